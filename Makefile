@@ -1,0 +1,74 @@
+# What can be done here. Each target is one or two lines; what takes long says so while it runs.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+GUEST := target/wasm32-wasip1/release/fastgate.wasm
+EDGE := target/debug/examples/edge
+VENV := .venv/.installed
+IDP := dev/idp/node_modules/.installed
+LOCAL_KEYS := local/signing-keys.json
+
+.PHONY: help demo smoke test lint guest edge core edge-tests origin-tests schema compute-build clean
+
+help: ## This list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+demo: parts ## Start provider, origin and edge; print curl lines to paste; run until Ctrl-C
+	@$(PYTHON) dev/demo.py demo
+
+smoke: parts ## Start the same, run the requests, show each verdict, exit 0 or 1
+	@$(PYTHON) dev/demo.py smoke
+
+test: lint core edge-tests origin-tests ## Every test: lints, core, edge, origin
+
+core: ## The tests of the library: native, about a second once built
+	cargo test --locked --lib --bins --test core
+
+edge-tests: guest $(VENV) $(IDP) ## The real guest on Viceroy, against real origins and a real provider
+	cargo test --locked --test edge --example edge
+
+origin-tests: $(VENV) ## The FastAPI package
+	.venv/bin/python -m pytest -q origin
+
+lint: target-wasm $(VENV) ## Formats, clippy for both targets, ruff, mypy, the committed schema
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --release --target wasm32-wasip1 -- -D warnings
+	.venv/bin/ruff check origin dev tests && .venv/bin/ruff format --check origin dev tests
+	cd origin && ../.venv/bin/mypy
+	cargo run --locked -q -- schema | diff - policy.schema.json && cargo run --locked -q -- check policy.json
+
+schema: ## Write policy.schema.json anew from the types
+	cargo run --locked -q -- schema > policy.schema.json
+
+guest: target-wasm ## Build the guest and say how large it is
+	cargo build --locked --release --target wasm32-wasip1
+	@stat -c '%n: %s bytes' $(GUEST) 2>/dev/null || stat -f '%N: %z bytes' $(GUEST)
+
+edge: ## Build the local edge server (Viceroy as a library; the first time takes minutes)
+	cargo build --locked --example edge
+
+compute-build: guest $(LOCAL_KEYS) ## What `fastly compute build` and `fastly compute serve` call
+
+clean: ## Remove everything that was built or installed
+	rm -rf target .venv dev/idp/node_modules local bin pkg
+
+.PHONY: parts target-wasm
+parts: guest edge $(VENV) $(IDP) $(LOCAL_KEYS)
+
+target-wasm:
+	@rustup target list --installed | grep -qx wasm32-wasip1 || rustup target add wasm32-wasip1
+
+$(VENV): origin/requirements-dev.txt origin/pyproject.toml
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install -q -r origin/requirements-dev.txt
+	.venv/bin/python -m pip install -q --no-deps -e origin
+	@touch $@
+
+$(IDP): dev/idp/package-lock.json
+	npm ci --omit=dev --no-fund --no-audit --prefix dev/idp
+	@touch $@
+
+$(LOCAL_KEYS):
+	@mkdir -p local
+	umask 077 && cargo run --locked -q -- keys new > $@.new 2> /dev/null && mv $@.new $@

@@ -1,0 +1,126 @@
+/**
+ * The development identity provider: the npm package `oidc-provider`, configured.
+ *
+ *     node dev/idp/provider.mjs [--port 9080] [--exit-with-stdin]
+ *
+ * It issues JWT access tokens (RFC 9068) to the four clients below, with the client credentials
+ * grant. Secrets are in this file and keys live as long as the process: for development only.
+ * When it listens, it prints one line of JSON on stdout, `{"issuer": "http://127.0.0.1:PORT"}`,
+ * for the program that started it. Everything else goes to stderr.
+ */
+import { generateKeyPairSync } from 'node:crypto';
+import { createServer } from 'node:http';
+import { parseArgs } from 'node:util';
+
+import { errors, Provider } from 'oidc-provider';
+
+const API = 'https://api.fastgate.example';
+const OTHER = 'https://other.fastgate.example'; // for tests: tokens that are good, but not for us
+const API_SCOPES = ['orders:read', 'orders:write'];
+const TOKEN_SECONDS = 600;
+
+// Every client's secret is its id + `-secret`.
+const CLIENTS = {
+  'demo-reader': { scope: 'orders:read', alg: 'RS256' },
+  'demo-writer': { scope: 'orders:read orders:write', alg: 'RS256' },
+  // `openid` means nothing to an API. The guest has it because oidc-provider reads an absent or
+  // empty scope as "no restriction".
+  'demo-guest': { scope: 'openid', alg: 'RS256' },
+  'demo-es256': { scope: 'orders:read', alg: 'ES256' },
+};
+
+function client([id, { scope }]) {
+  return {
+    client_id: id,
+    client_secret: `${id}-secret`,
+    token_endpoint_auth_method: 'client_secret_basic',
+    grant_types: ['client_credentials'],
+    response_types: [],
+    redirect_uris: [],
+    scope,
+  };
+}
+
+// Keys are new at every start and oidc-provider names each by its RFC 7638 thumbprint, so a
+// verifier that still has the keys of an earlier run sees an unknown `kid`, not a bad signature.
+function signingKeys() {
+  const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const jwk = ({ privateKey }, alg) => ({ ...privateKey.export({ format: 'jwk' }), alg, use: 'sig' });
+  return { keys: [jwk(rsa, 'RS256'), jwk(ec, 'ES256')] };
+}
+
+// RFC 8707: the resource that is asked for becomes the token's audience.
+function resourceServer(_ctx, resource, { clientId }) {
+  if (resource !== API && resource !== OTHER) throw new errors.InvalidTarget();
+  return {
+    audience: resource,
+    scope: API_SCOPES.join(' '), // what the API knows; what a client may have is the client's scope
+    accessTokenFormat: 'jwt',
+    jwt: { sign: { alg: CLIENTS[clientId].alg } },
+  };
+}
+
+function provider(issuer) {
+  const idp = new Provider(issuer, {
+    clients: Object.entries(CLIENTS).map(client),
+    jwks: signingKeys(),
+    scopes: ['openid', ...API_SCOPES],
+    ttl: { ClientCredentials: TOKEN_SECONDS },
+    features: {
+      clientCredentials: { enabled: true },
+      devInteractions: { enabled: false },
+      resourceIndicators: {
+        enabled: true,
+        defaultResource: () => API, // so that a bare `curl -d grant_type=…` gets a usable token
+        getResourceServerInfo: resourceServer,
+      },
+    },
+  });
+  idp.on('server_error', (_ctx, error) => console.error(error));
+  return idp;
+}
+
+function fail(message) {
+  console.error(`idp: ${message}`);
+  process.exit(1);
+}
+
+function commandLine() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        port: { type: 'string', default: '9080' },
+        'exit-with-stdin': { type: 'boolean', default: false },
+      },
+    });
+    const port = Number(values.port);
+    if (!/^\d+$/.test(values.port) || port > 65535) throw new Error(`not a port: ${values.port}`);
+    return { port, exitWithStdin: values['exit-with-stdin'] };
+  } catch (error) {
+    return fail(error.message);
+  }
+}
+
+console.info = console.error; // oidc-provider's notices; stdout has one line only
+
+const { port, exitWithStdin } = commandLine();
+const server = createServer();
+
+server.on('error', (error) => {
+  if (error.code === 'EADDRINUSE') fail(`port ${port} is in use; \`lsof -i :${port}\` tells by what`);
+  fail(error.message);
+});
+
+server.listen(port, '127.0.0.1', () => {
+  // Only now is the port known (0 asks for any), and the issuer contains it.
+  const issuer = `http://127.0.0.1:${server.address().port}`;
+  server.on('request', provider(issuer).callback());
+  console.log(JSON.stringify({ issuer }));
+});
+
+const stop = () => process.exit(0); // nothing here is worth saving
+process.on('SIGINT', stop);
+process.on('SIGTERM', stop);
+// A parent that dies, however it dies, closes the pipe: tests need no clean-up.
+if (exitWithStdin) process.stdin.on('end', stop).on('error', stop).resume();

@@ -1,0 +1,112 @@
+"""What an endpoint asks for: its caller, with these scopes, on the route that the edge judged.
+
+In: the `EdgeClaims` that the door left in the scope. Out: an `Identity` (or None, where anonymous
+callers are welcome), or a refusal. Whoever asks also proves that FastAPI runs the very route whose
+rules the edge applied. It never reads a header or a token.
+"""
+
+# No `from __future__ import annotations`: FastAPI reads the annotations of `__call__` at run time.
+import logging
+from typing import Annotated, NoReturn, TypeAlias
+
+from fastapi import Depends, HTTPException, Security, WebSocketException
+from fastapi.openapi.models import HTTPBearer as BearerScheme
+from fastapi.requests import HTTPConnection
+from fastapi.security import SecurityScopes
+from fastapi.security.base import SecurityBase
+
+from fastgate import problem
+from fastgate.claims import EdgeClaims
+from fastgate.errors import (
+    CallerRequired,
+    EvidenceMissing,
+    FastgateError,
+    InsufficientScope,
+    Refused,
+    RouteMismatch,
+)
+from fastgate.identity import Identity
+from fastgate.middleware import SCOPE_KEY
+from fastgate.problem import Problem
+from fastgate.route import dispatched_template
+
+_log = logging.getLogger("fastgate")
+
+
+class CallerRefused(HTTPException):
+    """A refusal from inside the app: status, headers and text of a `Problem`.
+
+    FastAPI alone answers it with a minimal problem document. `guard` registers the full one, which
+    looks exactly like a refusal at the door.
+    """
+
+    def __init__(self, answer: Problem) -> None:
+        super().__init__(int(answer.status), answer.title, headers=answer.headers())
+        self.problem = answer
+
+
+class FastgateScheme(SecurityBase):
+    """The security scheme `fastgate`: in OpenAPI an HTTP bearer token, which the *edge* checks.
+
+    As a dependency it returns the `Identity` of a known caller who holds every scope of the
+    `Security(...)` chain, checked here once more.
+
+    Raises:
+        CallerRefused: 401 for an anonymous caller or another route than the edge judged, 403 for a
+            missing scope. On a WebSocket a `WebSocketException` with code 1008 instead.
+
+    """
+
+    def __init__(self) -> None:
+        self.model = BearerScheme(
+            bearerFormat="JWT", description="Checked at the edge by Fastgate; sent by the client."
+        )
+        self.scheme_name = "fastgate"
+
+    async def __call__(self, connection: HTTPConnection, required: SecurityScopes) -> Identity:
+        """Return the caller, or refuse."""
+        identity = await any_caller(connection)
+        if identity is None:
+            _refuse(connection, CallerRequired(), problem.AUTHENTICATION_REQUIRED)
+        if not identity.scopes.issuperset(required.scopes):
+            answer = problem.insufficient_scope(required.scopes)
+            _refuse(connection, InsufficientScope(), answer)
+        return identity
+
+
+async def any_caller(connection: HTTPConnection) -> Identity | None:
+    """Return the caller, or None for an anonymous one; refuse another route than the edge judged.
+
+    `dependencies=[Depends(any_caller)]` on an app or a router checks the route of every endpoint,
+    also of those that do not ask who is calling.
+    """
+    try:
+        return Identity.of(_claims_for_this_route(connection))
+    except Refused as error:
+        _refuse(connection, error, problem.NOT_FROM_THE_EDGE)
+
+
+def _claims_for_this_route(connection: HTTPConnection) -> EdgeClaims:
+    claims = connection.scope.get(SCOPE_KEY)
+    if not isinstance(claims, EdgeClaims):
+        raise EvidenceMissing
+    if claims.transaction.template != dispatched_template(connection.scope):
+        raise RouteMismatch
+    return claims
+
+
+def _refuse(connection: HTTPConnection, error: FastgateError, answer: Problem) -> NoReturn:
+    _log.warning("refused: %s", error.code)
+    if connection.scope["type"] == "websocket":
+        raise WebSocketException(code=1008) from error
+    raise CallerRefused(answer) from error
+
+
+fastgate = FastgateScheme()
+"""For `Annotated[Caller, Security(fastgate, scopes=["orders:read"])]`."""
+
+Caller: TypeAlias = Annotated[Identity, Security(fastgate)]
+"""A known caller: `async def read_me(caller: Caller)`. Anonymous callers get a 401."""
+
+AnyCaller: TypeAlias = Annotated[Identity | None, Depends(any_caller)]
+"""Whoever the edge let through; None for an anonymous caller on a public route."""

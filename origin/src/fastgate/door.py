@@ -1,0 +1,29 @@
+"""One call that closes an app.
+
+In: a FastAPI app and `Settings`. Out: the same app behind the door, refusing with one voice. It
+never adds a route.
+"""
+
+from fastapi import FastAPI, Request, Response
+
+from fastgate.dependencies import CallerRefused
+from fastgate.middleware import FastgateMiddleware
+from fastgate.settings import Settings
+
+
+def guard(app: FastAPI, settings: Settings) -> None:
+    """Put `app` behind `FastgateMiddleware` and let its endpoints refuse with full problems.
+
+    Call it last: the middleware that is added last is the first to see a request. A mounted app is
+    behind the same door; for full problems from its endpoints register `answer_refusal` there too.
+    """
+    app.add_exception_handler(CallerRefused, answer_refusal)
+    app.add_middleware(FastgateMiddleware, settings=settings)
+
+
+async def answer_refusal(_request: Request, refused: Exception) -> Response:
+    """Answer a `CallerRefused` with its problem (an exception handler for Starlette)."""
+    if not isinstance(refused, CallerRefused):
+        raise refused
+    answer = refused.problem
+    return Response(answer.body(), int(answer.status), answer.headers())

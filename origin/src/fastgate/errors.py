@@ -1,0 +1,173 @@
+"""Why a request is refused: one small class for each cause, each with a stable code.
+
+In: nothing. Out: the names that the other modules raise and the log prints. A code is a kebab-case
+slug for logs, metrics and tests; it never holds a part of the token. What a client sees is decided
+in `problem`, and there every `Refused` looks the same.
+"""
+
+from typing import ClassVar
+
+
+class FastgateError(Exception):
+    """Anything that keeps a request out. `code` is stable across versions."""
+
+    code: ClassVar[str]
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class KeysUnavailable(FastgateError):
+    """No usable keys of the edge: none ever came, or the last good ones are too old. A 503."""
+
+    code = "keys-unavailable"
+
+
+class InsufficientScope(FastgateError):
+    """The caller is known, but lacks a scope that the endpoint asks for. A 403."""
+
+    code = "insufficient-scope"
+
+
+class CallerRequired(FastgateError):
+    """The edge let an anonymous caller through; the endpoint wants a known one. A 401."""
+
+    code = "caller-required"
+
+
+class JwksRefused(FastgateError):
+    """What should have been a JWK Set is not one that can be used. `reason` is a slug."""
+
+    code = "jwks-refused"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Refused(FastgateError):
+    """Something is wrong with `Fastgate-Identity`, or it is about another request. A 401."""
+
+
+class HeaderMissing(Refused):
+    """The request did not come through the edge."""
+
+    code = "header-missing"
+
+
+class HeaderRepeated(Refused):
+    """The edge sends exactly one; whichever is the right one, somebody added another."""
+
+    code = "header-repeated"
+
+
+class HeaderTooLong(Refused):
+    """Longer than 8 KiB, so not read at all."""
+
+    code = "header-too-long"
+
+
+class TokenMalformed(Refused):
+    """Not a JWS in compact form: segments, base64url (RFC 7515 §2) or strict JSON objects."""
+
+    code = "token-malformed"
+
+
+class AlgorithmRefused(Refused):
+    """`alg` is anything but `ES256` (RFC 8725 §3.1)."""
+
+    code = "algorithm-refused"
+
+
+class TypeRefused(Refused):
+    """`typ` is anything but `txntoken+jwt` (RFC 8725 §3.11)."""
+
+    code = "type-refused"
+
+
+class CriticalRefused(Refused):
+    """`crit` is there; no extension is understood here, and an empty list is illegal anyway."""
+
+    code = "critical-refused"
+
+
+class KeyUnknown(Refused):
+    """`kid` is absent, not a string, or names no key that the edge publishes."""
+
+    code = "key-unknown"
+
+
+class SignatureInvalid(Refused):
+    """The key that `kid` names did not sign this."""
+
+    code = "signature-invalid"
+
+
+class ClaimMalformed(Refused):
+    """A claim is missing or has the wrong type. `claim` is its name in the contract."""
+
+    code = "claim-malformed"
+
+    def __init__(self, claim: str) -> None:
+        super().__init__(claim)
+        self.claim = claim
+
+
+class IssuerMismatch(Refused):
+    """Minted by another edge."""
+
+    code = "issuer-mismatch"
+
+
+class AudienceMismatch(Refused):
+    """Minted by this edge for another origin."""
+
+    code = "audience-mismatch"
+
+
+class LifetimeRefused(Refused):
+    """`exp - iat` is not within 1..60 seconds: no edge of ours minted it."""
+
+    code = "lifetime-refused"
+
+
+class Expired(Refused):
+    """`exp` has passed, even with the leeway."""
+
+    code = "expired"
+
+
+class NotYetValid(Refused):
+    """`iat` is still to come, even with the leeway: a clock is wrong."""
+
+    code = "not-yet-valid"
+
+
+class MethodMismatch(Refused):
+    """The edge judged a request with another method."""
+
+    code = "method-mismatch"
+
+
+class PathMismatch(Refused):
+    """The edge judged another path, or a middleware has changed the path since."""
+
+    code = "path-mismatch"
+
+
+class QueryMismatch(Refused):
+    """The edge judged another query string."""
+
+    code = "query-mismatch"
+
+
+class RouteMismatch(Refused):
+    """The edge judged the rules of one route; FastAPI is about to run another."""
+
+    code = "route-mismatch"
+
+
+class EvidenceMissing(Refused):
+    """An endpoint asked for its caller, but no door verified one: the app is not guarded."""
+
+    code = "evidence-missing"

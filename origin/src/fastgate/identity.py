@@ -1,0 +1,41 @@
+"""Who is calling, in the words an endpoint needs.
+
+In: verified `EdgeClaims`. Out: an `Identity`, or None for an anonymous caller. It never judges:
+whatever it is given has been verified.
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+from fastgate.claims import EdgeClaims
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A known caller. `(issuer, subject)` is what to key one's own records by, not `subject`."""
+
+    subject: str
+    """Unique within `issuer`, never reassigned there (OpenID Connect Core §2)."""
+    issuer: str
+    """The identity provider that vouches for the subject."""
+    client_id: str | None
+    """The OAuth client that acts for the subject, where known."""
+    scopes: frozenset[str]
+    country: str | None
+    """ISO 3166-1 alpha-2, upper case, where the edge saw the client."""
+    request_id: str
+    """The id of this request in the logs of edge and origin."""
+
+    @classmethod
+    def of(cls, claims: EdgeClaims) -> Self | None:
+        """Return the caller that `claims` name; None if they name none."""
+        if claims.subject is None or claims.requester.issuer is None:
+            return None
+        return cls(
+            subject=claims.subject,
+            issuer=claims.requester.issuer,
+            client_id=claims.requester.client_id,
+            scopes=claims.scopes,
+            country=claims.requester.country,
+            request_id=claims.request_id,
+        )

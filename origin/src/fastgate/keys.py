@@ -1,0 +1,151 @@
+"""Where the edge's keys come from, and how old they may be.
+
+In: an address, or a JWK Set given once and for all. Out: the `KeySet` to verify with now, or
+`KeysUnavailable`. It never blocks the event loop, never follows a redirect, never lets the requests
+of strangers decide how often the edge is asked, and never throws away good keys for bad ones.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+import httpx
+
+from fastgate.errors import JwksRefused, KeysUnavailable
+from fastgate.jwks import KeySet, read_jwks
+
+MAX_DOCUMENT_BYTES = 65_536
+
+_log = logging.getLogger("fastgate")
+
+
+class KeySource(Protocol):
+    """The middleware's view of keys: two questions."""
+
+    async def current(self) -> KeySet:
+        """Return the keys to verify with now. Raises `KeysUnavailable`."""
+
+    async def refreshed(self) -> KeySet:
+        """Return the keys after a token named one that is not among them. Never raises."""
+
+
+class StaticKeys:
+    """Keys that were handed over with the settings and change with them."""
+
+    def __init__(self, keys: KeySet) -> None:
+        self._keys = keys
+
+    async def current(self) -> KeySet:
+        """Return the keys."""
+        return self._keys
+
+    async def refreshed(self) -> KeySet:
+        """Return the same keys: there is nobody to ask."""
+        return self._keys
+
+
+class EdgeKeys:
+    """Keys that the edge publishes, fetched when first needed and then kept fresh.
+
+    Younger than `fresh_for` they are used as they are. Older, they are still used while a fetch
+    runs beside the request. At `max_stale` they are no longer believed. All times in seconds.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        fresh_for: float = 300.0,
+        max_stale: float = 3600.0,
+        cool_down: float = 30.0,
+        retry_pause: float = 2.0,
+        timeout: float = 5.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._url = url
+        self._fresh_for = fresh_for
+        self._max_stale = max_stale
+        self._cool_down = cool_down
+        self._retry_pause = retry_pause
+        self._timeout = timeout
+        self._clock = clock
+        # Reading the trust store takes tens of milliseconds: here, not on the event loop.
+        self._tls = httpx.create_ssl_context()
+        self._keys: KeySet = {}
+        self._fetched_at = float("-inf")
+        self._failed_at = float("-inf")
+        self._refreshed_at = float("-inf")
+        self._fetch: asyncio.Task[None] | None = None
+
+    async def current(self) -> KeySet:
+        """Return the keys to verify with now.
+
+        Raises:
+            KeysUnavailable: there are none younger than `max_stale`, and a fetch did not help or
+                failed less than `retry_pause` ago.
+
+        """
+        if self._age() >= self._fresh_for and self._may_try():
+            fetch = self._started_fetch()
+            if self._age() >= self._max_stale:
+                await asyncio.shield(fetch)
+        if self._age() >= self._max_stale:
+            raise KeysUnavailable
+        return self._keys
+
+    async def refreshed(self) -> KeySet:
+        """Fetch at most once per `cool_down`, however many unknown keys are named."""
+        if self._clock() - self._refreshed_at >= self._cool_down:
+            self._refreshed_at = self._clock()
+            await asyncio.shield(self._started_fetch())
+        elif self._fetch is not None and not self._fetch.done():
+            await asyncio.shield(self._fetch)
+        return self._keys
+
+    def _age(self) -> float:
+        return self._clock() - self._fetched_at
+
+    def _may_try(self) -> bool:
+        return self._clock() - self._failed_at >= self._retry_pause
+
+    def _started_fetch(self) -> asyncio.Task[None]:
+        """Return the fetch that is running; start one if none is. Callers shield it: they share."""
+        if self._fetch is None or self._fetch.done():
+            self._fetch = asyncio.create_task(self._renew())
+        return self._fetch
+
+    async def _renew(self) -> None:
+        asked_at = self._clock()
+        try:
+            async with asyncio.timeout(self._timeout):
+                keys = read_jwks(await self._download())
+        except JwksRefused as error:
+            self._failed(error.reason)
+        except (httpx.HTTPError, TimeoutError):
+            self._failed("unreachable")
+        else:
+            self._keys, self._fetched_at = keys, asked_at
+
+    def _failed(self, cause: str) -> None:
+        self._failed_at = self._clock()
+        _log.warning("keys not renewed: %s", cause)
+
+    async def _download(self) -> bytes:
+        async with (
+            # No proxies or credentials from the environment come between edge and origin.
+            httpx.AsyncClient(
+                verify=self._tls, timeout=self._timeout, follow_redirects=False, trust_env=False
+            ) as client,
+            client.stream("GET", self._url, headers={"Accept-Encoding": "identity"}) as response,
+        ):
+            if response.status_code != httpx.codes.OK:
+                raise JwksRefused("not-ok")
+            document = bytearray()
+            # Raw, for a compressed bomb must not be unpacked before it is measured.
+            async for chunk in response.aiter_raw():
+                document += chunk
+                if len(document) > MAX_DOCUMENT_BYTES:
+                    raise JwksRefused("too-long")
+            return bytes(document)

@@ -1,0 +1,156 @@
+"""The door: nothing reaches the app that the edge has not judged.
+
+In: an ASGI scope. Out: the same scope with verified `EdgeClaims` under `SCOPE_KEY` and without the
+header, handed to the app; or a problem, and the app never hears of it. HTTP and WebSocket alike. It
+judges the bytes of the request line, `raw_path` and `query_string`, never a URL rebuilt from them.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from urllib.parse import unquote
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from fastgate import errors, problem
+from fastgate.claims import EdgeClaims
+from fastgate.jwks import KeySet
+from fastgate.keys import KeySource
+from fastgate.problem import Problem
+from fastgate.settings import Settings
+from fastgate.verify import RequestHead, verify
+
+HEADER = b"fastgate-identity"
+SCOPE_KEY = "fastgate"
+
+_log = logging.getLogger("fastgate")
+
+
+class FastgateMiddleware:
+    """Pure ASGI middleware that lets through what `Fastgate-Identity` vouches for.
+
+    Put it around everything else: a middleware outside of it sees requests that nobody verified.
+
+    Args:
+        app: the app to guard.
+        settings: who the edge is.
+        keys: where its keys come from; by default what `settings` say.
+        now: the clock, Unix time in seconds.
+
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        settings: Settings,
+        *,
+        keys: KeySource | None = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._app = app
+        self._settings = settings
+        self._keys = settings.key_source() if keys is None else keys
+        self._now = now
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let one connection through, or refuse it. A lifespan passes: it carries no request."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        if scope["type"] not in ("http", "websocket"):
+            raise NotImplementedError("a kind of connection that this door does not know")
+
+        found = _take_headers(scope)
+        scope[SCOPE_KEY] = None
+        try:
+            if not self._is_health_check(scope):
+                scope[SCOPE_KEY] = await self._verified(scope, found)
+        except errors.KeysUnavailable as error:
+            _log.error("refused: %s", error.code)
+            await _refuse(problem.UNAVAILABLE, scope, send)
+        except errors.Refused as error:
+            _log.warning("refused: %s", error.code)
+            await _refuse(problem.NOT_FROM_THE_EDGE, scope, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _verified(self, scope: Scope, found: list[bytes]) -> EdgeClaims:
+        token, head = _only(found), _head(scope)
+        try:
+            return self._verify(token, await self._keys.current(), head)
+        except errors.KeyUnknown:
+            # Perhaps the edge has rotated its key since. The source decides whether to look.
+            return self._verify(token, await self._keys.refreshed(), head)
+
+    def _verify(self, token: bytes, keys: KeySet, head: RequestHead) -> EdgeClaims:
+        return verify(
+            token,
+            keys,
+            head,
+            issuer=self._settings.edge,
+            audience=self._settings.audience,
+            now=self._now(),
+            leeway=self._settings.leeway,
+        )
+
+    def _is_health_check(self, scope: Scope) -> bool:
+        path = self._settings.health_path
+        return (
+            path is not None
+            and scope["type"] == "http"
+            and scope["method"] in ("GET", "HEAD")
+            and scope.get("raw_path") == path.encode("ascii") == scope["path"].encode()
+        )
+
+
+def _take_headers(scope: Scope) -> list[bytes]:
+    """Take every spelling of the header out of the scope; return the values of the true one.
+
+    The underscore twin is no header of ours, but becomes one behind a WSGI bridge.
+    """
+    headers: list[tuple[bytes, bytes]] = list(scope["headers"])
+    scope["headers"] = [
+        (name, value) for name, value in headers if name.lower().replace(b"_", b"-") != HEADER
+    ]
+    return [value for name, value in headers if name.lower() == HEADER]
+
+
+def _only(found: list[bytes]) -> bytes:
+    if not found:
+        raise errors.HeaderMissing
+    if len(found) > 1:
+        raise errors.HeaderRepeated
+    return found[0]
+
+
+def _head(scope: Scope) -> RequestHead:
+    raw_path = scope.get("raw_path")
+    # Routing reads `path`, the edge judged `raw_path`: one must still be the other, decoded.
+    if not isinstance(raw_path, bytes) or not raw_path.isascii():
+        raise errors.PathMismatch
+    if unquote(raw_path.decode("ascii")) != scope["path"]:
+        raise errors.PathMismatch
+    return RequestHead(
+        # A WebSocket starts as a GET (RFC 6455 §4.1); ASGI does not repeat it.
+        method="GET" if scope["type"] == "websocket" else scope["method"],
+        raw_path=raw_path,
+        query=scope["query_string"],
+    )
+
+
+async def _refuse(answer: Problem, scope: Scope, send: Send) -> None:
+    prefix = ""
+    if scope["type"] == "websocket":
+        if "websocket.http.response" not in (scope.get("extensions") or {}):
+            # The server turns a close before the accept into a plain 403.
+            await send({"type": "websocket.close", "code": 1008, "reason": ""})
+            return
+        prefix = "websocket."
+    await send(
+        {
+            "type": f"{prefix}http.response.start",
+            "status": int(answer.status),
+            "headers": answer.raw_headers(),
+        }
+    )
+    await send({"type": f"{prefix}http.response.body", "body": answer.body()})

@@ -1,0 +1,77 @@
+"""How a refusal looks from outside: RFC 9457 problem details, four of them.
+
+In: which of the four. Out: status, headers and body, spelled as the edge spells the same problem.
+Everything that can be wrong with the header has the same look, byte for byte; the log tells the
+causes apart, a stranger cannot. It never sees a token, a claim or an exception.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from http import HTTPStatus
+
+MEDIA_TYPE = "application/problem+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One answer of the gate."""
+
+    status: HTTPStatus
+    slug: str
+    """The problem's type is `urn:fastgate:problem:<slug>`."""
+    title: str
+    field: tuple[str, str]
+    """The header that the status asks for; all others are the same for every problem."""
+
+    def body(self) -> bytes:
+        """Return the JSON document: `type`, `title` and `status` (RFC 9457 §3.1)."""
+        kind = f"urn:fastgate:problem:{self.slug}"
+        return json.dumps({"type": kind, "title": self.title, "status": int(self.status)}).encode()
+
+    def headers(self) -> dict[str, str]:
+        """Return every header but Content-Length."""
+        name, value = self.field
+        return {"Content-Type": MEDIA_TYPE, "Cache-Control": "no-store", name: value}
+
+    def raw_headers(self) -> list[tuple[bytes, bytes]]:
+        """Return every header, Content-Length included, as ASGI wants them."""
+        headers = {**self.headers(), "Content-Length": str(len(self.body()))}
+        return [
+            (name.lower().encode("latin-1"), value.encode("latin-1"))
+            for name, value in headers.items()
+        ]
+
+
+NOT_FROM_THE_EDGE = Problem(
+    HTTPStatus.UNAUTHORIZED,
+    "not-from-the-edge",
+    "The request did not come through the gateway",
+    # A 401 must name a scheme (RFC 9110 §11.6.1): this one opens the gateway.
+    ("WWW-Authenticate", "Bearer"),
+)
+
+AUTHENTICATION_REQUIRED = Problem(
+    HTTPStatus.UNAUTHORIZED,
+    "authentication-required",
+    "A bearer token is required",
+    ("WWW-Authenticate", "Bearer"),
+)
+
+UNAVAILABLE = Problem(
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "unavailable",
+    "The service is not available right now",
+    ("Retry-After", "5"),
+)
+
+
+def insufficient_scope(required: Iterable[str]) -> Problem:
+    """Return the 403 that tells the client which scopes to ask for (RFC 6750 §3.1)."""
+    scopes = " ".join(required)
+    return Problem(
+        HTTPStatus.FORBIDDEN,
+        "insufficient-scope",
+        "The token does not have the required scope",
+        ("WWW-Authenticate", f'Bearer error="insufficient_scope", scope="{scopes}"'),
+    )

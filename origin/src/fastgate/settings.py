@@ -1,0 +1,117 @@
+"""What one origin must know to believe its edge: names, addresses, patience.
+
+In: what the operator configures. Out: `Settings`, which are always usable: whatever is wrong is a
+`ValueError` when the app is built, not a surprise when a request comes. It never reads the
+environment; the app does.
+"""
+
+import ipaddress
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from fastgate.errors import JwksRefused
+from fastgate.jwks import read_jwks
+from fastgate.keys import EdgeKeys, KeySource, StaticKeys
+
+JWKS_PATH = "/.well-known/fastgate/jwks.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How this origin recognises its edge. All times in seconds.
+
+    Raises:
+        ValueError: a name is empty, an address is not https (loopback may be http), a time is
+            negative or out of proportion, the health path is not a plain path, or `keys` holds no
+            usable key.
+
+    """
+
+    edge: str
+    """The edge's issuer, exactly as in `edge.issuer` of its policy: `https://api.example.com`."""
+    audience: str
+    """This origin's name, exactly as in `origins.<name>.audience` of the edge's policy."""
+    keys: Mapping[str, object] | None = None
+    """The edge's JWK Set, given once; then nothing is ever fetched."""
+    jwks_url: str | None = None
+    """Where to fetch the JWK Set instead of below `edge`."""
+    leeway: float = 5.0
+    """By how much the clocks of edge and origin may differ."""
+    health_path: str | None = None
+    """A path that GET and HEAD reach without the header, compared whole and byte for byte."""
+    keys_fresh_for: float = 300.0
+    """After this, fetched keys are renewed beside the next request."""
+    keys_max_stale: float = 3600.0
+    """After this, keys that could not be renewed are no longer believed."""
+    unknown_key_cool_down: float = 30.0
+    """Between two fetches that tokens with an unknown `kid` may cause."""
+    fetch_timeout: float = 5.0
+    """For the whole of one fetch."""
+
+    def __post_init__(self) -> None:
+        if not self.edge or not self.audience:
+            raise ValueError("edge and audience must be named")
+        if self.keys is not None and self.jwks_url is not None:
+            raise ValueError("either keys or jwks_url, not both")
+        if not 0 <= self.leeway <= 60:
+            raise ValueError("leeway must be within 0..60 seconds")
+        if not 0 < self.keys_fresh_for <= self.keys_max_stale:
+            raise ValueError("keys_fresh_for must be positive and at most keys_max_stale")
+        if self.unknown_key_cool_down <= 0 or self.fetch_timeout <= 0:
+            raise ValueError("unknown_key_cool_down and fetch_timeout must be positive")
+        if self.health_path is not None:
+            _check_plain_path(self.health_path)
+        if self.keys is None:
+            _check_address(self.jwks_address)
+        else:
+            self._static_keys()
+
+    @property
+    def jwks_address(self) -> str:
+        """Return the URL that keys are fetched from, if they are fetched."""
+        return self.jwks_url or self.edge.rstrip("/") + JWKS_PATH
+
+    def key_source(self) -> KeySource:
+        """Return a new source of the edge's keys. It keeps what it fetched: one for each app."""
+        if self.keys is not None:
+            return self._static_keys()
+        return EdgeKeys(
+            self.jwks_address,
+            fresh_for=self.keys_fresh_for,
+            max_stale=self.keys_max_stale,
+            cool_down=self.unknown_key_cool_down,
+            timeout=self.fetch_timeout,
+        )
+
+    def _static_keys(self) -> StaticKeys:
+        try:
+            return StaticKeys(read_jwks(json.dumps(self.keys).encode()))
+        except JwksRefused as error:
+            raise ValueError(f"keys: {error.reason}") from error
+
+
+def _check_address(url: str) -> None:
+    parts = urlsplit(url)
+    if not parts.hostname or parts.username or parts.query or parts.fragment:
+        raise ValueError("jwks_url must be a plain absolute URL")
+    # Whoever can answer for this address decides who everybody is.
+    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(parts.hostname)):
+        raise ValueError("jwks_url must be https, unless the host is loopback")
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _check_plain_path(path: str) -> None:
+    # Nothing that decoding or normalizing could change: then raw and routed path are the same.
+    plain = path.isascii() and all(char.isalnum() or char in "/-_." for char in path)
+    if not plain or not path.startswith("/") or "//" in path or "/." in path:
+        raise ValueError("health_path must be a plain absolute path")

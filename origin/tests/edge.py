@@ -1,0 +1,113 @@
+"""An edge for tests: it mints headers as the contract says, and wrong ones when told to."""
+
+import base64
+import hashlib
+import json
+import time
+from collections.abc import Mapping
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
+
+from fastgate import Settings
+
+ISSUER = "https://edge.example"
+AUDIENCE = "orders"
+IDP = "https://idp.example"
+HEADER = "Fastgate-Identity"
+
+
+def base64url(octets: bytes) -> str:
+    """Encode without padding (RFC 7515 §2)."""
+    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()
+
+
+class Edge:
+    """One edge with one signing key."""
+
+    def __init__(self) -> None:
+        self.private_key = ec.generate_private_key(ec.SECP256R1())
+        numbers = self.private_key.public_key().public_numbers()
+        point = {
+            "crv": "P-256",
+            "kty": "EC",
+            "x": base64url(numbers.x.to_bytes(32)),
+            "y": base64url(numbers.y.to_bytes(32)),
+        }
+        canonical = json.dumps(point, sort_keys=True, separators=(",", ":")).encode()
+        self.kid = base64url(hashlib.sha256(canonical).digest())
+        self.jwk: dict[str, object] = {**point, "kid": self.kid, "use": "sig", "alg": "ES256"}
+        self.jwks: dict[str, object] = {"keys": [self.jwk]}
+
+    def settings(self, **changes: object) -> Settings:
+        """Return settings of an origin that holds this edge's key."""
+        members: dict[str, object] = {"edge": ISSUER, "audience": AUDIENCE, "keys": self.jwks}
+        return Settings(**{**members, **changes})  # type: ignore[arg-type]
+
+    def jose_header(self) -> dict[str, object]:
+        """Return the JOSE header of the contract."""
+        return {"alg": "ES256", "typ": "txntoken+jwt", "kid": self.kid}
+
+    def sign(
+        self, payload: Mapping[str, object] | bytes, header: Mapping[str, object] | bytes = b""
+    ) -> bytes:
+        """Sign any payload under any header, as objects or as the very bytes of their JSON."""
+        raw_header = header if isinstance(header, bytes) else json.dumps(header).encode()
+        raw_payload = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+        raw_header = raw_header or json.dumps(self.jose_header()).encode()
+        signing_input = f"{base64url(raw_header)}.{base64url(raw_payload)}".encode()
+        r, s = decode_dss_signature(self.private_key.sign(signing_input, ec.ECDSA(SHA256())))
+        return signing_input + b"." + base64url(r.to_bytes(32) + s.to_bytes(32)).encode()
+
+    def mint(
+        self,
+        path: str = "/orders/7",
+        template: str = "/orders/{order_id}",
+        *,
+        method: str = "GET",
+        query: bytes = b"",
+        scope: str | None = "orders:read",
+        now: float | None = None,
+    ) -> bytes:
+        """Mint the header for one request of the caller `ada`."""
+        return self.sign(payload(path, template, method=method, query=query, scope=scope, now=now))
+
+    def mint_anonymous(self, path: str, template: str) -> bytes:
+        """Mint the header for a request that nobody signed in for."""
+        claims = payload(path, template, scope=None)
+        del claims["sub"]
+        return self.sign({**claims, "rctx": {"country": "DE"}})
+
+    def headers(self, path: str, template: str, **changes: str | bytes) -> dict[str, str]:
+        """Return the header of `mint` as a client library takes it."""
+        return {HEADER: self.mint(path, template, **changes).decode()}  # type: ignore[arg-type]
+
+
+def payload(
+    path: str = "/orders/7",
+    template: str = "/orders/{order_id}",
+    *,
+    method: str = "GET",
+    query: bytes = b"",
+    scope: str | None = "orders:read",
+    now: float | None = None,
+) -> dict[str, object]:
+    """Return the claims of the contract, all of them, for one request."""
+    issued_at = int(time.time() if now is None else now)
+    tctx = {"route": "read_order", "template": template, "method": method, "path": path}
+    if query:
+        tctx["query"] = base64url(hashlib.sha256(query).digest())
+    claims: dict[str, object] = {
+        "iss": ISSUER,
+        "aud": AUDIENCE,
+        "iat": issued_at,
+        "exp": issued_at + 30,
+        "txn": "01J9Z",
+        "sub": "ada",
+        "tctx": tctx,
+        "rctx": {"iss": IDP, "client_id": "shop", "country": "DE"},
+    }
+    if scope is not None:
+        claims["scope"] = scope
+    return claims

@@ -1,0 +1,97 @@
+"""Real servers on real sockets: a JWKS endpoint with moods, and uvicorn around an app."""
+
+import contextlib
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Literal
+
+import uvicorn
+from starlette.types import ASGIApp
+
+
+class JwksServer:
+    """A local HTTP server; `answer` is what it says, `hits` how often it was asked."""
+
+    def __init__(self) -> None:
+        self.hits = 0
+        self.paths: list[str] = []
+        self.body = b""
+        self.status = 200
+        self.headers: dict[str, str] = {}
+        self.before_answer: Callable[[], object] = lambda: None
+        self.chunk_bytes = 65_536
+        self.after_chunk: Callable[[], object] = lambda: None
+        server = self
+
+        class Answer(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                server.hits += 1
+                server.paths.append(self.path)
+                server.before_answer()
+                self.send_response(server.status)
+                for name, value in server.headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(server.body)))
+                self.end_headers()
+                with contextlib.suppress(ConnectionError):
+                    for start in range(0, len(server.body), server.chunk_bytes):
+                        self.wfile.write(server.body[start : start + server.chunk_bytes])
+                        server.after_chunk()
+
+            def log_message(self, *_args: object) -> None:
+                pass
+
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+        self._http.daemon_threads = True
+        self._http.block_on_close = False
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,))
+        self._thread.start()
+        self.origin = f"http://127.0.0.1:{self._http.server_port}"
+        self.url = f"{self.origin}/.well-known/fastgate/jwks.json"
+
+    def publish(self, *jwks: Mapping[str, object]) -> None:
+        """Answer with all keys of the given sets."""
+        keys = [key for document in jwks for key in document["keys"]]  # type: ignore[attr-defined]
+        self.status, self.headers = 200, {"Content-Type": "application/jwk-set+json"}
+        self.body = json.dumps({"keys": keys}).encode()
+
+    def close(self) -> None:
+        """Stop listening: from now on, connections are refused."""
+        self._http.shutdown()
+        self._http.server_close()
+        self._thread.join()
+
+
+@contextlib.contextmanager
+def uvicorn_serving(
+    app: ASGIApp, *, http: Literal["h11", "httptools"] = "h11"
+) -> Iterator[tuple[str, int]]:
+    """Run `app` under uvicorn on a free port of the loopback; yield its address."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(app, http=http, ws="websockets-sansio", log_config=None)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, args=([listener],))
+    thread.start()
+    deadline = time.monotonic() + 5
+    while not server.started:
+        assert time.monotonic() < deadline, "uvicorn did not start"
+        time.sleep(0.005)
+    try:
+        yield listener.getsockname()
+    finally:
+        server.should_exit = True
+        thread.join()
+        listener.close()
+
+
+def exchange(address: tuple[str, int], target: str, headers: list[tuple[str, str]]) -> str:
+    """Send one GET with exactly this target and these headers; return the whole response."""
+    lines = [f"GET {target} HTTP/1.1", "Host: origin.example", "Connection: close"]
+    lines += [f"{name}: {value}" for name, value in headers]
+    with socket.create_connection(address, timeout=5) as connection:
+        connection.sendall("\r\n".join([*lines, "", ""]).encode("latin-1"))
+        return b"".join(iter(lambda: connection.recv(65_536), b"")).decode()

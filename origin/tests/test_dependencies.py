@@ -1,0 +1,184 @@
+"""Callers, scopes and routes, as endpoints meet them."""
+
+from typing import Annotated
+
+import httpx
+import pytest
+from fastapi import APIRouter, Depends, FastAPI, Security
+
+from fastgate import AnyCaller, Caller, CallerRefused, answer_refusal, any_caller, fastgate, guard
+from tests.edge import HEADER, IDP, Edge
+
+pytestmark = pytest.mark.anyio
+
+Reader = Annotated[Caller, Security(fastgate, scopes=["orders:read"])]
+
+
+def client(app: FastAPI, root_path: str = "") -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(app, root_path=root_path)
+    return httpx.AsyncClient(transport=transport, base_url="https://origin.example")
+
+
+async def get(app: FastAPI, path: str, header: bytes, root_path: str = "") -> httpx.Response:
+    async with client(app, root_path) as http:
+        return await http.get(path, headers={HEADER: header.decode()})
+
+
+async def read_order(order_id: int, caller: Reader) -> str:
+    return f"{order_id} for {caller.subject}"
+
+
+async def read_me(caller: Caller) -> list[str | None]:
+    return [caller.subject, caller.issuer, caller.client_id, caller.country, caller.request_id]
+
+
+async def welcome(caller: AnyCaller) -> str:
+    return caller.subject if caller else "stranger"
+
+
+@pytest.fixture
+def app(edge: Edge) -> FastAPI:
+    app = FastAPI()
+    app.get("/")(welcome)
+    app.get("/me")(read_me)
+    app.get("/orders/{order_id}")(read_order)
+    guard(app, edge.settings())
+    return app
+
+
+async def test_an_endpoint_gets_its_caller(app: FastAPI, edge: Edge) -> None:
+    answer = await get(app, "/me", edge.mint("/me", "/me"))
+    assert answer.json() == ["ada", IDP, "shop", "DE", "01J9Z"]
+
+
+async def test_a_public_endpoint_knows_a_caller_or_none(app: FastAPI, edge: Edge) -> None:
+    assert (await get(app, "/", edge.mint("/", "/"))).json() == "ada"
+    assert (await get(app, "/", edge.mint_anonymous("/", "/"))).json() == "stranger"
+
+
+async def test_an_anonymous_caller_is_asked_to_sign_in(app: FastAPI, edge: Edge) -> None:
+    answer = await get(app, "/me", edge.mint_anonymous("/me", "/me"))
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"] == "Bearer"
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.json()["type"] == "urn:fastgate:problem:authentication-required"
+
+
+@pytest.mark.parametrize("scope", [None, "orders:write", "orders:readers", "x-orders:read"])
+async def test_a_scope_is_checked_again_at_the_origin(
+    app: FastAPI, edge: Edge, scope: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    answer = await get(app, "/orders/7", edge.mint(scope=scope))
+    assert answer.status_code == 403
+    assert answer.json()["type"] == "urn:fastgate:problem:insufficient-scope"
+    assert answer.headers["www-authenticate"] == (
+        'Bearer error="insufficient_scope", scope="orders:read"'
+    )
+    assert caplog.messages == ["refused: insufficient-scope"]
+
+
+async def test_a_caller_with_the_scope_among_others_passes(app: FastAPI, edge: Edge) -> None:
+    answer = await get(app, "/orders/7", edge.mint(scope="a orders:read z"))
+    assert answer.json() == "7 for ada"
+
+
+async def test_a_route_that_the_edge_did_not_judge_is_not_run(
+    app: FastAPI, edge: Edge, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with client(app) as http:
+        stranger = await http.get("/me")
+    caplog.clear()
+    answer = await get(app, "/me", edge.mint("/me", "/{page}"))
+    assert (answer.status_code, answer.content) == (401, stranger.content)
+    assert answer.headers == stranger.headers
+    assert caplog.messages == ["refused: route-mismatch"]
+
+
+async def test_public_endpoints_are_compared_with_their_route_too(app: FastAPI, edge: Edge) -> None:
+    assert (await get(app, "/", edge.mint_anonymous("/", "/{path:path}"))).status_code == 401
+
+
+async def test_an_app_without_a_door_knows_no_callers(caplog: pytest.LogCaptureFixture) -> None:
+    unguarded = FastAPI()
+    unguarded.get("/me")(read_me)
+    unguarded.get("/")(welcome)
+    for path in ("/me", "/"):
+        answer = await get(unguarded, path, b"anything")
+        assert answer.status_code == 401
+        # A problem without `guard`, too, if a terse one.
+        assert answer.headers["content-type"] == "application/problem+json"
+    assert caplog.messages == ["refused: evidence-missing"] * 2
+
+
+async def test_a_router_prefix_is_part_of_the_template(edge: Edge) -> None:
+    inner, outer, app = APIRouter(prefix="/{order_id}"), APIRouter(prefix="/orders"), FastAPI()
+    inner.get("/items/{item}")(read_me)
+    outer.include_router(inner)
+    app.include_router(outer, prefix="/v1")
+    app.include_router(outer, prefix="/v2")
+    guard(app, edge.settings())
+    path, template = "/orders/7/items/2", "/orders/{order_id}/items/{item}"
+    for version, other in (("/v1", "/v2"), ("/v2", "/v1")):
+        same = edge.mint(version + path, version + template)
+        assert (await get(app, version + path, same)).is_success
+        for wrong in (template, other + template, version):
+            header = edge.mint(version + path, wrong)
+            assert (await get(app, version + path, header)).status_code == 401
+
+
+async def test_mounts_are_part_of_the_template(edge: Edge) -> None:
+    app, shop, desk = FastAPI(), FastAPI(), FastAPI()
+    router = APIRouter()
+    router.get("/orders/{order_id}")(read_order)
+    desk.include_router(router, prefix="/a")
+    shop.mount("/desk", desk)
+    app.mount("/shop", shop)
+    desk.add_exception_handler(CallerRefused, answer_refusal)
+    guard(app, edge.settings())
+    path = "/shop/desk/a/orders/7"
+    same = edge.mint(path, "/shop/desk/a/orders/{order_id}")
+    assert (await get(app, path, same)).json() == "7 for ada"
+    answer = await get(app, path, edge.mint(path, "/orders/{order_id}"))
+    assert answer.status_code == 401
+    assert answer.json()["type"] == "urn:fastgate:problem:not-from-the-edge"
+
+
+async def test_below_a_mount_with_parameters_no_template_is_believed(edge: Edge) -> None:
+    app, tenant = FastAPI(), FastAPI()
+    tenant.get("/me")(read_me)
+    app.mount("/{tenant}", tenant)
+    guard(app, edge.settings())
+    assert (await get(app, "/acme/me", edge.mint("/acme/me", "/{tenant}/me"))).status_code == 401
+
+
+async def test_a_root_path_is_part_of_the_template_if_it_is_part_of_the_path(
+    app: FastAPI, edge: Edge
+) -> None:
+    for path, template, status in [
+        ("/api/me", "/api/me", 200),
+        ("/me", "/me", 200),
+        ("/api/me", "/me", 401),
+        ("/me", "/api/me", 401),
+    ]:
+        answer = await get(app, path, edge.mint(path, template), root_path="/api")
+        assert answer.status_code == status, (path, template)
+
+
+async def test_one_dependency_compares_the_route_of_every_endpoint(edge: Edge) -> None:
+    app = FastAPI(dependencies=[Depends(any_caller)])
+    app.get("/plain")(lambda: "ran")
+    guard(app, edge.settings())
+    assert (await get(app, "/plain", edge.mint("/plain", "/plain"))).json() == "ran"
+    assert (await get(app, "/plain", edge.mint("/plain", "/{page}"))).status_code == 401
+
+
+def test_openapi_names_the_scheme_and_the_scopes(app: FastAPI) -> None:
+    schema = app.openapi()
+    assert schema["components"]["securitySchemes"]["fastgate"]["scheme"] == "bearer"
+    security = {path: methods["get"].get("security") for path, methods in schema["paths"].items()}
+    assert security == {
+        "/": None,
+        "/me": [{"fastgate": []}],
+        "/orders/{order_id}": [{"fastgate": ["orders:read"]}],
+    }

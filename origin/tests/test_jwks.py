@@ -1,0 +1,88 @@
+"""Which keys are taken from a JWK Set, and which documents are none."""
+
+import json
+import logging
+
+import pytest
+
+from fastgate.errors import JwksRefused
+from fastgate.jwks import read_jwks
+from tests.edge import Edge, base64url
+
+
+def kids(*entries: object) -> set[str]:
+    return set(read_jwks(json.dumps({"keys": entries}).encode()))
+
+
+def reason(document: bytes) -> str:
+    with pytest.raises(JwksRefused) as refused:
+        read_jwks(document)
+    return refused.value.reason
+
+
+def test_a_public_p256_key_for_signatures_is_taken(edge: Edge) -> None:
+    assert kids(edge.jwk) == {edge.kid}
+    bare = {name: edge.jwk[name] for name in ("kty", "crv", "x", "y", "kid")}
+    assert kids(bare) == {edge.kid}
+    assert kids({**edge.jwk, "key_ops": ["verify"], "x5c": ["ignored"]}) == {edge.kid}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"use": "enc"},
+        {"key_ops": ["sign"]},
+        {"key_ops": []},
+        {"alg": "ES384"},
+        {"crv": "P-384"},
+        {"crv": "secp256k1"},
+        {"kty": "RSA"},
+        {"kid": ""},
+        {"kid": 5},
+        {"kid": None},
+        {"x": ""},
+        {"x": "AAAA"},
+        {"x": 7},
+        {"x": "\u00e9"},
+        {"x": base64url(bytes(32)), "y": base64url(bytes(32))},
+        {"x": base64url(b"\xff" * 32)},
+    ],
+)
+def test_a_key_that_is_not_for_this_purpose_is_left_out(
+    edge: Edge, change: dict[str, object]
+) -> None:
+    other = Edge()
+    assert kids({**edge.jwk, **change}, other.jwk) == {other.kid}
+
+
+@pytest.mark.parametrize("secret", [{"d": "AAAA"}, {"kty": "oct", "k": "AAAA"}, {"kty": "oct"}])
+def test_a_key_that_should_be_secret_is_left_out_with_an_alarm(
+    edge: Edge, secret: dict[str, object], caplog: pytest.LogCaptureFixture
+) -> None:
+    other = Edge()
+    assert kids({**edge.jwk, **secret}, other.jwk) == {other.kid}
+    assert [(record.levelno, record.message) for record in caplog.records] == [
+        (logging.ERROR, "key left out: not-public")
+    ]
+
+
+def test_two_keys_of_one_kid_make_the_set_ambiguous(edge: Edge) -> None:
+    twin = {**Edge().jwk, "kid": edge.kid}
+    assert reason(json.dumps({"keys": [edge.jwk, twin]}).encode()) == "ambiguous-kid"
+
+
+@pytest.mark.parametrize(
+    ("document", "expected"),
+    [
+        (b"", "not-json"),
+        (b"<!doctype html><title>Sorry</title>", "not-json"),
+        (b"[]", "not-json"),
+        (b'{"keys":[],"keys":[]}', "not-json"),
+        (b"{}", "not-a-jwk-set"),
+        (b'{"keys":{}}', "not-a-jwk-set"),
+        (b'{"keys":[]}', "no-usable-key"),
+        (b'{"keys":[null,1,"x",[]]}', "no-usable-key"),
+    ],
+)
+def test_what_is_no_jwk_set_with_a_usable_key_is_refused(document: bytes, expected: str) -> None:
+    assert reason(document) == expected

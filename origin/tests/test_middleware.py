@@ -1,0 +1,355 @@
+"""The door: what reaches an app, what does not, and what a stranger is told."""
+
+import asyncio
+import json
+import logging
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import BackgroundTasks, FastAPI, Request, WebSocket
+from fastapi.responses import PlainTextResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from fastgate import EdgeClaims, FastgateMiddleware, Settings, guard
+from tests.edge import HEADER, ISSUER, Edge
+from tests.serving import JwksServer
+
+pytestmark = pytest.mark.anyio
+
+PATH, TEMPLATE = "/orders/7", "/orders/{order_id}"
+
+
+class Origin:
+    """An app that answers everything with 200 and remembers what reached it."""
+
+    def __init__(self) -> None:
+        self.seen: list[Scope] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.seen.append(scope)
+        if scope["type"] == "http":
+            await PlainTextResponse("ran")(scope, receive, send)
+
+
+def client(app: ASGIApp) -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://origin.example")
+
+
+async def call(app: ASGIApp, scope: Scope) -> list[Message]:
+    """Run `app` on a hand-made scope; return what it sent."""
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "websocket.connect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await app(scope, receive, send)
+    return sent
+
+
+def scope_of(edge: Edge, **changes: object) -> Scope:
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": PATH,
+        "raw_path": PATH.encode(),
+        "query_string": b"",
+        "headers": [(b"fastgate-identity", edge.mint(PATH, TEMPLATE))],
+    }
+    return {name: value for name, value in {**scope, **changes}.items() if value is not ...}
+
+
+async def test_a_request_that_the_edge_judged_reaches_the_app_with_its_claims(edge: Edge) -> None:
+    origin = Origin()
+    async with client(FastgateMiddleware(origin, edge.settings())) as http:
+        answer = await http.get(PATH, headers=edge.headers(PATH, TEMPLATE))
+    assert answer.text == "ran"
+    claims = origin.seen[0]["fastgate"]
+    assert isinstance(claims, EdgeClaims)
+    assert claims.subject == "ada"
+
+
+async def test_neither_the_header_nor_its_underscore_twin_reaches_the_app(edge: Edge) -> None:
+    origin = Origin()
+    headers = [
+        (b"fastgate-identity", edge.mint(PATH, TEMPLATE)),
+        (b"fastgate_identity", b"twin"),
+        (b"x-other", b"kept"),
+    ]
+    await call(FastgateMiddleware(origin, edge.settings()), scope_of(edge, headers=headers))
+    assert origin.seen[0]["headers"] == [(b"x-other", b"kept")]
+
+
+async def test_a_request_straight_to_the_origin_is_refused(edge: Edge) -> None:
+    origin = Origin()
+    async with client(FastgateMiddleware(origin, edge.settings())) as http:
+        answer = await http.get(PATH)
+    assert answer.status_code == 401
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["www-authenticate"] == "Bearer"
+    assert answer.json() == {
+        "type": "urn:fastgate:problem:not-from-the-edge",
+        "title": "The request did not come through the gateway",
+        "status": 401,
+    }
+    assert origin.seen == []
+
+
+async def test_whatever_is_wrong_a_stranger_sees_the_same_and_the_log_the_cause(
+    edge: Edge, caplog: pytest.LogCaptureFixture
+) -> None:
+    good = edge.mint(PATH, TEMPLATE)
+    name = b"fastgate-identity"
+    attempts = {
+        "header-missing": [],
+        "header-repeated": [(name, good), (name, good)],
+        "header-too-long": [(name, good + b"x" * 9000)],
+        "token-malformed": [(name, good + b", " + good)],
+        "algorithm-refused": [(name, edge.sign({}, {**edge.jose_header(), "alg": "none"}))],
+        "key-unknown": [(name, Edge().mint(PATH, TEMPLATE))],
+        "signature-invalid": [(name, Edge().sign({}, edge.jose_header()))],
+        "expired": [(name, edge.mint(PATH, TEMPLATE, now=time.time() - 40))],
+        "method-mismatch": [(name, edge.mint(PATH, TEMPLATE, method="POST"))],
+        "path-mismatch": [(name, edge.mint("/", "/"))],
+        "query-mismatch": [(name, edge.mint(PATH, TEMPLATE, query=b"all=1"))],
+    }
+    origin = Origin()
+    door = FastgateMiddleware(origin, edge.settings())
+    answers = [await call(door, scope_of(edge, headers=headers)) for headers in attempts.values()]
+    assert all(answer == answers[0] for answer in answers)
+    assert caplog.messages == [f"refused: {code}" for code in attempts]
+    assert origin.seen == []
+
+
+@pytest.mark.parametrize("forged_first", [True, False])
+async def test_a_good_header_beside_a_forged_one_is_refused(edge: Edge, forged_first: bool) -> None:
+    name = b"fastgate-identity"
+    headers = [(name, b"forged"), (b"Fastgate-Identity", edge.mint(PATH, TEMPLATE))]
+    scope = scope_of(edge, headers=headers if forged_first else headers[::-1])
+    sent = await call(FastgateMiddleware(Origin(), edge.settings()), scope)
+    assert sent[0]["status"] == 401
+
+
+async def test_the_underscore_twin_alone_is_not_read(edge: Edge) -> None:
+    scope = scope_of(edge, headers=[(b"fastgate_identity", edge.mint(PATH, TEMPLATE))])
+    sent = await call(FastgateMiddleware(Origin(), edge.settings()), scope)
+    assert sent[0]["status"] == 401
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"raw_path": ...},
+        {"raw_path": None},
+        {"raw_path": b"/orders/\xff"},
+        {"path": "/admin"},
+        {"raw_path": b"/orders/%37"},
+    ],
+)
+async def test_what_routing_reads_must_be_what_the_edge_judged(
+    edge: Edge, change: dict[str, object]
+) -> None:
+    sent = await call(FastgateMiddleware(Origin(), edge.settings()), scope_of(edge, **change))
+    assert sent[0]["status"] == 401
+
+
+async def test_claims_that_somebody_else_put_into_the_scope_are_overwritten(edge: Edge) -> None:
+    origin = Origin()
+    door = FastgateMiddleware(origin, edge.settings(health_path="/health"))
+    forged = {"path": "/health", "raw_path": b"/health", "fastgate": "root", "headers": []}
+    await call(door, scope_of(edge, **forged))
+    assert origin.seen[0]["fastgate"] is None
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({}, 200),
+        ({"method": "HEAD"}, 200),
+        ({"query_string": b"full"}, 200),
+        ({"method": "POST"}, 401),
+        ({"path": "/health/", "raw_path": b"/health/"}, 401),
+        ({"path": "/health", "raw_path": b"/he%61lth"}, 401),
+        ({"path": "/me", "raw_path": b"/health"}, 401),
+        ({"raw_path": ...}, 401),
+    ],
+)
+async def test_the_health_exception_is_one_exact_path(
+    edge: Edge, change: dict[str, object], status: int
+) -> None:
+    door = FastgateMiddleware(Origin(), edge.settings(health_path="/health"))
+    base = {"path": "/health", "raw_path": b"/health", "headers": []}
+    sent = await call(door, scope_of(edge, **{**base, **change}))
+    assert sent[0]["status"] == status
+
+
+async def test_a_health_check_does_not_carry_an_unverified_header_inside(edge: Edge) -> None:
+    origin = Origin()
+    door = FastgateMiddleware(origin, edge.settings(health_path="/health"))
+    await call(door, scope_of(edge, path="/health", raw_path=b"/health"))
+    assert origin.seen[0]["headers"] == []
+
+
+async def test_a_lifespan_passes_and_an_unknown_kind_of_connection_does_not(edge: Edge) -> None:
+    origin = Origin()
+    door = FastgateMiddleware(origin, edge.settings())
+    await call(door, {"type": "lifespan"})
+    assert len(origin.seen) == 1
+    with pytest.raises(NotImplementedError):
+        await call(door, scope_of(edge, type="webtransport"))
+    assert len(origin.seen) == 1
+
+
+# WebSockets (G15).
+
+
+def handshake(edge: Edge, **changes: object) -> Scope:
+    return scope_of(edge, type="websocket", method=..., **changes)
+
+
+async def test_a_websocket_is_judged_by_its_handshake(edge: Edge) -> None:
+    origin = Origin()
+    assert await call(FastgateMiddleware(origin, edge.settings()), handshake(edge)) == []
+    assert origin.seen[0]["fastgate"].subject == "ada"
+
+
+async def test_a_websocket_without_the_header_is_denied_with_a_problem_if_possible(
+    edge: Edge,
+) -> None:
+    origin = Origin()
+    door = FastgateMiddleware(origin, edge.settings())
+    extensions: dict[str, object] = {"websocket.http.response": {}}
+    start, body = await call(door, handshake(edge, headers=[], extensions=extensions))
+    assert (start["type"], start["status"]) == ("websocket.http.response.start", 401)
+    assert body["type"] == "websocket.http.response.body"
+    assert json.loads(body["body"])["status"] == 401
+    (close,) = await call(door, handshake(edge, headers=[], extensions=None))
+    assert (close["type"], close["code"]) == ("websocket.close", 1008)
+    assert origin.seen == []
+
+
+# Keys (G10, G11, G12).
+
+
+def fetching(server: JwksServer) -> Settings:
+    return Settings(edge=ISSUER, audience="orders", jwks_url=server.url)
+
+
+async def test_while_no_keys_can_be_had_the_answer_is_503_and_when_to_retry(
+    edge: Edge, jwks_server: JwksServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    jwks_server.body = b"<!doctype html>"
+    origin = Origin()
+    async with client(FastgateMiddleware(origin, fetching(jwks_server))) as http:
+        answer = await http.get(PATH, headers=edge.headers(PATH, TEMPLATE))
+    assert answer.status_code == 503
+    assert answer.json()["type"] == "urn:fastgate:problem:unavailable"
+    assert int(answer.headers["retry-after"]) > 0
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["cache-control"] == "no-store"
+    assert ("fastgate", logging.ERROR, "refused: keys-unavailable") in caplog.record_tuples
+    assert origin.seen == []
+
+
+async def test_a_request_without_a_header_makes_nobody_fetch_keys(jwks_server: JwksServer) -> None:
+    async with client(FastgateMiddleware(Origin(), fetching(jwks_server))) as http:
+        await http.get(PATH)
+    assert jwks_server.hits == 0
+
+
+async def test_strangers_with_invented_kids_cause_one_fetch_beyond_the_first(
+    edge: Edge, jwks_server: JwksServer
+) -> None:
+    async with client(FastgateMiddleware(Origin(), fetching(jwks_server))) as http:
+        assert (await http.get(PATH, headers=edge.headers(PATH, TEMPLATE))).is_success
+        forged = [Edge().headers(PATH, TEMPLATE) for _ in range(20)]
+        answers = await asyncio.gather(*(http.get(PATH, headers=header) for header in forged))
+    assert {answer.status_code for answer in answers} == {401}
+    assert jwks_server.hits == 2
+
+
+async def test_no_request_fails_while_the_edge_rotates_its_key(
+    edge: Edge, jwks_server: JwksServer
+) -> None:
+    old, new = edge, Edge()
+    async with client(FastgateMiddleware(Origin(), fetching(jwks_server))) as http:
+
+        async def succeeds(signer: Edge) -> bool:
+            return (await http.get(PATH, headers=signer.headers(PATH, TEMPLATE))).is_success
+
+        assert await succeeds(old)
+        jwks_server.publish(old.jwks, new.jwks)
+        assert await succeeds(old)
+        assert await succeeds(new)
+        assert await succeeds(old), "a header of the old key is still on its way"
+
+
+# A whole FastAPI app (G15, G16).
+
+
+@pytest.fixture
+def app(edge: Edge, tmp_path: Path) -> FastAPI:
+    (tmp_path / "logo.txt").write_text("a logo")
+    app, mounted = FastAPI(), FastAPI()
+    app.state.written = []
+
+    @mounted.get("/inside")
+    async def inside() -> str:
+        return "inside"
+
+    @app.get("/later")
+    async def later(tasks: BackgroundTasks, request: Request) -> str:
+        tasks.add_task(lambda: app.state.written.append(request.scope["fastgate"].subject))
+        return "soon"
+
+    @app.get("/broken")
+    async def broken() -> None:
+        raise KeyError("broken")
+
+    @app.exception_handler(KeyError)
+    async def explain(request: Request, _error: Exception) -> PlainTextResponse:
+        return PlainTextResponse(f"sorry, {request.scope['fastgate'].subject}", 500)
+
+    @app.websocket("/socket")
+    async def socket(websocket: WebSocket) -> None:
+        await websocket.accept()
+
+    app.mount("/mounted", mounted)
+    app.mount("/static", StaticFiles(directory=tmp_path))
+    guard(app, edge.settings())
+    return app
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/later", "/broken", "/mounted/inside", "/static/logo.txt", "/nowhere"),
+        *("/docs", "/redoc", "/openapi.json"),
+    ],
+)
+async def test_nothing_of_an_app_is_reachable_past_the_door(
+    app: FastAPI, edge: Edge, path: str
+) -> None:
+    async with client(app) as http:
+        refused = await http.get(path)
+        answered = await http.get(path, headers=edge.headers(path, path))
+    assert refused.status_code == 401
+    assert refused.json()["type"] == "urn:fastgate:problem:not-from-the-edge"
+    assert answered.status_code in {200, 404, 500}
+    assert app.state.written == (["ada"] if path == "/later" else [])
+    if path == "/broken":
+        assert answered.text == "sorry, ada"
+
+
+async def test_an_override_that_was_left_on_opens_no_door(app: FastAPI) -> None:
+    app.debug = True
+    app.dependency_overrides.clear()
+    app.dependency_overrides[guard] = lambda: None
+    async with client(app) as http:
+        assert (await http.get("/later", headers={HEADER: "x"})).status_code == 401

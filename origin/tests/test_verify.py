@@ -1,0 +1,380 @@
+"""What one header is believed to say, and why another is not believed: `verify`, alone."""
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+
+from fastgate import EdgeClaims, Refused, errors
+from fastgate.jwks import read_jwks
+from fastgate.verify import MAX_TOKEN_BYTES, RequestHead, verify
+from tests.edge import AUDIENCE, IDP, ISSUER, Edge, base64url, payload
+
+NOW = 1_800_000_000
+HEAD = RequestHead("GET", b"/orders/7", b"")
+
+
+def believed(
+    token: bytes, edge: Edge, head: RequestHead = HEAD, now: float = NOW, audience: str = AUDIENCE
+) -> EdgeClaims:
+    keys = read_jwks(json.dumps(edge.jwks).encode())
+    return verify(token, keys, head, issuer=ISSUER, audience=audience, now=now)
+
+
+def cause(token: bytes, edge: Edge, head: RequestHead = HEAD, now: float = NOW) -> str:
+    with pytest.raises(Refused) as refused:
+        believed(token, edge, head, now)
+    return refused.value.code
+
+
+def changed(**claims: object) -> dict[str, object]:
+    """Return the payload with these claims changed; those set to Ellipsis are left out."""
+    merged = {**payload(now=NOW), **claims}
+    return {name: value for name, value in merged.items() if value is not ...}
+
+
+def changed_within(outer: str, **claims: object) -> dict[str, object]:
+    inner = payload(now=NOW)[outer]
+    assert isinstance(inner, dict)
+    merged = {**inner, **claims}
+    return changed(**{outer: {name: value for name, value in merged.items() if value is not ...}})
+
+
+def test_a_header_of_the_contract_is_believed_whole(edge: Edge) -> None:
+    claims = believed(edge.mint(now=NOW), edge)
+    assert (claims.issuer, claims.audience) == (ISSUER, AUDIENCE)
+    assert (claims.subject, claims.requester.issuer) == ("ada", IDP)
+    assert claims.scopes == {"orders:read"}
+    assert (claims.request_id, claims.requester.country) == ("01J9Z", "DE")
+    assert claims.transaction.template == "/orders/{order_id}"
+
+
+def test_claims_and_header_members_that_nobody_knows_are_ignored(edge: Edge) -> None:
+    header = {**edge.jose_header(), "nonce": "x", "jku": "https://evil.example"}
+    assert believed(edge.sign(changed(shoe_size=42), header), edge).subject == "ada"
+
+
+def test_an_anonymous_caller_has_no_subject_and_needs_no_rctx(edge: Edge) -> None:
+    claims = believed(edge.sign(changed(sub=..., scope=..., rctx=...)), edge)
+    assert claims.subject is None
+    assert claims.scopes == frozenset()
+    assert claims.requester.country is None
+
+
+# About another request (G2, G3, G5).
+
+
+def test_the_same_request_inside_the_window_is_believed_again(edge: Edge) -> None:
+    token = edge.mint(now=NOW)
+    assert believed(token, edge, now=NOW) == believed(token, edge, now=NOW + 29)
+
+
+@pytest.mark.parametrize(
+    ("head", "code"),
+    [
+        (RequestHead("POST", b"/orders/7", b""), "method-mismatch"),
+        (RequestHead("get", b"/orders/7", b""), "method-mismatch"),
+        (RequestHead("GET", b"/orders/8", b""), "path-mismatch"),
+        (RequestHead("GET", b"/orders/%37", b""), "path-mismatch"),
+        (RequestHead("GET", b"/orders/7/", b""), "path-mismatch"),
+        (RequestHead("GET", b"/orders/\xff", b""), "path-mismatch"),
+        (RequestHead("GET", b"/orders/7", b"all=1"), "query-mismatch"),
+    ],
+)
+def test_a_header_is_not_believed_about_another_request(
+    edge: Edge, head: RequestHead, code: str
+) -> None:
+    assert cause(edge.mint(now=NOW), edge, head) == code
+
+
+def test_the_query_is_bound_byte_for_byte(edge: Edge) -> None:
+    token = edge.mint(query=b"a=1&b=%20", now=NOW)
+    assert believed(token, edge, RequestHead("GET", b"/orders/7", b"a=1&b=%20")).subject == "ada"
+    for query in (b"", b"b=%20&a=1", b"a=1&b=+", b"a=1&b=%20&"):
+        assert cause(token, edge, RequestHead("GET", b"/orders/7", query)) == "query-mismatch"
+
+
+def test_a_digest_of_the_empty_query_is_not_the_absence_of_one(edge: Edge) -> None:
+    digest = base64url(hashlib.sha256(b"").digest())
+    assert cause(edge.sign(changed_within("tctx", query=digest)), edge) == "query-mismatch"
+
+
+def test_a_percent_encoded_path_is_compared_as_it_was_sent(edge: Edge) -> None:
+    head = RequestHead("GET", b"/orders/%37", b"")
+    assert believed(edge.mint("/orders/%37", now=NOW), edge, head).subject == "ada"
+
+
+def test_a_header_for_another_origin_of_the_same_edge_is_refused(edge: Edge) -> None:
+    with pytest.raises(errors.AudienceMismatch):
+        believed(edge.mint(now=NOW), edge, audience="billing")
+
+
+@pytest.mark.parametrize("aud", [[AUDIENCE], "", "orders ", "Orders", None, ...])
+def test_the_audience_is_one_exact_string(edge: Edge, aud: object) -> None:
+    assert cause(edge.sign(changed(aud=aud)), edge) in {"audience-mismatch", "claim-malformed"}
+
+
+@pytest.mark.parametrize("iss", [ISSUER + "/", ISSUER.upper(), "https://evil.example", [ISSUER]])
+def test_the_issuer_is_one_exact_string(edge: Edge, iss: object) -> None:
+    assert cause(edge.sign(changed(iss=iss)), edge) in {"issuer-mismatch", "claim-malformed"}
+
+
+# Time (G4).
+
+
+def test_a_header_expires_at_exp_plus_leeway_and_not_a_moment_later(edge: Edge) -> None:
+    token = edge.mint(now=NOW)  # exp is NOW + 30, the leeway 5
+    assert believed(token, edge, now=NOW + 34.9).subject == "ada"
+    assert cause(token, edge, now=NOW + 35) == "expired"
+
+
+def test_a_header_from_the_future_is_believed_only_within_the_leeway(edge: Edge) -> None:
+    token = edge.mint(now=NOW)
+    assert believed(token, edge, now=NOW - 5).subject == "ada"
+    assert cause(token, edge, now=NOW - 5.1) == "not-yet-valid"
+
+
+@pytest.mark.parametrize(("lifetime", "ok"), [(60, True), (61, False), (0, False), (-1, False)])
+def test_a_header_lives_for_a_minute_at_most(edge: Edge, lifetime: int, ok: bool) -> None:
+    token = edge.sign(changed(iat=NOW, exp=NOW + lifetime))
+    if ok:
+        assert believed(token, edge).subject == "ada"
+    else:
+        assert cause(token, edge) == "lifetime-refused"
+
+
+# Structure, algorithm, key (G6, G9).
+
+
+@pytest.mark.parametrize("alg", ["none", "None", "nOnE", "", None, 5, ["ES256"], "ES384", "RS256"])
+def test_no_algorithm_but_es256_is_believed(edge: Edge, alg: object) -> None:
+    token = edge.sign(payload(now=NOW), {**edge.jose_header(), "alg": alg})
+    assert cause(token, edge) == "algorithm-refused"
+    unsigned = token.rpartition(b".")[0] + b"."
+    assert cause(unsigned, edge) == "algorithm-refused"
+
+
+def test_a_mac_keyed_with_the_public_key_is_not_a_signature(edge: Edge) -> None:
+    public = edge.private_key.public_key()
+    spellings = (
+        public.public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        ),
+        public.public_bytes(
+            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+        ),
+        json.dumps(edge.jwk).encode(),
+    )
+    for alg in ("HS256", "ES256"):
+        header = {**edge.jose_header(), "alg": alg}
+        signing_input = edge.sign(payload(now=NOW), header).rpartition(b".")[0]
+        for secret in spellings:
+            mac = hmac.new(secret, signing_input, hashlib.sha256).digest()
+            token = signing_input + b"." + base64url(mac).encode()
+            assert cause(token, edge) in {"algorithm-refused", "signature-invalid"}
+
+
+@pytest.mark.parametrize(
+    "typ",
+    ["JWT", "at+jwt", "TXNTOKEN+JWT", "application/txntoken+jwt", "txntoken+jwt ", "", None, 1],
+)
+def test_a_token_of_another_type_is_refused(edge: Edge, typ: object) -> None:
+    token = edge.sign(payload(now=NOW), {**edge.jose_header(), "typ": typ})
+    assert cause(token, edge) == "type-refused"
+
+
+@pytest.mark.parametrize("crit", [[], ["exp"], ["b64"], ["foo"], "x", [1], None, {}])
+def test_any_crit_is_refused_even_an_empty_one(edge: Edge, crit: object) -> None:
+    token = edge.sign(payload(now=NOW), {**edge.jose_header(), "crit": crit})
+    assert cause(token, edge) == "critical-refused"
+
+
+def test_an_unencoded_payload_is_refused(edge: Edge) -> None:
+    token = edge.sign(payload(now=NOW), {**edge.jose_header(), "b64": False})
+    assert cause(token, edge) == "signature-invalid"
+
+
+@pytest.mark.parametrize("kid", [None, "", 7, [], "../keys", "' OR 1=1 --", "kid\r\n\0", "🔑"])
+def test_a_kid_is_looked_up_exactly_or_not_at_all(edge: Edge, kid: object) -> None:
+    token = edge.sign(payload(now=NOW), {**edge.jose_header(), "kid": kid})
+    assert cause(token, edge) == "key-unknown"
+
+
+def test_a_missing_kid_is_not_guessed_although_there_is_one_key(edge: Edge) -> None:
+    header = {name: value for name, value in edge.jose_header().items() if name != "kid"}
+    assert cause(edge.sign(payload(now=NOW), header), edge) == "key-unknown"
+
+
+def test_another_edges_key_is_unknown_and_under_our_kid_its_signature_fails(edge: Edge) -> None:
+    other = Edge()
+    assert cause(other.mint(now=NOW), edge) == "key-unknown"
+    token = other.sign(payload(now=NOW), {**edge.jose_header(), "jwk": other.jwk})
+    assert cause(token, edge) == "signature-invalid"
+
+
+def test_an_access_token_of_the_identity_provider_is_no_identity_header(edge: Edge) -> None:
+    provider = Edge()
+    access_token: Mapping[str, object] = {
+        "iss": IDP,
+        "aud": AUDIENCE,
+        "sub": "ada",
+        "client_id": "shop",
+        "iat": NOW,
+        "exp": NOW + 30,
+        "scope": "orders:read",
+    }
+    header = {"alg": "ES256", "typ": "at+jwt", "kid": provider.kid}
+    assert cause(provider.sign(access_token, header), edge) == "type-refused"
+    # Not even if somebody gave the provider's token our type and our key.
+    assert cause(edge.sign(access_token), edge) == "claim-malformed"
+
+
+def test_a_changed_byte_anywhere_is_refused(edge: Edge) -> None:
+    header, body, signature = edge.mint(now=NOW).split(b".")
+    forged = base64url(json.dumps(changed(sub="root")).encode()).encode()
+    assert cause(b".".join((header, forged, signature)), edge) == "signature-invalid"
+    flipped = base64url(bytes(64)).encode()
+    assert cause(b".".join((header, body, flipped)), edge) == "signature-invalid"
+    der = edge.private_key.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    assert cause(b".".join((header, body, base64url(der).encode())), edge) == "signature-invalid"
+
+
+def test_the_compact_form_has_one_spelling_only(edge: Edge) -> None:
+    token = edge.mint(now=NOW)
+    header, body, signature = token.split(b".")
+    for wrong in (
+        b"",
+        b".",
+        b"..",
+        b"a.b.c",
+        header + b"." + body,
+        token + b".",
+        b"." + token,
+        token + b"=",
+        token + b"\n",
+        b" " + token,
+        token + b", " + token,
+        token + b"," + token,
+        header + b"." + body[:4] + b"\n" + body[4:] + b"." + signature,
+        header + b"." + body + b"." + signature[:4] + b"+" + signature[4:],
+        token + b"\xff",
+        json.dumps({"payload": body.decode(), "signature": signature.decode()}).encode(),
+    ):
+        assert cause(wrong, edge) == "token-malformed", wrong
+
+
+def test_stray_bits_in_the_last_character_are_refused(edge: Edge) -> None:
+    token = edge.mint(now=NOW)
+    # 64 octets leave four unused bits in the last of 86 characters.
+    alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    sibling = alphabet[alphabet.index(token[-1:]) + 1 :][:1]
+    lenient = base64.urlsafe_b64decode(token.rpartition(b".")[2][:-1] + sibling + b"==")
+    strict = base64.urlsafe_b64decode(token.rpartition(b".")[2] + b"==")
+    assert lenient == strict, "the standard library does not tell them apart"
+    assert cause(token[:-1] + sibling, edge) == "token-malformed"
+
+
+def test_what_is_over_the_limit_is_not_read(edge: Edge) -> None:
+    assert cause(b"x" * (MAX_TOKEN_BYTES + 1), edge) == "header-too-long"
+    assert cause(b"x" * MAX_TOKEN_BYTES, edge) == "token-malformed"
+
+
+@pytest.mark.parametrize(
+    "member", ['"alg":"ES256"', '"typ":"txntoken+jwt"', '"kid":"x"', '"crit":[]', '"\\u0061lg":1']
+)
+def test_a_duplicate_member_in_the_header_is_refused(edge: Edge, member: str) -> None:
+    raw = json.dumps(edge.jose_header())[:-1] + "," + member + "," + member + "}"
+    assert cause(edge.sign(payload(now=NOW), raw.encode()), edge) == "token-malformed"
+
+
+@pytest.mark.parametrize(
+    "member", ['"sub":"root"', '"s\\u0075b":"root"', '"exp":9999999999', '"scope":"orders:write"']
+)
+def test_a_duplicate_claim_is_refused_at_any_depth(edge: Edge, member: str) -> None:
+    raw = json.dumps(payload(now=NOW))
+    assert cause(edge.sign((raw[:-1] + "," + member + "}").encode()), edge) == "token-malformed"
+    nested = raw.replace('"tctx": {', '"tctx": {"path": "/", ')
+    assert cause(edge.sign(nested.encode()), edge) == "token-malformed"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"[]",
+        b'"x"',
+        b"1",
+        b"null",
+        b"{",
+        b"\xef\xbb\xbf{}",
+        b'{"sub":"\xff"}',
+        b'{"sub":"\\ud800"}',
+        b'{"exp":NaN}',
+        b'{"exp":' + b"9" * 5000 + b"}",
+        b'{"a":' + b"[" * 5000 + b"]" * 400 + b"}",
+    ],
+)
+def test_what_is_not_one_unambiguous_object_is_refused(edge: Edge, raw: bytes) -> None:
+    assert cause(edge.sign(raw), edge) == "token-malformed"
+    assert cause(edge.sign(payload(now=NOW), raw), edge) == "token-malformed"
+
+
+# Claims.
+
+
+@pytest.mark.parametrize("name", ["iat", "exp"])
+@pytest.mark.parametrize("value", [..., None, "1800000000", True, [NOW], NOW + 0.5, float(NOW)])
+def test_times_are_integers_and_required(edge: Edge, name: str, value: object) -> None:
+    assert cause(edge.sign(changed(**{name: value})), edge) == "claim-malformed"
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        changed(sub=None),
+        changed(sub=""),
+        changed(sub=7),
+        changed(sub=...),
+        changed(txn=...),
+        changed(txn=1),
+        changed(scope=""),
+        changed(scope=["orders:read"]),
+        changed(scope="orders:read  orders:write"),
+        changed(scope="orders:read\torders:write"),
+        changed(scope=" orders:read"),
+        changed(tctx=...),
+        changed(tctx=[]),
+        changed(rctx="x"),
+        changed(rctx={}),
+        changed_within("tctx", template=...),
+        changed_within("tctx", route=1),
+        changed_within("tctx", path=None),
+        changed_within("tctx", method=["GET"]),
+        changed_within("tctx", query=""),
+        changed_within("tctx", query="short"),
+        changed_within("rctx", country="de"),
+        changed_within("rctx", country="DEU"),
+        changed_within("rctx", client_id=5),
+        changed_within("rctx", iss=""),
+    ],
+)
+def test_a_claim_of_the_wrong_type_is_refused_not_coerced(
+    edge: Edge, claims: dict[str, object]
+) -> None:
+    assert cause(edge.sign(claims), edge) == "claim-malformed"
+
+
+def test_a_scope_is_a_whole_word(edge: Edge) -> None:
+    claims = believed(edge.sign(changed(scope="orders:read notadmin")), edge)
+    assert claims.scopes == {"orders:read", "notadmin"}
+
+
+def test_a_refusal_prints_its_code_and_nothing_of_the_token(edge: Edge) -> None:
+    with pytest.raises(Refused) as refused:
+        believed(edge.sign(changed(aud="a-secret-name")), edge)
+    assert str(refused.value) == "audience-mismatch"

@@ -1,0 +1,48 @@
+//! The command-line tool of a developer's machine. The only code that names `clap`; what it knows of policies it has from
+//! the same library that judges at the edge.
+
+mod check;
+mod keys;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The desk side of Fastgate: what the edge does, before it does it.
+#[derive(Parser)]
+#[command(name = "fastgate", version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Say whether a policy is valid; if not, every fault, where it is and what to write instead.
+    Check {
+        /// The policy.
+        #[arg(default_value = "policy.json")]
+        policy: PathBuf,
+    },
+    /// Print the JSON Schema of policies.
+    Schema,
+    /// Signing keys of the edge.
+    #[command(subcommand)]
+    Keys(Keys),
+}
+
+#[derive(Subcommand)]
+enum Keys {
+    /// Print a new private key set for the Secret Store (secret "signing-keys"); its public half goes to standard error.
+    New,
+}
+
+/// Runs the tool; the exit code is 0 where all is well, 1 where something was found, 2 where the call was wrong.
+pub(crate) fn run() -> ExitCode {
+    match Arguments::parse().command {
+        Command::Check { policy } => check::check(&policy),
+        Command::Schema => check::schema(),
+        Command::Keys(Keys::New) => keys::new(),
+    }
+}

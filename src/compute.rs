@@ -1,0 +1,76 @@
+//! The gate on Fastly Compute: the only code that names `fastly`. It receives, lets the library decide, forwards or
+//! answers, and logs. A sandbox serves many requests; what it keeps between them is in [`Sandbox`], none of it belongs
+//! to a request.
+
+mod forward;
+mod jwks;
+mod log;
+mod receive;
+mod respond;
+mod settings;
+
+use std::time::{Duration, Instant};
+
+use fastgate::gateway::{Circumstances, Decision, refuse};
+use fastgate::refusal::Refusal;
+use fastgate::trail::{Step, Trail};
+use fastly::http::serve::Serve;
+use fastly::{Request, Response};
+
+/// How long a sandbox waits for its next request. Waiting is billed as memory times time.
+const IDLE: Duration = Duration::from_secs(2);
+/// How long a sandbox lives at most, so that none outlasts a deployment by much.
+const LIFETIME: Duration = Duration::from_secs(300);
+/// The memory in MiB above which a sandbox takes no further request; the platform ends it at 128.
+const MEMORY: u32 = 96;
+
+/// What a sandbox keeps from one request to the next.
+#[derive(Default)]
+struct Sandbox {
+    settings: settings::Settings,
+    jwks: jwks::Jwks,
+}
+
+/// Serves requests until the platform has no more for this sandbox.
+pub(crate) fn serve() {
+    Serve::new()
+        .with_timeout(IDLE)
+        .with_max_lifetime(LIFETIME)
+        .with_max_memory(MEMORY)
+        .run_with_context(answer, &mut Sandbox::default());
+}
+
+/// One request: receive, decide, forward or answer, log.
+fn answer(request: Request, sandbox: &mut Sandbox) -> Response {
+    let started = Instant::now();
+    let elapsed = move || u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+    let now = receive::now();
+    let request_id = receive::request_id();
+    let mut trail = Trail::new(now, request_id.as_deref().unwrap_or("none"), request.get_method_str());
+
+    let decided = request_id.and_then(|_| sandbox.settings.gateway(started)).map(|gateway| {
+        trail.step(Step::Configure, elapsed());
+        let head = receive::head(&request);
+        let surroundings = receive::surroundings(&request);
+        trail.country.clone_from(&surroundings.country);
+        trail.pop.clone_from(&surroundings.pop);
+        let mut keys = sandbox.jwks.at(now);
+        let mut circumstances = Circumstances { now, surroundings: &surroundings, keys: &mut keys, elapsed: &elapsed };
+        let decision = gateway.decide(head, &mut circumstances, &mut trail);
+        trail.keys = keys.origin();
+        decision
+    });
+    let response = match decided {
+        Ok(Decision::Forward(grant)) => match forward::forward(&grant, request) {
+            Ok(response) => respond::passed_on(response),
+            Err(error) => respond::problem(&refuse(&error.into(), &mut trail)),
+        },
+        Ok(Decision::Publish(keys)) => respond::published(keys),
+        Ok(Decision::Refuse(problem)) => respond::problem(&problem),
+        Err(closed) => respond::problem(&refuse(&Refusal::from(closed), &mut trail)),
+    };
+    trail.step(Step::Forward, elapsed());
+    trail.status = response.get_status().as_u16();
+    log::write(&trail);
+    response.with_header("x-request-id", &trail.request_id)
+}

@@ -1,0 +1,52 @@
+//! Sends a granted request on, in exactly the form that was granted: a request made anew, on which nothing stands that
+//! the grant does not name.
+
+use fastgate::mint::Grant;
+use fastgate::refusal::OriginError;
+use fastly::http::request::SendErrorCause;
+use fastly::http::{HeaderName, HeaderValue, Url};
+use fastly::{Request, Response};
+
+/// Forwards `grant` with the body of `received` and returns the origin's answer. Never answered from a cache: what comes
+/// back is for this caller.
+pub(super) fn forward(grant: &Grant, mut received: Request) -> Result<Response, OriginError> {
+    let unsendable = |what: &str| OriginError::Unreachable(format!("the request cannot be expressed: {what}"));
+    let url = format!("{}{}", grant.authority(), grant.path_and_query());
+    let url = Url::parse(&url).map_err(|_| unsendable("its URL"))?;
+    // The SDK's URL type normalizes. If it would send other bytes than were judged and signed, nothing is sent.
+    let kept = match url.query() {
+        Some(query) => format!("{}?{query}", url.path()) == grant.path_and_query(),
+        None => url.path() == grant.path_and_query(),
+    };
+    if !kept {
+        return Err(unsendable("the platform would change its path"));
+    }
+    let mut request = Request::new(grant.method(), url).with_pass(true);
+    for (name, value) in grant.headers().iter() {
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| unsendable("a field name"))?;
+        let value = HeaderValue::from_bytes(value).map_err(|_| unsendable("a field value"))?;
+        request.append_header(name, value);
+    }
+    if let Some(body) = received.try_take_body() {
+        request.set_body(body);
+    }
+    let response = request.send(grant.backend()).map_err(|error| classify(error.root_cause()))?;
+    match response.get_status().as_u16() {
+        status @ ..200 => Err(OriginError::UnexpectedStatus(status)),
+        _ => Ok(response),
+    }
+}
+
+/// What the client is told of a failed send. Only the cause is looked at: the error as a whole prints the headers.
+fn classify(cause: &SendErrorCause) -> OriginError {
+    let text = cause.to_string();
+    match cause {
+        SendErrorCause::DnsTimeout | SendErrorCause::ConnectionTimeout | SendErrorCause::HttpResponseTimeout => {
+            OriginError::TooSlow(text)
+        }
+        SendErrorCause::DestinationUnavailable | SendErrorCause::ConnectionLimitReached => {
+            OriginError::Unavailable(text)
+        }
+        _ => OriginError::Unreachable(text),
+    }
+}

@@ -1,0 +1,68 @@
+//! What arrived, taken from the platform without letting the SDK interpret it: its URL accessors resolve dot segments and
+//! panic on some hosts.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use fastgate::headers::Headers;
+use fastgate::mint::Surroundings;
+use fastgate::refusal::ClosedError;
+use fastgate::request::{MAX_TARGET_BYTES, RequestHead};
+use fastgate::time::UnixTime;
+use fastly::Request;
+use fastly::geo::geo_lookup;
+
+/// Room for a target that is just too long, scheme and host included, so that it is recognized as such.
+const TARGET_BUFFER: usize = 2 * MAX_TARGET_BYTES;
+
+/// The platform's clock, in whole seconds. A clock before 1970 reads as 1970, when every token lies in the future.
+pub(super) fn now() -> UnixTime {
+    UnixTime::from_seconds(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()))
+}
+
+/// 128 random bits in hexadecimal.
+pub(super) fn request_id() -> Result<String, ClosedError> {
+    let mut bits = [0; 16];
+    getrandom::fill(&mut bits).map_err(|_| ClosedError::Randomness)?;
+    Ok(format!("{:032x}", u128::from_be_bytes(bits)))
+}
+
+/// The request as it came.
+pub(super) fn head(request: &Request) -> RequestHead {
+    RequestHead {
+        method: request.get_method_str().to_owned(),
+        target: raw_target(request),
+        headers: request.get_headers().map(|(name, value)| (name.as_str(), value.as_bytes())).collect::<Headers>(),
+        client: request.get_client_ip_addr(),
+        tls: request.get_tls_protocol_bytes().is_some(),
+    }
+}
+
+/// What the platform knows of the client.
+pub(super) fn surroundings(request: &Request) -> Surroundings {
+    let is_code = |code: &str| code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_uppercase());
+    let country = request.get_client_ip_addr().and_then(geo_lookup).map(|geo| geo.country_code().to_owned());
+    Surroundings { country: country.filter(|code| is_code(code)), pop: std::env::var("FASTLY_POP").ok() }
+}
+
+/// The bytes of the request target. One that does not fit the buffer comes back as slashes, too many for `normalize`; one that cannot be had comes back empty: both are refused there.
+#[expect(unsafe_code, reason = "the SDK offers no access to the target that does not parse it first")]
+fn raw_target(request: &Request) -> Vec<u8> {
+    let mut buffer = vec![b'/'; TARGET_BUFFER];
+    let mut written = 0;
+    // SAFETY: the handle is that of `request`, which outlives the call; the pointer and the length describe `buffer`,
+    // which the host fills with at most that many bytes; `written` is a valid place for their number.
+    let status = unsafe {
+        fastly_sys::fastly_http_req::uri_get(
+            request.as_handles().0.as_u32(),
+            buffer.as_mut_ptr(),
+            buffer.len(),
+            &raw mut written,
+        )
+    };
+    match status.result() {
+        Ok(()) => buffer.truncate(written),
+        Err(_) if written > buffer.len() => {} // stays longer than any target may be
+        Err(_) => buffer.clear(),
+    }
+    buffer
+}

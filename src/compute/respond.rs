@@ -1,0 +1,34 @@
+//! Answers: the edge's own, and the origin's on its way back.
+
+use fastgate::headers::{Headers, answer_fields};
+use fastgate::problem::Problem;
+use fastly::Response;
+use fastly::http::{HeaderName, HeaderValue};
+
+/// A refusal, as the client sees it.
+pub(super) fn problem(problem: &Problem) -> Response {
+    with_fields(Response::from_status(problem.status()).with_body(problem.body()), &problem.headers())
+}
+
+/// The edge's public keys. Clients may keep them for five minutes, which bounds how early a new key must be published.
+pub(super) fn published(keys: String) -> Response {
+    Response::from_body(keys)
+        .with_header("content-type", "application/jwk-set+json")
+        .with_header("cache-control", "public, max-age=300")
+}
+
+/// The origin's answer, streamed, without what only the edge may say.
+pub(super) fn passed_on(mut answer: Response) -> Response {
+    let fields: Headers = answer.get_headers().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+    let response = Response::from_status(answer.get_status()).with_body(answer.take_body());
+    with_fields(response, &answer_fields(&fields))
+}
+
+fn with_fields(mut response: Response, fields: &Headers) -> Response {
+    for (name, value) in fields.iter() {
+        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value)) {
+            response.append_header(name, value);
+        }
+    }
+    response
+}

@@ -1,0 +1,108 @@
+//! The journey of a request, as one function: [`Gateway::decide`].
+
+use crate::authorize::authorize;
+use crate::identity::{Caller, KeySource, Seen, identify};
+use crate::mint::{Grant, Minter, Surroundings};
+use crate::policy::Policy;
+use crate::problem::Problem;
+use crate::refusal::Refusal;
+use crate::request::{RequestHead, normalize};
+use crate::route;
+use crate::time::UnixTime;
+use crate::trail::{Step, Trail, excerpt};
+
+/// Where the edge publishes the public halves of its signing keys.
+pub const KEYS_PATH: &str = "/.well-known/fastgate/jwks.json";
+
+/// A policy and the keys to sign with: all that is needed to judge requests.
+#[derive(Debug)]
+pub struct Gateway {
+    policy: Policy,
+    minter: Minter,
+}
+
+/// What becomes of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// It is forwarded, in this form.
+    Forward(Grant),
+    /// The edge answers itself: its public keys, a JWK Set.
+    Publish(String),
+    /// It is refused.
+    Refuse(Problem),
+}
+
+/// What the walk needs besides the request: effects and facts from outside, each named.
+pub struct Circumstances<'outside> {
+    /// The time.
+    pub now: UnixTime,
+    /// What the platform knows of the client.
+    pub surroundings: &'outside Surroundings,
+    /// Where keys come from.
+    pub keys: &'outside mut dyn KeySource,
+    /// Microseconds since the request arrived, for the trail alone.
+    pub elapsed: &'outside dyn Fn() -> u64,
+}
+
+impl Gateway {
+    /// A gateway that judges by `policy` and signs with `minter`.
+    #[must_use]
+    pub const fn new(policy: Policy, minter: Minter) -> Self {
+        Self { policy, minter }
+    }
+
+    /// Judges one request. Writes what it finds into `trail`, which carries the request id.
+    pub fn decide(&self, head: RequestHead, circumstances: &mut Circumstances<'_>, trail: &mut Trail) -> Decision {
+        match self.walk(head, circumstances, trail) {
+            Ok(decision) => decision,
+            Err(refusal) => Decision::Refuse(refuse(&refusal, trail)),
+        }
+    }
+
+    fn walk(&self, head: RequestHead, outside: &mut Circumstances<'_>, trail: &mut Trail) -> Result<Decision, Refusal> {
+        let edge = self.policy.edge();
+
+        let target = normalize(head, &edge.hosts)?;
+        trail.step(Step::Normalize, (outside.elapsed)());
+
+        if target.path().encoded() == KEYS_PATH && target.method() == "GET" {
+            trail.verdict = "published";
+            return Ok(Decision::Publish(self.minter.published_keys()));
+        }
+
+        let route = route::find(&self.policy, &target)?;
+        trail.route = Some(route.id.clone());
+        trail.step(Step::Match, (outside.elapsed)());
+
+        let mut seen = Seen::default();
+        let caller = identify(&self.policy, route, &target, outside.now, outside.keys, &mut seen);
+        note(trail, &seen, caller.as_ref().ok());
+        trail.step(Step::Identify, (outside.elapsed)());
+
+        let permit = authorize(route, caller?)?;
+        trail.step(Step::Authorize, (outside.elapsed)());
+
+        let grant = self.minter.mint(edge, &permit, &target, outside.surroundings, outside.now, &trail.request_id)?;
+        trail.step(Step::Mint, (outside.elapsed)());
+
+        trail.verdict = "forwarded";
+        Ok(Decision::Forward(grant))
+    }
+}
+
+/// Writes a refusal into the trail and turns it into what the client sees.
+pub fn refuse(refusal: &Refusal, trail: &mut Trail) -> Problem {
+    let problem = Problem::from(refusal);
+    trail.verdict = refusal.code();
+    trail.cause = Some(refusal.to_string());
+    trail.status = problem.status();
+    problem
+}
+
+fn note(trail: &mut Trail, seen: &Seen, caller: Option<&Caller>) {
+    trail.issuer.clone_from(&seen.issuer);
+    trail.key_id = seen.key_id.as_deref().map(excerpt);
+    if let Some(Caller::Known(identity)) = caller {
+        trail.subject = Some(identity.subject().to_owned());
+    }
+}

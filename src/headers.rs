@@ -1,0 +1,197 @@
+//! Header fields as they travel through the walk, and the names that only the edge may set.
+//!
+//! Names are lower-case; values are bytes, since a client may send any byte. Which fields pass is decided in one place,
+//! [`fate`]; nothing else in the house strips headers.
+
+/// The header that carries the edge's signed word to the origin.
+pub const IDENTITY: &str = "fastgate-identity";
+
+/// An ordered list of header fields. Names compare without case.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Headers(Vec<(String, Vec<u8>)>);
+
+impl Headers {
+    /// Adds a field at the end; the name is put into lower case.
+    pub fn append(&mut self, name: &str, value: impl Into<Vec<u8>>) {
+        self.0.push((name.to_ascii_lowercase(), value.into()));
+    }
+
+    /// Every value of the field `name` (lower case), in the order of arrival.
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+        self.iter().filter(move |(field, _)| *field == name).map(|(_, value)| value)
+    }
+
+    /// Every field in the order of arrival.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_slice()))
+    }
+
+    /// How many fields there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The size in bytes of the field section as HTTP/1.1 writes it: `name: value CR LF` for each field.
+    #[must_use]
+    pub fn wire_size(&self) -> usize {
+        self.iter().map(|(name, value)| name.len() + value.len() + 4).sum()
+    }
+}
+
+impl<N: AsRef<str>, V: Into<Vec<u8>>> FromIterator<(N, V)> for Headers {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(fields: I) -> Self {
+        let mut headers = Self::default();
+        for (name, value) in fields {
+            headers.append(name.as_ref(), value);
+        }
+        headers
+    }
+}
+
+/// What becomes of a field that a client (or, on the way back, an origin) sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It is end-to-end and nobody's business: it passes.
+    Pass,
+    /// It belongs to one connection (RFC 9110 §7.6.1) or frames one message (RFC 9112 §6).
+    HopByHop,
+    /// Only the edge may say this: identity, client address, original URL, method overrides.
+    Reserved,
+}
+
+/// Fields that belong to one hop. What `Connection` names besides is added by the caller.
+const HOP_BY_HOP: [&str; 13] = [
+    "connection",
+    "content-length",
+    "expect",
+    "http2-settings",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "host",
+];
+
+/// Fields by which applications are commonly told who is calling or what was asked, matched after [`fold`].
+const RESERVED: [&str; 22] = [
+    "authenticated-user",
+    "cdn-loop",
+    "cf-connecting-ip",
+    "client-ip",
+    "forwarded",
+    "remote-user",
+    "surrogate-capability",
+    "surrogate-control",
+    "true-client-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    "x-original-host",
+    "x-original-method",
+    "x-original-uri",
+    "x-original-url",
+    "x-real-ip",
+    "x-remote-user",
+    "x-request-id",
+    "x-rewrite-url",
+];
+
+/// Families of such fields.
+const RESERVED_PREFIXES: [&str; 7] =
+    ["fastgate-", "fastly-", "x-auth-request-", "x-authenticated-", "x-envoy-", "x-fastgate-", "x-forwarded-"];
+
+/// Decides what becomes of the field `name` (lower case).
+///
+/// A name with an underscore never passes: servers that follow CGI (RFC 3875 §4.1.18) cannot tell it from its twin with
+/// a hyphen. Other punctuation is folded before the comparison, so that `fastgate.identity` is no way round either.
+#[must_use]
+pub fn fate(name: &str) -> Fate {
+    if HOP_BY_HOP.contains(&name) {
+        return Fate::HopByHop;
+    }
+    let folded = fold(name);
+    let reserved = name.contains('_')
+        || RESERVED.contains(&folded.as_str())
+        || RESERVED_PREFIXES.iter().any(|prefix| folded.starts_with(prefix));
+    if reserved { Fate::Reserved } else { Fate::Pass }
+}
+
+/// Lower case, and every character but letters and digits as a hyphen.
+fn fold(name: &str) -> String {
+    name.trim()
+        .chars()
+        .map(|letter| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '-' })
+        .collect()
+}
+
+/// The field names that `Connection` declares to belong to this hop only, in lower case.
+#[must_use]
+pub fn named_by_connection(headers: &Headers) -> Vec<String> {
+    headers
+        .all("connection")
+        .flat_map(|value| value.split(|byte| *byte == b','))
+        .map(|token| String::from_utf8_lossy(token).trim().to_ascii_lowercase())
+        .filter(|token| !token.is_empty())
+        .collect()
+}
+
+/// The fields of an origin's answer that may go to the client: end-to-end ones, without what only the edge may say.
+#[must_use]
+pub fn answer_fields(headers: &Headers) -> Headers {
+    let named = named_by_connection(headers);
+    headers
+        .iter()
+        .filter(|(name, _)| *name == "content-length" || fate(name) == Fate::Pass)
+        .filter(|(name, _)| !named.iter().any(|hop| hop == name))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Fate, Headers, answer_fields, fate, named_by_connection};
+
+    #[test]
+    fn every_spelling_of_the_identity_header_is_reserved() {
+        for name in
+            ["fastgate-identity", "fastgate_identity", "fastgate.identity", "x-fastgate-identity", "fastgate-identity "]
+        {
+            assert_eq!(fate(name), Fate::Reserved, "{name}");
+        }
+    }
+
+    #[test]
+    fn ordinary_fields_pass() {
+        for name in ["accept", "content-type", "cookie", "user-agent", "x-tenant", "if-none-match"] {
+            assert_eq!(fate(name), Fate::Pass, "{name}");
+        }
+    }
+
+    #[test]
+    fn connection_names_are_read_from_every_field_and_without_case() {
+        let headers: Headers =
+            [("Connection", "X-Secret, close"), ("connection", " keep-alive ,")].into_iter().collect();
+        assert_eq!(named_by_connection(&headers), ["x-secret", "close", "keep-alive"]);
+    }
+
+    #[test]
+    fn an_origins_answer_loses_what_only_the_edge_may_say() {
+        let headers: Headers = [
+            ("content-type", "text/plain"),
+            ("Fastgate-Identity", "x"),
+            ("connection", "x-hop"),
+            ("x-hop", "1"),
+            ("content-length", "2"),
+        ]
+        .into_iter()
+        .collect();
+        let kept: Vec<_> = answer_fields(&headers).iter().map(|(name, _)| name.to_owned()).collect();
+        assert_eq!(kept, ["content-type", "content-length"]);
+    }
+}

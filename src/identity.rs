@@ -1,0 +1,140 @@
+//! Step 4, *identify*: who is calling. In goes the route and the credentials that arrived, out comes a [`Caller`]. A
+//! token is only ever checked against the keys of its own issuer, and on a public route it is not read at all.
+
+pub mod bearer;
+pub mod discovery;
+pub mod keys;
+pub mod token;
+
+use std::sync::Arc;
+
+use crate::policy::{Access, Issuer, Policy, Route};
+use crate::request::Target;
+use crate::time::UnixTime;
+use bearer::CredentialsError;
+use keys::KeySet;
+use token::{TokenError, UnverifiedToken, VerifiedClaims};
+
+/// Who is calling.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Caller {
+    /// Nobody in particular; the route is public.
+    Anonymous,
+    /// The holder of a token that verified.
+    Known(Identity),
+}
+
+/// What a verified token says about its holder. Only [`identify`] makes one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    subject: String,
+    issuer: String,
+    issuer_id: String,
+    client_id: Option<String>,
+    scopes: Vec<String>,
+}
+
+impl Identity {
+    /// `sub`: unique within the issuer.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// `iss` of the token.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// The policy's id of that issuer.
+    #[must_use]
+    pub fn issuer_id(&self) -> &str {
+        &self.issuer_id
+    }
+
+    /// The OAuth client to which the token was issued.
+    #[must_use]
+    pub fn client_id(&self) -> Option<&str> {
+        self.client_id.as_deref()
+    }
+
+    /// The scopes of the token.
+    #[must_use]
+    pub fn scopes(&self) -> &[String] {
+        &self.scopes
+    }
+
+    fn new(issuer: &Issuer, claims: VerifiedClaims) -> Self {
+        let (subject, client_id, scopes) = claims.into_parts();
+        Self { subject, issuer: issuer.issuer.clone(), issuer_id: issuer.id.clone(), client_id, scopes }
+    }
+}
+
+/// Where the keys of an issuer come from. The one effect in the middle of the walk.
+pub trait KeySource {
+    /// The key set of `issuer`, from wherever it is nearest.
+    ///
+    /// # Errors
+    /// [`KeysUnavailable`] when there is none; the caller is then neither accepted nor called a liar.
+    fn keys(&mut self, issuer: &Issuer) -> Result<Arc<KeySet>, KeysUnavailable>;
+}
+
+/// The keys of an issuer cannot be had.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the keys of issuer \"{issuer}\" cannot be had: {cause}")]
+pub struct KeysUnavailable {
+    /// The policy's id of the issuer.
+    pub issuer: String,
+    /// What went wrong, for the log.
+    pub cause: String,
+}
+
+/// Why it is not known who is calling.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum IdentityError {
+    /// There are no usable credentials.
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
+    /// The token is not good.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// The token could not be checked.
+    #[error(transparent)]
+    Keys(#[from] KeysUnavailable),
+}
+
+/// Finds out who is calling. What costs least is checked first; keys are only asked for once a token is otherwise good.
+///
+/// # Errors
+/// An [`IdentityError`]; on a public route there is none.
+pub fn identify(
+    policy: &Policy,
+    route: &Route,
+    target: &Target,
+    now: UnixTime,
+    keys: &mut dyn KeySource,
+    seen: &mut Seen,
+) -> Result<Caller, IdentityError> {
+    if route.access == Access::Public {
+        return Ok(Caller::Anonymous);
+    }
+    let bearer = bearer::single(target.authorization())?;
+    let token = UnverifiedToken::parse(bearer)?;
+    seen.key_id = token.key_id().map(str::to_owned);
+    let issuer = policy.issuer(token.issuer()).ok_or(TokenError::UnknownIssuer)?;
+    seen.issuer = Some(issuer.id.clone());
+    token.check(issuer, now)?;
+    let key_set = keys.keys(issuer)?;
+    let claims = token.verify(issuer, &key_set, now)?;
+    Ok(Caller::Known(Identity::new(issuer, claims)))
+}
+
+/// What was seen of a token on the way, for the log, verified or not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// The policy's id of the token's issuer, once it is known to the policy.
+    pub issuer: Option<String>,
+    /// `kid` of the token, as the token says.
+    pub key_id: Option<String>,
+}

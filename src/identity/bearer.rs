@@ -1,0 +1,102 @@
+//! One token out of exactly one `Authorization` header (RFC 6750 §2.1). Tokens in a query, a form or a cookie are
+//! never looked for.
+
+use crate::secret::Secret;
+
+/// Why there is no token.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CredentialsError {
+    /// There is no `Authorization` header.
+    #[error("there is no Authorization header")]
+    Missing,
+    /// There are several.
+    #[error("there are {count} Authorization headers")]
+    Repeated {
+        /// How many.
+        count: usize,
+    },
+    /// The scheme is another one, `Basic` or `DPoP`, say. A scheme is never taken for `Bearer`.
+    #[error("the authorization scheme is not Bearer")]
+    OtherScheme,
+    /// The scheme is `Bearer` and what follows is not one space and one `b64token`.
+    #[error("the Bearer credentials are malformed")]
+    Malformed,
+}
+
+/// The token in the only `Authorization` header.
+///
+/// # Errors
+/// A [`CredentialsError`] for none, for several, for another scheme, and for anything but one space and one token.
+pub fn single(authorization: &[Secret<Vec<u8>>]) -> Result<Secret<&str>, CredentialsError> {
+    let value = match authorization {
+        [] => return Err(CredentialsError::Missing),
+        [value] => value.expose().as_slice(),
+        several => return Err(CredentialsError::Repeated { count: several.len() }),
+    };
+    let scheme_ends = value.iter().position(|byte| !is_scheme_byte(*byte)).unwrap_or(value.len());
+    let (scheme, rest) = value.split_at_checked(scheme_ends).ok_or(CredentialsError::Malformed)?;
+    if !scheme.eq_ignore_ascii_case(b"bearer") {
+        return Err(CredentialsError::OtherScheme);
+    }
+    let token = rest.strip_prefix(b" ").ok_or(CredentialsError::Malformed)?;
+    if !is_b64token(token) {
+        return Err(CredentialsError::Malformed);
+    }
+    std::str::from_utf8(token).map(Secret::new).map_err(|_| CredentialsError::Malformed)
+}
+
+/// `auth-scheme` is a token of RFC 9110 §5.6.2; schemes in use need no more than these.
+const fn is_scheme_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'-'
+}
+
+/// `b64token` of RFC 6750 §2.1.
+fn is_b64token(token: &[u8]) -> bool {
+    let body = token.iter().position(|byte| *byte == b'=').unwrap_or(token.len());
+    let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/');
+    body > 0 && token.iter().take(body).all(allowed) && token.iter().skip(body).all(|byte| *byte == b'=')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CredentialsError, single};
+    use crate::secret::Secret;
+
+    fn token_of(values: &[&[u8]]) -> Result<String, CredentialsError> {
+        let values: Vec<_> = values.iter().map(|value| Secret::new(value.to_vec())).collect();
+        single(&values).map(|token| (*token.expose()).to_owned())
+    }
+
+    #[test]
+    fn the_scheme_is_read_without_case() {
+        for scheme in ["Bearer", "bearer", "BEARER", "bEaReR"] {
+            assert_eq!(token_of(&[format!("{scheme} a.b.c").as_bytes()]), Ok("a.b.c".to_owned()));
+        }
+    }
+
+    #[test]
+    fn nothing_but_one_token_behind_one_space_is_read() {
+        use CredentialsError::{Malformed, Missing, OtherScheme, Repeated};
+        assert_eq!(token_of(&[]), Err(Missing));
+        assert_eq!(token_of(&[b"Bearer a", b"Bearer a"]), Err(Repeated { count: 2 }));
+        for malformed in [
+            &b"Bearer"[..],
+            b"Bearer ",
+            b"Bearer   ",
+            b"Bearer  a",
+            b"Bearer\ta",
+            b"Bearer\xa0a",
+            b"Bearer a b",
+            b"Bearer a ",
+            b"Bearer a, Bearer b",
+            b"Bearer \xff\xfe",
+            b"Bearer =",
+            b"Bearer a=b",
+        ] {
+            assert_eq!(token_of(&[malformed]), Err(Malformed), "{malformed:?}");
+        }
+        for other in [&b"Basic dTpw"[..], b"Negotiate x", b"DPoP a.b.c", b"\xff\xfe", b"", b"Bearerx a"] {
+            assert_eq!(token_of(&[other]), Err(OtherScheme), "{other:?}");
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! Fastgate: an identity-aware gate for FastAPI that runs on Fastly Compute.
+//!
+//! A request walks through rooms in one direction. Each room takes the evidence of the room before it and hands on
+//! better evidence, or refuses with a named reason. The walk itself is [`Gateway::decide`](gateway::Gateway::decide).
+//!
+//! 1. *receive*: what arrived, as the platform tells it: [`RequestHead`](request::RequestHead)
+//! 2. *normalize*: one canonical form, reserved headers gone: [`Target`](request::Target)
+//! 3. *match*: the route of the policy that names it: [`Route`](policy::Route), found by [`route`]
+//! 4. *identify*: who is calling: [`Caller`](identity::Caller)
+//! 5. *authorize*: whether they may: [`Permit`](authorize::Permit)
+//! 6. *mint*: what the origin is told, signed: [`Grant`](mint::Grant)
+//!
+//! A step that refuses yields a [`Refusal`](refusal::Refusal); one table turns it into the
+//! [`Problem`](problem::Problem) that the client sees. The facts gathered on the way are the [`Trail`](trail::Trail),
+//! one log line a request.
+//!
+//! The library is pure: time, randomness and effects come in as arguments. What talks to Fastly is in the binary's
+//! `compute` module, what talks to a person in its `cli` module.
+
+pub mod authorize;
+pub mod gateway;
+pub mod headers;
+pub mod identity;
+pub mod mint;
+pub mod policy;
+pub mod problem;
+pub mod refusal;
+pub mod request;
+pub mod route;
+pub mod secret;
+pub mod strict_json;
+pub mod time;
+pub mod trail;

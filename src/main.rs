@@ -1,0 +1,17 @@
+//! One program, two lives. Compiled to WebAssembly it is the gate: it serves requests on Fastly Compute. Compiled for a
+//! developer's machine it is the command-line tool that checks policies and makes keys with the same library.
+
+#[cfg(not(target_os = "wasi"))]
+mod cli;
+#[cfg(target_os = "wasi")]
+mod compute;
+
+#[cfg(target_os = "wasi")]
+fn main() {
+    compute::serve();
+}
+
+#[cfg(not(target_os = "wasi"))]
+fn main() -> std::process::ExitCode {
+    cli::run()
+}

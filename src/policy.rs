@@ -1,0 +1,152 @@
+//! The policy: working rules that are always valid. A [`Policy`] can only be had from a document without faults, so the
+//! rooms that use it ask no questions.
+
+mod document;
+mod fault;
+pub mod pattern;
+mod read;
+mod tree;
+pub(crate) mod url;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+pub use document::{AlgorithmName, MethodName, PolicyDocument};
+pub use fault::{Fault, PolicyFault, PolicyFaults};
+use pattern::PathTemplate;
+pub(crate) use read::is_scope;
+use tree::RouteTree;
+
+/// The rules of one Fastgate service.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    edge: Edge,
+    issuers: BTreeMap<String, Issuer>,
+    routes: Vec<Route>,
+    tree: RouteTree,
+}
+
+/// What this edge is called.
+#[derive(Clone, Debug)]
+pub struct Edge {
+    /// `iss` of the signed header.
+    pub issuer: String,
+    /// The hosts that requests may name.
+    pub hosts: Hosts,
+    /// How long a signed header is valid, in seconds, 1 to 60.
+    pub identity_lifetime: u64,
+}
+
+/// The host names that requests may name, lower case, without ports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hosts(Vec<String>);
+
+impl Hosts {
+    /// The policy's spelling of `name`; hosts compare without case (RFC 9110 §4.2.3).
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|known| known.eq_ignore_ascii_case(name)).map(String::as_str)
+    }
+}
+
+impl<N: AsRef<str>> FromIterator<N> for Hosts {
+    fn from_iter<I: IntoIterator<Item = N>>(names: I) -> Self {
+        Self(names.into_iter().map(|name| name.as_ref().to_ascii_lowercase()).collect())
+    }
+}
+
+/// One application behind the edge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The Fastly backend.
+    pub backend: String,
+    /// `aud` of the signed header.
+    pub audience: String,
+}
+
+/// One OpenID provider and what its tokens must look like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Issuer {
+    /// The short id by which stores and logs know it.
+    pub id: String,
+    /// `iss`, compared byte for byte.
+    pub issuer: String,
+    /// The backend through which its keys are fetched.
+    pub backend: String,
+    /// A token must name at least one of these in `aud`.
+    pub audiences: Vec<String>,
+    /// The accepted signature algorithms.
+    pub algorithms: Vec<AlgorithmName>,
+    /// The accepted token types, lower case, without `application/`.
+    pub types: Vec<String>,
+    /// How far the provider's clock may be off, in seconds.
+    pub leeway: u64,
+    /// Where its keys are; the discovery document says so where this is absent.
+    pub jwks_uri: Option<String>,
+}
+
+/// One thing that may be reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// Its id.
+    pub id: String,
+    /// Its path.
+    pub template: PathTemplate,
+    /// Its methods.
+    pub methods: Vec<MethodName>,
+    /// Where it is forwarded.
+    pub origin: Arc<Origin>,
+    /// Who may call.
+    pub access: Access,
+    /// Whether the client's own token travels on.
+    pub forward_token: bool,
+}
+
+/// Who may call a route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Everybody.
+    Public,
+    /// Whoever has a valid token with all of these scopes.
+    Authenticated {
+        /// The scopes; may be none.
+        scopes: Vec<String>,
+    },
+}
+
+impl Policy {
+    /// Reads `policy.json`.
+    ///
+    /// # Errors
+    /// Every fault that was found, each with the JSON path of its place.
+    pub fn parse(json: &[u8]) -> Result<Self, PolicyFaults> {
+        let document = read::document(json).map_err(|fault| PolicyFaults(vec![fault]))?;
+        Self::try_from(document)
+    }
+
+    /// What this edge is called.
+    #[must_use]
+    pub const fn edge(&self) -> &Edge {
+        &self.edge
+    }
+
+    /// The provider whose `iss` is exactly this.
+    #[must_use]
+    pub fn issuer(&self, iss: &str) -> Option<&Issuer> {
+        self.issuers.get(iss)
+    }
+
+    /// The routes in the order of the document.
+    #[must_use]
+    pub fn routes(&self) -> &[Route] {
+        &self.routes
+    }
+
+    /// Calls `visit` with each route whose template matches these decoded segments, the most specific template first,
+    /// until it returns true.
+    pub fn visit_routes<'policy>(&'policy self, segments: &[&str], mut visit: impl FnMut(&'policy Route) -> bool) {
+        self.tree.visit(segments, &mut |numbers| {
+            numbers.iter().filter_map(|number| self.routes.get(*number)).any(&mut visit)
+        });
+    }
+}

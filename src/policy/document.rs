@@ -1,0 +1,186 @@
+//! The policy as it is written: the JSON of `policy.json`, no logic. [`Policy`](super::Policy) is what it means.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+/// The policy of one Fastgate service.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct PolicyDocument {
+    /// Where the JSON Schema of this file is, for editors.
+    #[serde(rename = "$schema", default)]
+    pub schema: Option<String>,
+    /// What this edge is called.
+    pub edge: EdgeDocument,
+    /// The FastAPI applications behind the edge, by a name that routes refer to.
+    pub origins: BTreeMap<String, OriginDocument>,
+    /// The OpenID providers whose tokens are accepted, by a short id (`a-z`, `0-9`, `-`).
+    #[serde(default)]
+    pub issuers: BTreeMap<String, IssuerDocument>,
+    /// What may be reached. A request that no route names is refused.
+    pub routes: Vec<RouteDocument>,
+}
+
+/// What this edge is called, by clients and by origins.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct EdgeDocument {
+    /// The edge's own URL, `https://api.example.com`; `iss` of the signed header that origins receive.
+    pub issuer: String,
+    /// The host names that requests may name, without a port. Others are answered 421.
+    pub hosts: Vec<String>,
+    /// How long a signed header is valid, in seconds, 1 to 60.
+    #[serde(default = "default_identity_lifetime")]
+    pub identity_lifetime: u64,
+}
+
+const fn default_identity_lifetime() -> u64 {
+    30
+}
+
+/// One application behind the edge.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct OriginDocument {
+    /// The backend of `fastly.toml` (or of the service) to which requests are forwarded.
+    pub backend: String,
+    /// `aud` of the signed header; the application's `Settings(audience=…)`. Different for each application.
+    pub audience: String,
+}
+
+/// One OpenID provider.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct IssuerDocument {
+    /// The provider's issuer identifier, byte for byte as `iss` in its tokens.
+    pub issuer: String,
+    /// The backend through which its keys are fetched.
+    pub backend: String,
+    /// The audiences of which a token must name at least one.
+    pub audiences: Vec<String>,
+    /// The signature algorithms that are accepted.
+    #[serde(default = "default_algorithms")]
+    pub algorithms: Vec<AlgorithmName>,
+    /// The token types (`typ`) that are accepted. `at+jwt` is an access token by RFC 9068; many providers write `JWT`.
+    #[serde(default = "default_types")]
+    pub types: Vec<String>,
+    /// How far the provider's clock may be off, in seconds, 0 to 300.
+    #[serde(default = "default_leeway")]
+    pub leeway: u64,
+    /// Where the keys are, if not where the provider's discovery document says. On the host of `issuer`.
+    #[serde(default)]
+    pub jwks_uri: Option<String>,
+}
+
+fn default_algorithms() -> Vec<AlgorithmName> {
+    vec![AlgorithmName::RS256, AlgorithmName::ES256]
+}
+
+fn default_types() -> Vec<String> {
+    vec!["at+jwt".to_owned()]
+}
+
+const fn default_leeway() -> u64 {
+    30
+}
+
+/// A signature algorithm of RFC 7518 §3.1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
+pub enum AlgorithmName {
+    /// RSASSA-PKCS1-v1_5 with SHA-256.
+    RS256,
+    /// ECDSA on P-256 with SHA-256.
+    ES256,
+}
+
+/// One thing that may be reached.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct RouteDocument {
+    /// A name for logs and for the origin, unique in this policy; FastAPI's operation id serves well.
+    pub id: String,
+    /// The path in FastAPI's syntax: `/orders/{order_id}`, `/files/{path:path}`.
+    pub path: String,
+    /// The methods that may be used.
+    pub methods: Vec<MethodName>,
+    /// The origin that answers; may be left out where there is only one.
+    #[serde(default)]
+    pub origin: Option<String>,
+    /// Who may call.
+    #[serde(default)]
+    pub access: AccessName,
+    /// The scopes that the caller's token must have, all of them.
+    #[serde(default)]
+    pub scopes: Vec<String>,
+    /// Whether the client's own token is forwarded to the origin. It is not needed there: identity travels in the signed
+    /// header.
+    #[serde(default)]
+    pub forward_token: bool,
+}
+
+/// Who may call a route.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum AccessName {
+    /// Callers with a valid token.
+    #[default]
+    Authenticated,
+    /// Everybody. A token that is sent along is neither read nor forwarded.
+    Public,
+}
+
+/// The methods that a route may name. `TRACE` and `CONNECT` are never forwarded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
+#[serde(rename_all = "UPPERCASE")]
+pub enum MethodName {
+    /// RFC 9110 §9.3.1
+    Get,
+    /// RFC 9110 §9.3.2
+    Head,
+    /// RFC 9110 §9.3.3
+    Post,
+    /// RFC 9110 §9.3.4
+    Put,
+    /// RFC 5789
+    Patch,
+    /// RFC 9110 §9.3.5
+    Delete,
+    /// RFC 9110 §9.3.7
+    Options,
+}
+
+impl AlgorithmName {
+    /// The algorithm as it stands in a JOSE header.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::RS256 => "RS256",
+            Self::ES256 => "ES256",
+        }
+    }
+}
+
+impl MethodName {
+    /// The method as it stands in a request line.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Head => "HEAD",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+            Self::Options => "OPTIONS",
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! What can be wrong with a policy, where, and what to write instead.
+
+use std::fmt;
+
+use super::pattern::TemplateError;
+
+/// One fault and its place.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{at}: {fault}")]
+pub struct PolicyFault {
+    /// The JSON path of the place, `$.routes[3].path`.
+    pub at: String,
+    /// What is wrong.
+    pub fault: Fault,
+}
+
+/// Every fault of one policy.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct PolicyFaults(pub Vec<PolicyFault>);
+
+impl fmt::Display for PolicyFaults {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let faults: Vec<_> = self.0.iter().map(ToString::to_string).collect();
+        formatter.write_str(&faults.join("; "))
+    }
+}
+
+/// What is wrong at one place.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// Not JSON, a field that does not exist, a value of the wrong type.
+    #[error("{0}")]
+    Unreadable(String),
+    /// A list or text that must hold something is empty.
+    #[error("is empty")]
+    Empty,
+    /// A number outside its range.
+    #[error("is {value}, outside {least} to {most}")]
+    OutOfRange {
+        /// What stands there.
+        value: u64,
+        /// The least that is allowed.
+        least: u64,
+        /// The most that is allowed.
+        most: u64,
+    },
+    /// Not an absolute `https` URL without query and fragment; plain `http` is accepted for this machine only.
+    #[error("is not an https URL")]
+    NotHttps,
+    /// `jwks_uri` is not on the issuer's host.
+    #[error("is not on the issuer's host")]
+    ForeignHost,
+    /// Not a host name without scheme, port and path.
+    #[error("is not a bare host name")]
+    NotAHost,
+    /// An id with characters that keys of stores do not take.
+    #[error("is not made of a-z, 0-9, - and _")]
+    NotAnId,
+    /// The path is no template.
+    #[error("is not a path template: {0}")]
+    Template(#[from] TemplateError),
+    /// Two routes match the same method and paths.
+    #[error("matches the same requests as route \"{other}\"")]
+    SameRequests {
+        /// The id of the earlier one.
+        other: String,
+    },
+    /// The id is taken.
+    #[error("is the id of an earlier entry")]
+    TakenId,
+    /// Two providers have the same `issuer`.
+    #[error("is the issuer of \"{other}\", too")]
+    TakenIssuer {
+        /// The id of the earlier one.
+        other: String,
+    },
+    /// No origin has this name.
+    #[error("names no origin")]
+    UnknownOrigin,
+    /// There are several origins and the route names none.
+    #[error("is missing, and there is more than one origin")]
+    OriginMissing,
+    /// A public route asks for scopes.
+    #[error("stands on a public route")]
+    ScopesOnPublic,
+    /// Not a scope token of RFC 6749 §3.3.
+    #[error("is not a scope: it is empty or holds a space, a quote or a backslash")]
+    NotAScope,
+    /// A route wants tokens and no issuer is configured.
+    #[error("holds no issuer, and a route wants a token")]
+    NoIssuer,
+}
+
+impl Fault {
+    /// What to write instead, for the person who wrote the policy.
+    #[must_use]
+    pub const fn remedy(&self) -> &'static str {
+        match self {
+            Self::Unreadable(_) => "see policy.schema.json for the fields and their types",
+            Self::Empty => "name at least one",
+            Self::OutOfRange { .. } => "write a number in that range",
+            Self::NotHttps => "write \"https://host/path\"; \"http://\" only for 127.0.0.1, [::1] and localhost",
+            Self::ForeignHost => "write a URL on the host of \"issuer\"",
+            Self::NotAHost => "write \"api.example.com\", without \"https://\", port or path",
+            Self::NotAnId => "write something like \"auth0\" or \"read-orders\"",
+            Self::Template(_) => "write it as in FastAPI: \"/orders/{order_id}\", \"/files/{path:path}\"",
+            Self::SameRequests { .. } => "remove one of the two, or give them different methods",
+            Self::TakenId => "give each entry its own id",
+            Self::TakenIssuer { .. } => "merge the two entries: one issuer, several audiences",
+            Self::UnknownOrigin => "write a name that stands under \"origins\"",
+            Self::OriginMissing => "add \"origin\": \"<name>\"",
+            Self::ScopesOnPublic => "remove the scopes, or write \"access\": \"authenticated\"",
+            Self::NotAScope => "write one scope a string: [\"orders:read\", \"orders:write\"]",
+            Self::NoIssuer => "add the provider whose tokens are to be accepted",
+        }
+    }
+}

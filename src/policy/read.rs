@@ -1,0 +1,199 @@
+//! From the document to the policy: every check, every fault with its place.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::document::{AccessName, EdgeDocument, IssuerDocument, OriginDocument, PolicyDocument, RouteDocument};
+use super::pattern::PathTemplate;
+use super::tree::RouteTree;
+use super::url::{is_https_url, same_host};
+use super::{Access, Edge, Fault, Hosts, Issuer, Origin, Policy, PolicyFault, PolicyFaults, Route};
+
+/// Parses the JSON; a structural fault carries its path.
+pub(super) fn document(json: &[u8]) -> Result<PolicyDocument, PolicyFault> {
+    let mut deserializer = serde_json::Deserializer::from_slice(json);
+    let document = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| PolicyFault {
+        at: match error.path().to_string().as_str() {
+            "." => "$".to_owned(),
+            path => format!("$.{path}"),
+        },
+        fault: Fault::Unreadable(error.into_inner().to_string()),
+    })?;
+    match deserializer.end() {
+        Ok(()) => Ok(document),
+        Err(error) => Err(PolicyFault { at: "$".to_owned(), fault: Fault::Unreadable(error.to_string()) }),
+    }
+}
+
+impl TryFrom<PolicyDocument> for Policy {
+    type Error = PolicyFaults;
+
+    fn try_from(document: PolicyDocument) -> Result<Self, PolicyFaults> {
+        let mut faults = Faults::default();
+        let edge = edge(document.edge, &mut faults);
+        let origins = origins(document.origins, &mut faults);
+        let issuers = issuers(document.issuers, &mut faults);
+        let routes = routes(document.routes, &origins, &mut faults);
+        if issuers.is_empty() && routes.iter().any(|route| route.access != Access::Public) {
+            faults.add("$.issuers", Fault::NoIssuer);
+        }
+        let mut tree = RouteTree::default();
+        for (number, route) in routes.iter().enumerate() {
+            tree.insert(&route.template, number);
+        }
+        if faults.0.is_empty() { Ok(Self { edge, issuers, routes, tree }) } else { Err(PolicyFaults(faults.0)) }
+    }
+}
+
+/// The faults found so far.
+#[derive(Default)]
+struct Faults(Vec<PolicyFault>);
+
+impl Faults {
+    fn add(&mut self, at: impl Into<String>, fault: Fault) {
+        self.0.push(PolicyFault { at: at.into(), fault });
+    }
+
+    fn add_if(&mut self, wrong: bool, at: impl Into<String>, fault: Fault) {
+        if wrong {
+            self.add(at, fault);
+        }
+    }
+
+    fn range(&mut self, value: u64, least: u64, most: u64, at: impl Into<String>) {
+        self.add_if(!(least..=most).contains(&value), at, Fault::OutOfRange { value, least, most });
+    }
+}
+
+fn edge(document: EdgeDocument, faults: &mut Faults) -> Edge {
+    faults.add_if(!is_https_url(&document.issuer), "$.edge.issuer", Fault::NotHttps);
+    faults.add_if(document.hosts.is_empty(), "$.edge.hosts", Fault::Empty);
+    for (index, host) in document.hosts.iter().enumerate() {
+        faults.add_if(!is_bare_host(host), format!("$.edge.hosts[{index}]"), Fault::NotAHost);
+    }
+    faults.range(document.identity_lifetime, 1, 60, "$.edge.identity_lifetime");
+    Edge {
+        issuer: document.issuer,
+        hosts: document.hosts.iter().collect::<Hosts>(),
+        identity_lifetime: document.identity_lifetime,
+    }
+}
+
+fn origins(documents: BTreeMap<String, OriginDocument>, faults: &mut Faults) -> BTreeMap<String, Arc<Origin>> {
+    faults.add_if(documents.is_empty(), "$.origins", Fault::Empty);
+    let mut origins = BTreeMap::new();
+    for (name, document) in documents {
+        let at = format!("$.origins.{name}");
+        faults.add_if(!is_id(&name), &at, Fault::NotAnId);
+        faults.add_if(document.backend.is_empty(), format!("{at}.backend"), Fault::Empty);
+        faults.add_if(document.audience.is_empty(), format!("{at}.audience"), Fault::Empty);
+        origins.insert(name, Arc::new(Origin { backend: document.backend, audience: document.audience }));
+    }
+    origins
+}
+
+fn issuers(documents: BTreeMap<String, IssuerDocument>, faults: &mut Faults) -> BTreeMap<String, Issuer> {
+    let mut issuers: BTreeMap<String, Issuer> = BTreeMap::new();
+    for (id, document) in documents {
+        let at = format!("$.issuers.{id}");
+        faults.add_if(!is_id(&id), &at, Fault::NotAnId);
+        faults.add_if(!is_https_url(&document.issuer), format!("{at}.issuer"), Fault::NotHttps);
+        faults.add_if(document.backend.is_empty(), format!("{at}.backend"), Fault::Empty);
+        faults.add_if(document.algorithms.is_empty(), format!("{at}.algorithms"), Fault::Empty);
+        faults.add_if(document.types.is_empty(), format!("{at}.types"), Fault::Empty);
+        faults.range(document.leeway, 0, 300, format!("{at}.leeway"));
+        let no_audience = document.audiences.is_empty() || document.audiences.iter().any(String::is_empty);
+        faults.add_if(no_audience, format!("{at}.audiences"), Fault::Empty);
+        if let Some(uri) = &document.jwks_uri {
+            faults.add_if(!is_https_url(uri), format!("{at}.jwks_uri"), Fault::NotHttps);
+            faults.add_if(!same_host(uri, &document.issuer), format!("{at}.jwks_uri"), Fault::ForeignHost);
+        }
+        let issuer = Issuer {
+            id,
+            issuer: document.issuer,
+            backend: document.backend,
+            audiences: document.audiences,
+            algorithms: document.algorithms,
+            types: document.types.iter().map(|name| name.to_ascii_lowercase()).collect(),
+            leeway: document.leeway,
+            jwks_uri: document.jwks_uri,
+        };
+        match issuers.get(&issuer.issuer) {
+            Some(earlier) => faults.add(format!("{at}.issuer"), Fault::TakenIssuer { other: earlier.id.clone() }),
+            None => drop(issuers.insert(issuer.issuer.clone(), issuer)),
+        }
+    }
+    issuers
+}
+
+fn routes(documents: Vec<RouteDocument>, origins: &BTreeMap<String, Arc<Origin>>, faults: &mut Faults) -> Vec<Route> {
+    faults.add_if(documents.is_empty(), "$.routes", Fault::Empty);
+    let mut ids = BTreeSet::new();
+    let mut routes: Vec<Route> = Vec::new();
+    for (index, document) in documents.into_iter().enumerate() {
+        let at = format!("$.routes[{index}]");
+        faults.add_if(!is_id(&document.id), format!("{at}.id"), Fault::NotAnId);
+        faults.add_if(!ids.insert(document.id.clone()), format!("{at}.id"), Fault::TakenId);
+        if let Some(route) = route(document, origins, &at, faults) {
+            let twin = routes.iter().find(|earlier| {
+                earlier.template.matches_the_same(&route.template)
+                    && earlier.methods.iter().any(|method| route.methods.contains(method))
+            });
+            if let Some(twin) = twin {
+                faults.add(format!("{at}.path"), Fault::SameRequests { other: twin.id.clone() });
+            }
+            routes.push(route);
+        }
+    }
+    routes
+}
+
+fn route(
+    document: RouteDocument,
+    origins: &BTreeMap<String, Arc<Origin>>,
+    at: &str,
+    faults: &mut Faults,
+) -> Option<Route> {
+    faults.add_if(document.methods.is_empty(), format!("{at}.methods"), Fault::Empty);
+    for (index, scope) in document.scopes.iter().enumerate() {
+        faults.add_if(!is_scope(scope), format!("{at}.scopes[{index}]"), Fault::NotAScope);
+    }
+    let public = document.access == AccessName::Public;
+    faults.add_if(public && !document.scopes.is_empty(), format!("{at}.scopes"), Fault::ScopesOnPublic);
+    let template =
+        PathTemplate::parse(&document.path).map_err(|error| faults.add(format!("{at}.path"), error.into())).ok();
+    let origin = match &document.origin {
+        Some(name) => origins.get(name).ok_or(Fault::UnknownOrigin),
+        None if origins.len() == 1 => origins.values().next().ok_or(Fault::OriginMissing),
+        None => Err(Fault::OriginMissing),
+    };
+    let origin = origin.map_err(|fault| faults.add(format!("{at}.origin"), fault)).ok();
+    Some(Route {
+        id: document.id,
+        template: template?,
+        methods: document.methods,
+        origin: Arc::clone(origin?),
+        access: if public { Access::Public } else { Access::Authenticated { scopes: document.scopes } },
+        forward_token: document.forward_token,
+    })
+}
+
+fn is_id(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_');
+    !text.is_empty() && text.len() <= 64 && text.bytes().all(allowed)
+}
+
+/// `scope-token` of RFC 6749 §3.3.
+pub(crate) fn is_scope(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
+}
+
+fn is_bare_host(host: &str) -> bool {
+    let name = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    match name {
+        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => {
+            !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.'))
+        }
+    }
+}

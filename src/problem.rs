@@ -1,0 +1,152 @@
+//! What the client sees of a refusal: RFC 9457 problem details, with the challenge of RFC 6750 §3 where it applies. One
+//! table decides it, [`Problem::from`]; a refusal that is not in it does not compile. Every bad token looks the same.
+
+use serde_json::json;
+
+use crate::authorize::AuthorizeError;
+use crate::headers::Headers;
+use crate::identity::bearer::CredentialsError;
+use crate::mint::MintError;
+use crate::refusal::{ClosedError, OriginError, Refusal};
+use crate::request::RequestError;
+use crate::route::RouteError;
+
+/// An answer made by the edge itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    kind: Kind,
+    /// `Allow`, `WWW-Authenticate` or `Retry-After`, where the kind calls for it.
+    field: Option<(&'static str, String)>,
+}
+
+/// The problem types; `README.md` lists them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The request cannot be read in exactly one way.
+    BadRequest,
+    /// The route wants a token and there is none.
+    AuthenticationRequired,
+    /// The token is not good.
+    InvalidToken,
+    /// The token does not allow this.
+    InsufficientScope,
+    /// Nothing is here.
+    NotFound,
+    /// Not with this method.
+    MethodNotAllowed,
+    /// The URL is too long.
+    UriTooLong,
+    /// This host is not served here.
+    MisdirectedRequest,
+    /// The header fields are too large or too many.
+    HeaderFieldsTooLarge,
+    /// The origin gave no usable answer.
+    BadGateway,
+    /// Something that is needed to judge or to serve the request cannot be had now.
+    Unavailable,
+    /// The origin was too slow.
+    GatewayTimeout,
+}
+
+impl Kind {
+    /// Status code, slug and title.
+    const fn row(self) -> (u16, &'static str, &'static str) {
+        match self {
+            Self::BadRequest => (400, "bad-request", "The request is malformed or ambiguous"),
+            Self::AuthenticationRequired => (401, "authentication-required", "A bearer token is required"),
+            Self::InvalidToken => (401, "invalid-token", "The bearer token is not valid"),
+            Self::InsufficientScope => (403, "insufficient-scope", "The token does not have the required scope"),
+            Self::NotFound => (404, "not-found", "There is nothing here"),
+            Self::MethodNotAllowed => (405, "method-not-allowed", "This method is not allowed here"),
+            Self::UriTooLong => (414, "uri-too-long", "The URL is too long"),
+            Self::MisdirectedRequest => (421, "misdirected-request", "This host is not served here"),
+            Self::HeaderFieldsTooLarge => {
+                (431, "header-fields-too-large", "The header fields are too large or too many")
+            }
+            Self::BadGateway => (502, "bad-gateway", "The origin gave no usable answer"),
+            Self::Unavailable => (503, "unavailable", "The service is not available right now"),
+            Self::GatewayTimeout => (504, "gateway-timeout", "The origin did not answer in time"),
+        }
+    }
+}
+
+impl Problem {
+    /// The HTTP status code.
+    #[must_use]
+    pub const fn status(&self) -> u16 {
+        self.kind.row().0
+    }
+
+    /// The problem type.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The fields of the answer.
+    #[must_use]
+    pub fn headers(&self) -> Headers {
+        let fixed = [("content-type", "application/problem+json"), ("cache-control", "no-store")];
+        let mut headers: Headers = fixed.into_iter().collect();
+        if let Some((name, value)) = &self.field {
+            headers.append(name, value.as_str());
+        }
+        headers
+    }
+
+    /// The body: `type`, `title` and `status` (RFC 9457 §3.1).
+    #[must_use]
+    pub fn body(&self) -> String {
+        let (status, slug, title) = self.kind.row();
+        json!({ "type": format!("urn:fastgate:problem:{slug}"), "title": title, "status": status }).to_string()
+    }
+}
+
+/// Seconds after which it is worth trying again.
+const RETRY_AFTER: &str = "5";
+/// The challenge of RFC 6750 §3; no error code where no credentials were sent (§3.1).
+const CHALLENGE: &str = "Bearer";
+
+impl From<&Refusal> for Problem {
+    fn from(refusal: &Refusal) -> Self {
+        let plain = |kind| Self { kind, field: None };
+        let challenge = |kind, value: &str| Self { kind, field: Some(("www-authenticate", value.to_owned())) };
+        let later = || Self { kind: Kind::Unavailable, field: Some(("retry-after", RETRY_AFTER.to_owned())) };
+        match refusal {
+            Refusal::Request(error) => match error {
+                RequestError::HostMalformed | RequestError::TargetMalformed | RequestError::PathAmbiguous(_) => {
+                    plain(Kind::BadRequest)
+                }
+                RequestError::HostUnknown => plain(Kind::MisdirectedRequest),
+                RequestError::TargetTooLong { .. } => plain(Kind::UriTooLong),
+                RequestError::TooManyFields { .. } => plain(Kind::HeaderFieldsTooLarge),
+            },
+            Refusal::Route(RouteError::NoRoute) => plain(Kind::NotFound),
+            Refusal::Route(RouteError::MethodNotAllowed { allowed }) => {
+                Self { kind: Kind::MethodNotAllowed, field: Some(("allow", allowed.join(", "))) }
+            }
+            Refusal::Credentials(CredentialsError::Missing | CredentialsError::OtherScheme) => {
+                challenge(Kind::AuthenticationRequired, CHALLENGE)
+            }
+            Refusal::Credentials(CredentialsError::Repeated { .. }) => {
+                challenge(Kind::BadRequest, "Bearer error=\"invalid_request\"")
+            }
+            Refusal::Credentials(CredentialsError::Malformed) | Refusal::Token(_) => {
+                challenge(Kind::InvalidToken, "Bearer error=\"invalid_token\"")
+            }
+            Refusal::Authorize(AuthorizeError::Unidentified) => challenge(Kind::AuthenticationRequired, CHALLENGE),
+            // The scopes come from the policy and are scope tokens: nothing in them needs escaping.
+            Refusal::Authorize(AuthorizeError::InsufficientScope { required, .. }) => challenge(
+                Kind::InsufficientScope,
+                &format!("Bearer error=\"insufficient_scope\", scope=\"{}\"", required.join(" ")),
+            ),
+            Refusal::Mint(MintError::HeadTooLong { .. }) => plain(Kind::HeaderFieldsTooLarge),
+            Refusal::Keys(_)
+            | Refusal::Mint(MintError::SigningFailed)
+            | Refusal::Closed(ClosedError::Policy(_) | ClosedError::SigningKeys(_) | ClosedError::Randomness)
+            | Refusal::Origin(OriginError::Unavailable(_)) => later(),
+            Refusal::Origin(OriginError::Unreachable(_) | OriginError::UnexpectedStatus(_)) => plain(Kind::BadGateway),
+            Refusal::Origin(OriginError::TooSlow(_)) => plain(Kind::GatewayTimeout),
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Every way in which the walk can end early: the sum of the rooms' errors. Knows nothing of HTTP; how a refusal looks
+//! from outside is decided in [`problem`](crate::problem).
+
+use crate::authorize::AuthorizeError;
+use crate::identity::bearer::CredentialsError;
+use crate::identity::token::TokenError;
+use crate::identity::{IdentityError, KeysUnavailable};
+use crate::mint::MintError;
+use crate::request::RequestError;
+use crate::route::RouteError;
+
+/// Why a request is not forwarded, or why its answer is not the origin's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The request has no canonical form.
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    /// No route names it.
+    #[error(transparent)]
+    Route(#[from] RouteError),
+    /// There are no usable credentials.
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
+    /// The token is not good.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// The token could not be checked.
+    #[error(transparent)]
+    Keys(#[from] KeysUnavailable),
+    /// The caller may not.
+    #[error(transparent)]
+    Authorize(#[from] AuthorizeError),
+    /// The identity header could not be made.
+    #[error(transparent)]
+    Mint(#[from] MintError),
+    /// The edge is not configured as it must be to judge anything.
+    #[error(transparent)]
+    Closed(#[from] ClosedError),
+    /// The origin gave no answer.
+    #[error(transparent)]
+    Origin(#[from] OriginError),
+}
+
+/// Why the gate is closed altogether. Carries the whole cause, for the log alone.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ClosedError {
+    /// The policy is missing or broken.
+    #[error("the policy cannot be used: {0}")]
+    Policy(String),
+    /// The signing keys are missing or broken.
+    #[error("the signing keys cannot be used: {0}")]
+    SigningKeys(String),
+    /// The platform gave no randomness.
+    #[error("there is no randomness for a request id")]
+    Randomness,
+}
+
+/// Why there is no answer of the origin.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OriginError {
+    /// It could not be reached, or what it sent is not HTTP.
+    #[error("the origin cannot be reached or its answer cannot be read: {0}")]
+    Unreachable(String),
+    /// It did not answer in time.
+    #[error("the origin did not answer in time: {0}")]
+    TooSlow(String),
+    /// It is unhealthy or has no connection to spare.
+    #[error("the origin takes no more requests: {0}")]
+    Unavailable(String),
+    /// It wants to speak another protocol (`101`), which nobody asked for.
+    #[error("the origin answered with status {0}, which cannot be passed on")]
+    UnexpectedStatus(u16),
+}
+
+impl From<IdentityError> for Refusal {
+    fn from(error: IdentityError) -> Self {
+        match error {
+            IdentityError::Credentials(error) => error.into(),
+            IdentityError::Token(error) => error.into(),
+            IdentityError::Keys(error) => error.into(),
+        }
+    }
+}
+
+impl Refusal {
+    /// A stable slug for logs, metrics and tests.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Request(error) => match error {
+                RequestError::HostMalformed => "host-malformed",
+                RequestError::HostUnknown => "host-unknown",
+                RequestError::TargetTooLong { .. } => "target-too-long",
+                RequestError::TooManyFields { .. } => "too-many-fields",
+                RequestError::TargetMalformed => "target-malformed",
+                RequestError::PathAmbiguous(_) => "path-ambiguous",
+            },
+            Self::Route(RouteError::NoRoute) => "no-route",
+            Self::Route(RouteError::MethodNotAllowed { .. }) => "method-not-allowed",
+            Self::Credentials(error) => match error {
+                CredentialsError::Missing => "credentials-missing",
+                CredentialsError::Repeated { .. } => "credentials-repeated",
+                CredentialsError::OtherScheme => "credentials-other-scheme",
+                CredentialsError::Malformed => "credentials-malformed",
+            },
+            Self::Token(error) => match error {
+                TokenError::TooLong => "token-too-long",
+                TokenError::Malformed => "token-malformed",
+                TokenError::Extension { .. } => "token-extension",
+                TokenError::Algorithm => "token-algorithm",
+                TokenError::Type => "token-type",
+                TokenError::Missing { .. } => "token-claim-missing",
+                TokenError::ClaimMalformed { .. } => "token-claim-malformed",
+                TokenError::UnknownIssuer => "token-unknown-issuer",
+                TokenError::Audience => "token-audience",
+                TokenError::Expired { .. } => "token-expired",
+                TokenError::NotYetValid { .. } => "token-not-yet-valid",
+                TokenError::Bound => "token-bound",
+                TokenError::UnknownKey => "token-unknown-key",
+                TokenError::AmbiguousKey => "token-ambiguous-key",
+                TokenError::Signature => "token-signature",
+            },
+            Self::Keys(_) => "keys-unavailable",
+            Self::Authorize(AuthorizeError::Unidentified) => "unidentified",
+            Self::Authorize(AuthorizeError::InsufficientScope { .. }) => "insufficient-scope",
+            Self::Mint(MintError::HeadTooLong { .. }) => "head-too-long",
+            Self::Mint(MintError::SigningFailed) => "signing-failed",
+            Self::Closed(ClosedError::Policy(_)) => "policy-unusable",
+            Self::Closed(ClosedError::SigningKeys(_)) => "signing-keys-unusable",
+            Self::Closed(ClosedError::Randomness) => "no-randomness",
+            Self::Origin(OriginError::Unreachable(_)) => "origin-unreachable",
+            Self::Origin(OriginError::TooSlow(_)) => "origin-too-slow",
+            Self::Origin(OriginError::Unavailable(_)) => "origin-unavailable",
+            Self::Origin(OriginError::UnexpectedStatus(_)) => "origin-unexpected-status",
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! Step 2, *normalize*: what arrived ([`RequestHead`]) becomes a [`Target`]: one canonical path, a host that the policy
+//! names, and only those header fields that may travel on. What cannot be read in exactly one way is refused.
+//!
+//! The canonical path is what is matched, signed and forwarded. Nothing after this room sees the original bytes.
+
+mod path;
+
+use std::net::IpAddr;
+
+pub use path::CanonicalPath;
+
+use crate::headers::{Fate, Headers, fate, named_by_connection};
+use crate::policy::Hosts;
+use crate::secret::Secret;
+
+/// The longest request target that is read: Fastly's own limit on a URL.
+pub const MAX_TARGET_BYTES: usize = 8192;
+/// The most header fields that a request may carry.
+pub const MAX_FIELDS: usize = 100;
+
+/// A request as it arrived, before anything in it is believed.
+#[derive(Clone, Debug)]
+pub struct RequestHead {
+    /// The method, as spelled by the client.
+    pub method: String,
+    /// The request target, raw: `/path?query` or, as Compute hands it over, `scheme://authority/path?query`.
+    pub target: Vec<u8>,
+    /// Every field, in the order of arrival.
+    pub headers: Headers,
+    /// The peer's address, as the platform says; no header has a say in it.
+    pub client: Option<IpAddr>,
+    /// Whether the client came over TLS.
+    pub tls: bool,
+}
+
+/// A request in canonical form. Only [`normalize`] makes one.
+#[derive(Clone, Debug)]
+pub struct Target {
+    method: String,
+    host: String,
+    path: CanonicalPath,
+    query: String,
+    headers: Headers,
+    authorization: Vec<Secret<Vec<u8>>>,
+    client: Option<IpAddr>,
+    tls: bool,
+}
+
+impl Target {
+    /// The method; any token, methods are matched by the route.
+    #[must_use]
+    pub fn method(&self) -> &str {
+        &self.method
+    }
+
+    /// The host as the policy spells it, with the client's port.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The canonical path.
+    #[must_use]
+    pub const fn path(&self) -> &CanonicalPath {
+        &self.path
+    }
+
+    /// The query without its `?`; empty when there is none.
+    #[must_use]
+    pub fn query(&self) -> &str {
+        &self.query
+    }
+
+    /// The fields that may travel on; credentials are not among them.
+    #[must_use]
+    pub const fn headers(&self) -> &Headers {
+        &self.headers
+    }
+
+    /// The value of each `Authorization` field that arrived.
+    #[must_use]
+    pub fn authorization(&self) -> &[Secret<Vec<u8>>] {
+        &self.authorization
+    }
+
+    /// The peer's address.
+    #[must_use]
+    pub const fn client(&self) -> Option<IpAddr> {
+        self.client
+    }
+
+    /// `https` or `http`, as the client spoke it.
+    #[must_use]
+    pub const fn scheme(&self) -> &'static str {
+        if self.tls { "https" } else { "http" }
+    }
+}
+
+/// Why a request has no canonical form.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RequestError {
+    /// There is no `Host`, or more than one, or it cannot be parsed (RFC 9112 §3.2).
+    #[error("the Host header is missing, repeated or malformed")]
+    HostMalformed,
+    /// The host is none of the policy's `edge.hosts` (RFC 9110 §15.5.20).
+    #[error("the Host header names none of the policy's hosts")]
+    HostUnknown,
+    /// The target is longer than [`MAX_TARGET_BYTES`].
+    #[error("the request target is {bytes} bytes long")]
+    TargetTooLong {
+        /// Its length.
+        bytes: usize,
+    },
+    /// There are more than [`MAX_FIELDS`] fields.
+    #[error("the request has {count} header fields")]
+    TooManyFields {
+        /// Their number.
+        count: usize,
+    },
+    /// The target is not a path (`*`, an authority) or its query holds a control character.
+    #[error("the request target is not a path with a query")]
+    TargetMalformed,
+    /// The path can be read in more than one way.
+    #[error("the path is ambiguous: {0}")]
+    PathAmbiguous(#[from] path::Ambiguity),
+}
+
+/// Puts a request into canonical form.
+///
+/// # Errors
+/// A [`RequestError`] for a host that the policy does not name, a target or field section over the limits, and a path
+/// that edge and origin could read differently.
+pub fn normalize(head: RequestHead, hosts: &Hosts) -> Result<Target, RequestError> {
+    let host = canonical_host(&head.headers, hosts)?;
+    let (path, query) = split_target(&head.target)?;
+    let path = CanonicalPath::parse(path)?;
+    let query = canonical_query(query)?;
+    if head.headers.count() > MAX_FIELDS {
+        return Err(RequestError::TooManyFields { count: head.headers.count() });
+    }
+    let hops = named_by_connection(&head.headers);
+    let travels = |name: &str| fate(name) == Fate::Pass && !hops.iter().any(|hop| hop == name);
+    let authorization = head
+        .headers
+        .all("authorization")
+        .filter(|_| travels("authorization"))
+        .map(|value| Secret::new(value.to_vec()))
+        .collect();
+    let headers = head
+        .headers
+        .iter()
+        .filter(|(name, value)| *name != "authorization" && travels(name) && field_is_sound(name, value))
+        .collect();
+    Ok(Target { method: head.method, host, path, query, headers, authorization, client: head.client, tls: head.tls })
+}
+
+/// Trace context passes only in the form of W3C Trace Context §3.2.2; it is the one client-made identifier that
+/// ends up in other people's logs.
+fn field_is_sound(name: &str, value: &[u8]) -> bool {
+    let hex = |part: &[u8], length: usize| part.len() == length && part.iter().all(u8::is_ascii_hexdigit);
+    match name {
+        "traceparent" => match value.split(|byte| *byte == b'-').collect::<Vec<_>>().as_slice() {
+            [version, trace, parent, flags] => hex(version, 2) && hex(trace, 32) && hex(parent, 16) && hex(flags, 2),
+            _ => false,
+        },
+        "tracestate" => value.len() <= 512 && value.iter().all(|byte| (0x20..0x7f).contains(byte)),
+        _ => true,
+    }
+}
+
+/// The policy's spelling of the one `Host` field, with the client's port.
+fn canonical_host(headers: &Headers, hosts: &Hosts) -> Result<String, RequestError> {
+    let mut values = headers.all("host");
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return Err(RequestError::HostMalformed);
+    };
+    let value = std::str::from_utf8(value).map_err(|_| RequestError::HostMalformed)?;
+    let (name, port) = split_port(value).ok_or(RequestError::HostMalformed)?;
+    let known = hosts.find(name).ok_or(RequestError::HostUnknown)?;
+    Ok(port.map_or_else(|| known.to_owned(), |port| format!("{known}:{port}")))
+}
+
+/// `name`, `name:port` or `[v6]:port`; a port is a number that fits a port.
+fn split_port(authority: &str) -> Option<(&str, Option<u16>)> {
+    let name_ends = match authority.strip_prefix('[') {
+        Some(rest) => rest.find(']')? + 2,
+        None => authority.find(':').unwrap_or(authority.len()),
+    };
+    let (name, rest) = authority.split_at_checked(name_ends)?;
+    let Some(port) = rest.strip_prefix(':') else {
+        return rest.is_empty().then_some((name, None));
+    };
+    if port.is_empty() || !port.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    Some((name, Some(port.parse().ok()?)))
+}
+
+/// Splits a raw target into path and query. What is not origin-form (RFC 9112 §3.2.1) must carry a scheme and an
+/// authority, which are dropped: the host was judged by the `Host` field.
+fn split_target(target: &[u8]) -> Result<(&[u8], &[u8]), RequestError> {
+    let origin_form = if target.starts_with(b"/") {
+        target
+    } else {
+        let authority = target
+            .strip_prefix(b"http://")
+            .or_else(|| target.strip_prefix(b"https://"))
+            .ok_or(RequestError::TargetMalformed)?;
+        let path_starts = authority
+            .iter()
+            .position(|byte| matches!(byte, b'/' | b'?' | b'#' | b'*'))
+            .ok_or(RequestError::TargetMalformed)?;
+        authority.get(path_starts..).filter(|rest| rest.starts_with(b"/")).ok_or(RequestError::TargetMalformed)?
+    };
+    if origin_form.len() > MAX_TARGET_BYTES {
+        return Err(RequestError::TargetTooLong { bytes: origin_form.len() });
+    }
+    let path_ends = origin_form.iter().position(|byte| *byte == b'?').unwrap_or(origin_form.len());
+    let (path, query) = origin_form.split_at_checked(path_ends).ok_or(RequestError::TargetMalformed)?;
+    Ok((path, query.strip_prefix(b"?").unwrap_or(query)))
+}
+
+/// The query as it is forwarded: printable ASCII stays, what a URL parser would encode on the way is encoded here, so
+/// that the bytes that are signed are the bytes that arrive. Its meaning is the application's.
+fn canonical_query(query: &[u8]) -> Result<String, RequestError> {
+    let mut canonical = String::with_capacity(query.len());
+    for &byte in query {
+        match byte {
+            0..0x20 | 0x7f | b'#' => return Err(RequestError::TargetMalformed),
+            b' ' | b'"' | b'<' | b'>' | b'\'' | 0x80.. => path::push_encoded(&mut canonical, byte),
+            _ => canonical.push(char::from(byte)),
+        }
+    }
+    Ok(canonical)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{split_port, split_target};
+
+    #[test]
+    fn ports_are_numbers_that_fit() {
+        assert_eq!(split_port("edge.test:443"), Some(("edge.test", Some(443))));
+        assert_eq!(split_port("[::1]:7676"), Some(("[::1]", Some(7676))));
+        assert_eq!(split_port("edge.test"), Some(("edge.test", None)));
+        for bad in ["edge.test:", "edge.test:99999", "edge.test:+1", "a:b:1", "[::1", "[::1]x"] {
+            assert_eq!(split_port(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_target_without_a_path_is_refused() {
+        for bad in
+            ["*", "http://edge.test*", "edge.test:443", "http://edge.test", "http://edge.test?x", "ftp://a/b", ""]
+        {
+            assert!(split_target(bad.as_bytes()).is_err(), "{bad}");
+        }
+        assert_eq!(split_target(b"http://other/admin?x=/y"), Ok((&b"/admin"[..], &b"x=/y"[..])));
+    }
+}

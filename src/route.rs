@@ -1,0 +1,44 @@
+//! Step 3, *match*: which route of the policy names this request. The most specific template that has the method wins;
+//! what no route names is refused.
+
+use std::collections::BTreeSet;
+
+use crate::policy::{Policy, Route};
+use crate::request::Target;
+
+/// Why no route names a request.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RouteError {
+    /// No template matches the path.
+    #[error("no route names this path")]
+    NoRoute,
+    /// Templates match the path, none of them has the method.
+    #[error("no route names this method here")]
+    MethodNotAllowed {
+        /// The methods that the matching routes have, in alphabetical order.
+        allowed: Vec<&'static str>,
+    },
+}
+
+/// Finds the route of `target`.
+///
+/// # Errors
+/// A [`RouteError`] where no route names both path and method.
+pub fn find<'policy>(policy: &'policy Policy, target: &Target) -> Result<&'policy Route, RouteError> {
+    let segments: Vec<_> = target.path().segments().collect();
+    let mut found = None;
+    let mut allowed = BTreeSet::new();
+    policy.visit_routes(&segments, |route| {
+        allowed.extend(route.methods.iter().map(|method| method.as_str()));
+        let named = route.methods.iter().any(|method| method.as_str() == target.method());
+        if named {
+            found = Some(route);
+        }
+        named
+    });
+    match found {
+        Some(route) => Ok(route),
+        None if allowed.is_empty() => Err(RouteError::NoRoute),
+        None => Err(RouteError::MethodNotAllowed { allowed: allowed.into_iter().collect() }),
+    }
+}

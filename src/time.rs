@@ -1,0 +1,45 @@
+//! The one notion of time in the library: seconds since the Unix epoch, always handed in, never read from a clock.
+
+use serde::{Deserialize, Serialize};
+
+/// Seconds since 1970-01-01T00:00:00Z (RFC 7519 §2, `NumericDate`, whole seconds).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct UnixTime(u64);
+
+impl UnixTime {
+    /// The moment `seconds` after the epoch.
+    #[must_use]
+    pub const fn from_seconds(seconds: u64) -> Self {
+        Self(seconds)
+    }
+
+    /// Seconds since the epoch.
+    #[must_use]
+    pub const fn seconds(self) -> u64 {
+        self.0
+    }
+
+    /// The moment `seconds` later; stops at the end of time instead of wrapping.
+    #[must_use]
+    pub const fn plus(self, seconds: u64) -> Self {
+        Self(self.0.saturating_add(seconds))
+    }
+
+    /// How many seconds lie between `earlier` and this moment; 0 when `earlier` is the later one.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::UnixTime;
+
+    #[test]
+    fn arithmetic_saturates_at_both_ends() {
+        assert_eq!(UnixTime::from_seconds(u64::MAX).plus(1).seconds(), u64::MAX);
+        assert_eq!(UnixTime::from_seconds(1).since(UnixTime::from_seconds(5)), 0);
+    }
+}

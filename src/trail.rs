@@ -1,0 +1,111 @@
+//! The facts gathered on the way of one request: the one JSON line that is logged. What is not a field here is not
+//! logged; there is none for tokens, cookies, queries or header values.
+
+use serde::Serialize;
+
+use crate::time::UnixTime;
+
+/// The steps of the journey, as the log names them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Step {
+    /// Policy and signing keys were at hand.
+    Configure,
+    /// The request got its canonical form.
+    Normalize,
+    /// A route was found.
+    Match,
+    /// The caller was identified.
+    Identify,
+    /// The route's rules were asked.
+    Authorize,
+    /// The identity header was signed.
+    Mint,
+    /// The origin answered.
+    Forward,
+}
+
+/// What is written down of one request.
+#[derive(Clone, Debug, Serialize)]
+pub struct Trail {
+    time: UnixTime,
+    /// The id that the origin and the client get, too.
+    pub request_id: String,
+    /// The method, if it is one of the common ones; anything else is `OTHER`.
+    pub method: &'static str,
+    /// The id of the route.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub route: Option<String>,
+    /// `forwarded`, `published` or the code of the refusal.
+    pub verdict: &'static str,
+    /// What exactly was wrong, for the operator.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+    /// The caller.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// The policy's id of the issuer that the token names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
+    /// `kid` of the token, cut to 64 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+    /// Where the key set of the issuer came from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keys: Option<String>,
+    /// Where the client is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub country: Option<String>,
+    /// The POP.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pop: Option<String>,
+    /// The status that the client gets.
+    pub status: u16,
+    /// How long each step took, in microseconds, in order.
+    pub steps: Vec<(Step, u64)>,
+    #[serde(skip)]
+    last: u64,
+}
+
+impl Trail {
+    /// A trail that begins now.
+    #[must_use]
+    pub fn new(time: UnixTime, request_id: &str, method: &str) -> Self {
+        const COMMON: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"];
+        Self {
+            time,
+            request_id: request_id.to_owned(),
+            method: COMMON.into_iter().find(|name| *name == method).unwrap_or("OTHER"),
+            route: None,
+            verdict: "unfinished",
+            cause: None,
+            subject: None,
+            issuer: None,
+            key_id: None,
+            keys: None,
+            country: None,
+            pop: None,
+            status: 0,
+            steps: Vec::with_capacity(7),
+            last: 0,
+        }
+    }
+
+    /// Notes that `step` is done, `elapsed` microseconds after the request began.
+    pub fn step(&mut self, step: Step, elapsed: u64) {
+        self.steps.push((step, elapsed.saturating_sub(self.last)));
+        self.last = elapsed;
+    }
+
+    /// The log line: one JSON object without line breaks.
+    #[must_use]
+    pub fn to_line(&self) -> String {
+        serde_json::to_string(self).unwrap_or_else(|_| r#"{"verdict":"log-line-failed"}"#.to_owned())
+    }
+}
+
+/// At most 64 characters of something that a client sent.
+#[must_use]
+pub fn excerpt(text: &str) -> String {
+    text.chars().take(64).collect()
+}
