@@ -20,7 +20,7 @@ use fastly::{Request, Response};
 /// How long a sandbox waits for its next request. Waiting is billed as memory times time.
 const IDLE: Duration = Duration::from_secs(2);
 /// How long a sandbox lives at most, so that none outlasts a deployment by much.
-const LIFETIME: Duration = Duration::from_secs(300);
+const LIFETIME: Duration = Duration::from_mins(5);
 /// The memory in MiB above which a sandbox takes no further request; the platform ends it at 128.
 const MEMORY: u32 = 96;
 
@@ -61,15 +61,18 @@ fn answer(request: Request, sandbox: &mut Sandbox) -> Response {
         decision
     });
     let response = match decided {
-        Ok(Decision::Forward(grant)) => match forward::forward(&grant, request) {
-            Ok(response) => respond::passed_on(response),
-            Err(error) => respond::problem(&refuse(&error.into(), &mut trail)),
-        },
+        Ok(Decision::Forward(grant)) => {
+            let answer = forward::forward(&grant, request);
+            trail.step(Step::Forward, elapsed());
+            match answer {
+                Ok(answer) => respond::passed_on(answer),
+                Err(error) => respond::problem(&refuse(&error.into(), &mut trail)),
+            }
+        }
         Ok(Decision::Publish(keys)) => respond::published(keys),
         Ok(Decision::Refuse(problem)) => respond::problem(&problem),
         Err(closed) => respond::problem(&refuse(&Refusal::from(closed), &mut trail)),
     };
-    trail.step(Step::Forward, elapsed());
     trail.status = response.get_status().as_u16();
     log::write(&trail);
     response.with_header("x-request-id", &trail.request_id)

@@ -13,7 +13,7 @@ pub use signing_keys::{SigningKeys, SigningKeysError, TOKEN_TYPE, new_signing_ke
 
 use crate::authorize::Permit;
 use crate::headers::{Headers, IDENTITY};
-use crate::identity::Caller;
+use crate::identity::{Caller, Identity};
 use crate::policy::Edge;
 use crate::request::Target;
 use crate::time::UnixTime;
@@ -21,6 +21,9 @@ use crate::time::UnixTime;
 /// The most bytes that request line and fields may have when they reach the origin: uvicorn with h11 reads no more than
 /// 16 KiB (`h11_max_incomplete_event_size`).
 pub const MAX_FORWARDED_HEAD_BYTES: usize = 16_000;
+
+/// The longest identity header that an origin reads, in bytes.
+pub const MAX_IDENTITY_BYTES: usize = 8192;
 
 /// What is known of the circumstances of a request, from the platform alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -110,6 +113,12 @@ impl Grant {
 /// Why nothing was minted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MintError {
+    /// The identity header is longer than origins read; a token with very many scopes does that.
+    #[error("the identity header would be {bytes} bytes long")]
+    IdentityTooLong {
+        /// Its length.
+        bytes: usize,
+    },
     /// The head would be longer than servers read.
     #[error("the forwarded head would be {bytes} bytes long")]
     HeadTooLong {
@@ -169,17 +178,20 @@ impl Minter {
                 query: query_digest(target.query()),
             },
             rctx: Requester {
-                iss: identity.map(|identity| identity.issuer()),
-                client_id: identity.and_then(|identity| identity.client_id()),
+                iss: identity.map(Identity::issuer),
+                client_id: identity.and_then(Identity::client_id),
                 country: surroundings.country.as_deref(),
             },
         };
         let audience = &route.origin.audience;
-        let subject = identity.map(|identity| identity.subject());
+        let subject = identity.map(Identity::subject);
         let token = self
             .keys
             .sign(&edge.issuer, audience, subject, now, edge.identity_lifetime, claims)
             .map_err(|_| MintError::SigningFailed)?;
+        if token.len() > MAX_IDENTITY_BYTES {
+            return Err(MintError::IdentityTooLong { bytes: token.len() });
+        }
 
         let mut headers = target.headers().clone();
         headers.append("host", target.host());

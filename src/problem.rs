@@ -140,7 +140,9 @@ impl From<&Refusal> for Problem {
                 Kind::InsufficientScope,
                 &format!("Bearer error=\"insufficient_scope\", scope=\"{}\"", required.join(" ")),
             ),
-            Refusal::Mint(MintError::HeadTooLong { .. }) => plain(Kind::HeaderFieldsTooLarge),
+            Refusal::Mint(MintError::IdentityTooLong { .. } | MintError::HeadTooLong { .. }) => {
+                plain(Kind::HeaderFieldsTooLarge)
+            }
             Refusal::Keys(_)
             | Refusal::Mint(MintError::SigningFailed)
             | Refusal::Closed(ClosedError::Policy(_) | ClosedError::SigningKeys(_) | ClosedError::Randomness)

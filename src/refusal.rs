@@ -123,6 +123,7 @@ impl Refusal {
             Self::Keys(_) => "keys-unavailable",
             Self::Authorize(AuthorizeError::Unidentified) => "unidentified",
             Self::Authorize(AuthorizeError::InsufficientScope { .. }) => "insufficient-scope",
+            Self::Mint(MintError::IdentityTooLong { .. }) => "identity-too-long",
             Self::Mint(MintError::HeadTooLong { .. }) => "head-too-long",
             Self::Mint(MintError::SigningFailed) => "signing-failed",
             Self::Closed(ClosedError::Policy(_)) => "policy-unusable",

@@ -43,6 +43,24 @@ pub(super) struct JwksAt<'sandbox> {
     origin: Option<String>,
 }
 
+/// The places nearer than the issuer, the nearest first.
+#[derive(Clone, Copy)]
+enum Place {
+    Memory,
+    Cache,
+    Store,
+}
+
+impl Place {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Cache => "cache",
+            Self::Store => "store",
+        }
+    }
+}
+
 impl Jwks {
     /// The key sets, at the time of one request.
     pub(super) fn at(&mut self, now: UnixTime) -> JwksAt<'_> {
@@ -70,6 +88,14 @@ impl JwksAt<'_> {
         self.origin
     }
 
+    fn look(&self, place: Place, issuer: &Issuer) -> Option<Held> {
+        match place {
+            Place::Memory => self.jwks.0.get(&issuer.id).cloned(),
+            Place::Cache => from_cache(issuer),
+            Place::Store => from_store(issuer),
+        }
+    }
+
     fn found(&mut self, issuer: &Issuer, held: &Held, place: &str) -> Arc<KeySet> {
         self.origin = Some(match held.age(self.now) {
             Some(age) => format!("{place}, {age} s old"),
@@ -83,14 +109,9 @@ impl JwksAt<'_> {
 impl KeySource for JwksAt<'_> {
     fn keys(&mut self, issuer: &Issuer) -> Result<Arc<KeySet>, KeysUnavailable> {
         let mut stale: Option<Held> = None;
-        let places: [(&str, fn(&Jwks, &Issuer) -> Option<Held>); 3] = [
-            ("memory", |jwks, issuer| jwks.0.get(&issuer.id).cloned()),
-            ("cache", |_, issuer| from_cache(issuer)),
-            ("store", |_, issuer| from_store(issuer)),
-        ];
-        for (place, look) in places {
-            match look(self.jwks, issuer) {
-                Some(held) if held.is_fresh(self.now) => return Ok(self.found(issuer, &held, place)),
+        for place in [Place::Memory, Place::Cache, Place::Store] {
+            match self.look(place, issuer) {
+                Some(held) if held.is_fresh(self.now) => return Ok(self.found(issuer, &held, place.name())),
                 Some(held) if stale.as_ref().is_none_or(|known| known.fetched < held.fetched) => stale = Some(held),
                 _ => {}
             }

@@ -31,7 +31,7 @@ pub struct Key {
 /// A public key and the one algorithm it is used with.
 #[derive(Clone, Debug)]
 pub(super) enum Verifier {
-    Rs256(RS256PublicKey),
+    Rs256(Box<RS256PublicKey>),
     Es256(ES256PublicKey),
 }
 
@@ -155,7 +155,7 @@ impl Key {
         let verifier = match (text("kty")?, text("crv")) {
             ("RSA", None) if absent_or("alg", &["RS256"]) => {
                 let minimal = json!({"kty": "RSA", "n": text("n")?, "e": text("e")?});
-                Verifier::Rs256(RS256PublicKey::from_jwk(&minimal.to_string()).ok()?)
+                Verifier::Rs256(Box::new(RS256PublicKey::from_jwk(&minimal.to_string()).ok()?))
             }
             ("EC", Some("P-256")) if absent_or("alg", &["ES256"]) => {
                 let minimal = json!({"kty": "EC", "crv": "P-256", "x": text("x")?, "y": text("y")?});

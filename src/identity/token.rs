@@ -133,7 +133,7 @@ impl<'request> UnverifiedToken<'request> {
         if header.len() > MAX_HEADER_CHARACTERS {
             return Err(TokenError::TooLong);
         }
-        if signature.is_empty() {
+        if decode(signature)?.is_empty() {
             return Err(TokenError::Malformed);
         }
         let header = object(header)?;
@@ -317,6 +317,10 @@ fn options(issuer: &Issuer, now: UnixTime) -> VerificationOptions {
 }
 
 fn object(segment: &str) -> Result<Map<String, Value>, TokenError> {
-    let json = URL_SAFE_NO_PAD.decode(segment).map_err(|_| TokenError::Malformed)?;
-    strict_json::parse_object(&json).map_err(|_| TokenError::Malformed)
+    strict_json::parse_object(&decode(segment)?).map_err(|_| TokenError::Malformed)
+}
+
+/// base64url without padding, and without bits that say nothing (RFC 7515 §2, RFC 4648 §3.5).
+fn decode(segment: &str) -> Result<Vec<u8>, TokenError> {
+    URL_SAFE_NO_PAD.decode(segment).map_err(|_| TokenError::Malformed)
 }
