@@ -35,7 +35,7 @@ lint: target-wasm $(VENV) ## Formats, clippy for both targets, ruff, mypy, the c
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo clippy --locked --release --target wasm32-wasip1 -- -D warnings
 	.venv/bin/ruff check origin dev tests && .venv/bin/ruff format --check origin dev tests
-	cd origin && ../.venv/bin/mypy
+	cd origin && ../.venv/bin/mypy && ../.venv/bin/mypy --strict ../dev/demo.py
 	cargo run --locked -q -- schema | diff - policy.schema.json && cargo run --locked -q -- check policy.json
 
 schema: ## Write policy.schema.json anew from the types

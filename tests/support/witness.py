@@ -28,7 +28,10 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
             "raw_path": scope["raw_path"].decode("latin-1"),
             "path": scope["path"],
             "query": scope["query_string"].decode("latin-1"),
-            "headers": [[name.decode("latin-1"), value.decode("latin-1")] for name, value in scope["headers"]],
+            "headers": [
+                [name.decode("latin-1"), value.decode("latin-1")]
+                for name, value in scope["headers"]
+            ],
         }
         print(json.dumps(seen), flush=True)
     await demo_app(scope, receive, send)
