@@ -21,7 +21,7 @@ smoke: parts ## Start the same, run the requests, show each verdict, exit 0 or 1
 
 test: lint core edge-tests origin-tests ## Every test: lints, core, edge, origin
 
-core: ## The tests of the library: native, about a second once built
+core: $(VENV) ## The tests of the library: native, about a second once built
 	cargo test --locked --lib --bins --test core
 
 edge-tests: guest $(VENV) $(IDP) ## The real guest on Viceroy, against real origins and a real provider

@@ -71,11 +71,11 @@ impl Trail {
     /// A trail that begins now.
     #[must_use]
     pub fn new(time: UnixTime, request_id: &str, method: &str) -> Self {
-        const COMMON: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"];
+        const NAMED: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"];
         Self {
             time,
             request_id: request_id.to_owned(),
-            method: COMMON.into_iter().find(|name| *name == method).unwrap_or("OTHER"),
+            method: NAMED.into_iter().find(|name| *name == method).unwrap_or("OTHER"),
             route: None,
             verdict: "unfinished",
             cause: None,

@@ -8,6 +8,7 @@ use super::pattern::PathTemplate;
 use super::tree::RouteTree;
 use super::url::{is_https_url, same_host};
 use super::{Access, Edge, Fault, Hosts, Issuer, Origin, Policy, PolicyFault, PolicyFaults, Route};
+use crate::strict_json;
 
 /// Parses the JSON; a structural fault carries its path.
 pub(super) fn document(json: &[u8]) -> Result<PolicyDocument, PolicyFault> {
@@ -19,7 +20,9 @@ pub(super) fn document(json: &[u8]) -> Result<PolicyDocument, PolicyFault> {
         },
         fault: Fault::Unreadable(error.into_inner().to_string()),
     })?;
-    match deserializer.end() {
+    // Of two entries of the same name one would win silently; which one is nobody's intention.
+    let whole = deserializer.end().and_then(|()| strict_json::parse_object(json).map(drop));
+    match whole {
         Ok(()) => Ok(document),
         Err(error) => Err(PolicyFault { at: "$".to_owned(), fault: Fault::Unreadable(error.to_string()) }),
     }
