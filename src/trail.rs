@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 
+use crate::identity::key_life::KeysNote;
 use crate::time::UnixTime;
 
 /// The steps of the journey, as the log names them.
@@ -52,7 +53,7 @@ pub struct Trail {
     pub key_id: Option<String>,
     /// Where the key set of the issuer came from.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub keys: Option<String>,
+    pub keys: Option<KeysNote>,
     /// Where the client is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub country: Option<String>,
