@@ -8,14 +8,18 @@ mod log;
 mod receive;
 mod respond;
 mod settings;
+mod verdicts;
 
 use std::time::{Duration, Instant};
 
 use fastgate::gateway::{Circumstances, Decision, refuse};
+use fastgate::identity::Sources;
+use fastgate::identity::verdict::Memory;
 use fastgate::refusal::Refusal;
 use fastgate::trail::{Step, Trail};
+use fastly::Request;
 use fastly::http::serve::Serve;
-use fastly::{Request, Response};
+use verdicts::VerdictsAt;
 
 /// How long a sandbox waits for its next request. Waiting is billed as memory times time.
 const IDLE: Duration = Duration::from_secs(2);
@@ -29,6 +33,7 @@ const MEMORY: u32 = 96;
 struct Sandbox {
     settings: settings::Settings,
     jwks: jwks::Jwks,
+    verdicts: Memory,
 }
 
 /// Serves requests until the platform has no more for this sandbox.
@@ -40,8 +45,8 @@ pub(crate) fn serve() {
         .run_with_context(answer, &mut Sandbox::default());
 }
 
-/// One request: receive, decide, forward or answer, log.
-fn answer(request: Request, sandbox: &mut Sandbox) -> Response {
+/// One request: receive, decide, forward or answer, log; and behind the answer, renew the keys that were found stale.
+fn answer(request: Request, sandbox: &mut Sandbox) {
     let started = Instant::now();
     let elapsed = move || u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
     let now = receive::now();
@@ -55,9 +60,11 @@ fn answer(request: Request, sandbox: &mut Sandbox) -> Response {
         trail.country.clone_from(&surroundings.country);
         trail.pop.clone_from(&surroundings.pop);
         let mut keys = sandbox.jwks.at(now);
-        let mut circumstances = Circumstances { now, surroundings: &surroundings, keys: &mut keys, elapsed: &elapsed };
+        let mut verdicts = VerdictsAt { memory: &mut sandbox.verdicts, now };
+        let sources = Sources { keys: &mut keys, verdicts: &mut verdicts };
+        let mut circumstances = Circumstances { now, surroundings: &surroundings, sources, elapsed: &elapsed };
         let decision = gateway.decide(head, &mut circumstances, &mut trail);
-        trail.keys = keys.origin();
+        trail.keys = keys.note();
         decision
     });
     let response = match decided {
@@ -75,5 +82,6 @@ fn answer(request: Request, sandbox: &mut Sandbox) -> Response {
     };
     trail.status = response.get_status().as_u16();
     log::write(&trail);
-    response.with_header("x-request-id", &trail.request_id)
+    response.with_header("x-request-id", &trail.request_id).send_to_client();
+    sandbox.jwks.renew(now);
 }

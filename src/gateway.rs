@@ -1,7 +1,7 @@
 //! The journey of a request, as one function: [`Gateway::decide`].
 
 use crate::authorize::authorize;
-use crate::identity::{Caller, KeySource, Seen, identify};
+use crate::identity::{Caller, Seen, Sources, identify};
 use crate::mint::{Grant, Minter, Surroundings};
 use crate::policy::Policy;
 use crate::problem::Problem;
@@ -38,8 +38,8 @@ pub struct Circumstances<'outside> {
     pub now: UnixTime,
     /// What the platform knows of the client.
     pub surroundings: &'outside Surroundings,
-    /// Where keys come from.
-    pub keys: &'outside mut dyn KeySource,
+    /// Where keys and earlier verdicts come from.
+    pub sources: Sources<'outside>,
     /// Microseconds since the request arrived, for the trail alone.
     pub elapsed: &'outside dyn Fn() -> u64,
 }
@@ -75,7 +75,7 @@ impl Gateway {
         trail.step(Step::Match, (outside.elapsed)());
 
         let mut seen = Seen::default();
-        let caller = identify(&self.policy, route, &target, outside.now, outside.keys, &mut seen);
+        let caller = identify(&self.policy, route, &target, outside.now, &mut outside.sources, &mut seen);
         note(trail, &seen, caller.as_ref().ok());
         trail.step(Step::Identify, (outside.elapsed)());
 

@@ -3,8 +3,10 @@
 
 pub mod bearer;
 pub mod discovery;
+pub mod key_life;
 pub mod keys;
 pub mod token;
+pub mod verdict;
 
 use std::sync::Arc;
 
@@ -14,6 +16,7 @@ use crate::time::UnixTime;
 use bearer::CredentialsError;
 use keys::KeySet;
 use token::{TokenError, UnverifiedToken, VerifiedClaims};
+use verdict::Verdicts;
 
 /// Who is calling.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,13 +74,23 @@ impl Identity {
     }
 }
 
-/// Where the keys of an issuer come from. The one effect in the middle of the walk.
+/// Where the keys of an issuer come from.
 pub trait KeySource {
     /// The key set of `issuer`, from wherever it is nearest.
     ///
     /// # Errors
     /// [`KeysUnavailable`] when there is none; the caller is then neither accepted nor called a liar.
-    fn keys(&mut self, issuer: &Issuer) -> Result<Arc<KeySet>, KeysUnavailable>;
+    fn keys(&mut self, issuer: &Issuer, wanted: Wanted) -> Result<Arc<KeySet>, KeysUnavailable>;
+}
+
+/// Which key set is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// The nearest one that may be used.
+    Nearest,
+    /// A later one, if there is: the nearest one lacks a key. May give the same again, above all when the issuer was
+    /// asked a moment ago.
+    Later,
 }
 
 /// The keys of an issuer cannot be had.
@@ -113,7 +126,7 @@ pub fn identify(
     route: &Route,
     target: &Target,
     now: UnixTime,
-    keys: &mut dyn KeySource,
+    sources: &mut Sources<'_>,
     seen: &mut Seen,
 ) -> Result<Caller, IdentityError> {
     if route.access == Access::Public {
@@ -125,9 +138,23 @@ pub fn identify(
     let issuer = policy.issuer(token.issuer()).ok_or(TokenError::UnknownIssuer)?;
     seen.issuer = Some(issuer.id.clone());
     token.check(issuer, now)?;
-    let key_set = keys.keys(issuer)?;
-    let claims = token.verify(issuer, &key_set, now)?;
+    let keys = sources.keys.keys(issuer, Wanted::Nearest)?;
+    let claims = match token.verify(issuer, &keys, now, sources.verdicts) {
+        Err(TokenError::UnknownKey) => {
+            let keys = sources.keys.keys(issuer, Wanted::Later)?;
+            token.verify(issuer, &keys, now, sources.verdicts)?
+        }
+        verified => verified?,
+    };
     Ok(Caller::Known(Identity::new(issuer, claims)))
+}
+
+/// The effects in the middle of the walk.
+pub struct Sources<'outside> {
+    /// Where keys come from.
+    pub keys: &'outside mut dyn KeySource,
+    /// Where earlier verdicts on signatures are kept.
+    pub verdicts: &'outside mut dyn Verdicts,
 }
 
 /// What was seen of a token on the way, for the log, verified or not.

@@ -11,7 +11,7 @@ pub(crate) mod url;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub use document::{AlgorithmName, MethodName, PolicyDocument};
+pub use document::{AlgorithmName, KeyLife, MethodName, PolicyDocument};
 pub use fault::{Fault, PolicyFault, PolicyFaults};
 use pattern::PathTemplate;
 pub(crate) use read::is_scope;
@@ -81,6 +81,10 @@ pub struct Issuer {
     pub types: Vec<String>,
     /// How far the provider's clock may be off, in seconds.
     pub leeway: u64,
+    /// How long its keys are used.
+    pub key_life: KeyLife,
+    /// How long a verified signature is remembered, in seconds.
+    pub verdict_window: u64,
     /// Where its keys are; the discovery document says so where this is absent.
     pub jwks_uri: Option<String>,
 }

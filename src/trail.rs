@@ -25,6 +25,20 @@ pub enum Step {
     Forward,
 }
 
+/// What the log says of the key set that was used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct KeysNote {
+    /// `memory`, `cache`, `store` or `issuer`.
+    pub from: &'static str,
+    /// `fresh`, `stale` or `seeded`.
+    pub state: &'static str,
+    /// Seconds since the issuer gave it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub age: Option<u64>,
+    /// How many keys of the set cannot be used.
+    pub skipped: usize,
+}
+
 /// What is written down of one request.
 #[derive(Clone, Debug, Serialize)]
 pub struct Trail {
@@ -52,7 +66,7 @@ pub struct Trail {
     pub key_id: Option<String>,
     /// Where the key set of the issuer came from.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub keys: Option<String>,
+    pub keys: Option<KeysNote>,
     /// Where the client is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub country: Option<String>,

@@ -26,6 +26,8 @@ pub struct KeySet {
 pub struct Key {
     id: Option<String>,
     verifier: Verifier,
+    /// SHA-256 of the members that make the key what it is.
+    digest: [u8; 32],
 }
 
 /// A public key and the one algorithm it is used with.
@@ -129,6 +131,11 @@ impl Key {
         }
     }
 
+    /// SHA-256 of what makes the key what it is: another key, another digest, whatever its `kid`.
+    pub(super) const fn digest(&self) -> &[u8; 32] {
+        &self.digest
+    }
+
     pub(super) const fn verifier(&self) -> &Verifier {
         &self.verifier
     }
@@ -152,18 +159,18 @@ impl Key {
             None => None,
             Some(kid) => Some(kid.as_str()?.to_owned()),
         };
-        let verifier = match (text("kty")?, text("crv")) {
+        let (verifier, minimal) = match (text("kty")?, text("crv")) {
             ("RSA", None) if absent_or("alg", &["RS256"]) => {
-                let minimal = json!({"kty": "RSA", "n": text("n")?, "e": text("e")?});
-                Verifier::Rs256(Box::new(RS256PublicKey::from_jwk(&minimal.to_string()).ok()?))
+                let minimal = json!({"kty": "RSA", "n": text("n")?, "e": text("e")?}).to_string();
+                (Verifier::Rs256(Box::new(RS256PublicKey::from_jwk(&minimal).ok()?)), minimal)
             }
             ("EC", Some("P-256")) if absent_or("alg", &["ES256"]) => {
-                let minimal = json!({"kty": "EC", "crv": "P-256", "x": text("x")?, "y": text("y")?});
-                Verifier::Es256(ES256PublicKey::from_jwk(&minimal.to_string()).ok()?)
+                let minimal = json!({"kty": "EC", "crv": "P-256", "x": text("x")?, "y": text("y")?}).to_string();
+                (Verifier::Es256(ES256PublicKey::from_jwk(&minimal).ok()?), minimal)
             }
             _ => return None,
         };
-        Some(Self { id, verifier })
+        Some(Self { id, verifier, digest: hmac_sha256::Hash::hash(minimal.as_bytes()) })
     }
 }
 

@@ -12,7 +12,8 @@ use jwt_simple::prelude::{
 };
 use serde_json::{Map, Value};
 
-use super::keys::{KeySet, NoKey, Verifier};
+use super::keys::{Key, KeySet, NoKey, Verifier};
+use super::verdict::{Verdict, Verdicts};
 use crate::policy::{AlgorithmName, Issuer, is_scope};
 use crate::secret::Secret;
 use crate::strict_json;
@@ -179,20 +180,34 @@ impl<'request> UnverifiedToken<'request> {
     ///
     /// # Errors
     /// A [`TokenError`] where a check fails, no key fits or the signature does not hold.
-    pub fn verify(&self, issuer: &Issuer, keys: &KeySet, now: UnixTime) -> Result<VerifiedClaims, TokenError> {
+    pub fn verify(
+        &self,
+        issuer: &Issuer,
+        keys: &KeySet,
+        now: UnixTime,
+        verdicts: &mut dyn Verdicts,
+    ) -> Result<VerifiedClaims, TokenError> {
         self.check(issuer, now)?;
         let key = keys.find(self.key_id(), self.algorithm(issuer)?).map_err(|error| match error {
             NoKey::Unknown => TokenError::UnknownKey,
             NoKey::Ambiguous => TokenError::AmbiguousKey,
         })?;
+        let verdict = Verdict::new(key, self.compact.expose());
+        if !verdicts.holds(&verdict) {
+            self.check_signature(key, issuer, now)?;
+            verdicts.remember(&verdict, issuer.verdict_window);
+        }
+        Ok(VerifiedClaims { subject: self.subject()?, client_id: self.client_id()?, scopes: self.scopes() })
+    }
+
+    fn check_signature(&self, key: &Key, issuer: &Issuer, now: UnixTime) -> Result<(), TokenError> {
         let options = Some(options(issuer, now));
         let token = self.compact.expose();
         let verified = match key.verifier() {
             Verifier::Rs256(key) => key.verify_token::<NoCustomClaims>(token, options),
             Verifier::Es256(key) => key.verify_token::<NoCustomClaims>(token, options),
         };
-        verified.map_err(|_| TokenError::Signature)?;
-        Ok(VerifiedClaims { subject: self.subject()?, client_id: self.client_id()?, scopes: self.scopes() })
+        verified.map(drop).map_err(|_| TokenError::Signature)
     }
 
     fn check_header(&self, issuer: &Issuer) -> Result<(), TokenError> {

@@ -72,6 +72,13 @@ pub struct IssuerDocument {
     /// How far the provider's clock may be off, in seconds, 0 to 300.
     #[serde(default = "default_leeway")]
     pub leeway: u64,
+    /// How long its keys are used.
+    #[serde(default)]
+    pub key_life: KeyLife,
+    /// How long a signature that was verified is remembered, in seconds, 0 to 300. Everything else about a token is
+    /// decided again on every request.
+    #[serde(default = "default_verdict_window")]
+    pub verdict_window: u64,
     /// Where the keys are, if not where the provider's discovery document says. On the host of `issuer`.
     #[serde(default)]
     pub jwks_uri: Option<String>,
@@ -87,6 +94,31 @@ fn default_types() -> Vec<String> {
 
 const fn default_leeway() -> u64 {
     30
+}
+
+const fn default_verdict_window() -> u64 {
+    30
+}
+
+/// How long the keys of an issuer are used, in seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct KeyLife {
+    /// The issuer is not asked again for at least this long, whatever its `Cache-Control` says.
+    pub min_fresh: u64,
+    /// It is asked again after this long at the latest.
+    pub max_fresh: u64,
+    /// Keys are used at most this long while the issuer gives no better ones.
+    pub max_stale: u64,
+    /// A POP asks the issuer at most once in this time, whatever tokens arrive.
+    pub cool_down: u64,
+}
+
+impl Default for KeyLife {
+    fn default() -> Self {
+        Self { min_fresh: 60, max_fresh: 3600, max_stale: 24 * 3600, cool_down: 30 }
+    }
 }
 
 /// A signature algorithm of RFC 7518 §3.1.

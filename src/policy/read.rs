@@ -7,7 +7,7 @@ use super::document::{AccessName, EdgeDocument, IssuerDocument, OriginDocument, 
 use super::pattern::PathTemplate;
 use super::tree::RouteTree;
 use super::url::{is_https_url, same_host};
-use super::{Access, Edge, Fault, Hosts, Issuer, Origin, Policy, PolicyFault, PolicyFaults, Route};
+use super::{Access, Edge, Fault, Hosts, Issuer, KeyLife, Origin, Policy, PolicyFault, PolicyFaults, Route};
 use crate::strict_json;
 
 /// Parses the JSON; a structural fault carries its path.
@@ -104,6 +104,7 @@ fn issuers(documents: BTreeMap<String, IssuerDocument>, faults: &mut Faults) -> 
         faults.add_if(document.backend.is_empty(), format!("{at}.backend"), Fault::Empty);
         faults.add_if(document.algorithms.is_empty(), format!("{at}.algorithms"), Fault::Empty);
         faults.add_if(document.types.is_empty(), format!("{at}.types"), Fault::Empty);
+        faults.range(document.verdict_window, 0, 300, format!("{at}.verdict_window"));
         faults.range(document.leeway, 0, 300, format!("{at}.leeway"));
         let no_audience = document.audiences.is_empty() || document.audiences.iter().any(String::is_empty);
         faults.add_if(no_audience, format!("{at}.audiences"), Fault::Empty);
@@ -119,6 +120,8 @@ fn issuers(documents: BTreeMap<String, IssuerDocument>, faults: &mut Faults) -> 
             algorithms: document.algorithms,
             types: document.types.iter().map(|name| name.to_ascii_lowercase()).collect(),
             leeway: document.leeway,
+            key_life: key_life(document.key_life, &at, faults),
+            verdict_window: document.verdict_window,
             jwks_uri: document.jwks_uri,
         };
         match issuers.get(&issuer.issuer) {
@@ -127,6 +130,16 @@ fn issuers(documents: BTreeMap<String, IssuerDocument>, faults: &mut Faults) -> 
         }
     }
     issuers
+}
+
+fn key_life(document: KeyLife, at: &str, faults: &mut Faults) -> KeyLife {
+    const WEEK: u64 = 7 * 24 * 3600;
+    let KeyLife { min_fresh, max_fresh, max_stale, cool_down } = document;
+    faults.range(min_fresh, 1, WEEK, format!("{at}.key_life.min_fresh"));
+    faults.range(max_fresh, min_fresh, WEEK, format!("{at}.key_life.max_fresh"));
+    faults.range(max_stale, max_fresh, WEEK, format!("{at}.key_life.max_stale"));
+    faults.range(cool_down, 1, 3600, format!("{at}.key_life.cool_down"));
+    document
 }
 
 fn routes(documents: Vec<RouteDocument>, origins: &BTreeMap<String, Arc<Origin>>, faults: &mut Faults) -> Vec<Route> {

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use fastgate::gateway::{Circumstances, Decision, Gateway};
 use fastgate::headers::Headers;
 use fastgate::identity::keys::KeySet;
-use fastgate::identity::{KeySource, KeysUnavailable};
+use fastgate::identity::verdict::{Verdict, Verdicts};
+use fastgate::identity::{KeySource, KeysUnavailable, Sources, Wanted};
 use fastgate::mint::{Grant, Minter, SigningKeys, Surroundings};
 use fastgate::policy::{Issuer, Policy};
 use fastgate::problem::Problem;
@@ -138,8 +139,9 @@ impl Request {
             clock.get()
         };
         let minter = Minter::new(SigningKeys::parse(sign::edge_keys().to_string().as_bytes()).unwrap());
+        let sources = Sources { keys: &mut keys, verdicts: &mut Forgetful };
         let mut circumstances =
-            Circumstances { now: now(), surroundings: &self.surroundings, keys: &mut keys, elapsed: &elapsed };
+            Circumstances { now: now(), surroundings: &self.surroundings, sources, elapsed: &elapsed };
         let decision = Gateway::new(policy, minter).decide(self.head, &mut circumstances, &mut trail);
         Walk { decision, trail, asked: keys.asked }
     }
@@ -205,11 +207,22 @@ pub(crate) fn key_set(jwks: &Value) -> KeySet {
 }
 
 impl KeySource for Keys {
-    fn keys(&mut self, issuer: &Issuer) -> Result<Arc<KeySet>, KeysUnavailable> {
+    fn keys(&mut self, issuer: &Issuer, _: Wanted) -> Result<Arc<KeySet>, KeysUnavailable> {
         self.asked.push(issuer.id.clone());
         let unavailable = || KeysUnavailable { issuer: issuer.id.clone(), cause: "the line is dead".to_owned() };
         self.sets.get(&issuer.id).cloned().ok_or_else(unavailable)
     }
+}
+
+/// No verdict is ever remembered.
+pub(crate) struct Forgetful;
+
+impl Verdicts for Forgetful {
+    fn holds(&mut self, _: &Verdict) -> bool {
+        false
+    }
+
+    fn remember(&mut self, _: &Verdict, _: u64) {}
 }
 
 /// Fields as text, in order.

@@ -15,6 +15,7 @@ fn edge(change: impl FnOnce(&mut Stores, &mut serde_json::Value)) -> (Edge, Orig
     let mut policy = policy(place.address(), "http://127.0.0.1:1");
     let mut stores = Stores {
         kv: Some(vec![]),
+        kv_notes: Vec::new(),
         signing_keys: Some(signing_keys()),
         backends: [
             ("origin", origin.address.to_string()),

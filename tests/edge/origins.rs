@@ -16,6 +16,7 @@ fn through(origin: &Origin) -> (Edge, Option<Reply>) {
         place,
         &Stores {
             kv: Some(vec![("policy".to_owned(), policy.to_string())]),
+            kv_notes: Vec::new(),
             signing_keys: Some(signing_keys()),
             backends: vec![("echo".to_owned(), origin.address.to_string())],
         },

@@ -22,6 +22,8 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 pub(crate) struct Stores {
     /// The KV store `fastgate`; the store does not exist where this is nothing.
     pub(crate) kv: Option<Vec<(String, String)>>,
+    /// Metadata of keys in that store.
+    pub(crate) kv_notes: Vec<(String, String)>,
     /// The secret `signing-keys`; the Secret Store does not exist where this is nothing.
     pub(crate) signing_keys: Option<String>,
     /// Backends and their addresses.
@@ -128,7 +130,9 @@ fn write_manifest(folder: &Path, stores: &Stores) -> String {
     };
     for (index, (key, value)) in stores.kv.iter().flatten().enumerate() {
         let path = file(&format!("kv-{index}"), value);
-        write!(manifest, "[[local_server.kv_stores.fastgate]]\nkey = \"{key}\"\nfile = \"{path}\"\n").unwrap();
+        let note = stores.kv_notes.iter().find(|(noted, _)| noted == key);
+        let note = note.map_or_else(String::new, |(_, note)| format!("metadata = \"{note}\"\n"));
+        write!(manifest, "[[local_server.kv_stores.fastgate]]\nkey = \"{key}\"\nfile = \"{path}\"\n{note}").unwrap();
     }
     if stores.kv.as_ref().is_some_and(Vec::is_empty) {
         manifest.push_str("[local_server.kv_stores]\nfastgate = []\n");

@@ -82,6 +82,7 @@ impl World {
             place,
             &Stores {
                 kv: Some(vec![("policy".to_owned(), policy.to_string())]),
+                kv_notes: Vec::new(),
                 signing_keys: Some(signing_keys()),
                 backends: vec![
                     ("origin".to_owned(), demo.address.to_string()),
