@@ -8,7 +8,7 @@ VENV := .venv/.installed
 IDP := dev/idp/node_modules/.installed
 LOCAL_KEYS := local/signing-keys.json
 
-.PHONY: help demo smoke test lint guest edge core edge-tests origin-tests schema compute-build clean
+.PHONY: help demo smoke test bench lint guest edge core edge-tests origin-tests schema compute-build clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -37,6 +37,11 @@ lint: target-wasm $(VENV) ## Formats, clippy for both targets, ruff, mypy, the c
 	.venv/bin/ruff check origin dev tests && .venv/bin/ruff format --check origin dev tests
 	cd origin && ../.venv/bin/mypy && ../.venv/bin/mypy --strict ../dev/demo.py
 	cargo run --locked -q -- schema | diff - policy.schema.json && cargo run --locked -q -- check policy.json
+
+bench: guest ## What a request costs, in ratios to a guest that only forwards (builds Viceroy in release mode first)
+	cargo build --locked --release --target wasm32-wasip1 --example passthrough
+	cargo build --locked --release --example edge --example bench
+	target/release/examples/bench
 
 schema: ## Write policy.schema.json anew from the types
 	cargo run --locked -q -- schema > policy.schema.json
