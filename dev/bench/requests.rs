@@ -95,8 +95,8 @@ impl Requests {
             jwks: json!({ "keys": [key(&rsa.public_key().to_jwk()), key(&ec.public_key().to_jwk())] }),
             expired: rsa.sign_with_options(expired, &header).unwrap(),
             other_audience: rsa.sign_with_options(other_audience, &header).unwrap(),
-            ec: (0..count + 1).map(|number| ec.sign_with_options(claims(number), &header).unwrap()).collect(),
-            rsa: (0..count + 1).map(|number| rsa.sign_with_options(claims(number), &header).unwrap()).collect(),
+            ec: (0..=count).map(|number| ec.sign_with_options(claims(number), &header).unwrap()).collect(),
+            rsa: (0..=count).map(|number| rsa.sign_with_options(claims(number), &header).unwrap()).collect(),
         }
     }
 
