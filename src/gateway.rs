@@ -3,7 +3,7 @@
 use crate::authorize::authorize;
 use crate::identity::{Caller, KeySource, Seen, identify};
 use crate::mint::{Grant, Minter, Surroundings};
-use crate::policy::Policy;
+use crate::policy::{Access, Policy};
 use crate::problem::Problem;
 use crate::refusal::Refusal;
 use crate::request::{RequestHead, normalize};
@@ -79,7 +79,17 @@ impl Gateway {
         note(trail, &seen, caller.as_ref().ok());
         trail.step(Step::Identify, (outside.elapsed)());
 
-        let permit = authorize(route, caller?)?;
+        let caller = match caller {
+            // Who need not say who they are loses nothing by saying it badly; the identity alone is gone.
+            Err(error) if route.access == Access::Optional => {
+                trail.ignored = Some(Refusal::from(error).code());
+                Caller::Anonymous
+            }
+            caller => caller?,
+        };
+        let segments: Vec<_> = target.path().segments().collect();
+        let captures = route.template.captures(&segments).unwrap_or_default();
+        let permit = authorize(route, caller, &captures)?;
         trail.step(Step::Authorize, (outside.elapsed)());
 
         let grant = self.minter.mint(edge, &permit, &target, outside.surroundings, outside.now, &trail.request_id)?;

@@ -189,7 +189,7 @@ impl Minter {
             headers.append("x-forwarded-for", client_text(client));
         }
         headers.append("x-request-id", request_id);
-        if route.forward_token {
+        if route.forward_token && identity.is_some() {
             for value in target.authorization() {
                 headers.append("authorization", value.expose().clone());
             }

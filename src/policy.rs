@@ -1,6 +1,8 @@
 //! The policy: working rules that are always valid. A [`Policy`] can only be had from a document without faults, so the
 //! rooms that use it ask no questions.
 
+mod captures;
+pub mod conditions;
 mod document;
 mod fault;
 pub mod pattern;
@@ -11,6 +13,8 @@ pub(crate) mod url;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+pub use captures::Captures;
+use conditions::{ClaimPath, Condition};
 pub use document::{AlgorithmName, MethodName, PolicyDocument};
 pub use fault::{Fault, PolicyFault, PolicyFaults};
 use pattern::PathTemplate;
@@ -83,6 +87,10 @@ pub struct Issuer {
     pub leeway: u64,
     /// Where its keys are; the discovery document says so where this is absent.
     pub jwks_uri: Option<String>,
+    /// Where its tokens carry roles.
+    pub roles_claim: ClaimPath,
+    /// Where its tokens carry groups.
+    pub groups_claim: ClaimPath,
 }
 
 /// One thing that may be reached.
@@ -105,13 +113,26 @@ pub struct Route {
 /// Who may call a route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Everybody.
+    /// Everybody; tokens are not read.
     Public,
-    /// Whoever has a valid token with all of these scopes.
+    /// Everybody; the holder of a valid token is known by it.
+    Optional,
+    /// Whoever has a valid token and meets the requirement.
     Authenticated {
-        /// The scopes; may be none.
-        scopes: Vec<String>,
+        /// What is asked of every caller.
+        everybody: Requirement,
+        /// The accepted issuers by id, and what is asked of the holders of their tokens besides; empty where all are.
+        by_issuer: BTreeMap<String, Requirement>,
     },
+}
+
+/// What is asked of a caller.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Requirement {
+    /// The scopes that the token must have, all of them.
+    pub scopes: Vec<String>,
+    /// A condition besides.
+    pub condition: Option<Condition>,
 }
 
 impl Policy {

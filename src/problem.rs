@@ -30,6 +30,8 @@ pub enum Kind {
     InvalidToken,
     /// The token does not allow this.
     InsufficientScope,
+    /// The caller may not do this.
+    Forbidden,
     /// Nothing is here.
     NotFound,
     /// Not with this method.
@@ -56,6 +58,7 @@ impl Kind {
             Self::AuthenticationRequired => (401, "authentication-required", "A bearer token is required"),
             Self::InvalidToken => (401, "invalid-token", "The bearer token is not valid"),
             Self::InsufficientScope => (403, "insufficient-scope", "The token does not have the required scope"),
+            Self::Forbidden => (403, "forbidden", "The caller may not do this"),
             Self::NotFound => (404, "not-found", "There is nothing here"),
             Self::MethodNotAllowed => (405, "method-not-allowed", "This method is not allowed here"),
             Self::UriTooLong => (414, "uri-too-long", "The URL is too long"),
@@ -135,6 +138,9 @@ impl From<&Refusal> for Problem {
                 challenge(Kind::InvalidToken, "Bearer error=\"invalid_token\"")
             }
             Refusal::Authorize(AuthorizeError::Unidentified) => challenge(Kind::AuthenticationRequired, CHALLENGE),
+            Refusal::Authorize(AuthorizeError::IssuerNotAccepted { .. } | AuthorizeError::ConditionUnmet { .. }) => {
+                plain(Kind::Forbidden)
+            }
             // The scopes come from the policy and are scope tokens: nothing in them needs escaping.
             Refusal::Authorize(AuthorizeError::InsufficientScope { required, .. }) => challenge(
                 Kind::InsufficientScope,

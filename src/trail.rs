@@ -41,6 +41,9 @@ pub struct Trail {
     /// What exactly was wrong, for the operator.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
+    /// Why the token that was sent counted as none, on a route where it is optional.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ignored: Option<&'static str>,
     /// The caller.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
@@ -79,6 +82,7 @@ impl Trail {
             route: None,
             verdict: "unfinished",
             cause: None,
+            ignored: None,
             subject: None,
             issuer: None,
             key_id: None,

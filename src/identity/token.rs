@@ -105,12 +105,13 @@ pub struct VerifiedClaims {
     subject: String,
     client_id: Option<String>,
     scopes: Vec<String>,
+    all: Map<String, Value>,
 }
 
 impl VerifiedClaims {
-    /// Subject, client, scopes.
-    pub(super) fn into_parts(self) -> (String, Option<String>, Vec<String>) {
-        (self.subject, self.client_id, self.scopes)
+    /// Subject, client, scopes; all claims as they stand in the token.
+    pub(super) fn into_parts(self) -> (String, Option<String>, Vec<String>, Map<String, Value>) {
+        (self.subject, self.client_id, self.scopes, self.all)
     }
 }
 
@@ -192,7 +193,12 @@ impl<'request> UnverifiedToken<'request> {
             Verifier::Es256(key) => key.verify_token::<NoCustomClaims>(token, options),
         };
         verified.map_err(|_| TokenError::Signature)?;
-        Ok(VerifiedClaims { subject: self.subject()?, client_id: self.client_id()?, scopes: self.scopes() })
+        Ok(VerifiedClaims {
+            subject: self.subject()?,
+            client_id: self.client_id()?,
+            scopes: self.scopes(),
+            all: self.claims.clone(),
+        })
     }
 
     fn check_header(&self, issuer: &Issuer) -> Result<(), TokenError> {

@@ -80,9 +80,27 @@ pub enum Fault {
     /// There are several origins and the route names none.
     #[error("is missing, and there is more than one origin")]
     OriginMissing,
-    /// A public route asks for scopes.
-    #[error("stands on a public route")]
-    ScopesOnPublic,
+    /// A route that lets everybody in asks something of the caller.
+    #[error("stands on a route that needs no token")]
+    RulesOnPublic,
+    /// No rule has this name.
+    #[error("names no rule")]
+    UnknownRule,
+    /// A rule is made of itself.
+    #[error("leads back to the rule it stands in")]
+    CircularRule,
+    /// A claim test does not say, or says twice, what the claim is expected to be.
+    #[error("is not exactly one test")]
+    NotOneTest,
+    /// No issuer has this id.
+    #[error("names no issuer")]
+    UnknownIssuer,
+    /// The route's path has no such parameter.
+    #[error("asks for the path parameter \"{name}\", which the route's path does not have")]
+    UnknownParameter {
+        /// The parameter.
+        name: String,
+    },
     /// Not a scope token of RFC 6749 §3.3.
     #[error("is not a scope: it is empty or holds a space, a quote or a backslash")]
     NotAScope,
@@ -109,7 +127,12 @@ impl Fault {
             Self::TakenIssuer { .. } => "merge the two entries: one issuer, several audiences",
             Self::UnknownOrigin => "write a name that stands under \"origins\"",
             Self::OriginMissing => "add \"origin\": \"<name>\"",
-            Self::ScopesOnPublic => "remove the scopes, or write \"access\": \"authenticated\"",
+            Self::RulesOnPublic => "remove it, or write \"access\": \"authenticated\"",
+            Self::UnknownRule => "write a name that stands under \"rules\"",
+            Self::CircularRule => "write the condition out in one of the two rules",
+            Self::NotOneTest => "write one of \"equals\", \"in\", \"contains\", \"equals_path\", \"contains_path\"",
+            Self::UnknownIssuer => "write an id that stands under \"issuers\"",
+            Self::UnknownParameter { .. } => "name a parameter of the route's \"path\"",
             Self::NotAScope => "write one scope a string: [\"orders:read\", \"orders:write\"]",
             Self::NoIssuer => "add the provider whose tokens are to be accepted",
         }

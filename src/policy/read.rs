@@ -1,13 +1,16 @@
 //! From the document to the policy: every check, every fault with its place.
 
+mod routes;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::document::{AccessName, EdgeDocument, IssuerDocument, OriginDocument, PolicyDocument, RouteDocument};
-use super::pattern::PathTemplate;
+use super::conditions::{ClaimPath, Rules};
+use super::document::{EdgeDocument, IssuerDocument, OriginDocument, PolicyDocument};
 use super::tree::RouteTree;
 use super::url::{is_https_url, same_host};
-use super::{Access, Edge, Fault, Hosts, Issuer, Origin, Policy, PolicyFault, PolicyFaults, Route};
+use super::{Access, Edge, Fault, Hosts, Issuer, Origin, Policy, PolicyFault, PolicyFaults};
+use routes::{Known, routes};
 
 /// Parses the JSON; a structural fault carries its path.
 pub(super) fn document(json: &[u8]) -> Result<PolicyDocument, PolicyFault> {
@@ -33,7 +36,10 @@ impl TryFrom<PolicyDocument> for Policy {
         let edge = edge(document.edge, &mut faults);
         let origins = origins(document.origins, &mut faults);
         let issuers = issuers(document.issuers, &mut faults);
-        let routes = routes(document.routes, &origins, &mut faults);
+        let mut rules = Rules::read(&document.rules, &mut faults);
+        let issuer_ids: BTreeSet<&str> = issuers.values().map(|issuer| issuer.id.as_str()).collect();
+        let mut known = Known { origins: &origins, issuers: &issuer_ids, rules: &mut rules };
+        let routes = routes(document.routes, &mut known, &mut faults);
         if issuers.is_empty() && routes.iter().any(|route| route.access != Access::Public) {
             faults.add("$.issuers", Fault::NoIssuer);
         }
@@ -47,20 +53,20 @@ impl TryFrom<PolicyDocument> for Policy {
 
 /// The faults found so far.
 #[derive(Default)]
-struct Faults(Vec<PolicyFault>);
+pub(super) struct Faults(Vec<PolicyFault>);
 
 impl Faults {
-    fn add(&mut self, at: impl Into<String>, fault: Fault) {
+    pub(super) fn add(&mut self, at: impl Into<String>, fault: Fault) {
         self.0.push(PolicyFault { at: at.into(), fault });
     }
 
-    fn add_if(&mut self, wrong: bool, at: impl Into<String>, fault: Fault) {
+    pub(super) fn add_if(&mut self, wrong: bool, at: impl Into<String>, fault: Fault) {
         if wrong {
             self.add(at, fault);
         }
     }
 
-    fn range(&mut self, value: u64, least: u64, most: u64, at: impl Into<String>) {
+    pub(super) fn range(&mut self, value: u64, least: u64, most: u64, at: impl Into<String>) {
         self.add_if(!(least..=most).contains(&value), at, Fault::OutOfRange { value, least, most });
     }
 }
@@ -117,6 +123,8 @@ fn issuers(documents: BTreeMap<String, IssuerDocument>, faults: &mut Faults) -> 
             types: document.types.iter().map(|name| name.to_ascii_lowercase()).collect(),
             leeway: document.leeway,
             jwks_uri: document.jwks_uri,
+            roles_claim: ClaimPath::read(document.roles_claim, &format!("{at}.roles_claim"), faults),
+            groups_claim: ClaimPath::read(document.groups_claim, &format!("{at}.groups_claim"), faults),
         };
         match issuers.get(&issuer.issuer) {
             Some(earlier) => faults.add(format!("{at}.issuer"), Fault::TakenIssuer { other: earlier.id.clone() }),
@@ -124,58 +132,6 @@ fn issuers(documents: BTreeMap<String, IssuerDocument>, faults: &mut Faults) -> 
         }
     }
     issuers
-}
-
-fn routes(documents: Vec<RouteDocument>, origins: &BTreeMap<String, Arc<Origin>>, faults: &mut Faults) -> Vec<Route> {
-    faults.add_if(documents.is_empty(), "$.routes", Fault::Empty);
-    let mut ids = BTreeSet::new();
-    let mut routes: Vec<Route> = Vec::new();
-    for (index, document) in documents.into_iter().enumerate() {
-        let at = format!("$.routes[{index}]");
-        faults.add_if(!is_id(&document.id), format!("{at}.id"), Fault::NotAnId);
-        faults.add_if(!ids.insert(document.id.clone()), format!("{at}.id"), Fault::TakenId);
-        if let Some(route) = route(document, origins, &at, faults) {
-            let twin = routes.iter().find(|earlier| {
-                earlier.template.matches_the_same(&route.template)
-                    && earlier.methods.iter().any(|method| route.methods.contains(method))
-            });
-            if let Some(twin) = twin {
-                faults.add(format!("{at}.path"), Fault::SameRequests { other: twin.id.clone() });
-            }
-            routes.push(route);
-        }
-    }
-    routes
-}
-
-fn route(
-    document: RouteDocument,
-    origins: &BTreeMap<String, Arc<Origin>>,
-    at: &str,
-    faults: &mut Faults,
-) -> Option<Route> {
-    faults.add_if(document.methods.is_empty(), format!("{at}.methods"), Fault::Empty);
-    for (index, scope) in document.scopes.iter().enumerate() {
-        faults.add_if(!is_scope(scope), format!("{at}.scopes[{index}]"), Fault::NotAScope);
-    }
-    let public = document.access == AccessName::Public;
-    faults.add_if(public && !document.scopes.is_empty(), format!("{at}.scopes"), Fault::ScopesOnPublic);
-    let template =
-        PathTemplate::parse(&document.path).map_err(|error| faults.add(format!("{at}.path"), error.into())).ok();
-    let origin = match &document.origin {
-        Some(name) => origins.get(name).ok_or(Fault::UnknownOrigin),
-        None if origins.len() == 1 => origins.values().next().ok_or(Fault::OriginMissing),
-        None => Err(Fault::OriginMissing),
-    };
-    let origin = origin.map_err(|fault| faults.add(format!("{at}.origin"), fault)).ok();
-    Some(Route {
-        id: document.id,
-        template: template?,
-        methods: document.methods,
-        origin: Arc::clone(origin?),
-        access: if public { Access::Public } else { Access::Authenticated { scopes: document.scopes } },
-        forward_token: document.forward_token,
-    })
 }
 
 fn is_id(text: &str) -> bool {
