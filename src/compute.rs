@@ -2,12 +2,14 @@
 //! answers, and logs. A sandbox serves many requests; what it keeps between them is in [`Sandbox`], none of it belongs
 //! to a request.
 
+mod acl;
 mod forward;
 mod jwks;
 mod log;
 mod receive;
 mod respond;
 mod settings;
+mod surroundings;
 
 use std::time::{Duration, Instant};
 
@@ -51,11 +53,17 @@ fn answer(request: Request, sandbox: &mut Sandbox) -> Response {
     let decided = request_id.and_then(|_| sandbox.settings.gateway(started)).map(|gateway| {
         trail.step(Step::Configure, elapsed());
         let head = receive::head(&request);
-        let surroundings = receive::surroundings(&request);
+        let surroundings = surroundings::of(&request);
         trail.country.clone_from(&surroundings.country);
         trail.pop.clone_from(&surroundings.pop);
         let mut keys = sandbox.jwks.at(now);
-        let mut circumstances = Circumstances { now, surroundings: &surroundings, keys: &mut keys, elapsed: &elapsed };
+        let mut circumstances = Circumstances {
+            now,
+            surroundings: &surroundings,
+            acls: &mut acl::LinkedAcls,
+            keys: &mut keys,
+            elapsed: &elapsed,
+        };
         let decision = gateway.decide(head, &mut circumstances, &mut trail);
         trail.keys = keys.origin();
         decision

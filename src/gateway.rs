@@ -2,12 +2,14 @@
 
 use crate::authorize::authorize;
 use crate::identity::{Caller, KeySource, Seen, identify};
-use crate::mint::{Grant, Minter, Surroundings};
+use crate::mint::{Grant, Minter};
+use crate::place::{self, Acls};
 use crate::policy::{Access, Policy};
 use crate::problem::Problem;
 use crate::refusal::Refusal;
 use crate::request::{RequestHead, normalize};
 use crate::route;
+use crate::surroundings::Surroundings;
 use crate::time::UnixTime;
 use crate::trail::{Step, Trail, excerpt};
 
@@ -40,6 +42,8 @@ pub struct Circumstances<'outside> {
     pub surroundings: &'outside Surroundings,
     /// Where keys come from.
     pub keys: &'outside mut dyn KeySource,
+    /// What Compute ACLs say.
+    pub acls: &'outside mut dyn Acls,
     /// Microseconds since the request arrived, for the trail alone.
     pub elapsed: &'outside dyn Fn() -> u64,
 }
@@ -74,6 +78,12 @@ impl Gateway {
         trail.route = Some(route.id.clone());
         trail.step(Step::Match, (outside.elapsed)());
 
+        for place in &route.from {
+            let asked = place::ask(place, target.client(), outside.surroundings, outside.acls);
+            unless_tried(asked, place.shadow, trail)?;
+        }
+        trail.step(Step::Place, (outside.elapsed)());
+
         let mut seen = Seen::default();
         let caller = identify(&self.policy, route, &target, outside.now, outside.keys, &mut seen);
         note(trail, &seen, caller.as_ref().ok());
@@ -107,6 +117,17 @@ pub fn refuse(refusal: &Refusal, trail: &mut Trail) -> Problem {
     trail.cause = Some(refusal.to_string());
     trail.status = problem.status();
     problem
+}
+
+/// What a rule that is only tried would refuse is written down and passes.
+fn unless_tried<E: Into<Refusal>>(judged: Result<(), E>, shadow: bool, trail: &mut Trail) -> Result<(), Refusal> {
+    match judged.map_err(Into::into) {
+        Err(refusal) if shadow => {
+            trail.shadow.push(format!("would-refuse {}", refusal.code()));
+            Ok(())
+        }
+        judged => judged,
+    }
 }
 
 fn note(trail: &mut Trail, seen: &Seen, caller: Option<&Caller>) {

@@ -16,20 +16,12 @@ use crate::headers::{Headers, IDENTITY};
 use crate::identity::Caller;
 use crate::policy::Edge;
 use crate::request::Target;
+use crate::surroundings::{Connection, Continent, Fact, Proxy, Surroundings};
 use crate::time::UnixTime;
 
 /// The most bytes that request line and fields may have when they reach the origin: uvicorn with h11 reads no more than
 /// 16 KiB (`h11_max_incomplete_event_size`).
 pub const MAX_FORWARDED_HEAD_BYTES: usize = 16_000;
-
-/// What is known of the circumstances of a request, from the platform alone.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Surroundings {
-    /// ISO 3166-1 alpha-2, upper case, where the client's address is registered.
-    pub country: Option<String>,
-    /// The POP that serves the request.
-    pub pop: Option<String>,
-}
 
 /// The claims of `Fastgate-Identity` beyond `iss`, `aud`, `iat`, `exp` and `sub`.
 #[derive(Clone, Debug, Serialize)]
@@ -63,6 +55,16 @@ struct Requester<'request> {
     client_id: Option<&'request str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     country: Option<&'request str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subdivision: Option<&'request str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    continent: Option<Continent>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asn: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connection: Option<Connection>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proxy: Option<Proxy>,
 }
 
 /// A request that may be forwarded, in the form in which it is forwarded. Only [`Minter::mint`] makes one.
@@ -172,6 +174,11 @@ impl Minter {
                 iss: identity.map(|identity| identity.issuer()),
                 client_id: identity.and_then(|identity| identity.client_id()),
                 country: surroundings.country.as_deref(),
+                subdivision: surroundings.subdivision.as_deref().filter(|_| route.judges(Fact::Subdivision)),
+                continent: surroundings.continent.filter(|_| route.judges(Fact::Continent)),
+                asn: surroundings.asn.filter(|_| route.judges(Fact::Asn)),
+                connection: surroundings.connection.filter(|_| route.judges(Fact::Connection)),
+                proxy: surroundings.proxy.filter(|_| route.judges(Fact::Proxy)),
             },
         };
         let audience = &route.origin.audience;

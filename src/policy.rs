@@ -5,7 +5,9 @@ mod captures;
 pub mod conditions;
 mod document;
 mod fault;
+pub mod network;
 pub mod pattern;
+pub mod places;
 mod read;
 mod tree;
 pub(crate) mod url;
@@ -18,8 +20,11 @@ use conditions::{ClaimPath, Condition};
 pub use document::{AlgorithmName, MethodName, PolicyDocument};
 pub use fault::{Fault, PolicyFault, PolicyFaults};
 use pattern::PathTemplate;
+use places::Place;
 pub(crate) use read::is_scope;
 use tree::RouteTree;
+
+use crate::surroundings::Fact;
 
 /// The rules of one Fastgate service.
 #[derive(Clone, Debug)]
@@ -104,10 +109,20 @@ pub struct Route {
     pub methods: Vec<MethodName>,
     /// Where it is forwarded.
     pub origin: Arc<Origin>,
+    /// From where it may be used: all of these ask.
+    pub from: Vec<Arc<Place>>,
     /// Who may call.
     pub access: Access,
     /// Whether the client's own token travels on.
     pub forward_token: bool,
+}
+
+impl Route {
+    /// Whether the place of a client is judged by `fact` here.
+    #[must_use]
+    pub fn judges(&self, fact: Fact) -> bool {
+        self.from.iter().any(|place| place.deny.iter().chain(&place.allow).any(|test| test.fact() == fact))
+    }
 }
 
 /// Who may call a route.

@@ -7,6 +7,7 @@ use crate::authorize::AuthorizeError;
 use crate::headers::Headers;
 use crate::identity::bearer::CredentialsError;
 use crate::mint::MintError;
+use crate::place::PlaceError;
 use crate::refusal::{ClosedError, OriginError, Refusal};
 use crate::request::RequestError;
 use crate::route::RouteError;
@@ -32,6 +33,10 @@ pub enum Kind {
     InsufficientScope,
     /// The caller may not do this.
     Forbidden,
+    /// Not from there.
+    PlaceRefused,
+    /// Not from there, by law (RFC 7725).
+    LegalReasons,
     /// Nothing is here.
     NotFound,
     /// Not with this method.
@@ -59,6 +64,10 @@ impl Kind {
             Self::InvalidToken => (401, "invalid-token", "The bearer token is not valid"),
             Self::InsufficientScope => (403, "insufficient-scope", "The token does not have the required scope"),
             Self::Forbidden => (403, "forbidden", "The caller may not do this"),
+            Self::PlaceRefused => (403, "place-refused", "This is not available from where you are"),
+            Self::LegalReasons => {
+                (451, "unavailable-for-legal-reasons", "This is not available from where you are for legal reasons")
+            }
             Self::NotFound => (404, "not-found", "There is nothing here"),
             Self::MethodNotAllowed => (405, "method-not-allowed", "This method is not allowed here"),
             Self::UriTooLong => (414, "uri-too-long", "The URL is too long"),
@@ -128,6 +137,8 @@ impl From<&Refusal> for Problem {
             Refusal::Route(RouteError::MethodNotAllowed { allowed }) => {
                 Self { kind: Kind::MethodNotAllowed, field: Some(("allow", allowed.join(", "))) }
             }
+            Refusal::Place(PlaceError { legal: true, .. }) => plain(Kind::LegalReasons),
+            Refusal::Place(PlaceError { legal: false, .. }) => plain(Kind::PlaceRefused),
             Refusal::Credentials(CredentialsError::Missing | CredentialsError::OtherScheme) => {
                 challenge(Kind::AuthenticationRequired, CHALLENGE)
             }

@@ -6,6 +6,7 @@ use crate::identity::bearer::CredentialsError;
 use crate::identity::token::TokenError;
 use crate::identity::{IdentityError, KeysUnavailable};
 use crate::mint::MintError;
+use crate::place::{PlaceError, PlaceReason};
 use crate::request::RequestError;
 use crate::route::RouteError;
 
@@ -18,6 +19,9 @@ pub enum Refusal {
     /// No route names it.
     #[error(transparent)]
     Route(#[from] RouteError),
+    /// It may not be asked from there.
+    #[error(transparent)]
+    Place(#[from] PlaceError),
     /// There are no usable credentials.
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
@@ -97,6 +101,11 @@ impl Refusal {
             },
             Self::Route(RouteError::NoRoute) => "no-route",
             Self::Route(RouteError::MethodNotAllowed { .. }) => "method-not-allowed",
+            Self::Place(PlaceError { reason, .. }) => match reason {
+                PlaceReason::Denied(_) => "place-denied",
+                PlaceReason::NotAllowed => "place-not-allowed",
+                PlaceReason::Unknown(_) => "place-unknown",
+            },
             Self::Credentials(error) => match error {
                 CredentialsError::Missing => "credentials-missing",
                 CredentialsError::Repeated { .. } => "credentials-repeated",

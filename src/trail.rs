@@ -15,6 +15,8 @@ pub enum Step {
     Normalize,
     /// A route was found.
     Match,
+    /// The client's place was judged.
+    Place,
     /// The caller was identified.
     Identify,
     /// The route's rules were asked.
@@ -44,6 +46,9 @@ pub struct Trail {
     /// Why the token that was sent counted as none, on a route where it is optional.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ignored: Option<&'static str>,
+    /// What rules that are only tried would have done: `would-refuse <code>`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub shadow: Vec<String>,
     /// The caller.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
@@ -83,6 +88,7 @@ impl Trail {
             verdict: "unfinished",
             cause: None,
             ignored: None,
+            shadow: Vec::new(),
             subject: None,
             issuer: None,
             key_id: None,
@@ -90,7 +96,7 @@ impl Trail {
             country: None,
             pop: None,
             status: 0,
-            steps: Vec::with_capacity(7),
+            steps: Vec::with_capacity(9),
             last: 0,
         }
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::conditions::{ClaimName, ConditionDocument};
+use super::places::PlaceDocument;
 
 /// The policy of one Fastgate service.
 #[derive(Clone, Debug, Deserialize)]
@@ -24,6 +25,9 @@ pub struct PolicyDocument {
     /// Conditions on callers that routes share, by name.
     #[serde(default)]
     pub rules: BTreeMap<String, ConditionDocument>,
+    /// From where routes may be used, by a name that they refer to.
+    #[serde(default)]
+    pub places: BTreeMap<String, PlaceDocument>,
     /// What may be reached. A request that no route names is refused.
     pub routes: Vec<RouteDocument>,
 }
@@ -132,6 +136,9 @@ pub struct RouteDocument {
     /// The origin that answers; may be left out where there is only one.
     #[serde(default)]
     pub origin: Option<String>,
+    /// From where it may be used: names of `places`, all of which must let the client pass.
+    #[serde(default)]
+    pub from: Vec<String>,
     /// Who may call.
     #[serde(default)]
     pub access: AccessName,

@@ -92,6 +92,18 @@ pub enum Fault {
     /// A claim test does not say, or says twice, what the claim is expected to be.
     #[error("is not exactly one test")]
     NotOneTest,
+    /// No place has this name.
+    #[error("names no place")]
+    UnknownPlace,
+    /// Neither 403 nor 451.
+    #[error("is neither 403 nor 451")]
+    NotAPlaceStatus,
+    /// Not a code of ISO 3166.
+    #[error("\"{0}\" is not a code of a country or a subdivision")]
+    NotAPlaceCode(String),
+    /// Not a network.
+    #[error("\"{0}\" is not a network")]
+    NotANetwork(String),
     /// No issuer has this id.
     #[error("names no issuer")]
     UnknownIssuer,
@@ -131,6 +143,10 @@ impl Fault {
             Self::UnknownRule => "write a name that stands under \"rules\"",
             Self::CircularRule => "write the condition out in one of the two rules",
             Self::NotOneTest => "write one of \"equals\", \"in\", \"contains\", \"equals_path\", \"contains_path\"",
+            Self::UnknownPlace => "write a name that stands under \"places\"",
+            Self::NotAPlaceStatus => "write 403, or 451 where the law is the reason",
+            Self::NotAPlaceCode(_) => "write a country as \"DE\" and a subdivision as \"US-CA\", in upper case",
+            Self::NotANetwork(_) => "write \"198.51.100.0/24\" or \"2001:db8::/32\", no bit set behind the prefix",
             Self::UnknownIssuer => "write an id that stands under \"issuers\"",
             Self::UnknownParameter { .. } => "name a parameter of the route's \"path\"",
             Self::NotAScope => "write one scope a string: [\"orders:read\", \"orders:write\"]",

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::conditions::{ClaimPath, Rules};
 use super::document::{EdgeDocument, IssuerDocument, OriginDocument, PolicyDocument};
+use super::places::{Place, PlaceDocument};
 use super::tree::RouteTree;
 use super::url::{is_https_url, same_host};
 use super::{Access, Edge, Fault, Hosts, Issuer, Origin, Policy, PolicyFault, PolicyFaults};
@@ -38,7 +39,8 @@ impl TryFrom<PolicyDocument> for Policy {
         let issuers = issuers(document.issuers, &mut faults);
         let mut rules = Rules::read(&document.rules, &mut faults);
         let issuer_ids: BTreeSet<&str> = issuers.values().map(|issuer| issuer.id.as_str()).collect();
-        let mut known = Known { origins: &origins, issuers: &issuer_ids, rules: &mut rules };
+        let places = places(document.places, &mut faults);
+        let mut known = Known { origins: &origins, issuers: &issuer_ids, places: &places, rules: &mut rules };
         let routes = routes(document.routes, &mut known, &mut faults);
         if issuers.is_empty() && routes.iter().any(|route| route.access != Access::Public) {
             faults.add("$.issuers", Fault::NoIssuer);
@@ -96,6 +98,16 @@ fn origins(documents: BTreeMap<String, OriginDocument>, faults: &mut Faults) -> 
         origins.insert(name, Arc::new(Origin { backend: document.backend, audience: document.audience }));
     }
     origins
+}
+
+fn places(documents: BTreeMap<String, PlaceDocument>, faults: &mut Faults) -> BTreeMap<String, Arc<Place>> {
+    let mut places = BTreeMap::new();
+    for (name, document) in documents {
+        faults.add_if(!is_id(&name), format!("$.places.{name}"), Fault::NotAnId);
+        let place = Place::read(&name, document, faults);
+        places.insert(name, Arc::new(place));
+    }
+    places
 }
 
 fn issuers(documents: BTreeMap<String, IssuerDocument>, faults: &mut Faults) -> BTreeMap<String, Issuer> {

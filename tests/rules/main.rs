@@ -1,6 +1,7 @@
 //! The rules at the desk: the library's own walk, without a guest.
 
 mod desk;
+mod places;
 mod who;
 
 use std::net::IpAddr;
@@ -11,9 +12,11 @@ use fastgate::gateway::{Circumstances, Decision, Gateway};
 use fastgate::headers::Headers;
 use fastgate::identity::keys::KeySet;
 use fastgate::identity::{KeySource, KeysUnavailable};
-use fastgate::mint::{Minter, SigningKeys, Surroundings, new_signing_keys};
+use fastgate::mint::{Minter, SigningKeys, new_signing_keys};
+use fastgate::place::{AclAction, AclUnavailable, Acls};
 use fastgate::policy::{Issuer, Policy};
 use fastgate::request::RequestHead;
+use fastgate::surroundings::Surroundings;
 use fastgate::time::UnixTime;
 use fastgate::trail::Trail;
 use serde_json::{Value, json};
@@ -80,6 +83,7 @@ impl Desk {
         let mut circumstances = Circumstances {
             now: UnixTime::from_seconds(NOW),
             surroundings: &self.surroundings,
+            acls: &mut NoAcls,
             keys: &mut Keys(self),
             elapsed: &|| 0,
         };
@@ -90,6 +94,15 @@ impl Desk {
     /// The code of the refusal, or `forwarded`.
     pub(crate) fn verdict(&self, ask: Ask) -> String {
         self.decide(ask).1["verdict"].as_str().unwrap().to_owned()
+    }
+}
+
+/// No ACL can be asked at the desk.
+pub(crate) struct NoAcls;
+
+impl Acls for NoAcls {
+    fn action(&mut self, _: &str, _: IpAddr) -> Result<Option<AclAction>, AclUnavailable> {
+        Err(AclUnavailable)
     }
 }
 

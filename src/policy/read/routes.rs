@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::super::conditions::{ConditionDocument, Rules};
 use super::super::document::{AccessName, IssuerRequirementDocument, RouteDocument};
 use super::super::pattern::PathTemplate;
+use super::super::places::Place;
 use super::super::{Access, Fault, Origin, Requirement, Route};
 use super::{Faults, is_id, is_scope};
 
@@ -13,6 +14,7 @@ use super::{Faults, is_id, is_scope};
 pub(super) struct Known<'policy, 'document> {
     pub(super) origins: &'policy BTreeMap<String, Arc<Origin>>,
     pub(super) issuers: &'policy BTreeSet<&'policy str>,
+    pub(super) places: &'policy BTreeMap<String, Arc<Place>>,
     pub(super) rules: &'policy mut Rules<'document>,
 }
 
@@ -49,6 +51,12 @@ fn route(document: RouteDocument, known: &mut Known<'_, '_>, at: &str, faults: &
         None => Err(Fault::OriginMissing),
     };
     let origin = origin.map_err(|fault| faults.add(format!("{at}.origin"), fault)).ok();
+    let from = document.from.iter().enumerate().filter_map(|(index, name)| {
+        let place = known.places.get(name).cloned();
+        faults.add_if(place.is_none(), format!("{at}.from[{index}]"), Fault::UnknownPlace);
+        place
+    });
+    let from = from.collect();
     let template = template?;
     let access = access(&document, &template, known, at, faults);
     Some(Route {
@@ -56,6 +64,7 @@ fn route(document: RouteDocument, known: &mut Known<'_, '_>, at: &str, faults: &
         template,
         methods: document.methods,
         origin: Arc::clone(origin?),
+        from,
         access,
         forward_token: document.forward_token,
     })
