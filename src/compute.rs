@@ -3,6 +3,7 @@
 //! to a request.
 
 mod acl;
+mod counter;
 mod forward;
 mod jwks;
 mod log;
@@ -61,6 +62,7 @@ fn answer(request: Request, sandbox: &mut Sandbox) -> Response {
             now,
             surroundings: &surroundings,
             acls: &mut acl::LinkedAcls,
+            counter: &mut counter::Counters { space: "limit" },
             keys: &mut keys,
             elapsed: &elapsed,
         };
@@ -70,8 +72,8 @@ fn answer(request: Request, sandbox: &mut Sandbox) -> Response {
     });
     let response = match decided {
         Ok(Decision::Forward(grant)) => match forward::forward(&grant, request) {
-            Ok(response) => respond::passed_on(response),
-            Err(error) => respond::problem(&refuse(&error.into(), &mut trail)),
+            Ok(response) => respond::passed_on(response, grant.answer()),
+            Err(error) => respond::problem(&refuse(&error.into(), &mut trail).dressed(grant.answer().clone())),
         },
         Ok(Decision::Publish(keys)) => respond::published(keys),
         Ok(Decision::Refuse(problem)) => respond::problem(&problem),

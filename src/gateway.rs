@@ -1,15 +1,18 @@
 //! The journey of a request, as one function: [`Gateway::decide`].
 
+use crate::answer::AnswerFields;
 use crate::authorize::authorize;
 use crate::identity::{Caller, KeySource, Seen, identify};
 use crate::mint::{Grant, Minter};
 use crate::place::{self, Acls};
-use crate::policy::{Access, Policy};
+use crate::policy::limits::Limit;
+use crate::policy::{Access, Policy, Route};
 use crate::problem::Problem;
 use crate::refusal::Refusal;
-use crate::request::{RequestHead, normalize};
+use crate::request::{RequestHead, Target, normalize};
 use crate::route;
 use crate::surroundings::Surroundings;
+use crate::throttle::{Asker, Counter, Kept, Standing, announce, throttle};
 use crate::time::UnixTime;
 use crate::trail::{Step, Trail, excerpt};
 
@@ -44,6 +47,8 @@ pub struct Circumstances<'outside> {
     pub keys: &'outside mut dyn KeySource,
     /// What Compute ACLs say.
     pub acls: &'outside mut dyn Acls,
+    /// Who counts.
+    pub counter: &'outside mut dyn Counter,
     /// Microseconds since the request arrived, for the trail alone.
     pub elapsed: &'outside dyn Fn() -> u64,
 }
@@ -57,13 +62,21 @@ impl Gateway {
 
     /// Judges one request. Writes what it finds into `trail`, which carries the request id.
     pub fn decide(&self, head: RequestHead, circumstances: &mut Circumstances<'_>, trail: &mut Trail) -> Decision {
-        match self.walk(head, circumstances, trail) {
+        let mut answer = AnswerFields::default();
+        match self.walk(head, circumstances, trail, &mut answer) {
+            Ok(Decision::Forward(grant)) => Decision::Forward(grant.answered_with(answer)),
             Ok(decision) => decision,
-            Err(refusal) => Decision::Refuse(refuse(&refusal, trail)),
+            Err(refusal) => Decision::Refuse(refuse(&refusal, trail).dressed(answer)),
         }
     }
 
-    fn walk(&self, head: RequestHead, outside: &mut Circumstances<'_>, trail: &mut Trail) -> Result<Decision, Refusal> {
+    fn walk(
+        &self,
+        head: RequestHead,
+        outside: &mut Circumstances<'_>,
+        trail: &mut Trail,
+        answer: &mut AnswerFields,
+    ) -> Result<Decision, Refusal> {
         let edge = self.policy.edge();
 
         let target = normalize(head, &edge.hosts)?;
@@ -84,6 +97,12 @@ impl Gateway {
         }
         trail.step(Step::Place, (outside.elapsed)());
 
+        if let Some(limit) = &edge.flood_limit {
+            let asker = asker(route, &Caller::Anonymous, &target);
+            keep(limit, &asker, outside, trail)?;
+            trail.step(Step::Throttle, (outside.elapsed)());
+        }
+
         let mut seen = Seen::default();
         let caller = identify(&self.policy, route, &target, outside.now, outside.keys, &mut seen);
         note(trail, &seen, caller.as_ref().ok());
@@ -102,6 +121,16 @@ impl Gateway {
         let permit = authorize(route, caller, &captures)?;
         trail.step(Step::Authorize, (outside.elapsed)());
 
+        let asker = asker(route, permit.caller(), &target);
+        let mut standings = Vec::new();
+        for limit in &route.limits {
+            standings.extend(keep(limit, &asker, outside, trail)?);
+        }
+        for (name, value) in announce(&standings) {
+            answer.set(name, value);
+        }
+        trail.step(Step::Throttle, (outside.elapsed)());
+
         let grant = self.minter.mint(edge, &permit, &target, outside.surroundings, outside.now, &trail.request_id)?;
         trail.step(Step::Mint, (outside.elapsed)());
 
@@ -119,12 +148,42 @@ pub fn refuse(refusal: &Refusal, trail: &mut Trail) -> Problem {
     problem
 }
 
+const fn asker<'request>(
+    route: &'request Route,
+    caller: &'request Caller,
+    target: &'request Target,
+) -> Asker<'request> {
+    Asker { route: route.id.as_str(), caller, client: target.client(), headers: target.headers() }
+}
+
+/// Keeps one limit; nothing comes out where nothing is to be announced.
+fn keep(
+    limit: &Limit,
+    asker: &Asker<'_>,
+    outside: &mut Circumstances<'_>,
+    trail: &mut Trail,
+) -> Result<Option<Standing>, Refusal> {
+    let kept = throttle(limit, asker, outside.counter, outside.now);
+    let Some(kept) = unless_tried(kept.map(Some), limit.shadow, trail)? else { return Ok(None) };
+    match kept {
+        Kept::Counted(standing) => Ok(Some(standing).filter(|_| !limit.shadow)),
+        Kept::Uncounted { cause } => {
+            trail.uncounted.push(format!("{}: {cause}", limit.name));
+            Ok(None)
+        }
+    }
+}
+
 /// What a rule that is only tried would refuse is written down and passes.
-fn unless_tried<E: Into<Refusal>>(judged: Result<(), E>, shadow: bool, trail: &mut Trail) -> Result<(), Refusal> {
+fn unless_tried<T: Default, E: Into<Refusal>>(
+    judged: Result<T, E>,
+    shadow: bool,
+    trail: &mut Trail,
+) -> Result<T, Refusal> {
     match judged.map_err(Into::into) {
         Err(refusal) if shadow => {
             trail.shadow.push(format!("would-refuse {}", refusal.code()));
-            Ok(())
+            Ok(T::default())
         }
         judged => judged,
     }

@@ -9,7 +9,8 @@
 //! 4. *place*: whether it may be asked from there: [`place`]
 //! 5. *identify*: who is calling: [`Caller`](identity::Caller)
 //! 6. *authorize*: whether they may: [`Permit`](authorize::Permit)
-//! 7. *mint*: what the origin is told, signed: [`Grant`](mint::Grant)
+//! 7. *throttle*: whether it is not too often: [`throttle`](throttle::throttle)
+//! 8. *mint*: what the origin is told, signed: [`Grant`](mint::Grant)
 //!
 //! A step that refuses yields a [`Refusal`](refusal::Refusal); one table turns it into the
 //! [`Problem`](problem::Problem) that the client sees. The facts gathered on the way are the [`Trail`](trail::Trail),
@@ -18,6 +19,7 @@
 //! The library is pure: time, randomness and effects come in as arguments. What talks to Fastly is in the binary's
 //! `compute` module, what talks to a person in its `cli` module.
 
+pub mod answer;
 pub mod authorize;
 pub mod gateway;
 pub mod headers;
@@ -32,5 +34,6 @@ pub mod route;
 pub mod secret;
 pub mod strict_json;
 pub mod surroundings;
+pub mod throttle;
 pub mod time;
 pub mod trail;

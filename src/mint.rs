@@ -11,6 +11,7 @@ use serde::Serialize;
 
 pub use signing_keys::{SigningKeys, SigningKeysError, TOKEN_TYPE, new_signing_keys};
 
+use crate::answer::AnswerFields;
 use crate::authorize::Permit;
 use crate::headers::{Headers, IDENTITY};
 use crate::identity::Caller;
@@ -75,6 +76,7 @@ pub struct Grant {
     authority: String,
     path_and_query: String,
     headers: Headers,
+    answer: AnswerFields,
 }
 
 impl Grant {
@@ -100,6 +102,17 @@ impl Grant {
     #[must_use]
     pub fn path_and_query(&self) -> &str {
         &self.path_and_query
+    }
+
+    /// What the answer gets besides what the origin says.
+    #[must_use]
+    pub const fn answer(&self) -> &AnswerFields {
+        &self.answer
+    }
+
+    pub(crate) fn answered_with(mut self, answer: AnswerFields) -> Self {
+        self.answer = answer;
+        self
     }
 
     /// Every field that the origin receives, `Host` among them; the platform adds what frames the body.
@@ -218,6 +231,7 @@ impl Minter {
             authority: format!("{}://{}", target.scheme(), target.host()),
             path_and_query,
             headers,
+            answer: AnswerFields::default(),
         })
     }
 }

@@ -5,6 +5,7 @@ mod captures;
 pub mod conditions;
 mod document;
 mod fault;
+pub mod limits;
 pub mod network;
 pub mod pattern;
 pub mod places;
@@ -19,6 +20,7 @@ pub use captures::Captures;
 use conditions::{ClaimPath, Condition};
 pub use document::{AlgorithmName, MethodName, PolicyDocument};
 pub use fault::{Fault, PolicyFault, PolicyFaults};
+use limits::Limit;
 use pattern::PathTemplate;
 use places::Place;
 pub(crate) use read::is_scope;
@@ -44,6 +46,8 @@ pub struct Edge {
     pub hosts: Hosts,
     /// How long a signed header is valid, in seconds, 1 to 60.
     pub identity_lifetime: u64,
+    /// What is kept before it is known who is calling.
+    pub flood_limit: Option<Arc<Limit>>,
 }
 
 /// The host names that requests may name, lower case, without ports.
@@ -113,6 +117,8 @@ pub struct Route {
     pub from: Vec<Arc<Place>>,
     /// Who may call.
     pub access: Access,
+    /// How often it may be used: all of these count.
+    pub limits: Vec<Arc<Limit>>,
     /// Whether the client's own token travels on.
     pub forward_token: bool,
 }

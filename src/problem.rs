@@ -3,6 +3,7 @@
 
 use serde_json::json;
 
+use crate::answer::AnswerFields;
 use crate::authorize::AuthorizeError;
 use crate::headers::Headers;
 use crate::identity::bearer::CredentialsError;
@@ -11,13 +12,16 @@ use crate::place::PlaceError;
 use crate::refusal::{ClosedError, OriginError, Refusal};
 use crate::request::RequestError;
 use crate::route::RouteError;
+use crate::throttle::{ThrottleError, announce};
 
 /// An answer made by the edge itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     kind: Kind,
-    /// `Allow`, `WWW-Authenticate` or `Retry-After`, where the kind calls for it.
-    field: Option<(&'static str, String)>,
+    /// `Allow`, `WWW-Authenticate`, `Retry-After` or whatever else the kind calls for.
+    fields: Vec<(&'static str, String)>,
+    /// What the route's answers get besides.
+    answer: AnswerFields,
 }
 
 /// The problem types; `README.md` lists them.
@@ -47,6 +51,8 @@ pub enum Kind {
     MisdirectedRequest,
     /// The header fields are too large or too many.
     HeaderFieldsTooLarge,
+    /// Too often.
+    TooManyRequests,
     /// The origin gave no usable answer.
     BadGateway,
     /// Something that is needed to judge or to serve the request cannot be had now.
@@ -72,6 +78,7 @@ impl Kind {
             Self::MethodNotAllowed => (405, "method-not-allowed", "This method is not allowed here"),
             Self::UriTooLong => (414, "uri-too-long", "The URL is too long"),
             Self::MisdirectedRequest => (421, "misdirected-request", "This host is not served here"),
+            Self::TooManyRequests => (429, "too-many-requests", "This was used too often"),
             Self::HeaderFieldsTooLarge => {
                 (431, "header-fields-too-large", "The header fields are too large or too many")
             }
@@ -100,10 +107,17 @@ impl Problem {
     pub fn headers(&self) -> Headers {
         let fixed = [("content-type", "application/problem+json"), ("cache-control", "no-store")];
         let mut headers: Headers = fixed.into_iter().collect();
-        if let Some((name, value)) = &self.field {
+        for (name, value) in &self.fields {
             headers.append(name, value.as_str());
         }
-        headers
+        self.answer.dress(&headers)
+    }
+
+    /// The problem, answered on a route whose answers get these fields.
+    #[must_use]
+    pub fn dressed(mut self, answer: AnswerFields) -> Self {
+        self.answer = answer;
+        self
     }
 
     /// The body: `type`, `title` and `status` (RFC 9457 §3.1).
@@ -121,9 +135,10 @@ const CHALLENGE: &str = "Bearer";
 
 impl From<&Refusal> for Problem {
     fn from(refusal: &Refusal) -> Self {
-        let plain = |kind| Self { kind, field: None };
-        let challenge = |kind, value: &str| Self { kind, field: Some(("www-authenticate", value.to_owned())) };
-        let later = || Self { kind: Kind::Unavailable, field: Some(("retry-after", RETRY_AFTER.to_owned())) };
+        let with = |kind, fields| Self { kind, fields, answer: AnswerFields::default() };
+        let plain = |kind| with(kind, Vec::new());
+        let challenge = |kind, value: &str| with(kind, vec![("www-authenticate", value.to_owned())]);
+        let later = || with(Kind::Unavailable, vec![("retry-after", RETRY_AFTER.to_owned())]);
         match refusal {
             Refusal::Request(error) => match error {
                 RequestError::HostMalformed | RequestError::TargetMalformed | RequestError::PathAmbiguous(_) => {
@@ -135,7 +150,7 @@ impl From<&Refusal> for Problem {
             },
             Refusal::Route(RouteError::NoRoute) => plain(Kind::NotFound),
             Refusal::Route(RouteError::MethodNotAllowed { allowed }) => {
-                Self { kind: Kind::MethodNotAllowed, field: Some(("allow", allowed.join(", "))) }
+                with(Kind::MethodNotAllowed, vec![("allow", allowed.join(", "))])
             }
             Refusal::Place(PlaceError { legal: true, .. }) => plain(Kind::LegalReasons),
             Refusal::Place(PlaceError { legal: false, .. }) => plain(Kind::PlaceRefused),
@@ -157,8 +172,14 @@ impl From<&Refusal> for Problem {
                 Kind::InsufficientScope,
                 &format!("Bearer error=\"insufficient_scope\", scope=\"{}\"", required.join(" ")),
             ),
+            Refusal::Throttle(ThrottleError::Exceeded { standing }) => {
+                let retry_after = ("retry-after", standing.retry_after().to_string());
+                let announced = announce(std::slice::from_ref(standing));
+                with(Kind::TooManyRequests, std::iter::once(retry_after).chain(announced).collect())
+            }
             Refusal::Mint(MintError::HeadTooLong { .. }) => plain(Kind::HeaderFieldsTooLarge),
             Refusal::Keys(_)
+            | Refusal::Throttle(ThrottleError::Unreachable { .. })
             | Refusal::Mint(MintError::SigningFailed)
             | Refusal::Closed(ClosedError::Policy(_) | ClosedError::SigningKeys(_) | ClosedError::Randomness)
             | Refusal::Origin(OriginError::Unavailable(_)) => later(),

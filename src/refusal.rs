@@ -9,6 +9,7 @@ use crate::mint::MintError;
 use crate::place::{PlaceError, PlaceReason};
 use crate::request::RequestError;
 use crate::route::RouteError;
+use crate::throttle::ThrottleError;
 
 /// Why a request is not forwarded, or why its answer is not the origin's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,6 +35,9 @@ pub enum Refusal {
     /// The caller may not.
     #[error(transparent)]
     Authorize(#[from] AuthorizeError),
+    /// It is one too many.
+    #[error(transparent)]
+    Throttle(#[from] ThrottleError),
     /// The identity header could not be made.
     #[error(transparent)]
     Mint(#[from] MintError),
@@ -134,6 +138,8 @@ impl Refusal {
             Self::Authorize(AuthorizeError::IssuerNotAccepted { .. }) => "issuer-not-accepted",
             Self::Authorize(AuthorizeError::InsufficientScope { .. }) => "insufficient-scope",
             Self::Authorize(AuthorizeError::ConditionUnmet { .. }) => "condition-unmet",
+            Self::Throttle(ThrottleError::Exceeded { .. }) => "limit-exceeded",
+            Self::Throttle(ThrottleError::Unreachable { .. }) => "counter-unreachable",
             Self::Mint(MintError::HeadTooLong { .. }) => "head-too-long",
             Self::Mint(MintError::SigningFailed) => "signing-failed",
             Self::Closed(ClosedError::Policy(_)) => "policy-unusable",

@@ -21,6 +21,8 @@ pub enum Step {
     Identify,
     /// The route's rules were asked.
     Authorize,
+    /// The limits were kept: the flood limit before identification, the route's after authorization.
+    Throttle,
     /// The identity header was signed.
     Mint,
     /// The origin answered.
@@ -46,6 +48,9 @@ pub struct Trail {
     /// Why the token that was sent counted as none, on a route where it is optional.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ignored: Option<&'static str>,
+    /// The limits that let the request pass because their counters could not be asked, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub uncounted: Vec<String>,
     /// What rules that are only tried would have done: `would-refuse <code>`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub shadow: Vec<String>,
@@ -88,6 +93,7 @@ impl Trail {
             verdict: "unfinished",
             cause: None,
             ignored: None,
+            uncounted: Vec::new(),
             shadow: Vec::new(),
             subject: None,
             issuer: None,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::conditions::{ClaimName, ConditionDocument};
+use super::limits::LimitDocument;
 use super::places::PlaceDocument;
 
 /// The policy of one Fastgate service.
@@ -28,6 +29,9 @@ pub struct PolicyDocument {
     /// From where routes may be used, by a name that they refer to.
     #[serde(default)]
     pub places: BTreeMap<String, PlaceDocument>,
+    /// How often routes may be used, by a name that they refer to and that callers are told.
+    #[serde(default)]
+    pub limits: BTreeMap<String, LimitDocument>,
     /// What may be reached. A request that no route names is refused.
     pub routes: Vec<RouteDocument>,
 }
@@ -44,6 +48,10 @@ pub struct EdgeDocument {
     /// How long a signed header is valid, in seconds, 1 to 60.
     #[serde(default = "default_identity_lifetime")]
     pub identity_lifetime: u64,
+    /// The name of the limit that is kept before a token is looked at, to spare the CPU what bad tokens cost. It counts by
+    /// `network`, `route` or both.
+    #[serde(default)]
+    pub flood_limit: Option<String>,
 }
 
 const fn default_identity_lifetime() -> u64 {
@@ -151,6 +159,9 @@ pub struct RouteDocument {
     /// The issuers whose tokens are accepted here, by their ids, and what each asks of its own; without this, all of them.
     #[serde(default)]
     pub issuers: BTreeMap<String, IssuerRequirementDocument>,
+    /// How often it may be used: names of `limits`, asked in this order.
+    #[serde(default)]
+    pub limits: Vec<String>,
     /// Whether the client's own token is forwarded to the origin. It is not needed there: identity travels in the signed
     /// header.
     #[serde(default)]

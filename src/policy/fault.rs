@@ -104,6 +104,24 @@ pub enum Fault {
     /// Not a network.
     #[error("\"{0}\" is not a network")]
     NotANetwork(String),
+    /// No limit has this name.
+    #[error("names no limit")]
+    UnknownLimit,
+    /// The limit needs to know who is calling.
+    #[error("counts by what is not known yet")]
+    NeedsCaller,
+    /// A cost that comes from outside has no bound, or a bound stands there without such a cost.
+    #[error("belongs to \"cost_from\", and one of the two is missing")]
+    CostUnbounded,
+    /// Not the name of a header field.
+    #[error("is not the name of a header field")]
+    NotAFieldName,
+    /// Edge Rate Limiting has no such window.
+    #[error("is not a window of Edge Rate Limiting")]
+    NotAnErlWindow,
+    /// Edge Rate Limiting counts whole requests a second.
+    #[error("is less than one a second, which Edge Rate Limiting cannot count")]
+    TooSlowForErl,
     /// No issuer has this id.
     #[error("names no issuer")]
     UnknownIssuer,
@@ -147,6 +165,12 @@ impl Fault {
             Self::NotAPlaceStatus => "write 403, or 451 where the law is the reason",
             Self::NotAPlaceCode(_) => "write a country as \"DE\" and a subdivision as \"US-CA\", in upper case",
             Self::NotANetwork(_) => "write \"198.51.100.0/24\" or \"2001:db8::/32\", no bit set behind the prefix",
+            Self::UnknownLimit => "write a name that stands under \"limits\"",
+            Self::NeedsCaller => "count by \"network\", \"route\" or both, and take no cost from a claim",
+            Self::CostUnbounded => "write both, or neither",
+            Self::NotAFieldName => "write something like \"x-batch-size\"",
+            Self::NotAnErlWindow => "write 1, 10 or 60, or use the counter \"exact\"",
+            Self::TooSlowForErl => "write a \"count\" of at least \"window\", or use the counter \"exact\"",
             Self::UnknownIssuer => "write an id that stands under \"issuers\"",
             Self::UnknownParameter { .. } => "name a parameter of the route's \"path\"",
             Self::NotAScope => "write one scope a string: [\"orders:read\", \"orders:write\"]",

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::conditions::{ClaimPath, Rules};
 use super::document::{EdgeDocument, IssuerDocument, OriginDocument, PolicyDocument};
+use super::limits::{Limit, LimitDocument};
 use super::places::{Place, PlaceDocument};
 use super::tree::RouteTree;
 use super::url::{is_https_url, same_host};
@@ -34,13 +35,15 @@ impl TryFrom<PolicyDocument> for Policy {
 
     fn try_from(document: PolicyDocument) -> Result<Self, PolicyFaults> {
         let mut faults = Faults::default();
-        let edge = edge(document.edge, &mut faults);
+        let limits = limits(document.limits, &mut faults);
+        let edge = edge(document.edge, &limits, &mut faults);
         let origins = origins(document.origins, &mut faults);
         let issuers = issuers(document.issuers, &mut faults);
         let mut rules = Rules::read(&document.rules, &mut faults);
         let issuer_ids: BTreeSet<&str> = issuers.values().map(|issuer| issuer.id.as_str()).collect();
         let places = places(document.places, &mut faults);
-        let mut known = Known { origins: &origins, issuers: &issuer_ids, places: &places, rules: &mut rules };
+        let mut known =
+            Known { origins: &origins, issuers: &issuer_ids, places: &places, limits: &limits, rules: &mut rules };
         let routes = routes(document.routes, &mut known, &mut faults);
         if issuers.is_empty() && routes.iter().any(|route| route.access != Access::Public) {
             faults.add("$.issuers", Fault::NoIssuer);
@@ -73,17 +76,23 @@ impl Faults {
     }
 }
 
-fn edge(document: EdgeDocument, faults: &mut Faults) -> Edge {
+fn edge(document: EdgeDocument, limits: &BTreeMap<String, Arc<Limit>>, faults: &mut Faults) -> Edge {
     faults.add_if(!is_https_url(&document.issuer), "$.edge.issuer", Fault::NotHttps);
     faults.add_if(document.hosts.is_empty(), "$.edge.hosts", Fault::Empty);
     for (index, host) in document.hosts.iter().enumerate() {
         faults.add_if(!is_bare_host(host), format!("$.edge.hosts[{index}]"), Fault::NotAHost);
     }
     faults.range(document.identity_lifetime, 1, 60, "$.edge.identity_lifetime");
+    let flood_limit = document.flood_limit.as_ref().and_then(|name| limits.get(name));
+    let unknown = document.flood_limit.is_some() && flood_limit.is_none();
+    faults.add_if(unknown, "$.edge.flood_limit", Fault::UnknownLimit);
+    let needs_caller = flood_limit.is_some_and(|limit| !limit.needs_no_caller());
+    faults.add_if(needs_caller, "$.edge.flood_limit", Fault::NeedsCaller);
     Edge {
         issuer: document.issuer,
         hosts: document.hosts.iter().collect::<Hosts>(),
         identity_lifetime: document.identity_lifetime,
+        flood_limit: flood_limit.cloned(),
     }
 }
 
@@ -108,6 +117,16 @@ fn places(documents: BTreeMap<String, PlaceDocument>, faults: &mut Faults) -> BT
         places.insert(name, Arc::new(place));
     }
     places
+}
+
+fn limits(documents: BTreeMap<String, LimitDocument>, faults: &mut Faults) -> BTreeMap<String, Arc<Limit>> {
+    let mut limits = BTreeMap::new();
+    for (name, document) in documents {
+        faults.add_if(!is_id(&name), format!("$.limits.{name}"), Fault::NotAnId);
+        let limit = Limit::read(&name, document, faults);
+        limits.insert(name, Arc::new(limit));
+    }
+    limits
 }
 
 fn issuers(documents: BTreeMap<String, IssuerDocument>, faults: &mut Faults) -> BTreeMap<String, Issuer> {

@@ -1,9 +1,12 @@
 //! The rules at the desk: the library's own walk, without a guest.
 
 mod desk;
+mod limits;
 mod places;
 mod who;
 
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -14,9 +17,11 @@ use fastgate::identity::keys::KeySet;
 use fastgate::identity::{KeySource, KeysUnavailable};
 use fastgate::mint::{Minter, SigningKeys, new_signing_keys};
 use fastgate::place::{AclAction, AclUnavailable, Acls};
+use fastgate::policy::limits::Limit;
 use fastgate::policy::{Issuer, Policy};
 use fastgate::request::RequestHead;
 use fastgate::surroundings::Surroundings;
+use fastgate::throttle::{Counter, CounterUnreachable, Taken, Window};
 use fastgate::time::UnixTime;
 use fastgate::trail::Trail;
 use serde_json::{Value, json};
@@ -29,6 +34,8 @@ pub(crate) struct Desk {
     pub(crate) main: Provider,
     pub(crate) partner: Provider,
     pub(crate) surroundings: Surroundings,
+    pub(crate) now: Cell<u64>,
+    pub(crate) counter: RefCell<Counts>,
 }
 
 /// A request in the making.
@@ -64,6 +71,8 @@ impl Desk {
             main: Provider::new("https://idp.test"),
             partner: Provider::new("https://partner.test"),
             surroundings: Surroundings::default(),
+            now: Cell::new(NOW),
+            counter: RefCell::default(),
         }
     }
 
@@ -81,9 +90,10 @@ impl Desk {
         };
         let mut trail = Trail::new(UnixTime::from_seconds(NOW), "id", ask.method);
         let mut circumstances = Circumstances {
-            now: UnixTime::from_seconds(NOW),
+            now: UnixTime::from_seconds(self.now.get()),
             surroundings: &self.surroundings,
             acls: &mut NoAcls,
+            counter: &mut *self.counter.borrow_mut(),
             keys: &mut Keys(self),
             elapsed: &|| 0,
         };
@@ -94,6 +104,24 @@ impl Desk {
     /// The code of the refusal, or `forwarded`.
     pub(crate) fn verdict(&self, ask: Ask) -> String {
         self.decide(ask).1["verdict"].as_str().unwrap().to_owned()
+    }
+}
+
+/// An exact counter in memory; one that cannot be asked once it is broken.
+#[derive(Default)]
+pub(crate) struct Counts {
+    windows: BTreeMap<String, Window>,
+    pub(crate) broken: bool,
+}
+
+impl Counter for Counts {
+    fn take(&mut self, limit: &Limit, key: &str, cost: u64, now: UnixTime) -> Result<Taken, CounterUnreachable> {
+        if self.broken {
+            return Err(CounterUnreachable("broken".to_owned()));
+        }
+        let (window, taken) = Window::take(self.windows.get(key).copied(), limit, cost, now);
+        self.windows.insert(key.to_owned(), Window::from_record(window.to_record().as_bytes()).unwrap());
+        Ok(taken)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The gate as users run it, made for one policy: the real guest on Viceroy, asked as from any address; and the
 //! application behind it, which writes down what reached it.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
@@ -109,9 +110,32 @@ impl Gate {
         RUNTIME.block_on(ask(Arc::clone(&self.viceroy), client, request))
     }
 
+    pub(crate) fn viceroy(&self) -> Arc<ExecuteCtx> {
+        Arc::clone(&self.viceroy)
+    }
+
+    /// By route, the median of the microseconds that forwarded requests spent in a step.
+    pub(crate) fn medians(&self, step: &str) -> Vec<(String, u64)> {
+        let mut times: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+        for line in self.lines().iter().filter(|line| line["verdict"] == "forwarded") {
+            let spent = line["steps"].as_array().unwrap().iter().find(|pair| pair[0] == step).unwrap()[1].as_u64();
+            times.entry(line["route"].as_str().unwrap().to_owned()).or_default().push(spent.unwrap());
+        }
+        let median = |mut times: Vec<u64>| {
+            times.sort_unstable();
+            times[times.len() / 2]
+        };
+        times.into_iter().map(|(route, times)| (route, median(times))).collect()
+    }
+
     /// Everything that reached the application.
     pub(crate) fn arrived(&self) -> Vec<Arrived> {
         self.arrived.lock().unwrap().clone()
+    }
+
+    fn lines(&self) -> Vec<Value> {
+        let text = String::from_utf8(self.log.0.lock().unwrap().clone()).unwrap();
+        text.lines().filter_map(|line| serde_json::from_str(line.split_once(":: ")?.1).ok()).collect()
     }
 
     /// The log line of an answer.
@@ -119,11 +143,9 @@ impl Gate {
         let id = answer.field("x-request-id").unwrap();
         let patience = Instant::now();
         loop {
-            let text = String::from_utf8(self.log.0.lock().unwrap().clone()).unwrap();
-            let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line.split_once(":: ")?.1).ok());
-            match lines.into_iter().find(|line| line["request_id"] == id) {
+            match self.lines().into_iter().find(|line| line["request_id"] == id) {
                 Some(line) => return line,
-                None if patience.elapsed() > Duration::from_secs(10) => panic!("no log line for {id}: {text}"),
+                None if patience.elapsed() > Duration::from_secs(10) => panic!("no log line for {id}"),
                 None => std::thread::sleep(Duration::from_millis(2)),
             }
         }

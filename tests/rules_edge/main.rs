@@ -5,5 +5,6 @@ mod desk;
 mod gate;
 #[path = "../support/guest.rs"]
 mod guest;
+mod limits;
 mod places;
 mod who;

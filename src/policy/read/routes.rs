@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::super::conditions::{ConditionDocument, Rules};
 use super::super::document::{AccessName, IssuerRequirementDocument, RouteDocument};
+use super::super::limits::Limit;
 use super::super::pattern::PathTemplate;
 use super::super::places::Place;
 use super::super::{Access, Fault, Origin, Requirement, Route};
@@ -15,6 +16,7 @@ pub(super) struct Known<'policy, 'document> {
     pub(super) origins: &'policy BTreeMap<String, Arc<Origin>>,
     pub(super) issuers: &'policy BTreeSet<&'policy str>,
     pub(super) places: &'policy BTreeMap<String, Arc<Place>>,
+    pub(super) limits: &'policy BTreeMap<String, Arc<Limit>>,
     pub(super) rules: &'policy mut Rules<'document>,
 }
 
@@ -51,12 +53,8 @@ fn route(document: RouteDocument, known: &mut Known<'_, '_>, at: &str, faults: &
         None => Err(Fault::OriginMissing),
     };
     let origin = origin.map_err(|fault| faults.add(format!("{at}.origin"), fault)).ok();
-    let from = document.from.iter().enumerate().filter_map(|(index, name)| {
-        let place = known.places.get(name).cloned();
-        faults.add_if(place.is_none(), format!("{at}.from[{index}]"), Fault::UnknownPlace);
-        place
-    });
-    let from = from.collect();
+    let from = named(&document.from, known.places, &Fault::UnknownPlace, &format!("{at}.from"), faults);
+    let limits = named(&document.limits, known.limits, &Fault::UnknownLimit, &format!("{at}.limits"), faults);
     let template = template?;
     let access = access(&document, &template, known, at, faults);
     Some(Route {
@@ -66,8 +64,25 @@ fn route(document: RouteDocument, known: &mut Known<'_, '_>, at: &str, faults: &
         origin: Arc::clone(origin?),
         from,
         access,
+        limits,
         forward_token: document.forward_token,
     })
+}
+
+/// What stands under these names; a fault for each that is not there.
+fn named<T>(
+    names: &[String],
+    known: &BTreeMap<String, Arc<T>>,
+    unknown: &Fault,
+    at: &str,
+    faults: &mut Faults,
+) -> Vec<Arc<T>> {
+    let find = |(index, name)| {
+        let found = known.get(name).cloned();
+        faults.add_if(found.is_none(), format!("{at}[{index}]"), unknown.clone());
+        found
+    };
+    names.iter().enumerate().filter_map(find).collect()
 }
 
 /// Who may call, and what is asked of them.
