@@ -2,12 +2,15 @@
 //! answers, and logs. A sandbox serves many requests; what it keeps between them is in [`Sandbox`], none of it belongs
 //! to a request.
 
+mod acl;
+mod counter;
 mod forward;
 mod jwks;
 mod log;
 mod receive;
 mod respond;
 mod settings;
+mod surroundings;
 mod verdicts;
 
 use std::time::{Duration, Instant};
@@ -56,13 +59,19 @@ fn answer(request: Request, sandbox: &mut Sandbox) {
     let decided = request_id.and_then(|_| sandbox.settings.gateway(started)).map(|gateway| {
         trail.step(Step::Configure, elapsed());
         let head = receive::head(&request);
-        let surroundings = receive::surroundings(&request);
+        let surroundings = surroundings::of(&request);
         trail.country.clone_from(&surroundings.country);
         trail.pop.clone_from(&surroundings.pop);
         let mut keys = sandbox.jwks.at(now);
         let mut verdicts = VerdictsAt { memory: &mut sandbox.verdicts, now };
-        let sources = Sources { keys: &mut keys, verdicts: &mut verdicts };
-        let mut circumstances = Circumstances { now, surroundings: &surroundings, sources, elapsed: &elapsed };
+        let mut circumstances = Circumstances {
+            now,
+            surroundings: &surroundings,
+            acls: &mut acl::LinkedAcls,
+            counter: &mut counter::Counters { space: "limit" },
+            sources: Sources { keys: &mut keys, verdicts: &mut verdicts },
+            elapsed: &elapsed,
+        };
         let decision = gateway.decide(head, &mut circumstances, &mut trail);
         trail.keys = keys.note();
         decision
@@ -72,8 +81,8 @@ fn answer(request: Request, sandbox: &mut Sandbox) {
             let answer = forward::forward(&grant, request);
             trail.step(Step::Forward, elapsed());
             match answer {
-                Ok(answer) => respond::passed_on(answer),
-                Err(error) => respond::problem(&refuse(&error.into(), &mut trail)),
+                Ok(answer) => respond::passed_on(answer, grant.answer()),
+                Err(error) => respond::problem(&refuse(&error.into(), &mut trail).dressed(grant.answer().clone())),
             }
         }
         Ok(Decision::Publish(keys)) => respond::published(keys),

@@ -10,6 +10,9 @@ pub mod verdict;
 
 use std::sync::Arc;
 
+use serde_json::{Map, Value};
+
+use crate::policy::conditions::ClaimPath;
 use crate::policy::{Access, Issuer, Policy, Route};
 use crate::request::Target;
 use crate::time::UnixTime;
@@ -21,7 +24,7 @@ use verdict::Verdicts;
 /// Who is calling.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Caller {
-    /// Nobody in particular; the route is public.
+    /// Nobody in particular; the route is public, or a token is optional and there is no good one.
     Anonymous,
     /// The holder of a token that verified.
     Known(Identity),
@@ -35,6 +38,9 @@ pub struct Identity {
     issuer_id: String,
     client_id: Option<String>,
     scopes: Vec<String>,
+    roles: Vec<String>,
+    groups: Vec<String>,
+    claims: Map<String, Value>,
 }
 
 impl Identity {
@@ -68,9 +74,48 @@ impl Identity {
         &self.scopes
     }
 
+    /// The roles of the token, from the claim that the issuer keeps them in.
+    #[must_use]
+    pub fn roles(&self) -> &[String] {
+        &self.roles
+    }
+
+    /// The groups of the token, likewise.
+    #[must_use]
+    pub fn groups(&self) -> &[String] {
+        &self.groups
+    }
+
+    /// A claim of the token; nothing where the path leads through something that is no object.
+    #[must_use]
+    pub fn claim(&self, path: &ClaimPath) -> Option<&Value> {
+        claim(&self.claims, path)
+    }
+
     fn new(issuer: &Issuer, claims: VerifiedClaims) -> Self {
-        let (subject, client_id, scopes) = claims.into_parts();
-        Self { subject, issuer: issuer.issuer.clone(), issuer_id: issuer.id.clone(), client_id, scopes }
+        let (subject, client_id, scopes, claims) = claims.into_parts();
+        let texts = |path| {
+            let members = claim(&claims, path).map(members).unwrap_or_default();
+            members.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+        };
+        let (roles, groups) = (texts(&issuer.roles_claim), texts(&issuer.groups_claim));
+        let (issuer, issuer_id) = (issuer.issuer.clone(), issuer.id.clone());
+        Self { subject, issuer, issuer_id, client_id, scopes, roles, groups, claims }
+    }
+}
+
+fn claim<'claims>(claims: &'claims Map<String, Value>, path: &ClaimPath) -> Option<&'claims Value> {
+    let mut steps = path.steps();
+    let top = claims.get(steps.next()?)?;
+    steps.try_fold(top, |value, step| value.as_object()?.get(step))
+}
+
+/// The members of a claim that holds several values or the only one itself; none for any other type.
+pub(crate) fn members(claim: &Value) -> &[Value] {
+    match claim {
+        Value::Array(members) => members,
+        Value::String(_) | Value::Number(_) | Value::Bool(_) => std::slice::from_ref(claim),
+        Value::Null | Value::Object(_) => &[],
     }
 }
 

@@ -11,11 +11,13 @@ use serde::Serialize;
 
 pub use signing_keys::{SigningKeys, SigningKeysError, TOKEN_TYPE, new_signing_keys};
 
+use crate::answer::AnswerFields;
 use crate::authorize::Permit;
 use crate::headers::{Headers, IDENTITY};
 use crate::identity::{Caller, Identity};
 use crate::policy::Edge;
 use crate::request::Target;
+use crate::surroundings::{Connection, Continent, Fact, Proxy, Surroundings};
 use crate::time::UnixTime;
 
 /// The most bytes that request line and fields may have when they reach the origin: uvicorn with h11 reads no more than
@@ -24,15 +26,6 @@ pub const MAX_FORWARDED_HEAD_BYTES: usize = 16_000;
 
 /// The longest identity header that an origin reads, in bytes.
 pub const MAX_IDENTITY_BYTES: usize = 8192;
-
-/// What is known of the circumstances of a request, from the platform alone.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Surroundings {
-    /// ISO 3166-1 alpha-2, upper case, where the client's address is registered.
-    pub country: Option<String>,
-    /// The POP that serves the request.
-    pub pop: Option<String>,
-}
 
 /// The claims of `Fastgate-Identity` beyond `iss`, `aud`, `iat`, `exp` and `sub`.
 #[derive(Clone, Debug, Serialize)]
@@ -66,6 +59,16 @@ struct Requester<'request> {
     client_id: Option<&'request str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     country: Option<&'request str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subdivision: Option<&'request str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    continent: Option<Continent>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asn: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connection: Option<Connection>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proxy: Option<Proxy>,
 }
 
 /// A request that may be forwarded, in the form in which it is forwarded. Only [`Minter::mint`] makes one.
@@ -76,6 +79,7 @@ pub struct Grant {
     authority: String,
     path_and_query: String,
     headers: Headers,
+    answer: AnswerFields,
 }
 
 impl Grant {
@@ -101,6 +105,17 @@ impl Grant {
     #[must_use]
     pub fn path_and_query(&self) -> &str {
         &self.path_and_query
+    }
+
+    /// What the answer gets besides what the origin says.
+    #[must_use]
+    pub const fn answer(&self) -> &AnswerFields {
+        &self.answer
+    }
+
+    pub(crate) fn answered_with(mut self, answer: AnswerFields) -> Self {
+        self.answer = answer;
+        self
     }
 
     /// Every field that the origin receives, `Host` among them; the platform adds what frames the body.
@@ -181,6 +196,11 @@ impl Minter {
                 iss: identity.map(Identity::issuer),
                 client_id: identity.and_then(Identity::client_id),
                 country: surroundings.country.as_deref(),
+                subdivision: surroundings.subdivision.as_deref().filter(|_| route.judges(Fact::Subdivision)),
+                continent: surroundings.continent.filter(|_| route.judges(Fact::Continent)),
+                asn: surroundings.asn.filter(|_| route.judges(Fact::Asn)),
+                connection: surroundings.connection.filter(|_| route.judges(Fact::Connection)),
+                proxy: surroundings.proxy.filter(|_| route.judges(Fact::Proxy)),
             },
         };
         let audience = &route.origin.audience;
@@ -201,7 +221,7 @@ impl Minter {
             headers.append("x-forwarded-for", client_text(client));
         }
         headers.append("x-request-id", request_id);
-        if route.forward_token {
+        if route.forward_token && identity.is_some() {
             for value in target.authorization() {
                 headers.append("authorization", value.expose().clone());
             }
@@ -223,6 +243,7 @@ impl Minter {
             authority: format!("{}://{}", target.scheme(), target.host()),
             path_and_query,
             headers,
+            answer: AnswerFields::default(),
         })
     }
 }

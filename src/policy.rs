@@ -1,9 +1,14 @@
 //! The policy: working rules that are always valid. A [`Policy`] can only be had from a document without faults, so the
 //! rooms that use it ask no questions.
 
+mod captures;
+pub mod conditions;
 mod document;
 mod fault;
+pub mod limits;
+pub mod network;
 pub mod pattern;
+pub mod places;
 mod read;
 mod tree;
 pub(crate) mod url;
@@ -11,11 +16,17 @@ pub(crate) mod url;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+pub use captures::Captures;
+use conditions::{ClaimPath, Condition};
 pub use document::{AlgorithmName, KeyLife, MethodName, PolicyDocument};
 pub use fault::{Fault, PolicyFault, PolicyFaults};
+use limits::Limit;
 use pattern::PathTemplate;
+use places::Place;
 pub(crate) use read::is_scope;
 use tree::RouteTree;
+
+use crate::surroundings::Fact;
 
 /// The rules of one Fastgate service.
 #[derive(Clone, Debug)]
@@ -35,6 +46,8 @@ pub struct Edge {
     pub hosts: Hosts,
     /// How long a signed header is valid, in seconds, 1 to 60.
     pub identity_lifetime: u64,
+    /// What is kept before it is known who is calling.
+    pub flood_limit: Option<Arc<Limit>>,
 }
 
 /// The host names that requests may name, lower case, without ports.
@@ -87,6 +100,10 @@ pub struct Issuer {
     pub verdict_window: u64,
     /// Where its keys are; the discovery document says so where this is absent.
     pub jwks_uri: Option<String>,
+    /// Where its tokens carry roles.
+    pub roles_claim: ClaimPath,
+    /// Where its tokens carry groups.
+    pub groups_claim: ClaimPath,
 }
 
 /// One thing that may be reached.
@@ -100,22 +117,47 @@ pub struct Route {
     pub methods: Vec<MethodName>,
     /// Where it is forwarded.
     pub origin: Arc<Origin>,
+    /// From where it may be used: all of these ask.
+    pub from: Vec<Arc<Place>>,
     /// Who may call.
     pub access: Access,
+    /// How often it may be used: all of these count.
+    pub limits: Vec<Arc<Limit>>,
     /// Whether the client's own token travels on.
     pub forward_token: bool,
+}
+
+impl Route {
+    /// Whether the place of a client is judged by `fact` here.
+    #[must_use]
+    pub fn judges(&self, fact: Fact) -> bool {
+        self.from.iter().any(|place| place.deny.iter().chain(&place.allow).any(|test| test.fact() == fact))
+    }
 }
 
 /// Who may call a route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Everybody.
+    /// Everybody; tokens are not read.
     Public,
-    /// Whoever has a valid token with all of these scopes.
+    /// Everybody; the holder of a valid token is known by it.
+    Optional,
+    /// Whoever has a valid token and meets the requirement.
     Authenticated {
-        /// The scopes; may be none.
-        scopes: Vec<String>,
+        /// What is asked of every caller.
+        everybody: Requirement,
+        /// The accepted issuers by id, and what is asked of the holders of their tokens besides; empty where all are.
+        by_issuer: BTreeMap<String, Requirement>,
     },
+}
+
+/// What is asked of a caller.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Requirement {
+    /// The scopes that the token must have, all of them.
+    pub scopes: Vec<String>,
+    /// A condition besides.
+    pub condition: Option<Condition>,
 }
 
 impl Policy {

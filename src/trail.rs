@@ -15,10 +15,14 @@ pub enum Step {
     Normalize,
     /// A route was found.
     Match,
+    /// The client's place was judged.
+    Place,
     /// The caller was identified.
     Identify,
     /// The route's rules were asked.
     Authorize,
+    /// The limits were kept: the flood limit before identification, the route's after authorization.
+    Throttle,
     /// The identity header was signed.
     Mint,
     /// The origin answered.
@@ -55,6 +59,15 @@ pub struct Trail {
     /// What exactly was wrong, for the operator.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
+    /// Why the token that was sent counted as none, on a route where it is optional.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ignored: Option<&'static str>,
+    /// The limits that let the request pass because their counters could not be asked, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub uncounted: Vec<String>,
+    /// What rules that are only tried would have done: `would-refuse <code>`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub shadow: Vec<String>,
     /// The caller.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
@@ -93,6 +106,9 @@ impl Trail {
             route: None,
             verdict: "unfinished",
             cause: None,
+            ignored: None,
+            uncounted: Vec::new(),
+            shadow: Vec::new(),
             subject: None,
             issuer: None,
             key_id: None,
@@ -100,7 +116,7 @@ impl Trail {
             country: None,
             pop: None,
             status: 0,
-            steps: Vec::with_capacity(7),
+            steps: Vec::with_capacity(9),
             last: 0,
         }
     }

@@ -106,12 +106,13 @@ pub struct VerifiedClaims {
     subject: String,
     client_id: Option<String>,
     scopes: Vec<String>,
+    all: Map<String, Value>,
 }
 
 impl VerifiedClaims {
-    /// Subject, client, scopes.
-    pub(super) fn into_parts(self) -> (String, Option<String>, Vec<String>) {
-        (self.subject, self.client_id, self.scopes)
+    /// Subject, client, scopes; all claims as they stand in the token.
+    pub(super) fn into_parts(self) -> (String, Option<String>, Vec<String>, Map<String, Value>) {
+        (self.subject, self.client_id, self.scopes, self.all)
     }
 }
 
@@ -197,7 +198,12 @@ impl<'request> UnverifiedToken<'request> {
             self.check_signature(key, issuer, now)?;
             verdicts.remember(&verdict, issuer.verdict_window);
         }
-        Ok(VerifiedClaims { subject: self.subject()?, client_id: self.client_id()?, scopes: self.scopes() })
+        Ok(VerifiedClaims {
+            subject: self.subject()?,
+            client_id: self.client_id()?,
+            scopes: self.scopes(),
+            all: self.claims.clone(),
+        })
     }
 
     fn check_signature(&self, key: &Key, issuer: &Issuer, now: UnixTime) -> Result<(), TokenError> {

@@ -4,6 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::conditions::{ClaimName, ConditionDocument};
+use super::limits::LimitDocument;
+use super::places::PlaceDocument;
+
 /// The policy of one Fastgate service.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
@@ -19,6 +23,15 @@ pub struct PolicyDocument {
     /// The OpenID providers whose tokens are accepted, by a short id (`a-z`, `0-9`, `-`).
     #[serde(default)]
     pub issuers: BTreeMap<String, IssuerDocument>,
+    /// Conditions on callers that routes share, by name.
+    #[serde(default)]
+    pub rules: BTreeMap<String, ConditionDocument>,
+    /// From where routes may be used, by a name that they refer to.
+    #[serde(default)]
+    pub places: BTreeMap<String, PlaceDocument>,
+    /// How often routes may be used, by a name that they refer to and that callers are told.
+    #[serde(default)]
+    pub limits: BTreeMap<String, LimitDocument>,
     /// What may be reached. A request that no route names is refused.
     pub routes: Vec<RouteDocument>,
 }
@@ -35,6 +48,10 @@ pub struct EdgeDocument {
     /// How long a signed header is valid, in seconds, 1 to 60.
     #[serde(default = "default_identity_lifetime")]
     pub identity_lifetime: u64,
+    /// The name of the limit that is kept before a token is looked at, to spare the CPU what bad tokens cost. It counts by
+    /// `network`, `route` or both.
+    #[serde(default)]
+    pub flood_limit: Option<String>,
 }
 
 const fn default_identity_lifetime() -> u64 {
@@ -82,6 +99,20 @@ pub struct IssuerDocument {
     /// Where the keys are, if not where the provider's discovery document says. On the host of `issuer`.
     #[serde(default)]
     pub jwks_uri: Option<String>,
+    /// The claim with the caller's roles (RFC 9068 §2.2.3.1); Keycloak has them in `["realm_access", "roles"]`.
+    #[serde(default = "default_roles_claim")]
+    pub roles_claim: ClaimName,
+    /// The claim with the caller's groups.
+    #[serde(default = "default_groups_claim")]
+    pub groups_claim: ClaimName,
+}
+
+fn default_roles_claim() -> ClaimName {
+    ClaimName::Top("roles".to_owned())
+}
+
+fn default_groups_claim() -> ClaimName {
+    ClaimName::Top("groups".to_owned())
 }
 
 fn default_algorithms() -> Vec<AlgorithmName> {
@@ -145,16 +176,41 @@ pub struct RouteDocument {
     /// The origin that answers; may be left out where there is only one.
     #[serde(default)]
     pub origin: Option<String>,
+    /// From where it may be used: names of `places`, all of which must let the client pass.
+    #[serde(default)]
+    pub from: Vec<String>,
     /// Who may call.
     #[serde(default)]
     pub access: AccessName,
     /// The scopes that the caller's token must have, all of them.
     #[serde(default)]
     pub scopes: Vec<String>,
+    /// A condition that the caller must meet besides.
+    #[serde(default)]
+    pub require: Option<ConditionDocument>,
+    /// The issuers whose tokens are accepted here, by their ids, and what each asks of its own; without this, all of them.
+    #[serde(default)]
+    pub issuers: BTreeMap<String, IssuerRequirementDocument>,
+    /// How often it may be used: names of `limits`, asked in this order.
+    #[serde(default)]
+    pub limits: Vec<String>,
     /// Whether the client's own token is forwarded to the origin. It is not needed there: identity travels in the signed
     /// header.
     #[serde(default)]
     pub forward_token: bool,
+}
+
+/// What callers with a token of one issuer must meet, besides what the route asks of everybody.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct IssuerRequirementDocument {
+    /// The scopes that the token must have, all of them.
+    #[serde(default)]
+    pub scopes: Vec<String>,
+    /// A condition that the caller must meet.
+    #[serde(default)]
+    pub require: Option<ConditionDocument>,
 }
 
 /// Who may call a route.
@@ -165,6 +221,8 @@ pub enum AccessName {
     /// Callers with a valid token.
     #[default]
     Authenticated,
+    /// Everybody; who sends a valid token is known to the origin. A token that is not valid counts as none.
+    Optional,
     /// Everybody. A token that is sent along is neither read nor forwarded.
     Public,
 }

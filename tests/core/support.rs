@@ -9,12 +9,16 @@ use std::sync::Arc;
 use fastgate::gateway::{Circumstances, Decision, Gateway};
 use fastgate::headers::Headers;
 use fastgate::identity::keys::KeySet;
-use fastgate::identity::verdict::{Verdict, Verdicts};
+use fastgate::identity::verdict::NoVerdicts;
 use fastgate::identity::{KeySource, KeysUnavailable, Sources, Wanted};
-use fastgate::mint::{Grant, Minter, SigningKeys, Surroundings};
+use fastgate::mint::{Grant, Minter, SigningKeys};
+use fastgate::place::{AclAction, AclUnavailable, Acls};
+use fastgate::policy::limits::Limit;
 use fastgate::policy::{Issuer, Policy};
 use fastgate::problem::Problem;
 use fastgate::request::{RequestError, RequestHead, Target, normalize};
+use fastgate::surroundings::Surroundings;
+use fastgate::throttle::{Counter, CounterUnreachable, Taken};
 use fastgate::time::UnixTime;
 use fastgate::trail::Trail;
 use proptest::strategy::Strategy;
@@ -94,7 +98,11 @@ pub(crate) fn request(method: &str, target: &str) -> Request {
             client: Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7))),
             tls: true,
         },
-        surroundings: Surroundings { country: Some("CH".to_owned()), pop: Some("ZRH".to_owned()) },
+        surroundings: Surroundings {
+            country: Some("CH".to_owned()),
+            pop: Some("ZRH".to_owned()),
+            ..Surroundings::default()
+        },
     }
 }
 
@@ -139,9 +147,15 @@ impl Request {
             clock.get()
         };
         let minter = Minter::new(SigningKeys::parse(sign::edge_keys().to_string().as_bytes()).unwrap());
-        let sources = Sources { keys: &mut keys, verdicts: &mut Forgetful };
-        let mut circumstances =
-            Circumstances { now: now(), surroundings: &self.surroundings, sources, elapsed: &elapsed };
+        let sources = Sources { keys: &mut keys, verdicts: &mut NoVerdicts };
+        let mut circumstances = Circumstances {
+            now: now(),
+            surroundings: &self.surroundings,
+            sources,
+            acls: &mut Nobody,
+            counter: &mut Nobody,
+            elapsed: &elapsed,
+        };
         let decision = Gateway::new(policy, minter).decide(self.head, &mut circumstances, &mut trail);
         Walk { decision, trail, asked: keys.asked }
     }
@@ -214,15 +228,19 @@ impl KeySource for Keys {
     }
 }
 
-/// No verdict is ever remembered.
-pub(crate) struct Forgetful;
+/// Neither ACLs nor counters can be asked.
+struct Nobody;
 
-impl Verdicts for Forgetful {
-    fn holds(&mut self, _: &Verdict) -> bool {
-        false
+impl Acls for Nobody {
+    fn action(&mut self, _: &str, _: IpAddr) -> Result<Option<AclAction>, AclUnavailable> {
+        Err(AclUnavailable)
     }
+}
 
-    fn remember(&mut self, _: &Verdict, _: u64) {}
+impl Counter for Nobody {
+    fn take(&mut self, _: &Limit, _: &str, _: u64, _: UnixTime) -> Result<Taken, CounterUnreachable> {
+        Err(CounterUnreachable("nobody counts".to_owned()))
+    }
 }
 
 /// Fields as text, in order.

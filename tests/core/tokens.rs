@@ -6,11 +6,12 @@ mod keys;
 mod structure;
 
 use fastgate::identity::token::TokenError;
+use fastgate::identity::verdict::NoVerdicts;
 use fastgate::identity::{Caller, Identity, IdentityError, Seen, Sources, identify};
 use fastgate::policy::Policy;
 
 use crate::support::sign::good;
-use crate::support::{Forgetful, Keys, get, now, policy};
+use crate::support::{Keys, get, now, policy};
 
 /// What a row comes to: the caller, or why there is none.
 fn verdict(token: &str) -> Result<Identity, TokenError> {
@@ -20,7 +21,7 @@ fn verdict(token: &str) -> Result<Identity, TokenError> {
 fn verdict_with(policy: &Policy, mut keys: Keys, token: &str) -> Result<Identity, TokenError> {
     let route = policy.routes().iter().find(|route| route.id == "me").unwrap();
     let target = get("/me").bearer(token).normalized().unwrap();
-    let mut sources = Sources { keys: &mut keys, verdicts: &mut Forgetful };
+    let mut sources = Sources { keys: &mut keys, verdicts: &mut NoVerdicts };
     match identify(policy, route, &target, now(), &mut sources, &mut Seen::default()) {
         Ok(Caller::Known(identity)) => Ok(identity),
         Ok(Caller::Anonymous) => panic!("anonymous on a route that wants a token"),
