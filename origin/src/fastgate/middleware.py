@@ -3,6 +3,8 @@
 In: an ASGI scope. Out: the same scope with verified `EdgeClaims` under `SCOPE_KEY` and without the
 header, handed to the app; or a problem, and the app never hears of it. HTTP and WebSocket alike. It
 judges the bytes of the request line, `raw_path` and `query_string`, never a URL rebuilt from them.
+What only routing can show, `route` compares behind the app's router; here the door makes sure that
+no answer leaves for which it was not compared.
 """
 
 import logging
@@ -10,13 +12,15 @@ import time
 from collections.abc import Callable
 from urllib.parse import unquote
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fastgate import errors, problem
 from fastgate.claims import EdgeClaims
 from fastgate.jwks import KeySet
 from fastgate.keys import KeySource
 from fastgate.problem import Problem
+from fastgate.route import CHECK_KEY, RouteCheck, watch
+from fastgate.routing import routed_app
 from fastgate.settings import Settings
 from fastgate.verify import RequestHead, verify
 
@@ -47,7 +51,8 @@ class FastgateMiddleware:
         keys: KeySource | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._app = app
+        self.app = app
+        self._routed: object | None = None
         self._settings = settings
         self._keys = settings.key_source() if keys is None else keys
         self._now = now
@@ -55,7 +60,7 @@ class FastgateMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let one connection through, or refuse it. A lifespan passes: it carries no request."""
         if scope["type"] == "lifespan":
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
             return
         if scope["type"] not in ("http", "websocket"):
             raise NotImplementedError("a kind of connection that this door does not know")
@@ -72,7 +77,39 @@ class FastgateMiddleware:
             _log.warning("refused: %s", error.code)
             await _refuse(problem.NOT_FROM_THE_EDGE, scope, send)
         else:
-            await self._app(scope, receive, send)
+            await self._run(scope, receive, send)
+
+    async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:
+        claims = scope[SCOPE_KEY]
+        judged = claims.transaction.template if isinstance(claims, EdgeClaims) else None
+        check = scope[CHECK_KEY] = RouteCheck(judged, _refuse_route)
+        if self._routed is None:
+            self._routed = routed_app(scope.get("app", self.app))
+            watch(self._routed)
+        if self._routed is None:  # not an app whose routes can be seen
+            await self.app(scope, receive, send)
+        else:
+            await self.app(scope, receive, self._only_if_compared(check, scope, send))
+
+    def _only_if_compared(self, check: RouteCheck, scope: Scope, send: Send) -> Send:
+        """Let an answer out if its route was compared, or if no endpoint gave it.
+
+        The router's own 404 and 405 need no route, nor does a preflight's answer. All else comes
+        from a route that was added, or built anew, after the app was watched.
+        """
+        withheld = False
+
+        async def send_if_compared(message: Message) -> None:
+            nonlocal withheld
+            compared = check.done or check.refused or withheld
+            if not compared and _comes_from_an_endpoint(message, scope):
+                withheld = True
+                self._routed = None  # so that the next request finds the new route watched
+                await _refuse_route(scope, send)
+            if not withheld:
+                await send(message)
+
+        return send_if_compared
 
     async def _verified(self, scope: Scope, found: list[bytes]) -> EdgeClaims:
         token, head = _only(found), _head(scope)
@@ -136,6 +173,18 @@ def _head(scope: Scope) -> RequestHead:
         raw_path=raw_path,
         query=scope["query_string"],
     )
+
+
+def _comes_from_an_endpoint(message: Message, scope: Scope) -> bool:
+    if message["type"] == "http.response.start":
+        success: bool = message["status"] < 300
+        return "endpoint" in scope or (success and scope["method"] != "OPTIONS")
+    return bool(message["type"] == "websocket.accept")
+
+
+async def _refuse_route(scope: Scope, send: Send) -> None:
+    _log.warning("refused: %s", errors.RouteMismatch.code)
+    await _refuse(problem.NOT_FROM_THE_EDGE, scope, send)
 
 
 async def _refuse(answer: Problem, scope: Scope, send: Send) -> None:
