@@ -8,7 +8,7 @@ VENV := .venv/.installed
 IDP := dev/idp/node_modules/.installed
 LOCAL_KEYS := local/signing-keys.json
 
-.PHONY: help demo smoke test lint guest edge core edge-tests origin-tests schema compute-build clean
+.PHONY: help demo smoke test lint guest edge core edge-tests origin-tests policy schema compute-build clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -37,6 +37,9 @@ lint: target-wasm $(VENV) ## Formats, clippy for both targets, ruff, mypy, the c
 	.venv/bin/ruff check origin dev tests && .venv/bin/ruff format --check origin dev tests
 	cd origin && ../.venv/bin/mypy
 	cargo run --locked -q -- schema | diff - policy.schema.json && cargo run --locked -q -- check policy.json
+
+policy: $(VENV) ## Write policy.json anew: policy.base.json and what the demo app declares
+	.venv/bin/python -m fastgate policy demo.app:app --app-dir origin --base policy.base.json > policy.json.new && mv policy.json.new policy.json
 
 schema: ## Write policy.schema.json anew from the types
 	cargo run --locked -q -- schema > policy.schema.json

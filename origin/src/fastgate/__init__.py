@@ -5,12 +5,16 @@ A request walks through this package in one direction:
 1. `middleware` takes the one `Fastgate-Identity` header and closes the door on everything else;
 2. `keys` and `jwks` know the edge's public keys;
 3. `verify` turns header, keys, request and time into `claims.EdgeClaims`, or into a named refusal;
-4. `dependencies` compares the judged `route` with the one that FastAPI runs, and hands the endpoint
-   an `identity.Identity`;
-5. `problem` decides how a refusal looks from outside, `errors` what the log calls it.
+4. `route` compares the judged route with the one that the app's router has chosen;
+5. `dependencies` hand the endpoint an `identity.Identity`;
+6. `problem` decides how a refusal looks from outside, `errors` what the log calls it.
+
+Before any request, `endpoints` lists what the app serves, `policy` compiles that into the edge's
+route table, and `drift` compares the two.
 """
 
 from fastgate.claims import EdgeClaims, Requester, Transaction
+from fastgate.declare import at_edge
 from fastgate.dependencies import AnyCaller, Caller, CallerRefused, any_caller, fastgate
 from fastgate.door import answer_refusal, guard
 from fastgate.errors import FastgateError, KeysUnavailable, Refused
@@ -33,6 +37,7 @@ __all__ = [
     "Transaction",
     "answer_refusal",
     "any_caller",
+    "at_edge",
     "fastgate",
     "guard",
 ]
