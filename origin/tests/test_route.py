@@ -160,7 +160,10 @@ async def test_the_routers_own_answers_need_no_route(edge: Edge) -> None:
     app = FastAPI()
     app.get("/things/")(lambda: "ran")
     guard(app, edge.settings())
+    app.mount("/deep", FastAPI(openapi_url=None, routes=app.routes[-1:]))
     assert await status(app, edge, "/nowhere", "/{page}") == 404
+    assert await status(app, edge, "/deep/nowhere", "/{page}") == 404
+    assert await status(app, edge, "/deep/things", "/deep/things") == 307
     assert await status(app, edge, "/things", "/things") == 307
     assert await status(app, edge, "/things/", "/things/", "POST") in {401, 405}
 

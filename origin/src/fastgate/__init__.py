@@ -21,6 +21,7 @@ from fastgate.errors import FastgateError, KeysUnavailable, Refused
 from fastgate.identity import Identity
 from fastgate.middleware import FastgateMiddleware
 from fastgate.settings import Settings
+from fastgate.stand_in import StandInCaller
 
 __all__ = [
     "AnyCaller",
@@ -34,6 +35,7 @@ __all__ = [
     "Refused",
     "Requester",
     "Settings",
+    "StandInCaller",
     "Transaction",
     "answer_refusal",
     "any_caller",

@@ -16,7 +16,7 @@ from fastapi.security import SecurityScopes
 from fastapi.security.base import SecurityBase
 
 from fastgate import problem
-from fastgate.claims import EdgeClaims
+from fastgate.claims import SCOPE_KEY, EdgeClaims
 from fastgate.errors import (
     CallerRequired,
     EvidenceMissing,
@@ -26,7 +26,6 @@ from fastgate.errors import (
     RouteMismatch,
 )
 from fastgate.identity import Identity
-from fastgate.middleware import SCOPE_KEY
 from fastgate.problem import Problem
 from fastgate.route import CHECK_KEY, RouteCheck, dispatched_template
 

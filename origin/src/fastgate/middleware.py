@@ -7,6 +7,7 @@ What only routing can show, `route` compares behind the app's router; here the d
 no answer leaves for which it was not compared.
 """
 
+import json
 import logging
 import time
 from collections.abc import Callable
@@ -15,17 +16,20 @@ from urllib.parse import unquote
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fastgate import errors, problem
-from fastgate.claims import EdgeClaims
-from fastgate.jwks import KeySet
-from fastgate.keys import KeySource
+from fastgate.claims import SCOPE_KEY, EdgeClaims
+from fastgate.jwks import KeySet, read_jwks
+from fastgate.keys import KeySource, StaticKeys
+from fastgate.local import LocalEdge
+from fastgate.policy import CannotCompile
 from fastgate.problem import Problem
-from fastgate.route import CHECK_KEY, RouteCheck, watch
+from fastgate.route import RouteCheck, begin, watch
 from fastgate.routing import routed_app
 from fastgate.settings import Settings
+from fastgate.stand_in import StandInEdge
+from fastgate.strict import refuse_to_start
 from fastgate.verify import RequestHead, verify
 
 HEADER = b"fastgate-identity"
-SCOPE_KEY = "fastgate"
 
 _log = logging.getLogger("fastgate")
 
@@ -53,6 +57,7 @@ class FastgateMiddleware:
     ) -> None:
         self.app = app
         self._routed: object | None = None
+        self._local: LocalEdge | None = None
         self._settings = settings
         self._keys = settings.key_source() if keys is None else keys
         self._now = now
@@ -60,11 +65,12 @@ class FastgateMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let one connection through, or refuse it. A lifespan passes: it carries no request."""
         if scope["type"] == "lifespan":
-            await self.app(scope, receive, send)
+            await self._start(scope, receive, send)
             return
         if scope["type"] not in ("http", "websocket"):
             raise NotImplementedError("a kind of connection that this door does not know")
 
+        self._look_at_the_app(scope)
         found = _take_headers(scope)
         scope[SCOPE_KEY] = None
         try:
@@ -79,13 +85,35 @@ class FastgateMiddleware:
         else:
             await self._run(scope, receive, send)
 
+    async def _start(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            self._look_at_the_app(scope)
+        except CannotCompile as error:
+            await receive()
+            await send({"type": "lifespan.startup.failed", "message": f"strict:\n{error}"})
+        else:
+            await self.app(scope, receive, send)
+
+    def _look_at_the_app(self, scope: Scope) -> None:
+        """Watch the app's routes, once they are all there; raise `CannotCompile` if strict."""
+        if self._routed is not None and scope["type"] != "lifespan":
+            return
+        app = routed_app(scope.get("app", self.app))
+        if self._settings.strict:
+            refuse_to_start(app)
+        if self._settings.local_caller is not None and self._local is None:
+            edge = StandInEdge(app, issuer=self._settings.edge, audience=self._settings.audience)
+            self._keys = StaticKeys(read_jwks(json.dumps(edge.jwks).encode()))
+            self._local = LocalEdge(edge, self._settings.local_caller)
+        if scope["type"] != "lifespan":
+            self._routed = app
+            watch(app)
+
     async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:
         claims = scope[SCOPE_KEY]
         judged = claims.transaction.template if isinstance(claims, EdgeClaims) else None
-        check = scope[CHECK_KEY] = RouteCheck(judged, _refuse_route)
-        if self._routed is None:
-            self._routed = routed_app(scope.get("app", self.app))
-            watch(self._routed)
+        check = RouteCheck(judged, _refuse_route)
+        begin(scope, check)
         if self._routed is None:  # not an app whose routes can be seen
             await self.app(scope, receive, send)
         else:
@@ -102,7 +130,7 @@ class FastgateMiddleware:
         async def send_if_compared(message: Message) -> None:
             nonlocal withheld
             compared = check.done or check.refused or withheld
-            if not compared and _comes_from_an_endpoint(message, scope):
+            if not compared and _comes_from_an_endpoint(message, scope, check.mount):
                 withheld = True
                 self._routed = None  # so that the next request finds the new route watched
                 await _refuse_route(scope, send)
@@ -112,6 +140,8 @@ class FastgateMiddleware:
         return send_if_compared
 
     async def _verified(self, scope: Scope, found: list[bytes]) -> EdgeClaims:
+        if self._local is not None and not found:
+            found = [self._local.header(scope)]
         token, head = _only(found), _head(scope)
         try:
             return self._verify(token, await self._keys.current(), head)
@@ -175,10 +205,11 @@ def _head(scope: Scope) -> RequestHead:
     )
 
 
-def _comes_from_an_endpoint(message: Message, scope: Scope) -> bool:
+def _comes_from_an_endpoint(message: Message, scope: Scope, mount: object) -> bool:
     if message["type"] == "http.response.start":
         success: bool = message["status"] < 300
-        return "endpoint" in scope or (success and scope["method"] != "OPTIONS")
+        chosen = scope.get("endpoint") is not mount
+        return chosen or (success and scope["method"] != "OPTIONS")
     return bool(message["type"] == "websocket.accept")
 
 

@@ -17,6 +17,9 @@ from fastgate.template import Template, TemplateRefused
 FORWARDED_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 """What the edge ever forwards, in the order in which it is written."""
 
+UNNAMED = "none"
+"""`access` of what the edge is not to name: a health check for the orchestrator, say."""
+
 RouteDocument = dict[str, object]
 """One entry of `routes` in the policy: `RouteDocument` in src/policy/document.rs."""
 
@@ -52,7 +55,7 @@ def compile_routes(app: object, origin: str | None = None) -> list[RouteDocument
         CannotCompile: with every fault.
 
     """
-    found = list(endpoints(app))
+    found = [endpoint for endpoint in endpoints(app) if access_of(endpoint) != UNNAMED]
     served = [endpoint for endpoint in found if endpoint.kind is not Kind.BELOW]
     faults = [fault for endpoint in served for fault in _faults_of(endpoint)]
     faults += _faults_between(found)
@@ -66,19 +69,24 @@ def _document(endpoint: Endpoint, route_id: str, origin: str | None) -> RouteDoc
     document: RouteDocument = {
         "id": route_id,
         "path": endpoint.template,
-        "methods": _methods(endpoint),
-        "access": "authenticated" if endpoint.callers.known else "public",
+        "methods": methods_of(endpoint),
+        "access": access_of(endpoint),
     }
     if origin is not None:
         document["origin"] = origin
     if endpoint.callers.scopes:
         document["scopes"] = list(endpoint.callers.scopes)
-    if "scopes" in endpoint.declared:
-        document["access"] = "authenticated"
     return {**document, **endpoint.declared, "id": route_id, "methods": document["methods"]}
 
 
-def _methods(endpoint: Endpoint) -> list[str]:
+def access_of(endpoint: Endpoint) -> object:
+    """Return `access` as the edge is to write it: declared, or told by the dependencies."""
+    known = endpoint.callers.known or "scopes" in endpoint.declared
+    return endpoint.declared.get("access", "authenticated" if known else "public")
+
+
+def methods_of(endpoint: Endpoint) -> list[str]:
+    """Return the methods that the edge is to let through."""
     wanted = endpoint.declared.get("methods") if endpoint.methods is None else endpoint.methods
     return [
         name for name in FORWARDED_METHODS if isinstance(wanted, (list, tuple)) and name in wanted
@@ -106,7 +114,7 @@ def _faults_of(endpoint: Endpoint) -> Iterator[Fault]:
 
 def _method_faults(endpoint: Endpoint) -> Iterator[Fault]:
     if endpoint.methods is None:
-        if not _methods(endpoint):
+        if not methods_of(endpoint):
             yield Fault(
                 endpoint,
                 "lets any method through, and the edge forwards none that is not named",
@@ -168,7 +176,7 @@ def _fault_between(
             "declare it before the mount, or move it from below the mount's path",
         )
         return
-    methods = set(_methods(first)) & set(_methods(second))
+    methods = set(methods_of(first)) & set(methods_of(second))
     if not methods:
         return
     if (first.kind is Kind.WEBSOCKET) != (second.kind is Kind.WEBSOCKET):
@@ -205,7 +213,7 @@ _LONGEST_ID = 64
 def _ids(served: Sequence[Endpoint]) -> list[str]:
     names = [_slug(_wanted_id(endpoint)) for endpoint in served]
     paths = [_slug(endpoint.template) for endpoint in served]
-    methods = ["-".join(_methods(endpoint)).lower() for endpoint in served]
+    methods = ["-".join(methods_of(endpoint)).lower() for endpoint in served]
     for suffixes in (paths, methods):
         count = Counter(names)
         names = [

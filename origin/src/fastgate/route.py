@@ -17,6 +17,7 @@ from fastgate.routing import app_below, chosen_path, effective_routes, handled_r
 CHECK_KEY = "fastgate.route"
 """Where the door leaves the `RouteCheck` of a request."""
 _PREFIX_KEY = "fastgate.prefix"
+"""Where the templates of the mounts stand that led to the router which chooses now."""
 
 
 @dataclass(slots=True)
@@ -31,6 +32,8 @@ class RouteCheck:
     """Whether a route was compared, and was the one that the edge judged."""
     refused: bool = False
     """Whether one was compared and was another."""
+    mount: object = None
+    """The mounted app whose router chooses now; the `endpoint` that routing left for it."""
 
     def allows(self, template: str | None) -> bool:
         """Compare, and remember the outcome."""
@@ -54,10 +57,17 @@ class CheckedHandle:
             template = _template(self.__self__, scope)
             if self._leads_on:
                 scope[_PREFIX_KEY] = template
+                check.mount = scope.get("endpoint")
             elif not check.allows(template):
                 await check.refuse(scope, send)
                 return
         await self._handle(scope, receive, send)
+
+
+def begin(scope: Scope, check: RouteCheck) -> None:
+    """Leave in the scope what the comparison needs, before the app's router sees it."""
+    scope[CHECK_KEY] = check
+    scope[_PREFIX_KEY] = _root(scope)
 
 
 def watch(app: object) -> None:
@@ -84,14 +94,11 @@ def dispatched_template(scope: Scope) -> str | None:
     """
     route = scope.get("route")
     path = chosen_path(route, scope) if isinstance(route, BaseRoute) else None
-    return None if path is None else _root(scope, scope.get("root_path", "")) + path
+    return None if path is None else _root(scope) + path
 
 
 def _template(route: BaseRoute, scope: Scope) -> str | None:
-    prefix = scope.get(_PREFIX_KEY)
-    if not isinstance(prefix, str):
-        # The first mount has put itself behind the root path, and kept the old one.
-        prefix = _root(scope, scope.get("app_root_path", scope.get("root_path", "")))
+    prefix: str = scope.get(_PREFIX_KEY, "")
     if isinstance(route, Host):
         return prefix
     path = chosen_path(route, scope)
@@ -101,7 +108,8 @@ def _template(route: BaseRoute, scope: Scope) -> str | None:
     return prefix + path + ("/{path:path}" if opaque else "")
 
 
-def _root(scope: Scope, root: str) -> str:
+def _root(scope: Scope) -> str:
     # The rule by which Starlette takes `root_path` off.
     path: str = scope["path"]
+    root: str = scope.get("root_path", "")
     return root if path == root or path.startswith(root + "/") else ""
