@@ -38,10 +38,7 @@ class LocalEdge:
 
         """
         require_loopback(scope)
-        method = "GET" if scope["type"] == "websocket" else scope["method"]
-        raw_path = scope.get("raw_path") or b"/"
-        query = scope["query_string"]
-        return self._edge.header(method, scope["path"], raw_path, query, self._caller).encode()
+        return self._edge.header_for(scope, self._caller)
 
 
 def require_loopback(scope: Scope) -> None:

@@ -58,8 +58,8 @@ class FastgateMiddleware:
         self.app = app
         self._routed: object | None = None
         self._local: LocalEdge | None = None
-        self._settings = settings
-        self._keys = settings.key_source() if keys is None else keys
+        self.settings = settings
+        self.keys = settings.key_source() if keys is None else keys
         self._now = now
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -99,12 +99,12 @@ class FastgateMiddleware:
         if self._routed is not None and scope["type"] != "lifespan":
             return
         app = routed_app(scope.get("app", self.app))
-        if self._settings.strict:
+        if self.settings.strict:
             refuse_to_start(app)
-        if self._settings.local_caller is not None and self._local is None:
-            edge = StandInEdge(app, issuer=self._settings.edge, audience=self._settings.audience)
-            self._keys = StaticKeys(read_jwks(json.dumps(edge.jwks).encode()))
-            self._local = LocalEdge(edge, self._settings.local_caller)
+        if self.settings.local_caller is not None and self._local is None:
+            edge = StandInEdge(app, issuer=self.settings.edge, audience=self.settings.audience)
+            self.keys = StaticKeys(read_jwks(json.dumps(edge.jwks).encode()))
+            self._local = LocalEdge(edge, self.settings.local_caller)
         if scope["type"] != "lifespan":
             self._routed = app
             watch(app)
@@ -144,24 +144,24 @@ class FastgateMiddleware:
             found = [self._local.header(scope)]
         token, head = _only(found), _head(scope)
         try:
-            return self._verify(token, await self._keys.current(), head)
+            return self._verify(token, await self.keys.current(), head)
         except errors.KeyUnknown:
             # Perhaps the edge has rotated its key since. The source decides whether to look.
-            return self._verify(token, await self._keys.refreshed(), head)
+            return self._verify(token, await self.keys.refreshed(), head)
 
     def _verify(self, token: bytes, keys: KeySet, head: RequestHead) -> EdgeClaims:
         return verify(
             token,
             keys,
             head,
-            issuer=self._settings.edge,
-            audience=self._settings.audience,
+            issuer=self.settings.edge,
+            audience=self.settings.audience,
             now=self._now(),
-            leeway=self._settings.leeway,
+            leeway=self.settings.leeway,
         )
 
     def _is_health_check(self, scope: Scope) -> bool:
-        path = self._settings.health_path
+        path = self.settings.health_path
         return (
             path is not None
             and scope["type"] == "http"

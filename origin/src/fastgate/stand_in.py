@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from starlette.routing import compile_path
+from starlette.types import Scope
 
 from fastgate.endpoints import Endpoint, Kind, endpoints
 from fastgate.policy import access_of, methods_of
@@ -69,17 +70,18 @@ class StandInEdge:
         self._routes = _Routes(endpoints(app))
         self.jwks: dict[str, object] = {"keys": [self._key.jwk]}
 
-    def header(
-        self, method: str, path: str, raw_path: bytes, query: bytes, caller: StandInCaller | None
-    ) -> str:
-        """Return the header for one request; None as the caller is an anonymous one."""
-        route, template, public = self._routes.find(method, path)
-        tctx = {"route": route, "template": template, "method": method, "path": raw_path.decode()}
-        if query:
-            tctx["query"] = base64url(hashlib.sha256(query).digest())
+    def header_for(self, scope: Scope, caller: StandInCaller | None) -> bytes:
+        """Return the header for the request of an ASGI scope; None is an anonymous caller."""
+        # A WebSocket starts as a GET (RFC 6455 §4.1).
+        method = "GET" if scope["type"] == "websocket" else scope["method"]
+        route, template, public = self._routes.find(method, scope["path"])
+        path = (scope.get("raw_path") or b"/").decode("latin-1")
+        tctx = {"route": route, "template": template, "method": method, "path": path}
+        if scope["query_string"]:
+            tctx["query"] = base64url(hashlib.sha256(scope["query_string"]).digest())
         # On a public route the edge reads no token, so nobody is known there.
         claims = identity_claims(None if public else caller)
-        return self._key.sign(contract(self._issuer, self._audience, tctx, claims))
+        return self._key.sign(contract(self._issuer, self._audience, tctx, claims)).encode()
 
 
 def contract(
