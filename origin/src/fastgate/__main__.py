@@ -1,4 +1,4 @@
-"""The command line: `python -m fastgate policy|drift …`.
+"""The command line: `python -m fastgate policy|drift|doctor …`.
 
 In: arguments. Out: text for people and pipes; exit code 0 where all is well, 1 where something was
 found, 2 where the call was wrong. It only hands over to the modules that know.
@@ -9,11 +9,15 @@ import importlib
 import json
 import sys
 from collections.abc import Sequence
+from http.client import HTTPException
 from pathlib import Path
 
+from fastgate.doctor import as_json, as_table, examine, published_keys
 from fastgate.drift import drift, routes_of
+from fastgate.forgeries import Believed
 from fastgate.policy import CannotCompile, RouteDocument, compile_routes
 from fastgate.routing import routed_app
+from fastgate.stand_in import SigningKey
 
 
 class WrongCall(Exception):
@@ -49,6 +53,24 @@ def _parser() -> argparse.ArgumentParser:
     compare = commands.add_parser("drift", help="compare an app with the policy of its edge")
     compare.set_defaults(run=_drift)
 
+    prove = commands.add_parser(
+        "doctor", help="fire forged requests at a running origin; say which were let in"
+    )
+    prove.set_defaults(run=_doctor)
+    prove.add_argument("--origin", required=True, help="the origin's own URL, past the edge")
+    prove.add_argument("--edge", required=True, help="the edge's URL, where its keys are published")
+    prove.add_argument("--issuer", help="the edge's name in its policy; by default --edge")
+    prove.add_argument("--audience", required=True, help="the origin's name: its Settings.audience")
+    prove.add_argument("--path", default="/", help="a path that needs no more than a good header")
+    prove.add_argument("--template", help="the route of that path; by default the path itself")
+    prove.add_argument(
+        "--signing-keys",
+        type=Path,
+        help="the private keys of a TEST edge: then each check is tested by itself",
+    )
+    prove.add_argument("--direct", action="append", default=[], help="another address to try")
+    prove.add_argument("--json", action="store_true", help="print the findings as JSON")
+
     for command in (policy, compare):
         command.add_argument("app", help='where the app is, as for uvicorn: "package.module:app"')
         command.add_argument("--app-dir", default=".", help="where to look for the package")
@@ -76,6 +98,31 @@ def _drift(options: argparse.Namespace) -> int:
     count = f"{len(lines)} {'difference' if len(lines) == 1 else 'differences'}"
     print(f"{options.app} and {options.policy}: {count if lines else 'no difference'}")
     return 1 if lines else 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    key = None
+    if options.signing_keys is not None:
+        keys = _document(options.signing_keys).get("keys")
+        try:
+            key = SigningKey.of_jwk(keys[0] if isinstance(keys, list) and keys else {})
+        except ValueError as error:
+            raise WrongCall(f"{options.signing_keys}: {error}") from error
+    try:
+        jwks = published_keys(options.edge)
+        believed = Believed(
+            issuer=options.issuer or options.edge.rstrip("/"),
+            audience=options.audience,
+            path=options.path,
+            template=options.template or options.path,
+            jwks=jwks,
+            key=key,
+        )
+        found = examine(options.origin, believed, edge=options.edge, direct=options.direct)
+    except (OSError, ValueError, HTTPException) as error:
+        raise WrongCall(f"no answer from the edge: {error}") from error
+    print(as_json(found) if options.json else as_table(found))
+    return 0 if all(finding.ok for finding in found) else 1
 
 
 def _loaded(options: argparse.Namespace) -> object:

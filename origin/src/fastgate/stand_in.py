@@ -51,6 +51,15 @@ class SigningKey:
         self.kid = base64url(hashlib.sha256(canonical).digest())
         self.jwk: dict[str, object] = {**point, "kid": self.kid, "use": "sig", "alg": "ES256"}
 
+    @classmethod
+    def of_jwk(cls, jwk: Mapping[str, object]) -> "SigningKey":
+        """Return the private key of a JWK. Raises `ValueError` if it is not one on P-256."""
+        secret = jwk.get("d")
+        if jwk.get("crv") != "P-256" or not isinstance(secret, str):
+            raise ValueError("not a private key on P-256")
+        number = int.from_bytes(base64.urlsafe_b64decode(secret + "=" * (-len(secret) % 4)))
+        return cls(ec.derive_private_key(number, ec.SECP256R1()))
+
     def sign(self, payload: Mapping[str, object], **header: object) -> str:
         """Return the compact JWS of a payload; `header` adds to the contract's, or changes it."""
         jose = {"alg": "ES256", "typ": "txntoken+jwt", "kid": self.kid, **header}
@@ -65,10 +74,10 @@ class StandInEdge:
     """An edge in this process, for one app."""
 
     def __init__(self, app: object, *, issuer: str, audience: str) -> None:
-        self._issuer, self._audience = issuer, audience
-        self._key = SigningKey()
+        self.issuer, self.audience = issuer, audience
+        self.key = SigningKey()
         self._routes = _Routes(endpoints(app))
-        self.jwks: dict[str, object] = {"keys": [self._key.jwk]}
+        self.jwks: dict[str, object] = {"keys": [self.key.jwk]}
 
     def header_for(self, scope: Scope, caller: StandInCaller | None) -> bytes:
         """Return the header for the request of an ASGI scope; None is an anonymous caller."""
@@ -81,7 +90,7 @@ class StandInEdge:
             tctx["query"] = base64url(hashlib.sha256(scope["query_string"]).digest())
         # On a public route the edge reads no token, so nobody is known there.
         claims = identity_claims(None if public else caller)
-        return self._key.sign(contract(self._issuer, self._audience, tctx, claims)).encode()
+        return self.key.sign(contract(self.issuer, self.audience, tctx, claims)).encode()
 
 
 def contract(

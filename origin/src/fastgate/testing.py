@@ -18,6 +18,8 @@ import pytest
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from fastgate.doctor import Finding, examine
+from fastgate.forgeries import Believed
 from fastgate.jwks import read_jwks
 from fastgate.keys import StaticKeys
 from fastgate.middleware import HEADER, FastgateMiddleware
@@ -77,6 +79,29 @@ def as_caller() -> Iterator[AsCaller]:
             return TestClient(CalledBy(app, edges[id(app)], caller))
 
         yield client
+
+
+class EdgeDoctor(Protocol):
+    """The type of the fixture `edge_doctor`."""
+
+    def __call__(
+        self, app: ASGIApp, url: str, path: str, template: str | None = None
+    ) -> list[Finding]:
+        """Examine `app`, which a server of this process serves at `url`, on one of its paths."""
+
+
+@pytest.fixture
+def edge_doctor() -> EdgeDoctor:
+    """Fire every forged request at an app that the test serves; see `fastgate.doctor`."""
+
+    def examined(app: ASGIApp, url: str, path: str, template: str | None = None) -> list[Finding]:
+        with stand_in_edge(app) as edge:
+            believed = Believed(
+                edge.issuer, edge.audience, path, template or path, edge.jwks, edge.key
+            )
+            return examine(url, believed)
+
+    return examined
 
 
 @contextmanager
