@@ -65,9 +65,13 @@ class SigningKey:
         jose = {"alg": "ES256", "typ": "txntoken+jwt", "kid": self.kid, **header}
         parts = (base64url(json.dumps(part).encode()) for part in (jose, payload))
         signing_input = ".".join(parts)
-        der = self._private_key.sign(signing_input.encode(), ec.ECDSA(SHA256()))
+        return f"{signing_input}.{self.signature(signing_input.encode())}"
+
+    def signature(self, signing_input: bytes) -> str:
+        """Return the signature of any bytes, as it stands in a JWS (RFC 7518 §3.4)."""
+        der = self._private_key.sign(signing_input, ec.ECDSA(SHA256()))
         r, s = decode_dss_signature(der)
-        return f"{signing_input}.{base64url(r.to_bytes(32) + s.to_bytes(32))}"
+        return base64url(r.to_bytes(32) + s.to_bytes(32))
 
 
 class StandInEdge:
