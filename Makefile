@@ -8,7 +8,7 @@ VENV := .venv/.installed
 IDP := dev/idp/node_modules/.installed
 LOCAL_KEYS := local/signing-keys.json
 
-.PHONY: help demo smoke test bench lint guest edge core edge-tests origin-tests schema compute-build clean
+.PHONY: help demo smoke test bench lint guest edge core edge-tests origin-tests policy schema compute-build clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -22,10 +22,10 @@ smoke: parts ## Start the same, run the requests, show each verdict, exit 0 or 1
 test: lint core edge-tests origin-tests ## Every test: lints, core, edge, origin
 
 core: $(VENV) ## The tests of the library: native, about a second once built
-	cargo test --locked --lib --bins --test core
+	cargo test --locked --lib --bins --test core --test rules
 
 edge-tests: guest $(VENV) $(IDP) ## The real guest on Viceroy, against real origins and a real provider
-	cargo test --locked --test edge --example edge
+	cargo test --locked --test edge --test rules_edge --examples
 
 origin-tests: $(VENV) ## The FastAPI package
 	.venv/bin/python -m pytest -q origin
@@ -42,6 +42,9 @@ bench: guest ## What a request costs, in ratios to a guest that only forwards (b
 	cargo build --locked --release --target wasm32-wasip1 --example passthrough
 	cargo build --locked --release --example edge --example bench
 	target/release/examples/bench
+
+policy: $(VENV) ## Write policy.json anew: policy.base.json and what the demo app declares
+	.venv/bin/python -m fastgate policy demo.app:app --app-dir origin --base policy.base.json > policy.json.new && mv policy.json.new policy.json
 
 schema: ## Write policy.schema.json anew from the types
 	cargo run --locked -q -- schema > policy.schema.json

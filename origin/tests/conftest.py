@@ -7,6 +7,8 @@ import pytest
 from tests.edge import Edge
 from tests.serving import JwksServer
 
+pytest_plugins = ["pytester"]
+
 
 @pytest.fixture
 def anyio_backend() -> str:

@@ -103,7 +103,7 @@ def test_a_websocket_passes_with_the_header_and_not_without(address: Address, ed
     for headers, expected in [
         ({}, 401),
         (edge.headers("/orders/7", "/orders/{order_id}"), 401),
-        (edge.headers("/socket", "/{other}"), 403),
+        (edge.headers("/socket", "/{other}"), 401),
     ]:
         with pytest.raises(InvalidStatus) as denied:
             connect(url, additional_headers=headers)

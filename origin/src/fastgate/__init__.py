@@ -5,18 +5,23 @@ A request walks through this package in one direction:
 1. `middleware` takes the one `Fastgate-Identity` header and closes the door on everything else;
 2. `keys` and `jwks` know the edge's public keys;
 3. `verify` turns header, keys, request and time into `claims.EdgeClaims`, or into a named refusal;
-4. `dependencies` compares the judged `route` with the one that FastAPI runs, and hands the endpoint
-   an `identity.Identity`;
-5. `problem` decides how a refusal looks from outside, `errors` what the log calls it.
+4. `route` compares the judged route with the one that the app's router has chosen;
+5. `dependencies` hand the endpoint an `identity.Identity`;
+6. `problem` decides how a refusal looks from outside, `errors` what the log calls it.
+
+Before any request, `endpoints` lists what the app serves, `policy` compiles that into the edge's
+route table, and `drift` compares the two.
 """
 
 from fastgate.claims import EdgeClaims, Requester, Transaction
+from fastgate.declare import at_edge
 from fastgate.dependencies import AnyCaller, Caller, CallerRefused, any_caller, fastgate
 from fastgate.door import answer_refusal, guard
 from fastgate.errors import FastgateError, KeysUnavailable, Refused
 from fastgate.identity import Identity
 from fastgate.middleware import FastgateMiddleware
 from fastgate.settings import Settings
+from fastgate.stand_in import StandInCaller
 
 __all__ = [
     "AnyCaller",
@@ -30,9 +35,11 @@ __all__ = [
     "Refused",
     "Requester",
     "Settings",
+    "StandInCaller",
     "Transaction",
     "answer_refusal",
     "any_caller",
+    "at_edge",
     "fastgate",
     "guard",
 ]

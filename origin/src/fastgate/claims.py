@@ -12,6 +12,9 @@ from typing import Self
 
 from fastgate.errors import ClaimMalformed
 
+SCOPE_KEY = "fastgate"
+"""Where the door leaves the `EdgeClaims` of a request, in its ASGI scope."""
+
 _COUNTRY = re.compile(r"[A-Z]{2}")
 _SHA256_BASE64URL = re.compile(r"[A-Za-z0-9_-]{43}")
 

@@ -16,7 +16,7 @@ from fastapi.security import SecurityScopes
 from fastapi.security.base import SecurityBase
 
 from fastgate import problem
-from fastgate.claims import EdgeClaims
+from fastgate.claims import SCOPE_KEY, EdgeClaims
 from fastgate.errors import (
     CallerRequired,
     EvidenceMissing,
@@ -26,9 +26,8 @@ from fastgate.errors import (
     RouteMismatch,
 )
 from fastgate.identity import Identity
-from fastgate.middleware import SCOPE_KEY
 from fastgate.problem import Problem
-from fastgate.route import dispatched_template
+from fastgate.route import CHECK_KEY, RouteCheck, dispatched_template
 
 _log = logging.getLogger("fastgate")
 
@@ -77,8 +76,8 @@ class FastgateScheme(SecurityBase):
 async def any_caller(connection: HTTPConnection) -> Identity | None:
     """Return the caller, or None for an anonymous one; refuse another route than the edge judged.
 
-    `dependencies=[Depends(any_caller)]` on an app or a router checks the route of every endpoint,
-    also of those that do not ask who is calling.
+    An endpoint that depends on this, and on no `Caller`, is *public*: `python -m fastgate policy`
+    opens its route at the edge to everybody.
     """
     try:
         return Identity.of(_claims_for_this_route(connection))
@@ -90,7 +89,11 @@ def _claims_for_this_route(connection: HTTPConnection) -> EdgeClaims:
     claims = connection.scope.get(SCOPE_KEY)
     if not isinstance(claims, EdgeClaims):
         raise EvidenceMissing
-    if claims.transaction.template != dispatched_template(connection.scope):
+    check = connection.scope.get(CHECK_KEY)
+    if not isinstance(check, RouteCheck):
+        raise EvidenceMissing
+    # The router's choice was compared on the way here, unless the door could not see the router.
+    if not check.done and not check.allows(dispatched_template(connection.scope)):
         raise RouteMismatch
     return claims
 

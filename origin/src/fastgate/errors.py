@@ -171,3 +171,9 @@ class EvidenceMissing(Refused):
     """An endpoint asked for its caller, but no door verified one: the app is not guarded."""
 
     code = "evidence-missing"
+
+
+class NotLocal(Refused):
+    """Local development is on, and this request may come from another machine."""
+
+    code = "not-local"

@@ -3,25 +3,33 @@
 In: an ASGI scope. Out: the same scope with verified `EdgeClaims` under `SCOPE_KEY` and without the
 header, handed to the app; or a problem, and the app never hears of it. HTTP and WebSocket alike. It
 judges the bytes of the request line, `raw_path` and `query_string`, never a URL rebuilt from them.
+What only routing can show, `route` compares behind the app's router; here the door makes sure that
+no answer leaves for which it was not compared.
 """
 
+import json
 import logging
 import time
 from collections.abc import Callable
 from urllib.parse import unquote
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fastgate import errors, problem
-from fastgate.claims import EdgeClaims
-from fastgate.jwks import KeySet
-from fastgate.keys import KeySource
+from fastgate.claims import SCOPE_KEY, EdgeClaims
+from fastgate.jwks import KeySet, read_jwks
+from fastgate.keys import KeySource, StaticKeys
+from fastgate.local import LocalEdge
+from fastgate.policy import CannotCompile
 from fastgate.problem import Problem
+from fastgate.route import RouteCheck, begin, watch
+from fastgate.routing import routed_app
 from fastgate.settings import Settings
+from fastgate.stand_in import StandInEdge
+from fastgate.strict import refuse_to_start
 from fastgate.verify import RequestHead, verify
 
 HEADER = b"fastgate-identity"
-SCOPE_KEY = "fastgate"
 
 _log = logging.getLogger("fastgate")
 
@@ -47,19 +55,22 @@ class FastgateMiddleware:
         keys: KeySource | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._app = app
-        self._settings = settings
-        self._keys = settings.key_source() if keys is None else keys
+        self.app = app
+        self._routed: object | None = None
+        self._local: LocalEdge | None = None
+        self.settings = settings
+        self.keys = settings.key_source() if keys is None else keys
         self._now = now
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let one connection through, or refuse it. A lifespan passes: it carries no request."""
         if scope["type"] == "lifespan":
-            await self._app(scope, receive, send)
+            await self._start(scope, receive, send)
             return
         if scope["type"] not in ("http", "websocket"):
             raise NotImplementedError("a kind of connection that this door does not know")
 
+        self._look_at_the_app(scope)
         found = _take_headers(scope)
         scope[SCOPE_KEY] = None
         try:
@@ -72,29 +83,85 @@ class FastgateMiddleware:
             _log.warning("refused: %s", error.code)
             await _refuse(problem.NOT_FROM_THE_EDGE, scope, send)
         else:
-            await self._app(scope, receive, send)
+            await self._run(scope, receive, send)
+
+    async def _start(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            self._look_at_the_app(scope)
+        except CannotCompile as error:
+            await receive()
+            await send({"type": "lifespan.startup.failed", "message": f"strict:\n{error}"})
+        else:
+            await self.app(scope, receive, send)
+
+    def _look_at_the_app(self, scope: Scope) -> None:
+        """Watch the app's routes, once they are all there; raise `CannotCompile` if strict."""
+        if self._routed is not None and scope["type"] != "lifespan":
+            return
+        app = routed_app(scope.get("app", self.app))
+        if self.settings.strict:
+            refuse_to_start(app)
+        if self.settings.local_caller is not None and self._local is None:
+            edge = StandInEdge(app, issuer=self.settings.edge, audience=self.settings.audience)
+            self.keys = StaticKeys(read_jwks(json.dumps(edge.jwks).encode()))
+            self._local = LocalEdge(edge, self.settings.local_caller)
+        if scope["type"] != "lifespan":
+            self._routed = app
+            watch(app)
+
+    async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:
+        claims = scope[SCOPE_KEY]
+        judged = claims.transaction.template if isinstance(claims, EdgeClaims) else None
+        check = RouteCheck(judged, _refuse_route)
+        begin(scope, check)
+        if self._routed is None:  # not an app whose routes can be seen
+            await self.app(scope, receive, send)
+        else:
+            await self.app(scope, receive, self._only_if_compared(check, scope, send))
+
+    def _only_if_compared(self, check: RouteCheck, scope: Scope, send: Send) -> Send:
+        """Let an answer out if its route was compared, or if no endpoint gave it.
+
+        The router's own 404 and 405 need no route, nor does a preflight's answer. All else comes
+        from a route that was added, or built anew, after the app was watched.
+        """
+        withheld = False
+
+        async def send_if_compared(message: Message) -> None:
+            nonlocal withheld
+            compared = check.done or check.refused or withheld
+            if not compared and _comes_from_an_endpoint(message, scope, check.mount):
+                withheld = True
+                self._routed = None  # so that the next request finds the new route watched
+                await _refuse_route(scope, send)
+            if not withheld:
+                await send(message)
+
+        return send_if_compared
 
     async def _verified(self, scope: Scope, found: list[bytes]) -> EdgeClaims:
+        if self._local is not None and not found:
+            found = [self._local.header(scope)]
         token, head = _only(found), _head(scope)
         try:
-            return self._verify(token, await self._keys.current(), head)
+            return self._verify(token, await self.keys.current(), head)
         except errors.KeyUnknown:
             # Perhaps the edge has rotated its key since. The source decides whether to look.
-            return self._verify(token, await self._keys.refreshed(), head)
+            return self._verify(token, await self.keys.refreshed(), head)
 
     def _verify(self, token: bytes, keys: KeySet, head: RequestHead) -> EdgeClaims:
         return verify(
             token,
             keys,
             head,
-            issuer=self._settings.edge,
-            audience=self._settings.audience,
+            issuer=self.settings.edge,
+            audience=self.settings.audience,
             now=self._now(),
-            leeway=self._settings.leeway,
+            leeway=self.settings.leeway,
         )
 
     def _is_health_check(self, scope: Scope) -> bool:
-        path = self._settings.health_path
+        path = self.settings.health_path
         return (
             path is not None
             and scope["type"] == "http"
@@ -136,6 +203,19 @@ def _head(scope: Scope) -> RequestHead:
         raw_path=raw_path,
         query=scope["query_string"],
     )
+
+
+def _comes_from_an_endpoint(message: Message, scope: Scope, mount: object) -> bool:
+    if message["type"] == "http.response.start":
+        success: bool = message["status"] < 300
+        chosen = scope.get("endpoint") is not mount
+        return chosen or (success and scope["method"] != "OPTIONS")
+    return bool(message["type"] == "websocket.accept")
+
+
+async def _refuse_route(scope: Scope, send: Send) -> None:
+    _log.warning("refused: %s", errors.RouteMismatch.code)
+    await _refuse(problem.NOT_FROM_THE_EDGE, scope, send)
 
 
 async def _refuse(answer: Problem, scope: Scope, send: Send) -> None:

@@ -5,7 +5,6 @@ In: what the operator configures. Out: `Settings`, which are always usable: what
 environment; the app does.
 """
 
-import ipaddress
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +13,8 @@ from urllib.parse import urlsplit
 from fastgate.errors import JwksRefused
 from fastgate.jwks import read_jwks
 from fastgate.keys import EdgeKeys, KeySource, StaticKeys
+from fastgate.local import is_loopback
+from fastgate.stand_in import StandInCaller
 
 JWKS_PATH = "/.well-known/fastgate/jwks.json"
 
@@ -24,8 +25,8 @@ class Settings:
 
     Raises:
         ValueError: a name is empty, an address is not https (loopback may be http), a time is
-            negative or out of proportion, the health path is not a plain path, or `keys` holds no
-            usable key.
+            negative or out of proportion, the health path is not a plain path, `keys` holds no
+            usable key, or a local caller stands beside an edge that is not on this machine.
 
     """
 
@@ -41,6 +42,11 @@ class Settings:
     """By how much the clocks of edge and origin may differ."""
     health_path: str | None = None
     """A path that GET and HEAD reach without the header, compared whole and byte for byte."""
+    strict: bool = False
+    """Whether the app must not start while an endpoint says nothing of its callers."""
+    local_caller: StandInCaller | None = None
+    """Local development: who every request from this machine is taken to come from. No edge is
+    asked, and none may be configured: `edge` must be on this machine, too."""
     keys_fresh_for: float = 300.0
     """After this, fetched keys are renewed beside the next request."""
     keys_max_stale: float = 3600.0
@@ -63,6 +69,8 @@ class Settings:
             raise ValueError("unknown_key_cool_down and fetch_timeout must be positive")
         if self.health_path is not None:
             _check_plain_path(self.health_path)
+        if self.local_caller is not None:
+            self._check_that_this_is_no_production()
         if self.keys is None:
             _check_address(self.jwks_address)
         else:
@@ -85,6 +93,13 @@ class Settings:
             timeout=self.fetch_timeout,
         )
 
+    def _check_that_this_is_no_production(self) -> None:
+        host = urlsplit(self.edge).hostname
+        if self.keys is not None or self.jwks_url is not None or not is_loopback(host or ""):
+            raise ValueError(
+                "local_caller is for development: edge must be on this machine, without any keys"
+            )
+
     def _static_keys(self) -> StaticKeys:
         try:
             return StaticKeys(read_jwks(json.dumps(self.keys).encode()))
@@ -97,17 +112,8 @@ def _check_address(url: str) -> None:
     if not parts.hostname or parts.username or parts.query or parts.fragment:
         raise ValueError("jwks_url must be a plain absolute URL")
     # Whoever can answer for this address decides who everybody is.
-    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(parts.hostname)):
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname)):
         raise ValueError("jwks_url must be https, unless the host is loopback")
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _check_plain_path(path: str) -> None:

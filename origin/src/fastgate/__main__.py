@@ -1,0 +1,172 @@
+"""The command line: `python -m fastgate policy|drift|doctor …`.
+
+In: arguments. Out: text for people and pipes; exit code 0 where all is well, 1 where something was
+found, 2 where the call was wrong. It only hands over to the modules that know.
+"""
+
+import argparse
+import importlib
+import json
+import sys
+from collections.abc import Sequence
+from http.client import HTTPException
+from pathlib import Path
+
+from fastgate.doctor import as_json, as_table, examine, published_keys
+from fastgate.drift import drift, routes_of
+from fastgate.forgeries import Believed
+from fastgate.policy import CannotCompile, RouteDocument, compile_routes
+from fastgate.routing import routed_app
+from fastgate.stand_in import SigningKey
+
+
+class WrongCall(Exception):
+    """The command cannot be carried out as it was written; the message says why."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        code: int = options.run(options)
+    except CannotCompile as error:
+        print(error)
+        count = len(error.faults)
+        print(f"{options.app}: {count} {'fault' if count == 1 else 'faults'}", file=sys.stderr)
+        return 1
+    except WrongCall as error:
+        print(error, file=sys.stderr)
+        return 2
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m fastgate", description=__doc__.split("\n")[0])
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    policy = commands.add_parser("policy", help="print the edge's route table of an app")
+    policy.add_argument(
+        "--base", type=Path, help="print this policy with the routes added, instead of them alone"
+    )
+    policy.set_defaults(run=_policy)
+
+    compare = commands.add_parser("drift", help="compare an app with the policy of its edge")
+    compare.set_defaults(run=_drift)
+
+    prove = commands.add_parser(
+        "doctor", help="fire forged requests at a running origin; say which were let in"
+    )
+    prove.set_defaults(run=_doctor)
+    prove.add_argument("--origin", required=True, help="the origin's own URL, past the edge")
+    prove.add_argument("--edge", required=True, help="the edge's URL, where its keys are published")
+    prove.add_argument("--issuer", help="the edge's name in its policy; by default --edge")
+    prove.add_argument("--audience", required=True, help="the origin's name: its Settings.audience")
+    prove.add_argument("--path", default="/", help="a path that needs no more than a good header")
+    prove.add_argument("--template", help="the route of that path; by default the path itself")
+    prove.add_argument(
+        "--signing-keys",
+        type=Path,
+        help="the private keys of a TEST edge: then each check is tested by itself",
+    )
+    prove.add_argument("--direct", action="append", default=[], help="another address to try")
+    prove.add_argument("--json", action="store_true", help="print the findings as JSON")
+
+    for command in (policy, compare):
+        command.add_argument("app", help='where the app is, as for uvicorn: "package.module:app"')
+        command.add_argument("--app-dir", default=".", help="where to look for the package")
+        command.add_argument("--origin", help='the app\'s name under "origins" of the policy')
+    compare.add_argument("policy", type=Path, help="the edge's policy.json")
+    return parser
+
+
+def _policy(options: argparse.Namespace) -> int:
+    routes = compile_routes(_loaded(options), options.origin)
+    base: dict[str, object] = {}
+    if options.base is not None:
+        base = _document(options.base)
+        if "routes" in base:
+            routes = [*_routes_of(base, options.base, None), *routes]
+    print(_written(base, routes))
+    return 0
+
+
+def _drift(options: argparse.Namespace) -> int:
+    edge = _routes_of(_document(options.policy), options.policy, options.origin)
+    lines = drift(compile_routes(_loaded(options), options.origin), edge)
+    for line in lines:
+        print(line)
+    count = f"{len(lines)} {'difference' if len(lines) == 1 else 'differences'}"
+    print(f"{options.app} and {options.policy}: {count if lines else 'no difference'}")
+    return 1 if lines else 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    key = None
+    if options.signing_keys is not None:
+        keys = _document(options.signing_keys).get("keys")
+        try:
+            key = SigningKey.of_jwk(keys[0] if isinstance(keys, list) and keys else {})
+        except ValueError as error:
+            raise WrongCall(f"{options.signing_keys}: {error}") from error
+    try:
+        jwks = published_keys(options.edge)
+        believed = Believed(
+            issuer=options.issuer or options.edge.rstrip("/"),
+            audience=options.audience,
+            path=options.path,
+            template=options.template or options.path,
+            jwks=jwks,
+            key=key,
+        )
+        found = examine(options.origin, believed, edge=options.edge, direct=options.direct)
+    except (OSError, ValueError, HTTPException) as error:
+        raise WrongCall(f"no answer from the edge: {error}") from error
+    print(as_json(found) if options.json else as_table(found))
+    return 0 if all(finding.ok for finding in found) else 1
+
+
+def _loaded(options: argparse.Namespace) -> object:
+    module, _, name = options.app.partition(":")
+    sys.path.insert(0, str(Path(options.app_dir).resolve()))
+    try:
+        found: object = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or not module.startswith(error.name):
+            raise  # a fault inside of the app: its traceback says more
+        raise WrongCall(f"{error}; is --app-dir right?") from error
+    for attribute in (name or "app").split("."):
+        if not hasattr(found, attribute):
+            raise WrongCall(f'there is no "{attribute}" in {module}')
+        found = getattr(found, attribute)
+    if routed_app(found) is None:
+        raise WrongCall(f"{options.app} is neither a FastAPI nor a Starlette app")
+    return found
+
+
+def _document(path: Path) -> dict[str, object]:
+    try:
+        document = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise WrongCall(f"{path}: {error}") from error
+    if not isinstance(document, dict):
+        raise WrongCall(f"{path}: is not a JSON object")
+    return document
+
+
+def _routes_of(document: dict[str, object], path: Path, origin: str | None) -> list[RouteDocument]:
+    try:
+        return routes_of(document, origin)
+    except ValueError as error:
+        raise WrongCall(f"{path}: {error}") from error
+
+
+def _written(base: dict[str, object], routes: Sequence[RouteDocument]) -> str:
+    """Write a policy with one line for each route, so that a change is a change of one line."""
+    members = {name: value for name, value in base.items() if name != "routes"}
+    head = json.dumps(members, indent=2, ensure_ascii=False)[1:-1].rstrip()
+    lines = ",\n".join(f"    {json.dumps(route, ensure_ascii=False)}" for route in routes)
+    return f'{{{head}{"," if members else ""}\n  "routes": [\n{lines}\n  ]\n}}'
+
+
+if __name__ == "__main__":
+    sys.exit(main())

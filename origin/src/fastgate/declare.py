@@ -1,0 +1,39 @@
+"""Say about an endpoint what FastAPI has no word for: what the edge is to do about its callers.
+
+In: an endpoint function, a class or a mounted ASGI app, and members of the edge's route document.
+Out: the same object, with the members written on it for `endpoints` to find. It never judges them:
+the edge knows its own members, and refuses those that it does not know.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+OPENAPI_MEMBER = "x-fastgate"
+"""For FastAPI's endpoints: `openapi_extra={"x-fastgate": {…}}` says the same as `at_edge(…)`."""
+
+_ATTRIBUTE = "__fastgate__"
+
+T = TypeVar("T")
+
+
+def at_edge(**members: object) -> Callable[[T], T]:
+    """Write members of the edge's route document on an endpoint or a mounted app.
+
+    `access="public"` opens it to everybody, `access="authenticated"` to signed-in callers, and
+    `access="none"` leaves it out of the edge's routes: nobody reaches it from there. `methods` are
+    needed for a mounted app that is not known to serve GET and HEAD alone. Anything else (`limits`,
+    `geo`, …) goes into the policy as it is.
+    """
+
+    def declare(target: T) -> T:
+        setattr(target, _ATTRIBUTE, {**declared(target), **members})
+        return target
+
+    return declare
+
+
+def declared(target: object) -> Mapping[str, object]:
+    """Return what `at_edge` wrote on this object; nothing if it was never asked."""
+    # Of the object itself: what stands on a class must not open each of its instances.
+    members = getattr(target, "__dict__", {}).get(_ATTRIBUTE, {})
+    return members if isinstance(members, Mapping) else {}

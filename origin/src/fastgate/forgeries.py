@@ -1,0 +1,235 @@
+"""The forged requests that an origin has to refuse, one way of forging each.
+
+In: what the origin would accept. Out: the matrix of `Forgery`s. With the edge's own signing key (of
+a test edge) each is right in everything but one thing, so that each check is tested by itself;
+without it they are what a stranger can make: right in all that is public, signed by another key.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from fastgate.stand_in import SigningKey, StandInCaller, base64url, contract, identity_claims
+
+HEADER = "Fastgate-Identity"
+Fields = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Forgery:
+    """One request that must not be let in."""
+
+    name: str
+    fields: Fields = ()
+    method: str = "GET"
+    target: str | None = None
+    """Another request target than the one that is under examination."""
+    must_pass: bool = False
+    """The control: a request that must be let in, or the others prove nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Believed:
+    """What the origin would believe, as far as it is known."""
+
+    issuer: str
+    audience: str
+    path: str
+    template: str
+    jwks: Mapping[str, object]
+    """The keys that the edge publishes."""
+    key: SigningKey | None = None
+    """One of their private halves, where the edge is a test's own."""
+
+
+def forgeries(believed: Believed) -> Iterator[Forgery]:
+    """Yield the whole matrix."""
+    kid = _published_kid(believed.jwks)
+    signer = believed.key or SigningKey()
+    mint = _Mint(believed, signer, signer.kid if believed.key else kid)
+    if believed.key:
+        yield Forgery("control: a good header", mint.field(), must_pass=True)
+    else:
+        yield Forgery("another key under the published kid", mint.field())
+    yield from _without_a_header(believed.path)
+    yield from _more_than_one(mint)
+    yield from _broken(mint)
+    yield from _signed_wrongly(mint, believed.jwks)
+    yield from _wrong_claims(mint)
+    yield from _about_another_request(mint, believed.path)
+    yield from _from_the_provider(mint)
+
+
+class _Mint:
+    """Makes the good header, with changes."""
+
+    def __init__(self, believed: Believed, signer: SigningKey, kid: str) -> None:
+        self._signer, self._kid = signer, kid
+        tctx = {"route": "doctor", "template": believed.template, "method": "GET"}
+        self.tctx = {**tctx, "path": believed.path}
+        caller = StandInCaller("doctor", ("doctor",), issuer=believed.issuer)
+        self.claims = contract(
+            believed.issuer, believed.audience, self.tctx, identity_claims(caller)
+        )
+
+    def token(self, header: Mapping[str, object] | None = None, /, **claims: object) -> str:
+        """Return the good token with these changes; Ellipsis leaves a claim out."""
+        payload = {k: v for k, v in {**self.claims, **claims}.items() if v is not ...}
+        return self._signer.sign(payload, **{"kid": self._kid, **(header or {})})
+
+    def field(self, header: Mapping[str, object] | None = None, /, **claims: object) -> Fields:
+        """Return the field with `token`."""
+        return ((HEADER, self.token(header, **claims)),)
+
+    def about(self, **tctx: object) -> Fields:
+        """Return the field with the good token, but for these members of `tctx`."""
+        return self.field(tctx={k: v for k, v in {**self.tctx, **tctx}.items() if v is not ...})
+
+
+def _without_a_header(path: str) -> Iterator[Forgery]:
+    yield Forgery("no header")
+    yield Forgery("an empty header", ((HEADER, ""),))
+    for method in ("HEAD", "POST", "OPTIONS"):
+        yield Forgery(f"no header, by {method}", method=method)
+    for name in ("X-Forwarded-For", "X-Real-IP", "X-Original-URL", "X-Rewrite-URL"):
+        value = "127.0.0.1" if "-URL" not in name else path
+        yield Forgery(f"no header, and {name}", ((name, value),))
+    yield Forgery("no header, from localhost it says", (("Host", "localhost"),))
+    socket = (("Connection", "Upgrade"), ("Upgrade", "websocket"))
+    handshake = (
+        ("Sec-WebSocket-Version", "13"),
+        ("Sec-WebSocket-Key", base64url(bytes(16)) + "=="),
+    )
+    yield Forgery("no header, by WebSocket", (*socket, *handshake))
+    spelled = path[:-1] + f"%{ord(path[-1]):02x}"
+    for target in (spelled, f"http://localhost{path}", f"{path}?", f"{path};", f"{path}#"):
+        yield Forgery(f"no header, and the path as {target}", target=target)
+
+
+def _more_than_one(mint: _Mint) -> Iterator[Forgery]:
+    (good,) = mint.field()
+    yield Forgery("two headers, both good", (good, good))
+    yield Forgery("two headers, the good one first", (good, (HEADER, "forged")))
+    yield Forgery("two headers, the good one last", ((HEADER.lower(), "forged"), good))
+    yield Forgery("two headers in one", ((HEADER, f"{good[1]}, {good[1]}"),))
+    for twin in ("Fastgate_Identity", "X-Fastgate-Identity"):
+        yield Forgery(f"as {twin}", ((twin, good[1]),))
+
+
+def _broken(mint: _Mint) -> Iterator[Forgery]:
+    token = mint.token()
+    head, body, signature = token.split(".")
+    yield Forgery("no token at all", ((HEADER, "forged"),))
+    for name, wrong in {
+        "without its signature": f"{head}.{body}.",
+        "without its third part": f"{head}.{body}",
+        "a changed payload": f"{head}.{_changed(body)}.{signature}",
+        "a signature of zeros": f"{head}.{body}.{base64url(bytes(64))}",
+        "padding behind it": f"{token}==",
+        "longer than 8 KiB": f"{head}.{body}{'A' * 8192}.{signature}",
+    }.items():
+        yield Forgery(name, ((HEADER, wrong),))
+
+
+def _signed_wrongly(mint: _Mint, jwks: Mapping[str, object]) -> Iterator[Forgery]:
+    for algorithm in ("none", "None", "RS256", "HS256"):
+        yield Forgery(f"alg {algorithm}, a signature of ES256", mint.field({"alg": algorithm}))
+    for algorithm in ("none", "nOnE"):
+        unsigned = mint.token({"alg": algorithm}).rpartition(".")[0] + "."
+        yield Forgery(f"alg {algorithm}, unsigned", ((HEADER, unsigned),))
+    signing_input = mint.token({"alg": "HS256"}).rpartition(".")[0]
+    for name, secret in _public_secrets(jwks).items():
+        mac = hmac.new(secret, signing_input.encode(), hashlib.sha256).digest()
+        yield Forgery(f"alg HS256 by {name}", ((HEADER, f"{signing_input}.{base64url(mac)}"),))
+    other = SigningKey()
+    forged = other.sign(mint.claims)
+    yield Forgery("unknown kid", ((HEADER, forged),))
+    yield Forgery("kid of a key long gone", mint.field({"kid": "2020-01-01"}))
+    yield Forgery("no kid", mint.field({"kid": None}))
+    carried = other.sign(mint.claims, jwk=other.jwk, kid=other.kid)
+    yield Forgery("a key that the token brings along", ((HEADER, carried),))
+    headers: dict[str, dict[str, object]] = {
+        "crit": {"crit": ["exp"]},
+        "an empty crit": {"crit": []},
+        "typ JWT": {"typ": "JWT"},
+        "no typ": {"typ": None},
+    }
+    for name, header in headers.items():
+        yield Forgery(name, mint.field(header))
+
+
+def _wrong_claims(mint: _Mint) -> Iterator[Forgery]:
+    now = int(time.time())
+    changes: dict[str, dict[str, object]] = {
+        "expired": {"iat": now - 120, "exp": now - 90},
+        "from the future": {"iat": now + 120, "exp": now + 150},
+        "good for an hour": {"exp": now + 3600},
+        "without exp": {"exp": ...},
+        "without iat": {"iat": ...},
+        "exp in quotes": {"exp": str(now + 30)},
+        "wrong audience": {"aud": "another-origin"},
+        "several audiences": {"aud": [mint.claims["aud"], "another-origin"]},
+        "without audience": {"aud": ...},
+        "wrong issuer": {"iss": "https://another-edge.example"},
+        "without issuer": {"iss": ...},
+        "a subject of nobody": {"rctx": {}},
+        "without tctx": {"tctx": ...},
+    }
+    for name, claims in changes.items():
+        yield Forgery(name, mint.field(**claims))
+
+
+def _about_another_request(mint: _Mint, path: str) -> Iterator[Forgery]:
+    yield Forgery("wrong path", mint.about(path=f"{path}/other"))
+    yield Forgery("without path", mint.about(path=...))
+    yield Forgery("wrong method", mint.about(method="POST"))
+    yield Forgery("wrong route", mint.about(template="/doctor/{other}"))
+    yield Forgery("without route", mint.about(template=...))
+    digest = base64url(hashlib.sha256(b"a=1").digest())
+    yield Forgery("wrong query", mint.about(query=digest))
+    yield Forgery("replayed with another query", mint.field(), target=f"{path}?admin=1")
+    yield Forgery("replayed on another path", mint.field(), target=_other_path(path))
+    yield Forgery("replayed by another method", mint.field(), method="HEAD")
+    yield Forgery("replayed under another spelling", mint.field(), target=f"{path}/")
+
+
+def _from_the_provider(mint: _Mint) -> Iterator[Forgery]:
+    access = SigningKey().sign(
+        {"iss": "https://idp.example", "sub": "doctor", "aud": "doctor", "exp": 2**33},
+        typ="at+jwt",
+    )
+    yield Forgery("a provider's token in its place", ((HEADER, access),))
+    yield Forgery("a provider's token as Bearer", (("Authorization", f"Bearer {access}"),))
+    yield Forgery("a good header as Bearer", (("Authorization", f"Bearer {mint.token()}"),))
+    typed = mint.field({"typ": "at+jwt"})
+    yield Forgery("typ at+jwt", typed)
+
+
+def _published_kid(jwks: Mapping[str, object]) -> str:
+    keys = jwks.get("keys")
+    first = keys[0] if isinstance(keys, list) and keys else {}
+    return str(first.get("kid", "unpublished"))
+
+
+def _public_secrets(jwks: Mapping[str, object]) -> dict[str, bytes]:
+    keys = jwks.get("keys")
+    if not isinstance(keys, list) or not keys:
+        return {"an empty secret": b""}
+    return {
+        "the public key as a secret": json.dumps(keys[0]).encode(),
+        "its x coordinate as a secret": base64.urlsafe_b64decode(str(keys[0].get("x", "")) + "=="),
+        "an empty secret": b"",
+    }
+
+
+def _changed(body: str) -> str:
+    payload = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+    return base64url(json.dumps({**payload, "sub": "root"}).encode())
+
+
+def _other_path(path: str) -> str:
+    return "/" if path != "/" else "/doctor"

@@ -1,0 +1,237 @@
+"""Compile an app into the edge's route table.
+
+In: an app. Out: the `routes` of the edge's policy, one for each endpoint, or `CannotCompile` with
+everything that stands in the way: endpoints that say nothing of their callers, and routes that the
+edge would judge by another rule than the one the app would run. It only reads declarations.
+"""
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from fastgate.endpoints import Endpoint, Kind, endpoints
+from fastgate.template import Template, TemplateRefused
+
+FORWARDED_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+"""What the edge ever forwards, in the order in which it is written."""
+
+UNNAMED = "none"
+"""`access` of what the edge is not to name: a health check for the orchestrator, say."""
+
+RouteDocument = dict[str, object]
+"""One entry of `routes` in the policy: `RouteDocument` in src/policy/document.rs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing in the app that the edge could not enforce, and what to do about it."""
+
+    endpoint: Endpoint
+    what: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.endpoint}\n    {self.what}\n    → {self.remedy}"
+
+
+class CannotCompile(ValueError):
+    """The app has no route table. Prints as one paragraph for each fault."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__("\n".join(str(fault) for fault in faults))
+        self.faults = tuple(faults)
+
+
+def compile_routes(app: object, origin: str | None = None) -> list[RouteDocument]:
+    """Return the edge's routes for everything that `app` serves, in the app's own order.
+
+    Args:
+        app: a FastAPI or Starlette app; middleware around it does not matter.
+        origin: the name of this app under `origins` of the policy; needed where there are several.
+
+    Raises:
+        CannotCompile: with every fault.
+
+    """
+    found = [endpoint for endpoint in endpoints(app) if access_of(endpoint) != UNNAMED]
+    served = [endpoint for endpoint in found if endpoint.kind is not Kind.BELOW]
+    faults = [fault for endpoint in served for fault in _faults_of(endpoint)]
+    faults += _faults_between(found)
+    if faults:
+        raise CannotCompile(faults)
+    ids = _ids(served)
+    return [_document(endpoint, ids[index], origin) for index, endpoint in enumerate(served)]
+
+
+def _document(endpoint: Endpoint, route_id: str, origin: str | None) -> RouteDocument:
+    document: RouteDocument = {
+        "id": route_id,
+        "path": endpoint.template,
+        "methods": methods_of(endpoint),
+        "access": access_of(endpoint),
+    }
+    if origin is not None:
+        document["origin"] = origin
+    if endpoint.callers.scopes:
+        document["scopes"] = list(endpoint.callers.scopes)
+    return {**document, **endpoint.declared, "id": route_id, "methods": document["methods"]}
+
+
+def access_of(endpoint: Endpoint) -> object:
+    """Return `access` as the edge is to write it: declared, or told by the dependencies."""
+    known = endpoint.callers.known or "scopes" in endpoint.declared
+    return endpoint.declared.get("access", "authenticated" if known else "public")
+
+
+def methods_of(endpoint: Endpoint) -> list[str]:
+    """Return the methods that the edge is to let through."""
+    wanted = endpoint.declared.get("methods") if endpoint.methods is None else endpoint.methods
+    return [
+        name for name in FORWARDED_METHODS if isinstance(wanted, (list, tuple)) and name in wanted
+    ]
+
+
+# One endpoint by itself.
+
+
+def _faults_of(endpoint: Endpoint) -> Iterator[Fault]:
+    if endpoint.kind is Kind.UNKNOWN:
+        yield Fault(
+            endpoint,
+            "is a kind of route that has no path template",
+            "serve it by an endpoint or a mounted app: the edge judges paths, and hosts by itself",
+        )
+        return
+    try:
+        Template.parse(endpoint.template)
+    except TemplateRefused as error:
+        yield Fault(endpoint, f"its path is no template at the edge: {error}", "write it apart")
+    yield from _method_faults(endpoint)
+    yield from _caller_faults(endpoint)
+
+
+def _method_faults(endpoint: Endpoint) -> Iterator[Fault]:
+    if endpoint.methods is None:
+        if not methods_of(endpoint):
+            yield Fault(
+                endpoint,
+                "lets any method through, and the edge forwards none that is not named",
+                'name them: at_edge(methods=["GET", "POST"])(…)',
+            )
+        return
+    foreign = sorted(set(endpoint.methods) - set(FORWARDED_METHODS))
+    if foreign:
+        yield Fault(endpoint, f"serves {', '.join(foreign)}", "the edge never forwards that")
+    if not {"path", "methods"}.isdisjoint(endpoint.declared):
+        yield Fault(
+            endpoint,
+            "declares a path or methods for the edge",
+            "FastAPI knows both: leave them out of at_edge and x-fastgate",
+        )
+
+
+def _caller_faults(endpoint: Endpoint) -> Iterator[Fault]:
+    callers, declared = endpoint.callers, endpoint.declared
+    if not callers.known and not callers.anybody and not {"access", "scopes"} & declared.keys():
+        yield Fault(
+            endpoint,
+            "says nothing about its callers",
+            "ask for `Caller`, or `AnyCaller` if everybody may call; "
+            'where there are no dependencies, at_edge(access="public") or "authenticated"',
+        )
+    if callers.known and (declared.get("access") == "public" or "scopes" in declared):
+        yield Fault(
+            endpoint,
+            "asks for a known caller, and declares something else for the edge",
+            'leave access and scopes out of at_edge: Security(fastgate, scopes=["…"]) says both',
+        )
+
+
+# Endpoints beside each other: the app runs the first that matches, the edge the most specific.
+
+
+def _faults_between(found: Sequence[Endpoint]) -> Iterator[Fault]:
+    earlier: list[tuple[Endpoint, Template]] = []
+    for endpoint in found:
+        try:
+            template = Template.parse(endpoint.template)
+        except TemplateRefused:
+            continue  # said already
+        if endpoint.kind is not Kind.BELOW:
+            for first, its_template in earlier:
+                if its_template.overlaps(template):
+                    yield from _fault_between(first, its_template, endpoint, template)
+        earlier.append((endpoint, template))
+
+
+def _fault_between(
+    first: Endpoint, its_template: Template, second: Endpoint, template: Template
+) -> Iterator[Fault]:
+    if first.kind is Kind.BELOW:
+        yield Fault(
+            second,
+            f"is never reached where the mount {first} is asked first",
+            "declare it before the mount, or move it from below the mount's path",
+        )
+        return
+    methods = set(methods_of(first)) & set(methods_of(second))
+    if not methods:
+        return
+    if (first.kind is Kind.WEBSOCKET) != (second.kind is Kind.WEBSOCKET):
+        socket, other = (
+            (its_template, template) if first.kind is Kind.WEBSOCKET else (template, its_template)
+        )
+        if not socket.goes_before(other):
+            yield Fault(
+                second,
+                f"and {first} overlap, and the edge cannot tell a WebSocket from a GET",
+                "give the WebSocket a path of its own",
+            )
+    elif its_template.matches_the_same(template):
+        yield Fault(
+            second,
+            f"is never reached: {first} matches the same requests",
+            "remove one of the two, or give them different methods or paths",
+        )
+    elif template.goes_before(its_template):
+        yield Fault(
+            second,
+            f"is more specific than {first}, which the app runs first: the edge would judge by the"
+            " one, the app would run the other",
+            "declare the more specific one first",
+        )
+
+
+# Names for the edge's log: an operation id serves well, a function's name does if it is the only
+# one, and its path makes it so if it is not.
+
+_LONGEST_ID = 64
+
+
+def _ids(served: Sequence[Endpoint]) -> list[str]:
+    names = [_slug(_wanted_id(endpoint)) for endpoint in served]
+    paths = [_slug(endpoint.template) for endpoint in served]
+    methods = ["-".join(methods_of(endpoint)).lower() for endpoint in served]
+    for suffixes in (paths, methods):
+        count = Counter(names)
+        names = [
+            name if count[name] == 1 else f"{name}-{suffix}"
+            for name, suffix in zip(names, suffixes, strict=True)
+        ]
+    return [_fitting(name) for name in names]
+
+
+def _wanted_id(endpoint: Endpoint) -> str:
+    return str(endpoint.declared.get("id") or endpoint.operation_id or endpoint.name)
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9_]+", "-", text.lower()).strip("-") or "root"
+
+
+def _fitting(name: str) -> str:
+    if len(name) <= _LONGEST_ID:
+        return name
+    return f"{name[: _LONGEST_ID - 9]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"

@@ -1,0 +1,63 @@
+"""Know how FastAPI and Starlette keep their routes; the one module that depends on it.
+
+In: an app. Out: the routes that its router may run, with the paths that they have there. Nothing is
+matched, judged or changed here.
+"""
+
+from collections.abc import Iterator
+from typing import Any, TypeAlias
+
+from fastapi import routing
+from starlette.routing import BaseRoute, Host, Mount
+from starlette.types import Scope
+
+View: TypeAlias = Any
+"""What tells a route's effective path, methods and dependencies: the route, or its inclusion."""
+
+
+def routed_app(app: object) -> object | None:
+    """Return the app with routes that `app` is, or that stands behind its middleware."""
+    while app is not None and not isinstance(getattr(app, "routes", None), list):
+        app = getattr(app, "app", None)
+    return app
+
+
+def app_below(route: object) -> object | None:
+    """Return what holds the routes below a mount; None if they cannot be seen."""
+    if not isinstance(route, (Mount, Host)):
+        return None
+    return routed_app(route.app) or (route if route.routes else None)
+
+
+def effective_routes(app: object) -> Iterator[tuple[BaseRoute, View]]:
+    """Yield each route of `app` in the router's order, and what tells its path and dependencies.
+
+    Newer FastAPI includes routers by reference: a route keeps its own path, and each inclusion has
+    a view of it with the prefix and dependencies of `include_router`. Older FastAPI copies the
+    route, and the copy tells for itself.
+    """
+    routes: list[BaseRoute] = getattr(app, "routes", [])
+    views = getattr(routing, "iter_route_contexts", None)
+    for view in routes if views is None else views(routes):
+        yield getattr(view, "original_route", view), view
+    # Frontends: asked last, and without a path template.
+    low_priority = getattr(getattr(app, "router", app), "_iter_low_priority_routes", tuple)
+    for route in low_priority():
+        yield getattr(route, "original_route", route), route
+
+
+def handled_route(route: BaseRoute, view: View) -> BaseRoute:
+    """Return the object whose `handle` the router calls when it has chosen this route."""
+    if isinstance(route, routing.APIRoute):
+        return route
+    # An included route of Starlette's is built anew for each inclusion.
+    chosen = getattr(getattr(view, "handle", None), "__self__", route)
+    return chosen if isinstance(chosen, BaseRoute) else route
+
+
+def chosen_path(route: BaseRoute, scope: Scope) -> str | None:
+    """Return the path template of a route that the router has chosen, with its router's prefix."""
+    view = scope.get("fastapi", {}).get("effective_route_context")
+    told = view if getattr(view, "original_route", None) is route else route
+    path = getattr(told, "path", None)
+    return path if isinstance(path, str) else None

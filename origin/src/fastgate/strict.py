@@ -1,0 +1,27 @@
+"""Stop an app that the edge could not enforce before it starts.
+
+In: an app, routes and all. Out: nothing, or `CannotCompile` with the name and file of every
+endpoint that says nothing of its callers, and with whatever else keeps the app from having a route
+table. It also finds what tests leave behind: an overridden dependency of this package.
+"""
+
+from fastgate.dependencies import any_caller, fastgate
+from fastgate.endpoints import Callers, Endpoint, Kind, place_of
+from fastgate.policy import CannotCompile, Fault, compile_routes
+
+
+def refuse_to_start(app: object) -> None:
+    """Raise `CannotCompile` if the edge could not enforce what `app` asks for."""
+    if app is None:
+        raise TypeError("strict needs an app whose routes can be seen: FastAPI or Starlette")
+    compile_routes(app)
+    overrides = getattr(app, "dependency_overrides", {})
+    faults = [_fault(overrides[own]) for own in (fastgate, any_caller) if own in overrides]
+    if faults:
+        raise CannotCompile(faults)
+
+
+def _fault(override: object) -> Fault:
+    name = getattr(override, "__name__", repr(override))
+    found = Endpoint(Kind.UNKNOWN, "every path", None, name, place_of(override), callers=Callers())
+    return Fault(found, "overrides the dependency that knows the caller", "leave that to tests")

@@ -1,0 +1,204 @@
+"""Make the public test vectors of the contract: `tests/data/contract/*.json`.
+
+    python origin/tests/make_vectors.py
+
+In: nothing but the constants here; the keys are fixed, known to everybody, and good for nothing
+else. Out: one file of headers that must be accepted, one of headers that must be refused, and the
+keys. ES256 signatures are random, so a new run changes every header: run it when the contract
+changes, not to see whether it did.
+"""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from fastgate.stand_in import SigningKey, base64url
+
+DIRECTORY = Path(__file__).parents[2] / "tests" / "data" / "contract"
+NOW = 1_800_000_000
+ISSUER, AUDIENCE = "https://edge.example", "orders"
+REQUEST = {"method": "GET", "path": "/orders/7", "query": ""}
+
+# Secret scalars of keys on P-256. Published here, so never to be trusted anywhere.
+_SCALARS = (0x0FA57_6A7E_0001, 0x0FA57_6A7E_0002, 0x0FA57_6A7E_0003)
+_KEYS = tuple(SigningKey(ec.derive_private_key(d, ec.SECP256R1())) for d in _SCALARS)
+SCALARS = {key.kid: d for key, d in zip(_KEYS, _SCALARS, strict=True)}
+EDGE, OLD_EDGE, STRANGER = _KEYS
+
+
+def payload(**changes: object) -> dict[str, object]:
+    """Return the payload of the contract with these claims changed; Ellipsis leaves one out."""
+    good: dict[str, object] = {
+        "iss": ISSUER,
+        "aud": AUDIENCE,
+        "iat": NOW,
+        "exp": NOW + 30,
+        "txn": "0b2f3c9e5d7a41f88e6c1d2b3a495867",
+        "sub": "ada",
+        "scope": "orders:read orders:write",
+        "tctx": tctx(),
+        "rctx": {"iss": "https://idp.example", "client_id": "shop", "country": "DE"},
+    }
+    return {name: value for name, value in {**good, **changes}.items() if value is not ...}
+
+
+def tctx(**changes: object) -> dict[str, object]:
+    """Return `tctx` for `GET /orders/7`, changed likewise."""
+    good = {"route": "read_order", "template": "/orders/{order_id}", "method": "GET"}
+    merged = {**good, "path": "/orders/7", **changes}
+    return {name: value for name, value in merged.items() if value is not ...}
+
+
+def query(text: str) -> dict[str, object]:
+    """Return `tctx` for the same request with a query."""
+    return tctx(query=base64url(hashlib.sha256(text.encode()).digest()))
+
+
+def accepted() -> list[dict[str, object]]:
+    """Return headers that an origin must believe, each with the request that it is about."""
+    anonymous = payload(sub=..., scope=..., rctx={})
+    at_edge_of_time = payload(iat=NOW - 30, exp=NOW)
+    encoded = tctx(path="/orders/caf%C3%A9")
+    return [
+        _vector("a known caller", EDGE.sign(payload())),
+        _vector("signed by the older of two published keys", OLD_EDGE.sign(payload())),
+        _vector("an anonymous caller", EDGE.sign(anonymous)),
+        _vector("somebody from a country", EDGE.sign({**anonymous, "rctx": {"country": "DE"}})),
+        _vector("a caller without scopes", EDGE.sign(payload(scope=...))),
+        _vector("a query", EDGE.sign(payload(tctx=query("a=%31&a=2"))), query="a=%31&a=2"),
+        _vector("an encoded path", EDGE.sign(payload(tctx=encoded)), path="/orders/caf%C3%A9"),
+        _vector("a POST", EDGE.sign(payload(tctx=tctx(method="POST"))), method="POST"),
+        _vector("a minute long", EDGE.sign(payload(exp=NOW + 60))),
+        _vector("expired within the leeway", EDGE.sign(at_edge_of_time)),
+        _vector("issued within the leeway to come", EDGE.sign(payload(iat=NOW + 5, exp=NOW + 35))),
+        _vector("claims that nobody knows yet", EDGE.sign(payload(shoe_size=42))),
+        _vector("a header member that nobody knows yet", EDGE.sign(payload(), nonce="x")),
+        _vector("a subject that is not ASCII", EDGE.sign(payload(sub="Ada Løvelace 🦊"))),
+    ]
+
+
+def refused() -> list[dict[str, object]]:
+    """Return headers that an origin must refuse, each with the code of the cause."""
+    good = EDGE.sign(payload())
+    head, body, signature = good.split(".")
+    unsigned = EDGE.sign(payload(), alg="none").rpartition(".")[0]
+    by_mac = EDGE.sign(payload(), alg="HS256").rpartition(".")[0]
+    mac = hmac.new(json.dumps(EDGE.jwk).encode(), by_mac.encode(), hashlib.sha256).digest()
+    twice = json.dumps(payload())[:-1] + ',"sub":"root"}'
+    swapped = base64url(json.dumps(payload(sub="root")).encode())
+    causes: dict[str, list[tuple[str, str]]] = {
+        "token-malformed": [
+            ("no token", "forged"),
+            ("two parts", f"{head}.{body}"),
+            ("four parts", f"{good}.{signature}"),
+            ("padding", f"{good}=="),
+            ("two tokens", f"{good}, {good}"),
+            ("a space before it", f" {good}"),
+            ("a claim twice", _signed_bytes(EDGE, twice.encode())),
+            ("an array for a payload", _signed_bytes(EDGE, b"[]")),
+            ("a byte order mark", _signed_bytes(EDGE, b"\xef\xbb\xbf{}")),
+        ],
+        "header-too-long": [("8193 bytes", "x" * 8193)],
+        "algorithm-refused": [
+            ("alg none", f"{unsigned}."),
+            ("alg none with a signature", f"{unsigned}.{signature}"),
+            ("alg HS256 by the public key", f"{by_mac}.{base64url(mac)}"),
+            ("alg RS256", EDGE.sign(payload(), alg="RS256")),
+            ("alg is no string", EDGE.sign(payload(), alg=["ES256"])),
+        ],
+        "type-refused": [
+            ("typ JWT", EDGE.sign(payload(), typ="JWT")),
+            ("typ at+jwt", EDGE.sign(payload(), typ="at+jwt")),
+            ("typ null", EDGE.sign(payload(), typ=None)),
+        ],
+        "critical-refused": [
+            ("crit", EDGE.sign(payload(), crit=["exp"])),
+            ("an empty crit", EDGE.sign(payload(), crit=[])),
+        ],
+        "key-unknown": [
+            ("a stranger's key", STRANGER.sign(payload())),
+            ("a stranger's key that it brings along", STRANGER.sign(payload(), jwk=STRANGER.jwk)),
+            ("kid null", EDGE.sign(payload(), kid=None)),
+            ("kid empty", EDGE.sign(payload(), kid="")),
+        ],
+        "signature-invalid": [
+            ("a stranger's key under the edge's kid", STRANGER.sign(payload(), kid=EDGE.kid)),
+            ("another published key's kid", OLD_EDGE.sign(payload(), kid=EDGE.kid)),
+            ("a changed payload", f"{head}.{swapped}.{signature}"),
+            ("a signature of zeros", f"{head}.{body}.{base64url(bytes(64))}"),
+            ("no signature", f"{head}.{body}."),
+        ],
+        "claim-malformed": [
+            ("no exp", EDGE.sign(payload(exp=...))),
+            ("no iat", EDGE.sign(payload(iat=...))),
+            ("exp in quotes", EDGE.sign(payload(exp=str(NOW + 30)))),
+            ("exp with a fraction", EDGE.sign(payload(exp=NOW + 30.5))),
+            ("no aud", EDGE.sign(payload(aud=...))),
+            ("aud is a list", EDGE.sign(payload(aud=[AUDIENCE]))),
+            ("no iss", EDGE.sign(payload(iss=...))),
+            ("no txn", EDGE.sign(payload(txn=...))),
+            ("sub null", EDGE.sign(payload(sub=None))),
+            ("a subject of no issuer", EDGE.sign(payload(rctx={}))),
+            ("scopes of nobody", EDGE.sign(payload(sub=..., rctx={}))),
+            ("scopes with two spaces", EDGE.sign(payload(scope="a  b"))),
+            ("no tctx", EDGE.sign(payload(tctx=...))),
+            ("no tctx.template", EDGE.sign(payload(tctx=tctx(template=...)))),
+            ("no tctx.path", EDGE.sign(payload(tctx=tctx(path=...)))),
+            ("no tctx.method", EDGE.sign(payload(tctx=tctx(method=...)))),
+            ("a country in lower case", EDGE.sign(payload(rctx={"country": "de"}))),
+        ],
+        "issuer-mismatch": [("another edge", EDGE.sign(payload(iss="https://other.example")))],
+        "audience-mismatch": [("another origin", EDGE.sign(payload(aud="billing")))],
+        "lifetime-refused": [
+            ("61 seconds", EDGE.sign(payload(exp=NOW + 61))),
+            ("no time at all", EDGE.sign(payload(exp=NOW))),
+        ],
+        "expired": [("expired beyond the leeway", EDGE.sign(payload(iat=NOW - 35, exp=NOW - 5)))],
+        "not-yet-valid": [("from the future", EDGE.sign(payload(iat=NOW + 6, exp=NOW + 36)))],
+        "method-mismatch": [("another method", EDGE.sign(payload(tctx=tctx(method="POST"))))],
+        "path-mismatch": [
+            ("another path", EDGE.sign(payload(tctx=tctx(path="/orders/8")))),
+            ("another spelling", EDGE.sign(payload(tctx=tctx(path="/orders/%37")))),
+        ],
+        "query-mismatch": [
+            ("a query that is not there", EDGE.sign(payload(tctx=query("a=1")))),
+            ("a digest of no query", EDGE.sign(payload(tctx=query("")))),
+        ],
+    }
+    return [
+        {**_vector(name, header), "code": code}
+        for code, vectors in causes.items()
+        for name, header in vectors
+    ]
+
+
+def _vector(name: str, header: str, **request: str) -> dict[str, object]:
+    return {"name": name, "header": header, "request": {**REQUEST, **request}}
+
+
+def _signed_bytes(key: SigningKey, raw: bytes) -> str:
+    head = key.sign({}).partition(".")[0]
+    signing_input = f"{head}.{base64url(raw)}"
+    return f"{signing_input}.{key.signature(signing_input.encode())}"
+
+
+def _write(name: str, document: Mapping[str, object]) -> None:
+    text = json.dumps(document, indent=2, ensure_ascii=False)
+    (DIRECTORY / name).write_text(text + "\n")
+
+
+def _private(key: SigningKey) -> dict[str, object]:
+    return {**key.jwk, "d": base64url(SCALARS[key.kid].to_bytes(32))}
+
+
+if __name__ == "__main__":
+    common = {"issuer": ISSUER, "audience": AUDIENCE, "now": NOW, "leeway": 5}
+    DIRECTORY.mkdir(parents=True, exist_ok=True)
+    _write("signing-keys.json", {"keys": [_private(EDGE), _private(OLD_EDGE)]})
+    _write("jwks.json", {"keys": [EDGE.jwk, OLD_EDGE.jwk]})
+    _write("accepted.json", {**common, "vectors": accepted()})
+    _write("refused.json", {**common, "vectors": refused()})

@@ -1,0 +1,124 @@
+"""App and edge agree, or each difference has a line."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from fastgate.__main__ import main
+from fastgate.drift import drift
+from fastgate.policy import RouteDocument
+
+REPOSITORY = Path(__file__).parents[2]
+READ: RouteDocument = {
+    "id": "read",
+    "path": "/orders/{id}",
+    "methods": ["GET"],
+    "access": "authenticated",
+    "scopes": ["orders:read"],
+}
+
+
+def changed(**members: object) -> list[RouteDocument]:
+    return [{name: value for name, value in {**READ, **members}.items() if value is not ...}]
+
+
+@pytest.mark.parametrize(
+    "edge",
+    [
+        changed(),
+        changed(access=...),
+        changed(forward_token=False, limits=[]),
+        changed(origin="shop"),
+        [*changed(methods=["GET"])],
+    ],
+)
+def test_what_means_the_same_is_no_difference(edge: list[RouteDocument]) -> None:
+    assert drift([READ], edge) == drift(edge, [READ]) == []
+
+
+def test_the_order_of_scopes_means_nothing() -> None:
+    assert drift(changed(scopes=["a", "b"]), changed(scopes=["b", "a"])) == []
+
+
+@pytest.mark.parametrize(
+    ("edge", "lines"),
+    [
+        ([], ["GET /orders/{id}: only the app serves it"]),
+        (
+            changed(methods=["POST"]),
+            [
+                "GET /orders/{id}: only the app serves it (the other side has POST there)",
+                "POST /orders/{id}: only the edge names it (the other side has GET there)",
+            ],
+        ),
+        (
+            changed(path="/orders/{id:int}"),
+            [
+                "GET /orders/{id:int}: only the edge names it",
+                "GET /orders/{id}: only the app serves it",
+            ],
+        ),
+        (
+            changed(scopes=["orders:write"]),
+            [
+                'GET /orders/{id}: only the app asks for the scope "orders:read"',
+                'GET /orders/{id}: only the edge asks for the scope "orders:write"',
+            ],
+        ),
+        (
+            changed(access="public", scopes=...),
+            [
+                'GET /orders/{id}: only the app asks for the scope "orders:read"',
+                'GET /orders/{id}: access: the app says "authenticated", the edge "public"',
+            ],
+        ),
+        (
+            changed(limits=[{"most": 10}]),
+            ['GET /orders/{id}: limits: the app says nothing, the edge [{"most": 10}]'],
+        ),
+        (changed(id="other"), ['GET /orders/{id}: id: the app says "read", the edge "other"']),
+    ],
+)
+def test_each_difference_has_a_line(edge: list[RouteDocument], lines: list[str]) -> None:
+    assert drift([READ], edge) == lines
+
+
+def test_the_policy_of_this_repository_is_compiled_from_the_demo(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    arguments = ["demo.app:app", "--app-dir", str(REPOSITORY / "origin")]
+    assert main(["drift", *arguments, str(REPOSITORY / "policy.json")]) == 0
+    capsys.readouterr()
+    base = REPOSITORY / "policy.base.json"
+    assert main(["policy", *arguments, "--base", str(base)]) == 0
+    written = (REPOSITORY / "policy.json").read_text()
+    assert capsys.readouterr().out == written, "run `make policy`"
+
+
+def test_a_route_that_the_author_did_not_mark_public_is_found(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    policy = json.loads((REPOSITORY / "policy.json").read_text())
+    policy["routes"][1] = {**policy["routes"][1], "access": "public"}
+    policy["routes"].pop()
+    altered = tmp_path / "policy.json"
+    altered.write_text(json.dumps(policy))
+    arguments = ["demo.app:app", "--app-dir", str(REPOSITORY / "origin"), str(altered)]
+    assert main(["drift", *arguments]) == 1
+    assert capsys.readouterr().out.splitlines() == [
+        'GET /me: access: the app says "authenticated", the edge "public"',
+        "GET /stream: only the app serves it",
+        f"demo.app:app and {altered}: 2 differences",
+    ]
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"routes": 1}', '{"routes": [1]}'])
+def test_a_policy_that_is_none_is_a_wrong_call(
+    tmp_path: Path, content: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wrong = tmp_path / "policy.json"
+    wrong.write_text(content)
+    arguments = ["demo.app:app", "--app-dir", str(REPOSITORY / "origin"), str(wrong)]
+    assert main(["drift", *arguments]) == 2
+    assert str(wrong) in capsys.readouterr().err

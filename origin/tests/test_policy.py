@@ -1,0 +1,376 @@
+"""An app compiles to the route table of its edge, or says what stands in the way."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import pytest
+from fastapi import APIRouter, Depends, FastAPI, Security, WebSocket
+from starlette.applications import Starlette
+from starlette.endpoints import HTTPEndpoint
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Host, Route
+from starlette.staticfiles import StaticFiles
+
+from fastgate import AnyCaller, Caller, FastgateMiddleware, any_caller, at_edge, fastgate
+from fastgate.__main__ import main
+from fastgate.policy import CannotCompile, compile_routes
+from tests.edge import Edge
+
+Reader = Annotated[Caller, Security(fastgate, scopes=["orders:read"])]
+Compiled = dict[str, dict[str, object]]
+
+
+def empty() -> FastAPI:
+    return FastAPI(openapi_url=None)
+
+
+def compiled(app: object) -> Compiled:
+    return {str(route["path"]): route for route in compile_routes(app)}
+
+
+def faults(app: object) -> list[str]:
+    with pytest.raises(CannotCompile) as refused:
+        compile_routes(app)
+    return [f"{fault.endpoint.template}: {fault.what}" for fault in refused.value.faults]
+
+
+async def read_me(caller: Caller) -> str:
+    return caller.subject
+
+
+async def welcome(caller: AnyCaller) -> str:
+    return "welcome"
+
+
+async def silent() -> None:
+    pass
+
+
+async def plain(_request: Request) -> PlainTextResponse:
+    return PlainTextResponse("ran")
+
+
+def test_an_endpoint_becomes_a_route_with_its_callers_and_scopes() -> None:
+    app = empty()
+
+    @app.put("/orders/{order_id:int}", operation_id="change_order")
+    async def change(
+        order_id: int, caller: Annotated[Caller, Security(fastgate, scopes=["orders:write"])]
+    ) -> None: ...
+
+    app.get("/me")(read_me)
+    app.get("/")(welcome)
+    assert compile_routes(app, "shop") == [
+        {
+            "id": "change_order",
+            "path": "/orders/{order_id:int}",
+            "methods": ["PUT"],
+            "access": "authenticated",
+            "origin": "shop",
+            "scopes": ["orders:write"],
+        },
+        {
+            "id": "read_me",
+            "path": "/me",
+            "methods": ["GET"],
+            "access": "authenticated",
+            "origin": "shop",
+        },
+        {"id": "welcome", "path": "/", "methods": ["GET"], "access": "public", "origin": "shop"},
+    ]
+
+
+def test_scopes_of_app_router_route_and_nested_dependencies_add_up() -> None:
+    def member(caller: Annotated[Caller, Security(fastgate, scopes=["d"])]) -> None: ...
+
+    def nested(caller: Annotated[None, Security(member, scopes=["c"])]) -> None: ...
+
+    async def endpoint(caller: Annotated[None, Security(nested, scopes=["b"])]) -> None: ...
+
+    app = FastAPI(openapi_url=None, dependencies=[Security(fastgate, scopes=["a"])])
+    router = APIRouter(dependencies=[Security(fastgate, scopes=["r"])])
+    router.get("/deep", dependencies=[Security(fastgate, scopes=["e"])])(endpoint)
+    app.include_router(router, dependencies=[Security(fastgate, scopes=["i"])])
+    app.get("/flat")(silent)
+    routes = compiled(app)
+    assert set(routes["/deep"]["scopes"]) == set("airedcb")  # type: ignore[call-overload]
+    assert routes["/flat"]["scopes"] == ["a"]
+
+
+def test_every_inclusion_and_mount_is_a_route_of_its_own() -> None:
+    app, router, shop = empty(), APIRouter(prefix="/orders"), empty()
+    router.get("/{order_id}")(read_me)
+    app.include_router(router, prefix="/v1")
+    app.include_router(router, prefix="/v2")
+    shop.get("/me")(read_me)
+    shop.mount("/deep", Starlette(routes=[Route("/{leaf}", at_edge(access="public")(plain))]))
+    app.mount("/{tenant}/shop", shop)
+    assert [(route["id"], route["path"]) for route in compile_routes(app)] == [
+        ("read_me-v1-orders-order_id", "/v1/orders/{order_id}"),
+        ("read_me-v2-orders-order_id", "/v2/orders/{order_id}"),
+        ("read_me-tenant-shop-me", "/{tenant}/shop/me"),
+        ("plain", "/{tenant}/shop/deep/{leaf}"),
+    ]
+
+
+def test_what_has_no_dependencies_is_declared_by_at_edge(tmp_path: Path) -> None:
+    app = empty()
+
+    @at_edge(access="authenticated", scopes=["pages:read"])
+    class Page(HTTPEndpoint):
+        async def get(self) -> None: ...
+
+        async def delete(self) -> None: ...
+
+    app.routes.append(Route("/page", Page))
+    app.add_route("/health", at_edge(access="public")(plain))
+    app.mount("/static", at_edge(access="public")(StaticFiles(directory=tmp_path)))
+    app.mount("/raw", at_edge(access="public", methods=["GET", "POST"])(_Raw()))
+    routes = compiled(app)
+    assert routes["/page"]["methods"] == ["GET", "HEAD", "DELETE"]
+    assert (routes["/page"]["access"], routes["/page"]["scopes"]) == (
+        "authenticated",
+        ["pages:read"],
+    )
+    assert routes["/health"]["methods"] == ["GET", "HEAD"]
+    assert routes["/static/{path:path}"]["methods"] == ["GET", "HEAD"]
+    assert routes["/raw/{path:path}"]["methods"] == ["GET", "POST"]
+
+
+class _Raw:
+    async def __call__(self, *_asgi: object) -> None: ...
+
+
+def test_members_that_only_the_edge_knows_are_passed_on_as_they_are() -> None:
+    app, limits, geo = empty(), [{"per": "caller", "most": 10}], {"allow": ["DE"]}
+    app.get("/a", openapi_extra={"x-fastgate": {"limits": limits}})(
+        at_edge(geo=geo, limits=[])(read_me)
+    )
+    (route,) = compile_routes(app)
+    assert (route["limits"], route["geo"]) == (limits, geo)
+
+
+def test_a_websocket_is_a_get() -> None:
+    app = empty()
+
+    @app.websocket("/socket")
+    async def talk(websocket: WebSocket, caller: Reader) -> None: ...
+
+    (route,) = compile_routes(app)
+    assert (route["methods"], route["scopes"]) == (["GET"], ["orders:read"])
+
+
+def test_the_apps_root_path_is_part_of_every_path() -> None:
+    app = empty()
+    app.root_path = "/api"
+    app.get("/me")(read_me)
+    assert "/api/me" in compiled(app)
+
+
+def test_middleware_around_the_app_does_not_hide_it(edge: Edge) -> None:
+    app = empty()
+    app.get("/me")(read_me)
+    assert "/me" in compiled(FastgateMiddleware(app, edge.settings()))
+
+
+def test_ids_are_what_the_edge_takes_and_every_one_is_different() -> None:
+    app = empty()
+    app.get("/a", operation_id="Read It!")(read_me)
+    app.get("/b" * 40)(read_me)
+    app.post("/c")(read_me)
+    app.put("/c")(read_me)
+    ids = [str(route["id"]) for route in compile_routes(app)]
+    assert len(set(ids)) == 4
+    assert all(0 < len(name) <= 64 and name == name.lower() for name in ids)
+    assert (ids[0], ids[2:]) == ("read-it", ["read_me-c-post", "read_me-c-put"])
+
+
+# What stands in the way.
+
+
+def test_an_endpoint_that_says_nothing_of_its_callers_is_named_with_its_file() -> None:
+    app = empty()
+    app.get("/silent")(silent)
+    with pytest.raises(CannotCompile) as refused:
+        compile_routes(app)
+    line = silent.__code__.co_firstlineno
+    assert str(refused.value).startswith(f"silent (/silent, {__file__}:{line})\n    says nothing")
+
+
+def test_the_pages_that_fastapi_adds_say_nothing_either() -> None:
+    templates = ["/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc"]
+    assert faults(FastAPI()) == [f"{path}: says nothing about its callers" for path in templates]
+
+
+def test_asking_for_anybody_on_the_app_makes_its_endpoints_public_and_callers_known() -> None:
+    app = FastAPI(openapi_url=None, dependencies=[Depends(any_caller)])
+    app.get("/silent")(silent)
+    app.get("/me")(read_me)
+    routes = compiled(app)
+    assert routes["/silent"]["access"] == "public"
+    assert routes["/me"]["access"] == "authenticated"
+
+
+def _ordered(*paths: str) -> FastAPI:
+    app = empty()
+    for path in paths:
+        app.get(path)(read_me)
+    return app
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        ("/users/{user}", "/users/me"),
+        ("/{p:path}", "/users"),
+        ("/{a}/b", "/a/{b}"),
+        ("/{x}", "/{x:int}"),
+        ("/{p:path}/a", "/{p:path}/{x}/a"),
+    ],
+)
+def test_an_order_that_the_edge_would_not_keep_is_refused(paths: tuple[str, str]) -> None:
+    (fault,) = faults(_ordered(*paths))
+    assert fault.startswith(f"{paths[1]}: is more specific than read_me ({paths[0]}, ")
+    assert len(compile_routes(_ordered(*reversed(paths)))) == 2
+
+
+def test_the_same_requests_twice_are_refused() -> None:
+    (fault,) = faults(_ordered("/{a}", "/{b}"))
+    assert fault.startswith("/{b}: is never reached: read_me (/{a}, ")
+
+
+def test_routes_with_different_methods_may_stand_in_any_order() -> None:
+    app = empty()
+    app.get("/users/{user}")(read_me)
+    app.post("/users/me")(read_me)
+    app.put("/users/{other}")(read_me)
+    assert len(compile_routes(app)) == 3
+
+
+def test_what_stands_behind_a_mount_is_never_reached() -> None:
+    app, shop = empty(), empty()
+    shop.get("/me")(read_me)
+    app.mount("/shop", shop)
+    app.post("/shop/cart")(read_me)
+    (fault,) = faults(app)
+    assert fault.startswith("/shop/cart: is never reached where the mount ")
+
+
+def _serve_methods(app: FastAPI) -> None:
+    app.add_api_route("/x", read_me, methods=["GET", "TRACE"])
+
+
+def _serve_anything(app: FastAPI) -> None:
+    app.mount("/raw", at_edge(access="public")(_Raw()))
+
+
+def _serve_by_host(app: FastAPI) -> None:
+    app.routes.append(Host("api.example.com", app=empty()))
+
+
+def _contradict(app: FastAPI) -> None:
+    app.get("/x")(at_edge(access="public")(_own(read_me)))
+
+
+def _say_it_twice(app: FastAPI) -> None:
+    app.get("/x")(at_edge(scopes=["other"])(_own(read_me)))
+
+
+def _rename(app: FastAPI) -> None:
+    app.get("/x")(at_edge(path="/y")(_own(read_me)))
+
+
+def _hide_a_socket(app: FastAPI) -> None:
+    app.get("/sockets/a")(read_me)
+    app.websocket("/sockets/{name}")(_own(read_me))
+
+
+def _backtrack(app: FastAPI) -> None:
+    app.get("/{a}-{b}")(read_me)
+
+
+def _own(function: Callable[..., object]) -> Callable[..., object]:
+    async def own(caller: Caller) -> None: ...
+
+    return own
+
+
+@pytest.mark.parametrize(
+    ("build", "what"),
+    [
+        (_serve_methods, "serves TRACE"),
+        (_serve_anything, "lets any method through"),
+        (_serve_by_host, "no path template"),
+        (_contradict, "declares something else"),
+        (_say_it_twice, "declares something else"),
+        (_rename, "declares a path"),
+        (_hide_a_socket, "cannot tell a WebSocket from a GET"),
+        (_backtrack, "two parameters stand in one segment"),
+    ],
+)
+def test_what_the_edge_cannot_enforce_is_refused(
+    build: Callable[[FastAPI], None], what: str
+) -> None:
+    app = empty()
+    build(app)
+    (fault,) = faults(app)
+    assert what in fault
+
+
+# The command.
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "shop.py").write_text(
+        "from fastapi import FastAPI\n"
+        "from fastgate import Caller\n"
+        "app = FastAPI(openapi_url=None)\n"
+        "def create(): return app\n"
+        '@app.get("/me")\n'
+        "async def read_me(caller: Caller): ...\n"
+    )
+    monkeypatch.delitem(__import__("sys").modules, "shop", raising=False)
+    monkeypatch.syspath_prepend(tmp_path)
+    return tmp_path
+
+
+def test_the_command_prints_a_route_a_line(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["policy", "shop:app", "--app-dir", str(shop)]) == 0
+    printed = capsys.readouterr().out
+    assert '\n    {"id": "read_me", "path": "/me", "methods": ["GET"], ' in printed
+    assert [route["id"] for route in json.loads(printed)["routes"]] == ["read_me"]
+
+
+def test_the_command_completes_a_base_and_keeps_what_stands_there(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = shop / "base.json"
+    base.write_text('{"edge": {"hosts": ["ü"]}, "routes": [{"id": "other", "origin": "b"}]}')
+    arguments = ["policy", "shop:app", "--app-dir", str(shop), "--base", str(base)]
+    assert main([*arguments, "--origin", "a"]) == 0
+    policy = json.loads(capsys.readouterr().out)
+    assert policy["edge"] == {"hosts": ["ü"]}
+    assert [(r["id"], r["origin"]) for r in policy["routes"]] == [("other", "b"), ("read_me", "a")]
+
+
+def test_the_command_prints_every_fault_and_fails(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with (shop / "shop.py").open("a") as source:
+        source.write('@app.get("/silent")\nasync def silent(): ...\n')
+    assert main(["policy", "shop:app", "--app-dir", str(shop)]) == 1
+    said = capsys.readouterr()
+    assert f"silent (/silent, {shop}/shop.py:7)" in said.out
+    assert said.err == "shop:app: 1 fault\n"
+
+
+@pytest.mark.parametrize("name", ["nothing:app", "shop:nothing", "shop:FastAPI.title", "shop:main"])
+def test_a_wrong_call_is_told_apart(
+    shop: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["policy", name, "--app-dir", str(shop)]) == 2
+    assert capsys.readouterr().err
