@@ -4,6 +4,8 @@
 pub mod bearer;
 pub mod discovery;
 pub mod keys;
+mod rsa;
+pub mod signature;
 pub mod token;
 
 use std::sync::Arc;
