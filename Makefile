@@ -8,7 +8,7 @@ VENV := .venv/.installed
 IDP := dev/idp/node_modules/.installed
 LOCAL_KEYS := local/signing-keys.json
 
-.PHONY: help demo smoke test lint guest edge core edge-tests origin-tests schema compute-build clean
+.PHONY: help demo smoke test lint guest edge core signatures edge-tests origin-tests schema compute-build clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -19,10 +19,13 @@ demo: parts ## Start provider, origin and edge; print curl lines to paste; run u
 smoke: parts ## Start the same, run the requests, show each verdict, exit 0 or 1
 	@$(PYTHON) dev/demo.py smoke
 
-test: lint core edge-tests origin-tests ## Every test: lints, core, edge, origin
+test: lint core signatures edge-tests origin-tests ## Every test: lints, core, signatures, edge, origin
 
 core: ## The tests of the library: native, about a second once built
 	cargo test --locked --lib --bins --test core
+
+signatures: ## Wycheproof's vectors, and 100,000 RSA signatures that were tampered with (half a minute)
+	cargo test --locked --test signatures
 
 edge-tests: guest $(VENV) $(IDP) ## The real guest on Viceroy, against real origins and a real provider
 	cargo test --locked --test edge --example edge
