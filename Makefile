@@ -8,7 +8,7 @@ VENV := .venv/.installed
 IDP := dev/idp/node_modules/.installed
 LOCAL_KEYS := local/signing-keys.json
 
-.PHONY: help demo smoke test lint guest edge core signatures edge-tests origin-tests schema compute-build clean
+.PHONY: help demo smoke test lint guest edge core signatures edge-tests origin-tests schema signature-cost compute-build clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -36,7 +36,7 @@ origin-tests: $(VENV) ## The FastAPI package
 lint: target-wasm $(VENV) ## Formats, clippy for both targets, ruff, mypy, the committed schema
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
-	cargo clippy --locked --release --target wasm32-wasip1 -- -D warnings
+	cargo clippy --locked --release --target wasm32-wasip1 --lib --bins --example signature_cost -- -D warnings
 	.venv/bin/ruff check origin dev tests && .venv/bin/ruff format --check origin dev tests
 	cd origin && ../.venv/bin/mypy && ../.venv/bin/mypy --strict ../dev/demo.py
 	cargo run --locked -q -- schema | diff - policy.schema.json && cargo run --locked -q -- check policy.json
@@ -50,6 +50,10 @@ guest: target-wasm ## Build the guest and say how large it is
 
 edge: ## Build the local edge server (Viceroy as a library; the first time takes minutes)
 	cargo build --locked --example edge
+
+signature-cost: target-wasm ## What a signature costs in the guest, in microseconds
+	cargo build --locked --release --target wasm32-wasip1 --example signature_cost
+	cargo run --locked -q --example signature_cost
 
 compute-build: guest $(LOCAL_KEYS) ## What `fastly compute build` and `fastly compute serve` call
 
