@@ -5,6 +5,8 @@ pub mod bearer;
 pub mod discovery;
 pub mod key_life;
 pub mod keys;
+mod rsa;
+pub mod signature;
 pub mod token;
 pub mod verdict;
 
