@@ -5,6 +5,7 @@ mod captures;
 pub mod conditions;
 mod document;
 mod fault;
+mod issuer;
 pub mod limits;
 pub mod network;
 pub mod pattern;
@@ -17,9 +18,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use captures::Captures;
-use conditions::{ClaimPath, Condition};
+use conditions::Condition;
 pub use document::{AlgorithmName, KeyLife, MethodName, PolicyDocument};
 pub use fault::{Fault, PolicyFault, PolicyFaults};
+pub use issuer::Issuer;
 use limits::Limit;
 use pattern::PathTemplate;
 use places::Place;
@@ -75,35 +77,6 @@ pub struct Origin {
     pub backend: String,
     /// `aud` of the signed header.
     pub audience: String,
-}
-
-/// One OpenID provider and what its tokens must look like.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Issuer {
-    /// The short id by which stores and logs know it.
-    pub id: String,
-    /// `iss`, compared byte for byte.
-    pub issuer: String,
-    /// The backend through which its keys are fetched.
-    pub backend: String,
-    /// A token must name at least one of these in `aud`.
-    pub audiences: Vec<String>,
-    /// The accepted signature algorithms.
-    pub algorithms: Vec<AlgorithmName>,
-    /// The accepted token types, lower case, without `application/`.
-    pub types: Vec<String>,
-    /// How far the provider's clock may be off, in seconds.
-    pub leeway: u64,
-    /// How long its keys are used.
-    pub key_life: KeyLife,
-    /// How long a verified signature is remembered, in seconds.
-    pub verdict_window: u64,
-    /// Where its keys are; the discovery document says so where this is absent.
-    pub jwks_uri: Option<String>,
-    /// Where its tokens carry roles.
-    pub roles_claim: ClaimPath,
-    /// Where its tokens carry groups.
-    pub groups_claim: ClaimPath,
 }
 
 /// One thing that may be reached.
