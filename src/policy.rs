@@ -2,6 +2,7 @@
 //! rooms that use it ask no questions.
 
 mod captures;
+pub mod claim_path;
 pub mod conditions;
 mod document;
 mod fault;
@@ -10,6 +11,7 @@ pub mod limits;
 pub mod network;
 pub mod pattern;
 pub mod places;
+mod preset;
 mod read;
 mod tree;
 pub(crate) mod url;
@@ -18,10 +20,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use captures::Captures;
+pub use claim_path::ClaimPath;
 use conditions::Condition;
-pub use document::{AlgorithmName, KeyLife, MethodName, PolicyDocument};
+pub use document::{AlgorithmName, KeyLife, MethodName, PolicyDocument, TokenKind};
 pub use fault::{Fault, PolicyFault, PolicyFaults};
-pub use issuer::Issuer;
+pub use issuer::{Issuer, TokenDemands, TokenShape};
 use limits::Limit;
 use pattern::PathTemplate;
 use places::Place;
@@ -34,7 +37,8 @@ use crate::surroundings::Fact;
 #[derive(Clone, Debug)]
 pub struct Policy {
     edge: Edge,
-    issuers: BTreeMap<String, Issuer>,
+    /// By every spelling of `iss`.
+    issuers: BTreeMap<String, Arc<Issuer>>,
     routes: Vec<Route>,
     tree: RouteTree,
 }
@@ -149,10 +153,10 @@ impl Policy {
         &self.edge
     }
 
-    /// The provider whose `iss` is exactly this.
+    /// The provider whose `iss` is exactly this, in one of its spellings.
     #[must_use]
     pub fn issuer(&self, iss: &str) -> Option<&Issuer> {
-        self.issuers.get(iss)
+        self.issuers.get(iss).map(Arc::as_ref)
     }
 
     /// The routes in the order of the document.

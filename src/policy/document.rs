@@ -4,8 +4,8 @@ mod issuer;
 
 use std::collections::BTreeMap;
 
-pub(super) use issuer::IssuerDocument;
-pub use issuer::KeyLife;
+pub(super) use issuer::{ClaimsDocument, IssuerDocument, PresetName, RequiredValue};
+pub use issuer::{KeyLife, TokenKind};
 use serde::Deserialize;
 
 use super::conditions::ConditionDocument;

@@ -54,6 +54,36 @@ pub enum TokenError {
         /// The claim.
         claim: &'static str,
     },
+    /// `iat` lies further back than the policy allows.
+    #[error("the token was issued {age} seconds ago")]
+    TooOld {
+        /// Seconds, without leeway.
+        age: u64,
+    },
+    /// From `iat` to `exp` it is longer than the policy allows.
+    #[error("the token is valid for {seconds} seconds")]
+    LivesTooLong {
+        /// Seconds.
+        seconds: u64,
+    },
+    /// A claim is not what the policy, or the preset it names, requires.
+    #[error("the token's claim {claim} is missing or not as required")]
+    Required {
+        /// The claim.
+        claim: String,
+    },
+    /// A claim is there that marks tokens of another kind: an ID token where access tokens are wanted, say (RFC 8725 §3.12).
+    #[error("the token has a claim {claim}, which marks another kind of tokens")]
+    OtherKind {
+        /// The claim.
+        claim: String,
+    },
+    /// The token was issued to a client that the policy does not list (OpenID Connect Core §3.1.3.7).
+    #[error("the token was issued to another client")]
+    Client,
+    /// The token's tenant is missing or not one of the issuer's.
+    #[error("the token's tenant is missing or another one")]
+    Tenant,
     /// The token is bound to a key that its bearer has to prove to hold (`cnf`, RFC 7800 §3.1).
     #[error("the token is bound to a key")]
     Bound,
