@@ -27,7 +27,8 @@ core: ## The tests of the library: native, about a second once built
 edge-tests: guest $(VENV) $(IDP) ## The real guest on Viceroy, against real origins and a real provider
 	cargo test --locked --test edge --example edge
 
-origin-tests: $(VENV) ## The FastAPI package
+origin-tests: $(VENV) ## The FastAPI package; 100,000 generated requests against the edge's matcher among them
+	cargo build --locked --bin fastgate --example decide
 	.venv/bin/python -m pytest -q origin
 
 lint: target-wasm $(VENV) ## Formats, clippy for both targets, ruff, mypy, the committed schema
