@@ -30,7 +30,8 @@ signatures: ## Wycheproof's vectors, and 100,000 RSA signatures that were tamper
 edge-tests: guest $(VENV) $(IDP) ## The real guest on Viceroy, against real origins and a real provider
 	cargo test --locked --test edge --test rules_edge --examples
 
-origin-tests: $(VENV) ## The FastAPI package
+origin-tests: $(VENV) ## The FastAPI package; 100,000 generated requests against the edge's matcher among them
+	cargo build --locked --bin fastgate --example decide
 	.venv/bin/python -m pytest -q origin
 
 lint: target-wasm $(VENV) ## Formats, clippy for both targets, ruff, mypy, the committed schema

@@ -24,6 +24,9 @@ enum Command {
         /// The policy.
         #[arg(default_value = "policy.json")]
         policy: PathBuf,
+        /// Routes to add to it, as `python -m fastgate policy` prints them for an app.
+        #[arg(long)]
+        routes: Vec<PathBuf>,
     },
     /// Print the JSON Schema of policies.
     Schema,
@@ -41,7 +44,7 @@ enum Keys {
 /// Runs the tool; the exit code is 0 where all is well, 1 where something was found, 2 where the call was wrong.
 pub(crate) fn run() -> ExitCode {
     match Arguments::parse().command {
-        Command::Check { policy } => check::check(&policy),
+        Command::Check { policy, routes } => check::check(&policy, &routes),
         Command::Schema => check::schema(),
         Command::Keys(Keys::New) => keys::new(),
     }

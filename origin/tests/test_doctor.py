@@ -20,6 +20,7 @@ from fastgate.forgeries import Believed
 from fastgate.route import RouteCheck
 from fastgate.stand_in import SigningKey
 from fastgate.testing import EdgeDoctor
+from fastgate.verify import _base64url, _json_object
 from tests.edge import AUDIENCE, ISSUER, Edge
 from tests.serving import JwksServer, uvicorn_serving
 
@@ -153,7 +154,7 @@ def test_an_app_that_forgets_one_check_has_that_hole(examined: Served) -> None:
         ("fastgate.route.RouteCheck.allows", _yes, {"wrong route"}),
         (
             "fastgate.verify._checked_kid",
-            lambda header: header.get("kid"),
+            lambda segment: _json_object(_base64url(segment)).get("kid"),
             {"typ JWT", "no typ", "typ at+jwt"},
         ),
     ],

@@ -195,7 +195,7 @@ def test_any_crit_is_refused_even_an_empty_one(edge: Edge, crit: object) -> None
 
 def test_an_unencoded_payload_is_refused(edge: Edge) -> None:
     token = edge.sign(payload(now=NOW), {**edge.jose_header(), "b64": False})
-    assert cause(token, edge) == "signature-invalid"
+    assert cause(token, edge) == "critical-refused"
 
 
 @pytest.mark.parametrize("kid", [None, "", 7, [], "../keys", "' OR 1=1 --", "kid\r\n\0", "🔑"])

@@ -1,18 +1,18 @@
 //! `fastgate check`: first the shape, against the JSON Schema, which finds every misspelt field at once; then the meaning,
 //! by the very code that reads the policy at the edge.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use fastgate::policy::{Policy, PolicyDocument};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-/// Checks the policy at `path` and prints what is found.
-pub(super) fn check(path: &Path) -> ExitCode {
-    let text = match std::fs::read(path) {
+/// Checks the policy at `path`, with the routes of `additions` behind its own, and prints what is found.
+pub(super) fn check(path: &Path, additions: &[PathBuf]) -> ExitCode {
+    let text = match read(path, additions) {
         Ok(text) => text,
         Err(error) => {
-            eprintln!("{}: {error}", path.display());
+            eprintln!("{error}");
             return ExitCode::from(2);
         }
     };
@@ -30,6 +30,31 @@ pub(super) fn check(path: &Path) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The policy's text; with `additions`, that of the policy that they make together.
+fn read(path: &Path, additions: &[PathBuf]) -> Result<Vec<u8>, String> {
+    let text = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    if additions.is_empty() {
+        return Ok(text);
+    }
+    let mut policy = object(path, &text)?;
+    let mut routes = if policy.contains_key("routes") { list_of_routes(path, &policy)? } else { Vec::new() };
+    for addition in additions {
+        let text = std::fs::read(addition).map_err(|error| format!("{}: {error}", addition.display()))?;
+        routes.extend(list_of_routes(addition, &object(addition, &text)?)?);
+    }
+    policy.insert("routes".to_owned(), Value::Array(routes));
+    Ok(Value::Object(policy).to_string().into_bytes())
+}
+
+fn object(path: &Path, text: &[u8]) -> Result<Map<String, Value>, String> {
+    serde_json::from_slice(text).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+fn list_of_routes(path: &Path, document: &Map<String, Value>) -> Result<Vec<Value>, String> {
+    let routes = document.get("routes").and_then(Value::as_array).cloned();
+    routes.ok_or_else(|| format!("{}: holds no list \"routes\"", path.display()))
 }
 
 /// Prints the JSON Schema of policies.

@@ -56,15 +56,15 @@ class Endpoint:
     methods: tuple[str, ...] | None
     """Upper case, sorted; None if any method is let through."""
     name: str
-    place: str
-    """The file and line of its source, where it has one."""
+    source: object
+    """The function, class or app that answers."""
     operation_id: str | None = None
     callers: Callers = Callers()
     declared: Mapping[str, object] = field(default_factory=dict)
     """Members of the route document, from `at_edge` and `openapi_extra`."""
 
     def __str__(self) -> str:
-        return f"{self.name} ({self.template}, {self.place})"
+        return f"{self.name} ({self.template}, {place_of(self.source)})"
 
 
 def endpoints(app: object) -> Iterator[Endpoint]:
@@ -88,21 +88,21 @@ def _endpoints_of(app: object, prefix: str) -> Iterator[Endpoint]:
             yield _endpoint(Kind.WEBSOCKET, template, ("GET",), view)
         else:
             name = type(route).__name__
-            yield Endpoint(Kind.UNKNOWN, template, None, name, place_of(route))
+            yield Endpoint(Kind.UNKNOWN, template, None, name, route)
 
 
 def _mounted(mount: View, template: str) -> Iterator[Endpoint]:
     app = mount.app
     below = template + "/{path:path}"
-    name, place = mount.name or type(app).__name__, place_of(app)
+    name = mount.name or type(app).__name__
     holder = app_below(mount)
     if holder is not None:
         yield from _endpoints_of(holder, template)
     else:
         members = declared(app)
         methods = ("GET", "HEAD") if isinstance(app, StaticFiles) else None
-        yield Endpoint(Kind.APP, below, methods, name, place, declared=members)
-    yield Endpoint(Kind.BELOW, below, None, name, place)
+        yield Endpoint(Kind.APP, below, methods, name, app, declared=members)
+    yield Endpoint(Kind.BELOW, below, None, name, app)
 
 
 def _endpoint(kind: Kind, template: str, methods: tuple[str, ...] | None, view: View) -> Endpoint:
@@ -112,7 +112,7 @@ def _endpoint(kind: Kind, template: str, methods: tuple[str, ...] | None, view: 
         template,
         methods,
         view.name,
-        place_of(view.endpoint),
+        view.endpoint,
         getattr(view, "operation_id", None),
         _callers(getattr(view, "dependant", None)),
         {**declared(view.endpoint), **extra},

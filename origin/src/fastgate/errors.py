@@ -86,7 +86,7 @@ class TypeRefused(Refused):
 
 
 class CriticalRefused(Refused):
-    """`crit` is there; no extension is understood here, and an empty list is illegal anyway."""
+    """`crit` or `b64` is there: no extension is understood here, and an empty list is illegal."""
 
     code = "critical-refused"
 

@@ -6,7 +6,7 @@ table. It also finds what tests leave behind: an overridden dependency of this p
 """
 
 from fastgate.dependencies import any_caller, fastgate
-from fastgate.endpoints import Callers, Endpoint, Kind, place_of
+from fastgate.endpoints import Endpoint, Kind
 from fastgate.policy import CannotCompile, Fault, compile_routes
 
 
@@ -23,5 +23,5 @@ def refuse_to_start(app: object) -> None:
 
 def _fault(override: object) -> Fault:
     name = getattr(override, "__name__", repr(override))
-    found = Endpoint(Kind.UNKNOWN, "every path", None, name, place_of(override), callers=Callers())
+    found = Endpoint(Kind.UNKNOWN, "every path", None, name, override)
     return Fault(found, "overrides the dependency that knows the caller", "leave that to tests")

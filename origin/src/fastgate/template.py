@@ -149,6 +149,8 @@ _VALUES: dict[str, tuple[tuple[_Step, ...], ...]] = {
 
 
 def _segments_overlap(one: Segment, two: Segment) -> bool:
+    if one.kind == two.kind == _LITERAL:
+        return one.prefix == two.prefix
     return any(_words_overlap(left, right) for left in _words(one) for right in _words(two))
 
 

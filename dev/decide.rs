@@ -1,0 +1,57 @@
+//! What the edge makes of requests: for tests that compare it with an app of another language, many requests at a time.
+//!
+//! In, a JSON object a line: `{"policy": {…}}` sets the rules for the lines that follow; `{"method": …, "target": …}` is
+//! a request. Out, a JSON object for each line: the faults of a policy; of a request the path that would be forwarded and
+//! the route that judges it, or the code of the refusal.
+
+use std::error::Error;
+use std::io::{BufRead as _, BufWriter, Write as _, stdin, stdout};
+
+use fastgate::headers::Headers;
+use fastgate::policy::Policy;
+use fastgate::refusal::Refusal;
+use fastgate::request::{RequestHead, normalize};
+use fastgate::route;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Line {
+    Policy { policy: Value },
+    Request { method: String, target: String },
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut policy = None;
+    let mut out = BufWriter::new(stdout().lock());
+    for line in stdin().lock().lines() {
+        let answer = match (serde_json::from_str(&line?)?, &policy) {
+            (Line::Policy { policy: document }, _) => match Policy::parse(document.to_string().as_bytes()) {
+                Ok(parsed) => {
+                    policy = Some(parsed);
+                    json!({ "faults": [] })
+                }
+                Err(faults) => json!({ "faults": faults.0.iter().map(ToString::to_string).collect::<Vec<_>>() }),
+            },
+            (Line::Request { .. }, None) => return Err("a request before any policy without faults".into()),
+            (Line::Request { method, target }, Some(policy)) => {
+                decided(policy, method, &target).unwrap_or_else(|refusal| json!({ "refusal": refusal.code() }))
+            }
+        };
+        writeln!(out, "{answer}")?;
+    }
+    Ok(out.flush()?)
+}
+
+fn decided(policy: &Policy, method: String, target: &str) -> Result<Value, Refusal> {
+    let mut headers = Headers::default();
+    headers.append("host", "edge.example");
+    let head = RequestHead { method, target: target.as_bytes().to_vec(), headers, client: None, tls: true };
+    let target = normalize(head, &policy.edge().hosts)?;
+    let route = route::find(policy, &target).map_err(Refusal::from);
+    Ok(match route {
+        Ok(route) => json!({ "path": target.path().encoded(), "route": route.id, "template": route.template.as_str() }),
+        Err(refusal) => json!({ "path": target.path().encoded(), "refusal": refusal.code() }),
+    })
+}

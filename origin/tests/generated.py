@@ -1,0 +1,197 @@
+"""Random FastAPI apps and requests for them; the same ones for the same seed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, FastAPI, Request, Security
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from fastgate import AnyCaller, Caller, at_edge, fastgate
+from fastgate.policy import CannotCompile, RouteDocument, compile_routes
+
+UUID = "01234567-89ab-cdef-0123-456789abcdef"
+SEGMENTS = (
+    *("a", "b", "me", "orders", "v1", "a b", "é", "50%", "x;y", "7", UUID),
+    *("{}", "{}", "{}", "{:int}", "{:float}", "{:uuid}", "{}.csv", "v{}", "v{:int}.x"),
+)
+VALUES = (
+    *("a", "b", "me", "orders", "v1", "a b", "é", "e\u0301", "50%", "x;y", "x.csv", "v7.x", "v7"),
+    *("7", "007", "1.5", "1.", "-1", "٣", UUID, UUID.replace("-", ""), "0" * 32, "%2e", ".x", "🦊"),
+)
+METHODS = ("GET", "GET", "GET", "POST", "PUT")
+
+
+@dataclass
+class Rules:
+    """What the generator wrote into an endpoint, for comparison with what was compiled."""
+
+    access: str
+    scopes: list[str] = field(default_factory=list)
+
+
+@dataclass
+class GeneratedApp:
+    """An app that compiles, and what it was made from."""
+
+    app: FastAPI
+    rules: dict[str, Rules]
+    routes: list[RouteDocument]
+    left_out: int
+    """How many endpoints had to go before the rest compiled."""
+
+
+def generated_app(dice: Random) -> GeneratedApp:
+    """Make an app with nested routers, mounts and overlapping routes that the edge can enforce."""
+    seed, forbidden = dice.getrandbits(64), set[str]()
+    while True:  # each round takes an endpoint away, or compiles
+        app, rules = _Maker(Random(seed), forbidden).app()  # noqa: S311
+        try:
+            routes = compile_routes(app)
+        except CannotCompile as error:
+            forbidden |= {fault.endpoint.name for fault in error.faults}
+        else:
+            return GeneratedApp(app, rules, routes, len(forbidden))
+
+
+def generated_target(dice: Random, routes: list[RouteDocument]) -> tuple[str, str]:
+    """Return method and request target; most are near one of the routes, many oddly spelled."""
+    route = dice.choice(routes)
+    parts = [_filled(dice, part) for part in str(route["path"]).split("/")[1:]]
+    if dice.random() < 0.3:
+        place = dice.randrange(len(parts) + 1)
+        change = dice.randrange(3)
+        parts[place : place + (change > 0)] = [] if change == 1 else [dice.choice(VALUES)]
+    if dice.random() < 0.05:
+        parts.append("")
+    methods = route["methods"]
+    assert isinstance(methods, list)
+    method = dice.choice([*methods, *methods, "GET", "HEAD", "DELETE"])
+    return method, "/" + "/".join(_spelled(dice, part) for part in parts)
+
+
+def _filled(dice: Random, part: str) -> str:
+    if part.endswith(":path}"):
+        return "/".join(dice.choices(VALUES, k=dice.randint(1, 3)))
+    if "{" not in part:
+        return part
+    prefix, _, rest = part.partition("{")
+    name, _, suffix = rest.partition("}")
+    fitting = {"int": ("7", "007"), "float": ("1.5", "7"), "uuid": (UUID, "0" * 32)}
+    values = fitting.get(name.partition(":")[2], VALUES)
+    return prefix + dice.choice(VALUES if dice.random() < 0.2 else values) + suffix
+
+
+def _spelled(dice: Random, text: str) -> str:
+    """Encode what must be, and now and then what need not be."""
+    spelled = []
+    for char in text:
+        if char == "/" or (dice.random() < 0.9 and quote(char, safe="~!$&'()*+,;=:@") == char):
+            spelled.append(char)
+        else:
+            octets = (f"%{octet:02X}" for octet in char.encode())
+            spelled += [octet if dice.random() < 0.5 else octet.lower() for octet in octets]
+    return "".join(spelled)
+
+
+class _Maker:
+    def __init__(self, dice: Random, forbidden: set[str]) -> None:
+        self._dice, self._forbidden = dice, forbidden
+        self._count = 0
+        self._rules: dict[str, Rules] = {}
+
+    def app(self) -> tuple[FastAPI, dict[str, Rules]]:
+        app = FastAPI(openapi_url=None, redirect_slashes=self._dice.random() < 0.8)
+        self._fill(app, depth=0)
+        return app, self._rules
+
+    def _fill(self, router: APIRouter | FastAPI, depth: int) -> None:
+        for _ in range(self._dice.randint(3, 9)):
+            kind = self._dice.random()
+            if depth < 2 and kind < 0.15:
+                inner = APIRouter(prefix=self._path(1, rest=False))
+                self._fill(inner, depth + 1)
+                router.include_router(inner, prefix=self._dice.choice(["", "/v1"]))
+            elif depth < 2 and kind < 0.25 and isinstance(router, FastAPI):
+                self._mount(router, depth)
+            else:
+                self._declare(router)
+
+    def _mount(self, router: FastAPI, depth: int) -> None:
+        path, name = self._path(2, rest=False), self._name()
+        mounted: ASGIApp
+        if self._dice.random() < 0.3:
+            self._rules[name] = Rules("public")
+            mounted = at_edge(access="public", methods=["GET", "PUT"], id=name)(_Named(name))
+        else:
+            mounted = FastAPI(openapi_url=None)
+            self._fill(mounted, depth + 1)
+        if name not in self._forbidden:
+            router.mount(path, mounted, name=name)
+
+    def _declare(self, router: APIRouter | FastAPI) -> None:
+        path, method, name = self._path(3), self._dice.choice(METHODS), self._name()
+        kind, endpoint, rules = self._dice.random(), *self._endpoint(name)
+        if name in self._forbidden:
+            return
+        if kind < 0.2 and isinstance(router, FastAPI):
+            self._rules[name] = Rules("public")
+            plain = at_edge(access="public")(_starlette(name))
+            router.router.routes.append(Route(path, plain, methods=[method], name=name))
+        else:
+            self._rules[name] = rules
+            router.add_api_route(path, endpoint, methods=[method], name=name)
+
+    def _endpoint(self, name: str) -> tuple[Callable[..., Any], Rules]:
+        scopes = self._dice.sample(["a:read", "a:write", "b"], k=self._dice.randint(0, 2))
+
+        async def known(
+            request: Request, caller: Annotated[Caller, Security(fastgate, scopes=scopes)]
+        ) -> None:
+            request.scope["ran"].append(name)
+
+        async def anybody(request: Request, caller: AnyCaller) -> None:
+            request.scope["ran"].append(name)
+
+        if self._dice.random() < 0.3:
+            return anybody, Rules("public")
+        return known, Rules("authenticated", scopes)
+
+    def _path(self, most: int, *, rest: bool = True) -> str:
+        parts = self._dice.choices(SEGMENTS, k=self._dice.randint(1, most))
+        if rest and self._dice.random() < 0.15:
+            parts[self._dice.randrange(len(parts))] = "{:path}"
+        named = [part.replace("{", f"{{p{self._next()}_") for part in parts]
+        slash = "/" if rest and self._dice.random() < 0.1 else ""
+        return "/" + "/".join(part.replace("_}", "}").replace("_:", ":") for part in named) + slash
+
+    def _name(self) -> str:
+        return f"e{self._next()}"
+
+    def _next(self) -> int:
+        self._count += 1
+        return self._count
+
+
+class _Named:
+    """An ASGI app that says which one it is, if it is asked by one of its methods."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] in ("GET", "PUT"):
+            scope["ran"].append(self._name)
+        await PlainTextResponse("")(scope, receive, send)
+
+
+def _starlette(name: str) -> Callable[[Request], Any]:
+    async def endpoint(request: Request) -> PlainTextResponse:
+        request.scope["ran"].append(name)
+        return PlainTextResponse("")
+
+    return endpoint

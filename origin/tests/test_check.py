@@ -1,0 +1,50 @@
+"""The edge's own command checks what an app compiles to: `fastgate check --routes`."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from fastgate.__main__ import main
+
+ROOT = Path(__file__).parents[2]
+FASTGATE = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug" / "fastgate"
+
+pytestmark = pytest.mark.skipif(not FASTGATE.exists(), reason="cargo build")
+
+
+def check(*arguments: Path | str) -> tuple[int, str]:
+    command = [FASTGATE, "check", *arguments]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    return ran.returncode, ran.stdout + ran.stderr
+
+
+@pytest.fixture
+def routes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    assert main(["policy", "demo.app:app", "--app-dir", str(ROOT / "origin")]) == 0
+    routes = tmp_path / "routes.json"
+    routes.write_text(capsys.readouterr().out)
+    return routes
+
+
+def test_the_demos_routes_complete_the_base_policy(routes: Path) -> None:
+    code, said = check(ROOT / "policy.base.json", "--routes", routes)
+    assert (code, said.strip()) == (0, f"{ROOT / 'policy.base.json'}: valid")
+    assert check(ROOT / "policy.base.json")[0] == 1, "without routes it is none"
+
+
+def test_routes_are_added_behind_those_that_are_there(routes: Path) -> None:
+    code, said = check(ROOT / "policy.json", "--routes", routes)
+    assert code == 1
+    assert "is the id of an earlier entry" in said
+    assert check(ROOT / "policy.base.json", "--routes", routes, "--routes", routes)[0] == 1
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"routes": {}}'])
+def test_what_holds_no_routes_is_a_wrong_call(tmp_path: Path, content: str) -> None:
+    wrong = tmp_path / "routes.json"
+    wrong.write_text(content)
+    code, said = check(ROOT / "policy.base.json", "--routes", wrong)
+    assert code == 2
+    assert str(wrong) in said

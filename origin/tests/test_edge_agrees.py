@@ -1,0 +1,186 @@
+"""The edge's matcher and the app's router choose the same route, for 100,000 generated pairs.
+
+The edge is the library of this repository, in the program `dev/decide.rs`. The app reads the
+forwarded request through both of uvicorn's parsers. Needs `cargo build --example decide`.
+"""
+
+import asyncio
+import json
+import os
+import subprocess
+from collections import Counter
+from collections.abc import Coroutine
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from starlette.types import Message, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from fastgate import EdgeClaims
+from fastgate.claims import SCOPE_KEY
+from fastgate.route import RouteCheck, begin, watch
+from tests.edge import payload
+from tests.generated import GeneratedApp, generated_app, generated_target
+
+ROOT = Path(__file__).parents[2]
+TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+DECIDE = TARGET / "debug" / "examples" / "decide"
+
+SEEDS, APPS, REQUESTS = 10, 20, 560
+
+pytestmark = pytest.mark.skipif(not DECIDE.exists(), reason="cargo build --example decide")
+
+
+def decisions(lines: list[object]) -> list[dict[str, Any]]:
+    """Return what the edge makes of policies and requests."""
+    text = "\n".join(map(json.dumps, lines))
+    ran = subprocess.run([DECIDE], input=text, capture_output=True, text=True, check=True)  # noqa: S603
+    return [json.loads(line) for line in ran.stdout.splitlines()]
+
+
+def policy_of(generated: GeneratedApp) -> dict[str, object]:
+    return {
+        "edge": {"issuer": "https://edge.example", "hosts": ["edge.example"]},
+        "origins": {"app": {"backend": "origin", "audience": "orders"}},
+        "issuers": {
+            "idp": {"issuer": "https://idp.example", "backend": "idp", "audiences": ["orders"]}
+        },
+        "routes": generated.routes,
+    }
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_edge_and_app_choose_the_same_route(seed: int) -> None:
+    dice = Random(seed)  # noqa: S311
+    apps = [generated_app(dice) for _ in range(APPS)]
+    lines: list[object] = []
+    pairs: list[tuple[GeneratedApp, str] | None] = []
+    for generated in apps:
+        lines.append({"policy": policy_of(generated)})
+        pairs.append(None)
+        for _ in range(REQUESTS):
+            method, target = generated_target(dice, generated.routes)
+            lines.append({"method": method, "target": target})
+            pairs.append((generated, method))
+
+    seen: Counter[str] = Counter()
+    for pair, line, decision in zip(pairs, lines, decisions(lines), strict=True):
+        if pair is None:
+            assert decision == {"faults": []}
+        elif "path" in decision:
+            seen["pairs"] += 1
+            seen[decision.get("refusal", "routed")] += 1
+            seen["oddly spelled"] += decision["path"] != line["target"]  # type: ignore[index]
+            compare(*pair, decision)
+    for generated in apps:
+        compare_rules(generated)
+        seen["left out"] += generated.left_out
+    assert seen["pairs"] >= 100_000 / SEEDS, seen
+    assert seen["routed"] > seen["pairs"] / 3, seen
+    assert seen["no-route"] > seen["pairs"] / 20, seen
+    assert seen["method-not-allowed"] > seen["pairs"] / 50, seen
+    assert seen["oddly spelled"] > seen["pairs"] / 4, seen
+
+
+def compare(generated: GeneratedApp, method: str, decision: dict[str, Any]) -> None:
+    """Let the app dispatch what the edge would forward, and what it would not."""
+    forwarded = f"{method} {decision['path']}"
+    scopes = [
+        read_by(parser, method, decision["path"]) for parser in (H11Protocol, HttpToolsProtocol)
+    ]
+    first, second = ({**scope, "headers": []} for scope in scopes)
+    assert first == second, f"h11 and httptools differ on {forwarded}"
+    assert first["raw_path"] == decision["path"].encode(), forwarded
+
+    ran, check = dispatched(generated.app, first, decision.get("template"))
+    if "route" in decision:
+        name = decision["route"].partition("-")[0]
+        assert ran == [name], f"the edge judged {decision['route']}, the app ran {ran}: {forwarded}"
+        assert check.done, forwarded
+    else:
+        assert ran == [], f"the edge knows no route, the app ran {ran}: {forwarded}"
+
+
+def compare_rules(generated: GeneratedApp) -> None:
+    """Every endpoint's callers are those that it declares."""
+    served = set()
+    for route in generated.routes:
+        name = str(route["id"]).partition("-")[0]
+        rules = generated.rules[name]
+        served.add(name)
+        assert route["access"] == rules.access, name
+        assert set(route.get("scopes", [])) == set(rules.scopes), name  # type: ignore[call-overload]
+    assert served
+
+
+class _Transport(asyncio.Transport):
+    def get_extra_info(self, name: str, default: object = None) -> object:
+        return ("127.0.0.1", 8000) if name in ("sockname", "peername") else default
+
+    def write(self, data: object) -> None:
+        raise AssertionError(f"the parser answers by itself: {data!r}")
+
+    def is_closing(self) -> bool:
+        return False
+
+
+class _Loop:
+    """A loop that runs nothing: what a parser has read is in its scope by then."""
+
+    def create_task(self, coroutine: Coroutine[Any, Any, None], **_: object) -> "_Done":
+        coroutine.close()
+        return _Done()
+
+    def call_later(self, *_: object) -> None:
+        return None
+
+
+class _Done:
+    def add_done_callback(self, _: object) -> None:
+        pass
+
+
+_CONFIG = uvicorn.Config(FastAPI(), log_config=None, lifespan="off", ws="none", proxy_headers=False)
+
+
+def read_by(parser: type[Any], method: str, target: str) -> Scope:
+    """Return the scope that a server makes of a request's bytes."""
+    loop: Any = _Loop()
+    protocol = parser(_CONFIG, ServerState(), {}, loop)
+    protocol.connection_made(_Transport())
+    protocol.data_received(f"{method} {target} HTTP/1.1\r\nHost: edge.example\r\n\r\n".encode())
+    scope: Scope = dict(protocol.scope)
+    return scope
+
+
+def dispatched(app: FastAPI, scope: Scope, template: str | None) -> tuple[list[str], RouteCheck]:
+    """Let the app's router choose; return the endpoints that ran, and the comparison."""
+
+    async def refuse(_scope: Scope, _send: Send) -> None:
+        pass
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(_message: Message) -> None:
+        pass
+
+    ran: list[str] = []
+    check = RouteCheck(template, refuse)
+    judged = {**payload(), "scope": "a:read a:write b"}
+    scope.update({"ran": ran, SCOPE_KEY: EdgeClaims.parse(judged)})
+    if template is not None:
+        watch(app)
+        begin(scope, check)
+    running: Any = app(scope, receive, send)
+    try:
+        running.send(None)
+    except StopIteration:
+        return ran, check
+    raise AssertionError("the app waits for something")
