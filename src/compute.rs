@@ -3,6 +3,7 @@
 //! to a request.
 
 mod acl;
+mod body;
 mod counter;
 mod forward;
 mod jwks;
@@ -11,6 +12,7 @@ mod receive;
 mod respond;
 mod settings;
 mod surroundings;
+mod switch;
 
 use std::time::{Duration, Instant};
 
@@ -32,6 +34,7 @@ const MEMORY: u32 = 96;
 struct Sandbox {
     settings: settings::Settings,
     jwks: jwks::Jwks,
+    switchboard: switch::Switchboard,
 }
 
 /// Serves requests until the platform has no more for this sandbox.
@@ -57,11 +60,13 @@ fn answer(request: Request, sandbox: &mut Sandbox) -> Response {
         let surroundings = surroundings::of(&request);
         trail.country.clone_from(&surroundings.country);
         trail.pop.clone_from(&surroundings.pop);
+        let switch = sandbox.switchboard.switch(started);
         let mut keys = sandbox.jwks.at(now);
         let mut circumstances = Circumstances {
             now,
             surroundings: &surroundings,
             acls: &mut acl::LinkedAcls,
+            switch: &switch,
             counter: &mut counter::Counters { space: "limit" },
             keys: &mut keys,
             elapsed: &elapsed,
@@ -73,8 +78,9 @@ fn answer(request: Request, sandbox: &mut Sandbox) -> Response {
     let response = match decided {
         Ok(Decision::Forward(grant)) => match forward::forward(&grant, request) {
             Ok(response) => respond::passed_on(response, grant.answer()),
-            Err(error) => respond::problem(&refuse(&error.into(), &mut trail).dressed(grant.answer().clone())),
+            Err(error) => respond::problem(&refuse(&error, &mut trail).dressed(grant.answer().clone())),
         },
+        Ok(Decision::Preflight(fields)) => respond::preflight(&fields),
         Ok(Decision::Publish(keys)) => respond::published(keys),
         Ok(Decision::Refuse(problem)) => respond::problem(&problem),
         Err(closed) => respond::problem(&refuse(&Refusal::from(closed), &mut trail)),

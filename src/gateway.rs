@@ -2,14 +2,19 @@
 
 use crate::answer::AnswerFields;
 use crate::authorize::authorize;
+use crate::cors;
+use crate::headers::Headers;
 use crate::identity::{Caller, KeySource, Seen, identify};
+use crate::inspect::inspect;
 use crate::mint::{Grant, Minter};
+use crate::opening::{self, Switch};
 use crate::place::{self, Acls};
 use crate::policy::limits::Limit;
 use crate::policy::{Access, Policy, Route};
 use crate::problem::Problem;
 use crate::refusal::Refusal;
 use crate::request::{RequestHead, Target, normalize};
+use crate::rewrite::rewrite;
 use crate::route;
 use crate::surroundings::Surroundings;
 use crate::throttle::{Asker, Counter, Kept, Standing, announce, throttle};
@@ -33,6 +38,8 @@ pub enum Decision {
     Forward(Grant),
     /// The edge answers itself: its public keys, a JWK Set.
     Publish(String),
+    /// The edge answers itself: a CORS preflight, with these fields.
+    Preflight(Headers),
     /// It is refused.
     Refuse(Problem),
 }
@@ -47,6 +54,8 @@ pub struct Circumstances<'outside> {
     pub keys: &'outside mut dyn KeySource,
     /// What Compute ACLs say.
     pub acls: &'outside mut dyn Acls,
+    /// What an operator has switched off.
+    pub switch: &'outside Switch,
     /// Who counts.
     pub counter: &'outside mut dyn Counter,
     /// Microseconds since the request arrived, for the trail alone.
@@ -87,9 +96,22 @@ impl Gateway {
             return Ok(Decision::Publish(self.minter.published_keys()));
         }
 
+        if edge.security_headers {
+            answer.secure();
+        }
+        if let Some((route, fields)) = cors::preflight(&self.policy, &target)? {
+            trail.route = Some(route);
+            trail.verdict = "preflight";
+            return Ok(Decision::Preflight(answer.dress(&fields)));
+        }
+
         let route = route::find(&self.policy, &target)?;
         trail.route = Some(route.id.clone());
+        cors::mark(route, &target, answer);
+        answer.edit(&route.answer_fields);
         trail.step(Step::Match, (outside.elapsed)());
+
+        opening::ask(route, outside.switch)?;
 
         for place in &route.from {
             let asked = place::ask(place, target.client(), outside.surroundings, outside.acls);
@@ -121,6 +143,9 @@ impl Gateway {
         let permit = authorize(route, caller, &captures)?;
         trail.step(Step::Authorize, (outside.elapsed)());
 
+        unless_tried(inspect(&route.accepts, &target), route.accepts.shadow, trail)?;
+        trail.step(Step::Inspect, (outside.elapsed)());
+
         let asker = asker(route, permit.caller(), &target);
         let mut standings = Vec::new();
         for limit in &route.limits {
@@ -131,6 +156,7 @@ impl Gateway {
         }
         trail.step(Step::Throttle, (outside.elapsed)());
 
+        let target = rewrite(route, target, &captures)?;
         let grant = self.minter.mint(edge, &permit, &target, outside.surroundings, outside.now, &trail.request_id)?;
         trail.step(Step::Mint, (outside.elapsed)());
 

@@ -5,11 +5,14 @@ mod captures;
 pub mod conditions;
 mod document;
 mod fault;
+pub mod fields;
+pub mod groups;
 pub mod limits;
 pub mod network;
 pub mod pattern;
 pub mod places;
 mod read;
+pub mod rewrite;
 mod tree;
 pub(crate) mod url;
 
@@ -20,6 +23,8 @@ pub use captures::Captures;
 use conditions::{ClaimPath, Condition};
 pub use document::{AlgorithmName, MethodName, PolicyDocument};
 pub use fault::{Fault, PolicyFault, PolicyFaults};
+use fields::{Accepts, FieldEdits};
+use groups::Group;
 use limits::Limit;
 use pattern::PathTemplate;
 use places::Place;
@@ -48,6 +53,8 @@ pub struct Edge {
     pub identity_lifetime: u64,
     /// What is kept before it is known who is calling.
     pub flood_limit: Option<Arc<Limit>>,
+    /// Whether answers get the security fields that the origin leaves out.
+    pub security_headers: bool,
 }
 
 /// The host names that requests may name, lower case, without ports.
@@ -113,6 +120,16 @@ pub struct Route {
     pub methods: Vec<MethodName>,
     /// Where it is forwarded.
     pub origin: Arc<Origin>,
+    /// The group that it belongs to.
+    pub group: Option<Arc<Group>>,
+    /// The template by which the origin knows it, where that is another one.
+    pub origin_template: Option<PathTemplate>,
+    /// What its requests must look like.
+    pub accepts: Accepts,
+    /// Edits of the fields that the origin sees.
+    pub request_fields: FieldEdits,
+    /// Edits of the fields of answers.
+    pub answer_fields: FieldEdits,
     /// From where it may be used: all of these ask.
     pub from: Vec<Arc<Place>>,
     /// Who may call.
@@ -124,6 +141,12 @@ pub struct Route {
 }
 
 impl Route {
+    /// The template by which the origin knows it.
+    #[must_use]
+    pub fn template_at_origin(&self) -> &PathTemplate {
+        self.origin_template.as_ref().unwrap_or(&self.template)
+    }
+
     /// Whether the place of a client is judged by `fact` here.
     #[must_use]
     pub fn judges(&self, fact: Fact) -> bool {

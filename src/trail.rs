@@ -21,6 +21,8 @@ pub enum Step {
     Identify,
     /// The route's rules were asked.
     Authorize,
+    /// The request was looked at.
+    Inspect,
     /// The limits were kept: the flood limit before identification, the route's after authorization.
     Throttle,
     /// The identity header was signed.

@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::conditions::{ClaimName, ConditionDocument};
+use super::fields::{AcceptsDocument, FieldEditsDocument};
+use super::groups::GroupDocument;
 use super::limits::LimitDocument;
 use super::places::PlaceDocument;
+use super::rewrite::RewriteDocument;
 
 /// The policy of one Fastgate service.
 #[derive(Clone, Debug, Deserialize)]
@@ -32,6 +35,9 @@ pub struct PolicyDocument {
     /// How often routes may be used, by a name that they refer to and that callers are told.
     #[serde(default)]
     pub limits: BTreeMap<String, LimitDocument>,
+    /// Groups of routes, by a name that routes refer to and by which an operator can switch them off.
+    #[serde(default)]
+    pub groups: BTreeMap<String, GroupDocument>,
     /// What may be reached. A request that no route names is refused.
     pub routes: Vec<RouteDocument>,
 }
@@ -52,6 +58,10 @@ pub struct EdgeDocument {
     /// `network`, `route` or both.
     #[serde(default)]
     pub flood_limit: Option<String>,
+    /// Whether answers get `Strict-Transport-Security`, `X-Content-Type-Options`, `X-Frame-Options`,
+    /// `Content-Security-Policy` and `Referrer-Policy`, in a strict form, where the origin does not send them.
+    #[serde(default)]
+    pub security_headers: bool,
 }
 
 const fn default_identity_lifetime() -> u64 {
@@ -144,6 +154,21 @@ pub struct RouteDocument {
     /// The origin that answers; may be left out where there is only one.
     #[serde(default)]
     pub origin: Option<String>,
+    /// The group that it belongs to: a name of `groups`.
+    #[serde(default)]
+    pub group: Option<String>,
+    /// The path at the origin, where it is another one.
+    #[serde(default)]
+    pub rewrite: Option<RewriteDocument>,
+    /// What requests must look like.
+    #[serde(default)]
+    pub accepts: AcceptsDocument,
+    /// Edits of the header fields that the origin sees.
+    #[serde(default)]
+    pub request_headers: FieldEditsDocument,
+    /// Edits of the header fields of answers.
+    #[serde(default)]
+    pub answer_headers: FieldEditsDocument,
     /// From where it may be used: names of `places`, all of which must let the client pass.
     #[serde(default)]
     pub from: Vec<String>,

@@ -3,6 +3,7 @@
 mod desk;
 mod limits;
 mod places;
+mod requests;
 mod who;
 
 use std::cell::{Cell, RefCell};
@@ -16,6 +17,7 @@ use fastgate::headers::Headers;
 use fastgate::identity::keys::KeySet;
 use fastgate::identity::{KeySource, KeysUnavailable};
 use fastgate::mint::{Minter, SigningKeys, new_signing_keys};
+use fastgate::opening::Switch;
 use fastgate::place::{AclAction, AclUnavailable, Acls};
 use fastgate::policy::limits::Limit;
 use fastgate::policy::{Issuer, Policy};
@@ -34,6 +36,7 @@ pub(crate) struct Desk {
     pub(crate) main: Provider,
     pub(crate) partner: Provider,
     pub(crate) surroundings: Surroundings,
+    pub(crate) switch: Switch,
     pub(crate) now: Cell<u64>,
     pub(crate) counter: RefCell<Counts>,
 }
@@ -71,6 +74,7 @@ impl Desk {
             main: Provider::new("https://idp.test"),
             partner: Provider::new("https://partner.test"),
             surroundings: Surroundings::default(),
+            switch: Switch::default(),
             now: Cell::new(NOW),
             counter: RefCell::default(),
         }
@@ -93,6 +97,7 @@ impl Desk {
             now: UnixTime::from_seconds(self.now.get()),
             surroundings: &self.surroundings,
             acls: &mut NoAcls,
+            switch: &self.switch,
             counter: &mut *self.counter.borrow_mut(),
             keys: &mut Keys(self),
             elapsed: &|| 0,

@@ -7,4 +7,5 @@ mod gate;
 mod guest;
 mod limits;
 mod places;
+mod requests;
 mod who;

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use super::super::conditions::{ConditionDocument, Rules};
 use super::super::document::{AccessName, IssuerRequirementDocument, RouteDocument};
+use super::super::fields::{Accepts, FieldEdits};
+use super::super::groups::Group;
 use super::super::limits::Limit;
 use super::super::pattern::PathTemplate;
 use super::super::places::Place;
@@ -17,6 +19,7 @@ pub(super) struct Known<'policy, 'document> {
     pub(super) issuers: &'policy BTreeSet<&'policy str>,
     pub(super) places: &'policy BTreeMap<String, Arc<Place>>,
     pub(super) limits: &'policy BTreeMap<String, Arc<Limit>>,
+    pub(super) groups: &'policy BTreeMap<String, Arc<Group>>,
     pub(super) rules: &'policy mut Rules<'document>,
 }
 
@@ -55,13 +58,22 @@ fn route(document: RouteDocument, known: &mut Known<'_, '_>, at: &str, faults: &
     let origin = origin.map_err(|fault| faults.add(format!("{at}.origin"), fault)).ok();
     let from = named(&document.from, known.places, &Fault::UnknownPlace, &format!("{at}.from"), faults);
     let limits = named(&document.limits, known.limits, &Fault::UnknownLimit, &format!("{at}.limits"), faults);
+    let group = document.group.as_ref().and_then(|name| known.groups.get(name).cloned());
+    faults.add_if(document.group.is_some() && group.is_none(), format!("{at}.group"), Fault::UnknownGroup);
     let template = template?;
+    let rewrite = document.rewrite.as_ref();
+    let origin_template = rewrite.and_then(|rewrite| rewrite.read(&template, &format!("{at}.rewrite"), faults));
     let access = access(&document, &template, known, at, faults);
     Some(Route {
         id: document.id,
         template,
         methods: document.methods,
         origin: Arc::clone(origin?),
+        group,
+        origin_template,
+        accepts: Accepts::read(document.accepts, &format!("{at}.accepts"), faults),
+        request_fields: FieldEdits::read(document.request_headers, &format!("{at}.request_headers"), faults),
+        answer_fields: FieldEdits::read(document.answer_headers, &format!("{at}.answer_headers"), faults),
         from,
         access,
         limits,
