@@ -2,6 +2,8 @@
 //! the same library that judges at the edge.
 
 mod check;
+mod desk;
+mod explain;
 mod keys;
 
 use std::path::PathBuf;
@@ -27,6 +29,8 @@ enum Command {
     },
     /// Print the JSON Schema of policies.
     Schema,
+    /// Walk a request through a policy with the edge's own code, and say what each room found and who decided.
+    Explain(Box<explain::Explain>),
     /// Signing keys of the edge.
     #[command(subcommand)]
     Keys(Keys),
@@ -43,6 +47,7 @@ pub(crate) fn run() -> ExitCode {
     match Arguments::parse().command {
         Command::Check { policy } => check::check(&policy),
         Command::Schema => check::schema(),
+        Command::Explain(arguments) => explain::explain(&arguments),
         Command::Keys(Keys::New) => keys::new(),
     }
 }

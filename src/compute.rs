@@ -11,6 +11,7 @@ mod log;
 mod receive;
 mod respond;
 mod settings;
+mod shadow;
 mod surroundings;
 mod switch;
 
@@ -35,6 +36,7 @@ struct Sandbox {
     settings: settings::Settings,
     jwks: jwks::Jwks,
     switchboard: switch::Switchboard,
+    shadow: shadow::Shadow,
 }
 
 /// Serves requests until the platform has no more for this sandbox.
@@ -62,16 +64,23 @@ fn answer(request: Request, sandbox: &mut Sandbox) -> Response {
         trail.pop.clone_from(&surroundings.pop);
         let switch = sandbox.switchboard.switch(started);
         let mut keys = sandbox.jwks.at(now);
+        let mut trial_counter = counter::Counters { space: "shadow" };
+        let mut counter = counter::Counters { space: "limit" };
         let mut circumstances = Circumstances {
             now,
             surroundings: &surroundings,
             acls: &mut acl::LinkedAcls,
             switch: &switch,
-            counter: &mut counter::Counters { space: "limit" },
+            counter: &mut counter,
             keys: &mut keys,
             elapsed: &elapsed,
         };
+        let on_trial = sandbox.shadow.gateway(started).map(|gateway| (gateway, head.clone()));
         let decision = gateway.decide(head, &mut circumstances, &mut trail);
+        trail.shadow_policy = on_trial.map(|(gateway, head)| {
+            circumstances.counter = &mut trial_counter;
+            shadow::verdict(&gateway, head, &mut circumstances, &trail.request_id)
+        });
         trail.keys = keys.origin();
         decision
     });

@@ -90,6 +90,7 @@ impl Gateway {
 
         let target = normalize(head, &edge.hosts)?;
         trail.step(Step::Normalize, (outside.elapsed)());
+        trail.note(Step::Normalize, || format!("{} {} on {}", target.method(), target.path().encoded(), target.host()));
 
         if target.path().encoded() == KEYS_PATH && target.method() == "GET" {
             trail.verdict = "published";
@@ -110,12 +111,14 @@ impl Gateway {
         cors::mark(route, &target, answer);
         answer.edit(&route.answer_fields);
         trail.step(Step::Match, (outside.elapsed)());
+        trail.note(Step::Match, || format!("route \"{}\", {}", route.id, route.template.as_str()));
 
         opening::ask(route, outside.switch)?;
 
         for place in &route.from {
             let asked = place::ask(place, target.client(), outside.surroundings, outside.acls);
             unless_tried(asked, place.shadow, trail)?;
+            trail.note(Step::Place, || format!("place \"{}\" was asked", place.name));
         }
         trail.step(Step::Place, (outside.elapsed)());
 
@@ -138,10 +141,15 @@ impl Gateway {
             }
             caller => caller?,
         };
+        trail.note(Step::Identify, || match &caller {
+            Caller::Anonymous => "nobody in particular".to_owned(),
+            Caller::Known(identity) => format!("\"{}\" of issuer \"{}\"", identity.subject(), identity.issuer_id()),
+        });
         let segments: Vec<_> = target.path().segments().collect();
         let captures = route.template.captures(&segments).unwrap_or_default();
         let permit = authorize(route, caller, &captures)?;
         trail.step(Step::Authorize, (outside.elapsed)());
+        trail.note(Step::Authorize, || "every rule of the route is met".to_owned());
 
         unless_tried(inspect(&route.accepts, &target), route.accepts.shadow, trail)?;
         trail.step(Step::Inspect, (outside.elapsed)());
@@ -159,6 +167,7 @@ impl Gateway {
         let target = rewrite(route, target, &captures)?;
         let grant = self.minter.mint(edge, &permit, &target, outside.surroundings, outside.now, &trail.request_id)?;
         trail.step(Step::Mint, (outside.elapsed)());
+        trail.note(Step::Mint, || format!("for audience \"{}\": {}", route.origin.audience, grant.path_and_query()));
 
         trail.verdict = "forwarded";
         Ok(Decision::Forward(grant))
@@ -170,6 +179,7 @@ pub fn refuse(refusal: &Refusal, trail: &mut Trail) -> Problem {
     let problem = Problem::from(refusal);
     trail.verdict = refusal.code();
     trail.cause = Some(refusal.to_string());
+    trail.note(refusal.step(), || refusal.to_string());
     trail.status = problem.status();
     problem
 }
@@ -192,7 +202,10 @@ fn keep(
     let kept = throttle(limit, asker, outside.counter, outside.now);
     let Some(kept) = unless_tried(kept.map(Some), limit.shadow, trail)? else { return Ok(None) };
     match kept {
-        Kept::Counted(standing) => Ok(Some(standing).filter(|_| !limit.shadow)),
+        Kept::Counted(standing) => {
+            trail.note(Step::Throttle, || standing.to_string());
+            Ok(Some(standing).filter(|_| !limit.shadow))
+        }
         Kept::Uncounted { cause } => {
             trail.uncounted.push(format!("{}: {cause}", limit.name));
             Ok(None)

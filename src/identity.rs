@@ -4,6 +4,8 @@
 pub mod bearer;
 pub mod discovery;
 pub mod keys;
+#[cfg(not(target_os = "wasi"))]
+pub mod rehearsal;
 pub mod token;
 
 use std::sync::Arc;

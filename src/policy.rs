@@ -67,6 +67,12 @@ impl Hosts {
     pub fn find(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|known| known.eq_ignore_ascii_case(name)).map(String::as_str)
     }
+
+    /// The first host of the policy.
+    #[must_use]
+    pub fn first(&self) -> Option<&str> {
+        self.0.first().map(String::as_str)
+    }
 }
 
 impl<N: AsRef<str>> FromIterator<N> for Hosts {
@@ -199,6 +205,11 @@ impl Policy {
     #[must_use]
     pub fn issuer(&self, iss: &str) -> Option<&Issuer> {
         self.issuers.get(iss)
+    }
+
+    /// The providers.
+    pub fn issuers(&self) -> impl Iterator<Item = &Issuer> {
+        self.issuers.values()
     }
 
     /// The routes in the order of the document.

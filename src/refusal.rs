@@ -14,6 +14,7 @@ use crate::request::RequestError;
 use crate::rewrite::RewriteError;
 use crate::route::RouteError;
 use crate::throttle::ThrottleError;
+use crate::trail::Step;
 
 /// Why a request is not forwarded, or why its answer is not the origin's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -107,6 +108,23 @@ impl From<IdentityError> for Refusal {
 }
 
 impl Refusal {
+    /// The room that refused.
+    #[must_use]
+    pub const fn step(&self) -> Step {
+        match self {
+            Self::Request(_) => Step::Normalize,
+            Self::Route(_) | Self::Cors(_) | Self::Opening(_) => Step::Match,
+            Self::Place(_) => Step::Place,
+            Self::Credentials(_) | Self::Token(_) | Self::Keys(_) => Step::Identify,
+            Self::Authorize(_) => Step::Authorize,
+            Self::Inspect(_) => Step::Inspect,
+            Self::Throttle(_) => Step::Throttle,
+            Self::Rewrite(_) | Self::Mint(_) => Step::Mint,
+            Self::Closed(_) => Step::Configure,
+            Self::Origin(_) => Step::Forward,
+        }
+    }
+
     /// A stable slug for logs, metrics and tests.
     #[must_use]
     pub const fn code(&self) -> &'static str {

@@ -31,6 +31,25 @@ pub enum Step {
     Forward,
 }
 
+impl Step {
+    /// The step as the log names it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Configure => "configure",
+            Self::Normalize => "normalize",
+            Self::Match => "match",
+            Self::Place => "place",
+            Self::Identify => "identify",
+            Self::Authorize => "authorize",
+            Self::Inspect => "inspect",
+            Self::Throttle => "throttle",
+            Self::Mint => "mint",
+            Self::Forward => "forward",
+        }
+    }
+}
+
 /// What is written down of one request.
 #[derive(Clone, Debug, Serialize)]
 pub struct Trail {
@@ -78,8 +97,14 @@ pub struct Trail {
     pub status: u16,
     /// How long each step took, in microseconds, in order.
     pub steps: Vec<(Step, u64)>,
+    /// What a policy on trial would have done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shadow_policy: Option<String>,
     #[serde(skip)]
     last: u64,
+    /// What each room found, where somebody wants to know; never logged.
+    #[serde(skip)]
+    notes: Option<Vec<(Step, String)>>,
 }
 
 impl Trail {
@@ -105,8 +130,29 @@ impl Trail {
             pop: None,
             status: 0,
             steps: Vec::with_capacity(9),
+            shadow_policy: None,
             last: 0,
+            notes: None,
         }
+    }
+
+    /// The same trail, with notes of what each room finds.
+    #[must_use]
+    pub fn with_notes(self) -> Self {
+        Self { notes: Some(Vec::new()), ..self }
+    }
+
+    /// Notes what the room of `step` found, if notes are taken.
+    pub fn note(&mut self, step: Step, found: impl FnOnce() -> String) {
+        if let Some(notes) = &mut self.notes {
+            notes.push((step, found()));
+        }
+    }
+
+    /// What each room found, in order.
+    #[must_use]
+    pub fn notes(&self) -> &[(Step, String)] {
+        self.notes.as_deref().unwrap_or_default()
     }
 
     /// Notes that `step` is done, `elapsed` microseconds after the request began.

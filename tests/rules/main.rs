@@ -4,6 +4,7 @@ mod desk;
 mod limits;
 mod places;
 mod requests;
+mod tour;
 mod who;
 
 use std::cell::{Cell, RefCell};

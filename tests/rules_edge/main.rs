@@ -1,5 +1,6 @@
 //! The rules at the edge: the real guest under Viceroy, and what the application behind it saw.
 
+mod agreement;
 #[path = "../rules/desk.rs"]
 mod desk;
 mod gate;
@@ -8,4 +9,5 @@ mod guest;
 mod limits;
 mod places;
 mod requests;
+mod trial;
 mod who;
