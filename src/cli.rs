@@ -3,8 +3,11 @@
 
 mod check;
 mod desk;
+mod diff;
 mod explain;
 mod keys;
+mod lint;
+mod replay;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -31,6 +34,8 @@ enum Command {
     Schema,
     /// Walk a request through a policy with the edge's own code, and say what each room found and who decided.
     Explain(Box<explain::Explain>),
+    /// Judge logged requests again by two policies, and list every verdict that differs.
+    Diff(diff::Diff),
     /// Signing keys of the edge.
     #[command(subcommand)]
     Keys(Keys),
@@ -48,6 +53,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Check { policy } => check::check(&policy),
         Command::Schema => check::schema(),
         Command::Explain(arguments) => explain::explain(&arguments),
+        Command::Diff(arguments) => diff::diff(&arguments),
         Command::Keys(Keys::New) => keys::new(),
     }
 }

@@ -19,7 +19,7 @@ use crate::route;
 use crate::surroundings::Surroundings;
 use crate::throttle::{Asker, Counter, Kept, Standing, announce, throttle};
 use crate::time::UnixTime;
-use crate::trail::{Step, Trail, excerpt};
+use crate::trail::{Replay, Step, Trail, excerpt};
 
 /// Where the edge publishes the public halves of its signing keys.
 pub const KEYS_PATH: &str = "/.well-known/fastgate/jwks.json";
@@ -90,6 +90,7 @@ impl Gateway {
 
         let target = normalize(head, &edge.hosts)?;
         trail.step(Step::Normalize, (outside.elapsed)());
+        trail.replay = Some(Replay::of(&target, outside.surroundings));
         trail.note(Step::Normalize, || format!("{} {} on {}", target.method(), target.path().encoded(), target.host()));
 
         if target.path().encoded() == KEYS_PATH && target.method() == "GET" {
@@ -233,5 +234,8 @@ fn note(trail: &mut Trail, seen: &Seen, caller: Option<&Caller>) {
     trail.key_id = seen.key_id.as_deref().map(excerpt);
     if let Some(Caller::Known(identity)) = caller {
         trail.subject = Some(identity.subject().to_owned());
+        if let Some(replay) = &mut trail.replay {
+            replay.identify(identity);
+        }
     }
 }

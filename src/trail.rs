@@ -1,7 +1,11 @@
 //! The facts gathered on the way of one request: the one JSON line that is logged. What is not a field here is not
 //! logged; there is none for tokens, cookies, queries or header values.
 
+mod replay;
+
 use serde::Serialize;
+
+pub use replay::Replay;
 
 use crate::time::UnixTime;
 
@@ -97,6 +101,9 @@ pub struct Trail {
     pub status: u16,
     /// How long each step took, in microseconds, in order.
     pub steps: Vec<(Step, u64)>,
+    /// What it takes to judge the request again; nothing where it has no canonical form.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replay: Option<Replay>,
     /// What a policy on trial would have done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shadow_policy: Option<String>,
@@ -130,6 +137,7 @@ impl Trail {
             pop: None,
             status: 0,
             steps: Vec::with_capacity(9),
+            replay: None,
             shadow_policy: None,
             last: 0,
             notes: None,

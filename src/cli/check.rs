@@ -7,6 +7,8 @@ use std::process::ExitCode;
 use fastgate::policy::{Policy, PolicyDocument};
 use serde_json::Value;
 
+use super::lint::lints;
+
 /// Checks the policy at `path` and prints what is found.
 pub(super) fn check(path: &Path) -> ExitCode {
     let text = match std::fs::read(path) {
@@ -19,6 +21,11 @@ pub(super) fn check(path: &Path) -> ExitCode {
     let findings = findings(&text);
     for Finding { at, what, remedy } in &findings {
         println!("{at}\n    {what}\n    → {remedy}");
+    }
+    if let (true, Ok(policy)) = (findings.is_empty(), Policy::parse(&text)) {
+        for lint in lints(&policy) {
+            println!("{}\n    {} (a hint, not a fault)\n    → {}", lint.at, lint.what, lint.remedy);
+        }
     }
     match findings.len() {
         0 => {

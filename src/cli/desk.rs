@@ -39,6 +39,8 @@ pub(super) struct Case {
     pub(super) issuer: Option<String>,
     pub(super) client: Option<IpAddr>,
     pub(super) country: Option<String>,
+    /// What the platform knows of the client, as a whole; the single facts below and above are nothing then.
+    pub(super) surroundings: Option<Surroundings>,
     /// Without the country: `CA`.
     pub(super) region: Option<String>,
     pub(super) continent: Option<Continent>,
@@ -71,6 +73,16 @@ impl Desk {
         Ok(Self { gateway, policy, keys: BTreeMap::new(), counts: Counts::default(), now })
     }
 
+    /// The policy that judges.
+    pub(super) const fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Sets the clock.
+    pub(super) const fn set_time(&mut self, now: UnixTime) {
+        self.now = now;
+    }
+
     /// Judges a case, or says why it cannot be put to the gateway.
     pub(super) fn judge(&mut self, case: &Case) -> Result<Outcome, String> {
         let mut keys = Keys(self.keys.clone());
@@ -97,7 +109,8 @@ impl Desk {
             ..Surroundings::default()
         };
         let country = case.country.as_deref().unwrap_or_default();
-        let surroundings = surroundings.located(country, case.region.as_deref(), case.asn.unwrap_or_default());
+        let located = surroundings.located(country, case.region.as_deref(), case.asn.unwrap_or_default());
+        let surroundings = case.surroundings.clone().unwrap_or(located);
         let mut trail = Trail::new(self.now, "desk", &method).with_notes();
         let mut circumstances = Circumstances {
             now: self.now,

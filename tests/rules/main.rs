@@ -1,5 +1,6 @@
 //! The rules at the desk: the library's own walk, without a guest.
 
+mod check;
 mod desk;
 mod limits;
 mod places;

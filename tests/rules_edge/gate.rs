@@ -140,11 +140,17 @@ impl Gate {
 
     /// Every log line by request id, once there are `count`.
     pub(crate) fn lines_by_id(&self, count: usize) -> BTreeMap<String, Value> {
+        let id = |line: &Value| line["request_id"].as_str().unwrap().to_owned();
+        self.lines_in_order(count).into_iter().map(|line| (id(&line), line)).collect()
+    }
+
+    /// Every log line, once there are `count`.
+    pub(crate) fn lines_in_order(&self, count: usize) -> Vec<Value> {
         let patience = Instant::now();
         loop {
             let lines = self.lines();
             if lines.len() >= count {
-                return lines.into_iter().map(|line| (line["request_id"].as_str().unwrap().to_owned(), line)).collect();
+                return lines;
             }
             assert!(patience.elapsed() < Duration::from_secs(10), "{} of {count} log lines", lines.len());
             std::thread::sleep(Duration::from_millis(20));

@@ -3,6 +3,7 @@
 mod agreement;
 #[path = "../rules/desk.rs"]
 mod desk;
+mod diff;
 mod gate;
 #[path = "../support/guest.rs"]
 mod guest;
