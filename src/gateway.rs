@@ -1,7 +1,7 @@
 //! The journey of a request, as one function: [`Gateway::decide`].
 
 use crate::answer::AnswerFields;
-use crate::authorize::authorize;
+use crate::authorize::{authorize, rehearse};
 use crate::cors;
 use crate::headers::Headers;
 use crate::identity::{Caller, KeySource, Seen, identify};
@@ -149,6 +149,7 @@ impl Gateway {
         let segments: Vec<_> = target.path().segments().collect();
         let captures = route.template.captures(&segments).unwrap_or_default();
         let permit = authorize(route, caller, &captures)?;
+        unless_tried(rehearse(route, permit.caller(), &captures), true, trail)?;
         trail.step(Step::Authorize, (outside.elapsed)());
         trail.note(Step::Authorize, || "every rule of the route is met".to_owned());
 

@@ -140,6 +140,8 @@ pub struct Route {
     pub from: Vec<Arc<Place>>,
     /// Who may call.
     pub access: Access,
+    /// What is asked only on trial.
+    pub trial: Requirement,
     /// How often it may be used: all of these count.
     pub limits: Vec<Arc<Limit>>,
     /// Whether the client's own token travels on.

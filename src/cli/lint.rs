@@ -2,7 +2,7 @@
 
 use fastgate::gateway::KEYS_PATH;
 use fastgate::policy::pattern::{Convertor, PathTemplate, Segment};
-use fastgate::policy::{Access, Policy, Route};
+use fastgate::policy::{Access, Policy, Requirement, Route};
 
 /// One thing that is hardly meant, and what to do about it.
 pub(super) struct Lint {
@@ -39,6 +39,13 @@ pub(super) fn lints(policy: &Policy) -> Vec<Lint> {
             if let Some(what) = covers(route, other) {
                 add(at.clone(), what, "give the public route a path of its own, or both routes the same methods");
             }
+        }
+        if route.trial != Requirement::default() {
+            add(
+                format!("{at}.trial"),
+                TRIED.to_owned(),
+                "look for \"would-refuse\" in the log, then move it to the route itself",
+            );
         }
         if route.accepts.shadow {
             add(format!("{at}.accepts"), TRIED.to_owned(), TRIED_REMEDY);

@@ -183,21 +183,24 @@ pub struct RouteDocument {
     pub require: Option<ConditionDocument>,
     /// The issuers whose tokens are accepted here, by their ids, and what each asks of its own; without this, all of them.
     #[serde(default)]
-    pub issuers: BTreeMap<String, IssuerRequirementDocument>,
+    pub issuers: BTreeMap<String, RequirementDocument>,
     /// How often it may be used: names of `limits`, asked in this order.
     #[serde(default)]
     pub limits: Vec<String>,
+    /// Scopes and a condition that are only tried: what they would refuse is logged and passes.
+    #[serde(default)]
+    pub trial: RequirementDocument,
     /// Whether the client's own token is forwarded to the origin. It is not needed there: identity travels in the signed
     /// header.
     #[serde(default)]
     pub forward_token: bool,
 }
 
-/// What callers with a token of one issuer must meet, besides what the route asks of everybody.
+/// What callers must meet besides what the route asks of everybody.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub struct IssuerRequirementDocument {
+pub struct RequirementDocument {
     /// The scopes that the token must have, all of them.
     #[serde(default)]
     pub scopes: Vec<String>,

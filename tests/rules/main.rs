@@ -3,6 +3,7 @@
 mod check;
 mod desk;
 mod limits;
+mod overlap;
 mod places;
 mod requests;
 mod tour;

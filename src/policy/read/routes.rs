@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::super::conditions::{ConditionDocument, Rules};
-use super::super::document::{AccessName, IssuerRequirementDocument, RouteDocument};
+use super::super::document::{AccessName, RequirementDocument, RouteDocument};
 use super::super::fields::{Accepts, FieldEdits};
 use super::super::groups::Group;
 use super::super::limits::Limit;
@@ -63,6 +63,8 @@ fn route(document: RouteDocument, known: &mut Known<'_, '_>, at: &str, faults: &
     let template = template?;
     let rewrite = document.rewrite.as_ref();
     let origin_template = rewrite.and_then(|rewrite| rewrite.read(&template, &format!("{at}.rewrite"), faults));
+    let RequirementDocument { scopes, require } = &document.trial;
+    let trial = requirement(scopes, require.as_ref(), &template, known.rules, &format!("{at}.trial"), faults);
     let access = access(&document, &template, known, at, faults);
     Some(Route {
         id: document.id,
@@ -76,6 +78,7 @@ fn route(document: RouteDocument, known: &mut Known<'_, '_>, at: &str, faults: &
         answer_fields: FieldEdits::read(document.answer_headers, &format!("{at}.answer_headers"), faults),
         from,
         access,
+        trial,
         limits,
         forward_token: document.forward_token,
     })
@@ -110,27 +113,38 @@ fn access(
         faults.add_if(document.require.is_some(), format!("{at}.require"), Fault::RulesOnPublic);
         faults.add_if(!document.issuers.is_empty(), format!("{at}.issuers"), Fault::RulesOnPublic);
     }
-    let mut requirement = |scopes: &[String], require: Option<&ConditionDocument>, at: &str, faults: &mut Faults| {
-        for (index, scope) in scopes.iter().enumerate() {
-            faults.add_if(!is_scope(scope), format!("{at}.scopes[{index}]"), Fault::NotAScope);
-        }
-        let at = format!("{at}.require");
-        let condition = require.map(|document| known.rules.condition(document, &at, faults));
-        if let Some(condition) = &condition {
-            condition.check_parameters(template, &at, faults);
-        }
-        Requirement { scopes: scopes.to_vec(), condition }
+    let mut read = |scopes: &[String], require: Option<&ConditionDocument>, at: &str, faults: &mut Faults| {
+        requirement(scopes, require, template, known.rules, at, faults)
     };
-    let everybody = requirement(&document.scopes, document.require.as_ref(), at, faults);
+    let everybody = read(&document.scopes, document.require.as_ref(), at, faults);
     let mut by_issuer = BTreeMap::new();
-    for (id, IssuerRequirementDocument { scopes, require }) in &document.issuers {
+    for (id, RequirementDocument { scopes, require }) in &document.issuers {
         let at = format!("{at}.issuers.{id}");
         faults.add_if(!known.issuers.contains(id.as_str()), &at, Fault::UnknownIssuer);
-        by_issuer.insert(id.clone(), requirement(scopes, require.as_ref(), &at, faults));
+        by_issuer.insert(id.clone(), read(scopes, require.as_ref(), &at, faults));
     }
     match document.access {
         AccessName::Public => Access::Public,
         AccessName::Optional => Access::Optional,
         AccessName::Authenticated => Access::Authenticated { everybody, by_issuer },
     }
+}
+
+fn requirement(
+    scopes: &[String],
+    require: Option<&ConditionDocument>,
+    template: &PathTemplate,
+    rules: &mut Rules<'_>,
+    at: &str,
+    faults: &mut Faults,
+) -> Requirement {
+    for (index, scope) in scopes.iter().enumerate() {
+        faults.add_if(!is_scope(scope), format!("{at}.scopes[{index}]"), Fault::NotAScope);
+    }
+    let at = format!("{at}.require");
+    let condition = require.map(|document| rules.condition(document, &at, faults));
+    if let Some(condition) = &condition {
+        condition.check_parameters(template, &at, faults);
+    }
+    Requirement { scopes: scopes.to_vec(), condition }
 }
