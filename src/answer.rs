@@ -1,13 +1,24 @@
 //! What the edge adds to an answer and takes from it, whether the origin gives it or the edge itself does.
 
 use crate::headers::Headers;
+use crate::policy::fields::FieldEdits;
 
-/// The edits of an answer's fields, in this order: removed, set, added.
+/// The security fields and their values.
+const SECURITY: [(&str, &str); 5] = [
+    ("strict-transport-security", "max-age=31536000; includeSubDomains"),
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
+    ("content-security-policy", "frame-ancestors 'none'"),
+    ("referrer-policy", "no-referrer"),
+];
+
+/// The edits of an answer's fields, in this order: removed, set, added, filled in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AnswerFields {
     remove: Vec<String>,
     set: Headers,
     append: Headers,
+    missing: Headers,
 }
 
 impl AnswerFields {
@@ -19,6 +30,7 @@ impl AnswerFields {
     /// The field stands once, with this value, whatever stood there.
     pub fn set(&mut self, name: &str, value: impl Into<Vec<u8>>) {
         self.remove(name);
+        self.set = self.set.iter().filter(|(known, _)| *known != name).collect();
         self.set.append(name, value);
     }
 
@@ -27,10 +39,36 @@ impl AnswerFields {
         self.append.append(name, value);
     }
 
+    /// Makes the edits that a route asks for.
+    pub fn edit(&mut self, edits: &FieldEdits) {
+        self.remove.extend_from_slice(&edits.remove);
+        for (name, value) in edits.set.iter() {
+            self.set(name, value);
+        }
+    }
+
+    /// The field gets this value where nothing gives it one.
+    pub fn fill_in(&mut self, name: &str, value: impl Into<Vec<u8>>) {
+        self.missing.append(name, value);
+    }
+
+    /// The security fields, as strict as an API bears.
+    pub fn secure(&mut self) {
+        for (name, value) in SECURITY {
+            self.fill_in(name, value);
+        }
+    }
+
     /// `headers` after the edits.
     #[must_use]
     pub fn dress(&self, headers: &Headers) -> Headers {
         let kept = headers.iter().filter(|(name, _)| !self.remove.iter().any(|removed| removed == name));
-        kept.chain(self.set.iter()).chain(self.append.iter()).collect()
+        let mut dressed: Headers = kept.chain(self.set.iter()).chain(self.append.iter()).collect();
+        for (name, value) in self.missing.iter() {
+            if dressed.all(name).next().is_none() {
+                dressed.append(name, value);
+            }
+        }
+        dressed
     }
 }

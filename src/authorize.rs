@@ -79,6 +79,18 @@ pub fn authorize<'policy>(
     Ok(Permit { route, caller })
 }
 
+/// Asks what is only tried of a route.
+///
+/// # Errors
+/// The [`AuthorizeError`] that there would be.
+pub fn rehearse(route: &Route, caller: &Caller, captures: &Captures) -> Result<(), AuthorizeError> {
+    match caller {
+        _ if route.trial == Requirement::default() => Ok(()),
+        Caller::Known(identity) => ask(&route.trial, identity, captures),
+        Caller::Anonymous => Err(AuthorizeError::Unidentified),
+    }
+}
+
 fn ask(requirement: &Requirement, identity: &Identity, captures: &Captures) -> Result<(), AuthorizeError> {
     let Requirement { scopes, condition } = requirement;
     let missing: Vec<String> = scopes.iter().filter(|scope| !identity.scopes().contains(scope)).cloned().collect();

@@ -2,7 +2,12 @@
 //! the same library that judges at the edge.
 
 mod check;
+mod desk;
+mod diff;
+mod explain;
 mod keys;
+mod lint;
+mod replay;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -30,6 +35,10 @@ enum Command {
     },
     /// Print the JSON Schema of policies.
     Schema,
+    /// Walk a request through a policy with the edge's own code, and say what each room found and who decided.
+    Explain(Box<explain::Explain>),
+    /// Judge logged requests again by two policies, and list every verdict that differs.
+    Diff(diff::Diff),
     /// Signing keys of the edge.
     #[command(subcommand)]
     Keys(Keys),
@@ -46,6 +55,8 @@ pub(crate) fn run() -> ExitCode {
     match Arguments::parse().command {
         Command::Check { policy, routes } => check::check(&policy, &routes),
         Command::Schema => check::schema(),
+        Command::Explain(arguments) => explain::explain(&arguments),
+        Command::Diff(arguments) => diff::diff(&arguments),
         Command::Keys(Keys::New) => keys::new(),
     }
 }

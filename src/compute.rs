@@ -3,6 +3,7 @@
 //! to a request.
 
 mod acl;
+mod body;
 mod counter;
 mod forward;
 mod jwks;
@@ -10,7 +11,9 @@ mod log;
 mod receive;
 mod respond;
 mod settings;
+mod shadow;
 mod surroundings;
+mod switch;
 mod verdicts;
 
 use std::time::{Duration, Instant};
@@ -37,6 +40,8 @@ struct Sandbox {
     settings: settings::Settings,
     jwks: jwks::Jwks,
     verdicts: Memory,
+    switchboard: switch::Switchboard,
+    shadow: shadow::Shadow,
 }
 
 /// Serves requests until the platform has no more for this sandbox.
@@ -62,17 +67,26 @@ fn answer(request: Request, sandbox: &mut Sandbox) {
         let surroundings = surroundings::of(&request);
         trail.country.clone_from(&surroundings.country);
         trail.pop.clone_from(&surroundings.pop);
+        let switch = sandbox.switchboard.switch(started);
         let mut keys = sandbox.jwks.at(now);
         let mut verdicts = VerdictsAt { memory: &mut sandbox.verdicts, now };
+        let mut trial_counter = counter::Counters { space: "shadow" };
+        let mut counter = counter::Counters { space: "limit" };
         let mut circumstances = Circumstances {
             now,
             surroundings: &surroundings,
             acls: &mut acl::LinkedAcls,
-            counter: &mut counter::Counters { space: "limit" },
+            switch: &switch,
+            counter: &mut counter,
             sources: Sources { keys: &mut keys, verdicts: &mut verdicts },
             elapsed: &elapsed,
         };
+        let on_trial = sandbox.shadow.gateway(started).map(|gateway| (gateway, head.clone()));
         let decision = gateway.decide(head, &mut circumstances, &mut trail);
+        trail.shadow_policy = on_trial.map(|(gateway, head)| {
+            circumstances.counter = &mut trial_counter;
+            shadow::verdict(&gateway, head, &mut circumstances, &trail.request_id)
+        });
         trail.keys = keys.note();
         decision
     });
@@ -82,9 +96,10 @@ fn answer(request: Request, sandbox: &mut Sandbox) {
             trail.step(Step::Forward, elapsed());
             match answer {
                 Ok(answer) => respond::passed_on(answer, grant.answer()),
-                Err(error) => respond::problem(&refuse(&error.into(), &mut trail).dressed(grant.answer().clone())),
+                Err(error) => respond::problem(&refuse(&error, &mut trail).dressed(grant.answer().clone())),
             }
         }
+        Ok(Decision::Preflight(fields)) => respond::preflight(&fields),
         Ok(Decision::Publish(keys)) => respond::published(keys),
         Ok(Decision::Refuse(problem)) => respond::problem(&problem),
         Err(closed) => respond::problem(&refuse(&Refusal::from(closed), &mut trail)),

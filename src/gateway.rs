@@ -1,20 +1,25 @@
 //! The journey of a request, as one function: [`Gateway::decide`].
 
 use crate::answer::AnswerFields;
-use crate::authorize::authorize;
+use crate::authorize::{authorize, rehearse};
+use crate::cors;
+use crate::headers::Headers;
 use crate::identity::{Caller, Seen, Sources, identify};
+use crate::inspect::inspect;
 use crate::mint::{Grant, Minter};
+use crate::opening::{self, Switch};
 use crate::place::{self, Acls};
 use crate::policy::limits::Limit;
 use crate::policy::{Access, Policy, Route};
 use crate::problem::Problem;
 use crate::refusal::Refusal;
 use crate::request::{RequestHead, Target, normalize};
+use crate::rewrite::rewrite;
 use crate::route;
 use crate::surroundings::Surroundings;
 use crate::throttle::{Asker, Counter, Kept, Standing, announce, throttle};
 use crate::time::UnixTime;
-use crate::trail::{Step, Trail, excerpt};
+use crate::trail::{Replay, Step, Trail, excerpt};
 
 /// Where the edge publishes the public halves of its signing keys.
 pub const KEYS_PATH: &str = "/.well-known/fastgate/jwks.json";
@@ -33,6 +38,8 @@ pub enum Decision {
     Forward(Grant),
     /// The edge answers itself: its public keys, a JWK Set.
     Publish(String),
+    /// The edge answers itself: a CORS preflight, with these fields.
+    Preflight(Headers),
     /// It is refused.
     Refuse(Problem),
 }
@@ -47,6 +54,8 @@ pub struct Circumstances<'outside> {
     pub sources: Sources<'outside>,
     /// What Compute ACLs say.
     pub acls: &'outside mut dyn Acls,
+    /// What an operator has switched off.
+    pub switch: &'outside Switch,
     /// Who counts.
     pub counter: &'outside mut dyn Counter,
     /// Microseconds since the request arrived, for the trail alone.
@@ -81,19 +90,36 @@ impl Gateway {
 
         let target = normalize(head, &edge.hosts)?;
         trail.step(Step::Normalize, (outside.elapsed)());
+        trail.replay = Some(Replay::of(&target, outside.surroundings));
+        trail.note(Step::Normalize, || format!("{} {} on {}", target.method(), target.path().encoded(), target.host()));
 
         if target.path().encoded() == KEYS_PATH && target.method() == "GET" {
             trail.verdict = "published";
             return Ok(Decision::Publish(self.minter.published_keys()));
         }
 
+        if edge.security_headers {
+            answer.secure();
+        }
+        if let Some((route, fields)) = cors::preflight(&self.policy, &target)? {
+            trail.route = Some(route);
+            trail.verdict = "preflight";
+            return Ok(Decision::Preflight(answer.dress(&fields)));
+        }
+
         let route = route::find(&self.policy, &target)?;
         trail.route = Some(route.id.clone());
+        cors::mark(route, &target, answer);
+        answer.edit(&route.answer_fields);
         trail.step(Step::Match, (outside.elapsed)());
+        trail.note(Step::Match, || format!("route \"{}\", {}", route.id, route.template.as_str()));
+
+        opening::ask(route, outside.switch)?;
 
         for place in &route.from {
             let asked = place::ask(place, target.client(), outside.surroundings, outside.acls);
             unless_tried(asked, place.shadow, trail)?;
+            trail.note(Step::Place, || format!("place \"{}\" was asked", place.name));
         }
         trail.step(Step::Place, (outside.elapsed)());
 
@@ -116,10 +142,19 @@ impl Gateway {
             }
             caller => caller?,
         };
+        trail.note(Step::Identify, || match &caller {
+            Caller::Anonymous => "nobody in particular".to_owned(),
+            Caller::Known(identity) => format!("\"{}\" of issuer \"{}\"", identity.subject(), identity.issuer_id()),
+        });
         let segments: Vec<_> = target.path().segments().collect();
         let captures = route.template.captures(&segments).unwrap_or_default();
         let permit = authorize(route, caller, &captures)?;
+        unless_tried(rehearse(route, permit.caller(), &captures), true, trail)?;
         trail.step(Step::Authorize, (outside.elapsed)());
+        trail.note(Step::Authorize, || "every rule of the route is met".to_owned());
+
+        unless_tried(inspect(&route.accepts, &target), route.accepts.shadow, trail)?;
+        trail.step(Step::Inspect, (outside.elapsed)());
 
         let asker = asker(route, permit.caller(), &target);
         let mut standings = Vec::new();
@@ -131,8 +166,10 @@ impl Gateway {
         }
         trail.step(Step::Throttle, (outside.elapsed)());
 
+        let target = rewrite(route, target, &captures)?;
         let grant = self.minter.mint(edge, &permit, &target, outside.surroundings, outside.now, &trail.request_id)?;
         trail.step(Step::Mint, (outside.elapsed)());
+        trail.note(Step::Mint, || format!("for audience \"{}\": {}", route.origin.audience, grant.path_and_query()));
 
         trail.verdict = "forwarded";
         Ok(Decision::Forward(grant))
@@ -144,6 +181,7 @@ pub fn refuse(refusal: &Refusal, trail: &mut Trail) -> Problem {
     let problem = Problem::from(refusal);
     trail.verdict = refusal.code();
     trail.cause = Some(refusal.to_string());
+    trail.note(refusal.step(), || refusal.to_string());
     trail.status = problem.status();
     problem
 }
@@ -166,7 +204,10 @@ fn keep(
     let kept = throttle(limit, asker, outside.counter, outside.now);
     let Some(kept) = unless_tried(kept.map(Some), limit.shadow, trail)? else { return Ok(None) };
     match kept {
-        Kept::Counted(standing) => Ok(Some(standing).filter(|_| !limit.shadow)),
+        Kept::Counted(standing) => {
+            trail.note(Step::Throttle, || standing.to_string());
+            Ok(Some(standing).filter(|_| !limit.shadow))
+        }
         Kept::Uncounted { cause } => {
             trail.uncounted.push(format!("{}: {cause}", limit.name));
             Ok(None)
@@ -194,5 +235,8 @@ fn note(trail: &mut Trail, seen: &Seen, caller: Option<&Caller>) {
     trail.key_id = seen.key_id.as_deref().map(excerpt);
     if let Some(Caller::Known(identity)) = caller {
         trail.subject = Some(identity.subject().to_owned());
+        if let Some(replay) = &mut trail.replay {
+            replay.identify(identity);
+        }
     }
 }

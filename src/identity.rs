@@ -7,6 +7,8 @@ mod demands;
 pub mod discovery;
 pub mod key_life;
 pub mod keys;
+#[cfg(not(target_os = "wasi"))]
+pub mod rehearsal;
 mod rsa;
 pub mod signature;
 pub mod token;

@@ -5,12 +5,15 @@
 //!
 //! 1. *receive*: what arrived, as the platform tells it: [`RequestHead`](request::RequestHead)
 //! 2. *normalize*: one canonical form, reserved headers gone: [`Target`](request::Target)
-//! 3. *match*: the route of the policy that names it: [`Route`](policy::Route), found by [`route`]
+//! 3. *match*: the route of the policy that names it: [`Route`](policy::Route), found by [`route`]; preflights are
+//!    answered by [`cors`], closed routes by [`opening`]
 //! 4. *place*: whether it may be asked from there: [`place`]
 //! 5. *identify*: who is calling: [`Caller`](identity::Caller)
 //! 6. *authorize*: whether they may: [`Permit`](authorize::Permit)
-//! 7. *throttle*: whether it is not too often: [`throttle`](throttle::throttle)
-//! 8. *mint*: what the origin is told, signed: [`Grant`](mint::Grant)
+//! 7. *inspect*: whether the request looks as it must: [`inspect`](inspect::inspect)
+//! 8. *throttle*: whether it is not too often: [`throttle`](throttle::throttle)
+//! 9. *rewrite*: the request as the origin knows it: [`rewrite`](rewrite::rewrite)
+//! 10. *mint*: what the origin is told, signed: [`Grant`](mint::Grant)
 //!
 //! A step that refuses yields a [`Refusal`](refusal::Refusal); one table turns it into the
 //! [`Problem`](problem::Problem) that the client sees. The facts gathered on the way are the [`Trail`](trail::Trail),
@@ -21,15 +24,19 @@
 
 pub mod answer;
 pub mod authorize;
+pub mod cors;
 pub mod gateway;
 pub mod headers;
 pub mod identity;
+pub mod inspect;
 pub mod mint;
+pub mod opening;
 pub mod place;
 pub mod policy;
 pub mod problem;
 pub mod refusal;
 pub mod request;
+pub mod rewrite;
 pub mod route;
 pub mod secret;
 pub mod strict_json;

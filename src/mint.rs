@@ -80,6 +80,7 @@ pub struct Grant {
     path_and_query: String,
     headers: Headers,
     answer: AnswerFields,
+    max_body: Option<u64>,
 }
 
 impl Grant {
@@ -116,6 +117,12 @@ impl Grant {
     pub(crate) fn answered_with(mut self, answer: AnswerFields) -> Self {
         self.answer = answer;
         self
+    }
+
+    /// The longest body that is sent on, in bytes.
+    #[must_use]
+    pub const fn max_body(&self) -> Option<u64> {
+        self.max_body
     }
 
     /// Every field that the origin receives, `Host` among them; the platform adds what frames the body.
@@ -187,7 +194,7 @@ impl Minter {
             scope: identity.map(|identity| identity.scopes().join(" ")).filter(|scope| !scope.is_empty()),
             tctx: Transaction {
                 route: &route.id,
-                template: route.template.as_str(),
+                template: route.template_at_origin().as_str(),
                 method: target.method(),
                 path: target.path().encoded(),
                 query: query_digest(target.query()),
@@ -244,6 +251,7 @@ impl Minter {
             path_and_query,
             headers,
             answer: AnswerFields::default(),
+            max_body: route.accepts.max_body.filter(|_| !route.accepts.shadow),
         })
     }
 }

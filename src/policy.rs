@@ -6,6 +6,8 @@ pub mod claim_path;
 pub mod conditions;
 mod document;
 mod fault;
+pub mod fields;
+pub mod groups;
 mod issuer;
 pub mod limits;
 pub mod network;
@@ -13,6 +15,7 @@ pub mod pattern;
 pub mod places;
 mod preset;
 mod read;
+pub mod rewrite;
 mod tree;
 pub(crate) mod url;
 
@@ -24,6 +27,8 @@ pub use claim_path::ClaimPath;
 use conditions::Condition;
 pub use document::{AlgorithmName, KeyLife, MethodName, PolicyDocument, TokenKind};
 pub use fault::{Fault, PolicyFault, PolicyFaults};
+use fields::{Accepts, FieldEdits};
+use groups::Group;
 pub use issuer::{Issuer, TokenDemands, TokenShape};
 use limits::Limit;
 use pattern::PathTemplate;
@@ -54,6 +59,8 @@ pub struct Edge {
     pub identity_lifetime: u64,
     /// What is kept before it is known who is calling.
     pub flood_limit: Option<Arc<Limit>>,
+    /// Whether answers get the security fields that the origin leaves out.
+    pub security_headers: bool,
 }
 
 /// The host names that requests may name, lower case, without ports.
@@ -65,6 +72,12 @@ impl Hosts {
     #[must_use]
     pub fn find(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|known| known.eq_ignore_ascii_case(name)).map(String::as_str)
+    }
+
+    /// The first host of the policy.
+    #[must_use]
+    pub fn first(&self) -> Option<&str> {
+        self.0.first().map(String::as_str)
     }
 }
 
@@ -94,10 +107,22 @@ pub struct Route {
     pub methods: Vec<MethodName>,
     /// Where it is forwarded.
     pub origin: Arc<Origin>,
+    /// The group that it belongs to.
+    pub group: Option<Arc<Group>>,
+    /// The template by which the origin knows it, where that is another one.
+    pub origin_template: Option<PathTemplate>,
+    /// What its requests must look like.
+    pub accepts: Accepts,
+    /// Edits of the fields that the origin sees.
+    pub request_fields: FieldEdits,
+    /// Edits of the fields of answers.
+    pub answer_fields: FieldEdits,
     /// From where it may be used: all of these ask.
     pub from: Vec<Arc<Place>>,
     /// Who may call.
     pub access: Access,
+    /// What is asked only on trial.
+    pub trial: Requirement,
     /// How often it may be used: all of these count.
     pub limits: Vec<Arc<Limit>>,
     /// Whether the client's own token travels on.
@@ -105,6 +130,12 @@ pub struct Route {
 }
 
 impl Route {
+    /// The template by which the origin knows it.
+    #[must_use]
+    pub fn template_at_origin(&self) -> &PathTemplate {
+        self.origin_template.as_ref().unwrap_or(&self.template)
+    }
+
     /// Whether the place of a client is judged by `fact` here.
     #[must_use]
     pub fn judges(&self, fact: Fact) -> bool {
@@ -157,6 +188,12 @@ impl Policy {
     #[must_use]
     pub fn issuer(&self, iss: &str) -> Option<&Issuer> {
         self.issuers.get(iss).map(Arc::as_ref)
+    }
+
+    /// The providers.
+    pub fn issuers(&self) -> impl Iterator<Item = &Issuer> {
+        // One that has several spellings stands there once for each; it is the same one.
+        self.issuers.iter().filter(|(iss, issuer)| **iss == issuer.issuer).map(|(_, issuer)| issuer.as_ref())
     }
 
     /// The routes in the order of the document.

@@ -7,7 +7,9 @@ use crate::answer::AnswerFields;
 use crate::authorize::AuthorizeError;
 use crate::headers::Headers;
 use crate::identity::bearer::CredentialsError;
+use crate::inspect::InspectError;
 use crate::mint::MintError;
+use crate::opening::OpeningError;
 use crate::place::PlaceError;
 use crate::refusal::{ClosedError, OriginError, Refusal};
 use crate::request::RequestError;
@@ -47,6 +49,12 @@ pub enum Kind {
     MethodNotAllowed,
     /// The URL is too long.
     UriTooLong,
+    /// The body is too long.
+    ContentTooLarge,
+    /// The body is of no accepted type.
+    UnsupportedMediaType,
+    /// Closed for maintenance.
+    Maintenance,
     /// This host is not served here.
     MisdirectedRequest,
     /// The header fields are too large or too many.
@@ -77,6 +85,9 @@ impl Kind {
             Self::NotFound => (404, "not-found", "There is nothing here"),
             Self::MethodNotAllowed => (405, "method-not-allowed", "This method is not allowed here"),
             Self::UriTooLong => (414, "uri-too-long", "The URL is too long"),
+            Self::ContentTooLarge => (413, "content-too-large", "The body is too long"),
+            Self::UnsupportedMediaType => (415, "unsupported-media-type", "The body is of no accepted media type"),
+            Self::Maintenance => (503, "maintenance", "This is closed for maintenance"),
             Self::MisdirectedRequest => (421, "misdirected-request", "This host is not served here"),
             Self::TooManyRequests => (429, "too-many-requests", "This was used too often"),
             Self::HeaderFieldsTooLarge => {
@@ -152,6 +163,10 @@ impl From<&Refusal> for Problem {
             Refusal::Route(RouteError::MethodNotAllowed { allowed }) => {
                 with(Kind::MethodNotAllowed, vec![("allow", allowed.join(", "))])
             }
+            Refusal::Cors(_) => plain(Kind::Forbidden),
+            Refusal::Opening(OpeningError::Maintenance { retry_after, .. }) => {
+                with(Kind::Maintenance, vec![("retry-after", retry_after.to_string())])
+            }
             Refusal::Place(PlaceError { legal: true, .. }) => plain(Kind::LegalReasons),
             Refusal::Place(PlaceError { legal: false, .. }) => plain(Kind::PlaceRefused),
             Refusal::Credentials(CredentialsError::Missing | CredentialsError::OtherScheme) => {
@@ -172,6 +187,13 @@ impl From<&Refusal> for Problem {
                 Kind::InsufficientScope,
                 &format!("Bearer error=\"insufficient_scope\", scope=\"{}\"", required.join(" ")),
             ),
+            Refusal::Inspect(error) => match error {
+                InspectError::QueryTooLong { .. } => plain(Kind::UriTooLong),
+                InspectError::BodyTooLong { .. } => plain(Kind::ContentTooLarge),
+                InspectError::ContentType => plain(Kind::UnsupportedMediaType),
+                InspectError::HeaderMissing { .. } => plain(Kind::BadRequest),
+            },
+            Refusal::Rewrite(_) => plain(Kind::BadRequest),
             Refusal::Throttle(ThrottleError::Exceeded { standing }) => {
                 let retry_after = ("retry-after", standing.retry_after().to_string());
                 let announced = announce(std::slice::from_ref(standing));
@@ -181,6 +203,7 @@ impl From<&Refusal> for Problem {
                 plain(Kind::HeaderFieldsTooLarge)
             }
             Refusal::Keys(_)
+            | Refusal::Opening(OpeningError::SwitchedOff)
             | Refusal::Throttle(ThrottleError::Unreachable { .. })
             | Refusal::Mint(MintError::SigningFailed)
             | Refusal::Closed(ClosedError::Policy(_) | ClosedError::SigningKeys(_) | ClosedError::Randomness)

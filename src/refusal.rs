@@ -2,14 +2,19 @@
 //! from outside is decided in [`problem`](crate::problem).
 
 use crate::authorize::AuthorizeError;
+use crate::cors::CorsError;
 use crate::identity::bearer::CredentialsError;
 use crate::identity::token::TokenError;
 use crate::identity::{IdentityError, KeysUnavailable};
+use crate::inspect::InspectError;
 use crate::mint::MintError;
+use crate::opening::OpeningError;
 use crate::place::{PlaceError, PlaceReason};
 use crate::request::RequestError;
+use crate::rewrite::RewriteError;
 use crate::route::RouteError;
 use crate::throttle::ThrottleError;
+use crate::trail::Step;
 
 /// Why a request is not forwarded, or why its answer is not the origin's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -20,6 +25,12 @@ pub enum Refusal {
     /// No route names it.
     #[error(transparent)]
     Route(#[from] RouteError),
+    /// Pages of this origin may not use it.
+    #[error(transparent)]
+    Cors(#[from] CorsError),
+    /// It is closed.
+    #[error(transparent)]
+    Opening(#[from] OpeningError),
     /// It may not be asked from there.
     #[error(transparent)]
     Place(#[from] PlaceError),
@@ -35,6 +46,12 @@ pub enum Refusal {
     /// The caller may not.
     #[error(transparent)]
     Authorize(#[from] AuthorizeError),
+    /// It does not look as it must.
+    #[error(transparent)]
+    Inspect(#[from] InspectError),
+    /// It has no path at the origin.
+    #[error(transparent)]
+    Rewrite(#[from] RewriteError),
     /// It is one too many.
     #[error(transparent)]
     Throttle(#[from] ThrottleError),
@@ -91,6 +108,23 @@ impl From<IdentityError> for Refusal {
 }
 
 impl Refusal {
+    /// The room that refused.
+    #[must_use]
+    pub const fn step(&self) -> Step {
+        match self {
+            Self::Request(_) => Step::Normalize,
+            Self::Route(_) | Self::Cors(_) | Self::Opening(_) => Step::Match,
+            Self::Place(_) => Step::Place,
+            Self::Credentials(_) | Self::Token(_) | Self::Keys(_) => Step::Identify,
+            Self::Authorize(_) => Step::Authorize,
+            Self::Inspect(_) => Step::Inspect,
+            Self::Throttle(_) => Step::Throttle,
+            Self::Rewrite(_) | Self::Mint(_) => Step::Mint,
+            Self::Closed(_) => Step::Configure,
+            Self::Origin(_) => Step::Forward,
+        }
+    }
+
     /// A stable slug for logs, metrics and tests.
     #[must_use]
     pub const fn code(&self) -> &'static str {
@@ -105,6 +139,9 @@ impl Refusal {
             },
             Self::Route(RouteError::NoRoute) => "no-route",
             Self::Route(RouteError::MethodNotAllowed { .. }) => "method-not-allowed",
+            Self::Cors(CorsError) => "cors-refused",
+            Self::Opening(OpeningError::Maintenance { .. }) => "maintenance",
+            Self::Opening(OpeningError::SwitchedOff) => "switched-off",
             Self::Place(PlaceError { reason, .. }) => match reason {
                 PlaceReason::Denied(_) => "place-denied",
                 PlaceReason::NotAllowed => "place-not-allowed",
@@ -144,6 +181,13 @@ impl Refusal {
             Self::Authorize(AuthorizeError::IssuerNotAccepted { .. }) => "issuer-not-accepted",
             Self::Authorize(AuthorizeError::InsufficientScope { .. }) => "insufficient-scope",
             Self::Authorize(AuthorizeError::ConditionUnmet { .. }) => "condition-unmet",
+            Self::Inspect(error) => match error {
+                InspectError::QueryTooLong { .. } => "query-too-long",
+                InspectError::BodyTooLong { .. } => "body-too-long",
+                InspectError::ContentType => "content-type",
+                InspectError::HeaderMissing { .. } => "header-missing",
+            },
+            Self::Rewrite(RewriteError(_)) => "rewrite-ambiguous",
             Self::Throttle(ThrottleError::Exceeded { .. }) => "limit-exceeded",
             Self::Throttle(ThrottleError::Unreachable { .. }) => "counter-unreachable",
             Self::Mint(MintError::IdentityTooLong { .. }) => "identity-too-long",

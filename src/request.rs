@@ -7,7 +7,7 @@ mod path;
 
 use std::net::IpAddr;
 
-pub use path::CanonicalPath;
+pub use path::{Ambiguity, CanonicalPath};
 
 use crate::headers::{Fate, Headers, fate, named_by_connection};
 use crate::policy::Hosts;
@@ -44,8 +44,18 @@ pub struct Target {
     query: String,
     headers: Headers,
     authorization: Vec<Secret<Vec<u8>>>,
+    content: Content,
     client: Option<IpAddr>,
     tls: bool,
+}
+
+/// What a request's head says of its body.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Content {
+    /// `Content-Length`, in bytes.
+    pub length: Option<u64>,
+    /// Whether there is a `Transfer-Encoding`.
+    pub chunked: bool,
 }
 
 impl Target {
@@ -83,6 +93,17 @@ impl Target {
     #[must_use]
     pub fn authorization(&self) -> &[Secret<Vec<u8>>] {
         &self.authorization
+    }
+
+    /// What the head says of the body.
+    #[must_use]
+    pub const fn content(&self) -> Content {
+        self.content
+    }
+
+    /// The same request with the path and the fields that the origin is to see.
+    pub(crate) fn rewritten(self, path: CanonicalPath, headers: Headers) -> Self {
+        Self { path, headers, ..self }
     }
 
     /// The peer's address.
@@ -140,6 +161,7 @@ pub fn normalize(head: RequestHead, hosts: &Hosts) -> Result<Target, RequestErro
     if head.headers.count() > MAX_FIELDS {
         return Err(RequestError::TooManyFields { count: head.headers.count() });
     }
+    let content = content(&head.headers);
     let hops = named_by_connection(&head.headers);
     let travels = |name: &str| fate(name) == Fate::Pass && !hops.iter().any(|hop| hop == name);
     let authorization = head
@@ -153,7 +175,24 @@ pub fn normalize(head: RequestHead, hosts: &Hosts) -> Result<Target, RequestErro
         .iter()
         .filter(|(name, value)| *name != "authorization" && travels(name) && field_is_sound(name, value))
         .collect();
-    Ok(Target { method: head.method, host, path, query, headers, authorization, client: head.client, tls: head.tls })
+    Ok(Target {
+        method: head.method,
+        host,
+        path,
+        query,
+        headers,
+        authorization,
+        content,
+        client: head.client,
+        tls: head.tls,
+    })
+}
+
+/// The platform has framed the message; a length that it left standing and that is no number counts as the longest.
+fn content(headers: &Headers) -> Content {
+    let length = headers.all("content-length").next();
+    let parsed = |value| std::str::from_utf8(value).ok().and_then(|digits| digits.parse().ok()).unwrap_or(u64::MAX);
+    Content { length: length.map(parsed), chunked: headers.all("transfer-encoding").next().is_some() }
 }
 
 /// Trace context passes only in the form of W3C Trace Context §3.2.2; it is the one client-made identifier that

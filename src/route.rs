@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::policy::{Policy, Route};
-use crate::request::Target;
+use crate::request::{CanonicalPath, Target};
 
 /// Why no route names a request.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -25,12 +25,24 @@ pub enum RouteError {
 /// # Errors
 /// A [`RouteError`] where no route names both path and method.
 pub fn find<'policy>(policy: &'policy Policy, target: &Target) -> Result<&'policy Route, RouteError> {
-    let segments: Vec<_> = target.path().segments().collect();
+    find_for(policy, target.path(), target.method())
+}
+
+/// Finds the route of `path` and `method`.
+///
+/// # Errors
+/// As [`find`].
+pub fn find_for<'policy>(
+    policy: &'policy Policy,
+    path: &CanonicalPath,
+    method: &str,
+) -> Result<&'policy Route, RouteError> {
+    let segments: Vec<_> = path.segments().collect();
     let mut found = None;
     let mut allowed = BTreeSet::new();
     policy.visit_routes(&segments, |route| {
         allowed.extend(route.methods.iter().map(|method| method.as_str()));
-        let named = route.methods.iter().any(|method| method.as_str() == target.method());
+        let named = route.methods.iter().any(|allowed| allowed.as_str() == method);
         if named {
             found = Some(route);
         }

@@ -4,23 +4,32 @@
 use serde::{Deserialize, Serialize};
 
 /// The circumstances of a request, from the platform alone.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Surroundings {
     /// ISO 3166-1 alpha-2, upper case.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub country: Option<String>,
     /// ISO 3166-2, `US-CA`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub subdivision: Option<String>,
     /// The continent.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub continent: Option<Continent>,
     /// The number of the autonomous system.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub asn: Option<u32>,
     /// How the client is connected.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub connection: Option<Connection>,
     /// The kind of proxy that stands before the client.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub proxy: Option<Proxy>,
     /// What hides the client, from the platform's VPN and proxy data; an empty list says that nothing is known to.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub anonymizers: Option<Vec<Anonymizer>>,
     /// The POP that serves the request.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub pop: Option<String>,
 }
 
@@ -110,7 +119,7 @@ pub enum Proxy {
 }
 
 /// What can hide a client, in the platform's VPN and proxy data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Anonymizer {

@@ -1,7 +1,11 @@
 //! The facts gathered on the way of one request: the one JSON line that is logged. What is not a field here is not
 //! logged; there is none for tokens, cookies, queries or header values.
 
+mod replay;
+
 use serde::Serialize;
+
+pub use replay::Replay;
 
 use crate::time::UnixTime;
 
@@ -21,6 +25,8 @@ pub enum Step {
     Identify,
     /// The route's rules were asked.
     Authorize,
+    /// The request was looked at.
+    Inspect,
     /// The limits were kept: the flood limit before identification, the route's after authorization.
     Throttle,
     /// The identity header was signed.
@@ -41,6 +47,25 @@ pub struct KeysNote {
     pub age: Option<u64>,
     /// How many keys of the set cannot be used.
     pub skipped: usize,
+}
+
+impl Step {
+    /// The step as the log names it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Configure => "configure",
+            Self::Normalize => "normalize",
+            Self::Match => "match",
+            Self::Place => "place",
+            Self::Identify => "identify",
+            Self::Authorize => "authorize",
+            Self::Inspect => "inspect",
+            Self::Throttle => "throttle",
+            Self::Mint => "mint",
+            Self::Forward => "forward",
+        }
+    }
 }
 
 /// What is written down of one request.
@@ -90,8 +115,17 @@ pub struct Trail {
     pub status: u16,
     /// How long each step took, in microseconds, in order.
     pub steps: Vec<(Step, u64)>,
+    /// What it takes to judge the request again; nothing where it has no canonical form.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replay: Option<Replay>,
+    /// What a policy on trial would have done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shadow_policy: Option<String>,
     #[serde(skip)]
     last: u64,
+    /// What each room found, where somebody wants to know; never logged.
+    #[serde(skip)]
+    notes: Option<Vec<(Step, String)>>,
 }
 
 impl Trail {
@@ -117,8 +151,30 @@ impl Trail {
             pop: None,
             status: 0,
             steps: Vec::with_capacity(9),
+            replay: None,
+            shadow_policy: None,
             last: 0,
+            notes: None,
         }
+    }
+
+    /// The same trail, with notes of what each room finds.
+    #[must_use]
+    pub fn with_notes(self) -> Self {
+        Self { notes: Some(Vec::new()), ..self }
+    }
+
+    /// Notes what the room of `step` found, if notes are taken.
+    pub fn note(&mut self, step: Step, found: impl FnOnce() -> String) {
+        if let Some(notes) = &mut self.notes {
+            notes.push((step, found()));
+        }
+    }
+
+    /// What each room found, in order.
+    #[must_use]
+    pub fn notes(&self) -> &[(Step, String)] {
+        self.notes.as_deref().unwrap_or_default()
     }
 
     /// Notes that `step` is done, `elapsed` microseconds after the request began.

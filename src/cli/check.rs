@@ -7,6 +7,8 @@ use std::process::ExitCode;
 use fastgate::policy::{Policy, PolicyDocument};
 use serde_json::{Map, Value};
 
+use super::lint::lints;
+
 /// Checks the policy at `path`, with the routes of `additions` behind its own, and prints what is found.
 pub(super) fn check(path: &Path, additions: &[PathBuf]) -> ExitCode {
     let text = match read(path, additions) {
@@ -19,6 +21,11 @@ pub(super) fn check(path: &Path, additions: &[PathBuf]) -> ExitCode {
     let findings = findings(&text);
     for Finding { at, what, remedy } in &findings {
         println!("{at}\n    {what}\n    → {remedy}");
+    }
+    if let (true, Ok(policy)) = (findings.is_empty(), Policy::parse(&text)) {
+        for lint in lints(&policy) {
+            println!("{}\n    {} (a hint, not a fault)\n    → {}", lint.at, lint.what, lint.remedy);
+        }
     }
     match findings.len() {
         0 => {

@@ -2,14 +2,16 @@
 //! the grant does not name.
 
 use fastgate::mint::Grant;
-use fastgate::refusal::OriginError;
+use fastgate::refusal::{OriginError, Refusal};
 use fastly::http::request::SendErrorCause;
 use fastly::http::{HeaderName, HeaderValue, Url};
 use fastly::{Request, Response};
 
+use super::body;
+
 /// Forwards `grant` with the body of `received` and returns the origin's answer. Never answered from a cache: what comes
 /// back is for this caller.
-pub(super) fn forward(grant: &Grant, mut received: Request) -> Result<Response, OriginError> {
+pub(super) fn forward(grant: &Grant, mut received: Request) -> Result<Response, Refusal> {
     let unsendable = |what: &str| OriginError::Unreachable(format!("the request cannot be expressed: {what}"));
     let url = format!("{}{}", grant.authority(), grant.path_and_query());
     let url = Url::parse(&url).map_err(|_| unsendable("its URL"))?;
@@ -19,7 +21,7 @@ pub(super) fn forward(grant: &Grant, mut received: Request) -> Result<Response, 
         None => url.path() == grant.path_and_query(),
     };
     if !kept {
-        return Err(unsendable("the platform would change its path"));
+        return Err(unsendable("the platform would change its path").into());
     }
     let mut request = Request::new(grant.method(), url).with_pass(true);
     for (name, value) in grant.headers().iter() {
@@ -27,18 +29,23 @@ pub(super) fn forward(grant: &Grant, mut received: Request) -> Result<Response, 
         let value = HeaderValue::from_bytes(value).map_err(|_| unsendable("a field value"))?;
         request.append_header(name, value);
     }
-    if let Some(body) = received.try_take_body() {
-        request.set_body(body);
-    }
-    let response = request.send(grant.backend()).map_err(|error| classify(error.root_cause()))?;
+    let response = match (received.try_take_body(), grant.max_body()) {
+        (Some(body), Some(most)) => body::send(request, body, most, grant.backend())?,
+        (body, _) => {
+            if let Some(body) = body {
+                request.set_body(body);
+            }
+            request.send(grant.backend()).map_err(|error| classify(error.root_cause()))?
+        }
+    };
     match response.get_status().as_u16() {
-        status @ ..200 => Err(OriginError::UnexpectedStatus(status)),
+        status @ ..200 => Err(OriginError::UnexpectedStatus(status).into()),
         _ => Ok(response),
     }
 }
 
 /// What the client is told of a failed send. Only the cause is looked at: the error as a whole prints the headers.
-fn classify(cause: &SendErrorCause) -> OriginError {
+pub(super) fn classify(cause: &SendErrorCause) -> OriginError {
     let text = cause.to_string();
     match cause {
         SendErrorCause::DnsTimeout | SendErrorCause::ConnectionTimeout | SendErrorCause::HttpResponseTimeout => {

@@ -18,6 +18,11 @@ pub(super) fn published(keys: String) -> Response {
         .with_header("cache-control", "public, max-age=300")
 }
 
+/// The answer to a CORS preflight.
+pub(super) fn preflight(fields: &Headers) -> Response {
+    with_fields(Response::from_status(204), fields)
+}
+
 /// The origin's answer, streamed, without what only the edge may say.
 pub(super) fn passed_on(mut answer: Response, edits: &AnswerFields) -> Response {
     let fields: Headers = answer.get_headers().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();

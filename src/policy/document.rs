@@ -9,8 +9,11 @@ pub use issuer::{KeyLife, TokenKind};
 use serde::Deserialize;
 
 use super::conditions::ConditionDocument;
+use super::fields::{AcceptsDocument, FieldEditsDocument};
+use super::groups::GroupDocument;
 use super::limits::LimitDocument;
 use super::places::PlaceDocument;
+use super::rewrite::RewriteDocument;
 
 /// The policy of one Fastgate service.
 #[derive(Clone, Debug, Deserialize)]
@@ -36,6 +39,9 @@ pub struct PolicyDocument {
     /// How often routes may be used, by a name that they refer to and that callers are told.
     #[serde(default)]
     pub limits: BTreeMap<String, LimitDocument>,
+    /// Groups of routes, by a name that routes refer to and by which an operator can switch them off.
+    #[serde(default)]
+    pub groups: BTreeMap<String, GroupDocument>,
     /// What may be reached. A request that no route names is refused.
     pub routes: Vec<RouteDocument>,
 }
@@ -56,6 +62,10 @@ pub struct EdgeDocument {
     /// `network`, `route` or both.
     #[serde(default)]
     pub flood_limit: Option<String>,
+    /// Whether answers get `Strict-Transport-Security`, `X-Content-Type-Options`, `X-Frame-Options`,
+    /// `Content-Security-Policy` and `Referrer-Policy`, in a strict form, where the origin does not send them.
+    #[serde(default)]
+    pub security_headers: bool,
 }
 
 const fn default_identity_lifetime() -> u64 {
@@ -111,6 +121,21 @@ pub struct RouteDocument {
     /// The origin that answers; may be left out where there is only one.
     #[serde(default)]
     pub origin: Option<String>,
+    /// The group that it belongs to: a name of `groups`.
+    #[serde(default)]
+    pub group: Option<String>,
+    /// The path at the origin, where it is another one.
+    #[serde(default)]
+    pub rewrite: Option<RewriteDocument>,
+    /// What requests must look like.
+    #[serde(default)]
+    pub accepts: AcceptsDocument,
+    /// Edits of the header fields that the origin sees.
+    #[serde(default)]
+    pub request_headers: FieldEditsDocument,
+    /// Edits of the header fields of answers.
+    #[serde(default)]
+    pub answer_headers: FieldEditsDocument,
     /// From where it may be used: names of `places`, all of which must let the client pass.
     #[serde(default)]
     pub from: Vec<String>,
@@ -125,21 +150,24 @@ pub struct RouteDocument {
     pub require: Option<ConditionDocument>,
     /// The issuers whose tokens are accepted here, by their ids, and what each asks of its own; without this, all of them.
     #[serde(default)]
-    pub issuers: BTreeMap<String, IssuerRequirementDocument>,
+    pub issuers: BTreeMap<String, RequirementDocument>,
     /// How often it may be used: names of `limits`, asked in this order.
     #[serde(default)]
     pub limits: Vec<String>,
+    /// Scopes and a condition that are only tried: what they would refuse is logged and passes.
+    #[serde(default)]
+    pub trial: RequirementDocument,
     /// Whether the client's own token is forwarded to the origin. It is not needed there: identity travels in the signed
     /// header.
     #[serde(default)]
     pub forward_token: bool,
 }
 
-/// What callers with a token of one issuer must meet, besides what the route asks of everybody.
+/// What callers must meet besides what the route asks of everybody.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub struct IssuerRequirementDocument {
+pub struct RequirementDocument {
     /// The scopes that the token must have, all of them.
     #[serde(default)]
     pub scopes: Vec<String>,

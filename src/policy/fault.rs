@@ -131,6 +131,36 @@ pub enum Fault {
     /// Edge Rate Limiting counts whole requests a second.
     #[error("is less than one a second, which Edge Rate Limiting cannot count")]
     TooSlowForErl,
+    /// No group has this name.
+    #[error("names no group")]
+    UnknownGroup,
+    /// Only the edge may say this, or it belongs to one connection.
+    #[error("names \"{name}\", which is not the policy's to touch")]
+    ReservedField {
+        /// The field.
+        name: String,
+    },
+    /// Not the value of a header field.
+    #[error("is not a value of a header field")]
+    NotAFieldValue,
+    /// Not a media type.
+    #[error("is not a media type")]
+    NotAMediaType,
+    /// Neither prefixes nor a template, or prefixes that the path does not have.
+    #[error("does not say where the path leads")]
+    NotARewrite,
+    /// The template has a parameter that nothing fills.
+    #[error("has the parameter \"{name}\", which the route's path does not have in this form")]
+    RewriteParameter {
+        /// The parameter.
+        name: String,
+    },
+    /// Not the origin of a web page.
+    #[error("is not the origin of a web page")]
+    NotAWebOrigin,
+    /// Cookies for everybody.
+    #[error("stands beside \"*\", which browsers refuse")]
+    CredentialsForAll,
     /// No issuer has this id.
     #[error("names no issuer")]
     UnknownIssuer,
@@ -183,6 +213,16 @@ impl Fault {
             Self::NotAFieldName => "write something like \"x-batch-size\"",
             Self::NotAnErlWindow => "write 1, 10 or 60, or use the counter \"exact\"",
             Self::TooSlowForErl => "write a \"count\" of at least \"window\", or use the counter \"exact\"",
+            Self::UnknownGroup => "write a name that stands under \"groups\"",
+            Self::ReservedField { .. } => "name a field that belongs to the application",
+            Self::NotAFieldValue => "write printable ASCII without spaces at the ends",
+            Self::NotAMediaType => "write \"application/json\", or \"image/*\" for all of a kind",
+            Self::NotARewrite => {
+                "write \"template\", or \"strip_prefix\" with whole segments of \"path\" and \"add_prefix\" as \"/v2\""
+            }
+            Self::RewriteParameter { .. } => "use parameters of \"path\", with their convertors or none",
+            Self::NotAWebOrigin => "write \"https://app.example.com\", or [\"*\"] alone",
+            Self::CredentialsForAll => "name the origins, or leave credentials out",
             Self::UnknownIssuer => "write an id that stands under \"issuers\"",
             Self::UnknownParameter { .. } => "name a parameter of the route's \"path\"",
             Self::NotAScope => "write one scope a string: [\"orders:read\", \"orders:write\"]",

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::conditions::Rules;
 use super::document::{EdgeDocument, OriginDocument, PolicyDocument};
+use super::groups::{Group, GroupDocument};
 use super::limits::{Limit, LimitDocument};
 use super::places::{Place, PlaceDocument};
 use super::tree::RouteTree;
@@ -47,8 +48,15 @@ impl TryFrom<PolicyDocument> for Policy {
         let mut rules = Rules::read(&document.rules, &mut faults);
         let issuer_ids: BTreeSet<&str> = issuers.values().map(|issuer| issuer.id.as_str()).collect();
         let places = places(document.places, &mut faults);
-        let mut known =
-            Known { origins: &origins, issuers: &issuer_ids, places: &places, limits: &limits, rules: &mut rules };
+        let groups = groups(document.groups, &mut faults);
+        let mut known = Known {
+            origins: &origins,
+            issuers: &issuer_ids,
+            places: &places,
+            limits: &limits,
+            groups: &groups,
+            rules: &mut rules,
+        };
         let routes = routes(document.routes, &mut known, &mut faults);
         if issuers.is_empty() && routes.iter().any(|route| route.access != Access::Public) {
             faults.add("$.issuers", Fault::NoIssuer);
@@ -98,6 +106,7 @@ fn edge(document: EdgeDocument, limits: &BTreeMap<String, Arc<Limit>>, faults: &
         hosts: document.hosts.iter().collect::<Hosts>(),
         identity_lifetime: document.identity_lifetime,
         flood_limit: flood_limit.cloned(),
+        security_headers: document.security_headers,
     }
 }
 
@@ -132,6 +141,16 @@ fn limits(documents: BTreeMap<String, LimitDocument>, faults: &mut Faults) -> BT
         limits.insert(name, Arc::new(limit));
     }
     limits
+}
+
+fn groups(documents: BTreeMap<String, GroupDocument>, faults: &mut Faults) -> BTreeMap<String, Arc<Group>> {
+    let mut groups = BTreeMap::new();
+    for (name, document) in documents {
+        faults.add_if(!is_id(&name), format!("$.groups.{name}"), Fault::NotAnId);
+        let group = Group::read(&name, document, faults);
+        groups.insert(name, Arc::new(group));
+    }
+    groups
 }
 
 fn is_id(text: &str) -> bool {

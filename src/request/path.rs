@@ -60,6 +60,14 @@ impl CanonicalPath {
         Ok(Self { encoded: encode(&decoded), decoded })
     }
 
+    /// The path that decodes to `decoded`.
+    ///
+    /// # Errors
+    /// An [`Ambiguity`] where there is no such canonical path.
+    pub fn of_decoded(decoded: &str) -> Result<Self, Ambiguity> {
+        Self::parse(encode(decoded).as_bytes())
+    }
+
     /// The form that is forwarded and signed: `A-Z a-z 0-9 - . _ ~ ! $ & ' ( ) * + , ; = : @ /` as such, every other
     /// byte as `%XX` in upper case (RFC 3986 §3.3, §6.2.2).
     #[must_use]

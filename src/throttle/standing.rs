@@ -1,5 +1,7 @@
 //! How a caller stands with a limit, and how that is announced (draft-ietf-httpapi-ratelimit-headers-09).
 
+use std::fmt;
+
 use crate::policy::limits::Limit;
 
 /// How a caller stands with a limit.
@@ -24,6 +26,17 @@ impl Standing {
     #[must_use]
     pub fn retry_after(&self) -> u64 {
         self.left.map_or(self.window, |(_, seconds)| seconds).max(1)
+    }
+}
+
+impl fmt::Display for Standing {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { limit, count, window, left } = self;
+        write!(formatter, "limit \"{limit}\" of {count} in {window} s")?;
+        match left {
+            Some((remaining, seconds)) => write!(formatter, ": {remaining} left for {seconds} s"),
+            None => Ok(()),
+        }
     }
 }
 

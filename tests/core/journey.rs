@@ -236,7 +236,7 @@ fn the_trail_names_each_step_that_was_taken_and_how_long_it_took() {
         let entry: Value = serde_json::from_str(&request.walk().trail.to_line()).unwrap();
         entry["steps"].clone()
     };
-    let names = ["normalize", "match", "place", "identify", "authorize", "throttle", "mint"];
+    let names = ["normalize", "match", "place", "identify", "authorize", "inspect", "throttle", "mint"];
     let all = Value::from(names.map(|name| json!([name, 10])).to_vec());
     assert_eq!(steps(get("/me").bearer(&good())), all);
     assert_eq!(steps(get("/me")), json!([["normalize", 10], ["match", 10], ["place", 10], ["identify", 10]]));

@@ -125,22 +125,30 @@ fn what_cannot_be_read_is_said_with_its_place() {
 }
 
 /// Faults of conditions, places and limits, which `tests/rules` provokes.
-const IN_TESTS_RULES: [&str; 15] = [
-    "UnknownRule",
+const IN_TESTS_RULES: [&str; 23] = [
     "CircularRule",
-    "NotOneTest",
-    "UnknownPlace",
-    "NotAPlaceStatus",
-    "NotAPlaceCode",
-    "NotANetwork",
-    "UnknownLimit",
-    "NeedsCaller",
     "CostUnbounded",
+    "CredentialsForAll",
+    "NeedsCaller",
     "NotAFieldName",
+    "NotAFieldValue",
+    "NotAMediaType",
+    "NotANetwork",
+    "NotAPlaceCode",
+    "NotAPlaceStatus",
+    "NotARewrite",
+    "NotAWebOrigin",
     "NotAnErlWindow",
+    "NotOneTest",
+    "ReservedField",
+    "RewriteParameter",
     "TooSlowForErl",
+    "UnknownGroup",
     "UnknownIssuer",
+    "UnknownLimit",
     "UnknownParameter",
+    "UnknownPlace",
+    "UnknownRule",
 ];
 
 #[test]

@@ -147,14 +147,22 @@ fn every_bad_token_looks_the_same() {
 }
 
 /// Codes of conditions, places and limits, which `tests/rules` and `tests/rules_edge` provoke.
-const IN_TESTS_RULES: [&str; 7] = [
+const IN_TESTS_RULES: [&str; 15] = [
+    "body-too-long",
     "condition-unmet",
+    "content-type",
+    "cors-refused",
     "counter-unreachable",
+    "header-missing",
     "issuer-not-accepted",
     "limit-exceeded",
+    "maintenance",
     "place-denied",
     "place-not-allowed",
     "place-unknown",
+    "query-too-long",
+    "rewrite-ambiguous",
+    "switched-off",
 ];
 
 #[test]

@@ -12,6 +12,7 @@ use fastgate::identity::keys::KeySet;
 use fastgate::identity::verdict::NoVerdicts;
 use fastgate::identity::{KeySource, KeysUnavailable, Sources, Wanted};
 use fastgate::mint::{Grant, Minter, SigningKeys};
+use fastgate::opening::Switch;
 use fastgate::place::{AclAction, AclUnavailable, Acls};
 use fastgate::policy::limits::Limit;
 use fastgate::policy::{Issuer, Policy};
@@ -153,6 +154,7 @@ impl Request {
             surroundings: &self.surroundings,
             sources,
             acls: &mut Nobody,
+            switch: &Switch::default(),
             counter: &mut Nobody,
             elapsed: &elapsed,
         };

@@ -1,8 +1,24 @@
 //! The rules at the desk: the library's own walk, without a guest.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::too_many_lines,
+    clippy::needless_pass_by_value,
+    missing_docs,
+    reason = "a test says what went wrong by panicking, has clocks, and a table is as long as it is"
+)]
+
+mod check;
 mod desk;
 mod limits;
+mod overlap;
 mod places;
+mod requests;
+mod tour;
 mod who;
 
 use std::cell::{Cell, RefCell};
@@ -17,6 +33,7 @@ use fastgate::identity::keys::KeySet;
 use fastgate::identity::verdict::NoVerdicts;
 use fastgate::identity::{KeySource, KeysUnavailable, Sources, Wanted};
 use fastgate::mint::{Minter, SigningKeys, new_signing_keys};
+use fastgate::opening::Switch;
 use fastgate::place::{AclAction, AclUnavailable, Acls};
 use fastgate::policy::limits::Limit;
 use fastgate::policy::{Issuer, Policy};
@@ -35,6 +52,7 @@ pub(crate) struct Desk {
     pub(crate) main: Provider,
     pub(crate) partner: Provider,
     pub(crate) surroundings: Surroundings,
+    pub(crate) switch: Switch,
     pub(crate) now: Cell<u64>,
     pub(crate) counter: RefCell<Counts>,
 }
@@ -72,6 +90,7 @@ impl Desk {
             main: Provider::new("https://idp.test"),
             partner: Provider::new("https://partner.test"),
             surroundings: Surroundings::default(),
+            switch: Switch::default(),
             now: Cell::new(NOW),
             counter: RefCell::default(),
         }
@@ -94,6 +113,7 @@ impl Desk {
             now: UnixTime::from_seconds(self.now.get()),
             surroundings: &self.surroundings,
             acls: &mut NoAcls,
+            switch: &self.switch,
             counter: &mut *self.counter.borrow_mut(),
             sources: Sources { keys: &mut Keys(self), verdicts: &mut NoVerdicts },
             elapsed: &|| 0,

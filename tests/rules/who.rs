@@ -188,6 +188,23 @@ fn on_an_optional_route_a_good_token_identifies_and_a_bad_one_is_none() {
 }
 
 #[test]
+fn a_requirement_on_trial_is_asked_and_refuses_nobody() {
+    let trial = json!({ "scopes": ["t:read"], "require": { "claim": { "name": "tenant", "equals_path": "tenant" } } });
+    let desk =
+        Desk::new(&json!({ "routes": [route("/t/{tenant}", &json!({ "access": "optional", "trial": trial }))] }));
+    let shadow = |ask| {
+        let (_, line) = desk.decide(ask);
+        assert_eq!(line["verdict"], "forwarded");
+        line["shadow"].clone()
+    };
+    let with = |claims| get("/t/acme").bearer(&desk.token(claims));
+    assert_eq!(shadow(get("/t/acme")), json!(["would-refuse unidentified"]));
+    assert_eq!(shadow(with(json!({ "tenant": "acme" }))), json!(["would-refuse insufficient-scope"]));
+    assert_eq!(shadow(with(json!({ "scope": "t:read" }))), json!(["would-refuse condition-unmet"]));
+    assert_eq!(shadow(with(json!({ "scope": "t:read", "tenant": "acme" }))), json!(null));
+}
+
+#[test]
 fn rules_that_cannot_work_are_faults() {
     let of = |parts: &Value| faults(&json!({ "routes": [route("/t/{tenant}", parts)] }));
     let claim = |test: Value| json!({ "require": { "claim": test } });

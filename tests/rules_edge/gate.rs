@@ -138,6 +138,25 @@ impl Gate {
         text.lines().filter_map(|line| serde_json::from_str(line.split_once(":: ")?.1).ok()).collect()
     }
 
+    /// Every log line by request id, once there are `count`.
+    pub(crate) fn lines_by_id(&self, count: usize) -> BTreeMap<String, Value> {
+        let id = |line: &Value| line["request_id"].as_str().unwrap().to_owned();
+        self.lines_in_order(count).into_iter().map(|line| (id(&line), line)).collect()
+    }
+
+    /// Every log line, once there are `count`.
+    pub(crate) fn lines_in_order(&self, count: usize) -> Vec<Value> {
+        let patience = Instant::now();
+        loop {
+            let lines = self.lines();
+            if lines.len() >= count {
+                return lines;
+            }
+            assert!(patience.elapsed() < Duration::from_secs(10), "{} of {count} log lines", lines.len());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// The log line of an answer.
     pub(crate) fn line(&self, answer: &Answer) -> Value {
         let id = answer.field("x-request-id").unwrap();

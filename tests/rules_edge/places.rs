@@ -1,6 +1,7 @@
 //! From where: countries, networks, ACLs, with client addresses from several countries.
 
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::json;
 
@@ -12,7 +13,7 @@ const TOKYO: &str = "2001:db8:81::1";
 const NOWHERE: &str = "203.0.113.99";
 
 /// A geolocation table; `region`, connection and proxy differ.
-fn world() -> String {
+pub(crate) fn world() -> String {
     let mut toml = "[local_server.geolocation]\nformat = \"inline-toml\"\nuse_default_loopback = false\n".to_owned();
     for (address, country, continent, region, asn, connection, proxy) in [
         (BERLIN, "DE", "EU", "BE", 64500, "wired", "?"),
@@ -50,7 +51,9 @@ fn gate() -> Gate {
             public("trial", "trial")
         ]
     });
-    let folder = std::env::temp_dir().join(format!("fastgate-acls-{}", std::process::id()));
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let folder = std::env::temp_dir().join(format!("fastgate-acls-{}-{number}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let acl = |name: &str, entries: serde_json::Value| {
         let path = folder.join(format!("{name}.json"));

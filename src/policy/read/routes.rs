@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::super::conditions::{ConditionDocument, Rules};
-use super::super::document::{AccessName, IssuerRequirementDocument, RouteDocument};
+use super::super::document::{AccessName, RequirementDocument, RouteDocument};
+use super::super::fields::{Accepts, FieldEdits};
+use super::super::groups::Group;
 use super::super::limits::Limit;
 use super::super::pattern::PathTemplate;
 use super::super::places::Place;
@@ -17,6 +19,7 @@ pub(super) struct Known<'policy, 'document> {
     pub(super) issuers: &'policy BTreeSet<&'policy str>,
     pub(super) places: &'policy BTreeMap<String, Arc<Place>>,
     pub(super) limits: &'policy BTreeMap<String, Arc<Limit>>,
+    pub(super) groups: &'policy BTreeMap<String, Arc<Group>>,
     pub(super) rules: &'policy mut Rules<'document>,
 }
 
@@ -55,15 +58,27 @@ fn route(document: RouteDocument, known: &mut Known<'_, '_>, at: &str, faults: &
     let origin = origin.map_err(|fault| faults.add(format!("{at}.origin"), fault)).ok();
     let from = named(&document.from, known.places, &Fault::UnknownPlace, &format!("{at}.from"), faults);
     let limits = named(&document.limits, known.limits, &Fault::UnknownLimit, &format!("{at}.limits"), faults);
+    let group = document.group.as_ref().and_then(|name| known.groups.get(name).cloned());
+    faults.add_if(document.group.is_some() && group.is_none(), format!("{at}.group"), Fault::UnknownGroup);
     let template = template?;
+    let rewrite = document.rewrite.as_ref();
+    let origin_template = rewrite.and_then(|rewrite| rewrite.read(&template, &format!("{at}.rewrite"), faults));
+    let RequirementDocument { scopes, require } = &document.trial;
+    let trial = requirement(scopes, require.as_ref(), &template, known.rules, &format!("{at}.trial"), faults);
     let access = access(&document, &template, known, at, faults);
     Some(Route {
         id: document.id,
         template,
         methods: document.methods,
         origin: Arc::clone(origin?),
+        group,
+        origin_template,
+        accepts: Accepts::read(document.accepts, &format!("{at}.accepts"), faults),
+        request_fields: FieldEdits::read(document.request_headers, &format!("{at}.request_headers"), faults),
+        answer_fields: FieldEdits::read(document.answer_headers, &format!("{at}.answer_headers"), faults),
         from,
         access,
+        trial,
         limits,
         forward_token: document.forward_token,
     })
@@ -98,27 +113,38 @@ fn access(
         faults.add_if(document.require.is_some(), format!("{at}.require"), Fault::RulesOnPublic);
         faults.add_if(!document.issuers.is_empty(), format!("{at}.issuers"), Fault::RulesOnPublic);
     }
-    let mut requirement = |scopes: &[String], require: Option<&ConditionDocument>, at: &str, faults: &mut Faults| {
-        for (index, scope) in scopes.iter().enumerate() {
-            faults.add_if(!is_scope(scope), format!("{at}.scopes[{index}]"), Fault::NotAScope);
-        }
-        let at = format!("{at}.require");
-        let condition = require.map(|document| known.rules.condition(document, &at, faults));
-        if let Some(condition) = &condition {
-            condition.check_parameters(template, &at, faults);
-        }
-        Requirement { scopes: scopes.to_vec(), condition }
+    let mut read = |scopes: &[String], require: Option<&ConditionDocument>, at: &str, faults: &mut Faults| {
+        requirement(scopes, require, template, known.rules, at, faults)
     };
-    let everybody = requirement(&document.scopes, document.require.as_ref(), at, faults);
+    let everybody = read(&document.scopes, document.require.as_ref(), at, faults);
     let mut by_issuer = BTreeMap::new();
-    for (id, IssuerRequirementDocument { scopes, require }) in &document.issuers {
+    for (id, RequirementDocument { scopes, require }) in &document.issuers {
         let at = format!("{at}.issuers.{id}");
         faults.add_if(!known.issuers.contains(id.as_str()), &at, Fault::UnknownIssuer);
-        by_issuer.insert(id.clone(), requirement(scopes, require.as_ref(), &at, faults));
+        by_issuer.insert(id.clone(), read(scopes, require.as_ref(), &at, faults));
     }
     match document.access {
         AccessName::Public => Access::Public,
         AccessName::Optional => Access::Optional,
         AccessName::Authenticated => Access::Authenticated { everybody, by_issuer },
     }
+}
+
+fn requirement(
+    scopes: &[String],
+    require: Option<&ConditionDocument>,
+    template: &PathTemplate,
+    rules: &mut Rules<'_>,
+    at: &str,
+    faults: &mut Faults,
+) -> Requirement {
+    for (index, scope) in scopes.iter().enumerate() {
+        faults.add_if(!is_scope(scope), format!("{at}.scopes[{index}]"), Fault::NotAScope);
+    }
+    let at = format!("{at}.require");
+    let condition = require.map(|document| rules.condition(document, &at, faults));
+    if let Some(condition) = &condition {
+        condition.check_parameters(template, &at, faults);
+    }
+    Requirement { scopes: scopes.to_vec(), condition }
 }

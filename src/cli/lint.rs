@@ -1,0 +1,109 @@
+//! What is valid in a policy and yet hardly meant.
+
+use fastgate::gateway::KEYS_PATH;
+use fastgate::policy::pattern::{Convertor, PathTemplate, Segment};
+use fastgate::policy::{Access, Policy, Requirement, Route};
+
+/// One thing that is hardly meant, and what to do about it.
+pub(super) struct Lint {
+    pub(super) at: String,
+    pub(super) what: String,
+    pub(super) remedy: &'static str,
+}
+
+/// Looks a valid policy over.
+pub(super) fn lints(policy: &Policy) -> Vec<Lint> {
+    let mut lints = Vec::new();
+    let mut add = |at: String, what: String, remedy| lints.push(Lint { at, what, remedy });
+    for issuer in policy.issuers() {
+        let at = format!("$.issuers.{}", issuer.id);
+        if issuer.issuer.starts_with("http:") {
+            add(format!("{at}.issuer"), "is http, which only this machine can reach".to_owned(), "use https elsewhere");
+        }
+        if issuer.leeway > 60 {
+            let what = format!("lets tokens live {} seconds longer than their issuer says", issuer.leeway);
+            add(format!("{at}.leeway"), what, "keep the provider's clock right and write 60 or less");
+        }
+    }
+    for (number, route) in policy.routes().iter().enumerate() {
+        let at = format!("$.routes[{number}]");
+        if route.template.as_str() == KEYS_PATH {
+            let what = "is answered by the edge itself with its public keys".to_owned();
+            add(format!("{at}.path"), what, "choose another path");
+        }
+        if open(route) && matches!(route.template.segments(), [Segment::Rest(_)]) {
+            let what = "lets everybody reach whatever no other route names: there is no default deny".to_owned();
+            add(at.clone(), what, "name the paths that are public");
+        }
+        for other in policy.routes().iter().filter(|other| open(route) && !open(other)) {
+            if let Some(what) = covers(route, other) {
+                add(at.clone(), what, "give the public route a path of its own, or both routes the same methods");
+            }
+        }
+        if route.trial != Requirement::default() {
+            add(
+                format!("{at}.trial"),
+                TRIED.to_owned(),
+                "look for \"would-refuse\" in the log, then move it to the route itself",
+            );
+        }
+        if route.accepts.shadow {
+            add(format!("{at}.accepts"), TRIED.to_owned(), TRIED_REMEDY);
+        }
+        for limit in &route.limits {
+            if !limit.needs_no_caller() && open(route) && route.access == Access::Public {
+                let what = format!("limit \"{}\" counts callers, whom a public route does not know", limit.name);
+                add(format!("{at}.limits"), what, "count by \"network\", or write \"access\": \"optional\"");
+            }
+            if limit.shadow {
+                add(format!("$.limits.{}", limit.name), TRIED.to_owned(), TRIED_REMEDY);
+            }
+        }
+        for place in route.from.iter().filter(|place| place.shadow) {
+            add(format!("$.places.{}", place.name), TRIED.to_owned(), TRIED_REMEDY);
+        }
+    }
+    let mut known = std::collections::BTreeSet::new();
+    lints.retain(|lint| known.insert((lint.at.clone(), lint.what.clone())));
+    lints
+}
+
+const TRIED: &str = "is only tried: what it would refuse passes";
+const TRIED_REMEDY: &str = "look for \"would-refuse\" in the log, then take \"shadow\" away";
+
+const fn open(route: &Route) -> bool {
+    matches!(route.access, Access::Public | Access::Optional)
+}
+
+/// What is left open where a public route matches the paths of a protected one.
+fn covers(public: &Route, protected: &Route) -> Option<String> {
+    let example = example(&protected.template);
+    let segments: Vec<_> = example.split('/').skip(1).collect();
+    public.template.captures(&segments)?;
+    let left: Vec<_> = public
+        .methods
+        .iter()
+        .filter(|method| !protected.methods.contains(method))
+        .map(|method| method.as_str())
+        .collect();
+    (!left.is_empty()).then(|| {
+        format!("lets everybody use {} on the paths of the protected route \"{}\"", left.join(", "), protected.id)
+    })
+}
+
+/// A path that the template matches.
+fn example(template: &PathTemplate) -> String {
+    let value = |convertor| match convertor {
+        Convertor::Str => "x",
+        Convertor::Int | Convertor::Float => "1",
+        Convertor::Uuid => "00000000-0000-0000-0000-000000000000",
+    };
+    let segments = template.segments().iter().map(|segment| match segment {
+        Segment::Literal(text) => text.clone(),
+        Segment::Parameter(parameter) => {
+            format!("{}{}{}", parameter.prefix, value(parameter.convertor), parameter.suffix)
+        }
+        Segment::Rest(_) => "x".to_owned(),
+    });
+    format!("/{}", segments.collect::<Vec<_>>().join("/"))
+}

@@ -1,0 +1,79 @@
+//! *Inspect*: does the request look as the route wants it? Judged by its head alone; a body whose length nobody declared
+//! is measured on its way, by whoever sends it on.
+
+use crate::policy::fields::Accepts;
+use crate::request::Target;
+
+/// Why a request does not look as it must.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InspectError {
+    /// The query is too long.
+    #[error("the query is {bytes} bytes long, {most} are accepted")]
+    QueryTooLong {
+        /// Its length.
+        bytes: u64,
+        /// The most.
+        most: u64,
+    },
+    /// The body is too long.
+    #[error("the body is longer than the {most} bytes that are accepted")]
+    BodyTooLong {
+        /// The most.
+        most: u64,
+    },
+    /// The media type is missing, repeated or not accepted.
+    #[error("the body is of no accepted media type")]
+    ContentType,
+    /// A field is missing.
+    #[error("the field {name} is missing")]
+    HeaderMissing {
+        /// The field.
+        name: String,
+    },
+}
+
+/// Looks at a request.
+///
+/// # Errors
+/// An [`InspectError`] that names the first thing that is not as it must be.
+pub fn inspect(accepts: &Accepts, target: &Target) -> Result<(), InspectError> {
+    let bytes = u64::try_from(target.query().len()).unwrap_or(u64::MAX);
+    if let Some(most) = accepts.max_query.filter(|most| bytes > *most) {
+        return Err(InspectError::QueryTooLong { bytes, most });
+    }
+    if let Some(name) = accepts.required_headers.iter().find(|name| target.headers().all(name).next().is_none()) {
+        return Err(InspectError::HeaderMissing { name: name.clone() });
+    }
+    let declared = target.content().length;
+    if let Some(most) = accepts.max_body.filter(|most| declared.is_some_and(|length| length > *most)) {
+        return Err(InspectError::BodyTooLong { most });
+    }
+    let mut types = target.headers().all("content-type");
+    let media_type = (types.next(), types.next());
+    if accepts.content_types.is_empty() || (media_type == (None, None) && !has_content(target)) {
+        return Ok(());
+    }
+    let accepted = match media_type {
+        (Some(value), None) => std::str::from_utf8(value).is_ok_and(|value| is_accepted(value, &accepts.content_types)),
+        _ => false,
+    };
+    if accepted { Ok(()) } else { Err(InspectError::ContentType) }
+}
+
+/// Whether there is a body. Where no field says so (HTTP/2), methods that are for sending something are taken to.
+fn has_content(target: &Target) -> bool {
+    let content = target.content();
+    match content.length {
+        Some(length) => length > 0,
+        None => content.chunked || matches!(target.method(), "POST" | "PUT" | "PATCH"),
+    }
+}
+
+/// The media type without parameters (RFC 9110 §8.3.1) is one of `accepted`, or of a kind of which all are.
+fn is_accepted(value: &str, accepted: &[String]) -> bool {
+    let media_type = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let kind = media_type.split_once('/').map(|(kind, _)| kind);
+    accepted.iter().any(|accepted| {
+        *accepted == media_type || accepted.strip_suffix("/*").is_some_and(|wanted| Some(wanted) == kind)
+    })
+}

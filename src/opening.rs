@@ -1,0 +1,61 @@
+//! *Opening*: is the route open at all? Closed for maintenance by the policy, or switched off by an operator, without a
+//! deployment.
+
+use serde::Deserialize;
+
+use crate::policy::Route;
+
+/// What an operator has switched off: the JSON under the key `switch` of the KV store, `{"groups": ["payments"]}`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Switch {
+    /// Everything.
+    #[serde(default)]
+    all: bool,
+    /// Groups of routes.
+    #[serde(default)]
+    groups: Vec<String>,
+    /// Single routes.
+    #[serde(default)]
+    routes: Vec<String>,
+}
+
+/// Why a route is closed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OpeningError {
+    /// The policy says so.
+    #[error("group \"{group}\" is closed for maintenance")]
+    Maintenance {
+        /// The group.
+        group: String,
+        /// After how many seconds clients are told to come back.
+        retry_after: u64,
+    },
+    /// An operator switched it off.
+    #[error("the route, its group or everything is switched off")]
+    SwitchedOff,
+}
+
+impl Switch {
+    /// Reads the switch. What cannot be read was meant to switch something off: everything is.
+    #[must_use]
+    pub fn parse(json: &[u8]) -> Self {
+        serde_json::from_slice(json).unwrap_or(Self { all: true, ..Self::default() })
+    }
+}
+
+/// Asks whether `route` is open.
+///
+/// # Errors
+/// An [`OpeningError`] where it is not.
+pub fn ask(route: &Route, switch: &Switch) -> Result<(), OpeningError> {
+    let group = route.group.as_ref();
+    let off = |group: &String| switch.groups.contains(group);
+    if switch.all || switch.routes.contains(&route.id) || group.is_some_and(|group| off(&group.name)) {
+        return Err(OpeningError::SwitchedOff);
+    }
+    match group.and_then(|group| group.maintenance.map(|seconds| (group, seconds))) {
+        Some((group, retry_after)) => Err(OpeningError::Maintenance { group: group.name.clone(), retry_after }),
+        None => Ok(()),
+    }
+}

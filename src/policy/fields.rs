@@ -1,0 +1,118 @@
+//! Edits of header fields, and what a request must look like: as written and as it works.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::Fault;
+use super::read::Faults;
+use crate::headers::{Fate, Headers, fate, is_field_name};
+
+/// Header fields that are set, whatever stood there, and fields that are taken away.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct FieldEditsDocument {
+    /// Fields and their values.
+    #[serde(default)]
+    pub set: BTreeMap<String, String>,
+    /// Names of fields.
+    #[serde(default)]
+    pub remove: Vec<String>,
+}
+
+/// What a request must look like before the origin sees it.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct AcceptsDocument {
+    /// The longest body, in bytes. One that turns out longer on the way is cut off and the origin sees it end early.
+    #[serde(default)]
+    pub max_body: Option<u64>,
+    /// The media types of a body: `application/json`, `image/*`.
+    #[serde(default)]
+    pub content_types: Vec<String>,
+    /// Fields that must be there.
+    #[serde(default)]
+    pub required_headers: Vec<String>,
+    /// The longest query, in bytes, without its `?`.
+    #[serde(default)]
+    pub max_query: Option<u64>,
+    /// Whether these rules are only tried: what they would refuse is logged and passes. A body is not cut then.
+    #[serde(default)]
+    pub shadow: bool,
+}
+
+/// Edits of fields, names in lower case.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FieldEdits {
+    /// What is set.
+    pub set: Headers,
+    /// What is taken away.
+    pub remove: Vec<String>,
+}
+
+/// What a request must look like.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Accepts {
+    /// The longest body in bytes.
+    pub max_body: Option<u64>,
+    /// The media types of a body, lower case; any where there is none.
+    pub content_types: Vec<String>,
+    /// Fields that must be there, lower case.
+    pub required_headers: Vec<String>,
+    /// The longest query in bytes.
+    pub max_query: Option<u64>,
+    /// Whether it is only tried.
+    pub shadow: bool,
+}
+
+impl FieldEdits {
+    pub(super) fn read(document: FieldEditsDocument, at: &str, faults: &mut Faults) -> Self {
+        for name in document.set.keys().chain(&document.remove) {
+            let reserved = name.eq_ignore_ascii_case("authorization") || fate(&name.to_ascii_lowercase()) != Fate::Pass;
+            faults.add_if(!is_field_name(name), at, Fault::NotAFieldName);
+            faults.add_if(reserved, at, Fault::ReservedField { name: name.clone() });
+        }
+        for (name, value) in &document.set {
+            let sound = value.bytes().all(|byte| (0x20..0x7f).contains(&byte)) && value.trim() == value;
+            faults.add_if(!sound, format!("{at}.set.{name}"), Fault::NotAFieldValue);
+        }
+        Self { set: document.set.into_iter().collect(), remove: lower(document.remove) }
+    }
+
+    /// `headers` after the edits.
+    #[must_use]
+    pub fn apply(&self, headers: &Headers) -> Headers {
+        let gone =
+            |name: &str| self.remove.iter().any(|removed| removed == name) || self.set.all(name).next().is_some();
+        headers.iter().filter(|(name, _)| !gone(name)).chain(self.set.iter()).collect()
+    }
+}
+
+impl Accepts {
+    pub(super) fn read(document: AcceptsDocument, at: &str, faults: &mut Faults) -> Self {
+        for (index, media_type) in document.content_types.iter().enumerate() {
+            let sound =
+                media_type.split_once('/').is_some_and(|(kind, part)| is_field_name(kind) && is_field_name(part));
+            faults.add_if(!sound, format!("{at}.content_types[{index}]"), Fault::NotAMediaType);
+        }
+        for (index, name) in document.required_headers.iter().enumerate() {
+            let at = format!("{at}.required_headers[{index}]");
+            faults.add_if(!is_field_name(name), &at, Fault::NotAFieldName);
+            let unseen = fate(&name.to_ascii_lowercase()) != Fate::Pass;
+            faults.add_if(unseen, &at, Fault::ReservedField { name: name.clone() });
+        }
+        Self {
+            max_body: document.max_body,
+            content_types: lower(document.content_types),
+            required_headers: lower(document.required_headers),
+            max_query: document.max_query,
+            shadow: document.shadow,
+        }
+    }
+}
+
+fn lower(names: Vec<String>) -> Vec<String> {
+    names.into_iter().map(|name| name.to_ascii_lowercase()).collect()
+}

@@ -1,0 +1,124 @@
+//! Groups of routes: what they have in common, as written and as it works.
+
+use serde::Deserialize;
+
+use super::Fault;
+use super::read::Faults;
+use crate::headers::is_field_name;
+
+/// What routes of one group have in common.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct GroupDocument {
+    /// Which web pages may use them from a browser (the Fetch standard's CORS protocol); the edge answers preflights.
+    #[serde(default)]
+    pub cors: Option<CorsDocument>,
+    /// The group is closed for maintenance: answered 503 by the edge.
+    #[serde(default)]
+    pub maintenance: Option<MaintenanceDocument>,
+}
+
+/// Which web pages may use routes from a browser.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct CorsDocument {
+    /// The origins of the pages, `https://app.example.com`; `*` for any, without credentials only.
+    pub origins: Vec<String>,
+    /// The request headers that a page may set beyond the safelisted ones.
+    #[serde(default)]
+    pub headers: Vec<String>,
+    /// The headers of answers that a page may read beyond the safelisted ones.
+    #[serde(default)]
+    pub expose: Vec<String>,
+    /// Whether cookies may be sent along.
+    #[serde(default)]
+    pub credentials: bool,
+    /// How long a browser may remember a preflight, in seconds, 0 to 86,400.
+    #[serde(default = "default_max_age")]
+    pub max_age: u64,
+}
+
+const fn default_max_age() -> u64 {
+    600
+}
+
+/// Closed for maintenance.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct MaintenanceDocument {
+    /// After how many seconds clients are told to come back.
+    #[serde(default = "default_retry_after")]
+    pub retry_after: u64,
+}
+
+const fn default_retry_after() -> u64 {
+    300
+}
+
+/// What routes of one group have in common.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Group {
+    /// Its name in the policy.
+    pub name: String,
+    /// Which web pages may use them.
+    pub cors: Option<Cors>,
+    /// `Retry-After` where the group is closed for maintenance, in seconds.
+    pub maintenance: Option<u64>,
+}
+
+/// Which web pages may use routes from a browser.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cors {
+    /// The origins of the pages, or `*`.
+    pub origins: Vec<String>,
+    /// `Access-Control-Allow-Headers`.
+    pub headers: String,
+    /// `Access-Control-Expose-Headers`.
+    pub expose: String,
+    /// Whether cookies may be sent along.
+    pub credentials: bool,
+    /// `Access-Control-Max-Age`.
+    pub max_age: u64,
+}
+
+impl Group {
+    pub(super) fn read(name: &str, document: GroupDocument, faults: &mut Faults) -> Self {
+        let cors = document.cors.map(|cors| Cors::read(cors, &format!("$.groups.{name}.cors"), faults));
+        let maintenance = document.maintenance.map(|maintenance| maintenance.retry_after);
+        Self { name: name.to_owned(), cors, maintenance }
+    }
+}
+
+impl Cors {
+    fn read(document: CorsDocument, at: &str, faults: &mut Faults) -> Self {
+        faults.add_if(document.origins.is_empty(), format!("{at}.origins"), Fault::Empty);
+        for (index, origin) in document.origins.iter().enumerate() {
+            faults.add_if(!is_web_origin(origin), format!("{at}.origins[{index}]"), Fault::NotAWebOrigin);
+        }
+        let any = document.origins.iter().any(|origin| origin == "*");
+        faults.add_if(any && document.origins.len() > 1, format!("{at}.origins"), Fault::NotAWebOrigin);
+        faults.add_if(any && document.credentials, format!("{at}.credentials"), Fault::CredentialsForAll);
+        for (member, names) in [("headers", &document.headers), ("expose", &document.expose)] {
+            let sound = names.iter().all(|name| is_field_name(name) && name != "*");
+            faults.add_if(!sound, format!("{at}.{member}"), Fault::NotAFieldName);
+        }
+        faults.range(document.max_age, 0, 86_400, format!("{at}.max_age"));
+        Self {
+            origins: document.origins,
+            headers: document.headers.join(", "),
+            expose: document.expose.join(", "),
+            credentials: document.credentials,
+            max_age: document.max_age,
+        }
+    }
+}
+
+/// A serialized origin (RFC 6454 §6.2) in lower case, or `*`.
+fn is_web_origin(origin: &str) -> bool {
+    let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+    let sound = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.:[]".contains(&byte);
+    origin == "*" || host.is_some_and(|host| !host.is_empty() && host.bytes().all(sound))
+}
