@@ -22,7 +22,7 @@ fn located(geo: &Geo) -> Surroundings {
         geo::Continent::NorthAmerica => Some(Continent::NA),
         geo::Continent::Oceania => Some(Continent::OC),
         geo::Continent::SouthAmerica => Some(Continent::SA),
-        _ => None,
+        geo::Continent::Other(_) => None,
     };
     let connection = match geo.conn_type() {
         geo::ConnType::Wired => Some(Connection::Wired),
