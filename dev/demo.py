@@ -544,8 +544,8 @@ PASTE = (
     ("200: the token has the scope orders:read", f"curl -i {WITH_TOKEN} {url(EDGE, '/orders/7')}"),
     (
         "403: it lacks orders:write",
-        f"curl -i {WITH_TOKEN} -H 'Content-Type: application/json'"
-        f" -d '{json.dumps(ORDER)}' {url(EDGE, '/orders')}",
+        f"curl -i {WITH_TOKEN} -H 'Content-Type: application/json' -d '{json.dumps(ORDER)}' "
+        + url(EDGE, "/orders"),
     ),
     (
         "200, still demo-reader: what a client claims to be never gets through",

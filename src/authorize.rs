@@ -1,8 +1,10 @@
 //! Step 5, *authorize*: may this caller do this? A [`Permit`] is the evidence that the route's rules were asked and said
 //! yes; without one nothing can be minted.
 
-use crate::identity::Caller;
-use crate::policy::{Access, Route};
+mod conditions;
+
+use crate::identity::{Caller, Identity};
+use crate::policy::{Access, Captures, Requirement, Route};
 
 /// The evidence that `caller` may use `route`. Only [`authorize`] makes one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +33,12 @@ pub enum AuthorizeError {
     /// The route is not public and nobody was identified.
     #[error("the route is not public and the caller is unknown")]
     Unidentified,
+    /// The route does not accept tokens of this issuer.
+    #[error("the route does not accept tokens of issuer \"{issuer}\"")]
+    IssuerNotAccepted {
+        /// The policy's id of the issuer.
+        issuer: String,
+    },
     /// The token lacks scopes that the route asks for (RFC 6750 §3.1).
     #[error("the token lacks the scopes {missing:?}")]
     InsufficientScope {
@@ -39,21 +47,46 @@ pub enum AuthorizeError {
         /// Those that the token lacks.
         missing: Vec<String>,
     },
+    /// A condition of the route is not met.
+    #[error("the caller does not meet: {unmet}")]
+    ConditionUnmet {
+        /// The part of the condition that decided, in the policy's terms.
+        unmet: String,
+    },
 }
 
 /// Asks the route's rules.
 ///
 /// # Errors
 /// An [`AuthorizeError`] that names what is missing.
-pub fn authorize(route: &Route, caller: Caller) -> Result<Permit<'_>, AuthorizeError> {
-    if let Access::Authenticated { scopes } = &route.access {
+pub fn authorize<'policy>(
+    route: &'policy Route,
+    caller: Caller,
+    captures: &Captures,
+) -> Result<Permit<'policy>, AuthorizeError> {
+    if let Access::Authenticated { everybody, by_issuer } = &route.access {
         let Caller::Known(identity) = &caller else {
             return Err(AuthorizeError::Unidentified);
         };
-        let missing: Vec<String> = scopes.iter().filter(|scope| !identity.scopes().contains(scope)).cloned().collect();
-        if !missing.is_empty() {
-            return Err(AuthorizeError::InsufficientScope { required: scopes.clone(), missing });
+        let issuers_own = by_issuer.get(identity.issuer_id());
+        if issuers_own.is_none() && !by_issuer.is_empty() {
+            return Err(AuthorizeError::IssuerNotAccepted { issuer: identity.issuer_id().to_owned() });
+        }
+        for requirement in std::iter::once(everybody).chain(issuers_own) {
+            ask(requirement, identity, captures)?;
         }
     }
     Ok(Permit { route, caller })
+}
+
+fn ask(requirement: &Requirement, identity: &Identity, captures: &Captures) -> Result<(), AuthorizeError> {
+    let Requirement { scopes, condition } = requirement;
+    let missing: Vec<String> = scopes.iter().filter(|scope| !identity.scopes().contains(scope)).cloned().collect();
+    if !missing.is_empty() {
+        return Err(AuthorizeError::InsufficientScope { required: scopes.clone(), missing });
+    }
+    match condition.as_ref().and_then(|condition| conditions::unmet(condition, identity, captures)) {
+        Some(unmet) => Err(AuthorizeError::ConditionUnmet { unmet }),
+        None => Ok(()),
+    }
 }

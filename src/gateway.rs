@@ -1,13 +1,18 @@
 //! The journey of a request, as one function: [`Gateway::decide`].
 
+use crate::answer::AnswerFields;
 use crate::authorize::authorize;
-use crate::identity::{Caller, KeySource, Seen, identify};
-use crate::mint::{Grant, Minter, Surroundings};
-use crate::policy::Policy;
+use crate::identity::{Caller, Seen, Sources, identify};
+use crate::mint::{Grant, Minter};
+use crate::place::{self, Acls};
+use crate::policy::limits::Limit;
+use crate::policy::{Access, Policy, Route};
 use crate::problem::Problem;
 use crate::refusal::Refusal;
-use crate::request::{RequestHead, normalize};
+use crate::request::{RequestHead, Target, normalize};
 use crate::route;
+use crate::surroundings::Surroundings;
+use crate::throttle::{Asker, Counter, Kept, Standing, announce, throttle};
 use crate::time::UnixTime;
 use crate::trail::{Step, Trail, excerpt};
 
@@ -38,8 +43,12 @@ pub struct Circumstances<'outside> {
     pub now: UnixTime,
     /// What the platform knows of the client.
     pub surroundings: &'outside Surroundings,
-    /// Where keys come from.
-    pub keys: &'outside mut dyn KeySource,
+    /// Where keys and earlier verdicts come from.
+    pub sources: Sources<'outside>,
+    /// What Compute ACLs say.
+    pub acls: &'outside mut dyn Acls,
+    /// Who counts.
+    pub counter: &'outside mut dyn Counter,
     /// Microseconds since the request arrived, for the trail alone.
     pub elapsed: &'outside dyn Fn() -> u64,
 }
@@ -53,13 +62,21 @@ impl Gateway {
 
     /// Judges one request. Writes what it finds into `trail`, which carries the request id.
     pub fn decide(&self, head: RequestHead, circumstances: &mut Circumstances<'_>, trail: &mut Trail) -> Decision {
-        match self.walk(head, circumstances, trail) {
+        let mut answer = AnswerFields::default();
+        match self.walk(head, circumstances, trail, &mut answer) {
+            Ok(Decision::Forward(grant)) => Decision::Forward(grant.answered_with(answer)),
             Ok(decision) => decision,
-            Err(refusal) => Decision::Refuse(refuse(&refusal, trail)),
+            Err(refusal) => Decision::Refuse(refuse(&refusal, trail).dressed(answer)),
         }
     }
 
-    fn walk(&self, head: RequestHead, outside: &mut Circumstances<'_>, trail: &mut Trail) -> Result<Decision, Refusal> {
+    fn walk(
+        &self,
+        head: RequestHead,
+        outside: &mut Circumstances<'_>,
+        trail: &mut Trail,
+        answer: &mut AnswerFields,
+    ) -> Result<Decision, Refusal> {
         let edge = self.policy.edge();
 
         let target = normalize(head, &edge.hosts)?;
@@ -74,13 +91,45 @@ impl Gateway {
         trail.route = Some(route.id.clone());
         trail.step(Step::Match, (outside.elapsed)());
 
+        for place in &route.from {
+            let asked = place::ask(place, target.client(), outside.surroundings, outside.acls);
+            unless_tried(asked, place.shadow, trail)?;
+        }
+        trail.step(Step::Place, (outside.elapsed)());
+
+        if let Some(limit) = &edge.flood_limit {
+            let asker = asker(route, &Caller::Anonymous, &target);
+            keep(limit, &asker, outside, trail)?;
+            trail.step(Step::Throttle, (outside.elapsed)());
+        }
+
         let mut seen = Seen::default();
-        let caller = identify(&self.policy, route, &target, outside.now, outside.keys, &mut seen);
+        let caller = identify(&self.policy, route, &target, outside.now, &mut outside.sources, &mut seen);
         note(trail, &seen, caller.as_ref().ok());
         trail.step(Step::Identify, (outside.elapsed)());
 
-        let permit = authorize(route, caller?)?;
+        let caller = match caller {
+            // Who need not say who they are loses nothing by saying it badly; the identity alone is gone.
+            Err(error) if route.access == Access::Optional => {
+                trail.ignored = Some(Refusal::from(error).code());
+                Caller::Anonymous
+            }
+            caller => caller?,
+        };
+        let segments: Vec<_> = target.path().segments().collect();
+        let captures = route.template.captures(&segments).unwrap_or_default();
+        let permit = authorize(route, caller, &captures)?;
         trail.step(Step::Authorize, (outside.elapsed)());
+
+        let asker = asker(route, permit.caller(), &target);
+        let mut standings = Vec::new();
+        for limit in &route.limits {
+            standings.extend(keep(limit, &asker, outside, trail)?);
+        }
+        for (name, value) in announce(&standings) {
+            answer.set(name, value);
+        }
+        trail.step(Step::Throttle, (outside.elapsed)());
 
         let grant = self.minter.mint(edge, &permit, &target, outside.surroundings, outside.now, &trail.request_id)?;
         trail.step(Step::Mint, (outside.elapsed)());
@@ -97,6 +146,47 @@ pub fn refuse(refusal: &Refusal, trail: &mut Trail) -> Problem {
     trail.cause = Some(refusal.to_string());
     trail.status = problem.status();
     problem
+}
+
+const fn asker<'request>(
+    route: &'request Route,
+    caller: &'request Caller,
+    target: &'request Target,
+) -> Asker<'request> {
+    Asker { route: route.id.as_str(), caller, client: target.client(), headers: target.headers() }
+}
+
+/// Keeps one limit; nothing comes out where nothing is to be announced.
+fn keep(
+    limit: &Limit,
+    asker: &Asker<'_>,
+    outside: &mut Circumstances<'_>,
+    trail: &mut Trail,
+) -> Result<Option<Standing>, Refusal> {
+    let kept = throttle(limit, asker, outside.counter, outside.now);
+    let Some(kept) = unless_tried(kept.map(Some), limit.shadow, trail)? else { return Ok(None) };
+    match kept {
+        Kept::Counted(standing) => Ok(Some(standing).filter(|_| !limit.shadow)),
+        Kept::Uncounted { cause } => {
+            trail.uncounted.push(format!("{}: {cause}", limit.name));
+            Ok(None)
+        }
+    }
+}
+
+/// What a rule that is only tried would refuse is written down and passes.
+fn unless_tried<T: Default, E: Into<Refusal>>(
+    judged: Result<T, E>,
+    shadow: bool,
+    trail: &mut Trail,
+) -> Result<T, Refusal> {
+    match judged.map_err(Into::into) {
+        Err(refusal) if shadow => {
+            trail.shadow.push(format!("would-refuse {}", refusal.code()));
+            Ok(T::default())
+        }
+        judged => judged,
+    }
 }
 
 fn note(trail: &mut Trail, seen: &Seen, caller: Option<&Caller>) {

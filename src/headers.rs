@@ -49,6 +49,13 @@ impl<N: AsRef<str>, V: Into<Vec<u8>>> FromIterator<(N, V)> for Headers {
     }
 }
 
+/// Whether `name` can be the name of a field (`token` of RFC 9110 §5.6.2).
+#[must_use]
+pub fn is_field_name(name: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !name.is_empty() && name.bytes().all(allowed)
+}
+
 /// What becomes of a field that a client (or, on the way back, an origin) sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {

@@ -2,23 +2,34 @@
 //! token is only ever checked against the keys of its own issuer, and on a public route it is not read at all.
 
 pub mod bearer;
+mod claims;
+mod demands;
 pub mod discovery;
+pub mod key_life;
 pub mod keys;
+mod rsa;
+pub mod signature;
 pub mod token;
+pub mod verdict;
 
 use std::sync::Arc;
 
-use crate::policy::{Access, Issuer, Policy, Route};
+use serde_json::Value;
+
+use crate::policy::{Access, ClaimPath, Issuer, Policy, Route};
 use crate::request::Target;
 use crate::time::UnixTime;
 use bearer::CredentialsError;
+pub(crate) use claims::members;
+use claims::{Claims, Holder};
 use keys::KeySet;
 use token::{TokenError, UnverifiedToken, VerifiedClaims};
+use verdict::Verdicts;
 
 /// Who is calling.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Caller {
-    /// Nobody in particular; the route is public.
+    /// Nobody in particular; the route is public, or a token is optional and there is no good one.
     Anonymous,
     /// The holder of a token that verified.
     Known(Identity),
@@ -27,21 +38,20 @@ pub enum Caller {
 /// What a verified token says about its holder. Only [`identify`] makes one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    subject: String,
     issuer: String,
     issuer_id: String,
-    client_id: Option<String>,
-    scopes: Vec<String>,
+    holder: Box<Holder>,
+    claims: Claims,
 }
 
 impl Identity {
     /// `sub`: unique within the issuer.
     #[must_use]
     pub fn subject(&self) -> &str {
-        &self.subject
+        &self.holder.subject
     }
 
-    /// `iss` of the token.
+    /// `iss` of the token, in the policy's first spelling.
     #[must_use]
     pub fn issuer(&self) -> &str {
         &self.issuer
@@ -56,28 +66,62 @@ impl Identity {
     /// The OAuth client to which the token was issued.
     #[must_use]
     pub fn client_id(&self) -> Option<&str> {
-        self.client_id.as_deref()
+        self.holder.client_id.as_deref()
     }
 
     /// The scopes of the token.
     #[must_use]
     pub fn scopes(&self) -> &[String] {
-        &self.scopes
+        &self.holder.scopes
+    }
+
+    /// The roles of the token, sorted, from the claims that the issuer keeps them in.
+    #[must_use]
+    pub fn roles(&self) -> &[String] {
+        &self.holder.roles
+    }
+
+    /// The groups of the token, likewise.
+    #[must_use]
+    pub fn groups(&self) -> &[String] {
+        &self.holder.groups
+    }
+
+    /// The tenant for which the token was issued.
+    #[must_use]
+    pub fn tenant(&self) -> Option<&str> {
+        self.holder.tenant.as_deref()
+    }
+
+    /// A claim of the token; nothing where the path leads through something that is no object.
+    #[must_use]
+    pub fn claim(&self, path: &ClaimPath) -> Option<&Value> {
+        self.claims.find(path)
     }
 
     fn new(issuer: &Issuer, claims: VerifiedClaims) -> Self {
-        let (subject, client_id, scopes) = claims.into_parts();
-        Self { subject, issuer: issuer.issuer.clone(), issuer_id: issuer.id.clone(), client_id, scopes }
+        let (holder, claims) = claims.into_parts();
+        Self { issuer: issuer.issuer.clone(), issuer_id: issuer.id.clone(), holder: Box::new(holder), claims }
     }
 }
 
-/// Where the keys of an issuer come from. The one effect in the middle of the walk.
+/// Where the keys of an issuer come from.
 pub trait KeySource {
     /// The key set of `issuer`, from wherever it is nearest.
     ///
     /// # Errors
     /// [`KeysUnavailable`] when there is none; the caller is then neither accepted nor called a liar.
-    fn keys(&mut self, issuer: &Issuer) -> Result<Arc<KeySet>, KeysUnavailable>;
+    fn keys(&mut self, issuer: &Issuer, wanted: Wanted) -> Result<Arc<KeySet>, KeysUnavailable>;
+}
+
+/// Which key set is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// The nearest one that may be used.
+    Nearest,
+    /// A later one, if there is: the nearest one lacks a key. May give the same again, above all when the issuer was
+    /// asked a moment ago.
+    Later,
 }
 
 /// The keys of an issuer cannot be had.
@@ -113,7 +157,7 @@ pub fn identify(
     route: &Route,
     target: &Target,
     now: UnixTime,
-    keys: &mut dyn KeySource,
+    sources: &mut Sources<'_>,
     seen: &mut Seen,
 ) -> Result<Caller, IdentityError> {
     if route.access == Access::Public {
@@ -125,9 +169,23 @@ pub fn identify(
     let issuer = policy.issuer(token.issuer()).ok_or(TokenError::UnknownIssuer)?;
     seen.issuer = Some(issuer.id.clone());
     token.check(issuer, now)?;
-    let key_set = keys.keys(issuer)?;
-    let claims = token.verify(issuer, &key_set, now)?;
+    let keys = sources.keys.keys(issuer, Wanted::Nearest)?;
+    let claims = match token.verify(issuer, &keys, now, sources.verdicts) {
+        Err(TokenError::UnknownKey) => {
+            let keys = sources.keys.keys(issuer, Wanted::Later)?;
+            token.verify(issuer, &keys, now, sources.verdicts)?
+        }
+        verified => verified?,
+    };
     Ok(Caller::Known(Identity::new(issuer, claims)))
+}
+
+/// The effects in the middle of the walk.
+pub struct Sources<'outside> {
+    /// Where keys come from.
+    pub keys: &'outside mut dyn KeySource,
+    /// Where earlier verdicts on signatures are kept.
+    pub verdicts: &'outside mut dyn Verdicts,
 }
 
 /// What was seen of a token on the way, for the log, verified or not.

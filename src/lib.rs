@@ -6,9 +6,11 @@
 //! 1. *receive*: what arrived, as the platform tells it: [`RequestHead`](request::RequestHead)
 //! 2. *normalize*: one canonical form, reserved headers gone: [`Target`](request::Target)
 //! 3. *match*: the route of the policy that names it: [`Route`](policy::Route), found by [`route`]
-//! 4. *identify*: who is calling: [`Caller`](identity::Caller)
-//! 5. *authorize*: whether they may: [`Permit`](authorize::Permit)
-//! 6. *mint*: what the origin is told, signed: [`Grant`](mint::Grant)
+//! 4. *place*: whether it may be asked from there: [`place`]
+//! 5. *identify*: who is calling: [`Caller`](identity::Caller)
+//! 6. *authorize*: whether they may: [`Permit`](authorize::Permit)
+//! 7. *throttle*: whether it is not too often: [`throttle`](throttle::throttle)
+//! 8. *mint*: what the origin is told, signed: [`Grant`](mint::Grant)
 //!
 //! A step that refuses yields a [`Refusal`](refusal::Refusal); one table turns it into the
 //! [`Problem`](problem::Problem) that the client sees. The facts gathered on the way are the [`Trail`](trail::Trail),
@@ -17,11 +19,13 @@
 //! The library is pure: time, randomness and effects come in as arguments. What talks to Fastly is in the binary's
 //! `compute` module, what talks to a person in its `cli` module.
 
+pub mod answer;
 pub mod authorize;
 pub mod gateway;
 pub mod headers;
 pub mod identity;
 pub mod mint;
+pub mod place;
 pub mod policy;
 pub mod problem;
 pub mod refusal;
@@ -29,5 +33,7 @@ pub mod request;
 pub mod route;
 pub mod secret;
 pub mod strict_json;
+pub mod surroundings;
+pub mod throttle;
 pub mod time;
 pub mod trail;

@@ -4,6 +4,7 @@
 #[cfg(not(target_os = "wasi"))]
 mod cli;
 #[cfg(target_os = "wasi")]
+#[expect(clippy::disallowed_methods, reason = "the clock is read here, and handed to the library")]
 mod compute;
 
 #[cfg(target_os = "wasi")]

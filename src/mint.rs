@@ -11,25 +11,21 @@ use serde::Serialize;
 
 pub use signing_keys::{SigningKeys, SigningKeysError, TOKEN_TYPE, new_signing_keys};
 
+use crate::answer::AnswerFields;
 use crate::authorize::Permit;
 use crate::headers::{Headers, IDENTITY};
-use crate::identity::Caller;
+use crate::identity::{Caller, Identity};
 use crate::policy::Edge;
 use crate::request::Target;
+use crate::surroundings::{Connection, Continent, Fact, Proxy, Surroundings};
 use crate::time::UnixTime;
 
 /// The most bytes that request line and fields may have when they reach the origin: uvicorn with h11 reads no more than
 /// 16 KiB (`h11_max_incomplete_event_size`).
 pub const MAX_FORWARDED_HEAD_BYTES: usize = 16_000;
 
-/// What is known of the circumstances of a request, from the platform alone.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Surroundings {
-    /// ISO 3166-1 alpha-2, upper case, where the client's address is registered.
-    pub country: Option<String>,
-    /// The POP that serves the request.
-    pub pop: Option<String>,
-}
+/// The longest identity header that an origin reads, in bytes.
+pub const MAX_IDENTITY_BYTES: usize = 8192;
 
 /// The claims of `Fastgate-Identity` beyond `iss`, `aud`, `iat`, `exp` and `sub`.
 #[derive(Clone, Debug, Serialize)]
@@ -63,6 +59,16 @@ struct Requester<'request> {
     client_id: Option<&'request str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     country: Option<&'request str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subdivision: Option<&'request str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    continent: Option<Continent>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asn: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connection: Option<Connection>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proxy: Option<Proxy>,
 }
 
 /// A request that may be forwarded, in the form in which it is forwarded. Only [`Minter::mint`] makes one.
@@ -73,6 +79,7 @@ pub struct Grant {
     authority: String,
     path_and_query: String,
     headers: Headers,
+    answer: AnswerFields,
 }
 
 impl Grant {
@@ -100,6 +107,17 @@ impl Grant {
         &self.path_and_query
     }
 
+    /// What the answer gets besides what the origin says.
+    #[must_use]
+    pub const fn answer(&self) -> &AnswerFields {
+        &self.answer
+    }
+
+    pub(crate) fn answered_with(mut self, answer: AnswerFields) -> Self {
+        self.answer = answer;
+        self
+    }
+
     /// Every field that the origin receives, `Host` among them; the platform adds what frames the body.
     #[must_use]
     pub const fn headers(&self) -> &Headers {
@@ -110,6 +128,12 @@ impl Grant {
 /// Why nothing was minted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MintError {
+    /// The identity header is longer than origins read; a token with very many scopes does that.
+    #[error("the identity header would be {bytes} bytes long")]
+    IdentityTooLong {
+        /// Its length.
+        bytes: usize,
+    },
     /// The head would be longer than servers read.
     #[error("the forwarded head would be {bytes} bytes long")]
     HeadTooLong {
@@ -169,17 +193,25 @@ impl Minter {
                 query: query_digest(target.query()),
             },
             rctx: Requester {
-                iss: identity.map(|identity| identity.issuer()),
-                client_id: identity.and_then(|identity| identity.client_id()),
+                iss: identity.map(Identity::issuer),
+                client_id: identity.and_then(Identity::client_id),
                 country: surroundings.country.as_deref(),
+                subdivision: surroundings.subdivision.as_deref().filter(|_| route.judges(Fact::Subdivision)),
+                continent: surroundings.continent.filter(|_| route.judges(Fact::Continent)),
+                asn: surroundings.asn.filter(|_| route.judges(Fact::Asn)),
+                connection: surroundings.connection.filter(|_| route.judges(Fact::Connection)),
+                proxy: surroundings.proxy.filter(|_| route.judges(Fact::Proxy)),
             },
         };
         let audience = &route.origin.audience;
-        let subject = identity.map(|identity| identity.subject());
+        let subject = identity.map(Identity::subject);
         let token = self
             .keys
             .sign(&edge.issuer, audience, subject, now, edge.identity_lifetime, claims)
             .map_err(|_| MintError::SigningFailed)?;
+        if token.len() > MAX_IDENTITY_BYTES {
+            return Err(MintError::IdentityTooLong { bytes: token.len() });
+        }
 
         let mut headers = target.headers().clone();
         headers.append("host", target.host());
@@ -189,7 +221,7 @@ impl Minter {
             headers.append("x-forwarded-for", client_text(client));
         }
         headers.append("x-request-id", request_id);
-        if route.forward_token {
+        if route.forward_token && identity.is_some() {
             for value in target.authorization() {
                 headers.append("authorization", value.expose().clone());
             }
@@ -211,6 +243,7 @@ impl Minter {
             authority: format!("{}://{}", target.scheme(), target.host()),
             path_and_query,
             headers,
+            answer: AnswerFields::default(),
         })
     }
 }

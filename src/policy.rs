@@ -1,9 +1,17 @@
 //! The policy: working rules that are always valid. A [`Policy`] can only be had from a document without faults, so the
 //! rooms that use it ask no questions.
 
+mod captures;
+pub mod claim_path;
+pub mod conditions;
 mod document;
 mod fault;
+mod issuer;
+pub mod limits;
+pub mod network;
 pub mod pattern;
+pub mod places;
+mod preset;
 mod read;
 mod tree;
 pub(crate) mod url;
@@ -11,17 +19,26 @@ pub(crate) mod url;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub use document::{AlgorithmName, MethodName, PolicyDocument};
+pub use captures::Captures;
+pub use claim_path::ClaimPath;
+use conditions::Condition;
+pub use document::{AlgorithmName, KeyLife, MethodName, PolicyDocument, TokenKind};
 pub use fault::{Fault, PolicyFault, PolicyFaults};
+pub use issuer::{Issuer, TokenDemands, TokenShape};
+use limits::Limit;
 use pattern::PathTemplate;
+use places::Place;
 pub(crate) use read::is_scope;
 use tree::RouteTree;
+
+use crate::surroundings::Fact;
 
 /// The rules of one Fastgate service.
 #[derive(Clone, Debug)]
 pub struct Policy {
     edge: Edge,
-    issuers: BTreeMap<String, Issuer>,
+    /// By every spelling of `iss`.
+    issuers: BTreeMap<String, Arc<Issuer>>,
     routes: Vec<Route>,
     tree: RouteTree,
 }
@@ -35,6 +52,8 @@ pub struct Edge {
     pub hosts: Hosts,
     /// How long a signed header is valid, in seconds, 1 to 60.
     pub identity_lifetime: u64,
+    /// What is kept before it is known who is calling.
+    pub flood_limit: Option<Arc<Limit>>,
 }
 
 /// The host names that requests may name, lower case, without ports.
@@ -64,27 +83,6 @@ pub struct Origin {
     pub audience: String,
 }
 
-/// One OpenID provider and what its tokens must look like.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Issuer {
-    /// The short id by which stores and logs know it.
-    pub id: String,
-    /// `iss`, compared byte for byte.
-    pub issuer: String,
-    /// The backend through which its keys are fetched.
-    pub backend: String,
-    /// A token must name at least one of these in `aud`.
-    pub audiences: Vec<String>,
-    /// The accepted signature algorithms.
-    pub algorithms: Vec<AlgorithmName>,
-    /// The accepted token types, lower case, without `application/`.
-    pub types: Vec<String>,
-    /// How far the provider's clock may be off, in seconds.
-    pub leeway: u64,
-    /// Where its keys are; the discovery document says so where this is absent.
-    pub jwks_uri: Option<String>,
-}
-
 /// One thing that may be reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
@@ -96,22 +94,47 @@ pub struct Route {
     pub methods: Vec<MethodName>,
     /// Where it is forwarded.
     pub origin: Arc<Origin>,
+    /// From where it may be used: all of these ask.
+    pub from: Vec<Arc<Place>>,
     /// Who may call.
     pub access: Access,
+    /// How often it may be used: all of these count.
+    pub limits: Vec<Arc<Limit>>,
     /// Whether the client's own token travels on.
     pub forward_token: bool,
+}
+
+impl Route {
+    /// Whether the place of a client is judged by `fact` here.
+    #[must_use]
+    pub fn judges(&self, fact: Fact) -> bool {
+        self.from.iter().any(|place| place.deny.iter().chain(&place.allow).any(|test| test.fact() == fact))
+    }
 }
 
 /// Who may call a route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Everybody.
+    /// Everybody; tokens are not read.
     Public,
-    /// Whoever has a valid token with all of these scopes.
+    /// Everybody; the holder of a valid token is known by it.
+    Optional,
+    /// Whoever has a valid token and meets the requirement.
     Authenticated {
-        /// The scopes; may be none.
-        scopes: Vec<String>,
+        /// What is asked of every caller.
+        everybody: Requirement,
+        /// The accepted issuers by id, and what is asked of the holders of their tokens besides; empty where all are.
+        by_issuer: BTreeMap<String, Requirement>,
     },
+}
+
+/// What is asked of a caller.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Requirement {
+    /// The scopes that the token must have, all of them.
+    pub scopes: Vec<String>,
+    /// A condition besides.
+    pub condition: Option<Condition>,
 }
 
 impl Policy {
@@ -130,10 +153,10 @@ impl Policy {
         &self.edge
     }
 
-    /// The provider whose `iss` is exactly this.
+    /// The provider whose `iss` is exactly this, in one of its spellings.
     #[must_use]
     pub fn issuer(&self, iss: &str) -> Option<&Issuer> {
-        self.issuers.get(iss)
+        self.issuers.get(iss).map(Arc::as_ref)
     }
 
     /// The routes in the order of the document.

@@ -3,20 +3,25 @@
 
 use serde_json::json;
 
+use crate::answer::AnswerFields;
 use crate::authorize::AuthorizeError;
 use crate::headers::Headers;
 use crate::identity::bearer::CredentialsError;
 use crate::mint::MintError;
+use crate::place::PlaceError;
 use crate::refusal::{ClosedError, OriginError, Refusal};
 use crate::request::RequestError;
 use crate::route::RouteError;
+use crate::throttle::{ThrottleError, announce};
 
 /// An answer made by the edge itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     kind: Kind,
-    /// `Allow`, `WWW-Authenticate` or `Retry-After`, where the kind calls for it.
-    field: Option<(&'static str, String)>,
+    /// `Allow`, `WWW-Authenticate`, `Retry-After` or whatever else the kind calls for.
+    fields: Vec<(&'static str, String)>,
+    /// What the route's answers get besides.
+    answer: AnswerFields,
 }
 
 /// The problem types; `README.md` lists them.
@@ -30,6 +35,12 @@ pub enum Kind {
     InvalidToken,
     /// The token does not allow this.
     InsufficientScope,
+    /// The caller may not do this.
+    Forbidden,
+    /// Not from there.
+    PlaceRefused,
+    /// Not from there, by law (RFC 7725).
+    LegalReasons,
     /// Nothing is here.
     NotFound,
     /// Not with this method.
@@ -40,6 +51,8 @@ pub enum Kind {
     MisdirectedRequest,
     /// The header fields are too large or too many.
     HeaderFieldsTooLarge,
+    /// Too often.
+    TooManyRequests,
     /// The origin gave no usable answer.
     BadGateway,
     /// Something that is needed to judge or to serve the request cannot be had now.
@@ -56,10 +69,16 @@ impl Kind {
             Self::AuthenticationRequired => (401, "authentication-required", "A bearer token is required"),
             Self::InvalidToken => (401, "invalid-token", "The bearer token is not valid"),
             Self::InsufficientScope => (403, "insufficient-scope", "The token does not have the required scope"),
+            Self::Forbidden => (403, "forbidden", "The caller may not do this"),
+            Self::PlaceRefused => (403, "place-refused", "This is not available from where you are"),
+            Self::LegalReasons => {
+                (451, "unavailable-for-legal-reasons", "This is not available from where you are for legal reasons")
+            }
             Self::NotFound => (404, "not-found", "There is nothing here"),
             Self::MethodNotAllowed => (405, "method-not-allowed", "This method is not allowed here"),
             Self::UriTooLong => (414, "uri-too-long", "The URL is too long"),
             Self::MisdirectedRequest => (421, "misdirected-request", "This host is not served here"),
+            Self::TooManyRequests => (429, "too-many-requests", "This was used too often"),
             Self::HeaderFieldsTooLarge => {
                 (431, "header-fields-too-large", "The header fields are too large or too many")
             }
@@ -88,10 +107,17 @@ impl Problem {
     pub fn headers(&self) -> Headers {
         let fixed = [("content-type", "application/problem+json"), ("cache-control", "no-store")];
         let mut headers: Headers = fixed.into_iter().collect();
-        if let Some((name, value)) = &self.field {
+        for (name, value) in &self.fields {
             headers.append(name, value.as_str());
         }
-        headers
+        self.answer.dress(&headers)
+    }
+
+    /// The problem, answered on a route whose answers get these fields.
+    #[must_use]
+    pub fn dressed(mut self, answer: AnswerFields) -> Self {
+        self.answer = answer;
+        self
     }
 
     /// The body: `type`, `title` and `status` (RFC 9457 §3.1).
@@ -109,9 +135,10 @@ const CHALLENGE: &str = "Bearer";
 
 impl From<&Refusal> for Problem {
     fn from(refusal: &Refusal) -> Self {
-        let plain = |kind| Self { kind, field: None };
-        let challenge = |kind, value: &str| Self { kind, field: Some(("www-authenticate", value.to_owned())) };
-        let later = || Self { kind: Kind::Unavailable, field: Some(("retry-after", RETRY_AFTER.to_owned())) };
+        let with = |kind, fields| Self { kind, fields, answer: AnswerFields::default() };
+        let plain = |kind| with(kind, Vec::new());
+        let challenge = |kind, value: &str| with(kind, vec![("www-authenticate", value.to_owned())]);
+        let later = || with(Kind::Unavailable, vec![("retry-after", RETRY_AFTER.to_owned())]);
         match refusal {
             Refusal::Request(error) => match error {
                 RequestError::HostMalformed | RequestError::TargetMalformed | RequestError::PathAmbiguous(_) => {
@@ -123,8 +150,10 @@ impl From<&Refusal> for Problem {
             },
             Refusal::Route(RouteError::NoRoute) => plain(Kind::NotFound),
             Refusal::Route(RouteError::MethodNotAllowed { allowed }) => {
-                Self { kind: Kind::MethodNotAllowed, field: Some(("allow", allowed.join(", "))) }
+                with(Kind::MethodNotAllowed, vec![("allow", allowed.join(", "))])
             }
+            Refusal::Place(PlaceError { legal: true, .. }) => plain(Kind::LegalReasons),
+            Refusal::Place(PlaceError { legal: false, .. }) => plain(Kind::PlaceRefused),
             Refusal::Credentials(CredentialsError::Missing | CredentialsError::OtherScheme) => {
                 challenge(Kind::AuthenticationRequired, CHALLENGE)
             }
@@ -135,13 +164,24 @@ impl From<&Refusal> for Problem {
                 challenge(Kind::InvalidToken, "Bearer error=\"invalid_token\"")
             }
             Refusal::Authorize(AuthorizeError::Unidentified) => challenge(Kind::AuthenticationRequired, CHALLENGE),
+            Refusal::Authorize(AuthorizeError::IssuerNotAccepted { .. } | AuthorizeError::ConditionUnmet { .. }) => {
+                plain(Kind::Forbidden)
+            }
             // The scopes come from the policy and are scope tokens: nothing in them needs escaping.
             Refusal::Authorize(AuthorizeError::InsufficientScope { required, .. }) => challenge(
                 Kind::InsufficientScope,
                 &format!("Bearer error=\"insufficient_scope\", scope=\"{}\"", required.join(" ")),
             ),
-            Refusal::Mint(MintError::HeadTooLong { .. }) => plain(Kind::HeaderFieldsTooLarge),
+            Refusal::Throttle(ThrottleError::Exceeded { standing }) => {
+                let retry_after = ("retry-after", standing.retry_after().to_string());
+                let announced = announce(std::slice::from_ref(standing));
+                with(Kind::TooManyRequests, std::iter::once(retry_after).chain(announced).collect())
+            }
+            Refusal::Mint(MintError::IdentityTooLong { .. } | MintError::HeadTooLong { .. }) => {
+                plain(Kind::HeaderFieldsTooLarge)
+            }
             Refusal::Keys(_)
+            | Refusal::Throttle(ThrottleError::Unreachable { .. })
             | Refusal::Mint(MintError::SigningFailed)
             | Refusal::Closed(ClosedError::Policy(_) | ClosedError::SigningKeys(_) | ClosedError::Randomness)
             | Refusal::Origin(OriginError::Unavailable(_)) => later(),

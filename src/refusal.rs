@@ -6,8 +6,10 @@ use crate::identity::bearer::CredentialsError;
 use crate::identity::token::TokenError;
 use crate::identity::{IdentityError, KeysUnavailable};
 use crate::mint::MintError;
+use crate::place::{PlaceError, PlaceReason};
 use crate::request::RequestError;
 use crate::route::RouteError;
+use crate::throttle::ThrottleError;
 
 /// Why a request is not forwarded, or why its answer is not the origin's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -18,6 +20,9 @@ pub enum Refusal {
     /// No route names it.
     #[error(transparent)]
     Route(#[from] RouteError),
+    /// It may not be asked from there.
+    #[error(transparent)]
+    Place(#[from] PlaceError),
     /// There are no usable credentials.
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
@@ -30,6 +35,9 @@ pub enum Refusal {
     /// The caller may not.
     #[error(transparent)]
     Authorize(#[from] AuthorizeError),
+    /// It is one too many.
+    #[error(transparent)]
+    Throttle(#[from] ThrottleError),
     /// The identity header could not be made.
     #[error(transparent)]
     Mint(#[from] MintError),
@@ -97,6 +105,11 @@ impl Refusal {
             },
             Self::Route(RouteError::NoRoute) => "no-route",
             Self::Route(RouteError::MethodNotAllowed { .. }) => "method-not-allowed",
+            Self::Place(PlaceError { reason, .. }) => match reason {
+                PlaceReason::Denied(_) => "place-denied",
+                PlaceReason::NotAllowed => "place-not-allowed",
+                PlaceReason::Unknown(_) => "place-unknown",
+            },
             Self::Credentials(error) => match error {
                 CredentialsError::Missing => "credentials-missing",
                 CredentialsError::Repeated { .. } => "credentials-repeated",
@@ -115,6 +128,12 @@ impl Refusal {
                 TokenError::Audience => "token-audience",
                 TokenError::Expired { .. } => "token-expired",
                 TokenError::NotYetValid { .. } => "token-not-yet-valid",
+                TokenError::TooOld { .. } => "token-too-old",
+                TokenError::LivesTooLong { .. } => "token-lives-too-long",
+                TokenError::Required { .. } => "token-claim-required",
+                TokenError::OtherKind { .. } => "token-other-kind",
+                TokenError::Client => "token-client",
+                TokenError::Tenant => "token-tenant",
                 TokenError::Bound => "token-bound",
                 TokenError::UnknownKey => "token-unknown-key",
                 TokenError::AmbiguousKey => "token-ambiguous-key",
@@ -122,7 +141,12 @@ impl Refusal {
             },
             Self::Keys(_) => "keys-unavailable",
             Self::Authorize(AuthorizeError::Unidentified) => "unidentified",
+            Self::Authorize(AuthorizeError::IssuerNotAccepted { .. }) => "issuer-not-accepted",
             Self::Authorize(AuthorizeError::InsufficientScope { .. }) => "insufficient-scope",
+            Self::Authorize(AuthorizeError::ConditionUnmet { .. }) => "condition-unmet",
+            Self::Throttle(ThrottleError::Exceeded { .. }) => "limit-exceeded",
+            Self::Throttle(ThrottleError::Unreachable { .. }) => "counter-unreachable",
+            Self::Mint(MintError::IdentityTooLong { .. }) => "identity-too-long",
             Self::Mint(MintError::HeadTooLong { .. }) => "head-too-long",
             Self::Mint(MintError::SigningFailed) => "signing-failed",
             Self::Closed(ClosedError::Policy(_)) => "policy-unusable",

@@ -15,6 +15,8 @@ use crate::secret::Secret;
 
 /// The longest request target that is read: Fastly's own limit on a URL.
 pub const MAX_TARGET_BYTES: usize = 8192;
+/// The longest path that is read, in bytes as received: it is signed into the identity header, which has to fit servers.
+pub const MAX_PATH_BYTES: usize = 4096;
 /// The most header fields that a request may carry.
 pub const MAX_FIELDS: usize = 100;
 
@@ -105,7 +107,7 @@ pub enum RequestError {
     /// The host is none of the policy's `edge.hosts` (RFC 9110 §15.5.20).
     #[error("the Host header names none of the policy's hosts")]
     HostUnknown,
-    /// The target is longer than [`MAX_TARGET_BYTES`].
+    /// The target is longer than [`MAX_TARGET_BYTES`], or its path longer than [`MAX_PATH_BYTES`].
     #[error("the request target is {bytes} bytes long")]
     TargetTooLong {
         /// Its length.
@@ -217,6 +219,9 @@ fn split_target(target: &[u8]) -> Result<(&[u8], &[u8]), RequestError> {
     }
     let path_ends = origin_form.iter().position(|byte| *byte == b'?').unwrap_or(origin_form.len());
     let (path, query) = origin_form.split_at_checked(path_ends).ok_or(RequestError::TargetMalformed)?;
+    if path.len() > MAX_PATH_BYTES {
+        return Err(RequestError::TargetTooLong { bytes: path.len() });
+    }
     Ok((path, query.strip_prefix(b"?").unwrap_or(query)))
 }
 

@@ -15,14 +15,32 @@ pub enum Step {
     Normalize,
     /// A route was found.
     Match,
+    /// The client's place was judged.
+    Place,
     /// The caller was identified.
     Identify,
     /// The route's rules were asked.
     Authorize,
+    /// The limits were kept: the flood limit before identification, the route's after authorization.
+    Throttle,
     /// The identity header was signed.
     Mint,
     /// The origin answered.
     Forward,
+}
+
+/// What the log says of the key set that was used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct KeysNote {
+    /// `memory`, `cache`, `store` or `issuer`.
+    pub from: &'static str,
+    /// `fresh`, `stale` or `seeded`.
+    pub state: &'static str,
+    /// Seconds since the issuer gave it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub age: Option<u64>,
+    /// How many keys of the set cannot be used.
+    pub skipped: usize,
 }
 
 /// What is written down of one request.
@@ -41,6 +59,15 @@ pub struct Trail {
     /// What exactly was wrong, for the operator.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
+    /// Why the token that was sent counted as none, on a route where it is optional.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ignored: Option<&'static str>,
+    /// The limits that let the request pass because their counters could not be asked, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub uncounted: Vec<String>,
+    /// What rules that are only tried would have done: `would-refuse <code>`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub shadow: Vec<String>,
     /// The caller.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
@@ -52,7 +79,7 @@ pub struct Trail {
     pub key_id: Option<String>,
     /// Where the key set of the issuer came from.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub keys: Option<String>,
+    pub keys: Option<KeysNote>,
     /// Where the client is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub country: Option<String>,
@@ -71,14 +98,17 @@ impl Trail {
     /// A trail that begins now.
     #[must_use]
     pub fn new(time: UnixTime, request_id: &str, method: &str) -> Self {
-        const COMMON: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"];
+        const NAMED: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"];
         Self {
             time,
             request_id: request_id.to_owned(),
-            method: COMMON.into_iter().find(|name| *name == method).unwrap_or("OTHER"),
+            method: NAMED.into_iter().find(|name| *name == method).unwrap_or("OTHER"),
             route: None,
             verdict: "unfinished",
             cause: None,
+            ignored: None,
+            uncounted: Vec::new(),
+            shadow: Vec::new(),
             subject: None,
             issuer: None,
             key_id: None,
@@ -86,7 +116,7 @@ impl Trail {
             country: None,
             pop: None,
             status: 0,
-            steps: Vec::with_capacity(7),
+            steps: Vec::with_capacity(9),
             last: 0,
         }
     }

@@ -1,202 +1,197 @@
 //! The key sets of issuers, from wherever they are nearest: this sandbox's memory, the Core Cache of the POP, the KV
-//! store, the issuer itself. What the issuer answers is written back to all of them. Good keys are never given up for a
-//! bad answer.
+//! store, the issuer itself. A set that is no longer fresh still serves while a new one is fetched behind the answer; good
+//! keys are never given up for a bad one. However many ask, a POP asks an issuer once in a cool-down.
+
+mod fetch;
+mod places;
+mod turn;
 
 use std::collections::BTreeMap;
-use std::io::{Read as _, Write as _};
 use std::sync::Arc;
 use std::time::Duration;
 
-use fastgate::identity::keys::{KeySet, MAX_JWKS_BYTES};
-use fastgate::identity::{KeySource, KeysUnavailable, discovery};
+use fastgate::identity::key_life::HeldKeys;
+use fastgate::identity::keys::KeySet;
+use fastgate::identity::{KeySource, KeysUnavailable, Wanted};
 use fastgate::policy::Issuer;
 use fastgate::time::UnixTime;
-use fastly::cache::core::{self, CacheKey};
-use fastly::http::{StatusCode, Url};
-use fastly::kv_store::KVStore;
-use fastly::{Body, Request};
+use fastgate::trail::KeysNote;
+use turn::{Outcome, Turn};
 
-use super::settings::STORE;
-
-/// How long a key set is used without asking the issuer again, in seconds.
-const FRESH: u64 = 600;
-/// How long a key set is used when the issuer gives no better one, in seconds.
-const MAX_STALE: u64 = 24 * 3600;
-/// How long an issuer that failed is left alone, by the whole POP.
-const COOL_DOWN: Duration = Duration::from_secs(5);
+/// How long a stale set is used from memory before the other places are looked at again, in seconds.
+const LOOK_AGAIN: u64 = 5;
+/// How long a request without any keys waits for another one that is fetching them.
+const PATIENCE: Duration = Duration::from_secs(8);
+/// How long a request with usable keys waits for another one: not at all, as far as the platform can express that.
+const NO_PATIENCE: Duration = Duration::from_millis(1);
+/// How long an issuer that failed is left alone while there are no keys at all, in seconds.
+const COLD_RETRY: u64 = 5;
 
 /// The key sets in the memory of this sandbox, by the policy's id of the issuer.
 #[derive(Default)]
-pub(super) struct Jwks(BTreeMap<String, Held>);
+pub(super) struct Jwks {
+    held: BTreeMap<String, Kept>,
+    /// Issuers whose sets are to be renewed once the answer has left.
+    due: Vec<Issuer>,
+}
 
 #[derive(Clone)]
-struct Held {
-    keys: Arc<KeySet>,
-    /// When the issuer gave it; nothing for a set that an operator put into the KV store.
-    fetched: Option<UnixTime>,
+struct Kept {
+    held: HeldKeys,
+    looked: UnixTime,
 }
 
 /// The key sets as they are asked for by one request.
 pub(super) struct JwksAt<'sandbox> {
     jwks: &'sandbox mut Jwks,
     now: UnixTime,
-    origin: Option<String>,
+    note: Option<KeysNote>,
+}
+
+/// What asking the issuer came to.
+enum Asked {
+    /// It gave a set.
+    Given(HeldKeys),
+    /// It was asked a moment ago, by whomever.
+    Lately(Outcome),
+    /// It was asked and failed, or it is not known whether anybody may ask.
+    Failed(String),
 }
 
 impl Jwks {
     /// The key sets, at the time of one request.
     pub(super) fn at(&mut self, now: UnixTime) -> JwksAt<'_> {
-        JwksAt { jwks: self, now, origin: None }
-    }
-}
-
-impl Held {
-    fn age(&self, now: UnixTime) -> Option<u64> {
-        self.fetched.map(|fetched| now.since(fetched))
+        JwksAt { jwks: self, now, note: None }
     }
 
-    fn is_fresh(&self, now: UnixTime) -> bool {
-        self.age(now).is_some_and(|age| age < FRESH)
+    /// Renews what was found stale. To be called behind an answer.
+    pub(super) fn renew(&mut self, now: UnixTime) {
+        for issuer in std::mem::take(&mut self.due) {
+            if let Asked::Given(held) = ask(&issuer, now, NO_PATIENCE, true) {
+                self.keep(&issuer, held, now);
+            }
+        }
     }
 
-    fn is_usable(&self, now: UnixTime) -> bool {
-        self.age(now).is_none_or(|age| age < MAX_STALE)
+    fn keep(&mut self, issuer: &Issuer, held: HeldKeys, now: UnixTime) {
+        self.held.insert(issuer.id.clone(), Kept { held, looked: now });
     }
 }
 
 impl JwksAt<'_> {
-    /// Where the keys of this request came from, for the log; nothing when none were asked for.
-    pub(super) fn origin(self) -> Option<String> {
-        self.origin
+    /// Which keys this request used, for the log; nothing when none were asked for.
+    pub(super) fn note(&self) -> Option<KeysNote> {
+        self.note
     }
 
-    fn found(&mut self, issuer: &Issuer, held: &Held, place: &str) -> Arc<KeySet> {
-        self.origin = Some(match held.age(self.now) {
-            Some(age) => format!("{place}, {age} s old"),
-            None => format!("{place}, seeded"),
-        });
-        self.jwks.0.insert(issuer.id.clone(), held.clone());
-        Arc::clone(&held.keys)
+    fn found(&mut self, issuer: &Issuer, held: HeldKeys, from: &'static str) -> Arc<KeySet> {
+        self.note = Some(held.note(from, self.now));
+        let keys = held.keys();
+        self.jwks.keep(issuer, held, self.now);
+        keys
+    }
+
+    /// The set in memory, while it need not be compared with the other places.
+    fn at_hand(&mut self, issuer: &Issuer) -> Option<Arc<KeySet>> {
+        let kept = self.jwks.held.get(&issuer.id)?;
+        let recent = self.now.since(kept.looked) < LOOK_AGAIN && kept.held.is_usable(self.now, &issuer.key_life);
+        if !kept.held.is_fresh(self.now) && !recent {
+            return None;
+        }
+        self.note = Some(kept.held.note("memory", self.now));
+        Some(kept.held.keys())
+    }
+
+    fn nearest(&mut self, issuer: &Issuer) -> Result<Arc<KeySet>, KeysUnavailable> {
+        if let Some(keys) = self.at_hand(issuer) {
+            return Ok(keys);
+        }
+        let mut best = self.jwks.held.get(&issuer.id).map(|kept| (kept.held.clone(), "memory"));
+        for (look, from) in [(places::cache as fn(&Issuer) -> Option<HeldKeys>, "cache"), (places::store, "store")] {
+            match look(issuer) {
+                Some(held) if held.is_fresh(self.now) => return Ok(self.found(issuer, held, from)),
+                Some(held) if best.as_ref().is_none_or(|(known, _)| held.is_newer_than(known)) => {
+                    best = Some((held, from));
+                }
+                _ => {}
+            }
+        }
+        match best.filter(|(held, _)| held.is_usable(self.now, &issuer.key_life)) {
+            Some((held, from)) => {
+                self.jwks.due.push(issuer.clone());
+                Ok(self.found(issuer, held, from))
+            }
+            None => self.wait_for_issuer(issuer),
+        }
+    }
+
+    /// Without any keys there is nothing to do but to wait: for the issuer, or for the request that is asking it.
+    fn wait_for_issuer(&mut self, issuer: &Issuer) -> Result<Arc<KeySet>, KeysUnavailable> {
+        let unavailable = |cause: String| KeysUnavailable { issuer: issuer.id.clone(), cause };
+        match ask(issuer, self.now, PATIENCE, false) {
+            Asked::Given(held) => Ok(self.found(issuer, held, "issuer")),
+            Asked::Lately(_) => match places::cache(issuer).or_else(|| places::store(issuer)) {
+                Some(held) if held.is_usable(self.now, &issuer.key_life) => Ok(self.found(issuer, held, "cache")),
+                _ => Err(unavailable("the issuer failed a moment ago".to_owned())),
+            },
+            Asked::Failed(cause) => Err(unavailable(cause)),
+        }
+    }
+
+    /// A set later than the one at hand, which lacks a key. An issuer that cannot be asked leaves it open whether the key
+    /// exists: that is for the caller to try again, not a verdict.
+    fn later(&mut self, issuer: &Issuer) -> Result<Arc<KeySet>, KeysUnavailable> {
+        let Some(known) = self.jwks.held.get(&issuer.id).map(|kept| kept.held.clone()) else {
+            return self.nearest(issuer);
+        };
+        if let Some(held) = places::cache(issuer).filter(|held| held.is_newer_than(&known)) {
+            return Ok(self.found(issuer, held, "cache"));
+        }
+        match ask(issuer, self.now, PATIENCE, true) {
+            Asked::Given(held) => Ok(self.found(issuer, held, "issuer")),
+            Asked::Lately(Outcome::Given) => match places::cache(issuer).filter(|held| held.is_newer_than(&known)) {
+                Some(held) => Ok(self.found(issuer, held, "cache")),
+                None => Ok(known.keys()),
+            },
+            Asked::Lately(Outcome::Failed) => {
+                Err(KeysUnavailable { issuer: issuer.id.clone(), cause: "the issuer failed a moment ago".to_owned() })
+            }
+            Asked::Failed(cause) => Err(KeysUnavailable { issuer: issuer.id.clone(), cause }),
+        }
     }
 }
 
 impl KeySource for JwksAt<'_> {
-    fn keys(&mut self, issuer: &Issuer) -> Result<Arc<KeySet>, KeysUnavailable> {
-        let mut stale: Option<Held> = None;
-        let places: [(&str, fn(&Jwks, &Issuer) -> Option<Held>); 3] = [
-            ("memory", |jwks, issuer| jwks.0.get(&issuer.id).cloned()),
-            ("cache", |_, issuer| from_cache(issuer)),
-            ("store", |_, issuer| from_store(issuer)),
-        ];
-        for (place, look) in places {
-            match look(self.jwks, issuer) {
-                Some(held) if held.is_fresh(self.now) => return Ok(self.found(issuer, &held, place)),
-                Some(held) if stale.as_ref().is_none_or(|known| known.fetched < held.fetched) => stale = Some(held),
-                _ => {}
-            }
-        }
-        let cause = match fetch(issuer) {
-            Ok((keys, json)) => {
-                let held = Held { keys: Arc::new(keys), fetched: Some(self.now) };
-                remember(issuer, &json, self.now);
-                return Ok(self.found(issuer, &held, "issuer"));
-            }
-            Err(cause) => cause,
-        };
-        match stale.filter(|held| held.is_usable(self.now)) {
-            Some(held) => Ok(self.found(issuer, &held, "stale")),
-            None => Err(KeysUnavailable { issuer: issuer.id.clone(), cause }),
+    fn keys(&mut self, issuer: &Issuer, wanted: Wanted) -> Result<Arc<KeySet>, KeysUnavailable> {
+        match wanted {
+            Wanted::Nearest => self.nearest(issuer),
+            Wanted::Later => self.later(issuer),
         }
     }
 }
 
-fn cache_key(kind: &str, issuer: &Issuer) -> CacheKey {
-    CacheKey::from(format!("fastgate/{kind}/{}", issuer.id).into_bytes())
-}
-
-fn store_key(issuer: &Issuer) -> String {
-    format!("jwks/{}", issuer.id)
-}
-
-fn from_cache(issuer: &Issuer) -> Option<Held> {
-    let found = core::lookup(cache_key("jwks", issuer)).execute().ok()??;
-    let fetched = seconds(&found.user_metadata())?;
-    let json = read_bounded(found.to_stream().ok()?).ok()?;
-    Some(Held { keys: Arc::new(KeySet::parse(&json).ok()?), fetched: Some(fetched) })
-}
-
-fn from_store(issuer: &Issuer) -> Option<Held> {
-    let mut found = KVStore::open(STORE).ok()??.lookup(&store_key(issuer)).ok()?;
-    let fetched = found.metadata().and_then(|metadata| seconds(&metadata));
-    let json = read_bounded(found.take_body()).ok()?;
-    Some(Held { keys: Arc::new(KeySet::parse(&json).ok()?), fetched })
-}
-
-/// Writes a fetched set back. A place that does not take it is no reason to refuse anybody.
-fn remember(issuer: &Issuer, json: &[u8], now: UnixTime) {
-    let fetched = now.seconds().to_string();
-    let cached = core::insert(cache_key("jwks", issuer), Duration::from_secs(MAX_STALE))
-        .user_metadata(fetched.clone().into())
-        .execute();
-    if let Ok(mut body) = cached
-        && body.write_all(json).is_ok()
-    {
-        let _ = body.finish();
-    }
-    if let Ok(Some(store)) = KVStore::open(STORE) {
-        let _ = store.build_insert().metadata(&fetched).execute(&store_key(issuer), json);
-    }
-}
-
-fn seconds(metadata: &[u8]) -> Option<UnixTime> {
-    std::str::from_utf8(metadata).ok()?.parse().ok().map(UnixTime::from_seconds)
-}
-
-/// Asks the issuer, unless it failed a moment ago.
-fn fetch(issuer: &Issuer) -> Result<(KeySet, Vec<u8>), String> {
-    let cool_down = || cache_key("jwks-failed", issuer);
-    if matches!(core::lookup(cool_down()).execute(), Ok(Some(_))) {
-        return Err("the issuer failed a moment ago".to_owned());
-    }
-    let fetched = fetch_now(issuer);
-    if fetched.is_err()
-        && let Ok(body) = core::insert(cool_down(), COOL_DOWN).execute()
-    {
-        let _ = body.finish();
-    }
-    fetched
-}
-
-fn fetch_now(issuer: &Issuer) -> Result<(KeySet, Vec<u8>), String> {
-    let uri = match &issuer.jwks_uri {
-        Some(uri) => uri.clone(),
-        None => discover(issuer)?,
+/// Asks the issuer, if it is this request's turn; waits at most `patience` to learn whether it is.
+fn ask(issuer: &Issuer, now: UnixTime, patience: Duration, has_keys: bool) -> Asked {
+    let turn = match Turn::take(issuer, patience) {
+        Ok(Turn::Mine(turn)) => turn,
+        Ok(Turn::Lately(outcome)) => return Asked::Lately(outcome),
+        Err(cause) => return Asked::Failed(cause),
     };
-    let json = fetch_json(&uri, &issuer.backend)?;
-    let keys = KeySet::parse(&json).map_err(|error| format!("{uri}: {error}"))?;
-    Ok((keys, json))
-}
-
-fn discover(issuer: &Issuer) -> Result<String, String> {
-    let url = discovery::document_url(issuer);
-    let document = fetch_json(&url, &issuer.backend)?;
-    discovery::jwks_uri(issuer, &document).map_err(|error| format!("{url}: {error}"))
-}
-
-/// One answer of an issuer: 200, not redirected, not longer than a key set may be.
-fn fetch_json(url: &str, backend: &str) -> Result<Vec<u8>, String> {
-    let parsed = Url::parse(url).map_err(|_| format!("{url}: not a URL"))?;
-    let request = Request::get(parsed).with_header("accept", "application/json").with_pass(true);
-    let mut answer = request.send(backend).map_err(|error| format!("{url}: {}", error.root_cause()))?;
-    if answer.get_status() != StatusCode::OK {
-        return Err(format!("{url}: answered {}", answer.get_status().as_u16()));
+    let mut fetched = fetch::key_set(issuer);
+    if fetched.is_err() && !has_keys {
+        fetched = fetch::key_set(issuer); // everybody waits for this one: a single slip is not passed on to all of them
     }
-    read_bounded(answer.take_body()).map_err(|()| format!("{url}: cannot be read to its end or is too long"))
-}
-
-fn read_bounded(body: Body) -> Result<Vec<u8>, ()> {
-    let mut bytes = Vec::new();
-    let most = u64::try_from(MAX_JWKS_BYTES).unwrap_or(u64::MAX);
-    body.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(drop)?;
-    if bytes.len() > MAX_JWKS_BYTES { Err(()) } else { Ok(bytes) }
+    match fetched {
+        Ok(answer) => {
+            let held = HeldKeys::given(answer.keys, now, answer.fresh_for);
+            places::remember(issuer, &answer.json, &held);
+            turn.done(Outcome::Given, issuer.key_life.cool_down);
+            Asked::Given(held)
+        }
+        Err(cause) => {
+            let rest = if has_keys { issuer.key_life.cool_down } else { issuer.key_life.cool_down.min(COLD_RETRY) };
+            turn.done(Outcome::Failed, rest);
+            Asked::Failed(cause)
+        }
+    }
 }

@@ -4,12 +4,10 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use fastgate::headers::Headers;
-use fastgate::mint::Surroundings;
 use fastgate::refusal::ClosedError;
 use fastgate::request::{MAX_TARGET_BYTES, RequestHead};
 use fastgate::time::UnixTime;
 use fastly::Request;
-use fastly::geo::geo_lookup;
 
 /// Room for a target that is just too long, scheme and host included, so that it is recognized as such.
 const TARGET_BUFFER: usize = 2 * MAX_TARGET_BYTES;
@@ -35,13 +33,6 @@ pub(super) fn head(request: &Request) -> RequestHead {
         client: request.get_client_ip_addr(),
         tls: request.get_tls_protocol_bytes().is_some(),
     }
-}
-
-/// What the platform knows of the client.
-pub(super) fn surroundings(request: &Request) -> Surroundings {
-    let is_code = |code: &str| code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_uppercase());
-    let country = request.get_client_ip_addr().and_then(geo_lookup).map(|geo| geo.country_code().to_owned());
-    Surroundings { country: country.filter(|code| is_code(code)), pop: std::env::var("FASTLY_POP").ok() }
 }
 
 /// The bytes of the request target. One that does not fit the buffer comes back as slashes, too many for `normalize`; one that cannot be had comes back empty: both are refused there.

@@ -1,5 +1,6 @@
 //! Answers: the edge's own, and the origin's on its way back.
 
+use fastgate::answer::AnswerFields;
 use fastgate::headers::{Headers, answer_fields};
 use fastgate::problem::Problem;
 use fastly::Response;
@@ -18,10 +19,10 @@ pub(super) fn published(keys: String) -> Response {
 }
 
 /// The origin's answer, streamed, without what only the edge may say.
-pub(super) fn passed_on(mut answer: Response) -> Response {
+pub(super) fn passed_on(mut answer: Response, edits: &AnswerFields) -> Response {
     let fields: Headers = answer.get_headers().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
     let response = Response::from_status(answer.get_status()).with_body(answer.take_body());
-    with_fields(response, &answer_fields(&fields))
+    with_fields(response, &edits.dress(&answer_fields(&fields)))
 }
 
 fn with_fields(mut response: Response, fields: &Headers) -> Response {

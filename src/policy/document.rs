@@ -1,8 +1,16 @@
 //! The policy as it is written: the JSON of `policy.json`, no logic. [`Policy`](super::Policy) is what it means.
 
+mod issuer;
+
 use std::collections::BTreeMap;
 
+pub(super) use issuer::{ClaimsDocument, IssuerDocument, PresetName, RequiredValue};
+pub use issuer::{KeyLife, TokenKind};
 use serde::Deserialize;
+
+use super::conditions::ConditionDocument;
+use super::limits::LimitDocument;
+use super::places::PlaceDocument;
 
 /// The policy of one Fastgate service.
 #[derive(Clone, Debug, Deserialize)]
@@ -19,6 +27,15 @@ pub struct PolicyDocument {
     /// The OpenID providers whose tokens are accepted, by a short id (`a-z`, `0-9`, `-`).
     #[serde(default)]
     pub issuers: BTreeMap<String, IssuerDocument>,
+    /// Conditions on callers that routes share, by name.
+    #[serde(default)]
+    pub rules: BTreeMap<String, ConditionDocument>,
+    /// From where routes may be used, by a name that they refer to.
+    #[serde(default)]
+    pub places: BTreeMap<String, PlaceDocument>,
+    /// How often routes may be used, by a name that they refer to and that callers are told.
+    #[serde(default)]
+    pub limits: BTreeMap<String, LimitDocument>,
     /// What may be reached. A request that no route names is refused.
     pub routes: Vec<RouteDocument>,
 }
@@ -35,6 +52,10 @@ pub struct EdgeDocument {
     /// How long a signed header is valid, in seconds, 1 to 60.
     #[serde(default = "default_identity_lifetime")]
     pub identity_lifetime: u64,
+    /// The name of the limit that is kept before a token is looked at, to spare the CPU what bad tokens cost. It counts by
+    /// `network`, `route` or both.
+    #[serde(default)]
+    pub flood_limit: Option<String>,
 }
 
 const fn default_identity_lifetime() -> u64 {
@@ -52,51 +73,28 @@ pub struct OriginDocument {
     pub audience: String,
 }
 
-/// One OpenID provider.
-#[derive(Clone, Debug, Deserialize)]
-#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct IssuerDocument {
-    /// The provider's issuer identifier, byte for byte as `iss` in its tokens.
-    pub issuer: String,
-    /// The backend through which its keys are fetched.
-    pub backend: String,
-    /// The audiences of which a token must name at least one.
-    pub audiences: Vec<String>,
-    /// The signature algorithms that are accepted.
-    #[serde(default = "default_algorithms")]
-    pub algorithms: Vec<AlgorithmName>,
-    /// The token types (`typ`) that are accepted. `at+jwt` is an access token by RFC 9068; many providers write `JWT`.
-    #[serde(default = "default_types")]
-    pub types: Vec<String>,
-    /// How far the provider's clock may be off, in seconds, 0 to 300.
-    #[serde(default = "default_leeway")]
-    pub leeway: u64,
-    /// Where the keys are, if not where the provider's discovery document says. On the host of `issuer`.
-    #[serde(default)]
-    pub jwks_uri: Option<String>,
-}
-
-fn default_algorithms() -> Vec<AlgorithmName> {
-    vec![AlgorithmName::RS256, AlgorithmName::ES256]
-}
-
-fn default_types() -> Vec<String> {
-    vec!["at+jwt".to_owned()]
-}
-
-const fn default_leeway() -> u64 {
-    30
-}
-
-/// A signature algorithm of RFC 7518 §3.1.
+/// A signature algorithm of RFC 7518 §3.1 or RFC 8037 §3.1. There is no `none` and nothing symmetric among them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 pub enum AlgorithmName {
     /// RSASSA-PKCS1-v1_5 with SHA-256.
     RS256,
+    /// RSASSA-PKCS1-v1_5 with SHA-384.
+    RS384,
+    /// RSASSA-PKCS1-v1_5 with SHA-512.
+    RS512,
+    /// RSASSA-PSS with SHA-256.
+    PS256,
+    /// RSASSA-PSS with SHA-384.
+    PS384,
+    /// RSASSA-PSS with SHA-512.
+    PS512,
     /// ECDSA on P-256 with SHA-256.
     ES256,
+    /// ECDSA on P-384 with SHA-384.
+    ES384,
+    /// Ed25519; tokens and keys may call it `Ed25519`, too (RFC 9864 §2.2).
+    EdDSA,
 }
 
 /// One thing that may be reached.
@@ -113,16 +111,41 @@ pub struct RouteDocument {
     /// The origin that answers; may be left out where there is only one.
     #[serde(default)]
     pub origin: Option<String>,
+    /// From where it may be used: names of `places`, all of which must let the client pass.
+    #[serde(default)]
+    pub from: Vec<String>,
     /// Who may call.
     #[serde(default)]
     pub access: AccessName,
     /// The scopes that the caller's token must have, all of them.
     #[serde(default)]
     pub scopes: Vec<String>,
+    /// A condition that the caller must meet besides.
+    #[serde(default)]
+    pub require: Option<ConditionDocument>,
+    /// The issuers whose tokens are accepted here, by their ids, and what each asks of its own; without this, all of them.
+    #[serde(default)]
+    pub issuers: BTreeMap<String, IssuerRequirementDocument>,
+    /// How often it may be used: names of `limits`, asked in this order.
+    #[serde(default)]
+    pub limits: Vec<String>,
     /// Whether the client's own token is forwarded to the origin. It is not needed there: identity travels in the signed
     /// header.
     #[serde(default)]
     pub forward_token: bool,
+}
+
+/// What callers with a token of one issuer must meet, besides what the route asks of everybody.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct IssuerRequirementDocument {
+    /// The scopes that the token must have, all of them.
+    #[serde(default)]
+    pub scopes: Vec<String>,
+    /// A condition that the caller must meet.
+    #[serde(default)]
+    pub require: Option<ConditionDocument>,
 }
 
 /// Who may call a route.
@@ -133,6 +156,8 @@ pub enum AccessName {
     /// Callers with a valid token.
     #[default]
     Authenticated,
+    /// Everybody; who sends a valid token is known to the origin. A token that is not valid counts as none.
+    Optional,
     /// Everybody. A token that is sent along is neither read nor forwarded.
     Public,
 }
@@ -159,13 +184,22 @@ pub enum MethodName {
 }
 
 impl AlgorithmName {
-    /// The algorithm as it stands in a JOSE header.
+    /// The algorithm that a JOSE header or a JWK means by `alg`, exactly as it is written there. `EdDSA` could be Ed448,
+    /// too; which curve it is, the key says.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::RS256 => "RS256",
-            Self::ES256 => "ES256",
-        }
+    pub fn from_jose(alg: &str) -> Option<Self> {
+        Some(match alg {
+            "RS256" => Self::RS256,
+            "RS384" => Self::RS384,
+            "RS512" => Self::RS512,
+            "PS256" => Self::PS256,
+            "PS384" => Self::PS384,
+            "PS512" => Self::PS512,
+            "ES256" => Self::ES256,
+            "ES384" => Self::ES384,
+            "EdDSA" | "Ed25519" => Self::EdDSA,
+            _ => return None,
+        })
     }
 }
 

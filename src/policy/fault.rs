@@ -47,7 +47,7 @@ pub enum Fault {
     /// Not an absolute `https` URL without query and fragment; plain `http` is accepted for this machine only.
     #[error("is not an https URL")]
     NotHttps,
-    /// `jwks_uri` is not on the issuer's host.
+    /// `jwks_uri` is neither on the issuer's host nor where its provider keeps keys.
     #[error("is not on the issuer's host")]
     ForeignHost,
     /// Not a host name without scheme, port and path.
@@ -74,15 +74,72 @@ pub enum Fault {
         /// The id of the earlier one.
         other: String,
     },
+    /// The provider issues no access tokens that can be read.
+    #[error("is \"access\", and this provider's access tokens are not JWTs")]
+    NoAccessTokens,
+    /// The provider has an issuer for each tenant, and this is none of them.
+    #[error("names no tenant")]
+    NoTenant,
+    /// Tenants are listed, and no claim is known to name the tenant.
+    #[error("is a list, and no claim is known to name the tenant")]
+    NoTenantClaim,
     /// No origin has this name.
     #[error("names no origin")]
     UnknownOrigin,
     /// There are several origins and the route names none.
     #[error("is missing, and there is more than one origin")]
     OriginMissing,
-    /// A public route asks for scopes.
-    #[error("stands on a public route")]
-    ScopesOnPublic,
+    /// A route that lets everybody in asks something of the caller.
+    #[error("stands on a route that needs no token")]
+    RulesOnPublic,
+    /// No rule has this name.
+    #[error("names no rule")]
+    UnknownRule,
+    /// A rule is made of itself.
+    #[error("leads back to the rule it stands in")]
+    CircularRule,
+    /// A claim test does not say, or says twice, what the claim is expected to be.
+    #[error("is not exactly one test")]
+    NotOneTest,
+    /// No place has this name.
+    #[error("names no place")]
+    UnknownPlace,
+    /// Neither 403 nor 451.
+    #[error("is neither 403 nor 451")]
+    NotAPlaceStatus,
+    /// Not a code of ISO 3166.
+    #[error("\"{0}\" is not a code of a country or a subdivision")]
+    NotAPlaceCode(String),
+    /// Not a network.
+    #[error("\"{0}\" is not a network")]
+    NotANetwork(String),
+    /// No limit has this name.
+    #[error("names no limit")]
+    UnknownLimit,
+    /// The limit needs to know who is calling.
+    #[error("counts by what is not known yet")]
+    NeedsCaller,
+    /// A cost that comes from outside has no bound, or a bound stands there without such a cost.
+    #[error("belongs to \"cost_from\", and one of the two is missing")]
+    CostUnbounded,
+    /// Not the name of a header field.
+    #[error("is not the name of a header field")]
+    NotAFieldName,
+    /// Edge Rate Limiting has no such window.
+    #[error("is not a window of Edge Rate Limiting")]
+    NotAnErlWindow,
+    /// Edge Rate Limiting counts whole requests a second.
+    #[error("is less than one a second, which Edge Rate Limiting cannot count")]
+    TooSlowForErl,
+    /// No issuer has this id.
+    #[error("names no issuer")]
+    UnknownIssuer,
+    /// The route's path has no such parameter.
+    #[error("asks for the path parameter \"{name}\", which the route's path does not have")]
+    UnknownParameter {
+        /// The parameter.
+        name: String,
+    },
     /// Not a scope token of RFC 6749 §3.3.
     #[error("is not a scope: it is empty or holds a space, a quote or a backslash")]
     NotAScope,
@@ -107,9 +164,27 @@ impl Fault {
             Self::SameRequests { .. } => "remove one of the two, or give them different methods",
             Self::TakenId => "give each entry its own id",
             Self::TakenIssuer { .. } => "merge the two entries: one issuer, several audiences",
+            Self::NoAccessTokens => "write \"tokens\": \"id\", and client ids as \"audiences\"",
+            Self::NoTenant => "write \"https://login.microsoftonline.com/<tenant id>/v2.0\", or list \"tenants\"",
+            Self::NoTenantClaim => "add \"claims\": { \"tenant\": \"<claim>\" }",
             Self::UnknownOrigin => "write a name that stands under \"origins\"",
             Self::OriginMissing => "add \"origin\": \"<name>\"",
-            Self::ScopesOnPublic => "remove the scopes, or write \"access\": \"authenticated\"",
+            Self::RulesOnPublic => "remove it, or write \"access\": \"authenticated\"",
+            Self::UnknownRule => "write a name that stands under \"rules\"",
+            Self::CircularRule => "write the condition out in one of the two rules",
+            Self::NotOneTest => "write one of \"equals\", \"in\", \"contains\", \"equals_path\", \"contains_path\"",
+            Self::UnknownPlace => "write a name that stands under \"places\"",
+            Self::NotAPlaceStatus => "write 403, or 451 where the law is the reason",
+            Self::NotAPlaceCode(_) => "write a country as \"DE\" and a subdivision as \"US-CA\", in upper case",
+            Self::NotANetwork(_) => "write \"198.51.100.0/24\" or \"2001:db8::/32\", no bit set behind the prefix",
+            Self::UnknownLimit => "write a name that stands under \"limits\"",
+            Self::NeedsCaller => "count by \"network\", \"route\" or both, and take no cost from a claim",
+            Self::CostUnbounded => "write both, or neither",
+            Self::NotAFieldName => "write something like \"x-batch-size\"",
+            Self::NotAnErlWindow => "write 1, 10 or 60, or use the counter \"exact\"",
+            Self::TooSlowForErl => "write a \"count\" of at least \"window\", or use the counter \"exact\"",
+            Self::UnknownIssuer => "write an id that stands under \"issuers\"",
+            Self::UnknownParameter { .. } => "name a parameter of the route's \"path\"",
             Self::NotAScope => "write one scope a string: [\"orders:read\", \"orders:write\"]",
             Self::NoIssuer => "add the provider whose tokens are to be accepted",
         }

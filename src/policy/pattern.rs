@@ -17,7 +17,8 @@ pub struct PathTemplate {
 /// One piece of a template between two slashes.
 ///
 /// Segments are ordered by how specific they are: a literal is greater than a parameter, a parameter greater than a
-/// `path`; of two parameters the one with more literal text, then the one with the narrower convertor.
+/// `path`; of two parameters the one with more literal text, then with more of it in front, then the one with the narrower
+/// convertor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Segment {
     /// Text that must be there as it stands.
@@ -134,14 +135,19 @@ impl PathTemplate {
         self.cmp_specificity(other) == Ordering::Equal
     }
 
-    /// Greater is more specific: the first segment that differs decides, as in [`Segment::cmp_specificity`].
+    /// Greater is more specific: the first segment that differs decides, as in [`Segment::cmp_specificity`]. Of two `path`
+    /// parameters at the same place, the one with more behind it is: it leaves less to the parameter.
     #[must_use]
     pub fn cmp_specificity(&self, other: &Self) -> Ordering {
+        let lengths = self.segments.len().cmp(&other.segments.len());
         let pairs = self.segments.iter().zip(&other.segments);
         pairs
-            .map(|(one, two)| one.cmp_specificity(two))
+            .map(|pair| match pair {
+                (Segment::Rest(_), Segment::Rest(_)) => lengths,
+                (one, two) => one.cmp_specificity(two),
+            })
             .find(|order| order.is_ne())
-            .unwrap_or_else(|| self.segments.len().cmp(&other.segments.len()))
+            .unwrap_or(lengths)
     }
 }
 
@@ -155,11 +161,11 @@ impl Segment {
             };
         };
         let (parameter, suffix) = rest.split_once('}').ok_or(TemplateError::MalformedParameter)?;
-        if prefix.contains('}') || suffix.contains('}') {
-            return Err(TemplateError::MalformedParameter);
-        }
         if suffix.contains('{') {
             return Err(TemplateError::Ambiguous);
+        }
+        if prefix.contains('}') || suffix.contains('}') {
+            return Err(TemplateError::MalformedParameter);
         }
         let (name, convertor) = parameter.split_once(':').unwrap_or((parameter, "str"));
         if !is_identifier(name) {
@@ -262,8 +268,8 @@ mod tests {
     fn the_more_specific_template_is_the_greater() {
         let ordered = [
             "/{p:path}",
-            "/{a}/{p:path}",
             "/{a}",
+            "/{a}/{p:path}",
             "/{a:float}",
             "/{a:int}",
             "/{a:uuid}",

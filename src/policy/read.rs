@@ -1,13 +1,21 @@
 //! From the document to the policy: every check, every fault with its place.
 
+mod issuers;
+mod routes;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::document::{AccessName, EdgeDocument, IssuerDocument, OriginDocument, PolicyDocument, RouteDocument};
-use super::pattern::PathTemplate;
+use super::conditions::Rules;
+use super::document::{EdgeDocument, OriginDocument, PolicyDocument};
+use super::limits::{Limit, LimitDocument};
+use super::places::{Place, PlaceDocument};
 use super::tree::RouteTree;
-use super::url::{is_https_url, same_host};
-use super::{Access, Edge, Fault, Hosts, Issuer, Origin, Policy, PolicyFault, PolicyFaults, Route};
+use super::url::is_https_url;
+use super::{Access, Edge, Fault, Hosts, Origin, Policy, PolicyFault, PolicyFaults};
+use crate::strict_json;
+use issuers::issuers;
+use routes::{Known, routes};
 
 /// Parses the JSON; a structural fault carries its path.
 pub(super) fn document(json: &[u8]) -> Result<PolicyDocument, PolicyFault> {
@@ -19,7 +27,9 @@ pub(super) fn document(json: &[u8]) -> Result<PolicyDocument, PolicyFault> {
         },
         fault: Fault::Unreadable(error.into_inner().to_string()),
     })?;
-    match deserializer.end() {
+    // Of two entries of the same name one would win silently; which one is nobody's intention.
+    let whole = deserializer.end().and_then(|()| strict_json::parse_object(json).map(drop));
+    match whole {
         Ok(()) => Ok(document),
         Err(error) => Err(PolicyFault { at: "$".to_owned(), fault: Fault::Unreadable(error.to_string()) }),
     }
@@ -30,10 +40,16 @@ impl TryFrom<PolicyDocument> for Policy {
 
     fn try_from(document: PolicyDocument) -> Result<Self, PolicyFaults> {
         let mut faults = Faults::default();
-        let edge = edge(document.edge, &mut faults);
+        let limits = limits(document.limits, &mut faults);
+        let edge = edge(document.edge, &limits, &mut faults);
         let origins = origins(document.origins, &mut faults);
         let issuers = issuers(document.issuers, &mut faults);
-        let routes = routes(document.routes, &origins, &mut faults);
+        let mut rules = Rules::read(&document.rules, &mut faults);
+        let issuer_ids: BTreeSet<&str> = issuers.values().map(|issuer| issuer.id.as_str()).collect();
+        let places = places(document.places, &mut faults);
+        let mut known =
+            Known { origins: &origins, issuers: &issuer_ids, places: &places, limits: &limits, rules: &mut rules };
+        let routes = routes(document.routes, &mut known, &mut faults);
         if issuers.is_empty() && routes.iter().any(|route| route.access != Access::Public) {
             faults.add("$.issuers", Fault::NoIssuer);
         }
@@ -47,35 +63,41 @@ impl TryFrom<PolicyDocument> for Policy {
 
 /// The faults found so far.
 #[derive(Default)]
-struct Faults(Vec<PolicyFault>);
+pub(super) struct Faults(Vec<PolicyFault>);
 
 impl Faults {
-    fn add(&mut self, at: impl Into<String>, fault: Fault) {
+    pub(super) fn add(&mut self, at: impl Into<String>, fault: Fault) {
         self.0.push(PolicyFault { at: at.into(), fault });
     }
 
-    fn add_if(&mut self, wrong: bool, at: impl Into<String>, fault: Fault) {
+    pub(super) fn add_if(&mut self, wrong: bool, at: impl Into<String>, fault: Fault) {
         if wrong {
             self.add(at, fault);
         }
     }
 
-    fn range(&mut self, value: u64, least: u64, most: u64, at: impl Into<String>) {
+    pub(super) fn range(&mut self, value: u64, least: u64, most: u64, at: impl Into<String>) {
         self.add_if(!(least..=most).contains(&value), at, Fault::OutOfRange { value, least, most });
     }
 }
 
-fn edge(document: EdgeDocument, faults: &mut Faults) -> Edge {
+fn edge(document: EdgeDocument, limits: &BTreeMap<String, Arc<Limit>>, faults: &mut Faults) -> Edge {
     faults.add_if(!is_https_url(&document.issuer), "$.edge.issuer", Fault::NotHttps);
     faults.add_if(document.hosts.is_empty(), "$.edge.hosts", Fault::Empty);
     for (index, host) in document.hosts.iter().enumerate() {
         faults.add_if(!is_bare_host(host), format!("$.edge.hosts[{index}]"), Fault::NotAHost);
     }
     faults.range(document.identity_lifetime, 1, 60, "$.edge.identity_lifetime");
+    let flood_limit = document.flood_limit.as_ref().and_then(|name| limits.get(name));
+    let unknown = document.flood_limit.is_some() && flood_limit.is_none();
+    faults.add_if(unknown, "$.edge.flood_limit", Fault::UnknownLimit);
+    let needs_caller = flood_limit.is_some_and(|limit| !limit.needs_no_caller());
+    faults.add_if(needs_caller, "$.edge.flood_limit", Fault::NeedsCaller);
     Edge {
         issuer: document.issuer,
         hosts: document.hosts.iter().collect::<Hosts>(),
         identity_lifetime: document.identity_lifetime,
+        flood_limit: flood_limit.cloned(),
     }
 }
 
@@ -92,90 +114,24 @@ fn origins(documents: BTreeMap<String, OriginDocument>, faults: &mut Faults) -> 
     origins
 }
 
-fn issuers(documents: BTreeMap<String, IssuerDocument>, faults: &mut Faults) -> BTreeMap<String, Issuer> {
-    let mut issuers: BTreeMap<String, Issuer> = BTreeMap::new();
-    for (id, document) in documents {
-        let at = format!("$.issuers.{id}");
-        faults.add_if(!is_id(&id), &at, Fault::NotAnId);
-        faults.add_if(!is_https_url(&document.issuer), format!("{at}.issuer"), Fault::NotHttps);
-        faults.add_if(document.backend.is_empty(), format!("{at}.backend"), Fault::Empty);
-        faults.add_if(document.algorithms.is_empty(), format!("{at}.algorithms"), Fault::Empty);
-        faults.add_if(document.types.is_empty(), format!("{at}.types"), Fault::Empty);
-        faults.range(document.leeway, 0, 300, format!("{at}.leeway"));
-        let no_audience = document.audiences.is_empty() || document.audiences.iter().any(String::is_empty);
-        faults.add_if(no_audience, format!("{at}.audiences"), Fault::Empty);
-        if let Some(uri) = &document.jwks_uri {
-            faults.add_if(!is_https_url(uri), format!("{at}.jwks_uri"), Fault::NotHttps);
-            faults.add_if(!same_host(uri, &document.issuer), format!("{at}.jwks_uri"), Fault::ForeignHost);
-        }
-        let issuer = Issuer {
-            id,
-            issuer: document.issuer,
-            backend: document.backend,
-            audiences: document.audiences,
-            algorithms: document.algorithms,
-            types: document.types.iter().map(|name| name.to_ascii_lowercase()).collect(),
-            leeway: document.leeway,
-            jwks_uri: document.jwks_uri,
-        };
-        match issuers.get(&issuer.issuer) {
-            Some(earlier) => faults.add(format!("{at}.issuer"), Fault::TakenIssuer { other: earlier.id.clone() }),
-            None => drop(issuers.insert(issuer.issuer.clone(), issuer)),
-        }
+fn places(documents: BTreeMap<String, PlaceDocument>, faults: &mut Faults) -> BTreeMap<String, Arc<Place>> {
+    let mut places = BTreeMap::new();
+    for (name, document) in documents {
+        faults.add_if(!is_id(&name), format!("$.places.{name}"), Fault::NotAnId);
+        let place = Place::read(&name, document, faults);
+        places.insert(name, Arc::new(place));
     }
-    issuers
+    places
 }
 
-fn routes(documents: Vec<RouteDocument>, origins: &BTreeMap<String, Arc<Origin>>, faults: &mut Faults) -> Vec<Route> {
-    faults.add_if(documents.is_empty(), "$.routes", Fault::Empty);
-    let mut ids = BTreeSet::new();
-    let mut routes: Vec<Route> = Vec::new();
-    for (index, document) in documents.into_iter().enumerate() {
-        let at = format!("$.routes[{index}]");
-        faults.add_if(!is_id(&document.id), format!("{at}.id"), Fault::NotAnId);
-        faults.add_if(!ids.insert(document.id.clone()), format!("{at}.id"), Fault::TakenId);
-        if let Some(route) = route(document, origins, &at, faults) {
-            let twin = routes.iter().find(|earlier| {
-                earlier.template.matches_the_same(&route.template)
-                    && earlier.methods.iter().any(|method| route.methods.contains(method))
-            });
-            if let Some(twin) = twin {
-                faults.add(format!("{at}.path"), Fault::SameRequests { other: twin.id.clone() });
-            }
-            routes.push(route);
-        }
+fn limits(documents: BTreeMap<String, LimitDocument>, faults: &mut Faults) -> BTreeMap<String, Arc<Limit>> {
+    let mut limits = BTreeMap::new();
+    for (name, document) in documents {
+        faults.add_if(!is_id(&name), format!("$.limits.{name}"), Fault::NotAnId);
+        let limit = Limit::read(&name, document, faults);
+        limits.insert(name, Arc::new(limit));
     }
-    routes
-}
-
-fn route(
-    document: RouteDocument,
-    origins: &BTreeMap<String, Arc<Origin>>,
-    at: &str,
-    faults: &mut Faults,
-) -> Option<Route> {
-    faults.add_if(document.methods.is_empty(), format!("{at}.methods"), Fault::Empty);
-    for (index, scope) in document.scopes.iter().enumerate() {
-        faults.add_if(!is_scope(scope), format!("{at}.scopes[{index}]"), Fault::NotAScope);
-    }
-    let public = document.access == AccessName::Public;
-    faults.add_if(public && !document.scopes.is_empty(), format!("{at}.scopes"), Fault::ScopesOnPublic);
-    let template =
-        PathTemplate::parse(&document.path).map_err(|error| faults.add(format!("{at}.path"), error.into())).ok();
-    let origin = match &document.origin {
-        Some(name) => origins.get(name).ok_or(Fault::UnknownOrigin),
-        None if origins.len() == 1 => origins.values().next().ok_or(Fault::OriginMissing),
-        None => Err(Fault::OriginMissing),
-    };
-    let origin = origin.map_err(|fault| faults.add(format!("{at}.origin"), fault)).ok();
-    Some(Route {
-        id: document.id,
-        template: template?,
-        methods: document.methods,
-        origin: Arc::clone(origin?),
-        access: if public { Access::Public } else { Access::Authenticated { scopes: document.scopes } },
-        forward_token: document.forward_token,
-    })
+    limits
 }
 
 fn is_id(text: &str) -> bool {

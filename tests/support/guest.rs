@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use viceroy_lib::config::{FastlyConfig, UnknownImportBehavior};
-use viceroy_lib::{Error, ExecuteCtx, ProfilingConfig};
+use viceroy_lib::{Error, ExecuteCtx, ProfilingConfig, WasmFeatures};
 
 /// Where `make guest` leaves the guest.
 pub(crate) const GUEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/wasm32-wasip1/release/fastgate.wasm");
@@ -26,7 +26,7 @@ pub(crate) fn viceroy(
         HashSet::new(),
         UnknownImportBehavior::LinkError,
         false,
-        Default::default(),
+        WasmFeatures::default(),
     )?
     .with_acls(config.acls().clone())
     .with_backends(config.backends().clone())

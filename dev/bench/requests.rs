@@ -1,0 +1,125 @@
+//! The requests that are measured, made before anything is: signing is not what is looked at.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jwt_simple::prelude::*;
+use serde_json::{Value, json};
+
+/// The issuer of the tokens. Nobody answers there: its keys are seeded.
+pub(crate) const ISSUER: &str = "https://idp.bench.example";
+
+/// What is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// To the guest that only forwards.
+    PassThrough,
+    /// A public route.
+    Public,
+    /// A token that was seen before.
+    Warm,
+    /// An RS256 token that was not.
+    ColdRs256,
+    /// An ES256 token that was not.
+    ColdEs256,
+    /// Something that is no token.
+    Garbage,
+    /// A token that expired.
+    Expired,
+    /// A token for somebody else.
+    OtherAudience,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 8] = [
+        Self::PassThrough,
+        Self::Public,
+        Self::Warm,
+        Self::ColdRs256,
+        Self::ColdEs256,
+        Self::Garbage,
+        Self::Expired,
+        Self::OtherAudience,
+    ];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::PassThrough => "pass-through guest",
+            Self::Public => "public route",
+            Self::Warm => "token seen before",
+            Self::ColdRs256 => "new RS256 token",
+            Self::ColdEs256 => "new ES256 token",
+            Self::Garbage => "garbage as token",
+            Self::Expired => "expired token",
+            Self::OtherAudience => "token for another audience",
+        }
+    }
+
+    pub(crate) const fn status(self) -> &'static str {
+        match self {
+            Self::PassThrough | Self::Public | Self::Warm | Self::ColdRs256 | Self::ColdEs256 => "200",
+            Self::Garbage | Self::Expired | Self::OtherAudience => "401",
+        }
+    }
+}
+
+/// Keys and the tokens that they signed.
+pub(crate) struct Requests {
+    rsa: Vec<String>,
+    ec: Vec<String>,
+    expired: String,
+    other_audience: String,
+    jwks: Value,
+}
+
+impl Requests {
+    /// Signs as many tokens of each kind as will be sent.
+    pub(crate) fn prepare(count: usize) -> Self {
+        eprintln!("signing {count} tokens with RSA and as many with ECDSA …");
+        let rsa = RS256KeyPair::generate(2048).unwrap().with_key_id("rsa");
+        let ec = ES256KeyPair::generate().with_key_id("ec");
+        let header = HeaderOptions { content_type: None, signature_type: Some("at+jwt".to_owned()) };
+        let claims = |number: usize| {
+            Claims::with_custom_claims(json!({ "client_id": "bench", "scope": "read write" }), Duration::from_hours(1))
+                .with_issuer(ISSUER)
+                .with_audience("https://api.bench.example")
+                .with_subject("user-1")
+                .with_jwt_id(number)
+        };
+        let mut expired = claims(0);
+        expired.expires_at = Some(UnixTimeStamp::from_secs(1));
+        expired.issued_at = Some(UnixTimeStamp::from_secs(0));
+        expired.invalid_before = None;
+        let other_audience = claims(0).with_audience("https://other.example");
+        let key = |jwk: &str| serde_json::from_str::<Value>(jwk).unwrap();
+        Self {
+            jwks: json!({ "keys": [key(&rsa.public_key().to_jwk()), key(&ec.public_key().to_jwk())] }),
+            expired: rsa.sign_with_options(expired, &header).unwrap(),
+            other_audience: rsa.sign_with_options(other_audience, &header).unwrap(),
+            ec: (0..=count).map(|number| ec.sign_with_options(claims(number), &header).unwrap()).collect(),
+            rsa: (0..=count).map(|number| rsa.sign_with_options(claims(number), &header).unwrap()).collect(),
+        }
+    }
+
+    /// The public keys.
+    pub(crate) fn jwks(&self) -> String {
+        self.jwks.to_string()
+    }
+
+    /// `count` requests of a kind, from number `first` on.
+    pub(crate) fn of(&self, kind: Kind, first: usize, count: usize) -> Vec<Vec<u8>> {
+        let garbage = format!("{}.{}.{}", URL_SAFE_NO_PAD.encode("{}"), "A".repeat(600), "B".repeat(342));
+        let path = if kind == Kind::Public { "/open/orders/7" } else { "/orders/7" };
+        let request = |number: usize| {
+            let token = match kind {
+                Kind::PassThrough | Kind::Public | Kind::Warm => self.rsa.last().unwrap(),
+                Kind::ColdRs256 => &self.rsa[number],
+                Kind::ColdEs256 => &self.ec[number],
+                Kind::Garbage => &garbage,
+                Kind::Expired => &self.expired,
+                Kind::OtherAudience => &self.other_audience,
+            };
+            format!("GET {path} HTTP/1.1\r\nhost: api.bench.example\r\nauthorization: Bearer {token}\r\naccept: application/json\r\nuser-agent: bench/1\r\n\r\n").into_bytes()
+        };
+        (first..first + count).map(request).collect()
+    }
+}

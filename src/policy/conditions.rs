@@ -1,0 +1,208 @@
+//! Conditions on a caller: as they are written ([`ConditionDocument`]) and as they work ([`Condition`]). They are asked in
+//! [`authorize`](crate::authorize).
+
+mod words;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::claim_path::{ClaimName, ClaimPath, Scalar};
+use super::read::{Faults, is_scope};
+use super::{Fault, PathTemplate};
+
+/// A condition on a caller: an object with exactly one of these members.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum ConditionDocument {
+    /// Each of these holds.
+    All(Vec<Self>),
+    /// At least one of these holds.
+    Any(Vec<Self>),
+    /// This does not hold. What a token does not say does not hold.
+    Not(Box<Self>),
+    /// The condition of this name, under `rules`, holds.
+    Rule(String),
+    /// The token has this scope.
+    Scope(String),
+    /// The token has this role, in the claims that the issuer's `claims.roles` name.
+    Role(String),
+    /// The token has this group, in the claims that the issuer's `claims.groups` name.
+    Group(String),
+    /// A claim of the token has a value.
+    Claim(ClaimTestDocument),
+}
+
+/// A test of one claim: its name and exactly one of the others. A claim of another type counts as absent.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ClaimTestDocument {
+    /// The claim; a list leads into nested objects: `["realm_access", "roles"]`.
+    pub name: ClaimName,
+    /// The claim is exactly this.
+    #[serde(default)]
+    pub equals: Option<Scalar>,
+    /// The claim is exactly one of these.
+    #[serde(default, rename = "in")]
+    pub one_of: Option<Vec<Scalar>>,
+    /// The claim is a list with exactly this member, or the one member itself.
+    #[serde(default)]
+    pub contains: Option<Scalar>,
+    /// The claim is text, exactly what this parameter of the route's path stands for, decoded.
+    #[serde(default)]
+    pub equals_path: Option<String>,
+    /// The claim is a list with exactly that text as a member, or that text itself.
+    #[serde(default)]
+    pub contains_path: Option<String>,
+}
+
+/// A condition on a caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// Each of these holds.
+    All(Vec<Self>),
+    /// At least one of these holds.
+    Any(Vec<Self>),
+    /// This does not hold.
+    Not(Box<Self>),
+    /// A condition that has a name.
+    Rule(String, Arc<Self>),
+    /// The token has this scope.
+    Scope(String),
+    /// The token has this role.
+    Role(String),
+    /// The token has this group.
+    Group(String),
+    /// A claim has a value.
+    Claim(ClaimPath, Expected),
+}
+
+/// What a claim is expected to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// Exactly this.
+    Equals(Value),
+    /// Exactly one of these.
+    OneOf(Vec<Value>),
+    /// A list with this member, or this.
+    Contains(Value),
+    /// What this path parameter stands for.
+    EqualsPath(String),
+    /// A list with what this path parameter stands for, or that.
+    ContainsPath(String),
+}
+
+/// The named conditions of a policy while it is read.
+pub(super) struct Rules<'document> {
+    documents: &'document BTreeMap<String, ConditionDocument>,
+    read: BTreeMap<String, Arc<Condition>>,
+    /// The rules that are being read, from the outside in.
+    open: Vec<String>,
+}
+
+impl<'document> Rules<'document> {
+    /// Reads every named condition.
+    pub(super) fn read(documents: &'document BTreeMap<String, ConditionDocument>, faults: &mut Faults) -> Self {
+        let mut rules = Self { documents, read: BTreeMap::new(), open: Vec::new() };
+        for name in documents.keys() {
+            rules.rule(name, &format!("$.rules.{name}"), faults);
+        }
+        rules
+    }
+
+    /// Reads a condition that stands at `at`.
+    pub(super) fn condition(&mut self, document: &ConditionDocument, at: &str, faults: &mut Faults) -> Condition {
+        match document {
+            ConditionDocument::All(list) => Condition::All(self.list(list, &format!("{at}.all"), faults)),
+            ConditionDocument::Any(list) => Condition::Any(self.list(list, &format!("{at}.any"), faults)),
+            ConditionDocument::Not(inner) => {
+                Condition::Not(Box::new(self.condition(inner, &format!("{at}.not"), faults)))
+            }
+            ConditionDocument::Rule(name) => {
+                let rule = self.rule(name, &format!("{at}.rule"), faults);
+                Condition::Rule(name.clone(), rule)
+            }
+            ConditionDocument::Scope(scope) => {
+                faults.add_if(!is_scope(scope), format!("{at}.scope"), Fault::NotAScope);
+                Condition::Scope(scope.clone())
+            }
+            ConditionDocument::Role(role) => {
+                faults.add_if(role.is_empty(), format!("{at}.role"), Fault::Empty);
+                Condition::Role(role.clone())
+            }
+            ConditionDocument::Group(group) => {
+                faults.add_if(group.is_empty(), format!("{at}.group"), Fault::Empty);
+                Condition::Group(group.clone())
+            }
+            ConditionDocument::Claim(test) => claim(test, &format!("{at}.claim"), faults),
+        }
+    }
+
+    fn list(&mut self, list: &[ConditionDocument], at: &str, faults: &mut Faults) -> Vec<Condition> {
+        faults.add_if(list.is_empty(), at, Fault::Empty);
+        list.iter()
+            .enumerate()
+            .map(|(index, document)| self.condition(document, &format!("{at}[{index}]"), faults))
+            .collect()
+    }
+
+    fn rule(&mut self, name: &str, at: &str, faults: &mut Faults) -> Arc<Condition> {
+        if let Some(known) = self.read.get(name) {
+            return Arc::clone(known);
+        }
+        // What stands in for a condition that cannot be read never holds; its fault keeps the policy from being used.
+        let never = || Arc::new(Condition::Any(Vec::new()));
+        let Some(document) = self.documents.get(name) else {
+            faults.add(at, Fault::UnknownRule);
+            return never();
+        };
+        if self.open.iter().any(|open| open == name) {
+            faults.add(at, Fault::CircularRule);
+            return never();
+        }
+        self.open.push(name.to_owned());
+        let condition = Arc::new(self.condition(document, &format!("$.rules.{name}"), faults));
+        self.open.pop();
+        self.read.insert(name.to_owned(), Arc::clone(&condition));
+        condition
+    }
+}
+
+fn claim(test: &ClaimTestDocument, at: &str, faults: &mut Faults) -> Condition {
+    let path = ClaimPath::read(test.name.clone(), &format!("{at}.name"), faults);
+    let expectations = [
+        test.equals.as_ref().map(|value| Expected::Equals(value.to_json())),
+        test.one_of.as_ref().map(|values| Expected::OneOf(values.iter().map(Scalar::to_json).collect())),
+        test.contains.as_ref().map(|value| Expected::Contains(value.to_json())),
+        test.equals_path.clone().map(Expected::EqualsPath),
+        test.contains_path.clone().map(Expected::ContainsPath),
+    ];
+    let mut expectations = expectations.into_iter().flatten();
+    let (first, second) = (expectations.next(), expectations.next());
+    faults.add_if(first.is_none() || second.is_some(), at, Fault::NotOneTest);
+    Condition::Claim(path, first.unwrap_or(Expected::OneOf(Vec::new())))
+}
+
+impl Condition {
+    /// Faults where a test names a path parameter that `template` does not have.
+    pub(super) fn check_parameters(&self, template: &PathTemplate, at: &str, faults: &mut Faults) {
+        match self {
+            Self::All(list) | Self::Any(list) => {
+                for condition in list {
+                    condition.check_parameters(template, at, faults);
+                }
+            }
+            Self::Not(inner) => inner.check_parameters(template, at, faults),
+            Self::Rule(_, inner) => inner.check_parameters(template, at, faults),
+            Self::Claim(_, Expected::EqualsPath(name) | Expected::ContainsPath(name)) => {
+                let known = template.parameters().any(|parameter| parameter == name);
+                faults.add_if(!known, at, Fault::UnknownParameter { name: name.clone() });
+            }
+            Self::Claim(..) | Self::Scope(_) | Self::Role(_) | Self::Group(_) => {}
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! The routes, read.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::super::conditions::{ConditionDocument, Rules};
+use super::super::document::{AccessName, IssuerRequirementDocument, RouteDocument};
+use super::super::limits::Limit;
+use super::super::pattern::PathTemplate;
+use super::super::places::Place;
+use super::super::{Access, Fault, Origin, Requirement, Route};
+use super::{Faults, is_id, is_scope};
+
+/// What routes may refer to by name.
+pub(super) struct Known<'policy, 'document> {
+    pub(super) origins: &'policy BTreeMap<String, Arc<Origin>>,
+    pub(super) issuers: &'policy BTreeSet<&'policy str>,
+    pub(super) places: &'policy BTreeMap<String, Arc<Place>>,
+    pub(super) limits: &'policy BTreeMap<String, Arc<Limit>>,
+    pub(super) rules: &'policy mut Rules<'document>,
+}
+
+/// Reads every route.
+pub(super) fn routes(documents: Vec<RouteDocument>, known: &mut Known<'_, '_>, faults: &mut Faults) -> Vec<Route> {
+    faults.add_if(documents.is_empty(), "$.routes", Fault::Empty);
+    let mut ids = BTreeSet::new();
+    let mut routes: Vec<Route> = Vec::new();
+    for (index, document) in documents.into_iter().enumerate() {
+        let at = format!("$.routes[{index}]");
+        faults.add_if(!is_id(&document.id), format!("{at}.id"), Fault::NotAnId);
+        faults.add_if(!ids.insert(document.id.clone()), format!("{at}.id"), Fault::TakenId);
+        if let Some(route) = route(document, known, &at, faults) {
+            let twin = routes.iter().find(|earlier| {
+                earlier.template.matches_the_same(&route.template)
+                    && earlier.methods.iter().any(|method| route.methods.contains(method))
+            });
+            if let Some(twin) = twin {
+                faults.add(format!("{at}.path"), Fault::SameRequests { other: twin.id.clone() });
+            }
+            routes.push(route);
+        }
+    }
+    routes
+}
+
+fn route(document: RouteDocument, known: &mut Known<'_, '_>, at: &str, faults: &mut Faults) -> Option<Route> {
+    faults.add_if(document.methods.is_empty(), format!("{at}.methods"), Fault::Empty);
+    let template =
+        PathTemplate::parse(&document.path).map_err(|error| faults.add(format!("{at}.path"), error.into())).ok();
+    let origin = match &document.origin {
+        Some(name) => known.origins.get(name).ok_or(Fault::UnknownOrigin),
+        None if known.origins.len() == 1 => known.origins.values().next().ok_or(Fault::OriginMissing),
+        None => Err(Fault::OriginMissing),
+    };
+    let origin = origin.map_err(|fault| faults.add(format!("{at}.origin"), fault)).ok();
+    let from = named(&document.from, known.places, &Fault::UnknownPlace, &format!("{at}.from"), faults);
+    let limits = named(&document.limits, known.limits, &Fault::UnknownLimit, &format!("{at}.limits"), faults);
+    let template = template?;
+    let access = access(&document, &template, known, at, faults);
+    Some(Route {
+        id: document.id,
+        template,
+        methods: document.methods,
+        origin: Arc::clone(origin?),
+        from,
+        access,
+        limits,
+        forward_token: document.forward_token,
+    })
+}
+
+/// What stands under these names; a fault for each that is not there.
+fn named<T>(
+    names: &[String],
+    known: &BTreeMap<String, Arc<T>>,
+    unknown: &Fault,
+    at: &str,
+    faults: &mut Faults,
+) -> Vec<Arc<T>> {
+    let find = |(index, name)| {
+        let found = known.get(name).cloned();
+        faults.add_if(found.is_none(), format!("{at}[{index}]"), unknown.clone());
+        found
+    };
+    names.iter().enumerate().filter_map(find).collect()
+}
+
+/// Who may call, and what is asked of them.
+fn access(
+    document: &RouteDocument,
+    template: &PathTemplate,
+    known: &mut Known<'_, '_>,
+    at: &str,
+    faults: &mut Faults,
+) -> Access {
+    if document.access != AccessName::Authenticated {
+        faults.add_if(!document.scopes.is_empty(), format!("{at}.scopes"), Fault::RulesOnPublic);
+        faults.add_if(document.require.is_some(), format!("{at}.require"), Fault::RulesOnPublic);
+        faults.add_if(!document.issuers.is_empty(), format!("{at}.issuers"), Fault::RulesOnPublic);
+    }
+    let mut requirement = |scopes: &[String], require: Option<&ConditionDocument>, at: &str, faults: &mut Faults| {
+        for (index, scope) in scopes.iter().enumerate() {
+            faults.add_if(!is_scope(scope), format!("{at}.scopes[{index}]"), Fault::NotAScope);
+        }
+        let at = format!("{at}.require");
+        let condition = require.map(|document| known.rules.condition(document, &at, faults));
+        if let Some(condition) = &condition {
+            condition.check_parameters(template, &at, faults);
+        }
+        Requirement { scopes: scopes.to_vec(), condition }
+    };
+    let everybody = requirement(&document.scopes, document.require.as_ref(), at, faults);
+    let mut by_issuer = BTreeMap::new();
+    for (id, IssuerRequirementDocument { scopes, require }) in &document.issuers {
+        let at = format!("{at}.issuers.{id}");
+        faults.add_if(!known.issuers.contains(id.as_str()), &at, Fault::UnknownIssuer);
+        by_issuer.insert(id.clone(), requirement(scopes, require.as_ref(), &at, faults));
+    }
+    match document.access {
+        AccessName::Public => Access::Public,
+        AccessName::Optional => Access::Optional,
+        AccessName::Authenticated => Access::Authenticated { everybody, by_issuer },
+    }
+}

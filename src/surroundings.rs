@@ -1,0 +1,186 @@
+//! What the platform knows of a client: where its address is registered, how it is connected, what stands before it. No
+//! header has a say in it, and every fact may be unknown.
+
+use serde::{Deserialize, Serialize};
+
+/// The circumstances of a request, from the platform alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Surroundings {
+    /// ISO 3166-1 alpha-2, upper case.
+    pub country: Option<String>,
+    /// ISO 3166-2, `US-CA`.
+    pub subdivision: Option<String>,
+    /// The continent.
+    pub continent: Option<Continent>,
+    /// The number of the autonomous system.
+    pub asn: Option<u32>,
+    /// How the client is connected.
+    pub connection: Option<Connection>,
+    /// The kind of proxy that stands before the client.
+    pub proxy: Option<Proxy>,
+    /// What hides the client, from the platform's VPN and proxy data; an empty list says that nothing is known to.
+    pub anonymizers: Option<Vec<Anonymizer>>,
+    /// The POP that serves the request.
+    pub pop: Option<String>,
+}
+
+/// The facts that a place can be told by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Fact {
+    /// The country.
+    Country,
+    /// The subdivision of a country.
+    Subdivision,
+    /// The continent.
+    Continent,
+    /// The autonomous system.
+    Asn,
+    /// The kind of connection.
+    Connection,
+    /// The kind of proxy.
+    Proxy,
+    /// What hides the client.
+    Anonymizer,
+    /// The client's address.
+    Network,
+    /// What a Compute ACL says of the address; unknown where the ACL cannot be asked.
+    Acl,
+}
+
+/// Continents, by the codes that geolocation uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
+pub enum Continent {
+    /// Africa.
+    AF,
+    /// Antarctica.
+    AN,
+    /// Asia.
+    AS,
+    /// Europe.
+    EU,
+    /// North America.
+    NA,
+    /// Oceania.
+    OC,
+    /// South America.
+    SA,
+}
+
+/// How a client is connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Connection {
+    /// By wire.
+    Wired,
+    /// By wireless LAN.
+    Wifi,
+    /// By a mobile network.
+    Mobile,
+    /// By telephone.
+    Dialup,
+    /// By satellite.
+    Satellite,
+}
+
+/// The kinds of proxies that geolocation knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Proxy {
+    /// It hides the client's address.
+    Anonymous,
+    /// AOL.
+    Aol,
+    /// Blackberry.
+    Blackberry,
+    /// A company's.
+    Corporate,
+    /// A school's.
+    Edu,
+    /// A hosting provider's address.
+    Hosting,
+    /// Open to everybody.
+    Public,
+    /// It says whose request it passes on.
+    Transparent,
+}
+
+/// What can hide a client, in the platform's VPN and proxy data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Anonymizer {
+    /// Any of the others.
+    Any,
+    /// The exit of a VPN.
+    Vpn,
+    /// A data center of a VPN.
+    VpnDatacenter,
+    /// A hosting provider.
+    Hosting,
+    /// A proxy behind a VPN.
+    ProxyOverVpn,
+    /// An open proxy.
+    PublicProxy,
+    /// A relay.
+    Relay,
+    /// A proxy at somebody's home.
+    ResidentialProxy,
+    /// A resolver that hides where a client is.
+    SmartDns,
+    /// An exit of Tor.
+    Tor,
+}
+
+impl Fact {
+    /// The fact as policies spell it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Country => "country",
+            Self::Subdivision => "subdivision",
+            Self::Continent => "continent",
+            Self::Asn => "asn",
+            Self::Connection => "connection",
+            Self::Proxy => "proxy",
+            Self::Anonymizer => "anonymizer",
+            Self::Network => "network",
+            Self::Acl => "acl",
+        }
+    }
+}
+
+impl Surroundings {
+    /// Notes what geolocation says; codes that are none count as unknown.
+    #[must_use]
+    pub fn located(mut self, country: &str, region: Option<&str>, asn: u32) -> Self {
+        let letters = |code: &&str| code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_alphabetic());
+        let sound =
+            |code: &&str| (1..=3).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        self.country = Some(country).filter(letters).map(str::to_ascii_uppercase);
+        let region = region.filter(sound).map(str::to_ascii_uppercase);
+        self.subdivision = self.country.as_ref().zip(region).map(|(country, region)| format!("{country}-{region}"));
+        self.asn = Some(asn).filter(|number| *number != 0);
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Surroundings;
+
+    #[test]
+    fn codes_that_are_none_count_as_unknown() {
+        for nonsense in ["", "?", "??", "**", "D", "DEU", "D1", "é"] {
+            let located = Surroundings::default().located(nonsense, Some("BE"), 0);
+            assert_eq!((located.country, located.subdivision, located.asn), (None, None, None), "{nonsense}");
+        }
+        let located = Surroundings::default().located("de", Some("be"), 64500);
+        assert_eq!(located.country.as_deref(), Some("DE"));
+        assert_eq!((located.subdivision.as_deref(), located.asn), (Some("DE-BE"), Some(64500)));
+    }
+}

@@ -1,0 +1,82 @@
+//! Under which key a request is counted, and what it costs.
+
+use std::net::IpAddr;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
+
+use crate::headers::Headers;
+use crate::identity::{Caller, Identity};
+use crate::policy::limits::{KeyPart, Limit};
+use crate::policy::network::client_network;
+
+/// Who asks for what, as far as limits look at it.
+#[derive(Clone, Copy, Debug)]
+pub struct Asker<'request> {
+    /// The id of the route.
+    pub route: &'request str,
+    /// Who is calling; anonymous, too, as long as it is not known.
+    pub caller: &'request Caller,
+    /// The client's address.
+    pub client: Option<IpAddr>,
+    /// The request's fields.
+    pub headers: &'request Headers,
+}
+
+impl Asker<'_> {
+    /// The key: the name of the limit and a digest in which no two different lists of parts look alike. What belongs to a
+    /// token is counted apart by issuer.
+    pub(super) fn key(&self, limit: &Limit) -> String {
+        let mut digest = hmac_sha256::Hash::new();
+        for part in &limit.by {
+            let (kind, value) = self.part(part);
+            for text in [kind, &value] {
+                digest.update(text.len().to_be_bytes());
+                digest.update(text);
+            }
+        }
+        let digits = URL_SAFE_NO_PAD.encode(digest.finalize());
+        format!("{}/{digits}", limit.name)
+    }
+
+    fn part(&self, part: &KeyPart) -> (&'static str, String) {
+        let of_token = |kind, value: Option<&str>, identity: &Identity| {
+            value.map(|value| (kind, format!("{} {value}", identity.issuer_id())))
+        };
+        let known = match (part, self.caller) {
+            (KeyPart::Route, _) => Some(("route", self.route.to_owned())),
+            (KeyPart::Network, _) | (_, Caller::Anonymous) => None,
+            (KeyPart::Subject, Caller::Known(identity)) => of_token("subject", Some(identity.subject()), identity),
+            (KeyPart::ClientId, Caller::Known(identity)) => of_token("client_id", identity.client_id(), identity),
+            (KeyPart::Claim(path), Caller::Known(identity)) => {
+                let value = identity.claim(path).filter(|value| !value.is_array() && !value.is_object());
+                of_token("claim", value.map(Value::to_string).as_deref(), identity)
+            }
+        };
+        known.unwrap_or_else(|| ("network", self.client.map_or_else(|| "unknown".to_owned(), client_network)))
+    }
+
+    /// What the request costs, 1 to the limit's most.
+    pub(super) fn cost(&self, limit: &Limit) -> u64 {
+        let cost = &limit.cost;
+        let said = match (&cost.header, &cost.claim, self.caller) {
+            (Some(name), _, _) => self.cost_in_header(name, cost.most),
+            (None, Some(path), Caller::Known(identity)) => identity.claim(path).and_then(Value::as_u64),
+            _ => None,
+        };
+        said.unwrap_or(cost.usual).clamp(1, cost.most.max(1))
+    }
+
+    /// A header that is there and cannot be read costs the most: a client must not gain by writing nonsense.
+    fn cost_in_header(&self, name: &str, most: u64) -> Option<u64> {
+        let mut values = self.headers.all(name);
+        match (values.next(), values.next()) {
+            (None, _) => None,
+            (Some(value), None) if value.iter().all(u8::is_ascii_digit) => {
+                Some(std::str::from_utf8(value).ok().and_then(|digits| digits.parse().ok()).unwrap_or(most))
+            }
+            _ => Some(most),
+        }
+    }
+}

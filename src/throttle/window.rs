@@ -1,0 +1,40 @@
+//! The record of an exact count: when its window opened and what has been taken since.
+
+use super::Taken;
+use crate::policy::limits::Limit;
+use crate::time::UnixTime;
+
+/// A window of a limit, under one key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    opened: UnixTime,
+    used: u64,
+}
+
+impl Window {
+    /// What becomes of `window` when `cost` is asked for: the window to keep and what the caller is told. A window that is
+    /// over, or is none, gives way to a new one; what does not fit any more takes nothing.
+    #[must_use]
+    pub fn take(window: Option<Self>, limit: &Limit, cost: u64, now: UnixTime) -> (Self, Taken) {
+        let open = window.filter(|window| now.since(window.opened) < limit.window);
+        let window = open.unwrap_or(Self { opened: now, used: 0 });
+        let used = window.used.saturating_add(cost);
+        let admitted = used <= limit.count;
+        let window = Self { used: if admitted { used } else { window.used }, ..window };
+        let seconds = limit.window.saturating_sub(now.since(window.opened));
+        (window, Taken { admitted, left: Some((limit.count.saturating_sub(window.used), seconds)) })
+    }
+
+    /// The window as it is stored.
+    #[must_use]
+    pub fn to_record(self) -> String {
+        format!("{} {}", self.opened.seconds(), self.used)
+    }
+
+    /// A stored window; nothing for what is none.
+    #[must_use]
+    pub fn from_record(record: &[u8]) -> Option<Self> {
+        let (opened, used) = std::str::from_utf8(record).ok()?.split_once(' ')?;
+        Some(Self { opened: UnixTime::from_seconds(opened.parse().ok()?), used: used.parse().ok()? })
+    }
+}

@@ -1,0 +1,257 @@
+//! The architecture, held: who may name whom (design §3), which words are not in this house (§5), how long a file may be.
+//! Reads the source as text; `the_rules_can_be_broken` shows that it would notice.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// The rooms in the order of the walk: each names only what is to its left.
+const ROOMS: [&str; 9] =
+    ["policy", "request", "route", "place", "identity", "authorize", "throttle", "mint", "gateway"];
+/// What every room may name, and what that may name itself.
+const FLOOR: [(&str, &[&str]); 7] = [
+    ("answer", &["headers"]),
+    ("headers", &[]),
+    ("secret", &[]),
+    ("strict_json", &[]),
+    ("surroundings", &[]),
+    ("time", &[]),
+    ("trail", &["time"]),
+];
+/// Beside the walk: the sum of the rooms' errors, and how they look from outside.
+const REFUSAL: &[&str] = &["authorize", "identity", "mint", "place", "request", "route", "throttle"];
+const PROBLEM: &[&str] =
+    &["answer", "authorize", "headers", "identity", "mint", "place", "refusal", "request", "route", "throttle"];
+
+/// Crates and types that are named in some places only.
+const CONFINED: [(&str, &[&str]); 6] = [
+    ("fastly", &["compute"]),
+    ("fastly_sys", &["compute"]),
+    ("clap", &["cli"]),
+    ("jwt_simple", &["identity", "mint"]),
+    ("StatusCode", &["compute"]),
+    ("SystemTime", &["compute", "cli"]),
+];
+const STATUS_CODES: [&str; 22] = [
+    "400", "401", "403", "404", "405", "406", "408", "409", "413", "414", "415", "421", "422", "426", "429", "431",
+    "500", "501", "502", "503", "504", "511",
+];
+/// Words that say nothing, in any name.
+const EMPTY_WORDS: [&str; 6] = ["manager", "handler", "helper", "util", "utils", "common"];
+/// Words that say nothing in a name that is given here; the platform's own names (`run_with_context`) are not ours.
+const EMPTY_NAMES: [&str; 6] = ["context", "data", "info", "process", "do", "get"];
+const DECLARING: [&str; 9] = ["fn", "struct", "enum", "trait", "mod", "type", "const", "static", "union"];
+const PANICKING: [&str; 6] = [".unwrap(", ".expect(", "panic!", "unreachable!", "todo!", "unimplemented!"];
+const MOST_LINES: usize = 400;
+
+#[test]
+fn the_house_stands_as_designed() {
+    let found: Vec<_> = sources().iter().flat_map(|(file, text)| violations(file, text)).collect();
+    assert!(found.is_empty(), "\n{}", found.join("\n"));
+}
+
+#[test]
+fn every_room_of_the_map_is_there_and_no_other() {
+    let on_the_map = ROOMS.into_iter().chain(FLOOR.map(|(name, _)| name)).chain(["refusal", "problem"]);
+    let in_the_tree = sources().into_keys().map(|file| room(&file)).filter(|room| !OUTSIDE.contains(&room.as_str()));
+    assert_eq!(in_the_tree.collect::<BTreeSet<_>>(), on_the_map.map(str::to_owned).collect());
+}
+
+#[test]
+fn the_rules_can_be_broken() {
+    for (file, text, complaint) in [
+        ("route.rs", "use crate::identity::Caller;", "names identity"),
+        ("policy/read.rs", "fn f() { crate::gateway::refuse() }", "names gateway"),
+        ("request.rs", "use crate::{headers, identity};", "one room a line"),
+        ("trail.rs", "use crate::refusal::Refusal;", "names refusal"),
+        ("headers.rs", "use crate::time::UnixTime;", "names time"),
+        ("refusal.rs", "use crate::problem::Problem;", "names problem"),
+        ("policy.rs", "use fastgate::gateway::Gateway;", "names its own crate"),
+        ("gateway.rs", "use fastly::Request;", "names fastly"),
+        ("cli.rs", "use fastly::Request;", "names fastly"),
+        ("main.rs", "use clap::Parser;", "names clap"),
+        ("gateway.rs", "jwt_simple::prelude::x()", "names jwt_simple"),
+        ("problem.rs", "fn f(status: http::StatusCode) {}", "names StatusCode"),
+        ("time.rs", "let now = std::time::SystemTime::now();", "names SystemTime"),
+        ("gateway.rs", "let status = 404;", "writes 404"),
+        ("mint.rs", "struct TokenManager;", "manager"),
+        ("compute/log.rs", "let request_handler = 1;", "handler"),
+        ("mint.rs", "fn get_key() {}", "get"),
+        ("mint.rs", "enum RequestContext {}", "context"),
+        ("compute.rs", "let x = y.unwrap();", ".unwrap("),
+        ("mint.rs", "panic!(\"no\")", "panic!"),
+        ("mint.rs", &"\n".repeat(401), "401 lines"),
+    ] {
+        let found = violations(file, text);
+        assert!(found.iter().any(|violation| violation.contains(complaint)), "{file}: {text:?} gave {found:?}");
+    }
+    for (file, text) in [
+        ("route.rs", "use crate::policy::Policy; // crate::gateway decides"),
+        ("route.rs", "/// See [`Gateway`](crate::gateway::Gateway); 404 is said elsewhere.\nfn find() {}"),
+        ("identity/token.rs", "use super::keys::KeySet; use jwt_simple::prelude::*; use crate::request::Target;"),
+        ("problem.rs", "const NOT_FOUND: u16 = 404;"),
+        ("compute/jwks.rs", "use fastly::http::StatusCode; fn f() { Serve::new().run_with_context(); }"),
+        ("mint.rs", "let text = \"panic! crate::gateway 404 fastly::\"; let c = '\"'; let life: &'static str;"),
+        ("mint.rs", "fn f() {}\n#[cfg(test)]\nmod tests { fn f() { x.unwrap(); } }"),
+        ("mint.rs", "#[expect(dead_code)]\nfn f() { 0x404 + 4040 + self.metadata() }"),
+    ] {
+        assert_eq!(violations(file, text), [""; 0], "{file}: {text:?}");
+    }
+}
+
+/// Files of the binary: they may name the whole library.
+const OUTSIDE: [&str; 4] = ["cli", "compute", "lib", "main"];
+
+/// What is wrong with one file of `src/`.
+fn violations(file: &str, text: &str) -> Vec<String> {
+    let room = room(file);
+    let code = code(text);
+    let words = words(&code);
+    let mut found = BTreeSet::new();
+    let lines = text.lines().count();
+    if lines > MOST_LINES {
+        found.insert(format!("has {lines} lines, {MOST_LINES} are enough"));
+    }
+    if !OUTSIDE.contains(&room.as_str()) {
+        found.extend(unlawful_rooms(&room, &code));
+    }
+    for (name, places) in CONFINED {
+        if words.contains(&name) && !places.contains(&room.as_str()) {
+            found.insert(format!("names {name}, which is for {places:?}"));
+        }
+    }
+    // A place rule is written with the status that it answers with: 403, or 451 for legal reasons.
+    if !["problem", "compute", "cli"].contains(&room.as_str()) && file != "policy/places.rs" {
+        let codes = words.iter().filter(|word| STATUS_CODES.contains(word));
+        found.extend(codes.map(|code| format!("writes {code}; status codes are in problem.rs")));
+    }
+    for (before, word) in [""].iter().chain(&words).zip(&words) {
+        let parts = parts(word);
+        let declared = DECLARING.contains(before);
+        let empty =
+            |part: &&String| EMPTY_WORDS.contains(&part.as_str()) || (declared && EMPTY_NAMES.contains(&part.as_str()));
+        found.extend(parts.iter().filter(empty).map(|part| format!("says {part} in {word}")));
+    }
+    let panicking = PANICKING.into_iter().filter(|panicking| code.contains(panicking));
+    found.extend(panicking.map(|panicking| format!("may panic: {panicking}")));
+    found.into_iter().map(|what| format!("src/{file} {what}")).collect()
+}
+
+fn unlawful_rooms(room: &str, code: &str) -> Vec<String> {
+    let lawful = lawful_rooms(room);
+    let mut found = Vec::new();
+    for rest in code.split("crate::").skip(1) {
+        let named: String = rest.chars().take_while(|letter| letter.is_alphanumeric() || *letter == '_').collect();
+        if named.is_empty() {
+            found.push("names several rooms at once; one room a line".to_owned());
+        } else if named != room && !lawful.contains(&named.as_str()) {
+            found.push(format!("names {named}, which is not to its left"));
+        }
+    }
+    if words(code).contains(&"fastgate") {
+        found.push("names its own crate by its outside name".to_owned());
+    }
+    found
+}
+
+fn lawful_rooms(room: &str) -> Vec<&str> {
+    if let Some((_, below)) = FLOOR.iter().find(|(name, _)| *name == room) {
+        return below.to_vec();
+    }
+    match room {
+        "refusal" => REFUSAL.to_vec(),
+        "problem" => PROBLEM.to_vec(),
+        _ => {
+            let mut lawful: Vec<_> = ROOMS.into_iter().take_while(|name| *name != room).collect();
+            lawful.extend(FLOOR.map(|(name, _)| name));
+            if room == "gateway" {
+                lawful.extend(["refusal", "problem"]);
+            }
+            lawful
+        }
+    }
+}
+
+/// The room that a file belongs to: `identity` for `identity.rs` and for `identity/keys.rs`.
+fn room(file: &str) -> String {
+    file.split(['/', '.']).next().unwrap().to_owned()
+}
+
+/// Source without comments, without the content of literals, without its unit tests (they stand last).
+fn code(text: &str) -> String {
+    let text = text.split("#[cfg(test)]").next().unwrap();
+    let mut code = String::new();
+    let mut rest = text;
+    while let Some(next) = rest.chars().next() {
+        let skipped = if rest.starts_with("//") {
+            rest.find('\n').unwrap_or(rest.len())
+        } else if next == '"' {
+            code.push('"');
+            end_of_text(rest)
+        } else if let Some(raw) = rest.strip_prefix("r#\"") {
+            raw.find("\"#").map_or(rest.len(), |end| end + 5)
+        } else if let Some(length) =
+            ["'\"'", "'\\\"'", "'\\''"].iter().find_map(|quote| rest.starts_with(quote).then_some(quote.len()))
+        {
+            length
+        } else {
+            code.push(next);
+            next.len_utf8()
+        };
+        rest = &rest[skipped..];
+    }
+    code
+}
+
+/// Where the string literal at the beginning of `text` ends.
+fn end_of_text(text: &str) -> usize {
+    let mut escaped = false;
+    for (at, byte) in text.bytes().enumerate().skip(1) {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'"' => return at + 1,
+            _ => {}
+        }
+    }
+    text.len()
+}
+
+/// Names, keywords and numbers in order.
+fn words(code: &str) -> Vec<&str> {
+    code.split(|letter: char| !letter.is_alphanumeric() && letter != '_').filter(|word| !word.is_empty()).collect()
+}
+
+/// `RequestId` and `request_id` are both `request`, `id`.
+fn parts(word: &str) -> Vec<String> {
+    let mut parts = vec![String::new()];
+    let mut before = '_';
+    for letter in word.chars() {
+        if letter == '_' || (letter.is_uppercase() && before.is_lowercase()) {
+            parts.push(String::new());
+        }
+        if letter != '_' {
+            parts.last_mut().unwrap().extend(letter.to_lowercase());
+        }
+        before = letter;
+    }
+    parts
+}
+
+/// Every file under `src/`, by its path there.
+fn sources() -> BTreeMap<String, String> {
+    fn read(folder: &Path, within: &str, found: &mut BTreeMap<String, String>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = format!("{within}{}", path.file_name().unwrap().to_str().unwrap());
+            if path.is_dir() {
+                read(&path, &format!("{name}/"), found);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.insert(name, std::fs::read_to_string(&path).unwrap());
+            }
+        }
+    }
+    let mut found = BTreeMap::new();
+    read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), "", &mut found);
+    assert!(found.len() > 20, "src/ was not found");
+    found
+}

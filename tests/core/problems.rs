@@ -1,0 +1,209 @@
+//! How each refusal looks from outside, and under which code it is logged.
+
+use std::collections::BTreeSet;
+
+use fastgate::authorize::AuthorizeError;
+use fastgate::identity::KeysUnavailable;
+use fastgate::identity::bearer::CredentialsError;
+use fastgate::identity::token::TokenError;
+use fastgate::mint::MintError;
+use fastgate::problem::Problem;
+use fastgate::refusal::{ClosedError, OriginError, Refusal};
+use fastgate::request::{CanonicalPath, RequestError};
+use fastgate::route::RouteError;
+use serde_json::Value;
+
+use crate::support::fields;
+
+const CHALLENGE: (&str, &str) = ("www-authenticate", "Bearer");
+const INVALID_TOKEN: (&str, &str) = ("www-authenticate", "Bearer error=\"invalid_token\"");
+const LATER: (&str, &str) = ("retry-after", "5");
+
+type Row = (Refusal, u16, &'static str, Option<(&'static str, &'static str)>, &'static str);
+
+/// Refusal, status, problem type, extra field, code in the log.
+fn table() -> Vec<Row> {
+    let ambiguity = CanonicalPath::parse(b"//").unwrap_err();
+    let secret = || "s3cret".to_owned();
+    let missing = vec!["a".to_owned()];
+    let required = vec!["a".to_owned(), "b:c".to_owned()];
+    let mut table = vec![
+        (RequestError::HostMalformed.into(), 400, "bad-request", None, "host-malformed"),
+        (RequestError::HostUnknown.into(), 421, "misdirected-request", None, "host-unknown"),
+        (RequestError::TargetTooLong { bytes: 9 }.into(), 414, "uri-too-long", None, "target-too-long"),
+        (RequestError::TooManyFields { count: 9 }.into(), 431, "header-fields-too-large", None, "too-many-fields"),
+        (RequestError::TargetMalformed.into(), 400, "bad-request", None, "target-malformed"),
+        (RequestError::PathAmbiguous(ambiguity).into(), 400, "bad-request", None, "path-ambiguous"),
+        (RouteError::NoRoute.into(), 404, "not-found", None, "no-route"),
+        (
+            RouteError::MethodNotAllowed { allowed: vec!["GET", "PUT"] }.into(),
+            405,
+            "method-not-allowed",
+            Some(("allow", "GET, PUT")),
+            "method-not-allowed",
+        ),
+        (CredentialsError::Missing.into(), 401, "authentication-required", Some(CHALLENGE), "credentials-missing"),
+        (
+            CredentialsError::OtherScheme.into(),
+            401,
+            "authentication-required",
+            Some(CHALLENGE),
+            "credentials-other-scheme",
+        ),
+        (
+            CredentialsError::Repeated { count: 2 }.into(),
+            400,
+            "bad-request",
+            Some(("www-authenticate", "Bearer error=\"invalid_request\"")),
+            "credentials-repeated",
+        ),
+        (CredentialsError::Malformed.into(), 401, "invalid-token", Some(INVALID_TOKEN), "credentials-malformed"),
+        (
+            KeysUnavailable { issuer: "alpha".to_owned(), cause: secret() }.into(),
+            503,
+            "unavailable",
+            Some(LATER),
+            "keys-unavailable",
+        ),
+        (AuthorizeError::Unidentified.into(), 401, "authentication-required", Some(CHALLENGE), "unidentified"),
+        (
+            AuthorizeError::InsufficientScope { required, missing }.into(),
+            403,
+            "insufficient-scope",
+            Some(("www-authenticate", "Bearer error=\"insufficient_scope\", scope=\"a b:c\"")),
+            "insufficient-scope",
+        ),
+        (MintError::IdentityTooLong { bytes: 9 }.into(), 431, "header-fields-too-large", None, "identity-too-long"),
+        (MintError::HeadTooLong { bytes: 9 }.into(), 431, "header-fields-too-large", None, "head-too-long"),
+        (MintError::SigningFailed.into(), 503, "unavailable", Some(LATER), "signing-failed"),
+        (ClosedError::Policy(secret()).into(), 503, "unavailable", Some(LATER), "policy-unusable"),
+        (ClosedError::SigningKeys(secret()).into(), 503, "unavailable", Some(LATER), "signing-keys-unusable"),
+        (ClosedError::Randomness.into(), 503, "unavailable", Some(LATER), "no-randomness"),
+        (OriginError::Unreachable(secret()).into(), 502, "bad-gateway", None, "origin-unreachable"),
+        (OriginError::TooSlow(secret()).into(), 504, "gateway-timeout", None, "origin-too-slow"),
+        (OriginError::Unavailable(secret()).into(), 503, "unavailable", Some(LATER), "origin-unavailable"),
+        (OriginError::UnexpectedStatus(101).into(), 502, "bad-gateway", None, "origin-unexpected-status"),
+    ];
+    let bad_token = |(error, code): (TokenError, _)| (error.into(), 401, "invalid-token", Some(INVALID_TOKEN), code);
+    table.extend(bad_tokens().map(bad_token));
+    table
+}
+
+fn bad_tokens() -> impl Iterator<Item = (TokenError, &'static str)> {
+    [
+        (TokenError::TooLong, "token-too-long"),
+        (TokenError::Malformed, "token-malformed"),
+        (TokenError::Extension { member: "crit" }, "token-extension"),
+        (TokenError::Algorithm, "token-algorithm"),
+        (TokenError::Type, "token-type"),
+        (TokenError::Missing { claim: "exp" }, "token-claim-missing"),
+        (TokenError::ClaimMalformed { claim: "exp" }, "token-claim-malformed"),
+        (TokenError::UnknownIssuer, "token-unknown-issuer"),
+        (TokenError::Audience, "token-audience"),
+        (TokenError::Expired { by: 7 }, "token-expired"),
+        (TokenError::NotYetValid { claim: "nbf" }, "token-not-yet-valid"),
+        (TokenError::TooOld { age: 7 }, "token-too-old"),
+        (TokenError::LivesTooLong { seconds: 7 }, "token-lives-too-long"),
+        (TokenError::Required { claim: "token_use".to_owned() }, "token-claim-required"),
+        (TokenError::OtherKind { claim: "nonce".to_owned() }, "token-other-kind"),
+        (TokenError::Client, "token-client"),
+        (TokenError::Tenant, "token-tenant"),
+        (TokenError::Bound, "token-bound"),
+        (TokenError::UnknownKey, "token-unknown-key"),
+        (TokenError::AmbiguousKey, "token-ambiguous-key"),
+        (TokenError::Signature, "token-signature"),
+    ]
+    .into_iter()
+}
+
+#[test]
+fn each_refusal_has_one_look() {
+    for (refusal, status, kind, field, code) in table() {
+        let problem = Problem::from(&refusal);
+        let body: Value = serde_json::from_str(&problem.body()).unwrap();
+        let members: Vec<_> = body.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(members, ["status", "title", "type"], "{code}: nothing of the cause goes out");
+        assert_eq!(body["type"], format!("urn:fastgate:problem:{kind}"), "{code}");
+        assert_eq!((problem.status(), body["status"].as_u64()), (status, Some(status.into())), "{code}");
+        let fixed = [("content-type", "application/problem+json"), ("cache-control", "no-store")];
+        let expected: Vec<_> =
+            fixed.into_iter().chain(field).map(|(name, value)| (name.into(), value.into())).collect();
+        assert_eq!(fields(&problem.headers()), expected, "{code}");
+        assert_eq!(refusal.code(), code);
+        assert!(!format!("{problem:?} {}", problem.body()).contains("s3cret"), "{code}");
+    }
+}
+
+#[test]
+fn every_bad_token_looks_the_same() {
+    let look = |refusal: &Refusal| {
+        let problem = Problem::from(refusal);
+        (problem.status(), fields(&problem.headers()), problem.body())
+    };
+    let reference = look(&CredentialsError::Malformed.into());
+    for (error, code) in bad_tokens() {
+        assert_eq!(look(&error.into()), reference, "{code}");
+    }
+}
+
+/// Codes of conditions, places and limits, which `tests/rules` and `tests/rules_edge` provoke.
+const IN_TESTS_RULES: [&str; 7] = [
+    "condition-unmet",
+    "counter-unreachable",
+    "issuer-not-accepted",
+    "limit-exceeded",
+    "place-denied",
+    "place-not-allowed",
+    "place-unknown",
+];
+
+#[test]
+fn the_table_holds_every_code_that_there_is_and_each_is_unique_and_in_kebab_case() {
+    let source = include_str!("../../src/refusal.rs");
+    let written: BTreeSet<_> =
+        source.lines().filter_map(|line| line.split_once("=> \"")?.1.strip_suffix("\",")).collect();
+    let codes: Vec<_> = table().iter().map(|(refusal, ..)| refusal.code()).collect();
+    let unique: BTreeSet<_> = codes.iter().copied().collect();
+    assert_eq!(unique.len(), codes.len(), "a code means one thing");
+    let elsewhere = BTreeSet::from(IN_TESTS_RULES);
+    assert!(unique.is_disjoint(&elsewhere));
+    assert_eq!(
+        &unique | &elsewhere,
+        written,
+        "a code of src/refusal.rs is missing in the table above, or the other way round"
+    );
+    for code in codes {
+        let kebab = code.split('-').all(|word| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase()));
+        assert!(kebab, "{code}");
+    }
+}
+
+#[test]
+fn one_problem_type_has_one_status_and_one_title() {
+    let mut looks = BTreeSet::new();
+    for (refusal, ..) in table() {
+        looks.insert(Problem::from(&refusal).body());
+    }
+    let types: BTreeSet<_> =
+        looks.iter().map(|body| serde_json::from_str::<Value>(body).unwrap()["type"].to_string()).collect();
+    assert_eq!(looks.len(), types.len());
+}
+
+#[test]
+fn the_readme_lists_every_problem_type() {
+    let readme = include_str!("../../README.md");
+    for (refusal, _, kind, ..) in table() {
+        assert!(readme.contains(&format!("`{kind}`")), "{kind} ({})", refusal.code());
+    }
+}
+
+#[test]
+fn the_log_says_exactly_what_the_client_is_not_told() {
+    for (refusal, _, _, _, code) in table() {
+        let cause = refusal.to_string();
+        assert!(!cause.is_empty() && cause.chars().all(|letter| !letter.is_control()), "{code}: {cause}");
+    }
+    let cause = |refusal: Refusal| refusal.to_string();
+    assert_eq!(cause(TokenError::Expired { by: 7 }.into()), "the token expired 7 seconds ago");
+    assert!(cause(ClosedError::Policy("$.routes[3].path: is empty".to_owned()).into()).contains("$.routes[3].path"));
+}

@@ -1,0 +1,140 @@
+//! Rows L: a gate without policy, keys or issuer is closed, says so in the log alone, and opens nothing.
+
+use serde_json::json;
+
+use crate::support::edge::{Edge, Place, Stores};
+use crate::support::http::{Reply, exchange};
+use crate::support::origin::{Origin, answer};
+use crate::support::tokens::{claims, header, jwks, sign};
+use crate::support::world::{issuer, policy, signing_keys};
+
+/// An edge in front of an origin that must not be reached, with these stores.
+fn edge(change: impl FnOnce(&mut Stores, &mut serde_json::Value)) -> (Edge, Origin) {
+    let origin = Origin::answering(answer("200 OK", &[], "reached"));
+    let place = Place::find();
+    let mut policy = policy(place.address(), "http://127.0.0.1:1");
+    let mut stores = Stores {
+        kv: Some(vec![]),
+        kv_notes: Vec::new(),
+        signing_keys: Some(signing_keys()),
+        backends: [
+            ("origin", origin.address.to_string()),
+            ("echo", origin.address.to_string()),
+            ("issuer", "127.0.0.1:1".to_owned()),
+        ]
+        .map(|(name, address)| (name.to_owned(), address))
+        .to_vec(),
+    };
+    change(&mut stores, &mut policy);
+    if let Some(kv) = stores.kv.as_mut().filter(|kv| !kv.iter().any(|(key, _)| key == "policy")) {
+        kv.push(("policy".to_owned(), policy.to_string()));
+    }
+    stores.kv.iter_mut().for_each(|kv| kv.retain(|(_, value)| value != "absent"));
+    (Edge::start(place, &stores), origin)
+}
+
+fn get(edge: &Edge, target: &str, fields: &str) -> Reply {
+    let request = format!("GET {target} HTTP/1.1\r\nhost: 127.0.0.1\r\n{fields}connection: close\r\n\r\n");
+    exchange(edge.address, request.as_bytes()).unwrap()
+}
+
+#[track_caller]
+fn assert_closed(edge: &Edge, origin: &Origin, code: &str, cause: &[&str]) {
+    for target in ["/", "/open/x", "/me", "/nothing", "/.well-known/fastgate/jwks.json"] {
+        let reply = get(edge, target, "");
+        assert_eq!(reply.status, 503, "{target}: {}", reply.text());
+        assert_eq!(reply.problem(), "unavailable");
+        assert_eq!(reply.header("retry-after"), Some("5"));
+        let line = edge.log_of(reply.header("x-request-id").unwrap());
+        assert_eq!(line["verdict"], code);
+        for part in cause {
+            assert!(line["cause"].as_str().unwrap().contains(part), "{part}: {line}");
+            assert!(!reply.text().contains(part), "the client learns nothing of the cause");
+        }
+    }
+    assert!(origin.everything().is_empty(), "a closed gate forwards nothing");
+}
+
+#[test]
+fn without_a_policy_the_gate_is_closed() {
+    let (edge, origin) = edge(|stores, _| stores.kv = None);
+    assert_closed(&edge, &origin, "policy-unusable", &["KV store \"fastgate\""]);
+    let (edge, origin) = self::edge(|stores, _| {
+        stores.kv = Some(vec![("policy".to_owned(), "absent".to_owned()), ("x".to_owned(), "y".to_owned())]);
+    });
+    assert_closed(&edge, &origin, "policy-unusable", &["holds no key \"policy\""]);
+}
+
+#[test]
+fn with_a_broken_policy_the_gate_is_closed_and_the_log_says_where_it_broke() {
+    for (text, cause) in [
+        ("", vec!["EOF"]),
+        ("\u{0}\u{1}", vec!["$"]),
+        ("<html>", vec!["line 1"]),
+        (r#"{"edge":{"issuer":"x"}}"#, vec!["$.edge", "hosts"]),
+    ] {
+        let (edge, origin) = edge(|stores, _| stores.kv = Some(vec![("policy".to_owned(), text.to_owned())]));
+        assert_closed(&edge, &origin, "policy-unusable", &cause);
+    }
+    let (edge, origin) = edge(|_, policy| policy["routes"][1]["path"] = json!("me"));
+    assert_closed(&edge, &origin, "policy-unusable", &["$.routes[1].path"]);
+}
+
+#[test]
+fn without_a_good_signing_key_the_gate_is_closed() {
+    let (edge, origin) = edge(|stores, _| stores.signing_keys = None);
+    assert_closed(&edge, &origin, "signing-keys-unusable", &["Secret Store \"fastgate\""]);
+    let public = fastgate::mint::new_signing_keys().1;
+    for keys in ["{}", "x", "{\"keys\":[]}", "{\"keys\":[{\"kty\":\"oct\",\"k\":\"c2VjcmV0\"}]}", &public] {
+        let (edge, origin) = self::edge(|stores, _| stores.signing_keys = Some(keys.to_owned()));
+        assert_closed(&edge, &origin, "signing-keys-unusable", &["secret \"signing-keys\""]);
+        assert!(!edge.log_text().contains("c2VjcmV0"), "no part of a key is logged");
+    }
+}
+
+#[test]
+fn keys_that_cannot_be_had_are_a_503_and_never_an_allow_or_a_401() {
+    let (edge, origin) = edge(|_, _| {});
+    let token = sign(&header(), &claims("http://127.0.0.1:1", "user-1", ""));
+    let reply = get(&edge, "/echo/x", &format!("authorization: Bearer {token}\r\n"));
+    assert_eq!((reply.status, reply.problem().as_str(), reply.header("retry-after")), (503, "unavailable", Some("5")));
+    assert_eq!(edge.log_of(reply.header("x-request-id").unwrap())["verdict"], "keys-unavailable");
+    assert_eq!(get(&edge, "/open/x", "").status, 200, "public routes need no keys");
+    assert_eq!(origin.everything().len(), 1);
+}
+
+#[test]
+fn keys_that_an_operator_seeded_serve_while_the_issuer_is_down() {
+    let (edge, _origin) = edge(|stores, _| stores.kv = Some(vec![("jwks/test".to_owned(), jwks())]));
+    let token = sign(&header(), &claims("http://127.0.0.1:1", "user-1", ""));
+    let reply = get(&edge, "/echo/x", &format!("authorization: Bearer {token}\r\n"));
+    assert_eq!(reply.status, 200, "{}", reply.text());
+}
+
+#[test]
+fn a_fetched_key_set_is_asked_for_once_and_then_remembered() {
+    let provider = issuer(jwks());
+    let iss = format!("http://{}", provider.address);
+    let (edge, _origin) = edge(|stores, policy| {
+        policy["issuers"]["test"]["issuer"] = json!(iss);
+        stores
+            .backends
+            .iter_mut()
+            .filter(|(name, _)| name == "issuer")
+            .for_each(|(_, address)| *address = provider.address.to_string());
+    });
+    let token = sign(&header(), &claims(&iss, "user-1", ""));
+    for _ in 0..20 {
+        assert_eq!(get(&edge, "/echo/x", &format!("authorization: Bearer {token}\r\n")).status, 200);
+    }
+    let asked: Vec<_> = provider.everything().iter().map(|request| request.request_line().to_owned()).collect();
+    assert_eq!(asked, ["GET /.well-known/openid-configuration HTTP/1.1", "GET /jwks HTTP/1.1"]);
+}
+
+#[test]
+fn a_route_whose_backend_does_not_exist_is_a_502() {
+    let (edge, origin) = edge(|_, policy| policy["origins"]["echo"]["backend"] = json!("nowhere"));
+    let reply = get(&edge, "/open/x", "");
+    assert_eq!((reply.status, reply.problem().as_str()), (502, "bad-gateway"));
+    assert!(origin.everything().is_empty());
+}

@@ -1,0 +1,119 @@
+//! Rows A: how a token is carried.
+
+use crate::support::world::WORLD;
+
+#[test]
+fn without_credentials_the_challenge_has_no_error_code() {
+    let outcome = WORLD.send("GET /echo/x", "");
+    assert_eq!(outcome.refused(), 401);
+    assert_eq!(outcome.reply().header("www-authenticate"), Some("Bearer"));
+    assert_eq!(outcome.reply().problem(), "authentication-required");
+}
+
+#[test]
+fn a_good_token_opens_in_every_spelling_of_the_scheme() {
+    for scheme in ["Bearer", "bearer", "BEARER"] {
+        let outcome = WORLD.send("GET /echo/x", format!("authorization: {scheme} {}\r\n", WORLD.token("")));
+        assert_eq!(outcome.identity()["sub"], "user-1");
+    }
+}
+
+#[test]
+fn repeated_credentials_are_a_bad_request_whatever_they_are() {
+    let good = WORLD.token("");
+    for (one, two) in [(good.as_str(), "bad"), ("bad", good.as_str()), (good.as_str(), good.as_str())] {
+        let fields = format!("authorization: Bearer {one}\r\nauthorization: Bearer {two}\r\n");
+        let outcome = WORLD.send("GET /echo/x", fields);
+        assert_eq!(outcome.refused(), 400);
+        assert_eq!(outcome.reply().header("www-authenticate"), Some("Bearer error=\"invalid_request\""));
+    }
+}
+
+#[test]
+fn anything_but_one_token_behind_one_space_is_refused() {
+    let good = WORLD.token("");
+    for value in [
+        "Bearer".to_owned(),
+        "Bearer ".to_owned(),
+        "Bearer    ".to_owned(),
+        format!("Bearer {good} x"),
+        format!("Bearer {good},"),
+        format!("Bearer {good}, Bearer {good}"),
+        format!("Bearer\t{good}"),
+        format!("Bearer  {good}"),
+        format!("Bearer\u{a0}{good}"),
+        format!("Basic {good}"),
+        format!("Negotiate {good}"),
+        format!("DPoP {good}"),
+        format!("Bearer{good}"),
+        good.clone(),
+    ] {
+        let outcome = WORLD.send("GET /echo/x", format!("authorization: {value}\r\n"));
+        assert_eq!(outcome.refused(), 401, "{value}");
+    }
+    let bytes = [b"authorization: Bearer ".as_slice(), b"\xff\xfe", b"\r\n"].concat();
+    assert_eq!(WORLD.send("GET /echo/x", bytes).refused(), 401);
+}
+
+#[test]
+fn a_token_anywhere_else_is_no_credential() {
+    let good = WORLD.token("");
+    assert_eq!(WORLD.send(&format!("GET /echo/x?access_token={good}"), "").refused(), 401);
+    assert_eq!(WORLD.send("GET /echo/x", format!("cookie: access_token={good}\r\n")).refused(), 401);
+    assert_eq!(WORLD.send("GET /echo/x", format!("proxy-authorization: Bearer {good}\r\n")).refused(), 401);
+    let form = format!("access_token={good}");
+    let fields = format!("content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n", form.len());
+    assert_eq!(WORLD.send_bytes(b"POST /echo/x HTTP/1.1", fields, form.as_bytes()).refused(), 401);
+}
+
+#[test]
+fn a_bad_token_is_not_saved_by_a_good_cookie_or_a_health_checks_name() {
+    let fields = format!("authorization: Bearer bad\r\ncookie: session={}\r\n", WORLD.token(""));
+    assert_eq!(WORLD.send("GET /echo/x", fields).refused(), 401);
+    for agent in ["GoogleHC/1.0", "kube-probe/1.30", "ELB-HealthChecker/2.0"] {
+        assert_eq!(WORLD.send("GET /echo/x", format!("user-agent: {agent}\r\n")).refused(), 401);
+    }
+}
+
+#[test]
+fn on_a_public_route_a_token_is_neither_read_nor_forwarded() {
+    for value in [WORLD.token(""), "bad".to_owned(), "a.b.c".to_owned()] {
+        let outcome = WORLD.send("GET /open/x", format!("authorization: Bearer {value}\r\n"));
+        assert!(outcome.echoed().all("authorization").is_empty());
+        let identity = outcome.identity();
+        assert!(identity.get("sub").is_none() && identity.get("scope").is_none(), "{identity}");
+    }
+}
+
+#[test]
+fn the_clients_token_is_forwarded_only_where_the_route_says_so() {
+    let fields = format!("authorization: Bearer {}\r\n", WORLD.token(""));
+    assert!(WORLD.send("GET /echo/x", &fields).echoed().all("authorization").is_empty());
+    assert_eq!(WORLD.send("GET /token/x", &fields).echoed().all("authorization").len(), 1);
+}
+
+#[test]
+fn every_method_of_a_protected_route_asks_for_a_token() {
+    for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] {
+        assert_eq!(WORLD.send(&format!("{method} /echo/x"), "").refused(), 401, "{method}");
+    }
+}
+
+#[test]
+fn scopes_open_a_route_by_exact_names_only() {
+    let status = |scope: &str| {
+        let outcome = WORLD.send("GET /orders/7", format!("authorization: Bearer {}\r\n", WORLD.token(scope)));
+        (outcome.reply().status, outcome.demo.len())
+    };
+    assert_eq!(status("profile orders:read"), (200, 1));
+    for scope in
+        ["", "orders", "orders:reads", "xorders:read", "ORDERS:READ", "orders:write", "orders:read\torders:write"]
+    {
+        assert_eq!(status(scope), (403, 0), "{scope}");
+    }
+    let outcome = WORLD.send("GET /orders/7", format!("authorization: Bearer {}\r\n", WORLD.token("")));
+    assert_eq!(
+        outcome.reply().header("www-authenticate"),
+        Some("Bearer error=\"insufficient_scope\", scope=\"orders:read\"")
+    );
+}

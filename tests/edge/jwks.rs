@@ -1,0 +1,209 @@
+//! Rows H: the life of a key set, with an issuer that really sends the fault over a socket. The outcomes are published in
+//! `docs/jwks-faults.md`, which this test writes when `FASTGATE_WRITE_DOCS` is set and compares otherwise.
+
+mod faults;
+mod issuer;
+
+use std::thread::{scope, sleep};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::edge::{Edge, Place, Stores};
+use crate::support::http::{Reply, exchange};
+use crate::support::origin::{Origin, answer};
+use crate::support::tokens::{claims, header, jwks, now, sign};
+use crate::support::world::{policy, signing_keys};
+use issuer::Issuer;
+
+/// An edge that trusts these issuers, each by the id that it was given, with this life of their keys.
+pub(crate) fn edge(issuers: &[(&str, &Issuer)], life: &Value, kv: &[(&str, String, String)]) -> (Edge, Origin) {
+    let echo = Origin::answering(answer("200 OK", &[], "{}"));
+    let place = Place::find();
+    let mut policy = policy(place.address(), "http://127.0.0.1:1");
+    policy["issuers"] = json!({});
+    let mut backends = vec![("echo".to_owned(), echo.address.to_string())];
+    for (id, issuer) in issuers {
+        policy["issuers"][id] = json!({
+            "issuer": issuer.iss(), "backend": id, "audiences": ["https://api.test"], "key_life": life,
+        });
+        backends.push(((*id).to_owned(), issuer.address.to_string()));
+    }
+    let mut values = vec![("policy".to_owned(), policy.to_string())];
+    values.extend(kv.iter().map(|(key, value, _)| ((*key).to_owned(), value.clone())));
+    let stores = Stores {
+        kv: Some(values),
+        kv_notes: kv.iter().map(|(key, _, note)| ((*key).to_owned(), note.clone())).collect(),
+        signing_keys: Some(signing_keys()),
+        backends,
+    };
+    (Edge::start(place, &stores), echo)
+}
+
+fn token(issuer: &Issuer, kid: &str) -> String {
+    let mut header = header();
+    header["kid"] = json!(kid);
+    sign(&header, &claims(&issuer.iss(), "user-1", ""))
+}
+
+fn call(edge: &Edge, token: &str) -> Reply {
+    let request = format!(
+        "GET /echo/x HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\r\n"
+    );
+    exchange(edge.address, request.as_bytes()).unwrap()
+}
+
+fn good(edge: &Edge, issuer: &Issuer) -> Reply {
+    call(edge, &token(issuer, "test-key"))
+}
+
+/// The `keys` member of the log line of an answer.
+fn keys_of(edge: &Edge, reply: &Reply) -> Value {
+    edge.log_of(reply.header("x-request-id").unwrap())["keys"].clone()
+}
+
+/// What a healthy issuer is asked for one key set.
+const VISIT: [&str; 2] = ["/.well-known/openid-configuration", "/jwks"];
+
+#[test]
+fn a_thousand_cold_requests_make_one_fetch() {
+    let issuer = Issuer::healthy();
+    issuer.slow_by(Duration::from_millis(300));
+    let (edge, _echo) = edge(&[("test", &issuer)], &json!({}), &[]);
+    let token = token(&issuer, "test-key");
+    let statuses: Vec<u16> = scope(|scope| {
+        let callers: Vec<_> =
+            (0..50).map(|_| scope.spawn(|| (0..20).map(|_| call(&edge, &token).status).collect::<Vec<_>>())).collect();
+        callers.into_iter().flat_map(|caller| caller.join().unwrap()).collect()
+    });
+    assert_eq!(statuses, [200; 1000]);
+    assert_eq!(issuer.visits(), VISIT);
+}
+
+#[test]
+fn a_new_key_is_found_by_one_visit_and_then_known() {
+    let issuer = Issuer::healthy();
+    let (edge, _echo) = edge(&[("test", &issuer)], &json!({ "cool_down": 1 }), &[]);
+    assert_eq!(good(&edge, &issuer).status, 200);
+    sleep(Duration::from_millis(1200));
+    issuer.serve(&jwks().replace("test-key", "next-key"));
+    assert_eq!(call(&edge, &token(&issuer, "next-key")).status, 200, "the first token with the new key opens at once");
+    for _ in 0..20 {
+        assert_eq!(call(&edge, &token(&issuer, "next-key")).status, 200);
+    }
+    assert_eq!(issuer.visits().len(), 2 * VISIT.len());
+    assert_eq!(
+        call(&edge, &token(&issuer, "test-key")).status,
+        401,
+        "the key that is gone opens nothing, though its token was seen before"
+    );
+}
+
+#[test]
+fn a_flood_of_unknown_keys_makes_one_visit_a_cool_down_and_disturbs_nobody() {
+    let issuer = Issuer::healthy();
+    let (edge, echo) = edge(&[("test", &issuer)], &json!({ "cool_down": 3600 }), &[]);
+    assert_eq!(good(&edge, &issuer).status, 200);
+    let flooding = 8;
+    scope(|scope| {
+        for caller in 0..flooding {
+            let (edge, issuer) = (&edge, &issuer);
+            scope.spawn(move || {
+                for number in 0..10_000 / flooding {
+                    let token = token(issuer, &format!("unknown-{caller}-{number}"));
+                    assert_eq!(call(edge, &token).status, 401);
+                }
+            });
+        }
+        for _ in 0..200 {
+            assert_eq!(good(&edge, &issuer).status, 200);
+        }
+    });
+    assert_eq!(issuer.visits(), VISIT, "the cool-down that the first fetch began is not over");
+    assert_eq!(echo.everything().len(), 201);
+}
+
+#[test]
+fn a_token_that_is_bad_in_any_cheaper_way_never_asks_for_keys() {
+    let issuer = Issuer::healthy();
+    let (edge, _echo) = edge(&[("test", &issuer)], &json!({}), &[]);
+    for (member, value) in [("exp", json!(1)), ("aud", json!("other")), ("iat", json!(now() + 900)), ("sub", json!(1))]
+    {
+        let mut claims = claims(&issuer.iss(), "user-1", "");
+        claims[member] = value;
+        assert_eq!(call(&edge, &sign(&header(), &claims)).status, 401);
+    }
+    let mut alien = header();
+    alien["alg"] = json!("none");
+    assert_eq!(call(&edge, &sign(&alien, &claims(&issuer.iss(), "user-1", ""))).status, 401);
+    assert!(issuer.visits().is_empty());
+}
+
+#[test]
+fn an_hour_of_outage_costs_nobody_anything_while_the_store_has_keys() {
+    let issuer = Issuer::healthy();
+    issuer.fail_with(faults::Fault::Refuses);
+    let note = format!("{} 600", now() - 3600);
+    let (edge, echo) = edge(&[("test", &issuer)], &json!({}), &[("jwks/test", jwks(), note)]);
+    scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| (0..25).for_each(|_| assert_eq!(good(&edge, &issuer).status, 200)));
+        }
+    });
+    assert_eq!(echo.everything().len(), 200);
+    let keys = keys_of(&edge, &good(&edge, &issuer));
+    assert_eq!(keys["state"], "stale");
+    assert!(keys["age"].as_u64().unwrap() >= 3600, "{keys}");
+}
+
+#[test]
+fn keys_older_than_max_stale_serve_nobody() {
+    let issuer = Issuer::healthy();
+    issuer.fail_with(faults::Fault::Refuses);
+    let note = format!("{} 600", now() - 86_401);
+    let (edge, _echo) = edge(&[("test", &issuer)], &json!({}), &[("jwks/test", jwks(), note)]);
+    assert_eq!(good(&edge, &issuer).status, 503);
+}
+
+#[test]
+fn a_damaged_set_in_a_store_is_fetched_anew() {
+    for damaged in ["", "<html>", "{\"keys\":[]}", "{\"keys\":[{\"kty\":\"oct\",\"k\":\"AAAA\"}]}"] {
+        let issuer = Issuer::healthy();
+        let (edge, _echo) =
+            edge(&[("test", &issuer)], &json!({}), &[("jwks/test", damaged.to_owned(), format!("{} 600", now()))]);
+        let reply = good(&edge, &issuer);
+        assert_eq!((reply.status, keys_of(&edge, &reply)["from"].clone()), (200, json!("issuer")), "{damaged}");
+    }
+}
+
+#[test]
+fn a_key_of_one_issuer_is_none_of_anothers() {
+    let (one, two) = (Issuer::healthy(), Issuer::healthy());
+    two.serve(r#"{"keys":[{"kty":"EC","crv":"P-256","kid":"test-key","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]}"#);
+    let (edge, _echo) = edge(&[("one", &one), ("two", &two)], &json!({}), &[]);
+    assert_eq!(good(&edge, &one).status, 200);
+    let reply = good(&edge, &two);
+    assert_eq!(reply.status, 401, "the same kid, another issuer's key");
+    assert_eq!(edge.log_of(reply.header("x-request-id").unwrap())["verdict"], "token-signature");
+}
+
+#[test]
+fn an_odd_key_among_good_ones_is_skipped_and_counted() {
+    let issuer = Issuer::healthy();
+    let mut set: Value = serde_json::from_str(&jwks()).unwrap();
+    set["keys"][0]["x5c"] = json!(["A".repeat(20_000)]);
+    set["keys"][0]["x-unknown"] = json!({ "a": [1] });
+    for odd in [
+        json!({}),
+        json!("x"),
+        json!({"kty": "RSA"}),
+        json!({"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"}),
+        json!({"kty": "OKP", "crv": "X25519", "x": "AA"}),
+    ] {
+        set["keys"].as_array_mut().unwrap().push(odd);
+    }
+    issuer.serve(&set.to_string());
+    let (edge, _echo) = edge(&[("test", &issuer)], &json!({}), &[]);
+    let reply = good(&edge, &issuer);
+    assert_eq!((reply.status, keys_of(&edge, &reply)["skipped"].clone()), (200, json!(5)));
+}

@@ -1,0 +1,214 @@
+//! Who may: scopes, roles, groups, claims, issuers; and who need not say.
+
+use serde_json::{Value, json};
+
+use crate::{Desk, NOW, faults, get, minted, route};
+
+fn verdict_of(require: &Value, claims: Value) -> String {
+    let desk = Desk::new(&json!({ "routes": [route("/t/{tenant}", &json!({ "require": require }))] }));
+    desk.verdict(get("/t/acme").bearer(&desk.token(claims)))
+}
+
+fn assert_met(require: &Value, claims: &Value) {
+    assert_eq!(verdict_of(require, claims.clone()), "forwarded", "{require} {claims}");
+}
+
+fn assert_unmet(require: &Value, claims: &Value) {
+    assert_eq!(verdict_of(require, claims.clone()), "condition-unmet", "{require} {claims}");
+}
+
+#[test]
+fn a_claim_must_be_exactly_what_is_asked_in_value_and_type() {
+    let equals = |value: Value| json!({ "claim": { "name": "tier", "equals": value } });
+    assert_met(&equals(json!("gold")), &json!({ "tier": "gold" }));
+    assert_met(&equals(json!(3)), &json!({ "tier": 3 }));
+    assert_met(&equals(json!(true)), &json!({ "tier": true }));
+    for other in [json!("Gold"), json!("gold "), json!("golden"), json!(["gold"]), json!({ "gold": 1 }), json!(null)] {
+        assert_unmet(&equals(json!("gold")), &json!({ "tier": other }));
+    }
+    assert_unmet(&equals(json!(3)), &json!({ "tier": "3" }));
+    assert_unmet(&equals(json!(true)), &json!({ "tier": "true" }));
+    assert_unmet(&equals(json!("gold")), &json!({}));
+}
+
+#[test]
+fn one_of_several_values_will_do_where_the_rule_says_in() {
+    let rule = json!({ "claim": { "name": "tier", "in": ["gold", 7] } });
+    assert_met(&rule, &json!({ "tier": "gold" }));
+    assert_met(&rule, &json!({ "tier": 7 }));
+    assert_unmet(&rule, &json!({ "tier": "7" }));
+    assert_unmet(&rule, &json!({ "tier": ["gold"] }));
+}
+
+#[test]
+fn a_list_contains_exact_members_and_never_parts_of_them() {
+    let rule = json!({ "claim": { "name": "tags", "contains": "admin" } });
+    assert_met(&rule, &json!({ "tags": ["x", "admin"] }));
+    assert_met(&rule, &json!({ "tags": "admin" }));
+    assert_unmet(&rule, &json!({ "tags": ["notadmin", "admin "] }));
+    assert_unmet(&rule, &json!({ "tags": "x admin" }));
+    assert_unmet(&rule, &json!({ "tags": { "admin": true } }));
+    assert_unmet(&rule, &json!({ "tags": [["admin"]] }));
+}
+
+#[test]
+fn a_claim_is_compared_with_the_decoded_path_parameter() {
+    let rule = json!({ "claim": { "name": "tenant", "equals_path": "tenant" } });
+    let desk = Desk::new(&json!({ "routes": [route("/t/{tenant}/x", &json!({ "require": rule }))] }));
+    let verdict = |path: &str, claims: Value| desk.verdict(get(path).bearer(&desk.token(claims)));
+    assert_eq!(verdict("/t/acme/x", json!({ "tenant": "acme" })), "forwarded");
+    assert_eq!(verdict("/t/%61cme/x", json!({ "tenant": "acme" })), "forwarded");
+    assert_eq!(verdict("/t/b%C3%BCro/x", json!({ "tenant": "büro" })), "forwarded");
+    assert_eq!(verdict("/t/42/x", json!({ "tenant": "42" })), "forwarded");
+    for claims in [json!({ "tenant": "other" }), json!({ "tenant": 42 }), json!({ "tenant": ["42"] }), json!({})] {
+        assert_eq!(verdict("/t/42/x", claims), "condition-unmet");
+    }
+    let list = json!({ "claim": { "name": ["org", "tenants"], "contains_path": "tenant" } });
+    assert_met(&list, &json!({ "org": { "tenants": ["a", "acme"] } }));
+    assert_unmet(&list, &json!({ "org": { "tenants": ["acme2"] } }));
+}
+
+#[test]
+fn nested_claims_are_reached_through_objects_only() {
+    let nested = json!({ "claim": { "name": ["org", "unit"], "equals": "eu" } });
+    assert_met(&nested, &json!({ "org": { "unit": "eu" } }));
+    assert_unmet(&nested, &json!({ "org": ["unit"] }));
+    assert_unmet(&nested, &json!({ "org.unit": "eu" }));
+    let dotted = json!({ "claim": { "name": "https://x.test/org.unit", "equals": "eu" } });
+    assert_met(&dotted, &json!({ "https://x.test/org.unit": "eu" }));
+    assert_unmet(&dotted, &json!({ "https://x": { "test/org": { "unit": "eu" } } }));
+}
+
+#[test]
+fn roles_and_groups_are_exact_and_of_the_issuers_claim() {
+    let role = json!({ "role": "admin" });
+    assert_met(&role, &json!({ "roles": ["admin"] }));
+    assert_met(&role, &json!({ "roles": "admin" }));
+    assert_unmet(&role, &json!({ "roles": "admin user" }));
+    assert_unmet(&role, &json!({ "roles": { "admin": true } }));
+    assert_unmet(&role, &json!({ "groups": ["admin"] }));
+    assert_unmet(&role, &json!({ "roles": [{ "name": "admin" }, 1, null] }));
+    assert_met(&json!({ "group": "ops" }), &json!({ "groups": ["ops"] }));
+    // Too many groups for a token: the provider points elsewhere, which nobody follows.
+    assert_unmet(&json!({ "group": "ops" }), &json!({ "_claim_names": { "groups": "src1" } }));
+
+    let desk = Desk::new(&json!({ "routes": [route("/t", &json!({ "require": role }))] }));
+    let partner = |claims: Value| desk.verdict(get("/t").bearer(&desk.partner.token(NOW, claims)));
+    assert_eq!(partner(json!({ "realm_access": { "roles": ["admin"] } })), "forwarded");
+    assert_eq!(partner(json!({ "roles": ["admin"] })), "condition-unmet");
+}
+
+#[test]
+fn conditions_combine() {
+    let rule = json!({ "all": [
+        { "any": [{ "role": "admin" }, { "all": [{ "scope": "t:read" }, { "group": "staff" }] }] },
+        { "not": { "claim": { "name": "suspended", "equals": true } } },
+    ] });
+    assert_met(&rule, &json!({ "roles": ["admin"] }));
+    assert_met(&rule, &json!({ "scope": "t:read", "groups": ["staff"] }));
+    assert_unmet(&rule, &json!({ "scope": "t:read" }));
+    assert_unmet(&rule, &json!({ "roles": ["admin"], "suspended": true }));
+}
+
+#[test]
+fn routes_share_rules_and_the_log_names_the_part_that_decided() {
+    let desk = Desk::new(&json!({
+        "rules": {
+            "staff": { "any": [{ "group": "staff" }, { "role": "owner" }] },
+            "senior": { "all": [{ "rule": "staff" }, { "claim": { "name": "level", "in": [3, 4] } }] }
+        },
+        "routes": [route("/t", &json!({ "require": { "rule": "senior" } }))]
+    }));
+    let cause = |claims: Value| {
+        let (_, line) = desk.decide(get("/t").bearer(&desk.token(claims)));
+        line["cause"].as_str().map(str::to_owned)
+    };
+    assert_eq!(cause(json!({ "groups": "staff", "level": 3 })), None);
+    assert_eq!(
+        cause(json!({ "groups": "staff", "level": 2 })).as_deref(),
+        Some("the caller does not meet: claim level in [3,4] (of rule \"senior\")")
+    );
+    assert_eq!(
+        cause(json!({ "level": 3 })).as_deref(),
+        Some("the caller does not meet: any of (group staff; role owner) (of rule \"staff\") (of rule \"senior\")")
+    );
+}
+
+#[test]
+fn issuers_on_one_route_have_requirements_of_their_own() {
+    let desk = Desk::new(&json!({ "routes": [
+        route("/both", &json!({ "id": "both", "scopes": ["t:read"], "issuers": {
+            "main": {},
+            "partner": { "scopes": ["t:partner"], "require": { "claim": { "name": "contract", "equals": 7 } } }
+        } })),
+        route("/main", &json!({ "id": "main", "issuers": { "main": {} } }))
+    ] }));
+    let main = |path: &str, claims| desk.verdict(get(path).bearer(&desk.token(claims)));
+    let partner = |path: &str, claims| desk.verdict(get(path).bearer(&desk.partner.token(NOW, claims)));
+    assert_eq!(main("/both", json!({ "scope": "t:read" })), "forwarded");
+    assert_eq!(main("/both", json!({ "scope": "t:partner" })), "insufficient-scope");
+    assert_eq!(partner("/both", json!({ "scope": "t:read" })), "insufficient-scope");
+    assert_eq!(partner("/both", json!({ "scope": "t:read t:partner" })), "condition-unmet");
+    assert_eq!(partner("/both", json!({ "scope": "t:read t:partner", "contract": 7 })), "forwarded");
+    assert_eq!(partner("/both", json!({ "scope": "t:partner", "contract": 7 })), "insufficient-scope");
+    assert_eq!(main("/main", json!({})), "forwarded");
+    assert_eq!(partner("/main", json!({})), "issuer-not-accepted");
+}
+
+#[test]
+fn on_an_optional_route_a_good_token_identifies_and_a_bad_one_is_none() {
+    let optional = json!({ "access": "optional", "forward_token": true });
+    let desk = Desk::new(&json!({ "routes": [route("/t", &optional)] }));
+    let (known, line) = desk.decide(get("/t").bearer(&desk.token(json!({}))));
+    assert_eq!(minted(&known)["sub"], "alice");
+    assert_eq!(line["subject"], "alice");
+    let (nobody, line) = desk.decide(get("/t"));
+    assert_eq!((minted(&nobody).get("sub"), &line["ignored"]), (None, &json!("credentials-missing")));
+    let expired = desk.main.token(NOW - 8000, json!({}));
+    let forged = format!("{}x", desk.token(json!({})));
+    for (bad, why) in [
+        (format!("Bearer {expired}"), "token-expired"),
+        (format!("Bearer {forged}"), "token-malformed"),
+        ("Bearer x".to_owned(), "token-malformed"),
+        ("Basic dTpw".to_owned(), "credentials-other-scheme"),
+    ] {
+        let (decision, line) = desk.decide(get("/t").field("authorization", &bad));
+        let claims = minted(&decision);
+        assert_eq!((claims.get("sub"), claims["rctx"].get("iss")), (None, None), "{why}");
+        assert_eq!((&line["verdict"], &line["ignored"]), (&json!("forwarded"), &json!(why)));
+        let fastgate::gateway::Decision::Forward(grant) = decision else { unreachable!() };
+        assert_eq!(grant.headers().all("authorization").count(), 0, "a bad token never travels on");
+    }
+    let good = desk.token(json!({}));
+    assert_eq!(
+        minted(&desk.decide(get("/t").bearer(&good).bearer(&good)).0).get("sub"),
+        None,
+        "two headers are no identity"
+    );
+}
+
+#[test]
+fn rules_that_cannot_work_are_faults() {
+    let of = |parts: &Value| faults(&json!({ "routes": [route("/t/{tenant}", parts)] }));
+    let claim = |test: Value| json!({ "require": { "claim": test } });
+    for (parts, fault) in [
+        (json!({ "require": { "rule": "none" } }), "$.routes[0].require.rule: names no rule"),
+        (json!({ "require": { "all": [] } }), "$.routes[0].require.all: is empty"),
+        (json!({ "require": { "any": [{ "scope": "a b" }] } }), "$.routes[0].require.any[0].scope: is not a scope"),
+        (claim(json!({ "name": "x" })), "$.routes[0].require.claim: is not exactly one test"),
+        (claim(json!({ "name": "x", "equals": 1, "in": [1] })), "$.routes[0].require.claim: is not exactly one test"),
+        (claim(json!({ "name": [], "equals": 1 })), "$.routes[0].require.claim.name: is empty"),
+        (claim(json!({ "name": "x", "equals_path": "y" })), "$.routes[0].require: asks for the path parameter \"y\""),
+        (json!({ "access": "optional", "scopes": ["a"] }), "$.routes[0].scopes: stands on a route"),
+        (json!({ "access": "public", "require": { "role": "a" } }), "$.routes[0].require: stands on a route"),
+        (json!({ "issuers": { "nobody": {} } }), "$.routes[0].issuers.nobody: names no issuer"),
+    ] {
+        let found = of(&parts);
+        assert!(found.iter().any(|found| found.starts_with(fault)), "{parts}: {found:?}");
+    }
+    let circle = faults(&json!({
+        "rules": { "a": { "not": { "rule": "b" } }, "b": { "any": [{ "rule": "a" }] } },
+        "routes": [route("/t", &json!({}))]
+    }));
+    assert_eq!(circle, ["$.rules.b.any[0].rule: leads back to the rule it stands in"]);
+}

@@ -1,0 +1,147 @@
+//! From where: countries, networks, ACLs, with client addresses from several countries.
+
+use std::fmt::Write as _;
+
+use serde_json::json;
+
+use crate::gate::{Gate, Setting, get, minted};
+
+const BERLIN: &str = "198.51.100.10";
+const SAN_FRANCISCO: &str = "198.51.100.20";
+const TOKYO: &str = "2001:db8:81::1";
+const NOWHERE: &str = "203.0.113.99";
+
+/// A geolocation table; `region`, connection and proxy differ.
+fn world() -> String {
+    let mut toml = "[local_server.geolocation]\nformat = \"inline-toml\"\nuse_default_loopback = false\n".to_owned();
+    for (address, country, continent, region, asn, connection, proxy) in [
+        (BERLIN, "DE", "EU", "BE", 64500, "wired", "?"),
+        (SAN_FRANCISCO, "US", "NA", "CA", 64501, "mobile", "hosting"),
+        (TOKYO, "JP", "AS", "13", 64502, "wifi", "?"),
+    ] {
+        writeln!(
+            toml,
+            "[local_server.geolocation.addresses.\"{address}\"]\nas_name = \"n\"\nas_number = {asn}\narea_code = 0\n\
+             city = \"c\"\nconn_speed = \"cable\"\nconn_type = \"{connection}\"\ncontinent = \"{continent}\"\n\
+             country_code = \"{country}\"\ncountry_code3 = \"XXX\"\ncountry_name = \"n\"\nlatitude = 0.0\n\
+             longitude = 0.0\nmetro_code = 0\npostal_code = \"0\"\nproxy_description = \"?\"\nproxy_type = \"{proxy}\"\n\
+             region = \"{region}\"\nutc_offset = 0"
+        )
+        .unwrap();
+    }
+    toml
+}
+
+fn gate() -> Gate {
+    let public = |id: &str, place: &str| json!({ "id": id, "path": format!("/{id}"), "methods": ["GET"], "access": "public", "from": [place] });
+    let parts = json!({
+        "places": {
+            "europe": { "allow": [{ "continent": ["EU"] }, { "network": ["203.0.113.0/28"] }] },
+            "sanctions": { "deny": [{ "country": ["JP"] }], "status": 451 },
+            "people": { "deny": [{ "proxy": ["hosting"] }, { "asn": [64999] }], "unknown_passes": ["proxy", "asn"] },
+            "california": { "allow": [{ "subdivision": ["US-CA"] }] },
+            "office": { "allow": [{ "acl": ["office"] }], "deny": [{ "acl": ["banned"] }] },
+            "missing": { "allow": [{ "acl": ["nowhere"] }] },
+            "trial": { "allow": [{ "country": ["DE"] }], "shadow": true }
+        },
+        "routes": [
+            public("europe", "europe"), public("sanctions", "sanctions"), public("people", "people"),
+            public("california", "california"), public("office", "office"), public("missing", "missing"),
+            public("trial", "trial")
+        ]
+    });
+    let folder = std::env::temp_dir().join(format!("fastgate-acls-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let acl = |name: &str, entries: serde_json::Value| {
+        let path = folder.join(format!("{name}.json"));
+        std::fs::write(&path, json!({ "entries": entries }).to_string()).unwrap();
+        format!("{name} = {:?}\n", path.display().to_string())
+    };
+    let acls = acl(
+        "office",
+        json!([
+            { "op": "create", "prefix": "192.0.2.0/24", "action": "ALLOW" },
+            { "op": "create", "prefix": "192.0.2.13/32", "action": "BLOCK" }
+        ]),
+    ) + &acl("banned", json!([{ "op": "create", "prefix": "192.0.2.66/32", "action": "BLOCK" }]));
+    Gate::with(&parts, &Setting { manifest: format!("{}\n[local_server.acls]\n{acls}", world()), ..Setting::default() })
+}
+
+#[test]
+fn who_is_let_in_depends_on_where_the_platform_sees_them() {
+    let gate = gate();
+    let passes = |client: &str, path: &str| {
+        let answer = gate.ask_from(client.parse().unwrap(), get(path));
+        assert_eq!(answer.status, 200, "{client} {path}");
+    };
+    let refused = |client: &str, path: &str, status: u16, code: &str| {
+        let kind = if status == 451 { "unavailable-for-legal-reasons" } else { "place-refused" };
+        assert_eq!(gate.refusal(client, get(path)), (status, kind.into(), code.into()), "{client} {path}");
+    };
+    passes(BERLIN, "/europe");
+    passes("203.0.113.5", "/europe");
+    passes("::ffff:203.0.113.5", "/europe");
+    refused(SAN_FRANCISCO, "/europe", 403, "place-not-allowed");
+    refused(TOKYO, "/europe", 403, "place-not-allowed");
+    refused(NOWHERE, "/europe", 403, "place-unknown");
+
+    passes(BERLIN, "/sanctions");
+    refused(TOKYO, "/sanctions", 451, "place-denied");
+    refused(NOWHERE, "/sanctions", 451, "place-unknown");
+
+    passes(BERLIN, "/people");
+    passes(NOWHERE, "/people");
+    refused(SAN_FRANCISCO, "/people", 403, "place-denied");
+
+    passes(SAN_FRANCISCO, "/california");
+    refused(BERLIN, "/california", 403, "place-not-allowed");
+
+    passes("192.0.2.1", "/office");
+    passes("::ffff:192.0.2.1", "/office");
+    refused("192.0.2.13", "/office", 403, "place-not-allowed");
+    refused("192.0.2.66", "/office", 403, "place-denied");
+    refused(BERLIN, "/office", 403, "place-not-allowed");
+    refused(BERLIN, "/missing", 403, "place-unknown");
+}
+
+#[test]
+fn no_header_says_where_a_client_is() {
+    let gate = gate();
+    for name in ["x-forwarded-for", "fastly-client-ip", "x-real-ip", "true-client-ip", "forwarded", "cf-connecting-ip"]
+    {
+        let mut request = get("/europe");
+        request.headers_mut().insert(name, BERLIN.parse().unwrap());
+        assert_eq!(gate.refusal(TOKYO, request).2, "place-not-allowed", "{name}");
+    }
+}
+
+#[test]
+fn what_was_judged_travels_in_the_identity_header() {
+    let gate = gate();
+    for (client, path) in [(BERLIN, "/europe"), (BERLIN, "/people"), (SAN_FRANCISCO, "/california")] {
+        assert_eq!(gate.ask_from(client.parse().unwrap(), get(path)).status, 200);
+    }
+    let seen: Vec<_> = gate.arrived().iter().map(|arrived| minted(arrived)["rctx"].clone()).collect();
+    assert_eq!(
+        seen,
+        [
+            json!({ "country": "DE", "continent": "EU" }),
+            json!({ "country": "DE", "asn": 64500 }),
+            json!({ "country": "US", "subdivision": "US-CA" })
+        ]
+    );
+}
+
+#[test]
+fn a_place_in_shadow_is_judged_and_written_down_and_refuses_nobody() {
+    let gate = gate();
+    for (client, shadow) in [
+        (BERLIN, json!(null)),
+        (TOKYO, json!(["would-refuse place-not-allowed"])),
+        (NOWHERE, json!(["would-refuse place-unknown"])),
+    ] {
+        let answer = gate.ask_from(client.parse().unwrap(), get("/trial"));
+        let line = gate.line(&answer);
+        assert_eq!((answer.status, &line["verdict"], &line["shadow"]), (200, &json!("forwarded"), &shadow));
+    }
+}

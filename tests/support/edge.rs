@@ -1,0 +1,146 @@
+//! The gate as users run it: the guest on Viceroy behind a real socket, with stores made for one test.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock, Mutex};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tokio::runtime::Runtime;
+use viceroy_lib::ViceroyService;
+use viceroy_lib::config::FastlyConfig;
+
+use super::guest;
+
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
+
+/// What an edge is given. Nothing is there unless a test puts it there.
+#[derive(Clone, Default)]
+pub(crate) struct Stores {
+    /// The KV store `fastgate`; the store does not exist where this is nothing.
+    pub(crate) kv: Option<Vec<(String, String)>>,
+    /// Metadata of keys in that store.
+    pub(crate) kv_notes: Vec<(String, String)>,
+    /// The secret `signing-keys`; the Secret Store does not exist where this is nothing.
+    pub(crate) signing_keys: Option<String>,
+    /// Backends and their addresses.
+    pub(crate) backends: Vec<(String, String)>,
+}
+
+/// A socket on which an edge will listen: its address is needed before its policy can be written.
+pub(crate) struct Place(TcpListener);
+
+impl Place {
+    pub(crate) fn find() -> Self {
+        Self(TcpListener::bind("127.0.0.1:0").unwrap())
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.0.local_addr().unwrap()
+    }
+}
+
+/// A running edge.
+pub(crate) struct Edge {
+    pub(crate) address: SocketAddr,
+    log: Log,
+}
+
+impl Edge {
+    /// Starts an edge with these stores.
+    pub(crate) fn start(place: Place, stores: &Stores) -> Self {
+        assert!(Path::new(guest::GUEST).exists(), "there is no guest to test; run `make guest` or `make test`");
+        let log = Log::default();
+        let folder = folder();
+        let manifest = folder.join("fastly.toml");
+        std::fs::write(&manifest, write_manifest(&folder, stores)).unwrap();
+        let config = FastlyConfig::from_file(&manifest).unwrap();
+        let writer: Arc<Mutex<dyn Write + Send>> = Arc::new(Mutex::new(log.clone()));
+        let viceroy = guest::viceroy(Path::new(guest::GUEST), &config, writer).unwrap();
+        let address = place.address();
+        place.0.set_nonblocking(true).unwrap();
+        let service = ViceroyService::new(viceroy);
+        RUNTIME.spawn(async move { hyper::Server::from_tcp(place.0).unwrap().serve(service).await });
+        Self { address, log }
+    }
+
+    /// The log line of the request with this id. Lines are written before the answer leaves, but not before it arrives.
+    pub(crate) fn log_of(&self, request_id: &str) -> Value {
+        let patience = Instant::now();
+        loop {
+            let line = self.log_lines().into_iter().find(|line| line["request_id"] == request_id);
+            match line {
+                Some(line) => return line,
+                None if patience.elapsed() > Duration::from_secs(5) => panic!("no log line for {request_id}"),
+                None => std::thread::sleep(Duration::from_millis(5)),
+            }
+        }
+    }
+
+    /// Every log line so far.
+    pub(crate) fn log_lines(&self) -> Vec<Value> {
+        let text = self.log_text();
+        text.lines()
+            .filter_map(|line| line.strip_prefix("fastgate :: "))
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+
+    /// Everything that the guest logged or printed.
+    pub(crate) fn log_text(&self) -> String {
+        String::from_utf8_lossy(&self.log.0.lock().unwrap()).into_owned()
+    }
+}
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn folder() -> PathBuf {
+    static NUMBER: AtomicUsize = AtomicUsize::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("edge-{}-{number}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+fn write_manifest(folder: &Path, stores: &Stores) -> String {
+    let mut manifest = "manifest_version = 3\nname = \"fastgate\"\nlanguage = \"rust\"\n".to_owned();
+    for (name, address) in &stores.backends {
+        write!(manifest, "[local_server.backends.{name}]\nurl = \"http://{address}\"\nfirst_byte_timeout_ms = 2000\n")
+            .unwrap();
+    }
+    let file = |name: &str, content: &str| {
+        let path = folder.join(name);
+        std::fs::write(&path, content).unwrap();
+        path.display().to_string()
+    };
+    for (index, (key, value)) in stores.kv.iter().flatten().enumerate() {
+        let path = file(&format!("kv-{index}"), value);
+        let note = stores.kv_notes.iter().find(|(noted, _)| noted == key);
+        let note = note.map_or_else(String::new, |(_, note)| format!("metadata = \"{note}\"\n"));
+        write!(manifest, "[[local_server.kv_stores.fastgate]]\nkey = \"{key}\"\nfile = \"{path}\"\n{note}").unwrap();
+    }
+    if stores.kv.as_ref().is_some_and(Vec::is_empty) {
+        manifest.push_str("[local_server.kv_stores]\nfastgate = []\n");
+    }
+    if let Some(keys) = &stores.signing_keys {
+        let path = file("signing-keys", keys);
+        write!(manifest, "[[local_server.secret_stores.fastgate]]\nkey = \"signing-keys\"\nfile = \"{path}\"\n")
+            .unwrap();
+    }
+    manifest
+}

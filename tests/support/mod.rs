@@ -1,0 +1,9 @@
+//! What the tests against the real guest are built from.
+
+pub(crate) mod child;
+pub(crate) mod edge;
+pub(crate) mod guest;
+pub(crate) mod http;
+pub(crate) mod origin;
+pub(crate) mod tokens;
+pub(crate) mod world;

@@ -1,0 +1,37 @@
+"""The demo application behind a witness: every request is written down before anything judges it.
+
+One JSON line a request on standard output. The process leaves when its standard input closes, so that it does not
+outlive the tests.
+"""
+
+import json
+import os
+import sys
+import threading
+from typing import Any
+
+from demo.app import app as demo_app
+
+
+def _leave_with_parent() -> None:
+    sys.stdin.read()
+    os._exit(0)
+
+
+threading.Thread(target=_leave_with_parent, daemon=True).start()
+
+
+async def app(scope: Any, receive: Any, send: Any) -> None:
+    if scope["type"] == "http":
+        seen = {
+            "method": scope["method"],
+            "raw_path": scope["raw_path"].decode("latin-1"),
+            "path": scope["path"],
+            "query": scope["query_string"].decode("latin-1"),
+            "headers": [
+                [name.decode("latin-1"), value.decode("latin-1")]
+                for name, value in scope["headers"]
+            ],
+        }
+        print(json.dumps(seen), flush=True)
+    await demo_app(scope, receive, send)

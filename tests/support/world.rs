@@ -1,0 +1,177 @@
+//! The usual arrangement: an edge, the demo application on uvicorn, an origin that echoes, an issuer with one key. Most
+//! tests share one; requests are told apart by their `x-test` field.
+
+use std::net::SocketAddr;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::{Value, json};
+
+use super::child::Uvicorn;
+use super::edge::{Edge, Place, Stores};
+use super::http::{Reply, exchange};
+use super::origin::{Origin, Received, answer};
+use super::tokens;
+
+/// Everything a request can meet.
+pub(crate) struct World {
+    pub(crate) edge: Edge,
+    /// The demo application; routes of `policy.json`.
+    pub(crate) demo: Uvicorn,
+    /// Answers `{}` to anything under `/echo/` (signed in) and `/open/` (public).
+    pub(crate) echo: Origin,
+    pub(crate) issuer: Origin,
+}
+
+/// The world whose application is parsed by httptools, uvicorn's default.
+pub(crate) static WORLD: LazyLock<World> = LazyLock::new(|| World::start("httptools"));
+/// The same with h11.
+pub(crate) static H11_WORLD: LazyLock<World> = LazyLock::new(|| World::start("h11"));
+
+/// The policy of `policy.json`, for this edge and this issuer, with the echoing origin beside the demo.
+pub(crate) fn policy(edge: SocketAddr, issuer: &str) -> Value {
+    let mut policy: Value = serde_json::from_str(include_str!("../../policy.json")).unwrap();
+    policy["edge"]["issuer"] = json!(format!("http://{edge}"));
+    policy["issuers"] = json!({
+        "test": {
+            "issuer": issuer, "backend": "issuer", "audiences": ["https://api.test", "https://api.fastgate.example"],
+        },
+    });
+    policy["origins"]["echo"] = json!({ "backend": "echo", "audience": "echo-api" });
+    let routes = policy["routes"].as_array_mut().unwrap();
+    for route in &mut *routes {
+        route["origin"] = json!("demo");
+    }
+    let methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+    routes.push(json!({ "id": "echo", "path": "/echo/{rest:path}", "methods": methods, "origin": "echo" }));
+    routes.push(
+        json!({ "id": "open", "path": "/open/{rest:path}", "methods": methods, "origin": "echo", "access": "public" }),
+    );
+    routes.push(json!({ "id": "token", "path": "/token/{rest:path}", "methods": ["GET"], "origin": "echo", "forward_token": true }));
+    policy
+}
+
+/// An issuer that serves discovery and these keys.
+pub(crate) fn issuer(jwks: String) -> Origin {
+    Origin::start(move |request, stream| {
+        use std::io::Write as _;
+        let host = request.all("host").first().copied().unwrap_or_default().to_owned();
+        let body = match request.request_line().split(' ').nth(1) {
+            Some("/.well-known/openid-configuration") => {
+                json!({ "issuer": format!("http://{host}"), "jwks_uri": format!("http://{host}/jwks") }).to_string()
+            }
+            _ => jwks.clone(),
+        };
+        let _ = stream.write_all(&answer("200 OK", &[("content-type", "application/json")], &body));
+    })
+}
+
+/// A private key set for the Secret Store.
+pub(crate) fn signing_keys() -> String {
+    fastgate::mint::new_signing_keys().0
+}
+
+impl World {
+    fn start(parser: &str) -> Self {
+        let issuer = issuer(tokens::jwks());
+        let echo = Origin::answering(answer("200 OK", &[("content-type", "application/json")], "{}"));
+        let place = Place::find();
+        let demo = Uvicorn::start(parser, place.address());
+        let policy = policy(place.address(), &format!("http://{}", issuer.address));
+        let edge = Edge::start(
+            place,
+            &Stores {
+                kv: Some(vec![("policy".to_owned(), policy.to_string())]),
+                kv_notes: Vec::new(),
+                signing_keys: Some(signing_keys()),
+                backends: vec![
+                    ("origin".to_owned(), demo.address.to_string()),
+                    ("echo".to_owned(), echo.address.to_string()),
+                    ("issuer".to_owned(), issuer.address.to_string()),
+                ],
+            },
+        );
+        Self { edge, demo, echo, issuer }
+    }
+
+    /// `iss` of the test issuer.
+    pub(crate) fn iss(&self) -> String {
+        format!("http://{}", self.issuer.address)
+    }
+
+    /// A good token with these scopes.
+    pub(crate) fn token(&self, scope: &str) -> String {
+        tokens::sign(&tokens::header(), &tokens::claims(&self.iss(), "user-1", scope))
+    }
+
+    /// Sends one request: its line, and its fields as bytes without the last empty line. `Host`, `x-test` and
+    /// `Connection: close` are added. Returns the answer and what the two origins saw.
+    pub(crate) fn send(&self, line: &str, fields: impl AsRef<[u8]>) -> Outcome {
+        self.send_bytes(&[line.as_bytes(), b" HTTP/1.1"].concat(), fields, b"")
+    }
+
+    /// A GET of `target` with a good token.
+    pub(crate) fn get(&self, target: &str) -> Outcome {
+        let token = self.token("orders:read orders:write");
+        self.send(&format!("GET {target}"), format!("authorization: Bearer {token}\r\n"))
+    }
+
+    /// The same with every byte up to the caller, the request line included, and a body.
+    pub(crate) fn send_bytes(&self, line: &[u8], fields: impl AsRef<[u8]>, body: &[u8]) -> Outcome {
+        let test = test_id();
+        let host = format!("host: {}\r\n", self.edge.address);
+        let has_host =
+            fields.as_ref().to_ascii_lowercase().split(|byte| *byte == b'\n').any(|line| line.starts_with(b"host:"));
+        let own = format!("{}x-test: {test}\r\nconnection: close\r\n\r\n", if has_host { "" } else { &host });
+        let request = [line, b"\r\n", fields.as_ref(), own.as_bytes(), body].concat();
+        let reply = exchange(self.edge.address, &request);
+        Outcome { reply, demo: self.demo.seen(&test), echo: self.echo.received(&test) }
+    }
+}
+
+/// A value for `x-test` that no other request has.
+pub(crate) fn test_id() -> String {
+    static NUMBER: AtomicUsize = AtomicUsize::new(0);
+    format!("test-{}", NUMBER.fetch_add(1, Ordering::Relaxed))
+}
+
+/// What became of one request.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    /// The answer; none where the server hung up.
+    pub(crate) reply: Option<Reply>,
+    pub(crate) demo: Vec<Value>,
+    pub(crate) echo: Vec<Received>,
+}
+
+impl Outcome {
+    /// The answer, where there has to be one.
+    #[track_caller]
+    pub(crate) fn reply(&self) -> &Reply {
+        self.reply.as_ref().unwrap()
+    }
+
+    /// The status, after a look whether a refusal reached an origin: it never does.
+    #[track_caller]
+    pub(crate) fn refused(&self) -> u16 {
+        assert!(self.demo.is_empty() && self.echo.is_empty(), "an origin saw a refused request: {self:?}");
+        self.reply().status
+    }
+
+    /// What the echoing origin received, where exactly one request has to reach it.
+    #[track_caller]
+    pub(crate) fn echoed(&self) -> &Received {
+        assert_eq!(self.reply().status, 200, "{}", self.reply().text());
+        let [received] = self.echo.as_slice() else { panic!("the origin saw {} requests", self.echo.len()) };
+        received
+    }
+
+    /// The signed header that the echoing origin received.
+    #[track_caller]
+    pub(crate) fn identity(&self) -> Value {
+        use base64::Engine as _;
+        let [token] = self.echoed().all("fastgate-identity")[..] else { panic!("not exactly one identity header") };
+        let payload = token.split('.').nth(1).unwrap();
+        serde_json::from_slice(&base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
+    }
+}
