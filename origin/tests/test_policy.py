@@ -79,7 +79,7 @@ def test_an_endpoint_becomes_a_route_with_its_callers_and_scopes() -> None:
             "access": "authenticated",
             "origin": "shop",
         },
-        {"id": "welcome", "path": "/", "methods": ["GET"], "access": "public", "origin": "shop"},
+        {"id": "welcome", "path": "/", "methods": ["GET"], "access": "optional", "origin": "shop"},
     ]
 
 
@@ -205,12 +205,12 @@ def test_the_pages_that_fastapi_adds_say_nothing_either() -> None:
     assert faults(FastAPI()) == [f"{path}: says nothing about its callers" for path in templates]
 
 
-def test_asking_for_anybody_on_the_app_makes_its_endpoints_public_and_callers_known() -> None:
+def test_asking_for_anybody_on_the_app_opens_what_does_not_ask_for_a_known_caller() -> None:
     app = FastAPI(openapi_url=None, dependencies=[Depends(any_caller)])
     app.get("/silent")(silent)
     app.get("/me")(read_me)
     routes = compiled(app)
-    assert routes["/silent"]["access"] == "public"
+    assert routes["/silent"]["access"] == "optional"
     assert routes["/me"]["access"] == "authenticated"
 
 
