@@ -11,6 +11,7 @@ import json
 import logging
 import time
 from collections.abc import Callable
+from http import HTTPStatus
 from urllib.parse import unquote
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -74,7 +75,12 @@ class FastgateMiddleware:
         found = _take_headers(scope)
         scope[SCOPE_KEY] = None
         try:
-            if not self._is_health_check(scope):
+            if _asks_for(self.settings.ready_path, scope):
+                await self.keys.current()
+                await send({"type": "http.response.start", "status": HTTPStatus.NO_CONTENT})
+                await send({"type": "http.response.body"})
+                return
+            if not _asks_for(self.settings.health_path, scope):
                 scope[SCOPE_KEY] = await self._verified(scope, found)
         except errors.KeysUnavailable as error:
             _log.error("refused: %s", error.code)
@@ -160,14 +166,15 @@ class FastgateMiddleware:
             leeway=self.settings.leeway,
         )
 
-    def _is_health_check(self, scope: Scope) -> bool:
-        path = self.settings.health_path
-        return (
-            path is not None
-            and scope["type"] == "http"
-            and scope["method"] in ("GET", "HEAD")
-            and scope.get("raw_path") == path.encode("ascii") == scope["path"].encode()
-        )
+
+def _asks_for(path: str | None, scope: Scope) -> bool:
+    """Whether a request is for one of the two paths that need no header, byte for byte."""
+    return (
+        path is not None
+        and scope["type"] == "http"
+        and scope["method"] in ("GET", "HEAD")
+        and scope.get("raw_path") == path.encode("ascii") == scope["path"].encode()
+    )
 
 
 def _take_headers(scope: Scope) -> list[bytes]:
