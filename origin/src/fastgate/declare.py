@@ -23,11 +23,13 @@ def at_edge(**members: object) -> Callable[[T], T]:
     it, too, but who sends a valid token is known; `access="authenticated"` is for signed-in callers
     alone; `access="none"` leaves it out of the edge's routes, so that nobody reaches it from there.
     `methods` are needed for a mounted app that is not known to serve GET and HEAD alone. Anything
-    else (`limits`, `from`, `require`, …) goes into the policy as it is.
+    else (`limits`, `require`, …) goes into the policy as it is; `from`, a word of Python's, is
+    written `from_`.
     """
+    named = {name.removesuffix("_"): value for name, value in members.items()}
 
     def declare(target: T) -> T:
-        setattr(target, _ATTRIBUTE, {**declared(target), **members})
+        setattr(target, _ATTRIBUTE, {**declared(target), **named})
         return target
 
     return declare
