@@ -58,6 +58,7 @@ class FastgateMiddleware:
     ) -> None:
         self.app = app
         self._routed: object | None = None
+        self._watched = False
         self._local: LocalEdge | None = None
         self.settings = settings
         self.keys = settings.key_source() if keys is None else keys
@@ -102,7 +103,7 @@ class FastgateMiddleware:
 
     def _look_at_the_app(self, scope: Scope) -> None:
         """Watch the app's routes, once they are all there; raise `CannotCompile` if strict."""
-        if self._routed is not None and scope["type"] != "lifespan":
+        if self._watched and scope["type"] != "lifespan":
             return
         app = routed_app(scope.get("app", self.app))
         if self.settings.strict:
@@ -112,7 +113,7 @@ class FastgateMiddleware:
             self.keys = StaticKeys(read_jwks(json.dumps(edge.jwks).encode()))
             self._local = LocalEdge(edge, self.settings.local_caller)
         if scope["type"] != "lifespan":
-            self._routed = app
+            self._routed, self._watched = app, True
             watch(app)
 
     async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -138,7 +139,7 @@ class FastgateMiddleware:
             compared = check.done or check.refused or withheld
             if not compared and _comes_from_an_endpoint(message, scope, check.mount):
                 withheld = True
-                self._routed = None  # so that the next request finds the new route watched
+                self._watched = False  # so that the next request finds the new route watched
                 await _refuse_route(scope, send)
             if not withheld:
                 await send(message)
