@@ -8,7 +8,7 @@ VENV := .venv/.installed
 IDP := dev/idp/node_modules/.installed
 LOCAL_KEYS := local/signing-keys.json
 
-.PHONY: help demo smoke test bench signature-cost lint guest edge core signatures edge-tests origin-tests policy schema compute-build clean
+.PHONY: help demo smoke test bench signature-cost lint guest edge core signatures edge-tests origin-tests doctor origin-bench policy schema compute-build clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -46,6 +46,12 @@ bench: guest ## What a request costs, in ratios to a guest that only forwards (b
 	cargo build --locked --release --target wasm32-wasip1 --example passthrough
 	cargo build --locked --release --example edge --example bench
 	target/release/examples/bench
+
+doctor: $(VENV) ## Fire forged requests at the origin of a running `make demo`; exit 0 if none was let in
+	.venv/bin/python -m fastgate doctor --origin http://127.0.0.1:8000 --edge http://127.0.0.1:7676 --audience demo-api --path /me --signing-keys $(LOCAL_KEYS)
+
+origin-bench: $(VENV) ## What the door costs an app, beside RS256 by PyJWT
+	.venv/bin/python origin/bench/verification.py
 
 policy: $(VENV) ## Write policy.json anew: policy.base.json and what the demo app declares
 	.venv/bin/python -m fastgate policy demo.app:app --app-dir origin --base policy.base.json > policy.json.new && mv policy.json.new policy.json

@@ -158,7 +158,7 @@ class _Maker:
             request.scope["ran"].append(name)
 
         if self._dice.random() < 0.3:
-            return anybody, Rules("public")
+            return anybody, Rules("optional")
         return known, Rules("authenticated", scopes)
 
     def _path(self, most: int, *, rest: bool = True) -> str:

@@ -76,7 +76,7 @@ def uvicorn_serving(
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listener],))
     thread.start()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while not server.started:
         assert time.monotonic() < deadline, "uvicorn did not start"
         time.sleep(0.005)
@@ -92,6 +92,6 @@ def exchange(address: tuple[str, int], target: str, headers: list[tuple[str, str
     """Send one GET with exactly this target and these headers; return the whole response."""
     lines = [f"GET {target} HTTP/1.1", "Host: origin.example", "Connection: close"]
     lines += [f"{name}: {value}" for name, value in headers]
-    with socket.create_connection(address, timeout=5) as connection:
+    with socket.create_connection(address, timeout=30) as connection:
         connection.sendall("\r\n".join([*lines, "", ""]).encode("latin-1"))
         return b"".join(iter(lambda: connection.recv(65_536), b"")).decode()

@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import threading
 import time
 from collections.abc import Callable
 
@@ -17,6 +18,11 @@ pytestmark = pytest.mark.anyio
 Trouble = Callable[[JwksServer], object]
 
 
+# Where an answer is to come, it may take its time: the machine may be busy. Where none comes,
+# nobody needs to wait for it.
+PATIENCE, IMPATIENCE = 30.0, 0.2
+
+
 class Clock:
     """Seconds that pass when the test says so."""
 
@@ -27,8 +33,8 @@ class Clock:
         return self.now
 
 
-def edge_keys(server: JwksServer, clock: Clock, *, timeout: float = 0.2) -> EdgeKeys:
-    return EdgeKeys(server.url, clock=clock, timeout=timeout)
+def edge_keys(server: JwksServer, clock: Clock) -> EdgeKeys:
+    return EdgeKeys(server.url, clock=clock, timeout=PATIENCE)
 
 
 def says_html(server: JwksServer) -> None:
@@ -51,8 +57,8 @@ def redirects(server: JwksServer) -> None:
     server.status, server.headers = 302, {"Location": "/elsewhere"}
 
 
-def is_slow(server: JwksServer) -> None:
-    server.before_answer = lambda: time.sleep(0.4)
+def is_silent(server: JwksServer) -> None:
+    server.before_answer = lambda: time.sleep(5)
 
 
 def trickles(server: JwksServer) -> None:
@@ -73,9 +79,14 @@ def is_down(server: JwksServer) -> None:
     server.close = lambda: None  # type: ignore[method-assign]
 
 
+def expect(keys: EdgeKeys, trouble: Trouble | None) -> None:
+    """Wait for the edge as long as makes sense in its present trouble."""
+    keys._timeout = IMPATIENCE if trouble in (is_silent, trickles) else PATIENCE
+
+
 TROUBLES: list[Trouble] = [
     *(says_html, says_nothing, has_no_keys, fails, redirects),
-    *(is_slow, trickles, is_endless, is_a_bomb, is_down),
+    *(is_silent, trickles, is_endless, is_a_bomb, is_down),
 ]
 
 
@@ -111,13 +122,14 @@ async def test_a_request_that_goes_away_does_not_take_the_fetch_with_it(
 
 
 async def test_a_slow_edge_does_not_hold_up_the_event_loop(jwks_server: JwksServer) -> None:
-    jwks_server.before_answer = lambda: time.sleep(0.1)
+    released = threading.Event()
+    jwks_server.before_answer = lambda: released.wait(PATIENCE)
     fetch = asyncio.create_task(edge_keys(jwks_server, Clock()).current())
-    longest, last = 0.0, time.monotonic()
-    while not fetch.done():
+    for _ in range(50):
         await asyncio.sleep(0.001)
-        longest, last = max(longest, time.monotonic() - last), time.monotonic()
-    assert longest < 0.09
+        assert not fetch.done(), "the loop went round only after the answer had come"
+    released.set()
+    assert await fetch
 
 
 async def test_stale_keys_serve_while_fresh_ones_are_fetched(
@@ -138,6 +150,7 @@ async def test_without_any_keys_there_is_no_passage_until_the_edge_recovers(
 ) -> None:
     keys = edge_keys(jwks_server, clock := Clock())
     trouble(jwks_server)
+    expect(keys, trouble)
     with pytest.raises(KeysUnavailable):
         await keys.current()
     hits = jwks_server.hits
@@ -149,6 +162,7 @@ async def test_without_any_keys_there_is_no_passage_until_the_edge_recovers(
         jwks_server.before_answer = jwks_server.after_chunk = lambda: None
         jwks_server.publish(edge.jwks)
         clock.now += 2
+        expect(keys, None)
         assert set(await keys.current()) == {edge.kid}
 
 
@@ -159,6 +173,7 @@ async def test_the_last_good_keys_serve_for_an_hour_and_no_longer(
     keys = edge_keys(jwks_server, clock := Clock())
     await keys.current()
     trouble(jwks_server)
+    expect(keys, trouble)
     clock.now += 3599
     assert set(await keys.current()) == {edge.kid}
     clock.now += 1

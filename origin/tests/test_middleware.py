@@ -257,6 +257,28 @@ async def test_while_no_keys_can_be_had_the_answer_is_503_and_when_to_retry(
     assert origin.seen == []
 
 
+async def test_the_origin_is_ready_when_it_has_keys_and_not_before(
+    edge: Edge, jwks_server: JwksServer
+) -> None:
+    settings = Settings(
+        edge=ISSUER, audience="orders", jwks_url=jwks_server.url, ready_path="/ready"
+    )
+    jwks_server.body = b""
+    origin = Origin()
+    async with client(FastgateMiddleware(origin, settings)) as http:
+        assert (await http.get("/ready")).status_code == 503
+        assert (await http.get("/ready")).status_code == 503
+        assert jwks_server.hits == 1, "whoever asks for readiness does not decide how often we ask"
+    jwks_server.publish(edge.jwks)
+    async with client(FastgateMiddleware(origin, settings)) as http:
+        for method, path, status in [
+            *(("GET", "/ready", 204), ("HEAD", "/ready", 204), ("POST", "/ready", 401)),
+            *(("GET", "/ready/", 401), ("GET", "/read%79", 401), ("GET", PATH, 401)),
+        ]:
+            assert (await http.request(method, path)).status_code == status, (method, path)
+    assert origin.seen == []
+
+
 async def test_a_request_without_a_header_makes_nobody_fetch_keys(jwks_server: JwksServer) -> None:
     async with client(FastgateMiddleware(Origin(), fetching(jwks_server))) as http:
         await http.get(PATH)

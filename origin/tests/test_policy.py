@@ -79,7 +79,7 @@ def test_an_endpoint_becomes_a_route_with_its_callers_and_scopes() -> None:
             "access": "authenticated",
             "origin": "shop",
         },
-        {"id": "welcome", "path": "/", "methods": ["GET"], "access": "public", "origin": "shop"},
+        {"id": "welcome", "path": "/", "methods": ["GET"], "access": "optional", "origin": "shop"},
     ]
 
 
@@ -147,10 +147,10 @@ class _Raw:
 def test_members_that_only_the_edge_knows_are_passed_on_as_they_are() -> None:
     app, limits, geo = empty(), [{"per": "caller", "most": 10}], {"allow": ["DE"]}
     app.get("/a", openapi_extra={"x-fastgate": {"limits": limits}})(
-        at_edge(geo=geo, limits=[])(read_me)
+        at_edge(geo=geo, limits=[], from_=["europe"])(_own(read_me))
     )
     (route,) = compile_routes(app)
-    assert (route["limits"], route["geo"]) == (limits, geo)
+    assert (route["limits"], route["geo"], route["from"]) == (limits, geo, ["europe"])
 
 
 def test_a_websocket_is_a_get() -> None:
@@ -205,12 +205,21 @@ def test_the_pages_that_fastapi_adds_say_nothing_either() -> None:
     assert faults(FastAPI()) == [f"{path}: says nothing about its callers" for path in templates]
 
 
-def test_asking_for_anybody_on_the_app_makes_its_endpoints_public_and_callers_known() -> None:
+def test_they_are_marked_like_any_other() -> None:
+    app = FastAPI(redoc_url=None)
+    for route in app.routes:
+        assert isinstance(route, Route)
+        at_edge(access="public")(route.endpoint)
+    assert compiled(app)["/docs"]["access"] == "public"
+    assert faults(FastAPI(redoc_url=None)), "another app's pages are not meant"
+
+
+def test_asking_for_anybody_on_the_app_opens_what_does_not_ask_for_a_known_caller() -> None:
     app = FastAPI(openapi_url=None, dependencies=[Depends(any_caller)])
     app.get("/silent")(silent)
     app.get("/me")(read_me)
     routes = compiled(app)
-    assert routes["/silent"]["access"] == "public"
+    assert routes["/silent"]["access"] == "optional"
     assert routes["/me"]["access"] == "authenticated"
 
 

@@ -1,6 +1,8 @@
 """The route that runs is the route that the edge judged, whatever kind of route it is."""
 
+import asyncio
 import functools
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fastgate import Caller, FastgateMiddleware, guard
+from fastgate.jwks import KeySet, read_jwks
 from tests.edge import HEADER, Edge
 
 pytestmark = pytest.mark.anyio
@@ -154,6 +157,36 @@ async def test_a_route_that_was_added_later_is_withheld_once_and_then_compared(
     assert caplog.messages == ["refused: route-mismatch"]
     assert await status(app, edge, "/late", "/late") == 200
     assert await status(app, edge, "/late", "/{other}") == 401
+
+
+async def test_a_request_that_waited_meanwhile_is_no_exception(edge: Edge) -> None:
+    class Waiting:
+        """Keys that the next request has to wait for, if the test says so."""
+
+        def __init__(self) -> None:
+            self.asked = asyncio.Event()
+            self.next: asyncio.Event | None = None
+
+        async def current(self) -> KeySet:
+            wait, self.next = self.next, None
+            if wait is not None:
+                self.asked.set()
+                await wait.wait()
+            return read_jwks(json.dumps(edge.jwks).encode())
+
+        async def refreshed(self) -> KeySet:
+            raise AssertionError("the key is known")
+
+    app, keys = FastAPI(), Waiting()
+    door = FastgateMiddleware(app, edge.settings(), keys=keys)
+    assert await status(door, edge, "/late", "/late") == 404
+    app.get("/late")(lambda: "ran")
+    keys.next = arrives = asyncio.Event()
+    waiting = asyncio.create_task(status(door, edge, "/late", "/{other}"))
+    await keys.asked.wait()
+    assert await status(door, edge, "/late", "/late") == 401
+    arrives.set()
+    assert await waiting == 401
 
 
 async def test_the_routers_own_answers_need_no_route(edge: Edge) -> None:

@@ -10,7 +10,7 @@ from fastapi import FastAPI, Security, WebSocket
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp
 
-from fastgate import AnyCaller, Caller, FastgateMiddleware, Settings, fastgate, guard
+from fastgate import AnyCaller, Caller, FastgateMiddleware, Settings, at_edge, fastgate, guard
 from fastgate.stand_in import StandInCaller
 from fastgate.testing import AsCaller, CalledBy, stand_in_edge
 from tests.edge import HEADER, Edge
@@ -24,6 +24,11 @@ def unguarded() -> FastAPI:
     @app.get("/")
     async def welcome(caller: AnyCaller) -> str:
         return caller.subject if caller else "stranger"
+
+    @app.get("/public")
+    @at_edge(access="public")
+    async def greet(caller: AnyCaller) -> str:
+        return await welcome(caller)
 
     @app.get("/me")
     async def read_me(caller: Caller) -> list[str | None]:
@@ -90,7 +95,8 @@ def test_a_header_of_the_tests_own_is_left_as_it_is(
 def test_on_a_public_route_nobody_is_known_as_at_the_edge(
     app: FastAPI, as_caller: AsCaller
 ) -> None:
-    assert as_caller(app, sub="ada").get("/").json() == "stranger"
+    assert as_caller(app, sub="ada").get("/").json() == "ada"
+    assert as_caller(app, sub="ada").get("/public").json() == "stranger"
 
 
 def test_websockets_have_callers_too(app: FastAPI, as_caller: AsCaller) -> None:

@@ -19,14 +19,17 @@ T = TypeVar("T")
 def at_edge(**members: object) -> Callable[[T], T]:
     """Write members of the edge's route document on an endpoint or a mounted app.
 
-    `access="public"` opens it to everybody, `access="authenticated"` to signed-in callers, and
-    `access="none"` leaves it out of the edge's routes: nobody reaches it from there. `methods` are
-    needed for a mounted app that is not known to serve GET and HEAD alone. Anything else (`limits`,
-    `geo`, …) goes into the policy as it is.
+    `access="public"` opens it to everybody, and the edge reads no token; `access="optional"` opens
+    it, too, but who sends a valid token is known; `access="authenticated"` is for signed-in callers
+    alone; `access="none"` leaves it out of the edge's routes, so that nobody reaches it from there.
+    `methods` are needed for a mounted app that is not known to serve GET and HEAD alone. Anything
+    else (`limits`, `require`, …) goes into the policy as it is; `from`, a word of Python's, is
+    written `from_`.
     """
+    named = {name.removesuffix("_"): value for name, value in members.items()}
 
     def declare(target: T) -> T:
-        setattr(target, _ATTRIBUTE, {**declared(target), **members})
+        setattr(target, _ATTRIBUTE, {**declared(target), **named})
         return target
 
     return declare

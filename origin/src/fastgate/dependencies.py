@@ -76,8 +76,8 @@ class FastgateScheme(SecurityBase):
 async def any_caller(connection: HTTPConnection) -> Identity | None:
     """Return the caller, or None for an anonymous one; refuse another route than the edge judged.
 
-    An endpoint that depends on this, and on no `Caller`, is *public*: `python -m fastgate policy`
-    opens its route at the edge to everybody.
+    An endpoint that depends on this, and on no `Caller`, is open to everybody: `python -m fastgate
+    policy` writes `"access": "optional"`, and who sends a valid token is known.
     """
     try:
         return Identity.of(_claims_for_this_route(connection))
@@ -112,4 +112,4 @@ Caller: TypeAlias = Annotated[Identity, Security(fastgate)]
 """A known caller: `async def read_me(caller: Caller)`. Anonymous callers get a 401."""
 
 AnyCaller: TypeAlias = Annotated[Identity | None, Depends(any_caller)]
-"""Whoever the edge let through; None for an anonymous caller on a public route."""
+"""Whoever the edge let through; None for an anonymous caller on a route that is open to all."""

@@ -11,6 +11,7 @@ import json
 import logging
 import time
 from collections.abc import Callable
+from http import HTTPStatus
 from urllib.parse import unquote
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -57,6 +58,7 @@ class FastgateMiddleware:
     ) -> None:
         self.app = app
         self._routed: object | None = None
+        self._watched = False
         self._local: LocalEdge | None = None
         self.settings = settings
         self.keys = settings.key_source() if keys is None else keys
@@ -74,7 +76,12 @@ class FastgateMiddleware:
         found = _take_headers(scope)
         scope[SCOPE_KEY] = None
         try:
-            if not self._is_health_check(scope):
+            if _asks_for(self.settings.ready_path, scope):
+                await self.keys.current()
+                await send({"type": "http.response.start", "status": HTTPStatus.NO_CONTENT})
+                await send({"type": "http.response.body"})
+                return
+            if not _asks_for(self.settings.health_path, scope):
                 scope[SCOPE_KEY] = await self._verified(scope, found)
         except errors.KeysUnavailable as error:
             _log.error("refused: %s", error.code)
@@ -96,7 +103,7 @@ class FastgateMiddleware:
 
     def _look_at_the_app(self, scope: Scope) -> None:
         """Watch the app's routes, once they are all there; raise `CannotCompile` if strict."""
-        if self._routed is not None and scope["type"] != "lifespan":
+        if self._watched and scope["type"] != "lifespan":
             return
         app = routed_app(scope.get("app", self.app))
         if self.settings.strict:
@@ -106,7 +113,7 @@ class FastgateMiddleware:
             self.keys = StaticKeys(read_jwks(json.dumps(edge.jwks).encode()))
             self._local = LocalEdge(edge, self.settings.local_caller)
         if scope["type"] != "lifespan":
-            self._routed = app
+            self._routed, self._watched = app, True
             watch(app)
 
     async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -132,7 +139,7 @@ class FastgateMiddleware:
             compared = check.done or check.refused or withheld
             if not compared and _comes_from_an_endpoint(message, scope, check.mount):
                 withheld = True
-                self._routed = None  # so that the next request finds the new route watched
+                self._watched = False  # so that the next request finds the new route watched
                 await _refuse_route(scope, send)
             if not withheld:
                 await send(message)
@@ -160,14 +167,15 @@ class FastgateMiddleware:
             leeway=self.settings.leeway,
         )
 
-    def _is_health_check(self, scope: Scope) -> bool:
-        path = self.settings.health_path
-        return (
-            path is not None
-            and scope["type"] == "http"
-            and scope["method"] in ("GET", "HEAD")
-            and scope.get("raw_path") == path.encode("ascii") == scope["path"].encode()
-        )
+
+def _asks_for(path: str | None, scope: Scope) -> bool:
+    """Whether a request is for one of the two paths that need no header, byte for byte."""
+    return (
+        path is not None
+        and scope["type"] == "http"
+        and scope["method"] in ("GET", "HEAD")
+        and scope.get("raw_path") == path.encode("ascii") == scope["path"].encode()
+    )
 
 
 def _take_headers(scope: Scope) -> list[bytes]:

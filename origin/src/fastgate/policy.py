@@ -20,6 +20,8 @@ FORWARDED_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 UNNAMED = "none"
 """`access` of what the edge is not to name: a health check for the orchestrator, say."""
 
+_OPEN = ("public", "optional")
+
 RouteDocument = dict[str, object]
 """One entry of `routes` in the policy: `RouteDocument` in src/policy/document.rs."""
 
@@ -82,7 +84,7 @@ def _document(endpoint: Endpoint, route_id: str, origin: str | None) -> RouteDoc
 def access_of(endpoint: Endpoint) -> object:
     """Return `access` as the edge is to write it: declared, or told by the dependencies."""
     known = endpoint.callers.known or "scopes" in endpoint.declared
-    return endpoint.declared.get("access", "authenticated" if known else "public")
+    return endpoint.declared.get("access", "authenticated" if known else "optional")
 
 
 def methods_of(endpoint: Endpoint) -> list[str]:
@@ -138,10 +140,10 @@ def _caller_faults(endpoint: Endpoint) -> Iterator[Fault]:
         yield Fault(
             endpoint,
             "says nothing about its callers",
-            "ask for `Caller`, or `AnyCaller` if everybody may call; "
-            'where there are no dependencies, at_edge(access="public") or "authenticated"',
+            "ask for `Caller`, or `AnyCaller` if everybody may call and be known; "
+            'what asks for nobody, at_edge(access="public") or "authenticated"',
         )
-    if callers.known and (declared.get("access") == "public" or "scopes" in declared):
+    if callers.known and (declared.get("access") in _OPEN or "scopes" in declared):
         yield Fault(
             endpoint,
             "asks for a known caller, and declares something else for the edge",

@@ -25,7 +25,7 @@ class Settings:
 
     Raises:
         ValueError: a name is empty, an address is not https (loopback may be http), a time is
-            negative or out of proportion, the health path is not a plain path, `keys` holds no
+            negative or out of proportion, a path is not a plain one, `keys` holds no
             usable key, or a local caller stands beside an edge that is not on this machine.
 
     """
@@ -47,6 +47,10 @@ class Settings:
     local_caller: StandInCaller | None = None
     """Local development: who every request from this machine is taken to come from. No edge is
     asked, and none may be configured: `edge` must be on this machine, too."""
+    ready_path: str | None = None
+    """A path that the door answers itself, without the header: 204 if it has keys to verify with,
+    503 while it has none. For an orchestrator that is to send no traffic before; not an endpoint.
+    """
     keys_fresh_for: float = 300.0
     """After this, fetched keys are renewed beside the next request."""
     keys_max_stale: float = 3600.0
@@ -67,8 +71,9 @@ class Settings:
             raise ValueError("keys_fresh_for must be positive and at most keys_max_stale")
         if self.unknown_key_cool_down <= 0 or self.fetch_timeout <= 0:
             raise ValueError("unknown_key_cool_down and fetch_timeout must be positive")
-        if self.health_path is not None:
-            _check_plain_path(self.health_path)
+        for path in (self.health_path, self.ready_path):
+            if path is not None:
+                _check_plain_path(path)
         if self.local_caller is not None:
             self._check_that_this_is_no_production()
         if self.keys is None:
@@ -120,4 +125,4 @@ def _check_plain_path(path: str) -> None:
     # Nothing that decoding or normalizing could change: then raw and routed path are the same.
     plain = path.isascii() and all(char.isalnum() or char in "/-_." for char in path)
     if not plain or not path.startswith("/") or "//" in path or "/." in path:
-        raise ValueError("health_path must be a plain absolute path")
+        raise ValueError("health_path and ready_path must be plain absolute paths")

@@ -92,7 +92,7 @@ class StandInEdge:
         tctx = {"route": route, "template": template, "method": method, "path": path}
         if scope["query_string"]:
             tctx["query"] = base64url(hashlib.sha256(scope["query_string"]).digest())
-        # On a public route the edge reads no token, so nobody is known there.
+        # On a public route the edge reads no token: nobody is known there.
         claims = identity_claims(None if public else caller)
         return self.key.sign(contract(self.issuer, self.audience, tctx, claims)).encode()
 

@@ -1,0 +1,104 @@
+"""What is published: a wheel and an sdist that hold the package, and install."""
+
+import email
+import subprocess
+import sys
+import tarfile
+import venv
+import zipfile
+from email.message import Message
+from pathlib import Path
+
+import pytest
+
+import fastgate
+
+PROJECT = Path(__file__).parents[1]
+MODULES = {path.name for path in Path(fastgate.__file__).parent.glob("*.py")} | {"py.typed"}
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build both with the project's own back end, as any front end would, without a network."""
+    directory = tmp_path_factory.mktemp("dist")
+    build = "import sys, hatchling.build as b; print(b.build_sdist(sys.argv[1]))\n"
+    build += "print(b.build_wheel(sys.argv[1]))"
+    command = [sys.executable, "-c", build, str(directory)]
+    subprocess.run(command, cwd=PROJECT, check=True, capture_output=True)  # noqa: S603
+    return directory
+
+
+@pytest.fixture(scope="module")
+def wheel(built: Path) -> Path:
+    (wheel,) = built.glob("fastgate-*-py3-none-any.whl")
+    return wheel
+
+
+def metadata(wheel: Path) -> Message:
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        return email.message_from_bytes(archive.read(name))
+
+
+def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        (entry,) = (name for name in names if name.endswith("/entry_points.txt"))
+        assert b"[pytest11]\nfastgate = fastgate.testing" in archive.read(entry)
+    packaged = {name.removeprefix("fastgate/") for name in names if name.startswith("fastgate/")}
+    assert packaged == MODULES
+    assert all(name.startswith(("fastgate/", "fastgate-")) for name in names)
+
+
+def test_the_sdist_holds_the_sources_and_no_tests(built: Path) -> None:
+    (sdist,) = built.glob("fastgate-*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert {"pyproject.toml", "README.md", "PKG-INFO"} <= names
+    assert {f"src/fastgate/{module}" for module in MODULES} <= names
+    assert not any(name.startswith(("tests/", "demo/", "bench/")) for name in names)
+
+
+def test_the_metadata_says_what_it_needs(wheel: Path) -> None:
+    said = metadata(wheel)
+    required = {
+        line.partition(";")[0].strip()
+        for line in said.get_all("Requires-Dist", [])
+        if "extra" not in line
+    }
+    assert required == {
+        *("cryptography>=45", "fastapi>=0.115", "httpx>=0.28", "pyjwt>=2.13.0"),
+        "starlette>=1.0.1",
+    }
+    assert said["Requires-Python"] == ">=3.11"
+    classifiers = said.get_all("Classifier", [])
+    for version in ("3.11", "3.12", "3.13", "3.14"):
+        assert f"Programming Language :: Python :: {version}" in classifiers
+    assert "Typing :: Typed" in classifiers
+
+
+def test_it_needs_nothing_that_is_not_named() -> None:
+    """Importing all that production imports loads neither pytest nor a server."""
+    probe = "import sys, fastgate, fastgate.__main__; print(*sys.modules)"
+    command = [sys.executable, "-W", "ignore", "-c", probe]
+    ran = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
+    loaded = {name.partition(".")[0] for name in ran.stdout.split()}
+    assert not loaded & {"pytest", "uvicorn", "httptools", "websockets"}
+
+
+def test_the_wheel_installs_into_a_fresh_environment(wheel: Path, tmp_path: Path) -> None:
+    home = tmp_path / "venv"
+    # Its dependencies are those of this environment: what is tried out is the wheel.
+    venv.create(home, with_pip=False, symlinks=True)
+    (site,) = home.glob("lib/python*/site-packages")
+    ours = Path(fastgate.__file__).parents[1]
+    shared = [path for path in map(Path, sys.path) if path.name == "site-packages" and path != ours]
+    (site / "shared.pth").write_text("\n".join(map(str, shared)))
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index"]
+    subprocess.run([*pip, "--target", str(site), str(wheel)], check=True)  # noqa: S603
+    code = "import fastgate; print(fastgate.__file__, fastgate.guard.__name__)"
+    python = home / "bin" / "python"
+    ran = subprocess.run([python, "-c", code], check=True, capture_output=True, text=True)  # noqa: S603
+    assert ran.stdout.split() == [str(site / "fastgate" / "__init__.py"), "guard"]
+    helped = subprocess.run([python, "-m", "fastgate", "--help"], capture_output=True, check=True)  # noqa: S603
+    assert b"doctor" in helped.stdout

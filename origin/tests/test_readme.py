@@ -1,0 +1,52 @@
+"""What the README says works when it is copied."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+
+from fastgate.testing import AsCaller
+
+README = (Path(__file__).parents[1] / "README.md").read_text()
+
+
+def block(heading: str) -> str:
+    """Return the first block of Python under a heading."""
+    section = README.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    found = re.search(r"```python\n(.*?)```", section, re.DOTALL)
+    assert found, heading
+    return found[1]
+
+
+@pytest.fixture
+def app() -> FastAPI:
+    names: dict[str, object] = {}
+    exec(block("Guard an app"), names)  # noqa: S102
+    app = names["app"]
+    assert isinstance(app, FastAPI)
+    return app
+
+
+def test_an_app_is_guarded_in_ten_lines() -> None:
+    lines = [line for line in block("Guard an app").splitlines() if line.strip()]
+    assert len(lines) <= 10
+
+
+def test_the_example_of_a_test_passes(app: FastAPI, as_caller: AsCaller) -> None:
+    names: dict[str, object] = {"app": app}
+    exec(block("Test"), names)  # noqa: S102
+    example = names["test_ada_reads_her_order"]
+    assert callable(example)
+    example(as_caller)
+
+
+@pytest.mark.parametrize("local", ["", "yes"])
+def test_the_example_of_local_development_can_be_built(
+    local: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOCAL", local)
+    names: dict[str, object] = {"app": FastAPI(), "os": os}
+    exec("from fastgate import *\n" + block("Develop without an edge"), names)  # noqa: S102
+    assert (names["local"] is None) == (local == "")
