@@ -3,6 +3,7 @@
 
 mod check;
 mod keys;
+mod revoke;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -30,6 +31,9 @@ enum Command {
     /// Signing keys of the edge.
     #[command(subcommand)]
     Keys(Keys),
+    /// Print the deny-list entry that refuses a token, a session or a subject, and the command that stores it. Nothing is
+    /// sent anywhere.
+    Revoke(revoke::Revocation),
 }
 
 #[derive(Subcommand)]
@@ -44,5 +48,6 @@ pub(crate) fn run() -> ExitCode {
         Command::Check { policy } => check::check(&policy),
         Command::Schema => check::schema(),
         Command::Keys(Keys::New) => keys::new(),
+        Command::Revoke(revocation) => revoke::revoke(&revocation),
     }
 }

@@ -3,7 +3,9 @@
 //! to a request.
 
 mod acl;
+mod bounded;
 mod counter;
+mod deny_list;
 mod forward;
 mod jwks;
 mod log;
@@ -15,9 +17,9 @@ mod verdicts;
 
 use std::time::{Duration, Instant};
 
+use deny_list::DenyListAt;
 use fastgate::gateway::{Circumstances, Decision, refuse};
-use fastgate::identity::Sources;
-use fastgate::identity::verdict::Memory;
+use fastgate::identity::{Sources, deny_list as denied, verdict};
 use fastgate::refusal::Refusal;
 use fastgate::trail::{Step, Trail};
 use fastly::Request;
@@ -36,7 +38,8 @@ const MEMORY: u32 = 96;
 struct Sandbox {
     settings: settings::Settings,
     jwks: jwks::Jwks,
-    verdicts: Memory,
+    verdicts: verdict::Memory,
+    denied: denied::Memory,
 }
 
 /// Serves requests until the platform has no more for this sandbox.
@@ -64,12 +67,13 @@ fn answer(request: Request, sandbox: &mut Sandbox) {
         trail.pop.clone_from(&surroundings.pop);
         let mut keys = sandbox.jwks.at(now);
         let mut verdicts = VerdictsAt { memory: &mut sandbox.verdicts, now };
+        let mut deny_list = DenyListAt { memory: &mut sandbox.denied, now };
         let mut circumstances = Circumstances {
             now,
             surroundings: &surroundings,
             acls: &mut acl::LinkedAcls,
             counter: &mut counter::Counters { space: "limit" },
-            sources: Sources { keys: &mut keys, verdicts: &mut verdicts },
+            sources: Sources { keys: &mut keys, verdicts: &mut verdicts, deny_list: &mut deny_list },
             elapsed: &elapsed,
         };
         let decision = gateway.decide(head, &mut circumstances, &mut trail);

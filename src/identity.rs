@@ -2,6 +2,7 @@
 //! token is only ever checked against the keys of its own issuer, and on a public route it is not read at all.
 
 pub mod bearer;
+pub mod deny_list;
 pub mod discovery;
 pub mod key_life;
 pub mod keys;
@@ -17,6 +18,7 @@ use crate::policy::{Access, Issuer, Policy, Route};
 use crate::request::Target;
 use crate::time::UnixTime;
 use bearer::CredentialsError;
+use deny_list::{DenyList, DenyListError};
 use keys::KeySet;
 use token::{TokenError, UnverifiedToken, VerifiedClaims};
 use verdict::Verdicts;
@@ -160,6 +162,9 @@ pub enum IdentityError {
     /// The token could not be checked.
     #[error(transparent)]
     Keys(#[from] KeysUnavailable),
+    /// The token is revoked, or it cannot be told whether it is.
+    #[error(transparent)]
+    DenyList(#[from] DenyListError),
 }
 
 /// Finds out who is calling. What costs least is checked first; keys are only asked for once a token is otherwise good.
@@ -191,6 +196,7 @@ pub fn identify(
         }
         verified => verified?,
     };
+    deny_list::check(issuer, &claims, now, sources.deny_list)?;
     Ok(Caller::Known(Identity::new(issuer, claims)))
 }
 
@@ -200,6 +206,8 @@ pub struct Sources<'outside> {
     pub keys: &'outside mut dyn KeySource,
     /// Where earlier verdicts on signatures are kept.
     pub verdicts: &'outside mut dyn Verdicts,
+    /// Where it stands which tokens are revoked.
+    pub deny_list: &'outside mut dyn DenyList,
 }
 
 /// What was seen of a token on the way, for the log, verified or not.

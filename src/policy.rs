@@ -98,6 +98,8 @@ pub struct Issuer {
     pub key_life: KeyLife,
     /// How long a verified signature is remembered, in seconds.
     pub verdict_window: u64,
+    /// Whether the deny-list is asked about its tokens.
+    pub deny_list: bool,
     /// Where its keys are; the discovery document says so where this is absent.
     pub jwks_uri: Option<String>,
     /// Where its tokens carry roles.

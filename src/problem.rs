@@ -7,6 +7,7 @@ use crate::answer::AnswerFields;
 use crate::authorize::AuthorizeError;
 use crate::headers::Headers;
 use crate::identity::bearer::CredentialsError;
+use crate::identity::deny_list::DenyListError;
 use crate::mint::MintError;
 use crate::place::PlaceError;
 use crate::refusal::{ClosedError, OriginError, Refusal};
@@ -160,7 +161,9 @@ impl From<&Refusal> for Problem {
             Refusal::Credentials(CredentialsError::Repeated { .. }) => {
                 challenge(Kind::BadRequest, "Bearer error=\"invalid_request\"")
             }
-            Refusal::Credentials(CredentialsError::Malformed) | Refusal::Token(_) => {
+            Refusal::Credentials(CredentialsError::Malformed)
+            | Refusal::Token(_)
+            | Refusal::DenyList(DenyListError::Revoked { .. }) => {
                 challenge(Kind::InvalidToken, "Bearer error=\"invalid_token\"")
             }
             Refusal::Authorize(AuthorizeError::Unidentified) => challenge(Kind::AuthenticationRequired, CHALLENGE),
@@ -181,6 +184,7 @@ impl From<&Refusal> for Problem {
                 plain(Kind::HeaderFieldsTooLarge)
             }
             Refusal::Keys(_)
+            | Refusal::DenyList(DenyListError::Unavailable(_))
             | Refusal::Throttle(ThrottleError::Unreachable { .. })
             | Refusal::Mint(MintError::SigningFailed)
             | Refusal::Closed(ClosedError::Policy(_) | ClosedError::SigningKeys(_) | ClosedError::Randomness)

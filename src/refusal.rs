@@ -3,6 +3,7 @@
 
 use crate::authorize::AuthorizeError;
 use crate::identity::bearer::CredentialsError;
+use crate::identity::deny_list::DenyListError;
 use crate::identity::token::TokenError;
 use crate::identity::{IdentityError, KeysUnavailable};
 use crate::mint::MintError;
@@ -32,6 +33,9 @@ pub enum Refusal {
     /// The token could not be checked.
     #[error(transparent)]
     Keys(#[from] KeysUnavailable),
+    /// The token is revoked, or it cannot be told whether it is.
+    #[error(transparent)]
+    DenyList(#[from] DenyListError),
     /// The caller may not.
     #[error(transparent)]
     Authorize(#[from] AuthorizeError),
@@ -86,6 +90,7 @@ impl From<IdentityError> for Refusal {
             IdentityError::Credentials(error) => error.into(),
             IdentityError::Token(error) => error.into(),
             IdentityError::Keys(error) => error.into(),
+            IdentityError::DenyList(error) => error.into(),
         }
     }
 }
@@ -134,6 +139,8 @@ impl Refusal {
                 TokenError::Signature => "token-signature",
             },
             Self::Keys(_) => "keys-unavailable",
+            Self::DenyList(DenyListError::Revoked { .. }) => "token-revoked",
+            Self::DenyList(DenyListError::Unavailable(_)) => "deny-list-unavailable",
             Self::Authorize(AuthorizeError::Unidentified) => "unidentified",
             Self::Authorize(AuthorizeError::IssuerNotAccepted { .. }) => "issuer-not-accepted",
             Self::Authorize(AuthorizeError::InsufficientScope { .. }) => "insufficient-scope",

@@ -114,6 +114,16 @@ impl VerifiedClaims {
     pub(super) fn into_parts(self) -> (String, Option<String>, Vec<String>, Map<String, Value>) {
         (self.subject, self.client_id, self.scopes, self.all)
     }
+
+    /// A claim at the top.
+    pub(super) fn claim(&self, name: &str) -> Option<&Value> {
+        self.all.get(name)
+    }
+
+    /// `iat`.
+    pub(super) fn issued(&self) -> Option<UnixTime> {
+        time(&self.all, "iat").ok().flatten()
+    }
 }
 
 impl<'request> UnverifiedToken<'request> {
@@ -166,6 +176,10 @@ impl<'request> UnverifiedToken<'request> {
     /// The first [`TokenError`] found.
     pub fn check(&self, issuer: &Issuer, now: UnixTime) -> Result<(), TokenError> {
         self.check_header(issuer)?;
+        self.check_claims(issuer, now)
+    }
+
+    fn check_claims(&self, issuer: &Issuer, now: UnixTime) -> Result<(), TokenError> {
         self.check_times(issuer.leeway, now)?;
         if !self.audiences()?.iter().any(|audience| issuer.audiences.iter().any(|accepted| accepted == audience)) {
             return Err(TokenError::Audience);
@@ -198,6 +212,10 @@ impl<'request> UnverifiedToken<'request> {
             self.check_signature(key, issuer, now)?;
             verdicts.remember(&verdict, issuer.verdict_window);
         }
+        self.verified()
+    }
+
+    fn verified(&self) -> Result<VerifiedClaims, TokenError> {
         Ok(VerifiedClaims {
             subject: self.subject()?,
             client_id: self.client_id()?,
@@ -238,30 +256,16 @@ impl<'request> UnverifiedToken<'request> {
     }
 
     fn check_times(&self, leeway: u64, now: UnixTime) -> Result<(), TokenError> {
-        let expires = self.time("exp")?.ok_or(TokenError::Missing { claim: "exp" })?;
+        let expires = time(&self.claims, "exp")?.ok_or(TokenError::Missing { claim: "exp" })?;
         if expires.plus(leeway) <= now {
             return Err(TokenError::Expired { by: now.since(expires) });
         }
         for claim in ["nbf", "iat"] {
-            if self.time(claim)?.is_some_and(|starts| starts > now.plus(leeway)) {
+            if time(&self.claims, claim)?.is_some_and(|starts| starts > now.plus(leeway)) {
                 return Err(TokenError::NotYetValid { claim });
             }
         }
         Ok(())
-    }
-
-    /// A `NumericDate` (RFC 7519 §2); a fraction of a second is cut off.
-    fn time(&self, claim: &'static str) -> Result<Option<UnixTime>, TokenError> {
-        /// 9999-12-31T23:59:59Z: beyond it a number is not a date.
-        const LAST: f64 = 253_402_300_799.0;
-        match self.claims.get(claim) {
-            None => Ok(None),
-            Some(value) => match value.as_f64() {
-                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked")]
-                Some(seconds) if (0.0..=LAST).contains(&seconds) => Ok(Some(UnixTime::from_seconds(seconds as u64))),
-                _ => Err(TokenError::ClaimMalformed { claim }),
-            },
-        }
     }
 
     fn audiences(&self) -> Result<Vec<&str>, TokenError> {
@@ -313,6 +317,20 @@ impl<'request> UnverifiedToken<'request> {
             }
         }
         scopes
+    }
+}
+
+/// A `NumericDate` (RFC 7519 §2); a fraction of a second is cut off.
+fn time(claims: &Map<String, Value>, claim: &'static str) -> Result<Option<UnixTime>, TokenError> {
+    /// 9999-12-31T23:59:59Z: beyond it a number is not a date.
+    const LAST: f64 = 253_402_300_799.0;
+    match claims.get(claim) {
+        None => Ok(None),
+        Some(value) => match value.as_f64() {
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked")]
+            Some(seconds) if (0.0..=LAST).contains(&seconds) => Ok(Some(UnixTime::from_seconds(seconds as u64))),
+            _ => Err(TokenError::ClaimMalformed { claim }),
+        },
     }
 }
 

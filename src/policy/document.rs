@@ -93,9 +93,13 @@ pub struct IssuerDocument {
     #[serde(default)]
     pub key_life: KeyLife,
     /// How long a signature that was verified is remembered, in seconds, 0 to 300. Everything else about a token is
-    /// decided again on every request.
+    /// decided again on every request. What the deny-list says may be as old.
     #[serde(default = "default_verdict_window")]
     pub verdict_window: u64,
+    /// Whether its tokens are looked up in the deny-list, which `fastgate revoke` writes entries for. That costs reads of
+    /// the KV store: up to three for a token, each at most once a `verdict_window` and POP.
+    #[serde(default)]
+    pub deny_list: bool,
     /// Where the keys are, if not where the provider's discovery document says. On the host of `issuer`.
     #[serde(default)]
     pub jwks_uri: Option<String>,

@@ -159,6 +159,7 @@ fn issuers(documents: BTreeMap<String, IssuerDocument>, faults: &mut Faults) -> 
             leeway: document.leeway,
             key_life: key_life(document.key_life, &at, faults),
             verdict_window: document.verdict_window,
+            deny_list: document.deny_list,
             jwks_uri: document.jwks_uri,
             roles_claim: ClaimPath::read(document.roles_claim, &format!("{at}.roles_claim"), faults),
             groups_claim: ClaimPath::read(document.groups_claim, &format!("{at}.groups_claim"), faults),

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use fastgate::authorize::AuthorizeError;
 use fastgate::identity::KeysUnavailable;
 use fastgate::identity::bearer::CredentialsError;
+use fastgate::identity::deny_list::{DenyListError, DenyListUnavailable};
 use fastgate::identity::token::TokenError;
 use fastgate::mint::MintError;
 use fastgate::problem::Problem;
@@ -64,6 +65,14 @@ fn table() -> Vec<Row> {
             "unavailable",
             Some(LATER),
             "keys-unavailable",
+        ),
+        (DenyListError::Revoked { claim: "jti" }.into(), 401, "invalid-token", Some(INVALID_TOKEN), "token-revoked"),
+        (
+            DenyListError::Unavailable(DenyListUnavailable { cause: secret() }).into(),
+            503,
+            "unavailable",
+            Some(LATER),
+            "deny-list-unavailable",
         ),
         (AuthorizeError::Unidentified.into(), 401, "authentication-required", Some(CHALLENGE), "unidentified"),
         (

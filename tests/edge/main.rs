@@ -21,6 +21,7 @@ mod log;
 mod origins;
 mod paths;
 mod provider;
+mod revoked;
 mod sandbox;
 mod tokens;
 mod verdicts;

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use desk::Provider;
 use fastgate::gateway::{Circumstances, Decision, Gateway};
 use fastgate::headers::Headers;
+use fastgate::identity::deny_list::NoDenyList;
 use fastgate::identity::keys::KeySet;
 use fastgate::identity::verdict::NoVerdicts;
 use fastgate::identity::{KeySource, KeysUnavailable, Sources, Wanted};
@@ -95,7 +96,7 @@ impl Desk {
             surroundings: &self.surroundings,
             acls: &mut NoAcls,
             counter: &mut *self.counter.borrow_mut(),
-            sources: Sources { keys: &mut Keys(self), verdicts: &mut NoVerdicts },
+            sources: Sources { keys: &mut Keys(self), verdicts: &mut NoVerdicts, deny_list: &mut NoDenyList },
             elapsed: &|| 0,
         };
         let decision = self.gateway.decide(head, &mut circumstances, &mut trail);
