@@ -7,6 +7,7 @@ mod bounded;
 mod counter;
 mod deny_list;
 mod forward;
+mod introspect;
 mod jwks;
 mod log;
 mod receive;
@@ -19,11 +20,12 @@ use std::time::{Duration, Instant};
 
 use deny_list::DenyListAt;
 use fastgate::gateway::{Circumstances, Decision, refuse};
-use fastgate::identity::{Sources, deny_list as denied, verdict};
+use fastgate::identity::{Sources, deny_list as denied, introspection, verdict};
 use fastgate::refusal::Refusal;
 use fastgate::trail::{Step, Trail};
 use fastly::Request;
 use fastly::http::serve::Serve;
+use introspect::IntrospectorAt;
 use verdicts::VerdictsAt;
 
 /// How long a sandbox waits for its next request. Waiting is billed as memory times time.
@@ -40,6 +42,7 @@ struct Sandbox {
     jwks: jwks::Jwks,
     verdicts: verdict::Memory,
     denied: denied::Memory,
+    answers: introspection::Memory,
 }
 
 /// Serves requests until the platform has no more for this sandbox.
@@ -68,12 +71,18 @@ fn answer(request: Request, sandbox: &mut Sandbox) {
         let mut keys = sandbox.jwks.at(now);
         let mut verdicts = VerdictsAt { memory: &mut sandbox.verdicts, now };
         let mut deny_list = DenyListAt { memory: &mut sandbox.denied, now };
+        let mut introspector = IntrospectorAt { memory: &mut sandbox.answers, now };
         let mut circumstances = Circumstances {
             now,
             surroundings: &surroundings,
             acls: &mut acl::LinkedAcls,
             counter: &mut counter::Counters { space: "limit" },
-            sources: Sources { keys: &mut keys, verdicts: &mut verdicts, deny_list: &mut deny_list },
+            sources: Sources {
+                keys: &mut keys,
+                verdicts: &mut verdicts,
+                deny_list: &mut deny_list,
+                introspector: &mut introspector,
+            },
             elapsed: &elapsed,
         };
         let decision = gateway.decide(head, &mut circumstances, &mut trail);

@@ -6,6 +6,7 @@ pub mod claim_path;
 pub mod conditions;
 mod document;
 mod fault;
+mod introspection;
 mod issuer;
 pub mod limits;
 pub mod network;
@@ -24,6 +25,7 @@ pub use claim_path::ClaimPath;
 use conditions::Condition;
 pub use document::{AlgorithmName, KeyLife, MethodName, PolicyDocument, TokenKind};
 pub use fault::{Fault, PolicyFault, PolicyFaults};
+pub use introspection::Introspection;
 pub use issuer::{Issuer, TokenDemands, TokenShape};
 use limits::Limit;
 use pattern::PathTemplate;
@@ -157,6 +159,12 @@ impl Policy {
     #[must_use]
     pub fn issuer(&self, iss: &str) -> Option<&Issuer> {
         self.issuers.get(iss).map(Arc::as_ref)
+    }
+
+    /// The provider that is asked about opaque tokens, and how.
+    #[must_use]
+    pub fn introspection(&self) -> Option<(&Issuer, &Introspection)> {
+        self.issuers.values().find_map(|issuer| issuer.introspection.as_ref().map(|asked| (&**issuer, asked)))
     }
 
     /// The routes in the order of the document.

@@ -8,6 +8,7 @@ use crate::authorize::AuthorizeError;
 use crate::headers::Headers;
 use crate::identity::bearer::CredentialsError;
 use crate::identity::deny_list::DenyListError;
+use crate::identity::introspection::IntrospectionError;
 use crate::mint::MintError;
 use crate::place::PlaceError;
 use crate::refusal::{ClosedError, OriginError, Refusal};
@@ -163,7 +164,8 @@ impl From<&Refusal> for Problem {
             }
             Refusal::Credentials(CredentialsError::Malformed)
             | Refusal::Token(_)
-            | Refusal::DenyList(DenyListError::Revoked { .. }) => {
+            | Refusal::DenyList(DenyListError::Revoked { .. })
+            | Refusal::Introspection(IntrospectionError::Inactive) => {
                 challenge(Kind::InvalidToken, "Bearer error=\"invalid_token\"")
             }
             Refusal::Authorize(AuthorizeError::Unidentified) => challenge(Kind::AuthenticationRequired, CHALLENGE),
@@ -185,6 +187,7 @@ impl From<&Refusal> for Problem {
             }
             Refusal::Keys(_)
             | Refusal::DenyList(DenyListError::Unavailable(_))
+            | Refusal::Introspection(IntrospectionError::Unavailable(_))
             | Refusal::Throttle(ThrottleError::Unreachable { .. })
             | Refusal::Mint(MintError::SigningFailed)
             | Refusal::Closed(ClosedError::Policy(_) | ClosedError::SigningKeys(_) | ClosedError::Randomness)

@@ -4,6 +4,7 @@
 use crate::authorize::AuthorizeError;
 use crate::identity::bearer::CredentialsError;
 use crate::identity::deny_list::DenyListError;
+use crate::identity::introspection::IntrospectionError;
 use crate::identity::token::TokenError;
 use crate::identity::{IdentityError, KeysUnavailable};
 use crate::mint::MintError;
@@ -36,6 +37,9 @@ pub enum Refusal {
     /// The token is revoked, or it cannot be told whether it is.
     #[error(transparent)]
     DenyList(#[from] DenyListError),
+    /// The token is opaque, and its issuer does not vouch for it.
+    #[error(transparent)]
+    Introspection(#[from] IntrospectionError),
     /// The caller may not.
     #[error(transparent)]
     Authorize(#[from] AuthorizeError),
@@ -91,6 +95,7 @@ impl From<IdentityError> for Refusal {
             IdentityError::Token(error) => error.into(),
             IdentityError::Keys(error) => error.into(),
             IdentityError::DenyList(error) => error.into(),
+            IdentityError::Introspection(error) => error.into(),
         }
     }
 }
@@ -147,6 +152,8 @@ impl Refusal {
             Self::Keys(_) => "keys-unavailable",
             Self::DenyList(DenyListError::Revoked { .. }) => "token-revoked",
             Self::DenyList(DenyListError::Unavailable(_)) => "deny-list-unavailable",
+            Self::Introspection(IntrospectionError::Inactive) => "token-inactive",
+            Self::Introspection(IntrospectionError::Unavailable(_)) => "introspection-unavailable",
             Self::Authorize(AuthorizeError::Unidentified) => "unidentified",
             Self::Authorize(AuthorizeError::IssuerNotAccepted { .. }) => "issuer-not-accepted",
             Self::Authorize(AuthorizeError::InsufficientScope { .. }) => "insufficient-scope",

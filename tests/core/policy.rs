@@ -124,8 +124,8 @@ fn what_cannot_be_read_is_said_with_its_place() {
     assert!(Policy::parse(b"\xff").is_err());
 }
 
-/// Faults of conditions, places and limits, which `tests/rules` provokes.
-const IN_TESTS_RULES: [&str; 15] = [
+/// Faults of conditions, places and limits, which `tests/rules` provokes, and of introspection, which `tests/opaque` does.
+const IN_TESTS_RULES: [&str; 17] = [
     "UnknownRule",
     "CircularRule",
     "NotOneTest",
@@ -141,6 +141,8 @@ const IN_TESTS_RULES: [&str; 15] = [
     "TooSlowForErl",
     "UnknownIssuer",
     "UnknownParameter",
+    "NotASecretName",
+    "SeveralIntrospections",
 ];
 
 #[test]

@@ -18,6 +18,7 @@ mod credentials;
 mod headers;
 mod jwks;
 mod log;
+mod opaque;
 mod origins;
 mod paths;
 mod provider;

@@ -14,6 +14,7 @@
 mod desk;
 
 mod deny_list;
+mod introspection;
 mod revoke;
 
 use std::cell::RefCell;
@@ -24,14 +25,16 @@ use std::sync::Arc;
 use desk::Provider;
 use fastgate::gateway::{Circumstances, Decision, Gateway};
 use fastgate::identity::deny_list::{DenyList, DenyListUnavailable, Entry, Mark};
+use fastgate::identity::introspection::{IntrospectionUnavailable, Introspector};
 use fastgate::identity::keys::KeySet;
 use fastgate::identity::verdict::NoVerdicts;
 use fastgate::identity::{KeySource, KeysUnavailable, Sources, Wanted};
 use fastgate::mint::{Minter, SigningKeys, new_signing_keys};
 use fastgate::place::{AclAction, AclUnavailable, Acls};
 use fastgate::policy::limits::Limit;
-use fastgate::policy::{Issuer, Policy};
+use fastgate::policy::{Introspection, Issuer, Policy};
 use fastgate::request::RequestHead;
+use fastgate::secret::Secret;
 use fastgate::surroundings::Surroundings;
 use fastgate::throttle::{Counter, CounterUnreachable, Taken};
 use fastgate::time::UnixTime;
@@ -46,6 +49,27 @@ pub(crate) struct Desk {
     pub(crate) main: Provider,
     pub(crate) partner: Provider,
     pub(crate) list: RefCell<List>,
+    pub(crate) provider: RefCell<Answers>,
+}
+
+/// A provider that answers about one token, and who was asked about what.
+#[derive(Default)]
+pub(crate) struct Answers {
+    pub(crate) answer: Option<String>,
+    pub(crate) asked: Vec<(String, String)>,
+}
+
+impl Introspector for Answers {
+    fn ask(
+        &mut self,
+        issuer: &Issuer,
+        _: &Introspection,
+        token: &Secret<&str>,
+    ) -> Result<Vec<u8>, IntrospectionUnavailable> {
+        self.asked.push((issuer.id.clone(), (*token.expose()).to_owned()));
+        let unavailable = || IntrospectionUnavailable { issuer: issuer.id.clone(), cause: "no answer".to_owned() };
+        self.answer.clone().map(String::into_bytes).ok_or_else(unavailable)
+    }
 }
 
 /// A deny-list in memory, by the keys of the KV store.
@@ -88,6 +112,7 @@ impl Desk {
             main: Provider::new("https://idp.test"),
             partner: Provider::new("https://partner.test"),
             list: RefCell::default(),
+            provider: RefCell::default(),
         }
     }
 
@@ -110,6 +135,7 @@ impl Desk {
                 keys: &mut Keys(self),
                 verdicts: &mut NoVerdicts,
                 deny_list: &mut *self.list.borrow_mut(),
+                introspector: &mut *self.provider.borrow_mut(),
             },
             elapsed: &|| 0,
         };
