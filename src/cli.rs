@@ -8,6 +8,7 @@ mod explain;
 mod keys;
 mod lint;
 mod replay;
+mod revoke;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -42,6 +43,9 @@ enum Command {
     /// Signing keys of the edge.
     #[command(subcommand)]
     Keys(Keys),
+    /// Print the deny-list entry that refuses a token, a session or a subject, and the command that stores it. Nothing is
+    /// sent anywhere.
+    Revoke(revoke::Revocation),
 }
 
 #[derive(Subcommand)]
@@ -58,5 +62,6 @@ pub(crate) fn run() -> ExitCode {
         Command::Explain(arguments) => explain::explain(&arguments),
         Command::Diff(arguments) => diff::diff(&arguments),
         Command::Keys(Keys::New) => keys::new(),
+        Command::Revoke(revocation) => revoke::revoke(&revocation),
     }
 }

@@ -4,8 +4,11 @@
 
 mod acl;
 mod body;
+mod bounded;
 mod counter;
+mod deny_list;
 mod forward;
+mod introspect;
 mod jwks;
 mod log;
 mod receive;
@@ -18,13 +21,14 @@ mod verdicts;
 
 use std::time::{Duration, Instant};
 
+use deny_list::DenyListAt;
 use fastgate::gateway::{Circumstances, Decision, refuse};
-use fastgate::identity::Sources;
-use fastgate::identity::verdict::Memory;
+use fastgate::identity::{Sources, deny_list as denied, introspection, verdict};
 use fastgate::refusal::Refusal;
 use fastgate::trail::{Step, Trail};
 use fastly::Request;
 use fastly::http::serve::Serve;
+use introspect::IntrospectorAt;
 use verdicts::VerdictsAt;
 
 /// How long a sandbox waits for its next request. Waiting is billed as memory times time.
@@ -39,7 +43,9 @@ const MEMORY: u32 = 96;
 struct Sandbox {
     settings: settings::Settings,
     jwks: jwks::Jwks,
-    verdicts: Memory,
+    verdicts: verdict::Memory,
+    denied: denied::Memory,
+    answers: introspection::Memory,
     switchboard: switch::Switchboard,
     shadow: shadow::Shadow,
 }
@@ -72,13 +78,20 @@ fn answer(request: Request, sandbox: &mut Sandbox) {
         let mut verdicts = VerdictsAt { memory: &mut sandbox.verdicts, now };
         let mut trial_counter = counter::Counters { space: "shadow" };
         let mut counter = counter::Counters { space: "limit" };
+        let mut deny_list = DenyListAt { memory: &mut sandbox.denied, now };
+        let mut introspector = IntrospectorAt { memory: &mut sandbox.answers, now };
         let mut circumstances = Circumstances {
             now,
             surroundings: &surroundings,
             acls: &mut acl::LinkedAcls,
             switch: &switch,
             counter: &mut counter,
-            sources: Sources { keys: &mut keys, verdicts: &mut verdicts },
+            sources: Sources {
+                keys: &mut keys,
+                verdicts: &mut verdicts,
+                deny_list: &mut deny_list,
+                introspector: &mut introspector,
+            },
             elapsed: &elapsed,
         };
         let on_trial = sandbox.shadow.gateway(started).map(|gateway| (gateway, head.clone()));

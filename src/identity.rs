@@ -4,7 +4,9 @@
 pub mod bearer;
 mod claims;
 mod demands;
+pub mod deny_list;
 pub mod discovery;
+pub mod introspection;
 pub mod key_life;
 pub mod keys;
 #[cfg(not(target_os = "wasi"))]
@@ -20,10 +22,13 @@ use serde_json::Value;
 
 use crate::policy::{Access, ClaimPath, Issuer, Policy, Route};
 use crate::request::Target;
+use crate::secret::Secret;
 use crate::time::UnixTime;
 use bearer::CredentialsError;
 pub(crate) use claims::members;
 use claims::{Claims, Holder};
+use deny_list::{DenyList, DenyListError};
+use introspection::{IntrospectionError, Introspector};
 use keys::KeySet;
 use token::{TokenError, UnverifiedToken, VerifiedClaims};
 use verdict::Verdicts;
@@ -148,6 +153,12 @@ pub enum IdentityError {
     /// The token could not be checked.
     #[error(transparent)]
     Keys(#[from] KeysUnavailable),
+    /// The token is revoked, or it cannot be told whether it is.
+    #[error(transparent)]
+    DenyList(#[from] DenyListError),
+    /// The token is opaque, and its issuer does not vouch for it.
+    #[error(transparent)]
+    Introspection(#[from] IntrospectionError),
 }
 
 /// Finds out who is calling. What costs least is checked first; keys are only asked for once a token is otherwise good.
@@ -166,6 +177,25 @@ pub fn identify(
         return Ok(Caller::Anonymous);
     }
     let bearer = bearer::single(target.authorization())?;
+    let (issuer, claims) = match introspection::about(policy, &bearer) {
+        Some((issuer, introspection)) => {
+            seen.issuer = Some(issuer.id.clone());
+            (issuer, introspection::claims(issuer, introspection, &bearer, now, sources.introspector)?)
+        }
+        None => verify(policy, bearer, now, sources, seen)?,
+    };
+    deny_list::check(issuer, &claims, now, sources.deny_list)?;
+    Ok(Caller::Known(Identity::new(issuer, claims)))
+}
+
+/// The claims of a signed token, and whose they are.
+fn verify<'policy>(
+    policy: &'policy Policy,
+    bearer: Secret<&str>,
+    now: UnixTime,
+    sources: &mut Sources<'_>,
+    seen: &mut Seen,
+) -> Result<(&'policy Issuer, VerifiedClaims), IdentityError> {
     let token = UnverifiedToken::parse(bearer)?;
     seen.key_id = token.key_id().map(str::to_owned);
     let issuer = policy.issuer(token.issuer()).ok_or(TokenError::UnknownIssuer)?;
@@ -179,7 +209,7 @@ pub fn identify(
         }
         verified => verified?,
     };
-    Ok(Caller::Known(Identity::new(issuer, claims)))
+    Ok((issuer, claims))
 }
 
 /// The effects in the middle of the walk.
@@ -188,6 +218,10 @@ pub struct Sources<'outside> {
     pub keys: &'outside mut dyn KeySource,
     /// Where earlier verdicts on signatures are kept.
     pub verdicts: &'outside mut dyn Verdicts,
+    /// Where it stands which tokens are revoked.
+    pub deny_list: &'outside mut dyn DenyList,
+    /// Who asks issuers about opaque tokens.
+    pub introspector: &'outside mut dyn Introspector,
 }
 
 /// What was seen of a token on the way, for the log, verified or not.

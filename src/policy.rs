@@ -8,6 +8,7 @@ mod document;
 mod fault;
 pub mod fields;
 pub mod groups;
+mod introspection;
 mod issuer;
 pub mod limits;
 pub mod network;
@@ -29,6 +30,7 @@ pub use document::{AlgorithmName, KeyLife, MethodName, PolicyDocument, TokenKind
 pub use fault::{Fault, PolicyFault, PolicyFaults};
 use fields::{Accepts, FieldEdits};
 use groups::Group;
+pub use introspection::Introspection;
 pub use issuer::{Issuer, TokenDemands, TokenShape};
 use limits::Limit;
 use pattern::PathTemplate;
@@ -194,6 +196,12 @@ impl Policy {
     pub fn issuers(&self) -> impl Iterator<Item = &Issuer> {
         // One that has several spellings stands there once for each; it is the same one.
         self.issuers.iter().filter(|(iss, issuer)| **iss == issuer.issuer).map(|(_, issuer)| issuer.as_ref())
+    }
+
+    /// The provider that is asked about opaque tokens, and how.
+    #[must_use]
+    pub fn introspection(&self) -> Option<(&Issuer, &Introspection)> {
+        self.issuers.values().find_map(|issuer| issuer.introspection.as_ref().map(|asked| (&**issuer, asked)))
     }
 
     /// The routes in the order of the document.

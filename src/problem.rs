@@ -7,6 +7,8 @@ use crate::answer::AnswerFields;
 use crate::authorize::AuthorizeError;
 use crate::headers::Headers;
 use crate::identity::bearer::CredentialsError;
+use crate::identity::deny_list::DenyListError;
+use crate::identity::introspection::IntrospectionError;
 use crate::inspect::InspectError;
 use crate::mint::MintError;
 use crate::opening::OpeningError;
@@ -175,7 +177,10 @@ impl From<&Refusal> for Problem {
             Refusal::Credentials(CredentialsError::Repeated { .. }) => {
                 challenge(Kind::BadRequest, "Bearer error=\"invalid_request\"")
             }
-            Refusal::Credentials(CredentialsError::Malformed) | Refusal::Token(_) => {
+            Refusal::Credentials(CredentialsError::Malformed)
+            | Refusal::Token(_)
+            | Refusal::DenyList(DenyListError::Revoked { .. })
+            | Refusal::Introspection(IntrospectionError::Inactive) => {
                 challenge(Kind::InvalidToken, "Bearer error=\"invalid_token\"")
             }
             Refusal::Authorize(AuthorizeError::Unidentified) => challenge(Kind::AuthenticationRequired, CHALLENGE),
@@ -204,6 +209,8 @@ impl From<&Refusal> for Problem {
             }
             Refusal::Keys(_)
             | Refusal::Opening(OpeningError::SwitchedOff)
+            | Refusal::DenyList(DenyListError::Unavailable(_))
+            | Refusal::Introspection(IntrospectionError::Unavailable(_))
             | Refusal::Throttle(ThrottleError::Unreachable { .. })
             | Refusal::Mint(MintError::SigningFailed)
             | Refusal::Closed(ClosedError::Policy(_) | ClosedError::SigningKeys(_) | ClosedError::Randomness)

@@ -4,6 +4,8 @@
 use crate::authorize::AuthorizeError;
 use crate::cors::CorsError;
 use crate::identity::bearer::CredentialsError;
+use crate::identity::deny_list::DenyListError;
+use crate::identity::introspection::IntrospectionError;
 use crate::identity::token::TokenError;
 use crate::identity::{IdentityError, KeysUnavailable};
 use crate::inspect::InspectError;
@@ -43,6 +45,12 @@ pub enum Refusal {
     /// The token could not be checked.
     #[error(transparent)]
     Keys(#[from] KeysUnavailable),
+    /// The token is revoked, or it cannot be told whether it is.
+    #[error(transparent)]
+    DenyList(#[from] DenyListError),
+    /// The token is opaque, and its issuer does not vouch for it.
+    #[error(transparent)]
+    Introspection(#[from] IntrospectionError),
     /// The caller may not.
     #[error(transparent)]
     Authorize(#[from] AuthorizeError),
@@ -103,6 +111,8 @@ impl From<IdentityError> for Refusal {
             IdentityError::Credentials(error) => error.into(),
             IdentityError::Token(error) => error.into(),
             IdentityError::Keys(error) => error.into(),
+            IdentityError::DenyList(error) => error.into(),
+            IdentityError::Introspection(error) => error.into(),
         }
     }
 }
@@ -115,7 +125,9 @@ impl Refusal {
             Self::Request(_) => Step::Normalize,
             Self::Route(_) | Self::Cors(_) | Self::Opening(_) => Step::Match,
             Self::Place(_) => Step::Place,
-            Self::Credentials(_) | Self::Token(_) | Self::Keys(_) => Step::Identify,
+            Self::Credentials(_) | Self::Token(_) | Self::Keys(_) | Self::DenyList(_) | Self::Introspection(_) => {
+                Step::Identify
+            }
             Self::Authorize(_) => Step::Authorize,
             Self::Inspect(_) => Step::Inspect,
             Self::Throttle(_) => Step::Throttle,
@@ -177,6 +189,10 @@ impl Refusal {
                 TokenError::Signature => "token-signature",
             },
             Self::Keys(_) => "keys-unavailable",
+            Self::DenyList(DenyListError::Revoked { .. }) => "token-revoked",
+            Self::DenyList(DenyListError::Unavailable(_)) => "deny-list-unavailable",
+            Self::Introspection(IntrospectionError::Inactive) => "token-inactive",
+            Self::Introspection(IntrospectionError::Unavailable(_)) => "introspection-unavailable",
             Self::Authorize(AuthorizeError::Unidentified) => "unidentified",
             Self::Authorize(AuthorizeError::IssuerNotAccepted { .. }) => "issuer-not-accepted",
             Self::Authorize(AuthorizeError::InsufficientScope { .. }) => "insufficient-scope",

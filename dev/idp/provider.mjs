@@ -3,8 +3,8 @@
  *
  *     node dev/idp/provider.mjs [--port 9080] [--exit-with-stdin]
  *
- * It issues JWT access tokens (RFC 9068) to the four clients below, with the client credentials
- * grant. Secrets are in this file and keys live as long as the process: for development only.
+ * It issues access tokens to the clients below, with the client credentials grant: JWTs (RFC 9068),
+ * and opaque ones for one resource, about which it can be asked (RFC 7662) at /token/introspection. Secrets are in this file and keys live as long as the process: for development only.
  * When it listens, it prints one line of JSON on stdout, `{"issuer": "http://127.0.0.1:PORT"}`,
  * for the program that started it. Everything else goes to stderr.
  */
@@ -16,6 +16,7 @@ import { errors, Provider } from 'oidc-provider';
 
 const API = 'https://api.fastgate.example';
 const OTHER = 'https://other.fastgate.example'; // for tests: tokens that are good, but not for us
+const OPAQUE = 'https://opaque.fastgate.example';
 const API_SCOPES = ['orders:read', 'orders:write'];
 const TOKEN_SECONDS = 600;
 
@@ -27,6 +28,8 @@ const CLIENTS = {
   // empty scope as "no restriction".
   'demo-guest': { scope: 'openid', alg: 'RS256' },
   'demo-es256': { scope: 'orders:read', alg: 'ES256' },
+  // The edge itself, when it asks about opaque tokens.
+  'demo-edge': { scope: 'openid', alg: 'RS256' },
 };
 
 function client([id, { scope }]) {
@@ -52,10 +55,14 @@ function signingKeys() {
 
 // RFC 8707: the resource that is asked for becomes the token's audience.
 function resourceServer(_ctx, resource, { clientId }) {
-  if (resource !== API && resource !== OTHER) throw new errors.InvalidTarget();
-  return {
+  if (![API, OTHER, OPAQUE].includes(resource)) throw new errors.InvalidTarget();
+  const api = {
     audience: resource,
     scope: API_SCOPES.join(' '), // what the API knows; what a client may have is the client's scope
+  };
+  if (resource === OPAQUE) return { ...api, accessTokenFormat: 'opaque' };
+  return {
+    ...api,
     accessTokenFormat: 'jwt',
     jwt: { sign: { alg: CLIENTS[clientId].alg } },
   };
@@ -70,6 +77,7 @@ function provider(issuer) {
     features: {
       clientCredentials: { enabled: true },
       devInteractions: { enabled: false },
+      introspection: { enabled: true },
       resourceIndicators: {
         enabled: true,
         defaultResource: () => API, // so that a bare `curl -d grant_type=…` gets a usable token

@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use fastgate::gateway::{Circumstances, Decision, Gateway};
 use fastgate::headers::Headers;
+use fastgate::identity::deny_list::NoDenyList;
+use fastgate::identity::introspection::NoIntrospector;
 use fastgate::identity::keys::KeySet;
 use fastgate::identity::rehearsal::rehearse;
 use fastgate::identity::verdict::NoVerdicts;
@@ -119,7 +121,12 @@ impl Desk {
             acls: &mut DescribedAcls(&case.acls),
             switch: &Switch::default(),
             counter: &mut self.counts,
-            sources: Sources { keys: &mut keys, verdicts: &mut NoVerdicts },
+            sources: Sources {
+                keys: &mut keys,
+                verdicts: &mut NoVerdicts,
+                deny_list: &mut NoDenyList,
+                introspector: &mut NoIntrospector,
+            },
             elapsed: &|| 0,
         };
         let head = RequestHead { method, target: case.target.clone().into(), headers, client: case.client, tls: true };

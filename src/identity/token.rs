@@ -45,6 +45,25 @@ impl VerifiedClaims {
     pub(super) fn into_parts(self) -> (Holder, Claims) {
         (self.holder, self.claims)
     }
+
+    /// A claim at the top.
+    pub(super) fn claim(&self, name: &str) -> Option<&Value> {
+        self.claims.top(name)
+    }
+
+    /// `iat`.
+    pub(super) fn issued(&self) -> Option<UnixTime> {
+        self.claims.time("iat").ok().flatten()
+    }
+}
+
+/// Judges claims for which the issuer itself vouched just now (RFC 7662 §2.2) as those of a signed token are judged.
+///
+/// # Errors
+/// The first [`TokenError`] found.
+pub(super) fn vouched(claims: Claims, issuer: &Issuer, now: UnixTime) -> Result<VerifiedClaims, TokenError> {
+    demands::check(&claims, issuer, now)?;
+    Ok(VerifiedClaims { holder: claims.holder(&issuer.shape)?, claims })
 }
 
 impl<'request> UnverifiedToken<'request> {

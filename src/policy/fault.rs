@@ -173,6 +173,15 @@ pub enum Fault {
     /// Not a scope token of RFC 6749 §3.3.
     #[error("is not a scope: it is empty or holds a space, a quote or a backslash")]
     NotAScope,
+    /// Not the name of a secret.
+    #[error("is not the name of a secret")]
+    NotASecretName,
+    /// Two providers would be asked about opaque tokens.
+    #[error("stands at \"{other}\", too, and an opaque token does not say whose it is")]
+    SeveralIntrospections {
+        /// The id of the other one.
+        other: String,
+    },
     /// A route wants tokens and no issuer is configured.
     #[error("holds no issuer, and a route wants a token")]
     NoIssuer,
@@ -226,6 +235,8 @@ impl Fault {
             Self::UnknownIssuer => "write an id that stands under \"issuers\"",
             Self::UnknownParameter { .. } => "name a parameter of the route's \"path\"",
             Self::NotAScope => "write one scope a string: [\"orders:read\", \"orders:write\"]",
+            Self::NotASecretName => "write the name of a secret in the Secret Store, of A-Z, a-z, 0-9, -, _ and .",
+            Self::SeveralIntrospections { .. } => "keep it at one of the two issuers",
             Self::NoIssuer => "add the provider whose tokens are to be accepted",
         }
     }

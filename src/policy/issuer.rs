@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::claim_path::ClaimPath;
 use super::document::{AlgorithmName, KeyLife, TokenKind};
+use super::introspection::Introspection;
 
 /// One OpenID provider and what its tokens must look like.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +33,10 @@ pub struct Issuer {
     pub key_life: KeyLife,
     /// How long a verified signature is remembered, in seconds.
     pub verdict_window: u64,
+    /// Whether the deny-list is asked about its tokens.
+    pub deny_list: bool,
+    /// How its opaque tokens are asked about.
+    pub introspection: Option<Introspection>,
     /// Where its keys are; the discovery document says so where this is absent.
     pub jwks_uri: Option<String>,
 }

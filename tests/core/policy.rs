@@ -124,8 +124,8 @@ fn what_cannot_be_read_is_said_with_its_place() {
     assert!(Policy::parse(b"\xff").is_err());
 }
 
-/// Faults of conditions, places and limits, which `tests/rules` provokes.
-const IN_TESTS_RULES: [&str; 23] = [
+/// Faults of conditions, places and limits, which `tests/rules` provokes, and of introspection, which `tests/opaque` does.
+const IN_TESTS_RULES: [&str; 25] = [
     "CircularRule",
     "CostUnbounded",
     "CredentialsForAll",
@@ -137,11 +137,13 @@ const IN_TESTS_RULES: [&str; 23] = [
     "NotAPlaceCode",
     "NotAPlaceStatus",
     "NotARewrite",
+    "NotASecretName",
     "NotAWebOrigin",
     "NotAnErlWindow",
     "NotOneTest",
     "ReservedField",
     "RewriteParameter",
+    "SeveralIntrospections",
     "TooSlowForErl",
     "UnknownGroup",
     "UnknownIssuer",

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use fastgate::authorize::AuthorizeError;
 use fastgate::identity::KeysUnavailable;
 use fastgate::identity::bearer::CredentialsError;
+use fastgate::identity::deny_list::{DenyListError, DenyListUnavailable};
+use fastgate::identity::introspection::{IntrospectionError, IntrospectionUnavailable};
 use fastgate::identity::token::TokenError;
 use fastgate::mint::MintError;
 use fastgate::problem::Problem;
@@ -64,6 +66,23 @@ fn table() -> Vec<Row> {
             "unavailable",
             Some(LATER),
             "keys-unavailable",
+        ),
+        (DenyListError::Revoked { claim: "jti" }.into(), 401, "invalid-token", Some(INVALID_TOKEN), "token-revoked"),
+        (
+            DenyListError::Unavailable(DenyListUnavailable { cause: secret() }).into(),
+            503,
+            "unavailable",
+            Some(LATER),
+            "deny-list-unavailable",
+        ),
+        (IntrospectionError::Inactive.into(), 401, "invalid-token", Some(INVALID_TOKEN), "token-inactive"),
+        (
+            IntrospectionError::Unavailable(IntrospectionUnavailable { issuer: "alpha".to_owned(), cause: secret() })
+                .into(),
+            503,
+            "unavailable",
+            Some(LATER),
+            "introspection-unavailable",
         ),
         (AuthorizeError::Unidentified.into(), 401, "authentication-required", Some(CHALLENGE), "unidentified"),
         (

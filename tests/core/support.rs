@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use fastgate::gateway::{Circumstances, Decision, Gateway};
 use fastgate::headers::Headers;
+use fastgate::identity::deny_list::NoDenyList;
+use fastgate::identity::introspection::NoIntrospector;
 use fastgate::identity::keys::KeySet;
 use fastgate::identity::verdict::NoVerdicts;
 use fastgate::identity::{KeySource, KeysUnavailable, Sources, Wanted};
@@ -148,7 +150,12 @@ impl Request {
             clock.get()
         };
         let minter = Minter::new(SigningKeys::parse(sign::edge_keys().to_string().as_bytes()).unwrap());
-        let sources = Sources { keys: &mut keys, verdicts: &mut NoVerdicts };
+        let sources = Sources {
+            keys: &mut keys,
+            verdicts: &mut NoVerdicts,
+            deny_list: &mut NoDenyList,
+            introspector: &mut NoIntrospector,
+        };
         let mut circumstances = Circumstances {
             now: now(),
             surroundings: &self.surroundings,

@@ -5,6 +5,8 @@ mod key_sets;
 mod keys;
 mod structure;
 
+use fastgate::identity::deny_list::NoDenyList;
+use fastgate::identity::introspection::NoIntrospector;
 use fastgate::identity::token::TokenError;
 use fastgate::identity::verdict::NoVerdicts;
 use fastgate::identity::{Caller, Identity, IdentityError, Seen, Sources, identify};
@@ -21,14 +23,19 @@ fn verdict(token: &str) -> Result<Identity, TokenError> {
 fn verdict_with(policy: &Policy, mut keys: Keys, token: &str) -> Result<Identity, TokenError> {
     let route = policy.routes().iter().find(|route| route.id == "me").unwrap();
     let target = get("/me").bearer(token).normalized().unwrap();
-    let mut sources = Sources { keys: &mut keys, verdicts: &mut NoVerdicts };
+    let mut sources = Sources {
+        keys: &mut keys,
+        verdicts: &mut NoVerdicts,
+        deny_list: &mut NoDenyList,
+        introspector: &mut NoIntrospector,
+    };
     match identify(policy, route, &target, now(), &mut sources, &mut Seen::default()) {
         Ok(Caller::Known(identity)) => Ok(identity),
         Ok(Caller::Anonymous) => panic!("anonymous on a route that wants a token"),
         Err(IdentityError::Token(error)) => Err(error),
         // A token that cannot stand behind `Bearer` looks, from outside, like any bad token.
         Err(IdentityError::Credentials(_)) => Err(TokenError::Malformed),
-        Err(IdentityError::Keys(error)) => panic!("{error}"),
+        Err(error) => panic!("{error}"),
     }
 }
 

@@ -19,6 +19,8 @@ use std::sync::{Arc, LazyLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use fastgate::identity::deny_list::NoDenyList;
+use fastgate::identity::introspection::NoIntrospector;
 use fastgate::identity::keys::KeySet;
 use fastgate::identity::token::TokenError;
 use fastgate::identity::verdict::{Verdict, Verdicts};
@@ -93,7 +95,12 @@ pub(crate) fn shown(policy: &Policy, header: &Value, claims: &Value, now: u64) -
     };
     let target = normalize(head, &policy.edge().hosts).unwrap();
     let now = UnixTime::from_seconds(now);
-    let mut sources = Sources { keys: &mut Keys, verdicts: &mut Forgetful };
+    let mut sources = Sources {
+        keys: &mut Keys,
+        verdicts: &mut Forgetful,
+        deny_list: &mut NoDenyList,
+        introspector: &mut NoIntrospector,
+    };
     match identify(policy, &policy.routes()[0], &target, now, &mut sources, &mut Seen::default()) {
         Ok(Caller::Known(identity)) => Ok(identity),
         Err(IdentityError::Token(error)) => Err(error),

@@ -29,6 +29,8 @@ use std::sync::Arc;
 use desk::Provider;
 use fastgate::gateway::{Circumstances, Decision, Gateway};
 use fastgate::headers::Headers;
+use fastgate::identity::deny_list::NoDenyList;
+use fastgate::identity::introspection::NoIntrospector;
 use fastgate::identity::keys::KeySet;
 use fastgate::identity::verdict::NoVerdicts;
 use fastgate::identity::{KeySource, KeysUnavailable, Sources, Wanted};
@@ -115,7 +117,12 @@ impl Desk {
             acls: &mut NoAcls,
             switch: &self.switch,
             counter: &mut *self.counter.borrow_mut(),
-            sources: Sources { keys: &mut Keys(self), verdicts: &mut NoVerdicts },
+            sources: Sources {
+                keys: &mut Keys(self),
+                verdicts: &mut NoVerdicts,
+                deny_list: &mut NoDenyList,
+                introspector: &mut NoIntrospector,
+            },
             elapsed: &|| 0,
         };
         let decision = self.gateway.decide(head, &mut circumstances, &mut trail);

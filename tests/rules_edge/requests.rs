@@ -77,10 +77,11 @@ fn a_long_body_is_cut_on_its_way_and_does_not_end_at_the_origin() {
     assert_eq!((answer.status, answer.json()["type"].as_str()), (413, Some("urn:fastgate:problem:content-too-large")));
     assert_eq!(gate.line(&answer)["verdict"], "body-too-long");
     let patience = Instant::now();
-    while gate.arrived().len() < 2 && patience.elapsed() < Duration::from_secs(10) {
+    // Where it is cut before the application has taken the request up, nothing arrives at all.
+    while gate.arrived().len() < 2 && patience.elapsed() < Duration::from_secs(2) {
         std::thread::sleep(Duration::from_millis(5));
     }
-    assert!(gate.arrived()[1].body.is_err(), "a cut body does not look whole");
+    assert!(gate.arrived().iter().skip(1).all(|seen| seen.body.is_err()), "a cut body does not look whole");
 }
 
 #[test]

@@ -30,6 +30,10 @@ pub(crate) struct Stores {
     pub(crate) backends: Vec<(String, String)>,
 }
 
+/// Secrets that stand beside the signing keys: of clients that ask providers about tokens.
+pub(crate) const CLIENT_SECRETS: [(&str, &str); 2] =
+    [("provider-client", "demo-edge-secret"), ("odd-client", "s p+c/i:äl")];
+
 /// A socket on which an edge will listen: its address is needed before its policy can be written.
 pub(crate) struct Place(TcpListener);
 
@@ -141,6 +145,10 @@ fn write_manifest(folder: &Path, stores: &Stores) -> String {
         let path = file("signing-keys", keys);
         write!(manifest, "[[local_server.secret_stores.fastgate]]\nkey = \"signing-keys\"\nfile = \"{path}\"\n")
             .unwrap();
+        for (name, secret) in CLIENT_SECRETS {
+            let path = file(name, secret);
+            write!(manifest, "[[local_server.secret_stores.fastgate]]\nkey = \"{name}\"\nfile = \"{path}\"\n").unwrap();
+        }
     }
     manifest
 }

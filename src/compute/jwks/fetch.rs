@@ -1,9 +1,6 @@
 //! One visit to an issuer: discovery, then its key set, through the declared backend. Answers are bounded in size and in
 //! time, and nothing is followed anywhere.
 
-use std::io::Read as _;
-use std::time::{Duration, Instant};
-
 use fastgate::identity::discovery;
 use fastgate::identity::key_life::fresh_for;
 use fastgate::identity::keys::{KeySet, MAX_JWKS_BYTES};
@@ -11,8 +8,7 @@ use fastgate::policy::Issuer;
 use fastly::http::{StatusCode, Url};
 use fastly::{Body, Request, Response};
 
-/// How long reading one answer may take; how long it may take to begin is the backend's `first_byte_timeout`.
-const BUDGET: Duration = Duration::from_secs(3);
+use crate::compute::bounded;
 
 /// A key set as the issuer gave it.
 pub(super) struct Answer {
@@ -56,17 +52,6 @@ fn too_long_or_slow(url: &str) -> String {
 }
 
 /// A body, if it ends in time and within the size of a key set.
-pub(super) fn read_bounded(mut body: Body) -> Result<Vec<u8>, ()> {
-    let started = Instant::now();
-    let mut bytes = Vec::new();
-    let mut buffer = [0; 8192];
-    loop {
-        let count = body.read(&mut buffer).map_err(drop)?;
-        bytes.extend_from_slice(buffer.get(..count).unwrap_or_default());
-        match count {
-            0 => return Ok(bytes),
-            _ if bytes.len() > MAX_JWKS_BYTES || started.elapsed() > BUDGET => return Err(()),
-            _ => {}
-        }
-    }
+pub(super) fn read_bounded(body: Body) -> Result<Vec<u8>, ()> {
+    bounded::read(body, MAX_JWKS_BYTES)
 }

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::AlgorithmName;
 use crate::policy::claim_path::{ClaimName, Scalar};
+use crate::policy::introspection::Introspection;
 
 /// One OpenID provider.
 #[derive(Clone, Debug, Deserialize)]
@@ -48,9 +49,16 @@ pub struct IssuerDocument {
     #[serde(default)]
     pub key_life: KeyLife,
     /// How long a signature that was verified is remembered, in seconds, 0 to 300. Everything else about a token is
-    /// decided again on every request.
+    /// decided again on every request. What the deny-list and introspection say may be as old.
     #[serde(default = "default_verdict_window")]
     pub verdict_window: u64,
+    /// Whether its tokens are looked up in the deny-list, which `fastgate revoke` writes entries for. That costs reads of
+    /// the KV store: up to three for a token, each at most once a `verdict_window` and POP.
+    #[serde(default)]
+    pub deny_list: bool,
+    /// How its opaque tokens are asked about.
+    #[serde(default)]
+    pub introspection: Option<Introspection>,
     /// Where the keys are, if not where the provider's discovery document says. On the host of `issuer`, or on the one
     /// where the preset's provider keeps its keys.
     #[serde(default)]

@@ -7,6 +7,7 @@ use super::{Faults, is_id};
 use crate::policy::Fault;
 use crate::policy::claim_path::{ClaimName, ClaimPath, Scalar};
 use crate::policy::document::{ClaimsDocument, IssuerDocument, KeyLife, PresetName, RequiredValue, TokenKind};
+use crate::policy::introspection::check_only_one;
 use crate::policy::issuer::{Issuer, TokenDemands, TokenShape};
 use crate::policy::preset::{KindShape, PLAIN, Path, Preset};
 use crate::policy::url::{is_https_url, same_host};
@@ -32,6 +33,7 @@ pub(super) fn issuers(
             }
         }
     }
+    check_only_one(&issuers, faults);
     issuers
 }
 
@@ -44,6 +46,9 @@ fn issuer(id: String, document: IssuerDocument, at: &str, faults: &mut Faults) -
     let no_audience = document.audiences.is_empty() || document.audiences.iter().any(String::is_empty);
     faults.add_if(no_audience, format!("{at}.audiences"), Fault::Empty);
 
+    if let Some(introspection) = &document.introspection {
+        introspection.check(&format!("{at}.introspection"), faults);
+    }
     let preset = document.preset.map_or(&PLAIN, PresetName::preset);
     let kind = match (document.tokens, &preset.access) {
         (TokenKind::Access, Some(access)) => access,
@@ -68,6 +73,8 @@ fn issuer(id: String, document: IssuerDocument, at: &str, faults: &mut Faults) -
         leeway: document.leeway,
         key_life: key_life(document.key_life, at, faults),
         verdict_window: document.verdict_window,
+        deny_list: document.deny_list,
+        introspection: document.introspection,
     }
 }
 

@@ -1,0 +1,115 @@
+//! `fastgate revoke`: entries of the deny-list, under the very keys by which the edge looks for them.
+
+use std::process::ExitCode;
+
+use clap::{ArgGroup, Args};
+use fastgate::identity::deny_list::{Entry, Mark, MarkKind};
+use fastgate::time::UnixTime;
+use serde_json::json;
+
+/// What is to be refused, and for how long. TIME is seconds since 1970, or a time from now: `+90s`, `+30m`, `+8h`, `+7d`,
+/// `-1h`.
+#[derive(Args)]
+#[command(group(ArgGroup::new("mark").required(true).args(["jti", "sid", "sub"])))]
+pub(super) struct Revocation {
+    /// The `issuer` of the policy's entry.
+    #[arg(long)]
+    issuer: String,
+    /// One token, by its `jti`.
+    #[arg(long)]
+    jti: Option<String>,
+    /// The tokens of one session, by their `sid`.
+    #[arg(long)]
+    sid: Option<String>,
+    /// The tokens of one subject that were issued before `--not-before`.
+    #[arg(long)]
+    sub: Option<String>,
+    /// Tokens of the subject that were issued from this moment on are good; now, if nothing else is said.
+    #[arg(long, value_name = "TIME", conflicts_with_all = ["jti", "sid"], allow_hyphen_values = true)]
+    not_before: Option<String>,
+    /// How long the entry is needed: at least as long as the tokens that it refuses would be valid.
+    #[arg(long, value_name = "TIME", default_value = "+30d")]
+    until: String,
+}
+
+/// Prints the entry, and to standard error the command that stores it.
+pub(super) fn revoke(revocation: &Revocation) -> ExitCode {
+    let now = UnixTime::from_seconds(std::time::UNIX_EPOCH.elapsed().map_or(0, |elapsed| elapsed.as_secs()));
+    match entry(revocation, now) {
+        Ok((key, entry)) => {
+            println!("{:#}", json!({ "key": key, "value": entry }));
+            eprintln!(
+                "Store it:\nfastly kv-store-entry create --store-id \"$STORE\" --key '{key}' --value '{}'",
+                entry.to_json()
+            );
+            ExitCode::SUCCESS
+        }
+        Err(fault) => {
+            eprintln!("{fault}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn entry(revocation: &Revocation, now: UnixTime) -> Result<(String, Entry), String> {
+    let marks = [
+        (MarkKind::Token, &revocation.jti),
+        (MarkKind::Session, &revocation.sid),
+        (MarkKind::Subject, &revocation.sub),
+    ];
+    let named = marks.into_iter().find_map(|(kind, value)| value.as_ref().map(|value| (kind, value)));
+    let (kind, value) = named.ok_or("one of --jti, --sid and --sub says what is to be refused")?;
+    let not_before = match (&revocation.not_before, kind) {
+        (_, MarkKind::Token | MarkKind::Session) => None,
+        (None, MarkKind::Subject) => Some(now),
+        (Some(text), MarkKind::Subject) => Some(moment(text, now)?),
+    };
+    let until = moment(&revocation.until, now)?;
+    if until <= now {
+        return Err(format!("--until {}: an entry that is over refuses nothing", revocation.until));
+    }
+    Ok((Mark::new(kind, &revocation.issuer, value).store_key(), Entry { until, not_before }))
+}
+
+/// A moment: seconds since the epoch, or a distance from now.
+fn moment(text: &str, now: UnixTime) -> Result<UnixTime, String> {
+    let fault = || format!("{text}: not a time; write seconds since 1970, or a time from now like +8h, +7d or -1h");
+    let distance = |text: &str| {
+        let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+        let seconds = match unit {
+            "s" => 1,
+            "m" => 60,
+            "h" => 3600,
+            "d" => 24 * 3600,
+            _ => return None,
+        };
+        number.parse::<u32>().ok().map(|number| u64::from(number) * seconds)
+    };
+    let found = match (text.strip_prefix('+'), text.strip_prefix('-')) {
+        (Some(later), _) => distance(later).map(|seconds| now.plus(seconds)),
+        (_, Some(earlier)) => {
+            distance(earlier).map(|seconds| UnixTime::from_seconds(now.seconds().saturating_sub(seconds)))
+        }
+        _ => text.parse().ok().map(UnixTime::from_seconds),
+    };
+    found.ok_or_else(fault)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::moment;
+    use fastgate::time::UnixTime;
+
+    #[test]
+    fn a_time_is_seconds_or_a_distance_from_now() {
+        let at = |text| moment(text, UnixTime::from_seconds(1_000_000)).map(UnixTime::seconds);
+        for (text, seconds) in [("+90s", 1_000_090), ("+8h", 1_028_800), ("+7d", 1_604_800), ("-1h", 996_400), ("5", 5)]
+        {
+            assert_eq!(at(text), Ok(seconds), "{text}");
+        }
+        assert_eq!(at("-99999d"), Ok(0));
+        for wrong in ["", "+", "-", "+h", "+8", "8h", "+8w", "+-8h", "+8.5h", "tomorrow", "2027-01-01", "+é", "é"] {
+            assert!(at(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! The deny-list: tokens, sessions and subjects that are refused although their tokens have not expired. Asked of every
+//! token that is otherwise good, whatever is remembered of its signature, where the issuer has `deny_list`.
+
+use std::num::NonZeroUsize;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use lru::LruCache;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::token::VerifiedClaims;
+use crate::policy::Issuer;
+use crate::time::UnixTime;
+
+/// By what a token can be denied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MarkKind {
+    /// The token itself: `jti` (RFC 7519 §4.1.7).
+    Token,
+    /// The session in which it was issued: `sid` (OpenID Connect Back-Channel Logout §2.1).
+    Session,
+    /// Its holder: `sub`.
+    Subject,
+}
+
+impl MarkKind {
+    const ALL: [Self; 3] = [Self::Token, Self::Session, Self::Subject];
+
+    /// The claim.
+    #[must_use]
+    pub const fn claim(self) -> &'static str {
+        match self {
+            Self::Token => "jti",
+            Self::Session => "sid",
+            Self::Subject => "sub",
+        }
+    }
+}
+
+/// One value of one claim of one issuer's tokens, as a name for it: SHA-256 over the three, each behind its length. Nothing
+/// that a client sends is the key of a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Mark([u8; 32]);
+
+impl Mark {
+    /// The mark of `value`; `issuer` is the policy's spelling of `iss`.
+    #[must_use]
+    pub fn new(kind: MarkKind, issuer: &str, value: &str) -> Self {
+        let mut hash = hmac_sha256::Hash::new();
+        for part in [kind.claim(), issuer, value] {
+            hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            hash.update(part.as_bytes());
+        }
+        Self(hash.finalize())
+    }
+
+    /// The key of its entry in the KV store: `denied/` and 43 characters of base64url.
+    #[must_use]
+    pub fn store_key(&self) -> String {
+        format!("denied/{}", URL_SAFE_NO_PAD.encode(self.0))
+    }
+}
+
+/// What stands in the list under a mark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// From this moment on the entry counts as absent.
+    pub until: UnixTime,
+    /// Only tokens that were issued before this moment (`iat`) are denied, and those that do not say when they were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<UnixTime>,
+}
+
+impl Entry {
+    /// Reads an entry. One that cannot be read denies, for ever: whoever wrote it meant to.
+    #[must_use]
+    pub fn parse(json: &[u8]) -> Self {
+        let unreadable = Self { until: UnixTime::from_seconds(u64::MAX), not_before: None };
+        serde_json::from_slice(json).unwrap_or(unreadable)
+    }
+
+    /// The entry as it stands in the store.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let until = self.until.seconds();
+        match self.not_before.map(UnixTime::seconds) {
+            None => format!("{{\"until\":{until}}}"),
+            Some(not_before) => format!("{{\"until\":{until},\"not_before\":{not_before}}}"),
+        }
+    }
+
+    fn denies(&self, issued: Option<UnixTime>, now: UnixTime) -> bool {
+        let before = |moment| issued.is_none_or(|issued| issued < moment);
+        now < self.until && self.not_before.is_none_or(before)
+    }
+}
+
+/// Where the list is.
+pub trait DenyList {
+    /// The entries under these marks, as they stood at most `window` seconds ago.
+    ///
+    /// # Errors
+    /// [`DenyListUnavailable`] when it is not known of one of them; nobody is let through then.
+    fn entries(&mut self, marks: &[Mark], window: u64) -> Result<Vec<(Mark, Entry)>, DenyListUnavailable>;
+}
+
+/// The list cannot be asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the deny-list cannot be asked: {cause}")]
+pub struct DenyListUnavailable {
+    /// What went wrong, for the log.
+    pub cause: String,
+}
+
+/// Why a token that verified is not accepted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DenyListError {
+    /// It stands on the list.
+    #[error("the token is revoked by its {claim}")]
+    Revoked {
+        /// By which claim.
+        claim: &'static str,
+    },
+    /// It is not known whether it does.
+    #[error(transparent)]
+    Unavailable(#[from] DenyListUnavailable),
+}
+
+/// Refuses a token that the list denies.
+pub(super) fn check(
+    issuer: &Issuer,
+    claims: &VerifiedClaims,
+    now: UnixTime,
+    list: &mut dyn DenyList,
+) -> Result<(), DenyListError> {
+    if !issuer.deny_list {
+        return Ok(());
+    }
+    let mark = |kind: MarkKind| {
+        let value = claims.claim(kind.claim()).and_then(Value::as_str)?;
+        Some((kind, Mark::new(kind, &issuer.issuer, value)))
+    };
+    let marks: Vec<_> = MarkKind::ALL.into_iter().filter_map(mark).collect();
+    let asked: Vec<_> = marks.iter().map(|(_, mark)| *mark).collect();
+    let entries = list.entries(&asked, issuer.verdict_window)?;
+    let denied = |mark: &Mark| entries.iter().any(|(found, entry)| found == mark && entry.denies(claims.issued(), now));
+    match marks.iter().find(|(_, mark)| denied(mark)) {
+        Some((kind, _)) => Err(DenyListError::Revoked { claim: kind.claim() }),
+        None => Ok(()),
+    }
+}
+
+/// A list that cannot be asked: an issuer that has one lets nobody in. For the desk.
+pub struct NoDenyList;
+
+impl DenyList for NoDenyList {
+    fn entries(&mut self, _: &[Mark], _: u64) -> Result<Vec<(Mark, Entry)>, DenyListUnavailable> {
+        Err(DenyListUnavailable { cause: "there is no deny-list here".to_owned() })
+    }
+}
+
+/// What the list said of one mark, and when. It grows old from the moment of asking, wherever it is kept in between.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Known {
+    asked: UnixTime,
+    entry: Option<Entry>,
+}
+
+impl Known {
+    /// What the list said at `asked`.
+    #[must_use]
+    pub const fn new(asked: UnixTime, entry: Option<Entry>) -> Self {
+        Self { asked, entry }
+    }
+
+    /// The entry, or that there was none.
+    #[must_use]
+    pub const fn entry(&self) -> Option<Entry> {
+        self.entry
+    }
+
+    /// Whether it is at most `window` seconds old.
+    #[must_use]
+    pub const fn holds(&self, now: UnixTime, window: u64) -> bool {
+        now.since(self.asked) < window
+    }
+
+    /// The record to keep it as: the time, a space, and the entry if there is one.
+    #[must_use]
+    pub fn to_record(&self) -> String {
+        format!("{} {}", self.asked.seconds(), self.entry.map(|entry| entry.to_json()).unwrap_or_default())
+    }
+
+    /// Reads a record; nothing where it is none.
+    #[must_use]
+    pub fn from_record(record: &[u8]) -> Option<Self> {
+        let (asked, entry) = std::str::from_utf8(record).ok()?.split_once(' ')?;
+        let entry = Some(entry).filter(|entry| !entry.is_empty()).map(|entry| Entry::parse(entry.as_bytes()));
+        Some(Self::new(UnixTime::from_seconds(asked.parse().ok()?), entry))
+    }
+}
+
+/// How many marks a sandbox keeps: about a megabyte with what the map needs.
+const CAPACITY: NonZeroUsize = NonZeroUsize::MIN.saturating_add(8191);
+
+/// What the list said, in memory; the least recently used is forgotten first.
+pub struct Memory(LruCache<Mark, Known>);
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self(LruCache::new(CAPACITY))
+    }
+}
+
+impl Memory {
+    /// What the list said of `mark` at most `window` seconds ago.
+    pub fn recall(&mut self, mark: &Mark, now: UnixTime, window: u64) -> Option<Known> {
+        self.0.get(mark).copied().filter(|known| known.holds(now, window))
+    }
+
+    /// Keeps what the list said.
+    pub fn keep(&mut self, mark: Mark, known: Known) {
+        self.0.put(mark, known);
+    }
+}

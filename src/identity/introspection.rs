@@ -1,0 +1,222 @@
+//! Opaque tokens: their issuer is asked what they mean (RFC 7662), and what it answers is judged as the claims of a signed
+//! token are. A token of three parts separated by dots is a JWT and is never asked about.
+
+use std::num::NonZeroUsize;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use lru::LruCache;
+use serde_json::{Map, Value};
+
+use super::IdentityError;
+use super::claims::Claims;
+use super::token::{self, MAX_TOKEN_BYTES, TokenError, VerifiedClaims};
+use crate::policy::{Introspection, Issuer, Policy};
+use crate::secret::Secret;
+use crate::strict_json;
+use crate::time::UnixTime;
+
+/// The longest answer that is read, in bytes.
+pub const MAX_ANSWER_BYTES: usize = 16 * 1024;
+/// How long it is remembered that a token is not active, in seconds; never longer than the window.
+const INACTIVE: u64 = 5;
+
+/// Who asks issuers about tokens.
+pub trait Introspector {
+    /// The answer of `issuer` about `token`, as it was given at most a window ago: a JSON object.
+    ///
+    /// # Errors
+    /// [`IntrospectionUnavailable`] when there is none; the caller is then neither accepted nor called a liar.
+    fn ask(
+        &mut self,
+        issuer: &Issuer,
+        introspection: &Introspection,
+        token: &Secret<&str>,
+    ) -> Result<Vec<u8>, IntrospectionUnavailable>;
+}
+
+/// An issuer cannot be asked about a token.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("issuer \"{issuer}\" cannot be asked about a token: {cause}")]
+pub struct IntrospectionUnavailable {
+    /// The policy's id of the issuer.
+    pub issuer: String,
+    /// What went wrong, for the log.
+    pub cause: String,
+}
+
+/// Why an opaque token is not accepted, apart from what any token can lack.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum IntrospectionError {
+    /// Its issuer says that it is not active (RFC 7662 §2.2): unknown, expired, revoked, or not for us.
+    #[error("the token's issuer says that it is not active")]
+    Inactive,
+    /// Its issuer says nothing usable.
+    #[error(transparent)]
+    Unavailable(#[from] IntrospectionUnavailable),
+}
+
+/// An answer that is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the answer is not a JSON object with a member \"active\" that is true or false")]
+pub struct NotAnAnswer;
+
+/// Who has to be asked about `token`: nobody about a JWT, and nobody where the policy names nobody.
+pub(super) fn about<'policy>(
+    policy: &'policy Policy,
+    token: &Secret<&str>,
+) -> Option<(&'policy Issuer, &'policy Introspection)> {
+    if token.expose().bytes().filter(|byte| *byte == b'.').count() == 2 {
+        return None;
+    }
+    policy.introspection()
+}
+
+/// What the issuer says about the holder of `token`, judged.
+pub(super) fn claims(
+    issuer: &Issuer,
+    introspection: &Introspection,
+    token: &Secret<&str>,
+    now: UnixTime,
+    introspector: &mut dyn Introspector,
+) -> Result<VerifiedClaims, IdentityError> {
+    if token.expose().len() > MAX_TOKEN_BYTES {
+        return Err(TokenError::TooLong.into());
+    }
+    let answer = introspector.ask(issuer, introspection, token).map_err(IntrospectionError::from)?;
+    let unusable =
+        |error: NotAnAnswer| IntrospectionUnavailable { issuer: issuer.id.clone(), cause: error.to_string() };
+    let said = active(&answer).map_err(|error| IntrospectionError::from(unusable(error)))?;
+    let claims = said.ok_or(IntrospectionError::Inactive)?;
+    Ok(token::vouched(Claims::new(completed(claims, issuer)?), issuer, now)?)
+}
+
+/// How long an answer may be used, in seconds: for the window, but never past `exp`, and only shortly where the token is
+/// not active.
+///
+/// # Errors
+/// [`NotAnAnswer`] where it is none, which is never used.
+pub fn keep_for(answer: &[u8], window: u64, now: UnixTime) -> Result<u64, NotAnAnswer> {
+    let Some(claims) = active(answer)? else { return Ok(window.min(INACTIVE)) };
+    let expires = claims.get("exp").and_then(Value::as_u64).map(UnixTime::from_seconds);
+    Ok(expires.map_or(window, |expires| window.min(expires.since(now))))
+}
+
+/// The members of an answer about an active token; nothing where it is not active.
+fn active(answer: &[u8]) -> Result<Option<Map<String, Value>>, NotAnAnswer> {
+    let members = strict_json::parse_object(answer).map_err(|_| NotAnAnswer)?;
+    match members.get("active").and_then(Value::as_bool) {
+        Some(true) => Ok(Some(members)),
+        Some(false) => Ok(None),
+        None => Err(NotAnAnswer),
+    }
+}
+
+/// `iss` may be left out (RFC 7662 §2.2), but not be another's. Where there is no resource owner, the client is the subject
+/// (RFC 9068 §2.2).
+fn completed(mut claims: Map<String, Value>, issuer: &Issuer) -> Result<Map<String, Value>, TokenError> {
+    match claims.get("iss") {
+        None => drop(claims.insert("iss".to_owned(), Value::String(issuer.issuer.clone()))),
+        Some(Value::String(given)) if *given == issuer.issuer || issuer.aliases.contains(given) => {}
+        Some(Value::String(_)) => return Err(TokenError::UnknownIssuer),
+        Some(_) => return Err(TokenError::ClaimMalformed { claim: "iss" }),
+    }
+    if !claims.contains_key("sub")
+        && !claims.contains_key("username")
+        && let Some(client) = claims.get("client_id").cloned()
+    {
+        claims.insert("sub".to_owned(), client);
+    }
+    Ok(claims)
+}
+
+/// The form that is posted (RFC 7662 §2.1).
+#[must_use]
+pub fn form(token: &Secret<&str>) -> Secret<String> {
+    Secret::new(format!("token={}&token_type_hint=access_token", form_encoded(token.expose())))
+}
+
+/// `Authorization` of the client: both halves form-encoded before they are joined (RFC 6749 §2.3.1).
+#[must_use]
+pub fn authorization(client_id: &str, client_secret: &Secret<String>) -> Secret<String> {
+    let joined = format!("{}:{}", form_encoded(client_id), form_encoded(client_secret.expose()));
+    Secret::new(format!("Basic {}", STANDARD.encode(joined)))
+}
+
+/// `application/x-www-form-urlencoded`, as the URL standard writes it.
+fn form_encoded(text: &str) -> String {
+    use std::fmt::Write as _;
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b' ' => encoded.push('+'),
+            b'*' | b'-' | b'.' | b'_' => encoded.push(char::from(byte)),
+            _ if byte.is_ascii_alphanumeric() => encoded.push(char::from(byte)),
+            _ => drop(write!(encoded, "%{byte:02X}")), // writing to a String does not fail
+        }
+    }
+    encoded
+}
+
+/// A token that was asked about, and of whom, as a name for both: SHA-256. A policy that asks elsewhere, as somebody else or
+/// for another window knows nothing of what was answered before.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Question([u8; 32]);
+
+impl Question {
+    /// The question about `token`.
+    #[must_use]
+    pub fn new(issuer: &Issuer, introspection: &Introspection, token: &Secret<&str>) -> Self {
+        let mut hash = hmac_sha256::Hash::new();
+        hash.update(issuer.verdict_window.to_be_bytes());
+        for part in [issuer.issuer.as_str(), &introspection.url, &introspection.client_id, token.expose()] {
+            hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            hash.update(part.as_bytes());
+        }
+        Self(hash.finalize())
+    }
+
+    /// The 32 bytes by which its answer is kept.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+/// How many answers a sandbox keeps: each at most [`MAX_ANSWER_BYTES`] long, so 8 MB at the worst.
+const CAPACITY: NonZeroUsize = NonZeroUsize::MIN.saturating_add(499);
+
+/// Answers in memory, the least recently used forgotten first. An empty answer stands for a failure.
+pub struct Memory(LruCache<Question, (UnixTime, Vec<u8>)>);
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self(LruCache::new(CAPACITY))
+    }
+}
+
+impl Memory {
+    /// The answer, if it may still be used.
+    pub fn recall(&mut self, question: &Question, now: UnixTime) -> Option<&[u8]> {
+        self.0.get(question).filter(|(until, _)| now < *until).map(|(_, answer)| answer.as_slice())
+    }
+
+    /// Keeps an answer until `until`.
+    pub fn keep(&mut self, question: Question, answer: Vec<u8>, until: UnixTime) {
+        self.0.put(question, (until, answer));
+    }
+}
+
+/// Asks nobody: opaque tokens open nothing. For the desk.
+pub struct NoIntrospector;
+
+impl Introspector for NoIntrospector {
+    fn ask(
+        &mut self,
+        issuer: &Issuer,
+        _: &Introspection,
+        _: &Secret<&str>,
+    ) -> Result<Vec<u8>, IntrospectionUnavailable> {
+        Err(IntrospectionUnavailable { issuer: issuer.id.clone(), cause: "nobody asks here".to_owned() })
+    }
+}

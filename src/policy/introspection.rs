@@ -1,0 +1,54 @@
+//! Where opaque tokens are asked about: a provider's introspection endpoint (RFC 7662), and who asks.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use super::read::Faults;
+use super::url::is_https_url;
+use super::{Fault, Issuer};
+
+/// How an issuer's opaque tokens are asked about (RFC 7662). At most one issuer of a policy has this: nothing in an opaque
+/// token says whose it is.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Introspection {
+    /// The introspection endpoint.
+    pub url: String,
+    /// The backend that leads there.
+    pub backend: String,
+    /// The client by which the edge identifies itself there, by HTTP Basic authentication.
+    pub client_id: String,
+    /// The name of the secret, in the Secret Store `fastgate`, that holds this client's secret.
+    pub client_secret: String,
+}
+
+impl Introspection {
+    pub(super) fn check(&self, at: &str, faults: &mut Faults) {
+        faults.add_if(!is_https_url(&self.url), format!("{at}.url"), Fault::NotHttps);
+        faults.add_if(self.backend.is_empty(), format!("{at}.backend"), Fault::Empty);
+        faults.add_if(self.client_id.is_empty(), format!("{at}.client_id"), Fault::Empty);
+        faults.add_if(!is_secret_name(&self.client_secret), format!("{at}.client_secret"), Fault::NotASecretName);
+    }
+}
+
+/// At most one issuer may have introspection.
+pub(super) fn check_only_one(issuers: &BTreeMap<String, Arc<Issuer>>, faults: &mut Faults) {
+    let mut ids: Vec<_> =
+        issuers.values().filter(|issuer| issuer.introspection.is_some()).map(|issuer| issuer.id.as_str()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let Some((first, others)) = ids.split_first() else { return };
+    for id in others {
+        let fault = Fault::SeveralIntrospections { other: (*first).to_owned() };
+        faults.add(format!("$.issuers.{id}.introspection"), fault);
+    }
+}
+
+/// A name that the Secret Store takes.
+fn is_secret_name(name: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    !name.is_empty() && name.len() <= 255 && name.bytes().all(allowed)
+}

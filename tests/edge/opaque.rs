@@ -1,0 +1,228 @@
+//! Opaque tokens at the edge, with a provider that answers over a socket, or does something else instead.
+
+use std::io::Write as _;
+use std::net::TcpStream;
+use std::sync::{Arc, Mutex};
+use std::thread::{scope, sleep};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::child::Provider;
+use crate::support::edge::{Edge, Place, Stores};
+use crate::support::http::{Reply, exchange};
+use crate::support::origin::{Origin, Received, answer};
+use crate::support::tokens::{claims, header, jwks, now, sign};
+use crate::support::world::{issuer, policy, signing_keys};
+
+struct Gate {
+    edge: Edge,
+    echo: Origin,
+    issuer: Origin,
+}
+
+impl Gate {
+    /// An edge that asks `provider` about opaque tokens.
+    fn start(provider: &Origin, window: u64) -> Self {
+        let (issuer, place) = (issuer(jwks()), Place::find());
+        let echo = Origin::answering(answer("200 OK", &[], "{}"));
+        let mut policy = policy(place.address(), &format!("http://{}", issuer.address));
+        policy["issuers"]["test"]["verdict_window"] = json!(window);
+        policy["issuers"]["test"]["introspection"] = json!({
+            "url": format!("http://{}/introspect", provider.address), "backend": "provider",
+            "client_id": "edge:1", "client_secret": "odd-client",
+        });
+        let backends = [("echo", echo.address), ("issuer", issuer.address), ("provider", provider.address)];
+        let edge = Edge::start(place, &stores(&policy, &backends));
+        Self { edge, echo, issuer }
+    }
+
+    fn call(&self, token: &str) -> Reply {
+        call(&self.edge, token)
+    }
+
+    fn verdict(&self, token: &str) -> String {
+        let reply = self.call(token);
+        self.edge.log_of(reply.header("x-request-id").unwrap())["verdict"].as_str().unwrap().to_owned()
+    }
+}
+
+fn stores(policy: &Value, backends: &[(&str, std::net::SocketAddr)]) -> Stores {
+    Stores {
+        kv: Some(vec![("policy".to_owned(), policy.to_string())]),
+        signing_keys: Some(signing_keys()),
+        backends: backends.iter().map(|(name, address)| ((*name).to_owned(), address.to_string())).collect(),
+        ..Stores::default()
+    }
+}
+
+fn call(edge: &Edge, token: &str) -> Reply {
+    let request = format!(
+        "GET /echo/x HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\r\n"
+    );
+    exchange(edge.address, request.as_bytes()).unwrap()
+}
+
+fn good() -> Value {
+    json!({
+        "active": true, "aud": "https://api.test", "sub": "user-1", "client_id": "shop", "scope": "orders:read",
+        "iat": now(), "exp": now() + 300,
+    })
+}
+
+fn say(body: &str) -> Vec<u8> {
+    answer("200 OK", &[("content-type", "application/json")], body)
+}
+
+/// The token that a provider was asked about.
+fn asked(request: &Received) -> String {
+    let form = String::from_utf8_lossy(&request.body).into_owned();
+    form.strip_prefix("token=").and_then(|rest| rest.split('&').next()).unwrap_or_default().to_owned()
+}
+
+#[test]
+fn a_provider_is_asked_once_in_a_window_however_many_come_with_a_token() {
+    let provider = Origin::start(|_, stream| {
+        sleep(Duration::from_millis(300));
+        let _ = stream.write_all(&say(&good().to_string()));
+    });
+    let gate = Gate::start(&provider, 300);
+    scope(|scope| {
+        for _ in 0..20 {
+            scope.spawn(|| (0..5).for_each(|_| assert_eq!(gate.call("one/two+three=").status, 200)));
+        }
+    });
+    let visits = provider.everything();
+    let [visit] = visits.as_slice() else { panic!("asked {} times", visits.len()) };
+    assert_eq!(visit.request_line(), "POST /introspect HTTP/1.1");
+    assert_eq!(String::from_utf8_lossy(&visit.body), "token=one%2Ftwo%2Bthree%3D&token_type_hint=access_token");
+    assert_eq!(visit.all("content-type"), ["application/x-www-form-urlencoded"]);
+    // base64 of "edge%3A1:s+p%2Bc%2Fi%3A%C3%A4l"
+    assert_eq!(visit.all("authorization"), ["Basic ZWRnZSUzQTE6cytwJTJCYyUyRmklM0ElQzMlQTRs"]);
+    assert_eq!(gate.echo.everything().len(), 100);
+    assert!(gate.issuer.everything().is_empty(), "no key is needed");
+    for secret in ["one/two", "one%2Ftwo", "s p+c", "ZWRnZSUz"] {
+        assert!(!gate.edge.log_text().contains(secret), "{secret}");
+    }
+    let signed = sign(&header(), &claims(&format!("http://{}", gate.issuer.address), "user-1", ""));
+    assert_eq!(gate.verdict(&signed), "forwarded");
+    assert_eq!(provider.everything().len(), 1, "a signed token speaks for itself");
+}
+
+#[test]
+fn what_ends_at_the_provider_ends_here_within_the_window() {
+    let active = Arc::new(Mutex::new(true));
+    let shared = Arc::clone(&active);
+    let provider = Origin::start(move |_, stream| {
+        let body = if *shared.lock().unwrap() { good() } else { json!({ "active": false }) };
+        let _ = stream.write_all(&say(&body.to_string()));
+    });
+    let gate = Gate::start(&provider, 2);
+    assert_eq!(gate.verdict("opaque"), "forwarded");
+    *active.lock().unwrap() = false;
+    sleep(Duration::from_millis(3100));
+    for _ in 0..5 {
+        assert_eq!(gate.verdict("opaque"), "token-inactive");
+    }
+    assert!(provider.everything().len() <= 4, "that it is not active is remembered, too");
+    let reply = gate.call("opaque");
+    assert_eq!((reply.status, reply.problem().as_str()), (401, "invalid-token"));
+}
+
+/// What a provider does instead of answering, by the name of the token that it is asked about.
+const FAULTS: [&str; 19] = [
+    "closes",
+    "hangs",
+    "drips",
+    "500",
+    "502",
+    "503",
+    "429",
+    "401",
+    "403",
+    "404",
+    "204",
+    "redirects",
+    "html",
+    "empty",
+    "object",
+    "text",
+    "truncated",
+    "twice",
+    "floods",
+];
+
+fn fail(fault: &str, stream: &mut TcpStream) {
+    let body = good().to_string();
+    let bytes = match fault {
+        "closes" => return,
+        "hangs" => return sleep(Duration::from_secs(20)),
+        "drips" => {
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n{");
+            for _ in 0..60 {
+                sleep(Duration::from_millis(250));
+                if stream.write_all(b" ").is_err() {
+                    return;
+                }
+            }
+            return;
+        }
+        "204" => b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n".to_vec(),
+        "redirects" => answer("302 Found", &[("location", "/elsewhere")], &body),
+        "html" => say("<!doctype html><title>Sign in</title>"),
+        "empty" => say(""),
+        "object" => say("{}"),
+        "text" => say(&body.replace("true", "\"true\"")),
+        "truncated" => say(body.trim_end_matches('}')),
+        "twice" => say(&body.replacen('{', "{\"active\":true,", 1)),
+        "floods" => say(&format!("{}{body}", " ".repeat(10_000_000))),
+        status => answer(&format!("{status} Something"), &[("content-type", "application/json")], &body),
+    };
+    let _ = stream.write_all(&bytes);
+}
+
+#[test]
+fn no_fault_of_a_provider_opens_the_gate_or_calls_anybody_a_liar() {
+    let provider = Origin::start(|request, stream| fail(&asked(request), stream));
+    let gate = Gate::start(&provider, 30);
+    scope(|scope| {
+        for fault in FAULTS {
+            let gate = &gate;
+            scope.spawn(move || {
+                for _ in 0..2 {
+                    let reply = gate.call(fault);
+                    assert_eq!((reply.status, reply.problem().as_str()), (503, "unavailable"), "{fault}");
+                    assert!(reply.header("retry-after").is_some(), "{fault}");
+                    let line = gate.edge.log_of(reply.header("x-request-id").unwrap());
+                    assert_eq!(line["verdict"], "introspection-unavailable", "{fault}: {line}");
+                }
+            });
+        }
+    });
+    assert!(gate.echo.everything().is_empty());
+    assert!(provider.everything().iter().all(|request| request.request_line().contains("/introspect")));
+}
+
+#[test]
+fn a_real_providers_opaque_token_opens_what_its_scopes_open() {
+    let (provider, place) = (Provider::start(), Place::find());
+    let echo = Origin::answering(answer("200 OK", &[], "{}"));
+    let mut policy = policy(place.address(), &provider.issuer);
+    let opaque = "https://opaque.fastgate.example";
+    policy["issuers"]["test"]["audiences"] = json!([opaque]);
+    policy["issuers"]["test"]["introspection"] = json!({
+        "url": format!("{}/token/introspection", provider.issuer), "backend": "issuer",
+        "client_id": "demo-edge", "client_secret": "provider-client",
+    });
+    for route in policy["routes"].as_array_mut().unwrap() {
+        route["origin"] = json!("echo");
+    }
+    let edge = Edge::start(place, &stores(&policy, &[("echo", echo.address), ("issuer", provider.address())]));
+    let token = provider.token("demo-reader", &format!("scope=orders:read&resource={opaque}"));
+    assert!(!token.contains('.'), "it is opaque");
+    let reply = call(&edge, &token);
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    assert_eq!(edge.log_of(reply.header("x-request-id").unwrap())["subject"], "demo-reader");
+    assert_eq!(call(&edge, "no-token-of-this-provider").problem(), "invalid-token");
+    assert_eq!(call(&edge, &format!("{token}x")).problem(), "invalid-token");
+}

@@ -1,0 +1,113 @@
+//! Row I5, at the edge: what stands in the KV store under `denied/` opens nothing, also for a token that was seen before.
+
+use std::thread::sleep;
+use std::time::Duration;
+
+use fastgate::identity::deny_list::{Entry, Mark, MarkKind};
+use fastgate::time::UnixTime;
+use serde_json::{Value, json};
+
+use crate::support::edge::{Edge, Place, Stores};
+use crate::support::http::{Reply, exchange};
+use crate::support::origin::{Origin, answer};
+use crate::support::tokens::{claims, header, jwks, now, sign};
+use crate::support::world::{issuer, policy, signing_keys};
+
+struct Gate {
+    edge: Edge,
+    echo: Origin,
+    iss: String,
+    _issuer: Origin,
+}
+
+impl Gate {
+    /// An edge with a deny-list of these entries: by which claim, its value, the entry.
+    fn start(entries: &[(MarkKind, &str, String)], window: u64) -> Self {
+        let (issuer, place) = (issuer(jwks()), Place::find());
+        let echo = Origin::answering(answer("200 OK", &[], "{}"));
+        let iss = format!("http://{}", issuer.address);
+        let mut policy = policy(place.address(), &iss);
+        policy["issuers"]["test"]["deny_list"] = json!(true);
+        policy["issuers"]["test"]["verdict_window"] = json!(window);
+        let denied =
+            entries.iter().map(|(kind, value, entry)| (Mark::new(*kind, &iss, value).store_key(), entry.clone()));
+        let stores = Stores {
+            kv: Some(denied.chain([("policy".to_owned(), policy.to_string())]).collect()),
+            signing_keys: Some(signing_keys()),
+            backends: [("echo", echo.address), ("issuer", issuer.address)]
+                .map(|(name, address)| (name.to_owned(), address.to_string()))
+                .to_vec(),
+            ..Stores::default()
+        };
+        Self { edge: Edge::start(place, &stores), echo, iss, _issuer: issuer }
+    }
+
+    fn call(&self, parts: &Value) -> Reply {
+        let mut claims = claims(&self.iss, "user-1", "");
+        claims.as_object_mut().unwrap().extend(parts.as_object().cloned().unwrap());
+        let token = sign(&header(), &claims);
+        let request = format!(
+            "GET /echo/x HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\r\n"
+        );
+        exchange(self.edge.address, request.as_bytes()).unwrap()
+    }
+
+    fn verdict(&self, parts: &Value) -> String {
+        let reply = self.call(parts);
+        self.edge.log_of(reply.header("x-request-id").unwrap())["verdict"].as_str().unwrap().to_owned()
+    }
+}
+
+fn entry(until: u64, not_before: Option<u64>) -> String {
+    Entry { until: UnixTime::from_seconds(until), not_before: not_before.map(UnixTime::from_seconds) }.to_json()
+}
+
+#[test]
+fn a_revoked_token_session_or_subject_opens_nothing() {
+    let gate = Gate::start(
+        &[
+            (MarkKind::Token, "t-1", entry(now() + 600, None)),
+            (MarkKind::Session, "s-1", entry(now() + 600, None)),
+            (MarkKind::Subject, "bob", entry(now() + 600, Some(now()))),
+            (MarkKind::Token, "t-2", "not an entry".to_owned()),
+        ],
+        30,
+    );
+    for _ in 0..3 {
+        for (parts, verdict) in [
+            (json!({ "jti": "t-0", "sid": "s-0" }), "forwarded"),
+            (json!({ "jti": "t-1" }), "token-revoked"),
+            (json!({ "jti": "t-2" }), "token-revoked"),
+            (json!({ "jti": "t-3", "sid": "s-1" }), "token-revoked"),
+            (json!({ "jti": "s-1", "sid": "t-1" }), "forwarded"),
+            (json!({ "sub": "bob", "iat": now() - 60 }), "token-revoked"),
+            (json!({ "sub": "bob", "iat": now() + 5 }), "forwarded"),
+        ] {
+            assert_eq!(gate.verdict(&parts), verdict, "{parts}");
+        }
+    }
+    assert_eq!(gate.echo.everything().len(), 9, "what was refused reached nobody");
+    let reply = gate.call(&json!({ "jti": "t-1" }));
+    assert_eq!((reply.status, reply.problem().as_str()), (401, "invalid-token"), "it looks like any bad token");
+}
+
+#[test]
+fn an_entry_counts_to_the_second_although_what_the_list_said_is_remembered() {
+    let until = now() + 20;
+    let gate = Gate::start(&[(MarkKind::Token, "t-1", entry(until, None))], 300);
+    let token = json!({ "jti": "t-1", "iat": now(), "exp": now() + 300 });
+    assert_eq!(gate.verdict(&token), "token-revoked");
+    while now() <= until {
+        sleep(Duration::from_millis(500));
+    }
+    assert_eq!(gate.verdict(&token), "forwarded");
+}
+
+#[test]
+fn without_a_window_the_store_is_asked_every_time() {
+    let gate = Gate::start(&[(MarkKind::Token, "t-1", entry(now() + 600, None))], 0);
+    for _ in 0..5 {
+        assert_eq!(gate.verdict(&json!({ "jti": "t-1" })), "token-revoked");
+        assert_eq!(gate.verdict(&json!({ "jti": "t-2" })), "forwarded");
+    }
+}
