@@ -22,7 +22,7 @@ smoke: parts ## Start the same, run the requests, show each verdict, exit 0 or 1
 test: lint core edge-tests origin-tests ## Every test: lints, core, edge, origin
 
 core: $(VENV) ## The tests of the library: native, about a second once built
-	cargo test --locked --lib --bins --test core --test rules
+	cargo test --locked --lib --bins --test core --test bound --test rules
 
 edge-tests: guest $(VENV) $(IDP) ## The real guest on Viceroy, against real origins and a real provider
 	cargo test --locked --test edge --test rules_edge --examples

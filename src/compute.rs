@@ -8,6 +8,7 @@ mod forward;
 mod jwks;
 mod log;
 mod receive;
+mod replays;
 mod respond;
 mod settings;
 mod surroundings;
@@ -69,7 +70,7 @@ fn answer(request: Request, sandbox: &mut Sandbox) {
             surroundings: &surroundings,
             acls: &mut acl::LinkedAcls,
             counter: &mut counter::Counters { space: "limit" },
-            sources: Sources { keys: &mut keys, verdicts: &mut verdicts },
+            sources: Sources { keys: &mut keys, verdicts: &mut verdicts, replays: &mut replays::UsedProofs },
             elapsed: &elapsed,
         };
         let decision = gateway.decide(head, &mut circumstances, &mut trail);
@@ -85,7 +86,7 @@ fn answer(request: Request, sandbox: &mut Sandbox) {
                 Err(error) => respond::problem(&refuse(&error.into(), &mut trail).dressed(grant.answer().clone())),
             }
         }
-        Ok(Decision::Publish(keys)) => respond::published(keys),
+        Ok(Decision::Publish(publication)) => respond::published(publication),
         Ok(Decision::Refuse(problem)) => respond::problem(&problem),
         Err(closed) => respond::problem(&refuse(&Refusal::from(closed), &mut trail)),
     };

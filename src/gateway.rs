@@ -1,7 +1,10 @@
 //! The journey of a request, as one function: [`Gateway::decide`].
 
+mod resource;
+
 use crate::answer::AnswerFields;
 use crate::authorize::authorize;
+use crate::identity::bearer::{self, Scheme};
 use crate::identity::{Caller, Seen, Sources, identify};
 use crate::mint::{Grant, Minter};
 use crate::place::{self, Acls};
@@ -15,6 +18,7 @@ use crate::surroundings::Surroundings;
 use crate::throttle::{Asker, Counter, Kept, Standing, announce, throttle};
 use crate::time::UnixTime;
 use crate::trail::{Step, Trail, excerpt};
+use resource::Resource;
 
 /// Where the edge publishes the public halves of its signing keys.
 pub const KEYS_PATH: &str = "/.well-known/fastgate/jwks.json";
@@ -24,6 +28,7 @@ pub const KEYS_PATH: &str = "/.well-known/fastgate/jwks.json";
 pub struct Gateway {
     policy: Policy,
     minter: Minter,
+    resource: Resource,
 }
 
 /// What becomes of a request.
@@ -31,10 +36,19 @@ pub struct Gateway {
 pub enum Decision {
     /// It is forwarded, in this form.
     Forward(Grant),
-    /// The edge answers itself: its public keys, a JWK Set.
-    Publish(String),
+    /// The edge answers itself.
+    Publish(Publication),
     /// It is refused.
     Refuse(Problem),
+}
+
+/// A document that the edge publishes about itself, for everybody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Publication {
+    /// Its media type.
+    pub media_type: &'static str,
+    /// Its content.
+    pub body: String,
 }
 
 /// What the walk needs besides the request: effects and facts from outside, each named.
@@ -56,17 +70,21 @@ pub struct Circumstances<'outside> {
 impl Gateway {
     /// A gateway that judges by `policy` and signs with `minter`.
     #[must_use]
-    pub const fn new(policy: Policy, minter: Minter) -> Self {
-        Self { policy, minter }
+    pub fn new(policy: Policy, minter: Minter) -> Self {
+        Self { resource: Resource::of(&policy), policy, minter }
     }
 
     /// Judges one request. Writes what it finds into `trail`, which carries the request id.
     pub fn decide(&self, head: RequestHead, circumstances: &mut Circumstances<'_>, trail: &mut Trail) -> Decision {
         let mut answer = AnswerFields::default();
-        match self.walk(head, circumstances, trail, &mut answer) {
+        let mut scheme = Scheme::default();
+        match self.walk(head, circumstances, trail, &mut answer, &mut scheme) {
             Ok(Decision::Forward(grant)) => Decision::Forward(grant.answered_with(answer)),
             Ok(decision) => decision,
-            Err(refusal) => Decision::Refuse(refuse(&refusal, trail).dressed(answer)),
+            Err(refusal) => {
+                let problem = refuse(&refusal, trail).asking_for(scheme, &self.resource.url);
+                Decision::Refuse(problem.dressed(answer))
+            }
         }
     }
 
@@ -76,20 +94,24 @@ impl Gateway {
         outside: &mut Circumstances<'_>,
         trail: &mut Trail,
         answer: &mut AnswerFields,
+        scheme: &mut Scheme,
     ) -> Result<Decision, Refusal> {
         let edge = self.policy.edge();
 
         let target = normalize(head, &edge.hosts)?;
         trail.step(Step::Normalize, (outside.elapsed)());
 
-        if target.path().encoded() == KEYS_PATH && target.method() == "GET" {
+        if let Some(publication) = self.publication(&target) {
             trail.verdict = "published";
-            return Ok(Decision::Publish(self.minter.published_keys()));
+            return Ok(Decision::Publish(publication));
         }
 
         let route = route::find(&self.policy, &target)?;
         trail.route = Some(route.id.clone());
         trail.step(Step::Match, (outside.elapsed)());
+        if route.require_bound || bearer::tries_proof(target.authorization()) {
+            *scheme = Scheme::DPoP;
+        }
 
         for place in &route.from {
             let asked = place::ask(place, target.client(), outside.surroundings, outside.acls);
@@ -136,6 +158,20 @@ impl Gateway {
 
         trail.verdict = "forwarded";
         Ok(Decision::Forward(grant))
+    }
+
+    /// What the edge publishes under the path of `target`, whatever the routes are.
+    fn publication(&self, target: &Target) -> Option<Publication> {
+        match target.path().encoded() {
+            _ if target.method() != "GET" => None,
+            KEYS_PATH => {
+                Some(Publication { media_type: "application/jwk-set+json", body: self.minter.published_keys() })
+            }
+            path if path == self.resource.path => {
+                Some(Publication { media_type: "application/json", body: self.resource.document.clone() })
+            }
+            _ => None,
+        }
     }
 }
 

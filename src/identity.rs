@@ -2,9 +2,13 @@
 //! token is only ever checked against the keys of its own issuer, and on a public route it is not read at all.
 
 pub mod bearer;
+pub mod binding;
 pub mod discovery;
+pub mod dpop;
 pub mod key_life;
 pub mod keys;
+mod possession;
+pub mod replay;
 pub mod token;
 pub mod verdict;
 
@@ -17,7 +21,10 @@ use crate::policy::{Access, Issuer, Policy, Route};
 use crate::request::Target;
 use crate::time::UnixTime;
 use bearer::CredentialsError;
+use binding::Binding;
+use dpop::ProofError;
 use keys::KeySet;
+use replay::{Replays, ReplaysUnreachable};
 use token::{TokenError, UnverifiedToken, VerifiedClaims};
 use verdict::Verdicts;
 
@@ -41,6 +48,7 @@ pub struct Identity {
     roles: Vec<String>,
     groups: Vec<String>,
     claims: Map<String, Value>,
+    binding: Option<Box<Binding>>,
 }
 
 impl Identity {
@@ -92,7 +100,14 @@ impl Identity {
         claim(&self.claims, path)
     }
 
-    fn new(issuer: &Issuer, claims: VerifiedClaims) -> Self {
+    /// What the token is bound to; the caller has shown to hold it.
+    #[must_use]
+    pub fn binding(&self) -> Option<&Binding> {
+        self.binding.as_deref()
+    }
+
+    fn new(issuer: &Issuer, claims: VerifiedClaims, binding: Option<Binding>) -> Self {
+        let binding = binding.map(Box::new);
         let (subject, client_id, scopes, claims) = claims.into_parts();
         let texts = |path| {
             let members = claim(&claims, path).map(members).unwrap_or_default();
@@ -100,7 +115,7 @@ impl Identity {
         };
         let (roles, groups) = (texts(&issuer.roles_claim), texts(&issuer.groups_claim));
         let (issuer, issuer_id) = (issuer.issuer.clone(), issuer.id.clone());
-        Self { subject, issuer, issuer_id, client_id, scopes, roles, groups, claims }
+        Self { subject, issuer, issuer_id, client_id, scopes, roles, groups, claims, binding }
     }
 }
 
@@ -160,6 +175,12 @@ pub enum IdentityError {
     /// The token could not be checked.
     #[error(transparent)]
     Keys(#[from] KeysUnavailable),
+    /// The proof of possession is not good.
+    #[error(transparent)]
+    Proof(#[from] ProofError),
+    /// Whether the proof was used before could not be checked.
+    #[error(transparent)]
+    Replays(#[from] ReplaysUnreachable),
 }
 
 /// Finds out who is calling. What costs least is checked first; keys are only asked for once a token is otherwise good.
@@ -177,12 +198,15 @@ pub fn identify(
     if route.access == Access::Public {
         return Ok(Caller::Anonymous);
     }
-    let bearer = bearer::single(target.authorization())?;
-    let token = UnverifiedToken::parse(bearer)?;
+    let (scheme, compact) = bearer::single(target.authorization())?;
+    let token = UnverifiedToken::parse(compact.clone())?;
     seen.key_id = token.key_id().map(str::to_owned);
     let issuer = policy.issuer(token.issuer()).ok_or(TokenError::UnknownIssuer)?;
     seen.issuer = Some(issuer.id.clone());
     token.check(issuer, now)?;
+    let binding = token.binding()?;
+    let life = policy.edge().proof_life;
+    let proof = possession::shown(scheme, &compact, binding.as_ref(), target, life, now)?;
     let keys = sources.keys.keys(issuer, Wanted::Nearest)?;
     let claims = match token.verify(issuer, &keys, now, sources.verdicts) {
         Err(TokenError::UnknownKey) => {
@@ -191,7 +215,10 @@ pub fn identify(
         }
         verified => verified?,
     };
-    Ok(Caller::Known(Identity::new(issuer, claims)))
+    if let Some(proof) = proof {
+        proof.spend(life, sources.replays)?;
+    }
+    Ok(Caller::Known(Identity::new(issuer, claims, binding)))
 }
 
 /// The effects in the middle of the walk.
@@ -200,6 +227,8 @@ pub struct Sources<'outside> {
     pub keys: &'outside mut dyn KeySource,
     /// Where earlier verdicts on signatures are kept.
     pub verdicts: &'outside mut dyn Verdicts,
+    /// Where used proofs of possession are kept.
+    pub replays: &'outside mut dyn Replays,
 }
 
 /// What was seen of a token on the way, for the log, verified or not.

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 pub use captures::Captures;
 use conditions::{ClaimPath, Condition};
-pub use document::{AlgorithmName, KeyLife, MethodName, PolicyDocument};
+pub use document::{AlgorithmName, KeyLife, MethodName, PolicyDocument, ProofLife};
 pub use fault::{Fault, PolicyFault, PolicyFaults};
 use limits::Limit;
 use pattern::PathTemplate;
@@ -48,6 +48,10 @@ pub struct Edge {
     pub identity_lifetime: u64,
     /// What is kept before it is known who is calling.
     pub flood_limit: Option<Arc<Limit>>,
+    /// The identifier of what is protected here (RFC 9728 §1.2).
+    pub resource: String,
+    /// How long a proof of possession is good.
+    pub proof_life: ProofLife,
 }
 
 /// The host names that requests may name, lower case, without ports.
@@ -123,6 +127,8 @@ pub struct Route {
     pub access: Access,
     /// How often it may be used: all of these count.
     pub limits: Vec<Arc<Limit>>,
+    /// Whether the token must be bound to a key or certificate that the caller shows to hold.
+    pub require_bound: bool,
     /// Whether the client's own token travels on.
     pub forward_token: bool,
 }
@@ -180,6 +186,11 @@ impl Policy {
     #[must_use]
     pub fn issuer(&self, iss: &str) -> Option<&Issuer> {
         self.issuers.get(iss)
+    }
+
+    /// The providers, in the order of their `iss`.
+    pub fn issuers(&self) -> impl Iterator<Item = &Issuer> {
+        self.issuers.values()
     }
 
     /// The routes in the order of the document.

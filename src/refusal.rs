@@ -3,6 +3,8 @@
 
 use crate::authorize::AuthorizeError;
 use crate::identity::bearer::CredentialsError;
+use crate::identity::dpop::ProofError;
+use crate::identity::replay::ReplaysUnreachable;
 use crate::identity::token::TokenError;
 use crate::identity::{IdentityError, KeysUnavailable};
 use crate::mint::MintError;
@@ -32,6 +34,12 @@ pub enum Refusal {
     /// The token could not be checked.
     #[error(transparent)]
     Keys(#[from] KeysUnavailable),
+    /// The proof of possession is not good.
+    #[error(transparent)]
+    Proof(#[from] ProofError),
+    /// Whether the proof was used before could not be checked.
+    #[error(transparent)]
+    Replays(#[from] ReplaysUnreachable),
     /// The caller may not.
     #[error(transparent)]
     Authorize(#[from] AuthorizeError),
@@ -86,6 +94,8 @@ impl From<IdentityError> for Refusal {
             IdentityError::Credentials(error) => error.into(),
             IdentityError::Token(error) => error.into(),
             IdentityError::Keys(error) => error.into(),
+            IdentityError::Proof(error) => error.into(),
+            IdentityError::Replays(error) => error.into(),
         }
     }
 }
@@ -134,7 +144,29 @@ impl Refusal {
                 TokenError::Signature => "token-signature",
             },
             Self::Keys(_) => "keys-unavailable",
+            Self::Proof(error) => match error {
+                ProofError::Missing => "proof-missing",
+                ProofError::Repeated { .. } => "proof-repeated",
+                ProofError::Unbound => "proof-unbound",
+                ProofError::TooLong => "proof-too-long",
+                ProofError::Malformed => "proof-malformed",
+                ProofError::Extension { .. } => "proof-extension",
+                ProofError::Type => "proof-type",
+                ProofError::Algorithm => "proof-algorithm",
+                ProofError::Key => "proof-key",
+                ProofError::Claim { .. } => "proof-claim",
+                ProofError::Method => "proof-method",
+                ProofError::Url => "proof-url",
+                ProofError::TooOld { .. } => "proof-too-old",
+                ProofError::TooEarly { .. } => "proof-too-early",
+                ProofError::Token => "proof-token",
+                ProofError::OtherKey => "proof-other-key",
+                ProofError::Signature => "proof-signature",
+                ProofError::Replayed => "proof-replayed",
+            },
+            Self::Replays(_) => "replays-unreachable",
             Self::Authorize(AuthorizeError::Unidentified) => "unidentified",
+            Self::Authorize(AuthorizeError::Unbound) => "token-unbound",
             Self::Authorize(AuthorizeError::IssuerNotAccepted { .. }) => "issuer-not-accepted",
             Self::Authorize(AuthorizeError::InsufficientScope { .. }) => "insufficient-scope",
             Self::Authorize(AuthorizeError::ConditionUnmet { .. }) => "condition-unmet",

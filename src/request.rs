@@ -3,10 +3,12 @@
 //!
 //! The canonical path is what is matched, signed and forwarded. Nothing after this room sees the original bytes.
 
+mod certificate;
 mod path;
 
 use std::net::IpAddr;
 
+pub use certificate::certificate_thumbprint;
 pub use path::CanonicalPath;
 
 use crate::headers::{Fate, Headers, fate, named_by_connection};
@@ -19,6 +21,10 @@ pub const MAX_TARGET_BYTES: usize = 8192;
 pub const MAX_PATH_BYTES: usize = 4096;
 /// The most header fields that a request may carry.
 pub const MAX_FIELDS: usize = 100;
+
+/// The fields that carry credentials.
+const AUTHORIZATION: &str = "authorization";
+const PROOF: &str = "dpop";
 
 /// A request as it arrived, before anything in it is believed.
 #[derive(Clone, Debug)]
@@ -33,6 +39,8 @@ pub struct RequestHead {
     pub client: Option<IpAddr>,
     /// Whether the client came over TLS.
     pub tls: bool,
+    /// SHA-256 of the DER of the certificate with which the client came over TLS, where the platform found it good.
+    pub certificate: Option<[u8; 32]>,
 }
 
 /// A request in canonical form. Only [`normalize`] makes one.
@@ -44,8 +52,10 @@ pub struct Target {
     query: String,
     headers: Headers,
     authorization: Vec<Secret<Vec<u8>>>,
+    proofs: Vec<Secret<Vec<u8>>>,
     client: Option<IpAddr>,
     tls: bool,
+    certificate: Option<[u8; 32]>,
 }
 
 impl Target {
@@ -83,6 +93,18 @@ impl Target {
     #[must_use]
     pub fn authorization(&self) -> &[Secret<Vec<u8>>] {
         &self.authorization
+    }
+
+    /// The value of each `DPoP` field that arrived (RFC 9449 §4.1). They are for this edge and travel no further.
+    #[must_use]
+    pub fn proofs(&self) -> &[Secret<Vec<u8>>] {
+        &self.proofs
+    }
+
+    /// SHA-256 of the client's certificate.
+    #[must_use]
+    pub const fn certificate(&self) -> Option<&[u8; 32]> {
+        self.certificate.as_ref()
     }
 
     /// The peer's address.
@@ -142,18 +164,17 @@ pub fn normalize(head: RequestHead, hosts: &Hosts) -> Result<Target, RequestErro
     }
     let hops = named_by_connection(&head.headers);
     let travels = |name: &str| fate(name) == Fate::Pass && !hops.iter().any(|hop| hop == name);
-    let authorization = head
-        .headers
-        .all("authorization")
-        .filter(|_| travels("authorization"))
-        .map(|value| Secret::new(value.to_vec()))
-        .collect();
+    let credentials = |name: &str| -> Vec<_> {
+        head.headers.all(name).filter(|_| travels(name)).map(|value| Secret::new(value.to_vec())).collect()
+    };
+    let (authorization, proofs) = (credentials(AUTHORIZATION), credentials(PROOF));
     let headers = head
         .headers
         .iter()
-        .filter(|(name, value)| *name != "authorization" && travels(name) && field_is_sound(name, value))
+        .filter(|(name, value)| ![AUTHORIZATION, PROOF].contains(name) && travels(name) && field_is_sound(name, value))
         .collect();
-    Ok(Target { method: head.method, host, path, query, headers, authorization, client: head.client, tls: head.tls })
+    let RequestHead { method, client, tls, certificate, .. } = head;
+    Ok(Target { method, host, path, query, headers, authorization, proofs, client, tls, certificate })
 }
 
 /// Trace context passes only in the form of W3C Trace Context §3.2.2; it is the one client-made identifier that

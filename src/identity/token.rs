@@ -12,6 +12,7 @@ use jwt_simple::prelude::{
 };
 use serde_json::{Map, Value};
 
+use super::binding::Binding;
 use super::keys::{Key, KeySet, NoKey, Verifier};
 use super::verdict::{Verdict, Verdicts};
 use crate::policy::{AlgorithmName, Issuer, is_scope};
@@ -77,8 +78,8 @@ pub enum TokenError {
         /// The claim.
         claim: &'static str,
     },
-    /// The token is bound to a key that its bearer has to prove to hold (`cnf`, RFC 7800 §3.1).
-    #[error("the token is bound to a key")]
+    /// The token is bound to a key or certificate (`cnf`, RFC 7800 §3.1) that was not shown to be held.
+    #[error("the token is bound to a key that was not shown to be held")]
     Bound,
     /// No key of the issuer has this `kid`.
     #[error("the issuer has no key for this token")]
@@ -160,6 +161,14 @@ impl<'request> UnverifiedToken<'request> {
         self.header.get("kid").and_then(Value::as_str)
     }
 
+    /// What it is bound to, unverified.
+    ///
+    /// # Errors
+    /// [`TokenError::Bound`] where that cannot be checked here.
+    pub fn binding(&self) -> Result<Option<Binding>, TokenError> {
+        Binding::of(&self.claims)
+    }
+
     /// Judges everything that needs no key: header, times, audience, subject.
     ///
     /// # Errors
@@ -169,9 +178,6 @@ impl<'request> UnverifiedToken<'request> {
         self.check_times(issuer.leeway, now)?;
         if !self.audiences()?.iter().any(|audience| issuer.audiences.iter().any(|accepted| accepted == audience)) {
             return Err(TokenError::Audience);
-        }
-        if self.claims.contains_key("cnf") {
-            return Err(TokenError::Bound);
         }
         self.subject().map(drop)
     }

@@ -11,7 +11,7 @@ use fastgate::identity::{Caller, Identity, IdentityError, Seen, Sources, identif
 use fastgate::policy::Policy;
 
 use crate::support::sign::good;
-use crate::support::{Keys, get, now, policy};
+use crate::support::{Keys, Nobody, get, now, policy};
 
 /// What a row comes to: the caller, or why there is none.
 fn verdict(token: &str) -> Result<Identity, TokenError> {
@@ -21,14 +21,14 @@ fn verdict(token: &str) -> Result<Identity, TokenError> {
 fn verdict_with(policy: &Policy, mut keys: Keys, token: &str) -> Result<Identity, TokenError> {
     let route = policy.routes().iter().find(|route| route.id == "me").unwrap();
     let target = get("/me").bearer(token).normalized().unwrap();
-    let mut sources = Sources { keys: &mut keys, verdicts: &mut NoVerdicts };
+    let mut sources = Sources { keys: &mut keys, verdicts: &mut NoVerdicts, replays: &mut Nobody };
     match identify(policy, route, &target, now(), &mut sources, &mut Seen::default()) {
         Ok(Caller::Known(identity)) => Ok(identity),
         Ok(Caller::Anonymous) => panic!("anonymous on a route that wants a token"),
         Err(IdentityError::Token(error)) => Err(error),
         // A token that cannot stand behind `Bearer` looks, from outside, like any bad token.
         Err(IdentityError::Credentials(_)) => Err(TokenError::Malformed),
-        Err(IdentityError::Keys(error)) => panic!("{error}"),
+        Err(error) => panic!("{error}"),
     }
 }
 
