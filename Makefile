@@ -8,7 +8,7 @@ VENV := .venv/.installed
 IDP := dev/idp/node_modules/.installed
 LOCAL_KEYS := local/signing-keys.json
 
-.PHONY: help demo smoke test bench lint guest edge core edge-tests origin-tests policy schema compute-build clean
+.PHONY: help demo smoke test bench signature-cost lint guest edge core signatures edge-tests origin-tests policy schema compute-build clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -19,10 +19,13 @@ demo: parts ## Start provider, origin and edge; print curl lines to paste; run u
 smoke: parts ## Start the same, run the requests, show each verdict, exit 0 or 1
 	@$(PYTHON) dev/demo.py smoke
 
-test: lint core edge-tests origin-tests ## Every test: lints, core, edge, origin
+test: lint core signatures edge-tests origin-tests ## Every test: lints, core, signatures, edge, origin
 
 core: $(VENV) ## The tests of the library: native, about a second once built
-	cargo test --locked --lib --bins --test core --test bound --test rules
+	cargo test --locked --lib --bins --test core --test bound --test issuers --test rules
+
+signatures: ## Wycheproof's vectors, and 100,000 RSA signatures that were tampered with (half a minute)
+	cargo test --locked --test signatures
 
 edge-tests: guest $(VENV) $(IDP) ## The real guest on Viceroy, against real origins and a real provider
 	cargo test --locked --test edge --test rules_edge --examples
@@ -33,7 +36,7 @@ origin-tests: $(VENV) ## The FastAPI package
 lint: target-wasm $(VENV) ## Formats, clippy for both targets, ruff, mypy, the committed schema
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
-	cargo clippy --locked --release --target wasm32-wasip1 -- -D warnings
+	cargo clippy --locked --release --target wasm32-wasip1 --lib --bins --example signature_cost -- -D warnings
 	.venv/bin/ruff check origin dev tests && .venv/bin/ruff format --check origin dev tests
 	cd origin && ../.venv/bin/mypy && ../.venv/bin/mypy --strict ../dev/demo.py
 	cargo run --locked -q -- schema | diff - policy.schema.json && cargo run --locked -q -- check policy.json
@@ -55,6 +58,10 @@ guest: target-wasm ## Build the guest and say how large it is
 
 edge: ## Build the local edge server (Viceroy as a library; the first time takes minutes)
 	cargo build --locked --example edge
+
+signature-cost: target-wasm ## What a signature costs in the guest, in microseconds
+	cargo build --locked --release --target wasm32-wasip1 --example signature_cost
+	cargo run --locked -q --example signature_cost
 
 compute-build: guest $(LOCAL_KEYS) ## What `fastly compute build` and `fastly compute serve` call
 

@@ -3,25 +3,30 @@
 
 pub mod bearer;
 pub mod binding;
+mod claims;
+mod demands;
 pub mod discovery;
 pub mod dpop;
 pub mod key_life;
 pub mod keys;
 mod possession;
 pub mod replay;
+mod rsa;
+pub mod signature;
 pub mod token;
 pub mod verdict;
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use crate::policy::conditions::ClaimPath;
-use crate::policy::{Access, Issuer, Policy, Route};
+use crate::policy::{Access, ClaimPath, Issuer, Policy, Route};
 use crate::request::Target;
 use crate::time::UnixTime;
 use bearer::CredentialsError;
 use binding::Binding;
+pub(crate) use claims::members;
+use claims::{Claims, Holder};
 use dpop::ProofError;
 use keys::KeySet;
 use replay::{Replays, ReplaysUnreachable};
@@ -40,14 +45,10 @@ pub enum Caller {
 /// What a verified token says about its holder. Only [`identify`] makes one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    subject: String,
     issuer: String,
     issuer_id: String,
-    client_id: Option<String>,
-    scopes: Vec<String>,
-    roles: Vec<String>,
-    groups: Vec<String>,
-    claims: Map<String, Value>,
+    holder: Box<Holder>,
+    claims: Claims,
     binding: Option<Box<Binding>>,
 }
 
@@ -55,10 +56,10 @@ impl Identity {
     /// `sub`: unique within the issuer.
     #[must_use]
     pub fn subject(&self) -> &str {
-        &self.subject
+        &self.holder.subject
     }
 
-    /// `iss` of the token.
+    /// `iss` of the token, in the policy's first spelling.
     #[must_use]
     pub fn issuer(&self) -> &str {
         &self.issuer
@@ -73,31 +74,37 @@ impl Identity {
     /// The OAuth client to which the token was issued.
     #[must_use]
     pub fn client_id(&self) -> Option<&str> {
-        self.client_id.as_deref()
+        self.holder.client_id.as_deref()
     }
 
     /// The scopes of the token.
     #[must_use]
     pub fn scopes(&self) -> &[String] {
-        &self.scopes
+        &self.holder.scopes
     }
 
-    /// The roles of the token, from the claim that the issuer keeps them in.
+    /// The roles of the token, sorted, from the claims that the issuer keeps them in.
     #[must_use]
     pub fn roles(&self) -> &[String] {
-        &self.roles
+        &self.holder.roles
     }
 
     /// The groups of the token, likewise.
     #[must_use]
     pub fn groups(&self) -> &[String] {
-        &self.groups
+        &self.holder.groups
+    }
+
+    /// The tenant for which the token was issued.
+    #[must_use]
+    pub fn tenant(&self) -> Option<&str> {
+        self.holder.tenant.as_deref()
     }
 
     /// A claim of the token; nothing where the path leads through something that is no object.
     #[must_use]
     pub fn claim(&self, path: &ClaimPath) -> Option<&Value> {
-        claim(&self.claims, path)
+        self.claims.find(path)
     }
 
     /// What the token is bound to; the caller has shown to hold it.
@@ -107,30 +114,9 @@ impl Identity {
     }
 
     fn new(issuer: &Issuer, claims: VerifiedClaims, binding: Option<Binding>) -> Self {
-        let binding = binding.map(Box::new);
-        let (subject, client_id, scopes, claims) = claims.into_parts();
-        let texts = |path| {
-            let members = claim(&claims, path).map(members).unwrap_or_default();
-            members.iter().filter_map(Value::as_str).map(str::to_owned).collect()
-        };
-        let (roles, groups) = (texts(&issuer.roles_claim), texts(&issuer.groups_claim));
+        let (holder, claims) = claims.into_parts();
         let (issuer, issuer_id) = (issuer.issuer.clone(), issuer.id.clone());
-        Self { subject, issuer, issuer_id, client_id, scopes, roles, groups, claims, binding }
-    }
-}
-
-fn claim<'claims>(claims: &'claims Map<String, Value>, path: &ClaimPath) -> Option<&'claims Value> {
-    let mut steps = path.steps();
-    let top = claims.get(steps.next()?)?;
-    steps.try_fold(top, |value, step| value.as_object()?.get(step))
-}
-
-/// The members of a claim that holds several values or the only one itself; none for any other type.
-pub(crate) fn members(claim: &Value) -> &[Value] {
-    match claim {
-        Value::Array(members) => members,
-        Value::String(_) | Value::Number(_) | Value::Bool(_) => std::slice::from_ref(claim),
-        Value::Null | Value::Object(_) => &[],
+        Self { issuer, issuer_id, holder: Box::new(holder), claims, binding: binding.map(Box::new) }
     }
 }
 

@@ -2,13 +2,16 @@
 //! rooms that use it ask no questions.
 
 mod captures;
+pub mod claim_path;
 pub mod conditions;
 mod document;
 mod fault;
+mod issuer;
 pub mod limits;
 pub mod network;
 pub mod pattern;
 pub mod places;
+mod preset;
 mod read;
 mod tree;
 pub(crate) mod url;
@@ -17,9 +20,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use captures::Captures;
-use conditions::{ClaimPath, Condition};
-pub use document::{AlgorithmName, KeyLife, MethodName, PolicyDocument, ProofLife};
+pub use claim_path::ClaimPath;
+use conditions::Condition;
+pub use document::{AlgorithmName, KeyLife, MethodName, PolicyDocument, ProofLife, TokenKind};
 pub use fault::{Fault, PolicyFault, PolicyFaults};
+pub use issuer::{Issuer, TokenDemands, TokenShape};
 use limits::Limit;
 use pattern::PathTemplate;
 use places::Place;
@@ -32,7 +37,8 @@ use crate::surroundings::Fact;
 #[derive(Clone, Debug)]
 pub struct Policy {
     edge: Edge,
-    issuers: BTreeMap<String, Issuer>,
+    /// By every spelling of `iss`.
+    issuers: BTreeMap<String, Arc<Issuer>>,
     routes: Vec<Route>,
     tree: RouteTree,
 }
@@ -79,35 +85,6 @@ pub struct Origin {
     pub backend: String,
     /// `aud` of the signed header.
     pub audience: String,
-}
-
-/// One OpenID provider and what its tokens must look like.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Issuer {
-    /// The short id by which stores and logs know it.
-    pub id: String,
-    /// `iss`, compared byte for byte.
-    pub issuer: String,
-    /// The backend through which its keys are fetched.
-    pub backend: String,
-    /// A token must name at least one of these in `aud`.
-    pub audiences: Vec<String>,
-    /// The accepted signature algorithms.
-    pub algorithms: Vec<AlgorithmName>,
-    /// The accepted token types, lower case, without `application/`.
-    pub types: Vec<String>,
-    /// How far the provider's clock may be off, in seconds.
-    pub leeway: u64,
-    /// How long its keys are used.
-    pub key_life: KeyLife,
-    /// How long a verified signature is remembered, in seconds.
-    pub verdict_window: u64,
-    /// Where its keys are; the discovery document says so where this is absent.
-    pub jwks_uri: Option<String>,
-    /// Where its tokens carry roles.
-    pub roles_claim: ClaimPath,
-    /// Where its tokens carry groups.
-    pub groups_claim: ClaimPath,
 }
 
 /// One thing that may be reached.
@@ -182,15 +159,15 @@ impl Policy {
         &self.edge
     }
 
-    /// The provider whose `iss` is exactly this.
+    /// The provider whose `iss` is exactly this, in one of its spellings.
     #[must_use]
     pub fn issuer(&self, iss: &str) -> Option<&Issuer> {
-        self.issuers.get(iss)
+        self.issuers.get(iss).map(Arc::as_ref)
     }
 
-    /// The providers, in the order of their `iss`.
+    /// The providers, each once, in the order of their `iss`.
     pub fn issuers(&self) -> impl Iterator<Item = &Issuer> {
-        self.issuers.values()
+        self.issuers.iter().filter(|(iss, issuer)| **iss == issuer.issuer).map(|(_, issuer)| issuer.as_ref())
     }
 
     /// The routes in the order of the document.

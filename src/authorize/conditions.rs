@@ -4,8 +4,8 @@
 use serde_json::Value;
 
 use crate::identity::{Identity, members};
-use crate::policy::Captures;
-use crate::policy::conditions::{ClaimPath, Condition, Expected};
+use crate::policy::conditions::{Condition, Expected};
+use crate::policy::{Captures, ClaimPath};
 
 /// The part of `condition` that is not met, in the policy's terms; nothing where all of it is.
 pub(super) fn unmet(condition: &Condition, identity: &Identity, captures: &Captures) -> Option<String> {

@@ -1,11 +1,15 @@
 //! Keys of an issuer, by `kid`. In goes the JSON of a JWK Set (RFC 7517 §5), out comes a [`KeySet`] of those keys that
 //! verify something; the others are skipped and counted, so that one odd key never costs the good ones.
 
+mod jwk;
+
 use std::collections::BTreeMap;
 
-use jwt_simple::prelude::{ES256PublicKey, RS256PublicKey};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
+pub use jwk::UnusableKey;
+
+use super::signature::{SignatureInvalid, VerifyingKey};
 use crate::policy::AlgorithmName;
 use crate::strict_json;
 
@@ -18,23 +22,18 @@ pub const MAX_KEYS: usize = 64;
 #[derive(Clone, Debug)]
 pub struct KeySet {
     keys: Vec<Key>,
-    skipped: usize,
+    skipped: Vec<UnusableKey>,
 }
 
 /// One key. The algorithm belongs to the key, never to the token (RFC 8725 §3.1).
 #[derive(Clone, Debug)]
 pub struct Key {
     id: Option<String>,
-    verifier: Verifier,
+    material: VerifyingKey,
+    /// `alg`, which narrows the key's family down to one.
+    algorithm: Option<AlgorithmName>,
     /// SHA-256 of the members that make the key what it is.
     digest: [u8; 32],
-}
-
-/// A public key and the one algorithm it is used with.
-#[derive(Clone, Debug)]
-pub(super) enum Verifier {
-    Rs256(Box<RS256PublicKey>),
-    Es256(ES256PublicKey),
 }
 
 /// Why a document is no key set.
@@ -90,26 +89,39 @@ impl KeySet {
         if count > MAX_KEYS {
             return Err(KeySetError::TooManyKeys { count });
         }
-        if entries.iter().filter_map(Value::as_object).any(holds_secret) {
-            return Err(KeySetError::HoldsSecrets);
+        let mut keys = Vec::with_capacity(count);
+        let mut skipped = Vec::new();
+        for entry in entries {
+            match entry.as_object().ok_or(UnusableKey::Malformed).and_then(Key::read) {
+                Ok(key) => keys.push(key),
+                Err(UnusableKey::HoldsSecret) => return Err(KeySetError::HoldsSecrets),
+                Err(unusable) => skipped.push(unusable),
+            }
         }
-        let keys = without_shared_ids(entries.iter().filter_map(Value::as_object).filter_map(Key::read).collect());
+        let keys = without_shared_ids(keys);
         if keys.is_empty() {
             return Err(KeySetError::NoUsableKey { count });
         }
-        Ok(Self { skipped: count - keys.len(), keys })
+        skipped.resize(count.saturating_sub(keys.len()), UnusableKey::SharedId);
+        Ok(Self { keys, skipped })
     }
 
     /// How many keys of the document cannot be used.
     #[must_use]
     pub const fn skipped(&self) -> usize {
-        self.skipped
+        self.skipped.len()
+    }
+
+    /// Why they cannot, in no particular order.
+    #[must_use]
+    pub fn unusable(&self) -> &[UnusableKey] {
+        &self.skipped
     }
 
     /// The one key for a token with this `kid` and `alg`. Without a `kid` (OIDC Core §10.1) the algorithm must leave a
     /// single candidate.
     pub(super) fn find(&self, kid: Option<&str>, algorithm: AlgorithmName) -> Result<&Key, NoKey> {
-        let mut fitting = self.keys.iter().filter(|key| key.algorithm() == algorithm);
+        let mut fitting = self.keys.iter().filter(|key| key.accepts(algorithm));
         match kid {
             Some(kid) => fitting.find(|key| key.id.as_deref() == Some(kid)).ok_or(NoKey::Unknown),
             None => match (fitting.next(), fitting.next()) {
@@ -122,62 +134,28 @@ impl KeySet {
 }
 
 impl Key {
-    /// The algorithm that this key verifies.
+    /// Whether `algorithm` may be used with this key: the one that its `alg` names, or without `alg` any of its family
+    /// (RFC 7517 §4.4). Whether the issuer's tokens may use it is the policy's decision.
     #[must_use]
-    pub const fn algorithm(&self) -> AlgorithmName {
-        match self.verifier {
-            Verifier::Rs256(_) => AlgorithmName::RS256,
-            Verifier::Es256(_) => AlgorithmName::ES256,
+    pub fn accepts(&self, algorithm: AlgorithmName) -> bool {
+        self.algorithm.is_none_or(|only| only == algorithm) && self.material.algorithms().contains(&algorithm)
+    }
+
+    /// Whether `signature` is this key's over `message` by `algorithm`.
+    ///
+    /// # Errors
+    /// [`SignatureInvalid`], also where the key does not [accept](Self::accepts) the algorithm.
+    pub fn verify(&self, algorithm: AlgorithmName, message: &[u8], signature: &[u8]) -> Result<(), SignatureInvalid> {
+        if !self.accepts(algorithm) {
+            return Err(SignatureInvalid);
         }
+        self.material.verify(algorithm, message, signature)
     }
 
     /// SHA-256 of what makes the key what it is: another key, another digest, whatever its `kid`.
     pub(super) const fn digest(&self) -> &[u8; 32] {
         &self.digest
     }
-
-    pub(super) const fn verifier(&self) -> &Verifier {
-        &self.verifier
-    }
-
-    /// A key that can verify one of the known algorithms, or nothing. Unknown members (`x5c` above all) are left out
-    /// before jwt-simple sees the key, since it bounds the length of what it reads.
-    fn read(jwk: &Map<String, Value>) -> Option<Self> {
-        let text = |name: &str| jwk.get(name).and_then(Value::as_str);
-        let absent_or = |name: &str, accepted: &[&str]| match jwk.get(name) {
-            None => true,
-            Some(value) => value.as_str().is_some_and(|value| accepted.contains(&value)),
-        };
-        let for_verifying = match jwk.get("key_ops") {
-            None => true,
-            Some(operations) => operations.as_array().is_some_and(|list| list.iter().any(|name| name == "verify")),
-        };
-        if !absent_or("use", &["sig"]) || !for_verifying {
-            return None;
-        }
-        let id = match jwk.get("kid") {
-            None => None,
-            Some(kid) => Some(kid.as_str()?.to_owned()),
-        };
-        let (verifier, minimal) = match (text("kty")?, text("crv")) {
-            ("RSA", None) if absent_or("alg", &["RS256"]) => {
-                let minimal = json!({"kty": "RSA", "n": text("n")?, "e": text("e")?}).to_string();
-                (Verifier::Rs256(Box::new(RS256PublicKey::from_jwk(&minimal).ok()?)), minimal)
-            }
-            ("EC", Some("P-256")) if absent_or("alg", &["ES256"]) => {
-                let minimal = json!({"kty": "EC", "crv": "P-256", "x": text("x")?, "y": text("y")?}).to_string();
-                (Verifier::Es256(ES256PublicKey::from_jwk(&minimal).ok()?), minimal)
-            }
-            _ => return None,
-        };
-        Some(Self { id, verifier, digest: hmac_sha256::Hash::hash(minimal.as_bytes()) })
-    }
-}
-
-/// Private members of RFC 7518 §6.2.2 and §6.3.2, and `k` of §6.4.
-fn holds_secret(jwk: &Map<String, Value>) -> bool {
-    jwk.get("kty").is_some_and(|kty| kty == "oct")
-        || ["d", "p", "q", "dp", "dq", "qi", "oth", "k"].iter().any(|name| jwk.contains_key(*name))
 }
 
 /// Drops every key whose `kid` stands on several keys: which one is meant would be a guess.

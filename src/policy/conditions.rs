@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::claim_path::{ClaimName, ClaimPath, Scalar};
 use super::read::{Faults, is_scope};
 use super::{Fault, PathTemplate};
 
@@ -27,9 +28,9 @@ pub enum ConditionDocument {
     Rule(String),
     /// The token has this scope.
     Scope(String),
-    /// The token has this role, in the claim that the issuer's `roles_claim` names.
+    /// The token has this role, in the claims that the issuer's `claims.roles` name.
     Role(String),
-    /// The token has this group, in the claim that the issuer's `groups_claim` names.
+    /// The token has this group, in the claims that the issuer's `claims.groups` name.
     Group(String),
     /// A claim of the token has a value.
     Claim(ClaimTestDocument),
@@ -58,34 +59,6 @@ pub struct ClaimTestDocument {
     #[serde(default)]
     pub contains_path: Option<String>,
 }
-
-/// The name of a claim.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
-#[serde(untagged)]
-pub enum ClaimName {
-    /// A claim at the top; a dot in it is a dot.
-    Top(String),
-    /// A claim in nested objects, from the outside in.
-    Nested(Vec<String>),
-}
-
-/// A value that a claim can be compared with.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
-#[serde(untagged)]
-pub enum Scalar {
-    /// Text, byte for byte.
-    Text(String),
-    /// A whole number.
-    Number(i64),
-    /// `true` or `false`.
-    Truth(bool),
-}
-
-/// The way to a claim, from the outside in; never empty.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClaimPath(Vec<String>);
 
 /// A condition on a caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,22 +102,6 @@ pub(super) struct Rules<'document> {
     read: BTreeMap<String, Arc<Condition>>,
     /// The rules that are being read, from the outside in.
     open: Vec<String>,
-}
-
-impl ClaimPath {
-    /// The names of the members, from the outside in.
-    pub fn steps(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(String::as_str)
-    }
-
-    pub(super) fn read(name: ClaimName, at: &str, faults: &mut Faults) -> Self {
-        let steps = match name {
-            ClaimName::Top(name) => vec![name],
-            ClaimName::Nested(names) => names,
-        };
-        faults.add_if(steps.is_empty() || steps.iter().any(String::is_empty), at, Fault::Empty);
-        Self(steps)
-    }
 }
 
 impl<'document> Rules<'document> {
@@ -228,16 +185,6 @@ fn claim(test: &ClaimTestDocument, at: &str, faults: &mut Faults) -> Condition {
     let (first, second) = (expectations.next(), expectations.next());
     faults.add_if(first.is_none() || second.is_some(), at, Fault::NotOneTest);
     Condition::Claim(path, first.unwrap_or(Expected::OneOf(Vec::new())))
-}
-
-impl Scalar {
-    fn to_json(&self) -> Value {
-        match self {
-            Self::Text(text) => Value::from(text.as_str()),
-            Self::Number(number) => Value::from(*number),
-            Self::Truth(truth) => Value::from(*truth),
-        }
-    }
 }
 
 impl Condition {

@@ -47,7 +47,7 @@ pub enum Fault {
     /// Not an absolute `https` URL without query and fragment; plain `http` is accepted for this machine only.
     #[error("is not an https URL")]
     NotHttps,
-    /// `jwks_uri` is not on the issuer's host.
+    /// `jwks_uri` is neither on the issuer's host nor where its provider keeps keys.
     #[error("is not on the issuer's host")]
     ForeignHost,
     /// Not a host name without scheme, port and path.
@@ -74,6 +74,15 @@ pub enum Fault {
         /// The id of the earlier one.
         other: String,
     },
+    /// The provider issues no access tokens that can be read.
+    #[error("is \"access\", and this provider's access tokens are not JWTs")]
+    NoAccessTokens,
+    /// The provider has an issuer for each tenant, and this is none of them.
+    #[error("names no tenant")]
+    NoTenant,
+    /// Tenants are listed, and no claim is known to name the tenant.
+    #[error("is a list, and no claim is known to name the tenant")]
+    NoTenantClaim,
     /// No origin has this name.
     #[error("names no origin")]
     UnknownOrigin,
@@ -155,6 +164,9 @@ impl Fault {
             Self::SameRequests { .. } => "remove one of the two, or give them different methods",
             Self::TakenId => "give each entry its own id",
             Self::TakenIssuer { .. } => "merge the two entries: one issuer, several audiences",
+            Self::NoAccessTokens => "write \"tokens\": \"id\", and client ids as \"audiences\"",
+            Self::NoTenant => "write \"https://login.microsoftonline.com/<tenant id>/v2.0\", or list \"tenants\"",
+            Self::NoTenantClaim => "add \"claims\": { \"tenant\": \"<claim>\" }",
             Self::UnknownOrigin => "write a name that stands under \"origins\"",
             Self::OriginMissing => "add \"origin\": \"<name>\"",
             Self::RulesOnPublic => "remove it, or write \"access\": \"authenticated\"",

@@ -4,7 +4,7 @@
 use serde::Deserialize;
 
 use super::Fault;
-use super::conditions::{ClaimName, ClaimPath};
+use super::claim_path::{ClaimName, ClaimPath};
 use super::read::Faults;
 use crate::headers::is_field_name;
 

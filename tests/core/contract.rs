@@ -77,7 +77,7 @@ fn an_identity_header_lives_at_most_a_minute() {
 
 #[test]
 fn a_callers_claims_cannot_stand_where_the_edges_own_are() {
-    let loud = ["txn", "tctx", "rctx", "route", "path", "country", "jti", "nonce", "roles", "email"]
+    let loud = ["txn", "tctx", "rctx", "route", "path", "country", "jti", "groups", "roles", "email"]
         .iter()
         .fold(claims(), |claims, name| with(&claims, name, "s3cret"));
     let minted = |claims| payload_of(&get("/me").bearer(&token(&header(), claims)).walk().sent(IDENTITY).concat());

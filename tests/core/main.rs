@@ -23,3 +23,4 @@ mod problems;
 mod routing;
 mod support;
 mod tokens;
+mod vectors;

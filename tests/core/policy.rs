@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use fastgate::policy::pattern::{PathTemplate, TemplateError};
-use fastgate::policy::{Fault, Policy, PolicyDocument};
+use fastgate::policy::{AlgorithmName, Fault, Policy, PolicyDocument};
 use proptest::prelude::{Just, Strategy, prop};
 use proptest::prop_oneof;
 use serde_json::{Value, json};
@@ -60,6 +60,9 @@ fn table() -> Vec<(&'static str, Value, &'static str, Fault)> {
             "$.issuers.beta.issuer",
             Fault::TakenIssuer { other: "alpha".to_owned() },
         ),
+        ("/issuers/alpha/preset", json!("google"), "$.issuers.alpha.tokens", Fault::NoAccessTokens),
+        ("/issuers/alpha/preset", json!("entra"), "$.issuers.alpha.issuer", Fault::NoTenant),
+        ("/issuers/alpha/tenants", json!(["a"]), "$.issuers.alpha.tenants", Fault::NoTenantClaim),
         ("/issuers", json!({}), "$.issuers", Fault::NoIssuer),
         ("/routes", json!([]), "$.routes", Fault::Empty),
         ("/routes/2/id", json!("Me"), "$.routes[2].id", Fault::NotAnId),
@@ -191,8 +194,8 @@ fn what_is_left_out_is_the_careful_choice() {
     let policy = policy_of(&document);
     let issuer = policy.issuer("https://alpha.test").unwrap();
     assert_eq!(policy.edge().identity_lifetime, 30);
-    assert_eq!((issuer.leeway, issuer.types.as_slice()), (30, &["at+jwt".to_owned()][..]));
-    assert_eq!(issuer.algorithms.iter().map(|it| it.as_str()).collect::<Vec<_>>(), ["RS256", "ES256"]);
+    assert_eq!((issuer.leeway, issuer.shape.types.as_slice()), (30, &["at+jwt".to_owned()][..]));
+    assert_eq!(issuer.algorithms, [AlgorithmName::RS256, AlgorithmName::ES256]);
     let route = &policy.routes()[0];
     assert!(!route.forward_token && route.origin.backend == "b");
     assert_eq!(

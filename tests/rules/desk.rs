@@ -54,7 +54,7 @@ pub(crate) fn policy(parts: &Value) -> Value {
             "main": { "issuer": "https://idp.test", "backend": "idp", "audiences": ["api"] },
             "partner": {
                 "issuer": "https://partner.test", "backend": "idp", "audiences": ["api"],
-                "roles_claim": ["realm_access", "roles"]
+                "claims": { "roles": [["realm_access", "roles"]] }
             }
         }
     });

@@ -4,13 +4,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::{ClaimPath, Condition, Expected};
-
-impl fmt::Display for ClaimPath {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0.join(" / "))
-    }
-}
+use super::{Condition, Expected};
 
 impl fmt::Display for Condition {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

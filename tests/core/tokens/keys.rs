@@ -142,9 +142,7 @@ fn nothing_that_a_token_says_about_keys_is_looked_at() {
         let header = with(&header(), member, value);
         let forged = get("/me").bearer(&signed(&header, Signing::Es256("beta-ec"))).walk();
         assert_eq!((forged.trail.verdict, forged.asked), ("token-signature", vec!["alpha".to_owned()]), "{member}");
-        // jwt-simple takes a `jwk` for text and refuses what an issuer would write there; that is safe, if not fine.
-        let genuine = verdict(&signed(&header, Signing::Es256("alpha-ec")));
-        assert_eq!(genuine.is_ok(), member != "jwk", "{member}");
+        verdict(&signed(&header, Signing::Es256("alpha-ec"))).unwrap_or_else(|error| panic!("{member}: {error}"));
     }
 }
 

@@ -1,0 +1,170 @@
+//! What a token says, read along the ways that its issuer's shape names. A claim of another type than it should have
+//! counts as absent where it would only grant something, and is an error where something depends on it.
+
+use serde_json::{Map, Value};
+
+use super::token::TokenError;
+use crate::policy::{ClaimPath, TokenKind, TokenShape, is_scope};
+use crate::time::UnixTime;
+
+/// The longest `sub` (OpenID Connect Core §2) and client id that is accepted, in bytes.
+const MAX_NAME_BYTES: usize = 255;
+
+/// The claims of a token, verified or not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Claims(Map<String, Value>);
+
+/// What a token says about its holder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Holder {
+    pub(super) subject: String,
+    pub(super) client_id: Option<String>,
+    pub(super) scopes: Vec<String>,
+    pub(super) roles: Vec<String>,
+    pub(super) groups: Vec<String>,
+    pub(super) tenant: Option<String>,
+}
+
+impl Claims {
+    pub(super) const fn new(claims: Map<String, Value>) -> Self {
+        Self(claims)
+    }
+
+    /// `iss`.
+    pub(super) fn issuer(&self) -> Result<&str, TokenError> {
+        match self.0.get("iss") {
+            None => Err(TokenError::Missing { claim: "iss" }),
+            Some(Value::String(issuer)) => Ok(issuer),
+            Some(_) => Err(TokenError::ClaimMalformed { claim: "iss" }),
+        }
+    }
+
+    /// A claim at the top, just as it stands there.
+    pub(super) fn top(&self, name: &str) -> Option<&Value> {
+        self.0.get(name)
+    }
+
+    /// A claim; nothing where the way leads through something that is no object, nor where the token says that the claim
+    /// is to be had elsewhere (`_claim_names`, OpenID Connect Core §5.6.2): what stands here is then not the whole of it.
+    pub(super) fn find(&self, path: &ClaimPath) -> Option<&Value> {
+        let mut steps = path.steps();
+        let first = steps.next()?;
+        let elsewhere = self.0.get("_claim_names").and_then(Value::as_object);
+        if elsewhere.is_some_and(|names| names.contains_key(first)) {
+            return None;
+        }
+        steps.try_fold(self.0.get(first)?, |value, step| value.as_object()?.get(step))
+    }
+
+    /// What the token says about its holder.
+    pub(super) fn holder(&self, shape: &TokenShape) -> Result<Holder, TokenError> {
+        Ok(Holder {
+            subject: self.subject()?.to_owned(),
+            client_id: self.client(shape)?.map(str::to_owned),
+            scopes: self.scopes(&shape.scopes),
+            roles: self.names(&shape.roles),
+            groups: self.names(&shape.groups),
+            tenant: self.tenant(shape).map(str::to_owned),
+        })
+    }
+
+    /// `sub`.
+    pub(super) fn subject(&self) -> Result<&str, TokenError> {
+        let subject = self.0.get("sub").ok_or(TokenError::Missing { claim: "sub" })?;
+        name(subject).ok_or(TokenError::ClaimMalformed { claim: "sub" })
+    }
+
+    /// The client to which the token was issued. An ID token may name it as the only member of a list: its audience.
+    pub(super) fn client(&self, shape: &TokenShape) -> Result<Option<&str>, TokenError> {
+        let mut found = shape.client.iter().filter_map(|path| self.find(path).map(|claim| (path, claim)));
+        let Some((path, claim)) = found.next() else {
+            return Ok(None);
+        };
+        let client = match claim.as_array().map(Vec::as_slice) {
+            Some([only]) if shape.tokens == TokenKind::Id => name(only),
+            _ => name(claim),
+        };
+        client.map(Some).ok_or(TokenError::ClaimMalformed { claim: client_claim(path) })
+    }
+
+    /// The tenant; a claim that is no name counts as absent.
+    pub(super) fn tenant(&self, shape: &TokenShape) -> Option<&str> {
+        shape.tenant.as_ref().and_then(|path| self.find(path)).and_then(name)
+    }
+
+    /// The audiences: one text, or a list of texts (RFC 7519 §4.1.3).
+    pub(super) fn audiences(&self, shape: &TokenShape) -> Result<Vec<&str>, TokenError> {
+        const MALFORMED: TokenError = TokenError::ClaimMalformed { claim: "aud" };
+        match shape.audience.iter().find_map(|path| self.find(path)) {
+            None => Err(TokenError::Missing { claim: "aud" }),
+            Some(Value::String(audience)) => Ok(vec![audience.as_str()]),
+            Some(Value::Array(audiences)) => {
+                audiences.iter().map(|audience| audience.as_str().ok_or(MALFORMED)).collect()
+            }
+            Some(_) => Err(MALFORMED),
+        }
+    }
+
+    /// A `NumericDate` (RFC 7519 §2); a fraction of a second is cut off.
+    pub(super) fn time(&self, claim: &'static str) -> Result<Option<UnixTime>, TokenError> {
+        /// 9999-12-31T23:59:59Z: beyond it a number is not a date.
+        const LAST: f64 = 253_402_300_799.0;
+        match self.0.get(claim) {
+            None => Ok(None),
+            Some(value) => match value.as_f64() {
+                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked")]
+                Some(seconds) if (0.0..=LAST).contains(&seconds) => Ok(Some(UnixTime::from_seconds(seconds as u64))),
+                _ => Err(TokenError::ClaimMalformed { claim }),
+            },
+        }
+    }
+
+    /// The scopes, in the token's order. Each claim is text with single spaces (RFC 6749 §3.3) or a list; what is neither
+    /// counts as absent, and so does an element that is no scope.
+    fn scopes(&self, paths: &[ClaimPath]) -> Vec<String> {
+        let mut scopes: Vec<String> = Vec::new();
+        for claim in paths.iter().filter_map(|path| self.find(path)) {
+            let found: Vec<&str> = match claim {
+                Value::String(text) => text.split(' ').collect(),
+                Value::Array(list) => list.iter().filter_map(Value::as_str).collect(),
+                _ => Vec::new(),
+            };
+            for scope in found {
+                if is_scope(scope) && !scopes.iter().any(|known| known == scope) {
+                    scopes.push(scope.to_owned());
+                }
+            }
+        }
+        scopes
+    }
+
+    /// Roles or groups, sorted, each once. A text is one name, whatever is in it; what is not text counts as absent.
+    fn names(&self, paths: &[ClaimPath]) -> Vec<String> {
+        let claims = paths.iter().filter_map(|path| self.find(path));
+        let mut names: Vec<String> = claims.flat_map(members).filter_map(Value::as_str).map(str::to_owned).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+}
+
+/// What to call the claim with the client when it is malformed; a name of the policy's own is not called by name.
+fn client_claim(path: &ClaimPath) -> &'static str {
+    let known = ["client_id", "azp", "cid", "appid", "aud"];
+    known.into_iter().find(|name| path.steps().eq([*name])).unwrap_or("of the client")
+}
+
+/// The members of a claim that holds several values or the only one itself; none for any other type.
+pub(crate) fn members(claim: &Value) -> &[Value] {
+    match claim {
+        Value::Array(members) => members,
+        Value::String(_) | Value::Number(_) | Value::Bool(_) => std::slice::from_ref(claim),
+        Value::Null | Value::Object(_) => &[],
+    }
+}
+
+/// What names somebody: short text without control characters.
+fn name(value: &Value) -> Option<&str> {
+    let sound = |name: &&str| !name.is_empty() && name.len() <= MAX_NAME_BYTES && !name.chars().any(char::is_control);
+    value.as_str().filter(sound)
+}

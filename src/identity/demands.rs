@@ -1,0 +1,87 @@
+//! Everything about a token's claims that can be judged without a key. It is judged again on every request, whatever is
+//! remembered of signatures.
+
+use super::claims::Claims;
+use super::token::TokenError;
+use crate::policy::{Issuer, TokenKind};
+use crate::time::UnixTime;
+
+/// Judges the claims of a token of `issuer`: times, audience, subject, kind, client, tenant.
+///
+/// # Errors
+/// The first [`TokenError`] found.
+pub(super) fn check(claims: &Claims, issuer: &Issuer, now: UnixTime) -> Result<(), TokenError> {
+    check_times(claims, issuer, now)?;
+    check_audience(claims, issuer)?;
+    claims.subject()?;
+    check_kind(claims, issuer)?;
+    check_client(claims, issuer)?;
+    let tenants = &issuer.demands.tenants;
+    let accepted = |tenant: &str| tenants.iter().any(|accepted| accepted == tenant);
+    if !tenants.is_empty() && !claims.tenant(&issuer.shape).is_some_and(accepted) {
+        return Err(TokenError::Tenant);
+    }
+    Ok(())
+}
+
+fn check_times(claims: &Claims, issuer: &Issuer, now: UnixTime) -> Result<(), TokenError> {
+    let leeway = issuer.leeway;
+    let expires = claims.time("exp")?.ok_or(TokenError::Missing { claim: "exp" })?;
+    if expires.plus(leeway) <= now {
+        return Err(TokenError::Expired { by: now.since(expires) });
+    }
+    for claim in ["nbf", "iat"] {
+        if claims.time(claim)?.is_some_and(|starts| starts > now.plus(leeway)) {
+            return Err(TokenError::NotYetValid { claim });
+        }
+    }
+    let (max_age, max_lifetime) = (issuer.demands.max_age, issuer.demands.max_lifetime);
+    // OpenID Connect Core §2 requires `iat` of every ID token.
+    if max_age.is_none() && max_lifetime.is_none() && issuer.shape.tokens != TokenKind::Id {
+        return Ok(());
+    }
+    let issued_at = claims.time("iat")?.ok_or(TokenError::Missing { claim: "iat" })?;
+    if max_age.is_some_and(|most| issued_at.plus(most).plus(leeway) < now) {
+        return Err(TokenError::TooOld { age: now.since(issued_at) });
+    }
+    // Both are by the provider's own clock: no leeway.
+    if max_lifetime.is_some_and(|most| expires.since(issued_at) > most) {
+        return Err(TokenError::LivesTooLong { seconds: expires.since(issued_at) });
+    }
+    Ok(())
+}
+
+/// An access token is good where any of its audiences is accepted (RFC 7519 §4.1.3), an ID token where all of them are
+/// (OpenID Connect Core §3.1.3.7, point 3).
+fn check_audience(claims: &Claims, issuer: &Issuer) -> Result<(), TokenError> {
+    let audiences = claims.audiences(&issuer.shape)?;
+    let mut verdicts = audiences.iter().map(|audience| issuer.audiences.iter().any(|accepted| accepted == audience));
+    let good = match issuer.shape.tokens {
+        TokenKind::Access => verdicts.any(|accepted| accepted),
+        TokenKind::Id => !audiences.is_empty() && verdicts.all(|accepted| accepted),
+    };
+    if good { Ok(()) } else { Err(TokenError::Audience) }
+}
+
+/// What tells tokens of the wanted kind from others that the same keys sign (RFC 8725 §3.12).
+fn check_kind(claims: &Claims, issuer: &Issuer) -> Result<(), TokenError> {
+    for (claim, values) in &issuer.demands.required {
+        if !claims.top(claim).is_some_and(|value| values.contains(value)) {
+            return Err(TokenError::Required { claim: claim.clone() });
+        }
+    }
+    match issuer.demands.refused.iter().find(|claim| claims.top(claim).is_some()) {
+        Some(claim) => Err(TokenError::OtherKind { claim: claim.clone() }),
+        None => Ok(()),
+    }
+}
+
+fn check_client(claims: &Claims, issuer: &Issuer) -> Result<(), TokenError> {
+    let accepted = &issuer.demands.clients;
+    match claims.client(&issuer.shape)? {
+        Some(client) if accepted.is_empty() || accepted.iter().any(|known| known == client) => Ok(()),
+        Some(_) => Err(TokenError::Client),
+        None if accepted.is_empty() && !issuer.demands.require_client => Ok(()),
+        None => Err(TokenError::Missing { claim: "client_id" }),
+    }
+}

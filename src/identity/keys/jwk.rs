@@ -1,0 +1,141 @@
+//! One JWK (RFC 7517 §4): in goes the JSON object, out comes a [`Key`] that verifies something, or why it is of no use.
+//! Members that are not named here (`x5c` above all) are never looked at.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jwt_simple::prelude::{
+    ECDSAP256PublicKeyLike as _, ECDSAP384PublicKeyLike as _, ES256PublicKey, ES384PublicKey, Ed25519PublicKey,
+    EdDSAPublicKeyLike as _,
+};
+use serde_json::{Map, Value, json};
+
+use super::Key;
+use crate::identity::rsa::{MAX_MODULUS_BITS, RsaPublicKey};
+use crate::identity::signature::VerifyingKey;
+use crate::policy::AlgorithmName;
+
+/// Why a JWK is of no use here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UnusableKey {
+    /// Not a JSON object, or a member that is needed is missing or has the wrong type.
+    #[error("it is not a JWK")]
+    Malformed,
+    /// It is symmetric or has private members (RFC 7518 §6.2.2, §6.3.2, §6.4; RFC 8037 §2; `priv` of the type AKP).
+    #[error("it is a private or symmetric key")]
+    HoldsSecret,
+    /// `use` or `key_ops` say that it does not verify signatures (RFC 7517 §4.2, §4.3).
+    #[error("it is not for verifying signatures")]
+    OtherPurpose,
+    /// `kty` or `crv` are of no algorithm that is known here.
+    #[error("it is of an unknown type")]
+    UnknownType,
+    /// `alg` is unknown, or is not of the key's type (RFC 7517 §4.4).
+    #[error("it is for another algorithm")]
+    OtherAlgorithm,
+    /// The numbers are no sound key: a point off the curve, a modulus that is even, too short or too long, an exponent
+    /// other than 65537.
+    #[error("it is not a sound key")]
+    Unsound,
+    /// Another key of the set has the same `kid`: which one is meant would be a guess.
+    #[error("its key id stands on several keys")]
+    SharedId,
+}
+
+impl Key {
+    /// Reads a public key.
+    ///
+    /// # Errors
+    /// An [`UnusableKey`] where it cannot verify a signature of an algorithm that is known here.
+    pub fn read(jwk: &Map<String, Value>) -> Result<Self, UnusableKey> {
+        if holds_secret(jwk) {
+            return Err(UnusableKey::HoldsSecret);
+        }
+        if !is_for_verifying(jwk) {
+            return Err(UnusableKey::OtherPurpose);
+        }
+        let id = optional_text(jwk, "kid")?.map(str::to_owned);
+        let material = match (text(jwk, "kty")?, optional_text(jwk, "crv")?) {
+            ("RSA", None) => rsa(jwk)?,
+            ("EC", Some("P-256")) => p256(jwk)?,
+            ("EC", Some("P-384")) => p384(jwk)?,
+            ("OKP", Some("Ed25519")) => ed25519(jwk)?,
+            _ => return Err(UnusableKey::UnknownType),
+        };
+        let algorithm = match optional_text(jwk, "alg")? {
+            None => None,
+            Some(alg) => Some(
+                AlgorithmName::from_jose(alg)
+                    .filter(|algorithm| material.algorithms().contains(algorithm))
+                    .ok_or(UnusableKey::OtherAlgorithm)?,
+            ),
+        };
+        Ok(Self { id, material, algorithm, digest: digest(jwk) })
+    }
+}
+
+/// SHA-256 over the members that make up the number or the point, each with its length.
+fn digest(jwk: &Map<String, Value>) -> [u8; 32] {
+    let mut hash = hmac_sha256::Hash::new();
+    for name in ["kty", "crv", "n", "e", "x", "y"] {
+        let value = jwk.get(name).and_then(Value::as_str).unwrap_or_default();
+        hash.update(value.len().to_be_bytes());
+        hash.update(value.as_bytes());
+    }
+    hash.finalize()
+}
+
+fn holds_secret(jwk: &Map<String, Value>) -> bool {
+    jwk.get("kty").is_some_and(|kty| kty == "oct")
+        || ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"].iter().any(|name| jwk.contains_key(*name))
+}
+
+fn is_for_verifying(jwk: &Map<String, Value>) -> bool {
+    let operations = |value: &Value| value.as_array().is_some_and(|list| list.iter().any(|name| name == "verify"));
+    jwk.get("use").is_none_or(|purpose| purpose == "sig") && jwk.get("key_ops").is_none_or(operations)
+}
+
+/// `n` and `e` are `Base64urlUInt` (RFC 7518 §2). One leading zero octet before a set top bit is overlooked: a number in
+/// DER has it, and some implementations keep it (§6.3.1.1).
+fn rsa(jwk: &Map<String, Value>) -> Result<VerifyingKey, UnusableKey> {
+    const MAX_CHARACTERS: usize = (MAX_MODULUS_BITS as usize / 8 + 1).div_ceil(3) * 4;
+    let (modulus, exponent) = (text(jwk, "n")?, text(jwk, "e")?);
+    if exponent != "AQAB" || modulus.len() > MAX_CHARACTERS {
+        return Err(UnusableKey::Unsound);
+    }
+    let octets = URL_SAFE_NO_PAD.decode(modulus).map_err(|_| UnusableKey::Malformed)?;
+    let octets = match octets.as_slice() {
+        [0, rest @ ..] if rest.first().is_some_and(|top| *top >= 0x80) => rest,
+        all => all,
+    };
+    let key = RsaPublicKey::new(octets).ok_or(UnusableKey::Unsound)?;
+    Ok(VerifyingKey::Rsa(Box::new(key)))
+}
+
+fn p256(jwk: &Map<String, Value>) -> Result<VerifyingKey, UnusableKey> {
+    let minimal = json!({"kty": "EC", "crv": "P-256", "x": text(jwk, "x")?, "y": text(jwk, "y")?});
+    let key = ES256PublicKey::from_jwk(&minimal.to_string()).map_err(|_| UnusableKey::Unsound)?;
+    Ok(VerifyingKey::P256(*key.public_key().as_ref()))
+}
+
+fn p384(jwk: &Map<String, Value>) -> Result<VerifyingKey, UnusableKey> {
+    let minimal = json!({"kty": "EC", "crv": "P-384", "x": text(jwk, "x")?, "y": text(jwk, "y")?});
+    let key = ES384PublicKey::from_jwk(&minimal.to_string()).map_err(|_| UnusableKey::Unsound)?;
+    Ok(VerifyingKey::P384(*key.public_key().as_ref()))
+}
+
+fn ed25519(jwk: &Map<String, Value>) -> Result<VerifyingKey, UnusableKey> {
+    let minimal = json!({"kty": "OKP", "crv": "Ed25519", "x": text(jwk, "x")?});
+    let key = Ed25519PublicKey::from_jwk(&minimal.to_string()).map_err(|_| UnusableKey::Unsound)?;
+    Ok(VerifyingKey::Ed25519(*key.public_key().as_ref()))
+}
+
+fn text<'jwk>(jwk: &'jwk Map<String, Value>, name: &str) -> Result<&'jwk str, UnusableKey> {
+    optional_text(jwk, name)?.ok_or(UnusableKey::Malformed)
+}
+
+fn optional_text<'jwk>(jwk: &'jwk Map<String, Value>, name: &str) -> Result<Option<&'jwk str>, UnusableKey> {
+    match jwk.get(name) {
+        None => Ok(None),
+        Some(value) => value.as_str().map(Some).ok_or(UnusableKey::Malformed),
+    }
+}

@@ -1,0 +1,75 @@
+//! RSA signatures, verification alone (RFC 8017 §8.1.2, §8.2.2). crypto-bigint does the arithmetic; what is here is the
+//! order of the products for the one exponent that is accepted, and the two encodings. The crate `rsa`, on the same
+//! arithmetic, takes twice as long in the guest, jwt-simple's RSA six times (`make signature-cost`). Nothing is secret:
+//! keys, signatures and messages all arrived from outside.
+
+mod encoding;
+
+use std::sync::OnceLock;
+
+use crypto_bigint::modular::{BoxedMontyForm, BoxedMontyParams};
+use crypto_bigint::{BoxedUint, Odd};
+
+pub(super) use encoding::Hash;
+
+/// The shortest modulus that is accepted, in bits (RFC 7518 §3.3, §3.5).
+pub(super) const MIN_MODULUS_BITS: u32 = 2048;
+/// The longest modulus that is accepted, in bits: the work grows with its square.
+pub(super) const MAX_MODULUS_BITS: u32 = 4096;
+/// The public exponent is 65537 = 2¹⁶ + 1: so many squarings and one product.
+const SQUARINGS: u32 = 16;
+
+/// An RSA public key with the exponent 65537.
+#[derive(Clone, Debug)]
+pub struct RsaPublicKey {
+    modulus: Odd<BoxedUint>,
+    /// The length of the modulus; its precision is longer where that is no multiple of a limb.
+    bits: u32,
+    /// What Montgomery's products need to know of the modulus; computed for the first signature, since most keys of a
+    /// set never see one.
+    reduction: OnceLock<BoxedMontyParams>,
+}
+
+impl RsaPublicKey {
+    /// The key with this modulus, in big-endian octets without leading zeros; none where the modulus is even or not
+    /// [`MIN_MODULUS_BITS`] to [`MAX_MODULUS_BITS`] long.
+    pub(super) fn new(modulus: &[u8]) -> Option<Self> {
+        let top = modulus.first().filter(|top| **top != 0)?;
+        let bits = u32::try_from(modulus.len()).ok()?.checked_mul(8)?.checked_sub(top.leading_zeros())?;
+        if !(MIN_MODULUS_BITS..=MAX_MODULUS_BITS).contains(&bits) {
+            return None;
+        }
+        let modulus = BoxedUint::from_be_slice(modulus, bits.next_multiple_of(u64::BITS)).ok()?;
+        Some(Self { modulus: Odd::new(modulus).into_option()?, bits, reduction: OnceLock::new() })
+    }
+
+    /// RSASSA-PKCS1-v1_5 (RFC 8017 §8.2.2): the one right encoding is made and compared whole; nothing is parsed.
+    pub(super) fn verifies_pkcs1_v1_5(&self, hash: Hash, message: &[u8], signature: &[u8]) -> bool {
+        self.encoded(signature)
+            .is_some_and(|encoded| encoding::emsa_pkcs1_v1_5(hash, message, encoded.len()).as_ref() == Some(&encoded))
+    }
+
+    /// RSASSA-PSS (RFC 8017 §8.1.2) with MGF1 over the same hash and a salt as long as the hash (RFC 7518 §3.5).
+    pub(super) fn verifies_pss(&self, hash: Hash, message: &[u8], signature: &[u8]) -> bool {
+        self.encoded(signature)
+            .is_some_and(|encoded| encoding::is_emsa_pss(hash, message, &encoded, self.bits.saturating_sub(1)))
+    }
+
+    /// The encoded message, as long as the modulus: `signature` to the power of 65537 (RSAVP1, RFC 8017 §5.2.2). None
+    /// where the signature is not exactly as long as the modulus, or not smaller.
+    fn encoded(&self, signature: &[u8]) -> Option<Vec<u8>> {
+        let octets = usize::try_from(self.bits.div_ceil(8)).ok()?;
+        if signature.len() != octets {
+            return None;
+        }
+        let signature = BoxedUint::from_be_slice(signature, self.modulus.bits_precision()).ok()?;
+        if signature >= *self.modulus {
+            return None;
+        }
+        let reduction = self.reduction.get_or_init(|| BoxedMontyParams::new_vartime(self.modulus.clone()));
+        let base = BoxedMontyForm::new(signature, reduction);
+        let power = (0..SQUARINGS).fold(base.clone(), |power, _| power.square());
+        let message = power.mul(&base).retrieve().to_be_bytes();
+        message.get(message.len().checked_sub(octets)?..).map(<[u8]>::to_vec)
+    }
+}

@@ -1,0 +1,99 @@
+//! What can be wrong with a token.
+
+/// Why a token is not good. All of them look the same to the client.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    /// Longer than [`MAX_TOKEN_BYTES`], or its header longer than [`MAX_HEADER_CHARACTERS`].
+    ///
+    /// [`MAX_TOKEN_BYTES`]: super::MAX_TOKEN_BYTES
+    /// [`MAX_HEADER_CHARACTERS`]: super::MAX_HEADER_CHARACTERS
+    #[error("the token or its header is too long")]
+    TooLong,
+    /// Not three segments of unpadded, canonical base64url that hold two JSON objects with unique members (RFC 7515 §7.1).
+    #[error("the token is not a compact JWS of two JSON objects")]
+    Malformed,
+    /// `crit`, `b64`, `zip` or `cty`: extensions that would change what the token means (RFC 7515 §4.1.11, RFC 7797).
+    #[error("the token's header asks for an extension: {member}")]
+    Extension {
+        /// The member.
+        member: &'static str,
+    },
+    /// `alg` is missing, unknown, or not accepted for this issuer (RFC 8725 §3.1).
+    #[error("the token's algorithm is not accepted")]
+    Algorithm,
+    /// `typ` is missing or not accepted for this issuer (RFC 8725 §3.11).
+    #[error("the token's type is not accepted")]
+    Type,
+    /// A claim that is needed is missing.
+    #[error("the token has no claim {claim}")]
+    Missing {
+        /// The claim.
+        claim: &'static str,
+    },
+    /// A claim has the wrong type or cannot be a value of its kind.
+    #[error("the token's claim {claim} is malformed")]
+    ClaimMalformed {
+        /// The claim.
+        claim: &'static str,
+    },
+    /// `iss` is none of the policy's issuers, byte for byte (RFC 8725 §3.8).
+    #[error("the token's issuer is not one of the policy's")]
+    UnknownIssuer,
+    /// `aud` names none of the issuer's audiences (RFC 8725 §3.9).
+    #[error("the token is for another audience")]
+    Audience,
+    /// `exp` has passed (RFC 7519 §4.1.4).
+    #[error("the token expired {by} seconds ago")]
+    Expired {
+        /// Seconds, without leeway.
+        by: u64,
+    },
+    /// `nbf` or `iat` lies in the future (RFC 7519 §4.1.5, §4.1.6).
+    #[error("the token is not valid yet by {claim}")]
+    NotYetValid {
+        /// The claim.
+        claim: &'static str,
+    },
+    /// `iat` lies further back than the policy allows.
+    #[error("the token was issued {age} seconds ago")]
+    TooOld {
+        /// Seconds, without leeway.
+        age: u64,
+    },
+    /// From `iat` to `exp` it is longer than the policy allows.
+    #[error("the token is valid for {seconds} seconds")]
+    LivesTooLong {
+        /// Seconds.
+        seconds: u64,
+    },
+    /// A claim is not what the policy, or the preset it names, requires.
+    #[error("the token's claim {claim} is missing or not as required")]
+    Required {
+        /// The claim.
+        claim: String,
+    },
+    /// A claim is there that marks tokens of another kind: an ID token where access tokens are wanted, say (RFC 8725 §3.12).
+    #[error("the token has a claim {claim}, which marks another kind of tokens")]
+    OtherKind {
+        /// The claim.
+        claim: String,
+    },
+    /// The token was issued to a client that the policy does not list (OpenID Connect Core §3.1.3.7).
+    #[error("the token was issued to another client")]
+    Client,
+    /// The token's tenant is missing or not one of the issuer's.
+    #[error("the token's tenant is missing or another one")]
+    Tenant,
+    /// The token is bound to a key or certificate (`cnf`, RFC 7800 §3.1) that was not shown to be held.
+    #[error("the token is bound to a key that was not shown to be held")]
+    Bound,
+    /// No key of the issuer has this `kid`.
+    #[error("the issuer has no key for this token")]
+    UnknownKey,
+    /// The token names no key and several would do.
+    #[error("the token names no key and the issuer has several")]
+    AmbiguousKey,
+    /// The signature is not the key's.
+    #[error("the signature is not valid")]
+    Signature,
+}

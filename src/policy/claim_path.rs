@@ -1,0 +1,76 @@
+//! Ways to claims: as a policy writes them ([`ClaimName`]) and as they are followed ([`ClaimPath`]); and the values that
+//! claims can be compared with.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::Fault;
+use super::read::Faults;
+
+/// The name of a claim.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
+#[serde(untagged)]
+pub enum ClaimName {
+    /// A claim at the top; a dot in it is a dot.
+    Top(String),
+    /// A claim in nested objects, from the outside in.
+    Nested(Vec<String>),
+}
+
+/// A value that a claim can be compared with.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
+#[serde(untagged)]
+pub enum Scalar {
+    /// Text, byte for byte.
+    Text(String),
+    /// A whole number.
+    Number(i64),
+    /// `true` or `false`.
+    Truth(bool),
+}
+
+/// The way to a claim, from the outside in; never empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimPath(Vec<String>);
+
+impl ClaimPath {
+    /// The names of the members, from the outside in.
+    pub fn steps(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
+    /// The way that a policy writes at `at`.
+    pub(super) fn read(name: ClaimName, at: &str, faults: &mut Faults) -> Self {
+        let steps = match name {
+            ClaimName::Top(name) => vec![name],
+            ClaimName::Nested(names) => names,
+        };
+        faults.add_if(steps.is_empty() || steps.iter().any(String::is_empty), at, Fault::Empty);
+        Self(steps)
+    }
+
+    /// The way along `steps`, which are not empty.
+    pub(super) fn along(steps: impl IntoIterator<Item = String>) -> Self {
+        Self(steps.into_iter().collect())
+    }
+}
+
+impl fmt::Display for ClaimPath {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0.join(" / "))
+    }
+}
+
+impl Scalar {
+    pub(super) fn to_json(&self) -> Value {
+        match self {
+            Self::Text(text) => Value::from(text.as_str()),
+            Self::Number(number) => Value::from(*number),
+            Self::Truth(truth) => Value::from(*truth),
+        }
+    }
+}

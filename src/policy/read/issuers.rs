@@ -1,0 +1,217 @@
+//! The providers of a policy: presets, what overrules them, and their faults.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{Faults, is_id};
+use crate::policy::Fault;
+use crate::policy::claim_path::{ClaimName, ClaimPath, Scalar};
+use crate::policy::document::{ClaimsDocument, IssuerDocument, KeyLife, PresetName, RequiredValue, TokenKind};
+use crate::policy::issuer::{Issuer, TokenDemands, TokenShape};
+use crate::policy::preset::{KindShape, PLAIN, Path, Preset};
+use crate::policy::url::{is_https_url, same_host};
+
+/// The longest age and lifetime that a policy may name: a year, in seconds.
+const MAX_SECONDS: u64 = 366 * 24 * 60 * 60;
+
+/// Reads the providers, by each spelling of their `iss`.
+pub(super) fn issuers(
+    documents: BTreeMap<String, IssuerDocument>,
+    faults: &mut Faults,
+) -> BTreeMap<String, Arc<Issuer>> {
+    let mut issuers: BTreeMap<String, Arc<Issuer>> = BTreeMap::new();
+    for (id, document) in documents {
+        let at = format!("$.issuers.{id}");
+        faults.add_if(!is_id(&id), &at, Fault::NotAnId);
+        let issuer = Arc::new(issuer(id, document, &at, faults));
+        let spellings = std::iter::once((&issuer.issuer, "issuer"));
+        for (spelling, member) in spellings.chain(issuer.aliases.iter().map(|alias| (alias, "issuer_aliases"))) {
+            match issuers.get(spelling) {
+                Some(earlier) => faults.add(format!("{at}.{member}"), Fault::TakenIssuer { other: earlier.id.clone() }),
+                None => drop(issuers.insert(spelling.clone(), Arc::clone(&issuer))),
+            }
+        }
+    }
+    issuers
+}
+
+fn issuer(id: String, document: IssuerDocument, at: &str, faults: &mut Faults) -> Issuer {
+    faults.add_if(!is_https_url(&document.issuer), format!("{at}.issuer"), Fault::NotHttps);
+    faults.add_if(document.backend.is_empty(), format!("{at}.backend"), Fault::Empty);
+    faults.add_if(document.algorithms.is_empty(), format!("{at}.algorithms"), Fault::Empty);
+    faults.range(document.verdict_window, 0, 300, format!("{at}.verdict_window"));
+    faults.range(document.leeway, 0, 300, format!("{at}.leeway"));
+    let no_audience = document.audiences.is_empty() || document.audiences.iter().any(String::is_empty);
+    faults.add_if(no_audience, format!("{at}.audiences"), Fault::Empty);
+
+    let preset = document.preset.map_or(&PLAIN, PresetName::preset);
+    let kind = match (document.tokens, &preset.access) {
+        (TokenKind::Access, Some(access)) => access,
+        (TokenKind::Access, None) => {
+            faults.add(format!("{at}.tokens"), Fault::NoAccessTokens);
+            &preset.id
+        }
+        (TokenKind::Id, _) => &preset.id,
+    };
+    let shape = shape(&document, preset, kind, at, faults);
+    let demands = demands(&document, preset, kind, &shape, at, faults);
+    Issuer {
+        id,
+        jwks_uri: jwks_uri(&document, preset, at, faults),
+        aliases: aliases(&document, preset, at, faults),
+        issuer: document.issuer,
+        backend: document.backend,
+        audiences: document.audiences,
+        algorithms: document.algorithms,
+        shape,
+        demands,
+        leeway: document.leeway,
+        key_life: key_life(document.key_life, at, faults),
+        verdict_window: document.verdict_window,
+    }
+}
+
+fn key_life(document: KeyLife, at: &str, faults: &mut Faults) -> KeyLife {
+    const WEEK: u64 = 7 * 24 * 3600;
+    let KeyLife { min_fresh, max_fresh, max_stale, cool_down } = document;
+    faults.range(min_fresh, 1, WEEK, format!("{at}.key_life.min_fresh"));
+    faults.range(max_fresh, min_fresh, WEEK, format!("{at}.key_life.max_fresh"));
+    faults.range(max_stale, max_fresh, WEEK, format!("{at}.key_life.max_stale"));
+    faults.range(cool_down, 1, 3600, format!("{at}.key_life.cool_down"));
+    document
+}
+
+fn jwks_uri(document: &IssuerDocument, preset: &Preset, at: &str, faults: &mut Faults) -> Option<String> {
+    let Some(uri) = &document.jwks_uri else {
+        return preset.jwks_uri.map(str::to_owned);
+    };
+    faults.add_if(!is_https_url(uri), format!("{at}.jwks_uri"), Fault::NotHttps);
+    let at_home = same_host(uri, &document.issuer) || preset.keys_host.is_some_and(|host| same_host(uri, host));
+    faults.add_if(!at_home, format!("{at}.jwks_uri"), Fault::ForeignHost);
+    Some(uri.clone())
+}
+
+fn aliases(document: &IssuerDocument, preset: &Preset, at: &str, faults: &mut Faults) -> Vec<String> {
+    if let Some(aliases) = &document.issuer_aliases {
+        faults.add_if(aliases.iter().any(String::is_empty), format!("{at}.issuer_aliases"), Fault::Empty);
+        return aliases.clone();
+    }
+    let bare = document.issuer.strip_prefix("https://").filter(|_| preset.bare_issuer);
+    bare.map(str::to_owned).into_iter().collect()
+}
+
+fn shape(document: &IssuerDocument, preset: &Preset, kind: &KindShape, at: &str, faults: &mut Faults) -> TokenShape {
+    let ClaimsDocument { scopes, roles, groups, client, audience, tenant } = &document.claims;
+    let types: Vec<String> = match &document.types {
+        Some(types) => types.iter().map(|name| name.to_ascii_lowercase()).collect(),
+        None => kind.types.iter().map(|name| (*name).to_owned()).collect(),
+    };
+    let untyped = document.untyped.unwrap_or(document.types.is_none() && kind.untyped);
+    faults.add_if(types.is_empty() && !untyped, format!("{at}.types"), Fault::Empty);
+    let nowhere = audience.as_ref().is_some_and(Vec::is_empty);
+    faults.add_if(nowhere, format!("{at}.claims.audience"), Fault::Empty);
+
+    let mut paths = |given: &Option<Vec<ClaimName>>, preset: &[Path], name: &str| match given {
+        Some(names) => names
+            .iter()
+            .enumerate()
+            .map(|(index, claim)| ClaimPath::read(claim.clone(), &format!("{at}.claims.{name}[{index}]"), faults))
+            .collect(),
+        None => preset.iter().flat_map(|path| along(path, &document.audiences)).collect(),
+    };
+    TokenShape {
+        tokens: document.tokens,
+        types,
+        untyped,
+        scopes: paths(scopes, preset.scopes, "scopes"),
+        roles: paths(roles, preset.roles, "roles"),
+        groups: paths(groups, preset.groups, "groups"),
+        client: paths(client, kind.client, "client"),
+        audience: paths(audience, preset.audience, "audience"),
+        tenant: match tenant {
+            Some(claim) => Some(ClaimPath::read(claim.clone(), &format!("{at}.claims.tenant"), faults)),
+            None => preset.tenant.and_then(|path| along(path, &document.audiences).into_iter().next()),
+        },
+    }
+}
+
+/// The ways that a preset's path stands for: one for each audience where it names them, or else one.
+fn along(path: Path, audiences: &[String]) -> Vec<ClaimPath> {
+    const AUDIENCE: &str = "{audience}";
+    if !path.iter().any(|step| step.contains(AUDIENCE)) {
+        return vec![ClaimPath::along(path.iter().map(|step| (*step).to_owned()))];
+    }
+    let for_audience = |audience: &String| {
+        // What a name goes on with brings its own slash.
+        let prefix = audience.trim_end_matches('/');
+        let step = |step: &&str| if *step == AUDIENCE { audience.clone() } else { step.replace(AUDIENCE, prefix) };
+        ClaimPath::along(path.iter().map(step))
+    };
+    audiences.iter().map(for_audience).collect()
+}
+
+fn demands(
+    document: &IssuerDocument,
+    preset: &Preset,
+    kind: &KindShape,
+    shape: &TokenShape,
+    at: &str,
+    faults: &mut Faults,
+) -> TokenDemands {
+    for (name, list) in [("clients", &document.clients), ("tenants", &document.tenants)] {
+        let empty = list.as_ref().is_some_and(|list| list.is_empty() || list.iter().any(String::is_empty));
+        faults.add_if(empty, format!("{at}.{name}"), Fault::Empty);
+    }
+    for (name, seconds) in [("max_age", document.max_age), ("max_lifetime", document.max_lifetime)] {
+        if let Some(seconds) = seconds {
+            faults.range(seconds, 1, MAX_SECONDS, format!("{at}.{name}"));
+        }
+    }
+    let tenants = match &document.tenants {
+        Some(tenants) => {
+            faults.add_if(shape.tenant.is_none(), format!("{at}.tenants"), Fault::NoTenantClaim);
+            tenants.clone()
+        }
+        None if preset.tenant_in_issuer => {
+            let tenant = tenant_of(&document.issuer);
+            faults.add_if(tenant.is_none(), format!("{at}.issuer"), Fault::NoTenant);
+            tenant.map(str::to_owned).into_iter().collect()
+        }
+        None => Vec::new(),
+    };
+    let mut required: BTreeMap<String, Vec<_>> = kind
+        .required
+        .iter()
+        .map(|(claim, values)| ((*claim).to_owned(), values.iter().copied().map(Into::into).collect()))
+        .collect();
+    for (claim, value) in &document.required_claims {
+        let values = match value {
+            RequiredValue::One(value) => vec![value.to_json()],
+            RequiredValue::OneOf(values) => values.iter().map(Scalar::to_json).collect(),
+        };
+        faults.add_if(claim.is_empty() || values.is_empty(), format!("{at}.required_claims.{claim}"), Fault::Empty);
+        required.insert(claim.clone(), values);
+    }
+    let refused = match &document.refused_claims {
+        Some(claims) => claims.clone(),
+        None => kind.refused.iter().map(|claim| (*claim).to_owned()).collect(),
+    };
+    TokenDemands {
+        clients: document.clients.clone().unwrap_or_default(),
+        require_client: document.require_client.unwrap_or(kind.require_client),
+        tenants,
+        max_age: document.max_age,
+        max_lifetime: document.max_lifetime,
+        required,
+        refused,
+    }
+}
+
+/// The segment of an issuer's path that is a GUID (RFC 9562 §4).
+fn tenant_of(issuer: &str) -> Option<&str> {
+    let is_guid = |text: &&str| {
+        let lengths = text.split('-').map(str::len);
+        lengths.eq([8, 4, 4, 4, 12]) && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
+    };
+    issuer.split('/').find(is_guid)
+}

@@ -1,0 +1,72 @@
+//! The public test vectors of the contract (`tests/data/contract/`), which the origin's tests read, too: what is accepted
+//! there is what the edge makes here.
+
+use std::collections::BTreeSet;
+
+use fastgate::mint::SigningKeys;
+use fastgate::request::CanonicalPath;
+use jwt_simple::prelude::*;
+use serde_json::{Map, Value};
+
+const KEYS: &str = include_str!("../data/contract/jwks.json");
+const SIGNING_KEYS: &str = include_str!("../data/contract/signing-keys.json");
+const ACCEPTED: &str = include_str!("../data/contract/accepted.json");
+const REFUSED: &str = include_str!("../data/contract/refused.json");
+const DOCUMENT: &str = include_str!("../../docs/identity-header.md");
+
+fn parsed(json: &str) -> Value {
+    serde_json::from_str(json).unwrap()
+}
+
+/// What a header says, if one of the published keys signed it as the edge signs.
+fn opened(header: &str, document: &Value) -> Option<Map<String, Value>> {
+    let keys = parsed(KEYS);
+    let at = document["now"].as_u64().unwrap();
+    let options = || VerificationOptions {
+        required_signature_type: Some(fastgate::mint::TOKEN_TYPE.to_owned()),
+        artificial_time: Some(UnixTimeStamp::from_secs(at)),
+        time_tolerance: Some(Duration::from_secs(document["leeway"].as_u64().unwrap())),
+        ..Default::default()
+    };
+    let open = |key: &Value| {
+        let mut key = key.clone();
+        key.as_object_mut().unwrap().retain(|name, _| ["kty", "crv", "x", "y"].contains(&name.as_str()));
+        let key = ES256PublicKey::from_jwk(&key.to_string()).unwrap();
+        key.verify_token::<Map<String, Value>>(header, Some(options())).ok().map(|claims| claims.custom)
+    };
+    keys["keys"].as_array().unwrap().iter().find_map(open)
+}
+
+#[test]
+fn the_edge_reads_the_signing_keys_of_the_vectors_and_publishes_their_public_halves() {
+    let keys = SigningKeys::parse(SIGNING_KEYS.as_bytes()).unwrap();
+    let published = parsed(&fastgate::mint::Minter::new(keys).published_keys());
+    assert_eq!(published, parsed(KEYS));
+}
+
+#[test]
+fn what_the_origin_must_accept_is_what_the_edge_would_sign() {
+    let document = parsed(ACCEPTED);
+    let vectors = document["vectors"].as_array().unwrap();
+    assert!(vectors.len() >= 5);
+    for vector in vectors {
+        let name = vector["name"].as_str().unwrap();
+        let claims = opened(vector["header"].as_str().unwrap(), &document).unwrap_or_else(|| panic!("{name}"));
+        let path = claims["tctx"]["path"].as_str().unwrap();
+        assert_eq!(CanonicalPath::parse(path.as_bytes()).unwrap().encoded(), path, "{name}: a canonical path");
+        assert_eq!(vector["request"]["path"], path, "{name}");
+    }
+}
+
+#[test]
+fn every_kind_of_fault_that_the_contract_names_has_a_vector() {
+    let document = parsed(REFUSED);
+    let vectors = document["vectors"].as_array().unwrap();
+    let names: BTreeSet<_> = vectors.iter().map(|vector| vector["name"].as_str().unwrap()).collect();
+    assert_eq!(names.len(), vectors.len(), "each has its own name");
+    let codes: BTreeSet<_> = vectors.iter().map(|vector| vector["code"].as_str().unwrap()).collect();
+    assert!(codes.len() >= 10, "{codes:?}");
+    assert!(DOCUMENT.contains("tests/data/contract/"));
+    let signed = vectors.iter().filter(|vector| opened(vector["header"].as_str().unwrap(), &document).is_some());
+    assert!(signed.count() >= 5, "some are refused although the edge's own key signed them");
+}
