@@ -58,7 +58,7 @@ fn a_proof_does_not_make_a_bad_token_good() {
     desk.now.set(NOW + 700);
     let outcome = desk.send(proven(get("/me"), &old, &[&proof]));
     assert_eq!(outcome.trail.verdict, "token-expired");
-    let challenge = format!("DPoP error=\"invalid_token\", algs=\"ES256\", {METADATA}");
+    let challenge = format!("DPoP error=\"invalid_token\", algs=\"ES256 EdDSA\", {METADATA}");
     assert_eq!(outcome.refused(), (401, Some(challenge)), "who tried the scheme hears of it");
 }
 
@@ -75,7 +75,7 @@ fn a_route_may_want_a_bound_token() {
     let desk = Desk::new(&json!({}));
     let plain = desk.send(borne(get("/safe"), &token(&Value::Null)));
     assert_eq!(plain.trail.verdict, "token-unbound");
-    let challenge = |error: &str| Some(format!("DPoP {error}algs=\"ES256\", {METADATA}"));
+    let challenge = |error: &str| Some(format!("DPoP {error}algs=\"ES256 EdDSA\", {METADATA}"));
     assert_eq!(plain.refused(), (401, challenge("error=\"invalid_token\", ")));
     assert_eq!(desk.send(get("/safe")).refused(), (401, challenge("")), "no error code without credentials");
     assert_eq!(desk.send(borne(get("/safe"), "a.b.c")).refused(), (401, challenge("error=\"invalid_token\", ")));

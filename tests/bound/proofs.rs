@@ -138,6 +138,25 @@ fn the_signature_is_by_the_key_in_the_header_and_that_is_the_tokens_own() {
 }
 
 #[test]
+fn a_proof_may_be_signed_with_ed25519() {
+    let pair = ed25519_compact::KeyPair::from_seed(ed25519_compact::Seed::new([5; 32]));
+    let x = encoded(*pair.pk);
+    let jwk = json!({ "kty": "OKP", "crv": "Ed25519", "x": x });
+    let token = token(&json!({ "jkt": digest(&format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#)) }));
+    let send = |alg: &str| {
+        let header = json!({ "typ": "dpop+jwt", "alg": alg, "jwk": jwk });
+        let claims = with(&claims(), "ath", digest(&token));
+        let content = format!("{}.{}", encoded(header.to_string()), encoded(claims.to_string()));
+        let proof = format!("{content}.{}", encoded(*pair.sk.sign(&content, None)));
+        verdict(proven(get("/me"), &token, &[&proof]))
+    };
+    assert_eq!(
+        [send("EdDSA"), send("Ed25519"), send("ES256"), send("PS256")],
+        ["forwarded", "forwarded", "proof-key", "proof-algorithm"]
+    );
+}
+
+#[test]
 fn the_method_is_the_requests() {
     for htm in ["POST", "get", "Get", "GET ", "", "HEAD"] {
         assert_eq!(of(&header(), &with(&claims(), "htm", htm)), "proof-method", "{htm}");
@@ -263,7 +282,7 @@ fn the_proof_has_a_name() {
 #[test]
 fn every_bad_proof_looks_the_same() {
     let desk = Desk::new(&json!({}));
-    let expected = (401, Some(format!("DPoP error=\"invalid_dpop_proof\", algs=\"ES256\", {METADATA}")));
+    let expected = (401, Some(format!("DPoP error=\"invalid_dpop_proof\", algs=\"ES256 EdDSA\", {METADATA}")));
     let bad = [
         vec![],
         vec!["bad".to_owned()],

@@ -22,7 +22,7 @@ fn the_metadata_follows_from_the_policy() {
         "authorization_servers": ["https://idp.test"],
         "scopes_supported": ["orders:read"],
         "bearer_methods_supported": ["header"],
-        "dpop_signing_alg_values_supported": ["ES256"]
+        "dpop_signing_alg_values_supported": ["ES256", "EdDSA"]
     });
     let desk = Desk::new(&json!({}));
     assert_eq!(published(&desk, "/.well-known/oauth-protected-resource"), Some(expected));

@@ -19,7 +19,7 @@ use crate::support::fields;
 
 const CHALLENGE: (&str, &str) = ("www-authenticate", "Bearer");
 const INVALID_TOKEN: (&str, &str) = ("www-authenticate", "Bearer error=\"invalid_token\"");
-const INVALID_PROOF: (&str, &str) = ("www-authenticate", "DPoP error=\"invalid_dpop_proof\", algs=\"ES256\"");
+const INVALID_PROOF: (&str, &str) = ("www-authenticate", "DPoP error=\"invalid_dpop_proof\", algs=\"ES256 EdDSA\"");
 const LATER: (&str, &str) = ("retry-after", "5");
 
 type Row = (Refusal, u16, &'static str, Option<(&'static str, &'static str)>, &'static str);
@@ -72,7 +72,7 @@ fn table() -> Vec<Row> {
             AuthorizeError::Unbound.into(),
             401,
             "bound-token-required",
-            Some(("www-authenticate", "DPoP error=\"invalid_token\", algs=\"ES256\"")),
+            Some(("www-authenticate", "DPoP error=\"invalid_token\", algs=\"ES256 EdDSA\"")),
             "token-unbound",
         ),
         (
@@ -201,7 +201,7 @@ fn a_challenge_names_the_metadata_and_the_scheme_that_the_route_asks_for() {
         (
             CredentialsError::Missing.into(),
             Scheme::DPoP,
-            "DPoP algs=\"ES256\", resource_metadata=\"https://edge.test/meta\"",
+            "DPoP algs=\"ES256 EdDSA\", resource_metadata=\"https://edge.test/meta\"",
         ),
         (
             TokenError::Signature.into(),
@@ -211,12 +211,12 @@ fn a_challenge_names_the_metadata_and_the_scheme_that_the_route_asks_for() {
         (
             TokenError::Signature.into(),
             Scheme::DPoP,
-            "DPoP error=\"invalid_token\", algs=\"ES256\", resource_metadata=\"https://edge.test/meta\"",
+            "DPoP error=\"invalid_token\", algs=\"ES256 EdDSA\", resource_metadata=\"https://edge.test/meta\"",
         ),
         (
             ProofError::Replayed.into(),
             Scheme::Bearer,
-            "DPoP error=\"invalid_dpop_proof\", algs=\"ES256\", resource_metadata=\"https://edge.test/meta\"",
+            "DPoP error=\"invalid_dpop_proof\", algs=\"ES256 EdDSA\", resource_metadata=\"https://edge.test/meta\"",
         ),
         (
             AuthorizeError::InsufficientScope { required: required.clone(), missing: required }.into(),

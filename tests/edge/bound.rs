@@ -80,7 +80,7 @@ fn of_many_requests_with_one_proof_exactly_one_reaches_the_origin() {
     assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");
     let again = send("/bound/x", &token, &proof);
     assert_eq!((again.refused(), again.reply().problem().as_str()), (401, "invalid-proof"));
-    let expected = format!("DPoP error=\"invalid_dpop_proof\", algs=\"ES256\", {}", WORLD.resource_metadata());
+    let expected = format!("DPoP error=\"invalid_dpop_proof\", algs=\"ES256 EdDSA\", {}", WORLD.resource_metadata());
     assert_eq!(again.reply().header("www-authenticate"), Some(expected.as_str()));
     let line = WORLD.edge.log_of(again.reply().header("x-request-id").unwrap());
     assert_eq!(line["verdict"], "proof-replayed");

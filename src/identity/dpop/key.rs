@@ -1,43 +1,28 @@
 //! The key in the header of a proof. It says nothing about who holds it; the token's `cnf.jkt` does.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use p256::ecdsa::signature::Verifier as _;
-use p256::ecdsa::{Signature, VerifyingKey};
 use serde_json::{Map, Value};
 
-use super::ProofError;
+use super::{ALGORITHMS, ProofError};
+use crate::identity::keys::Key;
+use crate::policy::AlgorithmName;
 
-/// A public key that signs proofs, on P-256, and its RFC 7638 thumbprint.
+/// A public key that signs proofs, its algorithm, and its RFC 7638 thumbprint.
 #[derive(Clone, Debug)]
 pub(super) struct ProofKey {
-    key: VerifyingKey,
+    key: Key,
+    algorithm: AlgorithmName,
     thumbprint: [u8; 32],
 }
 
 impl ProofKey {
-    /// Reads `jwk`. A key that says of itself that it is for something else is none.
-    pub(super) fn read(jwk: &Map<String, Value>) -> Result<Self, ProofError> {
-        let is_or_absent = |name: &str, accepted: &str| jwk.get(name).is_none_or(|value| value == accepted);
-        let verifies = |value: &Value| value.as_array().is_some_and(|list| list.iter().any(|name| name == "verify"));
-        let of_the_kind =
-            jwk.get("kty").is_some_and(|kty| kty == "EC") && jwk.get("crv").is_some_and(|crv| crv == "P-256");
-        let holds_secret =
-            ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"].iter().any(|name| jwk.contains_key(*name));
-        if !of_the_kind
-            || holds_secret
-            || !is_or_absent("use", "sig")
-            || !is_or_absent("alg", "ES256")
-            || !jwk.get("key_ops").is_none_or(verifies)
-        {
-            return Err(ProofError::Key);
-        }
-        let (x, y) = (coordinate(jwk, "x")?, coordinate(jwk, "y")?);
-        let point = [&[0x04], x.1.as_slice(), y.1.as_slice()].concat(); // uncompressed, SEC 1 §2.3.3
-        let key = VerifyingKey::from_sec1_bytes(&point).map_err(|_| ProofError::Key)?;
-        // RFC 7638 §3.2. The coordinates are base64url, which needs no escaping in JSON.
-        let canonical = format!(r#"{{"crv":"P-256","kty":"EC","x":"{}","y":"{}"}}"#, x.0, y.0);
-        Ok(Self { key, thumbprint: hmac_sha256::Hash::hash(canonical.as_bytes()) })
+    /// Reads `jwk` as a key for `alg`, by the rules that are those of an issuer's keys. A key that says of itself that it is
+    /// for something else is none.
+    pub(super) fn read(alg: &str, jwk: &Map<String, Value>) -> Result<Self, ProofError> {
+        let algorithm = AlgorithmName::from_jose(alg)
+            .filter(|algorithm| ALGORITHMS.iter().any(|name| AlgorithmName::from_jose(name) == Some(*algorithm)))
+            .ok_or(ProofError::Algorithm)?;
+        let key = Key::read(jwk).ok().filter(|key| key.accepts(algorithm)).ok_or(ProofError::Key)?;
+        Ok(Self { key, algorithm, thumbprint: thumbprint(jwk).ok_or(ProofError::Key)? })
     }
 
     /// Its thumbprint.
@@ -45,18 +30,22 @@ impl ProofKey {
         &self.thumbprint
     }
 
-    /// Whether `signature` is this key's over `message`, as `r ‖ s` (RFC 7518 §3.4).
+    /// Whether `signature` is this key's over `message`.
     pub(super) fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), ProofError> {
-        let signature = Signature::from_slice(signature).map_err(|_| ProofError::Signature)?;
-        self.key.verify(message, &signature).map_err(|_| ProofError::Signature)
+        self.key.verify(self.algorithm, message, signature).map_err(|_| ProofError::Signature)
     }
 }
 
-/// A coordinate, as text and as its 32 bytes (RFC 7518 §6.2.1.2).
-fn coordinate<'jwk>(jwk: &'jwk Map<String, Value>, name: &str) -> Result<(&'jwk str, [u8; 32]), ProofError> {
-    let text = jwk.get(name).and_then(Value::as_str).ok_or(ProofError::Key)?;
-    let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| ProofError::Key)?;
-    Ok((text, bytes.try_into().map_err(|_| ProofError::Key)?))
+/// RFC 7638 §3 and RFC 8037 §2: the required members in alphabetical order, hashed.
+fn thumbprint(jwk: &Map<String, Value>) -> Option<[u8; 32]> {
+    let required: &[&str] = match jwk.get("kty")?.as_str()? {
+        "EC" => &["crv", "kty", "x", "y"],
+        "OKP" => &["crv", "kty", "x"],
+        _ => return None,
+    };
+    let member = |name: &&str| Some(format!("\"{name}\":{}", Value::from(jwk.get(*name)?.as_str()?)));
+    let members = required.iter().map(member).collect::<Option<Vec<_>>>()?;
+    Some(hmac_sha256::Hash::hash(format!("{{{}}}", members.join(",")).as_bytes()))
 }
 
 #[cfg(test)]
@@ -67,16 +56,22 @@ mod tests {
 
     use super::ProofKey;
 
-    /// The key and the thumbprint of the examples in RFC 9449 §4.2 and §6.1.
+    /// The keys and thumbprints of the examples in RFC 9449 §4.2 and §6.1, and in RFC 8037 appendix A.3.
     #[test]
-    fn the_thumbprint_is_that_of_the_rfc() {
-        let jwk = json!({
+    fn the_thumbprints_are_those_of_the_rfcs() {
+        let ec = json!({
             "kty": "EC", "crv": "P-256",
             "x": "l8tFrhx-34tV3hRICRDY9zCkDlpBhF42UQUfWVAWBFs",
             "y": "9VE4jf_Ok_o64zbTTlcuNJajHmt6v9TDVrU0CdvGRDA"
         });
-        let key = ProofKey::read(jwk.as_object().unwrap()).unwrap();
-        let expected = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I";
-        assert_eq!(URL_SAFE_NO_PAD.encode(key.thumbprint()), expected);
+        let okp =
+            json!({ "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", "kid": "a" });
+        for (alg, jwk, expected) in [
+            ("ES256", ec, "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"),
+            ("EdDSA", okp, "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"),
+        ] {
+            let key = ProofKey::read(alg, jwk.as_object().unwrap()).unwrap();
+            assert_eq!(URL_SAFE_NO_PAD.encode(key.thumbprint()), expected);
+        }
     }
 }
