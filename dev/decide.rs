@@ -47,7 +47,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn decided(policy: &Policy, method: String, target: &str) -> Result<Value, Refusal> {
     let mut headers = Headers::default();
     headers.append("host", "edge.example");
-    let head = RequestHead { method, target: target.as_bytes().to_vec(), headers, client: None, tls: true };
+    let head =
+        RequestHead { method, target: target.as_bytes().to_vec(), headers, client: None, tls: true, certificate: None };
     let target = normalize(head, &policy.edge().hosts)?;
     let route = route::find(policy, &target).map_err(Refusal::from);
     Ok(match route {

@@ -33,6 +33,9 @@ pub enum AuthorizeError {
     /// The route is not public and nobody was identified.
     #[error("the route is not public and the caller is unknown")]
     Unidentified,
+    /// The route wants a token that is bound to a key, and this one would serve whoever has it.
+    #[error("the route wants a bound token and this one is not")]
+    Unbound,
     /// The route does not accept tokens of this issuer.
     #[error("the route does not accept tokens of issuer \"{issuer}\"")]
     IssuerNotAccepted {
@@ -68,6 +71,9 @@ pub fn authorize<'policy>(
         let Caller::Known(identity) = &caller else {
             return Err(AuthorizeError::Unidentified);
         };
+        if route.require_bound && identity.binding().is_none() {
+            return Err(AuthorizeError::Unbound);
+        }
         let issuers_own = by_issuer.get(identity.issuer_id());
         if issuers_own.is_none() && !by_issuer.is_empty() {
             return Err(AuthorizeError::IssuerNotAccepted { issuer: identity.issuer_id().to_owned() });

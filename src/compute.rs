@@ -12,6 +12,7 @@ mod introspect;
 mod jwks;
 mod log;
 mod receive;
+mod replays;
 mod respond;
 mod settings;
 mod shadow;
@@ -78,6 +79,8 @@ fn answer(request: Request, sandbox: &mut Sandbox) {
         let mut verdicts = VerdictsAt { memory: &mut sandbox.verdicts, now };
         let mut trial_counter = counter::Counters { space: "shadow" };
         let mut counter = counter::Counters { space: "limit" };
+        let mut trial_proofs = replays::UsedProofs { space: "shadow" };
+        let mut used_proofs = replays::UsedProofs { space: "proof" };
         let mut deny_list = DenyListAt { memory: &mut sandbox.denied, now };
         let mut introspector = IntrospectorAt { memory: &mut sandbox.answers, now };
         let mut circumstances = Circumstances {
@@ -91,6 +94,7 @@ fn answer(request: Request, sandbox: &mut Sandbox) {
                 verdicts: &mut verdicts,
                 deny_list: &mut deny_list,
                 introspector: &mut introspector,
+                replays: &mut used_proofs,
             },
             elapsed: &elapsed,
         };
@@ -98,6 +102,7 @@ fn answer(request: Request, sandbox: &mut Sandbox) {
         let decision = gateway.decide(head, &mut circumstances, &mut trail);
         trail.shadow_policy = on_trial.map(|(gateway, head)| {
             circumstances.counter = &mut trial_counter;
+            circumstances.sources.replays = &mut trial_proofs;
             shadow::verdict(&gateway, head, &mut circumstances, &trail.request_id)
         });
         trail.keys = keys.note();
@@ -113,7 +118,7 @@ fn answer(request: Request, sandbox: &mut Sandbox) {
             }
         }
         Ok(Decision::Preflight(fields)) => respond::preflight(&fields),
-        Ok(Decision::Publish(keys)) => respond::published(keys),
+        Ok(Decision::Publish(publication)) => respond::published(publication),
         Ok(Decision::Refuse(problem)) => respond::problem(&problem),
         Err(closed) => respond::problem(&refuse(&Refusal::from(closed), &mut trail)),
     };

@@ -1,9 +1,12 @@
 //! The journey of a request, as one function: [`Gateway::decide`].
 
+mod resource;
+
 use crate::answer::AnswerFields;
 use crate::authorize::{authorize, rehearse};
 use crate::cors;
 use crate::headers::Headers;
+use crate::identity::bearer::{self, Scheme};
 use crate::identity::{Caller, Seen, Sources, identify};
 use crate::inspect::inspect;
 use crate::mint::{Grant, Minter};
@@ -20,6 +23,7 @@ use crate::surroundings::Surroundings;
 use crate::throttle::{Asker, Counter, Kept, Standing, announce, throttle};
 use crate::time::UnixTime;
 use crate::trail::{Replay, Step, Trail, excerpt};
+use resource::Resource;
 
 /// Where the edge publishes the public halves of its signing keys.
 pub const KEYS_PATH: &str = "/.well-known/fastgate/jwks.json";
@@ -29,6 +33,7 @@ pub const KEYS_PATH: &str = "/.well-known/fastgate/jwks.json";
 pub struct Gateway {
     policy: Policy,
     minter: Minter,
+    resource: Resource,
 }
 
 /// What becomes of a request.
@@ -36,12 +41,21 @@ pub struct Gateway {
 pub enum Decision {
     /// It is forwarded, in this form.
     Forward(Grant),
-    /// The edge answers itself: its public keys, a JWK Set.
-    Publish(String),
+    /// The edge answers itself.
+    Publish(Publication),
     /// The edge answers itself: a CORS preflight, with these fields.
     Preflight(Headers),
     /// It is refused.
     Refuse(Problem),
+}
+
+/// A document that the edge publishes about itself, for everybody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Publication {
+    /// Its media type.
+    pub media_type: &'static str,
+    /// Its content.
+    pub body: String,
 }
 
 /// What the walk needs besides the request: effects and facts from outside, each named.
@@ -65,17 +79,21 @@ pub struct Circumstances<'outside> {
 impl Gateway {
     /// A gateway that judges by `policy` and signs with `minter`.
     #[must_use]
-    pub const fn new(policy: Policy, minter: Minter) -> Self {
-        Self { policy, minter }
+    pub fn new(policy: Policy, minter: Minter) -> Self {
+        Self { resource: Resource::of(&policy), policy, minter }
     }
 
     /// Judges one request. Writes what it finds into `trail`, which carries the request id.
     pub fn decide(&self, head: RequestHead, circumstances: &mut Circumstances<'_>, trail: &mut Trail) -> Decision {
         let mut answer = AnswerFields::default();
-        match self.walk(head, circumstances, trail, &mut answer) {
+        let mut scheme = Scheme::default();
+        match self.walk(head, circumstances, trail, &mut answer, &mut scheme) {
             Ok(Decision::Forward(grant)) => Decision::Forward(grant.answered_with(answer)),
             Ok(decision) => decision,
-            Err(refusal) => Decision::Refuse(refuse(&refusal, trail).dressed(answer)),
+            Err(refusal) => {
+                let problem = refuse(&refusal, trail).asking_for(scheme, &self.resource.url);
+                Decision::Refuse(problem.dressed(answer))
+            }
         }
     }
 
@@ -85,6 +103,7 @@ impl Gateway {
         outside: &mut Circumstances<'_>,
         trail: &mut Trail,
         answer: &mut AnswerFields,
+        scheme: &mut Scheme,
     ) -> Result<Decision, Refusal> {
         let edge = self.policy.edge();
 
@@ -93,9 +112,9 @@ impl Gateway {
         trail.replay = Some(Replay::of(&target, outside.surroundings));
         trail.note(Step::Normalize, || format!("{} {} on {}", target.method(), target.path().encoded(), target.host()));
 
-        if target.path().encoded() == KEYS_PATH && target.method() == "GET" {
+        if let Some(publication) = self.publication(&target) {
             trail.verdict = "published";
-            return Ok(Decision::Publish(self.minter.published_keys()));
+            return Ok(Decision::Publish(publication));
         }
 
         if edge.security_headers {
@@ -113,6 +132,9 @@ impl Gateway {
         answer.edit(&route.answer_fields);
         trail.step(Step::Match, (outside.elapsed)());
         trail.note(Step::Match, || format!("route \"{}\", {}", route.id, route.template.as_str()));
+        if route.require_bound || bearer::tries_proof(target.authorization()) {
+            *scheme = Scheme::DPoP;
+        }
 
         opening::ask(route, outside.switch)?;
 
@@ -173,6 +195,20 @@ impl Gateway {
 
         trail.verdict = "forwarded";
         Ok(Decision::Forward(grant))
+    }
+
+    /// What the edge publishes under the path of `target`, whatever the routes are.
+    fn publication(&self, target: &Target) -> Option<Publication> {
+        match target.path().encoded() {
+            _ if target.method() != "GET" => None,
+            KEYS_PATH => {
+                Some(Publication { media_type: "application/jwk-set+json", body: self.minter.published_keys() })
+            }
+            path if path == self.resource.path => {
+                Some(Publication { media_type: "application/json", body: self.resource.document.clone() })
+            }
+            _ => None,
+        }
     }
 }
 

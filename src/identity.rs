@@ -2,15 +2,19 @@
 //! token is only ever checked against the keys of its own issuer, and on a public route it is not read at all.
 
 pub mod bearer;
+pub mod binding;
 mod claims;
 mod demands;
 pub mod deny_list;
 pub mod discovery;
+pub mod dpop;
 pub mod introspection;
 pub mod key_life;
 pub mod keys;
+mod possession;
 #[cfg(not(target_os = "wasi"))]
 pub mod rehearsal;
+pub mod replay;
 mod rsa;
 pub mod signature;
 pub mod token;
@@ -22,14 +26,16 @@ use serde_json::Value;
 
 use crate::policy::{Access, ClaimPath, Issuer, Policy, Route};
 use crate::request::Target;
-use crate::secret::Secret;
 use crate::time::UnixTime;
 use bearer::CredentialsError;
+use binding::Binding;
 pub(crate) use claims::members;
 use claims::{Claims, Holder};
 use deny_list::{DenyList, DenyListError};
+use dpop::ProofError;
 use introspection::{IntrospectionError, Introspector};
 use keys::KeySet;
+use replay::{Replays, ReplaysUnreachable};
 use token::{TokenError, UnverifiedToken, VerifiedClaims};
 use verdict::Verdicts;
 
@@ -49,6 +55,7 @@ pub struct Identity {
     issuer_id: String,
     holder: Box<Holder>,
     claims: Claims,
+    binding: Option<Box<Binding>>,
 }
 
 impl Identity {
@@ -106,9 +113,16 @@ impl Identity {
         self.claims.find(path)
     }
 
-    fn new(issuer: &Issuer, claims: VerifiedClaims) -> Self {
+    /// What the token is bound to; the caller has shown to hold it.
+    #[must_use]
+    pub fn binding(&self) -> Option<&Binding> {
+        self.binding.as_deref()
+    }
+
+    fn new(issuer: &Issuer, claims: VerifiedClaims, binding: Option<Binding>) -> Self {
         let (holder, claims) = claims.into_parts();
-        Self { issuer: issuer.issuer.clone(), issuer_id: issuer.id.clone(), holder: Box::new(holder), claims }
+        let (issuer, issuer_id) = (issuer.issuer.clone(), issuer.id.clone());
+        Self { issuer, issuer_id, holder: Box::new(holder), claims, binding: binding.map(Box::new) }
     }
 }
 
@@ -159,6 +173,12 @@ pub enum IdentityError {
     /// The token is opaque, and its issuer does not vouch for it.
     #[error(transparent)]
     Introspection(#[from] IntrospectionError),
+    /// The proof of possession is not good.
+    #[error(transparent)]
+    Proof(#[from] ProofError),
+    /// Whether the proof was used before could not be checked.
+    #[error(transparent)]
+    Replays(#[from] ReplaysUnreachable),
 }
 
 /// Finds out who is calling. What costs least is checked first; keys are only asked for once a token is otherwise good.
@@ -176,40 +196,50 @@ pub fn identify(
     if route.access == Access::Public {
         return Ok(Caller::Anonymous);
     }
-    let bearer = bearer::single(target.authorization())?;
-    let (issuer, claims) = match introspection::about(policy, &bearer) {
+    let (scheme, compact) = bearer::single(target.authorization())?;
+    let life = policy.edge().proof_life;
+    let show = |binding: Option<&Binding>| possession::shown(scheme, &compact, binding, target, life, now);
+    let (issuer, claims, binding, proof) = match introspection::about(policy, &compact) {
         Some((issuer, introspection)) => {
             seen.issuer = Some(issuer.id.clone());
-            (issuer, introspection::claims(issuer, introspection, &bearer, now, sources.introspector)?)
+            let claims = introspection::claims(issuer, introspection, &compact, now, sources.introspector)?;
+            let binding = Binding::of(claims.claim("cnf"))?;
+            let proof = show(binding.as_ref())?;
+            (issuer, claims, binding, proof)
         }
-        None => verify(policy, bearer, now, sources, seen)?,
+        None => {
+            let token = UnverifiedToken::parse(compact.clone())?;
+            seen.key_id = token.key_id().map(str::to_owned);
+            let issuer = policy.issuer(token.issuer()).ok_or(TokenError::UnknownIssuer)?;
+            seen.issuer = Some(issuer.id.clone());
+            token.check(issuer, now)?;
+            let binding = token.binding()?;
+            let proof = show(binding.as_ref())?;
+            (issuer, verify(&token, issuer, now, sources)?, binding, proof)
+        }
     };
     deny_list::check(issuer, &claims, now, sources.deny_list)?;
-    Ok(Caller::Known(Identity::new(issuer, claims)))
+    if let Some(proof) = proof {
+        proof.spend(life, sources.replays)?;
+    }
+    Ok(Caller::Known(Identity::new(issuer, claims, binding)))
 }
 
-/// The claims of a signed token, and whose they are.
-fn verify<'policy>(
-    policy: &'policy Policy,
-    bearer: Secret<&str>,
+/// The claims of a signed token, by the nearest keys of its issuer, or by later ones where the nearest lack its key.
+fn verify(
+    token: &UnverifiedToken<'_>,
+    issuer: &Issuer,
     now: UnixTime,
     sources: &mut Sources<'_>,
-    seen: &mut Seen,
-) -> Result<(&'policy Issuer, VerifiedClaims), IdentityError> {
-    let token = UnverifiedToken::parse(bearer)?;
-    seen.key_id = token.key_id().map(str::to_owned);
-    let issuer = policy.issuer(token.issuer()).ok_or(TokenError::UnknownIssuer)?;
-    seen.issuer = Some(issuer.id.clone());
-    token.check(issuer, now)?;
+) -> Result<VerifiedClaims, IdentityError> {
     let keys = sources.keys.keys(issuer, Wanted::Nearest)?;
-    let claims = match token.verify(issuer, &keys, now, sources.verdicts) {
+    match token.verify(issuer, &keys, now, sources.verdicts) {
         Err(TokenError::UnknownKey) => {
             let keys = sources.keys.keys(issuer, Wanted::Later)?;
-            token.verify(issuer, &keys, now, sources.verdicts)?
+            Ok(token.verify(issuer, &keys, now, sources.verdicts)?)
         }
-        verified => verified?,
-    };
-    Ok((issuer, claims))
+        verified => Ok(verified?),
+    }
 }
 
 /// The effects in the middle of the walk.
@@ -222,6 +252,8 @@ pub struct Sources<'outside> {
     pub deny_list: &'outside mut dyn DenyList,
     /// Who asks issuers about opaque tokens.
     pub introspector: &'outside mut dyn Introspector,
+    /// Where used proofs of possession are kept.
+    pub replays: &'outside mut dyn Replays,
 }
 
 /// What was seen of a token on the way, for the log, verified or not.

@@ -14,6 +14,7 @@ pub use signing_keys::{SigningKeys, SigningKeysError, TOKEN_TYPE, new_signing_ke
 use crate::answer::AnswerFields;
 use crate::authorize::Permit;
 use crate::headers::{Headers, IDENTITY};
+use crate::identity::binding::Binding;
 use crate::identity::{Caller, Identity};
 use crate::policy::Edge;
 use crate::request::Target;
@@ -57,6 +58,9 @@ struct Requester<'request> {
     iss: Option<&'request str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     client_id: Option<&'request str>,
+    /// What the caller's token is bound to, and the caller has shown to hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cnf: Option<&'request Binding>,
     #[serde(skip_serializing_if = "Option::is_none")]
     country: Option<&'request str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -202,6 +206,7 @@ impl Minter {
             rctx: Requester {
                 iss: identity.map(Identity::issuer),
                 client_id: identity.and_then(Identity::client_id),
+                cnf: identity.and_then(Identity::binding),
                 country: surroundings.country.as_deref(),
                 subdivision: surroundings.subdivision.as_deref().filter(|_| route.judges(Fact::Subdivision)),
                 continent: surroundings.continent.filter(|_| route.judges(Fact::Continent)),

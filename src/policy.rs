@@ -26,7 +26,7 @@ use std::sync::Arc;
 pub use captures::Captures;
 pub use claim_path::ClaimPath;
 use conditions::Condition;
-pub use document::{AlgorithmName, KeyLife, MethodName, PolicyDocument, TokenKind};
+pub use document::{AlgorithmName, KeyLife, MethodName, PolicyDocument, ProofLife, TokenKind};
 pub use fault::{Fault, PolicyFault, PolicyFaults};
 use fields::{Accepts, FieldEdits};
 use groups::Group;
@@ -63,6 +63,10 @@ pub struct Edge {
     pub flood_limit: Option<Arc<Limit>>,
     /// Whether answers get the security fields that the origin leaves out.
     pub security_headers: bool,
+    /// The identifier of what is protected here (RFC 9728 §1.2).
+    pub resource: String,
+    /// How long a proof of possession is good.
+    pub proof_life: ProofLife,
 }
 
 /// The host names that requests may name, lower case, without ports.
@@ -127,6 +131,8 @@ pub struct Route {
     pub trial: Requirement,
     /// How often it may be used: all of these count.
     pub limits: Vec<Arc<Limit>>,
+    /// Whether the token must be bound to a key or certificate that the caller shows to hold.
+    pub require_bound: bool,
     /// Whether the client's own token travels on.
     pub forward_token: bool,
 }

@@ -1,12 +1,14 @@
 //! What the client sees of a refusal: RFC 9457 problem details, with the challenge of RFC 6750 §3 where it applies. One
 //! table decides it, [`Problem::from`]; a refusal that is not in it does not compile. Every bad token looks the same.
 
+mod challenge;
+
 use serde_json::json;
 
 use crate::answer::AnswerFields;
 use crate::authorize::AuthorizeError;
 use crate::headers::Headers;
-use crate::identity::bearer::CredentialsError;
+use crate::identity::bearer::{CredentialsError, Scheme};
 use crate::identity::deny_list::DenyListError;
 use crate::identity::introspection::IntrospectionError;
 use crate::inspect::InspectError;
@@ -17,13 +19,16 @@ use crate::refusal::{ClosedError, OriginError, Refusal};
 use crate::request::RequestError;
 use crate::route::RouteError;
 use crate::throttle::{ThrottleError, announce};
+use challenge::Challenge;
 
 /// An answer made by the edge itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     kind: Kind,
-    /// `Allow`, `WWW-Authenticate`, `Retry-After` or whatever else the kind calls for.
+    /// `Allow`, `Retry-After` or whatever else the kind calls for.
     fields: Vec<(&'static str, String)>,
+    /// `WWW-Authenticate`.
+    challenge: Option<Challenge>,
     /// What the route's answers get besides.
     answer: AnswerFields,
 }
@@ -37,6 +42,10 @@ pub enum Kind {
     AuthenticationRequired,
     /// The token is not good.
     InvalidToken,
+    /// The proof of possession is not good.
+    InvalidProof,
+    /// The route wants a token that is bound to a key.
+    BoundTokenRequired,
     /// The token does not allow this.
     InsufficientScope,
     /// The caller may not do this.
@@ -78,6 +87,8 @@ impl Kind {
             Self::BadRequest => (400, "bad-request", "The request is malformed or ambiguous"),
             Self::AuthenticationRequired => (401, "authentication-required", "A bearer token is required"),
             Self::InvalidToken => (401, "invalid-token", "The bearer token is not valid"),
+            Self::InvalidProof => (401, "invalid-proof", "The proof of possession is not valid"),
+            Self::BoundTokenRequired => (401, "bound-token-required", "A token that is bound to a key is required"),
             Self::InsufficientScope => (403, "insufficient-scope", "The token does not have the required scope"),
             Self::Forbidden => (403, "forbidden", "The caller may not do this"),
             Self::PlaceRefused => (403, "place-refused", "This is not available from where you are"),
@@ -123,7 +134,22 @@ impl Problem {
         for (name, value) in &self.fields {
             headers.append(name, value.as_str());
         }
+        if let Some(challenge) = &self.challenge {
+            headers.append("www-authenticate", challenge.value());
+        }
         self.answer.dress(&headers)
+    }
+
+    /// The problem, whose challenge, where there is one, names the resource's metadata and asks for `scheme`.
+    #[must_use]
+    pub fn asking_for(mut self, scheme: Scheme, resource_metadata: &str) -> Self {
+        if let Some(challenge) = &mut self.challenge {
+            challenge.resource_metadata = Some(resource_metadata.to_owned());
+            if scheme == Scheme::DPoP {
+                challenge.scheme = scheme;
+            }
+        }
+        self
     }
 
     /// The problem, answered on a route whose answers get these fields.
@@ -143,14 +169,12 @@ impl Problem {
 
 /// Seconds after which it is worth trying again.
 const RETRY_AFTER: &str = "5";
-/// The challenge of RFC 6750 §3; no error code where no credentials were sent (§3.1).
-const CHALLENGE: &str = "Bearer";
 
 impl From<&Refusal> for Problem {
     fn from(refusal: &Refusal) -> Self {
-        let with = |kind, fields| Self { kind, fields, answer: AnswerFields::default() };
+        let with = |kind, fields| Self { kind, fields, challenge: None, answer: AnswerFields::default() };
         let plain = |kind| with(kind, Vec::new());
-        let challenge = |kind, value: &str| with(kind, vec![("www-authenticate", value.to_owned())]);
+        let challenge = |kind, challenge| Self { challenge: Some(challenge), ..plain(kind) };
         let later = || with(Kind::Unavailable, vec![("retry-after", RETRY_AFTER.to_owned())]);
         match refusal {
             Refusal::Request(error) => match error {
@@ -171,26 +195,29 @@ impl From<&Refusal> for Problem {
             }
             Refusal::Place(PlaceError { legal: true, .. }) => plain(Kind::LegalReasons),
             Refusal::Place(PlaceError { legal: false, .. }) => plain(Kind::PlaceRefused),
-            Refusal::Credentials(CredentialsError::Missing | CredentialsError::OtherScheme) => {
-                challenge(Kind::AuthenticationRequired, CHALLENGE)
+            Refusal::Credentials(CredentialsError::Missing | CredentialsError::OtherScheme)
+            | Refusal::Authorize(AuthorizeError::Unidentified) => {
+                challenge(Kind::AuthenticationRequired, Challenge::default())
             }
             Refusal::Credentials(CredentialsError::Repeated { .. }) => {
-                challenge(Kind::BadRequest, "Bearer error=\"invalid_request\"")
+                challenge(Kind::BadRequest, Challenge::because("invalid_request"))
             }
             Refusal::Credentials(CredentialsError::Malformed)
             | Refusal::Token(_)
             | Refusal::DenyList(DenyListError::Revoked { .. })
             | Refusal::Introspection(IntrospectionError::Inactive) => {
-                challenge(Kind::InvalidToken, "Bearer error=\"invalid_token\"")
+                challenge(Kind::InvalidToken, Challenge::because("invalid_token"))
             }
-            Refusal::Authorize(AuthorizeError::Unidentified) => challenge(Kind::AuthenticationRequired, CHALLENGE),
+            Refusal::Proof(_) => challenge(Kind::InvalidProof, Challenge::proving("invalid_dpop_proof")),
+            Refusal::Authorize(AuthorizeError::Unbound) => {
+                challenge(Kind::BoundTokenRequired, Challenge::proving("invalid_token"))
+            }
             Refusal::Authorize(AuthorizeError::IssuerNotAccepted { .. } | AuthorizeError::ConditionUnmet { .. }) => {
                 plain(Kind::Forbidden)
             }
-            // The scopes come from the policy and are scope tokens: nothing in them needs escaping.
             Refusal::Authorize(AuthorizeError::InsufficientScope { required, .. }) => challenge(
                 Kind::InsufficientScope,
-                &format!("Bearer error=\"insufficient_scope\", scope=\"{}\"", required.join(" ")),
+                Challenge { scope: Some(required.join(" ")), ..Challenge::because("insufficient_scope") },
             ),
             Refusal::Inspect(error) => match error {
                 InspectError::QueryTooLong { .. } => plain(Kind::UriTooLong),
@@ -211,6 +238,7 @@ impl From<&Refusal> for Problem {
             | Refusal::Opening(OpeningError::SwitchedOff)
             | Refusal::DenyList(DenyListError::Unavailable(_))
             | Refusal::Introspection(IntrospectionError::Unavailable(_))
+            | Refusal::Replays(_)
             | Refusal::Throttle(ThrottleError::Unreachable { .. })
             | Refusal::Mint(MintError::SigningFailed)
             | Refusal::Closed(ClosedError::Policy(_) | ClosedError::SigningKeys(_) | ClosedError::Randomness)

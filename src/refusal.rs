@@ -5,7 +5,9 @@ use crate::authorize::AuthorizeError;
 use crate::cors::CorsError;
 use crate::identity::bearer::CredentialsError;
 use crate::identity::deny_list::DenyListError;
+use crate::identity::dpop::ProofError;
 use crate::identity::introspection::IntrospectionError;
+use crate::identity::replay::ReplaysUnreachable;
 use crate::identity::token::TokenError;
 use crate::identity::{IdentityError, KeysUnavailable};
 use crate::inspect::InspectError;
@@ -51,6 +53,12 @@ pub enum Refusal {
     /// The token is opaque, and its issuer does not vouch for it.
     #[error(transparent)]
     Introspection(#[from] IntrospectionError),
+    /// The proof of possession is not good.
+    #[error(transparent)]
+    Proof(#[from] ProofError),
+    /// Whether the proof was used before could not be checked.
+    #[error(transparent)]
+    Replays(#[from] ReplaysUnreachable),
     /// The caller may not.
     #[error(transparent)]
     Authorize(#[from] AuthorizeError),
@@ -113,6 +121,8 @@ impl From<IdentityError> for Refusal {
             IdentityError::Keys(error) => error.into(),
             IdentityError::DenyList(error) => error.into(),
             IdentityError::Introspection(error) => error.into(),
+            IdentityError::Proof(error) => error.into(),
+            IdentityError::Replays(error) => error.into(),
         }
     }
 }
@@ -125,9 +135,13 @@ impl Refusal {
             Self::Request(_) => Step::Normalize,
             Self::Route(_) | Self::Cors(_) | Self::Opening(_) => Step::Match,
             Self::Place(_) => Step::Place,
-            Self::Credentials(_) | Self::Token(_) | Self::Keys(_) | Self::DenyList(_) | Self::Introspection(_) => {
-                Step::Identify
-            }
+            Self::Credentials(_)
+            | Self::Token(_)
+            | Self::Keys(_)
+            | Self::DenyList(_)
+            | Self::Introspection(_)
+            | Self::Proof(_)
+            | Self::Replays(_) => Step::Identify,
             Self::Authorize(_) => Step::Authorize,
             Self::Inspect(_) => Step::Inspect,
             Self::Throttle(_) => Step::Throttle,
@@ -193,7 +207,29 @@ impl Refusal {
             Self::DenyList(DenyListError::Unavailable(_)) => "deny-list-unavailable",
             Self::Introspection(IntrospectionError::Inactive) => "token-inactive",
             Self::Introspection(IntrospectionError::Unavailable(_)) => "introspection-unavailable",
+            Self::Proof(error) => match error {
+                ProofError::Missing => "proof-missing",
+                ProofError::Repeated { .. } => "proof-repeated",
+                ProofError::Unbound => "proof-unbound",
+                ProofError::TooLong => "proof-too-long",
+                ProofError::Malformed => "proof-malformed",
+                ProofError::Extension { .. } => "proof-extension",
+                ProofError::Type => "proof-type",
+                ProofError::Algorithm => "proof-algorithm",
+                ProofError::Key => "proof-key",
+                ProofError::Claim { .. } => "proof-claim",
+                ProofError::Method => "proof-method",
+                ProofError::Url => "proof-url",
+                ProofError::TooOld { .. } => "proof-too-old",
+                ProofError::TooEarly { .. } => "proof-too-early",
+                ProofError::Token => "proof-token",
+                ProofError::OtherKey => "proof-other-key",
+                ProofError::Signature => "proof-signature",
+                ProofError::Replayed => "proof-replayed",
+            },
+            Self::Replays(_) => "replays-unreachable",
             Self::Authorize(AuthorizeError::Unidentified) => "unidentified",
+            Self::Authorize(AuthorizeError::Unbound) => "token-unbound",
             Self::Authorize(AuthorizeError::IssuerNotAccepted { .. }) => "issuer-not-accepted",
             Self::Authorize(AuthorizeError::InsufficientScope { .. }) => "insufficient-scope",
             Self::Authorize(AuthorizeError::ConditionUnmet { .. }) => "condition-unmet",

@@ -3,10 +3,12 @@
 //!
 //! The canonical path is what is matched, signed and forwarded. Nothing after this room sees the original bytes.
 
+mod certificate;
 mod path;
 
 use std::net::IpAddr;
 
+pub use certificate::certificate_thumbprint;
 pub use path::{Ambiguity, CanonicalPath};
 
 use crate::headers::{Fate, Headers, fate, named_by_connection};
@@ -19,6 +21,10 @@ pub const MAX_TARGET_BYTES: usize = 8192;
 pub const MAX_PATH_BYTES: usize = 4096;
 /// The most header fields that a request may carry.
 pub const MAX_FIELDS: usize = 100;
+
+/// The fields that carry credentials.
+const AUTHORIZATION: &str = "authorization";
+const PROOF: &str = "dpop";
 
 /// A request as it arrived, before anything in it is believed.
 #[derive(Clone, Debug)]
@@ -33,6 +39,8 @@ pub struct RequestHead {
     pub client: Option<IpAddr>,
     /// Whether the client came over TLS.
     pub tls: bool,
+    /// SHA-256 of the DER of the certificate with which the client came over TLS, where the platform found it good.
+    pub certificate: Option<[u8; 32]>,
 }
 
 /// A request in canonical form. Only [`normalize`] makes one.
@@ -45,8 +53,10 @@ pub struct Target {
     headers: Headers,
     authorization: Vec<Secret<Vec<u8>>>,
     content: Content,
+    proofs: Vec<Secret<Vec<u8>>>,
     client: Option<IpAddr>,
     tls: bool,
+    certificate: Option<[u8; 32]>,
 }
 
 /// What a request's head says of its body.
@@ -104,6 +114,18 @@ impl Target {
     /// The same request with the path and the fields that the origin is to see.
     pub(crate) fn rewritten(self, path: CanonicalPath, headers: Headers) -> Self {
         Self { path, headers, ..self }
+    }
+
+    /// The value of each `DPoP` field that arrived (RFC 9449 §4.1). They are for this edge and travel no further.
+    #[must_use]
+    pub fn proofs(&self) -> &[Secret<Vec<u8>>] {
+        &self.proofs
+    }
+
+    /// SHA-256 of the client's certificate.
+    #[must_use]
+    pub const fn certificate(&self) -> Option<&[u8; 32]> {
+        self.certificate.as_ref()
     }
 
     /// The peer's address.
@@ -164,28 +186,17 @@ pub fn normalize(head: RequestHead, hosts: &Hosts) -> Result<Target, RequestErro
     let content = content(&head.headers);
     let hops = named_by_connection(&head.headers);
     let travels = |name: &str| fate(name) == Fate::Pass && !hops.iter().any(|hop| hop == name);
-    let authorization = head
-        .headers
-        .all("authorization")
-        .filter(|_| travels("authorization"))
-        .map(|value| Secret::new(value.to_vec()))
-        .collect();
+    let credentials = |name: &str| -> Vec<_> {
+        head.headers.all(name).filter(|_| travels(name)).map(|value| Secret::new(value.to_vec())).collect()
+    };
+    let (authorization, proofs) = (credentials(AUTHORIZATION), credentials(PROOF));
     let headers = head
         .headers
         .iter()
-        .filter(|(name, value)| *name != "authorization" && travels(name) && field_is_sound(name, value))
+        .filter(|(name, value)| ![AUTHORIZATION, PROOF].contains(name) && travels(name) && field_is_sound(name, value))
         .collect();
-    Ok(Target {
-        method: head.method,
-        host,
-        path,
-        query,
-        headers,
-        authorization,
-        content,
-        client: head.client,
-        tls: head.tls,
-    })
+    let RequestHead { method, client, tls, certificate, .. } = head;
+    Ok(Target { method, host, path, query, headers, authorization, content, proofs, client, tls, certificate })
 }
 
 /// The platform has framed the message; a length that it left standing and that is no number counts as the longest.

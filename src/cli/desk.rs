@@ -11,6 +11,7 @@ use fastgate::identity::deny_list::NoDenyList;
 use fastgate::identity::introspection::NoIntrospector;
 use fastgate::identity::keys::KeySet;
 use fastgate::identity::rehearsal::rehearse;
+use fastgate::identity::replay::{ProofId, Replays, ReplaysUnreachable};
 use fastgate::identity::verdict::NoVerdicts;
 use fastgate::identity::{KeySource, KeysUnavailable, Sources, Wanted};
 use fastgate::mint::{Minter, SigningKeys, SigningKeysError, new_signing_keys};
@@ -126,10 +127,18 @@ impl Desk {
                 verdicts: &mut NoVerdicts,
                 deny_list: &mut NoDenyList,
                 introspector: &mut NoIntrospector,
+                replays: &mut AlwaysFirst,
             },
             elapsed: &|| 0,
         };
-        let head = RequestHead { method, target: case.target.clone().into(), headers, client: case.client, tls: true };
+        let head = RequestHead {
+            method,
+            target: case.target.clone().into(),
+            headers,
+            client: case.client,
+            tls: true,
+            certificate: None,
+        };
         let decision = self.gateway.decide(head, &mut circumstances, &mut trail);
         Ok(Outcome { decision, trail })
     }
@@ -141,6 +150,15 @@ impl Desk {
         };
         let (token, keys) = rehearse(issuer, claims, self.now).ok_or("no token can be made of these claims")?;
         Ok((token, issuer.id.clone(), keys))
+    }
+}
+
+/// At the desk a proof of possession is seen once.
+struct AlwaysFirst;
+
+impl Replays for AlwaysFirst {
+    fn is_first(&mut self, _: &ProofId, _: u64) -> Result<bool, ReplaysUnreachable> {
+        Ok(true)
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use fastgate::headers::Headers;
 use fastgate::refusal::ClosedError;
-use fastgate::request::{MAX_TARGET_BYTES, RequestHead};
+use fastgate::request::{MAX_TARGET_BYTES, RequestHead, certificate_thumbprint};
 use fastgate::time::UnixTime;
 use fastly::Request;
 
@@ -32,7 +32,17 @@ pub(super) fn head(request: &Request) -> RequestHead {
         headers: request.get_headers().map(|(name, value)| (name.as_str(), value.as_bytes())).collect::<Headers>(),
         client: request.get_client_ip_addr(),
         tls: request.get_tls_protocol_bytes().is_some(),
+        certificate: certificate(request),
     }
+}
+
+/// The thumbprint of the client's certificate, where mutual TLS is set up and the platform found it good. Where it is not
+/// set up the platform says that all is well, too; then there is no certificate.
+fn certificate(request: &Request) -> Option<[u8; 32]> {
+    /// `ClientCertVerifyResult::Ok`, a type that the SDK hands out and does not name.
+    const GOOD: u32 = 0;
+    let result = request.get_tls_client_cert_verify_result()? as u32;
+    certificate_thumbprint(request.get_tls_raw_client_certificate_bytes().filter(|_| result == GOOD)?)
 }
 
 /// The bytes of the request target. One that does not fit the buffer comes back as slashes, too many for `normalize`; one that cannot be had comes back empty: both are refused there.

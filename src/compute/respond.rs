@@ -1,6 +1,7 @@
 //! Answers: the edge's own, and the origin's on its way back.
 
 use fastgate::answer::AnswerFields;
+use fastgate::gateway::Publication;
 use fastgate::headers::{Headers, answer_fields};
 use fastgate::problem::Problem;
 use fastly::Response;
@@ -11,10 +12,10 @@ pub(super) fn problem(problem: &Problem) -> Response {
     with_fields(Response::from_status(problem.status()).with_body(problem.body()), &problem.headers())
 }
 
-/// The edge's public keys. Clients may keep them for five minutes, which bounds how early a new key must be published.
-pub(super) fn published(keys: String) -> Response {
-    Response::from_body(keys)
-        .with_header("content-type", "application/jwk-set+json")
+/// What the edge publishes. Clients may keep it for five minutes, which bounds how early a new key must be published.
+pub(super) fn published(publication: Publication) -> Response {
+    Response::from_body(publication.body)
+        .with_header("content-type", publication.media_type)
         .with_header("cache-control", "public, max-age=300")
 }
 

@@ -1,5 +1,5 @@
-//! One token out of exactly one `Authorization` header (RFC 6750 §2.1). Tokens in a query, a form or a cookie are
-//! never looked for.
+//! One token out of exactly one `Authorization` header (RFC 6750 §2.1, RFC 9449 §7.1). Tokens in a query, a form or a
+//! cookie are never looked for.
 
 use crate::secret::Secret;
 
@@ -15,34 +15,60 @@ pub enum CredentialsError {
         /// How many.
         count: usize,
     },
-    /// The scheme is another one, `Basic` or `DPoP`, say. A scheme is never taken for `Bearer`.
-    #[error("the authorization scheme is not Bearer")]
+    /// The scheme is another one, `Basic`, say. A scheme is never taken for another one.
+    #[error("the authorization scheme is neither Bearer nor DPoP")]
     OtherScheme,
-    /// The scheme is `Bearer` and what follows is not one space and one `b64token`.
-    #[error("the Bearer credentials are malformed")]
+    /// The scheme is known and what follows is not one space and one `b64token` (`token68` with DPoP, which is the same).
+    #[error("the credentials are malformed")]
     Malformed,
 }
 
-/// The token in the only `Authorization` header.
+/// How a token is presented.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scheme {
+    /// Whoever has it may use it (RFC 6750).
+    #[default]
+    Bearer,
+    /// With a proof that the holder of a key sent it (RFC 9449).
+    DPoP,
+}
+
+/// Whether the DPoP scheme was tried.
+#[must_use]
+pub fn tries_proof(authorization: &[Secret<Vec<u8>>]) -> bool {
+    authorization.iter().any(|value| split_scheme(value.expose()).0 == Some(Scheme::DPoP))
+}
+
+/// The token in the only `Authorization` header, and how it is presented.
 ///
 /// # Errors
 /// A [`CredentialsError`] for none, for several, for another scheme, and for anything but one space and one token.
-pub fn single(authorization: &[Secret<Vec<u8>>]) -> Result<Secret<&str>, CredentialsError> {
+pub fn single(authorization: &[Secret<Vec<u8>>]) -> Result<(Scheme, Secret<&str>), CredentialsError> {
     let value = match authorization {
         [] => return Err(CredentialsError::Missing),
         [value] => value.expose().as_slice(),
         several => return Err(CredentialsError::Repeated { count: several.len() }),
     };
-    let scheme_ends = value.iter().position(|byte| !is_scheme_byte(*byte)).unwrap_or(value.len());
-    let (scheme, rest) = value.split_at_checked(scheme_ends).ok_or(CredentialsError::Malformed)?;
-    if !scheme.eq_ignore_ascii_case(b"bearer") {
-        return Err(CredentialsError::OtherScheme);
-    }
+    let (Some(scheme), rest) = split_scheme(value) else { return Err(CredentialsError::OtherScheme) };
     let token = rest.strip_prefix(b" ").ok_or(CredentialsError::Malformed)?;
     if !is_b64token(token) {
         return Err(CredentialsError::Malformed);
     }
-    std::str::from_utf8(token).map(Secret::new).map_err(|_| CredentialsError::Malformed)
+    let token = std::str::from_utf8(token).map_err(|_| CredentialsError::Malformed)?;
+    Ok((scheme, Secret::new(token)))
+}
+
+/// The scheme, where it is a known one, and what stands behind it. Schemes are read without case (RFC 9110 §11.1).
+fn split_scheme(value: &[u8]) -> (Option<Scheme>, &[u8]) {
+    let scheme_ends = value.iter().position(|byte| !is_scheme_byte(*byte)).unwrap_or(value.len());
+    let (name, rest) = value.split_at_checked(scheme_ends).unwrap_or((value, b""));
+    let named = |scheme: &[u8]| name.eq_ignore_ascii_case(scheme);
+    let scheme = match () {
+        () if named(b"bearer") => Some(Scheme::Bearer),
+        () if named(b"dpop") => Some(Scheme::DPoP),
+        () => None,
+    };
+    (scheme, rest)
 }
 
 /// `auth-scheme` is a token of RFC 9110 §5.6.2; schemes in use need no more than these.
@@ -59,18 +85,20 @@ fn is_b64token(token: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{CredentialsError, single};
+    use super::{CredentialsError, Scheme, single};
     use crate::secret::Secret;
 
-    fn token_of(values: &[&[u8]]) -> Result<String, CredentialsError> {
+    fn token_of(values: &[&[u8]]) -> Result<(Scheme, String), CredentialsError> {
         let values: Vec<_> = values.iter().map(|value| Secret::new(value.to_vec())).collect();
-        single(&values).map(|token| (*token.expose()).to_owned())
+        single(&values).map(|(scheme, token)| (scheme, (*token.expose()).to_owned()))
     }
 
     #[test]
     fn the_scheme_is_read_without_case() {
-        for scheme in ["Bearer", "bearer", "BEARER", "bEaReR"] {
-            assert_eq!(token_of(&[format!("{scheme} a.b.c").as_bytes()]), Ok("a.b.c".to_owned()));
+        for (scheme, name) in
+            [(Scheme::Bearer, "Bearer"), (Scheme::Bearer, "bEaReR"), (Scheme::DPoP, "DPoP"), (Scheme::DPoP, "dpop")]
+        {
+            assert_eq!(token_of(&[format!("{name} a.b.c").as_bytes()]), Ok((scheme, "a.b.c".to_owned())));
         }
     }
 
@@ -92,10 +120,12 @@ mod tests {
             b"Bearer \xff\xfe",
             b"Bearer =",
             b"Bearer a=b",
+            b"DPoP",
+            b"DPoP a b",
         ] {
             assert_eq!(token_of(&[malformed]), Err(Malformed), "{malformed:?}");
         }
-        for other in [&b"Basic dTpw"[..], b"Negotiate x", b"DPoP a.b.c", b"\xff\xfe", b"", b"Bearerx a"] {
+        for other in [&b"Basic dTpw"[..], b"Negotiate x", b"DPoPx a.b.c", b"\xff\xfe", b"", b"Bearerx a"] {
             assert_eq!(token_of(&[other]), Err(OtherScheme), "{other:?}");
         }
     }

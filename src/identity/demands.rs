@@ -6,16 +6,13 @@ use super::token::TokenError;
 use crate::policy::{Issuer, TokenKind};
 use crate::time::UnixTime;
 
-/// Judges the claims of a token of `issuer`: times, audience, binding, subject, kind, client, tenant.
+/// Judges the claims of a token of `issuer`: times, audience, subject, kind, client, tenant.
 ///
 /// # Errors
 /// The first [`TokenError`] found.
 pub(super) fn check(claims: &Claims, issuer: &Issuer, now: UnixTime) -> Result<(), TokenError> {
     check_times(claims, issuer, now)?;
     check_audience(claims, issuer)?;
-    if claims.top("cnf").is_some() {
-        return Err(TokenError::Bound);
-    }
     claims.subject()?;
     check_kind(claims, issuer)?;
     check_client(claims, issuer)?;

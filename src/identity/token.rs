@@ -10,6 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 pub use error::TokenError;
 use serde_json::{Map, Value};
 
+use super::binding::Binding;
 use super::claims::{Claims, Holder};
 use super::demands;
 use super::keys::{Key, KeySet, NoKey};
@@ -104,6 +105,14 @@ impl<'request> UnverifiedToken<'request> {
     #[must_use]
     pub fn key_id(&self) -> Option<&str> {
         self.header.get("kid").and_then(Value::as_str)
+    }
+
+    /// What it is bound to, unverified.
+    ///
+    /// # Errors
+    /// [`TokenError::Bound`] where that cannot be checked here.
+    pub fn binding(&self) -> Result<Option<Binding>, TokenError> {
+        Binding::of(self.claims.top("cnf"))
     }
 
     /// Judges everything that needs no key: the header, and the claims against what the policy demands of them.

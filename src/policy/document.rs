@@ -66,6 +66,30 @@ pub struct EdgeDocument {
     /// `Content-Security-Policy` and `Referrer-Policy`, in a strict form, where the origin does not send them.
     #[serde(default)]
     pub security_headers: bool,
+    /// The identifier of what is protected here (RFC 9728 §1.2), where it is not `issuer`: an https URL, under whose host
+    /// `/.well-known/oauth-protected-resource` tells clients which providers and scopes there are.
+    #[serde(default)]
+    pub resource: Option<String>,
+    /// How long proofs of possession are good. They are accepted wherever a token is bound to a key (`cnf.jkt`).
+    #[serde(default)]
+    pub dpop: ProofLife,
+}
+
+/// How long a proof of possession (RFC 9449) is good, in seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct ProofLife {
+    /// How long ago it may have been made, 1 to 600. Within this time it is good once for each POP.
+    pub max_age: u64,
+    /// How far the client's clock may be ahead, 0 to 60.
+    pub leeway: u64,
+}
+
+impl Default for ProofLife {
+    fn default() -> Self {
+        Self { max_age: 60, leeway: 10 }
+    }
 }
 
 const fn default_identity_lifetime() -> u64 {
@@ -157,6 +181,10 @@ pub struct RouteDocument {
     /// Scopes and a condition that are only tried: what they would refuse is logged and passes.
     #[serde(default)]
     pub trial: RequirementDocument,
+    /// Whether the token must be bound to a key or certificate that the caller shows to hold: `Authorization: DPoP` with a
+    /// proof (RFC 9449), or a certificate-bound token over mutual TLS (RFC 8705).
+    #[serde(default)]
+    pub require_bound: bool,
     /// Whether the client's own token is forwarded to the origin. It is not needed there: identity travels in the signed
     /// header.
     #[serde(default)]

@@ -101,7 +101,14 @@ fn edge(document: EdgeDocument, limits: &BTreeMap<String, Arc<Limit>>, faults: &
     faults.add_if(unknown, "$.edge.flood_limit", Fault::UnknownLimit);
     let needs_caller = flood_limit.is_some_and(|limit| !limit.needs_no_caller());
     faults.add_if(needs_caller, "$.edge.flood_limit", Fault::NeedsCaller);
+    faults.range(document.dpop.max_age, 1, 600, "$.edge.dpop.max_age");
+    faults.range(document.dpop.leeway, 0, 60, "$.edge.dpop.leeway");
+    let no_url = document.resource.as_deref().is_some_and(|resource| !is_https_url(resource));
+    faults.add_if(no_url, "$.edge.resource", Fault::NotHttps);
+    let resource = document.resource.unwrap_or_else(|| document.issuer.clone());
     Edge {
+        resource,
+        proof_life: document.dpop,
         issuer: document.issuer,
         hosts: document.hosts.iter().collect::<Hosts>(),
         identity_lifetime: document.identity_lifetime,

@@ -1,8 +1,8 @@
 //! The little that has to be known about URLs to compare and accept them.
 
-/// An absolute `https` URL without user, query, fragment or white space; `http` for loopback, where developers run things.
+/// An absolute `https` URL without user, query, fragment, quotes or white space; `http` for loopback, where developers run things.
 pub(crate) fn is_https_url(url: &str) -> bool {
-    let clean = !url.contains(['?', '#', '@', '\\']) && url.bytes().all(|byte| byte.is_ascii_graphic());
+    let clean = !url.contains(['?', '#', '@', '\\', '"']) && url.bytes().all(|byte| byte.is_ascii_graphic());
     let host = host_of(url);
     let loopback = matches!(host.map(without_port), Some("127.0.0.1" | "[::1]" | "localhost"));
     clean

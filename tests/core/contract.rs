@@ -28,8 +28,10 @@ fn the_minted_header_has_the_documented_members_and_no_other() {
     assert_eq!(minted["kid"], thumbprint(&public("edge-one")));
 }
 
-/// Claims that are there where the route judges them, which `tests/rules` looks at.
-const WHERE_JUDGED: [&str; 5] = ["rctx.asn", "rctx.connection", "rctx.continent", "rctx.proxy", "rctx.subdivision"];
+/// Claims that are there where the route judges them, which `tests/rules` looks at, or where the token is bound, which
+/// `tests/bound` looks at.
+const WHERE_JUDGED: [&str; 6] =
+    ["rctx.asn", "rctx.cnf", "rctx.connection", "rctx.continent", "rctx.proxy", "rctx.subdivision"];
 
 #[test]
 fn the_minted_claims_are_the_documented_ones_and_of_the_documented_type() {
@@ -85,7 +87,7 @@ fn a_callers_claims_cannot_stand_where_the_edges_own_are() {
 #[test]
 fn published_keys_are_public_named_and_all_there() {
     let Decision::Publish(published) = get("/.well-known/fastgate/jwks.json").walk().decision else { panic!() };
-    let published: Value = serde_json::from_str(&published).unwrap();
+    let published: Value = serde_json::from_str(&published.body).unwrap();
     assert_eq!(names(&published), ["keys".to_owned()].into());
     let keys = published["keys"].as_array().unwrap();
     assert_eq!(keys.len(), 2);

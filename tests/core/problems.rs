@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 
 use fastgate::authorize::AuthorizeError;
 use fastgate::identity::KeysUnavailable;
-use fastgate::identity::bearer::CredentialsError;
+use fastgate::identity::bearer::{CredentialsError, Scheme};
 use fastgate::identity::deny_list::{DenyListError, DenyListUnavailable};
+use fastgate::identity::dpop::ProofError;
 use fastgate::identity::introspection::{IntrospectionError, IntrospectionUnavailable};
+use fastgate::identity::replay::ReplaysUnreachable;
 use fastgate::identity::token::TokenError;
 use fastgate::mint::MintError;
 use fastgate::problem::Problem;
@@ -19,6 +21,7 @@ use crate::support::fields;
 
 const CHALLENGE: (&str, &str) = ("www-authenticate", "Bearer");
 const INVALID_TOKEN: (&str, &str) = ("www-authenticate", "Bearer error=\"invalid_token\"");
+const INVALID_PROOF: (&str, &str) = ("www-authenticate", "DPoP error=\"invalid_dpop_proof\", algs=\"ES256 EdDSA\"");
 const LATER: (&str, &str) = ("retry-after", "5");
 
 type Row = (Refusal, u16, &'static str, Option<(&'static str, &'static str)>, &'static str);
@@ -60,6 +63,20 @@ fn table() -> Vec<Row> {
             "credentials-repeated",
         ),
         (CredentialsError::Malformed.into(), 401, "invalid-token", Some(INVALID_TOKEN), "credentials-malformed"),
+        (
+            ReplaysUnreachable("the cache is gone".to_owned()).into(),
+            503,
+            "unavailable",
+            Some(LATER),
+            "replays-unreachable",
+        ),
+        (
+            AuthorizeError::Unbound.into(),
+            401,
+            "bound-token-required",
+            Some(("www-authenticate", "DPoP error=\"invalid_token\", algs=\"ES256 EdDSA\"")),
+            "token-unbound",
+        ),
         (
             KeysUnavailable { issuer: "alpha".to_owned(), cause: secret() }.into(),
             503,
@@ -105,7 +122,33 @@ fn table() -> Vec<Row> {
     ];
     let bad_token = |(error, code): (TokenError, _)| (error.into(), 401, "invalid-token", Some(INVALID_TOKEN), code);
     table.extend(bad_tokens().map(bad_token));
+    let bad_proof = |(error, code): (ProofError, _)| (error.into(), 401, "invalid-proof", Some(INVALID_PROOF), code);
+    table.extend(bad_proofs().map(bad_proof));
     table
+}
+
+fn bad_proofs() -> impl Iterator<Item = (ProofError, &'static str)> {
+    [
+        (ProofError::Missing, "proof-missing"),
+        (ProofError::Repeated { count: 2 }, "proof-repeated"),
+        (ProofError::Unbound, "proof-unbound"),
+        (ProofError::TooLong, "proof-too-long"),
+        (ProofError::Malformed, "proof-malformed"),
+        (ProofError::Extension { member: "crit" }, "proof-extension"),
+        (ProofError::Type, "proof-type"),
+        (ProofError::Algorithm, "proof-algorithm"),
+        (ProofError::Key, "proof-key"),
+        (ProofError::Claim { claim: "jti" }, "proof-claim"),
+        (ProofError::Method, "proof-method"),
+        (ProofError::Url, "proof-url"),
+        (ProofError::TooOld { age: 61 }, "proof-too-old"),
+        (ProofError::TooEarly { ahead: 11 }, "proof-too-early"),
+        (ProofError::Token, "proof-token"),
+        (ProofError::OtherKey, "proof-other-key"),
+        (ProofError::Signature, "proof-signature"),
+        (ProofError::Replayed, "proof-replayed"),
+    ]
+    .into_iter()
 }
 
 fn bad_tokens() -> impl Iterator<Item = (TokenError, &'static str)> {
@@ -163,6 +206,46 @@ fn every_bad_token_looks_the_same() {
     for (error, code) in bad_tokens() {
         assert_eq!(look(&error.into()), reference, "{code}");
     }
+}
+
+#[test]
+fn a_challenge_names_the_metadata_and_the_scheme_that_the_route_asks_for() {
+    let look = |refusal: Refusal, scheme| {
+        let problem = Problem::from(&refusal).asking_for(scheme, "https://edge.test/meta");
+        fields(&problem.headers()).into_iter().find(|(name, _)| name == "www-authenticate").map(|(_, value)| value)
+    };
+    let required = vec!["a".to_owned()];
+    for (refusal, scheme, expected) in [
+        (CredentialsError::Missing.into(), Scheme::Bearer, "Bearer resource_metadata=\"https://edge.test/meta\""),
+        (
+            CredentialsError::Missing.into(),
+            Scheme::DPoP,
+            "DPoP algs=\"ES256 EdDSA\", resource_metadata=\"https://edge.test/meta\"",
+        ),
+        (
+            TokenError::Signature.into(),
+            Scheme::Bearer,
+            "Bearer error=\"invalid_token\", resource_metadata=\"https://edge.test/meta\"",
+        ),
+        (
+            TokenError::Signature.into(),
+            Scheme::DPoP,
+            "DPoP error=\"invalid_token\", algs=\"ES256 EdDSA\", resource_metadata=\"https://edge.test/meta\"",
+        ),
+        (
+            ProofError::Replayed.into(),
+            Scheme::Bearer,
+            "DPoP error=\"invalid_dpop_proof\", algs=\"ES256 EdDSA\", resource_metadata=\"https://edge.test/meta\"",
+        ),
+        (
+            AuthorizeError::InsufficientScope { required: required.clone(), missing: required }.into(),
+            Scheme::Bearer,
+            "Bearer error=\"insufficient_scope\", scope=\"a\", resource_metadata=\"https://edge.test/meta\"",
+        ),
+    ] {
+        assert_eq!(look(refusal, scheme).as_deref(), Some(expected));
+    }
+    assert_eq!(look(RouteError::NoRoute.into(), Scheme::DPoP), None, "what asks for no token has no challenge");
 }
 
 /// Codes of conditions, places and limits, which `tests/rules` and `tests/rules_edge` provoke.

@@ -11,6 +11,7 @@ use fastgate::headers::Headers;
 use fastgate::identity::deny_list::NoDenyList;
 use fastgate::identity::introspection::NoIntrospector;
 use fastgate::identity::keys::KeySet;
+use fastgate::identity::replay::{ProofId, Replays, ReplaysUnreachable};
 use fastgate::identity::verdict::NoVerdicts;
 use fastgate::identity::{KeySource, KeysUnavailable, Sources, Wanted};
 use fastgate::mint::{Grant, Minter, SigningKeys};
@@ -100,6 +101,7 @@ pub(crate) fn request(method: &str, target: &str) -> Request {
             headers: [("host", "edge.test")].into_iter().collect(),
             client: Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7))),
             tls: true,
+            certificate: None,
         },
         surroundings: Surroundings {
             country: Some("CH".to_owned()),
@@ -155,6 +157,7 @@ impl Request {
             verdicts: &mut NoVerdicts,
             deny_list: &mut NoDenyList,
             introspector: &mut NoIntrospector,
+            replays: &mut Nobody,
         };
         let mut circumstances = Circumstances {
             now: now(),
@@ -237,8 +240,14 @@ impl KeySource for Keys {
     }
 }
 
-/// Neither ACLs nor counters can be asked.
-struct Nobody;
+/// Neither ACLs nor counters nor used proofs can be asked.
+pub(crate) struct Nobody;
+
+impl Replays for Nobody {
+    fn is_first(&mut self, _: &ProofId, _: u64) -> Result<bool, ReplaysUnreachable> {
+        Err(ReplaysUnreachable("nobody remembers".to_owned()))
+    }
+}
 
 impl Acls for Nobody {
     fn action(&mut self, _: &str, _: IpAddr) -> Result<Option<AclAction>, AclUnavailable> {

@@ -13,7 +13,7 @@ use fastgate::identity::{Caller, Identity, IdentityError, Seen, Sources, identif
 use fastgate::policy::Policy;
 
 use crate::support::sign::good;
-use crate::support::{Keys, get, now, policy};
+use crate::support::{Keys, Nobody, get, now, policy};
 
 /// What a row comes to: the caller, or why there is none.
 fn verdict(token: &str) -> Result<Identity, TokenError> {
@@ -28,6 +28,7 @@ fn verdict_with(policy: &Policy, mut keys: Keys, token: &str) -> Result<Identity
         verdicts: &mut NoVerdicts,
         deny_list: &mut NoDenyList,
         introspector: &mut NoIntrospector,
+        replays: &mut Nobody,
     };
     match identify(policy, route, &target, now(), &mut sources, &mut Seen::default()) {
         Ok(Caller::Known(identity)) => Ok(identity),

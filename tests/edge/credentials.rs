@@ -6,7 +6,8 @@ use crate::support::world::WORLD;
 fn without_credentials_the_challenge_has_no_error_code() {
     let outcome = WORLD.send("GET /echo/x", "");
     assert_eq!(outcome.refused(), 401);
-    assert_eq!(outcome.reply().header("www-authenticate"), Some("Bearer"));
+    let challenge = format!("Bearer {}", WORLD.resource_metadata());
+    assert_eq!(outcome.reply().header("www-authenticate"), Some(challenge.as_str()));
     assert_eq!(outcome.reply().problem(), "authentication-required");
 }
 
@@ -25,7 +26,8 @@ fn repeated_credentials_are_a_bad_request_whatever_they_are() {
         let fields = format!("authorization: Bearer {one}\r\nauthorization: Bearer {two}\r\n");
         let outcome = WORLD.send("GET /echo/x", fields);
         assert_eq!(outcome.refused(), 400);
-        assert_eq!(outcome.reply().header("www-authenticate"), Some("Bearer error=\"invalid_request\""));
+        let challenge = format!("Bearer error=\"invalid_request\", {}", WORLD.resource_metadata());
+        assert_eq!(outcome.reply().header("www-authenticate"), Some(challenge.as_str()));
     }
 }
 
@@ -112,8 +114,7 @@ fn scopes_open_a_route_by_exact_names_only() {
         assert_eq!(status(scope), (403, 0), "{scope}");
     }
     let outcome = WORLD.send("GET /orders/7", format!("authorization: Bearer {}\r\n", WORLD.token("")));
-    assert_eq!(
-        outcome.reply().header("www-authenticate"),
-        Some("Bearer error=\"insufficient_scope\", scope=\"orders:read\"")
-    );
+    let challenge =
+        format!("Bearer error=\"insufficient_scope\", scope=\"orders:read\", {}", WORLD.resource_metadata());
+    assert_eq!(outcome.reply().header("www-authenticate"), Some(challenge.as_str()));
 }

@@ -25,7 +25,7 @@ fn a_served_request_leaves_one_line_with_every_fact() {
         line["steps"].as_array().unwrap().iter().map(|step| step[0].as_str().unwrap().to_owned()).collect();
     assert_eq!(
         steps,
-        ["configure", "normalize", "match", "place", "identify", "authorize", "throttle", "mint", "forward"]
+        ["configure", "normalize", "match", "place", "identify", "authorize", "inspect", "throttle", "mint", "forward"]
     );
     assert_eq!(WORLD.edge.log_lines().iter().filter(|line| line["request_id"] == id).count(), 1);
 }

@@ -27,7 +27,8 @@ fn code_of(token: &str) -> String {
     let outcome = WORLD.send("GET /echo/x", format!("authorization: Bearer {token}\r\n"));
     assert_eq!(outcome.refused(), 401, "{token}");
     let reply = outcome.reply();
-    assert_eq!(reply.header("www-authenticate"), Some("Bearer error=\"invalid_token\""), "{token}");
+    let challenge = format!("Bearer error=\"invalid_token\", {}", WORLD.resource_metadata());
+    assert_eq!(reply.header("www-authenticate"), Some(challenge.as_str()), "{token}");
     assert_eq!(
         reply.text(),
         r#"{"status":401,"title":"The bearer token is not valid","type":"urn:fastgate:problem:invalid-token"}"#

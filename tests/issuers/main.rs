@@ -22,6 +22,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use fastgate::identity::deny_list::NoDenyList;
 use fastgate::identity::introspection::NoIntrospector;
 use fastgate::identity::keys::KeySet;
+use fastgate::identity::replay::{ProofId, Replays, ReplaysUnreachable};
 use fastgate::identity::token::TokenError;
 use fastgate::identity::verdict::{Verdict, Verdicts};
 use fastgate::identity::{
@@ -92,6 +93,7 @@ pub(crate) fn shown(policy: &Policy, header: &Value, claims: &Value, now: u64) -
         headers: fields.into_iter().collect(),
         client: None,
         tls: true,
+        certificate: None,
     };
     let target = normalize(head, &policy.edge().hosts).unwrap();
     let now = UnixTime::from_seconds(now);
@@ -100,6 +102,7 @@ pub(crate) fn shown(policy: &Policy, header: &Value, claims: &Value, now: u64) -
         verdicts: &mut Forgetful,
         deny_list: &mut NoDenyList,
         introspector: &mut NoIntrospector,
+        replays: &mut Forgetful,
     };
     match identify(policy, &policy.routes()[0], &target, now, &mut sources, &mut Seen::default()) {
         Ok(Caller::Known(identity)) => Ok(identity),
@@ -122,8 +125,14 @@ impl KeySource for Keys {
     }
 }
 
-/// No verdict is ever remembered.
+/// No verdict is ever remembered, nor is a proof.
 struct Forgetful;
+
+impl Replays for Forgetful {
+    fn is_first(&mut self, _: &ProofId, _: u64) -> Result<bool, ReplaysUnreachable> {
+        Err(ReplaysUnreachable("nobody remembers".to_owned()))
+    }
+}
 
 impl Verdicts for Forgetful {
     fn holds(&mut self, _: &Verdict) -> bool {

@@ -27,6 +27,7 @@ use fastgate::gateway::{Circumstances, Decision, Gateway};
 use fastgate::identity::deny_list::{DenyList, DenyListUnavailable, Entry, Mark};
 use fastgate::identity::introspection::{IntrospectionUnavailable, Introspector};
 use fastgate::identity::keys::KeySet;
+use fastgate::identity::replay::{ProofId, Replays, ReplaysUnreachable};
 use fastgate::identity::verdict::NoVerdicts;
 use fastgate::identity::{KeySource, KeysUnavailable, Sources, Wanted};
 use fastgate::mint::{Minter, SigningKeys, new_signing_keys};
@@ -124,6 +125,7 @@ impl Desk {
             headers: fields.into_iter().collect(),
             client: Some(IpAddr::from([198, 51, 100, 7])),
             tls: true,
+            certificate: None,
         };
         let mut trail = Trail::new(UnixTime::from_seconds(NOW), "id", "GET");
         let mut circumstances = Circumstances {
@@ -137,6 +139,7 @@ impl Desk {
                 verdicts: &mut NoVerdicts,
                 deny_list: &mut *self.list.borrow_mut(),
                 introspector: &mut *self.provider.borrow_mut(),
+                replays: &mut Nobody,
             },
             elapsed: &|| 0,
         };
@@ -156,6 +159,12 @@ struct Nobody;
 impl Acls for Nobody {
     fn action(&mut self, _: &str, _: IpAddr) -> Result<Option<AclAction>, AclUnavailable> {
         Err(AclUnavailable)
+    }
+}
+
+impl Replays for Nobody {
+    fn is_first(&mut self, _: &ProofId, _: u64) -> Result<bool, ReplaysUnreachable> {
+        Ok(true)
     }
 }
 

@@ -32,6 +32,7 @@ use fastgate::headers::Headers;
 use fastgate::identity::deny_list::NoDenyList;
 use fastgate::identity::introspection::NoIntrospector;
 use fastgate::identity::keys::KeySet;
+use fastgate::identity::replay::{ProofId, Replays, ReplaysUnreachable};
 use fastgate::identity::verdict::NoVerdicts;
 use fastgate::identity::{KeySource, KeysUnavailable, Sources, Wanted};
 use fastgate::mint::{Minter, SigningKeys, new_signing_keys};
@@ -109,6 +110,7 @@ impl Desk {
             headers: ask.fields.into_iter().collect::<Headers>(),
             client: Some(ask.client),
             tls: true,
+            certificate: None,
         };
         let mut trail = Trail::new(UnixTime::from_seconds(NOW), "id", ask.method);
         let mut circumstances = Circumstances {
@@ -122,6 +124,7 @@ impl Desk {
                 verdicts: &mut NoVerdicts,
                 deny_list: &mut NoDenyList,
                 introspector: &mut NoIntrospector,
+                replays: &mut NoReplays,
             },
             elapsed: &|| 0,
         };
@@ -150,6 +153,15 @@ impl Counter for Counts {
         let (window, taken) = Window::take(self.windows.get(key).copied(), limit, cost, now);
         self.windows.insert(key.to_owned(), Window::from_record(window.to_record().as_bytes()).unwrap());
         Ok(taken)
+    }
+}
+
+/// No proof was used before that could be asked for at the desk.
+struct NoReplays;
+
+impl Replays for NoReplays {
+    fn is_first(&mut self, _: &ProofId, _: u64) -> Result<bool, ReplaysUnreachable> {
+        Err(ReplaysUnreachable("nobody remembers".to_owned()))
     }
 }
 

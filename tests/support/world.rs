@@ -47,6 +47,9 @@ pub(crate) fn policy(edge: SocketAddr, issuer: &str) -> Value {
     routes.push(
         json!({ "id": "open", "path": "/open/{rest:path}", "methods": methods, "origin": "echo", "access": "public" }),
     );
+    routes.push(json!({
+        "id": "bound", "path": "/bound/{rest:path}", "methods": ["GET"], "origin": "echo", "require_bound": true
+    }));
     routes.push(json!({ "id": "token", "path": "/token/{rest:path}", "methods": ["GET"], "origin": "echo", "forward_token": true }));
     policy
 }
@@ -97,6 +100,11 @@ impl World {
     /// `iss` of the test issuer.
     pub(crate) fn iss(&self) -> String {
         format!("http://{}", self.issuer.address)
+    }
+
+    /// What every challenge ends with.
+    pub(crate) fn resource_metadata(&self) -> String {
+        format!("resource_metadata=\"http://{}/.well-known/oauth-protected-resource\"", self.edge.address)
     }
 
     /// A good token with these scopes.

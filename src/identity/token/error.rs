@@ -84,8 +84,8 @@ pub enum TokenError {
     /// The token's tenant is missing or not one of the issuer's.
     #[error("the token's tenant is missing or another one")]
     Tenant,
-    /// The token is bound to a key that its bearer has to prove to hold (`cnf`, RFC 7800 §3.1).
-    #[error("the token is bound to a key")]
+    /// The token is bound to a key or certificate (`cnf`, RFC 7800 §3.1) that was not shown to be held.
+    #[error("the token is bound to a key that was not shown to be held")]
     Bound,
     /// No key of the issuer has this `kid`.
     #[error("the issuer has no key for this token")]

@@ -80,6 +80,7 @@ fn route(document: RouteDocument, known: &mut Known<'_, '_>, at: &str, faults: &
         access,
         trial,
         limits,
+        require_bound: document.require_bound,
         forward_token: document.forward_token,
     })
 }
@@ -112,6 +113,7 @@ fn access(
         faults.add_if(!document.scopes.is_empty(), format!("{at}.scopes"), Fault::RulesOnPublic);
         faults.add_if(document.require.is_some(), format!("{at}.require"), Fault::RulesOnPublic);
         faults.add_if(!document.issuers.is_empty(), format!("{at}.issuers"), Fault::RulesOnPublic);
+        faults.add_if(document.require_bound, format!("{at}.require_bound"), Fault::RulesOnPublic);
     }
     let mut read = |scopes: &[String], require: Option<&ConditionDocument>, at: &str, faults: &mut Faults| {
         requirement(scopes, require, template, known.rules, at, faults)

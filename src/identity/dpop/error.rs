@@ -1,0 +1,75 @@
+//! What can be wrong with a proof of possession.
+
+/// Why a proof is not good. All of them look the same to the client.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProofError {
+    /// There is no `DPoP` field beside `Authorization: DPoP`.
+    #[error("there is no DPoP header")]
+    Missing,
+    /// There are several (RFC 9449 §4.3, point 1).
+    #[error("there are {count} DPoP headers")]
+    Repeated {
+        /// How many.
+        count: usize,
+    },
+    /// The token is not bound to a key, so that no proof could be one of it.
+    #[error("the token is not bound to a key that a proof could be made with")]
+    Unbound,
+    /// Longer than a proof has reason to be.
+    #[error("the proof is too long")]
+    TooLong,
+    /// Not three segments of unpadded, canonical base64url that hold two JSON objects with unique members (point 2).
+    #[error("the proof is not a compact JWS of two JSON objects")]
+    Malformed,
+    /// `crit`, `b64`, `zip` or `cty`: extensions that would change what the proof means (RFC 7515 §4.1.11, RFC 7797).
+    #[error("the proof's header asks for an extension: {member}")]
+    Extension {
+        /// The member.
+        member: &'static str,
+    },
+    /// `typ` is not `dpop+jwt` (point 4).
+    #[error("the proof's type is not dpop+jwt")]
+    Type,
+    /// `alg` is missing or not accepted (point 5).
+    #[error("the proof's algorithm is not accepted")]
+    Algorithm,
+    /// `jwk` is missing, holds private members, or is no key for `alg` (points 5 and 7).
+    #[error("the proof's jwk is not a public key for its algorithm")]
+    Key,
+    /// A claim is missing, or is not what a claim of its name can be (point 3).
+    #[error("the proof's claim {claim} is missing or malformed")]
+    Claim {
+        /// The claim.
+        claim: &'static str,
+    },
+    /// `htm` is not the request's method (point 8).
+    #[error("the proof is for another method")]
+    Method,
+    /// `htu` is not the request's URL (point 9).
+    #[error("the proof is for another URL")]
+    Url,
+    /// `iat` is too long ago (point 11).
+    #[error("the proof was made {age} seconds ago")]
+    TooOld {
+        /// Seconds.
+        age: u64,
+    },
+    /// `iat` lies in the future (point 11).
+    #[error("the proof was made {ahead} seconds in the future")]
+    TooEarly {
+        /// Seconds.
+        ahead: u64,
+    },
+    /// `ath` is not the hash of the token (point 12).
+    #[error("the proof is for another token")]
+    Token,
+    /// Its key is not the one that the token is bound to (point 12).
+    #[error("the proof is by another key than the token's")]
+    OtherKey,
+    /// The signature is not by its own key (point 6).
+    #[error("the proof's signature is not valid")]
+    Signature,
+    /// It was used before (RFC 9449 §11.1).
+    #[error("the proof was used before")]
+    Replayed,
+}

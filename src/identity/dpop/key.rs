@@ -1,0 +1,77 @@
+//! The key in the header of a proof. It says nothing about who holds it; the token's `cnf.jkt` does.
+
+use serde_json::{Map, Value};
+
+use super::{ALGORITHMS, ProofError};
+use crate::identity::keys::Key;
+use crate::policy::AlgorithmName;
+
+/// A public key that signs proofs, its algorithm, and its RFC 7638 thumbprint.
+#[derive(Clone, Debug)]
+pub(super) struct ProofKey {
+    key: Key,
+    algorithm: AlgorithmName,
+    thumbprint: [u8; 32],
+}
+
+impl ProofKey {
+    /// Reads `jwk` as a key for `alg`, by the rules that are those of an issuer's keys. A key that says of itself that it is
+    /// for something else is none.
+    pub(super) fn read(alg: &str, jwk: &Map<String, Value>) -> Result<Self, ProofError> {
+        let algorithm = AlgorithmName::from_jose(alg)
+            .filter(|algorithm| ALGORITHMS.iter().any(|name| AlgorithmName::from_jose(name) == Some(*algorithm)))
+            .ok_or(ProofError::Algorithm)?;
+        let key = Key::read(jwk).ok().filter(|key| key.accepts(algorithm)).ok_or(ProofError::Key)?;
+        Ok(Self { key, algorithm, thumbprint: thumbprint(jwk).ok_or(ProofError::Key)? })
+    }
+
+    /// Its thumbprint.
+    pub(super) const fn thumbprint(&self) -> &[u8; 32] {
+        &self.thumbprint
+    }
+
+    /// Whether `signature` is this key's over `message`.
+    pub(super) fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), ProofError> {
+        self.key.verify(self.algorithm, message, signature).map_err(|_| ProofError::Signature)
+    }
+}
+
+/// RFC 7638 §3 and RFC 8037 §2: the required members in alphabetical order, hashed.
+fn thumbprint(jwk: &Map<String, Value>) -> Option<[u8; 32]> {
+    let required: &[&str] = match jwk.get("kty")?.as_str()? {
+        "EC" => &["crv", "kty", "x", "y"],
+        "OKP" => &["crv", "kty", "x"],
+        _ => return None,
+    };
+    let member = |name: &&str| Some(format!("\"{name}\":{}", Value::from(jwk.get(*name)?.as_str()?)));
+    let members = required.iter().map(member).collect::<Option<Vec<_>>>()?;
+    Some(hmac_sha256::Hash::hash(format!("{{{}}}", members.join(",")).as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use serde_json::json;
+
+    use super::ProofKey;
+
+    /// The keys and thumbprints of the examples in RFC 9449 §4.2 and §6.1, and in RFC 8037 appendix A.3.
+    #[test]
+    fn the_thumbprints_are_those_of_the_rfcs() {
+        let ec = json!({
+            "kty": "EC", "crv": "P-256",
+            "x": "l8tFrhx-34tV3hRICRDY9zCkDlpBhF42UQUfWVAWBFs",
+            "y": "9VE4jf_Ok_o64zbTTlcuNJajHmt6v9TDVrU0CdvGRDA"
+        });
+        let okp =
+            json!({ "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", "kid": "a" });
+        for (alg, jwk, expected) in [
+            ("ES256", ec, "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"),
+            ("EdDSA", okp, "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"),
+        ] {
+            let key = ProofKey::read(alg, jwk.as_object().unwrap()).unwrap();
+            assert_eq!(URL_SAFE_NO_PAD.encode(key.thumbprint()), expected);
+        }
+    }
+}

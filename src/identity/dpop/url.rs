@@ -1,0 +1,20 @@
+//! Whether `htu` names the request's URL (RFC 9449 §4.3, point 9, and the normalisation that it recommends).
+
+use crate::request::{CanonicalPath, Target};
+
+/// Whether `htu` is the URL of `target`, query and fragment of both ignored: scheme and host compare without case, a
+/// default port may be left out, and both paths are compared in the one canonical form. A path that has none is nobody's.
+pub(super) fn is_of(htu: &str, target: &Target) -> bool {
+    let Some((scheme, rest)) = htu.split_once("://") else { return false };
+    let rest = rest.split(['?', '#']).next().unwrap_or(rest);
+    let (authority, path) = rest.find('/').and_then(|at| rest.split_at_checked(at)).unwrap_or((rest, "/"));
+    scheme.eq_ignore_ascii_case(target.scheme())
+        && without_default_port(authority, target.scheme())
+            .eq_ignore_ascii_case(without_default_port(target.host(), target.scheme()))
+        && CanonicalPath::parse(path.as_bytes()).is_ok_and(|path| path == *target.path())
+}
+
+fn without_default_port<'authority>(authority: &'authority str, scheme: &str) -> &'authority str {
+    let port = if scheme == "https" { ":443" } else { ":80" };
+    authority.strip_suffix(port).unwrap_or(authority)
+}

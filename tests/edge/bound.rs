@@ -1,0 +1,105 @@
+//! Tokens that are bound to a key, and what the edge tells of itself, with the real guest: the cache in which used proofs
+//! are kept is the platform's.
+
+use std::sync::Barrier;
+use std::thread::scope;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use p256::ecdsa::signature::Signer as _;
+use p256::ecdsa::{Signature, SigningKey};
+use serde_json::{Value, json};
+
+use crate::support::tokens::{claims, header, now, sign};
+use crate::support::world::{Outcome, WORLD, test_id};
+
+fn encoded(bytes: impl AsRef<[u8]>) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+fn key() -> SigningKey {
+    SigningKey::from_slice(&[2; 32]).unwrap()
+}
+
+fn jwk() -> Value {
+    let point = key().verifying_key().to_sec1_point(false);
+    json!({ "crv": "P-256", "kty": "EC", "x": encoded(point.x().unwrap()), "y": encoded(point.y().unwrap()) })
+}
+
+/// A token that is bound to the key.
+fn token() -> String {
+    let jkt = encoded(hmac_sha256::Hash::hash(jwk().to_string().as_bytes())); // members in alphabetical order
+    let mut claims = claims(&WORLD.iss(), "user-1", "");
+    claims["cnf"] = json!({ "jkt": jkt });
+    sign(&header(), &claims)
+}
+
+/// A proof for `GET` of this path with this token.
+fn proof(path: &str, token: &str) -> String {
+    let header = json!({ "typ": "dpop+jwt", "alg": "ES256", "jwk": jwk() });
+    let claims = json!({
+        "htm": "GET", "htu": format!("http://{}{path}", WORLD.edge.address), "iat": now(), "jti": test_id(),
+        "ath": encoded(hmac_sha256::Hash::hash(token.as_bytes()))
+    });
+    let content = format!("{}.{}", encoded(header.to_string()), encoded(claims.to_string()));
+    let signature: Signature = key().sign(content.as_bytes());
+    format!("{content}.{}", encoded(signature.to_bytes()))
+}
+
+fn send(path: &str, token: &str, proof: &str) -> Outcome {
+    WORLD.send(&format!("GET {path}"), format!("authorization: DPoP {token}\r\ndpop: {proof}\r\n"))
+}
+
+#[test]
+fn a_bound_token_opens_with_its_proof_and_the_origin_learns_of_the_key_alone() {
+    let token = token();
+    let outcome = send("/bound/x?q=1", &token, &proof("/bound/x", &token));
+    assert_eq!(outcome.identity()["rctx"]["cnf"].as_object().unwrap().len(), 1);
+    assert!(outcome.echoed().all("dpop").is_empty() && outcome.echoed().all("authorization").is_empty());
+    let borne = WORLD.send("GET /echo/x", format!("authorization: Bearer {token}\r\n"));
+    assert_eq!(borne.refused(), 401, "it is no bearer token");
+    let plain = WORLD.send("GET /bound/x", format!("authorization: Bearer {}\r\n", WORLD.token("")));
+    assert_eq!((plain.refused(), plain.reply().problem().as_str()), (401, "bound-token-required"));
+}
+
+#[test]
+fn of_many_requests_with_one_proof_exactly_one_reaches_the_origin() {
+    const CLIENTS: usize = 8;
+    let (token, together) = (token(), Barrier::new(CLIENTS));
+    let proof = proof("/bound/x", &token);
+    let statuses: Vec<u16> = scope(|scope| {
+        let send = || {
+            together.wait();
+            let outcome = send("/bound/x", &token, &proof);
+            assert_eq!(outcome.echo.len(), usize::from(outcome.reply().status == 200));
+            outcome.reply().status
+        };
+        let clients: Vec<_> = (0..CLIENTS).map(|_| scope.spawn(send)).collect();
+        clients.into_iter().map(|client| client.join().unwrap()).collect()
+    });
+    assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");
+    let again = send("/bound/x", &token, &proof);
+    assert_eq!((again.refused(), again.reply().problem().as_str()), (401, "invalid-proof"));
+    let expected = format!("DPoP error=\"invalid_dpop_proof\", algs=\"ES256 EdDSA\", {}", WORLD.resource_metadata());
+    assert_eq!(again.reply().header("www-authenticate"), Some(expected.as_str()));
+    let line = WORLD.edge.log_of(again.reply().header("x-request-id").unwrap());
+    assert_eq!(line["verdict"], "proof-replayed");
+}
+
+#[test]
+fn a_proof_for_another_url_is_refused() {
+    let token = token();
+    assert_eq!(send("/echo/x", &token, &proof("/echo/y", &token)).refused(), 401);
+    assert_eq!(send("/echo/x", &token, &proof("/echo/x", "another")).refused(), 401);
+}
+
+#[test]
+fn the_metadata_of_the_resource_is_where_the_challenges_say() {
+    let outcome = WORLD.send("GET /.well-known/oauth-protected-resource", "");
+    let reply = outcome.reply();
+    assert_eq!((reply.status, reply.header("content-type")), (200, Some("application/json")));
+    let metadata = reply.json();
+    assert_eq!(metadata["resource"], format!("http://{}", WORLD.edge.address));
+    assert_eq!(metadata["authorization_servers"], json!([WORLD.iss()]));
+    assert_eq!(metadata["scopes_supported"], json!(["orders:read", "orders:write"]));
+}
