@@ -42,10 +42,10 @@ lint: target-wasm $(VENV) ## Formats, clippy for both targets, ruff, mypy, the c
 	cd origin && ../.venv/bin/mypy && ../.venv/bin/mypy --strict ../dev/demo.py
 	cargo run --locked -q -- schema | diff - policy.schema.json && cargo run --locked -q -- check policy.json
 
-bench: guest ## What a request costs, in ratios to a guest that only forwards (builds Viceroy in release mode first)
+bench: guest ## What a request costs, in ratios to a guest that only forwards
 	cargo build --locked --release --target wasm32-wasip1 --example passthrough
-	cargo build --locked --release --example edge --example bench
-	target/release/examples/bench
+	cargo build --locked --example edge --example bench
+	target/debug/examples/bench
 
 doctor: $(VENV) ## Fire forged requests at the origin of a running `make demo`; exit 0 if none was let in
 	.venv/bin/python -m fastgate doctor --origin http://127.0.0.1:8000 --edge http://127.0.0.1:7676 --audience demo-api --path /me --signing-keys $(LOCAL_KEYS)

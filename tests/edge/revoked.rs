@@ -93,14 +93,23 @@ fn a_revoked_token_session_or_subject_opens_nothing() {
 
 #[test]
 fn an_entry_counts_to_the_second_although_what_the_list_said_is_remembered() {
-    let until = now() + 20;
-    let gate = Gate::start(&[(MarkKind::Token, "t-1", entry(until, None))], 300);
-    let token = json!({ "jti": "t-1", "iat": now(), "exp": now() + 300 });
-    assert_eq!(gate.verdict(&token), "token-revoked");
-    while now() <= until {
-        sleep(Duration::from_millis(500));
+    // A busy machine may need longer than the entry lasts to ask for the first time; then it gets a longer one.
+    for seconds in [5, 20, 60] {
+        let until = now() + seconds;
+        let gate = Gate::start(&[(MarkKind::Token, "t-1", entry(until, None))], 300);
+        let token = json!({ "jti": "t-1", "iat": now(), "exp": now() + 300 });
+        let before = gate.verdict(&token);
+        if now() >= until {
+            continue;
+        }
+        assert_eq!(before, "token-revoked");
+        while now() <= until {
+            sleep(Duration::from_millis(500));
+        }
+        assert_eq!(gate.verdict(&token), "forwarded");
+        return;
     }
-    assert_eq!(gate.verdict(&token), "forwarded");
+    panic!("the machine is too busy to tell");
 }
 
 #[test]

@@ -31,14 +31,26 @@ fn a_good_token_vouches_for_no_other_signature() {
 
 #[test]
 fn a_token_that_was_seen_expires_all_the_same() {
-    let mut claims = claims(&WORLD.iss(), "user-1", "");
-    claims["exp"] = json!(now() - 28); // with the leeway of 30 seconds, two more
-    let token = sign(&header(), &claims);
-    assert_eq!(status(&token), 200);
-    sleep(Duration::from_millis(3100));
-    for _ in 0..10 {
-        assert_eq!(status(&token), 401);
+    // A busy machine may need longer than the token has left to show it for the first time; then it gets a longer one.
+    for seconds in [2, 8, 30] {
+        let mut claims = claims(&WORLD.iss(), "user-1", "");
+        let ends = now() + seconds;
+        claims["exp"] = json!(ends - 30); // and 30 seconds of leeway
+        let token = sign(&header(), &claims);
+        let before = status(&token);
+        if now() >= ends {
+            continue;
+        }
+        assert_eq!(before, 200);
+        while now() < ends {
+            sleep(Duration::from_millis(200));
+        }
+        for _ in 0..10 {
+            assert_eq!(status(&token), 401);
+        }
+        return;
     }
+    panic!("the machine is too busy to tell");
 }
 
 #[test]
