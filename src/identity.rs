@@ -199,24 +199,21 @@ pub fn identify(
     let (scheme, compact) = bearer::single(target.authorization())?;
     let life = policy.edge().proof_life;
     let show = |binding: Option<&Binding>| possession::shown(scheme, &compact, binding, target, life, now);
-    let (issuer, claims, binding, proof) = match introspection::about(policy, &compact) {
-        Some((issuer, introspection)) => {
-            seen.issuer = Some(issuer.id.clone());
-            let claims = introspection::claims(issuer, introspection, &compact, now, sources.introspector)?;
-            let binding = Binding::of(claims.claim("cnf"))?;
-            let proof = show(binding.as_ref())?;
-            (issuer, claims, binding, proof)
-        }
-        None => {
-            let token = UnverifiedToken::parse(compact.clone())?;
-            seen.key_id = token.key_id().map(str::to_owned);
-            let issuer = policy.issuer(token.issuer()).ok_or(TokenError::UnknownIssuer)?;
-            seen.issuer = Some(issuer.id.clone());
-            token.check(issuer, now)?;
-            let binding = token.binding()?;
-            let proof = show(binding.as_ref())?;
-            (issuer, verify(&token, issuer, now, sources)?, binding, proof)
-        }
+    let (issuer, claims, binding, proof) = if let Some((issuer, asked)) = introspection::about(policy, &compact) {
+        seen.issuer = Some(issuer.id.clone());
+        let claims = introspection::claims(issuer, asked, &compact, now, sources.introspector)?;
+        let binding = Binding::of(claims.claim("cnf"))?;
+        let proof = show(binding.as_ref())?;
+        (issuer, claims, binding, proof)
+    } else {
+        let token = UnverifiedToken::parse(compact.clone())?;
+        seen.key_id = token.key_id().map(str::to_owned);
+        let issuer = policy.issuer(token.issuer()).ok_or(TokenError::UnknownIssuer)?;
+        seen.issuer = Some(issuer.id.clone());
+        token.check(issuer, now)?;
+        let binding = token.binding()?;
+        let proof = show(binding.as_ref())?;
+        (issuer, verify(&token, issuer, now, sources)?, binding, proof)
     };
     deny_list::check(issuer, &claims, now, sources.deny_list)?;
     if let Some(proof) = proof {
