@@ -52,6 +52,13 @@ enum Command {
 enum Keys {
     /// Print a new private key set for the Secret Store (secret "signing-keys"); its public half goes to standard error.
     New,
+    /// Read the private key set on standard input and print the keys that the edge shares with one origin, for an origin
+    /// whose headers are signed by HS256: its `Settings(origin_keys=…)`.
+    Origin {
+        /// The origin's audience, as in the policy.
+        #[arg(long)]
+        audience: String,
+    },
 }
 
 /// Runs the tool; the exit code is 0 where all is well, 1 where something was found, 2 where the call was wrong.
@@ -62,6 +69,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Explain(arguments) => explain::explain(&arguments),
         Command::Diff(arguments) => diff::diff(&arguments),
         Command::Keys(Keys::New) => keys::new(),
+        Command::Keys(Keys::Origin { audience }) => keys::origin(&audience),
         Command::Revoke(revocation) => revoke::revoke(&revocation),
     }
 }

@@ -5,6 +5,7 @@
 mod acl;
 mod body;
 mod bounded;
+mod content;
 mod counter;
 mod deny_list;
 mod forward;
@@ -61,7 +62,7 @@ pub(crate) fn serve() {
 }
 
 /// One request: receive, decide, forward or answer, log; and behind the answer, renew the keys that were found stale.
-fn answer(request: Request, sandbox: &mut Sandbox) {
+fn answer(mut request: Request, sandbox: &mut Sandbox) {
     let started = Instant::now();
     let elapsed = move || u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
     let now = receive::now();
@@ -86,6 +87,7 @@ fn answer(request: Request, sandbox: &mut Sandbox) {
         let mut circumstances = Circumstances {
             now,
             surroundings: &surroundings,
+            body: &mut content::BodyOf(&mut request),
             acls: &mut acl::LinkedAcls,
             switch: &switch,
             counter: &mut counter,

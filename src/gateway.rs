@@ -1,29 +1,24 @@
 //! The journey of a request, as one function: [`Gateway::decide`].
 
 mod resource;
+mod walk;
 
-use crate::answer::AnswerFields;
-use crate::authorize::{authorize, rehearse};
-use crate::cors;
+use crate::content::Body;
 use crate::headers::Headers;
-use crate::identity::bearer::{self, Scheme};
-use crate::identity::{Caller, Seen, Sources, identify};
-use crate::inspect::inspect;
+use crate::identity::Sources;
 use crate::mint::{Grant, Minter};
-use crate::opening::{self, Switch};
-use crate::place::{self, Acls};
-use crate::policy::limits::Limit;
-use crate::policy::{Access, Policy, Route};
+use crate::opening::Switch;
+use crate::place::Acls;
+use crate::policy::Policy;
 use crate::problem::Problem;
 use crate::refusal::Refusal;
-use crate::request::{RequestHead, Target, normalize};
-use crate::rewrite::rewrite;
-use crate::route;
+use crate::request::{RequestHead, Target};
 use crate::surroundings::Surroundings;
-use crate::throttle::{Asker, Counter, Kept, Standing, announce, throttle};
+use crate::throttle::Counter;
 use crate::time::UnixTime;
-use crate::trail::{Replay, Step, Trail, excerpt};
+use crate::trail::Trail;
 use resource::Resource;
+use walk::Walk;
 
 /// Where the edge publishes the public halves of its signing keys.
 pub const KEYS_PATH: &str = "/.well-known/fastgate/jwks.json";
@@ -66,6 +61,8 @@ pub struct Circumstances<'outside> {
     pub surroundings: &'outside Surroundings,
     /// Where keys and earlier verdicts come from.
     pub sources: Sources<'outside>,
+    /// The body, where a route wants it signed.
+    pub body: &'outside mut dyn Body,
     /// What Compute ACLs say.
     pub acls: &'outside mut dyn Acls,
     /// What an operator has switched off.
@@ -85,115 +82,33 @@ impl Gateway {
 
     /// Judges one request. Writes what it finds into `trail`, which carries the request id.
     pub fn decide(&self, head: RequestHead, circumstances: &mut Circumstances<'_>, trail: &mut Trail) -> Decision {
-        let mut answer = AnswerFields::default();
-        let mut scheme = Scheme::default();
-        match self.walk(head, circumstances, trail, &mut answer, &mut scheme) {
-            Ok(Decision::Forward(grant)) => Decision::Forward(grant.answered_with(answer)),
-            Ok(decision) => decision,
-            Err(refusal) => {
-                let problem = refuse(&refusal, trail).asking_for(scheme, &self.resource.url);
-                Decision::Refuse(problem.dressed(answer))
-            }
+        let mut walk = Walk::begin(circumstances, trail, self.policy.edge());
+        match self.journey(head, &mut walk) {
+            Ok(decision) => walk.arrive(decision),
+            Err(refusal) => walk.refuse(&refusal, &self.resource.url),
         }
     }
 
-    fn walk(
-        &self,
-        head: RequestHead,
-        outside: &mut Circumstances<'_>,
-        trail: &mut Trail,
-        answer: &mut AnswerFields,
-        scheme: &mut Scheme,
-    ) -> Result<Decision, Refusal> {
-        let edge = self.policy.edge();
-
-        let target = normalize(head, &edge.hosts)?;
-        trail.step(Step::Normalize, (outside.elapsed)());
-        trail.replay = Some(Replay::of(&target, outside.surroundings));
-        trail.note(Step::Normalize, || format!("{} {} on {}", target.method(), target.path().encoded(), target.host()));
-
+    /// The journey: each step takes the evidence of the one before it, and the first refusal ends it.
+    fn journey(&self, head: RequestHead, walk: &mut Walk<'_, '_>) -> Result<Decision, Refusal> {
+        let target = walk.normalize(head)?;
         if let Some(publication) = self.publication(&target) {
-            trail.verdict = "published";
             return Ok(Decision::Publish(publication));
         }
-
-        if edge.security_headers {
-            answer.secure();
+        if let Some(fields) = walk.preflight(&self.policy, &target)? {
+            return Ok(Decision::Preflight(fields));
         }
-        if let Some((route, fields)) = cors::preflight(&self.policy, &target)? {
-            trail.route = Some(route);
-            trail.verdict = "preflight";
-            return Ok(Decision::Preflight(answer.dress(&fields)));
-        }
-
-        let route = route::find(&self.policy, &target)?;
-        trail.route = Some(route.id.clone());
-        cors::mark(route, &target, answer);
-        answer.edit(&route.answer_fields);
-        trail.step(Step::Match, (outside.elapsed)());
-        trail.note(Step::Match, || format!("route \"{}\", {}", route.id, route.template.as_str()));
-        if route.require_bound || bearer::tries_proof(target.authorization()) {
-            *scheme = Scheme::DPoP;
-        }
-
-        opening::ask(route, outside.switch)?;
-
-        for place in &route.from {
-            let asked = place::ask(place, target.client(), outside.surroundings, outside.acls);
-            unless_tried(asked, place.shadow, trail)?;
-            trail.note(Step::Place, || format!("place \"{}\" was asked", place.name));
-        }
-        trail.step(Step::Place, (outside.elapsed)());
-
-        if let Some(limit) = &edge.flood_limit {
-            let asker = asker(route, &Caller::Anonymous, &target);
-            keep(limit, &asker, outside, trail)?;
-            trail.step(Step::Throttle, (outside.elapsed)());
-        }
-
-        let mut seen = Seen::default();
-        let caller = identify(&self.policy, route, &target, outside.now, &mut outside.sources, &mut seen);
-        note(trail, &seen, caller.as_ref().ok());
-        trail.step(Step::Identify, (outside.elapsed)());
-
-        let caller = match caller {
-            // Who need not say who they are loses nothing by saying it badly; the identity alone is gone.
-            Err(error) if route.access == Access::Optional => {
-                trail.ignored = Some(Refusal::from(error).code());
-                Caller::Anonymous
-            }
-            caller => caller?,
-        };
-        trail.note(Step::Identify, || match &caller {
-            Caller::Anonymous => "nobody in particular".to_owned(),
-            Caller::Known(identity) => format!("\"{}\" of issuer \"{}\"", identity.subject(), identity.issuer_id()),
-        });
-        let segments: Vec<_> = target.path().segments().collect();
-        let captures = route.template.captures(&segments).unwrap_or_default();
-        let permit = authorize(route, caller, &captures)?;
-        unless_tried(rehearse(route, permit.caller(), &captures), true, trail)?;
-        trail.step(Step::Authorize, (outside.elapsed)());
-        trail.note(Step::Authorize, || "every rule of the route is met".to_owned());
-
-        unless_tried(inspect(&route.accepts, &target), route.accepts.shadow, trail)?;
-        trail.step(Step::Inspect, (outside.elapsed)());
-
-        let asker = asker(route, permit.caller(), &target);
-        let mut standings = Vec::new();
-        for limit in &route.limits {
-            standings.extend(keep(limit, &asker, outside, trail)?);
-        }
-        for (name, value) in announce(&standings) {
-            answer.set(name, value);
-        }
-        trail.step(Step::Throttle, (outside.elapsed)());
-
-        let target = rewrite(route, target, &captures)?;
-        let grant = self.minter.mint(edge, &permit, &target, outside.surroundings, outside.now, &trail.request_id)?;
-        trail.step(Step::Mint, (outside.elapsed)());
-        trail.note(Step::Mint, || format!("for audience \"{}\": {}", route.origin.audience, grant.path_and_query()));
-
-        trail.verdict = "forwarded";
+        let route = walk.find(&self.policy, &target)?;
+        walk.opening(route)?;
+        walk.place(route, &target)?;
+        walk.flood(route, &target)?;
+        let caller = walk.identify(&self.policy, route, &target)?;
+        let permit = walk.authorize(route, caller, &target)?;
+        walk.inspect(route, &target)?;
+        walk.throttle(&permit, &target)?;
+        let target = walk.rewrite(route, target)?;
+        let content = walk.content(route)?;
+        let grant = walk.mint(&self.minter, &permit, &target, content.as_ref())?;
         Ok(Decision::Forward(grant))
     }
 
@@ -220,59 +135,4 @@ pub fn refuse(refusal: &Refusal, trail: &mut Trail) -> Problem {
     trail.note(refusal.step(), || refusal.to_string());
     trail.status = problem.status();
     problem
-}
-
-const fn asker<'request>(
-    route: &'request Route,
-    caller: &'request Caller,
-    target: &'request Target,
-) -> Asker<'request> {
-    Asker { route: route.id.as_str(), caller, client: target.client(), headers: target.headers() }
-}
-
-/// Keeps one limit; nothing comes out where nothing is to be announced.
-fn keep(
-    limit: &Limit,
-    asker: &Asker<'_>,
-    outside: &mut Circumstances<'_>,
-    trail: &mut Trail,
-) -> Result<Option<Standing>, Refusal> {
-    let kept = throttle(limit, asker, outside.counter, outside.now);
-    let Some(kept) = unless_tried(kept.map(Some), limit.shadow, trail)? else { return Ok(None) };
-    match kept {
-        Kept::Counted(standing) => {
-            trail.note(Step::Throttle, || standing.to_string());
-            Ok(Some(standing).filter(|_| !limit.shadow))
-        }
-        Kept::Uncounted { cause } => {
-            trail.uncounted.push(format!("{}: {cause}", limit.name));
-            Ok(None)
-        }
-    }
-}
-
-/// What a rule that is only tried would refuse is written down and passes.
-fn unless_tried<T: Default, E: Into<Refusal>>(
-    judged: Result<T, E>,
-    shadow: bool,
-    trail: &mut Trail,
-) -> Result<T, Refusal> {
-    match judged.map_err(Into::into) {
-        Err(refusal) if shadow => {
-            trail.shadow.push(format!("would-refuse {}", refusal.code()));
-            Ok(T::default())
-        }
-        judged => judged,
-    }
-}
-
-fn note(trail: &mut Trail, seen: &Seen, caller: Option<&Caller>) {
-    trail.issuer.clone_from(&seen.issuer);
-    trail.key_id = seen.key_id.as_deref().map(excerpt);
-    if let Some(Caller::Known(identity)) = caller {
-        trail.subject = Some(identity.subject().to_owned());
-        if let Some(replay) = &mut trail.replay {
-            replay.identify(identity);
-        }
-    }
 }

@@ -13,7 +13,8 @@
 //! 7. *inspect*: whether the request looks as it must: [`inspect`](inspect::inspect)
 //! 8. *throttle*: whether it is not too often: [`throttle`](throttle::throttle)
 //! 9. *rewrite*: the request as the origin knows it: [`rewrite`](rewrite::rewrite)
-//! 10. *mint*: what the origin is told, signed: [`Grant`](mint::Grant)
+//! 10. *content*: the digest of the body, where it is to be signed: [`content::digest`]
+//! 11. *mint*: what the origin is told, signed: [`Grant`](mint::Grant)
 //!
 //! A step that refuses yields a [`Refusal`](refusal::Refusal); one table turns it into the
 //! [`Problem`](problem::Problem) that the client sees. The facts gathered on the way are the [`Trail`](trail::Trail),
@@ -24,6 +25,7 @@
 
 pub mod answer;
 pub mod authorize;
+pub mod content;
 pub mod cors;
 pub mod gateway;
 pub mod headers;

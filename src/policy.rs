@@ -26,7 +26,7 @@ use std::sync::Arc;
 pub use captures::Captures;
 pub use claim_path::ClaimPath;
 use conditions::Condition;
-pub use document::{AlgorithmName, KeyLife, MethodName, PolicyDocument, ProofLife, TokenKind};
+pub use document::{AlgorithmName, IdentityAlgorithm, KeyLife, MethodName, PolicyDocument, ProofLife, TokenKind};
 pub use fault::{Fault, PolicyFault, PolicyFaults};
 use fields::{Accepts, FieldEdits};
 use groups::Group;
@@ -39,6 +39,9 @@ pub(crate) use read::is_scope;
 use tree::RouteTree;
 
 use crate::surroundings::Fact;
+
+/// The longest body that is signed, in bytes: it is held in memory as a whole.
+pub const MAX_SIGNED_BODY: u64 = 8 * 1024 * 1024;
 
 /// The rules of one Fastgate service.
 #[derive(Clone, Debug)]
@@ -100,6 +103,8 @@ pub struct Origin {
     pub backend: String,
     /// `aud` of the signed header.
     pub audience: String,
+    /// How that header is signed.
+    pub algorithm: IdentityAlgorithm,
 }
 
 /// One thing that may be reached.
@@ -135,6 +140,8 @@ pub struct Route {
     pub require_bound: bool,
     /// Whether the client's own token travels on.
     pub forward_token: bool,
+    /// Whether the signed header binds the body, too.
+    pub sign_body: bool,
 }
 
 impl Route {

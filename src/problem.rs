@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::answer::AnswerFields;
 use crate::authorize::AuthorizeError;
+use crate::content::ContentError;
 use crate::headers::Headers;
 use crate::identity::bearer::{CredentialsError, Scheme};
 use crate::identity::deny_list::DenyListError;
@@ -225,7 +226,8 @@ impl From<&Refusal> for Problem {
                 InspectError::ContentType => plain(Kind::UnsupportedMediaType),
                 InspectError::HeaderMissing { .. } => plain(Kind::BadRequest),
             },
-            Refusal::Rewrite(_) => plain(Kind::BadRequest),
+            Refusal::Content(ContentError::TooLong { .. }) => plain(Kind::ContentTooLarge),
+            Refusal::Content(ContentError::Unreadable) | Refusal::Rewrite(_) => plain(Kind::BadRequest),
             Refusal::Throttle(ThrottleError::Exceeded { standing }) => {
                 let retry_after = ("retry-after", standing.retry_after().to_string());
                 let announced = announce(std::slice::from_ref(standing));

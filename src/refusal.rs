@@ -2,6 +2,7 @@
 //! from outside is decided in [`problem`](crate::problem).
 
 use crate::authorize::AuthorizeError;
+use crate::content::ContentError;
 use crate::cors::CorsError;
 use crate::identity::bearer::CredentialsError;
 use crate::identity::deny_list::DenyListError;
@@ -71,6 +72,9 @@ pub enum Refusal {
     /// It is one too many.
     #[error(transparent)]
     Throttle(#[from] ThrottleError),
+    /// Its body cannot be signed.
+    #[error(transparent)]
+    Content(#[from] ContentError),
     /// The identity header could not be made.
     #[error(transparent)]
     Mint(#[from] MintError),
@@ -145,7 +149,7 @@ impl Refusal {
             Self::Authorize(_) => Step::Authorize,
             Self::Inspect(_) => Step::Inspect,
             Self::Throttle(_) => Step::Throttle,
-            Self::Rewrite(_) | Self::Mint(_) => Step::Mint,
+            Self::Rewrite(_) | Self::Content(_) | Self::Mint(_) => Step::Mint,
             Self::Closed(_) => Step::Configure,
             Self::Origin(_) => Step::Forward,
         }
@@ -240,6 +244,8 @@ impl Refusal {
                 InspectError::HeaderMissing { .. } => "header-missing",
             },
             Self::Rewrite(RewriteError(_)) => "rewrite-ambiguous",
+            Self::Content(ContentError::TooLong { .. }) => "signed-body-too-long",
+            Self::Content(ContentError::Unreadable) => "signed-body-unreadable",
             Self::Throttle(ThrottleError::Exceeded { .. }) => "limit-exceeded",
             Self::Throttle(ThrottleError::Unreachable { .. }) => "counter-unreachable",
             Self::Mint(MintError::IdentityTooLong { .. }) => "identity-too-long",

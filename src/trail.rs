@@ -7,6 +7,7 @@ use serde::Serialize;
 
 pub use replay::Replay;
 
+use crate::identity::Identity;
 use crate::time::UnixTime;
 
 /// The steps of the journey, as the log names them.
@@ -175,6 +176,14 @@ impl Trail {
     #[must_use]
     pub fn notes(&self) -> &[(Step, String)] {
         self.notes.as_deref().unwrap_or_default()
+    }
+
+    /// Notes who is calling.
+    pub fn identify(&mut self, identity: &Identity) {
+        self.subject = Some(identity.subject().to_owned());
+        if let Some(replay) = &mut self.replay {
+            replay.identify(identity);
+        }
     }
 
     /// Notes that `step` is done, `elapsed` microseconds after the request began.

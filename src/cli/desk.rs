@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use fastgate::content::NoBody;
 use fastgate::gateway::{Circumstances, Decision, Gateway};
 use fastgate::headers::Headers;
 use fastgate::identity::deny_list::NoDenyList;
@@ -120,6 +121,7 @@ impl Desk {
             now: self.now,
             surroundings: &surroundings,
             acls: &mut DescribedAcls(&case.acls),
+            body: &mut NoBody,
             switch: &Switch::default(),
             counter: &mut self.counts,
             sources: Sources {

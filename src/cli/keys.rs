@@ -1,8 +1,9 @@
 //! `fastgate keys`: the edge's own keys.
 
+use std::io::Read as _;
 use std::process::ExitCode;
 
-use fastgate::mint::new_signing_keys;
+use fastgate::mint::{SigningKeys, new_signing_keys};
 
 /// Prints a new private key set, ready for a pipe into the Secret Store.
 pub(super) fn new() -> ExitCode {
@@ -13,4 +14,23 @@ pub(super) fn new() -> ExitCode {
     eprintln!("Public half, which the edge publishes at /.well-known/fastgate/jwks.json:\n{public}");
     println!("{private}");
     ExitCode::SUCCESS
+}
+
+/// Prints the keys that the edge whose private key set is on standard input shares with the origin of this audience.
+pub(super) fn origin(audience: &str) -> ExitCode {
+    let mut private = Vec::new();
+    let read = std::io::stdin().read_to_end(&mut private).map_err(|error| error.to_string());
+    match read.and_then(|_| SigningKeys::parse(&private).map_err(|error| format!("what is on it {error}"))) {
+        Ok(keys) => {
+            eprintln!("For the origin \"{audience}\" alone: whoever has these can forge its identity headers.");
+            println!("{}", keys.origin_keys(audience));
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!(
+                "standard input: {error}; give it the private key set, `fastgate keys origin … < signing-keys.json`"
+            );
+            ExitCode::from(2)
+        }
+    }
 }

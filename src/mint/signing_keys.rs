@@ -1,23 +1,19 @@
 //! The edge's own keys: private EC keys on P-256 as a JWK Set, kept in the Secret Store. The first signs; all are
 //! published, so that a new key can be known before it is used and an old one as long as its signatures live.
 
-use jwt_simple::prelude::{
-    Audiences, ECDSAP256KeyPairLike as _, ES256KeyPair, HeaderOptions, JWTClaims, UnixTimeStamp,
-};
+use jwt_simple::prelude::ES256KeyPair;
+use p256::ecdsa::SigningKey;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::edge_key::EdgeKey;
+use crate::policy::Origin;
 use crate::strict_json;
-use crate::time::UnixTime;
-
-/// `typ` of the signed header (draft-ietf-oauth-transaction-tokens).
-pub const TOKEN_TYPE: &str = "txntoken+jwt";
 
 /// The edge's signing keys; never empty. Printing them shows none.
 pub struct SigningKeys {
-    signing: ES256KeyPair,
-    /// Every public key, as JSON objects.
-    published: Vec<Value>,
+    signing: EdgeKey,
+    others: Vec<EdgeKey>,
 }
 
 impl std::fmt::Debug for SigningKeys {
@@ -54,62 +50,46 @@ impl SigningKeys {
             return Err(SigningKeysError::Malformed);
         };
         let read = |(index, entry): (usize, &Value)| {
-            let pair = ES256KeyPair::from_jwk(&entry.to_string()).map_err(|_| SigningKeysError::Unusable { index })?;
-            let id = pair.jwk_thumbprint();
-            Ok(pair.with_key_id(&id))
+            entry.as_object().and_then(EdgeKey::read).ok_or(SigningKeysError::Unusable { index })
         };
-        let pairs = entries.iter().enumerate().map(read).collect::<Result<Vec<_>, _>>()?;
-        let published = pairs.iter().map(public_half).collect();
-        let signing = pairs.into_iter().next().ok_or(SigningKeysError::Empty)?;
-        Ok(Self { signing, published })
+        let mut keys = entries.iter().enumerate().map(read);
+        let signing = keys.next().ok_or(SigningKeysError::Empty)??;
+        Ok(Self { signing, others: keys.collect::<Result<_, _>>()? })
+    }
+
+    /// A fresh set of one key.
+    #[must_use]
+    pub fn generate() -> Option<Self> {
+        let bytes = ES256KeyPair::generate().to_bytes();
+        Some(Self { signing: EdgeKey::of(SigningKey::from_slice(&bytes).ok()?), others: Vec::new() })
     }
 
     /// The public halves as a JWK Set (RFC 7517 §5).
-    pub(super) fn published(&self) -> String {
-        json!({ "keys": self.published }).to_string()
+    #[must_use]
+    pub fn published(&self) -> String {
+        self.set(|key| key.public().clone())
     }
 
-    /// Signs the claims with the first key, ES256.
-    pub(super) fn sign<Claims: Serialize>(
-        &self,
-        issuer: &str,
-        audience: &str,
-        subject: Option<&str>,
-        now: UnixTime,
-        lifetime: u64,
-        custom: Claims,
-    ) -> Result<String, jwt_simple::Error> {
-        let claims = JWTClaims {
-            issued_at: Some(UnixTimeStamp::from_secs(now.seconds())),
-            expires_at: Some(UnixTimeStamp::from_secs(now.plus(lifetime).seconds())),
-            invalid_before: None,
-            issuer: Some(issuer.to_owned()),
-            subject: subject.map(str::to_owned),
-            audiences: Some(Audiences::AsString(audience.to_owned())),
-            jwt_id: None,
-            nonce: None,
-            custom,
-        };
-        let header = HeaderOptions { content_type: None, signature_type: Some(TOKEN_TYPE.to_owned()) };
-        self.signing.sign_with_options(claims, &header)
+    /// The keys that the origin with this audience shares with the edge, as a JWK Set: what it needs to check headers by
+    /// HS256, and what nobody else may have.
+    #[must_use]
+    pub fn origin_keys(&self, audience: &str) -> String {
+        self.set(|key| key.origin_key(audience))
+    }
+
+    /// Signs the claims with the first key, by the algorithm of the origin that they are for.
+    pub(super) fn sign(&self, origin: &Origin, claims: &impl Serialize) -> Option<String> {
+        self.signing.sign(origin, claims)
+    }
+
+    fn set(&self, form: impl Fn(&EdgeKey) -> Value) -> String {
+        let keys: Vec<_> = std::iter::once(&self.signing).chain(&self.others).map(form).collect();
+        json!({ "keys": keys }).to_string()
     }
 }
 
 /// A fresh private JWK Set of one key, for the Secret Store, and its public half.
 #[must_use]
 pub fn new_signing_keys() -> (String, String) {
-    let pair = ES256KeyPair::generate();
-    let id = pair.jwk_thumbprint();
-    let pair = pair.with_key_id(&id);
-    let private: Value = serde_json::from_str(&pair.to_jwk()).unwrap_or_default();
-    (json!({ "keys": [private] }).to_string(), json!({ "keys": [public_half(&pair)] }).to_string())
-}
-
-fn public_half(pair: &ES256KeyPair) -> Value {
-    let mut jwk: Value = serde_json::from_str(&pair.public_key().to_jwk()).unwrap_or_default();
-    if let Some(members) = jwk.as_object_mut() {
-        members.insert("alg".to_owned(), "ES256".into());
-        members.insert("use".to_owned(), "sig".into());
-    }
-    jwk
+    SigningKeys::generate().map(|keys| (keys.set(EdgeKey::private), keys.published())).unwrap_or_default()
 }

@@ -105,6 +105,33 @@ pub struct OriginDocument {
     pub backend: String,
     /// `aud` of the signed header; the application's `Settings(audience=…)`. Different for each application.
     pub audience: String,
+    /// How the header is signed. `ES256`: the application needs no secret, it checks with the keys that the edge
+    /// publishes. `HS256`: checking costs next to nothing, and the application keeps a key that it shares with the edge
+    /// (`fastgate keys origin`, `Settings(origin_keys=…)`).
+    #[serde(default)]
+    pub algorithm: IdentityAlgorithm,
+}
+
+/// How the identity header is signed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
+pub enum IdentityAlgorithm {
+    /// ECDSA on P-256 with SHA-256, by the edge's signing key.
+    #[default]
+    ES256,
+    /// HMAC with SHA-256, by a key that is derived from the edge's signing key for this application's audience.
+    HS256,
+}
+
+impl IdentityAlgorithm {
+    /// As RFC 7518 §3.1 spells it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ES256 => "ES256",
+            Self::HS256 => "HS256",
+        }
+    }
 }
 
 /// A signature algorithm of RFC 7518 §3.1 or RFC 8037 §3.1. There is no `none` and nothing symmetric among them.
@@ -189,6 +216,10 @@ pub struct RouteDocument {
     /// header.
     #[serde(default)]
     pub forward_token: bool,
+    /// Whether the signed header binds the body, too: the edge reads it whole (at most `accepts.max_body`, or 8 MiB), signs
+    /// its `Content-Digest` (RFC 9530), and the application refuses any other.
+    #[serde(default)]
+    pub sign_body: bool,
 }
 
 /// What callers must meet besides what the route asks of everybody.

@@ -91,6 +91,12 @@ impl FieldEdits {
 }
 
 impl Accepts {
+    /// The longest body that is sent on, in bytes; nothing where any length is, or where it is only tried.
+    #[must_use]
+    pub fn longest_body(&self) -> Option<u64> {
+        self.max_body.filter(|_| !self.shadow)
+    }
+
     pub(super) fn read(document: AcceptsDocument, at: &str, faults: &mut Faults) -> Self {
         for (index, media_type) in document.content_types.iter().enumerate() {
             let sound =

@@ -125,7 +125,10 @@ fn origins(documents: BTreeMap<String, OriginDocument>, faults: &mut Faults) -> 
         faults.add_if(!is_id(&name), &at, Fault::NotAnId);
         faults.add_if(document.backend.is_empty(), format!("{at}.backend"), Fault::Empty);
         faults.add_if(document.audience.is_empty(), format!("{at}.audience"), Fault::Empty);
-        origins.insert(name, Arc::new(Origin { backend: document.backend, audience: document.audience }));
+        origins.insert(
+            name,
+            Arc::new(Origin { backend: document.backend, audience: document.audience, algorithm: document.algorithm }),
+        );
     }
     origins
 }

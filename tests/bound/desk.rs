@@ -198,6 +198,7 @@ impl Desk {
         let now = UnixTime::from_seconds(self.now.get());
         let mut trail = Trail::new(now, "id", &head.method);
         let mut circumstances = Circumstances {
+            body: &mut fastgate::content::NoBody,
             now,
             surroundings: &Surroundings::default(),
             acls: &mut Nobody,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// The rooms in the order of the walk: each names only what is to its left.
-const ROOMS: [&str; 14] = [
+const ROOMS: [&str; 15] = [
     "policy",
     "answer",
     "request",
@@ -18,6 +18,7 @@ const ROOMS: [&str; 14] = [
     "inspect",
     "throttle",
     "rewrite",
+    "content",
     "mint",
     "gateway",
 ];
@@ -33,6 +34,7 @@ const FLOOR: [(&str, &[&str]); 6] = [
 /// Beside the walk: the sum of the rooms' errors, and how they look from outside.
 const REFUSAL: &[&str] = &[
     "authorize",
+    "content",
     "cors",
     "identity",
     "inspect",
@@ -48,6 +50,7 @@ const REFUSAL: &[&str] = &[
 const PROBLEM: &[&str] = &[
     "answer",
     "authorize",
+    "content",
     "cors",
     "headers",
     "identity",

@@ -11,11 +11,13 @@
     reason = "a test says what went wrong by panicking, and a table is as long as it is"
 )]
 
+mod content;
 mod contract;
 mod credentials;
 mod differential;
 mod fields;
 mod house;
+mod identity_algorithms;
 mod journey;
 mod normalize;
 mod policy;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use fastgate::authorize::AuthorizeError;
+use fastgate::content::ContentError;
 use fastgate::identity::KeysUnavailable;
 use fastgate::identity::bearer::{CredentialsError, Scheme};
 use fastgate::identity::deny_list::{DenyListError, DenyListUnavailable};
@@ -109,6 +110,8 @@ fn table() -> Vec<Row> {
             Some(("www-authenticate", "Bearer error=\"insufficient_scope\", scope=\"a b:c\"")),
             "insufficient-scope",
         ),
+        (ContentError::TooLong { most: 9 }.into(), 413, "content-too-large", None, "signed-body-too-long"),
+        (ContentError::Unreadable.into(), 400, "bad-request", None, "signed-body-unreadable"),
         (MintError::IdentityTooLong { bytes: 9 }.into(), 431, "header-fields-too-large", None, "identity-too-long"),
         (MintError::HeadTooLong { bytes: 9 }.into(), 431, "header-fields-too-large", None, "head-too-long"),
         (MintError::SigningFailed.into(), 503, "unavailable", Some(LATER), "signing-failed"),

@@ -6,6 +6,7 @@ use std::fmt::Debug;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
+use fastgate::content::{Body, NoBody};
 use fastgate::gateway::{Circumstances, Decision, Gateway};
 use fastgate::headers::Headers;
 use fastgate::identity::deny_list::NoDenyList;
@@ -144,7 +145,11 @@ impl Request {
         self.walk_with(policy(), Keys::of_both())
     }
 
-    pub(crate) fn walk_with(self, policy: Policy, mut keys: Keys) -> Walk {
+    pub(crate) fn walk_with(self, policy: Policy, keys: Keys) -> Walk {
+        self.walk_with_body(policy, keys, &mut NoBody)
+    }
+
+    pub(crate) fn walk_with_body(self, policy: Policy, mut keys: Keys, body: &mut dyn Body) -> Walk {
         let mut trail = Trail::new(now(), REQUEST_ID, &self.head.method);
         let clock = Cell::new(0);
         let elapsed = || {
@@ -160,6 +165,7 @@ impl Request {
             replays: &mut Nobody,
         };
         let mut circumstances = Circumstances {
+            body,
             now: now(),
             surroundings: &self.surroundings,
             sources,

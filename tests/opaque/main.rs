@@ -129,6 +129,7 @@ impl Desk {
         };
         let mut trail = Trail::new(UnixTime::from_seconds(NOW), "id", "GET");
         let mut circumstances = Circumstances {
+            body: &mut fastgate::content::NoBody,
             switch: &fastgate::opening::Switch::default(),
             now: UnixTime::from_seconds(NOW),
             surroundings: &Surroundings::default(),

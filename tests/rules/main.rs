@@ -114,6 +114,7 @@ impl Desk {
         };
         let mut trail = Trail::new(UnixTime::from_seconds(NOW), "id", ask.method);
         let mut circumstances = Circumstances {
+            body: &mut fastgate::content::NoBody,
             now: UnixTime::from_seconds(self.now.get()),
             surroundings: &self.surroundings,
             acls: &mut NoAcls,

@@ -10,7 +10,7 @@ use super::super::groups::Group;
 use super::super::limits::Limit;
 use super::super::pattern::PathTemplate;
 use super::super::places::Place;
-use super::super::{Access, Fault, Origin, Requirement, Route};
+use super::super::{Access, Fault, MAX_SIGNED_BODY, Origin, Requirement, Route};
 use super::{Faults, is_id, is_scope};
 
 /// What routes may refer to by name.
@@ -60,6 +60,11 @@ fn route(document: RouteDocument, known: &mut Known<'_, '_>, at: &str, faults: &
     let limits = named(&document.limits, known.limits, &Fault::UnknownLimit, &format!("{at}.limits"), faults);
     let group = document.group.as_ref().and_then(|name| known.groups.get(name).cloned());
     faults.add_if(document.group.is_some() && group.is_none(), format!("{at}.group"), Fault::UnknownGroup);
+    if document.sign_body
+        && let Some(value) = document.accepts.max_body.filter(|most| *most > MAX_SIGNED_BODY)
+    {
+        faults.add(format!("{at}.accepts.max_body"), Fault::OutOfRange { value, least: 0, most: MAX_SIGNED_BODY });
+    }
     let template = template?;
     let rewrite = document.rewrite.as_ref();
     let origin_template = rewrite.and_then(|rewrite| rewrite.read(&template, &format!("{at}.rewrite"), faults));
@@ -82,6 +87,7 @@ fn route(document: RouteDocument, known: &mut Known<'_, '_>, at: &str, faults: &
         limits,
         require_bound: document.require_bound,
         forward_token: document.forward_token,
+        sign_body: document.sign_body,
     })
 }
 

@@ -1,0 +1,124 @@
+//! What the identity header says: `docs/identity-header.md` as Rust types.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Serialize;
+
+use crate::authorize::Permit;
+use crate::content::ContentDigest;
+use crate::identity::binding::Binding;
+use crate::identity::{Caller, Identity};
+use crate::policy::Edge;
+use crate::request::Target;
+use crate::surroundings::{Connection, Continent, Fact, Proxy, Surroundings};
+use crate::time::UnixTime;
+
+/// The claims of `Fastgate-Identity`, in the order in which they are written.
+#[derive(Clone, Debug, Serialize)]
+pub struct EdgeClaims<'request> {
+    iss: &'request str,
+    aud: &'request str,
+    iat: UnixTime,
+    exp: UnixTime,
+    /// The request id.
+    txn: &'request str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sub: Option<&'request str>,
+    /// The caller's scopes, separated by single spaces.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<String>,
+    tctx: Transaction<'request>,
+    rctx: Requester<'request>,
+}
+
+/// What is being done.
+#[derive(Clone, Debug, Serialize)]
+struct Transaction<'request> {
+    route: &'request str,
+    template: &'request str,
+    method: &'request str,
+    path: &'request str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    query: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content_digest: Option<&'request str>,
+}
+
+/// By whom, and from where.
+#[derive(Clone, Debug, Serialize)]
+struct Requester<'request> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    iss: Option<&'request str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_id: Option<&'request str>,
+    /// What the caller's token is bound to, and the caller has shown to hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cnf: Option<&'request Binding>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    country: Option<&'request str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subdivision: Option<&'request str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    continent: Option<Continent>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asn: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connection: Option<Connection>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proxy: Option<Proxy>,
+}
+
+/// What the claims are about.
+pub(super) struct About<'request> {
+    pub(super) edge: &'request Edge,
+    pub(super) permit: &'request Permit<'request>,
+    pub(super) target: &'request Target,
+    pub(super) content: Option<&'request ContentDigest>,
+    pub(super) surroundings: &'request Surroundings,
+    pub(super) now: UnixTime,
+    pub(super) request_id: &'request str,
+}
+
+impl<'request> EdgeClaims<'request> {
+    pub(super) fn of(about: &About<'request>) -> Self {
+        let &About { edge, permit, target, content, surroundings, now, request_id } = about;
+        let route = permit.route();
+        let identity = match permit.caller() {
+            Caller::Anonymous => None,
+            Caller::Known(identity) => Some(identity),
+        };
+        Self {
+            iss: &edge.issuer,
+            aud: &route.origin.audience,
+            iat: now,
+            exp: now.plus(edge.identity_lifetime),
+            txn: request_id,
+            sub: identity.map(Identity::subject),
+            scope: identity.map(|identity| identity.scopes().join(" ")).filter(|scope| !scope.is_empty()),
+            tctx: Transaction {
+                route: &route.id,
+                template: route.template_at_origin().as_str(),
+                method: target.method(),
+                path: target.path().encoded(),
+                query: query_digest(target.query()),
+                content_digest: content.map(ContentDigest::as_str),
+            },
+            rctx: Requester {
+                iss: identity.map(Identity::issuer),
+                client_id: identity.and_then(Identity::client_id),
+                cnf: identity.and_then(Identity::binding),
+                country: surroundings.country.as_deref(),
+                subdivision: surroundings.subdivision.as_deref().filter(|_| route.judges(Fact::Subdivision)),
+                continent: surroundings.continent.filter(|_| route.judges(Fact::Continent)),
+                asn: surroundings.asn.filter(|_| route.judges(Fact::Asn)),
+                connection: surroundings.connection.filter(|_| route.judges(Fact::Connection)),
+                proxy: surroundings.proxy.filter(|_| route.judges(Fact::Proxy)),
+            },
+        }
+    }
+}
+
+/// base64url of SHA-256 of the query's bytes; nothing for no query.
+fn query_digest(query: &str) -> Option<String> {
+    (!query.is_empty()).then(|| URL_SAFE_NO_PAD.encode(hmac_sha256::Hash::hash(query.as_bytes())))
+}

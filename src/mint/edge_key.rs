@@ -1,0 +1,113 @@
+//! One signing key of the edge, and the two ways in which it vouches: by its own signature, which anybody can check, or by
+//! a MAC under a key that it derives for one origin.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac_sha256::{HKDF, HMAC};
+use p256::ecdsa::signature::Signer as _;
+use p256::ecdsa::{Signature, SigningKey};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use crate::policy::{IdentityAlgorithm, Origin};
+use crate::secret::Secret;
+
+/// `typ` of the signed header (draft-ietf-oauth-transaction-tokens).
+pub const TOKEN_TYPE: &str = "txntoken+jwt";
+
+/// What the key of an origin is derived for, in front of its audience.
+const ORIGIN_KEY_PURPOSE: &str = "Fastgate-Identity HS256 ";
+
+/// A private key on P-256.
+pub(super) struct EdgeKey {
+    signing: SigningKey,
+    /// What the keys of origins are derived from: HKDF-Extract of the private key (RFC 5869 §2.2).
+    origins: Secret<[u8; 32]>,
+    /// RFC 7638 thumbprint.
+    id: String,
+    public: Value,
+    /// The JOSE header of each algorithm, in base64url: the same for every token.
+    headers: [(IdentityAlgorithm, String); 2],
+}
+
+impl EdgeKey {
+    /// Reads a private EC key (RFC 7518 §6.2.2); nothing where it is none on P-256, or its halves do not belong together.
+    pub(super) fn read(jwk: &Map<String, Value>) -> Option<Self> {
+        let text = |name: &str| jwk.get(name).and_then(Value::as_str);
+        let fits = |name: &str, value: &str| jwk.get(name).is_none_or(|given| given == value);
+        if text("kty") != Some("EC") || text("crv") != Some("P-256") || !fits("alg", "ES256") || !fits("use", "sig") {
+            return None;
+        }
+        let octets = |name: &str| URL_SAFE_NO_PAD.decode(text(name)?).ok().filter(|octets| octets.len() == 32);
+        let key = Self::of(SigningKey::from_slice(&octets("d")?).ok()?);
+        let same = |name: &str| key.public.get(name).and_then(Value::as_str) == text(name);
+        (same("x") && same("y")).then_some(key)
+    }
+
+    /// The key with this private half.
+    pub(super) fn of(signing: SigningKey) -> Self {
+        let point = signing.verifying_key().to_sec1_point(false);
+        let (_, coordinates) = point.as_bytes().split_at_checked(1).unwrap_or_default();
+        let (x, y) = coordinates.split_at_checked(32).unwrap_or_default();
+        let (x, y) = (URL_SAFE_NO_PAD.encode(x), URL_SAFE_NO_PAD.encode(y));
+        // RFC 7638 §3: the required members in alphabetical order.
+        let canonical = format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#);
+        let id = URL_SAFE_NO_PAD.encode(hmac_sha256::Hash::hash(canonical.as_bytes()));
+        let public = json!({ "kty": "EC", "crv": "P-256", "x": x, "y": y, "alg": "ES256", "use": "sig", "kid": id });
+        let headers = [IdentityAlgorithm::ES256, IdentityAlgorithm::HS256].map(|algorithm| {
+            let header = json!({ "alg": algorithm.as_str(), "typ": TOKEN_TYPE, "kid": id });
+            (algorithm, URL_SAFE_NO_PAD.encode(header.to_string()))
+        });
+        let origins = Secret::new(HKDF::extract([], signing.to_bytes()));
+        Self { signing, origins, id, public, headers }
+    }
+
+    /// The public half as a JWK (RFC 7517 §4), for everybody.
+    pub(super) const fn public(&self) -> &Value {
+        &self.public
+    }
+
+    /// The private key as a JWK, for the Secret Store.
+    pub(super) fn private(&self) -> Value {
+        let mut jwk = self.public.clone();
+        if let Some(members) = jwk.as_object_mut() {
+            members.insert("d".to_owned(), URL_SAFE_NO_PAD.encode(self.signing.to_bytes()).into());
+        }
+        jwk
+    }
+
+    /// The key of the origin with this audience as a JWK (RFC 7518 §6.4), for that origin alone.
+    pub(super) fn origin_key(&self, audience: &str) -> Value {
+        let key = URL_SAFE_NO_PAD.encode(self.derived_for(audience).expose());
+        json!({ "kty": "oct", "alg": "HS256", "use": "sig", "kid": self.id, "k": key })
+    }
+
+    /// The claims as a JWS in compact form (RFC 7515 §7.1), by the algorithm of the origin that is to read it.
+    pub(super) fn sign(&self, origin: &Origin, claims: &impl Serialize) -> Option<String> {
+        let (_, header) = self.headers.iter().find(|(algorithm, _)| *algorithm == origin.algorithm)?;
+        let payload = serde_json::to_vec(claims).ok()?;
+        let mut token = String::with_capacity(header.len() + payload.len() * 4 / 3 + 96);
+        token.push_str(header);
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(payload, &mut token);
+        let signature = match origin.algorithm {
+            IdentityAlgorithm::ES256 => {
+                let signature: Signature = self.signing.try_sign(token.as_bytes()).ok()?;
+                URL_SAFE_NO_PAD.encode(signature.to_bytes())
+            }
+            IdentityAlgorithm::HS256 => {
+                URL_SAFE_NO_PAD.encode(HMAC::mac(&token, self.derived_for(&origin.audience).expose()))
+            }
+        };
+        token.push('.');
+        token.push_str(&signature);
+        Some(token)
+    }
+
+    /// HKDF-Expand (RFC 5869 §2.3): every audience has a key of its own, of which none tells anything about another.
+    fn derived_for(&self, audience: &str) -> Secret<[u8; 32]> {
+        let mut key = [0; 32];
+        HKDF::expand(&mut key, self.origins.expose(), format!("{ORIGIN_KEY_PURPOSE}{audience}"));
+        Secret::new(key)
+    }
+}

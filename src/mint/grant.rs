@@ -1,0 +1,66 @@
+//! The evidence at the end of the walk.
+
+use crate::answer::AnswerFields;
+use crate::headers::Headers;
+
+/// A request that may be forwarded, in the form in which it is forwarded. Only [`Minter::mint`](super::Minter::mint)
+/// makes one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    pub(super) backend: String,
+    pub(super) method: String,
+    pub(super) authority: String,
+    pub(super) path_and_query: String,
+    pub(super) headers: Headers,
+    pub(super) answer: AnswerFields,
+    pub(super) max_body: Option<u64>,
+}
+
+impl Grant {
+    /// The backend to which it goes.
+    #[must_use]
+    pub fn backend(&self) -> &str {
+        &self.backend
+    }
+
+    /// The method.
+    #[must_use]
+    pub fn method(&self) -> &str {
+        &self.method
+    }
+
+    /// Scheme and host, `https://api.example.com`.
+    #[must_use]
+    pub fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// The canonical path, and the query behind a `?` where there is one: the bytes that were judged and signed.
+    #[must_use]
+    pub fn path_and_query(&self) -> &str {
+        &self.path_and_query
+    }
+
+    /// What the answer gets besides what the origin says.
+    #[must_use]
+    pub const fn answer(&self) -> &AnswerFields {
+        &self.answer
+    }
+
+    pub(crate) fn answered_with(mut self, answer: AnswerFields) -> Self {
+        self.answer = answer;
+        self
+    }
+
+    /// The longest body that is sent on, in bytes.
+    #[must_use]
+    pub const fn max_body(&self) -> Option<u64> {
+        self.max_body
+    }
+
+    /// Every field that the origin receives, `Host` among them; the platform adds what frames the body.
+    #[must_use]
+    pub const fn headers(&self) -> &Headers {
+        &self.headers
+    }
+}
