@@ -12,9 +12,10 @@ const SECURITY: [(&str, &str); 5] = [
     ("referrer-policy", "no-referrer"),
 ];
 
-/// The edits of an answer's fields, in this order: removed, set, added, filled in.
+/// The edits of an answer's fields, in this order: the route's own of what its origin says, removed, set, added, filled in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AnswerFields {
+    route: FieldEdits,
     remove: Vec<String>,
     set: Headers,
     append: Headers,
@@ -39,12 +40,10 @@ impl AnswerFields {
         self.append.append(name, value);
     }
 
-    /// Makes the edits that a route asks for.
+    /// Makes the edits that a route asks for. They are about its origin's answers: a refusal of the edge keeps its challenge,
+    /// its media type, and that no cache keeps it.
     pub fn edit(&mut self, edits: &FieldEdits) {
-        self.remove.extend_from_slice(&edits.remove);
-        for (name, value) in edits.set.iter() {
-            self.set(name, value);
-        }
+        self.route.clone_from(edits);
     }
 
     /// The field gets this value where nothing gives it one.
@@ -59,7 +58,13 @@ impl AnswerFields {
         }
     }
 
-    /// `headers` after the edits.
+    /// The fields of an origin's answer after all edits.
+    #[must_use]
+    pub fn dress_origins(&self, headers: &Headers) -> Headers {
+        self.dress(&self.route.apply(headers))
+    }
+
+    /// The fields of an answer of the edge itself, after the edits but the route's own.
     #[must_use]
     pub fn dress(&self, headers: &Headers) -> Headers {
         let kept = headers.iter().filter(|(name, _)| !self.remove.iter().any(|removed| removed == name));

@@ -92,7 +92,7 @@ impl Gateway {
     /// The journey: each step takes the evidence of the one before it, and the first refusal ends it.
     fn journey(&self, head: RequestHead, walk: &mut Walk<'_, '_>) -> Result<Decision, Refusal> {
         let target = walk.normalize(head)?;
-        if let Some(publication) = self.publication(&target) {
+        if let Some(publication) = self.publication(&target)? {
             return Ok(Decision::Publish(publication));
         }
         if let Some(fields) = walk.preflight(&self.policy, &target)? {
@@ -113,17 +113,14 @@ impl Gateway {
     }
 
     /// What the edge publishes under the path of `target`, whatever the routes are.
-    fn publication(&self, target: &Target) -> Option<Publication> {
-        match target.path().encoded() {
-            _ if target.method() != "GET" => None,
-            KEYS_PATH => {
-                Some(Publication { media_type: "application/jwk-set+json", body: self.minter.published_keys() })
-            }
-            path if path == self.resource.path => {
-                Some(Publication { media_type: "application/json", body: self.resource.document.clone() })
-            }
-            _ => None,
-        }
+    fn publication(&self, target: &Target) -> Result<Option<Publication>, Refusal> {
+        let (media_type, body) = match target.path().encoded() {
+            _ if target.method() != "GET" => return Ok(None),
+            KEYS_PATH => ("application/jwk-set+json", self.minter.published_keys()?),
+            path if path == self.resource.path => ("application/json", self.resource.document.clone()),
+            _ => return Ok(None),
+        };
+        Ok(Some(Publication { media_type, body }))
     }
 }
 

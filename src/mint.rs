@@ -65,9 +65,11 @@ impl Minter {
     }
 
     /// The public halves of the keys, as a JWK Set.
-    #[must_use]
-    pub fn published_keys(&self) -> String {
-        self.keys.published()
+    ///
+    /// # Errors
+    /// [`MintError::SigningFailed`] where one of them is no pair.
+    pub fn published_keys(&self) -> Result<String, MintError> {
+        self.keys.published().ok_or(MintError::SigningFailed)
     }
 
     /// Turns a permit into the request that is forwarded.

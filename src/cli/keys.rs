@@ -20,7 +20,9 @@ pub(super) fn new() -> ExitCode {
 pub(super) fn origin(audience: &str) -> ExitCode {
     let mut private = Vec::new();
     let read = std::io::stdin().read_to_end(&mut private).map_err(|error| error.to_string());
-    match read.and_then(|_| SigningKeys::parse(&private).map_err(|error| format!("what is on it {error}"))) {
+    match read.and_then(|_| {
+        SigningKeys::parse(&private).and_then(SigningKeys::checked).map_err(|error| format!("what is on it {error}"))
+    }) {
         Ok(keys) => {
             eprintln!("For the origin \"{audience}\" alone: whoever has these can forge its identity headers.");
             println!("{}", keys.origin_keys(audience));

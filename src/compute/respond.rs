@@ -28,7 +28,7 @@ pub(super) fn preflight(fields: &Headers) -> Response {
 pub(super) fn passed_on(mut answer: Response, edits: &AnswerFields) -> Response {
     let fields: Headers = answer.get_headers().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
     let response = Response::from_status(answer.get_status()).with_body(answer.take_body());
-    with_fields(response, &edits.dress(&answer_fields(&fields)))
+    with_fields(response, &edits.dress_origins(&answer_fields(&fields)))
 }
 
 fn with_fields(mut response: Response, fields: &Headers) -> Response {

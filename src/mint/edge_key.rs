@@ -1,9 +1,12 @@
 //! One signing key of the edge, and the two ways in which it vouches: by its own signature, which anybody can check, or by
 //! a MAC under a key that it derives for one origin.
 
+use std::sync::OnceLock;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac_sha256::{HKDF, HMAC};
+use jwt_simple::prelude::{ECDSAP256PublicKeyLike as _, ES256KeyPair};
 use p256::ecdsa::signature::Signer as _;
 use p256::ecdsa::{Signature, SigningKey};
 use serde::Serialize;
@@ -18,9 +21,12 @@ pub const TOKEN_TYPE: &str = "txntoken+jwt";
 /// What the key of an origin is derived for, in front of its audience.
 const ORIGIN_KEY_PURPOSE: &str = "Fastgate-Identity HS256 ";
 
-/// A private key on P-256.
+/// A private key on P-256. Whether its halves belong together is looked at when it is first used to sign or published:
+/// that takes a multiple of the curve's generator, for which `p256` makes tables of its own in every new sandbox (1.5 ms),
+/// and where every origin has a key of its own nobody needs it.
 pub(super) struct EdgeKey {
-    signing: SigningKey,
+    secret: Secret<[u8; 32]>,
+    signing: OnceLock<Option<SigningKey>>,
     /// What the keys of origins are derived from: HKDF-Extract of the private key (RFC 5869 §2.2).
     origins: Secret<[u8; 32]>,
     /// RFC 7638 thumbprint.
@@ -31,25 +37,28 @@ pub(super) struct EdgeKey {
 }
 
 impl EdgeKey {
-    /// Reads a private EC key (RFC 7518 §6.2.2); nothing where it is none on P-256, or its halves do not belong together.
+    /// Reads a private EC key (RFC 7518 §6.2.2); nothing where it does not have the form of one on P-256.
     pub(super) fn read(jwk: &Map<String, Value>) -> Option<Self> {
         let text = |name: &str| jwk.get(name).and_then(Value::as_str);
         let fits = |name: &str, value: &str| jwk.get(name).is_none_or(|given| given == value);
         if text("kty") != Some("EC") || text("crv") != Some("P-256") || !fits("alg", "ES256") || !fits("use", "sig") {
             return None;
         }
-        let octets = |name: &str| URL_SAFE_NO_PAD.decode(text(name)?).ok().filter(|octets| octets.len() == 32);
-        let key = Self::of(SigningKey::from_slice(&octets("d")?).ok()?);
-        let same = |name: &str| key.public.get(name).and_then(Value::as_str) == text(name);
-        (same("x") && same("y")).then_some(key)
+        let octets = |name: &str| -> Option<[u8; 32]> { URL_SAFE_NO_PAD.decode(text(name)?).ok()?.try_into().ok() };
+        octets("x").and(octets("y"))?;
+        Some(Self::of(octets("d")?, text("x")?, text("y")?))
     }
 
-    /// The key with this private half.
-    pub(super) fn of(signing: SigningKey) -> Self {
-        let point = signing.verifying_key().to_sec1_point(false);
-        let (_, coordinates) = point.as_bytes().split_at_checked(1).unwrap_or_default();
-        let (x, y) = coordinates.split_at_checked(32).unwrap_or_default();
-        let (x, y) = (URL_SAFE_NO_PAD.encode(x), URL_SAFE_NO_PAD.encode(y));
+    /// A new key.
+    pub(super) fn generate() -> Option<Self> {
+        let pair = ES256KeyPair::generate();
+        let secret = pair.to_bytes().try_into().ok()?;
+        let point = pair.public_key().public_key().to_bytes_uncompressed();
+        let (x, y) = point.get(1..).and_then(|coordinates| coordinates.split_at_checked(32))?;
+        Some(Self::of(secret, &URL_SAFE_NO_PAD.encode(x), &URL_SAFE_NO_PAD.encode(y)))
+    }
+
+    fn of(secret: [u8; 32], x: &str, y: &str) -> Self {
         // RFC 7638 §3: the required members in alphabetical order.
         let canonical = format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#);
         let id = URL_SAFE_NO_PAD.encode(hmac_sha256::Hash::hash(canonical.as_bytes()));
@@ -58,8 +67,25 @@ impl EdgeKey {
             let header = json!({ "alg": algorithm.as_str(), "typ": TOKEN_TYPE, "kid": id });
             (algorithm, URL_SAFE_NO_PAD.encode(header.to_string()))
         });
-        let origins = Secret::new(HKDF::extract([], signing.to_bytes()));
-        Self { signing, origins, id, public, headers }
+        let origins = Secret::new(HKDF::extract([], secret));
+        Self { secret: Secret::new(secret), signing: OnceLock::new(), origins, id, public, headers }
+    }
+
+    /// Whether it can sign, and what it signs is what the public half verifies.
+    pub(super) fn is_sound(&self) -> bool {
+        self.signing().is_some()
+    }
+
+    fn signing(&self) -> Option<&SigningKey> {
+        let sound = || {
+            let signing = SigningKey::from_slice(self.secret.expose()).ok()?;
+            let point = signing.verifying_key().to_sec1_point(false);
+            let halves = point.as_bytes().get(1..)?.split_at_checked(32)?;
+            let member = |name: &str| self.public.get(name)?.as_str().map(str::to_owned);
+            let encoded = |half: &[u8]| Some(URL_SAFE_NO_PAD.encode(half));
+            (encoded(halves.0) == member("x") && encoded(halves.1) == member("y")).then_some(signing)
+        };
+        self.signing.get_or_init(sound).as_ref()
     }
 
     /// The public half as a JWK (RFC 7517 §4), for everybody.
@@ -71,7 +97,7 @@ impl EdgeKey {
     pub(super) fn private(&self) -> Value {
         let mut jwk = self.public.clone();
         if let Some(members) = jwk.as_object_mut() {
-            members.insert("d".to_owned(), URL_SAFE_NO_PAD.encode(self.signing.to_bytes()).into());
+            members.insert("d".to_owned(), URL_SAFE_NO_PAD.encode(self.secret.expose()).into());
         }
         jwk
     }
@@ -92,7 +118,7 @@ impl EdgeKey {
         URL_SAFE_NO_PAD.encode_string(payload, &mut token);
         let signature = match origin.algorithm {
             IdentityAlgorithm::ES256 => {
-                let signature: Signature = self.signing.try_sign(token.as_bytes()).ok()?;
+                let signature: Signature = self.signing()?.try_sign(token.as_bytes()).ok()?;
                 URL_SAFE_NO_PAD.encode(signature.to_bytes())
             }
             IdentityAlgorithm::HS256 => {

@@ -1,8 +1,6 @@
 //! The edge's own keys: private EC keys on P-256 as a JWK Set, kept in the Secret Store. The first signs; all are
 //! published, so that a new key can be known before it is used and an old one as long as its signatures live.
 
-use jwt_simple::prelude::ES256KeyPair;
-use p256::ecdsa::SigningKey;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -40,7 +38,8 @@ pub enum SigningKeysError {
 }
 
 impl SigningKeys {
-    /// Reads the private JWK Set of the Secret Store.
+    /// Reads the private JWK Set of the Secret Store. Whether the halves of each key belong together is left to
+    /// [`checked`](Self::checked); one whose halves do not never signs and is never published.
     ///
     /// # Errors
     /// A [`SigningKeysError`] when any of the keys cannot be used: a key that was meant to sign must not be passed over.
@@ -57,17 +56,28 @@ impl SigningKeys {
         Ok(Self { signing, others: keys.collect::<Result<_, _>>()? })
     }
 
+    /// The same keys, where the halves of each belong together.
+    ///
+    /// # Errors
+    /// [`SigningKeysError::Unusable`] for the first that is none on the curve, or whose halves are those of two keys.
+    pub fn checked(self) -> Result<Self, SigningKeysError> {
+        let unsound = self.iter().position(|key| !key.is_sound());
+        match unsound {
+            Some(index) => Err(SigningKeysError::Unusable { index }),
+            None => Ok(self),
+        }
+    }
+
     /// A fresh set of one key.
     #[must_use]
     pub fn generate() -> Option<Self> {
-        let bytes = ES256KeyPair::generate().to_bytes();
-        Some(Self { signing: EdgeKey::of(SigningKey::from_slice(&bytes).ok()?), others: Vec::new() })
+        Some(Self { signing: EdgeKey::generate()?, others: Vec::new() })
     }
 
-    /// The public halves as a JWK Set (RFC 7517 §5).
+    /// The public halves as a JWK Set (RFC 7517 §5); nothing where a key's halves do not belong together.
     #[must_use]
-    pub fn published(&self) -> String {
-        self.set(|key| key.public().clone())
+    pub fn published(&self) -> Option<String> {
+        self.iter().all(EdgeKey::is_sound).then(|| self.set(|key| key.public().clone()))
     }
 
     /// The keys that the origin with this audience shares with the edge, as a JWK Set: what it needs to check headers by
@@ -83,13 +93,18 @@ impl SigningKeys {
     }
 
     fn set(&self, form: impl Fn(&EdgeKey) -> Value) -> String {
-        let keys: Vec<_> = std::iter::once(&self.signing).chain(&self.others).map(form).collect();
+        let keys: Vec<_> = self.iter().map(form).collect();
         json!({ "keys": keys }).to_string()
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &EdgeKey> {
+        std::iter::once(&self.signing).chain(&self.others)
     }
 }
 
 /// A fresh private JWK Set of one key, for the Secret Store, and its public half.
 #[must_use]
 pub fn new_signing_keys() -> (String, String) {
-    SigningKeys::generate().map(|keys| (keys.set(EdgeKey::private), keys.published())).unwrap_or_default()
+    let halves = |keys: SigningKeys| Some((keys.set(EdgeKey::private), keys.published()?));
+    SigningKeys::generate().and_then(halves).unwrap_or_default()
 }

@@ -66,7 +66,7 @@ fn the_key_of_an_origin_is_no_other_origins_nor_anything_that_is_published() {
 #[test]
 fn the_keys_of_an_origin_are_one_for_each_signing_key_by_the_same_id_and_no_part_of_it() {
     let keys = shared("app-audience");
-    let published: Value = serde_json::from_str(&edges_own().published()).unwrap();
+    let published: Value = serde_json::from_str(&edges_own().published().unwrap()).unwrap();
     let ids = |keys: &[Value]| keys.iter().map(|key| key["kid"].clone()).collect::<Vec<_>>();
     assert_eq!(ids(&keys), ids(published["keys"].as_array().unwrap()));
     let all: BTreeSet<_> = keys.iter().map(|key| key["k"].as_str().unwrap().to_owned()).collect();

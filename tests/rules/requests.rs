@@ -109,7 +109,7 @@ fn fields_are_set_and_removed_on_both_ways() {
     assert_eq!((grant.headers().all("x-debug").count(), grant.headers().all("x-other").count()), (0, 1));
     let origins =
         [("server", "uvicorn"), ("cache-control", "public"), ("x-frame-options", "SAMEORIGIN"), ("etag", "1")];
-    let answer = grant.answer().dress(&origins.into_iter().collect::<Headers>());
+    let answer = grant.answer().dress_origins(&origins.into_iter().collect::<Headers>());
     let value =
         |name: &str| answer.all(name).map(|value| String::from_utf8_lossy(value).into_owned()).collect::<Vec<_>>();
     assert_eq!(
@@ -120,6 +120,24 @@ fn fields_are_set_and_removed_on_both_ways() {
     assert_eq!(value("x-content-type-options"), ["nosniff"]);
     let (Decision::Refuse(problem), _) = desk.decide(get("/nowhere")) else { panic!() };
     assert_eq!(problem.headers().all("x-content-type-options").count(), 1, "refusals, too");
+}
+
+#[test]
+fn what_a_route_does_to_its_origins_answers_it_does_not_do_to_refusals() {
+    let edits = json!({ "answer_headers": {
+        "set": { "cache-control": "public, max-age=600", "content-type": "text/csv", "content-disposition": "attachment" },
+        "remove": ["www-authenticate"]
+    } });
+    let desk = Desk::new(&json!({ "routes": [route("/a", &edits)] }));
+    let (Decision::Refuse(problem), _) = desk.decide(get("/a")) else { panic!() };
+    let fields = problem.headers();
+    let value =
+        |name: &str| fields.all(name).map(|value| String::from_utf8_lossy(value).into_owned()).collect::<Vec<_>>();
+    assert_eq!(
+        (value("cache-control"), value("content-type")),
+        (vec!["no-store".into()], vec!["application/problem+json".into()])
+    );
+    assert_eq!((value("www-authenticate").len(), value("content-disposition").len()), (1, 0));
 }
 
 #[test]
@@ -204,12 +222,12 @@ fn the_edge_alone_says_which_pages_may_read_an_answer_refusals_included() {
     for (origin, allowed) in [("https://app.test", 1), ("https://evil.test", 0)] {
         let (Decision::Forward(grant), _) = desk.decide(put(origin).bearer(&token)) else { panic!() };
         let origins: Headers = [("access-control-allow-origin", "*"), ("vary", "Accept")].into_iter().collect();
-        let answer = grant.answer().dress(&origins);
+        let answer = grant.answer().dress_origins(&origins);
         assert_eq!(answer.all("access-control-allow-origin").count(), allowed, "{origin}");
         assert_eq!(answer.all("vary").count(), 2);
     }
     let (Decision::Forward(grant), _) = desk.decide(get("/c").field("origin", "https://any.test")) else { panic!() };
-    let answer = grant.answer().dress(&Headers::default());
+    let answer = grant.answer().dress_origins(&Headers::default());
     assert_eq!(answer.all("access-control-allow-origin").collect::<Vec<_>>(), [b"*"]);
 }
 
