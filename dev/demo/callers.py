@@ -50,7 +50,7 @@ TOKENS: Mapping[str, TokenRequest] = {
     "guest": TokenRequest("demo-guest"),
     "reader of other API": TokenRequest("demo-reader", "orders:read", OTHER_API),
     "keeper of lumen": TokenRequest("demo-keeper", "orders:read"),
-    "keeper of two shops": TokenRequest("demo-chain"),
+    "keeper of two shops": TokenRequest("demo-chain", "orders:read"),
     "suspended keeper of lumen": TokenRequest("demo-suspended"),
     "staff": TokenRequest("demo-staff", "orders:read orders:write"),
     "staff, bound": TokenRequest("demo-staff", "orders:read orders:write", bound=True),

@@ -2,7 +2,7 @@
 
 import http.client
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from callers import TOKENS, proof
@@ -93,3 +93,9 @@ class Outcome:
     check: Check
     passed: bool
     got: str
+
+
+@dataclass(frozen=True)
+class Chapter:
+    title: str
+    checks: Sequence[Check]

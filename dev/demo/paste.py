@@ -1,4 +1,4 @@
-"""The lines that `demo` prints to paste into another terminal."""
+"""The lines that `demo` prints to paste into another terminal, and what each is answered."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +10,12 @@ from layout import EDGE, url
 class Line:
     comment: str
     command: str
+    statuses: Sequence[int] = ()  # of the answers, in order
+    source: str = ""  # the client's own address, where it is not the usual one
+
+    def remark(self) -> str:
+        answered = ", ".join(map(str, self.statuses))
+        return f"# {answered}: {self.comment}" if answered else f"# {self.comment}"
 
 
 @dataclass(frozen=True)
@@ -18,111 +24,113 @@ class Group:
     lines: Sequence[Line]
 
 
-def call(path: str, *options: str) -> str:
+def calls(status: int, comment: str, path: str, *options: str, source: str = "") -> Line:
+    origin = (f"--interface {source}",) if source else ()
+    return Line(comment, curl(path, *origin, *options), (status,), source)
+
+
+def curl(path: str, *options: str) -> str:
     return " ".join(("curl -i", *options, url(EDGE, path)))
 
 
-def token_of(client: str, options: str = "") -> str:
-    return f"$(node dev/idp/token.mjs {client}{options})"
+def fetches(variable: str, client: str, comment: str) -> Line:
+    return Line(comment, f"{variable}=$(node dev/idp/token.mjs {client})")
 
 
 def bearing(variable: str) -> str:
     return f'-H "Authorization: Bearer ${variable}"'
 
 
-REFUND = "/orders/7/refund"
+POST = "-X POST"
+EXPORT, REFUND = "/exports/orders.csv", "/orders/7/refund"
 
-GROUPS = (
-    Group(
-        "Who is calling",
-        (
-            Line("200: anyone may", call("/")),
-            Line("401: who is it?", call("/me")),
-            Line(
-                "a token from the provider, good for ten minutes",
-                f"TOKEN={token_of('demo-reader')}",
-            ),
-            Line("200: the origin knows the caller", call("/me", bearing("TOKEN"))),
-            Line(
-                "200, still demo-reader: what a client claims to be never gets through",
-                call("/me", bearing("TOKEN"), "-H 'Fastgate-Identity: admin'"),
-            ),
-        ),
-    ),
-    Group(
-        "May they",
-        (
-            Line("403: it lacks orders:write", call("/orders", bearing("TOKEN"), "-X POST")),
-            Line("she keeps the shop lumen", f"KEEPER={token_of('demo-keeper')}"),
-            Line(
-                "200; below, shadow=would-refuse: a rule that is only tried",
-                call("/shops/lumen/stock", bearing("KEEPER")),
-            ),
-            Line("403: somebody else's shop", call("/shops/ember/stock", bearing("KEEPER"))),
-            Line("another provider's", f"BUYER={token_of('partner-buyer')}"),
-            Line("200: for buyers of partners", call("/wholesale/prices", bearing("BUYER"))),
-        ),
-    ),
-    Group(
-        "From where (macOS needs `sudo ifconfig lo0 alias 127.0.0.8` first, and 127.0.0.16)",
-        (
-            Line("451: not from there", call("/orders", "--interface 127.0.0.8", "-X POST")),
-            Line("403: Europe only", call("/offers", "--interface 127.0.0.16")),
-        ),
-    ),
-    Group(
-        "Not too often, not like that, not now",
-        (
-            Line(
-                "200, 200, 429: five pages each, ten a minute",
-                "for n in 1 2 3; do"
-                f" {call('/exports/orders.csv', bearing('KEEPER'), '-H X-Pages:5')}; done",
-            ),
-            Line("200: the origin knows it as /orders/7", call("/v1/orders/7", bearing("TOKEN"))),
-            Line(
-                "204: the edge answers a browser's preflight",
-                call(
-                    "/orders",
-                    "-X OPTIONS",
-                    "-H 'Origin: http://localhost:5173'",
-                    "-H 'Access-Control-Request-Method: POST'",
-                ),
-            ),
-            Line("503: closed for maintenance", call("/gift-cards", "-X POST")),
-        ),
-    ),
-    Group(
-        "A stolen token is no use",
-        (
-            Line(
-                "bound to the key in local/dpop-key.json",
-                f"STAFF={token_of('demo-staff', ' --bound')}",
-            ),
-            Line("401: the token alone", call(REFUND, bearing("STAFF"), "-X POST")),
-            Line(
-                "a proof for one request",
-                f'PROOF=$(node dev/idp/proof.mjs POST {url(EDGE, REFUND)} "$STAFF")',
-            ),
-            Line(
-                "200; once more: 401",
-                call(
-                    REFUND,
-                    '-H "Authorization: DPoP $STAFF"',
-                    '-H "DPoP: $PROOF"',
-                    "-H 'Idempotency-Key: 1'",
-                    "-X POST",
-                ),
-            ),
-        ),
-    ),
-    Group(
-        "Why was that?",
-        (
-            Line(
-                "the same walk at the desk, without a server",
-                "cargo run -q -- explain --issuer dev"
-                """ --claims '{"shop": "lumen"}' /shops/ember/stock""",
-            ),
+IDENTITY = Group(
+    "Who is calling",
+    (
+        calls(200, "anyone may", "/"),
+        calls(401, "who is it?", "/me"),
+        fetches("TOKEN", "demo-reader", "a token from the provider, good for ten minutes"),
+        calls(200, "the origin knows the caller", "/me", bearing("TOKEN")),
+        calls(
+            200,
+            "still demo-reader; what a client claims to be never gets through",
+            "/me",
+            bearing("TOKEN"),
+            "-H 'Fastgate-Identity: admin'",
         ),
     ),
 )
+RULES = Group(
+    "May they",
+    (
+        calls(403, "the token lacks orders:write", "/orders", POST, bearing("TOKEN")),
+        fetches("KEEPER", "demo-keeper", "she keeps the shop lumen"),
+        calls(
+            200,
+            "her shop (and in the log: would-refuse, of a rule that is only tried)",
+            "/shops/lumen/stock",
+            bearing("KEEPER"),
+        ),
+        calls(403, "somebody else's shop", "/shops/ember/stock", bearing("KEEPER")),
+        fetches("BUYER", "partner-buyer", "from a partner's provider"),
+        calls(200, "its buyers are welcome here", "/wholesale/prices", bearing("BUYER")),
+    ),
+)
+PLACES = Group(
+    "From where (macOS first needs `sudo ifconfig lo0 alias 127.0.0.8`, and 127.0.0.16)",
+    (
+        calls(451, "nothing is delivered there", "/orders", POST, source="127.0.0.8"),
+        calls(403, "offers hold in Europe", "/offers", source="127.0.0.16"),
+    ),
+)
+REQUESTS = Group(
+    "Not too often, not like that, not now",
+    (
+        Line(
+            "five pages each, of ten a minute",
+            f"for n in 1 2 3; do {curl(EXPORT, bearing('KEEPER'), '-H X-Pages:5')}; done",
+            (200, 200, 429),
+        ),
+        calls(200, "the origin knows it as /orders/7", "/v1/orders/7", bearing("TOKEN")),
+        calls(
+            204,
+            "the edge answers a browser's preflight",
+            "/orders",
+            "-X OPTIONS",
+            "-H 'Origin: http://localhost:5173'",
+            "-H 'Access-Control-Request-Method: POST'",
+        ),
+        calls(503, "closed for maintenance", "/gift-cards", POST),
+    ),
+)
+PROOFS = Group(
+    "A stolen token is no use",
+    (
+        fetches("STAFF", "demo-staff --bound", "bound to the key in local/dpop-key.json"),
+        calls(401, "the token alone", REFUND, POST, bearing("STAFF")),
+        Line(
+            "a proof that the key is here, for one request",
+            f'PROOF=$(node dev/idp/proof.mjs POST {url(EDGE, REFUND)} "$STAFF")',
+        ),
+        calls(
+            200,
+            "with the proof; send it again, and it is 401",
+            REFUND,
+            POST,
+            "-H 'Idempotency-Key: 1'",
+            '-H "Authorization: DPoP $STAFF"',
+            '-H "DPoP: $PROOF"',
+        ),
+    ),
+)
+REASONS = Group(
+    "Why was that?",
+    (
+        Line(
+            "the same walk at the desk, room by room, without a server",
+            'cargo run -q -- explain --issuer dev --claims \'{"shop": "lumen"}\' /shops/ember/stock',
+        ),
+    ),
+)
+
+GROUPS = (IDENTITY, RULES, PLACES, REQUESTS, PROOFS, REASONS)

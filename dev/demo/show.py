@@ -19,7 +19,7 @@ def demo(children: Children) -> int:
     for group in GROUPS:
         print(f"\n{bold(group.title)}")
         for line in group.lines:
-            print(f"{dim('# ' + line.comment)}\n{line.command}")
+            print(f"{dim(line.remark())}\n{line.command}")
     requests, others = REQUESTS.relative_to(ROOT), LOGS.relative_to(ROOT)
     print(f"\nEvery request shows below (whole lines: {requests}; other output: {others}/).")
     print(f"{bold('Ctrl-C')} ends all three.\n")

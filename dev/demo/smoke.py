@@ -1,6 +1,5 @@
 """`smoke`: makes the requests, judges the answers, shows each verdict."""
 
-import socket
 from collections.abc import Sequence
 
 from callers import GARBAGE, TOKENS
@@ -9,6 +8,8 @@ from checks import Check, Outcome
 from children import Children
 from edge_log import EdgeLog
 from layout import LOGS, ROOT
+from machine import is_own
+from rehearsal import Pasted, rehearse
 from words import bold, dim, green, red
 
 WIDEST = 62  # of the column with the requests; a longer one pushes the others aside
@@ -19,48 +20,55 @@ def smoke(children: Children) -> int:
     children.report_requests(log.report)
     tokens = {name: request.token() for name, request in TOKENS.items()}
     tokens[GARBAGE] = GARBAGE
-    outcomes: list[Outcome] = []
-    skipped: list[Check] = []
+    verdicts: list[bool] = []
+    strange: set[str] = set()
     for chapter in CHAPTERS:
         print(f"\n{bold(chapter.title)}")
         for check in chapter.checks:
-            if not is_own(check.source):
-                skipped.append(check)
-                print(f"  {check.label():<{WIDEST}}  {dim('left out')}")
-                continue
-            outcomes.append(check.run(tokens, log))
-            print_outcome(outcomes[-1])
+            if is_own(check.source):
+                outcome = check.run(tokens, log)
+                verdicts.append(outcome.passed)
+                print_outcome(outcome)
+            else:
+                strange.add(check.source)
+                print_left_out(check)
+    print(f"\n{bold('The lines of `make demo`, in a shell')}")
+    for pasted in rehearse():
+        verdicts.append(pasted.passed)
+        print_pasted(pasted)
     children.check_alive()
-    print_sum(outcomes, skipped)
-    return 0 if all(outcome.passed for outcome in outcomes) else 1
-
-
-def is_own(address: str) -> bool:
-    """Whether this machine can call from there: all of 127.0.0.0/8 on Linux, not so on macOS."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        try:
-            probe.bind((address, 0))
-        except OSError:
-            return False
-        return True
+    print_sum(verdicts, strange)
+    return 0 if all(verdicts) else 1
 
 
 def print_outcome(outcome: Outcome) -> None:
-    mark = green("✓") if outcome.passed else red("✗")
-    print(f"{mark} {outcome.check.label():<{WIDEST}}  {outcome.check.expected()}", flush=True)
-    if not outcome.passed:
-        print(f"  {'':<{WIDEST}}  {red('but got ' + outcome.got)}")
+    check = outcome.check
+    print_row(check.label(), check.expected(), "" if outcome.passed else outcome.got)
 
 
-def print_sum(outcomes: Sequence[Outcome], skipped: Sequence[Check]) -> None:
+def print_pasted(pasted: Pasted) -> None:
+    expected, got = (", ".join(map(str, some)) for some in (pasted.line.statuses, pasted.statuses))
+    print_row(pasted.line.comment, expected, "" if pasted.passed else got or "no answer")
+
+
+def print_row(label: str, expected: str, wrong: str) -> None:
+    print(f"{red('✗') if wrong else green('✓')} {label:<{WIDEST}}  {expected}", flush=True)
+    if wrong:
+        print(f"  {'':<{WIDEST}}  {red('but got ' + wrong)}")
+
+
+def print_left_out(check: Check) -> None:
+    print(f"  {check.label():<{WIDEST}}  {dim('left out')}")
+
+
+def print_sum(verdicts: Sequence[bool], strange: set[str]) -> None:
     print()
-    if skipped:
-        addresses = " ".join(sorted({check.source for check in skipped}))
-        print(f"{len(skipped)} left out: this machine has no address {addresses}", end="")
-        print("; on macOS: sudo ifconfig lo0 alias ADDRESS")
-    failed = sum(not outcome.passed for outcome in outcomes)
+    if strange:
+        print(f"left out: what calls from {' '.join(sorted(strange))}, which this machine is not;")
+        print("on macOS, `sudo ifconfig lo0 alias ADDRESS` makes it that")
+    failed = verdicts.count(False)
     if failed:
-        print(red(f"{failed} of {len(outcomes)} failed"))
+        print(red(f"{failed} of {len(verdicts)} failed"))
         print(f"logs: {LOGS.relative_to(ROOT)}/")
     else:
-        print(green(f"all {len(outcomes)} as expected"))
+        print(green(f"all {len(verdicts)} as expected"))

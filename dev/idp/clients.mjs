@@ -18,8 +18,16 @@ export const CLIENTS = {
     scope: 'orders:read',
     claims: { shop: 'lumen', plan: 'team', features: ['export'], weight: 2 },
   },
-  // Keeps two shops.
-  'demo-chain': { scope: NO_SCOPE, claims: { shops: ['lumen', 'ember'], account: { suspended: false } } },
+  // Keeps two shops, and pays for exports.
+  'demo-chain': {
+    scope: 'orders:read',
+    claims: {
+      shops: ['lumen', 'ember'],
+      plan: 'enterprise',
+      features: ['export'],
+      account: { suspended: false },
+    },
+  },
   // Kept the shop "lumen", and did not pay.
   'demo-suspended': { scope: NO_SCOPE, claims: { shop: 'lumen', account: { suspended: true } } },
   // Works for us.
