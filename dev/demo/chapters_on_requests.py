@@ -135,7 +135,7 @@ LIMITS = Chapter(
             200,
             (
                 header("RateLimit", '"pages";r=5;'),
-                header("Content-Disposition", "attachment"),
+                header("X-Robots-Tag", "noindex"),
                 without("X-Instance"),
             ),
             token="keeper of two shops",
