@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from layout import ROOT
+from layout import ROOT, DemoError
 from machine import is_own
 from paste import GROUPS, Line
 
@@ -28,21 +28,28 @@ def rehearse() -> Sequence[Pasted]:
     """Runs the lines in one shell, for they use each other's variables."""
     lines = list(runnable())
     script = "".join(f"{line.command}\necho '{MARK}'\n" for line in lines)
-    shell = subprocess.run(
-        ("bash", "-c", script),
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,  # curl's progress
-        text=True,
-        timeout=SHELL_SECONDS,
-        check=False,
-    )
-    answers = shell.stdout.split(MARK)
+    answers = paste(script).split(MARK)
     return [
         Pasted(line, [int(status) for status in STATUS_LINE.findall(text)])
         for line, text in zip(lines, answers, strict=False)
         if line.statuses
     ]
+
+
+def paste(script: str) -> str:
+    try:
+        shell = subprocess.run(
+            ("bash", "-c", script),
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # curl's progress
+            text=True,
+            timeout=SHELL_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise DemoError(f"the lines of the demo cannot be pasted: {error}") from error
+    return shell.stdout
 
 
 def runnable() -> Iterator[Line]:
