@@ -14,10 +14,10 @@ help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 demo: parts ## Start provider, origin and edge; print curl lines to paste; run until Ctrl-C
-	@$(PYTHON) dev/demo.py demo
+	@$(PYTHON) dev/demo demo
 
 smoke: parts ## Start the same, run the requests, show each verdict, exit 0 or 1
-	@$(PYTHON) dev/demo.py smoke
+	@$(PYTHON) dev/demo smoke
 
 test: lint core signatures edge-tests origin-tests ## Every test: lints, core, signatures, edge, origin
 
@@ -39,7 +39,8 @@ lint: target-wasm $(VENV) ## Formats, clippy for both targets, ruff, mypy, the c
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo clippy --locked --release --target wasm32-wasip1 --lib --bins --example signature_cost -- -D warnings
 	.venv/bin/ruff check origin dev tests && .venv/bin/ruff format --check origin dev tests
-	cd origin && ../.venv/bin/mypy && ../.venv/bin/mypy --strict ../dev/demo.py
+	cd origin && ../.venv/bin/mypy
+	cd dev/demo && ../../.venv/bin/mypy --strict .
 	cargo run --locked -q -- schema | diff - policy.schema.json && cargo run --locked -q -- check policy.json
 
 bench: guest ## What a request costs, in ratios to a guest that only forwards

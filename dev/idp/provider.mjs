@@ -1,10 +1,12 @@
 /**
- * The development identity provider: the npm package `oidc-provider`, configured.
+ * The development identity providers: the npm package `oidc-provider`, configured, twice in one process.
  *
  *     node dev/idp/provider.mjs [--port 9080] [--exit-with-stdin]
  *
- * It issues access tokens to the clients below, with the client credentials grant: JWTs (RFC 9068),
- * and opaque ones for one resource, about which it can be asked (RFC 7662) at /token/introspection. Secrets are in this file and keys live as long as the process: for development only.
+ * They issue access tokens to the clients of clients.mjs, with the client credentials grant: JWTs (RFC 9068), bound to
+ * a key where the request brings a proof of it (RFC 9449; proof.mjs makes some), and opaque ones for one resource, about
+ * which they can be asked (RFC 7662) at /token/introspection. A partner's provider, with keys and clients of its own, is
+ * below /partners. Secrets are in these files and keys live as long as the process: for development only.
  * When it listens, it prints one line of JSON on stdout, `{"issuer": "http://127.0.0.1:PORT"}`,
  * for the program that started it. Everything else goes to stderr.
  */
@@ -14,23 +16,15 @@ import { parseArgs } from 'node:util';
 
 import { errors, Provider } from 'oidc-provider';
 
+import { CLIENTS, PARTNER_CLIENTS } from './clients.mjs';
+
 const API = 'https://api.fastgate.example';
 const OTHER = 'https://other.fastgate.example'; // for tests: tokens that are good, but not for us
 const OPAQUE = 'https://opaque.fastgate.example';
 const API_SCOPES = ['orders:read', 'orders:write'];
 const TOKEN_SECONDS = 600;
 
-// Every client's secret is its id + `-secret`.
-const CLIENTS = {
-  'demo-reader': { scope: 'orders:read', alg: 'RS256' },
-  'demo-writer': { scope: 'orders:read orders:write', alg: 'RS256' },
-  // `openid` means nothing to an API. The guest has it because oidc-provider reads an absent or
-  // empty scope as "no restriction".
-  'demo-guest': { scope: 'openid', alg: 'RS256' },
-  'demo-es256': { scope: 'orders:read', alg: 'ES256' },
-  // The edge itself, when it asks about opaque tokens.
-  'demo-edge': { scope: 'openid', alg: 'RS256' },
-};
+const PARTNERS = '/partners';
 
 function client([id, { scope }]) {
   return {
@@ -54,39 +48,50 @@ function signingKeys() {
 }
 
 // RFC 8707: the resource that is asked for becomes the token's audience.
-function resourceServer(_ctx, resource, { clientId }) {
+function resourceServer(resource, alg) {
   if (![API, OTHER, OPAQUE].includes(resource)) throw new errors.InvalidTarget();
   const api = {
     audience: resource,
     scope: API_SCOPES.join(' '), // what the API knows; what a client may have is the client's scope
   };
   if (resource === OPAQUE) return { ...api, accessTokenFormat: 'opaque' };
-  return {
-    ...api,
-    accessTokenFormat: 'jwt',
-    jwt: { sign: { alg: CLIENTS[clientId].alg } },
-  };
+  return { ...api, accessTokenFormat: 'jwt', jwt: { sign: { alg } } };
 }
 
-function provider(issuer) {
+function provider(issuer, clients) {
   const idp = new Provider(issuer, {
-    clients: Object.entries(CLIENTS).map(client),
+    clients: Object.entries(clients).map(client),
     jwks: signingKeys(),
     scopes: ['openid', ...API_SCOPES],
     ttl: { ClientCredentials: TOKEN_SECONDS },
+    extraTokenClaims: (_ctx, token) => clients[token.clientId].claims,
     features: {
       clientCredentials: { enabled: true },
       devInteractions: { enabled: false },
+      dPoP: { enabled: true },
       introspection: { enabled: true },
       resourceIndicators: {
         enabled: true,
         defaultResource: () => API, // so that a bare `curl -d grant_type=…` gets a usable token
-        getResourceServerInfo: resourceServer,
+        getResourceServerInfo: (_ctx, resource, { clientId }) =>
+          resourceServer(resource, clients[clientId].alg ?? 'RS256'),
       },
     },
   });
   idp.on('server_error', (_ctx, error) => console.error(error));
-  return idp;
+  return idp.callback();
+}
+
+/** Both providers behind one port. */
+function providers(issuer) {
+  const own = provider(issuer, CLIENTS);
+  const partners = provider(issuer + PARTNERS, PARTNER_CLIENTS);
+  return (request, response) => {
+    if (!request.url.startsWith(`${PARTNERS}/`)) return own(request, response);
+    request.originalUrl = request.url; // from the two, oidc-provider tells where it is mounted
+    request.url = request.url.slice(PARTNERS.length);
+    return partners(request, response);
+  };
 }
 
 function fail(message) {
@@ -123,7 +128,7 @@ server.on('error', (error) => {
 server.listen(port, '127.0.0.1', () => {
   // Only now is the port known (0 asks for any), and the issuer contains it.
   const issuer = `http://127.0.0.1:${server.address().port}`;
-  server.on('request', provider(issuer).callback());
+  server.on('request', providers(issuer));
   console.log(JSON.stringify({ issuer }));
 });
 

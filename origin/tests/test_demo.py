@@ -1,6 +1,10 @@
 """The demonstration app does what the example policy says about it."""
 
 import importlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -10,6 +14,8 @@ from tests.edge import HEADER, Edge, payload
 from tests.serving import JwksServer
 
 pytestmark = pytest.mark.anyio
+
+REPOSITORY = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -21,21 +27,48 @@ def demo(monkeypatch: pytest.MonkeyPatch, jwks_server: JwksServer) -> FastAPI:
     return app
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "template", "scope", "status", "text"),
-    [
-        ("GET", "/", "/", None, 200, "Welcome, ada."),
-        ("GET", "/me", "/me", "a b", 200, '"scopes":["a","b"],"country":"DE"'),
-        ("GET", "/orders/7", "/orders/{order_id:int}", "orders:read", 200, '"order_id":7'),
-        ("GET", "/orders/7", "/orders/{order_id:int}", "orders:write", 403, "insufficient_scope"),
-        ("POST", "/orders", "/orders", "orders:write", 201, '"ordered_by":"ada"'),
-        ("POST", "/orders", "/orders", "orders:read", 403, "insufficient_scope"),
-        ("GET", "/files/a/b.txt", "/files/{path:path}", None, 200, '"path":"a/b.txt"'),
-        ("GET", "/stream", "/stream", None, 200, "line 5 for ada"),
-        ("GET", "/docs", "/docs", None, 404, "Not Found"),
-        ("GET", "/openapi.json", "/openapi.json", None, 404, "Not Found"),
-    ],
-)
+ITEM = "/items/7f0c2b1e-5a64-4f0e-9d3b-2c8a51e6d904"
+ITEM_TEMPLATE = "/items/{item_id:uuid}"
+REFUND_TEMPLATE = "/orders/{order_id:int}/refund"
+
+# Method, path and template as the edge sends them on; what the answer says.
+SERVED: list[tuple[str, str, str, str | None, int, str]] = [
+    ("GET", "/", "/", None, 200, "Welcome, ada."),
+    ("GET", "/me", "/me", "a b", 200, '"scopes":["a","b"],"country":"DE"'),
+    ("GET", "/items", "/items", None, 200, "a lantern"),
+    ("GET", ITEM, ITEM_TEMPLATE, None, 200, '"price":40'),
+    ("GET", "/offers", "/offers", None, 200, '"price":30'),
+    ("POST", "/gift-cards", "/gift-cards", None, 201, '"bought_by":"ada"'),
+    ("GET", "/orders/7", "/orders/{order_id:int}", "orders:read", 200, '"order_id":7'),
+    ("GET", "/orders/7", "/orders/{order_id:int}", "orders:write", 403, "insufficient_scope"),
+    ("POST", "/orders", "/orders", "orders:write", 201, '"ordered_by":"ada"'),
+    ("POST", "/orders", "/orders", "orders:read", 403, "insufficient_scope"),
+    ("POST", "/orders/7/refund", REFUND_TEMPLATE, None, 200, '"refunded_by":"ada"'),
+    ("GET", "/exports/orders.csv", "/exports/orders.csv", "orders:read", 200, "a lantern,ada"),
+    ("GET", "/shops/lumen/stock", "/shops/{shop}/stock", None, 200, '"shop":"lumen"'),
+    ("GET", "/wholesale/prices", "/wholesale/prices", None, 200, '"told_to":"ada"'),
+    ("GET", "/diagnostics", "/diagnostics", None, 200, '"token_came_along":false'),
+    ("GET", "/files/a/b.txt", "/files/{path:path}", None, 200, '"path":"a/b.txt"'),
+    ("GET", "/stream", "/stream", None, 200, "line 5 for ada"),
+    ("GET", "/docs", "/docs", None, 404, "Not Found"),
+    ("GET", "/openapi.json", "/openapi.json", None, 404, "Not Found"),
+]
+
+
+def test_every_route_of_the_policy_is_among_them() -> None:
+    routes = json.loads((REPOSITORY / "policy.json").read_text())["routes"]
+    policy = {(method, origin_template(route)) for route in routes for method in route["methods"]}
+    assert policy <= {(method, template) for method, _, template, *_ in SERVED}
+
+
+def origin_template(route: Mapping[str, Any]) -> str:
+    """Return what the origin knows the route as: what the policy rewrites it to."""
+    rewrite = route.get("rewrite", {})
+    path = str(route["path"]).removeprefix(rewrite.get("strip_prefix", ""))
+    return str(rewrite.get("template", rewrite.get("add_prefix", "") + path))
+
+
+@pytest.mark.parametrize(("method", "path", "template", "scope", "status", "text"), SERVED)
 async def test_the_demo_serves_its_routes(
     demo: FastAPI,
     edge: Edge,
@@ -56,3 +89,15 @@ async def test_the_demo_serves_its_routes(
         answer = await http.request(method, path, json=body, headers={HEADER: token.decode()})
     assert answer.status_code == status
     assert text in answer.text + answer.headers.get("www-authenticate", "")
+
+
+async def test_an_order_says_by_which_path_the_origin_knows_it(
+    demo: FastAPI, edge: Edge, jwks_server: JwksServer
+) -> None:
+    claims = payload("/orders/7", "/orders/{order_id:int}", scope="orders:read")
+    token = edge.sign({**claims, "iss": jwks_server.origin, "aud": "demo-api"})
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(demo), base_url="https://origin.example"
+    ) as http:
+        answer = await http.get("/orders/7", headers={HEADER: token.decode()})
+    assert answer.headers["content-location"] == "/orders/7"

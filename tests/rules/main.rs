@@ -14,6 +14,7 @@
 
 mod check;
 mod desk;
+mod example;
 mod limits;
 mod overlap;
 mod places;

@@ -25,7 +25,7 @@ fn the_tour_shows_every_member_of_the_schema() {
 }
 
 /// The names under `properties`, at every depth.
-fn members(schema: &Value, names: &mut Vec<String>) {
+pub(crate) fn members(schema: &Value, names: &mut Vec<String>) {
     match schema {
         Value::Object(object) => {
             if let Some(Value::Object(properties)) = object.get("properties") {

@@ -1,0 +1,6 @@
+"""The requests of `make smoke`, in chapters: each feature of policy.json once, allowed and refused."""
+
+from chapters_on_callers import IDENTITY, PLACES, SCOPES_AND_RULES
+from chapters_on_requests import LIMITS, LOOKS, PROOFS_AND_FIELDS
+
+CHAPTERS = (IDENTITY, SCOPES_AND_RULES, PLACES, LOOKS, PROOFS_AND_FIELDS, LIMITS)

@@ -1,0 +1,17 @@
+"""Where things are: the repository, the logs, and the ports that fastly.toml and policy.json name."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+LOGS = ROOT / "target" / "demo"
+
+HOST = "127.0.0.1"
+IDP, ORIGIN, EDGE = 9080, 8000, 7676
+
+
+def url(port: int, path: str = "") -> str:
+    return f"http://{HOST}:{port}{path}"
+
+
+class DemoError(Exception):
+    """Something the person at the terminal has to know; the message is all they need."""

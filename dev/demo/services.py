@@ -1,0 +1,50 @@
+"""The three services: what they are called, where they listen, how they are started."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from layout import EDGE, HOST, IDP, LOGS, ORIGIN, url
+
+
+@dataclass(frozen=True)
+class Service:
+    name: str
+    port: int
+    command: Sequence[str]
+    first_request: str  # a path that answers (any status below 500) once the service is up
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def log(self) -> Path:
+        return LOGS / f"{self.name.replace(' ', '-')}.log"
+
+
+SERVICES = (
+    Service(
+        name="identity provider",
+        port=IDP,
+        command=("node", "dev/idp/provider.mjs", "--port", str(IDP), "--exit-with-stdin"),
+        first_request="/.well-known/openid-configuration",
+    ),
+    Service(
+        name="origin",
+        port=ORIGIN,
+        command=(
+            *(".venv/bin/python", "-m", "uvicorn", "demo.app:app", "--app-dir", "origin"),
+            *("--port", str(ORIGIN), "--no-server-header"),
+        ),
+        first_request="/",
+        environment={"FASTGATE_EDGE": url(EDGE), "FASTGATE_AUDIENCE": "demo-api"},
+    ),
+    Service(
+        name="edge",
+        port=EDGE,
+        command=(
+            *("target/debug/examples/edge", "--config", "fastly.toml"),
+            *("--wasm", "target/wasm32-wasip1/release/fastgate.wasm"),
+            *("--listen", f"{HOST}:{EDGE}"),
+        ),
+        first_request="/.well-known/fastgate/jwks.json",
+    ),
+)

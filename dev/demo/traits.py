@@ -1,0 +1,91 @@
+"""What is to be seen in an answer besides its status, and in the edge's log besides the answer."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from edge_log import Line
+from exchange import Answer
+
+
+@dataclass(frozen=True)
+class Trait:
+    """Something to be seen in an answer."""
+
+    name: str
+    seen_in: Callable[[Answer], bool]
+
+
+@dataclass(frozen=True)
+class LogTrait:
+    """Something to be seen in the line that the edge logs."""
+
+    name: str
+    seen_in: Callable[[Line], bool]
+
+
+def header(name: str, value: str) -> Trait:
+    return Trait(f"{name}: {value}", lambda answer: answer.header(name).startswith(value))
+
+
+def without(name: str) -> Trait:
+    return Trait(f"without {name}", lambda answer: name not in answer.headers)
+
+
+def challenge_error(code: str) -> Trait:
+    wanted = f'error="{code}"'
+    return Trait(code, lambda answer: wanted in answer.header("WWW-Authenticate"))
+
+
+def member(name: str, value: object) -> Trait:
+    """A member of the JSON object in the body."""
+
+    def seen_in(answer: Answer) -> bool:
+        body = answer.json()
+        return isinstance(body, dict) and name in body and body[name] == value
+
+    return Trait(f"{name} {shown(value)}", seen_in)
+
+
+def problem(slug: str) -> Trait:
+    """The body is a problem document (RFC 9457) of this type."""
+    kind = member("type", f"urn:fastgate:problem:{slug}")
+    return Trait(slug, lambda answer: PROBLEM.seen_in(answer) and kind.seen_in(answer))
+
+
+def shown(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def logged(name: str, value: object) -> LogTrait:
+    """A member of the log line: this value, or a list with it."""
+
+    def seen_in(line: Line) -> bool:
+        found = line.get(name)
+        return found == value or (isinstance(found, list) and value in found)
+
+    return LogTrait(f"log: {name} {shown(value)}", seen_in)
+
+
+def _challenges_without_error(answer: Answer) -> bool:
+    challenge = answer.header("WWW-Authenticate")
+    return challenge.startswith("Bearer") and "error=" not in challenge
+
+
+def _holds_public_keys_only(answer: Answer) -> bool:
+    match answer.json():
+        case {"keys": [_, *_] as keys}:
+            return all(isinstance(key, dict) and "kid" in key and "d" not in key for key in keys)
+        case _:
+            return False
+
+
+PROBLEM = Trait(
+    "problem+json",
+    lambda answer: answer.header("Content-Type").startswith("application/problem+json"),
+)
+# RFC 6750 §3.1: who brought no token made no mistake, and is told of none.
+CHALLENGE = Trait("Bearer without error", _challenges_without_error)
+ALLOW = Trait("Allow", lambda answer: bool(answer.header("Allow")))
+RETRY_AFTER = Trait("Retry-After", lambda answer: answer.header("Retry-After").isdigit())
+PUBLIC_KEYS = Trait("public keys only", _holds_public_keys_only)

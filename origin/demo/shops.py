@@ -1,0 +1,46 @@
+"""For those who work here: shopkeepers, wholesale buyers, staff."""
+
+from fastapi import APIRouter, Request
+
+from fastgate import Caller, at_edge
+
+router = APIRouter()
+
+
+@router.get("/shops/{shop}/stock", operation_id="read_stock")
+@at_edge(
+    require={"rule": "keeps_shop"},
+    trial={"scopes": ["stock:read"]},  # not asked of anybody yet: the log says who would lack it
+    limits=["per-shop"],
+)
+async def read_stock(shop: str, caller: Caller) -> dict[str, str | int]:
+    """Count the lanterns of one shop, for its keeper and for staff."""
+    return {"shop": shop, "lanterns": 12, "counted_for": caller.subject}
+
+
+@router.get("/wholesale/prices", operation_id="read_wholesale_prices")
+@at_edge(
+    issuers={
+        "dev": {"require": {"any": [{"rule": "staff"}, {"scope": "wholesale:read"}]}},
+        "partners": {"require": {"role": "buyer"}},
+    }
+)
+async def read_wholesale_prices(caller: Caller) -> dict[str, str | int]:
+    """Tell what a hundred cost: our staff, and buyers who sign in at a partner's provider."""
+    return {"hundred_lanterns": 2000, "told_to": caller.subject, "signed_in_at": caller.issuer}
+
+
+@router.get("/diagnostics", operation_id="show_diagnostics")
+@at_edge(
+    require={"rule": "staff"},
+    request_headers={"set": {"x-channel": "edge"}, "remove": ["x-debug"]},
+    forward_token=True,
+)
+async def show_diagnostics(request: Request, caller: Caller) -> dict[str, str | bool | None]:
+    """Show a member of staff what reached the origin of what they sent."""
+    return {
+        "x-channel": request.headers.get("x-channel"),
+        "x-debug": request.headers.get("x-debug"),
+        "token_came_along": "authorization" in request.headers,
+        "asked_by": caller.subject,
+    }
