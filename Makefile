@@ -8,7 +8,7 @@ VENV := .venv/.installed
 IDP := dev/idp/node_modules/.installed
 LOCAL_KEYS := local/signing-keys.json
 
-.PHONY: help demo smoke test bench signature-cost lint guest edge core signatures edge-tests origin-tests doctor origin-bench policy schema compute-build clean
+.PHONY: help demo smoke test bench guest-cost lint guest edge core signatures edge-tests origin-tests doctor origin-bench policy schema compute-build clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -37,7 +37,7 @@ origin-tests: $(VENV) ## The FastAPI package; 100,000 generated requests against
 lint: target-wasm $(VENV) ## Formats, clippy for both targets, ruff, mypy, the committed schema
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
-	cargo clippy --locked --release --target wasm32-wasip1 --lib --bins --example signature_cost -- -D warnings
+	cargo clippy --locked --release --target wasm32-wasip1 --lib --bins --example guest_cost -- -D warnings
 	.venv/bin/ruff check origin dev tests && .venv/bin/ruff format --check origin dev tests
 	cd origin && ../.venv/bin/mypy
 	cd dev/demo && ../../.venv/bin/mypy --strict .
@@ -47,6 +47,7 @@ bench: guest ## What a request costs, in ratios to a guest that only forwards
 	cargo build --locked --release --target wasm32-wasip1 --example passthrough
 	cargo build --locked --example edge --example bench
 	target/debug/examples/bench
+	@$(MAKE) --no-print-directory guest-cost
 
 doctor: $(VENV) ## Fire forged requests at the origin of a running `make demo`; exit 0 if none was let in
 	.venv/bin/python -m fastgate doctor --origin http://127.0.0.1:8000 --edge http://127.0.0.1:7676 --audience demo-api --path /me --signing-keys $(LOCAL_KEYS)
@@ -67,9 +68,9 @@ guest: target-wasm ## Build the guest and say how large it is
 edge: ## Build the local edge server (Viceroy as a library; the first time takes minutes)
 	cargo build --locked --example edge
 
-signature-cost: target-wasm ## What a signature costs in the guest, in microseconds
-	cargo build --locked --release --target wasm32-wasip1 --example signature_cost
-	cargo run --locked -q --example signature_cost
+guest-cost: target-wasm ## What a signature, and finding a route among 10 or 2,000, cost in the guest, in microseconds
+	cargo build --locked --release --target wasm32-wasip1 --example guest_cost
+	cargo run --locked -q --example guest_cost
 
 compute-build: guest $(LOCAL_KEYS) ## What `fastly compute build` and `fastly compute serve` call
 

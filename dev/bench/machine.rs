@@ -86,15 +86,24 @@ impl Edge {
 
 /// Both guests read the same manifest.
 fn manifest(folder: &Path, origin: SocketAddr, jwks: &str) -> PathBuf {
+    let route = |id: &str, origin: &str, path: &str, access: &str| {
+        let scopes: &[&str] = if access == "public" { &[] } else { &["read"] };
+        json!({ "id": id, "origin": origin, "path": path, "methods": ["GET"], "access": access, "scopes": scopes })
+    };
     let policy = json!({
         "edge": { "issuer": "https://api.bench.example", "hosts": ["api.bench.example"] },
-        "origins": { "app": { "backend": "origin", "audience": "app" } },
+        "origins": {
+            "app": { "backend": "origin", "audience": "app" },
+            "shared": { "backend": "origin", "audience": "shared", "algorithm": "HS256" },
+        },
         "issuers": { "idp": {
             "issuer": ISSUER, "backend": "idp", "audiences": ["https://api.bench.example"], "verdict_window": 300,
         } },
         "routes": [
-            { "id": "read_order", "path": "/orders/{order_id:int}", "methods": ["GET"], "scopes": ["read"] },
-            { "id": "open", "path": "/open/{path:path}", "methods": ["GET"], "access": "public" },
+            route("read_order", "app", "/orders/{order_id:int}", "authenticated"),
+            route("open", "app", "/open/{path:path}", "public"),
+            route("read_shared", "shared", "/shared/orders/{order_id:int}", "authenticated"),
+            route("open_shared", "shared", "/shared/open/{path:path}", "public"),
         ],
     });
     let write = |name: &str, content: &str| {

@@ -15,8 +15,12 @@ pub(crate) enum Kind {
     PassThrough,
     /// A public route.
     Public,
+    /// The same, for an origin that shares a key with the edge.
+    PublicSharedKey,
     /// A token that was seen before.
     Warm,
+    /// The same, for an origin that shares a key with the edge.
+    WarmSharedKey,
     /// An RS256 token that was not.
     ColdRs256,
     /// An ES256 token that was not.
@@ -30,10 +34,12 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::PassThrough,
         Self::Public,
+        Self::PublicSharedKey,
         Self::Warm,
+        Self::WarmSharedKey,
         Self::ColdRs256,
         Self::ColdEs256,
         Self::Garbage,
@@ -45,7 +51,9 @@ impl Kind {
         match self {
             Self::PassThrough => "pass-through guest",
             Self::Public => "public route",
+            Self::PublicSharedKey => "public route, header by HS256",
             Self::Warm => "token seen before",
+            Self::WarmSharedKey => "token seen before, header by HS256",
             Self::ColdRs256 => "new RS256 token",
             Self::ColdEs256 => "new ES256 token",
             Self::Garbage => "garbage as token",
@@ -56,8 +64,8 @@ impl Kind {
 
     pub(crate) const fn status(self) -> &'static str {
         match self {
-            Self::PassThrough | Self::Public | Self::Warm | Self::ColdRs256 | Self::ColdEs256 => "200",
             Self::Garbage | Self::Expired | Self::OtherAudience => "401",
+            _ => "200",
         }
     }
 }
@@ -108,10 +116,17 @@ impl Requests {
     /// `count` requests of a kind, from number `first` on.
     pub(crate) fn of(&self, kind: Kind, first: usize, count: usize) -> Vec<Vec<u8>> {
         let garbage = format!("{}.{}.{}", URL_SAFE_NO_PAD.encode("{}"), "A".repeat(600), "B".repeat(342));
-        let path = if kind == Kind::Public { "/open/orders/7" } else { "/orders/7" };
+        let path = match kind {
+            Kind::Public => "/open/orders/7",
+            Kind::PublicSharedKey => "/shared/open/orders/7",
+            Kind::WarmSharedKey => "/shared/orders/7",
+            _ => "/orders/7",
+        };
         let request = |number: usize| {
             let token = match kind {
-                Kind::PassThrough | Kind::Public | Kind::Warm => self.rsa.last().unwrap(),
+                Kind::PassThrough | Kind::Public | Kind::PublicSharedKey | Kind::Warm | Kind::WarmSharedKey => {
+                    self.rsa.last().unwrap()
+                }
                 Kind::ColdRs256 => &self.rsa[number],
                 Kind::ColdEs256 => &self.ec[number],
                 Kind::Garbage => &garbage,

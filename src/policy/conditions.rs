@@ -127,15 +127,15 @@ impl<'document> Rules<'document> {
                 Condition::Rule(name.clone(), rule)
             }
             ConditionDocument::Scope(scope) => {
-                faults.add_if(!is_scope(scope), format!("{at}.scope"), Fault::NotAScope);
+                faults.add_if(!is_scope(scope), format_args!("{at}.scope"), Fault::NotAScope);
                 Condition::Scope(scope.clone())
             }
             ConditionDocument::Role(role) => {
-                faults.add_if(role.is_empty(), format!("{at}.role"), Fault::Empty);
+                faults.add_if(role.is_empty(), format_args!("{at}.role"), Fault::Empty);
                 Condition::Role(role.clone())
             }
             ConditionDocument::Group(group) => {
-                faults.add_if(group.is_empty(), format!("{at}.group"), Fault::Empty);
+                faults.add_if(group.is_empty(), format_args!("{at}.group"), Fault::Empty);
                 Condition::Group(group.clone())
             }
             ConditionDocument::Claim(test) => claim(test, &format!("{at}.claim"), faults),

@@ -1,6 +1,7 @@
 //! Edits of header fields, and what a request must look like: as written and as it works.
 
 use std::collections::BTreeMap;
+use std::fmt::Arguments;
 
 use serde::Deserialize;
 
@@ -68,7 +69,7 @@ pub struct Accepts {
 }
 
 impl FieldEdits {
-    pub(super) fn read(document: FieldEditsDocument, at: &str, faults: &mut Faults) -> Self {
+    pub(super) fn read(document: FieldEditsDocument, at: Arguments<'_>, faults: &mut Faults) -> Self {
         for name in document.set.keys().chain(&document.remove) {
             let reserved = name.eq_ignore_ascii_case("authorization") || fate(&name.to_ascii_lowercase()) != Fate::Pass;
             faults.add_if(!is_field_name(name), at, Fault::NotAFieldName);
@@ -76,7 +77,7 @@ impl FieldEdits {
         }
         for (name, value) in &document.set {
             let sound = value.bytes().all(|byte| (0x20..0x7f).contains(&byte)) && value.trim() == value;
-            faults.add_if(!sound, format!("{at}.set.{name}"), Fault::NotAFieldValue);
+            faults.add_if(!sound, format_args!("{at}.set.{name}"), Fault::NotAFieldValue);
         }
         Self { set: document.set.into_iter().collect(), remove: lower(document.remove) }
     }
@@ -97,17 +98,17 @@ impl Accepts {
         self.max_body.filter(|_| !self.shadow)
     }
 
-    pub(super) fn read(document: AcceptsDocument, at: &str, faults: &mut Faults) -> Self {
+    pub(super) fn read(document: AcceptsDocument, at: Arguments<'_>, faults: &mut Faults) -> Self {
         for (index, media_type) in document.content_types.iter().enumerate() {
             let sound =
                 media_type.split_once('/').is_some_and(|(kind, part)| is_field_name(kind) && is_field_name(part));
-            faults.add_if(!sound, format!("{at}.content_types[{index}]"), Fault::NotAMediaType);
+            faults.add_if(!sound, format_args!("{at}.content_types[{index}]"), Fault::NotAMediaType);
         }
         for (index, name) in document.required_headers.iter().enumerate() {
-            let at = format!("{at}.required_headers[{index}]");
-            faults.add_if(!is_field_name(name), &at, Fault::NotAFieldName);
+            let at = format_args!("{at}.required_headers[{index}]");
+            faults.add_if(!is_field_name(name), at, Fault::NotAFieldName);
             let unseen = fate(&name.to_ascii_lowercase()) != Fate::Pass;
-            faults.add_if(unseen, &at, Fault::ReservedField { name: name.clone() });
+            faults.add_if(unseen, at, Fault::ReservedField { name: name.clone() });
         }
         Self {
             max_body: document.max_body,

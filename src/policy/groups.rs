@@ -94,18 +94,18 @@ impl Group {
 
 impl Cors {
     fn read(document: CorsDocument, at: &str, faults: &mut Faults) -> Self {
-        faults.add_if(document.origins.is_empty(), format!("{at}.origins"), Fault::Empty);
+        faults.add_if(document.origins.is_empty(), format_args!("{at}.origins"), Fault::Empty);
         for (index, origin) in document.origins.iter().enumerate() {
-            faults.add_if(!is_web_origin(origin), format!("{at}.origins[{index}]"), Fault::NotAWebOrigin);
+            faults.add_if(!is_web_origin(origin), format_args!("{at}.origins[{index}]"), Fault::NotAWebOrigin);
         }
         let any = document.origins.iter().any(|origin| origin == "*");
-        faults.add_if(any && document.origins.len() > 1, format!("{at}.origins"), Fault::NotAWebOrigin);
-        faults.add_if(any && document.credentials, format!("{at}.credentials"), Fault::CredentialsForAll);
+        faults.add_if(any && document.origins.len() > 1, format_args!("{at}.origins"), Fault::NotAWebOrigin);
+        faults.add_if(any && document.credentials, format_args!("{at}.credentials"), Fault::CredentialsForAll);
         for (member, names) in [("headers", &document.headers), ("expose", &document.expose)] {
             let sound = names.iter().all(|name| is_field_name(name) && name != "*");
-            faults.add_if(!sound, format!("{at}.{member}"), Fault::NotAFieldName);
+            faults.add_if(!sound, format_args!("{at}.{member}"), Fault::NotAFieldName);
         }
-        faults.range(document.max_age, 0, 86_400, format!("{at}.max_age"));
+        faults.range(document.max_age, 0, 86_400, format_args!("{at}.max_age"));
         Self {
             origins: document.origins,
             headers: document.headers.join(", "),

@@ -27,10 +27,10 @@ pub struct Introspection {
 
 impl Introspection {
     pub(super) fn check(&self, at: &str, faults: &mut Faults) {
-        faults.add_if(!is_https_url(&self.url), format!("{at}.url"), Fault::NotHttps);
-        faults.add_if(self.backend.is_empty(), format!("{at}.backend"), Fault::Empty);
-        faults.add_if(self.client_id.is_empty(), format!("{at}.client_id"), Fault::Empty);
-        faults.add_if(!is_secret_name(&self.client_secret), format!("{at}.client_secret"), Fault::NotASecretName);
+        faults.add_if(!is_https_url(&self.url), format_args!("{at}.url"), Fault::NotHttps);
+        faults.add_if(self.backend.is_empty(), format_args!("{at}.backend"), Fault::Empty);
+        faults.add_if(self.client_id.is_empty(), format_args!("{at}.client_id"), Fault::Empty);
+        faults.add_if(!is_secret_name(&self.client_secret), format_args!("{at}.client_secret"), Fault::NotASecretName);
     }
 }
 

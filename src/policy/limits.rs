@@ -166,22 +166,22 @@ impl Limit {
 
     pub(super) fn read(name: &str, document: LimitDocument, faults: &mut Faults) -> Self {
         let at = format!("$.limits.{name}");
-        faults.range(document.count, 1, 1_000_000_000, format!("{at}.count"));
-        faults.range(document.window, 1, 86_400, format!("{at}.window"));
-        faults.add_if(document.by.is_empty(), format!("{at}.by"), Fault::Empty);
+        faults.range(document.count, 1, 1_000_000_000, format_args!("{at}.count"));
+        faults.range(document.window, 1, 86_400, format_args!("{at}.window"));
+        faults.add_if(document.by.is_empty(), format_args!("{at}.by"), Fault::Empty);
         let most = document.most_cost.unwrap_or(document.cost);
-        faults.range(document.cost, 1, document.count.min(most), format!("{at}.cost"));
-        faults.range(most, 1, document.count, format!("{at}.most_cost"));
+        faults.range(document.cost, 1, document.count.min(most), format_args!("{at}.cost"));
+        faults.range(most, 1, document.count, format_args!("{at}.most_cost"));
         faults.add_if(
             document.cost_from.is_some() != document.most_cost.is_some(),
-            format!("{at}.most_cost"),
+            format_args!("{at}.most_cost"),
             Fault::CostUnbounded,
         );
         erl(&document, &at, faults);
         let mut cost = Cost { usual: document.cost, most, header: None, claim: None };
         match document.cost_from {
             Some(CostSource::Header(name)) => {
-                faults.add_if(!is_field_name(&name), format!("{at}.cost_from.header"), Fault::NotAFieldName);
+                faults.add_if(!is_field_name(&name), format_args!("{at}.cost_from.header"), Fault::NotAFieldName);
                 cost.header = Some(name.to_ascii_lowercase());
             }
             Some(CostSource::Claim(name)) => {
@@ -212,9 +212,9 @@ impl Limit {
 /// What Edge Rate Limiting can keep: windows of 1, 10 and 60 seconds, rates of at least one a second.
 fn erl(document: &LimitDocument, at: &str, faults: &mut Faults) {
     let CounterDocument::Erl(erl) = &document.counter else { return };
-    faults.add_if(!matches!(document.window, 1 | 10 | 60), format!("{at}.window"), Fault::NotAnErlWindow);
-    faults.add_if(document.count < document.window, format!("{at}.count"), Fault::TooSlowForErl);
-    faults.range(erl.penalty, 60, 3600, format!("{at}.counter.erl.penalty"));
-    faults.add_if(erl.rate_counter.is_empty(), format!("{at}.counter.erl.rate_counter"), Fault::Empty);
-    faults.add_if(erl.penalty_box.is_empty(), format!("{at}.counter.erl.penalty_box"), Fault::Empty);
+    faults.add_if(!matches!(document.window, 1 | 10 | 60), format_args!("{at}.window"), Fault::NotAnErlWindow);
+    faults.add_if(document.count < document.window, format_args!("{at}.count"), Fault::TooSlowForErl);
+    faults.range(erl.penalty, 60, 3600, format_args!("{at}.counter.erl.penalty"));
+    faults.add_if(erl.rate_counter.is_empty(), format_args!("{at}.counter.erl.rate_counter"), Fault::Empty);
+    faults.add_if(erl.penalty_box.is_empty(), format_args!("{at}.counter.erl.penalty_box"), Fault::Empty);
 }

@@ -106,7 +106,7 @@ impl Place {
     pub(super) fn read(name: &str, document: PlaceDocument, faults: &mut Faults) -> Self {
         let at = format!("$.places.{name}");
         faults.add_if(document.deny.is_empty() && document.allow.is_empty(), &at, Fault::Empty);
-        faults.add_if(!matches!(document.status, 403 | 451), format!("{at}.status"), Fault::NotAPlaceStatus);
+        faults.add_if(!matches!(document.status, 403 | 451), format_args!("{at}.status"), Fault::NotAPlaceStatus);
         let mut tests = |list: Vec<PlaceTestDocument>, member: &str| {
             let place = |index| format!("{at}.{member}[{index}]");
             list.into_iter().enumerate().map(|(index, test)| PlaceTest::read(test, &place(index), faults)).collect()

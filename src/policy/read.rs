@@ -4,6 +4,7 @@ mod issuers;
 mod routes;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 use std::sync::Arc;
 
 use super::conditions::Rules;
@@ -11,7 +12,6 @@ use super::document::{EdgeDocument, OriginDocument, PolicyDocument};
 use super::groups::{Group, GroupDocument};
 use super::limits::{Limit, LimitDocument};
 use super::places::{Place, PlaceDocument};
-use super::tree::RouteTree;
 use super::url::is_https_url;
 use super::{Access, Edge, Fault, Hosts, Origin, Policy, PolicyFault, PolicyFaults};
 use crate::strict_json;
@@ -57,13 +57,9 @@ impl TryFrom<PolicyDocument> for Policy {
             groups: &groups,
             rules: &mut rules,
         };
-        let routes = routes(document.routes, &mut known, &mut faults);
+        let (routes, tree) = routes(document.routes, &mut known, &mut faults);
         if issuers.is_empty() && routes.iter().any(|route| route.access != Access::Public) {
             faults.add("$.issuers", Fault::NoIssuer);
-        }
-        let mut tree = RouteTree::default();
-        for (number, route) in routes.iter().enumerate() {
-            tree.insert(&route.template, number);
         }
         if faults.0.is_empty() { Ok(Self { edge, issuers, routes, tree }) } else { Err(PolicyFaults(faults.0)) }
     }
@@ -78,13 +74,14 @@ impl Faults {
         self.0.push(PolicyFault { at: at.into(), fault });
     }
 
-    pub(super) fn add_if(&mut self, wrong: bool, at: impl Into<String>, fault: Fault) {
+    /// A fault, if something is `wrong`; its place is only written out then.
+    pub(super) fn add_if(&mut self, wrong: bool, at: impl Display, fault: Fault) {
         if wrong {
-            self.add(at, fault);
+            self.add(at.to_string(), fault);
         }
     }
 
-    pub(super) fn range(&mut self, value: u64, least: u64, most: u64, at: impl Into<String>) {
+    pub(super) fn range(&mut self, value: u64, least: u64, most: u64, at: impl Display) {
         self.add_if(!(least..=most).contains(&value), at, Fault::OutOfRange { value, least, most });
     }
 }
@@ -93,7 +90,7 @@ fn edge(document: EdgeDocument, limits: &BTreeMap<String, Arc<Limit>>, faults: &
     faults.add_if(!is_https_url(&document.issuer), "$.edge.issuer", Fault::NotHttps);
     faults.add_if(document.hosts.is_empty(), "$.edge.hosts", Fault::Empty);
     for (index, host) in document.hosts.iter().enumerate() {
-        faults.add_if(!is_bare_host(host), format!("$.edge.hosts[{index}]"), Fault::NotAHost);
+        faults.add_if(!is_bare_host(host), format_args!("$.edge.hosts[{index}]"), Fault::NotAHost);
     }
     faults.range(document.identity_lifetime, 1, 60, "$.edge.identity_lifetime");
     let flood_limit = document.flood_limit.as_ref().and_then(|name| limits.get(name));
@@ -123,8 +120,8 @@ fn origins(documents: BTreeMap<String, OriginDocument>, faults: &mut Faults) -> 
     for (name, document) in documents {
         let at = format!("$.origins.{name}");
         faults.add_if(!is_id(&name), &at, Fault::NotAnId);
-        faults.add_if(document.backend.is_empty(), format!("{at}.backend"), Fault::Empty);
-        faults.add_if(document.audience.is_empty(), format!("{at}.audience"), Fault::Empty);
+        faults.add_if(document.backend.is_empty(), format_args!("{at}.backend"), Fault::Empty);
+        faults.add_if(document.audience.is_empty(), format_args!("{at}.audience"), Fault::Empty);
         origins.insert(
             name,
             Arc::new(Origin { backend: document.backend, audience: document.audience, algorithm: document.algorithm }),
@@ -136,7 +133,7 @@ fn origins(documents: BTreeMap<String, OriginDocument>, faults: &mut Faults) -> 
 fn places(documents: BTreeMap<String, PlaceDocument>, faults: &mut Faults) -> BTreeMap<String, Arc<Place>> {
     let mut places = BTreeMap::new();
     for (name, document) in documents {
-        faults.add_if(!is_id(&name), format!("$.places.{name}"), Fault::NotAnId);
+        faults.add_if(!is_id(&name), format_args!("$.places.{name}"), Fault::NotAnId);
         let place = Place::read(&name, document, faults);
         places.insert(name, Arc::new(place));
     }
@@ -146,7 +143,7 @@ fn places(documents: BTreeMap<String, PlaceDocument>, faults: &mut Faults) -> BT
 fn limits(documents: BTreeMap<String, LimitDocument>, faults: &mut Faults) -> BTreeMap<String, Arc<Limit>> {
     let mut limits = BTreeMap::new();
     for (name, document) in documents {
-        faults.add_if(!is_id(&name), format!("$.limits.{name}"), Fault::NotAnId);
+        faults.add_if(!is_id(&name), format_args!("$.limits.{name}"), Fault::NotAnId);
         let limit = Limit::read(&name, document, faults);
         limits.insert(name, Arc::new(limit));
     }
@@ -156,7 +153,7 @@ fn limits(documents: BTreeMap<String, LimitDocument>, faults: &mut Faults) -> BT
 fn groups(documents: BTreeMap<String, GroupDocument>, faults: &mut Faults) -> BTreeMap<String, Arc<Group>> {
     let mut groups = BTreeMap::new();
     for (name, document) in documents {
-        faults.add_if(!is_id(&name), format!("$.groups.{name}"), Fault::NotAnId);
+        faults.add_if(!is_id(&name), format_args!("$.groups.{name}"), Fault::NotAnId);
         let group = Group::read(&name, document, faults);
         groups.insert(name, Arc::new(group));
     }

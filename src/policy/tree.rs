@@ -21,13 +21,15 @@ struct Node {
 }
 
 impl RouteTree {
-    /// Adds the route number `route` at its template.
-    pub(super) fn insert(&mut self, template: &PathTemplate, route: usize) {
+    /// Adds the route number `route` at its template. Returns the routes that were there already: they match exactly the
+    /// same paths.
+    pub(super) fn insert(&mut self, template: &PathTemplate, route: usize) -> &[usize] {
         let mut node = &mut self.root;
         for segment in template.segments() {
             node = node.child(segment);
         }
         node.ends.push(route);
+        node.ends.split_last().map_or(&[], |(_, earlier)| earlier)
     }
 
     /// Calls `visit` with the routes of every template that matches, the most specific template first, until it returns

@@ -38,13 +38,13 @@ pub(super) fn issuers(
 }
 
 fn issuer(id: String, document: IssuerDocument, at: &str, faults: &mut Faults) -> Issuer {
-    faults.add_if(!is_https_url(&document.issuer), format!("{at}.issuer"), Fault::NotHttps);
-    faults.add_if(document.backend.is_empty(), format!("{at}.backend"), Fault::Empty);
-    faults.add_if(document.algorithms.is_empty(), format!("{at}.algorithms"), Fault::Empty);
-    faults.range(document.verdict_window, 0, 300, format!("{at}.verdict_window"));
-    faults.range(document.leeway, 0, 300, format!("{at}.leeway"));
+    faults.add_if(!is_https_url(&document.issuer), format_args!("{at}.issuer"), Fault::NotHttps);
+    faults.add_if(document.backend.is_empty(), format_args!("{at}.backend"), Fault::Empty);
+    faults.add_if(document.algorithms.is_empty(), format_args!("{at}.algorithms"), Fault::Empty);
+    faults.range(document.verdict_window, 0, 300, format_args!("{at}.verdict_window"));
+    faults.range(document.leeway, 0, 300, format_args!("{at}.leeway"));
     let no_audience = document.audiences.is_empty() || document.audiences.iter().any(String::is_empty);
-    faults.add_if(no_audience, format!("{at}.audiences"), Fault::Empty);
+    faults.add_if(no_audience, format_args!("{at}.audiences"), Fault::Empty);
 
     if let Some(introspection) = &document.introspection {
         introspection.check(&format!("{at}.introspection"), faults);
@@ -81,10 +81,10 @@ fn issuer(id: String, document: IssuerDocument, at: &str, faults: &mut Faults) -
 fn key_life(document: KeyLife, at: &str, faults: &mut Faults) -> KeyLife {
     const WEEK: u64 = 7 * 24 * 3600;
     let KeyLife { min_fresh, max_fresh, max_stale, cool_down } = document;
-    faults.range(min_fresh, 1, WEEK, format!("{at}.key_life.min_fresh"));
-    faults.range(max_fresh, min_fresh, WEEK, format!("{at}.key_life.max_fresh"));
-    faults.range(max_stale, max_fresh, WEEK, format!("{at}.key_life.max_stale"));
-    faults.range(cool_down, 1, 3600, format!("{at}.key_life.cool_down"));
+    faults.range(min_fresh, 1, WEEK, format_args!("{at}.key_life.min_fresh"));
+    faults.range(max_fresh, min_fresh, WEEK, format_args!("{at}.key_life.max_fresh"));
+    faults.range(max_stale, max_fresh, WEEK, format_args!("{at}.key_life.max_stale"));
+    faults.range(cool_down, 1, 3600, format_args!("{at}.key_life.cool_down"));
     document
 }
 
@@ -92,15 +92,15 @@ fn jwks_uri(document: &IssuerDocument, preset: &Preset, at: &str, faults: &mut F
     let Some(uri) = &document.jwks_uri else {
         return preset.jwks_uri.map(str::to_owned);
     };
-    faults.add_if(!is_https_url(uri), format!("{at}.jwks_uri"), Fault::NotHttps);
+    faults.add_if(!is_https_url(uri), format_args!("{at}.jwks_uri"), Fault::NotHttps);
     let at_home = same_host(uri, &document.issuer) || preset.keys_host.is_some_and(|host| same_host(uri, host));
-    faults.add_if(!at_home, format!("{at}.jwks_uri"), Fault::ForeignHost);
+    faults.add_if(!at_home, format_args!("{at}.jwks_uri"), Fault::ForeignHost);
     Some(uri.clone())
 }
 
 fn aliases(document: &IssuerDocument, preset: &Preset, at: &str, faults: &mut Faults) -> Vec<String> {
     if let Some(aliases) = &document.issuer_aliases {
-        faults.add_if(aliases.iter().any(String::is_empty), format!("{at}.issuer_aliases"), Fault::Empty);
+        faults.add_if(aliases.iter().any(String::is_empty), format_args!("{at}.issuer_aliases"), Fault::Empty);
         return aliases.clone();
     }
     let bare = document.issuer.strip_prefix("https://").filter(|_| preset.bare_issuer);
@@ -114,9 +114,9 @@ fn shape(document: &IssuerDocument, preset: &Preset, kind: &KindShape, at: &str,
         None => kind.types.iter().map(|name| (*name).to_owned()).collect(),
     };
     let untyped = document.untyped.unwrap_or(document.types.is_none() && kind.untyped);
-    faults.add_if(types.is_empty() && !untyped, format!("{at}.types"), Fault::Empty);
+    faults.add_if(types.is_empty() && !untyped, format_args!("{at}.types"), Fault::Empty);
     let nowhere = audience.as_ref().is_some_and(Vec::is_empty);
-    faults.add_if(nowhere, format!("{at}.claims.audience"), Fault::Empty);
+    faults.add_if(nowhere, format_args!("{at}.claims.audience"), Fault::Empty);
 
     let mut paths = |given: &Option<Vec<ClaimName>>, preset: &[Path], name: &str| match given {
         Some(names) => names
@@ -167,21 +167,21 @@ fn demands(
 ) -> TokenDemands {
     for (name, list) in [("clients", &document.clients), ("tenants", &document.tenants)] {
         let empty = list.as_ref().is_some_and(|list| list.is_empty() || list.iter().any(String::is_empty));
-        faults.add_if(empty, format!("{at}.{name}"), Fault::Empty);
+        faults.add_if(empty, format_args!("{at}.{name}"), Fault::Empty);
     }
     for (name, seconds) in [("max_age", document.max_age), ("max_lifetime", document.max_lifetime)] {
         if let Some(seconds) = seconds {
-            faults.range(seconds, 1, MAX_SECONDS, format!("{at}.{name}"));
+            faults.range(seconds, 1, MAX_SECONDS, format_args!("{at}.{name}"));
         }
     }
     let tenants = match &document.tenants {
         Some(tenants) => {
-            faults.add_if(shape.tenant.is_none(), format!("{at}.tenants"), Fault::NoTenantClaim);
+            faults.add_if(shape.tenant.is_none(), format_args!("{at}.tenants"), Fault::NoTenantClaim);
             tenants.clone()
         }
         None if preset.tenant_in_issuer => {
             let tenant = tenant_of(&document.issuer);
-            faults.add_if(tenant.is_none(), format!("{at}.issuer"), Fault::NoTenant);
+            faults.add_if(tenant.is_none(), format_args!("{at}.issuer"), Fault::NoTenant);
             tenant.map(str::to_owned).into_iter().collect()
         }
         None => Vec::new(),
@@ -196,7 +196,11 @@ fn demands(
             RequiredValue::One(value) => vec![value.to_json()],
             RequiredValue::OneOf(values) => values.iter().map(Scalar::to_json).collect(),
         };
-        faults.add_if(claim.is_empty() || values.is_empty(), format!("{at}.required_claims.{claim}"), Fault::Empty);
+        faults.add_if(
+            claim.is_empty() || values.is_empty(),
+            format_args!("{at}.required_claims.{claim}"),
+            Fault::Empty,
+        );
         required.insert(claim.clone(), values);
     }
     let refused = match &document.refused_claims {

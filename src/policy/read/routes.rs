@@ -1,6 +1,7 @@
 //! The routes, read.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Arguments;
 use std::sync::Arc;
 
 use super::super::conditions::{ConditionDocument, Rules};
@@ -10,6 +11,7 @@ use super::super::groups::Group;
 use super::super::limits::Limit;
 use super::super::pattern::PathTemplate;
 use super::super::places::Place;
+use super::super::tree::RouteTree;
 use super::super::{Access, Fault, MAX_SIGNED_BODY, Origin, Requirement, Route};
 use super::{Faults, is_id, is_scope};
 
@@ -23,31 +25,35 @@ pub(super) struct Known<'policy, 'document> {
     pub(super) rules: &'policy mut Rules<'document>,
 }
 
-/// Reads every route.
-pub(super) fn routes(documents: Vec<RouteDocument>, known: &mut Known<'_, '_>, faults: &mut Faults) -> Vec<Route> {
+/// Reads every route, and puts it where it is found.
+pub(super) fn routes(
+    documents: Vec<RouteDocument>,
+    known: &mut Known<'_, '_>,
+    faults: &mut Faults,
+) -> (Vec<Route>, RouteTree) {
     faults.add_if(documents.is_empty(), "$.routes", Fault::Empty);
     let mut ids = BTreeSet::new();
-    let mut routes: Vec<Route> = Vec::new();
+    let mut routes: Vec<Route> = Vec::with_capacity(documents.len());
+    let mut tree = RouteTree::default();
     for (index, document) in documents.into_iter().enumerate() {
         let at = format!("$.routes[{index}]");
-        faults.add_if(!is_id(&document.id), format!("{at}.id"), Fault::NotAnId);
-        faults.add_if(!ids.insert(document.id.clone()), format!("{at}.id"), Fault::TakenId);
+        faults.add_if(!is_id(&document.id), format_args!("{at}.id"), Fault::NotAnId);
+        faults.add_if(!ids.insert(document.id.clone()), format_args!("{at}.id"), Fault::TakenId);
         if let Some(route) = route(document, known, &at, faults) {
-            let twin = routes.iter().find(|earlier| {
-                earlier.template.matches_the_same(&route.template)
-                    && earlier.methods.iter().any(|method| route.methods.contains(method))
-            });
-            if let Some(twin) = twin {
+            let mut same_paths =
+                tree.insert(&route.template, routes.len()).iter().filter_map(|number| routes.get(*number));
+            let shares_method = |earlier: &&Route| earlier.methods.iter().any(|method| route.methods.contains(method));
+            if let Some(twin) = same_paths.find(shares_method) {
                 faults.add(format!("{at}.path"), Fault::SameRequests { other: twin.id.clone() });
             }
             routes.push(route);
         }
     }
-    routes
+    (routes, tree)
 }
 
 fn route(document: RouteDocument, known: &mut Known<'_, '_>, at: &str, faults: &mut Faults) -> Option<Route> {
-    faults.add_if(document.methods.is_empty(), format!("{at}.methods"), Fault::Empty);
+    faults.add_if(document.methods.is_empty(), format_args!("{at}.methods"), Fault::Empty);
     let template =
         PathTemplate::parse(&document.path).map_err(|error| faults.add(format!("{at}.path"), error.into())).ok();
     let origin = match &document.origin {
@@ -56,10 +62,10 @@ fn route(document: RouteDocument, known: &mut Known<'_, '_>, at: &str, faults: &
         None => Err(Fault::OriginMissing),
     };
     let origin = origin.map_err(|fault| faults.add(format!("{at}.origin"), fault)).ok();
-    let from = named(&document.from, known.places, &Fault::UnknownPlace, &format!("{at}.from"), faults);
-    let limits = named(&document.limits, known.limits, &Fault::UnknownLimit, &format!("{at}.limits"), faults);
+    let from = named(&document.from, known.places, &Fault::UnknownPlace, format_args!("{at}.from"), faults);
+    let limits = named(&document.limits, known.limits, &Fault::UnknownLimit, format_args!("{at}.limits"), faults);
     let group = document.group.as_ref().and_then(|name| known.groups.get(name).cloned());
-    faults.add_if(document.group.is_some() && group.is_none(), format!("{at}.group"), Fault::UnknownGroup);
+    faults.add_if(document.group.is_some() && group.is_none(), format_args!("{at}.group"), Fault::UnknownGroup);
     if document.sign_body
         && let Some(value) = document.accepts.max_body.filter(|most| *most > MAX_SIGNED_BODY)
     {
@@ -69,7 +75,7 @@ fn route(document: RouteDocument, known: &mut Known<'_, '_>, at: &str, faults: &
     let rewrite = document.rewrite.as_ref();
     let origin_template = rewrite.and_then(|rewrite| rewrite.read(&template, &format!("{at}.rewrite"), faults));
     let RequirementDocument { scopes, require } = &document.trial;
-    let trial = requirement(scopes, require.as_ref(), &template, known.rules, &format!("{at}.trial"), faults);
+    let trial = requirement(scopes, require.as_ref(), &template, known.rules, format_args!("{at}.trial"), faults);
     let access = access(&document, &template, known, at, faults);
     Some(Route {
         id: document.id,
@@ -78,9 +84,9 @@ fn route(document: RouteDocument, known: &mut Known<'_, '_>, at: &str, faults: &
         origin: Arc::clone(origin?),
         group,
         origin_template,
-        accepts: Accepts::read(document.accepts, &format!("{at}.accepts"), faults),
-        request_fields: FieldEdits::read(document.request_headers, &format!("{at}.request_headers"), faults),
-        answer_fields: FieldEdits::read(document.answer_headers, &format!("{at}.answer_headers"), faults),
+        accepts: Accepts::read(document.accepts, format_args!("{at}.accepts"), faults),
+        request_fields: FieldEdits::read(document.request_headers, format_args!("{at}.request_headers"), faults),
+        answer_fields: FieldEdits::read(document.answer_headers, format_args!("{at}.answer_headers"), faults),
         from,
         access,
         trial,
@@ -96,12 +102,12 @@ fn named<T>(
     names: &[String],
     known: &BTreeMap<String, Arc<T>>,
     unknown: &Fault,
-    at: &str,
+    at: Arguments<'_>,
     faults: &mut Faults,
 ) -> Vec<Arc<T>> {
     let find = |(index, name)| {
         let found = known.get(name).cloned();
-        faults.add_if(found.is_none(), format!("{at}[{index}]"), unknown.clone());
+        faults.add_if(found.is_none(), format_args!("{at}[{index}]"), unknown.clone());
         found
     };
     names.iter().enumerate().filter_map(find).collect()
@@ -116,20 +122,20 @@ fn access(
     faults: &mut Faults,
 ) -> Access {
     if document.access != AccessName::Authenticated {
-        faults.add_if(!document.scopes.is_empty(), format!("{at}.scopes"), Fault::RulesOnPublic);
-        faults.add_if(document.require.is_some(), format!("{at}.require"), Fault::RulesOnPublic);
-        faults.add_if(!document.issuers.is_empty(), format!("{at}.issuers"), Fault::RulesOnPublic);
-        faults.add_if(document.require_bound, format!("{at}.require_bound"), Fault::RulesOnPublic);
+        faults.add_if(!document.scopes.is_empty(), format_args!("{at}.scopes"), Fault::RulesOnPublic);
+        faults.add_if(document.require.is_some(), format_args!("{at}.require"), Fault::RulesOnPublic);
+        faults.add_if(!document.issuers.is_empty(), format_args!("{at}.issuers"), Fault::RulesOnPublic);
+        faults.add_if(document.require_bound, format_args!("{at}.require_bound"), Fault::RulesOnPublic);
     }
-    let mut read = |scopes: &[String], require: Option<&ConditionDocument>, at: &str, faults: &mut Faults| {
+    let mut read = |scopes: &[String], require: Option<&ConditionDocument>, at: Arguments<'_>, faults: &mut Faults| {
         requirement(scopes, require, template, known.rules, at, faults)
     };
-    let everybody = read(&document.scopes, document.require.as_ref(), at, faults);
+    let everybody = read(&document.scopes, document.require.as_ref(), format_args!("{at}"), faults);
     let mut by_issuer = BTreeMap::new();
     for (id, RequirementDocument { scopes, require }) in &document.issuers {
-        let at = format!("{at}.issuers.{id}");
-        faults.add_if(!known.issuers.contains(id.as_str()), &at, Fault::UnknownIssuer);
-        by_issuer.insert(id.clone(), read(scopes, require.as_ref(), &at, faults));
+        let at = format_args!("{at}.issuers.{id}");
+        faults.add_if(!known.issuers.contains(id.as_str()), at, Fault::UnknownIssuer);
+        by_issuer.insert(id.clone(), read(scopes, require.as_ref(), at, faults));
     }
     match document.access {
         AccessName::Public => Access::Public,
@@ -143,16 +149,17 @@ fn requirement(
     require: Option<&ConditionDocument>,
     template: &PathTemplate,
     rules: &mut Rules<'_>,
-    at: &str,
+    at: Arguments<'_>,
     faults: &mut Faults,
 ) -> Requirement {
     for (index, scope) in scopes.iter().enumerate() {
-        faults.add_if(!is_scope(scope), format!("{at}.scopes[{index}]"), Fault::NotAScope);
+        faults.add_if(!is_scope(scope), format_args!("{at}.scopes[{index}]"), Fault::NotAScope);
     }
-    let at = format!("{at}.require");
-    let condition = require.map(|document| rules.condition(document, &at, faults));
-    if let Some(condition) = &condition {
+    let condition = require.map(|document| {
+        let at = format!("{at}.require");
+        let condition = rules.condition(document, &at, faults);
         condition.check_parameters(template, &at, faults);
-    }
+        condition
+    });
     Requirement { scopes: scopes.to_vec(), condition }
 }

@@ -1,0 +1,45 @@
+//! What single operations cost in the guest, in microseconds: `make guest-cost`. The same program twice: compiled for
+//! `wasm32-wasip1` it measures, compiled for the host it runs that on Viceroy.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a measurement has a clock, and no caller"
+)]
+
+#[cfg(not(target_os = "wasi"))]
+#[path = "../../tests/support/guest.rs"]
+mod guest;
+#[cfg(target_os = "wasi")]
+mod matching;
+#[cfg(target_os = "wasi")]
+mod signatures;
+
+#[cfg(not(target_os = "wasi"))]
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    use std::sync::{Arc, Mutex};
+    let config = "manifest_version = 3\n".parse()?;
+    let wasm = std::path::Path::new(guest::GUEST).with_file_name("examples/guest_cost.wasm");
+    let context = guest::viceroy(&wasm, &config, Arc::new(Mutex::new(std::io::stdout())))?;
+    Ok(context.run_main("guest_cost", &[]).await?)
+}
+
+#[cfg(target_os = "wasi")]
+fn main() {
+    matching::run();
+    println!();
+    signatures::run();
+}
+
+#[cfg(target_os = "wasi")]
+/// The quickest of several rounds: whatever else the machine does only adds.
+fn microseconds(times: u32, mut work: impl FnMut()) -> f64 {
+    let mut round = || {
+        let start = std::time::Instant::now();
+        (0..times).for_each(|_| work());
+        start.elapsed().as_secs_f64() * 1e6 / f64::from(times)
+    };
+    (0..10).map(|_| round()).fold(f64::INFINITY, f64::min)
+}
