@@ -16,6 +16,7 @@ SCOPE_KEY = "fastgate"
 """Where the door leaves the `EdgeClaims` of a request, in its ASGI scope."""
 
 _COUNTRY = re.compile(r"[A-Z]{2}")
+_CONTENT_DIGEST = re.compile(r"sha-256=:[A-Za-z0-9+/]{43}=:")
 _SHA256_BASE64URL = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
@@ -32,6 +33,8 @@ class Transaction:
     """The canonical path; its UTF-8 bytes are the request's `raw_path`."""
     query: str | None
     """base64url of SHA-256 of the query string's bytes; None for an empty query."""
+    content_digest: str | None = None
+    """The body's `Content-Digest` (RFC 9530); None where the route does not ask for it."""
 
     @classmethod
     def parse(cls, tctx: Mapping[str, object]) -> Self:
@@ -39,12 +42,16 @@ class Transaction:
         query = _text(tctx, "query", "tctx.") if "query" in tctx else None
         if query is not None and not _SHA256_BASE64URL.fullmatch(query):
             raise ClaimMalformed("tctx.query")
+        content = _text(tctx, "content_digest", "tctx.") if "content_digest" in tctx else None
+        if content is not None and not _CONTENT_DIGEST.fullmatch(content):
+            raise ClaimMalformed("tctx.content_digest")
         return cls(
             route=_text(tctx, "route", "tctx."),
             template=_text(tctx, "template", "tctx."),
             method=_text(tctx, "method", "tctx."),
             path=_text(tctx, "path", "tctx."),
             query=query,
+            content_digest=content,
         )
 
 

@@ -23,11 +23,10 @@ from fastgate.errors import (
     FastgateError,
     InsufficientScope,
     Refused,
-    RouteMismatch,
 )
 from fastgate.identity import Identity
 from fastgate.problem import Problem
-from fastgate.route import CHECK_KEY, RouteCheck, dispatched_template
+from fastgate.route import CHECK_KEY, RouteCheck, dispatched_fault
 
 _log = logging.getLogger("fastgate")
 
@@ -64,7 +63,7 @@ class FastgateScheme(SecurityBase):
 
     async def __call__(self, connection: HTTPConnection, required: SecurityScopes) -> Identity:
         """Return the caller, or refuse."""
-        identity = await any_caller(connection)
+        identity = _identity(connection)
         if identity is None:
             _refuse(connection, CallerRequired(), problem.AUTHENTICATION_REQUIRED)
         if not identity.scopes.issuperset(required.scopes):
@@ -79,6 +78,10 @@ async def any_caller(connection: HTTPConnection) -> Identity | None:
     An endpoint that depends on this, and on no `Caller`, is open to everybody: `python -m fastgate
     policy` writes `"access": "optional"`, and who sends a valid token is known.
     """
+    return _identity(connection)
+
+
+def _identity(connection: HTTPConnection) -> Identity | None:
     try:
         return Identity.of(_claims_for_this_route(connection))
     except Refused as error:
@@ -93,8 +96,8 @@ def _claims_for_this_route(connection: HTTPConnection) -> EdgeClaims:
     if not isinstance(check, RouteCheck):
         raise EvidenceMissing
     # The router's choice was compared on the way here, unless the door could not see the router.
-    if not check.done and not check.allows(dispatched_template(connection.scope)):
-        raise RouteMismatch
+    if not check.done and (fault := dispatched_fault(check, connection.scope)) is not None:
+        raise fault
     return claims
 
 

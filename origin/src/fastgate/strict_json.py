@@ -18,12 +18,11 @@ def parse_object(raw: bytes) -> dict[str, object]:
             §4: member names must be unique).
 
     """
+    text = raw.decode("utf-8")
     try:
-        parsed = json.loads(
-            raw.decode("utf-8"),
-            object_pairs_hook=_unique_members,
-            parse_constant=_refuse_constant,
-        )
+        parsed = _DECODER.decode(text)
+        if "\\u" in text:
+            _refuse_lone_surrogates(parsed)
     except RecursionError as error:
         raise ValueError("nested too deep") from error
     if not isinstance(parsed, dict):
@@ -32,16 +31,20 @@ def parse_object(raw: bytes) -> dict[str, object]:
 
 
 def _unique_members(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    members: dict[str, object] = {}
-    for name, value in pairs:
-        if name in members:
-            raise ValueError("duplicate member")
-        for text in (name, value):
-            if isinstance(text, str):
-                text.encode("utf-8")  # "\ud800" parses, but is no text: UnicodeEncodeError
-        members[name] = value
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("duplicate member")
     return members
+
+
+def _refuse_lone_surrogates(parsed: object) -> None:
+    """Refuse what only an escape can bring in: half of a pair parses, but is no text."""
+    json.dumps(parsed, ensure_ascii=False).encode("utf-8")  # UnicodeEncodeError is a ValueError
 
 
 def _refuse_constant(_name: str) -> NoReturn:
     raise ValueError("not a JSON number")
+
+
+# Made once: `json.loads` with these arguments makes one for each call.
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique_members, parse_constant=_refuse_constant)
