@@ -22,7 +22,6 @@ from fastgate.errors import (
     EvidenceMissing,
     FastgateError,
     InsufficientScope,
-    Refused,
 )
 from fastgate.identity import Identity
 from fastgate.problem import Problem
@@ -82,23 +81,14 @@ async def any_caller(connection: HTTPConnection) -> Identity | None:
 
 
 def _identity(connection: HTTPConnection) -> Identity | None:
-    try:
-        return Identity.of(_claims_for_this_route(connection))
-    except Refused as error:
-        _refuse(connection, error, problem.NOT_FROM_THE_EDGE)
-
-
-def _claims_for_this_route(connection: HTTPConnection) -> EdgeClaims:
-    claims = connection.scope.get(SCOPE_KEY)
-    if not isinstance(claims, EdgeClaims):
-        raise EvidenceMissing
-    check = connection.scope.get(CHECK_KEY)
-    if not isinstance(check, RouteCheck):
-        raise EvidenceMissing
+    scope = connection.scope
+    claims, check = scope.get(SCOPE_KEY), scope.get(CHECK_KEY)
+    if not isinstance(claims, EdgeClaims) or not isinstance(check, RouteCheck):
+        _refuse(connection, EvidenceMissing(), problem.NOT_FROM_THE_EDGE)
     # The router's choice was compared on the way here, unless the door could not see the router.
-    if not check.done and (fault := dispatched_fault(check, connection.scope)) is not None:
-        raise fault
-    return claims
+    if not check.done and (fault := dispatched_fault(check, scope)) is not None:
+        _refuse(connection, fault, problem.NOT_FROM_THE_EDGE)
+    return Identity.of(claims)
 
 
 def _refuse(connection: HTTPConnection, error: FastgateError, answer: Problem) -> NoReturn:

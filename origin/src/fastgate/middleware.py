@@ -102,7 +102,12 @@ class FastgateMiddleware:
         except ClientGone:
             return
         else:
-            await self._run(claims, scope, receive, send)
+            judged = None if claims is None else claims.transaction
+            check = RouteCheck(judged, _refuse_as, self._ids)
+            begin(scope, check)
+            if self._routed is not None:  # an app whose routes can be seen
+                send = self._only_if_compared(check, scope, send)
+            await self.app(scope, receive, send)
 
     async def _start(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -126,40 +131,28 @@ class FastgateMiddleware:
             self._routed, self._watched = app, True
             watch(app)
 
-    async def _run(
-        self, claims: EdgeClaims | None, scope: Scope, receive: Receive, send: Send
-    ) -> None:
-        judged = None if claims is None else claims.transaction
-        check = RouteCheck(judged, _refuse_as, self._ids)
-        begin(scope, check)
-        if self._routed is not None:  # an app whose routes can be seen
-            send = self._only_if_compared(check, scope, send)
-        await self.app(scope, receive, send)
-
     def _only_if_compared(self, check: RouteCheck, scope: Scope, send: Send) -> Send:
         """Let an answer out if its route was compared, or if no endpoint gave it.
 
         The router's own 404 and 405 need no route, nor does a preflight's answer. All else comes
         from a route that was added, or built anew, after the app was watched.
         """
-        withheld = False
 
         def send_if_compared(message: Message) -> Awaitable[None]:
             # Nearly always: a route was compared before its endpoint answers.
-            return send(message) if check.done else judged(message)
-
-        async def judged(message: Message) -> None:
-            nonlocal withheld
-            if not (check.refused or withheld) and _comes_from_an_endpoint(
-                message, scope, check.mount
-            ):
-                withheld = True
-                self._watched = False  # so that the next request finds the new route watched
-                await _refuse_as(errors.RouteMismatch(), scope, send)
-            if not withheld:
-                await send(message)
+            return send(message) if check.done else self._judge(message, check, scope, send)
 
         return send_if_compared
+
+    async def _judge(self, message: Message, check: RouteCheck, scope: Scope, send: Send) -> None:
+        if check.withheld:
+            return
+        if not check.refused and _comes_from_an_endpoint(message, scope, check.mount):
+            check.withheld = True
+            self._watched = False  # so that the next request finds the new route watched
+            await _refuse_as(errors.RouteMismatch(), scope, send)
+        else:
+            await send(message)
 
     async def _verified(self, scope: Scope, found: list[bytes]) -> EdgeClaims:
         token, head = _only(found), _head(scope)

@@ -7,7 +7,7 @@ that comes by way of a published document is no secret (see `jwks`).
 """
 
 import base64
-import hmac
+import hashlib
 from collections.abc import Mapping
 from typing import TypeAlias
 
@@ -15,21 +15,29 @@ from fastgate.errors import JwksRefused
 
 KEY_BYTES = 32
 """As long as the hash's output: RFC 7518 §3.2 asks for no less, the derivation gives no more."""
+_BLOCK_BYTES = 64
 
 
 class OriginKey:
     """One key that makes and checks HS256 signatures (RFC 7518 §3.2); it prints as its type."""
 
-    __slots__ = ("_secret",)
+    __slots__ = ("_inner", "_outer")
 
     def __init__(self, secret: bytes) -> None:
         if len(secret) != KEY_BYTES:
             raise ValueError("an origin key has 32 bytes")
-        self._secret = secret
+        # RFC 2104 §4: what depends on the key alone is hashed once.
+        padded = secret.ljust(_BLOCK_BYTES, b"\0")
+        self._inner, self._outer = (
+            hashlib.sha256(bytes(octet ^ pad for octet in padded)) for pad in (0x36, 0x5C)
+        )
 
     def mac(self, signing_input: bytes) -> bytes:
         """Return the signature of these bytes."""
-        return hmac.digest(self._secret, signing_input, "sha256")
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(signing_input)
+        outer.update(inner.digest())
+        return outer.digest()
 
 
 OriginKeys: TypeAlias = Mapping[str, OriginKey]

@@ -37,6 +37,8 @@ class RouteCheck:
     """Whether a route was compared, and was the one that the edge judged."""
     refused: bool = False
     """Whether one was compared and was another."""
+    withheld: bool = False
+    """Whether an answer came from a route that was never compared, and was kept back."""
     mount: object = None
     """The mounted app whose router chooses now; the `endpoint` that routing left for it."""
 

@@ -93,7 +93,7 @@ class SigningKey:
     def signing_input(self, payload: Mapping[str, object], **header: object) -> str:
         """Return what is signed: the first two parts of a compact JWS (RFC 7515 §5.1)."""
         jose = {"alg": "ES256", "typ": "txntoken+jwt", "kid": self.kid, **header}
-        return ".".join(base64url(json.dumps(part).encode()) for part in (jose, payload))
+        return ".".join(base64url(_compact(part)) for part in (jose, payload))
 
     def signature(self, signing_input: bytes) -> str:
         """Return the signature of any bytes, as it stands in a JWS (RFC 7518 §3.4)."""
@@ -184,6 +184,11 @@ class _Route:
 
 _NO_ROUTE = _Route("none", "/none")
 """The app's router answers this one."""
+
+
+def _compact(part: Mapping[str, object]) -> bytes:
+    # As the edge writes it: no white space, no escapes for what is not ASCII.
+    return json.dumps(part, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 class _Routes:

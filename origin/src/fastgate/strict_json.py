@@ -9,6 +9,11 @@ never guesses an encoding: UTF-8 only.
 import json
 from typing import NoReturn
 
+from pydantic_core import from_json, to_json  # FastAPI's own
+
+_WHITE_SPACE = " \t\n\r"
+"""RFC 8259 §2."""
+
 
 def parse_object(raw: bytes) -> dict[str, object]:
     """Return the one JSON object that `raw` is.
@@ -18,15 +23,37 @@ def parse_object(raw: bytes) -> dict[str, object]:
             §4: member names must be unique).
 
     """
-    text = raw.decode("utf-8")
+    parsed = _plainly_spelled(raw)
+    if parsed is None:
+        parsed = _parsed_strictly(raw)
+    if not isinstance(parsed, dict):
+        raise ValueError("not an object")
+    return parsed
+
+
+def _plainly_spelled(raw: bytes) -> object:
+    """Return what `raw` says if it is spelled as the edge spells; None if it is not.
+
+    An object that is written as these very bytes has no member more than they have, so they had
+    none twice, and nothing else that could be read in two ways. It takes half of the time.
+    """
     try:
-        parsed = _DECODER.decode(text)
+        parsed: object = from_json(raw, allow_inf_nan=False, cache_strings="keys")
+        return parsed if to_json(parsed) == raw else None
+    except ValueError:
+        return None
+
+
+def _parsed_strictly(raw: bytes) -> object:
+    text = raw.decode("utf-8").strip(_WHITE_SPACE)
+    try:
+        parsed, end = _DECODER.raw_decode(text)
         if "\\u" in text:
             _refuse_lone_surrogates(parsed)
     except RecursionError as error:
         raise ValueError("nested too deep") from error
-    if not isinstance(parsed, dict):
-        raise ValueError("not an object")
+    if end != len(text):
+        raise ValueError("something stands behind it")
     return parsed
 
 

@@ -7,7 +7,8 @@ payload are parsed here, once and strictly, from the very bytes that were signed
 """
 
 import hashlib
-from binascii import a2b_base64, b2a_base64
+from base64 import urlsafe_b64encode
+from binascii import a2b_base64
 from collections.abc import Mapping
 from functools import lru_cache
 from hmac import compare_digest
@@ -30,8 +31,16 @@ KeySet: TypeAlias = Mapping[str, EllipticCurvePublicKey] | Mapping[str, OriginKe
 """Keys by `kid`, all for one algorithm: the published ones for ES256, or an origin's for HS256."""
 
 _es256 = ECAlgorithm(ECAlgorithm.SHA256)
-_TO_BASE64, _TO_BASE64URL = (
-    bytes.maketrans(one, other) for one, other in ((b"-_", b"+/"), (b"+/", b"-_"))
+_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+_TO_BASE64 = bytes.maketrans(b"-_", b"+/")
+# By how many characters are left over behind the last whole four: what is missing, and which
+# characters may stand last, those whose unused bits are zero. One alone is half an octet.
+_PADDING = (b"", b"", b"==", b"=")
+_LAST: tuple[tuple[bytes, ...], ...] = (
+    (b"",),
+    (),
+    tuple(_ALPHABET[at : at + 1] for at in range(0, 64, 16)),
+    tuple(_ALPHABET[at : at + 1] for at in range(0, 64, 4)),
 )
 
 
@@ -146,22 +155,15 @@ def _check_request(judged: Transaction, head: RequestHead) -> None:
 
 
 def _digest(octets: bytes) -> str:
-    return _base64url_of(hashlib.sha256(octets).digest()).decode()
+    return urlsafe_b64encode(hashlib.sha256(octets).digest()).rstrip(b"=").decode()
 
 
 def _base64url(segment: bytes) -> bytes:
-    try:
-        decoded = a2b_base64(segment.translate(_TO_BASE64) + b"=" * (-len(segment) % 4))
-    except ValueError as error:
-        raise errors.TokenMalformed from error
     # The standard library skips foreign characters and stray bits. One spelling only: RFC 7515 §2.
-    if _base64url_of(decoded) != segment:
+    spare = len(segment) % 4
+    if segment.translate(None, _ALPHABET) or not segment.endswith(_LAST[spare]):
         raise errors.TokenMalformed
-    return decoded
-
-
-def _base64url_of(octets: bytes) -> bytes:
-    return b2a_base64(octets, newline=False).translate(_TO_BASE64URL).rstrip(b"=")
+    return a2b_base64(segment.translate(_TO_BASE64) + _PADDING[spare])
 
 
 def _json_object(raw: bytes) -> dict[str, object]:
