@@ -1,27 +1,32 @@
 """Make the public test vectors of the contract: `tests/data/contract/*.json`.
 
-    python origin/tests/make_vectors.py
+    python origin/tests/make_vectors.py [all]
 
 In: nothing but the constants here; the keys are fixed, known to everybody, and good for nothing
-else. Out: one file of headers that must be accepted, one of headers that must be refused, and the
-keys. ES256 signatures are random, so a new run changes every header: run it when the contract
-changes, not to see whether it did.
+else. Out: for each of the two signatures one file of headers that must be accepted and one of
+headers that must be refused, and the keys. ES256 signatures are random, so `all` changes every
+header: without it, vectors whose names are there already stay as they are.
 """
 
+import base64
 import hashlib
 import hmac
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from fastgate.content import content_digest
 from fastgate.stand_in import SigningKey, base64url
 
 DIRECTORY = Path(__file__).parents[2] / "tests" / "data" / "contract"
 NOW = 1_800_000_000
 ISSUER, AUDIENCE = "https://edge.example", "orders"
 REQUEST = {"method": "GET", "path": "/orders/7", "query": ""}
+POST, BODY = {"method": "POST"}, '{"quantity": 1}'
 
 # Secret scalars of keys on P-256. Published here, so never to be trusted anywhere.
 _SCALARS = (0x0FA57_6A7E_0001, 0x0FA57_6A7E_0002, 0x0FA57_6A7E_0003)
@@ -78,6 +83,25 @@ def accepted() -> list[dict[str, object]]:
         _vector("claims that nobody knows yet", EDGE.sign(payload(shoe_size=42))),
         _vector("a header member that nobody knows yet", EDGE.sign(payload(), nonce="x")),
         _vector("a subject that is not ASCII", EDGE.sign(payload(sub="Ada Løvelace 🦊"))),
+        _vector("a signed body", EDGE.sign(payload(tctx=content(BODY))), **POST, body=BODY),
+        _vector("a signed body of no bytes", EDGE.sign(payload(tctx=content(""))), **POST, body=""),
+    ]
+
+
+def accepted_by_mac() -> list[dict[str, object]]:
+    """Return the same for an origin whose policy says HS256."""
+    old = OLD_EDGE.sign_for(AUDIENCE, payload())
+    anonymous = payload(sub=..., scope=..., rctx={})
+    posted = _mac(payload(tctx=content(BODY)))
+    return [
+        _vector("a known caller", _mac(payload())),
+        _vector("by the key derived from the older of two signing keys", old),
+        _vector("an anonymous caller", _mac(anonymous)),
+        _vector("a query", _mac(payload(tctx=query("a=%31&a=2"))), query="a=%31&a=2"),
+        _vector("a signed body", posted, **POST, body=BODY),
+        _vector("claims that nobody knows yet", _mac(payload(shoe_size=42))),
+        _vector("a header member that nobody knows yet", _mac(payload(), nonce="x")),
+        _vector("a subject that is not ASCII", _mac(payload(sub="Ada Løvelace 🦊"))),
     ]
 
 
@@ -107,6 +131,11 @@ def refused() -> list[dict[str, object]]:
             ("alg none", f"{unsigned}."),
             ("alg none with a signature", f"{unsigned}.{signature}"),
             ("alg HS256 by the public key", f"{by_mac}.{base64url(mac)}"),
+            ("alg HS256 by the derived key", _mac(payload())),
+            *(
+                (f"alg HS256 by {name}", f"{by_mac}.{base64url(_hmac(secret, by_mac))}")
+                for name, secret in published_spellings(EDGE).items()
+            ),
             ("alg RS256", EDGE.sign(payload(), alg="RS256")),
             ("alg is no string", EDGE.sign(payload(), alg=["ES256"])),
         ],
@@ -150,6 +179,9 @@ def refused() -> list[dict[str, object]]:
             ("no tctx.path", EDGE.sign(payload(tctx=tctx(path=...)))),
             ("no tctx.method", EDGE.sign(payload(tctx=tctx(method=...)))),
             ("a country in lower case", EDGE.sign(payload(rctx={"country": "de"}))),
+            ("a content digest by SHA-512", EDGE.sign(payload(tctx=by_sha512()))),
+            ("a content digest without colons", EDGE.sign(payload(tctx=tctx(content_digest="x")))),
+            ("two content digests", EDGE.sign(payload(tctx=twice_digested()))),
         ],
         "issuer-mismatch": [("another edge", EDGE.sign(payload(iss="https://other.example")))],
         "audience-mismatch": [("another origin", EDGE.sign(payload(aud="billing")))],
@@ -169,11 +201,133 @@ def refused() -> list[dict[str, object]]:
             ("a digest of no query", EDGE.sign(payload(tctx=query("")))),
         ],
     }
+    bound = EDGE.sign(payload(tctx=content(BODY)))
+    return _refused(causes) + [
+        {**_vector(name, bound, **POST, body=body), "code": "content-mismatch"}
+        for name, body in {
+            "another body": BODY.replace("1", "9"),
+            "a longer body": f"{BODY} ",
+            "no body": "",
+        }.items()
+    ]
+
+
+def refused_by_mac() -> list[dict[str, object]]:
+    """Return the same for an origin whose policy says HS256."""
+    good = _mac(payload())
+    head, body, signature = good.split(".")
+    signing_input = f"{head}.{body}"
+    secret = EDGE.origin_secret(AUDIENCE)
+    derived_for_another = EDGE.sign_for("billing", payload())
+    swapped = base64url(json.dumps(payload(sub="root")).encode())
+    unsigned = EDGE.signing_input(payload(), alg="none")
+    secrets = {
+        **published_spellings(EDGE),
+        "an empty key": b"",
+        "the signing key's d": SCALARS[EDGE.kid].to_bytes(32),
+        "the origin key's base64url": base64url(secret).encode(),
+        "the origin key's first half": secret[:16],
+    }
+    causes: dict[str, list[tuple[str, str]]] = {
+        "token-malformed": [
+            ("no token", "forged"),
+            ("two parts", signing_input),
+            ("padding", f"{good}="),
+            ("two tokens", f"{good}, {good}"),
+        ],
+        "algorithm-refused": [
+            ("an ES256 header of the edge", EDGE.sign(payload())),
+            ("a MAC under alg ES256", _mac(payload(), alg="ES256")),
+            ("a MAC under alg HS512", _mac(payload(), alg="HS512")),
+            ("a MAC under alg hs256", _mac(payload(), alg="hs256")),
+            ("alg none", f"{unsigned}."),
+            ("alg none with a MAC", _mac(payload(), alg="none")),
+            ("alg is no string", _mac(payload(), alg=["HS256"])),
+        ],
+        "type-refused": [("typ JWT", _mac(payload(), typ="JWT"))],
+        "critical-refused": [("an empty crit", _mac(payload(), crit=[]))],
+        "key-unknown": [
+            ("a stranger's derived key", STRANGER.sign_for(AUDIENCE, payload())),
+            ("kid null", _mac(payload(), kid=None)),
+        ],
+        "signature-invalid": [
+            ("the key of another origin", derived_for_another),
+            (
+                "another signing key's derived key",
+                OLD_EDGE.sign_for(AUDIENCE, payload(), kid=EDGE.kid),
+            ),
+            ("an ES256 signature under alg HS256", EDGE.sign(payload(), alg="HS256")),
+            ("a changed payload", f"{head}.{swapped}.{signature}"),
+            ("a MAC of zeros", f"{signing_input}.{base64url(bytes(32))}"),
+            ("no MAC", f"{signing_input}."),
+            ("half a MAC", f"{signing_input}.{base64url(_hmac(secret, signing_input)[:16])}"),
+            ("a longer MAC", f"{signing_input}.{base64url(_hmac(secret, signing_input) + b'x')}"),
+            *(
+                (f"keyed with {name}", f"{signing_input}.{base64url(_hmac(key, signing_input))}")
+                for name, key in secrets.items()
+            ),
+        ],
+        "claim-malformed": [("no exp", _mac(payload(exp=...)))],
+        "issuer-mismatch": [("another edge", _mac(payload(iss="https://other.example")))],
+        "audience-mismatch": [("another origin", _mac(payload(aud="billing")))],
+        "expired": [("expired beyond the leeway", _mac(payload(iat=NOW - 35, exp=NOW - 5)))],
+        "path-mismatch": [("another path", _mac(payload(tctx=tctx(path="/orders/8"))))],
+    }
+    bound = _mac(payload(tctx=content(BODY)))
+    changed = _vector("another body", bound, **POST, body="{}")
+    return [*_refused(causes), {**changed, "code": "content-mismatch"}]
+
+
+def published_spellings(key: SigningKey) -> dict[str, bytes]:
+    """Return the public key in every spelling in which somebody may take it for a secret."""
+    public = key.public_key
+    x, y = (base64.urlsafe_b64decode(f"{key.jwk[name]}=") for name in ("x", "y"))
+    pem = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return {
+        "the public key as PEM": pem,
+        "the public key as PEM without its last newline": pem.rstrip(b"\n"),
+        "the public key as DER": public.public_bytes(
+            Encoding.DER, PublicFormat.SubjectPublicKeyInfo
+        ),
+        "the public key as JWK": json.dumps(key.jwk).encode(),
+        "the public key as compact JWK": json.dumps(key.jwk, separators=(",", ":")).encode(),
+        "the public key's x": x,
+        "the public key's x and y": x + y,
+        "the public key's point": b"\x04" + x + y,
+        "the kid": key.kid.encode(),
+    }
+
+
+def content(body: str) -> dict[str, object]:
+    """Return `tctx` for a POST with this body."""
+    return tctx(method="POST", content_digest=content_digest(body.encode()))
+
+
+def by_sha512() -> dict[str, object]:
+    """Return `tctx` with a digest that RFC 9530 allows and the contract does not."""
+    digest = base64.b64encode(hashlib.sha512(b"").digest()).decode()
+    return tctx(content_digest=f"sha-512=:{digest}:")
+
+
+def twice_digested() -> dict[str, object]:
+    """Return `tctx` with a list of digests."""
+    return tctx(content_digest=f"{content_digest(b'')}, {content_digest(b'')}")
+
+
+def _refused(causes: Mapping[str, list[tuple[str, str]]]) -> list[dict[str, object]]:
     return [
         {**_vector(name, header), "code": code}
         for code, vectors in causes.items()
         for name, header in vectors
     ]
+
+
+def _mac(claims: Mapping[str, object], **header: object) -> str:
+    return EDGE.sign_for(AUDIENCE, claims, **header)
+
+
+def _hmac(secret: bytes, signing_input: str) -> bytes:
+    return hmac.digest(secret, signing_input.encode(), "sha256")
 
 
 def _vector(name: str, header: str, **request: str) -> dict[str, object]:
@@ -184,6 +338,15 @@ def _signed_bytes(key: SigningKey, raw: bytes) -> str:
     head = key.sign({}).partition(".")[0]
     signing_input = f"{head}.{base64url(raw)}"
     return f"{signing_input}.{key.signature(signing_input.encode())}"
+
+
+def _kept(name: str, vectors: list[dict[str, object]]) -> list[dict[str, object]]:
+    """Return the vectors with the headers that stand in the file already."""
+    path = DIRECTORY / name
+    if "all" in sys.argv[1:] or not path.exists():
+        return vectors
+    there = {vector["name"]: vector for vector in json.loads(path.read_text())["vectors"]}
+    return [there.get(vector["name"], vector) for vector in vectors]
 
 
 def _write(name: str, document: Mapping[str, object]) -> None:
@@ -200,5 +363,13 @@ if __name__ == "__main__":
     DIRECTORY.mkdir(parents=True, exist_ok=True)
     _write("signing-keys.json", {"keys": [_private(EDGE), _private(OLD_EDGE)]})
     _write("jwks.json", {"keys": [EDGE.jwk, OLD_EDGE.jwk]})
-    _write("accepted.json", {**common, "vectors": accepted()})
-    _write("refused.json", {**common, "vectors": refused()})
+    for name, vectors in {
+        "accepted.json": accepted(),
+        "refused.json": refused(),
+        "accepted-hs256.json": accepted_by_mac(),
+        "refused-hs256.json": refused_by_mac(),
+    }.items():
+        _write(name, {**common, "vectors": _kept(name, vectors)})
+    for audience in (AUDIENCE, "billing"):
+        derived = [key.origin_jwk(audience) for key in (EDGE, OLD_EDGE)]
+        _write(f"origin-keys-{audience}.json", {"keys": derived})

@@ -1,49 +1,104 @@
 """The public test vectors, which the edge's tests read too."""
 
 import base64
+import hmac
 import json
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.types import Message
 
 from fastgate import EdgeClaims, Refused
+from fastgate.content import matched
 from fastgate.jwks import read_jwks
-from fastgate.verify import RequestHead, verify
+from fastgate.origin_keys import read_origin_keys
+from fastgate.verify import KeySet, RequestHead, verify
 from tests.make_vectors import DIRECTORY
 
-ACCEPTED, REFUSED = (
-    json.loads((DIRECTORY / name).read_text()) for name in ("accepted.json", "refused.json")
-)
+pytestmark = pytest.mark.anyio
+
+
+def read(name: str) -> Any:  # noqa: ANN401
+    return json.loads((DIRECTORY / name).read_text())
+
+
+ES256 = (read_jwks((DIRECTORY / "jwks.json").read_bytes()), "")
+HS256 = (read_origin_keys(read("origin-keys-orders.json")), "-hs256")
+SIGNATURES: list[tuple[KeySet, str]] = [ES256, HS256]
+ACCEPTED, REFUSED = read("accepted.json"), read("refused.json")
 CONTRACT = Path(__file__).parents[2] / "docs" / "identity-header.md"
 
 
-def judged(document: dict[str, Any], vector: dict[str, Any]) -> EdgeClaims:
+def vectors(outcome: str) -> list[Any]:
+    return [
+        pytest.param(keys, document, vector, id=f"{vector['name']}{suffix}")
+        for keys, suffix in SIGNATURES
+        for document in [read(f"{outcome}{suffix}.json")]
+        for vector in document["vectors"]
+    ]
+
+
+async def judged(keys: KeySet, document: dict[str, Any], vector: dict[str, Any]) -> EdgeClaims:
     request = vector["request"]
-    return verify(
+    claims = verify(
         vector["header"].encode(),
-        read_jwks((DIRECTORY / "jwks.json").read_bytes()),
+        keys,
         RequestHead(request["method"], request["path"].encode(), request["query"].encode()),
         issuer=document["issuer"],
         audience=document["audience"],
         now=document["now"],
         leeway=document["leeway"],
     )
+    if (expected := claims.transaction.content_digest) is not None:
+        body = request["body"].encode()
+
+        async def receive() -> Message:
+            return {"type": "http.request", "body": body}
+
+        await matched({"type": "http", "headers": []}, receive, expected, limit=1000)
+    return claims
 
 
-@pytest.mark.parametrize("vector", ACCEPTED["vectors"], ids=lambda vector: vector["name"])
-def test_what_the_contract_allows_is_believed(vector: dict[str, Any]) -> None:
-    claims = judged(ACCEPTED, vector)
+@pytest.mark.parametrize(("keys", "document", "vector"), vectors("accepted"))
+async def test_what_the_contract_allows_is_believed(
+    keys: KeySet, document: dict[str, Any], vector: dict[str, Any]
+) -> None:
+    claims = await judged(keys, document, vector)
     assert claims.transaction.path == vector["request"]["path"]
     assert claims.transaction.method == vector["request"]["method"]
+    assert (claims.transaction.content_digest is not None) == ("body" in vector["request"])
 
 
-@pytest.mark.parametrize("vector", REFUSED["vectors"], ids=lambda vector: vector["name"])
-def test_what_the_contract_forbids_is_refused_for_its_own_cause(vector: dict[str, Any]) -> None:
+@pytest.mark.parametrize(("keys", "document", "vector"), vectors("refused"))
+async def test_what_the_contract_forbids_is_refused_for_its_own_cause(
+    keys: KeySet, document: dict[str, Any], vector: dict[str, Any]
+) -> None:
     with pytest.raises(Refused) as refused:
-        judged(REFUSED, vector)
+        await judged(keys, document, vector)
     assert refused.value.code == vector["code"]
+
+
+@pytest.mark.parametrize("suffix", ["", "-hs256"])
+async def test_what_one_signature_is_accepted_for_the_other_refuses(suffix: str) -> None:
+    document = read(f"accepted{suffix}.json")
+    for vector in document["vectors"]:
+        with pytest.raises(Refused) as refused:
+            await judged((HS256 if not suffix else ES256)[0], document, vector)
+        assert refused.value.code == "algorithm-refused"
+
+
+@pytest.mark.parametrize("audience", ["orders", "billing"])
+def test_origin_keys_are_derived_as_the_contract_says(audience: str) -> None:
+    derived = read(f"origin-keys-{audience}.json")["keys"]
+    for signing, origin in zip(read("signing-keys.json")["keys"], derived, strict=True):
+        assert origin["kid"] == signing["kid"]
+        # RFC 5869 §2, by hand: extract, then the one block of 32 bytes that expand gives.
+        d, k = (base64.urlsafe_b64decode(f"{text}=") for text in (signing["d"], origin["k"]))
+        extracted = hmac.digest(bytes(32), d, "sha256")
+        info = b"Fastgate-Identity HS256 " + audience.encode()
+        assert hmac.digest(extracted, info + b"\x01", "sha256") == k
 
 
 def test_every_cause_that_a_header_alone_can_have_has_its_vector() -> None:

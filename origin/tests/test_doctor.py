@@ -5,6 +5,7 @@ import importlib
 import json
 import socket
 from collections.abc import Callable, Iterator
+from operator import itemgetter
 from pathlib import Path
 from typing import Literal
 
@@ -68,9 +69,8 @@ def _nothing(*_checked: object) -> None:
     pass
 
 
-def _yes(check: RouteCheck, _template: str | None) -> bool:
+def _yes(check: RouteCheck, _template: str | None, **_route: bool) -> None:
     check.done = True
-    return True
 
 
 class Careless:
@@ -151,10 +151,10 @@ def test_an_app_that_forgets_one_check_has_that_hole(examined: Served) -> None:
             },
         ),
         ("fastgate.middleware._only", lambda found: [*found, b""][0], {"two headers, both good"}),
-        ("fastgate.route.RouteCheck.allows", _yes, {"wrong route"}),
+        ("fastgate.route.RouteCheck.fault", _yes, {"wrong route"}),
         (
-            "fastgate.verify._checked_kid",
-            lambda segment: _json_object(_base64url(segment)).get("kid"),
+            "fastgate.verify._checked_header",
+            lambda segment: itemgetter("alg", "kid")(_json_object(_base64url(segment))),
             {"typ JWT", "no typ", "typ at+jwt"},
         ),
     ],

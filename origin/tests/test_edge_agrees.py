@@ -22,7 +22,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from fastgate import EdgeClaims
+from fastgate import EdgeClaims, Refused
 from fastgate.claims import SCOPE_KEY
 from fastgate.route import RouteCheck, begin, watch
 from tests.edge import payload
@@ -162,7 +162,7 @@ def read_by(parser: type[Any], method: str, target: str) -> Scope:
 def dispatched(app: FastAPI, scope: Scope, template: str | None) -> tuple[list[str], RouteCheck]:
     """Let the app's router choose; return the endpoints that ran, and the comparison."""
 
-    async def refuse(_scope: Scope, _send: Send) -> None:
+    async def refuse(_fault: Refused, _scope: Scope, _send: Send) -> None:
         pass
 
     async def receive() -> Message:
@@ -172,9 +172,10 @@ def dispatched(app: FastAPI, scope: Scope, template: str | None) -> tuple[list[s
         pass
 
     ran: list[str] = []
-    check = RouteCheck(template, refuse)
-    judged = {**payload(), "scope": "a:read a:write b"}
-    scope.update({"ran": ran, SCOPE_KEY: EdgeClaims.parse(judged)})
+    judged = {**payload(template=template or "/"), "scope": "a:read a:write b"}
+    claims = EdgeClaims.parse(judged)
+    check = RouteCheck(claims.transaction if template is not None else None, refuse)
+    scope.update({"ran": ran, SCOPE_KEY: claims})
     if template is not None:
         watch(app)
         begin(scope, check)

@@ -19,7 +19,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fastgate import Caller, FastgateMiddleware, guard
-from fastgate.jwks import KeySet, read_jwks
+from fastgate.jwks import PublicKeys, read_jwks
 from tests.edge import HEADER, Edge
 
 pytestmark = pytest.mark.anyio
@@ -167,14 +167,14 @@ async def test_a_request_that_waited_meanwhile_is_no_exception(edge: Edge) -> No
             self.asked = asyncio.Event()
             self.next: asyncio.Event | None = None
 
-        async def current(self) -> KeySet:
+        async def current(self) -> PublicKeys:
             wait, self.next = self.next, None
             if wait is not None:
                 self.asked.set()
                 await wait.wait()
             return read_jwks(json.dumps(edge.jwks).encode())
 
-        async def refreshed(self) -> KeySet:
+        async def refreshed(self) -> PublicKeys:
             raise AssertionError("the key is known")
 
     app, keys = FastAPI(), Waiting()

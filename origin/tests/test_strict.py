@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import httpx
 import pytest
@@ -9,11 +10,13 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message
 
 from fastgate import Caller, FastgateMiddleware, any_caller, at_edge, guard
-from fastgate.policy import CannotCompile
-from tests.edge import HEADER, Edge
+from fastgate.policy import CannotCompile, compile_routes
+from fastgate.testing import AsCaller
+from tests.edge import HEADER, Edge, payload
 
 pytestmark = pytest.mark.anyio
 
@@ -105,6 +108,87 @@ async def test_an_endpoint_that_is_added_while_the_app_starts_is_found_later(edg
     assert (await start(app))[0]["type"] == "lifespan.startup.complete"
     with pytest.raises(CannotCompile, match="forgotten"):
         await ask(app, edge)
+
+
+# The id of the route that runs is the id that the policy gives it.
+
+
+def with_ids(edge: Edge, *, strict: bool) -> FastAPI:
+    app, tenant = FastAPI(openapi_url=None), FastAPI(openapi_url=None)
+    app.get("/me", operation_id="read_me")(read_me)
+    app.post("/me")(read_me)
+    tenant.get("/me")(read_me)
+    app.mount("/tenants/{tenant}", tenant)
+    app.add_route("/health", at_edge(access="none")(health))
+    app.mount("/files", at_edge(access="public", id="all-files")(StaticFiles(directory=".")))
+    guard(app, edge.settings(strict=strict))
+    return app
+
+
+async def status(
+    app: FastAPI, edge: Edge, method: str, path: str, template: str, route: str
+) -> int:
+    claims = payload(path, template, method=method)
+    assert isinstance(claims["tctx"], dict)
+    claims["tctx"]["route"] = route
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="https://origin.example"
+    ) as http:
+        header = {HEADER: edge.sign(claims).decode()}
+        return (await http.request(method, path, headers=header)).status_code
+
+
+FILE = "/files/pyproject.toml"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "template"),
+    [
+        ("GET", "/me", "/me"),
+        ("POST", "/me", "/me"),
+        ("GET", "/tenants/acme/me", "/tenants/{tenant}/me"),
+        ("GET", FILE, "/files/{path:path}"),
+        ("HEAD", FILE, "/files/{path:path}"),
+    ],
+)
+async def test_a_strict_app_compares_the_id_that_its_policy_gives_the_route(
+    edge: Edge,
+    method: str,
+    path: str,
+    template: str,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(Path(__file__).parents[1])
+    strict, lenient = (with_ids(edge, strict=strict) for strict in (True, False))
+    routes = {str(route["id"]): route for route in compile_routes(strict)}
+    (own,) = (
+        name
+        for name, route in routes.items()
+        if route["path"] == template and method in route["methods"]  # type: ignore[operator]
+    )
+    assert len(routes) == 4
+    for name in (*routes, "read_order", ""):
+        caplog.clear()
+        expected = 200 if name == own else 401
+        assert await status(strict, edge, method, path, template, name) == expected, name
+        if name not in (own, ""):
+            assert caplog.messages == ["refused: route-mismatch"]
+            assert await status(lenient, edge, method, path, template, name) == 200
+
+
+async def test_what_the_edge_never_names_is_not_reached_from_there(edge: Edge) -> None:
+    app = with_ids(edge, strict=True)
+    assert await status(app, edge, "GET", "/health", "/health", "health") == 401
+
+
+def test_the_helpers_know_the_ids_of_a_strict_app(
+    edge: Edge, as_caller: AsCaller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(Path(__file__).parents[1])
+    ada = as_caller(with_ids(edge, strict=True), sub="ada")
+    assert ada.get("/me").status_code == ada.post("/me").status_code == 200
+    assert ada.get("/tenants/acme/me").status_code == ada.get(FILE).status_code == 200
 
 
 async def test_strict_needs_an_app_that_can_be_seen(edge: Edge) -> None:

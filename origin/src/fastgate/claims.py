@@ -7,20 +7,20 @@ so that an edge may be updated first. It never looks at the clock, the request o
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 from fastgate.errors import ClaimMalformed
 
 SCOPE_KEY = "fastgate"
 """Where the door leaves the `EdgeClaims` of a request, in its ASGI scope."""
 
+_NO_SCOPES = frozenset[str]()
 _COUNTRY = re.compile(r"[A-Z]{2}")
+_CONTENT_DIGEST = re.compile(r"sha-256=:[A-Za-z0-9+/]{43}=:")
 _SHA256_BASE64URL = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
-@dataclass(frozen=True, slots=True)
-class Transaction:
+class Transaction(NamedTuple):
     """`tctx`: the request that the edge judged, and the route whose rules it judged it by."""
 
     route: str
@@ -32,24 +32,22 @@ class Transaction:
     """The canonical path; its UTF-8 bytes are the request's `raw_path`."""
     query: str | None
     """base64url of SHA-256 of the query string's bytes; None for an empty query."""
+    content_digest: str | None = None
+    """The body's `Content-Digest` (RFC 9530); None where the route does not ask for it."""
 
     @classmethod
     def parse(cls, tctx: Mapping[str, object]) -> Self:
         """Read `tctx`. Raises `ClaimMalformed`."""
-        query = _text(tctx, "query", "tctx.") if "query" in tctx else None
+        query, content = _optional(tctx, "tctx.", "query", "content_digest")
         if query is not None and not _SHA256_BASE64URL.fullmatch(query):
             raise ClaimMalformed("tctx.query")
-        return cls(
-            route=_text(tctx, "route", "tctx."),
-            template=_text(tctx, "template", "tctx."),
-            method=_text(tctx, "method", "tctx."),
-            path=_text(tctx, "path", "tctx."),
-            query=query,
-        )
+        if content is not None and not _CONTENT_DIGEST.fullmatch(content):
+            raise ClaimMalformed("tctx.content_digest")
+        route, template, method, path = _texts(tctx, "tctx.", "route", "template", "method", "path")
+        return cls(route, template, method, path, query, content)
 
 
-@dataclass(frozen=True, slots=True)
-class Requester:
+class Requester(NamedTuple):
     """`rctx`: where the caller comes from. All None for an anonymous caller seen nowhere."""
 
     issuer: str | None
@@ -62,18 +60,13 @@ class Requester:
     @classmethod
     def parse(cls, rctx: Mapping[str, object]) -> Self:
         """Read `rctx`. Raises `ClaimMalformed`."""
-        country = _text(rctx, "country", "rctx.") if "country" in rctx else None
+        issuer, client_id, country = _optional(rctx, "rctx.", "iss", "client_id", "country")
         if country is not None and not _COUNTRY.fullmatch(country):
             raise ClaimMalformed("rctx.country")
-        return cls(
-            issuer=_text(rctx, "iss", "rctx.") if "iss" in rctx else None,
-            client_id=_text(rctx, "client_id", "rctx.") if "client_id" in rctx else None,
-            country=country,
-        )
+        return cls(issuer, client_id, country)
 
 
-@dataclass(frozen=True, slots=True)
-class EdgeClaims:
+class EdgeClaims(NamedTuple):
     """Everything the edge vouches for, about one request and its caller."""
 
     issuer: str
@@ -101,39 +94,56 @@ class EdgeClaims:
                 subject without its issuer or the reverse, scopes that belong to nobody.
 
         """
-        subject = _text(payload, "sub") if "sub" in payload else None
+        issuer, audience, request_id = _texts(payload, "", "iss", "aud", "txn")
+        subject, scope = _optional(payload, "", "sub", "scope")
         requester = Requester.parse(_object(payload, "rctx") if "rctx" in payload else {})
         if (subject is None) != (requester.issuer is None):
             raise ClaimMalformed("rctx.iss")
-        scopes = frozenset(_scopes(payload) if "scope" in payload else ())
-        if scopes and subject is None:
+        if scope is not None and subject is None:
             raise ClaimMalformed("scope")
+        issued_at, expires_at = payload.get("iat"), payload.get("exp")
+        # In Python a bool is an int; in the contract it is not.
+        if type(issued_at) is not int:
+            raise ClaimMalformed("iat")
+        if type(expires_at) is not int:
+            raise ClaimMalformed("exp")
         return cls(
-            issuer=_text(payload, "iss"),
-            audience=_text(payload, "aud"),
-            issued_at=_seconds(payload, "iat"),
-            expires_at=_seconds(payload, "exp"),
-            request_id=_text(payload, "txn"),
-            subject=subject,
-            scopes=scopes,
-            transaction=Transaction.parse(_object(payload, "tctx")),
-            requester=requester,
+            issuer,
+            audience,
+            issued_at,
+            expires_at,
+            request_id,
+            subject,
+            _NO_SCOPES if scope is None else _scopes(scope),
+            Transaction.parse(_object(payload, "tctx")),
+            requester,
         )
 
 
-def _text(members: Mapping[str, object], name: str, within: str = "") -> str:
-    value = members.get(name)
-    if not isinstance(value, str) or not value:
-        raise ClaimMalformed(within + name)
-    return value
+# Several at once, for this is done for every request.
 
 
-def _seconds(payload: Mapping[str, object], name: str) -> int:
-    value = payload.get(name)
-    # In Python a bool is an int; in the contract it is not.
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise ClaimMalformed(name)
-    return value
+def _texts(members: Mapping[str, object], within: str, *names: str) -> list[str]:
+    found: list[str] = []
+    for name in names:
+        value = members.get(name)
+        if not isinstance(value, str) or not value:
+            raise ClaimMalformed(within + name)
+        found.append(value)
+    return found
+
+
+def _optional(members: Mapping[str, object], within: str, *names: str) -> list[str | None]:
+    found: list[str | None] = []
+    for name in names:
+        value = members.get(name)
+        if not value or not isinstance(value, str):
+            # Absent is allowed; null, an empty text and other types are not.
+            if name in members:
+                raise ClaimMalformed(within + name)
+            value = None
+        found.append(value)
+    return found
 
 
 def _object(payload: Mapping[str, object], name: str) -> Mapping[str, object]:
@@ -143,9 +153,9 @@ def _object(payload: Mapping[str, object], name: str) -> Mapping[str, object]:
     return value
 
 
-def _scopes(payload: Mapping[str, object]) -> list[str]:
+def _scopes(scope: str) -> frozenset[str]:
     # Separated by single spaces, never by tabs, never twice (RFC 6749 §3.3).
-    scopes = _text(payload, "scope").split(" ")
-    if not all(scope and scope.isprintable() for scope in scopes):
+    scopes = frozenset(scope.split(" "))
+    if "" in scopes or not scope.isprintable():
         raise ClaimMalformed("scope")
     return scopes

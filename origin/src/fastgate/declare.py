@@ -35,6 +35,13 @@ def at_edge(**members: object) -> Callable[[T], T]:
     return declare
 
 
+def declared_by(route: object) -> Mapping[str, object]:
+    """Return what a route's endpoint or mounted app declares, and its `openapi_extra` besides."""
+    target = getattr(route, "endpoint", None) or getattr(route, "app", None)
+    extra = (getattr(route, "openapi_extra", None) or {}).get(OPENAPI_MEMBER, {})
+    return {**declared(target), **extra}
+
+
 def declared(target: object) -> Mapping[str, object]:
     """Return what `at_edge` wrote on this object; nothing if it was never asked."""
     # Of the object itself: what stands on a class must not open each of its instances.

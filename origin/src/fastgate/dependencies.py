@@ -22,12 +22,10 @@ from fastgate.errors import (
     EvidenceMissing,
     FastgateError,
     InsufficientScope,
-    Refused,
-    RouteMismatch,
 )
 from fastgate.identity import Identity
 from fastgate.problem import Problem
-from fastgate.route import CHECK_KEY, RouteCheck, dispatched_template
+from fastgate.route import CHECK_KEY, RouteCheck, dispatched_fault
 
 _log = logging.getLogger("fastgate")
 
@@ -64,7 +62,7 @@ class FastgateScheme(SecurityBase):
 
     async def __call__(self, connection: HTTPConnection, required: SecurityScopes) -> Identity:
         """Return the caller, or refuse."""
-        identity = await any_caller(connection)
+        identity = _identity(connection)
         if identity is None:
             _refuse(connection, CallerRequired(), problem.AUTHENTICATION_REQUIRED)
         if not identity.scopes.issuperset(required.scopes):
@@ -79,23 +77,18 @@ async def any_caller(connection: HTTPConnection) -> Identity | None:
     An endpoint that depends on this, and on no `Caller`, is open to everybody: `python -m fastgate
     policy` writes `"access": "optional"`, and who sends a valid token is known.
     """
-    try:
-        return Identity.of(_claims_for_this_route(connection))
-    except Refused as error:
-        _refuse(connection, error, problem.NOT_FROM_THE_EDGE)
+    return _identity(connection)
 
 
-def _claims_for_this_route(connection: HTTPConnection) -> EdgeClaims:
-    claims = connection.scope.get(SCOPE_KEY)
-    if not isinstance(claims, EdgeClaims):
-        raise EvidenceMissing
-    check = connection.scope.get(CHECK_KEY)
-    if not isinstance(check, RouteCheck):
-        raise EvidenceMissing
+def _identity(connection: HTTPConnection) -> Identity | None:
+    scope = connection.scope
+    claims, check = scope.get(SCOPE_KEY), scope.get(CHECK_KEY)
+    if not isinstance(claims, EdgeClaims) or not isinstance(check, RouteCheck):
+        _refuse(connection, EvidenceMissing(), problem.NOT_FROM_THE_EDGE)
     # The router's choice was compared on the way here, unless the door could not see the router.
-    if not check.done and not check.allows(dispatched_template(connection.scope)):
-        raise RouteMismatch
-    return claims
+    if not check.done and (fault := dispatched_fault(check, scope)) is not None:
+        _refuse(connection, fault, problem.NOT_FROM_THE_EDGE)
+    return Identity.of(claims)
 
 
 def _refuse(connection: HTTPConnection, error: FastgateError, answer: Problem) -> NoReturn:

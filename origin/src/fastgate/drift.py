@@ -9,7 +9,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
 
-from fastgate.policy import FORWARDED_METHODS, RouteDocument
+from fastgate.naming import FORWARDED_METHODS
+from fastgate.policy import RouteDocument
 
 _Request: TypeAlias = tuple[str, str]
 """Method and template: what both sides find a route by."""

@@ -14,7 +14,7 @@ from starlette.endpoints import HTTPEndpoint
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
-from fastgate.declare import OPENAPI_MEMBER, declared
+from fastgate.declare import declared, declared_by
 from fastgate.dependencies import FastgateScheme, any_caller
 from fastgate.routing import View, app_below, effective_routes, handled_route, routed_app
 
@@ -106,7 +106,6 @@ def _mounted(mount: View, template: str) -> Iterator[Endpoint]:
 
 
 def _endpoint(kind: Kind, template: str, methods: tuple[str, ...] | None, view: View) -> Endpoint:
-    extra = (getattr(view, "openapi_extra", None) or {}).get(OPENAPI_MEMBER, {})
     return Endpoint(
         kind,
         template,
@@ -115,7 +114,7 @@ def _endpoint(kind: Kind, template: str, methods: tuple[str, ...] | None, view: 
         view.endpoint,
         getattr(view, "operation_id", None),
         _callers(getattr(view, "dependant", None)),
-        {**declared(view.endpoint), **extra},
+        declared_by(view),
     )
 
 

@@ -74,7 +74,7 @@ class TokenMalformed(Refused):
 
 
 class AlgorithmRefused(Refused):
-    """`alg` is anything but `ES256` (RFC 8725 §3.1)."""
+    """`alg` is another algorithm than the key is for (RFC 8725 §3.1)."""
 
     code = "algorithm-refused"
 
@@ -159,6 +159,12 @@ class QueryMismatch(Refused):
     """The edge judged another query string."""
 
     code = "query-mismatch"
+
+
+class ContentMismatch(Refused):
+    """Another body than the edge signed, one over the limit, or none signed where one must be."""
+
+    code = "content-mismatch"
 
 
 class RouteMismatch(Refused):

@@ -29,13 +29,15 @@ class Identity:
     @classmethod
     def of(cls, claims: EdgeClaims) -> Self | None:
         """Return the caller that `claims` name; None if they name none."""
-        if claims.subject is None or claims.requester.issuer is None:
+        requester = claims.requester
+        subject, issuer = claims.subject, requester.issuer
+        if subject is None or issuer is None:
             return None
         return cls(
-            subject=claims.subject,
-            issuer=claims.requester.issuer,
-            client_id=claims.requester.client_id,
-            scopes=claims.scopes,
-            country=claims.requester.country,
-            request_id=claims.request_id,
+            subject,
+            issuer,
+            requester.client_id,
+            claims.scopes,
+            requester.country,
+            claims.request_id,
         )

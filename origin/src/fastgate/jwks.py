@@ -1,7 +1,8 @@
 """A JWK Set (RFC 7517 §5) as the edge publishes it, turned into keys that can verify ES256.
 
-In: the document's bytes. Out: a `KeySet`, or `JwksRefused`. Keys that are not for this purpose are
-left out; a key that should have stayed secret is left out and logged. It never fetches anything.
+In: the document's bytes. Out: `PublicKeys`, or `JwksRefused`. Keys that are not for this purpose
+are left out; a key that should have stayed secret is left out and logged. It never fetches
+anything.
 """
 
 import base64
@@ -18,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
 from fastgate import strict_json
 from fastgate.errors import JwksRefused
 
-KeySet: TypeAlias = Mapping[str, EllipticCurvePublicKey]
+PublicKeys: TypeAlias = Mapping[str, EllipticCurvePublicKey]
 """Public keys on P-256, by `kid`."""
 
 _log = logging.getLogger("fastgate")
@@ -26,7 +27,7 @@ _SECRET_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 _COORDINATE_BYTES = 32
 
 
-def read_jwks(document: bytes) -> KeySet:
+def read_jwks(document: bytes) -> PublicKeys:
     """Return the ES256 verification keys in `document`, which is JSON, never empty-handed.
 
     Raises:

@@ -14,7 +14,8 @@ from typing import Protocol
 import httpx
 
 from fastgate.errors import JwksRefused, KeysUnavailable
-from fastgate.jwks import KeySet, read_jwks
+from fastgate.jwks import read_jwks
+from fastgate.verify import KeySet
 
 MAX_DOCUMENT_BYTES = 65_536
 

@@ -8,8 +8,9 @@ could come from elsewhere, and says at every start that nobody is checked.
 import ipaddress
 import logging
 
-from starlette.types import Scope
+from starlette.types import Receive, Scope
 
+from fastgate.content import whole
 from fastgate.errors import NotLocal
 from fastgate.stand_in import StandInCaller, StandInEdge
 
@@ -30,15 +31,19 @@ class LocalEdge:
             caller.subject,
         )
 
-    def header(self, scope: Scope) -> bytes:
-        """Return the header for this request.
+    async def header(self, scope: Scope, receive: Receive, limit: int) -> tuple[bytes, Receive]:
+        """Return the header for this request, and where the app receives its body from.
 
         Raises:
+            ContentMismatch: its body, which is to be signed, is longer than `limit` bytes.
             NotLocal: one end of the connection is not on this machine, or a proxy stands between.
 
         """
         require_loopback(scope)
-        return self._edge.header_for(scope, self._caller)
+        content = b""
+        if self._edge.signs_body(scope):
+            content, receive = await whole(scope, receive, limit)
+        return self._edge.header_for(scope, self._caller, content), receive
 
 
 def require_loopback(scope: Scope) -> None:

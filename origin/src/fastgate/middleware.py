@@ -10,7 +10,7 @@ no answer leaves for which it was not compared.
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from urllib.parse import unquote
 
@@ -18,7 +18,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fastgate import errors, problem
 from fastgate.claims import SCOPE_KEY, EdgeClaims
-from fastgate.jwks import KeySet, read_jwks
+from fastgate.content import ClientGone, matched
+from fastgate.jwks import read_jwks
 from fastgate.keys import KeySource, StaticKeys
 from fastgate.local import LocalEdge
 from fastgate.policy import CannotCompile
@@ -27,10 +28,11 @@ from fastgate.route import RouteCheck, begin, watch
 from fastgate.routing import routed_app
 from fastgate.settings import Settings
 from fastgate.stand_in import StandInEdge
-from fastgate.strict import refuse_to_start
-from fastgate.verify import RequestHead, verify
+from fastgate.strict import ids_or_no_start
+from fastgate.verify import KeySet, RequestHead, verify
 
 HEADER = b"fastgate-identity"
+_HEADER_LENGTH = len(HEADER)
 
 _log = logging.getLogger("fastgate")
 
@@ -59,6 +61,7 @@ class FastgateMiddleware:
         self.app = app
         self._routed: object | None = None
         self._watched = False
+        self._ids: Mapping[tuple[str, str], str] | None = None
         self._local: LocalEdge | None = None
         self.settings = settings
         self.keys = settings.key_source() if keys is None else keys
@@ -72,9 +75,10 @@ class FastgateMiddleware:
         if scope["type"] not in ("http", "websocket"):
             raise NotImplementedError("a kind of connection that this door does not know")
 
-        self._look_at_the_app(scope)
+        if not self._watched:
+            self._look_at_the_app(scope)
         found = _take_headers(scope)
-        scope[SCOPE_KEY] = None
+        scope[SCOPE_KEY] = claims = None
         try:
             if _asks_for(self.settings.ready_path, scope):
                 await self.keys.current()
@@ -82,15 +86,28 @@ class FastgateMiddleware:
                 await send({"type": "http.response.body"})
                 return
             if not _asks_for(self.settings.health_path, scope):
-                scope[SCOPE_KEY] = await self._verified(scope, found)
+                if self._local is not None and not found:
+                    limit = self.settings.max_signed_body
+                    header, receive = await self._local.header(scope, receive, limit)
+                    found = [header]
+                claims = scope[SCOPE_KEY] = await self._verified(scope, found)
+                if (expected := claims.transaction.content_digest) is not None:
+                    limit = self.settings.max_signed_body
+                    receive = await matched(scope, receive, expected, limit)
         except errors.KeysUnavailable as error:
             _log.error("refused: %s", error.code)
             await _refuse(problem.UNAVAILABLE, scope, send)
         except errors.Refused as error:
-            _log.warning("refused: %s", error.code)
-            await _refuse(problem.NOT_FROM_THE_EDGE, scope, send)
+            await _refuse_as(error, scope, send)
+        except ClientGone:
+            return
         else:
-            await self._run(scope, receive, send)
+            judged = None if claims is None else claims.transaction
+            check = RouteCheck(judged, _refuse_as, self._ids)
+            begin(scope, check)
+            if self._routed is not None:  # an app whose routes can be seen
+                send = self._only_if_compared(check, scope, send)
+            await self.app(scope, receive, send)
 
     async def _start(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -103,11 +120,9 @@ class FastgateMiddleware:
 
     def _look_at_the_app(self, scope: Scope) -> None:
         """Watch the app's routes, once they are all there; raise `CannotCompile` if strict."""
-        if self._watched and scope["type"] != "lifespan":
-            return
         app = routed_app(scope.get("app", self.app))
         if self.settings.strict:
-            refuse_to_start(app)
+            self._ids = ids_or_no_start(app)
         if self.settings.local_caller is not None and self._local is None:
             edge = StandInEdge(app, issuer=self.settings.edge, audience=self.settings.audience)
             self.keys = StaticKeys(read_jwks(json.dumps(edge.jwks).encode()))
@@ -116,39 +131,30 @@ class FastgateMiddleware:
             self._routed, self._watched = app, True
             watch(app)
 
-    async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:
-        claims = scope[SCOPE_KEY]
-        judged = claims.transaction.template if isinstance(claims, EdgeClaims) else None
-        check = RouteCheck(judged, _refuse_route)
-        begin(scope, check)
-        if self._routed is None:  # not an app whose routes can be seen
-            await self.app(scope, receive, send)
-        else:
-            await self.app(scope, receive, self._only_if_compared(check, scope, send))
-
     def _only_if_compared(self, check: RouteCheck, scope: Scope, send: Send) -> Send:
         """Let an answer out if its route was compared, or if no endpoint gave it.
 
         The router's own 404 and 405 need no route, nor does a preflight's answer. All else comes
         from a route that was added, or built anew, after the app was watched.
         """
-        withheld = False
 
-        async def send_if_compared(message: Message) -> None:
-            nonlocal withheld
-            compared = check.done or check.refused or withheld
-            if not compared and _comes_from_an_endpoint(message, scope, check.mount):
-                withheld = True
-                self._watched = False  # so that the next request finds the new route watched
-                await _refuse_route(scope, send)
-            if not withheld:
-                await send(message)
+        def send_if_compared(message: Message) -> Awaitable[None]:
+            # Nearly always: a route was compared before its endpoint answers.
+            return send(message) if check.done else self._judge(message, check, scope, send)
 
         return send_if_compared
 
+    async def _judge(self, message: Message, check: RouteCheck, scope: Scope, send: Send) -> None:
+        if check.withheld:
+            return
+        if not check.refused and _comes_from_an_endpoint(message, scope, check.mount):
+            check.withheld = True
+            self._watched = False  # so that the next request finds the new route watched
+            await _refuse_as(errors.RouteMismatch(), scope, send)
+        else:
+            await send(message)
+
     async def _verified(self, scope: Scope, found: list[bytes]) -> EdgeClaims:
-        if self._local is not None and not found:
-            found = [self._local.header(scope)]
         token, head = _only(found), _head(scope)
         try:
             return self._verify(token, await self.keys.current(), head)
@@ -183,11 +189,17 @@ def _take_headers(scope: Scope) -> list[bytes]:
 
     The underscore twin is no header of ours, but becomes one behind a WSGI bridge.
     """
-    headers: list[tuple[bytes, bytes]] = list(scope["headers"])
-    scope["headers"] = [
-        (name, value) for name, value in headers if name.lower().replace(b"_", b"-") != HEADER
-    ]
-    return [value for name, value in headers if name.lower() == HEADER]
+    kept: list[tuple[bytes, bytes]] = []
+    found: list[bytes] = []
+    for field in scope["headers"]:
+        name = field[0]
+        # By their length most names are told apart already.
+        if len(name) != _HEADER_LENGTH or name.lower().replace(b"_", b"-") != HEADER:
+            kept.append(field)
+        elif name.lower() == HEADER:
+            found.append(field[1])
+    scope["headers"] = kept
+    return found
 
 
 def _only(found: list[bytes]) -> bytes:
@@ -203,7 +215,8 @@ def _head(scope: Scope) -> RequestHead:
     # Routing reads `path`, the edge judged `raw_path`: one must still be the other, decoded.
     if not isinstance(raw_path, bytes) or not raw_path.isascii():
         raise errors.PathMismatch
-    if unquote(raw_path.decode("ascii")) != scope["path"]:
+    path = raw_path.decode("ascii")
+    if (unquote(path) if "%" in path else path) != scope["path"]:
         raise errors.PathMismatch
     return RequestHead(
         # A WebSocket starts as a GET (RFC 6455 §4.1); ASGI does not repeat it.
@@ -221,8 +234,8 @@ def _comes_from_an_endpoint(message: Message, scope: Scope, mount: object) -> bo
     return bool(message["type"] == "websocket.accept")
 
 
-async def _refuse_route(scope: Scope, send: Send) -> None:
-    _log.warning("refused: %s", errors.RouteMismatch.code)
+async def _refuse_as(error: errors.Refused, scope: Scope, send: Send) -> None:
+    _log.warning("refused: %s", error.code)
     await _refuse(problem.NOT_FROM_THE_EDGE, scope, send)
 
 

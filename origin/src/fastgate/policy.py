@@ -5,20 +5,12 @@ everything that stands in the way: endpoints that say nothing of their callers, 
 edge would judge by another rule than the one the app would run. It only reads declarations.
 """
 
-import hashlib
-import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from fastgate.endpoints import Endpoint, Kind, endpoints
+from fastgate.naming import FORWARDED_METHODS, UNNAMED, access_of, ids_of, methods_of, named
 from fastgate.template import Template, TemplateRefused
-
-FORWARDED_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-"""What the edge ever forwards, in the order in which it is written."""
-
-UNNAMED = "none"
-"""`access` of what the edge is not to name: a health check for the orchestrator, say."""
 
 _OPEN = ("public", "optional")
 
@@ -57,14 +49,26 @@ def compile_routes(app: object, origin: str | None = None) -> list[RouteDocument
         CannotCompile: with every fault.
 
     """
+    return [_document(endpoint, name, origin) for name, endpoint in _compiled(app)]
+
+
+def route_ids(app: object) -> dict[tuple[str, str], str]:
+    """Return the id of each route of `app` by method and template. Raises `CannotCompile`."""
+    return {
+        (method, endpoint.template): name
+        for name, endpoint in _compiled(app)
+        for method in methods_of(endpoint)
+    }
+
+
+def _compiled(app: object) -> list[tuple[str, Endpoint]]:
     found = [endpoint for endpoint in endpoints(app) if access_of(endpoint) != UNNAMED]
-    served = [endpoint for endpoint in found if endpoint.kind is not Kind.BELOW]
+    served = named(found)
     faults = [fault for endpoint in served for fault in _faults_of(endpoint)]
     faults += _faults_between(found)
     if faults:
         raise CannotCompile(faults)
-    ids = _ids(served)
-    return [_document(endpoint, ids[index], origin) for index, endpoint in enumerate(served)]
+    return list(zip(ids_of(served), served, strict=True))
 
 
 def _document(endpoint: Endpoint, route_id: str, origin: str | None) -> RouteDocument:
@@ -79,20 +83,6 @@ def _document(endpoint: Endpoint, route_id: str, origin: str | None) -> RouteDoc
     if endpoint.callers.scopes:
         document["scopes"] = list(endpoint.callers.scopes)
     return {**document, **endpoint.declared, "id": route_id, "methods": document["methods"]}
-
-
-def access_of(endpoint: Endpoint) -> object:
-    """Return `access` as the edge is to write it: declared, or told by the dependencies."""
-    known = endpoint.callers.known or "scopes" in endpoint.declared
-    return endpoint.declared.get("access", "authenticated" if known else "optional")
-
-
-def methods_of(endpoint: Endpoint) -> list[str]:
-    """Return the methods that the edge is to let through."""
-    wanted = endpoint.declared.get("methods") if endpoint.methods is None else endpoint.methods
-    return [
-        name for name in FORWARDED_METHODS if isinstance(wanted, (list, tuple)) and name in wanted
-    ]
 
 
 # One endpoint by itself.
@@ -204,36 +194,3 @@ def _fault_between(
             " one, the app would run the other",
             "declare the more specific one first",
         )
-
-
-# Names for the edge's log: an operation id serves well, a function's name does if it is the only
-# one, and its path makes it so if it is not.
-
-_LONGEST_ID = 64
-
-
-def _ids(served: Sequence[Endpoint]) -> list[str]:
-    names = [_slug(_wanted_id(endpoint)) for endpoint in served]
-    paths = [_slug(endpoint.template) for endpoint in served]
-    methods = ["-".join(methods_of(endpoint)).lower() for endpoint in served]
-    for suffixes in (paths, methods):
-        count = Counter(names)
-        names = [
-            name if count[name] == 1 else f"{name}-{suffix}"
-            for name, suffix in zip(names, suffixes, strict=True)
-        ]
-    return [_fitting(name) for name in names]
-
-
-def _wanted_id(endpoint: Endpoint) -> str:
-    return str(endpoint.declared.get("id") or endpoint.operation_id or endpoint.name)
-
-
-def _slug(text: str) -> str:
-    return re.sub(r"[^a-z0-9_]+", "-", text.lower()).strip("-") or "root"
-
-
-def _fitting(name: str) -> str:
-    if len(name) <= _LONGEST_ID:
-        return name
-    return f"{name[: _LONGEST_ID - 9]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"

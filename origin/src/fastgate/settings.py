@@ -7,13 +7,14 @@ environment; the app does.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from fastgate.errors import JwksRefused
 from fastgate.jwks import read_jwks
 from fastgate.keys import EdgeKeys, KeySource, StaticKeys
 from fastgate.local import is_loopback
+from fastgate.origin_keys import read_origin_keys
 from fastgate.stand_in import StandInCaller
 
 JWKS_PATH = "/.well-known/fastgate/jwks.json"
@@ -26,7 +27,8 @@ class Settings:
     Raises:
         ValueError: a name is empty, an address is not https (loopback may be http), a time is
             negative or out of proportion, a path is not a plain one, `keys` holds no
-            usable key, or a local caller stands beside an edge that is not on this machine.
+            usable key, `origin_keys` anything but usable keys, or a local caller stands beside an
+            edge that is not on this machine.
 
     """
 
@@ -36,6 +38,10 @@ class Settings:
     """This origin's name, exactly as in `origins.<name>.audience` of the edge's policy."""
     keys: Mapping[str, object] | None = None
     """The edge's JWK Set, given once; then nothing is ever fetched."""
+    origin_keys: Mapping[str, object] | None = field(default=None, repr=False)
+    """The keys of this origin, a secret, as `fastgate keys origin` prints them: for an edge whose
+    policy says `"algorithm": "HS256"` of it. Then nothing but HS256 is believed, and never fetched.
+    """
     jwks_url: str | None = None
     """Where to fetch the JWK Set instead of below `edge`."""
     leeway: float = 5.0
@@ -59,27 +65,29 @@ class Settings:
     """Between two fetches that tokens with an unknown `kid` may cause."""
     fetch_timeout: float = 5.0
     """For the whole of one fetch."""
+    max_signed_body: int = 8 * 1024 * 1024
+    """How many bytes of a body are held to compare it, where the edge signed its digest."""
 
     def __post_init__(self) -> None:
         if not self.edge or not self.audience:
             raise ValueError("edge and audience must be named")
-        if self.keys is not None and self.jwks_url is not None:
-            raise ValueError("either keys or jwks_url, not both")
+        if [self.keys, self.origin_keys, self.jwks_url].count(None) < 2:
+            raise ValueError("either keys or origin_keys or jwks_url, not two of them")
         if not 0 <= self.leeway <= 60:
             raise ValueError("leeway must be within 0..60 seconds")
         if not 0 < self.keys_fresh_for <= self.keys_max_stale:
             raise ValueError("keys_fresh_for must be positive and at most keys_max_stale")
         if self.unknown_key_cool_down <= 0 or self.fetch_timeout <= 0:
             raise ValueError("unknown_key_cool_down and fetch_timeout must be positive")
+        if self.max_signed_body < 0:
+            raise ValueError("max_signed_body must not be negative")
         for path in (self.health_path, self.ready_path):
             if path is not None:
                 _check_plain_path(path)
         if self.local_caller is not None:
             self._check_that_this_is_no_production()
-        if self.keys is None:
+        if self._static_keys() is None:
             _check_address(self.jwks_address)
-        else:
-            self._static_keys()
 
     @property
     def jwks_address(self) -> str:
@@ -88,9 +96,7 @@ class Settings:
 
     def key_source(self) -> KeySource:
         """Return a new source of the edge's keys. It keeps what it fetched: one for each app."""
-        if self.keys is not None:
-            return self._static_keys()
-        return EdgeKeys(
+        return self._static_keys() or EdgeKeys(
             self.jwks_address,
             fresh_for=self.keys_fresh_for,
             max_stale=self.keys_max_stale,
@@ -100,16 +106,22 @@ class Settings:
 
     def _check_that_this_is_no_production(self) -> None:
         host = urlsplit(self.edge).hostname
-        if self.keys is not None or self.jwks_url is not None or not is_loopback(host or ""):
+        sources = (self.keys, self.origin_keys, self.jwks_url)
+        if any(source is not None for source in sources) or not is_loopback(host or ""):
             raise ValueError(
                 "local_caller is for development: edge must be on this machine, without any keys"
             )
 
-    def _static_keys(self) -> StaticKeys:
+    def _static_keys(self) -> StaticKeys | None:
         try:
-            return StaticKeys(read_jwks(json.dumps(self.keys).encode()))
+            if self.origin_keys is not None:
+                return StaticKeys(read_origin_keys(self.origin_keys))
+            if self.keys is not None:
+                return StaticKeys(read_jwks(json.dumps(self.keys).encode()))
         except JwksRefused as error:
-            raise ValueError(f"keys: {error.reason}") from error
+            name = "keys" if self.origin_keys is None else "origin_keys"
+            raise ValueError(f"{name}: {error.reason}") from error
+        return None
 
 
 def _check_address(url: str) -> None:

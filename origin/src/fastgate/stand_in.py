@@ -17,11 +17,14 @@ from functools import cmp_to_key
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from starlette.routing import compile_path
 from starlette.types import Scope
 
+from fastgate.content import content_digest
 from fastgate.endpoints import Endpoint, Kind, endpoints
-from fastgate.policy import access_of, methods_of
+from fastgate.naming import access_of, ids_of, methods_of, named
+from fastgate.origin_keys import KEY_BYTES, OriginKey
 from fastgate.template import Template, TemplateRefused
 
 LIFETIME_SECONDS = 30
@@ -43,7 +46,8 @@ class SigningKey:
 
     def __init__(self, private_key: ec.EllipticCurvePrivateKey | None = None) -> None:
         self._private_key = private_key or ec.generate_private_key(ec.SECP256R1())
-        numbers = self._private_key.public_key().public_numbers()
+        self.public_key = self._private_key.public_key()
+        numbers = self.public_key.public_numbers()
         point = {"crv": "P-256", "kty": "EC"}
         point |= {"x": base64url(numbers.x.to_bytes(32)), "y": base64url(numbers.y.to_bytes(32))}
         # RFC 7638 §3: the required members alone, sorted, without white space.
@@ -60,12 +64,36 @@ class SigningKey:
         number = int.from_bytes(base64.urlsafe_b64decode(secret + "=" * (-len(secret) % 4)))
         return cls(ec.derive_private_key(number, ec.SECP256R1()))
 
+    def origin_key(self, audience: str) -> OriginKey:
+        """Return the key by which an edge with this key signs for one origin (HS256)."""
+        return OriginKey(self.origin_secret(audience))
+
+    def origin_jwk(self, audience: str) -> dict[str, object]:
+        """Return that key as `fastgate keys origin` prints it."""
+        secret = base64url(self.origin_secret(audience))
+        return {"kty": "oct", "alg": "HS256", "use": "sig", "kid": self.kid, "k": secret}
+
+    def origin_secret(self, audience: str) -> bytes:
+        """Return its 32 bytes, derived from this key and the audience."""
+        secret = self._private_key.private_numbers().private_value.to_bytes(KEY_BYTES)
+        # RFC 5869, with an empty salt: the contract, docs/identity-header.md.
+        purpose = f"Fastgate-Identity HS256 {audience}".encode()
+        return HKDF(SHA256(), KEY_BYTES, salt=None, info=purpose).derive(secret)
+
     def sign(self, payload: Mapping[str, object], **header: object) -> str:
         """Return the compact JWS of a payload; `header` adds to the contract's, or changes it."""
-        jose = {"alg": "ES256", "typ": "txntoken+jwt", "kid": self.kid, **header}
-        parts = (base64url(json.dumps(part).encode()) for part in (jose, payload))
-        signing_input = ".".join(parts)
+        signing_input = self.signing_input(payload, **header)
         return f"{signing_input}.{self.signature(signing_input.encode())}"
+
+    def sign_for(self, audience: str, payload: Mapping[str, object], **header: object) -> str:
+        """Return the same by the MAC of one origin (HS256)."""
+        signing_input = self.signing_input(payload, **{"alg": "HS256", **header})
+        return f"{signing_input}.{base64url(self.origin_key(audience).mac(signing_input.encode()))}"
+
+    def signing_input(self, payload: Mapping[str, object], **header: object) -> str:
+        """Return what is signed: the first two parts of a compact JWS (RFC 7515 §5.1)."""
+        jose = {"alg": "ES256", "typ": "txntoken+jwt", "kid": self.kid, **header}
+        return ".".join(base64url(_compact(part)) for part in (jose, payload))
 
     def signature(self, signing_input: bytes) -> str:
         """Return the signature of any bytes, as it stands in a JWS (RFC 7518 §3.4)."""
@@ -83,18 +111,29 @@ class StandInEdge:
         self._routes = _Routes(endpoints(app))
         self.jwks: dict[str, object] = {"keys": [self.key.jwk]}
 
-    def header_for(self, scope: Scope, caller: StandInCaller | None) -> bytes:
-        """Return the header for the request of an ASGI scope; None is an anonymous caller."""
-        # A WebSocket starts as a GET (RFC 6455 §4.1).
-        method = "GET" if scope["type"] == "websocket" else scope["method"]
-        route, template, public = self._routes.find(method, scope["path"])
+    def header_for(self, scope: Scope, caller: StandInCaller | None, content: bytes = b"") -> bytes:
+        """Return the header for the request of an ASGI scope; None is an anonymous caller.
+
+        `content` is its body, where the route `signs_body`.
+        """
+        route = self._route(scope)
         path = (scope.get("raw_path") or b"/").decode("latin-1")
-        tctx = {"route": route, "template": template, "method": method, "path": path}
+        tctx = {"route": route.id, "template": route.template, "method": _method(scope)}
+        tctx["path"] = path
         if scope["query_string"]:
             tctx["query"] = base64url(hashlib.sha256(scope["query_string"]).digest())
+        if route.signs_body:
+            tctx["content_digest"] = content_digest(content)
         # On a public route the edge reads no token: nobody is known there.
-        claims = identity_claims(None if public else caller)
+        claims = identity_claims(None if route.public else caller)
         return self.key.sign(contract(self.issuer, self.audience, tctx, claims)).encode()
+
+    def signs_body(self, scope: Scope) -> bool:
+        """Whether the edge would sign the body of this request."""
+        return self._route(scope).signs_body
+
+    def _route(self, scope: Scope) -> "_Route":
+        return self._routes.find(_method(scope), scope["path"])
 
 
 def contract(
@@ -128,12 +167,39 @@ def base64url(octets: bytes) -> str:
     return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()
 
 
+def _method(scope: Scope) -> str:
+    # A WebSocket starts as a GET (RFC 6455 §4.1).
+    return "GET" if scope["type"] == "websocket" else str(scope["method"])
+
+
+@dataclass(frozen=True, slots=True)
+class _Route:
+    """What the edge knows of a route."""
+
+    id: str
+    template: str
+    public: bool = False
+    signs_body: bool = False
+
+
+_NO_ROUTE = _Route("none", "/none")
+"""The app's router answers this one."""
+
+
+def _compact(part: Mapping[str, object]) -> bytes:
+    # As the edge writes it: no white space, no escapes for what is not ASCII.
+    return json.dumps(part, separators=(",", ":"), ensure_ascii=False).encode()
+
+
 class _Routes:
     """An app's route table, in the order in which the edge tries it."""
 
     def __init__(self, found: Iterable[Endpoint]) -> None:
         listed: list[tuple[Template, Endpoint]] = []
-        for endpoint in found:
+        served = list(found)
+        edges = named(served)
+        self._ids = dict(zip(map(id, edges), ids_of(edges), strict=True))
+        for endpoint in served:
             try:
                 template = Template.parse(endpoint.template)
             except TemplateRefused:
@@ -143,12 +209,17 @@ class _Routes:
         listed.sort(key=cmp_to_key(_most_specific_first))
         self._routes = [(compile_path(item.source)[0], entry) for item, entry in listed]
 
-    def find(self, method: str, path: str) -> tuple[str, str, bool]:
-        """Return name and template of the route, and whether it is public."""
+    def find(self, method: str, path: str) -> _Route:
+        """Return the most specific route."""
         for pattern, endpoint in self._routes:
             if method in methods_of(endpoint) and pattern.match(path):
-                return endpoint.name, endpoint.template, access_of(endpoint) == "public"
-        return "none", "/none", False  # the app's router answers this one
+                return _Route(
+                    self._ids.get(id(endpoint), endpoint.name),
+                    endpoint.template,
+                    access_of(endpoint) == "public",
+                    bool(endpoint.declared.get("sign_body")),
+                )
+        return _NO_ROUTE
 
 
 def _most_specific_first(one: tuple[Template, Endpoint], two: tuple[Template, Endpoint]) -> int:

@@ -10,6 +10,7 @@ door verifies them as in production; only whose key it believes is changed, and 
 """
 
 import json
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Protocol
@@ -18,6 +19,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from fastgate.content import whole
 from fastgate.doctor import Finding, examine
 from fastgate.forgeries import Believed
 from fastgate.jwks import read_jwks
@@ -44,7 +46,10 @@ class CalledBy:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Put the header on, unless the test has put on its own."""
         if scope["type"] != "lifespan" and all(name != HEADER for name, _ in scope["headers"]):
-            header = self._edge.header_for(scope, self._caller)
+            content = b""
+            if self._edge.signs_body(scope):
+                content, receive = await whole(scope, receive, sys.maxsize)
+            header = self._edge.header_for(scope, self._caller, content)
             scope = {**scope, "headers": [*scope["headers"], (HEADER, header)]}
         await self.app(scope, receive, send)
 

@@ -6,28 +6,45 @@ module that imports `jwt`, and takes one thing from it, the ES256 signature chec
 payload are parsed here, once and strictly, from the very bytes that were signed.
 """
 
-import base64
 import hashlib
-from dataclasses import dataclass
+from base64 import urlsafe_b64encode
+from binascii import a2b_base64
+from collections.abc import Mapping
 from functools import lru_cache
+from hmac import compare_digest
+from typing import NamedTuple, TypeAlias
 
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from jwt.algorithms import ECAlgorithm
 
 from fastgate import errors, strict_json
 from fastgate.claims import EdgeClaims, Transaction
-from fastgate.jwks import KeySet
+from fastgate.origin_keys import OriginKey
 
-ALGORITHM = "ES256"
+ES256, HS256 = "ES256", "HS256"
 TYPE = "txntoken+jwt"
 MAX_TOKEN_BYTES = 8192
 MAX_LIFETIME_SECONDS = 60
-SIGNATURE_BYTES = 64
+ES256_BYTES = 64
+
+KeySet: TypeAlias = Mapping[str, EllipticCurvePublicKey] | Mapping[str, OriginKey]
+"""Keys by `kid`, all for one algorithm: the published ones for ES256, or an origin's for HS256."""
 
 _es256 = ECAlgorithm(ECAlgorithm.SHA256)
+_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+_TO_BASE64 = bytes.maketrans(b"-_", b"+/")
+# By how many characters are left over behind the last whole four: what is missing, and which
+# characters may stand last, those whose unused bits are zero. One alone is half an octet.
+_PADDING = (b"", b"", b"==", b"=")
+_LAST: tuple[tuple[bytes, ...], ...] = (
+    (b"",),
+    (),
+    tuple(_ALPHABET[at : at + 1] for at in range(0, 64, 16)),
+    tuple(_ALPHABET[at : at + 1] for at in range(0, 64, 4)),
+)
 
 
-@dataclass(frozen=True, slots=True)
-class RequestHead:
+class RequestHead(NamedTuple):
     """What arrived, as bytes from the wire: never decoded, normalized or rebuilt from a URL."""
 
     method: str
@@ -50,7 +67,7 @@ def verify(
 
     Args:
         token: the value of the one `Fastgate-Identity` header.
-        keys: the edge's public keys by `kid`.
+        keys: the edge's keys by `kid`; they say which algorithm is believed.
         head: the request that the origin is about to run.
         issuer: the edge's `iss`, exactly.
         audience: this origin's `aud`, exactly.
@@ -78,24 +95,34 @@ def _authenticated_payload(token: bytes, keys: KeySet) -> dict[str, object]:
     segments = token.split(b".")
     if len(segments) != 3:
         raise errors.TokenMalformed
-    kid = _checked_kid(segments[0])
+    algorithm, kid = _checked_header(segments[0])
     payload, signature = _base64url(segments[1]), _base64url(segments[2])
 
     key = keys.get(kid)
     if key is None:
         raise errors.KeyUnknown
     signing_input = token[: -len(segments[2]) - 1]
-    if len(signature) != SIGNATURE_BYTES or not _es256.verify(signing_input, key, signature):
+    # The algorithm belongs to the key, never to the token: the header can only agree.
+    if isinstance(key, OriginKey):
+        if algorithm != HS256:
+            raise errors.AlgorithmRefused
+        signed = compare_digest(key.mac(signing_input), signature)
+    else:
+        if algorithm != ES256:
+            raise errors.AlgorithmRefused
+        signed = len(signature) == ES256_BYTES and _es256.verify(signing_input, key, signature)
+    if not signed:
         raise errors.SignatureInvalid
     return _json_object(payload)
 
 
 # An edge writes the same header for as long as it signs with the same key.
 @lru_cache(maxsize=64)
-def _checked_kid(segment: bytes) -> str:
+def _checked_header(segment: bytes) -> tuple[str, str]:
+    """Return `alg` and `kid` of a JOSE header that is right in all else."""
     header = _json_object(_base64url(segment))
-    # The algorithm belongs to the key, never to the token: the header can only agree.
-    if header.get("alg") != ALGORITHM:
+    algorithm = header.get("alg")
+    if algorithm not in (ES256, HS256):
         raise errors.AlgorithmRefused
     if header.get("typ") != TYPE:
         raise errors.TypeRefused
@@ -105,7 +132,7 @@ def _checked_kid(segment: bytes) -> str:
     kid = header.get("kid")
     if not isinstance(kid, str) or not kid:
         raise errors.KeyUnknown
-    return kid
+    return str(algorithm), kid
 
 
 def _check_time(claims: EdgeClaims, now: float, leeway: float) -> None:
@@ -123,20 +150,20 @@ def _check_request(judged: Transaction, head: RequestHead) -> None:
         raise errors.MethodMismatch
     if judged.path.encode() != head.raw_path:
         raise errors.PathMismatch
-    digest = base64.urlsafe_b64encode(hashlib.sha256(head.query).digest()).rstrip(b"=").decode()
-    if judged.query != (digest if head.query else None):
+    if judged.query != (_digest(head.query) if head.query else None):
         raise errors.QueryMismatch
 
 
+def _digest(octets: bytes) -> str:
+    return urlsafe_b64encode(hashlib.sha256(octets).digest()).rstrip(b"=").decode()
+
+
 def _base64url(segment: bytes) -> bytes:
-    try:
-        decoded = base64.urlsafe_b64decode(segment + b"=" * (-len(segment) % 4))
-    except ValueError as error:
-        raise errors.TokenMalformed from error
     # The standard library skips foreign characters and stray bits. One spelling only: RFC 7515 §2.
-    if base64.urlsafe_b64encode(decoded).rstrip(b"=") != segment:
+    spare = len(segment) % 4
+    if segment.translate(None, _ALPHABET) or not segment.endswith(_LAST[spare]):
         raise errors.TokenMalformed
-    return decoded
+    return a2b_base64(segment.translate(_TO_BASE64) + _PADDING[spare])
 
 
 def _json_object(raw: bytes) -> dict[str, object]:

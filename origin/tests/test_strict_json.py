@@ -1,0 +1,85 @@
+"""Both ways of reading JSON read the same, and refuse the same."""
+
+import json
+from random import Random
+
+import pytest
+
+from fastgate import strict_json
+
+TEXTS = [
+    "",
+    "a",
+    "é",
+    "🦊",
+    '"',
+    "\\",
+    "/",
+    "\n",
+    "\x01",
+    "\x7f",
+    "\u2028",
+    "a:b",
+    "null",
+    "\ud800",
+]
+ESCAPES = ["", "\\u00e9", "\\ud83e\\udd8a", "\\ud800", "\\/", "\\u0041", "\\x", "\t"]
+NUMBERS = ["0", "-0", "1", "1.0", "1e3", "1E400", "NaN", "Infinity", "01", "9" * 30, "0.1", "1.10"]
+
+
+def written(random: Random, depth: int = 0) -> str:
+    """Return what may be JSON, or nearly."""
+    space = random.choice(["", "", "", " ", "\n", "\f", "\ufeff"])
+    kind = random.randrange(6 if depth < 4 else 4)
+    if kind == 0:
+        return space + random.choice(NUMBERS)
+    if kind == 1:
+        return space + json.dumps(random.choice(TEXTS), ensure_ascii=random.random() < 0.3)
+    if kind == 2:
+        return f'{space}"{random.choice(ESCAPES)}"'
+    if kind == 3:
+        return space + random.choice(["true", "false", "null", "nul", ""])
+    if kind == 4:
+        return (
+            f"[{','.join(written(random, depth + 1) for _ in range(random.randrange(3)))}{space}]"
+        )
+    names = [random.choice(["a", "b", "c", "\\u0061", "é"]) for _ in range(random.randrange(4))]
+    return "{" + ",".join(f'"{name}":{written(random, depth + 1)}' for name in names) + space + "}"
+
+
+def read(raw: bytes) -> object:
+    try:
+        return strict_json.parse_object(raw)
+    except ValueError:
+        return ValueError
+
+
+def test_the_quick_way_reads_what_the_strict_way_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = Random(20261125)  # noqa: S311
+    raws = [f'{{"x":{written(random)}}}'.encode("utf-8", "surrogatepass") for _ in range(20_000)]
+    quick = [read(raw) for raw in raws]
+    plain = sum(strict_json._plainly_spelled(raw) is not None for raw in raws)
+    monkeypatch.setattr(strict_json, "_plainly_spelled", lambda _raw: None)
+    for raw, found in zip(raws, quick, strict=True):
+        strict = read(raw)
+        # 1 is 1.0 and true to Python; they are not the same JSON.
+        assert (repr(found), type(found)) == (repr(strict), type(strict)), raw
+    assert 1000 < plain < 19_000
+    assert 1000 < quick.count(ValueError) < 19_000
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        *(b"", b" ", b"[]", b"1", b'"x"', b"null", b"{", b"{}{}", b"{} x", b"\xef\xbb\xbf{}"),
+        *(b'{"a":1,"a":1}', b'{"a":{"b":1,"b":1}}', b'{"a":1,"\\u0061":1}', b'{"a":NaN}'),
+        *(b'{"a":"\\ud800"}', b'{"\\ud800":1}', b'{"a":"\xff"}', b'{"a":01}', b"{'a':1}"),
+        b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+    ],
+)
+def test_what_is_not_one_unambiguous_object_is_refused(raw: bytes) -> None:
+    assert read(raw) is ValueError
+
+
+def test_white_space_is_no_matter() -> None:
+    assert read(b' \t\r\n{ "a" : [ 1 ] } \n') == {"a": [1]}
