@@ -57,7 +57,8 @@ async def create_order(order: NewOrder, caller: Writer) -> Order:
 @router.post("/orders/{order_id:int}/refund", operation_id="refund_order")
 @at_edge(
     require={"rule": "staff"},
-    require_bound=True,  # money moves: a token that was stolen alone is no use
+    require_bound=True,  # money moves: a token that was stolen alone is no use,
+    sign_body=True,  # and a header that was caught on its way is none with another body
     accepts={"required_headers": ["idempotency-key"]},
 )
 async def refund_order(order_id: int, caller: Caller) -> dict[str, str | int]:
