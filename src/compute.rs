@@ -95,6 +95,7 @@ fn answer(request: Request, sandbox: &mut Sandbox) {
                 deny_list: &mut deny_list,
                 introspector: &mut introspector,
                 replays: &mut used_proofs,
+                nonces: gateway.nonces(),
             },
             elapsed: &elapsed,
         };

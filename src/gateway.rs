@@ -7,6 +7,7 @@ use crate::authorize::{authorize, rehearse};
 use crate::cors;
 use crate::headers::Headers;
 use crate::identity::bearer::{self, Scheme};
+use crate::identity::dpop::Nonces;
 use crate::identity::{Caller, Seen, Sources, identify};
 use crate::inspect::inspect;
 use crate::mint::{Grant, Minter};
@@ -83,6 +84,12 @@ impl Gateway {
         Self { resource: Resource::of(&policy), policy, minter }
     }
 
+    /// The nonces of this edge for proofs of possession.
+    #[must_use]
+    pub const fn nonces(&self) -> &Nonces {
+        self.minter.nonces()
+    }
+
     /// Judges one request. Writes what it finds into `trail`, which carries the request id.
     pub fn decide(&self, head: RequestHead, circumstances: &mut Circumstances<'_>, trail: &mut Trail) -> Decision {
         let mut answer = AnswerFields::default();
@@ -154,6 +161,9 @@ impl Gateway {
         let mut seen = Seen::default();
         let caller = identify(&self.policy, route, &target, outside.now, &mut outside.sources, &mut seen);
         note(trail, &seen, caller.as_ref().ok());
+        if let Some(nonce) = &seen.nonce {
+            answer.give_nonce(nonce);
+        }
         trail.step(Step::Identify, (outside.elapsed)());
 
         let caller = match caller {

@@ -15,6 +15,7 @@ use crate::answer::AnswerFields;
 use crate::authorize::Permit;
 use crate::headers::{Headers, IDENTITY};
 use crate::identity::binding::Binding;
+use crate::identity::dpop::Nonces;
 use crate::identity::{Caller, Identity};
 use crate::policy::Edge;
 use crate::request::Target;
@@ -173,6 +174,12 @@ impl Minter {
     #[must_use]
     pub fn published_keys(&self) -> String {
         self.keys.published()
+    }
+
+    /// The nonces for proofs of possession that the keys make.
+    #[must_use]
+    pub const fn nonces(&self) -> &Nonces {
+        self.keys.nonces()
     }
 
     /// Turns a permit into the request that is forwarded.

@@ -7,6 +7,7 @@ use jwt_simple::prelude::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::identity::dpop::Nonces;
 use crate::strict_json;
 use crate::time::UnixTime;
 
@@ -18,6 +19,8 @@ pub struct SigningKeys {
     signing: ES256KeyPair,
     /// Every public key, as JSON objects.
     published: Vec<Value>,
+    /// Nonces by keys that every POP derives from these alike.
+    nonces: Nonces,
 }
 
 impl std::fmt::Debug for SigningKeys {
@@ -60,13 +63,19 @@ impl SigningKeys {
         };
         let pairs = entries.iter().enumerate().map(read).collect::<Result<Vec<_>, _>>()?;
         let published = pairs.iter().map(public_half).collect();
+        let nonces = Nonces::derived_from(pairs.iter().map(ES256KeyPair::to_bytes));
         let signing = pairs.into_iter().next().ok_or(SigningKeysError::Empty)?;
-        Ok(Self { signing, published })
+        Ok(Self { signing, published, nonces })
     }
 
     /// The public halves as a JWK Set (RFC 7517 §5).
     pub(super) fn published(&self) -> String {
         json!({ "keys": self.published }).to_string()
+    }
+
+    /// The nonces that these keys make.
+    pub(super) const fn nonces(&self) -> &Nonces {
+        &self.nonces
     }
 
     /// Signs the claims with the first key, ES256.

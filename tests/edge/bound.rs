@@ -10,8 +10,11 @@ use p256::ecdsa::signature::Signer as _;
 use p256::ecdsa::{Signature, SigningKey};
 use serde_json::{Value, json};
 
-use crate::support::tokens::{claims, header, now, sign};
-use crate::support::world::{Outcome, WORLD, test_id};
+use crate::support::edge::{Edge, Place, Stores};
+use crate::support::http::exchange;
+use crate::support::origin::{Origin, answer};
+use crate::support::tokens::{claims, header, jwks, now, sign};
+use crate::support::world::{Outcome, WORLD, issuer, policy, signing_keys, test_id};
 
 fn encoded(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
@@ -28,19 +31,31 @@ fn jwk() -> Value {
 
 /// A token that is bound to the key.
 fn token() -> String {
+    token_of(&WORLD.iss())
+}
+
+fn token_of(iss: &str) -> String {
     let jkt = encoded(hmac_sha256::Hash::hash(jwk().to_string().as_bytes())); // members in alphabetical order
-    let mut claims = claims(&WORLD.iss(), "user-1", "");
+    let mut claims = claims(iss, "user-1", "");
     claims["cnf"] = json!({ "jkt": jkt });
     sign(&header(), &claims)
 }
 
 /// A proof for `GET` of this path with this token.
 fn proof(path: &str, token: &str) -> String {
+    proof_of(&format!("http://{}{path}", WORLD.edge.address), token, &Value::Null)
+}
+
+/// A proof for `GET` of this URL with this token and this nonce; `null` is none.
+fn proof_of(url: &str, token: &str, nonce: &Value) -> String {
     let header = json!({ "typ": "dpop+jwt", "alg": "ES256", "jwk": jwk() });
-    let claims = json!({
-        "htm": "GET", "htu": format!("http://{}{path}", WORLD.edge.address), "iat": now(), "jti": test_id(),
+    let mut claims = json!({
+        "htm": "GET", "htu": url, "iat": now(), "jti": test_id(),
         "ath": encoded(hmac_sha256::Hash::hash(token.as_bytes()))
     });
+    if !nonce.is_null() {
+        claims["nonce"] = nonce.clone();
+    }
     let content = format!("{}.{}", encoded(header.to_string()), encoded(claims.to_string()));
     let signature: Signature = key().sign(content.as_bytes());
     format!("{content}.{}", encoded(signature.to_bytes()))
@@ -102,4 +117,43 @@ fn the_metadata_of_the_resource_is_where_the_challenges_say() {
     assert_eq!(metadata["resource"], format!("http://{}", WORLD.edge.address));
     assert_eq!(metadata["authorization_servers"], json!([WORLD.iss()]));
     assert_eq!(metadata["scopes_supported"], json!(["orders:read", "orders:write"]));
+}
+
+#[test]
+fn where_the_policy_asks_for_a_nonce_a_proof_without_one_is_given_one_that_opens() {
+    let (issuer, place) = (issuer(jwks()), Place::find());
+    let echo = Origin::answering(answer("200 OK", &[("cache-control", "max-age=60")], "{}"));
+    let (iss, address) = (format!("http://{}", issuer.address), place.address());
+    let mut policy = policy(address, &iss);
+    policy["edge"]["dpop"] = json!({ "nonce": true });
+    let backends = [("echo", echo.address), ("issuer", issuer.address)];
+    let stores = Stores {
+        kv: Some(vec![("policy".to_owned(), policy.to_string())]),
+        signing_keys: Some(signing_keys()),
+        backends: backends.map(|(name, address)| (name.to_owned(), address.to_string())).to_vec(),
+        ..Stores::default()
+    };
+    let edge = Edge::start(place, &stores);
+    let token = token_of(&iss);
+    let send = |nonce: &Value| {
+        let proof = proof_of(&format!("http://{address}/bound/x"), &token, nonce);
+        let fields = format!("authorization: DPoP {token}\r\ndpop: {proof}\r\nconnection: close\r\n");
+        exchange(address, format!("GET /bound/x HTTP/1.1\r\nhost: {address}\r\n{fields}\r\n").as_bytes()).unwrap()
+    };
+    let refused = send(&Value::Null);
+    assert_eq!((refused.status, refused.problem().as_str()), (401, "proof-nonce-required"));
+    let challenge = refused.header("www-authenticate").unwrap();
+    assert!(challenge.starts_with("DPoP error=\"use_dpop_nonce\", algs="), "{challenge}");
+    assert_eq!(edge.log_of(refused.header("x-request-id").unwrap())["verdict"], "proof-nonce");
+    assert!(echo.everything().is_empty());
+    // Sandboxes come and go, and the window may change in between: the last nonce that was given always opens.
+    let mut nonce = json!(refused.header("dpop-nonce").unwrap());
+    for turn in 1..=12 {
+        let passed = send(&nonce);
+        assert_eq!((passed.status, echo.everything().len()), (200, turn), "{}", passed.text());
+        let next = passed.header("dpop-nonce");
+        assert_eq!(passed.header("cache-control"), Some(if next.is_some() { "no-store" } else { "max-age=60" }));
+        nonce = next.map_or(nonce, |next| json!(next));
+    }
+    assert_eq!(send(&json!("of-another-edge")).status, 401);
 }
