@@ -36,6 +36,7 @@ pub(crate) fn edge(issuers: &[(&str, &Issuer)], life: &Value, kv: &[(&str, Strin
         kv_notes: kv.iter().map(|(key, _, note)| ((*key).to_owned(), note.clone())).collect(),
         signing_keys: Some(signing_keys()),
         backends,
+        ..Stores::default()
     };
     (Edge::start(place, &stores), echo)
 }

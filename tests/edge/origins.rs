@@ -16,9 +16,9 @@ fn through(origin: &Origin) -> (Edge, Option<Reply>) {
         place,
         &Stores {
             kv: Some(vec![("policy".to_owned(), policy.to_string())]),
-            kv_notes: Vec::new(),
             signing_keys: Some(signing_keys()),
             backends: vec![("echo".to_owned(), origin.address.to_string())],
+            ..Stores::default()
         },
     );
     let reply = exchange(edge.address, b"GET /open/x HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");

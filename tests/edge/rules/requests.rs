@@ -6,7 +6,8 @@ use hyper::body::Bytes;
 use hyper::{Body, Request};
 use serde_json::{Value, json};
 
-use crate::gate::{Gate, RUNTIME, Setting, get, get_as, minted, request};
+use super::gate::{Gate, Setting, get, get_as, minted, request};
+use crate::support::edge::RUNTIME;
 
 const CLIENT: &str = "198.51.100.7";
 

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::gate::{Gate, get, get_as, minted};
+use super::gate::{Gate, get, get_as, minted};
 
 #[test]
 fn a_caller_who_does_not_meet_the_rule_is_forbidden() {

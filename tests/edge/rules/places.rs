@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::json;
 
-use crate::gate::{Gate, Setting, get, minted};
+use super::gate::{Gate, Setting, get, minted};
 
 const BERLIN: &str = "198.51.100.10";
 const SAN_FRANCISCO: &str = "198.51.100.20";
