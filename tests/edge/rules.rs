@@ -9,4 +9,5 @@ mod limits;
 mod places;
 mod requests;
 mod trial;
+mod uncounted;
 mod who;
