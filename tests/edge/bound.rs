@@ -6,11 +6,13 @@ use std::thread::scope;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hyper::HeaderMap;
 use p256::ecdsa::signature::Signer as _;
 use p256::ecdsa::{Signature, SigningKey};
 use serde_json::{Value, json};
+use viceroy_lib::cache::CacheKey;
 
-use crate::support::edge::{Edge, Place, Stores};
+use crate::support::edge::{Edge, Place, RUNTIME, Stores};
 use crate::support::http::exchange;
 use crate::support::origin::{Origin, answer};
 use crate::support::tokens::{claims, header, jwks, now, sign};
@@ -25,7 +27,11 @@ fn key() -> SigningKey {
 }
 
 fn jwk() -> Value {
-    let point = key().verifying_key().to_sec1_point(false);
+    jwk_of(&key())
+}
+
+fn jwk_of(key: &SigningKey) -> Value {
+    let point = key.verifying_key().to_sec1_point(false);
     json!({ "crv": "P-256", "kty": "EC", "x": encoded(point.x().unwrap()), "y": encoded(point.y().unwrap()) })
 }
 
@@ -48,16 +54,25 @@ fn proof(path: &str, token: &str) -> String {
 
 /// A proof for `GET` of this URL with this token and this nonce; `null` is none.
 fn proof_of(url: &str, token: &str, nonce: &Value) -> String {
-    let header = json!({ "typ": "dpop+jwt", "alg": "ES256", "jwk": jwk() });
-    let mut claims = json!({
-        "htm": "GET", "htu": url, "iat": now(), "jti": test_id(),
-        "ath": encoded(hmac_sha256::Hash::hash(token.as_bytes()))
-    });
+    let mut claims = proof_claims(url, token);
     if !nonce.is_null() {
         claims["nonce"] = nonce.clone();
     }
+    signed(&key(), &proof_header(), &claims)
+}
+
+fn proof_header() -> Value {
+    json!({ "typ": "dpop+jwt", "alg": "ES256", "jwk": jwk() })
+}
+
+fn proof_claims(url: &str, token: &str) -> Value {
+    let ath = encoded(hmac_sha256::Hash::hash(token.as_bytes()));
+    json!({ "htm": "GET", "htu": url, "iat": now(), "jti": test_id(), "ath": ath })
+}
+
+fn signed(key: &SigningKey, header: &Value, claims: &Value) -> String {
     let content = format!("{}.{}", encoded(header.to_string()), encoded(claims.to_string()));
-    let signature: Signature = key().sign(content.as_bytes());
+    let signature: Signature = key.sign(content.as_bytes());
     format!("{content}.{}", encoded(signature.to_bytes()))
 }
 
@@ -106,6 +121,72 @@ fn a_proof_for_another_url_is_refused() {
     let token = token();
     assert_eq!(send("/echo/x", &token, &proof("/echo/y", &token)).refused(), 401);
     assert_eq!(send("/echo/x", &token, &proof("/echo/x", "another")).refused(), 401);
+}
+
+#[test]
+fn the_log_says_what_is_wrong_with_a_proof() {
+    let token = token();
+    let url = format!("http://{}/bound/x", WORLD.edge.address);
+    let thief = SigningKey::from_slice(&[3; 32]).unwrap();
+    let (header, claims) = (proof_header(), proof_claims(&url, &token));
+    let with = |object: &Value, name: &str, value: Value| {
+        let mut object = object.clone();
+        object[name] = value;
+        object
+    };
+    let header_with = |name: &str, value: Value| signed(&key(), &with(&header, name, value), &claims);
+    let claims_with = |name: &str, value: Value| signed(&key(), &header, &with(&claims, name, value));
+    let good = signed(&key(), &header, &claims);
+    for (expected, proofs) in [
+        ("proof-missing", vec![]),
+        ("proof-repeated", vec![good.clone(), good]),
+        ("proof-too-long", vec!["a".repeat(5000)]),
+        ("proof-malformed", vec!["a.b.c".to_owned()]),
+        ("proof-extension", vec![header_with("crit", json!([]))]),
+        ("proof-type", vec![header_with("typ", json!("JWT"))]),
+        ("proof-algorithm", vec![header_with("alg", json!("none"))]),
+        ("proof-key", vec![header_with("jwk", json!({ "kty": "EC" }))]),
+        ("proof-claim", vec![claims_with("jti", json!(1))]),
+        ("proof-method", vec![claims_with("htm", json!("POST"))]),
+        ("proof-url", vec![claims_with("htu", json!("http://evil.example/bound/x"))]),
+        ("proof-too-old", vec![claims_with("iat", json!(now() - 600))]),
+        ("proof-too-early", vec![claims_with("iat", json!(now() + 600))]),
+        ("proof-token", vec![claims_with("ath", json!("other"))]),
+        ("proof-other-key", vec![signed(&thief, &with(&header, "jwk", jwk_of(&thief)), &claims)]),
+        ("proof-signature", vec![signed(&thief, &header, &claims)]),
+    ] {
+        let proofs: String = proofs.iter().map(|proof| format!("dpop: {proof}\r\n")).collect();
+        assert_eq!(refusal(&format!("authorization: DPoP {token}\r\n{proofs}")), (401, expected.to_owned()));
+    }
+    let plain = WORLD.token("");
+    let proof = proof("/bound/x", &plain);
+    let unbound = refusal(&format!("authorization: DPoP {plain}\r\ndpop: {proof}\r\n"));
+    assert_eq!(unbound, (401, "proof-unbound".to_owned()));
+}
+
+/// Status and code of the refusal of `GET /bound/x`.
+fn refusal(fields: &str) -> (u16, String) {
+    let outcome = WORLD.send("GET /bound/x", fields);
+    let line = WORLD.edge.log_of(outcome.reply().header("x-request-id").unwrap());
+    (outcome.refused(), line["verdict"].as_str().unwrap().to_owned())
+}
+
+#[test]
+fn whether_a_proof_was_used_that_cannot_be_told_is_never_an_allow() {
+    let (token, url) = (token(), format!("http://{}/bound/x", WORLD.edge.address));
+    let claims = proof_claims(&url, &token);
+    let thumbprint = hmac_sha256::Hash::hash(jwk().to_string().as_bytes());
+    let name = hmac_sha256::Hash::hash(&[&thumbprint, claims["jti"].as_str().unwrap().as_bytes()].concat());
+    let place = CacheKey::try_from([b"fastgate/proof/".as_slice(), &name].concat()).unwrap();
+    // As if another request with the same proof had held the place and never come to an end.
+    let viceroy = WORLD.edge.viceroy();
+    let held = RUNTIME.block_on(viceroy.cache().transaction_lookup(&place, &HeaderMap::new(), true));
+    assert!(held.go_get().is_some(), "it is free");
+    let proof = signed(&key(), &proof_header(), &claims);
+    let refused = refusal(&format!("authorization: DPoP {token}\r\ndpop: {proof}\r\n"));
+    assert_eq!(refused, (503, "replays-unreachable".to_owned()));
+    drop(held);
+    send("/bound/x", &token, &proof).echoed();
 }
 
 #[test]

@@ -21,6 +21,7 @@ mod support;
 
 mod bound;
 mod closed;
+mod codes;
 mod credentials;
 mod headers;
 mod jwks;

@@ -53,7 +53,12 @@ fn requests_that_do_not_look_as_they_must_never_get_there() {
     assert_eq!(gate.arrived()[0].body.as_ref().unwrap().len(), 1000);
     let mut text = versioned("/p", Body::from("x"));
     text.headers_mut().insert("content-type", "text/plain".parse().unwrap());
+    let mut crowded = get("/dl/a.bin");
+    for _ in 0..101 {
+        crowded.headers_mut().append("x-many", "1".parse().unwrap());
+    }
     for (request, status, kind, code) in [
+        (crowded, 431, "header-fields-too-large", "too-many-fields"),
         (versioned("/p?12345678901", Body::from("x")), 414, "uri-too-long", "query-too-long"),
         (versioned("/p", Body::from(vec![b'x'; 1001])), 413, "content-too-large", "body-too-long"),
         (versioned("/p", streamed(11, 100)), 413, "content-too-large", "body-too-long"),
