@@ -112,6 +112,11 @@ impl Gate {
         self.arrived.lock().unwrap().clone()
     }
 
+    /// What reached the application of the request with this answer.
+    pub(crate) fn arrival(&self, answer: &Answer) -> Option<Arrived> {
+        self.arrived().into_iter().find(|arrived| arrived.field("x-request-id") == answer.field("x-request-id"))
+    }
+
     /// Every log line by request id, once there are `count`.
     pub(crate) fn lines_by_id(&self, count: usize) -> BTreeMap<String, Value> {
         let id = |line: &Value| line["request_id"].as_str().unwrap().to_owned();
@@ -138,9 +143,10 @@ impl Gate {
 
     /// Status, problem type and log code of the answer to a request that is to be refused, and that nothing got through.
     pub(crate) fn refusal(&self, client: &str, request: Request<Body>) -> (u16, String, String) {
-        let before = self.arrived().len();
         let answer = self.ask_from(client.parse().unwrap(), request);
-        assert_eq!(self.arrived().len(), before, "a refused request reached the application");
+        let mut arrived = self.arrived().into_iter();
+        assert!(arrived.all(|arrived| arrived.field("x-request-id").is_some()), "whose request that is must be known");
+        assert!(self.arrival(&answer).is_none(), "a refused request reached the application");
         assert_eq!(answer.field("cache-control"), Some("no-store"));
         let line = self.line(&answer);
         let problem = answer.json()["type"].as_str().unwrap_or_default().replace("urn:fastgate:problem:", "");
