@@ -8,6 +8,7 @@ mod gate;
 mod limits;
 mod places;
 mod requests;
+mod shared;
 mod trial;
 mod uncounted;
 mod who;
