@@ -28,7 +28,7 @@ signatures: ## Wycheproof's vectors, and 100,000 RSA signatures that were tamper
 	cargo test --locked --test signatures
 
 edge-tests: guest $(VENV) $(IDP) ## The real guest on Viceroy, against real origins and a real provider
-	cargo test --locked --test edge --test rules_edge --examples
+	cargo test --locked --test edge --examples
 
 origin-tests: $(VENV) ## The FastAPI package; 100,000 generated requests against the edge's matcher among them
 	cargo build --locked --bin fastgate --example decide

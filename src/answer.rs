@@ -51,6 +51,16 @@ impl AnswerFields {
         self.missing.append(name, value);
     }
 
+    /// Tells the client the nonce of its next proofs (RFC 9449 §8.2, §9), pages of other origins included, where any may see
+    /// the answer. It is not kept in caches: nobody is to be told an old one.
+    pub fn give_nonce(&mut self, nonce: &str) {
+        self.set("dpop-nonce", nonce);
+        self.set("cache-control", "no-store");
+        if self.set.all("access-control-allow-origin").next().is_some() {
+            self.append("access-control-expose-headers", "DPoP-Nonce, WWW-Authenticate");
+        }
+    }
+
     /// The security fields, as strict as an API bears.
     pub fn secure(&mut self) {
         for (name, value) in SECURITY {

@@ -97,6 +97,7 @@ fn answer(mut request: Request, sandbox: &mut Sandbox) {
                 deny_list: &mut deny_list,
                 introspector: &mut introspector,
                 replays: &mut used_proofs,
+                nonces: gateway.nonces(),
             },
             elapsed: &elapsed,
         };

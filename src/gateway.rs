@@ -6,6 +6,7 @@ mod walk;
 use crate::content::Body;
 use crate::headers::Headers;
 use crate::identity::Sources;
+use crate::identity::dpop::Nonces;
 use crate::mint::{Grant, Minter};
 use crate::opening::Switch;
 use crate::place::Acls;
@@ -78,6 +79,12 @@ impl Gateway {
     #[must_use]
     pub fn new(policy: Policy, minter: Minter) -> Self {
         Self { resource: Resource::of(&policy), policy, minter }
+    }
+
+    /// The nonces of this edge for proofs of possession.
+    #[must_use]
+    pub const fn nonces(&self) -> &Nonces {
+        self.minter.nonces()
     }
 
     /// Judges one request. Writes what it finds into `trail`, which carries the request id.

@@ -32,7 +32,7 @@ use binding::Binding;
 pub(crate) use claims::members;
 use claims::{Claims, Holder};
 use deny_list::{DenyList, DenyListError};
-use dpop::ProofError;
+use dpop::{Nonces, ProofError, Rules};
 use introspection::{IntrospectionError, Introspector};
 use keys::KeySet;
 use replay::{Replays, ReplaysUnreachable};
@@ -197,8 +197,9 @@ pub fn identify(
         return Ok(Caller::Anonymous);
     }
     let (scheme, compact) = bearer::single(target.authorization())?;
-    let life = policy.edge().proof_life;
-    let show = |binding: Option<&Binding>| possession::shown(scheme, &compact, binding, target, life, now);
+    let rules = Rules { demands: policy.edge().proofs, nonces: sources.nonces, now };
+    let nonce = &mut seen.nonce;
+    let mut show = |binding: Option<&Binding>| possession::shown(scheme, &compact, binding, target, rules, nonce);
     let (issuer, claims, binding, proof) = if let Some((issuer, asked)) = introspection::about(policy, &compact) {
         seen.issuer = Some(issuer.id.clone());
         let claims = introspection::claims(issuer, asked, &compact, now, sources.introspector)?;
@@ -217,7 +218,7 @@ pub fn identify(
     };
     deny_list::check(issuer, &claims, now, sources.deny_list)?;
     if let Some(proof) = proof {
-        proof.spend(life, sources.replays)?;
+        proof.spend(rules.demands, sources.replays)?;
     }
     Ok(Caller::Known(Identity::new(issuer, claims, binding)))
 }
@@ -251,13 +252,17 @@ pub struct Sources<'outside> {
     pub introspector: &'outside mut dyn Introspector,
     /// Where used proofs of possession are kept.
     pub replays: &'outside mut dyn Replays,
+    /// The nonces that proofs of possession carry, where the policy asks for them.
+    pub nonces: &'outside Nonces,
 }
 
-/// What was seen of a token on the way, for the log, verified or not.
+/// What was seen of a token on the way, verified or not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
     /// The policy's id of the token's issuer, once it is known to the policy.
     pub issuer: Option<String>,
     /// `kid` of the token, as the token says.
     pub key_id: Option<String>,
+    /// The nonce that the client is to use from now on, where it used none or an older one.
+    pub nonce: Option<String>,
 }

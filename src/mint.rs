@@ -18,6 +18,7 @@ use crate::authorize::Permit;
 use crate::content::{CONTENT_DIGEST, ContentDigest};
 use crate::headers::{Headers, IDENTITY};
 use crate::identity::Caller;
+use crate::identity::dpop::Nonces;
 use crate::policy::Edge;
 use crate::request::Target;
 use crate::surroundings::Surroundings;
@@ -70,6 +71,12 @@ impl Minter {
     /// [`MintError::SigningFailed`] where one of them is no pair.
     pub fn published_keys(&self) -> Result<String, MintError> {
         self.keys.published().ok_or(MintError::SigningFailed)
+    }
+
+    /// The nonces for proofs of possession that the keys make.
+    #[must_use]
+    pub const fn nonces(&self) -> &Nonces {
+        self.keys.nonces()
     }
 
     /// Turns a permit into the request that is forwarded.

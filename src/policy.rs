@@ -26,7 +26,7 @@ use std::sync::Arc;
 pub use captures::Captures;
 pub use claim_path::ClaimPath;
 use conditions::Condition;
-pub use document::{AlgorithmName, IdentityAlgorithm, KeyLife, MethodName, PolicyDocument, ProofLife, TokenKind};
+pub use document::{AlgorithmName, IdentityAlgorithm, KeyLife, MethodName, PolicyDocument, ProofDemands, TokenKind};
 pub use fault::{Fault, PolicyFault, PolicyFaults};
 use fields::{Accepts, FieldEdits};
 use groups::Group;
@@ -68,8 +68,8 @@ pub struct Edge {
     pub security_headers: bool,
     /// The identifier of what is protected here (RFC 9728 §1.2).
     pub resource: String,
-    /// How long a proof of possession is good.
-    pub proof_life: ProofLife,
+    /// What is asked of proofs of possession.
+    pub proofs: ProofDemands,
 }
 
 /// The host names that requests may name, lower case, without ports.

@@ -11,6 +11,7 @@ use crate::content::ContentError;
 use crate::headers::Headers;
 use crate::identity::bearer::{CredentialsError, Scheme};
 use crate::identity::deny_list::DenyListError;
+use crate::identity::dpop::ProofError;
 use crate::identity::introspection::IntrospectionError;
 use crate::inspect::InspectError;
 use crate::mint::MintError;
@@ -45,6 +46,8 @@ pub enum Kind {
     InvalidToken,
     /// The proof of possession is not good.
     InvalidProof,
+    /// The proof of possession needs a nonce; `DPoP-Nonce` gives it.
+    NonceRequired,
     /// The route wants a token that is bound to a key.
     BoundTokenRequired,
     /// The token does not allow this.
@@ -89,6 +92,9 @@ impl Kind {
             Self::AuthenticationRequired => (401, "authentication-required", "A bearer token is required"),
             Self::InvalidToken => (401, "invalid-token", "The bearer token is not valid"),
             Self::InvalidProof => (401, "invalid-proof", "The proof of possession is not valid"),
+            Self::NonceRequired => {
+                (401, "proof-nonce-required", "The proof of possession needs a current nonce of this service")
+            }
             Self::BoundTokenRequired => (401, "bound-token-required", "A token that is bound to a key is required"),
             Self::InsufficientScope => (403, "insufficient-scope", "The token does not have the required scope"),
             Self::Forbidden => (403, "forbidden", "The caller may not do this"),
@@ -209,6 +215,7 @@ impl From<&Refusal> for Problem {
             | Refusal::Introspection(IntrospectionError::Inactive) => {
                 challenge(Kind::InvalidToken, Challenge::because("invalid_token"))
             }
+            Refusal::Proof(ProofError::Nonce) => challenge(Kind::NonceRequired, Challenge::proving("use_dpop_nonce")),
             Refusal::Proof(_) => challenge(Kind::InvalidProof, Challenge::proving("invalid_dpop_proof")),
             Refusal::Authorize(AuthorizeError::Unbound) => {
                 challenge(Kind::BoundTokenRequired, Challenge::proving("invalid_token"))

@@ -228,6 +228,7 @@ impl Refusal {
                 ProofError::TooEarly { .. } => "proof-too-early",
                 ProofError::Token => "proof-token",
                 ProofError::OtherKey => "proof-other-key",
+                ProofError::Nonce => "proof-nonce",
                 ProofError::Signature => "proof-signature",
                 ProofError::Replayed => "proof-replayed",
             },

@@ -9,7 +9,8 @@ import json
 import os
 import subprocess
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -55,8 +56,20 @@ def policy_of(generated: GeneratedApp) -> dict[str, object]:
     }
 
 
+@pytest.fixture(scope="module")
+def agreements() -> Iterator[list[Future[None]]]:
+    """Every seed, on all processors at once."""
+    with ProcessPoolExecutor() as pool:
+        yield [pool.submit(agree, seed) for seed in range(SEEDS)]
+
+
 @pytest.mark.parametrize("seed", range(SEEDS))
-def test_edge_and_app_choose_the_same_route(seed: int) -> None:
+def test_edge_and_app_choose_the_same_route(seed: int, agreements: list[Future[None]]) -> None:
+    agreements[seed].result()
+
+
+def agree(seed: int) -> None:
+    """Judge a tenth of the pairs on both sides."""
     dice = Random(seed)  # noqa: S311
     apps = [generated_app(dice) for _ in range(APPS)]
     lines: list[object] = []

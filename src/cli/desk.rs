@@ -130,6 +130,7 @@ impl Desk {
                 deny_list: &mut NoDenyList,
                 introspector: &mut NoIntrospector,
                 replays: &mut AlwaysFirst,
+                nonces: self.gateway.nonces(),
             },
             elapsed: &|| 0,
         };

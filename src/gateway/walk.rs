@@ -102,6 +102,9 @@ impl<'walk, 'outside> Walk<'walk, 'outside> {
         let identified = identify(policy, route, target, self.outside.now, &mut self.outside.sources, &mut seen);
         self.trail.issuer = seen.issuer;
         self.trail.key_id = seen.key_id.as_deref().map(excerpt);
+        if let Some(nonce) = &seen.nonce {
+            self.answer.give_nonce(nonce);
+        }
         self.timed(Step::Identify);
         let caller = match identified {
             // Who need not say who they are loses nothing by saying it badly; the identity alone is gone.

@@ -5,6 +5,7 @@
 
 mod error;
 mod key;
+mod nonce;
 mod url;
 
 use base64::Engine as _;
@@ -14,13 +15,14 @@ use serde_json::{Map, Value};
 use super::IdentityError;
 use super::binding::Thumbprint;
 use super::replay::{ProofId, Replays};
-use crate::policy::ProofLife;
+use crate::policy::ProofDemands;
 use crate::request::Target;
 use crate::secret::Secret;
 use crate::strict_json;
 use crate::time::UnixTime;
 pub use error::ProofError;
 use key::ProofKey;
+pub use nonce::{NONCE_WINDOW, Nonces};
 
 /// The algorithms by which a proof may be signed, all of them asymmetric (RFC 9449 §4.3, point 5).
 pub const ALGORITHMS: [&str; 2] = ["ES256", "EdDSA"];
@@ -28,6 +30,14 @@ pub const ALGORITHMS: [&str; 2] = ["ES256", "EdDSA"];
 pub const MAX_PROOF_BYTES: usize = 4096;
 /// The longest `jti` that is accepted, in bytes.
 const MAX_JTI_BYTES: usize = 256;
+
+/// By what proofs are judged.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules<'outside> {
+    pub(super) demands: ProofDemands,
+    pub(super) nonces: &'outside Nonces,
+    pub(super) now: UnixTime,
+}
 
 /// A proof that has been read and not been checked.
 #[derive(Debug)]
@@ -65,6 +75,12 @@ impl<'request> Proof<'request> {
         Ok(Self { signed, signature, key: key_of(&header)?, claims })
     }
 
+    /// The nonce that the client is to use next, where nonces are asked for and this one is not the fresh one.
+    pub(super) fn next_nonce(&self, rules: Rules<'_>) -> Option<String> {
+        let fresh = rules.nonces.fresh(rules.now).filter(|_| rules.demands.nonce)?;
+        (self.text("nonce") != Ok(&fresh)).then_some(fresh)
+    }
+
     /// Compares the proof with the request, its token, the key that the token is bound to, and the time.
     ///
     /// # Errors
@@ -74,9 +90,9 @@ impl<'request> Proof<'request> {
         target: &Target,
         token: &Secret<&str>,
         bound_to: &Thumbprint,
-        life: ProofLife,
-        now: UnixTime,
+        rules: Rules<'_>,
     ) -> Result<(), ProofError> {
+        let Rules { demands, nonces, now } = rules;
         if self.text("htm")? != target.method() {
             return Err(ProofError::Method);
         }
@@ -84,10 +100,10 @@ impl<'request> Proof<'request> {
             return Err(ProofError::Url);
         }
         let made = self.made()?;
-        if made > now.plus(life.leeway) {
+        if made > now.plus(demands.leeway) {
             return Err(ProofError::TooEarly { ahead: made.since(now) });
         }
-        if now.since(made) > life.max_age {
+        if now.since(made) > demands.max_age {
             return Err(ProofError::TooOld { age: now.since(made) });
         }
         if self.text("ath")? != Thumbprint::of(&hmac_sha256::Hash::hash(token.expose().as_bytes())).as_str() {
@@ -95,6 +111,9 @@ impl<'request> Proof<'request> {
         }
         if Thumbprint::of(self.key.thumbprint()) != *bound_to {
             return Err(ProofError::OtherKey);
+        }
+        if demands.nonce && !self.text("nonce").is_ok_and(|nonce| nonces.know(nonce, now)) {
+            return Err(ProofError::Nonce);
         }
         self.jti().map(drop)
     }
@@ -105,11 +124,11 @@ impl<'request> Proof<'request> {
     /// # Errors
     /// A [`ProofError`] where the signature does not hold or the proof was used before;
     /// [`ReplaysUnreachable`](super::replay::ReplaysUnreachable) where the latter cannot be told.
-    pub(super) fn spend(&self, life: ProofLife, replays: &mut dyn Replays) -> Result<(), IdentityError> {
+    pub(super) fn spend(&self, demands: ProofDemands, replays: &mut dyn Replays) -> Result<(), IdentityError> {
         self.key.verify(self.signed.as_bytes(), &self.signature)?;
         let id = ProofId::new(self.key.thumbprint(), self.jti()?);
         // From the moment at which it is first good to the last, rounded up: times are whole seconds.
-        let window = life.max_age.saturating_add(life.leeway).saturating_add(2);
+        let window = demands.max_age.saturating_add(demands.leeway).saturating_add(2);
         if replays.is_first(&id, window)? { Ok(()) } else { Err(ProofError::Replayed.into()) }
     }
 

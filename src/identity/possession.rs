@@ -4,14 +4,13 @@
 use super::IdentityError;
 use super::bearer::Scheme;
 use super::binding::{Binding, Thumbprint};
-use super::dpop::{Proof, ProofError};
+use super::dpop::{Proof, ProofError, Rules};
 use super::token::TokenError;
-use crate::policy::ProofLife;
 use crate::request::Target;
 use crate::secret::Secret;
-use crate::time::UnixTime;
 
 /// The proof that has yet to be spent, where a token is presented with one. Everything that needs no signature is judged.
+/// Where the client is to use another nonce from now on, `nonce` becomes that one, whatever becomes of this proof.
 ///
 /// # Errors
 /// [`TokenError::Bound`] where a bound token is presented without what it is bound to, a [`ProofError`] where the proof is
@@ -21,8 +20,8 @@ pub(super) fn shown<'request>(
     token: &Secret<&str>,
     binding: Option<&Binding>,
     target: &'request Target,
-    life: ProofLife,
-    now: UnixTime,
+    rules: Rules<'_>,
+    nonce: &mut Option<String>,
 ) -> Result<Option<Proof<'request>>, IdentityError> {
     match (scheme, binding) {
         (Scheme::Bearer, None) => Ok(None),
@@ -35,7 +34,8 @@ pub(super) fn shown<'request>(
         (Scheme::Bearer, Some(Binding::Key(_))) => Err(TokenError::Bound.into()),
         (Scheme::DPoP, Some(Binding::Key(thumbprint))) => {
             let proof = Proof::only(target.proofs())?;
-            proof.check(target, token, thumbprint, life, now)?;
+            *nonce = proof.next_nonce(rules);
+            proof.check(target, token, thumbprint, rules)?;
             Ok(Some(proof))
         }
         (Scheme::DPoP, None | Some(Binding::Certificate(_))) => Err(ProofError::Unbound.into()),

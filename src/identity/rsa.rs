@@ -4,6 +4,7 @@
 //! keys, signatures and messages all arrived from outside.
 
 mod encoding;
+pub(super) mod roca;
 
 use std::sync::OnceLock;
 

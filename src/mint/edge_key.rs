@@ -88,6 +88,11 @@ impl EdgeKey {
         self.signing.get_or_init(sound).as_ref()
     }
 
+    /// The private half, to derive other keys from.
+    pub(super) const fn secret(&self) -> &[u8; 32] {
+        self.secret.expose()
+    }
+
     /// The public half as a JWK (RFC 7517 §4), for everybody.
     pub(super) const fn public(&self) -> &Value {
         &self.public

@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::edge_key::EdgeKey;
+use crate::identity::dpop::Nonces;
 use crate::policy::Origin;
 use crate::strict_json;
 
@@ -12,6 +13,8 @@ use crate::strict_json;
 pub struct SigningKeys {
     signing: EdgeKey,
     others: Vec<EdgeKey>,
+    /// Nonces by keys that every POP derives from these alike.
+    nonces: Nonces,
 }
 
 impl std::fmt::Debug for SigningKeys {
@@ -53,7 +56,12 @@ impl SigningKeys {
         };
         let mut keys = entries.iter().enumerate().map(read);
         let signing = keys.next().ok_or(SigningKeysError::Empty)??;
-        Ok(Self { signing, others: keys.collect::<Result<_, _>>()? })
+        Ok(Self::of(signing, keys.collect::<Result<_, _>>()?))
+    }
+
+    fn of(signing: EdgeKey, others: Vec<EdgeKey>) -> Self {
+        let nonces = Nonces::derived_from(std::iter::once(&signing).chain(&others).map(EdgeKey::secret));
+        Self { signing, others, nonces }
     }
 
     /// The same keys, where the halves of each belong together.
@@ -71,7 +79,7 @@ impl SigningKeys {
     /// A fresh set of one key.
     #[must_use]
     pub fn generate() -> Option<Self> {
-        Some(Self { signing: EdgeKey::generate()?, others: Vec::new() })
+        Some(Self::of(EdgeKey::generate()?, Vec::new()))
     }
 
     /// The public halves as a JWK Set (RFC 7517 §5); nothing where a key's halves do not belong together.
@@ -85,6 +93,11 @@ impl SigningKeys {
     #[must_use]
     pub fn origin_keys(&self, audience: &str) -> String {
         self.set(|key| key.origin_key(audience))
+    }
+
+    /// The nonces that these keys make.
+    pub(super) const fn nonces(&self) -> &Nonces {
+        &self.nonces
     }
 
     /// Signs the claims with the first key, by the algorithm of the origin that they are for.

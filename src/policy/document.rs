@@ -70,25 +70,27 @@ pub struct EdgeDocument {
     /// `/.well-known/oauth-protected-resource` tells clients which providers and scopes there are.
     #[serde(default)]
     pub resource: Option<String>,
-    /// How long proofs of possession are good. They are accepted wherever a token is bound to a key (`cnf.jkt`).
+    /// What is asked of proofs of possession. They are accepted wherever a token is bound to a key (`cnf.jkt`).
     #[serde(default)]
-    pub dpop: ProofLife,
+    pub dpop: ProofDemands,
 }
 
-/// How long a proof of possession (RFC 9449) is good, in seconds.
+/// What is asked of a proof of possession (RFC 9449).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
-pub struct ProofLife {
-    /// How long ago it may have been made, 1 to 600. Within this time it is good once for each POP.
+pub struct ProofDemands {
+    /// How many seconds ago it may have been made, 1 to 600. Within this time it is good once for each POP.
     pub max_age: u64,
-    /// How far the client's clock may be ahead, 0 to 60.
+    /// How many seconds the client's clock may be ahead, 0 to 60.
     pub leeway: u64,
+    /// Whether it must carry a nonce that this edge gave within the last two to four minutes (RFC 9449 §9).
+    pub nonce: bool,
 }
 
-impl Default for ProofLife {
+impl Default for ProofDemands {
     fn default() -> Self {
-        Self { max_age: 60, leeway: 10 }
+        Self { max_age: 60, leeway: 10, nonce: false }
     }
 }
 

@@ -105,7 +105,7 @@ fn edge(document: EdgeDocument, limits: &BTreeMap<String, Arc<Limit>>, faults: &
     let resource = document.resource.unwrap_or_else(|| document.issuer.clone());
     Edge {
         resource,
-        proof_life: document.dpop,
+        proofs: document.dpop,
         issuer: document.issuer,
         hosts: document.hosts.iter().collect::<Hosts>(),
         identity_lifetime: document.identity_lifetime,

@@ -154,7 +154,9 @@ pub(crate) fn policy(edge: &Value) -> Value {
         "edge": { "issuer": "https://edge.test", "hosts": ["edge.test", "[::1]"] },
         "origins": { "app": { "backend": "origin", "audience": "app" } },
         "issuers": { "main": { "issuer": "https://idp.test", "backend": "idp", "audiences": ["api"] } },
+        "groups": { "web": { "cors": { "origins": ["https://app.test"] } } },
         "routes": [
+            { "id": "page", "path": "/page", "methods": ["GET"], "group": "web" },
             { "id": "me", "path": "/me", "methods": ["GET", "POST"] },
             { "id": "files", "path": "/files/{rest:path}", "methods": ["GET"] },
             { "id": "safe", "path": "/safe", "methods": ["GET"], "require_bound": true, "scopes": ["orders:read"] },
@@ -189,9 +191,18 @@ pub(crate) struct Outcome {
 
 impl Desk {
     pub(crate) fn new(edge: &Value) -> Self {
+        Self::with_keys(edge, &new_signing_keys().0)
+    }
+
+    /// A gate with these signing keys.
+    pub(crate) fn with_keys(edge: &Value, keys: &str) -> Self {
         let policy = Policy::parse(policy(edge).to_string().as_bytes()).unwrap_or_else(|faults| panic!("{faults}"));
-        let keys = SigningKeys::parse(new_signing_keys().0.as_bytes()).unwrap();
+        let keys = SigningKeys::parse(keys.as_bytes()).unwrap();
         Self { gateway: Gateway::new(policy, Minter::new(keys)), now: Cell::new(NOW), used: RefCell::default() }
+    }
+
+    pub(crate) const fn gateway(&self) -> &Gateway {
+        &self.gateway
     }
 
     pub(crate) fn send(&self, head: RequestHead) -> Outcome {
@@ -209,6 +220,7 @@ impl Desk {
                 deny_list: &mut fastgate::identity::deny_list::NoDenyList,
                 introspector: &mut fastgate::identity::introspection::NoIntrospector,
                 replays: &mut *self.used.borrow_mut(),
+                nonces: self.gateway.nonces(),
             },
             switch: &fastgate::opening::Switch::default(),
             elapsed: &|| 0,

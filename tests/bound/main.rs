@@ -12,6 +12,7 @@
 mod binding;
 mod certificates;
 mod desk;
+mod nonces;
 mod proofs;
 mod replays;
 mod resource;

@@ -23,6 +23,7 @@ use crate::support::fields;
 const CHALLENGE: (&str, &str) = ("www-authenticate", "Bearer");
 const INVALID_TOKEN: (&str, &str) = ("www-authenticate", "Bearer error=\"invalid_token\"");
 const INVALID_PROOF: (&str, &str) = ("www-authenticate", "DPoP error=\"invalid_dpop_proof\", algs=\"ES256 EdDSA\"");
+const NO_NONCE: (&str, &str) = ("www-authenticate", "DPoP error=\"use_dpop_nonce\", algs=\"ES256 EdDSA\"");
 const LATER: (&str, &str) = ("retry-after", "5");
 
 type Row = (Refusal, u16, &'static str, Option<(&'static str, &'static str)>, &'static str);
@@ -127,6 +128,7 @@ fn table() -> Vec<Row> {
     table.extend(bad_tokens().map(bad_token));
     let bad_proof = |(error, code): (ProofError, _)| (error.into(), 401, "invalid-proof", Some(INVALID_PROOF), code);
     table.extend(bad_proofs().map(bad_proof));
+    table.push((ProofError::Nonce.into(), 401, "proof-nonce-required", Some(NO_NONCE), "proof-nonce"));
     table
 }
 
@@ -251,7 +253,7 @@ fn a_challenge_names_the_metadata_and_the_scheme_that_the_route_asks_for() {
     assert_eq!(look(RouteError::NoRoute.into(), Scheme::DPoP), None, "what asks for no token has no challenge");
 }
 
-/// Codes of conditions, places and limits, which `tests/rules` and `tests/rules_edge` provoke.
+/// Codes of conditions, places and limits, which `tests/rules` and `tests/edge/rules` provoke.
 const IN_TESTS_RULES: [&str; 15] = [
     "body-too-long",
     "condition-unmet",

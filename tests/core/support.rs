@@ -10,6 +10,7 @@ use fastgate::content::{Body, NoBody};
 use fastgate::gateway::{Circumstances, Decision, Gateway};
 use fastgate::headers::Headers;
 use fastgate::identity::deny_list::NoDenyList;
+use fastgate::identity::dpop::Nonces;
 use fastgate::identity::introspection::NoIntrospector;
 use fastgate::identity::keys::KeySet;
 use fastgate::identity::replay::{ProofId, Replays, ReplaysUnreachable};
@@ -163,6 +164,7 @@ impl Request {
             deny_list: &mut NoDenyList,
             introspector: &mut NoIntrospector,
             replays: &mut Nobody,
+            nonces: &Nonces::default(),
         };
         let mut circumstances = Circumstances {
             body,

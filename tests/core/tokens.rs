@@ -6,6 +6,7 @@ mod keys;
 mod structure;
 
 use fastgate::identity::deny_list::NoDenyList;
+use fastgate::identity::dpop::Nonces;
 use fastgate::identity::introspection::NoIntrospector;
 use fastgate::identity::token::TokenError;
 use fastgate::identity::verdict::NoVerdicts;
@@ -29,6 +30,7 @@ fn verdict_with(policy: &Policy, mut keys: Keys, token: &str) -> Result<Identity
         deny_list: &mut NoDenyList,
         introspector: &mut NoIntrospector,
         replays: &mut Nobody,
+        nonces: &Nonces::default(),
     };
     match identify(policy, route, &target, now(), &mut sources, &mut Seen::default()) {
         Ok(Caller::Known(identity)) => Ok(identity),

@@ -6,12 +6,17 @@ use std::thread::scope;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hyper::HeaderMap;
 use p256::ecdsa::signature::Signer as _;
 use p256::ecdsa::{Signature, SigningKey};
 use serde_json::{Value, json};
+use viceroy_lib::cache::CacheKey;
 
-use crate::support::tokens::{claims, header, now, sign};
-use crate::support::world::{Outcome, WORLD, test_id};
+use crate::support::edge::{Edge, Place, RUNTIME, Stores};
+use crate::support::http::exchange;
+use crate::support::origin::{Origin, answer};
+use crate::support::tokens::{claims, header, jwks, now, sign};
+use crate::support::world::{Outcome, WORLD, issuer, policy, signing_keys, test_id};
 
 fn encoded(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
@@ -22,27 +27,52 @@ fn key() -> SigningKey {
 }
 
 fn jwk() -> Value {
-    let point = key().verifying_key().to_sec1_point(false);
+    jwk_of(&key())
+}
+
+fn jwk_of(key: &SigningKey) -> Value {
+    let point = key.verifying_key().to_sec1_point(false);
     json!({ "crv": "P-256", "kty": "EC", "x": encoded(point.x().unwrap()), "y": encoded(point.y().unwrap()) })
 }
 
 /// A token that is bound to the key.
 fn token() -> String {
+    token_of(&WORLD.iss())
+}
+
+fn token_of(iss: &str) -> String {
     let jkt = encoded(hmac_sha256::Hash::hash(jwk().to_string().as_bytes())); // members in alphabetical order
-    let mut claims = claims(&WORLD.iss(), "user-1", "");
+    let mut claims = claims(iss, "user-1", "");
     claims["cnf"] = json!({ "jkt": jkt });
     sign(&header(), &claims)
 }
 
 /// A proof for `GET` of this path with this token.
 fn proof(path: &str, token: &str) -> String {
-    let header = json!({ "typ": "dpop+jwt", "alg": "ES256", "jwk": jwk() });
-    let claims = json!({
-        "htm": "GET", "htu": format!("http://{}{path}", WORLD.edge.address), "iat": now(), "jti": test_id(),
-        "ath": encoded(hmac_sha256::Hash::hash(token.as_bytes()))
-    });
+    proof_of(&format!("http://{}{path}", WORLD.edge.address), token, &Value::Null)
+}
+
+/// A proof for `GET` of this URL with this token and this nonce; `null` is none.
+fn proof_of(url: &str, token: &str, nonce: &Value) -> String {
+    let mut claims = proof_claims(url, token);
+    if !nonce.is_null() {
+        claims["nonce"] = nonce.clone();
+    }
+    signed(&key(), &proof_header(), &claims)
+}
+
+fn proof_header() -> Value {
+    json!({ "typ": "dpop+jwt", "alg": "ES256", "jwk": jwk() })
+}
+
+fn proof_claims(url: &str, token: &str) -> Value {
+    let ath = encoded(hmac_sha256::Hash::hash(token.as_bytes()));
+    json!({ "htm": "GET", "htu": url, "iat": now(), "jti": test_id(), "ath": ath })
+}
+
+fn signed(key: &SigningKey, header: &Value, claims: &Value) -> String {
     let content = format!("{}.{}", encoded(header.to_string()), encoded(claims.to_string()));
-    let signature: Signature = key().sign(content.as_bytes());
+    let signature: Signature = key.sign(content.as_bytes());
     format!("{content}.{}", encoded(signature.to_bytes()))
 }
 
@@ -94,6 +124,72 @@ fn a_proof_for_another_url_is_refused() {
 }
 
 #[test]
+fn the_log_says_what_is_wrong_with_a_proof() {
+    let token = token();
+    let url = format!("http://{}/bound/x", WORLD.edge.address);
+    let thief = SigningKey::from_slice(&[3; 32]).unwrap();
+    let (header, claims) = (proof_header(), proof_claims(&url, &token));
+    let with = |object: &Value, name: &str, value: Value| {
+        let mut object = object.clone();
+        object[name] = value;
+        object
+    };
+    let header_with = |name: &str, value: Value| signed(&key(), &with(&header, name, value), &claims);
+    let claims_with = |name: &str, value: Value| signed(&key(), &header, &with(&claims, name, value));
+    let good = signed(&key(), &header, &claims);
+    for (expected, proofs) in [
+        ("proof-missing", vec![]),
+        ("proof-repeated", vec![good.clone(), good]),
+        ("proof-too-long", vec!["a".repeat(5000)]),
+        ("proof-malformed", vec!["a.b.c".to_owned()]),
+        ("proof-extension", vec![header_with("crit", json!([]))]),
+        ("proof-type", vec![header_with("typ", json!("JWT"))]),
+        ("proof-algorithm", vec![header_with("alg", json!("none"))]),
+        ("proof-key", vec![header_with("jwk", json!({ "kty": "EC" }))]),
+        ("proof-claim", vec![claims_with("jti", json!(1))]),
+        ("proof-method", vec![claims_with("htm", json!("POST"))]),
+        ("proof-url", vec![claims_with("htu", json!("http://evil.example/bound/x"))]),
+        ("proof-too-old", vec![claims_with("iat", json!(now() - 600))]),
+        ("proof-too-early", vec![claims_with("iat", json!(now() + 600))]),
+        ("proof-token", vec![claims_with("ath", json!("other"))]),
+        ("proof-other-key", vec![signed(&thief, &with(&header, "jwk", jwk_of(&thief)), &claims)]),
+        ("proof-signature", vec![signed(&thief, &header, &claims)]),
+    ] {
+        let proofs: String = proofs.iter().map(|proof| format!("dpop: {proof}\r\n")).collect();
+        assert_eq!(refusal(&format!("authorization: DPoP {token}\r\n{proofs}")), (401, expected.to_owned()));
+    }
+    let plain = WORLD.token("");
+    let proof = proof("/bound/x", &plain);
+    let unbound = refusal(&format!("authorization: DPoP {plain}\r\ndpop: {proof}\r\n"));
+    assert_eq!(unbound, (401, "proof-unbound".to_owned()));
+}
+
+/// Status and code of the refusal of `GET /bound/x`.
+fn refusal(fields: &str) -> (u16, String) {
+    let outcome = WORLD.send("GET /bound/x", fields);
+    let line = WORLD.edge.log_of(outcome.reply().header("x-request-id").unwrap());
+    (outcome.refused(), line["verdict"].as_str().unwrap().to_owned())
+}
+
+#[test]
+fn whether_a_proof_was_used_that_cannot_be_told_is_never_an_allow() {
+    let (token, url) = (token(), format!("http://{}/bound/x", WORLD.edge.address));
+    let claims = proof_claims(&url, &token);
+    let thumbprint = hmac_sha256::Hash::hash(jwk().to_string().as_bytes());
+    let name = hmac_sha256::Hash::hash(&[&thumbprint, claims["jti"].as_str().unwrap().as_bytes()].concat());
+    let place = CacheKey::try_from([b"fastgate/proof/".as_slice(), &name].concat()).unwrap();
+    // As if another request with the same proof had held the place and never come to an end.
+    let viceroy = WORLD.edge.viceroy();
+    let held = RUNTIME.block_on(viceroy.cache().transaction_lookup(&place, &HeaderMap::new(), true));
+    assert!(held.go_get().is_some(), "it is free");
+    let proof = signed(&key(), &proof_header(), &claims);
+    let refused = refusal(&format!("authorization: DPoP {token}\r\ndpop: {proof}\r\n"));
+    assert_eq!(refused, (503, "replays-unreachable".to_owned()));
+    drop(held);
+    send("/bound/x", &token, &proof).echoed();
+}
+
+#[test]
 fn the_metadata_of_the_resource_is_where_the_challenges_say() {
     let outcome = WORLD.send("GET /.well-known/oauth-protected-resource", "");
     let reply = outcome.reply();
@@ -102,4 +198,43 @@ fn the_metadata_of_the_resource_is_where_the_challenges_say() {
     assert_eq!(metadata["resource"], format!("http://{}", WORLD.edge.address));
     assert_eq!(metadata["authorization_servers"], json!([WORLD.iss()]));
     assert_eq!(metadata["scopes_supported"], json!(["orders:read", "orders:write"]));
+}
+
+#[test]
+fn where_the_policy_asks_for_a_nonce_a_proof_without_one_is_given_one_that_opens() {
+    let (issuer, place) = (issuer(jwks()), Place::find());
+    let echo = Origin::answering(answer("200 OK", &[("cache-control", "max-age=60")], "{}"));
+    let (iss, address) = (format!("http://{}", issuer.address), place.address());
+    let mut policy = policy(address, &iss);
+    policy["edge"]["dpop"] = json!({ "nonce": true });
+    let backends = [("echo", echo.address), ("issuer", issuer.address)];
+    let stores = Stores {
+        kv: Some(vec![("policy".to_owned(), policy.to_string())]),
+        signing_keys: Some(signing_keys()),
+        backends: backends.map(|(name, address)| (name.to_owned(), address.to_string())).to_vec(),
+        ..Stores::default()
+    };
+    let edge = Edge::start(place, &stores);
+    let token = token_of(&iss);
+    let send = |nonce: &Value| {
+        let proof = proof_of(&format!("http://{address}/bound/x"), &token, nonce);
+        let fields = format!("authorization: DPoP {token}\r\ndpop: {proof}\r\nconnection: close\r\n");
+        exchange(address, format!("GET /bound/x HTTP/1.1\r\nhost: {address}\r\n{fields}\r\n").as_bytes()).unwrap()
+    };
+    let refused = send(&Value::Null);
+    assert_eq!((refused.status, refused.problem().as_str()), (401, "proof-nonce-required"));
+    let challenge = refused.header("www-authenticate").unwrap();
+    assert!(challenge.starts_with("DPoP error=\"use_dpop_nonce\", algs="), "{challenge}");
+    assert_eq!(edge.log_of(refused.header("x-request-id").unwrap())["verdict"], "proof-nonce");
+    assert!(echo.everything().is_empty());
+    // Sandboxes come and go, and the window may change in between: the last nonce that was given always opens.
+    let mut nonce = json!(refused.header("dpop-nonce").unwrap());
+    for turn in 1..=12 {
+        let passed = send(&nonce);
+        assert_eq!((passed.status, echo.everything().len()), (200, turn), "{}", passed.text());
+        let next = passed.header("dpop-nonce");
+        assert_eq!(passed.header("cache-control"), Some(if next.is_some() { "no-store" } else { "max-age=60" }));
+        nonce = next.map_or(nonce, |next| json!(next));
+    }
+    assert_eq!(send(&json!("of-another-edge")).status, 401);
 }

@@ -15,7 +15,6 @@ fn edge(change: impl FnOnce(&mut Stores, &mut serde_json::Value)) -> (Edge, Orig
     let mut policy = policy(place.address(), "http://127.0.0.1:1");
     let mut stores = Stores {
         kv: Some(vec![]),
-        kv_notes: Vec::new(),
         signing_keys: Some(signing_keys()),
         backends: [
             ("origin", origin.address.to_string()),
@@ -24,6 +23,7 @@ fn edge(change: impl FnOnce(&mut Stores, &mut serde_json::Value)) -> (Edge, Orig
         ]
         .map(|(name, address)| (name.to_owned(), address))
         .to_vec(),
+        ..Stores::default()
     };
     change(&mut stores, &mut policy);
     if let Some(kv) = stores.kv.as_mut().filter(|kv| !kv.iter().any(|(key, _)| key == "policy")) {

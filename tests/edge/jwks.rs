@@ -4,6 +4,8 @@
 mod faults;
 mod issuer;
 
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
 use std::thread::{scope, sleep};
 use std::time::Duration;
 
@@ -36,6 +38,7 @@ pub(crate) fn edge(issuers: &[(&str, &Issuer)], life: &Value, kv: &[(&str, Strin
         kv_notes: kv.iter().map(|(key, _, note)| ((*key).to_owned(), note.clone())).collect(),
         signing_keys: Some(signing_keys()),
         backends,
+        ..Stores::default()
     };
     (Edge::start(place, &stores), echo)
 }
@@ -60,6 +63,38 @@ fn good(edge: &Edge, issuer: &Issuer) -> Reply {
 /// The `keys` member of the log line of an answer.
 fn keys_of(edge: &Edge, reply: &Reply) -> Value {
     edge.log_of(reply.header("x-request-id").unwrap())["keys"].clone()
+}
+
+/// What stores hold in place of a key set, by the issuer's id.
+const DAMAGED: [(&str, &str); 4] = [
+    ("empty", ""),
+    ("page", "<html>"),
+    ("no-keys", "{\"keys\":[]}"),
+    ("symmetric", "{\"keys\":[{\"kty\":\"oct\",\"k\":\"AAAA\"}]}"),
+];
+
+/// An edge with an issuer for each test that needs nothing but one.
+static SHARED: LazyLock<Shared> = LazyLock::new(|| {
+    let ids = ["idle", "old", "one", "two", "odd"].into_iter().chain(DAMAGED.map(|(id, _)| id));
+    let issuers: BTreeMap<&str, Issuer> = ids.map(|id| (id, Issuer::healthy())).collect();
+    let damaged = DAMAGED.map(|(id, text)| (format!("jwks/{id}"), text.to_owned(), format!("{} 600", now())));
+    let old = ("jwks/old".to_owned(), jwks(), format!("{} 600", now() - 86_401));
+    let kv: Vec<_> =
+        damaged.iter().chain([&old]).map(|(key, set, note)| (key.as_str(), set.clone(), note.clone())).collect();
+    let list: Vec<_> = issuers.iter().map(|(id, issuer)| (*id, issuer)).collect();
+    let (edge, _) = edge(&list, &json!({}), &kv);
+    Shared { edge, issuers }
+});
+
+struct Shared {
+    edge: Edge,
+    issuers: BTreeMap<&'static str, Issuer>,
+}
+
+impl Shared {
+    fn with(id: &str) -> (&'static Edge, &'static Issuer) {
+        (&SHARED.edge, &SHARED.issuers[id])
+    }
 }
 
 /// What a healthy issuer is asked for one key set.
@@ -125,17 +160,16 @@ fn a_flood_of_unknown_keys_makes_one_visit_a_cool_down_and_disturbs_nobody() {
 
 #[test]
 fn a_token_that_is_bad_in_any_cheaper_way_never_asks_for_keys() {
-    let issuer = Issuer::healthy();
-    let (edge, _echo) = edge(&[("test", &issuer)], &json!({}), &[]);
+    let (edge, issuer) = Shared::with("idle");
     for (member, value) in [("exp", json!(1)), ("aud", json!("other")), ("iat", json!(now() + 900)), ("sub", json!(1))]
     {
         let mut claims = claims(&issuer.iss(), "user-1", "");
         claims[member] = value;
-        assert_eq!(call(&edge, &sign(&header(), &claims)).status, 401);
+        assert_eq!(call(edge, &sign(&header(), &claims)).status, 401);
     }
     let mut alien = header();
     alien["alg"] = json!("none");
-    assert_eq!(call(&edge, &sign(&alien, &claims(&issuer.iss(), "user-1", ""))).status, 401);
+    assert_eq!(call(edge, &sign(&alien, &claims(&issuer.iss(), "user-1", ""))).status, 401);
     assert!(issuer.visits().is_empty());
 }
 
@@ -158,38 +192,34 @@ fn an_hour_of_outage_costs_nobody_anything_while_the_store_has_keys() {
 
 #[test]
 fn keys_older_than_max_stale_serve_nobody() {
-    let issuer = Issuer::healthy();
+    let (edge, issuer) = Shared::with("old");
     issuer.fail_with(faults::Fault::Refuses);
-    let note = format!("{} 600", now() - 86_401);
-    let (edge, _echo) = edge(&[("test", &issuer)], &json!({}), &[("jwks/test", jwks(), note)]);
-    assert_eq!(good(&edge, &issuer).status, 503);
+    assert_eq!(good(edge, issuer).status, 503);
 }
 
 #[test]
 fn a_damaged_set_in_a_store_is_fetched_anew() {
-    for damaged in ["", "<html>", "{\"keys\":[]}", "{\"keys\":[{\"kty\":\"oct\",\"k\":\"AAAA\"}]}"] {
-        let issuer = Issuer::healthy();
-        let (edge, _echo) =
-            edge(&[("test", &issuer)], &json!({}), &[("jwks/test", damaged.to_owned(), format!("{} 600", now()))]);
-        let reply = good(&edge, &issuer);
-        assert_eq!((reply.status, keys_of(&edge, &reply)["from"].clone()), (200, json!("issuer")), "{damaged}");
+    for (id, damaged) in DAMAGED {
+        let (edge, issuer) = Shared::with(id);
+        let reply = good(edge, issuer);
+        assert_eq!((reply.status, keys_of(edge, &reply)["from"].clone()), (200, json!("issuer")), "{damaged}");
     }
 }
 
 #[test]
 fn a_key_of_one_issuer_is_none_of_anothers() {
-    let (one, two) = (Issuer::healthy(), Issuer::healthy());
+    let (edge, one) = Shared::with("one");
+    let (_, two) = Shared::with("two");
     two.serve(r#"{"keys":[{"kty":"EC","crv":"P-256","kid":"test-key","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]}"#);
-    let (edge, _echo) = edge(&[("one", &one), ("two", &two)], &json!({}), &[]);
-    assert_eq!(good(&edge, &one).status, 200);
-    let reply = good(&edge, &two);
+    assert_eq!(good(edge, one).status, 200);
+    let reply = good(edge, two);
     assert_eq!(reply.status, 401, "the same kid, another issuer's key");
     assert_eq!(edge.log_of(reply.header("x-request-id").unwrap())["verdict"], "token-signature");
 }
 
 #[test]
 fn an_odd_key_among_good_ones_is_skipped_and_counted() {
-    let issuer = Issuer::healthy();
+    let (edge, issuer) = Shared::with("odd");
     let mut set: Value = serde_json::from_str(&jwks()).unwrap();
     set["keys"][0]["x5c"] = json!(["A".repeat(20_000)]);
     set["keys"][0]["x-unknown"] = json!({ "a": [1] });
@@ -203,7 +233,6 @@ fn an_odd_key_among_good_ones_is_skipped_and_counted() {
         set["keys"].as_array_mut().unwrap().push(odd);
     }
     issuer.serve(&set.to_string());
-    let (edge, _echo) = edge(&[("test", &issuer)], &json!({}), &[]);
-    let reply = good(&edge, &issuer);
-    assert_eq!((reply.status, keys_of(&edge, &reply)["skipped"].clone()), (200, json!(5)));
+    let reply = good(edge, issuer);
+    assert_eq!((reply.status, keys_of(edge, &reply)["skipped"].clone()), (200, json!(5)));
 }

@@ -7,7 +7,13 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::disallowed_methods,
-    reason = "a test that cannot go on has failed, and tests have clocks"
+    clippy::format_collect,
+    clippy::items_after_statements,
+    clippy::needless_pass_by_value,
+    clippy::too_many_lines,
+    clippy::type_complexity,
+    missing_docs,
+    reason = "a test that cannot go on has failed, tests have clocks, and a table is as long as it is"
 )]
 
 #[path = "../support/mod.rs"]
@@ -15,6 +21,7 @@ mod support;
 
 mod bound;
 mod closed;
+mod codes;
 mod credentials;
 mod headers;
 mod jwks;
@@ -24,6 +31,7 @@ mod origins;
 mod paths;
 mod provider;
 mod revoked;
+mod rules;
 mod sandbox;
 mod tokens;
 mod verdicts;

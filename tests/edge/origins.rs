@@ -1,47 +1,86 @@
 //! Rows M and F11: what an origin answers, and what of it the client sees.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::sync::LazyLock;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use crate::support::edge::{Edge, Place, Stores};
-use crate::support::http::{Reply, exchange};
-use crate::support::origin::{Origin, answer};
+use crate::support::http::{Reply, exchange, find};
+use crate::support::origin::{Origin, Received, answer};
 use crate::support::world::{policy, signing_keys};
 
-fn through(origin: &Origin) -> (Edge, Option<Reply>) {
-    let place = Place::find();
+/// An origin that behaves as the path asks it to, and the edge in front of it.
+static GATE: LazyLock<(Edge, Origin)> = LazyLock::new(|| {
+    let (origin, place) = (Origin::start(behave), Place::find());
     let policy = policy(place.address(), "http://127.0.0.1:1");
-    let edge = Edge::start(
-        place,
-        &Stores {
-            kv: Some(vec![("policy".to_owned(), policy.to_string())]),
-            kv_notes: Vec::new(),
-            signing_keys: Some(signing_keys()),
-            backends: vec![("echo".to_owned(), origin.address.to_string())],
-        },
-    );
-    let reply = exchange(edge.address, b"GET /open/x HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
-    (edge, reply)
+    let stores = Stores {
+        kv: Some(vec![("policy".to_owned(), policy.to_string())]),
+        signing_keys: Some(signing_keys()),
+        backends: vec![("echo".to_owned(), origin.address.to_string())],
+        ..Stores::default()
+    };
+    (Edge::start(place, &stores), origin)
+});
+
+fn behave(request: &Received, stream: &mut TcpStream) {
+    let bytes = match path(request) {
+        "/open/teapot" => answer(
+            "418 I'm a teapot",
+            &[
+                ("content-type", "text/plain"),
+                ("set-cookie", "a=1"),
+                ("set-cookie", "b=2"),
+                ("etag", "\"x\""),
+                ("fastgate-identity", "leak"),
+                ("x-fastgate-debug", "leak"),
+                ("surrogate-control", "leak"),
+                ("x-request-id", "leak"),
+                ("connection", "x-hop"),
+                ("x-hop", "leak"),
+                ("www-authenticate", "Basic realm=\"app\""),
+            ],
+            "short and stout",
+        ),
+        "/open/cacheable" => {
+            answer("200 OK", &[("cache-control", "public, max-age=3600"), ("content-type", "text/plain")], "x")
+        }
+        "/open/nonsense" => b"not http at all\r\n\r\n".to_vec(),
+        "/open/upgrade" => b"HTTP/1.1 101 Switching Protocols\r\nupgrade: h2c\r\nconnection: upgrade\r\n\r\n".to_vec(),
+        "/open/silent" => return sleep(Duration::from_secs(20)),
+        "/open/stream" => return drip(stream),
+        _ => return,
+    };
+    let _ = stream.write_all(&bytes);
+}
+
+fn path(request: &Received) -> &str {
+    request.request_line().split(' ').nth(1).unwrap_or_default()
+}
+
+fn drip(stream: &mut TcpStream) {
+    let head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+    stream.write_all(head).unwrap();
+    for _ in 0..3 {
+        stream.write_all(b"6\r\ndata\r\n\r\n").unwrap();
+        stream.flush().unwrap();
+        sleep(Duration::from_millis(300));
+    }
+    stream.write_all(b"0\r\n\r\n").unwrap();
+}
+
+fn request(behaviour: &str) -> String {
+    format!("GET /open/{behaviour} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+}
+
+fn ask(behaviour: &str) -> Reply {
+    exchange(GATE.0.address, request(behaviour).as_bytes()).unwrap()
 }
 
 #[test]
 fn an_answer_comes_back_as_it_is_without_what_only_the_edge_may_say() {
-    let fields = [
-        ("content-type", "text/plain"),
-        ("set-cookie", "a=1"),
-        ("set-cookie", "b=2"),
-        ("etag", "\"x\""),
-        ("fastgate-identity", "leak"),
-        ("x-fastgate-debug", "leak"),
-        ("surrogate-control", "leak"),
-        ("x-request-id", "leak"),
-        ("connection", "x-hop"),
-        ("x-hop", "leak"),
-        ("www-authenticate", "Basic realm=\"app\""),
-    ];
-    let (_edge, reply) = through(&Origin::answering(answer("418 I'm a teapot", &fields, "short and stout")));
-    let reply = reply.unwrap();
+    let reply = ask("teapot");
     assert_eq!((reply.status, reply.text().as_str()), (418, "short and stout"));
     assert!(!reply.headers.iter().any(|(_, value)| value == "leak"), "{:?}", reply.headers);
     assert_eq!(reply.headers.iter().filter(|(name, _)| name == "set-cookie").count(), 2);
@@ -50,13 +89,9 @@ fn an_answer_comes_back_as_it_is_without_what_only_the_edge_may_say() {
 
 #[test]
 fn an_origin_that_is_down_or_talks_nonsense_is_a_502_that_names_nothing() {
-    let closed = Origin::start(|_, _| {});
-    let nonsense = Origin::answering("not http at all\r\n\r\n");
-    let upgrade = Origin::answering("HTTP/1.1 101 Switching Protocols\r\nupgrade: h2c\r\nconnection: upgrade\r\n\r\n");
-    for origin in [closed, nonsense, upgrade] {
-        let (_edge, reply) = through(&origin);
-        let reply = reply.unwrap();
-        assert!(matches!(reply.status, 502 | 504), "{}", reply.status);
+    for behaviour in ["closed", "nonsense", "upgrade"] {
+        let reply = ask(behaviour);
+        assert!(matches!(reply.status, 502 | 504), "{behaviour}: {}", reply.status);
         assert!(!reply.text().contains("127.0.0.1"));
         reply.problem();
     }
@@ -64,46 +99,32 @@ fn an_origin_that_is_down_or_talks_nonsense_is_a_502_that_names_nothing() {
 
 #[test]
 fn an_origin_that_does_not_answer_is_given_up_in_time() {
-    let (_edge, reply) = through(&Origin::start(|_, _| sleep(Duration::from_secs(20))));
-    assert!(matches!(reply.unwrap().status, 502 | 504));
+    assert!(matches!(ask("silent").status, 502 | 504));
 }
 
 #[test]
 fn a_stream_arrives_while_it_is_being_written() {
-    let origin = Origin::start(|_, stream| {
-        stream
-            .write_all(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
-            .unwrap();
-        for _ in 0..3 {
-            stream.write_all(b"6\r\ndata\r\n\r\n").unwrap();
-            stream.flush().unwrap();
-            sleep(Duration::from_millis(300));
-        }
-        stream.write_all(b"0\r\n\r\n").unwrap();
-    });
-    let (edge, _) = through(&origin);
+    let address = GATE.0.address;
     let started = Instant::now();
-    let mut stream = std::net::TcpStream::connect(edge.address).unwrap();
-    stream.write_all(b"GET /open/x HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(request("stream").as_bytes()).unwrap();
     let mut seen = Vec::new();
     let mut buffer = [0; 4096];
-    while crate::support::http::find(&seen, b"data").is_none() {
-        let count = std::io::Read::read(&mut stream, &mut buffer).unwrap();
+    while find(&seen, b"data").is_none() {
+        let count = stream.read(&mut buffer).unwrap();
         assert!(count > 0, "the stream ended early");
         seen.extend_from_slice(&buffer[..count]);
     }
     let first = started.elapsed();
-    std::io::Read::read_to_end(&mut stream, &mut seen).unwrap();
+    stream.read_to_end(&mut seen).unwrap();
     assert!(started.elapsed() > first + Duration::from_millis(400), "the first chunk did not wait for the last");
 }
 
 #[test]
 fn nothing_is_answered_from_a_cache() {
-    let cacheable = [("cache-control", "public, max-age=3600"), ("content-type", "text/plain")];
-    let origin = Origin::answering(answer("200 OK", &cacheable, "x"));
-    let (edge, _) = through(&origin);
-    for _ in 0..3 {
-        exchange(edge.address, b"GET /open/x HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
+    for _ in 0..4 {
+        assert_eq!(ask("cacheable").text(), "x");
     }
-    assert_eq!(origin.everything().len(), 4);
+    let arrived = GATE.1.everything();
+    assert_eq!(arrived.iter().filter(|request| path(request) == "/open/cacheable").count(), 4);
 }

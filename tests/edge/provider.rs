@@ -24,11 +24,11 @@ static REAL: LazyLock<Real> = LazyLock::new(|| {
         place,
         &Stores {
             kv: Some(vec![("policy".to_owned(), policy.to_string())]),
-            kv_notes: Vec::new(),
             signing_keys: Some(signing_keys()),
             backends: [("origin", demo.address), ("issuer", provider.address())]
                 .map(|(name, address)| (name.to_owned(), address.to_string()))
                 .to_vec(),
+            ..Stores::default()
         },
     );
     Real { edge, _demo: demo, provider }

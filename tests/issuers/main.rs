@@ -20,6 +20,7 @@ use std::sync::{Arc, LazyLock};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use fastgate::identity::deny_list::NoDenyList;
+use fastgate::identity::dpop::Nonces;
 use fastgate::identity::introspection::NoIntrospector;
 use fastgate::identity::keys::KeySet;
 use fastgate::identity::replay::{ProofId, Replays, ReplaysUnreachable};
@@ -103,6 +104,7 @@ pub(crate) fn shown(policy: &Policy, header: &Value, claims: &Value, now: u64) -
         deny_list: &mut NoDenyList,
         introspector: &mut NoIntrospector,
         replays: &mut Forgetful,
+        nonces: &Nonces::default(),
     };
     match identify(policy, &policy.routes()[0], &target, now, &mut sources, &mut Seen::default()) {
         Ok(Caller::Known(identity)) => Ok(identity),

@@ -141,6 +141,7 @@ impl Desk {
                 deny_list: &mut *self.list.borrow_mut(),
                 introspector: &mut *self.provider.borrow_mut(),
                 replays: &mut Nobody,
+                nonces: self.gateway.nonces(),
             },
             elapsed: &|| 0,
         };

@@ -127,6 +127,7 @@ impl Desk {
                 deny_list: &mut NoDenyList,
                 introspector: &mut NoIntrospector,
                 replays: &mut NoReplays,
+                nonces: self.gateway.nonces(),
             },
             elapsed: &|| 0,
         };

@@ -14,6 +14,7 @@ mod encodings;
 mod keys;
 mod mutations;
 mod opinions;
+mod roca;
 mod tokens;
 mod wycheproof_ecc;
 mod wycheproof_rsa;

@@ -3,11 +3,13 @@
 //
 // One file a key, a private JWK (RFC 7517). 2049 bits, since EMSA-PSS then has one octet less than the modulus; OpenSSL
 // makes 2048 of them, so that key is made by hand and has nothing but `n`, `e` and `d`.
-import { generateKeyPairSync, generatePrimeSync } from "node:crypto";
+//
+// rsa-*-roca.json are public keys of the shape of CVE-2017-15361.
+import { checkPrimeSync, generateKeyPairSync, generatePrimeSync, randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";
 
-const keep = (bits, jwk) =>
-  writeFileSync(new URL(`keys/rsa-${bits}.json`, import.meta.url), JSON.stringify(jwk, null, 2) + "\n");
+const keep = (name, jwk) =>
+  writeFileSync(new URL(`keys/rsa-${name}.json`, import.meta.url), JSON.stringify(jwk, null, 2) + "\n");
 
 for (const modulusLength of [2048, 3072, 4096]) {
   keep(modulusLength, generateKeyPairSync("rsa", { modulusLength }).privateKey.export({ format: "jwk" }));
@@ -30,4 +32,29 @@ for (;;) {
     keep(2049, { kty: "RSA", n: base64url(p * q), e: "AQAB", d: base64url(d) });
     break;
   }
+}
+
+const power = (base, exponent, modulus) => {
+  let result = 1n;
+  for (; exponent; exponent >>= 1n, base = (base * base) % modulus) if (exponent & 1n) result = (result * base) % modulus;
+  return result;
+};
+const random = (bits) => BigInt(`0x${randomBytes(bits / 8).toString("hex")}`);
+const isPrime = (number) => checkPrimeSync(number);
+
+// "The Return of Coppersmith's Attack" (CCS 2017), §2.1 and table 1: the primes are k * M + 65537^a mod M, with M the
+// product of the first 126 primes for keys of 1984 to 3936 bits and of the first 225 for longer ones.
+for (const [bits, count] of [[2048, 126], [4096, 225]]) {
+  let M = 1n;
+  for (let [number, found] = [2n, 0]; found < count; number++) {
+    if (isPrime(number)) [M, found] = [M * number, found + 1];
+  }
+  const prime = () => {
+    const top = 3n << BigInt(bits / 2 - 2); // so that the product of two has all its bits
+    for (;;) {
+      const candidate = top - (top % M) + M * random(16) + power(65537n, random(256), M);
+      if (isPrime(candidate)) return candidate;
+    }
+  };
+  keep(`${bits}-roca`, { kty: "RSA", n: base64url(prime() * prime()), e: "AQAB" });
 }

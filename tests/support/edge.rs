@@ -10,12 +10,13 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tokio::runtime::Runtime;
-use viceroy_lib::ViceroyService;
+use tokio::task::JoinHandle;
 use viceroy_lib::config::FastlyConfig;
+use viceroy_lib::{ExecuteCtx, ViceroyService};
 
 use super::guest;
 
-static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
+pub(crate) static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 
 /// What an edge is given. Nothing is there unless a test puts it there.
 #[derive(Clone, Default)]
@@ -28,6 +29,8 @@ pub(crate) struct Stores {
     pub(crate) signing_keys: Option<String>,
     /// Backends and their addresses.
     pub(crate) backends: Vec<(String, String)>,
+    /// Further sections of the manifest, in TOML.
+    pub(crate) manifest: String,
 }
 
 /// Secrets that stand beside the signing keys: of clients that ask providers about tokens.
@@ -47,10 +50,18 @@ impl Place {
     }
 }
 
-/// A running edge.
+/// An edge, which runs until it is dropped: as long as it does, its clock for the guest wakes every 50 microseconds.
 pub(crate) struct Edge {
     pub(crate) address: SocketAddr,
+    viceroy: Arc<ExecuteCtx>,
     log: Log,
+    server: JoinHandle<()>,
+}
+
+impl Drop for Edge {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
 }
 
 impl Edge {
@@ -66,17 +77,23 @@ impl Edge {
         let viceroy = guest::viceroy(Path::new(guest::GUEST), &config, writer).unwrap();
         let address = place.address();
         place.0.set_nonblocking(true).unwrap();
-        let service = ViceroyService::new(viceroy);
-        RUNTIME.spawn(async move { hyper::Server::from_tcp(place.0).unwrap().serve(service).await });
-        Self { address, log }
+        let service = ViceroyService::new(Arc::clone(&viceroy));
+        let server =
+            RUNTIME.spawn(async move { hyper::Server::from_tcp(place.0).unwrap().serve(service).await.unwrap() });
+        Self { address, viceroy, log, server }
+    }
+
+    /// What runs the guest.
+    pub(crate) fn viceroy(&self) -> Arc<ExecuteCtx> {
+        Arc::clone(&self.viceroy)
     }
 
     /// The log line of the request with this id. Lines are written before the answer leaves, but not before it arrives.
     pub(crate) fn log_of(&self, request_id: &str) -> Value {
         let patience = Instant::now();
         loop {
-            let line = self.log_lines().into_iter().find(|line| line["request_id"] == request_id);
-            match line {
+            let lines = lines(&self.log_text(), request_id);
+            match lines.into_iter().find(|line| line["request_id"] == request_id) {
                 Some(line) => return line,
                 None if patience.elapsed() > Duration::from_secs(5) => panic!("no log line for {request_id}"),
                 None => std::thread::sleep(Duration::from_millis(5)),
@@ -86,17 +103,19 @@ impl Edge {
 
     /// Every log line so far.
     pub(crate) fn log_lines(&self) -> Vec<Value> {
-        let text = self.log_text();
-        text.lines()
-            .filter_map(|line| line.strip_prefix("fastgate :: "))
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect()
+        lines(&self.log_text(), "")
     }
 
     /// Everything that the guest logged or printed.
     pub(crate) fn log_text(&self) -> String {
         String::from_utf8_lossy(&self.log.0.lock().unwrap()).into_owned()
     }
+}
+
+/// The log lines in which `part` stands.
+fn lines(log: &str, part: &str) -> Vec<Value> {
+    let lines = log.lines().filter(|line| line.contains(part)).filter_map(|line| line.strip_prefix("fastgate :: "));
+    lines.map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 #[derive(Clone, Default)]
@@ -123,6 +142,7 @@ fn folder() -> PathBuf {
 
 fn write_manifest(folder: &Path, stores: &Stores) -> String {
     let mut manifest = "manifest_version = 3\nname = \"fastgate\"\nlanguage = \"rust\"\n".to_owned();
+    writeln!(manifest, "{}", stores.manifest).unwrap();
     for (name, address) in &stores.backends {
         write!(manifest, "[local_server.backends.{name}]\nurl = \"http://{address}\"\nfirst_byte_timeout_ms = 2000\n")
             .unwrap();

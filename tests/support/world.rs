@@ -88,13 +88,13 @@ impl World {
             place,
             &Stores {
                 kv: Some(vec![("policy".to_owned(), policy.to_string())]),
-                kv_notes: Vec::new(),
                 signing_keys: Some(signing_keys()),
                 backends: vec![
                     ("origin".to_owned(), demo.address.to_string()),
                     ("echo".to_owned(), echo.address.to_string()),
                     ("issuer".to_owned(), issuer.address.to_string()),
                 ],
+                ..Stores::default()
             },
         );
         Self { edge, demo, echo, issuer }

@@ -1,6 +1,6 @@
 //! What can be wrong with a proof of possession.
 
-/// Why a proof is not good. All of them look the same to the client.
+/// Why a proof is not good. All of them look the same to the client, but for a missing nonce, which it is given.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProofError {
     /// There is no `DPoP` field beside `Authorization: DPoP`.
@@ -66,6 +66,9 @@ pub enum ProofError {
     /// Its key is not the one that the token is bound to (point 12).
     #[error("the proof is by another key than the token's")]
     OtherKey,
+    /// `nonce` is missing, or is none that this edge gave of late (point 10, §9).
+    #[error("the proof has no current nonce of this edge")]
+    Nonce,
     /// The signature is not by its own key (point 6).
     #[error("the proof's signature is not valid")]
     Signature,

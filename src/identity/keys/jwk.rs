@@ -10,7 +10,7 @@ use jwt_simple::prelude::{
 use serde_json::{Map, Value, json};
 
 use super::Key;
-use crate::identity::rsa::{MAX_MODULUS_BITS, RsaPublicKey};
+use crate::identity::rsa::{MAX_MODULUS_BITS, RsaPublicKey, roca};
 use crate::identity::signature::VerifyingKey;
 use crate::policy::AlgorithmName;
 
@@ -36,6 +36,9 @@ pub enum UnusableKey {
     /// other than 65537.
     #[error("it is not a sound key")]
     Unsound,
+    /// The modulus was made by a generator whose moduli can be factored: who has the public key has the private one.
+    #[error("its modulus can be factored (ROCA, CVE-2017-15361)")]
+    Factorable,
     /// Another key of the set has the same `kid`: which one is meant would be a guess.
     #[error("its key id stands on several keys")]
     SharedId,
@@ -108,6 +111,9 @@ fn rsa(jwk: &Map<String, Value>) -> Result<VerifyingKey, UnusableKey> {
         all => all,
     };
     let key = RsaPublicKey::new(octets).ok_or(UnusableKey::Unsound)?;
+    if roca::is_fingerprint(octets) {
+        return Err(UnusableKey::Factorable);
+    }
     Ok(VerifyingKey::Rsa(Box::new(key)))
 }
 

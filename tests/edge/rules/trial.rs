@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::desk;
-use crate::gate::{Gate, Setting, get, get_as};
+use super::desk;
+use super::gate::{Gate, Setting, get, get_as};
 
 fn gate(shadow: &str) -> Gate {
     let active = json!({ "routes": [{ "id": "r", "path": "/r", "methods": ["GET"], "access": "optional" }] });

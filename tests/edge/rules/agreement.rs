@@ -7,9 +7,11 @@ use std::process::Command;
 use hyper::Body;
 use serde_json::{Value, json};
 
-use crate::desk;
-use crate::gate::{Gate, RUNTIME, Setting, ask, now, request};
-use crate::places::world;
+use super::desk;
+use super::gate::{Gate, Setting, ask, request};
+use super::places::world;
+use crate::support::edge::RUNTIME;
+use crate::support::tokens::now;
 
 const REQUESTS: usize = 10_000;
 

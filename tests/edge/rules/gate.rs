@@ -2,32 +2,24 @@
 //! application behind it, which writes down what reached it.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock, Mutex};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use fastgate::mint::new_signing_keys;
 use hyper::service::{make_service_fn, service_fn};
 use hyper::{Body, Request, Response, Server, body};
 use serde_json::Value;
-use tokio::runtime::Runtime;
 use viceroy_lib::ExecuteCtx;
-use viceroy_lib::config::FastlyConfig;
 
-use crate::desk::{self, Provider};
-use crate::guest;
-
-pub(crate) static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
+use super::desk::{self, Provider};
+use crate::support::edge::{Edge, Place, RUNTIME, Stores};
+use crate::support::tokens::now;
 
 /// A gate, its providers and the application behind it.
 pub(crate) struct Gate {
-    viceroy: Arc<ExecuteCtx>,
+    edge: Edge,
     pub(crate) main: Provider,
-    log: Log,
     arrived: Arc<Mutex<Vec<Arrived>>>,
 }
 
@@ -62,38 +54,20 @@ impl Gate {
     }
 
     pub(crate) fn with(parts: &Value, setting: &Setting) -> Self {
-        assert!(Path::new(guest::GUEST).exists(), "there is no guest to test; run `make guest` or `make test`");
         let main = Provider::new("https://idp.test");
         let arrived = Arc::new(Mutex::new(Vec::new()));
         let application = application(Arc::clone(&arrived));
-        let policy = desk::policy(parts).to_string();
-        let seed = |key: &str, value: &str, metadata: &str| {
-            format!(
-                "[[local_server.kv_stores.fastgate]]\nkey = {key:?}\ndata = '''{value}'''\nmetadata = {metadata:?}\n"
-            )
+        let seeds = [("policy", desk::policy(parts).to_string()), ("jwks/main", main.jwks())];
+        let mut kv = seeds.map(|(key, value)| (key.to_owned(), value)).to_vec();
+        kv.extend_from_slice(&setting.kv);
+        let stores = Stores {
+            kv: Some(kv),
+            kv_notes: vec![("jwks/main".to_owned(), now().to_string())],
+            signing_keys: Some(new_signing_keys().0),
+            backends: Vec::new(),
+            manifest: format!("[local_server.backends.origin]\nurl = \"http://{application}\"\n{}", setting.manifest),
         };
-        let mut manifest = format!("manifest_version = 3\n{}\n", setting.manifest);
-        writeln!(manifest, "[local_server.backends.origin]\nurl = \"http://{application}\"").unwrap();
-        manifest += &seed("policy", &policy, "");
-        manifest += &seed("jwks/main", &main.jwks(), &now().to_string());
-        for (key, value) in &setting.kv {
-            manifest += &seed(key, value, "");
-        }
-        let keys = new_signing_keys().0;
-        writeln!(manifest, "[[local_server.secret_stores.fastgate]]\nkey = \"signing-keys\"\ndata = '''{keys}'''")
-            .unwrap();
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let name = format!("fastgate-rules-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let folder = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(&folder).unwrap();
-        let path = folder.join("fastly.toml");
-        std::fs::write(&path, manifest).unwrap();
-        let config = FastlyConfig::from_file(&path).unwrap();
-        std::fs::remove_dir_all(&folder).unwrap();
-        let log = Log::default();
-        let writer: Arc<Mutex<dyn Write + Send>> = Arc::new(Mutex::new(log.clone()));
-        let viceroy = guest::viceroy(Path::new(guest::GUEST), &config, writer).unwrap();
-        Self { viceroy, main, log, arrived }
+        Self { edge: Edge::start(Place::find(), &stores), main, arrived }
     }
 
     pub(crate) fn token(&self, claims: Value) -> String {
@@ -107,17 +81,22 @@ impl Gate {
 
     /// Asks from an address.
     pub(crate) fn ask_from(&self, client: IpAddr, request: Request<Body>) -> Answer {
-        RUNTIME.block_on(ask(Arc::clone(&self.viceroy), client, request))
+        RUNTIME.block_on(ask(self.viceroy(), client, request))
     }
 
     pub(crate) fn viceroy(&self) -> Arc<ExecuteCtx> {
-        Arc::clone(&self.viceroy)
+        self.edge.viceroy()
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.edge.address
     }
 
     /// By route, the median of the microseconds that forwarded requests spent in a step.
     pub(crate) fn medians(&self, step: &str) -> Vec<(String, u64)> {
         let mut times: BTreeMap<String, Vec<u64>> = BTreeMap::new();
-        for line in self.lines().iter().filter(|line| line["verdict"] == "forwarded") {
+        for line in self.edge.log_lines().iter().filter(|line| line["verdict"] == "forwarded") {
             let spent = line["steps"].as_array().unwrap().iter().find(|pair| pair[0] == step).unwrap()[1].as_u64();
             times.entry(line["route"].as_str().unwrap().to_owned()).or_default().push(spent.unwrap());
         }
@@ -133,9 +112,9 @@ impl Gate {
         self.arrived.lock().unwrap().clone()
     }
 
-    fn lines(&self) -> Vec<Value> {
-        let text = String::from_utf8(self.log.0.lock().unwrap().clone()).unwrap();
-        text.lines().filter_map(|line| serde_json::from_str(line.split_once(":: ")?.1).ok()).collect()
+    /// What reached the application of the request with this answer.
+    pub(crate) fn arrival(&self, answer: &Answer) -> Option<Arrived> {
+        self.arrived().into_iter().find(|arrived| arrived.field("x-request-id") == answer.field("x-request-id"))
     }
 
     /// Every log line by request id, once there are `count`.
@@ -148,7 +127,7 @@ impl Gate {
     pub(crate) fn lines_in_order(&self, count: usize) -> Vec<Value> {
         let patience = Instant::now();
         loop {
-            let lines = self.lines();
+            let lines = self.edge.log_lines();
             if lines.len() >= count {
                 return lines;
             }
@@ -159,22 +138,15 @@ impl Gate {
 
     /// The log line of an answer.
     pub(crate) fn line(&self, answer: &Answer) -> Value {
-        let id = answer.field("x-request-id").unwrap();
-        let patience = Instant::now();
-        loop {
-            match self.lines().into_iter().find(|line| line["request_id"] == id) {
-                Some(line) => return line,
-                None if patience.elapsed() > Duration::from_secs(10) => panic!("no log line for {id}"),
-                None => std::thread::sleep(Duration::from_millis(2)),
-            }
-        }
+        self.edge.log_of(answer.field("x-request-id").unwrap())
     }
 
     /// Status, problem type and log code of the answer to a request that is to be refused, and that nothing got through.
     pub(crate) fn refusal(&self, client: &str, request: Request<Body>) -> (u16, String, String) {
-        let before = self.arrived().len();
         let answer = self.ask_from(client.parse().unwrap(), request);
-        assert_eq!(self.arrived().len(), before, "a refused request reached the application");
+        let mut arrived = self.arrived().into_iter();
+        assert!(arrived.all(|arrived| arrived.field("x-request-id").is_some()), "whose request that is must be known");
+        assert!(self.arrival(&answer).is_none(), "a refused request reached the application");
         assert_eq!(answer.field("cache-control"), Some("no-store"));
         let line = self.line(&answer);
         let problem = answer.json()["type"].as_str().unwrap_or_default().replace("urn:fastgate:problem:", "");
@@ -212,10 +184,6 @@ pub(crate) fn get(path: &str) -> Request<Body> {
 
 pub(crate) fn get_as(path: &str, token: &str) -> Request<Body> {
     request("GET", path).header("authorization", format!("Bearer {token}")).body(Body::empty()).unwrap()
-}
-
-pub(crate) fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 
 /// The claims of the identity header of what arrived.
@@ -258,17 +226,4 @@ fn application(arrived: Arc<Mutex<Vec<Arrived>>>) -> SocketAddr {
     let address = server.local_addr();
     RUNTIME.spawn(server);
     address
-}
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
 }

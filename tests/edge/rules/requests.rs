@@ -4,17 +4,13 @@ use std::time::{Duration, Instant};
 
 use hyper::body::Bytes;
 use hyper::{Body, Request};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::gate::{Gate, RUNTIME, Setting, get, get_as, minted, request};
+use super::gate::{get, get_as, minted, request};
+use super::shared::GATE;
+use crate::support::edge::RUNTIME;
 
 const CLIENT: &str = "198.51.100.7";
-
-fn public(id: &str, method: &str, parts: Value) -> Value {
-    let mut route = json!({ "id": id, "path": format!("/{id}"), "methods": [method], "access": "public" });
-    route.as_object_mut().unwrap().extend(parts.as_object().cloned().unwrap());
-    route
-}
 
 fn post(path: &str, body: impl Into<Body>) -> Request<Body> {
     request("POST", path).header("content-type", "application/json").body(body.into()).unwrap()
@@ -35,24 +31,21 @@ fn streamed(pieces: usize, piece: usize) -> Body {
 
 #[test]
 fn requests_that_do_not_look_as_they_must_never_get_there() {
-    let accepts = json!({
-        "max_body": 1000, "max_query": 10, "content_types": ["application/json"], "required_headers": ["x-version"]
-    });
-    let gate = Gate::new(&json!({ "routes": [
-        public("p", "POST", json!({ "accepts": accepts })),
-        { "id": "r", "path": "/dl/{name}.bin", "methods": ["GET"], "access": "public",
-          "rewrite": { "template": "/files/{name}" } }
-    ] }));
     let versioned = |path: &str, body: Body| {
         let mut request = post(path, body);
         request.headers_mut().insert("x-version", "1".parse().unwrap());
         request
     };
-    assert_eq!(gate.ask(versioned("/p?1234567890", Body::from(vec![b'x'; 1000]))).status, 200);
-    assert_eq!(gate.arrived()[0].body.as_ref().unwrap().len(), 1000);
+    let answer = GATE.ask(versioned("/p?1234567890", Body::from(vec![b'x'; 1000])));
+    assert_eq!((answer.status, GATE.arrival(&answer).unwrap().body.unwrap().len()), (200, 1000));
     let mut text = versioned("/p", Body::from("x"));
     text.headers_mut().insert("content-type", "text/plain".parse().unwrap());
+    let mut crowded = get("/dl/a.bin");
+    for _ in 0..101 {
+        crowded.headers_mut().append("x-many", "1".parse().unwrap());
+    }
     for (request, status, kind, code) in [
+        (crowded, 431, "header-fields-too-large", "too-many-fields"),
         (versioned("/p?12345678901", Body::from("x")), 414, "uri-too-long", "query-too-long"),
         (versioned("/p", Body::from(vec![b'x'; 1001])), 413, "content-too-large", "body-too-long"),
         (versioned("/p", streamed(11, 100)), 413, "content-too-large", "body-too-long"),
@@ -60,86 +53,66 @@ fn requests_that_do_not_look_as_they_must_never_get_there() {
         (post("/p", "x"), 400, "bad-request", "header-missing"),
         (get("/dl/...bin"), 400, "bad-request", "rewrite-ambiguous"),
     ] {
-        assert_eq!(gate.refusal(CLIENT, request), (status, kind.into(), code.into()));
+        assert_eq!(GATE.refusal(CLIENT, request), (status, kind.into(), code.into()));
     }
-    assert_eq!(gate.ask(versioned("/p", streamed(10, 100))).status, 200);
-    assert_eq!(gate.ask(get("/dl/a.bin")).status, 200);
-    let last = gate.arrived().pop().unwrap();
+    assert_eq!(GATE.ask(versioned("/p", streamed(10, 100))).status, 200);
+    let last = GATE.arrival(&GATE.ask(get("/dl/a.bin"))).unwrap();
     assert_eq!((last.path.as_str(), &minted(&last)["tctx"]["path"]), ("/files/a", &json!("/files/a")));
 }
 
 #[test]
 fn a_long_body_is_cut_on_its_way_and_does_not_end_at_the_origin() {
-    let gate = Gate::new(&json!({ "routes": [public("p", "POST", json!({ "accepts": { "max_body": 300_000 } }))] }));
-    let answer = gate.ask(post("/p", streamed(30, 10_000)));
-    assert_eq!((answer.status, gate.arrived()[0].body.as_ref().unwrap().len()), (200, 300_000));
-    let answer = gate.ask(post("/p", streamed(400, 10_000)));
+    let arrived = || GATE.arrived().into_iter().filter(|seen| seen.path == "/long").collect::<Vec<_>>();
+    let answer = GATE.ask(post("/long", streamed(30, 10_000)));
+    assert_eq!((answer.status, arrived()[0].body.as_ref().unwrap().len()), (200, 300_000));
+    let answer = GATE.ask(post("/long", streamed(400, 10_000)));
     assert_eq!((answer.status, answer.json()["type"].as_str()), (413, Some("urn:fastgate:problem:content-too-large")));
-    assert_eq!(gate.line(&answer)["verdict"], "body-too-long");
+    assert_eq!(GATE.line(&answer)["verdict"], "body-too-long");
     let patience = Instant::now();
     // Where it is cut before the application has taken the request up, nothing arrives at all.
-    while gate.arrived().len() < 2 && patience.elapsed() < Duration::from_secs(2) {
+    while arrived().len() < 2 && patience.elapsed() < Duration::from_secs(2) {
         std::thread::sleep(Duration::from_millis(5));
     }
-    assert!(gate.arrived().iter().skip(1).all(|seen| seen.body.is_err()), "a cut body does not look whole");
+    assert!(arrived().iter().skip(1).all(|seen| seen.body.is_err()), "a cut body does not look whole");
 }
 
 #[test]
 fn fields_are_edited_on_both_ways_and_answers_are_secured() {
-    let edits = json!({
-        "request_headers": { "set": { "x-tier": "gold" }, "remove": ["x-debug"] },
-        "answer_headers": { "set": { "x-origin": "2" }, "remove": ["x-powered-by"] }
-    });
-    let mut parts = json!({ "routes": [public("e", "GET", edits)] });
-    parts["edge"] = json!({ "issuer": "https://edge.test", "hosts": ["edge.test"], "security_headers": true });
-    let gate = Gate::new(&parts);
     let asked = request("GET", "/e").header("x-tier", "lead").header("x-debug", "1").body(Body::empty()).unwrap();
-    let answer = gate.ask(asked);
+    let answer = GATE.ask(asked);
     assert_eq!((answer.field("x-origin"), answer.field("x-powered-by")), (Some("2"), None));
     assert_eq!(answer.field("x-content-type-options"), Some("nosniff"));
-    let arrived = gate.arrived().pop().unwrap();
+    let arrived = GATE.arrival(&answer).unwrap();
     assert_eq!((arrived.field("x-tier"), arrived.field("x-debug")), (Some("gold"), None));
-    assert_eq!(gate.ask(get("/none")).field("x-frame-options"), Some("DENY"));
+    assert_eq!(GATE.ask(get("/none")).field("x-frame-options"), Some("DENY"));
 }
 
 #[test]
 fn closed_groups_are_answered_by_the_edge() {
-    let parts = json!({
-        "groups": { "shop": {}, "news": { "maintenance": { "retry_after": 77 } } },
-        "routes": [public("a", "GET", json!({ "group": "shop" })), public("b", "GET", json!({ "group": "news" })),
-                   public("c", "GET", json!({}))]
-    });
-    let kv = vec![("switch".to_owned(), r#"{"groups":["shop"]}"#.to_owned())];
-    let gate = Gate::with(&parts, &Setting { kv, ..Setting::default() });
-    assert_eq!(gate.refusal(CLIENT, get("/a")), (503, "unavailable".into(), "switched-off".into()));
-    assert_eq!(gate.refusal(CLIENT, get("/b")), (503, "maintenance".into(), "maintenance".into()));
-    assert_eq!(gate.ask(get("/b")).field("retry-after"), Some("77"));
-    assert_eq!(gate.ask(get("/c")).status, 200);
+    assert_eq!(GATE.refusal(CLIENT, get("/a")), (503, "unavailable".into(), "switched-off".into()));
+    assert_eq!(GATE.refusal(CLIENT, get("/b")), (503, "maintenance".into(), "maintenance".into()));
+    assert_eq!(GATE.ask(get("/b")).field("retry-after"), Some("77"));
+    assert_eq!(GATE.ask(get("/c")).status, 200);
 }
 
 #[test]
 fn a_preflight_is_answered_without_a_token_and_never_forwarded() {
-    let gate = Gate::new(&json!({
-        "groups": { "web": { "cors": { "origins": ["https://app.test"], "headers": ["authorization"] } } },
-        "routes": [{ "id": "w", "path": "/w", "methods": ["PUT"], "group": "web" }]
-    }));
     let preflight = |origin: &str| {
         let asked = request("OPTIONS", "/w").header("origin", origin).header("access-control-request-method", "PUT");
         asked.header("fastgate-identity", "forged").body(Body::empty()).unwrap()
     };
-    let answer = gate.ask(preflight("https://app.test"));
+    let answer = GATE.ask(preflight("https://app.test"));
     assert_eq!((answer.status, answer.body.len()), (204, 0));
     assert_eq!(answer.field("access-control-allow-origin"), Some("https://app.test"));
     assert_eq!(answer.field("access-control-allow-headers"), Some("authorization"));
-    assert_eq!(gate.line(&answer)["verdict"], "preflight");
-    let refused = gate.refusal(CLIENT, preflight("https://evil.test"));
+    assert_eq!(GATE.line(&answer)["verdict"], "preflight");
+    let refused = GATE.refusal(CLIENT, preflight("https://evil.test"));
     assert_eq!(refused, (403, "forbidden".into(), "cors-refused".into()));
-    assert!(gate.arrived().is_empty());
+    assert!(!GATE.arrived().iter().any(|seen| seen.path == "/w"));
 }
 
 #[test]
 fn a_websocket_upgrade_is_authenticated_like_any_request() {
-    let gate = Gate::new(&json!({ "routes": [{ "id": "ws", "path": "/ws", "methods": ["GET"] }] }));
     let upgrade = |mut request: Request<Body>| {
         for (name, value) in [
             ("connection", "Upgrade"),
@@ -151,26 +124,24 @@ fn a_websocket_upgrade_is_authenticated_like_any_request() {
         }
         request
     };
-    let refused = gate.refusal(CLIENT, upgrade(get("/ws")));
+    let refused = GATE.refusal(CLIENT, upgrade(get("/ws")));
     assert_eq!(refused, (401, "authentication-required".into(), "credentials-missing".into()));
-    let answer = gate.ask(upgrade(get_as("/ws", &gate.token(json!({})))));
-    let arrived = gate.arrived().pop().unwrap();
+    let answer = GATE.ask(upgrade(get_as("/ws", &GATE.token(json!({})))));
+    let arrived = GATE.arrival(&answer).unwrap();
     assert_eq!((answer.status, minted(&arrived)["sub"].as_str()), (200, Some("alice")));
     assert_eq!((arrived.field("upgrade"), arrived.field("connection")), (None, None), "the upgrade ends at the edge");
 }
 
 #[test]
 fn methods_that_a_route_does_not_name_are_refused_whatever_headers_say() {
-    let gate = Gate::new(&json!({ "routes": [public("m", "GET", json!({}))] }));
     for method in ["HEAD", "OPTIONS", "TRACE", "get", "INVENTED", "POST"] {
-        let refused = gate.refusal(CLIENT, request(method, "/m").body(Body::empty()).unwrap());
+        let refused = GATE.refusal(CLIENT, request(method, "/m").body(Body::empty()).unwrap());
         assert_eq!((refused.0, refused.2.as_str()), (405, "method-not-allowed"), "{method}");
     }
     for name in ["x-http-method-override", "x-method-override", "x-http-method"] {
         let asked = request("GET", "/m").header(name, "DELETE").body(Body::empty()).unwrap();
-        assert_eq!(gate.ask(asked).status, 200);
-        assert_eq!(gate.arrived().pop().unwrap().field(name), None, "{name}");
+        assert_eq!(GATE.arrival(&GATE.ask(asked)).unwrap().field(name), None, "{name}");
         let asked = request("POST", "/m").header(name, "GET").body(Body::empty()).unwrap();
-        assert_eq!(gate.refusal(CLIENT, asked).0, 405, "{name}");
+        assert_eq!(GATE.refusal(CLIENT, asked).0, 405, "{name}");
     }
 }

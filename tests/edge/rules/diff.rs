@@ -5,9 +5,9 @@ use std::process::Command;
 use hyper::Body;
 use serde_json::{Value, json};
 
-use crate::desk;
-use crate::gate::{Gate, Setting, get, get_as, request};
-use crate::places::world;
+use super::desk;
+use super::gate::{Gate, Setting, get, get_as, request};
+use super::places::world;
 
 const BERLIN: &str = "198.51.100.10";
 const TOKYO: &str = "2001:db8:81::1";

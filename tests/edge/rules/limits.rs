@@ -1,14 +1,14 @@
 //! How often: exactly as often, however many ask at once.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use hyper::{Body, Client, Request};
 use serde_json::{Value, json};
-use viceroy_lib::ViceroyService;
 
-use crate::gate::{Gate, RUNTIME, get, get_as};
+use super::gate::{Gate, get, get_as};
+use crate::support::edge::RUNTIME;
 
 const CLIENTS: u64 = 64;
 
@@ -28,7 +28,7 @@ fn a_limit_admits_exactly_its_count_to_64_clients_that_ask_at_once_over_sockets(
         })
         .collect();
     let gate = Gate::new(&json!({ "limits": limits, "routes": routes }));
-    let address = serve(&gate);
+    let address = gate.address();
     for count in counts {
         let (admitted, refused) = RUNTIME.block_on(rush(address, format!("/r{count}"), count + 3 * CLIENTS));
         assert_eq!((admitted, refused), (count, 3 * CLIENTS), "limit {count}");
@@ -80,16 +80,6 @@ async fn rush(address: SocketAddr, path: String, total: u64) -> (u64, u64) {
         sum = (sum.0 + admitted, sum.1 + refused);
     }
     sum
-}
-
-/// The gate behind a socket.
-fn serve(gate: &Gate) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    listener.set_nonblocking(true).unwrap();
-    let service = ViceroyService::new(gate.viceroy());
-    RUNTIME.spawn(async move { hyper::Server::from_tcp(listener).unwrap().serve(service).await });
-    address
 }
 
 #[test]

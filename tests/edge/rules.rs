@@ -1,0 +1,14 @@
+//! The rules at the edge: the guest asked as from any address, and what the application behind it saw.
+
+mod agreement;
+#[path = "../rules/desk.rs"]
+mod desk;
+mod diff;
+mod gate;
+mod limits;
+mod places;
+mod requests;
+mod shared;
+mod trial;
+mod uncounted;
+mod who;
