@@ -9,6 +9,7 @@ groups), in policy.base.json.
 """
 
 import asyncio
+import json
 import os
 from collections.abc import AsyncIterator
 
@@ -75,10 +76,13 @@ async def stream_lines(caller: Caller) -> StreamingResponse:
 
 # Last, so that the door is the first to see a request. The edge's keys are fetched when the first
 # signed request comes: this app may start before its edge does.
+origin_keys = os.environ.get("FASTGATE_ORIGIN_KEYS")
 guard(
     app,
     Settings(
         edge=os.environ.get("FASTGATE_EDGE", "http://127.0.0.1:7676"),
         audience=os.environ.get("FASTGATE_AUDIENCE", "demo-api"),
+        # Only where the policy says HS256 of this origin: `fastgate keys origin` prints them.
+        origin_keys=json.loads(origin_keys) if origin_keys else None,
     ),
 )

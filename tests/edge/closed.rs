@@ -93,6 +93,22 @@ fn without_a_good_signing_key_the_gate_is_closed() {
 }
 
 #[test]
+fn a_signing_key_whose_halves_are_those_of_two_keys_signs_nothing_and_is_not_published() {
+    let [mut key, other] =
+        [(); 2].map(|()| serde_json::from_str::<serde_json::Value>(&fastgate::mint::new_signing_keys().0).unwrap());
+    for half in ["x", "y"] {
+        key["keys"][0][half] = other["keys"][0][half].clone();
+    }
+    let (edge, origin) = edge(|stores, _| stores.signing_keys = Some(key.to_string()));
+    for path in ["/open/x", "/.well-known/fastgate/jwks.json"] {
+        let reply = get(&edge, path, "");
+        assert_eq!((reply.status, reply.problem().as_str()), (503, "unavailable"), "{path}");
+        assert_eq!(edge.log_of(reply.header("x-request-id").unwrap())["verdict"], "signing-failed");
+    }
+    assert!(origin.everything().is_empty());
+}
+
+#[test]
 fn keys_that_cannot_be_had_are_a_503_and_never_an_allow_or_a_401() {
     let (edge, origin) = edge(|_, _| {});
     let token = sign(&header(), &claims("http://127.0.0.1:1", "user-1", ""));

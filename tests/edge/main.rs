@@ -33,5 +33,6 @@ mod provider;
 mod revoked;
 mod rules;
 mod sandbox;
+mod shared_keys;
 mod tokens;
 mod verdicts;

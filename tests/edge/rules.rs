@@ -9,6 +9,7 @@ mod limits;
 mod places;
 mod requests;
 mod shared;
+mod signed_bodies;
 mod trial;
 mod uncounted;
 mod who;

@@ -39,6 +39,11 @@ pub(crate) struct Uvicorn {
 impl Uvicorn {
     /// Starts it with one of uvicorn's two HTTP parsers, `h11` or `httptools`, believing the edge at `edge`.
     pub(crate) fn start(parser: &str, edge: SocketAddr) -> Self {
+        Self::with_origin_keys(parser, edge, "")
+    }
+
+    /// The same, believing only headers by these keys, which it shares with the edge; none where they are empty.
+    pub(crate) fn with_origin_keys(parser: &str, edge: SocketAddr, origin_keys: &str) -> Self {
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let port = address.port().to_string();
         let mut command = Command::new(Path::new(ROOT).join(".venv/bin/python"));
@@ -47,7 +52,8 @@ impl Uvicorn {
             .args(["--http", parser, "--log-level", "warning", "--no-access-log"])
             .env("PYTHONPATH", "origin")
             .env("FASTGATE_EDGE", format!("http://{edge}"))
-            .env("FASTGATE_AUDIENCE", "demo-api");
+            .env("FASTGATE_AUDIENCE", "demo-api")
+            .env("FASTGATE_ORIGIN_KEYS", origin_keys);
         let (child, output) = start(&mut command);
         let seen = Arc::new(Mutex::new(Vec::new()));
         let lines = Arc::clone(&seen);

@@ -1,0 +1,74 @@
+//! Bodies that are signed: read whole at the edge, bound by the identity header, and forwarded as they were read.
+
+use std::sync::LazyLock;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hyper::body::Bytes;
+use hyper::{Body, Request};
+use serde_json::json;
+
+use super::gate::{Gate, minted, request};
+use crate::support::edge::RUNTIME;
+
+static GATE: LazyLock<Gate> = LazyLock::new(|| {
+    let route = |id: &str, accepts: serde_json::Value| {
+        json!({
+            "id": id, "path": format!("/{id}"), "methods": ["POST", "GET"], "access": "public",
+            "sign_body": true, "accepts": accepts
+        })
+    };
+    Gate::new(&json!({ "routes": [route("short", json!({ "max_body": 1000 })), route("long", json!({}))] }))
+});
+
+fn sent(path: &str, body: Body) -> Request<Body> {
+    request("POST", path).header("content-digest", "sha-256=:bGllcw==:").body(body).unwrap()
+}
+
+/// A body that comes in these pieces, and, where it is to break, an error instead of its end.
+fn pieces(pieces: Vec<Vec<u8>>, breaks: bool) -> Body {
+    let (mut sender, body) = Body::channel();
+    RUNTIME.spawn(async move {
+        for piece in pieces {
+            if sender.send_data(Bytes::from(piece)).await.is_err() {
+                return;
+            }
+        }
+        if breaks {
+            sender.abort();
+        }
+    });
+    body
+}
+
+#[test]
+fn the_application_gets_the_very_bytes_that_the_header_binds() {
+    let mixed: Vec<u8> = (0..=255).collect();
+    for (path, body, whole) in [
+        ("/short", Body::empty(), Vec::new()),
+        ("/short", Body::from(mixed.clone()), mixed.clone()),
+        ("/short", pieces(vec![vec![b'x'; 500]; 2], false), vec![b'x'; 1000]),
+        ("/long", pieces(vec![mixed.clone(); 4000], false), mixed.repeat(4000)),
+    ] {
+        let answer = GATE.ask(sent(path, body));
+        let arrived = GATE.arrival(&answer).unwrap();
+        let digest = format!("sha-256=:{}:", STANDARD.encode(hmac_sha256::Hash::hash(&whole)));
+        assert_eq!(answer.status, 200);
+        assert_eq!(minted(&arrived)["tctx"]["content_digest"], digest);
+        assert_eq!(arrived.fields.iter().filter(|(name, _)| name == "content-digest").count(), 1);
+        assert_eq!(arrived.field("content-digest"), Some(digest.as_str()));
+        assert!(arrived.body.unwrap() == whole, "{path}");
+    }
+}
+
+#[test]
+fn a_body_that_is_too_long_or_does_not_end_reaches_nobody() {
+    let client = "198.51.100.7";
+    let too_long = (413, "content-too-large".into());
+    let (status, problem, code) = GATE.refusal(client, sent("/short", pieces(vec![vec![b'x'; 501]; 2], false)));
+    assert_eq!(((status, problem), code.as_str()), (too_long.clone(), "signed-body-too-long"));
+    let (status, problem, code) = GATE.refusal(client, sent("/long", pieces(vec![vec![b'x'; 64 << 10]; 129], false)));
+    assert_eq!(((status, problem), code.as_str()), (too_long, "signed-body-too-long"));
+    let (status, problem, code) = GATE.refusal(client, sent("/long", pieces(vec![vec![b'x'; 10]], true)));
+    assert_eq!((status, problem.as_str(), code.as_str()), (400, "bad-request", "signed-body-unreadable"));
+}
