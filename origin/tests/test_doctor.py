@@ -5,6 +5,7 @@ import importlib
 import json
 import socket
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from operator import itemgetter
 from pathlib import Path
 from typing import Literal
@@ -14,10 +15,11 @@ from fastapi import FastAPI
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from fastgate import Caller, Settings, guard
+from fastgate import Caller, Settings, at_edge, guard
 from fastgate.__main__ import main
+from fastgate.content import content_digest
 from fastgate.doctor import Finding, examine
-from fastgate.forgeries import Believed
+from fastgate.forgery import Believed
 from fastgate.route import RouteCheck
 from fastgate.stand_in import SigningKey
 from fastgate.testing import EdgeDoctor
@@ -194,6 +196,117 @@ def test_it_examines_an_app_from_within_a_test(edge_doctor: EdgeDoctor) -> None:
     assert "control: a good header" in names(found, ok=True)
 
 
+# An origin with a key of its own, with ids, and with a route that binds the body.
+
+
+def guarded_by_mac(key: SigningKey) -> FastAPI:
+    keys = {"keys": [key.origin_jwk(AUDIENCE)]}
+    return guarded(Settings(edge=ISSUER, audience=AUDIENCE, origin_keys=keys))
+
+
+def with_bound_body(settings: Settings) -> FastAPI:
+    app = FastAPI(openapi_url=None)
+
+    @app.post("/orders", operation_id="make_order")
+    @at_edge(sign_body=True)
+    async def make_order(order: dict[str, int], caller: Caller) -> str:
+        return caller.subject
+
+    guard(app, settings)
+    return app
+
+
+def bound(edge: Edge, key: SigningKey | None, route: str = "make_order") -> Believed:
+    believed = Believed(ISSUER, AUDIENCE, "/orders", "/orders", edge.jwks, key)
+    return replace(believed, method="POST", route=route, body=b'{"quantity": 1}')
+
+
+@pytest.mark.parametrize("http", ["h11", "httptools"])
+@pytest.mark.parametrize("knows_the_key", [True, False])
+def test_an_origin_with_its_own_key_refuses_the_whole_matrix(
+    edge: Edge, signing_key: SigningKey, http: Literal["h11", "httptools"], knows_the_key: bool
+) -> None:
+    key = signing_key if knows_the_key else None
+    with uvicorn_serving(guarded_by_mac(signing_key), http=http) as (host, port):
+        asked = replace(believed(edge, key), algorithm="HS256")
+        found = examine(f"http://{host}:{port}", asked)
+    assert {"signed by ES256", "signed by another origin's key"} <= names(found, ok=True)
+    assert names(found, ok=False) == set()
+
+
+@pytest.mark.parametrize("of_origin", ["ES256", "HS256"])
+def test_the_control_shows_that_the_other_signature_was_meant(
+    edge: Edge, signing_key: SigningKey, of_origin: str
+) -> None:
+    app = guarded(edge.settings()) if of_origin == "ES256" else guarded_by_mac(signing_key)
+    other = "HS256" if of_origin == "ES256" else "ES256"
+    with uvicorn_serving(app) as (host, port):
+        asked = replace(believed(edge, signing_key), algorithm=other)
+        found = examine(f"http://{host}:{port}", asked)
+    assert names(found, ok=False) == {"control: a good header", f"signed by {of_origin}"}
+
+
+def test_an_origin_that_takes_either_signature_has_that_hole(
+    edge: Edge, signing_key: SigningKey
+) -> None:
+    app = guarded(edge.settings())
+    other = guarded_by_mac(signing_key)
+
+    async def either(scope: Scope, receive: Receive, send: Send) -> None:
+        token = dict(scope.get("headers", ())).get(b"fastgate-identity", b"")
+        by_mac = b'"HS256"' in base64.urlsafe_b64decode(token.split(b".")[0] + b"==")
+        await (other if by_mac else app)(scope, receive, send)
+
+    with uvicorn_serving(either) as (host, port):
+        found = examine(f"http://{host}:{port}", believed(edge, signing_key))
+    assert "signed by HS256" in names(found, ok=False)
+
+
+@pytest.mark.parametrize("http", ["h11", "httptools"])
+@pytest.mark.parametrize("knows_the_key", [True, False])
+def test_a_route_that_binds_the_body_refuses_another(
+    edge: Edge, signing_key: SigningKey, http: Literal["h11", "httptools"], knows_the_key: bool
+) -> None:
+    app = with_bound_body(edge.settings(strict=True))
+    key = signing_key if knows_the_key else None
+    with uvicorn_serving(app, http=http) as (host, port):
+        found = examine(f"http://{host}:{port}", bound(edge, key))
+    forged = {"another body", "no body", "a body that is not signed", "the id of another route"}
+    assert forged <= names(found, ok=True)
+    assert names(found, ok=False) == set()
+
+
+@pytest.mark.parametrize(
+    ("check", "instead", "holes"),
+    [
+        ("fastgate.content.content_digest", None, {"another body", "no body"}),
+        ("fastgate.route.signs_body", lambda _view: False, {"a body that is not signed"}),
+    ],
+)
+def test_a_body_that_is_not_compared_is_a_hole(
+    edge: Edge,
+    signing_key: SigningKey,
+    monkeypatch: pytest.MonkeyPatch,
+    check: str,
+    instead: object,
+    holes: set[str],
+) -> None:
+    asked = bound(edge, signing_key)
+    signed = content_digest(asked.body or b"")
+    monkeypatch.setattr(check, instead or (lambda _content: signed))
+    with uvicorn_serving(with_bound_body(edge.settings(strict=True))) as (host, port):
+        found = examine(f"http://{host}:{port}", asked)
+    assert names(found, ok=False) == holes
+
+
+def test_an_origin_that_does_not_compare_ids_has_that_hole_if_it_should(
+    edge: Edge, signing_key: SigningKey
+) -> None:
+    with uvicorn_serving(with_bound_body(edge.settings())) as (host, port):
+        found = examine(f"http://{host}:{port}", bound(edge, signing_key))
+    assert names(found, ok=False) == {"the id of another route"}
+
+
 # The command, against the demo.
 
 
@@ -241,6 +354,71 @@ def test_a_hole_is_a_failure(jwks_server: JwksServer, capsys: pytest.CaptureFixt
     with uvicorn_serving(Careless()) as (host, port):
         assert main(arguments(f"http://{host}:{port}", jwks_server.origin)) == 1
     assert "HOLE  no header " in capsys.readouterr().out
+
+
+# The command, again and again.
+
+
+class Enough(Exception):
+    """The test has seen enough runs."""
+
+
+@pytest.fixture
+def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Do not wait; stop the command when it wants to for the third time."""
+    taken: list[float] = []
+
+    def nap(seconds: float) -> None:
+        taken.append(seconds)
+        if len(taken) == 3:
+            raise Enough
+
+    monkeypatch.setattr("fastgate.__main__.time.sleep", nap)
+    return taken
+
+
+def runs(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_a_scheduled_doctor_says_one_line_for_each_run(
+    demo: str, jwks_server: JwksServer, naps: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(Enough):
+        main(arguments(demo, jwks_server.origin, "--every", "3600"))
+    assert [(run["ok"], run["holes"]) for run in runs(capsys)] == [(True, [])] * 3
+    assert all(3000 < seconds <= 3600 for seconds in naps)
+
+
+def test_it_ends_at_the_first_hole_unless_it_is_told_to_go_on(
+    jwks_server: JwksServer, naps: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with uvicorn_serving(Careless()) as (host, port):
+        every = arguments(f"http://{host}:{port}", jwks_server.origin, "--every", "60")
+        assert main(every) == 1
+        (run,) = runs(capsys)
+        assert run["ok"] is False
+        assert isinstance(run["holes"], list)
+        assert run["holes"][0]["forgery"] == "another key under the published kid"
+        with pytest.raises(Enough):
+            main([*every, "--keep-going"])
+    assert len(runs(capsys)) == len(naps) == 3
+
+
+def test_an_edge_that_is_away_is_no_hole_and_not_silence(
+    jwks_server: JwksServer, naps: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    jwks_server.status = 500
+    every = arguments("http://127.0.0.1:1", jwks_server.origin, "--every", "60")
+    assert main(every) == 2
+    assert capsys.readouterr().out == ""
+    with pytest.raises(Enough):
+        main([*every, "--keep-going"])
+    assert len(naps) == 3
+    assert all(
+        run["ok"] is False and "publishes no keys" in str(run["error"]) for run in runs(capsys)
+    )
+    assert main([*every[:-1], "0"]) == 2
 
 
 def test_without_the_edges_keys_the_call_is_wrong(

@@ -8,16 +8,18 @@ import argparse
 import importlib
 import json
 import sys
+import time
 from collections.abc import Sequence
 from http.client import HTTPException
 from pathlib import Path
 
-from fastgate.doctor import as_json, as_table, examine, published_keys
+from fastgate.doctor import Finding, as_json, as_line, as_table, examine, published_keys
 from fastgate.drift import drift, routes_of
-from fastgate.forgeries import Believed
+from fastgate.forgery import Believed
 from fastgate.policy import CannotCompile, RouteDocument, compile_routes
 from fastgate.routing import routed_app
 from fastgate.stand_in import SigningKey
+from fastgate.verify import ES256, HS256
 
 
 class WrongCall(Exception):
@@ -68,6 +70,23 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         help="the private keys of a TEST edge: then each check is tested by itself",
     )
+    prove.add_argument(
+        "--algorithm",
+        choices=(ES256, HS256),
+        default=ES256,
+        help="by which the edge signs for this origin: origins.<name>.algorithm of the policy",
+    )
+    prove.add_argument("--method", default="GET", help="the method for --path")
+    prove.add_argument("--route", help="the route's id in the policy, if the origin is strict")
+    prove.add_argument(
+        "--signed-body", help="a body for --path, if the route is reached with a signed one only"
+    )
+    prove.add_argument(
+        "--every", type=float, metavar="SECONDS", help="repeat; print a line of JSON for each run"
+    )
+    prove.add_argument(
+        "--keep-going", action="store_true", help="with --every: do not end at the first hole"
+    )
     prove.add_argument("--direct", action="append", default=[], help="another address to try")
     prove.add_argument("--json", action="store_true", help="print the findings as JSON")
 
@@ -101,6 +120,28 @@ def _drift(options: argparse.Namespace) -> int:
 
 
 def _doctor(options: argparse.Namespace) -> int:
+    if options.every is None:
+        found = _examined(options)
+        print(as_json(found) if options.json else as_table(found))
+        return 0 if all(finding.ok for finding in found) else 1
+    if options.every <= 0:
+        raise WrongCall("--every: a time is more than no seconds")
+    while True:
+        began = time.time()
+        try:
+            found = _examined(options)
+        except WrongCall as error:
+            if not options.keep_going:
+                raise
+            print(as_line(began, [], str(error)), flush=True)
+        else:
+            print(as_line(began, found), flush=True)
+            if not options.keep_going and not all(finding.ok for finding in found):
+                return 1
+        time.sleep(max(0.0, options.every - (time.time() - began)))
+
+
+def _examined(options: argparse.Namespace) -> list[Finding]:
     key = None
     if options.signing_keys is not None:
         keys = _document(options.signing_keys).get("keys")
@@ -109,20 +150,21 @@ def _doctor(options: argparse.Namespace) -> int:
         except ValueError as error:
             raise WrongCall(f"{options.signing_keys}: {error}") from error
     try:
-        jwks = published_keys(options.edge)
         believed = Believed(
             issuer=options.issuer or options.edge.rstrip("/"),
             audience=options.audience,
             path=options.path,
             template=options.template or options.path,
-            jwks=jwks,
+            jwks=published_keys(options.edge),
             key=key,
+            algorithm=options.algorithm,
+            method=options.method,
+            route=options.route,
+            body=None if options.signed_body is None else options.signed_body.encode(),
         )
-        found = examine(options.origin, believed, edge=options.edge, direct=options.direct)
+        return examine(options.origin, believed, edge=options.edge, direct=options.direct)
     except (OSError, ValueError, HTTPException) as error:
         raise WrongCall(f"no answer from the edge: {error}") from error
-    print(as_json(found) if options.json else as_table(found))
-    return 0 if all(finding.ok for finding in found) else 1
 
 
 def _loaded(options: argparse.Namespace) -> object:

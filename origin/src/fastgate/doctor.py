@@ -11,11 +11,13 @@ import ssl
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPSConnection
 from urllib.parse import urlsplit
 
-from fastgate.forgeries import HEADER, Believed, Fields, Forgery, forgeries
+from fastgate.forgeries import forgeries
+from fastgate.forgery import HEADER, Believed, Fields, Forgery
 from fastgate.settings import JWKS_PATH
 
 TIMEOUT_SECONDS = 10.0
@@ -49,9 +51,9 @@ def examine(
         direct: further addresses at which the origin might be reached.
 
     """
-    found = [_examined(forgery, origin, believed.path) for forgery in forgeries(believed)]
+    found = [_examined(forgery, origin, believed) for forgery in forgeries(believed)]
     bare = Forgery("no header, by a direct address")
-    found += [_examined(bare, address, believed.path, where=address) for address in direct]
+    found += [_examined(bare, address, believed, where=address) for address in direct]
     if edge is not None:
         found += _examined_edge(edge, believed.path)
     return found
@@ -99,10 +101,23 @@ def as_json(found: Iterable[Finding]) -> str:
     return json.dumps(document, indent=2)
 
 
-def _examined(forgery: Forgery, url: str, path: str, where: str = "origin") -> Finding:
-    target = forgery.target or path
+def as_line(began: float, found: Iterable[Finding], error: str | None = None) -> str:
+    """Return one run for a log: a line of JSON with the time, the count and the holes alone."""
+    findings = list(found)
+    holes = [asdict(finding) for finding in findings if not finding.ok]
+    at = datetime.fromtimestamp(began, UTC).isoformat(timespec="seconds")
+    run = {"at": at, "ok": error is None and not holes, "requests": len(findings), "holes": holes}
+    return json.dumps({**run, "error": error} if error is not None else run)
+
+
+def _examined(forgery: Forgery, url: str, believed: Believed, where: str = "origin") -> Finding:
+    target = forgery.target or believed.path
+    method = forgery.method or believed.method
+    content = forgery.body
+    if content is None:
+        content = believed.body if forgery.method is None else None
     try:
-        status, body = _exchange(url, forgery.method, target, forgery.fields)
+        status, body = _exchange(url, method, target, forgery.fields, content)
     except (OSError, ValueError) as error:
         # Nobody there is as good an answer as a refusal, but for the control.
         name = type(error).__name__
@@ -130,7 +145,9 @@ def _examined_edge(edge: str, path: str) -> list[Finding]:
     return found
 
 
-def _exchange(url: str, method: str, target: str, fields: Fields) -> tuple[int, bytes]:
+def _exchange(
+    url: str, method: str, target: str, fields: Fields, content: bytes | None = None
+) -> tuple[int, bytes]:
     """Send exactly this; return status and the beginning of the answer."""
     parts = urlsplit(url)
     tls = parts.scheme == "https"
@@ -138,6 +155,8 @@ def _exchange(url: str, method: str, target: str, fields: Fields) -> tuple[int, 
     names = {name.lower() for name, _ in fields}
     sent = [("Host", parts.netloc.rpartition("@")[2])] if "host" not in names else []
     sent += [] if "connection" in names else [("Connection", "close")]
+    if content is not None:
+        sent += [("Content-Type", "application/json"), ("Content-Length", str(len(content)))]
     head = [f"{name}: {value}" for name, value in (*sent, *fields)]
     lines = [f"{method} {target} HTTP/1.1", *head]
     with ExitStack() as open_sockets:
@@ -145,7 +164,7 @@ def _exchange(url: str, method: str, target: str, fields: Fields) -> tuple[int, 
         if tls:
             trust = ssl.create_default_context()
             stream = open_sockets.enter_context(trust.wrap_socket(stream, server_hostname=host))
-        stream.sendall("\r\n".join([*lines, "", ""]).encode("latin-1"))
+        stream.sendall("\r\n".join([*lines, "", ""]).encode("latin-1") + (content or b""))
         answer = b""
         while len(answer) < 65_536 and (chunk := stream.recv(65_536)):
             answer += chunk

@@ -11,46 +11,17 @@ import hmac
 import json
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
-from fastgate.stand_in import SigningKey, StandInCaller, base64url, contract, identity_claims
-
-HEADER = "Fastgate-Identity"
-Fields = tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Forgery:
-    """One request that must not be let in."""
-
-    name: str
-    fields: Fields = ()
-    method: str = "GET"
-    target: str | None = None
-    """Another request target than the one that is under examination."""
-    must_pass: bool = False
-    """The control: a request that must be let in, or the others prove nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Believed:
-    """What the origin would believe, as far as it is known."""
-
-    issuer: str
-    audience: str
-    path: str
-    template: str
-    jwks: Mapping[str, object]
-    """The keys that the edge publishes."""
-    key: SigningKey | None = None
-    """One of their private halves, where the edge is a test's own."""
+from fastgate.forgery import HEADER, Believed, Forgery, Mint
+from fastgate.stand_in import SigningKey, base64url
+from fastgate.verify import ES256, HS256
 
 
 def forgeries(believed: Believed) -> Iterator[Forgery]:
     """Yield the whole matrix."""
     kid = _published_kid(believed.jwks)
     signer = believed.key or SigningKey()
-    mint = _Mint(believed, signer, signer.kid if believed.key else kid)
+    mint = Mint(believed, signer, signer.kid if believed.key else kid)
     if believed.key:
         yield Forgery("control: a good header", mint.field(), must_pass=True)
     else:
@@ -58,36 +29,10 @@ def forgeries(believed: Believed) -> Iterator[Forgery]:
     yield from _without_a_header(believed.path)
     yield from _more_than_one(mint)
     yield from _broken(mint)
-    yield from _signed_wrongly(mint, believed.jwks)
+    yield from _signed_wrongly(mint, believed)
     yield from _wrong_claims(mint)
-    yield from _about_another_request(mint, believed.path)
+    yield from _about_another_request(mint, believed)
     yield from _from_the_provider(mint)
-
-
-class _Mint:
-    """Makes the good header, with changes."""
-
-    def __init__(self, believed: Believed, signer: SigningKey, kid: str) -> None:
-        self._signer, self._kid = signer, kid
-        tctx = {"route": "doctor", "template": believed.template, "method": "GET"}
-        self.tctx = {**tctx, "path": believed.path}
-        caller = StandInCaller("doctor", ("doctor",), issuer=believed.issuer)
-        self.claims = contract(
-            believed.issuer, believed.audience, self.tctx, identity_claims(caller)
-        )
-
-    def token(self, header: Mapping[str, object] | None = None, /, **claims: object) -> str:
-        """Return the good token with these changes; Ellipsis leaves a claim out."""
-        payload = {k: v for k, v in {**self.claims, **claims}.items() if v is not ...}
-        return self._signer.sign(payload, **{"kid": self._kid, **(header or {})})
-
-    def field(self, header: Mapping[str, object] | None = None, /, **claims: object) -> Fields:
-        """Return the field with `token`."""
-        return ((HEADER, self.token(header, **claims)),)
-
-    def about(self, **tctx: object) -> Fields:
-        """Return the field with the good token, but for these members of `tctx`."""
-        return self.field(tctx={k: v for k, v in {**self.tctx, **tctx}.items() if v is not ...})
 
 
 def _without_a_header(path: str) -> Iterator[Forgery]:
@@ -104,13 +49,13 @@ def _without_a_header(path: str) -> Iterator[Forgery]:
         ("Sec-WebSocket-Version", "13"),
         ("Sec-WebSocket-Key", base64url(bytes(16)) + "=="),
     )
-    yield Forgery("no header, by WebSocket", (*socket, *handshake))
+    yield Forgery("no header, by WebSocket", (*socket, *handshake), method="GET")
     spelled = path[:-1] + f"%{ord(path[-1]):02x}"
     for target in (spelled, f"http://localhost{path}", f"{path}?", f"{path};", f"{path}#"):
         yield Forgery(f"no header, and the path as {target}", target=target)
 
 
-def _more_than_one(mint: _Mint) -> Iterator[Forgery]:
+def _more_than_one(mint: Mint) -> Iterator[Forgery]:
     (good,) = mint.field()
     yield Forgery("two headers, both good", (good, good))
     yield Forgery("two headers, the good one first", (good, (HEADER, "forged")))
@@ -120,7 +65,7 @@ def _more_than_one(mint: _Mint) -> Iterator[Forgery]:
         yield Forgery(f"as {twin}", ((twin, good[1]),))
 
 
-def _broken(mint: _Mint) -> Iterator[Forgery]:
+def _broken(mint: Mint) -> Iterator[Forgery]:
     token = mint.token()
     head, body, signature = token.split(".")
     yield Forgery("no token at all", ((HEADER, "forged"),))
@@ -135,14 +80,18 @@ def _broken(mint: _Mint) -> Iterator[Forgery]:
         yield Forgery(name, ((HEADER, wrong),))
 
 
-def _signed_wrongly(mint: _Mint, jwks: Mapping[str, object]) -> Iterator[Forgery]:
-    for algorithm in ("none", "None", "RS256", "HS256"):
-        yield Forgery(f"alg {algorithm}, a signature of ES256", mint.field({"alg": algorithm}))
+def _signed_wrongly(mint: Mint, believed: Believed) -> Iterator[Forgery]:
+    own = believed.algorithm
+    other_algorithm = HS256 if own == ES256 else ES256
+    for algorithm in ("none", "None", "RS256", other_algorithm):
+        yield Forgery(f"alg {algorithm}, a signature of {own}", mint.field({"alg": algorithm}))
+    yield Forgery(f"signed by {other_algorithm}", mint.by(other_algorithm, believed.audience))
+    yield Forgery("signed by another origin's key", mint.by(HS256, "another-origin"))
     for algorithm in ("none", "nOnE"):
         unsigned = mint.token({"alg": algorithm}).rpartition(".")[0] + "."
         yield Forgery(f"alg {algorithm}, unsigned", ((HEADER, unsigned),))
     signing_input = mint.token({"alg": "HS256"}).rpartition(".")[0]
-    for name, secret in _public_secrets(jwks).items():
+    for name, secret in _public_secrets(believed.jwks).items():
         mac = hmac.new(secret, signing_input.encode(), hashlib.sha256).digest()
         yield Forgery(f"alg HS256 by {name}", ((HEADER, f"{signing_input}.{base64url(mac)}"),))
     other = SigningKey()
@@ -162,7 +111,7 @@ def _signed_wrongly(mint: _Mint, jwks: Mapping[str, object]) -> Iterator[Forgery
         yield Forgery(name, mint.field(header))
 
 
-def _wrong_claims(mint: _Mint) -> Iterator[Forgery]:
+def _wrong_claims(mint: Mint) -> Iterator[Forgery]:
     now = int(time.time())
     changes: dict[str, dict[str, object]] = {
         "expired": {"iat": now - 120, "exp": now - 90},
@@ -183,12 +132,19 @@ def _wrong_claims(mint: _Mint) -> Iterator[Forgery]:
         yield Forgery(name, mint.field(**claims))
 
 
-def _about_another_request(mint: _Mint, path: str) -> Iterator[Forgery]:
+def _about_another_request(mint: Mint, believed: Believed) -> Iterator[Forgery]:
+    path = believed.path
     yield Forgery("wrong path", mint.about(path=f"{path}/other"))
     yield Forgery("without path", mint.about(path=...))
-    yield Forgery("wrong method", mint.about(method="POST"))
+    yield Forgery("wrong method", mint.about(method="PATCH"))
     yield Forgery("wrong route", mint.about(template="/doctor/{other}"))
     yield Forgery("without route", mint.about(template=...))
+    if believed.route is not None:
+        yield Forgery("the id of another route", mint.about(route=f"{believed.route}-other"))
+    if believed.body is not None:
+        yield Forgery("another body", mint.field(), body=believed.body + b" ")
+        yield Forgery("no body", mint.field(), body=b"")
+        yield Forgery("a body that is not signed", mint.about(content_digest=...))
     digest = base64url(hashlib.sha256(b"a=1").digest())
     yield Forgery("wrong query", mint.about(query=digest))
     yield Forgery("replayed with another query", mint.field(), target=f"{path}?admin=1")
@@ -197,7 +153,7 @@ def _about_another_request(mint: _Mint, path: str) -> Iterator[Forgery]:
     yield Forgery("replayed under another spelling", mint.field(), target=f"{path}/")
 
 
-def _from_the_provider(mint: _Mint) -> Iterator[Forgery]:
+def _from_the_provider(mint: Mint) -> Iterator[Forgery]:
     access = SigningKey().sign(
         {"iss": "https://idp.example", "sub": "doctor", "aud": "doctor", "exp": 2**33},
         typ="at+jwt",

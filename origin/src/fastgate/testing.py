@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fastgate.content import whole
 from fastgate.doctor import Finding, examine
-from fastgate.forgeries import Believed
+from fastgate.forgery import Believed
 from fastgate.jwks import read_jwks
 from fastgate.keys import StaticKeys
 from fastgate.middleware import HEADER, FastgateMiddleware
