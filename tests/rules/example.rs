@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use crate::tour::members;
 
 /// What is left to the tour: how issuers, keys and proofs are tuned.
-const OTHER_CHAPTERS: [&str; 5] = ["IssuerDocument", "ClaimsDocument", "KeyLife", "Introspection", "ProofLife"];
-/// Members of `edge` that belong to those, and what only a second application needs.
-const OTHER_MEMBERS: [&str; 3] = ["resource", "dpop", "origin"];
+const OTHER_CHAPTERS: [&str; 5] = ["IssuerDocument", "ClaimsDocument", "KeyLife", "Introspection", "ProofDemands"];
+/// Members of `edge` that belong to those, and what belongs to applications, not to rules.
+const OTHER_MEMBERS: [&str; 4] = ["resource", "dpop", "origin", "algorithm"];
 
 fn example() -> Value {
     serde_json::from_str(include_str!("../../policy.json")).unwrap()
