@@ -5,54 +5,17 @@
 //! have to backtrack (two parameters in one segment, two `path` parameters), the template is refused instead: its reading
 //! would depend on greediness.
 
+mod segment;
+
 use std::cmp::Ordering;
+
+pub use segment::{Convertor, Parameter, Segment};
 
 /// A parsed path template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PathTemplate {
     source: String,
     segments: Vec<Segment>,
-}
-
-/// One piece of a template between two slashes.
-///
-/// Segments are ordered by how specific they are: a literal is greater than a parameter, a parameter greater than a
-/// `path`; of two parameters the one with more literal text, then with more of it in front, then the one with the narrower
-/// convertor.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Segment {
-    /// Text that must be there as it stands.
-    Literal(String),
-    /// One parameter, with literal text around it.
-    Parameter(Parameter),
-    /// `{name:path}`: one or more segments, whatever they hold. Carries the parameter's name.
-    Rest(String),
-}
-
-/// A parameter within one segment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Parameter {
-    /// The name between the braces.
-    pub name: String,
-    /// Literal text before the parameter.
-    pub prefix: String,
-    /// Literal text behind it.
-    pub suffix: String,
-    /// What the parameter itself may hold.
-    pub convertor: Convertor,
-}
-
-/// Starlette's convertors (`starlette.convertors`), from the widest to the narrowest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Convertor {
-    /// `str`, the default: one or more characters.
-    Str,
-    /// `float`: digits, and perhaps a point and digits.
-    Float,
-    /// `int`: digits.
-    Int,
-    /// `uuid`: 32 hexadecimal digits, the four hyphens optional.
-    Uuid,
 }
 
 /// Why a text is no path template.
@@ -151,118 +114,9 @@ impl PathTemplate {
     }
 }
 
-impl Segment {
-    fn parse(text: &str) -> Result<Self, TemplateError> {
-        let Some((prefix, rest)) = text.split_once('{') else {
-            return if text.contains('}') {
-                Err(TemplateError::MalformedParameter)
-            } else {
-                Ok(Self::Literal(text.to_owned()))
-            };
-        };
-        let (parameter, suffix) = rest.split_once('}').ok_or(TemplateError::MalformedParameter)?;
-        if suffix.contains('{') {
-            return Err(TemplateError::Ambiguous);
-        }
-        if prefix.contains('}') || suffix.contains('}') {
-            return Err(TemplateError::MalformedParameter);
-        }
-        let (name, convertor) = parameter.split_once(':').unwrap_or((parameter, "str"));
-        if !is_identifier(name) {
-            return Err(TemplateError::MalformedParameter);
-        }
-        let convertor = match convertor {
-            "path" if prefix.is_empty() && suffix.is_empty() => return Ok(Self::Rest(name.to_owned())),
-            "path" => return Err(TemplateError::Ambiguous),
-            "str" => Convertor::Str,
-            "int" => Convertor::Int,
-            "float" => Convertor::Float,
-            "uuid" => Convertor::Uuid,
-            _ => return Err(TemplateError::UnknownConvertor(convertor.to_owned())),
-        };
-        Ok(Self::Parameter(Parameter {
-            name: name.to_owned(),
-            prefix: prefix.to_owned(),
-            suffix: suffix.to_owned(),
-            convertor,
-        }))
-    }
-
-    /// Greater is more specific; equal means that both match the same texts.
-    #[must_use]
-    pub fn cmp_specificity(&self, other: &Self) -> Ordering {
-        const fn kind(segment: &Segment) -> u8 {
-            match segment {
-                Segment::Literal(_) => 2,
-                Segment::Parameter(_) => 1,
-                Segment::Rest(_) => 0,
-            }
-        }
-        match (self, other) {
-            (Self::Literal(one), Self::Literal(two)) => one.cmp(two),
-            (Self::Parameter(one), Self::Parameter(two)) => one.cmp_specificity(two),
-            _ => kind(self).cmp(&kind(other)),
-        }
-    }
-}
-
-impl Parameter {
-    /// The part of `segment` that the parameter stands for, if it matches.
-    #[must_use]
-    pub fn capture<'path>(&self, segment: &'path str) -> Option<&'path str> {
-        let value = segment.strip_prefix(self.prefix.as_str())?.strip_suffix(self.suffix.as_str())?;
-        self.convertor.accepts(value).then_some(value)
-    }
-
-    /// Greater is more specific. The texts themselves break ties, so that equality means equal matches.
-    #[must_use]
-    pub fn cmp_specificity(&self, other: &Self) -> Ordering {
-        let rank = |parameter: &Self| {
-            (parameter.prefix.len() + parameter.suffix.len(), parameter.prefix.len(), parameter.convertor)
-        };
-        rank(self).cmp(&rank(other)).then_with(|| (&self.prefix, &self.suffix).cmp(&(&other.prefix, &other.suffix)))
-    }
-}
-
-impl Convertor {
-    fn accepts(self, value: &str) -> bool {
-        let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        match self {
-            Self::Str => !value.is_empty(),
-            Self::Int => digits(value),
-            Self::Float => {
-                value.split_once('.').map_or_else(|| digits(value), |(whole, part)| digits(whole) && digits(part))
-            }
-            Self::Uuid => is_uuid(value),
-        }
-    }
-}
-
-/// Starlette's pattern: groups of 8, 4, 4, 4 and 12 hexadecimal digits, each hyphen between them optional.
-fn is_uuid(value: &str) -> bool {
-    let mut rest = value;
-    for (index, length) in [8, 4, 4, 4, 12].into_iter().enumerate() {
-        if index > 0 {
-            rest = rest.strip_prefix('-').unwrap_or(rest);
-        }
-        let Some((group, tail)) = rest.split_at_checked(length) else { return false };
-        if !group.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return false;
-        }
-        rest = tail;
-    }
-    rest.is_empty()
-}
-
-fn is_identifier(name: &str) -> bool {
-    let mut letters = name.bytes();
-    letters.next().is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')
-        && letters.all(|letter| letter.is_ascii_alphanumeric() || letter == b'_')
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Convertor, PathTemplate, TemplateError, is_uuid};
+    use super::{PathTemplate, TemplateError};
 
     #[test]
     fn the_more_specific_template_is_the_greater() {
@@ -303,15 +157,5 @@ mod tests {
         ] {
             assert_eq!(PathTemplate::parse(source).err(), Some(error), "{source}");
         }
-    }
-
-    #[test]
-    fn convertors_accept_what_starlette_accepts() {
-        assert!(Convertor::Float.accepts("1.5") && Convertor::Float.accepts("15"));
-        assert!(!Convertor::Float.accepts("1.") && !Convertor::Float.accepts(".5") && !Convertor::Int.accepts("-1"));
-        assert!(!Convertor::Int.accepts("١"));
-        assert!(is_uuid("0123456789abcdef0123456789ABCDEF"));
-        assert!(is_uuid("01234567-89ab-cdef-0123-456789abcdef"));
-        assert!(!is_uuid("0123456-789ab-cdef-0123-456789abcdef") && !is_uuid("é123456789abcdef0123456789ABCDEF"));
     }
 }

@@ -38,10 +38,10 @@ const fn default_status() -> u16 {
 }
 
 /// A test of one fact: an object with exactly one of these members; it names a client by any of the values.
-#[derive(Clone, Debug, Deserialize)]
-#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema), schemars(rename = "PlaceTestDocument"))]
 #[serde(rename_all = "snake_case")]
-pub enum PlaceTestDocument {
+pub enum PlaceTest<Net = Network> {
     /// ISO 3166-1 alpha-2, `DE`.
     Country(Vec<String>),
     /// ISO 3166-2, `US-CA`.
@@ -57,10 +57,13 @@ pub enum PlaceTestDocument {
     /// What hides the client, by Fastly's VPN and proxy data; unknown where the account does not have it.
     Anonymizer(Vec<Anonymizer>),
     /// Networks in CIDR notation, or addresses.
-    Network(Vec<String>),
+    Network(Vec<Net>),
     /// Names of Compute ACLs. In `allow` an entry with the action ALLOW counts, in `deny` one with BLOCK.
     Acl(Vec<String>),
 }
+
+/// The same as it is written: networks are texts.
+pub type PlaceTestDocument = PlaceTest<String>;
 
 /// From where something may be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,29 +80,6 @@ pub struct Place {
     pub legal: bool,
     /// Whether it is only tried.
     pub shadow: bool,
-}
-
-/// A test of one fact.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PlaceTest {
-    /// The country is one of these.
-    Country(Vec<String>),
-    /// The subdivision is one of these.
-    Subdivision(Vec<String>),
-    /// The continent is one of these.
-    Continent(Vec<Continent>),
-    /// The autonomous system is one of these.
-    Asn(Vec<u32>),
-    /// The connection is one of these.
-    Connection(Vec<Connection>),
-    /// The proxy is one of these.
-    Proxy(Vec<Proxy>),
-    /// One of these hides the client.
-    Anonymizer(Vec<Anonymizer>),
-    /// The address lies in one of these.
-    Network(Vec<Network>),
-    /// One of these ACLs has an entry for the address.
-    Acl(Vec<String>),
 }
 
 impl Place {
