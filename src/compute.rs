@@ -26,10 +26,11 @@ use std::time::{Duration, Instant};
 use deny_list::DenyListAt;
 use fastgate::gateway::{Circumstances, Decision, refuse};
 use fastgate::identity::{Sources, deny_list as denied, introspection, verdict};
+use fastgate::mint::Grant;
 use fastgate::refusal::Refusal;
 use fastgate::trail::{Step, Trail};
-use fastly::Request;
 use fastly::http::serve::Serve;
+use fastly::{Request, Response};
 use introspect::IntrospectorAt;
 use verdicts::VerdictsAt;
 
@@ -39,6 +40,9 @@ const IDLE: Duration = Duration::from_secs(2);
 const LIFETIME: Duration = Duration::from_mins(5);
 /// The memory in MiB above which a sandbox takes no further request; the platform ends it at 128.
 const MEMORY: u32 = 96;
+
+/// What the log says where the origin has taken the connection over.
+const SWITCHING_PROTOCOLS: u16 = 101;
 
 /// What a sandbox keeps from one request to the next.
 #[derive(Default)]
@@ -113,20 +117,32 @@ fn answer(mut request: Request, sandbox: &mut Sandbox) {
     });
     let response = match decided {
         Ok(Decision::Forward(grant)) => {
-            let answer = forward::forward(&grant, request);
+            let answer = passed_on(&grant, request, &mut trail);
             trail.step(Step::Forward, elapsed());
-            match answer {
-                Ok(answer) => respond::passed_on(answer, grant.answer()),
-                Err(error) => respond::problem(&refuse(&error, &mut trail).dressed(grant.answer().clone())),
-            }
+            answer
         }
-        Ok(Decision::Preflight(fields)) => respond::preflight(&fields),
-        Ok(Decision::Publish(publication)) => respond::published(publication),
-        Ok(Decision::Refuse(problem)) => respond::problem(&problem),
-        Err(closed) => respond::problem(&refuse(&Refusal::from(closed), &mut trail)),
+        Ok(Decision::Preflight(fields)) => Some(respond::preflight(&fields)),
+        Ok(Decision::Publish(publication)) => Some(respond::published(publication)),
+        Ok(Decision::Refuse(problem)) => Some(respond::problem(&problem)),
+        Err(closed) => Some(respond::problem(&refuse(&Refusal::from(closed), &mut trail))),
     };
-    trail.status = response.get_status().as_u16();
+    trail.status = response.as_ref().map_or(SWITCHING_PROTOCOLS, |response| response.get_status().as_u16());
     log::write(&trail);
-    response.with_header("x-request-id", &trail.request_id).send_to_client();
+    if let Some(response) = response {
+        response.with_header("x-request-id", &trail.request_id).send_to_client();
+    }
     sandbox.jwks.renew(now);
+}
+
+/// The origin's answer; none where the connection is now the origin's.
+fn passed_on(grant: &Grant, request: Request, trail: &mut Trail) -> Option<Response> {
+    let answer = if grant.opens_websocket() {
+        forward::hand_over(grant).map(|()| None)
+    } else {
+        forward::forward(grant, request).map(Some)
+    };
+    match answer {
+        Ok(answer) => answer.map(|answer| respond::passed_on(answer, grant.answer())),
+        Err(error) => Some(respond::problem(&refuse(&error, trail).dressed(grant.answer().clone()))),
+    }
 }

@@ -1,12 +1,16 @@
 //! *Inspect*: does the request look as the route wants it? Judged by its head alone; a body whose length nobody declared
 //! is measured on its way, by whoever sends it on.
 
+use crate::policy::Route;
 use crate::policy::fields::Accepts;
 use crate::request::Target;
 
 /// Why a request does not look as it must.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InspectError {
+    /// The route is a WebSocket and this is no opening handshake.
+    #[error("the route takes opening handshakes of WebSockets alone")]
+    NoHandshake,
     /// The query is too long.
     #[error("the query is {bytes} bytes long, {most} are accepted")]
     QueryTooLong {
@@ -30,6 +34,14 @@ pub enum InspectError {
         /// The field.
         name: String,
     },
+}
+
+/// Looks whether a request opens a WebSocket, where the route is one.
+///
+/// # Errors
+/// [`InspectError::NoHandshake`] where it does not.
+pub fn handshake(route: &Route, target: &Target) -> Result<(), InspectError> {
+    if route.websocket && !target.opens_websocket() { Err(InspectError::NoHandshake) } else { Ok(()) }
 }
 
 /// Looks at a request.

@@ -119,6 +119,7 @@ impl Minter {
             headers,
             answer: AnswerFields::default(),
             max_body: route.accepts.longest_body(),
+            opens_websocket: route.websocket,
         })
     }
 }

@@ -136,6 +136,8 @@ pub struct Route {
     pub trial: Requirement,
     /// How often it may be used: all of these count.
     pub limits: Vec<Arc<Limit>>,
+    /// Whether it takes opening handshakes of WebSockets, and nothing else.
+    pub websocket: bool,
     /// Whether the token must be bound to a key or certificate that the caller shows to hold.
     pub require_bound: bool,
     /// Whether the client's own token travels on.

@@ -74,6 +74,8 @@ pub enum Kind {
     MisdirectedRequest,
     /// The header fields are too large or too many.
     HeaderFieldsTooLarge,
+    /// Only a WebSocket is here.
+    UpgradeRequired,
     /// Too often.
     TooManyRequests,
     /// The origin gave no usable answer.
@@ -109,6 +111,7 @@ impl Kind {
             Self::UnsupportedMediaType => (415, "unsupported-media-type", "The body is of no accepted media type"),
             Self::Maintenance => (503, "maintenance", "This is closed for maintenance"),
             Self::MisdirectedRequest => (421, "misdirected-request", "This host is not served here"),
+            Self::UpgradeRequired => (426, "upgrade-required", "This is a WebSocket"),
             Self::TooManyRequests => (429, "too-many-requests", "This was used too often"),
             Self::HeaderFieldsTooLarge => {
                 (431, "header-fields-too-large", "The header fields are too large or too many")
@@ -228,6 +231,8 @@ impl From<&Refusal> for Problem {
                 Challenge { scope: Some(required.join(" ")), ..Challenge::because("insufficient_scope") },
             ),
             Refusal::Inspect(error) => match error {
+                // RFC 9110 §15.5.22: the answer names the protocol that is required.
+                InspectError::NoHandshake => with(Kind::UpgradeRequired, vec![("upgrade", "websocket".to_owned())]),
                 InspectError::QueryTooLong { .. } => plain(Kind::UriTooLong),
                 InspectError::BodyTooLong { .. } => plain(Kind::ContentTooLarge),
                 InspectError::ContentType => plain(Kind::UnsupportedMediaType),

@@ -239,6 +239,7 @@ impl Refusal {
             Self::Authorize(AuthorizeError::InsufficientScope { .. }) => "insufficient-scope",
             Self::Authorize(AuthorizeError::ConditionUnmet { .. }) => "condition-unmet",
             Self::Inspect(error) => match error {
+                InspectError::NoHandshake => "no-handshake",
                 InspectError::QueryTooLong { .. } => "query-too-long",
                 InspectError::BodyTooLong { .. } => "body-too-long",
                 InspectError::ContentType => "content-type",

@@ -5,6 +5,7 @@
 
 mod certificate;
 mod path;
+mod upgrade;
 
 use std::net::IpAddr;
 
@@ -57,6 +58,7 @@ pub struct Target {
     client: Option<IpAddr>,
     tls: bool,
     certificate: Option<[u8; 32]>,
+    opens_websocket: bool,
 }
 
 /// What a request's head says of its body.
@@ -128,6 +130,12 @@ impl Target {
         self.certificate.as_ref()
     }
 
+    /// Whether it is the opening handshake of a WebSocket.
+    #[must_use]
+    pub const fn opens_websocket(&self) -> bool {
+        self.opens_websocket
+    }
+
     /// The peer's address.
     #[must_use]
     pub const fn client(&self) -> Option<IpAddr> {
@@ -185,6 +193,7 @@ pub fn normalize(head: RequestHead, hosts: &Hosts) -> Result<Target, RequestErro
     }
     let content = content(&head.headers);
     let hops = named_by_connection(&head.headers);
+    let opens_websocket = upgrade::opens_websocket(&head.method, &head.headers, &hops);
     let travels = |name: &str| fate(name) == Fate::Pass && !hops.iter().any(|hop| hop == name);
     let credentials = |name: &str| -> Vec<_> {
         head.headers.all(name).filter(|_| travels(name)).map(|value| Secret::new(value.to_vec())).collect()
@@ -196,7 +205,20 @@ pub fn normalize(head: RequestHead, hosts: &Hosts) -> Result<Target, RequestErro
         .filter(|(name, value)| ![AUTHORIZATION, PROOF].contains(name) && travels(name) && field_is_sound(name, value))
         .collect();
     let RequestHead { method, client, tls, certificate, .. } = head;
-    Ok(Target { method, host, path, query, headers, authorization, content, proofs, client, tls, certificate })
+    Ok(Target {
+        method,
+        host,
+        path,
+        query,
+        headers,
+        authorization,
+        content,
+        proofs,
+        client,
+        tls,
+        certificate,
+        opens_websocket,
+    })
 }
 
 /// The platform has framed the message; a length that it left standing and that is no number counts as the longest.

@@ -13,7 +13,7 @@ import json
 import os
 from collections.abc import AsyncIterator
 
-from fastapi import FastAPI
+from fastapi import FastAPI, WebSocket
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
@@ -72,6 +72,14 @@ async def stream_lines(caller: Caller) -> StreamingResponse:
             await asyncio.sleep(0.2)
 
     return StreamingResponse(lines(), media_type="text/plain")
+
+
+@app.websocket("/updates", name="updates")
+async def updates(socket: WebSocket, caller: Caller) -> None:
+    """Talk to a signed-in caller over a WebSocket: what they say comes back with their name."""
+    await socket.accept()
+    async for word in socket.iter_text():
+        await socket.send_text(f"{caller.subject} said {word}")
 
 
 # Last, so that the door is the first to see a request. The edge's keys are fetched when the first

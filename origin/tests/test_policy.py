@@ -161,6 +161,7 @@ def test_a_websocket_is_a_get() -> None:
 
     (route,) = compile_routes(app)
     assert (route["methods"], route["scopes"]) == (["GET"], ["orders:read"])
+    assert route["websocket"] is True
 
 
 def test_the_apps_root_path_is_part_of_every_path() -> None:

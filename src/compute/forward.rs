@@ -12,6 +12,31 @@ use super::body;
 /// Forwards `grant` with the body of `received` and returns the origin's answer. Never answered from a cache: what comes
 /// back is for this caller.
 pub(super) fn forward(grant: &Grant, mut received: Request) -> Result<Response, Refusal> {
+    let mut request = express(grant)?;
+    let response = match (received.try_take_body(), grant.max_body()) {
+        (Some(body), Some(most)) => body::send(request, body, most, grant.backend())?,
+        (body, _) => {
+            if let Some(body) = body {
+                request.set_body(body);
+            }
+            request.send(grant.backend()).map_err(|error| classify(error.root_cause()))?
+        }
+    };
+    match response.get_status().as_u16() {
+        status @ ..200 => Err(OriginError::UnexpectedStatus(status).into()),
+        _ => Ok(response),
+    }
+}
+
+/// Hands the connection over to the origin as a WebSocket, with `grant` as its opening handshake. The platform adds the
+/// fields that belong to the connection, and whatever follows passes by this sandbox.
+pub(super) fn hand_over(grant: &Grant) -> Result<(), Refusal> {
+    let handed_over = express(grant)?.handoff_websocket(grant.backend());
+    handed_over.map_err(|error| OriginError::Unreachable(error.root_cause().to_string()).into())
+}
+
+/// The grant as a request of the SDK's, without a body.
+fn express(grant: &Grant) -> Result<Request, Refusal> {
     let unsendable = |what: &str| OriginError::Unreachable(format!("the request cannot be expressed: {what}"));
     let url = format!("{}{}", grant.authority(), grant.path_and_query());
     let url = Url::parse(&url).map_err(|_| unsendable("its URL"))?;
@@ -29,19 +54,7 @@ pub(super) fn forward(grant: &Grant, mut received: Request) -> Result<Response, 
         let value = HeaderValue::from_bytes(value).map_err(|_| unsendable("a field value"))?;
         request.append_header(name, value);
     }
-    let response = match (received.try_take_body(), grant.max_body()) {
-        (Some(body), Some(most)) => body::send(request, body, most, grant.backend())?,
-        (body, _) => {
-            if let Some(body) = body {
-                request.set_body(body);
-            }
-            request.send(grant.backend()).map_err(|error| classify(error.root_cause()))?
-        }
-    };
-    match response.get_status().as_u16() {
-        status @ ..200 => Err(OriginError::UnexpectedStatus(status).into()),
-        _ => Ok(response),
-    }
+    Ok(request)
 }
 
 /// What the client is told of a failed send. Only the cause is looked at: the error as a whole prints the headers.

@@ -9,7 +9,7 @@ use crate::cors;
 use crate::headers::Headers;
 use crate::identity::bearer::{self, Scheme};
 use crate::identity::{Caller, Seen, identify};
-use crate::inspect::inspect;
+use crate::inspect;
 use crate::mint::{Grant, Minter};
 use crate::opening;
 use crate::place;
@@ -138,7 +138,8 @@ impl<'walk, 'outside> Walk<'walk, 'outside> {
     }
 
     pub(super) fn inspect(&mut self, route: &Route, target: &Target) -> Result<(), Refusal> {
-        self.unless_tried(inspect(&route.accepts, target), route.accepts.shadow)?;
+        inspect::handshake(route, target)?;
+        self.unless_tried(inspect::inspect(&route.accepts, target), route.accepts.shadow)?;
         self.timed(Step::Inspect);
         Ok(())
     }

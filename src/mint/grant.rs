@@ -14,6 +14,7 @@ pub struct Grant {
     pub(super) headers: Headers,
     pub(super) answer: AnswerFields,
     pub(super) max_body: Option<u64>,
+    pub(super) opens_websocket: bool,
 }
 
 impl Grant {
@@ -56,6 +57,12 @@ impl Grant {
     #[must_use]
     pub const fn max_body(&self) -> Option<u64> {
         self.max_body
+    }
+
+    /// Whether the connection is handed over to the origin as a WebSocket.
+    #[must_use]
+    pub const fn opens_websocket(&self) -> bool {
+        self.opens_websocket
     }
 
     /// Every field that the origin receives, `Host` among them; the platform adds what frames the body.

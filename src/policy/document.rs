@@ -210,6 +210,10 @@ pub struct RouteDocument {
     /// Scopes and a condition that are only tried: what they would refuse is logged and passes.
     #[serde(default)]
     pub trial: RequirementDocument,
+    /// Whether this is a WebSocket: only opening handshakes are taken (`methods` is `["GET"]`), and what was judged is handed
+    /// over to the origin with its signed header. Needs the product WebSockets on Fastly.
+    #[serde(default)]
+    pub websocket: bool,
     /// Whether the token must be bound to a key or certificate that the caller shows to hold: `Authorization: DPoP` with a
     /// proof (RFC 9449), or a certificate-bound token over mutual TLS (RFC 8705).
     #[serde(default)]

@@ -119,6 +119,9 @@ pub enum Fault {
     /// The limit needs to know who is calling.
     #[error("counts by what is not known yet")]
     NeedsCaller,
+    /// A WebSocket with other methods, or with a body.
+    #[error("is a WebSocket, which begins with a GET without a body")]
+    NotAHandshake,
     /// A cost that comes from outside has no bound, or a bound stands there without such a cost.
     #[error("belongs to \"cost_from\", and one of the two is missing")]
     CostUnbounded,
@@ -217,6 +220,9 @@ impl Fault {
             Self::NotAPlaceCode(_) => "write a country as \"DE\" and a subdivision as \"US-CA\", in upper case",
             Self::NotANetwork(_) => "write \"198.51.100.0/24\" or \"2001:db8::/32\", no bit set behind the prefix",
             Self::UnknownLimit => "write a name that stands under \"limits\"",
+            Self::NotAHandshake => {
+                "write \"methods\": [\"GET\"], no \"sign_body\", and another path for plain requests"
+            }
             Self::NeedsCaller => "count by \"network\", \"route\" or both, and take no cost from a claim",
             Self::CostUnbounded => "write both, or neither",
             Self::NotAFieldName => "write something like \"x-batch-size\"",

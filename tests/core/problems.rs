@@ -11,6 +11,7 @@ use fastgate::identity::dpop::ProofError;
 use fastgate::identity::introspection::{IntrospectionError, IntrospectionUnavailable};
 use fastgate::identity::replay::ReplaysUnreachable;
 use fastgate::identity::token::TokenError;
+use fastgate::inspect::InspectError;
 use fastgate::mint::MintError;
 use fastgate::problem::Problem;
 use fastgate::refusal::{ClosedError, OriginError, Refusal};
@@ -111,6 +112,7 @@ fn table() -> Vec<Row> {
             Some(("www-authenticate", "Bearer error=\"insufficient_scope\", scope=\"a b:c\"")),
             "insufficient-scope",
         ),
+        (InspectError::NoHandshake.into(), 426, "upgrade-required", Some(("upgrade", "websocket")), "no-handshake"),
         (ContentError::TooLong { most: 9 }.into(), 413, "content-too-large", None, "signed-body-too-long"),
         (ContentError::Unreadable.into(), 400, "bad-request", None, "signed-body-unreadable"),
         (MintError::IdentityTooLong { bytes: 9 }.into(), 431, "header-fields-too-large", None, "identity-too-long"),

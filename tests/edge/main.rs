@@ -36,3 +36,4 @@ mod sandbox;
 mod shared_keys;
 mod tokens;
 mod verdicts;
+mod websockets;

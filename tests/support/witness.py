@@ -22,9 +22,9 @@ threading.Thread(target=_leave_with_parent, daemon=True).start()
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
-    if scope["type"] == "http":
+    if scope["type"] in ("http", "websocket"):
         seen = {
-            "method": scope["method"],
+            "method": scope.get("method", "GET"),  # what a WebSocket begins as
             "raw_path": scope["raw_path"].decode("latin-1"),
             "path": scope["path"],
             "query": scope["query_string"].decode("latin-1"),

@@ -80,6 +80,8 @@ def _document(endpoint: Endpoint, route_id: str, origin: str | None) -> RouteDoc
     }
     if origin is not None:
         document["origin"] = origin
+    if endpoint.kind is Kind.WEBSOCKET:
+        document["websocket"] = True
     if endpoint.callers.scopes:
         document["scopes"] = list(endpoint.callers.scopes)
     return {**document, **endpoint.declared, "id": route_id, "methods": document["methods"]}

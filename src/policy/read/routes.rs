@@ -12,7 +12,7 @@ use super::super::limits::Limit;
 use super::super::pattern::PathTemplate;
 use super::super::places::Place;
 use super::super::tree::RouteTree;
-use super::super::{Access, Fault, MAX_SIGNED_BODY, Origin, Requirement, Route};
+use super::super::{Access, Fault, MAX_SIGNED_BODY, MethodName, Origin, Requirement, Route};
 use super::{Faults, is_id, is_scope};
 
 /// What routes may refer to by name.
@@ -66,6 +66,8 @@ fn route(document: RouteDocument, known: &mut Known<'_, '_>, at: &str, faults: &
     let limits = named(&document.limits, known.limits, &Fault::UnknownLimit, format_args!("{at}.limits"), faults);
     let group = document.group.as_ref().and_then(|name| known.groups.get(name).cloned());
     faults.add_if(document.group.is_some() && group.is_none(), format_args!("{at}.group"), Fault::UnknownGroup);
+    let handshake = document.methods == [MethodName::Get] && !document.sign_body;
+    faults.add_if(document.websocket && !handshake, format_args!("{at}.websocket"), Fault::NotAHandshake);
     if document.sign_body
         && let Some(value) = document.accepts.max_body.filter(|most| *most > MAX_SIGNED_BODY)
     {
@@ -91,6 +93,7 @@ fn route(document: RouteDocument, known: &mut Known<'_, '_>, at: &str, faults: &
         access,
         trial,
         limits,
+        websocket: document.websocket,
         require_bound: document.require_bound,
         forward_token: document.forward_token,
         sign_body: document.sign_body,

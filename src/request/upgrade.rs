@@ -1,0 +1,49 @@
+//! Whether a request wants to become a WebSocket.
+
+use crate::headers::Headers;
+
+/// Whether this is the opening handshake of a WebSocket (RFC 6455 §4.2.1): a GET with the fields that only such a one has.
+/// `hops` are the names in its `Connection`.
+pub(super) fn opens_websocket(method: &str, headers: &Headers, hops: &[String]) -> bool {
+    let only = |name: &str| {
+        let mut values = headers.all(name);
+        values.next().filter(|_| values.next().is_none()).map(<[u8]>::to_ascii_lowercase)
+    };
+    method == "GET"
+        && hops.iter().any(|hop| hop == "upgrade")
+        && only("upgrade").as_deref() == Some(b"websocket")
+        && only("sec-websocket-version").as_deref() == Some(b"13")
+        && only("sec-websocket-key").is_some_and(|key| key.len() == 24)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::opens_websocket;
+    use crate::headers::{Headers, named_by_connection};
+
+    const HANDSHAKE: [(&str, &str); 4] = [
+        ("connection", "keep-alive, Upgrade"),
+        ("upgrade", "WebSocket"),
+        ("sec-websocket-version", "13"),
+        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ];
+
+    fn opens(method: &str, fields: &[(&str, &str)]) -> bool {
+        let headers: Headers = fields.iter().copied().collect();
+        opens_websocket(method, &headers, &named_by_connection(&headers))
+    }
+
+    #[test]
+    fn a_handshake_is_known_by_all_its_fields() {
+        assert!(opens("GET", &HANDSHAKE));
+        for method in ["POST", "get", "CONNECT"] {
+            assert!(!opens(method, &HANDSHAKE), "{method}");
+        }
+        for left_out in 0..HANDSHAKE.len() {
+            let fields: Vec<_> = HANDSHAKE.into_iter().enumerate().filter(|(index, _)| *index != left_out).collect();
+            assert!(!opens("GET", &fields.iter().map(|(_, field)| *field).collect::<Vec<_>>()), "{left_out}");
+            let twice: Vec<_> = HANDSHAKE.into_iter().chain([HANDSHAKE[left_out]]).collect();
+            assert_eq!(opens("GET", &twice), left_out == 0, "{left_out}");
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! WebSockets: the handshake is judged like any request, the connection is then the application's.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+
+use crate::support::world::{H11_WORLD, WORLD, World, test_id};
+
+/// The key of RFC 6455 §1.3 and the answer that it gives there.
+const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
+const ACCEPT: &str = "sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+
+/// A connection on which a handshake with these fields was sent, and the head of its answer.
+fn handshake(world: &World, fields: &str) -> (TcpStream, String) {
+    let mut stream = TcpStream::connect(world.edge.address).unwrap();
+    let host = world.edge.address;
+    let own = format!("upgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: {KEY}\r\n");
+    write!(stream, "GET /updates HTTP/1.1\r\nhost: {host}\r\n{own}{fields}\r\n").unwrap();
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap() == 1 {
+        head.push(byte[0]);
+    }
+    (stream, String::from_utf8(head).unwrap().to_ascii_lowercase())
+}
+
+/// A text frame as a client sends it (RFC 6455 §5.2), masked with zeros.
+fn frame(text: &str) -> Vec<u8> {
+    let length = 0x80 | u8::try_from(text.len()).unwrap();
+    [&[0x81, length, 0, 0, 0, 0], text.as_bytes()].concat()
+}
+
+#[test]
+fn who_is_let_in_talks_to_the_application_which_knows_them() {
+    for world in [&*WORLD, &*H11_WORLD] {
+        let test = test_id();
+        let token = world.token("");
+        let forged = "fastgate-identity: forged\r\nfastgate_identity: forged\r\nx-forwarded-for: 203.0.113.9\r\n";
+        let fields =
+            format!("connection: keep-alive, Upgrade\r\nauthorization: Bearer {token}\r\nx-test: {test}\r\n{forged}");
+        let (mut stream, head) = handshake(world, &fields);
+        assert!(head.starts_with("http/1.1 101 ") && head.contains(&ACCEPT.to_ascii_lowercase()), "{head}");
+        for word in ["hello", "again"] {
+            stream.write_all(&frame(word)).unwrap();
+            let expected = format!("user-1 said {word}");
+            let mut answer = vec![0; 2 + expected.len()];
+            stream.read_exact(&mut answer).unwrap();
+            assert_eq!((answer[0], String::from_utf8_lossy(&answer[2..])), (0x81, expected.into()));
+        }
+        let [seen] = world.demo.seen(&test).try_into().unwrap();
+        let sent = |name: &str| {
+            let fields = seen["headers"].as_array().unwrap().iter();
+            fields
+                .filter(|field| field[0] == name)
+                .map(|field| field[1].as_str().unwrap().to_owned())
+                .collect::<Vec<_>>()
+        };
+        let identity = sent("fastgate-identity");
+        assert_eq!((identity.len(), sent("fastgate_identity").len(), sent("authorization").len()), (1, 0, 0));
+        assert_ne!(identity[0], "forged");
+        assert_eq!(sent("x-forwarded-for"), ["127.0.0.1"]);
+        let line = world.edge.log_of(&sent("x-request-id")[0]);
+        assert_eq!((&line["verdict"], &line["status"]), (&"forwarded".into(), &101.into()));
+    }
+}
+
+#[test]
+fn who_is_not_let_in_reaches_nobody() {
+    let test = test_id();
+    for (fields, status) in [
+        ("connection: upgrade\r\n".to_owned(), 401),
+        ("connection: upgrade\r\nauthorization: Bearer x\r\n".to_owned(), 401),
+        // Not a handshake after all, and the route takes nothing else.
+        (format!("authorization: Bearer {}\r\n", WORLD.token("")), 426),
+    ] {
+        let (_, head) = handshake(&WORLD, &format!("{fields}x-test: {test}\r\n"));
+        assert!(head.starts_with(&format!("http/1.1 {status} ")), "{head}");
+        assert_eq!(head.contains("upgrade: websocket"), status == 426, "{head}");
+    }
+    let request = format!("authorization: Bearer {}\r\n", WORLD.token(""));
+    let outcome = WORLD.send("GET /updates", &request);
+    assert_eq!(outcome.refused(), 426);
+    assert_eq!(WORLD.edge.log_of(outcome.reply().header("x-request-id").unwrap())["verdict"], "no-handshake");
+    assert!(WORLD.demo.seen(&test).is_empty());
+}
