@@ -109,6 +109,7 @@ pub struct Origin {
 
 /// One thing that may be reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own")]
 pub struct Route {
     /// Its id.
     pub id: String,

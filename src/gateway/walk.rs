@@ -157,9 +157,13 @@ impl<'walk, 'outside> Walk<'walk, 'outside> {
         Ok(())
     }
 
-    pub(super) fn rewrite(&self, route: &Route, target: Target) -> Result<Target, Refusal> {
+    pub(super) fn rewrite(&mut self, route: &Route, target: Target) -> Result<Target, Refusal> {
         let captures = captures(route, &target);
-        Ok(rewrite(route, target, &captures)?)
+        let target = rewrite(route, target, &captures)?;
+        if route.origin_template.is_some() {
+            self.trail.note(Step::Mint, || format!("the origin knows it as {}", target.path().encoded()));
+        }
+        Ok(target)
     }
 
     pub(super) fn content(&mut self, route: &Route) -> Result<Option<ContentDigest>, Refusal> {

@@ -164,6 +164,7 @@ pub enum AlgorithmName {
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own")]
 pub struct RouteDocument {
     /// A name for logs and for the origin, unique in this policy; FastAPI's operation id serves well.
     pub id: String,
