@@ -8,7 +8,7 @@ VENV := .venv/.installed
 IDP := dev/idp/node_modules/.installed
 LOCAL_KEYS := local/signing-keys.json
 
-.PHONY: help demo smoke test bench guest-cost lint guest edge core signatures edge-tests origin-tests doctor origin-bench policy schema compute-build clean
+.PHONY: help demo smoke test bench guest-cost lint guest edge core signatures edge-tests origin-tests doctor origin-bench origin-versions policy schema compute-build clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -54,6 +54,9 @@ doctor: $(VENV) ## Fire forged requests at the origin of a running `make demo`; 
 
 origin-bench: $(VENV) ## What the door costs an app, beside RS256 by PyJWT
 	.venv/bin/python origin/bench/verification.py
+
+origin-versions: ## The package's unit tests on every supported Python that is here; says which are missing
+	$(PYTHON) origin/versions.py
 
 policy: $(VENV) ## Write policy.json anew: policy.base.json and what the demo app declares
 	.venv/bin/python -m fastgate policy demo.app:app --app-dir origin --base policy.base.json > policy.json.new && mv policy.json.new policy.json

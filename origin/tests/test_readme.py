@@ -2,11 +2,13 @@
 
 import os
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
 
+from fastgate.__main__ import _parser
 from fastgate.testing import AsCaller
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
@@ -50,3 +52,11 @@ def test_the_example_of_local_development_can_be_built(
     names: dict[str, object] = {"app": FastAPI(), "os": os}
     exec("from fastgate import *\n" + block("Develop without an edge"), names)  # noqa: S102
     assert (names["local"] is None) == (local == "")
+
+
+def test_every_command_line_of_the_doctor_is_one() -> None:
+    lines = re.findall(r"python -m fastgate (doctor [^`\n]+)", README)
+    assert len(lines) == 2
+    for line in lines:
+        options = _parser().parse_args(shlex.split(line))
+        assert (options.audience, options.path) == ("orders", "/me")

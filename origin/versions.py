@@ -1,0 +1,75 @@
+"""Run the package's unit tests on every Python that it supports and this machine has.
+
+    python origin/versions.py [VERSION …]
+
+In: the versions, by default those of `requires-python` up to the newest that is supported. Out: the
+tests' verdicts, a line for each version, those that are missing among them; exit code 1 if one
+failed, or if there was none at all. Each has an environment of its own under `.venv-versions/`.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ORIGIN = Path(__file__).parent
+HOMES = ORIGIN.parent / ".venv-versions"
+SUPPORTED = ("3.11", "3.12", "3.13", "3.14")
+# The tests need no binaries of the edge here, and one Python is enough to check the demo's policy.
+TESTS = ["-q", "-p", "no:cacheprovider", "--ignore=tests/test_edge_agrees.py"]
+
+
+def main(versions: list[str]) -> int:
+    """Run the tests on each version; return the exit code."""
+    verdicts = {version: verdict(version) for version in versions}
+    for version, said in verdicts.items():
+        print(f"{version:8} {said}")
+    failed = [said for said in verdicts.values() if said.startswith("failed")]
+    return 1 if failed or "passed" not in " ".join(verdicts.values()) else 0
+
+
+def verdict(version: str) -> str:
+    """Return how the tests went on one version."""
+    found = interpreter(version)
+    if found is None:
+        return "missing on this machine"
+    home = HOMES / version
+    python = home / "bin" / "python"
+    if not python.exists():
+        run(found, "-m", "venv", str(home))
+    pip = [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+    run(*pip, "-r", "requirements-dev.txt")
+    run(*pip, "--no-deps", "--no-build-isolation", "-e", ".")
+    print(f"— {version}: {found}", flush=True)
+    tested = subprocess.run([python, "-m", "pytest", *TESTS], cwd=ORIGIN, check=False)
+    return "passed" if tested.returncode == 0 else f"failed (pytest: {tested.returncode})"
+
+
+def interpreter(version: str) -> str | None:
+    """Return a Python of exactly this version; None if there is none."""
+    name = f"python{version}"
+    candidates = [shutil.which(name), sys.executable, *map(str, installed(name))]
+    return next((path for path in candidates if path and is_version(path, version)), None)
+
+
+def installed(name: str) -> list[Path]:
+    """Return what version managers have installed beside what is on the PATH."""
+    root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    return sorted(root.glob(f"versions/*/bin/{name}"))
+
+
+def is_version(path: str, version: str) -> bool:
+    """Whether this runs, and is what its name says: a shim may be of a version that is not set."""
+    code = "import sys; print('%d.%d' % sys.version_info[:2])"
+    ran = subprocess.run([path, "-c", code], capture_output=True, text=True, check=False)
+    return ran.returncode == 0 and ran.stdout.strip() == version
+
+
+def run(*command: str) -> None:
+    """Run one step, which must succeed."""
+    subprocess.run(command, cwd=ORIGIN, check=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:] or list(SUPPORTED)))
