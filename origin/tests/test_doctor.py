@@ -373,7 +373,7 @@ def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         if len(taken) == 3:
             raise Enough
 
-    monkeypatch.setattr("fastgate.__main__.time.sleep", nap)
+    monkeypatch.setattr("fastgate.__main__._wait", nap)
     return taken
 
 

@@ -138,7 +138,7 @@ def _doctor(options: argparse.Namespace) -> int:
             print(as_line(began, found), flush=True)
             if not options.keep_going and not all(finding.ok for finding in found):
                 return 1
-        time.sleep(max(0.0, options.every - (time.time() - began)))
+        _wait(max(0.0, options.every - (time.time() - began)))
 
 
 def _examined(options: argparse.Namespace) -> list[Finding]:
@@ -165,6 +165,10 @@ def _examined(options: argparse.Namespace) -> list[Finding]:
         return examine(options.origin, believed, edge=options.edge, direct=options.direct)
     except (OSError, ValueError, HTTPException) as error:
         raise WrongCall(f"no answer from the edge: {error}") from error
+
+
+def _wait(seconds: float) -> None:
+    time.sleep(seconds)
 
 
 def _loaded(options: argparse.Namespace) -> object:
