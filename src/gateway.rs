@@ -14,6 +14,7 @@ use crate::policy::Policy;
 use crate::problem::Problem;
 use crate::refusal::Refusal;
 use crate::request::{RequestHead, Target};
+use crate::route;
 use crate::surroundings::Surroundings;
 use crate::throttle::Counter;
 use crate::time::UnixTime;
@@ -110,10 +111,11 @@ impl Gateway {
         walk.place(route, &target)?;
         walk.flood(route, &target)?;
         let caller = walk.identify(&self.policy, route, &target)?;
-        let permit = walk.authorize(route, caller, &target)?;
+        let captures = route::captures(route, &target);
+        let permit = walk.authorize(route, caller, &captures)?;
         walk.inspect(route, &target)?;
         walk.throttle(&permit, &target)?;
-        let target = walk.rewrite(route, target)?;
+        let target = walk.rewrite(route, target, &captures)?;
         let content = walk.content(route)?;
         let grant = walk.mint(&self.minter, &permit, &target, content.as_ref())?;
         Ok(Decision::Forward(grant))

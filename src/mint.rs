@@ -1,4 +1,4 @@
-//! Step 11, *mint*: what the origin is told, signed. In goes a [`Permit`], out comes a [`Grant`]: the request as it is to
+//! Step 11, *mint*: what the origin is told, signed. In goes a [`Permit`](crate::authorize::Permit), out comes a [`Grant`]: the request as it is to
 //! be forwarded, with `Fastgate-Identity` on it. The contract with the origin is `docs/identity-header.md`.
 
 mod claims;
@@ -8,22 +8,16 @@ mod signing_keys;
 
 use std::net::IpAddr;
 
-pub use claims::EdgeClaims;
+pub use claims::{About, EdgeClaims};
 pub use edge_key::TOKEN_TYPE;
 pub use grant::Grant;
 pub use signing_keys::{SigningKeys, SigningKeysError, new_signing_keys};
 
 use crate::answer::AnswerFields;
-use crate::authorize::Permit;
-use crate::content::{CONTENT_DIGEST, ContentDigest};
+use crate::content::CONTENT_DIGEST;
 use crate::headers::{Headers, IDENTITY};
 use crate::identity::Caller;
 use crate::identity::dpop::Nonces;
-use crate::policy::Edge;
-use crate::request::Target;
-use crate::surroundings::Surroundings;
-use crate::time::UnixTime;
-use claims::About;
 
 /// The most bytes that request line and fields may have when they reach the origin: uvicorn with h11 reads no more than
 /// 16 KiB (`h11_max_incomplete_event_size`).
@@ -83,25 +77,14 @@ impl Minter {
     ///
     /// # Errors
     /// A [`MintError`] where the head gets too long or cannot be signed.
-    #[expect(clippy::too_many_arguments, reason = "everything that is signed, each from the room that found it")]
-    pub fn mint(
-        &self,
-        edge: &Edge,
-        permit: &Permit<'_>,
-        target: &Target,
-        content: Option<&ContentDigest>,
-        surroundings: &Surroundings,
-        now: UnixTime,
-        request_id: &str,
-    ) -> Result<Grant, MintError> {
-        let route = permit.route();
-        let claims = EdgeClaims::of(&About { edge, permit, target, content, surroundings, now, request_id });
-        let token = self.keys.sign(&route.origin, &claims).ok_or(MintError::SigningFailed)?;
+    pub fn mint(&self, about: &About<'_>) -> Result<Grant, MintError> {
+        let (route, target) = (about.permit.route(), about.target);
+        let token = self.keys.sign(&route.origin, &EdgeClaims::of(about)).ok_or(MintError::SigningFailed)?;
         if token.len() > MAX_IDENTITY_BYTES {
             return Err(MintError::IdentityTooLong { bytes: token.len() });
         }
 
-        let headers = forwarded_fields(permit, target, content, request_id, token);
+        let headers = forwarded_fields(about, token);
         let path = target.path().encoded();
         let path_and_query = match target.query() {
             "" => path.to_owned(),
@@ -118,20 +101,16 @@ impl Minter {
             path_and_query,
             headers,
             answer: AnswerFields::default(),
-            max_body: route.accepts.longest_body(),
+            // A body that is signed was measured when it was hashed.
+            max_body: route.accepts.longest_body().filter(|_| !route.sign_body),
             opens_websocket: route.websocket,
         })
     }
 }
 
 /// The client's fields, and in front of the origin's eyes those that only the edge may set.
-fn forwarded_fields(
-    permit: &Permit<'_>,
-    target: &Target,
-    content: Option<&ContentDigest>,
-    request_id: &str,
-    token: String,
-) -> Headers {
+fn forwarded_fields(about: &About<'_>, token: String) -> Headers {
+    let &About { permit, target, content, request_id, .. } = about;
     let mut headers = match content {
         None => target.headers().clone(),
         Some(_) => target.headers().iter().filter(|(name, _)| *name != CONTENT_DIGEST).collect(),

@@ -4,6 +4,7 @@
 //! The canonical path is what is matched, signed and forwarded. Nothing after this room sees the original bytes.
 
 mod certificate;
+mod host;
 mod path;
 mod upgrade;
 
@@ -184,7 +185,7 @@ pub enum RequestError {
 /// A [`RequestError`] for a host that the policy does not name, a target or field section over the limits, and a path
 /// that edge and origin could read differently.
 pub fn normalize(head: RequestHead, hosts: &Hosts) -> Result<Target, RequestError> {
-    let host = canonical_host(&head.headers, hosts)?;
+    let host = host::canonical(&head.headers, hosts)?;
     let (path, query) = split_target(&head.target)?;
     let path = CanonicalPath::parse(path)?;
     let query = canonical_query(query)?;
@@ -242,34 +243,6 @@ fn field_is_sound(name: &str, value: &[u8]) -> bool {
     }
 }
 
-/// The policy's spelling of the one `Host` field, with the client's port.
-fn canonical_host(headers: &Headers, hosts: &Hosts) -> Result<String, RequestError> {
-    let mut values = headers.all("host");
-    let (Some(value), None) = (values.next(), values.next()) else {
-        return Err(RequestError::HostMalformed);
-    };
-    let value = std::str::from_utf8(value).map_err(|_| RequestError::HostMalformed)?;
-    let (name, port) = split_port(value).ok_or(RequestError::HostMalformed)?;
-    let known = hosts.find(name).ok_or(RequestError::HostUnknown)?;
-    Ok(port.map_or_else(|| known.to_owned(), |port| format!("{known}:{port}")))
-}
-
-/// `name`, `name:port` or `[v6]:port`; a port is a number that fits a port.
-fn split_port(authority: &str) -> Option<(&str, Option<u16>)> {
-    let name_ends = match authority.strip_prefix('[') {
-        Some(rest) => rest.find(']')? + 2,
-        None => authority.find(':').unwrap_or(authority.len()),
-    };
-    let (name, rest) = authority.split_at_checked(name_ends)?;
-    let Some(port) = rest.strip_prefix(':') else {
-        return rest.is_empty().then_some((name, None));
-    };
-    if port.is_empty() || !port.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    Some((name, Some(port.parse().ok()?)))
-}
-
 /// Splits a raw target into path and query. What is not origin-form (RFC 9112 §3.2.1) must carry a scheme and an
 /// authority, which are dropped: the host was judged by the `Host` field.
 fn split_target(target: &[u8]) -> Result<(&[u8], &[u8]), RequestError> {
@@ -313,17 +286,7 @@ fn canonical_query(query: &[u8]) -> Result<String, RequestError> {
 
 #[cfg(test)]
 mod tests {
-    use super::{split_port, split_target};
-
-    #[test]
-    fn ports_are_numbers_that_fit() {
-        assert_eq!(split_port("edge.test:443"), Some(("edge.test", Some(443))));
-        assert_eq!(split_port("[::1]:7676"), Some(("[::1]", Some(7676))));
-        assert_eq!(split_port("edge.test"), Some(("edge.test", None)));
-        for bad in ["edge.test:", "edge.test:99999", "edge.test:+1", "a:b:1", "[::1", "[::1]x"] {
-            assert_eq!(split_port(bad), None, "{bad}");
-        }
-    }
+    use super::split_target;
 
     #[test]
     fn a_target_without_a_path_is_refused() {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::policy::{Policy, Route};
+use crate::policy::{Captures, Policy, Route};
 use crate::request::{CanonicalPath, Target};
 
 /// Why no route names a request.
@@ -53,4 +53,11 @@ pub fn find_for<'policy>(
         None if allowed.is_empty() => Err(RouteError::NoRoute),
         None => Err(RouteError::MethodNotAllowed { allowed: allowed.into_iter().collect() }),
     }
+}
+
+/// What the parameters of the template of `route` stand for in `target`, which it matches.
+#[must_use]
+pub fn captures(route: &Route, target: &Target) -> Captures {
+    let segments: Vec<_> = target.path().segments().collect();
+    route.template.captures(&segments).unwrap_or_default()
 }

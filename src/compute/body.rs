@@ -55,6 +55,7 @@ pub(super) fn send(mut request: Request, mut body: Body, most: u64, backend: &st
     answer.wait().map_err(|error| failed(&error))
 }
 
-fn exceeds(length: usize, most: u64) -> bool {
+/// Whether a body of `length` bytes is longer than `most`.
+pub(super) fn exceeds(length: usize, most: u64) -> bool {
     u64::try_from(length).map_or(true, |length| length > most)
 }

@@ -5,6 +5,8 @@ use std::io::Read as _;
 use fastgate::content::{Body, ContentError};
 use fastly::Request;
 
+use super::body::exceeds;
+
 /// The body of this request.
 pub(super) struct BodyOf<'request>(pub(super) &'request mut Request);
 
@@ -15,7 +17,7 @@ impl Body for BodyOf<'_> {
             // One byte more tells a body that is too long from one that just fits.
             body.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(|_| ContentError::Unreadable)?;
         }
-        if u64::try_from(bytes.len()).map_or(true, |length| length > most) {
+        if exceeds(bytes.len(), most) {
             return Err(ContentError::TooLong { most });
         }
         let hash = hmac_sha256::Hash::hash(&bytes);

@@ -32,7 +32,7 @@ pub(super) fn forward(grant: &Grant, mut received: Request) -> Result<Response, 
 /// fields that belong to the connection, and whatever follows passes by this sandbox.
 pub(super) fn hand_over(grant: &Grant) -> Result<(), Refusal> {
     let handed_over = express(grant)?.handoff_websocket(grant.backend());
-    handed_over.map_err(|error| OriginError::Unreachable(error.root_cause().to_string()).into())
+    handed_over.map_err(|error| classify(error.root_cause()).into())
 }
 
 /// The grant as a request of the SDK's, without a body.

@@ -10,7 +10,7 @@ use crate::headers::Headers;
 use crate::identity::bearer::{self, Scheme};
 use crate::identity::{Caller, Seen, identify};
 use crate::inspect;
-use crate::mint::{Grant, Minter};
+use crate::mint::{About, Grant, Minter};
 use crate::opening;
 use crate::place;
 use crate::policy::limits::Limit;
@@ -128,11 +128,10 @@ impl<'walk, 'outside> Walk<'walk, 'outside> {
         &mut self,
         route: &'policy Route,
         caller: Caller,
-        target: &Target,
+        captures: &Captures,
     ) -> Result<Permit<'policy>, Refusal> {
-        let captures = captures(route, target);
-        let permit = authorize(route, caller, &captures)?;
-        self.unless_tried(rehearse(route, permit.caller(), &captures), true)?;
+        let permit = authorize(route, caller, captures)?;
+        self.unless_tried(rehearse(route, permit.caller(), captures), true)?;
         self.done(Step::Authorize, || "every rule of the route is met".to_owned());
         Ok(permit)
     }
@@ -157,9 +156,8 @@ impl<'walk, 'outside> Walk<'walk, 'outside> {
         Ok(())
     }
 
-    pub(super) fn rewrite(&mut self, route: &Route, target: Target) -> Result<Target, Refusal> {
-        let captures = captures(route, &target);
-        let target = rewrite(route, target, &captures)?;
+    pub(super) fn rewrite(&mut self, route: &Route, target: Target, captures: &Captures) -> Result<Target, Refusal> {
+        let target = rewrite(route, target, captures)?;
         if route.origin_template.is_some() {
             self.trail.note(Step::Mint, || format!("the origin knows it as {}", target.path().encoded()));
         }
@@ -178,7 +176,8 @@ impl<'walk, 'outside> Walk<'walk, 'outside> {
         content: Option<&ContentDigest>,
     ) -> Result<Grant, Refusal> {
         let Circumstances { surroundings, now, .. } = *self.outside;
-        let grant = minter.mint(self.edge, permit, target, content, surroundings, now, &self.trail.request_id)?;
+        let request_id = &self.trail.request_id;
+        let grant = minter.mint(&About { edge: self.edge, permit, target, content, surroundings, now, request_id })?;
         let audience = &permit.route().origin.audience;
         self.done(Step::Mint, || format!("for audience \"{audience}\": {}", grant.path_and_query()));
         Ok(grant)
@@ -237,12 +236,6 @@ impl<'walk, 'outside> Walk<'walk, 'outside> {
     fn timed(&mut self, step: Step) {
         self.trail.step(step, (self.outside.elapsed)());
     }
-}
-
-/// What the parameters of the route's template stand for in this request.
-fn captures(route: &Route, target: &Target) -> Captures {
-    let segments: Vec<_> = target.path().segments().collect();
-    route.template.captures(&segments).unwrap_or_default()
 }
 
 const fn asker<'request>(

@@ -68,15 +68,23 @@ struct Requester<'request> {
     proxy: Option<Proxy>,
 }
 
-/// What the claims are about.
-pub(super) struct About<'request> {
-    pub(super) edge: &'request Edge,
-    pub(super) permit: &'request Permit<'request>,
-    pub(super) target: &'request Target,
-    pub(super) content: Option<&'request ContentDigest>,
-    pub(super) surroundings: &'request Surroundings,
-    pub(super) now: UnixTime,
-    pub(super) request_id: &'request str,
+/// What is minted, each part from the room that found it.
+#[derive(Clone, Copy, Debug)]
+pub struct About<'request> {
+    /// Who signs.
+    pub edge: &'request Edge,
+    /// Who may do what.
+    pub permit: &'request Permit<'request>,
+    /// The request, as the origin is to see it.
+    pub target: &'request Target,
+    /// The digest of its body, where that is signed.
+    pub content: Option<&'request ContentDigest>,
+    /// Where the client is.
+    pub surroundings: &'request Surroundings,
+    /// When.
+    pub now: UnixTime,
+    /// The request id.
+    pub request_id: &'request str,
 }
 
 impl<'request> EdgeClaims<'request> {

@@ -80,10 +80,11 @@ impl EdgeKey {
         let sound = || {
             let signing = SigningKey::from_slice(self.secret.expose()).ok()?;
             let point = signing.verifying_key().to_sec1_point(false);
-            let halves = point.as_bytes().get(1..)?.split_at_checked(32)?;
-            let member = |name: &str| self.public.get(name)?.as_str().map(str::to_owned);
-            let encoded = |half: &[u8]| Some(URL_SAFE_NO_PAD.encode(half));
-            (encoded(halves.0) == member("x") && encoded(halves.1) == member("y")).then_some(signing)
+            let (x, y) = point.as_bytes().get(1..)?.split_at_checked(32)?;
+            let is = |name: &str, half: &[u8]| {
+                self.public.get(name).is_some_and(|known| *known == URL_SAFE_NO_PAD.encode(half))
+            };
+            (is("x", x) && is("y", y)).then_some(signing)
         };
         self.signing.get_or_init(sound).as_ref()
     }

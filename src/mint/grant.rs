@@ -53,7 +53,7 @@ impl Grant {
         self
     }
 
-    /// The longest body that is sent on, in bytes.
+    /// The longest body that is sent on, in bytes, where that is still to be measured on its way.
     #[must_use]
     pub const fn max_body(&self) -> Option<u64> {
         self.max_body

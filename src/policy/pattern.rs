@@ -92,13 +92,7 @@ impl PathTemplate {
         &self.segments
     }
 
-    /// Whether both match exactly the same paths, names of parameters aside.
-    #[must_use]
-    pub fn matches_the_same(&self, other: &Self) -> bool {
-        self.cmp_specificity(other) == Ordering::Equal
-    }
-
-    /// Greater is more specific: the first segment that differs decides, as in [`Segment::cmp_specificity`]. Of two `path`
+    /// Greater is more specific, equal means that both match exactly the same paths, names of parameters aside: the first segment that differs decides, as in [`Segment::cmp_specificity`]. Of two `path`
     /// parameters at the same place, the one with more behind it is: it leaves less to the parameter.
     #[must_use]
     pub fn cmp_specificity(&self, other: &Self) -> Ordering {

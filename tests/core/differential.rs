@@ -164,7 +164,8 @@ fn routes(random: &mut Random) -> Vec<(String, String, &'static str)> {
         }
         let methods = *random.pick(&["GET", "GET", "POST", "GET POST"]);
         let template = PathTemplate::parse(&path).unwrap();
-        let twin = routes.iter().any(|(_, other, _)| PathTemplate::parse(other).unwrap().matches_the_same(&template));
+        let twin =
+            routes.iter().any(|(_, other, _)| PathTemplate::parse(other).unwrap().cmp_specificity(&template).is_eq());
         if !twin {
             routes.push((format!("r{number}"), path, methods));
         }

@@ -7,8 +7,8 @@ anything.
 
 import base64
 import logging
-from collections.abc import Mapping
-from typing import TypeAlias
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TypeAlias, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ec import (
     SECP256R1,
@@ -21,6 +21,8 @@ from fastgate.errors import JwksRefused
 
 PublicKeys: TypeAlias = Mapping[str, EllipticCurvePublicKey]
 """Public keys on P-256, by `kid`."""
+
+Key = TypeVar("Key")
 
 _log = logging.getLogger("fastgate")
 _SECRET_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
@@ -40,19 +42,32 @@ def read_jwks(document: bytes) -> PublicKeys:
         raise JwksRefused("not-json") from error
     if not isinstance(entries, list):
         raise JwksRefused("not-a-jwk-set")
-    keys: dict[str, EllipticCurvePublicKey] = {}
-    for entry in entries:
-        if not isinstance(entry, dict) or not _is_for_es256(entry):
-            continue
-        kid, key = _kid(entry), _public_key(entry)
-        if kid is None or key is None:
-            continue
+    return by_kid(_usable(entries))
+
+
+def by_kid(found: Iterable[tuple[str, Key]]) -> dict[str, Key]:
+    """Return the keys by their `kid`.
+
+    Raises:
+        JwksRefused: there are none, or two share one.
+
+    """
+    keys: dict[str, Key] = {}
+    for kid, key in found:
         if kid in keys:
             raise JwksRefused("ambiguous-kid")
         keys[kid] = key
     if not keys:
         raise JwksRefused("no-usable-key")
     return keys
+
+
+def _usable(entries: Iterable[object]) -> Iterator[tuple[str, EllipticCurvePublicKey]]:
+    for entry in entries:
+        if isinstance(entry, dict) and _is_for_es256(entry):
+            kid, key = _kid(entry), _public_key(entry)
+            if kid is not None and key is not None:
+                yield kid, key
 
 
 def _is_for_es256(entry: Mapping[str, object]) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import TypeAlias
 
 from fastgate.errors import JwksRefused
+from fastgate.jwks import by_kid
 
 KEY_BYTES = 32
 """As long as the hash's output: RFC 7518 §3.2 asks for no less, the derivation gives no more."""
@@ -55,15 +56,7 @@ def read_origin_keys(document: Mapping[str, object]) -> OriginKeys:
     entries = document.get("keys")
     if not isinstance(entries, list):
         raise JwksRefused("not-a-jwk-set")
-    keys: dict[str, OriginKey] = {}
-    for entry in entries:
-        kid, key = _entry(entry)
-        if kid in keys:
-            raise JwksRefused("ambiguous-kid")
-        keys[kid] = key
-    if not keys:
-        raise JwksRefused("no-usable-key")
-    return keys
+    return by_kid(map(_entry, entries))
 
 
 def _entry(entry: object) -> tuple[str, OriginKey]:
