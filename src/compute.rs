@@ -1,38 +1,28 @@
 //! The gate on Fastly Compute: the only code that names `fastly`. It receives, lets the library decide, forwards or
-//! answers, and logs. A sandbox serves many requests; what it keeps between them is in [`Sandbox`], none of it belongs
-//! to a request.
+//! answers, and logs. A sandbox serves many requests; what it keeps between them is in the library's [`Sandbox`], none of
+//! it belongs to a request.
 
 mod acl;
 mod body;
 mod bounded;
-mod content;
-mod counter;
-mod deny_list;
 mod forward;
-mod introspect;
-mod jwks;
 mod log;
+mod platform;
 mod receive;
-mod replays;
 mod respond;
-mod settings;
-mod shadow;
 mod surroundings;
-mod switch;
-mod verdicts;
 
 use std::time::{Duration, Instant};
 
-use deny_list::DenyListAt;
-use fastgate::gateway::{Circumstances, Decision, refuse};
-use fastgate::identity::{Sources, deny_list as denied, introspection, verdict};
+use body::ReceivedBody;
+use fastgate::gateway::{Decision, refuse};
 use fastgate::mint::Grant;
 use fastgate::refusal::Refusal;
+use fastgate::sandbox::{Arrived, Sandbox};
 use fastgate::trail::{Step, Trail};
 use fastly::http::serve::Serve;
 use fastly::{Request, Response};
-use introspect::IntrospectorAt;
-use verdicts::VerdictsAt;
+use platform::FASTLY;
 
 /// How long a sandbox waits for its next request. Waiting is billed as memory times time.
 const IDLE: Duration = Duration::from_secs(2);
@@ -44,80 +34,42 @@ const MEMORY: u32 = 96;
 /// What the log says where the origin has taken the connection over.
 const SWITCHING_PROTOCOLS: u16 = 101;
 
-/// What a sandbox keeps from one request to the next.
-#[derive(Default)]
-struct Sandbox {
-    settings: settings::Settings,
-    jwks: jwks::Jwks,
-    verdicts: verdict::Memory,
-    denied: denied::Memory,
-    answers: introspection::Memory,
-    switchboard: switch::Switchboard,
-    shadow: shadow::Shadow,
-}
-
 /// Serves requests until the platform has no more for this sandbox.
 pub(crate) fn serve() {
+    let started = Instant::now();
     Serve::new()
         .with_timeout(IDLE)
         .with_max_lifetime(LIFETIME)
         .with_max_memory(MEMORY)
-        .run_with_context(answer, &mut Sandbox::default());
+        .run_with_context(|request, sandbox| answer(request, sandbox, started), &mut Sandbox::default());
 }
 
-/// One request: receive, decide, forward or answer, log; and behind the answer, renew the keys that were found stale.
-fn answer(mut request: Request, sandbox: &mut Sandbox) {
+/// One request: receive, decide, forward or answer, log; and behind the answer, what nobody had to wait for.
+fn answer(mut request: Request, sandbox: &mut Sandbox, sandbox_started: Instant) {
     let started = Instant::now();
     let elapsed = move || u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-    let now = receive::now();
     let request_id = receive::request_id();
-    let mut trail = Trail::new(now, request_id.as_deref().unwrap_or("none"), request.get_method_str());
+    let mut trail = Trail::new(receive::now(), request_id.as_deref().unwrap_or("none"), request.get_method_str());
+    let head = receive::head(&request);
+    let surroundings = surroundings::of(&request);
+    trail.country.clone_from(&surroundings.country);
+    trail.pop.clone_from(&surroundings.pop);
+    let mut body = ReceivedBody::of(&mut request);
 
-    let decided = request_id.and_then(|_| sandbox.settings.gateway(started)).map(|gateway| {
-        trail.step(Step::Configure, elapsed());
-        let head = receive::head(&request);
-        let surroundings = surroundings::of(&request);
-        trail.country.clone_from(&surroundings.country);
-        trail.pop.clone_from(&surroundings.pop);
-        let switch = sandbox.switchboard.switch(started);
-        let mut keys = sandbox.jwks.at(now);
-        let mut verdicts = VerdictsAt { memory: &mut sandbox.verdicts, now };
-        let mut trial_counter = counter::Counters { space: "shadow" };
-        let mut counter = counter::Counters { space: "limit" };
-        let mut trial_proofs = replays::UsedProofs { space: "shadow" };
-        let mut used_proofs = replays::UsedProofs { space: "proof" };
-        let mut deny_list = DenyListAt { memory: &mut sandbox.denied, now };
-        let mut introspector = IntrospectorAt { memory: &mut sandbox.answers, now };
-        let mut circumstances = Circumstances {
-            now,
+    let decided = request_id.and_then(|_| {
+        let arrived = Arrived {
+            head,
             surroundings: &surroundings,
-            body: &mut content::BodyOf(&mut request),
+            body: &mut body,
             acls: &mut acl::LinkedAcls,
-            switch: &switch,
-            counter: &mut counter,
-            sources: Sources {
-                keys: &mut keys,
-                verdicts: &mut verdicts,
-                deny_list: &mut deny_list,
-                introspector: &mut introspector,
-                replays: &mut used_proofs,
-                nonces: gateway.nonces(),
-            },
             elapsed: &elapsed,
+            uptime: started.duration_since(sandbox_started),
         };
-        let on_trial = sandbox.shadow.gateway(started).map(|gateway| (gateway, head.clone()));
-        let decision = gateway.decide(head, &mut circumstances, &mut trail);
-        trail.shadow_policy = on_trial.map(|(gateway, head)| {
-            circumstances.counter = &mut trial_counter;
-            circumstances.sources.replays = &mut trial_proofs;
-            shadow::verdict(&gateway, head, &mut circumstances, &trail.request_id)
-        });
-        trail.keys = keys.note();
-        decision
+        sandbox.decide(arrived, &FASTLY, &mut trail)
     });
     let response = match decided {
         Ok(Decision::Forward(grant)) => {
-            let answer = passed_on(&grant, request, &mut trail);
+            let answer = passed_on(&grant, body, &mut trail);
             trail.step(Step::Forward, elapsed());
             answer
         }
@@ -131,15 +83,15 @@ fn answer(mut request: Request, sandbox: &mut Sandbox) {
     if let Some(response) = response {
         response.with_header("x-request-id", &trail.request_id).send_to_client();
     }
-    sandbox.jwks.renew(now);
+    sandbox.renew(&FASTLY);
 }
 
 /// The origin's answer; none where the connection is now the origin's.
-fn passed_on(grant: &Grant, request: Request, trail: &mut Trail) -> Option<Response> {
+fn passed_on(grant: &Grant, body: ReceivedBody, trail: &mut Trail) -> Option<Response> {
     let answer = if grant.opens_websocket() {
         forward::hand_over(grant).map(|()| None)
     } else {
-        forward::forward(grant, request).map(Some)
+        forward::forward(grant, body).map(Some)
     };
     match answer {
         Ok(answer) => answer.map(|answer| respond::passed_on(answer, grant.answer())),

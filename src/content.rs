@@ -1,5 +1,7 @@
-//! *Content*: the body, where a route wants it signed. In goes the route and the [`Body`] that arrived, out comes the
-//! digest that the identity header binds (RFC 9530); the origin hashes what it receives and compares.
+//! *Content*: the body, where a route bounds it or wants it signed. In goes the route and the [`Body`] that arrived, out
+//! comes the digest that the identity header binds (RFC 9530); the origin hashes what it receives and compares. Whatever
+//! has to be read before the request is forwarded is read here, before the header is minted: its lifetime begins when it
+//! leaves.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -9,13 +11,20 @@ use crate::policy::{MAX_SIGNED_BODY, Route};
 /// The field that carries the digest (RFC 9530 §2).
 pub const CONTENT_DIGEST: &str = "content-digest";
 
-/// The body of a request. Whoever hashes it keeps it, so that what was hashed is what is forwarded.
+/// The body of a request. What is read is kept, so that it is what is forwarded.
 pub trait Body {
     /// SHA-256 of the whole body, which may be `most` bytes long.
     ///
     /// # Errors
     /// A [`ContentError`] where it is longer or cannot be read to its end.
     fn sha256(&mut self, most: u64) -> Result<[u8; 32], ContentError>;
+
+    /// Reads the beginning of a body that may be `most` bytes long: a body that shows itself too long there is never
+    /// begun to be forwarded.
+    ///
+    /// # Errors
+    /// A [`ContentError`] where it is longer, or its beginning cannot be read.
+    fn hold(&mut self, most: u64) -> Result<(), ContentError>;
 }
 
 /// A request without a body.
@@ -25,6 +34,10 @@ pub struct NoBody;
 impl Body for NoBody {
     fn sha256(&mut self, _: u64) -> Result<[u8; 32], ContentError> {
         Ok(hmac_sha256::Hash::hash(b""))
+    }
+
+    fn hold(&mut self, _: u64) -> Result<(), ContentError> {
+        Ok(())
     }
 }
 
@@ -40,7 +53,7 @@ impl ContentDigest {
     }
 }
 
-/// Why a body cannot be signed.
+/// Why a body cannot be forwarded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ContentError {
     /// It is longer than the route takes.
@@ -52,16 +65,23 @@ pub enum ContentError {
     /// It did not arrive as a whole.
     #[error("the body could not be read to its end")]
     Unreadable,
+    /// It arrives so slowly that waiting for it would hold a sandbox.
+    #[error("the body arrives too slowly")]
+    TooSlow,
 }
 
-/// The digest of the body, where the route wants it signed.
+/// Reads what has to be read of the body before the request is forwarded: all of it where the route wants it signed, which
+/// gives the digest; its beginning where the route bounds it.
 ///
 /// # Errors
-/// A [`ContentError`] where there is none that could be signed.
-pub fn digest(route: &Route, body: &mut dyn Body) -> Result<Option<ContentDigest>, ContentError> {
-    if !route.sign_body {
-        return Ok(None);
+/// A [`ContentError`] where it is too long, or cannot be read.
+pub fn read(route: &Route, body: &mut dyn Body) -> Result<Option<ContentDigest>, ContentError> {
+    match (route.sign_body, route.accepts.longest_body()) {
+        (true, longest) => {
+            let hash = body.sha256(longest.unwrap_or(MAX_SIGNED_BODY))?;
+            Ok(Some(ContentDigest(format!("sha-256=:{}:", STANDARD.encode(hash)))))
+        }
+        (false, Some(longest)) => body.hold(longest).map(|()| None),
+        (false, None) => Ok(None),
     }
-    let hash = body.sha256(route.accepts.longest_body().unwrap_or(MAX_SIGNED_BODY))?;
-    Ok(Some(ContentDigest(format!("sha-256=:{}:", STANDARD.encode(hash)))))
 }

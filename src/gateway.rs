@@ -56,9 +56,11 @@ pub struct Publication {
 }
 
 /// What the walk needs besides the request: effects and facts from outside, each named.
-pub struct Circumstances<'outside> {
-    /// The time.
+pub struct Environment<'outside> {
+    /// When the request arrived.
     pub now: UnixTime,
+    /// The clock, for what is signed: reading a body takes time.
+    pub clock: &'outside dyn Fn() -> UnixTime,
     /// What the platform knows of the client.
     pub surroundings: &'outside Surroundings,
     /// Where keys and earlier verdicts come from.
@@ -89,8 +91,8 @@ impl Gateway {
     }
 
     /// Judges one request. Writes what it finds into `trail`, which carries the request id.
-    pub fn decide(&self, head: RequestHead, circumstances: &mut Circumstances<'_>, trail: &mut Trail) -> Decision {
-        let mut walk = Walk::begin(circumstances, trail, self.policy.edge());
+    pub fn decide(&self, head: RequestHead, environment: &mut Environment<'_>, trail: &mut Trail) -> Decision {
+        let mut walk = Walk::begin(environment, trail, self.policy.edge());
         match self.journey(head, &mut walk) {
             Ok(decision) => walk.arrive(decision),
             Err(refusal) => walk.refuse(&refusal, &self.resource.url),

@@ -133,6 +133,13 @@ pub trait KeySource {
     /// # Errors
     /// [`KeysUnavailable`] when there is none; the caller is then neither accepted nor called a liar.
     fn keys(&mut self, issuer: &Issuer, wanted: Wanted) -> Result<Arc<KeySet>, KeysUnavailable>;
+
+    /// Whether the set that was given last may lack the key `kid` although the issuer has published it: where the token
+    /// was issued since the set was fetched, and the issuer may not be asked again yet.
+    fn may_lack(&self, issuer: &Issuer, kid: Option<&str>, issued: Option<UnixTime>) -> bool {
+        let _ = (issuer, kid, issued);
+        false
+    }
 }
 
 /// Which key set is wanted.
@@ -223,7 +230,8 @@ pub fn identify(
     Ok(Caller::Known(Identity::new(issuer, claims, binding)))
 }
 
-/// The claims of a signed token, by the nearest keys of its issuer, or by later ones where the nearest lack its key.
+/// The claims of a signed token, by the nearest keys of its issuer, or by later ones where the nearest lack its key or have
+/// another one under its id.
 fn verify(
     token: &UnverifiedToken<'_>,
     issuer: &Issuer,
@@ -231,10 +239,22 @@ fn verify(
     sources: &mut Sources<'_>,
 ) -> Result<VerifiedClaims, IdentityError> {
     let keys = sources.keys.keys(issuer, Wanted::Nearest)?;
-    match token.verify(issuer, &keys, now, sources.verdicts) {
-        Err(TokenError::UnknownKey) => {
-            let keys = sources.keys.keys(issuer, Wanted::Later)?;
-            Ok(token.verify(issuer, &keys, now, sources.verdicts)?)
+    let missed = match token.verify(issuer, &keys, now, sources.verdicts) {
+        Err(missed @ (TokenError::UnknownKey | TokenError::Signature)) => missed,
+        verified => return Ok(verified?),
+    };
+    let later = match sources.keys.keys(issuer, Wanted::Later) {
+        Ok(later) => later,
+        // The key is known, and the signature is not one of it.
+        Err(_) if missed == TokenError::Signature => return Err(missed.into()),
+        Err(unavailable) => return Err(unavailable.into()),
+    };
+    let verified =
+        if Arc::ptr_eq(&keys, &later) { Err(missed) } else { token.verify(issuer, &later, now, sources.verdicts) };
+    match verified {
+        Err(TokenError::UnknownKey) if sources.keys.may_lack(issuer, token.key_id(), token.issued()) => {
+            let cause = "the token's key is not known yet, and the issuer was asked a moment ago".to_owned();
+            Err(KeysUnavailable { issuer: issuer.id.clone(), cause }.into())
         }
         verified => Ok(verified?),
     }

@@ -13,12 +13,15 @@
 //! 7. *inspect*: whether the request looks as it must: [`inspect`](inspect::inspect)
 //! 8. *throttle*: whether it is not too often: [`throttle`](throttle::throttle)
 //! 9. *rewrite*: the request as the origin knows it: [`rewrite`](rewrite::rewrite)
-//! 10. *content*: the digest of the body, where it is to be signed: [`content::digest`]
+//! 10. *content*: the digest of the body, where it is to be signed: [`content::read`]
 //! 11. *mint*: what the origin is told, signed: [`Grant`](mint::Grant)
 //!
 //! A step that refuses yields a [`Refusal`](refusal::Refusal); one table turns it into the
 //! [`Problem`](problem::Problem) that the client sees. The facts gathered on the way are the [`Trail`](trail::Trail),
 //! one log line a request.
+//!
+//! What a sandbox keeps between requests is the [`Sandbox`](sandbox::Sandbox); the effects in the middle of the walk are
+//! its [`ports`], made for one policy in one role.
 //!
 //! The library is pure: time, randomness and effects come in as arguments. What talks to Fastly is in the binary's
 //! `compute` module, what talks to a person in its `cli` module.
@@ -35,11 +38,13 @@ pub mod mint;
 pub mod opening;
 pub mod place;
 pub mod policy;
+pub mod ports;
 pub mod problem;
 pub mod refusal;
 pub mod request;
 pub mod rewrite;
 pub mod route;
+pub mod sandbox;
 pub mod secret;
 pub mod strict_json;
 pub mod surroundings;

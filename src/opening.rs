@@ -18,6 +18,20 @@ pub struct Switch {
     /// Single routes.
     #[serde(default)]
     routes: Vec<String>,
+    /// Keys of issuers.
+    #[serde(default)]
+    keys: Vec<WithdrawnKey>,
+}
+
+/// A key of an issuer that is not to be used any more, whatever the issuer still publishes.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WithdrawnKey {
+    /// `iss`, as the policy spells it.
+    issuer: String,
+    /// `kid`; absent for every key of the issuer.
+    #[serde(default)]
+    kid: Option<String>,
 }
 
 /// Why a route is closed.
@@ -37,6 +51,18 @@ pub enum OpeningError {
 }
 
 impl Switch {
+    /// Whether keys of `issuer` are withdrawn at all.
+    #[must_use]
+    pub fn withdraws_keys_of(&self, issuer: &str) -> bool {
+        self.keys.iter().any(|key| key.issuer == issuer)
+    }
+
+    /// Whether the key `kid` of `issuer` is withdrawn.
+    #[must_use]
+    pub fn withdraws(&self, issuer: &str, kid: Option<&str>) -> bool {
+        self.keys.iter().any(|key| key.issuer == issuer && (key.kid.is_none() || key.kid.as_deref() == kid))
+    }
+
     /// Reads the switch. What cannot be read was meant to switch something off: everything is.
     #[must_use]
     pub fn parse(json: &[u8]) -> Self {

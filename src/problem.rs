@@ -62,6 +62,8 @@ pub enum Kind {
     NotFound,
     /// Not with this method.
     MethodNotAllowed,
+    /// The body arrives too slowly.
+    RequestTimeout,
     /// The URL is too long.
     UriTooLong,
     /// The body is too long.
@@ -106,6 +108,7 @@ impl Kind {
             }
             Self::NotFound => (404, "not-found", "There is nothing here"),
             Self::MethodNotAllowed => (405, "method-not-allowed", "This method is not allowed here"),
+            Self::RequestTimeout => (408, "request-timeout", "The body arrives too slowly"),
             Self::UriTooLong => (414, "uri-too-long", "The URL is too long"),
             Self::ContentTooLarge => (413, "content-too-large", "The body is too long"),
             Self::UnsupportedMediaType => (415, "unsupported-media-type", "The body is of no accepted media type"),
@@ -239,6 +242,7 @@ impl From<&Refusal> for Problem {
                 InspectError::HeaderMissing { .. } => plain(Kind::BadRequest),
             },
             Refusal::Content(ContentError::TooLong { .. }) => plain(Kind::ContentTooLarge),
+            Refusal::Content(ContentError::TooSlow) => plain(Kind::RequestTimeout),
             Refusal::Content(ContentError::Unreadable) | Refusal::Rewrite(_) => plain(Kind::BadRequest),
             Refusal::Throttle(ThrottleError::Exceeded { standing }) => {
                 let retry_after = ("retry-after", standing.retry_after().to_string());
@@ -255,7 +259,9 @@ impl From<&Refusal> for Problem {
             | Refusal::Replays(_)
             | Refusal::Throttle(ThrottleError::Unreachable { .. })
             | Refusal::Mint(MintError::SigningFailed)
-            | Refusal::Closed(ClosedError::Policy(_) | ClosedError::SigningKeys(_) | ClosedError::Randomness)
+            | Refusal::Closed(
+                ClosedError::Policy(_) | ClosedError::SigningKeys(_) | ClosedError::Switch(_) | ClosedError::Randomness,
+            )
             | Refusal::Origin(OriginError::Unavailable(_)) => later(),
             Refusal::Origin(OriginError::Unreachable(_) | OriginError::UnexpectedStatus(_)) => plain(Kind::BadGateway),
             Refusal::Origin(OriginError::TooSlow(_)) => plain(Kind::GatewayTimeout),

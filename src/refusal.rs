@@ -72,7 +72,7 @@ pub enum Refusal {
     /// It is one too many.
     #[error(transparent)]
     Throttle(#[from] ThrottleError),
-    /// Its body cannot be signed.
+    /// Its body cannot be forwarded.
     #[error(transparent)]
     Content(#[from] ContentError),
     /// The identity header could not be made.
@@ -95,6 +95,9 @@ pub enum ClosedError {
     /// The signing keys are missing or broken.
     #[error("the signing keys cannot be used: {0}")]
     SigningKeys(String),
+    /// What is switched off is not known.
+    #[error("what is switched off cannot be read: {0}")]
+    Switch(String),
     /// The platform gave no randomness.
     #[error("there is no randomness for a request id")]
     Randomness,
@@ -224,8 +227,9 @@ impl Refusal {
                 InspectError::HeaderMissing { .. } => "header-missing",
             },
             Self::Rewrite(RewriteError(_)) => "rewrite-ambiguous",
-            Self::Content(ContentError::TooLong { .. }) => "signed-body-too-long",
-            Self::Content(ContentError::Unreadable) => "signed-body-unreadable",
+            Self::Content(ContentError::TooLong { .. }) => "body-grew-too-long",
+            Self::Content(ContentError::Unreadable) => "body-unreadable",
+            Self::Content(ContentError::TooSlow) => "body-too-slow",
             Self::Throttle(ThrottleError::Exceeded { .. }) => "limit-exceeded",
             Self::Throttle(ThrottleError::Unreachable { .. }) => "counter-unreachable",
             Self::Mint(MintError::IdentityTooLong { .. }) => "identity-too-long",
@@ -233,6 +237,7 @@ impl Refusal {
             Self::Mint(MintError::SigningFailed) => "signing-failed",
             Self::Closed(ClosedError::Policy(_)) => "policy-unusable",
             Self::Closed(ClosedError::SigningKeys(_)) => "signing-keys-unusable",
+            Self::Closed(ClosedError::Switch(_)) => "switch-unreadable",
             Self::Closed(ClosedError::Randomness) => "no-randomness",
             Self::Origin(OriginError::Unreachable(_)) => "origin-unreachable",
             Self::Origin(OriginError::TooSlow(_)) => "origin-too-slow",

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
+use fastgate::identity::key_life::Given;
+use fastgate::time::UnixTime;
 use serde_json::json;
 
 use crate::load;
@@ -114,11 +116,13 @@ fn manifest(folder: &Path, origin: SocketAddr, jwks: &str) -> PathBuf {
     let (policy, jwks) = (write("policy.json", &policy.to_string()), write("jwks.json", jwks));
     let keys = write("signing-keys.json", &fastgate::mint::new_signing_keys().0);
     let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
+    let digest = fastgate::ports::KeysDigest::new(ISSUER, None, "idp");
+    let note = digest.note(Given::new(UnixTime::from_seconds(now), 3600));
     let manifest = format!(
         "manifest_version = 3\nname = \"bench\"\nlanguage = \"rust\"\n\
          [local_server.backends.origin]\nurl = \"http://{origin}\"\n\
          [[local_server.kv_stores.fastgate]]\nkey = \"policy\"\nfile = \"{policy}\"\n\
-         [[local_server.kv_stores.fastgate]]\nkey = \"jwks/idp\"\nfile = \"{jwks}\"\nmetadata = \"{now} 3600\"\n\
+         [[local_server.kv_stores.fastgate]]\nkey = \"jwks/idp\"\nfile = \"{jwks}\"\nmetadata = \"{note}\"\n\
          [[local_server.secret_stores.fastgate]]\nkey = \"signing-keys\"\nfile = \"{keys}\"\n"
     );
     folder.join(write("fastly.toml", &manifest))

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use fastgate::content::NoBody;
-use fastgate::gateway::{Circumstances, Decision, Gateway};
+use fastgate::gateway::{Decision, Environment, Gateway};
 use fastgate::headers::Headers;
 use fastgate::identity::deny_list::NoDenyList;
 use fastgate::identity::introspection::NoIntrospector;
@@ -117,8 +117,9 @@ impl Desk {
         let located = surroundings.located(country, case.region.as_deref(), case.asn.unwrap_or_default());
         let surroundings = case.surroundings.clone().unwrap_or(located);
         let mut trail = Trail::new(self.now, "desk", &method).with_notes();
-        let mut circumstances = Circumstances {
+        let mut environment = Environment {
             now: self.now,
+            clock: &|| self.now,
             surroundings: &surroundings,
             acls: &mut DescribedAcls(&case.acls),
             body: &mut NoBody,
@@ -142,7 +143,7 @@ impl Desk {
             tls: true,
             certificate: None,
         };
-        let decision = self.gateway.decide(head, &mut circumstances, &mut trail);
+        let decision = self.gateway.decide(head, &mut environment, &mut trail);
         Ok(Outcome { decision, trail })
     }
 

@@ -1,61 +1,120 @@
-//! Sends a body on that must not be longer than it may be.
+//! The body of a request: read ahead where the policy wants that, and then sent on, with what was read in front.
 
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 
-use fastgate::inspect::InspectError;
-use fastgate::refusal::{OriginError, Refusal};
+use fastgate::content::{Body, ContentError};
+use fastgate::refusal::Refusal;
+use fastly::handle::BodyHandle;
 use fastly::http::request::SendError;
-use fastly::{Body, Request, Response};
+use fastly::{Request, Response};
 
+use super::bounded::{REQUEST, Reader, Unread, read};
 use super::forward::classify;
 
-/// How much is read before the origin hears of the request at all, in bytes.
+/// How much of a bounded body is read before the origin hears of the request at all, in bytes.
 const HELD: usize = 64 * 1024;
 
-/// Sends `request` with `body` to `backend`. A body that shows itself too long among its first bytes never gets there;
-/// one that does so later is cut, and the origin sees that it did not end.
-pub(super) fn send(mut request: Request, mut body: Body, most: u64, backend: &str) -> Result<Response, Refusal> {
-    let too_long = || Refusal::from(InspectError::BodyTooLong { most });
-    let broken_off = |_| Refusal::from(OriginError::Unreachable("the client broke its body off".to_owned()));
-    let failed = |error: &SendError| Refusal::from(classify(error.root_cause()));
-    let mut piece = vec![0; HELD];
-    let mut held = Vec::new();
-    while held.len() < HELD {
-        let read = body.read(&mut piece).map_err(broken_off)?;
-        held.extend(piece.iter().take(read));
-        if exceeds(held.len(), most) {
-            return Err(too_long());
-        }
-        if read == 0 {
-            request.set_body(held);
-            return request.send(backend).map_err(|error| failed(&error));
+/// A body as it arrived, with what was read of it.
+pub(super) struct ReceivedBody {
+    held: Vec<u8>,
+    rest: Option<BodyHandle>,
+}
+
+impl ReceivedBody {
+    /// The body of `request`, unread.
+    pub(super) fn of(request: &mut Request) -> Self {
+        Self { held: Vec::new(), rest: request.try_take_body().map(fastly::Body::into_handle) }
+    }
+
+    /// Sends `request` with this body. One that may not be longer than `most` and turns out to be is cut, and the origin
+    /// sees that it did not end.
+    pub(super) fn send(self, mut request: Request, most: Option<u64>, backend: &str) -> Result<Response, Refusal> {
+        match (self.rest, most) {
+            (None, _) => {
+                if !self.held.is_empty() {
+                    request.set_body(self.held);
+                }
+                request.send(backend).map_err(|error| failed(&error))
+            }
+            (Some(rest), None) if self.held.is_empty() => {
+                request.set_body(fastly::Body::from(rest));
+                request.send(backend).map_err(|error| failed(&error))
+            }
+            (Some(rest), most) => stream(request, self.held, rest, most.unwrap_or(u64::MAX), backend),
         }
     }
-    let (mut sink, answer) = request.send_async_streaming(backend).map_err(|error| failed(&error))?;
-    let mut sent = held.len();
-    let mut going = sink.write_all(&held).is_ok();
-    while going {
-        let read = match body.read(&mut piece).map_err(broken_off) {
-            Ok(0) => break,
-            Ok(read) if exceeds(sent.saturating_add(read), most) => Err(too_long()),
-            read => read,
-        };
-        let read = match read {
-            Ok(read) => read,
-            Err(refusal) => {
-                let _ = sink.abandon();
-                return Err(refusal);
+}
+
+impl Body for ReceivedBody {
+    fn sha256(&mut self, most: u64) -> Result<[u8; 32], ContentError> {
+        if let Some(rest) = self.rest.take() {
+            // One byte more tells a body that is too long from one that just fits.
+            let bound = usize::try_from(most).unwrap_or(usize::MAX);
+            self.held = read(rest, bound, REQUEST).map_err(|unread| content_error(unread, most))?;
+        }
+        Ok(hmac_sha256::Hash::hash(&self.held))
+    }
+
+    fn hold(&mut self, most: u64) -> Result<(), ContentError> {
+        let Some(mut rest) = self.rest.take() else { return Ok(()) };
+        let mut reader = Reader::new(REQUEST);
+        while self.held.len() < HELD {
+            let more = reader.read(&mut rest, &mut self.held).map_err(|unread| content_error(unread, most))?;
+            if exceeds(self.held.len(), most) {
+                return Err(ContentError::TooLong { most });
             }
+            if !more {
+                return Ok(());
+            }
+        }
+        self.rest = Some(rest);
+        Ok(())
+    }
+}
+
+fn stream(
+    request: Request,
+    held: Vec<u8>,
+    mut rest: BodyHandle,
+    most: u64,
+    backend: &str,
+) -> Result<Response, Refusal> {
+    let (mut sink, response) = request.send_async_streaming(backend).map_err(|error| failed(&error))?;
+    let mut reader = Reader::new(REQUEST);
+    let mut sent = held.len();
+    let mut piece = held;
+    // An origin that responds early may stop reading; its response counts.
+    while sink.write_all(&piece).is_ok() {
+        piece.clear();
+        let refusal = match reader.read(&mut rest, &mut piece) {
+            Ok(false) => break,
+            Ok(true) if exceeds(sent.saturating_add(piece.len()), most) => ContentError::TooLong { most }.into(),
+            Ok(true) => {
+                sent = sent.saturating_add(piece.len());
+                continue;
+            }
+            Err(unread) => Refusal::from(content_error(unread, most)),
         };
-        sent = sent.saturating_add(read);
-        // An origin that answers early may stop reading; its answer counts.
-        going = piece.get(..read).is_some_and(|bytes| sink.write_all(bytes).is_ok());
+        let _ = sink.abandon();
+        return Err(refusal);
     }
     let _ = sink.finish();
-    answer.wait().map_err(|error| failed(&error))
+    response.wait().map_err(|error| failed(&error))
+}
+
+const fn content_error(unread: Unread, most: u64) -> ContentError {
+    match unread {
+        Unread::TooLong => ContentError::TooLong { most },
+        Unread::TooSlow => ContentError::TooSlow,
+        Unread::Broken => ContentError::Unreadable,
+    }
+}
+
+fn failed(error: &SendError) -> Refusal {
+    classify(error.root_cause()).into()
 }
 
 /// Whether a body of `length` bytes is longer than `most`.
-pub(super) fn exceeds(length: usize, most: u64) -> bool {
+fn exceeds(length: usize, most: u64) -> bool {
     u64::try_from(length).map_or(true, |length| length > most)
 }

@@ -1,25 +1,103 @@
-//! Bodies of others, read only so far and only so long.
+//! Bodies, read only so far and only so long. A read of the platform returns when something has arrived, however long
+//! that takes; so each one waits for the body to be ready first, no longer than there is time left.
 
+use std::fmt;
 use std::io::Read as _;
 use std::time::{Duration, Instant};
 
 use fastly::Body;
+use fastly::handle::BodyHandle;
 
-/// How long reading one body may take; how long it may take to begin is the backend's `first_byte_timeout`.
-const BUDGET: Duration = Duration::from_secs(3);
+/// How much time a body may take.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pace {
+    /// What any body may take.
+    grace: Duration,
+    /// What each further kibibyte may take; nothing where a body may not take longer the longer it is.
+    per_kibibyte: Duration,
+}
 
-/// A body, if it ends in time and within `most` bytes.
-pub(super) fn read(mut body: Body, most: usize) -> Result<Vec<u8>, ()> {
-    let started = Instant::now();
+/// A response, or a stored value: three seconds in all. How long it may take to begin is the backend's
+/// `first_byte_timeout`.
+pub(super) const RESPONSE: Pace = Pace { grace: Duration::from_secs(3), per_kibibyte: Duration::ZERO };
+/// The body of a client: ten seconds, and then at least 8 KiB a second.
+pub(super) const REQUEST: Pace = Pace { grace: Duration::from_secs(10), per_kibibyte: Duration::from_millis(125) };
+
+/// Why a body was not read to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unread {
+    /// It is longer than it may be.
+    TooLong,
+    /// It took longer than it may.
+    TooSlow,
+    /// It broke off.
+    Broken,
+}
+
+impl fmt::Display for Unread {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::TooLong => "is too long",
+            Self::TooSlow => "takes too long",
+            Self::Broken => "breaks off",
+        })
+    }
+}
+
+/// A whole body, if it ends in time and within `max_bytes`.
+pub(super) fn read(body: impl Into<Body>, max_bytes: usize, pace: Pace) -> Result<Vec<u8>, Unread> {
+    let mut body = body.into().into_handle();
+    let mut reader = Reader::new(pace);
     let mut bytes = Vec::new();
-    let mut buffer = [0; 8192];
-    loop {
-        let count = body.read(&mut buffer).map_err(drop)?;
-        bytes.extend_from_slice(buffer.get(..count).unwrap_or_default());
-        match count {
-            0 => return Ok(bytes),
-            _ if bytes.len() > most || started.elapsed() > BUDGET => return Err(()),
-            _ => {}
+    while reader.read(&mut body, &mut bytes)? {
+        if bytes.len() > max_bytes {
+            return Err(Unread::TooLong);
         }
     }
+    Ok(bytes)
+}
+
+/// Reads a body piece by piece, and keeps its time.
+pub(super) struct Reader {
+    pace: Pace,
+    started: Instant,
+    read: usize,
+    piece: Vec<u8>,
+}
+
+impl Reader {
+    pub(super) fn new(pace: Pace) -> Self {
+        Self { pace, started: Instant::now(), read: 0, piece: vec![0; 16 * 1024] }
+    }
+
+    /// Appends what has arrived to `bytes`; `false` at the end of the body.
+    pub(super) fn read(&mut self, body: &mut BodyHandle, bytes: &mut Vec<u8>) -> Result<bool, Unread> {
+        let kibibytes = u32::try_from(self.read / 1024).unwrap_or(u32::MAX);
+        let budget = self.pace.grace.saturating_add(self.pace.per_kibibyte.saturating_mul(kibibytes));
+        let left = budget.checked_sub(self.started.elapsed()).ok_or(Unread::TooSlow)?;
+        if !is_ready_within(body, left)? {
+            return Err(Unread::TooSlow);
+        }
+        let count = body.read(&mut self.piece).map_err(|_| Unread::Broken)?;
+        bytes.extend(self.piece.iter().take(count));
+        self.read = self.read.saturating_add(count);
+        Ok(count > 0)
+    }
+}
+
+/// Whether `body` has something to read, or its end, before `patience` is over.
+#[expect(unsafe_code, reason = "the SDK can wait for a body only for as long as that takes")]
+fn is_ready_within(body: &BodyHandle, patience: Duration) -> Result<bool, Unread> {
+    /// What the host says where the time is over.
+    const NONE: u32 = u32::MAX;
+    // SAFETY: the handle is not closed: it stays with `body`, which is borrowed.
+    let handles = [unsafe { body.as_u32() }];
+    let milliseconds = u32::try_from(patience.as_millis()).unwrap_or(u32::MAX).max(1);
+    let mut ready = NONE;
+    // SAFETY: the pointer and the length describe `handles`, which outlives the call; the handle in it is that of `body`,
+    // which is borrowed for as long; `ready` is a valid place for an index.
+    let status =
+        unsafe { fastly_sys::fastly_async_io::select(handles.as_ptr(), handles.len(), milliseconds, &raw mut ready) };
+    status.result().map_err(|_| Unread::Broken)?;
+    Ok(ready != NONE)
 }

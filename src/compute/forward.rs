@@ -7,21 +7,12 @@ use fastly::http::request::SendErrorCause;
 use fastly::http::{HeaderName, HeaderValue, Url};
 use fastly::{Request, Response};
 
-use super::body;
+use super::body::ReceivedBody;
 
-/// Forwards `grant` with the body of `received` and returns the origin's answer. Never answered from a cache: what comes
-/// back is for this caller.
-pub(super) fn forward(grant: &Grant, mut received: Request) -> Result<Response, Refusal> {
-    let mut request = express(grant)?;
-    let response = match (received.try_take_body(), grant.max_body()) {
-        (Some(body), Some(most)) => body::send(request, body, most, grant.backend())?,
-        (body, _) => {
-            if let Some(body) = body {
-                request.set_body(body);
-            }
-            request.send(grant.backend()).map_err(|error| classify(error.root_cause()))?
-        }
-    };
+/// Forwards `grant` with the body that was received and returns the origin's answer. Never answered from a cache: what
+/// comes back is for this caller.
+pub(super) fn forward(grant: &Grant, body: ReceivedBody) -> Result<Response, Refusal> {
+    let response = body.send(express(grant)?, grant.max_body(), grant.backend())?;
     match response.get_status().as_u16() {
         status @ ..200 => Err(OriginError::UnexpectedStatus(status).into()),
         _ => Ok(response),

@@ -1,7 +1,7 @@
 //! The steps of the journey, a method each: it calls the room of that name and writes down what came of it. Nothing is
 //! judged here.
 
-use super::{Circumstances, Decision, refuse};
+use super::{Decision, Environment, refuse};
 use crate::answer::AnswerFields;
 use crate::authorize::{Permit, authorize, rehearse};
 use crate::content::{self, ContentDigest};
@@ -25,7 +25,7 @@ use crate::trail::{Replay, Step, Trail, excerpt};
 /// One request under way.
 pub(super) struct Walk<'walk, 'outside> {
     edge: &'walk Edge,
-    outside: &'walk mut Circumstances<'outside>,
+    outside: &'walk mut Environment<'outside>,
     trail: &'walk mut Trail,
     /// What the answer gets, whoever gives it.
     answer: AnswerFields,
@@ -34,11 +34,7 @@ pub(super) struct Walk<'walk, 'outside> {
 }
 
 impl<'walk, 'outside> Walk<'walk, 'outside> {
-    pub(super) fn begin(
-        outside: &'walk mut Circumstances<'outside>,
-        trail: &'walk mut Trail,
-        edge: &'walk Edge,
-    ) -> Self {
+    pub(super) fn begin(outside: &'walk mut Environment<'outside>, trail: &'walk mut Trail, edge: &'walk Edge) -> Self {
         Self { edge, outside, trail, answer: AnswerFields::default(), scheme: Scheme::default() }
     }
 
@@ -165,7 +161,7 @@ impl<'walk, 'outside> Walk<'walk, 'outside> {
     }
 
     pub(super) fn content(&mut self, route: &Route) -> Result<Option<ContentDigest>, Refusal> {
-        Ok(content::digest(route, self.outside.body)?)
+        Ok(content::read(route, self.outside.body)?)
     }
 
     pub(super) fn mint(
@@ -175,7 +171,8 @@ impl<'walk, 'outside> Walk<'walk, 'outside> {
         target: &Target,
         content: Option<&ContentDigest>,
     ) -> Result<Grant, Refusal> {
-        let Circumstances { surroundings, now, .. } = *self.outside;
+        let surroundings = self.outside.surroundings;
+        let now = (self.outside.clock)();
         let request_id = &self.trail.request_id;
         let grant = minter.mint(&About { edge: self.edge, permit, target, content, surroundings, now, request_id })?;
         let audience = &permit.route().origin.audience;

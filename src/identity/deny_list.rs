@@ -55,6 +55,12 @@ impl Mark {
         Self(hash.finalize())
     }
 
+    /// The 32 bytes by which it is cached.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// The key of its entry in the KV store: `denied/` and 43 characters of base64url.
     #[must_use]
     pub fn store_key(&self) -> String {

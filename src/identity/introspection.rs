@@ -169,7 +169,9 @@ impl Question {
     pub fn new(issuer: &Issuer, introspection: &Introspection, token: &Secret<&str>) -> Self {
         let mut hash = hmac_sha256::Hash::new();
         hash.update(issuer.verdict_window.to_be_bytes());
-        for part in [issuer.issuer.as_str(), &introspection.url, &introspection.client_id, token.expose()] {
+        for part in
+            [&issuer.issuer, &introspection.url, &introspection.backend, &introspection.client_id, *token.expose()]
+        {
             hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
             hash.update(part.as_bytes());
         }

@@ -41,6 +41,18 @@ pub struct Given {
 }
 
 impl Given {
+    /// A set that was given at `at` and is fresh for `fresh_for` seconds.
+    #[must_use]
+    pub const fn new(at: UnixTime, fresh_for: u64) -> Self {
+        Self { at, fresh_for }
+    }
+
+    /// When the issuer was asked.
+    #[must_use]
+    pub const fn at(self) -> UnixTime {
+        self.at
+    }
+
     /// The form in which it is kept beside the set: two numbers.
     #[must_use]
     pub fn to_note(self) -> String {
@@ -56,12 +68,6 @@ impl Given {
 }
 
 impl HeldKeys {
-    /// A set that the issuer gave at `at`.
-    #[must_use]
-    pub fn given(keys: KeySet, at: UnixTime, fresh_for: u64) -> Self {
-        Self::with_note(keys, Some(Given { at, fresh_for }))
-    }
-
     /// A set that was kept, with the note that was kept beside it; without a note somebody seeded it.
     #[must_use]
     pub fn with_note(keys: KeySet, given: Option<Given>) -> Self {
@@ -80,10 +86,11 @@ impl HeldKeys {
         self.given
     }
 
-    /// Whether the issuer need not be asked yet. A seeded set never is: the issuer knows better.
+    /// Whether the issuer need not be asked yet: within the bound of `life`, whatever was written down when the set came. A
+    /// seeded set never is fresh: the issuer knows better.
     #[must_use]
-    pub fn is_fresh(&self, now: UnixTime) -> bool {
-        self.given.is_some_and(|given| now.since(given.at) < given.fresh_for)
+    pub fn is_fresh(&self, now: UnixTime, life: &KeyLife) -> bool {
+        self.given.is_some_and(|given| now.since(given.at) < given.fresh_for.min(life.max_fresh))
     }
 
     /// Whether the set may be used while there is no better one. A seeded set always may: somebody decided that.
@@ -100,10 +107,10 @@ impl HeldKeys {
 
     /// What the log says of it.
     #[must_use]
-    pub fn note(&self, from: &'static str, now: UnixTime) -> KeysNote {
+    pub fn note(&self, from: &'static str, now: UnixTime, life: &KeyLife) -> KeysNote {
         let state = match self.given {
             None => "seeded",
-            Some(_) if self.is_fresh(now) => "fresh",
+            Some(_) if self.is_fresh(now, life) => "fresh",
             Some(_) => "stale",
         };
         KeysNote { from, state, age: self.given.map(|given| now.since(given.at)), skipped: self.keys.skipped() }

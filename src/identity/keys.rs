@@ -118,6 +118,13 @@ impl KeySet {
         &self.skipped
     }
 
+    /// The set without the keys whose `kid` is withdrawn; it may be left with none.
+    #[must_use]
+    pub fn without(&self, is_withdrawn: impl Fn(Option<&str>) -> bool) -> Self {
+        let keys = self.keys.iter().filter(|key| !is_withdrawn(key.id.as_deref())).cloned().collect();
+        Self { keys, skipped: self.skipped.clone() }
+    }
+
     /// The one key for a token with this `kid` and `alg`. Without a `kid` (OIDC Core §10.1) the algorithm must leave a
     /// single candidate.
     pub(super) fn find(&self, kid: Option<&str>, algorithm: AlgorithmName) -> Result<&Key, NoKey> {

@@ -107,6 +107,12 @@ impl<'request> UnverifiedToken<'request> {
         self.header.get("kid").and_then(Value::as_str)
     }
 
+    /// `iat`, unverified; absent, too, where it is no time.
+    #[must_use]
+    pub fn issued(&self) -> Option<UnixTime> {
+        self.claims.time("iat").ok().flatten()
+    }
+
     /// What it is bound to, unverified.
     ///
     /// # Errors

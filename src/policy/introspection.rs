@@ -23,6 +23,10 @@ pub struct Introspection {
     pub client_id: String,
     /// The name of the secret, in the Secret Store `fastgate`, that holds this client's secret.
     pub client_secret: String,
+    /// Whether this endpoint is asked about the tokens of live callers while the policy is a shadow policy. It then learns
+    /// tokens that are good elsewhere.
+    #[serde(default)]
+    pub ask_in_shadow: bool,
 }
 
 impl Introspection {

@@ -42,7 +42,7 @@ impl Asker<'_> {
 
     fn part(&self, part: &KeyPart) -> (&'static str, String) {
         let of_token = |kind, value: Option<&str>, identity: &Identity| {
-            value.map(|value| (kind, format!("{} {value}", identity.issuer_id())))
+            value.map(|value| (kind, format!("{} {value}", identity.issuer())))
         };
         let known = match (part, self.caller) {
             (KeyPart::Route, _) => Some(("route", self.route.to_owned())),

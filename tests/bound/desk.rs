@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use fastgate::gateway::{Circumstances, Decision, Gateway};
+use fastgate::gateway::{Decision, Environment, Gateway};
 use fastgate::headers::Headers;
 use fastgate::identity::keys::KeySet;
 use fastgate::identity::replay::{ProofId, Replays, ReplaysUnreachable};
@@ -208,9 +208,10 @@ impl Desk {
     pub(crate) fn send(&self, head: RequestHead) -> Outcome {
         let now = UnixTime::from_seconds(self.now.get());
         let mut trail = Trail::new(now, "id", &head.method);
-        let mut circumstances = Circumstances {
+        let mut environment = Environment {
             body: &mut fastgate::content::NoBody,
             now,
+            clock: &|| now,
             surroundings: &Surroundings::default(),
             acls: &mut Nobody,
             counter: &mut Nobody,
@@ -225,7 +226,7 @@ impl Desk {
             switch: &fastgate::opening::Switch::default(),
             elapsed: &|| 0,
         };
-        let decision = self.gateway.decide(head, &mut circumstances, &mut trail);
+        let decision = self.gateway.decide(head, &mut environment, &mut trail);
         Outcome { decision, trail }
     }
 

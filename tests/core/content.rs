@@ -19,6 +19,10 @@ impl Body for Sent {
         let bytes = self.0?;
         if bytes.len() as u64 > most { Err(ContentError::TooLong { most }) } else { Ok(hmac_sha256::Hash::hash(bytes)) }
     }
+
+    fn hold(&mut self, most: u64) -> Result<(), ContentError> {
+        self.sha256(most).map(drop)
+    }
 }
 
 fn signing_bodies(max_body: Option<u64>) -> Policy {
@@ -70,11 +74,11 @@ fn a_caller_who_is_refused_has_no_body_read() {
 #[test]
 fn a_body_that_cannot_be_signed_is_refused() {
     let too_long = paid(signing_bodies(Some(3)), &mut Sent(Ok(b"four"), Vec::new()));
-    assert_eq!((too_long.problem().status(), too_long.trail.verdict), (413, "signed-body-too-long"));
+    assert_eq!((too_long.problem().status(), too_long.trail.verdict), (413, "body-grew-too-long"));
     let fits = paid(signing_bodies(Some(4)), &mut Sent(Ok(b"four"), Vec::new()));
     assert_eq!(fits.trail.verdict, "forwarded");
     let broken = paid(signing_bodies(None), &mut Sent(Err(ContentError::Unreadable), Vec::new()));
-    assert_eq!((broken.problem().status(), broken.trail.verdict), (400, "signed-body-unreadable"));
+    assert_eq!((broken.problem().status(), broken.trail.verdict), (400, "body-unreadable"));
 }
 
 #[test]

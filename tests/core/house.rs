@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// The rooms in the order of the walk: each names only what is to its left.
-const ROOMS: [&str; 15] = [
+const ROOMS: [&str; 17] = [
     "policy",
     "answer",
     "request",
@@ -21,6 +21,8 @@ const ROOMS: [&str; 15] = [
     "content",
     "mint",
     "gateway",
+    "ports",
+    "sandbox",
 ];
 /// What every room may name, and what that may name itself.
 const FLOOR: [(&str, &[&str]); 6] = [
@@ -224,7 +226,7 @@ fn lawful_rooms(room: &str) -> Vec<&str> {
         _ => {
             let mut lawful: Vec<_> = ROOMS.into_iter().take_while(|name| *name != room).collect();
             lawful.extend(FLOOR.map(|(name, _)| name));
-            if room == "gateway" {
+            if ["gateway", "ports", "sandbox"].contains(&room) {
                 lawful.extend(["refusal", "problem"]);
             }
             lawful

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use fastgate::content::{Body, NoBody};
-use fastgate::gateway::{Circumstances, Decision, Gateway};
+use fastgate::gateway::{Decision, Environment, Gateway};
 use fastgate::headers::Headers;
 use fastgate::identity::deny_list::NoDenyList;
 use fastgate::identity::dpop::Nonces;
@@ -166,9 +166,10 @@ impl Request {
             replays: &mut Nobody,
             nonces: &Nonces::default(),
         };
-        let mut circumstances = Circumstances {
+        let mut environment = Environment {
             body,
             now: now(),
+            clock: &now,
             surroundings: &self.surroundings,
             sources,
             acls: &mut Nobody,
@@ -176,7 +177,7 @@ impl Request {
             counter: &mut Nobody,
             elapsed: &elapsed,
         };
-        let decision = Gateway::new(policy, minter).decide(self.head, &mut circumstances, &mut trail);
+        let decision = Gateway::new(policy, minter).decide(self.head, &mut environment, &mut trail);
         Walk { decision, trail, asked: keys.asked }
     }
 }

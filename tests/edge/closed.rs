@@ -121,7 +121,11 @@ fn keys_that_cannot_be_had_are_a_503_and_never_an_allow_or_a_401() {
 
 #[test]
 fn keys_that_an_operator_seeded_serve_while_the_issuer_is_down() {
-    let (edge, _origin) = edge(|stores, _| stores.kv = Some(vec![("jwks/test".to_owned(), jwks())]));
+    let (edge, _origin) = edge(|stores, _| {
+        let mut seeded: serde_json::Value = serde_json::from_str(&jwks()).unwrap();
+        seeded["issuer"] = json!("http://127.0.0.1:1");
+        stores.kv = Some(vec![("jwks/test".to_owned(), seeded.to_string())]);
+    });
     let token = sign(&header(), &claims("http://127.0.0.1:1", "user-1", ""));
     let reply = get(&edge, "/echo/x", &format!("authorization: Bearer {token}\r\n"));
     assert_eq!(reply.status, 200, "{}", reply.text());

@@ -11,7 +11,7 @@ use crate::support::edge::{Edge, Place, Stores};
 use crate::support::http::{Reply, exchange};
 use crate::support::origin::{Origin, answer};
 use crate::support::tokens::{claims, header, jwks, now, sign};
-use crate::support::world::{WORLD, policy, signing_keys};
+use crate::support::world::{WORLD, keys_note, policy, signing_keys};
 
 const STRICT: &str = "https://strict.test";
 
@@ -89,7 +89,7 @@ impl Gate {
         ];
         let stores = Stores {
             kv: Some(vec![("policy".to_owned(), policy.to_string()), ("jwks/strict".to_owned(), keys.to_string())]),
-            kv_notes: vec![("jwks/strict".to_owned(), format!("{} 3600", now()))],
+            kv_notes: vec![("jwks/strict".to_owned(), keys_note(&policy, "strict", now(), 3600))],
             signing_keys: Some(signing_keys()),
             backends: backends.map(|(name, address)| (name.to_owned(), address)).to_vec(),
             ..Stores::default()

@@ -15,7 +15,7 @@ use crate::support::edge::{Edge, Place, Stores};
 use crate::support::http::{Reply, exchange};
 use crate::support::origin::{Origin, answer};
 use crate::support::tokens::{claims, header, jwks, now, sign};
-use crate::support::world::{policy, signing_keys};
+use crate::support::world::{keys_note, policy, signing_keys};
 use issuer::Issuer;
 
 /// An edge that trusts these issuers, each by the id that it was given, with this life of their keys.
@@ -35,12 +35,18 @@ pub(crate) fn edge(issuers: &[(&str, &Issuer)], life: &Value, kv: &[(&str, Strin
     values.extend(kv.iter().map(|(key, value, _)| ((*key).to_owned(), value.clone())));
     let stores = Stores {
         kv: Some(values),
-        kv_notes: kv.iter().map(|(key, _, note)| ((*key).to_owned(), note.clone())).collect(),
+        kv_notes: kv.iter().map(|(key, _, note)| ((*key).to_owned(), completed(&policy, key, note))).collect(),
         signing_keys: Some(signing_keys()),
         backends,
         ..Stores::default()
     };
     (Edge::start(place, &stores), echo)
+}
+
+/// `note`, when a set came and how long it is fresh, with the digest to which the set belongs.
+fn completed(policy: &Value, key: &str, note: &str) -> String {
+    let (at, fresh) = note.split_once(' ').unwrap();
+    keys_note(policy, key.strip_prefix("jwks/").unwrap(), at.parse().unwrap(), fresh.parse().unwrap())
 }
 
 fn token(issuer: &Issuer, kid: &str) -> String {

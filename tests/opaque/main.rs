@@ -23,7 +23,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use desk::Provider;
-use fastgate::gateway::{Circumstances, Decision, Gateway};
+use fastgate::gateway::{Decision, Environment, Gateway};
 use fastgate::identity::deny_list::{DenyList, DenyListUnavailable, Entry, Mark};
 use fastgate::identity::introspection::{IntrospectionUnavailable, Introspector};
 use fastgate::identity::keys::KeySet;
@@ -128,10 +128,11 @@ impl Desk {
             certificate: None,
         };
         let mut trail = Trail::new(UnixTime::from_seconds(NOW), "id", "GET");
-        let mut circumstances = Circumstances {
+        let mut environment = Environment {
             body: &mut fastgate::content::NoBody,
             switch: &fastgate::opening::Switch::default(),
             now: UnixTime::from_seconds(NOW),
+            clock: &|| UnixTime::from_seconds(NOW),
             surroundings: &Surroundings::default(),
             acls: &mut Nobody,
             counter: &mut Nobody,
@@ -145,7 +146,7 @@ impl Desk {
             },
             elapsed: &|| 0,
         };
-        let decision = self.gateway.decide(head, &mut circumstances, &mut trail);
+        let decision = self.gateway.decide(head, &mut environment, &mut trail);
         (decision, serde_json::from_str(&trail.to_line()).unwrap())
     }
 

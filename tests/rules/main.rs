@@ -28,7 +28,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use desk::Provider;
-use fastgate::gateway::{Circumstances, Decision, Gateway};
+use fastgate::gateway::{Decision, Environment, Gateway};
 use fastgate::headers::Headers;
 use fastgate::identity::deny_list::NoDenyList;
 use fastgate::identity::introspection::NoIntrospector;
@@ -114,9 +114,10 @@ impl Desk {
             certificate: None,
         };
         let mut trail = Trail::new(UnixTime::from_seconds(NOW), "id", ask.method);
-        let mut circumstances = Circumstances {
+        let mut environment = Environment {
             body: &mut fastgate::content::NoBody,
             now: UnixTime::from_seconds(self.now.get()),
+            clock: &|| UnixTime::from_seconds(self.now.get()),
             surroundings: &self.surroundings,
             acls: &mut NoAcls,
             switch: &self.switch,
@@ -131,7 +132,7 @@ impl Desk {
             },
             elapsed: &|| 0,
         };
-        let decision = self.gateway.decide(head, &mut circumstances, &mut trail);
+        let decision = self.gateway.decide(head, &mut environment, &mut trail);
         (decision, serde_json::from_str(&trail.to_line()).unwrap())
     }
 

@@ -5,6 +5,9 @@ use std::net::SocketAddr;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use fastgate::identity::key_life::Given;
+use fastgate::ports::KeysDigest;
+use fastgate::time::UnixTime;
 use serde_json::{Value, json};
 
 use super::child::Uvicorn;
@@ -70,6 +73,17 @@ pub(crate) fn issuer(jwks: String) -> Origin {
         };
         let _ = stream.write_all(&answer("200 OK", &[("content-type", "application/json")], &body));
     })
+}
+
+/// The note beside the key set of issuer `id` in the KV store, for a set that it gave at `at`, fresh for `fresh` seconds.
+pub(crate) fn keys_note(policy: &Value, id: &str, at: u64, fresh: u64) -> String {
+    let issuer = &policy["issuers"][id];
+    let digest = KeysDigest::new(
+        issuer["issuer"].as_str().unwrap(),
+        issuer["jwks_uri"].as_str(),
+        issuer["backend"].as_str().unwrap(),
+    );
+    digest.note(Given::new(UnixTime::from_seconds(at), fresh))
 }
 
 /// A private key set for the Secret Store.

@@ -15,6 +15,7 @@ use viceroy_lib::ExecuteCtx;
 use super::desk::{self, Provider};
 use crate::support::edge::{Edge, Place, RUNTIME, Stores};
 use crate::support::tokens::now;
+use crate::support::world::keys_note;
 
 /// A gate, its providers and the application behind it.
 pub(crate) struct Gate {
@@ -57,12 +58,13 @@ impl Gate {
         let main = Provider::new("https://idp.test");
         let arrived = Arc::new(Mutex::new(Vec::new()));
         let application = application(Arc::clone(&arrived));
-        let seeds = [("policy", desk::policy(parts).to_string()), ("jwks/main", main.jwks())];
+        let policy = desk::policy(parts);
+        let seeds = [("policy", policy.to_string()), ("jwks/main", main.jwks())];
         let mut kv = seeds.map(|(key, value)| (key.to_owned(), value)).to_vec();
         kv.extend_from_slice(&setting.kv);
         let stores = Stores {
             kv: Some(kv),
-            kv_notes: vec![("jwks/main".to_owned(), now().to_string())],
+            kv_notes: vec![("jwks/main".to_owned(), keys_note(&policy, "main", now(), 3600))],
             signing_keys: Some(new_signing_keys().0),
             backends: Vec::new(),
             manifest: format!("[local_server.backends.origin]\nurl = \"http://{application}\"\n{}", setting.manifest),

@@ -48,7 +48,7 @@ fn requests_that_do_not_look_as_they_must_never_get_there() {
         (crowded, 431, "header-fields-too-large", "too-many-fields"),
         (versioned("/p?12345678901", Body::from("x")), 414, "uri-too-long", "query-too-long"),
         (versioned("/p", Body::from(vec![b'x'; 1001])), 413, "content-too-large", "body-too-long"),
-        (versioned("/p", streamed(11, 100)), 413, "content-too-large", "body-too-long"),
+        (versioned("/p", streamed(11, 100)), 413, "content-too-large", "body-grew-too-long"),
         (text, 415, "unsupported-media-type", "content-type"),
         (post("/p", "x"), 400, "bad-request", "header-missing"),
         (get("/dl/...bin"), 400, "bad-request", "rewrite-ambiguous"),
@@ -67,7 +67,7 @@ fn a_long_body_is_cut_on_its_way_and_does_not_end_at_the_origin() {
     assert_eq!((answer.status, arrived()[0].body.as_ref().unwrap().len()), (200, 300_000));
     let answer = GATE.ask(post("/long", streamed(400, 10_000)));
     assert_eq!((answer.status, answer.json()["type"].as_str()), (413, Some("urn:fastgate:problem:content-too-large")));
-    assert_eq!(GATE.line(&answer)["verdict"], "body-too-long");
+    assert_eq!(GATE.line(&answer)["verdict"], "body-grew-too-long");
     let patience = Instant::now();
     // Where it is cut before the application has taken the request up, nothing arrives at all.
     while arrived().len() < 2 && patience.elapsed() < Duration::from_secs(2) {

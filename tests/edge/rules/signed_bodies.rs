@@ -66,9 +66,9 @@ fn a_body_that_is_too_long_or_does_not_end_reaches_nobody() {
     let client = "198.51.100.7";
     let too_long = (413, "content-too-large".into());
     let (status, problem, code) = GATE.refusal(client, sent("/short", pieces(vec![vec![b'x'; 501]; 2], false)));
-    assert_eq!(((status, problem), code.as_str()), (too_long.clone(), "signed-body-too-long"));
+    assert_eq!(((status, problem), code.as_str()), (too_long.clone(), "body-grew-too-long"));
     let (status, problem, code) = GATE.refusal(client, sent("/long", pieces(vec![vec![b'x'; 64 << 10]; 129], false)));
-    assert_eq!(((status, problem), code.as_str()), (too_long, "signed-body-too-long"));
+    assert_eq!(((status, problem), code.as_str()), (too_long, "body-grew-too-long"));
     let (status, problem, code) = GATE.refusal(client, sent("/long", pieces(vec![vec![b'x'; 10]], true)));
-    assert_eq!((status, problem.as_str(), code.as_str()), (400, "bad-request", "signed-body-unreadable"));
+    assert_eq!((status, problem.as_str(), code.as_str()), (400, "bad-request", "body-unreadable"));
 }

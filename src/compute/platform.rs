@@ -1,0 +1,33 @@
+//! The storage traits of the library's ports, each by one product of the platform. Nothing is decided here.
+
+mod backend;
+mod kv;
+mod pop_cache;
+mod rates;
+mod secrets;
+
+use fastgate::ports::storage::{Clock, Platform};
+use fastgate::time::UnixTime;
+
+use super::receive;
+
+/// The name of the KV store and of the Secret Store.
+const STORE: &str = "fastgate";
+
+/// Fastly Compute.
+pub(super) const FASTLY: Platform<'static> = Platform {
+    kv: &kv::LinkedKv,
+    cache: &pop_cache::CoreCache,
+    backends: &backend::DeclaredBackends,
+    secrets: &secrets::LinkedSecrets,
+    rates: &rates::EdgeRateLimiting,
+    clock: &SystemClock,
+};
+
+struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> UnixTime {
+        receive::now()
+    }
+}

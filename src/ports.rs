@@ -1,0 +1,113 @@
+//! Ports: the effects in the middle of the pipeline (keys, earlier signature checks, deny-list, introspection, used
+//! proofs, counters), as logic over the small storage traits of [`storage`]. They are created for one policy in one
+//! [`Role`]: [`Ports`] belongs to a policy, and every key under which it keeps something is derived from its role and
+//! from a digest of what the entry depends on. The platform implements the storage traits and nothing else.
+//!
+//! A shadow policy changes nothing that the live one sees: its ports write under keys of their own, never write to the
+//! KV store, never read a body, and never wait: what they would have to ask an issuer is asked behind the response.
+
+pub mod body;
+mod counter;
+mod deny_list;
+mod introspection;
+mod keys;
+pub mod polled;
+mod scoped;
+mod signatures;
+pub mod storage;
+mod used_proofs;
+
+use crate::identity::Sources;
+use crate::identity::dpop::Nonces;
+use crate::opening::Switch;
+use crate::throttle::Counter;
+use crate::trail::KeysNote;
+use counter::Counters;
+use deny_list::KvDenyList;
+use introspection::HttpIntrospector;
+pub use keys::KeysDigest;
+use keys::{CachedKeys, KeySets};
+pub use scoped::Role;
+use scoped::Scoped;
+use signatures::CachedSignatures;
+use storage::Platform;
+use used_proofs::UsedProofs;
+
+/// What a sandbox keeps between requests for one policy in one role.
+pub struct Ports {
+    role: Role,
+    keys: KeySets,
+    signatures: crate::identity::verdict::Memory,
+    denied: crate::identity::deny_list::Memory,
+    introspected: introspection::Introspected,
+}
+
+impl Ports {
+    /// Nothing is known yet.
+    #[must_use]
+    pub fn new(role: Role) -> Self {
+        Self {
+            role,
+            keys: KeySets::default(),
+            signatures: crate::identity::verdict::Memory::default(),
+            denied: crate::identity::deny_list::Memory::default(),
+            introspected: introspection::Introspected::default(),
+        }
+    }
+
+    /// The ports of one request. `switch` says which keys are withdrawn.
+    pub fn open<'request>(
+        &'request mut self,
+        platform: &'request Platform<'request>,
+        switch: &'request Switch,
+    ) -> OpenPorts<'request> {
+        let scoped = Scoped::in_request(*platform, self.role);
+        OpenPorts {
+            keys: CachedKeys::new(&mut self.keys, switch, scoped),
+            signatures: CachedSignatures { memory: &mut self.signatures, scoped },
+            deny_list: KvDenyList { memory: &mut self.denied, scoped },
+            introspector: HttpIntrospector { known: &mut self.introspected, scoped },
+            used_proofs: UsedProofs { scoped },
+            counter: Counters { scoped },
+        }
+    }
+
+    /// Does what was left undone so that no request had to wait for it: renews key sets that were found stale, and asks
+    /// what a shadow policy wanted to know. To be called behind a response.
+    pub fn renew(&mut self, platform: &Platform<'_>) {
+        let scoped = Scoped::behind_response(*platform, self.role);
+        self.keys.renew(scoped);
+        self.introspected.renew(scoped);
+    }
+}
+
+/// The ports of one request.
+pub struct OpenPorts<'request> {
+    keys: CachedKeys<'request>,
+    signatures: CachedSignatures<'request>,
+    deny_list: KvDenyList<'request>,
+    introspector: HttpIntrospector<'request>,
+    used_proofs: UsedProofs<'request>,
+    counter: Counters<'request>,
+}
+
+impl OpenPorts<'_> {
+    /// The ports that identification needs, and the counter.
+    pub fn parts<'ports>(&'ports mut self, nonces: &'ports Nonces) -> (Sources<'ports>, &'ports mut dyn Counter) {
+        let sources = Sources {
+            keys: &mut self.keys,
+            verdicts: &mut self.signatures,
+            deny_list: &mut self.deny_list,
+            introspector: &mut self.introspector,
+            replays: &mut self.used_proofs,
+            nonces,
+        };
+        (sources, &mut self.counter)
+    }
+
+    /// Which keys this request used, for the log; `None` when none were asked for.
+    #[must_use]
+    pub const fn keys_note(&self) -> Option<KeysNote> {
+        self.keys.note()
+    }
+}

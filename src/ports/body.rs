@@ -1,0 +1,31 @@
+//! The body of a request as a shadow policy knows it: not at all. A body can be read once, and that is for the live
+//! policy.
+
+use crate::content::{Body, ContentError};
+
+/// A body that is not read: nothing but its announced length is known.
+#[derive(Clone, Copy, Debug)]
+pub struct UnreadBody {
+    /// `Content-Length`, where there is one.
+    pub announced: Option<u64>,
+}
+
+impl UnreadBody {
+    const fn fits(self, max_bytes: u64) -> Result<(), ContentError> {
+        match self.announced {
+            Some(length) if length > max_bytes => Err(ContentError::TooLong { most: max_bytes }),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Body for UnreadBody {
+    /// A digest of nothing: what a shadow policy signs is sent nowhere.
+    fn sha256(&mut self, most: u64) -> Result<[u8; 32], ContentError> {
+        self.fits(most).map(|()| [0; 32])
+    }
+
+    fn hold(&mut self, most: u64) -> Result<(), ContentError> {
+        self.fits(most)
+    }
+}

@@ -1,0 +1,78 @@
+//! Counts: exact ones of this POP in its cache, and the platform's estimates. An exact count is changed by one request at
+//! a time, which holds a lease that is never filled; the count itself stands under a key of its own. A count never falls
+//! within its window, so that a request that comes too late need not wait to hear it.
+
+use std::time::Duration;
+
+use super::scoped::{Scoped, Space};
+use super::storage::{Leased, StoreError, Stored};
+use crate::policy::limits::{CounterDocument, Limit};
+use crate::throttle::{Counter, CounterUnreachable, Taken, Window};
+use crate::time::UnixTime;
+
+/// How long a request waits for its turn at a count. A turn takes some tens of microseconds: a request that waits longer
+/// is one of a flood, and is told so.
+const PATIENCE: Duration = Duration::from_millis(200);
+
+/// The counters of this POP.
+pub(super) struct Counters<'request> {
+    pub(super) scoped: Scoped<'request>,
+}
+
+impl Counter for Counters<'_> {
+    fn take(&mut self, limit: &Limit, key: &str, cost: u64, _: UnixTime) -> Result<Taken, CounterUnreachable> {
+        match &limit.counter {
+            CounterDocument::Exact => {
+                // A window of another length is another count.
+                let key = format!("{}/{key}", limit.window);
+                self.take_exactly(limit, &key, cost).map_err(|error| CounterUnreachable(error.to_string()))
+            }
+            CounterDocument::Erl(erl) => self.scoped.estimate(limit, erl, key, cost),
+        }
+    }
+}
+
+impl Counters<'_> {
+    fn take_exactly(&self, limit: &Limit, key: &str, cost: u64) -> Result<Taken, StoreError> {
+        let (_, taken) = self.look(limit, key, cost)?;
+        if !taken.admitted {
+            return Ok(taken);
+        }
+        match self.scoped.lease(Space::CountLease, key.as_bytes(), PATIENCE, 0)? {
+            Leased::Mine(lease) => {
+                let taken = self.count(limit, key, cost);
+                let released = lease.release();
+                let taken = taken?;
+                released.map(|()| taken)
+            }
+            Leased::TimedOut => self.queue_is_full(limit, key, cost),
+            Leased::Found(_) => Err(StoreError("a lease that is never filled was filled".to_owned())),
+        }
+    }
+
+    /// So many requests at once are too many, whatever the count says; if it is used up by now, it says until when.
+    fn queue_is_full(&self, limit: &Limit, key: &str, cost: u64) -> Result<Taken, StoreError> {
+        let (_, taken) = self.look(limit, key, cost)?;
+        let left = if taken.admitted { Some((0, 1)) } else { taken.left };
+        Ok(Taken { admitted: false, left })
+    }
+
+    fn count(&self, limit: &Limit, key: &str, cost: u64) -> Result<Taken, StoreError> {
+        let (window, taken) = self.look(limit, key, cost)?;
+        if taken.admitted {
+            let lifetime = limit.window.saturating_add(1);
+            self.scoped.cache(Space::Count, key.as_bytes(), &Stored::note(window.to_record()), lifetime)?;
+        }
+        Ok(taken)
+    }
+
+    fn look(&self, limit: &Limit, key: &str, cost: u64) -> Result<(Window, Taken), StoreError> {
+        let window = match self.scoped.cached_note(Space::Count, key.as_bytes())? {
+            None => None,
+            Some(note) => {
+                Some(Window::from_record(&note).ok_or_else(|| StoreError("a count cannot be read".to_owned()))?)
+            }
+        };
+        Ok(Window::take(window, limit, cost, self.scoped.now()))
+    }
+}

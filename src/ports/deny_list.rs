@@ -1,0 +1,62 @@
+//! The deny-list in the KV store. What it said is kept in the memory of this sandbox and in the POP's cache, for the
+//! window of the issuer and not a second longer: it keeps the time at which the store was asked.
+
+use super::scoped::{Scoped, Space};
+use super::storage::Stored;
+use crate::identity::deny_list::{DenyList, DenyListUnavailable, Entry, Known, Mark, Memory};
+
+/// The longest entry that is read, in bytes.
+const MAX_ENTRY_BYTES: usize = 1024;
+
+/// The deny-list as it is asked by one request.
+pub(super) struct KvDenyList<'request> {
+    pub(super) memory: &'request mut Memory,
+    pub(super) scoped: Scoped<'request>,
+}
+
+impl DenyList for KvDenyList<'_> {
+    fn entries(&mut self, marks: &[Mark], window: u64) -> Result<Vec<(Mark, Entry)>, DenyListUnavailable> {
+        let mut found = Vec::new();
+        let mut unknown = Vec::new();
+        for mark in marks {
+            match self.at_hand(mark, window) {
+                Some(known) => found.extend(known.entry().map(|entry| (*mark, entry))),
+                None => unknown.push(*mark),
+            }
+        }
+        if unknown.is_empty() {
+            return Ok(found);
+        }
+        let asked = self.scoped.now();
+        let keys: Vec<String> = unknown.iter().map(Mark::store_key).collect();
+        let stored = self.scoped.kv_all(&keys, MAX_ENTRY_BYTES);
+        let stored = stored.map_err(|error| DenyListUnavailable { cause: error.to_string() })?;
+        for (mark, stored) in unknown.into_iter().zip(stored) {
+            let entry = stored.map(|stored| Entry::parse(&stored.value));
+            self.remember(mark, Known::new(asked, entry), window);
+            found.extend(entry.map(|entry| (mark, entry)));
+        }
+        Ok(found)
+    }
+}
+
+impl KvDenyList<'_> {
+    fn at_hand(&mut self, mark: &Mark, window: u64) -> Option<Known> {
+        let now = self.scoped.now();
+        if let Some(known) = self.memory.recall(mark, now, window) {
+            return Some(known);
+        }
+        let note = self.scoped.cached_note(Space::DenyList, mark.as_bytes()).ok()??;
+        let known = Known::from_record(&note).filter(|known| known.holds(now, window))?;
+        self.memory.keep(*mark, known);
+        Some(known)
+    }
+
+    fn remember(&mut self, mark: Mark, known: Known, window: u64) {
+        if window == 0 {
+            return;
+        }
+        self.memory.keep(mark, known);
+        let _ = self.scoped.cache(Space::DenyList, mark.as_bytes(), &Stored::note(known.to_record()), window);
+    }
+}

@@ -1,0 +1,218 @@
+//! The key sets of issuers, from wherever they are nearest: this sandbox's memory, the POP's cache, the KV store, the
+//! issuer itself. A set belongs to a [`KeysDigest`]: the issuer, where its keys are and the backend that leads there;
+//! nowhere is a set found that was kept for another one. A set that is no longer fresh still serves while a new one is
+//! fetched behind the response; good keys are never given up for a bad one. However many ask, a POP asks an issuer once
+//! in a cool-down.
+
+mod places;
+mod visit;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::scoped::{ASKED_BEHIND_RESPONSE, Scoped};
+use crate::identity::key_life::HeldKeys;
+use crate::identity::keys::KeySet;
+use crate::identity::{KeySource, KeysUnavailable, Wanted};
+use crate::opening::Switch;
+use crate::policy::Issuer;
+use crate::time::UnixTime;
+use crate::trail::KeysNote;
+pub use places::KeysDigest;
+use visit::{Asked, Outcome, ask};
+
+/// How long a stale set is used from memory before the other places are looked at again, in seconds.
+const LOOK_AGAIN: u64 = 5;
+/// How long a request without any keys waits for another one that is fetching them.
+const PATIENCE: Duration = Duration::from_secs(8);
+/// How long a request with usable keys waits for another one: not at all, as far as a platform can express that.
+const NO_PATIENCE: Duration = Duration::from_millis(1);
+
+/// The key sets in the memory of this sandbox.
+#[derive(Default)]
+pub(super) struct KeySets {
+    held: BTreeMap<KeysDigest, Kept>,
+    /// Issuers whose sets are to be renewed once the response has left.
+    due: Vec<Issuer>,
+}
+
+#[derive(Clone)]
+struct Kept {
+    held: HeldKeys,
+    looked: UnixTime,
+}
+
+impl KeySets {
+    /// Renews what was found stale.
+    pub(super) fn renew(&mut self, scoped: Scoped<'_>) {
+        for issuer in std::mem::take(&mut self.due) {
+            let digest = KeysDigest::of(&issuer);
+            if let Asked::Given(held) = ask(&issuer, &digest, scoped, NO_PATIENCE, true) {
+                self.keep(digest, held, scoped.now());
+            }
+        }
+    }
+
+    fn keep(&mut self, digest: KeysDigest, held: HeldKeys, now: UnixTime) {
+        self.held.insert(digest, Kept { held, looked: now });
+    }
+}
+
+/// The key sets as they are asked for by one request.
+pub(super) struct CachedKeys<'request> {
+    sets: &'request mut KeySets,
+    switch: &'request Switch,
+    scoped: Scoped<'request>,
+    note: Option<KeysNote>,
+    /// Whether the set at hand was fetched while this request waited.
+    fetched: bool,
+}
+
+impl<'request> CachedKeys<'request> {
+    pub(super) const fn new(sets: &'request mut KeySets, switch: &'request Switch, scoped: Scoped<'request>) -> Self {
+        Self { sets, switch, scoped, note: None, fetched: false }
+    }
+
+    /// Which keys this request used, for the log.
+    pub(super) const fn note(&self) -> Option<KeysNote> {
+        self.note
+    }
+
+    fn found(&mut self, digest: KeysDigest, issuer: &Issuer, held: HeldKeys, from: &'static str) -> Arc<KeySet> {
+        let now = self.scoped.now();
+        self.note = Some(held.note(from, now, &issuer.key_life));
+        let keys = held.keys();
+        self.sets.keep(digest, held, now);
+        keys
+    }
+
+    fn fetched(&mut self, digest: KeysDigest, issuer: &Issuer, held: HeldKeys) -> Arc<KeySet> {
+        self.fetched = true;
+        self.found(digest, issuer, held, "issuer")
+    }
+
+    /// The set in memory, while it need not be compared with the other places.
+    fn at_hand(&mut self, digest: &KeysDigest, issuer: &Issuer) -> Option<Arc<KeySet>> {
+        let now = self.scoped.now();
+        let kept = self.sets.held.get(digest)?;
+        let recent = now.since(kept.looked) < LOOK_AGAIN && kept.held.is_usable(now, &issuer.key_life);
+        if !kept.held.is_fresh(now, &issuer.key_life) && !recent {
+            return None;
+        }
+        self.note = Some(kept.held.note("memory", now, &issuer.key_life));
+        Some(kept.held.keys())
+    }
+
+    fn nearest(&mut self, issuer: &Issuer) -> Result<Arc<KeySet>, KeysUnavailable> {
+        let digest = KeysDigest::of(issuer);
+        if let Some(keys) = self.at_hand(&digest, issuer) {
+            return Ok(keys);
+        }
+        let now = self.scoped.now();
+        let mut best = self.sets.held.get(&digest).map(|kept| (kept.held.clone(), "memory"));
+        for (look, from) in [(places::cached as places::Look, "cache"), (places::stored, "store")] {
+            match look(issuer, &digest, self.scoped) {
+                Some(held) if held.is_fresh(now, &issuer.key_life) => {
+                    return Ok(self.found(digest, issuer, held, from));
+                }
+                Some(held) if best.as_ref().is_none_or(|(known, _)| held.is_newer_than(known)) => {
+                    best = Some((held, from));
+                }
+                _ => {}
+            }
+        }
+        match best.filter(|(held, _)| held.is_usable(now, &issuer.key_life)) {
+            Some((held, from)) => {
+                self.sets.due.push(issuer.clone());
+                Ok(self.found(digest, issuer, held, from))
+            }
+            None => self.wait_for_issuer(digest, issuer),
+        }
+    }
+
+    /// Without any keys there is nothing to do but to wait: for the issuer, or for the request that is asking it.
+    fn wait_for_issuer(&mut self, digest: KeysDigest, issuer: &Issuer) -> Result<Arc<KeySet>, KeysUnavailable> {
+        if let Some(unavailable) = self.postponed(issuer) {
+            return Err(unavailable);
+        }
+        match ask(issuer, &digest, self.scoped, PATIENCE, false) {
+            Asked::Given(held) => Ok(self.fetched(digest, issuer, held)),
+            Asked::Lately(_) => {
+                let scoped = self.scoped;
+                let kept = places::cached(issuer, &digest, scoped).or_else(|| places::stored(issuer, &digest, scoped));
+                match kept {
+                    Some(held) if held.is_usable(scoped.now(), &issuer.key_life) => {
+                        Ok(self.found(digest, issuer, held, "cache"))
+                    }
+                    _ => Err(unavailable(issuer, "the issuer failed a moment ago")),
+                }
+            }
+            Asked::Failed(cause) => Err(unavailable(issuer, &cause)),
+        }
+    }
+
+    /// A set later than the one at hand, which lacks a key or has another one under its id. An issuer that cannot be
+    /// asked leaves it open whether the key exists: that is for the caller to try again, not a verdict.
+    fn later(&mut self, issuer: &Issuer) -> Result<Arc<KeySet>, KeysUnavailable> {
+        let digest = KeysDigest::of(issuer);
+        let Some(known) = self.sets.held.get(&digest).map(|kept| kept.held.clone()) else {
+            return self.nearest(issuer);
+        };
+        if let Some(held) = places::cached(issuer, &digest, self.scoped).filter(|held| held.is_newer_than(&known)) {
+            return Ok(self.found(digest, issuer, held, "cache"));
+        }
+        if let Some(unavailable) = self.postponed(issuer) {
+            return Err(unavailable);
+        }
+        match ask(issuer, &digest, self.scoped, PATIENCE, true) {
+            Asked::Given(held) => Ok(self.fetched(digest, issuer, held)),
+            Asked::Lately(Outcome::Given) => {
+                match places::cached(issuer, &digest, self.scoped).filter(|held| held.is_newer_than(&known)) {
+                    Some(held) => Ok(self.found(digest, issuer, held, "cache")),
+                    None => Ok(known.keys()),
+                }
+            }
+            Asked::Lately(Outcome::Failed) => Err(unavailable(issuer, "the issuer failed a moment ago")),
+            Asked::Failed(cause) => Err(unavailable(issuer, &cause)),
+        }
+    }
+
+    /// A shadow policy lets nobody wait for its issuers: they are asked behind the response.
+    fn postponed(&mut self, issuer: &Issuer) -> Option<KeysUnavailable> {
+        if self.scoped.may_ask_issuers() {
+            return None;
+        }
+        self.sets.due.push(issuer.clone());
+        Some(unavailable(issuer, ASKED_BEHIND_RESPONSE))
+    }
+}
+
+fn unavailable(issuer: &Issuer, cause: &str) -> KeysUnavailable {
+    KeysUnavailable { issuer: issuer.id.clone(), cause: cause.to_owned() }
+}
+
+impl KeySource for CachedKeys<'_> {
+    fn keys(&mut self, issuer: &Issuer, wanted: Wanted) -> Result<Arc<KeySet>, KeysUnavailable> {
+        let keys = match wanted {
+            Wanted::Nearest => self.nearest(issuer)?,
+            Wanted::Later => self.later(issuer)?,
+        };
+        if !self.switch.withdraws_keys_of(&issuer.issuer) {
+            return Ok(keys);
+        }
+        Ok(Arc::new(keys.without(|kid| self.switch.withdraws(&issuer.issuer, kid))))
+    }
+
+    fn may_lack(&self, issuer: &Issuer, kid: Option<&str>, issued: Option<UnixTime>) -> bool {
+        if self.switch.withdraws(&issuer.issuer, kid) {
+            return false;
+        }
+        let known = self.sets.held.get(&KeysDigest::of(issuer)).and_then(|kept| kept.held.given_at());
+        match (known, issued) {
+            _ if self.fetched => false,
+            (Some(given), Some(issued)) => issued.plus(issuer.leeway) >= given.at(),
+            _ => true,
+        }
+    }
+}

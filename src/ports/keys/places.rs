@@ -1,0 +1,121 @@
+//! Where key sets are kept between the sandbox and the issuer: the POP's cache and the KV store. Both hold the JWK Set as
+//! it came and, in a note beside it, when it came and to which [`KeysDigest`] it belongs. What cannot be read, or belongs
+//! to another digest, counts as not there.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::identity::key_life::{Given, HeldKeys};
+use crate::identity::keys::{KeySet, MAX_JWKS_BYTES};
+use crate::policy::Issuer;
+use crate::ports::scoped::{Scoped, Space};
+use crate::ports::storage::Stored;
+use crate::strict_json;
+
+/// What a key set depends on, as a name for it: SHA-256 over the issuer (`iss`), where its keys are and the backend that
+/// leads there, each behind its length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct KeysDigest([u8; 32]);
+
+impl KeysDigest {
+    /// The digest for the keys of `issuer`.
+    #[must_use]
+    pub fn of(issuer: &Issuer) -> Self {
+        Self::new(&issuer.issuer, issuer.jwks_uri.as_deref(), &issuer.backend)
+    }
+
+    /// The digest for the keys of the provider whose `iss` is `issuer`. Without `jwks_uri` its discovery document says
+    /// where they are.
+    #[must_use]
+    pub fn new(issuer: &str, jwks_uri: Option<&str>, backend: &str) -> Self {
+        let mut hash = hmac_sha256::Hash::new();
+        for part in [issuer, jwks_uri.unwrap_or("discovery"), backend] {
+            hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            hash.update(part.as_bytes());
+        }
+        Self(hash.finalize())
+    }
+
+    /// The note beside a set that the issuer gave at `given`: Unix seconds, seconds of freshness, the digest in
+    /// base64url, separated by single spaces.
+    #[must_use]
+    pub fn note(&self, given: Given) -> String {
+        format!("{} {}", given.to_note(), URL_SAFE_NO_PAD.encode(self.0))
+    }
+
+    /// Reads a [`note`](Self::note); `None` where it is none, or is for another digest.
+    #[must_use]
+    pub fn read_note(&self, note: &[u8]) -> Option<Given> {
+        let (given, digest) = std::str::from_utf8(note).ok()?.rsplit_once(' ')?;
+        if URL_SAFE_NO_PAD.decode(digest).ok()? != self.0 {
+            return None;
+        }
+        Given::from_note(given.as_bytes())
+    }
+
+    pub(super) const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+/// A look at one place.
+pub(super) type Look = fn(&Issuer, &KeysDigest, Scoped<'_>) -> Option<HeldKeys>;
+
+/// The set in the POP's cache.
+pub(super) fn cached(_: &Issuer, digest: &KeysDigest, scoped: Scoped<'_>) -> Option<HeldKeys> {
+    let found = scoped.cached(Space::KeySet, digest.as_bytes(), MAX_JWKS_BYTES).ok()??;
+    let given = digest.read_note(&found.note)?;
+    Some(HeldKeys::with_note(KeySet::parse(&found.value).ok()?, Some(given)))
+}
+
+/// The set in the KV store, under `jwks/` and the policy's id of the issuer. An operator may have put it there: such a set
+/// has no note, and says in a member `issuer` whose it is.
+pub(super) fn stored(issuer: &Issuer, digest: &KeysDigest, scoped: Scoped<'_>) -> Option<HeldKeys> {
+    let found = scoped.kv(&store_key(issuer), MAX_JWKS_BYTES).ok()??;
+    let given = match found.note.as_slice() {
+        [] if is_seeded_for(issuer, &found.value) => None,
+        note => Some(digest.read_note(note)?),
+    };
+    Some(HeldKeys::with_note(KeySet::parse(&found.value).ok()?, given))
+}
+
+fn is_seeded_for(issuer: &Issuer, json: &[u8]) -> bool {
+    let members = strict_json::parse_object(json).unwrap_or_default();
+    members.get("issuer").and_then(serde_json::Value::as_str) == Some(issuer.issuer.as_str())
+}
+
+/// Writes a fetched set to both. A place that does not take it is no reason to refuse anybody.
+pub(super) fn remember(issuer: &Issuer, digest: &KeysDigest, json: Vec<u8>, given: Given, scoped: Scoped<'_>) {
+    let set = Stored { note: digest.note(given).into_bytes(), value: json };
+    let _ = scoped.cache(Space::KeySet, digest.as_bytes(), &set, issuer.key_life.max_stale);
+    let _ = scoped.kv_put(&store_key(issuer), &set);
+}
+
+fn store_key(issuer: &Issuer) -> String {
+    format!("jwks/{}", issuer.id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::KeysDigest;
+    use crate::identity::key_life::Given;
+    use crate::time::UnixTime;
+
+    #[test]
+    fn a_note_is_read_for_the_digest_that_it_was_written_for() {
+        let given = Given::new(UnixTime::from_seconds(17), 60);
+        let digest = KeysDigest::new("https://idp.test", None, "idp");
+        assert_eq!(digest.read_note(digest.note(given).as_bytes()), Some(given));
+        for other in [
+            KeysDigest::new("https://idp.test/", None, "idp"),
+            KeysDigest::new("https://idp.test", Some("https://idp.test/keys"), "idp"),
+            KeysDigest::new("https://idp.test", None, "other"),
+            KeysDigest::new("https://idp.testdiscovery", Some(""), "idp"),
+        ] {
+            assert_eq!(digest.read_note(other.note(given).as_bytes()), None);
+        }
+        for note in [&b""[..], b"17 60", b"17 60 ", b"17 60 x", b"\xff"] {
+            assert_eq!(digest.read_note(note), None);
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Values that an operator may change without a deployment: read again every ten seconds, by one rule for outages.
+
+use std::time::Duration;
+
+/// How long a value is used before it is read again.
+const FRESH: Duration = Duration::from_secs(10);
+/// How long the last good value is used before a source that failed is asked again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// A value made of something that is read from time to time.
+///
+/// The rule: what was read well is used for ten seconds. A source that fails then leaves the last value in force and is
+/// asked again a second later. Where there is no last value there is none, and the next request asks again.
+pub struct Polled<Source, Value>(Option<Last<Source, Value>>);
+
+struct Last<Source, Value> {
+    source: Source,
+    value: Value,
+    /// When to read again, on the caller's monotonic clock.
+    due: Duration,
+}
+
+impl<Source, Value> Default for Polled<Source, Value> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<Source: PartialEq, Value> Polled<Source, Value> {
+    /// The value at `uptime`, a time on a monotonic clock. `make` is called where `look` brings something new.
+    ///
+    /// # Errors
+    /// That of `look`, where there is no value yet.
+    pub fn read<Error>(
+        &mut self,
+        uptime: Duration,
+        look: impl FnOnce() -> Result<Source, Error>,
+        make: impl FnOnce(&Source) -> Value,
+    ) -> Result<&mut Value, Error> {
+        let last = match self.0.take() {
+            Some(last) if uptime < last.due => last,
+            last => match (look(), last) {
+                (Ok(source), Some(last)) if last.source == source => Last { due: uptime.saturating_add(FRESH), ..last },
+                (Ok(source), _) => {
+                    let value = make(&source);
+                    Last { source, value, due: uptime.saturating_add(FRESH) }
+                }
+                (Err(_), Some(last)) => Last { due: uptime.saturating_add(RETRY), ..last },
+                (Err(error), None) => return Err(error),
+            },
+        };
+        Ok(&mut self.0.insert(last).value)
+    }
+
+    /// The value that was read last.
+    pub fn last(&mut self) -> Option<&mut Value> {
+        self.0.as_mut().map(|last| &mut last.value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::Polled;
+
+    fn at(milliseconds: u64) -> Duration {
+        Duration::from_millis(milliseconds)
+    }
+
+    fn never() -> Result<u8, &'static str> {
+        panic!("the source was read")
+    }
+
+    #[test]
+    fn a_value_is_read_again_after_ten_seconds_and_made_again_only_if_it_changed() {
+        let mut polled = Polled::default();
+        assert_eq!(polled.read(at(0), || Ok::<_, &str>(1), |one| one * 10), Ok(&mut 10));
+        assert_eq!(polled.read(at(9_999), never, |_| 0), Ok(&mut 10));
+        assert_eq!(polled.read(at(10_000), || Ok::<_, &str>(1), |_| panic!("made again")), Ok(&mut 10));
+        assert_eq!(polled.read(at(19_999), never, |_| 0), Ok(&mut 10));
+        assert_eq!(polled.read(at(20_000), || Ok::<_, &str>(2), |two| two * 10), Ok(&mut 20));
+    }
+
+    #[test]
+    fn a_source_that_fails_leaves_the_last_value_and_is_asked_once_a_second() {
+        let mut polled = Polled::default();
+        let _ = polled.read(at(0), || Ok::<_, &str>(1), |one| *one);
+        assert_eq!(polled.read(at(10_000), || Err("down"), |_| 0), Ok(&mut 1));
+        assert_eq!(polled.read(at(10_999), never, |_| 0), Ok(&mut 1));
+        assert_eq!(polled.read(at(11_000), || Err("down"), |_| 0), Ok(&mut 1));
+        assert_eq!(polled.read(at(12_000), || Ok::<_, &str>(3), |three| *three), Ok(&mut 3));
+    }
+
+    #[test]
+    fn a_source_that_fails_at_first_is_asked_again_by_the_next_request() {
+        let mut polled: Polled<u8, u8> = Polled::default();
+        assert_eq!(polled.read(at(0), || Err("down"), |_| 0), Err("down"));
+        assert_eq!(polled.read(at(0), || Err("still"), |_| 0), Err("still"));
+        assert_eq!(polled.read(at(0), || Ok::<_, &str>(1), |one| *one), Ok(&mut 1));
+    }
+}

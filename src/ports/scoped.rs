@@ -1,0 +1,161 @@
+//! The platform as one role may use it. The ports hold nothing else, so that what a role may not do cannot be written.
+
+use std::time::Duration;
+
+use super::storage::{Incoming, Leased, Outgoing, Platform, StoreError, Stored};
+use crate::policy::limits::{ErlDocument, Limit};
+use crate::secret::Secret;
+use crate::throttle::{CounterUnreachable, Taken};
+use crate::time::UnixTime;
+
+/// What a policy's decisions are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// They are carried out.
+    Live,
+    /// They are written to the log.
+    Shadow,
+}
+
+/// What is kept in the POP's cache. Each kind has keys of its own in each role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Space {
+    /// A JWK Set, by issuer, key URL and backend.
+    KeySet,
+    /// That an issuer was asked for its keys, likewise.
+    KeyVisit,
+    /// That a signature holds, by key and token.
+    Signature,
+    /// What the deny-list says, by issuer, claim and value.
+    DenyList,
+    /// What an issuer says about an opaque token, by issuer, endpoint, client and token.
+    Introspection,
+    /// That a proof of possession was used, by its key and `jti`.
+    UsedProof,
+    /// An exact count, by limit and what it counts by.
+    Count,
+    /// The right to change that count.
+    CountLease,
+}
+
+impl Space {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::KeySet => "key-set",
+            Self::KeyVisit => "key-visit",
+            Self::Signature => "signature",
+            Self::DenyList => "deny-list",
+            Self::Introspection => "introspection",
+            Self::UsedProof => "used-proof",
+            Self::Count => "count",
+            Self::CountLease => "count-lease",
+        }
+    }
+}
+
+/// The platform, for one role.
+#[derive(Clone, Copy)]
+pub(super) struct Scoped<'platform> {
+    platform: Platform<'platform>,
+    role: Role,
+    may_ask_issuers: bool,
+}
+
+impl<'platform> Scoped<'platform> {
+    /// While a response is awaited. A shadow policy then asks no issuer: nobody waits for it.
+    pub(super) fn in_request(platform: Platform<'platform>, role: Role) -> Self {
+        Self { platform, role, may_ask_issuers: role == Role::Live }
+    }
+
+    /// Once the response has left.
+    pub(super) const fn behind_response(platform: Platform<'platform>, role: Role) -> Self {
+        Self { platform, role, may_ask_issuers: true }
+    }
+
+    pub(super) const fn role(&self) -> Role {
+        self.role
+    }
+
+    pub(super) const fn may_ask_issuers(&self) -> bool {
+        self.may_ask_issuers
+    }
+
+    pub(super) fn now(&self) -> UnixTime {
+        self.platform.clock.now()
+    }
+
+    pub(super) fn cached_note(&self, space: Space, of: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.platform.cache.note(&self.cache_key(space, of))
+    }
+
+    pub(super) fn cached(&self, space: Space, of: &[u8], max_bytes: usize) -> Result<Option<Stored>, StoreError> {
+        self.platform.cache.lookup(&self.cache_key(space, of), max_bytes)
+    }
+
+    pub(super) fn cache(&self, space: Space, of: &[u8], stored: &Stored, seconds: u64) -> Result<(), StoreError> {
+        self.platform.cache.put(&self.cache_key(space, of), stored, seconds)
+    }
+
+    pub(super) fn lease(
+        &self,
+        space: Space,
+        of: &[u8],
+        patience: Duration,
+        max_bytes: usize,
+    ) -> Result<Leased<'platform>, StoreError> {
+        self.platform.cache.lease(&self.cache_key(space, of), patience, max_bytes)
+    }
+
+    pub(super) fn kv(&self, key: &str, max_bytes: usize) -> Result<Option<Stored>, StoreError> {
+        self.platform.kv.lookup(key, max_bytes)
+    }
+
+    pub(super) fn kv_all(&self, keys: &[String], max_bytes: usize) -> Result<Vec<Option<Stored>>, StoreError> {
+        self.platform.kv.lookup_all(keys, max_bytes)
+    }
+
+    /// Writes to the KV store, which all policies read: the live one alone does.
+    pub(super) fn kv_put(&self, key: &str, stored: &Stored) -> Result<(), StoreError> {
+        match self.role {
+            Role::Live => self.platform.kv.put(key, stored),
+            Role::Shadow => Ok(()),
+        }
+    }
+
+    /// Asks an issuer.
+    pub(super) fn ask(&self, request: &Outgoing<'_>) -> Result<Incoming, String> {
+        if self.may_ask_issuers { self.platform.backends.send(request) } else { Err(ASKED_BEHIND_RESPONSE.to_owned()) }
+    }
+
+    pub(super) fn secret(&self, name: &str) -> Result<Option<Secret<Vec<u8>>>, StoreError> {
+        self.platform.secrets.secret(name)
+    }
+
+    pub(super) fn estimate(
+        &self,
+        limit: &Limit,
+        erl: &ErlDocument,
+        key: &str,
+        cost: u64,
+    ) -> Result<Taken, CounterUnreachable> {
+        match self.role {
+            Role::Live => self.platform.rates.estimate(limit, erl, key, cost),
+            Role::Shadow => self.platform.rates.estimate(limit, erl, &format!("shadow/{key}"), cost),
+        }
+    }
+
+    /// A fixed prefix, the role, the space, and what the entry depends on. Nothing that a client sends is in it but under
+    /// a digest.
+    fn cache_key(&self, space: Space, of: &[u8]) -> Vec<u8> {
+        let role = match self.role {
+            Role::Live => "live",
+            Role::Shadow => "shadow",
+        };
+        let mut key = format!("fastgate/{role}/{}/", space.name()).into_bytes();
+        key.extend_from_slice(of);
+        key
+    }
+}
+
+/// Why a shadow policy does not know yet what an issuer would say.
+pub(super) const ASKED_BEHIND_RESPONSE: &str = "a shadow policy's issuers are asked behind the response";

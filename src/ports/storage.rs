@@ -1,0 +1,181 @@
+//! What the ports need of a platform, each as one small trait: a KV store, a POP's cache, backends, secrets, rate
+//! counters and a clock. Nothing here knows of policies; the platform implements these traits and decides nothing.
+
+use std::time::Duration;
+
+use crate::policy::limits::{ErlDocument, Limit};
+use crate::secret::Secret;
+use crate::throttle::{CounterUnreachable, Taken};
+use crate::time::UnixTime;
+
+/// A stored value and the note that stands beside it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stored {
+    /// The note: metadata in the KV store, user metadata in the cache. Empty where there is none.
+    pub note: Vec<u8>,
+    /// The value.
+    pub value: Vec<u8>,
+}
+
+impl Stored {
+    /// A note without a value.
+    #[must_use]
+    pub fn note(note: impl Into<Vec<u8>>) -> Self {
+        Self { note: note.into(), value: Vec::new() }
+    }
+}
+
+/// A store gave no usable response. The text is for the log.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct StoreError(pub String);
+
+/// The KV store of the service: global, durable, eventually consistent.
+pub trait KvStore {
+    /// The value under `key`, of at most `max_bytes`.
+    ///
+    /// # Errors
+    /// [`StoreError`] where it is not known whether there is one, or where it cannot be read whole.
+    fn lookup(&self, key: &str, max_bytes: usize) -> Result<Option<Stored>, StoreError>;
+
+    /// The values under `keys`, in their order; all are asked for before the first is waited for.
+    ///
+    /// # Errors
+    /// [`StoreError`] where that is not known of one of them.
+    fn lookup_all(&self, keys: &[String], max_bytes: usize) -> Result<Vec<Option<Stored>>, StoreError>;
+
+    /// Writes a value.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the store does not take it.
+    fn put(&self, key: &str, stored: &Stored) -> Result<(), StoreError>;
+}
+
+/// The cache of a POP: volatile, shared by the sandboxes of that POP, with request collapsing.
+pub trait PopCache {
+    /// The note of a fresh entry.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the cache cannot be asked.
+    fn note(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// A fresh entry, whose value is at most `max_bytes` long.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the cache cannot be asked or the entry cannot be read whole.
+    fn lookup(&self, key: &[u8], max_bytes: usize) -> Result<Option<Stored>, StoreError>;
+
+    /// Keeps an entry for `seconds`.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the cache does not take it.
+    fn put(&self, key: &[u8], stored: &Stored, seconds: u64) -> Result<(), StoreError>;
+
+    /// The entry, or the right to write it, which one request at a time holds. Waits at most `patience` for a request
+    /// that holds it.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the cache gives neither.
+    fn lease(&self, key: &[u8], patience: Duration, max_bytes: usize) -> Result<Leased<'_>, StoreError>;
+}
+
+/// What a lookup with a lease comes to.
+pub enum Leased<'cache> {
+    /// There is an entry.
+    Found(Stored),
+    /// There is none, and this request alone may write it.
+    Mine(Box<dyn Lease + 'cache>),
+    /// Another request holds the lease, and still did when the patience was over.
+    TimedOut,
+}
+
+/// The right to write one entry. Dropped, it passes to the next request that waits.
+pub trait Lease {
+    /// Writes the entry, for `seconds`.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the cache does not take it.
+    fn put(self: Box<Self>, stored: &Stored, seconds: u64) -> Result<(), StoreError>;
+
+    /// Gives the right up without writing.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the cache does not take it back.
+    fn release(self: Box<Self>) -> Result<(), StoreError>;
+}
+
+/// A request to a backend.
+#[derive(Debug)]
+pub struct Outgoing<'request> {
+    /// The backend.
+    pub backend: &'request str,
+    /// The whole URL.
+    pub url: &'request str,
+    /// Present for a POST with this `Authorization` and this form; absent for a GET.
+    pub form: Option<(Secret<String>, Secret<String>)>,
+    /// The longest response that is read, in bytes.
+    pub max_bytes: usize,
+}
+
+/// A backend's response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Incoming {
+    /// The status code.
+    pub status: u16,
+    /// `Cache-Control`.
+    pub cache_control: Option<String>,
+    /// `Age`.
+    pub age: Option<String>,
+    /// The body, whole; empty where the status is not 200.
+    pub body: Vec<u8>,
+}
+
+/// The backends of the service.
+pub trait Backends {
+    /// Sends a request and reads the response, within a bounded time. Follows no redirect.
+    ///
+    /// # Errors
+    /// What went wrong, for the log: nothing that was sent stands in it.
+    fn send(&self, request: &Outgoing<'_>) -> Result<Incoming, String>;
+}
+
+/// The Secret Store of the service.
+pub trait Secrets {
+    /// The secret of this name, `None` where the store says that there is none.
+    ///
+    /// # Errors
+    /// [`StoreError`] where that is not known.
+    fn secret(&self, name: &str) -> Result<Option<Secret<Vec<u8>>>, StoreError>;
+}
+
+/// The platform's own rate counters.
+pub trait Rates {
+    /// Counts `cost` under `key`, and says whether the estimated rate is within `limit`.
+    ///
+    /// # Errors
+    /// [`CounterUnreachable`] where there is no estimate.
+    fn estimate(&self, limit: &Limit, erl: &ErlDocument, key: &str, cost: u64) -> Result<Taken, CounterUnreachable>;
+}
+
+/// The clock.
+pub trait Clock {
+    /// Now.
+    fn now(&self) -> UnixTime;
+}
+
+/// A platform: what the ports are made of.
+#[derive(Clone, Copy)]
+pub struct Platform<'platform> {
+    /// The KV store.
+    pub kv: &'platform dyn KvStore,
+    /// The POP's cache.
+    pub cache: &'platform dyn PopCache,
+    /// The backends.
+    pub backends: &'platform dyn Backends,
+    /// The secrets.
+    pub secrets: &'platform dyn Secrets,
+    /// The rate counters.
+    pub rates: &'platform dyn Rates,
+    /// The clock.
+    pub clock: &'platform dyn Clock,
+}

@@ -1,0 +1,222 @@
+//! What a sandbox keeps from one request to the next, and how it judges one: the live policy decides, then the shadow
+//! policy says what it would have decided. Each has ports of its own. Pure but for the [`Platform`] that is handed in.
+
+use std::time::Duration;
+
+use crate::content::Body;
+use crate::gateway::{Decision, Environment, Gateway};
+use crate::mint::{Minter, SigningKeys, new_signing_keys};
+use crate::opening::Switch;
+use crate::place::Acls;
+use crate::policy::Policy;
+use crate::ports::body::UnreadBody;
+use crate::ports::polled::Polled;
+use crate::ports::storage::{Platform, StoreError, Stored};
+use crate::ports::{Ports, Role};
+use crate::refusal::ClosedError;
+use crate::request::RequestHead;
+use crate::surroundings::Surroundings;
+use crate::trail::{Step, Trail};
+
+/// The key of the live policy in the KV store.
+pub const POLICY_KEY: &str = "policy";
+/// The key of the shadow policy.
+pub const SHADOW_KEY: &str = "policy.shadow";
+/// The key of what an operator has switched off.
+pub const SWITCH_KEY: &str = "switch";
+/// The name of the signing keys in the Secret Store.
+pub const SIGNING_KEYS: &str = "signing-keys";
+
+/// The longest policy that is read, in bytes.
+const MAX_POLICY_BYTES: usize = 8 * 1024 * 1024;
+/// The longest switch that is read, in bytes.
+const MAX_SWITCH_BYTES: usize = 64 * 1024;
+
+/// What a sandbox keeps from one request to the next.
+#[derive(Default)]
+pub struct Sandbox {
+    live: Polled<Result<Sources, ClosedError>, Result<Judge, ClosedError>>,
+    shadow: Polled<Option<Stored>, Option<Result<Judge, String>>>,
+    switch: Polled<Option<Stored>, Switch>,
+}
+
+/// The texts that the live policy's judge is made of.
+#[derive(PartialEq, Eq)]
+struct Sources {
+    policy: Vec<u8>,
+    signing_keys: Vec<u8>,
+}
+
+/// A policy in one role, with the ports that belong to it alone.
+struct Judge {
+    gateway: Gateway,
+    ports: Ports,
+}
+
+/// One request, and what the platform says about it.
+pub struct Arrived<'request> {
+    /// The request.
+    pub head: RequestHead,
+    /// What the platform knows of the client.
+    pub surroundings: &'request Surroundings,
+    /// The body, which the live policy alone may read.
+    pub body: &'request mut dyn Body,
+    /// What Compute ACLs say.
+    pub acls: &'request mut dyn Acls,
+    /// Microseconds since the request arrived.
+    pub elapsed: &'request dyn Fn() -> u64,
+    /// The time on a monotonic clock that began no later than the sandbox.
+    pub uptime: Duration,
+}
+
+impl Sandbox {
+    /// Judges one request and writes what it finds into `trail`.
+    ///
+    /// # Errors
+    /// [`ClosedError`] where there is no policy, no signing key or no word on what is switched off.
+    pub fn decide(
+        &mut self,
+        arrived: Arrived<'_>,
+        platform: &Platform<'_>,
+        trail: &mut Trail,
+    ) -> Result<Decision, ClosedError> {
+        let Arrived { head, surroundings, body, acls, elapsed, uptime } = arrived;
+        let live = self.live.read(uptime, || live_texts(platform), live_judge)?;
+        let live = live.as_mut().map_err(|error| error.clone())?;
+        let switch = self.switch.read(uptime, || switch_text(platform), |text| read_switch(text.as_ref()));
+        let switch = switch.map_err(|error| ClosedError::Switch(error.to_string()))?;
+        trail.step(Step::Configure, elapsed());
+
+        let shadow = self.shadow.read(uptime, || platform.kv.lookup(SHADOW_KEY, MAX_POLICY_BYTES), shadow_judge);
+        let shadow = shadow.ok().and_then(Option::as_mut).map(|judge| (judge, head.clone()));
+        let mut outside = Outside { surroundings, switch, elapsed, body, acls };
+        let decision = live.decide(head, &mut outside, platform, trail);
+        if let Some((judge, head)) = shadow {
+            let mut body = UnreadBody { announced: announced(&head) };
+            let mut outside = Outside { body: &mut body, ..outside };
+            trail.shadow_policy = Some(would_decide(judge, head, &mut outside, platform, &trail.request_id));
+        }
+        Ok(decision)
+    }
+
+    /// Does what was left undone so that nobody had to wait for it. To be called behind a response.
+    pub fn renew(&mut self, platform: &Platform<'_>) {
+        if let Some(Ok(judge)) = self.live.last() {
+            judge.ports.renew(platform);
+        }
+        if let Some(Some(Ok(judge))) = self.shadow.last() {
+            judge.ports.renew(platform);
+        }
+    }
+}
+
+/// What both policies are told of one request. The body is the live policy's; a shadow policy gets one that is not read.
+struct Outside<'request> {
+    surroundings: &'request Surroundings,
+    switch: &'request Switch,
+    elapsed: &'request dyn Fn() -> u64,
+    body: &'request mut dyn Body,
+    acls: &'request mut dyn Acls,
+}
+
+impl Judge {
+    fn new(gateway: Gateway, role: Role) -> Self {
+        Self { gateway, ports: Ports::new(role) }
+    }
+
+    fn decide(
+        &mut self,
+        head: RequestHead,
+        outside: &mut Outside<'_>,
+        platform: &Platform<'_>,
+        trail: &mut Trail,
+    ) -> Decision {
+        let mut ports = self.ports.open(platform, outside.switch);
+        let (sources, counter) = ports.parts(self.gateway.nonces());
+        let mut environment = Environment {
+            now: platform.clock.now(),
+            clock: &|| platform.clock.now(),
+            surroundings: outside.surroundings,
+            sources,
+            body: outside.body,
+            acls: outside.acls,
+            switch: outside.switch,
+            counter,
+            elapsed: outside.elapsed,
+        };
+        let decision = self.gateway.decide(head, &mut environment, trail);
+        trail.keys = ports.keys_note();
+        decision
+    }
+}
+
+fn live_texts(platform: &Platform<'_>) -> Result<Result<Sources, ClosedError>, ClosedError> {
+    let policy = platform.kv.lookup(POLICY_KEY, MAX_POLICY_BYTES);
+    let Some(policy) = policy.map_err(|error| ClosedError::Policy(error.to_string()))? else {
+        let missing = format!("the KV store \"fastgate\" holds no key \"{POLICY_KEY}\"; put policy.json there");
+        return Ok(Err(ClosedError::Policy(missing)));
+    };
+    let keys = platform.secrets.secret(SIGNING_KEYS);
+    let Some(keys) = keys.map_err(|error| ClosedError::SigningKeys(error.to_string()))? else {
+        let missing = format!(
+            "the Secret Store \"fastgate\" holds no secret \"{SIGNING_KEYS}\"; make one with `fastgate keys new`"
+        );
+        return Ok(Err(ClosedError::SigningKeys(missing)));
+    };
+    Ok(Ok(Sources { policy: policy.value, signing_keys: keys.expose().clone() }))
+}
+
+fn live_judge(texts: &Result<Sources, ClosedError>) -> Result<Judge, ClosedError> {
+    let Sources { policy, signing_keys } = texts.as_ref().map_err(Clone::clone)?;
+    let policy = Policy::parse(policy)
+        .map_err(|faults| ClosedError::Policy(format!("KV store \"fastgate\", key \"{POLICY_KEY}\": {faults}")))?;
+    let keys = SigningKeys::parse(signing_keys).map_err(|error| {
+        ClosedError::SigningKeys(format!("Secret Store \"fastgate\", secret \"{SIGNING_KEYS}\": {error}"))
+    })?;
+    Ok(Judge::new(Gateway::new(policy, Minter::new(keys)), Role::Live))
+}
+
+/// A shadow policy signs with keys of its own, which nobody knows.
+fn shadow_judge(text: &Option<Stored>) -> Option<Result<Judge, String>> {
+    let text = text.as_ref().filter(|text| !text.value.is_empty())?;
+    let judge = |text: &[u8]| {
+        let policy = Policy::parse(text).map_err(|faults| faults.to_string())?;
+        let keys = SigningKeys::parse(new_signing_keys().0.as_bytes()).map_err(|error| error.to_string())?;
+        Ok(Judge::new(Gateway::new(policy, Minter::new(keys)), Role::Shadow))
+    };
+    Some(judge(&text.value))
+}
+
+/// What a shadow policy would do.
+fn would_decide(
+    judge: &mut Result<Judge, String>,
+    head: RequestHead,
+    outside: &mut Outside<'_>,
+    platform: &Platform<'_>,
+    request_id: &str,
+) -> String {
+    let judge = match judge {
+        Ok(judge) => judge,
+        Err(fault) => return format!("unusable: {fault}"),
+    };
+    let mut trail = Trail::new(platform.clock.now(), request_id, &head.method);
+    match judge.decide(head, outside, platform, &mut trail) {
+        Decision::Refuse(_) => format!("would-refuse {}", trail.verdict),
+        Decision::Forward(_) => "would-forward".to_owned(),
+        Decision::Publish(_) | Decision::Preflight(_) => "would-answer".to_owned(),
+    }
+}
+
+fn switch_text(platform: &Platform<'_>) -> Result<Option<Stored>, StoreError> {
+    platform.kv.lookup(SWITCH_KEY, MAX_SWITCH_BYTES)
+}
+
+fn read_switch(text: Option<&Stored>) -> Switch {
+    text.map_or_else(Switch::default, |text| Switch::parse(&text.value))
+}
+
+/// `Content-Length`, where there is one that can be read.
+fn announced(head: &RequestHead) -> Option<u64> {
+    let value = head.headers.all("content-length").next()?;
+    std::str::from_utf8(value).ok()?.parse().ok()
+}
