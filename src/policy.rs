@@ -26,7 +26,9 @@ use std::sync::Arc;
 pub use captures::Captures;
 pub use claim_path::ClaimPath;
 use conditions::Condition;
-pub use document::{AlgorithmName, IdentityAlgorithm, KeyLife, MethodName, PolicyDocument, ProofDemands, TokenKind};
+pub use document::{
+    AlgorithmName, IdentityAlgorithm, KeyLife, MethodName, PolicyDocument, PresetName, ProofDemands, TokenKind,
+};
 pub use fault::{Fault, PolicyFault, PolicyFaults};
 use fields::{Accepts, FieldEdits};
 use groups::Group;

@@ -138,7 +138,7 @@ impl<'request> UnverifiedToken<'request> {
     ) -> Result<VerifiedClaims, TokenError> {
         self.check(issuer, now)?;
         let algorithm = self.algorithm(issuer)?;
-        let key = keys.find(self.key_id(), algorithm).map_err(|error| match error {
+        let key = keys.find(self.key_id(), algorithm, &issuer.key_issuers).map_err(|error| match error {
             NoKey::Unknown => TokenError::UnknownKey,
             NoKey::Ambiguous => TokenError::AmbiguousKey,
         })?;

@@ -5,8 +5,8 @@ mod origin;
 
 use std::collections::BTreeMap;
 
-pub(super) use issuer::{ClaimsDocument, IssuerDocument, PresetName, RequiredValue};
-pub use issuer::{KeyLife, TokenKind};
+pub(super) use issuer::{ClaimsDocument, IssuerDocument, RequiredValue};
+pub use issuer::{KeyLife, PresetName, TokenKind};
 pub use origin::IdentityAlgorithm;
 pub(super) use origin::OriginDocument;
 use serde::Deserialize;

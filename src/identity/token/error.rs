@@ -87,11 +87,11 @@ pub enum TokenError {
     /// The token is bound to a key or certificate (`cnf`, RFC 7800 §3.1) that was not shown to be held.
     #[error("the token is bound to a key that was not shown to be held")]
     Bound,
-    /// No key of the issuer has this `kid`.
+    /// No key of the issuer has this `kid` and accepts this algorithm.
     #[error("the issuer has no key for this token")]
     UnknownKey,
-    /// The token names no key and several would do.
-    #[error("the token names no key and the issuer has several")]
+    /// The token names no key, or not clearly, and several would do.
+    #[error("the token does not say which of several keys of its issuer it was signed with")]
     AmbiguousKey,
     /// The signature is not the key's.
     #[error("the signature is not valid")]
