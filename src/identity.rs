@@ -9,6 +9,7 @@ pub mod deny_list;
 pub mod discovery;
 pub mod dpop;
 pub mod introspection;
+mod jose;
 pub mod key_life;
 pub mod keys;
 mod possession;

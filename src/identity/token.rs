@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 use super::binding::Binding;
 use super::claims::{Claims, Holder};
 use super::demands;
+use super::jose;
 use super::keys::{Key, KeySet, NoKey};
 use super::verdict::{Verdict, Verdicts};
 use crate::policy::{AlgorithmName, Issuer};
@@ -156,10 +157,8 @@ impl<'request> UnverifiedToken<'request> {
     }
 
     fn check_header(&self, issuer: &Issuer) -> Result<(), TokenError> {
-        for member in ["crit", "b64", "zip", "cty"] {
-            if self.header.contains_key(member) {
-                return Err(TokenError::Extension { member });
-            }
+        if let Some(member) = jose::extension(&self.header) {
+            return Err(TokenError::Extension { member });
         }
         if self.header.get("kid").is_some_and(|kid| !kid.is_string()) {
             return Err(TokenError::Malformed);

@@ -87,7 +87,6 @@ fn a_header_that_asks_for_more_than_a_signature_check_is_refused() {
         ("crit", json!([1])),
         ("b64", json!(false)),
         ("b64", json!(true)),
-        ("zip", json!("DEF")),
         ("cty", json!("JWT")),
     ] {
         assert_eq!(
@@ -134,6 +133,7 @@ fn unknown_header_members_are_ignored_and_keys_in_the_token_never_used() {
     for change in [
         ("foo", json!(1)),
         ("nonce", json!("x")),
+        ("zip", json!("RS256")),
         ("url", json!("https://evil.example")),
         ("typ", json!("application/AT+JWT")),
     ] {

@@ -12,7 +12,8 @@ pub enum TokenError {
     /// Not three segments of unpadded, canonical base64url that hold two JSON objects with unique members (RFC 7515 §7.1).
     #[error("the token is not a compact JWS of two JSON objects")]
     Malformed,
-    /// `crit`, `b64`, `zip` or `cty`: extensions that would change what the token means (RFC 7515 §4.1.11, RFC 7797).
+    /// `crit`, `b64`, or the `cty` of a nested token: they would change what the token means (RFC 7515 §4.1.11, RFC 7797,
+    /// RFC 7519 §5.2).
     #[error("the token's header asks for an extension: {member}")]
     Extension {
         /// The member.

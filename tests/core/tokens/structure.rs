@@ -229,7 +229,11 @@ fn numbers_that_are_none_are_refused_and_none_makes_it_panic() {
 
 #[test]
 fn unknown_header_members_are_ignored() {
-    for (name, value) in [("foo", json!(1)), ("url", json!("https://x")), ("nonce", json!("n")), ("x5t", json!("x"))] {
+    for (name, value) in [("foo", json!(1)), ("url", json!("https://x")), ("nonce", json!("n")), ("x5t", json!("x"))]
+        .into_iter()
+        .chain([("zip", json!("DEF")), ("zip", json!("RS256")), ("zip", Value::Null), ("enc", json!("A256GCM"))])
+        .chain([("cty", json!("")), ("cty", json!("json")), ("cty", json!("application/json"))])
+    {
         assert!(verdict(&token(&with(&header(), name, value), &claims())).is_ok(), "{name}");
     }
 }
@@ -241,9 +245,13 @@ fn an_extension_that_would_change_the_meaning_is_refused_whatever_it_holds() {
         ("crit", Value::Null),
         ("b64", json!(false)),
         ("b64", json!(true)),
-        ("zip", json!("DEF")),
         ("cty", json!("JWT")),
-        ("cty", json!("")),
+        ("cty", json!("jwt")),
+        ("cty", json!("application/JWT")),
+        ("cty", json!("application/jwt; charset=utf-8")),
+        ("cty", json!("JOSE")),
+        ("cty", json!(1)),
+        ("cty", Value::Null),
     ]);
     for (member, value) in rows {
         let token = token(&with(&header(), member, value.clone()), &claims());
@@ -282,4 +290,7 @@ fn only_the_configured_types_are_taken() {
         assert_eq!(verdict.err(), expected, "{kind}");
     }
     assert_eq!(verdict(&token(&without(&header(), "typ"), &claims())), Err(TokenError::Type));
+    let critical = with(&with(&header(), "zip", "DEF"), "crit", json!(["zip"]));
+    let critical = verdict(&token(&critical, &claims()));
+    assert_eq!(critical, Err(TokenError::Extension { member: "crit" }), "what must be understood is not ignored");
 }
