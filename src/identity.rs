@@ -204,6 +204,7 @@ pub fn identify(
     let (issuer, claims, binding, proof) = if let Some((issuer, asked)) = introspection::about(policy, &compact) {
         seen.issuer = Some(issuer.id.clone());
         let claims = introspection::claims(issuer, asked, &compact, now, sources.introspector)?;
+    token::check_length(&compact, policy.edge().max_token)?;
         let binding = Binding::of(claims.claim("cnf"))?;
         let proof = show(binding.as_ref())?;
         (issuer, claims, binding, proof)

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::IdentityError;
 use super::claims::Claims;
-use super::token::{self, MAX_TOKEN_BYTES, TokenError, VerifiedClaims};
+use super::token::{self, TokenError, VerifiedClaims};
 use crate::policy::{Introspection, Issuer, Policy};
 use crate::secret::Secret;
 use crate::strict_json;
@@ -80,15 +80,12 @@ pub(super) fn claims(
     now: UnixTime,
     introspector: &mut dyn Introspector,
 ) -> Result<VerifiedClaims, IdentityError> {
-    if token.expose().len() > MAX_TOKEN_BYTES {
-        return Err(TokenError::TooLong.into());
-    }
     let answer = introspector.ask(issuer, introspection, token).map_err(IntrospectionError::from)?;
     let unusable =
-    check_kind(&claims)?;
         |error: NotAnAnswer| IntrospectionUnavailable { issuer: issuer.id.clone(), cause: error.to_string() };
     let said = active(&answer).map_err(|error| IntrospectionError::from(unusable(error)))?;
     let claims = said.ok_or(IntrospectionError::Inactive)?;
+    check_kind(&claims)?;
     Ok(token::vouched(Claims::new(completed(claims, issuer)?), issuer, now)?)
 }
 
@@ -110,6 +107,9 @@ fn active(answer: &[u8]) -> Result<Option<Map<String, Value>>, NotAnAnswer> {
         Some(true) => Ok(Some(members)),
         Some(false) => Ok(None),
         None => Err(NotAnAnswer),
+    }
+}
+
 /// Whether the answer is about an access token: an endpoint may answer about refresh tokens as well (RFC 7009 §2.1 and RFC
 /// 7662 §2.1 take the same hint), and some answer about ID tokens. `token_use`, where it is there, is `access_token` or
 /// `access`; `token_type` (RFC 7662 §2.2; case is of no matter, RFC 6749 §5.1) is `Bearer`, `DPoP`, or `N_A` (RFC 8693
@@ -133,9 +133,6 @@ fn check_kind(answer: &Map<String, Value>) -> Result<(), TokenError> {
         return Err(TokenError::Required { claim: "cnf".to_owned() });
     }
     Ok(())
-}
-
-    }
 }
 
 /// `iss` may be left out (RFC 7662 §2.2), but not be another's. Where there is no resource owner, the client is the subject

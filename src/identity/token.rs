@@ -16,15 +16,14 @@ use super::demands;
 use super::jose;
 use super::keys::{Key, KeySet, NoKey};
 use super::verdict::{Verdict, Verdicts};
-use crate::policy::{AlgorithmName, Issuer};
+use crate::policy::{AlgorithmName, Issuer, MAX_TOKEN_BYTES};
 use crate::secret::Secret;
 use crate::strict_json;
 use crate::time::UnixTime;
 
-/// The longest token that is read, in bytes; it has to fit a header that servers accept.
-pub const MAX_TOKEN_BYTES: usize = 8192;
-/// The longest JOSE header that is read, in base64url characters.
-pub const MAX_HEADER_CHARACTERS: usize = 4096;
+/// The longest JOSE header that is read, in base64url characters: enough for a chain of certificates (`x5c`), which some
+/// issuers put there and nothing here looks at.
+pub const MAX_HEADER_CHARACTERS: u64 = 8192;
 
 /// A token that has been read and not been checked.
 #[derive(Debug)]
@@ -59,6 +58,23 @@ impl VerifiedClaims {
     }
 }
 
+/// Refuses a token of more than `most` bytes, signed or opaque, before anything in it is read.
+///
+/// # Errors
+/// [`TokenError::TooLong`]
+pub(super) fn check_length(compact: &Secret<&str>, most: u64) -> Result<(), TokenError> {
+    at_most(most, compact.expose())
+}
+
+fn at_most(most: u64, text: &str) -> Result<(), TokenError> {
+    let bytes = text.len();
+    if u64::try_from(bytes).is_ok_and(|bytes| bytes <= most) {
+        Ok(())
+    } else {
+        Err(TokenError::TooLong { bytes, most })
+    }
+}
+
 /// Judges claims for which the issuer itself vouched just now (RFC 7662 §2.2) as those of a signed token are judged.
 ///
 /// # Errors
@@ -74,19 +90,15 @@ impl<'request> UnverifiedToken<'request> {
     /// # Errors
     /// A [`TokenError`] where the token is too long or is not a compact JWS with an issuer.
     pub fn parse(compact: Secret<&'request str>) -> Result<Self, TokenError> {
+        check_length(&compact, MAX_TOKEN_BYTES)?;
         let token = *compact.expose();
-        if token.len() > MAX_TOKEN_BYTES {
-            return Err(TokenError::TooLong);
-        }
         let mut segments = token.split('.');
         let (Some(header), Some(payload), Some(signature), None) =
             (segments.next(), segments.next(), segments.next(), segments.next())
         else {
             return Err(TokenError::Malformed);
         };
-        if header.len() > MAX_HEADER_CHARACTERS {
-            return Err(TokenError::TooLong);
-        }
+        at_most(MAX_HEADER_CHARACTERS, header)?;
         if decode(signature)?.is_empty() {
             return Err(TokenError::Malformed);
         }

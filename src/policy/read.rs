@@ -13,7 +13,7 @@ use super::groups::{Group, GroupDocument};
 use super::limits::{Limit, LimitDocument};
 use super::places::{Place, PlaceDocument};
 use super::url::is_https_url;
-use super::{Access, Edge, Fault, Hosts, Origin, Policy, PolicyFault, PolicyFaults};
+use super::{Access, Edge, Fault, Hosts, MAX_TOKEN_BYTES, Origin, Policy, PolicyFault, PolicyFaults};
 use crate::strict_json;
 use issuers::issuers;
 use routes::{Known, routes};
@@ -93,6 +93,7 @@ fn edge(document: EdgeDocument, limits: &BTreeMap<String, Arc<Limit>>, faults: &
         faults.add_if(!is_bare_host(host), format_args!("$.edge.hosts[{index}]"), Fault::NotAHost);
     }
     faults.range(document.identity_lifetime, 1, 60, "$.edge.identity_lifetime");
+    faults.range(document.max_token, 1024, MAX_TOKEN_BYTES, "$.edge.max_token");
     let flood_limit = document.flood_limit.as_ref().and_then(|name| limits.get(name));
     let unknown = document.flood_limit.is_some() && flood_limit.is_none();
     faults.add_if(unknown, "$.edge.flood_limit", Fault::UnknownLimit);
@@ -109,6 +110,7 @@ fn edge(document: EdgeDocument, limits: &BTreeMap<String, Arc<Limit>>, faults: &
         issuer: document.issuer,
         hosts: document.hosts.iter().collect::<Hosts>(),
         identity_lifetime: document.identity_lifetime,
+        max_token: document.max_token,
         flood_limit: flood_limit.cloned(),
         security_headers: document.security_headers,
     }

@@ -169,11 +169,11 @@ fn nobody_is_asked_for_keys_before_everything_else_about_a_token_is_good() {
         ("no expiry", token(&header(), &without(&claims(), "exp"))),
         ("not yet valid", token(&header(), &with(&claims(), "nbf", NOW + 31))),
         ("no subject", token(&header(), &without(&claims(), "sub"))),
-        ("too long", token(&header(), &with(&claims(), "pad", "x".repeat(8192)))),
+        ("too long", token(&header(), &with(&claims(), "pad", "x".repeat(16_384)))),
         ("not a token", "a.b.c".to_owned()),
     ] {
         let walk = get("/me").bearer(&token).walk();
-        assert_eq!(walk.problem().status(), 401, "{why}");
+        assert_eq!(walk.problem().status(), if why == "too long" { 431 } else { 401 }, "{why}");
         assert_eq!(walk.asked, [""; 0], "{why}");
     }
     assert_eq!(get("/me").bearer(&good()).walk().asked, ["alpha"], "and a good one is looked up once");

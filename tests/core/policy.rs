@@ -41,6 +41,8 @@ fn table() -> Vec<(&'static str, Value, &'static str, Fault)> {
         ("/edge/dpop", json!({ "leeway": 61 }), "$.edge.dpop.leeway", out_of_range(61, 0, 60)),
         ("/edge/identity_lifetime", json!(0), "$.edge.identity_lifetime", out_of_range(0, 1, 60)),
         ("/edge/identity_lifetime", json!(61), "$.edge.identity_lifetime", out_of_range(61, 1, 60)),
+        ("/edge/max_token", json!(1023), "$.edge.max_token", out_of_range(1023, 1024, 32_768)),
+        ("/edge/max_token", json!(32_769), "$.edge.max_token", out_of_range(32_769, 1024, 32_768)),
         ("/origins/app/backend", json!(""), "$.origins.app.backend", Fault::Empty),
         ("/origins/app/audience", json!(""), "$.origins.app.audience", Fault::Empty),
         ("/origins/A B", json!({ "backend": "b", "audience": "a" }), "$.origins.A B", Fault::NotAnId),

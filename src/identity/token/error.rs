@@ -1,14 +1,21 @@
 //! What can be wrong with a token.
 
-/// Why a token is not good. All of them look the same to the client.
+/// Why a token is not good. All of them look the same to the client, but for one that is too long: its holder is told that,
+/// since no other token of that issuer would do better.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
-    /// Longer than [`MAX_TOKEN_BYTES`], or its header longer than [`MAX_HEADER_CHARACTERS`].
+    /// Longer than `edge.max_token` of the policy, or its JOSE header longer than [`MAX_HEADER_CHARACTERS`].
     ///
-    /// [`MAX_TOKEN_BYTES`]: super::MAX_TOKEN_BYTES
     /// [`MAX_HEADER_CHARACTERS`]: super::MAX_HEADER_CHARACTERS
-    #[error("the token or its header is too long")]
-    TooLong,
+    #[error(
+        "the token, or its JOSE header, is {bytes} bytes long, and {most} are read (\"edge.max_token\" of the policy)"
+    )]
+    TooLong {
+        /// The length of what is too long.
+        bytes: usize,
+        /// The most that is accepted.
+        most: u64,
+    },
     /// Not three segments of unpadded, canonical base64url that hold two JSON objects with unique members (RFC 7515 §7.1).
     #[error("the token is not a compact JWS of two JSON objects")]
     Malformed,
