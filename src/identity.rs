@@ -84,6 +84,12 @@ impl Identity {
         self.holder.client_id.as_deref()
     }
 
+    /// `exp` of the token, in whole seconds: a fraction is cut off. The issuer's leeway is not added.
+    #[must_use]
+    pub fn expires(&self) -> Option<UnixTime> {
+        self.claims.time("exp").ok().flatten()
+    }
+
     /// The scopes of the token.
     #[must_use]
     pub fn scopes(&self) -> &[String] {
@@ -198,13 +204,13 @@ pub fn identify(
         return Ok(Caller::Anonymous);
     }
     let (scheme, compact) = bearer::single(target.authorization())?;
+    token::check_length(&compact, policy.edge().max_token)?;
     let rules = Rules { demands: policy.edge().proofs, nonces: sources.nonces, now };
     let nonce = &mut seen.nonce;
     let mut show = |binding: Option<&Binding>| possession::shown(scheme, &compact, binding, target, rules, nonce);
     let (issuer, claims, binding, proof) = if let Some((issuer, asked)) = introspection::about(policy, &compact) {
         seen.issuer = Some(issuer.id.clone());
         let claims = introspection::claims(issuer, asked, &compact, now, sources.introspector)?;
-    token::check_length(&compact, policy.edge().max_token)?;
         let binding = Binding::of(claims.claim("cnf"))?;
         let proof = show(binding.as_ref())?;
         (issuer, claims, binding, proof)
