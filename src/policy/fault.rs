@@ -74,6 +74,12 @@ pub enum Fault {
         /// The id of the earlier one.
         other: String,
     },
+    /// Two origins have the same `audience`: what is signed for one is believed by the other, and by HS256 both have one key.
+    #[error("is the audience of \"{other}\", too")]
+    TakenAudience {
+        /// The name of the earlier one.
+        other: String,
+    },
     /// The provider issues no access tokens that can be read.
     #[error("is \"access\", and this provider's access tokens are not JWTs")]
     NoAccessTokens,
@@ -220,6 +226,9 @@ impl Fault {
             Self::NotAPlaceCode(_) => "write a country as \"DE\" and a subdivision as \"US-CA\", in upper case",
             Self::NotANetwork(_) => "write \"198.51.100.0/24\" or \"2001:db8::/32\", no bit set behind the prefix",
             Self::UnknownLimit => "write a name that stands under \"limits\"",
+            Self::TakenAudience { .. } => {
+                "give each application an audience of its own, or make the two one origin with one backend"
+            }
             Self::NotAHandshake => {
                 "write \"methods\": [\"GET\"], no \"sign_body\", and another path for plain requests"
             }

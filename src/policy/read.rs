@@ -118,9 +118,12 @@ fn edge(document: EdgeDocument, limits: &BTreeMap<String, Arc<Limit>>, faults: &
 
 fn origins(documents: BTreeMap<String, OriginDocument>, faults: &mut Faults) -> BTreeMap<String, Arc<Origin>> {
     faults.add_if(documents.is_empty(), "$.origins", Fault::Empty);
-    let mut origins = BTreeMap::new();
+    let mut origins: BTreeMap<String, Arc<Origin>> = BTreeMap::new();
     for (name, document) in documents {
         let at = format!("$.origins.{name}");
+        if let Some((other, _)) = origins.iter().find(|(_, earlier)| earlier.audience == document.audience) {
+            faults.add(format!("{at}.audience"), Fault::TakenAudience { other: other.clone() });
+        }
         faults.add_if(!is_id(&name), &at, Fault::NotAnId);
         faults.add_if(document.backend.is_empty(), format_args!("{at}.backend"), Fault::Empty);
         faults.add_if(document.audience.is_empty(), format_args!("{at}.audience"), Fault::Empty);

@@ -45,6 +45,12 @@ fn table() -> Vec<(&'static str, Value, &'static str, Fault)> {
         ("/edge/max_token", json!(32_769), "$.edge.max_token", out_of_range(32_769, 1024, 32_768)),
         ("/origins/app/backend", json!(""), "$.origins.app.backend", Fault::Empty),
         ("/origins/app/audience", json!(""), "$.origins.app.audience", Fault::Empty),
+        (
+            "/origins/zoo",
+            json!({ "backend": "b", "audience": "app-audience" }),
+            "$.origins.zoo.audience",
+            Fault::TakenAudience { other: "app".to_owned() },
+        ),
         ("/origins/A B", json!({ "backend": "b", "audience": "a" }), "$.origins.A B", Fault::NotAnId),
         ("/issuers/alpha/issuer", json!("ftp://alpha.test"), "$.issuers.alpha.issuer", Fault::NotHttps),
         ("/issuers/alpha/backend", json!(""), "$.issuers.alpha.backend", Fault::Empty),
