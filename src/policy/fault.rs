@@ -143,8 +143,8 @@ pub enum Fault {
     /// No group has this name.
     #[error("names no group")]
     UnknownGroup,
-    /// Only the edge may say this, or it belongs to one connection.
-    #[error("names \"{name}\", which is not the policy's to touch")]
+    /// Only the edge may say this, it carries credentials, or it belongs to one connection.
+    #[error("names \"{name}\", which the edge keeps to itself")]
     ReservedField {
         /// The field.
         name: String,
