@@ -101,6 +101,20 @@ pub enum Fault {
     /// No rule has this name.
     #[error("names no rule")]
     UnknownRule,
+    /// A condition, with the rules that it names written out, is nested too deep.
+    #[error("is more than {most} conditions deep, rules written out")]
+    TooDeep {
+        /// The most that is read.
+        most: usize,
+    },
+    /// A condition, with the rules that it names written out, is too long: every request would have to look through it.
+    #[error("is {size} conditions long, rules written out; {most} are accepted")]
+    TooManyConditions {
+        /// How many it is.
+        size: usize,
+        /// The most that is accepted.
+        most: usize,
+    },
     /// A rule is made of itself.
     #[error("leads back to the rule it stands in")]
     CircularRule,
@@ -212,6 +226,9 @@ impl Fault {
             Self::SameRequests { .. } => "remove one of the two, or give them different methods",
             Self::TakenId => "give each entry its own id",
             Self::TakenIssuer { .. } => "merge the two entries: one issuer, several audiences",
+            Self::TakenAudience { .. } => {
+                "give each application an audience of its own, or make the two one origin with one backend"
+            }
             Self::NoAccessTokens => "write \"tokens\": \"id\", and client ids as \"audiences\"",
             Self::NoTenant => "write \"https://login.microsoftonline.com/<tenant id>/v2.0\", or list \"tenants\"",
             Self::NoTenantClaim => "add \"claims\": { \"tenant\": \"<claim>\" }",
@@ -219,6 +236,10 @@ impl Fault {
             Self::OriginMissing => "add \"origin\": \"<name>\"",
             Self::RulesOnPublic => "remove it, or write \"access\": \"authenticated\"",
             Self::UnknownRule => "write a name that stands under \"rules\"",
+            Self::TooDeep { .. } => "name fewer rules within rules: write shorter chains, or the condition itself",
+            Self::TooManyConditions { .. } => {
+                "name each rule once where it is enough, and test a claim with \"in\" in place of many conditions"
+            }
             Self::CircularRule => "write the condition out in one of the two rules",
             Self::NotOneTest => "write one of \"equals\", \"in\", \"contains\", \"equals_path\", \"contains_path\"",
             Self::UnknownPlace => "write a name that stands under \"places\"",
@@ -226,9 +247,6 @@ impl Fault {
             Self::NotAPlaceCode(_) => "write a country as \"DE\" and a subdivision as \"US-CA\", in upper case",
             Self::NotANetwork(_) => "write \"198.51.100.0/24\" or \"2001:db8::/32\", no bit set behind the prefix",
             Self::UnknownLimit => "write a name that stands under \"limits\"",
-            Self::TakenAudience { .. } => {
-                "give each application an audience of its own, or make the two one origin with one backend"
-            }
             Self::NotAHandshake => {
                 "write \"methods\": [\"GET\"], no \"sign_body\", and another path for plain requests"
             }
