@@ -94,6 +94,13 @@ fn table() -> Vec<(&'static str, Value, &'static str, Fault)> {
         ("/routes/2/path", json!("/{a:regex}"), "$.routes[2].path", pattern(convertor())),
         ("/routes/2/path", json!("/{a}/{a}"), "$.routes[2].path", pattern(TemplateError::RepeatedName("a".to_owned()))),
         ("/routes/2/path", json!("/a?b"), "$.routes[2].path", pattern(TemplateError::ForbiddenCharacter)),
+        ("/routes/2/path", json!("/a".repeat(129)), "$.routes[2].path", pattern(TemplateError::TooManySegments(129))),
+        (
+            "/routes/2/path",
+            json!("/a".repeat(200_000)),
+            "$.routes[2].path",
+            pattern(TemplateError::TooManySegments(200_000)),
+        ),
         ("/routes/2/path", json!("/{a}{b}"), "$.routes[2].path", pattern(TemplateError::Ambiguous)),
     ]
 }
@@ -197,6 +204,7 @@ fn all_faults_are_found_in_one_go() {
 
 #[test]
 fn what_developers_run_on_their_machines_is_accepted() {
+    policy_of(&changed("/routes/2/path", json!("/a".repeat(128))));
     for issuer in ["http://127.0.0.1:9080", "http://localhost", "http://[::1]:9080/x", "https://a.test/tenant/v2.0"] {
         policy_of(&changed("/issuers/alpha/issuer", json!(issuer)));
     }
