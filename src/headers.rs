@@ -130,6 +130,21 @@ pub fn fate(name: &str) -> Fate {
     if reserved { Fate::Reserved } else { Fate::Pass }
 }
 
+/// Fields that pass into the edge and no further: it reads credentials, and rules are asked of what is left.
+const CREDENTIALS: [&str; 2] = [AUTHORIZATION, PROOF];
+/// The field with the token (RFC 9110 §11.6.2).
+pub const AUTHORIZATION: &str = "authorization";
+/// The field with a proof of possession (RFC 9449 §4.1).
+pub const PROOF: &str = "dpop";
+
+/// Whether the field `name` (in any case), where a client sends it, is among those that rules of a policy can look at:
+/// neither credentials, nor what belongs to one connection or only to the edge.
+#[must_use]
+pub fn is_seen_by_rules(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    !CREDENTIALS.contains(&name.as_str()) && fate(&name) == Fate::Pass
+}
+
 /// Lower case, and every character but letters and digits as a hyphen.
 fn fold(name: &str) -> String {
     name.trim()

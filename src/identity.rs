@@ -9,6 +9,7 @@ pub mod deny_list;
 pub mod discovery;
 pub mod dpop;
 pub mod introspection;
+mod jose;
 pub mod key_life;
 pub mod keys;
 mod possession;
@@ -81,6 +82,12 @@ impl Identity {
     #[must_use]
     pub fn client_id(&self) -> Option<&str> {
         self.holder.client_id.as_deref()
+    }
+
+    /// `exp` of the token, in whole seconds: a fraction is cut off. The issuer's leeway is not added.
+    #[must_use]
+    pub fn expires(&self) -> Option<UnixTime> {
+        self.claims.time("exp").ok().flatten()
     }
 
     /// The scopes of the token.
@@ -204,6 +211,7 @@ pub fn identify(
         return Ok(Caller::Anonymous);
     }
     let (scheme, compact) = bearer::single(target.authorization())?;
+    token::check_length(&compact, policy.edge().max_token)?;
     let rules = Rules { demands: policy.edge().proofs, nonces: sources.nonces, now };
     let nonce = &mut seen.nonce;
     let mut show = |binding: Option<&Binding>| possession::shown(scheme, &compact, binding, target, rules, nonce);

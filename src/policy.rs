@@ -26,7 +26,9 @@ use std::sync::Arc;
 pub use captures::Captures;
 pub use claim_path::ClaimPath;
 use conditions::Condition;
-pub use document::{AlgorithmName, IdentityAlgorithm, KeyLife, MethodName, PolicyDocument, ProofDemands, TokenKind};
+pub use document::{
+    AlgorithmName, IdentityAlgorithm, KeyLife, MethodName, PolicyDocument, PresetName, ProofDemands, TokenKind,
+};
 pub use fault::{Fault, PolicyFault, PolicyFaults};
 use fields::{Accepts, FieldEdits};
 use groups::Group;
@@ -42,6 +44,10 @@ use crate::surroundings::Fact;
 
 /// The longest body that is signed, in bytes: it is held in memory as a whole.
 pub const MAX_SIGNED_BODY: u64 = 8 * 1024 * 1024;
+
+/// The longest token that a policy may let pass, in bytes: Fastly hands over header fields of this length (its own limit is
+/// 69 KB), and what an unverified token costs is bounded.
+pub const MAX_TOKEN_BYTES: u64 = 32 * 1024;
 
 /// The rules of one Fastgate service.
 #[derive(Clone, Debug)]
@@ -62,6 +68,8 @@ pub struct Edge {
     pub hosts: Hosts,
     /// How long a signed header is valid, in seconds, 1 to 60.
     pub identity_lifetime: u64,
+    /// The longest token that is read, in bytes.
+    pub max_token: u64,
     /// What is kept before it is known who is calling.
     pub flood_limit: Option<Arc<Limit>>,
     /// Whether answers get the security fields that the origin leaves out.

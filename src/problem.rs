@@ -13,6 +13,7 @@ use crate::identity::bearer::{CredentialsError, Scheme};
 use crate::identity::deny_list::DenyListError;
 use crate::identity::dpop::ProofError;
 use crate::identity::introspection::IntrospectionError;
+use crate::identity::token::TokenError;
 use crate::inspect::InspectError;
 use crate::mint::MintError;
 use crate::opening::OpeningError;
@@ -215,6 +216,7 @@ impl From<&Refusal> for Problem {
             Refusal::Credentials(CredentialsError::Repeated { .. }) => {
                 challenge(Kind::BadRequest, Challenge::because("invalid_request"))
             }
+            Refusal::Token(TokenError::TooLong { .. }) => plain(Kind::HeaderFieldsTooLarge),
             Refusal::Credentials(CredentialsError::Malformed)
             | Refusal::Token(_)
             | Refusal::DenyList(DenyListError::Revoked { .. })

@@ -249,7 +249,7 @@ impl Refusal {
 
 const fn token_code(error: &TokenError) -> &'static str {
     match error {
-        TokenError::TooLong => "token-too-long",
+        TokenError::TooLong { .. } => "token-too-long",
         TokenError::Malformed => "token-malformed",
         TokenError::Extension { .. } => "token-extension",
         TokenError::Algorithm => "token-algorithm",

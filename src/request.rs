@@ -13,7 +13,7 @@ use std::net::IpAddr;
 pub use certificate::certificate_thumbprint;
 pub use path::{Ambiguity, CanonicalPath};
 
-use crate::headers::{Fate, Headers, fate, named_by_connection};
+use crate::headers::{AUTHORIZATION, Fate, Headers, PROOF, fate, named_by_connection};
 use crate::policy::Hosts;
 use crate::secret::Secret;
 
@@ -23,10 +23,6 @@ pub const MAX_TARGET_BYTES: usize = 8192;
 pub const MAX_PATH_BYTES: usize = 4096;
 /// The most header fields that a request may carry.
 pub const MAX_FIELDS: usize = 100;
-
-/// The fields that carry credentials.
-const AUTHORIZATION: &str = "authorization";
-const PROOF: &str = "dpop";
 
 /// A request as it arrived, before anything in it is believed.
 #[derive(Clone, Debug)]

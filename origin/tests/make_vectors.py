@@ -63,6 +63,11 @@ def query(text: str) -> dict[str, object]:
     return tctx(query=base64url(hashlib.sha256(text.encode()).digest()))
 
 
+def ending(at: int) -> dict[str, object]:
+    """Return `rctx` of a caller whose token ends then."""
+    return {"iss": "https://idp.example", "client_id": "shop", "token_exp": at}
+
+
 def accepted() -> list[dict[str, object]]:
     """Return headers that an origin must believe, each with the request that it is about."""
     anonymous = payload(sub=..., scope=..., rctx={})
@@ -73,6 +78,8 @@ def accepted() -> list[dict[str, object]]:
         _vector("signed by the older of two published keys", OLD_EDGE.sign(payload())),
         _vector("an anonymous caller", EDGE.sign(anonymous)),
         _vector("somebody from a country", EDGE.sign({**anonymous, "rctx": {"country": "DE"}})),
+        _vector("the end of the caller's token", EDGE.sign(payload(rctx=ending(NOW + 600)))),
+        _vector("a token that ended within its leeway", EDGE.sign(payload(rctx=ending(NOW - 20)))),
         _vector("a caller without scopes", EDGE.sign(payload(scope=...))),
         _vector("a query", EDGE.sign(payload(tctx=query("a=%31&a=2"))), query="a=%31&a=2"),
         _vector("an encoded path", EDGE.sign(payload(tctx=encoded)), path="/orders/caf%C3%A9"),
@@ -97,6 +104,7 @@ def accepted_by_mac() -> list[dict[str, object]]:
         _vector("a known caller", _mac(payload())),
         _vector("by the key derived from the older of two signing keys", old),
         _vector("an anonymous caller", _mac(anonymous)),
+        _vector("the end of the caller's token", _mac(payload(rctx=ending(NOW + 600)))),
         _vector("a query", _mac(payload(tctx=query("a=%31&a=2"))), query="a=%31&a=2"),
         _vector("a signed body", posted, **POST, body=BODY),
         _vector("claims that nobody knows yet", _mac(payload(shoe_size=42))),

@@ -2,7 +2,7 @@
 
 use fastgate::gateway::KEYS_PATH;
 use fastgate::policy::pattern::{Convertor, PathTemplate, Segment};
-use fastgate::policy::{Access, Policy, Requirement, Route};
+use fastgate::policy::{Access, Issuer, Policy, PresetName, Requirement, Route};
 
 /// One thing that is hardly meant, and what to do about it.
 pub(super) struct Lint {
@@ -19,6 +19,14 @@ pub(super) fn lints(policy: &Policy) -> Vec<Lint> {
         let at = format!("$.issuers.{}", issuer.id);
         if issuer.issuer.starts_with("http:") {
             add(format!("{at}.issuer"), "is http, which only this machine can reach".to_owned(), "use https elsewhere");
+        }
+        if is_auth0(issuer) && !issuer.issuer.ends_with('/') {
+            let what = "has no slash at its end, and `iss` of Auth0's tokens has: every token is refused".to_owned();
+            add(
+                format!("{at}.issuer"),
+                what,
+                "write \"https://<tenant>.auth0.com/\", or your own domain, with the slash",
+            );
         }
         if issuer.leeway > 60 {
             let what = format!("lets tokens live {} seconds longer than their issuer says", issuer.leeway);
@@ -66,6 +74,12 @@ pub(super) fn lints(policy: &Policy) -> Vec<Lint> {
     let mut known = std::collections::BTreeSet::new();
     lints.retain(|lint| known.insert((lint.at.clone(), lint.what.clone())));
     lints
+}
+
+/// By its preset, or by its host where the policy names none.
+fn is_auth0(issuer: &Issuer) -> bool {
+    let host = issuer.issuer.split('/').nth(2).unwrap_or_default();
+    issuer.preset == Some(PresetName::Auth0) || (issuer.preset.is_none() && host.ends_with(".auth0.com"))
 }
 
 const TRIED: &str = "is only tried: what it would refuse passes";

@@ -21,10 +21,10 @@ pub(super) struct Revocation {
     /// The tokens of one session, by their `sid`.
     #[arg(long)]
     sid: Option<String>,
-    /// The tokens of one subject that were issued before `--not-before`.
+    /// The tokens of one subject that were issued up to and in the second of `--not-before`.
     #[arg(long)]
     sub: Option<String>,
-    /// Tokens of the subject that were issued from this moment on are good; now, if nothing else is said.
+    /// Tokens of the subject that were issued after the second of this moment are good; now, if nothing else is said.
     #[arg(long, value_name = "TIME", conflicts_with_all = ["jti", "sid"], allow_hyphen_values = true)]
     not_before: Option<String>,
     /// How long the entry is needed: at least as long as the tokens that it refuses would be valid.

@@ -18,7 +18,8 @@ pub enum CredentialsError {
     /// The scheme is another one, `Basic`, say. A scheme is never taken for another one.
     #[error("the authorization scheme is neither Bearer nor DPoP")]
     OtherScheme,
-    /// The scheme is known and what follows is not one space and one `b64token` (`token68` with DPoP, which is the same).
+    /// The scheme is known and what follows is not at least one space (`1*SP`) and one `b64token` (`token68` with DPoP,
+    /// which is the same).
     #[error("the credentials are malformed")]
     Malformed,
 }
@@ -42,7 +43,7 @@ pub fn tries_proof(authorization: &[Secret<Vec<u8>>]) -> bool {
 /// The token in the only `Authorization` header, and how it is presented.
 ///
 /// # Errors
-/// A [`CredentialsError`] for none, for several, for another scheme, and for anything but one space and one token.
+/// A [`CredentialsError`] for none, for several, for another scheme, and for anything but spaces and one token.
 pub fn single(authorization: &[Secret<Vec<u8>>]) -> Result<(Scheme, Secret<&str>), CredentialsError> {
     let value = match authorization {
         [] => return Err(CredentialsError::Missing),
@@ -50,7 +51,8 @@ pub fn single(authorization: &[Secret<Vec<u8>>]) -> Result<(Scheme, Secret<&str>
         several => return Err(CredentialsError::Repeated { count: several.len() }),
     };
     let (Some(scheme), rest) = split_scheme(value) else { return Err(CredentialsError::OtherScheme) };
-    let token = rest.strip_prefix(b" ").ok_or(CredentialsError::Malformed)?;
+    let spaces = rest.iter().take_while(|byte| **byte == b' ').count();
+    let token = rest.get(spaces..).filter(|_| spaces > 0).ok_or(CredentialsError::Malformed)?;
     if !is_b64token(token) {
         return Err(CredentialsError::Malformed);
     }
@@ -103,7 +105,17 @@ mod tests {
     }
 
     #[test]
-    fn nothing_but_one_token_behind_one_space_is_read() {
+    fn the_token_stands_behind_any_number_of_spaces() {
+        for spaces in [1, 2, 3, 1000] {
+            for (scheme, name) in [(Scheme::Bearer, "Bearer"), (Scheme::DPoP, "DPoP")] {
+                let value = format!("{name}{}a.b.c", " ".repeat(spaces));
+                assert_eq!(token_of(&[value.as_bytes()]), Ok((scheme, "a.b.c".to_owned())), "{value}");
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_but_one_token_behind_spaces_is_read() {
         use CredentialsError::{Malformed, Missing, OtherScheme, Repeated};
         assert_eq!(token_of(&[]), Err(Missing));
         assert_eq!(token_of(&[b"Bearer a", b"Bearer a"]), Err(Repeated { count: 2 }));
@@ -111,9 +123,12 @@ mod tests {
             &b"Bearer"[..],
             b"Bearer ",
             b"Bearer   ",
-            b"Bearer  a",
             b"Bearer\ta",
+            b"Bearer \ta",
+            b"Bearer\t a",
             b"Bearer\xa0a",
+            b"Bearer \xa0a",
+            b"Bearer\xc2\xa0a",
             b"Bearer a b",
             b"Bearer a ",
             b"Bearer a, Bearer b",

@@ -1,6 +1,7 @@
 //! The deny-list: tokens, sessions and subjects that are refused although their tokens have not expired. Asked of every
 //! token that is otherwise good, whatever is remembered of its signature, where the issuer has `deny_list`.
 
+use std::borrow::Cow;
 use std::num::NonZeroUsize;
 
 use base64::Engine as _;
@@ -9,7 +10,8 @@ use lru::LruCache;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::token::VerifiedClaims;
+use super::IdentityError;
+use super::token::{TokenError, VerifiedClaims};
 use crate::policy::Issuer;
 use crate::time::UnixTime;
 
@@ -74,7 +76,9 @@ impl Mark {
 pub struct Entry {
     /// From this moment on the entry counts as absent.
     pub until: UnixTime,
-    /// Only tokens that were issued before this moment (`iat`) are denied, and those that do not say when they were.
+    /// Only tokens that were issued before this moment or within the second that begins with it (`iat`) are denied, and
+    /// those that do not say when they were. `iat` and the entry are whole seconds: which of the two was first within one
+    /// cannot be told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<UnixTime>,
 }
@@ -98,8 +102,8 @@ impl Entry {
     }
 
     fn denies(&self, issued: Option<UnixTime>, now: UnixTime) -> bool {
-        let before = |moment| issued.is_none_or(|issued| issued < moment);
-        now < self.until && self.not_before.is_none_or(before)
+        let not_after = |moment| issued.is_none_or(|issued| issued <= moment);
+        now < self.until && self.not_before.is_none_or(not_after)
     }
 }
 
@@ -134,27 +138,39 @@ pub enum DenyListError {
     Unavailable(#[from] DenyListUnavailable),
 }
 
-/// Refuses a token that the list denies.
+/// Refuses a token that the list denies, and one of which this cannot be told because a claim is no name.
 pub(super) fn check(
     issuer: &Issuer,
     claims: &VerifiedClaims,
     now: UnixTime,
     list: &mut dyn DenyList,
-) -> Result<(), DenyListError> {
+) -> Result<(), IdentityError> {
     if !issuer.deny_list {
         return Ok(());
     }
-    let mark = |kind: MarkKind| {
-        let value = claims.claim(kind.claim()).and_then(Value::as_str)?;
-        Some((kind, Mark::new(kind, &issuer.issuer, value)))
-    };
-    let marks: Vec<_> = MarkKind::ALL.into_iter().filter_map(mark).collect();
+    let mut marks = Vec::with_capacity(MarkKind::ALL.len());
+    for kind in MarkKind::ALL {
+        if let Some(value) = text(kind, claims)? {
+            marks.push((kind, Mark::new(kind, &issuer.issuer, &value)));
+        }
+    }
     let asked: Vec<_> = marks.iter().map(|(_, mark)| *mark).collect();
-    let entries = list.entries(&asked, issuer.verdict_window)?;
+    let entries = list.entries(&asked, issuer.verdict_window).map_err(DenyListError::from)?;
     let denied = |mark: &Mark| entries.iter().any(|(found, entry)| found == mark && entry.denies(claims.issued(), now));
     match marks.iter().find(|(_, mark)| denied(mark)) {
-        Some((kind, _)) => Err(DenyListError::Revoked { claim: kind.claim() }),
+        Some((kind, _)) => Err(DenyListError::Revoked { claim: kind.claim() }.into()),
         None => Ok(()),
+    }
+}
+
+/// The claim as it would be written into the list. It should be text (RFC 7519 §4.1.7); a whole number counts as its
+/// decimal digits, null as no claim. Nobody can write an entry for anything else, so a token with it could not be revoked.
+fn text(kind: MarkKind, claims: &VerifiedClaims) -> Result<Option<Cow<'_, str>>, TokenError> {
+    match claims.claim(kind.claim()) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(Cow::Borrowed(text))),
+        Some(Value::Number(number)) if number.is_i64() || number.is_u64() => Ok(Some(Cow::Owned(number.to_string()))),
+        Some(_) => Err(TokenError::ClaimMalformed { claim: kind.claim() }),
     }
 }
 

@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 
 use super::IdentityError;
 use super::binding::Thumbprint;
+use super::jose;
 use super::replay::{ProofId, Replays};
 use crate::policy::ProofDemands;
 use crate::request::Target;
@@ -155,10 +156,8 @@ impl<'request> Proof<'request> {
 
 /// The key in the header of a proof, once the rest of the header is that of a proof (RFC 9449 §4.2).
 fn key_of(header: &Map<String, Value>) -> Result<ProofKey, ProofError> {
-    for member in ["crit", "b64", "zip", "cty"] {
-        if header.contains_key(member) {
-            return Err(ProofError::Extension { member });
-        }
+    if let Some(member) = jose::extension(header) {
+        return Err(ProofError::Extension { member });
     }
     if header.get("typ").is_none_or(|given| given != "dpop+jwt") {
         return Err(ProofError::Type);

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::IdentityError;
 use super::claims::Claims;
-use super::token::{self, MAX_TOKEN_BYTES, TokenError, VerifiedClaims};
+use super::token::{self, TokenError, VerifiedClaims};
 use crate::policy::{Introspection, Issuer, Policy};
 use crate::secret::Secret;
 use crate::strict_json;
@@ -80,14 +80,12 @@ pub(super) fn claims(
     now: UnixTime,
     introspector: &mut dyn Introspector,
 ) -> Result<VerifiedClaims, IdentityError> {
-    if token.expose().len() > MAX_TOKEN_BYTES {
-        return Err(TokenError::TooLong.into());
-    }
     let answer = introspector.ask(issuer, introspection, token).map_err(IntrospectionError::from)?;
     let unusable =
         |error: NotAnAnswer| IntrospectionUnavailable { issuer: issuer.id.clone(), cause: error.to_string() };
     let said = active(&answer).map_err(|error| IntrospectionError::from(unusable(error)))?;
     let claims = said.ok_or(IntrospectionError::Inactive)?;
+    check_kind(&claims)?;
     Ok(token::vouched(Claims::new(completed(claims, issuer)?), issuer, now)?)
 }
 
@@ -110,6 +108,31 @@ fn active(answer: &[u8]) -> Result<Option<Map<String, Value>>, NotAnAnswer> {
         Some(false) => Ok(None),
         None => Err(NotAnAnswer),
     }
+}
+
+/// Whether the answer is about an access token: an endpoint may answer about refresh tokens as well (RFC 7009 §2.1 and RFC
+/// 7662 §2.1 take the same hint), and some answer about ID tokens. `token_use`, where it is there, is `access_token` or
+/// `access`; `token_type` (RFC 7662 §2.2; case is of no matter, RFC 6749 §5.1) is `Bearer`, `DPoP`, or `N_A` (RFC 8693
+/// §2.2.1). What is of the type `DPoP` is bound to a key (RFC 9449 §6.2).
+fn check_kind(answer: &Map<String, Value>) -> Result<(), TokenError> {
+    let text = |claim: &'static str| match answer.get(claim) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.as_str())),
+        Some(_) => Err(TokenError::ClaimMalformed { claim }),
+    };
+    let other_kind = |claim: &str| Err(TokenError::OtherKind { claim: claim.to_owned() });
+    if text("token_use")?.is_some_and(|used_as| !["access_token", "access"].contains(&used_as)) {
+        return other_kind("token_use");
+    }
+    let Some(given) = text("token_type")? else { return Ok(()) };
+    if !["Bearer", "DPoP", "N_A"].iter().any(|known| known.eq_ignore_ascii_case(given)) {
+        return other_kind("token_type");
+    }
+    let is_bound = answer.get("cnf").and_then(|binding| binding.get("jkt")).is_some_and(Value::is_string);
+    if given.eq_ignore_ascii_case("DPoP") && !is_bound {
+        return Err(TokenError::Required { claim: "cnf".to_owned() });
+    }
+    Ok(())
 }
 
 /// `iss` may be left out (RFC 7662 §2.2), but not be another's. Where there is no resource owner, the client is the subject

@@ -3,8 +3,6 @@
 
 mod jwk;
 
-use std::collections::BTreeMap;
-
 use serde_json::Value;
 
 pub use jwk::UnusableKey;
@@ -29,9 +27,12 @@ pub struct KeySet {
 #[derive(Clone, Debug)]
 pub struct Key {
     id: Option<String>,
+    /// `issuer`, a member of Entra's, as it stands there.
+    issuer: Option<Value>,
     material: VerifyingKey,
-    /// `alg`, which narrows the key's family down to one.
-    algorithm: Option<AlgorithmName>,
+    /// The algorithms for which it is used: the one that `alg` names, or all of its family (RFC 7517 §4.4), without those
+    /// for which its `kid` stands on another key, too.
+    algorithms: Vec<AlgorithmName>,
     /// SHA-256 of the members that make the key what it is.
     digest: [u8; 32],
 }
@@ -98,11 +99,11 @@ impl KeySet {
                 Err(unusable) => skipped.push(unusable),
             }
         }
-        let keys = without_shared_ids(keys);
+        let (keys, ambiguous) = told_apart(keys);
         if keys.is_empty() {
             return Err(KeySetError::NoUsableKey { count });
         }
-        skipped.resize(count.saturating_sub(keys.len()), UnusableKey::SharedId);
+        skipped.extend(std::iter::repeat_n(UnusableKey::SharedId, ambiguous));
         Ok(Self { keys, skipped })
     }
 
@@ -125,18 +126,20 @@ impl KeySet {
         Self { keys, skipped: self.skipped.clone() }
     }
 
-    /// The one key for a token with this `kid` and `alg`. Without a `kid` (OIDC Core §10.1) the algorithm must leave a
-    /// single candidate.
-    pub(super) fn find(&self, kid: Option<&str>, algorithm: AlgorithmName) -> Result<&Key, NoKey> {
-        let mut fitting = self.keys.iter().filter(|key| key.accepts(algorithm));
-        match kid {
-            Some(kid) => fitting.find(|key| key.id.as_deref() == Some(kid)).ok_or(NoKey::Unknown),
-            None => match (fitting.next(), fitting.next()) {
-                (Some(only), None) => Ok(only),
-                (None, _) => Err(NoKey::Unknown),
-                (Some(_), Some(_)) => Err(NoKey::Ambiguous),
-            },
-        }
+    /// The one key for a token with this `kid` and `alg`, among those that say nothing else in `issuer` than one of
+    /// `belonging`, where that lists anything. Without a `kid` (OIDC Core §10.1) the algorithm must leave a single candidate.
+    pub(super) fn find(
+        &self,
+        kid: Option<&str>,
+        algorithm: AlgorithmName,
+        belonging: &[String],
+    ) -> Result<&Key, NoKey> {
+        let mut fitting = self.keys.iter().filter(|key| {
+            key.accepts(algorithm) && key.may_belong_to(belonging) && (kid.is_none() || key.id.as_deref() == kid)
+        });
+        let first = fitting.next().ok_or(NoKey::Unknown)?;
+        let listed_again = |key: &Key| key.id == first.id && key.digest == first.digest;
+        if fitting.all(listed_again) { Ok(first) } else { Err(NoKey::Ambiguous) }
     }
 }
 
@@ -145,7 +148,7 @@ impl Key {
     /// (RFC 7517 §4.4). Whether the issuer's tokens may use it is the policy's decision.
     #[must_use]
     pub fn accepts(&self, algorithm: AlgorithmName) -> bool {
-        self.algorithm.is_none_or(|only| only == algorithm) && self.material.algorithms().contains(&algorithm)
+        self.algorithms.contains(&algorithm)
     }
 
     /// Whether `signature` is this key's over `message` by `algorithm`.
@@ -159,17 +162,43 @@ impl Key {
         self.material.verify(algorithm, message, signature)
     }
 
+    fn may_belong_to(&self, issuers: &[String]) -> bool {
+        let is_listed = |issuer: &Value| issuers.iter().any(|listed| issuer == listed);
+        issuers.is_empty() || self.issuer.as_ref().is_none_or(is_listed)
+    }
+
     /// SHA-256 of what makes the key what it is: another key, another digest, whatever its `kid`.
     pub(super) const fn digest(&self) -> &[u8; 32] {
         &self.digest
     }
 }
 
-/// Drops every key whose `kid` stands on several keys: which one is meant would be a guess.
-fn without_shared_ids(keys: Vec<Key>) -> Vec<Key> {
-    let mut uses: BTreeMap<String, usize> = BTreeMap::new();
-    for id in keys.iter().filter_map(|key| key.id.clone()) {
-        *uses.entry(id).or_default() += 1;
+/// Leaves at most one key for each `kid` (of an `issuer`, where keys name it) and algorithm. Key ids should be distinct, and need not be (RFC 7517 §4.5): one key
+/// may be listed once for each of its algorithms, or twice. Where two different keys of one `kid` accept the same algorithm,
+/// neither is used with it, since which one is meant would be a guess; a key that is left without an algorithm is dropped
+/// and counted.
+fn told_apart(mut keys: Vec<Key>) -> (Vec<Key>, usize) {
+    let left: Vec<_> = (0..keys.len()).map(|index| left_to(&keys, index)).collect();
+    let mut ambiguous = 0;
+    for (key, (algorithms, lost)) in keys.iter_mut().zip(left) {
+        ambiguous += usize::from(algorithms.is_empty() && lost);
+        key.algorithms = algorithms;
     }
-    keys.into_iter().filter(|key| key.id.as_ref().is_none_or(|id| uses.get(id) == Some(&1))).collect()
+    keys.retain(|key| !key.algorithms.is_empty());
+    (keys, ambiguous)
+}
+
+/// The algorithms that are left to one of the keys, and whether another key with its `kid` took some.
+fn left_to(keys: &[Key], index: usize) -> (Vec<AlgorithmName>, bool) {
+    let Some(key) = keys.get(index) else { return (Vec::new(), false) };
+    let mut left = key.algorithms.clone();
+    let mut lost = false;
+    let is_namesake = |other: &Key| key.id.is_some() && other.id == key.id && other.issuer == key.issuer;
+    for (other_index, other) in keys.iter().enumerate().filter(|(_, other)| is_namesake(other)) {
+        let contested = other.digest != key.digest;
+        let before = left.len();
+        left.retain(|algorithm| !((contested || other_index < index) && other.algorithms.contains(algorithm)));
+        lost |= contested && left.len() < before;
+    }
+    (left, lost)
 }

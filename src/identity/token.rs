@@ -13,17 +13,17 @@ use serde_json::{Map, Value};
 use super::binding::Binding;
 use super::claims::{Claims, Holder};
 use super::demands;
+use super::jose;
 use super::keys::{Key, KeySet, NoKey};
 use super::verdict::{Verdict, Verdicts};
-use crate::policy::{AlgorithmName, Issuer};
+use crate::policy::{AlgorithmName, Issuer, MAX_TOKEN_BYTES};
 use crate::secret::Secret;
 use crate::strict_json;
 use crate::time::UnixTime;
 
-/// The longest token that is read, in bytes; it has to fit a header that servers accept.
-pub const MAX_TOKEN_BYTES: usize = 8192;
-/// The longest JOSE header that is read, in base64url characters.
-pub const MAX_HEADER_CHARACTERS: usize = 4096;
+/// The longest JOSE header that is read, in base64url characters: enough for a chain of certificates (`x5c`), which some
+/// issuers put there and nothing here looks at.
+pub const MAX_HEADER_CHARACTERS: u64 = 8192;
 
 /// A token that has been read and not been checked.
 #[derive(Debug)]
@@ -58,6 +58,23 @@ impl VerifiedClaims {
     }
 }
 
+/// Refuses a token of more than `most` bytes, signed or opaque, before anything in it is read.
+///
+/// # Errors
+/// [`TokenError::TooLong`]
+pub(super) fn check_length(compact: &Secret<&str>, most: u64) -> Result<(), TokenError> {
+    at_most(most, compact.expose())
+}
+
+fn at_most(most: u64, text: &str) -> Result<(), TokenError> {
+    let bytes = text.len();
+    if u64::try_from(bytes).is_ok_and(|bytes| bytes <= most) {
+        Ok(())
+    } else {
+        Err(TokenError::TooLong { bytes, most })
+    }
+}
+
 /// Judges claims for which the issuer itself vouched just now (RFC 7662 §2.2) as those of a signed token are judged.
 ///
 /// # Errors
@@ -73,19 +90,15 @@ impl<'request> UnverifiedToken<'request> {
     /// # Errors
     /// A [`TokenError`] where the token is too long or is not a compact JWS with an issuer.
     pub fn parse(compact: Secret<&'request str>) -> Result<Self, TokenError> {
+        check_length(&compact, MAX_TOKEN_BYTES)?;
         let token = *compact.expose();
-        if token.len() > MAX_TOKEN_BYTES {
-            return Err(TokenError::TooLong);
-        }
         let mut segments = token.split('.');
         let (Some(header), Some(payload), Some(signature), None) =
             (segments.next(), segments.next(), segments.next(), segments.next())
         else {
             return Err(TokenError::Malformed);
         };
-        if header.len() > MAX_HEADER_CHARACTERS {
-            return Err(TokenError::TooLong);
-        }
+        at_most(MAX_HEADER_CHARACTERS, header)?;
         if decode(signature)?.is_empty() {
             return Err(TokenError::Malformed);
         }
@@ -144,7 +157,7 @@ impl<'request> UnverifiedToken<'request> {
     ) -> Result<VerifiedClaims, TokenError> {
         self.check(issuer, now)?;
         let algorithm = self.algorithm(issuer)?;
-        let key = keys.find(self.key_id(), algorithm).map_err(|error| match error {
+        let key = keys.find(self.key_id(), algorithm, &issuer.key_issuers).map_err(|error| match error {
             NoKey::Unknown => TokenError::UnknownKey,
             NoKey::Ambiguous => TokenError::AmbiguousKey,
         })?;
@@ -162,10 +175,8 @@ impl<'request> UnverifiedToken<'request> {
     }
 
     fn check_header(&self, issuer: &Issuer) -> Result<(), TokenError> {
-        for member in ["crit", "b64", "zip", "cty"] {
-            if self.header.contains_key(member) {
-                return Err(TokenError::Extension { member });
-            }
+        if let Some(member) = jose::extension(&self.header) {
+            return Err(TokenError::Extension { member });
         }
         if self.header.get("kid").is_some_and(|kid| !kid.is_string()) {
             return Err(TokenError::Malformed);

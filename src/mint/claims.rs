@@ -51,6 +51,9 @@ struct Requester<'request> {
     iss: Option<&'request str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     client_id: Option<&'request str>,
+    /// `exp` of the caller's token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_exp: Option<UnixTime>,
     /// What the caller's token is bound to, and the caller has shown to hold.
     #[serde(skip_serializing_if = "Option::is_none")]
     cnf: Option<&'request Binding>,
@@ -114,6 +117,7 @@ impl<'request> EdgeClaims<'request> {
             rctx: Requester {
                 iss: identity.map(Identity::issuer),
                 client_id: identity.and_then(Identity::client_id),
+                token_exp: identity.and_then(Identity::expires),
                 cnf: identity.and_then(Identity::binding),
                 country: surroundings.country.as_deref(),
                 subdivision: surroundings.subdivision.as_deref().filter(|_| route.judges(Fact::Subdivision)),

@@ -96,35 +96,97 @@ pub enum Expected {
     ContainsPath(String),
 }
 
+/// How deep a condition may be nested, the rules that it names written out. What is asked of every request, and freed, goes
+/// down one level of the stack for each.
+pub const MAX_DEPTH: usize = 64;
+/// How many conditions one may be made of, the rules that it names written out wherever they are named.
+pub const MAX_CONDITIONS: usize = 4096;
+
 /// The named conditions of a policy while it is read.
 pub(super) struct Rules<'document> {
     documents: &'document BTreeMap<String, ConditionDocument>,
-    read: BTreeMap<String, Arc<Condition>>,
+    read: BTreeMap<String, (Arc<Condition>, Extent)>,
     /// The rules that are being read, from the outside in.
     open: Vec<String>,
+    /// How many conditions are being read, each within the one before it.
+    level: usize,
+}
+
+/// How large a condition is, the rules that it names written out.
+#[derive(Clone, Copy)]
+struct Extent {
+    depth: usize,
+    size: usize,
+}
+
+impl Extent {
+    /// That of a condition that stands in for one that cannot be read.
+    const NONE: Self = Self { depth: 0, size: 0 };
+    const ONE: Self = Self { depth: 1, size: 1 };
+
+    /// That of a condition around one of this extent.
+    const fn wrapped(self) -> Self {
+        Self { depth: self.depth.saturating_add(1), size: self.size.saturating_add(1) }
+    }
+
+    /// That of several side by side.
+    fn beside(self, other: Self) -> Self {
+        Self { depth: self.depth.max(other.depth), size: self.size.saturating_add(other.size) }
+    }
 }
 
 impl<'document> Rules<'document> {
     /// Reads every named condition.
     pub(super) fn read(documents: &'document BTreeMap<String, ConditionDocument>, faults: &mut Faults) -> Self {
-        let mut rules = Self { documents, read: BTreeMap::new(), open: Vec::new() };
+        let mut rules = Self { documents, read: BTreeMap::new(), open: Vec::new(), level: 0 };
         for name in documents.keys() {
             rules.rule(name, &format!("$.rules.{name}"), faults);
         }
         rules
     }
 
-    /// Reads a condition that stands at `at`.
+    /// Reads a condition that stands at `at`. One that is too deep or too long is a fault there.
     pub(super) fn condition(&mut self, document: &ConditionDocument, at: &str, faults: &mut Faults) -> Condition {
-        match document {
-            ConditionDocument::All(list) => Condition::All(self.list(list, &format!("{at}.all"), faults)),
-            ConditionDocument::Any(list) => Condition::Any(self.list(list, &format!("{at}.any"), faults)),
+        self.bounded(document, at, faults).0
+    }
+
+    fn bounded(&mut self, document: &ConditionDocument, at: &str, faults: &mut Faults) -> (Condition, Extent) {
+        let (condition, extent) = self.nested(document, at, faults);
+        let Extent { depth, size } = extent;
+        faults.add_if(depth > MAX_DEPTH, at, Fault::TooDeep { most: MAX_DEPTH });
+        faults.add_if(size > MAX_CONDITIONS, at, Fault::TooManyConditions { size, most: MAX_CONDITIONS });
+        // What is built on it is not to have the same fault again, and what is refused is not to overflow the stack.
+        if depth > MAX_DEPTH || size > MAX_CONDITIONS { (never(), Extent::NONE) } else { (condition, extent) }
+    }
+
+    fn nested(&mut self, document: &ConditionDocument, at: &str, faults: &mut Faults) -> (Condition, Extent) {
+        if self.level >= MAX_DEPTH {
+            faults.add(at, Fault::TooDeep { most: MAX_DEPTH });
+            return (never(), Extent::NONE);
+        }
+        self.level += 1;
+        let read = self.one(document, at, faults);
+        self.level -= 1;
+        read
+    }
+
+    fn one(&mut self, document: &ConditionDocument, at: &str, faults: &mut Faults) -> (Condition, Extent) {
+        let condition = match document {
+            ConditionDocument::All(list) => {
+                let (list, extent) = self.list(list, &format!("{at}.all"), faults);
+                return (Condition::All(list), extent);
+            }
+            ConditionDocument::Any(list) => {
+                let (list, extent) = self.list(list, &format!("{at}.any"), faults);
+                return (Condition::Any(list), extent);
+            }
             ConditionDocument::Not(inner) => {
-                Condition::Not(Box::new(self.condition(inner, &format!("{at}.not"), faults)))
+                let (inner, extent) = self.nested(inner, &format!("{at}.not"), faults);
+                return (Condition::Not(Box::new(inner)), extent.wrapped());
             }
             ConditionDocument::Rule(name) => {
-                let rule = self.rule(name, &format!("{at}.rule"), faults);
-                Condition::Rule(name.clone(), rule)
+                let (rule, extent) = self.rule(name, &format!("{at}.rule"), faults);
+                return (Condition::Rule(name.clone(), rule), extent.wrapped());
             }
             ConditionDocument::Scope(scope) => {
                 faults.add_if(!is_scope(scope), format_args!("{at}.scope"), Fault::NotAScope);
@@ -139,37 +201,46 @@ impl<'document> Rules<'document> {
                 Condition::Group(group.clone())
             }
             ConditionDocument::Claim(test) => claim(test, &format!("{at}.claim"), faults),
-        }
+        };
+        (condition, Extent::ONE)
     }
 
-    fn list(&mut self, list: &[ConditionDocument], at: &str, faults: &mut Faults) -> Vec<Condition> {
+    fn list(&mut self, list: &[ConditionDocument], at: &str, faults: &mut Faults) -> (Vec<Condition>, Extent) {
         faults.add_if(list.is_empty(), at, Fault::Empty);
-        list.iter()
-            .enumerate()
-            .map(|(index, document)| self.condition(document, &format!("{at}[{index}]"), faults))
-            .collect()
+        let mut inside = Extent::NONE;
+        let mut read = Vec::with_capacity(list.len());
+        for (index, document) in list.iter().enumerate() {
+            let (condition, extent) = self.nested(document, &format!("{at}[{index}]"), faults);
+            inside = inside.beside(extent);
+            read.push(condition);
+        }
+        (read, inside.wrapped())
     }
 
-    fn rule(&mut self, name: &str, at: &str, faults: &mut Faults) -> Arc<Condition> {
-        if let Some(known) = self.read.get(name) {
-            return Arc::clone(known);
+    fn rule(&mut self, name: &str, at: &str, faults: &mut Faults) -> (Arc<Condition>, Extent) {
+        if let Some((known, extent)) = self.read.get(name) {
+            return (Arc::clone(known), *extent);
         }
-        // What stands in for a condition that cannot be read never holds; its fault keeps the policy from being used.
-        let never = || Arc::new(Condition::Any(Vec::new()));
         let Some(document) = self.documents.get(name) else {
             faults.add(at, Fault::UnknownRule);
-            return never();
+            return (Arc::new(never()), Extent::NONE);
         };
         if self.open.iter().any(|open| open == name) {
             faults.add(at, Fault::CircularRule);
-            return never();
+            return (Arc::new(never()), Extent::NONE);
         }
         self.open.push(name.to_owned());
-        let condition = Arc::new(self.condition(document, &format!("$.rules.{name}"), faults));
+        let (condition, extent) = self.bounded(document, &format!("$.rules.{name}"), faults);
         self.open.pop();
-        self.read.insert(name.to_owned(), Arc::clone(&condition));
-        condition
+        let condition = Arc::new(condition);
+        self.read.insert(name.to_owned(), (Arc::clone(&condition), extent));
+        (condition, extent)
     }
+}
+
+/// What stands in for a condition that cannot be read. It never holds; the fault keeps the policy from being used.
+const fn never() -> Condition {
+    Condition::Any(Vec::new())
 }
 
 fn claim(test: &ClaimTestDocument, at: &str, faults: &mut Faults) -> Condition {

@@ -5,8 +5,8 @@ mod origin;
 
 use std::collections::BTreeMap;
 
-pub(super) use issuer::{ClaimsDocument, IssuerDocument, PresetName, RequiredValue};
-pub use issuer::{KeyLife, TokenKind};
+pub(super) use issuer::{ClaimsDocument, IssuerDocument, RequiredValue};
+pub use issuer::{KeyLife, PresetName, TokenKind};
 pub use origin::IdentityAlgorithm;
 pub(super) use origin::OriginDocument;
 use serde::Deserialize;
@@ -61,6 +61,10 @@ pub struct EdgeDocument {
     /// How long a signed header is valid, in seconds, 1 to 60.
     #[serde(default = "default_identity_lifetime")]
     pub identity_lifetime: u64,
+    /// The longest token that is read, in bytes, 1024 to 32768; a longer one is answered 431. Tokens with many groups or
+    /// roles are long, and a server behind the edge that is handed them (`forward_token`) has to read them, too.
+    #[serde(default = "default_max_token")]
+    pub max_token: u64,
     /// The name of the limit that is kept before a token is looked at, to spare the CPU what bad tokens cost. It counts by
     /// `network`, `route` or both.
     #[serde(default)]
@@ -99,6 +103,10 @@ impl Default for ProofDemands {
 
 const fn default_identity_lifetime() -> u64 {
     30
+}
+
+const fn default_max_token() -> u64 {
+    16 * 1024
 }
 
 /// A signature algorithm of RFC 7518 §3.1 or RFC 8037 §3.1. There is no `none` and nothing symmetric among them.

@@ -74,6 +74,12 @@ pub enum Fault {
         /// The id of the earlier one.
         other: String,
     },
+    /// Two origins have the same `audience`: what is signed for one is believed by the other, and by HS256 both have one key.
+    #[error("is the audience of \"{other}\", too")]
+    TakenAudience {
+        /// The name of the earlier one.
+        other: String,
+    },
     /// The provider issues no access tokens that can be read.
     #[error("is \"access\", and this provider's access tokens are not JWTs")]
     NoAccessTokens,
@@ -95,6 +101,20 @@ pub enum Fault {
     /// No rule has this name.
     #[error("names no rule")]
     UnknownRule,
+    /// A condition, with the rules that it names written out, is nested too deep.
+    #[error("is more than {most} conditions deep, rules written out")]
+    TooDeep {
+        /// The most that is read.
+        most: usize,
+    },
+    /// A condition, with the rules that it names written out, is too long: every request would have to look through it.
+    #[error("is {size} conditions long, rules written out; {most} are accepted")]
+    TooManyConditions {
+        /// How many it is.
+        size: usize,
+        /// The most that is accepted.
+        most: usize,
+    },
     /// A rule is made of itself.
     #[error("leads back to the rule it stands in")]
     CircularRule,
@@ -137,8 +157,8 @@ pub enum Fault {
     /// No group has this name.
     #[error("names no group")]
     UnknownGroup,
-    /// Only the edge may say this, or it belongs to one connection.
-    #[error("names \"{name}\", which is not the policy's to touch")]
+    /// Only the edge may say this, it carries credentials, or it belongs to one connection.
+    #[error("names \"{name}\", which the edge keeps to itself")]
     ReservedField {
         /// The field.
         name: String,
@@ -206,6 +226,9 @@ impl Fault {
             Self::SameRequests { .. } => "remove one of the two, or give them different methods",
             Self::TakenId => "give each entry its own id",
             Self::TakenIssuer { .. } => "merge the two entries: one issuer, several audiences",
+            Self::TakenAudience { .. } => {
+                "give each application an audience of its own, or make the two one origin with one backend"
+            }
             Self::NoAccessTokens => "write \"tokens\": \"id\", and client ids as \"audiences\"",
             Self::NoTenant => "write \"https://login.microsoftonline.com/<tenant id>/v2.0\", or list \"tenants\"",
             Self::NoTenantClaim => "add \"claims\": { \"tenant\": \"<claim>\" }",
@@ -213,6 +236,10 @@ impl Fault {
             Self::OriginMissing => "add \"origin\": \"<name>\"",
             Self::RulesOnPublic => "remove it, or write \"access\": \"authenticated\"",
             Self::UnknownRule => "write a name that stands under \"rules\"",
+            Self::TooDeep { .. } => "name fewer rules within rules: write shorter chains, or the condition itself",
+            Self::TooManyConditions { .. } => {
+                "name each rule once where it is enough, and test a claim with \"in\" in place of many conditions"
+            }
             Self::CircularRule => "write the condition out in one of the two rules",
             Self::NotOneTest => "write one of \"equals\", \"in\", \"contains\", \"equals_path\", \"contains_path\"",
             Self::UnknownPlace => "write a name that stands under \"places\"",

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::Fault;
 use super::read::Faults;
-use crate::headers::{Fate, Headers, fate, is_field_name};
+use crate::headers::{Headers, is_field_name, is_seen_by_rules};
 
 /// Header fields that are set, whatever stood there, and fields that are taken away.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -71,7 +71,7 @@ pub struct Accepts {
 impl FieldEdits {
     pub(super) fn read(document: FieldEditsDocument, at: Arguments<'_>, faults: &mut Faults) -> Self {
         for name in document.set.keys().chain(&document.remove) {
-            let reserved = name.eq_ignore_ascii_case("authorization") || fate(&name.to_ascii_lowercase()) != Fate::Pass;
+            let reserved = !is_seen_by_rules(name);
             faults.add_if(!is_field_name(name), at, Fault::NotAFieldName);
             faults.add_if(reserved, at, Fault::ReservedField { name: name.clone() });
         }
@@ -107,8 +107,7 @@ impl Accepts {
         for (index, name) in document.required_headers.iter().enumerate() {
             let at = format_args!("{at}.required_headers[{index}]");
             faults.add_if(!is_field_name(name), at, Fault::NotAFieldName);
-            let unseen = fate(&name.to_ascii_lowercase()) != Fate::Pass;
-            faults.add_if(unseen, at, Fault::ReservedField { name: name.clone() });
+            faults.add_if(!is_seen_by_rules(name), at, Fault::ReservedField { name: name.clone() });
         }
         Self {
             max_body: document.max_body,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::claim_path::ClaimPath;
-use super::document::{AlgorithmName, KeyLife, TokenKind};
+use super::document::{AlgorithmName, KeyLife, PresetName, TokenKind};
 use super::introspection::Introspection;
 
 /// One OpenID provider and what its tokens must look like.
@@ -13,6 +13,8 @@ use super::introspection::Introspection;
 pub struct Issuer {
     /// The short id by which stores and logs know it.
     pub id: String,
+    /// The product that issues its tokens, where the policy names it.
+    pub preset: Option<PresetName>,
     /// `iss`, compared byte for byte.
     pub issuer: String,
     /// Other spellings of `iss`, likewise.
@@ -37,6 +39,8 @@ pub struct Issuer {
     pub deny_list: bool,
     /// How its opaque tokens are asked about.
     pub introspection: Option<Introspection>,
+    /// What a key may say that it belongs to (`issuer` of a JWK); where there is nothing, it may say anything.
+    pub key_issuers: Vec<String>,
     /// Where its keys are; the discovery document says so where this is absent.
     pub jwks_uri: Option<String>,
 }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::Fault;
 use super::claim_path::{ClaimName, ClaimPath};
 use super::read::Faults;
-use crate::headers::is_field_name;
+use crate::headers::{is_field_name, is_seen_by_rules};
 
 /// How often something may be used: `count` in each window of `window` seconds, for each key.
 #[derive(Clone, Debug, Deserialize)]
@@ -181,7 +181,10 @@ impl Limit {
         let mut cost = Cost { usual: document.cost, most, header: None, claim: None };
         match document.cost_from {
             Some(CostSource::Header(name)) => {
-                faults.add_if(!is_field_name(&name), format_args!("{at}.cost_from.header"), Fault::NotAFieldName);
+                let at = format!("{at}.cost_from.header");
+                faults.add_if(!is_field_name(&name), &at, Fault::NotAFieldName);
+                // What is never there would make every request cost the usual.
+                faults.add_if(!is_seen_by_rules(&name), &at, Fault::ReservedField { name: name.clone() });
                 cost.header = Some(name.to_ascii_lowercase());
             }
             Some(CostSource::Claim(name)) => {

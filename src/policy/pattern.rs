@@ -11,6 +11,10 @@ use std::cmp::Ordering;
 
 pub use segment::{Convertor, Parameter, Segment};
 
+/// The most segments that a template may have. Each is a level of the tree of routes, which is walked and freed by
+/// recursion.
+pub const MAX_SEGMENTS: usize = 128;
+
 /// A parsed path template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PathTemplate {
@@ -39,6 +43,9 @@ pub enum TemplateError {
     /// Two parameters have the same name.
     #[error("the parameter \"{0}\" stands there twice")]
     RepeatedName(String),
+    /// More than [`MAX_SEGMENTS`].
+    #[error("it has {0} segments, 128 are read")]
+    TooManySegments(usize),
     /// A character that a canonical path never holds.
     #[error("it holds a control character, a backslash, \"?\" or \"#\"")]
     ForbiddenCharacter,
@@ -53,6 +60,10 @@ impl PathTemplate {
         let path = source.strip_prefix('/').ok_or(TemplateError::NotRooted)?;
         if source.chars().any(|letter| letter.is_control() || matches!(letter, '\\' | '?' | '#')) {
             return Err(TemplateError::ForbiddenCharacter);
+        }
+        let count = path.split('/').count();
+        if count > MAX_SEGMENTS {
+            return Err(TemplateError::TooManySegments(count));
         }
         let segments = path.split('/').map(Segment::parse).collect::<Result<Vec<_>, _>>()?;
         let last = segments.len().saturating_sub(1);

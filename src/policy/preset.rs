@@ -20,6 +20,9 @@ pub(super) struct Preset {
     pub(super) tenant: Option<Path>,
     /// Whether the issuer's URL holds the id of the only tenant whose tokens are this issuer's.
     pub(super) tenant_in_issuer: bool,
+    /// What its keys may say that they belong to (`issuer` of a JWK, a member of the provider's own), with `{tenantid}` for
+    /// the tenant; where this is empty, nothing that a key says about it counts.
+    pub(super) key_issuers: &'static [&'static str],
     /// Whether `iss` may lack the `https://` of the issuer.
     pub(super) bare_issuer: bool,
     /// Where its keys are, if its discovery document leads to another host than its own.
@@ -79,6 +82,7 @@ pub(super) const PLAIN: Preset = Preset {
     audience: &[&["aud"]],
     tenant: None,
     tenant_in_issuer: false,
+    key_issuers: &[],
     bare_issuer: false,
     jwks_uri: None,
     keys_host: None,
@@ -117,12 +121,15 @@ const OKTA: Preset = Preset {
 /// <https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference>: `typ` is `JWT`, scopes are the text
 /// `scp`, the client is `azp` in version 2.0 and `appid` in 1.0, both absent from ID tokens; the tenant is `tid`, and part
 /// of the issuer: `https://login.microsoftonline.com/<tid>/v2.0`, `https://sts.windows.net/<tid>/`. The keys of both are on
-/// the former host. Too many groups are left out and named in `_claim_names`.
+/// the former host. Too many groups are left out and named in `_claim_names`. The key set of all tenants in common has keys
+/// of single tenants, too, and says of each key in `issuer` whose it is
+/// (<https://learn.microsoft.com/entra/identity-platform/access-tokens#validate-the-signing-key-issuer>).
 const ENTRA: Preset = Preset {
     access: Some(KindShape { types: &["jwt"], client: &[&["azp"], &["appid"]], require_client: true, ..ACCESS }),
     scopes: &[&["scp"]],
     tenant: Some(&["tid"]),
     tenant_in_issuer: true,
+    key_issuers: &["https://login.microsoftonline.com/{tenantid}/v2.0", "https://sts.windows.net/{tenantid}/"],
     keys_host: Some("https://login.microsoftonline.com/"),
     ..PLAIN
 };

@@ -13,7 +13,7 @@ use super::groups::{Group, GroupDocument};
 use super::limits::{Limit, LimitDocument};
 use super::places::{Place, PlaceDocument};
 use super::url::is_https_url;
-use super::{Access, Edge, Fault, Hosts, Origin, Policy, PolicyFault, PolicyFaults};
+use super::{Access, Edge, Fault, Hosts, MAX_TOKEN_BYTES, Origin, Policy, PolicyFault, PolicyFaults};
 use crate::strict_json;
 use issuers::issuers;
 use routes::{Known, routes};
@@ -93,6 +93,7 @@ fn edge(document: EdgeDocument, limits: &BTreeMap<String, Arc<Limit>>, faults: &
         faults.add_if(!is_bare_host(host), format_args!("$.edge.hosts[{index}]"), Fault::NotAHost);
     }
     faults.range(document.identity_lifetime, 1, 60, "$.edge.identity_lifetime");
+    faults.range(document.max_token, 1024, MAX_TOKEN_BYTES, "$.edge.max_token");
     let flood_limit = document.flood_limit.as_ref().and_then(|name| limits.get(name));
     let unknown = document.flood_limit.is_some() && flood_limit.is_none();
     faults.add_if(unknown, "$.edge.flood_limit", Fault::UnknownLimit);
@@ -109,6 +110,7 @@ fn edge(document: EdgeDocument, limits: &BTreeMap<String, Arc<Limit>>, faults: &
         issuer: document.issuer,
         hosts: document.hosts.iter().collect::<Hosts>(),
         identity_lifetime: document.identity_lifetime,
+        max_token: document.max_token,
         flood_limit: flood_limit.cloned(),
         security_headers: document.security_headers,
     }
@@ -116,9 +118,12 @@ fn edge(document: EdgeDocument, limits: &BTreeMap<String, Arc<Limit>>, faults: &
 
 fn origins(documents: BTreeMap<String, OriginDocument>, faults: &mut Faults) -> BTreeMap<String, Arc<Origin>> {
     faults.add_if(documents.is_empty(), "$.origins", Fault::Empty);
-    let mut origins = BTreeMap::new();
+    let mut origins: BTreeMap<String, Arc<Origin>> = BTreeMap::new();
     for (name, document) in documents {
         let at = format!("$.origins.{name}");
+        if let Some((other, _)) = origins.iter().find(|(_, earlier)| earlier.audience == document.audience) {
+            faults.add(format!("{at}.audience"), Fault::TakenAudience { other: other.clone() });
+        }
         faults.add_if(!is_id(&name), &at, Fault::NotAnId);
         faults.add_if(document.backend.is_empty(), format_args!("{at}.backend"), Fault::Empty);
         faults.add_if(document.audience.is_empty(), format_args!("{at}.audience"), Fault::Empty);

@@ -52,9 +52,20 @@ fn the_identity_header_says_who_calls_and_what_was_judged() {
             "route": "order", "template": "/orders/{order_id:int}", "method": "PUT", "path": "/orders/42",
             "query": digest
         },
-        "rctx": { "iss": "https://alpha.test", "client_id": "shop", "country": "CH" }
+        "rctx": { "iss": "https://alpha.test", "client_id": "shop", "token_exp": NOW + 600, "country": "CH" }
     });
     assert_eq!(payload_of(&identity), expected);
+}
+
+#[test]
+fn the_end_of_the_callers_token_is_told_in_whole_seconds() {
+    for (exp, told) in [(json!(NOW + 7), NOW + 7), (json!(1_800_000_600.9), NOW + 600), (json!(NOW - 10), NOW - 10)] {
+        let token = token(&header(), &with(&claims(), "exp", exp.clone()));
+        let walk = get("/me").bearer(&token).walk();
+        let minted = payload_of(&walk.sent("fastgate-identity").concat());
+        assert_eq!(minted["rctx"]["token_exp"], told, "{exp}");
+        assert_eq!(minted["exp"], NOW + 30, "the header has its own end");
+    }
 }
 
 #[test]
@@ -169,11 +180,11 @@ fn nobody_is_asked_for_keys_before_everything_else_about_a_token_is_good() {
         ("no expiry", token(&header(), &without(&claims(), "exp"))),
         ("not yet valid", token(&header(), &with(&claims(), "nbf", NOW + 31))),
         ("no subject", token(&header(), &without(&claims(), "sub"))),
-        ("too long", token(&header(), &with(&claims(), "pad", "x".repeat(8192)))),
+        ("too long", token(&header(), &with(&claims(), "pad", "x".repeat(16_384)))),
         ("not a token", "a.b.c".to_owned()),
     ] {
         let walk = get("/me").bearer(&token).walk();
-        assert_eq!(walk.problem().status(), 401, "{why}");
+        assert_eq!(walk.problem().status(), if why == "too long" { 431 } else { 401 }, "{why}");
         assert_eq!(walk.asked, [""; 0], "{why}");
     }
     assert_eq!(get("/me").bearer(&good()).walk().asked, ["alpha"], "and a good one is looked up once");
@@ -258,7 +269,7 @@ fn the_country_is_absent_where_it_is_unknown_and_scopes_where_there_are_none() {
     request.surroundings.country = None;
     let claims = payload_of(&request.walk().sent("fastgate-identity").concat());
     assert!(claims.get("scope").is_none());
-    assert_eq!(claims["rctx"], json!({ "iss": "https://alpha.test", "client_id": "shop" }));
+    assert_eq!(claims["rctx"], json!({ "iss": "https://alpha.test", "client_id": "shop", "token_exp": NOW + 600 }));
 }
 
 #[test]

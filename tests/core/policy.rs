@@ -41,8 +41,16 @@ fn table() -> Vec<(&'static str, Value, &'static str, Fault)> {
         ("/edge/dpop", json!({ "leeway": 61 }), "$.edge.dpop.leeway", out_of_range(61, 0, 60)),
         ("/edge/identity_lifetime", json!(0), "$.edge.identity_lifetime", out_of_range(0, 1, 60)),
         ("/edge/identity_lifetime", json!(61), "$.edge.identity_lifetime", out_of_range(61, 1, 60)),
+        ("/edge/max_token", json!(1023), "$.edge.max_token", out_of_range(1023, 1024, 32_768)),
+        ("/edge/max_token", json!(32_769), "$.edge.max_token", out_of_range(32_769, 1024, 32_768)),
         ("/origins/app/backend", json!(""), "$.origins.app.backend", Fault::Empty),
         ("/origins/app/audience", json!(""), "$.origins.app.audience", Fault::Empty),
+        (
+            "/origins/zoo",
+            json!({ "backend": "b", "audience": "app-audience" }),
+            "$.origins.zoo.audience",
+            Fault::TakenAudience { other: "app".to_owned() },
+        ),
         ("/origins/A B", json!({ "backend": "b", "audience": "a" }), "$.origins.A B", Fault::NotAnId),
         ("/issuers/alpha/issuer", json!("ftp://alpha.test"), "$.issuers.alpha.issuer", Fault::NotHttps),
         ("/issuers/alpha/backend", json!(""), "$.issuers.alpha.backend", Fault::Empty),
@@ -86,6 +94,13 @@ fn table() -> Vec<(&'static str, Value, &'static str, Fault)> {
         ("/routes/2/path", json!("/{a:regex}"), "$.routes[2].path", pattern(convertor())),
         ("/routes/2/path", json!("/{a}/{a}"), "$.routes[2].path", pattern(TemplateError::RepeatedName("a".to_owned()))),
         ("/routes/2/path", json!("/a?b"), "$.routes[2].path", pattern(TemplateError::ForbiddenCharacter)),
+        ("/routes/2/path", json!("/a".repeat(129)), "$.routes[2].path", pattern(TemplateError::TooManySegments(129))),
+        (
+            "/routes/2/path",
+            json!("/a".repeat(200_000)),
+            "$.routes[2].path",
+            pattern(TemplateError::TooManySegments(200_000)),
+        ),
         ("/routes/2/path", json!("/{a}{b}"), "$.routes[2].path", pattern(TemplateError::Ambiguous)),
     ]
 }
@@ -132,7 +147,7 @@ fn what_cannot_be_read_is_said_with_its_place() {
 }
 
 /// Faults of conditions, places and limits, which `tests/rules` provokes, and of introspection, which `tests/opaque` does.
-const IN_TESTS_RULES: [&str; 25] = [
+const IN_TESTS_RULES: [&str; 27] = [
     "CircularRule",
     "CostUnbounded",
     "CredentialsForAll",
@@ -151,6 +166,8 @@ const IN_TESTS_RULES: [&str; 25] = [
     "ReservedField",
     "RewriteParameter",
     "SeveralIntrospections",
+    "TooDeep",
+    "TooManyConditions",
     "TooSlowForErl",
     "UnknownGroup",
     "UnknownIssuer",
@@ -187,6 +204,7 @@ fn all_faults_are_found_in_one_go() {
 
 #[test]
 fn what_developers_run_on_their_machines_is_accepted() {
+    policy_of(&changed("/routes/2/path", json!("/a".repeat(128))));
     for issuer in ["http://127.0.0.1:9080", "http://localhost", "http://[::1]:9080/x", "https://a.test/tenant/v2.0"] {
         policy_of(&changed("/issuers/alpha/issuer", json!(issuer)));
     }

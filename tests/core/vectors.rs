@@ -64,7 +64,13 @@ fn what_the_origin_must_accept_is_what_the_edge_would_sign() {
         let path = claims["tctx"]["path"].as_str().unwrap();
         assert_eq!(CanonicalPath::parse(path.as_bytes()).unwrap().encoded(), path, "{name}: a canonical path");
         assert_eq!(vector["request"]["path"], path, "{name}");
+        assert!(claims["rctx"].get("token_exp").is_none_or(Value::is_u64), "{name}");
     }
+    let told = |vector: &Value| {
+        let claims = opened(vector["header"].as_str().unwrap(), &document).unwrap();
+        claims["rctx"].get("token_exp").is_some()
+    };
+    assert!(vectors.iter().any(told), "one says when the caller's token ends");
 }
 
 #[test]

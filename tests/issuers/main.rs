@@ -81,6 +81,17 @@ pub(crate) fn merged(object: &Value, parts: &Value) -> Value {
 
 /// Who shows a token with this header and these claims at `now`. Signed by the issuer's key, which names itself.
 pub(crate) fn shown(policy: &Policy, header: &Value, claims: &Value, now: u64) -> Result<Identity, TokenError> {
+    shown_to(policy, header, claims, now, &json!([{}]))
+}
+
+/// The same, where the issuer publishes its key once for each of `listed`, with these members besides.
+pub(crate) fn shown_to(
+    policy: &Policy,
+    header: &Value,
+    claims: &Value,
+    now: u64,
+    listed: &Value,
+) -> Result<Identity, TokenError> {
     let header = merged(header, &json!({ "alg": "ES256", "kid": "test-key" }));
     let [header, payload] = [header, claims.clone()].map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
     let key = p256::ecdsa::SigningKey::from_slice(&KEY.key_pair().to_bytes()).unwrap();
@@ -99,7 +110,7 @@ pub(crate) fn shown(policy: &Policy, header: &Value, claims: &Value, now: u64) -
     let target = normalize(head, &policy.edge().hosts).unwrap();
     let now = UnixTime::from_seconds(now);
     let mut sources = Sources {
-        keys: &mut Keys,
+        keys: &mut Keys(listed),
         verdicts: &mut Forgetful,
         deny_list: &mut NoDenyList,
         introspector: &mut NoIntrospector,
@@ -118,12 +129,13 @@ pub(crate) fn verdict(parts: &Value, claims: &Value) -> Result<Identity, TokenEr
     shown(&policy(parts).unwrap(), &json!({ "typ": "at+jwt" }), claims, NOW)
 }
 
-struct Keys;
+struct Keys<'test>(&'test Value);
 
-impl KeySource for Keys {
+impl KeySource for Keys<'_> {
     fn keys(&mut self, _: &Issuer, _: Wanted) -> Result<Arc<KeySet>, KeysUnavailable> {
         let key: Value = serde_json::from_str(&KEY.public_key().to_jwk()).unwrap();
-        Ok(Arc::new(KeySet::parse(json!({ "keys": [key] }).to_string().as_bytes()).unwrap()))
+        let keys: Value = self.0.as_array().unwrap().iter().map(|members| merged(&key, members)).collect();
+        Ok(Arc::new(KeySet::parse(json!({ "keys": keys }).to_string().as_bytes()).unwrap()))
     }
 }
 

@@ -4,7 +4,7 @@ use fastgate::identity::Identity;
 use fastgate::identity::token::TokenError;
 use serde_json::{Value, json};
 
-use crate::{merged, policy, shown};
+use crate::{merged, policy, shown, shown_to};
 
 /// The committed fixture of a provider: its page, an issuer of a policy, tokens and what they say.
 pub(crate) fn fixture(provider: &str) -> Value {
@@ -228,4 +228,52 @@ fn a_preset_knows_where_the_keys_are() {
         "preset": "entra", "issuer": "https://sts.windows.net/aaaabbbb-0000-cccc-1111-dddd2222eeee/", "jwks_uri": entra
     });
     assert_eq!(keys(&parts).as_deref(), Some(entra));
+}
+
+/// Whether the first token of Entra's fixture is read where its key is listed with each of these as its `issuer`.
+fn entra_reads(listed: &Value, parts: &Value, preset: bool) -> Result<(), TokenError> {
+    let fixture = fixture("entra");
+    let without = if preset { json!({}) } else { json!({ "preset": null, "types": ["JWT"] }) };
+    let policy = policy(&merged(&merged(&fixture["issuer"], parts), &without)).unwrap();
+    let token = &fixture["tokens"][0];
+    let claims = merged(&token["claims"], &json!({ "iss": parts.get("issuer").unwrap_or(&token["claims"]["iss"]) }));
+    let now = claims["iat"].as_u64().unwrap() + 1;
+    shown_to(&policy, &token["header"], &claims, now, listed).map(drop)
+}
+
+#[test]
+fn a_key_that_entra_gives_to_another_tenant_is_not_this_tenants() {
+    const TENANT: &str = "aaaabbbb-0000-cccc-1111-dddd2222eeee";
+    const CONSUMERS: &str = "https://login.microsoftonline.com/9188040d-6c67-4c5b-b112-36a304b66dad/v2.0";
+    let listed = |issuers: &[&str]| issuers.iter().map(|issuer| json!({ "issuer": issuer })).collect::<Value>();
+    let own = format!("https://login.microsoftonline.com/{TENANT}/v2.0");
+    let old = format!("https://sts.windows.net/{TENANT}/");
+    let common = "https://login.microsoftonline.com/{tenantid}/v2.0";
+    let v1 = json!({ "issuer": old, "issuer_aliases": null });
+    for parts in [json!({}), v1.clone()] {
+        for issuer in [common, &own, &old, "https://sts.windows.net/{tenantid}/"] {
+            assert_eq!(entra_reads(&listed(&[issuer]), &parts, true), Ok(()), "{issuer}");
+        }
+        assert_eq!(entra_reads(&json!([{}]), &parts, true), Ok(()), "a key that names nobody");
+        for other in [
+            CONSUMERS,
+            "https://sts.windows.net/9188040d-6c67-4c5b-b112-36a304b66dad/",
+            "https://login.microsoftonline.com/common/v2.0",
+            "https://login.microsoftonline.com/{tenant}/v2.0",
+            "https://login.microsoftonline.us/{tenantid}/v2.0",
+            "{tenantid}",
+            "",
+        ] {
+            let found = entra_reads(&listed(&[other]), &parts, true);
+            assert_eq!(found, Err(TokenError::UnknownKey), "{other}");
+        }
+        for odd in [json!(1), json!([own]), json!({})] {
+            let found = entra_reads(&json!([{ "issuer": odd }]), &parts, true);
+            assert_eq!(found, Err(TokenError::UnknownKey), "{odd}");
+        }
+    }
+    for both in [[CONSUMERS, common], [common, CONSUMERS], [common, &own]] {
+        assert_eq!(entra_reads(&listed(&both), &json!({}), true), Ok(()), "one key, listed for two: {both:?}");
+    }
+    assert_eq!(entra_reads(&listed(&[CONSUMERS]), &json!({}), false), Ok(()), "nobody but Entra gives it a meaning");
 }

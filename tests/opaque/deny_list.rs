@@ -46,6 +46,29 @@ fn a_token_is_revoked_by_its_id_its_session_or_its_subject() {
 }
 
 #[test]
+fn an_id_that_is_a_number_is_revoked_by_its_digits_and_one_that_is_neither_is_refused() {
+    for (kind, claim) in [(MarkKind::Token, "jti"), (MarkKind::Session, "sid")] {
+        for (value, digits) in [(json!(7), "7"), (json!(-7), "-7"), (json!(u64::MAX), "18446744073709551615")] {
+            let desk = desk();
+            let token = desk.main.token(NOW, json!({ claim: value }));
+            assert_eq!(desk.verdict(&token), "forwarded", "{claim}: {value}");
+            desk.deny(kind, MAIN, digits, &entry(NOW + 60));
+            assert_eq!(desk.verdict(&token), "token-revoked", "{claim}: {value}");
+        }
+        for value in [json!(7.0), json!(7.5), json!(1e300), json!(true), json!(["t-1"]), json!({ "id": "t-1" })] {
+            let desk = desk();
+            let token = desk.main.token(NOW, json!({ claim: value }));
+            assert_eq!(desk.verdict(&token), "token-claim-malformed", "{claim}: {value}");
+            let without_list = Desk::new(&json!({}));
+            let token = without_list.main.token(NOW, json!({ claim: value }));
+            assert_eq!(without_list.verdict(&token), "forwarded", "without a list nothing depends on it: {value}");
+        }
+        let desk = desk();
+        assert_eq!(desk.verdict(&desk.main.token(NOW, json!({ claim: null }))), "forwarded");
+    }
+}
+
+#[test]
 fn what_is_revoked_of_one_issuer_or_claim_is_not_revoked_of_another() {
     let desk = desk();
     desk.deny(MarkKind::Token, "https://partner.test", "x", &entry(NOW + 60));
@@ -74,14 +97,16 @@ fn no_value_of_a_client_is_the_key_of_a_store() {
 }
 
 #[test]
-fn the_tokens_of_a_subject_are_refused_if_they_are_older_than_the_entry_says() {
+fn the_tokens_of_a_subject_are_refused_up_to_the_second_that_the_entry_says() {
     let desk = desk();
     let before = |moment| Entry { until: at(NOW + 60), not_before: Some(at(moment)) }.to_json();
     desk.deny(MarkKind::Subject, MAIN, "alice", &before(NOW - 100));
     for (issued, verdict) in [
         (json!(NOW - 101), "token-revoked"),
         (json!(1_799_999_899.5), "token-revoked"),
-        (json!(NOW - 100), "forwarded"),
+        (json!(NOW - 100), "token-revoked"),
+        (json!(1_799_999_900.9), "token-revoked"),
+        (json!(NOW - 99), "forwarded"),
         (json!(NOW), "forwarded"),
     ] {
         assert_eq!(desk.verdict(&desk.main.token(NOW, json!({ "iat": issued }))), verdict, "{issued}");

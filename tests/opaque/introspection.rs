@@ -76,6 +76,36 @@ fn an_answer_is_judged_as_a_signed_token_is() {
 }
 
 #[test]
+fn an_answer_about_a_token_of_another_kind_is_refused() {
+    for (parts, expected) in [
+        (json!({ "token_use": "access_token" }), "forwarded"),
+        (json!({ "token_use": "access", "token_type": "Bearer" }), "forwarded"),
+        (json!({ "token_type": "bearer" }), "forwarded"),
+        (json!({ "token_type": "N_A" }), "forwarded"),
+        (json!({ "token_use": "refresh_token" }), "token-other-kind"),
+        (json!({ "token_use": "refresh_token", "token_type": "Bearer" }), "token-other-kind"),
+        (json!({ "token_use": "id" }), "token-other-kind"),
+        (json!({ "token_use": "Access_Token" }), "token-other-kind"),
+        (json!({ "token_use": "" }), "token-other-kind"),
+        (json!({ "token_use": ["access_token"] }), "token-claim-malformed"),
+        (json!({ "token_type": "id_token" }), "token-other-kind"),
+        (json!({ "token_type": "refresh_token" }), "token-other-kind"),
+        (json!({ "token_type": "mac" }), "token-other-kind"),
+        (json!({ "token_type": "" }), "token-other-kind"),
+        (json!({ "token_type": 1 }), "token-claim-malformed"),
+        (json!({ "token_type": "DPoP" }), "token-claim-required"),
+        (json!({ "token_type": "dpop", "cnf": { "x5t#S256": "x" } }), "token-claim-required"),
+        // Bound to a key, as the type says; whether the caller holds the key is another question.
+        (
+            json!({ "token_type": "DPoP", "cnf": { "jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I" } }),
+            "token-bound",
+        ),
+    ] {
+        assert_eq!(verdict(&but(parts.clone())), expected, "{parts}");
+    }
+}
+
+#[test]
 fn active_is_true_and_nothing_else() {
     assert_eq!(verdict(&json!({ "active": false }).to_string()), "token-inactive");
     assert_eq!(verdict(&but(json!({ "active": false }))), "token-inactive");
@@ -109,9 +139,9 @@ fn only_opaque_tokens_are_asked_about_and_only_where_the_policy_says_so() {
     for signed in [desk.main.token(NOW, json!({})), desk.main.token(NOW, json!({ "exp": 1 })), "a.b.c".to_owned()] {
         desk.verdict(&signed);
     }
-    assert_eq!(desk.verdict(&"x".repeat(8193)), "token-too-long");
+    assert_eq!(desk.verdict(&"x".repeat(16_385)), "token-too-long");
     assert!(desk.provider.borrow().asked.is_empty());
-    for opaque in ["x", "a.b", "a.b.c.d.e", "ory_at_x.y", "2YotnFZFEjr1zCsicMWpAA", "a+/~-_="] {
+    for opaque in ["x", &"x".repeat(16_384), "a.b", "a.b.c.d.e", "ory_at_x.y", "2YotnFZFEjr1zCsicMWpAA", "a+/~-_="] {
         assert_eq!(desk.verdict(opaque), "forwarded");
         assert_eq!(desk.provider.borrow_mut().asked.pop().unwrap(), ("main".to_owned(), opaque.to_owned()));
     }

@@ -41,6 +41,18 @@ fn what_is_hardly_meant_is_said_with_a_remedy_and_fails_nothing() {
             "$.issuers.dev.issuer\n    is http",
         ),
         (
+            "auth0-preset",
+            json!({ "issuers": { "a": { "preset": "auth0", "issuer": "https://login.x.test", "backend": "idp", "audiences": ["a"] } },
+                    "routes": [route("/", &json!({}))] }),
+            "$.issuers.a.issuer\n    has no slash at its end",
+        ),
+        (
+            "auth0-host",
+            json!({ "issuers": { "a": { "issuer": "https://x.eu.auth0.com", "backend": "idp", "audiences": ["a"] } },
+                    "routes": [route("/", &json!({}))] }),
+            "$.issuers.a.issuer\n    has no slash at its end",
+        ),
+        (
             "leeway",
             json!({ "issuers": { "dev": { "issuer": "https://x.test", "backend": "idp", "audiences": ["a"], "leeway": 300 } },
                     "routes": [route("/", &json!({}))] }),
@@ -66,7 +78,13 @@ fn what_is_hardly_meant_is_said_with_a_remedy_and_fails_nothing() {
 
 #[test]
 fn a_policy_that_means_what_it_says_gets_no_hint() {
-    let parts = json!({ "routes": [public("/", "root", &["GET"]), route("/admin/{id:int}", &json!({}))] });
+    let parts = json!({
+        "issuers": {
+            "a": { "preset": "auth0", "issuer": "https://x.eu.auth0.com/", "backend": "idp", "audiences": ["a"] },
+            "b": { "issuer": "https://idp.test", "backend": "idp", "audiences": ["a"] },
+        },
+        "routes": [public("/", "root", &["GET"]), route("/admin/{id:int}", &json!({}))]
+    });
     let (valid, text) = check("clean", &parts);
     assert!(valid && text.lines().count() == 1, "{text}");
 }

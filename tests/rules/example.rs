@@ -10,7 +10,7 @@ use crate::tour::members;
 /// What is left to the tour: how issuers, keys and proofs are tuned.
 const OTHER_CHAPTERS: [&str; 5] = ["IssuerDocument", "ClaimsDocument", "KeyLife", "Introspection", "ProofDemands"];
 /// Members of `edge` that belong to those, and what belongs to applications, not to rules.
-const OTHER_MEMBERS: [&str; 4] = ["resource", "dpop", "origin", "algorithm"];
+const OTHER_MEMBERS: [&str; 5] = ["resource", "dpop", "max_token", "origin", "algorithm"];
 
 fn example() -> Value {
     serde_json::from_str(include_str!("../../policy.json")).unwrap()

@@ -191,6 +191,25 @@ fn limits_that_cannot_hold_are_faults() {
         let found = of(&limit);
         assert!(found.iter().any(|found| found.starts_with(fault)), "{limit}: {found:?}");
     }
+    for unseen in [
+        "Content-Length",
+        "host",
+        "Transfer-Encoding",
+        "Connection",
+        "Authorization",
+        "DPoP",
+        "X-Forwarded-For",
+        "x-request-id",
+        "Fastly-Client-IP",
+        "Fastgate-Identity",
+        "x_batch",
+    ] {
+        let found = of(&json!({
+            "count": 9, "window": 60, "by": ["network"], "cost_from": { "header": unseen }, "most_cost": 5
+        }));
+        let expected = format!("$.limits.l.cost_from.header: names \"{unseen}\", which the edge keeps to itself");
+        assert_eq!(found, [expected]);
+    }
     let mut parts = json!({
         "limits": { "l": { "count": 1, "window": 1, "by": ["subject"] } },
         "routes": [route("/", &json!({ "access": "public", "limits": ["none"] }))]

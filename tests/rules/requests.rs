@@ -266,6 +266,22 @@ fn what_cannot_work_is_a_fault() {
             json!({ "accepts": { "required_headers": ["x-forwarded-for"] } }),
             "$.routes[0].accepts.required_headers[0]: names",
         ),
+        (
+            json!({ "accepts": { "required_headers": ["X-Version", "Authorization"] } }),
+            "$.routes[0].accepts.required_headers[1]: names \"Authorization\", which the edge keeps to itself",
+        ),
+        (
+            json!({ "accepts": { "required_headers": ["DPoP"] } }),
+            "$.routes[0].accepts.required_headers[0]: names \"DPoP\"",
+        ),
+        (
+            json!({ "accepts": { "required_headers": ["Content-Length"] } }),
+            "$.routes[0].accepts.required_headers[0]: names \"Content-Length\"",
+        ),
+        (
+            json!({ "accepts": { "required_headers": ["x_version"] } }),
+            "$.routes[0].accepts.required_headers[0]: names \"x_version\"",
+        ),
     ] {
         let found = of(parts.clone());
         assert!(found.iter().any(|found| found.starts_with(fault)), "{parts}: {found:?}");

@@ -229,3 +229,59 @@ fn rules_that_cannot_work_are_faults() {
     }));
     assert_eq!(circle, ["$.rules.b.any[0].rule: leads back to the rule it stands in"]);
 }
+
+/// A rule that names `inner` in each of these places of a list.
+fn all_of(inner: &str, times: usize) -> Value {
+    json!({ "all": vec![json!({ "rule": inner }); times] })
+}
+
+/// The faults of a policy with `count` rules, each of which names the one before it `times` times; the first is a scope.
+/// Their names are in the order in which they refer to each other, or in the reverse.
+fn chained(count: usize, times: usize, reverse: bool) -> Vec<String> {
+    let name = |number: usize| format!("r{:05}", if reverse { count - number } else { number });
+    let rule = |number: usize| if number == 0 { json!({ "scope": "a" }) } else { all_of(&name(number - 1), times) };
+    let rules: serde_json::Map<_, _> = (0..count).map(|number| (name(number), rule(number))).collect();
+    let policy = crate::desk::policy(&json!({
+        "rules": rules, "routes": [route("/t", &json!({ "require": { "rule": name(count - 1) } }))]
+    }));
+    let faults = fastgate::policy::Policy::parse(policy.to_string().as_bytes()).err();
+    faults.map(|faults| faults.0.iter().map(ToString::to_string).collect()).unwrap_or_default()
+}
+
+#[test]
+fn chains_of_rules_are_bounded_in_depth_and_each_fault_has_its_place() {
+    for reverse in [false, true] {
+        // A rule within a rule is two conditions deep: the list and the name in it. The route names the last one.
+        assert_eq!(chained(32, 1, reverse), [""; 0], "{reverse}");
+        for count in [33, 100, 30_000] {
+            let found = chained(count, 1, reverse);
+            assert!(!found.is_empty(), "{count} {reverse}");
+            for fault in &found {
+                let (at, what) = fault.split_once(": ").unwrap();
+                assert!(at.starts_with("$.rules.r") || at.starts_with("$.routes[0].require"), "{fault}");
+                assert_eq!(what, "is more than 64 conditions deep, rules written out");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_rules_come_to_when_they_are_written_out_is_bounded() {
+    // n lists of two, each with two names: 2^(n+1) - 1 lists and scopes, 2^(n+1) - 2 names.
+    for reverse in [false, true] {
+        assert_eq!(chained(11, 2, reverse), [""; 0]);
+        let found = chained(12, 2, reverse);
+        assert!(found.iter().all(|fault| fault.contains("4096 are accepted")), "{found:?}");
+        assert!(!found.is_empty());
+        // Read at once or not at all: 2^24 conditions would take a second, 3^30 for ever.
+        assert!(!chained(25, 2, reverse).is_empty() && !chained(31, 3, reverse).is_empty());
+    }
+    let wide = |count: usize| {
+        let list = json!({ "any": vec![json!({ "scope": "a" }); count] });
+        let policy = crate::desk::policy(&json!({ "routes": [route("/t", &json!({ "require": list }))] }));
+        fastgate::policy::Policy::parse(policy.to_string().as_bytes()).map_err(|faults| faults.to_string())
+    };
+    assert!(wide(4095).is_ok());
+    let expected = "$.routes[0].require: is 4097 conditions long, rules written out; 4096 are accepted";
+    assert_eq!(wide(4096).unwrap_err(), expected);
+}

@@ -21,7 +21,7 @@ pub enum ProofError {
     /// Not three segments of unpadded, canonical base64url that hold two JSON objects with unique members (point 2).
     #[error("the proof is not a compact JWS of two JSON objects")]
     Malformed,
-    /// `crit`, `b64`, `zip` or `cty`: extensions that would change what the proof means (RFC 7515 §4.1.11, RFC 7797).
+    /// `crit`, `b64`, or the `cty` of a nested token: they would change what the proof means (RFC 7515 §4.1.11, RFC 7797).
     #[error("the proof's header asks for an extension: {member}")]
     Extension {
         /// The member.

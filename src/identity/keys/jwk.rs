@@ -39,8 +39,8 @@ pub enum UnusableKey {
     /// The modulus was made by a generator whose moduli can be factored: who has the public key has the private one.
     #[error("its modulus can be factored (ROCA, CVE-2017-15361)")]
     Factorable,
-    /// Another key of the set has the same `kid`: which one is meant would be a guess.
-    #[error("its key id stands on several keys")]
+    /// Another key of the set has the same `kid` and accepts the same algorithms: which one is meant would be a guess.
+    #[error("its key id stands on another key for the same algorithm")]
     SharedId,
 }
 
@@ -64,15 +64,14 @@ impl Key {
             ("OKP", Some("Ed25519")) => ed25519(jwk)?,
             _ => return Err(UnusableKey::UnknownType),
         };
-        let algorithm = match optional_text(jwk, "alg")? {
-            None => None,
-            Some(alg) => Some(
-                AlgorithmName::from_jose(alg)
-                    .filter(|algorithm| material.algorithms().contains(algorithm))
-                    .ok_or(UnusableKey::OtherAlgorithm)?,
-            ),
+        let algorithms = match optional_text(jwk, "alg")? {
+            None => material.algorithms().to_vec(),
+            Some(alg) => {
+                let of_this_type = |algorithm: &AlgorithmName| material.algorithms().contains(algorithm);
+                vec![AlgorithmName::from_jose(alg).filter(of_this_type).ok_or(UnusableKey::OtherAlgorithm)?]
+            }
         };
-        Ok(Self { id, material, algorithm, digest: digest(jwk) })
+        Ok(Self { id, issuer: jwk.get("issuer").cloned(), material, algorithms, digest: digest(jwk) })
     }
 }
 

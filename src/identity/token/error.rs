@@ -1,18 +1,26 @@
 //! What can be wrong with a token.
 
-/// Why a token is not good. All of them look the same to the client.
+/// Why a token is not good. All of them look the same to the client, but for one that is too long: its holder is told that,
+/// since no other token of that issuer would do better.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
-    /// Longer than [`MAX_TOKEN_BYTES`], or its header longer than [`MAX_HEADER_CHARACTERS`].
+    /// Longer than `edge.max_token` of the policy, or its JOSE header longer than [`MAX_HEADER_CHARACTERS`].
     ///
-    /// [`MAX_TOKEN_BYTES`]: super::MAX_TOKEN_BYTES
     /// [`MAX_HEADER_CHARACTERS`]: super::MAX_HEADER_CHARACTERS
-    #[error("the token or its header is too long")]
-    TooLong,
+    #[error(
+        "the token, or its JOSE header, is {bytes} bytes long, and {most} are read (\"edge.max_token\" of the policy)"
+    )]
+    TooLong {
+        /// The length of what is too long.
+        bytes: usize,
+        /// The most that is accepted.
+        most: u64,
+    },
     /// Not three segments of unpadded, canonical base64url that hold two JSON objects with unique members (RFC 7515 §7.1).
     #[error("the token is not a compact JWS of two JSON objects")]
     Malformed,
-    /// `crit`, `b64`, `zip` or `cty`: extensions that would change what the token means (RFC 7515 §4.1.11, RFC 7797).
+    /// `crit`, `b64`, or the `cty` of a nested token: they would change what the token means (RFC 7515 §4.1.11, RFC 7797,
+    /// RFC 7519 §5.2).
     #[error("the token's header asks for an extension: {member}")]
     Extension {
         /// The member.
@@ -87,11 +95,11 @@ pub enum TokenError {
     /// The token is bound to a key or certificate (`cnf`, RFC 7800 §3.1) that was not shown to be held.
     #[error("the token is bound to a key that was not shown to be held")]
     Bound,
-    /// No key of the issuer has this `kid`.
+    /// No key of the issuer has this `kid` and accepts this algorithm.
     #[error("the issuer has no key for this token")]
     UnknownKey,
-    /// The token names no key and several would do.
-    #[error("the token names no key and the issuer has several")]
+    /// The token names no key, or not clearly, and several would do.
+    #[error("the token does not say which of several keys of its issuer it was signed with")]
     AmbiguousKey,
     /// The signature is not the key's.
     #[error("the signature is not valid")]

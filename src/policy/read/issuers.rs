@@ -60,10 +60,13 @@ fn issuer(id: String, document: IssuerDocument, at: &str, faults: &mut Faults) -
     };
     let shape = shape(&document, preset, kind, at, faults);
     let demands = demands(&document, preset, kind, &shape, at, faults);
+    let aliases = aliases(&document, preset, at, faults);
     Issuer {
         id,
+        preset: document.preset,
         jwks_uri: jwks_uri(&document, preset, at, faults),
-        aliases: aliases(&document, preset, at, faults),
+        key_issuers: key_issuers(&document.issuer, &aliases, preset),
+        aliases,
         issuer: document.issuer,
         backend: document.backend,
         audiences: document.audiences,
@@ -105,6 +108,28 @@ fn aliases(document: &IssuerDocument, preset: &Preset, at: &str, faults: &mut Fa
     }
     let bare = document.issuer.strip_prefix("https://").filter(|_| preset.bare_issuer);
     bare.map(str::to_owned).into_iter().collect()
+}
+
+/// What keys may say that they belong to: every spelling of the issuer and, for its tenant, each form that the provider
+/// gives an issuer, written with the tenant or with `{tenantid}` in its place, which stands for all tenants.
+fn key_issuers(issuer: &str, aliases: &[String], preset: &Preset) -> Vec<String> {
+    const TENANT: &str = "{tenantid}";
+    let mut accepted = Vec::new();
+    if preset.key_issuers.is_empty() {
+        return accepted;
+    }
+    for spelling in std::iter::once(issuer).chain(aliases.iter().map(String::as_str)) {
+        accepted.push(spelling.to_owned());
+        let Some(tenant) = tenant_of(spelling) else { continue };
+        let segments = spelling.split('/').map(|segment| if segment == tenant { TENANT } else { segment });
+        accepted.push(segments.collect::<Vec<_>>().join("/"));
+        for form in preset.key_issuers {
+            accepted.extend([(*form).to_owned(), form.replace(TENANT, tenant)]);
+        }
+    }
+    accepted.sort_unstable();
+    accepted.dedup();
+    accepted
 }
 
 fn shape(document: &IssuerDocument, preset: &Preset, kind: &KindShape, at: &str, faults: &mut Faults) -> TokenShape {

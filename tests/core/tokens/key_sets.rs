@@ -1,6 +1,6 @@
 //! Rows C and H: which keys of a JWK Set are used, and which sets are not used at all.
 
-use fastgate::identity::keys::{KeySet, KeySetError, MAX_JWKS_BYTES, MAX_KEYS};
+use fastgate::identity::keys::{KeySet, KeySetError, MAX_JWKS_BYTES, MAX_KEYS, UnusableKey};
 use fastgate::identity::token::TokenError;
 use serde_json::{Value, json};
 
@@ -9,17 +9,53 @@ use crate::support::key_set;
 use crate::support::sign::{Signing, decoded, encoded, good, header, private, public, with, without};
 
 #[test]
-fn a_kid_that_stands_on_several_keys_names_none_of_them() {
+fn a_kid_that_stands_on_several_keys_for_one_algorithm_names_none_of_them() {
     let (rsa, ec, other) = (public("alpha-rsa"), public("alpha-ec"), public("beta-ec"));
     let twin = with(&other, "kid", "alpha-ec");
     assert_eq!(given(&json!([ec, twin, rsa]), &good()), Err(TokenError::UnknownKey), "of one kind");
-    let cross = with(&rsa, "kid", "alpha-ec");
-    for jwks in [json!([ec, cross, other]), json!([cross, ec, other])] {
-        assert_eq!(given(&jwks, &good()), Err(TokenError::UnknownKey), "of two kinds");
-        let header = with(&header(), "alg", "RS256");
-        assert_eq!(given(&jwks, &signed(&header, Signing::Rs256("alpha-rsa"))), Err(TokenError::UnknownKey));
+    assert_eq!(key_set(&json!([ec, twin, rsa])).unusable(), [UnusableKey::SharedId; 2]);
+    assert_eq!(set_error(&json!([ec, twin])), Some(KeySetError::NoUsableKey { count: 2 }));
+    // The same key once more makes neither of the two the one that is meant.
+    assert_eq!(given(&json!([ec, twin, ec, rsa]), &good()), Err(TokenError::UnknownKey));
+    // Without `alg` an RSA key accepts every algorithm of its family; the other one is for one of them.
+    let (any, one) = (without(&rsa, "alg"), with(&with(&public("beta-rsa"), "kid", "alpha-rsa"), "alg", "RS384"));
+    for jwks in [json!([any, one]), json!([one, any])] {
+        assert!(given(&jwks, &rs256()).is_ok(), "only one of the two accepts RS256");
     }
-    assert_eq!(set_error(&json!([ec, ec])), Some(KeySetError::NoUsableKey { count: 2 }));
+    let one = with(&one, "alg", "RS256");
+    for jwks in [json!([any, one, ec]), json!([one, any, ec])] {
+        assert_eq!(given(&jwks, &rs256()), Err(TokenError::UnknownKey), "both accept RS256");
+        assert!(given(&jwks, &good()).is_ok(), "and the other keys are as good as ever");
+    }
+}
+
+#[test]
+fn keys_that_share_a_kid_are_told_apart_by_algorithm() {
+    let (rsa, ec) = (public("alpha-rsa"), public("alpha-ec"));
+    let per_algorithm = |order: [&str; 3]| json!(order.map(|alg| with(&rsa, "alg", alg)));
+    for order in [["RS256", "RS384", "RS512"], ["RS512", "RS384", "RS256"]] {
+        assert!(given(&per_algorithm(order), &rs256()).is_ok(), "one key, listed for each of its algorithms");
+        assert_eq!(key_set(&per_algorithm(order)).skipped(), 0);
+    }
+    assert_eq!(given(&json!([with(&rsa, "alg", "RS384")]), &rs256()), Err(TokenError::UnknownKey), "and for no other");
+    for jwks in [json!([ec, ec]), json!([ec, without(&ec, "alg")]), json!([with(&ec, "use", "enc"), ec])] {
+        assert!(given(&jwks, &good()).is_ok(), "the same key twice");
+    }
+    let nameless = signed(&without(&header(), "kid"), Signing::Es256("alpha-ec"));
+    assert!(given(&json!([ec, ec, rsa]), &nameless).is_ok(), "also for a token that names no key");
+    let cross = with(&rsa, "kid", "alpha-ec");
+    for jwks in [json!([ec, cross]), json!([cross, ec])] {
+        assert!(given(&jwks, &good()).is_ok(), "of two kinds");
+        let header = with(&header(), "alg", "RS256");
+        assert!(given(&jwks, &signed(&header, Signing::Rs256("alpha-rsa"))).is_ok());
+        // The token's algorithm chooses among the keys of its `kid`, and never makes a key verify what is not its own.
+        let crossed = signed(&with(&header, "alg", "RS256"), Signing::Es256("alpha-ec"));
+        assert_eq!(given(&jwks, &crossed), Err(TokenError::Signature));
+    }
+}
+
+fn rs256() -> String {
+    signed(&with(&with(&header(), "alg", "RS256"), "kid", "alpha-rsa"), Signing::Rs256("alpha-rsa"))
 }
 
 #[test]

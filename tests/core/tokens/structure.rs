@@ -1,11 +1,12 @@
 //! Rows B: the form of a token.
 
-use fastgate::identity::token::{MAX_HEADER_CHARACTERS, MAX_TOKEN_BYTES, TokenError, UnverifiedToken};
+use fastgate::identity::token::{MAX_HEADER_CHARACTERS, TokenError, UnverifiedToken};
 use fastgate::secret::Secret;
 use serde_json::{Value, json};
 
-use super::{all_are, verdict};
+use super::{all_are, verdict, verdict_with};
 use crate::support::sign::{Signing, claims, compact, encoded, good, header, sealed, token, with, without};
+use crate::support::{Keys, policy_document, policy_of};
 
 const KEY: Signing<'static> = Signing::Es256("alpha-ec");
 
@@ -165,7 +166,8 @@ fn depth_is_bounded_and_costs_no_stack() {
             assert_eq!(verdict(&token), Err(TokenError::Malformed), "{open}");
         }
         let text = format!("{{\"a\":{}}}", depth(open, close, 10_000));
-        assert_eq!(verdict(&compact(header().to_string(), &text, KEY)), Err(TokenError::TooLong), "{open}");
+        let token = compact(header().to_string(), &text, KEY);
+        assert_eq!(verdict(&token), Err(too_long(token.len())), "{open}");
     }
     let shallow = serde_json::from_str::<Value>(&depth("[", "]", 100)).unwrap();
     assert!(verdict(&token(&header(), &with(&claims(), "x", shallow))).is_ok(), "what issuers write is not deep");
@@ -173,31 +175,62 @@ fn depth_is_bounded_and_costs_no_stack() {
 
 #[test]
 fn lengths_are_bounded_to_the_byte_and_before_anything_is_decoded() {
-    // What is too long is not base64 either: its length is what is refused.
+    // What is too long is not base64 either: its length is what is refused. The policy of the tests names no length.
+    let header_most = usize::try_from(MAX_HEADER_CHARACTERS).unwrap();
     for (header, rest, expected) in [
-        (MAX_HEADER_CHARACTERS, 10, TokenError::Malformed),
-        (MAX_HEADER_CHARACTERS + 1, 10, TokenError::TooLong),
-        (8191, 0, TokenError::TooLong),
-        (10, MAX_TOKEN_BYTES - 13, TokenError::Malformed),
-        (10, MAX_TOKEN_BYTES - 12, TokenError::TooLong),
-        (10, 60_000, TokenError::TooLong),
-        (10, 1_000_000, TokenError::TooLong),
+        (header_most, 10, TokenError::Malformed),
+        (header_most + 1, 10, TokenError::TooLong { bytes: header_most + 1, most: MAX_HEADER_CHARACTERS }),
+        (10, DEFAULT - 13, TokenError::Malformed),
+        (10, DEFAULT - 12, too_long(DEFAULT + 1)),
+        (10, 60_000 - 13, too_long(60_000)),
+        (10, 1_000_000 - 13, too_long(1_000_000)),
     ] {
-        let token = format!("{}.{}.A", "*".repeat(header), "*".repeat(rest));
-        let error = UnverifiedToken::parse(Secret::new(&token)).err();
-        let expected = if token.len() > MAX_TOKEN_BYTES { TokenError::TooLong } else { expected };
-        assert_eq!(error, Some(expected), "{header} and {rest}: {}", token.len());
+        let token = format!("{}.{}.A", "A".repeat(header), "A".repeat(rest));
+        assert_eq!(verdict(&token), Err(expected), "{header} and {rest}: {}", token.len());
     }
+    // Whatever a policy says, what no policy may allow is not read.
+    let most = usize::try_from(fastgate::policy::MAX_TOKEN_BYTES).unwrap();
+    for (bytes, expected) in [
+        (most, TokenError::Malformed),
+        (most + 1, TokenError::TooLong { bytes: most + 1, most: fastgate::policy::MAX_TOKEN_BYTES }),
+    ] {
+        let token = format!("*.{}.A", "*".repeat(bytes - 4));
+        assert_eq!(UnverifiedToken::parse(Secret::new(&token)).err(), Some(expected), "{bytes}");
+    }
+}
+
+#[test]
+fn a_good_token_may_be_as_long_as_the_policy_says() {
     let sized = |bytes: usize| {
-        let shorter = token(&header(), &with(&claims(), "pad", "x".repeat(5_500)));
-        let missing = (bytes - shorter.len()) * 3 / 4;
-        (0..8).map(move |more| token(&header(), &with(&claims(), "pad", "x".repeat(5_500 + missing - 4 + more))))
+        let padded = |pad: usize| token(&header(), &with(&claims(), "pad", "x".repeat(pad)));
+        let pad = (bytes - padded(0).len()) * 3 / 4;
+        (pad - 4..pad + 8).map(padded).find(|token| token.len() >= bytes).unwrap()
     };
-    let fitting = sized(MAX_TOKEN_BYTES).rfind(|token| token.len() <= MAX_TOKEN_BYTES).unwrap();
-    assert!(fitting.len() >= MAX_TOKEN_BYTES - 1);
-    assert!(verdict(&fitting).is_ok());
-    let longer = sized(MAX_TOKEN_BYTES).find(|token| token.len() > MAX_TOKEN_BYTES).unwrap();
-    assert_eq!(verdict(&longer), Err(TokenError::TooLong));
+    // An Entra token whose holder is in 200 groups.
+    assert!(verdict(&sized(11_242)).is_ok());
+    assert!(verdict(&sized(DEFAULT - 1)).is_ok());
+    assert_eq!(verdict(&sized(DEFAULT + 1)), Err(too_long(sized(DEFAULT + 1).len())));
+    let shorter = policy_of(&changed(&policy_document(), "/edge/max_token", json!(2048)));
+    assert!(verdict_with(&shorter, Keys::of_both(), &sized(2_040)).is_ok());
+    let longer = sized(2_049);
+    let refused = TokenError::TooLong { bytes: longer.len(), most: 2048 };
+    assert_eq!(verdict_with(&shorter, Keys::of_both(), &longer), Err(refused));
+    let longest = policy_of(&changed(&policy_document(), "/edge/max_token", json!(32_768)));
+    assert!(verdict_with(&longest, Keys::of_both(), &sized(32_760)).is_ok());
+}
+
+/// What `edge.max_token` is where a policy does not say it.
+const DEFAULT: usize = 16_384;
+
+fn too_long(bytes: usize) -> TokenError {
+    TokenError::TooLong { bytes, most: 16_384 }
+}
+
+fn changed(document: &Value, pointer: &str, value: Value) -> Value {
+    let mut document = document.clone();
+    let (parent, name) = pointer.rsplit_once('/').unwrap();
+    document.pointer_mut(parent).unwrap()[name] = value;
+    document
 }
 
 #[test]
@@ -229,7 +262,11 @@ fn numbers_that_are_none_are_refused_and_none_makes_it_panic() {
 
 #[test]
 fn unknown_header_members_are_ignored() {
-    for (name, value) in [("foo", json!(1)), ("url", json!("https://x")), ("nonce", json!("n")), ("x5t", json!("x"))] {
+    for (name, value) in [("foo", json!(1)), ("url", json!("https://x")), ("nonce", json!("n")), ("x5t", json!("x"))]
+        .into_iter()
+        .chain([("zip", json!("DEF")), ("zip", json!("RS256")), ("zip", Value::Null), ("enc", json!("A256GCM"))])
+        .chain([("cty", json!("")), ("cty", json!("json")), ("cty", json!("application/json"))])
+    {
         assert!(verdict(&token(&with(&header(), name, value), &claims())).is_ok(), "{name}");
     }
 }
@@ -241,14 +278,21 @@ fn an_extension_that_would_change_the_meaning_is_refused_whatever_it_holds() {
         ("crit", Value::Null),
         ("b64", json!(false)),
         ("b64", json!(true)),
-        ("zip", json!("DEF")),
         ("cty", json!("JWT")),
-        ("cty", json!("")),
+        ("cty", json!("jwt")),
+        ("cty", json!("application/JWT")),
+        ("cty", json!("application/jwt; charset=utf-8")),
+        ("cty", json!("JOSE")),
+        ("cty", json!(1)),
+        ("cty", Value::Null),
     ]);
     for (member, value) in rows {
         let token = token(&with(&header(), member, value.clone()), &claims());
         assert_eq!(verdict(&token), Err(TokenError::Extension { member }), "{member}: {value}");
     }
+    let critical = with(&with(&header(), "zip", "DEF"), "crit", json!(["zip"]));
+    let critical = verdict(&token(&critical, &claims()));
+    assert_eq!(critical, Err(TokenError::Extension { member: "crit" }), "what must be understood is not ignored");
     let both = with(&with(&header(), "b64", false), "crit", json!(["b64"]));
     let detached = sealed(&format!("{}.{}", encoded(both.to_string()), claims()), KEY);
     assert!(verdict(&detached).is_err(), "RFC 7797 with its own payload form");
