@@ -9,6 +9,7 @@ mod segment;
 
 use std::cmp::Ordering;
 
+pub(super) use segment::canonical_float;
 pub use segment::{Convertor, Parameter, Segment};
 
 /// A parsed path template.
