@@ -232,6 +232,39 @@ fn the_edge_alone_says_which_pages_may_read_an_answer_refusals_included() {
 }
 
 #[test]
+fn a_websocket_is_opened_by_pages_of_the_group_alone() {
+    let socket = |path: &str, group: &str| public(path, json!({ "id": path[1..], "group": group, "websocket": true }));
+    let desk = Desk::new(&json!({
+        "groups": {
+            "web": { "cors": { "origins": ["https://app.test"], "credentials": true } },
+            "open": { "cors": { "origins": ["*"] } },
+            "plain": {}
+        },
+        "routes": [socket("/web", "web"), socket("/open", "open"), socket("/plain", "plain")]
+    }));
+    let verdict = |path: &str, origins: &[&str]| {
+        let handshake = get(path)
+            .field("connection", "upgrade")
+            .field("upgrade", "websocket")
+            .field("sec-websocket-version", "13")
+            .field("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
+            .field("cookie", "session=1");
+        desk.verdict(origins.iter().fold(handshake, |ask, origin| ask.field("origin", origin)))
+    };
+    assert_eq!(verdict("/web", &["https://app.test"]), "forwarded");
+    assert_eq!(verdict("/web", &[]), "forwarded", "a client that is no browser");
+    for evil in ["https://evil.test", "http://app.test", "https://app.test:8443", "null", "", "https://edge.test"] {
+        assert_eq!(verdict("/web", &[evil]), "cors-refused", "{evil}");
+    }
+    assert_eq!(verdict("/web", &["https://app.test", "https://evil.test"]), "cors-refused");
+    for path in ["/open", "/plain"] {
+        assert_eq!(verdict(path, &["https://evil.test"]), "forwarded", "{path} has no list");
+    }
+    let page = get("/web").field("origin", "https://evil.test");
+    assert_eq!(desk.verdict(page), "no-handshake", "what opens nothing is not held to it");
+}
+
+#[test]
 fn what_cannot_work_is_a_fault() {
     let of = |parts: Value| faults(&json!({ "routes": [public("/api/{id:int}", parts)] }));
     for (parts, fault) in [
