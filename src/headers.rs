@@ -3,6 +3,8 @@
 //! Names are lower-case; values are bytes, since a client may send any byte. Which fields pass is decided in one place,
 //! [`fate`]; nothing else in the house strips headers.
 
+use std::collections::BTreeMap;
+
 /// The header that carries the edge's signed word to the origin.
 pub const IDENTITY: &str = "fastgate-identity";
 
@@ -138,26 +140,42 @@ fn fold(name: &str) -> String {
         .collect()
 }
 
-/// The field names that `Connection` declares to belong to this hop only, in lower case.
+/// The most elements of a request's `Connection` that are read, empty ones included (RFC 9110 §5.6.1.2 asks to read "a
+/// reasonable number" of those). Real clients name two or three.
+pub const MAX_CONNECTION_NAMES: usize = 32;
+
+/// The field names that a request's `Connection` declares to belong to this hop only, in lower case; nothing where there
+/// are more than [`MAX_CONNECTION_NAMES`]. Every field of the request is compared with each, so their number is what
+/// bounds the work.
 #[must_use]
-pub fn named_by_connection(headers: &Headers) -> Vec<String> {
-    headers
-        .all("connection")
-        .flat_map(|value| value.split(|byte| *byte == b','))
-        .map(|token| String::from_utf8_lossy(token).trim().to_ascii_lowercase())
-        .filter(|token| !token.is_empty())
-        .collect()
+pub fn named_by_connection(headers: &Headers) -> Option<Vec<String>> {
+    let mut elements = connection_elements(headers);
+    let named: Vec<_> = elements.by_ref().take(MAX_CONNECTION_NAMES).collect();
+    if elements.next().is_some() {
+        return None;
+    }
+    let named = named.into_iter().filter(|name| !name.is_empty());
+    Some(named.map(|name| String::from_utf8_lossy(name).to_ascii_lowercase()).collect())
 }
 
-/// The fields of an origin's answer that may go to the client: end-to-end ones, without what only the edge may say.
+/// The elements of every `Connection` field, without the white space around them (RFC 9110 §5.6.1, §7.6.1).
+fn connection_elements(headers: &Headers) -> impl Iterator<Item = &[u8]> {
+    headers.all("connection").flat_map(|value| value.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii)
+}
+
+/// The fields of an origin's answer that may go to the client: end-to-end ones, without what only the edge may say. Takes
+/// time in proportion to the size of the fields, however many names `Connection` has.
 #[must_use]
 pub fn answer_fields(headers: &Headers) -> Headers {
-    let named = named_by_connection(headers);
-    headers
-        .iter()
-        .filter(|(name, _)| *name == "content-length" || fate(name) == Fate::Pass)
-        .filter(|(name, _)| !named.iter().any(|hop| hop == name))
-        .collect()
+    let mut passing: BTreeMap<&str, bool> =
+        headers.iter().map(|(name, _)| (name, name == "content-length" || fate(name) == Fate::Pass)).collect();
+    for name in connection_elements(headers) {
+        let name = name.to_ascii_lowercase();
+        if let Some(passes) = std::str::from_utf8(&name).ok().and_then(|name| passing.get_mut(name)) {
+            *passes = false;
+        }
+    }
+    headers.iter().filter(|(name, _)| passing.get(name) == Some(&true)).collect()
 }
 
 #[cfg(test)]
@@ -184,7 +202,21 @@ mod tests {
     fn connection_names_are_read_from_every_field_and_without_case() {
         let headers: Headers =
             [("Connection", "X-Secret, close"), ("connection", " keep-alive ,")].into_iter().collect();
-        assert_eq!(named_by_connection(&headers), ["x-secret", "close", "keep-alive"]);
+        assert_eq!(named_by_connection(&headers), Some(["x-secret", "close", "keep-alive"].map(str::to_owned).to_vec()));
+    }
+
+    #[test]
+    fn connection_names_so_many_fields_and_no_more() {
+        let named = |values: &[&str]| {
+            named_by_connection(&values.iter().map(|value| ("connection", *value)).collect()).map(|names| names.len())
+        };
+        assert_eq!(named(&[&["a"; 32].join(",")]), Some(32));
+        assert_eq!(named(&[&["a"; 33].join(",")]), None);
+        assert_eq!(named(&[&",".repeat(31)]), Some(0));
+        assert_eq!(named(&[&",".repeat(32)]), None, "empty elements are work, too");
+        assert_eq!(named(&["a"; 32]), Some(32));
+        assert_eq!(named(&["a"; 33]), None);
+        assert_eq!(named(&[]), Some(0));
     }
 
     #[test]
@@ -192,7 +224,9 @@ mod tests {
         let headers: Headers = [
             ("content-type", "text/plain"),
             ("Fastgate-Identity", "x"),
-            ("connection", "x-hop"),
+            ("connection", "x-first"),
+            ("x-first", "1"),
+            ("Connection", &format!("{}, X-Hop ", "a,".repeat(100))),
             ("x-hop", "1"),
             ("content-length", "2"),
         ]

@@ -13,7 +13,7 @@ use std::net::IpAddr;
 pub use certificate::certificate_thumbprint;
 pub use path::{Ambiguity, CanonicalPath};
 
-use crate::headers::{Fate, Headers, fate, named_by_connection};
+use crate::headers::{Fate, Headers, MAX_CONNECTION_NAMES, fate, named_by_connection};
 use crate::policy::Hosts;
 use crate::secret::Secret;
 
@@ -171,6 +171,9 @@ pub enum RequestError {
         /// Their number.
         count: usize,
     },
+    /// `Connection` has more than [`MAX_CONNECTION_NAMES`] elements.
+    #[error("the Connection header names more than {MAX_CONNECTION_NAMES} fields")]
+    TooManyConnectionNames,
     /// The target is not a path (`*`, an authority) or its query holds a control character.
     #[error("the request target is not a path with a query")]
     TargetMalformed,
@@ -185,15 +188,15 @@ pub enum RequestError {
 /// A [`RequestError`] for a host that the policy does not name, a target or field section over the limits, and a path
 /// that edge and origin could read differently.
 pub fn normalize(head: RequestHead, hosts: &Hosts) -> Result<Target, RequestError> {
+    if head.headers.count() > MAX_FIELDS {
+        return Err(RequestError::TooManyFields { count: head.headers.count() });
+    }
     let host = host::canonical(&head.headers, hosts)?;
     let (path, query) = split_target(&head.target)?;
     let path = CanonicalPath::parse(path)?;
     let query = canonical_query(query)?;
-    if head.headers.count() > MAX_FIELDS {
-        return Err(RequestError::TooManyFields { count: head.headers.count() });
-    }
     let content = content(&head.headers);
-    let hops = named_by_connection(&head.headers);
+    let hops = named_by_connection(&head.headers).ok_or(RequestError::TooManyConnectionNames)?;
     let opens_websocket = upgrade::opens_websocket(&head.method, &head.headers, &hops);
     let travels = |name: &str| fate(name) == Fate::Pass && !hops.iter().any(|hop| hop == name);
     let credentials = |name: &str| -> Vec<_> {
@@ -234,6 +237,7 @@ fn content(headers: &Headers) -> Content {
 fn field_is_sound(name: &str, value: &[u8]) -> bool {
     let hex = |part: &[u8], length: usize| part.len() == length && part.iter().all(u8::is_ascii_hexdigit);
     match name {
+        "traceparent" if value.len() != 55 => false,
         "traceparent" => match value.split(|byte| *byte == b'-').collect::<Vec<_>>().as_slice() {
             [version, trace, parent, flags] => hex(version, 2) && hex(trace, 32) && hex(parent, 16) && hex(flags, 2),
             _ => false,

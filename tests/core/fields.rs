@@ -106,6 +106,18 @@ fn a_field_section_has_a_limit_in_number_and_in_size() {
 }
 
 #[test]
+fn connection_names_a_few_fields_or_the_request_is_refused() {
+    let naming = |names: usize| get("/pub/x").field("connection", "a,".repeat(names) + "close");
+    for (names, verdict) in
+        [(31, "forwarded"), (32, "too-many-connection-names"), (120_000, "too-many-connection-names")]
+    {
+        assert_eq!(naming(names).walk().trail.verdict, verdict, "{names}");
+    }
+    let spread = (0..33).fold(get("/pub/x"), |request, _| request.field("connection", "close"));
+    assert_eq!(spread.walk().trail.verdict, "too-many-connection-names");
+}
+
+#[test]
 fn trace_context_travels_only_in_the_form_of_its_standard() {
     let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
     for (name, value, passes) in [

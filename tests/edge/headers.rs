@@ -188,6 +188,10 @@ fn too_many_or_too_large_fields_are_refused_not_passed_to_a_server_that_chokes()
         assert_eq!(outcome.refused(), 431, "{bytes}");
     }
     WORLD.send("GET /open/x", format!("x-large: {}\r\n", "a".repeat(14_000))).echoed();
+    let named = WORLD.send("GET /open/x", format!("connection: close,{}a\r\n", "a,".repeat(100_000)));
+    assert_eq!(named.refused(), 431);
+    let line = WORLD.edge.log_of(named.reply().header("x-request-id").unwrap());
+    assert_eq!(line["verdict"], "too-many-connection-names");
     let scopes = (0..1000).map(|number| format!("s{number} ")).collect::<Vec<_>>().concat();
     let line = format!("GET /echo/{}", "a".repeat(2000));
     let outcome = WORLD.send(&line, format!("authorization: Bearer {}\r\n", WORLD.token(scopes.trim())));
