@@ -8,6 +8,7 @@ mod document;
 mod fault;
 pub mod fields;
 pub mod groups;
+mod hosts;
 mod introspection;
 mod issuer;
 pub mod limits;
@@ -30,6 +31,8 @@ pub use document::{AlgorithmName, IdentityAlgorithm, KeyLife, MethodName, Policy
 pub use fault::{Fault, PolicyFault, PolicyFaults};
 use fields::{Accepts, FieldEdits};
 use groups::Group;
+pub use hosts::Hosts;
+pub(crate) use hosts::split_port;
 pub use introspection::Introspection;
 pub use issuer::{Issuer, TokenDemands, TokenShape};
 use limits::Limit;
@@ -70,30 +73,6 @@ pub struct Edge {
     pub resource: String,
     /// What is asked of proofs of possession.
     pub proofs: ProofDemands,
-}
-
-/// The host names that requests may name, lower case, without ports.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Hosts(Vec<String>);
-
-impl Hosts {
-    /// The policy's spelling of `name`; hosts compare without case (RFC 9110 §4.2.3).
-    #[must_use]
-    pub fn find(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|known| known.eq_ignore_ascii_case(name)).map(String::as_str)
-    }
-
-    /// The first host of the policy.
-    #[must_use]
-    pub fn first(&self) -> Option<&str> {
-        self.0.first().map(String::as_str)
-    }
-}
-
-impl<N: AsRef<str>> FromIterator<N> for Hosts {
-    fn from_iter<I: IntoIterator<Item = N>>(names: I) -> Self {
-        Self(names.into_iter().map(|name| name.as_ref().to_ascii_lowercase()).collect())
-    }
 }
 
 /// One application behind the edge.

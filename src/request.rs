@@ -156,8 +156,8 @@ pub enum RequestError {
     /// There is no `Host`, or more than one, or it cannot be parsed (RFC 9112 §3.2).
     #[error("the Host header is missing, repeated or malformed")]
     HostMalformed,
-    /// The host is none of the policy's `edge.hosts` (RFC 9110 §15.5.20).
-    #[error("the Host header names none of the policy's hosts")]
+    /// The host is none of the policy's `edge.hosts`, or its port is none of theirs (RFC 9110 §15.5.20).
+    #[error("the Host header names none of the policy's hosts, or a port at which they are not served")]
     HostUnknown,
     /// The target is longer than [`MAX_TARGET_BYTES`], or its path longer than [`MAX_PATH_BYTES`].
     #[error("the request target is {bytes} bytes long")]
@@ -191,7 +191,7 @@ pub fn normalize(head: RequestHead, hosts: &Hosts) -> Result<Target, RequestErro
     if head.headers.count() > MAX_FIELDS {
         return Err(RequestError::TooManyFields { count: head.headers.count() });
     }
-    let host = host::canonical(&head.headers, hosts)?;
+    let host = host::canonical(&head.headers, head.tls, hosts)?;
     let (path, query) = split_target(&head.target)?;
     let path = CanonicalPath::parse(path)?;
     let query = canonical_query(query)?;

@@ -56,7 +56,8 @@ pub struct PolicyDocument {
 pub struct EdgeDocument {
     /// The edge's own URL, `https://api.example.com`; `iss` of the signed header that origins receive.
     pub issuer: String,
-    /// The host names that requests may name, without a port. Others are answered 421.
+    /// The host names that requests may name; others are answered 421. Without a port, a host is served at the default
+    /// port of its scheme and at the ports of `issuer` and `resource`; with one (`api.example.com:8443`), at that alone.
     pub hosts: Vec<String>,
     /// How long a signed header is valid, in seconds, 1 to 60.
     #[serde(default = "default_identity_lifetime")]

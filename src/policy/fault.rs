@@ -50,7 +50,7 @@ pub enum Fault {
     /// `jwks_uri` is neither on the issuer's host nor where its provider keeps keys.
     #[error("is not on the issuer's host")]
     ForeignHost,
-    /// Not a host name without scheme, port and path.
+    /// Not a host name without scheme and path.
     #[error("is not a bare host name")]
     NotAHost,
     /// An id with characters that keys of stores do not take.
@@ -200,7 +200,9 @@ impl Fault {
             Self::OutOfRange { .. } => "write a number in that range",
             Self::NotHttps => "write \"https://host/path\"; \"http://\" only for 127.0.0.1, [::1] and localhost",
             Self::ForeignHost => "write a URL on the host of \"issuer\"",
-            Self::NotAHost => "write \"api.example.com\", without \"https://\", port or path",
+            Self::NotAHost => {
+                "write \"api.example.com\", or \"api.example.com:8443\" for another port, without \"https://\" or path"
+            }
             Self::NotAnId => "write something like \"auth0\" or \"read-orders\"",
             Self::Template(_) => "write it as in FastAPI: \"/orders/{order_id}\", \"/files/{path:path}\"",
             Self::SameRequests { .. } => "remove one of the two, or give them different methods",

@@ -6,7 +6,7 @@ use proptest::{prop_assert, prop_assert_eq, prop_oneof};
 use url::Url;
 
 use crate::support::sign::good;
-use crate::support::{Request, fields, get, property, request, text};
+use crate::support::{Keys, Request, fields, get, policy_document, policy_of, property, request, text};
 
 #[test]
 fn a_host_is_one_that_the_policy_names_or_the_request_goes_no_further() {
@@ -15,10 +15,15 @@ fn a_host_is_one_that_the_policy_names_or_the_request_goes_no_further() {
         ("edge.test", Ok("edge.test")),
         ("EDGE.Test", Ok("edge.test")),
         ("edge.test:443", Ok("edge.test:443")),
-        ("EDGE.TEST:7676", Ok("edge.test:7676")),
+        ("API.EDGE.TEST:8443", Ok("api.edge.test:8443")),
         ("edge.test:0443", Ok("edge.test:443")),
         ("[::1]", Ok("[::1]")),
-        ("[::1]:7676", Ok("[::1]:7676")),
+        ("[::1]:443", Ok("[::1]:443")),
+        ("edge.test:1", Err(HostUnknown)),
+        ("edge.test:80", Err(HostUnknown)),
+        ("edge.test:8443", Err(HostUnknown)),
+        ("api.edge.test", Err(HostUnknown)),
+        ("api.edge.test:443", Err(HostUnknown)),
         ("evil.test", Err(HostUnknown)),
         ("edge.test.", Err(HostUnknown)),
         ("edge.test.evil.test", Err(HostUnknown)),
@@ -71,6 +76,30 @@ fn the_origin_hears_the_policys_host_whatever_other_fields_say() {
     assert_eq!(walk.sent("x-forwarded-host"), ["api.edge.test:8443"]);
     assert_eq!(walk.grant().authority(), "https://api.edge.test:8443");
     assert!(!format!("{:?}", walk.grant()).contains("evil"));
+}
+
+#[test]
+fn a_port_is_the_schemes_own_or_one_that_the_policy_names() {
+    let mut document = policy_document();
+    document["edge"]["issuer"] = "http://127.0.0.1:7676".into();
+    document["edge"]["resource"] = "https://edge.test:9443/api".into();
+    for (tls, host, verdict) in [
+        (true, "edge.test", "forwarded"),
+        (true, "edge.test:443", "forwarded"),
+        (true, "edge.test:7676", "forwarded"),
+        (true, "edge.test:9443", "forwarded"),
+        (true, "edge.test:80", "host-unknown"),
+        (true, "edge.test:1", "host-unknown"),
+        (true, "edge.test:8443", "host-unknown"),
+        (true, "api.edge.test:7676", "host-unknown"),
+        (false, "edge.test:80", "forwarded"),
+        (false, "edge.test:443", "host-unknown"),
+    ] {
+        let mut request = get("/pub/x").hosts(&[host.as_bytes()]);
+        request.head.tls = tls;
+        let walk = request.walk_with(policy_of(&document), Keys::none());
+        assert_eq!(walk.trail.verdict, verdict, "{host} {tls}");
+    }
 }
 
 /// Each target, and what is decided about it: the route and the path that is forwarded, or a code.

@@ -30,7 +30,7 @@ fn table() -> Vec<(&'static str, Value, &'static str, Fault)> {
         ("/edge/hosts", json!([]), "$.edge.hosts", Fault::Empty),
         ("/edge/hosts/1", json!(""), "$.edge.hosts[1]", Fault::NotAHost),
         ("/edge/hosts/1", json!("https://edge.test"), "$.edge.hosts[1]", Fault::NotAHost),
-        ("/edge/hosts/1", json!("edge.test:443"), "$.edge.hosts[1]", Fault::NotAHost),
+        ("/edge/hosts/1", json!("edge.test:99999"), "$.edge.hosts[1]", Fault::NotAHost),
         ("/edge/hosts/1", json!("edge.test/"), "$.edge.hosts[1]", Fault::NotAHost),
         ("/edge/hosts/1", json!("*.edge.test"), "$.edge.hosts[1]", Fault::NotAHost),
         ("/edge/hosts/2", json!("[::g]"), "$.edge.hosts[2]", Fault::NotAHost),

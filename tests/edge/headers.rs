@@ -127,6 +127,8 @@ fn only_the_policys_hosts_are_served() {
         ("127.0.0.1:", 400),
         ("127.0.0.1:+1", 400),
         ("[::1]", 421),
+        ("127.0.0.1:1", 421),
+        ("localhost:443", 421),
     ] {
         let outcome = WORLD.send("GET /open/x", format!("host: {host}\r\n"));
         if let Some(reply) = &outcome.reply {
@@ -135,7 +137,7 @@ fn only_the_policys_hosts_are_served() {
         assert!(outcome.echo.is_empty() && outcome.demo.is_empty(), "{host}");
     }
     for host in
-        [format!("LOCALHOST:{port}"), "localhost".to_owned(), format!("127.0.0.1:{port}"), "127.0.0.1:443".to_owned()]
+        [format!("LOCALHOST:{port}"), "localhost".to_owned(), format!("127.0.0.1:{port}"), "127.0.0.1:80".to_owned()]
     {
         let outcome = WORLD.send("GET /open/x", format!("host: {host}\r\n"));
         assert_eq!(outcome.echoed().all("host"), [host.to_ascii_lowercase()]);
