@@ -87,15 +87,14 @@ const HOP_BY_HOP: [&str; 13] = [
 ];
 
 /// Fields by which applications are commonly told who is calling or what was asked, matched after [`fold`].
-const RESERVED: [&str; 22] = [
+const RESERVED: [&str; 21] = [
     "authenticated-user",
+    "cdn-cache-control",
     "cdn-loop",
     "cf-connecting-ip",
     "client-ip",
     "forwarded",
     "remote-user",
-    "surrogate-capability",
-    "surrogate-control",
     "true-client-ip",
     "x-client-ip",
     "x-cluster-client-ip",
@@ -112,22 +111,38 @@ const RESERVED: [&str; 22] = [
     "x-rewrite-url",
 ];
 
-/// Families of such fields.
-const RESERVED_PREFIXES: [&str; 7] =
-    ["fastgate-", "fastly-", "x-auth-request-", "x-authenticated-", "x-envoy-", "x-fastgate-", "x-forwarded-"];
+/// Families of such fields, and of those by which an origin directs its CDN (`Surrogate-Key`, `Surrogate-Control` of the
+/// Edge Architecture Specification; `CDN-Cache-Control` of RFC 9213): their audience ends here.
+const RESERVED_PREFIXES: [&str; 9] = [
+    "fastgate-",
+    "fastly-",
+    "surrogate-",
+    "x-auth-request-",
+    "x-authenticated-",
+    "x-envoy-",
+    "x-fastgate-",
+    "x-forwarded-",
+    "x-surrogate-",
+];
 
-/// Decides what becomes of the field `name` (lower case).
+/// Decides what becomes of the field `name` (lower case) of a request.
 ///
 /// A name with an underscore never passes: servers that follow CGI (RFC 3875 §4.1.18) cannot tell it from its twin with
 /// a hyphen. Other punctuation is folded before the comparison, so that `fastgate.identity` is no way round either.
 #[must_use]
 pub fn fate(name: &str) -> Fate {
+    if name.contains('_') { Fate::Reserved } else { fate_in_answers(name) }
+}
+
+/// Decides what becomes of the field `name` (lower case) of an origin's answer: as in requests, but nobody on this way
+/// reads variables of CGI, so an underscore is a character like any other. Reserved names stay so in either spelling.
+#[must_use]
+pub fn fate_in_answers(name: &str) -> Fate {
     if HOP_BY_HOP.contains(&name) {
         return Fate::HopByHop;
     }
     let folded = fold(name);
-    let reserved = name.contains('_')
-        || RESERVED.contains(&folded.as_str())
+    let reserved = RESERVED.contains(&folded.as_str())
         || RESERVED_PREFIXES.iter().any(|prefix| folded.starts_with(prefix));
     if reserved { Fate::Reserved } else { Fate::Pass }
 }
@@ -168,7 +183,7 @@ fn connection_elements(headers: &Headers) -> impl Iterator<Item = &[u8]> {
 #[must_use]
 pub fn answer_fields(headers: &Headers) -> Headers {
     let mut passing: BTreeMap<&str, bool> =
-        headers.iter().map(|(name, _)| (name, name == "content-length" || fate(name) == Fate::Pass)).collect();
+        headers.iter().map(|(name, _)| (name, name == "content-length" || fate_in_answers(name) == Fate::Pass)).collect();
     for name in connection_elements(headers) {
         let name = name.to_ascii_lowercase();
         if let Some(passes) = std::str::from_utf8(&name).ok().and_then(|name| passing.get_mut(name)) {
@@ -229,10 +244,19 @@ mod tests {
             ("Connection", &format!("{}, X-Hop ", "a,".repeat(100))),
             ("x-hop", "1"),
             ("content-length", "2"),
+            ("x_version", "3"),
+            ("fastgate_identity", "x"),
+            ("x_forwarded_for", "x"),
+            ("Surrogate-Key", "order-7"),
+            ("surrogate_key", "order-7"),
+            ("surrogate-control", "max-age=60"),
+            ("x-surrogate-anything", "x"),
+            ("CDN-Cache-Control", "max-age=60"),
+            ("cache-control", "no-cache"),
         ]
         .into_iter()
         .collect();
         let kept: Vec<_> = answer_fields(&headers).iter().map(|(name, _)| name.to_owned()).collect();
-        assert_eq!(kept, ["content-type", "content-length"]);
+        assert_eq!(kept, ["content-type", "content-length", "x_version", "cache-control"]);
     }
 }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::Fault;
 use super::read::Faults;
-use crate::headers::{Fate, Headers, fate, is_field_name};
+use crate::headers::{Fate, Headers, fate, fate_in_answers, is_field_name};
 
 /// Header fields that are set, whatever stood there, and fields that are taken away.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -69,7 +69,17 @@ pub struct Accepts {
 }
 
 impl FieldEdits {
-    pub(super) fn read(document: FieldEditsDocument, at: Arguments<'_>, faults: &mut Faults) -> Self {
+    /// Edits of the fields of requests.
+    pub(super) fn of_requests(document: FieldEditsDocument, at: Arguments<'_>, faults: &mut Faults) -> Self {
+        Self::read(document, fate, at, faults)
+    }
+
+    /// Edits of the fields of answers.
+    pub(super) fn of_answers(document: FieldEditsDocument, at: Arguments<'_>, faults: &mut Faults) -> Self {
+        Self::read(document, fate_in_answers, at, faults)
+    }
+
+    fn read(document: FieldEditsDocument, fate: fn(&str) -> Fate, at: Arguments<'_>, faults: &mut Faults) -> Self {
         for name in document.set.keys().chain(&document.remove) {
             let reserved = name.eq_ignore_ascii_case("authorization") || fate(&name.to_ascii_lowercase()) != Fate::Pass;
             faults.add_if(!is_field_name(name), at, Fault::NotAFieldName);

@@ -36,6 +36,11 @@ fn behave(request: &Received, stream: &mut TcpStream) {
                 ("fastgate-identity", "leak"),
                 ("x-fastgate-debug", "leak"),
                 ("surrogate-control", "leak"),
+                ("surrogate-key", "leak"),
+                ("x-surrogate-route", "leak"),
+                ("cdn-cache-control", "leak"),
+                ("fastgate_identity", "leak"),
+                ("x_version", "3"),
                 ("x-request-id", "leak"),
                 ("connection", "x-hop"),
                 ("x-hop", "leak"),
@@ -85,6 +90,7 @@ fn an_answer_comes_back_as_it_is_without_what_only_the_edge_may_say() {
     assert!(!reply.headers.iter().any(|(_, value)| value == "leak"), "{:?}", reply.headers);
     assert_eq!(reply.headers.iter().filter(|(name, _)| name == "set-cookie").count(), 2);
     assert_eq!(reply.header("etag"), Some("\"x\""));
+    assert_eq!(reply.header("x_version"), Some("3"));
 }
 
 #[test]
