@@ -19,7 +19,8 @@ use crate::secret::Secret;
 
 /// The longest request target that is read: Fastly's own limit on a URL.
 pub const MAX_TARGET_BYTES: usize = 8192;
-/// The longest path that is read, in bytes as received: it is signed into the identity header, which has to fit servers.
+/// The longest path that is read, in bytes, both as received and in canonical form: it is signed into the identity
+/// header, which has to fit servers.
 pub const MAX_PATH_BYTES: usize = 4096;
 /// The most header fields that a request may carry.
 pub const MAX_FIELDS: usize = 100;
@@ -194,6 +195,9 @@ pub fn normalize(head: RequestHead, hosts: &Hosts) -> Result<Target, RequestErro
     let host = host::canonical(&head.headers, head.tls, hosts)?;
     let (path, query) = split_target(&head.target)?;
     let path = CanonicalPath::parse(path)?;
+    if path.encoded().len() > MAX_PATH_BYTES {
+        return Err(RequestError::TargetTooLong { bytes: path.encoded().len() });
+    }
     let query = canonical_query(query)?;
     let content = content(&head.headers);
     let hops = named_by_connection(&head.headers).ok_or(RequestError::TooManyConnectionNames)?;
