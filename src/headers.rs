@@ -28,6 +28,27 @@ impl Headers {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_slice()))
     }
 
+    /// The same fields, of which those called `name` (lower case) are one, at the place of the first: their values in the
+    /// order of arrival with `separator` between them.
+    #[must_use]
+    pub fn joined(self, name: &str, separator: &[u8]) -> Self {
+        let values: Vec<_> = self.all(name).collect();
+        if values.len() < 2 {
+            return self;
+        }
+        let value = values.join(separator);
+        let mut joined = Self::default();
+        let mut place = Some(value);
+        for (field, value) in self.0 {
+            if field != name {
+                joined.0.push((field, value));
+            } else if let Some(value) = place.take() {
+                joined.0.push((field, value));
+            }
+        }
+        joined
+    }
+
     /// How many fields there are.
     #[must_use]
     pub fn count(&self) -> usize {

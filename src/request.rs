@@ -28,6 +28,9 @@ pub const MAX_FIELDS: usize = 100;
 /// The fields that carry credentials.
 const AUTHORIZATION: &str = "authorization";
 const PROOF: &str = "dpop";
+/// HTTP/2 and HTTP/3 clients may send each cookie in a field of its own. Applications read one field, which is made of
+/// them (RFC 9113 §8.2.3); of several, frameworks read different ones.
+const COOKIE: &str = "cookie";
 
 /// A request as it arrived, before anything in it is believed.
 #[derive(Clone, Debug)]
@@ -211,7 +214,8 @@ pub fn normalize(head: RequestHead, hosts: &Hosts) -> Result<Target, RequestErro
         .headers
         .iter()
         .filter(|(name, value)| ![AUTHORIZATION, PROOF].contains(name) && travels(name) && field_is_sound(name, value))
-        .collect();
+        .collect::<Headers>()
+        .joined(COOKIE, b"; ");
     let RequestHead { method, client, tls, certificate, .. } = head;
     Ok(Target {
         method,

@@ -4,7 +4,8 @@
 use fastgate::mint::Grant;
 use fastgate::refusal::{OriginError, Refusal};
 use fastly::http::request::SendErrorCause;
-use fastly::http::{HeaderName, HeaderValue, Url};
+use fastly::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use fastly::http::{FramingHeadersMode, HeaderName, HeaderValue, Url};
 use fastly::{Request, Response};
 
 use super::body;
@@ -13,6 +14,7 @@ use super::body;
 /// back is for this caller.
 pub(super) fn forward(grant: &Grant, mut received: Request) -> Result<Response, Refusal> {
     let mut request = express(grant)?;
+    announce_length(&mut request, &received);
     let response = match (received.try_take_body(), grant.max_body()) {
         (Some(body), Some(most)) => body::send(request, body, most, grant.backend())?,
         (body, _) => {
@@ -25,6 +27,17 @@ pub(super) fn forward(grant: &Grant, mut received: Request) -> Result<Response, 
     match response.get_status().as_u16() {
         status @ ..200 => Err(OriginError::UnexpectedStatus(status).into()),
         _ => Ok(response),
+    }
+}
+
+/// Announces the body's length to the origin as the client announced it. A body that ends before is then never taken for
+/// a whole one: the platform hangs up on the origin, and a longer one is cut (RFC 9112 §6.3, §8). Where the client
+/// announced none, the platform frames the body.
+fn announce_length(request: &mut Request, received: &Request) {
+    let mut lengths = received.get_header_all(CONTENT_LENGTH);
+    if let (Some(length), None, false) = (lengths.next(), lengths.next(), received.contains_header(TRANSFER_ENCODING)) {
+        request.set_header(CONTENT_LENGTH, length);
+        request.set_framing_headers_mode(FramingHeadersMode::ManuallyFromHeaders);
     }
 }
 

@@ -97,6 +97,14 @@ fn fields_that_are_nobodys_business_pass_in_order_and_byte_for_byte() {
 }
 
 #[test]
+fn cookies_in_several_fields_arrive_in_one() {
+    let sent = get("/pub/x").field("cookie", "a=1").field("accept", "x").field("Cookie", "b=2; c=3").field("cookie", "d");
+    let target = sent.normalized().unwrap();
+    let expected: [(&str, &[u8]); 2] = [("cookie", b"a=1; b=2; c=3; d"), ("accept", b"x")];
+    assert_eq!(target.headers().iter().collect::<Vec<_>>(), expected);
+}
+
+#[test]
 fn a_field_section_has_a_limit_in_number_and_in_size() {
     let with_fields = |count: usize| (1..count).fold(get("/pub/x"), |request, _| request.field("x", ""));
     for (count, verdict) in [(99, "forwarded"), (100, "forwarded"), (101, "too-many-fields"), (256, "too-many-fields")]
