@@ -63,7 +63,8 @@ pub struct EdgeDocument {
     #[serde(default = "default_identity_lifetime")]
     pub identity_lifetime: u64,
     /// The name of the limit that is kept before a token is looked at, to spare the CPU what bad tokens cost. It counts by
-    /// `network`, `route` or both.
+    /// `network`, `route` or both, and it counts preflights, documents of the edge and what no route names as one route.
+    /// What has no canonical form, is closed or is not asked from where it may be is refused for less than counting costs.
     #[serde(default)]
     pub flood_limit: Option<String>,
     /// Whether answers get `Strict-Transport-Security`, `X-Content-Type-Options`, `X-Frame-Options`,
