@@ -8,6 +8,9 @@ use std::collections::BTreeMap;
 /// The header that carries the edge's signed word to the origin.
 pub const IDENTITY: &str = "fastgate-identity";
 
+/// The header that tells the origin which subprotocol of a handshake the edge took: `bearer`, behind which the token stood.
+pub const SUBPROTOCOL: &str = "fastgate-subprotocol";
+
 /// An ordered list of header fields. Names compare without case.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Headers(Vec<(String, Vec<u8>)>);

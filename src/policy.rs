@@ -118,6 +118,8 @@ pub struct Route {
     pub limits: Vec<Arc<Limit>>,
     /// Whether it takes opening handshakes of WebSockets, and nothing else.
     pub websocket: bool,
+    /// Whether its handshakes may carry the token as a subprotocol.
+    pub bearer_subprotocol: bool,
     /// Whether the token must be bound to a key or certificate that the caller shows to hold.
     pub require_bound: bool,
     /// Whether the client's own token travels on.

@@ -6,6 +6,7 @@
 mod certificate;
 mod host;
 mod path;
+mod subprotocol;
 mod upgrade;
 
 use std::net::IpAddr;
@@ -64,6 +65,7 @@ pub struct Target {
     tls: bool,
     certificate: Option<[u8; 32]>,
     opens_websocket: bool,
+    token_in_subprotocol: bool,
 }
 
 /// What a request's head says of its body.
@@ -139,6 +141,26 @@ impl Target {
     #[must_use]
     pub const fn opens_websocket(&self) -> bool {
         self.opens_websocket
+    }
+
+    /// The same handshake with the token that it carries as a subprotocol among its credentials, and no more among the
+    /// subprotocols. Any other request stays as it is.
+    #[must_use]
+    pub(crate) fn with_token_of_subprotocol(mut self) -> Self {
+        if self.opens_websocket
+            && let Some((credentials, headers)) = subprotocol::take(&self.headers)
+        {
+            self.authorization.extend(credentials);
+            self.headers = headers;
+            self.token_in_subprotocol = true;
+        }
+        self
+    }
+
+    /// Whether the token came as a subprotocol: the client then expects `bearer` to be chosen where no other one is.
+    #[must_use]
+    pub const fn token_in_subprotocol(&self) -> bool {
+        self.token_in_subprotocol
     }
 
     /// The peer's address.
@@ -230,6 +252,7 @@ pub fn normalize(head: RequestHead, hosts: &Hosts) -> Result<Target, RequestErro
         tls,
         certificate,
         opens_websocket,
+        token_in_subprotocol: false,
     })
 }
 

@@ -122,6 +122,9 @@ pub enum Fault {
     /// A WebSocket with other methods, or with a body.
     #[error("is a WebSocket, which begins with a GET without a body")]
     NotAHandshake,
+    /// A token is to be read from handshakes that there are none of, or that need no token.
+    #[error("stands on a route that is no WebSocket or reads no tokens")]
+    NoTokenInHandshake,
     /// A cost that comes from outside has no bound, or a bound stands there without such a cost.
     #[error("belongs to \"cost_from\", and one of the two is missing")]
     CostUnbounded,
@@ -225,6 +228,7 @@ impl Fault {
             Self::NotAHandshake => {
                 "write \"methods\": [\"GET\"], no \"sign_body\", and another path for plain requests"
             }
+            Self::NoTokenInHandshake => "remove it, or write \"websocket\": true and an \"access\" other than \"public\"",
             Self::NeedsCaller => "count by \"network\", \"route\" or both, and take no cost from a claim",
             Self::CostUnbounded => "write both, or neither",
             Self::NotAFieldName => "write something like \"x-batch-size\"",

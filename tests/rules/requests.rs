@@ -271,6 +271,71 @@ fn a_websocket_is_opened_by_pages_of_the_group_alone() {
 }
 
 #[test]
+fn a_page_may_hand_its_token_over_as_a_subprotocol_where_the_route_says_so() {
+    let socket = |id: &str, parts: Value| {
+        let mut socket = route(&format!("/{id}"), &json!({ "id": id, "websocket": true, "bearer_subprotocol": true }));
+        socket.as_object_mut().unwrap().extend(parts.as_object().cloned().unwrap());
+        socket
+    };
+    let desk = Desk::new(&json!({ "routes": [
+        socket("on", json!({})),
+        socket("off", json!({ "bearer_subprotocol": false })),
+        socket("maybe", json!({ "access": "optional" })),
+        socket("through", json!({ "forward_token": true }))
+    ] }));
+    let token = desk.token(json!({}));
+    let handshake = |path: &str, offered: &str| {
+        get(path)
+            .field("connection", "upgrade")
+            .field("upgrade", "websocket")
+            .field("sec-websocket-version", "13")
+            .field("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
+            .field("sec-websocket-protocol", offered)
+    };
+    let sent = |ask: Ask, name: &str| {
+        let (Decision::Forward(grant), line) = desk.decide(ask) else { panic!("not forwarded") };
+        let fields = format!("{:?} {line}", grant.headers());
+        let values: Vec<_> = grant.headers().all(name).map(|value| String::from_utf8_lossy(value).into_owned()).collect();
+        (values, fields.contains(&token) || line.to_string().contains(&token))
+    };
+    let bearer = format!("bearer, {token}");
+    let ask = |offered: &str| handshake("/on", offered);
+    assert_eq!(minted(&desk.decide(ask(&bearer)).0)["sub"], "alice");
+    assert_eq!(sent(ask(&bearer), "sec-websocket-protocol"), (vec![], false));
+    assert_eq!(sent(ask(&bearer), "fastgate-subprotocol"), (vec!["bearer".to_owned()], false));
+    assert_eq!(sent(ask(&bearer), "authorization"), (vec![], false));
+    let with_chat = ask(&format!("{bearer}, chat, v2")).field("fastgate-subprotocol", "chat");
+    assert_eq!(sent(with_chat, "sec-websocket-protocol"), (vec!["chat, v2".to_owned()], false));
+    assert_eq!(sent(ask("chat").bearer(&token), "sec-websocket-protocol"), (vec!["chat".to_owned()], false));
+    assert_eq!(sent(ask("chat").bearer(&token), "fastgate-subprotocol"), (vec![], false));
+    let through = sent(handshake("/through", &bearer), "authorization");
+    assert_eq!(through.0, [format!("Bearer {token}")]);
+
+    for (ask, verdict) in [
+        (ask("bearer"), "credentials-malformed"),
+        (ask("bearer, a b"), "credentials-malformed"),
+        (ask(&format!("{bearer}, {bearer}")), "credentials-repeated"),
+        (ask(&bearer).bearer(&token), "credentials-repeated"),
+        (ask("bearer, a.b.c"), "token-malformed"),
+        (ask(&format!("Bearer, {token}")), "credentials-missing"),
+        (ask("chat"), "credentials-missing"),
+        (handshake("/off", &bearer), "credentials-missing"),
+        (handshake("/off", &bearer).bearer(&token), "forwarded"),
+        (get("/on").field("sec-websocket-protocol", &bearer), "credentials-missing"),
+    ] {
+        assert_eq!(desk.verdict(ask), verdict);
+    }
+    let badly = sent(handshake("/maybe", "bearer, a.b.c, chat"), "sec-websocket-protocol");
+    assert_eq!(badly.0, ["chat"], "what is no good token does not travel on either");
+    assert_eq!(minted(&desk.decide(handshake("/maybe", &bearer)).0)["sub"], "alice");
+
+    for parts in [json!({ "websocket": false }), json!({ "access": "public" })] {
+        let of = faults(&json!({ "routes": [socket("s", parts)] }));
+        assert_eq!(of, ["$.routes[0].bearer_subprotocol: stands on a route that is no WebSocket or reads no tokens"]);
+    }
+}
+
+#[test]
 fn what_cannot_work_is_a_fault() {
     let of = |parts: Value| faults(&json!({ "routes": [public("/api/{id:int}", parts)] }));
     for (parts, fault) in [
