@@ -166,8 +166,8 @@ pub fn fate_in_answers(name: &str) -> Fate {
         return Fate::HopByHop;
     }
     let folded = fold(name);
-    let reserved = RESERVED.contains(&folded.as_str())
-        || RESERVED_PREFIXES.iter().any(|prefix| folded.starts_with(prefix));
+    let reserved =
+        RESERVED.contains(&folded.as_str()) || RESERVED_PREFIXES.iter().any(|prefix| folded.starts_with(prefix));
     if reserved { Fate::Reserved } else { Fate::Pass }
 }
 
@@ -206,8 +206,10 @@ fn connection_elements(headers: &Headers) -> impl Iterator<Item = &[u8]> {
 /// time in proportion to the size of the fields, however many names `Connection` has.
 #[must_use]
 pub fn answer_fields(headers: &Headers) -> Headers {
-    let mut passing: BTreeMap<&str, bool> =
-        headers.iter().map(|(name, _)| (name, name == "content-length" || fate_in_answers(name) == Fate::Pass)).collect();
+    let mut passing: BTreeMap<&str, bool> = headers
+        .iter()
+        .map(|(name, _)| (name, name == "content-length" || fate_in_answers(name) == Fate::Pass))
+        .collect();
     for name in connection_elements(headers) {
         let name = name.to_ascii_lowercase();
         if let Some(passes) = std::str::from_utf8(&name).ok().and_then(|name| passing.get_mut(name)) {
@@ -241,7 +243,10 @@ mod tests {
     fn connection_names_are_read_from_every_field_and_without_case() {
         let headers: Headers =
             [("Connection", "X-Secret, close"), ("connection", " keep-alive ,")].into_iter().collect();
-        assert_eq!(named_by_connection(&headers), Some(["x-secret", "close", "keep-alive"].map(str::to_owned).to_vec()));
+        assert_eq!(
+            named_by_connection(&headers),
+            Some(["x-secret", "close", "keep-alive"].map(str::to_owned).to_vec())
+        );
     }
 
     #[test]

@@ -3,8 +3,8 @@
 
 use fastgate::mint::Grant;
 use fastgate::refusal::{OriginError, Refusal};
-use fastly::http::request::SendErrorCause;
 use fastly::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use fastly::http::request::SendErrorCause;
 use fastly::http::{FramingHeadersMode, HeaderName, HeaderValue, Url};
 use fastly::{Request, Response};
 

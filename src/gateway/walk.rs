@@ -241,10 +241,6 @@ impl<'walk, 'outside> Walk<'walk, 'outside> {
     }
 }
 
-const fn asker<'request>(
-    route: &'request str,
-    caller: &'request Caller,
-    target: &'request Target,
-) -> Asker<'request> {
+const fn asker<'request>(route: &'request str, caller: &'request Caller, target: &'request Target) -> Asker<'request> {
     Asker { route, caller, client: target.client(), headers: target.headers() }
 }

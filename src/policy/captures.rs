@@ -29,7 +29,9 @@ impl Captures {
     /// same value; of `int` and `float`, the JSON number, too.
     #[must_use]
     pub fn is(&self, name: &str, value: &Value) -> bool {
-        self.0.get(name).is_some_and(|capture| capture.convertor.canonical_claim(value).as_ref() == Some(&capture.canonical))
+        self.0
+            .get(name)
+            .is_some_and(|capture| capture.convertor.canonical_claim(value).as_ref() == Some(&capture.canonical))
     }
 }
 

@@ -228,7 +228,9 @@ impl Fault {
             Self::NotAHandshake => {
                 "write \"methods\": [\"GET\"], no \"sign_body\", and another path for plain requests"
             }
-            Self::NoTokenInHandshake => "remove it, or write \"websocket\": true and an \"access\" other than \"public\"",
+            Self::NoTokenInHandshake => {
+                "remove it, or write \"websocket\": true and an \"access\" other than \"public\""
+            }
             Self::NeedsCaller => "count by \"network\", \"route\" or both, and take no cost from a claim",
             Self::CostUnbounded => "write both, or neither",
             Self::NotAFieldName => "write something like \"x-batch-size\"",

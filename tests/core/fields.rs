@@ -98,7 +98,8 @@ fn fields_that_are_nobodys_business_pass_in_order_and_byte_for_byte() {
 
 #[test]
 fn cookies_in_several_fields_arrive_in_one() {
-    let sent = get("/pub/x").field("cookie", "a=1").field("accept", "x").field("Cookie", "b=2; c=3").field("cookie", "d");
+    let sent =
+        get("/pub/x").field("cookie", "a=1").field("accept", "x").field("Cookie", "b=2; c=3").field("cookie", "d");
     let target = sent.normalized().unwrap();
     let expected: [(&str, &[u8]); 2] = [("cookie", b"a=1; b=2; c=3; d"), ("accept", b"x")];
     assert_eq!(target.headers().iter().collect::<Vec<_>>(), expected);

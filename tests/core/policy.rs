@@ -75,6 +75,7 @@ fn table() -> Vec<(&'static str, Value, &'static str, Fault)> {
         ("/routes/0/scopes", json!(["a"]), "$.routes[0].scopes", Fault::RulesOnPublic),
         ("/routes/0/require_bound", json!(true), "$.routes[0].require_bound", Fault::RulesOnPublic),
         ("/routes/4/websocket", json!(true), "$.routes[4].websocket", Fault::NotAHandshake),
+        ("/routes/3/bearer_subprotocol", json!(true), "$.routes[3].bearer_subprotocol", Fault::NoTokenInHandshake),
         ("/routes/3/scopes", json!(["a", "b c"]), "$.routes[3].scopes[1]", Fault::NotAScope),
         ("/routes/3/scopes", json!([""]), "$.routes[3].scopes[0]", Fault::NotAScope),
         ("/routes/3/scopes", json!(["a\"b"]), "$.routes[3].scopes[0]", Fault::NotAScope),

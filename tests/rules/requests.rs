@@ -295,7 +295,8 @@ fn a_page_may_hand_its_token_over_as_a_subprotocol_where_the_route_says_so() {
     let sent = |ask: Ask, name: &str| {
         let (Decision::Forward(grant), line) = desk.decide(ask) else { panic!("not forwarded") };
         let fields = format!("{:?} {line}", grant.headers());
-        let values: Vec<_> = grant.headers().all(name).map(|value| String::from_utf8_lossy(value).into_owned()).collect();
+        let values: Vec<_> =
+            grant.headers().all(name).map(|value| String::from_utf8_lossy(value).into_owned()).collect();
         (values, fields.contains(&token) || line.to_string().contains(&token))
     };
     let bearer = format!("bearer, {token}");

@@ -236,8 +236,8 @@ fn a_parameter_is_compared_by_value_however_the_path_spells_it() {
         let own = json!({ "claim": { "name": "own", "contains_path": "id" } });
         let is_own = json!({ "claim": { "name": "order", "equals_path": "id" } });
         Desk::new(&json!({ "routes": [
-            route(&format!("/approve/{{id{convertor}}}"), &json!({ "require": { "not": own } })),
-            route(&format!("/cancel/{{id{convertor}}}"), &json!({ "require": is_own })),
+            route(&format!("/approve/{{id{convertor}}}"), &json!({ "id": "approve", "require": { "not": own } })),
+            route(&format!("/cancel/{{id{convertor}}}"), &json!({ "id": "cancel", "require": is_own })),
         ] }))
     };
     let uuid = "0e37df36-f698-11e6-8dd4-cb9ced3df976";

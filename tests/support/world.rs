@@ -44,9 +44,6 @@ pub(crate) fn policy(edge: SocketAddr, issuer: &str) -> Value {
     for route in &mut *routes {
         route["origin"] = json!("demo");
         route.as_object_mut().unwrap().remove("issuers");
-        if route["websocket"] == true {
-            route["bearer_subprotocol"] = json!(true);
-        }
     }
     let methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
     routes.push(json!({ "id": "echo", "path": "/echo/{rest:path}", "methods": methods, "origin": "echo" }));
