@@ -1,5 +1,6 @@
 //! *CORS*: which web pages may use a route from a browser (the Fetch standard, "CORS protocol"). A preflight carries no
-//! token and is answered here; on other answers the edge alone says what pages may see.
+//! token and is answered here; on other answers the edge alone says what pages may see. Handshakes of WebSockets, to
+//! which the protocol does not apply, are held to the same list.
 
 use crate::answer::AnswerFields;
 use crate::headers::Headers;
@@ -45,6 +46,25 @@ pub fn mark(route: &Route, target: &Target, answer: &mut AnswerFields) {
     }
     if admit(cors, target, answer) && !cors.expose.is_empty() {
         answer.set("access-control-expose-headers", cors.expose.as_str());
+    }
+}
+
+/// Looks whether the page that opens a WebSocket may: browsers send no preflight for a handshake and ignore the CORS
+/// fields of its answer, and they send cookies along, so the server has to look at `Origin` (RFC 6455 §10.2). Clients
+/// that are no browsers may leave it out. A page of this very host is no exception: it is listed or refused.
+///
+/// # Errors
+/// A [`CorsError`] where the route's group says which pages may use it, and an `Origin` is there that is none of them, or
+/// stands there more than once.
+pub fn handshake(route: &Route, target: &Target) -> Result<(), CorsError> {
+    let listed = |cors: &Cors| {
+        let any = cors.origins.iter().any(|origin| origin == "*");
+        any || single(target, "origin").is_some_and(|page| cors.origins.iter().any(|origin| origin == page))
+    };
+    let comes_from_page = target.headers().all("origin").next().is_some();
+    match cors_of(route).filter(|_| target.opens_websocket() && comes_from_page) {
+        Some(cors) if !listed(cors) => Err(CorsError),
+        _ => Ok(()),
     }
 }
 

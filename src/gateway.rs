@@ -55,6 +55,15 @@ pub struct Publication {
     pub body: String,
 }
 
+/// The documents that the edge publishes.
+#[derive(Clone, Copy, Debug)]
+enum Document {
+    /// The public halves of its signing keys.
+    Keys,
+    /// The metadata of what is protected here (RFC 9728).
+    Resource,
+}
+
 /// What the walk needs besides the request: effects and facts from outside, each named.
 pub struct Environment<'outside> {
     /// When the request arrived.
@@ -102,16 +111,23 @@ impl Gateway {
     /// The journey: each step takes the evidence of the one before it, and the first refusal ends it.
     fn journey(&self, head: RequestHead, walk: &mut Walk<'_, '_>) -> Result<Decision, Refusal> {
         let target = walk.normalize(head)?;
-        if let Some(publication) = self.publication(&target)? {
-            return Ok(Decision::Publish(publication));
+        if let Some(document) = self.document(&target) {
+            walk.flood(None, &target)?;
+            return Ok(Decision::Publish(self.publication(document)?));
         }
-        if let Some(fields) = walk.preflight(&self.policy, &target)? {
-            return Ok(Decision::Preflight(fields));
+        if let Some(answered) = walk.preflight(&self.policy, &target).transpose() {
+            walk.flood(None, &target)?;
+            return answered.map(Decision::Preflight);
         }
-        let route = walk.find(&self.policy, &target)?;
+        let route = match walk.find(&self.policy, &target) {
+            Ok(route) => route,
+            // Whoever looks for what is not there is counted, too.
+            Err(refusal) => return walk.flood(None, &target).and(Err(refusal)),
+        };
+        let target = if route.bearer_subprotocol { target.with_token_of_subprotocol() } else { target };
         walk.opening(route)?;
         walk.place(route, &target)?;
-        walk.flood(route, &target)?;
+        walk.flood(Some(route), &target)?;
         let caller = walk.identify(&self.policy, route, &target)?;
         let captures = route::captures(route, &target);
         let permit = walk.authorize(route, caller, &captures)?;
@@ -123,15 +139,22 @@ impl Gateway {
         Ok(Decision::Forward(grant))
     }
 
-    /// What the edge publishes under the path of `target`, whatever the routes are.
-    fn publication(&self, target: &Target) -> Result<Option<Publication>, Refusal> {
-        let (media_type, body) = match target.path().encoded() {
-            _ if target.method() != "GET" => return Ok(None),
-            KEYS_PATH => ("application/jwk-set+json", self.minter.published_keys()?),
-            path if path == self.resource.path => ("application/json", self.resource.document.clone()),
-            _ => return Ok(None),
+    /// Which document the edge publishes under the path of `target`, whatever the routes are.
+    fn document(&self, target: &Target) -> Option<Document> {
+        match target.path().encoded() {
+            _ if target.method() != "GET" => None,
+            KEYS_PATH => Some(Document::Keys),
+            path if path == self.resource.path => Some(Document::Resource),
+            _ => None,
+        }
+    }
+
+    fn publication(&self, document: Document) -> Result<Publication, Refusal> {
+        let (media_type, body) = match document {
+            Document::Keys => ("application/jwk-set+json", self.minter.published_keys()?),
+            Document::Resource => ("application/json", self.resource.document.clone()),
         };
-        Ok(Some(Publication { media_type, body }))
+        Ok(Publication { media_type, body })
     }
 }
 

@@ -3,8 +3,13 @@
 //! Names are lower-case; values are bytes, since a client may send any byte. Which fields pass is decided in one place,
 //! [`fate`]; nothing else in the house strips headers.
 
+use std::collections::BTreeMap;
+
 /// The header that carries the edge's signed word to the origin.
 pub const IDENTITY: &str = "fastgate-identity";
+
+/// The header that tells the origin which subprotocol of a handshake the edge took: `bearer`, behind which the token stood.
+pub const SUBPROTOCOL: &str = "fastgate-subprotocol";
 
 /// An ordered list of header fields. Names compare without case.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,6 +29,27 @@ impl Headers {
     /// Every field in the order of arrival.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_slice()))
+    }
+
+    /// The same fields, of which those called `name` (lower case) are one, at the place of the first: their values in the
+    /// order of arrival with `separator` between them.
+    #[must_use]
+    pub fn joined(self, name: &str, separator: &[u8]) -> Self {
+        let values: Vec<_> = self.all(name).collect();
+        if values.len() < 2 {
+            return self;
+        }
+        let value = values.join(separator);
+        let mut joined = Self::default();
+        let mut place = Some(value);
+        for (field, value) in self.0 {
+            if field != name {
+                joined.0.push((field, value));
+            } else if let Some(value) = place.take() {
+                joined.0.push((field, value));
+            }
+        }
+        joined
     }
 
     /// How many fields there are.
@@ -85,15 +111,14 @@ const HOP_BY_HOP: [&str; 13] = [
 ];
 
 /// Fields by which applications are commonly told who is calling or what was asked, matched after [`fold`].
-const RESERVED: [&str; 22] = [
+const RESERVED: [&str; 21] = [
     "authenticated-user",
+    "cdn-cache-control",
     "cdn-loop",
     "cf-connecting-ip",
     "client-ip",
     "forwarded",
     "remote-user",
-    "surrogate-capability",
-    "surrogate-control",
     "true-client-ip",
     "x-client-ip",
     "x-cluster-client-ip",
@@ -110,23 +135,39 @@ const RESERVED: [&str; 22] = [
     "x-rewrite-url",
 ];
 
-/// Families of such fields.
-const RESERVED_PREFIXES: [&str; 7] =
-    ["fastgate-", "fastly-", "x-auth-request-", "x-authenticated-", "x-envoy-", "x-fastgate-", "x-forwarded-"];
+/// Families of such fields, and of those by which an origin directs its CDN (`Surrogate-Key`, `Surrogate-Control` of the
+/// Edge Architecture Specification; `CDN-Cache-Control` of RFC 9213): their audience ends here.
+const RESERVED_PREFIXES: [&str; 9] = [
+    "fastgate-",
+    "fastly-",
+    "surrogate-",
+    "x-auth-request-",
+    "x-authenticated-",
+    "x-envoy-",
+    "x-fastgate-",
+    "x-forwarded-",
+    "x-surrogate-",
+];
 
-/// Decides what becomes of the field `name` (lower case).
+/// Decides what becomes of the field `name` (lower case) of a request.
 ///
 /// A name with an underscore never passes: servers that follow CGI (RFC 3875 §4.1.18) cannot tell it from its twin with
 /// a hyphen. Other punctuation is folded before the comparison, so that `fastgate.identity` is no way round either.
 #[must_use]
 pub fn fate(name: &str) -> Fate {
+    if name.contains('_') { Fate::Reserved } else { fate_in_answers(name) }
+}
+
+/// Decides what becomes of the field `name` (lower case) of an origin's answer: as in requests, but nobody on this way
+/// reads variables of CGI, so an underscore is a character like any other. Reserved names stay so in either spelling.
+#[must_use]
+pub fn fate_in_answers(name: &str) -> Fate {
     if HOP_BY_HOP.contains(&name) {
         return Fate::HopByHop;
     }
     let folded = fold(name);
-    let reserved = name.contains('_')
-        || RESERVED.contains(&folded.as_str())
-        || RESERVED_PREFIXES.iter().any(|prefix| folded.starts_with(prefix));
+    let reserved =
+        RESERVED.contains(&folded.as_str()) || RESERVED_PREFIXES.iter().any(|prefix| folded.starts_with(prefix));
     if reserved { Fate::Reserved } else { Fate::Pass }
 }
 
@@ -145,6 +186,13 @@ pub fn is_seen_by_rules(name: &str) -> bool {
     !CREDENTIALS.contains(&name.as_str()) && fate(&name) == Fate::Pass
 }
 
+/// Whether a policy can edit the field `name` (in any case) of an origin's answer.
+#[must_use]
+pub fn is_edited_in_answers(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    !CREDENTIALS.contains(&name.as_str()) && fate_in_answers(&name) == Fate::Pass
+}
+
 /// Lower case, and every character but letters and digits as a hyphen.
 fn fold(name: &str) -> String {
     name.trim()
@@ -153,26 +201,44 @@ fn fold(name: &str) -> String {
         .collect()
 }
 
-/// The field names that `Connection` declares to belong to this hop only, in lower case.
+/// The most elements of a request's `Connection` that are read, empty ones included (RFC 9110 §5.6.1.2 asks to read "a
+/// reasonable number" of those). Real clients name two or three.
+pub const MAX_CONNECTION_NAMES: usize = 32;
+
+/// The field names that a request's `Connection` declares to belong to this hop only, in lower case; nothing where there
+/// are more than [`MAX_CONNECTION_NAMES`]. Every field of the request is compared with each, so their number is what
+/// bounds the work.
 #[must_use]
-pub fn named_by_connection(headers: &Headers) -> Vec<String> {
-    headers
-        .all("connection")
-        .flat_map(|value| value.split(|byte| *byte == b','))
-        .map(|token| String::from_utf8_lossy(token).trim().to_ascii_lowercase())
-        .filter(|token| !token.is_empty())
-        .collect()
+pub fn named_by_connection(headers: &Headers) -> Option<Vec<String>> {
+    let mut elements = connection_elements(headers);
+    let named: Vec<_> = elements.by_ref().take(MAX_CONNECTION_NAMES).collect();
+    if elements.next().is_some() {
+        return None;
+    }
+    let named = named.into_iter().filter(|name| !name.is_empty());
+    Some(named.map(|name| String::from_utf8_lossy(name).to_ascii_lowercase()).collect())
 }
 
-/// The fields of an origin's answer that may go to the client: end-to-end ones, without what only the edge may say.
+/// The elements of every `Connection` field, without the white space around them (RFC 9110 §5.6.1, §7.6.1).
+fn connection_elements(headers: &Headers) -> impl Iterator<Item = &[u8]> {
+    headers.all("connection").flat_map(|value| value.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii)
+}
+
+/// The fields of an origin's answer that may go to the client: end-to-end ones, without what only the edge may say. Takes
+/// time in proportion to the size of the fields, however many names `Connection` has.
 #[must_use]
 pub fn answer_fields(headers: &Headers) -> Headers {
-    let named = named_by_connection(headers);
-    headers
+    let mut passing: BTreeMap<&str, bool> = headers
         .iter()
-        .filter(|(name, _)| *name == "content-length" || fate(name) == Fate::Pass)
-        .filter(|(name, _)| !named.iter().any(|hop| hop == name))
-        .collect()
+        .map(|(name, _)| (name, name == "content-length" || fate_in_answers(name) == Fate::Pass))
+        .collect();
+    for name in connection_elements(headers) {
+        let name = name.to_ascii_lowercase();
+        if let Some(passes) = std::str::from_utf8(&name).ok().and_then(|name| passing.get_mut(name)) {
+            *passes = false;
+        }
+    }
+    headers.iter().filter(|(name, _)| passing.get(name) == Some(&true)).collect()
 }
 
 #[cfg(test)]
@@ -199,7 +265,24 @@ mod tests {
     fn connection_names_are_read_from_every_field_and_without_case() {
         let headers: Headers =
             [("Connection", "X-Secret, close"), ("connection", " keep-alive ,")].into_iter().collect();
-        assert_eq!(named_by_connection(&headers), ["x-secret", "close", "keep-alive"]);
+        assert_eq!(
+            named_by_connection(&headers),
+            Some(["x-secret", "close", "keep-alive"].map(str::to_owned).to_vec())
+        );
+    }
+
+    #[test]
+    fn connection_names_so_many_fields_and_no_more() {
+        let named = |values: &[&str]| {
+            named_by_connection(&values.iter().map(|value| ("connection", *value)).collect()).map(|names| names.len())
+        };
+        assert_eq!(named(&[&["a"; 32].join(",")]), Some(32));
+        assert_eq!(named(&[&["a"; 33].join(",")]), None);
+        assert_eq!(named(&[&",".repeat(31)]), Some(0));
+        assert_eq!(named(&[&",".repeat(32)]), None, "empty elements are work, too");
+        assert_eq!(named(&["a"; 32]), Some(32));
+        assert_eq!(named(&["a"; 33]), None);
+        assert_eq!(named(&[]), Some(0));
     }
 
     #[test]
@@ -207,13 +290,24 @@ mod tests {
         let headers: Headers = [
             ("content-type", "text/plain"),
             ("Fastgate-Identity", "x"),
-            ("connection", "x-hop"),
+            ("connection", "x-first"),
+            ("x-first", "1"),
+            ("Connection", &format!("{}, X-Hop ", "a,".repeat(100))),
             ("x-hop", "1"),
             ("content-length", "2"),
+            ("x_version", "3"),
+            ("fastgate_identity", "x"),
+            ("x_forwarded_for", "x"),
+            ("Surrogate-Key", "order-7"),
+            ("surrogate_key", "order-7"),
+            ("surrogate-control", "max-age=60"),
+            ("x-surrogate-anything", "x"),
+            ("CDN-Cache-Control", "max-age=60"),
+            ("cache-control", "no-cache"),
         ]
         .into_iter()
         .collect();
         let kept: Vec<_> = answer_fields(&headers).iter().map(|(name, _)| name.to_owned()).collect();
-        assert_eq!(kept, ["content-type", "content-length"]);
+        assert_eq!(kept, ["content-type", "content-length", "x_version", "cache-control"]);
     }
 }

@@ -15,7 +15,7 @@ pub use signing_keys::{SigningKeys, SigningKeysError, new_signing_keys};
 
 use crate::answer::AnswerFields;
 use crate::content::CONTENT_DIGEST;
-use crate::headers::{Headers, IDENTITY};
+use crate::headers::{Headers, IDENTITY, SUBPROTOCOL};
 use crate::identity::Caller;
 use crate::identity::dpop::Nonces;
 
@@ -122,6 +122,9 @@ fn forwarded_fields(about: &About<'_>, token: String) -> Headers {
         headers.append("x-forwarded-for", client_text(client));
     }
     headers.append("x-request-id", request_id);
+    if target.token_in_subprotocol() {
+        headers.append(SUBPROTOCOL, "bearer");
+    }
     if permit.route().forward_token && *permit.caller() != Caller::Anonymous {
         for value in target.authorization() {
             headers.append("authorization", value.expose().clone());

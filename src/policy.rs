@@ -8,6 +8,7 @@ mod document;
 mod fault;
 pub mod fields;
 pub mod groups;
+mod hosts;
 mod introspection;
 mod issuer;
 pub mod limits;
@@ -32,6 +33,8 @@ pub use document::{
 pub use fault::{Fault, PolicyFault, PolicyFaults};
 use fields::{Accepts, FieldEdits};
 use groups::Group;
+pub use hosts::Hosts;
+pub(crate) use hosts::split_port;
 pub use introspection::Introspection;
 pub use issuer::{Issuer, TokenDemands, TokenShape};
 use limits::Limit;
@@ -80,30 +83,6 @@ pub struct Edge {
     pub proofs: ProofDemands,
 }
 
-/// The host names that requests may name, lower case, without ports.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Hosts(Vec<String>);
-
-impl Hosts {
-    /// The policy's spelling of `name`; hosts compare without case (RFC 9110 §4.2.3).
-    #[must_use]
-    pub fn find(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|known| known.eq_ignore_ascii_case(name)).map(String::as_str)
-    }
-
-    /// The first host of the policy.
-    #[must_use]
-    pub fn first(&self) -> Option<&str> {
-        self.0.first().map(String::as_str)
-    }
-}
-
-impl<N: AsRef<str>> FromIterator<N> for Hosts {
-    fn from_iter<I: IntoIterator<Item = N>>(names: I) -> Self {
-        Self(names.into_iter().map(|name| name.as_ref().to_ascii_lowercase()).collect())
-    }
-}
-
 /// One application behind the edge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
@@ -147,6 +126,8 @@ pub struct Route {
     pub limits: Vec<Arc<Limit>>,
     /// Whether it takes opening handshakes of WebSockets, and nothing else.
     pub websocket: bool,
+    /// Whether its handshakes may carry the token as a subprotocol.
+    pub bearer_subprotocol: bool,
     /// Whether the token must be bound to a key or certificate that the caller shows to hold.
     pub require_bound: bool,
     /// Whether the client's own token travels on.

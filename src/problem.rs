@@ -197,7 +197,9 @@ impl From<&Refusal> for Problem {
                 }
                 RequestError::HostUnknown => plain(Kind::MisdirectedRequest),
                 RequestError::TargetTooLong { .. } => plain(Kind::UriTooLong),
-                RequestError::TooManyFields { .. } => plain(Kind::HeaderFieldsTooLarge),
+                RequestError::TooManyFields { .. } | RequestError::TooManyConnectionNames => {
+                    plain(Kind::HeaderFieldsTooLarge)
+                }
             },
             Refusal::Route(RouteError::NoRoute) => plain(Kind::NotFound),
             Refusal::Route(RouteError::MethodNotAllowed { allowed }) => {

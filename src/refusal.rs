@@ -167,6 +167,7 @@ impl Refusal {
                 RequestError::HostUnknown => "host-unknown",
                 RequestError::TargetTooLong { .. } => "target-too-long",
                 RequestError::TooManyFields { .. } => "too-many-fields",
+                RequestError::TooManyConnectionNames => "too-many-connection-names",
                 RequestError::TargetMalformed => "target-malformed",
                 RequestError::PathAmbiguous(_) => "path-ambiguous",
             },

@@ -6,6 +6,7 @@
 mod certificate;
 mod host;
 mod path;
+mod subprotocol;
 mod upgrade;
 
 use std::net::IpAddr;
@@ -13,16 +14,21 @@ use std::net::IpAddr;
 pub use certificate::certificate_thumbprint;
 pub use path::{Ambiguity, CanonicalPath};
 
-use crate::headers::{AUTHORIZATION, Fate, Headers, PROOF, fate, named_by_connection};
+use crate::headers::{AUTHORIZATION, Fate, Headers, MAX_CONNECTION_NAMES, PROOF, fate, named_by_connection};
 use crate::policy::Hosts;
 use crate::secret::Secret;
 
 /// The longest request target that is read: Fastly's own limit on a URL.
 pub const MAX_TARGET_BYTES: usize = 8192;
-/// The longest path that is read, in bytes as received: it is signed into the identity header, which has to fit servers.
+/// The longest path that is read, in bytes, both as received and in canonical form: it is signed into the identity
+/// header, which has to fit servers.
 pub const MAX_PATH_BYTES: usize = 4096;
 /// The most header fields that a request may carry.
 pub const MAX_FIELDS: usize = 100;
+
+/// HTTP/2 and HTTP/3 clients may send each cookie in a field of its own. Applications read one field, which is made of
+/// them (RFC 9113 §8.2.3); of several, frameworks read different ones.
+const COOKIE: &str = "cookie";
 
 /// A request as it arrived, before anything in it is believed.
 #[derive(Clone, Debug)]
@@ -56,6 +62,7 @@ pub struct Target {
     tls: bool,
     certificate: Option<[u8; 32]>,
     opens_websocket: bool,
+    token_in_subprotocol: bool,
 }
 
 /// What a request's head says of its body.
@@ -133,6 +140,26 @@ impl Target {
         self.opens_websocket
     }
 
+    /// The same handshake with the token that it carries as a subprotocol among its credentials, and no more among the
+    /// subprotocols. Any other request stays as it is.
+    #[must_use]
+    pub(crate) fn with_token_of_subprotocol(mut self) -> Self {
+        if self.opens_websocket
+            && let Some((credentials, headers)) = subprotocol::take(&self.headers)
+        {
+            self.authorization.extend(credentials);
+            self.headers = headers;
+            self.token_in_subprotocol = true;
+        }
+        self
+    }
+
+    /// Whether the token came as a subprotocol: the client then expects `bearer` to be chosen where no other one is.
+    #[must_use]
+    pub const fn token_in_subprotocol(&self) -> bool {
+        self.token_in_subprotocol
+    }
+
     /// The peer's address.
     #[must_use]
     pub const fn client(&self) -> Option<IpAddr> {
@@ -152,8 +179,8 @@ pub enum RequestError {
     /// There is no `Host`, or more than one, or it cannot be parsed (RFC 9112 §3.2).
     #[error("the Host header is missing, repeated or malformed")]
     HostMalformed,
-    /// The host is none of the policy's `edge.hosts` (RFC 9110 §15.5.20).
-    #[error("the Host header names none of the policy's hosts")]
+    /// The host is none of the policy's `edge.hosts`, or its port is none of theirs (RFC 9110 §15.5.20).
+    #[error("the Host header names none of the policy's hosts, or a port at which they are not served")]
     HostUnknown,
     /// The target is longer than [`MAX_TARGET_BYTES`], or its path longer than [`MAX_PATH_BYTES`].
     #[error("the request target is {bytes} bytes long")]
@@ -167,6 +194,9 @@ pub enum RequestError {
         /// Their number.
         count: usize,
     },
+    /// `Connection` has more than [`MAX_CONNECTION_NAMES`] elements.
+    #[error("the Connection header names more than {MAX_CONNECTION_NAMES} fields")]
+    TooManyConnectionNames,
     /// The target is not a path (`*`, an authority) or its query holds a control character.
     #[error("the request target is not a path with a query")]
     TargetMalformed,
@@ -181,15 +211,18 @@ pub enum RequestError {
 /// A [`RequestError`] for a host that the policy does not name, a target or field section over the limits, and a path
 /// that edge and origin could read differently.
 pub fn normalize(head: RequestHead, hosts: &Hosts) -> Result<Target, RequestError> {
-    let host = host::canonical(&head.headers, hosts)?;
-    let (path, query) = split_target(&head.target)?;
-    let path = CanonicalPath::parse(path)?;
-    let query = canonical_query(query)?;
     if head.headers.count() > MAX_FIELDS {
         return Err(RequestError::TooManyFields { count: head.headers.count() });
     }
+    let host = host::canonical(&head.headers, head.tls, hosts)?;
+    let (path, query) = split_target(&head.target)?;
+    let path = CanonicalPath::parse(path)?;
+    if path.encoded().len() > MAX_PATH_BYTES {
+        return Err(RequestError::TargetTooLong { bytes: path.encoded().len() });
+    }
+    let query = canonical_query(query)?;
     let content = content(&head.headers);
-    let hops = named_by_connection(&head.headers);
+    let hops = named_by_connection(&head.headers).ok_or(RequestError::TooManyConnectionNames)?;
     let opens_websocket = upgrade::opens_websocket(&head.method, &head.headers, &hops);
     let travels = |name: &str| fate(name) == Fate::Pass && !hops.iter().any(|hop| hop == name);
     let credentials = |name: &str| -> Vec<_> {
@@ -200,7 +233,8 @@ pub fn normalize(head: RequestHead, hosts: &Hosts) -> Result<Target, RequestErro
         .headers
         .iter()
         .filter(|(name, value)| ![AUTHORIZATION, PROOF].contains(name) && travels(name) && field_is_sound(name, value))
-        .collect();
+        .collect::<Headers>()
+        .joined(COOKIE, b"; ");
     let RequestHead { method, client, tls, certificate, .. } = head;
     Ok(Target {
         method,
@@ -215,6 +249,7 @@ pub fn normalize(head: RequestHead, hosts: &Hosts) -> Result<Target, RequestErro
         tls,
         certificate,
         opens_websocket,
+        token_in_subprotocol: false,
     })
 }
 
@@ -230,6 +265,7 @@ fn content(headers: &Headers) -> Content {
 fn field_is_sound(name: &str, value: &[u8]) -> bool {
     let hex = |part: &[u8], length: usize| part.len() == length && part.iter().all(u8::is_ascii_hexdigit);
     match name {
+        "traceparent" if value.len() != 55 => false,
         "traceparent" => match value.split(|byte| *byte == b'-').collect::<Vec<_>>().as_slice() {
             [version, trace, parent, flags] => hex(version, 2) && hex(trace, 32) && hex(parent, 16) && hex(flags, 2),
             _ => false,

@@ -1,7 +1,6 @@
 //! Conditions, asked of an identity. Values compare exactly, byte for byte and type for type; what the token does not
-//! say, or says in another type, is not met.
-
-use serde_json::Value;
+//! say, or says in another type, is not met. What stands in the path compares as the value that the application reads
+//! there.
 
 use crate::identity::{Identity, members};
 use crate::policy::conditions::{Condition, Expected};
@@ -34,12 +33,11 @@ fn holds(condition: &Condition, identity: &Identity, captures: &Captures) -> boo
 
 fn claim_is(claim: &ClaimPath, expected: &Expected, identity: &Identity, captures: &Captures) -> bool {
     let Some(value) = identity.claim(claim) else { return false };
-    let in_path = |name: &str| captures.value(name).map(Value::from);
     match expected {
         Expected::Equals(wanted) => value == wanted,
         Expected::OneOf(wanted) => wanted.contains(value),
         Expected::Contains(wanted) => members(value).contains(wanted),
-        Expected::EqualsPath(name) => in_path(name).is_some_and(|wanted| *value == wanted),
-        Expected::ContainsPath(name) => in_path(name).is_some_and(|wanted| members(value).contains(&wanted)),
+        Expected::EqualsPath(name) => captures.is(name, value),
+        Expected::ContainsPath(name) => members(value).iter().any(|member| captures.is(name, member)),
     }
 }

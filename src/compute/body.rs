@@ -5,6 +5,8 @@ use std::io::Write as _;
 use fastgate::content::{Body, ContentError};
 use fastgate::refusal::Refusal;
 use fastly::handle::BodyHandle;
+use fastly::http::FramingHeadersMode;
+use fastly::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use fastly::http::request::SendError;
 use fastly::{Request, Response};
 
@@ -18,17 +20,36 @@ const HELD: usize = 64 * 1024;
 pub(super) struct ReceivedBody {
     held: Vec<u8>,
     rest: Option<BodyHandle>,
+    /// `Content-Length` as the client announced it, where it did.
+    announced: Option<u64>,
 }
 
 impl ReceivedBody {
     /// The body of `request`, unread.
     pub(super) fn of(request: &mut Request) -> Self {
-        Self { held: Vec::new(), rest: request.try_take_body().map(fastly::Body::into_handle) }
+        let mut lengths = request.get_header_all(CONTENT_LENGTH);
+        let announced = match (lengths.next(), lengths.next(), request.contains_header(TRANSFER_ENCODING)) {
+            (Some(length), None, false) => length.to_str().ok().and_then(|length| length.parse().ok()),
+            _ => None,
+        };
+        drop(lengths);
+        Self { held: Vec::new(), rest: request.try_take_body().map(fastly::Body::into_handle), announced }
+    }
+
+    /// Whether as much was read as was announced; a body that ends before is not a whole one (RFC 9112 §8).
+    fn is_whole(&self) -> bool {
+        self.announced.is_none_or(|announced| u64::try_from(self.held.len()) == Ok(announced))
     }
 
     /// Sends `request` with this body. One that may not be longer than `most` and turns out to be is cut, and the origin
     /// sees that it did not end.
     pub(super) fn send(self, mut request: Request, most: Option<u64>, backend: &str) -> Result<Response, Refusal> {
+        if let (Some(length), Some(_)) = (self.announced, &self.rest) {
+            // One that ends before is never taken for a whole one: the platform hangs up on the origin (RFC 9112 §6.3). Where
+            // the client announced none, the platform frames the body.
+            request.set_header(CONTENT_LENGTH, length.to_string());
+            request.set_framing_headers_mode(FramingHeadersMode::ManuallyFromHeaders);
+        }
         match (self.rest, most) {
             (None, _) => {
                 if !self.held.is_empty() {
@@ -51,6 +72,9 @@ impl Body for ReceivedBody {
             // One byte more tells a body that is too long from one that just fits.
             let bound = usize::try_from(most).unwrap_or(usize::MAX);
             self.held = read(rest, bound, REQUEST).map_err(|unread| content_error(unread, most))?;
+            if !self.is_whole() {
+                return Err(ContentError::Unreadable);
+            }
         }
         Ok(hmac_sha256::Hash::hash(&self.held))
     }
@@ -64,7 +88,7 @@ impl Body for ReceivedBody {
                 return Err(ContentError::TooLong { most });
             }
             if !more {
-                return Ok(());
+                return if self.is_whole() { Ok(()) } else { Err(ContentError::Unreadable) };
             }
         }
         self.rest = Some(rest);

@@ -5,7 +5,7 @@ use fastgate::gateway::Publication;
 use fastgate::headers::{Headers, answer_fields};
 use fastgate::problem::Problem;
 use fastly::Response;
-use fastly::http::{HeaderName, HeaderValue};
+use fastly::http::{FramingHeadersMode, HeaderName, HeaderValue, Method};
 
 /// A refusal, as the client sees it.
 pub(super) fn problem(problem: &Problem) -> Response {
@@ -27,7 +27,13 @@ pub(super) fn preflight(fields: &Headers) -> Response {
 /// The origin's answer, streamed, without what only the edge may say.
 pub(super) fn passed_on(mut answer: Response, edits: &AnswerFields) -> Response {
     let fields: Headers = answer.get_headers().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
-    let response = Response::from_status(answer.get_status()).with_body(answer.take_body());
+    let mut response = Response::from_status(answer.get_status()).with_body(answer.take_body());
+    // Where there is no body to be framed, `Content-Length` is a fact about the resource (RFC 9110 §8.6, §9.3.2), which the
+    // platform would drop. Everywhere else the body says how long it is.
+    let asked_for_head = answer.get_backend_request().is_some_and(|request| request.get_method() == Method::HEAD);
+    if asked_for_head && fields.all("content-length").count() == 1 {
+        response.set_framing_headers_mode(FramingHeadersMode::ManuallyFromHeaders);
+    }
     with_fields(response, &edits.dress_origins(&answer_fields(&fields)))
 }
 

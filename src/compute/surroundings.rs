@@ -6,7 +6,9 @@ use fastly::geo::{self, Geo, geo_lookup};
 
 /// The surroundings of `request`. What the platform does not know, or names in a way that is not known here, is unknown.
 pub(super) fn of(request: &Request) -> Surroundings {
-    let located = match request.get_client_ip_addr().and_then(geo_lookup) {
+    // An IPv4 address in the form of IPv6 is in no database; networks and ACLs are asked in the canonical form, too.
+    let client = request.get_client_ip_addr().map(|address| address.to_canonical());
+    let located = match client.and_then(geo_lookup) {
         Some(geo) => located(&geo),
         None => Surroundings::default(),
     };

@@ -62,6 +62,7 @@ impl<'walk, 'outside> Walk<'walk, 'outside> {
         let route = route::find(policy, target)?;
         self.trail.route = Some(route.id.clone());
         cors::mark(route, target, &mut self.answer);
+        cors::handshake(route, target)?;
         self.answer.edit(&route.answer_fields);
         if route.require_bound || bearer::tries_proof(target.authorization()) {
             self.scheme = Scheme::DPoP;
@@ -84,9 +85,11 @@ impl<'walk, 'outside> Walk<'walk, 'outside> {
         Ok(())
     }
 
-    /// The one limit that is kept before a token is looked at.
-    pub(super) fn flood(&mut self, route: &Route, target: &Target) -> Result<(), Refusal> {
+    /// The one limit that is kept before a token is looked at. It counts what no route names, preflights and documents of
+    /// the edge, too: those together, where it counts by route.
+    pub(super) fn flood(&mut self, route: Option<&Route>, target: &Target) -> Result<(), Refusal> {
         if let Some(limit) = &self.edge.flood_limit {
+            let route = route.map_or("", |route| route.id.as_str());
             self.keep(limit, &asker(route, &Caller::Anonymous, target))?;
             self.timed(Step::Throttle);
         }
@@ -140,7 +143,7 @@ impl<'walk, 'outside> Walk<'walk, 'outside> {
     }
 
     pub(super) fn throttle(&mut self, permit: &Permit<'_>, target: &Target) -> Result<(), Refusal> {
-        let asker = asker(permit.route(), permit.caller(), target);
+        let asker = asker(&permit.route().id, permit.caller(), target);
         let mut standings = Vec::new();
         for limit in &permit.route().limits {
             standings.extend(self.keep(limit, &asker)?);
@@ -235,10 +238,6 @@ impl<'walk, 'outside> Walk<'walk, 'outside> {
     }
 }
 
-const fn asker<'request>(
-    route: &'request Route,
-    caller: &'request Caller,
-    target: &'request Target,
-) -> Asker<'request> {
-    Asker { route: route.id.as_str(), caller, client: target.client(), headers: target.headers() }
+const fn asker<'request>(route: &'request str, caller: &'request Caller, target: &'request Target) -> Asker<'request> {
+    Asker { route, caller, client: target.client(), headers: target.headers() }
 }

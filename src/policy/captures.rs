@@ -1,19 +1,51 @@
-//! What the parameters of a template stand for in one path, decoded, as Starlette hands it to the endpoint before it
-//! converts it.
+//! What the parameters of a template stand for in one path, decoded: the value that Starlette hands to the endpoint, in
+//! the one spelling that it has here, whichever the client chose.
 
 use std::collections::BTreeMap;
 
-use super::pattern::{Parameter, PathTemplate, Segment};
+use serde_json::Value;
+
+use super::pattern::{Convertor, Parameter, PathTemplate, Segment, canonical_float};
 
 /// The values of path parameters, by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Captures(BTreeMap<String, String>);
+pub struct Captures(BTreeMap<String, Capture>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Capture {
+    /// As [`Convertor::canonical`] spells it.
+    canonical: String,
+    convertor: Convertor,
+}
 
 impl Captures {
-    /// What the parameter `name` stands for.
+    /// What the parameter `name` stands for, in its canonical spelling ([`Convertor::canonical`]).
     #[must_use]
     pub fn value(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
+        self.0.get(name).map(|capture| capture.canonical.as_str())
+    }
+
+    /// Whether the claim `value` is what the parameter `name` stands for: text that the parameter's convertor reads as the
+    /// same value; of `int` and `float`, the JSON number, too.
+    #[must_use]
+    pub fn is(&self, name: &str, value: &Value) -> bool {
+        self.0
+            .get(name)
+            .is_some_and(|capture| capture.convertor.canonical_claim(value).as_ref() == Some(&capture.canonical))
+    }
+}
+
+impl Convertor {
+    /// The canonical spelling of what a claim says; nothing where it says nothing of this convertor's kind.
+    fn canonical_claim(self, value: &Value) -> Option<String> {
+        match (self, value) {
+            (_, Value::String(text)) => self.canonical(text),
+            (Self::Int, Value::Number(number)) => number.as_u64().map(|number| number.to_string()),
+            (Self::Float, Value::Number(number)) => {
+                number.as_f64().filter(|number| !number.is_sign_negative()).map(canonical_float)
+            }
+            _ => None,
+        }
     }
 }
 
@@ -38,7 +70,7 @@ impl PathTemplate {
                 let behind = own.len() - index - 1;
                 let taken = left.len().checked_sub(behind).filter(|taken| *taken > 0)?;
                 let (rest, tail) = left.split_at_checked(taken)?;
-                captures.insert(name.clone(), rest.join("/"));
+                captures.insert(name.clone(), Capture { canonical: rest.join("/"), convertor: Convertor::Str });
                 left = tail;
                 continue;
             }
@@ -46,7 +78,9 @@ impl PathTemplate {
             match segment {
                 Segment::Literal(text) if text == first => {}
                 Segment::Parameter(parameter) => {
-                    captures.insert(parameter.name.clone(), parameter.capture(first)?.to_owned());
+                    let convertor = parameter.convertor;
+                    let canonical = convertor.canonical(parameter.capture(first)?)?;
+                    captures.insert(parameter.name.clone(), Capture { canonical, convertor });
                 }
                 Segment::Literal(_) | Segment::Rest(_) => return None,
             }
@@ -58,24 +92,51 @@ impl PathTemplate {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::PathTemplate;
 
     fn captured(template: &str, path: &str) -> Option<Vec<(String, String)>> {
         let segments: Vec<_> = path.split('/').skip(1).collect();
         let captures = PathTemplate::parse(template).ok()?.captures(&segments)?;
-        Some(captures.0.into_iter().collect())
+        Some(captures.0.into_iter().map(|(name, capture)| (name, capture.canonical)).collect())
     }
 
     #[test]
     fn parameters_stand_for_what_starlette_says_they_stand_for() {
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         assert_eq!(captured("/me", "/me"), Some(vec![]));
-        assert_eq!(captured("/orders/{id:int}", "/orders/042"), Some(vec![pair("id", "042")]));
+        assert_eq!(captured("/orders/{id:int}", "/orders/042"), Some(vec![pair("id", "42")]));
         assert_eq!(captured("/r/{name}.csv", "/r/a.b.csv"), Some(vec![pair("name", "a.b")]));
         assert_eq!(captured("/files/{p:path}", "/files/a/b/"), Some(vec![pair("p", "a/b/")]));
         assert_eq!(captured("/files/{p:path}", "/files/"), Some(vec![pair("p", "")]));
         assert_eq!(captured("/f/{p:path}/raw/{n}", "/f/a/raw/raw/x"), Some(vec![pair("n", "x"), pair("p", "a/raw")]));
         assert_eq!(captured("/orders/{id:int}", "/orders/x"), None);
         assert_eq!(captured("/files/{p:path}", "/files"), None);
+    }
+    #[test]
+    fn a_claim_is_compared_with_the_value_not_with_its_spelling() {
+        let uuid = "01234567-89ab-cdef-0123-456789abcdef";
+        for (template, path, claim, same) in [
+            ("/{p:int}", "/007", json!("7"), true),
+            ("/{p:int}", "/7", json!("007"), true),
+            ("/{p:int}", "/007", json!(7), true),
+            ("/{p:int}", "/7", json!(7.0), false),
+            ("/{p:int}", "/7", json!(-7), false),
+            ("/{p:int}", "/7", json!("7.0"), false),
+            ("/{p:int}", "/1", json!(true), false),
+            ("/{p:float}", "/01", json!("1.0"), true),
+            ("/{p:float}", "/1.0", json!(1), true),
+            ("/{p:float}", "/0", json!(-0.0), false),
+            ("/{p:uuid}", "/0123456789ABCDEF0123456789ABCDEF", json!(uuid), true),
+            ("/{p:uuid}", "/01234567-89ab-cdef-0123-456789abcdef", json!(uuid.to_uppercase()), true),
+            ("/{p}", "/007", json!("7"), false),
+            ("/{p}", "/7", json!(7), false),
+            ("/{p:path}", "/a/b", json!("a/b"), true),
+        ] {
+            let segments: Vec<_> = path.split('/').skip(1).collect();
+            let captures = PathTemplate::parse(template).ok().and_then(|template| template.captures(&segments));
+            assert_eq!(captures.map(|captures| captures.is("p", &claim)), Some(same), "{template} {path} {claim}");
+        }
     }
 }

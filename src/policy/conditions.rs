@@ -52,10 +52,12 @@ pub struct ClaimTestDocument {
     /// The claim is a list with exactly this member, or the one member itself.
     #[serde(default)]
     pub contains: Option<Scalar>,
-    /// The claim is text, exactly what this parameter of the route's path stands for, decoded.
+    /// The claim is what this parameter of the route's path stands for, decoded. An `int`, `float` or `uuid` parameter is
+    /// compared by value, whichever way path and claim spell it (`7`, `007`, and for numbers the JSON number); any other
+    /// is compared as text, byte for byte.
     #[serde(default)]
     pub equals_path: Option<String>,
-    /// The claim is a list with exactly that text as a member, or that text itself.
+    /// The claim is a list with that as a member, or that itself.
     #[serde(default)]
     pub contains_path: Option<String>,
 }

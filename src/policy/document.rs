@@ -56,7 +56,8 @@ pub struct PolicyDocument {
 pub struct EdgeDocument {
     /// The edge's own URL, `https://api.example.com`; `iss` of the signed header that origins receive.
     pub issuer: String,
-    /// The host names that requests may name, without a port. Others are answered 421.
+    /// The host names that requests may name; others are answered 421. Without a port, a host is served at the default
+    /// port of its scheme and at the ports of `issuer` and `resource`; with one (`api.example.com:8443`), at that alone.
     pub hosts: Vec<String>,
     /// How long a signed header is valid, in seconds, 1 to 60.
     #[serde(default = "default_identity_lifetime")]
@@ -66,7 +67,8 @@ pub struct EdgeDocument {
     #[serde(default = "default_max_token")]
     pub max_token: u64,
     /// The name of the limit that is kept before a token is looked at, to spare the CPU what bad tokens cost. It counts by
-    /// `network`, `route` or both.
+    /// `network`, `route` or both, and it counts preflights, documents of the edge and what no route names as one route.
+    /// What has no canonical form, is closed or is not asked from where it may be is refused for less than counting costs.
     #[serde(default)]
     pub flood_limit: Option<String>,
     /// Whether answers get `Strict-Transport-Security`, `X-Content-Type-Options`, `X-Frame-Options`,
@@ -188,6 +190,11 @@ pub struct RouteDocument {
     /// over to the origin with its signed header. Needs the product WebSockets on Fastly.
     #[serde(default)]
     pub websocket: bool,
+    /// Whether a page may hand its token over as a subprotocol, since it cannot set `Authorization` on a WebSocket:
+    /// `new WebSocket(url, ["bearer", token, "chat"])`. The edge takes `bearer` and the token out of
+    /// `Sec-WebSocket-Protocol`; the origin is offered the rest. `docs/websockets.md` says what this is worth.
+    #[serde(default)]
+    pub bearer_subprotocol: bool,
     /// Whether the token must be bound to a key or certificate that the caller shows to hold: `Authorization: DPoP` with a
     /// proof (RFC 9449), or a certificate-bound token over mutual TLS (RFC 8705).
     #[serde(default)]

@@ -50,7 +50,7 @@ pub enum Fault {
     /// `jwks_uri` is neither on the issuer's host nor where its provider keeps keys.
     #[error("is not on the issuer's host")]
     ForeignHost,
-    /// Not a host name without scheme, port and path.
+    /// Not a host name without scheme and path.
     #[error("is not a bare host name")]
     NotAHost,
     /// An id with characters that keys of stores do not take.
@@ -142,6 +142,9 @@ pub enum Fault {
     /// A WebSocket with other methods, or with a body.
     #[error("is a WebSocket, which begins with a GET without a body")]
     NotAHandshake,
+    /// A token is to be read from handshakes that there are none of, or that need no token.
+    #[error("stands on a route that is no WebSocket or reads no tokens")]
+    NoTokenInHandshake,
     /// A cost that comes from outside has no bound, or a bound stands there without such a cost.
     #[error("belongs to \"cost_from\", and one of the two is missing")]
     CostUnbounded,
@@ -220,7 +223,9 @@ impl Fault {
             Self::OutOfRange { .. } => "write a number in that range",
             Self::NotHttps => "write \"https://host/path\"; \"http://\" only for 127.0.0.1, [::1] and localhost",
             Self::ForeignHost => "write a URL on the host of \"issuer\"",
-            Self::NotAHost => "write \"api.example.com\", without \"https://\", port or path",
+            Self::NotAHost => {
+                "write \"api.example.com\", or \"api.example.com:8443\" for another port, without \"https://\" or path"
+            }
             Self::NotAnId => "write something like \"auth0\" or \"read-orders\"",
             Self::Template(_) => "write it as in FastAPI: \"/orders/{order_id}\", \"/files/{path:path}\"",
             Self::SameRequests { .. } => "remove one of the two, or give them different methods",
@@ -249,6 +254,9 @@ impl Fault {
             Self::UnknownLimit => "write a name that stands under \"limits\"",
             Self::NotAHandshake => {
                 "write \"methods\": [\"GET\"], no \"sign_body\", and another path for plain requests"
+            }
+            Self::NoTokenInHandshake => {
+                "remove it, or write \"websocket\": true and an \"access\" other than \"public\""
             }
             Self::NeedsCaller => "count by \"network\", \"route\" or both, and take no cost from a claim",
             Self::CostUnbounded => "write both, or neither",

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::Fault;
 use super::read::Faults;
-use crate::headers::{Headers, is_field_name, is_seen_by_rules};
+use crate::headers::{Headers, is_edited_in_answers, is_field_name, is_seen_by_rules};
 
 /// Header fields that are set, whatever stood there, and fields that are taken away.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -69,9 +69,19 @@ pub struct Accepts {
 }
 
 impl FieldEdits {
-    pub(super) fn read(document: FieldEditsDocument, at: Arguments<'_>, faults: &mut Faults) -> Self {
+    /// Edits of the fields of requests.
+    pub(super) fn of_requests(document: FieldEditsDocument, at: Arguments<'_>, faults: &mut Faults) -> Self {
+        Self::read(document, is_seen_by_rules, at, faults)
+    }
+
+    /// Edits of the fields of answers.
+    pub(super) fn of_answers(document: FieldEditsDocument, at: Arguments<'_>, faults: &mut Faults) -> Self {
+        Self::read(document, is_edited_in_answers, at, faults)
+    }
+
+    fn read(document: FieldEditsDocument, is_open: fn(&str) -> bool, at: Arguments<'_>, faults: &mut Faults) -> Self {
         for name in document.set.keys().chain(&document.remove) {
-            let reserved = !is_seen_by_rules(name);
+            let reserved = !is_open(name);
             faults.add_if(!is_field_name(name), at, Fault::NotAFieldName);
             faults.add_if(reserved, at, Fault::ReservedField { name: name.clone() });
         }

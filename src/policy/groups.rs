@@ -24,7 +24,8 @@ pub struct GroupDocument {
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CorsDocument {
-    /// The origins of the pages, `https://app.example.com`; `*` for any, without credentials only.
+    /// The origins of the pages, `https://app.example.com`; `*` for any, without credentials only. A WebSocket that a page
+    /// of another origin opens is refused, too.
     pub origins: Vec<String>,
     /// The request headers that a page may set beyond the safelisted ones.
     #[serde(default)]

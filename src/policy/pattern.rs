@@ -9,6 +9,7 @@ mod segment;
 
 use std::cmp::Ordering;
 
+pub(super) use segment::canonical_float;
 pub use segment::{Convertor, Parameter, Segment};
 
 /// The most segments that a template may have. Each is a level of the tree of routes, which is walked and freed by

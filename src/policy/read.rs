@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::conditions::Rules;
 use super::document::{EdgeDocument, OriginDocument, PolicyDocument};
 use super::groups::{Group, GroupDocument};
+use super::hosts::is_host;
 use super::limits::{Limit, LimitDocument};
 use super::places::{Place, PlaceDocument};
 use super::url::is_https_url;
@@ -90,7 +91,7 @@ fn edge(document: EdgeDocument, limits: &BTreeMap<String, Arc<Limit>>, faults: &
     faults.add_if(!is_https_url(&document.issuer), "$.edge.issuer", Fault::NotHttps);
     faults.add_if(document.hosts.is_empty(), "$.edge.hosts", Fault::Empty);
     for (index, host) in document.hosts.iter().enumerate() {
-        faults.add_if(!is_bare_host(host), format_args!("$.edge.hosts[{index}]"), Fault::NotAHost);
+        faults.add_if(!is_host(host), format_args!("$.edge.hosts[{index}]"), Fault::NotAHost);
     }
     faults.range(document.identity_lifetime, 1, 60, "$.edge.identity_lifetime");
     faults.range(document.max_token, 1024, MAX_TOKEN_BYTES, "$.edge.max_token");
@@ -104,15 +105,16 @@ fn edge(document: EdgeDocument, limits: &BTreeMap<String, Arc<Limit>>, faults: &
     let no_url = document.resource.as_deref().is_some_and(|resource| !is_https_url(resource));
     faults.add_if(no_url, "$.edge.resource", Fault::NotHttps);
     let resource = document.resource.unwrap_or_else(|| document.issuer.clone());
+    let hosts: Hosts = document.hosts.iter().collect();
     Edge {
-        resource,
-        proofs: document.dpop,
-        issuer: document.issuer,
-        hosts: document.hosts.iter().collect::<Hosts>(),
+        hosts: hosts.at_port_of(&document.issuer).at_port_of(&resource),
         identity_lifetime: document.identity_lifetime,
         max_token: document.max_token,
         flood_limit: flood_limit.cloned(),
         security_headers: document.security_headers,
+        issuer: document.issuer,
+        resource,
+        proofs: document.dpop,
     }
 }
 
@@ -173,14 +175,4 @@ fn is_id(text: &str) -> bool {
 /// `scope-token` of RFC 6749 §3.3.
 pub(crate) fn is_scope(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
-}
-
-fn is_bare_host(host: &str) -> bool {
-    let name = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-    match name {
-        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
-        None => {
-            !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.'))
-        }
-    }
 }

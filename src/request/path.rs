@@ -21,8 +21,9 @@ pub enum Ambiguity {
     /// `/`, `\` or a control character, encoded, or `\` or a control character as such.
     #[error("it holds a slash, backslash or control character in disguise")]
     Disguised,
-    /// A character that RFC 3986 §3.3 does not allow unencoded.
-    #[error("it holds a character that must be percent-encoded")]
+    /// A space, a `#` or a byte beyond ASCII as such. What browsers leave unencoded although RFC 3986 §3.3 does not allow
+    /// it (`[`, `|`, `^` and the like) can be read in one way only and is encoded here.
+    #[error("it holds a space, a # or a byte beyond ASCII that is not percent-encoded")]
     Unencoded,
     /// The decoded bytes are not UTF-8; the origin would see U+FFFD for any of them.
     #[error("it is not UTF-8")]
@@ -101,7 +102,7 @@ fn decode(raw: &[u8]) -> Result<Vec<u8>, Ambiguity> {
                 byte
             }
             b'/' | b'\\' => byte,
-            _ if is_plain(byte) => byte,
+            _ if is_plain(byte) || is_sent_unencoded(byte) => byte,
             _ => return Err(Ambiguity::Unencoded),
         };
         if byte == b'\\' || byte.is_ascii_control() {
@@ -141,6 +142,12 @@ const fn is_plain(byte: u8) -> bool {
         )
 }
 
+/// What RFC 3986 has no place for in a path, and clients send as such all the same: the URL Standard's path percent-encode
+/// set leaves out `[ ] | ^`, other clients leave out more. No server reads these bytes as anything but themselves.
+const fn is_sent_unencoded(byte: u8) -> bool {
+    matches!(byte, b'"' | b'<' | b'>' | b'[' | b']' | b'^' | b'`' | b'{' | b'|' | b'}')
+}
+
 fn encode(decoded: &str) -> String {
     let mut encoded = String::with_capacity(decoded.len());
     for byte in decoded.bytes() {
@@ -176,6 +183,10 @@ mod tests {
             ("/", "/", "/"),
             ("/admin/", "/admin/", "/admin/"),
             ("/admin%2e", "/admin.", "/admin."),
+            ("/report[1].pdf", "/report%5B1%5D.pdf", "/report[1].pdf"),
+            ("/report%5b1%5D.pdf", "/report%5B1%5D.pdf", "/report[1].pdf"),
+            ("/a|b^c`d", "/a%7Cb%5Ec%60d", "/a|b^c`d"),
+            ("/{x}\"<>", "/%7Bx%7D%22%3C%3E", "/{x}\"<>"),
         ] {
             let path = CanonicalPath::parse(raw.as_bytes());
             let path = path.as_ref().map(|path| (path.encoded(), path.decoded()));
@@ -209,9 +220,11 @@ mod tests {
             ("/%g1", BrokenEscape),
             ("/%2", BrokenEscape),
             ("/a b", Unencoded),
-            ("/a|b", Unencoded),
-            ("/{x}", Unencoded),
             ("/a#b", Unencoded),
+            ("/é", Unencoded),
+            ("/[%2e%2e]/..", DotSegment),
+            ("/[%2f]", Disguised),
+            ("/|\\|", Disguised),
         ] {
             assert_eq!(CanonicalPath::parse(raw.as_bytes()).err(), Some(ambiguity), "{raw}");
         }

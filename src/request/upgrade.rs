@@ -30,7 +30,7 @@ mod tests {
 
     fn opens(method: &str, fields: &[(&str, &str)]) -> bool {
         let headers: Headers = fields.iter().copied().collect();
-        opens_websocket(method, &headers, &named_by_connection(&headers))
+        opens_websocket(method, &headers, &named_by_connection(&headers).unwrap_or_default())
     }
 
     #[test]

@@ -151,7 +151,7 @@ pub(crate) fn borne(head: RequestHead, token: &str) -> RequestHead {
 /// The policy, and what `edge` adds to its edge.
 pub(crate) fn policy(edge: &Value) -> Value {
     let mut policy = json!({
-        "edge": { "issuer": "https://edge.test", "hosts": ["edge.test", "[::1]"] },
+        "edge": { "issuer": "https://edge.test", "hosts": ["edge.test", "edge.test:8443", "[::1]:7676"] },
         "origins": { "app": { "backend": "origin", "audience": "app" } },
         "issuers": { "main": { "issuer": "https://idp.test", "backend": "idp", "audiences": ["api"] } },
         "groups": { "web": { "cors": { "origins": ["https://app.test"] } } },

@@ -18,7 +18,7 @@ use crate::support::{policy_with_routes, request, text};
 
 const TABLES: usize = 160;
 const TARGETS: usize = 160;
-const SEGMENTS: [&str; 20] = [
+const SEGMENTS: [&str; 22] = [
     "a",
     "b",
     "orders",
@@ -28,6 +28,8 @@ const SEGMENTS: [&str; 20] = [
     "é",
     "50%",
     "x;y=1",
+    "a[1]|b",
+    "\"<^`>\"",
     ".hidden",
     "v1",
     "7",
@@ -41,7 +43,7 @@ const SEGMENTS: [&str; 20] = [
     "v{:int}.x",
 ];
 /// What parameters are filled with; some are close, not right.
-const VALUES: [&str; 22] = [
+const VALUES: [&str; 24] = [
     "a",
     "b",
     "orders",
@@ -63,6 +65,8 @@ const VALUES: [&str; 22] = [
     "v7",
     "v7.x",
     "a.txt",
+    "{x}",
+    "[a]|^`\"<>",
     "123e4567-e89b-12d3-a456-426614174000",
 ];
 
@@ -200,7 +204,8 @@ fn raw_path(random: &mut Random, routes: &[(String, String, &'static str)]) -> S
     for segment in &segments {
         raw.push('/');
         for byte in segment.bytes() {
-            let must = !(byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@".contains(&byte));
+            let lax = b"\"<>[]^`{|}".contains(&byte) && random.below(2) == 0;
+            let must = !(lax || byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@".contains(&byte));
             let encoded = match random.below(24) {
                 0 => format!("%{byte:02x}"),
                 1 => format!("%{byte:02X}"),

@@ -40,6 +40,9 @@ fn no_spelling_of_a_field_that_only_the_edge_may_set_gets_past() {
         "cdn-loop",
         "surrogate-control",
         "surrogate-capability",
+        "surrogate-key",
+        "x-surrogate-control",
+        "cdn-cache-control",
         "fastly-debug",
         "fastly-key",
         "remote-user",
@@ -94,6 +97,15 @@ fn fields_that_are_nobodys_business_pass_in_order_and_byte_for_byte() {
 }
 
 #[test]
+fn cookies_in_several_fields_arrive_in_one() {
+    let sent =
+        get("/pub/x").field("cookie", "a=1").field("accept", "x").field("Cookie", "b=2; c=3").field("cookie", "d");
+    let target = sent.normalized().unwrap();
+    let expected: [(&str, &[u8]); 2] = [("cookie", b"a=1; b=2; c=3; d"), ("accept", b"x")];
+    assert_eq!(target.headers().iter().collect::<Vec<_>>(), expected);
+}
+
+#[test]
 fn a_field_section_has_a_limit_in_number_and_in_size() {
     let with_fields = |count: usize| (1..count).fold(get("/pub/x"), |request, _| request.field("x", ""));
     for (count, verdict) in [(99, "forwarded"), (100, "forwarded"), (101, "too-many-fields"), (256, "too-many-fields")]
@@ -103,6 +115,18 @@ fn a_field_section_has_a_limit_in_number_and_in_size() {
     for (size, verdict) in [(8_000, "forwarded"), (16_000, "head-too-long"), (128 * 1024, "head-too-long")] {
         assert_eq!(get("/pub/x").field("x", "a".repeat(size)).walk().trail.verdict, verdict, "{size}");
     }
+}
+
+#[test]
+fn connection_names_a_few_fields_or_the_request_is_refused() {
+    let naming = |names: usize| get("/pub/x").field("connection", "a,".repeat(names) + "close");
+    for (names, verdict) in
+        [(31, "forwarded"), (32, "too-many-connection-names"), (120_000, "too-many-connection-names")]
+    {
+        assert_eq!(naming(names).walk().trail.verdict, verdict, "{names}");
+    }
+    let spread = (0..33).fold(get("/pub/x"), |request, _| request.field("connection", "close"));
+    assert_eq!(spread.walk().trail.verdict, "too-many-connection-names");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use proptest::{prop_assert, prop_assert_eq, prop_oneof};
 use url::Url;
 
 use crate::support::sign::good;
-use crate::support::{Request, fields, get, property, request, text};
+use crate::support::{Keys, Request, fields, get, policy_document, policy_of, property, request, text};
 
 #[test]
 fn a_host_is_one_that_the_policy_names_or_the_request_goes_no_further() {
@@ -15,10 +15,15 @@ fn a_host_is_one_that_the_policy_names_or_the_request_goes_no_further() {
         ("edge.test", Ok("edge.test")),
         ("EDGE.Test", Ok("edge.test")),
         ("edge.test:443", Ok("edge.test:443")),
-        ("EDGE.TEST:7676", Ok("edge.test:7676")),
+        ("API.EDGE.TEST:8443", Ok("api.edge.test:8443")),
         ("edge.test:0443", Ok("edge.test:443")),
         ("[::1]", Ok("[::1]")),
-        ("[::1]:7676", Ok("[::1]:7676")),
+        ("[::1]:443", Ok("[::1]:443")),
+        ("edge.test:1", Err(HostUnknown)),
+        ("edge.test:80", Err(HostUnknown)),
+        ("edge.test:8443", Err(HostUnknown)),
+        ("api.edge.test", Err(HostUnknown)),
+        ("api.edge.test:443", Err(HostUnknown)),
         ("evil.test", Err(HostUnknown)),
         ("edge.test.", Err(HostUnknown)),
         ("edge.test.evil.test", Err(HostUnknown)),
@@ -71,6 +76,30 @@ fn the_origin_hears_the_policys_host_whatever_other_fields_say() {
     assert_eq!(walk.sent("x-forwarded-host"), ["api.edge.test:8443"]);
     assert_eq!(walk.grant().authority(), "https://api.edge.test:8443");
     assert!(!format!("{:?}", walk.grant()).contains("evil"));
+}
+
+#[test]
+fn a_port_is_the_schemes_own_or_one_that_the_policy_names() {
+    let mut document = policy_document();
+    document["edge"]["issuer"] = "http://127.0.0.1:7676".into();
+    document["edge"]["resource"] = "https://edge.test:9443/api".into();
+    for (tls, host, verdict) in [
+        (true, "edge.test", "forwarded"),
+        (true, "edge.test:443", "forwarded"),
+        (true, "edge.test:7676", "forwarded"),
+        (true, "edge.test:9443", "forwarded"),
+        (true, "edge.test:80", "host-unknown"),
+        (true, "edge.test:1", "host-unknown"),
+        (true, "edge.test:8443", "host-unknown"),
+        (true, "api.edge.test:7676", "host-unknown"),
+        (false, "edge.test:80", "forwarded"),
+        (false, "edge.test:443", "host-unknown"),
+    ] {
+        let mut request = get("/pub/x").hosts(&[host.as_bytes()]);
+        request.head.tls = tls;
+        let walk = request.walk_with(policy_of(&document), Keys::none());
+        assert_eq!(walk.trail.verdict, verdict, "{host} {tls}");
+    }
 }
 
 /// Each target, and what is decided about it: the route and the path that is forwarded, or a code.
@@ -154,13 +183,15 @@ fn a_path_is_read_in_one_way_or_refused() {
         ("/pub/a b", Err("path-ambiguous")),
         ("/pub/a\tb", Err("path-ambiguous")),
         ("/pub/é", Err("path-ambiguous")),
-        ("/pub/|", Err("path-ambiguous")),
-        ("/pub/\"", Err("path-ambiguous")),
-        ("/pub/<", Err("path-ambiguous")),
-        ("/pub/^", Err("path-ambiguous")),
-        ("/pub/`", Err("path-ambiguous")),
-        ("/pub/{x}", Err("path-ambiguous")),
-        ("/pub/[x]", Err("path-ambiguous")),
+        ("/pub/\x7f", Err("path-ambiguous")),
+        // what clients send unencoded although it must not be
+        ("/pub/|", granted("pub", "/pub/%7C")),
+        ("/pub/\"<>", granted("pub", "/pub/%22%3C%3E")),
+        ("/pub/^`", granted("pub", "/pub/%5E%60")),
+        ("/pub/{x}", granted("pub", "/pub/%7Bx%7D")),
+        ("/pub/[x]%5B", granted("pub", "/pub/%5Bx%5D%5B")),
+        ("/pub/[..]/x", granted("pub", "/pub/%5B..%5D/x")),
+        ("/[admin]/x", Err("no-route")),
         ("/pub/%7bx%7d%20%22", granted("pub", "/pub/%7Bx%7D%20%22")),
         // E18: other forms of a target
         ("http://other.test/admin/x", granted("admin", "/admin/x")),
@@ -207,6 +238,8 @@ fn a_target_may_be_as_long_as_the_platform_reads_and_no_longer() {
         (query(MAX_TARGET_BYTES + 1), "target-too-long"),
         (format!("/pub{}", "/a".repeat(2_000)), "forwarded"),
         (format!("/pub{}", "/a".repeat(10_000)), "target-too-long"),
+        (format!("/pub/{}", "[".repeat(1_363)), "forwarded"),
+        (format!("/pub/{}", "[".repeat(1_364)), "target-too-long"),
         (format!("/pub/{}", "%41".repeat(1_363)), "forwarded"),
         (format!("/pub/{}", "%41".repeat(1_364)), "target-too-long"),
     ] {
@@ -252,7 +285,6 @@ fn a_canonical_path_is_its_own_canonical_form_and_survives_every_parser_on_the_w
         let url = Url::parse(&format!("https://edge.test{encoded}")).unwrap();
         prop_assert_eq!(url.path(), encoded, "the WHATWG parser of the SDK leaves it alone");
         prop_assert!(url.query().is_none() && url.fragment().is_none());
-        prop_assert!(encoded.len() <= raw.len(), "a limit on what arrives is one on what is sent");
         prop_assert!(encoded.is_ascii() && !path.decoded().contains("//"));
         prop_assert!(path.segments().all(|segment| segment != "." && segment != ".."));
         Ok(())
@@ -304,7 +336,7 @@ fn with_target(target: &[u8]) -> Request {
 
 /// Paths out of pieces that parsers are known to disagree on, with some bytes that nobody thought of.
 fn raw_path() -> impl Strategy<Value = Vec<u8>> {
-    const PIECES: [&str; 34] = [
+    const PIECES: [&str; 38] = [
         "/",
         "/",
         "/",
@@ -331,6 +363,10 @@ fn raw_path() -> impl Strategy<Value = Vec<u8>> {
         "%E2%82%AC",
         "%7b",
         "-_",
+        "[1]",
+        "|^`",
+        "{x}",
+        "\"<>",
         "%2f",
         "%5C",
         "\\",
@@ -338,12 +374,12 @@ fn raw_path() -> impl Strategy<Value = Vec<u8>> {
         "%ff",
         "%",
         " ",
-        "|",
+        "#",
     ];
     // The last pieces are refused; rarely taken, so that most paths are not.
     let piece = prop_oneof![
-        40 => prop::sample::select(&PIECES[..26]).prop_map(|piece| piece.as_bytes().to_vec()),
-        1 => prop::sample::select(&PIECES[26..]).prop_map(|piece| piece.as_bytes().to_vec()),
+        40 => prop::sample::select(&PIECES[..30]).prop_map(|piece| piece.as_bytes().to_vec()),
+        1 => prop::sample::select(&PIECES[30..]).prop_map(|piece| piece.as_bytes().to_vec()),
         1 => proptest::num::u8::ANY.prop_map(|byte| vec![byte]),
         3 => proptest::num::u8::ANY.prop_map(|byte| format!("%{byte:02x}").into_bytes()),
     ];

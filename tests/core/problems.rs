@@ -40,6 +40,13 @@ fn table() -> Vec<Row> {
         (RequestError::HostUnknown.into(), 421, "misdirected-request", None, "host-unknown"),
         (RequestError::TargetTooLong { bytes: 9 }.into(), 414, "uri-too-long", None, "target-too-long"),
         (RequestError::TooManyFields { count: 9 }.into(), 431, "header-fields-too-large", None, "too-many-fields"),
+        (
+            RequestError::TooManyConnectionNames.into(),
+            431,
+            "header-fields-too-large",
+            None,
+            "too-many-connection-names",
+        ),
         (RequestError::TargetMalformed.into(), 400, "bad-request", None, "target-malformed"),
         (RequestError::PathAmbiguous(ambiguity).into(), 400, "bad-request", None, "path-ambiguous"),
         (RouteError::NoRoute.into(), 404, "not-found", None, "no-route"),

@@ -39,7 +39,7 @@ pub(crate) const NOW: u64 = 1_800_000_000;
 pub(crate) const REQUEST_ID: &str = "0123456789abcdef0123456789abcdef";
 
 /// The hosts of the policy below.
-const HOSTS: [&str; 3] = ["edge.test", "api.edge.test", "[::1]"];
+const HOSTS: [&str; 3] = ["edge.test", "api.edge.test:8443", "[::1]"];
 
 /// The policy that the tests begin with.
 pub(crate) fn policy_document() -> Value {

@@ -127,6 +127,8 @@ fn only_the_policys_hosts_are_served() {
         ("127.0.0.1:", 400),
         ("127.0.0.1:+1", 400),
         ("[::1]", 421),
+        ("127.0.0.1:1", 421),
+        ("localhost:443", 421),
     ] {
         let outcome = WORLD.send("GET /open/x", format!("host: {host}\r\n"));
         if let Some(reply) = &outcome.reply {
@@ -135,7 +137,7 @@ fn only_the_policys_hosts_are_served() {
         assert!(outcome.echo.is_empty() && outcome.demo.is_empty(), "{host}");
     }
     for host in
-        [format!("LOCALHOST:{port}"), "localhost".to_owned(), format!("127.0.0.1:{port}"), "127.0.0.1:443".to_owned()]
+        [format!("LOCALHOST:{port}"), "localhost".to_owned(), format!("127.0.0.1:{port}"), "127.0.0.1:80".to_owned()]
     {
         let outcome = WORLD.send("GET /open/x", format!("host: {host}\r\n"));
         assert_eq!(outcome.echoed().all("host"), [host.to_ascii_lowercase()]);
@@ -188,6 +190,10 @@ fn too_many_or_too_large_fields_are_refused_not_passed_to_a_server_that_chokes()
         assert_eq!(outcome.refused(), 431, "{bytes}");
     }
     WORLD.send("GET /open/x", format!("x-large: {}\r\n", "a".repeat(14_000))).echoed();
+    let named = WORLD.send("GET /open/x", format!("connection: close,{}a\r\n", "a,".repeat(100_000)));
+    assert_eq!(named.refused(), 431);
+    let line = WORLD.edge.log_of(named.reply().header("x-request-id").unwrap());
+    assert_eq!(line["verdict"], "too-many-connection-names");
     let scopes = (0..1000).map(|number| format!("s{number} ")).collect::<Vec<_>>().concat();
     let line = format!("GET /echo/{}", "a".repeat(2000));
     let outcome = WORLD.send(&line, format!("authorization: Bearer {}\r\n", WORLD.token(scopes.trim())));

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::support::edge::{Edge, Place, Stores};
 use crate::support::http::{Reply, exchange, find};
 use crate::support::origin::{Origin, Received, answer};
-use crate::support::world::{policy, signing_keys};
+use crate::support::world::{H11_WORLD, WORLD, policy, signing_keys};
 
 /// An origin that behaves as the path asks it to, and the edge in front of it.
 static GATE: LazyLock<(Edge, Origin)> = LazyLock::new(|| {
@@ -36,6 +36,11 @@ fn behave(request: &Received, stream: &mut TcpStream) {
                 ("fastgate-identity", "leak"),
                 ("x-fastgate-debug", "leak"),
                 ("surrogate-control", "leak"),
+                ("surrogate-key", "leak"),
+                ("x-surrogate-route", "leak"),
+                ("cdn-cache-control", "leak"),
+                ("fastgate_identity", "leak"),
+                ("x_version", "3"),
                 ("x-request-id", "leak"),
                 ("connection", "x-hop"),
                 ("x-hop", "leak"),
@@ -85,6 +90,7 @@ fn an_answer_comes_back_as_it_is_without_what_only_the_edge_may_say() {
     assert!(!reply.headers.iter().any(|(_, value)| value == "leak"), "{:?}", reply.headers);
     assert_eq!(reply.headers.iter().filter(|(name, _)| name == "set-cookie").count(), 2);
     assert_eq!(reply.header("etag"), Some("\"x\""));
+    assert_eq!(reply.header("x_version"), Some("3"));
 }
 
 #[test]
@@ -127,4 +133,19 @@ fn nothing_is_answered_from_a_cache() {
     }
     let arrived = GATE.1.everything();
     assert_eq!(arrived.iter().filter(|request| path(request) == "/open/cacheable").count(), 4);
+}
+
+#[test]
+fn an_answer_to_head_says_how_long_the_resource_is() {
+    for world in [&*WORLD, &*H11_WORLD] {
+        let whole = world.send("GET /static/witness.py", "");
+        let length = whole.reply().body.len().to_string();
+        let head = world.send("HEAD /static/witness.py", "");
+        let reply = head.reply();
+        assert_eq!((reply.status, reply.header("content-length")), (200, Some(length.as_str())));
+        assert_eq!((reply.body.len(), reply.header("transfer-encoding")), (0, None));
+        assert_eq!(reply.header("etag"), whole.reply().header("etag"));
+        let missing = world.send("HEAD /static/nothing", "");
+        assert_eq!((missing.reply().status, missing.reply().body.len()), (404, 0));
+    }
 }

@@ -82,3 +82,25 @@ fn who_is_not_let_in_reaches_nobody() {
     assert_eq!(WORLD.edge.log_of(outcome.reply().header("x-request-id").unwrap())["verdict"], "no-handshake");
     assert!(WORLD.demo.seen(&test).is_empty());
 }
+
+#[test]
+fn a_page_that_hands_its_token_over_as_a_subprotocol_is_let_in_and_answered_for_it() {
+    for world in [&*WORLD, &*H11_WORLD] {
+        let (test, token) = (test_id(), world.token(""));
+        let offered = format!("sec-websocket-protocol: bearer, {token}, chat\r\n");
+        let (mut stream, head) = handshake(world, &format!("connection: upgrade\r\nx-test: {test}\r\n{offered}"));
+        assert!(head.starts_with("http/1.1 101 ") && head.contains("sec-websocket-protocol: bearer\r\n"), "{head}");
+        stream.write_all(&frame("hello")).unwrap();
+        let expected = b"user-1 said hello";
+        let mut answer = vec![0; 2 + expected.len()];
+        stream.read_exact(&mut answer).unwrap();
+        assert_eq!(&answer[2..], expected);
+        let [seen] = world.demo.seen(&test).try_into().unwrap();
+        assert!(!seen.to_string().contains(&token), "the token travels no further");
+        let fields = seen["headers"].as_array().unwrap();
+        assert!(fields.iter().any(|field| field[0] == "sec-websocket-protocol" && field[1] == "chat"), "{fields:?}");
+        assert!(!world.edge.log_text().contains(&token), "nor is it logged");
+    }
+    let (_, head) = handshake(&WORLD, "connection: upgrade\r\nsec-websocket-protocol: bearer, a.b.c\r\n");
+    assert!(head.starts_with("http/1.1 401 "), "{head}");
+}

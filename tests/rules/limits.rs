@@ -166,6 +166,36 @@ fn the_flood_limit_counts_before_a_token_is_looked_at() {
 }
 
 #[test]
+fn the_flood_limit_counts_what_needs_no_route_too() {
+    let preflight = || {
+        let ask = Ask { method: "OPTIONS", ..get("/a") };
+        ask.field("origin", "https://evil.test").field("access-control-request-method", "GET")
+    };
+    let kinds: [(&str, &dyn Fn() -> Ask); 5] = [
+        ("published", &|| get("/.well-known/fastgate/jwks.json")),
+        ("published", &|| get("/.well-known/oauth-protected-resource")),
+        ("no-route", &|| get("/nowhere")),
+        ("method-not-allowed", &|| Ask { method: "DELETE", ..get("/a") }),
+        ("cors-refused", &preflight),
+    ];
+    for (verdict, ask) in kinds {
+        for by in [json!(["network"]), json!(["network", "route"])] {
+            let mut parts = json!({
+                "limits": { "flood": { "count": 2, "window": 10, "by": by } },
+                "groups": { "web": { "cors": { "origins": ["https://app.test"] } } },
+                "routes": [route("/a", &json!({ "access": "public", "group": "web" }))]
+            });
+            parts["edge"] = json!({ "issuer": "https://edge.test", "hosts": ["edge.test"], "flood_limit": "flood" });
+            let desk = Desk::new(&parts);
+            let verdicts = [desk.verdict(ask()), desk.verdict(ask()), desk.verdict(ask())];
+            assert_eq!(verdicts, [verdict, verdict, "limit-exceeded"], "{by}");
+            let served = if by == json!(["network"]) { "limit-exceeded" } else { "forwarded" };
+            assert_eq!(desk.verdict(get("/a")), served, "{by}: routes are counted apart where the limit says so");
+        }
+    }
+}
+
+#[test]
 fn limits_that_cannot_hold_are_faults() {
     let of = |limit: &Value| {
         let routes = json!([route("/", &json!({ "access": "public", "limits": ["l"] }))]);

@@ -98,7 +98,7 @@ fn a_parameter_that_turns_into_a_dot_segment_is_refused() {
 fn fields_are_set_and_removed_on_both_ways() {
     let edits = json!({
         "request_headers": { "set": { "X-Tier": "gold" }, "remove": ["X-Debug"] },
-        "answer_headers": { "set": { "cache-control": "private" }, "remove": ["Server"] }
+        "answer_headers": { "set": { "cache-control": "private" }, "remove": ["Server", "X_Debug"] }
     });
     let mut parts = json!({ "routes": [public("/", edits)] });
     parts["edge"] = json!({ "issuer": "https://edge.test", "hosts": ["edge.test"], "security_headers": true });
@@ -107,8 +107,13 @@ fn fields_are_set_and_removed_on_both_ways() {
     let Decision::Forward(grant) = decision else { panic!() };
     assert_eq!(grant.headers().all("x-tier").collect::<Vec<_>>(), [b"gold"]);
     assert_eq!((grant.headers().all("x-debug").count(), grant.headers().all("x-other").count()), (0, 1));
-    let origins =
-        [("server", "uvicorn"), ("cache-control", "public"), ("x-frame-options", "SAMEORIGIN"), ("etag", "1")];
+    let origins = [
+        ("server", "uvicorn"),
+        ("x_debug", "1"),
+        ("cache-control", "public"),
+        ("x-frame-options", "SAMEORIGIN"),
+        ("etag", "1"),
+    ];
     let answer = grant.answer().dress_origins(&origins.into_iter().collect::<Headers>());
     let value =
         |name: &str| answer.all(name).map(|value| String::from_utf8_lossy(value).into_owned()).collect::<Vec<_>>();
@@ -116,6 +121,7 @@ fn fields_are_set_and_removed_on_both_ways() {
         (value("server"), value("cache-control"), value("etag")),
         (vec![], vec!["private".into()], vec!["1".into()])
     );
+    assert_eq!(value("x_debug"), [""; 0]);
     assert_eq!(value("x-frame-options"), ["SAMEORIGIN"], "the origin's own word stands");
     assert_eq!(value("x-content-type-options"), ["nosniff"]);
     let (Decision::Refuse(problem), _) = desk.decide(get("/nowhere")) else { panic!() };
@@ -229,6 +235,105 @@ fn the_edge_alone_says_which_pages_may_read_an_answer_refusals_included() {
     let (Decision::Forward(grant), _) = desk.decide(get("/c").field("origin", "https://any.test")) else { panic!() };
     let answer = grant.answer().dress_origins(&Headers::default());
     assert_eq!(answer.all("access-control-allow-origin").collect::<Vec<_>>(), [b"*"]);
+}
+
+#[test]
+fn a_websocket_is_opened_by_pages_of_the_group_alone() {
+    let socket = |path: &str, group: &str| public(path, json!({ "id": path[1..], "group": group, "websocket": true }));
+    let desk = Desk::new(&json!({
+        "groups": {
+            "web": { "cors": { "origins": ["https://app.test"], "credentials": true } },
+            "open": { "cors": { "origins": ["*"] } },
+            "plain": {}
+        },
+        "routes": [socket("/web", "web"), socket("/open", "open"), socket("/plain", "plain")]
+    }));
+    let verdict = |path: &str, origins: &[&str]| {
+        let handshake = get(path)
+            .field("connection", "upgrade")
+            .field("upgrade", "websocket")
+            .field("sec-websocket-version", "13")
+            .field("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
+            .field("cookie", "session=1");
+        desk.verdict(origins.iter().fold(handshake, |ask, origin| ask.field("origin", origin)))
+    };
+    assert_eq!(verdict("/web", &["https://app.test"]), "forwarded");
+    assert_eq!(verdict("/web", &[]), "forwarded", "a client that is no browser");
+    for evil in ["https://evil.test", "http://app.test", "https://app.test:8443", "null", "", "https://edge.test"] {
+        assert_eq!(verdict("/web", &[evil]), "cors-refused", "{evil}");
+    }
+    assert_eq!(verdict("/web", &["https://app.test", "https://evil.test"]), "cors-refused");
+    for path in ["/open", "/plain"] {
+        assert_eq!(verdict(path, &["https://evil.test"]), "forwarded", "{path} has no list");
+    }
+    let page = get("/web").field("origin", "https://evil.test");
+    assert_eq!(desk.verdict(page), "no-handshake", "what opens nothing is not held to it");
+}
+
+#[test]
+fn a_page_may_hand_its_token_over_as_a_subprotocol_where_the_route_says_so() {
+    let socket = |id: &str, parts: Value| {
+        let mut socket = route(&format!("/{id}"), &json!({ "id": id, "websocket": true, "bearer_subprotocol": true }));
+        socket.as_object_mut().unwrap().extend(parts.as_object().cloned().unwrap());
+        socket
+    };
+    let desk = Desk::new(&json!({ "routes": [
+        socket("on", json!({})),
+        socket("off", json!({ "bearer_subprotocol": false })),
+        socket("maybe", json!({ "access": "optional" })),
+        socket("through", json!({ "forward_token": true }))
+    ] }));
+    let token = desk.token(json!({}));
+    let handshake = |path: &str, offered: &str| {
+        get(path)
+            .field("connection", "upgrade")
+            .field("upgrade", "websocket")
+            .field("sec-websocket-version", "13")
+            .field("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
+            .field("sec-websocket-protocol", offered)
+    };
+    let sent = |ask: Ask, name: &str| {
+        let (Decision::Forward(grant), line) = desk.decide(ask) else { panic!("not forwarded") };
+        let fields = format!("{:?} {line}", grant.headers());
+        let values: Vec<_> =
+            grant.headers().all(name).map(|value| String::from_utf8_lossy(value).into_owned()).collect();
+        (values, fields.contains(&token) || line.to_string().contains(&token))
+    };
+    let bearer = format!("bearer, {token}");
+    let ask = |offered: &str| handshake("/on", offered);
+    assert_eq!(minted(&desk.decide(ask(&bearer)).0)["sub"], "alice");
+    assert_eq!(sent(ask(&bearer), "sec-websocket-protocol"), (vec![], false));
+    assert_eq!(sent(ask(&bearer), "fastgate-subprotocol"), (vec!["bearer".to_owned()], false));
+    assert_eq!(sent(ask(&bearer), "authorization"), (vec![], false));
+    let with_chat = ask(&format!("{bearer}, chat, v2")).field("fastgate-subprotocol", "chat");
+    assert_eq!(sent(with_chat, "sec-websocket-protocol"), (vec!["chat, v2".to_owned()], false));
+    assert_eq!(sent(ask("chat").bearer(&token), "sec-websocket-protocol"), (vec!["chat".to_owned()], false));
+    assert_eq!(sent(ask("chat").bearer(&token), "fastgate-subprotocol"), (vec![], false));
+    let through = sent(handshake("/through", &bearer), "authorization");
+    assert_eq!(through.0, [format!("Bearer {token}")]);
+
+    for (ask, verdict) in [
+        (ask("bearer"), "credentials-malformed"),
+        (ask("bearer, a b"), "credentials-malformed"),
+        (ask(&format!("{bearer}, {bearer}")), "credentials-repeated"),
+        (ask(&bearer).bearer(&token), "credentials-repeated"),
+        (ask("bearer, a.b.c"), "token-malformed"),
+        (ask(&format!("Bearer, {token}")), "credentials-missing"),
+        (ask("chat"), "credentials-missing"),
+        (handshake("/off", &bearer), "credentials-missing"),
+        (handshake("/off", &bearer).bearer(&token), "forwarded"),
+        (get("/on").field("sec-websocket-protocol", &bearer), "credentials-missing"),
+    ] {
+        assert_eq!(desk.verdict(ask), verdict);
+    }
+    let badly = sent(handshake("/maybe", "bearer, a.b.c, chat"), "sec-websocket-protocol");
+    assert_eq!(badly.0, ["chat"], "what is no good token does not travel on either");
+    assert_eq!(minted(&desk.decide(handshake("/maybe", &bearer)).0)["sub"], "alice");
+
+    for parts in [json!({ "websocket": false }), json!({ "access": "public" })] {
+        let of = faults(&json!({ "routes": [socket("s", parts)] }));
+        assert_eq!(of, ["$.routes[0].bearer_subprotocol: stands on a route that is no WebSocket or reads no tokens"]);
+    }
 }
 
 #[test]

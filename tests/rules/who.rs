@@ -285,3 +285,37 @@ fn what_rules_come_to_when_they_are_written_out_is_bounded() {
     let expected = "$.routes[0].require: is 4097 conditions long, rules written out; 4096 are accepted";
     assert_eq!(wide(4096).unwrap_err(), expected);
 }
+
+#[test]
+fn a_parameter_is_compared_by_value_however_the_path_spells_it() {
+    let approve = |convertor: &str| {
+        let own = json!({ "claim": { "name": "own", "contains_path": "id" } });
+        let is_own = json!({ "claim": { "name": "order", "equals_path": "id" } });
+        Desk::new(&json!({ "routes": [
+            route(&format!("/approve/{{id{convertor}}}"), &json!({ "id": "approve", "require": { "not": own } })),
+            route(&format!("/cancel/{{id{convertor}}}"), &json!({ "id": "cancel", "require": is_own })),
+        ] }))
+    };
+    let uuid = "0e37df36-f698-11e6-8dd4-cb9ced3df976";
+    let bare_uuid = uuid.replace('-', "");
+    for (convertor, claim, spellings) in [
+        (":int", json!("7"), &["7", "007", "%307"][..]),
+        (":int", json!(7), &["7", "007"]),
+        (":float", json!("1"), &["1", "1.0", "01", "1.000"]),
+        (":uuid", json!(uuid), &[uuid, &uuid.to_uppercase(), &bare_uuid]),
+        (":uuid", json!(uuid.to_uppercase()), &[uuid, &bare_uuid]),
+        ("", json!("7"), &["7", "%37"]),
+    ] {
+        let desk = approve(convertor);
+        let token = desk.token(json!({ "own": [claim, "other"], "order": claim }));
+        for spelling in spellings {
+            let verdict = |path: &str| desk.verdict(get(&format!("/{path}/{spelling}")).bearer(&token));
+            assert_eq!(verdict("approve"), "condition-unmet", "{convertor} {spelling} {claim}");
+            assert_eq!(verdict("cancel"), "forwarded", "{convertor} {spelling} {claim}");
+        }
+    }
+    let desk = approve(":int");
+    let token = desk.token(json!({ "own": ["8", "07x"], "order": "8" }));
+    assert_eq!(desk.verdict(get("/approve/007").bearer(&token)), "forwarded");
+    assert_eq!(desk.verdict(get("/cancel/007").bearer(&token)), "condition-unmet");
+}

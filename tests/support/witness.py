@@ -1,6 +1,6 @@
 """The demo application behind a witness: every request is written down before anything judges it.
 
-One JSON line a request on standard output. The process leaves when its standard input closes, so that it does not
+Beside it, under /static/, a folder with this file. One JSON line a request on standard output. The process leaves when its standard input closes, so that it does not
 outlive the tests.
 """
 
@@ -8,9 +8,13 @@ import json
 import os
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 from demo.app import app as demo_app
+from starlette.staticfiles import StaticFiles
+
+static_files = StaticFiles(directory=Path(__file__).parent)
 
 
 def _leave_with_parent() -> None:
@@ -34,4 +38,8 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
             ],
         }
         print(json.dumps(seen), flush=True)
+    if scope["type"] == "http" and scope["path"].startswith("/static/"):
+        scope["root_path"] = "/static"
+        await static_files(scope, receive, send)
+        return
     await demo_app(scope, receive, send)

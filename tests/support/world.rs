@@ -54,6 +54,9 @@ pub(crate) fn policy(edge: SocketAddr, issuer: &str) -> Value {
         json!({ "id": "open", "path": "/open/{rest:path}", "methods": methods, "origin": "echo", "access": "public" }),
     );
     routes.push(json!({
+        "id": "static", "path": "/static/{path:path}", "methods": ["GET", "HEAD"], "origin": "demo", "access": "public"
+    }));
+    routes.push(json!({
         "id": "bound", "path": "/bound/{rest:path}", "methods": ["GET"], "origin": "echo", "require_bound": true
     }));
     routes.push(json!({ "id": "token", "path": "/token/{rest:path}", "methods": ["GET"], "origin": "echo", "forward_token": true }));

@@ -29,6 +29,7 @@ from fastgate.routing import routed_app
 from fastgate.settings import Settings
 from fastgate.stand_in import StandInEdge
 from fastgate.strict import ids_or_no_start
+from fastgate.subprotocol import accepting
 from fastgate.verify import KeySet, RequestHead, verify
 
 HEADER = b"fastgate-identity"
@@ -105,6 +106,7 @@ class FastgateMiddleware:
             judged = None if claims is None else claims.transaction
             check = RouteCheck(judged, _refuse_as, self._ids)
             begin(scope, check)
+            send = accepting(scope, send)
             if self._routed is not None:  # an app whose routes can be seen
                 send = self._only_if_compared(check, scope, send)
             await self.app(scope, receive, send)

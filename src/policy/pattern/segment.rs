@@ -119,6 +119,25 @@ impl Parameter {
 }
 
 impl Convertor {
+    /// The one spelling of the value that `text` stands for; nothing where the convertor does not match it. The
+    /// framework converts before the endpoint sees a value (`starlette.convertors`): `7` and `007` are one order, a UUID
+    /// is the same in either case and without hyphens.
+    ///
+    /// An `int` comes without leading zeros, a `uuid` in lower case with its four hyphens (RFC 9562 §4), a `float` as the
+    /// shortest decimal that reads as the same 64-bit number, always with a point; each is matched by its convertor.
+    #[must_use]
+    pub fn canonical(self, text: &str) -> Option<String> {
+        if !self.accepts(text) {
+            return None;
+        }
+        match self {
+            Self::Str => Some(text.to_owned()),
+            Self::Int => Some(without_leading_zeros(text).to_owned()),
+            Self::Float => text.parse().ok().map(canonical_float),
+            Self::Uuid => Some(canonical_uuid(text)),
+        }
+    }
+
     fn accepts(self, value: &str) -> bool {
         let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
         match self {
@@ -130,6 +149,32 @@ impl Convertor {
             Self::Uuid => is_uuid(value),
         }
     }
+}
+
+fn without_leading_zeros(digits: &str) -> &str {
+    let stripped = digits.trim_start_matches('0');
+    if stripped.is_empty() { "0" } else { stripped }
+}
+
+/// A number without sign, as Python's `float` reads digits: what is too large for 64 bits is infinite there, too, and is
+/// spelled as the first power of ten that is.
+pub(in crate::policy) fn canonical_float(value: f64) -> String {
+    if value.is_infinite() {
+        return format!("1{}.0", "0".repeat(309));
+    }
+    let text = value.to_string();
+    if text.contains('.') { text } else { format!("{text}.0") }
+}
+
+fn canonical_uuid(text: &str) -> String {
+    let mut canonical = String::with_capacity(36);
+    for (index, digit) in text.chars().filter(char::is_ascii_hexdigit).enumerate() {
+        if matches!(index, 8 | 12 | 16 | 20) {
+            canonical.push('-');
+        }
+        canonical.push(digit.to_ascii_lowercase());
+    }
+    canonical
 }
 
 /// Starlette's pattern: groups of 8, 4, 4, 4 and 12 hexadecimal digits, each hyphen between them optional.
@@ -166,5 +211,34 @@ mod tests {
         assert!(is_uuid("0123456789abcdef0123456789ABCDEF"));
         assert!(is_uuid("01234567-89ab-cdef-0123-456789abcdef"));
         assert!(!is_uuid("0123456-789ab-cdef-0123-456789abcdef") && !is_uuid("é123456789abcdef0123456789ABCDEF"));
+    }
+    #[test]
+    fn one_value_has_one_spelling() {
+        use Convertor::{Float, Int, Str, Uuid};
+        let uuid = "01234567-89ab-cdef-0123-456789abcdef";
+        let vast = format!("1{}.0", "0".repeat(309));
+        for (convertor, text, canonical) in [
+            (Str, "007", Some("007")),
+            (Int, "7", Some("7")),
+            (Int, "007", Some("7")),
+            (Int, "000", Some("0")),
+            (Int, "340282366920938463463374607431768211456", Some("340282366920938463463374607431768211456")),
+            (Int, "+7", None),
+            (Float, "1", Some("1.0")),
+            (Float, "01", Some("1.0")),
+            (Float, "1.00", Some("1.0")),
+            (Float, "1.50", Some("1.5")),
+            (Float, "0", Some("0.0")),
+            (Float, "0.1000000000000000055", Some("0.1")),
+            (Float, &"9".repeat(400), Some(&vast)),
+            (Float, &vast, Some(&vast)),
+            (Float, "1e3", None),
+            (Uuid, uuid, Some(uuid)),
+            (Uuid, "0123456789ABCDEF0123456789ABCDEF", Some(uuid)),
+            (Uuid, "01234567-89abcdef-0123456789aBcDeF", Some(uuid)),
+            (Uuid, "{01234567-89ab-cdef-0123-456789abcdef}", None),
+        ] {
+            assert_eq!(convertor.canonical(text).as_deref(), canonical, "{convertor:?} {text}");
+        }
     }
 }

@@ -68,6 +68,9 @@ fn route(document: RouteDocument, known: &mut Known<'_, '_>, at: &str, faults: &
     faults.add_if(document.group.is_some() && group.is_none(), format_args!("{at}.group"), Fault::UnknownGroup);
     let handshake = document.methods == [MethodName::Get] && !document.sign_body;
     faults.add_if(document.websocket && !handshake, format_args!("{at}.websocket"), Fault::NotAHandshake);
+    let takes_tokens = document.websocket && document.access != AccessName::Public;
+    let unread = document.bearer_subprotocol && !takes_tokens;
+    faults.add_if(unread, format_args!("{at}.bearer_subprotocol"), Fault::NoTokenInHandshake);
     if document.sign_body
         && let Some(value) = document.accepts.max_body.filter(|most| *most > MAX_SIGNED_BODY)
     {
@@ -87,13 +90,14 @@ fn route(document: RouteDocument, known: &mut Known<'_, '_>, at: &str, faults: &
         group,
         origin_template,
         accepts: Accepts::read(document.accepts, format_args!("{at}.accepts"), faults),
-        request_fields: FieldEdits::read(document.request_headers, format_args!("{at}.request_headers"), faults),
-        answer_fields: FieldEdits::read(document.answer_headers, format_args!("{at}.answer_headers"), faults),
+        request_fields: FieldEdits::of_requests(document.request_headers, format_args!("{at}.request_headers"), faults),
+        answer_fields: FieldEdits::of_answers(document.answer_headers, format_args!("{at}.answer_headers"), faults),
         from,
         access,
         trial,
         limits,
         websocket: document.websocket,
+        bearer_subprotocol: document.bearer_subprotocol,
         require_bound: document.require_bound,
         forward_token: document.forward_token,
         sign_body: document.sign_body,

@@ -37,6 +37,8 @@ impl Dice {
 
 fn policy() -> Value {
     json!({
+        // Written with its port, too: the desk describes requests over TLS, the sockets of this test are plain.
+        "edge": { "issuer": "https://edge.test", "hosts": ["edge.test", "edge.test:443"] },
         "rules": { "member": { "any": [{ "role": "admin" }, { "claim": { "name": "tenant", "equals_path": "tenant" } }] } },
         "places": {
             "eu": { "allow": [{ "continent": ["EU"] }, { "network": ["203.0.113.0/28"] }] },

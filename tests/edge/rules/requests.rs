@@ -77,6 +77,24 @@ fn a_long_body_is_cut_on_its_way_and_does_not_end_at_the_origin() {
 }
 
 #[test]
+fn a_body_that_ends_before_its_length_never_looks_whole_at_the_origin() {
+    for path in ["/raw", "/long", "/signed"] {
+        let announced = |length: &str, body: Body| {
+            let mut request = post(path, body);
+            request.headers_mut().insert("content-length", length.parse().unwrap());
+            request
+        };
+        let whole = GATE.ask(announced("5000", streamed(5, 1000)));
+        assert_eq!(GATE.arrival(&whole).unwrap().body.map(|body| body.len()), Ok(5000), "{path}");
+        let short = GATE.ask(announced("5001", streamed(5, 1000)));
+        assert!((400..600).contains(&short.status), "{path}: {}", short.status);
+        // Whatever of it the application saw, it saw it break off.
+        let arrived: Vec<_> = GATE.arrived().into_iter().filter(|seen| seen.path == path).collect();
+        assert_eq!(arrived.iter().filter(|seen| seen.body.is_ok()).count(), 1, "{path}: {arrived:?}");
+    }
+}
+
+#[test]
 fn fields_are_edited_on_both_ways_and_answers_are_secured() {
     let asked = request("GET", "/e").header("x-tier", "lead").header("x-debug", "1").body(Body::empty()).unwrap();
     let answer = GATE.ask(asked);

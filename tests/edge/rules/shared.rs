@@ -23,6 +23,8 @@ pub(crate) static GATE: LazyLock<Gate> = LazyLock::new(|| {
         },
         "routes": [
             public("p", "POST", json!({ "accepts": accepts })),
+            public("raw", "POST", json!({})),
+            public("signed", "POST", json!({ "sign_body": true })),
             public("long", "POST", json!({ "accepts": { "max_body": 300_000 } })),
             { "id": "r", "path": "/dl/{name}.bin", "methods": ["GET"], "access": "public",
               "rewrite": { "template": "/files/{name}" } },
