@@ -23,6 +23,7 @@ mod journey;
 mod normalize;
 mod policy;
 mod problems;
+mod references;
 mod routing;
 mod support;
 mod tokens;
