@@ -27,6 +27,7 @@ fn a_wrong_reference_is_noticed() {
         "by `make test`",
         "`FASTGATE_WRITE_DOCS=1 make edge-tests`",
         "`src/mint.rs`, `docs/*.md`, `tests/data/contract/`",
+        "`rctx.iss` in `docs/identity-header.md` (`iss`)",
         "`MAX_IDENTITY_BYTES` in `src/mint.rs`; `Minter` and `x`",
         "`src/mint/claims.rs` (`EdgeClaims`), `origin/src/fastgate/claims.py` (`EdgeClaims`)",
     ] {
@@ -51,6 +52,9 @@ fn faults(name: &str, text: &str) -> Vec<String> {
         }
         if !Path::new(ROOT).join(code).exists() {
             found.push(format!("{name}: there is no file {code}"));
+            continue;
+        }
+        if !Path::new(code).extension().is_some_and(|extension| extension == "rs" || extension == "py") {
             continue;
         }
         let before = neighbours.0.filter(|between| **between == " in ").and_then(|_| pieces.get(at.wrapping_sub(2)));
