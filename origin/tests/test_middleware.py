@@ -206,7 +206,7 @@ async def test_a_lifespan_passes_and_an_unknown_kind_of_connection_does_not(edge
     assert len(origin.seen) == 1
 
 
-# WebSockets (G15).
+# WebSockets (docs/attacks.md, row G15).
 
 
 def handshake(edge: Edge, **changes: object) -> Scope:
@@ -234,7 +234,7 @@ async def test_a_websocket_without_the_header_is_denied_with_a_problem_if_possib
     assert origin.seen == []
 
 
-# Keys (G10, G11, G12).
+# Keys (rows G10, G11 and G12).
 
 
 def fetching(server: JwksServer) -> Settings:
@@ -312,7 +312,7 @@ async def test_no_request_fails_while_the_edge_rotates_its_key(
         assert await succeeds(old), "a header of the old key is still on its way"
 
 
-# A whole FastAPI app (G15, G16).
+# A whole FastAPI app (rows G15 and G16).
 
 
 @pytest.fixture

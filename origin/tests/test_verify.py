@@ -65,7 +65,7 @@ def test_an_anonymous_caller_has_no_subject_and_needs_no_rctx(edge: Edge) -> Non
     assert claims.requester.country is None
 
 
-# About another request (G2, G3, G5).
+# About another request (docs/attacks.md, rows G2, G3 and G5).
 
 
 def test_the_same_request_inside_the_window_is_believed_again(edge: Edge) -> None:
@@ -123,7 +123,7 @@ def test_the_issuer_is_one_exact_string(edge: Edge, iss: object) -> None:
     assert cause(edge.sign(changed(iss=iss)), edge) in {"issuer-mismatch", "claim-malformed"}
 
 
-# Time (G4).
+# Time (row G4).
 
 
 def test_a_header_expires_at_exp_plus_leeway_and_not_a_moment_later(edge: Edge) -> None:
@@ -147,7 +147,7 @@ def test_a_header_lives_for_a_minute_at_most(edge: Edge, lifetime: int, ok: bool
         assert cause(token, edge) == "lifetime-refused"
 
 
-# Structure, algorithm, key (G6, G9).
+# Structure, algorithm, key (rows G6 and G9).
 
 
 @pytest.mark.parametrize("alg", ["none", "None", "nOnE", "", None, 5, ["ES256"], "ES384", "RS256"])

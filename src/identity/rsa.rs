@@ -1,6 +1,6 @@
 //! RSA signatures, verification alone (RFC 8017 §8.1.2, §8.2.2). crypto-bigint does the arithmetic; what is here is the
 //! order of the products for the one exponent that is accepted, and the two encodings. The crate `rsa`, on the same
-//! arithmetic, takes twice as long in the guest, jwt-simple's RSA six times (`make signature-cost`). Nothing is secret:
+//! arithmetic, takes twice as long in the guest, jwt-simple's RSA six times (`make guest-cost`). Nothing is secret:
 //! keys, signatures and messages all arrived from outside.
 
 mod encoding;

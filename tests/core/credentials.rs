@@ -1,4 +1,4 @@
-//! Rows A of the table of attacks: how credentials arrive. Each row goes through the whole walk.
+//! Section A of `docs/attacks.md`: how credentials arrive. Each row goes through the whole walk.
 
 use crate::support::sign::good;
 use crate::support::{get, request};

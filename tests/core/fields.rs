@@ -1,4 +1,4 @@
-//! Rows F of the table of attacks: which header fields travel on.
+//! Section F of `docs/attacks.md`: which header fields travel on.
 
 use crate::support::get;
 use crate::support::sign::good;

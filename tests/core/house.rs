@@ -1,4 +1,4 @@
-//! The architecture, held: who may name whom (design §3), which words are not in this house (§5), how long a file may be.
+//! The architecture, held: who may name whom, which words no name has, how long a file may be.
 //! Reads the source as text; `the_rules_can_be_broken` shows that it would notice.
 
 use std::collections::{BTreeMap, BTreeSet};

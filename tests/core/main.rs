@@ -11,6 +11,7 @@
     reason = "a test says what went wrong by panicking, and a table is as long as it is"
 )]
 
+mod attacks;
 mod content;
 mod contract;
 mod credentials;
@@ -22,6 +23,7 @@ mod journey;
 mod normalize;
 mod policy;
 mod problems;
+mod references;
 mod routing;
 mod support;
 mod tokens;

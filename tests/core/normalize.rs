@@ -1,4 +1,4 @@
-//! Rows E and F of the table of attacks: one canonical host, path, query and field section, or none.
+//! Sections E and F of `docs/attacks.md`: one canonical host, path, query and field section, or none.
 
 use fastgate::request::{CanonicalPath, MAX_PATH_BYTES, MAX_TARGET_BYTES, RequestError, Target};
 use proptest::prelude::{Strategy, prop};

@@ -1,4 +1,5 @@
-//! Rows B, C and D of the table of attacks: tokens against `identify`. One good token; each row changes one thing about it.
+//! Sections B, C and D of `docs/attacks.md`: tokens against `identify`. One good token; each row changes one thing
+//! about it.
 
 mod claims;
 mod key_sets;

@@ -1,4 +1,5 @@
-//! Rows L: a gate without policy, keys or issuer is closed, says so in the log alone, and opens nothing.
+//! Section L of `docs/attacks.md`: a gate without policy, keys or issuer is closed, says so in the log alone, and opens
+//! nothing.
 
 use serde_json::json;
 

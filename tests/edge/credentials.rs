@@ -1,4 +1,4 @@
-//! Rows A: how a token is carried.
+//! Section A of `docs/attacks.md`: how a token is carried.
 
 use crate::support::world::WORLD;
 

@@ -1,4 +1,4 @@
-//! Rows F: what a client sends in its header fields, and what of it arrives.
+//! Section F of `docs/attacks.md`: what a client sends in its header fields, and what of it arrives.
 
 use crate::support::world::WORLD;
 

@@ -1,4 +1,4 @@
-//! Rows M and F11: what an origin answers, and what of it the client sees.
+//! Section M and row F11 of `docs/attacks.md`: what an origin answers, and what of it the client sees.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;

@@ -1,4 +1,4 @@
-//! Rows E: what the edge judged is what the application runs, or neither runs anything.
+//! Section E of `docs/attacks.md`: what the edge judged is what the application runs, or neither runs anything.
 
 use std::sync::LazyLock;
 

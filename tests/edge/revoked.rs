@@ -1,4 +1,5 @@
-//! Row I5, at the edge: what stands in the KV store under `denied/` opens nothing, also for a token that was seen before.
+//! Row I5 of `docs/attacks.md`, at the edge: what stands in the KV store under `denied/` opens nothing, also for a
+//! token that was seen before.
 
 use std::thread::sleep;
 use std::time::Duration;

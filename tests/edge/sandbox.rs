@@ -1,4 +1,4 @@
-//! Row L9: one sandbox serves many requests, and none of them learns of another.
+//! Row L9 of `docs/attacks.md`: one sandbox serves many requests, and none of them learns of another.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;

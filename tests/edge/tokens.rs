@@ -1,4 +1,5 @@
-//! Rows B and C over the wire: bad tokens of every kind get one answer, and none reaches an origin.
+//! Sections B and C of `docs/attacks.md` over the wire: bad tokens of every kind get one answer, and none reaches an
+//! origin.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -1,4 +1,4 @@
-//! Rows I: what is remembered of a token that was seen before, and what is decided again.
+//! Section I of `docs/attacks.md`: what is remembered of a token that was seen before, and what is decided again.
 
 use std::thread::sleep;
 use std::time::Duration;

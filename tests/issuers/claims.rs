@@ -1,4 +1,4 @@
-//! Roles, groups and other claims: which types count, and what counts as absent (attack rows D12 to D14).
+//! Roles, groups and other claims: which types count, and what counts as absent (rows D12 to D14 of `docs/attacks.md`).
 
 use fastgate::identity::Identity;
 use fastgate::policy::Policy;

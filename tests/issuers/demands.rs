@@ -1,4 +1,5 @@
-//! What a policy may demand of tokens: clients, tenants, age, lifetime, claims (attack rows D4, D5, D9, D15).
+//! What a policy may demand of tokens: clients, tenants, age, lifetime, claims (rows D4, D5, D9 and D15 of
+//! `docs/attacks.md`).
 
 use fastgate::identity::token::TokenError;
 use serde_json::{Value, json};

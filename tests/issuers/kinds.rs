@@ -1,4 +1,4 @@
-//! Access tokens, ID tokens, types (attack rows B18, D8).
+//! Access tokens, ID tokens, types (rows B18 and D8 of `docs/attacks.md`).
 
 use fastgate::identity::token::TokenError;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Row I5 of the table of attacks: a token that is revoked is refused, however good it is otherwise.
+//! Row I5 of `docs/attacks.md`: a token that is revoked is refused, however good it is otherwise.
 
 use fastgate::gateway::Decision;
 use fastgate::identity::deny_list::{Entry, Known, Mark, MarkKind, Memory};

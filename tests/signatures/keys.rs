@@ -1,4 +1,5 @@
-//! Rows C4, C5, C9 to C15, C19 and C20: which keys are read, and which algorithm each is used with.
+//! Rows C4, C5, C11 to C13, C15, C19 and C20 of `docs/attacks.md`: which keys are read, and which algorithm each is
+//! used with.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! Row C14: keys of the broken generator (CVE-2017-15361) are refused, and no other.
+//! Row C14 of `docs/attacks.md`: keys of the broken generator (CVE-2017-15361) are refused, and no other.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

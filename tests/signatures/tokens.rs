@@ -1,4 +1,5 @@
-//! Rows C4 and C5 for whole tokens: each algorithm is good where the issuer lists it, and nowhere else.
+//! Rows C4 and C5 of `docs/attacks.md` for whole tokens: each algorithm is good where the issuer lists it, and nowhere
+//! else.
 
 use fastgate::identity::keys::KeySet;
 use fastgate::identity::token::{TokenError, UnverifiedToken};

@@ -1,4 +1,4 @@
-//! Rows C16 and C20: the vectors for ECDSA on P-256 and P-384 and for Ed25519.
+//! Rows C16 and C20 of `docs/attacks.md`: the vectors for ECDSA on P-256 and P-384 and for Ed25519.
 
 use fastgate::policy::AlgorithmName;
 use serde_json::{Value, json};

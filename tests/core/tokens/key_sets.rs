@@ -1,4 +1,4 @@
-//! Rows C and H: which keys of a JWK Set are used, and which sets are not used at all.
+//! Sections C and H of `docs/attacks.md`: which keys of a JWK Set are used, and which sets are not used at all.
 
 use fastgate::identity::keys::{KeySet, KeySetError, MAX_JWKS_BYTES, MAX_KEYS, UnusableKey};
 use fastgate::identity::token::TokenError;

@@ -1,4 +1,4 @@
-//! Rows C: algorithms, signatures, and which key.
+//! Section C of `docs/attacks.md`: algorithms, signatures, and which key.
 
 use fastgate::identity::Identity;
 use fastgate::identity::token::{MAX_HEADER_CHARACTERS, TokenError};

@@ -1,4 +1,4 @@
-//! Rows B: the form of a token.
+//! Section B of `docs/attacks.md`: the form of a token.
 
 use fastgate::identity::token::{MAX_HEADER_CHARACTERS, TokenError, UnverifiedToken};
 use fastgate::secret::Secret;
