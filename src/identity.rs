@@ -142,9 +142,9 @@ pub trait KeySource {
     fn keys(&mut self, issuer: &Issuer, wanted: Wanted) -> Result<Arc<KeySet>, KeysUnavailable>;
 
     /// Whether the set that was given last may lack the key `kid` although the issuer has published it: where the token
-    /// was issued since the set was fetched, and the issuer may not be asked again yet.
-    fn may_lack(&self, issuer: &Issuer, kid: Option<&str>, issued: Option<UnixTime>) -> bool {
-        let _ = (issuer, kid, issued);
+    /// was issued (`since`, its `iat`) after the set was fetched, and the issuer may not be asked again yet.
+    fn may_lack(&self, issuer: &Issuer, kid: Option<&str>, since: Option<UnixTime>) -> bool {
+        let _ = (issuer, kid, since);
         false
     }
 }

@@ -87,7 +87,11 @@ impl Sandbox {
         let switch = switch.map_err(|error| ClosedError::Switch(error.to_string()))?;
         trail.step(Step::Configure, elapsed());
 
-        let shadow = self.shadow.read(uptime, || platform.kv.lookup(SHADOW_KEY, MAX_POLICY_BYTES), shadow_judge);
+        let shadow = self.shadow.read(
+            uptime,
+            || platform.kv.lookup(SHADOW_KEY, MAX_POLICY_BYTES),
+            |text| shadow_judge(text.as_ref()),
+        );
         let shadow = shadow.ok().and_then(Option::as_mut).map(|judge| (judge, head.clone()));
         let mut outside = Outside { surroundings, switch, elapsed, body, acls };
         let decision = live.decide(head, &mut outside, platform, trail);
@@ -177,8 +181,8 @@ fn live_judge(texts: &Result<Sources, ClosedError>) -> Result<Judge, ClosedError
 }
 
 /// A shadow policy signs with keys of its own, which nobody knows.
-fn shadow_judge(text: &Option<Stored>) -> Option<Result<Judge, String>> {
-    let text = text.as_ref().filter(|text| !text.value.is_empty())?;
+fn shadow_judge(text: Option<&Stored>) -> Option<Result<Judge, String>> {
+    let text = text.filter(|text| !text.value.is_empty())?;
     let judge = |text: &[u8]| {
         let policy = Policy::parse(text).map_err(|faults| faults.to_string())?;
         let keys = SigningKeys::parse(new_signing_keys().0.as_bytes()).map_err(|error| error.to_string())?;

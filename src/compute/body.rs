@@ -10,7 +10,7 @@ use fastly::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use fastly::http::request::SendError;
 use fastly::{Request, Response};
 
-use super::bounded::{REQUEST, Reader, Unread, read};
+use super::bounded::{Pace, Reader, Unread, read, request as pace_of_request};
 use super::forward::classify;
 
 /// How much of a bounded body is read before the origin hears of the request at all, in bytes.
@@ -27,13 +27,12 @@ pub(super) struct ReceivedBody {
 impl ReceivedBody {
     /// The body of `request`, unread.
     pub(super) fn of(request: &mut Request) -> Self {
-        let mut lengths = request.get_header_all(CONTENT_LENGTH);
-        let announced = match (lengths.next(), lengths.next(), request.contains_header(TRANSFER_ENCODING)) {
-            (Some(length), None, false) => length.to_str().ok().and_then(|length| length.parse().ok()),
-            _ => None,
-        };
-        drop(lengths);
+        let announced = announced(request);
         Self { held: Vec::new(), rest: request.try_take_body().map(fastly::Body::into_handle), announced }
+    }
+
+    const fn pace(&self) -> Pace {
+        pace_of_request(self.announced.is_some())
     }
 
     /// Whether as much was read as was announced; a body that ends before is not a whole one (RFC 9112 §8).
@@ -50,6 +49,7 @@ impl ReceivedBody {
             request.set_header(CONTENT_LENGTH, length.to_string());
             request.set_framing_headers_mode(FramingHeadersMode::ManuallyFromHeaders);
         }
+        let pace = self.pace();
         match (self.rest, most) {
             (None, _) => {
                 if !self.held.is_empty() {
@@ -61,7 +61,10 @@ impl ReceivedBody {
                 request.set_body(fastly::Body::from(rest));
                 request.send(backend).map_err(|error| failed(&error))
             }
-            (Some(rest), most) => stream(request, self.held, rest, most.unwrap_or(u64::MAX), backend),
+            (Some(rest), most) => {
+                let bound = self.announced.or(most).unwrap_or(u64::MAX);
+                stream(request, self.held, rest, (bound, self.announced.is_some()), pace, backend)
+            }
         }
     }
 }
@@ -71,7 +74,7 @@ impl Body for ReceivedBody {
         if let Some(rest) = self.rest.take() {
             // One byte more tells a body that is too long from one that just fits.
             let bound = usize::try_from(most).unwrap_or(usize::MAX);
-            self.held = read(rest, bound, REQUEST).map_err(|unread| content_error(unread, most))?;
+            self.held = read(rest, bound, self.pace()).map_err(|unread| content_error(unread, most))?;
             if !self.is_whole() {
                 return Err(ContentError::Unreadable);
             }
@@ -81,7 +84,7 @@ impl Body for ReceivedBody {
 
     fn hold(&mut self, most: u64) -> Result<(), ContentError> {
         let Some(mut rest) = self.rest.take() else { return Ok(()) };
-        let mut reader = Reader::new(REQUEST);
+        let mut reader = Reader::new(self.pace());
         while self.held.len() < HELD {
             let more = reader.read(&mut rest, &mut self.held).map_err(|unread| content_error(unread, most))?;
             if exceeds(self.held.len(), most) {
@@ -96,31 +99,43 @@ impl Body for ReceivedBody {
     }
 }
 
+/// `Content-Length`, where it is what frames the body (RFC 9112 §6.3).
+fn announced(request: &Request) -> Option<u64> {
+    let mut lengths = request.get_header_all(CONTENT_LENGTH);
+    match (lengths.next(), lengths.next(), request.contains_header(TRANSFER_ENCODING)) {
+        (Some(length), None, false) => length.to_str().ok()?.parse().ok(),
+        _ => None,
+    }
+}
+
+/// Sends `held`, and then the rest as it arrives. It must be `bound` bytes long if that `is_exact`, else at most as long.
 fn stream(
     request: Request,
     held: Vec<u8>,
     mut rest: BodyHandle,
-    most: u64,
+    (bound, is_exact): (u64, bool),
+    pace: Pace,
     backend: &str,
 ) -> Result<Response, Refusal> {
     let (mut sink, response) = request.send_async_streaming(backend).map_err(|error| failed(&error))?;
-    let mut reader = Reader::new(REQUEST);
+    let mut reader = Reader::new(pace);
     let mut sent = held.len();
     let mut piece = held;
     // An origin that responds early may stop reading; its response counts.
     while sink.write_all(&piece).is_ok() {
         piece.clear();
-        let refusal = match reader.read(&mut rest, &mut piece) {
+        let cause = match reader.read(&mut rest, &mut piece) {
+            Ok(false) if is_exact && u64::try_from(sent) != Ok(bound) => ContentError::Unreadable,
             Ok(false) => break,
-            Ok(true) if exceeds(sent.saturating_add(piece.len()), most) => ContentError::TooLong { most }.into(),
+            Ok(true) if exceeds(sent.saturating_add(piece.len()), bound) => ContentError::TooLong { most: bound },
             Ok(true) => {
                 sent = sent.saturating_add(piece.len());
                 continue;
             }
-            Err(unread) => Refusal::from(content_error(unread, most)),
+            Err(unread) => content_error(unread, bound),
         };
         let _ = sink.abandon();
-        return Err(refusal);
+        return Err(cause.into());
     }
     let _ = sink.finish();
     response.wait().map_err(|error| failed(&error))

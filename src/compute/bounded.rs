@@ -1,5 +1,7 @@
 //! Bodies, read only so far and only so long. A read of the platform returns when something has arrived, however long
-//! that takes; so each one waits for the body to be ready first, no longer than there is time left.
+//! that takes; so each one waits for the body to be ready first, no longer than there is time left. Waiting has a price:
+//! on Viceroy, a body that breaks off meanwhile looks like one that ends. It is done where the end can be told otherwise:
+//! what is read is JSON, or its length was announced.
 
 use std::fmt;
 use std::io::Read as _;
@@ -15,13 +17,18 @@ pub(super) struct Pace {
     grace: Duration,
     /// What each further kibibyte may take; nothing where a body may not take longer the longer it is.
     per_kibibyte: Duration,
+    /// Whether the time is also kept while nothing arrives at all.
+    waits: bool,
 }
 
 /// A response, or a stored value: three seconds in all. How long it may take to begin is the backend's
 /// `first_byte_timeout`.
-pub(super) const RESPONSE: Pace = Pace { grace: Duration::from_secs(3), per_kibibyte: Duration::ZERO };
-/// The body of a client: ten seconds, and then at least 8 KiB a second.
-pub(super) const REQUEST: Pace = Pace { grace: Duration::from_secs(10), per_kibibyte: Duration::from_millis(125) };
+pub(super) const RESPONSE: Pace = Pace { grace: Duration::from_secs(3), per_kibibyte: Duration::ZERO, waits: true };
+/// The body of a client: ten seconds, and then at least 8 KiB a second. Where its length was not announced, a client that
+/// sends nothing at all is bounded by the platform alone.
+pub(super) const fn request(is_announced: bool) -> Pace {
+    Pace { grace: Duration::from_secs(10), per_kibibyte: Duration::from_millis(125), waits: is_announced }
+}
 
 /// Why a body was not read to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +82,7 @@ impl Reader {
         let kibibytes = u32::try_from(self.read / 1024).unwrap_or(u32::MAX);
         let budget = self.pace.grace.saturating_add(self.pace.per_kibibyte.saturating_mul(kibibytes));
         let left = budget.checked_sub(self.started.elapsed()).ok_or(Unread::TooSlow)?;
-        if !is_ready_within(body, left)? {
+        if self.pace.waits && !is_ready_within(body, left)? {
             return Err(Unread::TooSlow);
         }
         let count = body.read(&mut self.piece).map_err(|_| Unread::Broken)?;

@@ -204,14 +204,14 @@ impl KeySource for CachedKeys<'_> {
         Ok(Arc::new(keys.without(|kid| self.switch.withdraws(&issuer.issuer, kid))))
     }
 
-    fn may_lack(&self, issuer: &Issuer, kid: Option<&str>, issued: Option<UnixTime>) -> bool {
+    fn may_lack(&self, issuer: &Issuer, kid: Option<&str>, since: Option<UnixTime>) -> bool {
         if self.switch.withdraws(&issuer.issuer, kid) {
             return false;
         }
         let known = self.sets.held.get(&KeysDigest::of(issuer)).and_then(|kept| kept.held.given_at());
-        match (known, issued) {
+        match (known, since) {
             _ if self.fetched => false,
-            (Some(given), Some(issued)) => issued.plus(issuer.leeway) >= given.at(),
+            (Some(given), Some(since)) => since.plus(issuer.leeway) >= given.at(),
             _ => true,
         }
     }

@@ -177,7 +177,7 @@ fn whether_a_proof_was_used_that_cannot_be_told_is_never_an_allow() {
     let claims = proof_claims(&url, &token);
     let thumbprint = hmac_sha256::Hash::hash(jwk().to_string().as_bytes());
     let name = hmac_sha256::Hash::hash(&[&thumbprint, claims["jti"].as_str().unwrap().as_bytes()].concat());
-    let place = CacheKey::try_from([b"fastgate/proof/".as_slice(), &name].concat()).unwrap();
+    let place = CacheKey::try_from([b"fastgate/live/used-proof/".as_slice(), &name].concat()).unwrap();
     // As if another request with the same proof had held the place and never come to an end.
     let viceroy = WORLD.edge.viceroy();
     let held = RUNTIME.block_on(viceroy.cache().transaction_lookup(&place, &HeaderMap::new(), true));

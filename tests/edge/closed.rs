@@ -159,3 +159,10 @@ fn a_route_whose_backend_does_not_exist_is_a_502() {
     assert_eq!((reply.status, reply.problem().as_str()), (502, "bad-gateway"));
     assert!(origin.everything().is_empty());
 }
+
+#[test]
+fn what_is_switched_off_must_be_known() {
+    // A value that cannot be read whole is one that is not known.
+    let (edge, origin) = edge(|stores, _| stores.kv = Some(vec![("switch".to_owned(), " ".repeat(100_000))]));
+    assert_closed(&edge, &origin, "switch-unreadable", &["KV store \"fastgate\"", "too long"]);
+}

@@ -226,3 +226,35 @@ fn a_real_providers_opaque_token_opens_what_its_scopes_open() {
     assert_eq!(call(&edge, "no-token-of-this-provider").problem(), "invalid-token");
     assert_eq!(call(&edge, &format!("{token}x")).problem(), "invalid-token");
 }
+
+#[test]
+fn a_shadow_policy_asks_about_tokens_of_live_callers_only_where_it_says_so_and_nobody_waits() {
+    for asks in [false, true] {
+        let provider = Origin::start(|_, stream| {
+            let _ = stream.write_all(&say(&good().to_string()));
+        });
+        let (issuer, place) = (issuer(jwks()), Place::find());
+        let echo = Origin::answering(answer("200 OK", &[], "{}"));
+        let live = policy(place.address(), &format!("http://{}", issuer.address));
+        let mut tried = live.clone();
+        tried["issuers"]["test"]["introspection"] = json!({
+            "url": format!("http://{}/introspect", provider.address), "backend": "provider",
+            "client_id": "edge:1", "client_secret": "odd-client", "ask_in_shadow": asks,
+        });
+        let backends = [("echo", echo.address), ("issuer", issuer.address), ("provider", provider.address)];
+        let mut stores = stores(&live, &backends);
+        stores.kv.as_mut().unwrap().push(("policy.shadow".to_owned(), tried.to_string()));
+        let edge = Edge::start(place, &stores);
+        let shadow_says = || {
+            let reply = call(&edge, "opaque-token");
+            assert_eq!(reply.status, 401, "the live policy knows no opaque tokens");
+            edge.log_of(reply.header("x-request-id").unwrap())["shadow_policy"].as_str().unwrap().to_owned()
+        };
+        assert_eq!(shadow_says(), "would-refuse introspection-unavailable");
+        let learnt = (0..100).any(|_| {
+            sleep(Duration::from_millis(20));
+            shadow_says() == "would-forward"
+        });
+        assert_eq!((learnt, provider.everything().len()), (asks, usize::from(asks)));
+    }
+}

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use fastgate::mint::new_signing_keys;
 use hyper::service::{make_service_fn, service_fn};
-use hyper::{Body, Request, Response, Server, body};
+use hyper::{Body, Request, Response, Server, StatusCode, body};
 use serde_json::Value;
 use viceroy_lib::ExecuteCtx;
 
@@ -84,6 +84,20 @@ impl Gate {
     /// Asks from an address.
     pub(crate) fn ask_from(&self, client: IpAddr, request: Request<Body>) -> Answer {
         RUNTIME.block_on(ask(self.viceroy(), client, request))
+    }
+
+    /// The statuses of requests that arrive at once, from one address.
+    pub(crate) fn ask_at_once(&self, requests: Vec<Request<Body>>) -> Vec<StatusCode> {
+        RUNTIME.block_on(async {
+            let client = [198, 51, 100, 7].into();
+            let asked: Vec<_> =
+                requests.into_iter().map(|request| RUNTIME.spawn(ask(self.viceroy(), client, request))).collect();
+            let mut statuses = Vec::new();
+            for answer in asked {
+                statuses.push(StatusCode::from_u16(answer.await.unwrap().status).unwrap());
+            }
+            statuses
+        })
     }
 
     pub(crate) fn viceroy(&self) -> Arc<ExecuteCtx> {

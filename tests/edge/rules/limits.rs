@@ -54,7 +54,8 @@ fn counting_costs_the_same_whatever_the_limit() {
 }
 
 /// Sends `total` requests, at any time one from each client that has not got them all; counts 200 and 429. On a machine
-/// with too much to do a request may wait for its turn in vain: it is told to come back later and does.
+/// with too much to do a request may wait for its turn in vain: it is told to come back in a second and does, while a
+/// limit that is used up says when its window ends.
 async fn rush(address: SocketAddr, path: String, total: u64) -> (u64, u64) {
     let left = Arc::new(AtomicU64::new(total));
     let clients = (0..CLIENTS).map(|_| {
@@ -64,10 +65,12 @@ async fn rush(address: SocketAddr, path: String, total: u64) -> (u64, u64) {
             let (mut admitted, mut refused) = (0, 0);
             while left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok() {
                 let request = Request::get(format!("http://{address}{path}")).header("host", "edge.test");
-                match client.request(request.body(Body::empty()).unwrap()).await.unwrap().status().as_u16() {
+                let response = client.request(request.body(Body::empty()).unwrap()).await.unwrap();
+                let come_back = response.headers().get("retry-after").is_some_and(|seconds| seconds == "1");
+                match response.status().as_u16() {
                     200 => admitted += 1,
+                    429 if come_back => drop(left.fetch_add(1, Ordering::SeqCst)),
                     429 => refused += 1,
-                    503 => drop(left.fetch_add(1, Ordering::SeqCst)),
                     other => panic!("{other}"),
                 }
             }

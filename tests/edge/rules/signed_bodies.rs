@@ -8,8 +8,10 @@ use hyper::body::Bytes;
 use hyper::{Body, Request};
 use serde_json::json;
 
-use super::gate::{Gate, minted, request};
+use super::desk;
+use super::gate::{Gate, Setting, minted, request};
 use crate::support::edge::RUNTIME;
+use crate::support::tokens::now;
 
 static GATE: LazyLock<Gate> = LazyLock::new(|| {
     let route = |id: &str, accepts: serde_json::Value| {
@@ -71,4 +73,66 @@ fn a_body_that_is_too_long_or_does_not_end_reaches_nobody() {
     assert_eq!(((status, problem), code.as_str()), (too_long, "body-grew-too-long"));
     let (status, problem, code) = GATE.refusal(client, sent("/long", pieces(vec![vec![b'x'; 10]], true)));
     assert_eq!((status, problem.as_str(), code.as_str()), (400, "bad-request", "body-unreadable"));
+}
+
+#[test]
+fn a_shadow_policy_that_signs_bodies_does_not_read_the_live_requests() {
+    let route = |sign: bool| {
+        let accepts = if sign { json!({ "max_body": 1000 }) } else { json!({}) };
+        json!({ "routes": [{
+            "id": "r", "path": "/r", "methods": ["POST"], "access": "public", "sign_body": sign, "accepts": accepts
+        }] })
+    };
+    let kv = vec![("policy.shadow".to_owned(), desk::policy(&route(true)).to_string())];
+    let gate = Gate::with(&route(false), &Setting { kv, ..Setting::default() });
+    let answer = gate.ask(request("POST", "/r").body(pieces(vec![vec![b'x'; 1000]; 5], false)).unwrap());
+    assert_eq!(answer.status, 200);
+    assert_eq!(gate.arrival(&answer).unwrap().body.unwrap().len(), 5000);
+    assert_eq!(gate.line(&answer)["shadow_policy"], "would-forward", "an unannounced length is not known to it");
+    let announced = request("POST", "/r").header("content-length", "5000").body(Body::from(vec![b'x'; 5000])).unwrap();
+    let answer = gate.ask(announced);
+    assert_eq!(gate.arrival(&answer).unwrap().body.unwrap().len(), 5000);
+    assert_eq!(gate.line(&answer)["shadow_policy"], "would-refuse body-too-long");
+}
+
+/// A body that sends a byte now and then: one in each of `seconds`, and then its end.
+fn slow(seconds: u64) -> Body {
+    let (mut sender, body) = Body::channel();
+    RUNTIME.spawn(async move {
+        for _ in 0..seconds {
+            if sender.send_data(Bytes::from_static(b"x")).await.is_err() {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        }
+    });
+    body
+}
+
+#[test]
+fn the_lifetime_of_the_header_begins_when_the_request_is_forwarded() {
+    let bounded = |id: &str, sign: bool| {
+        json!({
+            "id": id, "path": format!("/{id}"), "methods": ["POST"], "access": "public", "sign_body": sign,
+            "accepts": { "max_body": 1000 }
+        })
+    };
+    let gate = Gate::new(&json!({
+        "edge": { "issuer": "https://edge.test", "hosts": ["edge.test"], "identity_lifetime": 2 },
+        "routes": [bounded("signed", true), bounded("bounded", false)]
+    }));
+    for path in ["/signed", "/bounded"] {
+        let answer = gate.ask(request("POST", path).body(slow(3)).unwrap());
+        let left = now();
+        let claims = minted(&gate.arrival(&answer).unwrap());
+        assert!(claims["exp"].as_u64().unwrap() >= left, "{path}: {claims} at {left}");
+    }
+}
+
+#[test]
+fn a_client_that_sends_its_body_too_slowly_is_not_waited_for() {
+    let client = "198.51.100.7";
+    let stalled = request("POST", "/short").header("content-length", "30").body(slow(30)).unwrap();
+    let (status, problem, code) = GATE.refusal(client, stalled);
+    assert_eq!((status, problem.as_str(), code.as_str()), (408, "request-timeout", "body-too-slow"));
 }

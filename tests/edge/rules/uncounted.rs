@@ -1,35 +1,44 @@
-//! A count that cannot be had. The test takes the turn at it in the guest's own cache and does not give it back, so that
-//! the guest waits for its turn in vain.
+//! Counts under pressure. The test takes the lease of a count in the guest's own cache, or damages the count, and looks at
+//! what becomes of requests meanwhile.
 
-use std::thread::scope;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hyper::HeaderMap;
+use hyper::body::Bytes;
+use hyper::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
-use viceroy_lib::cache::{CacheEntry, CacheKey};
+use viceroy_lib::cache::{CacheEntry, CacheKey, WriteOptions};
 
 use super::gate::{Gate, get};
 use crate::support::edge::RUNTIME;
 
-/// The lock of the count of a route under a limit that counts by route (`src/compute/counter.rs`). Lengths are those of the
-/// guest, where a number of bytes has four.
-fn turn(limit: &str, route: &str) -> CacheKey {
+/// A key of the count of a route under a limit of an hour that counts by route (`src/ports/counter.rs`). Lengths are those
+/// of the guest, where a number of bytes has four.
+fn cache_key(kind: &str, name: &str) -> CacheKey {
     let mut digest = hmac_sha256::Hash::new();
-    for text in ["route", route] {
+    for text in ["route", name] {
         digest.update(u32::try_from(text.len()).unwrap().to_be_bytes());
         digest.update(text);
     }
     let digits = URL_SAFE_NO_PAD.encode(digest.finalize());
-    CacheKey::try_from(format!("fastgate/turn/limit/{limit}/{digits}").as_str()).unwrap()
+    CacheKey::try_from(format!("fastgate/live/{kind}/3600/{name}/{digits}").as_str()).unwrap()
 }
 
-/// Takes the turn; it is given back when the entry is dropped.
-fn take_turn(gate: &Gate, limit: &str, route: &str) -> CacheEntry {
-    let (viceroy, key) = (gate.viceroy(), turn(limit, route));
+/// Takes the lease; it is given back when the entry is dropped.
+fn take_lease(gate: &Gate, name: &str) -> CacheEntry {
+    let (viceroy, key) = (gate.viceroy(), cache_key("count-lease", name));
     let taken = RUNTIME.block_on(viceroy.cache().transaction_lookup(&key, &HeaderMap::new(), true));
     assert!(taken.go_get().is_some(), "it is free");
     taken
+}
+
+/// Writes a record of a count that is none.
+fn damage(gate: &Gate, name: &str) {
+    let options =
+        WriteOptions { user_metadata: Bytes::from_static(b"damaged"), ..WriteOptions::new(Duration::from_hours(1)) };
+    let (viceroy, key) = (gate.viceroy(), cache_key("count", name));
+    RUNTIME.block_on(viceroy.cache().insert(&key, HeaderMap::new(), options, Vec::new().into()));
 }
 
 fn gate() -> Gate {
@@ -42,41 +51,58 @@ fn gate() -> Gate {
 }
 
 #[test]
-fn a_count_that_cannot_be_had_closes_or_opens_as_the_limit_says() {
+fn a_request_that_waits_in_vain_for_its_turn_at_a_count_is_one_too_many_whatever_the_limit_says() {
     let gate = gate();
-    let turns = ["shut", "ajar"].map(|name| take_turn(&gate, name, name));
-    scope(|scope| {
-        scope.spawn(|| {
-            let answer = gate.ask(get("/shut"));
-            assert_eq!((answer.status, answer.field("retry-after")), (503, Some("5")));
-            assert_eq!(answer.json()["type"], "urn:fastgate:problem:unavailable");
-            let line = gate.line(&answer);
-            assert_eq!(line["verdict"], "counter-unreachable");
-            assert!(line["cause"].as_str().unwrap().contains("limit \"shut\""), "{line}");
-        });
-        scope.spawn(|| {
-            let answer = gate.ask(get("/ajar"));
-            assert_eq!(
-                (answer.status, answer.field("ratelimit")),
-                (200, None),
-                "what was not counted is not announced"
-            );
-            let line = gate.line(&answer);
-            assert_eq!(line["verdict"], "forwarded");
-            let [Value::String(uncounted)] = &line["uncounted"].as_array().unwrap()[..] else { panic!("{line}") };
-            assert!(uncounted.starts_with("ajar: the Core Cache: "), "{uncounted}");
-        });
-    });
-    let paths: Vec<_> = gate.arrived().into_iter().map(|arrived| arrived.path).collect();
-    assert_eq!(paths, ["/ajar"]);
-
-    drop(turns);
-    for left in [4, 3] {
-        for name in ["shut", "ajar"] {
+    for name in ["shut", "ajar"] {
+        let lease = take_lease(&gate, name);
+        let answer = gate.ask(get(&format!("/{name}")));
+        assert_eq!((answer.status, answer.field("retry-after")), (429, Some("1")), "{name}");
+        assert_eq!(answer.json()["type"], "urn:fastgate:problem:too-many-requests");
+        assert_eq!(gate.line(&answer)["verdict"], "limit-exceeded");
+        assert!(gate.arrival(&answer).is_none());
+        drop(lease);
+        for left in [4, 3] {
             let answer = gate.ask(get(&format!("/{name}")));
-            assert_eq!(answer.status, 200, "whose turn is given back serves again");
+            assert_eq!(answer.status, 200, "a lease that is given back serves again");
             let state = answer.field("ratelimit").unwrap();
             assert!(state.starts_with(&format!("\"{name}\";r={left};")), "nothing was counted meanwhile: {state}");
         }
     }
+}
+
+#[test]
+fn a_count_that_cannot_be_read_closes_or_opens_as_the_limit_says() {
+    let gate = gate();
+    for name in ["shut", "ajar"] {
+        damage(&gate, name);
+    }
+    let answer = gate.ask(get("/shut"));
+    assert_eq!((answer.status, answer.field("retry-after")), (503, Some("5")));
+    assert_eq!(answer.json()["type"], "urn:fastgate:problem:unavailable");
+    let line = gate.line(&answer);
+    assert_eq!(line["verdict"], "counter-unreachable");
+    assert!(line["cause"].as_str().unwrap().contains("limit \"shut\""), "{line}");
+    assert!(gate.arrival(&answer).is_none());
+
+    let answer = gate.ask(get("/ajar"));
+    assert_eq!((answer.status, answer.field("ratelimit")), (200, None), "what was not counted is not announced");
+    let line = gate.line(&answer);
+    assert_eq!(line["verdict"], "forwarded");
+    let [Value::String(uncounted)] = &line["uncounted"].as_array().unwrap()[..] else { panic!("{line}") };
+    assert_eq!(uncounted, "ajar: a count cannot be read");
+}
+
+#[test]
+fn a_flood_that_arrives_at_once_is_never_admitted_beyond_the_limit() {
+    let limits = json!({ "flood": { "count": 60, "window": 3600, "by": ["network"], "unreachable": "open" } });
+    let gate = Gate::new(&json!({
+        "limits": limits,
+        "routes": [{ "id": "r", "path": "/r", "methods": ["GET"], "access": "public", "limits": ["flood"] }]
+    }));
+    let statuses = gate.ask_at_once((0..600).map(|_| get("/r")).collect());
+    let admitted = statuses.iter().filter(|status| **status == StatusCode::OK).count();
+    assert!(statuses.iter().all(|status| [StatusCode::OK, StatusCode::TOO_MANY_REQUESTS].contains(status)));
+    assert!((1..=60).contains(&admitted), "{admitted} of a limit of 60");
+    assert_eq!(gate.arrived().len(), admitted);
+    assert!(gate.lines_in_order(600).iter().all(|line| line.get("uncounted").is_none()), "each was counted or refused");
 }
