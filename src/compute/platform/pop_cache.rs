@@ -81,6 +81,7 @@ fn cache_key(key: &[u8]) -> CacheKey {
     CacheKey::from(key.to_vec())
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "what `map_err` calls gets the error by value")]
 fn broken(error: CacheError) -> StoreError {
     StoreError(format!("the Core Cache: {error}"))
 }
