@@ -159,7 +159,7 @@ impl<'request> CachedKeys<'request> {
         let Some(known) = self.sets.held.get(&digest).map(|kept| kept.held.clone()) else {
             return self.nearest(issuer);
         };
-        if let Some(held) = places::cached(issuer, &digest, self.scoped).filter(|held| held.is_newer_than(&known)) {
+        if let Some(held) = places::cached_later(issuer, &digest, self.scoped, &known) {
             return Ok(self.found(digest, issuer, held, "cache"));
         }
         if let Some(unavailable) = self.postponed(issuer) {
@@ -167,12 +167,10 @@ impl<'request> CachedKeys<'request> {
         }
         match ask(issuer, &digest, self.scoped, PATIENCE, true) {
             Asked::Given(held) => Ok(self.fetched(digest, issuer, held)),
-            Asked::Lately(Outcome::Given) => {
-                match places::cached(issuer, &digest, self.scoped).filter(|held| held.is_newer_than(&known)) {
-                    Some(held) => Ok(self.found(digest, issuer, held, "cache")),
-                    None => Ok(known.keys()),
-                }
-            }
+            Asked::Lately(Outcome::Given) => match places::cached_later(issuer, &digest, self.scoped, &known) {
+                Some(held) => Ok(self.found(digest, issuer, held, "cache")),
+                None => Ok(known.keys()),
+            },
             Asked::Lately(Outcome::Failed) => Err(unavailable(issuer, "the issuer failed a moment ago")),
             Asked::Failed(cause) => Err(unavailable(issuer, &cause)),
         }

@@ -8,6 +8,10 @@ use crate::secret::Secret;
 use crate::throttle::{CounterUnreachable, Taken};
 use crate::time::UnixTime;
 
+/// How long a shadow policy waits for another request while a response is awaited: not at all, as far as a platform can
+/// express that.
+const NO_PATIENCE: Duration = Duration::from_millis(1);
+
 /// What a policy's decisions are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
@@ -103,6 +107,7 @@ impl<'platform> Scoped<'platform> {
         patience: Duration,
         max_bytes: usize,
     ) -> Result<Leased<'platform>, StoreError> {
+        let patience = if self.may_ask_issuers { patience } else { NO_PATIENCE };
         self.platform.cache.lease(&self.cache_key(space, of), patience, max_bytes)
     }
 

@@ -68,6 +68,19 @@ pub(super) fn cached(_: &Issuer, digest: &KeysDigest, scoped: Scoped<'_>) -> Opt
     Some(HeldKeys::with_note(KeySet::parse(&found.value).ok()?, Some(given)))
 }
 
+/// The set in the POP's cache, if it came later than `known`. Only then is it read: its note says so first.
+pub(super) fn cached_later(
+    issuer: &Issuer,
+    digest: &KeysDigest,
+    scoped: Scoped<'_>,
+    known: &HeldKeys,
+) -> Option<HeldKeys> {
+    let note = scoped.cached_note(Space::KeySet, digest.as_bytes()).ok()??;
+    let is_later = |given: &Given| Some(*given) > known.given_at();
+    digest.read_note(&note).filter(is_later)?;
+    cached(issuer, digest, scoped).filter(|held| held.is_newer_than(known))
+}
+
 /// The set in the KV store, under `jwks/` and the policy's id of the issuer. An operator may have put it there: such a set
 /// has no note, and says in a member `issuer` whose it is.
 pub(super) fn stored(issuer: &Issuer, digest: &KeysDigest, scoped: Scoped<'_>) -> Option<HeldKeys> {

@@ -201,3 +201,40 @@ issuer is asked twice before the caller is told to come back.
     }
     assert_eq!(std::fs::read_to_string(path).unwrap_or_default(), table, "docs/jwks-faults.md is not what was seen");
 }
+
+#[test]
+fn an_issuer_that_pauses_within_its_response_is_hung_up_on() {
+    use std::io::Read as _;
+    use std::sync::mpsc;
+
+    use crate::support::edge::{Edge, Place, Stores};
+    use crate::support::origin::Origin;
+    use crate::support::tokens::{claims, header, sign};
+    use crate::support::world::{policy, signing_keys};
+
+    let (said, heard) = mpsc::channel();
+    let issuer = Origin::start(move |_, stream| {
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{");
+        // Three seconds are the bound; a platform waits ten for the next byte.
+        stream.set_read_timeout(Some(Duration::from_secs(8))).unwrap();
+        let hung_up = matches!(stream.read(&mut [0]), Ok(0));
+        let _ = said.send(hung_up);
+    });
+    let place = Place::find();
+    let mut policy = policy(place.address(), &format!("http://{}", issuer.address));
+    policy["issuers"]["test"]["jwks_uri"] = json!(format!("http://{}/jwks", issuer.address));
+    let stores = Stores {
+        kv: Some(vec![("policy".to_owned(), policy.to_string())]),
+        signing_keys: Some(signing_keys()),
+        backends: vec![("issuer".to_owned(), issuer.address.to_string())],
+        ..Stores::default()
+    };
+    let edge = Edge::start(place, &stores);
+    let token = sign(&header(), &claims(&format!("http://{}", issuer.address), "user-1", ""));
+    let reply = super::call(&edge, &token);
+    let line = edge.log_of(reply.header("x-request-id").unwrap());
+    assert_eq!((reply.status, &line["verdict"]), (503, &json!("keys-unavailable")));
+    assert!(line["cause"].as_str().unwrap().contains("takes too long"), "{line}");
+    let given_up = [(); 2].map(|()| heard.recv_timeout(Duration::from_secs(10)).unwrap());
+    assert_eq!(given_up, [true, true], "each of the two visits was given up");
+}
