@@ -8,6 +8,8 @@
     reason = "a measurement has a clock, and no caller"
 )]
 
+#[cfg(target_os = "wasi")]
+mod fields;
 #[cfg(not(target_os = "wasi"))]
 #[path = "../../tests/support/guest.rs"]
 mod guest;
@@ -28,6 +30,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 #[cfg(target_os = "wasi")]
 fn main() {
+    fields::run();
+    println!();
     matching::run();
     println!();
     signatures::run();
