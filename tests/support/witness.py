@@ -1,7 +1,7 @@
 """The demo application behind a witness: every request is written down before anything judges it.
 
-Beside it, under /static/, a folder with this file. One JSON line a request on standard output. The process leaves when its standard input closes, so that it does not
-outlive the tests.
+Beside it, under /static/, a folder with this file. One JSON line a request on standard output. The
+process leaves when its standard input closes, so that it does not outlive the tests.
 """
 
 import json
@@ -12,9 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from demo.app import app as demo_app
+from starlette.applications import Starlette
+from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-static_files = StaticFiles(directory=Path(__file__).parent)
+files = Mount("/static", StaticFiles(directory=Path(__file__).parent))
+static_app = Starlette(routes=[files])
 
 
 def _leave_with_parent() -> None:
@@ -39,7 +42,6 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
         }
         print(json.dumps(seen), flush=True)
     if scope["type"] == "http" and scope["path"].startswith("/static/"):
-        scope["root_path"] = "/static"
-        await static_files(scope, receive, send)
+        await static_app(scope, receive, send)
         return
     await demo_app(scope, receive, send)
