@@ -20,7 +20,8 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fastgate.content import whole
-from fastgate.doctor import Finding, examine
+from fastgate.doctor import examine
+from fastgate.findings import Finding
 from fastgate.forgery import Believed
 from fastgate.jwks import read_jwks
 from fastgate.keys import StaticKeys
