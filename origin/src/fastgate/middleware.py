@@ -7,7 +7,6 @@ What only routing can show, `route` compares behind the app's router; here the d
 no answer leaves for which it was not compared.
 """
 
-import json
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -19,15 +18,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from fastgate import errors, problem
 from fastgate.claims import SCOPE_KEY, EdgeClaims
 from fastgate.content import ClientGone, matched
-from fastgate.jwks import read_jwks
-from fastgate.keys import KeySource, StaticKeys
+from fastgate.keys import KeySource
 from fastgate.local import LocalEdge
 from fastgate.policy import CannotCompile
 from fastgate.problem import Problem
 from fastgate.route import RouteCheck, begin, watch
 from fastgate.routing import routed_app
 from fastgate.settings import Settings
-from fastgate.stand_in import StandInEdge
 from fastgate.strict import ids_or_no_start
 from fastgate.verify import KeySet, RequestHead, verify
 
@@ -62,7 +59,10 @@ class FastgateMiddleware:
         self._routed: object | None = None
         self._watched = False
         self._ids: Mapping[tuple[str, str], str] | None = None
-        self._local: LocalEdge | None = None
+        rules = settings.local_rules
+        self._local = None if rules is None else LocalEdge(rules)
+        if keys is None and self._local is not None:
+            keys = self._local.keys
         self.settings = settings
         self.keys = settings.key_source() if keys is None else keys
         self._now = now
@@ -123,10 +123,8 @@ class FastgateMiddleware:
         app = routed_app(scope.get("app", self.app))
         if self.settings.strict:
             self._ids = ids_or_no_start(app)
-        if self.settings.local_caller is not None and self._local is None:
-            edge = StandInEdge(app, issuer=self.settings.edge, audience=self.settings.audience)
-            self.keys = StaticKeys(read_jwks(json.dumps(edge.jwks).encode()))
-            self._local = LocalEdge(edge, self.settings.local_caller)
+        if self._local is not None:
+            self._local.stand_for(app, self.settings.edge, self.settings.audience)
         if scope["type"] != "lifespan":
             self._routed, self._watched = app, True
             watch(app)

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from fastgate.errors import JwksRefused
 from fastgate.jwks import read_jwks
 from fastgate.keys import EdgeKeys, KeySource, StaticKeys
-from fastgate.local import is_loopback
+from fastgate.local import LocalRules, is_loopback
 from fastgate.origin_keys import read_origin_keys
 from fastgate.stand_in import StandInCaller
 
@@ -53,6 +53,16 @@ class Settings:
     local_caller: StandInCaller | None = None
     """Local development: who every request from this machine is taken to come from. No edge is
     asked, and none may be configured: `edge` must be on this machine, too."""
+    local_callers: Mapping[str, StandInCaller] | None = None
+    """Local development: callers by name, chosen for one request by `Fastgate-Local-Caller: NAME`,
+    or by the name as the bearer token. `anonymous` is nobody, and so is, without `local_caller`,
+    whoever chooses nobody."""
+    local_networks: tuple[str, ...] = ()
+    """Local development: private networks that count as this machine, for containers:
+    `("172.17.0.0/16",)`. Whoever can connect from there is not checked."""
+    local_hosts: tuple[str, ...] = ()
+    """Local development: further names of this machine, lower case, in `Host` and in the `Origin`
+    of pages. `localhost` and all below `.localhost` need not be named."""
     ready_path: str | None = None
     """A path that the door answers itself, without the header: 204 if it has keys to verify with,
     503 while it has none. For an orchestrator that is to send no traffic before; not an endpoint.
@@ -84,7 +94,7 @@ class Settings:
         for path in (self.health_path, self.ready_path):
             if path is not None:
                 _check_plain_path(path)
-        if self.local_caller is not None:
+        if self.local_rules is not None:
             self._check_that_this_is_no_production()
         if self._static_keys() is None:
             _check_address(self.jwks_address)
@@ -93,6 +103,16 @@ class Settings:
     def jwks_address(self) -> str:
         """Return the URL that keys are fetched from, if they are fetched."""
         return self.jwks_url or self.edge.rstrip("/") + JWKS_PATH
+
+    @property
+    def local_rules(self) -> LocalRules | None:
+        """Return what local development needs to know; None where it is off."""
+        if self.local_caller is None and self.local_callers is None:
+            if self.local_networks or self.local_hosts:
+                raise ValueError("local_networks and local_hosts need a local_caller")
+            return None
+        callers, networks = self.local_callers or {}, self.local_networks
+        return LocalRules(self.local_caller, callers, networks, self.local_hosts)
 
     def key_source(self) -> KeySource:
         """Return a new source of the edge's keys. It keeps what it fetched: one for each app."""

@@ -105,9 +105,11 @@ class SigningKey:
 class StandInEdge:
     """An edge in this process, for one app."""
 
-    def __init__(self, app: object, *, issuer: str, audience: str) -> None:
+    def __init__(
+        self, app: object, *, issuer: str, audience: str, key: SigningKey | None = None
+    ) -> None:
         self.issuer, self.audience = issuer, audience
-        self.key = SigningKey()
+        self.key = key or SigningKey()
         self._routes = _Routes(endpoints(app))
         self.jwks: dict[str, object] = {"keys": [self.key.jwk]}
 
