@@ -6,7 +6,6 @@ rules the edge applied. It never reads a header or a token.
 """
 
 # No `from __future__ import annotations`: FastAPI reads the annotations of `__call__` at run time.
-import logging
 from typing import Annotated, NoReturn, TypeAlias
 
 from fastapi import Depends, HTTPException, Security, WebSocketException
@@ -25,9 +24,8 @@ from fastgate.errors import (
 )
 from fastgate.identity import Identity
 from fastgate.problem import Problem
+from fastgate.refusals import log_of
 from fastgate.route import CHECK_KEY, RouteCheck, dispatched_fault
-
-_log = logging.getLogger("fastgate")
 
 
 class CallerRefused(HTTPException):
@@ -92,7 +90,7 @@ def _identity(connection: HTTPConnection) -> Identity | None:
 
 
 def _refuse(connection: HTTPConnection, error: FastgateError, answer: Problem) -> NoReturn:
-    _log.warning("refused: %s", error.code)
+    log_of(connection.scope).write(error, connection.scope)
     if connection.scope["type"] == "websocket":
         raise WebSocketException(code=1008) from error
     raise CallerRefused(answer) from error

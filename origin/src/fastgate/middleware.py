@@ -22,6 +22,7 @@ from fastgate.keys import KeySource
 from fastgate.local import LocalEdge
 from fastgate.policy import CannotCompile
 from fastgate.problem import Problem
+from fastgate.refusals import LOG_KEY, RefusalLog, log_of
 from fastgate.route import RouteCheck, begin, watch
 from fastgate.routing import routed_app
 from fastgate.settings import Settings
@@ -30,8 +31,6 @@ from fastgate.verify import KeySet, RequestHead, verify
 
 HEADER = b"fastgate-identity"
 _HEADER_LENGTH = len(HEADER)
-
-_log = logging.getLogger("fastgate")
 
 
 class FastgateMiddleware:
@@ -58,6 +57,7 @@ class FastgateMiddleware:
         self.app = app
         self._routed: object | None = None
         self._watched = False
+        self._refusals = RefusalLog()
         self._ids: Mapping[tuple[str, str], str] | None = None
         rules = settings.local_rules
         self._local = None if rules is None else LocalEdge(rules)
@@ -79,6 +79,7 @@ class FastgateMiddleware:
             self._look_at_the_app(scope)
         found = _take_headers(scope)
         scope[SCOPE_KEY] = claims = None
+        scope[LOG_KEY] = self._refusals
         try:
             if _asks_for(self.settings.ready_path, scope):
                 await self.keys.current()
@@ -95,7 +96,7 @@ class FastgateMiddleware:
                     limit = self.settings.max_signed_body
                     receive = await matched(scope, receive, expected, limit)
         except errors.KeysUnavailable as error:
-            _log.error("refused: %s", error.code)
+            self._refusals.write(error, scope, level=logging.ERROR)
             await _refuse(problem.UNAVAILABLE, scope, send)
         except errors.Refused as error:
             await _refuse_as(error, scope, send)
@@ -233,7 +234,7 @@ def _comes_from_an_endpoint(message: Message, scope: Scope, mount: object) -> bo
 
 
 async def _refuse_as(error: errors.Refused, scope: Scope, send: Send) -> None:
-    _log.warning("refused: %s", error.code)
+    log_of(scope).write(error, scope)
     await _refuse(problem.NOT_FROM_THE_EDGE, scope, send)
 
 
