@@ -82,6 +82,14 @@ async def test_every_comparison_is_told(
         assert (said["signed"], said["found"]) == (signed, found)
 
 
+async def test_a_final_slash_is_pointed_out(
+    app: FastAPI, edge: Edge, caplog: pytest.LogCaptureFixture
+) -> None:
+    header = edge.sign(payload() | {"iss": "https://edge.example/"}).decode()
+    said = await facts(app, header, caplog)
+    assert str(said["hint"]).endswith('write Settings(edge="https://edge.example/")')
+
+
 async def test_of_who_is_not_verified_the_record_says_so(
     app: FastAPI, edge: Edge, caplog: pytest.LogCaptureFixture
 ) -> None:

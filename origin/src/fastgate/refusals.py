@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute
 from starlette.types import Scope
 
 from fastgate.claims import SCOPE_KEY, EdgeClaims
-from fastgate.errors import FastgateError, Refused, RouteMismatch
+from fastgate.errors import FastgateError, IssuerMismatch, Refused, RouteMismatch
 
 LOG_KEY = "fastgate.refusals"
 """Where the guard leaves its `RefusalLog` in the scope."""
@@ -85,6 +85,7 @@ def facts_of(error: FastgateError, scope: Scope) -> dict[str, object]:
     `code`, `method`, `path` (as it arrived, at most 256 characters), `client` (its address),
     `verified` (whether the edge's signature was good), `request_id` (as signed, or as
     `X-Request-ID` says where nothing was verified), and what was compared: `signed` and `found`.
+    `hint` says what to write, where that is known.
     """
     claims = scope.get(SCOPE_KEY)
     signed, found, request_id = None, None, None
@@ -96,6 +97,9 @@ def facts_of(error: FastgateError, scope: Scope) -> dict[str, object]:
             judged = claims.transaction
             signed = f"{judged.method} {judged.template} (route {judged.route})"
             found = found or _route_in(scope)
+    hint = None
+    if isinstance(error, IssuerMismatch) and _slashless(signed) == _slashless(found):
+        hint = f'only the final slash differs: write Settings(edge="{signed}")'
     client = scope.get("client")
     facts: dict[str, object] = {
         "code": error.code,
@@ -107,6 +111,7 @@ def facts_of(error: FastgateError, scope: Scope) -> dict[str, object]:
         "claim": getattr(error, "claim", None),
         "signed": _short(signed),
         "found": _short(found),
+        "hint": hint,
     }
     return {name: value for name, value in facts.items() if value is not None}
 
@@ -118,6 +123,10 @@ def _route_in(scope: Scope) -> str | None:
     if path is None and endpoint is None:
         return None
     return f"{path or 'a route'} ({endpoint or 'no endpoint'})"
+
+
+def _slashless(text: str | None) -> str:
+    return (text or "").rstrip("/")
 
 
 def _path(scope: Scope) -> str:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from fastgate.errors import JwksRefused
 from fastgate.jwks import read_jwks
-from fastgate.keys import EdgeKeys, KeySource, StaticKeys
+from fastgate.keys import EdgeKeys, KeySource, StaticKeys, url_fault
 from fastgate.local import LocalRules, is_loopback
 from fastgate.origin_keys import read_origin_keys
 from fastgate.stand_in import StandInCaller
@@ -79,8 +79,10 @@ class Settings:
     """How many bytes of a body are held to compare it, where the edge signed its digest."""
 
     def __post_init__(self) -> None:
-        if not self.edge or not self.audience:
-            raise ValueError("edge and audience must be named")
+        for name in ("edge", "audience"):
+            value = getattr(self, name)
+            if not isinstance(value, str) or not value or value != value.strip():
+                raise ValueError(f"{name}: must be a text without white space around it")
         if [self.keys, self.origin_keys, self.jwks_url].count(None) < 2:
             raise ValueError("either keys or origin_keys or jwks_url, not two of them")
         if not 0 <= self.leeway <= 60:
@@ -97,7 +99,10 @@ class Settings:
         if self.local_rules is not None:
             self._check_that_this_is_no_production()
         if self._static_keys() is None:
-            _check_address(self.jwks_address)
+            if self.jwks_url is not None:
+                _check_address("jwks_url", self.jwks_url)
+            else:
+                _check_address("edge", self.edge, JWKS_PATH)
 
     @property
     def jwks_address(self) -> str:
@@ -135,22 +140,60 @@ class Settings:
     def _static_keys(self) -> StaticKeys | None:
         try:
             if self.origin_keys is not None:
-                return StaticKeys(read_origin_keys(self.origin_keys))
+                return StaticKeys(read_origin_keys(_jwk_set("origin_keys", self.origin_keys)))
             if self.keys is not None:
-                return StaticKeys(read_jwks(json.dumps(self.keys).encode()))
+                document = _jwk_set("keys", self.keys)
+                return StaticKeys(read_jwks(json.dumps(document).encode()))
         except JwksRefused as error:
             name = "keys" if self.origin_keys is None else "origin_keys"
-            raise ValueError(f"{name}: {error.reason}") from error
+            words = _WHY_REFUSED.get(error.reason, "is not a usable JWK Set")
+            raise ValueError(f"{name}: {words} ({error.reason})") from error
         return None
 
 
-def _check_address(url: str) -> None:
+_WHY_REFUSED = {
+    "not-a-jwk-set": 'has no list "keys": hand over the whole document, {"keys": [...]}',
+    "no-usable-key": "holds no public key on P-256 for ES256 with a kid; for the symmetric keys "
+    "that `fastgate keys origin` prints there is origin_keys",
+    "ambiguous-kid": "gives one kid to two keys",
+    "not-an-origin-key": "holds something else than symmetric keys for HS256; for the published "
+    "keys of the edge there is keys",
+    "no-kid": "holds a key without a kid",
+    "not-32-bytes": "holds a key that is not 32 bytes in base64url without padding",
+}
+
+
+def _jwk_set(name: str, document: object) -> Mapping[str, object]:
+    if isinstance(document, (str, bytes)):
+        raise ValueError(f"{name}: is JSON text; write {name}=json.loads(...)")
+    if isinstance(document, list):
+        raise ValueError(f'{name}: is a list; hand over the whole document, {{"keys": [...]}}')
+    if not isinstance(document, Mapping):
+        raise ValueError(f'{name}: is no JWK Set; write {name}={{"keys": [...]}}')
+    return document
+
+
+def _check_address(name: str, url: str, path: str = "") -> None:
+    """Refuse what keys cannot be fetched from; say what to write instead."""
+    if "@" in url:  # perhaps with a password, so it is not quoted
+        raise ValueError(f"{name}: must be a URL without user and password")
+    if "://" not in url:
+        remedy = f'write {name}="https://{url.lstrip("/")}"'
+        if name == "edge":
+            remedy += ", exactly as edge.issuer of the policy (or give jwks_url as well)"
+        raise ValueError(f'{name}: "{url}" has no scheme; {remedy}')
+    fault = url_fault(url + path)
+    if fault is not None:
+        raise ValueError(f'{name}: "{url}" is no URL: {fault}; write {name}="https://HOST"')
     parts = urlsplit(url)
-    if not parts.hostname or parts.username or parts.query or parts.fragment:
-        raise ValueError("jwks_url must be a plain absolute URL")
+    if not parts.hostname or "?" in url or "#" in url:
+        raise ValueError(f"{name}: must be a URL with a host, without query and fragment")
     # Whoever can answer for this address decides who everybody is.
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname)):
-        raise ValueError("jwks_url must be https, unless the host is loopback")
+        raise ValueError(
+            f'{name}: "{url}" is not https; write {name}="https://{parts.netloc}{parts.path}" '
+            "(http is for a loopback address only)"
+        )
 
 
 def _check_plain_path(path: str) -> None:
