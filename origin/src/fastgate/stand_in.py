@@ -134,6 +134,10 @@ class StandInEdge:
         """Whether the edge would sign the body of this request."""
         return self._route(scope).signs_body
 
+    def methods_at(self, scope: Scope) -> list[str] | None:
+        """Return None if the edge has a route for this request; else the path's other methods."""
+        return self._routes.methods_at(_method(scope), scope["path"])
+
     def _route(self, scope: Scope) -> "_Route":
         return self._routes.find(_method(scope), scope["path"])
 
@@ -210,6 +214,14 @@ class _Routes:
                 listed.append((template, endpoint))
         listed.sort(key=cmp_to_key(_most_specific_first))
         self._routes = [(compile_path(item.source)[0], entry) for item, entry in listed]
+
+    def methods_at(self, method: str, path: str) -> list[str] | None:
+        """Return None if there is a route; else the methods that the path has, perhaps none."""
+        found: set[str] = set()
+        for pattern, endpoint in self._routes:
+            if pattern.match(path) and access_of(endpoint) != "none":
+                found.update(methods_of(endpoint))
+        return None if method in found else sorted(found)
 
     def find(self, method: str, path: str) -> _Route:
         """Return the most specific route."""
