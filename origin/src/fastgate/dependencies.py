@@ -23,6 +23,7 @@ from fastgate.errors import (
     InsufficientScope,
 )
 from fastgate.identity import Identity
+from fastgate.observe import OBSERVED_KEY
 from fastgate.problem import Problem
 from fastgate.refusals import log_of
 from fastgate.route import CHECK_KEY, RouteCheck, dispatched_fault
@@ -81,6 +82,8 @@ async def any_caller(connection: HTTPConnection) -> Identity | None:
 def _identity(connection: HTTPConnection) -> Identity | None:
     scope = connection.scope
     claims, check = scope.get(SCOPE_KEY), scope.get(CHECK_KEY)
+    if scope.get(OBSERVED_KEY) is True:
+        return None  # it would have been refused, so nobody is known in it
     if not isinstance(claims, EdgeClaims) or not isinstance(check, RouteCheck):
         _refuse(connection, EvidenceMissing(), problem.NOT_FROM_THE_EDGE)
     # The router's choice was compared on the way here, unless the door could not see the router.

@@ -20,6 +20,7 @@ from fastgate.claims import SCOPE_KEY, EdgeClaims
 from fastgate.content import ClientGone, matched
 from fastgate.keys import KeySource
 from fastgate.local import LocalEdge
+from fastgate.observe import ObservedCheck, let_pass, observed_body
 from fastgate.policy import CannotCompile
 from fastgate.problem import Problem
 from fastgate.refusals import LOG_KEY, RefusalLog, log_of
@@ -32,6 +33,8 @@ from fastgate.verify import KeySet, RequestHead, verify
 HEADER = b"fastgate-identity"
 _HEADER_LENGTH = len(HEADER)
 
+_log = logging.getLogger("fastgate")
+
 
 class FastgateMiddleware:
     """Pure ASGI middleware that lets through what `Fastgate-Identity` vouches for.
@@ -43,6 +46,10 @@ class FastgateMiddleware:
         settings: who the edge is.
         keys: where its keys come from; by default what `settings` say.
         now: the clock, Unix time in seconds.
+        observe: say what would be refused, and let it pass. It protects nothing.
+
+    Raises:
+        ValueError: `observe` with `strict` or local callers.
 
     """
 
@@ -53,8 +60,14 @@ class FastgateMiddleware:
         *,
         keys: KeySource | None = None,
         now: Callable[[], float] = time.time,
+        observe: bool = False,
     ) -> None:
+        if observe and (settings.strict or settings.local_rules is not None):
+            raise ValueError(
+                "observe lets everything pass: not with strict, nor with local callers"
+            )
         self.app = app
+        self._observe = observe
         self._routed: object | None = None
         self._watched = False
         self._refusals = RefusalLog()
@@ -66,6 +79,8 @@ class FastgateMiddleware:
         self.settings = settings
         self.keys = settings.key_source() if keys is None else keys
         self._now = now
+        if observe:
+            _log.error("OBSERVING ONLY: nothing is refused, every request reaches the app")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let one connection through, or refuse it. A lifespan passes: it carries no request."""
@@ -94,21 +109,30 @@ class FastgateMiddleware:
                 claims = scope[SCOPE_KEY] = await self._verified(scope, found)
                 if (expected := claims.transaction.content_digest) is not None:
                     limit = self.settings.max_signed_body
-                    receive = await matched(scope, receive, expected, limit)
+                    compared = observed_body if self._observe else matched
+                    receive = await compared(scope, receive, expected, limit)
         except errors.KeysUnavailable as error:
-            self._refusals.write(error, scope, level=logging.ERROR)
-            await _refuse(problem.UNAVAILABLE, scope, send)
+            if not self._observe or _asks_for(self.settings.ready_path, scope):
+                self._refusals.write(error, scope, level=logging.ERROR)
+                await _refuse(problem.UNAVAILABLE, scope, send)
+                return
+            let_pass(error, scope)
         except errors.Refused as error:
-            await _refuse_as(error, scope, send)
+            if not self._observe:
+                await _refuse_as(error, scope, send)
+                return
+            let_pass(error, scope)
         except ClientGone:
             return
+        judged = None if claims is None else claims.transaction
+        if self._observe:
+            begin(scope, ObservedCheck(judged, _refuse_as, self._ids, scope=scope))
         else:
-            judged = None if claims is None else claims.transaction
             check = RouteCheck(judged, _refuse_as, self._ids)
             begin(scope, check)
             if self._routed is not None:  # an app whose routes can be seen
                 send = self._only_if_compared(check, scope, send)
-            await self.app(scope, receive, send)
+        await self.app(scope, receive, send)
 
     async def _start(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
