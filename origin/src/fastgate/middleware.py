@@ -24,6 +24,7 @@ from fastgate.observe import ObservedCheck, let_pass, observed_body
 from fastgate.policy import CannotCompile
 from fastgate.problem import Problem
 from fastgate.refusals import LOG_KEY, RefusalLog, log_of
+from fastgate.root_path import below_root, take_root_off
 from fastgate.route import RouteCheck, begin, watch
 from fastgate.routing import routed_app
 from fastgate.settings import Settings
@@ -107,6 +108,7 @@ class FastgateMiddleware:
                     header, receive = await self._local.header(scope, receive, limit)
                     found = [header]
                 claims = scope[SCOPE_KEY] = await self._verified(scope, found)
+                take_root_off(scope, claims.transaction.path)
                 if (expected := claims.transaction.content_digest) is not None:
                     limit = self.settings.max_signed_body
                     compared = observed_body if self._observe else matched
@@ -246,6 +248,7 @@ def _head(scope: Scope) -> RequestHead:
         method="GET" if scope["type"] == "websocket" else scope["method"],
         raw_path=raw_path,
         query=scope["query_string"],
+        below_root=below_root(scope),
     )
 
 

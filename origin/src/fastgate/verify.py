@@ -51,6 +51,8 @@ class RequestHead(NamedTuple):
     raw_path: bytes
     query: bytes
     """Without the question mark; empty if there is none."""
+    below_root: bytes | None = None
+    """`raw_path` without the root path, where the server may have put that in front of it."""
 
 
 def verify(
@@ -152,7 +154,7 @@ def _check_time(claims: EdgeClaims, now: float, leeway: float) -> None:
 def _check_request(judged: Transaction, head: RequestHead) -> None:
     if judged.method != head.method:
         raise errors.MethodMismatch(signed=judged.method, found=head.method)
-    if judged.path.encode() != head.raw_path:
+    if judged.path.encode() not in (head.raw_path, head.below_root):
         raise errors.PathMismatch(signed=judged.path, found=head.raw_path.decode("latin-1"))
     if judged.query != (_digest(head.query) if head.query else None):
         raise errors.QueryMismatch
