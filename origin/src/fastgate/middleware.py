@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from fastgate import errors, problem
 from fastgate.claims import SCOPE_KEY, EdgeClaims
 from fastgate.content import ClientGone, matched
+from fastgate.expiry import run_until
 from fastgate.keys import KeySource
 from fastgate.local import LocalEdge
 from fastgate.observe import ObservedCheck, let_pass, observed_body
@@ -134,7 +135,19 @@ class FastgateMiddleware:
             begin(scope, check)
             if self._routed is not None:  # an app whose routes can be seen
                 send = self._only_if_compared(check, scope, send)
-        await self.app(scope, receive, send)
+        token_end = None if claims is None else claims.requester.token_expires_at
+        if token_end is None or self.settings.end_with_token == "none":  # noqa: S105
+            await self.app(scope, receive, send)
+            return
+        await run_until(
+            self.app,
+            scope,
+            receive,
+            send,
+            expires_at=token_end + self.settings.leeway,
+            now=self._now,
+            every_response=self.settings.end_with_token == "all",  # noqa: S105
+        )
 
     async def _start(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:

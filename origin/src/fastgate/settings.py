@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from fastgate.errors import JwksRefused
+from fastgate.expiry import EndWithToken, check_choice
 from fastgate.jwks import read_jwks
 from fastgate.keys import EdgeKeys, KeySource, StaticKeys, url_fault
 from fastgate.local import LocalRules, is_loopback
@@ -67,6 +68,11 @@ class Settings:
     """A path that the door answers itself, without the header: 204 if it has keys to verify with,
     503 while it has none. For an orchestrator that is to send no traffic before; not an endpoint.
     """
+    end_with_token: EndWithToken = "sessions"  # noqa: S105
+    """What ends when the caller's token expires (and `leeway` has passed), where the edge tells
+    when that is. `sessions`: WebSockets, closed with 1008, and event streams. `all`: every response
+    that is still being sent then, too, which breaks off long downloads. `none`: nothing.
+    """
     keys_fresh_for: float = 300.0
     """After this, fetched keys are renewed beside the next request."""
     keys_max_stale: float = 3600.0
@@ -93,6 +99,7 @@ class Settings:
             raise ValueError("unknown_key_cool_down and fetch_timeout must be positive")
         if self.max_signed_body < 0:
             raise ValueError("max_signed_body must not be negative")
+        check_choice(self.end_with_token)
         for path in (self.health_path, self.ready_path):
             if path is not None:
                 _check_plain_path(path)

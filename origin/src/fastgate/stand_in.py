@@ -39,6 +39,8 @@ class StandInCaller:
     issuer: str = "https://stand-in.invalid"
     client_id: str | None = None
     country: str | None = None
+    token_expires_at: int | None = None
+    """When the token that this caller would have expires: Unix time, seconds."""
 
 
 class SigningKey:
@@ -162,7 +164,12 @@ def identity_claims(caller: StandInCaller | None) -> dict[str, object]:
     """Return `sub`, `scope` and `rctx`."""
     if caller is None:
         return {"rctx": {}}
-    rctx = {"iss": caller.issuer, "client_id": caller.client_id, "country": caller.country}
+    rctx = {
+        "iss": caller.issuer,
+        "client_id": caller.client_id,
+        "country": caller.country,
+        "token_exp": caller.token_expires_at,
+    }
     claims: dict[str, object] = {"sub": caller.subject, "scope": " ".join(caller.scopes)}
     known = {name: value for name, value in claims.items() if value}
     return {**known, "rctx": {name: value for name, value in rctx.items() if value is not None}}

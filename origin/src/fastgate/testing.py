@@ -237,7 +237,7 @@ def _stand_in_for(app: ASGIApp, door: FastgateMiddleware) -> StandInEdge:
     return StandInEdge(routed_app(app), issuer=settings.edge, audience=settings.audience)
 
 
-def _caller(sub: str | None, scopes: Iterable[str], more: dict[str, str]) -> StandInCaller | None:
+def _caller(sub: str | None, scopes: Iterable[str], more: dict[str, Any]) -> StandInCaller | None:
     return None if sub is None else StandInCaller(sub, tuple(scopes), **more)
 
 
