@@ -163,10 +163,10 @@ guard(app, Settings(edge="https://api.example.com", audience="orders"))
 
 def test_fixtures_of_every_scope_may_use_it(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
-        shop=SHOP,
+        guarded_shop=SHOP,
         test_shop="""
         import pytest
-        from shop import app
+        from guarded_shop import app
 
         @pytest.fixture(scope="module")
         def ada(as_caller):
@@ -187,11 +187,11 @@ def test_fixtures_of_every_scope_may_use_it(pytester: pytest.Pytester) -> None:
 
 
 def test_the_app_is_named_once_in_the_configuration(pytester: pytest.Pytester) -> None:
-    pytester.makeini("[pytest]\nfastgate_app = shop:app\n")
+    pytester.makeini("[pytest]\nfastgate_app = guarded_shop:app\n")
     pytester.makepyfile(
-        shop=SHOP,
+        guarded_shop=SHOP,
         test_shop="""
-        from shop import app
+        from guarded_shop import app
         from starlette.testclient import TestClient
 
         client = TestClient(app)
