@@ -1,7 +1,8 @@
 """The command line: `python -m fastgate policy|drift|doctor …`.
 
 In: arguments. Out: text for people and pipes; exit code 0 where all is well, 1 where something was
-found, 2 where the call was wrong. It only hands over to the modules that know.
+found, 2 where the call was wrong or nothing was proved. It only hands over to the modules that
+know.
 """
 
 import argparse
@@ -13,8 +14,9 @@ from collections.abc import Sequence
 from http.client import HTTPException
 from pathlib import Path
 
-from fastgate.doctor import Finding, as_json, as_line, as_table, examine, published_keys
+from fastgate.doctor import examine, published_keys, split_address
 from fastgate.drift import drift, routes_of
+from fastgate.findings import Finding, as_json, as_line, as_table, exit_code
 from fastgate.forgery import Believed
 from fastgate.policy import CannotCompile, RouteDocument, compile_routes
 from fastgate.routing import routed_app
@@ -88,6 +90,11 @@ def _parser() -> argparse.ArgumentParser:
         "--keep-going", action="store_true", help="with --every: do not end at the first hole"
     )
     prove.add_argument("--direct", action="append", default=[], help="another address to try")
+    prove.add_argument(
+        "--expect-unreachable",
+        action="store_true",
+        help="the origin must not be reachable from here (a firewall); that is then the proof",
+    )
     prove.add_argument("--json", action="store_true", help="print the findings as JSON")
 
     for command in (policy, compare):
@@ -123,7 +130,7 @@ def _doctor(options: argparse.Namespace) -> int:
     if options.every is None:
         found = _examined(options)
         print(as_json(found) if options.json else as_table(found))
-        return 0 if all(finding.ok for finding in found) else 1
+        return exit_code(found)
     if options.every <= 0:
         raise WrongCall("--every: a time is more than no seconds")
     while True:
@@ -136,8 +143,8 @@ def _doctor(options: argparse.Namespace) -> int:
             print(as_line(began, [], str(error)), flush=True)
         else:
             print(as_line(began, found), flush=True)
-            if not options.keep_going and not all(finding.ok for finding in found):
-                return 1
+            if not options.keep_going and (code := exit_code(found)) != 0:
+                return code
         _wait(max(0.0, options.every - (time.time() - began)))
 
 
@@ -149,6 +156,11 @@ def _examined(options: argparse.Namespace) -> list[Finding]:
             key = SigningKey.of_jwk(keys[0] if isinstance(keys, list) and keys else {})
         except ValueError as error:
             raise WrongCall(f"{options.signing_keys}: {error}") from error
+    try:
+        for address in (options.origin, options.edge, *options.direct):
+            split_address(address)
+    except ValueError as error:
+        raise WrongCall(str(error)) from error
     try:
         believed = Believed(
             issuer=options.issuer or options.edge.rstrip("/"),
@@ -162,7 +174,13 @@ def _examined(options: argparse.Namespace) -> list[Finding]:
             route=options.route,
             body=None if options.signed_body is None else options.signed_body.encode(),
         )
-        return examine(options.origin, believed, edge=options.edge, direct=options.direct)
+        return examine(
+            options.origin,
+            believed,
+            edge=options.edge,
+            direct=options.direct,
+            expect_unreachable=options.expect_unreachable,
+        )
     except (OSError, ValueError, HTTPException) as error:
         raise WrongCall(f"no answer from the edge: {error}") from error
 

@@ -6,7 +6,6 @@ rules the edge applied. It never reads a header or a token.
 """
 
 # No `from __future__ import annotations`: FastAPI reads the annotations of `__call__` at run time.
-import logging
 from typing import Annotated, NoReturn, TypeAlias
 
 from fastapi import Depends, HTTPException, Security, WebSocketException
@@ -24,10 +23,10 @@ from fastgate.errors import (
     InsufficientScope,
 )
 from fastgate.identity import Identity
+from fastgate.observe import OBSERVED_KEY
 from fastgate.problem import Problem
+from fastgate.refusals import log_of
 from fastgate.route import CHECK_KEY, RouteCheck, dispatched_fault
-
-_log = logging.getLogger("fastgate")
 
 
 class CallerRefused(HTTPException):
@@ -83,6 +82,8 @@ async def any_caller(connection: HTTPConnection) -> Identity | None:
 def _identity(connection: HTTPConnection) -> Identity | None:
     scope = connection.scope
     claims, check = scope.get(SCOPE_KEY), scope.get(CHECK_KEY)
+    if scope.get(OBSERVED_KEY) is True:
+        return None  # it would have been refused, so nobody is known in it
     if not isinstance(claims, EdgeClaims) or not isinstance(check, RouteCheck):
         _refuse(connection, EvidenceMissing(), problem.NOT_FROM_THE_EDGE)
     # The router's choice was compared on the way here, unless the door could not see the router.
@@ -92,7 +93,7 @@ def _identity(connection: HTTPConnection) -> Identity | None:
 
 
 def _refuse(connection: HTTPConnection, error: FastgateError, answer: Problem) -> NoReturn:
-    _log.warning("refused: %s", error.code)
+    log_of(connection.scope).write(error, connection.scope)
     if connection.scope["type"] == "websocket":
         raise WebSocketException(code=1008) from error
     raise CallerRefused(answer) from error

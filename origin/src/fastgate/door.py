@@ -11,14 +11,20 @@ from fastgate.middleware import FastgateMiddleware
 from fastgate.settings import Settings
 
 
-def guard(app: FastAPI, settings: Settings) -> None:
+def guard(app: FastAPI, settings: Settings, *, observe: bool = False) -> None:
     """Put `app` behind `FastgateMiddleware` and let its endpoints refuse with full problems.
 
     Call it last: the middleware that is added last is the first to see a request. A mounted app is
     behind the same door; for full problems from its endpoints register `answer_refusal` there too.
+
+    With `observe` nothing is refused but what endpoints refuse; what the guard would refuse is in
+    the log. Raises `ValueError` if the settings are strict, or have local callers.
     """
+    if observe and (settings.strict or settings.local_rules is not None):
+        # Here as well, so that it is said where it was written, and not at the start.
+        raise ValueError("observe lets everything pass: not with strict, nor with local callers")
     app.add_exception_handler(CallerRefused, answer_refusal)
-    app.add_middleware(FastgateMiddleware, settings=settings)
+    app.add_middleware(FastgateMiddleware, settings=settings, observe=observe)
 
 
 async def answer_refusal(_request: Request, refused: Exception) -> Response:

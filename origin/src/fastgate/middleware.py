@@ -7,7 +7,6 @@ What only routing can show, `route` compares behind the app's router; here the d
 no answer leaves for which it was not compared.
 """
 
-import json
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -19,15 +18,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from fastgate import errors, problem
 from fastgate.claims import SCOPE_KEY, EdgeClaims
 from fastgate.content import ClientGone, matched
-from fastgate.jwks import read_jwks
-from fastgate.keys import KeySource, StaticKeys
+from fastgate.expiry import run_until
+from fastgate.keys import KeySource
 from fastgate.local import LocalEdge
+from fastgate.observe import ObservedCheck, let_pass, observed_body
 from fastgate.policy import CannotCompile
 from fastgate.problem import Problem
+from fastgate.refusals import LOG_KEY, RefusalLog, log_of
+from fastgate.root_path import below_root, take_root_off
 from fastgate.route import RouteCheck, begin, watch
 from fastgate.routing import routed_app
 from fastgate.settings import Settings
-from fastgate.stand_in import StandInEdge
 from fastgate.strict import ids_or_no_start
 from fastgate.subprotocol import accepting
 from fastgate.verify import KeySet, RequestHead, verify
@@ -48,6 +49,10 @@ class FastgateMiddleware:
         settings: who the edge is.
         keys: where its keys come from; by default what `settings` say.
         now: the clock, Unix time in seconds.
+        observe: say what would be refused, and let it pass. It protects nothing.
+
+    Raises:
+        ValueError: `observe` with `strict` or local callers.
 
     """
 
@@ -58,15 +63,27 @@ class FastgateMiddleware:
         *,
         keys: KeySource | None = None,
         now: Callable[[], float] = time.time,
+        observe: bool = False,
     ) -> None:
+        if observe and (settings.strict or settings.local_rules is not None):
+            raise ValueError(
+                "observe lets everything pass: not with strict, nor with local callers"
+            )
         self.app = app
+        self._observe = observe
         self._routed: object | None = None
         self._watched = False
+        self._refusals = RefusalLog()
         self._ids: Mapping[tuple[str, str], str] | None = None
-        self._local: LocalEdge | None = None
+        rules = settings.local_rules
+        self._local = None if rules is None else LocalEdge(rules)
+        if keys is None and self._local is not None:
+            keys = self._local.keys
         self.settings = settings
         self.keys = settings.key_source() if keys is None else keys
         self._now = now
+        if observe:
+            _log.error("OBSERVING ONLY: nothing is refused, every request reaches the app")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let one connection through, or refuse it. A lifespan passes: it carries no request."""
@@ -80,6 +97,7 @@ class FastgateMiddleware:
             self._look_at_the_app(scope)
         found = _take_headers(scope)
         scope[SCOPE_KEY] = claims = None
+        scope[LOG_KEY] = self._refusals
         try:
             if _asks_for(self.settings.ready_path, scope):
                 await self.keys.current()
@@ -92,24 +110,46 @@ class FastgateMiddleware:
                     header, receive = await self._local.header(scope, receive, limit)
                     found = [header]
                 claims = scope[SCOPE_KEY] = await self._verified(scope, found)
+                take_root_off(scope, claims.transaction.path)
                 if (expected := claims.transaction.content_digest) is not None:
                     limit = self.settings.max_signed_body
-                    receive = await matched(scope, receive, expected, limit)
+                    compared = observed_body if self._observe else matched
+                    receive = await compared(scope, receive, expected, limit)
         except errors.KeysUnavailable as error:
-            _log.error("refused: %s", error.code)
-            await _refuse(problem.UNAVAILABLE, scope, send)
+            if not self._observe or _asks_for(self.settings.ready_path, scope):
+                self._refusals.write(error, scope, level=logging.ERROR)
+                await _refuse(problem.UNAVAILABLE, scope, send)
+                return
+            let_pass(error, scope)
         except errors.Refused as error:
-            await _refuse_as(error, scope, send)
+            if not self._observe:
+                await _refuse_as(error, scope, send)
+                return
+            let_pass(error, scope)
         except ClientGone:
             return
+        judged = None if claims is None else claims.transaction
+        if self._observe:
+            begin(scope, ObservedCheck(judged, _refuse_as, self._ids, scope=scope))
         else:
-            judged = None if claims is None else claims.transaction
             check = RouteCheck(judged, _refuse_as, self._ids)
             begin(scope, check)
             send = accepting(scope, send)
             if self._routed is not None:  # an app whose routes can be seen
                 send = self._only_if_compared(check, scope, send)
+        token_end = None if claims is None else claims.requester.token_expires_at
+        if token_end is None or self.settings.end_with_token == "none":  # noqa: S105
             await self.app(scope, receive, send)
+            return
+        await run_until(
+            self.app,
+            scope,
+            receive,
+            send,
+            expires_at=token_end + self.settings.leeway,
+            now=self._now,
+            every_response=self.settings.end_with_token == "all",  # noqa: S105
+        )
 
     async def _start(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -125,10 +165,8 @@ class FastgateMiddleware:
         app = routed_app(scope.get("app", self.app))
         if self.settings.strict:
             self._ids = ids_or_no_start(app)
-        if self.settings.local_caller is not None and self._local is None:
-            edge = StandInEdge(app, issuer=self.settings.edge, audience=self.settings.audience)
-            self.keys = StaticKeys(read_jwks(json.dumps(edge.jwks).encode()))
-            self._local = LocalEdge(edge, self.settings.local_caller)
+        if self._local is not None:
+            self._local.stand_for(app, self.settings.edge, self.settings.audience)
         if scope["type"] != "lifespan":
             self._routed, self._watched = app, True
             watch(app)
@@ -225,6 +263,7 @@ def _head(scope: Scope) -> RequestHead:
         method="GET" if scope["type"] == "websocket" else scope["method"],
         raw_path=raw_path,
         query=scope["query_string"],
+        below_root=below_root(scope),
     )
 
 
@@ -237,7 +276,7 @@ def _comes_from_an_endpoint(message: Message, scope: Scope, mount: object) -> bo
 
 
 async def _refuse_as(error: errors.Refused, scope: Scope, send: Send) -> None:
-    _log.warning("refused: %s", error.code)
+    log_of(scope).write(error, scope)
     await _refuse(problem.NOT_FROM_THE_EDGE, scope, send)
 
 

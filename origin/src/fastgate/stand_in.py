@@ -39,6 +39,8 @@ class StandInCaller:
     issuer: str = "https://stand-in.invalid"
     client_id: str | None = None
     country: str | None = None
+    token_expires_at: int | None = None
+    """When the token that this caller would have expires: Unix time, seconds."""
 
 
 class SigningKey:
@@ -105,9 +107,11 @@ class SigningKey:
 class StandInEdge:
     """An edge in this process, for one app."""
 
-    def __init__(self, app: object, *, issuer: str, audience: str) -> None:
+    def __init__(
+        self, app: object, *, issuer: str, audience: str, key: SigningKey | None = None
+    ) -> None:
         self.issuer, self.audience = issuer, audience
-        self.key = SigningKey()
+        self.key = key or SigningKey()
         self._routes = _Routes(endpoints(app))
         self.jwks: dict[str, object] = {"keys": [self.key.jwk]}
 
@@ -131,6 +135,10 @@ class StandInEdge:
     def signs_body(self, scope: Scope) -> bool:
         """Whether the edge would sign the body of this request."""
         return self._route(scope).signs_body
+
+    def methods_at(self, scope: Scope) -> list[str] | None:
+        """Return None if the edge has a route for this request; else the path's other methods."""
+        return self._routes.methods_at(_method(scope), scope["path"])
 
     def _route(self, scope: Scope) -> "_Route":
         return self._routes.find(_method(scope), scope["path"])
@@ -156,7 +164,12 @@ def identity_claims(caller: StandInCaller | None) -> dict[str, object]:
     """Return `sub`, `scope` and `rctx`."""
     if caller is None:
         return {"rctx": {}}
-    rctx = {"iss": caller.issuer, "client_id": caller.client_id, "country": caller.country}
+    rctx = {
+        "iss": caller.issuer,
+        "client_id": caller.client_id,
+        "country": caller.country,
+        "token_exp": caller.token_expires_at,
+    }
     claims: dict[str, object] = {"sub": caller.subject, "scope": " ".join(caller.scopes)}
     known = {name: value for name, value in claims.items() if value}
     return {**known, "rctx": {name: value for name, value in rctx.items() if value is not None}}
@@ -208,6 +221,14 @@ class _Routes:
                 listed.append((template, endpoint))
         listed.sort(key=cmp_to_key(_most_specific_first))
         self._routes = [(compile_path(item.source)[0], entry) for item, entry in listed]
+
+    def methods_at(self, method: str, path: str) -> list[str] | None:
+        """Return None if there is a route; else the methods that the path has, perhaps none."""
+        found: set[str] = set()
+        for pattern, endpoint in self._routes:
+            if pattern.match(path) and access_of(endpoint) != "none":
+                found.update(methods_of(endpoint))
+        return None if method in found else sorted(found)
 
     def find(self, method: str, path: str) -> _Route:
         """Return the most specific route."""

@@ -51,6 +51,8 @@ class RequestHead(NamedTuple):
     raw_path: bytes
     query: bytes
     """Without the question mark; empty if there is none."""
+    below_root: bytes | None = None
+    """`raw_path` without the root path, where the server may have put that in front of it."""
 
 
 def verify(
@@ -80,12 +82,16 @@ def verify(
 
     """
     claims = EdgeClaims.parse(_authenticated_payload(token, keys))
-    if claims.issuer != issuer:
-        raise errors.IssuerMismatch
-    if claims.audience != audience:
-        raise errors.AudienceMismatch
-    _check_time(claims, now, leeway)
-    _check_request(claims.transaction, head)
+    try:
+        if claims.issuer != issuer:
+            raise errors.IssuerMismatch(signed=claims.issuer, found=issuer)
+        if claims.audience != audience:
+            raise errors.AudienceMismatch(signed=claims.audience, found=audience)
+        _check_time(claims, now, leeway)
+        _check_request(claims.transaction, head)
+    except errors.Refused as error:
+        error.request_id = claims.request_id
+        raise
     return claims
 
 
@@ -100,7 +106,7 @@ def _authenticated_payload(token: bytes, keys: KeySet) -> dict[str, object]:
 
     key = keys.get(kid)
     if key is None:
-        raise errors.KeyUnknown
+        raise errors.KeyUnknown(signed=kid, found=", ".join(keys))
     signing_input = token[: -len(segments[2]) - 1]
     # The algorithm belongs to the key, never to the token: the header can only agree.
     if isinstance(key, OriginKey):
@@ -137,19 +143,19 @@ def _checked_header(segment: bytes) -> tuple[str, str]:
 
 def _check_time(claims: EdgeClaims, now: float, leeway: float) -> None:
     if not 0 < claims.expires_at - claims.issued_at <= MAX_LIFETIME_SECONDS:
-        raise errors.LifetimeRefused
+        raise errors.LifetimeRefused(signed=f"{claims.expires_at - claims.issued_at} seconds")
     # RFC 7519 §4.1.4: valid before `exp`, no longer at it.
     if now - leeway >= claims.expires_at:
-        raise errors.Expired
+        raise errors.Expired(signed=f"exp {claims.expires_at}", found=f"now {now:.0f}")
     if now + leeway < claims.issued_at:
-        raise errors.NotYetValid
+        raise errors.NotYetValid(signed=f"iat {claims.issued_at}", found=f"now {now:.0f}")
 
 
 def _check_request(judged: Transaction, head: RequestHead) -> None:
     if judged.method != head.method:
-        raise errors.MethodMismatch
-    if judged.path.encode() != head.raw_path:
-        raise errors.PathMismatch
+        raise errors.MethodMismatch(signed=judged.method, found=head.method)
+    if judged.path.encode() not in (head.raw_path, head.below_root):
+        raise errors.PathMismatch(signed=judged.path, found=head.raw_path.decode("latin-1"))
     if judged.query != (_digest(head.query) if head.query else None):
         raise errors.QueryMismatch
 
