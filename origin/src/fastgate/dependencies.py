@@ -22,10 +22,11 @@ from fastgate.errors import (
     EvidenceMissing,
     FastgateError,
     InsufficientScope,
+    RouteMismatch,
 )
 from fastgate.identity import Identity
 from fastgate.problem import Problem
-from fastgate.route import CHECK_KEY, RouteCheck, dispatched_fault
+from fastgate.route import CHECK_KEY, RouteCheck
 
 _log = logging.getLogger("fastgate")
 
@@ -85,9 +86,9 @@ def _identity(connection: HTTPConnection) -> Identity | None:
     claims, check = scope.get(SCOPE_KEY), scope.get(CHECK_KEY)
     if not isinstance(claims, EdgeClaims) or not isinstance(check, RouteCheck):
         _refuse(connection, EvidenceMissing(), problem.NOT_FROM_THE_EDGE)
-    # The router's choice was compared on the way here, unless the door could not see the router.
-    if not check.done and (fault := dispatched_fault(check, scope)) is not None:
-        _refuse(connection, fault, problem.NOT_FROM_THE_EDGE)
+    # The router's choice was compared on the way here, or this is no way that it knows.
+    if not check.done:
+        _refuse(connection, RouteMismatch(), problem.NOT_FROM_THE_EDGE)
     return Identity.of(claims)
 
 

@@ -10,7 +10,7 @@ no answer leaves for which it was not compared.
 import json
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from urllib.parse import unquote
 
@@ -19,12 +19,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from fastgate import errors, problem
 from fastgate.claims import SCOPE_KEY, EdgeClaims
 from fastgate.content import ClientGone, matched
+from fastgate.dispatch import can_compare, install
 from fastgate.jwks import read_jwks
 from fastgate.keys import KeySource, StaticKeys
 from fastgate.local import LocalEdge
 from fastgate.policy import CannotCompile
 from fastgate.problem import Problem
-from fastgate.route import RouteCheck, begin, watch
+from fastgate.route import Comparing, RouteCheck, check_for, nameless
 from fastgate.routing import routed_app
 from fastgate.settings import Settings
 from fastgate.stand_in import StandInEdge
@@ -35,6 +36,8 @@ HEADER = b"fastgate-identity"
 _HEADER_LENGTH = len(HEADER)
 
 _log = logging.getLogger("fastgate")
+
+install()
 
 
 class FastgateMiddleware:
@@ -60,8 +63,8 @@ class FastgateMiddleware:
     ) -> None:
         self.app = app
         self._routed: object | None = None
-        self._watched = False
-        self._ids: Mapping[tuple[str, str], str] | None = None
+        self._seen = False
+        self._ids: dict[tuple[str, str], str] | None = None
         self._local: LocalEdge | None = None
         self.settings = settings
         self.keys = settings.key_source() if keys is None else keys
@@ -75,7 +78,7 @@ class FastgateMiddleware:
         if scope["type"] not in ("http", "websocket"):
             raise NotImplementedError("a kind of connection that this door does not know")
 
-        if not self._watched:
+        if not self._seen:
             self._look_at_the_app(scope)
         found = _take_headers(scope)
         scope[SCOPE_KEY] = claims = None
@@ -103,11 +106,12 @@ class FastgateMiddleware:
             return
         else:
             judged = None if claims is None else claims.transaction
-            check = RouteCheck(judged, _refuse_as, self._ids)
-            begin(scope, check)
-            if self._routed is not None:  # an app whose routes can be seen
-                send = self._only_if_compared(check, scope, send)
-            await self.app(scope, receive, send)
+            check = check_for(scope, judged, _refuse_as, self._ids)
+            if not can_compare(getattr(self._routed, "routes", ())):
+                await _refuse_as(errors.RouteMismatch(), scope, send)
+                return
+            with Comparing(check, scope):
+                await self.app(scope, receive, self._only_if_compared(check, scope, send))
 
     async def _start(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -119,40 +123,37 @@ class FastgateMiddleware:
             await self.app(scope, receive, send)
 
     def _look_at_the_app(self, scope: Scope) -> None:
-        """Watch the app's routes, once they are all there; raise `CannotCompile` if strict."""
+        """Read the routes of the app, once they are all there; raise `CannotCompile` if strict."""
         app = routed_app(scope.get("app", self.app))
         if self.settings.strict:
-            self._ids = ids_or_no_start(app)
+            self._ids = {}
+            for (method, template), name in ids_or_no_start(app).items():
+                self._ids.setdefault((method, nameless(template)), name)
         if self.settings.local_caller is not None and self._local is None:
             edge = StandInEdge(app, issuer=self.settings.edge, audience=self.settings.audience)
             self.keys = StaticKeys(read_jwks(json.dumps(edge.jwks).encode()))
             self._local = LocalEdge(edge, self.settings.local_caller)
         if scope["type"] != "lifespan":
-            self._routed, self._watched = app, True
-            watch(app)
+            self._routed, self._seen = app, True
 
     def _only_if_compared(self, check: RouteCheck, scope: Scope, send: Send) -> Send:
-        """Let an answer out if its route was compared, or if no endpoint gave it.
+        """Let an answer out unless it comes from an endpoint that was not compared.
 
-        The router's own 404 and 405 need no route, nor does a preflight's answer. All else comes
-        from a route that was added, or built anew, after the app was watched.
+        No router known here runs one. This is for a router that dispatches in a way of its own.
         """
+        before = scope.get("endpoint")  # what a router outside of the guard has named
 
         def send_if_compared(message: Message) -> Awaitable[None]:
-            # Nearly always: a route was compared before its endpoint answers.
-            return send(message) if check.done else self._judge(message, check, scope, send)
+            if check.done or check.passed or check.refused or scope.get("endpoint") is before:
+                return send(message)
+            return self._withhold(check, scope, send)
 
         return send_if_compared
 
-    async def _judge(self, message: Message, check: RouteCheck, scope: Scope, send: Send) -> None:
-        if check.withheld:
-            return
-        if not check.refused and _comes_from_an_endpoint(message, scope, check.mount):
+    async def _withhold(self, check: RouteCheck, scope: Scope, send: Send) -> None:
+        if not check.withheld:
             check.withheld = True
-            self._watched = False  # so that the next request finds the new route watched
             await _refuse_as(errors.RouteMismatch(), scope, send)
-        else:
-            await send(message)
 
     async def _verified(self, scope: Scope, found: list[bytes]) -> EdgeClaims:
         token, head = _only(found), _head(scope)
@@ -224,14 +225,6 @@ def _head(scope: Scope) -> RequestHead:
         raw_path=raw_path,
         query=scope["query_string"],
     )
-
-
-def _comes_from_an_endpoint(message: Message, scope: Scope, mount: object) -> bool:
-    if message["type"] == "http.response.start":
-        success: bool = message["status"] < 300
-        chosen = scope.get("endpoint") is not mount
-        return chosen or (success and scope["method"] != "OPTIONS")
-    return bool(message["type"] == "websocket.accept")
 
 
 async def _refuse_as(error: errors.Refused, scope: Scope, send: Send) -> None:

@@ -8,6 +8,7 @@ edge does, in the app's own route table; it lets anybody pass, so that the app h
 import base64
 import hashlib
 import json
+import re
 import time
 import uuid
 from collections.abc import Iterable, Mapping
@@ -196,6 +197,7 @@ class _Routes:
 
     def __init__(self, found: Iterable[Endpoint]) -> None:
         listed: list[tuple[Template, Endpoint]] = []
+        self._mounts: list[tuple[re.Pattern[str], str]] = []
         served = list(found)
         edges = named(served)
         self._ids = dict(zip(map(id, edges), ids_of(edges), strict=True))
@@ -204,7 +206,9 @@ class _Routes:
                 template = Template.parse(endpoint.template)
             except TemplateRefused:
                 continue  # the edge would not name it, and so does nobody here
-            if endpoint.kind is not Kind.BELOW:
+            if endpoint.kind is Kind.BELOW:
+                self._mounts.append((compile_path(template.source)[0], template.source))
+            else:
                 listed.append((template, endpoint))
         listed.sort(key=cmp_to_key(_most_specific_first))
         self._routes = [(compile_path(item.source)[0], entry) for item, entry in listed]
@@ -219,6 +223,9 @@ class _Routes:
                     access_of(endpoint) == "public",
                     bool(endpoint.declared.get("sign_body")),
                 )
+        for pattern, template in self._mounts:
+            if pattern.match(path):
+                return _Route("none", template)  # the mounted app's router answers
         return _NO_ROUTE
 
 
