@@ -63,7 +63,7 @@ class FastgateMiddleware:
     ) -> None:
         self.app = app
         self._routed: object | None = None
-        self._seen = False
+        self._seen = self._faulty = False
         self._ids: dict[tuple[str, str], str] | None = None
         self._local: LocalEdge | None = None
         self.settings = settings
@@ -79,7 +79,10 @@ class FastgateMiddleware:
             raise NotImplementedError("a kind of connection that this door does not know")
 
         if not self._seen:
-            self._look_at_the_app(scope)
+            self._look_once(scope)
+        if self._faulty:
+            await _refuse(problem.UNAVAILABLE, scope, send)
+            return
         found = _take_headers(scope)
         scope[SCOPE_KEY] = claims = None
         try:
@@ -114,13 +117,45 @@ class FastgateMiddleware:
                 await self.app(scope, receive, self._only_if_compared(check, scope, send))
 
     async def _start(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Look at the app once it has started: in its lifespan it may still add routes."""
+        fault: Exception | None = None
+        looked = failed = False
+
+        async def send_if_sound(message: Message) -> None:
+            nonlocal fault, looked, failed
+            if message["type"] == "lifespan.startup.complete":
+                looked = True
+                try:
+                    self._look_at_the_app(scope)
+                except Exception as error:
+                    fault = error
+                    raise  # so that the app's lifespan ends, as with any other error
+            elif message["type"] == "lifespan.startup.failed":
+                failed = True
+                if fault is not None:
+                    message = {**message, "message": _explain(fault)}
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_if_sound)
+            if not looked and not failed:  # it takes no part in the lifespan
+                self._look_at_the_app(scope)
+        except Exception as error:
+            if not failed and (fault is not None or not looked):
+                await send({"type": "lifespan.startup.failed", "message": _explain(error)})
+            raise
+        if fault is not None:
+            if not failed:
+                await send({"type": "lifespan.startup.failed", "message": _explain(fault)})
+            raise fault
+
+    def _look_once(self, scope: Scope) -> None:
+        """Look at an app that serves already; remember what is wrong with it, and log it once."""
         try:
             self._look_at_the_app(scope)
-        except CannotCompile as error:
-            await receive()
-            await send({"type": "lifespan.startup.failed", "message": f"strict:\n{error}"})
-        else:
-            await self.app(scope, receive, send)
+        except Exception as error:  # noqa: BLE001: whatever it is, nobody gets in
+            self._seen = self._faulty = True
+            _log.error("every request is answered with 503: %s", _explain(error))
 
     def _look_at_the_app(self, scope: Scope) -> None:
         """Read the routes of the app, once they are all there; raise `CannotCompile` if strict."""
@@ -133,8 +168,7 @@ class FastgateMiddleware:
             edge = StandInEdge(app, issuer=self.settings.edge, audience=self.settings.audience)
             self.keys = StaticKeys(read_jwks(json.dumps(edge.jwks).encode()))
             self._local = LocalEdge(edge, self.settings.local_caller)
-        if scope["type"] != "lifespan":
-            self._routed, self._seen = app, True
+        self._routed, self._seen, self._faulty = app, True, False
 
     def _only_if_compared(self, check: RouteCheck, scope: Scope, send: Send) -> Send:
         """Let an answer out unless it comes from an endpoint that was not compared.
@@ -173,6 +207,10 @@ class FastgateMiddleware:
             now=self._now(),
             leeway=self.settings.leeway,
         )
+
+
+def _explain(fault: Exception) -> str:
+    return f"strict:\n{fault}" if isinstance(fault, CannotCompile) else f"fastgate: {fault}"
 
 
 def _asks_for(path: str | None, scope: Scope) -> bool:
