@@ -215,15 +215,6 @@ async def test_a_preflight_is_answered_by_the_middleware_that_knows_it(edge: Edg
     assert (answer.status_code, answer.text) == (200, "OK")
 
 
-async def test_watching_twice_checks_once(edge: Edge) -> None:
-    app, router = FastAPI(), APIRouter()
-    router.get("/me")(lambda: "ran")
-    app.include_router(router)
-    guard(app, edge.settings())
-    app.add_middleware(FastgateMiddleware, settings=edge.settings())  # takes the header away
-    assert await status(app, edge, "/me", "/me") == 401
-
-
 async def test_one_app_mounted_twice_is_two_templates(edge: Edge) -> None:
     app, shop = FastAPI(), FastAPI()
 

@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request, Response
 
 from fastgate.dependencies import CallerRefused
 from fastgate.middleware import FastgateMiddleware
+from fastgate.placement import is_guarded
 from fastgate.settings import Settings
 
 
@@ -16,7 +17,13 @@ def guard(app: FastAPI, settings: Settings) -> None:
 
     Call it last: the middleware that is added last is the first to see a request. A mounted app is
     behind the same door; for full problems from its endpoints register `answer_refusal` there too.
+
+    Raises:
+        RuntimeError: the app is guarded already.
+
     """
+    if is_guarded(FastgateMiddleware, app):
+        raise RuntimeError("this app is guarded already: call guard once, after add_middleware")
     app.add_exception_handler(CallerRefused, answer_refusal)
     app.add_middleware(FastgateMiddleware, settings=settings)
 

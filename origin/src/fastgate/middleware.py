@@ -23,10 +23,10 @@ from fastgate.dispatch import can_compare, install
 from fastgate.jwks import read_jwks
 from fastgate.keys import KeySource, StaticKeys
 from fastgate.local import LocalEdge
+from fastgate.placement import Misplaced, guarded_app, outside_of
 from fastgate.policy import CannotCompile
 from fastgate.problem import Problem
-from fastgate.route import Comparing, RouteCheck, check_for, nameless
-from fastgate.routing import routed_app
+from fastgate.route import CHECK_KEY, Comparing, RouteCheck, check_for, nameless
 from fastgate.settings import Settings
 from fastgate.stand_in import StandInEdge
 from fastgate.strict import ids_or_no_start
@@ -83,6 +83,9 @@ class FastgateMiddleware:
         if self._faulty:
             await _refuse(problem.UNAVAILABLE, scope, send)
             return
+        if isinstance(check := scope.get(CHECK_KEY), RouteCheck):
+            await self._guard_again(check, scope, receive, send)
+            return
         found = _take_headers(scope)
         scope[SCOPE_KEY] = claims = None
         try:
@@ -115,6 +118,21 @@ class FastgateMiddleware:
                 return
             with Comparing(check, scope):
                 await self.app(scope, receive, self._only_if_compared(check, scope, send))
+
+    async def _guard_again(
+        self, check: RouteCheck, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Let through what a guard further out has verified, for the same edge and audience."""
+        claims = scope.get(SCOPE_KEY)
+        ours = (self.settings.edge, self.settings.audience)
+        same = isinstance(claims, EdgeClaims) and (claims.issuer, claims.audience) == ours
+        if same or check.judged is None:  # or the one path that its operator has opened
+            await self.app(scope, receive, send)
+            return
+        _log.error(
+            "a guard inside of another guard, for another edge or audience than %s and %s", *ours
+        )
+        await _refuse(problem.NOT_FROM_THE_EDGE, scope, send)
 
     async def _start(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Look at the app once it has started: in its lifespan it may still add routes."""
@@ -159,7 +177,12 @@ class FastgateMiddleware:
 
     def _look_at_the_app(self, scope: Scope) -> None:
         """Read the routes of the app, once they are all there; raise `CannotCompile` if strict."""
-        app = routed_app(scope.get("app", self.app))
+        app = guarded_app(FastgateMiddleware, self.app, scope)
+        if outside := outside_of(FastgateMiddleware, app):
+            message = f"outside of the guard, where nobody is verified: {', '.join(outside)}"
+            if self.settings.strict:
+                raise Misplaced(f"{message}. Call guard after the last add_middleware.")
+            _log.warning("%s", message)
         if self.settings.strict:
             self._ids = {}
             for (method, template), name in ids_or_no_start(app).items():
