@@ -78,6 +78,8 @@ class ComparedHandle:
             run: ASGIApp = MethodType(handle, route) if own is None else own
             check = check_of(scope)
             if check is None:
+                if isinstance(route, (Mount, Host)):
+                    _note(route, scope)
                 await run(scope, receive, send)
             else:
                 await _compare(check, route, run, turns_away and own is None, scope, receive, send)
@@ -119,7 +121,7 @@ async def _run_default(default: ASGIApp, scope: Scope, receive: Receive, send: S
     if prefix.template is None:
         fault = check.fault_within(scope)
     else:
-        above = _above(prefix, scope.get("root_path", ""))
+        above = prefix.above(scope)
         template = None if above is None else above + "/{path:path}"
         fault = check.fault(template, scope, default)
     await _run_or_refuse(check, fault, default, scope, receive, send)
@@ -186,13 +188,24 @@ async def _run_or_refuse(
 
 
 _WHOLE = Prefix(None, "")
+_NOTHING = Prefix("", "")
+
+
+def _note(route: BaseRoute, scope: Scope) -> None:
+    """Note what leads to a guard that is still to come: the template of an outer app's mount."""
+    prefix = scope.get(PREFIX_KEY, _NOTHING)
+    if prefix.mount is not route and prefix.template is not None:
+        template = _template_of_mount(prefix, route, scope)
+        scope[PREFIX_KEY] = Prefix(
+            "?" if template is None else template, scope.get("root_path", ""), route
+        )
 
 
 def _template(prefix: Prefix, route: BaseRoute, view: View, scope: Scope) -> str | None:
     if isinstance(route, (Mount, Host)):
         above = _template_of_mount(prefix, route, scope)
         return None if above is None else above + "/{path:path}"
-    above = _above(prefix, scope.get("root_path", ""))
+    above = prefix.above(scope)
     path = getattr(view, "path", None)
     return above + path if above is not None and isinstance(path, str) else None
 
@@ -200,20 +213,10 @@ def _template(prefix: Prefix, route: BaseRoute, view: View, scope: Scope) -> str
 def _template_of_mount(prefix: Prefix, route: BaseRoute, scope: Scope) -> str | None:
     root_path: str = scope.get("root_path", "")
     if isinstance(route, Host):
-        return _above(prefix, root_path)
+        return prefix.above(scope)
     path: str = getattr(route, "path", "")
     if "{" in path:
         # What the mount has matched is text in `root_path`; what stood before it cannot be told.
         return prefix.template + path if prefix.template is not None else None
-    above = _above(prefix, root_path.removesuffix(path))
+    above = prefix.above(scope, root_path.removesuffix(path))
     return None if above is None else above + path
-
-
-def _above(prefix: Prefix, root_path: str) -> str | None:
-    """Return the template in front of a router whose scope has this `root_path`."""
-    if root_path == prefix.root_path or prefix.template is None:
-        return prefix.template
-    # Somebody between the routers has mounted an app by hand, at a text.
-    added = root_path.removeprefix(prefix.root_path)
-    is_text = root_path.startswith(prefix.root_path + "/") and "{" not in added
-    return prefix.template + added if is_text else None

@@ -26,7 +26,17 @@ from fastgate.local import LocalEdge
 from fastgate.placement import Misplaced, guarded_app, outside_of
 from fastgate.policy import CannotCompile
 from fastgate.problem import Problem
-from fastgate.route import CHECK_KEY, Comparing, RouteCheck, check_for, nameless
+from fastgate.route import (
+    CHECK_KEY,
+    PREFIX_KEY,
+    Comparing,
+    RouteCheck,
+    RouteIds,
+    check_for,
+    nameless,
+    root_template,
+)
+from fastgate.routing import root_path_of
 from fastgate.settings import Settings
 from fastgate.stand_in import StandInEdge
 from fastgate.strict import ids_or_no_start
@@ -64,7 +74,7 @@ class FastgateMiddleware:
         self.app = app
         self._routed: object | None = None
         self._seen = self._faulty = False
-        self._ids: dict[tuple[str, str], str] | None = None
+        self._ids: RouteIds | None = None
         self._local: LocalEdge | None = None
         self.settings = settings
         self.keys = settings.key_source() if keys is None else keys
@@ -112,7 +122,10 @@ class FastgateMiddleware:
             return
         else:
             judged = None if claims is None else claims.transaction
-            check = check_for(scope, judged, _refuse_as, self._ids)
+            root = ""
+            if judged is not None and judged.path.encode() != scope["raw_path"]:
+                root = self._stripped(scope)
+            check = check_for(scope, judged, _refuse_as, self._ids, stripped=root)
             if not can_compare(getattr(self._routed, "routes", ())):
                 await _refuse_as(errors.RouteMismatch(), scope, send)
                 return
@@ -184,9 +197,10 @@ class FastgateMiddleware:
                 raise Misplaced(f"{message}. Call guard after the last add_middleware.")
             _log.warning("%s", message)
         if self.settings.strict:
-            self._ids = {}
+            ids: dict[tuple[str, str], str] = {}
             for (method, template), name in ids_or_no_start(app).items():
-                self._ids.setdefault((method, nameless(template)), name)
+                ids.setdefault((method, nameless(template)), name)
+            self._ids = RouteIds(ids, root_path_of(app))
         if self.settings.local_caller is not None and self._local is None:
             edge = StandInEdge(app, issuer=self.settings.edge, audience=self.settings.audience)
             self.keys = StaticKeys(read_jwks(json.dumps(edge.jwks).encode()))
@@ -213,12 +227,19 @@ class FastgateMiddleware:
             await _refuse_as(errors.RouteMismatch(), scope, send)
 
     async def _verified(self, scope: Scope, found: list[bytes]) -> EdgeClaims:
-        token, head = _only(found), _head(scope)
+        token, head = _only(found), _head(scope, self._stripped(scope))
         try:
             return self._verify(token, await self.keys.current(), head)
         except errors.KeyUnknown:
             # Perhaps the edge has rotated its key since. The source decides whether to look.
             return self._verify(token, await self.keys.refreshed(), head)
+
+    def _stripped(self, scope: Scope) -> str:
+        """Return what a proxy behind the edge may have taken off the path: the app's root path."""
+        root = scope.get("root_path", "") or root_path_of(self._routed)
+        if not root or not root.isascii() or scope.get(PREFIX_KEY) is not None:
+            return ""
+        return "" if root_template({**scope, "root_path": root}) else root
 
     def _verify(self, token: bytes, keys: KeySet, head: RequestHead) -> EdgeClaims:
         return verify(
@@ -272,7 +293,7 @@ def _only(found: list[bytes]) -> bytes:
     return found[0]
 
 
-def _head(scope: Scope) -> RequestHead:
+def _head(scope: Scope, stripped: str) -> RequestHead:
     raw_path = scope.get("raw_path")
     # Routing reads `path`, the edge judged `raw_path`: one must still be the other, decoded.
     if not isinstance(raw_path, bytes) or not raw_path.isascii():
@@ -285,6 +306,7 @@ def _head(scope: Scope) -> RequestHead:
         method="GET" if scope["type"] == "websocket" else scope["method"],
         raw_path=raw_path,
         query=scope["query_string"],
+        public_path=stripped.encode() + raw_path if stripped else None,
     )
 
 

@@ -38,6 +38,44 @@ class Prefix(NamedTuple):
     mount: BaseRoute | None = None
     """What led to the router."""
 
+    def above(self, scope: Scope, root_path: str | None = None) -> str | None:
+        """Return the template in front of a router that chooses for this scope; None if unknown.
+
+        `root_path` is that of the scope, unless another one is named.
+        """
+        root_path = scope.get("root_path", "") if root_path is None else root_path
+        if root_path == self.root_path or self.template is None:
+            return self.template
+        if not self.root_path and not root_template({**scope, "root_path": root_path}):
+            return self.template  # the path does not begin with it: Starlette takes nothing off
+        # Somebody between the routers has mounted an app by hand, at a text.
+        added = root_path.removeprefix(self.root_path)
+        is_text = root_path.startswith(self.root_path + "/") and "{" not in added
+        return self.template + added if is_text else None
+
+
+class RouteIds(NamedTuple):
+    """The ids that a strict app's policy gives its routes."""
+
+    by_template: Mapping[tuple[str, str], str]
+    """By method and `nameless` template, which begins with the app's own `root_path`."""
+    root_path: str
+
+    def find(self, method: str, template: str, prefix: str) -> str | None:
+        """Return the id of a route; None if there is none.
+
+        Args:
+            method: its method, upper case.
+            template: its full template, wherever the app is mounted.
+            prefix: what stood in front of the app's templates at the guard.
+
+        """
+        found = self.by_template.get((method, nameless(template)))
+        if found is None:
+            own = self.root_path + template.removeprefix(prefix)
+            found = self.by_template.get((method, nameless(own)))
+        return found
+
 
 @dataclass(slots=True)
 class RouteCheck:
@@ -53,8 +91,8 @@ class RouteCheck:
     """The path that the guard let in, decoded."""
     prefix: Prefix
     """What stood in front of the app's templates at the guard."""
-    ids: Mapping[tuple[str, str], str] | None = None
-    """Of a strict app: the id of each route, by method and `nameless` template."""
+    ids: RouteIds | None = None
+    """Of a strict app."""
     running: int = 0
     """How many endpoints run now that were compared: one, or none."""
     done: bool = False
@@ -111,8 +149,9 @@ class RouteCheck:
     def _is_judged(self, template: str, judged: Transaction) -> bool:
         if template != judged.template and nameless(template) != nameless(judged.template):
             return False
-        ids = self.ids
-        return ids is None or ids.get((judged.method, nameless(template))) == judged.route
+        if self.ids is None:
+            return True
+        return self.ids.find(judged.method, template, self.prefix.template or "") == judged.route
 
 
 _current: ContextVar[RouteCheck | None] = ContextVar("fastgate.route", default=None)
@@ -158,10 +197,26 @@ def check_for(
     scope: Scope,
     judged: Transaction | None,
     refuse: Callable[[Refused, Scope, Send], Awaitable[None]],
-    ids: Mapping[tuple[str, str], str] | None = None,
+    ids: RouteIds | None = None,
+    *,
+    stripped: str = "",
 ) -> RouteCheck:
-    """Return the check for a request as it stands at the guard."""
-    prefix = Prefix(root_template(scope), scope.get("root_path", ""))
+    """Return the check for a request as it stands at the guard.
+
+    Args:
+        scope: the request, as it stands at the guard.
+        judged: what the edge signed.
+        refuse: how to answer where another route would run.
+        ids: of a strict app.
+        stripped: what a proxy behind the edge took off the path: the app's own `root_path`.
+
+    """
+    root_path = scope.get("root_path", "")
+    outer = scope.get(PREFIX_KEY)  # noted where the guarded app is mounted in another one
+    template = outer.above(scope) if isinstance(outer, Prefix) else None
+    prefix = Prefix(root_template(scope) if template is None else template, root_path)
+    if stripped:
+        prefix = Prefix(stripped, stripped)
     return RouteCheck(judged, refuse, _method(scope), scope["path"], prefix, ids)
 
 

@@ -23,6 +23,12 @@ def routed_app(app: object) -> object | None:
     return app
 
 
+def root_path_of(app: object) -> str:
+    """Return the `root_path` that the author gave a FastAPI app; empty if there is none."""
+    root_path: str = getattr(app, "root_path", "")
+    return root_path.rstrip("/")
+
+
 def app_below(route: object) -> Starlette | Router | Mount | Host | None:
     """Return what holds the routes below a mount; None if they cannot be seen.
 

@@ -26,6 +26,7 @@ from fastgate.content import content_digest
 from fastgate.endpoints import Endpoint, Kind, endpoints
 from fastgate.naming import access_of, ids_of, methods_of, named
 from fastgate.origin_keys import KEY_BYTES, OriginKey
+from fastgate.routing import root_path_of, routed_app
 from fastgate.template import Template, TemplateRefused
 
 LIFETIME_SECONDS = 30
@@ -110,6 +111,7 @@ class StandInEdge:
         self.issuer, self.audience = issuer, audience
         self.key = SigningKey()
         self._routes = _Routes(endpoints(app))
+        self._root_path = root_path_of(routed_app(app))
         self.jwks: dict[str, object] = {"keys": [self.key.jwk]}
 
     def header_for(self, scope: Scope, caller: StandInCaller | None, content: bytes = b"") -> bytes:
@@ -118,7 +120,7 @@ class StandInEdge:
         `content` is its body, where the route `signs_body`.
         """
         route = self._route(scope)
-        path = (scope.get("raw_path") or b"/").decode("latin-1")
+        path = self._stripped(scope) + (scope.get("raw_path") or b"/").decode("latin-1")
         tctx = {"route": route.id, "template": route.template, "method": _method(scope)}
         tctx["path"] = path
         if scope["query_string"]:
@@ -134,7 +136,12 @@ class StandInEdge:
         return self._route(scope).signs_body
 
     def _route(self, scope: Scope) -> "_Route":
-        return self._routes.find(_method(scope), scope["path"])
+        return self._routes.find(_method(scope), self._stripped(scope) + scope["path"])
+
+    def _stripped(self, scope: Scope) -> str:
+        # Requests may come as behind the proxy that takes the app's root path off.
+        root, path = self._root_path, scope["path"]
+        return "" if path == root or path.startswith(root + "/") else root
 
 
 def contract(

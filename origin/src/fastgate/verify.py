@@ -51,6 +51,8 @@ class RequestHead(NamedTuple):
     raw_path: bytes
     query: bytes
     """Without the question mark; empty if there is none."""
+    public_path: bytes | None = None
+    """The path in front of a proxy that takes the app's own `root_path` off; None without one."""
 
 
 def verify(
@@ -148,7 +150,7 @@ def _check_time(claims: EdgeClaims, now: float, leeway: float) -> None:
 def _check_request(judged: Transaction, head: RequestHead) -> None:
     if judged.method != head.method:
         raise errors.MethodMismatch
-    if judged.path.encode() != head.raw_path:
+    if judged.path.encode() not in (head.raw_path, head.public_path):
         raise errors.PathMismatch
     if judged.query != (_digest(head.query) if head.query else None):
         raise errors.QueryMismatch
