@@ -71,6 +71,9 @@ def _nothing(*_checked: object) -> None:
     pass
 
 
+async def _understands() -> None: ...
+
+
 def _yes(check: RouteCheck, *_chosen: object) -> None:
     check.done = True
 
@@ -170,6 +173,8 @@ def test_the_door_without_one_of_its_checks_has_that_hole(
     holes: set[str],
 ) -> None:
     monkeypatch.setattr(check, instead)
+    # An app with such a hole would not start.
+    monkeypatch.setattr("fastgate.middleware.understand_framework", _understands)
     let_in = names(examined(guarded(edge.settings())), ok=False)
     assert let_in >= holes
     assert not let_in & {"no header", "unknown kid", "a changed payload", "wrong audience"}

@@ -7,11 +7,11 @@ What only routing can show, `route` compares behind the app's router; here the d
 no answer leaves for which it was not compared.
 """
 
+import asyncio
 import json
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from http import HTTPStatus
 from urllib.parse import unquote
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -21,7 +21,7 @@ from fastgate.claims import SCOPE_KEY, EdgeClaims
 from fastgate.content import ClientGone, matched
 from fastgate.dispatch import can_compare, install
 from fastgate.jwks import read_jwks
-from fastgate.keys import KeySource, StaticKeys
+from fastgate.keys import EdgeKeys, KeySource, StaticKeys
 from fastgate.local import LocalEdge
 from fastgate.placement import Misplaced, guarded_app, outside_of
 from fastgate.policy import CannotCompile
@@ -37,6 +37,7 @@ from fastgate.route import (
     root_template,
 )
 from fastgate.routing import root_path_of
+from fastgate.self_test import understand_framework
 from fastgate.settings import Settings
 from fastgate.stand_in import StandInEdge
 from fastgate.strict import ids_or_no_start
@@ -89,7 +90,7 @@ class FastgateMiddleware:
             raise NotImplementedError("a kind of connection that this door does not know")
 
         if not self._seen:
-            self._look_once(scope)
+            await self._look_once(scope)
         if self._faulty:
             await _refuse(problem.UNAVAILABLE, scope, send)
             return
@@ -101,8 +102,8 @@ class FastgateMiddleware:
         try:
             if _asks_for(self.settings.ready_path, scope):
                 await self.keys.current()
-                await send({"type": "http.response.start", "status": HTTPStatus.NO_CONTENT})
-                await send({"type": "http.response.body"})
+                await send({"type": "http.response.start", "status": 204, "headers": []})
+                await send({"type": "http.response.body", "body": b""})
                 return
             if not _asks_for(self.settings.health_path, scope):
                 if self._local is not None and not found:
@@ -123,8 +124,8 @@ class FastgateMiddleware:
         else:
             judged = None if claims is None else claims.transaction
             root = ""
-            if judged is not None and judged.path.encode() != scope["raw_path"]:
-                root = self._stripped(scope)
+            if judged is not None and (stripped := self._stripped(scope)):
+                root = stripped if unquote(judged.path) == stripped + scope["path"] else ""
             check = check_for(scope, judged, _refuse_as, self._ids, stripped=root)
             if not can_compare(getattr(self._routed, "routes", ())):
                 await _refuse_as(errors.RouteMismatch(), scope, send)
@@ -157,7 +158,7 @@ class FastgateMiddleware:
             if message["type"] == "lifespan.startup.complete":
                 looked = True
                 try:
-                    self._look_at_the_app(scope)
+                    await self._look_at_the_app(scope)
                 except Exception as error:
                     fault = error
                     raise  # so that the app's lifespan ends, as with any other error
@@ -170,7 +171,7 @@ class FastgateMiddleware:
         try:
             await self.app(scope, receive, send_if_sound)
             if not looked and not failed:  # it takes no part in the lifespan
-                self._look_at_the_app(scope)
+                await self._look_at_the_app(scope)
         except Exception as error:
             if not failed and (fault is not None or not looked):
                 await send({"type": "lifespan.startup.failed", "message": _explain(error)})
@@ -180,16 +181,22 @@ class FastgateMiddleware:
                 await send({"type": "lifespan.startup.failed", "message": _explain(fault)})
             raise fault
 
-    def _look_once(self, scope: Scope) -> None:
+    async def _look_once(self, scope: Scope) -> None:
         """Look at an app that serves already; remember what is wrong with it, and log it once."""
         try:
-            self._look_at_the_app(scope)
+            await self._look_at_the_app(scope)
         except Exception as error:  # noqa: BLE001: whatever it is, nobody gets in
             self._seen = self._faulty = True
             _log.error("every request is answered with 503: %s", _explain(error))
 
-    def _look_at_the_app(self, scope: Scope) -> None:
+    async def _look_at_the_app(self, scope: Scope) -> None:
         """Read the routes of the app, once they are all there; raise `CannotCompile` if strict."""
+        await understand_framework()
+        if isinstance(self.keys, EdgeKeys) and not _on_asyncio():
+            raise Misplaced(
+                "keys are fetched on asyncio alone. Run the app on asyncio, or give Settings the "
+                "keys: keys={…} or origin_keys={…}."
+            )
         app = guarded_app(FastgateMiddleware, self.app, scope)
         if outside := outside_of(FastgateMiddleware, app):
             message = f"outside of the guard, where nobody is verified: {', '.join(outside)}"
@@ -257,13 +264,22 @@ def _explain(fault: Exception) -> str:
     return f"strict:\n{fault}" if isinstance(fault, CannotCompile) else f"fastgate: {fault}"
 
 
+def _on_asyncio() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
 def _asks_for(path: str | None, scope: Scope) -> bool:
     """Whether a request is for one of the two paths that need no header, byte for byte."""
     return (
         path is not None
         and scope["type"] == "http"
         and scope["method"] in ("GET", "HEAD")
-        and scope.get("raw_path") == path.encode("ascii") == scope["path"].encode()
+        and scope["path"] == path
+        and scope.get("raw_path") in (None, path.encode("ascii"))
     )
 
 
@@ -294,20 +310,20 @@ def _only(found: list[bytes]) -> bytes:
 
 
 def _head(scope: Scope, stripped: str) -> RequestHead:
+    # A WebSocket starts as a GET (RFC 6455 §4.1); ASGI does not repeat it.
+    method = "GET" if scope["type"] == "websocket" else scope["method"]
+    query = scope["query_string"]
     raw_path = scope.get("raw_path")
+    if raw_path is None:  # ASGI leaves it to the server
+        path = scope["path"]
+        return RequestHead(method, None, query, decoded_paths=(path, stripped + path))
     # Routing reads `path`, the edge judged `raw_path`: one must still be the other, decoded.
     if not isinstance(raw_path, bytes) or not raw_path.isascii():
         raise errors.PathMismatch
-    path = raw_path.decode("ascii")
-    if (unquote(path) if "%" in path else path) != scope["path"]:
+    text = raw_path.decode("ascii")
+    if (unquote(text) if "%" in text else text) != scope["path"]:
         raise errors.PathMismatch
-    return RequestHead(
-        # A WebSocket starts as a GET (RFC 6455 §4.1); ASGI does not repeat it.
-        method="GET" if scope["type"] == "websocket" else scope["method"],
-        raw_path=raw_path,
-        query=scope["query_string"],
-        public_path=stripped.encode() + raw_path if stripped else None,
-    )
+    return RequestHead(method, raw_path, query, stripped.encode() + raw_path if stripped else None)
 
 
 async def _refuse_as(error: errors.Refused, scope: Scope, send: Send) -> None:

@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cmp_to_key
+from urllib.parse import quote
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
@@ -120,7 +121,7 @@ class StandInEdge:
         `content` is its body, where the route `signs_body`.
         """
         route = self._route(scope)
-        path = self._stripped(scope) + (scope.get("raw_path") or b"/").decode("latin-1")
+        path = self._stripped(scope) + _raw_path(scope)
         tctx = {"route": route.id, "template": route.template, "method": _method(scope)}
         tctx["path"] = path
         if scope["query_string"]:
@@ -178,6 +179,14 @@ def base64url(octets: bytes) -> str:
 def _method(scope: Scope) -> str:
     # A WebSocket starts as a GET (RFC 6455 §4.1).
     return "GET" if scope["type"] == "websocket" else str(scope["method"])
+
+
+def _raw_path(scope: Scope) -> str:
+    raw_path: bytes | None = scope.get("raw_path")
+    # What a path may hold as it is: RFC 3986 §3.3.
+    return (
+        quote(scope["path"], "/!$&'()*+,;=:@") if raw_path is None else raw_path.decode("latin-1")
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from hmac import compare_digest
 from typing import NamedTuple, TypeAlias
+from urllib.parse import unquote
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from jwt.algorithms import ECAlgorithm
@@ -48,11 +49,14 @@ class RequestHead(NamedTuple):
     """What arrived, as bytes from the wire: never decoded, normalized or rebuilt from a URL."""
 
     method: str
-    raw_path: bytes
+    raw_path: bytes | None
+    """None from a server that keeps the decoded path alone."""
     query: bytes
     """Without the question mark; empty if there is none."""
     public_path: bytes | None = None
     """The path in front of a proxy that takes the app's own `root_path` off; None without one."""
+    decoded_paths: tuple[str, ...] = ()
+    """Where there is no `raw_path`: what the signed path may be, once it is decoded."""
 
 
 def verify(
@@ -150,7 +154,10 @@ def _check_time(claims: EdgeClaims, now: float, leeway: float) -> None:
 def _check_request(judged: Transaction, head: RequestHead) -> None:
     if judged.method != head.method:
         raise errors.MethodMismatch
-    if judged.path.encode() not in (head.raw_path, head.public_path):
+    if head.raw_path is None:
+        if unquote(judged.path) not in head.decoded_paths:
+            raise errors.PathMismatch
+    elif judged.path.encode() not in (head.raw_path, head.public_path):
         raise errors.PathMismatch
     if judged.query != (_digest(head.query) if head.query else None):
         raise errors.QueryMismatch
