@@ -78,7 +78,10 @@ def _nothing(*_checked: object) -> None:
     pass
 
 
-def _yes(check: RouteCheck, _template: str | None, **_route: bool) -> None:
+async def _understands() -> None: ...
+
+
+def _yes(check: RouteCheck, *_chosen: object) -> None:
     check.done = True
 
 
@@ -159,7 +162,7 @@ def test_an_app_that_forgets_one_check_has_that_hole(examined: Served) -> None:
                 "replayed with another query",
             },
         ),
-        ("fastgate.middleware._only", lambda found: [*found, b""][0], {"two headers, both good"}),
+        ("fastgate.middleware.only", lambda found: [*found, b""][0], {"two headers, both good"}),
         ("fastgate.route.RouteCheck.fault", _yes, {"wrong route"}),
         (
             "fastgate.verify._checked_header",
@@ -177,6 +180,8 @@ def test_the_door_without_one_of_its_checks_has_that_hole(
     holes: set[str],
 ) -> None:
     monkeypatch.setattr(check, instead)
+    # An app with such a hole would not start.
+    monkeypatch.setattr("fastgate.startup.understand_framework", _understands)
     let_in = names(examined(guarded(edge.settings())), ok=False)
     assert let_in >= holes
     assert not let_in & {"no header", "unknown kid", "a changed payload", "wrong audience"}

@@ -11,6 +11,7 @@ import subprocess
 from collections import Counter
 from collections.abc import Coroutine, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -25,7 +26,8 @@ from uvicorn.server import ServerState
 
 from fastgate import EdgeClaims, Refused
 from fastgate.claims import SCOPE_KEY
-from fastgate.route import RouteCheck, begin, watch
+from fastgate.dispatch import install
+from fastgate.route import Comparing, RouteCheck, check_for
 from tests.edge import payload
 from tests.generated import GeneratedApp, generated_app, generated_target
 
@@ -185,16 +187,16 @@ def dispatched(app: FastAPI, scope: Scope, template: str | None) -> tuple[list[s
         pass
 
     ran: list[str] = []
-    judged = {**payload(template=template or "/"), "scope": "a:read a:write b"}
-    claims = EdgeClaims.parse(judged)
-    check = RouteCheck(claims.transaction if template is not None else None, refuse)
+    signed = payload(template=template or "/", method=str(scope["method"]))
+    claims = EdgeClaims.parse({**signed, "scope": "a:read a:write b"})
+    check = check_for(scope, claims.transaction if template is not None else None, refuse)
     scope.update({"ran": ran, SCOPE_KEY: claims})
-    if template is not None:
-        watch(app)
-        begin(scope, check)
+    install()
+    watching = nullcontext() if template is None else Comparing(check, scope)
     running: Any = app(scope, receive, send)
     try:
-        running.send(None)
+        with watching:
+            running.send(None)
     except StopIteration:
         return ran, check
     raise AssertionError("the app waits for something")

@@ -5,6 +5,8 @@ import logging
 import httpx
 import pytest
 from fastapi import FastAPI, Request, WebSocket
+from starlette.testclient import TestClient
+from websockets import Subprotocol
 from websockets.sync.client import connect
 
 from fastgate import AnyCaller, Caller, FastgateMiddleware, StandInCaller, at_edge, guard
@@ -77,7 +79,7 @@ async def test_what_would_be_refused_passes_and_is_told(
 
 
 async def test_nobody_is_known_in_a_request_that_would_be_refused(app: FastAPI, edge: Edge) -> None:
-    wrong = edge.headers("/orders/7", "/orders/{other}")
+    wrong = edge.headers("/orders/7", "/orders/{other:int}")
     async with client(app) as http:
         for headers in ({}, {HEADER: "forged"}, wrong):
             assert (await http.get("/orders/7", headers=headers)).json() == "stranger"
@@ -100,6 +102,78 @@ def test_the_app_gets_the_whole_body_however_it_compares(
     assert answer.json() == sent.decode()
     told = "would be refused: content-mismatch" in caplog.messages
     assert told == (sent != b"signed")
+
+
+async def test_what_is_added_while_the_app_runs_is_told_as_well(
+    app: FastAPI, edge: Edge, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def late(caller: AnyCaller) -> str:
+        return caller.subject if caller else "stranger"
+
+    async with client(app) as http:
+        await http.get("/old")
+        below = FastAPI(openapi_url=None)
+        app.get("/late")(late)
+        below.get("/{item}")(late)
+        app.mount("/below", below)
+        for path, template, other in [
+            ("/late", "/late", "/old"),
+            ("/below/7", "/below/{item}", "/old"),
+            ("/below/7", "/below/{item}", "/below/{item:int}"),
+        ]:
+            caplog.clear()
+            assert (await http.get(path, headers=edge.headers(path, other))).json() == "stranger"
+            assert caplog.messages == ["would be refused: route-mismatch"]
+            caplog.clear()
+            assert (await http.get(path, headers=edge.headers(path, template))).json() == "ada"
+            assert caplog.messages == []
+
+
+async def test_a_guard_within_an_observing_one_refuses_everything(
+    edge: Edge, caplog: pytest.LogCaptureFixture
+) -> None:
+    below, outer = unguarded(), FastAPI()
+    guard(below, edge.settings())
+    outer.mount("/below", below)
+    guard(outer, edge.settings(), observe=True)
+    async with client(outer) as http:
+        for headers in ({}, edge.headers("/below/old", "/below/old")):
+            assert (await http.get("/below/old", headers=headers)).status_code == 401
+    assert "which only observes" in caplog.text
+
+
+async def test_an_observing_guard_within_another_keeps_nothing_out(edge: Edge) -> None:
+    below, outer = unguarded(), FastAPI()
+    guard(below, edge.settings(audience="billing"), observe=True)
+    outer.mount("/below", below)
+    guard(outer, edge.settings())
+    async with client(outer) as http:
+        good = edge.headers("/below/old", "/below/old")
+        assert (await http.get("/below/old", headers=good)).status_code == 200
+        assert (await http.get("/below/old")).status_code == 401, "the other one does"
+
+
+def test_an_app_whose_start_would_fail_starts_and_says_why(
+    edge: Edge, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("fastgate.dispatch._template", lambda *_: None)
+    app = unguarded()
+    guard(app, edge.settings(), observe=True)
+    with TestClient(app) as running:
+        assert running.get("/old").status_code == 200
+    assert "the app would not start: fastgate: this version of fastgate" in caplog.text
+
+
+async def test_a_subprotocol_that_the_edge_vouches_for_is_answered(edge: Edge) -> None:
+    app = unguarded()
+    guard(app, edge.settings(), observe=True)
+    with uvicorn_serving(app) as (host, port):
+        url = f"ws://{host}:{port}/socket"
+        said = {**edge.headers("/socket", "/socket"), "Fastgate-Subprotocol": "bearer"}
+        with connect(url, additional_headers=said, subprotocols=[Subprotocol("bearer")]) as socket:
+            assert socket.subprotocol == "bearer"
+        with connect(url, additional_headers={"Fastgate-Subprotocol": "bearer"}) as socket:
+            assert socket.subprotocol is None
 
 
 def test_websockets_pass_as_well(app: FastAPI) -> None:

@@ -47,7 +47,7 @@ async def facts(
 async def test_a_mismatch_names_what_was_signed_and_what_was_found(
     app: FastAPI, edge: Edge, caplog: pytest.LogCaptureFixture
 ) -> None:
-    other_route = edge.mint(template="/orders/{id}").decode()
+    other_route = edge.mint(template="/orders/{id:int}").decode()
     assert await facts(app, other_route, caplog) == {
         "code": "route-mismatch",
         "method": "GET",
@@ -55,7 +55,7 @@ async def test_a_mismatch_names_what_was_signed_and_what_was_found(
         "client": "10.0.0.9",
         "verified": True,
         "request_id": "01J9Z",
-        "signed": "GET /orders/{id} (route read_order)",
+        "signed": "GET /orders/{id:int} (route read_order)",
         "found": "/orders/{order_id} (app.<locals>.read_order)",
     }
 

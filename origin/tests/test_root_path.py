@@ -1,15 +1,18 @@
 """A root path of the server or of the app: what was signed runs, and nothing else."""
 
 from typing import Literal
+from urllib.parse import unquote
 
 import httpx
 import pytest
 from fastapi import FastAPI, Request, WebSocket
+from starlette.types import Scope
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from fastgate import Caller, guard
-from fastgate.root_path import below_root
+from fastgate.root_path import root_path_at
+from fastgate.route import PREFIX_KEY, Prefix
 from tests.edge import HEADER, Edge
 from tests.serving import exchange, uvicorn_serving
 
@@ -89,17 +92,25 @@ def test_forwarded_fields_are_believed_for_links_and_never_for_passage(edge: Edg
 @pytest.mark.parametrize(
     ("root", "raw_path", "expected"),
     [
-        ("", b"/x", None),
-        ("/gw", b"/x", None),
-        ("/gw", b"/gwx", None),
-        ("/gw", b"/gw", None),
-        ("/gw", b"/gw/x", b"/x"),
-        ("/gw", b"/gw/gw/x", b"/gw/x"),
-        ("/gw/", b"/gw//x", b"/x"),
-        ("/gw", b"/%67w/x", None),
-        ("/g%77", b"/g%77/x", None),
+        ("", "/x", ()),
+        # Perhaps a proxy has taken it off.
+        ("/gw", "/x", (b"/gw/x",)),
+        ("/gw", "/gwx", (b"/gw/gwx",)),
+        # Perhaps the server has put it in front.
+        ("/gw", "/gw", ()),
+        ("/gw", "/gw/x", (b"/x",)),
+        ("/gw", "/gw/gw/x", (b"/gw/x",)),
+        ("/gw/", "/gw//x", (b"/x",)),
+        ("/gw", "/%67w/x", ()),
+        ("/g%77", "/g%77/x", ()),
+        ("/caf\u00e9", "/x", ()),
     ],
 )
-def test_only_a_whole_prefix_is_one(root: str, raw_path: bytes, expected: bytes | None) -> None:
-    scope = {"root_path": root, "raw_path": raw_path, "path": raw_path.decode()}
-    assert below_root(scope) == expected
+def test_only_a_whole_root_path_is_one(
+    root: str, raw_path: str, expected: tuple[bytes, ...]
+) -> None:
+    raw = raw_path.encode()
+    scope: Scope = {"root_path": root, "raw_path": raw, "path": unquote(raw_path)}
+    assert root_path_at(scope, None).other_paths(raw) == expected
+    scope[PREFIX_KEY] = Prefix("", "")
+    assert root_path_at(scope, None).other_paths(raw) == (), "below a mount it is the mount's own"

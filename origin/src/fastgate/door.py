@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request, Response
 
 from fastgate.dependencies import CallerRefused
 from fastgate.middleware import FastgateMiddleware
+from fastgate.placement import is_guarded
 from fastgate.settings import Settings
 
 
@@ -17,12 +18,22 @@ def guard(app: FastAPI, settings: Settings, *, observe: bool = False) -> None:
     Call it last: the middleware that is added last is the first to see a request. A mounted app is
     behind the same door; for full problems from its endpoints register `answer_refusal` there too.
 
-    With `observe` nothing is refused but what endpoints refuse; what the guard would refuse is in
-    the log. Raises `ValueError` if the settings are strict, or have local callers.
+    Args:
+        app: the app.
+        settings: who the edge is.
+        observe: refuse nothing but what endpoints refuse; what the guard would refuse is in the
+            log.
+
+    Raises:
+        RuntimeError: the app is guarded already.
+        ValueError: `observe` with settings that are strict, or have local callers.
+
     """
     if observe and (settings.strict or settings.local_rules is not None):
         # Here as well, so that it is said where it was written, and not at the start.
         raise ValueError("observe lets everything pass: not with strict, nor with local callers")
+    if is_guarded(FastgateMiddleware, app):
+        raise RuntimeError("this app is guarded already: call guard once, after add_middleware")
     app.add_exception_handler(CallerRefused, answer_refusal)
     app.add_middleware(FastgateMiddleware, settings=settings, observe=observe)
 

@@ -5,15 +5,14 @@ body and all, and a record `would be refused: CODE` for each that the guard woul
 is known in such a request. It protects nothing, so it says so at the start.
 """
 
-from dataclasses import dataclass
-
-from starlette.types import Message, Receive, Scope
+from starlette.types import Receive, Scope
 
 from fastgate.claims import SCOPE_KEY
-from fastgate.content import content_digest
+from fastgate.content import content_digest, read_body
 from fastgate.errors import ContentMismatch, FastgateError, Refused
 from fastgate.refusals import log_of
 from fastgate.route import RouteCheck
+from fastgate.routing import View
 
 OBSERVED_KEY = "fastgate.observed"
 """True in the scope of a request that the guard would have refused."""
@@ -27,36 +26,42 @@ def let_pass(error: FastgateError, scope: Scope) -> None:
     scope[SCOPE_KEY] = None
 
 
-@dataclass(slots=True)
+def is_observed(scope: Scope) -> bool:
+    """Whether this request would have been refused."""
+    return scope.get(OBSERVED_KEY) is True
+
+
 class ObservedCheck(RouteCheck):
-    """A comparison that reports, and lets every route run."""
+    """A comparison that reports, once for each request, and lets every route run."""
 
-    scope: Scope | None = None
+    __slots__ = ()
 
-    def fault(self, template: str | None, *, signs_body: bool) -> Refused | None:
-        """Compare; return None whatever comes out of it."""
-        # Not `super()`: a dataclass with slots is another class than the one that stands here.
-        fault = RouteCheck.fault(self, template, signs_body=signs_body)
-        if fault is not None and self.scope is not None:
-            let_pass(fault, self.scope)
-        self.done, self.refused = True, False
-        return None
+    def fault(self, template: str | None, scope: Scope, view: View) -> None:
+        """Compare what a router has chosen; let it run whatever comes out of it."""
+        self._report(super().fault(template, scope, view), scope)
+        self.done = True
+
+    def fault_on_the_way(
+        self, prefix: str | None, scope: Scope, *, can_compare: bool = True
+    ) -> None:
+        """Compare a mount; lead on whatever comes out of it."""
+        self._report(super().fault_on_the_way(prefix, scope, can_compare=can_compare), scope)
+        self.passed = True
+
+    def fault_within(self, scope: Scope) -> None:
+        """Compare what an app dispatches that was judged as a whole; let it run."""
+        self._report(super().fault_within(scope), scope)
+
+    def _report(self, fault: Refused | None, scope: Scope) -> None:
+        if fault is not None and not is_observed(scope):
+            let_pass(fault, scope)
+            self.judged = None  # there is nothing left to compare
+        self.refused = False
 
 
 async def observed_body(scope: Scope, receive: Receive, expected: str, limit: int) -> Receive:
     """Compare a body, up to `limit` bytes, with its signed digest; give the app all of it."""
-    seen: list[Message] = []
-    content = bytearray()
-    while len(content) <= limit:
-        message = await receive()
-        seen.append(message)
-        content += message.get("body", b"")
-        if message["type"] != "http.request" or not message.get("more_body", False):
-            break
-    if len(content) > limit or content_digest(bytes(content)) != expected:
+    body = await read_body(scope, receive, limit)
+    if body.content is None or content_digest(body.content) != expected:
         let_pass(ContentMismatch(), scope)
-
-    async def replayed() -> Message:
-        return seen.pop(0) if seen else await receive()
-
-    return replayed
+    return body.receive

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 from fastapi import routing
-from starlette.routing import BaseRoute, Host, Mount
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute, Host, Mount, Router
 from starlette.types import Scope
 
 View: TypeAlias = Any
@@ -22,11 +23,23 @@ def routed_app(app: object) -> object | None:
     return app
 
 
-def app_below(route: object) -> object | None:
-    """Return what holds the routes below a mount; None if they cannot be seen."""
+def root_path_of(app: object) -> str:
+    """Return the `root_path` that the author gave a FastAPI app; empty if there is none."""
+    root_path: str = getattr(app, "root_path", "")
+    return root_path.rstrip("/")
+
+
+def app_below(route: object) -> Starlette | Router | Mount | Host | None:
+    """Return what holds the routes below a mount; None if they cannot be seen.
+
+    Only what Starlette's routers dispatch is seen: an app of another framework may have `routes`,
+    too, and does not choose among them by `handle`.
+    """
     if not isinstance(route, (Mount, Host)):
         return None
-    return routed_app(route.app) or (route if route.routes else None)
+    if isinstance(app := routed_app(route.app), (Starlette, Router)):
+        return app
+    return route if isinstance(getattr(route, "_base_app", None), (Starlette, Router)) else None
 
 
 def effective_routes(app: object) -> Iterator[tuple[BaseRoute, View]]:
@@ -55,9 +68,17 @@ def handled_route(route: BaseRoute, view: View) -> BaseRoute:
     return chosen if isinstance(chosen, BaseRoute) else route
 
 
-def chosen_path(route: BaseRoute, scope: Scope) -> str | None:
-    """Return the path template of a route that the router has chosen, with its router's prefix."""
+def is_inclusion(route: BaseRoute) -> bool:
+    """Whether this stands for an included router, which chooses among its own routes."""
+    return isinstance(route, _INCLUSION)
+
+
+def chosen_view(route: BaseRoute, scope: Scope) -> View:
+    """Return what tells the path and methods of a route that the router has chosen."""
     view = scope.get("fastapi", {}).get("effective_route_context")
-    told = view if getattr(view, "original_route", None) is route else route
-    path = getattr(told, "path", None)
-    return path if isinstance(path, str) else None
+    return view if getattr(view, "original_route", None) is route else route
+
+
+_INCLUSION: tuple[type, ...] = tuple(
+    getattr(routing, name) for name in ("_IncludedRouter",) if hasattr(routing, name)
+)

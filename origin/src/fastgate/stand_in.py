@@ -8,11 +8,13 @@ edge does, in the app's own route table; it lets anybody pass, so that the app h
 import base64
 import hashlib
 import json
+import re
 import time
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cmp_to_key
+from urllib.parse import quote
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
@@ -25,6 +27,7 @@ from fastgate.content import content_digest
 from fastgate.endpoints import Endpoint, Kind, endpoints
 from fastgate.naming import access_of, ids_of, methods_of, named
 from fastgate.origin_keys import KEY_BYTES, OriginKey
+from fastgate.routing import root_path_of, routed_app
 from fastgate.template import Template, TemplateRefused
 
 LIFETIME_SECONDS = 30
@@ -113,6 +116,7 @@ class StandInEdge:
         self.issuer, self.audience = issuer, audience
         self.key = key or SigningKey()
         self._routes = _Routes(endpoints(app))
+        self._root_path = root_path_of(routed_app(app))
         self.jwks: dict[str, object] = {"keys": [self.key.jwk]}
 
     def header_for(self, scope: Scope, caller: StandInCaller | None, content: bytes = b"") -> bytes:
@@ -121,7 +125,7 @@ class StandInEdge:
         `content` is its body, where the route `signs_body`.
         """
         route = self._route(scope)
-        path = (scope.get("raw_path") or b"/").decode("latin-1")
+        path = self._stripped(scope) + _raw_path(scope)
         tctx = {"route": route.id, "template": route.template, "method": _method(scope)}
         tctx["path"] = path
         if scope["query_string"]:
@@ -138,10 +142,15 @@ class StandInEdge:
 
     def methods_at(self, scope: Scope) -> list[str] | None:
         """Return None if the edge has a route for this request; else the path's other methods."""
-        return self._routes.methods_at(_method(scope), scope["path"])
+        return self._routes.methods_at(_method(scope), self._stripped(scope) + scope["path"])
 
     def _route(self, scope: Scope) -> "_Route":
-        return self._routes.find(_method(scope), scope["path"])
+        return self._routes.find(_method(scope), self._stripped(scope) + scope["path"])
+
+    def _stripped(self, scope: Scope) -> str:
+        # Requests may come as behind the proxy that takes the app's root path off.
+        root, path = self._root_path, scope["path"]
+        return "" if path == root or path.startswith(root + "/") else root
 
 
 def contract(
@@ -185,6 +194,14 @@ def _method(scope: Scope) -> str:
     return "GET" if scope["type"] == "websocket" else str(scope["method"])
 
 
+def _raw_path(scope: Scope) -> str:
+    raw_path: bytes | None = scope.get("raw_path")
+    # What a path may hold as it is: RFC 3986 §3.3.
+    return (
+        quote(scope["path"], "/!$&'()*+,;=:@") if raw_path is None else raw_path.decode("latin-1")
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class _Route:
     """What the edge knows of a route."""
@@ -209,6 +226,7 @@ class _Routes:
 
     def __init__(self, found: Iterable[Endpoint]) -> None:
         listed: list[tuple[Template, Endpoint]] = []
+        self._mounts: list[tuple[re.Pattern[str], str]] = []
         served = list(found)
         edges = named(served)
         self._ids = dict(zip(map(id, edges), ids_of(edges), strict=True))
@@ -217,7 +235,9 @@ class _Routes:
                 template = Template.parse(endpoint.template)
             except TemplateRefused:
                 continue  # the edge would not name it, and so does nobody here
-            if endpoint.kind is not Kind.BELOW:
+            if endpoint.kind is Kind.BELOW:
+                self._mounts.append((compile_path(template.source)[0], template.source))
+            else:
                 listed.append((template, endpoint))
         listed.sort(key=cmp_to_key(_most_specific_first))
         self._routes = [(compile_path(item.source)[0], entry) for item, entry in listed]
@@ -240,6 +260,9 @@ class _Routes:
                     access_of(endpoint) == "public",
                     bool(endpoint.declared.get("sign_body")),
                 )
+        for pattern, template in self._mounts:
+            if pattern.match(path):
+                return _Route("none", template)  # the mounted app's router answers
         return _NO_ROUTE
 
 

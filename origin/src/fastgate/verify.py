@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from hmac import compare_digest
 from typing import NamedTuple, TypeAlias
+from urllib.parse import unquote
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from jwt.algorithms import ECAlgorithm
@@ -48,11 +49,14 @@ class RequestHead(NamedTuple):
     """What arrived, as bytes from the wire: never decoded, normalized or rebuilt from a URL."""
 
     method: str
-    raw_path: bytes
+    raw_path: bytes | None
+    """None from a server that keeps the decoded path alone."""
     query: bytes
     """Without the question mark; empty if there is none."""
-    below_root: bytes | None = None
-    """`raw_path` without the root path, where the server may have put that in front of it."""
+    other_paths: tuple[bytes, ...] = ()
+    """What the path may have been at the edge: with the root path, or without it."""
+    decoded_paths: tuple[str, ...] = ()
+    """Where there is no `raw_path`: what the signed path may be, once it is decoded."""
 
 
 def verify(
@@ -154,7 +158,10 @@ def _check_time(claims: EdgeClaims, now: float, leeway: float) -> None:
 def _check_request(judged: Transaction, head: RequestHead) -> None:
     if judged.method != head.method:
         raise errors.MethodMismatch(signed=judged.method, found=head.method)
-    if judged.path.encode() not in (head.raw_path, head.below_root):
+    if head.raw_path is None:
+        if unquote(judged.path) not in head.decoded_paths:
+            raise errors.PathMismatch(signed=judged.path, found=", ".join(head.decoded_paths))
+    elif judged.path.encode() not in (head.raw_path, *head.other_paths):
         raise errors.PathMismatch(signed=judged.path, found=head.raw_path.decode("latin-1"))
     if judged.query != (_digest(head.query) if head.query else None):
         raise errors.QueryMismatch
