@@ -12,6 +12,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fastgate import AnyCaller, Caller, at_edge, fastgate
+from fastgate.endpoints import Endpoint, endpoints
 from fastgate.policy import CannotCompile, RouteDocument, compile_routes
 
 UUID = "01234567-89ab-cdef-0123-456789abcdef"
@@ -41,6 +42,8 @@ class GeneratedApp:
     app: FastAPI
     rules: dict[str, Rules]
     routes: list[RouteDocument]
+    endpoints: list[Endpoint]
+    """In the order in which the app's router tries them, with its mounts."""
     left_out: int
     """How many endpoints had to go before the rest compiled."""
 
@@ -55,7 +58,7 @@ def generated_app(dice: Random) -> GeneratedApp:
         except CannotCompile as error:
             forbidden |= {fault.endpoint.name for fault in error.faults}
         else:
-            return GeneratedApp(app, rules, routes, len(forbidden))
+            return GeneratedApp(app, rules, routes, list(endpoints(app)), len(forbidden))
 
 
 def generated_target(dice: Random, routes: list[RouteDocument]) -> tuple[str, str]:

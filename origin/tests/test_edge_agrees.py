@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 import uvicorn
 from fastapi import FastAPI
+from starlette.routing import compile_path
 from starlette.types import Message, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -25,6 +26,7 @@ from uvicorn.server import ServerState
 
 from fastgate import EdgeClaims, Refused
 from fastgate.claims import SCOPE_KEY
+from fastgate.endpoints import Kind
 from fastgate.route import RouteCheck, begin, watch
 from tests.edge import payload
 from tests.generated import GeneratedApp, generated_app, generated_target
@@ -90,7 +92,7 @@ def agree(seed: int) -> None:
             seen["pairs"] += 1
             seen[decision.get("refusal", "routed")] += 1
             seen["oddly spelled"] += decision["path"] != line["target"]  # type: ignore[index]
-            compare(*pair, decision)
+            seen[compare(*pair, decision)] += 1
     for generated in apps:
         compare_rules(generated)
         seen["left out"] += generated.left_out
@@ -99,10 +101,11 @@ def agree(seed: int) -> None:
     assert seen["no-route"] > seen["pairs"] / 20, seen
     assert seen["method-not-allowed"] > seen["pairs"] / 50, seen
     assert seen["oddly spelled"] > seen["pairs"] / 4, seen
+    assert 0 < seen["below a mount"] < seen["ran"] / 10, seen
 
 
-def compare(generated: GeneratedApp, method: str, decision: dict[str, Any]) -> None:
-    """Let the app dispatch what the edge would forward, and what it would not."""
+def compare(generated: GeneratedApp, method: str, decision: dict[str, Any]) -> str:
+    """Let the app dispatch what the edge would forward, and what it would not; say what ran."""
     forwarded = f"{method} {decision['path']}"
     scopes = [
         read_by(parser, method, decision["path"]) for parser in (H11Protocol, HttpToolsProtocol)
@@ -112,12 +115,26 @@ def compare(generated: GeneratedApp, method: str, decision: dict[str, Any]) -> N
     assert first["raw_path"] == decision["path"].encode(), forwarded
 
     ran, check = dispatched(generated.app, first, decision.get("template"))
-    if "route" in decision:
-        name = decision["route"].partition("-")[0]
-        assert ran == [name], f"the edge judged {decision['route']}, the app ran {ran}: {forwarded}"
-        assert check.done, forwarded
-    else:
+    if "route" not in decision:
         assert ran == [], f"the edge knows no route, the app ran {ran}: {forwarded}"
+        return "refused"
+    name = decision["route"].partition("-")[0]
+    if not ran and below_an_earlier_mount(generated, name, first["path"]):
+        assert not check.done, forwarded
+        return "below a mount"
+    assert ran == [name], f"the edge judged {decision['route']}, the app ran {ran}: {forwarded}"
+    assert check.done, forwarded
+    return "ran"
+
+
+def below_an_earlier_mount(generated: GeneratedApp, name: str, path: str) -> bool:
+    """Whether a mount that is asked before this endpoint takes the path, and answers by itself."""
+    for endpoint in generated.endpoints:
+        if endpoint.name == name and endpoint.kind is not Kind.BELOW:
+            return False
+        if endpoint.kind is Kind.BELOW and compile_path(endpoint.template)[0].match(path):
+            return True
+    return False
 
 
 def compare_rules(generated: GeneratedApp) -> None:

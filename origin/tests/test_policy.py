@@ -14,9 +14,18 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Host, Route
 from starlette.staticfiles import StaticFiles
 
-from fastgate import AnyCaller, Caller, FastgateMiddleware, any_caller, at_edge, fastgate
+from fastgate import (
+    AnyCaller,
+    Caller,
+    FastgateMiddleware,
+    any_caller,
+    at_edge,
+    fastgate,
+    guard,
+)
 from fastgate.__main__ import main
 from fastgate.policy import CannotCompile, compile_routes
+from fastgate.testing import AsCaller
 from tests.edge import Edge
 
 Reader = Annotated[Caller, Security(fastgate, scopes=["orders:read"])]
@@ -266,7 +275,46 @@ def test_what_stands_behind_a_mount_is_never_reached() -> None:
     app.mount("/shop", shop)
     app.post("/shop/cart")(read_me)
     (fault,) = faults(app)
-    assert fault.startswith("/shop/cart: is never reached where the mount ")
+    assert fault.startswith("/shop/cart: is never reached: everything below FastAPI (/shop/")
+
+
+def _single_page_app(tmp_path: Path) -> FastAPI:
+    (tmp_path / "index.html").write_text("the page")
+    app, api = empty(), empty()
+    api.get("/me")(read_me)
+    app.mount("/api", api)
+    app.mount("/", at_edge(access="public")(StaticFiles(directory=tmp_path, html=True)))
+    return app
+
+
+def test_files_for_all_that_no_earlier_mount_takes_compile(
+    tmp_path: Path, edge: Edge, as_caller: AsCaller
+) -> None:
+    app = _single_page_app(tmp_path)
+    assert [(route["path"], route["access"]) for route in compile_routes(app)] == [
+        ("/api/me", "authenticated"),
+        ("/{path:path}", "public"),
+    ]
+    guard(app, edge.settings())
+    nobody, ada = as_caller(app), as_caller(app, sub="ada")
+    assert nobody.get("/").text == nobody.get("/index.html").text == "the page"
+    assert (nobody.get("/api/me").status_code, ada.get("/api/me").json()) == (401, "ada")
+    assert ada.get("/api/unknown").json() == {"detail": "Not Found"}
+    assert ada.head("/api/me").status_code == 405
+
+
+def test_a_page_for_every_other_path_compiles_behind_a_mount_of_its_files(tmp_path: Path) -> None:
+    app = empty()
+    app.mount("/assets", at_edge(access="public")(StaticFiles(directory=tmp_path)))
+    app.get("/{full_path:path}")(welcome)
+    assert list(compiled(app)) == ["/assets/{path:path}", "/{full_path:path}"]
+
+
+def test_a_mount_stands_beside_a_parameter_that_could_hold_its_name(tmp_path: Path) -> None:
+    app = empty()
+    app.mount("/static", at_edge(access="public")(StaticFiles(directory=tmp_path)))
+    app.get("/{tenant}/orders")(read_me)
+    assert list(compiled(app)) == ["/static/{path:path}", "/{tenant}/orders"]
 
 
 def _serve_methods(app: FastAPI) -> None:

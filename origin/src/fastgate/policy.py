@@ -143,7 +143,8 @@ def _caller_faults(endpoint: Endpoint) -> Iterator[Fault]:
         )
 
 
-# Endpoints beside each other: the app runs the first that matches, the edge the most specific.
+# Endpoints beside each other: the app runs the first that matches, the edge the most specific. A
+# mount is asked for everything below its path, and for nothing else.
 
 
 def _faults_between(found: Sequence[Endpoint]) -> Iterator[Fault]:
@@ -164,11 +165,14 @@ def _fault_between(
     first: Endpoint, its_template: Template, second: Endpoint, template: Template
 ) -> Iterator[Fault]:
     if first.kind is Kind.BELOW:
-        yield Fault(
-            second,
-            f"is never reached where the mount {first} is asked first",
-            "declare it before the mount, or move it from below the mount's path",
-        )
+        # Where some of its paths lie below the mount, the app answers those by the mount alone:
+        # by an endpoint that the edge knows as more specific, or by the mount's own 404 or 405.
+        if its_template.covers(template):
+            yield Fault(
+                second,
+                f"is never reached: everything below {first} belongs to that mount",
+                "declare it before the mount, or move it from below the mount's path",
+            )
         return
     methods = set(methods_of(first)) & set(methods_of(second))
     if not methods:

@@ -9,7 +9,8 @@ where the router has just named its choice.
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-from starlette.routing import BaseRoute, Host, Mount
+from fastapi.routing import APIRoute
+from starlette.routing import BaseRoute, Host, Mount, Route
 from starlette.types import Receive, Scope, Send
 
 from fastgate.claims import Transaction
@@ -74,6 +75,9 @@ class CheckedHandle:
         self._leads_on = app_below(route) is not None
         self._suffix = "/{path:path}" if isinstance(route, Mount) and not self._leads_on else ""
         self._signs_body = signs_body(view)
+        # Known to answer 405 to every other method before anything of the author's runs.
+        refuses_methods = type(route).handle in (Route.handle, APIRoute.handle)
+        self._methods = view.methods if refuses_methods else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the route that the router has chosen, if it is the one that the edge judged."""
@@ -83,6 +87,8 @@ class CheckedHandle:
             if self._leads_on:
                 scope[_PREFIX_KEY] = template
                 check.mount = scope.get("endpoint")
+            elif self._methods and scope.get("method", "GET") not in self._methods:
+                check.done = True  # the route's own 405
             elif (fault := check.fault(template, signs_body=self._signs_body)) is not None:
                 await check.refuse(fault, scope, send)
                 return

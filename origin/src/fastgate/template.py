@@ -83,6 +83,19 @@ class Template:
         )
         return ours == theirs
 
+    def covers(self, other: "Template") -> bool:
+        """Whether this template surely matches every path that the other matches.
+
+        False where that depends on how many segments a path parameter of the other takes.
+        """
+        for index, segment in enumerate(self.segments):
+            if segment.kind == _REST and index + 1 == len(self.segments):
+                return len(other.segments) > index
+            theirs = other.segments[index : index + 1]
+            if not theirs or not _segment_covers(segment, theirs[0]):
+                return False
+        return len(self.segments) == len(other.segments)
+
     def overlaps(self, other: "Template") -> bool:
         """Whether there is a path that both match."""
         return _paths_overlap(self.segments, other.segments)
@@ -152,6 +165,18 @@ def _segments_overlap(one: Segment, two: Segment) -> bool:
     if one.kind == two.kind == _LITERAL:
         return one.prefix == two.prefix
     return any(_words_overlap(left, right) for left in _words(one) for right in _words(two))
+
+
+def _segment_covers(one: Segment, two: Segment) -> bool:
+    if _REST in (one.kind, two.kind):
+        return False
+    if two.kind == _LITERAL:
+        return _segments_overlap(one, two)
+    if one.kind == _LITERAL:
+        return False
+    around = two.prefix.startswith(one.prefix) and two.suffix.endswith(one.suffix)
+    same = (one.prefix, one.suffix, one.convertor) == (two.prefix, two.suffix, two.convertor)
+    return same or (around and one.convertor == "str")
 
 
 def _words(segment: Segment) -> Iterator[tuple[_Step, ...]]:
