@@ -108,7 +108,7 @@ def test_a_route_that_the_author_did_not_mark_public_is_found(
     assert main(["drift", *arguments]) == 1
     assert capsys.readouterr().out.splitlines() == [
         'GET /me: access: the app says "authenticated", the edge "public"',
-        "GET /updates: only the app serves it",
+        "WEBSOCKET /updates: only the app serves it",
         f"demo.app:app and {altered}: 2 differences",
     ]
 

@@ -28,6 +28,7 @@ from fastgate import EdgeClaims, Refused
 from fastgate.claims import SCOPE_KEY
 from fastgate.endpoints import Kind
 from fastgate.route import RouteCheck, begin, watch
+from fastgate.routing import WEBSOCKET
 from tests.edge import payload
 from tests.generated import GeneratedApp, generated_app, generated_target
 
@@ -81,7 +82,9 @@ def agree(seed: int) -> None:
         pairs.append(None)
         for _ in range(REQUESTS):
             method, target = generated_target(dice, generated.routes)
-            lines.append({"method": method, "target": target})
+            socket = method == WEBSOCKET
+            asked = {"method": "GET" if socket else method, "target": target, "websocket": socket}
+            lines.append(asked)
             pairs.append((generated, method))
 
     seen: Counter[str] = Counter()
@@ -92,7 +95,9 @@ def agree(seed: int) -> None:
             seen["pairs"] += 1
             seen[decision.get("refusal", "routed")] += 1
             seen["oddly spelled"] += decision["path"] != line["target"]  # type: ignore[index]
-            seen[compare(*pair, decision)] += 1
+            became = compare(*pair, decision)
+            seen[became] += 1
+            seen["handshake ran"] += (pair[1], became) == (WEBSOCKET, "ran")
     for generated in apps:
         compare_rules(generated)
         seen["left out"] += generated.left_out
@@ -101,6 +106,7 @@ def agree(seed: int) -> None:
     assert seen["no-route"] > seen["pairs"] / 20, seen
     assert seen["method-not-allowed"] > seen["pairs"] / 50, seen
     assert seen["oddly spelled"] > seen["pairs"] / 4, seen
+    assert seen["handshake ran"] > seen["pairs"] / 100, seen
     assert 0 < seen["below a mount"] < seen["ran"] / 10, seen
 
 
@@ -108,12 +114,16 @@ def compare(generated: GeneratedApp, method: str, decision: dict[str, Any]) -> s
     """Let the app dispatch what the edge would forward, and what it would not; say what ran."""
     forwarded = f"{method} {decision['path']}"
     scopes = [
-        read_by(parser, method, decision["path"]) for parser in (H11Protocol, HttpToolsProtocol)
+        read_by(parser, "GET" if method == WEBSOCKET else method, decision["path"])
+        for parser in (H11Protocol, HttpToolsProtocol)
     ]
     first, second = ({**scope, "headers": []} for scope in scopes)
     assert first == second, f"h11 and httptools differ on {forwarded}"
     assert first["raw_path"] == decision["path"].encode(), forwarded
 
+    if method == WEBSOCKET:
+        first = {**first, "type": "websocket", "scheme": "ws", "subprotocols": []}
+        del first["method"]
     ran, check = dispatched(generated.app, first, decision.get("template"))
     if "route" not in decision:
         assert ran == [], f"the edge knows no route, the app ran {ran}: {forwarded}"
@@ -196,6 +206,8 @@ def dispatched(app: FastAPI, scope: Scope, template: str | None) -> tuple[list[s
         pass
 
     async def receive() -> Message:
+        if scope["type"] == "websocket":
+            return {"type": "websocket.connect"}
         return {"type": "http.request", "body": b"", "more_body": False}
 
     async def send(_message: Message) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +14,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Host, Route
 from starlette.staticfiles import StaticFiles
+from starlette.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
 
 from fastgate import (
     AnyCaller,
@@ -26,7 +29,7 @@ from fastgate import (
 from fastgate.__main__ import main
 from fastgate.policy import CannotCompile, compile_routes
 from fastgate.testing import AsCaller
-from tests.edge import Edge
+from tests.edge import HEADER, Edge, payload
 
 Reader = Annotated[Caller, Security(fastgate, scopes=["orders:read"])]
 Compiled = dict[str, dict[str, object]]
@@ -154,12 +157,12 @@ class _Raw:
 
 
 def test_members_that_only_the_edge_knows_are_passed_on_as_they_are() -> None:
-    app, limits, geo = empty(), [{"per": "caller", "most": 10}], {"allow": ["DE"]}
-    app.get("/a", openapi_extra={"x-fastgate": {"limits": limits}})(
-        at_edge(geo=geo, limits=[], from_=["europe"])(_own(read_me))
+    app, accepts = empty(), {"max_body": 10}
+    app.get("/a", openapi_extra={"x-fastgate": {"limits": ["orders"]}})(
+        at_edge(accepts=accepts, limits=[], from_=["europe"])(_own(read_me))
     )
     (route,) = compile_routes(app)
-    assert (route["limits"], route["geo"], route["from"]) == (limits, geo, ["europe"])
+    assert (route["limits"], route["accepts"], route["from"]) == (["orders"], accepts, ["europe"])
 
 
 def test_a_websocket_is_a_get() -> None:
@@ -171,6 +174,79 @@ def test_a_websocket_is_a_get() -> None:
     (route,) = compile_routes(app)
     assert (route["methods"], route["scopes"]) == (["GET"], ["orders:read"])
     assert route["websocket"] is True
+
+
+async def _talk(websocket: WebSocket, caller: Caller) -> None:
+    await websocket.accept()
+    await websocket.send_text("talked")
+
+
+async def page() -> str:
+    return "page"
+
+
+def _graphql() -> FastAPI:
+    app = empty()
+    app.get("/graphql")(at_edge(access="public")(page))
+    app.post("/graphql")(read_me)
+    app.websocket("/graphql")(_talk)
+    return app
+
+
+def test_a_path_may_have_a_page_queries_and_a_websocket() -> None:
+    routes = compile_routes(_graphql())
+    assert [(r["methods"], r["access"], r.get("websocket")) for r in routes] == [
+        (["GET"], "public", None),
+        (["POST"], "authenticated", None),
+        (["GET"], "authenticated", True),
+    ]
+    assert len({str(route["id"]) for route in routes}) == 3
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_each_of_them_is_reached_under_its_own_rules(
+    edge: Edge, as_caller: AsCaller, *, strict: bool
+) -> None:
+    app = _graphql()
+    guard(app, edge.settings(strict=strict))
+    nobody, ada = as_caller(app), as_caller(app, sub="ada")
+    assert (nobody.get("/graphql").json(), ada.post("/graphql").json()) == ("page", "ada")
+    with ada.websocket_connect("/graphql") as socket:
+        assert socket.receive_text() == "talked"
+    with pytest.raises(WebSocketDisconnect), nobody.websocket_connect("/graphql"):
+        pass
+
+
+def test_in_a_strict_app_the_header_of_a_page_opens_no_websocket(edge: Edge) -> None:
+    app = _graphql()
+    guard(app, edge.settings(strict=True))
+    page, _, socket = (str(route["id"]) for route in compile_routes(app))
+    claims = payload("/graphql", "/graphql")
+    with TestClient(app) as client:
+        for judged, opened in ((page, False), (socket, True)):
+            tctx = {**claims["tctx"], "route": judged}  # type: ignore[dict-item]
+            headers = {HEADER: edge.sign({**claims, "tctx": tctx}).decode()}
+            assert (client.get("/graphql", headers=headers).status_code == 200) is not opened
+            refused = nullcontext() if opened else pytest.raises(WebSocketDisconnect)
+            with refused, client.websocket_connect("/graphql", headers=headers):
+                pass
+
+
+def test_a_websocket_stands_beside_what_overlaps_it() -> None:
+    app = empty()
+    app.get("/sockets/a")(read_me)
+    app.websocket("/sockets/{name}")(_talk)
+    app.websocket("/late")(_talk)
+    app.get("/{rest:path}")(welcome)
+    assert len(compile_routes(app)) == 4
+
+
+def test_of_two_overlapping_websockets_the_more_specific_one_stands_first() -> None:
+    app = empty()
+    app.websocket("/sockets/{name}")(_talk)
+    app.websocket("/sockets/a")(_talk)
+    (fault,) = faults(app)
+    assert fault.startswith("/sockets/a: is more specific than _talk ")
 
 
 def test_the_apps_root_path_is_part_of_every_path() -> None:
@@ -341,13 +417,22 @@ def _rename(app: FastAPI) -> None:
     app.get("/x")(at_edge(path="/y")(_own(read_me)))
 
 
-def _hide_a_socket(app: FastAPI) -> None:
-    app.get("/sockets/a")(read_me)
-    app.websocket("/sockets/{name}")(_own(read_me))
-
-
 def _backtrack(app: FastAPI) -> None:
     app.get("/{a}-{b}")(read_me)
+
+
+def _misspell(app: FastAPI) -> None:
+    app.get("/x", openapi_extra={"x-fastgate": {"acess": "public"}})(read_me)
+
+
+def _declare_nowhere(app: FastAPI) -> None:
+    app.get("/auth/me")(read_me)
+    at_edge(below="/aut", limits=["a"])(app)
+
+
+def _bind_every_body(app: FastAPI) -> None:
+    app.get("/x")(read_me)
+    at_edge(sign_body=True)(app)
 
 
 def _own(function: Callable[..., object]) -> Callable[..., object]:
@@ -365,8 +450,10 @@ def _own(function: Callable[..., object]) -> Callable[..., object]:
         (_contradict, "declares something else"),
         (_say_it_twice, "declares something else"),
         (_rename, "declares a path"),
-        (_hide_a_socket, "cannot tell a WebSocket from a GET"),
         (_backtrack, "two parameters stand in one segment"),
+        (_misspell, 'knows no "acess"; did you mean "access"?'),
+        (_declare_nowhere, "nothing is served"),
+        (_bind_every_body, 'inherits "sign_body"'),
     ],
 )
 def test_what_the_edge_cannot_enforce_is_refused(

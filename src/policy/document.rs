@@ -177,7 +177,8 @@ pub struct RouteDocument {
     #[serde(default)]
     pub trial: RequirementDocument,
     /// Whether this is a WebSocket: only opening handshakes are taken (`methods` is `["GET"]`), and what was judged is handed
-    /// over to the origin with its signed header. Needs the product WebSockets on Fastly.
+    /// over to the origin with its signed header. Other requests of the same path, `GET` among them, have a route of their
+    /// own. Needs the product WebSockets on Fastly.
     #[serde(default)]
     pub websocket: bool,
     /// Whether the token must be bound to a key or certificate that the caller shows to hold: `Authorization: DPoP` with a

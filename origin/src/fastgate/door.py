@@ -7,16 +7,29 @@ never adds a route.
 from fastapi import FastAPI, Request, Response
 
 from fastgate.dependencies import CallerRefused
+from fastgate.endpoints import declare_docs
 from fastgate.middleware import FastgateMiddleware
 from fastgate.settings import Settings
 
 
-def guard(app: FastAPI, settings: Settings) -> None:
+def guard(app: FastAPI, settings: Settings, *, docs: str | None = None) -> None:
     """Put `app` behind `FastgateMiddleware` and let its endpoints refuse with full problems.
 
     Call it last: the middleware that is added last is the first to see a request. A mounted app is
     behind the same door; for full problems from its endpoints register `answer_refusal` there too.
+
+    Args:
+        app: the app.
+        settings: who the edge is.
+        docs: who may read FastAPI's schema and documentation pages: "public", "optional" or
+            "authenticated"; "none" for nobody from the edge.
+
+    Raises:
+        ValueError: `docs` is none of these.
+
     """
+    if docs is not None:
+        declare_docs(app, docs)
     app.add_exception_handler(CallerRefused, answer_refusal)
     app.add_middleware(FastgateMiddleware, settings=settings)
 

@@ -9,8 +9,9 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
 
-from fastgate.naming import FORWARDED_METHODS
+from fastgate.declare import METHODS
 from fastgate.policy import RouteDocument
+from fastgate.routing import WEBSOCKET
 
 _Request: TypeAlias = tuple[str, str]
 """Method and template: what both sides find a route by."""
@@ -51,15 +52,17 @@ def _by_request(routes: Sequence[RouteDocument]) -> dict[_Request, RouteDocument
     found: dict[_Request, RouteDocument] = {}
     for route in routes:
         methods = route.get("methods")
-        for method in methods if isinstance(methods, list) else ():
+        # An opening handshake is a GET, and no other request.
+        kinds = [WEBSOCKET] if route.get("websocket") else methods
+        for method in kinds if isinstance(kinds, list) else ():
             found.setdefault((str(method), str(route.get("path"))), route)
     return found
 
 
 def _by_path(request: _Request) -> tuple[str, int]:
     method, path = request
-    known = method in FORWARDED_METHODS
-    return path, FORWARDED_METHODS.index(method) if known else len(FORWARDED_METHODS)
+    known = method in METHODS
+    return path, METHODS.index(method) if known else len(METHODS)
 
 
 def _other_methods(request: _Request, other: Mapping[_Request, RouteDocument]) -> str:
@@ -73,7 +76,7 @@ def _differences(app: RouteDocument, edge: RouteDocument) -> Iterator[str]:
         yield f'only the app asks for the scope "{scope}"'
     for scope in sorted(theirs - ours):
         yield f'only the edge asks for the scope "{scope}"'
-    compared = {"path", "methods", "scopes", "origin"}
+    compared = {"path", "methods", "scopes", "origin", "websocket"}
     for member in sorted((app.keys() | edge.keys()) - compared):
         mine, yours = _value(app, member), _value(edge, member)
         if mine != yours:

@@ -8,8 +8,18 @@ edge would judge by another rule than the one the app would run. It only reads d
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from fastgate.declare import METHODS, OWN_MEMBERS, misspelt
 from fastgate.endpoints import Endpoint, Kind, endpoints
-from fastgate.naming import FORWARDED_METHODS, UNNAMED, access_of, ids_of, methods_of, named
+from fastgate.naming import (
+    UNNAMED,
+    access_of,
+    ids_of,
+    members_of,
+    methods_of,
+    named,
+    requests_of,
+    says_callers,
+)
 from fastgate.template import Template, TemplateRefused
 
 _OPEN = ("public", "optional")
@@ -53,11 +63,14 @@ def compile_routes(app: object, origin: str | None = None) -> list[RouteDocument
 
 
 def route_ids(app: object) -> dict[tuple[str, str], str]:
-    """Return the id of each route of `app` by method and template. Raises `CannotCompile`."""
+    """Return the id of each route of `app` by method and template. Raises `CannotCompile`.
+
+    The method of a WebSocket is `naming.WEBSOCKET`: its path may have a GET, too.
+    """
     return {
         (method, endpoint.template): name
         for name, endpoint in _compiled(app)
-        for method in methods_of(endpoint)
+        for method in requests_of(endpoint)
     }
 
 
@@ -65,6 +78,11 @@ def _compiled(app: object) -> list[tuple[str, Endpoint]]:
     found = [endpoint for endpoint in endpoints(app) if access_of(endpoint) != UNNAMED]
     served = named(found)
     faults = [fault for endpoint in served for fault in _faults_of(endpoint)]
+    faults += [
+        Fault(endpoint, "is said of a path at which nothing is served", "write the path that is")
+        for endpoint in found
+        if endpoint.kind is Kind.NOTHING
+    ]
     faults += _faults_between(found)
     if faults:
         raise CannotCompile(faults)
@@ -82,9 +100,8 @@ def _document(endpoint: Endpoint, route_id: str, origin: str | None) -> RouteDoc
         document["origin"] = origin
     if endpoint.kind is Kind.WEBSOCKET:
         document["websocket"] = True
-    if endpoint.callers.scopes:
-        document["scopes"] = list(endpoint.callers.scopes)
-    return {**document, **endpoint.declared, "id": route_id, "methods": document["methods"]}
+    own = {"id": route_id, "methods": document["methods"]}
+    return {**document, **members_of(endpoint), **own}
 
 
 # One endpoint by itself.
@@ -101,9 +118,21 @@ def _faults_of(endpoint: Endpoint) -> Iterator[Fault]:
     try:
         Template.parse(endpoint.template)
     except TemplateRefused as error:
-        yield Fault(endpoint, f"its path is no template at the edge: {error}", "write it apart")
+        yield Fault(endpoint, f"its path is no template at the edge: {error}", error.remedy)
+    yield from _member_faults(endpoint)
     yield from _method_faults(endpoint)
     yield from _caller_faults(endpoint)
+
+
+def _member_faults(endpoint: Endpoint) -> Iterator[Fault]:
+    for fault in misspelt(endpoint.declared):
+        yield Fault(endpoint, f"declares what the edge does not know: {fault}", "correct it there")
+    for name in sorted(OWN_MEMBERS & endpoint.inherited.keys()):
+        yield Fault(
+            endpoint,
+            f'inherits "{name}", which belongs to one route',
+            f"say {name} at each endpoint, by at_edge({name}=…)",
+        )
 
 
 def _method_faults(endpoint: Endpoint) -> Iterator[Fault]:
@@ -115,7 +144,7 @@ def _method_faults(endpoint: Endpoint) -> Iterator[Fault]:
                 'name them: at_edge(methods=["GET", "POST"])(…)',
             )
         return
-    foreign = sorted(set(endpoint.methods) - set(FORWARDED_METHODS))
+    foreign = sorted(set(endpoint.methods) - set(METHODS))
     if foreign:
         yield Fault(endpoint, f"serves {', '.join(foreign)}", "the edge never forwards that")
     if not {"path", "methods"}.isdisjoint(endpoint.declared):
@@ -128,12 +157,14 @@ def _method_faults(endpoint: Endpoint) -> Iterator[Fault]:
 
 def _caller_faults(endpoint: Endpoint) -> Iterator[Fault]:
     callers, declared = endpoint.callers, endpoint.declared
-    if not callers.known and not callers.anybody and not {"access", "scopes"} & declared.keys():
+    said = declared.keys() | endpoint.inherited.keys()
+    if not says_callers(endpoint) and not {"access", "scopes"} & said:
         yield Fault(
             endpoint,
             "says nothing about its callers",
             "ask for `Caller`, or `AnyCaller` if everybody may call and be known; "
-            'what asks for nobody, at_edge(access="public") or "authenticated"',
+            'what asks for nobody, at_edge(access="public") or "authenticated"; for a whole app or '
+            'path, at_edge(access="…")(app) or at_edge(below="/…", access="…")(app)',
         )
     if callers.known and (declared.get("access") in _OPEN or "scopes" in declared):
         yield Fault(
@@ -154,11 +185,12 @@ def _faults_between(found: Sequence[Endpoint]) -> Iterator[Fault]:
             template = Template.parse(endpoint.template)
         except TemplateRefused:
             continue  # said already
-        if endpoint.kind is not Kind.BELOW:
+        if endpoint.kind not in (Kind.BELOW, Kind.NOTHING):
             for first, its_template in earlier:
                 if its_template.overlaps(template):
                     yield from _fault_between(first, its_template, endpoint, template)
-        earlier.append((endpoint, template))
+        if endpoint.kind is not Kind.NOTHING:
+            earlier.append((endpoint, template))
 
 
 def _fault_between(
@@ -174,20 +206,9 @@ def _fault_between(
                 "declare it before the mount, or move it from below the mount's path",
             )
         return
-    methods = set(methods_of(first)) & set(methods_of(second))
-    if not methods:
+    if set(requests_of(first)).isdisjoint(requests_of(second)):
         return
-    if (first.kind is Kind.WEBSOCKET) != (second.kind is Kind.WEBSOCKET):
-        socket, other = (
-            (its_template, template) if first.kind is Kind.WEBSOCKET else (template, its_template)
-        )
-        if not socket.goes_before(other):
-            yield Fault(
-                second,
-                f"and {first} overlap, and the edge cannot tell a WebSocket from a GET",
-                "give the WebSocket a path of its own",
-            )
-    elif its_template.matches_the_same(template):
+    if its_template.matches_the_same(template):
         yield Fault(
             second,
             f"is never reached: {first} matches the same requests",

@@ -16,7 +16,14 @@ from starlette.types import Receive, Scope, Send
 from fastgate.claims import Transaction
 from fastgate.declare import declared_by
 from fastgate.errors import ContentMismatch, Refused, RouteMismatch
-from fastgate.routing import View, app_below, chosen_path, effective_routes, handled_route
+from fastgate.routing import (
+    WEBSOCKET,
+    View,
+    app_below,
+    chosen_path,
+    effective_routes,
+    handled_route,
+)
 
 CHECK_KEY = "fastgate.route"
 """Where the door leaves the `RouteCheck` of a request."""
@@ -40,6 +47,8 @@ class RouteCheck:
     """Whether one was compared and was another."""
     withheld: bool = False
     """Whether an answer came from a route that was never compared, and was kept back."""
+    websocket: bool = False
+    """Whether this is an opening handshake, which has routes of its own."""
     mount: object = None
     """The mounted app whose router chooses now; the `endpoint` that routing left for it."""
 
@@ -63,7 +72,8 @@ class RouteCheck:
     def _is_judged(self, template: str, judged: Transaction) -> bool:
         if template != judged.template:
             return False
-        return self.ids is None or self.ids.get((judged.method, template)) == judged.route
+        method = WEBSOCKET if self.websocket else judged.method
+        return self.ids is None or self.ids.get((method, template)) == judged.route
 
 
 class CheckedHandle:
@@ -105,6 +115,7 @@ class CheckedHandle:
 def begin(scope: Scope, check: RouteCheck) -> None:
     """Leave in the scope what the comparison needs, before the app's router sees it."""
     scope[CHECK_KEY] = check
+    check.websocket = scope["type"] == "websocket"
     scope[_PREFIX_KEY] = _root(scope)
 
 

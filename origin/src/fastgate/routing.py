@@ -11,6 +11,9 @@ from fastapi import routing
 from starlette.routing import BaseRoute, Host, Mount
 from starlette.types import Scope
 
+WEBSOCKET = "WEBSOCKET"
+"""What stands for the method of an opening handshake, which the edge tells from every other GET."""
+
 View: TypeAlias = Any
 """What tells a route's effective path, methods and dependencies: the route, or its inclusion."""
 

@@ -23,8 +23,9 @@ from starlette.types import Scope
 
 from fastgate.content import content_digest
 from fastgate.endpoints import Endpoint, Kind, endpoints
-from fastgate.naming import access_of, ids_of, methods_of, named
+from fastgate.naming import access_of, ids_of, named, requests_of
 from fastgate.origin_keys import KEY_BYTES, OriginKey
+from fastgate.routing import WEBSOCKET
 from fastgate.template import Template, TemplateRefused
 
 LIFETIME_SECONDS = 30
@@ -133,7 +134,8 @@ class StandInEdge:
         return self._route(scope).signs_body
 
     def _route(self, scope: Scope) -> "_Route":
-        return self._routes.find(_method(scope), scope["path"])
+        kind = WEBSOCKET if scope["type"] == "websocket" else _method(scope)
+        return self._routes.find(kind, scope["path"])
 
 
 def contract(
@@ -210,9 +212,9 @@ class _Routes:
         self._routes = [(compile_path(item.source)[0], entry) for item, entry in listed]
 
     def find(self, method: str, path: str) -> _Route:
-        """Return the most specific route."""
+        """Return the most specific route; of an opening handshake by the method `WEBSOCKET`."""
         for pattern, endpoint in self._routes:
-            if method in methods_of(endpoint) and pattern.match(path):
+            if method in requests_of(endpoint) and pattern.match(path):
                 return _Route(
                     self._ids.get(id(endpoint), endpoint.name),
                     endpoint.template,

@@ -18,7 +18,11 @@ _LITERAL, _PARAMETER, _REST = 2, 1, 0
 
 
 class TemplateRefused(ValueError):
-    """The edge would refuse this template; the message says why."""
+    """The edge would refuse this template; the message says why, and `remedy` what to write."""
+
+    def __init__(self, why: str, remedy: str = "write another path") -> None:
+        super().__init__(why)
+        self.remedy = remedy
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +109,12 @@ def _segment(text: str, names: list[str]) -> Segment:
     prefix, brace, rest = text.partition("{")
     parameter, closing, suffix = rest.partition("}")
     if "{" in suffix:
-        raise TemplateRefused("two parameters stand in one segment")
+        apart = text.replace("}{", "}/{")
+        inner = re.sub(r"\}[^{}]+\{", "}/{", apart)
+        raise TemplateRefused(
+            "two parameters stand in one segment, and where the one ends is for greediness to say",
+            f'write "{inner}", or take one parameter and split it in the endpoint',
+        )
     if "}" in prefix or "}" in suffix or bool(brace) != bool(closing):
         raise TemplateRefused("a parameter is written {name} or {name:convertor}")
     if not brace:
