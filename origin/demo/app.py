@@ -18,7 +18,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
 from demo import catalogue, orders, shops
-from fastgate import AnyCaller, Caller, Settings, guard
+from fastgate import AnyCaller, Caller, Settings, at_edge, guard
 
 # Schema and documentation pages stay off: they would be three more routes that a policy has to
 # know. Turn them on together with their routes at the edge, or build the schema at the desk.
@@ -74,7 +74,8 @@ async def stream_lines(caller: Caller) -> StreamingResponse:
     return StreamingResponse(lines(), media_type="text/plain")
 
 
-@app.websocket("/updates", name="updates")
+@app.websocket("/updates")
+@at_edge(id="updates")  # WebSockets have no operation id
 async def updates(socket: WebSocket, caller: Caller) -> None:
     """Talk to a signed-in caller over a WebSocket: what they say comes back with their name."""
     await socket.accept()

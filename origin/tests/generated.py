@@ -153,7 +153,7 @@ class _Maker:
             router.add_api_websocket_route(path, endpoint, name=name)
         elif kind < 0.28 and isinstance(router, FastAPI):
             self._rules[name] = Rules("public")
-            plain = at_edge(access="public")(_starlette(name))
+            plain = at_edge(access="public", id=name)(_starlette(name))
             router.router.routes.append(Route(path, plain, methods=[method], name=name))
         else:
             self._rules[name] = rules
@@ -162,11 +162,13 @@ class _Maker:
     def _endpoint(self, name: str) -> tuple[Callable[..., Any], Rules]:
         scopes = self._dice.sample(["a:read", "a:write", "b"], k=self._dice.randint(0, 2))
 
+        @at_edge(id=name)
         async def known(
             request: HTTPConnection, caller: Annotated[Caller, Security(fastgate, scopes=scopes)]
         ) -> None:
             request.scope["ran"].append(name)
 
+        @at_edge(id=name)
         async def anybody(request: HTTPConnection, caller: AnyCaller) -> None:
             request.scope["ran"].append(name)
 
@@ -197,7 +199,7 @@ class _Named:
         self._name = name
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["method"] in ("GET", "PUT"):
+        if scope.get("method") in ("GET", "PUT"):
             scope["ran"].append(self._name)
         await PlainTextResponse("")(scope, receive, send)
 

@@ -85,13 +85,13 @@ def test_an_endpoint_becomes_a_route_with_its_callers_and_scopes() -> None:
             "scopes": ["orders:write"],
         },
         {
-            "id": "read_me",
+            "id": "get-me",
             "path": "/me",
             "methods": ["GET"],
             "access": "authenticated",
             "origin": "shop",
         },
-        {"id": "welcome", "path": "/", "methods": ["GET"], "access": "optional", "origin": "shop"},
+        {"id": "get", "path": "/", "methods": ["GET"], "access": "optional", "origin": "shop"},
     ]
 
 
@@ -121,10 +121,10 @@ def test_every_inclusion_and_mount_is_a_route_of_its_own() -> None:
     shop.mount("/deep", Starlette(routes=[Route("/{leaf}", at_edge(access="public")(plain))]))
     app.mount("/{tenant}/shop", shop)
     assert [(route["id"], route["path"]) for route in compile_routes(app)] == [
-        ("read_me-v1-orders-order_id", "/v1/orders/{order_id}"),
-        ("read_me-v2-orders-order_id", "/v2/orders/{order_id}"),
-        ("read_me-tenant-shop-me", "/{tenant}/shop/me"),
-        ("plain", "/{tenant}/shop/deep/{leaf}"),
+        ("get-v1-orders--str", "/v1/orders/{order_id}"),
+        ("get-v2-orders--str", "/v2/orders/{order_id}"),
+        ("get--str-shop-me", "/{tenant}/shop/me"),
+        ("get--str-shop-deep--str", "/{tenant}/shop/deep/{leaf}"),
     ]
 
 
@@ -271,7 +271,44 @@ def test_ids_are_what_the_edge_takes_and_every_one_is_different() -> None:
     ids = [str(route["id"]) for route in compile_routes(app)]
     assert len(set(ids)) == 4
     assert all(0 < len(name) <= 64 and name == name.lower() for name in ids)
-    assert (ids[0], ids[2:]) == ("read-it", ["read_me-c-post", "read_me-c-put"])
+    assert (ids[0], ids[2:]) == ("read-it", ["post-c", "put-c"])
+
+
+def _ids(*paths: str) -> list[str]:
+    return [str(route["id"]) for route in compile_routes(_ordered(*paths))]
+
+
+def test_templates_that_differ_have_ids_that_differ() -> None:
+    alike = [
+        *("/", "/root", "/get", "/a", "/a/", "/A", "/a/b", "/a-b", "/a_b", "/a.b", "/é", "/e"),
+        *("/x/int", "/x-int", "/x--int", "/x/{p:int}", "/x/{p:float}", "/x/{p}", "/x/str"),
+        *("/y/{p}.csv", "/y/{p}", "/y/v{p}", "/y/{p:path}", "/y/{p}/", "/y/str/"),
+    ]
+    names = [name for path in alike for name in _ids(path)]
+    assert len(set(names)) == len(alike), names
+
+
+def test_an_id_says_method_and_template() -> None:
+    assert _ids("/orders/{order_id:int}/lines") == ["get-orders--int-lines"]
+
+
+def test_neither_another_route_nor_the_name_of_a_parameter_changes_an_id() -> None:
+    alone = _ids("/orders/{order_id:int}")
+    assert alone == _ids("/orders/{id:int}")
+    app = empty()
+    app.get("/mine")(read_me)
+    app.get("/orders/{order_id:int}")(read_me)
+    app.post("/orders/{order_id:int}")(read_me)
+    app.websocket("/orders/{order_id:int}")(_talk)
+    assert [str(route["id"]) for route in compile_routes(app)][1] == alone[0]
+
+
+def test_an_operation_id_that_stands_there_twice_is_the_first_ones() -> None:
+    app, router = empty(), APIRouter()
+    router.get("/me", operation_id="me")(read_me)
+    app.include_router(router)
+    app.include_router(router, prefix="/v2")
+    assert [route["id"] for route in compile_routes(app)] == ["me", "get-v2-me"]
 
 
 # What stands in the way.
@@ -486,8 +523,8 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_command_prints_a_route_a_line(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["policy", "shop:app", "--app-dir", str(shop)]) == 0
     printed = capsys.readouterr().out
-    assert '\n    {"id": "read_me", "path": "/me", "methods": ["GET"], ' in printed
-    assert [route["id"] for route in json.loads(printed)["routes"]] == ["read_me"]
+    assert '\n    {"id": "get-me", "path": "/me", "methods": ["GET"], ' in printed
+    assert [route["id"] for route in json.loads(printed)["routes"]] == ["get-me"]
 
 
 def test_the_command_completes_a_base_and_keeps_what_stands_there(
@@ -499,7 +536,7 @@ def test_the_command_completes_a_base_and_keeps_what_stands_there(
     assert main([*arguments, "--origin", "a"]) == 0
     policy = json.loads(capsys.readouterr().out)
     assert policy["edge"] == {"hosts": ["ü"]}
-    assert [(r["id"], r["origin"]) for r in policy["routes"]] == [("other", "b"), ("read_me", "a")]
+    assert [(r["id"], r["origin"]) for r in policy["routes"]] == [("other", "b"), ("get-me", "a")]
 
 
 def test_the_command_prints_every_fault_and_fails(

@@ -16,8 +16,10 @@ from pathlib import Path
 from fastgate.doctor import Finding, as_json, as_line, as_table, examine, published_keys
 from fastgate.drift import drift, routes_of
 from fastgate.forgery import Believed
+from fastgate.middleware import FastgateMiddleware
 from fastgate.policy import CannotCompile, RouteDocument, compile_routes
 from fastgate.routing import routed_app
+from fastgate.settings import Settings
 from fastgate.stand_in import SigningKey
 from fastgate.verify import ES256, HS256
 
@@ -53,6 +55,11 @@ def _parser() -> argparse.ArgumentParser:
     policy.set_defaults(run=_policy)
 
     compare = commands.add_parser("drift", help="compare an app with the policy of its edge")
+    compare.add_argument(
+        "--strict",
+        action="store_true",
+        help="count what the edge alone has (limits, groups, …) as a difference, too",
+    )
     compare.set_defaults(run=_drift)
 
     prove = commands.add_parser(
@@ -111,12 +118,23 @@ def _policy(options: argparse.Namespace) -> int:
 
 def _drift(options: argparse.Namespace) -> int:
     edge = _routes_of(_document(options.policy), options.policy, options.origin)
-    lines = drift(compile_routes(_loaded(options), options.origin), edge)
+    app = _loaded(options)
+    ours = compile_routes(app, options.origin)
+    lines = drift(ours, edge, everything=options.strict, ids=_is_strict(app))
     for line in lines:
         print(line)
     count = f"{len(lines)} {'difference' if len(lines) == 1 else 'differences'}"
     print(f"{options.app} and {options.policy}: {count if lines else 'no difference'}")
     return 1 if lines else 0
+
+
+def _is_strict(app: object) -> bool:
+    """Whether the app compares ids; True where nothing says that it does not."""
+    for layer in getattr(app, "user_middleware", ()):
+        if layer.cls is FastgateMiddleware and isinstance(layer.kwargs.get("settings"), Settings):
+            strict: bool = layer.kwargs["settings"].strict
+            return strict
+    return True
 
 
 def _doctor(options: argparse.Namespace) -> int:

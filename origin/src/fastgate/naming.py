@@ -6,12 +6,12 @@ written by these rules, and the door of a strict app compares by the same. Nothi
 
 import hashlib
 import re
-from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from fastgate.declare import ACCESS, METHODS
 from fastgate.endpoints import Endpoint, Kind
 from fastgate.routing import WEBSOCKET
+from fastgate.template import comparable
 
 UNNAMED = "none"
 """`access` of what the edge is not to name: a health check for the orchestrator, say."""
@@ -82,23 +82,44 @@ def named(found: Iterable[Endpoint]) -> list[Endpoint]:
 def ids_of(served: Sequence[Endpoint]) -> list[str]:
     """Return an id for each of an app's named endpoints, for policy and log.
 
-    An operation id serves well, a function's name does if it is the only one, and its path makes it
-    so if it is not.
+    It is what the author calls it, by `at_edge(id=…)` or an operation id, or is made of the method
+    and the template. No route behind it changes it: an id that is given twice is the first one's.
+    Names of functions and of parameters do not count.
     """
-    names = [_slug(_wanted_id(endpoint)) for endpoint in served]
-    paths = [_slug(endpoint.template) for endpoint in served]
-    methods = ["-".join(requests_of(endpoint)).lower() for endpoint in served]
-    for suffixes in (paths, methods):
-        count = Counter(names)
-        names = [
-            name if count[name] == 1 else f"{name}-{suffix}"
-            for name, suffix in zip(names, suffixes, strict=True)
-        ]
-    return [_fitting(name) for name in names]
+    taken: set[str] = set()
+    ids: list[str] = []
+    for endpoint in served:
+        given = endpoint.declared.get("id") or endpoint.operation_id
+        name = _slug(str(given)) if given else ""
+        if not name or name in taken:
+            name = _derived_id(endpoint)
+        taken.add(name)
+        ids.append(_fitting(name))
+    return ids
 
 
-def _wanted_id(endpoint: Endpoint) -> str:
-    return str(endpoint.declared.get("id") or endpoint.operation_id or endpoint.name)
+def _derived_id(endpoint: Endpoint) -> str:
+    """Return `get-orders--int` for GET /orders/{order_id:int}.
+
+    The first method is enough: no other route of the same template has it. Where letters have to
+    be left out, a digest of the template tells it from others.
+    """
+    method = next(iter(requests_of(endpoint)), "any").lower()
+    template = comparable(endpoint.template)
+    plain = _PLAIN.fullmatch(template)
+    if plain or template == "/":
+        return "-".join((method, *_parts(template)))
+    digest = hashlib.sha256(template.encode()).hexdigest()[:8]
+    return f"{method}-{_slug(template)}-{digest}"
+
+
+_PLAIN = re.compile(r"(?:/(?:[a-z0-9_]+|\{:[a-z]+\}))+")
+
+
+def _parts(template: str) -> list[str]:
+    # A parameter is what follows two hyphens: `/orders/{:int}` and `/orders/int` differ.
+    parts = template.replace("{:", "-").replace("}", "").split("/")[1:]
+    return [part for part in parts if part]
 
 
 def _slug(text: str) -> str:

@@ -20,7 +20,7 @@ from fastgate.naming import (
     requests_of,
     says_callers,
 )
-from fastgate.template import Template, TemplateRefused
+from fastgate.template import Template, TemplateRefused, comparable
 
 _OPEN = ("public", "optional")
 
@@ -63,12 +63,16 @@ def compile_routes(app: object, origin: str | None = None) -> list[RouteDocument
 
 
 def route_ids(app: object) -> dict[tuple[str, str], str]:
-    """Return the id of each route of `app` by method and template. Raises `CannotCompile`.
+    """Return the id of each route of `app` by method and `comparable` template.
 
-    The method of a WebSocket is `naming.WEBSOCKET`: its path may have a GET, too.
+    The method of a WebSocket is `WEBSOCKET`: its path may have a GET, too.
+
+    Raises:
+        CannotCompile: with every fault.
+
     """
     return {
-        (method, endpoint.template): name
+        (method, comparable(endpoint.template)): name
         for name, endpoint in _compiled(app)
         for method in requests_of(endpoint)
     }

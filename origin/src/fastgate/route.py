@@ -24,6 +24,7 @@ from fastgate.routing import (
     effective_routes,
     handled_route,
 )
+from fastgate.template import comparable
 
 CHECK_KEY = "fastgate.route"
 """Where the door leaves the `RouteCheck` of a request."""
@@ -40,7 +41,7 @@ class RouteCheck:
     refuse: Callable[[Refused, Scope, Send], Awaitable[None]]
     """How to answer where another route would run."""
     ids: Mapping[tuple[str, str], str] | None = None
-    """Of a strict app: the id of each route, by method and template."""
+    """Of a strict app: the id of each route, by method and `comparable` template."""
     done: bool = False
     """Whether a route was compared, and was the one that the edge judged."""
     refused: bool = False
@@ -73,7 +74,7 @@ class RouteCheck:
         if template != judged.template:
             return False
         method = WEBSOCKET if self.websocket else judged.method
-        return self.ids is None or self.ids.get((method, template)) == judged.route
+        return self.ids is None or self.ids.get((method, comparable(template))) == judged.route
 
 
 class CheckedHandle:

@@ -8,13 +8,25 @@ lets both judge the same generated routes. It never looks at a request: the app'
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from string import digits, hexdigits
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_BRACES = re.compile(r"\{[A-Za-z_][A-Za-z0-9_]*(?::([A-Za-z_][A-Za-z0-9_]*))?\}")
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\\?#]")
 # From the widest to the narrowest, as `Convertor` in pattern.rs.
 _CONVERTORS = ("str", "float", "int", "uuid")
 _LITERAL, _PARAMETER, _REST = 2, 1, 0
+
+
+@lru_cache(maxsize=4096)
+def comparable(template: str) -> str:
+    """Return a template without the names of its parameters: they make no other route.
+
+    `/orders/{id}` and `/orders/{order_id:str}` are `/orders/{:str}`, and `/orders/{id:int}` is
+    `/orders/{:int}`.
+    """
+    return _BRACES.sub(lambda found: f"{{:{found[1] or 'str'}}}", template)
 
 
 class TemplateRefused(ValueError):
