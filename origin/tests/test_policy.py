@@ -416,6 +416,46 @@ def test_files_for_all_that_no_earlier_mount_takes_compile(
     assert ada.head("/api/me").status_code == 405
 
 
+@pytest.mark.skipif(not hasattr(FastAPI, "frontend"), reason="this FastAPI has no frontends")
+def test_a_frontend_compiles_and_is_compared(
+    tmp_path: Path, edge: Edge, as_caller: AsCaller
+) -> None:
+    (tmp_path / "index.html").write_text("the page")
+    (tmp_path / "app.js").write_text("the script")
+    app = empty()
+    app.frontend("/", directory=tmp_path, fallback="index.html")
+    app.frontend("/docs", directory=tmp_path)
+    app.get("/me")(read_me)
+    assert faults(app) == [
+        f"{path}: says nothing about its callers"
+        for path in ("/docs", "/docs/{path:path}", "/{path:path}")
+    ]
+    at_edge(below="/docs", access="authenticated")(app)
+    at_edge(below="/{path:path}", access="public")(app)
+    assert [(r["path"], r["methods"], r["access"]) for r in compile_routes(app)] == [
+        ("/me", ["GET"], "authenticated"),
+        ("/docs", ["GET", "HEAD"], "authenticated"),
+        ("/docs/{path:path}", ["GET", "HEAD"], "authenticated"),
+        ("/{path:path}", ["GET", "HEAD"], "public"),
+    ]
+    guard(app, edge.settings(strict=True))
+    nobody = as_caller(app)
+    assert nobody.get("/").text == "the page"
+    assert nobody.get("/app.js").text == nobody.get("/docs/app.js").text == "the script"
+    assert nobody.get("/a/b", headers={"accept": "text/html"}).text == "the page"
+    assert nobody.get("/docs").url.path == "/docs/"
+    claims = {HEADER: edge.mint("/app.js", "/docs/{path:path}").decode()}
+    assert nobody.get("/app.js", headers=claims).status_code == 401
+
+
+@pytest.mark.skipif(not hasattr(FastAPI, "frontend"), reason="this FastAPI has no frontends")
+def test_a_frontend_of_a_router_inherits_from_it(tmp_path: Path) -> None:
+    app, router = empty(), at_edge(access="public")(APIRouter())
+    router.frontend("/", directory=tmp_path)
+    app.include_router(router, prefix="/ui")
+    assert list(compiled(app)) == ["/ui", "/ui/{path:path}"]
+
+
 def test_a_page_for_every_other_path_compiles_behind_a_mount_of_its_files(tmp_path: Path) -> None:
     app = empty()
     app.mount("/assets", at_edge(access="public")(StaticFiles(directory=tmp_path)))

@@ -17,7 +17,14 @@ from starlette.staticfiles import StaticFiles
 
 from fastgate.declare import Inherited, at_edge, declared, declared_below, declared_by
 from fastgate.dependencies import FastgateScheme, any_caller
-from fastgate.routing import View, app_below, effective_routes, handled_route, routed_app
+from fastgate.routing import (
+    View,
+    app_below,
+    effective_routes,
+    frontend_templates,
+    handled_route,
+    routed_app,
+)
 
 Dependant: TypeAlias = Any
 """FastAPI's tree of dependencies, whose class is not for others to import."""
@@ -86,15 +93,23 @@ _Members: TypeAlias = Mapping[str, object]
 
 def _endpoints_of(app: object, prefix: str, inherited: _Members) -> Iterator[Endpoint]:
     parts, used = declared_below(app), set[str]()
-    for route, view in effective_routes(app):
-        path = getattr(view, "path", None)
-        template = prefix + path if isinstance(path, str) else prefix
+
+    def inherited_at(path: object) -> dict[str, object]:
         members = dict(inherited)
         for part in sorted(parts, key=len):  # the nearest last
             if isinstance(path, str) and (path + "/").startswith(part + "/"):
                 members |= parts[part]
                 used.add(part)
-        if isinstance(route, Mount):
+        return members
+
+    for route, view in effective_routes(app):
+        path = getattr(view, "path", None)
+        template = prefix + path if isinstance(path, str) else prefix
+        members = inherited_at(path)
+        if frontends := list(frontend_templates(route, view)):
+            for path, frontend in frontends:
+                yield _frontend(prefix + path, frontend, view, inherited_at(path))
+        elif isinstance(route, Mount):
             yield from _mounted(handled_route(route, view), template, members)
         elif isinstance(route, Route):
             yield _endpoint(Kind.HTTP, template, _methods(view), view, members)
@@ -141,6 +156,19 @@ def _endpoint(
         _callers(dependant),
         declared_by(view),
         {**inherited, **_inherited_from_routers(dependant)},
+    )
+
+
+def _frontend(template: str, frontend: View, view: View, inherited: _Members) -> Endpoint:
+    dependant = getattr(view, "dependant", None)
+    return Endpoint(
+        Kind.APP,
+        template,
+        ("GET", "HEAD"),
+        "frontend",
+        frontend.app,
+        callers=_callers(dependant),
+        inherited={**inherited, **_inherited_from_routers(dependant)},
     )
 
 

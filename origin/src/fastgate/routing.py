@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 from fastapi import routing
+from starlette._utils import get_route_path
 from starlette.routing import BaseRoute, Host, Mount
 from starlette.types import Scope
 
@@ -58,8 +59,38 @@ def handled_route(route: BaseRoute, view: View) -> BaseRoute:
     return chosen if isinstance(chosen, BaseRoute) else route
 
 
+_FRONTENDS: tuple[type, ...] = tuple(
+    getattr(routing, name) for name in ("_FrontendRouteGroup",) if hasattr(routing, name)
+)
+
+
+def frontend_templates(route: object, view: View) -> Iterator[tuple[str, View]]:
+    """Yield the path templates of what `app.frontend` serves, and what tells its files.
+
+    The most specific first, as FastAPI chooses; nothing if the route is no group of frontends.
+    """
+    if isinstance(route, _FRONTENDS):
+        prefix: str = getattr(view, "frontend_prefix", "")
+        found = [(prefix + each.path.rstrip("/"), each) for each in route.routes]  # type: ignore[attr-defined]
+        for path, frontend in sorted(found, key=lambda pair: -len(pair[0])):
+            if path:
+                yield path, frontend
+            yield path + _REST, frontend
+
+
+def _chosen_frontend(scope: Scope) -> str:
+    path = get_route_path(scope)
+    base = path[: scope["fastapi"]["frontend_specificity"]]
+    return base if base and path == base else base + _REST
+
+
+_REST = "/{path:path}"
+
+
 def chosen_path(route: BaseRoute, scope: Scope) -> str | None:
     """Return the path template of a route that the router has chosen, with its router's prefix."""
+    if isinstance(route, _FRONTENDS):
+        return _chosen_frontend(scope)
     view = scope.get("fastapi", {}).get("effective_route_context")
     told = view if getattr(view, "original_route", None) is route else route
     path = getattr(told, "path", None)
