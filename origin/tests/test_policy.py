@@ -579,6 +579,59 @@ def test_the_command_completes_a_base_and_keeps_what_stands_there(
     assert [(r["id"], r["origin"]) for r in policy["routes"]] == [("other", "b"), ("get-me", "a")]
 
 
+@pytest.mark.parametrize("options", [[], ["--origin", "a"]])
+def test_the_output_is_a_base_like_any_other(
+    shop: Path, options: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = shop / "base.json"
+    base.write_text(
+        '{"routes": [{"id": "other", "path": "/b", "methods": ["GET"], "origin": "b"}]}'
+    )
+    arguments = ["policy", "shop:app", "--app-dir", str(shop), "--base", str(base), *options]
+    printed = []
+    for _ in range(2):
+        assert main(arguments) == 0
+        printed.append(capsys.readouterr().out)
+        base.write_text(printed[-1])
+    assert printed[0] == printed[1]
+    assert [route["id"] for route in json.loads(printed[1])["routes"]] == ["other", "get-me"]
+
+
+def test_what_an_app_prints_on_import_is_not_part_of_the_policy(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with (shop / "shop.py").open("a") as source:
+        source.write('print("hello")\n')
+    assert main(["policy", "shop:app", "--app-dir", str(shop)]) == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out)["routes"]
+    assert "hello" in said.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["shop:create"],
+        ["shop:create", "--factory"],
+        ["shop:Maker.make"],
+        ["shop:maker", "--factory"],
+    ],
+)
+def test_an_app_factory_is_called(
+    shop: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with (shop / "shop.py").open("a") as source:
+        source.write(
+            "class Maker:\n"
+            "    @staticmethod\n"
+            "    def make(debug=False): return app\n"
+            "    def __call__(self): return app\n"
+            "maker = Maker()\n"
+        )
+    assert main(["policy", *arguments, "--app-dir", str(shop)]) == 0
+    assert [r["id"] for r in json.loads(capsys.readouterr().out)["routes"]] == ["get-me"]
+
+
 def test_the_command_prints_every_fault_and_fails(
     shop: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -78,6 +78,11 @@ def routes_of(policy: Mapping[str, object], origin: str | None) -> list[RouteDoc
     return [route for route in routes if origin is None or route.get("origin") == origin]
 
 
+def requests_in(routes: Sequence[RouteDocument]) -> Iterator[tuple[str, str]]:
+    """Yield the method and the `comparable` path of everything that routes of a policy name."""
+    return iter(_by_request(routes, lambda route: str(route.get("path"))))
+
+
 def _by_request(
     routes: Sequence[RouteDocument], path_of: Callable[[RouteDocument], str]
 ) -> dict[_Request, list[RouteDocument]]:
