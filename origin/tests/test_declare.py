@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from fastgate import AnyCaller, Caller, at_edge, fastgate, guard
 from fastgate.declare import ROUTE_MEMBERS
+from fastgate.drift import drift
 from fastgate.policy import CannotCompile, compile_routes
 from fastgate.testing import AsCaller
 from tests.edge import Edge
@@ -353,3 +354,83 @@ def test_a_prefix_is_of_an_app() -> None:
 def test_the_members_are_those_of_the_policy() -> None:
     schema = json.loads((REPOSITORY / "policy.schema.json").read_text())
     assert schema["$defs"]["RouteDocument"]["properties"].keys() == ROUTE_MEMBERS
+
+
+# A prefix that the edge takes off.
+
+
+def test_what_the_edge_takes_off_is_in_front_of_the_paths_there(
+    edge: Edge, as_caller: AsCaller
+) -> None:
+    app = at_edge(prefix="/gw")(empty())
+    app.get("/orders/{order_id:int}")(read_me)
+    app.get("/")(at_edge(prefix="/home")(at_edge(access="public")(page)))
+    stripped = {"rewrite": {"strip_prefix": "/gw"}}
+    assert [
+        {key: r.get(key) for key in ("id", "path", "rewrite")} for r in compile_routes(app)
+    ] == [
+        {"id": "get-orders--int", "path": "/gw/orders/{order_id:int}", **stripped},
+        {"id": "get", "path": "/home/", "rewrite": {"strip_prefix": "/home"}},
+    ]
+    guard(app, edge.settings(strict=True))
+    assert as_caller(app, sub="ada").get("/orders/7").json() == "ada"
+
+
+async def page() -> str:
+    return "page"
+
+
+def test_a_root_path_that_the_edge_takes_off_is_in_front_once() -> None:
+    app = at_edge(prefix="/gw")(empty())
+    app.root_path = "/gw"
+    app.get("/me")(read_me)
+    assert list(compiled(app)) == ["/gw/me"]
+
+
+def test_drift_knows_the_outer_path() -> None:
+    app = at_edge(prefix="/gw")(empty())
+    app.get("/me")(read_me)
+    routes = compile_routes(app)
+    assert drift(routes, routes) == drift(routes, routes, everything=True) == []
+
+
+def _strip(app: FastAPI) -> None:
+    app.get("/me", openapi_extra={"x-fastgate": {"rewrite": {"strip_prefix": "/gw"}}})(read_me)
+
+
+def _say_both(app: FastAPI) -> None:
+    app.get("/gw/me")(at_edge(prefix="/a", rewrite={"strip_prefix": "/gw"})(read_own()))
+
+
+def _overlap(app: FastAPI) -> None:
+    app.get("/me")(read_me)
+    app.get("/{who}")(at_edge(prefix="/gw")(read_own()))
+
+
+def read_own() -> Callable[..., object]:
+    async def own(caller: Caller) -> None: ...
+
+    return own
+
+
+@pytest.mark.parametrize(
+    ("build", "what"),
+    [
+        (_strip, r'at_edge\(prefix="/gw"\)'),
+        (_say_both, "leave one of the two out"),
+        (_overlap, "different prefixes"),
+    ],
+)
+def test_an_outer_path_that_leads_nowhere_is_refused(
+    build: Callable[[FastAPI], None], what: str
+) -> None:
+    app = empty()
+    build(app)
+    with pytest.raises(CannotCompile, match=what):
+        compile_routes(app)
+
+
+@pytest.mark.parametrize("prefix", ["gw", "/gw/", "/", "", "/{a}", 1])
+def test_such_a_prefix_is_a_path(prefix: object) -> None:
+    with pytest.raises(ValueError, match="prefix is"):
+        at_edge(prefix=prefix)

@@ -8,6 +8,7 @@ the edge does not know is refused where it stands; what the values mean, the edg
 import difflib
 import functools
 import inspect
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
@@ -31,8 +32,13 @@ _OTHERS = (
 ROUTE_MEMBERS = frozenset((*_FLAGS, *_LISTS, *_OTHERS))
 """The members of the edge's route document: `RouteDocument` in policy.schema.json."""
 
+PREFIX = "prefix"
+"""What the edge has in front of the app's path and takes off: `path` and `rewrite` in one word."""
+
 OWN_MEMBERS = frozenset(("id", "path", "sign_body", "websocket"))
 """Those that belong to one route, and cannot be said for all below an app or a prefix."""
+
+_PREFIX = re.compile(r"(?:/[^/{}?#\\\s]+)+")
 
 _ATTRIBUTE = "__fastgate__"
 _BELOW_ATTRIBUTE = "__fastgate_below__"
@@ -47,8 +53,9 @@ def at_edge(*, below: str | None = None, **members: object) -> Callable[[T], T]:
     it, too, but who sends a valid token is known; `access="authenticated"` is for signed-in callers
     alone; `access="none"` leaves it out of the edge's routes, so that nobody reaches it from there.
     `methods` are needed where any method is let through, as by most mounted apps; such an app takes
-    WebSockets with `websocket=True`. Anything else (`limits`, `require`, …) goes into the policy as
-    it is; `from`, a word of Python's, is written `from_`.
+    WebSockets with `websocket=True`. `prefix="/gw"` is what the edge has in front of the app's path
+    and takes off: clients ask for `/gw/orders`, the app serves `/orders`. Anything else (`limits`,
+    `require`, …) goes into the policy as it is; `from`, a word of Python's, is written `from_`.
 
     Said of an app, a mount or a router, it holds for all routes below; said of an app with
     `below="/auth"`, for those at and below that path. The nearest declaration counts, member by
@@ -83,7 +90,10 @@ def at_edge(*, below: str | None = None, **members: object) -> Callable[[T], T]:
 def misspelt(members: Mapping[str, object]) -> Iterator[str]:
     """Say of each member what the edge would not understand, and what to write."""
     for name, value in members.items():
-        if name not in ROUTE_MEMBERS:
+        if name == PREFIX:
+            if not isinstance(value, str) or not _PREFIX.fullmatch(value):
+                yield f'prefix is {value!r}; it is a path like "/gw", without parameters'
+        elif name not in ROUTE_MEMBERS:
             near = difflib.get_close_matches(name, ROUTE_MEMBERS, 1)
             known = f'did you mean "{near[0]}"?' if near else f"there are {', '.join(_sorted())}"
             yield f'the edge knows no "{name}"; {known}'

@@ -15,7 +15,7 @@ from starlette.endpoints import HTTPEndpoint
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
-from fastgate.declare import Inherited, at_edge, declared, declared_below, declared_by
+from fastgate.declare import PREFIX, Inherited, at_edge, declared, declared_below, declared_by
 from fastgate.dependencies import FastgateScheme, any_caller
 from fastgate.routing import (
     View,
@@ -85,6 +85,8 @@ def endpoints(app: object) -> Iterator[Endpoint]:
     if app is None:
         raise TypeError("neither a FastAPI nor a Starlette app")
     root_path = getattr(app, "root_path", "").rstrip("/")
+    if declared(app).get(PREFIX) == root_path:
+        root_path = ""  # what the edge takes off arrives in no path
     yield from _endpoints_of(app, root_path, declared(app))
 
 

@@ -5,10 +5,10 @@ everything that stands in the way: endpoints that say nothing of their callers, 
 edge would judge by another rule than the one the app would run. It only reads declarations.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from fastgate.declare import METHODS, OWN_MEMBERS, misspelt
+from fastgate.declare import METHODS, OWN_MEMBERS, PREFIX, misspelt
 from fastgate.endpoints import Endpoint, Kind, endpoints
 from fastgate.naming import (
     UNNAMED,
@@ -104,8 +104,11 @@ def _document(endpoint: Endpoint, route_id: str, origin: str | None) -> RouteDoc
         document["origin"] = origin
     if endpoint.kind is Kind.WEBSOCKET:
         document["websocket"] = True
-    own = {"id": route_id, "methods": document["methods"]}
-    return {**document, **members_of(endpoint), **own}
+    own: RouteDocument = {"id": route_id, "methods": document["methods"]}
+    members = members_of(endpoint)
+    if isinstance(prefix := members.pop(PREFIX, None), str):
+        own |= {"path": prefix + endpoint.template, "rewrite": {"strip_prefix": prefix}}
+    return {**document, **members, **own}
 
 
 # One endpoint by itself.
@@ -124,6 +127,7 @@ def _faults_of(endpoint: Endpoint) -> Iterator[Fault]:
     except TemplateRefused as error:
         yield Fault(endpoint, f"its path is no template at the edge: {error}", error.remedy)
     yield from _member_faults(endpoint)
+    yield from _path_faults(endpoint)
     yield from _method_faults(endpoint)
     yield from _caller_faults(endpoint)
 
@@ -136,6 +140,24 @@ def _member_faults(endpoint: Endpoint) -> Iterator[Fault]:
             endpoint,
             f'inherits "{name}", which belongs to one route',
             f"say {name} at each endpoint, by at_edge({name}=…)",
+        )
+
+
+def _path_faults(endpoint: Endpoint) -> Iterator[Fault]:
+    members = members_of(endpoint)
+    rewrite = members.get("rewrite")
+    if rewrite is not None and PREFIX in members:
+        yield Fault(
+            endpoint,
+            "declares a prefix that the edge takes off, and a rewrite",
+            "leave one of the two out",
+        )
+    stripped = rewrite.get("strip_prefix") if isinstance(rewrite, Mapping) else None
+    if isinstance(stripped, str) and not endpoint.template.startswith(stripped + "/"):
+        yield Fault(
+            endpoint,
+            f'declares a rewrite that strips "{stripped}", and its path does not begin with that',
+            f'at_edge(prefix="{stripped}") if clients ask for "{stripped}{endpoint.template}"',
         )
 
 
@@ -212,7 +234,15 @@ def _fault_between(
         return
     if set(requests_of(first)).isdisjoint(requests_of(second)):
         return
-    if its_template.matches_the_same(template):
+    prefixes = [members_of(endpoint).get(PREFIX) for endpoint in (first, second)]
+    if prefixes[0] != prefixes[1]:
+        yield Fault(
+            second,
+            f"and {first} match the same requests here, and stand below different prefixes at the"
+            " edge, which cannot tell which of them the app would run",
+            "give both the same prefix, or paths that do not overlap",
+        )
+    elif its_template.matches_the_same(template):
         yield Fault(
             second,
             f"is never reached: {first} matches the same requests",
