@@ -320,6 +320,39 @@ async def test_a_mounted_app_is_reached_with_a_header_for_something_below_it_alo
         ran.clear()
 
 
+async def test_behind_a_mount_a_route_for_all_paths_gets_the_404_of_the_mount(
+    edge: Edge, ran: list[str], app: FastAPI
+) -> None:
+    async def answer(request: Request, call_next: Next) -> Response:
+        ran.append("middleware")
+        return PlainTextResponse("secret")
+
+    router = APIRouter()
+    router.add_api_route("/included/{item}", endpoint(ran, "included"))
+    below = FastAPI(openapi_url=None)
+    below.include_router(router)
+    below.add_api_route("/mine", endpoint(ran, "mine"), methods=["POST", "PUT"])
+    below.mount("/deep", Starlette(routes=[Route("/{item}", endpoint(ran, "deep"))]))
+    below.add_middleware(BaseHTTPMiddleware, dispatch=answer)
+    app.mount("/api", below)
+    own = Router(default=asgi(ran, "default"))
+    app.mount("/own", own)
+    for path, expected in [
+        ("/api/nothing", 404),
+        ("/api/mine", 405),
+        ("/api/included/7", 401),
+        ("/api/deep/7", 401),
+        ("/api/deep/7/nothing", 401),  # of a mount in a mount nothing is known
+        ("/own/nothing", 401),
+    ]:
+        answered = await ask(app, edge, path, "/{rest:path}")
+        assert (answered.status_code, ran) == (expected, []), path
+        assert answered.headers.get("Allow") == ("POST, PUT" if expected == 405 else None)
+        for other in ("/{rest}", "/other/{rest:path}"):
+            assert (await ask(app, edge, path, other)).status_code == 401, path
+        assert ran == [], path
+
+
 async def test_a_router_with_a_default_of_its_own_serves_the_rest_of_its_paths(
     edge: Edge, ran: list[str], app: FastAPI
 ) -> None:

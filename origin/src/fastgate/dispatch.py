@@ -16,8 +16,15 @@ from starlette.routing import BaseRoute, Host, Mount, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fastgate.errors import Refused
+from fastgate.no_endpoint import answer_for_none, is_plain
 from fastgate.route import PREFIX_KEY, Prefix, RouteCheck, check_of
-from fastgate.routing import View, app_below, chosen_view, is_inclusion
+from fastgate.routing import (
+    View,
+    app_below,
+    chosen_path,
+    chosen_view,
+    is_inclusion,
+)
 
 _Handle: TypeAlias = Callable[[Any, Scope, Receive, Send], Awaitable[None]]
 
@@ -104,9 +111,7 @@ class _ComparedDefault:
         if router is None:
             return self
         default = vars(router)["default"]
-        if getattr(default, "__func__", None) is Router.not_found:
-            return default
-        return partial(_run_default, default)
+        return default if is_plain(router) else partial(_run_default, default)
 
     def __set__(self, router: Router, default: ASGIApp) -> None:
         vars(router)["default"] = default
@@ -148,7 +153,10 @@ async def _compare(
             covered = can_compare(below.routes)
             fault = check.fault_on_the_way(template, scope, can_compare=covered)
             if fault is not None:
-                await check.refuse(fault, scope, send)
+                if not check.is_for_all_of(template) or not await answer_for_none(
+                    check, below, scope, receive, send
+                ):
+                    await check.refuse(fault, scope, send)
                 return
             scope[PREFIX_KEY] = Prefix(template, scope.get("root_path", ""), route)
         try:
@@ -205,8 +213,8 @@ def _template(prefix: Prefix, route: BaseRoute, view: View, scope: Scope) -> str
         above = _template_of_mount(prefix, route, scope)
         return None if above is None else above + "/{path:path}"
     above = prefix.above(scope)
-    path = getattr(view, "path", None)
-    return above + path if above is not None and isinstance(path, str) else None
+    path = chosen_path(route, view, scope)
+    return None if above is None or path is None else above + path
 
 
 def _template_of_mount(prefix: Prefix, route: BaseRoute, scope: Scope) -> str | None:

@@ -5,11 +5,9 @@ None, and the endpoint may run; or the refusal that takes its place. It never ma
 and runs nothing: `dispatch` asks it, in the place that every dispatch goes through.
 """
 
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import NamedTuple
 
 from starlette.routing import BaseRoute
@@ -18,14 +16,13 @@ from starlette.types import Scope, Send
 from fastgate.claims import Transaction
 from fastgate.declare import declared_by
 from fastgate.errors import ContentMismatch, MethodMismatch, PathMismatch, Refused, RouteMismatch
-from fastgate.routing import View
+from fastgate.routing import WEBSOCKET, View
+from fastgate.template import comparable
 
 CHECK_KEY = "fastgate.route"
 """Where the guard leaves the `RouteCheck` of a request."""
 PREFIX_KEY = "fastgate.prefix"
 """Where the `Prefix` stands of the router that chooses now."""
-
-_PARAMETER = re.compile(r"\{[A-Za-z_][A-Za-z0-9_]*(?::([A-Za-z_][A-Za-z0-9_]*))?\}")
 
 
 class Prefix(NamedTuple):
@@ -58,22 +55,22 @@ class RouteIds(NamedTuple):
     """The ids that a strict app's policy gives its routes."""
 
     by_template: Mapping[tuple[str, str], str]
-    """By method and `nameless` template, which begins with the app's own `root_path`."""
+    """By method (or `WEBSOCKET`) and `comparable` template, the app's own `root_path` in front."""
     root_path: str
 
     def find(self, method: str, template: str, prefix: str) -> str | None:
         """Return the id of a route; None if there is none.
 
         Args:
-            method: its method, upper case.
+            method: its method, upper case, or `WEBSOCKET`.
             template: its full template, wherever the app is mounted.
             prefix: what stood in front of the app's templates at the guard.
 
         """
-        found = self.by_template.get((method, nameless(template)))
+        found = self.by_template.get((method, comparable(template)))
         if found is None:
             own = self.root_path + template.removeprefix(prefix)
-            found = self.by_template.get((method, nameless(own)))
+            found = self.by_template.get((method, comparable(own)))
         return found
 
 
@@ -86,7 +83,7 @@ class RouteCheck:
     refuse: Callable[[Refused, Scope, Send], Awaitable[None]]
     """How to answer where another route would run."""
     method: str
-    """The method, upper case, that the guard let in. A WebSocket's is GET (RFC 6455 §4.1)."""
+    """The method, upper case, that the guard let in; `WEBSOCKET` for an opening handshake."""
     path: str
     """The path that the guard let in, decoded."""
     prefix: Prefix
@@ -136,11 +133,9 @@ class RouteCheck:
 
         """
         fault = self._changed(scope)
-        if fault is None and (judged := self.judged) is not None:
-            below = "" if prefix is None else nameless(judged.template)
-            if prefix is None or not (below + "/").startswith(nameless(prefix) + "/"):
-                fault = RouteMismatch(found=_told(prefix, scope))
-        if fault is None and not can_compare:
+        judged = self.judged
+        below = judged is None or (prefix is not None and _begins(judged.template, prefix))
+        if fault is None and not (below and can_compare):
             fault = RouteMismatch(found=_told(prefix, scope))
         self.passed, self.refused = fault is None, fault is not None
         return fault
@@ -151,6 +146,16 @@ class RouteCheck:
         self.refused = self.refused or fault is not None
         return fault
 
+    def is_for_all_of(self, prefix: str | None) -> bool:
+        """Whether the judged route takes all that a mount does not: `/{path:path}` behind `/api`.
+
+        The edge has no mounts: of a path below one that no endpoint there has, this is its route.
+        """
+        if self.judged is None or prefix is None:
+            return False
+        above, rest, _ = comparable(self.judged.template).partition("/{:path}")
+        return bool(rest) and prefix != above and _begins(prefix, above)
+
     def _changed(self, scope: Scope) -> Refused | None:
         # Middleware inside the guard may have changed what the edge judged.
         if (method := _method(scope)) != self.method:
@@ -160,11 +165,11 @@ class RouteCheck:
         return None
 
     def _is_judged(self, template: str, judged: Transaction) -> bool:
-        if template != judged.template and nameless(template) != nameless(judged.template):
+        if template != judged.template and comparable(template) != comparable(judged.template):
             return False
         if self.ids is None:
             return True
-        return self.ids.find(judged.method, template, self.prefix.template or "") == judged.route
+        return self.ids.find(self.method, template, self.prefix.template or "") == judged.route
 
 
 _current: ContextVar[RouteCheck | None] = ContextVar("fastgate.route", default=None)
@@ -198,7 +203,10 @@ def check_of(scope: Scope) -> RouteCheck | None:
     if check is None or check.over or check.running:
         return None
     # Below a mount it cannot be told any more what led there.
-    scope[CHECK_KEY], scope[PREFIX_KEY] = check, _LOST if check.passed else check.prefix
+    scope[CHECK_KEY], scope[PREFIX_KEY] = (
+        check,
+        _LOST if check.passed else check.prefix,
+    )
     return check
 
 
@@ -240,20 +248,15 @@ def signs_body(route: View) -> bool:
     return bool(declared_by(route).get("sign_body"))
 
 
-@lru_cache(maxsize=4096)
-def nameless(template: str) -> str:
-    """Return a template without the names of its parameters: they make no other route.
-
-    `/orders/{id}` and `/orders/{order_id:str}` are one template, `/orders/{id:int}` is another.
-    """
-    return _PARAMETER.sub(lambda found: f"{{:{found[1] or 'str'}}}", template)
-
-
 def root_template(scope: Scope) -> str:
     """Return what Starlette takes off the path, by its rule, before its routers match."""
     root: str = scope.get("root_path", "")
     path: str = scope["path"]
     return root if path == root or path.startswith(root + "/") else ""
+
+
+def _begins(template: str, prefix: str) -> bool:
+    return (comparable(template) + "/").startswith(comparable(prefix) + "/")
 
 
 def _told(template: str | None, scope: Scope) -> str:
@@ -262,4 +265,4 @@ def _told(template: str | None, scope: Scope) -> str:
 
 
 def _method(scope: Scope) -> str:
-    return "GET" if scope["type"] == "websocket" else str(scope["method"])
+    return WEBSOCKET if scope["type"] == "websocket" else str(scope["method"])

@@ -25,9 +25,9 @@ from starlette.types import Scope
 
 from fastgate.content import content_digest
 from fastgate.endpoints import Endpoint, Kind, endpoints
-from fastgate.naming import access_of, ids_of, methods_of, named
+from fastgate.naming import access_of, ids_of, methods_of, named, requests_of
 from fastgate.origin_keys import KEY_BYTES, OriginKey
-from fastgate.routing import root_path_of, routed_app
+from fastgate.routing import WEBSOCKET, root_path_of, routed_app
 from fastgate.template import Template, TemplateRefused
 
 LIFETIME_SECONDS = 30
@@ -142,10 +142,10 @@ class StandInEdge:
 
     def methods_at(self, scope: Scope) -> list[str] | None:
         """Return None if the edge has a route for this request; else the path's other methods."""
-        return self._routes.methods_at(_method(scope), self._stripped(scope) + scope["path"])
+        return self._routes.methods_at(_kind(scope), self._stripped(scope) + scope["path"])
 
     def _route(self, scope: Scope) -> "_Route":
-        return self._routes.find(_method(scope), self._stripped(scope) + scope["path"])
+        return self._routes.find(_kind(scope), self._stripped(scope) + scope["path"])
 
     def _stripped(self, scope: Scope) -> str:
         # Requests may come as behind the proxy that takes the app's root path off.
@@ -192,6 +192,10 @@ def base64url(octets: bytes) -> str:
 def _method(scope: Scope) -> str:
     # A WebSocket starts as a GET (RFC 6455 §4.1).
     return "GET" if scope["type"] == "websocket" else str(scope["method"])
+
+
+def _kind(scope: Scope) -> str:
+    return WEBSOCKET if scope["type"] == "websocket" else _method(scope)
 
 
 def _raw_path(scope: Scope) -> str:
@@ -247,13 +251,13 @@ class _Routes:
         found: set[str] = set()
         for pattern, endpoint in self._routes:
             if pattern.match(path) and access_of(endpoint) != "none":
-                found.update(methods_of(endpoint))
-        return None if method in found else sorted(found)
+                found.update(requests_of(endpoint), methods_of(endpoint))
+        return None if method in found else sorted(found - {WEBSOCKET})
 
     def find(self, method: str, path: str) -> _Route:
-        """Return the most specific route."""
+        """Return the most specific route; of an opening handshake by the method `WEBSOCKET`."""
         for pattern, endpoint in self._routes:
-            if method in methods_of(endpoint) and pattern.match(path):
+            if method in requests_of(endpoint) and pattern.match(path):
                 return _Route(
                     self._ids.get(id(endpoint), endpoint.name),
                     endpoint.template,

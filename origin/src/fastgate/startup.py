@@ -16,7 +16,7 @@ from fastgate.keys import EdgeKeys, KeySource
 from fastgate.local import LocalEdge
 from fastgate.placement import Misplaced, guarded_app, outside_of
 from fastgate.policy import CannotCompile
-from fastgate.route import RouteIds, nameless
+from fastgate.route import RouteIds
 from fastgate.routing import root_path_of
 from fastgate.self_test import understand_framework
 from fastgate.settings import Settings
@@ -131,10 +131,7 @@ class Startup:
                 raise Misplaced(f"{message}. Call guard after the last add_middleware.")
             _log.warning("%s", message)
         if self._settings.strict:
-            ids: dict[tuple[str, str], str] = {}
-            for (method, template), name in ids_or_no_start(app).items():
-                ids.setdefault((method, nameless(template)), name)
-            self.ids = RouteIds(ids, root_path_of(app))
+            self.ids = RouteIds(ids_or_no_start(app), root_path_of(app))
         if self._local is not None:
             self._local.stand_for(app, self._settings.edge, self._settings.audience)
 

@@ -82,7 +82,7 @@ class CallerAuth:
             edge = lasting_edge(self._app)
             raw_path, _, query = request.url.raw_path.partition(b"?")
             scope: Scope = {
-                "type": "http",
+                "type": "websocket" if request.url.scheme in ("ws", "wss") else "http",
                 "method": request.method,
                 "path": unquote(raw_path.decode("ascii")),
                 "raw_path": raw_path,
