@@ -10,7 +10,7 @@ from starlette.types import Scope
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from fastgate import Caller, guard
+from fastgate import Caller, StandInCaller, guard
 from fastgate.root_path import root_path_at
 from fastgate.route import PREFIX_KEY, Prefix
 from tests.edge import HEADER, Edge
@@ -61,6 +61,22 @@ def test_the_servers_root_path_is_not_what_was_on_the_wire(
             assert websocket.recv() == "ada"
         with pytest.raises(InvalidStatus):
             connect(url, additional_headers=edge.headers("/socket", "/gw/socket"))
+
+
+@pytest.mark.parametrize("own", ["", "/gw"])
+def test_a_local_caller_works_below_a_root_path(edge: Edge, own: str) -> None:
+    app = FastAPI()
+    app.root_path = own
+
+    @app.get("/me")
+    async def read_me(caller: Caller) -> str:
+        return caller.subject
+
+    local = {"edge": "http://127.0.0.1", "keys": None, "local_caller": StandInCaller("ada")}
+    guard(app, edge.settings(**local))
+    with uvicorn_serving(app, root_path="/gw") as (host, port):
+        address = f"http://{host}:{port}"
+        assert httpx.get(f"{address}/me", trust_env=False).json() == "ada"
 
 
 def test_a_signed_prefix_stays(edge: Edge) -> None:

@@ -24,7 +24,7 @@ from fastgate.local import LocalEdge
 from fastgate.observe import ObservedCheck, is_observed, let_pass, observed_body
 from fastgate.refusals import LOG_KEY, RefusalLog
 from fastgate.request_head import HEADER, asks_for, head_of, only, take_headers
-from fastgate.root_path import RootPath, root_path_at, take_root_off, taken_off
+from fastgate.root_path import RootPath, below_root, root_path_at, take_root_off, taken_off
 from fastgate.route import CHECK_KEY, Comparing, RouteCheck, check_for
 from fastgate.settings import Settings
 from fastgate.startup import Startup
@@ -111,7 +111,7 @@ class FastgateMiddleware:
             return
         try:
             if not asks_for(self.settings.health_path, scope):
-                found, receive = await self._signed_here(found, scope, receive)
+                found, receive = await self._signed_here(found, below_root(scope, root), receive)
                 claims = scope[SCOPE_KEY] = await self._verified(found, head_of(scope, root))
                 take_root_off(scope, claims.transaction.path, root)
                 receive = await self._compared_body(claims, scope, receive)

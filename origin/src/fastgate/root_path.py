@@ -58,10 +58,19 @@ def take_root_off(scope: Scope, signed_path: str, root: RootPath) -> None:
 
     `root_path` stays: the app's own URLs begin with it (`request.url_for`, `/docs`).
     """
-    raw_path, signed = scope.get("raw_path"), signed_path.encode()
-    if root.put_on and raw_path != signed and signed in root.other_paths(raw_path or b""):
-        scope["path"] = scope["path"][len(root.put_on) :]
-        scope["raw_path"] = signed
+    below, signed = below_root(scope, root), signed_path.encode()
+    if scope.get("raw_path") != signed and below.get("raw_path") == signed:
+        scope["path"], scope["raw_path"] = below["path"], signed
+
+
+def below_root(scope: Scope, root: RootPath) -> Scope:
+    """Return the scope as it was on the wire, if the server has put the root path in front."""
+    raw_path = scope.get("raw_path")
+    if not root.put_on or not isinstance(raw_path, bytes):
+        return scope
+    rest = _without(root.put_on, raw_path)
+    path = scope["path"][len(root.put_on) :]
+    return scope if rest is None else {**scope, "path": path, "raw_path": rest}
 
 
 def taken_off(scope: Scope, signed_path: str, root: RootPath) -> str:
