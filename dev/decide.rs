@@ -1,8 +1,8 @@
 //! What the edge makes of requests: for tests that compare it with an app of another language, many requests at a time.
 //!
 //! In, a JSON object a line: `{"policy": {…}}` sets the rules for the lines that follow; `{"method": …, "target": …}` is
-//! a request. Out, a JSON object for each line: the faults of a policy; of a request the path that would be forwarded and
-//! the route that judges it, or the code of the refusal.
+//! a request, with `"websocket": true` the opening handshake of a WebSocket. Out, a JSON object for each line: the faults
+//! of a policy; of a request the path that would be forwarded and the route that judges it, or the code of the refusal.
 
 use std::error::Error;
 use std::io::{BufRead as _, BufWriter, Write as _, stdin, stdout};
@@ -15,11 +15,26 @@ use fastgate::route;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+/// What makes a GET an opening handshake (RFC 6455 §1.3).
+const HANDSHAKE: [(&str, &str); 4] = [
+    ("connection", "Upgrade"),
+    ("upgrade", "websocket"),
+    ("sec-websocket-version", "13"),
+    ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+];
+
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Line {
-    Policy { policy: Value },
-    Request { method: String, target: String },
+    Policy {
+        policy: Value,
+    },
+    Request {
+        method: String,
+        target: String,
+        #[serde(default)]
+        websocket: bool,
+    },
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -35,23 +50,26 @@ fn main() -> Result<(), Box<dyn Error>> {
                 Err(faults) => json!({ "faults": faults.0.iter().map(ToString::to_string).collect::<Vec<_>>() }),
             },
             (Line::Request { .. }, None) => return Err("a request before any policy without faults".into()),
-            (Line::Request { method, target }, Some(policy)) => {
-                decided(policy, method, &target).unwrap_or_else(|refusal| json!({ "refusal": refusal.code() }))
-            }
+            (Line::Request { method, target, websocket }, Some(policy)) => decided(policy, method, &target, websocket)
+                .unwrap_or_else(|refusal| json!({ "refusal": refusal.code() })),
         };
         writeln!(out, "{answer}")?;
     }
     Ok(out.flush()?)
 }
 
-fn decided(policy: &Policy, method: String, target: &str) -> Result<Value, Refusal> {
-    let mut headers = Headers::default();
+fn decided(policy: &Policy, method: String, target: &str, websocket: bool) -> Result<Value, Refusal> {
+    let fields: &[_] = if websocket { &HANDSHAKE } else { &[] };
+    let mut headers: Headers = fields.iter().copied().collect();
     headers.append("host", "edge.example");
     let head =
         RequestHead { method, target: target.as_bytes().to_vec(), headers, client: None, tls: true, certificate: None };
     let target = normalize(head, &policy.edge().hosts)?;
     let route = route::find(policy, &target).map_err(Refusal::from);
     Ok(match route {
+        Ok(route) if route.websocket != websocket => {
+            json!({ "path": target.path().encoded(), "refusal": "another kind of request" })
+        }
         Ok(route) => json!({ "path": target.path().encoded(), "route": route.id, "template": route.template.as_str() }),
         Err(refusal) => json!({ "path": target.path().encoded(), "refusal": refusal.code() }),
     })

@@ -5,7 +5,8 @@
 In: the versions, by default those of `requires-python` up to the newest that is supported. Out: the
 tests' verdicts, a line for each version, those that are missing among them; exit code 1 if one
 failed, or if there was none at all. Each has an environment of its own under `.venv-versions/`;
-`oldest` is one of them: the oldest Python with the oldest dependencies that resolve.
+`oldest` is one of them: the oldest Python with the oldest dependencies that resolve; `middle` is
+the same with the first FastAPI that includes routers by reference.
 """
 
 import os
@@ -17,7 +18,7 @@ from pathlib import Path
 ORIGIN = Path(__file__).parent
 HOMES = ORIGIN.parent / ".venv-versions"
 SUPPORTED = ("3.11", "3.12", "3.13", "3.14")
-OLDEST = "oldest"
+OLDER = ("oldest", "middle")
 # The tests need no binaries of the edge here, and one Python is enough to check the demo's policy.
 TESTS = ["-q", "-p", "no:cacheprovider", "--ignore=tests/test_edge_agrees.py"]
 
@@ -33,7 +34,7 @@ def main(versions: list[str]) -> int:
 
 def verdict(version: str) -> str:
     """Return how the tests went on one version."""
-    found = interpreter(SUPPORTED[0] if version == OLDEST else version)
+    found = interpreter(SUPPORTED[0] if version in OLDER else version)
     if found is None:
         return "missing on this machine"
     home = HOMES / version
@@ -41,7 +42,7 @@ def verdict(version: str) -> str:
     if not python.exists():
         run(found, "-m", "venv", str(home))
     pip = [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
-    run(*pip, "-r", "requirements-oldest.txt" if version == OLDEST else "requirements-dev.txt")
+    run(*pip, "-r", f"requirements-{version if version in OLDER else 'dev'}.txt")
     run(*pip, "--no-deps", "--no-build-isolation", "-e", ".")
     print(f"— {version}: {found}", flush=True)
     tested = subprocess.run([python, "-m", "pytest", *TESTS], cwd=ORIGIN, check=False)
@@ -74,4 +75,4 @@ def run(*command: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:] or [*SUPPORTED, OLDEST]))
+    sys.exit(main(sys.argv[1:] or [*SUPPORTED, *OLDER]))

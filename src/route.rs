@@ -1,5 +1,6 @@
 //! Step 3, *match*: which route of the policy names this request. The most specific template that has the method wins;
-//! what no route names is refused.
+//! what no route names is refused. Opening handshakes of WebSockets and other requests have routes of their own, as in
+//! ASGI, so a path may have both.
 
 use std::collections::BTreeSet;
 
@@ -20,15 +21,33 @@ pub enum RouteError {
     },
 }
 
-/// Finds the route of `target`.
+/// Finds the route of `target`. Of an opening handshake it is the most specific WebSocket; where there is none, the
+/// handshake is an ordinary GET, whose `Upgrade` nobody follows (RFC 9110 §7.8).
 ///
 /// # Errors
 /// A [`RouteError`] where no route names both path and method.
 pub fn find<'policy>(policy: &'policy Policy, target: &Target) -> Result<&'policy Route, RouteError> {
-    find_for(policy, target.path(), target.method())
+    let socket = if target.opens_websocket() { websocket(policy, target.path()) } else { None };
+    match socket {
+        Some(route) => Ok(route),
+        None => find_for(policy, target.path(), target.method()),
+    }
 }
 
-/// Finds the route of `path` and `method`.
+/// Finds the route of an opening handshake at `path`, if a WebSocket is there.
+#[must_use]
+pub fn websocket<'policy>(policy: &'policy Policy, path: &CanonicalPath) -> Option<&'policy Route> {
+    let segments: Vec<_> = path.segments().collect();
+    let mut found = None;
+    policy.visit_routes(&segments, |route| {
+        found = Some(route).filter(|route| route.websocket);
+        found.is_some()
+    });
+    found
+}
+
+/// Finds the route of `path` and `method` for a request that is no opening handshake. Where only a WebSocket has both, it
+/// is that one, so that the answer says what is asked for there.
 ///
 /// # Errors
 /// As [`find`].
@@ -38,17 +57,18 @@ pub fn find_for<'policy>(
     method: &str,
 ) -> Result<&'policy Route, RouteError> {
     let segments: Vec<_> = path.segments().collect();
-    let mut found = None;
+    let (mut found, mut socket) = (None, None);
     let mut allowed = BTreeSet::new();
     policy.visit_routes(&segments, |route| {
         allowed.extend(route.methods.iter().map(|method| method.as_str()));
         let named = route.methods.iter().any(|allowed| allowed.as_str() == method);
         if named {
-            found = Some(route);
+            let place = if route.websocket { &mut socket } else { &mut found };
+            place.get_or_insert(route);
         }
-        named
+        found.is_some()
     });
-    match found {
+    match found.or(socket) {
         Some(route) => Ok(route),
         None if allowed.is_empty() => Err(RouteError::NoRoute),
         None => Err(RouteError::MethodNotAllowed { allowed: allowed.into_iter().collect() }),

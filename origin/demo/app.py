@@ -74,8 +74,9 @@ async def stream_lines(caller: Caller) -> StreamingResponse:
     return StreamingResponse(lines(), media_type="text/plain")
 
 
-@app.websocket("/updates", name="updates")
-@at_edge(bearer_subprotocol=True)  # so that a page can sign in; it cannot set Authorization
+@app.websocket("/updates")
+# WebSockets have no operation id. A page signs in by the subprotocol: it cannot set Authorization.
+@at_edge(id="updates", bearer_subprotocol=True)
 async def updates(socket: WebSocket, caller: Caller) -> None:
     """Talk to a signed-in caller over a WebSocket: what they say comes back with their name."""
     await socket.accept()

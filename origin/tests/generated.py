@@ -7,12 +7,15 @@ from typing import Annotated, Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, FastAPI, Request, Security
+from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fastgate import AnyCaller, Caller, at_edge, fastgate
+from fastgate.endpoints import Endpoint, endpoints
 from fastgate.policy import CannotCompile, RouteDocument, compile_routes
+from fastgate.routing import WEBSOCKET
 
 UUID = "01234567-89ab-cdef-0123-456789abcdef"
 SEGMENTS = (
@@ -41,6 +44,8 @@ class GeneratedApp:
     app: FastAPI
     rules: dict[str, Rules]
     routes: list[RouteDocument]
+    endpoints: list[Endpoint]
+    """In the order in which the app's router tries them, with its mounts."""
     left_out: int
     """How many endpoints had to go before the rest compiled."""
 
@@ -55,11 +60,14 @@ def generated_app(dice: Random) -> GeneratedApp:
         except CannotCompile as error:
             forbidden |= {fault.endpoint.name for fault in error.faults}
         else:
-            return GeneratedApp(app, rules, routes, len(forbidden))
+            return GeneratedApp(app, rules, routes, list(endpoints(app)), len(forbidden))
 
 
 def generated_target(dice: Random, routes: list[RouteDocument]) -> tuple[str, str]:
-    """Return method and request target; most are near one of the routes, many oddly spelled."""
+    """Return method and request target; most are near one of the routes, many oddly spelled.
+
+    The method of an opening handshake is `WEBSOCKET`.
+    """
     route = dice.choice(routes)
     parts = [_filled(dice, part) for part in str(route["path"]).split("/")[1:]]
     if dice.random() < 0.3:
@@ -70,6 +78,8 @@ def generated_target(dice: Random, routes: list[RouteDocument]) -> tuple[str, st
         parts.append("")
     methods = route["methods"]
     assert isinstance(methods, list)
+    if route.get("websocket"):
+        methods = [WEBSOCKET]
     method = dice.choice([*methods, *methods, "GET", "HEAD", "DELETE"])
     return method, "/" + "/".join(_spelled(dice, part) for part in parts)
 
@@ -138,9 +148,12 @@ class _Maker:
         kind, endpoint, rules = self._dice.random(), *self._endpoint(name)
         if name in self._forbidden:
             return
-        if kind < 0.2 and isinstance(router, FastAPI):
+        if kind < 0.1:
+            self._rules[name] = rules
+            router.add_api_websocket_route(path, endpoint, name=name)
+        elif kind < 0.28 and isinstance(router, FastAPI):
             self._rules[name] = Rules("public")
-            plain = at_edge(access="public")(_starlette(name))
+            plain = at_edge(access="public", id=name)(_starlette(name))
             router.router.routes.append(Route(path, plain, methods=[method], name=name))
         else:
             self._rules[name] = rules
@@ -149,12 +162,14 @@ class _Maker:
     def _endpoint(self, name: str) -> tuple[Callable[..., Any], Rules]:
         scopes = self._dice.sample(["a:read", "a:write", "b"], k=self._dice.randint(0, 2))
 
+        @at_edge(id=name)
         async def known(
-            request: Request, caller: Annotated[Caller, Security(fastgate, scopes=scopes)]
+            request: HTTPConnection, caller: Annotated[Caller, Security(fastgate, scopes=scopes)]
         ) -> None:
             request.scope["ran"].append(name)
 
-        async def anybody(request: Request, caller: AnyCaller) -> None:
+        @at_edge(id=name)
+        async def anybody(request: HTTPConnection, caller: AnyCaller) -> None:
             request.scope["ran"].append(name)
 
         if self._dice.random() < 0.3:
@@ -184,7 +199,7 @@ class _Named:
         self._name = name
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["method"] in ("GET", "PUT"):
+        if scope.get("method") in ("GET", "PUT"):
             scope["ran"].append(self._name)
         await PlainTextResponse("")(scope, receive, send)
 

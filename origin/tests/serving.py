@@ -68,11 +68,24 @@ class JwksServer:
 
 @contextlib.contextmanager
 def uvicorn_serving(
-    app: ASGIApp, *, http: Literal["h11", "httptools"] = "h11"
+    app: ASGIApp,
+    *,
+    http: Literal["h11", "httptools"] = "h11",
+    listener: socket.socket | None = None,
+    **options: object,
 ) -> Iterator[tuple[str, int]]:
-    """Run `app` under uvicorn on a free port of the loopback; yield its address."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(app, http=http, ws="websockets-sansio", log_config=None)
+    """Run `app` under uvicorn on a free port of the loopback; yield its address.
+
+    `listener` is another socket to listen on; `options` are more of uvicorn's.
+    """
+    listener = listener or socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(
+        app,
+        http=http,
+        ws="websockets-sansio",
+        log_config=None,
+        **options,  # type: ignore[arg-type]
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listener],))
     thread.start()

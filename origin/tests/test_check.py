@@ -1,12 +1,16 @@
 """The edge's own command checks what an app compiles to: `fastgate check --routes`."""
 
+import json
 import os
 import subprocess
 from pathlib import Path
 
 import pytest
+from fastapi import FastAPI
 
+from fastgate import at_edge
 from fastgate.__main__ import main
+from fastgate.policy import compile_routes
 
 ROOT = Path(__file__).parents[2]
 FASTGATE = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug" / "fastgate"
@@ -39,6 +43,23 @@ def test_routes_are_added_behind_those_that_are_there(routes: Path) -> None:
     assert code == 1
     assert "is the id of an earlier entry" in said
     assert check(ROOT / "policy.base.json", "--routes", routes, "--routes", routes)[0] == 1
+
+
+def test_what_the_edge_takes_off_and_three_kinds_of_request_of_one_path_are_valid(
+    tmp_path: Path,
+) -> None:
+    app = at_edge(prefix="/gw", access="public")(FastAPI(openapi_url=None))
+    app.get("/")(endpoint)
+    app.get("/graphql")(endpoint)
+    app.post("/graphql")(endpoint)
+    app.websocket("/graphql")(endpoint)
+    app.get("/{p:path}/Ü-{name}.csv/{n:int}/" + "long/" * 20)(endpoint)
+    routes = tmp_path / "routes.json"
+    routes.write_text(json.dumps({"routes": compile_routes(app)}))
+    assert check(ROOT / "policy.base.json", "--routes", routes)[0] == 0
+
+
+async def endpoint() -> None: ...
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"routes": {}}'])

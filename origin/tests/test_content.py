@@ -16,7 +16,7 @@ from fastgate import (
     at_edge,
     guard,
 )
-from fastgate.content import content_digest
+from fastgate.content import content_digest, read_body
 from fastgate.drift import drift
 from fastgate.policy import compile_routes
 from fastgate.testing import AsCaller
@@ -241,4 +241,39 @@ def test_it_is_compiled_and_drift_sees_it() -> None:
     assert asks == {BOUND: True, "/v1/bound": True, "/extra": True, "/free": None, "/socket": True}
     edge = [{name: route[name] for name in route if name != "sign_body"} for route in routes[:1]]
     (line,) = drift(routes[:1], edge)
-    assert line == "POST /bound: sign_body: the app says true, the edge nothing"
+    said = "sign_body: the app says true, the edge nothing (refused until both agree)"
+    assert line == f"POST /bound: {said}"
+
+
+@pytest.mark.parametrize(
+    ("sent", "limit", "whole"),
+    [
+        ([b"sig", b"ned"], 6, b"signed"),
+        ([b"sig", b"ned"], 5, None),
+        ([b"sig", b"ned", b" more"], 4, None),
+        ([b""], 0, b""),
+        ([b"sig", None], 100, None),
+    ],
+)
+async def test_nothing_that_was_read_of_a_body_is_lost(
+    sent: list[bytes | None], limit: int, whole: bytes | None
+) -> None:
+    arriving: list[Message] = [
+        {"type": "http.disconnect"}
+        if part is None
+        else {"type": "http.request", "body": part, "more_body": at < len(sent) - 1}
+        for at, part in enumerate(sent)
+    ]
+
+    async def receive() -> Message:
+        return arriving.pop(0)
+
+    body = await read_body({"type": "http", "headers": []}, receive, limit)
+    assert (body.content, body.gone) == (whole, None in sent)
+    again, more = b"", True
+    while more:
+        message = await body.receive()
+        again += message.get("body", b"")
+        more = message.get("more_body", False)
+    assert again == b"".join(part for part in sent if part is not None)
+    assert (message["type"] == "http.disconnect") == body.gone

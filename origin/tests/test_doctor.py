@@ -3,6 +3,7 @@
 import base64
 import importlib
 import json
+import re
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -12,13 +13,15 @@ from typing import Literal
 
 import pytest
 from fastapi import FastAPI
-from starlette.responses import PlainTextResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fastgate import Caller, Settings, at_edge, guard
 from fastgate.__main__ import main
 from fastgate.content import content_digest
-from fastgate.doctor import Finding, examine
+from fastgate.doctor import examine
+from fastgate.findings import Finding, Verdict, as_table, exit_code
 from fastgate.forgery import Believed
 from fastgate.route import RouteCheck
 from fastgate.stand_in import SigningKey
@@ -32,6 +35,10 @@ Served = Callable[[ASGIApp], list[Finding]]
 
 def names(found: list[Finding], *, ok: bool) -> set[str]:
     return {finding.forgery for finding in found if finding.ok is ok}
+
+
+def holes_of(found: list[Finding]) -> set[str]:
+    return {finding.forgery for finding in found if finding.verdict is Verdict.LET_IN}
 
 
 def guarded(settings: Settings) -> FastAPI:
@@ -71,7 +78,10 @@ def _nothing(*_checked: object) -> None:
     pass
 
 
-def _yes(check: RouteCheck, _template: str | None, **_route: bool) -> None:
+async def _understands() -> None: ...
+
+
+def _yes(check: RouteCheck, *_chosen: object) -> None:
     check.done = True
 
 
@@ -122,7 +132,7 @@ def test_an_app_without_a_door_has_every_hole(examined: Served) -> None:
 
 def test_an_app_that_looks_at_nothing_but_the_payload_has_the_other_holes(examined: Served) -> None:
     found = examined(Careless(lambda payload, _scope: "sub" in payload))
-    let_in = names(found, ok=False)
+    let_in = holes_of(found)
     assert "no header" not in let_in
     assert let_in >= {
         *("alg none, unsigned", "unknown kid", "a changed payload", "two headers, both good"),
@@ -135,7 +145,7 @@ def test_an_app_that_forgets_one_check_has_that_hole(examined: Served) -> None:
     def all_but_the_path(payload: dict[str, object], scope: Scope) -> bool:
         return payload.get("aud") == AUDIENCE and scope["query_string"] == b""
 
-    let_in = names(examined(Careless(all_but_the_path)), ok=False)
+    let_in = holes_of(examined(Careless(all_but_the_path)))
     assert "replayed on another path" in let_in
     assert not let_in & {"wrong audience", "replayed with another query"}
 
@@ -152,7 +162,7 @@ def test_an_app_that_forgets_one_check_has_that_hole(examined: Served) -> None:
                 "replayed with another query",
             },
         ),
-        ("fastgate.middleware._only", lambda found: [*found, b""][0], {"two headers, both good"}),
+        ("fastgate.middleware.only", lambda found: [*found, b""][0], {"two headers, both good"}),
         ("fastgate.route.RouteCheck.fault", _yes, {"wrong route"}),
         (
             "fastgate.verify._checked_header",
@@ -170,6 +180,8 @@ def test_the_door_without_one_of_its_checks_has_that_hole(
     holes: set[str],
 ) -> None:
     monkeypatch.setattr(check, instead)
+    # An app with such a hole would not start.
+    monkeypatch.setattr("fastgate.startup.understand_framework", _understands)
     let_in = names(examined(guarded(edge.settings())), ok=False)
     assert let_in >= holes
     assert not let_in & {"no header", "unknown kid", "a changed payload", "wrong audience"}
@@ -180,12 +192,82 @@ def test_an_origin_that_refuses_everything_proves_nothing(examined: Served) -> N
     assert "control: a good header" in names(found, ok=False)
 
 
-def test_nobody_at_the_address_is_as_good_as_a_refusal(edge: Edge) -> None:
+@pytest.fixture
+def nobody() -> str:
     with socket.create_server(("127.0.0.1", 0)) as unused:
         host, port = unused.getsockname()
-    found = examine(f"http://{host}:{port}", believed(edge, None))
-    assert names(found, ok=False) == set()
-    assert {finding.answer for finding in found} == {"no answer (ConnectionRefusedError)"}
+    return f"http://{host}:{port}"
+
+
+def test_nobody_at_the_address_proves_nothing(edge: Edge, nobody: str) -> None:
+    (finding,) = examine(nobody, believed(edge, None))
+    assert (finding.answer, finding.ok) == ("no answer (ConnectionRefusedError)", False)
+    assert exit_code([finding]) == 2
+
+
+def test_an_origin_that_must_not_be_reachable_is_not(edge: Edge, nobody: str) -> None:
+    (finding,) = examine(nobody, believed(edge, None), expect_unreachable=True)
+    assert finding.verdict is Verdict.UNREACHABLE
+    assert exit_code([finding]) == 0
+
+
+def test_an_origin_that_must_not_be_reachable_and_is_has_a_hole(edge: Edge) -> None:
+    with uvicorn_serving(guarded(edge.settings())) as (host, port):
+        found = examine(f"http://{host}:{port}", believed(edge, None), expect_unreachable=True)
+    assert exit_code(found) == 1
+
+
+def test_a_name_that_does_not_exist_is_not_an_unreachable_origin(edge: Edge) -> None:
+    found = examine("http://typo.invalid", believed(edge, None), expect_unreachable=True)
+    assert [finding.answer for finding in found] == ["not asked (no such name)"]
+    assert exit_code(found) == 2
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["127.0.0.1:8000", "origin.example", "ftp://origin.example", "http://", "http://o.example:0"],
+)
+def test_an_address_that_is_no_url_is_refused(edge: Edge, address: str) -> None:
+    for more in ({"origin": address}, {"direct": [address]}, {"edge": address}):
+        arguments = {"origin": "http://127.0.0.1:1", "believed": believed(edge, None), **more}
+        with pytest.raises(ValueError, match=r"write|a port is"):
+            examine(**arguments)  # type: ignore[arg-type]
+
+
+def test_a_refusal_by_somebody_else_is_no_proof_of_a_guard(edge: Edge) -> None:
+    app = FastAPI()
+
+    @app.middleware("http")
+    async def refuse(_request: Request, _call_next: object) -> JSONResponse:
+        return JSONResponse({"detail": "Not authenticated"}, 401)
+
+    with uvicorn_serving(app) as (host, port):
+        found = examine(f"http://{host}:{port}", believed(edge, None))
+    assert holes_of(found) == set()
+    assert exit_code(found) == 2
+    assert as_table(found).splitlines()[-1].startswith(f"answered 0 of {len(found)} by the guard")
+
+
+@pytest.mark.parametrize("status", [200, 400, 401, 404, 500])
+def test_a_page_that_quotes_the_guards_problem_is_not_the_guard(edge: Edge, status: int) -> None:
+    async def quoting(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            body = '{"type": "urn:fastgate:problem:not-from-the-edge"}'
+            await PlainTextResponse(body, status)(scope, receive, send)
+
+    with uvicorn_serving(quoting) as (host, port):
+        found = examine(f"http://{host}:{port}", believed(edge, None))
+    assert not any(finding.verdict is Verdict.BY_GUARD for finding in found)
+    assert exit_code(found) != 0
+
+
+def test_a_guard_without_keys_proves_nothing_about_signatures(edge: Edge) -> None:
+    settings = Settings(edge=ISSUER, audience=AUDIENCE, jwks_url="http://127.0.0.1:1/none")
+    with uvicorn_serving(guarded(settings)) as (host, port):
+        found = examine(f"http://{host}:{port}", believed(edge, None))
+    unproved = {finding.forgery for finding in found if finding.verdict is Verdict.UNPROVED}
+    assert "another key under the published kid" in unproved
+    assert exit_code(found) == 2
 
 
 def test_it_examines_an_app_from_within_a_test(edge_doctor: EdgeDoctor) -> None:
@@ -338,7 +420,7 @@ def test_the_demo_refuses_everything(
     assert main(arguments(demo, jwks_server.origin, *more)) == 0
     table = capsys.readouterr().out
     assert "ok    control: a good header" in table
-    assert table.endswith(" requests, 0 not answered as they must be\n")
+    assert re.search(r"answered [678]\d of \d\d by the guard; 0 let in, 0 not proved", table)
 
 
 def test_the_findings_are_json_for_machines(
@@ -347,13 +429,37 @@ def test_the_findings_are_json_for_machines(
     assert main(arguments(demo, jwks_server.origin, "--json")) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["ok"] is True
-    assert {"forgery", "where", "answer", "ok"} == document["findings"][0].keys()
+    assert document["by_guard"] > 60
+    members = {"forgery", "where", "answer", "verdict", "ok"}
+    assert members == document["findings"][0].keys()
 
 
 def test_a_hole_is_a_failure(jwks_server: JwksServer, capsys: pytest.CaptureFixture[str]) -> None:
     with uvicorn_serving(Careless()) as (host, port):
         assert main(arguments(f"http://{host}:{port}", jwks_server.origin)) == 1
     assert "HOLE  no header " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("origin", "said"),
+    [
+        ("http://127.0.0.1:1", "this proves nothing; is the address right"),
+        ("http://typo.invalid", "no answer (no such name)"),
+        ("127.0.0.1:8000", "write https://HOST"),
+    ],
+)
+def test_a_run_that_proves_nothing_ends_with_2(
+    jwks_server: JwksServer, capsys: pytest.CaptureFixture[str], origin: str, said: str
+) -> None:
+    assert main(arguments(origin, jwks_server.origin)) == 2
+    assert said in "".join(capsys.readouterr())
+
+
+def test_a_firewalled_origin_is_expected_to_be_unreachable(
+    jwks_server: JwksServer, nobody: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments(nobody, jwks_server.origin, "--expect-unreachable")) == 0
+    assert "unreachable (ConnectionRefusedError)" in capsys.readouterr().out
 
 
 # The command, again and again.
@@ -399,7 +505,7 @@ def test_it_ends_at_the_first_hole_unless_it_is_told_to_go_on(
         (run,) = runs(capsys)
         assert run["ok"] is False
         assert isinstance(run["holes"], list)
-        assert run["holes"][0]["forgery"] == "another key under the published kid"
+        assert run["holes"][0]["forgery"] == "no header"
         with pytest.raises(Enough):
             main([*every, "--keep-going"])
     assert len(runs(capsys)) == len(naps) == 3

@@ -30,6 +30,7 @@ def changed(**members: object) -> list[RouteDocument]:
         changed(access=...),
         changed(forward_token=False, limits=[]),
         changed(origin="shop"),
+        changed(path="/orders/{order_id:str}"),
         [*changed(methods=["GET"])],
     ],
 )
@@ -55,7 +56,7 @@ def test_the_order_of_scopes_means_nothing() -> None:
         (
             changed(path="/orders/{id:int}"),
             [
-                "GET /orders/{id:int}: only the edge names it",
+                "GET /orders/{id:int}: only the edge names it (refused until both agree)",
                 "GET /orders/{id}: only the app serves it",
             ],
         ),
@@ -74,14 +75,62 @@ def test_the_order_of_scopes_means_nothing() -> None:
             ],
         ),
         (
-            changed(limits=[{"most": 10}]),
-            ['GET /orders/{id}: limits: the app says nothing, the edge [{"most": 10}]'],
+            changed(id="other"),
+            [
+                'GET /orders/{id}: id: the app says "read", the edge "other"'
+                " (refused until both agree)"
+            ],
         ),
-        (changed(id="other"), ['GET /orders/{id}: id: the app says "read", the edge "other"']),
     ],
 )
 def test_each_difference_has_a_line(edge: list[RouteDocument], lines: list[str]) -> None:
     assert drift([READ], edge) == lines
+
+
+OWNED = changed(limits=["slow"], group="web", require={"rule": "staff"}, sign_body=True)
+
+
+def test_what_the_edge_alone_has_is_a_difference_only_where_everything_counts() -> None:
+    assert drift([READ], OWNED) == []
+    assert drift([READ], OWNED, everything=True) == [
+        'GET /orders/{id}: group: the app says nothing, the edge "web"',
+        'GET /orders/{id}: limits: the app says nothing, the edge ["slow"]',
+        'GET /orders/{id}: require: the app says nothing, the edge {"rule": "staff"}',
+        "GET /orders/{id}: sign_body: the app says nothing, the edge true",
+    ]
+
+
+def test_what_the_app_declares_is_always_compared() -> None:
+    assert drift(OWNED, [READ]) == [
+        'GET /orders/{id}: group: the app says "web", the edge nothing',
+        'GET /orders/{id}: limits: the app says ["slow"], the edge nothing',
+        'GET /orders/{id}: require: the app says {"rule": "staff"}, the edge nothing',
+        "GET /orders/{id}: sign_body: the app says true, the edge nothing"
+        " (refused until both agree)",
+    ]
+
+
+def test_ids_are_compared_for_strict_apps_alone() -> None:
+    assert drift([READ], changed(id="other"), ids=False) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "rewrite"),
+    [
+        ("/gw/orders/{id}", {"strip_prefix": "/gw"}),
+        ("/v1/o/{id}", {"template": "/orders/{id}"}),
+        ("/gw/{id}", {"strip_prefix": "/gw", "add_prefix": "/orders"}),
+    ],
+)
+def test_a_route_that_the_edge_rewrites_is_the_one_that_it_leads_to(
+    path: str, rewrite: dict[str, str]
+) -> None:
+    outer = changed(path=path, rewrite=rewrite)
+    assert drift([READ], outer) == []
+    assert drift([READ], [READ, *outer]) == []
+    assert drift([READ], [{**outer[0], "access": "public"}]) == [
+        f'GET {path}: access: the app says "authenticated", the edge "public"'
+    ]
 
 
 def test_the_policy_of_this_repository_is_compiled_from_the_demo(
@@ -108,7 +157,7 @@ def test_a_route_that_the_author_did_not_mark_public_is_found(
     assert main(["drift", *arguments]) == 1
     assert capsys.readouterr().out.splitlines() == [
         'GET /me: access: the app says "authenticated", the edge "public"',
-        "GET /updates: only the app serves it",
+        "WEBSOCKET /updates: only the app serves it",
         f"demo.app:app and {altered}: 2 differences",
     ]
 

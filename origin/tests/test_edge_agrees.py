@@ -11,6 +11,7 @@ import subprocess
 from collections import Counter
 from collections.abc import Coroutine, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -18,6 +19,7 @@ from typing import Any
 import pytest
 import uvicorn
 from fastapi import FastAPI
+from starlette.routing import compile_path
 from starlette.types import Message, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -25,7 +27,10 @@ from uvicorn.server import ServerState
 
 from fastgate import EdgeClaims, Refused
 from fastgate.claims import SCOPE_KEY
-from fastgate.route import RouteCheck, begin, watch
+from fastgate.dispatch import install
+from fastgate.endpoints import Kind
+from fastgate.route import Comparing, RouteCheck, check_for
+from fastgate.routing import WEBSOCKET
 from tests.edge import payload
 from tests.generated import GeneratedApp, generated_app, generated_target
 
@@ -79,7 +84,9 @@ def agree(seed: int) -> None:
         pairs.append(None)
         for _ in range(REQUESTS):
             method, target = generated_target(dice, generated.routes)
-            lines.append({"method": method, "target": target})
+            socket = method == WEBSOCKET
+            asked = {"method": "GET" if socket else method, "target": target, "websocket": socket}
+            lines.append(asked)
             pairs.append((generated, method))
 
     seen: Counter[str] = Counter()
@@ -90,7 +97,9 @@ def agree(seed: int) -> None:
             seen["pairs"] += 1
             seen[decision.get("refusal", "routed")] += 1
             seen["oddly spelled"] += decision["path"] != line["target"]  # type: ignore[index]
-            compare(*pair, decision)
+            became = compare(*pair, decision)
+            seen[became] += 1
+            seen["handshake ran"] += (pair[1], became) == (WEBSOCKET, "ran")
     for generated in apps:
         compare_rules(generated)
         seen["left out"] += generated.left_out
@@ -99,32 +108,51 @@ def agree(seed: int) -> None:
     assert seen["no-route"] > seen["pairs"] / 20, seen
     assert seen["method-not-allowed"] > seen["pairs"] / 50, seen
     assert seen["oddly spelled"] > seen["pairs"] / 4, seen
+    assert seen["handshake ran"] > seen["pairs"] / 100, seen
+    assert 0 < seen["below a mount"] < seen["ran"] / 10, seen
 
 
-def compare(generated: GeneratedApp, method: str, decision: dict[str, Any]) -> None:
-    """Let the app dispatch what the edge would forward, and what it would not."""
+def compare(generated: GeneratedApp, method: str, decision: dict[str, Any]) -> str:
+    """Let the app dispatch what the edge would forward, and what it would not; say what ran."""
     forwarded = f"{method} {decision['path']}"
     scopes = [
-        read_by(parser, method, decision["path"]) for parser in (H11Protocol, HttpToolsProtocol)
+        read_by(parser, "GET" if method == WEBSOCKET else method, decision["path"])
+        for parser in (H11Protocol, HttpToolsProtocol)
     ]
     first, second = ({**scope, "headers": []} for scope in scopes)
     assert first == second, f"h11 and httptools differ on {forwarded}"
     assert first["raw_path"] == decision["path"].encode(), forwarded
 
+    if method == WEBSOCKET:
+        first = {**first, "type": "websocket", "scheme": "ws", "subprotocols": []}
+        del first["method"]
     ran, check = dispatched(generated.app, first, decision.get("template"))
-    if "route" in decision:
-        name = decision["route"].partition("-")[0]
-        assert ran == [name], f"the edge judged {decision['route']}, the app ran {ran}: {forwarded}"
-        assert check.done, forwarded
-    else:
+    if "route" not in decision:
         assert ran == [], f"the edge knows no route, the app ran {ran}: {forwarded}"
+        return "refused"
+    name = decision["route"]
+    if not ran and below_an_earlier_mount(generated, name, first["path"]):
+        return "below a mount"
+    assert ran == [name], f"the edge judged {decision['route']}, the app ran {ran}: {forwarded}"
+    assert check.done, forwarded
+    return "ran"
+
+
+def below_an_earlier_mount(generated: GeneratedApp, name: str, path: str) -> bool:
+    """Whether a mount that is asked before this endpoint takes the path, and answers by itself."""
+    for endpoint in generated.endpoints:
+        if endpoint.name == name and endpoint.kind is not Kind.BELOW:
+            return False
+        if endpoint.kind is Kind.BELOW and compile_path(endpoint.template)[0].match(path):
+            return True
+    return False
 
 
 def compare_rules(generated: GeneratedApp) -> None:
     """Every endpoint's callers are those that it declares."""
     served = set()
     for route in generated.routes:
-        name = str(route["id"]).partition("-")[0]
+        name = str(route["id"])
         rules = generated.rules[name]
         served.add(name)
         assert route["access"] == rules.access, name
@@ -179,22 +207,24 @@ def dispatched(app: FastAPI, scope: Scope, template: str | None) -> tuple[list[s
         pass
 
     async def receive() -> Message:
+        if scope["type"] == "websocket":
+            return {"type": "websocket.connect"}
         return {"type": "http.request", "body": b"", "more_body": False}
 
     async def send(_message: Message) -> None:
         pass
 
     ran: list[str] = []
-    judged = {**payload(template=template or "/"), "scope": "a:read a:write b"}
-    claims = EdgeClaims.parse(judged)
-    check = RouteCheck(claims.transaction if template is not None else None, refuse)
+    signed = payload(template=template or "/", method=str(scope.get("method", "GET")))
+    claims = EdgeClaims.parse({**signed, "scope": "a:read a:write b"})
+    check = check_for(scope, claims.transaction if template is not None else None, refuse)
     scope.update({"ran": ran, SCOPE_KEY: claims})
-    if template is not None:
-        watch(app)
-        begin(scope, check)
+    install()
+    watching = nullcontext() if template is None else Comparing(check, scope)
     running: Any = app(scope, receive, send)
     try:
-        running.send(None)
+        with watching:
+            running.send(None)
     except StopIteration:
         return ran, check
     raise AssertionError("the app waits for something")

@@ -2,10 +2,12 @@
 
 import asyncio
 import gzip
+import ssl
 import threading
 import time
 from collections.abc import Callable
 
+import httpx
 import pytest
 
 from fastgate import KeysUnavailable
@@ -220,3 +222,49 @@ async def test_a_failed_look_for_a_new_key_costs_no_old_one(
     has_no_keys(jwks_server)
     assert set(await keys.refreshed()) == {edge.kid}
     assert set(await keys.current()) == {edge.kid}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("https://edge.example:99999/jwks", "https://xn--a.com/jwks", "http://127.0.0.1:99999/"),
+        *("https://[::1/jwks", "no-scheme", "http://a..b/", "gopher://edge.example/"),
+    ],
+)
+async def test_whatever_is_wrong_with_the_address_is_no_exception(
+    url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(KeysUnavailable):
+        await EdgeKeys(url, timeout=PATIENCE).current()
+    (record,) = caplog.records
+    assert record.message in {"keys not renewed: unreachable", "keys not renewed: not-fetched"}
+    assert record.__dict__["fastgate"]["url"] == url
+    assert record.__dict__["fastgate"]["error"]
+
+
+async def test_the_trust_store_is_not_read_on_the_event_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    readers: list[int] = []
+    read = httpx.create_ssl_context
+
+    def recorded() -> ssl.SSLContext:
+        readers.append(threading.get_ident())
+        return read()
+
+    monkeypatch.setattr("fastgate.keys.httpx.create_ssl_context", recorded)
+    clock = Clock()
+    keys = EdgeKeys("https://127.0.0.1:1/jwks", clock=clock, timeout=PATIENCE)
+    for _ in range(2):
+        with pytest.raises(KeysUnavailable):
+            await keys.current()
+        clock.now += 10
+    assert len(readers) == 1
+    assert readers[0] != threading.get_ident()
+
+
+async def test_for_plain_http_no_trust_store_is_read(
+    edge: Edge, jwks_server: JwksServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fastgate.keys.httpx.create_ssl_context", None)
+    assert edge.kid in await EdgeKeys(jwks_server.url, timeout=PATIENCE).current()

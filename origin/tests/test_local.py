@@ -1,6 +1,8 @@
 """Local development: convenient on one's own machine, and of no use anywhere else."""
 
 import logging
+import socket
+from pathlib import Path
 
 import httpx
 import pytest
@@ -8,6 +10,7 @@ from fastapi import FastAPI
 from starlette.types import Message, Scope
 
 from fastgate import AnyCaller, Caller, Settings, StandInCaller, guard
+from fastgate.testing import AsCaller
 from tests.edge import HEADER, Edge
 from tests.serving import exchange, uvicorn_serving
 
@@ -84,7 +87,17 @@ async def test_it_says_so_loudly(app: FastAPI, caplog: pytest.LogCaptureFixture)
         {"client": None},
         {"server": ("0.0.0.0", 8000)},
         {"server": ("192.168.1.5", 8000)},
-        {"server": ("/run/app.sock", None)},
+        {"server": ("/run/app.sock", None)},  # with a client that came over a network
+        {"server": ("app.sock", None), "client": None},
+        {"headers": [(b"host", b"localhost"), (b"origin", b"https://evil.example")]},
+        {"headers": [(b"host", b"localhost"), (b"origin", b"null")]},
+        {"headers": [(b"host", b"localhost"), (b"origin", b"http://localhost.evil.example")]},
+        {"headers": [(b"host", b"localhost"), (b"origin", b"http://[::1")]},
+        {"headers": [(b"host", b"localhost"), (b"referer", b"https://evil.example/page")]},
+        {"headers": [(b"host", b"localhost"), (b"sec-fetch-site", b"cross-site")]},
+        {"headers": [(b"host", b"localhost"), (b"Sec-Fetch-Site", b"same-site")]},
+        {"client": ("172.17.0.1", 50_000)},
+        {"headers": [(b"host", b"api:8000")]},
         {"headers": [(b"host", b"evil.example")]},
         {"headers": [(b"host", b"127.0.0.1.evil.example:8000")]},
         {"headers": [(b"host", b"localhost"), (b"x-forwarded-for", b"127.0.0.1")]},
@@ -100,11 +113,97 @@ async def test_what_could_come_from_elsewhere_is_refused(
     assert caplog.messages[-1] == "refused: not-local"
 
 
-@pytest.mark.parametrize("host", [b"localhost", b"127.0.0.1:8000", b"[::1]:8000", b"LOCALHOST"])
+@pytest.mark.parametrize(
+    "host",
+    [b"localhost", b"127.0.0.1:8000", b"[::1]:8000", b"LOCALHOST", b"shop.localhost:8000"],
+)
 async def test_this_machine_has_several_names(app: FastAPI, host: bytes) -> None:
     headers = [(b"host", host)]
     addresses = {"client": ("::1", 1), "server": ("::1", 8000)}
     assert (await answered(app, "/", headers=headers, **addresses))[0] == 200
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        [(b"origin", b"http://localhost:3000")],
+        [(b"origin", b"http://localhost:3000"), (b"sec-fetch-site", b"cross-site")],
+        [(b"origin", b"https://shop.localhost")],
+        [(b"origin", b"http://[::1]:3000")],
+        [(b"referer", b"http://127.0.0.1:3000/page"), (b"sec-fetch-site", b"same-site")],
+        [(b"sec-fetch-site", b"none")],
+        [(b"sec-fetch-site", b"same-origin")],
+    ],
+)
+async def test_pages_of_this_machine_may_ask(
+    app: FastAPI, fields: list[tuple[bytes, bytes]]
+) -> None:
+    headers = [(b"host", b"127.0.0.1:8000"), *fields]
+    assert (await answered(app, "/", headers=headers))[0] == 200
+
+
+async def test_a_unix_socket_is_on_this_machine(app: FastAPI) -> None:
+    addresses = {"client": None, "server": ("/run/app.sock", None)}
+    assert (await answered(app, "/", **addresses))[0] == 200
+    foreign = [(b"host", b"localhost"), (b"origin", b"https://evil.example")]
+    assert (await answered(app, "/", headers=foreign, **addresses))[0] == 401
+
+
+async def test_a_container_has_a_network_and_a_name_if_they_are_named() -> None:
+    app = FastAPI()
+    guard(app, settings(local_networks=("172.17.0.0/16",), local_hosts=("api",)))
+    addresses = {"client": ("172.17.0.1", 50_000), "server": ("::ffff:172.17.0.2", 8000)}
+    for host, status in [(b"localhost:8000", 404), (b"api:8000", 404), (b"evil.example", 401)]:
+        headers = [(b"host", host)]
+        assert (await answered(app, "/", headers=headers, **addresses))[0] == status
+    elsewhere = {**addresses, "client": ("172.18.0.1", 50_000)}
+    assert (await answered(app, "/", **elsewhere))[0] == 401
+
+
+async def test_a_refusal_says_what_to_change(
+    app: FastAPI, caplog: pytest.LogCaptureFixture
+) -> None:
+    await answered(app, "/", client=("172.17.0.1", 50_000))
+    said = "not local: the client's address '172.17.0.1' is not in Settings.local_networks"
+    assert said in caplog.messages
+
+
+async def test_a_request_may_choose_its_caller() -> None:
+    app = FastAPI()
+
+    @app.get("/")
+    async def welcome(caller: AnyCaller) -> str:
+        return caller.subject if caller else "stranger"
+
+    bob = StandInCaller("bob")
+    guard(app, settings(local_callers={"bob": bob}))
+    for fields, subject in [
+        ([], "ada"),
+        ([(b"fastgate-local-caller", b"bob")], "bob"),
+        ([(b"fastgate-local-caller", b"anonymous")], "stranger"),
+        ([(b"authorization", b"bearer bob")], "bob"),
+        ([(b"authorization", b"Bearer eyJ.e30.x")], "ada"),
+    ]:
+        headers = [(b"host", b"localhost"), *fields]
+        assert await answered(app, "/", headers=headers) == (200, f'"{subject}"'.encode())
+    wrong = [(b"host", b"localhost"), (b"fastgate-local-caller", b"eve")]
+    assert (await answered(app, "/", headers=wrong))[0] == 401
+
+
+async def test_without_a_default_nobody_is_known_who_chooses_nobody() -> None:
+    app = FastAPI()
+
+    @app.get("/")
+    async def welcome(caller: AnyCaller) -> str:
+        return caller.subject if caller else "stranger"
+
+    guard(app, settings(local_caller=None, local_callers={"bob": StandInCaller("bob")}))
+    assert await answered(app, "/") == (200, b'"stranger"')
+
+
+def test_an_app_in_local_mode_can_be_tested_as_anybody(app: FastAPI, as_caller: AsCaller) -> None:
+    assert as_caller(app, sub="eve").get("/").json() == "eve"
+    assert as_caller(app).get("/").json() == "stranger"
 
 
 async def test_a_header_that_is_sent_is_verified_and_not_replaced(app: FastAPI, edge: Edge) -> None:
@@ -113,6 +212,22 @@ async def test_a_header_that_is_sent_is_verified_and_not_replaced(app: FastAPI, 
     ) as http:
         answer = await http.get("/", headers={HEADER: edge.mint("/", "/").decode()})
     assert answer.status_code == 401
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"local_networks": ("0.0.0.0/0",)},
+        {"local_networks": ("203.0.113.0/24",)},
+        {"local_networks": ("::/0",)},
+        {"local_networks": ("docker",)},
+        {"local_callers": {"anonymous": ADA}},
+        {"local_caller": None, "local_networks": ("10.0.0.0/8",)},
+    ],
+)
+def test_what_is_not_local_cannot_be_declared_so(changes: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="local_"):
+        settings(**changes)
 
 
 @pytest.mark.parametrize(
@@ -128,6 +243,19 @@ async def test_a_header_that_is_sent_is_verified_and_not_replaced(app: FastAPI, 
 def test_it_does_not_start_beside_the_settings_of_production(changes: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="development"):
         settings(**changes)
+
+
+def test_it_works_on_a_unix_socket(app: FastAPI, tmp_path: Path) -> None:
+    path = str(tmp_path / "app.sock")
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(path)
+    listener.listen()
+    with (
+        uvicorn_serving(app, listener=listener),
+        httpx.Client(transport=httpx.HTTPTransport(uds=path)) as http,
+    ):
+        assert http.get("http://localhost/").json() == "ada"
+        assert http.get("http://evil.example/").status_code == 401
 
 
 @pytest.mark.parametrize("http", ["h11", "httptools"])

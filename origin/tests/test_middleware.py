@@ -14,6 +14,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fastgate import EdgeClaims, FastgateMiddleware, Settings, guard
+from fastgate.placement import Misplaced
 from tests.edge import HEADER, ISSUER, Edge
 from tests.serving import JwksServer
 
@@ -145,8 +146,10 @@ async def test_the_underscore_twin_alone_is_not_read(edge: Edge) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"raw_path": ...},
-        {"raw_path": None},
+        {"raw_path": ..., "path": "/orders/8"},
+        {"raw_path": None, "path": "/orders/%37"},
+        {"raw_path": "/orders/7"},
+        {"raw_path": b""},
         {"raw_path": b"/orders/\xff"},
         {"path": "/admin"},
         {"raw_path": b"/orders/%37"},
@@ -157,6 +160,52 @@ async def test_what_routing_reads_must_be_what_the_edge_judged(
 ) -> None:
     sent = await call(FastgateMiddleware(Origin(), edge.settings()), scope_of(edge, **change))
     assert sent[0]["status"] == 401
+
+
+@pytest.mark.parametrize("raw_path", [..., None])
+async def test_a_server_without_raw_path_is_judged_by_the_decoded_path(
+    edge: Edge, raw_path: object
+) -> None:
+    door = FastgateMiddleware(Origin(), edge.settings())
+    for signed in ("/orders/7", "/orders/%37"):
+        headers = [(b"fastgate-identity", edge.mint(signed, TEMPLATE))]
+        sent = await call(door, scope_of(edge, raw_path=raw_path, headers=headers))
+        assert sent[0]["status"] == 200
+    headers = [(b"fastgate-identity", edge.mint("/orders/8", TEMPLATE))]
+    sent = await call(door, scope_of(edge, raw_path=raw_path, headers=headers))
+    assert sent[0]["status"] == 401
+
+
+async def test_the_doors_own_answers_have_all_that_asgi_lets_them_leave_out(edge: Edge) -> None:
+    door = FastgateMiddleware(Origin(), edge.settings(ready_path="/ready"))
+    sent = await call(door, scope_of(edge, path="/ready", raw_path=b"/ready", headers=[]))
+    assert sent == [
+        {"type": "http.response.start", "status": 204, "headers": []},
+        {"type": "http.response.body", "body": b""},
+    ]
+
+
+def test_without_asyncio_an_app_that_fetches_its_keys_does_not_start(edge: Edge) -> None:
+    for settings, starts in (
+        (Settings(edge=ISSUER, audience="orders"), False),
+        (edge.settings(), True),
+    ):
+        app, sent = FastAPI(), list[Message]()
+        guard(app, settings)
+
+        async def receive() -> Message:
+            return {"type": "lifespan.startup"}
+
+        async def send(message: Message, sent: list[Message] = sent) -> None:
+            sent.append(message)
+
+        # What drives it is no event loop at all, and so is not asyncio's.
+        running = app({"type": "lifespan", "state": {}}, receive, send)
+        with pytest.raises(StopIteration if starts else Misplaced):
+            running.send(None)
+        expected = "lifespan.startup.complete" if starts else "lifespan.startup.failed"
+        assert sent[0]["type"] == expected
+        assert starts or "on asyncio alone" in sent[0]["message"]
 
 
 async def test_claims_that_somebody_else_put_into_the_scope_are_overwritten(edge: Edge) -> None:
@@ -177,7 +226,8 @@ async def test_claims_that_somebody_else_put_into_the_scope_are_overwritten(edge
         ({"path": "/health/", "raw_path": b"/health/"}, 401),
         ({"path": "/health", "raw_path": b"/he%61lth"}, 401),
         ({"path": "/me", "raw_path": b"/health"}, 401),
-        ({"raw_path": ...}, 401),
+        ({"raw_path": ...}, 200),
+        ({"path": "/health/", "raw_path": None}, 401),
     ],
 )
 async def test_the_health_exception_is_one_exact_path(

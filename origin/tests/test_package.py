@@ -44,10 +44,12 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
         (entry,) = (name for name in names if name.endswith("/entry_points.txt"))
-        assert b"[pytest11]\nfastgate = fastgate.testing" in archive.read(entry)
+        assert b"[pytest11]\nfastgate = fastgate_pytest" in archive.read(entry)
     packaged = {name.removeprefix("fastgate/") for name in names if name.startswith("fastgate/")}
     assert packaged == MODULES
-    assert all(name.startswith(("fastgate/", "fastgate-")) for name in names)
+    assert "fastgate_pytest.py" in names
+    ours = ("fastgate/", "fastgate-", "fastgate_pytest.py")
+    assert all(name.startswith(ours) for name in names)
 
 
 def test_the_sdist_holds_the_sources_and_no_tests(built: Path) -> None:
@@ -67,7 +69,7 @@ def test_the_metadata_says_what_it_needs(wheel: Path) -> None:
         if "extra" not in line
     }
     assert required == {
-        *("cryptography>=45", "fastapi>=0.115", "httpx>=0.28", "pyjwt>=2.13.0"),
+        *("cryptography>=45", "fastapi>=0.133", "httpx>=0.28", "pyjwt>=2.13.0"),
         "starlette>=1.0.1",
     }
     assert said["Requires-Python"] == ">=3.11"
@@ -84,6 +86,14 @@ def test_it_needs_nothing_that_is_not_named() -> None:
     ran = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
     loaded = {name.partition(".")[0] for name in ran.stdout.split()}
     assert not loaded & {"pytest", "uvicorn", "httptools", "websockets"}
+
+
+def test_the_plugin_costs_other_test_runs_nothing() -> None:
+    probe = "import pytest, sys; before = set(sys.modules); import fastgate_pytest; "
+    probe += "print(*(set(sys.modules) - before))"
+    command = [sys.executable, "-W", "ignore", "-c", probe]
+    ran = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
+    assert ran.stdout.split() == ["fastgate_pytest"]
 
 
 def test_the_wheel_installs_into_a_fresh_environment(wheel: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -13,11 +14,22 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Host, Route
 from starlette.staticfiles import StaticFiles
+from starlette.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
 
-from fastgate import AnyCaller, Caller, FastgateMiddleware, any_caller, at_edge, fastgate
+from fastgate import (
+    AnyCaller,
+    Caller,
+    FastgateMiddleware,
+    any_caller,
+    at_edge,
+    fastgate,
+    guard,
+)
 from fastgate.__main__ import main
 from fastgate.policy import CannotCompile, compile_routes
-from tests.edge import Edge
+from fastgate.testing import AsCaller
+from tests.edge import HEADER, Edge, payload
 
 Reader = Annotated[Caller, Security(fastgate, scopes=["orders:read"])]
 Compiled = dict[str, dict[str, object]]
@@ -73,13 +85,13 @@ def test_an_endpoint_becomes_a_route_with_its_callers_and_scopes() -> None:
             "scopes": ["orders:write"],
         },
         {
-            "id": "read_me",
+            "id": "get-me",
             "path": "/me",
             "methods": ["GET"],
             "access": "authenticated",
             "origin": "shop",
         },
-        {"id": "welcome", "path": "/", "methods": ["GET"], "access": "optional", "origin": "shop"},
+        {"id": "get", "path": "/", "methods": ["GET"], "access": "optional", "origin": "shop"},
     ]
 
 
@@ -109,10 +121,10 @@ def test_every_inclusion_and_mount_is_a_route_of_its_own() -> None:
     shop.mount("/deep", Starlette(routes=[Route("/{leaf}", at_edge(access="public")(plain))]))
     app.mount("/{tenant}/shop", shop)
     assert [(route["id"], route["path"]) for route in compile_routes(app)] == [
-        ("read_me-v1-orders-order_id", "/v1/orders/{order_id}"),
-        ("read_me-v2-orders-order_id", "/v2/orders/{order_id}"),
-        ("read_me-tenant-shop-me", "/{tenant}/shop/me"),
-        ("plain", "/{tenant}/shop/deep/{leaf}"),
+        ("get-v1-orders--str", "/v1/orders/{order_id}"),
+        ("get-v2-orders--str", "/v2/orders/{order_id}"),
+        ("get--str-shop-me", "/{tenant}/shop/me"),
+        ("get--str-shop-deep--str", "/{tenant}/shop/deep/{leaf}"),
     ]
 
 
@@ -145,12 +157,12 @@ class _Raw:
 
 
 def test_members_that_only_the_edge_knows_are_passed_on_as_they_are() -> None:
-    app, limits, geo = empty(), [{"per": "caller", "most": 10}], {"allow": ["DE"]}
-    app.get("/a", openapi_extra={"x-fastgate": {"limits": limits}})(
-        at_edge(geo=geo, limits=[], from_=["europe"])(_own(read_me))
+    app, accepts = empty(), {"max_body": 10}
+    app.get("/a", openapi_extra={"x-fastgate": {"limits": ["orders"]}})(
+        at_edge(accepts=accepts, limits=[], from_=["europe"])(_own(read_me))
     )
     (route,) = compile_routes(app)
-    assert (route["limits"], route["geo"], route["from"]) == (limits, geo, ["europe"])
+    assert (route["limits"], route["accepts"], route["from"]) == (["orders"], accepts, ["europe"])
 
 
 def test_a_websocket_is_a_get() -> None:
@@ -162,6 +174,79 @@ def test_a_websocket_is_a_get() -> None:
     (route,) = compile_routes(app)
     assert (route["methods"], route["scopes"]) == (["GET"], ["orders:read"])
     assert route["websocket"] is True
+
+
+async def _talk(websocket: WebSocket, caller: Caller) -> None:
+    await websocket.accept()
+    await websocket.send_text("talked")
+
+
+async def page() -> str:
+    return "page"
+
+
+def _graphql() -> FastAPI:
+    app = empty()
+    app.get("/graphql")(at_edge(access="public")(page))
+    app.post("/graphql")(read_me)
+    app.websocket("/graphql")(_talk)
+    return app
+
+
+def test_a_path_may_have_a_page_queries_and_a_websocket() -> None:
+    routes = compile_routes(_graphql())
+    assert [(r["methods"], r["access"], r.get("websocket")) for r in routes] == [
+        (["GET"], "public", None),
+        (["POST"], "authenticated", None),
+        (["GET"], "authenticated", True),
+    ]
+    assert len({str(route["id"]) for route in routes}) == 3
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_each_of_them_is_reached_under_its_own_rules(
+    edge: Edge, as_caller: AsCaller, *, strict: bool
+) -> None:
+    app = _graphql()
+    guard(app, edge.settings(strict=strict))
+    nobody, ada = as_caller(app), as_caller(app, sub="ada")
+    assert (nobody.get("/graphql").json(), ada.post("/graphql").json()) == ("page", "ada")
+    with ada.websocket_connect("/graphql") as socket:
+        assert socket.receive_text() == "talked"
+    with pytest.raises(WebSocketDisconnect), nobody.websocket_connect("/graphql"):
+        pass
+
+
+def test_in_a_strict_app_the_header_of_a_page_opens_no_websocket(edge: Edge) -> None:
+    app = _graphql()
+    guard(app, edge.settings(strict=True))
+    page, _, socket = (str(route["id"]) for route in compile_routes(app))
+    claims = payload("/graphql", "/graphql")
+    with TestClient(app) as client:
+        for judged, opened in ((page, False), (socket, True)):
+            tctx = {**claims["tctx"], "route": judged}  # type: ignore[dict-item]
+            headers = {HEADER: edge.sign({**claims, "tctx": tctx}).decode()}
+            assert (client.get("/graphql", headers=headers).status_code == 200) is not opened
+            refused = nullcontext() if opened else pytest.raises(WebSocketDisconnect)
+            with refused, client.websocket_connect("/graphql", headers=headers):
+                pass
+
+
+def test_a_websocket_stands_beside_what_overlaps_it() -> None:
+    app = empty()
+    app.get("/sockets/a")(read_me)
+    app.websocket("/sockets/{name}")(_talk)
+    app.websocket("/late")(_talk)
+    app.get("/{rest:path}")(welcome)
+    assert len(compile_routes(app)) == 4
+
+
+def test_of_two_overlapping_websockets_the_more_specific_one_stands_first() -> None:
+    app = empty()
+    app.websocket("/sockets/{name}")(_talk)
+    app.websocket("/sockets/a")(_talk)
+    (fault,) = faults(app)
+    assert fault.startswith("/sockets/a: is more specific than _talk ")
 
 
 def test_the_apps_root_path_is_part_of_every_path() -> None:
@@ -186,7 +271,44 @@ def test_ids_are_what_the_edge_takes_and_every_one_is_different() -> None:
     ids = [str(route["id"]) for route in compile_routes(app)]
     assert len(set(ids)) == 4
     assert all(0 < len(name) <= 64 and name == name.lower() for name in ids)
-    assert (ids[0], ids[2:]) == ("read-it", ["read_me-c-post", "read_me-c-put"])
+    assert (ids[0], ids[2:]) == ("read-it", ["post-c", "put-c"])
+
+
+def _ids(*paths: str) -> list[str]:
+    return [str(route["id"]) for route in compile_routes(_ordered(*paths))]
+
+
+def test_templates_that_differ_have_ids_that_differ() -> None:
+    alike = [
+        *("/", "/root", "/get", "/a", "/a/", "/A", "/a/b", "/a-b", "/a_b", "/a.b", "/é", "/e"),
+        *("/x/int", "/x-int", "/x--int", "/x/{p:int}", "/x/{p:float}", "/x/{p}", "/x/str"),
+        *("/y/{p}.csv", "/y/{p}", "/y/v{p}", "/y/{p:path}", "/y/{p}/", "/y/str/"),
+    ]
+    names = [name for path in alike for name in _ids(path)]
+    assert len(set(names)) == len(alike), names
+
+
+def test_an_id_says_method_and_template() -> None:
+    assert _ids("/orders/{order_id:int}/lines") == ["get-orders--int-lines"]
+
+
+def test_neither_another_route_nor_the_name_of_a_parameter_changes_an_id() -> None:
+    alone = _ids("/orders/{order_id:int}")
+    assert alone == _ids("/orders/{id:int}")
+    app = empty()
+    app.get("/mine")(read_me)
+    app.get("/orders/{order_id:int}")(read_me)
+    app.post("/orders/{order_id:int}")(read_me)
+    app.websocket("/orders/{order_id:int}")(_talk)
+    assert [str(route["id"]) for route in compile_routes(app)][1] == alone[0]
+
+
+def test_an_operation_id_that_stands_there_twice_is_the_first_ones() -> None:
+    app, router = empty(), APIRouter()
+    router.get("/me", operation_id="me")(read_me)
+    app.include_router(router)
+    app.include_router(router, prefix="/v2")
+    assert [route["id"] for route in compile_routes(app)] == ["me", "get-v2-me"]
 
 
 # What stands in the way.
@@ -266,7 +388,86 @@ def test_what_stands_behind_a_mount_is_never_reached() -> None:
     app.mount("/shop", shop)
     app.post("/shop/cart")(read_me)
     (fault,) = faults(app)
-    assert fault.startswith("/shop/cart: is never reached where the mount ")
+    assert fault.startswith("/shop/cart: is never reached: everything below FastAPI (/shop/")
+
+
+def _single_page_app(tmp_path: Path) -> FastAPI:
+    (tmp_path / "index.html").write_text("the page")
+    app, api = empty(), empty()
+    api.get("/me")(read_me)
+    app.mount("/api", api)
+    app.mount("/", at_edge(access="public")(StaticFiles(directory=tmp_path, html=True)))
+    return app
+
+
+def test_files_for_all_that_no_earlier_mount_takes_compile(
+    tmp_path: Path, edge: Edge, as_caller: AsCaller
+) -> None:
+    app = _single_page_app(tmp_path)
+    assert [(route["path"], route["access"]) for route in compile_routes(app)] == [
+        ("/api/me", "authenticated"),
+        ("/{path:path}", "public"),
+    ]
+    guard(app, edge.settings())
+    nobody, ada = as_caller(app), as_caller(app, sub="ada")
+    assert nobody.get("/").text == nobody.get("/index.html").text == "the page"
+    assert (nobody.get("/api/me").status_code, ada.get("/api/me").json()) == (401, "ada")
+    assert ada.get("/api/unknown").json() == {"detail": "Not Found"}
+    assert ada.head("/api/me").status_code == 405
+
+
+@pytest.mark.skipif(not hasattr(FastAPI, "frontend"), reason="this FastAPI has no frontends")
+def test_a_frontend_compiles_and_is_compared(
+    tmp_path: Path, edge: Edge, as_caller: AsCaller
+) -> None:
+    (tmp_path / "index.html").write_text("the page")
+    (tmp_path / "app.js").write_text("the script")
+    app = empty()
+    app.frontend("/", directory=tmp_path, fallback="index.html")
+    app.frontend("/docs", directory=tmp_path)
+    app.get("/me")(read_me)
+    assert faults(app) == [
+        f"{path}: says nothing about its callers"
+        for path in ("/docs", "/docs/{path:path}", "/{path:path}")
+    ]
+    at_edge(below="/docs", access="authenticated")(app)
+    at_edge(below="/{path:path}", access="public")(app)
+    assert [(r["path"], r["methods"], r["access"]) for r in compile_routes(app)] == [
+        ("/me", ["GET"], "authenticated"),
+        ("/docs", ["GET", "HEAD"], "authenticated"),
+        ("/docs/{path:path}", ["GET", "HEAD"], "authenticated"),
+        ("/{path:path}", ["GET", "HEAD"], "public"),
+    ]
+    guard(app, edge.settings(strict=True))
+    nobody = as_caller(app)
+    assert nobody.get("/").text == "the page"
+    assert nobody.get("/app.js").text == nobody.get("/docs/app.js").text == "the script"
+    assert nobody.get("/a/b", headers={"accept": "text/html"}).text == "the page"
+    assert nobody.get("/docs").url.path == "/docs/"
+    claims = {HEADER: edge.mint("/app.js", "/docs/{path:path}").decode()}
+    assert nobody.get("/app.js", headers=claims).status_code == 401
+
+
+@pytest.mark.skipif(not hasattr(FastAPI, "frontend"), reason="this FastAPI has no frontends")
+def test_a_frontend_of_a_router_inherits_from_it(tmp_path: Path) -> None:
+    app, router = empty(), at_edge(access="public")(APIRouter())
+    router.frontend("/", directory=tmp_path)
+    app.include_router(router, prefix="/ui")
+    assert list(compiled(app)) == ["/ui", "/ui/{path:path}"]
+
+
+def test_a_page_for_every_other_path_compiles_behind_a_mount_of_its_files(tmp_path: Path) -> None:
+    app = empty()
+    app.mount("/assets", at_edge(access="public")(StaticFiles(directory=tmp_path)))
+    app.get("/{full_path:path}")(welcome)
+    assert list(compiled(app)) == ["/assets/{path:path}", "/{full_path:path}"]
+
+
+def test_a_mount_stands_beside_a_parameter_that_could_hold_its_name(tmp_path: Path) -> None:
+    app = empty()
+    app.mount("/static", at_edge(access="public")(StaticFiles(directory=tmp_path)))
+    app.get("/{tenant}/orders")(read_me)
+    assert list(compiled(app)) == ["/static/{path:path}", "/{tenant}/orders"]
 
 
 def _serve_methods(app: FastAPI) -> None:
@@ -293,13 +494,22 @@ def _rename(app: FastAPI) -> None:
     app.get("/x")(at_edge(path="/y")(_own(read_me)))
 
 
-def _hide_a_socket(app: FastAPI) -> None:
-    app.get("/sockets/a")(read_me)
-    app.websocket("/sockets/{name}")(_own(read_me))
-
-
 def _backtrack(app: FastAPI) -> None:
     app.get("/{a}-{b}")(read_me)
+
+
+def _misspell(app: FastAPI) -> None:
+    app.get("/x", openapi_extra={"x-fastgate": {"acess": "public"}})(read_me)
+
+
+def _declare_nowhere(app: FastAPI) -> None:
+    app.get("/auth/me")(read_me)
+    at_edge(below="/aut", limits=["a"])(app)
+
+
+def _bind_every_body(app: FastAPI) -> None:
+    app.get("/x")(read_me)
+    at_edge(sign_body=True)(app)
 
 
 def _own(function: Callable[..., object]) -> Callable[..., object]:
@@ -317,8 +527,10 @@ def _own(function: Callable[..., object]) -> Callable[..., object]:
         (_contradict, "declares something else"),
         (_say_it_twice, "declares something else"),
         (_rename, "declares a path"),
-        (_hide_a_socket, "cannot tell a WebSocket from a GET"),
         (_backtrack, "two parameters stand in one segment"),
+        (_misspell, 'knows no "acess"; did you mean "access"?'),
+        (_declare_nowhere, "nothing is served"),
+        (_bind_every_body, 'inherits "sign_body"'),
     ],
 )
 def test_what_the_edge_cannot_enforce_is_refused(
@@ -351,8 +563,8 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_command_prints_a_route_a_line(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["policy", "shop:app", "--app-dir", str(shop)]) == 0
     printed = capsys.readouterr().out
-    assert '\n    {"id": "read_me", "path": "/me", "methods": ["GET"], ' in printed
-    assert [route["id"] for route in json.loads(printed)["routes"]] == ["read_me"]
+    assert '\n    {"id": "get-me", "path": "/me", "methods": ["GET"], ' in printed
+    assert [route["id"] for route in json.loads(printed)["routes"]] == ["get-me"]
 
 
 def test_the_command_completes_a_base_and_keeps_what_stands_there(
@@ -364,7 +576,60 @@ def test_the_command_completes_a_base_and_keeps_what_stands_there(
     assert main([*arguments, "--origin", "a"]) == 0
     policy = json.loads(capsys.readouterr().out)
     assert policy["edge"] == {"hosts": ["ü"]}
-    assert [(r["id"], r["origin"]) for r in policy["routes"]] == [("other", "b"), ("read_me", "a")]
+    assert [(r["id"], r["origin"]) for r in policy["routes"]] == [("other", "b"), ("get-me", "a")]
+
+
+@pytest.mark.parametrize("options", [[], ["--origin", "a"]])
+def test_the_output_is_a_base_like_any_other(
+    shop: Path, options: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = shop / "base.json"
+    base.write_text(
+        '{"routes": [{"id": "other", "path": "/b", "methods": ["GET"], "origin": "b"}]}'
+    )
+    arguments = ["policy", "shop:app", "--app-dir", str(shop), "--base", str(base), *options]
+    printed = []
+    for _ in range(2):
+        assert main(arguments) == 0
+        printed.append(capsys.readouterr().out)
+        base.write_text(printed[-1])
+    assert printed[0] == printed[1]
+    assert [route["id"] for route in json.loads(printed[1])["routes"]] == ["other", "get-me"]
+
+
+def test_what_an_app_prints_on_import_is_not_part_of_the_policy(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with (shop / "shop.py").open("a") as source:
+        source.write('print("hello")\n')
+    assert main(["policy", "shop:app", "--app-dir", str(shop)]) == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out)["routes"]
+    assert "hello" in said.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["shop:create"],
+        ["shop:create", "--factory"],
+        ["shop:Maker.make"],
+        ["shop:maker", "--factory"],
+    ],
+)
+def test_an_app_factory_is_called(
+    shop: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with (shop / "shop.py").open("a") as source:
+        source.write(
+            "class Maker:\n"
+            "    @staticmethod\n"
+            "    def make(debug=False): return app\n"
+            "    def __call__(self): return app\n"
+            "maker = Maker()\n"
+        )
+    assert main(["policy", *arguments, "--app-dir", str(shop)]) == 0
+    assert [r["id"] for r in json.loads(capsys.readouterr().out)["routes"]] == ["get-me"]
 
 
 def test_the_command_prints_every_fault_and_fails(

@@ -54,6 +54,18 @@ def test_the_example_of_local_development_can_be_built(
     assert (names["local"] is None) == (local == "")
 
 
+def test_nothing_is_installed_by_a_name_that_nobody_has_registered() -> None:
+    root = Path(__file__).parents[2]
+    pages = [root / "README.md", *root.glob("docs/**/*.md"), *root.glob("origin/**/*.md")]
+    pages += [*root.glob(".github/**/*.y*ml"), root / "CHANGELOG.md"]
+    for page in pages:
+        text = page.read_text() if page.is_file() else ""
+        found = re.search(
+            r"(pip|pipx|uv|uvx|poetry)\b[^`\n|]*\b(install|add|run)\s+fastgate\b", text
+        )
+        assert found is None, page
+
+
 def test_every_command_line_of_the_doctor_is_one() -> None:
     lines = re.findall(r"python -m fastgate (doctor [^`\n]+)", README)
     assert len(lines) == 2

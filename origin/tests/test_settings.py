@@ -1,5 +1,7 @@
 """Settings are usable, or they are not made."""
 
+import re
+
 import pytest
 
 from fastgate import Settings
@@ -56,3 +58,46 @@ def test_plain_http_is_for_loopback_only(url: str) -> None:
 def test_settings_that_would_not_hold_are_not_made(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"\w"):
         Settings(**{"edge": ISSUER, "audience": AUDIENCE, **wrong})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"edge": "api.example.com"}, 'write edge="https://api.example.com"'),
+        ({"edge": "http://api.example.com"}, 'write edge="https://api.example.com"'),
+        ({"edge": "https://api.example.com:99999"}, 'edge: "https://api.example.com:99999"'),
+        ({"edge": "https://api.example.com:x"}, "is no URL"),
+        ({"edge": "https://xn--a.com"}, "is no URL"),
+        ({"edge": "https://a..example"}, "1 to 63 characters"),
+        ({"edge": f"https://{'a' * 64}.example"}, "1 to 63 characters"),
+        ({"edge": " https://api.example.com"}, "white space"),
+        ({"edge": None}, "edge: must be a text"),
+        ({"jwks_url": "api.example.com/jwks"}, 'write jwks_url="https://api.example.com/jwks"'),
+        ({"jwks_url": "https://api.example.com:99999/jwks"}, "jwks_url: "),
+        ({"keys": '{"keys": []}'}, "write keys=json.loads"),
+        ({"keys": b'{"keys": []}'}, "write keys=json.loads"),
+        ({"keys": []}, 'hand over the whole document, {"keys": [...]}'),
+        ({"keys": 7}, 'write keys={"keys": [...]}'),
+        ({"origin_keys": '{"keys": []}'}, "write origin_keys=json.loads"),
+        ({"keys": {"keys": [{"kty": "oct", "kid": "1"}]}}, "there is origin_keys"),
+        ({"origin_keys": {"keys": [{"kty": "EC", "kid": "1"}]}}, "there is keys"),
+    ],
+)
+def test_what_is_wrong_with_settings_is_said_with_what_to_write(
+    wrong: dict[str, object], said: str
+) -> None:
+    with pytest.raises(ValueError, match=re.escape(said)):
+        Settings(**{"edge": ISSUER, "audience": AUDIENCE, **wrong})  # type: ignore[arg-type]
+
+
+def test_no_secret_is_in_the_message(edge: Edge) -> None:
+    secret = "c2VjcmV0LXNlY3JldA"
+    for wrong in (
+        {"origin_keys": f'{{"keys": [{{"k": "{secret}"}}]}}'},
+        {"origin_keys": {"keys": [{"kty": "oct", "k": secret}]}},
+        {"jwks_url": f"https://user:{secret}@edge.example/"},
+        {"jwks_url": f"user:{secret}@a..example"},
+    ):
+        with pytest.raises(ValueError, match=r"\w") as error:
+            Settings(**{"edge": ISSUER, "audience": AUDIENCE, **wrong})  # type: ignore[arg-type]
+        assert secret not in str(error.value)

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
+from starlette.testclient import TestClient
 from starlette.types import ASGIApp, Message
 
 from fastgate import Caller, FastgateMiddleware, any_caller, at_edge, guard
@@ -39,8 +40,18 @@ def strict_app(edge: Edge) -> FastAPI:
     return app
 
 
-async def start(app: ASGIApp) -> list[Message]:
+async def failed_start(app: ASGIApp, error: type[Exception] = CannotCompile) -> Message:
+    """Return the one message of an app that does not start, and raises as any other would."""
     sent: list[Message] = []
+    with pytest.raises(error):
+        await start(app, sent)
+    (failed,) = sent
+    assert failed["type"] == "lifespan.startup.failed"
+    return failed
+
+
+async def start(app: ASGIApp, sent: list[Message] | None = None) -> list[Message]:
+    sent = [] if sent is None else sent
     waiting = iter(["lifespan.startup", "lifespan.shutdown"])
 
     async def receive() -> Message:
@@ -63,8 +74,7 @@ async def test_an_app_that_speaks_for_every_endpoint_starts(edge: Edge) -> None:
 async def test_a_forgotten_endpoint_stops_the_start_with_its_name_and_file(edge: Edge) -> None:
     app = strict_app(edge)
     app.get("/forgotten")(forgotten)
-    (failed,) = await start(app)
-    assert failed["type"] == "lifespan.startup.failed"
+    failed = await failed_start(app)
     line = forgotten.__code__.co_firstlineno
     assert f"forgotten (/forgotten, {__file__}:{line})\n    says nothing" in failed["message"]
 
@@ -78,36 +88,88 @@ async def test_without_strict_it_starts(edge: Edge) -> None:
 async def test_an_override_of_who_is_calling_stops_the_start(edge: Edge) -> None:
     app = strict_app(edge)
     app.dependency_overrides[any_caller] = forgotten
-    (failed,) = await start(app)
+    failed = await failed_start(app)
     assert "forgotten (every path, " in failed["message"]
 
 
-async def ask(app: FastAPI, edge: Edge) -> None:
+async def ask(app: ASGIApp, edge: Edge, *, signed: bool = True) -> httpx.Response:
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app), base_url="https://origin.example"
     ) as http:
-        await http.get("/me", headers={HEADER: edge.mint("/me", "/me").decode()})
+        header = {HEADER: edge.mint("/me", "/me").decode()} if signed else {}
+        return await http.get("/me", headers=header)
 
 
-async def test_a_server_without_lifespan_gets_no_answer_out_of_it(edge: Edge) -> None:
+async def test_a_server_without_lifespan_gets_503_and_one_line_in_the_log(
+    edge: Edge, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     app = strict_app(edge)
     app.get("/forgotten")(forgotten)
-    for _ in range(2):
-        with pytest.raises(CannotCompile, match="says nothing"):
-            await ask(app, edge)
+    for signed in (True, False, True):
+        answer = await ask(app, edge, signed=signed)
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+        assert answer.json()["type"] == "urn:fastgate:problem:unavailable"
+        # Once seen, the routes are not compiled again.
+        monkeypatch.setattr("fastgate.startup.ids_or_no_start", None)
+    (record,) = caplog.records
+    assert "every request is answered with 503" in record.getMessage()
+    assert "forgotten (/forgotten, " in record.getMessage()
 
 
-async def test_an_endpoint_that_is_added_while_the_app_starts_is_found_later(edge: Edge) -> None:
+async def test_a_websocket_is_refused_as_well(edge: Edge) -> None:
+    app, sent = strict_app(edge), list[Message]()
+    app.get("/forgotten")(forgotten)
+
+    async def receive() -> Message:
+        return {"type": "websocket.connect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await app({"type": "websocket", "path": "/me", "headers": []}, receive, send)
+    assert [message["type"] for message in sent] == ["websocket.close"]
+
+
+async def test_what_was_wrong_before_the_start_is_looked_at_again_behind_it(edge: Edge) -> None:
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        at_edge(access="public")(page)
+        yield
+
+    async def page() -> None: ...
+
+    app = FastAPI(openapi_url=None, lifespan=lifespan)
+    app.get("/me")(read_me)
+    app.get("/page")(page)
+    guard(app, edge.settings(strict=True))
+    assert (await ask(app, edge)).status_code == 503
+    assert (await start(app))[0]["type"] == "lifespan.startup.complete"
+    assert (await ask(app, edge, signed=False)).status_code == 401
+
+
+async def test_an_endpoint_that_is_added_while_the_app_starts_stops_the_start(edge: Edge) -> None:
+    ended: list[str] = []
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.get("/forgotten")(forgotten)
-        yield
+        try:
+            yield
+        finally:
+            ended.append("closed what it had opened")
 
     app = FastAPI(openapi_url=None, lifespan=lifespan)
     guard(app, edge.settings(strict=True))
-    assert (await start(app))[0]["type"] == "lifespan.startup.complete"
-    with pytest.raises(CannotCompile, match="forgotten"):
-        await ask(app, edge)
+    failed = await failed_start(app)
+    assert "forgotten (/forgotten, " in failed["message"]
+    assert ended
+
+
+def test_the_test_client_raises_what_stops_the_start(edge: Edge) -> None:
+    app = strict_app(edge)
+    app.get("/forgotten")(forgotten)
+    with pytest.raises(CannotCompile, match="forgotten"), TestClient(app):
+        raise AssertionError("it has started")
 
 
 # The id of the route that runs is the id that the policy gives it.
@@ -194,8 +256,8 @@ def test_the_helpers_know_the_ids_of_a_strict_app(
 async def test_strict_needs_an_app_that_can_be_seen(edge: Edge) -> None:
     async def opaque(*_asgi: object) -> None: ...
 
-    with pytest.raises(TypeError, match="can be seen"):
-        await start(FastgateMiddleware(opaque, edge.settings(strict=True)))
+    failed = await failed_start(FastgateMiddleware(opaque, edge.settings(strict=True)), TypeError)
+    assert "can be seen" in failed["message"]
 
 
 def test_uvicorn_does_not_serve_it(edge: Edge) -> None:

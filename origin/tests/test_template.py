@@ -84,6 +84,33 @@ def test_overlap_means_that_one_path_matches_both(one: str, two: str, overlap: b
     assert left.overlaps(right) is right.overlaps(left) is overlap
 
 
+@pytest.mark.parametrize(
+    ("one", "two", "covered"),
+    [
+        ("/api/{p:path}", "/api/me", True),
+        ("/api/{p:path}", "/api/", True),
+        ("/api/{p:path}", "/api/{q:path}", True),
+        ("/api/{p:path}", "/api", False),
+        ("/api/{p:path}", "/{q:path}", False),
+        ("/api/{p:path}", "/{tenant}/orders", False),
+        ("/{tenant}/{p:path}", "/{other}/orders", True),
+        ("/{tenant}/{p:path}", "/a/orders/{order:int}", True),
+        ("/{tenant}/{p:path}", "/v{other:int}/orders", True),
+        ("/{tenant:int}/{p:path}", "/{other}/orders", False),
+        ("/{tenant:int}/{p:path}", "/7/orders", True),
+        ("/{tenant:int}/{p:path}", "/a/orders", False),
+        ("/v{tenant}/{p:path}", "/{other}/orders", False),
+        ("/{tenant}/{p:path}", "/{q:path}/orders", False),
+        ("/{p:path}", "/", True),
+        ("/me", "/me", True),
+        ("/{who}", "/me", True),
+        ("/{who}", "/me/", False),
+    ],
+)
+def test_a_template_covers_what_surely_lies_below_it(one: str, two: str, covered: bool) -> None:
+    assert Template.parse(one).covers(Template.parse(two)) is covered
+
+
 def test_no_path_that_starlette_matches_twice_was_said_not_to_overlap() -> None:
     dice = random.Random(5)  # noqa: S311
     segments = ["a", "7", "{}", "{:int}", "{:float}", "{:uuid}", "{}.csv", "v{}", "v{:int}", ""]
@@ -100,10 +127,13 @@ def test_no_path_that_starlette_matches_twice_was_said_not_to_overlap() -> None:
     for _ in range(3000):
         one, two = generated(), generated()
         patterns = [compile_path(source)[0] for source in (one, two)]
-        overlap = Template.parse(one).overlaps(Template.parse(two))
+        left, right = Template.parse(one), Template.parse(two)
+        overlap, covers = left.overlaps(right), left.covers(right)
         for _ in range(10):
             path = "/" + "/".join(dice.choices(values, k=dice.randint(1, 4)))
-            if all(pattern.match(path) for pattern in patterns):
+            first, second = (bool(pattern.match(path)) for pattern in patterns)
+            if first and second:
                 both += 1
                 assert overlap, (one, two, path)
+            assert first or not (second and covers), (one, two, path)
     assert both > 300, "the generator makes paths that matter"

@@ -6,13 +6,14 @@ from typing import Annotated
 import anyio
 import httpx
 import pytest
-from fastapi import FastAPI, Security, WebSocket
+from fastapi import FastAPI, Request, Security, WebSocket
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.testclient import TestClient
 from starlette.types import ASGIApp
 
 from fastgate import AnyCaller, Caller, FastgateMiddleware, Settings, at_edge, fastgate, guard
 from fastgate.stand_in import StandInCaller
-from fastgate.testing import AsCaller, CalledBy, stand_in_edge
+from fastgate.testing import AsCaller, CalledBy, believe_again, stand_in_edge
 from tests.edge import HEADER, Edge
 
 SETTINGS = Settings(edge="https://api.example.com", audience="orders")
@@ -141,3 +142,154 @@ def test_an_app_without_a_door_is_not_taken_for_a_guarded_one(
 def test_the_plugin_is_there_without_being_imported(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("def test_it(as_caller): pass")
     pytester.runpytest_inprocess("-p", "no:cacheprovider").assert_outcomes(passed=1)
+
+
+# In suites that are there already.
+
+
+SHOP = """
+from fastapi import FastAPI
+from fastgate import Caller, Settings, guard
+
+app = FastAPI()
+
+@app.get("/me")
+async def read_me(caller: Caller) -> str:
+    return caller.subject
+
+guard(app, Settings(edge="https://api.example.com", audience="orders"))
+"""
+
+
+def test_fixtures_of_every_scope_may_use_it(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        guarded_shop=SHOP,
+        test_shop="""
+        import pytest
+        from guarded_shop import app
+
+        @pytest.fixture(scope="module")
+        def ada(as_caller):
+            return as_caller(app, sub="ada")
+
+        @pytest.fixture(scope="session")
+        def bob(as_caller):
+            return as_caller(app, sub="bob")
+
+        @pytest.mark.parametrize("time", [1, 2])
+        def test_it(ada, bob, as_caller, time):
+            subjects = [client.get("/me").json() for client in (ada, bob, as_caller(app, "eve"))]
+            assert subjects == ["ada", "bob", "eve"]
+        """,
+    )
+    pytester.syspathinsert()
+    pytester.runpytest_inprocess("-p", "no:cacheprovider").assert_outcomes(passed=2)
+
+
+def test_the_app_is_named_once_in_the_configuration(pytester: pytest.Pytester) -> None:
+    pytester.makeini("[pytest]\nfastgate_app = guarded_shop:app\n")
+    pytester.makepyfile(
+        guarded_shop=SHOP,
+        test_shop="""
+        from guarded_shop import app
+        from starlette.testclient import TestClient
+
+        client = TestClient(app)
+
+        def test_it(as_caller):
+            assert client.get("/me", auth=as_caller("ada")).json() == "ada"
+        """,
+    )
+    pytester.syspathinsert()
+    pytester.runpytest_inprocess("-p", "no:cacheprovider").assert_outcomes(passed=1)
+
+
+def test_single_requests_have_callers(app: FastAPI, as_caller: AsCaller) -> None:
+    client = TestClient(app)
+    ada = as_caller("ada", ["orders:read"], of=app, client_id="shop")
+    assert client.get("/me", auth=ada).json()[::2] == ["ada", "shop"]
+    assert (
+        client.get("/orders/caf%C3%A9 x", params={"q": "1 &2"}, auth=ada).json()
+        == "café x 1 &2 ada"
+    )
+    assert client.get("/", auth=as_caller(of=app)).json() == "stranger"
+    assert client.get("/orders/7?q=1", auth=as_caller("bob", of=app)).status_code == 403
+    assert client.get("/me").status_code == 401
+    assert client.get("/me", headers={HEADER: "forged"}, auth=ada).status_code == 401
+    with client.websocket_connect("/socket", auth=ada) as websocket:
+        assert websocket.receive_text() == "ada"
+
+
+def test_a_body_that_the_edge_signs_is_signed(as_caller: AsCaller) -> None:
+    app = FastAPI()
+
+    @app.post("/orders")
+    @at_edge(sign_body=True)
+    async def make(order: dict[str, int], caller: Caller) -> int:
+        return order["quantity"]
+
+    guard(app, SETTINGS)
+    auth = as_caller("ada", of=app)
+    answer = TestClient(app).post("/orders", json={"quantity": 3}, auth=auth)
+    assert answer.json() == 3
+
+
+def test_without_an_app_it_says_what_to_write(as_caller: AsCaller) -> None:
+    with pytest.raises(LookupError, match="fastgate_app"):
+        as_caller("ada")
+
+
+def test_options_of_the_client_are_passed_on(as_caller: AsCaller) -> None:
+    app = FastAPI()
+
+    @app.get("/")
+    async def fail(request: Request) -> str:
+        raise ZeroDivisionError(str(request.url))
+
+    guard(app, SETTINGS)
+    ada = as_caller(
+        app, "ada", country="DE", raise_server_exceptions=False, base_url="https://shop.example"
+    )
+    assert ada.get("/").status_code == 500
+    assert str(ada.base_url) == "https://shop.example"
+    with pytest.raises(ZeroDivisionError, match="http://testserver/"):
+        as_caller(app, "ada").get("/")
+
+
+def test_what_the_edge_does_not_forward_is_answered_as_it_does(as_caller: AsCaller) -> None:
+    app = FastAPI()
+
+    @app.get("/orders")
+    async def list_orders(caller: Caller) -> str:
+        return caller.subject
+
+    @app.get("/internal")
+    @at_edge(access="none")
+    async def internal() -> str:
+        return "for nobody"
+
+    guard(app, SETTINGS)
+    ada = as_caller(app, "ada")
+    assert ada.get("/orders").status_code == 200
+    for path in ("/orders/", "/nowhere", "/internal"):
+        answer = ada.get(path)
+        assert (answer.status_code, answer.history) == (404, [])
+        assert answer.json()["type"] == "urn:fastgate:problem:not-found"
+    answer = ada.post("/orders")
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "GET")
+    assert answer.json()["type"] == "urn:fastgate:problem:method-not-allowed"
+    auth = as_caller("ada", of=app)
+    assert TestClient(app).get("/orders/", auth=auth).status_code == 401
+
+
+def test_the_guard_believes_its_own_keys_again_when_the_session_is_over(edge: Edge) -> None:
+    app = unguarded()
+    app.add_middleware(FastgateMiddleware, settings=edge.settings(), now=time.time)
+    headers = edge.headers("/me", "/me")
+    callers = AsCaller()
+    try:
+        assert callers(app, "bob").get("/me").json()[0] == "bob"
+        assert _get(app, "/me", headers=headers).status_code == 401
+    finally:
+        believe_again()
+    assert _get(app, "/me", headers=headers).status_code == 200

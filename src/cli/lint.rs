@@ -2,7 +2,7 @@
 
 use fastgate::gateway::KEYS_PATH;
 use fastgate::policy::pattern::{Convertor, PathTemplate, Segment};
-use fastgate::policy::{Access, Issuer, Policy, PresetName, Requirement, Route};
+use fastgate::policy::{Access, Issuer, MethodName, Policy, PresetName, Requirement, Route};
 
 /// One thing that is hardly meant, and what to do about it.
 pub(super) struct Lint {
@@ -94,11 +94,12 @@ fn covers(public: &Route, protected: &Route) -> Option<String> {
     let example = example(&protected.template);
     let segments: Vec<_> = example.split('/').skip(1).collect();
     public.template.captures(&segments)?;
+    let name = |method: &MethodName| if public.websocket { "WebSockets" } else { method.as_str() };
     let left: Vec<_> = public
         .methods
         .iter()
-        .filter(|method| !protected.methods.contains(method))
-        .map(|method| method.as_str())
+        .filter(|method| public.websocket != protected.websocket || !protected.methods.contains(method))
+        .map(name)
         .collect();
     (!left.is_empty()).then(|| {
         format!("lets everybody use {} on the paths of the protected route \"{}\"", left.join(", "), protected.id)

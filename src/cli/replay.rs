@@ -5,7 +5,7 @@ use fastgate::policy::conditions::Condition;
 use fastgate::policy::limits::KeyPart;
 use fastgate::policy::{Access, Policy, Requirement, Route};
 use fastgate::request::CanonicalPath;
-use fastgate::route::find_for;
+use fastgate::route::{find_for, websocket};
 use fastgate::surroundings::Fact;
 use fastgate::time::UnixTime;
 use fastgate::trail::Replay;
@@ -99,6 +99,9 @@ impl Line {
         let group_of = |route: &Route| route.group.as_ref().is_some_and(|group| group.cors.is_some());
         if self.method == "OPTIONS" && policy.routes().iter().any(group_of) {
             return Some("it may be a preflight, which its headers tell");
+        }
+        if self.method == "GET" && websocket(policy, &path).is_some() {
+            return Some("it may be the opening handshake of a WebSocket, which its headers tell");
         }
         let route = find_for(policy, &path, &self.method).ok()?;
         if route.access != Access::Public {

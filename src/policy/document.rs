@@ -187,7 +187,8 @@ pub struct RouteDocument {
     #[serde(default)]
     pub trial: RequirementDocument,
     /// Whether this is a WebSocket: only opening handshakes are taken (`methods` is `["GET"]`), and what was judged is handed
-    /// over to the origin with its signed header. Needs the product WebSockets on Fastly.
+    /// over to the origin with its signed header. Other requests of the same path, `GET` among them, have a route of their
+    /// own. Needs the product WebSockets on Fastly.
     #[serde(default)]
     pub websocket: bool,
     /// Whether a page may hand its token over as a subprotocol, since it cannot set `Authorization` on a WebSocket:

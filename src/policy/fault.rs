@@ -253,7 +253,7 @@ impl Fault {
             Self::NotANetwork(_) => "write \"198.51.100.0/24\" or \"2001:db8::/32\", no bit set behind the prefix",
             Self::UnknownLimit => "write a name that stands under \"limits\"",
             Self::NotAHandshake => {
-                "write \"methods\": [\"GET\"], no \"sign_body\", and another path for plain requests"
+                "write \"methods\": [\"GET\"], no \"sign_body\", and another route for other requests of this path"
             }
             Self::NoTokenInHandshake => {
                 "remove it, or write \"websocket\": true and an \"access\" other than \"public\""

@@ -19,6 +19,10 @@ fn table() -> Vec<(&'static str, Value, &'static str, Fault)> {
     let same = |other: &str| Fault::SameRequests { other: other.to_owned() };
     let pattern = Fault::Template;
     let convertor = || TemplateError::UnknownConvertor("regex".to_owned());
+    let socket = |id, path| {
+        let methods = ["GET"];
+        json!({ "id": id, "path": path, "methods": methods, "origin": "app", "access": "public", "websocket": true })
+    };
     vec![
         ("/edge/issuer", json!("edge.test"), "$.edge.issuer", Fault::NotHttps),
         ("/edge/issuer", json!("http://edge.test"), "$.edge.issuer", Fault::NotHttps),
@@ -82,6 +86,7 @@ fn table() -> Vec<(&'static str, Value, &'static str, Fault)> {
         ("/routes/2/origin", Value::Null, "$.routes[2].origin", Fault::OriginMissing),
         ("/routes/0/scopes", json!(["a"]), "$.routes[0].scopes", Fault::RulesOnPublic),
         ("/routes/0/require_bound", json!(true), "$.routes[0].require_bound", Fault::RulesOnPublic),
+        ("/routes", json!([socket("one", "/{a}"), socket("two", "/{b}")]), "$.routes[1].path", same("one")),
         ("/routes/4/websocket", json!(true), "$.routes[4].websocket", Fault::NotAHandshake),
         ("/routes/3/bearer_subprotocol", json!(true), "$.routes[3].bearer_subprotocol", Fault::NoTokenInHandshake),
         ("/routes/3/scopes", json!(["a", "b c"]), "$.routes[3].scopes[1]", Fault::NotAScope),

@@ -157,8 +157,48 @@ fn the_tree_and_a_linear_search_find_the_same_route() {
     assert!(hits.get() > 1_000, "only {} requests found a route: this shows little", hits.get());
 }
 
+#[test]
+fn opening_handshakes_and_other_requests_of_one_path_have_routes_of_their_own() {
+    let policy = policy_with_routes(&[
+        ("page", "/graphql", "GET"),
+        ("query", "/graphql", "POST"),
+        ("socket websocket", "/graphql", "GET"),
+        ("wide websocket", "/{name}", "GET"),
+        ("files", "/{p:path}", "GET"),
+        ("deep websocket", "/a/{name}", "GET"),
+        ("only websocket", "/b/c", "GET"),
+        ("post", "/b/c", "POST"),
+    ]);
+    for (method, path, expected) in [
+        ("GET", "/graphql", Ok("page")),
+        ("POST", "/graphql", Ok("query")),
+        ("HANDSHAKE", "/graphql", Ok("socket")),
+        // A less specific route of the kind that is asked for goes before a more specific one of the other.
+        ("HANDSHAKE", "/x", Ok("wide")),
+        ("GET", "/x", Ok("files")),
+        ("HANDSHAKE", "/a/x", Ok("deep")),
+        ("GET", "/a/x", Ok("files")),
+        // Nobody has to follow an upgrade.
+        ("HANDSHAKE", "/x/y", Ok("files")),
+        ("POST", "/x", Err(allowed(&["GET"]))),
+    ] {
+        assert_eq!(route_of(&policy, method, path), expected, "{method} {path}");
+    }
+    let sockets = policy_with_routes(&[("only websocket", "/b/c", "GET"), ("post", "/b/c", "POST")]);
+    assert_eq!(route_of(&sockets, "GET", "/b/c"), Ok("only"), "which then asks for a handshake");
+    assert_eq!(route_of(&sockets, "PUT", "/b/c"), Err(allowed(&["GET", "POST"])));
+}
+
 fn route_of<'policy>(policy: &'policy Policy, method: &str, path: &str) -> Result<&'policy str, RouteError> {
-    find(policy, &request(method, path).normalized().unwrap()).map(|route| route.id.as_str())
+    let asked = match method {
+        "HANDSHAKE" => request("GET", path)
+            .field("connection", "Upgrade")
+            .field("upgrade", "websocket")
+            .field("sec-websocket-version", "13")
+            .field("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+        _ => request(method, path),
+    };
+    find(policy, &asked.normalized().unwrap()).map(|route| route.id.as_str())
 }
 
 fn allowed(methods: &[&'static str]) -> RouteError {

@@ -78,11 +78,13 @@ pub(crate) fn policy() -> Policy {
     policy_of(&policy_document())
 }
 
-/// A policy with nothing but these routes: id, path, methods separated by spaces.
+/// A policy with nothing but these routes: id (a word `websocket` behind it makes it one), path, methods separated by
+/// spaces.
 pub(crate) fn policy_with_routes(routes: &[(&str, &str, &str)]) -> Policy {
     let route = |(id, path, methods): &(&str, &str, &str)| {
         let methods: Vec<_> = methods.split(' ').collect();
-        json!({ "id": id, "path": path, "methods": methods, "access": "public" })
+        let (id, websocket) = id.strip_suffix(" websocket").map_or((*id, false), |id| (id, true));
+        json!({ "id": id, "path": path, "methods": methods, "access": "public", "websocket": websocket })
     };
     let mut document = policy_document();
     document["origins"].as_object_mut().unwrap().remove("files");

@@ -2,15 +2,19 @@
 
 A request walks through this package in one direction:
 
-1. `middleware` takes the one `Fastgate-Identity` header and closes the door on everything else;
+1. `middleware` lets one request through or refuses it: `request_head` reads what is judged, the one
+   `Fastgate-Identity` header among it, `root_path` what a prefix does to its path, and `answers`
+   sends what the app does not;
 2. `keys` and `jwks` know the edge's public keys;
 3. `verify` turns header, keys, request and time into `claims.EdgeClaims`, or into a named refusal;
-4. `route` compares the judged route with the one that the app's router has chosen;
+4. `dispatch` stands where every router runs what it has chosen, and `route` compares that with what
+   the edge has judged;
 5. `dependencies` hand the endpoint an `identity.Identity`;
 6. `problem` decides how a refusal looks from outside, `errors` what the log calls it.
 
-Before any request, `endpoints` lists what the app serves, `policy` compiles that into the edge's
-route table, and `drift` compares the two.
+Before any request, `startup` looks at the app: `self_test` shows that the installed framework is
+understood, `placement` finds what stands outside of the guard, `endpoints` lists what the app
+serves, `policy` compiles that into the edge's route table, and `drift` compares the two.
 """
 
 from fastgate.claims import EdgeClaims, Requester, Transaction

@@ -1,23 +1,29 @@
 """The command line: `python -m fastgate policy|drift|doctor …`.
 
 In: arguments. Out: text for people and pipes; exit code 0 where all is well, 1 where something was
-found, 2 where the call was wrong. It only hands over to the modules that know.
+found, 2 where the call was wrong or nothing was proved. It only hands over to the modules that
+know.
 """
 
 import argparse
+import contextlib
 import importlib
+import inspect
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from http.client import HTTPException
 from pathlib import Path
 
-from fastgate.doctor import Finding, as_json, as_line, as_table, examine, published_keys
-from fastgate.drift import drift, routes_of
+from fastgate.doctor import examine, published_keys, split_address
+from fastgate.drift import drift, requests_in, routes_of
+from fastgate.findings import Finding, as_json, as_line, as_table, exit_code
 from fastgate.forgery import Believed
+from fastgate.middleware import FastgateMiddleware
 from fastgate.policy import CannotCompile, RouteDocument, compile_routes
 from fastgate.routing import routed_app
+from fastgate.settings import Settings
 from fastgate.stand_in import SigningKey
 from fastgate.verify import ES256, HS256
 
@@ -53,6 +59,11 @@ def _parser() -> argparse.ArgumentParser:
     policy.set_defaults(run=_policy)
 
     compare = commands.add_parser("drift", help="compare an app with the policy of its edge")
+    compare.add_argument(
+        "--strict",
+        action="store_true",
+        help="count what the edge alone has (limits, groups, …) as a difference, too",
+    )
     compare.set_defaults(run=_drift)
 
     prove = commands.add_parser(
@@ -88,11 +99,21 @@ def _parser() -> argparse.ArgumentParser:
         "--keep-going", action="store_true", help="with --every: do not end at the first hole"
     )
     prove.add_argument("--direct", action="append", default=[], help="another address to try")
+    prove.add_argument(
+        "--expect-unreachable",
+        action="store_true",
+        help="the origin must not be reachable from here (a firewall); that is then the proof",
+    )
     prove.add_argument("--json", action="store_true", help="print the findings as JSON")
 
     for command in (policy, compare):
         command.add_argument("app", help='where the app is, as for uvicorn: "package.module:app"')
         command.add_argument("--app-dir", default=".", help="where to look for the package")
+        command.add_argument(
+            "--factory",
+            action="store_true",
+            help="what is named there makes the app; a function without arguments is taken to",
+        )
         command.add_argument("--origin", help='the app\'s name under "origins" of the policy')
     compare.add_argument("policy", type=Path, help="the edge's policy.json")
     return parser
@@ -104,14 +125,32 @@ def _policy(options: argparse.Namespace) -> int:
     if options.base is not None:
         base = _document(options.base)
         if "routes" in base:
-            routes = [*_routes_of(base, options.base, None), *routes]
+            kept = _kept(_routes_of(base, options.base, None), routes)
+            routes = [*kept, *routes]
     print(_written(base, routes))
     return 0
 
 
+def _kept(based: Sequence[RouteDocument], compiled: Sequence[RouteDocument]) -> list[RouteDocument]:
+    """Return the routes of a base that are none of those that are compiled now.
+
+    Those have the same origin, and the same id or the same requests.
+    """
+    ids = {(route.get("origin"), route["id"]) for route in compiled}
+    requests = {(route.get("origin"), each) for route in compiled for each in requests_in([route])}
+    return [
+        route
+        for route in based
+        if (route.get("origin"), route.get("id")) not in ids
+        and requests.isdisjoint((route.get("origin"), each) for each in requests_in([route]))
+    ]
+
+
 def _drift(options: argparse.Namespace) -> int:
     edge = _routes_of(_document(options.policy), options.policy, options.origin)
-    lines = drift(compile_routes(_loaded(options), options.origin), edge)
+    app = _loaded(options)
+    ours = compile_routes(app, options.origin)
+    lines = drift(ours, edge, everything=options.strict, ids=_is_strict(app))
     for line in lines:
         print(line)
     count = f"{len(lines)} {'difference' if len(lines) == 1 else 'differences'}"
@@ -119,11 +158,20 @@ def _drift(options: argparse.Namespace) -> int:
     return 1 if lines else 0
 
 
+def _is_strict(app: object) -> bool:
+    """Whether the app compares ids; True where nothing says that it does not."""
+    for layer in getattr(app, "user_middleware", ()):
+        if layer.cls is FastgateMiddleware and isinstance(layer.kwargs.get("settings"), Settings):
+            strict: bool = layer.kwargs["settings"].strict
+            return strict
+    return True
+
+
 def _doctor(options: argparse.Namespace) -> int:
     if options.every is None:
         found = _examined(options)
         print(as_json(found) if options.json else as_table(found))
-        return 0 if all(finding.ok for finding in found) else 1
+        return exit_code(found)
     if options.every <= 0:
         raise WrongCall("--every: a time is more than no seconds")
     while True:
@@ -136,8 +184,8 @@ def _doctor(options: argparse.Namespace) -> int:
             print(as_line(began, [], str(error)), flush=True)
         else:
             print(as_line(began, found), flush=True)
-            if not options.keep_going and not all(finding.ok for finding in found):
-                return 1
+            if not options.keep_going and (code := exit_code(found)) != 0:
+                return code
         _wait(max(0.0, options.every - (time.time() - began)))
 
 
@@ -149,6 +197,11 @@ def _examined(options: argparse.Namespace) -> list[Finding]:
             key = SigningKey.of_jwk(keys[0] if isinstance(keys, list) and keys else {})
         except ValueError as error:
             raise WrongCall(f"{options.signing_keys}: {error}") from error
+    try:
+        for address in (options.origin, options.edge, *options.direct):
+            split_address(address)
+    except ValueError as error:
+        raise WrongCall(str(error)) from error
     try:
         believed = Believed(
             issuer=options.issuer or options.edge.rstrip("/"),
@@ -162,7 +215,13 @@ def _examined(options: argparse.Namespace) -> list[Finding]:
             route=options.route,
             body=None if options.signed_body is None else options.signed_body.encode(),
         )
-        return examine(options.origin, believed, edge=options.edge, direct=options.direct)
+        return examine(
+            options.origin,
+            believed,
+            edge=options.edge,
+            direct=options.direct,
+            expect_unreachable=options.expect_unreachable,
+        )
     except (OSError, ValueError, HTTPException) as error:
         raise WrongCall(f"no answer from the edge: {error}") from error
 
@@ -172,6 +231,12 @@ def _wait(seconds: float) -> None:
 
 
 def _loaded(options: argparse.Namespace) -> object:
+    # What an app prints when it is imported or made belongs to nobody's policy.json.
+    with contextlib.redirect_stdout(sys.stderr):
+        return _imported(options)
+
+
+def _imported(options: argparse.Namespace) -> object:
     module, _, name = options.app.partition(":")
     sys.path.insert(0, str(Path(options.app_dir).resolve()))
     try:
@@ -184,9 +249,21 @@ def _loaded(options: argparse.Namespace) -> object:
         if not hasattr(found, attribute):
             raise WrongCall(f'there is no "{attribute}" in {module}')
         found = getattr(found, attribute)
+    if options.factory or (inspect.isfunction(found) and not _asks_for_arguments(found)):
+        if not callable(found):
+            raise WrongCall(f"{options.app} is no factory: it cannot be called")
+        found = found()
     if routed_app(found) is None:
         raise WrongCall(f"{options.app} is neither a FastAPI nor a Starlette app")
     return found
+
+
+def _asks_for_arguments(function: Callable[..., object]) -> bool:
+    try:
+        inspect.signature(function).bind()
+    except TypeError:
+        return True
+    return False
 
 
 def _document(path: Path) -> dict[str, object]:

@@ -17,6 +17,8 @@ SCOPE_KEY = "fastgate"
 _NO_SCOPES = frozenset[str]()
 _COUNTRY = re.compile(r"[A-Z]{2}")
 _CONTENT_DIGEST = re.compile(r"sha-256=:[A-Za-z0-9+/]{43}=:")
+_LATEST = 2**53 - 1
+"""The largest integer that every JSON parser reads as it is written (RFC 8259 §6)."""
 _SHA256_BASE64URL = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
@@ -56,6 +58,9 @@ class Requester(NamedTuple):
     """The OAuth client, where the caller's token names one."""
     country: str | None
     """ISO 3166-1 alpha-2, upper case, where the edge saw the client."""
+    token_expires_at: int | None = None
+    """`exp` of the caller's own token (RFC 7519 §4.1.4): Unix time, seconds. None for an anonymous
+    caller, and from an edge that does not tell."""
 
     @classmethod
     def parse(cls, rctx: Mapping[str, object]) -> Self:
@@ -63,7 +68,13 @@ class Requester(NamedTuple):
         issuer, client_id, country = _optional(rctx, "rctx.", "iss", "client_id", "country")
         if country is not None and not _COUNTRY.fullmatch(country):
             raise ClaimMalformed("rctx.country")
-        return cls(issuer, client_id, country)
+        token_exp = rctx.get("token_exp")
+        if "token_exp" in rctx and (
+            # In Python a bool is an int. Nobody's token has no end.
+            type(token_exp) is not int or not 0 < token_exp <= _LATEST or issuer is None
+        ):
+            raise ClaimMalformed("rctx.token_exp")
+        return cls(issuer, client_id, country, token_exp if isinstance(token_exp, int) else None)
 
 
 class EdgeClaims(NamedTuple):

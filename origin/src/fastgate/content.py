@@ -6,6 +6,7 @@ receive; or `ContentMismatch`, and the app never hears of it. It reads no furthe
 
 import base64
 import hashlib
+from typing import NamedTuple
 
 from starlette.types import Message, Receive, Scope
 
@@ -19,6 +20,17 @@ class ClientGone(Exception):
 def content_digest(content: bytes) -> str:
     """Return the value of `Content-Digest` for this content (RFC 9530 §2), by SHA-256."""
     return f"sha-256=:{base64.b64encode(hashlib.sha256(content).digest()).decode()}:"
+
+
+class Body(NamedTuple):
+    """What has arrived of a body."""
+
+    content: bytes | None
+    """The whole of it; None if it is longer than the limit, or did not come to its end."""
+    gone: bool
+    """Whether the client left before its end."""
+    receive: Receive
+    """Brings it anew, and then what comes behind it: nothing that was read is lost."""
 
 
 async def matched(scope: Scope, receive: Receive, expected: str, limit: int) -> Receive:
@@ -37,21 +49,30 @@ async def matched(scope: Scope, receive: Receive, expected: str, limit: int) -> 
 
 async def whole(scope: Scope, receive: Receive, limit: int) -> tuple[bytes, Receive]:
     """Return the whole body, and a `receive` that brings it anew. Raises as `matched`."""
-    if scope["type"] != "http":
-        return b"", receive  # a WebSocket's handshake has none
-    if _announced(scope) > limit:
+    body = await read_body(scope, receive, limit)
+    if body.gone:
+        raise ClientGone
+    if body.content is None:
         raise ContentMismatch
+    return body.content, body.receive
+
+
+async def read_body(scope: Scope, receive: Receive, limit: int) -> Body:
+    """Read a body of up to `limit` bytes. One that is announced to be longer stays unread."""
+    if scope["type"] != "http":
+        return Body(b"", gone=False, receive=receive)  # a WebSocket's handshake has none
+    if _announced(scope) > limit:
+        return Body(None, gone=False, receive=receive)
     content, more = bytearray(), True
-    while more:
+    while more and len(content) <= limit:
         message = await receive()
         if message["type"] != "http.request":
-            raise ClientGone
+            return Body(None, gone=True, receive=_replay(bytes(content), True, receive, message))
         content += message.get("body", b"")
-        if len(content) > limit:
-            raise ContentMismatch
         more = message.get("more_body", False)
     body = bytes(content)
-    return body, _replay(body, receive)
+    replayed = _replay(body, more, receive)
+    return Body(body if len(body) <= limit else None, gone=False, receive=replayed)
 
 
 def _announced(scope: Scope) -> int:
@@ -62,14 +83,11 @@ def _announced(scope: Scope) -> int:
     return 0
 
 
-def _replay(body: bytes, receive: Receive) -> Receive:
-    sent = False
+def _replay(body: bytes, more: bool, receive: Receive, *behind: Message) -> Receive:
+    waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": more}, *behind]
 
     async def replayed() -> Message:
-        nonlocal sent
-        if sent:
-            return await receive()  # what comes behind the body: that the client has left
-        sent = True
-        return {"type": "http.request", "body": body, "more_body": False}
+        # Behind the body comes that the client has left.
+        return waiting.pop(0) if waiting else await receive()
 
     return replayed

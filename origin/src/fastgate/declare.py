@@ -1,45 +1,117 @@
 """Say about an endpoint what FastAPI has no word for: what the edge is to do about its callers.
 
-In: an endpoint function, a class or a mounted ASGI app, and members of the edge's route document.
-Out: the same object, with the members written on it for `endpoints` to find. It never judges them:
-the edge knows its own members, and refuses those that it does not know.
+In: an endpoint, a mounted ASGI app, a router or a whole app, and members of the edge's route
+document. Out: the same object, with the members written on it for `endpoints` to find. A word that
+the edge does not know is refused where it stands; what the values mean, the edge knows.
 """
 
-from collections.abc import Callable, Mapping
+import difflib
+import functools
+import inspect
+import re
+from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
+
+from fastapi import APIRouter, Depends
 
 OPENAPI_MEMBER = "x-fastgate"
 """For FastAPI's endpoints: `openapi_extra={"x-fastgate": {…}}` says the same as `at_edge(…)`."""
 
+ACCESS = ("public", "optional", "authenticated", "none")
+"""The values of `access`, from the most open one to the most closed one."""
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+"""What the edge ever forwards, in the order in which it is written."""
+
+_FLAGS = ("bearer_subprotocol", "forward_token", "require_bound", "sign_body", "websocket")
+_LISTS = ("from", "limits", "scopes")
+_OTHERS = (
+    *("accepts", "access", "answer_headers", "group", "id", "issuers", "methods", "origin"),
+    *("path", "request_headers", "require", "rewrite", "trial"),
+)
+ROUTE_MEMBERS = frozenset((*_FLAGS, *_LISTS, *_OTHERS))
+"""The members of the edge's route document: `RouteDocument` in policy.schema.json."""
+
+PREFIX = "prefix"
+"""What the edge has in front of the app's path and takes off: `path` and `rewrite` in one word."""
+
+OWN_MEMBERS = frozenset(("bearer_subprotocol", "id", "path", "sign_body", "websocket"))
+"""Those that belong to one route, and cannot be said for all below an app or a prefix."""
+
+_PREFIX = re.compile(r"(?:/[^/{}?#\\\s]+)+")
+
 _ATTRIBUTE = "__fastgate__"
+_BELOW_ATTRIBUTE = "__fastgate_below__"
 
 T = TypeVar("T")
 
 
-def at_edge(**members: object) -> Callable[[T], T]:
-    """Write members of the edge's route document on an endpoint or a mounted app.
+def at_edge(*, below: str | None = None, **members: object) -> Callable[[T], T]:
+    """Write members of the edge's route document on an endpoint, a router or an app.
 
     `access="public"` opens it to everybody, and the edge reads no token; `access="optional"` opens
     it, too, but who sends a valid token is known; `access="authenticated"` is for signed-in callers
     alone; `access="none"` leaves it out of the edge's routes, so that nobody reaches it from there.
-    `methods` are needed for a mounted app that is not known to serve GET and HEAD alone. Anything
-    else (`limits`, `require`, …) goes into the policy as it is; `from`, a word of Python's, is
-    written `from_`.
+    `methods` are needed where any method is let through, as by most mounted apps; such an app takes
+    WebSockets with `websocket=True`. `prefix="/gw"` is what the edge has in front of the app's path
+    and takes off: clients ask for `/gw/orders`, the app serves `/orders`. Anything else (`limits`,
+    `require`, …) goes into the policy as it is; `from`, a word of Python's, is written `from_`.
+
+    Said of an app, a mount or a router, it holds for all routes below; said of an app with
+    `below="/auth"`, for those at and below that path. The nearest declaration counts, member by
+    member. The dependencies of an endpoint can ask for more than what it inherits, never for less.
+    A router is marked before it is included; its endpoints inherit, but not its mounts and
+    Starlette routes.
+
+    Raises:
+        ValueError: the edge does not know such a member, or such a value.
+        TypeError: nothing can be written on this object.
+
     """
     named = {name.removesuffix("_"): value for name, value in members.items()}
+    for fault in misspelt(named):
+        raise ValueError(f"at_edge: {fault}")
 
     def declare(target: T) -> T:
+        if below is not None:
+            return _declare_below(target, below, named)
+        if isinstance(target, APIRouter):
+            _declare_for_router(target, named)
+            return target
+        if inspect.ismethod(target):
+            # Of this instance alone: what is written on the function holds for all of them.
+            target = functools.update_wrapper(functools.partial(target), target)  # type: ignore[assignment]
         setattr(target, _ATTRIBUTE, {**declared(target), **named})
         return target
 
     return declare
 
 
+def misspelt(members: Mapping[str, object]) -> Iterator[str]:
+    """Say of each member what the edge would not understand, and what to write."""
+    for name, value in members.items():
+        if name == PREFIX:
+            if not isinstance(value, str) or not _PREFIX.fullmatch(value):
+                yield f'prefix is {value!r}; it is a path like "/gw", without parameters'
+        elif name not in ROUTE_MEMBERS:
+            near = difflib.get_close_matches(name, ROUTE_MEMBERS, 1)
+            known = f'did you mean "{near[0]}"?' if near else f"there are {', '.join(_sorted())}"
+            yield f'the edge knows no "{name}"; {known}'
+        elif name == "access" and value not in ACCESS:
+            yield f"access is {value!r}; it is one of {', '.join(map(repr, ACCESS))}"
+        elif name == "methods" and not _are_among(METHODS, value):
+            yield f"methods is {value!r}; it is a list of {', '.join(map(repr, METHODS))}"
+        elif name in _LISTS and not _is_list_of_text(value):
+            yield f'{name} is {value!r}; it is a list: {name}=["…"]'
+        elif name in _FLAGS and not isinstance(value, bool):
+            yield f"{name} is {value!r}; it is True or False"
+
+
 def declared_by(route: object) -> Mapping[str, object]:
-    """Return what a route's endpoint or mounted app declares, and its `openapi_extra` besides."""
+    """Return what a route declares: on its endpoint or mounted app, by `openapi_extra`, itself."""
     target = getattr(route, "endpoint", None) or getattr(route, "app", None)
     extra = (getattr(route, "openapi_extra", None) or {}).get(OPENAPI_MEMBER, {})
-    return {**declared(target), **extra}
+    return {**declared(target), **extra, **declared(getattr(route, "original_route", route))}
 
 
 def declared(target: object) -> Mapping[str, object]:
@@ -47,3 +119,55 @@ def declared(target: object) -> Mapping[str, object]:
     # Of the object itself: what stands on a class must not open each of its instances.
     members = getattr(target, "__dict__", {}).get(_ATTRIBUTE, {})
     return members if isinstance(members, Mapping) else {}
+
+
+def declared_below(app: object) -> Mapping[str, Mapping[str, object]]:
+    """Return what was declared for parts of an app, by their prefixes."""
+    prefixes = getattr(app, "__dict__", {}).get(_BELOW_ATTRIBUTE, {})
+    return prefixes if isinstance(prefixes, Mapping) else {}
+
+
+class Inherited:
+    """A dependency that does nothing, and tells what was declared on a router."""
+
+    def __init__(self, members: Mapping[str, object]) -> None:
+        self.members = members
+
+    async def __call__(self) -> None:
+        """Do nothing."""
+
+
+def _declare_below(app: T, prefix: str, members: Mapping[str, object]) -> T:
+    if not isinstance(getattr(app, "routes", None), list) or isinstance(app, APIRouter):
+        raise TypeError("at_edge(below=…) is said of a FastAPI or Starlette app")
+    if not prefix.startswith("/") or prefix.endswith("/"):
+        raise ValueError(f'at_edge: below is {prefix!r}; it is a path like "/auth"')
+    prefixes = declared_below(app)
+    of_prefix = {**prefixes.get(prefix, {}), **members}
+    setattr(app, _BELOW_ATTRIBUTE, {**prefixes, prefix: of_prefix})
+    return app
+
+
+def _declare_for_router(router: APIRouter, members: Mapping[str, object]) -> None:
+    depends = Depends(Inherited(members))
+    for holder in (router, *router.routes):
+        # Both ways in which FastAPI includes a router read these lists.
+        if not isinstance(getattr(holder, "dependencies", None), list):
+            raise TypeError(
+                "a router is marked before it includes routers, mounts or Starlette routes: "
+                "at_edge(…)(APIRouter(…))"
+            )
+    for holder in (router, *router.routes):
+        holder.dependencies.append(depends)  # type: ignore[attr-defined]
+
+
+def _sorted() -> list[str]:
+    return sorted(ROUTE_MEMBERS)
+
+
+def _are_among(known: tuple[str, ...], value: object) -> bool:
+    return isinstance(value, (list, tuple)) and all(item in known for item in value)
+
+
+def _is_list_of_text(value: object) -> bool:
+    return isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value)

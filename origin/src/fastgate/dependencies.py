@@ -6,7 +6,6 @@ rules the edge applied. It never reads a header or a token.
 """
 
 # No `from __future__ import annotations`: FastAPI reads the annotations of `__call__` at run time.
-import logging
 from typing import Annotated, NoReturn, TypeAlias
 
 from fastapi import Depends, HTTPException, Security, WebSocketException
@@ -22,12 +21,13 @@ from fastgate.errors import (
     EvidenceMissing,
     FastgateError,
     InsufficientScope,
+    RouteMismatch,
 )
 from fastgate.identity import Identity
+from fastgate.observe import ObservedCheck, is_observed, let_pass
 from fastgate.problem import Problem
-from fastgate.route import CHECK_KEY, RouteCheck, dispatched_fault
-
-_log = logging.getLogger("fastgate")
+from fastgate.refusals import log_of
+from fastgate.route import CHECK_KEY, RouteCheck
 
 
 class CallerRefused(HTTPException):
@@ -83,16 +83,21 @@ async def any_caller(connection: HTTPConnection) -> Identity | None:
 def _identity(connection: HTTPConnection) -> Identity | None:
     scope = connection.scope
     claims, check = scope.get(SCOPE_KEY), scope.get(CHECK_KEY)
+    if is_observed(scope):
+        return None  # it would have been refused, so nobody is known in it
     if not isinstance(claims, EdgeClaims) or not isinstance(check, RouteCheck):
         _refuse(connection, EvidenceMissing(), problem.NOT_FROM_THE_EDGE)
-    # The router's choice was compared on the way here, unless the door could not see the router.
-    if not check.done and (fault := dispatched_fault(check, scope)) is not None:
-        _refuse(connection, fault, problem.NOT_FROM_THE_EDGE)
+    # The router's choice was compared on the way here, or this is no way that it knows.
+    if not check.done:
+        if isinstance(check, ObservedCheck):
+            let_pass(RouteMismatch(), scope)
+            return None
+        _refuse(connection, RouteMismatch(), problem.NOT_FROM_THE_EDGE)
     return Identity.of(claims)
 
 
 def _refuse(connection: HTTPConnection, error: FastgateError, answer: Problem) -> NoReturn:
-    _log.warning("refused: %s", error.code)
+    log_of(connection.scope).write(error, connection.scope)
     if connection.scope["type"] == "websocket":
         raise WebSocketException(code=1008) from error
     raise CallerRefused(answer) from error

@@ -6,17 +6,25 @@ app's router tries them. Nothing is judged here, and nothing is run.
 
 import inspect
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, TypeAlias
 
+from fastapi.routing import APIRoute
 from starlette.endpoints import HTTPEndpoint
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
-from fastgate.declare import declared, declared_by
+from fastgate.declare import PREFIX, Inherited, at_edge, declared, declared_below, declared_by
 from fastgate.dependencies import FastgateScheme, any_caller
-from fastgate.routing import View, app_below, effective_routes, handled_route, routed_app
+from fastgate.routing import (
+    View,
+    app_below,
+    effective_routes,
+    frontend_templates,
+    handled_route,
+    routed_app,
+)
 
 Dependant: TypeAlias = Any
 """FastAPI's tree of dependencies, whose class is not for others to import."""
@@ -34,6 +42,8 @@ class Kind(Enum):
     BELOW = "mount"
     """No endpoint: from here on, everything below this prefix belongs to a mount."""
     UNKNOWN = "route"
+    NOTHING = "declaration"
+    """No endpoint: a declaration for a prefix at which nothing is served."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +72,8 @@ class Endpoint:
     callers: Callers = Callers()
     declared: Mapping[str, object] = field(default_factory=dict)
     """Members of the route document, from `at_edge` and `openapi_extra`."""
+    inherited: Mapping[str, object] = field(default_factory=dict)
+    """Members that were declared for more than this endpoint; the nearest declaration counts."""
 
     def __str__(self) -> str:
         return f"{self.name} ({self.template}, {place_of(self.source)})"
@@ -73,39 +85,69 @@ def endpoints(app: object) -> Iterator[Endpoint]:
     if app is None:
         raise TypeError("neither a FastAPI nor a Starlette app")
     root_path = getattr(app, "root_path", "").rstrip("/")
-    yield from _endpoints_of(app, root_path)
+    if declared(app).get(PREFIX) == root_path:
+        root_path = ""  # what the edge takes off arrives in no path
+    yield from _endpoints_of(app, root_path, declared(app))
 
 
-def _endpoints_of(app: object, prefix: str) -> Iterator[Endpoint]:
+_Members: TypeAlias = Mapping[str, object]
+
+
+def _endpoints_of(app: object, prefix: str, inherited: _Members) -> Iterator[Endpoint]:
+    parts, used = declared_below(app), set[str]()
+
+    def inherited_at(path: object) -> dict[str, object]:
+        members = dict(inherited)
+        for part in sorted(parts, key=len):  # the nearest last
+            if isinstance(path, str) and (path + "/").startswith(part + "/"):
+                members |= parts[part]
+                used.add(part)
+        return members
+
     for route, view in effective_routes(app):
         path = getattr(view, "path", None)
         template = prefix + path if isinstance(path, str) else prefix
-        if isinstance(route, Mount):
-            yield from _mounted(handled_route(route, view), template)
+        members = inherited_at(path)
+        if frontends := list(frontend_templates(route, view)):
+            for path, frontend in frontends:
+                yield _frontend(prefix + path, frontend, view, inherited_at(path))
+        elif isinstance(route, Mount):
+            yield from _mounted(handled_route(route, view), template, members)
         elif isinstance(route, Route):
-            yield _endpoint(Kind.HTTP, template, _methods(view), view)
+            yield _endpoint(Kind.HTTP, template, _methods(view), view, members)
         elif isinstance(route, WebSocketRoute):
-            yield _endpoint(Kind.WEBSOCKET, template, ("GET",), view)
+            yield _endpoint(Kind.WEBSOCKET, template, ("GET",), view, members)
         else:
             name = type(route).__name__
             yield Endpoint(Kind.UNKNOWN, template, None, name, route)
+    for part in parts.keys() - used:
+        yield Endpoint(Kind.NOTHING, prefix + part, None, "at_edge(below=…)", app)
 
 
-def _mounted(mount: View, template: str) -> Iterator[Endpoint]:
+def _mounted(mount: View, template: str, inherited: _Members) -> Iterator[Endpoint]:
     app = mount.app
     below = template + "/{path:path}"
     name = mount.name or type(app).__name__
+    members = declared_by(mount)
     holder = app_below(mount)
     if holder is not None:
-        yield from _endpoints_of(holder, template)
+        behind_middleware = declared(holder)
+        yield from _endpoints_of(holder, template, {**inherited, **behind_middleware, **members})
     else:
-        members = declared(app)
         methods = ("GET", "HEAD") if isinstance(app, StaticFiles) else None
-        yield Endpoint(Kind.APP, below, methods, name, app, declared=members)
+        found = Endpoint(Kind.APP, below, methods, name, app, inherited=inherited)
+        plain = {key: value for key, value in members.items() if key != "websocket"}
+        yield replace(found, declared=plain)
+        if members.get("websocket"):
+            no_methods = {key: value for key, value in plain.items() if key != "methods"}
+            yield replace(found, kind=Kind.WEBSOCKET, methods=("GET",), declared=no_methods)
     yield Endpoint(Kind.BELOW, below, None, name, app)
 
 
-def _endpoint(kind: Kind, template: str, methods: tuple[str, ...] | None, view: View) -> Endpoint:
+def _endpoint(
+    kind: Kind, template: str, methods: tuple[str, ...] | None, view: View, inherited: _Members
+) -> Endpoint:
+    dependant = getattr(view, "dependant", None)
     return Endpoint(
         kind,
         template,
@@ -113,9 +155,50 @@ def _endpoint(kind: Kind, template: str, methods: tuple[str, ...] | None, view: 
         view.name,
         view.endpoint,
         getattr(view, "operation_id", None),
-        _callers(getattr(view, "dependant", None)),
+        _callers(dependant),
         declared_by(view),
+        {**inherited, **_inherited_from_routers(dependant)},
     )
+
+
+def _frontend(template: str, frontend: View, view: View, inherited: _Members) -> Endpoint:
+    dependant = getattr(view, "dependant", None)
+    return Endpoint(
+        Kind.APP,
+        template,
+        ("GET", "HEAD"),
+        "frontend",
+        frontend.app,
+        callers=_callers(dependant),
+        inherited={**inherited, **_inherited_from_routers(dependant)},
+    )
+
+
+def _inherited_from_routers(dependant: Dependant) -> dict[str, object]:
+    members: dict[str, object] = {}
+    for dependency in _flat(dependant):  # from the outermost router to the innermost
+        if isinstance(dependency.call, Inherited):
+            members |= dependency.call.members
+    return members
+
+
+def declare_docs(app: object, access: str) -> None:
+    """Declare `access` of the schema and the documentation pages of `app` and of what it mounts.
+
+    Raises:
+        ValueError: there is no such access.
+
+    """
+    mark = at_edge(access=access)
+    names = ("openapi_url", "docs_url", "swagger_ui_oauth2_redirect_url", "redoc_url")
+    pages = {getattr(app, name, None) for name in names} - {None}
+    for route, view in effective_routes(app):
+        if isinstance(route, APIRoute):
+            continue
+        if isinstance(route, Route) and view.path in pages:
+            mark(route)
+        elif (holder := app_below(handled_route(route, view))) is not None:
+            declare_docs(holder, access)
 
 
 def _methods(route: View) -> tuple[str, ...] | None:

@@ -46,7 +46,21 @@ class JwksRefused(FastgateError):
 
 
 class Refused(FastgateError):
-    """Something is wrong with `Fastgate-Identity`, or it is about another request. A 401."""
+    """Something is wrong with `Fastgate-Identity`, or it is about another request. A 401.
+
+    Args:
+        about: what the subclass tells of itself.
+        signed: what the edge signed, where the two were compared; for the log.
+        found: what was found instead.
+
+    """
+
+    def __init__(self, *about: object, signed: str | None = None, found: str | None = None) -> None:
+        super().__init__(*about)
+        self.signed = signed
+        self.found = found
+        self.request_id: str | None = None
+        """The edge's id of the request, where its signature was good."""
 
 
 class HeaderMissing(Refused):

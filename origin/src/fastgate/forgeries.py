@@ -12,9 +12,9 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 
-from fastgate.forgery import HEADER, Believed, Forgery, Mint
+from fastgate.forgery import BY_SERVER, HEADER, Believed, Forgery, Mint
 from fastgate.stand_in import SigningKey, base64url
-from fastgate.verify import ES256, HS256
+from fastgate.verify import ES256, HS256, MAX_TOKEN_BYTES
 
 
 def forgeries(believed: Believed) -> Iterator[Forgery]:
@@ -36,33 +36,38 @@ def forgeries(believed: Believed) -> Iterator[Forgery]:
 
 
 def _without_a_header(path: str) -> Iterator[Forgery]:
-    yield Forgery("no header")
-    yield Forgery("an empty header", ((HEADER, ""),))
+    yield Forgery("an empty header", ((HEADER, ""),), before=BY_SERVER)
     for method in ("HEAD", "POST", "OPTIONS"):
         yield Forgery(f"no header, by {method}", method=method)
     for name in ("X-Forwarded-For", "X-Real-IP", "X-Original-URL", "X-Rewrite-URL"):
         value = "127.0.0.1" if "-URL" not in name else path
-        yield Forgery(f"no header, and {name}", ((name, value),))
-    yield Forgery("no header, from localhost it says", (("Host", "localhost"),))
+        yield Forgery(f"no header, and {name}", ((name, value),), before=BY_SERVER)
+    local = (("Host", "localhost"),)
+    yield Forgery("no header, from localhost it says", local, before=BY_SERVER | {403, 404})
     socket = (("Connection", "Upgrade"), ("Upgrade", "websocket"))
     handshake = (
         ("Sec-WebSocket-Version", "13"),
         ("Sec-WebSocket-Key", base64url(bytes(16)) + "=="),
     )
-    yield Forgery("no header, by WebSocket", (*socket, *handshake), method="GET")
+    upgrade = (*socket, *handshake)
+    yield Forgery("no header, by WebSocket", upgrade, method="GET", before=BY_SERVER | {403})
     spelled = path[:-1] + f"%{ord(path[-1]):02x}"
     for target in (spelled, f"http://localhost{path}", f"{path}?", f"{path};", f"{path}#"):
-        yield Forgery(f"no header, and the path as {target}", target=target)
+        name = f"no header, and the path as {target}"
+        yield Forgery(name, target=target, before=BY_SERVER)
 
 
 def _more_than_one(mint: Mint) -> Iterator[Forgery]:
     (good,) = mint.field()
-    yield Forgery("two headers, both good", (good, good))
-    yield Forgery("two headers, the good one first", (good, (HEADER, "forged")))
-    yield Forgery("two headers, the good one last", ((HEADER.lower(), "forged"), good))
-    yield Forgery("two headers in one", ((HEADER, f"{good[1]}, {good[1]}"),))
-    for twin in ("Fastgate_Identity", "X-Fastgate-Identity"):
-        yield Forgery(f"as {twin}", ((twin, good[1]),))
+    for name, fields in {
+        "two headers, both good": (good, good),
+        "two headers, the good one first": (good, (HEADER, "forged")),
+        "two headers, the good one last": ((HEADER.lower(), "forged"), good),
+        "two headers in one": ((HEADER, f"{good[1]}, {good[1]}"),),
+        "as Fastgate_Identity": (("Fastgate_Identity", good[1]),),
+        "as X-Fastgate-Identity": (("X-Fastgate-Identity", good[1]),),
+    }.items():
+        yield Forgery(name, fields, before=BY_SERVER)
 
 
 def _broken(mint: Mint) -> Iterator[Forgery]:
@@ -77,7 +82,9 @@ def _broken(mint: Mint) -> Iterator[Forgery]:
         "padding behind it": f"{token}==",
         "longer than 8 KiB": f"{head}.{body}{'A' * 8192}.{signature}",
     }.items():
-        yield Forgery(name, ((HEADER, wrong),))
+        too_long = len(wrong) > MAX_TOKEN_BYTES
+        before = BY_SERVER if too_long else frozenset[int]()
+        yield Forgery(name, ((HEADER, wrong),), before=before)
 
 
 def _signed_wrongly(mint: Mint, believed: Believed) -> Iterator[Forgery]:

@@ -14,6 +14,9 @@ from fastgate.verify import ES256, HS256
 HEADER = "Fastgate-Identity"
 Fields = tuple[tuple[str, str], ...]
 
+BY_SERVER = frozenset({400, 413, 414, 421, 426, 431, 501, 505})
+"""How a server refuses a request that it does not hand on to the app."""
+
 
 @dataclass(frozen=True, slots=True)
 class Forgery:
@@ -29,6 +32,8 @@ class Forgery:
     """Another body than the one that is under examination."""
     must_pass: bool = False
     """The control: a request that must be let in, or the others prove nothing."""
+    before: frozenset[int] = frozenset()
+    """The statuses by which a server, or a proxy in front of it, may refuse this request itself."""
 
 
 @dataclass(frozen=True, slots=True)

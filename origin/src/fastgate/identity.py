@@ -25,6 +25,9 @@ class Identity:
     """ISO 3166-1 alpha-2, upper case, where the edge saw the client."""
     request_id: str
     """The id of this request in the logs of edge and origin."""
+    token_expires_at: int | None = None
+    """When the caller's own token expires: Unix time, seconds; None where the edge does not tell.
+    What goes on for longer than a request should not go on for longer than this."""
 
     @classmethod
     def of(cls, claims: EdgeClaims) -> Self | None:
@@ -40,4 +43,5 @@ class Identity:
             claims.scopes,
             requester.country,
             claims.request_id,
+            requester.token_expires_at,
         )

@@ -7,6 +7,7 @@ of strangers decide how often the edge is asked, and never throws away good keys
 
 import asyncio
 import logging
+import ssl
 import time
 from collections.abc import Callable
 from typing import Protocol
@@ -20,6 +21,21 @@ from fastgate.verify import KeySet
 MAX_DOCUMENT_BYTES = 65_536
 
 _log = logging.getLogger("fastgate")
+
+
+def url_fault(url: str) -> str | None:
+    """Return why nothing could ever be fetched from `url`; None if something might."""
+    try:
+        parsed = httpx.URL(url)
+        host = parsed.host  # read by IDNA (RFC 5891 §4), as it is when it is looked up
+    except (httpx.InvalidURL, ValueError) as error:
+        return str(error)
+    if parsed.port is not None and not 0 < parsed.port <= 65_535:
+        return "a port is a number from 1 to 65535"
+    raw = parsed.raw_host
+    if not host or any(not 0 < len(label) <= 63 for label in raw.rstrip(b".").split(b".")):
+        return "a part of a host name has 1 to 63 characters (RFC 1035 §2.3.4)"
+    return None
 
 
 class KeySource(Protocol):
@@ -72,8 +88,7 @@ class EdgeKeys:
         self._retry_pause = retry_pause
         self._timeout = timeout
         self._clock = clock
-        # Reading the trust store takes tens of milliseconds: here, not on the event loop.
-        self._tls = httpx.create_ssl_context()
+        self._tls: ssl.SSLContext | None = None
         self._keys: KeySet = {}
         self._fetched_at = float("-inf")
         self._failed_at = float("-inf")
@@ -124,20 +139,35 @@ class EdgeKeys:
                 keys = read_jwks(await self._download())
         except JwksRefused as error:
             self._failed(error.reason)
-        except (httpx.HTTPError, TimeoutError):
-            self._failed("unreachable")
+        except (httpx.HTTPError, TimeoutError) as error:
+            self._failed("unreachable", error)
+        except Exception as error:
+            # A name that IDNA refuses, an empty trust store, …: 503 here, too, and never a 500.
+            self._failed("not-fetched", error)
         else:
             self._keys, self._fetched_at = keys, asked_at
 
-    def _failed(self, cause: str) -> None:
+    def _failed(self, cause: str, error: Exception | None = None) -> None:
         self._failed_at = self._clock()
-        _log.warning("keys not renewed: %s", cause)
+        facts = {"url": self._url, "error": None if error is None else repr(error)}
+        _log.warning("keys not renewed: %s", cause, extra={"fastgate": facts})
+
+    async def _trust(self) -> ssl.SSLContext:
+        """Return what TLS trusts: read once, beside the event loop, and never for plain HTTP."""
+        if self._tls is None:
+            if self._url.startswith("https:"):
+                # Tens of milliseconds of processor time, and of waiting for the disk.
+                self._tls = await asyncio.to_thread(httpx.create_ssl_context)
+            else:
+                self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # which trusts nobody
+        return self._tls
 
     async def _download(self) -> bytes:
+        trust = await self._trust()
         async with (
             # No proxies or credentials from the environment come between edge and origin.
             httpx.AsyncClient(
-                verify=self._tls, timeout=self._timeout, follow_redirects=False, trust_env=False
+                verify=trust, timeout=self._timeout, follow_redirects=False, trust_env=False
             ) as client,
             client.stream("GET", self._url, headers={"Accept-Encoding": "identity"}) as response,
         ):

@@ -1,41 +1,41 @@
-"""The door: nothing reaches the app that the edge has not judged.
+"""The guard: nothing reaches the app that the edge has not judged.
 
 In: an ASGI scope. Out: the same scope with verified `EdgeClaims` under `SCOPE_KEY` and without the
-header, handed to the app; or a problem, and the app never hears of it. HTTP and WebSocket alike. It
-judges the bytes of the request line, `raw_path` and `query_string`, never a URL rebuilt from them.
-What only routing can show, `route` compares behind the app's router; here the door makes sure that
-no answer leaves for which it was not compared.
+header, handed to the app; or a problem, and the app never hears of it. HTTP and WebSocket alike.
+`request_head` reads what is judged here, and `startup` looks at the app, once. What only routing
+can show, `dispatch` compares behind the app's router; here the guard makes sure that no answer
+leaves for which it was not compared.
 """
 
-import json
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from http import HTTPStatus
-from urllib.parse import unquote
+from collections.abc import Callable
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fastgate import errors, problem
+from fastgate.answers import answer, only_if_compared, refuse
 from fastgate.claims import SCOPE_KEY, EdgeClaims
 from fastgate.content import ClientGone, matched
-from fastgate.jwks import read_jwks
-from fastgate.keys import KeySource, StaticKeys
+from fastgate.dispatch import install
+from fastgate.expiry import run_until
+from fastgate.keys import KeySource
 from fastgate.local import LocalEdge
-from fastgate.policy import CannotCompile
-from fastgate.problem import Problem
-from fastgate.route import RouteCheck, begin, watch
-from fastgate.routing import routed_app
+from fastgate.observe import ObservedCheck, is_observed, let_pass, observed_body
+from fastgate.refusals import LOG_KEY, RefusalLog
+from fastgate.request_head import HEADER, asks_for, head_of, only, take_headers
+from fastgate.root_path import RootPath, below_root, root_path_at, take_root_off, taken_off
+from fastgate.route import CHECK_KEY, Comparing, RouteCheck, check_for
 from fastgate.settings import Settings
-from fastgate.stand_in import StandInEdge
-from fastgate.strict import ids_or_no_start
+from fastgate.startup import Startup
 from fastgate.subprotocol import accepting
 from fastgate.verify import KeySet, RequestHead, verify
 
-HEADER = b"fastgate-identity"
-_HEADER_LENGTH = len(HEADER)
+__all__ = ("HEADER", "FastgateMiddleware")
 
 _log = logging.getLogger("fastgate")
+
+install()
 
 
 class FastgateMiddleware:
@@ -48,6 +48,10 @@ class FastgateMiddleware:
         settings: who the edge is.
         keys: where its keys come from; by default what `settings` say.
         now: the clock, Unix time in seconds.
+        observe: say what would be refused, and let it pass. It protects nothing.
+
+    Raises:
+        ValueError: `observe` with `strict` or local callers.
 
     """
 
@@ -58,106 +62,111 @@ class FastgateMiddleware:
         *,
         keys: KeySource | None = None,
         now: Callable[[], float] = time.time,
+        observe: bool = False,
     ) -> None:
+        rules = settings.local_rules
+        if observe and (settings.strict or rules is not None):
+            raise ValueError(
+                "observe lets everything pass: not with strict, nor with local callers"
+            )
         self.app = app
-        self._routed: object | None = None
-        self._watched = False
-        self._ids: Mapping[tuple[str, str], str] | None = None
-        self._local: LocalEdge | None = None
         self.settings = settings
-        self.keys = settings.key_source() if keys is None else keys
         self._now = now
+        self._observe = observe
+        self._refusals = RefusalLog()
+        self._local = None if rules is None else LocalEdge(rules)
+        if keys is None:
+            keys = settings.key_source() if self._local is None else self._local.keys
+        self.keys = keys
+        self._startup = Startup(
+            FastgateMiddleware,
+            app,
+            settings,
+            keys=lambda: self.keys,
+            local=self._local,
+            observe=observe,
+        )
+        if observe:
+            _log.error("OBSERVING ONLY: nothing is refused, every request reaches the app")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let one connection through, or refuse it. A lifespan passes: it carries no request."""
         if scope["type"] == "lifespan":
-            await self._start(scope, receive, send)
-            return
-        if scope["type"] not in ("http", "websocket"):
-            raise NotImplementedError("a kind of connection that this door does not know")
+            await self._startup.run(scope, receive, send)
+        elif scope["type"] not in ("http", "websocket"):
+            raise NotImplementedError("a kind of connection that this guard does not know")
+        elif not await self._startup.is_sound(scope):
+            await answer(problem.UNAVAILABLE, scope, send)
+        elif isinstance(check := scope.get(CHECK_KEY), RouteCheck):
+            await self._guard_again(check, scope, receive, send)
+        else:
+            await self._guard(scope, receive, send)
 
-        if not self._watched:
-            self._look_at_the_app(scope)
-        found = _take_headers(scope)
-        scope[SCOPE_KEY] = claims = None
+    async def _guard(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let one request through, or refuse it: all that is done with it, in its order."""
+        found, root = take_headers(scope), root_path_at(scope, self._startup.app)
+        scope[SCOPE_KEY], scope[LOG_KEY] = None, self._refusals
+        if asks_for(self.settings.ready_path, scope):
+            await self._say_whether_ready(scope, send)
+            return
         try:
-            if _asks_for(self.settings.ready_path, scope):
-                await self.keys.current()
-                await send({"type": "http.response.start", "status": HTTPStatus.NO_CONTENT})
-                await send({"type": "http.response.body"})
-                return
-            if not _asks_for(self.settings.health_path, scope):
-                if self._local is not None and not found:
-                    limit = self.settings.max_signed_body
-                    header, receive = await self._local.header(scope, receive, limit)
-                    found = [header]
-                claims = scope[SCOPE_KEY] = await self._verified(scope, found)
-                if (expected := claims.transaction.content_digest) is not None:
-                    limit = self.settings.max_signed_body
-                    receive = await matched(scope, receive, expected, limit)
-        except errors.KeysUnavailable as error:
-            _log.error("refused: %s", error.code)
-            await _refuse(problem.UNAVAILABLE, scope, send)
-        except errors.Refused as error:
-            await _refuse_as(error, scope, send)
+            if not asks_for(self.settings.health_path, scope):
+                found, receive = await self._signed_here(found, below_root(scope, root), receive)
+                claims = scope[SCOPE_KEY] = await self._verified(found, head_of(scope, root))
+                take_root_off(scope, claims.transaction.path, root)
+                receive = await self._compared_body(claims, scope, receive)
+            if not self._startup.can_compare():
+                raise errors.RouteMismatch
         except ClientGone:
             return
-        else:
-            judged = None if claims is None else claims.transaction
-            check = RouteCheck(judged, _refuse_as, self._ids)
-            begin(scope, check)
-            send = accepting(scope, send)
-            if self._routed is not None:  # an app whose routes can be seen
-                send = self._only_if_compared(check, scope, send)
+        except errors.FastgateError as error:
+            if not self._observe:
+                await refuse(error, scope, send)
+                return
+            let_pass(error, scope)
+        check = self._check(scope, root)
+        with Comparing(check, scope):
+            await self._run(scope, receive, self._answering(check, scope, send))
+
+    async def _guard_again(
+        self, check: RouteCheck, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Let through what a guard further out has verified, for the same edge and audience."""
+        claims = scope.get(SCOPE_KEY)
+        ours = (self.settings.edge, self.settings.audience)
+        same = isinstance(claims, EdgeClaims) and (claims.issuer, claims.audience) == ours
+        opened = check.judged is None  # the one path that its operator has opened
+        enforced = not isinstance(check, ObservedCheck)
+        if self._observe or (enforced and (same or opened)):
             await self.app(scope, receive, send)
-
-    async def _start(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            self._look_at_the_app(scope)
-        except CannotCompile as error:
-            await receive()
-            await send({"type": "lifespan.startup.failed", "message": f"strict:\n{error}"})
-        else:
-            await self.app(scope, receive, send)
-
-    def _look_at_the_app(self, scope: Scope) -> None:
-        """Watch the app's routes, once they are all there; raise `CannotCompile` if strict."""
-        app = routed_app(scope.get("app", self.app))
-        if self.settings.strict:
-            self._ids = ids_or_no_start(app)
-        if self.settings.local_caller is not None and self._local is None:
-            edge = StandInEdge(app, issuer=self.settings.edge, audience=self.settings.audience)
-            self.keys = StaticKeys(read_jwks(json.dumps(edge.jwks).encode()))
-            self._local = LocalEdge(edge, self.settings.local_caller)
-        if scope["type"] != "lifespan":
-            self._routed, self._watched = app, True
-            watch(app)
-
-    def _only_if_compared(self, check: RouteCheck, scope: Scope, send: Send) -> Send:
-        """Let an answer out if its route was compared, or if no endpoint gave it.
-
-        The router's own 404 and 405 need no route, nor does a preflight's answer. All else comes
-        from a route that was added, or built anew, after the app was watched.
-        """
-
-        def send_if_compared(message: Message) -> Awaitable[None]:
-            # Nearly always: a route was compared before its endpoint answers.
-            return send(message) if check.done else self._judge(message, check, scope, send)
-
-        return send_if_compared
-
-    async def _judge(self, message: Message, check: RouteCheck, scope: Scope, send: Send) -> None:
-        if check.withheld:
             return
-        if not check.refused and _comes_from_an_endpoint(message, scope, check.mount):
-            check.withheld = True
-            self._watched = False  # so that the next request finds the new route watched
-            await _refuse_as(errors.RouteMismatch(), scope, send)
-        else:
-            await send(message)
+        _log.error(
+            "a guard inside of another guard, which %s %s and %s",
+            "is for another edge or audience than" if enforced else "only observes, for",
+            *ours,
+        )
+        await answer(problem.NOT_FROM_THE_EDGE, scope, send)
 
-    async def _verified(self, scope: Scope, found: list[bytes]) -> EdgeClaims:
-        token, head = _only(found), _head(scope)
+    async def _say_whether_ready(self, scope: Scope, send: Send) -> None:
+        try:
+            await self.keys.current()
+        except errors.KeysUnavailable as error:
+            await refuse(error, scope, send)
+            return
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def _signed_here(
+        self, found: list[bytes], scope: Scope, receive: Receive
+    ) -> tuple[list[bytes], Receive]:
+        """Return the header of a request without one, where a developer's machine has no edge."""
+        if self._local is None or found:
+            return found, receive
+        header, receive = await self._local.header(scope, receive, self.settings.max_signed_body)
+        return [header], receive
+
+    async def _verified(self, found: list[bytes], head: RequestHead) -> EdgeClaims:
+        token = only(found)
         try:
             return self._verify(token, await self.keys.current(), head)
         except errors.KeyUnknown:
@@ -175,85 +184,43 @@ class FastgateMiddleware:
             leeway=self.settings.leeway,
         )
 
+    async def _compared_body(self, claims: EdgeClaims, scope: Scope, receive: Receive) -> Receive:
+        expected = claims.transaction.content_digest
+        if expected is None:
+            return receive
+        compared = observed_body if self._observe else matched
+        return await compared(scope, receive, expected, self.settings.max_signed_body)
 
-def _asks_for(path: str | None, scope: Scope) -> bool:
-    """Whether a request is for one of the two paths that need no header, byte for byte."""
-    return (
-        path is not None
-        and scope["type"] == "http"
-        and scope["method"] in ("GET", "HEAD")
-        and scope.get("raw_path") == path.encode("ascii") == scope["path"].encode()
-    )
+    def _check(self, scope: Scope, root: RootPath) -> RouteCheck:
+        claims: EdgeClaims | None = scope[SCOPE_KEY]
+        judged = None if claims is None else claims.transaction
+        return check_for(
+            scope,
+            judged,
+            refuse,
+            self._startup.ids,
+            stripped="" if judged is None else taken_off(scope, judged.path, root),
+            kind=ObservedCheck if self._observe else RouteCheck,
+        )
 
+    def _answering(self, check: RouteCheck, scope: Scope, send: Send) -> Send:
+        if not is_observed(scope):
+            send = accepting(scope, send)
+        return send if self._observe else only_if_compared(check, scope, send)
 
-def _take_headers(scope: Scope) -> list[bytes]:
-    """Take every spelling of the header out of the scope; return the values of the true one.
-
-    The underscore twin is no header of ours, but becomes one behind a WSGI bridge.
-    """
-    kept: list[tuple[bytes, bytes]] = []
-    found: list[bytes] = []
-    for field in scope["headers"]:
-        name = field[0]
-        # By their length most names are told apart already.
-        if len(name) != _HEADER_LENGTH or name.lower().replace(b"_", b"-") != HEADER:
-            kept.append(field)
-        elif name.lower() == HEADER:
-            found.append(field[1])
-    scope["headers"] = kept
-    return found
-
-
-def _only(found: list[bytes]) -> bytes:
-    if not found:
-        raise errors.HeaderMissing
-    if len(found) > 1:
-        raise errors.HeaderRepeated
-    return found[0]
-
-
-def _head(scope: Scope) -> RequestHead:
-    raw_path = scope.get("raw_path")
-    # Routing reads `path`, the edge judged `raw_path`: one must still be the other, decoded.
-    if not isinstance(raw_path, bytes) or not raw_path.isascii():
-        raise errors.PathMismatch
-    path = raw_path.decode("ascii")
-    if (unquote(path) if "%" in path else path) != scope["path"]:
-        raise errors.PathMismatch
-    return RequestHead(
-        # A WebSocket starts as a GET (RFC 6455 §4.1); ASGI does not repeat it.
-        method="GET" if scope["type"] == "websocket" else scope["method"],
-        raw_path=raw_path,
-        query=scope["query_string"],
-    )
-
-
-def _comes_from_an_endpoint(message: Message, scope: Scope, mount: object) -> bool:
-    if message["type"] == "http.response.start":
-        success: bool = message["status"] < 300
-        chosen = scope.get("endpoint") is not mount
-        return chosen or (success and scope["method"] != "OPTIONS")
-    return bool(message["type"] == "websocket.accept")
-
-
-async def _refuse_as(error: errors.Refused, scope: Scope, send: Send) -> None:
-    _log.warning("refused: %s", error.code)
-    await _refuse(problem.NOT_FROM_THE_EDGE, scope, send)
-
-
-async def _refuse(answer: Problem, scope: Scope, send: Send) -> None:
-    prefix = ""
-    if scope["type"] == "websocket":
-        if "websocket.http.response" not in (scope.get("extensions") or {}):
-            # The server turns a close before the accept into a plain 403.
-            await send({"type": "websocket.close", "code": 1008, "reason": ""})
+    async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run the app, where it is so configured no longer than the caller's token is good."""
+        claims: EdgeClaims | None = scope[SCOPE_KEY]
+        token_end = None if claims is None else claims.requester.token_expires_at
+        if token_end is None or self.settings.end_with_token == "none":  # noqa: S105
+            await self.app(scope, receive, send)
             return
-        prefix = "websocket."
-    await send(
-        {
-            "type": f"{prefix}http.response.start",
-            "status": int(answer.status),
-            "headers": answer.raw_headers(),
-        }
-    )
-    await send({"type": f"{prefix}http.response.body", "body": answer.body()})
+        await run_until(
+            self.app,
+            scope,
+            receive,
+            send,
+            expires_at=token_end + self.settings.leeway,
+            now=self._now,
+            every_response=self.settings.end_with_token == "all",  # noqa: S105
+        )

@@ -6,13 +6,12 @@ written by these rules, and the door of a strict app compares by the same. Nothi
 
 import hashlib
 import re
-from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from fastgate.declare import ACCESS, METHODS
 from fastgate.endpoints import Endpoint, Kind
-
-FORWARDED_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-"""What the edge ever forwards, in the order in which it is written."""
+from fastgate.routing import WEBSOCKET
+from fastgate.template import comparable
 
 UNNAMED = "none"
 """`access` of what the edge is not to name: a health check for the orchestrator, say."""
@@ -20,18 +19,55 @@ UNNAMED = "none"
 _LONGEST_ID = 64
 
 
+_OF_KNOWN_CALLERS = ("scopes", "require", "issuers", "require_bound")
+"""What is asked of a caller, and of nobody where everybody may call."""
+
+
 def access_of(endpoint: Endpoint) -> object:
-    """Return `access` as the edge is to write it: declared, or told by the dependencies."""
-    known = endpoint.callers.known or "scopes" in endpoint.declared
-    return endpoint.declared.get("access", "authenticated" if known else "optional")
+    """Return `access` as the edge is to write it.
+
+    It is what the endpoint declares; otherwise what its dependencies tell or what it inherits,
+    whichever lets fewer callers in.
+    """
+    if "access" in endpoint.declared:
+        return endpoint.declared["access"]
+    if "scopes" in endpoint.declared:
+        return "authenticated"
+    told = "authenticated" if endpoint.callers.known else "optional"
+    inherited = endpoint.inherited
+    left = inherited.get("access", "authenticated" if "scopes" in inherited else None)
+    if not says_callers(endpoint):
+        return told if left is None else left
+    return max(told, left or told, key=ACCESS.index)
+
+
+def says_callers(endpoint: Endpoint) -> bool:
+    """Whether the endpoint itself says who may call it, by its dependencies."""
+    return endpoint.callers.known or endpoint.callers.anybody
+
+
+def members_of(endpoint: Endpoint) -> dict[str, object]:
+    """Return the declared members of the route document, inherited ones among them."""
+    access = access_of(endpoint)
+    dropped = ("methods",) if access == "authenticated" else ("methods", *_OF_KNOWN_CALLERS)
+    inherited = {key: value for key, value in endpoint.inherited.items() if key not in dropped}
+    listed = inherited.pop("scopes", ())
+    asked = (*(listed if isinstance(listed, (list, tuple)) else ()), *endpoint.callers.scopes)
+    scopes = {"scopes": list(dict.fromkeys(asked))} if asked else {}
+    return {**scopes, **inherited, **endpoint.declared, "access": access}
 
 
 def methods_of(endpoint: Endpoint) -> list[str]:
     """Return the methods that the edge is to let through."""
-    wanted = endpoint.declared.get("methods") if endpoint.methods is None else endpoint.methods
-    return [
-        name for name in FORWARDED_METHODS if isinstance(wanted, (list, tuple)) and name in wanted
-    ]
+    wanted: object = endpoint.methods
+    if wanted is None:
+        wanted = endpoint.declared.get("methods", endpoint.inherited.get("methods"))
+    return [name for name in METHODS if isinstance(wanted, (list, tuple)) and name in wanted]
+
+
+def requests_of(endpoint: Endpoint) -> list[str]:
+    """Return the kinds of request that the route is for: its methods, or `WEBSOCKET`."""
+    return [WEBSOCKET] if endpoint.kind is Kind.WEBSOCKET else methods_of(endpoint)
 
 
 def named(found: Iterable[Endpoint]) -> list[Endpoint]:
@@ -39,30 +75,51 @@ def named(found: Iterable[Endpoint]) -> list[Endpoint]:
     return [
         endpoint
         for endpoint in found
-        if endpoint.kind is not Kind.BELOW and access_of(endpoint) != UNNAMED
+        if endpoint.kind not in (Kind.BELOW, Kind.NOTHING) and access_of(endpoint) != UNNAMED
     ]
 
 
 def ids_of(served: Sequence[Endpoint]) -> list[str]:
     """Return an id for each of an app's named endpoints, for policy and log.
 
-    An operation id serves well, a function's name does if it is the only one, and its path makes it
-    so if it is not.
+    It is what the author calls it, by `at_edge(id=…)` or an operation id, or is made of the method
+    and the template. No route behind it changes it: an id that is given twice is the first one's.
+    Names of functions and of parameters do not count.
     """
-    names = [_slug(_wanted_id(endpoint)) for endpoint in served]
-    paths = [_slug(endpoint.template) for endpoint in served]
-    methods = ["-".join(methods_of(endpoint)).lower() for endpoint in served]
-    for suffixes in (paths, methods):
-        count = Counter(names)
-        names = [
-            name if count[name] == 1 else f"{name}-{suffix}"
-            for name, suffix in zip(names, suffixes, strict=True)
-        ]
-    return [_fitting(name) for name in names]
+    taken: set[str] = set()
+    ids: list[str] = []
+    for endpoint in served:
+        given = endpoint.declared.get("id") or endpoint.operation_id
+        name = _slug(str(given)) if given else ""
+        if not name or name in taken:
+            name = _derived_id(endpoint)
+        taken.add(name)
+        ids.append(_fitting(name))
+    return ids
 
 
-def _wanted_id(endpoint: Endpoint) -> str:
-    return str(endpoint.declared.get("id") or endpoint.operation_id or endpoint.name)
+def _derived_id(endpoint: Endpoint) -> str:
+    """Return `get-orders--int` for GET /orders/{order_id:int}.
+
+    The first method is enough: no other route of the same template has it. Where letters have to
+    be left out, a digest of the template tells it from others.
+    """
+    method = next(iter(requests_of(endpoint)), "any").lower()
+    template = comparable(endpoint.template)
+    plain = _PLAIN.fullmatch(template)
+    if plain or template == "/":
+        return "-".join((method, *_parts(template)))
+    digest = hashlib.sha256(template.encode()).hexdigest()[:8]
+    return f"{method}-{_slug(template)}-{digest}"
+
+
+_PLAIN = re.compile(r"(?:/(?:[a-z0-9_]+|\{:[a-z]+\}))+")
+
+
+def _parts(template: str) -> list[str]:
+    # A parameter is what follows two hyphens: `/orders/{:int}` and `/orders/int` differ.
+    parts = template.replace("{:", "-").replace("}", "").split("/")[1:]
+    return [part for part in parts if part]
 
 
 def _slug(text: str) -> str:

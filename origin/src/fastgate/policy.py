@@ -5,12 +5,22 @@ everything that stands in the way: endpoints that say nothing of their callers, 
 edge would judge by another rule than the one the app would run. It only reads declarations.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from fastgate.declare import METHODS, OWN_MEMBERS, PREFIX, misspelt
 from fastgate.endpoints import Endpoint, Kind, endpoints
-from fastgate.naming import FORWARDED_METHODS, UNNAMED, access_of, ids_of, methods_of, named
-from fastgate.template import Template, TemplateRefused
+from fastgate.naming import (
+    UNNAMED,
+    access_of,
+    ids_of,
+    members_of,
+    methods_of,
+    named,
+    requests_of,
+    says_callers,
+)
+from fastgate.template import Template, TemplateRefused, comparable
 
 _OPEN = ("public", "optional")
 
@@ -53,11 +63,18 @@ def compile_routes(app: object, origin: str | None = None) -> list[RouteDocument
 
 
 def route_ids(app: object) -> dict[tuple[str, str], str]:
-    """Return the id of each route of `app` by method and template. Raises `CannotCompile`."""
+    """Return the id of each route of `app` by method and `comparable` template.
+
+    The method of a WebSocket is `WEBSOCKET`: its path may have a GET, too.
+
+    Raises:
+        CannotCompile: with every fault.
+
+    """
     return {
-        (method, endpoint.template): name
+        (method, comparable(endpoint.template)): name
         for name, endpoint in _compiled(app)
-        for method in methods_of(endpoint)
+        for method in requests_of(endpoint)
     }
 
 
@@ -65,6 +82,11 @@ def _compiled(app: object) -> list[tuple[str, Endpoint]]:
     found = [endpoint for endpoint in endpoints(app) if access_of(endpoint) != UNNAMED]
     served = named(found)
     faults = [fault for endpoint in served for fault in _faults_of(endpoint)]
+    faults += [
+        Fault(endpoint, "is said of a path at which nothing is served", "write the path that is")
+        for endpoint in found
+        if endpoint.kind is Kind.NOTHING
+    ]
     faults += _faults_between(found)
     if faults:
         raise CannotCompile(faults)
@@ -82,9 +104,11 @@ def _document(endpoint: Endpoint, route_id: str, origin: str | None) -> RouteDoc
         document["origin"] = origin
     if endpoint.kind is Kind.WEBSOCKET:
         document["websocket"] = True
-    if endpoint.callers.scopes:
-        document["scopes"] = list(endpoint.callers.scopes)
-    return {**document, **endpoint.declared, "id": route_id, "methods": document["methods"]}
+    own: RouteDocument = {"id": route_id, "methods": document["methods"]}
+    members = members_of(endpoint)
+    if isinstance(prefix := members.pop(PREFIX, None), str):
+        own |= {"path": prefix + endpoint.template, "rewrite": {"strip_prefix": prefix}}
+    return {**document, **members, **own}
 
 
 # One endpoint by itself.
@@ -101,9 +125,40 @@ def _faults_of(endpoint: Endpoint) -> Iterator[Fault]:
     try:
         Template.parse(endpoint.template)
     except TemplateRefused as error:
-        yield Fault(endpoint, f"its path is no template at the edge: {error}", "write it apart")
+        yield Fault(endpoint, f"its path is no template at the edge: {error}", error.remedy)
+    yield from _member_faults(endpoint)
+    yield from _path_faults(endpoint)
     yield from _method_faults(endpoint)
     yield from _caller_faults(endpoint)
+
+
+def _member_faults(endpoint: Endpoint) -> Iterator[Fault]:
+    for fault in misspelt(endpoint.declared):
+        yield Fault(endpoint, f"declares what the edge does not know: {fault}", "correct it there")
+    for name in sorted(OWN_MEMBERS & endpoint.inherited.keys()):
+        yield Fault(
+            endpoint,
+            f'inherits "{name}", which belongs to one route',
+            f"say {name} at each endpoint, by at_edge({name}=…)",
+        )
+
+
+def _path_faults(endpoint: Endpoint) -> Iterator[Fault]:
+    members = members_of(endpoint)
+    rewrite = members.get("rewrite")
+    if rewrite is not None and PREFIX in members:
+        yield Fault(
+            endpoint,
+            "declares a prefix that the edge takes off, and a rewrite",
+            "leave one of the two out",
+        )
+    stripped = rewrite.get("strip_prefix") if isinstance(rewrite, Mapping) else None
+    if isinstance(stripped, str) and not endpoint.template.startswith(stripped + "/"):
+        yield Fault(
+            endpoint,
+            f'declares a rewrite that strips "{stripped}", and its path does not begin with that',
+            f'at_edge(prefix="{stripped}") if clients ask for "{stripped}{endpoint.template}"',
+        )
 
 
 def _method_faults(endpoint: Endpoint) -> Iterator[Fault]:
@@ -115,7 +170,7 @@ def _method_faults(endpoint: Endpoint) -> Iterator[Fault]:
                 'name them: at_edge(methods=["GET", "POST"])(…)',
             )
         return
-    foreign = sorted(set(endpoint.methods) - set(FORWARDED_METHODS))
+    foreign = sorted(set(endpoint.methods) - set(METHODS))
     if foreign:
         yield Fault(endpoint, f"serves {', '.join(foreign)}", "the edge never forwards that")
     if not {"path", "methods"}.isdisjoint(endpoint.declared):
@@ -128,12 +183,14 @@ def _method_faults(endpoint: Endpoint) -> Iterator[Fault]:
 
 def _caller_faults(endpoint: Endpoint) -> Iterator[Fault]:
     callers, declared = endpoint.callers, endpoint.declared
-    if not callers.known and not callers.anybody and not {"access", "scopes"} & declared.keys():
+    said = declared.keys() | endpoint.inherited.keys()
+    if not says_callers(endpoint) and not {"access", "scopes"} & said:
         yield Fault(
             endpoint,
             "says nothing about its callers",
             "ask for `Caller`, or `AnyCaller` if everybody may call and be known; "
-            'what asks for nobody, at_edge(access="public") or "authenticated"',
+            'what asks for nobody, at_edge(access="public") or "authenticated"; for a whole app or '
+            'path, at_edge(access="…")(app) or at_edge(below="/…", access="…")(app)',
         )
     if callers.known and (declared.get("access") in _OPEN or "scopes" in declared):
         yield Fault(
@@ -143,7 +200,8 @@ def _caller_faults(endpoint: Endpoint) -> Iterator[Fault]:
         )
 
 
-# Endpoints beside each other: the app runs the first that matches, the edge the most specific.
+# Endpoints beside each other: the app runs the first that matches, the edge the most specific. A
+# mount is asked for everything below its path, and for nothing else.
 
 
 def _faults_between(found: Sequence[Endpoint]) -> Iterator[Fault]:
@@ -153,36 +211,37 @@ def _faults_between(found: Sequence[Endpoint]) -> Iterator[Fault]:
             template = Template.parse(endpoint.template)
         except TemplateRefused:
             continue  # said already
-        if endpoint.kind is not Kind.BELOW:
+        if endpoint.kind not in (Kind.BELOW, Kind.NOTHING):
             for first, its_template in earlier:
                 if its_template.overlaps(template):
                     yield from _fault_between(first, its_template, endpoint, template)
-        earlier.append((endpoint, template))
+        if endpoint.kind is not Kind.NOTHING:
+            earlier.append((endpoint, template))
 
 
 def _fault_between(
     first: Endpoint, its_template: Template, second: Endpoint, template: Template
 ) -> Iterator[Fault]:
     if first.kind is Kind.BELOW:
-        yield Fault(
-            second,
-            f"is never reached where the mount {first} is asked first",
-            "declare it before the mount, or move it from below the mount's path",
-        )
-        return
-    methods = set(methods_of(first)) & set(methods_of(second))
-    if not methods:
-        return
-    if (first.kind is Kind.WEBSOCKET) != (second.kind is Kind.WEBSOCKET):
-        socket, other = (
-            (its_template, template) if first.kind is Kind.WEBSOCKET else (template, its_template)
-        )
-        if not socket.goes_before(other):
+        # Where some of its paths lie below the mount, the app answers those by the mount alone:
+        # by an endpoint that the edge knows as more specific, or by the mount's own 404 or 405.
+        if its_template.covers(template):
             yield Fault(
                 second,
-                f"and {first} overlap, and the edge cannot tell a WebSocket from a GET",
-                "give the WebSocket a path of its own",
+                f"is never reached: everything below {first} belongs to that mount",
+                "declare it before the mount, or move it from below the mount's path",
             )
+        return
+    if set(requests_of(first)).isdisjoint(requests_of(second)):
+        return
+    prefixes = [members_of(endpoint).get(PREFIX) for endpoint in (first, second)]
+    if prefixes[0] != prefixes[1]:
+        yield Fault(
+            second,
+            f"and {first} match the same requests here, and stand below different prefixes at the"
+            " edge, which cannot tell which of them the app would run",
+            "give both the same prefix, or paths that do not overlap",
+        )
     elif its_template.matches_the_same(template):
         yield Fault(
             second,

@@ -1,26 +1,77 @@
 """Compare the route that the app has chosen with the one whose rules the edge applied.
 
-In: a routed app, and for each request what the edge signed of its route. Out: the endpoint runs, or
-a refusal before it does, for every kind of route: endpoints, WebSockets, mounted apps, static
-files. It never matches paths itself: the check stands between the app's router and the endpoint,
-where the router has just named its choice.
+In: for each request what the edge signed of its route, and what a router has chosen for it. Out:
+None, and the endpoint may run; or the refusal that takes its place. It never matches paths itself,
+and runs nothing: `dispatch` asks it, in the place that every dispatch goes through.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from starlette.routing import BaseRoute, Host, Mount
-from starlette.types import Receive, Scope, Send
+from starlette.routing import BaseRoute
+from starlette.types import Scope, Send
 
 from fastgate.claims import Transaction
 from fastgate.declare import declared_by
-from fastgate.errors import ContentMismatch, Refused, RouteMismatch
-from fastgate.routing import View, app_below, chosen_path, effective_routes, handled_route
+from fastgate.errors import ContentMismatch, MethodMismatch, PathMismatch, Refused, RouteMismatch
+from fastgate.routing import WEBSOCKET, View
+from fastgate.template import comparable
 
 CHECK_KEY = "fastgate.route"
-"""Where the door leaves the `RouteCheck` of a request."""
-_PREFIX_KEY = "fastgate.prefix"
-"""Where the templates of the mounts stand that led to the router which chooses now."""
+"""Where the guard leaves the `RouteCheck` of a request."""
+PREFIX_KEY = "fastgate.prefix"
+"""Where the `Prefix` stands of the router that chooses now."""
+
+
+class Prefix(NamedTuple):
+    """What stands in front of the templates of one router."""
+
+    template: str | None
+    """None where everything below was judged as a whole: a mounted app without visible routes."""
+    root_path: str
+    """The `root_path` of its scope."""
+    mount: BaseRoute | None = None
+    """What led to the router."""
+
+    def above(self, scope: Scope, root_path: str | None = None) -> str | None:
+        """Return the template in front of a router that chooses for this scope; None if unknown.
+
+        `root_path` is that of the scope, unless another one is named.
+        """
+        root_path = scope.get("root_path", "") if root_path is None else root_path
+        if root_path == self.root_path or self.template is None:
+            return self.template
+        if not self.root_path and not root_template({**scope, "root_path": root_path}):
+            return self.template  # the path does not begin with it: Starlette takes nothing off
+        # Somebody between the routers has mounted an app by hand, at a text.
+        added = root_path.removeprefix(self.root_path)
+        is_text = root_path.startswith(self.root_path + "/") and "{" not in added
+        return self.template + added if is_text else None
+
+
+class RouteIds(NamedTuple):
+    """The ids that a strict app's policy gives its routes."""
+
+    by_template: Mapping[tuple[str, str], str]
+    """By method (or `WEBSOCKET`) and `comparable` template, the app's own `root_path` in front."""
+    root_path: str
+
+    def find(self, method: str, template: str, prefix: str) -> str | None:
+        """Return the id of a route; None if there is none.
+
+        Args:
+            method: its method, upper case, or `WEBSOCKET`.
+            template: its full template, wherever the app is mounted.
+            prefix: what stood in front of the app's templates at the guard.
+
+        """
+        found = self.by_template.get((method, comparable(template)))
+        if found is None:
+            own = self.root_path + template.removeprefix(prefix)
+            found = self.by_template.get((method, comparable(own)))
+        return found
 
 
 @dataclass(slots=True)
@@ -31,91 +82,165 @@ class RouteCheck:
     """What the edge signed; None for the health check, which no edge judges."""
     refuse: Callable[[Refused, Scope, Send], Awaitable[None]]
     """How to answer where another route would run."""
-    ids: Mapping[tuple[str, str], str] | None = None
-    """Of a strict app: the id of each route, by method and template."""
+    method: str
+    """The method, upper case, that the guard let in; `WEBSOCKET` for an opening handshake."""
+    path: str
+    """The path that the guard let in, decoded."""
+    prefix: Prefix
+    """What stood in front of the app's templates at the guard."""
+    ids: RouteIds | None = None
+    """Of a strict app."""
+    running: int = 0
+    """How many endpoints run now that were compared: one, or none."""
     done: bool = False
     """Whether a route was compared, and was the one that the edge judged."""
+    passed: bool = False
+    """Whether what was chosen last may answer uncompared: a mount, or a router's own 405."""
     refused: bool = False
     """Whether one was compared and was another."""
     withheld: bool = False
     """Whether an answer came from a route that was never compared, and was kept back."""
-    mount: object = None
-    """The mounted app whose router chooses now; the `endpoint` that routing left for it."""
+    over: bool = False
+    """Whether the app is done with this request."""
 
-    def fault(self, template: str | None, *, signs_body: bool) -> Refused | None:
-        """Compare, and remember the outcome; None if the chosen route may run.
+    def fault(self, template: str | None, scope: Scope, view: View) -> Refused | None:
+        """Compare what a router has chosen, and remember the outcome; None if it may run.
 
         Args:
-            template: the full template of the route that the router has chosen.
-            signs_body: whether that route is to be reached with a signed body only.
+            template: its full template; None if it has none.
+            scope: the scope that it would run with.
+            view: what tells its declarations.
 
         """
-        fault: Refused | None = None
-        if (judged := self.judged) is not None:
+        fault = self._changed(scope)
+        if fault is None and (judged := self.judged) is not None:
             if template is None or not self._is_judged(template, judged):
-                fault = RouteMismatch()
-            elif signs_body and judged.content_digest is None:
+                fault = RouteMismatch(found=_told(template, scope))
+            elif judged.content_digest is None and signs_body(view):
                 fault = ContentMismatch()
         self.done, self.refused = fault is None, fault is not None
         return fault
 
-    def _is_judged(self, template: str, judged: Transaction) -> bool:
-        if template != judged.template:
+    def fault_on_the_way(
+        self, prefix: str | None, scope: Scope, *, can_compare: bool = True
+    ) -> Refused | None:
+        """Compare a mount that leads to a router: the judged template must lie below it.
+
+        Args:
+            prefix: the template of the mount; None if it has none.
+            scope: the scope that it would lead on with.
+            can_compare: whether each route of the router will be compared in its turn.
+
+        """
+        fault = self._changed(scope)
+        judged = self.judged
+        below = judged is None or (prefix is not None and _begins(judged.template, prefix))
+        if fault is None and not (below and can_compare):
+            fault = RouteMismatch(found=_told(prefix, scope))
+        self.passed, self.refused = fault is None, fault is not None
+        return fault
+
+    def fault_within(self, scope: Scope) -> Refused | None:
+        """Compare what an app dispatches that was judged as a whole: only the method is left."""
+        fault = None if _method(scope) == self.method else MethodMismatch()
+        self.refused = self.refused or fault is not None
+        return fault
+
+    def is_for_all_of(self, prefix: str | None) -> bool:
+        """Whether the judged route takes all that a mount does not: `/{path:path}` behind `/api`.
+
+        The edge has no mounts: of a path below one that no endpoint there has, this is its route.
+        """
+        if self.judged is None or prefix is None:
             return False
-        return self.ids is None or self.ids.get((judged.method, template)) == judged.route
+        above, rest, _ = comparable(self.judged.template).partition("/{:path}")
+        return bool(rest) and prefix != above and _begins(prefix, above)
+
+    def _changed(self, scope: Scope) -> Refused | None:
+        # Middleware inside the guard may have changed what the edge judged.
+        if (method := _method(scope)) != self.method:
+            return MethodMismatch(signed=self.method, found=method)
+        if scope["path"] != self.path:
+            return PathMismatch(signed=self.path, found=scope["path"])
+        return None
+
+    def _is_judged(self, template: str, judged: Transaction) -> bool:
+        if template != judged.template and comparable(template) != comparable(judged.template):
+            return False
+        if self.ids is None:
+            return True
+        return self.ids.find(self.method, template, self.prefix.template or "") == judged.route
 
 
-class CheckedHandle:
-    """A route's `handle` behind the comparison; it stands on the route object in its place."""
-
-    def __init__(self, route: BaseRoute, view: View) -> None:
-        self.__self__ = route  # as the bound method has it, whose place this takes
-        self._handle = route.handle
-        self._leads_on = app_below(route) is not None
-        self._suffix = "/{path:path}" if isinstance(route, Mount) and not self._leads_on else ""
-        self._signs_body = signs_body(view)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Run the route that the router has chosen, if it is the one that the edge judged."""
-        check = scope.get(CHECK_KEY)
-        if isinstance(check, RouteCheck):
-            template = self._template(scope)
-            if self._leads_on:
-                scope[_PREFIX_KEY] = template
-                check.mount = scope.get("endpoint")
-            elif (fault := check.fault(template, signs_body=self._signs_body)) is not None:
-                await check.refuse(fault, scope, send)
-                return
-        await self._handle(scope, receive, send)
-
-    def _template(self, scope: Scope) -> str | None:
-        prefix: str = scope.get(_PREFIX_KEY, "")
-        if isinstance(self.__self__, Host):
-            return prefix
-        path = chosen_path(self.__self__, scope)
-        return None if path is None else prefix + path + self._suffix
+_current: ContextVar[RouteCheck | None] = ContextVar("fastgate.route", default=None)
 
 
-def begin(scope: Scope, check: RouteCheck) -> None:
-    """Leave in the scope what the comparison needs, before the app's router sees it."""
-    scope[CHECK_KEY] = check
-    scope[_PREFIX_KEY] = _root(scope)
+class Comparing:
+    """The time in which an app handles one request: nothing uncompared runs meanwhile."""
+
+    def __init__(self, check: RouteCheck, scope: Scope) -> None:
+        scope[CHECK_KEY], scope[PREFIX_KEY] = check, check.prefix
+        self._check = check
+
+    def __enter__(self) -> None:
+        self._token = _current.set(self._check)
+
+    def __exit__(self, *_raised: object) -> None:
+        self._check.over = True
+        _current.reset(self._token)
 
 
-def watch(app: object) -> None:
-    """Put the comparison in front of every route of `app`, of its routers and mounted apps.
+def check_of(scope: Scope) -> RouteCheck | None:
+    """Return the check of a request; None where no guard let it in.
 
-    Repeat it after routes were added; those that are watched already stay as they are.
+    Middleware that builds a scope of its own may leave the check out. What a compared endpoint
+    itself sends to other apps in this process is no request of the guard's.
     """
-    for route, view in effective_routes(app):
-        chosen = handled_route(route, view)
-        handle = chosen.__dict__.get("handle")
-        # A copy of a watched route comes with the other's handle.
-        if not isinstance(handle, CheckedHandle) or handle.__self__ is not chosen:
-            chosen.handle = CheckedHandle(chosen, view)  # type: ignore[method-assign]
-        below = app_below(chosen)
-        if below is not None:
-            watch(below)
+    check = scope.get(CHECK_KEY)
+    if isinstance(check, RouteCheck):
+        return check
+    check = _current.get()
+    if check is None or check.over or check.running:
+        return None
+    # Below a mount it cannot be told any more what led there.
+    scope[CHECK_KEY], scope[PREFIX_KEY] = (
+        check,
+        _LOST if check.passed else check.prefix,
+    )
+    return check
+
+
+_LOST = Prefix("?", "")
+"""No template begins so."""
+
+
+def check_for(
+    scope: Scope,
+    judged: Transaction | None,
+    refuse: Callable[[Refused, Scope, Send], Awaitable[None]],
+    ids: RouteIds | None = None,
+    *,
+    stripped: str = "",
+    kind: type[RouteCheck] = RouteCheck,
+) -> RouteCheck:
+    """Return the check for a request as it stands at the guard.
+
+    Args:
+        scope: the request, as it stands at the guard.
+        judged: what the edge signed.
+        refuse: how to answer where another route would run.
+        ids: of a strict app.
+        stripped: what a proxy behind the edge took off the path: the app's own `root_path`.
+        kind: what becomes of a comparison that fails.
+
+    """
+    root_path = scope.get("root_path", "")
+    outer = scope.get(PREFIX_KEY)  # noted where the guarded app is mounted in another one
+    template = outer.above(scope) if isinstance(outer, Prefix) else None
+    prefix = Prefix(root_template(scope) if template is None else template, root_path)
+    if stripped:
+        prefix = Prefix(stripped, stripped)
+    return kind(judged, refuse, _method(scope), scope["path"], prefix, ids)
 
 
 def signs_body(route: View) -> bool:
@@ -123,22 +248,21 @@ def signs_body(route: View) -> bool:
     return bool(declared_by(route).get("sign_body"))
 
 
-def dispatched_fault(check: RouteCheck, scope: Scope) -> Refused | None:
-    """Compare the route in `scope`, for an app that could not be watched.
-
-    What stands in front of the route's own path is text here, not a template. So a route below a
-    *parametrized* mount has none that an edge could have signed.
-    """
-    route = scope.get("route")
-    path = chosen_path(route, scope) if isinstance(route, BaseRoute) else None
-    template = None if path is None else _root(scope) + path
-    return check.fault(template, signs_body=signs_body(route))
-
-
-def _root(scope: Scope) -> str:
-    # The rule by which Starlette takes `root_path` off.
+def root_template(scope: Scope) -> str:
+    """Return what Starlette takes off the path, by its rule, before its routers match."""
     root: str = scope.get("root_path", "")
-    if not root:
-        return ""
     path: str = scope["path"]
     return root if path == root or path.startswith(root + "/") else ""
+
+
+def _begins(template: str, prefix: str) -> bool:
+    return (comparable(template) + "/").startswith(comparable(prefix) + "/")
+
+
+def _told(template: str | None, scope: Scope) -> str:
+    endpoint = getattr(scope.get("endpoint"), "__qualname__", "no endpoint")
+    return f"{template or 'a route without a template'} ({endpoint})"
+
+
+def _method(scope: Scope) -> str:
+    return WEBSOCKET if scope["type"] == "websocket" else str(scope["method"])

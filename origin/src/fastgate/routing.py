@@ -8,8 +8,13 @@ from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 from fastapi import routing
-from starlette.routing import BaseRoute, Host, Mount
+from starlette._utils import get_route_path
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute, Host, Match, Mount, Router
 from starlette.types import Scope
+
+WEBSOCKET = "WEBSOCKET"
+"""What stands for the method of an opening handshake, which the edge tells from every other GET."""
 
 View: TypeAlias = Any
 """What tells a route's effective path, methods and dependencies: the route, or its inclusion."""
@@ -22,11 +27,23 @@ def routed_app(app: object) -> object | None:
     return app
 
 
-def app_below(route: object) -> object | None:
-    """Return what holds the routes below a mount; None if they cannot be seen."""
+def root_path_of(app: object) -> str:
+    """Return the `root_path` that the author gave a FastAPI app; empty if there is none."""
+    root_path: str = getattr(app, "root_path", "")
+    return root_path.rstrip("/")
+
+
+def app_below(route: object) -> Starlette | Router | Mount | Host | None:
+    """Return what holds the routes below a mount; None if they cannot be seen.
+
+    Only what Starlette's routers dispatch is seen: an app of another framework may have `routes`,
+    too, and does not choose among them by `handle`.
+    """
     if not isinstance(route, (Mount, Host)):
         return None
-    return routed_app(route.app) or (route if route.routes else None)
+    if isinstance(app := routed_app(route.app), (Starlette, Router)):
+        return app
+    return route if isinstance(getattr(route, "_base_app", None), (Starlette, Router)) else None
 
 
 def effective_routes(app: object) -> Iterator[tuple[BaseRoute, View]]:
@@ -46,6 +63,22 @@ def effective_routes(app: object) -> Iterator[tuple[BaseRoute, View]]:
         yield getattr(route, "original_route", route), route
 
 
+def methods_found(app: object, scope: Scope) -> set[str] | None:
+    """Return the methods that a router has for a path, but not the one asked for; mostly none.
+
+    None if it would run something, or if that cannot be told.
+    """
+    found = set[str]()
+    for route, view in effective_routes(app):
+        match, _ = getattr(view, "matches", route.matches)({**scope})
+        methods: set[str] = getattr(view, "methods", None) or set()
+        if match is Match.FULL or (match is Match.PARTIAL and not methods):
+            return None
+        if match is Match.PARTIAL:
+            found.update(methods)
+    return found
+
+
 def handled_route(route: BaseRoute, view: View) -> BaseRoute:
     """Return the object whose `handle` the router calls when it has chosen this route."""
     if isinstance(route, routing.APIRoute):
@@ -55,9 +88,49 @@ def handled_route(route: BaseRoute, view: View) -> BaseRoute:
     return chosen if isinstance(chosen, BaseRoute) else route
 
 
-def chosen_path(route: BaseRoute, scope: Scope) -> str | None:
+def is_inclusion(route: BaseRoute) -> bool:
+    """Whether this stands for an included router, which chooses among its own routes."""
+    return isinstance(route, _INCLUSION)
+
+
+def chosen_path(route: BaseRoute, view: View, scope: Scope) -> str | None:
     """Return the path template of a route that the router has chosen, with its router's prefix."""
-    view = scope.get("fastapi", {}).get("effective_route_context")
-    told = view if getattr(view, "original_route", None) is route else route
-    path = getattr(told, "path", None)
+    if isinstance(route, _FRONTENDS):
+        return _chosen_frontend(scope)
+    path = getattr(view, "path", None)
     return path if isinstance(path, str) else None
+
+
+def frontend_templates(route: object, view: View) -> Iterator[tuple[str, View]]:
+    """Yield the path templates of what `app.frontend` serves, and what tells its files.
+
+    The most specific first, as FastAPI chooses; nothing if the route is no group of frontends.
+    """
+    if isinstance(route, _FRONTENDS):
+        prefix: str = getattr(view, "frontend_prefix", "")
+        found = [(prefix + each.path.rstrip("/"), each) for each in route.routes]  # type: ignore[attr-defined]
+        for path, frontend in sorted(found, key=lambda pair: -len(pair[0])):
+            if path:
+                yield path, frontend
+            yield path + _REST, frontend
+
+
+def _chosen_frontend(scope: Scope) -> str:
+    path = get_route_path(scope)
+    base = path[: scope["fastapi"]["frontend_specificity"]]
+    return base if base and path == base else base + _REST
+
+
+def chosen_view(route: BaseRoute, scope: Scope) -> View:
+    """Return what tells the path and methods of a route that the router has chosen."""
+    view = scope.get("fastapi", {}).get("effective_route_context")
+    return view if getattr(view, "original_route", None) is route else route
+
+
+_INCLUSION: tuple[type, ...] = tuple(
+    getattr(routing, name) for name in ("_IncludedRouter",) if hasattr(routing, name)
+)
+_FRONTENDS: tuple[type, ...] = tuple(
+    getattr(routing, name) for name in ("_FrontendRouteGroup",) if hasattr(routing, name)
+)
+_REST = "/{path:path}"

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from fastgate.errors import JwksRefused
+from fastgate.expiry import EndWithToken, check_choice
 from fastgate.jwks import read_jwks
-from fastgate.keys import EdgeKeys, KeySource, StaticKeys
-from fastgate.local import is_loopback
+from fastgate.keys import EdgeKeys, KeySource, StaticKeys, url_fault
+from fastgate.local import LocalRules, is_loopback
 from fastgate.origin_keys import read_origin_keys
 from fastgate.stand_in import StandInCaller
 
@@ -53,9 +54,24 @@ class Settings:
     local_caller: StandInCaller | None = None
     """Local development: who every request from this machine is taken to come from. No edge is
     asked, and none may be configured: `edge` must be on this machine, too."""
+    local_callers: Mapping[str, StandInCaller] | None = None
+    """Local development: callers by name, chosen for one request by `Fastgate-Local-Caller: NAME`,
+    or by the name as the bearer token. `anonymous` is nobody, and so is, without `local_caller`,
+    whoever chooses nobody."""
+    local_networks: tuple[str, ...] = ()
+    """Local development: private networks that count as this machine, for containers:
+    `("172.17.0.0/16",)`. Whoever can connect from there is not checked."""
+    local_hosts: tuple[str, ...] = ()
+    """Local development: further names of this machine, lower case, in `Host` and in the `Origin`
+    of pages. `localhost` and all below `.localhost` need not be named."""
     ready_path: str | None = None
     """A path that the door answers itself, without the header: 204 if it has keys to verify with,
     503 while it has none. For an orchestrator that is to send no traffic before; not an endpoint.
+    """
+    end_with_token: EndWithToken = "sessions"  # noqa: S105
+    """What ends when the caller's token expires (and `leeway` has passed), where the edge tells
+    when that is. `sessions`: WebSockets, closed with 1008, and event streams. `all`: every response
+    that is still being sent then, too, which breaks off long downloads. `none`: nothing.
     """
     keys_fresh_for: float = 300.0
     """After this, fetched keys are renewed beside the next request."""
@@ -69,8 +85,10 @@ class Settings:
     """How many bytes of a body are held to compare it, where the edge signed its digest."""
 
     def __post_init__(self) -> None:
-        if not self.edge or not self.audience:
-            raise ValueError("edge and audience must be named")
+        for name in ("edge", "audience"):
+            value = getattr(self, name)
+            if not isinstance(value, str) or not value or value != value.strip():
+                raise ValueError(f"{name}: must be a text without white space around it")
         if [self.keys, self.origin_keys, self.jwks_url].count(None) < 2:
             raise ValueError("either keys or origin_keys or jwks_url, not two of them")
         if not 0 <= self.leeway <= 60:
@@ -81,18 +99,32 @@ class Settings:
             raise ValueError("unknown_key_cool_down and fetch_timeout must be positive")
         if self.max_signed_body < 0:
             raise ValueError("max_signed_body must not be negative")
+        check_choice(self.end_with_token)
         for path in (self.health_path, self.ready_path):
             if path is not None:
                 _check_plain_path(path)
-        if self.local_caller is not None:
+        if self.local_rules is not None:
             self._check_that_this_is_no_production()
         if self._static_keys() is None:
-            _check_address(self.jwks_address)
+            if self.jwks_url is not None:
+                _check_address("jwks_url", self.jwks_url)
+            else:
+                _check_address("edge", self.edge, JWKS_PATH)
 
     @property
     def jwks_address(self) -> str:
         """Return the URL that keys are fetched from, if they are fetched."""
         return self.jwks_url or self.edge.rstrip("/") + JWKS_PATH
+
+    @property
+    def local_rules(self) -> LocalRules | None:
+        """Return what local development needs to know; None where it is off."""
+        if self.local_caller is None and self.local_callers is None:
+            if self.local_networks or self.local_hosts:
+                raise ValueError("local_networks and local_hosts need a local_caller")
+            return None
+        callers, networks = self.local_callers or {}, self.local_networks
+        return LocalRules(self.local_caller, callers, networks, self.local_hosts)
 
     def key_source(self) -> KeySource:
         """Return a new source of the edge's keys. It keeps what it fetched: one for each app."""
@@ -115,22 +147,60 @@ class Settings:
     def _static_keys(self) -> StaticKeys | None:
         try:
             if self.origin_keys is not None:
-                return StaticKeys(read_origin_keys(self.origin_keys))
+                return StaticKeys(read_origin_keys(_jwk_set("origin_keys", self.origin_keys)))
             if self.keys is not None:
-                return StaticKeys(read_jwks(json.dumps(self.keys).encode()))
+                document = _jwk_set("keys", self.keys)
+                return StaticKeys(read_jwks(json.dumps(document).encode()))
         except JwksRefused as error:
             name = "keys" if self.origin_keys is None else "origin_keys"
-            raise ValueError(f"{name}: {error.reason}") from error
+            words = _WHY_REFUSED.get(error.reason, "is not a usable JWK Set")
+            raise ValueError(f"{name}: {words} ({error.reason})") from error
         return None
 
 
-def _check_address(url: str) -> None:
+_WHY_REFUSED = {
+    "not-a-jwk-set": 'has no list "keys": hand over the whole document, {"keys": [...]}',
+    "no-usable-key": "holds no public key on P-256 for ES256 with a kid; for the symmetric keys "
+    "that `fastgate keys origin` prints there is origin_keys",
+    "ambiguous-kid": "gives one kid to two keys",
+    "not-an-origin-key": "holds something else than symmetric keys for HS256; for the published "
+    "keys of the edge there is keys",
+    "no-kid": "holds a key without a kid",
+    "not-32-bytes": "holds a key that is not 32 bytes in base64url without padding",
+}
+
+
+def _jwk_set(name: str, document: object) -> Mapping[str, object]:
+    if isinstance(document, (str, bytes)):
+        raise ValueError(f"{name}: is JSON text; write {name}=json.loads(...)")
+    if isinstance(document, list):
+        raise ValueError(f'{name}: is a list; hand over the whole document, {{"keys": [...]}}')
+    if not isinstance(document, Mapping):
+        raise ValueError(f'{name}: is no JWK Set; write {name}={{"keys": [...]}}')
+    return document
+
+
+def _check_address(name: str, url: str, path: str = "") -> None:
+    """Refuse what keys cannot be fetched from; say what to write instead."""
+    if "@" in url:  # perhaps with a password, so it is not quoted
+        raise ValueError(f"{name}: must be a URL without user and password")
+    if "://" not in url:
+        remedy = f'write {name}="https://{url.lstrip("/")}"'
+        if name == "edge":
+            remedy += ", exactly as edge.issuer of the policy (or give jwks_url as well)"
+        raise ValueError(f'{name}: "{url}" has no scheme; {remedy}')
+    fault = url_fault(url + path)
+    if fault is not None:
+        raise ValueError(f'{name}: "{url}" is no URL: {fault}; write {name}="https://HOST"')
     parts = urlsplit(url)
-    if not parts.hostname or parts.username or parts.query or parts.fragment:
-        raise ValueError("jwks_url must be a plain absolute URL")
+    if not parts.hostname or "?" in url or "#" in url:
+        raise ValueError(f"{name}: must be a URL with a host, without query and fragment")
     # Whoever can answer for this address decides who everybody is.
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname)):
-        raise ValueError("jwks_url must be https, unless the host is loopback")
+        raise ValueError(
+            f'{name}: "{url}" is not https; write {name}="https://{parts.netloc}{parts.path}" '
+            "(http is for a loopback address only)"
+        )
 
 
 def _check_plain_path(path: str) -> None:

@@ -8,11 +8,13 @@ edge does, in the app's own route table; it lets anybody pass, so that the app h
 import base64
 import hashlib
 import json
+import re
 import time
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cmp_to_key
+from urllib.parse import quote
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
@@ -23,8 +25,9 @@ from starlette.types import Scope
 
 from fastgate.content import content_digest
 from fastgate.endpoints import Endpoint, Kind, endpoints
-from fastgate.naming import access_of, ids_of, methods_of, named
+from fastgate.naming import access_of, ids_of, methods_of, named, requests_of
 from fastgate.origin_keys import KEY_BYTES, OriginKey
+from fastgate.routing import WEBSOCKET, root_path_of, routed_app
 from fastgate.template import Template, TemplateRefused
 
 LIFETIME_SECONDS = 30
@@ -39,6 +42,8 @@ class StandInCaller:
     issuer: str = "https://stand-in.invalid"
     client_id: str | None = None
     country: str | None = None
+    token_expires_at: int | None = None
+    """When the token that this caller would have expires: Unix time, seconds."""
 
 
 class SigningKey:
@@ -105,10 +110,13 @@ class SigningKey:
 class StandInEdge:
     """An edge in this process, for one app."""
 
-    def __init__(self, app: object, *, issuer: str, audience: str) -> None:
+    def __init__(
+        self, app: object, *, issuer: str, audience: str, key: SigningKey | None = None
+    ) -> None:
         self.issuer, self.audience = issuer, audience
-        self.key = SigningKey()
+        self.key = key or SigningKey()
         self._routes = _Routes(endpoints(app))
+        self._root_path = root_path_of(routed_app(app))
         self.jwks: dict[str, object] = {"keys": [self.key.jwk]}
 
     def header_for(self, scope: Scope, caller: StandInCaller | None, content: bytes = b"") -> bytes:
@@ -117,7 +125,7 @@ class StandInEdge:
         `content` is its body, where the route `signs_body`.
         """
         route = self._route(scope)
-        path = (scope.get("raw_path") or b"/").decode("latin-1")
+        path = self._stripped(scope) + _raw_path(scope)
         tctx = {"route": route.id, "template": route.template, "method": _method(scope)}
         tctx["path"] = path
         if scope["query_string"]:
@@ -132,8 +140,17 @@ class StandInEdge:
         """Whether the edge would sign the body of this request."""
         return self._route(scope).signs_body
 
+    def methods_at(self, scope: Scope) -> list[str] | None:
+        """Return None if the edge has a route for this request; else the path's other methods."""
+        return self._routes.methods_at(_kind(scope), self._stripped(scope) + scope["path"])
+
     def _route(self, scope: Scope) -> "_Route":
-        return self._routes.find(_method(scope), scope["path"])
+        return self._routes.find(_kind(scope), self._stripped(scope) + scope["path"])
+
+    def _stripped(self, scope: Scope) -> str:
+        # Requests may come as behind the proxy that takes the app's root path off.
+        root, path = self._root_path, scope["path"]
+        return "" if path == root or path.startswith(root + "/") else root
 
 
 def contract(
@@ -156,7 +173,12 @@ def identity_claims(caller: StandInCaller | None) -> dict[str, object]:
     """Return `sub`, `scope` and `rctx`."""
     if caller is None:
         return {"rctx": {}}
-    rctx = {"iss": caller.issuer, "client_id": caller.client_id, "country": caller.country}
+    rctx = {
+        "iss": caller.issuer,
+        "client_id": caller.client_id,
+        "country": caller.country,
+        "token_exp": caller.token_expires_at,
+    }
     claims: dict[str, object] = {"sub": caller.subject, "scope": " ".join(caller.scopes)}
     known = {name: value for name, value in claims.items() if value}
     return {**known, "rctx": {name: value for name, value in rctx.items() if value is not None}}
@@ -170,6 +192,18 @@ def base64url(octets: bytes) -> str:
 def _method(scope: Scope) -> str:
     # A WebSocket starts as a GET (RFC 6455 §4.1).
     return "GET" if scope["type"] == "websocket" else str(scope["method"])
+
+
+def _kind(scope: Scope) -> str:
+    return WEBSOCKET if scope["type"] == "websocket" else _method(scope)
+
+
+def _raw_path(scope: Scope) -> str:
+    raw_path: bytes | None = scope.get("raw_path")
+    # What a path may hold as it is: RFC 3986 §3.3.
+    return (
+        quote(scope["path"], "/!$&'()*+,;=:@") if raw_path is None else raw_path.decode("latin-1")
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +230,7 @@ class _Routes:
 
     def __init__(self, found: Iterable[Endpoint]) -> None:
         listed: list[tuple[Template, Endpoint]] = []
+        self._mounts: list[tuple[re.Pattern[str], str]] = []
         served = list(found)
         edges = named(served)
         self._ids = dict(zip(map(id, edges), ids_of(edges), strict=True))
@@ -204,21 +239,34 @@ class _Routes:
                 template = Template.parse(endpoint.template)
             except TemplateRefused:
                 continue  # the edge would not name it, and so does nobody here
-            if endpoint.kind is not Kind.BELOW:
+            if endpoint.kind is Kind.BELOW:
+                self._mounts.append((compile_path(template.source)[0], template.source))
+            else:
                 listed.append((template, endpoint))
         listed.sort(key=cmp_to_key(_most_specific_first))
         self._routes = [(compile_path(item.source)[0], entry) for item, entry in listed]
 
-    def find(self, method: str, path: str) -> _Route:
-        """Return the most specific route."""
+    def methods_at(self, method: str, path: str) -> list[str] | None:
+        """Return None if there is a route; else the methods that the path has, perhaps none."""
+        found: set[str] = set()
         for pattern, endpoint in self._routes:
-            if method in methods_of(endpoint) and pattern.match(path):
+            if pattern.match(path) and access_of(endpoint) != "none":
+                found.update(requests_of(endpoint), methods_of(endpoint))
+        return None if method in found else sorted(found - {WEBSOCKET})
+
+    def find(self, method: str, path: str) -> _Route:
+        """Return the most specific route; of an opening handshake by the method `WEBSOCKET`."""
+        for pattern, endpoint in self._routes:
+            if method in requests_of(endpoint) and pattern.match(path):
                 return _Route(
                     self._ids.get(id(endpoint), endpoint.name),
                     endpoint.template,
                     access_of(endpoint) == "public",
                     bool(endpoint.declared.get("sign_body")),
                 )
+        for pattern, template in self._mounts:
+            if pattern.match(path):
+                return _Route("none", template)  # the mounted app's router answers
         return _NO_ROUTE
 
 

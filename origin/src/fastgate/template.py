@@ -8,17 +8,33 @@ lets both judge the same generated routes. It never looks at a request: the app'
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from string import digits, hexdigits
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_BRACES = re.compile(r"\{[A-Za-z_][A-Za-z0-9_]*(?::([A-Za-z_][A-Za-z0-9_]*))?\}")
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\\?#]")
 # From the widest to the narrowest, as `Convertor` in pattern.rs.
 _CONVERTORS = ("str", "float", "int", "uuid")
 _LITERAL, _PARAMETER, _REST = 2, 1, 0
 
 
+@lru_cache(maxsize=4096)
+def comparable(template: str) -> str:
+    """Return a template without the names of its parameters: they make no other route.
+
+    `/orders/{id}` and `/orders/{order_id:str}` are `/orders/{:str}`, and `/orders/{id:int}` is
+    `/orders/{:int}`.
+    """
+    return _BRACES.sub(lambda found: f"{{:{found[1] or 'str'}}}", template)
+
+
 class TemplateRefused(ValueError):
-    """The edge would refuse this template; the message says why."""
+    """The edge would refuse this template; the message says why, and `remedy` what to write."""
+
+    def __init__(self, why: str, remedy: str = "write another path") -> None:
+        super().__init__(why)
+        self.remedy = remedy
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +99,19 @@ class Template:
         )
         return ours == theirs
 
+    def covers(self, other: "Template") -> bool:
+        """Whether this template surely matches every path that the other matches.
+
+        False where that depends on how many segments a path parameter of the other takes.
+        """
+        for index, segment in enumerate(self.segments):
+            if segment.kind == _REST and index + 1 == len(self.segments):
+                return len(other.segments) > index
+            theirs = other.segments[index : index + 1]
+            if not theirs or not _segment_covers(segment, theirs[0]):
+                return False
+        return len(self.segments) == len(other.segments)
+
     def overlaps(self, other: "Template") -> bool:
         """Whether there is a path that both match."""
         return _paths_overlap(self.segments, other.segments)
@@ -92,7 +121,12 @@ def _segment(text: str, names: list[str]) -> Segment:
     prefix, brace, rest = text.partition("{")
     parameter, closing, suffix = rest.partition("}")
     if "{" in suffix:
-        raise TemplateRefused("two parameters stand in one segment")
+        apart = text.replace("}{", "}/{")
+        inner = re.sub(r"\}[^{}]+\{", "}/{", apart)
+        raise TemplateRefused(
+            "two parameters stand in one segment, and where the one ends is for greediness to say",
+            f'write "{inner}", or take one parameter and split it in the endpoint',
+        )
     if "}" in prefix or "}" in suffix or bool(brace) != bool(closing):
         raise TemplateRefused("a parameter is written {name} or {name:convertor}")
     if not brace:
@@ -152,6 +186,18 @@ def _segments_overlap(one: Segment, two: Segment) -> bool:
     if one.kind == two.kind == _LITERAL:
         return one.prefix == two.prefix
     return any(_words_overlap(left, right) for left in _words(one) for right in _words(two))
+
+
+def _segment_covers(one: Segment, two: Segment) -> bool:
+    if _REST in (one.kind, two.kind):
+        return False
+    if two.kind == _LITERAL:
+        return _segments_overlap(one, two)
+    if one.kind == _LITERAL:
+        return False
+    around = two.prefix.startswith(one.prefix) and two.suffix.endswith(one.suffix)
+    same = (one.prefix, one.suffix, one.convertor) == (two.prefix, two.suffix, two.convertor)
+    return same or (around and one.convertor == "str")
 
 
 def _words(segment: Segment) -> Iterator[tuple[_Step, ...]]:

@@ -1,41 +1,48 @@
-"""The pytest plugin: call a guarded app as anybody, through the real door.
+"""Call a guarded app as anybody, through the real guard: what the pytest plugin is made of.
 
-In: an app that `guard` or `FastgateMiddleware` closed. Out: test clients whose requests carry real
-headers, signed by a throwaway key of the test for the route that the edge would have found. The
-door verifies them as in production; only whose key it believes is changed, and changed back.
-
-    def test_ada_reads_her_order(as_caller):
-        ada = as_caller(app, sub="ada", scopes=["orders:read"])
-        assert ada.get("/orders/7").status_code == 200
+In: an app that `guard` or `FastgateMiddleware` closed. Out: test clients, or `auth=` values for any
+client, whose requests carry real headers, signed by a throwaway key for the route that the edge
+would have found. The guard verifies them as in production; only whose key it believes is changed,
+and changed back at the end. The fixtures are in `fastgate_pytest`, which imports this when asked.
 """
 
+import importlib
 import json
 import sys
+import weakref
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Protocol
+from contextlib import contextmanager
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, Protocol, overload
+from urllib.parse import unquote
 
-import pytest
 from starlette.applications import Starlette
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fastgate.content import whole
-from fastgate.doctor import Finding, examine
+from fastgate.doctor import examine
+from fastgate.findings import Finding
 from fastgate.forgery import Believed
 from fastgate.jwks import read_jwks
-from fastgate.keys import StaticKeys
+from fastgate.keys import KeySource, StaticKeys
 from fastgate.middleware import HEADER, FastgateMiddleware
+from fastgate.problem import MEDIA_TYPE
 from fastgate.routing import routed_app
 from fastgate.stand_in import StandInCaller, StandInEdge
 
 if TYPE_CHECKING:
     from starlette.testclient import TestClient
 
+_FACTS = frozenset(field.name for field in fields(StandInCaller))
+
 
 class CalledBy:
     """An app all of whose requests come from one caller; None is an anonymous one.
 
-    It is an ASGI app, for any client: `httpx.ASGITransport(CalledBy(app, edge, caller))`.
+    It is an ASGI app, for any client: `httpx.ASGITransport(CalledBy(app, edge, caller))`. What the
+    edge would not forward it answers as the edge does: 404 for a path that no route has (a slash
+    too many included: the edge does not redirect), 405 for a method that the path does not have.
     """
 
     def __init__(self, app: ASGIApp, edge: StandInEdge, caller: StandInCaller | None) -> None:
@@ -46,6 +53,9 @@ class CalledBy:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Put the header on, unless the test has put on its own."""
         if scope["type"] != "lifespan" and all(name != HEADER for name, _ in scope["headers"]):
+            if (answer := _as_the_edge(self._edge.methods_at(scope), scope)) is not None:
+                await answer(scope, receive, send)
+                return
             content = b""
             if self._edge.signs_body(scope):
                 content, receive = await whole(scope, receive, sys.maxsize)
@@ -54,36 +64,112 @@ class CalledBy:
         await self.app(scope, receive, send)
 
 
-class AsCaller(Protocol):
-    """The type of the fixture `as_caller`."""
+class CallerAuth:
+    """One caller, as the `auth=` of a request of any client of httpx, `TestClient` among them.
+
+    httpx follows redirects within one authentication, so a redirected request carries the header of
+    the first one and is refused: the edge redirects nobody to another slash.
+    """
+
+    def __init__(self, app: ASGIApp, caller: StandInCaller | None) -> None:
+        self._app = app
+        self._caller = caller
+
+    def __call__(self, request: Any) -> Any:  # noqa: ANN401
+        """Sign for this request, unless the test has put on a header of its own."""
+        name = HEADER.decode()
+        if name not in request.headers:
+            edge = lasting_edge(self._app)
+            raw_path, _, query = request.url.raw_path.partition(b"?")
+            scope: Scope = {
+                "type": "websocket" if request.url.scheme in ("ws", "wss") else "http",
+                "method": request.method,
+                "path": unquote(raw_path.decode("ascii")),
+                "raw_path": raw_path,
+                "query_string": query,
+            }
+            content = request.read() if edge.signs_body(scope) else b""
+            request.headers[name] = edge.header_for(scope, self._caller, content).decode()
+        return request
+
+
+class AsCaller:
+    """The type of the fixture `as_caller`; `named` is the value of the option `fastgate_app`.
+
+    `as_caller(app, sub="ada", scopes=["orders:read"], …)` returns a client whose requests come from
+    this caller; without `sub`, from nobody. What else is named is what else the edge may know
+    (`issuer`, `client_id`, `country`), and options of `TestClient` (`base_url`,
+    `raise_server_exceptions`, …).
+
+    `as_caller("ada", ["orders:read"], of=app, …)` returns the `auth=` of single requests; `of` is
+    by default the app that pytest's option `fastgate_app` names.
+    """
+
+    def __init__(self, named: str = "") -> None:
+        self._named = named
+
+    @overload
+    def __call__(
+        self,
+        app: ASGIApp,
+        sub: str | None = None,
+        scopes: Iterable[str] = (),
+        **more: Any,  # noqa: ANN401
+    ) -> "TestClient": ...
+
+    @overload
+    def __call__(
+        self,
+        app: str | None = None,
+        sub: Iterable[str] = (),
+        scopes: Iterable[str] = (),
+        *,
+        of: ASGIApp | None = None,
+        **more: str,
+    ) -> CallerAuth: ...
 
     def __call__(
-        self, app: ASGIApp, sub: str | None = None, scopes: Iterable[str] = (), **more: str
-    ) -> "TestClient":
-        """Return a client whose requests come from this caller; without `sub`, from nobody.
+        self,
+        app: ASGIApp | str | None = None,
+        sub: Any = None,
+        scopes: Iterable[str] = (),
+        *,
+        of: ASGIApp | None = None,
+        **more: Any,
+    ) -> "TestClient | CallerAuth":
+        """Return a client, or an `auth=`."""
+        if app is None or isinstance(app, str):
+            # Then the second one is the scopes, by either name.
+            guarded = self._app() if of is None else of
+            lasting_edge(guarded)  # a fault in the set-up shows here, not in a request
+            return CallerAuth(guarded, _caller(app, sub or scopes, more))
+        # Not above: it needs httpx's testing side, which users of `CalledBy` may not have.
+        from starlette.testclient import TestClient
 
-        `more` is what else the edge may know: `issuer`, `client_id`, `country`.
-        """
+        options = {name: more.pop(name) for name in list(more) if name not in _FACTS}
+        edge = lasting_edge(app)
+        return TestClient(CalledBy(app, edge, _caller(sub, scopes, more)), **options)
+
+    def _app(self) -> ASGIApp:
+        module, _, attribute = self._named.partition(":")
+        if not module:
+            raise LookupError(
+                'whose caller? Write as_caller("ada", of=app), or name the app once in pytest\'s '
+                'configuration: fastgate_app = "package.module:app"'
+            )
+        found: object = importlib.import_module(module)
+        for name in (attribute or "app").split("."):
+            found = getattr(found, name)
+        if not callable(found):
+            raise LookupError(f"fastgate_app: {self._named} is no app")
+        return found
 
 
-@pytest.fixture
-def as_caller() -> Iterator[AsCaller]:
-    """Call a guarded app as anybody: `as_caller(app, sub="ada", scopes=["orders:read"])`."""
-    # Not above: pytest loads this module for everybody who has the package installed.
-    from starlette.testclient import TestClient
-
-    edges: dict[int, StandInEdge] = {}
-    with ExitStack() as until_the_test_ends:
-
-        def client(
-            app: ASGIApp, sub: str | None = None, scopes: Iterable[str] = (), **more: str
-        ) -> TestClient:
-            if id(app) not in edges:
-                edges[id(app)] = until_the_test_ends.enter_context(stand_in_edge(app))
-            caller = None if sub is None else StandInCaller(sub, tuple(scopes), **more)
-            return TestClient(CalledBy(app, edges[id(app)], caller))
-
-        yield client
+def examined(app: ASGIApp, url: str, path: str, template: str | None = None) -> list[Finding]:
+    """Fire every forged request at `app`, which a server of this process serves at `url`."""
+    with stand_in_edge(app) as edge:
+        believed = Believed(edge.issuer, edge.audience, path, template or path, edge.jwks, edge.key)
+        return examine(url, believed)
 
 
 class EdgeDoctor(Protocol):
@@ -95,35 +181,78 @@ class EdgeDoctor(Protocol):
         """Examine `app`, which a server of this process serves at `url`, on one of its paths."""
 
 
-@pytest.fixture
-def edge_doctor() -> EdgeDoctor:
-    """Fire every forged request at an app that the test serves; see `fastgate.doctor`."""
-
-    def examined(app: ASGIApp, url: str, path: str, template: str | None = None) -> list[Finding]:
-        with stand_in_edge(app) as edge:
-            believed = Believed(
-                edge.issuer, edge.audience, path, template or path, edge.jwks, edge.key
-            )
-            return examine(url, believed)
-
-    return examined
-
-
 @contextmanager
 def stand_in_edge(app: ASGIApp) -> Iterator[StandInEdge]:
-    """Let the door of `app` believe a throwaway edge and no other, until the context ends.
+    """Let the guard of `app` believe a throwaway edge and no other, until the context ends.
 
     Raises:
-        LookupError: there is no door, so a test would prove nothing.
+        LookupError: there is no guard, so a test would prove nothing.
 
     """
     door = _door_of(app)
-    edge = StandInEdge(routed_app(app), issuer=door.settings.edge, audience=door.settings.audience)
-    kept, door.keys = door.keys, StaticKeys(read_jwks(json.dumps(edge.jwks).encode()))
+    edge = _stand_in_for(app, door)
+    kept, door.keys = door.keys, _StandInKeys(edge, door.keys)
     try:
         yield edge
     finally:
         door.keys = kept
+
+
+def lasting_edge(app: ASGIApp) -> StandInEdge:
+    """Return the throwaway edge that the guard of `app` believes; from now on, if none yet.
+
+    Raises:
+        LookupError: there is no guard, so a test would prove nothing.
+
+    """
+    door = _door_of(app)
+    if not isinstance(door.keys, _StandInKeys):
+        door.keys = _StandInKeys(_stand_in_for(app, door), door.keys)
+        _changed.add(door)
+    return door.keys.edge
+
+
+def believe_again() -> None:
+    """Let every guard that `lasting_edge` changed believe its own keys again."""
+    for door in list(_changed):
+        if isinstance(door.keys, _StandInKeys):
+            door.keys = door.keys.replaced
+        _changed.discard(door)
+
+
+class _StandInKeys(StaticKeys):
+    """The keys of a throwaway edge, and those in whose place they stand."""
+
+    def __init__(self, edge: StandInEdge, replaced: KeySource) -> None:
+        super().__init__(read_jwks(json.dumps(edge.jwks).encode()))
+        self.edge = edge
+        self.replaced = replaced
+
+
+_changed = weakref.WeakSet[FastgateMiddleware]()
+
+
+def _stand_in_for(app: ASGIApp, door: FastgateMiddleware) -> StandInEdge:
+    settings = door.settings
+    return StandInEdge(routed_app(app), issuer=settings.edge, audience=settings.audience)
+
+
+def _caller(sub: str | None, scopes: Iterable[str], more: dict[str, Any]) -> StandInCaller | None:
+    return None if sub is None else StandInCaller(sub, tuple(scopes), **more)
+
+
+def _as_the_edge(methods: list[str] | None, scope: Scope) -> Response | None:
+    """Return what the edge answers instead of forwarding; None if it forwards."""
+    # A preflight's answer is the app's own, where it has CORSMiddleware: tests may ask for it.
+    if scope["type"] != "http" or methods is None or scope["method"] == "OPTIONS":
+        return None
+    status, slug, title = 404, "not-found", "There is nothing here"
+    headers = {"Content-Type": MEDIA_TYPE}
+    if methods:
+        status, slug = 405, "method-not-allowed"
+        title, headers["Allow"] = "This method is not allowed here", ", ".join(methods)
+    problem = {"type": f"urn:fastgate:problem:{slug}", "title": title, "status": status}
+    return Response(json.dumps(problem), status, headers)
 
 
 def _door_of(app: object) -> FastgateMiddleware:

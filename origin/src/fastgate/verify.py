@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from hmac import compare_digest
 from typing import NamedTuple, TypeAlias
+from urllib.parse import unquote
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from jwt.algorithms import ECAlgorithm
@@ -48,9 +49,14 @@ class RequestHead(NamedTuple):
     """What arrived, as bytes from the wire: never decoded, normalized or rebuilt from a URL."""
 
     method: str
-    raw_path: bytes
+    raw_path: bytes | None
+    """None from a server that keeps the decoded path alone."""
     query: bytes
     """Without the question mark; empty if there is none."""
+    other_paths: tuple[bytes, ...] = ()
+    """What the path may have been at the edge: with the root path, or without it."""
+    decoded_paths: tuple[str, ...] = ()
+    """Where there is no `raw_path`: what the signed path may be, once it is decoded."""
 
 
 def verify(
@@ -80,12 +86,16 @@ def verify(
 
     """
     claims = EdgeClaims.parse(_authenticated_payload(token, keys))
-    if claims.issuer != issuer:
-        raise errors.IssuerMismatch
-    if claims.audience != audience:
-        raise errors.AudienceMismatch
-    _check_time(claims, now, leeway)
-    _check_request(claims.transaction, head)
+    try:
+        if claims.issuer != issuer:
+            raise errors.IssuerMismatch(signed=claims.issuer, found=issuer)
+        if claims.audience != audience:
+            raise errors.AudienceMismatch(signed=claims.audience, found=audience)
+        _check_time(claims, now, leeway)
+        _check_request(claims.transaction, head)
+    except errors.Refused as error:
+        error.request_id = claims.request_id
+        raise
     return claims
 
 
@@ -100,7 +110,7 @@ def _authenticated_payload(token: bytes, keys: KeySet) -> dict[str, object]:
 
     key = keys.get(kid)
     if key is None:
-        raise errors.KeyUnknown
+        raise errors.KeyUnknown(signed=kid, found=", ".join(keys))
     signing_input = token[: -len(segments[2]) - 1]
     # The algorithm belongs to the key, never to the token: the header can only agree.
     if isinstance(key, OriginKey):
@@ -137,19 +147,22 @@ def _checked_header(segment: bytes) -> tuple[str, str]:
 
 def _check_time(claims: EdgeClaims, now: float, leeway: float) -> None:
     if not 0 < claims.expires_at - claims.issued_at <= MAX_LIFETIME_SECONDS:
-        raise errors.LifetimeRefused
+        raise errors.LifetimeRefused(signed=f"{claims.expires_at - claims.issued_at} seconds")
     # RFC 7519 §4.1.4: valid before `exp`, no longer at it.
     if now - leeway >= claims.expires_at:
-        raise errors.Expired
+        raise errors.Expired(signed=f"exp {claims.expires_at}", found=f"now {now:.0f}")
     if now + leeway < claims.issued_at:
-        raise errors.NotYetValid
+        raise errors.NotYetValid(signed=f"iat {claims.issued_at}", found=f"now {now:.0f}")
 
 
 def _check_request(judged: Transaction, head: RequestHead) -> None:
     if judged.method != head.method:
-        raise errors.MethodMismatch
-    if judged.path.encode() != head.raw_path:
-        raise errors.PathMismatch
+        raise errors.MethodMismatch(signed=judged.method, found=head.method)
+    if head.raw_path is None:
+        if unquote(judged.path) not in head.decoded_paths:
+            raise errors.PathMismatch(signed=judged.path, found=", ".join(head.decoded_paths))
+    elif judged.path.encode() not in (head.raw_path, *head.other_paths):
+        raise errors.PathMismatch(signed=judged.path, found=head.raw_path.decode("latin-1"))
     if judged.query != (_digest(head.query) if head.query else None):
         raise errors.QueryMismatch
 

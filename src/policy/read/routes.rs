@@ -42,8 +42,11 @@ pub(super) fn routes(
         if let Some(route) = route(document, known, &at, faults) {
             let mut same_paths =
                 tree.insert(&route.template, routes.len()).iter().filter_map(|number| routes.get(*number));
-            let shares_method = |earlier: &&Route| earlier.methods.iter().any(|method| route.methods.contains(method));
-            if let Some(twin) = same_paths.find(shares_method) {
+            let same_requests = |earlier: &&Route| {
+                earlier.websocket == route.websocket
+                    && earlier.methods.iter().any(|method| route.methods.contains(method))
+            };
+            if let Some(twin) = same_paths.find(same_requests) {
                 faults.add(format!("{at}.path"), Fault::SameRequests { other: twin.id.clone() });
             }
             routes.push(route);

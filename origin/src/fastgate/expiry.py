@@ -1,0 +1,153 @@
+"""End what outlives the caller's token: WebSockets, event streams and, where asked for, responses.
+
+In: the end of the caller's token and one connection. Out: the app runs as ever; at that time a
+WebSocket is closed with code 1008 (RFC 6455 §7.4.1) and an event stream ends, so that the client
+has to come back with a token that is good. It sets no timer for any other response.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Literal, TypeAlias, get_args
+
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocketDisconnect
+
+EndWithToken: TypeAlias = Literal["sessions", "all", "none"]
+"""What ends with the token: WebSockets and event streams, every response, or nothing."""
+CLOSE_CODE = 1008
+REASON = "token expired"
+_CHOICES = get_args(EndWithToken)
+
+_log = logging.getLogger("fastgate")
+
+
+class TokenExpired(ConnectionError):
+    """Nothing can be sent any more: to the app it is as if the client had left."""
+
+
+def check_choice(choice: object) -> None:
+    """Raise `ValueError` if this is not an `EndWithToken`."""
+    if choice not in _CHOICES:
+        raise ValueError(f"end_with_token: {choice!r} is none of {', '.join(_CHOICES)}")
+
+
+async def run_until(
+    app: ASGIApp,
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    *,
+    expires_at: float,
+    now: Callable[[], float],
+    every_response: bool,
+) -> None:
+    """Run the app for one connection, no longer than until `expires_at` (Unix time, seconds)."""
+    connection = _WebSocket(send) if scope["type"] == "websocket" else _Response(send)
+    connection.every_response = every_response
+    connection.has_expired = lambda: now() >= expires_at
+    connection.seconds_left = lambda: max(0.0, expires_at - now())
+    connection.begin()
+    try:
+        await app(scope, receive, connection.send)
+    except (OSError, WebSocketDisconnect, ClientDisconnect):
+        # After the end the app cannot send any more: that is no fault of its own.
+        if not connection.ended:
+            raise
+    finally:
+        await connection.stop()
+    if connection.ended:
+        _log.info("ended: token-expired")
+
+
+class _Connection:
+    """What WebSockets and responses have in common."""
+
+    every_response = False
+    has_expired: Callable[[], bool]
+    seconds_left: Callable[[], float]
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._timer: asyncio.TimerHandle | None = None
+        self._closing: asyncio.Task[None] | None = None
+        self.ended = False
+
+    def begin(self) -> None:
+        """Prepare for the end."""
+
+    async def send(self, message: Message) -> None:
+        """Send what the app sends."""
+        raise NotImplementedError
+
+    async def stop(self) -> None:
+        """Forget the end, for the app is done; or see it through."""
+        self.forget()
+        if self._closing is not None:
+            await self._closing
+
+    def forget(self) -> None:
+        """Let the connection take its own course."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _end_later(self, last: Message) -> None:
+        self._timer = _later(self.seconds_left(), lambda: self._end(last))
+
+    def _end(self, last: Message) -> None:
+        self.ended = True
+        self._closing = asyncio.get_running_loop().create_task(self._send_last(last))
+
+    async def _send_last(self, last: Message) -> None:
+        try:
+            await self._send(last)
+        except Exception as error:  # the server is through with this connection already
+            _log.debug("not ended, it had ended: %r", error)
+
+
+class _WebSocket(_Connection):
+    """Closed at the end; whoever sends afterwards is told, whoever receives gets a disconnect."""
+
+    def begin(self) -> None:
+        self._end_later({"type": "websocket.close", "code": CLOSE_CODE, "reason": REASON})
+
+    async def send(self, message: Message) -> None:
+        if not self.ended:
+            if message["type"] in ("websocket.close", "websocket.http.response.start"):
+                self.forget()
+            await self._send(message)
+        elif message["type"] != "websocket.close":
+            raise TokenExpired(REASON)
+
+
+class _Response(_Connection):
+    """An event stream comes to its end; another response, if asked for, breaks off."""
+
+    _is_stream = False
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._is_stream = any(
+                name.lower() == b"content-type"
+                and value.lower().partition(b";")[0].strip() == b"text/event-stream"
+                for name, value in message.get("headers", ())
+            )
+            await self._send(message)
+            if self._is_stream:
+                # A whole one ends cleanly (HTML §9.2.6): the client connects again.
+                self._end_later({"type": "http.response.body", "body": b"", "more_body": False})
+        elif not self._is_stream:
+            # It must not look whole: the server breaks the connection off.
+            if self.every_response and self.has_expired():
+                self.ended = True
+                raise TokenExpired(REASON)
+            await self._send(message)
+        elif not self.ended:
+            if not message.get("more_body", False):
+                self.forget()
+            await self._send(message)
+
+
+def _later(seconds: float, callback: Callable[[], object]) -> asyncio.TimerHandle:
+    return asyncio.get_running_loop().call_later(seconds, callback)

@@ -1,0 +1,39 @@
+"""Answer for a mount that has no endpoint for a path, as its router would.
+
+In: a request that the edge has judged by a route for all paths, such as `/{path:path}` for files,
+and a mount that takes it first. Out: 404 or 405, and nothing below the mount has run, its
+middleware included. The edge has no mounts, and so could not know that nothing is there.
+"""
+
+from starlette.exceptions import HTTPException
+from starlette.routing import Router
+from starlette.types import Receive, Scope, Send
+
+from fastgate.route import RouteCheck
+from fastgate.routing import methods_found, root_path_of
+
+
+async def answer_for_none(
+    check: RouteCheck, below: object, scope: Scope, receive: Receive, send: Send
+) -> bool:
+    """Answer 404 or 405 in place of a mount, if its router would; return whether it would.
+
+    A mount within it takes whatever lies below, so that this is not known.
+    """
+    app = getattr(below, "_base_app", below)
+    router = getattr(app, "router", app)
+    if not isinstance(router, Router) or root_path_of(app) or not is_plain(router):
+        return False
+    methods = methods_found(app, scope)
+    if methods is None:
+        return False
+    check.passed, check.refused = True, False
+    if methods:
+        raise HTTPException(405, headers={"Allow": ", ".join(sorted(methods))})
+    await Router.not_found(router, scope, receive, send)
+    return True
+
+
+def is_plain(router: Router) -> bool:
+    """Whether a router has no `default` of its own, which would serve the rest of its paths."""
+    return getattr(vars(router)["default"], "__func__", None) is Router.not_found

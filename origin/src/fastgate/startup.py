@@ -1,0 +1,148 @@
+"""What a guard finds out about its app, once: before the first request, or with it.
+
+In: the guarded app, its `Settings` and its lifespan. Out: the routes and ids that requests are
+compared with, or an app that does not start, or answers 503 where a server has no lifespan. It
+judges no request.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from fastgate.dispatch import can_compare
+from fastgate.keys import EdgeKeys, KeySource
+from fastgate.local import LocalEdge
+from fastgate.placement import Misplaced, guarded_app, outside_of
+from fastgate.policy import CannotCompile
+from fastgate.route import RouteIds
+from fastgate.routing import root_path_of
+from fastgate.self_test import understand_framework
+from fastgate.settings import Settings
+from fastgate.strict import ids_or_no_start
+
+_log = logging.getLogger("fastgate")
+
+
+class Startup:
+    """The look at one guarded app, and what came of it.
+
+    Args:
+        guard: the guard's class, to find where it stands among the middleware.
+        inner: what the guard calls.
+        settings: who the edge is.
+        keys: tells where the edge's keys come from.
+        local: who stands in for the edge on a developer's machine; None if nobody.
+        observe: whatever is wrong is said in the log, and keeps nothing from starting.
+
+    """
+
+    def __init__(
+        self,
+        guard: type,
+        inner: ASGIApp,
+        settings: Settings,
+        *,
+        keys: Callable[[], KeySource],
+        local: LocalEdge | None,
+        observe: bool,
+    ) -> None:
+        self._guard = guard
+        self._inner = inner
+        self._settings = settings
+        self._keys = keys
+        self._local = local
+        self._observe = observe
+        self._seen = self._faulty = False
+        self.app: object | None = None
+        """The app whose routes are guarded; None if none can be seen."""
+        self.ids: RouteIds | None = None
+        """Of a strict app."""
+
+    async def run(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a lifespan on, and look at the app once it has started: it may still add routes."""
+        fault: Exception | None = None
+        looked = failed = False
+
+        async def send_if_sound(message: Message) -> None:
+            nonlocal fault, looked, failed
+            if message["type"] == "lifespan.startup.complete":
+                looked = True
+                try:
+                    await self._look(scope)
+                except Exception as error:
+                    fault = error
+                    raise  # so that the app's lifespan ends, as with any other error
+            elif message["type"] == "lifespan.startup.failed":
+                failed = True
+                if fault is not None:
+                    message = {**message, "message": _explain(fault)}
+            await send(message)
+
+        try:
+            await self._inner(scope, receive, send_if_sound)
+            if not looked and not failed:  # it takes no part in the lifespan
+                await self._look(scope)
+        except Exception as error:
+            if not failed and (fault is not None or not looked):
+                await send({"type": "lifespan.startup.failed", "message": _explain(error)})
+            raise
+        if fault is not None:
+            if not failed:
+                await send({"type": "lifespan.startup.failed", "message": _explain(fault)})
+            raise fault
+
+    async def is_sound(self, scope: Scope) -> bool:
+        """Whether requests may be let in; looks at an app that serves already, and logs it once."""
+        if not self._seen:
+            try:
+                await self._look(scope)
+            except Exception as error:
+                self._seen = self._faulty = True
+                _log.error("every request is answered with 503: %s", _explain(error))
+        return not self._faulty
+
+    def can_compare(self) -> bool:
+        """Whether each of the app's routes, as they are now, would be compared."""
+        return can_compare(getattr(self.app, "routes", ()))
+
+    async def _look(self, scope: Scope) -> None:
+        try:
+            await self._look_or_raise(scope)
+        except Exception as error:
+            if not self._observe:
+                raise
+            _log.error("the app would not start: %s", _explain(error))
+        self._seen, self._faulty = True, False
+
+    async def _look_or_raise(self, scope: Scope) -> None:
+        """Read the routes of the app, once they are all there; raise `CannotCompile` if strict."""
+        self.app = app = guarded_app(self._guard, self._inner, scope)
+        await understand_framework()
+        if isinstance(self._keys(), EdgeKeys) and not _on_asyncio():
+            raise Misplaced(
+                "keys are fetched on asyncio alone. Run the app on asyncio, or give Settings the "
+                "keys: keys={…} or origin_keys={…}."
+            )
+        if outside := outside_of(self._guard, app):
+            message = f"outside of the guard, where nobody is verified: {', '.join(outside)}"
+            if self._settings.strict:
+                raise Misplaced(f"{message}. Call guard after the last add_middleware.")
+            _log.warning("%s", message)
+        if self._settings.strict:
+            self.ids = RouteIds(ids_or_no_start(app), root_path_of(app))
+        if self._local is not None:
+            self._local.stand_for(app, self._settings.edge, self._settings.audience)
+
+
+def _explain(fault: Exception) -> str:
+    return f"strict:\n{fault}" if isinstance(fault, CannotCompile) else f"fastgate: {fault}"
+
+
+def _on_asyncio() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

@@ -1,0 +1,47 @@
+"""The pytest plugin: call a guarded app as anybody, through the real guard.
+
+    def test_ada_reads_her_order(as_caller):
+        ada = as_caller(app, sub="ada", scopes=["orders:read"])
+        assert ada.get("/orders/7").status_code == 200
+
+pytest loads this for everybody who has the package installed, so it imports nothing until a test
+asks for a fixture. What the fixtures do is in `fastgate.testing`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fastgate.testing import AsCaller, EdgeDoctor
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option of pytest's configuration."""
+    text = 'the guarded app of as_caller("ada"), as for uvicorn: "package.module:app"'
+    parser.addini("fastgate_app", text, default="")
+
+
+@pytest.fixture(scope="session")
+def as_caller(request: pytest.FixtureRequest) -> Iterator[AsCaller]:
+    """Call a guarded app as anybody: `as_caller(app, sub="ada", scopes=["orders:read"])`.
+
+    Or one request: `client.get("/me", auth=as_caller("ada", of=app))`. Of scope `session`, so that
+    fixtures of every scope may use it.
+    """
+    from fastgate.testing import AsCaller, believe_again
+
+    yield AsCaller(str(request.config.getini("fastgate_app")))
+    believe_again()
+
+
+@pytest.fixture(scope="session")
+def edge_doctor() -> EdgeDoctor:
+    """Fire every forged request at an app that the test serves; see `fastgate.doctor`."""
+    from fastgate.testing import examined
+
+    return examined

@@ -1,0 +1,436 @@
+"""What is said of more than one endpoint, and of things that are no functions."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import pytest
+from fastapi import APIRouter, FastAPI, Security, WebSocket
+from starlette.applications import Starlette
+from starlette.endpoints import HTTPEndpoint
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import Receive, Scope, Send
+
+from fastgate import AnyCaller, Caller, at_edge, fastgate, guard
+from fastgate.declare import ROUTE_MEMBERS
+from fastgate.drift import drift
+from fastgate.policy import CannotCompile, compile_routes
+from fastgate.testing import AsCaller
+from tests.edge import Edge
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def empty() -> FastAPI:
+    return FastAPI(openapi_url=None)
+
+
+def compiled(app: object, *members: str) -> dict[str, tuple[object, ...]]:
+    return {
+        str(route["path"]): tuple(route.get(name) for name in ("access", *members))
+        for route in compile_routes(app)
+    }
+
+
+async def silent() -> str:
+    return "ran"
+
+
+async def read_me(caller: Caller) -> str:
+    return caller.subject
+
+
+async def welcome(caller: AnyCaller) -> str:
+    return "welcome"
+
+
+async def plain(_request: Request) -> PlainTextResponse:
+    return PlainTextResponse("ran")
+
+
+def admin() -> Starlette:
+    """Return an app of somebody else's, which says nothing of its callers."""
+
+    class Page(HTTPEndpoint):
+        async def get(self, _request: Request) -> PlainTextResponse:
+            return PlainTextResponse("page")
+
+        post = get
+
+    files = Mount("/statics", app=StaticFiles(directory=REPOSITORY / "origin"), name="statics")
+    return Starlette(routes=[files, Route("/", plain), Route("/{identity}/list", Page)])
+
+
+def test_a_mounted_app_is_declared_as_one(edge: Edge, as_caller: AsCaller) -> None:
+    app = empty()
+    app.mount("/admin", at_edge(access="authenticated", require={"rule": "staff"})(admin()))
+    app.get("/{page:path}")(welcome)
+    staff = ("authenticated", {"rule": "staff"})
+    assert compiled(app, "require") == {
+        "/admin/statics/{path:path}": staff,
+        "/admin/": staff,
+        "/admin/{identity}/list": staff,
+        "/{page:path}": ("optional", None),
+    }
+    guard(app, edge.settings(strict=True))
+    ada = as_caller(app, sub="ada")
+    assert ada.get("/admin/orders/list").text == ada.post("/admin/orders/list").text == "page"
+    assert ada.get("/admin/statics/pyproject.toml").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "mounted",
+    [
+        lambda: Mount("/x", at_edge(access="public")(Starlette(routes=[Route("/a", plain)]))),
+        lambda: at_edge(access="public")(Mount("/x", Starlette(routes=[Route("/a", plain)]))),
+        lambda: at_edge(access="public")(Mount("/x", routes=[Route("/a", plain)])),
+        lambda: Mount(
+            "/x", at_edge(access="public")(_Around(Starlette(routes=[Route("/a", plain)])))
+        ),
+        lambda: Mount(
+            "/x", _Around(at_edge(access="public")(Starlette(routes=[Route("/a", plain)])))
+        ),
+        lambda: Mount("/x", routes=[at_edge(access="public")(Route("/a", plain))]),
+    ],
+)
+def test_app_middleware_mount_and_route_can_be_marked(mounted: Callable[[], Mount]) -> None:
+    app = empty()
+    app.routes.append(mounted())
+    assert compiled(app) == {"/x/a": ("public",)}
+
+
+class _Around:
+    def __init__(self, app: Any) -> None:  # noqa: ANN401
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(scope, receive, send)
+
+
+def test_the_app_itself_is_marked_for_all_its_routes() -> None:
+    app = at_edge(access="public", group="web")(empty())
+    app.get("/silent")(silent)
+    app.get("/me")(at_edge(group="me")(read_me_too))
+    app.add_route("/plain", plain)
+    assert compiled(app, "group") == {
+        "/silent": ("public", "web"),
+        "/me": ("authenticated", "me"),
+        "/plain": ("public", "web"),
+    }
+
+
+async def read_me_too(caller: Caller) -> None: ...
+
+
+def test_a_prefix_is_marked_for_what_lies_at_and_below_it() -> None:
+    app, auth, inner = empty(), APIRouter(), empty()
+    auth.post("/login")(silent)
+    auth.get("")(silent)
+    inner.get("/deep")(silent)
+    app.include_router(auth, prefix="/auth")
+    app.mount("/auth/inner", inner)
+    app.get("/authors")(welcome)
+    at_edge(below="/auth", access="public")(app)
+    at_edge(below="/auth/inner", access="authenticated")(app)
+    assert compiled(app) == {
+        "/auth/login": ("public",),
+        "/auth": ("public",),
+        "/auth/inner/deep": ("authenticated",),
+        "/authors": ("optional",),
+    }
+
+
+def test_a_router_is_marked_with_its_routes_and_those_that_come_later() -> None:
+    app, outer, router = empty(), APIRouter(prefix="/outer"), APIRouter(prefix="/inner")
+    router.get("/before")(silent)
+    at_edge(access="authenticated", limits=["a"])(router)
+    router.get("/after")(silent)
+
+    @router.websocket("/socket")
+    async def talk(websocket: WebSocket) -> None: ...
+
+    at_edge(access="public")(outer)
+    outer.get("/silent")(silent)
+    outer.include_router(router)
+    app.include_router(outer)
+    app.get("/me")(read_me)
+    inner = ("authenticated", ["a"])
+    assert compiled(app, "limits") == {
+        "/outer/silent": ("public", None),
+        "/outer/inner/before": inner,
+        "/outer/inner/after": inner,
+        "/outer/inner/socket": inner,
+        "/me": ("authenticated", None),
+    }
+
+
+def test_a_router_that_holds_what_cannot_inherit_is_refused() -> None:
+    router = APIRouter()
+    router.routes.append(Route("/plain", plain))
+    with pytest.raises(TypeError, match="before it includes"):
+        at_edge(access="public")(router)
+
+
+Reader = Annotated[Caller, Security(fastgate, scopes=["orders:read"])]
+
+
+async def read_order(caller: Reader) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("said", "endpoint", "became"),
+    [
+        ({"access": "public"}, silent, ("public", None)),
+        ({"access": "public"}, welcome, ("optional", None)),
+        ({"access": "public"}, read_me, ("authenticated", None)),
+        ({"access": "optional"}, silent, ("optional", None)),
+        ({"access": "authenticated"}, welcome, ("authenticated", None)),
+        (
+            {"access": "authenticated", "scopes": ["a"]},
+            read_order,
+            ("authenticated", ["a", "orders:read"]),
+        ),
+        ({"scopes": ["a"]}, silent, ("authenticated", ["a"])),
+        ({"scopes": ["a"]}, welcome, ("authenticated", ["a"])),
+        ({"scopes": ["a"], "access": "optional"}, read_me, ("authenticated", ["a"])),
+    ],
+)
+def test_an_endpoint_asks_for_more_than_it_inherits_and_never_for_less(
+    said: dict[str, object], endpoint: Callable[..., object], became: tuple[object, ...]
+) -> None:
+    app = at_edge(**said)(empty())  # type: ignore[arg-type]
+    app.get("/x")(endpoint)
+    assert compiled(app, "scopes") == {"/x": became}
+
+
+def test_what_is_open_by_its_own_word_asks_nothing_of_callers() -> None:
+    app = at_edge(scopes=["a"], require={"rule": "staff"}, require_bound=True)(empty())
+    app.add_route("/open", at_edge(access="public")(plain_too))
+    names = ("scopes", "require", "require_bound")
+    assert compiled(app, *names) == {"/open": ("public", None, None, None)}
+
+
+async def plain_too(_request: Request) -> PlainTextResponse:
+    return PlainTextResponse("ran")
+
+
+class Own:
+    """An endpoint that is an ASGI app: any method reaches it."""
+
+    async def __call__(self, *_asgi: object) -> None: ...
+
+
+def test_what_is_hidden_stays_hidden() -> None:
+    app, inner = empty(), at_edge(access="none")(empty())
+    inner.get("/me")(read_me)
+    app.mount("/inner", inner)
+    assert compile_routes(app) == []
+
+
+def test_methods_are_inherited_where_any_would_be_let_through() -> None:
+    app = empty()
+    mcp = Starlette(routes=[Route("/mcp", Own())])
+    app.mount("/", at_edge(access="authenticated", methods=["POST", "GET"])(mcp))
+    assert compiled(app, "methods") == {"/mcp": ("authenticated", ["GET", "POST"])}
+
+
+def test_a_mounted_app_may_take_websockets(edge: Edge, as_caller: AsCaller) -> None:
+    async def engine(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await WebSocket(scope, receive, send).accept()
+        else:
+            await PlainTextResponse("polled")(scope, receive, send)
+
+    app = empty()
+    marked = at_edge(access="public", methods=["GET", "POST"], websocket=True)(engine)
+    app.mount("/socket.io", marked)
+    assert [(r["methods"], r.get("websocket")) for r in compile_routes(app)] == [
+        (["GET", "POST"], None),
+        (["GET"], True),
+    ]
+    guard(app, edge.settings(strict=True))
+    nobody = as_caller(app)
+    assert nobody.post("/socket.io/").text == "polled"
+    with nobody.websocket_connect("/socket.io/"):
+        pass
+
+
+def test_the_method_of_one_object_is_marked_for_it_alone() -> None:
+    class Pages:
+        async def page(self, caller: AnyCaller) -> str:
+            return "page"
+
+        @at_edge(limits=["class"])
+        async def limited(self, caller: AnyCaller) -> str:
+            return "limited"
+
+    app, first, second = empty(), Pages(), Pages()
+    app.get("/first")(at_edge(access="optional", limits=["first"])(first.page))
+    app.get("/second")(second.page)
+    app.get("/limited")(second.limited)
+    assert compiled(app, "limits") == {
+        "/first": ("optional", ["first"]),
+        "/second": ("optional", None),
+        "/limited": ("optional", ["class"]),
+    }
+    assert compile_routes(app)[0]["id"] != "partial"
+
+
+# Documentation pages.
+
+
+@pytest.mark.parametrize("access", ["public", "optional", "authenticated"])
+def test_the_pages_that_fastapi_adds_are_declared_with_a_word(edge: Edge, access: str) -> None:
+    app, inner = FastAPI(), FastAPI(redoc_url=None)
+    app.include_router(APIRouter(), prefix="/x")
+    app.mount("/inner", inner)
+    guard(app, edge.settings(), docs=access)
+    pages = ["/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc"]
+    expected = [*pages, *(f"/inner{page}" for page in pages[:3])]
+    assert compiled(app) == dict.fromkeys(expected, (access,))
+
+
+def test_they_are_hidden_with_a_word_and_no_other_app_is_meant(edge: Edge) -> None:
+    app, other = FastAPI(), FastAPI()
+    guard(app, edge.settings(), docs="none")
+    assert compile_routes(app) == []
+    with pytest.raises(CannotCompile):
+        compile_routes(other)
+
+
+def test_an_endpoint_at_their_path_is_none_of_them(edge: Edge) -> None:
+    app = FastAPI(openapi_url=None)
+    app.get("/docs")(silent)
+    guard(app, edge.settings(), docs="public")
+    with pytest.raises(CannotCompile, match="silent"):
+        compile_routes(app)
+
+
+# Words that nobody knows.
+
+
+@pytest.mark.parametrize(
+    ("members", "what"),
+    [
+        ({"access": "pubic"}, "access is 'pubic'; it is one of 'public', 'optional'"),
+        ({"access": None}, "access is None"),
+        ({"acess": "public"}, 'knows no "acess"; did you mean "access"?'),
+        ({"xyzzy": 1}, 'knows no "xyzzy"; there are accepts, access, '),
+        ({"methods": ["get"]}, "methods is .* a list of 'GET'"),
+        ({"methods": "GET"}, "methods is 'GET'; it is a list"),
+        ({"scopes": "orders:read"}, "scopes is 'orders:read'; it is a list"),
+        ({"limits": [1]}, "limits is"),
+        ({"from_": "europe"}, "from is"),
+        ({"websocket": 1}, "websocket is 1; it is True or False"),
+    ],
+)
+def test_a_word_that_the_edge_does_not_know_is_refused_where_it_stands(
+    members: dict[str, object], what: str
+) -> None:
+    with pytest.raises(ValueError, match=what):
+        at_edge(**members)  # type: ignore[arg-type]
+
+
+def test_docs_are_said_with_a_word_that_is_known(edge: Edge) -> None:
+    with pytest.raises(ValueError, match="'pubic'"):
+        guard(FastAPI(), edge.settings(), docs="pubic")
+
+
+@pytest.mark.parametrize("prefix", ["auth", "/auth/", "/", ""])
+def test_a_prefix_is_a_path(prefix: str) -> None:
+    with pytest.raises(ValueError, match="a path like"):
+        at_edge(below=prefix, access="public")(empty())
+
+
+def test_a_prefix_is_of_an_app() -> None:
+    with pytest.raises(TypeError, match="FastAPI or Starlette app"):
+        at_edge(below="/auth", access="public")(silent)
+
+
+def test_the_members_are_those_of_the_policy() -> None:
+    schema = json.loads((REPOSITORY / "policy.schema.json").read_text())
+    assert schema["$defs"]["RouteDocument"]["properties"].keys() == ROUTE_MEMBERS
+
+
+# A prefix that the edge takes off.
+
+
+def test_what_the_edge_takes_off_is_in_front_of_the_paths_there(
+    edge: Edge, as_caller: AsCaller
+) -> None:
+    app = at_edge(prefix="/gw")(empty())
+    app.get("/orders/{order_id:int}")(read_me)
+    app.get("/")(at_edge(prefix="/home")(at_edge(access="public")(page)))
+    stripped = {"rewrite": {"strip_prefix": "/gw"}}
+    assert [
+        {key: r.get(key) for key in ("id", "path", "rewrite")} for r in compile_routes(app)
+    ] == [
+        {"id": "get-orders--int", "path": "/gw/orders/{order_id:int}", **stripped},
+        {"id": "get", "path": "/home/", "rewrite": {"strip_prefix": "/home"}},
+    ]
+    guard(app, edge.settings(strict=True))
+    assert as_caller(app, sub="ada").get("/orders/7").json() == "ada"
+
+
+async def page() -> str:
+    return "page"
+
+
+def test_a_root_path_that_the_edge_takes_off_is_in_front_once() -> None:
+    app = at_edge(prefix="/gw")(empty())
+    app.root_path = "/gw"
+    app.get("/me")(read_me)
+    assert list(compiled(app)) == ["/gw/me"]
+
+
+def test_drift_knows_the_outer_path() -> None:
+    app = at_edge(prefix="/gw")(empty())
+    app.get("/me")(read_me)
+    routes = compile_routes(app)
+    assert drift(routes, routes) == drift(routes, routes, everything=True) == []
+
+
+def _strip(app: FastAPI) -> None:
+    app.get("/me", openapi_extra={"x-fastgate": {"rewrite": {"strip_prefix": "/gw"}}})(read_me)
+
+
+def _say_both(app: FastAPI) -> None:
+    app.get("/gw/me")(at_edge(prefix="/a", rewrite={"strip_prefix": "/gw"})(read_own()))
+
+
+def _overlap(app: FastAPI) -> None:
+    app.get("/me")(read_me)
+    app.get("/{who}")(at_edge(prefix="/gw")(read_own()))
+
+
+def read_own() -> Callable[..., object]:
+    async def own(caller: Caller) -> None: ...
+
+    return own
+
+
+@pytest.mark.parametrize(
+    ("build", "what"),
+    [
+        (_strip, r'at_edge\(prefix="/gw"\)'),
+        (_say_both, "leave one of the two out"),
+        (_overlap, "different prefixes"),
+    ],
+)
+def test_an_outer_path_that_leads_nowhere_is_refused(
+    build: Callable[[FastAPI], None], what: str
+) -> None:
+    app = empty()
+    build(app)
+    with pytest.raises(CannotCompile, match=what):
+        compile_routes(app)
+
+
+@pytest.mark.parametrize("prefix", ["gw", "/gw/", "/", "", "/{a}", 1])
+def test_such_a_prefix_is_a_path(prefix: object) -> None:
+    with pytest.raises(ValueError, match="prefix is"):
+        at_edge(prefix=prefix)

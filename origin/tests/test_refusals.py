@@ -1,0 +1,158 @@
+"""Whoever operates the origin learns why a request was refused; strangers cannot fill the log."""
+
+import logging
+import time
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from fastgate import Caller, guard
+from fastgate.errors import HeaderMissing, RouteMismatch
+from fastgate.refusals import UNVERIFIED_PER_WINDOW, WINDOW_SECONDS, RefusalLog
+from tests.edge import HEADER, Edge, payload
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def app(edge: Edge) -> FastAPI:
+    app = FastAPI()
+
+    @app.get("/orders/{order_id}")
+    async def read_order(order_id: str, caller: Caller) -> str:
+        return order_id
+
+    guard(app, edge.settings())
+    return app
+
+
+async def facts(
+    app: FastAPI, header: str | None, caplog: pytest.LogCaptureFixture, path: str = "/orders/7"
+) -> dict[str, object]:
+    """Send one request; return what the log has about its refusal."""
+    caplog.clear()
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app, client=("10.0.0.9", 1)), base_url="http://origin.example"
+    ) as http:
+        headers = {"X-Request-ID": "sent-along"} | ({} if header is None else {HEADER: header})
+        answer = await http.get(path, headers=headers)
+    assert answer.status_code in {401, 403}
+    (record,) = caplog.records
+    said = record.__dict__["fastgate"]
+    assert isinstance(said, dict)
+    return said
+
+
+async def test_a_mismatch_names_what_was_signed_and_what_was_found(
+    app: FastAPI, edge: Edge, caplog: pytest.LogCaptureFixture
+) -> None:
+    other_route = edge.mint(template="/orders/{id:int}").decode()
+    assert await facts(app, other_route, caplog) == {
+        "code": "route-mismatch",
+        "method": "GET",
+        "path": "/orders/7",
+        "client": "10.0.0.9",
+        "verified": True,
+        "request_id": "01J9Z",
+        "signed": "GET /orders/{id:int} (route read_order)",
+        "found": "/orders/{order_id} (app.<locals>.read_order)",
+    }
+
+
+async def test_every_comparison_is_told(
+    app: FastAPI, edge: Edge, caplog: pytest.LogCaptureFixture
+) -> None:
+    now = int(time.time())
+    changes: list[tuple[dict[str, object], str, str | None]] = [
+        ({"iss": "https://other.example"}, "https://other.example", "https://edge.example"),
+        ({"aud": "billing"}, "billing", "orders"),
+        ({"iat": 1, "exp": 31}, "exp 31", None),
+        ({"iat": now, "exp": now + 600}, "600 seconds", None),
+    ]
+    for claims, signed, expected in changes:
+        said = await facts(app, edge.sign(payload() | claims).decode(), caplog)
+        assert (said["signed"], said["request_id"]) == (signed, "01J9Z")
+        assert expected is None or said["found"] == expected
+    for header, signed, found in [
+        (edge.mint("/orders/8").decode(), "/orders/8", "/orders/7"),
+        (edge.mint(method="POST").decode(), "POST", "GET"),
+    ]:
+        said = await facts(app, header, caplog)
+        assert (said["signed"], said["found"]) == (signed, found)
+
+
+async def test_a_final_slash_is_pointed_out(
+    app: FastAPI, edge: Edge, caplog: pytest.LogCaptureFixture
+) -> None:
+    header = edge.sign(payload() | {"iss": "https://edge.example/"}).decode()
+    said = await facts(app, header, caplog)
+    assert str(said["hint"]).endswith('write Settings(edge="https://edge.example/")')
+
+
+async def test_of_who_is_not_verified_the_record_says_so(
+    app: FastAPI, edge: Edge, caplog: pytest.LogCaptureFixture
+) -> None:
+    said = await facts(app, None, caplog)
+    assert (said["code"], said["verified"]) == ("header-missing", False)
+    assert said["request_id"] == "sent-along"
+    stranger = Edge()
+    said = await facts(app, stranger.mint().decode(), caplog)
+    assert (said["signed"], said["found"]) == (stranger.kid, edge.kid)
+
+
+async def test_neither_token_nor_subject_nor_query_is_logged(
+    app: FastAPI, edge: Edge, caplog: pytest.LogCaptureFixture
+) -> None:
+    token = edge.mint(query=b"secret=1").decode()
+    said = str(await facts(app, token, caplog, "/orders/7?secret=2"))
+    assert "secret" not in said
+    assert "ada" not in said
+    assert token[-40:] not in said
+
+
+async def test_a_long_path_is_cut(app: FastAPI, caplog: pytest.LogCaptureFixture) -> None:
+    said = await facts(app, None, caplog, "/" + "a" * 5000)
+    assert len(str(said["path"])) < 300
+
+
+async def test_a_refusal_by_an_endpoint_is_told_as_well(
+    app: FastAPI, edge: Edge, caplog: pytest.LogCaptureFixture
+) -> None:
+    header = edge.mint_anonymous("/orders/7", "/orders/{order_id}").decode()
+    said = await facts(app, header, caplog)
+    assert (said["code"], said["request_id"]) == ("caller-required", "01J9Z")
+
+
+async def test_strangers_cannot_fill_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    clock = [0.0]
+    log = RefusalLog(lambda: clock[0])
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
+    for _ in range(1000):
+        log.write(HeaderMissing(), scope)
+    assert len(caplog.records) == UNVERIFIED_PER_WINDOW
+    assert caplog.records[-1].__dict__["fastgate"]["left_out_for_seconds"] == WINDOW_SECONDS
+    verified = RouteMismatch()
+    verified.request_id = "01J9Z"
+    for _ in range(100):
+        log.write(verified, scope)
+    assert len(caplog.records) == UNVERIFIED_PER_WINDOW + 100
+    clock[0] = WINDOW_SECONDS
+    log.write(HeaderMissing(), scope)
+    assert caplog.records[-1].__dict__["fastgate"]["left_out_before"] == 980
+    assert caplog.records[-1].levelno == logging.WARNING
+
+
+async def test_a_guard_without_keys_cannot_be_made_to_fill_the_log(
+    edge: Edge, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = FastAPI()
+    guard(app, edge.settings(keys=None, jwks_url="http://127.0.0.1:1/none"))
+    caplog.set_level(logging.ERROR)
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="http://origin.example"
+    ) as http:
+        for _ in range(2 * UNVERIFIED_PER_WINDOW):
+            assert (await http.get("/", headers={HEADER: edge.mint().decode()})).status_code == 503
+    said = [message for message in caplog.messages if message == "refused: keys-unavailable"]
+    assert len(said) == UNVERIFIED_PER_WINDOW

@@ -1,0 +1,74 @@
+"""An app does not start on a framework whose dispatch is not understood."""
+
+import logging
+from collections.abc import Callable
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import APIRoute, APIRouter
+from starlette.routing import Host, Mount, Route, WebSocketRoute
+from starlette.testclient import TestClient
+
+from fastgate import guard
+from fastgate.dispatch import ComparedHandle
+from fastgate.self_test import FrameworkNotUnderstood, understand_framework
+from tests.edge import Edge
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_the_installed_framework_is_understood() -> None:
+    await understand_framework()
+
+
+@pytest.mark.parametrize("kind", [Route, WebSocketRoute, Mount, Host])
+async def test_a_class_of_routes_that_does_not_compare_is_noticed(
+    monkeypatch: pytest.MonkeyPatch, kind: type
+) -> None:
+    handle = vars(kind)["handle"]
+    assert isinstance(handle, ComparedHandle)
+    monkeypatch.setattr(kind, "handle", handle.__wrapped__)
+    with pytest.raises(FrameworkNotUnderstood, match=r"does not understand fastapi \d.*starlette"):
+        await understand_framework()
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [lambda *_: [], lambda *_: None, lambda *_: "/elsewhere"],
+    ids=["list", "none", "text"],
+)
+async def test_a_template_that_cannot_be_told_is_noticed(
+    monkeypatch: pytest.MonkeyPatch, broken: Callable[..., object]
+) -> None:
+    monkeypatch.setattr("fastgate.dispatch._template", broken)
+    with pytest.raises(FrameworkNotUnderstood):
+        await understand_framework()
+
+
+async def test_then_the_app_does_not_start_and_a_server_without_lifespan_gets_503(
+    edge: Edge, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def bypass(self: APIRouter, *asgi: object) -> None:
+        for route in self.routes:
+            if isinstance(route, APIRoute):
+                await route.app(*asgi)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(APIRouter, "__call__", bypass)
+    app = FastAPI()
+    guard(app, edge.settings())
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="https://origin.example"
+    ) as http:
+        assert [(await http.get("/")).status_code for _ in range(2)] == [503, 503]
+    (record,) = caplog.records
+    assert record.levelno == logging.ERROR
+    assert "Install versions that it supports" in record.getMessage()
+
+
+def test_the_test_client_says_so(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fastgate.dispatch._template", lambda *_: None)
+    app = FastAPI()
+    guard(app, edge.settings())
+    with pytest.raises(FrameworkNotUnderstood), TestClient(app):
+        raise AssertionError("it has started")
