@@ -108,5 +108,5 @@ fn a_token_without_kid_finds_the_only_key_of_its_family() {
         assert_eq!(judge(&ALL, &keys, token), expected, "{algorithm:?}");
     }
     let twice = [keys[0], keys[0]];
-    assert_eq!(judge(&ALL, &twice, &all[0].token), Some(TokenError::AmbiguousKey));
+    assert_eq!(judge(&ALL, &twice, &all[0].token), None, "a key that is listed twice is one key");
 }
