@@ -1,0 +1,42 @@
+"""Mutation tests: does a test fail when a line of the code is changed?
+
+    python3 dev/mutants rust identity/token [--shard 0/4]    cargo-mutants and the native tests
+    python3 dev/mutants python verify                        cosmic-ray and tests of the package
+
+The code is changed in a copy below target/, so that nothing happens to the working tree. What a run
+finds is written to tests/mutants/, and each survivor stays there until a test kills it or a person
+writes beside it why no test can. Exits 0 if every survivor has such a reason, 1 if one has none, 2
+if it could not be found out. Standard library only.
+"""
+
+import argparse
+import sys
+
+import cargo
+import cosmic
+from record import MutantsError
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="dev/mutants",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("language", choices=("rust", "python"))
+    parser.add_argument(
+        "module", help="identity, identity/token, request/path, …; verify, route, …"
+    )
+    parser.add_argument("--shard", default="0/1", metavar="K/N", help="the K-th of N parts, from 0")
+    arguments = parser.parse_args()
+    try:
+        if arguments.language == "rust":
+            return cargo.run(arguments.module, arguments.shard)
+        return cosmic.run(arguments.module)
+    except MutantsError as error:
+        print(f"mutants: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())
