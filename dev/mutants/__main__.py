@@ -28,10 +28,11 @@ def main() -> int:
         "module", help="identity, identity/token, request/path, …; verify, route, …"
     )
     parser.add_argument("--shard", default="0/1", metavar="K/N", help="the K-th of N parts, from 0")
+    parser.add_argument("--again", action="store_true", help="only those that survived before")
     arguments = parser.parse_args()
     try:
         if arguments.language == "rust":
-            return cargo.run(arguments.module, arguments.shard)
+            return cargo.run(arguments.module, arguments.shard, again=arguments.again)
         return cosmic.run(arguments.module)
     except MutantsError as error:
         print(f"mutants: {error}", file=sys.stderr)

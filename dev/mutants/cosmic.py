@@ -57,7 +57,7 @@ exclude-operators = ["{NOT_CHANGED}"]
         _call(("cr-filter-operators", str(session), str(configuration)), origin)
     _call(("cosmic-ray", "exec", str(configuration), str(session)), origin)
     dump = _call(("cosmic-ray", "dump", str(session)), origin)
-    return record.write(f"python-{module}", tree, list(_mutants(dump)), "all")
+    return record.write(f"python-{module}", tree, _mutants(dump), 0)
 
 
 def _call(command: Sequence[str], folder: Path) -> str:
@@ -89,10 +89,17 @@ def _mutants(dump: str) -> list[Mutant]:
             continue
         outcome = OUTCOMES[result["test_outcome"]]
         for mutation in item["mutations"]:
-            name = mutation["operator_name"].removeprefix("core/")
-            change = f"{name} {mutation['occurrence']}"
-            line_number = mutation["start_pos"][0]
-            mutants.append(
-                Mutant(f"origin/{mutation['module_path']}", line_number, change, outcome)
-            )
+            file = f"origin/{mutation['module_path']}"
+            operator = mutation["operator_name"].removeprefix("core/")
+            name = f"{file}: {operator} {mutation['occurrence']}"
+            line, _ = mutation["start_pos"]
+            change = _changed(result["diff"]) or operator
+            mutants.append(Mutant(name, file, line, change, outcome))
     return mutants
+
+
+def _changed(diff: str | None) -> str:
+    """The line as the mutant has it."""
+    lines = (diff or "").splitlines()
+    changed = [line[1:] for line in lines if line.startswith("+") and not line.startswith("+++")]
+    return " ".join(" ".join(changed).split())

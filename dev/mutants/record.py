@@ -23,6 +23,7 @@ class MutantsError(Exception):
 class Mutant:
     """One changed place, and whether a test noticed."""
 
+    name: str  # as the tool calls it; no other mutant of the same code has it
     file: str
     line: int  # from 1, at the time of the run
     change: str
@@ -53,7 +54,7 @@ def copy_of_tree(name: str) -> Path:
     return tree
 
 
-def write(name: str, tree: Path, mutants: Sequence[Mutant], shards: str) -> int:
+def write(name: str, tree: Path, mutants: Sequence[Mutant], not_run: int) -> int:
     """Writes the record of a module and says what is in it; 1 if a survivor has no reason, else 0.
 
     Reasons of the record before stay with their mutants: same file, same change, same source line.
@@ -75,15 +76,15 @@ def write(name: str, tree: Path, mutants: Sequence[Mutant], shards: str) -> int:
             )
     counts = Counter(mutant.outcome for mutant in mutants)
     record = {
-        "shards": shards,
-        "mutants": len(mutants),
+        "mutants": len(mutants) + not_run,
+        "not_run": not_run,
         **{outcome: counts[outcome] for outcome in (CAUGHT, TIMEOUT, UNVIABLE, SURVIVED)},
         "survivors": survivors,
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", "utf-8")
     summary = ", ".join(f"{counts[outcome]} {outcome}" for outcome in counts)
-    print(f"{name}, shards {shards}: {len(mutants)} mutants, {summary}; {path.relative_to(ROOT)}")
+    print(f"{name}: {summary}, {not_run} not run; see {path.relative_to(ROOT)}")
     unexplained = [survivor for survivor in survivors if not survivor["equivalent"]]
     for survivor in unexplained:
         print(f"  survived: {survivor['where']}: {survivor['change']}\n    {survivor['line']}")

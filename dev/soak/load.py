@@ -11,6 +11,9 @@ import httpx
 from provider import Provider
 
 CALLERS = 20
+IN_FLIGHT = 32
+"""The most requests at a time: each needs a sandbox of its own, and so memory."""
+BURSTS = 4
 Judge = Callable[[Any], bool]
 FORGED_IDENTITY = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhZG1pbiJ9.AAAA"
 
@@ -73,6 +76,7 @@ class Load:
     rate: float
     results: list[Result] = field(default_factory=list)
     windows: list[Window] = field(default_factory=list)
+    _free: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(IN_FLIGHT))
     rotated: Kind | None = None  # the request with a token of the newest key
 
     def open(self, why: str, names: Iterable[str] | None, statuses: Iterable[int]) -> Window:
@@ -84,11 +88,14 @@ class Load:
     async def run(self, until: float) -> None:
         """Until `until`; a request that is late does not hold back the next."""
         chosen = random.Random(1)  # the same order in every run
-        limits = httpx.Limits(max_connections=64, max_keepalive_connections=16)
+        limits = httpx.Limits(max_connections=IN_FLIGHT, max_keepalive_connections=IN_FLIGHT)
         async with (
             httpx.AsyncClient(limits=limits, timeout=30) as client,
             asyncio.TaskGroup() as tasks,
         ):
+            # What as many requests at once as there ever are need of memory is needed from the start.
+            for _ in range(BURSTS * IN_FLIGHT):
+                tasks.create_task(self._send(client, self._next(chosen.random(), chosen)))
             due = time.monotonic()
             while due < until:
                 tasks.create_task(self._send(client, self._next(chosen.random(), chosen)))
@@ -103,12 +110,13 @@ class Load:
         return chosen.choice([kind for kind in self.kinds if kind.of_caller == of_callers])
 
     async def _send(self, client: httpx.AsyncClient, kind: Kind) -> None:
-        sent = time.monotonic()
+        sent = time.monotonic()  # waiting for others counts
         status, right = 0, True
         try:
-            answer = await client.request(
-                kind.method, self.base + kind.path, headers=kind.headers()
-            )
+            async with self._free:
+                answer = await client.request(
+                    kind.method, self.base + kind.path, headers=kind.headers()
+                )
             status = answer.status_code
             right = status != 200 or kind.judge(answer.json())
         except (httpx.TransportError, ValueError) as error:
