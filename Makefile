@@ -43,7 +43,7 @@ origin-tests: $(VENV) ## The FastAPI package; 100,000 generated requests against
 lint: target-wasm $(VENV) ## Formats, clippy for both targets, ruff, mypy, the committed schema
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
-	cargo clippy --locked --release --target wasm32-wasip1 --lib --bins --example guest_cost -- -D warnings
+	cargo clippy --locked --release --target wasm32-wasip1 --lib --bins --example guest_cost --example store -- -D warnings
 	.venv/bin/ruff check origin dev tests && .venv/bin/ruff format --check origin dev tests
 	cd origin && ../.venv/bin/mypy
 	for folder in demo soak mutants; do (cd dev/$$folder && ../../.venv/bin/mypy --strict .) || exit 1; done

@@ -156,7 +156,8 @@ class Soak:
     def _report(self) -> int:
         report.statuses(self.load)
         report.latencies(self.load, sorted(self.disturbances, key=lambda one: one[1]), self.begin)
-        print(f"\nall: p50, p95, p99 in ms: {report.percentiles(self.load.results)}")
+        warm = [one for one in self.load.results if one.sent >= self.begin + report.WARM_SECONDS]
+        print(f"\nall: p50, p95, p99 in ms: {report.percentiles(warm)}")
         level = report.memory(self.memory, self.begin, self.seconds)
         shadow = self.shadow_seen and self.shadow_gone
         print(

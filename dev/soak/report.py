@@ -10,6 +10,9 @@ from load import Load, Result
 # the provider leaves a few entries in Viceroy's cache.
 GROWTH, GROWTH_MIB = 0.05, 8.0
 
+# The load begins with a burst, which is no example of a quiet time.
+WARM_SECONDS = 5.0
+
 Memory = Sequence[tuple[float, float]]  # time, MiB
 Disturbance = tuple[str, float, float]  # what, from, to
 
@@ -33,6 +36,7 @@ def latencies(load: Load, disturbances: Sequence[Disturbance], begin: float) -> 
             ("during", start, end),
             ("after", end, end + around),
         ):
+            low = max(low, begin + WARM_SECONDS)
             some = [result for result in load.results if low <= result.sent < high]
             at = f"{low - begin:.0f}–{high - begin:.0f}"
             print(f"| {what} | {at} | {phase} | {len(some)} | {percentiles(some)} |")
