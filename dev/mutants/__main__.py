@@ -10,6 +10,7 @@ if it could not be found out. Standard library only.
 """
 
 import argparse
+import signal
 import sys
 
 import cargo
@@ -30,6 +31,7 @@ def main() -> int:
     parser.add_argument("--shard", default="0/1", metavar="K/N", help="the K-th of N parts, from 0")
     parser.add_argument("--again", action="store_true", help="only those that survived before")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(2))  # so that what has to be undone is undone
     try:
         if arguments.language == "rust":
             return cargo.run(arguments.module, arguments.shard, again=arguments.again)

@@ -15,6 +15,7 @@ from record import ROOT, SURVIVED, WORK, Mutant, MutantsError
 
 CARGO_MUTANTS = str(ROOT / "target" / "tools" / "bin" / "cargo-mutants")
 SOURCES = "sources.json"
+BINARY = ROOT / "target" / "debug" / "fastgate"
 # The native tests, and no others: what has to be linked with Viceroy takes a minute for each mutant.
 TARGETS = (
     "--lib",
@@ -59,7 +60,11 @@ def run(module: str, shard: str, *, again: bool) -> int:
             json.dumps({file: _digest(tree / file) for file in sorted(files)})
         )
         command = _command(patterns, chosen, tree, out)
-        status = subprocess.run(command, cwd=ROOT, env=_environment(), check=False).returncode
+        try:
+            status = subprocess.run(command, cwd=ROOT, env=_environment(), check=False).returncode
+        finally:
+            # The last mutant's program: cargo puts the right one there when it is asked next.
+            BINARY.unlink(missing_ok=True)
         # 0: all caught; 2: some survived; 3: some timed out.
         if status not in (0, 2, 3):
             raise MutantsError(f"cargo-mutants ended with status {status}")
