@@ -7,8 +7,10 @@ EDGE := target/debug/examples/edge
 VENV := .venv/.installed
 IDP := dev/idp/node_modules/.installed
 LOCAL_KEYS := local/signing-keys.json
+CARGO_MUTANTS := target/tools/.cargo-mutants-27.1.0
+COSMIC_RAY := target/tools/.cosmic-ray-8.7.0
 
-.PHONY: help demo smoke test bench guest-cost lint guest edge core signatures edge-tests origin-tests doctor origin-bench origin-versions policy schema compute-build clean
+.PHONY: help demo smoke soak test bench guest-cost mutants mutants-python lint guest edge core signatures edge-tests origin-tests doctor origin-bench origin-versions policy schema compute-build clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -18,6 +20,10 @@ demo: parts ## Start provider, origin and edge; print curl lines to paste; run u
 
 smoke: parts ## Start the same, run the requests, show each verdict, exit 0 or 1
 	@$(PYTHON) dev/demo smoke
+
+soak: guest edge $(VENV) $(LOCAL_KEYS) ## The gate under load for ten minutes while keys, policies and services change; SECONDS=60 for less
+	cargo build --locked --release --target wasm32-wasip1 --example store
+	@.venv/bin/python dev/soak --seconds $(or $(SECONDS),600) --rate $(or $(RATE),40)
 
 test: lint core signatures edge-tests origin-tests ## Every test: lints, core, signatures, edge, origin
 
@@ -37,10 +43,10 @@ origin-tests: $(VENV) ## The FastAPI package; 100,000 generated requests against
 lint: target-wasm $(VENV) ## Formats, clippy for both targets, ruff, mypy, the committed schema
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
-	cargo clippy --locked --release --target wasm32-wasip1 --lib --bins --example guest_cost -- -D warnings
+	cargo clippy --locked --release --target wasm32-wasip1 --lib --bins --example guest_cost --example store -- -D warnings
 	.venv/bin/ruff check origin dev tests && .venv/bin/ruff format --check origin dev tests
 	cd origin && ../.venv/bin/mypy
-	cd dev/demo && ../../.venv/bin/mypy --strict .
+	for folder in demo soak mutants; do (cd dev/$$folder && ../../.venv/bin/mypy --strict .) || exit 1; done
 	cargo run --locked -q -- schema | diff - policy.schema.json && cargo run --locked -q -- check policy.json
 
 bench: guest ## What a request costs, in ratios to a guest that only forwards
@@ -48,6 +54,12 @@ bench: guest ## What a request costs, in ratios to a guest that only forwards
 	cargo build --locked --example edge --example bench
 	target/debug/examples/bench
 	@$(MAKE) --no-print-directory guest-cost
+
+mutants: $(VENV) $(CARGO_MUTANTS) ## Which changes of src/ no native test notices: MODULE=identity/token SHARD=0/4, or AGAIN=1 for those that survived
+	@$(PYTHON) dev/mutants rust $(or $(MODULE),$(error say which: make mutants MODULE=identity/token, or identity, request, authorize, throttle, mint, problem)) --shard $(or $(SHARD),0/1) $(if $(AGAIN),--again)
+
+mutants-python: $(VENV) $(COSMIC_RAY) ## The same for the package: MODULE=verify, route or middleware
+	@$(PYTHON) dev/mutants python $(or $(MODULE),verify)
 
 doctor: $(VENV) ## Fire forged requests at the origin of a running `make demo`; exit 0 if none was let in
 	.venv/bin/python -m fastgate doctor --origin http://127.0.0.1:8000 --edge http://127.0.0.1:7676 --audience demo-api --path /me --signing-keys $(LOCAL_KEYS)
@@ -99,3 +111,13 @@ $(IDP): dev/idp/package-lock.json
 $(LOCAL_KEYS):
 	@mkdir -p local
 	umask 077 && cargo run --locked -q -- keys new > $@.new 2> /dev/null && mv $@.new $@
+
+# Tools that only `make mutants` and `make mutants-python` need; the version is in the name.
+$(CARGO_MUTANTS):
+	cargo install cargo-mutants --locked --version $(lastword $(subst -, ,$@)) --root target/tools
+	@touch $@
+
+$(COSMIC_RAY):
+	$(PYTHON) -m venv target/tools/cosmic-ray
+	target/tools/cosmic-ray/bin/python -m pip install -q cosmic-ray==$(lastword $(subst -, ,$@))
+	@touch $@

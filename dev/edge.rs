@@ -23,12 +23,25 @@ struct Arguments {
     /// Where to listen.
     #[arg(long, default_value = "127.0.0.1:7676")]
     listen: SocketAddr,
+    /// A second guest with the same stores, for writing to them from outside: `dev/soak/store.rs`.
+    #[arg(long, requires = "store_listen")]
+    store_wasm: Option<PathBuf>,
+    /// Where the second guest listens.
+    #[arg(long, requires = "store_wasm")]
+    store_listen: Option<SocketAddr>,
 }
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments = Arguments::parse();
     let config = FastlyConfig::from_file(&arguments.config)?;
+    if let (Some(wasm), Some(listen)) = (&arguments.store_wasm, arguments.store_listen) {
+        // Both contexts hold the same KV store: a clone of `config.object_stores()` is another handle on it.
+        let context = guest::viceroy(wasm, &config, Arc::new(Mutex::new(std::io::stderr())))?;
+        let listener = TcpListener::bind(listen)?;
+        listener.set_nonblocking(true)?;
+        tokio::spawn(hyper::Server::from_tcp(listener)?.serve(ViceroyService::new(context)));
+    }
     let context = guest::viceroy(&arguments.wasm, &config, Arc::new(Mutex::new(std::io::stdout())))?;
     let listener = TcpListener::bind(arguments.listen)?;
     listener.set_nonblocking(true)?;

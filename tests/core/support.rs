@@ -218,12 +218,14 @@ impl Walk {
 pub(crate) struct Keys {
     sets: BTreeMap<String, Arc<KeySet>>,
     asked: Vec<String>,
+    /// When the sets were fetched, if the issuers have published keys since.
+    fetched: Option<UnixTime>,
 }
 
 impl Keys {
     /// No key set can be had.
     pub(crate) const fn none() -> Self {
-        Self { sets: BTreeMap::new(), asked: Vec::new() }
+        Self { sets: BTreeMap::new(), asked: Vec::new(), fetched: None }
     }
 
     pub(crate) fn of_both() -> Self {
@@ -237,6 +239,12 @@ impl Keys {
         self.sets.insert(issuer.to_owned(), Arc::new(key_set(jwks)));
         self
     }
+
+    /// Fetched at this time, and the issuers may not be asked again yet.
+    pub(crate) fn fetched_at(mut self, seconds: u64) -> Self {
+        self.fetched = Some(UnixTime::from_seconds(seconds));
+        self
+    }
 }
 
 pub(crate) fn key_set(jwks: &Value) -> KeySet {
@@ -248,6 +256,10 @@ impl KeySource for Keys {
         self.asked.push(issuer.id.clone());
         let unavailable = || KeysUnavailable { issuer: issuer.id.clone(), cause: "the line is dead".to_owned() };
         self.sets.get(&issuer.id).cloned().ok_or_else(unavailable)
+    }
+
+    fn may_lack(&self, _: &Issuer, _: Option<&str>, since: Option<UnixTime>) -> bool {
+        since.zip(self.fetched).is_some_and(|(since, fetched)| since >= fetched)
     }
 }
 

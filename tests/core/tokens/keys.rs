@@ -193,6 +193,16 @@ fn a_kid_is_only_ever_compared() {
 }
 
 #[test]
+fn an_unknown_key_is_no_verdict_on_a_token_that_is_younger_than_the_keys_at_hand() {
+    let token = token(&with(&header(), "kid", "new"), &claims());
+    let issued = claims()["iat"].as_u64().unwrap();
+    for (fetched, status, verdict) in [(issued, 503, "keys-unavailable"), (issued + 1, 401, "token-unknown-key")] {
+        let walk = get("/me").bearer(&token).walk_with(policy(), Keys::of_both().fetched_at(fetched));
+        assert_eq!((walk.problem().status(), walk.trail.verdict), (status, verdict));
+    }
+}
+
+#[test]
 fn an_es256_signature_is_two_numbers_of_32_bytes_in_range() {
     const ORDER: [u8; 32] = [
         0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xbc, 0xe6, 0xfa, 0xad,

@@ -1,0 +1,45 @@
+"""Mutation tests: does a test fail when a line of the code is changed?
+
+    python3 dev/mutants rust identity/token [--shard 0/4]    cargo-mutants and the native tests
+    python3 dev/mutants python verify                        cosmic-ray and tests of the package
+
+The code is changed in a copy below target/, so that nothing happens to the working tree. What a run
+finds is written to tests/mutants/, and each survivor stays there until a test kills it or a person
+writes beside it why no test can. Exits 0 if every survivor has such a reason, 1 if one has none, 2
+if it could not be found out. Standard library only.
+"""
+
+import argparse
+import signal
+import sys
+
+import cargo
+import cosmic
+from record import MutantsError
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="dev/mutants",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("language", choices=("rust", "python"))
+    parser.add_argument(
+        "module", help="identity, identity/token, request/path, …; verify, route, …"
+    )
+    parser.add_argument("--shard", default="0/1", metavar="K/N", help="the K-th of N parts, from 0")
+    parser.add_argument("--again", action="store_true", help="only those that survived before")
+    arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(2))  # so that what has to be undone is undone
+    try:
+        if arguments.language == "rust":
+            return cargo.run(arguments.module, arguments.shard, again=arguments.again)
+        return cosmic.run(arguments.module)
+    except MutantsError as error:
+        print(f"mutants: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,105 @@
+"""Mutants of the Python package, by cosmic-ray, against the tests of the module."""
+
+import json
+import os
+import subprocess
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+
+import record
+from record import ROOT, WORK, Mutant, MutantsError
+
+TOOLS = ROOT / "target" / "tools" / "cosmic-ray" / "bin"
+# Which tests are about which module; for others, all that need no edge.
+TESTS = {
+    "verify": ("verify", "contract", "origin_keys"),
+    "route": ("route", "template", "middleware"),
+    "middleware": ("middleware", "content", "sockets", "contract"),
+}
+# Most tests of a module take a second; a mutant that loops is ended.
+TEST_SECONDS = 30.0
+# `X | None` in an annotation is no operation: changed, it says nothing about tests.
+NOT_CHANGED = "core/ReplaceBinaryOperator_BitOr_.*"
+
+OUTCOMES = {"killed": record.CAUGHT, "survived": record.SURVIVED, "incompetent": record.UNVIABLE}
+
+
+def run(module: str) -> int:
+    tree = record.copy_of_tree("python-tree")
+    file = f"src/fastgate/{module}.py"
+    if not (tree / "origin" / file).is_file():
+        raise MutantsError(f"there is no origin/{file}")
+    tests = [f"tests/test_{name}.py" for name in TESTS.get(module, (module,))]
+    python = ROOT / ".venv" / "bin" / "python"
+    command = f"{python} -m pytest -x -q -p no:cacheprovider {' '.join(tests)}"
+    configuration = WORK / f"python-{module}.toml"
+    configuration.write_text(
+        f"""[cosmic-ray]
+module-path = "{file}"
+timeout = {TEST_SECONDS}
+excluded-modules = []
+test-command = "{command}"
+[cosmic-ray.distributor]
+name = "local"
+[cosmic-ray.filters.operators-filter]
+exclude-operators = ["{NOT_CHANGED}"]
+""",
+        "utf-8",
+    )
+    origin = tree / "origin"
+    # A run that was broken off goes on where it was, unless the module or its tests have changed.
+    texts = b"".join((origin / name).read_bytes() for name in (file, *tests))
+    session = WORK / f"python-{module}-{sha256(texts).hexdigest()[:12]}.sqlite"
+    if not session.exists():
+        _call(("cosmic-ray", "baseline", str(configuration)), origin)
+        _call(("cosmic-ray", "init", str(configuration), str(session)), origin)
+        _call(("cr-filter-operators", str(session), str(configuration)), origin)
+    _call(("cosmic-ray", "exec", str(configuration), str(session)), origin)
+    dump = _call(("cosmic-ray", "dump", str(session)), origin)
+    return record.write(f"python-{module}", tree, _mutants(dump), 0)
+
+
+def _call(command: Sequence[str], folder: Path) -> str:
+    environment = {
+        **os.environ,
+        "PYTHONPATH": "src",  # the copy, and not the package that is installed
+        "PYTHONDONTWRITEBYTECODE": "1",  # a mutant of the same length in the same second is another file
+    }
+    done = subprocess.run(
+        (str(TOOLS / command[0]), *command[1:]),
+        cwd=folder,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise MutantsError(
+            f"{' '.join(command)} ended with status {done.returncode}: {done.stdout}"
+        )
+    return done.stdout
+
+
+def _mutants(dump: str) -> list[Mutant]:
+    mutants = []
+    for line in dump.splitlines():
+        item, result = json.loads(line)
+        if result is None or result["worker_outcome"] == "skipped":
+            continue
+        outcome = OUTCOMES[result["test_outcome"]]
+        for mutation in item["mutations"]:
+            file = f"origin/{mutation['module_path']}"
+            operator = mutation["operator_name"].removeprefix("core/")
+            name = f"{file}: {operator} {mutation['occurrence']}"
+            line, _ = mutation["start_pos"]
+            change = _changed(result["diff"]) or operator
+            mutants.append(Mutant(name, file, line, change, outcome))
+    return mutants
+
+
+def _changed(diff: str | None) -> str:
+    """The line as the mutant has it."""
+    lines = (diff or "").splitlines()
+    changed = [line[1:] for line in lines if line.startswith("+") and not line.startswith("+++")]
+    return " ".join(" ".join(changed).split())
