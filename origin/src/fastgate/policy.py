@@ -20,6 +20,7 @@ from fastgate.naming import (
     requests_of,
     says_callers,
 )
+from fastgate.overlap import overlap_between
 from fastgate.template import Template, TemplateRefused, comparable
 
 _OPEN = ("public", "optional")
@@ -88,9 +89,12 @@ def _compiled(app: object) -> list[tuple[str, Endpoint]]:
         if endpoint.kind is Kind.NOTHING
     ]
     faults += _faults_between(found)
+    ids = ids_of(served)
+    misleading = overlap_between(served, ids).misleading
+    faults += [Fault(each.endpoint, each.what, each.remedy) for each in misleading]
     if faults:
         raise CannotCompile(faults)
-    return list(zip(ids_of(served), served, strict=True))
+    return list(zip(ids, served, strict=True))
 
 
 def _document(endpoint: Endpoint, route_id: str, origin: str | None) -> RouteDocument:
