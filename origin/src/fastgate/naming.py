@@ -8,7 +8,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Sequence
 
-from fastgate.declare import ACCESS, METHODS
+from fastgate.declare import ACCESS, METHODS, OPAQUE
 from fastgate.endpoints import Endpoint, Kind
 from fastgate.formerly import FORMERLY
 from fastgate.routing import WEBSOCKET
@@ -56,8 +56,8 @@ def members_of(endpoint: Endpoint) -> dict[str, object]:
     asked = (*(listed if isinstance(listed, (list, tuple)) else ()), *endpoint.callers.scopes)
     scopes = {"scopes": list(dict.fromkeys(asked))} if asked else {}
     members = {**scopes, **inherited, **endpoint.declared, "access": access}
-    members.pop(FORMERLY, None)  # the app's own affair: the edge has one name for a route
-    return members
+    # The app's own affair: the edge has one name for a route, and no mounts.
+    return {name: value for name, value in members.items() if name not in (FORMERLY, OPAQUE)}
 
 
 def methods_of(endpoint: Endpoint) -> list[str]:

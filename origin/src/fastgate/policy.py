@@ -8,7 +8,7 @@ edge would judge by another rule than the one the app would run. It only reads d
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from fastgate.declare import METHODS, OWN_MEMBERS, PREFIX, misspelt
+from fastgate.declare import METHODS, OPAQUE, OWN_MEMBERS, PREFIX, misspelt
 from fastgate.endpoints import Endpoint, Kind, endpoints
 from fastgate.naming import (
     UNNAMED,
@@ -130,6 +130,12 @@ def _faults_of(endpoint: Endpoint) -> Iterator[Fault]:
         Template.parse(endpoint.template)
     except TemplateRefused as error:
         yield Fault(endpoint, f"its path is no template at the edge: {error}", error.remedy)
+    for hidden in endpoint.hidden:
+        yield Fault(
+            hidden,
+            f"declares what nobody reads: {endpoint} is declared as one opaque app",
+            "remove that declaration, or opaque from the app's",
+        )
     yield from _member_faults(endpoint)
     yield from _path_faults(endpoint)
     yield from _method_faults(endpoint)
@@ -139,6 +145,12 @@ def _faults_of(endpoint: Endpoint) -> Iterator[Fault]:
 def _member_faults(endpoint: Endpoint) -> Iterator[Fault]:
     for fault in misspelt(endpoint.declared):
         yield Fault(endpoint, f"declares what the edge does not know: {fault}", "correct it there")
+    if endpoint.declared.get(OPAQUE):
+        yield Fault(
+            endpoint,
+            "is declared opaque, and is no mounted app",
+            f"leave {OPAQUE} out: an endpoint is one route as it is",
+        )
     for name in sorted(OWN_MEMBERS & endpoint.inherited.keys()):
         yield Fault(
             endpoint,
