@@ -14,7 +14,8 @@ A request walks through this package in one direction:
 
 Before any request, `startup` looks at the app: `self_test` shows that the installed framework is
 understood, `placement` finds what stands outside of the guard, `endpoints` lists what the app
-serves, `policy` compiles that into the edge's route table, and `drift` compares the two.
+serves, `policy` compiles that into the edge's route table, `overlap` says which former names of its
+routes are accepted, and `drift` compares the two.
 """
 
 from fastgate.claims import EdgeClaims, Requester, Transaction

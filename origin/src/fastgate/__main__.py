@@ -17,10 +17,11 @@ from http.client import HTTPException
 from pathlib import Path
 
 from fastgate.doctor import examine, published_keys, split_address
-from fastgate.drift import drift, requests_in, routes_of
+from fastgate.drift import drift, no_longer_needed, requests_in, routes_of
 from fastgate.findings import Finding, as_json, as_line, as_table, exit_code
 from fastgate.forgery import Believed
 from fastgate.middleware import FastgateMiddleware
+from fastgate.overlap import overlap_of
 from fastgate.policy import CannotCompile, RouteDocument, compile_routes
 from fastgate.routing import routed_app
 from fastgate.settings import Settings
@@ -150,8 +151,9 @@ def _drift(options: argparse.Namespace) -> int:
     edge = _routes_of(_document(options.policy), options.policy, options.origin)
     app = _loaded(options)
     ours = compile_routes(app, options.origin)
-    lines = drift(ours, edge, everything=options.strict, ids=_is_strict(app))
-    for line in lines:
+    former = overlap_of(app).at_edge
+    lines = drift(ours, edge, everything=options.strict, ids=_is_strict(app), former=former)
+    for line in (*lines, *no_longer_needed(ours, edge, former)):
         print(line)
     count = f"{len(lines)} {'difference' if len(lines) == 1 else 'differences'}"
     print(f"{options.app} and {options.policy}: {count if lines else 'no difference'}")

@@ -14,6 +14,8 @@ from typing import TypeVar
 
 from fastapi import APIRouter, Depends
 
+from fastgate.formerly import FORMERLY, read_former
+
 OPENAPI_MEMBER = "x-fastgate"
 """For FastAPI's endpoints: `openapi_extra={"x-fastgate": {…}}` says the same as `at_edge(…)`."""
 
@@ -35,8 +37,18 @@ ROUTE_MEMBERS = frozenset((*_FLAGS, *_LISTS, *_OTHERS))
 PREFIX = "prefix"
 """What the edge has in front of the app's path and takes off: `path` and `rewrite` in one word."""
 
-OWN_MEMBERS = frozenset(("bearer_subprotocol", "id", "path", "sign_body", "websocket"))
+OPAQUE = "opaque"
+"""Said of a mounted app, it is one route of the edge: what routes it has does not count."""
+
+OWN_MEMBERS = frozenset(
+    ("bearer_subprotocol", FORMERLY, "id", OPAQUE, "path", "sign_body", "websocket")
+)
 """Those that belong to one route, and cannot be said for all below an app or a prefix."""
+
+_OF_ONE = {
+    FORMERLY: f"{FORMERLY} is said of each endpoint by itself: @at_edge({FORMERLY}=…)",
+    OPAQUE: f'{OPAQUE} is said of a mounted app: app.mount("/…", at_edge({OPAQUE}=True, …)(other))',
+}
 
 _PREFIX = re.compile(r"(?:/[^/{}?#\\\s]+)+")
 
@@ -54,8 +66,12 @@ def at_edge(*, below: str | None = None, **members: object) -> Callable[[T], T]:
     alone; `access="none"` leaves it out of the edge's routes, so that nobody reaches it from there.
     `methods` are needed where any method is let through, as by most mounted apps; such an app takes
     WebSockets with `websocket=True`. `prefix="/gw"` is what the edge has in front of the app's path
-    and takes off: clients ask for `/gw/orders`, the app serves `/orders`. Anything else (`limits`,
-    `require`, …) goes into the policy as it is; `from`, a word of Python's, is written `from_`.
+    and takes off: clients ask for `/gw/orders`, the app serves `/orders`.
+    `formerly="/orders/{order_id}"` of an endpoint is its former full template, or former id, or a
+    list of them: a request that the edge still judges by it is accepted. `opaque=True` of a mounted
+    app makes it one route for all below its path, for `methods`; its own routes do not count.
+    Anything else (`limits`, `require`, …) goes into the policy as it is; `from`, a word of
+    Python's, is written `from_`.
 
     Said of an app, a mount or a router, it holds for all routes below; said of an app with
     `below="/auth"`, for those at and below that path. The nearest declaration counts, member by
@@ -71,11 +87,14 @@ def at_edge(*, below: str | None = None, **members: object) -> Callable[[T], T]:
     named = {name.removesuffix("_"): value for name, value in members.items()}
     for fault in misspelt(named):
         raise ValueError(f"at_edge: {fault}")
+    if below is not None:
+        _refuse_for_many(named)
 
     def declare(target: T) -> T:
         if below is not None:
             return _declare_below(target, below, named)
         if isinstance(target, APIRouter):
+            _refuse_for_many(named)
             _declare_for_router(target, named)
             return target
         if inspect.ismethod(target):
@@ -93,6 +112,14 @@ def misspelt(members: Mapping[str, object]) -> Iterator[str]:
         if name == PREFIX:
             if not isinstance(value, str) or not _PREFIX.fullmatch(value):
                 yield f'prefix is {value!r}; it is a path like "/gw", without parameters'
+        elif name == FORMERLY:
+            try:
+                read_former(value)
+            except ValueError as error:
+                yield str(error)
+        elif name == OPAQUE:
+            if not isinstance(value, bool):
+                yield f"{name} is {value!r}; it is True or False"
         elif name not in ROUTE_MEMBERS:
             near = difflib.get_close_matches(name, ROUTE_MEMBERS, 1)
             known = f'did you mean "{near[0]}"?' if near else f"there are {', '.join(_sorted())}"
@@ -105,6 +132,12 @@ def misspelt(members: Mapping[str, object]) -> Iterator[str]:
             yield f'{name} is {value!r}; it is a list: {name}=["…"]'
         elif name in _FLAGS and not isinstance(value, bool):
             yield f"{name} is {value!r}; it is True or False"
+
+
+def _refuse_for_many(members: Mapping[str, object]) -> None:
+    for name, why in _OF_ONE.items():
+        if name in members:
+            raise ValueError(f"at_edge: {why}")
 
 
 def declared_by(route: object) -> Mapping[str, object]:

@@ -8,11 +8,13 @@ who is right.
 import itertools
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from fastgate.declare import METHODS
+from fastgate.formerly import FORMERLY
 from fastgate.policy import RouteDocument
+from fastgate.route import Accepted
 from fastgate.routing import WEBSOCKET
 from fastgate.template import Template, TemplateRefused, comparable
 
@@ -22,6 +24,9 @@ _Request: TypeAlias = tuple[str, str]
 _ACCESS = "authenticated"
 
 REFUSED = " (refused until both agree)"
+ACCEPTED = " (accepted during the overlap)"
+
+NOTHING_FORMER: Mapping[_Request, Accepted] = {}
 
 
 def drift(
@@ -30,11 +35,13 @@ def drift(
     *,
     everything: bool = False,
     ids: bool = True,
+    former: Mapping[_Request, Accepted] = NOTHING_FORMER,
 ) -> list[str]:
     """Return every difference between two route tables, sorted by path.
 
     Names of parameters make no difference. A line that ends with `REFUSED` tells of requests that
-    are refused while both are deployed as they are.
+    are refused while both are deployed as they are, one that ends with `ACCEPTED` of requests that
+    are not, because the app declares what its route was before.
 
     Args:
         app: what the app compiles to.
@@ -42,6 +49,7 @@ def drift(
             it leads to.
         everything: whether members that only the edge has (limits, groups, …) are differences, too.
         ids: whether ids are compared; only strict apps do.
+        former: what the app accepts beside its present templates and ids.
 
     """
     ours = _by_request(app, lambda route: str(route.get("path")))
@@ -57,12 +65,37 @@ def drift(
             name = f"{request[0]} {route.get('path')}"
             if request not in ours:
                 others = _other_methods(request, ours)
-                refused = REFUSED if _leads_elsewhere(request, ours) else ""
-                lines.append(f"{name}: only the edge names it{others}{refused}")
+                becomes = _becomes(request, route, ours, former, ids=ids)
+                lines.append(f"{name}: only the edge names it{others}{becomes}")
                 continue
-            found = _differences(ours[request][0], route, everything=everything, ids=ids)
+            accepted = former.get(request, Accepted()).ids
+            found = _differences(
+                ours[request][0], route, everything=everything, ids=ids, accepted=accepted
+            )
             lines.extend(f"{name}: {line}" for line in found)
     return lines
+
+
+def no_longer_needed(
+    app: Sequence[RouteDocument],
+    edge: Sequence[RouteDocument],
+    former: Mapping[_Request, Accepted],
+) -> list[str]:
+    """Return a line for each `formerly` of the app that the edge knows nothing of any more.
+
+    That is no difference: both sides agree, and the declaration can be removed.
+    """
+    ours = _by_request(app, lambda route: str(route.get("path")))
+    theirs = _by_request(edge, lambda route: _edge_path(route, ours))
+    ids = {str(route.get("id")) for route in edge}
+    return [
+        f"{method} {ours[method, path][0].get('path')}: the edge has it as it is now; "
+        f"at_edge({FORMERLY}=…) can be removed"
+        for (method, path), accepted in sorted(former.items())
+        if (method, path) in theirs
+        and ids.isdisjoint(accepted.ids)
+        and not any((method, template) in theirs for template in accepted.templates)
+    ]
 
 
 def routes_of(policy: Mapping[str, object], origin: str | None) -> list[RouteDocument]:
@@ -96,23 +129,47 @@ def _by_request(
     return found
 
 
-def _edge_path(route: RouteDocument, ours: Mapping[_Request, object]) -> str:
+def _edge_path(route: RouteDocument, ours: Mapping[_Request, Sequence[RouteDocument]]) -> str:
     """Return the path by which the app knows a route of the edge."""
     path, rewrite = str(route.get("path")), route.get("rewrite")
-    if any(comparable(path) == known for _, known in ours) or not isinstance(rewrite, Mapping):
+    known = {each for _, each in ours}
+    if comparable(path) in known or not isinstance(rewrite, Mapping):
         return path  # the app declares the outer path itself, with its rewrite
     if isinstance(template := rewrite.get("template"), str):
         return template
     stripped = path.removeprefix(str(rewrite.get("strip_prefix") or ""))
-    return str(rewrite.get("add_prefix") or "") + stripped
+    inner = str(rewrite.get("add_prefix") or "") + stripped
+    declared = any(each.get("rewrite") == rewrite for found in ours.values() for each in found)
+    return path if declared and comparable(inner) not in known else inner
 
 
-def _leads_elsewhere(request: _Request, ours: Mapping[_Request, object]) -> bool:
-    """Whether the app runs another route for some of these requests."""
-    return any(
-        method == request[0] and _parsed(path).overlaps(_parsed(request[1]))
-        for method, path in ours
-    )
+def _becomes(
+    request: _Request,
+    route: RouteDocument,
+    ours: Mapping[_Request, Sequence[RouteDocument]],
+    former: Mapping[_Request, Accepted],
+    *,
+    ids: bool,
+) -> str:
+    """Return what becomes of the requests of a route that the app has no more."""
+    outer = _parsed(request[1])
+    running = [
+        other for other in ours if other[0] == request[0] and _parsed(other[1]).overlaps(outer)
+    ]
+    refused = []
+    for other in running:
+        accepted = former.get(other, Accepted())
+        named = route.get("id") in {*accepted.ids, ours[other][0].get("id")}
+        if request[1] not in accepted.templates or (ids and not named):
+            refused.append(str(ours[other][0].get("path")))
+    if not running:
+        return ""
+    if len(refused) == len(running):
+        return REFUSED
+    if not refused:
+        return ACCEPTED
+    # The app's own router says which of them a request gets to.
+    return f"{ACCEPTED[:-1]}; what {', '.join(refused)} answers is refused until both agree)"
 
 
 def _parsed(path: str) -> Template:
@@ -135,7 +192,12 @@ def _other_methods(request: _Request, other: Mapping[_Request, object]) -> str:
 
 
 def _differences(
-    app: RouteDocument, edge: RouteDocument, *, everything: bool, ids: bool
+    app: RouteDocument,
+    edge: RouteDocument,
+    *,
+    everything: bool,
+    ids: bool,
+    accepted: Collection[str],
 ) -> Iterator[str]:
     ours, theirs = _scopes(app), _scopes(edge)
     for scope in sorted(ours - theirs):
@@ -154,7 +216,10 @@ def _differences(
             continue
         refused = (member == "id" and ids) or (member == "sign_body" and mine)
         line = f"{member}: the app says {_shown(mine)}, the edge {_shown(yours)}"
-        yield line + (REFUSED if refused else "")
+        if member == "id" and yours in accepted:
+            yield line + ACCEPTED
+        else:
+            yield line + (REFUSED if refused else "")
 
 
 def _scopes(route: RouteDocument) -> set[str]:

@@ -15,7 +15,15 @@ from starlette.endpoints import HTTPEndpoint
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
-from fastgate.declare import PREFIX, Inherited, at_edge, declared, declared_below, declared_by
+from fastgate.declare import (
+    OPAQUE,
+    PREFIX,
+    Inherited,
+    at_edge,
+    declared,
+    declared_below,
+    declared_by,
+)
 from fastgate.dependencies import FastgateScheme, any_caller
 from fastgate.routing import (
     View,
@@ -23,6 +31,7 @@ from fastgate.routing import (
     effective_routes,
     frontend_templates,
     handled_route,
+    is_opaque,
     routed_app,
 )
 
@@ -74,6 +83,8 @@ class Endpoint:
     """Members of the route document, from `at_edge` and `openapi_extra`."""
     inherited: Mapping[str, object] = field(default_factory=dict)
     """Members that were declared for more than this endpoint; the nearest declaration counts."""
+    hidden: tuple["Endpoint", ...] = ()
+    """What a mounted app that is declared as a whole declares below, and nobody would read."""
 
     def __str__(self) -> str:
         return f"{self.name} ({self.template}, {place_of(self.source)})"
@@ -130,17 +141,25 @@ def _mounted(mount: View, template: str, inherited: _Members) -> Iterator[Endpoi
     name = mount.name or type(app).__name__
     members = declared_by(mount)
     holder = app_below(mount)
+    hidden: tuple[Endpoint, ...] = ()
+    if is_opaque(mount) and (whole := routed_app(app)) is not None:
+        members = {**declared(whole), **members}
+        below_it = _endpoints_of(whole, template, {})
+        hidden = tuple(each for each in below_it if each.declared or each.inherited)
     if holder is not None:
         behind_middleware = declared(holder)
         yield from _endpoints_of(holder, template, {**inherited, **behind_middleware, **members})
     else:
         methods = ("GET", "HEAD") if isinstance(app, StaticFiles) else None
-        found = Endpoint(Kind.APP, below, methods, name, app, inherited=inherited)
-        plain = {key: value for key, value in members.items() if key != "websocket"}
+        found = Endpoint(Kind.APP, below, methods, name, app, inherited=inherited, hidden=hidden)
+        own = ("websocket", OPAQUE)
+        plain = {key: value for key, value in members.items() if key not in own}
         yield replace(found, declared=plain)
         if members.get("websocket"):
             no_methods = {key: value for key, value in plain.items() if key != "methods"}
-            yield replace(found, kind=Kind.WEBSOCKET, methods=("GET",), declared=no_methods)
+            yield replace(
+                found, kind=Kind.WEBSOCKET, methods=("GET",), declared=no_methods, hidden=()
+            )
     yield Endpoint(Kind.BELOW, below, None, name, app)
 
 

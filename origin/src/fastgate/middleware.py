@@ -198,7 +198,7 @@ class FastgateMiddleware:
             scope,
             judged,
             refuse,
-            self._startup.ids,
+            self._startup.names,
             stripped="" if judged is None else taken_off(scope, judged.path, root),
             kind=ObservedCheck if self._observe else RouteCheck,
         )

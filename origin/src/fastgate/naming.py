@@ -8,8 +8,9 @@ import hashlib
 import re
 from collections.abc import Iterable, Sequence
 
-from fastgate.declare import ACCESS, METHODS
+from fastgate.declare import ACCESS, METHODS, OPAQUE
 from fastgate.endpoints import Endpoint, Kind
+from fastgate.formerly import FORMERLY
 from fastgate.routing import WEBSOCKET
 from fastgate.template import comparable
 
@@ -54,7 +55,9 @@ def members_of(endpoint: Endpoint) -> dict[str, object]:
     listed = inherited.pop("scopes", ())
     asked = (*(listed if isinstance(listed, (list, tuple)) else ()), *endpoint.callers.scopes)
     scopes = {"scopes": list(dict.fromkeys(asked))} if asked else {}
-    return {**scopes, **inherited, **endpoint.declared, "access": access}
+    members = {**scopes, **inherited, **endpoint.declared, "access": access}
+    # The app's own affair: the edge has one name for a route, and no mounts.
+    return {name: value for name, value in members.items() if name not in (FORMERLY, OPAQUE)}
 
 
 def methods_of(endpoint: Endpoint) -> list[str]:
@@ -90,27 +93,32 @@ def ids_of(served: Sequence[Endpoint]) -> list[str]:
     ids: list[str] = []
     for endpoint in served:
         given = endpoint.declared.get("id") or endpoint.operation_id
-        name = _slug(str(given)) if given else ""
+        name = given_id(str(given)) if given else ""
         if not name or name in taken:
-            name = _derived_id(endpoint)
+            name = derived_id(requests_of(endpoint), endpoint.template)
         taken.add(name)
-        ids.append(_fitting(name))
+        ids.append(name)
     return ids
 
 
-def _derived_id(endpoint: Endpoint) -> str:
+def given_id(text: str) -> str:
+    """Return the id that an author's name for an endpoint becomes."""
+    return _fitting(_slug(text))
+
+
+def derived_id(methods: Sequence[str], template: str) -> str:
     """Return `get-orders--int` for GET /orders/{order_id:int}.
 
     The first method is enough: no other route of the same template has it. Where letters have to
     be left out, a digest of the template tells it from others.
     """
-    method = next(iter(requests_of(endpoint)), "any").lower()
-    template = comparable(endpoint.template)
+    method = next(iter(methods), "any").lower()
+    template = comparable(template)
     plain = _PLAIN.fullmatch(template)
     if plain or template == "/":
-        return "-".join((method, *_parts(template)))
+        return _fitting("-".join((method, *_parts(template))))
     digest = hashlib.sha256(template.encode()).hexdigest()[:8]
-    return f"{method}-{_slug(template)}-{digest}"
+    return _fitting(f"{method}-{_slug(template)}-{digest}")
 
 
 _PLAIN = re.compile(r"(?:/(?:[a-z0-9_]+|\{:[a-z]+\}))+")

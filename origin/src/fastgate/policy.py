@@ -8,7 +8,7 @@ edge would judge by another rule than the one the app would run. It only reads d
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from fastgate.declare import METHODS, OWN_MEMBERS, PREFIX, misspelt
+from fastgate.declare import METHODS, OPAQUE, OWN_MEMBERS, PREFIX, misspelt
 from fastgate.endpoints import Endpoint, Kind, endpoints
 from fastgate.naming import (
     UNNAMED,
@@ -20,6 +20,7 @@ from fastgate.naming import (
     requests_of,
     says_callers,
 )
+from fastgate.overlap import overlap_between
 from fastgate.template import Template, TemplateRefused, comparable
 
 _OPEN = ("public", "optional")
@@ -88,9 +89,12 @@ def _compiled(app: object) -> list[tuple[str, Endpoint]]:
         if endpoint.kind is Kind.NOTHING
     ]
     faults += _faults_between(found)
+    ids = ids_of(served)
+    misleading = overlap_between(served, ids).misleading
+    faults += [Fault(each.endpoint, each.what, each.remedy) for each in misleading]
     if faults:
         raise CannotCompile(faults)
-    return list(zip(ids_of(served), served, strict=True))
+    return list(zip(ids, served, strict=True))
 
 
 def _document(endpoint: Endpoint, route_id: str, origin: str | None) -> RouteDocument:
@@ -126,6 +130,12 @@ def _faults_of(endpoint: Endpoint) -> Iterator[Fault]:
         Template.parse(endpoint.template)
     except TemplateRefused as error:
         yield Fault(endpoint, f"its path is no template at the edge: {error}", error.remedy)
+    for hidden in endpoint.hidden:
+        yield Fault(
+            hidden,
+            f"declares what nobody reads: {endpoint} is declared as one opaque app",
+            "remove that declaration, or opaque from the app's",
+        )
     yield from _member_faults(endpoint)
     yield from _path_faults(endpoint)
     yield from _method_faults(endpoint)
@@ -135,6 +145,12 @@ def _faults_of(endpoint: Endpoint) -> Iterator[Fault]:
 def _member_faults(endpoint: Endpoint) -> Iterator[Fault]:
     for fault in misspelt(endpoint.declared):
         yield Fault(endpoint, f"declares what the edge does not know: {fault}", "correct it there")
+    if endpoint.declared.get(OPAQUE):
+        yield Fault(
+            endpoint,
+            "is declared opaque, and is no mounted app",
+            f"leave {OPAQUE} out: an endpoint is one route as it is",
+        )
     for name in sorted(OWN_MEMBERS & endpoint.inherited.keys()):
         yield Fault(
             endpoint,

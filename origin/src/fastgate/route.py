@@ -8,7 +8,8 @@ and runs nothing: `dispatch` asks it, in the place that every dispatch goes thro
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import NamedTuple, TypeAlias
 
 from starlette.routing import BaseRoute
 from starlette.types import Scope, Send
@@ -51,14 +52,30 @@ class Prefix(NamedTuple):
         return self.template + added if is_text else None
 
 
-class RouteIds(NamedTuple):
-    """The ids that a strict app's policy gives its routes."""
+Request: TypeAlias = tuple[str, str]
+"""Method (or `WEBSOCKET`) and `comparable` template, the app's own `root_path` in front."""
 
-    by_template: Mapping[tuple[str, str], str]
-    """By method (or `WEBSOCKET`) and `comparable` template, the app's own `root_path` in front."""
-    root_path: str
 
-    def find(self, method: str, template: str, prefix: str) -> str | None:
+class Accepted(NamedTuple):
+    """What the edge may still call a route that has been changed: `at_edge(formerly=…)`."""
+
+    templates: frozenset[str] = frozenset()
+    """`comparable`, without the present one."""
+    ids: frozenset[str] = frozenset()
+    """Without the present one."""
+
+
+class Names(NamedTuple):
+    """What the edge calls the routes of one app."""
+
+    root_path: str = ""
+    """The app's own."""
+    former: Mapping[Request, Accepted] = MappingProxyType({})
+    """What is accepted beside the present names."""
+    ids: Mapping[Request, str] | None = None
+    """Of a strict app: the ids that its policy gives its routes."""
+
+    def id_of(self, method: str, template: str, prefix: str) -> str | None:
         """Return the id of a route; None if there is none.
 
         Args:
@@ -67,11 +84,41 @@ class RouteIds(NamedTuple):
             prefix: what stood in front of the app's templates at the guard.
 
         """
-        found = self.by_template.get((method, comparable(template)))
-        if found is None:
-            own = self.root_path + template.removeprefix(prefix)
-            found = self.by_template.get((method, comparable(own)))
-        return found
+        ids = self.ids or {}
+        return next(
+            (ids[method, each] for each in self._own(template, prefix) if (method, each) in ids),
+            None,
+        )
+
+    def accepted(self, method: str, template: str, prefix: str) -> Accepted:
+        """Return what a route may still be called; the arguments are those of `id_of`."""
+        if not self.former:
+            return _NOTHING_ELSE
+        found = (self.former.get((method, each)) for each in self._own(template, prefix))
+        return next((each for each in found if each is not None), _NOTHING_ELSE)
+
+    def was(self, judged: str, accepted: Accepted, prefix: str) -> bool:
+        """Whether a judged template is a former one of a route."""
+        if not accepted.templates or not _begins(judged, prefix):
+            return False
+        return not accepted.templates.isdisjoint(self._own(judged, prefix))
+
+    def was_below(self, judged: str, method: str, mount: str, prefix: str) -> bool:
+        """Whether a judged template is a former one of any route that lies below a mount now."""
+        return any(
+            kind == method
+            and self.was(judged, accepted, prefix)
+            and any(_begins(template, each) for each in self._own(mount, prefix))
+            for (kind, template), accepted in self.former.items()
+        )
+
+    def _own(self, template: str, prefix: str) -> tuple[str, str]:
+        """Return how the app itself may know a template: as it is, or without an outer mount."""
+        whole = comparable(template)
+        return whole, comparable(self.root_path) + whole.removeprefix(comparable(prefix))
+
+
+_NOTHING_ELSE, _NO_NAMES = Accepted(), Names()
 
 
 @dataclass(slots=True)
@@ -88,8 +135,8 @@ class RouteCheck:
     """The path that the guard let in, decoded."""
     prefix: Prefix
     """What stood in front of the app's templates at the guard."""
-    ids: RouteIds | None = None
-    """Of a strict app."""
+    names: Names = _NO_NAMES
+    """What the edge calls the app's routes."""
     running: int = 0
     """How many endpoints run now that were compared: one, or none."""
     done: bool = False
@@ -134,7 +181,7 @@ class RouteCheck:
         """
         fault = self._changed(scope)
         judged = self.judged
-        below = judged is None or (prefix is not None and _begins(judged.template, prefix))
+        below = judged is None or (prefix is not None and self._is_below(judged, prefix))
         if fault is None and not (below and can_compare):
             fault = RouteMismatch(found=_told(prefix, scope))
         self.passed, self.refused = fault is None, fault is not None
@@ -165,11 +212,19 @@ class RouteCheck:
         return None
 
     def _is_judged(self, template: str, judged: Transaction) -> bool:
-        if template != judged.template and comparable(template) != comparable(judged.template):
+        prefix = self.prefix.template or ""
+        accepted = self.names.accepted(self.method, template, prefix)
+        same = template == judged.template or comparable(template) == comparable(judged.template)
+        if not same and not self.names.was(judged.template, accepted, prefix):
             return False
-        if self.ids is None:
+        if self.names.ids is None or judged.route in accepted.ids:
             return True
-        return self.ids.find(self.method, template, self.prefix.template or "") == judged.route
+        return self.names.id_of(self.method, template, prefix) == judged.route
+
+    def _is_below(self, judged: Transaction, mount: str) -> bool:
+        return _begins(judged.template, mount) or self.names.was_below(
+            judged.template, self.method, mount, self.prefix.template or ""
+        )
 
 
 _current: ContextVar[RouteCheck | None] = ContextVar("fastgate.route", default=None)
@@ -218,7 +273,7 @@ def check_for(
     scope: Scope,
     judged: Transaction | None,
     refuse: Callable[[Refused, Scope, Send], Awaitable[None]],
-    ids: RouteIds | None = None,
+    names: Names = _NO_NAMES,
     *,
     stripped: str = "",
     kind: type[RouteCheck] = RouteCheck,
@@ -229,7 +284,7 @@ def check_for(
         scope: the request, as it stands at the guard.
         judged: what the edge signed.
         refuse: how to answer where another route would run.
-        ids: of a strict app.
+        names: what the edge calls the app's routes.
         stripped: what a proxy behind the edge took off the path: the app's own `root_path`.
         kind: what becomes of a comparison that fails.
 
@@ -240,7 +295,7 @@ def check_for(
     prefix = Prefix(root_template(scope) if template is None else template, root_path)
     if stripped:
         prefix = Prefix(stripped, stripped)
-    return kind(judged, refuse, _method(scope), scope["path"], prefix, ids)
+    return kind(judged, refuse, _method(scope), scope["path"], prefix, names)
 
 
 def signs_body(route: View) -> bool:

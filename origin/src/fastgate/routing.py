@@ -13,6 +13,8 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Host, Match, Mount, Router
 from starlette.types import Scope
 
+from fastgate.declare import OPAQUE, declared
+
 WEBSOCKET = "WEBSOCKET"
 """What stands for the method of an opening handshake, which the edge tells from every other GET."""
 
@@ -37,13 +39,19 @@ def app_below(route: object) -> Starlette | Router | Mount | Host | None:
     """Return what holds the routes below a mount; None if they cannot be seen.
 
     Only what Starlette's routers dispatch is seen: an app of another framework may have `routes`,
-    too, and does not choose among them by `handle`.
+    too, and does not choose among them by `handle`. Nothing is seen of what is declared as a whole.
     """
-    if not isinstance(route, (Mount, Host)):
+    if not isinstance(route, (Mount, Host)) or is_opaque(route):
         return None
     if isinstance(app := routed_app(route.app), (Starlette, Router)):
         return app
     return route if isinstance(getattr(route, "_base_app", None), (Starlette, Router)) else None
+
+
+def is_opaque(route: Mount | Host) -> bool:
+    """Whether a mount is declared as one unit, whatever routes its app has."""
+    marked = (route, route.app, routed_app(route.app))
+    return any(declared(each).get(OPAQUE) is True for each in marked)
 
 
 def effective_routes(app: object) -> Iterator[tuple[BaseRoute, View]]:

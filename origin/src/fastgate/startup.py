@@ -7,17 +7,18 @@ judges no request.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fastgate.dispatch import can_compare
 from fastgate.keys import EdgeKeys, KeySource
 from fastgate.local import LocalEdge
+from fastgate.overlap import overlap_of
 from fastgate.placement import Misplaced, guarded_app, outside_of
 from fastgate.policy import CannotCompile
-from fastgate.route import RouteIds
-from fastgate.routing import root_path_of
+from fastgate.route import Accepted, Names, Request
+from fastgate.routing import root_path_of, routed_app
 from fastgate.self_test import understand_framework
 from fastgate.settings import Settings
 from fastgate.strict import ids_or_no_start
@@ -57,8 +58,8 @@ class Startup:
         self._seen = self._faulty = False
         self.app: object | None = None
         """The app whose routes are guarded; None if none can be seen."""
-        self.ids: RouteIds | None = None
-        """Of a strict app."""
+        self.names = Names()
+        """What the edge calls the app's routes."""
 
     async def run(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a lifespan on, and look at the app once it has started: it may still add routes."""
@@ -130,10 +131,19 @@ class Startup:
             if self._settings.strict:
                 raise Misplaced(f"{message}. Call guard after the last add_middleware.")
             _log.warning("%s", message)
+        if routed_app(app) is not None:
+            self.names = Names(root_path_of(app), self._former(app))
         if self._settings.strict:
-            self.ids = RouteIds(ids_or_no_start(app), root_path_of(app))
+            self.names = self.names._replace(ids=ids_or_no_start(app))
         if self._local is not None:
             self._local.stand_for(app, self._settings.edge, self._settings.audience)
+
+    def _former(self, app: object) -> Mapping[Request, Accepted]:
+        found = overlap_of(app)
+        if not self._settings.strict:  # a strict app does not start
+            for each in found.misleading:
+                _log.warning("not accepted: %s %s; %s", each.endpoint, each.what, each.remedy)
+        return found.accepted
 
 
 def _explain(fault: Exception) -> str:
