@@ -21,8 +21,8 @@ smoke: parts ## Start the same, run the requests, show each verdict, exit 0 or 1
 
 test: lint core signatures edge-tests origin-tests ## Every test: lints, core, signatures, edge, origin
 
-core: $(VENV) ## The tests of the library: native, about a second once built
-	cargo test --locked --lib --bins --test core --test bound --test issuers --test rules --test opaque
+core: $(VENV) ## The tests of the library: native, some seconds once built
+	cargo test --locked --lib --bins --test core --test bound --test issuers --test rules --test opaque --test model
 
 signatures: ## Wycheproof's vectors, and 100,000 RSA signatures that were tampered with (half a minute)
 	cargo test --locked --test signatures

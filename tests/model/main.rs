@@ -19,8 +19,8 @@ mod run;
 mod shared;
 mod world;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use fastgate::mint::new_signing_keys;
 use run::{Run, shortest};
@@ -28,7 +28,7 @@ use shared::seeds::seeds;
 use shared::steps::{SIMULATED, Step, sequence};
 
 /// How many new sequences are run.
-const SEQUENCES: u64 = 2500;
+const SEQUENCES: u64 = 2000;
 
 /// Runs a sequence, and once more without its shadow policies: whoever is asked live must not notice.
 fn fails(steps: &[Step], signing_keys: &str) -> Result<usize, String> {

@@ -256,9 +256,8 @@ impl Reference {
             None => return Err("(a) nobody is accepted as somebody".to_owned()),
         };
         let allowance = plan.recall * 1000 + ROUNDING;
-        let revoked = |(of, _, denied, since): &(usize, Mark, u8, u64)| {
-            *of == iss && *denied == who && at.0 > since + allowance
-        };
+        let revoked =
+            |(of, _, denied, since): &(usize, Mark, u8, u64)| *of == iss && *denied == who && at.0 > since + allowance;
         if plan.deny_list && self.revoked.iter().any(revoked) {
             return Err("(a) a revoked token is accepted".to_owned());
         }
@@ -335,9 +334,8 @@ impl Reference {
             }
             _ => None,
         };
-        let is_denied = |who: u8| {
-            plan.deny_list && self.revoked.iter().any(|(of, _, denied, _)| *of == iss && *denied == who)
-        };
+        let is_denied =
+            |who: u8| plan.deny_list && self.revoked.iter().any(|(of, _, denied, _)| *of == iss && *denied == who);
         let fits = call.body.is_none_or(|sent| is_whole(call) && sent.bytes as u64 <= plan.max_body);
         match who {
             Some(who) if fits && !is_denied(who) => Err(format!("(f) a good request is refused: {outcome:?}")),

@@ -13,6 +13,7 @@ pub(crate) struct Key {
 }
 
 /// A policy, as far as it differs from the others. All know one issuer, by one id.
+#[allow(clippy::struct_excessive_bools, reason = "each is a member of the policy")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Plan {
     /// Where the issuer's keys are.
@@ -77,7 +78,11 @@ pub(crate) enum Mark {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Token {
     /// `iss` by number.
-    Signed { iss: usize, key: Key, who: u8 },
+    Signed {
+        iss: usize,
+        key: Key,
+        who: u8,
+    },
     Opaque(u8),
 }
 
@@ -157,6 +162,7 @@ pub(crate) struct Pace {
 }
 
 /// For a simulated clock.
+#[allow(dead_code, reason = "of the simulated platform alone")]
 pub(crate) const SIMULATED: Pace = Pace {
     waits: &[500, 1000, 2000, 3000, 5000, 10_000, 11_000, 30_000],
     lives: &[
@@ -172,6 +178,7 @@ pub(crate) const SIMULATED: Pace = Pace {
 };
 
 /// For the real clock.
+#[allow(dead_code, reason = "of the real guest alone")]
 pub(crate) const REAL: Pace = Pace {
     waits: &[300, 1200, 2300, 3500, 10_500],
     lives: &[
@@ -185,7 +192,7 @@ pub(crate) const REAL: Pace = Pace {
     settled: 3500,
 };
 
-/// A generator of pseudo-random numbers: SplitMix64.
+/// A generator of pseudo-random numbers: `SplitMix64`.
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
@@ -280,11 +287,14 @@ impl Writer {
             46..60 => vec![Step::Wait(self.random.pick(self.pace.waits))],
             60..68 => {
                 (self.former, self.plan) = (self.plan, self.vary());
-                vec![Step::Policy(self.plan), Step::Wait(if simulated { 10_000 } else { 10_500 })]
+                let call = Call { route: Route::Me, token: Some(self.former_token()), body: None, ..self.call() };
+                vec![Step::Policy(self.plan), self.poll(), Step::Request(call)]
             }
             68..75 => {
-                let plan = self.vary();
-                vec![Step::Shadow(if self.random.one_in(5) { None } else { Some(plan) })]
+                let plan = (!self.random.one_in(5)).then(|| self.vary());
+                let route = self.random.pick(&[Route::Signed, Route::Bounded]);
+                let call = Call { route, token: Some(self.good_token()), body: Some(self.body()), ..self.call() };
+                vec![Step::Shadow(plan), self.poll(), Step::Request(call)]
             }
             75..81 => vec![self.rotation()],
             81..84 => {
@@ -292,11 +302,19 @@ impl Writer {
                 self.down = (!up).then_some(source);
                 vec![Step::Reachable(source, up)]
             }
-            84..86 => vec![Step::Revoke(self.random.below(2), self.random.pick(&[Mark::Subject, Mark::Token]), self.random.digit(3))],
-            86..87 => vec![if self.random.one_in(2) { Step::Inactive(self.random.digit(2)) } else { Step::Endpoint(self.random.one_in(2)) }],
+            84..86 => vec![Step::Revoke(
+                self.random.below(2),
+                self.random.pick(&[Mark::Subject, Mark::Token]),
+                self.random.digit(3),
+            )],
+            86..87 => vec![if self.random.one_in(2) {
+                Step::Inactive(self.random.digit(2))
+            } else {
+                Step::Endpoint(self.random.one_in(2))
+            }],
             87..91 => {
                 let off = self.switched_off();
-                vec![Step::Switch(off), Step::Wait(if simulated { 10_000 } else { 10_500 })]
+                vec![Step::Switch(off), self.poll()]
             }
             91..94 => {
                 let outages = [Outage::Switch, Outage::Denied, Outage::Policy, Outage::All, Outage::Keys];
@@ -391,22 +409,35 @@ impl Writer {
         Sent { bytes: self.random.pick(&[0, 1, 7, 9, 30, 64, 65, 150, 300]), arrival }
     }
 
+    /// Long enough for every sandbox to have read the policy and the switch again.
+    const fn poll(&self) -> Step {
+        Step::Wait(if self.pace.simulated { 10_000 } else { 10_500 })
+    }
+
     fn token(&mut self) -> Token {
-        let who = self.random.digit(3);
-        let source = self.plan.source;
-        let published = self.keys[source].clone();
         match self.random.below(10) {
-            // One of the provider that the policy names, or of another place of the same provider under its name.
-            0..6 => Token::Signed { iss: iss_of(source), key: self.random.pick(&published), who },
-            6 => {
-                let former = self.keys[self.former.source].clone();
-                Token::Signed { iss: iss_of(source), key: self.random.pick(&former), who }
-            }
-            7 => Token::Opaque(who),
+            0..6 => self.good_token(),
+            6 => self.former_token(),
+            7 => Token::Opaque(self.random.digit(3)),
             _ => {
                 let key = Key { kid: 1 + self.random.digit(3), material: self.random.digit(MATERIALS) };
-                Token::Signed { iss: self.random.below(2), key, who }
+                Token::Signed { iss: self.random.below(2), key, who: self.random.digit(3) }
             }
         }
+    }
+
+    /// One of the provider that the policy names.
+    fn good_token(&mut self) -> Token {
+        self.token_of(self.plan.source)
+    }
+
+    /// One in the name of the provider that the policy names, by a key from the place that the policy named before.
+    fn former_token(&mut self) -> Token {
+        self.token_of(self.former.source)
+    }
+
+    fn token_of(&mut self, source: usize) -> Token {
+        let published = self.keys[source].clone();
+        Token::Signed { iss: iss_of(self.plan.source), key: self.random.pick(&published), who: self.random.digit(3) }
     }
 }
