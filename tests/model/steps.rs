@@ -325,7 +325,9 @@ impl Writer {
             94..97 => {
                 let held = if simulated { self.random.pick(&[Held::Counts, Held::Visits]) } else { Held::Counts };
                 self.held = if self.held == Held::Nothing { held } else { Held::Nothing };
-                vec![Step::Lease(self.held), Step::Request(self.call())]
+                let mut steps = vec![Step::Lease(self.held)];
+                steps.extend(self.burst());
+                steps
             }
             97..98 if simulated => {
                 self.cache = !self.cache;
