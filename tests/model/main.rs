@@ -14,6 +14,7 @@
 )]
 
 mod body;
+mod rollback;
 mod run;
 #[path = "shared.rs"]
 mod shared;

@@ -22,7 +22,7 @@ use crate::world::{BEGIN, World};
 
 /// The sandboxes of one POP, and what became of the requests.
 pub(crate) struct Run {
-    world: World,
+    pub(crate) world: World,
     sandboxes: Vec<(Sandbox, u64)>,
     reference: Reference,
     /// What became of each request, in words.
@@ -30,25 +30,38 @@ pub(crate) struct Run {
 }
 
 impl Run {
+    /// Nothing has happened, and this policy is in force.
+    pub(crate) fn with(plan: Plan, signing_keys: &str) -> Self {
+        let world = World::new(signing_keys);
+        let now = world.now.get();
+        world.put_value(POLICY_KEY, policy(&[(&world.names, 0, plan)], false));
+        Self {
+            sandboxes: (0..3).map(|_| (Sandbox::default(), now)).collect(),
+            reference: Reference::new(SIMULATED, plan, now),
+            outcomes: Vec::new(),
+            world,
+        }
+    }
+
     /// Runs a sequence.
     ///
     /// # Errors
     /// The first invariant that it breaks.
     pub(crate) fn of(steps: &[Step], signing_keys: &str) -> Result<Self, Violation> {
-        let world = World::new(signing_keys);
-        let now = world.now.get();
-        let plan = first_plan(&SIMULATED);
-        world.put_value(POLICY_KEY, policy(&[(&world.names, 0, plan)], false));
-        let mut run = Self {
-            sandboxes: (0..3).map(|_| (Sandbox::default(), now)).collect(),
-            reference: Reference::new(SIMULATED, plan, now),
-            outcomes: Vec::new(),
-            world,
-        };
-        for (number, step) in steps.iter().enumerate() {
-            run.step(step).map_err(|violation| format!("step {number}, {step:?}: {violation}"))?;
-        }
+        let mut run = Self::with(first_plan(&SIMULATED), signing_keys);
+        run.take(steps)?;
         Ok(run)
+    }
+
+    /// Takes further steps.
+    ///
+    /// # Errors
+    /// The first invariant that they break.
+    pub(crate) fn take(&mut self, steps: &[Step]) -> Result<(), Violation> {
+        for (number, step) in steps.iter().enumerate() {
+            self.step(step).map_err(|violation| format!("step {number}, {step:?}: {violation}"))?;
+        }
+        Ok(())
     }
 
     fn step(&mut self, step: &Step) -> Result<(), Violation> {

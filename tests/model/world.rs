@@ -33,6 +33,8 @@ pub(crate) struct World {
     pub(crate) held: Cell<Held>,
     pub(crate) published: RefCell<Vec<Vec<Key>>>,
     pub(crate) reachable: RefCell<Vec<bool>>,
+    /// What providers say of how long their keys are fresh.
+    pub(crate) cache_control: Cell<Option<&'static str>>,
     pub(crate) endpoint: Cell<bool>,
     pub(crate) active: RefCell<[bool; 3]>,
     /// The URLs at which somebody asked about an opaque token.
@@ -53,6 +55,7 @@ impl World {
             held: Cell::new(Held::Nothing),
             published: RefCell::new((0..SOURCES).map(first_keys).collect()),
             reachable: RefCell::new(vec![true; SOURCES]),
+            cache_control: Cell::new(None),
             endpoint: Cell::new(true),
             active: RefCell::new([true, true, false]),
             asked: RefCell::default(),
@@ -206,7 +209,12 @@ impl Backends for World {
             Some((_, form)) => self.endpoint(request.url, form.expose()),
         };
         let body = body.ok_or_else(|| "nobody answers".to_owned())?;
-        Ok(Incoming { status: 200, cache_control: None, age: None, body: body.into_bytes() })
+        Ok(Incoming {
+            status: 200,
+            cache_control: self.cache_control.get().map(str::to_owned),
+            age: None,
+            body: body.into_bytes(),
+        })
     }
 }
 
