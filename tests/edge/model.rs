@@ -25,7 +25,8 @@ use providers::Providers;
 use shared::policy::{Names, policy};
 use shared::reference::Reference;
 use shared::seeds::seeds;
-use shared::steps::{Plan, REAL, SwitchedOff, first_plan, sequence};
+use shared::sequences::sequence;
+use shared::steps::{Plan, REAL, SwitchedOff, first_plan};
 
 /// How many new sequences are run.
 const SEQUENCES: u64 = 104;

@@ -1,9 +1,9 @@
 //! The gate over time: generated sequences of what operators, providers, stores and clients do, run through
-//! [`Sandbox`](fastgate::sandbox::Sandbox) on a simulated platform, and judged by a small reference. `tests/edge/model.rs`
-//! does the same with the real guest.
+//! [`Sandbox`](fastgate::sandbox::Sandbox) on a simulated platform, and judged by a small reference.
+//! `tests/edge/model.rs` does the same with the real guest.
 //!
-//! A sequence that fails is printed with its seed, cut down to the steps that matter. `FASTGATE_MODEL_SEED=<seed>` runs it
-//! alone; seeds that failed once stand in `seeds.txt` and are always run.
+//! A sequence that fails is printed with its seed, cut down to the steps that matter. `FASTGATE_MODEL_SEED=<seed>`
+//! runs it alone; seeds that failed once stand in `seeds.txt` and are always run.
 
 #![allow(
     clippy::unwrap_used,
@@ -26,7 +26,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use fastgate::mint::new_signing_keys;
 use run::{Run, shortest};
 use shared::seeds::seeds;
-use shared::steps::{SIMULATED, Step, sequence};
+use shared::sequences::sequence;
+use shared::steps::{SIMULATED, Step};
 
 /// How many new sequences are run.
 const SEQUENCES: u64 = 2000;

@@ -1,6 +1,6 @@
-//! The reference: what was done when, as facts, and what a request may have come to. It knows nothing of caches, leases or
-//! memories; it knows the bounds of `docs/concepts/threat-model.md`. Times are milliseconds, and intervals where it is not
-//! known better.
+//! The reference: what was done when, as facts, and what a request may have come to. It knows nothing of caches,
+//! leases or memories; it knows the bounds of `docs/concepts/threat-model.md`. Times are milliseconds, and intervals
+//! where it is not known better.
 
 use std::collections::BTreeMap;
 

@@ -3,8 +3,8 @@
 /// From, and until.
 pub(crate) type Time = (u64, u64);
 
-/// Values that follow each other. One holds at the earliest from the beginning of the change to it, and at the latest until
-/// the end of the change to the next one.
+/// Values that follow each other. One holds at the earliest from the beginning of the change to it, and at the latest
+/// until the end of the change to the next one.
 pub(crate) struct Timeline<T>(Vec<(Time, T)>);
 
 impl<T> Timeline<T> {

@@ -14,7 +14,8 @@ use viceroy_lib::cache::{CacheEntry, CacheKey};
 use super::providers::Providers;
 use super::shared::policy::bytes;
 use super::shared::reference::Outcome;
-use super::shared::steps::{Arrival, Call, Held, REAL, Route, Step, Token, sequence};
+use super::shared::sequences::sequence;
+use super::shared::steps::{Arrival, Call, Held, REAL, Route, Step, Token};
 use super::shared::tokens::sign;
 use super::{Shared, WITH_INTROSPECTION, WITH_OUTAGES, fitting};
 use crate::support::edge::RUNTIME;
@@ -116,8 +117,8 @@ impl<'run> Lane<'run> {
         [198, 51, 100, u8::try_from(self.number).unwrap() + 1]
     }
 
-    /// Takes the leases of this lane's counts, or gives them back. Keys are those of `src/ports/counter.rs`; lengths are the
-    /// guest's, where a number of bytes has four.
+    /// Takes the leases of this lane's counts, or gives them back. Keys are those of `src/ports/counter.rs`; lengths are
+    /// the guest's, where a number of bytes has four.
     fn hold(&mut self, held: Held) {
         self.leases.clear();
         if held != Held::Counts {
