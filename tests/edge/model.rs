@@ -65,13 +65,13 @@ impl Shared {
             Stored { live: plans, shadow: vec![None; lanes], off: vec![SwitchedOff::default(); lanes], out: false };
         let mut backends = providers.backends();
         backends.push(("app".to_owned(), origin.address.to_string()));
-        let stores = Stores {
+        let given = Stores {
             kv: Some(vec![(POLICY_KEY.to_owned(), stored.policy(&names))]),
             signing_keys: Some(new_signing_keys().0),
             backends,
             ..Stores::default()
         };
-        let edge = Edge::start(Place::find(), &stores);
+        let edge = Edge::start(Place::find(), &given);
         let writer = guest::kv_writer(&edge.viceroy(), Path::new(KV_WRITER)).unwrap();
         let now = lane::milliseconds();
         let reference = |(_, plan): &(usize, Plan)| Mutex::new(Reference::new(REAL, *plan, now));

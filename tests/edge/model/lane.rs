@@ -158,19 +158,19 @@ impl<'run> Lane<'run> {
             return Err(format!("the guest ended: {trap}"));
         }
         let id = reply.headers().get("x-request-id").ok_or("an answer without an id")?.to_str().unwrap().to_owned();
-        let line = shared.edge.log_of(&id);
+        let logged = shared.edge.log_of(&id);
         let arrived = shared.origin.everything().into_iter().find(|request| request.all("x-request-id") == [&id]);
-        let route = line["route"].as_str();
+        let route = logged["route"].as_str();
         let outcome = Outcome {
             at,
             version: route.and_then(|route| route.rsplit('-').next()?.parse().ok()),
-            verdict: line["verdict"].as_str().unwrap_or_default().to_owned(),
+            verdict: logged["verdict"].as_str().unwrap_or_default().to_owned(),
             status: reply.status().as_u16(),
             forwarded: reply.status() == 200 || arrived.is_some(),
             delivered: arrived.map(|request| request.body),
         };
         let judged = shared.references[self.number].lock().unwrap().judge(call, &outcome);
-        judged.map_err(|violation| format!("{violation}; {line}"))?;
+        judged.map_err(|violation| format!("{violation}; {logged}"))?;
         if self.providers.was_asked_silently(lane) {
             return Err("(d) a shadow policy asks about a live opaque token".to_owned());
         }
