@@ -27,8 +27,8 @@ soak: guest edge $(VENV) $(LOCAL_KEYS) ## The gate under load for ten minutes wh
 
 test: lint core signatures edge-tests origin-tests ## Every test: lints, core, signatures, edge, origin
 
-core: $(VENV) ## The tests of the library: native, about a second once built
-	cargo test --locked --lib --bins --test core --test bound --test issuers --test rules --test opaque
+core: $(VENV) ## The tests of the library: native, some seconds once built
+	cargo test --locked --lib --bins --test core --test bound --test issuers --test rules --test opaque --test model
 
 signatures: ## Wycheproof's vectors, and 100,000 RSA signatures that were tampered with (half a minute)
 	cargo test --locked --test signatures

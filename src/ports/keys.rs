@@ -112,14 +112,13 @@ impl<'request> CachedKeys<'request> {
         let now = self.scoped.now();
         let mut best = self.sets.held.get(&digest).map(|kept| (kept.held.clone(), "memory"));
         for (look, from) in [(places::cached as places::Look, "cache"), (places::stored, "store")] {
-            match look(issuer, &digest, self.scoped) {
-                Some(held) if held.is_fresh(now, &issuer.key_life) => {
+            // An older word of the issuer counts for nothing, however long it was to be fresh.
+            let is_newer = |held: &HeldKeys| best.as_ref().is_none_or(|(known, _)| held.is_newer_than(known));
+            if let Some(held) = look(issuer, &digest, self.scoped).filter(is_newer) {
+                if held.is_fresh(now, &issuer.key_life) {
                     return Ok(self.found(digest, issuer, held, from));
                 }
-                Some(held) if best.as_ref().is_none_or(|(known, _)| held.is_newer_than(known)) => {
-                    best = Some((held, from));
-                }
-                _ => {}
+                best = Some((held, from));
             }
         }
         match best.filter(|(held, _)| held.is_usable(now, &issuer.key_life)) {

@@ -26,6 +26,7 @@ mod credentials;
 mod headers;
 mod jwks;
 mod log;
+mod model;
 mod opaque;
 mod origins;
 mod paths;

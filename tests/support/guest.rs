@@ -40,3 +40,21 @@ pub(crate) fn viceroy(
     .with_log_stderr(true)
     .finish()
 }
+
+/// A guest of its own that writes to the KV store of another one: what it is sent says what, see the file.
+///
+/// # Errors
+/// The guest is missing or is none.
+#[allow(dead_code, reason = "of the tests alone")]
+pub(crate) fn kv_writer(to: &ExecuteCtx, wat: &Path) -> Result<Arc<ExecuteCtx>, Error> {
+    ExecuteCtx::build(
+        wat,
+        ProfilingConfig::None,
+        HashSet::new(),
+        UnknownImportBehavior::LinkError,
+        false,
+        WasmFeatures::default(),
+    )?
+    .with_object_stores(to.object_store().clone())
+    .finish()
+}

@@ -1,0 +1,32 @@
+;; Writes to the KV store "fastgate". The body of a request is the length of the key in one byte, the key, and the value.
+(module
+  (import "fastly_http_req" "body_downstream_get" (func $receive (param i32 i32) (result i32)))
+  (import "fastly_http_body" "read" (func $read (param i32 i32 i32 i32) (result i32)))
+  (import "fastly_http_body" "new" (func $new_body (param i32) (result i32)))
+  (import "fastly_http_body" "write" (func $write (param i32 i32 i32 i32 i32) (result i32)))
+  (import "fastly_object_store" "open" (func $open (param i32 i32 i32) (result i32)))
+  (import "fastly_object_store" "insert" (func $insert (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 64)
+  (data (i32.const 0) "fastgate")
+  (func $check (param $status i32)
+    (if (local.get $status) (then (unreachable))))
+  (func (export "_start")
+    (local $end i32) (local $value i32) (local $written i32)
+    (local.set $end (i32.const 1024))
+    (call $check (call $receive (i32.const 16) (i32.const 20)))
+    (loop $more
+      (call $check (call $read (i32.load (i32.const 20)) (local.get $end) (i32.const 65536) (i32.const 24)))
+      (local.set $end (i32.add (local.get $end) (i32.load (i32.const 24))))
+      (br_if $more (i32.load (i32.const 24))))
+    (call $check (call $open (i32.const 0) (i32.const 8) (i32.const 28)))
+    (call $check (call $new_body (i32.const 32)))
+    (local.set $value (i32.add (i32.const 1025) (i32.load8_u (i32.const 1024))))
+    (block $done
+      (loop $rest
+        (br_if $done (i32.ge_u (local.get $value) (local.get $end)))
+        (call $check (call $write (i32.load (i32.const 32)) (local.get $value)
+          (i32.sub (local.get $end) (local.get $value)) (i32.const 0) (i32.const 36)))
+        (local.set $value (i32.add (local.get $value) (i32.load (i32.const 36))))
+        (br $rest)))
+    (call $check (call $insert (i32.load (i32.const 28)) (i32.const 1025) (i32.load8_u (i32.const 1024))
+      (i32.load (i32.const 32))))))

@@ -1,0 +1,79 @@
+//! The gate over time: generated sequences of what operators, providers, stores and clients do, run through
+//! [`Sandbox`](fastgate::sandbox::Sandbox) on a simulated platform, and judged by a small reference.
+//! `tests/edge/model.rs` does the same with the real guest.
+//!
+//! A sequence that fails is printed with its seed, cut down to the steps that matter. `FASTGATE_MODEL_SEED=<seed>`
+//! runs it alone; seeds that failed once stand in `seeds.txt` and are always run.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
+
+mod body;
+mod rollback;
+mod run;
+#[path = "shared.rs"]
+mod shared;
+mod world;
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use fastgate::mint::new_signing_keys;
+use run::{Run, shortest};
+use shared::seeds::seeds;
+use shared::sequences::sequence;
+use shared::steps::{SIMULATED, Step};
+
+/// How many new sequences are run.
+const SEQUENCES: u64 = 2000;
+
+/// Runs a sequence, and once more without its shadow policies: whoever is asked live must not notice.
+fn fails(steps: &[Step], signing_keys: &str) -> Result<usize, String> {
+    let with_shadow = Run::of(steps, signing_keys)?;
+    if steps.iter().any(|step| matches!(step, Step::Shadow(Some(_)))) {
+        let steps: Vec<_> = steps.iter().filter(|step| !matches!(step, Step::Shadow(_))).cloned().collect();
+        let without = Run::of(&steps, signing_keys)?;
+        for (with, without) in with_shadow.outcomes.iter().zip(&without.outcomes) {
+            if with != without {
+                return Err(format!("(d) a shadow policy changes something:\n  {with}\n  {without}"));
+            }
+        }
+    }
+    Ok(with_shadow.outcomes.iter().filter(|outcome| outcome.contains("forwarded")).count())
+}
+
+#[test]
+fn the_gate_keeps_its_promises_over_time() {
+    let seeds = seeds(include_str!("seeds.txt"), 1, SEQUENCES);
+    let signing_keys = new_signing_keys().0;
+    let (next, forwarded, failed) = (AtomicUsize::new(0), AtomicUsize::new(0), Mutex::new(None));
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(2, usize::from) {
+            scope.spawn(|| {
+                while failed.lock().unwrap().is_none() {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(seed) = seeds.get(number) else { return };
+                    let steps = sequence(*seed, &SIMULATED);
+                    match fails(&steps, &signing_keys) {
+                        Ok(count) => drop(forwarded.fetch_add(count, Ordering::Relaxed)),
+                        Err(violation) => *failed.lock().unwrap() = Some((number, *seed, steps, violation)),
+                    }
+                }
+            });
+        }
+    });
+    if let Some((number, seed, steps, violation)) = failed.into_inner().unwrap() {
+        let (steps, shortest) = shortest(steps, violation, |steps| fails(steps, &signing_keys).err());
+        let steps: Vec<_> = steps.iter().map(|step| format!("  {step:?}")).collect();
+        panic!("sequence {number}, FASTGATE_MODEL_SEED={seed}: {shortest}\n{}", steps.join("\n"));
+    }
+    if seeds.len() > 1 {
+        let forwarded = forwarded.into_inner();
+        assert!(forwarded > 2 * seeds.len(), "only {forwarded} requests were let through: nothing was tested");
+    }
+}

@@ -1,0 +1,394 @@
+//! The reference: what was done when, as facts, and what a request may have come to. It knows nothing of caches,
+//! leases or memories; it knows the bounds of `docs/concepts/threat-model.md`. Times are milliseconds, and intervals
+//! where it is not known better.
+
+use std::collections::BTreeMap;
+
+use super::policy::bytes;
+use super::steps::{
+    Arrival, Call, Held, Key, Mark, Outage, Pace, Plan, Route, SOURCES, Step, SwitchedOff, Token, first_keys, iss_of,
+};
+use super::timeline::{Time, Timeline};
+
+/// How long a policy and the switch are used before they are read again.
+const POLLED: u64 = 10_000;
+/// How long a source that failed is left alone.
+const RETRY: u64 = 1000;
+/// Whole seconds are compared with whole seconds.
+const ROUNDING: u64 = 1000;
+/// How long a stale key set is used from memory, and how long an issuer that failed is left alone.
+const LOOK_AGAIN: u64 = 5000;
+/// A request that takes so long on the real clock met a machine that is too busy to say that everything can be reached.
+const SLOW: u64 = 1500;
+
+/// What became of a request.
+#[derive(Clone, Debug)]
+pub(crate) struct Outcome {
+    pub(crate) at: Time,
+    /// The version of the policy that decided.
+    pub(crate) version: Option<usize>,
+    pub(crate) verdict: String,
+    pub(crate) status: u16,
+    pub(crate) forwarded: bool,
+    /// What reached the origin; nothing where it saw that the body did not end.
+    pub(crate) delivered: Option<Vec<u8>>,
+}
+
+/// What is known of one sandbox.
+#[derive(Clone, Default)]
+struct Known {
+    born: u64,
+    /// The last time at which it certainly held a policy and a switch that were at most ten seconds old.
+    current: Option<u64>,
+    /// Whether it can have read a policy and a switch at all.
+    can_have_read: bool,
+    /// Requests whose keys were looked up: when, by which version, and whether the sandbox renewed behind them.
+    lookups: Vec<(u64, usize, bool)>,
+}
+
+/// The window of a limit: between which times it was opened, and what was taken since, at least and at most.
+#[derive(Clone, Copy)]
+struct Window {
+    opened: Time,
+    least: u64,
+    most: u64,
+}
+
+/// Everything that happened so far.
+pub(crate) struct Reference {
+    pace: Pace,
+    plans: Vec<Plan>,
+    policy: Timeline<usize>,
+    switch: Timeline<SwitchedOff>,
+    store: Timeline<Option<Outage>>,
+    cache: Timeline<bool>,
+    held: Timeline<Held>,
+    published: Vec<Timeline<Vec<Key>>>,
+    reachable: Vec<Timeline<bool>>,
+    endpoint: Timeline<bool>,
+    inactive: [Option<u64>; 3],
+    revoked: Vec<(usize, Mark, u8, u64)>,
+    sandboxes: Vec<Known>,
+    windows: BTreeMap<u64, Window>,
+}
+
+/// An invariant that does not hold, and why.
+pub(crate) type Violation = String;
+
+impl Reference {
+    pub(crate) fn new(pace: Pace, plan: Plan, now: u64) -> Self {
+        let known = Known { born: now, ..Known::default() };
+        Self {
+            pace,
+            plans: vec![plan],
+            policy: Timeline::new(now, 0),
+            switch: Timeline::new(now, SwitchedOff::default()),
+            store: Timeline::new(now, None),
+            cache: Timeline::new(now, true),
+            held: Timeline::new(now, Held::Nothing),
+            published: (0..SOURCES).map(|source| Timeline::new(now, first_keys(source))).collect(),
+            reachable: (0..SOURCES).map(|_| Timeline::new(now, true)).collect(),
+            endpoint: Timeline::new(now, true),
+            inactive: [None, None, Some(0)],
+            revoked: Vec::new(),
+            sandboxes: vec![known; 3],
+            windows: BTreeMap::new(),
+        }
+    }
+
+    /// The version that the next policy has.
+    pub(crate) const fn next_version(&self) -> usize {
+        self.plans.len()
+    }
+
+    #[allow(dead_code, reason = "of the real guest alone")]
+    pub(crate) fn plan(&self) -> (usize, Plan) {
+        let version = *self.policy.last();
+        (version, self.plans[version])
+    }
+
+    /// Notes what was done at `at`; of a request only that it was made.
+    pub(crate) fn note(&mut self, step: &Step, at: Time) {
+        match step {
+            Step::Policy(plan) => {
+                self.policy.set(at, self.plans.len());
+                self.plans.push(*plan);
+            }
+            Step::Publish(source, keys) => self.published[*source].set(at, keys.clone()),
+            Step::Reachable(source, up) => self.reachable[*source].set(at, *up),
+            Step::Endpoint(up) => self.endpoint.set(at, *up),
+            Step::Inactive(number) => {
+                let inactive = &mut self.inactive[usize::from(*number)];
+                *inactive = inactive.or(Some(at.1));
+            }
+            Step::Revoke(iss, mark, who) => self.revoked.push((*iss, *mark, *who, at.1)),
+            Step::Switch(off) => self.switch.set(at, *off),
+            Step::Store(outage) => self.store.set(at, *outage),
+            Step::Cache(up) => self.cache.set(at, *up),
+            Step::Evict => self.windows.clear(),
+            Step::Lease(held) => self.held.set(at, *held),
+            Step::NewSandbox(number) => self.sandboxes[*number] = Known { born: at.1, ..Known::default() },
+            Step::Shadow(_) | Step::Wait(_) | Step::Request(_) => {}
+        }
+    }
+
+    /// Judges what became of a request.
+    ///
+    /// # Errors
+    /// The invariant that it breaks.
+    pub(crate) fn judge(&mut self, call: &Call, outcome: &Outcome) -> Result<(), Violation> {
+        let at = outcome.at;
+        let judged = self.closed(call, outcome).and_then(|()| match outcome.version {
+            None => Ok(()),
+            Some(version) => {
+                let plan = self.plans[version];
+                self.is_current(call, version, at)?;
+                if !outcome.forwarded {
+                    return self.refusal(call, version, outcome);
+                }
+                self.open(call, at)?;
+                match call.route {
+                    Route::Limited => self.counted(&plan, outcome),
+                    _ => self.vouched(call, version, at).and_then(|()| body(call, &plan, outcome)),
+                }
+            }
+        });
+        self.remember(call, outcome);
+        judged
+    }
+
+    /// (e) A sandbox that cannot have read the policy and the switch is closed; one that can is not.
+    fn closed(&self, call: &Call, outcome: &Outcome) -> Result<(), Violation> {
+        let readable = self.store.during(outcome.at).any(|outage| !hides(*outage));
+        let read_before = !self.pace.simulated || self.sandboxes[call.sandbox].can_have_read;
+        if !readable && !read_before && outcome.status != 503 {
+            return Err(format!("(e) a sandbox that has read nothing is not closed: {outcome:?}"));
+        }
+        let lately = (outcome.at.0.saturating_sub(RETRY), outcome.at.1);
+        if outcome.version.is_none() && self.store.during(lately).all(|outage| !hides(*outage)) {
+            return Err(format!("(f) everything can be read and the gate is closed: {outcome:?}"));
+        }
+        Ok(())
+    }
+
+    /// From when on the values of the policy and the switch may be that a sandbox decides by.
+    fn read_since(&self, call: &Call, at: Time) -> Time {
+        let lately = (at.0.saturating_sub(RETRY), at.1);
+        let since = if self.store.during(lately).all(|outage| !hides(*outage)) {
+            at.0.saturating_sub(POLLED)
+        } else if self.pace.simulated {
+            let known = &self.sandboxes[call.sandbox];
+            known.current.map_or(known.born, |current| current.saturating_sub(POLLED))
+        } else {
+            // Some sandbox that read before the outage began; one that is idle for two seconds ends.
+            self.store.since(|outage| hides(*outage)).unwrap_or(at.0).saturating_sub(POLLED + RETRY + 3000)
+        };
+        (since, at.1)
+    }
+
+    /// (e) A policy decides for ten seconds after another one took its place.
+    fn is_current(&self, call: &Call, version: usize, at: Time) -> Result<(), Violation> {
+        if self.policy.during(self.read_since(call, at)).any(|known| *known == version) {
+            return Ok(());
+        }
+        Err(format!("(e) version {version} of the policy decides, and {} is in force", self.policy.last()))
+    }
+
+    /// (e) What is switched off stays off.
+    fn open(&self, call: &Call, at: Time) -> Result<(), Violation> {
+        if self.switch.during(self.read_since(call, at)).any(|off| !off.group && !off.garbled) {
+            return Ok(());
+        }
+        Err("(e) a group that is switched off is open".to_owned())
+    }
+
+    /// (c) A limit admits no more than its count in a window, and nobody who waited for its count in vain.
+    fn counted(&mut self, plan: &Plan, outcome: &Outcome) -> Result<(), Violation> {
+        let at = outcome.at;
+        if self.cache.during(at).any(|up| !up) {
+            return if plan.open { Ok(()) } else { Err("(c) an uncounted request passes a closed limit".to_owned()) };
+        }
+        if self.held.during(at).all(|held| *held == Held::Counts) {
+            return Err("(c) a request is admitted that waited for its count in vain".to_owned());
+        }
+        let length = plan.window * 1000;
+        let window = self.windows.get(&plan.window).copied();
+        let window = match window {
+            Some(Window { opened, least, most }) if at.1 + ROUNDING < opened.0 + length => {
+                Window { opened, least: least + 1, most: most + 1 }
+            }
+            Some(Window { opened, most, .. }) if at.0 <= opened.1 + length + ROUNDING => {
+                Window { opened: (opened.0, at.1), least: 1, most: most + 1 }
+            }
+            _ => Window { opened: at, least: 1, most: 1 },
+        };
+        self.windows.insert(plan.window, window);
+        if window.least > plan.count {
+            return Err(format!("(c) a limit of {} admits {} in a window", plan.count, window.least));
+        }
+        Ok(())
+    }
+
+    /// (a) Whoever is accepted is vouched for, within the documented bounds.
+    fn vouched(&self, call: &Call, version: usize, at: Time) -> Result<(), Violation> {
+        let plan = &self.plans[version];
+        let iss = iss_of(plan.source);
+        let who = match call.token {
+            Some(Token::Signed { iss: named, key, who }) => {
+                if named != iss {
+                    return Err("(a) a token of another issuer is accepted".to_owned());
+                }
+                self.published(call, version, key, at)?;
+                let withdrawn = |off: &SwitchedOff| {
+                    off.keys.is_some_and(|(of, kid)| of == iss && kid.is_none_or(|kid| kid == key.kid))
+                };
+                if self.switch.during(self.read_since(call, at)).all(withdrawn) {
+                    return Err("(e) a key that an operator withdrew is accepted".to_owned());
+                }
+                who
+            }
+            Some(Token::Opaque(number)) => {
+                let recalled = (plan.recall * 1000).saturating_add(ROUNDING);
+                let ended = self.inactive[usize::from(number)].is_some_and(|since| at.0 > since + recalled);
+                if !plan.introspection || ended {
+                    return Err("(a) an opaque token is accepted that is not active".to_owned());
+                }
+                number
+            }
+            None => return Err("(a) nobody is accepted as somebody".to_owned()),
+        };
+        let allowance = plan.recall * 1000 + ROUNDING;
+        let revoked =
+            |(of, _, denied, since): &(usize, Mark, u8, u64)| *of == iss && *denied == who && at.0 > since + allowance;
+        if plan.deny_list && self.revoked.iter().any(revoked) {
+            return Err("(a) a revoked token is accepted".to_owned());
+        }
+        Ok(())
+    }
+
+    /// A key is good that this provider published at this place within `max_stale`, and that it did not withdraw before
+    /// this sandbox had to renew its set.
+    fn published(&self, call: &Call, version: usize, key: Key, at: Time) -> Result<(), Violation> {
+        let plan = &self.plans[version];
+        let published = &self.published[plan.source];
+        let stale = plan.life.max_stale * 1000 + ROUNDING;
+        if !published.during((at.0.saturating_sub(stale), at.1)).any(|keys| keys.contains(&key)) {
+            return Err(format!("(a) {key:?} is accepted, and source {} did not publish it", plan.source));
+        }
+        let withdrawn = published.last_end(|keys| keys.contains(&key));
+        let Some(withdrawn) = withdrawn.filter(|_| self.pace.simulated) else { return Ok(()) };
+        let since = (withdrawn, at.1);
+        if !self.reachable[plan.source].during(since).all(|up| *up)
+            || !self.cache.during(since).all(|up| *up)
+            || !self.held.during(since).all(|held| *held != Held::Visits)
+        {
+            return Ok(());
+        }
+        let spell = LOOK_AGAIN + plan.life.cool_down.max(5) * 1000 + ROUNDING;
+        let mut due = withdrawn + plan.life.max_fresh.max(5) * 1000 + ROUNDING;
+        let mut renewals = 0;
+        for (when, _, renewed) in self.sandboxes[call.sandbox].lookups.iter().filter(|known| known.1 == version) {
+            if *when >= due && *renewed {
+                renewals += 1;
+                due = when + spell;
+            }
+        }
+        if renewals >= 2 && at.0 >= due {
+            return Err(format!("(a) {key:?} is accepted, and was withdrawn {} ms ago", at.0 - withdrawn));
+        }
+        Ok(())
+    }
+
+    /// (f) Nobody is refused whom everybody vouches for.
+    fn refusal(&self, call: &Call, version: usize, outcome: &Outcome) -> Result<(), Violation> {
+        let (plan, at) = (&self.plans[version], outcome.at);
+        let settled = (at.0.saturating_sub(self.pace.settled), at.1);
+        let healthy = self.store.during((at.0.saturating_sub(RETRY), at.1)).all(Option::is_none)
+            && self.cache.during(at).all(|up| *up)
+            && self.held.during(at).all(|held| *held == Held::Nothing);
+        let switch: Vec<_> = self.switch.during(self.read_since(call, at)).collect();
+        let is_slow = at.1 - at.0 > SLOW;
+        if is_slow || !healthy || switch.iter().any(|off| off.group || off.garbled) {
+            return Ok(());
+        }
+        let iss = iss_of(plan.source);
+        let who = match call.token {
+            None if call.route == Route::Limited => {
+                let used = match self.windows.get(&plan.window) {
+                    Some(window) if at.0 <= window.opened.1 + plan.window * 1000 + ROUNDING => window.most,
+                    _ => 0,
+                };
+                if used < plan.count {
+                    return Err(format!("(f) {used} of a limit of {} are used up: {outcome:?}", plan.count));
+                }
+                return Ok(());
+            }
+            Some(Token::Signed { iss: named, key, who }) if named == iss => {
+                let is_off = |off: &&SwitchedOff| {
+                    off.keys.is_some_and(|(of, kid)| of == iss && kid.is_none_or(|kid| kid == key.kid))
+                };
+                let is_published = self.published[plan.source].during(settled).all(|keys| keys.contains(&key));
+                let is_reachable = self.reachable[plan.source].during(settled).all(|up| *up);
+                (is_published && is_reachable && !switch.iter().any(is_off)).then_some(who)
+            }
+            Some(Token::Opaque(number)) => {
+                let is_active = plan.introspection && self.inactive[usize::from(number)].is_none();
+                (is_active && self.endpoint.during(settled).all(|up| *up)).then_some(number)
+            }
+            _ => None,
+        };
+        let is_denied =
+            |who: u8| plan.deny_list && self.revoked.iter().any(|(of, _, denied, _)| *of == iss && *denied == who);
+        let fits = call.body.is_none_or(|sent| is_whole(call) && sent.bytes as u64 <= plan.max_body);
+        match who {
+            Some(who) if fits && !is_denied(who) => Err(format!("(f) a good request is refused: {outcome:?}")),
+            _ => Ok(()),
+        }
+    }
+
+    fn remember(&mut self, call: &Call, outcome: &Outcome) {
+        let at = outcome.at;
+        let lately = (at.0.saturating_sub(RETRY), at.1);
+        let known = &mut self.sandboxes[call.sandbox];
+        known.can_have_read |= self.store.during(at).any(|outage| !hides(*outage));
+        if self.store.during(lately).all(|outage| !hides(*outage)) {
+            known.current = Some(at.0);
+        }
+        if let (Some(version), Some(Token::Signed { iss, .. })) = (outcome.version, call.token)
+            && iss == iss_of(self.plans[version].source)
+            && (outcome.forwarded || outcome.verdict.starts_with("token-"))
+        {
+            known.lookups.push((at.0, version, call.renews));
+        }
+    }
+}
+
+/// Whether an outage hides the policy or the switch.
+const fn hides(outage: Option<Outage>) -> bool {
+    matches!(outage, Some(Outage::All | Outage::Policy | Outage::Switch))
+}
+
+const fn is_whole(call: &Call) -> bool {
+    match call.body {
+        Some(sent) => match sent.arrival {
+            Arrival::Announced | Arrival::Unannounced => true,
+            Arrival::Truncated => sent.bytes == 0,
+            Arrival::Slow => false,
+        },
+        None => true,
+    }
+}
+
+/// (b) The origin gets what was sent, or sees that it did not.
+fn body(call: &Call, plan: &Plan, outcome: &Outcome) -> Result<(), Violation> {
+    let Some(sent) = call.body else { return Ok(()) };
+    let fits = is_whole(call) && sent.bytes as u64 <= plan.max_body;
+    match &outcome.delivered {
+        None if fits => Err("(b) a whole body did not arrive".to_owned()),
+        None => Ok(()),
+        Some(delivered) if fits && *delivered == bytes(&sent) => Ok(()),
+        Some(delivered) => {
+            Err(format!("(b) the origin got {} bytes of {sent:?}, of at most {}", delivered.len(), plan.max_body))
+        }
+    }
+}

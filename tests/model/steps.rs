@@ -1,0 +1,219 @@
+//! What can happen.
+
+/// How many key pairs there are; the provider at source `n` uses those that are `n` modulo [`SOURCES`].
+pub(crate) const MATERIALS: u8 = 12;
+/// Places at which a provider publishes keys; see `Names::source`.
+pub(crate) const SOURCES: usize = 4;
+
+/// A key as a provider publishes it: its id and which key pair it is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Key {
+    pub(crate) kid: u8,
+    pub(crate) material: u8,
+}
+
+/// A policy, as far as it differs from the others. All know one issuer, by one id.
+#[allow(clippy::struct_excessive_bools, reason = "each is a member of the policy")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Plan {
+    /// Where the issuer's keys are.
+    pub(crate) source: usize,
+    /// The limit `count` in `window` seconds, and whether it is open where it cannot be counted.
+    pub(crate) count: u64,
+    pub(crate) window: u64,
+    pub(crate) open: bool,
+    pub(crate) deny_list: bool,
+    pub(crate) introspection: bool,
+    pub(crate) ask_in_shadow: bool,
+    /// `verdict_window`.
+    pub(crate) recall: u64,
+    pub(crate) life: Life,
+    /// The longest body on the routes that take one.
+    pub(crate) max_body: u64,
+}
+
+/// `key_life`, in seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Life {
+    pub(crate) min_fresh: u64,
+    pub(crate) max_fresh: u64,
+    pub(crate) max_stale: u64,
+    pub(crate) cool_down: u64,
+}
+
+/// What an operator has switched off.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct SwitchedOff {
+    pub(crate) group: bool,
+    /// A switch that cannot be read: everything is off.
+    pub(crate) garbled: bool,
+    /// Keys of an `iss`: one by its id, or all.
+    pub(crate) keys: Option<(usize, Option<u8>)>,
+}
+
+/// Which keys of the KV store cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outage {
+    All,
+    Policy,
+    Switch,
+    Denied,
+    Keys,
+}
+
+/// Which leases another request holds for longer than anybody waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Held {
+    Nothing,
+    Counts,
+    Visits,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mark {
+    Subject,
+    Token,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Token {
+    /// `iss` by number.
+    Signed {
+        iss: usize,
+        key: Key,
+        who: u8,
+    },
+    Opaque(u8),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Route {
+    /// GET, with a token.
+    Me,
+    /// GET, public, under the limit.
+    Limited,
+    /// POST, with a token; the body is signed.
+    Signed,
+    /// POST, with a token; the body is bounded.
+    Bounded,
+}
+
+/// How a body arrives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    Announced,
+    Unannounced,
+    /// Fewer bytes than announced.
+    Truncated,
+    /// Too slowly, from its middle on.
+    Slow,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Sent {
+    pub(crate) bytes: usize,
+    pub(crate) arrival: Arrival,
+}
+
+/// A request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Call {
+    /// The sandbox that gets it, where that can be chosen.
+    pub(crate) sandbox: usize,
+    pub(crate) route: Route,
+    pub(crate) token: Option<Token>,
+    pub(crate) body: Option<Sent>,
+    /// Whether the sandbox lives long enough to do what is due behind the response.
+    pub(crate) renews: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    Policy(Plan),
+    Shadow(Option<Plan>),
+    Publish(usize, Vec<Key>),
+    Reachable(usize, bool),
+    Endpoint(bool),
+    /// The provider says from now on that this opaque token is not active.
+    Inactive(u8),
+    Revoke(usize, Mark, u8),
+    Switch(SwitchedOff),
+    Store(Option<Outage>),
+    Cache(bool),
+    Evict,
+    Lease(Held),
+    NewSandbox(usize),
+    Wait(u64),
+    Request(Call),
+}
+
+/// How fast everything goes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    pub(crate) waits: &'static [u64],
+    pub(crate) lives: &'static [Life],
+    pub(crate) recalls: &'static [u64],
+    pub(crate) windows: &'static [u64],
+    pub(crate) steps: (usize, usize),
+    /// Whether what only a simulated platform can do is among the steps.
+    pub(crate) simulated: bool,
+    /// Milliseconds in which a change at a provider that can be reached is known to everybody who looks for it.
+    pub(crate) settled: u64,
+}
+
+/// For a simulated clock.
+#[allow(dead_code, reason = "of the simulated platform alone")]
+pub(crate) const SIMULATED: Pace = Pace {
+    waits: &[500, 1000, 2000, 3000, 5000, 10_000, 11_000, 30_000],
+    lives: &[
+        Life { min_fresh: 1, max_fresh: 1, max_stale: 10, cool_down: 1 },
+        Life { min_fresh: 2, max_fresh: 4, max_stale: 20, cool_down: 2 },
+        Life { min_fresh: 5, max_fresh: 5, max_stale: 30, cool_down: 5 },
+    ],
+    recalls: &[0, 2, 5],
+    windows: &[3, 10, 60],
+    steps: (10, 22),
+    simulated: true,
+    settled: 7000,
+};
+
+/// For the real clock.
+#[allow(dead_code, reason = "of the real guest alone")]
+pub(crate) const REAL: Pace = Pace {
+    waits: &[300, 1200, 2300, 3500, 10_500],
+    lives: &[
+        Life { min_fresh: 1, max_fresh: 1, max_stale: 30, cool_down: 1 },
+        Life { min_fresh: 1, max_fresh: 1, max_stale: 4, cool_down: 1 },
+    ],
+    recalls: &[0, 1, 2],
+    windows: &[120, 600],
+    steps: (14, 20),
+    simulated: false,
+    settled: 3500,
+};
+
+/// The number of the `iss` of a source: the second one is another provider, the others are one provider's.
+pub(crate) const fn iss_of(source: usize) -> usize {
+    if source == 1 { 1 } else { 0 }
+}
+
+/// What a source publishes in the beginning.
+pub(crate) fn first_keys(source: usize) -> Vec<Key> {
+    vec![Key { kid: 1, material: u8::try_from(source).unwrap() }]
+}
+
+/// The policy in the beginning.
+pub(crate) fn first_plan(pace: &Pace) -> Plan {
+    Plan {
+        source: 0,
+        count: 3,
+        window: pace.windows[0],
+        open: true,
+        deny_list: true,
+        introspection: true,
+        ask_in_shadow: false,
+        recall: pace.recalls[1],
+        life: pace.lives[0],
+        max_body: 64,
+    }
+}
