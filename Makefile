@@ -59,7 +59,7 @@ mutants: $(VENV) $(CARGO_MUTANTS) ## Which changes of src/ no native test notice
 	@$(PYTHON) dev/mutants rust $(or $(MODULE),$(error say which: make mutants MODULE=identity/token, or identity, request, authorize, throttle, mint, problem)) --shard $(or $(SHARD),0/1) $(if $(AGAIN),--again)
 
 mutants-python: $(VENV) $(COSMIC_RAY) ## The same for the package: MODULE=verify, route or middleware
-	@$(PYTHON) dev/mutants python $(or $(MODULE),verify)
+	@$(PYTHON) dev/mutants python $(or $(MODULE),verify) --minutes $(or $(MINUTES),60)
 
 doctor: $(VENV) ## Fire forged requests at the origin of a running `make demo`; exit 0 if none was let in
 	.venv/bin/python -m fastgate doctor --origin http://127.0.0.1:8000 --edge http://127.0.0.1:7676 --audience demo-api --path /me --signing-keys $(LOCAL_KEYS)
