@@ -8,7 +8,7 @@ VENV := .venv/.installed
 IDP := dev/idp/node_modules/.installed
 LOCAL_KEYS := local/signing-keys.json
 
-.PHONY: help demo smoke test bench guest-cost lint guest edge core signatures edge-tests origin-tests doctor origin-bench origin-versions policy schema compute-build clean
+.PHONY: help demo smoke test bench guest-cost lint guest edge core signatures opinions opinions-short edge-tests origin-tests doctor origin-bench origin-versions policy schema compute-build clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -19,13 +19,20 @@ demo: parts ## Start provider, origin and edge; print curl lines to paste; run u
 smoke: parts ## Start the same, run the requests, show each verdict, exit 0 or 1
 	@$(PYTHON) dev/demo smoke
 
-test: lint core signatures edge-tests origin-tests ## Every test: lints, core, signatures, edge, origin
+test: lint core signatures opinions-short edge-tests origin-tests ## Every test: lints, core, signatures, edge, origin
 
 core: $(VENV) ## The tests of the library: native, about a second once built
 	cargo test --locked --lib --bins --test core --test bound --test issuers --test rules --test opaque
 
 signatures: ## Wycheproof's vectors, and 100,000 RSA signatures that were tampered with (half a minute)
 	cargo test --locked --test signatures
+
+OPINIONS := cargo test --locked --manifest-path tests/opinions/Cargo.toml --target-dir target
+opinions-short: $(VENV)
+	$(OPINIONS)
+
+opinions: $(VENV) ## 100,000 nearly good tokens, judged by jsonwebtoken and PyJWT as well (two minutes)
+	$(OPINIONS) -- --ignored
 
 edge-tests: guest $(VENV) $(IDP) ## The real guest on Viceroy, against real origins and a real provider
 	cargo test --locked --test edge --examples
@@ -35,7 +42,7 @@ origin-tests: $(VENV) ## The FastAPI package; 100,000 generated requests against
 	.venv/bin/python -m pytest -q origin
 
 lint: target-wasm $(VENV) ## Formats, clippy for both targets, ruff, mypy, the committed schema
-	cargo fmt --check
+	cargo fmt --check && cargo fmt --check --manifest-path tests/opinions/Cargo.toml
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo clippy --locked --release --target wasm32-wasip1 --lib --bins --example guest_cost -- -D warnings
 	.venv/bin/ruff check origin dev tests && .venv/bin/ruff format --check origin dev tests
