@@ -8,7 +8,7 @@ VENV := .venv/.installed
 IDP := dev/idp/node_modules/.installed
 LOCAL_KEYS := local/signing-keys.json
 
-.PHONY: help demo smoke test bench guest-cost lint guest edge core signatures opinions opinions-short edge-tests origin-tests doctor origin-bench origin-versions policy schema compute-build clean
+.PHONY: help demo smoke test bench guest-cost lint guest edge core signatures opinions opinions-short fuzz fuzz-seeds edge-tests origin-tests doctor origin-bench origin-versions policy schema compute-build clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -22,7 +22,7 @@ smoke: parts ## Start the same, run the requests, show each verdict, exit 0 or 1
 test: lint core signatures opinions-short edge-tests origin-tests ## Every test: lints, core, signatures, edge, origin
 
 core: $(VENV) ## The tests of the library: native, about a second once built
-	cargo test --locked --lib --bins --test core --test bound --test issuers --test rules --test opaque
+	cargo test --locked --lib --bins --test core --test bound --test issuers --test rules --test opaque --test fuzz
 
 signatures: ## Wycheproof's vectors, and 100,000 RSA signatures that were tampered with (half a minute)
 	cargo test --locked --test signatures
@@ -34,6 +34,21 @@ opinions-short: $(VENV)
 opinions: $(VENV) ## 100,000 nearly good tokens, judged by jsonwebtoken and PyJWT as well (two minutes)
 	$(OPINIONS) -- --ignored
 
+TARGET ?= path
+SECONDS ?= 600
+HOST := $(shell rustc -vV | sed -n 's/^host: //p')
+COVERAGE := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+	-Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
+	-Cllvm-args=-sanitizer-coverage-trace-compares -Clink-dead-code --cfg fuzzing
+fuzz: ## Fuzz one TARGET for some SECONDS (fuzz/targets/mod.rs lists them); new inputs go to target/fuzz
+	RUSTFLAGS="$(COVERAGE)" cargo build --locked --release --manifest-path fuzz/Cargo.toml --target-dir target/fuzz --target $(HOST)
+	@mkdir -p target/fuzz/corpus/$(TARGET) target/fuzz/found
+	FUZZ_TARGET=$(TARGET) target/fuzz/$(HOST)/release/fuzz -max_total_time=$(SECONDS) -timeout=2 -max_len=8192 \
+		-artifact_prefix=target/fuzz/found/$(TARGET)- target/fuzz/corpus/$(TARGET) fuzz/corpus/$(TARGET)
+
+fuzz-seeds: $(VENV) ## Write the seeds of the fuzz targets anew
+	.venv/bin/python fuzz/make_seeds.py
+
 edge-tests: guest $(VENV) $(IDP) ## The real guest on Viceroy, against real origins and a real provider
 	cargo test --locked --test edge --examples
 
@@ -42,10 +57,10 @@ origin-tests: $(VENV) ## The FastAPI package; 100,000 generated requests against
 	.venv/bin/python -m pytest -q origin
 
 lint: target-wasm $(VENV) ## Formats, clippy for both targets, ruff, mypy, the committed schema
-	cargo fmt --check && cargo fmt --check --manifest-path tests/opinions/Cargo.toml
+	cargo fmt --check && cargo fmt --check --manifest-path tests/opinions/Cargo.toml && cargo fmt --check --manifest-path fuzz/Cargo.toml
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo clippy --locked --release --target wasm32-wasip1 --lib --bins --example guest_cost -- -D warnings
-	.venv/bin/ruff check origin dev tests && .venv/bin/ruff format --check origin dev tests
+	.venv/bin/ruff check origin dev tests fuzz && .venv/bin/ruff format --check origin dev tests fuzz
 	cd origin && ../.venv/bin/mypy
 	cd dev/demo && ../../.venv/bin/mypy --strict .
 	cargo run --locked -q -- schema | diff - policy.schema.json && cargo run --locked -q -- check policy.json
