@@ -8,7 +8,7 @@ VENV := .venv/.installed
 IDP := dev/idp/node_modules/.installed
 LOCAL_KEYS := local/signing-keys.json
 
-.PHONY: help demo smoke test bench guest-cost lint guest edge core signatures opinions opinions-short fuzz fuzz-seeds edge-tests origin-tests doctor origin-bench origin-versions policy schema compute-build clean
+.PHONY: help demo smoke test bench guest-cost lint guest edge core signatures opinions opinions-short fuzz fuzz-seeds fuzz-python edge-tests origin-tests doctor origin-bench origin-versions policy schema compute-build clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -45,6 +45,9 @@ fuzz: ## Fuzz one TARGET for some SECONDS (fuzz/targets/mod.rs lists them); new 
 	@mkdir -p target/fuzz/corpus/$(TARGET) target/fuzz/found
 	FUZZ_TARGET=$(TARGET) target/fuzz/$(HOST)/release/fuzz -max_total_time=$(SECONDS) -timeout=2 -max_len=8192 \
 		-artifact_prefix=target/fuzz/found/$(TARGET)- target/fuzz/corpus/$(TARGET) fuzz/corpus/$(TARGET)
+
+fuzz-python: $(VENV) ## The signed header and the policy compiler against 100,000 new inputs for each test
+	cd origin && FASTGATE_FUZZ=100000 ../.venv/bin/python -m pytest -q tests/test_fuzz.py
 
 fuzz-seeds: $(VENV) ## Write the seeds of the fuzz targets anew
 	.venv/bin/python fuzz/make_seeds.py
