@@ -73,9 +73,9 @@ impl Switch {
     #[must_use]
     pub fn unknown_to(&self, policy: &Policy) -> Vec<String> {
         let group = |name: &&String| {
-            policy.routes().any(|route| route.group.as_ref().is_some_and(|group| group.name == **name))
+            policy.routes().iter().any(|route| route.group.as_ref().is_some_and(|group| group.name == **name))
         };
-        let route = |id: &&String| policy.routes().any(|route| route.id == **id);
+        let route = |id: &&String| policy.routes().iter().any(|route| route.id == **id);
         let issuer = |key: &&WithdrawnKey| policy.issuers().any(|issuer| key.is_of(issuer));
         let groups = self.groups.iter().filter(|name| !group(name));
         let routes = self.routes.iter().filter(|id| !route(id));
