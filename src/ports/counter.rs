@@ -12,7 +12,7 @@ use crate::time::UnixTime;
 
 /// How long a request waits for its turn at a count. A turn takes some tens of microseconds: a request that waits longer
 /// is one of a flood, and is told so.
-const PATIENCE: Duration = Duration::from_millis(500);
+const PATIENCE: Duration = Duration::from_millis(300);
 
 /// The counters of this POP.
 pub(super) struct Counters<'request> {
