@@ -93,6 +93,11 @@ impl Names {
             route("limited", "GET", json!({ "access": "public", "limits": [self.limit()] })),
             route("signed", "POST", json!({ "sign_body": true, "accepts": { "max_body": max_body } })),
             route("bounded", "POST", json!({ "sign_body": is_shadow, "accepts": { "max_body": max_body } })),
+            route(
+                "plain",
+                "POST",
+                if is_shadow { json!({ "sign_body": true, "accepts": { "max_body": max_body } }) } else { json!({}) },
+            ),
         ];
         (issuer, limit, routes)
     }

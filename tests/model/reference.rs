@@ -342,7 +342,7 @@ impl Reference {
         };
         let is_denied =
             |who: u8| plan.deny_list && self.revoked.iter().any(|(of, _, denied, _)| *of == iss && *denied == who);
-        let fits = call.body.is_none_or(|sent| is_whole(call) && sent.bytes as u64 <= plan.max_body);
+        let fits = call.body.is_none_or(|sent| is_whole(call) && sent.bytes as u64 <= longest(call, plan));
         match who {
             Some(who) if fits && !is_denied(who) => Err(format!("(f) a good request is refused: {outcome:?}")),
             _ => Ok(()),
@@ -371,6 +371,14 @@ const fn hides(outage: Option<Outage>) -> bool {
     matches!(outage, Some(Outage::All | Outage::Policy | Outage::Switch))
 }
 
+/// The longest body that the live policy takes.
+const fn longest(call: &Call, plan: &Plan) -> u64 {
+    match call.route {
+        Route::Plain => u64::MAX,
+        _ => plan.max_body,
+    }
+}
+
 const fn is_whole(call: &Call) -> bool {
     match call.body {
         Some(sent) => match sent.arrival {
@@ -385,13 +393,13 @@ const fn is_whole(call: &Call) -> bool {
 /// (b) The origin gets what was sent, or sees that it did not.
 fn body(call: &Call, plan: &Plan, outcome: &Outcome) -> Result<(), Violation> {
     let Some(sent) = call.body else { return Ok(()) };
-    let fits = is_whole(call) && sent.bytes as u64 <= plan.max_body;
+    let fits = is_whole(call) && sent.bytes as u64 <= longest(call, plan);
     match &outcome.delivered {
         None if fits => Err("(b) a whole body did not arrive".to_owned()),
         None => Ok(()),
         Some(delivered) if fits && *delivered == bytes(&sent) => Ok(()),
         Some(delivered) => {
-            Err(format!("(b) the origin got {} bytes of {sent:?}, of at most {}", delivered.len(), plan.max_body))
+            Err(format!("(b) the origin got {} bytes of {sent:?}, of at most {}", delivered.len(), longest(call, plan)))
         }
     }
 }

@@ -154,6 +154,7 @@ fn head(call: &Call, world: &World) -> RequestHead {
         Route::Limited => ("GET", "limited"),
         Route::Signed => ("POST", "signed"),
         Route::Bounded => ("POST", "bounded"),
+        Route::Plain => ("POST", "plain"),
     };
     let mut headers: Headers = [("host", "edge.test")].into_iter().collect();
     match call.token {

@@ -79,7 +79,7 @@ impl Writer {
             }
             68..75 => {
                 let plan = (!self.random.one_in(5)).then(|| self.vary());
-                let route = self.random.pick(&[Route::Signed, Route::Bounded]);
+                let route = self.random.pick(&[Route::Signed, Route::Bounded, Route::Plain]);
                 let call = Call { route, token: Some(self.good_token()), body: Some(self.body()), ..self.call() };
                 vec![Step::Shadow(plan), self.poll(), Step::Request(call)]
             }
@@ -192,8 +192,16 @@ impl Writer {
     }
 
     fn call(&mut self) -> Call {
-        let route = self.random.pick(&[Route::Me, Route::Me, Route::Me, Route::Signed, Route::Bounded, Route::Limited]);
-        let body = matches!(route, Route::Signed | Route::Bounded).then(|| self.body());
+        let route = self.random.pick(&[
+            Route::Me,
+            Route::Me,
+            Route::Me,
+            Route::Signed,
+            Route::Bounded,
+            Route::Plain,
+            Route::Limited,
+        ]);
+        let body = matches!(route, Route::Signed | Route::Bounded | Route::Plain).then(|| self.body());
         let token = (route != Route::Limited).then(|| self.token());
         Call { sandbox: self.random.below(3), route, token, body, renews: !self.random.one_in(8) }
     }

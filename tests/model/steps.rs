@@ -96,6 +96,8 @@ pub(crate) enum Route {
     Signed,
     /// POST, with a token; the body is bounded.
     Bounded,
+    /// POST, with a token; the live policy reads nothing of the body.
+    Plain,
 }
 
 /// How a body arrives.

@@ -184,6 +184,7 @@ impl<'run> Lane<'run> {
             Route::Limited => ("GET", "limited"),
             Route::Signed => ("POST", "signed"),
             Route::Bounded => ("POST", "bounded"),
+            Route::Plain => ("POST", "plain"),
         };
         let uri = format!("http://edge.test/{}/{path}", names.lane);
         let mut request = Request::builder().method(method).uri(uri).header("host", "edge.test");
