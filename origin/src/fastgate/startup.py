@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from fastgate.dispatch import can_compare
+from fastgate.dispatch import can_compare_all, mark_guarded
 from fastgate.keys import EdgeKeys, KeySource
 from fastgate.local import LocalEdge
 from fastgate.overlap import overlap_of
@@ -106,7 +106,7 @@ class Startup:
 
     def can_compare(self) -> bool:
         """Whether each of the app's routes, as they are now, would be compared."""
-        return can_compare(getattr(self.app, "routes", ()))
+        return can_compare_all(self.app)
 
     async def _look(self, scope: Scope) -> None:
         try:
@@ -131,6 +131,8 @@ class Startup:
             if self._settings.strict:
                 raise Misplaced(f"{message}. Call guard after the last add_middleware.")
             _log.warning("%s", message)
+        if not self._observe:
+            mark_guarded(app)
         if routed_app(app) is not None:
             self.names = Names(root_path_of(app), self._former(app))
         if self._settings.strict:
