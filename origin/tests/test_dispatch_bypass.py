@@ -230,6 +230,15 @@ async def test_the_default_of_a_router_whose_class_has_one_is_compared(
     assert (await ask(app, edge, "/admin/7", "/admin/{path:path}")).text == "default"
 
 
+async def test_a_router_that_is_served_without_an_app_has_its_405_below_a_mount(
+    edge: Edge, ran: list[str]
+) -> None:
+    below = Router(routes=[Route("/mine", endpoint(ran, "mine"), methods=["POST"])])
+    guarded = FastgateMiddleware(Router(routes=[Mount("/api", below)]), edge.settings())
+    answered = await ask(guarded, edge, "/api/mine", "/{rest:path}")
+    assert (answered.status_code, answered.headers["Allow"], ran) == (405, "POST", [])
+
+
 # What changes between the comparison and the endpoint.
 
 

@@ -256,6 +256,28 @@ async def test_a_lifespan_passes_and_an_unknown_kind_of_connection_does_not(edge
     assert len(origin.seen) == 1
 
 
+@pytest.mark.parametrize("strict", [False, True])
+async def test_an_app_that_raises_on_a_lifespan_starts_as_it_would_without_a_guard(
+    edge: Edge, strict: bool
+) -> None:
+    async def knows_requests_alone(scope: Scope, receive: Receive, send: Send) -> None:
+        assert scope["type"] == "http", "no lifespan here"
+
+    async def receive() -> Message:
+        return {"type": "lifespan.startup"}
+
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    door = FastgateMiddleware(knows_requests_alone, edge.settings(strict=strict))
+    # Of a strict app, this is not what keeps it from starting: no routes can be seen.
+    with pytest.raises(TypeError if strict else AssertionError):
+        await door({"type": "lifespan"}, receive, send)
+    assert [message["type"] for message in sent] == ["lifespan.startup.failed"] * strict
+
+
 # WebSockets (docs/attacks.md, row G15).
 
 

@@ -6,6 +6,7 @@ middleware included. The edge has no mounts, and so could not know that nothing 
 """
 
 from starlette.exceptions import HTTPException
+from starlette.responses import PlainTextResponse
 from starlette.routing import Router
 from starlette.types import Receive, Scope, Send
 
@@ -28,7 +29,12 @@ async def answer_for_none(
         return False
     check.let_pass(scope)
     if methods:
-        raise HTTPException(405, headers={"Allow": ", ".join(sorted(methods))})
+        headers = {"Allow": ", ".join(sorted(methods))}
+        if "app" in scope:
+            raise HTTPException(405, headers=headers)
+        # A router that is served without an app: nobody would catch it.
+        await PlainTextResponse("Method Not Allowed", 405, headers)(scope, receive, send)
+        return True
     await Router.not_found(router, scope, receive, send)
     return True
 

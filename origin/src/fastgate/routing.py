@@ -78,6 +78,21 @@ def effective_routes(app: object) -> Iterator[tuple[BaseRoute, View]]:
         yield getattr(route, "original_route", route), route
 
 
+def apps_within(app: object) -> Iterator[object]:
+    """Yield an app, and each app that is mounted in it, at whatever depth; opaque ones, too."""
+    seen, left = list[object](), [app]
+    while left:
+        app = left.pop(0)
+        if any(app is each for each in seen):
+            continue
+        seen.append(app)
+        yield app
+        for route, _ in effective_routes(app):
+            if isinstance(route, (Mount, Host)):
+                own = (getattr(route, "_base_app", None), routed_app(route.app))
+                left.extend(each for each in own if each is not None)
+
+
 def methods_found(app: object, scope: Scope) -> set[str] | None:
     """Return the methods that a router has for a path, but not the one asked for; mostly none.
 

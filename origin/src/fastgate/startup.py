@@ -85,10 +85,15 @@ class Startup:
             await self._inner(scope, receive, send_if_sound)
             if not looked and not failed:  # it takes no part in the lifespan
                 await self._look(scope)
-        except Exception as error:
-            if not failed and (fault is not None or not looked):
-                await send({"type": "lifespan.startup.failed", "message": _explain(error)})
-            raise
+        except Exception:
+            if fault is None and not looked and not failed:
+                # An app may say so that it knows no lifespan: the server goes on without one.
+                try:
+                    await self._look(scope)
+                except Exception as found:
+                    fault = found
+            if fault is None:
+                raise
         if fault is not None:
             if not failed:
                 await send({"type": "lifespan.startup.failed", "message": _explain(fault)})
