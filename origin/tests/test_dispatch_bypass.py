@@ -427,3 +427,16 @@ async def test_an_endpoint_may_answer_with_another_app_and_call_others(
 
     app.add_route("/calls", Calls)  # type: ignore[arg-type]
     assert (await ask(app, edge, "/calls", "/calls")).text == "inner"
+
+
+async def test_behind_a_mount_middleware_that_names_an_endpoint_gets_no_answer_out(
+    edge: Edge, ran: list[str], app: FastAPI
+) -> None:
+    class RunsItself(Copies):
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            scope["endpoint"] = run = asgi(ran, "secret")
+            await run(scope, receive, send)
+
+    app.mount("/below", Starlette(middleware=[Middleware(RunsItself)]))
+    answered = await ask(app, edge, "/below/admin", "/below/public")
+    assert (answered.status_code, "secret" in answered.text) == (401, False)
