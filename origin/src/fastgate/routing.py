@@ -4,7 +4,7 @@ In: an app. Out: the routes that its router may run, with the paths that they ha
 matched, judged or changed here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, TypeAlias
 
 from fastapi import APIRouter, routing
@@ -69,9 +69,8 @@ def effective_routes(app: object) -> Iterator[tuple[BaseRoute, View]]:
     route, and the copy tells for itself.
     """
     routes: list[BaseRoute] = getattr(app, "routes", [])
-    views = getattr(routing, "iter_route_contexts", None)
-    for view in routes if views is None else views(routes):
-        yield getattr(view, "original_route", view), view
+    for view in _views(routes):
+        yield view.original_route if hasattr(view, "original_route") else view, view
     # Frontends: asked last, and without a path template.
     low_priority = getattr(getattr(app, "router", app), "_iter_low_priority_routes", tuple)
     for route in low_priority():
@@ -91,6 +90,19 @@ def apps_within(app: object) -> Iterator[object]:
             if isinstance(route, (Mount, Host)):
                 own = (getattr(route, "_base_app", None), routed_app(route.app))
                 left.extend(each for each in own if each is not None)
+
+
+def _views(routes: list[BaseRoute]) -> Iterable[View]:
+    if hasattr(routing, "iter_route_contexts"):
+        return routing.iter_route_contexts(routes)
+    if hasattr(routing, "_iter_routes_with_context"):
+        # FastAPI 0.137 has them, and no public name for it.
+        pairs = routing._iter_routes_with_context(routes)
+        return [
+            route if view is None else getattr(view, "starlette_route", None) or view
+            for route, view in pairs
+        ]
+    return routes
 
 
 def methods_found(app: object, scope: Scope) -> set[str] | None:
