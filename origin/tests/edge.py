@@ -69,9 +69,11 @@ class Edge:
         query: bytes = b"",
         scope: str | None = "orders:read",
         now: float | None = None,
+        websocket: bool = False,
     ) -> bytes:
         """Mint the header for one request of the caller `ada`."""
-        return self.sign(payload(path, template, method=method, query=query, scope=scope, now=now))
+        claims = payload(path, template, method=method, query=query, scope=scope, now=now)
+        return self.sign(opening(claims) if websocket else claims)
 
     def mint_anonymous(self, path: str, template: str) -> bytes:
         """Mint the header for a request that nobody signed in for."""
@@ -79,9 +81,16 @@ class Edge:
         del claims["sub"]
         return self.sign({**claims, "rctx": {"country": "DE"}})
 
-    def headers(self, path: str, template: str, **changes: str | bytes) -> dict[str, str]:
+    def headers(self, path: str, template: str, **changes: str | bytes | bool) -> dict[str, str]:
         """Return the header of `mint` as a client library takes it."""
         return {HEADER: self.mint(path, template, **changes).decode()}  # type: ignore[arg-type]
+
+
+def opening(claims: dict[str, object]) -> dict[str, object]:
+    """Return the claims of a GET as those of a WebSocket's opening handshake."""
+    tctx = claims["tctx"]
+    assert isinstance(tctx, dict)
+    return {**claims, "tctx": {**tctx, "websocket": True}}
 
 
 def payload(

@@ -84,6 +84,7 @@ def accepted() -> list[dict[str, object]]:
         _vector("a query", EDGE.sign(payload(tctx=query("a=%31&a=2"))), query="a=%31&a=2"),
         _vector("an encoded path", EDGE.sign(payload(tctx=encoded)), path="/orders/caf%C3%A9"),
         _vector("a POST", EDGE.sign(payload(tctx=tctx(method="POST"))), method="POST"),
+        _vector("a WebSocket", EDGE.sign(payload(tctx=tctx(websocket=True))), websocket=True),
         _vector("a minute long", EDGE.sign(payload(exp=NOW + 60))),
         _vector("expired within the leeway", EDGE.sign(at_edge_of_time)),
         _vector("issued within the leeway to come", EDGE.sign(payload(iat=NOW + 5, exp=NOW + 35))),
@@ -107,6 +108,7 @@ def accepted_by_mac() -> list[dict[str, object]]:
         _vector("the end of the caller's token", _mac(payload(rctx=ending(NOW + 600)))),
         _vector("a query", _mac(payload(tctx=query("a=%31&a=2"))), query="a=%31&a=2"),
         _vector("a signed body", posted, **POST, body=BODY),
+        _vector("a WebSocket", _mac(payload(tctx=tctx(websocket=True))), websocket=True),
         _vector("claims that nobody knows yet", _mac(payload(shoe_size=42))),
         _vector("a header member that nobody knows yet", _mac(payload(), nonce="x")),
         _vector("a subject that is not ASCII", _mac(payload(sub="Ada Løvelace 🦊"))),
@@ -187,6 +189,9 @@ def refused() -> list[dict[str, object]]:
             ("no tctx.path", EDGE.sign(payload(tctx=tctx(path=...)))),
             ("no tctx.method", EDGE.sign(payload(tctx=tctx(method=...)))),
             ("a country in lower case", EDGE.sign(payload(rctx={"country": "de"}))),
+            ("a WebSocket that is none", EDGE.sign(payload(tctx=tctx(websocket=False)))),
+            ("a WebSocket in quotes", EDGE.sign(payload(tctx=tctx(websocket="true")))),
+            ("a WebSocket as a number", EDGE.sign(payload(tctx=tctx(websocket=1)))),
             ("a content digest by SHA-512", EDGE.sign(payload(tctx=by_sha512()))),
             ("a content digest without colons", EDGE.sign(payload(tctx=tctx(content_digest="x")))),
             ("two content digests", EDGE.sign(payload(tctx=twice_digested()))),
@@ -199,7 +204,10 @@ def refused() -> list[dict[str, object]]:
         ],
         "expired": [("expired beyond the leeway", EDGE.sign(payload(iat=NOW - 35, exp=NOW - 5)))],
         "not-yet-valid": [("from the future", EDGE.sign(payload(iat=NOW + 6, exp=NOW + 36)))],
-        "method-mismatch": [("another method", EDGE.sign(payload(tctx=tctx(method="POST"))))],
+        "method-mismatch": [
+            ("another method", EDGE.sign(payload(tctx=tctx(method="POST")))),
+            ("a WebSocket for a GET", EDGE.sign(payload(tctx=tctx(websocket=True)))),
+        ],
         "path-mismatch": [
             ("another path", EDGE.sign(payload(tctx=tctx(path="/orders/8")))),
             ("another spelling", EDGE.sign(payload(tctx=tctx(path="/orders/%37")))),
@@ -210,7 +218,8 @@ def refused() -> list[dict[str, object]]:
         ],
     }
     bound = EDGE.sign(payload(tctx=content(BODY)))
-    return _refused(causes) + [
+    opening = _vector("a GET for a WebSocket", good, websocket=True)
+    return [*_refused(causes), {**opening, "code": "method-mismatch"}] + [
         {**_vector(name, bound, **POST, body=body), "code": "content-mismatch"}
         for name, body in {
             "another body": BODY.replace("1", "9"),
@@ -338,7 +347,7 @@ def _hmac(secret: bytes, signing_input: str) -> bytes:
     return hmac.digest(secret, signing_input.encode(), "sha256")
 
 
-def _vector(name: str, header: str, **request: str) -> dict[str, object]:
+def _vector(name: str, header: str, **request: str | bool) -> dict[str, object]:
     return {"name": name, "header": header, "request": {**REQUEST, **request}}
 
 

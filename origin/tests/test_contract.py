@@ -45,7 +45,12 @@ async def judged(keys: KeySet, document: dict[str, Any], vector: dict[str, Any])
     claims = verify(
         vector["header"].encode(),
         keys,
-        RequestHead(request["method"], request["path"].encode(), request["query"].encode()),
+        RequestHead(
+            request["method"],
+            request["path"].encode(),
+            request["query"].encode(),
+            websocket=request.get("websocket", False),
+        ),
         issuer=document["issuer"],
         audience=document["audience"],
         now=document["now"],

@@ -74,7 +74,7 @@ async def shake_hands(app: ASGIApp, edge: Edge, path: str, template: str) -> lis
         "path": path,
         "raw_path": path.encode(),
         "query_string": b"",
-        "headers": [(HEADER.lower().encode(), edge.mint(path, template))],
+        "headers": [(HEADER.lower().encode(), edge.mint(path, template, websocket=True))],
     }
     await app(scope, receive, send)
     return sent

@@ -20,7 +20,7 @@ from fastgate import Caller, FastgateMiddleware
 from fastgate.claims import Requester
 from fastgate.errors import ClaimMalformed
 from fastgate.testing import AsCaller
-from tests.edge import HEADER, IDP, Edge, payload
+from tests.edge import HEADER, IDP, Edge, opening, payload
 from tests.serving import uvicorn_serving
 
 LEEWAY, SECONDS = 5.0, 600
@@ -115,8 +115,13 @@ def streaming(edge: Edge, clock: Clock, seen: list[object], **settings: object) 
     return app
 
 
+SOCKETS = ("/echo", "/news", "/denied")
+
+
 def header(edge: Edge, clock: Clock, path: str, **rctx: object) -> dict[str, str]:
     claims = payload(path, path, now=clock.now)
+    if path in SOCKETS:
+        claims = opening(claims)
     known = {"iss": IDP, "token_exp": int(clock.now) + SECONDS}
     claims["rctx"] = {k: v for k, v in {**known, **rctx}.items() if v is not None}
     return {HEADER: edge.sign(claims).decode()}

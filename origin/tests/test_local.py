@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from starlette.types import Message, Scope
 
 from fastgate import AnyCaller, Caller, Settings, StandInCaller, guard
+from fastgate.refusals import UNVERIFIED_PER_WINDOW
 from fastgate.testing import AsCaller
 from tests.edge import HEADER, Edge
 from tests.serving import exchange, uvicorn_serving
@@ -166,6 +167,9 @@ async def test_a_refusal_says_what_to_change(
     await answered(app, "/", client=("172.17.0.1", 50_000))
     said = "not local: the client's address '172.17.0.1' is not in Settings.local_networks"
     assert said in caplog.messages
+    for _ in range(2 * UNVERIFIED_PER_WINDOW):
+        await answered(app, "/", client=("172.17.0.1", 50_000))
+    assert caplog.messages.count(said) == UNVERIFIED_PER_WINDOW
 
 
 async def test_a_request_may_choose_its_caller() -> None:

@@ -256,17 +256,65 @@ async def test_a_lifespan_passes_and_an_unknown_kind_of_connection_does_not(edge
     assert len(origin.seen) == 1
 
 
+@pytest.mark.parametrize("strict", [False, True])
+async def test_an_app_that_raises_on_a_lifespan_starts_as_it_would_without_a_guard(
+    edge: Edge, strict: bool
+) -> None:
+    async def knows_requests_alone(scope: Scope, receive: Receive, send: Send) -> None:
+        assert scope["type"] == "http", "no lifespan here"
+
+    async def receive() -> Message:
+        return {"type": "lifespan.startup"}
+
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    door = FastgateMiddleware(knows_requests_alone, edge.settings(strict=strict))
+    # Of a strict app, this is not what keeps it from starting: no routes can be seen.
+    with pytest.raises(TypeError if strict else AssertionError):
+        await door({"type": "lifespan"}, receive, send)
+    assert [message["type"] for message in sent] == ["lifespan.startup.failed"] * strict
+
+
 # WebSockets (docs/attacks.md, row G15).
 
 
 def handshake(edge: Edge, **changes: object) -> Scope:
-    return scope_of(edge, type="websocket", method=..., **changes)
+    own = [(b"fastgate-identity", edge.mint(PATH, TEMPLATE, websocket=True))]
+    return scope_of(edge, type="websocket", method=..., **{"headers": own, **changes})
 
 
 async def test_a_websocket_is_judged_by_its_handshake(edge: Edge) -> None:
     origin = Origin()
     assert await call(FastgateMiddleware(origin, edge.settings()), handshake(edge)) == []
     assert origin.seen[0]["fastgate"].subject == "ada"
+
+
+async def test_a_header_for_a_get_opens_no_websocket_nor_the_reverse(
+    edge: Edge, caplog: pytest.LogCaptureFixture
+) -> None:
+    app, opened = FastAPI(openapi_url=None), list[str]()
+
+    @app.get(PATH)
+    async def read() -> None:
+        opened.append("read")
+
+    @app.websocket(PATH)
+    async def talk(websocket: WebSocket) -> None:
+        opened.append("talk")
+        await websocket.accept()
+
+    guard(app, edge.settings())
+    for scope in (scope_of, handshake):
+        for websocket in (False, True):
+            token = edge.mint(PATH, PATH, websocket=websocket)
+            await call(app, scope(edge, headers=[(b"fastgate-identity", token)]))
+    assert opened == ["read", "talk"]
+    assert caplog.messages == ["refused: method-mismatch"] * 2
+    signed = [record.fastgate["signed"] for record in caplog.records]  # type: ignore[attr-defined]
+    assert signed == ["GET (WebSocket)", "GET"]
 
 
 async def test_a_websocket_without_the_header_is_denied_with_a_problem_if_possible(

@@ -169,7 +169,8 @@ async def test_a_subprotocol_that_the_edge_vouches_for_is_answered(edge: Edge) -
     guard(app, edge.settings(), observe=True)
     with uvicorn_serving(app) as (host, port):
         url = f"ws://{host}:{port}/socket"
-        said = {**edge.headers("/socket", "/socket"), "Fastgate-Subprotocol": "bearer"}
+        own = edge.headers("/socket", "/socket", websocket=True)
+        said = {**own, "Fastgate-Subprotocol": "bearer"}
         with connect(url, additional_headers=said, subprotocols=[Subprotocol("bearer")]) as socket:
             assert socket.subprotocol == "bearer"
         with connect(url, additional_headers={"Fastgate-Subprotocol": "bearer"}) as socket:

@@ -20,7 +20,7 @@ from fastgate.drift import drift, no_longer_needed
 from fastgate.overlap import overlap_of
 from fastgate.policy import CannotCompile, RouteDocument, compile_routes
 from fastgate.testing import AsCaller
-from tests.edge import HEADER, Edge, payload
+from tests.edge import HEADER, Edge, opening, payload
 
 pytestmark = pytest.mark.anyio
 
@@ -225,7 +225,7 @@ async def shake_hands(app: ASGIApp, edge: Edge, path: str, template: str, route:
 
     async def send(_message: Message) -> None: ...
 
-    headers = [(HEADER.lower().encode(), edge.sign(claims))]
+    headers = [(HEADER.lower().encode(), edge.sign(opening(claims)))]
     scope = {"type": "websocket", "path": path, "raw_path": path.encode(), "query_string": b""}
     await app({**scope, "headers": headers}, receive, send)
 

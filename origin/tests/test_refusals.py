@@ -7,7 +7,8 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from fastgate import Caller, guard
+from fastgate import Caller, EdgeClaims, guard
+from fastgate.claims import SCOPE_KEY
 from fastgate.errors import HeaderMissing, RouteMismatch
 from fastgate.refusals import UNVERIFIED_PER_WINDOW, WINDOW_SECONDS, RefusalLog
 from tests.edge import HEADER, Edge, payload
@@ -135,12 +136,37 @@ async def test_strangers_cannot_fill_the_log(caplog: pytest.LogCaptureFixture) -
     verified = RouteMismatch()
     verified.request_id = "01J9Z"
     for _ in range(100):
-        log.write(verified, scope)
+        log.write(verified, {**scope, SCOPE_KEY: EdgeClaims.parse(payload())})
     assert len(caplog.records) == UNVERIFIED_PER_WINDOW + 100
     clock[0] = WINDOW_SECONDS
     log.write(HeaderMissing(), scope)
     assert caplog.records[-1].__dict__["fastgate"]["left_out_before"] == 980
     assert caplog.records[-1].levelno == logging.WARNING
+
+
+@pytest.mark.parametrize(
+    ("changes", "sent_to", "code"),
+    [
+        ({"iat": 1, "exp": 31}, "/orders/7", "expired"),
+        ({}, "/orders/8", "path-mismatch"),
+        ({"aud": "billing"}, "/orders/7", "audience-mismatch"),
+    ],
+)
+async def test_a_header_that_is_sent_again_and_again_cannot_fill_the_log(
+    app: FastAPI,
+    edge: Edge,
+    caplog: pytest.LogCaptureFixture,
+    changes: dict[str, object],
+    sent_to: str,
+    code: str,
+) -> None:
+    header = edge.sign(payload() | changes).decode()
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="http://origin.example"
+    ) as http:
+        for _ in range(2 * UNVERIFIED_PER_WINDOW):
+            assert (await http.get(sent_to, headers={HEADER: header})).status_code == 401
+    assert caplog.messages == [f"refused: {code}"] * UNVERIFIED_PER_WINDOW
 
 
 async def test_a_guard_without_keys_cannot_be_made_to_fill_the_log(

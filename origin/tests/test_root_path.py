@@ -57,10 +57,12 @@ def test_the_servers_root_path_is_not_what_was_on_the_wire(
             answer = exchange(address, path, [(HEADER, header)])
             assert answer.startswith("HTTP/1.1 401"), (path, signed)
         url = f"ws://{address[0]}:{address[1]}/socket"
-        with connect(url, additional_headers=edge.headers("/socket", "/socket")) as websocket:
+        with connect(
+            url, additional_headers=edge.headers("/socket", "/socket", websocket=True)
+        ) as websocket:
             assert websocket.recv() == "ada"
         with pytest.raises(InvalidStatus):
-            connect(url, additional_headers=edge.headers("/socket", "/gw/socket"))
+            connect(url, additional_headers=edge.headers("/socket", "/gw/socket", websocket=True))
 
 
 @pytest.mark.parametrize("own", ["", "/gw"])

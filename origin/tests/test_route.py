@@ -240,7 +240,7 @@ async def test_a_websocket_of_another_route_is_closed_before_it_opens(edge: Edge
 
     guard(app, edge.settings())
     for template, expected in (("/{any:path}", []), ("/sockets/{name}", ["a"])):
-        token = edge.mint("/sockets/a", template)
+        token = edge.mint("/sockets/a", template, websocket=True)
         await _handshake(app, "/sockets/a", token)
         assert opened == expected
 

@@ -98,12 +98,14 @@ def test_a_header_as_large_as_it_may_be_still_arrives(address: Address, edge: Ed
 
 def test_a_websocket_passes_with_the_header_and_not_without(address: Address, edge: Edge) -> None:
     url = f"ws://{address[0]}:{address[1]}/socket"
-    with connect(url, additional_headers=edge.headers("/socket", "/socket")) as websocket:
+    own = edge.headers("/socket", "/socket", websocket=True)
+    with connect(url, additional_headers=own) as websocket:
         assert websocket.recv() == "ada"
     for headers, expected in [
         ({}, 401),
-        (edge.headers("/orders/7", "/orders/{order_id}"), 401),
-        (edge.headers("/socket", "/{other}"), 401),
+        (edge.headers("/orders/7", "/orders/{order_id}", websocket=True), 401),
+        (edge.headers("/socket", "/{other}", websocket=True), 401),
+        (edge.headers("/socket", "/socket"), 401),
     ]:
         with pytest.raises(InvalidStatus) as denied:
             connect(url, additional_headers=headers)

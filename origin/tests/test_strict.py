@@ -14,7 +14,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp, Message
 
-from fastgate import Caller, FastgateMiddleware, any_caller, at_edge, guard
+from fastgate import Caller, FastgateMiddleware, any_caller, at_edge, fastgate, guard
 from fastgate.policy import CannotCompile, compile_routes
 from fastgate.testing import AsCaller
 from tests.edge import HEADER, Edge, payload
@@ -88,6 +88,18 @@ async def test_without_strict_it_starts(edge: Edge) -> None:
 async def test_an_override_of_who_is_calling_stops_the_start(edge: Edge) -> None:
     app = strict_app(edge)
     app.dependency_overrides[any_caller] = forgotten
+    failed = await failed_start(app)
+    assert "forgotten (every path, " in failed["message"]
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+async def test_so_does_one_in_a_mounted_app(edge: Edge, depth: int) -> None:
+    app = within = strict_app(edge)
+    for _ in range(depth):
+        below = FastAPI(openapi_url=None)
+        within.mount("/below", below)
+        within = below
+    within.dependency_overrides[fastgate] = forgotten
     failed = await failed_start(app)
     assert "forgotten (every path, " in failed["message"]
 

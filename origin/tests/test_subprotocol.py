@@ -42,7 +42,7 @@ async def accepted(edge: Edge, app: Accepting, *fields: tuple[bytes, bytes]) -> 
         "path": PATH,
         "raw_path": PATH.encode(),
         "query_string": b"",
-        "headers": [(b"fastgate-identity", edge.mint(PATH, TEMPLATE)), *fields],
+        "headers": [(b"fastgate-identity", edge.mint(PATH, TEMPLATE, websocket=True)), *fields],
         "subprotocols": [],
     }
     await FastgateMiddleware(app, edge.settings())(scope, receive, send)

@@ -10,7 +10,7 @@ from starlette.types import Message
 
 from fastgate import Caller, KeysUnavailable, Settings, background, guard
 from fastgate.keys import EdgeKeys
-from tests.edge import HEADER, IDP, ISSUER, Edge, payload
+from tests.edge import HEADER, IDP, ISSUER, Edge, opening, payload
 from tests.serving import JwksServer
 from tests.test_keys import PATIENCE, Clock
 
@@ -91,7 +91,7 @@ def header(edge: Edge, path: str, *, seconds_left: int) -> bytes:
     assert isinstance(issued_at, int)
     # The setting's leeway of five seconds is on top.
     claims["rctx"] = {"iss": IDP, "token_exp": issued_at + seconds_left - 5}
-    return edge.sign(claims)
+    return edge.sign(claims if path == "/events" else opening(claims))
 
 
 async def test_a_websocket_is_closed_when_the_token_expires(edge: Edge) -> None:

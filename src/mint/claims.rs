@@ -42,6 +42,9 @@ struct Transaction<'request> {
     query: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     content_digest: Option<&'request str>,
+    /// Whether this is the opening handshake of a WebSocket, which any other GET of the path is not. Absent if not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    websocket: bool,
 }
 
 /// By whom, and from where.
@@ -113,6 +116,7 @@ impl<'request> EdgeClaims<'request> {
                 path: target.path().encoded(),
                 query: query_digest(target.query()),
                 content_digest: content.map(ContentDigest::as_str),
+                websocket: route.websocket,
             },
             rctx: Requester {
                 iss: identity.map(Identity::issuer),

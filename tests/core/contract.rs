@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::support::sign::{
     claims, decoded, edge_keys, encoded, good, header, payload_of, private, public, token, with, without,
 };
-use crate::support::{Keys, get, policy_document, policy_of};
+use crate::support::{Keys, Request, get, policy_document, policy_of};
 
 const DOCUMENT: &str = include_str!("../../docs/identity-header.md");
 
@@ -29,9 +29,10 @@ fn the_minted_header_has_the_documented_members_and_no_other() {
 }
 
 /// Claims that are there where the route judges them, which `tests/rules` looks at, or where the token is bound, which
-/// `tests/bound` looks at, or where the body is signed, which `content` looks at.
-const WHERE_JUDGED: [&str; 7] = [
+/// `tests/bound` looks at, or where the body is signed, which `content` looks at, or of handshakes, which are looked at below.
+const WHERE_JUDGED: [&str; 8] = [
     "tctx.content_digest",
+    "tctx.websocket",
     "rctx.asn",
     "rctx.cnf",
     "rctx.connection",
@@ -67,6 +68,27 @@ fn the_claims_that_may_be_absent_are_those_that_the_document_says() {
     present.retain(|name| !least.contains(name));
     let judged = WHERE_JUDGED.map(str::to_owned).into();
     assert_eq!(&present | &judged, optional);
+}
+
+#[test]
+fn an_opening_handshake_is_told_from_any_other_get_of_its_path() {
+    let mut document = policy_document();
+    let routes = document["routes"].as_array_mut().unwrap();
+    let live = json!({ "id": "live", "path": "/live", "methods": ["GET"], "origin": "app", "access": "public" });
+    routes.push(with(&with(&live, "websocket", true), "id", "live-socket"));
+    routes.push(live);
+    let tctx = |request: Request| {
+        let walk = request.walk_with(policy_of(&document), Keys::of_both());
+        payload_of(&walk.sent(IDENTITY).concat())["tctx"].clone()
+    };
+    let handshake = get("/live")
+        .field("connection", "upgrade")
+        .field("upgrade", "websocket")
+        .field("sec-websocket-version", "13")
+        .field("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
+    let (socket, page) = (tctx(handshake), tctx(get("/live")));
+    assert_eq!((&socket["route"], &socket["websocket"]), (&json!("live-socket"), &json!(true)));
+    assert_eq!((&page["route"], page.get("websocket")), (&json!("live"), None));
 }
 
 #[test]

@@ -52,7 +52,9 @@ def only_if_compared(check: RouteCheck, scope: Scope, send: Send) -> Send:
             await refuse(errors.RouteMismatch(), scope, send)
 
     def send_if_compared(message: Message) -> Awaitable[None]:
-        if check.done or check.passed or check.refused or scope.get("endpoint") is before:
+        at = scope.get("endpoint")
+        passed = at is before or (check.passed and at is check.passed_at)
+        if check.done or check.refused or passed:
             return send(message)
         return withhold()
 

@@ -36,6 +36,8 @@ class Transaction(NamedTuple):
     """base64url of SHA-256 of the query string's bytes; None for an empty query."""
     content_digest: str | None = None
     """The body's `Content-Digest` (RFC 9530); None where the route does not ask for it."""
+    websocket: bool = False
+    """Whether this is the opening handshake of a WebSocket, which a GET of the same path is not."""
 
     @classmethod
     def parse(cls, tctx: Mapping[str, object]) -> Self:
@@ -45,8 +47,10 @@ class Transaction(NamedTuple):
             raise ClaimMalformed("tctx.query")
         if content is not None and not _CONTENT_DIGEST.fullmatch(content):
             raise ClaimMalformed("tctx.content_digest")
+        if "websocket" in tctx and tctx["websocket"] is not True:
+            raise ClaimMalformed("tctx.websocket")
         route, template, method, path = _texts(tctx, "tctx.", "route", "template", "method", "path")
-        return cls(route, template, method, path, query, content)
+        return cls(route, template, method, path, query, content, "websocket" in tctx)
 
 
 class Requester(NamedTuple):

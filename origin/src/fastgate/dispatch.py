@@ -1,135 +1,211 @@
-"""Compare in the one place that every dispatch goes through: the `handle` of a route's class.
+"""Compare in the one place that every dispatch goes through: the `handle` of a route.
 
-In: the classes of Starlette's and FastAPI's routes. Out: the same classes, whose `handle` first
-asks the `RouteCheck` of the request. A router runs what it has chosen by calling `handle`, so it
-makes no difference when a route was added, whether FastAPI built it anew for an inclusion, or
-whether somebody set another `handle` on one route. Requests that no guard let in are left alone.
+In: the base classes of Starlette's routes, routers and endpoints. Out: the same classes, which ask
+the `RouteCheck` of the request first. A router runs what it has chosen by getting `handle` from it,
+and whatever that finds, from whichever class, stands behind the comparison: it makes no difference
+when a route was added, whether FastAPI built it anew for an inclusion, which class a `handle` comes
+from, or when somebody set another one. A class that chooses between methods is compared once more
+when it runs. Requests that no guard let in are left alone, unless the router is a guarded one.
 """
 
-from collections.abc import Awaitable, Callable, Iterable
+import inspect
+from collections.abc import Awaitable, Callable, Generator, Iterable
 from functools import partial
 from types import MethodType
-from typing import Any, TypeAlias
+from typing import Any
 
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, APIRouter, APIWebSocketRoute
+from starlette.endpoints import HTTPEndpoint, WebSocketEndpoint
 from starlette.routing import BaseRoute, Host, Mount, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from fastgate.errors import Refused
+from fastgate.answers import refuse
+from fastgate.errors import Refused, RouteMismatch
 from fastgate.no_endpoint import answer_for_none, is_plain
-from fastgate.route import PREFIX_KEY, Prefix, RouteCheck, check_of
+from fastgate.route import AGAIN, PREFIX_KEY, WHOLE, Prefix, RouteCheck, check_of
 from fastgate.routing import (
     View,
     app_below,
     chosen_path,
     chosen_view,
-    is_inclusion,
+    included_router,
+    root_path_of,
+    router_of,
 )
 
-_Handle: TypeAlias = Callable[[Any, Scope, Receive, Send], Awaitable[None]]
+ROUTER_KEY = "fastgate.router"
+"""The router that a request has entered last."""
+_GUARDED = "_fastgate_guarded"
 
-_compared: set[type] = set()
-"""The classes of routes whose `handle` compares."""
+_get = object.__getattribute__
+
 _answers_405: set[object] = set()
 """The framework's own `handle` that turns away the methods its route does not have."""
 
 
 def install() -> None:
-    """Put the comparison into every class of routes, those to come included. Idempotent."""
-    if BaseRoute in _compared:
+    """Put the comparison into the base classes, and so into all others. Idempotent."""
+    if vars(BaseRoute).get("__getattribute__") is _get_from_route:
         return
     _answers_405.update(
-        vars(kind)["handle"] for kind in (Route, APIRoute) if "handle" in vars(kind)
+        inspect.unwrap(vars(kind)["handle"]) for kind in (Route, APIRoute) if "handle" in vars(kind)
     )
+    BaseRoute.__getattribute__ = _get_from_route  # type: ignore[assignment, method-assign]
+    Router.__getattribute__ = _get_from_router  # type: ignore[assignment, method-assign]
+    Router.__call__ = _entered(Router.__call__)  # type: ignore[assignment, method-assign]
+    HTTPEndpoint.__await__ = _awaited(HTTPEndpoint.__await__)  # type: ignore[assignment, method-assign]
 
-    def cover_subclass(cls: type[BaseRoute], /, **arguments: object) -> None:
-        super(BaseRoute, cls).__init_subclass__(**arguments)
-        _cover(cls)
 
-    _cover(BaseRoute)
-    BaseRoute.__init_subclass__ = classmethod(cover_subclass)  # type: ignore[assignment]
-    Router.default = _ComparedDefault()  # type: ignore[assignment]
+def mark_guarded(app: object) -> None:
+    """Let the router of a guarded app run nothing from now on that no guard has let in."""
+    if (router := router_of(app)) is not None:
+        vars(router)[_GUARDED] = True
 
 
 def can_compare(routes: Iterable[object]) -> bool:
-    """Whether each of these routes is of a class whose `handle` compares."""
-    if _compared.issuperset(map(type, routes)):
-        return True
-    for kind in set(map(type, routes)):
-        if not issubclass(kind, BaseRoute):
+    """Whether the `handle` of each of these routes would be compared."""
+    return all(
+        issubclass(kind, BaseRoute) and kind.__getattribute__ is _get_from_route
+        for kind in set(map(type, routes))
+    )
+
+
+def can_compare_all(app: object) -> bool:
+    """Whether an app has a router that is understood, and each of its routes would be compared."""
+    router = router_of(app)
+    known = router is None or _is_known(router, "__call__", "app")
+    return known and can_compare(getattr(app, "routes", ()))
+
+
+def _is_known(router: Router, *names: str) -> bool:
+    """Whether a router chooses and runs by the framework's own methods of these names."""
+    kind = type(router)
+    for name in names:
+        owner = next((each for each in kind.__mro__ if name in vars(each)), None)
+        if owner not in (None, Router, APIRouter):
             return False
-        _cover(kind)  # its class has kept from Starlette's that it was derived
-    return True
+    return kind.__getattribute__ is _get_from_router and "handle" not in vars(router)
 
 
-def _cover(kind: type[BaseRoute]) -> None:
-    handle = vars(kind).get("handle")
-    if handle is not None and not isinstance(handle, ComparedHandle):
-        kind.handle = ComparedHandle(handle)  # type: ignore[assignment]
-    _compared.add(kind)
-    for below in kind.__subclasses__():
-        _cover(below)
+def _get_from_route(route: BaseRoute, name: str, /) -> Any:  # noqa: ANN401
+    found = _get(route, name)
+    return MethodType(_compared(found), route) if name == "handle" else found
 
 
-class ComparedHandle:
-    """`handle` of one class of routes, behind the comparison.
+def _compared(run: ASGIApp) -> Callable[..., Awaitable[None]]:
+    turns_away = getattr(run, "__func__", None) in _answers_405
 
-    A data descriptor: a `handle` that is set on a single route stands behind the comparison, too.
-    """
+    async def compared(route: BaseRoute, scope: Scope, receive: Receive, send: Send) -> None:
+        check = check_of(scope)
+        if check is not None:
+            await _compare(check, route, run, turns_away, scope, receive, send)
+        elif _is_guarded(scope):
+            await refuse(
+                RouteMismatch(found="a route, of a request that no guard let in"), scope, send
+            )
+        else:
+            if isinstance(route, (Mount, Host)):
+                _note(route, scope)
+            await run(scope, receive, send)
 
-    def __init__(self, handle: _Handle) -> None:
-        turns_away = handle in _answers_405
+    return compared
 
-        async def compared(route: BaseRoute, scope: Scope, receive: Receive, send: Send) -> None:
-            own = vars(route).get("handle")
-            run: ASGIApp = MethodType(handle, route) if own is None else own
-            check = check_of(scope)
-            if check is None:
-                if isinstance(route, (Mount, Host)):
-                    _note(route, scope)
-                await run(scope, receive, send)
+
+def _get_from_router(router: Router, name: str, /) -> Any:  # noqa: ANN401
+    found = _get(router, name)
+    # Its own 404 needs no comparison, another app serves `/{path:path}`.
+    return partial(_run_default, found) if name == "default" and not is_plain(router) else found
+
+
+def _entered(call: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    async def entered(router: Router, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            _enter(router, scope)
+        await call.__get__(router, type(router))(scope, receive, send)
+
+    return entered
+
+
+def _enter(router: Router, scope: Scope) -> None:
+    """Note a router, and whether it may choose for this request as it stands."""
+    scope[ROUTER_KEY] = router
+    check = check_of(scope)
+    if check is None:
+        return
+    prefix: Prefix = scope[PREFIX_KEY]
+    if prefix.template is None:
+        again = router is check.router  # by what was judged as a whole, or by an endpoint
+    else:
+        root_path: str = scope.get("root_path", "")
+        own = root_path_of(scope.get("app"))
+        known = root_path == prefix.root_path or (own and root_path.rstrip("/") == own)
+        again = prefix.router is router and not known
+    if again:
+        scope[PREFIX_KEY] = AGAIN
+
+
+def _is_guarded(scope: Scope) -> bool:
+    router = scope.get(ROUTER_KEY, scope.get("router"))
+    return isinstance(router, Router) and _GUARDED in vars(router)
+
+
+class _Awaitable:
+    """What `__await__` has returned, to be awaited by a coroutine."""
+
+    def __init__(self, steps: Generator[Any, None, None]) -> None:
+        self._steps = steps
+
+    def __await__(self) -> Generator[Any, None, None]:
+        return self._steps
+
+
+def _awaited(
+    run: Callable[[HTTPEndpoint], Generator[Any, None, None]],
+) -> Callable[[HTTPEndpoint], Generator[Any, None, None]]:
+    async def compared(endpoint: HTTPEndpoint) -> None:
+        check = check_of(endpoint.scope)
+        if check is not None:
+            prefix: Prefix = endpoint.scope[PREFIX_KEY]
+            if prefix.template is None:
+                fault = check.fault_within(endpoint.scope)
             else:
-                await _compare(check, route, run, turns_away and own is None, scope, receive, send)
+                fault = check.fault_again(endpoint.scope)
+            if fault is not None:
+                await check.refuse(fault, endpoint.scope, endpoint.send)
+                return
+            check.running += 1
+        try:
+            await _Awaitable(run(endpoint))
+        finally:
+            if check is not None:
+                check.running -= 1
 
-        self._compared = compared
-        self.__wrapped__ = handle
+    def awaited(endpoint: HTTPEndpoint) -> Generator[Any, None, None]:
+        return compared(endpoint).__await__()
 
-    def __get__(self, route: BaseRoute | None, _owner: type | None = None) -> Callable[..., Any]:
-        return self._compared if route is None else MethodType(self._compared, route)
-
-    def __set__(self, route: BaseRoute, handle: ASGIApp) -> None:
-        vars(route)["handle"] = handle
-
-    def __delete__(self, route: BaseRoute) -> None:
-        del vars(route)["handle"]
-
-
-class _ComparedDefault:
-    """`default` of a router: its own 404 needs no comparison, another app serves `/{path:path}`."""
-
-    def __get__(self, router: Router | None, _owner: type | None = None) -> object:
-        if router is None:
-            return self
-        default = vars(router)["default"]
-        return default if is_plain(router) else partial(_run_default, default)
-
-    def __set__(self, router: Router, default: ASGIApp) -> None:
-        vars(router)["default"] = default
+    return awaited
 
 
 async def _run_default(default: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
     check = check_of(scope) if scope["type"] != "lifespan" else None
     if check is None:
+        if scope["type"] != "lifespan" and _is_guarded(scope):
+            await refuse(
+                RouteMismatch(found="a default, of a request that no guard let in"), scope, send
+            )
+            return
         await default(scope, receive, send)
         return
-    prefix = scope[PREFIX_KEY]
-    if prefix.template is None:
+    prefix: Prefix = scope[PREFIX_KEY]
+    if prefix is AGAIN:
+        fault = check.fault_again(scope)
+    elif prefix.template is None:
         fault = check.fault_within(scope)
     else:
         above = prefix.above(scope)
         template = None if above is None else above + "/{path:path}"
         fault = check.fault(template, scope, default)
-    await _run_or_refuse(check, fault, default, scope, receive, send)
+    await _run_or_refuse(check, fault, default, scope, receive, send, is_endpoint=False)
 
 
 async def _compare(
@@ -143,22 +219,30 @@ async def _compare(
 ) -> None:
     """Run what a router has chosen, or refuse it."""
     prefix: Prefix = scope[PREFIX_KEY]
-    if is_inclusion(route):
+    if (included := included_router(route)) is not None:
+        if not _is_known(included, "handle") or not can_compare(included.routes):
+            fault = check.fault_again(scope)
+            await _run_or_refuse(check, fault, run, scope, receive, send, is_endpoint=False)
+            return
         await run(scope, receive, send)  # it chooses once more, and that comes back here
+    elif prefix is AGAIN:
+        fault = check.fault_again(scope)
+        await _run_or_refuse(check, fault, run, scope, receive, send, is_endpoint=False)
     elif prefix.template is None:
-        await _run_or_refuse(check, check.fault_within(scope), run, scope, receive, send)
+        fault, leaf = check.fault_within(scope), _is_endpoint(route)
+        await _run_or_refuse(check, fault, run, scope, receive, send, is_endpoint=leaf)
     elif (below := app_below(route)) is not None:
-        if prefix.mount is not route:  # otherwise its class calls the `handle` that it overrides
-            template = _template_of_mount(prefix, route, scope)
-            covered = can_compare(below.routes)
-            fault = check.fault_on_the_way(template, scope, can_compare=covered)
-            if fault is not None:
-                if not check.is_for_all_of(template) or not await answer_for_none(
-                    check, below, scope, receive, send
-                ):
-                    await check.refuse(fault, scope, send)
-                return
-            scope[PREFIX_KEY] = Prefix(template, scope.get("root_path", ""), route)
+        template = _template_of_mount(prefix, route, scope)
+        covered = can_compare_all(below)
+        fault = check.fault_on_the_way(template, scope, can_compare=covered)
+        if fault is not None:
+            if not check.is_for_all_of(template) or not await answer_for_none(
+                check, below, scope, receive, send
+            ):
+                await check.refuse(fault, scope, send)
+            return
+        root_path = scope.get("root_path", "")
+        scope[PREFIX_KEY] = Prefix(template, root_path, route, router_of(below))
         try:
             await run(scope, receive, send)
         finally:
@@ -166,11 +250,12 @@ async def _compare(
     else:
         view = chosen_view(route, scope)
         if turns_away and view.methods and scope["method"] not in view.methods:
-            check.passed = True
+            check.let_pass(scope)
             await run(scope, receive, send)
             return
         fault = check.fault(_template(prefix, route, view, scope), scope, view)
-        await _run_or_refuse(check, fault, run, scope, receive, send)
+        leaf = _is_endpoint(route)
+        await _run_or_refuse(check, fault, run, scope, receive, send, is_endpoint=leaf)
 
 
 async def _run_or_refuse(
@@ -180,21 +265,32 @@ async def _run_or_refuse(
     scope: Scope,
     receive: Receive,
     send: Send,
+    *,
+    is_endpoint: bool,
 ) -> None:
     if fault is not None:
         await check.refuse(fault, scope, send)
         return
-    # What it dispatches itself was judged with it; this scope, dispatched once more, was not.
-    prefix, scope[PREFIX_KEY] = scope[PREFIX_KEY], _WHOLE
-    check.running += 1
-    try:
-        await run(scope, receive, send)
-    finally:
-        check.running -= 1
-        scope[PREFIX_KEY] = prefix
+    # What it dispatches itself was judged with it, as long as that is not the guarded app again.
+    prefix, scope[PREFIX_KEY] = scope[PREFIX_KEY], WHOLE
+    with check.while_running(is_endpoint=is_endpoint):
+        try:
+            await run(scope, receive, send)
+        finally:
+            scope[PREFIX_KEY] = prefix
 
 
-_WHOLE = Prefix(None, "")
+def _is_endpoint(route: BaseRoute) -> bool:
+    """Whether this runs one function; if not, it may choose for itself what to run."""
+    endpoint = getattr(route, "endpoint", None)
+    while isinstance(endpoint, partial):
+        endpoint = endpoint.func
+    if inspect.isclass(endpoint):
+        return issubclass(endpoint, WebSocketEndpoint)
+    runs_one = inspect.isfunction(endpoint) or inspect.ismethod(endpoint)
+    return runs_one or isinstance(route, (APIRoute, APIWebSocketRoute))
+
+
 _NOTHING = Prefix("", "")
 
 

@@ -158,7 +158,7 @@ class NotYetValid(Refused):
 
 
 class MethodMismatch(Refused):
-    """The edge judged a request with another method."""
+    """The edge judged another method, or a GET that opens no WebSocket where this does, or not."""
 
     code = "method-mismatch"
 

@@ -195,8 +195,7 @@ def _check_private_network(network: str) -> None:
 
 
 def _refusal(why: str) -> NotLocal:
-    _log.warning("not local: %s", why)
-    return NotLocal()
+    return NotLocal(found=why)  # the log says it, as often as it says any refusal
 
 
 def _host(value: bytes) -> str:

@@ -26,6 +26,7 @@ from fastgate.refusals import LOG_KEY, RefusalLog
 from fastgate.request_head import HEADER, asks_for, head_of, only, take_headers
 from fastgate.root_path import RootPath, below_root, root_path_at, take_root_off, taken_off
 from fastgate.route import CHECK_KEY, Comparing, RouteCheck, check_for
+from fastgate.routing import router_of
 from fastgate.settings import Settings
 from fastgate.startup import Startup
 from fastgate.subprotocol import accepting
@@ -200,6 +201,7 @@ class FastgateMiddleware:
             refuse,
             self._startup.names,
             stripped="" if judged is None else taken_off(scope, judged.path, root),
+            router=router_of(self._startup.app),
             kind=ObservedCheck if self._observe else RouteCheck,
         )
 

@@ -6,11 +6,12 @@ middleware included. The edge has no mounts, and so could not know that nothing 
 """
 
 from starlette.exceptions import HTTPException
+from starlette.responses import PlainTextResponse
 from starlette.routing import Router
 from starlette.types import Receive, Scope, Send
 
 from fastgate.route import RouteCheck
-from fastgate.routing import methods_found, root_path_of
+from fastgate.routing import methods_found, root_path_of, router_of
 
 
 async def answer_for_none(
@@ -20,20 +21,25 @@ async def answer_for_none(
 
     A mount within it takes whatever lies below, so that this is not known.
     """
-    app = getattr(below, "_base_app", below)
-    router = getattr(app, "router", app)
-    if not isinstance(router, Router) or root_path_of(app) or not is_plain(router):
+    app, router = getattr(below, "_base_app", below), router_of(below)
+    if router is None or root_path_of(app) or not is_plain(router):
         return False
     methods = methods_found(app, scope)
     if methods is None:
         return False
-    check.passed, check.refused = True, False
+    check.let_pass(scope)
     if methods:
-        raise HTTPException(405, headers={"Allow": ", ".join(sorted(methods))})
+        headers = {"Allow": ", ".join(sorted(methods))}
+        if "app" in scope:
+            raise HTTPException(405, headers=headers)
+        # A router that is served without an app: nobody would catch it.
+        await PlainTextResponse("Method Not Allowed", 405, headers)(scope, receive, send)
+        return True
     await Router.not_found(router, scope, receive, send)
     return True
 
 
 def is_plain(router: Router) -> bool:
     """Whether a router has no `default` of its own, which would serve the rest of its paths."""
-    return getattr(vars(router)["default"], "__func__", None) is Router.not_found
+    default = object.__getattribute__(router, "default")
+    return getattr(default, "__func__", None) is Router.not_found

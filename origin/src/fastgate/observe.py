@@ -48,6 +48,11 @@ class ObservedCheck(RouteCheck):
         self._report(super().fault_on_the_way(prefix, scope, can_compare=can_compare), scope)
         self.passed = True
 
+    def fault_again(self, scope: Scope) -> None:
+        """Report what cannot be compared; let it run."""
+        self._report(super().fault_again(scope), scope)
+        self.done = True
+
     def fault_within(self, scope: Scope) -> None:
         """Compare what an app dispatches that was judged as a whole; let it run."""
         self._report(super().fault_within(scope), scope)

@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute
 from starlette.types import Scope
 
 from fastgate.claims import SCOPE_KEY, EdgeClaims
-from fastgate.errors import FastgateError, IssuerMismatch, Refused, RouteMismatch
+from fastgate.errors import FastgateError, IssuerMismatch, NotLocal, Refused, RouteMismatch
 
 LOG_KEY = "fastgate.refusals"
 """Where the guard leaves its `RefusalLog` in the scope."""
@@ -41,9 +41,13 @@ class RefusalLog:
         level: int = logging.WARNING,
         word: str = "refused",
     ) -> None:
-        """Write one record, unless there were too many from requests that nobody verified."""
+        """Write one record, unless there were too many from requests that were not verified.
+
+        A header that the edge did sign can be sent again and again: once it has expired, to another
+        path, to another origin. Only a request that was verified as a whole is always told.
+        """
         facts = facts_of(error, scope)
-        if facts["verified"] is False:
+        if not isinstance(scope.get(SCOPE_KEY), EdgeClaims):
             now = self._clock()
             window = self._windows.get(error.code)
             if window is None or now - window.began >= WINDOW_SECONDS:
@@ -57,6 +61,8 @@ class RefusalLog:
                 return
             if window.seen == UNVERIFIED_PER_WINDOW:
                 facts["left_out_for_seconds"] = WINDOW_SECONDS
+        if isinstance(error, NotLocal) and error.found is not None:
+            _log.log(level, "not local: %s", error.found)
         _log.log(level, "%s: %s", word, error.code, extra={"fastgate": facts})
 
 

@@ -57,16 +57,18 @@ def only(found: list[bytes]) -> bytes:
 def head_of(scope: Scope, root: RootPath) -> RequestHead:
     """Return what arrived. Raises `PathMismatch` if the app would read another path than that."""
     # A WebSocket starts as a GET (RFC 6455 §4.1); ASGI does not repeat it.
-    method = "GET" if scope["type"] == "websocket" else scope["method"]
+    websocket = scope["type"] == "websocket"
+    method = "GET" if websocket else scope["method"]
     query = scope["query_string"]
     raw_path = scope.get("raw_path")
     if raw_path is None:  # ASGI leaves it to the server
         path: str = scope["path"]
-        return RequestHead(method, None, query, decoded_paths=(path, root.taken_off + path))
+        decoded = (path, root.taken_off + path)
+        return RequestHead(method, None, query, decoded_paths=decoded, websocket=websocket)
     # Routing reads `path`, the edge judged `raw_path`: one must still be the other, decoded.
     if not isinstance(raw_path, bytes) or not raw_path.isascii():
         raise errors.PathMismatch
     text = raw_path.decode("ascii")
     if (unquote(text) if "%" in text else text) != scope["path"]:
         raise errors.PathMismatch(found=text)
-    return RequestHead(method, raw_path, query, root.other_paths(raw_path))
+    return RequestHead(method, raw_path, query, root.other_paths(raw_path), websocket=websocket)

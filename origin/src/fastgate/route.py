@@ -5,7 +5,8 @@ None, and the endpoint may run; or the refusal that takes its place. It never ma
 and runs nothing: `dispatch` asks it, in the place that every dispatch goes through.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -35,6 +36,8 @@ class Prefix(NamedTuple):
     """The `root_path` of its scope."""
     mount: BaseRoute | None = None
     """What led to the router."""
+    router: object | None = None
+    """The router, where it is known."""
 
     def above(self, scope: Scope, root_path: str | None = None) -> str | None:
         """Return the template in front of a router that chooses for this scope; None if unknown.
@@ -137,12 +140,18 @@ class RouteCheck:
     """What stood in front of the app's templates at the guard."""
     names: Names = _NO_NAMES
     """What the edge calls the app's routes."""
+    router: object | None = None
+    """The router of the guarded app, where it can be seen."""
     running: int = 0
     """How many endpoints run now that were compared: one, or none."""
+    whole: int = 0
+    """How much runs now that was judged as a whole, and may choose what it runs."""
     done: bool = False
     """Whether a route was compared, and was the one that the edge judged."""
     passed: bool = False
     """Whether what was chosen last may answer uncompared: a mount, or a router's own 405."""
+    passed_at: object = None
+    """What the scope called the endpoint then: the app of the mount, for one."""
     refused: bool = False
     """Whether one was compared and was another."""
     withheld: bool = False
@@ -185,7 +194,28 @@ class RouteCheck:
         if fault is None and not (below and can_compare):
             fault = RouteMismatch(found=_told(prefix, scope))
         self.passed, self.refused = fault is None, fault is not None
+        self.passed_at = scope.get("endpoint")
         return fault
+
+    def let_pass(self, scope: Scope) -> None:
+        """Remember that what answers next runs no endpoint: a router's own 404 or 405."""
+        self.passed, self.refused, self.passed_at = True, False, scope.get("endpoint")
+
+    @contextmanager
+    def while_running(self, *, is_endpoint: bool) -> Iterator[None]:
+        """Count what runs: one endpoint, or what may choose for itself what to run."""
+        self.running += is_endpoint
+        self.whole += not is_endpoint
+        try:
+            yield
+        finally:
+            self.running -= is_endpoint
+            self.whole -= not is_endpoint
+
+    def fault_again(self, scope: Scope) -> Refused | None:
+        """Refuse what cannot be compared: the router of the guarded app, entered once more."""
+        self.done, self.refused = False, True
+        return RouteMismatch(found=_told("a route that cannot be compared", scope))
 
     def fault_within(self, scope: Scope) -> Refused | None:
         """Compare what an app dispatches that was judged as a whole: only the method is left."""
@@ -258,15 +288,17 @@ def check_of(scope: Scope) -> RouteCheck | None:
     if check is None or check.over or check.running:
         return None
     # Below a mount it cannot be told any more what led there.
-    scope[CHECK_KEY], scope[PREFIX_KEY] = (
-        check,
-        _LOST if check.passed else check.prefix,
-    )
+    prefix = _LOST if check.passed else check.prefix
+    scope[CHECK_KEY], scope[PREFIX_KEY] = check, WHOLE if check.whole else prefix
     return check
 
 
+WHOLE = Prefix(None, "")
+"""Below what was judged as a whole."""
 _LOST = Prefix("?", "")
 """No template begins so."""
+AGAIN = Prefix("?", "again")
+"""In a router that must not choose for this request, or not once more."""
 
 
 def check_for(
@@ -276,6 +308,7 @@ def check_for(
     names: Names = _NO_NAMES,
     *,
     stripped: str = "",
+    router: object | None = None,
     kind: type[RouteCheck] = RouteCheck,
 ) -> RouteCheck:
     """Return the check for a request as it stands at the guard.
@@ -286,16 +319,18 @@ def check_for(
         refuse: how to answer where another route would run.
         names: what the edge calls the app's routes.
         stripped: what a proxy behind the edge took off the path: the app's own `root_path`.
+        router: the router of the guarded app; None if it cannot be seen.
         kind: what becomes of a comparison that fails.
 
     """
     root_path = scope.get("root_path", "")
     outer = scope.get(PREFIX_KEY)  # noted where the guarded app is mounted in another one
     template = outer.above(scope) if isinstance(outer, Prefix) else None
-    prefix = Prefix(root_template(scope) if template is None else template, root_path)
+    template = root_template(scope) if template is None else template
+    prefix = Prefix(template, root_path, None, router)
     if stripped:
-        prefix = Prefix(stripped, stripped)
-    return kind(judged, refuse, _method(scope), scope["path"], prefix, names)
+        prefix = Prefix(stripped, stripped, None, router)
+    return kind(judged, refuse, _method(scope), scope["path"], prefix, names, router)
 
 
 def signs_body(route: View) -> bool:

@@ -7,7 +7,7 @@ matched, judged or changed here.
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeAlias
 
-from fastapi import routing
+from fastapi import APIRouter, routing
 from starlette._utils import get_route_path
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Host, Match, Mount, Router
@@ -27,6 +27,13 @@ def routed_app(app: object) -> object | None:
     while app is not None and not isinstance(getattr(app, "routes", None), list):
         app = getattr(app, "app", None)
     return app
+
+
+def router_of(app: object) -> Router | None:
+    """Return the router that chooses among the routes of an app; None if it is not Starlette's."""
+    app = getattr(app, "_base_app", app)  # of a mount
+    router = getattr(app, "router", app)
+    return router if isinstance(router, Router) else None
 
 
 def root_path_of(app: object) -> str:
@@ -70,6 +77,21 @@ def effective_routes(app: object) -> Iterator[tuple[BaseRoute, View]]:
         yield getattr(route, "original_route", route), route
 
 
+def apps_within(app: object) -> Iterator[object]:
+    """Yield an app, and each app that is mounted in it, at whatever depth; opaque ones, too."""
+    seen, left = list[object](), [app]
+    while left:
+        app = left.pop(0)
+        if any(app is each for each in seen):
+            continue
+        seen.append(app)
+        yield app
+        for route, _ in effective_routes(app):
+            if isinstance(route, (Mount, Host)):
+                own = (getattr(route, "_base_app", None), routed_app(route.app))
+                left.extend(each for each in own if each is not None)
+
+
 def _views(routes: list[BaseRoute]) -> Iterable[View]:
     if hasattr(routing, "iter_route_contexts"):
         return routing.iter_route_contexts(routes)
@@ -108,9 +130,12 @@ def handled_route(route: BaseRoute, view: View) -> BaseRoute:
     return chosen if isinstance(chosen, BaseRoute) else route
 
 
-def is_inclusion(route: BaseRoute) -> bool:
-    """Whether this stands for an included router, which chooses among its own routes."""
-    return isinstance(route, _INCLUSION)
+def included_router(route: BaseRoute) -> APIRouter | None:
+    """Return the router that a route stands for, which chooses among its own; mostly None."""
+    if not isinstance(route, _INCLUSION):
+        return None
+    router: APIRouter = route.original_router  # type: ignore[attr-defined]
+    return router
 
 
 def chosen_path(route: BaseRoute, view: View, scope: Scope) -> str | None:

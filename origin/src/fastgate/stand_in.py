@@ -126,8 +126,10 @@ class StandInEdge:
         """
         route = self._route(scope)
         path = self._stripped(scope) + _raw_path(scope)
-        tctx = {"route": route.id, "template": route.template, "method": _method(scope)}
-        tctx["path"] = path
+        tctx: dict[str, object] = {"route": route.id, "template": route.template}
+        tctx |= {"method": _method(scope), "path": path}
+        if scope["type"] == "websocket":
+            tctx["websocket"] = True
         if scope["query_string"]:
             tctx["query"] = base64url(hashlib.sha256(scope["query_string"]).digest())
         if route.signs_body:
@@ -154,7 +156,7 @@ class StandInEdge:
 
 
 def contract(
-    issuer: str, audience: str, tctx: Mapping[str, str], claims: Mapping[str, object]
+    issuer: str, audience: str, tctx: Mapping[str, object], claims: Mapping[str, object]
 ) -> dict[str, object]:
     """Return the payload of the contract, valid from now."""
     now = int(time.time())

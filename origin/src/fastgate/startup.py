@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fastgate.background import can_start
-from fastgate.dispatch import can_compare
+from fastgate.dispatch import can_compare_all, mark_guarded
 from fastgate.keys import EdgeKeys, KeySource
 from fastgate.local import LocalEdge
 from fastgate.overlap import overlap_of
@@ -85,10 +85,15 @@ class Startup:
             await self._inner(scope, receive, send_if_sound)
             if not looked and not failed:  # it takes no part in the lifespan
                 await self._look(scope)
-        except Exception as error:
-            if not failed and (fault is not None or not looked):
-                await send({"type": "lifespan.startup.failed", "message": _explain(error)})
-            raise
+        except Exception:
+            if fault is None and not looked and not failed:
+                # An app may say so that it knows no lifespan: the server goes on without one.
+                try:
+                    await self._look(scope)
+                except Exception as found:
+                    fault = found
+            if fault is None:
+                raise
         if fault is not None:
             if not failed:
                 await send({"type": "lifespan.startup.failed", "message": _explain(fault)})
@@ -106,7 +111,7 @@ class Startup:
 
     def can_compare(self) -> bool:
         """Whether each of the app's routes, as they are now, would be compared."""
-        return can_compare(getattr(self.app, "routes", ()))
+        return can_compare_all(self.app)
 
     async def _look(self, scope: Scope) -> None:
         try:
@@ -131,6 +136,8 @@ class Startup:
             if self._settings.strict:
                 raise Misplaced(f"{message}. Call guard after the last add_middleware.")
             _log.warning("%s", message)
+        if not self._observe:
+            mark_guarded(app)
         if routed_app(app) is not None:
             self.names = Names(root_path_of(app), self._former(app))
         if self._settings.strict:

@@ -8,6 +8,7 @@ route table. It also finds what tests leave behind: an overridden dependency of 
 from fastgate.dependencies import any_caller, fastgate
 from fastgate.endpoints import Endpoint, Kind
 from fastgate.policy import CannotCompile, Fault, route_ids
+from fastgate.routing import apps_within
 
 
 def ids_or_no_start(app: object) -> dict[tuple[str, str], str]:
@@ -15,8 +16,12 @@ def ids_or_no_start(app: object) -> dict[tuple[str, str], str]:
     if app is None:
         raise TypeError("strict needs an app whose routes can be seen: FastAPI or Starlette")
     ids = route_ids(app)
-    overrides = getattr(app, "dependency_overrides", {})
-    faults = [_fault(overrides[own]) for own in (fastgate, any_caller) if own in overrides]
+    faults = [
+        _fault(overrides[own])
+        for overrides in (getattr(each, "dependency_overrides", {}) for each in apps_within(app))
+        for own in (fastgate, any_caller)
+        if own in overrides
+    ]
     if faults:
         raise CannotCompile(faults)
     return ids

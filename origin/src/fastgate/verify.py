@@ -57,6 +57,8 @@ class RequestHead(NamedTuple):
     """What the path may have been at the edge: with the root path, or without it."""
     decoded_paths: tuple[str, ...] = ()
     """Where there is no `raw_path`: what the signed path may be, once it is decoded."""
+    websocket: bool = False
+    """Whether this is the opening handshake of a WebSocket."""
 
 
 def verify(
@@ -156,8 +158,9 @@ def _check_time(claims: EdgeClaims, now: float, leeway: float) -> None:
 
 
 def _check_request(judged: Transaction, head: RequestHead) -> None:
-    if judged.method != head.method:
-        raise errors.MethodMismatch(signed=judged.method, found=head.method)
+    signed, found = (_kind(each.method, each.websocket) for each in (judged, head))
+    if signed != found:
+        raise errors.MethodMismatch(signed=signed, found=found)
     if head.raw_path is None:
         if unquote(judged.path) not in head.decoded_paths:
             raise errors.PathMismatch(signed=judged.path, found=", ".join(head.decoded_paths))
@@ -165,6 +168,11 @@ def _check_request(judged: Transaction, head: RequestHead) -> None:
         raise errors.PathMismatch(signed=judged.path, found=head.raw_path.decode("latin-1"))
     if judged.query != (_digest(head.query) if head.query else None):
         raise errors.QueryMismatch
+
+
+def _kind(method: str, websocket: bool) -> str:
+    """Return the method; of a handshake, with what tells it from every other GET."""
+    return f"{method} (WebSocket)" if websocket else method
 
 
 def _digest(octets: bytes) -> str:

@@ -1,0 +1,443 @@
+"""Ways round the comparison: own classes, late changes, rewritten scopes, dispatching once more."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import httpx
+import pytest
+from fastapi import APIRouter, FastAPI, routing
+from fastapi.routing import APIRoute
+from starlette.applications import Starlette
+from starlette.endpoints import HTTPEndpoint
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Mount, Route, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from fastgate import FastgateMiddleware, guard
+from tests.edge import Edge
+from tests.test_dispatch import Copies, MethodOverride, Rebuilds, asgi, ask, endpoint
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def ran() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def app(edge: Edge) -> FastAPI:
+    app = FastAPI(openapi_url=None)
+    guard(app, edge.settings())
+    return app
+
+
+# A `handle` that is not the one of Starlette's class.
+
+
+class RunsAtOnce:
+    """A mixin that is no route itself."""
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(scope, receive, send)  # type: ignore[attr-defined]
+
+
+class MixedIn(RunsAtOnce, Route):
+    """Gets its `handle` from the mixin."""
+
+
+class MixedInApi(RunsAtOnce, APIRoute):
+    """The same of FastAPI's."""
+
+
+class Silent(Route):
+    """Does not tell its bases of classes that derive from it."""
+
+    def __init_subclass__(cls) -> None: ...
+
+
+class OfSilent(Silent):
+    """A class that its bases have not been told of."""
+
+    handle = RunsAtOnce.handle
+
+
+class SetLate(Route):
+    """Gets its `handle` when it is complete."""
+
+
+SetLate.handle = RunsAtOnce.handle  # type: ignore[assignment, method-assign]
+
+
+def set_on_the_object(path: str, run: Callable[..., object]) -> BaseRoute:
+    route = Route(path, run)
+    vars(route)["handle"] = route.app
+    return route
+
+
+KINDS: list[Callable[..., BaseRoute]] = [
+    *(MixedIn, MixedInApi, OfSilent, SetLate),
+    set_on_the_object,
+]
+
+
+@pytest.mark.parametrize("inside", [None, Copies])
+@pytest.mark.parametrize("below", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+async def test_whatever_a_handle_comes_from_it_is_compared_before_it_runs(
+    edge: Edge,
+    ran: list[str],
+    kind: Callable[..., BaseRoute],
+    below: bool,
+    inside: type[Copies] | None,
+) -> None:
+    app = FastAPI(openapi_url=None)
+    if inside is not None:
+        app.add_middleware(inside)
+    # Starlette wants to know the request, FastAPI nothing.
+    run = (lambda: ran.append("run")) if kind is MixedInApi else endpoint(ran, "run")
+    routes = [kind("/admin/{x}", run), Route("/public/{x}", endpoint(ran, "public"))]
+    if below:
+        app.mount("/api", Starlette(routes=routes))
+    else:
+        app.router.routes.extend(routes)
+    guard(app, edge.settings())
+    prefix = "/api" if below else ""
+    refused = await ask(app, edge, f"{prefix}/admin/7", f"{prefix}/public/{{x}}")
+    assert (refused.status_code, ran) == (401, [])
+    assert (await ask(app, edge, f"{prefix}/admin/7", f"{prefix}/admin/{{x}}")).is_success
+    assert ran == ["run"]
+
+
+async def test_an_included_router_with_such_a_class_is_compared(
+    edge: Edge, ran: list[str], app: FastAPI
+) -> None:
+    router = APIRouter(route_class=MixedInApi)
+    router.add_api_route("/admin/{x}", lambda: ran.append("run"))
+    app.include_router(router, prefix="/v1")
+    assert (await ask(app, edge, "/v1/admin/7", "/v1/public/{x}")).status_code == 401
+    assert ran == []
+    assert (await ask(app, edge, "/v1/admin/7", "/v1/admin/{x}")).is_success
+
+
+async def test_a_class_with_its_own_way_to_get_attributes_is_refused(
+    edge: Edge, ran: list[str], app: FastAPI
+) -> None:
+    class Hides(Route):
+        def __getattribute__(self, name: str) -> object:
+            return object.__getattribute__(self, name)
+
+    app.router.routes.append(Hides("/hidden", endpoint(ran, "hidden")))
+    assert (await ask(app, edge, "/hidden", "/hidden")).status_code == 401
+    app.router.routes.pop()
+    router = APIRouter(routes=[Hides("/hidden", endpoint(ran, "hidden"))])
+    app.include_router(router, prefix="/in")
+    if hasattr(routing, "_IncludedRouter"):  # older FastAPI makes a plain route of it
+        assert (await ask(app, edge, "/in/hidden", "/in/hidden")).status_code == 401
+        assert ran == []
+
+
+def traced(kind: type[BaseRoute], monkeypatch: pytest.MonkeyPatch, seen: list[object]) -> None:
+    """Put in place of `handle` what agents do (wrapt): a descriptor that is no function."""
+    original = vars(kind)["handle"]
+
+    class Bound:
+        def __init__(self, route: BaseRoute, run: ASGIApp) -> None:
+            self._route, self._run = route, run
+
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            seen.append(self._route)
+            await self._run(scope, receive, send)
+
+    class Wrapper:
+        def __get__(self, route: BaseRoute | None, owner: type | None = None) -> object:
+            return self if route is None else Bound(route, original.__get__(route, owner))
+
+        def __call__(self, *_asgi: object) -> None:
+            raise AssertionError("an agent reads the route from what it is bound to")
+
+    monkeypatch.setattr(kind, "handle", Wrapper())
+
+
+async def test_an_agent_that_wraps_handle_by_a_descriptor_sees_the_route(
+    edge: Edge, ran: list[str], app: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[object] = []
+    traced(Route, monkeypatch, seen)
+    route = Route("/traced", endpoint(ran, "traced"))
+    app.router.routes.append(route)
+    assert (await ask(app, edge, "/start", "/start")).status_code == 404
+    seen.clear()  # what the start has dispatched itself
+    assert (await ask(app, edge, "/traced", "/other")).status_code == 401
+    assert (seen, ran) == ([], [])
+    assert (await ask(app, edge, "/traced", "/traced")).text == "traced"
+    assert seen == [route]
+
+
+# A router with a way of its own.
+
+
+async def test_a_router_that_runs_its_routes_in_its_own_way_is_refused_before_that(
+    edge: Edge, ran: list[str]
+) -> None:
+    class Dispatches:
+        routes: list[BaseRoute]
+
+        async def _first(self, scope: Scope, receive: Receive, send: Send) -> None:
+            await self.routes[0].app(scope, receive, send)  # type: ignore[attr-defined]
+
+    class ByHandle(Dispatches, APIRouter):
+        async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+            await self._first(scope, receive, send)
+
+    class ByApp(Dispatches, Router):
+        async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
+            await self._first(scope, receive, send)
+
+    class ByCall(Dispatches, Router):
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            await self._first(scope, receive, send)
+
+    route = Route("/admin", endpoint(ran, "admin"))
+    for own in (ByApp(routes=[route]), ByCall(routes=[route])):
+        for guarded in (FastgateMiddleware(own, edge.settings()), FastAPI(openapi_url=None)):
+            if isinstance(guarded, FastAPI):
+                guarded.mount("/below", own)
+                guard(guarded, edge.settings())
+            for path in ("/admin", "/below/admin"):
+                for template in (path, "/below/public"):
+                    assert not (await ask(guarded, edge, path, template)).is_success
+    app, included = FastAPI(openapi_url=None), ByHandle()
+    included.add_route("/admin", endpoint(ran, "admin"))
+    app.include_router(included)
+    guard(app, edge.settings())
+    if included in [getattr(each, "original_router", None) for each in app.routes]:
+        assert (await ask(app, edge, "/admin", "/public")).status_code == 401
+        assert (await ask(app, edge, "/admin", "/admin")).status_code == 401
+    assert ran == []
+
+
+async def test_the_default_of_a_router_whose_class_has_one_is_compared(
+    edge: Edge, ran: list[str], app: FastAPI
+) -> None:
+    class OwnDefault(Router):
+        async def default(self, scope: Scope, receive: Receive, send: Send) -> None: ...
+
+    app.mount("/admin", OwnDefault(default=asgi(ran, "default")))
+    assert (await ask(app, edge, "/admin/7", "/admin/public/{x}")).status_code == 401
+    assert ran == []
+    assert (await ask(app, edge, "/admin/7", "/admin/{path:path}")).text == "default"
+
+
+async def test_a_router_that_is_served_without_an_app_has_its_405_below_a_mount(
+    edge: Edge, ran: list[str]
+) -> None:
+    below = Router(routes=[Route("/mine", endpoint(ran, "mine"), methods=["POST"])])
+    guarded = FastgateMiddleware(Router(routes=[Mount("/api", below)]), edge.settings())
+    answered = await ask(guarded, edge, "/api/mine", "/{rest:path}")
+    assert (answered.status_code, answered.headers["Allow"], ran) == (405, "POST", [])
+
+
+# What changes between the comparison and the endpoint.
+
+
+class Orders(HTTPEndpoint):
+    """Chooses by the method."""
+
+    ran: list[str] = []  # noqa: RUF012 -- emptied by the test
+
+    async def post(self, _request: Request) -> Response:
+        """Any caller may."""
+        self.ran.append("post")
+        return PlainTextResponse("post")
+
+    async def delete(self, _request: Request) -> Response:
+        """Not any caller may."""
+        self.ran.append("delete")
+        return PlainTextResponse("delete")
+
+
+class OverridesAndRebuilds(Rebuilds):
+    """Both at once."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        super().__init__(MethodOverride(app))
+
+
+class OwnMethod(Route):
+    """Overrides the method in its own `handle`."""
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await MethodOverride(super().handle)(scope, receive, send)
+
+
+@pytest.mark.parametrize("override", [MethodOverride, OverridesAndRebuilds])
+@pytest.mark.parametrize("where", ["route", "mount", "opaque mount", "handle"])
+async def test_a_class_that_chooses_by_method_is_compared_where_it_runs(
+    edge: Edge, app: FastAPI, where: str, override: Callable[..., ASGIApp]
+) -> None:
+    Orders.ran.clear()
+    template = path = "/orders"
+    middleware = [Middleware(override)]
+    if where == "route":
+        app.router.routes.append(Route("/orders", Orders, middleware=middleware))
+    elif where == "handle":
+        app.router.routes.append(OwnMethod("/orders", Orders))
+    elif where == "mount":
+        path = template = "/below/orders"
+        route = Route("/orders", Orders, middleware=middleware)
+        app.router.routes.append(Mount("/below", routes=[route]))
+    else:
+        path, template = "/below/orders", "/below/{path:path}"
+        below = override(Starlette(routes=[Route("/orders", Orders)]))
+
+        async def opaque(scope: Scope, receive: Receive, send: Send) -> None:
+            await below(scope, receive, send)
+
+        app.mount("/below", opaque)
+    assert (await ask(app, edge, path, template, "POST")).text == "post"
+    headers = {"X-HTTP-Method-Override": "DELETE"}
+    assert (await ask(app, edge, path, template, "POST", **headers)).status_code == 401
+    assert Orders.ran == ["post"]
+    assert (await ask(app, edge, path, template, "DELETE")).text == "delete"
+
+
+class PrefixFromHeader(Copies):
+    """Believes a field about what a proxy has taken off."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if prefix := dict(scope.get("headers", [])).get(b"x-forwarded-prefix"):
+            scope["root_path"] = prefix.decode()
+        await self.app(scope, receive, send)
+
+
+@pytest.mark.parametrize("below", [False, True])
+@pytest.mark.parametrize("inside", [None, Rebuilds])
+async def test_a_root_path_that_middleware_takes_from_a_field_moves_no_route(
+    edge: Edge, ran: list[str], below: bool, inside: type[Copies] | None
+) -> None:
+    routes = [Route(f"{path}/admin", endpoint(ran, path)) for path in ("/public", "")]
+    middleware = [Middleware(PrefixFromHeader), *([Middleware(inside)] if inside else [])]
+    app, prefix = FastAPI(openapi_url=None), ""
+    if below:
+        prefix = "/api"
+        app.mount("/api", Starlette(routes=routes, middleware=middleware))
+    else:
+        app.router.routes.extend(routes)
+        app.user_middleware.extend(middleware)
+    guard(app, edge.settings())
+    path = f"{prefix}/public/admin"
+    if not (below and inside):  # below a mount, nothing is left to compare with
+        assert (await ask(app, edge, path, path)).text == "/public"
+    ran.clear()
+    headers = {"X-Forwarded-Prefix": f"{prefix}/public"}
+    assert (await ask(app, edge, path, path, **headers)).status_code == 401
+    assert ran == []
+
+
+# A guarded app runs nothing that no guard has let in.
+
+
+class Worker(Copies):
+    """Hands each request to a task that was started before."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        super().__init__(app)
+        self.queue: asyncio.Queue[tuple[ASGIApp, Scope, Receive, Send, asyncio.Future[None]]]
+        self.queue = asyncio.Queue()
+
+    async def work(self) -> None:
+        while True:
+            app, scope, receive, send, done = await self.queue.get()
+            await app(scope, receive, send)
+            done.set_result(None)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        await self.queue.put((Rebuilds(self.app), scope, receive, send, done))
+        await done
+
+
+async def test_what_a_worker_runs_with_a_scope_of_its_own_is_refused(
+    edge: Edge, ran: list[str]
+) -> None:
+    app = FastAPI(openapi_url=None)
+    app.add_route("/admin", endpoint(ran, "admin"))
+    worker = Worker(app.router)
+    working = asyncio.create_task(worker.work())
+    guarded = FastgateMiddleware(worker, edge.settings())
+    for template in ("/public", "/admin"):
+        assert (await ask(guarded, edge, "/admin", template)).status_code == 401
+    app.router.routes.clear()
+    app.router.default = asgi(ran, "default")
+    assert (await ask(guarded, edge, "/admin", "/{path:path}")).status_code == 401
+    assert ran == []
+    working.cancel()
+
+
+Answers = Callable[[Request], Awaitable[Response]]
+
+
+def dispatches(app: ASGIApp, path: str, *, rebuilt: bool = False) -> Answers:
+    """Return an endpoint that answers with what `app` has at another path."""
+
+    class Answer(Response):
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            scope = {**scope, "path": path, "raw_path": path.encode()}
+            await (Rebuilds(app) if rebuilt else app)(scope, receive, send)
+
+    async def answer(_request: Request) -> Response:
+        return Answer()
+
+    return answer
+
+
+@pytest.mark.parametrize("rebuilt", [False, True])
+async def test_an_endpoint_cannot_enter_its_own_app_once_more(
+    edge: Edge, ran: list[str], app: FastAPI, rebuilt: bool
+) -> None:
+    app.add_route("/admin", endpoint(ran, "admin"))
+    app.add_route("/go", dispatches(app.router, "/admin", rebuilt=rebuilt))
+    app.add_route("/app", dispatches(app, "/admin", rebuilt=rebuilt))
+    for path in ("/go", "/app"):
+        assert (await ask(app, edge, path, path)).status_code == 401
+    go = dispatches(app.router, "/admin", rebuilt=rebuilt)
+
+    async def opaque(scope: Scope, receive: Receive, send: Send) -> None:
+        await (await go(Request(scope)))(scope, receive, send)
+
+    app.mount("/opaque", opaque)
+    assert (await ask(app, edge, "/opaque/x", "/opaque/{path:path}")).status_code == 401
+    assert ran == []
+
+
+async def test_an_endpoint_may_answer_with_another_app_and_call_others(
+    edge: Edge, ran: list[str], app: FastAPI
+) -> None:
+    other = Starlette(routes=[Route("/inner", endpoint(ran, "inner"), methods=["GET", "POST"])])
+    app.add_route("/go", dispatches(other, "/inner"))
+    assert (await ask(app, edge, "/go", "/go")).text == "inner"
+
+    class Calls(HTTPEndpoint):
+        async def get(self, _request: Request) -> Response:
+            transport = httpx.ASGITransport(other)
+            async with httpx.AsyncClient(transport=transport, base_url="http://inner") as http:
+                return PlainTextResponse((await http.post("/inner")).text)
+
+    app.add_route("/calls", Calls)  # type: ignore[arg-type]
+    assert (await ask(app, edge, "/calls", "/calls")).text == "inner"
+
+
+async def test_behind_a_mount_middleware_that_names_an_endpoint_gets_no_answer_out(
+    edge: Edge, ran: list[str], app: FastAPI
+) -> None:
+    class RunsItself(Copies):
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            scope["endpoint"] = run = asgi(ran, "secret")
+            await run(scope, receive, send)
+
+    app.mount("/below", Starlette(middleware=[Middleware(RunsItself)]))
+    answered = await ask(app, edge, "/below/admin", "/below/public")
+    assert (answered.status_code, "secret" in answered.text) == (401, False)
