@@ -24,7 +24,7 @@ from fastgate.middleware import FastgateMiddleware
 from fastgate.overlap import overlap_of
 from fastgate.policy import CannotCompile, RouteDocument, compile_routes
 from fastgate.raw_http import split_address
-from fastgate.routing import routed_app
+from fastgate.routing import root_path_of, routed_app
 from fastgate.settings import Settings
 from fastgate.stand_in import SigningKey
 from fastgate.verify import ES256, HS256
@@ -156,8 +156,16 @@ def _drift(options: argparse.Namespace) -> int:
     app = _loaded(options)
     ours = compile_routes(app, options.origin)
     former = overlap_of(app).at_edge
-    lines = drift(ours, edge, everything=options.strict, ids=_is_strict(app), former=former)
-    for line in (*lines, *no_longer_needed(ours, edge, former)):
+    root_path = root_path_of(routed_app(app))
+    lines = drift(
+        ours,
+        edge,
+        everything=options.strict,
+        ids=_is_strict(app),
+        former=former,
+        root_path=root_path,
+    )
+    for line in (*lines, *no_longer_needed(ours, edge, former, root_path)):
         print(line)
     count = f"{len(lines)} {'difference' if len(lines) == 1 else 'differences'}"
     print(f"{options.app} and {options.policy}: {count if lines else 'no difference'}")

@@ -20,7 +20,7 @@ UNNAMED = "none"
 _LONGEST_ID = 64
 
 
-_OF_KNOWN_CALLERS = ("scopes", "require", "issuers", "require_bound")
+OF_KNOWN_CALLERS = ("scopes", "require", "issuers", "require_bound")
 """What is asked of a caller, and of nobody where everybody may call."""
 
 
@@ -50,7 +50,7 @@ def says_callers(endpoint: Endpoint) -> bool:
 def members_of(endpoint: Endpoint) -> dict[str, object]:
     """Return the declared members of the route document, inherited ones among them."""
     access = access_of(endpoint)
-    dropped = ("methods",) if access == "authenticated" else ("methods", *_OF_KNOWN_CALLERS)
+    dropped = ("methods",) if access == "authenticated" else ("methods", *OF_KNOWN_CALLERS)
     inherited = {key: value for key, value in endpoint.inherited.items() if key not in dropped}
     listed = inherited.pop("scopes", ())
     asked = (*(listed if isinstance(listed, (list, tuple)) else ()), *endpoint.callers.scopes)
