@@ -11,9 +11,9 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
-from fastgate.declare import METHODS
+from fastgate.declare import CALLERS, METHODS
 from fastgate.formerly import FORMERLY
-from fastgate.naming import OF_KNOWN_CALLERS
+from fastgate.naming import rewritten
 from fastgate.policy import RouteDocument
 from fastgate.route import Accepted
 from fastgate.routing import WEBSOCKET
@@ -23,8 +23,6 @@ _Request: TypeAlias = tuple[str, str]
 """Method and `comparable` template: what both sides find a route by."""
 
 _ACCESS = "authenticated"
-_CALLERS = ("access", "scopes", *OF_KNOWN_CALLERS, "sign_body")
-"""What says who may call, and how."""
 
 REFUSED = " (refused until both agree)"
 ACCEPTED = " (accepted during the overlap)"
@@ -84,7 +82,12 @@ def drift(
             if run is not None and run != request:
                 shown = ours[run][0].get("path")
                 asked = _differences(
-                    ours[run][0], route, everything=False, ids=False, accepted=(), of=_CALLERS
+                    ours[run][0],
+                    route,
+                    everything=False,
+                    ids=False,
+                    accepted=(),
+                    of=(*CALLERS, "sign_body"),
                 )
                 lines.extend(
                     f"{name}, which runs {shown}: {line}" for line in asked if line not in found
@@ -186,12 +189,7 @@ def _as_known(route: RouteDocument, ours: _Ours) -> str:
 def _rewritten(route: RouteDocument) -> str:
     """Return the template of what the edge forwards, which is the one that it signs."""
     path, rewrite = str(route.get("path")), route.get("rewrite")
-    if not isinstance(rewrite, Mapping):
-        return path
-    if isinstance(template := rewrite.get("template"), str):
-        return template
-    stripped = path.removeprefix(str(rewrite.get("strip_prefix") or ""))
-    return str(rewrite.get("add_prefix") or "") + stripped
+    return rewritten(path, rewrite) if isinstance(rewrite, Mapping) else path
 
 
 def _becomes(

@@ -4,7 +4,7 @@ In: an app. Out: the routes that its router may run, with the paths that they ha
 matched, judged or changed here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, TypeAlias
 
 from fastapi import routing
@@ -69,6 +69,27 @@ def effective_routes(app: object) -> Iterator[tuple[BaseRoute, View]]:
     low_priority = getattr(getattr(app, "router", app), "_iter_low_priority_routes", tuple)
     for route in low_priority():
         yield getattr(route, "original_route", route), route
+
+
+def router_dependencies(app: object, view: View) -> list[object]:
+    """Return the dependencies of the routers that a Starlette route or mount stands in.
+
+    Those are run for FastAPI's own routes alone; for others they only tell what was declared.
+    """
+    chosen = getattr(getattr(view, "handle", None), "__self__", view)
+    for inclusion in _inclusions(getattr(app, "routes", ())):
+        for each in inclusion.effective_candidates():
+            if getattr(each, "starlette_route", None) is chosen:
+                included = inclusion.original_router.dependencies
+                return [*inclusion.include_context.dependencies, *included]
+    return list(getattr(getattr(app, "router", app), "dependencies", ()))
+
+
+def _inclusions(routes: Iterable[BaseRoute]) -> Iterator[View]:
+    for route in routes:
+        if is_inclusion(route):
+            yield route
+            yield from _inclusions(route.effective_candidates())  # type: ignore[attr-defined]
 
 
 def methods_found(app: object, scope: Scope) -> set[str] | None:
