@@ -87,7 +87,7 @@ def router_dependencies(app: object, view: View) -> list[object]:
 
 def _inclusions(routes: Iterable[BaseRoute]) -> Iterator[View]:
     for route in routes:
-        if is_inclusion(route):
+        if isinstance(route, _INCLUSION):
             yield route
             yield from _inclusions(route.effective_candidates())  # type: ignore[attr-defined]
 
