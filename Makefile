@@ -10,7 +10,7 @@ LOCAL_KEYS := local/signing-keys.json
 CARGO_MUTANTS := target/tools/.cargo-mutants-27.1.0
 COSMIC_RAY := target/tools/.cosmic-ray-8.7.0
 
-.PHONY: help demo smoke soak test bench guest-cost mutants mutants-python lint guest edge core signatures edge-tests origin-tests doctor origin-bench origin-versions policy schema compute-build clean
+.PHONY: help demo smoke soak test bench guest-cost mutants mutants-python lint guest edge core signatures opinions opinions-short fuzz fuzz-seeds fuzz-python edge-tests origin-tests doctor origin-bench origin-versions policy schema compute-build clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -25,13 +25,38 @@ soak: guest edge $(VENV) $(LOCAL_KEYS) ## The gate under load for ten minutes wh
 	cargo build --locked --release --target wasm32-wasip1 --example store
 	@.venv/bin/python dev/soak --seconds $(or $(SECONDS),600) --rate $(or $(RATE),40)
 
-test: lint core signatures edge-tests origin-tests ## Every test: lints, core, signatures, edge, origin
+test: lint core signatures opinions-short edge-tests origin-tests ## Every test: lints, core, signatures, opinions, edge, origin
 
 core: $(VENV) ## The tests of the library: native, some seconds once built
-	cargo test --locked --lib --bins --test core --test bound --test issuers --test rules --test opaque --test model
+	cargo test --locked --lib --bins --test core --test bound --test issuers --test rules --test opaque --test fuzz --test model
 
 signatures: ## Wycheproof's vectors, and 100,000 RSA signatures that were tampered with (half a minute)
 	cargo test --locked --test signatures
+
+OPINIONS := cargo test --locked --manifest-path tests/opinions/Cargo.toml --target-dir target
+opinions-short: $(VENV)
+	$(OPINIONS)
+
+opinions: $(VENV) ## 100,000 nearly good tokens, judged by jsonwebtoken and PyJWT as well (two minutes)
+	$(OPINIONS) -- --ignored
+
+TARGET ?= path
+SECONDS ?= 600
+HOST := $(shell rustc -vV | sed -n 's/^host: //p')
+COVERAGE := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+	-Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
+	-Cllvm-args=-sanitizer-coverage-trace-compares -Clink-dead-code --cfg fuzzing
+fuzz: ## Fuzz one TARGET for some SECONDS (fuzz/targets/mod.rs lists them); new inputs go to target/fuzz
+	RUSTFLAGS="$(COVERAGE)" cargo build --locked --release --manifest-path fuzz/Cargo.toml --target-dir target/fuzz --target $(HOST)
+	@mkdir -p target/fuzz/corpus/$(TARGET) target/fuzz/found
+	FUZZ_TARGET=$(TARGET) target/fuzz/$(HOST)/release/fuzz -max_total_time=$(SECONDS) -timeout=2 -max_len=8192 \
+		-artifact_prefix=target/fuzz/found/$(TARGET)- target/fuzz/corpus/$(TARGET) fuzz/corpus/$(TARGET)
+
+fuzz-python: $(VENV) ## The signed header and the policy compiler against 100,000 new inputs for each test
+	cd origin && FASTGATE_FUZZ=100000 ../.venv/bin/python -m pytest -q tests/test_fuzz.py
+
+fuzz-seeds: $(VENV) ## Write the seeds of the fuzz targets anew
+	.venv/bin/python fuzz/make_seeds.py
 
 edge-tests: guest $(VENV) $(IDP) ## The real guest on Viceroy, against real origins and a real provider
 	cargo test --locked --test edge --examples
@@ -41,10 +66,10 @@ origin-tests: $(VENV) ## The FastAPI package; 100,000 generated requests against
 	.venv/bin/python -m pytest -q origin
 
 lint: target-wasm $(VENV) ## Formats, clippy for both targets, ruff, mypy, the committed schema
-	cargo fmt --check
+	cargo fmt --check && cargo fmt --check --manifest-path tests/opinions/Cargo.toml && cargo fmt --check --manifest-path fuzz/Cargo.toml
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo clippy --locked --release --target wasm32-wasip1 --lib --bins --example guest_cost --example store -- -D warnings
-	.venv/bin/ruff check origin dev tests && .venv/bin/ruff format --check origin dev tests
+	.venv/bin/ruff check origin dev tests fuzz && .venv/bin/ruff format --check origin dev tests fuzz
 	cd origin && ../.venv/bin/mypy
 	for folder in demo soak mutants; do (cd dev/$$folder && ../../.venv/bin/mypy --strict .) || exit 1; done
 	cargo run --locked -q -- schema | diff - policy.schema.json && cargo run --locked -q -- check policy.json
@@ -59,7 +84,7 @@ mutants: $(VENV) $(CARGO_MUTANTS) ## Which changes of src/ no native test notice
 	@$(PYTHON) dev/mutants rust $(or $(MODULE),$(error say which: make mutants MODULE=identity/token, or identity, request, authorize, throttle, mint, problem)) --shard $(or $(SHARD),0/1) $(if $(AGAIN),--again)
 
 mutants-python: $(VENV) $(COSMIC_RAY) ## The same for the package: MODULE=verify, route or middleware
-	@$(PYTHON) dev/mutants python $(or $(MODULE),verify)
+	@$(PYTHON) dev/mutants python $(or $(MODULE),verify) --minutes $(or $(MINUTES),60)
 
 doctor: $(VENV) ## Fire forged requests at the origin of a running `make demo`; exit 0 if none was let in
 	.venv/bin/python -m fastgate doctor --origin http://127.0.0.1:8000 --edge http://127.0.0.1:7676 --audience demo-api --path /me --edge-path /items --signing-keys $(LOCAL_KEYS)

@@ -93,6 +93,12 @@ impl Gateway {
         Self { resource: Resource::of(&policy), policy, minter }
     }
 
+    /// The policy that decides.
+    #[must_use]
+    pub const fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
     /// The nonces of this edge for proofs of possession.
     #[must_use]
     pub const fn nonces(&self) -> &Nonces {

@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-use crate::policy::Route;
+use crate::policy::{Issuer, Policy, Route};
 
 /// What an operator has switched off: the JSON under the key `switch` of the KV store, `{"groups": ["payments"]}`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -27,7 +27,7 @@ pub struct Switch {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WithdrawnKey {
-    /// `iss`, as the policy spells it.
+    /// `iss`, in any spelling that the policy knows.
     issuer: String,
     /// `kid`; absent for every key of the issuer.
     #[serde(default)]
@@ -50,17 +50,37 @@ pub enum OpeningError {
     SwitchedOff,
 }
 
+impl WithdrawnKey {
+    fn is_of(&self, issuer: &Issuer) -> bool {
+        self.issuer == issuer.issuer || issuer.aliases.contains(&self.issuer)
+    }
+}
+
 impl Switch {
     /// Whether keys of `issuer` are withdrawn at all.
     #[must_use]
-    pub fn withdraws_keys_of(&self, issuer: &str) -> bool {
-        self.keys.iter().any(|key| key.issuer == issuer)
+    pub fn withdraws_keys_of(&self, issuer: &Issuer) -> bool {
+        self.keys.iter().any(|key| key.is_of(issuer))
     }
 
     /// Whether the key `kid` of `issuer` is withdrawn.
     #[must_use]
-    pub fn withdraws(&self, issuer: &str, kid: Option<&str>) -> bool {
-        self.keys.iter().any(|key| key.issuer == issuer && (key.kid.is_none() || key.kid.as_deref() == kid))
+    pub fn withdraws(&self, issuer: &Issuer, kid: Option<&str>) -> bool {
+        self.keys.iter().any(|key| key.is_of(issuer) && (key.kid.is_none() || key.kid.as_deref() == kid))
+    }
+
+    /// The names of groups, routes and issuers in it that `policy` does not know: they switch nothing off.
+    #[must_use]
+    pub fn unknown_to(&self, policy: &Policy) -> Vec<String> {
+        let group = |name: &&String| {
+            policy.routes().iter().any(|route| route.group.as_ref().is_some_and(|group| group.name == **name))
+        };
+        let route = |id: &&String| policy.routes().iter().any(|route| route.id == **id);
+        let issuer = |key: &&WithdrawnKey| policy.issuers().any(|issuer| key.is_of(issuer));
+        let groups = self.groups.iter().filter(|name| !group(name));
+        let routes = self.routes.iter().filter(|id| !route(id));
+        let issuers = self.keys.iter().filter(|key| !issuer(key)).map(|key| &key.issuer);
+        groups.chain(routes).chain(issuers).cloned().collect()
     }
 
     /// Reads the switch. What cannot be read was meant to switch something off: everything is.

@@ -253,6 +253,9 @@ impl From<&Refusal> for Problem {
                 let announced = announce(std::slice::from_ref(standing));
                 with(Kind::TooManyRequests, std::iter::once(retry_after).chain(announced).collect())
             }
+            Refusal::Throttle(ThrottleError::QueueFull { .. }) => {
+                with(Kind::TooManyRequests, vec![("retry-after", "1".to_owned())])
+            }
             Refusal::Mint(MintError::IdentityTooLong { .. } | MintError::HeadTooLong { .. }) => {
                 plain(Kind::HeaderFieldsTooLarge)
             }

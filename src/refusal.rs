@@ -232,6 +232,7 @@ impl Refusal {
             Self::Content(ContentError::Unreadable) => "body-unreadable",
             Self::Content(ContentError::TooSlow) => "body-too-slow",
             Self::Throttle(ThrottleError::Exceeded { .. }) => "limit-exceeded",
+            Self::Throttle(ThrottleError::QueueFull { .. }) => "limit-queue-full",
             Self::Throttle(ThrottleError::Unreachable { .. }) => "counter-unreachable",
             Self::Mint(MintError::IdentityTooLong { .. }) => "identity-too-long",
             Self::Mint(MintError::HeadTooLong { .. }) => "head-too-long",

@@ -29,6 +29,8 @@ pub const MAX_FIELDS: usize = 100;
 /// HTTP/2 and HTTP/3 clients may send each cookie in a field of its own. Applications read one field, which is made of
 /// them (RFC 9113 §8.2.3); of several, frameworks read different ones.
 const COOKIE: &str = "cookie";
+/// The page that sends a request.
+const ORIGIN: &str = "origin";
 
 /// A request as it arrived, before anything in it is believed.
 #[derive(Clone, Debug)]
@@ -224,7 +226,8 @@ pub fn normalize(head: RequestHead, hosts: &Hosts) -> Result<Target, RequestErro
     let content = content(&head.headers);
     let hops = named_by_connection(&head.headers).ok_or(RequestError::TooManyConnectionNames)?;
     let opens_websocket = upgrade::opens_websocket(&head.method, &head.headers, &hops);
-    let travels = |name: &str| fate(name) == Fate::Pass && !hops.iter().any(|hop| hop == name);
+    // `Origin` is looked at where it stands, so nobody takes it away on the way to that (RFC 9110 §7.6.1: end to end).
+    let travels = |name: &str| fate(name) == Fate::Pass && (name == ORIGIN || !hops.iter().any(|hop| hop == name));
     let credentials = |name: &str| -> Vec<_> {
         head.headers.all(name).filter(|_| travels(name)).map(|value| Secret::new(value.to_vec())).collect()
     };

@@ -85,6 +85,7 @@ impl Sandbox {
         let live = live.as_mut().map_err(|error| error.clone())?;
         let switch = self.switch.read(uptime, || switch_text(platform), |text| read_switch(text.as_ref()));
         let switch = switch.map_err(|error| ClosedError::Switch(error.to_string()))?;
+        trail.switch_unknown = switch.unknown_to(live.gateway.policy());
         trail.step(Step::Configure, elapsed());
 
         let shadow = self.shadow.read(

@@ -28,6 +28,8 @@ pub struct Taken {
     pub admitted: bool,
     /// How much is left and in how many seconds the window ends; nothing where the counter only estimates.
     pub left: Option<(u64, u64)>,
+    /// Whether the request waited for its turn at the count in vain: it was not counted, and is one too many.
+    pub queue_full: bool,
 }
 
 /// A counter cannot be asked.
@@ -42,6 +44,12 @@ pub enum ThrottleError {
     Exceeded {
         /// How the caller stands.
         standing: Standing,
+    },
+    /// So many requests ask for this count at once that this one's turn did not come.
+    #[error("too many requests wait for the count of limit \"{limit}\"")]
+    QueueFull {
+        /// The name of the limit.
+        limit: String,
     },
     /// The counter cannot be asked, and the limit is closed then.
     #[error("the counter of limit \"{limit}\" cannot be asked: {cause}")]
@@ -76,6 +84,7 @@ pub fn throttle(
     now: UnixTime,
 ) -> Result<Kept, ThrottleError> {
     match counter.take(limit, &asker.key(limit), asker.cost(limit), now) {
+        Ok(Taken { queue_full: true, .. }) => Err(ThrottleError::QueueFull { limit: limit.name.clone() }),
         Ok(taken) => {
             let standing = Standing::new(limit, taken.left);
             if taken.admitted { Ok(Kept::Counted(standing)) } else { Err(ThrottleError::Exceeded { standing }) }

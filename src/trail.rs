@@ -119,6 +119,9 @@ pub struct Trail {
     /// What it takes to judge the request again; nothing where it has no canonical form.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replay: Option<Replay>,
+    /// What the KV key `switch` names and the policy does not know: it switches nothing off.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub switch_unknown: Vec<String>,
     /// What a policy on trial would have done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shadow_policy: Option<String>,
@@ -153,6 +156,7 @@ impl Trail {
             status: 0,
             steps: Vec::with_capacity(9),
             replay: None,
+            switch_unknown: Vec::new(),
             shadow_policy: None,
             last: 0,
             notes: None,

@@ -30,12 +30,13 @@ def main() -> int:
     )
     parser.add_argument("--shard", default="0/1", metavar="K/N", help="the K-th of N parts, from 0")
     parser.add_argument("--again", action="store_true", help="only those that survived before")
+    parser.add_argument("--minutes", type=float, default=60.0, help="python: for one run at most")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(2))  # so that what has to be undone is undone
     try:
         if arguments.language == "rust":
             return cargo.run(arguments.module, arguments.shard, again=arguments.again)
-        return cosmic.run(arguments.module)
+        return cosmic.run(arguments.module, arguments.minutes)
     except MutantsError as error:
         print(f"mutants: {error}", file=sys.stderr)
         return 2

@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import record
-from record import ROOT, SURVIVED, WORK, Mutant, MutantsError
+from record import ROOT, WORK, Mutant, MutantsError
 
 CARGO_MUTANTS = str(ROOT / "target" / "tools" / "bin" / "cargo-mutants")
 SOURCES = "sources.json"
@@ -47,7 +47,8 @@ def run(module: str, shard: str, *, again: bool) -> int:
     work = WORK / module.replace("/", "-")
     names = _names(tree, patterns)
     if again:
-        survivors = [one for one in _known(work, tree, names).values() if one.outcome == SURVIVED]
+        known = _known(work, tree, names)
+        survivors = record.unexplained(module, tree, known.values())
         chosen = [f"--re=^{re.escape(one.name)}$" for one in survivors]
         out = work / f"again-{time.time_ns()}"
     else:

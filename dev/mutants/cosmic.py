@@ -25,7 +25,7 @@ NOT_CHANGED = "core/ReplaceBinaryOperator_BitOr_.*"
 OUTCOMES = {"killed": record.CAUGHT, "survived": record.SURVIVED, "incompetent": record.UNVIABLE}
 
 
-def run(module: str) -> int:
+def run(module: str, minutes: float) -> int:
     tree = record.copy_of_tree("python-tree")
     file = f"src/fastgate/{module}.py"
     if not (tree / "origin" / file).is_file():
@@ -55,21 +55,38 @@ exclude-operators = ["{NOT_CHANGED}"]
         _call(("cosmic-ray", "baseline", str(configuration)), origin)
         _call(("cosmic-ray", "init", str(configuration), str(session)), origin)
         _call(("cr-filter-operators", str(session), str(configuration)), origin)
-    _call(("cosmic-ray", "exec", str(configuration), str(session)), origin)
+    _execute(configuration, session, origin, minutes * 60)
     dump = _call(("cosmic-ray", "dump", str(session)), origin)
-    return record.write(f"python-{module}", tree, _mutants(dump), 0)
+    mutants, not_run = _mutants(dump)
+    return record.write(f"python-{module}", tree, mutants, not_run)
 
 
-def _call(command: Sequence[str], folder: Path) -> str:
-    environment = {
+def _execute(configuration: Path, session: Path, origin: Path, seconds: float) -> None:
+    """Runs what has not been run; what is left after this time is for another run."""
+    command = (str(TOOLS / "cosmic-ray"), "exec", str(configuration), str(session))
+    with subprocess.Popen(command, cwd=origin, env=_environment()) as running:
+        try:
+            status = running.wait(seconds)
+        except subprocess.TimeoutExpired:
+            running.terminate()
+            return
+    if status != 0:
+        raise MutantsError(f"cosmic-ray exec ended with status {status}")
+
+
+def _environment() -> dict[str, str]:
+    return {
         **os.environ,
         "PYTHONPATH": "src",  # the copy, and not the package that is installed
         "PYTHONDONTWRITEBYTECODE": "1",  # a mutant of the same length in the same second is another file
     }
+
+
+def _call(command: Sequence[str], folder: Path) -> str:
     done = subprocess.run(
         (str(TOOLS / command[0]), *command[1:]),
         cwd=folder,
-        env=environment,
+        env=_environment(),
         text=True,
         stdout=subprocess.PIPE,
         check=False,
@@ -81,11 +98,15 @@ def _call(command: Sequence[str], folder: Path) -> str:
     return done.stdout
 
 
-def _mutants(dump: str) -> list[Mutant]:
-    mutants = []
+def _mutants(dump: str) -> tuple[list[Mutant], int]:
+    """Those that were run, and how many were not."""
+    mutants, not_run = [], 0
     for line in dump.splitlines():
         item, result = json.loads(line)
-        if result is None or result["worker_outcome"] == "skipped":
+        if result is None:
+            not_run += 1
+            continue
+        if result["worker_outcome"] == "skipped":
             continue
         outcome = OUTCOMES[result["test_outcome"]]
         for mutation in item["mutations"]:
@@ -95,7 +116,7 @@ def _mutants(dump: str) -> list[Mutant]:
             line, _ = mutation["start_pos"]
             change = _changed(result["diff"]) or operator
             mutants.append(Mutant(name, file, line, change, outcome))
-    return mutants
+    return mutants, not_run
 
 
 def _changed(diff: str | None) -> str:

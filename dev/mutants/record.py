@@ -59,7 +59,7 @@ def write(name: str, tree: Path, mutants: Sequence[Mutant], not_run: int) -> int
 
     Reasons of the record before stay with their mutants: same file, same change, same source line.
     """
-    path = RECORDS / f"{name.replace('/', '-')}.json"
+    path = _path(name)
     reasons = dict(_reasons(path))
     survivors = []
     for mutant in sorted(mutants, key=lambda mutant: (mutant.file, mutant.line, mutant.change)):
@@ -85,10 +85,21 @@ def write(name: str, tree: Path, mutants: Sequence[Mutant], not_run: int) -> int
     path.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", "utf-8")
     summary = ", ".join(f"{counts[outcome]} {outcome}" for outcome in counts)
     print(f"{name}: {summary}, {not_run} not run; see {path.relative_to(ROOT)}")
-    unexplained = [survivor for survivor in survivors if not survivor["equivalent"]]
-    for survivor in unexplained:
+    open_ones = [survivor for survivor in survivors if not survivor["equivalent"]]
+    for survivor in open_ones:
         print(f"  survived: {survivor['where']}: {survivor['change']}\n    {survivor['line']}")
-    return 1 if unexplained else 0
+    return 1 if open_ones else 0
+
+
+def unexplained(name: str, tree: Path, mutants: Iterable[Mutant]) -> list[Mutant]:
+    """The survivors for which the record has no reason."""
+    reasons = dict(_reasons(_path(name)))
+    survivors = [mutant for mutant in mutants if mutant.outcome == SURVIVED]
+    return [one for one in survivors if not reasons.get((one.file, one.change, one.source(tree)))]
+
+
+def _path(name: str) -> Path:
+    return RECORDS / f"{name.replace('/', '-')}.json"
 
 
 def _reasons(path: Path) -> Iterable[tuple[tuple[str, str, str], str]]:

@@ -34,14 +34,14 @@ class Timers:
         self.seconds: list[float] = []
         self._set = threading.Semaphore(0)
         self._callbacks: list[tuple[asyncio.AbstractEventLoop, Callable[[], object]]] = []
-        monkeypatch.setattr("fastgate.expiry._later", self._later)
+        monkeypatch.setattr("fastgate.expiry.call_later", self._later)
 
-    def _later(self, seconds: float, callback: Callable[[], object]) -> asyncio.TimerHandle:
+    def _later(self, seconds: float, callback: Callable[[], object]) -> Callable[[], object]:
         loop = asyncio.get_running_loop()
         self.seconds.append(seconds)
         self._callbacks.append((loop, callback))
         self._set.release()
-        return loop.call_later(3600, callback)
+        return loop.call_later(3600, callback).cancel
 
     def fire(self) -> None:
         """Let the time of the last timer come; wait until there is one."""

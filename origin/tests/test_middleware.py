@@ -185,7 +185,7 @@ async def test_the_doors_own_answers_have_all_that_asgi_lets_them_leave_out(edge
     ]
 
 
-def test_without_asyncio_an_app_that_fetches_its_keys_does_not_start(edge: Edge) -> None:
+def test_on_an_unknown_event_loop_an_app_that_fetches_its_keys_does_not_start(edge: Edge) -> None:
     for settings, starts in (
         (Settings(edge=ISSUER, audience="orders"), False),
         (edge.settings(), True),
@@ -199,13 +199,13 @@ def test_without_asyncio_an_app_that_fetches_its_keys_does_not_start(edge: Edge)
         async def send(message: Message, sent: list[Message] = sent) -> None:
             sent.append(message)
 
-        # What drives it is no event loop at all, and so is not asyncio's.
+        # What drives it is no event loop at all, and so neither asyncio nor trio.
         running = app({"type": "lifespan", "state": {}}, receive, send)
         with pytest.raises(StopIteration if starts else Misplaced):
             running.send(None)
         expected = "lifespan.startup.complete" if starts else "lifespan.startup.failed"
         assert sent[0]["type"] == expected
-        assert starts or "on asyncio alone" in sent[0]["message"]
+        assert starts or "on asyncio and trio alone" in sent[0]["message"]
 
 
 async def test_claims_that_somebody_else_put_into_the_scope_are_overwritten(edge: Edge) -> None:

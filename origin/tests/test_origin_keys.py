@@ -194,6 +194,24 @@ def test_a_published_document_brings_no_secret(
     assert refused.value.code == "key-unknown"
 
 
+def test_stray_bits_in_the_last_character_of_a_mac_are_refused(signer: SigningKey) -> None:
+    # 32 octets leave two unused bits in the last of 43 characters.
+    keys = read_origin_keys(document(signer.origin_jwk(AUDIENCE)))
+    token = signer.sign_for(AUDIENCE, payload(PATH, TEMPLATE))
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    sibling = alphabet[alphabet.index(token[-1]) + 1]
+    with pytest.raises(Refused) as refused:
+        verify(
+            f"{token[:-1]}{sibling}".encode(),
+            keys,
+            RequestHead("GET", PATH.encode(), b""),
+            issuer=ISSUER,
+            audience=AUDIENCE,
+            now=0,
+        )
+    assert refused.value.code == "token-malformed"
+
+
 def test_the_mac_is_compared_in_constant_time(
     signer: SigningKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -166,7 +166,7 @@ async def test_prefixes_of_routers_and_mounts_may_have_changed(
     )
 
 
-async def test_it_holds_for_an_app_that_is_mounted_in_another_one_and_below_a_root_path(
+async def test_it_holds_for_an_app_that_is_mounted_in_another_one(
     edge: Edge,
 ) -> None:
     for strict in (True, False):
@@ -175,6 +175,23 @@ async def test_it_holds_for_an_app_that_is_mounted_in_another_one_and_below_a_ro
         before = "get-orders--str"
         assert await ask(outer, edge, "/gw/orders/7", "/gw/orders/{id}", route=before) == 200
         assert await ask(outer, edge, "/gw/orders/7", "/orders/{id}", route="other") == 401
+
+
+async def test_the_root_path_of_an_app_is_part_of_its_former_template(edge: Edge) -> None:
+    for formerly, expected in (("/api/orders/{id}", 200), (FORMER, 401)):
+        app = FastAPI(openapi_url=None)
+        app.root_path = "/api"
+
+        @app.get(ORDER)
+        @at_edge(formerly=formerly)
+        async def read_order(order_id: int, caller: Caller) -> int:
+            return order_id
+
+        guard(app, edge.settings())
+        template = "/api/orders/{id}"
+        assert await ask(app, edge, "/api/orders/7", template) == expected
+        behind_a_proxy = await ask(app, edge, "/orders/7", template, signed_path="/api/orders/7")
+        assert behind_a_proxy == expected
 
 
 async def test_a_websocket_is_accepted_by_its_former_template(edge: Edge) -> None:

@@ -69,7 +69,7 @@ def test_the_metadata_says_what_it_needs(wheel: Path) -> None:
         if "extra" not in line
     }
     assert required == {
-        *("cryptography>=45", "fastapi>=0.133", "httpx>=0.28", "pyjwt>=2.13.0"),
+        *("anyio>=4", "cryptography>=45", "fastapi>=0.133", "httpx>=0.28", "pyjwt>=2.13.0"),
         "starlette>=1.0.1",
     }
     assert said["Requires-Python"] == ">=3.11"

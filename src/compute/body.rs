@@ -20,6 +20,8 @@ const HELD: usize = 64 * 1024;
 pub(super) struct ReceivedBody {
     held: Vec<u8>,
     rest: Option<BodyHandle>,
+    /// Keeps the time of a body that was begun.
+    reader: Option<Reader>,
     /// `Content-Length` as the client announced it, where it did.
     announced: Option<u64>,
 }
@@ -28,7 +30,7 @@ impl ReceivedBody {
     /// The body of `request`, unread.
     pub(super) fn of(request: &mut Request) -> Self {
         let announced = announced(request);
-        Self { held: Vec::new(), rest: request.try_take_body().map(fastly::Body::into_handle), announced }
+        Self { held: Vec::new(), rest: request.try_take_body().map(fastly::Body::into_handle), reader: None, announced }
     }
 
     const fn pace(&self) -> Pace {
@@ -42,14 +44,14 @@ impl ReceivedBody {
 
     /// Sends `request` with this body. One that may not be longer than `most` and turns out to be is cut, and the origin
     /// sees that it did not end.
-    pub(super) fn send(self, mut request: Request, most: Option<u64>, backend: &str) -> Result<Response, Refusal> {
+    pub(super) fn send(mut self, mut request: Request, most: Option<u64>, backend: &str) -> Result<Response, Refusal> {
         if let (Some(length), Some(_)) = (self.announced, &self.rest) {
             // One that ends before is never taken for a whole one: the platform hangs up on the origin (RFC 9112 §6.3). Where
             // the client announced none, the platform frames the body.
             request.set_header(CONTENT_LENGTH, length.to_string());
             request.set_framing_headers_mode(FramingHeadersMode::ManuallyFromHeaders);
         }
-        let pace = self.pace();
+        let reader = self.reader.take().unwrap_or_else(|| Reader::new(self.pace()));
         match (self.rest, most) {
             (None, _) => {
                 if !self.held.is_empty() {
@@ -63,7 +65,7 @@ impl ReceivedBody {
             }
             (Some(rest), most) => {
                 let bound = self.announced.or(most).unwrap_or(u64::MAX);
-                stream(request, self.held, rest, (bound, self.announced.is_some()), pace, backend)
+                stream(request, self.held, rest, (bound, self.announced.is_some()), reader, backend)
             }
         }
     }
@@ -94,7 +96,7 @@ impl Body for ReceivedBody {
                 return if self.is_whole() { Ok(()) } else { Err(ContentError::Unreadable) };
             }
         }
-        self.rest = Some(rest);
+        (self.rest, self.reader) = (Some(rest), Some(reader));
         Ok(())
     }
 }
@@ -114,11 +116,10 @@ fn stream(
     held: Vec<u8>,
     mut rest: BodyHandle,
     (bound, is_exact): (u64, bool),
-    pace: Pace,
+    mut reader: Reader,
     backend: &str,
 ) -> Result<Response, Refusal> {
     let (mut sink, response) = request.send_async_streaming(backend).map_err(|error| failed(&error))?;
-    let mut reader = Reader::new(pace);
     let mut sent = held.len();
     let mut piece = held;
     // An origin that responds early may stop reading; its response counts.

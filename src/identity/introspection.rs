@@ -89,15 +89,18 @@ pub(super) fn claims(
     Ok(token::vouched(Claims::new(completed(claims, issuer)?), issuer, now)?)
 }
 
-/// How long an answer may be used, in seconds: for the window, but never past `exp`, and only shortly where the token is
-/// not active.
+/// How long an answer may be used, in seconds: for the window, but never past `exp`, a fraction of a second cut off, and
+/// only shortly where the token is not active or `exp` is not a date, so that it is refused.
 ///
 /// # Errors
 /// [`NotAnAnswer`] where it is none, which is never used.
 pub fn keep_for(answer: &[u8], window: u64, now: UnixTime) -> Result<u64, NotAnAnswer> {
     let Some(claims) = active(answer)? else { return Ok(window.min(INACTIVE)) };
-    let expires = claims.get("exp").and_then(Value::as_u64).map(UnixTime::from_seconds);
-    Ok(expires.map_or(window, |expires| window.min(expires.since(now))))
+    Ok(match Claims::new(claims).time("exp") {
+        Ok(None) => window,
+        Ok(Some(expires)) => window.min(expires.since(now)),
+        Err(_) => window.min(INACTIVE),
+    })
 }
 
 /// The members of an answer about an active token; nothing where it is not active.

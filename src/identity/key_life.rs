@@ -47,6 +47,12 @@ impl Given {
         Self { at, fresh_for }
     }
 
+    /// Its age in seconds; `None` where it came from the future, as far as clocks of one platform cannot differ.
+    fn age(self, now: UnixTime) -> Option<u64> {
+        const CLOCKS_DIFFER: u64 = 60;
+        (self.at <= now.plus(CLOCKS_DIFFER)).then(|| now.since(self.at))
+    }
+
     /// When the issuer was asked.
     #[must_use]
     pub const fn at(self) -> UnixTime {
@@ -90,13 +96,13 @@ impl HeldKeys {
     /// seeded set never is fresh: the issuer knows better.
     #[must_use]
     pub fn is_fresh(&self, now: UnixTime, life: &KeyLife) -> bool {
-        self.given.is_some_and(|given| now.since(given.at) < given.fresh_for.min(life.max_fresh))
+        self.given.is_some_and(|given| given.age(now).is_some_and(|age| age < given.fresh_for.min(life.max_fresh)))
     }
 
     /// Whether the set may be used while there is no better one. A seeded set always may: somebody decided that.
     #[must_use]
     pub fn is_usable(&self, now: UnixTime, life: &KeyLife) -> bool {
-        self.given.is_none_or(|given| now.since(given.at) < life.max_stale)
+        self.given.is_none_or(|given| given.age(now).is_some_and(|age| age < life.max_stale))
     }
 
     /// Whether this set is a later word of the issuer than `other`.

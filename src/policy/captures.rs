@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Number, Value};
 
 use super::pattern::{Convertor, Parameter, PathTemplate, Segment, canonical_float};
 
@@ -39,11 +39,11 @@ impl Convertor {
     /// The canonical spelling of what a claim says; nothing where it says nothing of this convertor's kind.
     fn canonical_claim(self, value: &Value) -> Option<String> {
         match (self, value) {
+            (Self::Float, Value::String(text)) => text.parse().ok().and_then(non_negative).map(canonical_float),
+            (Self::Uuid, Value::String(text)) => self.canonical(plain_uuid(text)),
             (_, Value::String(text)) => self.canonical(text),
-            (Self::Int, Value::Number(number)) => number.as_u64().map(|number| number.to_string()),
-            (Self::Float, Value::Number(number)) => {
-                number.as_f64().filter(|number| !number.is_sign_negative()).map(canonical_float)
-            }
+            (Self::Int, Value::Number(number)) => whole(number).map(|number| number.to_string()),
+            (Self::Float, Value::Number(number)) => number.as_f64().and_then(non_negative).map(canonical_float),
             _ => None,
         }
     }
@@ -90,6 +90,27 @@ impl PathTemplate {
     }
 }
 
+fn non_negative(number: f64) -> Option<f64> {
+    Some(number).filter(|number| !number.is_nan() && !number.is_sign_negative())
+}
+
+/// A number without sign and fraction, however JSON writes it: `7`, `7.0`, `7e0`. What a double does not hold exactly is
+/// none.
+fn whole(number: &Number) -> Option<u64> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    let of_double = |number: f64| {
+        let exact = number.fract() == 0.0 && (0.0..EXACT).contains(&number) && !number.is_sign_negative();
+        exact.then(|| format!("{number}").parse().ok()).flatten()
+    };
+    number.as_u64().or_else(|| number.as_f64().and_then(of_double))
+}
+
+/// A UUID without what else it is written with: `{…}` and `urn:uuid:…` (RFC 9562 §4).
+fn plain_uuid(text: &str) -> &str {
+    let text = text.strip_prefix("urn:uuid:").unwrap_or(text);
+    text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or(text)
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -121,7 +142,13 @@ mod tests {
             ("/{p:int}", "/007", json!("7"), true),
             ("/{p:int}", "/7", json!("007"), true),
             ("/{p:int}", "/007", json!(7), true),
-            ("/{p:int}", "/7", json!(7.0), false),
+            ("/{p:int}", "/7", json!(7.0), true),
+            ("/{p:int}", "/7", json!(7.5), false),
+            ("/{p:int}", "/10000000000000000000000000", json!(1e25), false),
+            ("/{p:float}", "/1000", json!("1e3"), true),
+            ("/{p:float}", "/1", json!("nan"), false),
+            ("/{p:uuid}", "/01234567-89ab-cdef-0123-456789abcdef", json!(format!("urn:uuid:{uuid}")), true),
+            ("/{p:uuid}", "/01234567-89ab-cdef-0123-456789abcdef", json!(format!("{{{uuid}}}")), true),
             ("/{p:int}", "/7", json!(-7), false),
             ("/{p:int}", "/7", json!("7.0"), false),
             ("/{p:int}", "/1", json!(true), false),

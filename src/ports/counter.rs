@@ -12,7 +12,7 @@ use crate::time::UnixTime;
 
 /// How long a request waits for its turn at a count. A turn takes some tens of microseconds: a request that waits longer
 /// is one of a flood, and is told so.
-const PATIENCE: Duration = Duration::from_millis(200);
+const PATIENCE: Duration = Duration::from_millis(300);
 
 /// The counters of this POP.
 pub(super) struct Counters<'request> {
@@ -50,11 +50,10 @@ impl Counters<'_> {
         }
     }
 
-    /// So many requests at once are too many, whatever the count says; if it is used up by now, it says until when.
+    /// So many requests at once are too many, whatever the count says; if it is used up by now, that is the reason.
     fn queue_is_full(&self, limit: &Limit, key: &str, cost: u64) -> Result<Taken, StoreError> {
         let (_, taken) = self.look(limit, key, cost)?;
-        let left = if taken.admitted { Some((0, 1)) } else { taken.left };
-        Ok(Taken { admitted: false, left })
+        Ok(Taken { admitted: false, queue_full: taken.admitted, ..taken })
     }
 
     fn count(&self, limit: &Limit, key: &str, cost: u64) -> Result<Taken, StoreError> {

@@ -195,14 +195,14 @@ impl KeySource for CachedKeys<'_> {
             Wanted::Nearest => self.nearest(issuer)?,
             Wanted::Later => self.later(issuer)?,
         };
-        if !self.switch.withdraws_keys_of(&issuer.issuer) {
+        if !self.switch.withdraws_keys_of(issuer) {
             return Ok(keys);
         }
-        Ok(Arc::new(keys.without(|kid| self.switch.withdraws(&issuer.issuer, kid))))
+        Ok(Arc::new(keys.without(|kid| self.switch.withdraws(issuer, kid))))
     }
 
     fn may_lack(&self, issuer: &Issuer, kid: Option<&str>, since: Option<UnixTime>) -> bool {
-        if self.switch.withdraws(&issuer.issuer, kid) {
+        if self.switch.withdraws(issuer, kid) {
             return false;
         }
         let known = self.sets.held.get(&KeysDigest::of(issuer)).and_then(|kept| kept.held.given_at());

@@ -30,6 +30,8 @@ pub(super) fn take(headers: &Headers) -> Option<(Vec<Secret<Vec<u8>>>, Headers)>
     if credentials.is_empty() {
         return None;
     }
+    // A token stays here, wherever else in the list a client writes it.
+    rest.retain(|name| !credentials.iter().any(|secret| secret.expose().strip_prefix(b"Bearer ") == Some(*name)));
     let mut kept: Headers = headers.iter().filter(|(name, _)| *name != OFFERED).collect();
     if !rest.is_empty() {
         kept.append(OFFERED, rest.join(&b", "[..]));
@@ -64,6 +66,7 @@ mod tests {
             (&["bearer,a.b.c,chat"], of(&["Bearer a.b.c"], &["chat"])),
             (&["graphql-ws, bearer, a.b.c, chat"], of(&["Bearer a.b.c"], &["graphql-ws, chat"])),
             (&["bearer", "a.b.c", " chat ,, "], of(&["Bearer a.b.c"], &["chat"])),
+            (&["a.b.c, bearer, a.b.c, chat, a.b.c"], of(&["Bearer a.b.c"], &["chat"])),
             (&["bearer"], of(&["Bearer "], &[])),
             (&["bearer, a, bearer, b"], of(&["Bearer a", "Bearer b"], &[])),
             (&["bearer, bearer"], of(&["Bearer bearer"], &[])),

@@ -62,13 +62,15 @@ impl Asker<'_> {
         let cost = &limit.cost;
         let said = match (&cost.header, &cost.claim, self.caller) {
             (Some(name), _, _) => self.cost_in_header(name, cost.most),
-            (None, Some(path), Caller::Known(identity)) => identity.claim(path).and_then(Value::as_u64),
+            (None, Some(path), Caller::Known(identity)) => {
+                identity.claim(path).map(|value| value.as_u64().unwrap_or(cost.most))
+            }
             _ => None,
         };
         said.unwrap_or(cost.usual).clamp(1, cost.most.max(1))
     }
 
-    /// A header that is there and cannot be read costs the most: a client must not gain by writing nonsense.
+    /// A header that is there and cannot be read costs the most, like such a claim: nobody gains by writing nonsense.
     fn cost_in_header(&self, name: &str, most: u64) -> Option<u64> {
         let mut values = self.headers.all(name);
         match (values.next(), values.next()) {

@@ -22,7 +22,7 @@ impl Window {
         let admitted = used <= limit.count;
         let window = Self { used: if admitted { used } else { window.used }, ..window };
         let seconds = limit.window.saturating_sub(now.since(window.opened));
-        (window, Taken { admitted, left: Some((limit.count.saturating_sub(window.used), seconds)) })
+        (window, Taken { admitted, left: Some((limit.count.saturating_sub(window.used), seconds)), queue_full: false })
     }
 
     /// The window as it is stored.

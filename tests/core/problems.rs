@@ -266,7 +266,7 @@ fn a_challenge_names_the_metadata_and_the_scheme_that_the_route_asks_for() {
 }
 
 /// Codes of conditions, places and limits, which `tests/rules` and `tests/edge/rules` provoke.
-const IN_TESTS_RULES: [&str; 15] = [
+const IN_TESTS_RULES: [&str; 16] = [
     "body-too-long",
     "condition-unmet",
     "content-type",
@@ -275,6 +275,7 @@ const IN_TESTS_RULES: [&str; 15] = [
     "header-missing",
     "issuer-not-accepted",
     "limit-exceeded",
+    "limit-queue-full",
     "maintenance",
     "place-denied",
     "place-not-allowed",

@@ -164,6 +164,9 @@ impl Reference {
         if !readable && !read_before && outcome.status != 503 {
             return Err(format!("(e) a sandbox that has read nothing is not closed: {outcome:?}"));
         }
+        if outcome.version.is_none() && self.pace.simulated && self.sandboxes[call.sandbox].current.is_some() {
+            return Err(format!("(e) a sandbox forgets the policy or the switch that it read: {outcome:?}"));
+        }
         let lately = (outcome.at.0.saturating_sub(RETRY), outcome.at.1);
         if outcome.version.is_none() && self.store.during(lately).all(|outage| !hides(*outage)) {
             return Err(format!("(f) everything can be read and the gate is closed: {outcome:?}"));
@@ -178,7 +181,7 @@ impl Reference {
             at.0.saturating_sub(POLLED)
         } else if self.pace.simulated {
             let known = &self.sandboxes[call.sandbox];
-            known.current.map_or(known.born, |current| current.saturating_sub(POLLED))
+            known.current.map_or(known.born - 1, |current| current.saturating_sub(POLLED))
         } else {
             // Some sandbox that read before the outage began; one that is idle for two seconds ends.
             self.store.since(|outage| hides(*outage)).unwrap_or(at.0).saturating_sub(POLLED + RETRY + 3000)

@@ -83,11 +83,22 @@ impl Writer {
                 let call = Call { route, token: Some(self.good_token()), body: Some(self.body()), ..self.call() };
                 vec![Step::Shadow(plan), self.poll(), Step::Request(call)]
             }
-            75..81 => vec![self.rotation()],
+            75..81 => {
+                let source = if self.random.one_in(3) { self.random.below(SOURCES) } else { self.plan.source };
+                vec![self.rotation(source)]
+            }
             81..84 => {
                 let (source, up) = self.down.take().map_or_else(|| (self.plan.source, false), |source| (source, true));
                 self.down = (!up).then_some(source);
-                vec![Step::Reachable(source, up)]
+                let mut steps = vec![Step::Reachable(source, up)];
+                if !up && self.random.one_in(2) {
+                    // A key that is withdrawn while nobody can hear of it.
+                    let call = Call { route: Route::Me, token: Some(self.good_token()), body: None, ..self.call() };
+                    let longest = if simulated { Step::Wait(30_000) } else { self.poll() };
+                    steps.insert(0, Step::Request(call));
+                    steps.extend([self.rotation(source), longest, Step::Request(call)]);
+                }
+                steps
             }
             84..86 => vec![Step::Revoke(
                 self.random.below(2),
@@ -148,8 +159,7 @@ impl Writer {
     }
 
     /// A new key id, the same key id with another key, or another key beside the old one.
-    fn rotation(&mut self) -> Step {
-        let source = if self.random.one_in(3) { self.random.below(SOURCES) } else { self.plan.source };
+    fn rotation(&mut self, source: usize) -> Step {
         let turns = u8::try_from(usize::from(MATERIALS) / SOURCES).unwrap();
         let material = u8::try_from(source).unwrap() + u8::try_from(SOURCES).unwrap() * self.random.digit(turns);
         let key = Key { kid: 1 + self.random.digit(3), material };

@@ -228,7 +228,7 @@ impl Secrets for World {
 
 impl Rates for World {
     fn estimate(&self, _: &Limit, _: &ErlDocument, _: &str, _: u64) -> Result<Taken, CounterUnreachable> {
-        Ok(Taken { admitted: true, left: None })
+        Ok(Taken { admitted: true, left: None, queue_full: false })
     }
 }
 

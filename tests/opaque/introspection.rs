@@ -181,6 +181,8 @@ fn an_answer_is_kept_for_the_window_and_never_past_exp() {
         (but(json!({})), 0, 0),
         (json!({ "active": false }).to_string(), 30, 5),
         (json!({ "active": false }).to_string(), 2, 2),
+        (json!({ "active": true, "exp": 1_800_000_007.5 }).to_string(), 30, 7),
+        (json!({ "active": true, "exp": "soon" }).to_string(), 30, 5),
     ] {
         assert_eq!(keep_for(answer.as_bytes(), window, now), Ok(seconds), "{answer}");
     }

@@ -124,7 +124,10 @@ fn a_claim_can_say_the_cost() {
     assert!(passes(json!({ "weight": 4 })));
     assert!(passes(json!({ "weight": 99 })));
     assert!(!passes(json!({ "weight": 2 })), "what does not fit takes nothing");
-    assert!(passes(json!({ "weight": "5" })), "a claim of another type is absent");
+    for odd in [json!("1"), json!(1.5), json!(-1), json!(null), json!([1])] {
+        assert!(!passes(json!({ "weight": odd })), "a claim that is no number costs the most: {odd}");
+    }
+    assert!(passes(json!({})));
     assert!(!passes(json!({})));
 }
 

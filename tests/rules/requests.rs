@@ -263,6 +263,13 @@ fn a_websocket_is_opened_by_pages_of_the_group_alone() {
         assert_eq!(verdict("/web", &[evil]), "cors-refused", "{evil}");
     }
     assert_eq!(verdict("/web", &["https://app.test", "https://evil.test"]), "cors-refused");
+    let hidden = get("/web")
+        .field("connection", "upgrade, origin")
+        .field("upgrade", "websocket")
+        .field("sec-websocket-version", "13")
+        .field("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
+        .field("origin", "https://evil.test");
+    assert_eq!(desk.verdict(hidden), "cors-refused", "a page that names the field in Connection");
     for path in ["/open", "/plain"] {
         assert_eq!(verdict(path, &["https://evil.test"]), "forwarded", "{path} has no list");
     }

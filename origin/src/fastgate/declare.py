@@ -203,7 +203,7 @@ def _declare_for_router(router: APIRouter, members: Mapping[str, object]) -> Non
         # Behind this router's other marks, and before those of a router that it has included.
         own = [index for index, each in enumerate(dependencies) if _marks(each, router)]
         dependencies.insert(own[-1] + 1 if own else 0, depends)
-    if not hasattr(routing, "iter_route_contexts"):
+    if not hasattr(routing, "_IncludedRouter"):
         _refuse_what_inherits_nothing(router, members)
 
 

@@ -5,7 +5,6 @@ WebSocket is closed with code 1008 (RFC 6455 §7.4.1) and an event stream ends, 
 has to come back with a token that is good. It sets no timer for any other response.
 """
 
-import asyncio
 import logging
 from collections.abc import Callable
 from typing import Literal, TypeAlias, get_args
@@ -13,6 +12,8 @@ from typing import Literal, TypeAlias, get_args
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
+
+from fastgate.background import Job, call_later, start
 
 EndWithToken: TypeAlias = Literal["sessions", "all", "none"]
 """What ends with the token: WebSockets and event streams, every response, or nothing."""
@@ -70,8 +71,8 @@ class _Connection:
 
     def __init__(self, send: Send) -> None:
         self._send = send
-        self._timer: asyncio.TimerHandle | None = None
-        self._closing: asyncio.Task[None] | None = None
+        self._call_off: Callable[[], object] = _nothing
+        self._closing: Job | None = None
         self.ended = False
 
     def begin(self) -> None:
@@ -85,19 +86,18 @@ class _Connection:
         """Forget the end, for the app is done; or see it through."""
         self.forget()
         if self._closing is not None:
-            await self._closing
+            await self._closing.wait()
 
     def forget(self) -> None:
         """Let the connection take its own course."""
-        if self._timer is not None:
-            self._timer.cancel()
+        self._call_off()
 
     def _end_later(self, last: Message) -> None:
-        self._timer = _later(self.seconds_left(), lambda: self._end(last))
+        self._call_off = call_later(self.seconds_left(), lambda: self._end(last))
 
     def _end(self, last: Message) -> None:
         self.ended = True
-        self._closing = asyncio.get_running_loop().create_task(self._send_last(last))
+        self._closing = start(lambda: self._send_last(last))
 
     async def _send_last(self, last: Message) -> None:
         try:
@@ -149,5 +149,4 @@ class _Response(_Connection):
             await self._send(message)
 
 
-def _later(seconds: float, callback: Callable[[], object]) -> asyncio.TimerHandle:
-    return asyncio.get_running_loop().call_later(seconds, callback)
+def _nothing() -> None: ...

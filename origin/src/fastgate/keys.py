@@ -5,15 +5,17 @@ In: an address, or a JWK Set given once and for all. Out: the `KeySet` to verify
 of strangers decide how often the edge is asked, and never throws away good keys for bad ones.
 """
 
-import asyncio
 import logging
 import ssl
 import time
 from collections.abc import Callable
 from typing import Protocol
 
+import anyio
+import anyio.to_thread
 import httpx
 
+from fastgate.background import Job, start
 from fastgate.errors import JwksRefused, KeysUnavailable
 from fastgate.jwks import read_jwks
 from fastgate.verify import KeySet
@@ -93,7 +95,7 @@ class EdgeKeys:
         self._fetched_at = float("-inf")
         self._failed_at = float("-inf")
         self._refreshed_at = float("-inf")
-        self._fetch: asyncio.Task[None] | None = None
+        self._fetch: Job | None = None
 
     async def current(self) -> KeySet:
         """Return the keys to verify with now.
@@ -106,7 +108,7 @@ class EdgeKeys:
         if self._age() >= self._fresh_for and self._may_try():
             fetch = self._started_fetch()
             if self._age() >= self._max_stale:
-                await asyncio.shield(fetch)
+                await fetch.wait()
         if self._age() >= self._max_stale:
             raise KeysUnavailable
         return self._keys
@@ -115,9 +117,9 @@ class EdgeKeys:
         """Fetch at most once per `cool_down`, however many unknown keys are named."""
         if self._clock() - self._refreshed_at >= self._cool_down:
             self._refreshed_at = self._clock()
-            await asyncio.shield(self._started_fetch())
-        elif self._fetch is not None and not self._fetch.done():
-            await asyncio.shield(self._fetch)
+            await self._started_fetch().wait()
+        elif self._fetch is not None and not self._fetch.done:
+            await self._fetch.wait()
         return self._keys
 
     def _age(self) -> float:
@@ -126,16 +128,16 @@ class EdgeKeys:
     def _may_try(self) -> bool:
         return self._clock() - self._failed_at >= self._retry_pause
 
-    def _started_fetch(self) -> asyncio.Task[None]:
-        """Return the fetch that is running; start one if none is. Callers shield it: they share."""
-        if self._fetch is None or self._fetch.done():
-            self._fetch = asyncio.create_task(self._renew())
+    def _started_fetch(self) -> Job:
+        """Return the fetch that is running; start one if none is. Callers share it."""
+        if self._fetch is None or self._fetch.done:
+            self._fetch = start(self._renew)
         return self._fetch
 
     async def _renew(self) -> None:
         asked_at = self._clock()
         try:
-            async with asyncio.timeout(self._timeout):
+            with anyio.fail_after(self._timeout):
                 keys = read_jwks(await self._download())
         except JwksRefused as error:
             self._failed(error.reason)
@@ -157,7 +159,7 @@ class EdgeKeys:
         if self._tls is None:
             if self._url.startswith("https:"):
                 # Tens of milliseconds of processor time, and of waiting for the disk.
-                self._tls = await asyncio.to_thread(httpx.create_ssl_context)
+                self._tls = await anyio.to_thread.run_sync(httpx.create_ssl_context)
             else:
                 self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # which trusts nobody
         return self._tls

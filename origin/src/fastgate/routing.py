@@ -62,9 +62,8 @@ def effective_routes(app: object) -> Iterator[tuple[BaseRoute, View]]:
     route, and the copy tells for itself.
     """
     routes: list[BaseRoute] = getattr(app, "routes", [])
-    views = getattr(routing, "iter_route_contexts", None)
-    for view in routes if views is None else views(routes):
-        yield getattr(view, "original_route", view), view
+    for view in _views(routes):
+        yield view.original_route if hasattr(view, "original_route") else view, view
     # Frontends: asked last, and without a path template.
     low_priority = getattr(getattr(app, "router", app), "_iter_low_priority_routes", tuple)
     for route in low_priority():
@@ -90,6 +89,19 @@ def _inclusions(routes: Iterable[BaseRoute]) -> Iterator[View]:
         if isinstance(route, _INCLUSION):
             yield route
             yield from _inclusions(route.effective_candidates())  # type: ignore[attr-defined]
+
+
+def _views(routes: list[BaseRoute]) -> Iterable[View]:
+    if hasattr(routing, "iter_route_contexts"):
+        return routing.iter_route_contexts(routes)
+    if hasattr(routing, "_iter_routes_with_context"):
+        # FastAPI 0.137 has them, and no public name for it.
+        pairs = routing._iter_routes_with_context(routes)
+        return [
+            route if view is None else getattr(view, "starlette_route", None) or view
+            for route, view in pairs
+        ]
+    return routes
 
 
 def methods_found(app: object, scope: Scope) -> set[str] | None:

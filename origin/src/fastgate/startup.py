@@ -5,12 +5,12 @@ compared with, or an app that does not start, or answers 503 where a server has 
 judges no request.
 """
 
-import asyncio
 import logging
 from collections.abc import Callable, Mapping
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from fastgate.background import can_start
 from fastgate.dispatch import can_compare
 from fastgate.keys import EdgeKeys, KeySource
 from fastgate.local import LocalEdge
@@ -123,10 +123,10 @@ class Startup:
         """Read the routes of the app, once they are all there; raise `CannotCompile` if strict."""
         self.app = app = guarded_app(self._guard, self._inner, scope)
         await understand_framework()
-        if isinstance(self._keys(), EdgeKeys) and not _on_asyncio():
+        if isinstance(self._keys(), EdgeKeys) and not can_start():
             raise Misplaced(
-                "keys are fetched on asyncio alone. Run the app on asyncio, or give Settings the "
-                "keys: keys={…} or origin_keys={…}."
+                "keys are fetched on asyncio and trio alone. Run the app on one of them, or give "
+                "Settings the keys: keys={…} or origin_keys={…}."
             )
         if outside := outside_of(self._guard, app):
             message = f"outside of the guard, where nobody is verified: {', '.join(outside)}"
@@ -150,11 +150,3 @@ class Startup:
 
 def _explain(fault: Exception) -> str:
     return f"strict:\n{fault}" if isinstance(fault, CannotCompile) else f"fastgate: {fault}"
-
-
-def _on_asyncio() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True

@@ -70,12 +70,14 @@ fn a_withdrawn_key_opens_nothing_whatever_the_issuer_publishes() {
     for (withdrawn, status) in [
         (json!([{ "issuer": "ours", "kid": "test-key" }]), 401),
         (json!([{ "issuer": "ours" }]), 401),
+        (json!([{ "issuer": "ours/", "kid": "test-key" }]), 401), // a spelling that the policy knows
         (json!([{ "issuer": "ours", "kid": "other" }]), 200),
         (json!([{ "issuer": "https://other.test" }]), 200),
     ] {
         let issuer = Issuer::healthy();
         let switch = json!({ "keys": withdrawn }).to_string().replace("ours", &issuer.iss());
-        let (edge, echo) = edge_with(&[("test", &issuer)], &json!({}), |_, stores| {
+        let (edge, echo) = edge_with(&[("test", &issuer)], &json!({}), |policy, stores| {
+            policy["issuers"]["test"]["issuer_aliases"] = json!([format!("{}/", issuer.iss())]);
             stores.kv.as_mut().unwrap().push(("switch".to_owned(), switch));
         });
         for _ in 0..3 {
@@ -84,6 +86,28 @@ fn a_withdrawn_key_opens_nothing_whatever_the_issuer_publishes() {
         }
         assert_eq!(echo.everything().is_empty(), status != 200);
     }
+}
+
+#[test]
+fn what_the_switch_names_and_the_policy_does_not_know_is_in_the_log() {
+    let issuer = Issuer::healthy();
+    let switch =
+        json!({ "groups": ["shops"], "routes": ["Echo", "echo-not"], "keys": [{ "issuer": "https://x.test" }] });
+    let (edge, _) = edge_with(&[("test", &issuer)], &json!({}), |_, stores| {
+        stores.kv.as_mut().unwrap().push(("switch".to_owned(), switch.to_string()));
+    });
+    let reply = good(&edge, &issuer);
+    let line = edge.log_of(reply.header("x-request-id").unwrap());
+    assert_eq!(line["switch_unknown"], json!(["shops", "Echo", "echo-not", "https://x.test"]));
+}
+
+#[test]
+fn a_set_that_is_dated_in_the_future_is_not_fresh() {
+    let issuer = Issuer::healthy();
+    issuer.fail_with(super::faults::Fault::Refuses);
+    let stored = ("jwks/test", jwks(), format!("{} 3600", now() + 86_400));
+    let (edge, _echo) = edge(&[("test", &issuer)], &json!({}), &[stored]);
+    assert_eq!(good(&edge, &issuer).status, 503);
 }
 
 /// An edge whose live and shadow policies know an issuer by the same id, each another one.

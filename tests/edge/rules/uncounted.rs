@@ -58,7 +58,8 @@ fn a_request_that_waits_in_vain_for_its_turn_at_a_count_is_one_too_many_whatever
         let answer = gate.ask(get(&format!("/{name}")));
         assert_eq!((answer.status, answer.field("retry-after")), (429, Some("1")), "{name}");
         assert_eq!(answer.json()["type"], "urn:fastgate:problem:too-many-requests");
-        assert_eq!(gate.line(&answer)["verdict"], "limit-exceeded");
+        assert_eq!(gate.line(&answer)["verdict"], "limit-queue-full");
+        assert_eq!(answer.field("ratelimit"), None, "nothing is known of what is left");
         assert!(gate.arrival(&answer).is_none());
         drop(lease);
         for left in [4, 3] {

@@ -1,0 +1,136 @@
+"""Writes the seeds in `fuzz/corpus`: small inputs that reach every branch the fuzzer should start from.
+
+What the fuzzer found, and is kept as a regression, is named `found-*`; it stays as it is.
+"""
+
+import json
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+CORPUS = ROOT / "fuzz" / "corpus"
+NOW = 1_800_000_000
+
+HEADER = '{"alg":"ES256","typ":"at+jwt","kid":"one"}'
+CLAIMS = {"iss": "https://idp.test", "aud": "api", "sub": "ada", "iat": NOW - 60, "exp": NOW + 600}
+PROOF = {"htm": "GET", "htu": "https://edge.test/me", "iat": NOW, "jti": "one", "ath": "ATH"}
+ANSWER = {"active": True, "client_id": "shop", "scope": "orders:read", **CLAIMS}
+KEYS = ROOT / "tests" / "data" / "keys"
+PRIVATE = ("d", "p", "q", "dp", "dq", "qi")
+
+
+def public(name: str) -> dict[str, object]:
+    """Return the public half of a committed key."""
+    jwk = json.loads((KEYS / f"{name}.json").read_text())
+    return {member: value for member, value in jwk.items() if member not in PRIVATE}
+
+
+def signed(*parts: object) -> list[str]:
+    """Return a JWS to be signed by whom it should be, and by somebody else."""
+    text = "\n".join(part if isinstance(part, str) else json.dumps(part) for part in parts)
+    return ["s" + text, "x" + text]
+
+
+def seeds() -> dict[str, list[str]]:
+    """Return the seeds of every target."""
+    keys = [public("alpha-rsa"), public("alpha-ec")]
+    private = json.loads((KEYS / "alpha-ec.json").read_text())
+    proof_header = {"typ": "dpop+jwt", "alg": "ES256", "jwk": "JWK"}
+    replay = {
+        "path": "/orders/7",
+        "query": 3,
+        "client": "192.0.2.7",
+        "scopes": ["a"],
+        "client_id": "shop",
+    }
+    replay["surroundings"] = {
+        "country": "CH",
+        "asn": 64500,
+        "connection": "wifi",
+        "anonymizers": [],
+    }
+    return {
+        "path": [
+            "/",
+            "/orders/7",
+            "/%61dmin",
+            "/caf%C3%A9/x",
+            "/a/../b",
+            "/a%2fb",
+            "//a",
+            "/[1]|b",
+            "/%ff",
+            "/a b",
+            "/%",
+        ],
+        "request_head": [
+            "GET /orders/7?x=1\nhost:edge.test\naccept:*/*\nauthorization:Bearer x",
+            "PATCH https://edge.test/a/b?c\nhost:api.edge.test:8443\nconnection:close, x-a\nx-a:1\nx_b:2",
+            "GET /files/a/raw\nhost:[::1]\ncookie:a=1\ncookie:b=2\nfastgate-identity:x\ntracestate:a=b",
+            "GET /me\nhost:edge.test\nupgrade:websocket\nconnection:upgrade\nsec-websocket-version:13",
+            "OPTIONS *\nhost:edge.test",
+        ],
+        "replay": [
+            json.dumps(replay),
+            "{}",
+            '{"path":"/caf%C3%A9/x","query":0,"surroundings":{"proxy":"x"}}',
+        ],
+        "token": [
+            *signed(HEADER, CLAIMS),
+            *signed(HEADER, {**CLAIMS, "aud": ["x", "api"], "nbf": NOW, "exp": NOW + 0.5}),
+            *signed('{"alg":"none","crit":["b64"],"b64":false,"cty":"JWT"}', CLAIMS),
+            *signed(
+                HEADER, {**CLAIMS, "exp": NOW - 60, "nonce": "n", "_claim_names": {"scope": "x"}}
+            ),
+            "rAAAA.e30.AAAA",
+        ],
+        "proof": [
+            *signed(proof_header, PROOF),
+            *signed(proof_header, {**PROOF, "nonce": "x", "ath": "y"}),
+            "rA.B.C",
+        ],
+        "introspection": [
+            json.dumps(answer)
+            for answer in (
+                ANSWER,
+                {"active": False},
+                {**ANSWER, "exp": NOW + 5.5},
+                {**ANSWER, "token_type": "DPoP", "cnf": {"jkt": "x"}},
+                {**ANSWER, "token_use": "id", "username": "ada"},
+                {"active": True, "client_id": "shop", "aud": ["api"], "exp": NOW + 60},
+            )
+        ],
+        "key_set": [
+            json.dumps({"keys": chosen})
+            for chosen in (
+                keys,
+                keys[:1],
+                [
+                    {**keys[1], "use": "enc"},
+                    keys[0],
+                    {"kty": "OKP", "crv": "Ed25519", "x": "A" * 43},
+                ],
+                [keys[0], private],
+                [keys[1], {**keys[1], "kid": "two", "alg": "ES384"}, keys[1]],
+                [],
+            )
+        ],
+        "policy": [
+            (ROOT / "docs" / "policy-tour.json").read_text(),
+            (ROOT / "policy.json").read_text(),
+            (ROOT / "fuzz" / "targets" / "requests.json").read_text(),
+        ],
+    }
+
+
+def main() -> None:
+    """Write them."""
+    for target, texts in seeds().items():
+        folder = CORPUS / target
+        folder.mkdir(parents=True, exist_ok=True)
+        for old in folder.glob("seed-*"):
+            old.unlink()
+        for number, text in enumerate(texts):
+            (folder / f"seed-{number:02}").write_bytes(text.encode())
+
+
+main()

@@ -1,0 +1,34 @@
+//! What is fuzzed. Each target takes any octets and panics where something that must always hold does not. The fuzzer
+//! runs them (`make fuzz`), and so do the tests, on the committed corpus (`tests/fuzz`).
+
+mod credentials;
+mod documents;
+mod requests;
+mod signed;
+
+/// A target's name, which is its corpus's, too, and the target.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// All targets.
+pub const TARGETS: [Target; 8] = [
+    ("path", requests::path),
+    ("request_head", requests::request_head),
+    ("replay", requests::replay),
+    ("token", credentials::token),
+    ("proof", credentials::proof),
+    ("introspection", credentials::introspection),
+    ("key_set", documents::key_set),
+    ("policy", documents::policy),
+];
+
+/// The target of this name.
+#[allow(dead_code, reason = "the tests run all of them")]
+pub fn find(name: &str) -> Option<fn(&[u8])> {
+    TARGETS.iter().find(|(known, _)| *known == name).map(|(_, target)| *target)
+}
+
+/// The names of all targets.
+#[allow(dead_code, reason = "the tests run all of them")]
+pub fn names() -> Vec<&'static str> {
+    TARGETS.iter().map(|(name, _)| *name).collect()
+}

@@ -1,0 +1,113 @@
+"""Start what outlives the task that asks for it, on asyncio and on trio.
+
+In: an asynchronous function, or a time and a callback. Out: a `Job` that anybody may wait for, or
+what calls the timer off. Whoever waits may be cancelled; the job goes on. anyio has no such tasks:
+its own end with the block that starts them.
+"""
+
+import asyncio
+import logging
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol, TypeAlias
+
+Run: TypeAlias = Callable[[], Awaitable[None]]
+
+_log = logging.getLogger("fastgate")
+
+
+class Job(Protocol):
+    """A task that is shared by all who wait for it."""
+
+    @property
+    def done(self) -> bool:
+        """Whether it has ended."""
+
+    async def wait(self) -> None:
+        """Wait for its end. Being cancelled meanwhile does not cancel the job."""
+
+
+def can_start() -> bool:
+    """Whether the caller runs on an event loop that is known here."""
+    if _trio() is not None:
+        return True
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def start(run: Run) -> Job:
+    """Run a function beside everything else; an error of it is logged."""
+    trio = _trio()
+    return _AsyncioJob(run) if trio is None else _TrioJob(trio, run)
+
+
+def call_later(seconds: float, callback: Callable[[], object]) -> Callable[[], object]:
+    """Call back in some seconds; return a function that calls it off."""
+    trio = _trio()
+    if trio is None:
+        return asyncio.get_running_loop().call_later(seconds, callback).cancel
+    scope = trio.CancelScope()
+
+    async def wait() -> None:
+        with scope:
+            await trio.sleep(seconds)
+            callback()
+
+    _TrioJob(trio, wait)
+    cancel: Callable[[], object] = scope.cancel
+    return cancel
+
+
+class _AsyncioJob:
+    def __init__(self, run: Run) -> None:
+        self._task = asyncio.get_running_loop().create_task(_logged(run))
+
+    @property
+    def done(self) -> bool:
+        return self._task.done()
+
+    async def wait(self) -> None:
+        await asyncio.shield(self._task)
+
+
+class _TrioJob:
+    def __init__(self, trio: Any, run: Run) -> None:  # noqa: ANN401
+        self._ended = trio.Event()
+        trio.lowlevel.spawn_system_task(self._run, run)
+
+    @property
+    def done(self) -> bool:
+        ended: bool = self._ended.is_set()
+        return ended
+
+    async def wait(self) -> None:
+        await self._ended.wait()
+
+    async def _run(self, run: Run) -> None:
+        try:
+            await _logged(run)
+        finally:
+            self._ended.set()
+
+
+async def _logged(run: Run) -> None:
+    # trio would end the whole program.
+    try:
+        await run()
+    except Exception:
+        _log.exception("a background job failed")
+
+
+def _trio() -> Any | None:  # noqa: ANN401
+    """Return the module trio where the caller runs on it; it is no dependency of this package."""
+    trio = sys.modules.get("trio")
+    if trio is None:
+        return None
+    try:
+        trio.lowlevel.current_task()
+    except RuntimeError:
+        return None
+    return trio

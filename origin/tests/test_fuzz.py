@@ -1,0 +1,109 @@
+"""Inputs that nobody thought of: the signed header and the policy compiler against Hypothesis.
+
+The same examples in every run; `make fuzz-python` looks for new ones (`FASTGATE_FUZZ` is how many).
+"""
+
+import json
+import os
+from typing import Any
+
+from fastapi import FastAPI, Security
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from starlette.responses import PlainTextResponse
+
+from fastgate import EdgeClaims, Refused, fastgate
+from fastgate.jwks import read_jwks
+from fastgate.policy import CannotCompile, compile_routes
+from fastgate.verify import RequestHead, verify
+from tests.edge import AUDIENCE, ISSUER, Edge, payload
+
+NOW = 1_800_000_000
+HEAD = RequestHead("GET", b"/orders/7", b"")
+MANY = int(os.environ.get("FASTGATE_FUZZ", "0"))
+FUZZ = settings(
+    max_examples=MANY or 200,
+    derandomize=not MANY,
+    database=None,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+JSON: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+EDGE = Edge()
+KEYS = read_jwks(json.dumps(EDGE.jwks).encode())
+
+
+def judged(token: bytes) -> EdgeClaims | None:
+    """Return what is believed; nothing but a refusal may be raised."""
+    try:
+        return verify(token, KEYS, HEAD, issuer=ISSUER, audience=AUDIENCE, now=NOW)
+    except Refused:
+        return None
+
+
+@FUZZ
+@given(st.binary(max_size=400) | st.text(alphabet="AZaz09-_.=", max_size=400).map(str.encode))
+def test_nothing_is_believed_that_the_edge_has_not_signed(token: bytes) -> None:
+    assert judged(token) is None
+
+
+@FUZZ
+@given(st.data())
+def test_a_header_with_one_octet_changed_is_not_believed(data: st.DataObject) -> None:
+    token = bytearray(EDGE.mint(now=NOW))
+    place = data.draw(st.integers(0, len(token) - 1))
+    octet = data.draw(st.integers(0, 255).filter(lambda octet: octet != token[place]))
+    token[place] = octet
+    assert judged(bytes(token)) is None
+
+
+@FUZZ
+@given(st.sampled_from(sorted(payload())), JSON)
+def test_a_claim_of_any_value_is_believed_as_it_stands_or_refused(name: str, value: object) -> None:
+    claims = {**payload(now=NOW), name: value}
+    believed = judged(EDGE.sign(claims))
+    if believed is not None:
+        assert (claims["iss"], claims["aud"]) == (ISSUER, AUDIENCE)
+        assert believed.subject == claims.get("sub")
+        assert believed.transaction.method == "GET"
+
+
+@FUZZ
+@given(st.dictionaries(st.sampled_from(["alg", "typ", "kid", "crit", "b64", "x"]), JSON))
+def test_a_jose_header_of_any_members_is_the_contracts_or_refused(members: dict[str, Any]) -> None:
+    header = {**EDGE.jose_header(), **members}
+    if judged(EDGE.sign(payload(now=NOW), header)) is not None:
+        assert "crit" not in header
+        assert (header["alg"], header["kid"]) == ("ES256", EDGE.kid)
+
+
+SEGMENTS = st.sampled_from(
+    ["a", "{x}", "{y:int}", "{z:path}", "v{w}", "{u:uuid}.x", "", ".", "é", "a b", "%41"]
+)
+PATHS = st.lists(SEGMENTS | st.text(max_size=4), max_size=4).map(
+    lambda parts: "/" + "/".join(parts)
+)
+
+
+@FUZZ
+@given(st.lists(PATHS, min_size=1, max_size=4))
+def test_an_app_of_any_paths_compiles_or_says_why_not(paths: list[str]) -> None:
+    app = FastAPI(openapi_url=None, dependencies=[Security(fastgate)])
+    for number, path in enumerate(paths):
+        try:
+            app.get(path, name=f"e{number}")(lambda: PlainTextResponse("x"))
+        except (AssertionError, ValueError):  # FastAPI itself does not take the path
+            continue
+    try:
+        routes = compile_routes(app)
+    except CannotCompile as error:
+        assert error.faults  # noqa: PT017 - it need not be raised
+        return
+    assert all(str(route["path"]).startswith("/") for route in routes)
+    assert routes == compile_routes(app)

@@ -1,0 +1,95 @@
+//! A second opinion on tokens. Tokens that are nearly good are judged by Fastgate, by the crate `jsonwebtoken` and by
+//! PyJWT. Where they disagree, a named rule of Fastgate must say why: each rule is a predicate over the token that
+//! shares no code with the library. The same tokens in every run; `docs/token-opinions.md` has the rules, and how many
+//! of the disagreements in 100,000 tokens each explains.
+
+#![cfg(test)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "a test says what went wrong by panicking"
+)]
+
+mod keys;
+mod mutations;
+mod others;
+mod reading;
+mod report;
+mod rules;
+mod tokens;
+
+use std::collections::BTreeMap;
+
+use others::{Opinions, Other, judged};
+use report::{counted, document, without_counts};
+use rules::{Side, explanation};
+
+/// What `make opinions` runs, and what the document counts.
+const ALL: u64 = 100_000;
+/// What every run of the tests does.
+const SOME: u64 = 3_000;
+
+#[test]
+fn three_verifiers_agree_but_for_named_rules() {
+    let tally = tally(SOME);
+    let written = written();
+    assert_eq!(without_counts(&written), without_counts(&document(&tally, SOME)), "`make opinions` says more");
+}
+
+#[test]
+#[ignore = "takes minutes: `make opinions`"]
+fn three_verifiers_agree_about_a_hundred_thousand_tokens_but_for_named_rules() {
+    let tally = tally(ALL);
+    let document = document(&tally, ALL);
+    if std::env::var_os("OPINIONS_WRITE").is_some() {
+        std::fs::write(report::PATH, &document).unwrap();
+    }
+    assert_eq!(written(), document, "`OPINIONS_WRITE=1 make opinions` writes docs/token-opinions.md anew");
+}
+
+fn written() -> String {
+    std::fs::read_to_string(report::PATH).unwrap_or_default()
+}
+
+/// How many tokens were of which kind, and how many disagreements each rule explains.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) accepted: u64,
+    pub(crate) refused: u64,
+    pub(crate) explained: BTreeMap<(&'static str, Other), u64>,
+}
+
+/// Judges tokens 0 to `count`.
+///
+/// # Panics
+/// Where a token is accepted that nobody signed, or where a disagreement has no rule.
+fn tally(count: u64) -> Tally {
+    let mut tally = Tally::default();
+    let mut unexplained = Vec::new();
+    for Opinions { token, ours, theirs } in judged(count) {
+        match &ours {
+            Ok(()) => tally.accepted += 1,
+            Err(_) => tally.refused += 1,
+        }
+        if ours.is_ok() && !token.is_signed {
+            unexplained.push(format!("accepted without a signature: {token:?}"));
+        }
+        for (other, accepts) in theirs {
+            if accepts == ours.is_ok() {
+                continue;
+            }
+            let side = ours.as_ref().err().map_or(Side::Accepts, Side::Refuses);
+            match explanation(&token, side, other) {
+                Some(rule) if token.is_signed => *tally.explained.entry((rule, other)).or_default() += 1,
+                _ => unexplained.push(format!("{other:?} accepts: {accepts}, we say {ours:?}: {token:?}")),
+            }
+        }
+    }
+    let some = counted(&unexplained);
+    assert!(unexplained.is_empty(), "{} disagreements without a rule:\n{some}", unexplained.len());
+    assert!(tally.accepted > count / 10 && tally.refused > count / 10, "{tally:?}");
+    tally
+}
