@@ -171,3 +171,68 @@ def test_a_policy_that_is_none_is_a_wrong_call(
     arguments = ["demo.app:app", "--app-dir", str(REPOSITORY / "origin"), str(wrong)]
     assert main(["drift", *arguments]) == 2
     assert str(wrong) in capsys.readouterr().err
+
+
+def one(path: str, access: str, **members: object) -> RouteDocument:
+    return {"id": path, "path": path, "methods": ["GET"], "access": access, **members}
+
+
+@pytest.mark.parametrize("everything", [True, False])
+@pytest.mark.parametrize(
+    "rewrite", [{"add_prefix": "/v2"}, {"template": "/v2/orders"}, {"add_prefix": "/v2", "x": 1}]
+)
+def test_a_rewrite_to_another_route_of_the_app_is_judged_by_that_one(
+    rewrite: dict[str, object], everything: bool
+) -> None:
+    app = [one("/orders", "public"), one("/v2/orders", "authenticated", scopes=["read"])]
+    edge = [one("/orders", "public", rewrite=rewrite), app[1]]
+    lines = drift(app, edge, everything=everything, ids=False)
+    assert [line for line in lines if ": id: " not in line] == [
+        "GET /orders: only the app serves it",
+        'GET /orders: only the app asks for the scope "read"',
+        'GET /orders: access: the app says "authenticated", the edge "public"',
+    ]
+
+
+def test_a_rewrite_to_what_the_app_does_not_serve_is_a_difference() -> None:
+    edge = [one("/orders", "public", rewrite={"add_prefix": "/v2"})]
+    assert drift([one("/orders", "public")], edge) == [
+        "GET /orders: only the app serves it",
+        "GET /orders: only the edge names it",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("members", "line"),
+    [
+        ({"access": "authenticated"}, 'access: the app says "authenticated", the edge "public"'),
+        ({"scopes": ["read"]}, 'only the app asks for the scope "read"'),
+        ({"require": {"rule": "r"}}, 'require: the app says {"rule": "r"}, the edge nothing'),
+        ({"issuers": ["staff"]}, 'issuers: the app says ["staff"], the edge nothing'),
+        ({"require_bound": True}, "require_bound: the app says true, the edge nothing"),
+    ],
+)
+def test_a_declared_rewrite_asks_what_the_route_asks_that_it_leads_to(
+    members: dict[str, object], line: str
+) -> None:
+    alias = one("/v1/o", "public", rewrite={"template": "/orders"}, group="old")
+    inner = {**one("/orders", "public", group="new"), **members}
+    assert drift([alias, inner], [alias, inner], ids=False) == [
+        f"GET /v1/o, which runs /orders: {line}"
+    ]
+    same = {**alias, **members}
+    assert drift([same, inner], [same, inner], ids=False) == []
+    elsewhere = {**same, "rewrite": {"template": "/other"}}
+    assert drift([same, inner], [elsewhere, inner], ids=False) == [
+        'GET /v1/o: rewrite: the app says {"template": "/orders"}, the edge {"template": "/other"}'
+    ]
+
+
+def test_a_root_path_may_be_taken_off_by_the_edge() -> None:
+    app = [one("/gw/orders", "authenticated")]
+    kept, taken = app[0], one("/gw/orders", "authenticated", rewrite={"strip_prefix": "/gw"})
+    assert drift(app, [kept], root_path="/gw") == drift(app, [taken], root_path="/gw") == []
+    assert drift(app, [{**taken, "access": "public"}], root_path="/gw") == [
+        'GET /gw/orders: access: the app says "authenticated", the edge "public"'
+    ]
+    assert drift(app, [taken]) != [], "an app without a root path does not serve that"

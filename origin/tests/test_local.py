@@ -3,6 +3,7 @@
 import logging
 import socket
 from pathlib import Path
+from typing import Literal
 
 import httpx
 import pytest
@@ -105,6 +106,14 @@ async def test_it_says_so_loudly(app: FastAPI, caplog: pytest.LogCaptureFixture)
         {"headers": [(b"host", b"localhost"), (b"forwarded", b"for=127.0.0.1")]},
         {"headers": [(b"host", b"localhost"), (b"via", b"1.1 proxy")]},
         {"headers": [(b"host", b"localhost"), (b"x-real-ip", b"127.0.0.1")]},
+        {"headers": [(b"host", b"localhost"), (b"CF-Connecting-IP", b"127.0.0.1")]},
+        {"headers": [(b"host", b"localhost"), (b"cdn-loop", b"Fastly")]},
+        {"headers": [(b"host", b"localhost"), (b"true-client-ip", b"127.0.0.1")]},
+        {"headers": [(b"host", b"localhost"), (b"x-amzn-trace-id", b"Root=1")]},
+        {"headers": []},
+        {"headers": [(b"host", b"localhost"), (b"Host", b"localhost")]},
+        {"http_version": "1.0"},
+        {"http_version": "0.9"},
     ],
 )
 async def test_what_could_come_from_elsewhere_is_refused(
@@ -170,6 +179,19 @@ async def test_a_refusal_says_what_to_change(
     for _ in range(2 * UNVERIFIED_PER_WINDOW):
         await answered(app, "/", client=("172.17.0.1", 50_000))
     assert caplog.messages.count(said) == UNVERIFIED_PER_WINDOW
+
+
+@pytest.mark.parametrize("http", ["h11", "httptools"])
+def test_a_proxy_that_leaves_no_trace_but_its_version_is_refused(
+    app: FastAPI, http: Literal["h11", "httptools"]
+) -> None:
+    # What nginx sends by `proxy_pass http://127.0.0.1:8000`, without further directives.
+    with uvicorn_serving(app, http=http) as address:
+        for version, status in (("1.0", b"401"), ("1.1", b"200")):
+            with socket.create_connection(address, timeout=30) as connection:
+                fields = f"Host: {address[0]}:{address[1]}\r\nConnection: close"
+                connection.sendall(f"GET / HTTP/{version}\r\n{fields}\r\n\r\n".encode())
+                assert connection.recv(64).split(b" ")[1] == status
 
 
 async def test_a_request_may_choose_its_caller() -> None:

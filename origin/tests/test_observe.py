@@ -210,3 +210,11 @@ def test_a_strict_app_cannot_be_observed(edge: Edge) -> None:
     local = {"edge": "http://127.0.0.1", "keys": None, "local_caller": StandInCaller("ada")}
     with pytest.raises(ValueError, match="local"):
         guard(FastAPI(), edge.settings(**local), observe=True)
+
+
+@pytest.mark.parametrize("text", ["false", "0", "", "true", 1, None])
+def test_whether_to_observe_is_no_text(edge: Edge, text: bool) -> None:
+    with pytest.raises(ValueError, match=r'observe=os\.environ\.get\("…"\) == "1"'):
+        guard(FastAPI(), edge.settings(), observe=text)
+    with pytest.raises(ValueError, match=r"observe is .*; it is True or False"):
+        FastgateMiddleware(FastAPI(), edge.settings(), observe=text)

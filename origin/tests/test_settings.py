@@ -4,9 +4,11 @@ import re
 
 import pytest
 
-from fastgate import Settings
+from fastgate import Settings, StandInCaller
 from fastgate.keys import EdgeKeys, StaticKeys
 from tests.edge import AUDIENCE, ISSUER, Edge
+
+LOCAL = {"edge": "http://127.0.0.1", "local_caller": StandInCaller("ada")}
 
 
 def test_keys_are_looked_for_below_the_edge() -> None:
@@ -42,6 +44,12 @@ def test_plain_http_is_for_loopback_only(url: str) -> None:
         {"keys": {}},
         {"keys": {"keys": []}},
         {"keys": {"keys": [{"kty": "oct", "k": "AAAA", "kid": "1"}]}},
+        {"strict": "0"},
+        {"strict": "false"},
+        {"strict": 1},
+        {"strict": None},
+        {**LOCAL, "local_hosts": "api"},
+        {**LOCAL, "local_networks": "172.17.0.0/16"},
         {"leeway": -1},
         {"leeway": 61},
         {"keys_fresh_for": 0},

@@ -1,5 +1,6 @@
 """An app that has forgotten to say who may call it does not start."""
 
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -175,6 +176,19 @@ async def test_an_endpoint_that_is_added_while_the_app_starts_stops_the_start(ed
     failed = await failed_start(app)
     assert "forgotten (/forgotten, " in failed["message"]
     assert ended
+
+
+async def test_a_lifespan_that_swallows_exceptions_does_not_hide_the_fault(edge: Edge) -> None:
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        with contextlib.suppress(Exception):
+            yield
+
+    app = FastAPI(openapi_url=None, lifespan=lifespan)
+    app.get("/forgotten")(forgotten)
+    guard(app, edge.settings(strict=True))
+    failed = await failed_start(app)
+    assert "forgotten (/forgotten, " in failed["message"]
 
 
 def test_the_test_client_raises_what_stops_the_start(edge: Edge) -> None:

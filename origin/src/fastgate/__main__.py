@@ -16,14 +16,15 @@ from collections.abc import Callable, Sequence
 from http.client import HTTPException
 from pathlib import Path
 
-from fastgate.doctor import examine, published_keys, split_address
+from fastgate.doctor import examine, published_keys
 from fastgate.drift import drift, no_longer_needed, requests_in, routes_of
 from fastgate.findings import Finding, as_json, as_line, as_table, exit_code
 from fastgate.forgery import Believed
 from fastgate.middleware import FastgateMiddleware
 from fastgate.overlap import overlap_of
 from fastgate.policy import CannotCompile, RouteDocument, compile_routes
-from fastgate.routing import routed_app
+from fastgate.raw_http import split_address
+from fastgate.routing import root_path_of, routed_app
 from fastgate.settings import Settings
 from fastgate.stand_in import SigningKey
 from fastgate.verify import ES256, HS256
@@ -76,6 +77,9 @@ def _parser() -> argparse.ArgumentParser:
     prove.add_argument("--issuer", help="the edge's name in its policy; by default --edge")
     prove.add_argument("--audience", required=True, help="the origin's name: its Settings.audience")
     prove.add_argument("--path", default="/", help="a path that needs no more than a good header")
+    prove.add_argument(
+        "--edge-path", help="a path that the edge lets everybody reach; by default --path"
+    )
     prove.add_argument("--template", help="the route of that path; by default the path itself")
     prove.add_argument(
         "--signing-keys",
@@ -152,8 +156,16 @@ def _drift(options: argparse.Namespace) -> int:
     app = _loaded(options)
     ours = compile_routes(app, options.origin)
     former = overlap_of(app).at_edge
-    lines = drift(ours, edge, everything=options.strict, ids=_is_strict(app), former=former)
-    for line in (*lines, *no_longer_needed(ours, edge, former)):
+    root_path = root_path_of(routed_app(app))
+    lines = drift(
+        ours,
+        edge,
+        everything=options.strict,
+        ids=_is_strict(app),
+        former=former,
+        root_path=root_path,
+    )
+    for line in (*lines, *no_longer_needed(ours, edge, former, root_path)):
         print(line)
     count = f"{len(lines)} {'difference' if len(lines) == 1 else 'differences'}"
     print(f"{options.app} and {options.policy}: {count if lines else 'no difference'}")
@@ -221,6 +233,7 @@ def _examined(options: argparse.Namespace) -> list[Finding]:
             options.origin,
             believed,
             edge=options.edge,
+            edge_path=options.edge_path,
             direct=options.direct,
             expect_unreachable=options.expect_unreachable,
         )

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, routing
 
 from fastgate.formerly import FORMERLY, read_former
 
@@ -21,6 +21,12 @@ OPENAPI_MEMBER = "x-fastgate"
 
 ACCESS = ("public", "optional", "authenticated", "none")
 """The values of `access`, from the most open one to the most closed one."""
+
+OF_KNOWN_CALLERS = ("scopes", "require", "issuers", "require_bound")
+"""What is asked of a caller, and of nobody where everybody may call."""
+
+CALLERS = ("access", *OF_KNOWN_CALLERS)
+"""The members that say who may call."""
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 """What the edge ever forwards, in the order in which it is written."""
@@ -76,8 +82,9 @@ def at_edge(*, below: str | None = None, **members: object) -> Callable[[T], T]:
     Said of an app, a mount or a router, it holds for all routes below; said of an app with
     `below="/auth"`, for those at and below that path. The nearest declaration counts, member by
     member. The dependencies of an endpoint can ask for more than what it inherits, never for less.
-    A router is marked before it is included; its endpoints inherit, but not its mounts and
-    Starlette routes.
+    A router is marked before it is included. If both a router and a path (`below`) say `access`,
+    the stricter one counts. With FastAPI before 0.137 mounts and Starlette routes of a marked
+    router are marked themselves.
 
     Raises:
         ValueError: the edge does not know such a member, or such a value.
@@ -163,8 +170,9 @@ def declared_below(app: object) -> Mapping[str, Mapping[str, object]]:
 class Inherited:
     """A dependency that does nothing, and tells what was declared on a router."""
 
-    def __init__(self, members: Mapping[str, object]) -> None:
+    def __init__(self, members: Mapping[str, object], router: APIRouter) -> None:
         self.members = members
+        self.router = router
 
     async def __call__(self) -> None:
         """Do nothing."""
@@ -182,7 +190,7 @@ def _declare_below(app: T, prefix: str, members: Mapping[str, object]) -> T:
 
 
 def _declare_for_router(router: APIRouter, members: Mapping[str, object]) -> None:
-    depends = Depends(Inherited(members))
+    depends = Depends(Inherited(members, router))
     for holder in (router, *router.routes):
         # Both ways in which FastAPI includes a router read these lists.
         if not isinstance(getattr(holder, "dependencies", None), list):
@@ -191,7 +199,36 @@ def _declare_for_router(router: APIRouter, members: Mapping[str, object]) -> Non
                 "at_edge(…)(APIRouter(…))"
             )
     for holder in (router, *router.routes):
-        holder.dependencies.append(depends)  # type: ignore[attr-defined]
+        dependencies: list[object] = holder.dependencies  # type: ignore[attr-defined]
+        # Behind this router's other marks, and before those of a router that it has included.
+        own = [index for index, each in enumerate(dependencies) if _marks(each, router)]
+        dependencies.insert(own[-1] + 1 if own else 0, depends)
+    if not hasattr(routing, "_IncludedRouter"):
+        _refuse_what_inherits_nothing(router, members)
+
+
+def _marks(dependency: object, router: APIRouter) -> bool:
+    mark = getattr(dependency, "dependency", None)
+    return isinstance(mark, Inherited) and mark.router is router
+
+
+def _refuse_what_inherits_nothing(router: APIRouter, members: Mapping[str, object]) -> None:
+    """Let no Starlette route into a router that hands nothing on to it: older FastAPI copies it."""
+
+    def checking(add: Callable[..., None]) -> Callable[..., None]:
+        def checked(path: str, endpoint: object, *more: object, **named: object) -> None:
+            missing = members.keys() - declared(endpoint).keys()
+            if missing:
+                raise TypeError(
+                    f"a Starlette route ({path}) inherits nothing from its router with this "
+                    f"FastAPI: say {', '.join(sorted(missing))} of its endpoint, by at_edge(…)"
+                )
+            add(path, endpoint, *more, **named)
+
+        return checked
+
+    for name in ("add_route", "add_websocket_route"):
+        setattr(router, name, checking(getattr(router, name)))
 
 
 def _sorted() -> list[str]:

@@ -8,27 +8,38 @@ anything, unless the origin runs what it must refuse.
 """
 
 import re
-import socket
-import ssl
 from collections.abc import Iterable, Mapping
-from contextlib import ExitStack, closing
+from contextlib import closing, suppress
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPSConnection
 from json import loads
-from typing import NamedTuple
-from urllib.parse import SplitResult, urlsplit
+from socket import SHUT_RDWR
+from threading import Timer
 
 from fastgate.findings import Finding, Verdict
 from fastgate.forgeries import forgeries
-from fastgate.forgery import BY_SERVER, HEADER, Believed, Fields, Forgery
+from fastgate.forgery import BY_SERVER, HEADER, Believed, Forgery
+from fastgate.raw_http import (
+    TIMEOUT_SECONDS,
+    Answer,
+    HandshakeRefused,
+    NoAnswer,
+    NotAsked,
+    NotConnected,
+    exchange,
+    split_address,
+)
 from fastgate.settings import JWKS_PATH
+from fastgate.strict_json import parse_object
 
-TIMEOUT_SECONDS = 10.0
 _BY_SOMEBODY = BY_SERVER | {401, 403, 429, 502, 503, 504}
 """Answers that no endpoint need have given. All others come from behind the guard."""
-_NO_SUCH_PLACE = frozenset({404, 421})
-_GUARD = re.compile(rb'"type"\s*:\s*"urn:fastgate:problem:not-from-the-edge"')
-_WITHOUT_KEYS = re.compile(rb'"type"\s*:\s*"urn:fastgate:problem:unavailable"')
+_REDIRECTING = frozenset({301, 302, 307, 308})
+"""Answers of a proxy that sends clients to another scheme or host, or of an app."""
+_OURS = "urn:fastgate:problem:"
+_GUARD = f"{_OURS}not-from-the-edge"
+_WITHOUT_KEYS = f"{_OURS}unavailable"
+_BODILESS = "a problem document whose body is not sent"
 _PROBLEM = re.compile(rb"(?im)^content-type:[ \t]*application/problem\+json")
 
 
@@ -37,6 +48,7 @@ def examine(
     believed: Believed,
     *,
     edge: str | None = None,
+    edge_path: str | None = None,
     direct: Iterable[str] = (),
     expect_unreachable: bool = False,
 ) -> list[Finding]:
@@ -49,9 +61,11 @@ def examine(
         origin: the origin's own URL, past the edge.
         believed: what it would believe.
         edge: the edge's URL; it must let no forged header through.
+        edge_path: a path that the edge lets everybody reach; by default the believed one.
         direct: further addresses at which the origin might be reached.
         expect_unreachable: `origin` must not be reachable from here (a firewall, client
-            certificates): then one request to it is all, and an answer is what is wrong.
+            certificates): then one request to it is all, and whoever takes the connection is what
+            is wrong.
 
     Raises:
         ValueError: an address is not an absolute URL with http or https.
@@ -74,22 +88,8 @@ def examine(
         for address in direct
     ]
     if edge is not None:
-        found += _examined_edge(edge, believed.path)
+        found += _examined_edge(edge, edge_path or believed.path)
     return found
-
-
-def split_address(url: str) -> SplitResult:
-    """Return the parts of an absolute URL. Raises `ValueError`, which says what to write."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f'"{url}" is not an address: write https://HOST or http://HOST:PORT')
-    try:
-        port = parts.port
-    except ValueError:
-        port = 0
-    if port == 0:
-        raise ValueError(f'"{url}": a port is a number from 1 to 65535')
-    return parts
 
 
 def published_keys(edge: str) -> Mapping[str, object]:
@@ -103,33 +103,31 @@ def published_keys(edge: str) -> Mapping[str, object]:
     parts = split_address(edge)
     kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
     with closing(kind(parts.netloc, timeout=TIMEOUT_SECONDS)) as connection:
-        connection.request("GET", parts.path.rstrip("/") + JWKS_PATH)
-        answer = connection.getresponse()
-        document = loads(answer.read()) if answer.status == HTTPStatus.OK else None
+        connection.connect()
+        # The timeout is one of each read; all of them together have no more.
+        late = Timer(TIMEOUT_SECONDS, _cut_off, (connection,))
+        late.start()
+        try:
+            connection.request("GET", parts.path.rstrip("/") + JWKS_PATH)
+            answer = connection.getresponse()
+            document = loads(answer.read()) if answer.status == HTTPStatus.OK else None
+        finally:
+            late.cancel()
     if not isinstance(document, dict):
         raise ValueError(f"{edge} publishes no keys (status {answer.status})")
     return document
 
 
-class _Answer(NamedTuple):
-    """What came back: the status, and the beginning of the whole answer."""
-
-    status: int
-    head: bytes
-    body: bytes
-
-    def is_guards(self, problem: re.Pattern[bytes], *, bodiless: bool) -> bool:
-        """Whether it is a problem document of this type; without a body, any problem document."""
-        if not _PROBLEM.search(self.head):
-            return False
-        return bodiless or problem.search(self.body) is not None
+def _cut_off(connection: HTTPConnection) -> None:
+    with suppress(OSError, AttributeError):
+        connection.sock.shutdown(SHUT_RDWR)
 
 
 def _examined(forgery: Forgery, url: str, believed: Believed) -> Finding:
     try:
         answer = _sent(forgery, url, believed)
-    except (OSError, ValueError) as error:
-        return _finding(forgery, "origin", f"no answer ({_cause(error)})", Verdict.NO_ANSWER)
+    except OSError as error:
+        return _finding(forgery, "origin", f"no answer ({error})", Verdict.NO_ANSWER)
     verdict, words = _judged(forgery, answer)
     return _finding(forgery, "origin", f"{answer.status} {words}", verdict)
 
@@ -137,31 +135,41 @@ def _examined(forgery: Forgery, url: str, believed: Believed) -> Finding:
 def _examined_direct(
     forgery: Forgery, url: str, believed: Believed, where: str, *, answers: bool
 ) -> Finding:
-    """Examine an address at which nobody need answer; if `answers` is not, nobody may."""
+    """Examine an address at which nobody need answer; if `answers` is not, nobody may.
+
+    Whoever takes a connection is reachable, whatever comes of it.
+    """
     try:
         answer = _sent(forgery, url, believed)
-    except (socket.gaierror, ssl.SSLCertVerificationError, UnicodeError) as error:
+    except NotAsked as error:
         # A name that does not exist may be a typing error, so this is no proof of anything.
-        return _finding(forgery, where, f"not asked ({_cause(error)})", Verdict.NO_ANSWER)
-    except (OSError, ValueError) as error:
-        return _finding(forgery, where, f"unreachable ({_cause(error)})", Verdict.UNREACHABLE)
+        return _finding(forgery, where, f"not asked ({error})", Verdict.NO_ANSWER)
+    except NotConnected as error:
+        return _finding(forgery, where, f"unreachable ({error})", Verdict.UNREACHABLE)
+    except HandshakeRefused as error:
+        return _finding(forgery, where, f"no handshake ({error})", Verdict.NO_ANSWER)
+    except NoAnswer as error:
+        if answers:
+            return _finding(forgery, where, f"connected, no answer ({error})", Verdict.NO_ANSWER)
+        return _finding(forgery, where, f"no answer ({error}), but REACHED", Verdict.LET_IN)
     if not answers:
         return _finding(forgery, where, f"{answer.status}, but REACHED", Verdict.LET_IN)
     verdict, words = _judged(forgery, answer)
     return _finding(forgery, where, f"{answer.status} {words}", verdict)
 
 
-def _judged(forgery: Forgery, answer: _Answer) -> tuple[Verdict, str]:
+def _judged(forgery: Forgery, answer: Answer) -> tuple[Verdict, str]:
     bodiless = forgery.method == "HEAD"
-    if answer.status == HTTPStatus.UNAUTHORIZED and answer.is_guards(_GUARD, bodiless=bodiless):
+    problem = _problem_in(answer, bodiless=bodiless)
+    if answer.status == HTTPStatus.UNAUTHORIZED and problem in (_GUARD, _BODILESS):
         verdict, words = Verdict.BY_GUARD, "refused by the guard"
-    elif answer.status == HTTPStatus.SERVICE_UNAVAILABLE and answer.is_guards(
-        _WITHOUT_KEYS, bodiless=bodiless
-    ):
+    elif answer.status == HTTPStatus.SERVICE_UNAVAILABLE and problem in (_WITHOUT_KEYS, _BODILESS):
         verdict, words = Verdict.UNPROVED, "by the guard, which has no keys to verify with"
     elif answer.status in forgery.before:
         verdict, words = Verdict.BY_SERVER, "refused before the guard"
-    elif answer.status in _BY_SOMEBODY and b"urn:fastgate:problem:" not in answer.body:
+    elif answer.status in _REDIRECTING:
+        verdict, words = Verdict.UNPROVED, "redirected, and NOT BY THE GUARD"
+    elif answer.status in _BY_SOMEBODY and not problem.startswith(_OURS):
         verdict, words = Verdict.UNPROVED, "refused, but NOT BY THE GUARD"
     else:
         verdict, words = Verdict.LET_IN, "LET IN"
@@ -172,31 +180,42 @@ def _judged(forgery: Forgery, answer: _Answer) -> tuple[Verdict, str]:
     return verdict, words
 
 
+def _problem_in(answer: Answer, *, bodiless: bool) -> str:
+    """Return the type of the problem document that an answer is; empty if it is none."""
+    if not _PROBLEM.search(answer.head):
+        return ""
+    if bodiless:
+        return _BODILESS
+    try:
+        found = parse_object(answer.body).get("type")
+    except ValueError:
+        return ""
+    return found if isinstance(found, str) else ""
+
+
 def _finding(forgery: Forgery, where: str, answer: str, verdict: Verdict) -> Finding:
     return Finding(forgery.name, where, answer, verdict)
 
 
-def _cause(error: Exception) -> str:
-    return "no such name" if isinstance(error, socket.gaierror) else type(error).__name__
-
-
-def _sent(forgery: Forgery, url: str, believed: Believed) -> _Answer:
+def _sent(forgery: Forgery, url: str, believed: Believed) -> Answer:
     content = forgery.body
     if content is None:
         content = believed.body if forgery.method is None else None
     method, target = forgery.method or believed.method, forgery.target or believed.path
-    return _exchange(url, method, target, forgery.fields, content)
+    return exchange(url, method, target, forgery.fields, content)
 
 
 def _examined_edge(edge: str, path: str) -> list[Finding]:
-    # The edge takes every forged header away, so it changes nothing.
-    bare = _exchange(edge, "GET", path, ()).status
+    # The edge takes every forged header away, so it changes nothing. Where the edge itself refuses
+    # or redirects, no request got as far as the origin, and nothing is known of its header.
+    bare = exchange(edge, "GET", path, ()).status
     found = []
     for name in (HEADER, HEADER.lower(), "Fastgate_Identity", "FASTGATE-IDENTITY"):
-        status = _exchange(edge, "GET", path, ((name, "forged"),)).status
+        status = exchange(edge, "GET", path, ((name, "forged"),)).status
         answer = f"{status}, {bare} without"
-        if bare in _NO_SUCH_PLACE or bare >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            verdict, answer = Verdict.UNPROVED, f"{answer}: this path leads nowhere at the edge"
+        if not _is_success(bare) and not _is_success(status):
+            verdict = Verdict.UNPROVED
+            answer += ": nothing reached the origin; --edge-path names a path open to everybody"
         else:
             same = status in (bare, HTTPStatus.BAD_REQUEST)
             verdict = Verdict.UNCHANGED if same else Verdict.LET_IN
@@ -204,33 +223,5 @@ def _examined_edge(edge: str, path: str) -> list[Finding]:
     return found
 
 
-def _exchange(
-    url: str, method: str, target: str, fields: Fields, content: bytes | None = None
-) -> _Answer:
-    """Send exactly this; return status and the beginning of the answer."""
-    parts = split_address(url)
-    tls = parts.scheme == "https"
-    host, port = parts.hostname or "", parts.port or (443 if tls else 80)
-    names = {name.lower() for name, _ in fields}
-    sent = [("Host", parts.netloc.rpartition("@")[2])] if "host" not in names else []
-    sent += [] if "connection" in names else [("Connection", "close")]
-    if content is not None:
-        sent += [("Content-Type", "application/json"), ("Content-Length", str(len(content)))]
-    head = [f"{name}: {value}" for name, value in (*sent, *fields)]
-    lines = [f"{method} {target} HTTP/1.1", *head]
-    with ExitStack() as open_sockets:
-        stream = open_sockets.enter_context(socket.create_connection((host, port), TIMEOUT_SECONDS))
-        if tls:
-            trust = ssl.create_default_context()
-            stream = open_sockets.enter_context(trust.wrap_socket(stream, server_hostname=host))
-        stream.sendall("\r\n".join([*lines, "", ""]).encode("latin-1") + (content or b""))
-        answer = b""
-        while len(answer) < 65_536 and (chunk := stream.recv(65_536)):
-            answer += chunk
-            if answer.startswith(b"HTTP/1.1 101"):
-                break
-    status = answer.split(b" ", 2)[1:2]
-    if not answer.startswith(b"HTTP/1.") or not status:
-        raise ValueError("not an HTTP answer")
-    fields_received, _, body = answer.partition(b"\r\n\r\n")
-    return _Answer(int(status[0]), fields_received, body)
+def _is_success(status: int) -> bool:
+    return HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES

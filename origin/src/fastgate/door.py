@@ -10,7 +10,7 @@ from fastgate.dependencies import CallerRefused
 from fastgate.endpoints import declare_docs
 from fastgate.middleware import FastgateMiddleware
 from fastgate.placement import is_guarded
-from fastgate.settings import Settings
+from fastgate.settings import Settings, check_flag
 
 
 def guard(
@@ -31,10 +31,11 @@ def guard(
 
     Raises:
         RuntimeError: the app is guarded already.
-        ValueError: `observe` with settings that are strict, or have local callers; or `docs` is
-            none of these.
+        ValueError: `observe` is no bool, or with settings that are strict, or have local callers;
+            or `docs` is none of these.
 
     """
+    check_flag("observe", observe)
     if observe and (settings.strict or settings.local_rules is not None):
         # Here as well, so that it is said where it was written, and not at the start.
         raise ValueError("observe lets everything pass: not with strict, nor with local callers")

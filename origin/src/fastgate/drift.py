@@ -8,11 +8,12 @@ who is right.
 import itertools
 import json
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
-from fastgate.declare import METHODS
+from fastgate.declare import CALLERS, METHODS
 from fastgate.formerly import FORMERLY
+from fastgate.naming import rewritten
 from fastgate.policy import RouteDocument
 from fastgate.route import Accepted
 from fastgate.routing import WEBSOCKET
@@ -36,6 +37,7 @@ def drift(
     everything: bool = False,
     ids: bool = True,
     former: Mapping[_Request, Accepted] = NOTHING_FORMER,
+    root_path: str = "",
 ) -> list[str]:
     """Return every difference between two route tables, sorted by path.
 
@@ -46,14 +48,15 @@ def drift(
     Args:
         app: what the app compiles to.
         edge: the routes of the policy. A route with a rewrite is compared with the app's route that
-            it leads to.
+            it leads to, and with the app's own declaration of that rewrite, if there is one.
         everything: whether members that only the edge has (limits, groups, …) are differences, too.
         ids: whether ids are compared; only strict apps do.
         former: what the app accepts beside its present templates and ids.
+        root_path: the app's own, which its templates begin with; a rewrite may take it off.
 
     """
-    ours = _by_request(app, lambda route: str(route.get("path")))
-    theirs = _by_request(edge, lambda route: _edge_path(route, ours))
+    ours = _by_request(app)
+    theirs = _edge_requests(edge, ours, root_path)
     lines: list[str] = []
     for request in sorted(ours.keys() | theirs.keys(), key=_by_path):
         if request not in theirs:
@@ -69,10 +72,26 @@ def drift(
                 lines.append(f"{name}: only the edge names it{others}{becomes}")
                 continue
             accepted = former.get(request, Accepted()).ids
-            found = _differences(
-                ours[request][0], route, everything=everything, ids=ids, accepted=accepted
+            found = list(
+                _differences(
+                    ours[request][0], route, everything=everything, ids=ids, accepted=accepted
+                )
             )
             lines.extend(f"{name}: {line}" for line in found)
+            run = _run_by(request[0], route, ours, root_path)
+            if run is not None and run != request:
+                shown = ours[run][0].get("path")
+                asked = _differences(
+                    ours[run][0],
+                    route,
+                    everything=False,
+                    ids=False,
+                    accepted=(),
+                    of=(*CALLERS, "sign_body"),
+                )
+                lines.extend(
+                    f"{name}, which runs {shown}: {line}" for line in asked if line not in found
+                )
     return lines
 
 
@@ -80,13 +99,14 @@ def no_longer_needed(
     app: Sequence[RouteDocument],
     edge: Sequence[RouteDocument],
     former: Mapping[_Request, Accepted],
+    root_path: str = "",
 ) -> list[str]:
     """Return a line for each `formerly` of the app that the edge knows nothing of any more.
 
     That is no difference: both sides agree, and the declaration can be removed.
     """
-    ours = _by_request(app, lambda route: str(route.get("path")))
-    theirs = _by_request(edge, lambda route: _edge_path(route, ours))
+    ours = _by_request(app)
+    theirs = _edge_requests(edge, ours, root_path)
     ids = {str(route.get("id")) for route in edge}
     return [
         f"{method} {ours[method, path][0].get('path')}: the edge has it as it is now; "
@@ -113,40 +133,69 @@ def routes_of(policy: Mapping[str, object], origin: str | None) -> list[RouteDoc
 
 def requests_in(routes: Sequence[RouteDocument]) -> Iterator[tuple[str, str]]:
     """Yield the method and the `comparable` path of everything that routes of a policy name."""
-    return iter(_by_request(routes, lambda route: str(route.get("path"))))
+    return iter(_by_request(routes))
 
 
-def _by_request(
-    routes: Sequence[RouteDocument], path_of: Callable[[RouteDocument], str]
-) -> dict[_Request, list[RouteDocument]]:
+def _by_request(routes: Sequence[RouteDocument]) -> dict[_Request, list[RouteDocument]]:
     found: dict[_Request, list[RouteDocument]] = {}
     for route in routes:
-        methods = route.get("methods")
-        # An opening handshake is a GET, and no other request.
-        kinds = [WEBSOCKET] if route.get("websocket") else methods
-        for method in kinds if isinstance(kinds, list) else ():
-            found.setdefault((str(method), comparable(path_of(route))), []).append(route)
+        for method in _methods(route):
+            found.setdefault((method, comparable(str(route.get("path")))), []).append(route)
     return found
 
 
-def _edge_path(route: RouteDocument, ours: Mapping[_Request, Sequence[RouteDocument]]) -> str:
-    """Return the path by which the app knows a route of the edge."""
+def _methods(route: RouteDocument) -> list[str]:
+    methods = route.get("methods")
+    # An opening handshake is a GET, and no other request.
+    kinds = [WEBSOCKET] if route.get("websocket") else methods
+    return [str(method) for method in kinds] if isinstance(kinds, list) else []
+
+
+_Ours: TypeAlias = Mapping[_Request, Sequence[RouteDocument]]
+
+
+def _edge_requests(
+    edge: Sequence[RouteDocument], ours: _Ours, root_path: str
+) -> dict[_Request, list[RouteDocument]]:
+    """Return the routes of the edge by the request by which the app knows them."""
+    found: dict[_Request, list[RouteDocument]] = {}
+    for route in edge:
+        for method in _methods(route):
+            declared = (method, comparable(str(route.get("path"))))
+            if not (declared in ours and "rewrite" in ours[declared][0]):
+                run = _run_by(method, route, ours, root_path)
+                declared = run or (method, comparable(_as_known(route, ours)))
+            found.setdefault(declared, []).append(route)
+    return found
+
+
+def _run_by(method: str, route: RouteDocument, ours: _Ours, root_path: str) -> _Request | None:
+    """Return the request of the app's route that the origin runs for a route of the edge."""
+    rewritten = _rewritten(route)
+    for path in (rewritten, f"{root_path}{rewritten}"):
+        request = (method, comparable(path))
+        if request in ours and "rewrite" not in ours[request][0]:
+            return request
+    return None
+
+
+def _as_known(route: RouteDocument, ours: _Ours) -> str:
+    """Return the path by which to show a route of the edge that leads to none of the app's."""
+    rewrite = route.get("rewrite")
+    declared = any("rewrite" in each and each["rewrite"] == rewrite for (each, *_) in ours.values())
+    return str(route.get("path")) if declared else _rewritten(route)
+
+
+def _rewritten(route: RouteDocument) -> str:
+    """Return the template of what the edge forwards, which is the one that it signs."""
     path, rewrite = str(route.get("path")), route.get("rewrite")
-    known = {each for _, each in ours}
-    if comparable(path) in known or not isinstance(rewrite, Mapping):
-        return path  # the app declares the outer path itself, with its rewrite
-    if isinstance(template := rewrite.get("template"), str):
-        return template
-    stripped = path.removeprefix(str(rewrite.get("strip_prefix") or ""))
-    inner = str(rewrite.get("add_prefix") or "") + stripped
-    declared = any(each.get("rewrite") == rewrite for found in ours.values() for each in found)
-    return path if declared and comparable(inner) not in known else inner
+    return rewritten(path, rewrite) if isinstance(rewrite, Mapping) else path
 
 
 def _becomes(
     request: _Request,
     route: RouteDocument,
-    ours: Mapping[_Request, Sequence[RouteDocument]],
+    ours: _Ours,
     former: Mapping[_Request, Accepted],
     *,
     ids: bool,
@@ -198,7 +247,9 @@ def _differences(
     everything: bool,
     ids: bool,
     accepted: Collection[str],
+    of: Collection[str] | None = None,
 ) -> Iterator[str]:
+    """Yield each difference between two routes; with `of`, between these members alone."""
     ours, theirs = _scopes(app), _scopes(edge)
     for scope in sorted(ours - theirs):
         yield f'only the app asks for the scope "{scope}"'
@@ -213,6 +264,8 @@ def _differences(
     for member in sorted((app.keys() | edge.keys()) - passed_over):
         mine, yours = _value(app, member), _value(edge, member)
         if mine == yours or (member not in owned and not everything):
+            continue
+        if of is not None and member not in of:
             continue
         refused = (member == "id" and ids) or (member == "sign_body" and mine)
         line = f"{member}: the app says {_shown(mine)}, the edge {_shown(yours)}"

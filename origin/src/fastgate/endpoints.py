@@ -8,14 +8,18 @@ import inspect
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Any, TypeAlias
+from itertools import chain
+from typing import Any, TypeAlias, TypedDict
 
+from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.endpoints import HTTPEndpoint
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
 from fastgate.declare import (
+    ACCESS,
+    CALLERS,
     OPAQUE,
     PREFIX,
     Inherited,
@@ -33,6 +37,7 @@ from fastgate.routing import (
     handled_route,
     is_opaque,
     routed_app,
+    router_dependencies,
 )
 
 Dependant: TypeAlias = Any
@@ -64,6 +69,8 @@ class Callers:
     anybody: bool = False
     """`AnyCaller` or `Depends(any_caller)` is among them."""
     scopes: tuple[str, ...] = ()
+    unchecked: tuple[str, ...] = ()
+    """Scopes that `any_caller` is asked for, which checks none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +90,8 @@ class Endpoint:
     """Members of the route document, from `at_edge` and `openapi_extra`."""
     inherited: Mapping[str, object] = field(default_factory=dict)
     """Members that were declared for more than this endpoint; the nearest declaration counts."""
+    disputed: tuple[str, ...] = ()
+    """Members of which a router says something else than a path (`below`); neither is nearer."""
     hidden: tuple["Endpoint", ...] = ()
     """What a mounted app that is declared as a whole declares below, and nobody would read."""
 
@@ -107,8 +116,8 @@ _Members: TypeAlias = Mapping[str, object]
 def _endpoints_of(app: object, prefix: str, inherited: _Members) -> Iterator[Endpoint]:
     parts, used = declared_below(app), set[str]()
 
-    def inherited_at(path: object) -> dict[str, object]:
-        members = dict(inherited)
+    def below_at(path: object) -> dict[str, object]:
+        members: dict[str, object] = {}
         for part in sorted(parts, key=len):  # the nearest last
             if isinstance(path, str) and (path + "/").startswith(part + "/"):
                 members |= parts[part]
@@ -118,16 +127,19 @@ def _endpoints_of(app: object, prefix: str, inherited: _Members) -> Iterator[End
     for route, view in effective_routes(app):
         path = getattr(view, "path", None)
         template = prefix + path if isinstance(path, str) else prefix
-        members = inherited_at(path)
         if frontends := list(frontend_templates(route, view)):
             for path, frontend in frontends:
-                yield _frontend(prefix + path, frontend, view, inherited_at(path))
-        elif isinstance(route, Mount):
-            yield from _mounted(handled_route(route, view), template, members)
+                left = _left(inherited, below_at(path), _of_routers(app, view))
+                yield replace(_frontend(prefix + path, frontend, view), **left)
+            continue
+        left = _left(inherited, below_at(path), _of_routers(app, view))
+        if isinstance(route, Mount):
+            for each in _mounted(handled_route(route, view), template, left["inherited"]):
+                yield replace(each, disputed=(*each.disputed, *left["disputed"]))
         elif isinstance(route, Route):
-            yield _endpoint(Kind.HTTP, template, _methods(view), view, members)
+            yield replace(_endpoint(Kind.HTTP, template, _methods(view), view), **left)
         elif isinstance(route, WebSocketRoute):
-            yield _endpoint(Kind.WEBSOCKET, template, ("GET",), view, members)
+            yield replace(_endpoint(Kind.WEBSOCKET, template, ("GET",), view), **left)
         else:
             name = type(route).__name__
             yield Endpoint(Kind.UNKNOWN, template, None, name, route)
@@ -163,10 +175,7 @@ def _mounted(mount: View, template: str, inherited: _Members) -> Iterator[Endpoi
     yield Endpoint(Kind.BELOW, below, None, name, app)
 
 
-def _endpoint(
-    kind: Kind, template: str, methods: tuple[str, ...] | None, view: View, inherited: _Members
-) -> Endpoint:
-    dependant = getattr(view, "dependant", None)
+def _endpoint(kind: Kind, template: str, methods: tuple[str, ...] | None, view: View) -> Endpoint:
     return Endpoint(
         kind,
         template,
@@ -174,35 +183,57 @@ def _endpoint(
         view.name,
         view.endpoint,
         getattr(view, "operation_id", None),
-        _callers(dependant),
+        _callers(getattr(view, "dependant", None)),
         declared_by(view),
-        {**inherited, **_inherited_from_routers(dependant)},
     )
 
 
-def _frontend(template: str, frontend: View, view: View, inherited: _Members) -> Endpoint:
+def _frontend(template: str, frontend: View, view: View) -> Endpoint:
+    callers = _callers(getattr(view, "dependant", None))
+    methods = ("GET", "HEAD")
+    return Endpoint(Kind.APP, template, methods, "frontend", frontend.app, callers=callers)
+
+
+def _of_routers(app: object, view: View) -> dict[str, object]:
+    """Return what is declared on the routers that a route stands in, the innermost's last."""
     dependant = getattr(view, "dependant", None)
-    return Endpoint(
-        Kind.APP,
-        template,
-        ("GET", "HEAD"),
-        "frontend",
-        frontend.app,
-        callers=_callers(dependant),
-        inherited={**inherited, **_inherited_from_routers(dependant)},
-    )
-
-
-def _inherited_from_routers(dependant: Dependant) -> dict[str, object]:
+    if dependant is None:
+        marks = [getattr(each, "dependency", None) for each in router_dependencies(app, view)]
+    else:
+        marks = [dependency.call for dependency in _flat(dependant)]
     members: dict[str, object] = {}
-    for dependency in _flat(dependant):  # from the outermost router to the innermost
-        if isinstance(dependency.call, Inherited):
-            members |= dependency.call.members
+    for mark in marks:
+        if isinstance(mark, Inherited):
+            members |= mark.members
     return members
+
+
+class _Left(TypedDict):
+    inherited: dict[str, object]
+    disputed: tuple[str, ...]
+
+
+def _left(around: _Members, below: _Members, routers: _Members) -> _Left:
+    """Return what is left to one route by its apps, by the paths that it is below, and by routers.
+
+    A path may be within a router's, and a router's within a path: of access the stricter counts,
+    scopes add up, and nothing else can be decided.
+    """
+    members = {**around, **below, **routers}
+    both = {name for name in below.keys() & routers.keys() if below[name] != routers[name]}
+    if "access" in both:
+        said = (str(below["access"]), str(routers["access"]))
+        members["access"] = max(said, key=ACCESS.index) if set(said) <= set(ACCESS) else said
+    scopes = (below.get("scopes"), routers.get("scopes"))
+    if "scopes" in both and all(isinstance(each, (list, tuple)) for each in scopes):
+        members["scopes"] = list(dict.fromkeys(chain.from_iterable(scopes)))  # type: ignore[arg-type]
+    return {"inherited": members, "disputed": tuple(sorted(both - {"access", "scopes"}))}
 
 
 def declare_docs(app: object, access: str) -> None:
     """Declare `access` of the schema and the documentation pages of `app` and of what it mounts.
+
+    Only pages that FastAPI adds itself are meant, and no mounted app that declares its callers.
 
     Raises:
         ValueError: there is no such access.
@@ -214,10 +245,17 @@ def declare_docs(app: object, access: str) -> None:
     for route, view in effective_routes(app):
         if isinstance(route, APIRoute):
             continue
-        if isinstance(route, Route) and view.path in pages:
+        if isinstance(route, Route) and view.path in pages and _is_fastapis_own(route):
             mark(route)
-        elif (holder := app_below(handled_route(route, view))) is not None:
-            declare_docs(holder, access)
+        elif (holder := app_below(mount := handled_route(route, view))) is not None:
+            said = declared(holder).keys() | declared_by(mount).keys()
+            if said.isdisjoint(CALLERS):  # a mounted app that says who may call says it of all
+                declare_docs(holder, access)
+
+
+def _is_fastapis_own(route: Route) -> bool:
+    """Whether FastAPI itself has added a page, and not an author at the same path."""
+    return getattr(route.endpoint, "__module__", None) == FastAPI.__module__
 
 
 def _methods(route: View) -> tuple[str, ...] | None:
@@ -232,16 +270,19 @@ def _methods(route: View) -> tuple[str, ...] | None:
 def _callers(dependant: Dependant) -> Callers:
     known = anybody = False
     scopes: dict[str, None] = {}
+    unchecked: dict[str, None] = {}
     for dependency in _flat(dependant):
-        anybody |= dependency.call is any_caller
+        required: Iterable[str] = (
+            *(dependency.parent_oauth_scopes or ()),
+            *(dependency.own_oauth_scopes or ()),
+        )
+        if dependency.call is any_caller:
+            anybody = True
+            unchecked |= dict.fromkeys(required)
         if isinstance(dependency.call, FastgateScheme):
             known = True
-            required: Iterable[str] = (
-                *(dependency.parent_oauth_scopes or ()),
-                *(dependency.own_oauth_scopes or ()),
-            )
             scopes |= dict.fromkeys(required)
-    return Callers(known, anybody, tuple(scopes))
+    return Callers(known, anybody, tuple(scopes), tuple(unchecked))
 
 
 def _flat(dependant: Dependant) -> Iterator[Dependant]:

@@ -28,7 +28,12 @@ ANONYMOUS = "anonymous"
 _log = logging.getLogger("fastgate")
 
 # What proxies leave behind. Behind one, every client looks like this machine.
-_TRACES = (b"x-forwarded-", b"forwarded", b"via", b"x-real-ip", b"fastly-")
+_TRACES = (
+    *(b"x-forwarded-", b"forwarded", b"via", b"x-real-ip", b"fastly-", b"x-original-forwarded-"),
+    *(b"x-client-ip", b"true-client-ip", b"x-cluster-client-ip", b"client-ip", b"cdn-loop"),
+    *(b"cf-", b"x-amzn-", b"x-amz-cf-", b"x-cloud-trace-context", b"x-azure-", b"x-arr-"),
+    *(b"x-envoy-", b"x-appengine-", b"x-varnish", b"x-proxy", b"proxy-connection", b"max-forwards"),
+)
 _PRIVATE = tuple(
     ipaddress.ip_network(network)
     for network in (
@@ -43,7 +48,8 @@ class LocalRules:
     """Who the callers are, and what counts as this machine beyond the loopback.
 
     Raises:
-        ValueError: a network is not one, or not private; a caller's name is `anonymous`.
+        ValueError: a network is not one, or not private; a caller's name is `anonymous`; a text
+            stands where several belong.
 
     """
 
@@ -54,6 +60,13 @@ class LocalRules:
     hosts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        several: tuple[tuple[str, object], ...] = (
+            ("local_networks", self.networks),
+            ("local_hosts", self.hosts),
+        )
+        for name, value in several:
+            if isinstance(value, str):
+                raise ValueError(f'{name}: is one text; write {name}=("{value}",)')
         for network in self.networks:
             _check_private_network(network)
         if ANONYMOUS in self.callers:
@@ -90,6 +103,12 @@ class LocalRules:
                 if not address or not self._is_here(address[0]):
                     at = repr(address[0] if address else None)
                     raise _refusal(f"the {end}'s address {at} is not in Settings.local_networks")
+        # What browsers and clients do not speak any more is what nginx speaks unless it is told
+        # otherwise, and then it may pass nothing else on that would tell it from this machine.
+        if scope.get("http_version") in ("0.9", "1.0"):
+            raise _refusal(f"HTTP/{scope['http_version']}: a proxy may stand between")
+        if [name.lower() for name, _ in scope["headers"]].count(b"host") != 1:
+            raise _refusal("there is not exactly one Host")
         page_is_local, site = False, None
         for name, value in scope["headers"]:
             lower = name.lower()

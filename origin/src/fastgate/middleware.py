@@ -27,7 +27,7 @@ from fastgate.request_head import HEADER, asks_for, head_of, only, take_headers
 from fastgate.root_path import RootPath, below_root, root_path_at, take_root_off, taken_off
 from fastgate.route import CHECK_KEY, Comparing, RouteCheck, check_for
 from fastgate.routing import router_of
-from fastgate.settings import Settings
+from fastgate.settings import Settings, check_flag
 from fastgate.startup import Startup
 from fastgate.subprotocol import accepting
 from fastgate.verify import KeySet, RequestHead, verify
@@ -52,7 +52,7 @@ class FastgateMiddleware:
         observe: say what would be refused, and let it pass. It protects nothing.
 
     Raises:
-        ValueError: `observe` with `strict` or local callers.
+        ValueError: `observe` is no bool, or with `strict` or local callers.
 
     """
 
@@ -65,6 +65,7 @@ class FastgateMiddleware:
         now: Callable[[], float] = time.time,
         observe: bool = False,
     ) -> None:
+        check_flag("observe", observe)
         rules = settings.local_rules
         if observe and (settings.strict or rules is not None):
             raise ValueError(

@@ -6,9 +6,9 @@ written by these rules, and the door of a strict app compares by the same. Nothi
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from fastgate.declare import ACCESS, METHODS, OPAQUE
+from fastgate.declare import ACCESS, METHODS, OF_KNOWN_CALLERS, OPAQUE
 from fastgate.endpoints import Endpoint, Kind
 from fastgate.formerly import FORMERLY
 from fastgate.routing import WEBSOCKET
@@ -18,10 +18,6 @@ UNNAMED = "none"
 """`access` of what the edge is not to name: a health check for the orchestrator, say."""
 
 _LONGEST_ID = 64
-
-
-_OF_KNOWN_CALLERS = ("scopes", "require", "issuers", "require_bound")
-"""What is asked of a caller, and of nobody where everybody may call."""
 
 
 def access_of(endpoint: Endpoint) -> object:
@@ -50,7 +46,7 @@ def says_callers(endpoint: Endpoint) -> bool:
 def members_of(endpoint: Endpoint) -> dict[str, object]:
     """Return the declared members of the route document, inherited ones among them."""
     access = access_of(endpoint)
-    dropped = ("methods",) if access == "authenticated" else ("methods", *_OF_KNOWN_CALLERS)
+    dropped = ("methods",) if access == "authenticated" else ("methods", *OF_KNOWN_CALLERS)
     inherited = {key: value for key, value in endpoint.inherited.items() if key not in dropped}
     listed = inherited.pop("scopes", ())
     asked = (*(listed if isinstance(listed, (list, tuple)) else ()), *endpoint.callers.scopes)
@@ -58,6 +54,14 @@ def members_of(endpoint: Endpoint) -> dict[str, object]:
     members = {**scopes, **inherited, **endpoint.declared, "access": access}
     # The app's own affair: the edge has one name for a route, and no mounts.
     return {name: value for name, value in members.items() if name not in (FORMERLY, OPAQUE)}
+
+
+def rewritten(path: str, rewrite: Mapping[str, object]) -> str:
+    """Return the template of what the edge forwards, as `RewriteDocument` in rewrite.rs says."""
+    if isinstance(template := rewrite.get("template"), str):
+        return template
+    stripped = path.removeprefix(str(rewrite.get("strip_prefix") or ""))
+    return str(rewrite.get("add_prefix") or "") + stripped
 
 
 def methods_of(endpoint: Endpoint) -> list[str]:

@@ -8,7 +8,7 @@ edge would judge by another rule than the one the app would run. It only reads d
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from fastgate.declare import METHODS, OPAQUE, OWN_MEMBERS, PREFIX, misspelt
+from fastgate.declare import CALLERS, METHODS, OPAQUE, OWN_MEMBERS, PREFIX, misspelt
 from fastgate.endpoints import Endpoint, Kind, endpoints
 from fastgate.naming import (
     UNNAMED,
@@ -18,9 +18,11 @@ from fastgate.naming import (
     methods_of,
     named,
     requests_of,
+    rewritten,
     says_callers,
 )
 from fastgate.overlap import overlap_between
+from fastgate.routing import root_path_of, routed_app
 from fastgate.template import Template, TemplateRefused, comparable
 
 _OPEN = ("public", "optional")
@@ -90,6 +92,8 @@ def _compiled(app: object) -> list[tuple[str, Endpoint]]:
     ]
     faults += _faults_between(found)
     ids = ids_of(served)
+    faults += _id_faults(served, ids)
+    faults += _rewrite_faults(served, root_path_of(routed_app(app)))
     misleading = overlap_between(served, ids).misleading
     faults += [Fault(each.endpoint, each.what, each.remedy) for each in misleading]
     if faults:
@@ -208,12 +212,65 @@ def _caller_faults(endpoint: Endpoint) -> Iterator[Fault]:
             'what asks for nobody, at_edge(access="public") or "authenticated"; for a whole app or '
             'path, at_edge(access="…")(app) or at_edge(below="/…", access="…")(app)',
         )
+    if callers.unchecked:
+        scopes = ", ".join(map(repr, callers.unchecked))
+        yield Fault(
+            endpoint,
+            f"asks any_caller for the scopes {scopes}, which lets everybody in and checks none",
+            f"Security(fastgate, scopes=[{scopes}]) for callers who have them, or "
+            "Depends(any_caller) for everybody",
+        )
+    for name in sorted({*endpoint.disputed} - declared.keys()):
+        yield Fault(
+            endpoint,
+            f"its router and at_edge(below=…) say different things of {name}",
+            f"say {name} once, or of the endpoint itself: at_edge({name}=…)",
+        )
     if callers.known and (declared.get("access") in _OPEN or "scopes" in declared):
         yield Fault(
             endpoint,
             "asks for a known caller, and declares something else for the edge",
             'leave access and scopes out of at_edge: Security(fastgate, scopes=["…"]) says both',
         )
+
+
+def _id_faults(served: Sequence[Endpoint], ids: Sequence[str]) -> Iterator[Fault]:
+    first: dict[str, Endpoint] = {}
+    for endpoint, name in zip(served, ids, strict=True):
+        other = first.setdefault(name, endpoint)
+        # Two of one template are a fault already: the second is never reached.
+        if other is not endpoint and comparable(other.template) != comparable(endpoint.template):
+            yield Fault(
+                endpoint,
+                f'has the id "{name}", and so has {other}: the edge takes an id once',
+                "give one of the two another: at_edge(id=…)",
+            )
+
+
+def _rewrite_faults(served: Sequence[Endpoint], root_path: str) -> Iterator[Fault]:
+    """Find rewrites to an endpoint that asks something else of its callers: the origin runs it."""
+    for endpoint in served:
+        rewrite = members_of(endpoint).get("rewrite")
+        if not isinstance(rewrite, Mapping):
+            continue
+        leads_to = rewritten(endpoint.template, rewrite)
+        paths = {comparable(leads_to), comparable(f"{root_path}{leads_to}")}
+        for other in served:
+            if comparable(other.template) not in paths or other is endpoint:
+                continue
+            differing = [name for name in CALLERS if _asked(other, name) != _asked(endpoint, name)]
+            if differing and not set(requests_of(endpoint)).isdisjoint(requests_of(other)):
+                yield Fault(
+                    endpoint,
+                    f"is rewritten to {other}, which is then run, and says something else of its "
+                    f"callers: {', '.join(differing)}",
+                    "say the same of both",
+                )
+
+
+def _asked(endpoint: Endpoint, member: str) -> object:
+    value = members_of(endpoint).get(member)
+    return sorted(map(str, value)) if isinstance(value, (list, tuple)) else value or None
 
 
 # Endpoints beside each other: the app runs the first that matches, the edge the most specific. A

@@ -92,6 +92,27 @@ def apps_within(app: object) -> Iterator[object]:
                 left.extend(each for each in own if each is not None)
 
 
+def router_dependencies(app: object, view: View) -> list[object]:
+    """Return the dependencies of the routers that a Starlette route or mount stands in.
+
+    Those are run for FastAPI's own routes alone; for others they only tell what was declared.
+    """
+    chosen = getattr(getattr(view, "handle", None), "__self__", view)
+    for inclusion in _inclusions(getattr(app, "routes", ())):
+        for each in inclusion.effective_candidates():
+            if getattr(each, "starlette_route", None) is chosen:
+                included = inclusion.original_router.dependencies
+                return [*inclusion.include_context.dependencies, *included]
+    return list(getattr(getattr(app, "router", app), "dependencies", ()))
+
+
+def _inclusions(routes: Iterable[BaseRoute]) -> Iterator[View]:
+    for route in routes:
+        if isinstance(route, _INCLUSION):
+            yield route
+            yield from _inclusions(route.effective_candidates())  # type: ignore[attr-defined]
+
+
 def _views(routes: list[BaseRoute]) -> Iterable[View]:
     if hasattr(routing, "iter_route_contexts"):
         return routing.iter_route_contexts(routes)

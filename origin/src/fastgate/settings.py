@@ -27,9 +27,9 @@ class Settings:
 
     Raises:
         ValueError: a name is empty, an address is not https (loopback may be http), a time is
-            negative or out of proportion, a path is not a plain one, `keys` holds no
-            usable key, `origin_keys` anything but usable keys, or a local caller stands beside an
-            edge that is not on this machine.
+            negative or out of proportion, `strict` is no bool, a path is not a plain one, `keys`
+            holds no usable key, `origin_keys` anything but usable keys, or a local caller stands
+            beside an edge that is not on this machine.
 
     """
 
@@ -89,6 +89,7 @@ class Settings:
             value = getattr(self, name)
             if not isinstance(value, str) or not value or value != value.strip():
                 raise ValueError(f"{name}: must be a text without white space around it")
+        check_flag("strict", self.strict)
         if [self.keys, self.origin_keys, self.jwks_url].count(None) < 2:
             raise ValueError("either keys or origin_keys or jwks_url, not two of them")
         if not 0 <= self.leeway <= 60:
@@ -168,6 +169,20 @@ _WHY_REFUSED = {
     "no-kid": "holds a key without a kid",
     "not-32-bytes": "holds a key that is not 32 bytes in base64url without padding",
 }
+
+
+def check_flag(name: str, value: object) -> None:
+    """Refuse what is neither True nor False: a text from the environment is true, "0" as well.
+
+    Raises:
+        ValueError: it is another value; the message says what to write.
+
+    """
+    if not isinstance(value, bool):
+        raise ValueError(
+            f"{name} is {value!r}; it is True or False. From the environment: "
+            f'{name}=os.environ.get("…") == "1"'
+        )
 
 
 def _jwk_set(name: str, document: object) -> Mapping[str, object]:

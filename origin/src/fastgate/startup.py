@@ -79,6 +79,8 @@ class Startup:
                 failed = True
                 if fault is not None:
                     message = {**message, "message": _explain(fault)}
+            elif fault is not None:
+                return  # its lifespan has swallowed the fault, and ends as if it had started
             await send(message)
 
         try:
