@@ -10,7 +10,7 @@ import errno
 import socket
 import ssl
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from http import HTTPStatus
 from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
@@ -98,7 +98,9 @@ def exchange(
             if tls:
                 trust = ssl.create_default_context()
                 stream = open_sockets.enter_context(trust.wrap_socket(stream, server_hostname=host))
-            stream.sendall(request)
+            # A server may answer, or say by an alert why it does not, before it has read all.
+            with suppress(ConnectionError, ssl.SSLEOFError):
+                stream.sendall(request)
             while _final(received, method) is None and len(received) < _LONGEST:
                 stream.settimeout(max(0.001, deadline - time.monotonic()))
                 if not (chunk := stream.recv(_LONGEST)):
