@@ -1,5 +1,5 @@
 //! Key sets belong to an issuer, where its keys are and the backend that leads there, and to a policy's role: what was kept
-//! for a former provider under the same id, or by a shadow policy, opens nothing.
+//! for a former provider under the same id, or by a shadow policy, opens nothing. Rows H21 to H25 of `docs/attacks.md`.
 
 use std::time::Duration;
 
