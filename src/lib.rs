@@ -30,6 +30,7 @@ pub mod answer;
 pub mod authorize;
 pub mod content;
 pub mod cors;
+mod digest;
 pub mod gateway;
 pub mod headers;
 pub mod identity;

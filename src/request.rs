@@ -76,6 +76,15 @@ pub struct Content {
     pub chunked: bool,
 }
 
+impl Content {
+    /// The platform has framed the message; a length that it left standing and that is no number counts as the longest.
+    pub(crate) fn of(headers: &Headers) -> Self {
+        let length = headers.all("content-length").next();
+        let parsed = |value| std::str::from_utf8(value).ok().and_then(|digits| digits.parse().ok()).unwrap_or(u64::MAX);
+        Self { length: length.map(parsed), chunked: headers.all("transfer-encoding").next().is_some() }
+    }
+}
+
 impl Target {
     /// The method; any token, methods are matched by the route.
     #[must_use]
@@ -223,7 +232,7 @@ pub fn normalize(head: RequestHead, hosts: &Hosts) -> Result<Target, RequestErro
         return Err(RequestError::TargetTooLong { bytes: path.encoded().len() });
     }
     let query = canonical_query(query)?;
-    let content = content(&head.headers);
+    let content = Content::of(&head.headers);
     let hops = named_by_connection(&head.headers).ok_or(RequestError::TooManyConnectionNames)?;
     let opens_websocket = upgrade::opens_websocket(&head.method, &head.headers, &hops);
     // `Origin` is looked at where it stands, so nobody takes it away on the way to that (RFC 9110 §7.6.1: end to end).
@@ -254,13 +263,6 @@ pub fn normalize(head: RequestHead, hosts: &Hosts) -> Result<Target, RequestErro
         opens_websocket,
         token_in_subprotocol: false,
     })
-}
-
-/// The platform has framed the message; a length that it left standing and that is no number counts as the longest.
-fn content(headers: &Headers) -> Content {
-    let length = headers.all("content-length").next();
-    let parsed = |value| std::str::from_utf8(value).ok().and_then(|digits| digits.parse().ok()).unwrap_or(u64::MAX);
-    Content { length: length.map(parsed), chunked: headers.all("transfer-encoding").next().is_some() }
 }
 
 /// Trace context passes only in the form of W3C Trace Context §3.2.2; it is the one client-made identifier that

@@ -14,7 +14,7 @@ use crate::ports::polled::Polled;
 use crate::ports::storage::{Platform, StoreError, Stored};
 use crate::ports::{Ports, Role};
 use crate::refusal::ClosedError;
-use crate::request::RequestHead;
+use crate::request::{Content, RequestHead};
 use crate::surroundings::Surroundings;
 use crate::trail::{Step, Trail};
 
@@ -35,14 +35,14 @@ const MAX_SWITCH_BYTES: usize = 64 * 1024;
 /// What a sandbox keeps from one request to the next.
 #[derive(Default)]
 pub struct Sandbox {
-    live: Polled<Result<Sources, ClosedError>, Result<Judge, ClosedError>>,
+    live: Polled<Result<Texts, ClosedError>, Result<Judge, ClosedError>>,
     shadow: Polled<Option<Stored>, Option<Result<Judge, String>>>,
     switch: Polled<Option<Stored>, Switch>,
 }
 
 /// The texts that the live policy's judge is made of.
 #[derive(PartialEq, Eq)]
-struct Sources {
+struct Texts {
     policy: Vec<u8>,
     signing_keys: Vec<u8>,
 }
@@ -97,7 +97,7 @@ impl Sandbox {
         let mut outside = Outside { surroundings, switch, elapsed, body, acls };
         let decision = live.decide(head, &mut outside, platform, trail);
         if let Some((judge, head)) = shadow {
-            let mut body = UnreadBody { announced: announced(&head) };
+            let mut body = UnreadBody { announced: Content::of(&head.headers).length };
             let mut outside = Outside { body: &mut body, ..outside };
             trail.shadow_policy = Some(would_decide(judge, head, &mut outside, platform, &trail.request_id));
         }
@@ -155,7 +155,7 @@ impl Judge {
     }
 }
 
-fn live_texts(platform: &Platform<'_>) -> Result<Result<Sources, ClosedError>, ClosedError> {
+fn live_texts(platform: &Platform<'_>) -> Result<Result<Texts, ClosedError>, ClosedError> {
     let policy = platform.kv.lookup(POLICY_KEY, MAX_POLICY_BYTES);
     let Some(policy) = policy.map_err(|error| ClosedError::Policy(error.to_string()))? else {
         let missing = format!("the KV store \"fastgate\" holds no key \"{POLICY_KEY}\"; put policy.json there");
@@ -168,11 +168,11 @@ fn live_texts(platform: &Platform<'_>) -> Result<Result<Sources, ClosedError>, C
         );
         return Ok(Err(ClosedError::SigningKeys(missing)));
     };
-    Ok(Ok(Sources { policy: policy.value, signing_keys: keys.expose().clone() }))
+    Ok(Ok(Texts { policy: policy.value, signing_keys: keys.expose().clone() }))
 }
 
-fn live_judge(texts: &Result<Sources, ClosedError>) -> Result<Judge, ClosedError> {
-    let Sources { policy, signing_keys } = texts.as_ref().map_err(Clone::clone)?;
+fn live_judge(texts: &Result<Texts, ClosedError>) -> Result<Judge, ClosedError> {
+    let Texts { policy, signing_keys } = texts.as_ref().map_err(Clone::clone)?;
     let policy = Policy::parse(policy)
         .map_err(|faults| ClosedError::Policy(format!("KV store \"fastgate\", key \"{POLICY_KEY}\": {faults}")))?;
     let keys = SigningKeys::parse(signing_keys).map_err(|error| {
@@ -218,10 +218,4 @@ fn switch_text(platform: &Platform<'_>) -> Result<Option<Stored>, StoreError> {
 
 fn read_switch(text: Option<&Stored>) -> Switch {
     text.map_or_else(Switch::default, |text| Switch::parse(&text.value))
-}
-
-/// `Content-Length`, where there is one that can be read.
-fn announced(head: &RequestHead) -> Option<u64> {
-    let value = head.headers.all("content-length").next()?;
-    std::str::from_utf8(value).ok()?.parse().ok()
 }

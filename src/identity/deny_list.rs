@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::IdentityError;
 use super::token::{TokenError, VerifiedClaims};
+use crate::digest::add_parts;
 use crate::policy::Issuer;
 use crate::time::UnixTime;
 
@@ -50,10 +51,7 @@ impl Mark {
     #[must_use]
     pub fn new(kind: MarkKind, issuer: &str, value: &str) -> Self {
         let mut hash = hmac_sha256::Hash::new();
-        for part in [kind.claim(), issuer, value] {
-            hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
-            hash.update(part.as_bytes());
-        }
+        add_parts(&mut hash, [kind.claim(), issuer, value]);
         Self(hash.finalize())
     }
 

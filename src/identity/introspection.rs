@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use super::IdentityError;
 use super::claims::Claims;
 use super::token::{self, TokenError, VerifiedClaims};
+use crate::digest::add_parts;
 use crate::policy::{Introspection, Issuer, Policy};
 use crate::secret::Secret;
 use crate::strict_json;
@@ -195,12 +196,8 @@ impl Question {
     pub fn new(issuer: &Issuer, introspection: &Introspection, token: &Secret<&str>) -> Self {
         let mut hash = hmac_sha256::Hash::new();
         hash.update(issuer.verdict_window.to_be_bytes());
-        for part in
-            [&issuer.issuer, &introspection.url, &introspection.backend, &introspection.client_id, *token.expose()]
-        {
-            hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
-            hash.update(part.as_bytes());
-        }
+        let Introspection { url, backend, client_id, .. } = introspection;
+        add_parts(&mut hash, [issuer.issuer.as_str(), url, backend, client_id, *token.expose()]);
         Self(hash.finalize())
     }
 

@@ -173,10 +173,10 @@ impl Key {
     }
 }
 
-/// Leaves at most one key for each `kid` (of an `issuer`, where keys name it) and algorithm. Key ids should be distinct, and need not be (RFC 7517 §4.5): one key
-/// may be listed once for each of its algorithms, or twice. Where two different keys of one `kid` accept the same algorithm,
-/// neither is used with it, since which one is meant would be a guess; a key that is left without an algorithm is dropped
-/// and counted.
+/// Leaves at most one key for each `kid` (of an `issuer`, where keys name it) and algorithm. Key ids should be distinct, and
+/// need not be (RFC 7517 §4.5): one key may be listed once for each of its algorithms, or twice. Where two different keys of
+/// one `kid` accept the same algorithm, neither is used with it, since which one is meant would be a guess; a key that is
+/// left without an algorithm is dropped and counted.
 fn told_apart(mut keys: Vec<Key>) -> (Vec<Key>, usize) {
     let left: Vec<_> = (0..keys.len()).map(|index| left_to(&keys, index)).collect();
     let mut ambiguous = 0;

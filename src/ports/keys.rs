@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::scoped::{ASKED_BEHIND_RESPONSE, Scoped};
+use super::scoped::{ASKED_BEHIND_RESPONSE, NO_PATIENCE, Scoped};
 use crate::identity::key_life::HeldKeys;
 use crate::identity::keys::KeySet;
 use crate::identity::{KeySource, KeysUnavailable, Wanted};
@@ -26,8 +26,6 @@ use visit::{Asked, Outcome, ask};
 const LOOK_AGAIN: u64 = 5;
 /// How long a request without any keys waits for another one that is fetching them.
 const PATIENCE: Duration = Duration::from_secs(8);
-/// How long a request with usable keys waits for another one: not at all, as far as a platform can express that.
-const NO_PATIENCE: Duration = Duration::from_millis(1);
 
 /// The key sets in the memory of this sandbox.
 #[derive(Default)]

@@ -8,9 +8,8 @@ use crate::secret::Secret;
 use crate::throttle::{CounterUnreachable, Taken};
 use crate::time::UnixTime;
 
-/// How long a shadow policy waits for another request while a response is awaited: not at all, as far as a platform can
-/// express that.
-const NO_PATIENCE: Duration = Duration::from_millis(1);
+/// How long a request waits for another one that it can do without: not at all, as far as a platform can express that.
+pub(super) const NO_PATIENCE: Duration = Duration::from_millis(1);
 
 /// What a policy's decisions are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,6 +106,7 @@ impl<'platform> Scoped<'platform> {
         patience: Duration,
         max_bytes: usize,
     ) -> Result<Leased<'platform>, StoreError> {
+        // A shadow policy waits for nobody while a response is awaited.
         let patience = if self.may_ask_issuers { patience } else { NO_PATIENCE };
         self.platform.cache.lease(&self.cache_key(space, of), patience, max_bytes)
     }
@@ -127,9 +127,19 @@ impl<'platform> Scoped<'platform> {
         }
     }
 
-    /// Asks an issuer.
+    /// Asks an issuer, for a document. The error says what was wrong with which response.
     pub(super) fn ask(&self, request: &Outgoing<'_>) -> Result<Incoming, String> {
-        if self.may_ask_issuers { self.platform.backends.send(request) } else { Err(ASKED_BEHIND_RESPONSE.to_owned()) }
+        /// The one status with which a document comes.
+        const OK: u16 = 200;
+        let about = |cause: &str| format!("{}: {cause}", request.url);
+        if !self.may_ask_issuers {
+            return Err(about(ASKED_BEHIND_RESPONSE));
+        }
+        match self.platform.backends.send(request) {
+            Ok(response) if response.status == OK => Ok(response),
+            Ok(response) => Err(about(&format!("answered {}", response.status))),
+            Err(cause) => Err(about(&cause)),
+        }
     }
 
     pub(super) fn secret(&self, name: &str) -> Result<Option<Secret<Vec<u8>>>, StoreError> {

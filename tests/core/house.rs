@@ -25,7 +25,8 @@ const ROOMS: [&str; 17] = [
     "sandbox",
 ];
 /// What every room may name, and what that may name itself.
-const FLOOR: [(&str, &[&str]); 6] = [
+const FLOOR: [(&str, &[&str]); 7] = [
+    ("digest", &[]),
     ("headers", &[]),
     ("secret", &[]),
     ("strict_json", &[]),

@@ -16,7 +16,7 @@ use serde_json::json;
 use crate::body::ArrivingBody;
 use crate::shared::policy::policy;
 use crate::shared::reference::{Outcome, Reference, Violation};
-use crate::shared::steps::{Arrival, Call, Plan, Route, SIMULATED, Step, SwitchedOff, Token, first_plan};
+use crate::shared::steps::{Arrival, Call, Plan, SIMULATED, Step, SwitchedOff, Token, first_plan};
 use crate::shared::tokens::sign;
 use crate::world::{BEGIN, World};
 
@@ -149,13 +149,7 @@ impl Run {
 }
 
 fn head(call: &Call, world: &World) -> RequestHead {
-    let (method, path) = match call.route {
-        Route::Me => ("GET", "me"),
-        Route::Limited => ("GET", "limited"),
-        Route::Signed => ("POST", "signed"),
-        Route::Bounded => ("POST", "bounded"),
-        Route::Plain => ("POST", "plain"),
-    };
+    let (method, path) = call.route.parts();
     let mut headers: Headers = [("host", "edge.test")].into_iter().collect();
     match call.token {
         Some(Token::Signed { iss, key, who }) => {

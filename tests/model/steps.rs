@@ -100,6 +100,19 @@ pub(crate) enum Route {
     Plain,
 }
 
+impl Route {
+    /// Its method, and its path below the lane's.
+    pub(crate) const fn parts(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Me => ("GET", "me"),
+            Self::Limited => ("GET", "limited"),
+            Self::Signed => ("POST", "signed"),
+            Self::Bounded => ("POST", "bounded"),
+            Self::Plain => ("POST", "plain"),
+        }
+    }
+}
+
 /// How a body arrives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Arrival {

@@ -5,6 +5,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use crate::digest::add_parts;
 use crate::identity::key_life::{Given, HeldKeys};
 use crate::identity::keys::{KeySet, MAX_JWKS_BYTES};
 use crate::policy::Issuer;
@@ -29,10 +30,7 @@ impl KeysDigest {
     #[must_use]
     pub fn new(issuer: &str, jwks_uri: Option<&str>, backend: &str) -> Self {
         let mut hash = hmac_sha256::Hash::new();
-        for part in [issuer, jwks_uri.unwrap_or("discovery"), backend] {
-            hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
-            hash.update(part.as_bytes());
-        }
+        add_parts(&mut hash, [issuer, jwks_uri.unwrap_or("discovery"), backend]);
         Self(hash.finalize())
     }
 

@@ -15,7 +15,7 @@ use super::providers::Providers;
 use super::shared::policy::bytes;
 use super::shared::reference::Outcome;
 use super::shared::sequences::sequence;
-use super::shared::steps::{Arrival, Call, Held, REAL, Route, Step, Token};
+use super::shared::steps::{Arrival, Call, Held, REAL, Step, Token};
 use super::shared::tokens::sign;
 use super::{Shared, WITH_INTROSPECTION, WITH_OUTAGES, fitting};
 use crate::support::edge::RUNTIME;
@@ -179,13 +179,7 @@ impl<'run> Lane<'run> {
 
     fn written(&self, call: &Call) -> Request<Body> {
         let names = &self.shared.names[self.number];
-        let (method, path) = match call.route {
-            Route::Me => ("GET", "me"),
-            Route::Limited => ("GET", "limited"),
-            Route::Signed => ("POST", "signed"),
-            Route::Bounded => ("POST", "bounded"),
-            Route::Plain => ("POST", "plain"),
-        };
+        let (method, path) = call.route.parts();
         let uri = format!("http://edge.test/{}/{path}", names.lane);
         let mut request = Request::builder().method(method).uri(uri).header("host", "edge.test");
         match call.token {
