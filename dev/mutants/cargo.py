@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 
@@ -23,7 +23,9 @@ TARGETS = (
     *(f"--test={name}" for name in ("core", "bound", "issuers", "rules", "opaque")),
 )
 # Tests that read the source as text would notice changes that no request can.
-SKIPPED = ("house::", "references::")
+SKIPPED = ("attacks::", "house::", "references::")
+# Half of the time of all tests. They judge the mutants that the others let through.
+SLOW = ("differential::", "who::chains_of_rules_")
 # Seconds for one mutant: the tests take about two, and a build is incremental.
 TEST_SECONDS, BUILD_SECONDS = 60, 300
 
@@ -46,31 +48,39 @@ def run(module: str, shard: str, *, again: bool) -> int:
         raise MutantsError(f"there is no module {module} in src/")
     work = WORK / module.replace("/", "-")
     names = _names(tree, patterns)
-    if again:
-        known = _known(work, tree, names)
-        survivors = record.unexplained(module, tree, known.values())
-        chosen = [f"--re=^{re.escape(one.name)}$" for one in survivors]
-        out = work / f"again-{time.time_ns()}"
-    else:
-        chosen = [f"--shard={part}/{of}"]
+    digests = {file: _digest(tree / file) for file in sorted(files)}
+    if not again:
         out = work / f"{part}-of-{of}"
         shutil.rmtree(out, ignore_errors=True)
-    if chosen:
-        out.mkdir(parents=True)
-        (out / SOURCES).write_text(
-            json.dumps({file: _digest(tree / file) for file in sorted(files)})
-        )
-        command = _command(patterns, chosen, tree, out)
-        try:
-            status = subprocess.run(command, cwd=ROOT, env=_environment(), check=False).returncode
-        finally:
-            # The last mutant's program: cargo puts the right one there when it is asked next.
-            BINARY.unlink(missing_ok=True)
-        # 0: all caught; 2: some survived; 3: some timed out.
-        if status not in (0, 2, 3):
-            raise MutantsError(f"cargo-mutants ended with status {status}")
+        _test(tree, out, patterns, [f"--shard={part}/{of}"], (*SKIPPED, *SLOW), digests)
+    survivors = record.unexplained(module, tree, _known(work, tree, names).values())
+    if survivors:
+        chosen = [f"--re=^{re.escape(one.name)}$" for one in survivors]
+        _test(tree, work / f"again-{time.time_ns()}", patterns, chosen, SKIPPED, digests)
     known = _known(work, tree, names)
     return record.write(module, tree, list(known.values()), len(names) - len(known))
+
+
+def _test(
+    tree: Path,
+    out: Path,
+    patterns: Sequence[str],
+    chosen: Sequence[str],
+    skipped: Sequence[str],
+    digests: Mapping[str, str],
+) -> None:
+    """Tests the chosen mutants; what each came to is in the folder `out` then."""
+    out.mkdir(parents=True)
+    (out / SOURCES).write_text(json.dumps(digests))
+    command = _command(patterns, chosen, skipped, tree, out)
+    try:
+        status = subprocess.run(command, cwd=ROOT, env=_environment(), check=False).returncode
+    finally:
+        # The last mutant's program: cargo puts the right one there when it is asked next.
+        BINARY.unlink(missing_ok=True)
+    # 0: all caught; 2: some survived; 3: some timed out.
+    if status not in (0, 2, 3):
+        raise MutantsError(f"cargo-mutants ended with status {status}")
 
 
 def _names(tree: Path, patterns: Sequence[str]) -> frozenset[str]:
@@ -106,7 +116,11 @@ def _parts(shard: str) -> tuple[int, int]:
 
 
 def _command(
-    patterns: Sequence[str], chosen: Sequence[str], tree: Path, out: Path
+    patterns: Sequence[str],
+    chosen: Sequence[str],
+    skipped: Sequence[str],
+    tree: Path,
+    out: Path,
 ) -> Sequence[str]:
     return (
         *(CARGO_MUTANTS, "mutants", "--dir", str(tree), "--output", str(out)),
@@ -114,7 +128,7 @@ def _command(
         *(f"--timeout={TEST_SECONDS}", f"--build-timeout={BUILD_SECONDS}"),
         *_files(patterns),
         *(part for target in ("--locked", *TARGETS) for part in ("--cargo-arg", target)),
-        *("--", "--", *(part for test in SKIPPED for part in ("--skip", test))),
+        *("--", "--", *(part for test in skipped for part in ("--skip", test))),
     )
 
 
