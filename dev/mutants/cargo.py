@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 
@@ -17,14 +17,24 @@ CARGO_MUTANTS = str(ROOT / "target" / "tools" / "bin" / "cargo-mutants")
 SOURCES = "sources.json"
 BINARY = ROOT / "target" / "debug" / "fastgate"
 # The native tests, and no others: what has to be linked with Viceroy takes a minute for each mutant.
-TARGETS = (
-    "--lib",
-    "--bins",
-    *(f"--test={name}" for name in ("core", "bound", "issuers", "rules", "opaque")),
-)
+TESTS = ("core", "bound", "issuers", "rules", "opaque")
+ALL_TARGETS = ("--lib", "--bins", *(f"--test={name}" for name in TESTS))
+# Most mutants fail in the tests that are about their module: those alone are built and run first. Others: `core`.
+NEAREST = {
+    "src/authorize": "rules",
+    "src/identity/binding": "bound",
+    "src/identity/demands": "issuers",
+    "src/identity/deny_list": "opaque",
+    "src/identity/dpop": "bound",
+    "src/identity/introspection": "opaque",
+    "src/identity/possession": "bound",
+    "src/identity/replay": "bound",
+    "src/request/certificate": "bound",
+    "src/throttle": "rules",
+}
 # Tests that read the source as text would notice changes that no request can.
 SKIPPED = ("attacks::", "house::", "references::")
-# Half of the time of all tests. They judge the mutants that the others let through.
+# Half of the time of all tests: not at first.
 SLOW = ("differential::", "who::chains_of_rules_")
 # Seconds for one mutant: the tests take about two, and a build is incremental.
 TEST_SECONDS, BUILD_SECONDS = 60, 300
@@ -47,32 +57,28 @@ def run(module: str, shard: str, *, again: bool) -> int:
     if not files:
         raise MutantsError(f"there is no module {module} in src/")
     work = WORK / module.replace("/", "-")
-    names = _names(tree, patterns)
+    names = _names(tree, _files(patterns))
     digests = {file: _digest(tree / file) for file in sorted(files)}
     if not again:
         out = work / f"{part}-of-{of}"
         shutil.rmtree(out, ignore_errors=True)
-        _test(tree, out, patterns, [f"--shard={part}/{of}"], (*SKIPPED, *SLOW), digests)
+        chosen = [f"--shard={part}/{of}"]
+        targets = _nearest(_names(tree, (*_files(patterns), *chosen)))
+        _test(tree, out, _command(patterns, chosen, targets, (*SKIPPED, *SLOW)), digests)
     survivors = record.unexplained(module, tree, _known(work, tree, names).values())
     if survivors:
         chosen = [f"--re=^{re.escape(one.name)}$" for one in survivors]
-        _test(tree, work / f"again-{time.time_ns()}", patterns, chosen, SKIPPED, digests)
+        command = _command(patterns, chosen, ALL_TARGETS, SKIPPED)
+        _test(tree, work / f"again-{time.time_ns()}", command, digests)
     known = _known(work, tree, names)
     return record.write(module, tree, list(known.values()), len(names) - len(known))
 
 
-def _test(
-    tree: Path,
-    out: Path,
-    patterns: Sequence[str],
-    chosen: Sequence[str],
-    skipped: Sequence[str],
-    digests: Mapping[str, str],
-) -> None:
-    """Tests the chosen mutants; what each came to is in the folder `out` then."""
+def _test(tree: Path, out: Path, command: Sequence[str], digests: Mapping[str, str]) -> None:
+    """Tests the mutants of this command; what each came to is in the folder `out` then."""
     out.mkdir(parents=True)
     (out / SOURCES).write_text(json.dumps(digests))
-    command = _command(patterns, chosen, skipped, tree, out)
+    command = (*command[:2], "--dir", str(tree), "--output", str(out), *command[2:])
     try:
         status = subprocess.run(command, cwd=ROOT, env=_environment(), check=False).returncode
     finally:
@@ -83,9 +89,18 @@ def _test(
         raise MutantsError(f"cargo-mutants ended with status {status}")
 
 
-def _names(tree: Path, patterns: Sequence[str]) -> frozenset[str]:
+def _nearest(names: Iterable[str]) -> Sequence[str]:
+    """The test targets that are about the files of these mutants."""
+    near = {
+        next((test for start, test in NEAREST.items() if name.startswith(start)), "core")
+        for name in names
+    }
+    return [f"--test={test}" for test in TESTS if test in near]
+
+
+def _names(tree: Path, chosen: Sequence[str]) -> frozenset[str]:
     """The mutants that there are now."""
-    command = (CARGO_MUTANTS, "mutants", "--dir", str(tree), "--list", *_files(patterns))
+    command = (CARGO_MUTANTS, "mutants", "--dir", str(tree), "--list", *chosen)
     listed = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
     return frozenset(listed.stdout.splitlines())
 
@@ -116,18 +131,13 @@ def _parts(shard: str) -> tuple[int, int]:
 
 
 def _command(
-    patterns: Sequence[str],
-    chosen: Sequence[str],
-    skipped: Sequence[str],
-    tree: Path,
-    out: Path,
+    patterns: Sequence[str], chosen: Sequence[str], targets: Sequence[str], skipped: Sequence[str]
 ) -> Sequence[str]:
     return (
-        *(CARGO_MUTANTS, "mutants", "--dir", str(tree), "--output", str(out)),
-        *("--in-place", "--no-shuffle", "--colors=never", *chosen),
+        *(CARGO_MUTANTS, "mutants", "--in-place", "--no-shuffle", "--colors=never", *chosen),
         *(f"--timeout={TEST_SECONDS}", f"--build-timeout={BUILD_SECONDS}"),
         *_files(patterns),
-        *(part for target in ("--locked", *TARGETS) for part in ("--cargo-arg", target)),
+        *(part for target in ("--locked", *targets) for part in ("--cargo-arg", target)),
         *("--", "--", *(part for test in skipped for part in ("--skip", test))),
     )
 

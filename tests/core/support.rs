@@ -220,12 +220,14 @@ pub(crate) struct Keys {
     asked: Vec<String>,
     /// When the sets were fetched, if the issuers have published keys since.
     fetched: Option<UnixTime>,
+    /// Whether there are no others than those at hand, because the issuers do not answer.
+    cut_off: bool,
 }
 
 impl Keys {
     /// No key set can be had.
     pub(crate) const fn none() -> Self {
-        Self { sets: BTreeMap::new(), asked: Vec::new(), fetched: None }
+        Self { sets: BTreeMap::new(), asked: Vec::new(), fetched: None, cut_off: false }
     }
 
     pub(crate) fn of_both() -> Self {
@@ -245,6 +247,12 @@ impl Keys {
         self.fetched = Some(UnixTime::from_seconds(seconds));
         self
     }
+
+    /// The issuers do not answer when they are asked for later keys.
+    pub(crate) fn cut_off(mut self) -> Self {
+        self.cut_off = true;
+        self
+    }
 }
 
 pub(crate) fn key_set(jwks: &Value) -> KeySet {
@@ -252,9 +260,12 @@ pub(crate) fn key_set(jwks: &Value) -> KeySet {
 }
 
 impl KeySource for Keys {
-    fn keys(&mut self, issuer: &Issuer, _: Wanted) -> Result<Arc<KeySet>, KeysUnavailable> {
+    fn keys(&mut self, issuer: &Issuer, wanted: Wanted) -> Result<Arc<KeySet>, KeysUnavailable> {
         self.asked.push(issuer.id.clone());
         let unavailable = || KeysUnavailable { issuer: issuer.id.clone(), cause: "the line is dead".to_owned() };
+        if self.cut_off && wanted == Wanted::Later {
+            return Err(unavailable());
+        }
         self.sets.get(&issuer.id).cloned().ok_or_else(unavailable)
     }
 

@@ -202,6 +202,17 @@ fn an_unknown_key_is_no_verdict_on_a_token_that_is_younger_than_the_keys_at_hand
     }
 }
 
+/// A wrong signature is known as one by the keys at hand; a key that is not among them may be one of the issuer's.
+#[test]
+fn an_issuer_that_does_not_answer_leaves_open_which_keys_are_its_own_and_no_more() {
+    let other = token(&with(&header(), "kid", "new"), &claims());
+    let forged = compact(header().to_string(), claims().to_string(), Signing::Es256("beta-ec"));
+    for (token, status, verdict) in [(other, 503, "keys-unavailable"), (forged, 401, "token-signature")] {
+        let walk = get("/me").bearer(&token).walk_with(policy(), Keys::of_both().cut_off());
+        assert_eq!((walk.problem().status(), walk.trail.verdict), (status, verdict));
+    }
+}
+
 #[test]
 fn an_es256_signature_is_two_numbers_of_32_bytes_in_range() {
     const ORDER: [u8; 32] = [
