@@ -20,6 +20,7 @@ fn only_one_bearer_token_in_one_authorization_field_is_credentials() {
         (vec![format!("Bearer {good}, Bearer {good}").into_bytes()], "credentials-malformed"),
         (vec![format!("Bearer {good},{good}").into_bytes()], "credentials-malformed"),
         (vec![b"Bearer".to_vec()], "credentials-malformed"),
+        (vec![b"Bearer/abc".to_vec()], "credentials-malformed"),
         (vec![b"Bearer   ".to_vec()], "credentials-malformed"),
         (vec![format!("Bearer {good} x").into_bytes()], "credentials-malformed"),
         (vec![format!("Bearer {good};x=1").into_bytes()], "credentials-malformed"),

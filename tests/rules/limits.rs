@@ -1,6 +1,7 @@
 //! How often.
 
 use fastgate::gateway::Decision;
+use fastgate::throttle::Standing;
 use serde_json::{Value, json};
 
 use crate::{Ask, Desk, NOW, faults, get, route};
@@ -86,6 +87,16 @@ fn keys_combine_and_never_run_into_each_other() {
 }
 
 #[test]
+fn a_list_or_an_object_is_no_key_and_the_network_is_counted_instead() {
+    let desk = desk(&json!({ "count": 1, "window": 60, "by": [{ "claim": "a" }] }));
+    let passes = |claims: Value| passes(&desk, get("/a").bearer(&desk.token(claims)));
+    assert!(passes(json!({ "a": ["x"] })));
+    assert!(!passes(json!({ "a": ["y"] })), "another list, the same network");
+    assert!(!passes(json!({ "a": { "x": 1 } })), "an object, the same network");
+    assert!(passes(json!({ "a": "x" })));
+}
+
+#[test]
 fn the_network_stands_in_for_what_a_caller_does_not_have() {
     let desk = desk(&json!({ "count": 1, "window": 60, "by": ["client_id"] }));
     assert!(passes(&desk, from("192.0.2.1", "/a")));
@@ -109,7 +120,7 @@ fn a_request_can_cost_more_and_nonsense_costs_the_most() {
         100 - left.split(['=', ';']).nth(2).unwrap().parse::<u64>().unwrap()
     };
     assert_eq!([by_header(&[]), by_header(&["7"]), by_header(&["50"])], [2, 7, 50]);
-    for most in [&["51"][..], &["-1"], &["1e1"], &[""], &["7", "7"], &["99999999999999999999999"], &["x"]] {
+    for most in [&["51"][..], &["-1"], &["+7"], &["1e1"], &[""], &["7", "7"], &["99999999999999999999999"], &["x"]] {
         assert_eq!(by_header(most), 50, "{most:?}");
     }
     assert_eq!(by_header(&["0"]), 1);
@@ -129,6 +140,30 @@ fn a_claim_can_say_the_cost() {
     }
     assert!(passes(json!({})));
     assert!(!passes(json!({})));
+}
+
+#[test]
+fn a_refusal_says_when_the_window_ends() {
+    let desk = desk(&json!({ "count": 1, "window": 60, "by": ["network"] }));
+    assert!(passes(&desk, get("/a")));
+    desk.now.set(NOW + 18);
+    let (Decision::Refuse(problem), _) = desk.decide(get("/a")) else { panic!("forwarded") };
+    let headers = problem.headers();
+    let field = |name: &str| headers.all(name).map(|value| String::from_utf8_lossy(value).into_owned()).next();
+    assert_eq!(field("retry-after").as_deref(), Some("42"));
+    assert_eq!(field("ratelimit").as_deref(), Some("\"l\";r=0;t=42"));
+    assert_eq!(field("ratelimit-policy").as_deref(), Some("\"l\";q=1;w=60"));
+}
+
+#[test]
+fn how_a_caller_stands_is_said_in_words() {
+    let exact = Standing { limit: "l".to_owned(), count: 9, window: 60, left: Some((4, 18)) };
+    assert_eq!(exact.to_string(), "limit \"l\" of 9 in 60 s: 4 left for 18 s");
+    assert_eq!(exact.retry_after(), 18);
+    let estimated = Standing { left: None, ..exact };
+    assert_eq!(estimated.to_string(), "limit \"l\" of 9 in 60 s");
+    assert_eq!(estimated.retry_after(), 60, "where the counter only estimates, a whole window");
+    assert_eq!(Standing { left: Some((0, 0)), ..estimated }.retry_after(), 1);
 }
 
 #[test]
