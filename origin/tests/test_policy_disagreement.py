@@ -107,6 +107,19 @@ def test_a_marked_route_of_starlettes_keeps_its_mark_where_it_is_included() -> N
     assert asked(app) == dict.fromkeys(paths, ("authenticated", STAFF))
 
 
+@pytest.mark.skipif(INCLUDES_BY_REFERENCE, reason="newer FastAPI keeps what is marked")
+def test_a_marked_route_is_not_copied_without_its_mark() -> None:
+    app, router = at_edge(access="public")(empty()), APIRouter()
+    for holder in (app, router, APIRouter()):
+        with pytest.raises(TypeError, match=r"/raw.*say access, require of its endpoint"):
+            holder.include_router(with_marked_routes(), prefix="/in")
+    router.add_api_route("/api", one)
+    at_edge(access="authenticated")(router.routes[0])
+    with pytest.raises(TypeError, match=r"/api.*say access of its endpoint"):
+        app.include_router(router=router)
+    assert asked(app) == {}
+
+
 @pytest.mark.skipif(INCLUDES_BY_REFERENCE, reason="newer FastAPI tells where a route stands")
 def test_a_marked_router_takes_no_route_that_inherits_nothing() -> None:
     router = staff_only()
