@@ -6,7 +6,8 @@ In: the versions, by default those of `requires-python` up to the newest that is
 tests' verdicts, a line for each version, those that are missing among them; exit code 1 if one
 failed, or if there was none at all. Each has an environment of its own under `.venv-versions/`;
 `oldest` is one of them: the oldest Python with the oldest dependencies that resolve; `middle` is
-the same with the first FastAPI that includes routers by reference.
+the same with the first FastAPI that includes routers by reference, `later` with the last one that
+tells no path of a Starlette route in them. The others have the newest, of requirements-dev.txt.
 """
 
 import os
@@ -18,7 +19,7 @@ from pathlib import Path
 ORIGIN = Path(__file__).parent
 HOMES = ORIGIN.parent / ".venv-versions"
 SUPPORTED = ("3.11", "3.12", "3.13", "3.14")
-OLDER = ("oldest", "middle")
+OLDER = ("oldest", "middle", "later")
 # The tests need no binaries of the edge here, and one Python is enough to check the demo's policy.
 TESTS = ["-q", "-p", "no:cacheprovider", "--ignore=tests/test_edge_agrees.py"]
 

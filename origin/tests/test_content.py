@@ -4,7 +4,9 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from fastapi import APIRouter, FastAPI, Request, WebSocket
+from fastapi import APIRouter, FastAPI, Request, WebSocket, routing
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
 from fastgate import (
@@ -32,6 +34,10 @@ BOUND = "/bound"
 @at_edge(sign_body=True)
 async def bound(request: Request, caller: Caller) -> str:
     return f"{caller.subject} {(await request.body()).decode()}"
+
+
+async def plain(request: Request) -> PlainTextResponse:
+    return PlainTextResponse(await request.body())
 
 
 def unguarded() -> FastAPI:
@@ -113,7 +119,8 @@ async def test_a_body_is_bound_wherever_the_edge_signed_it(app: FastAPI, edge: E
 
 
 @pytest.mark.parametrize(
-    ("path", "status"), [(BOUND, 401), ("/v1/bound", 401), ("/extra", 401), ("/free", 200)]
+    ("path", "status"),
+    [(BOUND, 401), ("/v1/bound", 401), ("/extra", 401), ("/free", 200)],
 )
 async def test_an_endpoint_that_asks_for_a_signed_body_is_not_run_without(
     app: FastAPI, edge: Edge, path: str, status: int, caplog: pytest.LogCaptureFixture
@@ -122,6 +129,26 @@ async def test_an_endpoint_that_asks_for_a_signed_body_is_not_run_without(
     assert caplog.messages == ["refused: content-mismatch"] * (status == 401)
     signed = minted(edge, content_digest(BODY), path)
     assert (await post(app, signed, path=path)).status_code == 200
+
+
+@pytest.mark.parametrize("prefix", ["", "/v1"])
+async def test_nor_is_a_route_object_that_is_marked_itself(
+    edge: Edge, prefix: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    if prefix and not hasattr(routing, "_IncludedRouter"):
+        pytest.skip("older FastAPI includes no route that is marked itself")
+    app = FastAPI(openapi_url=None)
+    raw = at_edge(sign_body=True)(Route("/raw", plain, methods=["POST"]))
+    if prefix:
+        app.include_router(APIRouter(routes=[raw]), prefix=prefix)
+    else:
+        app.routes.append(raw)
+    guard(app, edge.settings())
+    path = f"{prefix}/raw"
+    assert (await post(app, minted(edge, None, path), path=path)).status_code == 401
+    assert caplog.messages == ["refused: content-mismatch"]
+    signed = minted(edge, content_digest(BODY), path)
+    assert (await post(app, signed, path=path)).content == BODY
 
 
 async def test_it_is_asked_for_where_the_door_cannot_see_the_routes(edge: Edge) -> None:

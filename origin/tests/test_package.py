@@ -4,6 +4,7 @@ import email
 import subprocess
 import sys
 import tarfile
+import tomllib
 import venv
 import zipfile
 from email.message import Message
@@ -77,6 +78,37 @@ def test_the_metadata_says_what_it_needs(wheel: Path) -> None:
     for version in ("3.11", "3.12", "3.13", "3.14"):
         assert f"Programming Language :: Python :: {version}" in classifiers
     assert "Typing :: Typed" in classifiers
+
+
+def pins(file: str) -> dict[str, str]:
+    """Return the exact versions in a requirements file, and in those that it includes."""
+    found: dict[str, str] = {}
+    for line in (PROJECT / file).read_text().splitlines():
+        name, _, version = line.partition("==")
+        if line.startswith("-r "):
+            found |= pins(line.removeprefix("-r "))
+        elif version:
+            found[name] = version
+    return found
+
+
+def test_the_oldest_set_is_the_lower_bound_of_each_dependency() -> None:
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    oldest = pins("requirements-oldest.txt")
+    for asked in project["dependencies"]:
+        name, _, bound = asked.partition(">=")
+        bound = bound if "." in bound else f"{bound}.0"  # of cryptography 45.0, 45.0.1 is the first
+        assert f"{oldest[name]}.".startswith(f"{bound}."), asked
+
+
+def test_the_readme_names_the_versions_that_are_tested() -> None:
+    says = " ".join((PROJECT / "README.md").read_text().split())
+    oldest, newest = pins("requirements-oldest.txt"), pins("requirements-dev.txt")
+    fastapi = oldest["fastapi"].removesuffix(".0")
+    assert f"FastAPI {fastapi} and Starlette {oldest['starlette']} are the oldest" in says
+    between = [pins(f"requirements-{name}.txt")["fastapi"] for name in ("middle", "later")]
+    assert f"({', '.join(between)})" in says
+    assert f"{newest['fastapi']} with Starlette {newest['starlette']}, the newest" in says
 
 
 def test_it_needs_nothing_that_is_not_named() -> None:

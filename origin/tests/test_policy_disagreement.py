@@ -8,6 +8,7 @@ import pytest
 from fastapi import APIRouter, FastAPI, Security, WebSocket, routing
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
+from starlette.routing import Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
 from fastgate import Settings, at_edge, guard
@@ -88,6 +89,35 @@ def test_a_router_that_is_included_twice_has_two_marks() -> None:
         outer.include_router(router)
         app.include_router(outer)
     assert [r["access"] for r in compile_routes(app)] == ["public", "authenticated"]
+
+
+def with_marked_routes() -> APIRouter:
+    closed = at_edge(access="authenticated", require=STAFF)
+    raw = closed(Route("/raw", plain, methods=["GET"]))
+    return APIRouter(routes=[raw, closed(WebSocketRoute("/socket", socket))])
+
+
+@pytest.mark.skipif(not INCLUDES_BY_REFERENCE, reason="older FastAPI copies routes")
+def test_a_marked_route_of_starlettes_keeps_its_mark_where_it_is_included() -> None:
+    app, outer = at_edge(access="public")(empty()), APIRouter()
+    outer.include_router(with_marked_routes(), prefix="/in")
+    app.include_router(outer, prefix="/v1")
+    app.include_router(outer, prefix="/v2")
+    paths = ("/v1/in/raw", "/v1/in/socket", "/v2/in/raw", "/v2/in/socket")
+    assert asked(app) == dict.fromkeys(paths, ("authenticated", STAFF))
+
+
+@pytest.mark.skipif(INCLUDES_BY_REFERENCE, reason="newer FastAPI keeps what is marked")
+def test_a_marked_route_is_not_copied_without_its_mark() -> None:
+    app, router = at_edge(access="public")(empty()), APIRouter()
+    for holder in (app, router, APIRouter()):
+        with pytest.raises(TypeError, match=r"/raw.*say access, require of its endpoint"):
+            holder.include_router(with_marked_routes(), prefix="/in")
+    router.add_api_route("/api", one)
+    at_edge(access="authenticated")(router.routes[0])
+    with pytest.raises(TypeError, match=r"/api.*say access of its endpoint"):
+        app.include_router(router=router)
+    assert asked(app) == {}
 
 
 @pytest.mark.skipif(INCLUDES_BY_REFERENCE, reason="newer FastAPI tells where a route stands")

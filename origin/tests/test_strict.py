@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 import uvicorn
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
@@ -263,6 +263,25 @@ async def test_a_strict_app_compares_the_id_that_its_policy_gives_the_route(
         if name not in (own, ""):
             assert caplog.messages == ["refused: route-mismatch"]
             assert await status(lenient, edge, method, path, template, name) == 200
+
+
+@pytest.mark.parametrize("path", ["/raw", "/v1/raw", "/v1/in/raw"])
+async def test_included_routes_of_starlettes_are_served_at_their_whole_path(
+    edge: Edge, path: str
+) -> None:
+    app, outer, router = FastAPI(openapi_url=None), APIRouter(), APIRouter()
+    route = at_edge(access="public")(health)
+    for holder in (app, outer, router):
+        holder.add_route("/raw", route, methods=["GET"])
+    outer.include_router(router, prefix="/in")
+    app.include_router(outer, prefix="/v1")
+    guard(app, edge.settings(strict=True))
+    ids = {str(each["path"]): str(each["id"]) for each in compile_routes(app)}
+    assert ids.keys() == {"/raw", "/v1/raw", "/v1/in/raw"}
+    for other, name in ids.items():
+        expected = 200 if other == path else 401
+        assert await status(app, edge, "GET", path, path, name) == expected, other
+        assert await status(app, edge, "GET", path, other, ids[path]) == expected, other
 
 
 async def test_what_the_edge_never_names_is_not_reached_from_there(edge: Edge) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
 from fastapi import APIRouter, Depends, routing
+from starlette.routing import Route, WebSocketRoute
 
 from fastgate.formerly import FORMERLY, read_former
 
@@ -84,7 +85,7 @@ def at_edge(*, below: str | None = None, **members: object) -> Callable[[T], T]:
     member. The dependencies of an endpoint can ask for more than what it inherits, never for less.
     A router is marked before it is included. If both a router and a path (`below`) say `access`,
     the stricter one counts. With FastAPI before 0.137 mounts and Starlette routes of a marked
-    router are marked themselves.
+    router are marked themselves, by their endpoints: a route object that is marked is not included.
 
     Raises:
         ValueError: the edge does not know such a member, or such a value.
@@ -229,6 +230,26 @@ def _refuse_what_inherits_nothing(router: APIRouter, members: Mapping[str, objec
 
     for name in ("add_route", "add_websocket_route"):
         setattr(router, name, checking(getattr(router, name)))
+
+
+def _refusing_marked_routes(include: Callable[..., None]) -> Callable[..., None]:
+    """Let older FastAPI include no route that is marked itself: its copy would not be."""
+
+    @functools.wraps(include)
+    def checked(holder: APIRouter, router: APIRouter, *more: object, **named: object) -> None:
+        for route in router.routes:
+            if isinstance(route, (Route, WebSocketRoute)) and (lost := declared(route)):
+                raise TypeError(
+                    f"a route ({route.path}) loses its own mark where it is included with this "
+                    f"FastAPI: say {', '.join(sorted(lost))} of its endpoint, by at_edge(…)"
+                )
+        include(holder, router, *more, **named)
+
+    return checked
+
+
+if not hasattr(routing, "_IncludedRouter"):
+    APIRouter.include_router = _refusing_marked_routes(APIRouter.include_router)  # type: ignore[method-assign]
 
 
 def _sorted() -> list[str]:

@@ -113,17 +113,34 @@ def _inclusions(routes: Iterable[BaseRoute]) -> Iterator[View]:
             yield from _inclusions(route.effective_candidates())  # type: ignore[attr-defined]
 
 
-def _views(routes: list[BaseRoute]) -> Iterable[View]:
+class _Included:
+    """A Starlette route as an inclusion has built it anew, and the one that its author wrote.
+
+    The new route tells path, methods and endpoint; what `at_edge` wrote on the original is on that
+    alone. FastAPI from 0.143.1 on has the same in its `RouteContext`.
+    """
+
+    def __init__(self, original_route: BaseRoute, route: BaseRoute) -> None:
+        self.original_route = original_route
+        self._route = route
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+        return getattr(self._route, name)
+
+
+def _views(routes: list[BaseRoute]) -> Iterator[View]:
     if hasattr(routing, "iter_route_contexts"):
-        return routing.iter_route_contexts(routes)
-    if hasattr(routing, "_iter_routes_with_context"):
-        # FastAPI 0.137 has them, and no public name for it.
-        pairs = routing._iter_routes_with_context(routes)
-        return [
-            route if view is None else getattr(view, "starlette_route", None) or view
-            for route, view in pairs
-        ]
-    return routes
+        for view in routing.iter_route_contexts(routes):
+            # From 0.137.2 to 0.143.0 a context has the new route, but tells an empty path for it.
+            included = getattr(view, "starlette_route", None)
+            yield view if included is None else _Included(view.original_route, included)
+    elif hasattr(routing, "_iter_routes_with_context"):
+        # FastAPI 0.137.0 and 0.137.1 have them, and no public name for it.
+        for route, context in routing._iter_routes_with_context(routes):
+            included = getattr(context, "starlette_route", None)
+            yield _Included(route, included) if included is not None else context or route
+    else:
+        yield from routes
 
 
 def methods_found(app: object, scope: Scope) -> set[str] | None:
@@ -188,9 +205,12 @@ def _chosen_frontend(scope: Scope) -> str:
 
 
 def chosen_view(route: BaseRoute, scope: Scope) -> View:
-    """Return what tells the path and methods of a route that the router has chosen."""
+    """Return what tells path, methods and declarations of a route that the router has chosen."""
     view = scope.get("fastapi", {}).get("effective_route_context")
-    return view if getattr(view, "original_route", None) is route else route
+    original = getattr(view, "original_route", None)
+    if original is not None and getattr(view, "starlette_route", None) is route:
+        return _Included(original, route)
+    return view if original is route else route
 
 
 _INCLUSION: tuple[type, ...] = tuple(
