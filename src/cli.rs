@@ -5,6 +5,7 @@ mod check;
 mod desk;
 mod diff;
 mod explain;
+mod gaps;
 mod keys;
 mod lint;
 mod replay;

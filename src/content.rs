@@ -70,18 +70,25 @@ pub enum ContentError {
     TooSlow,
 }
 
+/// The longest body that `route` takes, in bytes; nothing where any length is.
+#[must_use]
+pub fn longest_body(route: &Route) -> Option<u64> {
+    let longest = route.accepts.longest_body();
+    if route.sign_body { Some(longest.unwrap_or(MAX_SIGNED_BODY)) } else { longest }
+}
+
 /// Reads what has to be read of the body before the request is forwarded: all of it where the route wants it signed, which
 /// gives the digest; its beginning where the route bounds it.
 ///
 /// # Errors
 /// A [`ContentError`] where it is too long, or cannot be read.
 pub fn read(route: &Route, body: &mut dyn Body) -> Result<Option<ContentDigest>, ContentError> {
-    match (route.sign_body, route.accepts.longest_body()) {
-        (true, longest) => {
-            let hash = body.sha256(longest.unwrap_or(MAX_SIGNED_BODY))?;
+    match longest_body(route) {
+        Some(longest) if route.sign_body => {
+            let hash = body.sha256(longest)?;
             Ok(Some(ContentDigest(format!("sha-256=:{}:", STANDARD.encode(hash)))))
         }
-        (false, Some(longest)) => body.hold(longest).map(|()| None),
-        (false, None) => Ok(None),
+        Some(longest) => body.hold(longest).map(|()| None),
+        None => Ok(None),
     }
 }

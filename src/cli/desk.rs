@@ -1,32 +1,31 @@
 //! The desk: the same walk as at the edge, on a request that somebody describes, with stand-ins for what the platform
 //! does there.
 
+mod platform;
+
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry as Slot;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use fastgate::content::NoBody;
 use fastgate::gateway::{Decision, Environment, Gateway};
 use fastgate::headers::Headers;
-use fastgate::identity::deny_list::NoDenyList;
+use fastgate::identity::Sources;
 use fastgate::identity::introspection::NoIntrospector;
 use fastgate::identity::keys::KeySet;
-use fastgate::identity::rehearsal::rehearse;
-use fastgate::identity::replay::{ProofId, Replays, ReplaysUnreachable};
+use fastgate::identity::rehearsal::{Rehearsed, StandIn};
 use fastgate::identity::verdict::NoVerdicts;
-use fastgate::identity::{KeySource, KeysUnavailable, Sources, Wanted};
 use fastgate::mint::{Minter, SigningKeys, SigningKeysError, new_signing_keys};
 use fastgate::opening::Switch;
-use fastgate::place::{AclAction, AclUnavailable, Acls};
-use fastgate::policy::limits::Limit;
-use fastgate::policy::{Issuer, Policy};
+use fastgate::policy::Policy;
 use fastgate::request::RequestHead;
 use fastgate::surroundings::{Connection, Continent, Proxy, Surroundings};
-use fastgate::throttle::{Counter, CounterUnreachable, Taken, Window};
 use fastgate::time::UnixTime;
-use fastgate::trail::Trail;
+use fastgate::trail::{Step, Trail};
 use serde::Deserialize;
 use serde_json::{Map, Value};
+
+use platform::{AlwaysFirst, Counts, DeclaredBody, DescribedAcls, Keys, NobodyDenied};
 
 /// A request, described.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -61,8 +60,19 @@ pub(super) struct Desk {
     gateway: Gateway,
     policy: Policy,
     pub(super) keys: BTreeMap<String, Arc<KeySet>>,
+    /// Who signs for the issuers whose tokens are described by claims.
+    stand_ins: BTreeMap<String, StandIn>,
     counts: Counts,
     now: UnixTime,
+}
+
+/// How the caller of a case shows who it is.
+#[derive(Clone, Default)]
+pub(super) struct Credentials {
+    token: Option<String>,
+    certificate: Option<[u8; 32]>,
+    /// The keys that stand in for those of one issuer.
+    keys: Option<(String, Arc<KeySet>)>,
 }
 
 /// What became of a case.
@@ -75,7 +85,8 @@ impl Desk {
     pub(super) fn new(policy: Policy, now: UnixTime) -> Result<Self, SigningKeysError> {
         let keys = SigningKeys::parse(new_signing_keys().0.as_bytes())?;
         let gateway = Gateway::new(policy.clone(), Minter::new(keys));
-        Ok(Self { gateway, policy, keys: BTreeMap::new(), counts: Counts::default(), now })
+        let (keys, stand_ins) = (BTreeMap::new(), BTreeMap::new());
+        Ok(Self { gateway, policy, keys, stand_ins, counts: Counts::default(), now })
     }
 
     /// The policy that judges.
@@ -90,20 +101,38 @@ impl Desk {
 
     /// Judges a case, or says why it cannot be put to the gateway.
     pub(super) fn judge(&mut self, case: &Case) -> Result<Outcome, String> {
+        let credentials = self.credentials(case)?;
+        Ok(self.judge_with(case, &credentials))
+    }
+
+    /// How the caller of `case` shows who it is: with its token, or with one that is made of its claims by the rules of
+    /// this policy.
+    pub(super) fn credentials(&mut self, case: &Case) -> Result<Credentials, String> {
+        let Some(claims) = &case.claims else {
+            return Ok(Credentials { token: case.token.clone(), ..Credentials::default() });
+        };
+        let mut issuers = self.policy.issuers().filter(|issuer| case.issuer.as_ref().is_none_or(|id| *id == issuer.id));
+        let (Some(issuer), None) = (issuers.next(), issuers.next()) else {
+            return Err("which issuer says that? name one of the policy's issuers with --issuer".to_owned());
+        };
+        let stand_in = match self.stand_ins.entry(issuer.id.clone()) {
+            Slot::Occupied(slot) => slot.into_mut(),
+            Slot::Vacant(slot) => slot.insert(StandIn::new(issuer).ok_or("no key pair can be made for this issuer")?),
+        };
+        let Rehearsed { token, certificate } =
+            stand_in.token(issuer, claims, self.now).ok_or("no token can be made of these claims")?;
+        Ok(Credentials { token: Some(token), certificate, keys: Some((issuer.id.clone(), stand_in.keys())) })
+    }
+
+    /// Judges a case whose caller shows `credentials`.
+    pub(super) fn judge_with(&mut self, case: &Case, credentials: &Credentials) -> Outcome {
         let mut keys = Keys(self.keys.clone());
+        keys.0.extend(credentials.keys.clone());
         let mut headers: Headers = case.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         if headers.all("host").next().is_none() {
             headers.append("host", self.policy.edge().hosts.first().unwrap_or_default());
         }
-        let token = match &case.claims {
-            Some(claims) => {
-                let (token, issuer, set) = self.rehearsed(case, claims)?;
-                keys.0.insert(issuer, Arc::new(set));
-                Some(token)
-            }
-            None => case.token.clone(),
-        };
-        if let Some(token) = token {
+        if let Some(token) = &credentials.token {
             headers.append("authorization", format!("Bearer {token}"));
         }
         let method = case.method.clone().unwrap_or_else(|| "GET".to_owned());
@@ -117,18 +146,19 @@ impl Desk {
         let located = surroundings.located(country, case.region.as_deref(), case.asn.unwrap_or_default());
         let surroundings = case.surroundings.clone().unwrap_or(located);
         let mut trail = Trail::new(self.now, "desk", &method).with_notes();
+        let mut deny_list = NobodyDenied::default();
         let mut environment = Environment {
             now: self.now,
             clock: &|| self.now,
             surroundings: &surroundings,
             acls: &mut DescribedAcls(&case.acls),
-            body: &mut NoBody,
+            body: &mut DeclaredBody::of(&headers),
             switch: &Switch::default(),
             counter: &mut self.counts,
             sources: Sources {
                 keys: &mut keys,
                 verdicts: &mut NoVerdicts,
-                deny_list: &mut NoDenyList,
+                deny_list: &mut deny_list,
                 introspector: &mut NoIntrospector,
                 replays: &mut AlwaysFirst,
                 nonces: self.gateway.nonces(),
@@ -141,63 +171,12 @@ impl Desk {
             headers,
             client: case.client,
             tls: true,
-            certificate: None,
+            certificate: credentials.certificate,
         };
         let decision = self.gateway.decide(head, &mut environment, &mut trail);
-        Ok(Outcome { decision, trail })
-    }
-
-    fn rehearsed(&self, case: &Case, claims: &Map<String, Value>) -> Result<(String, String, KeySet), String> {
-        let mut issuers = self.policy.issuers().filter(|issuer| case.issuer.as_ref().is_none_or(|id| *id == issuer.id));
-        let (Some(issuer), None) = (issuers.next(), issuers.next()) else {
-            return Err("which issuer says that? name one of the policy's issuers with --issuer".to_owned());
-        };
-        let (token, keys) = rehearse(issuer, claims, self.now).ok_or("no token can be made of these claims")?;
-        Ok((token, issuer.id.clone(), keys))
-    }
-}
-
-/// At the desk a proof of possession is seen once.
-struct AlwaysFirst;
-
-impl Replays for AlwaysFirst {
-    fn is_first(&mut self, _: &ProofId, _: u64) -> Result<bool, ReplaysUnreachable> {
-        Ok(true)
-    }
-}
-
-struct Keys(BTreeMap<String, Arc<KeySet>>);
-
-impl KeySource for Keys {
-    fn keys(&mut self, issuer: &Issuer, _: Wanted) -> Result<Arc<KeySet>, KeysUnavailable> {
-        self.0.get(&issuer.id).cloned().ok_or_else(|| KeysUnavailable {
-            issuer: issuer.id.clone(),
-            cause: format!("give the issuer's key set with --jwks {}=FILE, or --claims instead of a token", issuer.id),
-        })
-    }
-}
-
-struct DescribedAcls<'case>(&'case BTreeMap<String, String>);
-
-impl Acls for DescribedAcls<'_> {
-    fn action(&mut self, acl: &str, _: IpAddr) -> Result<Option<AclAction>, AclUnavailable> {
-        match self.0.get(acl).map(String::as_str) {
-            Some("allow") => Ok(Some(AclAction::Allow)),
-            Some("block") => Ok(Some(AclAction::Block)),
-            Some("none") => Ok(None),
-            _ => Err(AclUnavailable),
+        if deny_list.asked {
+            trail.note(Step::Identify, || "the deny list was not asked: nobody counts as revoked here".to_owned());
         }
-    }
-}
-
-/// Exact counts that begin with the call.
-#[derive(Default)]
-struct Counts(BTreeMap<String, Window>);
-
-impl Counter for Counts {
-    fn take(&mut self, limit: &Limit, key: &str, cost: u64, now: UnixTime) -> Result<Taken, CounterUnreachable> {
-        let (window, taken) = Window::take(self.0.get(key).copied(), limit, cost, now);
-        self.0.insert(key.to_owned(), window);
-        Ok(taken)
+        Outcome { decision, trail }
     }
 }

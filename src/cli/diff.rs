@@ -1,19 +1,21 @@
 //! `fastgate diff`: logged requests, judged again by two policies with the edge's own code; every verdict that differs.
 //!
 //! A log line carries no token, no header and no query. A request whose verdict may hang on them is not judged again: it
-//! is counted, and it is said why.
+//! is counted, and it is said why. So is one of which the old policy does not give what the log says became of it.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use fastgate::trail::Trail;
+use fastgate::policy::{Hosts, PolicyDocument};
+use fastgate::request::{RequestHead, normalize};
 use serde_json::json;
 
 use super::desk::Desk;
 use super::explain::{desk, read};
-use super::replay::Line;
+use super::gaps::Policies;
+use super::replay::{Judged, Line};
 
 /// Two policies and a log.
 #[derive(Args)]
@@ -30,11 +32,22 @@ pub(super) struct Diff {
     json: bool,
 }
 
-/// Replays; the exit code is 0 where no verdict differs, 1 where one does.
+/// What came of a log.
+#[derive(Default)]
+struct Sum {
+    judged: usize,
+    differ: usize,
+    /// How many lines could not be judged, by the reason.
+    not_judged: BTreeMap<String, usize>,
+}
+
+/// Replays; the exit code is 0 where all was judged and no verdict differs, 1 where one does, 2 where the call was wrong,
+/// and 3 where none differs of those that could be judged.
 pub(super) fn diff(arguments: &Diff) -> ExitCode {
     match run(arguments) {
-        Ok(0) => ExitCode::SUCCESS,
-        Ok(_) => ExitCode::FAILURE,
+        Ok(sum) if sum.differ > 0 => ExitCode::FAILURE,
+        Ok(sum) if sum.not_judged.is_empty() => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::from(3),
         Err(message) => {
             eprintln!("{message}");
             ExitCode::from(2)
@@ -42,46 +55,83 @@ pub(super) fn diff(arguments: &Diff) -> ExitCode {
     }
 }
 
-fn run(arguments: &Diff) -> Result<usize, String> {
+fn run(arguments: &Diff) -> Result<Sum, String> {
     let mut old = desk(&arguments.old, Some(0))?;
     let mut new = desk(&arguments.new, Some(0))?;
+    let (was, is) = (old.policy().edge(), new.policy().edge());
+    // The ports of these two count as ports of every host.
+    let same_ports = (&was.issuer, &was.resource) == (&is.issuer, &is.resource);
+    let hosts_differ = was.hosts != is.hosts && !(same_ports && serves_all(&is.hosts, &read(&arguments.old)?)?);
+    let policies = Policies::new(old.policy().clone(), new.policy().clone(), hosts_differ);
     let text = read(&arguments.log)?;
-    let (mut judged, mut flips) = (0_usize, 0_usize);
-    let mut gaps: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut sum = Sum::default();
     for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
         let Ok(line) = serde_json::from_slice::<Line>(line) else {
-            *gaps.entry("no log line of a request with a canonical path").or_default() += 1;
+            *sum.not_judged.entry("no log line of a request with a canonical path".to_owned()).or_default() += 1;
             continue;
         };
-        if let Some(gap) = line.gap(old.policy()).or_else(|| line.gap(new.policy())) {
-            *gaps.entry(gap).or_default() += 1;
-            continue;
+        match compare(&line, &policies, &mut old, &mut new) {
+            Err(gap) => *sum.not_judged.entry(gap).or_default() += 1,
+            Ok((before, after)) => {
+                sum.judged += 1;
+                if before.verdict != after.verdict {
+                    sum.differ += 1;
+                    tell(&line, &before, &after, arguments.json);
+                }
+            }
         }
-        judged += 1;
-        let (before, after) = (replay(&mut old, &line)?, replay(&mut new, &line)?);
-        if before.verdict != after.verdict {
-            flips += 1;
-            tell(&line, &before, &after, arguments.json);
-        }
     }
-    if arguments.json {
-        println!("{}", json!({ "judged": judged, "differ": flips, "not_judged": gaps }));
-        return Ok(flips);
-    }
-    println!("{judged} judged by both, {flips} differ");
-    for (gap, count) in gaps {
-        println!("{count} not judged: {gap}");
-    }
-    Ok(flips)
+    print(&sum, arguments.json);
+    Ok(sum)
 }
 
-fn replay(desk: &mut Desk, line: &Line) -> Result<Trail, String> {
-    desk.set_time(line.time);
-    let case = line.case(desk.policy());
-    desk.judge(&case).map(|outcome| outcome.trail)
+/// What both policies make of a line, or why that cannot be said. Both count every line against their limits.
+fn compare(line: &Line, policies: &Policies, old: &mut Desk, new: &mut Desk) -> Result<(Judged, Judged), String> {
+    old.set_time(line.time);
+    new.set_time(line.time);
+    let case = line.case(old.policy());
+    let judged = old.credentials(&case).map(|credentials| {
+        let [before, after] = [old, new].map(|desk| line.judged(desk.judge_with(&case, &credentials).trail));
+        (before, after)
+    });
+    if let Some(gap) = policies.gap(line) {
+        return Err(gap);
+    }
+    let (before, after) = judged?;
+    match line.contradiction(&before) {
+        Some(contradiction) => Err(contradiction),
+        None => Ok((before, after)),
+    }
 }
 
-fn tell(line: &Line, before: &Trail, after: &Trail, as_json: bool) {
+/// Whether `hosts` are served that `policy` names: the log does not tell which of them a request named.
+fn serves_all(hosts: &Hosts, policy: &[u8]) -> Result<bool, String> {
+    let document: PolicyDocument = serde_json::from_slice(policy).map_err(|error| error.to_string())?;
+    let served = |host: &String| {
+        let headers = [("host", host.as_str())].into_iter().collect();
+        let (method, target) = ("GET".to_owned(), b"/".to_vec());
+        normalize(RequestHead { method, target, headers, client: None, tls: true, certificate: None }, hosts).is_ok()
+    };
+    Ok(document.edge.hosts.iter().all(served))
+}
+
+fn print(sum: &Sum, as_json: bool) {
+    let Sum { judged, differ, not_judged } = sum;
+    if as_json {
+        println!("{}", json!({ "judged": judged, "differ": differ, "not_judged": not_judged }));
+        return;
+    }
+    let missing: usize = not_judged.values().sum();
+    println!("{judged} of {} requests judged by both policies, {differ} differ", judged.saturating_add(missing));
+    if missing > 0 {
+        println!("{missing} not judged: what the new policy does to them is not known");
+    }
+    for (gap, count) in not_judged {
+        println!("    {count} not judged because {gap}");
+    }
+}
+
+fn tell(line: &Line, before: &Judged, after: &Judged, as_json: bool) {
     let cause = after.cause.as_ref().or(before.cause.as_ref());
     let route = after.route.as_ref().or(before.route.as_ref());
     let path = &line.replay.path;

@@ -1,16 +1,13 @@
-//! Log lines as requests that can be judged again, or the reason why one cannot.
+//! Log lines as requests that can be judged again, and what they say became of these requests.
 
-use fastgate::identity::rehearsal::put;
-use fastgate::policy::conditions::Condition;
-use fastgate::policy::limits::KeyPart;
-use fastgate::policy::{Access, Policy, Requirement, Route};
+use fastgate::identity::rehearsal::{accepted, put};
+use fastgate::policy::{Access, Policy, Route};
 use fastgate::request::CanonicalPath;
-use fastgate::route::{find_for, websocket};
-use fastgate::surroundings::Fact;
+use fastgate::route::find_for;
 use fastgate::time::UnixTime;
-use fastgate::trail::Replay;
+use fastgate::trail::{Replay, Trail};
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::desk::Case;
 
@@ -26,39 +23,73 @@ pub(super) struct Line {
     #[serde(default)]
     subject: Option<String>,
     #[serde(default)]
-    issuer: Option<String>,
+    pub(super) issuer: Option<String>,
     pub(super) replay: Replay,
 }
 
 /// Who called, as far as the line says.
-enum Caller<'line> {
-    Known { subject: &'line str, issuer: &'line str },
+pub(super) enum Caller<'line> {
+    Known {
+        subject: &'line str,
+        issuer: &'line str,
+    },
     WithoutToken,
-    WithBadToken,
+    /// The code by which the token, or the proof beside it, was refused.
+    WithBadToken(&'line str),
     NotLookedAt,
 }
 
+/// What a policy makes of a line.
+pub(super) struct Judged {
+    /// `forwarded` or the code of the refusal.
+    pub(super) verdict: String,
+    pub(super) cause: Option<String>,
+    pub(super) route: Option<String>,
+    subject: Option<String>,
+    facts: Option<Replay>,
+}
+
+/// What no policy takes for a token: two dots, and nothing between them.
+const BAD_TOKEN: &str = "..";
+/// The code by which it is refused.
+const BAD_TOKENS_CODE: &str = "token-malformed";
+
 impl Line {
-    fn caller(&self) -> Caller<'_> {
+    pub(super) fn caller(&self) -> Caller<'_> {
         if let (Some(subject), Some(issuer)) = (&self.subject, &self.issuer) {
             return Caller::Known { subject, issuer };
         }
         match self.ignored.as_ref().unwrap_or(&self.verdict).as_str() {
             "credentials-missing" => Caller::WithoutToken,
-            code if code.starts_with("credentials-") || code.starts_with("token-") => Caller::WithBadToken,
+            code if ["credentials-", "token-", "proof-"].iter().any(|kind| code.starts_with(kind)) => {
+                Caller::WithBadToken(code)
+            }
             _ => Caller::NotLookedAt,
         }
     }
 
-    /// The request, for the desk; `policy` says where its issuers keep roles and groups.
-    pub(super) fn case(&self, policy: &Policy) -> Case {
+    /// The route that `policy` has for it.
+    pub(super) fn route<'policy>(&self, policy: &'policy Policy) -> Option<&'policy Route> {
+        find_for(policy, &CanonicalPath::parse(self.replay.path.as_bytes()).ok()?, &self.method).ok()
+    }
+
+    /// Whether the caller's token was bound, as far as the line says: outright, or by what became of it on a route of `old`
+    /// that takes no other.
+    pub(super) fn bound(&self, old: &Policy) -> Option<bool> {
+        let asked = self.route(old).is_some_and(asks_binding);
+        self.replay.bound.or_else(|| asked.then(|| self.verdict != "token-unbound"))
+    }
+
+    /// The request, for both policies. Its token is one that `old` takes, since the caller's own was.
+    pub(super) fn case(&self, old: &Policy) -> Case {
         let Replay { path, query, content_length, client, surroundings, .. } = &self.replay;
         let target = if *query > 0 { format!("{path}?{}", "x".repeat(*query)) } else { path.clone() };
+        let host = old.edge().hosts.first().map(|host| ("host".to_owned(), host.to_owned()));
         let length = content_length.map(|length| ("content-length".to_owned(), length.to_string()));
         let mut case = Case {
             method: Some(self.method.clone()),
             target,
-            headers: length.into_iter().collect(),
+            headers: host.into_iter().chain(length).collect(),
             client: *client,
             surroundings: Some(surroundings.clone()),
             ..Case::default()
@@ -66,82 +97,71 @@ impl Line {
         match self.caller() {
             Caller::Known { subject, issuer } => {
                 case.issuer = Some(issuer.to_owned());
-                case.claims = Some(self.claims(subject, issuer, policy));
+                case.claims = Some(self.claims(subject, issuer, old));
             }
-            Caller::WithBadToken => case.token = Some("bad".to_owned()),
+            Caller::WithBadToken(_) => case.token = Some(BAD_TOKEN.to_owned()),
             Caller::WithoutToken | Caller::NotLookedAt => {}
         }
         case
     }
 
-    fn claims(&self, subject: &str, issuer: &str, policy: &Policy) -> Map<String, Value> {
+    fn claims(&self, subject: &str, issuer: &str, old: &Policy) -> Map<String, Value> {
         let mut claims = Map::new();
         claims.insert("sub".to_owned(), subject.into());
-        if let Some(issuer) = policy.issuers().find(|known| known.id == issuer) {
-            let shape = &issuer.shape;
-            for (path, value) in [
-                (shape.scopes.first(), Some(self.replay.scopes.join(" ").into())),
-                (shape.roles.first(), Some(self.replay.roles.clone().into())),
-                (shape.groups.first(), Some(self.replay.groups.clone().into())),
-                (shape.client.first(), self.replay.client_id.as_deref().map(Value::from)),
-            ] {
-                if let (Some(path), Some(value)) = (path, value) {
-                    put(&mut claims, path, value);
-                }
+        if self.bound(old) == Some(true) {
+            // 32 bytes of zeros, in base64url: every binding is as good as any other.
+            claims.insert("cnf".to_owned(), json!({ "x5t#S256": "A".repeat(43) }));
+        }
+        let Some(issuer) = old.issuers().find(|known| known.id == issuer) else { return claims };
+        let Replay { client_id, scopes, roles, groups, .. } = &self.replay;
+        let list = |names: &[String]| (!names.is_empty()).then(|| Value::from(names.to_vec()));
+        for (paths, value) in [
+            (&issuer.shape.scopes, (!scopes.is_empty()).then(|| Value::from(scopes.join(" ")))),
+            (&issuer.shape.roles, list(roles)),
+            (&issuer.shape.groups, list(groups)),
+            (&issuer.shape.client, client_id.as_deref().map(Value::from)),
+        ] {
+            if let (Some(path), Some(value)) = (accepted(paths, issuer).next(), value) {
+                put(&mut claims, path, value);
             }
         }
         claims
     }
 
-    /// What `policy` would have to know of this request and the line does not say.
-    pub(super) fn gap(&self, policy: &Policy) -> Option<&'static str> {
-        let path = CanonicalPath::parse(self.replay.path.as_bytes()).ok()?;
-        let group_of = |route: &Route| route.group.as_ref().is_some_and(|group| group.cors.is_some());
-        if self.method == "OPTIONS" && policy.routes().iter().any(group_of) {
-            return Some("it may be a preflight, which its headers tell");
-        }
-        if self.method == "GET" && websocket(policy, &path).is_some() {
-            return Some("it may be the opening handshake of a WebSocket, which its headers tell");
-        }
-        let route = find_for(policy, &path, &self.method).ok()?;
-        if route.access != Access::Public {
-            match self.caller() {
-                Caller::NotLookedAt => return Some("nobody looked at its token then"),
-                Caller::Known { issuer, .. } if !policy.issuers().any(|known| known.id == issuer) => {
-                    return Some("its issuer has another id, or none, in one of the policies");
-                }
-                _ => {}
+    /// What the policy that wrote `trail` makes of this line.
+    pub(super) fn judged(&self, trail: Trail) -> Judged {
+        let Trail { verdict, cause, route, subject, replay: facts, .. } = trail;
+        match self.caller() {
+            Caller::WithBadToken(code) if verdict == BAD_TOKENS_CODE => {
+                let cause = Some(format!("the token was refused then ({code})"));
+                Judged { verdict: code.to_owned(), cause, route, subject, facts }
             }
+            _ => Judged { verdict: verdict.to_owned(), cause, route, subject, facts },
         }
-        if !route.accepts.content_types.is_empty() || !route.accepts.required_headers.is_empty() {
-            return Some("its route looks at headers");
+    }
+
+    /// Where what the old policy makes of this line is not what the line says became of it.
+    pub(super) fn contradiction(&self, old: &Judged) -> Option<String> {
+        // What became of it behind the edge is no decision of a policy.
+        let said = if self.verdict.starts_with("origin-") { "forwarded" } else { &self.verdict };
+        if old.verdict != said {
+            return Some(format!("the old policy gives {} here, the log says {said}", old.verdict));
         }
-        if route.judges(Fact::Acl) {
-            return Some("its route asks an ACL");
-        }
-        if let Access::Authenticated { everybody, by_issuer } = &route.access
-            && std::iter::once(everybody).chain(by_issuer.values()).any(asks_claims)
-        {
-            return Some("its route asks for a claim");
-        }
-        let by_claim = |part: &KeyPart| matches!(part, KeyPart::Claim(_));
-        route
-            .limits
-            .iter()
-            .any(|limit| limit.by.iter().any(by_claim) || limit.cost.header.is_some() || limit.cost.claim.is_some())
-            .then_some("a limit of its route looks at a claim or a header")
+        let nothing = Replay::default();
+        let (found, logged) = (old.facts.as_ref().unwrap_or(&nothing), &self.replay);
+        let differing = [
+            ("subjects", old.subject != self.subject),
+            ("client ids", found.client_id != logged.client_id),
+            ("scopes", found.scopes != logged.scopes),
+            ("roles", found.roles != logged.roles),
+            ("groups", found.groups != logged.groups),
+        ];
+        let (member, _) = differing.into_iter().find(|(_, differs)| *differs)?;
+        Some(format!("the old policy finds other {member} here than the log says"))
     }
 }
 
-fn asks_claims(requirement: &Requirement) -> bool {
-    fn asks(condition: &Condition) -> bool {
-        match condition {
-            Condition::All(list) | Condition::Any(list) => list.iter().any(asks),
-            Condition::Not(inner) => asks(inner),
-            Condition::Rule(_, inner) => asks(inner),
-            Condition::Claim(..) => true,
-            Condition::Scope(_) | Condition::Role(_) | Condition::Group(_) => false,
-        }
-    }
-    requirement.condition.as_ref().is_some_and(asks)
+/// Whether `route` takes bound tokens alone.
+pub(super) fn asks_binding(route: &Route) -> bool {
+    route.require_bound && matches!(route.access, Access::Authenticated { .. })
 }

@@ -1,5 +1,5 @@
 //! What a log line carries so that its request can be judged again at the desk. No token, no header, no query; no claim
-//! but subject, client, scopes, roles and groups.
+//! but subject, client, scopes, roles and groups, and of `cnf` whether it is there.
 
 use std::net::IpAddr;
 
@@ -28,6 +28,9 @@ pub struct Replay {
     /// The OAuth client.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
+    /// Whether the caller's token was bound to a key or certificate; nothing where nobody was identified.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bound: Option<bool>,
     /// The caller's scopes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub scopes: Vec<String>,
@@ -56,6 +59,7 @@ impl Replay {
     /// What is known once the caller is.
     pub fn identify(&mut self, identity: &Identity) {
         self.client_id = identity.client_id().map(str::to_owned);
+        self.bound = Some(identity.binding().is_some());
         self.scopes = identity.scopes().to_vec();
         self.roles = identity.roles().to_vec();
         self.groups = identity.groups().to_vec();

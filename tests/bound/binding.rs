@@ -123,3 +123,15 @@ fn the_log_line_holds_neither_token_nor_proof() {
         assert!(!line.contains(&bound_token()) && !line.contains(&proof) && !line.contains("s3cret"), "{line}");
     }
 }
+
+#[test]
+fn the_log_line_says_whether_the_token_was_bound() {
+    let desk = Desk::new(&json!({}));
+    let bound = |head| {
+        let line: Value = serde_json::from_str(&desk.send(head).trail.to_line()).unwrap();
+        line["replay"]["bound"].clone()
+    };
+    assert_eq!(bound(proven(get("/me"), &bound_token(), &[&proof_for("/me", "a")])), true);
+    assert_eq!(bound(borne(get("/me"), &token(&json!(null)))), false);
+    assert_eq!(bound(get("/open")), json!(null), "nobody was identified");
+}

@@ -14,7 +14,9 @@
 
 mod check;
 mod desk;
+mod diff;
 mod example;
+mod explain;
 mod limits;
 mod overlap;
 mod places;

@@ -1,0 +1,189 @@
+//! Why a log line cannot be judged again: what one of the policies, or the difference between them, asks of a request and
+//! the line does not tell.
+
+use fastgate::content::longest_body;
+use fastgate::policy::conditions::Condition;
+use fastgate::policy::limits::{KeyPart, Limit};
+use fastgate::policy::{Access, Issuer, Policy, Requirement, Route};
+use fastgate::request::CanonicalPath;
+use fastgate::route::websocket;
+use fastgate::surroundings::Fact;
+
+use super::replay::{Caller, Line, asks_binding};
+
+/// Two policies, side by side.
+pub(super) struct Policies {
+    old: Policy,
+    new: Policy,
+    /// Members of `edge` that decide about every request, and that the new policy changes.
+    edge: Vec<String>,
+}
+
+impl Policies {
+    /// `hosts_differ` where the new policy does not serve all hosts of the old one.
+    pub(super) fn new(old: Policy, new: Policy, hosts_differ: bool) -> Self {
+        let edge = hosts_differ.then(|| "edge.hosts".to_owned()).into_iter().collect();
+        Self { old, new, edge }
+    }
+
+    /// What would have to be known of this request and the line does not say.
+    pub(super) fn gap(&self, line: &Line) -> Option<String> {
+        let gap = of_request(line, &self.old).or_else(|| of_request(line, &self.new)).map(str::to_owned);
+        let changed = || {
+            let members = [self.edge.clone(), self.token_rules(line), self.route_rules(line)].concat();
+            let named = format!("the new policy changes {}, and the log does not tell enough", members.join(", "));
+            (!members.is_empty()).then_some(named)
+        };
+        gap.or_else(changed)
+    }
+
+    /// Members that judge a token by what the log does not tell of it, and that the new policy changes.
+    fn token_rules(&self, line: &Line) -> Vec<String> {
+        let (old, new) = (self.old.edge(), self.new.edge());
+        if line.route(&self.new).is_none_or(|route| route.access == Access::Public) {
+            return Vec::new();
+        }
+        let find = |policy: &Policy, id: &str| policy.issuers().find(|issuer| issuer.id == id).cloned();
+        let mut members = Vec::new();
+        match (line.caller(), &line.issuer) {
+            (Caller::Known { issuer: id, .. }, _) => {
+                if let (Some(before), Some(after)) = (find(&self.old, id), find(&self.new, id)) {
+                    members.extend(stricter(&before, &after).map(|member| format!("issuers.{id}.{member}")));
+                }
+                members.extend((new.max_token < old.max_token).then(|| "edge.max_token".to_owned()));
+                if line.bound(&self.old) != Some(false) && new.proofs != old.proofs {
+                    members.push("edge.dpop".to_owned());
+                }
+            }
+            (Caller::WithBadToken(code), Some(id)) => {
+                let same = |before: Issuer, after: Issuer| {
+                    // A token that is bad anyhow is not asked about.
+                    let deny_list = if code == "token-revoked" { after.deny_list } else { before.deny_list };
+                    before == Issuer { deny_list, ..after }
+                };
+                if !find(&self.old, id).zip(find(&self.new, id)).is_some_and(|(before, after)| same(before, after)) {
+                    members.push(format!("issuers.{id}"));
+                }
+                if code.starts_with("proof-") && new.proofs != old.proofs {
+                    members.push("edge.dpop".to_owned());
+                }
+            }
+            (Caller::WithBadToken(code), None) if !code.starts_with("credentials-") => {
+                members.extend((!self.old.issuers().eq(self.new.issuers())).then(|| "issuers".to_owned()));
+                members.extend((new.max_token != old.max_token).then(|| "edge.max_token".to_owned()));
+            }
+            _ => {}
+        }
+        members
+    }
+
+    /// Members of the line's route that judge what the log does not tell, and that the new policy changes.
+    fn route_rules(&self, line: &Line) -> Vec<String> {
+        let Some(route) = line.route(&self.new) else { return Vec::new() };
+        let mut members = Vec::new();
+        if matches!(line.caller(), Caller::Known { .. }) && asks_binding(route) && line.bound(&self.old).is_none() {
+            members.push(format!("require_bound of route \"{}\"", route.id));
+        }
+        let before = line.route(&self.old).and_then(longest_body);
+        let shorter = longest_body(route).is_some_and(|after| before.is_none_or(|before| after < before));
+        // Where no field says whether there is a body (HTTP/2), methods that are for sending something are taken to.
+        let sends = matches!(line.method.as_str(), "POST" | "PUT" | "PATCH");
+        if shorter && sends && line.replay.content_length.is_none() {
+            members.push(format!("the longest body of route \"{}\"", route.id));
+        }
+        members
+    }
+}
+
+/// The members of an issuer by which `new` may refuse a token that `old` takes, whatever the log tells of it.
+fn stricter(old: &Issuer, new: &Issuer) -> impl Iterator<Item = &'static str> {
+    let (was, is, asked, asks) = (&old.shape, &new.shape, &old.demands, &new.demands);
+    let spellings = |issuer: &Issuer| [std::slice::from_ref(&issuer.issuer), &issuer.aliases].concat();
+    // A list without elements lets any pass.
+    let narrower = |old: &[String], new: &[String]| !new.is_empty() && (old.is_empty() || lost(old, new));
+    let shorter = |old: Option<u64>, new: Option<u64>| new.is_some_and(|new| old.is_none_or(|old| new < old));
+    let claims_moved = (&was.scopes, &was.roles, &was.groups, &was.client, &was.audience, &was.tenant)
+        != (&is.scopes, &is.roles, &is.groups, &is.client, &is.audience, &is.tenant);
+    let mut required = asks.required.iter();
+    let required = required.any(|(claim, now)| asked.required.get(claim).is_none_or(|before| lost(before, now)));
+    [
+        ("issuer", lost(&spellings(old), &spellings(new))),
+        ("audiences", lost(&old.audiences, &new.audiences)),
+        ("algorithms", lost(&old.algorithms, &new.algorithms)),
+        ("tokens", was.tokens != is.tokens),
+        ("types", lost(&was.types, &is.types)),
+        ("untyped", was.untyped && !is.untyped),
+        ("claims", claims_moved),
+        ("tenants", narrower(&asked.tenants, &asks.tenants)),
+        ("max_age", shorter(asked.max_age, asks.max_age)),
+        ("max_lifetime", shorter(asked.max_lifetime, asks.max_lifetime)),
+        ("leeway", new.leeway < old.leeway),
+        ("required_claims", required),
+        ("refused_claims", lost(&asks.refused, &asked.refused)),
+        ("introspection", old.introspection != new.introspection),
+        ("jwks_uri", old.jwks_uri != new.jwks_uri || narrower(&old.key_issuers, &new.key_issuers)),
+    ]
+    .into_iter()
+    .filter_map(|(member, is_stricter)| is_stricter.then_some(member))
+}
+
+/// Whether `new` lacks an element of `old`.
+fn lost<T: PartialEq>(old: &[T], new: &[T]) -> bool {
+    !old.iter().all(|element| new.contains(element))
+}
+
+/// What `policy` alone would have to know of this request and the line does not say.
+fn of_request(line: &Line, policy: &Policy) -> Option<&'static str> {
+    let path = CanonicalPath::parse(line.replay.path.as_bytes()).ok()?;
+    let answers_preflights = |route: &Route| route.group.as_ref().is_some_and(|group| group.cors.is_some());
+    if line.method == "OPTIONS" && policy.routes().iter().any(answers_preflights) {
+        return Some("it may be a preflight, which its headers tell");
+    }
+    if line.method == "GET" && websocket(policy, &path).is_some() {
+        return Some("it may be the opening handshake of a WebSocket, which its headers tell");
+    }
+    if policy.edge().flood_limit.as_deref().is_some_and(looks_further) {
+        return Some("the flood limit looks at a header");
+    }
+    let route = line.route(policy)?;
+    if route.access != Access::Public {
+        match line.caller() {
+            Caller::NotLookedAt => return Some("nobody looked at its token then"),
+            Caller::Known { issuer, .. } if !policy.issuers().any(|known| known.id == issuer) => {
+                return Some("its issuer has another id, or none, in one of the policies");
+            }
+            _ => {}
+        }
+    }
+    if !route.accepts.content_types.is_empty() || !route.accepts.required_headers.is_empty() {
+        return Some("its route looks at headers");
+    }
+    if route.judges(Fact::Acl) {
+        return Some("its route asks an ACL");
+    }
+    if let Access::Authenticated { everybody, by_issuer } = &route.access
+        && std::iter::once(everybody).chain(by_issuer.values()).any(asks_claims)
+    {
+        return Some("its route asks for a claim");
+    }
+    let further = route.limits.iter().any(|limit| looks_further(limit));
+    further.then_some("a limit of its route looks at a claim or a header")
+}
+
+fn looks_further(limit: &Limit) -> bool {
+    let by_claim = |part: &KeyPart| matches!(part, KeyPart::Claim(_));
+    limit.by.iter().any(by_claim) || limit.cost.header.is_some() || limit.cost.claim.is_some()
+}
+
+fn asks_claims(requirement: &Requirement) -> bool {
+    fn asks(condition: &Condition) -> bool {
+        match condition {
+            Condition::All(list) | Condition::Any(list) => list.iter().any(asks),
+            Condition::Not(inner) => asks(inner),
+            Condition::Rule(_, inner) => asks(inner),
+            Condition::Claim(..) => true,
+            Condition::Scope(_) | Condition::Role(_) | Condition::Group(_) => false,
+        }
+    }
+    requirement.condition.as_ref().is_some_and(asks)
+}
