@@ -196,6 +196,12 @@ pub enum Fault {
         /// The parameter.
         name: String,
     },
+    /// A test under `not` compares a path parameter as text, and the application may read several texts as one value.
+    #[error("compares the path parameter \"{name}\" as text under \"not\": another spelling of the same value passes")]
+    NegatedText {
+        /// The parameter.
+        name: String,
+    },
     /// Not a scope token of RFC 6749 §3.3.
     #[error("is not a scope: it is empty or holds a space, a quote or a backslash")]
     NotAScope,
@@ -275,6 +281,10 @@ impl Fault {
             Self::CredentialsForAll => "name the origins, or leave credentials out",
             Self::UnknownIssuer => "write an id that stands under \"issuers\"",
             Self::UnknownParameter { .. } => "name a parameter of the route's \"path\"",
+            Self::NegatedText { .. } => {
+                "write its convertor in \"path\", and in the application's: {order_id:int}, :uuid or :float; {order_id:str} \
+                 where the application takes the text as it is"
+            }
             Self::NotAScope => "write one scope a string: [\"orders:read\", \"orders:write\"]",
             Self::NotASecretName => "write the name of a secret in the Secret Store, of A-Z, a-z, 0-9, -, _ and .",
             Self::SeveralIntrospections { .. } => "keep it at one of the two issuers",

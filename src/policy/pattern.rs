@@ -104,6 +104,13 @@ impl PathTemplate {
         &self.segments
     }
 
+    /// Whether the parameter `name` is written without a convertor. It matches as `str` does, and the application may
+    /// still convert it: FastAPI reads `order_id: int` from `{order_id}` and takes `7`, `07`, `+7` and `7.0` for one number.
+    #[must_use]
+    pub fn leaves_convertor_out(&self, name: &str) -> bool {
+        self.source.contains(&format!("{{{name}}}"))
+    }
+
     /// Greater is more specific, equal means that both match exactly the same paths, names of parameters aside: the first segment that differs decides, as in [`Segment::cmp_specificity`]. Of two `path`
     /// parameters at the same place, the one with more behind it is: it leaves less to the parameter.
     #[must_use]
