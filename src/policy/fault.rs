@@ -89,6 +89,12 @@ pub enum Fault {
     /// Tenants are listed, and no claim is known to name the tenant.
     #[error("is a list, and no claim is known to name the tenant")]
     NoTenantClaim,
+    /// A claim must be there and must not.
+    #[error("leaves no token: the claim \"{claim}\" must be there, and must not")]
+    RequiredAndRefused {
+        /// The claim.
+        claim: String,
+    },
     /// No origin has this name.
     #[error("names no origin")]
     UnknownOrigin,
@@ -136,6 +142,9 @@ pub enum Fault {
     /// No limit has this name.
     #[error("names no limit")]
     UnknownLimit,
+    /// One limit stands there twice, or is the flood limit as well.
+    #[error("is a limit that counts each request here already")]
+    CountedTwice,
     /// The limit needs to know who is calling.
     #[error("counts by what is not known yet")]
     NeedsCaller,
@@ -205,6 +214,9 @@ pub enum Fault {
     /// Not a scope token of RFC 6749 §3.3.
     #[error("is not a scope: it is empty or holds a space, a quote or a backslash")]
     NotAScope,
+    /// Scopes are asked of tokens that cannot have any.
+    #[error("asks for scopes, and no token that is accepted here can have any")]
+    NoScopes,
     /// Not the name of a secret.
     #[error("is not the name of a secret")]
     NotASecretName,
@@ -233,6 +245,9 @@ impl Fault {
                 "write \"api.example.com\", or \"api.example.com:8443\" for another port, without \"https://\" or path"
             }
             Self::NotAnId => "write something like \"auth0\" or \"read-orders\"",
+            Self::Template(TemplateError::PercentEncoded) => {
+                "write the characters themselves: \"/café\", \"/annual report\""
+            }
             Self::Template(_) => "write it as in FastAPI: \"/orders/{order_id}\", \"/files/{path:path}\"",
             Self::SameRequests { .. } => "remove one of the two, or give them different methods",
             Self::TakenId => "give each entry its own id",
@@ -243,6 +258,9 @@ impl Fault {
             Self::NoAccessTokens => "write \"tokens\": \"id\", and client ids as \"audiences\"",
             Self::NoTenant => "write \"https://login.microsoftonline.com/<tenant id>/v2.0\", or list \"tenants\"",
             Self::NoTenantClaim => "add \"claims\": { \"tenant\": \"<claim>\" }",
+            Self::RequiredAndRefused { .. } => {
+                "take it out of \"required_claims\" or write \"refused_claims\" without it"
+            }
             Self::UnknownOrigin => "write a name that stands under \"origins\"",
             Self::OriginMissing => "add \"origin\": \"<name>\"",
             Self::RulesOnPublic => "remove it, or write \"access\": \"authenticated\"",
@@ -264,6 +282,7 @@ impl Fault {
             Self::NoTokenInHandshake => {
                 "remove it, or write \"websocket\": true and an \"access\" other than \"public\""
             }
+            Self::CountedTwice => "name it once; \"flood_limit\" counts on every route without being named there",
             Self::NeedsCaller => "count by \"network\", \"route\" or both, and take no cost from a claim",
             Self::CostUnbounded => "write both, or neither",
             Self::NotAFieldName => "write something like \"x-batch-size\"",
@@ -272,12 +291,17 @@ impl Fault {
             Self::UnknownGroup => "write a name that stands under \"groups\"",
             Self::ReservedField { .. } => "name a field that belongs to the application",
             Self::NotAFieldValue => "write printable ASCII without spaces at the ends",
-            Self::NotAMediaType => "write \"application/json\", or \"image/*\" for all of a kind",
+            Self::NotAMediaType => {
+                "write \"application/json\", or \"image/*\" for all of a kind; leave the list out to accept any"
+            }
             Self::NotARewrite => {
                 "write \"template\", or \"strip_prefix\" with whole segments of \"path\" and \"add_prefix\" as \"/v2\""
             }
             Self::RewriteParameter { .. } => "use parameters of \"path\", with their convertors or none",
-            Self::NotAWebOrigin => "write \"https://app.example.com\", or [\"*\"] alone",
+            Self::NotAWebOrigin => {
+                "write \"https://app.example.com\" as browsers send it: in lower case, a port only where it is not the \
+                 scheme's default, no slash at the end; or [\"*\"] alone"
+            }
             Self::CredentialsForAll => "name the origins, or leave credentials out",
             Self::UnknownIssuer => "write an id that stands under \"issuers\"",
             Self::UnknownParameter { .. } => "name a parameter of the route's \"path\"",
@@ -286,6 +310,9 @@ impl Fault {
                  where the application takes the text as it is"
             }
             Self::NotAScope => "write one scope a string: [\"orders:read\", \"orders:write\"]",
+            Self::NoScopes => {
+                "name the claim that holds them in \"claims.scopes\" of the issuer, or ask for a role or a claim"
+            }
             Self::NotASecretName => "write the name of a secret in the Secret Store, of A-Z, a-z, 0-9, -, _ and .",
             Self::SeveralIntrospections { .. } => "keep it at one of the two issuers",
             Self::NoIssuer => "add the provider whose tokens are to be accepted",

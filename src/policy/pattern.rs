@@ -47,6 +47,9 @@ pub enum TemplateError {
     /// More than [`MAX_SEGMENTS`].
     #[error("it has {0} segments, 128 are read")]
     TooManySegments(usize),
+    /// A percent-encoded byte: templates are matched with decoded paths.
+    #[error("it holds a percent-encoded byte, and is matched with decoded paths")]
+    PercentEncoded,
     /// A character that a canonical path never holds.
     #[error("it holds a control character, a backslash, \"?\" or \"#\"")]
     ForbiddenCharacter,
@@ -61,6 +64,9 @@ impl PathTemplate {
         let path = source.strip_prefix('/').ok_or(TemplateError::NotRooted)?;
         if source.chars().any(|letter| letter.is_control() || matches!(letter, '\\' | '?' | '#')) {
             return Err(TemplateError::ForbiddenCharacter);
+        }
+        if holds_escape(source) {
+            return Err(TemplateError::PercentEncoded);
         }
         let count = path.split('/').count();
         if count > MAX_SEGMENTS {
@@ -127,6 +133,11 @@ impl PathTemplate {
     }
 }
 
+/// Whether a `%` is followed by two hexadecimal digits (RFC 3986 §2.1).
+fn holds_escape(text: &str) -> bool {
+    text.split('%').skip(1).any(|rest| rest.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2)
+}
+
 #[cfg(test)]
 mod tests {
     use super::{PathTemplate, TemplateError};
@@ -167,6 +178,8 @@ mod tests {
             ("/{a}/{a}", TemplateError::RepeatedName("a".into())),
             ("/{a:regex}", TemplateError::UnknownConvertor("regex".into())),
             ("/a?b", TemplateError::ForbiddenCharacter),
+            ("/caf%C3%A9", TemplateError::PercentEncoded),
+            ("/{a}%2f", TemplateError::PercentEncoded),
         ] {
             assert_eq!(PathTemplate::parse(source).err(), Some(error), "{source}");
         }

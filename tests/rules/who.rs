@@ -357,3 +357,34 @@ fn a_negated_comparison_needs_a_parameter_of_which_it_is_known_how_it_is_read() 
         assert_eq!(found("/orders/{id}/approve", asked(&condition)), [""; 0], "{condition}");
     }
 }
+
+#[test]
+fn scopes_are_asked_of_tokens_that_can_have_some() {
+    let idp = |id: &str, parts: Value| {
+        let mut idp = json!({ "issuer": format!("https://{id}.test"), "backend": "idp", "audiences": ["api"] });
+        idp.as_object_mut().unwrap().extend(parts.as_object().cloned().unwrap());
+        idp
+    };
+    let issuers = json!({
+        "scoped": idp("scoped", json!({})),
+        "none": idp("none", json!({ "claims": { "scopes": [] } })),
+        "refused": idp("refused", json!({ "refused_claims": ["scope", "scp"] })),
+        "id": idp("id", json!({ "tokens": "id" })),
+        "moved": idp("moved", json!({ "tokens": "id", "claims": { "scopes": ["permissions"] } })),
+    });
+    let found = |parts: Value| {
+        let policy = crate::desk::policy(&json!({ "issuers": issuers, "routes": [route("/", &parts)] }));
+        let faults = fastgate::policy::Policy::parse(policy.to_string().as_bytes()).err();
+        faults.map(|faults| faults.0.iter().map(ToString::to_string).collect::<Vec<_>>()).unwrap_or_default()
+    };
+    let what = "asks for scopes, and no token that is accepted here can have any";
+    let asked = json!({ "scopes": ["a"] });
+    for id in ["none", "refused", "id"] {
+        assert_eq!(found(json!({ "scopes": ["a"], "issuers": { id: {} } })), [format!("$.routes[0].scopes: {what}")]);
+        let place = format!("$.routes[0].issuers.{id}.scopes: {what}");
+        assert_eq!(found(json!({ "issuers": { id: asked, "scoped": asked } })), [place]);
+        assert_eq!(found(json!({ "issuers": { id: {} } })), [""; 0]);
+    }
+    assert_eq!(found(json!({ "scopes": ["a"] })), [""; 0], "one of the issuers has scopes");
+    assert_eq!(found(json!({ "scopes": ["a"], "issuers": { "moved": {}, "none": {} } })), [""; 0]);
+}

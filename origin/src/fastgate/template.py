@@ -13,6 +13,7 @@ from string import digits, hexdigits
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _BRACES = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)(?::([A-Za-z_][A-Za-z0-9_]*))?\}")
+_ESCAPED = re.compile(r"%[0-9A-Fa-f]{2}")
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\\?#]")
 # From the widest to the narrowest, as `Convertor` in pattern.rs.
 _CONVERTORS = ("str", "float", "int", "uuid")
@@ -74,6 +75,11 @@ class Template:
             raise TemplateRefused('a path begins with "/"')
         if _FORBIDDEN.search(source):
             raise TemplateRefused('it holds a control character, a backslash, "?" or "#"')
+        if _ESCAPED.search(source):
+            raise TemplateRefused(
+                "it holds a percent-encoded byte, and is matched with decoded paths",
+                'write the characters themselves: "/café"',
+            )
         *inner, last = source[1:].split("/")
         if "" in inner or not {".", ".."}.isdisjoint((*inner, last)):
             raise TemplateRefused("it holds an empty or a dot segment, which no request can match")
