@@ -273,7 +273,10 @@ impl Fault {
             Self::NotOneTest => "write one of \"equals\", \"in\", \"contains\", \"equals_path\", \"contains_path\"",
             Self::UnknownPlace => "write a name that stands under \"places\"",
             Self::NotAPlaceStatus => "write 403, or 451 where the law is the reason",
-            Self::NotAPlaceCode(_) => "write a country as \"DE\" and a subdivision as \"US-CA\", in upper case",
+            Self::NotAPlaceCode(_) => {
+                "write the code that ISO 3166-1 assigns to the country, \"GB\" and not \"UK\"; a subdivision as \"US-CA\"; \
+                 both in upper case"
+            }
             Self::NotANetwork(_) => "write \"198.51.100.0/24\" or \"2001:db8::/32\", no bit set behind the prefix",
             Self::UnknownLimit => "write a name that stands under \"limits\"",
             Self::NotAHandshake => {

@@ -146,6 +146,8 @@ fn access(
         faults.add_if(document.require_bound, format_args!("{at}.require_bound"), Fault::RulesOnPublic);
     }
     without_scopes(document, known.issuers, at, faults);
+    let never_forwards = document.forward_token && document.access == AccessName::Public;
+    faults.add_if(never_forwards, format_args!("{at}.forward_token"), Fault::RulesOnPublic);
     let mut read = |scopes: &[String], require: Option<&ConditionDocument>, at: Arguments<'_>, faults: &mut Faults| {
         requirement(scopes, require, template, known.rules, at, faults)
     };
