@@ -4,6 +4,7 @@
 mod captures;
 pub mod claim_path;
 pub mod conditions;
+mod countries;
 mod document;
 mod fault;
 pub mod fields;

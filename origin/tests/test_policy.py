@@ -3,11 +3,14 @@
 import json
 from collections.abc import Callable
 from contextlib import nullcontext
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
+from uuid import UUID
 
 import pytest
 from fastapi import APIRouter, Depends, FastAPI, Security, WebSocket
+from fastapi import Path as PathParameter
 from starlette.applications import Starlette
 from starlette.endpoints import HTTPEndpoint
 from starlette.requests import Request
@@ -391,6 +394,86 @@ def test_what_stands_behind_a_mount_is_never_reached() -> None:
     app.post("/shop/cart")(read_me)
     (fault,) = faults(app)
     assert fault.startswith("/shop/cart: is never reached: everything below FastAPI (/shop/")
+
+
+OWN = {"claim": {"name": "own", "contains_path": "order"}}
+FOREIGN = {"all": [{"role": "a"}, {"not": {"any": [{"role": "b"}, OWN]}}]}
+
+
+class Size(StrEnum):
+    """A kind of text that FastAPI takes as it is."""
+
+    SMALL = "small"
+
+
+def _approving(path: str, read_as: object, **members: object) -> FastAPI:
+    app = empty()
+
+    async def approve(order: read_as, caller: Caller) -> None:  # type: ignore[valid-type]
+        pass
+
+    app.post(path)(at_edge(below=None, **members)(approve))
+    return app
+
+
+@pytest.mark.parametrize(
+    ("path", "read_as", "remedy"),
+    [
+        ("/orders/{order}", int, 'write "{order:int}" in place of "{order}" in its path'),
+        ("/orders/{order:str}", int, 'write "{order:int}" in place of "{order:str}" in its path'),
+        (
+            "/v{order}",
+            Annotated[int, PathParameter(ge=1)],
+            'write "{order:int}" in place of "{order}"',
+        ),
+        ("/orders/{order}", UUID, 'write "{order:uuid}" in place of "{order}"'),
+        ("/orders/{order}", float, 'write "{order:float}" in place of "{order}"'),
+        ("/orders/{order}", str, 'write "{order:str}" in place of "{order}"'),
+        ("/orders/{order}", Size, '"{order:str}" if the text is taken as it is'),
+    ],
+)
+@pytest.mark.parametrize("member", ["require", "trial", "issuers"])
+def test_a_negated_comparison_of_text_is_refused_with_what_to_write(
+    path: str, read_as: object, remedy: str, member: str
+) -> None:
+    asked: object = {"require": FOREIGN}
+    members = {"require": FOREIGN, "trial": asked, "issuers": {"main": asked}}
+    with pytest.raises(CannotCompile) as refused:
+        compile_routes(_approving(path, read_as, **{member: members[member]}))
+    (fault,) = refused.value.faults
+    assert fault.what.startswith('compares the path parameter order as text under "not"')
+    assert remedy in fault.remedy
+
+
+def test_a_dependency_that_converts_a_path_parameter_counts_as_well() -> None:
+    async def load(order: int) -> int:
+        return order
+
+    async def approve(order: str, loaded: Annotated[int, Depends(load)], caller: Caller) -> None:
+        pass
+
+    app = empty()
+    app.post("/orders/{order:str}")(at_edge(require=FOREIGN)(approve))
+    (fault,) = faults(app)
+    assert "the endpoint reads it as int" in fault
+
+
+@pytest.mark.parametrize(
+    ("path", "read_as", "require"),
+    [
+        ("/orders/{order:int}", int, FOREIGN),
+        ("/orders/{order:uuid}", UUID, FOREIGN),
+        ("/orders/{order:str}", str, FOREIGN),
+        ("/orders/{order:str}", Size, FOREIGN),
+        ("/orders/{order}", int, OWN),
+        ("/orders/{order}", int, {"not": {"not": OWN}}),
+        ("/orders/{order}", int, {"not": {"role": "b"}}),
+    ],
+)
+def test_what_no_other_spelling_can_pass_compiles(
+    path: str, read_as: object, require: object
+) -> None:
+    assert compiled(_approving(path, read_as, require=require))[path]["require"] == require
 
 
 def _single_page_app(tmp_path: Path) -> FastAPI:

@@ -28,6 +28,8 @@ UUID = "01234567-89ab-cdef-0123-456789abcdef"
         ("/{a}/{a}", "twice"),
         ("/{a:regex}", "no convertor"),
         ("/a?b", "holds a control"),
+        ("/caf%C3%A9", "percent-encoded"),
+        ("/{a}%2f", "percent-encoded"),
     ],
 )
 def test_what_the_edge_refuses_is_no_template(source: str, why: str) -> None:

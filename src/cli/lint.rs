@@ -1,8 +1,13 @@
 //! What is valid in a policy and yet hardly meant.
 
+mod absence;
+mod overlap;
+
+use absence::absences;
 use fastgate::gateway::KEYS_PATH;
-use fastgate::policy::pattern::{Convertor, PathTemplate, Segment};
-use fastgate::policy::{Access, Issuer, MethodName, Policy, PresetName, Requirement, Route};
+use fastgate::policy::pattern::Segment;
+use fastgate::policy::{Access, Issuer, Policy, PresetName, Requirement, Route};
+use overlap::{left_open, spelled_otherwise};
 
 /// One thing that is hardly meant, and what to do about it.
 pub(super) struct Lint {
@@ -44,9 +49,21 @@ pub(super) fn lints(policy: &Policy) -> Vec<Lint> {
             add(at.clone(), what, "name the paths that are public");
         }
         for other in policy.routes().iter().filter(|other| open(route) && !open(other)) {
-            if let Some(what) = covers(route, other) {
+            if let Some(what) = left_open(route, other) {
                 add(at.clone(), what, "give the public route a path of its own, or both routes the same methods");
             }
+            if let Some(what) = spelled_otherwise(route, other) {
+                add(
+                    at.clone(),
+                    what,
+                    "give the public route a path of its own, or let the application convert by its path",
+                );
+            }
+        }
+        for (place, what) in absences(policy, route) {
+            let remedy =
+                "ask for a role or group that every caller has besides, or refuse by a claim that is always there";
+            add(format!("{at}{place}"), what, remedy);
         }
         if route.trial != Requirement::default() {
             add(
@@ -87,38 +104,4 @@ const TRIED_REMEDY: &str = "look for \"would-refuse\" in the log, then take \"sh
 
 const fn open(route: &Route) -> bool {
     matches!(route.access, Access::Public | Access::Optional)
-}
-
-/// What is left open where a public route matches the paths of a protected one.
-fn covers(public: &Route, protected: &Route) -> Option<String> {
-    let example = example(&protected.template);
-    let segments: Vec<_> = example.split('/').skip(1).collect();
-    public.template.captures(&segments)?;
-    let name = |method: &MethodName| if public.websocket { "WebSockets" } else { method.as_str() };
-    let left: Vec<_> = public
-        .methods
-        .iter()
-        .filter(|method| public.websocket != protected.websocket || !protected.methods.contains(method))
-        .map(name)
-        .collect();
-    (!left.is_empty()).then(|| {
-        format!("lets everybody use {} on the paths of the protected route \"{}\"", left.join(", "), protected.id)
-    })
-}
-
-/// A path that the template matches.
-fn example(template: &PathTemplate) -> String {
-    let value = |convertor| match convertor {
-        Convertor::Str => "x",
-        Convertor::Int | Convertor::Float => "1",
-        Convertor::Uuid => "00000000-0000-0000-0000-000000000000",
-    };
-    let segments = template.segments().iter().map(|segment| match segment {
-        Segment::Literal(text) => text.clone(),
-        Segment::Parameter(parameter) => {
-            format!("{}{}{}", parameter.prefix, value(parameter.convertor), parameter.suffix)
-        }
-        Segment::Rest(_) => "x".to_owned(),
-    });
-    format!("/{}", segments.collect::<Vec<_>>().join("/"))
 }

@@ -54,7 +54,8 @@ pub struct ClaimTestDocument {
     pub contains: Option<Scalar>,
     /// The claim is what this parameter of the route's path stands for, decoded. An `int`, `float` or `uuid` parameter is
     /// compared by value, whichever way path and claim spell it (`7`, `007`, and for numbers the JSON number); any other
-    /// is compared as text, byte for byte.
+    /// is compared as text, byte for byte. Under `not` a parameter needs a convertor: `{order_id:int}`, or
+    /// `{order_id:str}` where the application takes the text as it is.
     #[serde(default)]
     pub equals_path: Option<String>,
     /// The claim is a list with that as a member, or that itself.
@@ -261,19 +262,29 @@ fn claim(test: &ClaimTestDocument, at: &str, faults: &mut Faults) -> Condition {
 }
 
 impl Condition {
-    /// Faults where a test names a path parameter that `template` does not have.
+    /// Faults where a test names a path parameter that `template` does not have, and where one that is negated compares
+    /// text of which it is not known that the application takes it as it is.
     pub(super) fn check_parameters(&self, template: &PathTemplate, at: &str, faults: &mut Faults) {
+        self.check_parameters_under(false, template, at, faults);
+    }
+
+    /// `negated`: whether this stands under an odd number of `not`, so that the condition as a whole holds where this does
+    /// not.
+    fn check_parameters_under(&self, negated: bool, template: &PathTemplate, at: &str, faults: &mut Faults) {
         match self {
             Self::All(list) | Self::Any(list) => {
                 for condition in list {
-                    condition.check_parameters(template, at, faults);
+                    condition.check_parameters_under(negated, template, at, faults);
                 }
             }
-            Self::Not(inner) => inner.check_parameters(template, at, faults),
-            Self::Rule(_, inner) => inner.check_parameters(template, at, faults),
+            Self::Not(inner) => inner.check_parameters_under(!negated, template, at, faults),
+            Self::Rule(_, inner) => inner.check_parameters_under(negated, template, at, faults),
             Self::Claim(_, Expected::EqualsPath(name) | Expected::ContainsPath(name)) => {
                 let known = template.parameters().any(|parameter| parameter == name);
                 faults.add_if(!known, at, Fault::UnknownParameter { name: name.clone() });
+                // An application that reads `7`, `07` and `+7` as one number sees an order that is not its text.
+                let spelled = negated && template.leaves_convertor_out(name);
+                faults.add_if(spelled, at, Fault::NegatedText { name: name.clone() });
             }
             Self::Claim(..) | Self::Scope(_) | Self::Role(_) | Self::Group(_) => {}
         }

@@ -200,8 +200,8 @@ pub struct RouteDocument {
     /// proof (RFC 9449), or a certificate-bound token over mutual TLS (RFC 8705).
     #[serde(default)]
     pub require_bound: bool,
-    /// Whether the client's own token is forwarded to the origin. It is not needed there: identity travels in the signed
-    /// header.
+    /// Whether the client's own token is forwarded to the origin, where it was read and is good: not on public routes. It is
+    /// not needed there: identity travels in the signed header.
     #[serde(default)]
     pub forward_token: bool,
     /// Whether the signed header binds the body, too: the edge reads it whole (at most `accepts.max_body`, or 8 MiB), signs

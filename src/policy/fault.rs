@@ -89,6 +89,12 @@ pub enum Fault {
     /// Tenants are listed, and no claim is known to name the tenant.
     #[error("is a list, and no claim is known to name the tenant")]
     NoTenantClaim,
+    /// A claim must be there and must not.
+    #[error("leaves no token: the claim \"{claim}\" must be there, and must not")]
+    RequiredAndRefused {
+        /// The claim.
+        claim: String,
+    },
     /// No origin has this name.
     #[error("names no origin")]
     UnknownOrigin,
@@ -136,6 +142,9 @@ pub enum Fault {
     /// No limit has this name.
     #[error("names no limit")]
     UnknownLimit,
+    /// One limit stands there twice, or is the flood limit as well.
+    #[error("is a limit that counts each request here already")]
+    CountedTwice,
     /// The limit needs to know who is calling.
     #[error("counts by what is not known yet")]
     NeedsCaller,
@@ -196,9 +205,18 @@ pub enum Fault {
         /// The parameter.
         name: String,
     },
+    /// A test under `not` compares a path parameter as text, and the application may read several texts as one value.
+    #[error("compares the path parameter \"{name}\" as text under \"not\": another spelling of the same value passes")]
+    NegatedText {
+        /// The parameter.
+        name: String,
+    },
     /// Not a scope token of RFC 6749 §3.3.
     #[error("is not a scope: it is empty or holds a space, a quote or a backslash")]
     NotAScope,
+    /// Scopes are asked of tokens that cannot have any.
+    #[error("asks for scopes, and no token that is accepted here can have any")]
+    NoScopes,
     /// Not the name of a secret.
     #[error("is not the name of a secret")]
     NotASecretName,
@@ -227,6 +245,9 @@ impl Fault {
                 "write \"api.example.com\", or \"api.example.com:8443\" for another port, without \"https://\" or path"
             }
             Self::NotAnId => "write something like \"auth0\" or \"read-orders\"",
+            Self::Template(TemplateError::PercentEncoded) => {
+                "write the characters themselves: \"/café\", \"/annual report\""
+            }
             Self::Template(_) => "write it as in FastAPI: \"/orders/{order_id}\", \"/files/{path:path}\"",
             Self::SameRequests { .. } => "remove one of the two, or give them different methods",
             Self::TakenId => "give each entry its own id",
@@ -237,6 +258,9 @@ impl Fault {
             Self::NoAccessTokens => "write \"tokens\": \"id\", and client ids as \"audiences\"",
             Self::NoTenant => "write \"https://login.microsoftonline.com/<tenant id>/v2.0\", or list \"tenants\"",
             Self::NoTenantClaim => "add \"claims\": { \"tenant\": \"<claim>\" }",
+            Self::RequiredAndRefused { .. } => {
+                "take it out of \"required_claims\" or write \"refused_claims\" without it"
+            }
             Self::UnknownOrigin => "write a name that stands under \"origins\"",
             Self::OriginMissing => "add \"origin\": \"<name>\"",
             Self::RulesOnPublic => "remove it, or write \"access\": \"authenticated\"",
@@ -249,7 +273,10 @@ impl Fault {
             Self::NotOneTest => "write one of \"equals\", \"in\", \"contains\", \"equals_path\", \"contains_path\"",
             Self::UnknownPlace => "write a name that stands under \"places\"",
             Self::NotAPlaceStatus => "write 403, or 451 where the law is the reason",
-            Self::NotAPlaceCode(_) => "write a country as \"DE\" and a subdivision as \"US-CA\", in upper case",
+            Self::NotAPlaceCode(_) => {
+                "write the code that ISO 3166-1 assigns to the country, \"GB\" and not \"UK\"; a subdivision as \"US-CA\"; \
+                 both in upper case"
+            }
             Self::NotANetwork(_) => "write \"198.51.100.0/24\" or \"2001:db8::/32\", no bit set behind the prefix",
             Self::UnknownLimit => "write a name that stands under \"limits\"",
             Self::NotAHandshake => {
@@ -258,6 +285,7 @@ impl Fault {
             Self::NoTokenInHandshake => {
                 "remove it, or write \"websocket\": true and an \"access\" other than \"public\""
             }
+            Self::CountedTwice => "name it once; \"flood_limit\" counts on every route without being named there",
             Self::NeedsCaller => "count by \"network\", \"route\" or both, and take no cost from a claim",
             Self::CostUnbounded => "write both, or neither",
             Self::NotAFieldName => "write something like \"x-batch-size\"",
@@ -266,16 +294,28 @@ impl Fault {
             Self::UnknownGroup => "write a name that stands under \"groups\"",
             Self::ReservedField { .. } => "name a field that belongs to the application",
             Self::NotAFieldValue => "write printable ASCII without spaces at the ends",
-            Self::NotAMediaType => "write \"application/json\", or \"image/*\" for all of a kind",
+            Self::NotAMediaType => {
+                "write \"application/json\", or \"image/*\" for all of a kind; leave the list out to accept any"
+            }
             Self::NotARewrite => {
                 "write \"template\", or \"strip_prefix\" with whole segments of \"path\" and \"add_prefix\" as \"/v2\""
             }
             Self::RewriteParameter { .. } => "use parameters of \"path\", with their convertors or none",
-            Self::NotAWebOrigin => "write \"https://app.example.com\", or [\"*\"] alone",
+            Self::NotAWebOrigin => {
+                "write \"https://app.example.com\" as browsers send it: in lower case, a port only where it is not the \
+                 scheme's default, no slash at the end; or [\"*\"] alone"
+            }
             Self::CredentialsForAll => "name the origins, or leave credentials out",
             Self::UnknownIssuer => "write an id that stands under \"issuers\"",
             Self::UnknownParameter { .. } => "name a parameter of the route's \"path\"",
+            Self::NegatedText { .. } => {
+                "write its convertor in \"path\", and in the application's: {order_id:int}, :uuid or :float; {order_id:str} \
+                 where the application takes the text as it is"
+            }
             Self::NotAScope => "write one scope a string: [\"orders:read\", \"orders:write\"]",
+            Self::NoScopes => {
+                "name the claim that holds them in \"claims.scopes\" of the issuer, or ask for a role or a claim"
+            }
             Self::NotASecretName => "write the name of a secret in the Secret Store, of A-Z, a-z, 0-9, -, _ and .",
             Self::SeveralIntrospections { .. } => "keep it at one of the two issuers",
             Self::NoIssuer => "add the provider whose tokens are to be accepted",

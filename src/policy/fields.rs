@@ -110,8 +110,7 @@ impl Accepts {
 
     pub(super) fn read(document: AcceptsDocument, at: Arguments<'_>, faults: &mut Faults) -> Self {
         for (index, media_type) in document.content_types.iter().enumerate() {
-            let sound =
-                media_type.split_once('/').is_some_and(|(kind, part)| is_field_name(kind) && is_field_name(part));
+            let sound = is_media_range(media_type);
             faults.add_if(!sound, format_args!("{at}.content_types[{index}]"), Fault::NotAMediaType);
         }
         for (index, name) in document.required_headers.iter().enumerate() {
@@ -127,6 +126,13 @@ impl Accepts {
             shadow: document.shadow,
         }
     }
+}
+
+/// A media type without parameters, or all of a kind: `image/*` (RFC 9110 §12.5.1). A name holds no other asterisk (RFC
+/// 6838 §4.2), and the kind none: `*/*` is what no list accepts.
+fn is_media_range(text: &str) -> bool {
+    let is_name = |name: &str| is_field_name(name) && !name.contains('*');
+    text.split_once('/').is_some_and(|(kind, part)| is_name(kind) && (part == "*" || is_name(part)))
 }
 
 fn lower(names: Vec<String>) -> Vec<String> {

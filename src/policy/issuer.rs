@@ -45,6 +45,16 @@ pub struct Issuer {
     pub jwks_uri: Option<String>,
 }
 
+impl Issuer {
+    /// Whether a token that is accepted can have scopes: they are looked for in a claim that tokens may have.
+    pub(super) fn grants_scopes(&self) -> bool {
+        let is_refused = |path: &ClaimPath| {
+            path.steps().next().is_some_and(|first| self.demands.refused.iter().any(|claim| claim == first))
+        };
+        self.shape.scopes.iter().any(|path| self.introspection.is_some() || !is_refused(path))
+    }
+}
+
 /// What tokens look like.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenShape {

@@ -47,6 +47,9 @@ pub enum TemplateError {
     /// More than [`MAX_SEGMENTS`].
     #[error("it has {0} segments, 128 are read")]
     TooManySegments(usize),
+    /// A percent-encoded byte: templates are matched with decoded paths.
+    #[error("it holds a percent-encoded byte, and is matched with decoded paths")]
+    PercentEncoded,
     /// A character that a canonical path never holds.
     #[error("it holds a control character, a backslash, \"?\" or \"#\"")]
     ForbiddenCharacter,
@@ -61,6 +64,9 @@ impl PathTemplate {
         let path = source.strip_prefix('/').ok_or(TemplateError::NotRooted)?;
         if source.chars().any(|letter| letter.is_control() || matches!(letter, '\\' | '?' | '#')) {
             return Err(TemplateError::ForbiddenCharacter);
+        }
+        if holds_escape(source) {
+            return Err(TemplateError::PercentEncoded);
         }
         let count = path.split('/').count();
         if count > MAX_SEGMENTS {
@@ -104,6 +110,13 @@ impl PathTemplate {
         &self.segments
     }
 
+    /// Whether the parameter `name` is written without a convertor. It matches as `str` does, and the application may
+    /// still convert it: FastAPI reads `order_id: int` from `{order_id}` and takes `7`, `07`, `+7` and `7.0` for one number.
+    #[must_use]
+    pub fn leaves_convertor_out(&self, name: &str) -> bool {
+        self.source.contains(&format!("{{{name}}}"))
+    }
+
     /// Greater is more specific, equal means that both match exactly the same paths, names of parameters aside: the first segment that differs decides, as in [`Segment::cmp_specificity`]. Of two `path`
     /// parameters at the same place, the one with more behind it is: it leaves less to the parameter.
     #[must_use]
@@ -118,6 +131,11 @@ impl PathTemplate {
             .find(|order| order.is_ne())
             .unwrap_or(lengths)
     }
+}
+
+/// Whether a `%` is followed by two hexadecimal digits (RFC 3986 §2.1).
+fn holds_escape(text: &str) -> bool {
+    text.split('%').skip(1).any(|rest| rest.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2)
 }
 
 #[cfg(test)]
@@ -160,6 +178,8 @@ mod tests {
             ("/{a}/{a}", TemplateError::RepeatedName("a".into())),
             ("/{a:regex}", TemplateError::UnknownConvertor("regex".into())),
             ("/a?b", TemplateError::ForbiddenCharacter),
+            ("/caf%C3%A9", TemplateError::PercentEncoded),
+            ("/{a}%2f", TemplateError::PercentEncoded),
         ] {
             assert_eq!(PathTemplate::parse(source).err(), Some(error), "{source}");
         }

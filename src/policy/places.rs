@@ -6,6 +6,7 @@ use std::fmt;
 use serde::Deserialize;
 
 use super::Fault;
+use super::countries::is_country;
 use super::network::Network;
 use super::read::Faults;
 use crate::surroundings::{Anonymizer, Connection, Continent, Fact, Proxy};
@@ -42,7 +43,7 @@ const fn default_status() -> u16 {
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema), schemars(rename = "PlaceTestDocument"))]
 #[serde(rename_all = "snake_case")]
 pub enum PlaceTest<Net = Network> {
-    /// ISO 3166-1 alpha-2, `DE`.
+    /// ISO 3166-1 alpha-2, `DE`: an assigned code, `GB` and not `UK`.
     Country(Vec<String>),
     /// ISO 3166-2, `US-CA`.
     Subdivision(Vec<String>),
@@ -160,10 +161,6 @@ fn checked(codes: Vec<String>, at: &str, faults: &mut Faults, sound: fn(&str) ->
         faults.add(at, Fault::NotAPlaceCode(code.clone()));
     }
     codes
-}
-
-fn is_country(code: &str) -> bool {
-    code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_uppercase())
 }
 
 fn is_subdivision(code: &str) -> bool {

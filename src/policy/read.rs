@@ -3,7 +3,7 @@
 mod issuers;
 mod routes;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::sync::Arc;
 
@@ -47,14 +47,15 @@ impl TryFrom<PolicyDocument> for Policy {
         let origins = origins(document.origins, &mut faults);
         let issuers = issuers(document.issuers, &mut faults);
         let mut rules = Rules::read(&document.rules, &mut faults);
-        let issuer_ids: BTreeSet<&str> = issuers.values().map(|issuer| issuer.id.as_str()).collect();
+        let by_id = issuers.values().map(|issuer| (issuer.id.as_str(), issuer.as_ref())).collect();
         let places = places(document.places, &mut faults);
         let groups = groups(document.groups, &mut faults);
         let mut known = Known {
             origins: &origins,
-            issuers: &issuer_ids,
+            issuers: &by_id,
             places: &places,
             limits: &limits,
+            flood_limit: edge.flood_limit.as_deref(),
             groups: &groups,
             rules: &mut rules,
         };

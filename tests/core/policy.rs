@@ -75,6 +75,12 @@ fn table() -> Vec<(&'static str, Value, &'static str, Fault)> {
         ("/issuers/alpha/preset", json!("google"), "$.issuers.alpha.tokens", Fault::NoAccessTokens),
         ("/issuers/alpha/preset", json!("entra"), "$.issuers.alpha.issuer", Fault::NoTenant),
         ("/issuers/alpha/tenants", json!(["a"]), "$.issuers.alpha.tenants", Fault::NoTenantClaim),
+        (
+            "/issuers/alpha/required_claims",
+            json!({ "nonce": "n" }),
+            "$.issuers.alpha.required_claims.nonce",
+            Fault::RequiredAndRefused { claim: "nonce".to_owned() },
+        ),
         ("/issuers", json!({}), "$.issuers", Fault::NoIssuer),
         ("/routes", json!([]), "$.routes", Fault::Empty),
         ("/routes/2/id", json!("Me"), "$.routes[2].id", Fault::NotAnId),
@@ -85,6 +91,7 @@ fn table() -> Vec<(&'static str, Value, &'static str, Fault)> {
         ("/routes/2/origin", json!("nobody"), "$.routes[2].origin", Fault::UnknownOrigin),
         ("/routes/2/origin", Value::Null, "$.routes[2].origin", Fault::OriginMissing),
         ("/routes/0/scopes", json!(["a"]), "$.routes[0].scopes", Fault::RulesOnPublic),
+        ("/routes/0/forward_token", json!(true), "$.routes[0].forward_token", Fault::RulesOnPublic),
         ("/routes/0/require_bound", json!(true), "$.routes[0].require_bound", Fault::RulesOnPublic),
         ("/routes", json!([socket("one", "/{a}"), socket("two", "/{b}")]), "$.routes[1].path", same("one")),
         ("/routes/4/websocket", json!(true), "$.routes[4].websocket", Fault::NotAHandshake),
@@ -100,6 +107,7 @@ fn table() -> Vec<(&'static str, Value, &'static str, Fault)> {
         ("/routes/2/path", json!("/{a:regex}"), "$.routes[2].path", pattern(convertor())),
         ("/routes/2/path", json!("/{a}/{a}"), "$.routes[2].path", pattern(TemplateError::RepeatedName("a".to_owned()))),
         ("/routes/2/path", json!("/a?b"), "$.routes[2].path", pattern(TemplateError::ForbiddenCharacter)),
+        ("/routes/2/path", json!("/caf%C3%A9"), "$.routes[2].path", pattern(TemplateError::PercentEncoded)),
         ("/routes/2/path", json!("/a".repeat(129)), "$.routes[2].path", pattern(TemplateError::TooManySegments(129))),
         (
             "/routes/2/path",
@@ -153,11 +161,14 @@ fn what_cannot_be_read_is_said_with_its_place() {
 }
 
 /// Faults of conditions, places and limits, which `tests/rules` provokes, and of introspection, which `tests/opaque` does.
-const IN_TESTS_RULES: [&str; 27] = [
+const IN_TESTS_RULES: [&str; 30] = [
     "CircularRule",
     "CostUnbounded",
+    "CountedTwice",
     "CredentialsForAll",
     "NeedsCaller",
+    "NegatedText",
+    "NoScopes",
     "NotAFieldName",
     "NotAFieldValue",
     "NotAMediaType",

@@ -18,6 +18,27 @@ fn every_fault_has_its_place() {
         (json!({ "required_claims": { "a": [] } }), "required_claims.a", empty),
         (json!({ "types": [] }), "types", empty),
         (json!({ "untyped": false, "types": [] }), "types", empty),
+        (json!({ "types": ["jwt", ""] }), "types", empty),
+        (
+            json!({ "required_claims": { "x": 1 }, "refused_claims": ["y", "x"] }),
+            "refused_claims",
+            "leaves no token: the claim \"x\" must be there, and must not",
+        ),
+        (
+            json!({ "preset": "keycloak", "refused_claims": ["typ"] }),
+            "refused_claims",
+            "leaves no token: the claim \"typ\" must be there, and must not",
+        ),
+        (
+            json!({ "required_claims": { "nonce": "x" } }),
+            "required_claims.nonce",
+            "leaves no token: the claim \"nonce\" must be there, and must not",
+        ),
+        (
+            json!({ "refused_claims": ["exp"] }),
+            "refused_claims",
+            "leaves no token: the claim \"exp\" must be there, and must not",
+        ),
         (json!({ "issuer_aliases": [""] }), "issuer_aliases", empty),
         (json!({ "issuer_aliases": ["https://idp.test"] }), "issuer_aliases", "is the issuer of \"idp\", too"),
         (json!({ "claims": { "roles": ["a", []] } }), "claims.roles[1]", empty),

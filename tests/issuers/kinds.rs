@@ -88,3 +88,17 @@ fn a_type_is_absent_only_where_that_is_accepted() {
         assert_eq!(typed(json!({ "untyped": true }), json!({ "typ": odd })), Err(TokenError::Type), "{odd}");
     }
 }
+
+#[test]
+fn a_type_may_be_written_with_application_in_front_in_the_policy_too() {
+    let token = claims(&json!({}));
+    let judged = |types: &[&str], typ: &str| {
+        shown(&policy(&json!({ "types": types })).unwrap(), &json!({ "typ": typ }), &token, NOW).is_ok()
+    };
+    for typ in ["at+jwt", "application/at+jwt", "AT+JWT", "Application/At+Jwt"] {
+        assert!(judged(&["application/at+jwt"], typ) && judged(&["Application/AT+JWT"], typ), "{typ}");
+        assert!(!judged(&["application/jwt"], typ), "{typ}");
+    }
+    // Another slash follows: that is no type of its own kind (RFC 7515 §4.1.9).
+    assert!(judged(&["application/a/b"], "application/a/b") && !judged(&["application/a/b"], "a/b"));
+}

@@ -99,3 +99,108 @@ fn what_cannot_be_meant_is_a_fault() {
     let places = ["$.issuers.dev.issuer", "$.issuers.dev.audiences", "$.issuers.dev.leeway"];
     assert!(!valid && places.iter().all(|place| text.contains(place)), "{text}");
 }
+
+/// The hints about these two routes, without their remedies: the public one first.
+fn hints_about(name: &str, open: (&str, &[&str]), closed: (&str, &[&str])) -> Vec<String> {
+    let parts = json!({
+        "routes": [public(open.0, "open", open.1), route(closed.0, &json!({ "id": "closed", "methods": closed.1 }))]
+    });
+    let (valid, text) = check(name, &parts);
+    assert!(valid, "{text}");
+    text.lines().filter_map(|line| Some(line.trim().strip_suffix(" (a hint, not a fault)")?.to_owned())).collect()
+}
+
+#[test]
+fn routes_are_compared_by_every_path_that_both_match() {
+    let left =
+        |methods: &str| vec![format!("lets everybody use {methods} on the paths of the protected route \"closed\"")];
+    let none: Vec<String> = Vec::new();
+    for (name, open, closed, expected) in [
+        ("o1", ("/{tenant}/docs", &["GET", "POST"][..]), ("/admin/{x}", &["GET"][..]), left("POST")),
+        ("o2", ("/{n}.csv", &["GET", "PUT"]), ("/v{x}", &["GET"]), left("GET, PUT")),
+        ("o3", ("/admin/{x}", &["GET"]), ("/{tenant}/docs", &["GET"]), left("GET")),
+        ("o4", ("/orders", &["POST"]), ("/orders", &["GET"]), left("POST")),
+        ("o5", ("/{p:path}/raw", &["DELETE"]), ("/files/{x}/{y:path}", &["GET"]), left("DELETE")),
+        // All of the public paths are the protected ones': somebody has named an exception.
+        ("e1", ("/users/login", &["POST"]), ("/users/{id}", &["GET"]), none.clone()),
+        ("e2", ("/files/{n}.css", &["GET"]), ("/files/{id}", &["GET", "PUT"]), none.clone()),
+        ("e3", ("/files/{n}/public", &["GET"]), ("/files/{p:path}", &["GET"]), none.clone()),
+        ("n1", ("/a/{x}", &["GET", "PUT"]), ("/b/{x}", &["GET"]), none.clone()),
+        ("n2", ("/{x}.csv", &["GET", "PUT"]), ("/{x}.txt", &["GET"]), none.clone()),
+        ("n3", ("/{x}/docs", &["GET"]), ("/admin/{x}", &["GET"]), none),
+    ] {
+        assert_eq!(hints_about(name, open, closed), expected, "{open:?} {closed:?}");
+    }
+}
+
+#[test]
+fn what_a_convertor_does_not_match_is_not_left_to_everybody_unsaid() {
+    let spelled = |text: &str| {
+        vec![format!(
+            "lets everybody use GET where the path has \"{text}\", which the protected route \"closed\" does not match and \
+             an application may read as the same value"
+        )]
+    };
+    let none: Vec<String> = Vec::new();
+    let uuid = "urn:uuid:00000000-0000-0000-0000-000000000000";
+    for (name, open, closed, expected) in [
+        ("s1", "/orders/{slug}", "/orders/{id:int}", spelled("+7")),
+        ("s2", "/orders/{price:float}", "/orders/{id:int}", spelled("7.0")),
+        ("s3", "/orders/{slug}", "/orders/{price:float}", spelled("+7")),
+        ("s4", "/orders/{slug}", "/orders/{id:uuid}", spelled(uuid)),
+        ("s5", "/orders/{rest:path}", "/orders/v{id:int}/items", spelled("v+7")),
+        ("s6", "/orders/latest", "/orders/{id:int}", none.clone()),
+        ("s7", "/orders/{id:uuid}", "/orders/{id:int}", none.clone()),
+        ("s8", "/orders/{slug}", "/orders/{id}", none.clone()),
+        ("s9", "/orders/{slug}/x", "/orders/{id:int}", none),
+    ] {
+        // Of templates that match the same, only one may have the method.
+        let methods: (&[&str], &[&str]) = if name == "s8" { (&["GET"], &["PUT"]) } else { (&["GET"], &["GET"]) };
+        let found = hints_about(name, (open, methods.0), (closed, methods.1));
+        let found: Vec<_> = found.into_iter().filter(|hint| hint.contains("where the path has")).collect();
+        assert_eq!(found, expected, "{open} {closed}");
+    }
+}
+
+#[test]
+fn what_an_absent_claim_passes_is_said() {
+    let suspended = json!({ "not": { "group": "suspended" } });
+    let hint = |name: &str, parts: Value| {
+        let (valid, text) = check(name, &parts);
+        assert!(valid, "{text}");
+        let hints: Vec<_> = text.lines().filter(|line| line.contains("under \"not\"")).map(str::to_owned).collect();
+        (text, hints)
+    };
+    let with = |condition: &Value| {
+        let rules = json!({ "suspended": { "group": "suspended" }, "staff": { "role": "staff" } });
+        json!({ "rules": rules, "routes": [route("/", &json!({ "require": condition }))] })
+    };
+    for (name, condition, kind) in [
+        ("a1", suspended.clone(), "groups"),
+        ("a2", json!({ "not": { "role": "banned" } }), "roles"),
+        ("a3", json!({ "not": { "any": [{ "scope": "a" }, { "rule": "suspended" }] } }), "groups"),
+        ("a4", json!({ "all": [{ "role": "staff" }, suspended] }), "groups"),
+        ("a5", json!({ "any": [{ "group": "staff" }, suspended] }), "groups"),
+    ] {
+        let (text, hints) = hint(name, with(&condition));
+        let what = format!("asks under \"not\" for {kind}, which a token without the claim passes");
+        assert!(hints.len() == 1 && hints[0].contains(&what) && text.contains("$.routes[0].require\n"), "{text}");
+    }
+    for (name, condition) in [
+        ("p1", json!({ "all": [{ "group": "members" }, suspended] })),
+        ("p2", json!({ "all": [{ "any": [{ "role": "a" }, { "rule": "staff" }] }, { "not": { "role": "banned" } }] })),
+        ("p3", json!({ "not": { "not": { "group": "members" } } })),
+        ("p4", json!({ "not": { "scope": "a" } })),
+    ] {
+        assert_eq!(hint(name, with(&condition)).1, [""; 0], "{condition}");
+    }
+    let unread = json!({
+        "issuers": {
+            "a": { "issuer": "https://a.test", "backend": "idp", "audiences": ["a"] },
+            "b": { "issuer": "https://b.test", "backend": "idp", "audiences": ["a"], "claims": { "roles": [] } },
+        },
+        "routes": [route("/", &json!({ "require": { "not": { "role": "banned" } } }))]
+    });
+    let all_pass = "no claim of the issuer \"b\" is read for roles: all of its tokens pass";
+    assert!(hint("unread", unread).0.contains(all_pass));
+}

@@ -371,6 +371,14 @@ fn what_cannot_work_is_a_fault() {
             "$.routes[0].answer_headers: names \"content-length\"",
         ),
         (
+            json!({ "accepts": { "content_types": ["image/*", "*/*"] } }),
+            "$.routes[0].accepts.content_types[1]: is not a media type",
+        ),
+        (
+            json!({ "accepts": { "content_types": ["application/*+json"] } }),
+            "$.routes[0].accepts.content_types[0]: is not a media type",
+        ),
+        (
             json!({ "accepts": { "content_types": ["json"] } }),
             "$.routes[0].accepts.content_types[0]: is not a media type",
         ),
@@ -409,4 +417,54 @@ fn what_cannot_work_is_a_fault() {
         cors(json!({ "origins": ["*"], "credentials": true })),
         ["$.groups.g.cors.credentials: stands beside \"*\", which browsers refuse"]
     );
+}
+
+#[test]
+fn the_origin_of_a_page_is_written_as_browsers_send_it() {
+    let valid = |origin: &str| {
+        let policy = crate::desk::policy(&json!({
+            "groups": { "g": { "cors": { "origins": [origin] } } }, "routes": [public("/", json!({}))]
+        }));
+        fastgate::policy::Policy::parse(policy.to_string().as_bytes()).map_err(|faults| faults.0[0].to_string())
+    };
+    for origin in [
+        "https://app.test",
+        "https://app.test:8443",
+        "https://app.test:80",
+        "http://app.test:443",
+        "http://localhost:3000",
+        "http://127.0.0.1:5173",
+        "https://[2001:db8::1]:8443",
+        "https://[::ffff:c000:201]",
+        "https://app.test.",
+        "*",
+    ] {
+        assert!(valid(origin).is_ok(), "{origin}: {:?}", valid(origin));
+    }
+    for origin in [
+        "https://app.test:443",
+        "http://app.test:80",
+        "https://app.test:08443",
+        "https://app.test:",
+        "https://app.test:99999",
+        "https://App.test",
+        "https://app..test",
+        "https://.test",
+        "https://app.test/",
+        "https://app.test:8443/",
+        "https://*.app.test",
+        "https://:",
+        "https://:8443",
+        "https://",
+        "https://[",
+        "https://[::1",
+        "https://[0:0:0:0:0:0:0:1]",
+        "https://[2001:DB8::1]",
+        "wss://app.test",
+        "null",
+        "",
+    ] {
+        let expected = "$.groups.g.cors.origins[0]: is not the origin of a web page";
+        assert_eq!(valid(origin).err().as_deref(), Some(expected), "{origin}");
+    }
 }

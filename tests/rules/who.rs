@@ -304,7 +304,7 @@ fn a_parameter_is_compared_by_value_however_the_path_spells_it() {
         (":float", json!("1"), &["1", "1.0", "01", "1.000"]),
         (":uuid", json!(uuid), &[uuid, &uuid.to_uppercase(), &bare_uuid]),
         (":uuid", json!(uuid.to_uppercase()), &[uuid, &bare_uuid]),
-        ("", json!("7"), &["7", "%37"]),
+        (":str", json!("7"), &["7", "%37"]),
     ] {
         let desk = approve(convertor);
         let token = desk.token(json!({ "own": [claim, "other"], "order": claim }));
@@ -318,4 +318,73 @@ fn a_parameter_is_compared_by_value_however_the_path_spells_it() {
     let token = desk.token(json!({ "own": ["8", "07x"], "order": "8" }));
     assert_eq!(desk.verdict(get("/approve/007").bearer(&token)), "forwarded");
     assert_eq!(desk.verdict(get("/cancel/007").bearer(&token)), "condition-unmet");
+}
+
+#[test]
+fn a_negated_comparison_needs_a_parameter_of_which_it_is_known_how_it_is_read() {
+    let own = json!({ "claim": { "name": "own", "contains_path": "id" } });
+    let is_own = json!({ "claim": { "name": "order", "equals_path": "id" } });
+    let found = |path: &str, parts: Value| {
+        let rules = json!({ "own": own, "foreign": { "not": { "rule": "own" } } });
+        let policy = crate::desk::policy(&json!({ "rules": rules, "routes": [route(path, &parts)] }));
+        let faults = fastgate::policy::Policy::parse(policy.to_string().as_bytes()).err();
+        faults.map(|faults| faults.0.iter().map(ToString::to_string).collect::<Vec<_>>()).unwrap_or_default()
+    };
+    let asked = |condition: &Value| json!({ "require": condition });
+    let negated = [
+        json!({ "not": own }),
+        json!({ "not": is_own }),
+        json!({ "not": { "any": [{ "role": "a" }, own] } }),
+        json!({ "all": [{ "role": "a" }, { "not": { "rule": "own" } }] }),
+        json!({ "rule": "foreign" }),
+        json!({ "not": { "not": { "rule": "foreign" } } }),
+    ];
+    let what = "compares the path parameter \"id\" as text under \"not\": another spelling of the same value passes";
+    for condition in &negated {
+        for path in ["/orders/{id}/approve", "/orders/v{id}.pdf"] {
+            let place = |at: &str| vec![format!("$.routes[0]{at}: {what}")];
+            assert_eq!(found(path, asked(condition)), place(".require"), "{condition}");
+            assert_eq!(found(path, json!({ "trial": asked(condition) })), place(".trial.require"));
+            let of_issuer = json!({ "issuers": { "main": asked(condition) } });
+            assert_eq!(found(path, of_issuer), place(".issuers.main.require"));
+        }
+        for convertor in ["int", "float", "uuid", "str", "path"] {
+            assert_eq!(found(&format!("/orders/{{id:{convertor}}}"), asked(condition)), [""; 0], "{condition}");
+        }
+    }
+    // What another spelling can only lose needs no convertor.
+    for condition in [own.clone(), json!({ "any": [{ "rule": "own" }, { "not": { "not": is_own } }] })] {
+        assert_eq!(found("/orders/{id}/approve", asked(&condition)), [""; 0], "{condition}");
+    }
+}
+
+#[test]
+fn scopes_are_asked_of_tokens_that_can_have_some() {
+    let idp = |id: &str, parts: Value| {
+        let mut idp = json!({ "issuer": format!("https://{id}.test"), "backend": "idp", "audiences": ["api"] });
+        idp.as_object_mut().unwrap().extend(parts.as_object().cloned().unwrap());
+        idp
+    };
+    let issuers = json!({
+        "scoped": idp("scoped", json!({})),
+        "none": idp("none", json!({ "claims": { "scopes": [] } })),
+        "refused": idp("refused", json!({ "refused_claims": ["scope", "scp"] })),
+        "id": idp("id", json!({ "tokens": "id" })),
+        "moved": idp("moved", json!({ "tokens": "id", "claims": { "scopes": ["permissions"] } })),
+    });
+    let found = |parts: Value| {
+        let policy = crate::desk::policy(&json!({ "issuers": issuers, "routes": [route("/", &parts)] }));
+        let faults = fastgate::policy::Policy::parse(policy.to_string().as_bytes()).err();
+        faults.map(|faults| faults.0.iter().map(ToString::to_string).collect::<Vec<_>>()).unwrap_or_default()
+    };
+    let what = "asks for scopes, and no token that is accepted here can have any";
+    let asked = json!({ "scopes": ["a"] });
+    for id in ["none", "refused", "id"] {
+        assert_eq!(found(json!({ "scopes": ["a"], "issuers": { id: {} } })), [format!("$.routes[0].scopes: {what}")]);
+        let place = format!("$.routes[0].issuers.{id}.scopes: {what}");
+        assert_eq!(found(json!({ "issuers": { id: asked, "scoped": asked } })), [place]);
+        assert_eq!(found(json!({ "issuers": { id: {} } })), [""; 0]);
+    }
+    assert_eq!(found(json!({ "scopes": ["a"] })), [""; 0], "one of the issuers has scopes");
+    assert_eq!(found(json!({ "scopes": ["a"], "issuers": { "moved": {}, "none": {} } })), [""; 0]);
 }

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from itertools import chain
 from typing import Any, TypeAlias, TypedDict
+from uuid import UUID
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
@@ -92,6 +93,9 @@ class Endpoint:
     """Members that were declared for more than this endpoint; the nearest declaration counts."""
     disputed: tuple[str, ...] = ()
     """Members of which a router says something else than a path (`below`); neither is nearer."""
+    path_types: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """How FastAPI reads each path parameter, in the endpoint and in its dependencies: `int`,
+    `float`, `uuid`, `str`, or `other`."""
     hidden: tuple["Endpoint", ...] = ()
     """What a mounted app that is declared as a whole declares below, and nobody would read."""
 
@@ -185,6 +189,7 @@ def _endpoint(kind: Kind, template: str, methods: tuple[str, ...] | None, view: 
         getattr(view, "operation_id", None),
         _callers(getattr(view, "dependant", None)),
         declared_by(view),
+        path_types=_path_types(getattr(view, "dependant", None)),
     )
 
 
@@ -283,6 +288,23 @@ def _callers(dependant: Dependant) -> Callers:
             known = True
             scopes |= dict.fromkeys(required)
     return Callers(known, anybody, tuple(scopes), tuple(unchecked))
+
+
+def _path_types(dependant: Dependant) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for each in () if dependant is None else (dependant, *_flat(dependant)):
+        for parameter in each.path_params:
+            kind = _kind_of(parameter.field_info.annotation)
+            found[parameter.alias] = (*found.get(parameter.alias, ()), kind)
+    return found
+
+
+def _kind_of(annotation: object) -> str:
+    if not inspect.isclass(annotation) or issubclass(annotation, bool):
+        return "other"
+    kinds = {UUID: "uuid", int: "int", float: "float"}
+    plain = "str" if annotation is str else "other"
+    return next((kind for base, kind in kinds.items() if issubclass(annotation, base)), plain)
 
 
 def _flat(dependant: Dependant) -> Iterator[Dependant]:

@@ -8,6 +8,7 @@ edge would judge by another rule than the one the app would run. It only reads d
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from fastgate.comparisons import misread_parameters
 from fastgate.declare import CALLERS, METHODS, OPAQUE, OWN_MEMBERS, PREFIX, misspelt
 from fastgate.endpoints import Endpoint, Kind, endpoints
 from fastgate.naming import (
@@ -144,6 +145,8 @@ def _faults_of(endpoint: Endpoint) -> Iterator[Fault]:
     yield from _path_faults(endpoint)
     yield from _method_faults(endpoint)
     yield from _caller_faults(endpoint)
+    for misread in misread_parameters(endpoint):
+        yield Fault(endpoint, misread.what, misread.remedy)
 
 
 def _member_faults(endpoint: Endpoint) -> Iterator[Fault]:

@@ -12,7 +12,8 @@ from functools import lru_cache
 from string import digits, hexdigits
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_BRACES = re.compile(r"\{[A-Za-z_][A-Za-z0-9_]*(?::([A-Za-z_][A-Za-z0-9_]*))?\}")
+_BRACES = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)(?::([A-Za-z_][A-Za-z0-9_]*))?\}")
+_ESCAPED = re.compile(r"%[0-9A-Fa-f]{2}")
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\\?#]")
 # From the widest to the narrowest, as `Convertor` in pattern.rs.
 _CONVERTORS = ("str", "float", "int", "uuid")
@@ -26,7 +27,12 @@ def comparable(template: str) -> str:
     `/orders/{id}` and `/orders/{order_id:str}` are `/orders/{:str}`, and `/orders/{id:int}` is
     `/orders/{:int}`.
     """
-    return _BRACES.sub(lambda found: f"{{:{found[1] or 'str'}}}", template)
+    return _BRACES.sub(lambda found: f"{{:{found[2] or 'str'}}}", template)
+
+
+def convertors(template: str) -> dict[str, str | None]:
+    """Return the parameters of a template and their convertors; None where none is written."""
+    return {found[1]: found[2] for found in _BRACES.finditer(template)}
 
 
 class TemplateRefused(ValueError):
@@ -69,6 +75,11 @@ class Template:
             raise TemplateRefused('a path begins with "/"')
         if _FORBIDDEN.search(source):
             raise TemplateRefused('it holds a control character, a backslash, "?" or "#"')
+        if _ESCAPED.search(source):
+            raise TemplateRefused(
+                "it holds a percent-encoded byte, and is matched with decoded paths",
+                'write the characters themselves: "/café"',
+            )
         *inner, last = source[1:].split("/")
         if "" in inner or not {".", ".."}.isdisjoint((*inner, last)):
             raise TemplateRefused("it holds an empty or a dot segment, which no request can match")

@@ -33,7 +33,8 @@ pub struct IssuerDocument {
     /// The signature algorithms that are accepted.
     #[serde(default = "default_algorithms")]
     pub algorithms: Vec<AlgorithmName>,
-    /// The token types (`typ`) that are accepted. `at+jwt` is an access token by RFC 9068; many providers write `JWT`.
+    /// The token types (`typ`) that are accepted, with or without `application/`. `at+jwt` is an access token by RFC 9068;
+    /// many providers write `JWT`.
     #[serde(default)]
     pub types: Option<Vec<String>>,
     /// Whether tokens without `typ` are accepted. Where `types` is written and this is not, they are not.

@@ -15,6 +15,9 @@ use crate::policy::url::{is_https_url, same_host};
 /// The longest age and lifetime that a policy may name: a year, in seconds.
 const MAX_SECONDS: u64 = 366 * 24 * 60 * 60;
 
+/// What every token must have, whatever a policy asks.
+const ALWAYS_THERE: [&str; 3] = ["exp", "iss", "sub"];
+
 /// Reads the providers, by each spelling of their `iss`.
 pub(super) fn issuers(
     documents: BTreeMap<String, IssuerDocument>,
@@ -135,11 +138,12 @@ fn key_issuers(issuer: &str, aliases: &[String], preset: &Preset) -> Vec<String>
 fn shape(document: &IssuerDocument, preset: &Preset, kind: &KindShape, at: &str, faults: &mut Faults) -> TokenShape {
     let ClaimsDocument { scopes, roles, groups, client, audience, tenant } = &document.claims;
     let types: Vec<String> = match &document.types {
-        Some(types) => types.iter().map(|name| name.to_ascii_lowercase()).collect(),
+        Some(types) => types.iter().map(|name| short_type(name)).collect(),
         None => kind.types.iter().map(|name| (*name).to_owned()).collect(),
     };
     let untyped = document.untyped.unwrap_or(document.types.is_none() && kind.untyped);
-    faults.add_if(types.is_empty() && !untyped, format_args!("{at}.types"), Fault::Empty);
+    let none = types.is_empty() && !untyped;
+    faults.add_if(none || types.iter().any(String::is_empty), format_args!("{at}.types"), Fault::Empty);
     let nowhere = audience.as_ref().is_some_and(Vec::is_empty);
     faults.add_if(nowhere, format_args!("{at}.claims.audience"), Fault::Empty);
 
@@ -164,6 +168,16 @@ fn shape(document: &IssuerDocument, preset: &Preset, kind: &KindShape, at: &str,
             Some(claim) => Some(ClaimPath::read(claim.clone(), &format!("{at}.claims.tenant"), faults)),
             None => preset.tenant.and_then(|path| along(path, &document.audiences).into_iter().next()),
         },
+    }
+}
+
+/// A token type as tokens are compared with it: lower case, without the `application/` that may be left out where no other
+/// slash follows (RFC 7515 §4.1.9).
+fn short_type(name: &str) -> String {
+    let name = name.to_ascii_lowercase();
+    match name.strip_prefix("application/") {
+        Some(short) if !short.contains('/') => short.to_owned(),
+        _ => name,
     }
 }
 
@@ -232,6 +246,14 @@ fn demands(
         Some(claims) => claims.clone(),
         None => kind.refused.iter().map(|claim| (*claim).to_owned()).collect(),
     };
+    for claim in refused.iter().filter(|claim| ALWAYS_THERE.contains(&claim.as_str()) || required.contains_key(*claim))
+    {
+        let place = match &document.refused_claims {
+            Some(_) => format!("{at}.refused_claims"),
+            None => format!("{at}.required_claims.{claim}"),
+        };
+        faults.add(place, Fault::RequiredAndRefused { claim: claim.clone() });
+    }
     TokenDemands {
         clients: document.clients.clone().unwrap_or_default(),
         require_client: document.require_client.unwrap_or(kind.require_client),

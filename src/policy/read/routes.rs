@@ -12,15 +12,18 @@ use super::super::limits::Limit;
 use super::super::pattern::PathTemplate;
 use super::super::places::Place;
 use super::super::tree::RouteTree;
-use super::super::{Access, Fault, MAX_SIGNED_BODY, MethodName, Origin, Requirement, Route};
+use super::super::{Access, Fault, Issuer, MAX_SIGNED_BODY, MethodName, Origin, Requirement, Route};
 use super::{Faults, is_id, is_scope};
 
 /// What routes may refer to by name.
 pub(super) struct Known<'policy, 'document> {
     pub(super) origins: &'policy BTreeMap<String, Arc<Origin>>,
-    pub(super) issuers: &'policy BTreeSet<&'policy str>,
+    /// By id.
+    pub(super) issuers: &'policy BTreeMap<&'policy str, &'policy Issuer>,
     pub(super) places: &'policy BTreeMap<String, Arc<Place>>,
     pub(super) limits: &'policy BTreeMap<String, Arc<Limit>>,
+    /// It counts on every route.
+    pub(super) flood_limit: Option<&'policy Limit>,
     pub(super) groups: &'policy BTreeMap<String, Arc<Group>>,
     pub(super) rules: &'policy mut Rules<'document>,
 }
@@ -67,6 +70,11 @@ fn route(document: RouteDocument, known: &mut Known<'_, '_>, at: &str, faults: &
     let origin = origin.map_err(|fault| faults.add(format!("{at}.origin"), fault)).ok();
     let from = named(&document.from, known.places, &Fault::UnknownPlace, format_args!("{at}.from"), faults);
     let limits = named(&document.limits, known.limits, &Fault::UnknownLimit, format_args!("{at}.limits"), faults);
+    for (index, limit) in document.limits.iter().enumerate() {
+        let earlier = document.limits.iter().take(index).any(|earlier| earlier == limit);
+        let flood = known.flood_limit.is_some_and(|flood| flood.name == *limit);
+        faults.add_if(earlier || flood, format_args!("{at}.limits[{index}]"), Fault::CountedTwice);
+    }
     let group = document.group.as_ref().and_then(|name| known.groups.get(name).cloned());
     faults.add_if(document.group.is_some() && group.is_none(), format_args!("{at}.group"), Fault::UnknownGroup);
     let handshake = document.methods == [MethodName::Get] && !document.sign_body;
@@ -137,6 +145,9 @@ fn access(
         faults.add_if(!document.issuers.is_empty(), format_args!("{at}.issuers"), Fault::RulesOnPublic);
         faults.add_if(document.require_bound, format_args!("{at}.require_bound"), Fault::RulesOnPublic);
     }
+    without_scopes(document, known.issuers, at, faults);
+    let never_forwards = document.forward_token && document.access == AccessName::Public;
+    faults.add_if(never_forwards, format_args!("{at}.forward_token"), Fault::RulesOnPublic);
     let mut read = |scopes: &[String], require: Option<&ConditionDocument>, at: Arguments<'_>, faults: &mut Faults| {
         requirement(scopes, require, template, known.rules, at, faults)
     };
@@ -144,13 +155,26 @@ fn access(
     let mut by_issuer = BTreeMap::new();
     for (id, RequirementDocument { scopes, require }) in &document.issuers {
         let at = format_args!("{at}.issuers.{id}");
-        faults.add_if(!known.issuers.contains(id.as_str()), at, Fault::UnknownIssuer);
+        faults.add_if(!known.issuers.contains_key(id.as_str()), at, Fault::UnknownIssuer);
         by_issuer.insert(id.clone(), read(scopes, require.as_ref(), at, faults));
     }
     match document.access {
         AccessName::Public => Access::Public,
         AccessName::Optional => Access::Optional,
         AccessName::Authenticated => Access::Authenticated { everybody, by_issuer },
+    }
+}
+
+/// Faults where scopes are asked of tokens of which none can have any.
+fn without_scopes(document: &RouteDocument, issuers: &BTreeMap<&str, &Issuer>, at: &str, faults: &mut Faults) {
+    let is_accepted = |id: &str| document.issuers.is_empty() || document.issuers.contains_key(id);
+    let mut accepted = issuers.iter().filter(|(id, _)| is_accepted(id)).map(|(_, issuer)| issuer).peekable();
+    let nobody = accepted.peek().is_some() && !accepted.any(|issuer| issuer.grants_scopes());
+    faults.add_if(nobody && !document.scopes.is_empty(), format_args!("{at}.scopes"), Fault::NoScopes);
+    for (id, of_issuer) in &document.issuers {
+        let nobody = issuers.get(id.as_str()).is_some_and(|issuer| !issuer.grants_scopes());
+        let place = format_args!("{at}.issuers.{id}.scopes");
+        faults.add_if(nobody && !of_issuer.scopes.is_empty(), place, Fault::NoScopes);
     }
 }
 

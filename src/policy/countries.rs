@@ -1,0 +1,39 @@
+//! The countries that there are: the codes of ISO 3166-1 alpha-2 that are assigned.
+
+/// Sorted, a space between two. `XK` is not of ISO 3166-1 but of its user-assigned codes; geolocation writes it for Kosovo.
+const ASSIGNED: &str = "\
+    AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW \
+    BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI \
+    FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN \
+    IO IQ IR IS IT JE JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME \
+    MF MG MH MK ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF \
+    PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV \
+    SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS XK \
+    YE YT ZA ZM ZW";
+
+/// Whether `code` is assigned to a country, in upper case. A rule that names another one, `UK` for `GB`, applies to nobody.
+pub(super) fn is_country(code: &str) -> bool {
+    ASSIGNED.split(' ').any(|assigned| assigned == code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ASSIGNED, is_country};
+
+    #[test]
+    fn the_table_holds_every_code_once() {
+        let codes: Vec<_> = ASSIGNED.split(' ').collect();
+        assert!(codes.len() == 250 && codes.is_sorted_by(|one, two| one < two));
+        assert!(codes.iter().all(|code| code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_uppercase())));
+    }
+
+    #[test]
+    fn codes_that_are_reserved_or_unassigned_are_none() {
+        assert!(["DE", "GB", "GR", "US", "XK", "AD", "ZW"].into_iter().all(is_country));
+        assert!(
+            !["UK", "EL", "EU", "XX", "AA", "ZZ", "SU", "AN", "de", "D", "DEU", "", " ", "AD AE"]
+                .into_iter()
+                .any(is_country)
+        );
+    }
+}
