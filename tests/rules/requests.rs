@@ -320,12 +320,19 @@ fn a_page_may_hand_its_token_over_as_a_subprotocol_where_the_route_says_so() {
     assert_eq!(through.0, [format!("Bearer {token}")]);
 
     for (ask, verdict) in [
-        (ask("bearer"), "credentials-malformed"),
+        (ask("bearer"), "subprotocol-malformed"),
         (ask("bearer, a b"), "credentials-malformed"),
-        (ask(&format!("{bearer}, {bearer}")), "credentials-repeated"),
+        (ask(&format!("{bearer}, {bearer}")), "subprotocol-malformed"),
         (ask(&bearer).bearer(&token), "credentials-repeated"),
         (ask("bearer, a.b.c"), "token-malformed"),
-        (ask(&format!("Bearer, {token}")), "credentials-missing"),
+        (ask(&format!("Bearer, {token}")), "subprotocol-malformed"),
+        (ask(&("bearer,x,".repeat(3611) + &"b,".repeat(16_250))), "too-many-subprotocols"),
+        // Nobody is taken for anonymous whose token would travel on.
+        (handshake("/maybe", &format!("Bearer, {token}")), "subprotocol-malformed"),
+        (handshake("/maybe", &format!("{token}, bearer")), "subprotocol-malformed"),
+        (handshake("/maybe", &format!("{token}, bearer, chat")), "subprotocol-malformed"),
+        (handshake("/maybe", &format!("bearer={token}")), "subprotocol-malformed"),
+        (handshake("/maybe", "chat"), "forwarded"),
         (ask("chat"), "credentials-missing"),
         (handshake("/off", &bearer), "credentials-missing"),
         (handshake("/off", &bearer).bearer(&token), "forwarded"),
