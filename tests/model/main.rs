@@ -18,6 +18,7 @@ mod rollback;
 mod run;
 #[path = "shared.rs"]
 mod shared;
+mod withdrawn;
 mod world;
 
 use std::sync::Mutex;

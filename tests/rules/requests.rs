@@ -164,6 +164,7 @@ fn a_group_is_closed_by_the_policy_or_by_a_switch() {
         ("{}", ["forwarded", "maintenance", "forwarded"]),
         ("", ["switched-off"; 3]),
         (r#"{"group":["shop"]}"#, ["switched-off"; 3]),
+        (r#"{"keys":[{"issuer":"x","thumbprint":"AAAA"}]}"#, ["switched-off"; 3]),
     ] {
         desk.switch = Switch::parse(switch.as_bytes());
         assert_eq!(verdicts(&desk), verdicts_of, "{switch}");
