@@ -111,7 +111,8 @@ impl<'request> CachedKeys<'request> {
             return Ok(keys);
         }
         let now = self.scoped.now();
-        let mut best = self.sets.held.get(&digest).map(|kept| (kept.held.clone(), "memory"));
+        let kept = self.sets.held.get(&digest).filter(|kept| kept.held.is_usable(now, &issuer.key_life));
+        let mut best = kept.map(|kept| (kept.held.clone(), "memory"));
         for (look, from) in [(places::cached as places::Look, "cache"), (places::stored, "store")] {
             // An older word of the issuer counts for nothing, however long it was to be fresh.
             let is_newer = |held: &HeldKeys| best.as_ref().is_none_or(|(known, _)| held.is_newer_than(known));
@@ -122,7 +123,7 @@ impl<'request> CachedKeys<'request> {
                 best = Some((held, from));
             }
         }
-        match best.filter(|(held, _)| held.is_usable(now, &issuer.key_life)) {
+        match best {
             Some((held, from)) => {
                 self.sets.due.push(issuer.clone());
                 Ok(self.found(digest, issuer, held, from))
@@ -142,10 +143,8 @@ impl<'request> CachedKeys<'request> {
                 let scoped = self.scoped;
                 let kept = places::cached(issuer, &digest, scoped).or_else(|| places::stored(issuer, &digest, scoped));
                 match kept {
-                    Some(held) if held.is_usable(scoped.now(), &issuer.key_life) => {
-                        Ok(self.found(digest, issuer, held, "cache"))
-                    }
-                    _ => Err(unavailable(issuer, "the issuer failed a moment ago")),
+                    Some(held) => Ok(self.found(digest, issuer, held, "cache")),
+                    None => Err(unavailable(issuer, "the issuer failed a moment ago")),
                 }
             }
             Asked::Failed(cause) => Err(unavailable(issuer, &cause)),
