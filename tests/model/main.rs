@@ -14,6 +14,7 @@
 )]
 
 mod body;
+mod proofs;
 mod rollback;
 mod run;
 #[path = "shared.rs"]
