@@ -1,4 +1,4 @@
-//! Proofs of possession over time: what a shadow policy says of them.
+//! Proofs of possession over time: what a shadow policy says of them, and what a new policy makes of used ones.
 
 use std::time::Duration;
 
@@ -142,4 +142,19 @@ fn a_shadow_policy_knows_the_nonces_that_the_live_one_gave() {
     let asked_on_paper = caller.send(&caller.proof("fourth", None));
     let expected = Some("would-refuse proof-nonce".to_owned());
     assert_eq!(asked_on_paper, Answer { verdict: "forwarded", shadow: expected, nonce: None });
+}
+
+#[test]
+fn a_used_proof_stays_used_when_a_new_policy_takes_older_ones() {
+    let mut caller = Caller::new();
+    caller.put(POLICY_KEY, &json!({ "max_age": 5, "leeway": 0 }));
+    let proof = caller.proof("only", None);
+    assert_eq!([caller.send(&proof).verdict, caller.send(&proof).verdict], ["forwarded", "proof-replayed"]);
+    caller.put(POLICY_KEY, &json!({ "max_age": 600, "leeway": 60 }));
+    for seconds in [11, 289, 300] {
+        caller.wait(seconds);
+        assert_eq!(caller.send(&proof).verdict, "proof-replayed", "after {} s", caller.now() - BEGIN);
+    }
+    caller.wait(1);
+    assert_eq!(caller.send(&proof).verdict, "proof-too-old");
 }
