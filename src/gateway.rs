@@ -130,10 +130,10 @@ impl Gateway {
             // Whoever looks for what is not there is counted, too.
             Err(refusal) => return walk.flood(None, &target).and(Err(refusal)),
         };
-        let target = if route.bearer_subprotocol { target.with_token_of_subprotocol() } else { target };
         walk.opening(route)?;
         walk.place(route, &target)?;
         walk.flood(Some(route), &target)?;
+        let target = if route.bearer_subprotocol { target.with_token_of_subprotocol()? } else { target };
         let caller = walk.identify(&self.policy, route, &target)?;
         let captures = route::captures(route, &target);
         let permit = walk.authorize(route, caller, &captures)?;

@@ -233,7 +233,7 @@ pub fn identify(
     };
     deny_list::check(issuer, &claims, now, sources.deny_list)?;
     if let Some(proof) = proof {
-        proof.spend(rules.demands, sources.replays)?;
+        proof.spend(sources.replays)?;
     }
     Ok(Caller::Known(Identity::new(issuer, claims, binding)))
 }

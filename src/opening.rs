@@ -1,7 +1,10 @@
 //! *Opening*: is the route open at all? Closed for maintenance by the policy, or switched off by an operator, without a
 //! deployment.
 
-use serde::Deserialize;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 use crate::policy::{Issuer, Policy, Route};
 
@@ -29,9 +32,19 @@ pub struct Switch {
 struct WithdrawnKey {
     /// `iss`, in any spelling that the policy knows.
     issuer: String,
-    /// `kid`; absent for every key of the issuer.
+    /// `kid`; where the thumbprint is absent, too, every key of the issuer.
     #[serde(default)]
     kid: Option<String>,
+    /// RFC 7638, with SHA-256, in base64url: for keys without an id, and for those of which it is known.
+    #[serde(default, deserialize_with = "thumbprint")]
+    thumbprint: Option<[u8; 32]>,
+}
+
+/// Reads a thumbprint. One that is none would withdraw nothing, so it makes the switch unreadable.
+fn thumbprint<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<[u8; 32]>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let digest = URL_SAFE_NO_PAD.decode(text).ok().and_then(|digest| digest.try_into().ok());
+    digest.map(Some).ok_or_else(|| D::Error::custom("is not a SHA-256 in base64url"))
 }
 
 /// Why a route is closed.
@@ -54,6 +67,16 @@ impl WithdrawnKey {
     fn is_of(&self, issuer: &Issuer) -> bool {
         self.issuer == issuer.issuer || issuer.aliases.contains(&self.issuer)
     }
+
+    fn names(&self, kid: Option<&str>, thumbprint: Option<&[u8; 32]>) -> bool {
+        match (&self.kid, &self.thumbprint) {
+            (None, None) => true,
+            (named, digest) => {
+                named.as_deref().is_some_and(|named| kid == Some(named))
+                    || digest.as_ref().is_some_and(|digest| thumbprint == Some(digest))
+            }
+        }
+    }
 }
 
 impl Switch {
@@ -63,10 +86,10 @@ impl Switch {
         self.keys.iter().any(|key| key.is_of(issuer))
     }
 
-    /// Whether the key `kid` of `issuer` is withdrawn.
+    /// Whether the key of `issuer` with this `kid` or this thumbprint (RFC 7638) is withdrawn.
     #[must_use]
-    pub fn withdraws(&self, issuer: &Issuer, kid: Option<&str>) -> bool {
-        self.keys.iter().any(|key| key.is_of(issuer) && (key.kid.is_none() || key.kid.as_deref() == kid))
+    pub fn withdraws(&self, issuer: &Issuer, kid: Option<&str>, thumbprint: Option<&[u8; 32]>) -> bool {
+        self.keys.iter().any(|key| key.is_of(issuer) && key.names(kid, thumbprint))
     }
 
     /// The names of groups, routes and issuers in it that `policy` does not know: they switch nothing off.

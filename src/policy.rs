@@ -53,6 +53,11 @@ pub const MAX_SIGNED_BODY: u64 = 8 * 1024 * 1024;
 /// 69 KB), and what an unverified token costs is bounded.
 pub const MAX_TOKEN_BYTES: u64 = 32 * 1024;
 
+/// The greatest age of a proof of possession that a policy may choose (`edge.dpop.max_age`), in seconds.
+pub const MAX_PROOF_AGE: u64 = 600;
+/// How far ahead of the edge's clock a policy may let proofs be (`edge.dpop.leeway`), in seconds.
+pub const MAX_PROOF_LEEWAY: u64 = 60;
+
 /// The rules of one Fastgate service.
 #[derive(Clone, Debug)]
 pub struct Policy {

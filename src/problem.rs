@@ -197,9 +197,10 @@ impl From<&Refusal> for Problem {
                 }
                 RequestError::HostUnknown => plain(Kind::MisdirectedRequest),
                 RequestError::TargetTooLong { .. } => plain(Kind::UriTooLong),
-                RequestError::TooManyFields { .. } | RequestError::TooManyConnectionNames => {
-                    plain(Kind::HeaderFieldsTooLarge)
-                }
+                RequestError::TooManyFields { .. }
+                | RequestError::TooManyConnectionNames
+                | RequestError::TooManySubprotocols => plain(Kind::HeaderFieldsTooLarge),
+                RequestError::BearerSubprotocol => challenge(Kind::BadRequest, Challenge::because("invalid_request")),
             },
             Refusal::Route(RouteError::NoRoute) => plain(Kind::NotFound),
             Refusal::Route(RouteError::MethodNotAllowed { allowed }) => {

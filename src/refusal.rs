@@ -168,6 +168,8 @@ impl Refusal {
                 RequestError::TargetTooLong { .. } => "target-too-long",
                 RequestError::TooManyFields { .. } => "too-many-fields",
                 RequestError::TooManyConnectionNames => "too-many-connection-names",
+                RequestError::TooManySubprotocols => "too-many-subprotocols",
+                RequestError::BearerSubprotocol => "subprotocol-malformed",
                 RequestError::TargetMalformed => "target-malformed",
                 RequestError::PathAmbiguous(_) => "path-ambiguous",
             },

@@ -13,6 +13,7 @@ use std::net::IpAddr;
 
 pub use certificate::certificate_thumbprint;
 pub use path::{Ambiguity, CanonicalPath};
+pub use subprotocol::MAX_SUBPROTOCOLS;
 
 use crate::headers::{AUTHORIZATION, Fate, Headers, MAX_CONNECTION_NAMES, PROOF, fate, named_by_connection};
 use crate::policy::Hosts;
@@ -153,16 +154,18 @@ impl Target {
 
     /// The same handshake with the token that it carries as a subprotocol among its credentials, and no more among the
     /// subprotocols. Any other request stays as it is.
-    #[must_use]
-    pub(crate) fn with_token_of_subprotocol(mut self) -> Self {
+    ///
+    /// # Errors
+    /// [`RequestError::TooManySubprotocols`] and [`RequestError::BearerSubprotocol`].
+    pub(crate) fn with_token_of_subprotocol(mut self) -> Result<Self, RequestError> {
         if self.opens_websocket
-            && let Some((credentials, headers)) = subprotocol::take(&self.headers)
+            && let Some((credentials, headers)) = subprotocol::take(&self.headers)?
         {
-            self.authorization.extend(credentials);
+            self.authorization.push(credentials);
             self.headers = headers;
             self.token_in_subprotocol = true;
         }
-        self
+        Ok(self)
     }
 
     /// Whether the token came as a subprotocol: the client then expects `bearer` to be chosen where no other one is.
@@ -208,6 +211,12 @@ pub enum RequestError {
     /// `Connection` has more than [`MAX_CONNECTION_NAMES`] elements.
     #[error("the Connection header names more than {MAX_CONNECTION_NAMES} fields")]
     TooManyConnectionNames,
+    /// `Sec-WebSocket-Protocol` has more than [`MAX_SUBPROTOCOLS`] elements, on a route that takes a token from it.
+    #[error("the handshake offers more than {MAX_SUBPROTOCOLS} subprotocols")]
+    TooManySubprotocols,
+    /// On such a route the list names `bearer` otherwise than once, in lower case, with one token directly behind it.
+    #[error("the subprotocols name \"bearer\" otherwise than as \"bearer, <token>\"")]
+    BearerSubprotocol,
     /// The target is not a path (`*`, an authority) or its query holds a control character.
     #[error("the request target is not a path with a query")]
     TargetMalformed,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::content::Body;
 use crate::gateway::{Decision, Environment, Gateway};
+use crate::identity::dpop::Nonces;
 use crate::mint::{Minter, SigningKeys, new_signing_keys};
 use crate::opening::Switch;
 use crate::place::Acls;
@@ -94,8 +95,9 @@ impl Sandbox {
             |text| shadow_judge(text.as_ref()),
         );
         let shadow = shadow.ok().and_then(Option::as_mut).map(|judge| (judge, head.clone()));
-        let mut outside = Outside { surroundings, switch, elapsed, body, acls };
-        let decision = live.decide(head, &mut outside, platform, trail);
+        let Judge { gateway, ports } = live;
+        let mut outside = Outside { surroundings, switch, elapsed, body, acls, nonces: gateway.nonces() };
+        let decision = decide(gateway, ports, head, &mut outside, platform, trail);
         if let Some((judge, head)) = shadow {
             let mut body = UnreadBody { announced: Content::of(&head.headers).length };
             let mut outside = Outside { body: &mut body, ..outside };
@@ -122,37 +124,40 @@ struct Outside<'request> {
     elapsed: &'request dyn Fn() -> u64,
     body: &'request mut dyn Body,
     acls: &'request mut dyn Acls,
+    /// The live policy's: clients have them from its answers, and whoever judges a proof only knows them again.
+    nonces: &'request Nonces,
 }
 
 impl Judge {
     fn new(gateway: Gateway, role: Role) -> Self {
         Self { gateway, ports: Ports::new(role) }
     }
+}
 
-    fn decide(
-        &mut self,
-        head: RequestHead,
-        outside: &mut Outside<'_>,
-        platform: &Platform<'_>,
-        trail: &mut Trail,
-    ) -> Decision {
-        let mut ports = self.ports.open(platform, outside.switch);
-        let (sources, counter) = ports.parts(self.gateway.nonces());
-        let mut environment = Environment {
-            now: platform.clock.now(),
-            clock: &|| platform.clock.now(),
-            surroundings: outside.surroundings,
-            sources,
-            body: outside.body,
-            acls: outside.acls,
-            switch: outside.switch,
-            counter,
-            elapsed: outside.elapsed,
-        };
-        let decision = self.gateway.decide(head, &mut environment, trail);
-        trail.keys = ports.keys_note();
-        decision
-    }
+fn decide(
+    gateway: &Gateway,
+    ports: &mut Ports,
+    head: RequestHead,
+    outside: &mut Outside<'_>,
+    platform: &Platform<'_>,
+    trail: &mut Trail,
+) -> Decision {
+    let mut ports = ports.open(platform, outside.switch);
+    let (sources, counter) = ports.parts(outside.nonces);
+    let mut environment = Environment {
+        now: platform.clock.now(),
+        clock: &|| platform.clock.now(),
+        surroundings: outside.surroundings,
+        sources,
+        body: outside.body,
+        acls: outside.acls,
+        switch: outside.switch,
+        counter,
+        elapsed: outside.elapsed,
+    };
+    let decision = gateway.decide(head, &mut environment, trail);
+    trail.keys = ports.keys_note();
+    decision
 }
 
 fn live_texts(platform: &Platform<'_>) -> Result<Result<Texts, ClosedError>, ClosedError> {
@@ -181,7 +186,7 @@ fn live_judge(texts: &Result<Texts, ClosedError>) -> Result<Judge, ClosedError> 
     Ok(Judge::new(Gateway::new(policy, Minter::new(keys)), Role::Live))
 }
 
-/// A shadow policy signs with keys of its own, which nobody knows.
+/// A shadow policy signs with keys of its own, which nobody knows; nonces it judges by the live policy's.
 fn shadow_judge(text: Option<&Stored>) -> Option<Result<Judge, String>> {
     let text = text.filter(|text| !text.value.is_empty())?;
     let judge = |text: &[u8]| {
@@ -205,7 +210,8 @@ fn would_decide(
         Err(fault) => return format!("unusable: {fault}"),
     };
     let mut trail = Trail::new(platform.clock.now(), request_id, &head.method);
-    match judge.decide(head, outside, platform, &mut trail) {
+    let Judge { gateway, ports } = judge;
+    match decide(gateway, ports, head, outside, platform, &mut trail) {
         Decision::Refuse(_) => format!("would-refuse {}", trail.verdict),
         Decision::Forward(_) => "would-forward".to_owned(),
         Decision::Publish(_) | Decision::Preflight(_) => "would-answer".to_owned(),

@@ -1,6 +1,8 @@
 //! What a token says, read along the ways that its issuer's shape names. A claim of another type than it should have
 //! counts as absent where it would only grant something, and is an error where something depends on it.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
 use super::token::TokenError;
@@ -123,6 +125,7 @@ impl Claims {
     /// counts as absent, and so does an element that is no scope.
     fn scopes(&self, paths: &[ClaimPath]) -> Vec<String> {
         let mut scopes: Vec<String> = Vec::new();
+        let mut seen = BTreeSet::new(); // a token may list thousands
         for claim in paths.iter().filter_map(|path| self.find(path)) {
             let found: Vec<&str> = match claim {
                 Value::String(text) => text.split(' ').collect(),
@@ -130,7 +133,7 @@ impl Claims {
                 _ => Vec::new(),
             };
             for scope in found {
-                if is_scope(scope) && !scopes.iter().any(|known| known == scope) {
+                if is_scope(scope) && seen.insert(scope) {
                     scopes.push(scope.to_owned());
                 }
             }

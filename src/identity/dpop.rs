@@ -16,7 +16,7 @@ use super::IdentityError;
 use super::binding::Thumbprint;
 use super::jose;
 use super::replay::{ProofId, Replays};
-use crate::policy::ProofDemands;
+use crate::policy::{MAX_PROOF_AGE, MAX_PROOF_LEEWAY, ProofDemands};
 use crate::request::Target;
 use crate::secret::Secret;
 use crate::strict_json;
@@ -29,6 +29,9 @@ pub use nonce::{NONCE_WINDOW, Nonces};
 pub const ALGORITHMS: [&str; 2] = ["ES256", "EdDSA"];
 /// The longest proof that is read, in bytes.
 pub const MAX_PROOF_BYTES: usize = 4096;
+/// How long a used proof is remembered, in seconds: for as long as any policy could take it, since the next one may take
+/// older ones than this one. From the moment at which it is first good to the last, rounded up: times are whole seconds.
+const USED_FOR: u64 = MAX_PROOF_AGE + MAX_PROOF_LEEWAY + 2;
 /// The longest `jti` that is accepted, in bytes.
 const MAX_JTI_BYTES: usize = 256;
 
@@ -125,12 +128,10 @@ impl<'request> Proof<'request> {
     /// # Errors
     /// A [`ProofError`] where the signature does not hold or the proof was used before;
     /// [`ReplaysUnreachable`](super::replay::ReplaysUnreachable) where the latter cannot be told.
-    pub(super) fn spend(&self, demands: ProofDemands, replays: &mut dyn Replays) -> Result<(), IdentityError> {
+    pub(super) fn spend(&self, replays: &mut dyn Replays) -> Result<(), IdentityError> {
         self.key.verify(self.signed.as_bytes(), &self.signature)?;
         let id = ProofId::new(self.key.thumbprint(), self.jti()?);
-        // From the moment at which it is first good to the last, rounded up: times are whole seconds.
-        let window = demands.max_age.saturating_add(demands.leeway).saturating_add(2);
-        if replays.is_first(&id, window)? { Ok(()) } else { Err(ProofError::Replayed.into()) }
+        if replays.is_first(&id, USED_FOR)? { Ok(()) } else { Err(ProofError::Replayed.into()) }
     }
 
     fn text(&self, claim: &'static str) -> Result<&str, ProofError> {

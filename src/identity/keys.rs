@@ -2,6 +2,7 @@
 //! verify something; the others are skipped and counted, so that one odd key never costs the good ones.
 
 mod jwk;
+mod thumbprint;
 
 use serde_json::Value;
 
@@ -20,6 +21,8 @@ pub const MAX_KEYS: usize = 64;
 #[derive(Clone, Debug)]
 pub struct KeySet {
     keys: Vec<Key>,
+    /// `kid` and thumbprint of every key that could be read, of those that cannot be told apart, too.
+    listed: Vec<(Option<String>, [u8; 32])>,
     skipped: Vec<UnusableKey>,
 }
 
@@ -33,8 +36,8 @@ pub struct Key {
     /// The algorithms for which it is used: the one that `alg` names, or all of its family (RFC 7517 §4.4), without those
     /// for which its `kid` stands on another key, too.
     algorithms: Vec<AlgorithmName>,
-    /// SHA-256 of the members that make the key what it is.
-    digest: [u8; 32],
+    /// RFC 7638.
+    thumbprint: [u8; 32],
 }
 
 /// Why a document is no key set.
@@ -99,12 +102,13 @@ impl KeySet {
                 Err(unusable) => skipped.push(unusable),
             }
         }
+        let listed = keys.iter().map(|key| (key.id.clone(), key.thumbprint)).collect();
         let (keys, ambiguous) = told_apart(keys);
         if keys.is_empty() {
             return Err(KeySetError::NoUsableKey { count });
         }
         skipped.extend(std::iter::repeat_n(UnusableKey::SharedId, ambiguous));
-        Ok(Self { keys, skipped })
+        Ok(Self { keys, listed, skipped })
     }
 
     /// How many keys of the document cannot be used.
@@ -119,11 +123,22 @@ impl KeySet {
         &self.skipped
     }
 
-    /// The set without the keys whose `kid` is withdrawn; it may be left with none.
+    /// The keys that can be used.
     #[must_use]
-    pub fn without(&self, is_withdrawn: impl Fn(Option<&str>) -> bool) -> Self {
-        let keys = self.keys.iter().filter(|key| !is_withdrawn(key.id.as_deref())).cloned().collect();
-        Self { keys, skipped: self.skipped.clone() }
+    pub fn keys(&self) -> &[Key] {
+        &self.keys
+    }
+
+    /// `kid` and thumbprint of every key that could be read, whether it can be used or not.
+    pub fn listed(&self) -> impl Iterator<Item = (Option<&str>, &[u8; 32])> {
+        self.listed.iter().map(|(id, thumbprint)| (id.as_deref(), thumbprint))
+    }
+
+    /// The set without the keys that are withdrawn; it may be left with none.
+    #[must_use]
+    pub fn without(&self, is_withdrawn: impl Fn(&Key) -> bool) -> Self {
+        let keys = self.keys.iter().filter(|key| !is_withdrawn(key)).cloned().collect();
+        Self { keys, listed: self.listed.clone(), skipped: self.skipped.clone() }
     }
 
     /// The one key for a token with this `kid` and `alg`, among those that say nothing else in `issuer` than one of
@@ -138,7 +153,7 @@ impl KeySet {
             key.accepts(algorithm) && key.may_belong_to(belonging) && (kid.is_none() || key.id.as_deref() == kid)
         });
         let first = fitting.next().ok_or(NoKey::Unknown)?;
-        let listed_again = |key: &Key| key.id == first.id && key.digest == first.digest;
+        let listed_again = |key: &Key| key.id == first.id && key.thumbprint == first.thumbprint;
         if fitting.all(listed_again) { Ok(first) } else { Err(NoKey::Ambiguous) }
     }
 }
@@ -167,9 +182,16 @@ impl Key {
         issuers.is_empty() || self.issuer.as_ref().is_none_or(is_listed)
     }
 
-    /// SHA-256 of what makes the key what it is: another key, another digest, whatever its `kid`.
-    pub(super) const fn digest(&self) -> &[u8; 32] {
-        &self.digest
+    /// `kid`.
+    #[must_use]
+    pub fn id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+
+    /// RFC 7638 §3, with SHA-256: one key, one thumbprint, whatever its `kid` and its spelling.
+    #[must_use]
+    pub const fn thumbprint(&self) -> &[u8; 32] {
+        &self.thumbprint
     }
 }
 
@@ -195,7 +217,7 @@ fn left_to(keys: &[Key], index: usize) -> (Vec<AlgorithmName>, bool) {
     let mut lost = false;
     let is_namesake = |other: &Key| key.id.is_some() && other.id == key.id && other.issuer == key.issuer;
     for (other_index, other) in keys.iter().enumerate().filter(|(_, other)| is_namesake(other)) {
-        let contested = other.digest != key.digest;
+        let contested = other.thumbprint != key.thumbprint;
         let before = left.len();
         left.retain(|algorithm| !((contested || other_index < index) && other.algorithms.contains(algorithm)));
         lost |= contested && left.len() < before;

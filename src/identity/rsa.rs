@@ -44,6 +44,12 @@ impl RsaPublicKey {
         Some(Self { modulus: Odd::new(modulus).into_option()?, bits, reduction: OnceLock::new() })
     }
 
+    /// The modulus in big-endian octets, without leading zeros.
+    pub(super) fn modulus(&self) -> Vec<u8> {
+        let octets = self.modulus.to_be_bytes();
+        octets.iter().skip_while(|octet| **octet == 0).copied().collect()
+    }
+
     /// RSASSA-PKCS1-v1_5 (RFC 8017 §8.2.2): the one right encoding is made and compared whole; nothing is parsed.
     pub(super) fn verifies_pkcs1_v1_5(&self, hash: Hash, message: &[u8], signature: &[u8]) -> bool {
         self.encoded(signature)

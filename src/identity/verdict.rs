@@ -17,7 +17,7 @@ pub struct Verdict([u8; 32]);
 impl Verdict {
     pub(super) fn new(key: &Key, token: &str) -> Self {
         let mut hash = hmac_sha256::Hash::new();
-        hash.update(key.digest()); // of fixed length: nothing can move between key and token
+        hash.update(key.thumbprint()); // of fixed length: nothing can move between key and token
         hash.update(token.as_bytes());
         Self(hash.finalize())
     }

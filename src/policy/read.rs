@@ -14,7 +14,10 @@ use super::hosts::is_host;
 use super::limits::{Limit, LimitDocument};
 use super::places::{Place, PlaceDocument};
 use super::url::is_https_url;
-use super::{Access, Edge, Fault, Hosts, MAX_TOKEN_BYTES, Origin, Policy, PolicyFault, PolicyFaults};
+use super::{
+    Access, Edge, Fault, Hosts, MAX_PROOF_AGE, MAX_PROOF_LEEWAY, MAX_TOKEN_BYTES, Origin, Policy, PolicyFault,
+    PolicyFaults,
+};
 use crate::strict_json;
 use issuers::issuers;
 use routes::{Known, routes};
@@ -101,8 +104,8 @@ fn edge(document: EdgeDocument, limits: &BTreeMap<String, Arc<Limit>>, faults: &
     faults.add_if(unknown, "$.edge.flood_limit", Fault::UnknownLimit);
     let needs_caller = flood_limit.is_some_and(|limit| !limit.needs_no_caller());
     faults.add_if(needs_caller, "$.edge.flood_limit", Fault::NeedsCaller);
-    faults.range(document.dpop.max_age, 1, 600, "$.edge.dpop.max_age");
-    faults.range(document.dpop.leeway, 0, 60, "$.edge.dpop.leeway");
+    faults.range(document.dpop.max_age, 1, MAX_PROOF_AGE, "$.edge.dpop.max_age");
+    faults.range(document.dpop.leeway, 0, MAX_PROOF_LEEWAY, "$.edge.dpop.leeway");
     let no_url = document.resource.as_deref().is_some_and(|resource| !is_https_url(resource));
     faults.add_if(no_url, "$.edge.resource", Fault::NotHttps);
     let resource = document.resource.unwrap_or_else(|| document.issuer.clone());

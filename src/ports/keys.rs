@@ -6,6 +6,7 @@
 
 mod places;
 mod visit;
+mod withdrawn;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use std::time::Duration;
 
 use super::scoped::{ASKED_BEHIND_RESPONSE, NO_PATIENCE, Scoped};
 use crate::identity::key_life::HeldKeys;
-use crate::identity::keys::KeySet;
+use crate::identity::keys::{Key, KeySet};
 use crate::identity::{KeySource, KeysUnavailable, Wanted};
 use crate::opening::Switch;
 use crate::policy::Issuer;
@@ -21,6 +22,7 @@ use crate::time::UnixTime;
 use crate::trail::KeysNote;
 pub use places::KeysDigest;
 use visit::{Asked, Outcome, ask};
+use withdrawn::Withdrawn;
 
 /// How long a stale set is used from memory before the other places are looked at again, in seconds.
 const LOOK_AGAIN: u64 = 5;
@@ -33,6 +35,7 @@ pub(super) struct KeySets {
     held: BTreeMap<KeysDigest, Kept>,
     /// Issuers whose sets are to be renewed once the response has left.
     due: Vec<Issuer>,
+    withdrawn: Withdrawn,
 }
 
 #[derive(Clone)]
@@ -108,7 +111,8 @@ impl<'request> CachedKeys<'request> {
             return Ok(keys);
         }
         let now = self.scoped.now();
-        let mut best = self.sets.held.get(&digest).map(|kept| (kept.held.clone(), "memory"));
+        let kept = self.sets.held.get(&digest).filter(|kept| kept.held.is_usable(now, &issuer.key_life));
+        let mut best = kept.map(|kept| (kept.held.clone(), "memory"));
         for (look, from) in [(places::cached as places::Look, "cache"), (places::stored, "store")] {
             // An older word of the issuer counts for nothing, however long it was to be fresh.
             let is_newer = |held: &HeldKeys| best.as_ref().is_none_or(|(known, _)| held.is_newer_than(known));
@@ -119,7 +123,7 @@ impl<'request> CachedKeys<'request> {
                 best = Some((held, from));
             }
         }
-        match best.filter(|(held, _)| held.is_usable(now, &issuer.key_life)) {
+        match best {
             Some((held, from)) => {
                 self.sets.due.push(issuer.clone());
                 Ok(self.found(digest, issuer, held, from))
@@ -139,10 +143,8 @@ impl<'request> CachedKeys<'request> {
                 let scoped = self.scoped;
                 let kept = places::cached(issuer, &digest, scoped).or_else(|| places::stored(issuer, &digest, scoped));
                 match kept {
-                    Some(held) if held.is_usable(scoped.now(), &issuer.key_life) => {
-                        Ok(self.found(digest, issuer, held, "cache"))
-                    }
-                    _ => Err(unavailable(issuer, "the issuer failed a moment ago")),
+                    Some(held) => Ok(self.found(digest, issuer, held, "cache")),
+                    None => Err(unavailable(issuer, "the issuer failed a moment ago")),
                 }
             }
             Asked::Failed(cause) => Err(unavailable(issuer, &cause)),
@@ -189,21 +191,26 @@ fn unavailable(issuer: &Issuer, cause: &str) -> KeysUnavailable {
 
 impl KeySource for CachedKeys<'_> {
     fn keys(&mut self, issuer: &Issuer, wanted: Wanted) -> Result<Arc<KeySet>, KeysUnavailable> {
+        let KeySets { held, withdrawn, .. } = &mut *self.sets;
+        if let Some(kept) = held.get(&KeysDigest::of(issuer)) {
+            withdrawn.note(issuer, self.switch, &kept.held.keys()); // another set may take its place
+        }
         let keys = match wanted {
             Wanted::Nearest => self.nearest(issuer)?,
             Wanted::Later => self.later(issuer)?,
         };
-        if !self.switch.withdraws_keys_of(issuer) {
-            return Ok(keys);
-        }
-        Ok(Arc::new(keys.without(|kid| self.switch.withdraws(issuer, kid))))
+        Ok(self.sets.withdrawn.taken_from(issuer, self.switch, keys))
     }
 
     fn may_lack(&self, issuer: &Issuer, kid: Option<&str>, since: Option<UnixTime>) -> bool {
-        if self.switch.withdraws(issuer, kid) {
+        let held = self.sets.held.get(&KeysDigest::of(issuer)).map(|kept| &kept.held);
+        let is_withdrawn = |key: &Key| key.id() == kid && self.sets.withdrawn.has(issuer, self.switch, key);
+        if self.switch.withdraws(issuer, kid, None)
+            || held.is_some_and(|held| held.keys().keys().iter().any(is_withdrawn))
+        {
             return false;
         }
-        let known = self.sets.held.get(&KeysDigest::of(issuer)).and_then(|kept| kept.held.given_at());
+        let known = held.and_then(HeldKeys::given_at);
         match (known, since) {
             _ if self.fetched => false,
             (Some(given), Some(since)) => since.plus(issuer.leeway) >= given.at(),

@@ -1,8 +1,10 @@
 //! A token in the list of subprotocols that an opening handshake offers (RFC 6455 §4.1): pages cannot set `Authorization`
 //! there, and what stands in a URL is logged. The field carries `bearer`, the token behind it, and what the page offers
 //! besides. In go the fields of the handshake, out come the credentials as `Authorization` would carry them and the fields
-//! without them. The token is not judged here.
+//! without them. The token is not judged here, but a list that names `bearer` in any other way is refused: it may hold a
+//! token, which would travel on.
 
+use super::RequestError;
 use crate::headers::Headers;
 use crate::secret::Secret;
 
@@ -10,71 +12,128 @@ use crate::secret::Secret;
 const OFFERED: &str = "sec-websocket-protocol";
 /// The subprotocol behind which the token stands, and which the client expects to be chosen where no other is.
 const BEARER: &[u8] = b"bearer";
+/// The most elements of the list that are read, empty ones included, as in `Connection`. Real clients offer two or three.
+pub const MAX_SUBPROTOCOLS: usize = 32;
 
-/// The credentials in the subprotocols of `headers`, one entry for each `bearer`, and the other fields, in which one
-/// offers the rest of the subprotocols, where there are any; nothing where no `bearer` is offered. Several entries, and
-/// one behind which nothing stands, are credentials that [`bearer::single`](crate::identity::bearer::single) refuses.
-pub(super) fn take(headers: &Headers) -> Option<(Vec<Secret<Vec<u8>>>, Headers)> {
-    let mut credentials = Vec::new();
-    let mut rest: Vec<&[u8]> = Vec::new();
-    let fields = headers.all(OFFERED).flat_map(|value| value.split(|byte| *byte == b','));
-    let mut offered = fields.map(<[u8]>::trim_ascii).filter(|name| !name.is_empty());
-    while let Some(name) = offered.next() {
-        if name == BEARER {
-            let token = offered.next().unwrap_or_default();
-            credentials.push(Secret::new([b"Bearer ", token].concat()));
-        } else {
-            rest.push(name);
-        }
+/// Credentials as `Authorization` would carry them, and the fields without them.
+type Taken = (Secret<Vec<u8>>, Headers);
+
+/// The credentials in the subprotocols of `headers` and the other fields, in which one offers the rest of the
+/// subprotocols, where there are any; nothing where no `bearer` is offered.
+///
+/// # Errors
+/// [`RequestError::TooManySubprotocols`] for more than [`MAX_SUBPROTOCOLS`]. [`RequestError::BearerSubprotocol`] where
+/// `bearer` is named otherwise than once, in lower case (subprotocols are compared with case, RFC 6455 §4.2.2), with a
+/// token directly behind it, and where another token stands beside that one.
+pub(super) fn take(headers: &Headers) -> Result<Option<Taken>, RequestError> {
+    let elements = headers.all(OFFERED).flat_map(|value| value.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
+    let offered: Vec<&[u8]> = elements.take(MAX_SUBPROTOCOLS + 1).collect();
+    if offered.len() > MAX_SUBPROTOCOLS {
+        return Err(RequestError::TooManySubprotocols);
     }
-    if credentials.is_empty() {
-        return None;
-    }
+    let offered: Vec<&[u8]> = offered.into_iter().filter(|name| !name.is_empty()).collect();
+    let mut parts = offered.splitn(2, |name| *name == BEARER);
+    let before = parts.next().unwrap_or_default();
+    let (token, behind) = match parts.next() {
+        None if before.iter().any(|name| names_bearer(name)) => return Err(RequestError::BearerSubprotocol),
+        None => return Ok(None),
+        Some([token, behind @ ..]) if !token.eq_ignore_ascii_case(BEARER) => (*token, behind),
+        Some(_) => return Err(RequestError::BearerSubprotocol),
+    };
     // A token stays here, wherever else in the list a client writes it.
-    rest.retain(|name| !credentials.iter().any(|secret| secret.expose().strip_prefix(b"Bearer ") == Some(*name)));
+    let rest: Vec<&[u8]> = before.iter().chain(behind).copied().filter(|name| *name != token).collect();
+    if rest.iter().any(|name| names_bearer(name) || is_signed_token(name)) {
+        return Err(RequestError::BearerSubprotocol);
+    }
     let mut kept: Headers = headers.iter().filter(|(name, _)| *name != OFFERED).collect();
     if !rest.is_empty() {
         kept.append(OFFERED, rest.join(&b", "[..]));
     }
-    Some((credentials, kept))
+    Ok(Some((Secret::new([b"Bearer ", token].concat()), kept)))
+}
+
+/// Whether `name` has the word `bearer` in it, in any case: `Bearer`, `bearer=…`, `access.bearer.…`.
+fn names_bearer(name: &[u8]) -> bool {
+    name.split(|byte| !byte.is_ascii_alphanumeric()).any(|word| word.eq_ignore_ascii_case(BEARER))
+}
+
+/// Whether `name` has the form of a compact JWS (RFC 7515 §7.1): three parts, the first of which is the base64url of what
+/// begins with a brace.
+fn is_signed_token(name: &[u8]) -> bool {
+    let begins = matches!(name, [b'e', b'w'..=b'z' | b'0'..=b'9' | b'-' | b'_', ..]);
+    begins && name.split(|byte| *byte == b'.').count() == 3
 }
 
 #[cfg(test)]
 mod tests {
-    use super::take;
+    use super::{MAX_SUBPROTOCOLS, take};
     use crate::headers::Headers;
-
-    type Taken = (Vec<String>, Vec<String>);
+    use crate::request::RequestError;
 
     /// The credentials, and the values of the field that is left.
-    fn taken(fields: &[&str]) -> Option<Taken> {
+    fn taken(fields: &[&str]) -> Result<Option<(String, Vec<String>)>, RequestError> {
         let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
         let headers: Headers = fields.iter().map(|value| ("sec-websocket-protocol", *value)).collect();
-        let (credentials, rest) = take(&headers)?;
-        let credentials = credentials.iter().map(|secret| text(secret.expose())).collect();
-        Some((credentials, rest.all("sec-websocket-protocol").map(text).collect()))
+        let taken = take(&headers)?;
+        Ok(taken.map(|(credentials, rest)| {
+            (text(credentials.expose()), rest.all("sec-websocket-protocol").map(text).collect())
+        }))
     }
 
     #[test]
     fn the_token_behind_bearer_is_taken_and_the_rest_is_left() {
-        let of = |credentials: &[&str], rest: &[&str]| {
-            let owned = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
-            Some((owned(credentials), owned(rest)))
-        };
-        for (fields, expected) in [
-            (&["bearer, a.b.c"][..], of(&["Bearer a.b.c"], &[])),
-            (&["bearer,a.b.c,chat"], of(&["Bearer a.b.c"], &["chat"])),
-            (&["graphql-ws, bearer, a.b.c, chat"], of(&["Bearer a.b.c"], &["graphql-ws, chat"])),
-            (&["bearer", "a.b.c", " chat ,, "], of(&["Bearer a.b.c"], &["chat"])),
-            (&["a.b.c, bearer, a.b.c, chat, a.b.c"], of(&["Bearer a.b.c"], &["chat"])),
-            (&["bearer"], of(&["Bearer "], &[])),
-            (&["bearer, a, bearer, b"], of(&["Bearer a", "Bearer b"], &[])),
-            (&["bearer, bearer"], of(&["Bearer bearer"], &[])),
-            (&["Bearer, a"], None),
-            (&["chat"], None),
-            (&[], None),
+        for (fields, credentials, rest) in [
+            (&["bearer, a.b.c"][..], "Bearer a.b.c", &[][..]),
+            (&["bearer,a.b.c,chat"], "Bearer a.b.c", &["chat"]),
+            (&["graphql-ws, bearer, a.b.c, chat"], "Bearer a.b.c", &["graphql-ws, chat"]),
+            (&["bearer", "a.b.c", " chat ,, "], "Bearer a.b.c", &["chat"]),
+            (&["a.b.c, bearer, a.b.c, chat, a.b.c"], "Bearer a.b.c", &["chat"]),
+            (&["bearer, eyJh.b.c, eyJh.b, bearers, e.b.c"], "Bearer eyJh.b.c", &["eyJh.b, bearers, e.b.c"]),
         ] {
-            assert_eq!(taken(fields), expected, "{fields:?}");
+            let rest = rest.iter().map(|value| (*value).to_owned()).collect();
+            assert_eq!(taken(fields), Ok(Some((credentials.to_owned(), rest))), "{fields:?}");
+        }
+        for fields in [&["chat"][..], &["a.b.c, bearers"], &[]] {
+            assert_eq!(taken(fields), Ok(None), "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn a_list_that_names_bearer_in_any_other_way_is_refused() {
+        for fields in [
+            &["bearer"][..],
+            &["chat, bearer, "],
+            &["Bearer, a.b.c"],
+            &["BEARER, a.b.c, chat"],
+            &["a.b.c, bearer"],
+            &["a.b.c, Bearer, chat"],
+            &["eyJh.b.c, bearer, chat"],
+            &["bearer, chat, eyJh.b.c"],
+            &["bearer, bearer"],
+            &["bearer, Bearer, a.b.c"],
+            &["bearer, a.b.c, bearer, a.b.c"],
+            &["bearer, a.b.c", "Bearer, a.b.c"],
+            &["bearer a.b.c"],
+            &["bearer=a.b.c"],
+            &["base64url.bearer.authorization.k8s.io.YS5iLmM, base64.binary.k8s.io"],
+        ] {
+            assert_eq!(taken(fields), Err(RequestError::BearerSubprotocol), "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn so_many_subprotocols_are_offered_and_no_more() {
+        let rest = |names: usize| "b,".repeat(names);
+        let most = format!("bearer,x,{}c", rest(MAX_SUBPROTOCOLS - 3));
+        assert!(taken(&[&most]).is_ok_and(|taken| taken.is_some()));
+        for fields in [
+            &[&*format!("b,{most}")][..],
+            &["bearer,x", &rest(MAX_SUBPROTOCOLS - 2)],
+            &["b"; MAX_SUBPROTOCOLS + 1],
+            &[&",".repeat(MAX_SUBPROTOCOLS)],
+            &[&*("bearer,x,".repeat(3611) + &rest(16_250))],
+        ] {
+            assert_eq!(taken(fields), Err(RequestError::TooManySubprotocols));
         }
     }
 }

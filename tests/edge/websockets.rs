@@ -104,3 +104,21 @@ fn a_page_that_hands_its_token_over_as_a_subprotocol_is_let_in_and_answered_for_
     let (_, head) = handshake(&WORLD, "connection: upgrade\r\nsec-websocket-protocol: bearer, a.b.c\r\n");
     assert!(head.starts_with("http/1.1 401 "), "{head}");
 }
+
+#[test]
+fn a_list_of_subprotocols_that_could_hand_a_token_on_or_is_without_end_reaches_nobody() {
+    let (test, token) = (test_id(), WORLD.token(""));
+    for (offered, status, code) in [
+        (format!("Bearer, {token}"), 400, "subprotocol-malformed"),
+        (format!("{token}, bearer"), 400, "subprotocol-malformed"),
+        ("bearer,x,".repeat(500) + &"b,".repeat(2000), 431, "too-many-subprotocols"),
+    ] {
+        let fields = format!("connection: upgrade\r\nx-test: {test}\r\nsec-websocket-protocol: {offered}\r\n");
+        let (_, head) = handshake(&WORLD, &fields);
+        assert!(head.starts_with(&format!("http/1.1 {status} ")), "{head}");
+        let id = head.lines().find_map(|line| line.strip_prefix("x-request-id: ")).unwrap();
+        assert_eq!(WORLD.edge.log_of(id)["verdict"], code);
+    }
+    assert!(WORLD.demo.seen(&test).is_empty());
+    assert!(!WORLD.edge.log_text().contains(&token));
+}

@@ -14,10 +14,12 @@
 )]
 
 mod body;
+mod proofs;
 mod rollback;
 mod run;
 #[path = "shared.rs"]
 mod shared;
+mod withdrawn;
 mod world;
 
 use std::sync::Mutex;

@@ -242,9 +242,10 @@ impl Reference {
                     return Err("(a) a token of another issuer is accepted".to_owned());
                 }
                 self.published(call, version, key, at)?;
-                let withdrawn = |off: &SwitchedOff| {
-                    off.keys.is_some_and(|(of, kid)| of == iss && kid.is_none_or(|kid| kid == key.kid))
-                };
+                let since = at.0.saturating_sub(plan.life.max_stale * 1000 + ROUNDING);
+                let stands_beside =
+                    |twin: Key| self.published[plan.source].during((since, at.1)).all(|keys| keys.contains(&twin));
+                let withdrawn = |off: &SwitchedOff| withdraws(off, iss, key, stands_beside);
                 if self.switch.during(self.read_since(call, at)).all(withdrawn) {
                     return Err("(e) a key that an operator withdrew is accepted".to_owned());
                 }
@@ -327,9 +328,8 @@ impl Reference {
                 return Ok(());
             }
             Some(Token::Signed { iss: named, key, who }) if named == iss => {
-                let is_off = |off: &&SwitchedOff| {
-                    off.keys.is_some_and(|(of, kid)| of == iss && kid.is_none_or(|kid| kid == key.kid))
-                };
+                let stood = |twin: Key| self.published[plan.source].during((0, at.1)).any(|keys| keys.contains(&twin));
+                let is_off = |off: &&SwitchedOff| withdraws(off, iss, key, stood);
                 let is_published = self.published[plan.source].during(settled).all(|keys| keys.contains(&key));
                 let is_reachable = self.reachable[plan.source].during(settled).all(|up| *up);
                 (is_published && is_reachable && !switch.iter().any(is_off)).then_some(who)
@@ -364,6 +364,11 @@ impl Reference {
             known.lookups.push((at.0, version, call.renews));
         }
     }
+}
+
+/// Whether `key` of `iss` is withdrawn: by its id, or by another one under which the same key pair is `listed`.
+fn withdraws(off: &SwitchedOff, iss: usize, key: Key, listed: impl Fn(Key) -> bool) -> bool {
+    off.keys.is_some_and(|(of, kid)| of == iss && kid.is_none_or(|kid| kid == key.kid || listed(Key { kid, ..key })))
 }
 
 /// Whether an outage hides the policy or the switch.

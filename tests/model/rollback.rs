@@ -1,24 +1,64 @@
-//! An older key set takes the place of no newer one, however long its issuer once said that it would be fresh.
+//! Of several key sets the right one serves: no older one in place of a newer one, however long its issuer once said that
+//! it would be fresh, and none that may not be used in place of one that may.
 
+use fastgate::identity::key_life::Given;
 use fastgate::mint::new_signing_keys;
+use fastgate::ports::KeysDigest;
+use fastgate::ports::storage::Stored;
+use fastgate::time::UnixTime;
 
 use crate::run::Run;
 use crate::shared::steps::{Call, Key, Life, Outage, Plan, Route, SIMULATED, Step, Token, first_plan};
+use crate::shared::tokens::jwks;
+use crate::world::{BEGIN, World};
+
+fn call(key: Key, sandbox: usize) -> Step {
+    let token = Some(Token::Signed { iss: 0, key, who: 0 });
+    Step::Request(Call { sandbox, route: Route::Me, token, body: None, renews: true })
+}
 
 #[test]
 fn a_set_that_is_stale_gives_way_to_no_older_one_that_is_still_fresh() {
     let life = Life { min_fresh: 1, max_fresh: 3600, max_stale: 86_400, cool_down: 1 };
     let plan = Plan { life, ..first_plan(&SIMULATED) };
     let (old, new) = (Key { kid: 1, material: 0 }, Key { kid: 2, material: 4 });
-    let call = |key| {
-        let token = Some(Token::Signed { iss: 0, key, who: 0 });
-        Step::Request(Call { sandbox: 0, route: Route::Me, token, body: None, renews: true })
-    };
     let mut run = Run::with(plan, &new_signing_keys().0);
     run.world.cache_control.set(Some("max-age=3600"));
-    run.take(&[call(old), Step::Store(Some(Outage::Keys)), Step::Publish(0, vec![new]), Step::Wait(2000)]).unwrap();
+    run.take(&[call(old, 0), Step::Store(Some(Outage::Keys)), Step::Publish(0, vec![new]), Step::Wait(2000)]).unwrap();
     run.world.cache_control.set(Some("max-age=1"));
-    run.take(&[call(new), Step::Store(None), Step::Wait(10_000), call(old), call(new)]).unwrap();
+    run.take(&[call(new, 0), Step::Store(None), Step::Wait(10_000), call(old, 0), call(new, 0)]).unwrap();
     let verdicts: Vec<_> = run.outcomes.iter().map(|words| words.contains("\"forwarded\"")).collect();
     assert_eq!(verdicts, [true, true, false, true], "{:#?}", run.outcomes);
+}
+
+/// Puts the key set with `key` into the KV store as the issuer's word of `at`, in seconds; without it as an operator's.
+fn store(world: &World, key: Key, at: Option<u64>) {
+    let source = world.names.source(0);
+    let digest = KeysDigest::new(&source.iss, source.jwks_uri.as_deref(), source.backend);
+    let note = at.map(|at| digest.note(Given::new(UnixTime::from_seconds(at), 60)).into_bytes());
+    let mut set: serde_json::Value = serde_json::from_str(&jwks(&[key])).unwrap();
+    set["issuer"] = source.iss.into();
+    let stored = Stored { note: note.unwrap_or_default(), value: set.to_string().into_bytes() };
+    world.kv.borrow_mut().insert("jwks/idp-lane".to_owned(), stored);
+}
+
+#[test]
+fn a_set_that_may_not_be_used_hides_none_that_may() {
+    let life = Life { min_fresh: 1, max_fresh: 60, max_stale: 1000, cool_down: 1 };
+    let plan = Plan { life, ..first_plan(&SIMULATED) };
+    let key = Key { kid: 1, material: 0 };
+    // A POP whose clock is fast, or was.
+    for ahead in [100, 86_400] {
+        let mut run = Run::with(plan, &new_signing_keys().0);
+        run.take(&[call(key, 0), Step::Reachable(0, false), Step::Wait(100_000)]).unwrap();
+        store(&run.world, Key { kid: 2, material: 4 }, Some(BEGIN + 100 + ahead));
+        run.take(&[call(key, 0), call(key, 1)]).unwrap(); // from memory, and from the cache
+        assert!(run.outcomes.iter().all(|words| words.contains("\"forwarded\"")), "{:#?}", run.outcomes);
+    }
+    // What is too old hides nothing either: somebody decided that this set may always be used.
+    let mut run = Run::with(plan, &new_signing_keys().0);
+    run.take(&[call(key, 0), Step::Reachable(0, false), Step::Evict, Step::Wait(1_001_000)]).unwrap();
+    store(&run.world, key, None);
+    run.take(&[call(key, 0)]).unwrap();
+    assert!(run.outcomes[1].contains("\"forwarded\"") && run.outcomes[1].contains("seeded"), "{:#?}", run.outcomes);
 }

@@ -174,7 +174,7 @@ fn head(call: &Call, world: &World) -> RequestHead {
     }
 }
 
-struct NoAcls;
+pub(crate) struct NoAcls;
 
 impl Acls for NoAcls {
     fn action(&mut self, _: &str, _: IpAddr) -> Result<Option<AclAction>, AclUnavailable> {

@@ -164,6 +164,7 @@ fn a_group_is_closed_by_the_policy_or_by_a_switch() {
         ("{}", ["forwarded", "maintenance", "forwarded"]),
         ("", ["switched-off"; 3]),
         (r#"{"group":["shop"]}"#, ["switched-off"; 3]),
+        (r#"{"keys":[{"issuer":"x","thumbprint":"AAAA"}]}"#, ["switched-off"; 3]),
     ] {
         desk.switch = Switch::parse(switch.as_bytes());
         assert_eq!(verdicts(&desk), verdicts_of, "{switch}");
@@ -320,12 +321,19 @@ fn a_page_may_hand_its_token_over_as_a_subprotocol_where_the_route_says_so() {
     assert_eq!(through.0, [format!("Bearer {token}")]);
 
     for (ask, verdict) in [
-        (ask("bearer"), "credentials-malformed"),
+        (ask("bearer"), "subprotocol-malformed"),
         (ask("bearer, a b"), "credentials-malformed"),
-        (ask(&format!("{bearer}, {bearer}")), "credentials-repeated"),
+        (ask(&format!("{bearer}, {bearer}")), "subprotocol-malformed"),
         (ask(&bearer).bearer(&token), "credentials-repeated"),
         (ask("bearer, a.b.c"), "token-malformed"),
-        (ask(&format!("Bearer, {token}")), "credentials-missing"),
+        (ask(&format!("Bearer, {token}")), "subprotocol-malformed"),
+        (ask(&("bearer,x,".repeat(3611) + &"b,".repeat(16_250))), "too-many-subprotocols"),
+        // Nobody is taken for anonymous whose token would travel on.
+        (handshake("/maybe", &format!("Bearer, {token}")), "subprotocol-malformed"),
+        (handshake("/maybe", &format!("{token}, bearer")), "subprotocol-malformed"),
+        (handshake("/maybe", &format!("{token}, bearer, chat")), "subprotocol-malformed"),
+        (handshake("/maybe", &format!("bearer={token}")), "subprotocol-malformed"),
+        (handshake("/maybe", "chat"), "forwarded"),
         (ask("chat"), "credentials-missing"),
         (handshake("/off", &bearer), "credentials-missing"),
         (handshake("/off", &bearer).bearer(&token), "forwarded"),

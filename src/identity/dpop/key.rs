@@ -6,12 +6,11 @@ use super::{ALGORITHMS, ProofError};
 use crate::identity::keys::Key;
 use crate::policy::AlgorithmName;
 
-/// A public key that signs proofs, its algorithm, and its RFC 7638 thumbprint.
+/// A public key that signs proofs, and its algorithm.
 #[derive(Clone, Debug)]
 pub(super) struct ProofKey {
     key: Key,
     algorithm: AlgorithmName,
-    thumbprint: [u8; 32],
 }
 
 impl ProofKey {
@@ -22,30 +21,18 @@ impl ProofKey {
             .filter(|algorithm| ALGORITHMS.iter().any(|name| AlgorithmName::from_jose(name) == Some(*algorithm)))
             .ok_or(ProofError::Algorithm)?;
         let key = Key::read(jwk).ok().filter(|key| key.accepts(algorithm)).ok_or(ProofError::Key)?;
-        Ok(Self { key, algorithm, thumbprint: thumbprint(jwk).ok_or(ProofError::Key)? })
+        Ok(Self { key, algorithm })
     }
 
-    /// Its thumbprint.
+    /// Its RFC 7638 thumbprint.
     pub(super) const fn thumbprint(&self) -> &[u8; 32] {
-        &self.thumbprint
+        self.key.thumbprint()
     }
 
     /// Whether `signature` is this key's over `message`.
     pub(super) fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), ProofError> {
         self.key.verify(self.algorithm, message, signature).map_err(|_| ProofError::Signature)
     }
-}
-
-/// RFC 7638 §3 and RFC 8037 §2: the required members in alphabetical order, hashed.
-fn thumbprint(jwk: &Map<String, Value>) -> Option<[u8; 32]> {
-    let required: &[&str] = match jwk.get("kty")?.as_str()? {
-        "EC" => &["crv", "kty", "x", "y"],
-        "OKP" => &["crv", "kty", "x"],
-        _ => return None,
-    };
-    let member = |name: &&str| Some(format!("\"{name}\":{}", Value::from(jwk.get(*name)?.as_str()?)));
-    let members = required.iter().map(member).collect::<Option<Vec<_>>>()?;
-    Some(hmac_sha256::Hash::hash(format!("{{{}}}", members.join(",")).as_bytes()))
 }
 
 #[cfg(test)]

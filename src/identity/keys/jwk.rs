@@ -9,7 +9,7 @@ use jwt_simple::prelude::{
 };
 use serde_json::{Map, Value, json};
 
-use super::Key;
+use super::{Key, thumbprint};
 use crate::identity::rsa::{MAX_MODULUS_BITS, RsaPublicKey, roca};
 use crate::identity::signature::VerifyingKey;
 use crate::policy::AlgorithmName;
@@ -71,19 +71,9 @@ impl Key {
                 vec![AlgorithmName::from_jose(alg).filter(of_this_type).ok_or(UnusableKey::OtherAlgorithm)?]
             }
         };
-        Ok(Self { id, issuer: jwk.get("issuer").cloned(), material, algorithms, digest: digest(jwk) })
+        let thumbprint = thumbprint::of(&material);
+        Ok(Self { id, issuer: jwk.get("issuer").cloned(), material, algorithms, thumbprint })
     }
-}
-
-/// SHA-256 over the members that make up the number or the point, each with its length.
-fn digest(jwk: &Map<String, Value>) -> [u8; 32] {
-    let mut hash = hmac_sha256::Hash::new();
-    for name in ["kty", "crv", "n", "e", "x", "y"] {
-        let value = jwk.get(name).and_then(Value::as_str).unwrap_or_default();
-        hash.update(value.len().to_be_bytes());
-        hash.update(value.as_bytes());
-    }
-    hash.finalize()
 }
 
 fn holds_secret(jwk: &Map<String, Value>) -> bool {

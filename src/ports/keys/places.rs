@@ -1,6 +1,7 @@
 //! Where key sets are kept between the sandbox and the issuer: the POP's cache and the KV store. Both hold the JWK Set as
-//! it came and, in a note beside it, when it came and to which [`KeysDigest`] it belongs. What cannot be read, or belongs
-//! to another digest, counts as not there.
+//! it came and, in a note beside it, when it came and to which [`KeysDigest`] it belongs. What cannot be read,
+//! belongs to another digest, or may not be used now (too old, or dated in the future) counts as not there: it hides no set
+//! that may.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -60,10 +61,9 @@ impl KeysDigest {
 pub(super) type Look = fn(&Issuer, &KeysDigest, Scoped<'_>) -> Option<HeldKeys>;
 
 /// The set in the POP's cache.
-pub(super) fn cached(_: &Issuer, digest: &KeysDigest, scoped: Scoped<'_>) -> Option<HeldKeys> {
+pub(super) fn cached(issuer: &Issuer, digest: &KeysDigest, scoped: Scoped<'_>) -> Option<HeldKeys> {
     let found = scoped.cached(Space::KeySet, digest.as_bytes(), MAX_JWKS_BYTES).ok()??;
-    let given = digest.read_note(&found.note)?;
-    Some(HeldKeys::with_note(KeySet::parse(&found.value).ok()?, Some(given)))
+    usable(issuer, Some(digest.read_note(&found.note)?), &found.value, scoped)
 }
 
 /// The set in the POP's cache, if it came later than `known`. Only then is it read: its note says so first.
@@ -87,7 +87,12 @@ pub(super) fn stored(issuer: &Issuer, digest: &KeysDigest, scoped: Scoped<'_>) -
         [] if is_seeded_for(issuer, &found.value) => None,
         note => Some(digest.read_note(note)?),
     };
-    Some(HeldKeys::with_note(KeySet::parse(&found.value).ok()?, given))
+    usable(issuer, given, &found.value, scoped)
+}
+
+fn usable(issuer: &Issuer, given: Option<Given>, json: &[u8], scoped: Scoped<'_>) -> Option<HeldKeys> {
+    let held = HeldKeys::with_note(KeySet::parse(json).ok()?, given);
+    held.is_usable(scoped.now(), &issuer.key_life).then_some(held)
 }
 
 fn is_seeded_for(issuer: &Issuer, json: &[u8]) -> bool {

@@ -1,0 +1,128 @@
+//! Keys that an operator withdrew. The switch names them by id or thumbprint; what is withdrawn is the key itself: the
+//! same numbers under another id, in the same set or in a later one, open nothing either.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::identity::keys::{Key, KeySet};
+use crate::opening::Switch;
+use crate::policy::Issuer;
+
+/// Which keys were seen under ids that are withdrawn: `iss`, `kid` and thumbprint.
+#[derive(Default)]
+pub(super) struct Withdrawn {
+    seen: BTreeSet<(String, String, [u8; 32])>,
+}
+
+impl Withdrawn {
+    /// Notes which keys of a set at hand stand under withdrawn ids, and forgets ids that are withdrawn no more.
+    pub(super) fn note(&mut self, issuer: &Issuer, switch: &Switch, keys: &KeySet) {
+        self.seen.retain(|(iss, kid, _)| *iss != issuer.issuer || switch.withdraws(issuer, Some(kid), None));
+        for (kid, thumbprint) in keys.listed() {
+            if let Some(kid) = kid.filter(|kid| switch.withdraws(issuer, Some(kid), None)) {
+                self.seen.insert((issuer.issuer.clone(), kid.to_owned(), *thumbprint));
+            }
+        }
+    }
+
+    /// Whether `key` of `issuer` is withdrawn, under whatever id it is found.
+    pub(super) fn has(&self, issuer: &Issuer, switch: &Switch, key: &Key) -> bool {
+        let is_seen =
+            |(iss, _, thumbprint): &(String, String, [u8; 32])| *iss == issuer.issuer && thumbprint == key.thumbprint();
+        switch.withdraws(issuer, key.id(), Some(key.thumbprint())) || self.seen.iter().any(is_seen)
+    }
+
+    /// `keys` without those that are withdrawn; it may be left with none.
+    pub(super) fn taken_from(&mut self, issuer: &Issuer, switch: &Switch, keys: Arc<KeySet>) -> Arc<KeySet> {
+        self.note(issuer, switch, &keys);
+        if !switch.withdraws_keys_of(issuer) {
+            return keys;
+        }
+        Arc::new(keys.without(|key| self.has(issuer, switch, key)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::{Value, json};
+
+    use super::Withdrawn;
+    use crate::identity::keys::KeySet;
+    use crate::opening::Switch;
+    use crate::policy::Policy;
+
+    /// The keys of RFC 8037 appendix A.2 and of RFC 8032 §7.1, test 2.
+    const ONE: &str = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+    const TWO: &str = "PUAXw-hDiVqStwqnTRt-vJyYLM8uxJaMwM1V8Sr0Zgw";
+    /// The thumbprint of the first one, of RFC 8037 appendix A.3.
+    const THUMBPRINT: &str = "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k";
+
+    fn policy() -> Policy {
+        let policy = json!({
+            "edge": { "issuer": "https://edge.test", "hosts": ["edge.test"] },
+            "origins": { "app": { "backend": "app", "audience": "app" } },
+            "issuers": { "idp": { "issuer": "https://idp.test", "backend": "idp", "audiences": ["api"] } },
+            "routes": [{ "id": "me", "path": "/me", "methods": ["GET"] }],
+        });
+        Policy::parse(policy.to_string().as_bytes()).unwrap()
+    }
+
+    fn set(keys: &[(Option<&str>, &str)]) -> Arc<KeySet> {
+        let jwk = |(kid, x): &(Option<&str>, &str)| {
+            let mut jwk = json!({ "kty": "OKP", "crv": "Ed25519", "x": x });
+            if let Some(kid) = kid {
+                jwk["kid"] = json!(kid);
+            }
+            jwk
+        };
+        let keys: Vec<_> = keys.iter().map(jwk).collect();
+        Arc::new(KeySet::parse(json!({ "keys": keys }).to_string().as_bytes()).unwrap())
+    }
+
+    fn switch(key: &Value) -> Switch {
+        let mut key = key.clone();
+        key["issuer"] = json!("https://idp.test");
+        Switch::parse(json!({ "keys": [key] }).to_string().as_bytes())
+    }
+
+    /// The ids of the keys that are left.
+    fn left(withdrawn: &mut Withdrawn, switch: &Switch, keys: &[(Option<&str>, &str)]) -> Vec<Option<String>> {
+        let policy = policy();
+        let issuer = policy.issuer("https://idp.test").unwrap();
+        let left = withdrawn.taken_from(issuer, switch, set(keys));
+        left.keys().iter().map(|key| key.id().map(str::to_owned)).collect()
+    }
+
+    #[test]
+    fn a_key_is_withdrawn_under_all_its_names() {
+        let all = [(Some("a"), ONE), (Some("b"), ONE), (None, ONE), (Some("c"), TWO), (None, TWO)];
+        let others = [Some("c".to_owned()), None];
+        for named in [
+            json!({ "kid": "a" }),
+            json!({ "kid": "b" }),
+            json!({ "thumbprint": THUMBPRINT }),
+            json!({ "kid": "unknown", "thumbprint": THUMBPRINT }),
+        ] {
+            assert_eq!(left(&mut Withdrawn::default(), &switch(&named), &all), others, "{named}");
+        }
+        assert_eq!(left(&mut Withdrawn::default(), &switch(&json!({})), &all), []);
+        assert_eq!(left(&mut Withdrawn::default(), &switch(&json!({ "kid": "unknown" })), &all).len(), all.len());
+    }
+
+    #[test]
+    fn an_id_that_stands_on_two_keys_withdraws_both() {
+        let both = [(Some("a"), ONE), (Some("a"), TWO), (Some("b"), ONE), (Some("c"), TWO)];
+        assert_eq!(left(&mut Withdrawn::default(), &switch(&json!({ "kid": "a" })), &both), []);
+    }
+
+    #[test]
+    fn a_key_stays_withdrawn_when_a_later_set_has_it_under_another_id_and_no_longer() {
+        let (mut withdrawn, off) = (Withdrawn::default(), switch(&json!({ "kid": "a" })));
+        assert_eq!(left(&mut withdrawn, &off, &[(Some("a"), ONE)]), []);
+        assert_eq!(left(&mut withdrawn, &off, &[(Some("b"), ONE), (Some("c"), TWO)]), [Some("c".to_owned())]);
+        assert_eq!(left(&mut withdrawn, &Switch::default(), &[(Some("b"), ONE)]).len(), 1);
+        assert_eq!(left(&mut withdrawn, &off, &[(Some("b"), ONE)]).len(), 1, "nothing here says what \"a\" was");
+    }
+}

@@ -1,0 +1,160 @@
+//! Proofs of possession over time: what a shadow policy says of them, and what a new policy makes of used ones.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ed25519_compact::{KeyPair, Seed};
+use fastgate::content::NoBody;
+use fastgate::gateway::Decision;
+use fastgate::headers::Headers;
+use fastgate::mint::new_signing_keys;
+use fastgate::ports::storage::Clock as _;
+use fastgate::request::RequestHead;
+use fastgate::sandbox::{Arrived, POLICY_KEY, SHADOW_KEY, Sandbox};
+use fastgate::surroundings::Surroundings;
+use fastgate::trail::Trail;
+use serde_json::{Value, json};
+
+use crate::run::NoAcls;
+use crate::shared::policy::policy;
+use crate::shared::steps::{SIMULATED, first_plan};
+use crate::shared::tokens::{claims, kid};
+use crate::world::{BEGIN, World};
+
+/// The key pair that the first provider publishes in the beginning.
+const PROVIDERS: [u8; 32] = [1; 32];
+/// The caller's.
+const CALLERS: [u8; 32] = [99; 32];
+
+fn sign(seed: [u8; 32], header: &Value, claims: &Value) -> String {
+    let input = [header, claims].map(|part| URL_SAFE_NO_PAD.encode(part.to_string())).join(".");
+    let signature = KeyPair::from_seed(Seed::new(seed)).sk.sign(&input, None);
+    format!("{input}.{}", URL_SAFE_NO_PAD.encode(*signature))
+}
+
+fn digest(text: &str) -> String {
+    URL_SAFE_NO_PAD.encode(hmac_sha256::Hash::hash(text.as_bytes()))
+}
+
+/// A caller with a bound token, before a sandbox.
+struct Caller {
+    world: World,
+    sandbox: Sandbox,
+    token: String,
+    key: Value,
+}
+
+/// What came of a request.
+#[derive(Debug, PartialEq, Eq)]
+struct Answer {
+    verdict: &'static str,
+    shadow: Option<String>,
+    nonce: Option<String>,
+}
+
+impl Caller {
+    fn new() -> Self {
+        let world = World::new(&new_signing_keys().0);
+        let x = URL_SAFE_NO_PAD.encode(*KeyPair::from_seed(Seed::new(CALLERS)).pk);
+        let mut claims = claims(&world.names.iss(0), 0, BEGIN);
+        claims["cnf"] = json!({ "jkt": digest(&format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#)) });
+        let token = sign(PROVIDERS, &json!({ "alg": "EdDSA", "typ": "at+jwt", "kid": kid(1) }), &claims);
+        Self { world, sandbox: Sandbox::default(), token, key: json!({ "kty": "OKP", "crv": "Ed25519", "x": x }) }
+    }
+
+    /// Puts a policy with these demands of proofs into the KV store.
+    fn put(&self, key: &str, demands: &Value) {
+        let text = policy(&[(&self.world.names, 0, first_plan(&SIMULATED))], key == SHADOW_KEY);
+        let mut policy: Value = serde_json::from_str(&text).unwrap();
+        policy["edge"]["dpop"] = demands.clone();
+        self.world.put_value(key, policy.to_string());
+    }
+
+    fn proof(&self, jti: &str, nonce: Option<&str>) -> String {
+        let htu = format!("https://edge.test/{}/me", self.world.names.lane);
+        let mut claims = json!({ "jti": jti, "htm": "GET", "htu": htu, "iat": self.now(), "ath": digest(&self.token) });
+        if let Some(nonce) = nonce {
+            claims["nonce"] = json!(nonce);
+        }
+        sign(CALLERS, &json!({ "alg": "EdDSA", "typ": "dpop+jwt", "jwk": self.key }), &claims)
+    }
+
+    fn now(&self) -> u64 {
+        self.world.now.get() / 1000
+    }
+
+    fn wait(&self, seconds: u64) {
+        self.world.now.set(self.world.now.get() + seconds * 1000);
+    }
+
+    fn send(&mut self, proof: &str) -> Answer {
+        let authorization = format!("DPoP {}", self.token);
+        let headers: Headers =
+            [("host", "edge.test"), ("authorization", &authorization), ("dpop", proof)].into_iter().collect();
+        let head = RequestHead {
+            method: "GET".to_owned(),
+            target: format!("/{}/me", self.world.names.lane).into_bytes(),
+            headers,
+            client: Some([192, 0, 2, 7].into()),
+            tls: true,
+            certificate: None,
+        };
+        let mut trail = Trail::new(self.world.now(), "0123456789abcdef0123456789abcdef", "GET");
+        let arrived = Arrived {
+            head,
+            surroundings: &Surroundings::default(),
+            body: &mut NoBody,
+            acls: &mut NoAcls,
+            elapsed: &|| 0,
+            uptime: Duration::from_secs(self.now() - BEGIN),
+        };
+        let decision = self.sandbox.decide(arrived, &self.world.platform(), &mut trail).unwrap();
+        self.sandbox.renew(&self.world.platform());
+        let headers = match &decision {
+            Decision::Forward(grant) => grant.answer().dress(&Headers::default()),
+            Decision::Refuse(problem) => problem.headers(),
+            other => panic!("{other:?}"),
+        };
+        let nonce = headers.all("dpop-nonce").next().map(|value| String::from_utf8(value.to_vec()).unwrap());
+        Answer { verdict: trail.verdict, shadow: trail.shadow_policy, nonce }
+    }
+}
+
+#[test]
+fn a_shadow_policy_knows_the_nonces_that_the_live_one_gave() {
+    let mut caller = Caller::new();
+    caller.put(POLICY_KEY, &json!({ "nonce": true }));
+    let refused = caller.send(&caller.proof("alone", None));
+    caller.put(SHADOW_KEY, &json!({ "nonce": true }));
+    caller.wait(11);
+    caller.send(&caller.proof("first", refused.nonce.as_deref())); // behind it the shadow policy fetches its keys
+    let nonce = refused.nonce.clone().unwrap();
+    let passed = caller.send(&caller.proof("second", Some(&nonce)));
+    assert_eq!((passed.verdict, passed.shadow.as_deref()), ("forwarded", Some("would-forward")));
+    let without = caller.send(&caller.proof("third", None));
+    assert_eq!((without.verdict, without.shadow.as_deref()), ("proof-nonce", Some("would-refuse proof-nonce")));
+    assert_eq!(without.nonce, refused.nonce, "clients are given the live policy's alone");
+
+    // A live policy that asks for none gives none, whatever the shadow policy asks for.
+    caller.put(POLICY_KEY, &json!({}));
+    caller.wait(11);
+    let asked_on_paper = caller.send(&caller.proof("fourth", None));
+    let expected = Some("would-refuse proof-nonce".to_owned());
+    assert_eq!(asked_on_paper, Answer { verdict: "forwarded", shadow: expected, nonce: None });
+}
+
+#[test]
+fn a_used_proof_stays_used_when_a_new_policy_takes_older_ones() {
+    let mut caller = Caller::new();
+    caller.put(POLICY_KEY, &json!({ "max_age": 5, "leeway": 0 }));
+    let proof = caller.proof("only", None);
+    assert_eq!([caller.send(&proof).verdict, caller.send(&proof).verdict], ["forwarded", "proof-replayed"]);
+    caller.put(POLICY_KEY, &json!({ "max_age": 600, "leeway": 60 }));
+    for seconds in [11, 289, 300] {
+        caller.wait(seconds);
+        assert_eq!(caller.send(&proof).verdict, "proof-replayed", "after {} s", caller.now() - BEGIN);
+    }
+    caller.wait(1);
+    assert_eq!(caller.send(&proof).verdict, "proof-too-old");
+}
