@@ -111,14 +111,16 @@ const HOP_BY_HOP: [&str; 13] = [
 ];
 
 /// Fields by which applications are commonly told who is calling or what was asked, matched after [`fold`].
-const RESERVED: [&str; 21] = [
+const RESERVED: [&str; 24] = [
     "authenticated-user",
     "cdn-cache-control",
     "cdn-loop",
     "cf-connecting-ip",
     "client-ip",
+    "daphne-root-path",
     "forwarded",
     "remote-user",
+    "script-name",
     "true-client-ip",
     "x-client-ip",
     "x-cluster-client-ip",
@@ -133,6 +135,7 @@ const RESERVED: [&str; 21] = [
     "x-remote-user",
     "x-request-id",
     "x-rewrite-url",
+    "x-script-name",
 ];
 
 /// Families of such fields, and of those by which an origin directs its CDN (`Surrogate-Key`, `Surrogate-Control` of the

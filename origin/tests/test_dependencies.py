@@ -144,11 +144,9 @@ async def test_mounts_are_part_of_the_template(edge: Edge) -> None:
     assert answer.json()["type"] == "urn:fastgate:problem:not-from-the-edge"
 
 
-async def test_a_root_path_is_part_of_the_template_if_it_is_part_of_the_path(
-    app: FastAPI, edge: Edge
-) -> None:
+async def test_a_servers_root_path_is_part_of_no_template(app: FastAPI, edge: Edge) -> None:
     for path, template, status in [
-        ("/api/me", "/api/me", 200),
+        ("/api/me", "/api/me", 401),
         ("/me", "/me", 200),
         ("/api/me", "/me", 401),
         ("/me", "/api/me", 401),

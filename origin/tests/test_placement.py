@@ -159,15 +159,17 @@ async def test_a_guarded_app_may_be_mounted_in_another_app(
             assert await status(app, edge, f"{base}/me", "/me", route="get-me") == 401
 
 
-async def test_an_app_that_is_mounted_by_hand_has_its_root_path_in_front(edge: Edge) -> None:
+async def test_an_app_that_is_mounted_by_hand_is_refused(edge: Edge) -> None:
+    """It cannot be told from middleware that believes a field of the client's."""
     inner = app_with_me()
 
     async def by_hand(scope: Scope, receive: Receive, send: Send) -> None:
         await inner({**scope, "root_path": "/hand"}, receive, send)
 
     app = FastgateMiddleware(by_hand, edge.settings())
-    assert await status(app, edge, "/hand/me", "/hand/me") == 200
+    assert await status(app, edge, "/hand/me", "/hand/me") == 401
     assert await status(app, edge, "/hand/me", "/me") == 401
+    assert await status(app, edge, "/me", "/me") == 200, "nothing is moved"
 
 
 def test_a_stand_in_knows_the_root_path(edge: Edge, as_caller: AsCaller) -> None:

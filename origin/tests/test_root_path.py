@@ -6,13 +6,13 @@ from urllib.parse import unquote
 import httpx
 import pytest
 from fastapi import FastAPI, Request, WebSocket
-from starlette.types import Scope
+from starlette.types import Receive, Scope, Send
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from fastgate import Caller, StandInCaller, guard
-from fastgate.root_path import root_path_at
-from fastgate.route import PREFIX_KEY, Prefix
+from fastgate import Caller, FastgateMiddleware, StandInCaller, at_edge, guard
+from fastgate.policy import CannotCompile, compile_routes
+from fastgate.root_path import arrival_of
 from tests.edge import HEADER, Edge
 from tests.serving import exchange, uvicorn_serving
 
@@ -108,27 +108,115 @@ def test_forwarded_fields_are_believed_for_links_and_never_for_passage(edge: Edg
 
 
 @pytest.mark.parametrize(
-    ("root", "raw_path", "expected"),
+    ("own", "root", "raw_path", "expected"),
     [
-        ("", "/x", ()),
-        # Perhaps a proxy has taken it off.
-        ("/gw", "/x", (b"/gw/x",)),
-        ("/gw", "/gwx", (b"/gw/gwx",)),
-        # Perhaps the server has put it in front.
-        ("/gw", "/gw", ()),
-        ("/gw", "/gw/x", (b"/x",)),
-        ("/gw", "/gw/gw/x", (b"/gw/x",)),
-        ("/gw/", "/gw//x", (b"/x",)),
-        ("/gw", "/%67w/x", ()),
-        ("/g%77", "/g%77/x", ()),
-        ("/caf\u00e9", "/x", ()),
+        ("", "", "/x", ["/x"]),
+        ("", "/gw", "/x", ["/x"]),
+        ("", "/gw", "/gwx", ["/gwx"]),
+        ("", "/gw", "/gw/x", ["/x"]),
+        ("", "/gw", "/gw/gw/x", ["/gw/x"]),
+        ("", "/gw/", "/gw//x", ["/x"]),
+        ("", "/gw", "/%67w/x", []),
+        ("", "/g%77", "/g%77/x", ["/g%77/x"]),
+        ("/gw", "", "/x", ["/x", "/gw/x"]),
+        ("/gw", "/other", "/x", ["/x", "/gw/x"]),
+        ("/gw", "", "/gwx", ["/gwx", "/gw/gwx"]),
+        ("/gw", "", "/gw/x", ["/gw/x", "/x"]),
+        ("/gw", "", "/gw/gw/x", ["/gw/gw/x"]),
+        ("/caf\u00e9", "", "/x", ["/x"]),
+        ("/caf\u00e9", "", "/caf%C3%A9/x", ["/caf%C3%A9/x"]),
     ],
 )
-def test_only_a_whole_root_path_is_one(
-    root: str, raw_path: str, expected: tuple[bytes, ...]
+def test_what_may_be_signed_is_what_the_router_matches_with_the_apps_own_in_front(
+    own: str, root: str, raw_path: str, expected: list[str]
 ) -> None:
-    raw = raw_path.encode()
-    scope: Scope = {"root_path": root, "raw_path": raw, "path": unquote(raw_path)}
-    assert root_path_at(scope, None).other_paths(raw) == expected
-    scope[PREFIX_KEY] = Prefix("", "")
-    assert root_path_at(scope, None).other_paths(raw) == (), "below a mount it is the mount's own"
+    app = FastAPI()
+    app.root_path = own
+    scope: Scope = {"root_path": root, "raw_path": raw_path.encode(), "path": unquote(raw_path)}
+    before = dict(scope)
+    assert arrival_of(scope, app).raw_paths == tuple(each.encode() for each in expected)
+    assert scope == before
+    without_raw = arrival_of({**scope, "raw_path": None}, app)
+    assert set(map(unquote, expected)) <= set(without_raw.paths)
+
+
+async def page() -> str:
+    return "page"
+
+
+async def admin() -> str:
+    return "admin"
+
+
+def two_pages(app: FastAPI) -> FastAPI:
+    app.add_api_route("/public/admin", at_edge(access="public")(page))
+    app.add_api_route("/admin", at_edge(access="authenticated")(admin))
+    return app
+
+
+def test_paths_below_the_servers_root_path_stay_where_they_are(edge: Edge) -> None:
+    app = two_pages(FastAPI())
+    guard(app, edge.settings(health_path="/health", ready_path="/ready"))
+    app.add_api_route("/health", page)
+    with uvicorn_serving(app, root_path="/public") as address:
+        for path, expected in [("/public/admin", '"page"'), ("/admin", '"admin"')]:
+            header = edge.mint(path, path).decode()
+            assert exchange(address, path, [(HEADER, header)]).endswith(expected)
+        # Health checks ask for what is told to the app.
+        assert exchange(address, "/health", []).startswith("HTTP/1.1 200")
+        assert exchange(address, "/ready", []).startswith("HTTP/1.1 204")
+        assert exchange(address, "/public/health", []).startswith("HTTP/1.1 401")
+
+
+@pytest.mark.anyio
+async def test_a_root_path_that_a_client_has_chosen_is_refused_and_explained(
+    edge: Edge, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = two_pages(FastAPI())
+    guard(app, edge.settings())
+    transport = httpx.ASGITransport(app, root_path="/public")  # as Daphne-Root-Path does
+    async with httpx.AsyncClient(transport=transport, base_url="http://t") as http:
+        answer = await http.get(
+            "/public/admin", headers=edge.headers("/public/admin", "/public/admin")
+        )
+    assert answer.status_code == 401
+    (facts,) = (vars(record)["fastgate"] for record in caplog.records if "fastgate" in vars(record))
+    assert facts["code"] == "path-mismatch"
+    assert 'root_path "/public" is not the app\'s own' in facts["hint"]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("mount", "own"), [("/api", "/api/public"), ("", "/public")])
+async def test_a_mounted_app_with_a_root_path_of_its_own_is_told_and_refused(
+    edge: Edge, mount: str, own: str
+) -> None:
+    app, below = FastAPI(openapi_url=None), two_pages(FastAPI(openapi_url=None))
+    below.root_path = own
+    app.mount(mount, below)
+    with pytest.raises(CannotCompile, match="root_path"):
+        compile_routes(app)
+    guard(app, edge.settings())
+    path = f"{mount}/public/admin"
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://t") as http:
+        assert (await http.get(path, headers=edge.headers(path, path))).status_code == 401
+    below.root_path = mount
+    assert [route["path"] for route in compile_routes(app) if "admin" in str(route["path"])]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("field", ["X-Forwarded-Prefix", "X-Script-Name", "Daphne-Root-Path"])
+async def test_behind_a_wrapper_no_field_moves_a_route(edge: Edge, field: str) -> None:
+    app = two_pages(FastAPI())
+
+    async def believing(scope: Scope, receive: Receive, send: Send) -> None:
+        prefix = dict(scope["headers"]).get(field.lower().encode(), b"").decode()
+        await app({**scope, "root_path": prefix}, receive, send)
+
+    transport = httpx.ASGITransport(FastgateMiddleware(believing, edge.settings()))
+    headers = {**edge.headers("/public/admin", "/public/admin"), field: "/public"}
+    async with httpx.AsyncClient(transport=transport, base_url="http://t") as http:
+        answer = await http.get("/public/admin", headers=headers)
+    if field == "X-Forwarded-Prefix":
+        assert answer.status_code == 401
+    else:
+        assert answer.json() == "page", "the app never sees such a field"

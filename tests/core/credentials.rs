@@ -97,6 +97,8 @@ fn no_field_changes_the_method_the_path_or_who_has_to_identify() {
         ("x-forwarded-uri", "/pub/x"),
         ("x-forwarded-prefix", "/pub"),
         ("x-forwarded-method", "PUT"),
+        ("x-script-name", "/pub"),
+        ("daphne-root-path", "/pub"),
         ("x-original-method", "PUT"),
         ("x-original-host", "evil.test"),
     ] {

@@ -22,15 +22,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from fastgate.answers import refuse
 from fastgate.errors import Refused, RouteMismatch
 from fastgate.no_endpoint import answer_for_none, is_plain
-from fastgate.route import AGAIN, PREFIX_KEY, WHOLE, Prefix, RouteCheck, check_of
+from fastgate.route import AGAIN, PREFIX_KEY, WHOLE, Base, Prefix, RouteCheck, check_of
 from fastgate.routing import (
     View,
     app_below,
     chosen_path,
     chosen_view,
     included_router,
-    root_path_of,
+    path_below,
     router_of,
+    signed_root_of,
 )
 
 ROUTER_KEY = "fastgate.router"
@@ -130,18 +131,21 @@ def _enter(router: Router, scope: Scope) -> None:
     """Note a router, and whether it may choose for this request as it stands."""
     scope[ROUTER_KEY] = router
     check = check_of(scope)
-    if check is None:
-        return
-    prefix: Prefix = scope[PREFIX_KEY]
-    if prefix.template is None:
-        again = router is check.router  # by what was judged as a whole, or by an endpoint
-    else:
-        root_path: str = scope.get("root_path", "")
-        own = root_path_of(scope.get("app"))
-        known = root_path == prefix.root_path or (own and root_path.rstrip("/") == own)
-        again = prefix.router is router and not known
-    if again:
-        scope[PREFIX_KEY] = AGAIN
+    prefix: Prefix | None = scope.get(PREFIX_KEY)
+    root_path: str = scope.get("root_path", "")
+    rest = path_below(root_path, scope["path"])
+    if prefix is None:  # the first one, and no guard has been passed
+        app = scope.get("app")
+        own = signed_root_of(app) if router_of(app) is router else ""
+        scope[PREFIX_KEY] = Prefix("", root_path, rest, router=router, base=Base(root_path, own))
+    elif prefix.template is None:
+        # By what was judged as a whole, or by an endpoint.
+        if check is not None and router is check.router:
+            scope[PREFIX_KEY] = AGAIN
+    elif prefix is not AGAIN and (root_path != prefix.root_path or rest != prefix.rest):
+        # Something else than mounts has set `root_path`: does it move what is matched?
+        same = rest == prefix.rest or (check is not None and scope["path"] != check.path)
+        scope[PREFIX_KEY] = prefix._replace(root_path=root_path) if same else AGAIN
 
 
 def _is_guarded(scope: Scope) -> bool:
@@ -232,8 +236,8 @@ async def _compare(
         fault, leaf = check.fault_within(scope), _is_endpoint(route)
         await _run_or_refuse(check, fault, run, scope, receive, send, is_endpoint=leaf)
     elif (below := app_below(route)) is not None:
-        template = _template_of_mount(prefix, route, scope)
-        covered = can_compare_all(below)
+        led = prefix.below(route, scope, router_of(below))
+        template, covered = led.template, can_compare_all(below)
         fault = check.fault_on_the_way(template, scope, can_compare=covered)
         if fault is not None:
             if not check.is_for_all_of(template) or not await answer_for_none(
@@ -241,8 +245,7 @@ async def _compare(
             ):
                 await check.refuse(fault, scope, send)
             return
-        root_path = scope.get("root_path", "")
-        scope[PREFIX_KEY] = Prefix(template, root_path, route, router_of(below))
+        scope[PREFIX_KEY] = led
         try:
             await run(scope, receive, send)
         finally:
@@ -291,35 +294,19 @@ def _is_endpoint(route: BaseRoute) -> bool:
     return runs_one or isinstance(route, (APIRoute, APIWebSocketRoute))
 
 
-_NOTHING = Prefix("", "")
-
-
 def _note(route: BaseRoute, scope: Scope) -> None:
     """Note what leads to a guard that is still to come: the template of an outer app's mount."""
-    prefix = scope.get(PREFIX_KEY, _NOTHING)
+    prefix: Prefix | None = scope.get(PREFIX_KEY)
+    if prefix is None:  # chosen by no router: the mount itself is served as an app
+        root_path: str = scope.get("app_root_path", scope.get("root_path", ""))
+        prefix = Prefix("", root_path, path_below(root_path, scope["path"]), base=Base(root_path))
     if prefix.mount is not route and prefix.template is not None:
-        template = _template_of_mount(prefix, route, scope)
-        scope[PREFIX_KEY] = Prefix(
-            "?" if template is None else template, scope.get("root_path", ""), route
-        )
+        scope[PREFIX_KEY] = prefix.below(route, scope)
 
 
 def _template(prefix: Prefix, route: BaseRoute, view: View, scope: Scope) -> str | None:
     if isinstance(route, (Mount, Host)):
-        above = _template_of_mount(prefix, route, scope)
-        return None if above is None else above + "/{path:path}"
+        return f"{prefix.below(route, scope).template}/{{path:path}}"
     above = prefix.above(scope)
     path = chosen_path(route, view, scope)
     return None if above is None or path is None else above + path
-
-
-def _template_of_mount(prefix: Prefix, route: BaseRoute, scope: Scope) -> str | None:
-    root_path: str = scope.get("root_path", "")
-    if isinstance(route, Host):
-        return prefix.above(scope)
-    path: str = getattr(route, "path", "")
-    if "{" in path:
-        # What the mount has matched is text in `root_path`; what stood before it cannot be told.
-        return prefix.template + path if prefix.template is not None else None
-    above = prefix.above(scope, root_path.removesuffix(path))
-    return None if above is None else above + path

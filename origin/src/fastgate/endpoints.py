@@ -22,7 +22,6 @@ from fastgate.declare import (
     ACCESS,
     CALLERS,
     OPAQUE,
-    PREFIX,
     Inherited,
     at_edge,
     declared,
@@ -37,8 +36,10 @@ from fastgate.routing import (
     frontend_templates,
     handled_route,
     is_opaque,
+    root_path_of,
     routed_app,
     router_dependencies,
+    signed_root_of,
 )
 
 Dependant: TypeAlias = Any
@@ -98,6 +99,8 @@ class Endpoint:
     `float`, `uuid`, `str`, or `other`."""
     hidden: tuple["Endpoint", ...] = ()
     """What a mounted app that is declared as a whole declares below, and nobody would read."""
+    root_path: str = ""
+    """Of a mount: the `root_path` of its app, where that is another than the mount leads to."""
 
     def __str__(self) -> str:
         return f"{self.name} ({self.template}, {place_of(self.source)})"
@@ -108,10 +111,7 @@ def endpoints(app: object) -> Iterator[Endpoint]:
     app = routed_app(app)
     if app is None:
         raise TypeError("neither a FastAPI nor a Starlette app")
-    root_path = getattr(app, "root_path", "").rstrip("/")
-    if declared(app).get(PREFIX) == root_path:
-        root_path = ""  # what the edge takes off arrives in no path
-    yield from _endpoints_of(app, root_path, declared(app))
+    yield from _endpoints_of(app, signed_root_of(app), declared(app))
 
 
 _Members: TypeAlias = Mapping[str, object]
@@ -176,7 +176,10 @@ def _mounted(mount: View, template: str, inherited: _Members) -> Iterator[Endpoi
             yield replace(
                 found, kind=Kind.WEBSOCKET, methods=("GET",), declared=no_methods, hidden=()
             )
-    yield Endpoint(Kind.BELOW, below, None, name, app)
+    root_path = root_path_of(getattr(holder, "_base_app", holder))
+    if root_path == template:
+        root_path = ""
+    yield Endpoint(Kind.BELOW, below, None, name, app, root_path=root_path)
 
 
 def _endpoint(kind: Kind, template: str, methods: tuple[str, ...] | None, view: View) -> Endpoint:

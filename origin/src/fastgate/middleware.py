@@ -24,9 +24,8 @@ from fastgate.local import LocalEdge
 from fastgate.observe import ObservedCheck, is_observed, let_pass, observed_body
 from fastgate.refusals import LOG_KEY, RefusalLog
 from fastgate.request_head import HEADER, asks_for, head_of, only, take_headers
-from fastgate.root_path import RootPath, below_root, root_path_at, take_root_off, taken_off
+from fastgate.root_path import Arrival, arrival_of, signed_scope
 from fastgate.route import CHECK_KEY, Comparing, RouteCheck, check_for
-from fastgate.routing import router_of
 from fastgate.settings import Settings, check_flag
 from fastgate.startup import Startup
 from fastgate.subprotocol import accepting
@@ -106,16 +105,17 @@ class FastgateMiddleware:
 
     async def _guard(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let one request through, or refuse it: all that is done with it, in its order."""
-        found, root = take_headers(scope), root_path_at(scope, self._startup.app)
+        found, arrival = take_headers(scope), arrival_of(scope, self._startup.app)
         scope[SCOPE_KEY], scope[LOG_KEY] = None, self._refusals
-        if asks_for(self.settings.ready_path, scope):
+        if asks_for(self.settings.ready_path, scope, arrival):
             await self._say_whether_ready(scope, send)
             return
         try:
-            if not asks_for(self.settings.health_path, scope):
-                found, receive = await self._signed_here(found, below_root(scope, root), receive)
-                claims = scope[SCOPE_KEY] = await self._verified(found, head_of(scope, root))
-                take_root_off(scope, claims.transaction.path, root)
+            if not asks_for(self.settings.health_path, scope, arrival):
+                found, receive = await self._signed_here(
+                    found, signed_scope(scope, arrival), receive
+                )
+                claims = scope[SCOPE_KEY] = await self._verified(found, head_of(scope, arrival))
                 receive = await self._compared_body(claims, scope, receive)
             if not self._startup.can_compare():
                 raise errors.RouteMismatch
@@ -126,7 +126,7 @@ class FastgateMiddleware:
                 await refuse(error, scope, send)
                 return
             let_pass(error, scope)
-        check = self._check(scope, root)
+        check = self._check(scope, arrival)
         with Comparing(check, scope):
             await self._run(scope, receive, self._answering(check, scope, send))
 
@@ -193,7 +193,7 @@ class FastgateMiddleware:
         compared = observed_body if self._observe else matched
         return await compared(scope, receive, expected, self.settings.max_signed_body)
 
-    def _check(self, scope: Scope, root: RootPath) -> RouteCheck:
+    def _check(self, scope: Scope, arrival: Arrival) -> RouteCheck:
         claims: EdgeClaims | None = scope[SCOPE_KEY]
         judged = None if claims is None else claims.transaction
         return check_for(
@@ -201,8 +201,7 @@ class FastgateMiddleware:
             judged,
             refuse,
             self._startup.names,
-            stripped="" if judged is None else taken_off(scope, judged.path, root),
-            router=router_of(self._startup.app),
+            prefix=arrival.prefix(None if judged is None else judged.path),
             kind=ObservedCheck if self._observe else RouteCheck,
         )
 

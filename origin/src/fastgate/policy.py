@@ -91,6 +91,16 @@ def _compiled(app: object) -> list[tuple[str, Endpoint]]:
         for endpoint in found
         if endpoint.kind is Kind.NOTHING
     ]
+    faults += [
+        Fault(
+            endpoint,
+            f'has the root_path "{endpoint.root_path}", which moves its routes: Starlette takes '
+            "that off the path in place of the mount",
+            "leave root_path to the outermost app or the server; a mounted app gets the right one",
+        )
+        for endpoint in found
+        if endpoint.root_path
+    ]
     faults += _faults_between(found)
     ids = ids_of(served)
     faults += _id_faults(served, ids)

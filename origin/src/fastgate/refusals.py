@@ -14,7 +14,14 @@ from starlette.routing import BaseRoute
 from starlette.types import Scope
 
 from fastgate.claims import SCOPE_KEY, EdgeClaims
-from fastgate.errors import FastgateError, IssuerMismatch, NotLocal, Refused, RouteMismatch
+from fastgate.errors import (
+    FastgateError,
+    IssuerMismatch,
+    NotLocal,
+    PathMismatch,
+    Refused,
+    RouteMismatch,
+)
 
 LOG_KEY = "fastgate.refusals"
 """Where the guard leaves its `RefusalLog` in the scope."""
@@ -106,6 +113,13 @@ def facts_of(error: FastgateError, scope: Scope) -> dict[str, object]:
     hint = None
     if isinstance(error, IssuerMismatch) and _slashless(signed) == _slashless(found):
         hint = f'only the final slash differs: write Settings(edge="{signed}")'
+    root_path = scope.get("root_path")
+    if isinstance(error, PathMismatch) and root_path and found and signed == root_path + found:
+        hint = (
+            f'the root_path "{_short(root_path)}" is not the app\'s own, so that no signed path '
+            "begins with it: let the edge strip it, or, where it is the server's or a proxy's, "
+            "give it to the app, FastAPI(root_path=…), and compile the policy again"
+        )
     client = scope.get("client")
     facts: dict[str, object] = {
         "code": error.code,

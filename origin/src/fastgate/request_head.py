@@ -4,31 +4,33 @@ In: a scope. Out: the values of `Fastgate-Identity`, taken out of it, and the `R
 they are compared with. It reads the bytes of the request line, never a URL rebuilt from them.
 """
 
-from urllib.parse import unquote
-
 from starlette.types import Scope
 
 from fastgate import errors
-from fastgate.root_path import RootPath
+from fastgate.root_path import Arrival
 from fastgate.verify import RequestHead
 
 HEADER = b"fastgate-identity"
-_HEADER_LENGTH = len(HEADER)
+_MOVING = (b"daphne-root-path", b"script-name", b"x-script-name")
+"""Fields by which servers and middleware let a client choose `root_path`; no edge sends them."""
+_LENGTHS = frozenset(map(len, (HEADER, *_MOVING)))
 
 
-def asks_for(path: str | None, scope: Scope) -> bool:
+def asks_for(path: str | None, scope: Scope, arrival: Arrival) -> bool:
     """Whether a request is for one of the two paths that need no header, byte for byte."""
     return (
         path is not None
         and scope["type"] == "http"
         and scope["method"] in ("GET", "HEAD")
-        and scope["path"] == path
-        and scope.get("raw_path") in (None, path.encode("ascii"))
+        and path in arrival.paths
+        and (arrival.raw_paths is None or path.encode("ascii") in arrival.raw_paths)
     )
 
 
 def take_headers(scope: Scope) -> list[bytes]:
     """Take every spelling of the header out of the scope; return the values of the true one.
+
+    Out with it go fields that would choose a `root_path`.
 
     The underscore twin is no header of ours, but becomes one behind a WSGI bridge.
     """
@@ -37,7 +39,11 @@ def take_headers(scope: Scope) -> list[bytes]:
     for field in scope["headers"]:
         name = field[0]
         # By their length most names are told apart already.
-        if len(name) != _HEADER_LENGTH or name.lower().replace(b"_", b"-") != HEADER:
+        if len(name) not in _LENGTHS:
+            kept.append(field)
+            continue
+        hyphened = name.lower().replace(b"_", b"-")
+        if hyphened != HEADER and hyphened not in _MOVING:
             kept.append(field)
         elif name.lower() == HEADER:
             found.append(field[1])
@@ -54,21 +60,18 @@ def only(found: list[bytes]) -> bytes:
     return found[0]
 
 
-def head_of(scope: Scope, root: RootPath) -> RequestHead:
+def head_of(scope: Scope, arrival: Arrival) -> RequestHead:
     """Return what arrived. Raises `PathMismatch` if the app would read another path than that."""
     # A WebSocket starts as a GET (RFC 6455 §4.1); ASGI does not repeat it.
     websocket = scope["type"] == "websocket"
     method = "GET" if websocket else scope["method"]
     query = scope["query_string"]
-    raw_path = scope.get("raw_path")
-    if raw_path is None:  # ASGI leaves it to the server
-        path: str = scope["path"]
-        decoded = (path, root.taken_off + path)
-        return RequestHead(method, None, query, decoded_paths=decoded, websocket=websocket)
-    # Routing reads `path`, the edge judged `raw_path`: one must still be the other, decoded.
-    if not isinstance(raw_path, bytes) or not raw_path.isascii():
-        raise errors.PathMismatch
-    text = raw_path.decode("ascii")
-    if (unquote(text) if "%" in text else text) != scope["path"]:
-        raise errors.PathMismatch(found=text)
-    return RequestHead(method, raw_path, query, root.other_paths(raw_path), websocket=websocket)
+    if arrival.raw_paths is None:
+        paths = arrival.paths
+        return RequestHead(method, None, query, decoded_paths=paths, websocket=websocket)
+    if not arrival.raw_paths:
+        raw_path = scope["raw_path"]
+        found = raw_path.decode("latin-1") if isinstance(raw_path, bytes) else None
+        raise errors.PathMismatch(found=found)
+    first, *others = arrival.raw_paths
+    return RequestHead(method, first, query, tuple(others), websocket=websocket)

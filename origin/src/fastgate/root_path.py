@@ -1,85 +1,118 @@
-"""Know what a `root_path` does to the path on its way from the edge to the app.
+"""Tell which path the edge has signed of a request that comes below a `root_path`.
 
-In: an ASGI scope, and the path that the edge signed. Out: the other paths that the edge may have
-signed for it, and the scope with the path that it did sign. What runs is always the signed path.
+The rule: a router matches what is left of the path once Starlette has taken `root_path` off, and
+the edge has signed just that; or, where the author has given the app a root path that the policy's
+templates begin with, that root path and what is left. No other text of a `root_path` counts,
+whoever has set it: a server's option, a proxy, middleware, a field that a client sends. Nothing is
+changed in the scope, so that a guard never moves a route.
 
-There are two ways, and the path tells which one is possible. A proxy behind the edge may have taken
-the root path off: then it is signed, and its templates begin with it. Or the server has put it in
-front, as uvicorn does with its `--root-path`: then it was never on the wire, and is taken off again
-where the edge has signed the path without it.
+In: a scope at the guard, and the guarded app. Out: an `Arrival`.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 from urllib.parse import unquote
 
 from starlette.types import Scope
 
-from fastgate.route import PREFIX_KEY, root_template
-from fastgate.routing import root_path_of
+from fastgate.route import PREFIX_KEY, Base, Prefix
+from fastgate.routing import path_below, root_set_by, router_of, signed_root_of
 
 
-class RootPath(NamedTuple):
-    """What may have become of the root path of one request: one of the two, or neither."""
+class Arrival(NamedTuple):
+    """One request as the first router behind the server sees it."""
 
-    taken_off: str = ""
-    """What a proxy may have taken off; empty if nothing."""
-    put_on: str = ""
-    """What the server may have put in front; empty if nothing."""
+    own: str
+    """The root path that the policy's templates begin with; empty if there is none."""
+    rest: str
+    """What that router matches, decoded."""
+    paths: tuple[str, ...]
+    """What the edge may have signed, decoded."""
+    raw_paths: tuple[bytes, ...] | None
+    """The same as it is spelled; None if the server tells no `raw_path`, empty if a wrong one."""
+    at_guard: Prefix
+    """What stands in front of the guarded app's templates, without `own`."""
 
-    def other_paths(self, raw_path: bytes) -> tuple[bytes, ...]:
-        """Return what the signed path may be where it is not `raw_path`."""
-        if self.taken_off:
-            return (self.taken_off.encode("ascii") + raw_path,)
-        rest = _without(self.put_on, raw_path) if self.put_on else None
-        return () if rest is None else (rest,)
+    def is_for(self, path: str) -> bool:
+        """Whether the edge would sign a request for this path, which is decoded, as this one."""
+        if self.own and (path + "/").startswith(self.own + "/"):
+            return path == self.own + self.rest
+        return path == self.rest
+
+    def prefix(self, signed_path: str | None) -> Prefix:
+        """Return what stands in front of the guarded app's templates, as the edge has signed them.
+
+        None stands for a request that no edge has signed.
+        """
+        template = self.at_guard.template
+        if signed_path is None or template is None or unquote(signed_path) == self.rest:
+            return self.at_guard
+        return self.at_guard._replace(template=self.own + template)
 
 
-def root_path_at(scope: Scope, app: object) -> RootPath:
-    """Return what may have become of the root path on the way to a guard.
+def arrival_of(scope: Scope, app: object) -> Arrival:
+    """Return how a request has arrived at a guard.
 
     Args:
-        scope: the request, as it stands at the guard. In an app that another one has mounted the
-            root path is that of the mount, which nobody has taken off or put on.
-        app: the guarded app, which may have a root path of its own.
+        scope: the request, as it stands at the guard.
+        app: the guarded app; None if it cannot be seen.
 
     """
-    from_scope: str = scope.get("root_path", "")
-    root = from_scope or root_path_of(app)
-    # With an escape in it, it has more than one spelling.
-    if not root or not root.isascii() or "%" in root or scope.get(PREFIX_KEY) is not None:
-        return RootPath()
-    if root_template({**scope, "root_path": root}):
-        return RootPath(put_on=from_scope)
-    return RootPath(taken_off=root)
-
-
-def take_root_off(scope: Scope, signed_path: str, root: RootPath) -> None:
-    """Give the app the path that was signed, if the server has put the root path in front of it.
-
-    `root_path` stays: the app's own URLs begin with it (`request.url_for`, `/docs`).
-    """
-    below, signed = below_root(scope, root), signed_path.encode()
-    if scope.get("raw_path") != signed and below.get("raw_path") == signed:
-        scope["path"], scope["raw_path"] = below["path"], signed
-
-
-def below_root(scope: Scope, root: RootPath) -> Scope:
-    """Return the scope as it was on the wire, if the server has put the root path in front."""
+    path: str = scope["path"]
+    root_path = root_set_by(app) or scope.get("root_path", "")
+    at_guard = scope.get(PREFIX_KEY)  # noted where the guarded app is mounted in another one
+    if not isinstance(at_guard, Prefix):
+        base = Base(root_path, signed_root_of(app))
+        at_guard = Prefix("", root_path, path_below(root_path, path), base=base)
+    at_guard = at_guard._replace(router=router_of(app))
+    base_path, own = at_guard.base
+    rest = path_below(base_path, path)
+    arrival = Arrival(own, rest, (rest,), None, at_guard)
+    if own:
+        both = (rest, own + rest)
+        arrival = arrival._replace(paths=tuple(each for each in both if arrival.is_for(each)))
     raw_path = scope.get("raw_path")
-    if not root.put_on or not isinstance(raw_path, bytes):
+    if raw_path is None:  # ASGI leaves it to the server
+        return arrival
+    # Routing reads `path`, the edge judged `raw_path`: one must still be the other, decoded.
+    if not isinstance(raw_path, bytes) or not raw_path.isascii() or _decoded(raw_path) != path:
+        return arrival._replace(raw_paths=())
+    spellings = dict.fromkeys(_spellings(raw_path, path[: len(path) - len(rest)], own))
+    signed = tuple(each for each in spellings if arrival.is_for(_decoded(each)))
+    return arrival._replace(raw_paths=signed)
+
+
+def signed_scope(scope: Scope, arrival: Arrival) -> Scope:
+    """Return the scope with the path that an edge would have signed, for one that signs it here."""
+    if arrival.raw_paths is None:
+        return {**scope, "path": arrival.paths[-1]}
+    if not arrival.raw_paths:
         return scope
-    rest = _without(root.put_on, raw_path)
-    path = scope["path"][len(root.put_on) :]
-    return scope if rest is None else {**scope, "path": path, "raw_path": rest}
+    signed = arrival.raw_paths[-1]
+    return {**scope, "path": _decoded(signed), "raw_path": signed}
 
 
-def taken_off(scope: Scope, signed_path: str, root: RootPath) -> str:
-    """Return what a proxy has taken off, now that the signed path is known; empty if nothing."""
-    whole = root.taken_off + scope["path"]
-    return root.taken_off if root.taken_off and unquote(signed_path) == whole else ""
+def _spellings(raw_path: bytes, taken_off: str, own: str) -> Iterator[bytes]:
+    """Yield what may have been signed: as it arrived, without what a router takes off, with `own`.
 
-
-def _without(root: str, raw_path: bytes) -> bytes | None:
-    prefix = root.encode("ascii")
+    A root path with an escape in it has more than one spelling, and is left as it arrived.
+    """
+    yield raw_path
+    if not taken_off and not own:
+        return
+    prefix = _plain(taken_off)
+    if prefix is None or not raw_path.startswith(prefix):
+        return
     rest = raw_path[len(prefix) :]
-    return rest if raw_path.startswith(prefix) and rest.startswith(b"/") else None
+    yield rest
+    if (in_front := _plain(own)) is not None:
+        yield in_front + rest
+
+
+def _plain(text: str) -> bytes | None:
+    return text.encode("ascii") if text.isascii() and "%" not in text else None
+
+
+def _decoded(raw_path: bytes) -> str:
+    text = raw_path.decode("ascii")
+    return unquote(text) if "%" in text else text

@@ -18,7 +18,7 @@ from starlette.types import Scope, Send
 from fastgate.claims import Transaction
 from fastgate.declare import declared_by
 from fastgate.errors import ContentMismatch, MethodMismatch, PathMismatch, Refused, RouteMismatch
-from fastgate.routing import WEBSOCKET, View
+from fastgate.routing import WEBSOCKET, View, path_below
 from fastgate.template import comparable
 
 CHECK_KEY = "fastgate.route"
@@ -27,32 +27,57 @@ PREFIX_KEY = "fastgate.prefix"
 """Where the `Prefix` stands of the router that chooses now."""
 
 
+class Base(NamedTuple):
+    """What the first router behind the server was entered with."""
+
+    root_path: str = ""
+    """The `root_path` of its scope."""
+    own: str = ""
+    """The root path that its app's templates begin with; empty if there is none."""
+
+
 class Prefix(NamedTuple):
     """What stands in front of the templates of one router."""
 
     template: str | None
     """None where everything below was judged as a whole: a mounted app without visible routes."""
     root_path: str
-    """The `root_path` of its scope."""
+    """The `root_path` that the mounts in front of the router have left in its scope."""
+    rest: str = ""
+    """What they have left of the path, decoded: what the router is to match."""
     mount: BaseRoute | None = None
     """What led to the router."""
     router: object | None = None
     """The router, where it is known."""
+    base: Base = Base()
+    """Where the request has begun."""
 
-    def above(self, scope: Scope, root_path: str | None = None) -> str | None:
-        """Return the template in front of a router that chooses for this scope; None if unknown.
+    def above(self, scope: Scope) -> str | None:
+        """Return the template in front of a router that chooses for this scope; None if unknown."""
+        return self.template if scope.get("root_path", "") == self.root_path else None
 
-        `root_path` is that of the scope, unless another one is named.
+    def below(self, mount: BaseRoute, scope: Scope, router: object | None = None) -> "Prefix":
+        """Return what stands in front of what a mount leads to.
+
+        Args:
+            mount: a mount that has matched, or a host, which takes nothing off.
+            scope: the scope that it would lead on with.
+            router: the router that it leads to, where it is known.
+
         """
-        root_path = scope.get("root_path", "") if root_path is None else root_path
-        if root_path == self.root_path or self.template is None:
-            return self.template
-        if not self.root_path and not root_template({**scope, "root_path": root_path}):
-            return self.template  # the path does not begin with it: Starlette takes nothing off
-        # Somebody between the routers has mounted an app by hand, at a text.
-        added = root_path.removeprefix(self.root_path)
-        is_text = root_path.startswith(self.root_path + "/") and "{" not in added
-        return self.template + added if is_text else None
+        root_path: str = scope.get("root_path", "")
+        path: str = getattr(mount, "path", "")
+        matched = root_path.removeprefix(self.root_path)
+        # What a parameter has matched is text in `root_path`.
+        fits = matched == path or ("{" in path and matched.startswith("/"))
+        whole = root_path == self.root_path + matched and self.rest.startswith(matched)
+        template = self.template
+        if template is not None:
+            template = template + path if fits and whole else UNKNOWN
+        rest = self.rest[len(matched) :]
+        return self._replace(
+            template=template, root_path=root_path, rest=rest, mount=mount, router=router
+        )
 
 
 Request: TypeAlias = tuple[str, str]
@@ -72,7 +97,7 @@ class Names(NamedTuple):
     """What the edge calls the routes of one app."""
 
     root_path: str = ""
-    """The app's own."""
+    """The app's own, where its templates begin with it."""
     former: Mapping[Request, Accepted] = MappingProxyType({})
     """What is accepted beside the present names."""
     ids: Mapping[Request, str] | None = None
@@ -87,38 +112,32 @@ class Names(NamedTuple):
             prefix: what stood in front of the app's templates at the guard.
 
         """
-        ids = self.ids or {}
-        return next(
-            (ids[method, each] for each in self._own(template, prefix) if (method, each) in ids),
-            None,
-        )
+        return (self.ids or {}).get((method, self._own(template, prefix)))
 
     def accepted(self, method: str, template: str, prefix: str) -> Accepted:
         """Return what a route may still be called; the arguments are those of `id_of`."""
         if not self.former:
             return _NOTHING_ELSE
-        found = (self.former.get((method, each)) for each in self._own(template, prefix))
-        return next((each for each in found if each is not None), _NOTHING_ELSE)
+        return self.former.get((method, self._own(template, prefix)), _NOTHING_ELSE)
 
     def was(self, judged: str, accepted: Accepted, prefix: str) -> bool:
         """Whether a judged template is a former one of a route."""
         if not accepted.templates or not _begins(judged, prefix):
             return False
-        return not accepted.templates.isdisjoint(self._own(judged, prefix))
+        return self._own(judged, prefix) in accepted.templates
 
     def was_below(self, judged: str, method: str, mount: str, prefix: str) -> bool:
         """Whether a judged template is a former one of any route that lies below a mount now."""
         return any(
             kind == method
             and self.was(judged, accepted, prefix)
-            and any(_begins(template, each) for each in self._own(mount, prefix))
+            and _begins(template, self._own(mount, prefix))
             for (kind, template), accepted in self.former.items()
         )
 
-    def _own(self, template: str, prefix: str) -> tuple[str, str]:
-        """Return how the app itself may know a template: as it is, or without an outer mount."""
-        whole = comparable(template)
-        return whole, comparable(self.root_path) + whole.removeprefix(comparable(prefix))
+    def _own(self, template: str, prefix: str) -> str:
+        """Return how the app itself knows a template: with its own root path, without mounts."""
+        return comparable(self.root_path) + comparable(template).removeprefix(comparable(prefix))
 
 
 _NOTHING_ELSE, _NO_NAMES = Accepted(), Names()
@@ -215,7 +234,9 @@ class RouteCheck:
     def fault_again(self, scope: Scope) -> Refused | None:
         """Refuse what cannot be compared: the router of the guarded app, entered once more."""
         self.done, self.refused = False, True
-        return RouteMismatch(found=_told("a route that cannot be compared", scope))
+        root_path = scope.get("root_path", "")
+        where = f', below the root_path "{root_path}"' if root_path else ""
+        return RouteMismatch(found=_told(f"a route that cannot be compared{where}", scope))
 
     def fault_within(self, scope: Scope) -> Refused | None:
         """Compare what an app dispatches that was judged as a whole: only the method is left."""
@@ -295,10 +316,12 @@ def check_of(scope: Scope) -> RouteCheck | None:
 
 WHOLE = Prefix(None, "")
 """Below what was judged as a whole."""
-_LOST = Prefix("?", "")
-"""No template begins so."""
-AGAIN = Prefix("?", "again")
-"""In a router that must not choose for this request, or not once more."""
+UNKNOWN = "?"
+"""In place of a template in front of a router that is not known: no template begins so."""
+_LOST = Prefix(UNKNOWN, "")
+AGAIN = Prefix(UNKNOWN, "again")
+"""In a router that must not choose for this request, or not once more: something else than the
+mounts in front of it, the app and its server has set `root_path`, and so moves what it matches."""
 
 
 def check_for(
@@ -307,8 +330,7 @@ def check_for(
     refuse: Callable[[Refused, Scope, Send], Awaitable[None]],
     names: Names = _NO_NAMES,
     *,
-    stripped: str = "",
-    router: object | None = None,
+    prefix: Prefix | None = None,
     kind: type[RouteCheck] = RouteCheck,
 ) -> RouteCheck:
     """Return the check for a request as it stands at the guard.
@@ -318,31 +340,20 @@ def check_for(
         judged: what the edge signed.
         refuse: how to answer where another route would run.
         names: what the edge calls the app's routes.
-        stripped: what a proxy behind the edge took off the path: the app's own `root_path`.
-        router: the router of the guarded app; None if it cannot be seen.
+        prefix: what stands in front of the app's templates; by default nothing but what the
+            scope's `root_path` takes off.
         kind: what becomes of a comparison that fails.
 
     """
-    root_path = scope.get("root_path", "")
-    outer = scope.get(PREFIX_KEY)  # noted where the guarded app is mounted in another one
-    template = outer.above(scope) if isinstance(outer, Prefix) else None
-    template = root_template(scope) if template is None else template
-    prefix = Prefix(template, root_path, None, router)
-    if stripped:
-        prefix = Prefix(stripped, stripped, None, router)
-    return kind(judged, refuse, _method(scope), scope["path"], prefix, names, router)
+    if prefix is None:
+        root_path: str = scope.get("root_path", "")
+        prefix = Prefix("", root_path, path_below(root_path, scope["path"]))
+    return kind(judged, refuse, _method(scope), scope["path"], prefix, names, prefix.router)
 
 
 def signs_body(route: View) -> bool:
     """Whether the author asks for a signed body: `at_edge(sign_body=True)`."""
     return bool(declared_by(route).get("sign_body"))
-
-
-def root_template(scope: Scope) -> str:
-    """Return what Starlette takes off the path, by its rule, before its routers match."""
-    root: str = scope.get("root_path", "")
-    path: str = scope["path"]
-    return root if path == root or path.startswith(root + "/") else ""
 
 
 def _begins(template: str, prefix: str) -> bool:

@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Host, Match, Mount, Router
 from starlette.types import Scope
 
-from fastgate.declare import OPAQUE, declared
+from fastgate.declare import OPAQUE, PREFIX, declared
 
 WEBSOCKET = "WEBSOCKET"
 """What stands for the method of an opening handshake, which the edge tells from every other GET."""
@@ -40,6 +40,26 @@ def root_path_of(app: object) -> str:
     """Return the `root_path` that the author gave a FastAPI app; empty if there is none."""
     root_path: str = getattr(app, "root_path", "")
     return root_path.rstrip("/")
+
+
+def root_set_by(app: object) -> str:
+    """Return the `root_path` that an app puts into each scope that it gets; empty if none."""
+    root_path: str = getattr(app, "root_path", "")
+    return root_path
+
+
+def signed_root_of(app: object) -> str:
+    """Return the app's own `root_path` where the edge signs paths and templates that begin with it.
+
+    An edge that has it in front of the app, `at_edge(prefix=…)`, takes it off before it signs.
+    """
+    root_path = root_path_of(app)
+    return "" if declared(app).get(PREFIX) == root_path else root_path
+
+
+def path_below(root_path: str, path: str) -> str:
+    """Return what routers match of a path below a root path, by Starlette's own rule."""
+    return get_route_path({"path": path, "root_path": root_path}) if root_path else path
 
 
 def app_below(route: object) -> Starlette | Router | Mount | Host | None:

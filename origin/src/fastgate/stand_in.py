@@ -27,7 +27,7 @@ from fastgate.content import content_digest
 from fastgate.endpoints import Endpoint, Kind, endpoints
 from fastgate.naming import access_of, ids_of, methods_of, named, requests_of
 from fastgate.origin_keys import KEY_BYTES, OriginKey
-from fastgate.routing import WEBSOCKET, root_path_of, routed_app
+from fastgate.routing import WEBSOCKET, routed_app, signed_root_of
 from fastgate.template import Template, TemplateRefused
 
 LIFETIME_SECONDS = 30
@@ -116,7 +116,7 @@ class StandInEdge:
         self.issuer, self.audience = issuer, audience
         self.key = key or SigningKey()
         self._routes = _Routes(endpoints(app))
-        self._root_path = root_path_of(routed_app(app))
+        self._root_path = signed_root_of(routed_app(app))
         self.jwks: dict[str, object] = {"keys": [self.key.jwk]}
 
     def header_for(self, scope: Scope, caller: StandInCaller | None, content: bytes = b"") -> bytes:

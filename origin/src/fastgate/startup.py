@@ -18,7 +18,7 @@ from fastgate.overlap import overlap_of
 from fastgate.placement import Misplaced, guarded_app, outside_of
 from fastgate.policy import CannotCompile
 from fastgate.route import Accepted, Names, Request
-from fastgate.routing import root_path_of, routed_app
+from fastgate.routing import routed_app, signed_root_of
 from fastgate.self_test import understand_framework
 from fastgate.settings import Settings
 from fastgate.strict import ids_or_no_start
@@ -141,7 +141,7 @@ class Startup:
         if not self._observe:
             mark_guarded(app)
         if routed_app(app) is not None:
-            self.names = Names(root_path_of(app), self._former(app))
+            self.names = Names(signed_root_of(app), self._former(app))
         if self._settings.strict:
             self.names = self.names._replace(ids=ids_or_no_start(app))
         if self._local is not None:
