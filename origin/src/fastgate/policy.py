@@ -24,6 +24,7 @@ from fastgate.naming import (
 from fastgate.overlap import overlap_between
 from fastgate.routing import root_path_of, routed_app
 from fastgate.template import Template, TemplateRefused, comparable
+from fastgate.unread import unread
 
 _OPEN = ("public", "optional")
 
@@ -82,13 +83,19 @@ def route_ids(app: object) -> dict[tuple[str, str], str]:
 
 
 def _compiled(app: object) -> list[tuple[str, Endpoint]]:
-    found = [endpoint for endpoint in endpoints(app) if access_of(endpoint) != UNNAMED]
+    everything = list(endpoints(app))
+    found = [endpoint for endpoint in everything if access_of(endpoint) != UNNAMED]
     served = named(found)
     faults = [fault for endpoint in served for fault in _faults_of(endpoint)]
     faults += [
         Fault(endpoint, "is said of a path at which nothing is served", "write the path that is")
         for endpoint in found
         if endpoint.kind is Kind.NOTHING
+    ]
+    faults += [
+        Fault(each.endpoint, each.what, each.remedy)
+        for each in unread(app, everything)
+        if access_of(each.endpoint) != UNNAMED
     ]
     faults += _faults_between(found)
     ids = ids_of(served)

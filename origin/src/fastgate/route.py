@@ -16,8 +16,8 @@ from starlette.routing import BaseRoute
 from starlette.types import Scope, Send
 
 from fastgate.claims import Transaction
-from fastgate.declare import declared_by
 from fastgate.errors import ContentMismatch, MethodMismatch, PathMismatch, Refused, RouteMismatch
+from fastgate.marks import declared_by
 from fastgate.routing import WEBSOCKET, View
 from fastgate.template import comparable
 

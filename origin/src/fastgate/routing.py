@@ -13,7 +13,8 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Host, Match, Mount, Router
 from starlette.types import Scope
 
-from fastgate.declare import OPAQUE, declared
+from fastgate.declare import OPAQUE
+from fastgate.marks import declared_by
 
 WEBSOCKET = "WEBSOCKET"
 """What stands for the method of an opening handshake, which the edge tells from every other GET."""
@@ -57,8 +58,7 @@ def app_below(route: object) -> Starlette | Router | Mount | Host | None:
 
 def is_opaque(route: Mount | Host) -> bool:
     """Whether a mount is declared as one unit, whatever routes its app has."""
-    marked = (route, route.app, routed_app(route.app))
-    return any(declared(each).get(OPAQUE) is True for each in marked)
+    return declared_by(route).get(OPAQUE) is True
 
 
 def effective_routes(app: object) -> Iterator[tuple[BaseRoute, View]]:
