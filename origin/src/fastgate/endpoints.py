@@ -39,6 +39,7 @@ from fastgate.routing import (
     routed_app,
     router_dependencies,
 )
+from fastgate.template import begins, comparable
 
 Dependant: TypeAlias = Any
 """FastAPI's tree of dependencies, whose class is not for others to import."""
@@ -123,8 +124,9 @@ def _endpoints_of(app: object, prefix: str, inherited: _Members) -> Iterator[End
 
     def below_at(path: object) -> dict[str, object]:
         members: dict[str, object] = {}
-        for part in sorted(parts, key=len):  # the nearest last
-            if isinstance(path, str) and (path + "/").startswith(part + "/"):
+        # The nearest last. Names of parameters make no other path.
+        for part in sorted(parts, key=lambda each: len(comparable(each))):
+            if isinstance(path, str) and begins(path, part):
                 members |= parts[part]
                 used.add(part)
         return members

@@ -19,7 +19,7 @@ from fastgate.claims import Transaction
 from fastgate.errors import ContentMismatch, MethodMismatch, PathMismatch, Refused, RouteMismatch
 from fastgate.marks import declared_by
 from fastgate.routing import WEBSOCKET, View
-from fastgate.template import comparable
+from fastgate.template import begins, comparable
 
 CHECK_KEY = "fastgate.route"
 """Where the guard leaves the `RouteCheck` of a request."""
@@ -102,7 +102,7 @@ class Names(NamedTuple):
 
     def was(self, judged: str, accepted: Accepted, prefix: str) -> bool:
         """Whether a judged template is a former one of a route."""
-        if not accepted.templates or not _begins(judged, prefix):
+        if not accepted.templates or not begins(judged, prefix):
             return False
         return not accepted.templates.isdisjoint(self._own(judged, prefix))
 
@@ -111,7 +111,7 @@ class Names(NamedTuple):
         return any(
             kind == method
             and self.was(judged, accepted, prefix)
-            and any(_begins(template, each) for each in self._own(mount, prefix))
+            and any(begins(template, each) for each in self._own(mount, prefix))
             for (kind, template), accepted in self.former.items()
         )
 
@@ -231,7 +231,7 @@ class RouteCheck:
         if self.judged is None or prefix is None:
             return False
         above, rest, _ = comparable(self.judged.template).partition("/{:path}")
-        return bool(rest) and prefix != above and _begins(prefix, above)
+        return bool(rest) and prefix != above and begins(prefix, above)
 
     def _changed(self, scope: Scope) -> Refused | None:
         # Middleware inside the guard may have changed what the edge judged.
@@ -252,7 +252,7 @@ class RouteCheck:
         return self.names.id_of(self.method, template, prefix) == judged.route
 
     def _is_below(self, judged: Transaction, mount: str) -> bool:
-        return _begins(judged.template, mount) or self.names.was_below(
+        return begins(judged.template, mount) or self.names.was_below(
             judged.template, self.method, mount, self.prefix.template or ""
         )
 
@@ -343,10 +343,6 @@ def root_template(scope: Scope) -> str:
     root: str = scope.get("root_path", "")
     path: str = scope["path"]
     return root if path == root or path.startswith(root + "/") else ""
-
-
-def _begins(template: str, prefix: str) -> bool:
-    return (comparable(template) + "/").startswith(comparable(prefix) + "/")
 
 
 def _told(template: str | None, scope: Scope) -> str:

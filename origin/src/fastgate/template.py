@@ -29,6 +29,11 @@ def comparable(template: str) -> str:
     return _BRACES.sub(lambda found: f"{{:{found[1] or 'str'}}}", template)
 
 
+def begins(template: str, prefix: str) -> bool:
+    """Whether a template lies at or below a prefix, whatever their parameters are called."""
+    return (comparable(template) + "/").startswith(comparable(prefix) + "/")
+
+
 class TemplateRefused(ValueError):
     """The edge would refuse this template; the message says why, and `remedy` what to write."""
 
