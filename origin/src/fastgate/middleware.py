@@ -127,7 +127,7 @@ class FastgateMiddleware:
                 return
             let_pass(error, scope)
         check = self._check(scope, root)
-        with Comparing(check, scope):
+        with Comparing(check, scope, receive):
             await self._run(scope, receive, self._answering(check, scope, send))
 
     async def _guard_again(

@@ -13,12 +13,12 @@ from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
 from starlette.routing import BaseRoute
-from starlette.types import Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from fastgate.claims import Transaction
 from fastgate.errors import ContentMismatch, MethodMismatch, PathMismatch, Refused, RouteMismatch
 from fastgate.marks import declared_by
-from fastgate.routing import WEBSOCKET, View
+from fastgate.routing import WEBSOCKET, View, is_part_of
 from fastgate.template import begins, comparable
 
 CHECK_KEY = "fastgate.route"
@@ -158,6 +158,10 @@ class RouteCheck:
     """Whether an answer came from a route that was never compared, and was kept back."""
     over: bool = False
     """Whether the app is done with this request."""
+    fields: tuple[object, ...] = ()
+    """The header fields that the app was given, to tell scopes that were made of this one."""
+    receive: Receive | None = None
+    """What the app was given to receive with."""
 
     def fault(self, template: str | None, scope: Scope, view: View) -> Refused | None:
         """Compare what a router has chosen, and remember the outcome; None if it may run.
@@ -263,8 +267,9 @@ _current: ContextVar[RouteCheck | None] = ContextVar("fastgate.route", default=N
 class Comparing:
     """The time in which an app handles one request: nothing uncompared runs meanwhile."""
 
-    def __init__(self, check: RouteCheck, scope: Scope) -> None:
+    def __init__(self, check: RouteCheck, scope: Scope, receive: Receive | None = None) -> None:
         scope[CHECK_KEY], scope[PREFIX_KEY] = check, check.prefix
+        check.fields, check.receive = tuple(scope.get("headers", ())), receive
         self._check = check
 
     def __enter__(self) -> None:
@@ -275,11 +280,22 @@ class Comparing:
         _current.reset(self._token)
 
 
-def check_of(scope: Scope) -> RouteCheck | None:
+def check_of(
+    scope: Scope, receive: Receive, router: object, route: object = None
+) -> RouteCheck | None:
     """Return the check of a request; None where no guard let it in.
 
     Middleware that builds a scope of its own may leave the check out. What a compared endpoint
-    itself sends to other apps in this process is no request of the guard's.
+    itself sends to other apps in this process is no request of the guard's, and neither is what
+    anything else sends to an app that is no part of the guarded one, in a scope that is not made of
+    the guarded request's.
+
+    Args:
+        scope: the scope with which a router chooses.
+        receive: what comes with it.
+        router: the router; None if it is not known, and may be the guarded app's.
+        route: what it has chosen, if anything.
+
     """
     check = scope.get(CHECK_KEY)
     if isinstance(check, RouteCheck):
@@ -287,10 +303,25 @@ def check_of(scope: Scope) -> RouteCheck | None:
     check = _current.get()
     if check is None or check.over or check.running:
         return None
+    if (
+        check.router is not None
+        and router is not None
+        and not _is_made_of(check, scope, receive)
+        and not is_part_of(check.router, router, route)
+    ):
+        return None
     # Below a mount it cannot be told any more what led there.
     prefix = _LOST if check.passed else check.prefix
     scope[CHECK_KEY], scope[PREFIX_KEY] = check, WHOLE if check.whole else prefix
     return check
+
+
+def _is_made_of(check: RouteCheck, scope: Scope, receive: Receive) -> bool:
+    """Whether a scope holds what the guarded request came with: the objects, not equal ones."""
+    if receive is check.receive:
+        return True
+    given = set(map(id, check.fields))
+    return any(id(field) in given for field in scope.get("headers", ()))
 
 
 WHOLE = Prefix(None, "")

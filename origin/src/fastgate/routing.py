@@ -92,6 +92,29 @@ def apps_within(app: object) -> Iterator[object]:
                 left.extend(each for each in own if each is not None)
 
 
+def is_part_of(guarded: object, router: object, route: object = None) -> bool:
+    """Whether a router, or a route, is one of a guarded app: its own, an included or mounted one.
+
+    A route is, too, that runs the endpoint of one of them: older FastAPI copies what is included.
+    Of an app that is mounted behind middleware which does not tell what it calls, nothing is known.
+    """
+    endpoint = getattr(route, "endpoint", None)
+    for app in apps_within(guarded):
+        routes: list[BaseRoute] = list(getattr(app, "routes", ()))
+        if router_of(app) is router:
+            return True
+        if any(included_router(each) is router for each in (*routes, *_inclusions(routes))):
+            return True
+        for known, _ in effective_routes(app) if route is not None else ():
+            if known is route or (endpoint is not None and _runs(known, endpoint)):
+                return True
+    return False
+
+
+def _runs(route: BaseRoute, endpoint: object) -> bool:
+    return getattr(route, "endpoint", None) is endpoint
+
+
 def router_dependencies(app: object, view: View) -> list[object]:
     """Return the dependencies of the routers that a Starlette route or mount stands in.
 
