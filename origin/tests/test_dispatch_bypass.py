@@ -122,6 +122,46 @@ async def test_an_included_router_with_such_a_class_is_compared(
     assert (await ask(app, edge, "/v1/admin/7", "/v1/admin/{x}")).is_success
 
 
+class Logs(Route):
+    """Does something of its own, and then what its class does."""
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["ran"] = True
+        await super().handle(scope, receive, send)
+
+
+class LogsToo(APIRoute):
+    """The same for FastAPI's own."""
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await super().handle(scope, receive, send)
+
+
+@pytest.mark.parametrize("kind", [Route, APIRoute, Logs, LogsToo])
+@pytest.mark.parametrize("where", ["app", "included", "mounted"])
+async def test_a_method_that_a_route_does_not_have_is_405_whatever_its_class(
+    edge: Edge, ran: list[str], kind: type[Route], where: str
+) -> None:
+    app, path = FastAPI(openapi_url=None), "/a"
+    route = kind("/a", endpoint(ran, "a"), methods=["GET", "PUT"])
+    if where == "included":
+        path = "/r/a"
+        app.include_router(APIRouter(routes=[route]), prefix="/r")
+    elif where == "mounted":
+        path = "/r/a"
+        app.mount("/r", Starlette(routes=[route]))
+    else:
+        app.router.routes.append(route)
+    guard(app, edge.settings())
+    template = path.replace("/a", "/{x}")
+    answered = await ask(app, edge, path, template, "POST")
+    assert (answered.status_code, ran) == (405, [])
+    assert {"GET", "PUT"} <= set(answered.headers["Allow"].split(", "))
+    assert (await ask(app, edge, path, path, "POST")).status_code == 405
+    assert (await ask(app, edge, path, template, "PUT")).status_code == 401
+    assert ran == []
+
+
 async def test_a_class_with_its_own_way_to_get_attributes_is_refused(
     edge: Edge, ran: list[str], app: FastAPI
 ) -> None:

@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fastgate.answers import refuse
 from fastgate.errors import Refused, RouteMismatch
-from fastgate.no_endpoint import answer_for_none, is_plain
+from fastgate.no_endpoint import answer_405, answer_for_none, is_plain
 from fastgate.route import AGAIN, PREFIX_KEY, WHOLE, Prefix, RouteCheck, check_of
 from fastgate.routing import (
     View,
@@ -261,6 +261,11 @@ async def _compare(
             await run(scope, receive, send)
             return
         fault = check.fault(_template(prefix, route, view, scope), scope, view)
+        methods: set[str] | None = getattr(view, "methods", None)
+        if isinstance(fault, RouteMismatch) and methods and scope.get("method") not in methods:
+            # A class with a `handle` of its own is not run, and mostly would answer so.
+            await answer_405(check, methods, scope, receive, send)
+            return
         leaf = _is_endpoint(route)
         await _run_or_refuse(check, fault, run, scope, receive, send, is_endpoint=leaf)
 
