@@ -35,6 +35,8 @@ class JwksServer:
                 self.send_response(server.status)
                 for name, value in server.headers.items():
                     self.send_header(name, value)
+                if (nonce := self.headers.get("Doctor-Nonce")) and "well-known" not in self.path:
+                    self.send_header("Doctor-Nonce", nonce)  # as what an origin answers
                 self.send_header("Content-Length", str(len(server.body)))
                 self.end_headers()
                 with contextlib.suppress(ConnectionError):

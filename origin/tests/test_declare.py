@@ -144,6 +144,22 @@ def test_a_prefix_is_marked_for_what_lies_at_and_below_it() -> None:
     }
 
 
+def test_a_prefix_is_the_same_whatever_its_parameters_are_called() -> None:
+    app = at_edge(access="public")(empty())
+    at_edge(below="/{a_long_name}/admin", access="authenticated")(app)
+    at_edge(below="/{t}/admin/{id:int}", access="optional")(app)
+    app.get("/{tenant}/admin")(silent)
+    app.get("/{t:int}/admin/b")(silent)
+    app.get("/{t:str}/admin/b")(silent)
+    app.get("/{t}/admin/{order_id:int}")(silent)
+    app.get("/{t}/admin/{order_id}/{item}")(silent)
+    below = Starlette(routes=[Route("/c", plain)])
+    app.mount("/{name}/admin/{id:int}/mounted", below)
+    assert [route["access"] for route in compile_routes(app)] == [
+        *("authenticated", "public", "authenticated", "optional", "authenticated", "optional")
+    ]
+
+
 def test_a_router_is_marked_with_its_routes_and_those_that_come_later() -> None:
     app, outer, router = empty(), APIRouter(prefix="/outer"), APIRouter(prefix="/inner")
     router.get("/before")(silent)

@@ -122,6 +122,46 @@ async def test_an_included_router_with_such_a_class_is_compared(
     assert (await ask(app, edge, "/v1/admin/7", "/v1/admin/{x}")).is_success
 
 
+class Logs(Route):
+    """Does something of its own, and then what its class does."""
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["ran"] = True
+        await super().handle(scope, receive, send)
+
+
+class LogsToo(APIRoute):
+    """The same for FastAPI's own."""
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await super().handle(scope, receive, send)
+
+
+@pytest.mark.parametrize("kind", [Route, APIRoute, Logs, LogsToo])
+@pytest.mark.parametrize("where", ["app", "included", "mounted"])
+async def test_a_method_that_a_route_does_not_have_is_405_whatever_its_class(
+    edge: Edge, ran: list[str], kind: type[Route], where: str
+) -> None:
+    app, path = FastAPI(openapi_url=None), "/a"
+    route = kind("/a", endpoint(ran, "a"), methods=["GET", "PUT"])
+    if where == "included":
+        path = "/r/a"
+        app.include_router(APIRouter(routes=[route]), prefix="/r")
+    elif where == "mounted":
+        path = "/r/a"
+        app.mount("/r", Starlette(routes=[route]))
+    else:
+        app.router.routes.append(route)
+    guard(app, edge.settings())
+    template = path.replace("/a", "/{x}")
+    answered = await ask(app, edge, path, template, "POST")
+    assert (answered.status_code, ran) == (405, [])
+    assert {"GET", "PUT"} <= set(answered.headers["Allow"].split(", "))
+    assert (await ask(app, edge, path, path, "POST")).status_code == 405
+    assert (await ask(app, edge, path, template, "PUT")).status_code == 401
+    assert ran == []
+
+
 async def test_a_class_with_its_own_way_to_get_attributes_is_refused(
     edge: Edge, ran: list[str], app: FastAPI
 ) -> None:
@@ -428,6 +468,100 @@ async def test_an_endpoint_may_answer_with_another_app_and_call_others(
 
     app.add_route("/calls", Calls)  # type: ignore[arg-type]
     assert (await ask(app, edge, "/calls", "/calls")).text == "inner"
+
+
+Calls = Callable[[], Awaitable[Response]]
+
+
+def calls(app: ASGIApp, path: str) -> Calls:
+    """Return a function that asks another app of this process by a request of its own."""
+
+    async def call() -> Response:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://inner") as http:
+            answer = await http.post(path)
+            return PlainTextResponse(answer.text, answer.status_code)
+
+    return call
+
+
+def calling(where: str, app: FastAPI, call: Calls) -> None:
+    """Let middleware, or a mounted app that is judged as a whole, call another app."""
+    if where == "middleware":
+
+        @app.middleware("http")
+        async def answer(_request: Request, _call_next: object) -> Response:
+            return await call()
+
+    elif where == "pure middleware":
+
+        class Answers(Copies):
+            async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+                if scope["type"] == "lifespan":
+                    await self.app(scope, receive, send)
+                else:
+                    await (await call())(scope, receive, send)
+
+        app.add_middleware(Answers)
+    else:
+
+        async def mounted(scope: Scope, receive: Receive, send: Send) -> None:
+            await (await call())(scope, receive, send)
+
+        app.mount("/x", mounted)
+
+
+WHERE = {"middleware": "/x/y", "pure middleware": "/x/y", "mounted": "/x/{path:path}"}
+
+
+@pytest.mark.parametrize("where", WHERE)
+@pytest.mark.parametrize("kind", ["function", "class", "mounted", "default"])
+async def test_an_app_of_this_process_may_be_called_outside_of_endpoints(
+    edge: Edge, ran: list[str], where: str, kind: str
+) -> None:
+    class Inner(HTTPEndpoint):
+        async def post(self, request: Request) -> Response:
+            return await endpoint(ran, "inner")(request)
+
+    route = Route(
+        "/inner", endpoint(ran, "inner") if kind == "function" else Inner, methods=["POST"]
+    )
+    other = Starlette(routes=[] if kind == "default" else [route])
+    if kind == "mounted":
+        other = Starlette(routes=[Mount("/", app=other)])
+    if kind == "default":
+        other.router.default = asgi(ran, "inner")
+    app = FastAPI(openapi_url=None)
+    calling(where, app, calls(other, "/inner"))
+    guard(app, edge.settings())
+    answered = await ask(app, edge, "/x/y", WHERE[where])
+    assert (answered.status_code, answered.text, ran) == (200, "inner", ["inner"])
+
+
+@pytest.mark.parametrize("where", WHERE)
+@pytest.mark.parametrize("how", ["app", "router", "mounted", "included", "route", "same routes"])
+async def test_no_request_of_its_own_reaches_a_route_of_the_guarded_app_there(
+    edge: Edge, ran: list[str], where: str, how: str
+) -> None:
+    app = FastAPI(openapi_url=None)
+    admin = Route("/admin", endpoint(ran, "admin"), methods=["POST"])
+    below, router = Starlette(routes=[admin]), APIRouter(routes=[admin])
+    app.mount("/below", below)
+    app.include_router(router, prefix="/included")
+    own = Route("/admin", endpoint(ran, "admin"), methods=["POST"])
+    app.router.routes.append(own)
+    other: dict[str, ASGIApp] = {
+        "app": app,
+        "router": app.router,
+        "mounted": below,
+        "included": router,
+        "route": own,
+        "same routes": Router(routes=[own]),
+    }
+    calling(where, app, calls(other[how], "/admin"))
+    guard(app, edge.settings())
+    answered = await ask(app, edge, "/x/y", WHERE[where])
+    assert (answered.status_code, ran) == (401, [])
 
 
 async def test_behind_a_mount_middleware_that_names_an_endpoint_gets_no_answer_out(

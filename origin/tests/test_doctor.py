@@ -7,10 +7,12 @@ import re
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from operator import itemgetter
 from pathlib import Path
 from typing import Literal
 
+import httpx
 import pytest
 from fastapi import FastAPI
 from starlette.requests import Request
@@ -537,3 +539,23 @@ def test_without_the_edges_keys_the_call_is_wrong(
     wrong.write_text('{"keys": []}')
     more = ["--signing-keys", str(wrong)]
     assert main(arguments("http://127.0.0.1:1", jwks_server.origin, *more)) == 2
+
+
+async def _status_and_nonce(app: FastAPI, **fields: str) -> tuple[int, str | None]:
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://o.example") as http:
+        answer = await http.get(
+            "/me", headers={key.replace("_", "-"): fields[key] for key in fields}
+        )
+    return answer.status_code, answer.headers.get("Doctor-Nonce")
+
+
+@pytest.mark.anyio
+async def test_the_guard_repeats_a_nonce_to_verified_requests_alone(edge: Edge) -> None:
+    app, nonce = guarded(edge.settings()), "a" * 32
+    signed = edge.mint("/me", "/me").decode()
+    ask = partial(_status_and_nonce, app)
+    assert await ask(Fastgate_Identity=signed, Doctor_Nonce=nonce) == (200, nonce)
+    assert await ask(Fastgate_Identity=signed) == (200, None)
+    assert await ask(Fastgate_Identity=signed, Doctor_Nonce="a b" * 9) == (200, None)
+    assert await ask(Doctor_Nonce=nonce) == (401, None)

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import socket
 import ssl
 import subprocess
@@ -290,7 +291,9 @@ def test_the_edge_is_examined_on_a_path_of_its_own(serve: Serve, edge: Edge) -> 
     def open_to_everybody(connection: socket.socket) -> None:
         request = read(connection)
         asked.append(request.split(b" ")[1])
-        head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(keys)
+        nonce = re.search(rb"(?i)doctor-nonce: \S+\r\n", request)
+        from_origin = nonce[0] if nonce and asked[-1] == b"/items" else b""
+        head = b"HTTP/1.1 200 OK\r\n%bContent-Length: %d\r\n\r\n" % (from_origin, len(keys))
         connection.sendall(nothing(b"401 Unauthorized") if asked[-1] == b"/me" else head + keys)
 
     origin, url = serve(answering(refusal())), serve(open_to_everybody)
@@ -298,6 +301,9 @@ def test_the_edge_is_examined_on_a_path_of_its_own(serve: Serve, edge: Edge) -> 
     assert main(["doctor", *named]) == 2
     assert main(["doctor", *named, "--edge-path", "/items"]) == 0
     assert asked.count(b"/items") == 5
+    # What the edge answers by itself proves nothing, whatever it is.
+    for path in ("/.well-known/fastgate/jwks.json", "/cached"):
+        assert main(["doctor", *named, "--edge-path", path]) == 2
 
 
 def test_a_forged_header_that_opens_the_edge_is_a_hole(serve: Serve, believed: Believed) -> None:

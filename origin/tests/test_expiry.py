@@ -13,6 +13,7 @@ import httpx
 import pytest
 from fastapi import FastAPI, WebSocket
 from starlette.responses import StreamingResponse
+from starlette.types import Message
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
@@ -48,6 +49,10 @@ class Timers:
         assert self._set.acquire(timeout=30)
         loop, callback = self._callbacks[-1]
         loop.call_soon_threadsafe(callback)
+
+    def end(self) -> None:
+        """Let the time of the last timer come at once, on its own loop."""
+        self._callbacks[-1][1]()
 
 
 class Clock:
@@ -208,6 +213,52 @@ def test_a_download_goes_on_unless_everything_ends_with_the_token(
     with pytest.raises(httpx.RemoteProtocolError, match=r"incomplete|without"):
         downloaded(end_with_token="all")
     assert timers.seconds == []
+
+
+@pytest.mark.parametrize("spec_version", ["2.1", "2.3", "2.4", "2.5"])
+@pytest.mark.anyio
+async def test_an_event_stream_is_told_that_it_has_ended(
+    edge: Edge, clock: Clock, timers: Timers, spec_version: str
+) -> None:
+    made: list[int] = []
+    sent: list[Message] = []
+    waiting: list[Message] = [{"type": "http.request", "body": b""}]
+
+    async def numbers() -> AsyncIterator[bytes]:
+        for number in range(1000):
+            if number == 3:
+                timers.end()
+            made.append(number)
+            yield b"data: %d\n\n" % number
+
+    app = FastAPI()
+
+    @app.get("/numbers")
+    async def read_numbers(caller: Caller) -> StreamingResponse:
+        return StreamingResponse(numbers(), media_type="text/event-stream")
+
+    async def receive() -> Message:
+        if waiting:
+            return waiting.pop()
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    fields = header(edge, clock, "/numbers")
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/numbers",
+        "raw_path": b"/numbers",
+        "asgi": {"version": "3.0", "spec_version": spec_version},
+        "query_string": b"",
+        "headers": [(name.lower().encode(), value.encode()) for name, value in fields.items()],
+    }
+    await FastgateMiddleware(app, edge.settings(), now=clock)(scope, receive, send)
+    assert made == [0, 1, 2, 3]
+    assert [message.get("more_body") for message in sent] == [None, True, True, True, False]
 
 
 def test_the_end_of_the_token_is_read_strictly() -> None:

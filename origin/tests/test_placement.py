@@ -82,6 +82,40 @@ def test_middleware_in_front_of_a_guard_in_a_list_is_found_too(edge: Edge) -> No
         pass
 
 
+class AnswersItself(FastAPI):
+    """An app that answers one path without its middleware."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == "/internal":
+            await Response("internal")(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_an_app_that_answers_before_its_guard_is_found(
+    edge: Edge, caplog: pytest.LogCaptureFixture, *, strict: bool
+) -> None:
+    app = AnswersItself(openapi_url=None)
+    guard(app, edge.settings(strict=strict))
+    if strict:
+        with pytest.raises(Misplaced, match=r"AnswersItself\.__call__ .* FastgateMiddleware\(app"):
+            TestClient(app).__enter__()
+    else:
+        with TestClient(app):
+            assert "AnswersItself.__call__ sees requests before the guard" in caplog.text
+    with TestClient(FastgateMiddleware(AnswersItself(), edge.settings())) as client:
+        assert client.get("/internal").status_code == 401
+
+    class OnlyNamed(FastAPI):
+        """It calls nothing of its own."""
+
+    named = OnlyNamed(openapi_url=None)
+    guard(named, edge.settings(strict=True))
+    with TestClient(named):
+        pass
+
+
 def test_an_app_is_guarded_once(edge: Edge) -> None:
     app = app_with_me()
     guard(app, edge.settings())

@@ -1,6 +1,8 @@
 """The pytest plugin signs what the edge would, and the real door judges it."""
 
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Annotated
 
 import anyio
@@ -293,3 +295,26 @@ def test_the_guard_believes_its_own_keys_again_when_the_session_is_over(edge: Ed
     finally:
         believe_again()
     assert _get(app, "/me", headers=headers).status_code == 200
+
+
+def test_routes_that_an_app_adds_when_it_starts_or_later_count(as_caller: AsCaller) -> None:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.get("/late")(late)
+        below = FastAPI(openapi_url=None)
+        below.get("/z")(late)
+        app.mount("/below", below)
+        yield
+
+    async def late(caller: Caller) -> str:
+        return caller.subject
+
+    app = FastAPI(openapi_url=None, lifespan=lifespan)
+    guard(app, SETTINGS)
+    with as_caller(app, "ada") as client:
+        assert [client.get(path).text for path in ("/late", "/below/z")] == ['"ada"', '"ada"']
+        assert client.get("/later").status_code == 404
+        app.get("/later")(late)
+        assert client.get("/later").text == '"ada"'
+    with TestClient(app) as plain:
+        assert plain.get("/late", auth=as_caller("bob", of=app)).text == '"bob"'

@@ -105,6 +105,8 @@ def at_edge(*, below: str | None = None, **members: object) -> Callable[[T], T]:
             _refuse_for_many(named)
             _declare_for_router(target, named)
             return target
+        if isinstance(target, (staticmethod, classmethod)):
+            declare(target.__func__)  # that is what its class hands out
         if inspect.ismethod(target):
             # Of this instance alone: what is written on the function holds for all of them.
             target = functools.update_wrapper(functools.partial(target), target)  # type: ignore[assignment]
@@ -146,13 +148,6 @@ def _refuse_for_many(members: Mapping[str, object]) -> None:
     for name, why in _OF_ONE.items():
         if name in members:
             raise ValueError(f"at_edge: {why}")
-
-
-def declared_by(route: object) -> Mapping[str, object]:
-    """Return what a route declares: on its endpoint or mounted app, by `openapi_extra`, itself."""
-    target = getattr(route, "endpoint", None) or getattr(route, "app", None)
-    extra = (getattr(route, "openapi_extra", None) or {}).get(OPENAPI_MEMBER, {})
-    return {**declared(target), **extra, **declared(getattr(route, "original_route", route))}
 
 
 def declared(target: object) -> Mapping[str, object]:

@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fastgate.answers import refuse
 from fastgate.errors import Refused, RouteMismatch
-from fastgate.no_endpoint import answer_for_none, is_plain
+from fastgate.no_endpoint import answer_405, answer_for_none, is_plain
 from fastgate.route import AGAIN, PREFIX_KEY, WHOLE, Base, Prefix, RouteCheck, check_of
 from fastgate.routing import (
     View,
@@ -97,7 +97,7 @@ def _compared(run: ASGIApp) -> Callable[..., Awaitable[None]]:
     turns_away = getattr(run, "__func__", None) in _answers_405
 
     async def compared(route: BaseRoute, scope: Scope, receive: Receive, send: Send) -> None:
-        check = check_of(scope)
+        check = check_of(scope, receive, _router_in(scope), route)
         if check is not None:
             await _compare(check, route, run, turns_away, scope, receive, send)
         elif _is_guarded(scope):
@@ -121,16 +121,16 @@ def _get_from_router(router: Router, name: str, /) -> Any:  # noqa: ANN401
 def _entered(call: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
     async def entered(router: Router, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan":
-            _enter(router, scope)
+            _enter(router, scope, receive)
         await call.__get__(router, type(router))(scope, receive, send)
 
     return entered
 
 
-def _enter(router: Router, scope: Scope) -> None:
+def _enter(router: Router, scope: Scope, receive: Receive) -> None:
     """Note a router, and whether it may choose for this request as it stands."""
     scope[ROUTER_KEY] = router
-    check = check_of(scope)
+    check = check_of(scope, receive, router)
     prefix: Prefix | None = scope.get(PREFIX_KEY)
     root_path: str = scope.get("root_path", "")
     rest = path_below(root_path, scope["path"])
@@ -148,8 +148,12 @@ def _enter(router: Router, scope: Scope) -> None:
         scope[PREFIX_KEY] = prefix._replace(root_path=root_path) if same else AGAIN
 
 
+def _router_in(scope: Scope) -> object:
+    return scope.get(ROUTER_KEY, scope.get("router"))
+
+
 def _is_guarded(scope: Scope) -> bool:
-    router = scope.get(ROUTER_KEY, scope.get("router"))
+    router = _router_in(scope)
     return isinstance(router, Router) and _GUARDED in vars(router)
 
 
@@ -167,7 +171,8 @@ def _awaited(
     run: Callable[[HTTPEndpoint], Generator[Any, None, None]],
 ) -> Callable[[HTTPEndpoint], Generator[Any, None, None]]:
     async def compared(endpoint: HTTPEndpoint) -> None:
-        check = check_of(endpoint.scope)
+        scope = endpoint.scope
+        check = check_of(scope, endpoint.receive, _router_in(scope))
         if check is not None:
             prefix: Prefix = endpoint.scope[PREFIX_KEY]
             if prefix.template is None:
@@ -191,7 +196,9 @@ def _awaited(
 
 
 async def _run_default(default: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-    check = check_of(scope) if scope["type"] != "lifespan" else None
+    check = None
+    if scope["type"] != "lifespan":
+        check = check_of(scope, receive, _router_in(scope))
     if check is None:
         if scope["type"] != "lifespan" and _is_guarded(scope):
             await refuse(
@@ -257,6 +264,11 @@ async def _compare(
             await run(scope, receive, send)
             return
         fault = check.fault(_template(prefix, route, view, scope), scope, view)
+        methods: set[str] | None = getattr(view, "methods", None)
+        if isinstance(fault, RouteMismatch) and methods and scope.get("method") not in methods:
+            # A class with a `handle` of its own is not run, and mostly would answer so.
+            await answer_405(check, methods, scope, receive, send)
+            return
         leaf = _is_endpoint(route)
         await _run_or_refuse(check, fault, run, scope, receive, send, is_endpoint=leaf)
 

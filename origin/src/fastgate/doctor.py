@@ -13,9 +13,11 @@ from contextlib import closing, suppress
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPSConnection
 from json import loads
+from secrets import token_urlsafe
 from socket import SHUT_RDWR
 from threading import Timer
 
+from fastgate.echo import NONCE
 from fastgate.findings import Finding, Verdict
 from fastgate.forgeries import forgeries
 from fastgate.forgery import BY_SERVER, HEADER, Believed, Forgery
@@ -206,21 +208,37 @@ def _sent(forgery: Forgery, url: str, believed: Believed) -> Answer:
 
 
 def _examined_edge(edge: str, path: str) -> list[Finding]:
-    # The edge takes every forged header away, so it changes nothing. Where the edge itself refuses
-    # or redirects, no request got as far as the origin, and nothing is known of its header.
-    bare = exchange(edge, "GET", path, ()).status
+    # The edge takes every forged header away, so it changes nothing. Where the edge itself answers,
+    # no request got as far as the origin, and nothing is known of its header.
+    bare, by_origin = _through(edge, path)
     found = []
     for name in (HEADER, HEADER.lower(), "Fastgate_Identity", "FASTGATE-IDENTITY"):
-        status = exchange(edge, "GET", path, ((name, "forged"),)).status
+        status, forged_by_origin = _through(edge, path, (name, "forged"))
+        refused = status == HTTPStatus.BAD_REQUEST != bare  # by the edge, before anything is sent
         answer = f"{status}, {bare} without"
         if not _is_success(bare) and not _is_success(status):
             verdict = Verdict.UNPROVED
             answer += ": nothing reached the origin; --edge-path names a path open to everybody"
+        elif status != bare and not refused:
+            verdict = Verdict.LET_IN
+        elif not by_origin or not (forged_by_origin or refused):
+            verdict = Verdict.UNPROVED
+            answer += (
+                ": not by the guard, but by the edge itself, a cache, or an origin with an older "
+                "package; --edge-path names a path that the origin answers"
+            )
         else:
-            same = status in (bare, HTTPStatus.BAD_REQUEST)
-            verdict = Verdict.UNCHANGED if same else Verdict.LET_IN
+            verdict = Verdict.UNCHANGED
         found.append(Finding(f"a forged {name}", "edge", answer, verdict))
     return found
+
+
+def _through(edge: str, path: str, *fields: tuple[str, str]) -> tuple[int, bool]:
+    """Return the status of an answer through the edge, and whether the guard took part in it."""
+    nonce = token_urlsafe(24)
+    answer = exchange(edge, "GET", path, ((NONCE, nonce), *fields))
+    echoed = rb"(?im)^" + NONCE.encode() + rb":[ \t]*" + nonce.encode() + rb"[ \t]*\r?$"
+    return answer.status, re.search(echoed, answer.head) is not None
 
 
 def _is_success(status: int) -> bool:

@@ -26,9 +26,9 @@ from fastgate.declare import (
     at_edge,
     declared,
     declared_below,
-    declared_by,
 )
 from fastgate.dependencies import FastgateScheme, any_caller
+from fastgate.marks import declared_by, declared_through, targets_of
 from fastgate.routing import (
     View,
     app_below,
@@ -41,6 +41,7 @@ from fastgate.routing import (
     router_dependencies,
     signed_root_of,
 )
+from fastgate.template import begins, comparable
 
 Dependant: TypeAlias = Any
 """FastAPI's tree of dependencies, whose class is not for others to import."""
@@ -101,6 +102,10 @@ class Endpoint:
     """What a mounted app that is declared as a whole declares below, and nobody would read."""
     root_path: str = ""
     """Of a mount: the `root_path` of its app, where that is another than the mount leads to."""
+    targets: tuple[object, ...] = ()
+    """What `declared` was read of, with whatever is wrapped around it."""
+    dependencies: tuple[object, ...] = ()
+    """The functions that are run before it. What is written on them is read by nobody."""
 
     def __str__(self) -> str:
         return f"{self.name} ({self.template}, {place_of(self.source)})"
@@ -108,22 +113,24 @@ class Endpoint:
 
 def endpoints(app: object) -> Iterator[Endpoint]:
     """Walk `app`, its included routers and its mounted apps."""
+    members, root_path = declared_through(app), signed_root_of(app)
     app = routed_app(app)
     if app is None:
         raise TypeError("neither a FastAPI nor a Starlette app")
-    yield from _endpoints_of(app, signed_root_of(app), declared(app))
+    yield from _endpoints_of(app, root_path, members)
 
 
 _Members: TypeAlias = Mapping[str, object]
 
 
 def _endpoints_of(app: object, prefix: str, inherited: _Members) -> Iterator[Endpoint]:
-    parts, used = declared_below(app), set[str]()
+    parts, used = declared_below(getattr(app, "_base_app", app)), set[str]()
 
     def below_at(path: object) -> dict[str, object]:
         members: dict[str, object] = {}
-        for part in sorted(parts, key=len):  # the nearest last
-            if isinstance(path, str) and (path + "/").startswith(part + "/"):
+        # The nearest last. Names of parameters make no other path.
+        for part in sorted(parts, key=lambda each: len(comparable(each))):
+            if isinstance(path, str) and begins(path, part):
                 members |= parts[part]
                 used.add(part)
         return members
@@ -158,28 +165,42 @@ def _mounted(mount: View, template: str, inherited: _Members) -> Iterator[Endpoi
     members = declared_by(mount)
     holder = app_below(mount)
     hidden: tuple[Endpoint, ...] = ()
-    if is_opaque(mount) and (whole := routed_app(app)) is not None:
-        members = {**declared(whole), **members}
+    targets = tuple(targets_of(mount))
+    whole = next((each for each in map(routed_app, targets) if each is not None), None)
+    if is_opaque(mount) and whole is not None:
         below_it = _endpoints_of(whole, template, {})
         hidden = tuple(each for each in below_it if each.declared or each.inherited)
     if holder is not None:
-        behind_middleware = declared(holder)
-        yield from _endpoints_of(holder, template, {**inherited, **behind_middleware, **members})
+        yield from _endpoints_of(holder, template, {**inherited, **members})
     else:
         methods = ("GET", "HEAD") if isinstance(app, StaticFiles) else None
         found = Endpoint(Kind.APP, below, methods, name, app, inherited=inherited, hidden=hidden)
+        found = replace(found, targets=targets)
         own = ("websocket", OPAQUE)
         plain = {key: value for key, value in members.items() if key not in own}
         yield replace(found, declared=plain)
         if members.get("websocket"):
             no_methods = {key: value for key, value in plain.items() if key != "methods"}
             yield replace(
-                found, kind=Kind.WEBSOCKET, methods=("GET",), declared=no_methods, hidden=()
+                found,
+                kind=Kind.WEBSOCKET,
+                methods=("GET",),
+                declared=no_methods,
+                hidden=(),
+                targets=(),
             )
     root_path = root_path_of(getattr(holder, "_base_app", holder))
     if root_path == template:
         root_path = ""
-    yield Endpoint(Kind.BELOW, below, None, name, app, root_path=root_path)
+    yield Endpoint(
+        Kind.BELOW,
+        below,
+        None,
+        name,
+        app,
+        root_path=root_path,
+        targets=() if holder is None else targets,
+    )
 
 
 def _endpoint(kind: Kind, template: str, methods: tuple[str, ...] | None, view: View) -> Endpoint:
@@ -193,7 +214,14 @@ def _endpoint(kind: Kind, template: str, methods: tuple[str, ...] | None, view: 
         _callers(getattr(view, "dependant", None)),
         declared_by(view),
         path_types=_path_types(getattr(view, "dependant", None)),
+        targets=tuple(targets_of(view)),
+        dependencies=_dependencies(view),
     )
+
+
+def _dependencies(view: View) -> tuple[object, ...]:
+    calls = (dependency.call for dependency in _flat(getattr(view, "dependant", None)))
+    return tuple(call for call in calls if not isinstance(call, Inherited))
 
 
 def _frontend(template: str, frontend: View, view: View) -> Endpoint:

@@ -147,6 +147,9 @@ class _Response(_Connection):
             if not message.get("more_body", False):
                 self.forget()
             await self._send(message)
+        elif message.get("more_body", False):
+            # From a server of ASGI 2.4 on, this is how an app learns that nobody listens any more.
+            raise TokenExpired(REASON)
 
 
 def _nothing() -> None: ...

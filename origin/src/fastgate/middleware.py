@@ -18,6 +18,7 @@ from fastgate.answers import answer, only_if_compared, refuse
 from fastgate.claims import SCOPE_KEY, EdgeClaims
 from fastgate.content import ClientGone, matched
 from fastgate.dispatch import install
+from fastgate.echo import echoing
 from fastgate.expiry import run_until
 from fastgate.keys import KeySource
 from fastgate.local import LocalEdge
@@ -127,7 +128,7 @@ class FastgateMiddleware:
                 return
             let_pass(error, scope)
         check = self._check(scope, arrival)
-        with Comparing(check, scope):
+        with Comparing(check, scope, receive):
             await self._run(scope, receive, self._answering(check, scope, send))
 
     async def _guard_again(
@@ -208,6 +209,8 @@ class FastgateMiddleware:
     def _answering(self, check: RouteCheck, scope: Scope, send: Send) -> Send:
         if not is_observed(scope):
             send = accepting(scope, send)
+        if scope[SCOPE_KEY] is not None:
+            send = echoing(scope, send)
         return send if self._observe else only_if_compared(check, scope, send)
 
     async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:

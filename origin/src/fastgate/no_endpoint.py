@@ -5,6 +5,8 @@ and a mount that takes it first. Out: 404 or 405, and nothing below the mount ha
 middleware included. The edge has no mounts, and so could not know that nothing is there.
 """
 
+from collections.abc import Iterable
+
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse
 from starlette.routing import Router
@@ -27,16 +29,24 @@ async def answer_for_none(
     methods = methods_found(app, scope)
     if methods is None:
         return False
-    check.let_pass(scope)
     if methods:
-        headers = {"Allow": ", ".join(sorted(methods))}
-        if "app" in scope:
-            raise HTTPException(405, headers=headers)
-        # A router that is served without an app: nobody would catch it.
-        await PlainTextResponse("Method Not Allowed", 405, headers)(scope, receive, send)
+        await answer_405(check, methods, scope, receive, send)
         return True
+    check.let_pass(scope)
     await Router.not_found(router, scope, receive, send)
     return True
+
+
+async def answer_405(
+    check: RouteCheck, methods: Iterable[str], scope: Scope, receive: Receive, send: Send
+) -> None:
+    """Answer as Starlette's `Route.handle` answers a method that is none of these."""
+    check.let_pass(scope)
+    headers = {"Allow": ", ".join(sorted(methods))}
+    if "app" in scope:
+        raise HTTPException(405, headers=headers)
+    # A router that is served without an app: nobody would catch it.
+    await PlainTextResponse("Method Not Allowed", 405, headers)(scope, receive, send)
 
 
 def is_plain(router: Router) -> bool:

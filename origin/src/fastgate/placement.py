@@ -4,6 +4,8 @@ In: a guard, and the scope that reached it. Out: the app whose routes it guards,
 outside of it, which sees requests that nobody has verified. It changes nothing.
 """
 
+from fastapi import FastAPI
+from starlette.applications import Starlette
 from starlette.types import ASGIApp, Scope
 
 from fastgate.routing import routed_app
@@ -37,6 +39,17 @@ def outside_of(guard: type, app: object | None) -> list[str]:
     classes = _middleware_of(app)
     before = classes[: classes.index(guard)] if guard in classes else []
     return [getattr(kind, "__name__", repr(kind)) for kind in before]
+
+
+def answers_before(guard: type, app: object | None) -> str | None:
+    """Return the name of the class whose `__call__` sees requests before the guard of `app`.
+
+    None if that is the framework's own, or if the guard stands around the app.
+    """
+    if not isinstance(app, Starlette) or not is_guarded(guard, app):
+        return None
+    owner = next(kind for kind in type(app).__mro__ if "__call__" in vars(kind))
+    return None if owner in (Starlette, FastAPI) else owner.__qualname__
 
 
 def is_guarded(guard: type, app: object) -> bool:

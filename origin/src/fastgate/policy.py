@@ -25,6 +25,7 @@ from fastgate.naming import (
 from fastgate.overlap import overlap_between
 from fastgate.routing import root_path_of, routed_app
 from fastgate.template import Template, TemplateRefused, comparable
+from fastgate.unread import unread
 
 _OPEN = ("public", "optional")
 
@@ -83,7 +84,8 @@ def route_ids(app: object) -> dict[tuple[str, str], str]:
 
 
 def _compiled(app: object) -> list[tuple[str, Endpoint]]:
-    found = [endpoint for endpoint in endpoints(app) if access_of(endpoint) != UNNAMED]
+    everything = list(endpoints(app))
+    found = [endpoint for endpoint in everything if access_of(endpoint) != UNNAMED]
     served = named(found)
     faults = [fault for endpoint in served for fault in _faults_of(endpoint)]
     faults += [
@@ -100,6 +102,11 @@ def _compiled(app: object) -> list[tuple[str, Endpoint]]:
         )
         for endpoint in found
         if endpoint.root_path
+    ]
+    faults += [
+        Fault(each.endpoint, each.what, each.remedy)
+        for each in unread(app, everything)
+        if access_of(each.endpoint) != UNNAMED
     ]
     faults += _faults_between(found)
     ids = ids_of(served)

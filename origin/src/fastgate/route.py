@@ -13,13 +13,13 @@ from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
 from starlette.routing import BaseRoute
-from starlette.types import Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from fastgate.claims import Transaction
-from fastgate.declare import declared_by
 from fastgate.errors import ContentMismatch, MethodMismatch, PathMismatch, Refused, RouteMismatch
-from fastgate.routing import WEBSOCKET, View, path_below
-from fastgate.template import comparable
+from fastgate.marks import declared_by
+from fastgate.routing import WEBSOCKET, View, is_part_of, path_below
+from fastgate.template import begins, comparable
 
 CHECK_KEY = "fastgate.route"
 """Where the guard leaves the `RouteCheck` of a request."""
@@ -122,7 +122,7 @@ class Names(NamedTuple):
 
     def was(self, judged: str, accepted: Accepted, prefix: str) -> bool:
         """Whether a judged template is a former one of a route."""
-        if not accepted.templates or not _begins(judged, prefix):
+        if not accepted.templates or not begins(judged, prefix):
             return False
         return self._own(judged, prefix) in accepted.templates
 
@@ -131,7 +131,7 @@ class Names(NamedTuple):
         return any(
             kind == method
             and self.was(judged, accepted, prefix)
-            and _begins(template, self._own(mount, prefix))
+            and begins(template, self._own(mount, prefix))
             for (kind, template), accepted in self.former.items()
         )
 
@@ -177,6 +177,10 @@ class RouteCheck:
     """Whether an answer came from a route that was never compared, and was kept back."""
     over: bool = False
     """Whether the app is done with this request."""
+    fields: tuple[object, ...] = ()
+    """The header fields that the app was given, to tell scopes that were made of this one."""
+    receive: Receive | None = None
+    """What the app was given to receive with."""
 
     def fault(self, template: str | None, scope: Scope, view: View) -> Refused | None:
         """Compare what a router has chosen, and remember the outcome; None if it may run.
@@ -252,7 +256,7 @@ class RouteCheck:
         if self.judged is None or prefix is None:
             return False
         above, rest, _ = comparable(self.judged.template).partition("/{:path}")
-        return bool(rest) and prefix != above and _begins(prefix, above)
+        return bool(rest) and prefix != above and begins(prefix, above)
 
     def _changed(self, scope: Scope) -> Refused | None:
         # Middleware inside the guard may have changed what the edge judged.
@@ -273,7 +277,7 @@ class RouteCheck:
         return self.names.id_of(self.method, template, prefix) == judged.route
 
     def _is_below(self, judged: Transaction, mount: str) -> bool:
-        return _begins(judged.template, mount) or self.names.was_below(
+        return begins(judged.template, mount) or self.names.was_below(
             judged.template, self.method, mount, self.prefix.template or ""
         )
 
@@ -284,8 +288,9 @@ _current: ContextVar[RouteCheck | None] = ContextVar("fastgate.route", default=N
 class Comparing:
     """The time in which an app handles one request: nothing uncompared runs meanwhile."""
 
-    def __init__(self, check: RouteCheck, scope: Scope) -> None:
+    def __init__(self, check: RouteCheck, scope: Scope, receive: Receive | None = None) -> None:
         scope[CHECK_KEY], scope[PREFIX_KEY] = check, check.prefix
+        check.fields, check.receive = tuple(scope.get("headers", ())), receive
         self._check = check
 
     def __enter__(self) -> None:
@@ -296,11 +301,22 @@ class Comparing:
         _current.reset(self._token)
 
 
-def check_of(scope: Scope) -> RouteCheck | None:
+def check_of(
+    scope: Scope, receive: Receive, router: object, route: object = None
+) -> RouteCheck | None:
     """Return the check of a request; None where no guard let it in.
 
     Middleware that builds a scope of its own may leave the check out. What a compared endpoint
-    itself sends to other apps in this process is no request of the guard's.
+    itself sends to other apps in this process is no request of the guard's, and neither is what
+    anything else sends to an app that is no part of the guarded one, in a scope that is not made of
+    the guarded request's.
+
+    Args:
+        scope: the scope with which a router chooses.
+        receive: what comes with it.
+        router: the router; None if it is not known, and may be the guarded app's.
+        route: what it has chosen, if anything.
+
     """
     check = scope.get(CHECK_KEY)
     if isinstance(check, RouteCheck):
@@ -308,10 +324,25 @@ def check_of(scope: Scope) -> RouteCheck | None:
     check = _current.get()
     if check is None or check.over or check.running:
         return None
+    if (
+        check.router is not None
+        and router is not None
+        and not _is_made_of(check, scope, receive)
+        and not is_part_of(check.router, router, route)
+    ):
+        return None
     # Below a mount it cannot be told any more what led there.
     prefix = _LOST if check.passed else check.prefix
     scope[CHECK_KEY], scope[PREFIX_KEY] = check, WHOLE if check.whole else prefix
     return check
+
+
+def _is_made_of(check: RouteCheck, scope: Scope, receive: Receive) -> bool:
+    """Whether a scope holds what the guarded request came with: the objects, not equal ones."""
+    if receive is check.receive:
+        return True
+    given = set(map(id, check.fields))
+    return any(id(field) in given for field in scope.get("headers", ()))
 
 
 WHOLE = Prefix(None, "")
@@ -354,10 +385,6 @@ def check_for(
 def signs_body(route: View) -> bool:
     """Whether the author asks for a signed body: `at_edge(sign_body=True)`."""
     return bool(declared_by(route).get("sign_body"))
-
-
-def _begins(template: str, prefix: str) -> bool:
-    return (comparable(template) + "/").startswith(comparable(prefix) + "/")
 
 
 def _told(template: str | None, scope: Scope) -> str:

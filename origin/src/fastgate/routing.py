@@ -13,7 +13,8 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Host, Match, Mount, Router
 from starlette.types import Scope
 
-from fastgate.declare import OPAQUE, PREFIX, declared
+from fastgate.declare import OPAQUE, PREFIX
+from fastgate.marks import declared_by, declared_through
 
 WEBSOCKET = "WEBSOCKET"
 """What stands for the method of an opening handshake, which the edge tells from every other GET."""
@@ -53,8 +54,8 @@ def signed_root_of(app: object) -> str:
 
     An edge that has it in front of the app, `at_edge(prefix=…)`, takes it off before it signs.
     """
-    root_path = root_path_of(app)
-    return "" if declared(app).get(PREFIX) == root_path else root_path
+    root_path = root_path_of(routed_app(app))
+    return "" if root_path and declared_through(app).get(PREFIX) == root_path else root_path
 
 
 def path_below(root_path: str, path: str) -> str:
@@ -77,8 +78,7 @@ def app_below(route: object) -> Starlette | Router | Mount | Host | None:
 
 def is_opaque(route: Mount | Host) -> bool:
     """Whether a mount is declared as one unit, whatever routes its app has."""
-    marked = (route, route.app, routed_app(route.app))
-    return any(declared(each).get(OPAQUE) is True for each in marked)
+    return declared_by(route).get(OPAQUE) is True
 
 
 def effective_routes(app: object) -> Iterator[tuple[BaseRoute, View]]:
@@ -110,6 +110,29 @@ def apps_within(app: object) -> Iterator[object]:
             if isinstance(route, (Mount, Host)):
                 own = (getattr(route, "_base_app", None), routed_app(route.app))
                 left.extend(each for each in own if each is not None)
+
+
+def is_part_of(guarded: object, router: object, route: object = None) -> bool:
+    """Whether a router, or a route, is one of a guarded app: its own, an included or mounted one.
+
+    A route is, too, that runs the endpoint of one of them: older FastAPI copies what is included.
+    Of an app that is mounted behind middleware which does not tell what it calls, nothing is known.
+    """
+    endpoint = getattr(route, "endpoint", None)
+    for app in apps_within(guarded):
+        routes: list[BaseRoute] = list(getattr(app, "routes", ()))
+        if router_of(app) is router:
+            return True
+        if any(included_router(each) is router for each in (*routes, *_inclusions(routes))):
+            return True
+        for known, _ in effective_routes(app) if route is not None else ():
+            if known is route or (endpoint is not None and _runs(known, endpoint)):
+                return True
+    return False
+
+
+def _runs(route: BaseRoute, endpoint: object) -> bool:
+    return getattr(route, "endpoint", None) is endpoint
 
 
 def router_dependencies(app: object, view: View) -> list[object]:

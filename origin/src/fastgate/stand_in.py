@@ -27,7 +27,13 @@ from fastgate.content import content_digest
 from fastgate.endpoints import Endpoint, Kind, endpoints
 from fastgate.naming import access_of, ids_of, methods_of, named, requests_of
 from fastgate.origin_keys import KEY_BYTES, OriginKey
-from fastgate.routing import WEBSOCKET, routed_app, signed_root_of
+from fastgate.routing import (
+    WEBSOCKET,
+    apps_within,
+    effective_routes,
+    routed_app,
+    signed_root_of,
+)
 from fastgate.template import Template, TemplateRefused
 
 LIFETIME_SECONDS = 30
@@ -115,8 +121,10 @@ class StandInEdge:
     ) -> None:
         self.issuer, self.audience = issuer, audience
         self.key = key or SigningKey()
+        self._app = app
+        self._listed = _listed(app)
         self._routes = _Routes(endpoints(app))
-        self._root_path = signed_root_of(routed_app(app))
+        self._root_path = signed_root_of(app)
         self.jwks: dict[str, object] = {"keys": [self.key.jwk]}
 
     def header_for(self, scope: Scope, caller: StandInCaller | None, content: bytes = b"") -> bytes:
@@ -144,10 +152,19 @@ class StandInEdge:
 
     def methods_at(self, scope: Scope) -> list[str] | None:
         """Return None if the edge has a route for this request; else the path's other methods."""
-        return self._routes.methods_at(_kind(scope), self._stripped(scope) + scope["path"])
+        return self._known().methods_at(_kind(scope), self._stripped(scope) + scope["path"])
 
     def _route(self, scope: Scope) -> "_Route":
-        return self._routes.find(_kind(scope), self._stripped(scope) + scope["path"])
+        return self._known().find(_kind(scope), self._stripped(scope) + scope["path"])
+
+    def _known(self) -> "_Routes":
+        """Return the app's routes as they are now: it may add some when it starts, or later."""
+        now = _listed(self._app)
+        if len(now) != len(self._listed) or any(
+            one is not two for one, two in zip(now, self._listed, strict=True)
+        ):
+            self._listed, self._routes = now, _Routes(endpoints(self._app))
+        return self._routes
 
     def _stripped(self, scope: Scope) -> str:
         # Requests may come as behind the proxy that takes the app's root path off.
@@ -220,6 +237,12 @@ class _Route:
 
 _NO_ROUTE = _Route("none", "/none")
 """The app's router answers this one."""
+
+
+def _listed(app: object) -> list[object]:
+    """Return the routes of an app and of those mounted in it, to see whether they change."""
+    found = (each for within in apps_within(routed_app(app)) for each in effective_routes(within))
+    return [route for route, _ in found]
 
 
 def _compact(part: Mapping[str, object]) -> bytes:

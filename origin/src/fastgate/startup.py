@@ -15,7 +15,7 @@ from fastgate.dispatch import can_compare_all, mark_guarded
 from fastgate.keys import EdgeKeys, KeySource
 from fastgate.local import LocalEdge
 from fastgate.overlap import overlap_of
-from fastgate.placement import Misplaced, guarded_app, outside_of
+from fastgate.placement import Misplaced, answers_before, guarded_app, outside_of
 from fastgate.policy import CannotCompile
 from fastgate.route import Accepted, Names, Request
 from fastgate.routing import routed_app, signed_root_of
@@ -137,6 +137,14 @@ class Startup:
             message = f"outside of the guard, where nobody is verified: {', '.join(outside)}"
             if self._settings.strict:
                 raise Misplaced(f"{message}. Call guard after the last add_middleware.")
+            _log.warning("%s", message)
+        if (owner := answers_before(self._guard, app)) is not None:
+            message = f"{owner}.__call__ sees requests before the guard, where nobody is verified"
+            if self._settings.strict:
+                raise Misplaced(
+                    f"{message}. Make middleware of it, added before guard is called, or put the "
+                    "guard around the app: FastgateMiddleware(app, settings)."
+                )
             _log.warning("%s", message)
         if not self._observe:
             mark_guarded(app)

@@ -35,6 +35,11 @@ def convertors(template: str) -> dict[str, str | None]:
     return {found[1]: found[2] for found in _BRACES.finditer(template)}
 
 
+def begins(template: str, prefix: str) -> bool:
+    """Whether a template lies at or below a prefix, whatever their parameters are called."""
+    return (comparable(template) + "/").startswith(comparable(prefix) + "/")
+
+
 class TemplateRefused(ValueError):
     """The edge would refuse this template; the message says why, and `remedy` what to write."""
 
