@@ -142,13 +142,18 @@ fn trace_context_travels_only_in_the_form_of_its_standard() {
         ("traceparent", format!("{trace}-x"), false),
         ("traceparent", format!("{trace}\r\nx: y"), false),
         ("traceparent", trace.replace('f', "g"), false),
+        ("traceparent", trace.replace("00-4", "0x-4"), false),
+        ("traceparent", trace.replace("-4bf", "-4bx"), false),
+        ("traceparent", trace.replace("-00f", "-00x"), false),
+        ("traceparent", trace.replace("-01", "-0x"), false),
         ("traceparent", trace.replace('-', ""), false),
         ("traceparent", "a".repeat(10_000), false),
         ("traceparent", "\u{1b}[31m".to_owned(), false),
         ("traceparent", String::new(), false),
         ("tracestate", "vendor=1,other=2".to_owned(), true),
         ("tracestate", "vendor=\u{1b}[31m".to_owned(), false),
-        ("tracestate", "a".repeat(10_000), false),
+        ("tracestate", "a".repeat(512), true),
+        ("tracestate", "a".repeat(513), false),
     ] {
         let target = get("/pub/x").field(name, value.clone()).normalized().unwrap();
         assert_eq!(target.headers().all(name).count(), usize::from(passes), "{name}: {value}");

@@ -20,6 +20,7 @@ mod fields;
 mod house;
 mod identity_algorithms;
 mod journey;
+mod mint;
 mod normalize;
 mod policy;
 mod problems;
