@@ -1,7 +1,7 @@
 //! Section A of `docs/attacks.md`: how credentials arrive. Each row goes through the whole walk.
 
 use crate::support::sign::good;
-use crate::support::{get, request};
+use crate::support::{Keys, get, policy_document, policy_of, request};
 
 #[test]
 fn only_one_bearer_token_in_one_authorization_field_is_credentials() {
@@ -111,4 +111,12 @@ fn no_field_changes_the_method_the_path_or_who_has_to_identify() {
     for agent in ["GoogleHC/1.0", "kube-probe/1.30", "ELB-HealthChecker/2.0"] {
         assert_eq!(get("/me").field("user-agent", agent).walk().trail.verdict, "credentials-missing", "{agent}");
     }
+}
+
+#[test]
+fn without_a_deny_list_nobody_passes_whose_issuer_has_one() {
+    let mut document = policy_document();
+    document["issuers"]["alpha"]["deny_list"] = true.into();
+    let walk = get("/me").bearer(&good()).walk_with(policy_of(&document), Keys::of_both());
+    assert_eq!((walk.problem().status(), walk.trail.verdict), (503, "deny-list-unavailable"));
 }
