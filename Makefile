@@ -80,8 +80,8 @@ bench: guest ## What a request costs, in ratios to a guest that only forwards
 	target/debug/examples/bench
 	@$(MAKE) --no-print-directory guest-cost
 
-mutants: $(VENV) $(CARGO_MUTANTS) ## Which changes of src/ no native test notices: MODULE=identity/token SHARD=0/4, or AGAIN=1 for those that survived
-	@$(PYTHON) dev/mutants rust $(or $(MODULE),$(error say which: make mutants MODULE=identity/token, or identity, request, authorize, throttle, mint, problem)) --shard $(or $(SHARD),0/1) $(if $(AGAIN),--again)
+mutants: $(VENV) $(CARGO_MUTANTS) ## Which changes of src/ no native test notices: MODULE=identity/token MINUTES=60; AGAIN=1 for those that survived
+	@$(PYTHON) dev/mutants rust $(or $(MODULE),$(error say which: make mutants MODULE=identity/token, or identity, request, authorize, throttle, mint, problem)) --minutes $(or $(MINUTES),60) $(if $(AGAIN),--again)
 
 mutants-python: $(VENV) $(COSMIC_RAY) ## The same for the package: MODULE=verify, route or middleware
 	@$(PYTHON) dev/mutants python $(or $(MODULE),verify) --minutes $(or $(MINUTES),60)

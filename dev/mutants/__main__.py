@@ -1,7 +1,7 @@
 """Mutation tests: does a test fail when a line of the code is changed?
 
-    python3 dev/mutants rust identity/token [--shard 0/4]    cargo-mutants and the native tests
-    python3 dev/mutants python verify                        cosmic-ray and tests of the package
+    python3 dev/mutants rust identity/token [--minutes 60]    cargo-mutants and the native tests
+    python3 dev/mutants python verify [--minutes 60]          cosmic-ray and tests of the package
 
 The code is changed in a copy below target/, so that nothing happens to the working tree. What a run
 finds is written to tests/mutants/, and each survivor stays there until a test kills it or a person
@@ -28,14 +28,15 @@ def main() -> int:
     parser.add_argument(
         "module", help="identity, identity/token, request/path, …; verify, route, …"
     )
-    parser.add_argument("--shard", default="0/1", metavar="K/N", help="the K-th of N parts, from 0")
-    parser.add_argument("--again", action="store_true", help="only those that survived before")
-    parser.add_argument("--minutes", type=float, default=60.0, help="python: for one run at most")
+    parser.add_argument(
+        "--again", action="store_true", help="rust: only those that survived before"
+    )
+    parser.add_argument("--minutes", type=float, default=60.0, help="for one run at most")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(2))  # so that what has to be undone is undone
     try:
         if arguments.language == "rust":
-            return cargo.run(arguments.module, arguments.shard, again=arguments.again)
+            return cargo.run(arguments.module, arguments.minutes, again=arguments.again)
         return cosmic.run(arguments.module, arguments.minutes)
     except MutantsError as error:
         print(f"mutants: {error}", file=sys.stderr)

@@ -3,9 +3,10 @@
 import json
 import os
 import re
-import shutil
+import signal
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -47,8 +48,9 @@ OUTCOMES = {
 }
 
 
-def run(module: str, shard: str, *, again: bool) -> int:
-    part, of = _parts(shard)
+def run(module: str, minutes: float, *, again: bool) -> int:
+    """Tests the mutants that nobody has tested yet, or those alone that survived, and writes the record."""
+    until = time.monotonic() + minutes * 60
     tree = record.copy_of_tree("tree")
     patterns = [f"src/{module}.rs", f"src/{module}/**/*.rs"]
     files = {
@@ -57,36 +59,56 @@ def run(module: str, shard: str, *, again: bool) -> int:
     if not files:
         raise MutantsError(f"there is no module {module} in src/")
     work = WORK / module.replace("/", "-")
-    names = _names(tree, _files(patterns))
+    names = _names(tree, patterns)
     digests = {file: _digest(tree / file) for file in sorted(files)}
-    if not again:
-        out = work / f"{part}-of-{of}"
-        shutil.rmtree(out, ignore_errors=True)
-        chosen = [f"--shard={part}/{of}"]
-        targets = _nearest(_names(tree, (*_files(patterns), *chosen)))
-        _test(tree, out, _command(patterns, chosen, targets, (*SKIPPED, *SLOW)), digests)
-    survivors = record.unexplained(module, tree, _known(work, tree, names).values())
-    if survivors:
-        chosen = [f"--re=^{re.escape(one.name)}$" for one in survivors]
-        command = _command(patterns, chosen, ALL_TARGETS, SKIPPED)
-        _test(tree, work / f"again-{time.time_ns()}", command, digests)
+    complete = record.complete(module, digests)
     known = _known(work, tree, names)
-    return record.write(module, tree, list(known.values()), len(names) - len(known))
+    left = [name for name in names if name not in known and _file_of(name) not in complete]
+    if left and not again:
+        command = _command(patterns, left, _nearest(left), (*SKIPPED, *SLOW))
+        _test(tree, work, command, digests, until)
+        known = _known(work, tree, names)
+    recorded = [_mutant(name) for name in names if name not in known and _file_of(name) in complete]
+    recorded = record.survivors(module, tree, recorded)
+    survivors = record.unexplained(module, tree, [*known.values(), *recorded])
+    if survivors:
+        command = _command(patterns, [one.name for one in survivors], ALL_TARGETS, SKIPPED)
+        _test(tree, work, command, digests, until)
+        known = _known(work, tree, names)
+    of_files = Counter(map(_file_of, names))
+    return record.write(module, tree, known.values(), of_files, digests)
 
 
-def _test(tree: Path, out: Path, command: Sequence[str], digests: Mapping[str, str]) -> None:
-    """Tests the mutants of this command; what each came to is in the folder `out` then."""
+def _test(
+    tree: Path, work: Path, command: Sequence[str], digests: Mapping[str, str], until: float
+) -> None:
+    """Tests the mutants of this command, as long as there is time; what each came to is below `work` then."""
+    out = work / str(time.time_ns())
     out.mkdir(parents=True)
     (out / SOURCES).write_text(json.dumps(digests))
     command = (*command[:2], "--dir", str(tree), "--output", str(out), *command[2:])
     try:
-        status = subprocess.run(command, cwd=ROOT, env=_environment(), check=False).returncode
+        with subprocess.Popen(command, cwd=ROOT, env=_environment()) as running:
+            try:
+                # 0: all caught; 2: some survived; 3: some timed out.
+                status = running.wait(max(until - time.monotonic(), 0))
+                if status not in (0, 2, 3):
+                    raise MutantsError(f"cargo-mutants ended with status {status}")
+            except subprocess.TimeoutExpired:
+                running.send_signal(signal.SIGINT)
     finally:
         # The last mutant's program: cargo puts the right one there when it is asked next.
         BINARY.unlink(missing_ok=True)
-    # 0: all caught; 2: some survived; 3: some timed out.
-    if status not in (0, 2, 3):
-        raise MutantsError(f"cargo-mutants ended with status {status}")
+
+
+def _file_of(name: str) -> str:
+    """`src/a.rs:1:2: replace x with y in z` is of `src/a.rs`."""
+    return name.partition(":")[0]
+
+
+def _mutant(name: str, outcome: str = record.SURVIVED) -> Mutant:
+    file, line, _, change = name.split(":", 3)
+    return Mutant(name, file, int(line), change.strip(), outcome)
 
 
 def _nearest(names: Iterable[str]) -> Sequence[str]:
@@ -98,23 +120,26 @@ def _nearest(names: Iterable[str]) -> Sequence[str]:
     return [f"--test={test}" for test in TESTS if test in near]
 
 
-def _names(tree: Path, chosen: Sequence[str]) -> frozenset[str]:
+def _names(tree: Path, patterns: Sequence[str]) -> list[str]:
     """The mutants that there are now."""
-    command = (CARGO_MUTANTS, "mutants", "--dir", str(tree), "--list", *chosen)
+    command = (CARGO_MUTANTS, "mutants", "--dir", str(tree), "--list", *_files(patterns))
     listed = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
-    return frozenset(listed.stdout.splitlines())
+    return listed.stdout.splitlines()
 
 
 def _known(work: Path, tree: Path, names: Collection[str]) -> dict[str, Mutant]:
     """By name, what the latest run of each mutant came to, as long as its file is the same."""
-    known = {}
+    known: dict[str, Mutant] = {}
+    if not work.exists():
+        return known
+    wanted = frozenset(names)
     runs = work.glob(f"*/{SOURCES}")
     for run_of in sorted(runs, key=lambda path: path.stat().st_mtime):
         outcomes = run_of.with_name("mutants.out") / "outcomes.json"
         sources = json.loads(run_of.read_text("utf-8"))
         for mutant in _mutants(outcomes) if outcomes.exists() else ():
             file = tree / mutant.file
-            if mutant.name in names and file.exists() and _digest(file) == sources[mutant.file]:
+            if mutant.name in wanted and file.exists() and _digest(file) == sources[mutant.file]:
                 known[mutant.name] = mutant
     return known
 
@@ -123,18 +148,12 @@ def _digest(file: Path) -> str:
     return sha256(file.read_bytes()).hexdigest()
 
 
-def _parts(shard: str) -> tuple[int, int]:
-    match = re.fullmatch(r"(\d+)/(\d+)", shard)
-    if not match or int(match[1]) >= int(match[2]):
-        raise MutantsError(f"a shard is K/N with K < N, not {shard!r}")
-    return int(match[1]), int(match[2])
-
-
 def _command(
-    patterns: Sequence[str], chosen: Sequence[str], targets: Sequence[str], skipped: Sequence[str]
+    patterns: Sequence[str], names: Iterable[str], targets: Sequence[str], skipped: Sequence[str]
 ) -> Sequence[str]:
     return (
-        *(CARGO_MUTANTS, "mutants", "--in-place", "--no-shuffle", "--colors=never", *chosen),
+        *(CARGO_MUTANTS, "mutants", "--in-place", "--no-shuffle", "--colors=never"),
+        *(f"--re=^{re.escape(name)}$" for name in names),
         *(f"--timeout={TEST_SECONDS}", f"--build-timeout={BUILD_SECONDS}"),
         *_files(patterns),
         *(part for target in ("--locked", *targets) for part in ("--cargo-arg", target)),
@@ -160,10 +179,6 @@ def _mutants(outcomes: Path) -> list[Mutant]:
     for outcome in json.loads(outcomes.read_text("utf-8"))["outcomes"]:
         if outcome["scenario"] == "Baseline":
             continue
-        mutant = outcome["scenario"]["Mutant"]
-        # `src/a.rs:1:2: replace x with y in z`
-        change = re.sub(r"^\S+:\d+:\d+: ", "", mutant["name"])
-        line = mutant["span"]["start"]["line"]
-        found = OUTCOMES[outcome["summary"]]
-        mutants.append(Mutant(mutant["name"], mutant["file"], line, change, found))
+        name = outcome["scenario"]["Mutant"]["name"]
+        mutants.append(_mutant(name, OUTCOMES[outcome["summary"]]))
     return mutants

@@ -58,7 +58,10 @@ exclude-operators = ["{NOT_CHANGED}"]
     _execute(configuration, session, origin, minutes * 60)
     dump = _call(("cosmic-ray", "dump", str(session)), origin)
     mutants, not_run = _mutants(dump)
-    return record.write(f"python-{module}", tree, mutants, not_run)
+    name = f"origin/{file}"
+    digest = sha256((tree / name).read_bytes()).hexdigest()
+    count = {name: len(mutants) + not_run}
+    return record.write(f"python-{module}", tree, mutants, count, {name: digest})
 
 
 def _execute(configuration: Path, session: Path, origin: Path, seconds: float) -> None:

@@ -4,15 +4,16 @@ import json
 import shutil
 import subprocess
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 WORK = ROOT / "target" / "mutants"
 RECORDS = ROOT / "tests" / "mutants"
 
-CAUGHT, SURVIVED, TIMEOUT, UNVIABLE = "caught", "survived", "timeout", "unviable"
+OUTCOMES = CAUGHT, TIMEOUT, UNVIABLE, SURVIVED = "caught", "timeout", "unviable", "survived"
 
 
 class MutantsError(Exception):
@@ -54,36 +55,75 @@ def copy_of_tree(name: str) -> Path:
     return tree
 
 
-def write(name: str, tree: Path, mutants: Sequence[Mutant], not_run: int) -> int:
+def complete(name: str, digests: Mapping[str, str]) -> frozenset[str]:
+    """The files that are as they were when all of their mutants had been tested."""
+    known = _read(name).get("files", {})
+    return frozenset(
+        file for file, digest in digests.items() if known.get(file, {}).get("sha256") == digest
+    )
+
+
+def write(
+    name: str,
+    tree: Path,
+    mutants: Iterable[Mutant],
+    of_files: Mapping[str, int],
+    digests: Mapping[str, str],
+) -> int:
     """Writes the record of a module and says what is in it; 1 if a survivor has no reason, else 0.
 
-    Reasons of the record before stay with their mutants: same file, same change, same source line.
+    Reasons of the record before stay with their mutants: same file, same change, same source line. So does what it says
+    of files that are the same, and have not been tested anew.
+
+    Args:
+        name: the module's.
+        tree: the files that were tested.
+        mutants: what is known of them.
+        of_files: how many mutants each file has.
+        digests: SHA-256 of the files, as hexadecimal digits.
+
     """
-    path = _path(name)
-    reasons = dict(_reasons(path))
-    survivors = []
-    for mutant in sorted(mutants, key=lambda mutant: (mutant.file, mutant.line, mutant.change)):
-        if mutant.outcome == SURVIVED:
-            source = mutant.source(tree)
-            reason = reasons.get((mutant.file, mutant.change, source), "")
-            survivors.append(
-                {
-                    "where": f"{mutant.file}:{mutant.line}",
-                    "line": source,
+    before, unchanged = _read(name), complete(name, digests)
+    reasons = {_key(one): one["equivalent"] for one in before.get("survivors", ())}
+    found: dict[str, list[Mutant]] = {file: [] for file in digests}
+    for mutant in mutants:
+        found[mutant.file].append(mutant)
+    files, totals, survivors = {}, Counter[str](), []
+    for file in sorted(digests):
+        if file in unchanged and len(found[file]) < of_files.get(file, 0):
+            files[file], kept = _with(before, file, tree, found[file])
+            totals.update({outcome: files[file][outcome] for outcome in OUTCOMES})
+            survivors += kept
+            continue
+        counts = Counter(mutant.outcome for mutant in found[file])
+        totals.update(counts)
+        if found[file] and len(found[file]) == of_files[file]:
+            files[file] = {
+                "sha256": digests[file],
+                **{outcome: counts[outcome] for outcome in OUTCOMES},
+            }
+        for mutant in sorted(found[file], key=lambda each: (each.line, each.change)):
+            if mutant.outcome == SURVIVED:
+                where = {
+                    "where": f"{file}:{mutant.line}",
+                    "line": mutant.source(tree),
                     "change": mutant.change,
-                    "equivalent": reason,
                 }
-            )
-    counts = Counter(mutant.outcome for mutant in mutants)
-    record = {
-        "mutants": len(mutants) + not_run,
+                survivors.append({**where, "equivalent": reasons.get(_key(where), "")})
+    count = sum(of_files.values())
+    not_run = count - totals.total()
+    outcomes = {outcome: totals[outcome] for outcome in OUTCOMES}
+    written = {
+        "mutants": count,
         "not_run": not_run,
-        **{outcome: counts[outcome] for outcome in (CAUGHT, TIMEOUT, UNVIABLE, SURVIVED)},
+        **outcomes,
+        "files": files,
         "survivors": survivors,
     }
+    path = _path(name)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", "utf-8")
-    summary = ", ".join(f"{counts[outcome]} {outcome}" for outcome in counts)
+    path.write_text(json.dumps(written, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    summary = ", ".join(f"{number} {outcome}" for outcome, number in totals.items())
     print(f"{name}: {summary}, {not_run} not run; see {path.relative_to(ROOT)}")
     open_ones = [survivor for survivor in survivors if not survivor["equivalent"]]
     for survivor in open_ones:
@@ -91,9 +131,32 @@ def write(name: str, tree: Path, mutants: Sequence[Mutant], not_run: int) -> int
     return 1 if open_ones else 0
 
 
+def _with(
+    before: Mapping[str, Any], file: str, tree: Path, mutants: Iterable[Mutant]
+) -> tuple[dict[str, Any], list[dict[str, str]]]:
+    """What a record says of a file, and its survivors, without those that a test kills by now."""
+    killed = {
+        (file, mutant.change, mutant.source(tree))
+        for mutant in mutants
+        if mutant.outcome != SURVIVED
+    }
+    survivors = [one for one in before["survivors"] if _key(one)[0] == file]
+    kept = [one for one in survivors if _key(one) not in killed]
+    counts = dict(before["files"][file])
+    counts[SURVIVED] = len(kept)
+    counts[CAUGHT] += len(survivors) - len(kept)
+    return counts, kept
+
+
+def survivors(name: str, tree: Path, mutants: Iterable[Mutant]) -> list[Mutant]:
+    """Those of the mutants, whatever their outcome says, that the record calls survivors."""
+    known = {_key(one) for one in _read(name).get("survivors", ())}
+    return [one for one in mutants if (one.file, one.change, one.source(tree)) in known]
+
+
 def unexplained(name: str, tree: Path, mutants: Iterable[Mutant]) -> list[Mutant]:
     """The survivors for which the record has no reason."""
-    reasons = dict(_reasons(_path(name)))
+    reasons = {_key(one): one["equivalent"] for one in _read(name).get("survivors", ())}
     survivors = [mutant for mutant in mutants if mutant.outcome == SURVIVED]
     return [one for one in survivors if not reasons.get((one.file, one.change, one.source(tree)))]
 
@@ -102,8 +165,10 @@ def _path(name: str) -> Path:
     return RECORDS / f"{name.replace('/', '-')}.json"
 
 
-def _reasons(path: Path) -> Iterable[tuple[tuple[str, str, str], str]]:
-    if path.exists():
-        for survivor in json.loads(path.read_text("utf-8"))["survivors"]:
-            file = survivor["where"].rpartition(":")[0]
-            yield (file, survivor["change"], survivor["line"]), survivor["equivalent"]
+def _read(name: str) -> dict[str, Any]:
+    path = _path(name)
+    return json.loads(path.read_text("utf-8")) if path.exists() else {}
+
+
+def _key(survivor: Mapping[str, str]) -> tuple[str, str, str]:
+    return survivor["where"].rpartition(":")[0], survivor["change"], survivor["line"]
