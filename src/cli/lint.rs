@@ -1,13 +1,16 @@
 //! What is valid in a policy and yet hardly meant.
 
 mod absence;
+mod countries;
 mod overlap;
+mod useless;
 
 use absence::absences;
 use fastgate::gateway::KEYS_PATH;
 use fastgate::policy::pattern::Segment;
 use fastgate::policy::{Access, Issuer, Policy, PresetName, Requirement, Route};
 use overlap::{left_open, spelled_otherwise};
+use useless::useless;
 
 /// One thing that is hardly meant, and what to do about it.
 pub(super) struct Lint {
@@ -87,6 +90,9 @@ pub(super) fn lints(policy: &Policy) -> Vec<Lint> {
         for place in route.from.iter().filter(|place| place.shadow) {
             add(format!("$.places.{}", place.name), TRIED.to_owned(), TRIED_REMEDY);
         }
+    }
+    for (number, route) in policy.routes().iter().enumerate() {
+        lints.extend(useless(policy, route, &format!("$.routes[{number}]")));
     }
     let mut known = std::collections::BTreeSet::new();
     lints.retain(|lint| known.insert((lint.at.clone(), lint.what.clone())));

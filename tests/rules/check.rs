@@ -77,6 +77,36 @@ fn what_is_hardly_meant_is_said_with_a_remedy_and_fails_nothing() {
 }
 
 #[test]
+fn what_does_nothing_is_a_hint_and_no_fault() {
+    let limit = json!({ "count": 9, "window": 60, "by": ["network"] });
+    let edge = json!({ "issuer": "https://edge.test", "hosts": ["edge.test"], "flood_limit": "f" });
+    let limited = json!({ "edge": edge, "limits": { "a": limit, "f": limit }, "routes": [route("/", &json!({ "limits": ["a", "f", "a"] }))] });
+    let placed = |member: &str, kind: &str, codes: &[&str]| {
+        let places = json!({ "p": { member: [{ kind: codes }] } });
+        json!({ "places": places, "routes": [route("/", &json!({ "from": ["p"] }))] })
+    };
+    let from_pages = json!({
+        "groups": { "g": { "cors": { "origins": ["https://app.test", "https://app.test:443"] } } },
+        "routes": [route("/", &json!({ "group": "g" })), route("/b", &json!({ "id": "b", "group": "g" }))]
+    });
+    let forwards = json!({ "routes": [route("/", &json!({ "access": "public", "forward_token": true }))] });
+    for (name, parts, places, remedy) in [
+        ("country", placed("deny", "country", &["FR", "UK", "XK"]), vec!["$.places.p.deny[0]"], "write \"GB\""),
+        ("region", placed("allow", "subdivision", &["XX-CA"]), vec!["$.places.p.allow[0]"], "ISO 3166-1 assigns"),
+        ("union", placed("allow", "country", &["EU"]), vec!["$.places.p.allow[0]"], "list the countries"),
+        ("page", from_pages, vec!["$.groups.g.cors.origins[1]"], "as browsers send it"),
+        ("twice", limited, vec!["$.routes[0].limits[1]", "$.routes[0].limits[2]"], "name it once"),
+        ("forwards", forwards, vec!["$.routes[0].forward_token"], "\"access\": \"optional\""),
+    ] {
+        // The policy that the edge reads is this text: it goes on to be served.
+        assert!(fastgate::policy::Policy::parse(desk::policy(&parts).to_string().as_bytes()).is_ok(), "{name}");
+        let (valid, text) = check(name, &parts);
+        let found: Vec<_> = text.lines().filter(|line| line.starts_with("$.")).collect();
+        assert!(valid && found == places && text.contains(remedy), "{name}: {text}");
+    }
+}
+
+#[test]
 fn a_policy_that_means_what_it_says_gets_no_hint() {
     let parts = json!({
         "issuers": {
