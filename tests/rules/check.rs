@@ -348,9 +348,39 @@ fn what_an_absent_claim_passes_is_said() {
         ("p2", json!({ "all": [{ "any": [{ "role": "a" }, { "rule": "staff" }] }, { "not": { "role": "banned" } }] })),
         ("p3", json!({ "not": { "not": { "group": "members" } } })),
         ("p4", json!({ "not": { "scope": "a" } })),
+        ("p5", json!({ "not": { "any": [{ "not": { "group": "members" } }, { "rule": "suspended" }] } })),
+        (
+            "p7",
+            json!({ "any": [{ "role": "admin" }, { "not": { "any": [{ "not": { "group": "members" } }, suspended] } }] }),
+        ),
+        ("p6", json!({ "all": [{ "all": [{ "scope": "x" }, { "group": "members" }] }, suspended] })),
     ] {
         assert_eq!(hint(name, with(&condition)).1, [""; 0], "{condition}");
     }
+    // What is asked of everybody and what is asked of one issuer's tokens must hold both.
+    let (member, banned) =
+        (json!({ "require": { "role": "m" } }), json!({ "require": { "not": { "role": "banned" } } }));
+    let issuers: Value = ["a", "b"]
+        .into_iter()
+        .map(|id| {
+            let issuer = json!({ "issuer": format!("https://{id}.test"), "backend": "idp", "audiences": ["a"] });
+            (id.to_owned(), issuer)
+        })
+        .collect::<serde_json::Map<_, _>>()
+        .into();
+    let places = |name: &str, everybody: &Value, of_issuers: Value| {
+        let mut parts = everybody.clone();
+        parts["issuers"] = of_issuers;
+        let (text, hints) = hint(name, json!({ "issuers": issuers, "routes": [route("/", &parts)] }));
+        let at = |line: &&str| line.starts_with("$.routes[0]") && line.ends_with(".require");
+        assert_eq!(text.lines().filter(at).count(), hints.len(), "{text}");
+        text.lines().filter(at).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(places("i1", &member, json!({ "a": banned })), [""; 0]);
+    assert_eq!(places("i2", &banned, json!({ "a": member })), [""; 0]);
+    assert_eq!(places("i3", &banned, json!({ "a": member, "b": {} })), ["$.routes[0].require"]);
+    assert_eq!(places("i4", &json!({}), json!({ "a": member, "b": banned })), ["$.routes[0].issuers.b.require"]);
+    assert_eq!(places("i5", &json!({ "trial": banned, "require": { "role": "m" } }), json!({})).len(), 0);
     let unread = json!({
         "issuers": {
             "a": { "issuer": "https://a.test", "backend": "idp", "audiences": ["a"] },
