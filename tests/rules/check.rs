@@ -351,7 +351,7 @@ fn what_an_absent_claim_passes_is_said() {
         ("p5", json!({ "not": { "any": [{ "not": { "group": "members" } }, { "rule": "suspended" }] } })),
         (
             "p7",
-            json!({ "any": [{ "role": "admin" }, { "not": { "any": [{ "not": { "group": "members" } }, suspended] } }] }),
+            json!({ "any": [{ "role": "admin" }, { "not": { "any": [{ "not": { "group": "members" } }, { "rule": "suspended" }] } }] }),
         ),
         ("p6", json!({ "all": [{ "all": [{ "scope": "x" }, { "group": "members" }] }, suspended] })),
     ] {
