@@ -4,7 +4,6 @@
 mod captures;
 pub mod claim_path;
 pub mod conditions;
-mod countries;
 mod document;
 mod fault;
 pub mod fields;

@@ -1,13 +1,17 @@
 //! What is valid in a policy and yet hardly meant.
 
 mod absence;
+mod countries;
+mod exposed;
 mod overlap;
+mod useless;
 
 use absence::absences;
+use exposed::exposed;
 use fastgate::gateway::KEYS_PATH;
 use fastgate::policy::pattern::Segment;
 use fastgate::policy::{Access, Issuer, Policy, PresetName, Requirement, Route};
-use overlap::{left_open, spelled_otherwise};
+use useless::useless;
 
 /// One thing that is hardly meant, and what to do about it.
 pub(super) struct Lint {
@@ -48,18 +52,6 @@ pub(super) fn lints(policy: &Policy) -> Vec<Lint> {
             let what = "lets everybody reach whatever no other route names: there is no default deny".to_owned();
             add(at.clone(), what, "name the paths that are public");
         }
-        for other in policy.routes().iter().filter(|other| open(route) && !open(other)) {
-            if let Some(what) = left_open(route, other) {
-                add(at.clone(), what, "give the public route a path of its own, or both routes the same methods");
-            }
-            if let Some(what) = spelled_otherwise(route, other) {
-                add(
-                    at.clone(),
-                    what,
-                    "give the public route a path of its own, or let the application convert by its path",
-                );
-            }
-        }
         for (place, what) in absences(policy, route) {
             let remedy =
                 "ask for a role or group that every caller has besides, or refuse by a claim that is always there";
@@ -87,6 +79,10 @@ pub(super) fn lints(policy: &Policy) -> Vec<Lint> {
         for place in route.from.iter().filter(|place| place.shadow) {
             add(format!("$.places.{}", place.name), TRIED.to_owned(), TRIED_REMEDY);
         }
+    }
+    lints.extend(exposed(policy));
+    for (number, route) in policy.routes().iter().enumerate() {
+        lints.extend(useless(policy, route, &format!("$.routes[{number}]")));
     }
     let mut known = std::collections::BTreeSet::new();
     lints.retain(|lint| known.insert((lint.at.clone(), lint.what.clone())));

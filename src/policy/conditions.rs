@@ -54,8 +54,8 @@ pub struct ClaimTestDocument {
     pub contains: Option<Scalar>,
     /// The claim is what this parameter of the route's path stands for, decoded. An `int`, `float` or `uuid` parameter is
     /// compared by value, whichever way path and claim spell it (`7`, `007`, and for numbers the JSON number); any other
-    /// is compared as text, byte for byte. Under `not` a parameter needs a convertor: `{order_id:int}`, or
-    /// `{order_id:str}` where the application takes the text as it is.
+    /// is compared as text, byte for byte. Under `not` a parameter needs a convertor other than
+    /// `path`: `{order_id:int}`, or `{order_id:str}` where the application takes the text as it is.
     #[serde(default)]
     pub equals_path: Option<String>,
     /// The claim is a list with that as a member, or that itself.
@@ -283,7 +283,7 @@ impl Condition {
                 let known = template.parameters().any(|parameter| parameter == name);
                 faults.add_if(!known, at, Fault::UnknownParameter { name: name.clone() });
                 // An application that reads `7`, `07` and `+7` as one number sees an order that is not its text.
-                let spelled = negated && template.leaves_convertor_out(name);
+                let spelled = negated && template.leaves_type_open(name);
                 faults.add_if(spelled, at, Fault::NegatedText { name: name.clone() });
             }
             Self::Claim(..) | Self::Scope(_) | Self::Role(_) | Self::Group(_) => {}

@@ -142,9 +142,6 @@ pub enum Fault {
     /// No limit has this name.
     #[error("names no limit")]
     UnknownLimit,
-    /// One limit stands there twice, or is the flood limit as well.
-    #[error("is a limit that counts each request here already")]
-    CountedTwice,
     /// The limit needs to know who is calling.
     #[error("counts by what is not known yet")]
     NeedsCaller,
@@ -273,10 +270,7 @@ impl Fault {
             Self::NotOneTest => "write one of \"equals\", \"in\", \"contains\", \"equals_path\", \"contains_path\"",
             Self::UnknownPlace => "write a name that stands under \"places\"",
             Self::NotAPlaceStatus => "write 403, or 451 where the law is the reason",
-            Self::NotAPlaceCode(_) => {
-                "write the code that ISO 3166-1 assigns to the country, \"GB\" and not \"UK\"; a subdivision as \"US-CA\"; \
-                 both in upper case"
-            }
+            Self::NotAPlaceCode(_) => "write a country as \"DE\" and a subdivision as \"US-CA\", in upper case",
             Self::NotANetwork(_) => "write \"198.51.100.0/24\" or \"2001:db8::/32\", no bit set behind the prefix",
             Self::UnknownLimit => "write a name that stands under \"limits\"",
             Self::NotAHandshake => {
@@ -285,7 +279,6 @@ impl Fault {
             Self::NoTokenInHandshake => {
                 "remove it, or write \"websocket\": true and an \"access\" other than \"public\""
             }
-            Self::CountedTwice => "name it once; \"flood_limit\" counts on every route without being named there",
             Self::NeedsCaller => "count by \"network\", \"route\" or both, and take no cost from a claim",
             Self::CostUnbounded => "write both, or neither",
             Self::NotAFieldName => "write something like \"x-batch-size\"",
@@ -302,8 +295,8 @@ impl Fault {
             }
             Self::RewriteParameter { .. } => "use parameters of \"path\", with their convertors or none",
             Self::NotAWebOrigin => {
-                "write \"https://app.example.com\" as browsers send it: in lower case, a port only where it is not the \
-                 scheme's default, no slash at the end; or [\"*\"] alone"
+                "write \"https://app.example.com\" as browsers send it, in lower case and without a slash at the end; or \
+                 [\"*\"] alone"
             }
             Self::CredentialsForAll => "name the origins, or leave credentials out",
             Self::UnknownIssuer => "write an id that stands under \"issuers\"",

@@ -1,11 +1,8 @@
 //! Groups of routes: what they have in common, as written and as it works.
 
-use std::net::Ipv6Addr;
-
 use serde::Deserialize;
 
 use super::Fault;
-use super::hosts::{is_host, split_port};
 use super::read::Faults;
 use crate::headers::is_field_name;
 
@@ -120,20 +117,10 @@ impl Cors {
     }
 }
 
-/// An origin as browsers serialize it (RFC 6454 §6.2), or `*`: in lower case, a port only where it is not the default of
-/// the scheme, and without leading zeros. `Origin` is compared byte for byte, and nothing else is ever sent.
+/// Whether this looks like a serialized origin (RFC 6454 §6.2) in lower case, or is `*`. One that no browser sends applies to
+/// no page, and is no reason to refuse the whole policy.
 fn is_web_origin(origin: &str) -> bool {
-    let (authority, default) = match (origin.strip_prefix("https://"), origin.strip_prefix("http://")) {
-        (Some(rest), _) => (rest, 443),
-        (None, Some(rest)) => (rest, 80),
-        (None, None) => return origin == "*",
-    };
-    let Some((name, port)) = split_port(authority) else { return false };
-    let port_as_sent = port.is_none_or(|port| port != default && authority.ends_with(&format!(":{port}")));
-    let name_as_sent = match name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-        // Of an address that stands for one of IPv4 the URL Standard has another spelling than this library.
-        Some(text) => text.parse::<Ipv6Addr>().is_ok_and(|ip| ip.to_ipv4_mapped().is_some() || ip.to_string() == text),
-        None => !name.starts_with('.') && !name.contains("..") && !name.contains(char::is_uppercase),
-    };
-    port_as_sent && name_as_sent && is_host(name)
+    let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+    let sound = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.:[]".contains(&byte);
+    origin == "*" || host.is_some_and(|host| !host.is_empty() && host.bytes().all(sound))
 }

@@ -110,11 +110,13 @@ impl PathTemplate {
         &self.segments
     }
 
-    /// Whether the parameter `name` is written without a convertor. It matches as `str` does, and the application may
-    /// still convert it: FastAPI reads `order_id: int` from `{order_id}` and takes `7`, `07`, `+7` and `7.0` for one number.
+    /// Whether the parameter `name` is written without a convertor, or with `path`. It matches any text, and the application
+    /// may still convert it: FastAPI reads `order_id: int` from `{order_id}` and from `{order_id:path}`, and takes `7`, `07`,
+    /// `+7` and `7.0` for one number.
     #[must_use]
-    pub fn leaves_convertor_out(&self, name: &str) -> bool {
-        self.source.contains(&format!("{{{name}}}"))
+    pub fn leaves_type_open(&self, name: &str) -> bool {
+        let is_rest = |segment: &Segment| matches!(segment, Segment::Rest(rest) if rest == name);
+        self.source.contains(&format!("{{{name}}}")) || self.segments.iter().any(is_rest)
     }
 
     /// Greater is more specific, equal means that both match exactly the same paths, names of parameters aside: the first segment that differs decides, as in [`Segment::cmp_specificity`]. Of two `path`

@@ -6,7 +6,6 @@ use std::fmt;
 use serde::Deserialize;
 
 use super::Fault;
-use super::countries::is_country;
 use super::network::Network;
 use super::read::Faults;
 use crate::surroundings::{Anonymizer, Connection, Continent, Fact, Proxy};
@@ -161,6 +160,10 @@ fn checked(codes: Vec<String>, at: &str, faults: &mut Faults, sound: fn(&str) ->
         faults.add(at, Fault::NotAPlaceCode(code.clone()));
     }
     codes
+}
+
+fn is_country(code: &str) -> bool {
+    code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_uppercase())
 }
 
 fn is_subdivision(code: &str) -> bool {

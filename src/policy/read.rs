@@ -58,7 +58,6 @@ impl TryFrom<PolicyDocument> for Policy {
             issuers: &by_id,
             places: &places,
             limits: &limits,
-            flood_limit: edge.flood_limit.as_deref(),
             groups: &groups,
             rules: &mut rules,
         };

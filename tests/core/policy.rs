@@ -91,7 +91,6 @@ fn table() -> Vec<(&'static str, Value, &'static str, Fault)> {
         ("/routes/2/origin", json!("nobody"), "$.routes[2].origin", Fault::UnknownOrigin),
         ("/routes/2/origin", Value::Null, "$.routes[2].origin", Fault::OriginMissing),
         ("/routes/0/scopes", json!(["a"]), "$.routes[0].scopes", Fault::RulesOnPublic),
-        ("/routes/0/forward_token", json!(true), "$.routes[0].forward_token", Fault::RulesOnPublic),
         ("/routes/0/require_bound", json!(true), "$.routes[0].require_bound", Fault::RulesOnPublic),
         ("/routes", json!([socket("one", "/{a}"), socket("two", "/{b}")]), "$.routes[1].path", same("one")),
         ("/routes/4/websocket", json!(true), "$.routes[4].websocket", Fault::NotAHandshake),
@@ -161,10 +160,9 @@ fn what_cannot_be_read_is_said_with_its_place() {
 }
 
 /// Faults of conditions, places and limits, which `tests/rules` provokes, and of introspection, which `tests/opaque` does.
-const IN_TESTS_RULES: [&str; 30] = [
+const IN_TESTS_RULES: [&str; 29] = [
     "CircularRule",
     "CostUnbounded",
-    "CountedTwice",
     "CredentialsForAll",
     "NeedsCaller",
     "NegatedText",

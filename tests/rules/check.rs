@@ -26,7 +26,7 @@ fn what_is_hardly_meant_is_said_with_a_remedy_and_fails_nothing() {
             json!({ "routes": [
                 public("/{p:path}", "rest", &["GET", "DELETE"]), route("/admin/{id:int}", &json!({}))
             ] }),
-            "$.routes[0]\n    lets everybody use DELETE on the paths of the protected route \"route\"",
+            "$.routes[0]\n    lets everybody use DELETE on paths of the protected route \"route\", as on \"/admin/4711\"",
         ),
         ("default", json!({ "routes": [public("/{p:path}", "rest", &["GET"])] }), "there is no default deny"),
         (
@@ -77,6 +77,36 @@ fn what_is_hardly_meant_is_said_with_a_remedy_and_fails_nothing() {
 }
 
 #[test]
+fn what_does_nothing_is_a_hint_and_no_fault() {
+    let limit = json!({ "count": 9, "window": 60, "by": ["network"] });
+    let edge = json!({ "issuer": "https://edge.test", "hosts": ["edge.test"], "flood_limit": "f" });
+    let limited = json!({ "edge": edge, "limits": { "a": limit, "f": limit }, "routes": [route("/", &json!({ "limits": ["a", "f", "a"] }))] });
+    let placed = |member: &str, kind: &str, codes: &[&str]| {
+        let places = json!({ "p": { member: [{ kind: codes }] } });
+        json!({ "places": places, "routes": [route("/", &json!({ "from": ["p"] }))] })
+    };
+    let from_pages = json!({
+        "groups": { "g": { "cors": { "origins": ["https://app.test", "https://app.test:443"] } } },
+        "routes": [route("/", &json!({ "group": "g" })), route("/b", &json!({ "id": "b", "group": "g" }))]
+    });
+    let forwards = json!({ "routes": [route("/", &json!({ "access": "public", "forward_token": true }))] });
+    for (name, parts, places, remedy) in [
+        ("country", placed("deny", "country", &["FR", "UK", "XK"]), vec!["$.places.p.deny[0]"], "write \"GB\""),
+        ("region", placed("allow", "subdivision", &["XX-CA"]), vec!["$.places.p.allow[0]"], "ISO 3166-1 assigns"),
+        ("union", placed("allow", "country", &["EU"]), vec!["$.places.p.allow[0]"], "list the countries"),
+        ("page", from_pages, vec!["$.groups.g.cors.origins[1]"], "as browsers send it"),
+        ("twice", limited, vec!["$.routes[0].limits[1]", "$.routes[0].limits[2]"], "name it once"),
+        ("forwards", forwards, vec!["$.routes[0].forward_token"], "\"access\": \"optional\""),
+    ] {
+        // The policy that the edge reads is this text: it goes on to be served.
+        assert!(fastgate::policy::Policy::parse(desk::policy(&parts).to_string().as_bytes()).is_ok(), "{name}");
+        let (valid, text) = check(name, &parts);
+        let found: Vec<_> = text.lines().filter(|line| line.starts_with("$.")).collect();
+        assert!(valid && found == places && text.contains(remedy), "{name}: {text}");
+    }
+}
+
+#[test]
 fn a_policy_that_means_what_it_says_gets_no_hint() {
     let parts = json!({
         "issuers": {
@@ -112,25 +142,152 @@ fn hints_about(name: &str, open: (&str, &[&str]), closed: (&str, &[&str])) -> Ve
 
 #[test]
 fn routes_are_compared_by_every_path_that_both_match() {
-    let left =
-        |methods: &str| vec![format!("lets everybody use {methods} on the paths of the protected route \"closed\"")];
+    let left = |methods: &str, path: &str| {
+        vec![format!("lets everybody use {methods} on paths of the protected route \"closed\", as on \"{path}\"")]
+    };
     let none: Vec<String> = Vec::new();
+    let uuid = "01234567-89ab-cdef-0123-456789abcdef";
     for (name, open, closed, expected) in [
-        ("o1", ("/{tenant}/docs", &["GET", "POST"][..]), ("/admin/{x}", &["GET"][..]), left("POST")),
-        ("o2", ("/{n}.csv", &["GET", "PUT"]), ("/v{x}", &["GET"]), left("GET, PUT")),
-        ("o3", ("/admin/{x}", &["GET"]), ("/{tenant}/docs", &["GET"]), left("GET")),
-        ("o4", ("/orders", &["POST"]), ("/orders", &["GET"]), left("POST")),
-        ("o5", ("/{p:path}/raw", &["DELETE"]), ("/files/{x}/{y:path}", &["GET"]), left("DELETE")),
-        // All of the public paths are the protected ones': somebody has named an exception.
+        ("o1", ("/{tenant}/docs", &["GET", "POST"][..]), ("/admin/{x}", &["GET"][..]), left("POST", "/admin/docs")),
+        ("o2", ("/{n}.csv", &["GET", "PUT"]), ("/v{x}", &["GET"]), left("GET, PUT", "/v.csv")),
+        ("o3", ("/admin/{x}", &["GET"]), ("/{tenant}/docs", &["GET"]), left("GET", "/admin/docs")),
+        ("o4", ("/orders", &["POST"]), ("/orders", &["GET"]), left("POST", "/orders")),
+        ("o5", ("/{p:path}/raw", &["DELETE"]), ("/files/{x}/{y:path}", &["GET"]), left("DELETE", "/files/example/raw")),
+        ("o6", ("/a/{x}", &["HEAD"]), ("/{p:path}/b", &["GET"]), left("HEAD", "/a/b")),
+        // A narrower convertor names no exception: it may match every path that there is.
+        ("o7", ("/orders/{o:uuid}", &["GET"]), ("/orders/{id}", &["GET"]), left("GET", &format!("/orders/{uuid}"))),
+        ("o8", ("/users/{id:int}", &["DELETE"]), ("/users/{id}", &["GET"]), left("DELETE", "/users/4711")),
+        ("o9", ("/files/{n}", &["GET"]), ("/files/{p:path}", &["GET"]), left("GET", "/files/example")),
+        // All of the public paths are the protected ones', and name more: somebody has meant an exception.
         ("e1", ("/users/login", &["POST"]), ("/users/{id}", &["GET"]), none.clone()),
         ("e2", ("/files/{n}.css", &["GET"]), ("/files/{id}", &["GET", "PUT"]), none.clone()),
         ("e3", ("/files/{n}/public", &["GET"]), ("/files/{p:path}", &["GET"]), none.clone()),
+        ("e4", ("/v1", &["GET"]), ("/version{x}", &["GET"]), none.clone()),
+        ("e5", ("/vlatest", &["GET"]), ("/v{x}", &["GET"]), none.clone()),
+        ("e6", ("/{slug}", &["GET"]), ("/{rest:path}", &["GET", "POST"]), none.clone()),
+        // To read what only callers with a token may change is what a public route is for.
+        ("r1", ("/products", &["GET", "HEAD"]), ("/products", &["POST"]), none.clone()),
+        ("r2", ("/products/{slug}", &["GET"]), ("/products/{id:int}", &["PUT", "DELETE"]), none.clone()),
         ("n1", ("/a/{x}", &["GET", "PUT"]), ("/b/{x}", &["GET"]), none.clone()),
         ("n2", ("/{x}.csv", &["GET", "PUT"]), ("/{x}.txt", &["GET"]), none.clone()),
         ("n3", ("/{x}/docs", &["GET"]), ("/admin/{x}", &["GET"]), none),
     ] {
         assert_eq!(hints_about(name, open, closed), expected, "{open:?} {closed:?}");
     }
+}
+
+/// What `check` prints of a policy of these routes: `(id, path, methods)`, the ids of public ones begin with `pub`. A method
+/// `WS` makes it a WebSocket.
+fn said(name: &str, routes: &[(&str, &str, &[&str])]) -> String {
+    let routes: Vec<_> = routes
+        .iter()
+        .map(|(id, path, methods)| {
+            let access = if id.starts_with("pub") { "public" } else { "authenticated" };
+            let parts = match *methods {
+                ["WS"] => json!({ "id": id, "access": access, "websocket": true }),
+                _ => json!({ "id": id, "access": access, "methods": methods }),
+            };
+            route(path, &parts)
+        })
+        .collect();
+    let (valid, text) = check(name, &json!({ "routes": routes }));
+    assert!(valid, "{text}");
+    text
+}
+
+#[test]
+fn what_another_route_answers_is_no_hint() {
+    let all = ("pub", "/{kind}/{slug}", &["GET"][..]);
+    for (name, routes) in [
+        ("third1", vec![all, ("i", "/orders/{id:int}", &["GET"][..]), ("s", "/orders/{id}", &["GET"])]),
+        ("third2", vec![all, ("s", "/orders/{id}", &["GET"]), ("i", "/orders/{id:int}", &["POST"])]),
+        (
+            "third3",
+            vec![
+                ("pub", "/{kind}/{slug}", &["GET", "POST", "DELETE"]),
+                ("s", "/orders/{id}", &["GET"]),
+                ("i", "/orders/{id}", &["POST", "DELETE"]),
+            ],
+        ),
+        (
+            "third4",
+            vec![("pub", "/{v}/status", &["GET"]), ("pub1", "/v1/status", &["GET"]), ("v", "/v1/{p:path}", &["GET"])],
+        ),
+        ("page", vec![("pub", "/chat", &["GET"]), ("socket", "/chat", &["WS"])]),
+        ("read", vec![("pub", "/products", &["GET"]), ("write", "/products", &["POST"])]),
+    ] {
+        assert_eq!(said(name, &routes).lines().count(), 1, "{}", said(name, &routes));
+    }
+    let app = [
+        ("pub", "/{path:path}", &["GET", "POST"][..]),
+        ("list", "/api/orders", &["GET"]),
+        ("create", "/api/orders", &["POST"]),
+    ];
+    let text = said("spa", &app);
+    assert!(text.contains("there is no default deny") && text.matches("a hint").count() == 1, "{text}");
+    // One of several paths is enough: the third route has the shortest alone.
+    let deep = said(
+        "deep",
+        &[
+            ("pub", "/{p:path}/raw", &["POST"]),
+            ("files", "/files/{p:path}", &["GET"]),
+            ("third", "/files/raw", &["POST"]),
+        ],
+    );
+    assert!(deep.contains("use POST on paths of the protected route \"files\""), "{deep}");
+    let sockets = said("sockets", &[("pub", "/{a}/live", &["WS"]), ("socket", "/admin/{x}", &["WS"])]);
+    assert_eq!(sockets.lines().count(), 1, "{sockets}");
+    let sockets = said("sockets", &[("pub", "/admin/{x}", &["WS"]), ("socket", "/{a}/live", &["WS"])]);
+    assert!(sockets.contains("use WebSockets on paths of the protected route \"socket\""), "{sockets}");
+}
+
+#[test]
+fn a_public_route_has_one_hint_whose_remedy_can_help() {
+    let open = ["/docs/{path:path}", "/static/{path:path}", "/assets/{path:path}", "/.well-known/{path:path}"];
+    let mut routes: Vec<Value> =
+        open.iter().enumerate().map(|(index, path)| public(path, &format!("open-{index}"), &["GET"])).collect();
+    for name in ["orders", "users", "invoices", "items", "carts", "reports"] {
+        for (index, (path, methods)) in
+            [("", &["GET"][..]), ("", &["POST"]), ("/{id:int}", &["GET"]), ("/{id:int}", &["PUT", "DELETE"])]
+                .into_iter()
+                .enumerate()
+        {
+            let parts = json!({ "id": format!("{name}-{index}"), "methods": methods });
+            routes.push(route(&format!("/{{tenant}}/{name}{path}"), &parts));
+        }
+    }
+    let (valid, text) = check("tenants", &json!({ "routes": routes }));
+    assert!(valid && text.matches("a hint").count() == 4 && !text.contains("same methods"), "{text}");
+    assert_eq!(text.matches("the public route goes first").count(), 4, "{text}");
+    let first = "$.routes[0]\n    lets everybody use GET on paths of the protected route \"orders-0\", as on \"/docs/orders\" \
+                 (and opens paths of 11 more protected routes) (a hint, not a fault)\n";
+    assert!(text.contains(first), "{text}");
+
+    let ordinary = ("closed", "/orders/{id:int}", &["GET"][..]);
+    for (name, public, closed, remedy) in [
+        ("wider", ("pub", "/{a}/{b}", &["POST"][..]), ordinary, "→ add these methods to the protected route"),
+        ("same", ("pub", "/orders/{x:int}", &["POST"]), ordinary, "→ take these methods out of the public route"),
+        ("first", ("pub", "/orders/{a}", &["POST"]), ("closed", "/{x}/7", &["GET"]), "→ the public route goes first"),
+        ("socket", ("pub", "/{a}/{b}", &["POST"]), ("closed", "/a/{b}", &["WS"]), "→ take these methods out"),
+    ] {
+        let text = said(name, &[public, closed]);
+        assert!(text.contains(remedy) && text.matches("a hint").count() == 1, "{name}: {text}");
+    }
+}
+
+#[test]
+fn comparing_routes_has_an_end() {
+    let many = (0..60).map(|index| format!("{{a{index}:uuid}}")).collect::<Vec<_>>().join("/");
+    let routes: Vec<_> = (0..200)
+        .flat_map(|index| {
+            // The last segments tell nothing apart.
+            let open = public(&format!("/{{p:path}}/{many}/p{index}/{{z}}"), &format!("p{index}"), &["GET"]);
+            let closed = json!({ "id": format!("s{index}") });
+            [open, route(&format!("/{many}/{{q:path}}/s{index}/{{z}}"), &closed)]
+        })
+        .collect();
+    let (valid, text) = check("many", &json!({ "routes": routes }));
+    assert!(valid && text.matches("were not compared with every protected one").count() == 1, "{text}");
 }
 
 #[test]
@@ -191,9 +348,39 @@ fn what_an_absent_claim_passes_is_said() {
         ("p2", json!({ "all": [{ "any": [{ "role": "a" }, { "rule": "staff" }] }, { "not": { "role": "banned" } }] })),
         ("p3", json!({ "not": { "not": { "group": "members" } } })),
         ("p4", json!({ "not": { "scope": "a" } })),
+        ("p5", json!({ "not": { "any": [{ "not": { "group": "members" } }, { "rule": "suspended" }] } })),
+        (
+            "p7",
+            json!({ "any": [{ "role": "admin" }, { "not": { "any": [{ "not": { "group": "members" } }, { "rule": "suspended" }] } }] }),
+        ),
+        ("p6", json!({ "all": [{ "all": [{ "scope": "x" }, { "group": "members" }] }, suspended] })),
     ] {
         assert_eq!(hint(name, with(&condition)).1, [""; 0], "{condition}");
     }
+    // What is asked of everybody and what is asked of one issuer's tokens must hold both.
+    let (member, banned) =
+        (json!({ "require": { "role": "m" } }), json!({ "require": { "not": { "role": "banned" } } }));
+    let issuers: Value = ["a", "b"]
+        .into_iter()
+        .map(|id| {
+            let issuer = json!({ "issuer": format!("https://{id}.test"), "backend": "idp", "audiences": ["a"] });
+            (id.to_owned(), issuer)
+        })
+        .collect::<serde_json::Map<_, _>>()
+        .into();
+    let places = |name: &str, everybody: &Value, of_issuers: Value| {
+        let mut parts = everybody.clone();
+        parts["issuers"] = of_issuers;
+        let (text, hints) = hint(name, json!({ "issuers": issuers, "routes": [route("/", &parts)] }));
+        let at = |line: &&str| line.starts_with("$.routes[0]") && line.ends_with(".require");
+        assert_eq!(text.lines().filter(at).count(), hints.len(), "{text}");
+        text.lines().filter(at).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(places("i1", &member, json!({ "a": banned })), [""; 0]);
+    assert_eq!(places("i2", &banned, json!({ "a": member })), [""; 0]);
+    assert_eq!(places("i3", &banned, json!({ "a": member, "b": {} })), ["$.routes[0].require"]);
+    assert_eq!(places("i4", &json!({}), json!({ "a": member, "b": banned })), ["$.routes[0].issuers.b.require"]);
+    assert_eq!(places("i5", &json!({ "trial": banned, "require": { "role": "m" } }), json!({})).len(), 0);
     let unread = json!({
         "issuers": {
             "a": { "issuer": "https://a.test", "backend": "idp", "audiences": ["a"] },

@@ -288,20 +288,3 @@ fn limits_that_cannot_hold_are_faults() {
         ["$.edge.flood_limit: counts by what is not known yet", "$.routes[0].limits[0]: names no limit"]
     );
 }
-
-#[test]
-fn one_limit_counts_a_request_once() {
-    let limit = json!({ "count": 9, "window": 60, "by": ["network"] });
-    let with = |limits: Value, flood: Value| {
-        let edge = json!({ "issuer": "https://edge.test", "hosts": ["edge.test"], "flood_limit": flood });
-        let policy = crate::desk::policy(&json!({
-            "edge": edge, "limits": { "a": limit, "b": limit }, "routes": [route("/", &json!({ "limits": limits }))]
-        }));
-        let faults = fastgate::policy::Policy::parse(policy.to_string().as_bytes()).err();
-        faults.map(|faults| faults.0.iter().map(ToString::to_string).collect::<Vec<_>>()).unwrap_or_default()
-    };
-    let twice = |index| vec![format!("$.routes[0].limits[{index}]: is a limit that counts each request here already")];
-    assert_eq!(with(json!(["a", "b", "a"]), json!(null)), twice(2));
-    assert_eq!(with(json!(["b", "a"]), json!("a")), twice(1));
-    assert_eq!(with(json!(["a"]), json!("b")), [""; 0]);
-}

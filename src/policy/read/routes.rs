@@ -22,8 +22,6 @@ pub(super) struct Known<'policy, 'document> {
     pub(super) issuers: &'policy BTreeMap<&'policy str, &'policy Issuer>,
     pub(super) places: &'policy BTreeMap<String, Arc<Place>>,
     pub(super) limits: &'policy BTreeMap<String, Arc<Limit>>,
-    /// It counts on every route.
-    pub(super) flood_limit: Option<&'policy Limit>,
     pub(super) groups: &'policy BTreeMap<String, Arc<Group>>,
     pub(super) rules: &'policy mut Rules<'document>,
 }
@@ -70,11 +68,6 @@ fn route(document: RouteDocument, known: &mut Known<'_, '_>, at: &str, faults: &
     let origin = origin.map_err(|fault| faults.add(format!("{at}.origin"), fault)).ok();
     let from = named(&document.from, known.places, &Fault::UnknownPlace, format_args!("{at}.from"), faults);
     let limits = named(&document.limits, known.limits, &Fault::UnknownLimit, format_args!("{at}.limits"), faults);
-    for (index, limit) in document.limits.iter().enumerate() {
-        let earlier = document.limits.iter().take(index).any(|earlier| earlier == limit);
-        let flood = known.flood_limit.is_some_and(|flood| flood.name == *limit);
-        faults.add_if(earlier || flood, format_args!("{at}.limits[{index}]"), Fault::CountedTwice);
-    }
     let group = document.group.as_ref().and_then(|name| known.groups.get(name).cloned());
     faults.add_if(document.group.is_some() && group.is_none(), format_args!("{at}.group"), Fault::UnknownGroup);
     let handshake = document.methods == [MethodName::Get] && !document.sign_body;
@@ -146,8 +139,6 @@ fn access(
         faults.add_if(document.require_bound, format_args!("{at}.require_bound"), Fault::RulesOnPublic);
     }
     without_scopes(document, known.issuers, at, faults);
-    let never_forwards = document.forward_token && document.access == AccessName::Public;
-    faults.add_if(never_forwards, format_args!("{at}.forward_token"), Fault::RulesOnPublic);
     let mut read = |scopes: &[String], require: Option<&ConditionDocument>, at: Arguments<'_>, faults: &mut Faults| {
         requirement(scopes, require, template, known.rules, at, faults)
     };

@@ -12,13 +12,13 @@ const ASSIGNED: &str = "\
     YE YT ZA ZM ZW";
 
 /// Whether `code` is assigned to a country, in upper case. A rule that names another one, `UK` for `GB`, applies to nobody.
-pub(super) fn is_country(code: &str) -> bool {
+pub(super) fn is_assigned(code: &str) -> bool {
     ASSIGNED.split(' ').any(|assigned| assigned == code)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{ASSIGNED, is_country};
+    use super::{ASSIGNED, is_assigned};
 
     #[test]
     fn the_table_holds_every_code_once() {
@@ -29,11 +29,11 @@ mod tests {
 
     #[test]
     fn codes_that_are_reserved_or_unassigned_are_none() {
-        assert!(["DE", "GB", "GR", "US", "XK", "AD", "ZW"].into_iter().all(is_country));
+        assert!(["DE", "GB", "GR", "US", "XK", "AD", "ZW"].into_iter().all(is_assigned));
         assert!(
             !["UK", "EL", "EU", "XX", "AA", "ZZ", "SU", "AN", "de", "D", "DEU", "", " ", "AD AE"]
                 .into_iter()
-                .any(is_country)
+                .any(is_assigned)
         );
     }
 }

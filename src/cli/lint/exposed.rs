@@ -1,0 +1,202 @@
+//! Public routes that take requests which a protected one seems to stand for. The router of the edge is asked about a path that
+//! both match: what goes to a third route is exposed by neither.
+
+use fastgate::policy::pattern::{Convertor, Parameter, PathTemplate, Segment};
+use fastgate::policy::{MethodName, Policy, Route};
+use fastgate::request::CanonicalPath;
+use fastgate::route::{find_for, websocket};
+
+use super::overlap::{Effort, Spent, covers, shared_paths};
+use super::{Lint, open};
+
+const GOES_FIRST: &str = "the public route goes first, since its path is the more specific: give it a path of its own, or \
+                          keep the application from handing out such values";
+const ADD_METHODS: &str = "add these methods to the protected route, or give the public route a path of its own";
+const PROTECT: &str = "take these methods out of the public route, or give it a path of its own";
+const CONVERT: &str = "give the public route a path of its own, or let the application convert by its path";
+
+/// What one public route opens on paths of one protected route.
+struct Exposed {
+    what: String,
+    remedy: &'static str,
+}
+
+/// One hint for each public route that opens paths of protected ones, with one of them as an example.
+pub(super) fn exposed(policy: &Policy) -> Vec<Lint> {
+    let mut effort = Effort::new();
+    let mut lints = Vec::new();
+    let words = ["example", "sample", "something", "anything", "whatever"];
+    let is_named = |word: &&str| policy.routes().iter().any(|route| route.template.as_str().contains(*word));
+    let any = words.into_iter().find(|word| !is_named(word)).unwrap_or("9d22790e");
+    for (number, public) in policy.routes().iter().enumerate().filter(|(_, route)| open(route)) {
+        let at = format!("$.routes[{number}]");
+        let Ok(found) = Comparison { policy, public, any, effort: &mut effort }.with_all() else {
+            lints.push(Lint {
+                at,
+                what: "and the public routes behind it were not compared with every protected one: this policy has too many \
+                       routes and parameters for it"
+                    .to_owned(),
+                remedy: "ask `fastgate explain` about paths that matter, or write templates with fewer parameters",
+            });
+            break;
+        };
+        let Some((example, more)) = found else { continue };
+        let more = match more {
+            0 => String::new(),
+            1 => " (and opens paths of 1 more protected route)".to_owned(),
+            more => format!(" (and opens paths of {more} more protected routes)"),
+        };
+        lints.push(Lint { at, what: format!("{}{more}", example.what), remedy: example.remedy });
+    }
+    lints
+}
+
+struct Comparison<'run> {
+    policy: &'run Policy,
+    public: &'run Route,
+    /// Stands in paths for any text.
+    any: &'run str,
+    effort: &'run mut Effort,
+}
+
+impl Comparison<'_> {
+    /// The first protected route of which paths are opened as they stand, or else by another spelling, and how many more
+    /// there are.
+    fn with_all(mut self) -> Result<Option<(Exposed, usize)>, Spent> {
+        let (mut as_they_stand, mut otherwise, mut count) = (None, None, 0_usize);
+        for protected in self.policy.routes().iter().filter(|route| !open(route)) {
+            self.effort.spend(1)?;
+            if let Some(found) = self.left_open(protected)? {
+                as_they_stand.get_or_insert(found);
+                count += 1;
+            } else if let Some(found) = self.spelled_otherwise(protected)? {
+                otherwise.get_or_insert(found);
+                count += 1;
+            }
+        }
+        Ok(as_they_stand.or(otherwise).map(|example| (example, count.saturating_sub(1))))
+    }
+
+    /// What is left open on paths that both match.
+    fn left_open(&mut self, protected: &Route) -> Result<Option<Exposed>, Spent> {
+        let public = self.public;
+        let methods: Vec<_> = public.methods.iter().filter(|method| is_meant(public, protected, **method)).collect();
+        // One that takes all paths says what happens to those that no other route names.
+        let is_default = matches!(protected.template.segments(), [Segment::Rest(_)]);
+        if methods.is_empty() || is_default || is_named_exception(public, protected) {
+            return Ok(None);
+        }
+        for path in shared_paths(public.template.segments(), protected.template.segments(), self.any, self.effort)? {
+            let reached = self.reached(&path, &methods)?;
+            if !reached.is_empty() {
+                let order = public.template.cmp_specificity(&protected.template);
+                let remedy = match (public.websocket || protected.websocket, order) {
+                    (_, std::cmp::Ordering::Greater) => GOES_FIRST,
+                    (false, std::cmp::Ordering::Less) => ADD_METHODS,
+                    _ => PROTECT,
+                };
+                let what = format!(
+                    "lets everybody use {} on paths of the protected route \"{}\", as on \"{path}\"",
+                    reached.join(", "),
+                    protected.id
+                );
+                return Ok(Some(Exposed { what, remedy }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// What is left open because a convertor of the protected route does not match it, although an application may read it
+    /// as a value that this convertor stands for.
+    fn spelled_otherwise(&mut self, protected: &Route) -> Result<Option<Exposed>, Spent> {
+        let public = self.public;
+        // That such a route takes everything is said of it already.
+        if public.websocket != protected.websocket || matches!(public.template.segments(), [Segment::Rest(_)]) {
+            return Ok(None);
+        }
+        let methods: Vec<_> = public.methods.iter().filter(|method| protected.methods.contains(method)).collect();
+        if methods.is_empty() {
+            return Ok(None);
+        }
+        let mut segments = protected.template.segments().to_vec();
+        for (index, segment) in protected.template.segments().iter().enumerate() {
+            let Segment::Parameter(parameter) = segment else { continue };
+            for shown in others(parameter) {
+                self.effort.spend(1)?;
+                let Some(place) = segments.get_mut(index) else { continue };
+                *place = Segment::Literal(shown.clone());
+                for path in shared_paths(&segments, public.template.segments(), self.any, self.effort)? {
+                    let reached = self.reached(&path, &methods)?;
+                    if !reached.is_empty() {
+                        let what = format!(
+                            "lets everybody use {} where the path has \"{shown}\", which the protected route \"{}\" does \
+                             not match and an application may read as the same value",
+                            reached.join(", "),
+                            protected.id
+                        );
+                        return Ok(Some(Exposed { what, remedy: CONVERT }));
+                    }
+                }
+            }
+            if let Some(place) = segments.get_mut(index) {
+                *place = segment.clone();
+            }
+        }
+        Ok(None)
+    }
+
+    /// Those of the methods with which a request of this path gets to the public route.
+    fn reached(&mut self, path: &str, methods: &[&MethodName]) -> Result<Vec<&'static str>, Spent> {
+        let Ok(path) = CanonicalPath::of_decoded(path) else { return Ok(Vec::new()) };
+        let mut reached = Vec::new();
+        for method in methods {
+            // A `path` parameter is tried with every length that is left.
+            self.effort.spend(path.segments().count().pow(2))?;
+            let (route, name) = if self.public.websocket {
+                (websocket(self.policy, &path), "WebSockets")
+            } else {
+                (find_for(self.policy, &path, method.as_str()).ok(), method.as_str())
+            };
+            if route.is_some_and(|route| std::ptr::eq(route, self.public)) {
+                reached.push(name);
+            }
+        }
+        Ok(reached)
+    }
+}
+
+/// Whether a method of the public route is one that the protected route keeps to callers with a token, or changes what is
+/// there. To read what only authenticated callers may change is what a public route is for.
+fn is_meant(public: &Route, protected: &Route, method: MethodName) -> bool {
+    let same_kind = public.websocket == protected.websocket;
+    let has = |method| protected.methods.contains(&method);
+    let kept = same_kind && (has(method) || (method == MethodName::Head && has(MethodName::Get)));
+    let safe = matches!(method, MethodName::Get | MethodName::Head | MethodName::Options);
+    kept || public.websocket && !same_kind || !safe
+}
+
+/// Whether all paths of the public route are the protected one's, and it names some text that the other does not: somebody
+/// has meant this exception. A narrower convertor alone is none, `{id:uuid}` may be every `{id}` that there is.
+fn is_named_exception(public: &Route, protected: &Route) -> bool {
+    covers(&protected.template, &public.template) && literal_text(&public.template) > literal_text(&protected.template)
+}
+
+/// How much literal text a template has: how many literal segments, and how many letters around parameters.
+fn literal_text(template: &PathTemplate) -> (usize, usize) {
+    template.segments().iter().fold((0, 0), |(literals, letters), segment| match segment {
+        Segment::Literal(_) => (literals + 1, letters),
+        Segment::Parameter(Parameter { prefix, suffix, .. }) => (literals, letters + prefix.len() + suffix.len()),
+        Segment::Rest(_) => (literals, letters),
+    })
+}
+
+/// Texts that Python reads as a value of the parameter's convertor, and that the convertor does not match.
+fn others(parameter: &Parameter) -> Vec<String> {
+    let texts: &[&str] = match parameter.convertor {
+        Convertor::Int => &["+7", "7.0"],
+        Convertor::Float => &["+7", "7e0"],
+        Convertor::Uuid => &["urn:uuid:00000000-0000-0000-0000-000000000000"],
+        Convertor::Str => &[],
+    };
+    texts.iter().map(|text| format!("{}{text}{}", parameter.prefix, parameter.suffix)).collect()
+}

@@ -1,0 +1,137 @@
+//! Texts that two parameters of one segment share.
+
+use fastgate::policy::pattern::{Convertor, Parameter};
+
+use super::{Effort, Spent};
+
+/// What one step of the search costs, of which each is noted down.
+const STEP: usize = 4;
+/// What an `int` takes and no route is likely to name.
+pub(super) const DIGITS: &str = "4711";
+
+/// The texts of one parameter, as steps through them.
+type Word = Vec<(Letter, Times)>;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Letter {
+    Any,
+    One(char),
+    Digit,
+    HexDigit,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Times {
+    Once,
+    OnceOrMore,
+    OnceOrNever,
+}
+
+fn words(parameter: &Parameter) -> Vec<Word> {
+    let digits = (Letter::Digit, Times::OnceOrMore);
+    let values: Vec<Word> = match parameter.convertor {
+        Convertor::Str => vec![vec![(Letter::Any, Times::OnceOrMore)]],
+        Convertor::Int => vec![vec![digits]],
+        Convertor::Float => vec![vec![digits], vec![digits, (Letter::One('.'), Times::Once), digits]],
+        Convertor::Uuid => {
+            let groups = [8, 4, 4, 4, 12].map(|length| vec![(Letter::HexDigit, Times::Once); length]);
+            vec![groups.join(&(Letter::One('-'), Times::OnceOrNever))]
+        }
+    };
+    let text = |text: &str| text.chars().map(|letter| (Letter::One(letter), Times::Once)).collect::<Word>();
+    values.into_iter().map(|value| [text(&parameter.prefix), value, text(&parameter.suffix)].concat()).collect()
+}
+
+/// A text that fits both parameters, if there is one.
+pub(super) fn shared_text(
+    one: &Parameter,
+    two: &Parameter,
+    any: &str,
+    effort: &mut Effort,
+) -> Result<Option<String>, Spent> {
+    let (before, behind) = ((&one.prefix, &two.prefix), (&one.suffix, &two.suffix));
+    let one_begins = before.0.starts_with(before.1.as_str()) || before.1.starts_with(before.0.as_str());
+    let one_ends = behind.0.ends_with(behind.1.as_str()) || behind.1.ends_with(behind.0.as_str());
+    if !one_begins || !one_ends {
+        return Ok(None);
+    }
+    for one in words(one) {
+        for two in words(two) {
+            effort.spend(one.len() + two.len())?;
+            if let Some(text) = text_of_both(&one, &two, any, effort)? {
+                return Ok(Some(text));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// A text that fits both: a search through the pairs of steps that one text can reach.
+fn text_of_both(one: &Word, two: &Word, any: &str, effort: &mut Effort) -> Result<Option<String>, Spent> {
+    // The pairs that were reached: by a text, and after which earlier one.
+    let mut reached = std::collections::BTreeMap::new();
+    let mut waiting = vec![((0, 0), String::new(), None)];
+    while let Some(((left, right), text, earlier)) = waiting.pop() {
+        if reached.contains_key(&(left, right)) {
+            continue;
+        }
+        effort.spend(STEP)?;
+        reached.insert((left, right), (text, earlier));
+        if (left, right) == (one.len(), two.len()) {
+            return Ok(Some(written(&reached, (left, right))));
+        }
+        let here = Some((left, right));
+        let (ours, theirs) = (one.get(left), two.get(right));
+        if ours.is_some_and(|(_, times)| *times == Times::OnceOrNever) {
+            waiting.push(((left + 1, right), String::new(), here));
+        }
+        if theirs.is_some_and(|(_, times)| *times == Times::OnceOrNever) {
+            waiting.push(((left, right + 1), String::new(), here));
+        }
+        let (Some(ours), Some(theirs)) = (ours, theirs) else { continue };
+        let Some(letter) = shared_letter(ours.0, theirs.0) else { continue };
+        let text = match (ours, theirs) {
+            ((Letter::Any, Times::OnceOrMore), (Letter::Any, Times::OnceOrMore)) => any.to_owned(),
+            ((_, Times::OnceOrMore), (_, Times::OnceOrMore)) => DIGITS.to_owned(),
+            _ => letter.to_string(),
+        };
+        for next_left in after(left, ours.1) {
+            waiting.extend(after(right, theirs.1).map(|next_right| ((next_left, next_right), text.clone(), here)));
+        }
+    }
+    Ok(None)
+}
+
+type Steps = (usize, usize);
+
+fn written(reached: &std::collections::BTreeMap<Steps, (String, Option<Steps>)>, end: Steps) -> String {
+    let mut parts = Vec::new();
+    let mut at = Some(end);
+    while let Some((text, earlier)) = at.and_then(|at| reached.get(&at)) {
+        parts.push(text.as_str());
+        at = *earlier;
+    }
+    parts.reverse();
+    parts.concat()
+}
+
+/// The steps at which a text may be after a letter of this one.
+fn after(step: usize, times: Times) -> impl Iterator<Item = usize> {
+    let stays = (times == Times::OnceOrMore).then_some(step);
+    stays.into_iter().chain([step + 1])
+}
+
+/// A letter that is both.
+const fn shared_letter(one: Letter, two: Letter) -> Option<char> {
+    match (one, two) {
+        (Letter::One(letter), other) | (other, Letter::One(letter)) => match other {
+            Letter::Any => Some(letter),
+            Letter::One(other) if letter == other => Some(letter),
+            Letter::Digit if letter.is_ascii_digit() => Some(letter),
+            Letter::HexDigit if letter.is_ascii_hexdigit() => Some(letter),
+            _ => None,
+        },
+        (Letter::Any, Letter::Any) => Some('x'),
+        (Letter::Digit | Letter::HexDigit | Letter::Any, _) => Some('7'),
+    }
+}

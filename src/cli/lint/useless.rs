@@ -1,0 +1,147 @@
+//! What a policy says to no effect: it stands in nobody's way at the edge, so only the tool looks for it.
+
+use std::net::Ipv6Addr;
+
+use fastgate::policy::groups::Cors;
+use fastgate::policy::places::{Place, PlaceTest};
+use fastgate::policy::{Access, Policy, Route};
+
+use super::Lint;
+use super::countries::is_assigned;
+
+/// What a route names to no effect; `at` is its place in the policy.
+pub(super) fn useless(policy: &Policy, route: &Route, at: &str) -> Vec<Lint> {
+    let mut found = Vec::new();
+    if route.forward_token && route.access == Access::Public {
+        found.push(Lint {
+            at: format!("{at}.forward_token"),
+            what: "forwards no token, since a public route reads none".to_owned(),
+            remedy: "remove it, or write \"access\": \"optional\"",
+        });
+    }
+    let flood_limit = policy.edge().flood_limit.as_ref();
+    for (index, limit) in route.limits.iter().enumerate() {
+        let earlier = route.limits.iter().take(index).any(|earlier| earlier.name == limit.name);
+        if earlier || flood_limit.is_some_and(|flood| flood.name == limit.name) {
+            found.push(Lint {
+                at: format!("{at}.limits[{index}]"),
+                what: format!("counts each request by \"{}\" once more", limit.name),
+                remedy: "name it once; \"flood_limit\" counts on every route without being named there",
+            });
+        }
+    }
+    for place in &route.from {
+        found.extend(unassigned(place));
+    }
+    if let Some(group) = &route.group
+        && let Some(cors) = &group.cors
+    {
+        found.extend(never_sent(&group.name, cors));
+    }
+    found
+}
+
+/// Each code of a place that no country has.
+fn unassigned(place: &Place) -> Vec<Lint> {
+    let mut found = Vec::new();
+    for (member, tests) in [("deny", &place.deny), ("allow", &place.allow)] {
+        for (index, test) in tests.iter().enumerate() {
+            let (PlaceTest::Country(codes) | PlaceTest::Subdivision(codes)) = test else { continue };
+            let country = |code: &str| code.split('-').next().unwrap_or_default().to_owned();
+            for code in codes.iter().filter(|code| !is_assigned(&country(code))) {
+                found.push(Lint {
+                    at: format!("$.places.{}.{member}[{index}]", place.name),
+                    what: format!(
+                        "\"{code}\" applies to no client: ISO 3166-1 assigns no country \"{}\"",
+                        country(code)
+                    ),
+                    remedy: match country(code).as_str() {
+                        "UK" => "write \"GB\"",
+                        "EL" => "write \"GR\"",
+                        "EU" => "list the countries, or test the \"continent\"",
+                        _ => "write the code that ISO 3166-1 assigns to the country",
+                    },
+                });
+            }
+        }
+    }
+    found
+}
+
+/// Each origin of a page that no browser sends.
+fn never_sent(group: &str, cors: &Cors) -> Vec<Lint> {
+    let mut found = Vec::new();
+    for (index, origin) in cors.origins.iter().enumerate().filter(|(_, origin)| !is_sent(origin)) {
+        found.push(Lint {
+            at: format!("$.groups.{group}.cors.origins[{index}]"),
+            what: format!("\"{origin}\" is no page: no browser sends this as an origin"),
+            remedy: "write it as browsers send it, \"https://app.example.com\": a port only where it is not the scheme's \
+                     default, an address in its shortest form",
+        });
+    }
+    found
+}
+
+/// Whether browsers serialize an origin like this (RFC 6454 §6.2), or it is `*`: a port only where it is not the default of
+/// the scheme, and without leading zeros. `Origin` is compared byte for byte.
+fn is_sent(origin: &str) -> bool {
+    let (authority, default) = match (origin.strip_prefix("https://"), origin.strip_prefix("http://")) {
+        (Some(rest), _) => (rest, 443),
+        (None, Some(rest)) => (rest, 80),
+        (None, None) => return origin == "*",
+    };
+    let (name, port) = match authority.rsplit_once(':') {
+        Some((name, port)) if !port.contains(']') => (name, Some(port)),
+        _ => (authority, None),
+    };
+    let port_as_sent =
+        port.is_none_or(|text| text.parse::<u16>().is_ok_and(|port| port != default && port.to_string() == text));
+    let name_as_sent = match name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        // Of an address that stands for one of IPv4 the URL Standard has another spelling than Rust's standard library.
+        Some(text) => text.parse::<Ipv6Addr>().is_ok_and(|ip| ip.to_ipv4_mapped().is_some() || ip.to_string() == text),
+        None => !name.is_empty() && !name.starts_with('.') && !name.contains("..") && !name.contains(['[', ']', ':']),
+    };
+    port_as_sent && name_as_sent
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_sent;
+
+    #[test]
+    fn the_origin_of_a_page_is_written_as_browsers_send_it() {
+        for origin in [
+            "https://app.test",
+            "https://app.test:8443",
+            "https://app.test:80",
+            "http://app.test:443",
+            "http://localhost:3000",
+            "http://127.0.0.1:5173",
+            "http://[::1]:3000",
+            "https://[2001:db8::1]:8443",
+            "https://[::ffff:c000:201]",
+            "https://[::1]",
+            "https://app.test.",
+            "*",
+        ] {
+            assert!(is_sent(origin), "{origin}");
+        }
+        for origin in [
+            "https://app.test:443",
+            "http://app.test:80",
+            "https://app.test:08443",
+            "https://app.test:",
+            "https://app.test:99999",
+            "https://app..test",
+            "https://.test",
+            "https://:",
+            "https://:8443",
+            "https://[",
+            "https://[::1",
+            "https://a:b:1",
+            "https://[0:0:0:0:0:0:0:1]",
+        ] {
+            assert!(!is_sent(origin), "{origin}");
+        }
+    }
+}
