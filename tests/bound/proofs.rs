@@ -1,5 +1,6 @@
 //! RFC 9449 §4.3, point by point: one good proof, and rows that change one thing about it.
 
+use fastgate::identity::dpop::MAX_PROOF_BYTES;
 use serde_json::{Value, json};
 
 use crate::desk::{
@@ -31,6 +32,17 @@ fn there_is_exactly_one_proof() {
     }
     let hidden = field(proven(get("/me"), &token, &[&good]), "connection", "dpop");
     assert_eq!(verdict(hidden), "proof-missing", "what belongs to one hop is not believed");
+}
+
+#[test]
+fn a_proof_is_as_long_as_is_read_and_no_longer() {
+    let padded = |bytes: usize| proof(&header(), &with(&claims(), "padding", "p".repeat(bytes)));
+    let missing = (MAX_PROOF_BYTES - padded(0).len()) / 4 * 3;
+    let near: Vec<_> = (missing - 6..missing + 6).map(padded).collect();
+    let longest = near.iter().find(|proof| proof.len() == MAX_PROOF_BYTES).unwrap();
+    let longer = near.iter().find(|proof| proof.len() > MAX_PROOF_BYTES).unwrap();
+    assert_eq!(verdict(proven(get("/me"), &bound_token(), &[longest])), "forwarded");
+    assert_eq!(verdict(proven(get("/me"), &bound_token(), &[longer])), "proof-too-long");
 }
 
 #[test]

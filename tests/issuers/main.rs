@@ -11,6 +11,7 @@
 
 mod claims;
 mod demands;
+mod discovery;
 mod faults;
 mod kinds;
 mod presets;
