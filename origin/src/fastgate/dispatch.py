@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from fastgate.answers import refuse
 from fastgate.errors import Refused, RouteMismatch
 from fastgate.no_endpoint import answer_405, answer_for_none, is_plain
+from fastgate.root_path import seen_at_last
 from fastgate.route import AGAIN, PREFIX_KEY, WHOLE, Base, Prefix, RouteCheck, check_of
 from fastgate.routing import (
     View,
@@ -138,7 +139,10 @@ def _enter(router: Router, scope: Scope, receive: Receive) -> None:
         app = scope.get("app")
         own = signed_root_of(app) if router_of(app) is router else ""
         scope[PREFIX_KEY] = Prefix("", root_path, rest, router=router, base=Base(root_path, own))
-    elif prefix.template is None:
+        return
+    if prefix.base.own is None and prefix.mount is None and check is not None:
+        scope[PREFIX_KEY] = prefix = seen_at_last(check, router, scope)
+    if prefix.template is None:
         # By what was judged as a whole, or by an endpoint.
         if check is not None and router is check.router:
             scope[PREFIX_KEY] = AGAIN

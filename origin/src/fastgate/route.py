@@ -32,8 +32,11 @@ class Base(NamedTuple):
 
     root_path: str = ""
     """The `root_path` of its scope."""
-    own: str = ""
-    """The root path that its app's templates begin with; empty if there is none."""
+    own: str | None = ""
+    """The root path that its app's templates begin with; empty if there is none.
+
+    None until the first router is entered, where the guard cannot see its app.
+    """
 
 
 class Prefix(NamedTuple):
@@ -331,8 +334,10 @@ def check_of(
         and not is_part_of(check.router, router, route)
     ):
         return None
-    # Below a mount it cannot be told any more what led there.
-    prefix = _LOST if check.passed else check.prefix
+    # Below a mount it cannot be told any more what led there, nor what the root path of the app is
+    # if neither the guard nor this scope shows the app.
+    lost = check.passed or (check.prefix.base.own is None and "app" not in scope)
+    prefix = _LOST if lost else check.prefix
     scope[CHECK_KEY], scope[PREFIX_KEY] = check, WHOLE if check.whole else prefix
     return check
 
