@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Router
 from starlette.types import Receive, Scope, Send
 
 from fastgate.claims import Transaction
 from fastgate.errors import ContentMismatch, MethodMismatch, PathMismatch, Refused, RouteMismatch
 from fastgate.marks import declared_by
-from fastgate.routing import WEBSOCKET, View, is_part_of, path_below
+from fastgate.parts import is_part_of
+from fastgate.routing import WEBSOCKET, View, path_below
 from fastgate.template import begins, comparable
 
 CHECK_KEY = "fastgate.route"
@@ -50,7 +51,7 @@ class Prefix(NamedTuple):
     """What they have left of the path, decoded: what the router is to match."""
     mount: BaseRoute | None = None
     """What led to the router."""
-    router: object | None = None
+    router: Router | None = None
     """The router, where it is known."""
     base: Base = Base()
     """Where the request has begun."""
@@ -59,7 +60,7 @@ class Prefix(NamedTuple):
         """Return the template in front of a router that chooses for this scope; None if unknown."""
         return self.template if scope.get("root_path", "") == self.root_path else None
 
-    def below(self, mount: BaseRoute, scope: Scope, router: object | None = None) -> "Prefix":
+    def below(self, mount: BaseRoute, scope: Scope, router: Router | None = None) -> "Prefix":
         """Return what stands in front of what a mount leads to.
 
         Args:
@@ -162,7 +163,7 @@ class RouteCheck:
     """What stood in front of the app's templates at the guard."""
     names: Names = _NO_NAMES
     """What the edge calls the app's routes."""
-    router: object | None = None
+    router: Router | None = None
     """The router of the guarded app, where it can be seen."""
     running: int = 0
     """How many endpoints run now that were compared: one, or none."""
