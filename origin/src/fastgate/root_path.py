@@ -16,7 +16,14 @@ from urllib.parse import unquote
 from starlette.types import Scope
 
 from fastgate.route import AGAIN, PREFIX_KEY, Base, Prefix, RouteCheck
-from fastgate.routing import path_below, root_set_by, router_of, signed_root_of
+from fastgate.routing import (
+    path_below,
+    root_path_of,
+    root_set_by,
+    routed_app,
+    router_of,
+    signed_root_of,
+)
 
 
 class Arrival(NamedTuple):
@@ -61,6 +68,10 @@ def arrival_of(scope: Scope, app: object) -> Arrival:
     path: str = scope["path"]
     root_path = root_set_by(app) or scope.get("root_path", "")
     at_guard = scope.get(PREFIX_KEY)  # noted where the guarded app is mounted in another one
+    if not root_path and at_guard is None and app is not None and not root_path_of(routed_app(app)):
+        # Most requests: nothing is taken off, and nothing stands in front.
+        at_guard = Prefix("", "", path, router=router_of(app))
+        return Arrival("", path, (path,), _as_it_arrived(scope, path), at_guard)
     if not isinstance(at_guard, Prefix):
         base = Base(root_path, None if app is None else signed_root_of(app))
         at_guard = Prefix("", root_path, path_below(root_path, path), base=base)
@@ -71,13 +82,10 @@ def arrival_of(scope: Scope, app: object) -> Arrival:
     if own:
         both = (rest, own + rest)
         arrival = arrival._replace(paths=tuple(each for each in both if arrival.is_for(each)))
-    raw_path = scope.get("raw_path")
-    if raw_path is None:  # ASGI leaves it to the server
-        return arrival
-    # Routing reads `path`, the edge judged `raw_path`: one must still be the other, decoded.
-    if not isinstance(raw_path, bytes) or not raw_path.isascii() or _decoded(raw_path) != path:
-        return arrival._replace(raw_paths=())
-    spellings = dict.fromkeys(_spellings(raw_path, path[: len(path) - len(rest)], own))
+    arrived = _as_it_arrived(scope, path)
+    if not arrived:
+        return arrival._replace(raw_paths=arrived)
+    spellings = dict.fromkeys(_spellings(arrived[0], path[: len(path) - len(rest)], own))
     signed = tuple(each for each in spellings if arrival.is_for(_decoded(each)))
     return arrival._replace(raw_paths=signed)
 
@@ -114,6 +122,16 @@ def signed_scope(scope: Scope, arrival: Arrival) -> Scope:
         return scope
     signed = arrival.raw_paths[-1]
     return {**scope, "path": _decoded(signed), "raw_path": signed}
+
+
+def _as_it_arrived(scope: Scope, path: str) -> tuple[bytes, ...] | None:
+    raw_path = scope.get("raw_path")
+    if raw_path is None:  # ASGI leaves it to the server
+        return None
+    # Routing reads `path`, the edge judged `raw_path`: one must still be the other, decoded.
+    if not isinstance(raw_path, bytes) or not raw_path.isascii() or _decoded(raw_path) != path:
+        return ()
+    return (raw_path,)
 
 
 def _spellings(raw_path: bytes, taken_off: str, own: str) -> Iterator[bytes]:
