@@ -275,6 +275,26 @@ async def test_the_root_path_of_an_app_that_a_wrapper_hides_counts_as_that_of_an
 
 
 @pytest.mark.anyio
+async def test_what_only_an_app_in_sight_could_decide_is_refused_and_the_log_says_how_to_show_it(
+    edge: Edge, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = below_gw()
+
+    class Shown:
+        def __init__(self) -> None:
+            self.app = app
+
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            await app(scope, receive, send)
+
+    for wrapper, expected in ((hidden(app), 401), (Shown(), "/orders")):
+        guarded = FastgateMiddleware(wrapper, edge.settings())
+        assert await answered(guarded, edge, "/gw/orders", "/gw", "/gw/orders") == expected
+    (facts,) = (vars(record)["fastgate"] for record in caplog.records if "fastgate" in vars(record))
+    assert "give the wrapper an attribute `app`" in facts["hint"]
+
+
+@pytest.mark.anyio
 async def test_a_hidden_apps_root_path_counts_below_its_mounts_too(edge: Edge) -> None:
     app = below_gw()
     app.mount("/m", FastAPI())
