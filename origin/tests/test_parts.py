@@ -1,6 +1,6 @@
 """What belongs to a guarded app is known without reading all its routes, and never out of date."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import pytest
 from fastapi import APIRouter, FastAPI
@@ -8,7 +8,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount, Route, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from fastgate import dispatch, guard
+from fastgate import guard
 from fastgate.routing import effective_routes
 from tests.edge import Edge
 from tests.test_dispatch import ask, endpoint
@@ -188,22 +188,3 @@ async def test_a_route_that_is_replaced_by_an_equal_one_of_another_class_closes_
     assert new == old
     assert (await ask(app, edge, "/old", "/old")).status_code == 401
     assert ran == ["old"]
-
-
-async def test_the_classes_of_the_routes_are_not_read_again_for_each_request(
-    app: FastAPI, edge: Edge, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert (await ask(app, edge, "/pub", "/pub")).status_code == 200
-    counts: list[int] = []
-    can_compare = dispatch.can_compare
-
-    def counted(routes: Sequence[object]) -> bool:
-        counts.append(len(routes))
-        return can_compare(routes)
-
-    monkeypatch.setattr(dispatch, "can_compare", counted)
-    for path in ("/pub", "/old", "/pub"):
-        assert (await ask(app, edge, path, path)).status_code == 200
-    classes = len(set(map(type, app.routes)))
-    assert counts == [classes] * 3
-    assert classes < len(app.routes)

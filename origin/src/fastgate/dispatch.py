@@ -22,7 +22,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from fastgate.answers import refuse
 from fastgate.errors import Refused, RouteMismatch
 from fastgate.no_endpoint import answer_405, answer_for_none, is_plain
-from fastgate.parts import are_the_same
 from fastgate.root_path import seen_at_last
 from fastgate.route import AGAIN, PREFIX_KEY, WHOLE, Base, Prefix, RouteCheck, check_of
 from fastgate.routing import (
@@ -39,7 +38,6 @@ from fastgate.routing import (
 ROUTER_KEY = "fastgate.router"
 """The router that a request has entered last."""
 _GUARDED = "_fastgate_guarded"
-_CLASSES = "_fastgate_classes"
 
 _get = object.__getattribute__
 
@@ -76,17 +74,9 @@ def can_compare(routes: Iterable[object]) -> bool:
 
 def can_compare_all(app: object) -> bool:
     """Whether an app has a router that is understood, and each of its routes would be compared."""
-    router, routes = router_of(app), getattr(app, "routes", ())
-    if router is None:
-        return can_compare(routes)
-    if not _is_known(router, "__call__", "app"):
-        return False
-    # One route of each class will do, and these are the same as long as the routes are.
-    seen, of_each_class = vars(router).get(_CLASSES, ((), ()))
-    if not are_the_same(seen, routes):
-        of_each_class = tuple({type(route): route for route in routes}.values())
-        vars(router)[_CLASSES] = (tuple(routes), of_each_class)
-    return can_compare(of_each_class)
+    router = router_of(app)
+    known = router is None or _is_known(router, "__call__", "app")
+    return known and can_compare(getattr(app, "routes", ()))
 
 
 def _is_known(router: Router, *names: str) -> bool:

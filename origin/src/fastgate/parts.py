@@ -28,7 +28,7 @@ def is_part_of(guarded: Router, router: object, route: object = None) -> bool:
     return parts.have(router, route)
 
 
-def are_the_same(then: Sequence[object], now: object) -> bool:
+def _are_the_same(then: Sequence[object], now: object) -> bool:
     """Whether a list still has the very objects in it: routes may be equal, and of other classes.
 
     This takes some microseconds for a thousand routes.
@@ -57,7 +57,7 @@ class _Parts:
     def are_of(self, guarded: Router) -> bool:
         """Whether this is what the app consists of now."""
         return guarded is self._guarded and all(
-            are_the_same(then, now) if isinstance(then, list) else now is then
+            _are_the_same(then, now) if isinstance(then, list) else now is then
             for now, then in ((getattr(at, name, None), then) for at, name, then in self._read)
         )
 
