@@ -9,6 +9,7 @@ from fastapi import APIRouter, FastAPI, routing
 from fastapi.routing import APIRoute
 from starlette.applications import Starlette
 from starlette.endpoints import HTTPEndpoint
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -575,3 +576,63 @@ async def test_behind_a_mount_middleware_that_names_an_endpoint_gets_no_answer_o
     app.mount("/below", Starlette(middleware=[Middleware(RunsItself)]))
     answered = await ask(app, edge, "/below/admin", "/below/public")
     assert (answered.status_code, "secret" in answered.text) == (401, False)
+
+
+# Middleware that hands a request to a router itself, which is not the one that is due.
+
+
+class HandsTo:
+    """Middleware that lets a router try first."""
+
+    def __init__(self, app: ASGIApp, router: Router, *, only: bool) -> None:
+        self.app, self.router, self.only = app, router, only
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        try:
+            await self.router(scope, receive, send)
+        except HTTPException:
+            if self.only:
+                raise
+            await self.app(scope, receive, send)
+
+
+@pytest.mark.parametrize("which", ["included", "mounted", "another"])
+async def test_only_the_router_that_is_due_is_taken_for_the_apps_own(
+    edge: Edge, ran: list[str], which: str
+) -> None:
+    routers = {"included": APIRouter(), "mounted": Router(), "another": Router()}
+    for name, router in routers.items():
+        router.add_route("/pub", endpoint(ran, name))
+    app = FastAPI(openapi_url=None)
+    app.add_route("/pub", endpoint(ran, "pub"))
+    app.include_router(routers["included"], prefix="/r")  # type: ignore[arg-type]
+    app.mount("/m", routers["mounted"])
+    app.add_middleware(HandsTo, router=routers[which], only=True)
+    guard(app, edge.settings())
+    assert (await ask(app, edge, "/pub", "/pub")).status_code == 401
+    assert ran == []
+
+
+async def test_only_the_mounted_router_is_due_below_its_mount(edge: Edge, ran: list[str]) -> None:
+    due, other = Router(), Router()
+    for name, router in (("due", due), ("other", other)):
+        router.add_route("/pub", endpoint(ran, name))
+    for router, expected in ((due, 200), (other, 401)):
+        app = FastAPI(openapi_url=None)
+        app.mount("/m", HandsTo(due, router, only=True))
+        guard(app, edge.settings())
+        assert (await ask(app, edge, "/m/pub", "/m/pub")).status_code == expected
+    assert ran == ["due"]
+
+
+async def test_a_router_that_has_nothing_leaves_the_request_as_it_was(
+    edge: Edge, ran: list[str]
+) -> None:
+    app = FastAPI(openapi_url=None)
+    app.add_route("/pub", endpoint(ran, "pub"))
+    app.add_middleware(HandsTo, router=Router(), only=False)
+    guard(app, edge.settings())
+    assert (await ask(app, edge, "/pub", "/pub")).text == "pub"

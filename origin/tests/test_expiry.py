@@ -4,7 +4,7 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import Literal
 
@@ -12,8 +12,12 @@ import anyio
 import httpx
 import pytest
 from fastapi import FastAPI, WebSocket
-from starlette.responses import StreamingResponse
-from starlette.types import Message
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
@@ -286,3 +290,204 @@ def test_the_helpers_know_the_tokens_end(
         websocket.send_text("hello")
         assert websocket.receive_text() == "hello"
     assert seen == [2_000_000_000]
+
+
+class InATaskGroup(Response):
+    """Sends beside what waits for the disconnect, as libraries for event streams do."""
+
+    def __init__(self, content: AsyncIterator[bytes], media_type: str, fault: bool = False) -> None:
+        super().__init__(media_type=media_type)
+        self.content, self.fault = content, fault
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def stream() -> None:
+            fields = [(b"content-type", str(self.media_type).encode())]
+            await send({"type": "http.response.start", "status": 200, "headers": fields})
+            async for chunk in self.content:
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            group.cancel_scope.cancel()
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(stream)
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            if self.fault:
+                raise ValueError("a fault of its own")
+            group.cancel_scope.cancel()
+
+
+class Sends(InATaskGroup):
+    """Only sends, in a task group, and learns of the end by an error alone."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with anyio.create_task_group() as group:
+            group.start_soon(StreamingResponse(self.content).stream_response, self.started(send))
+
+    def started(self, send: Send) -> Send:
+        async def with_type(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [(b"content-type", str(self.media_type).encode())]
+            await send(message)
+
+        return with_type
+
+
+class Ended:
+    """One response of an app that the end of the token has ended, and what became of it."""
+
+    def __init__(self, edge: Edge, clock: Clock, timers: Timers, **settings: object) -> None:
+        self.edge, self.clock, self.timers = edge, clock, timers
+        self.settings = edge.settings(**settings)
+        self.handled: list[Exception] = []
+        self.sent: list[Message] = []
+        self.made: list[int] = []
+
+    async def run(
+        self,
+        response: Callable[..., Response],
+        *,
+        spec: str,
+        around: bool,
+        base: bool = False,
+        media_type: str = "text/event-stream",
+    ) -> "Ended":
+        async def parts() -> AsyncIterator[bytes]:
+            for number in range(1000):
+                if number == 3:
+                    self.clock.now += 2 * SECONDS
+                    if media_type == "text/event-stream":
+                        self.timers.end()
+                self.made.append(number)
+                yield b"data: %d\n\n" % number
+
+        app = FastAPI()
+
+        @app.get("/parts")
+        async def read_parts(caller: Caller) -> Response:
+            return response(parts(), media_type=media_type)
+
+        @app.exception_handler(Exception)
+        async def handle(_request: Request, error: Exception) -> Response:
+            self.handled.append(error)
+            return Response(status_code=500)
+
+        if base:
+            app.middleware("http")(passes_on)
+        guarded: ASGIApp = app
+        if around:
+            guarded = FastgateMiddleware(app, self.settings, now=self.clock)
+        else:
+            app.add_middleware(FastgateMiddleware, settings=self.settings, now=self.clock)
+        waiting: list[Message] = [{"type": "http.request", "body": b""}]
+
+        async def receive() -> Message:
+            if waiting:
+                return waiting.pop()
+            await anyio.sleep_forever()
+            raise AssertionError
+
+        async def send(message: Message) -> None:
+            self.sent.append(message)
+
+        fields = header(self.edge, self.clock, "/parts")
+        scope = {
+            "type": "http",
+            "method": "GET",
+            "path": "/parts",
+            "raw_path": b"/parts",
+            "asgi": {"version": "3.0", "spec_version": spec},
+            "query_string": b"",
+            "headers": [(name.lower().encode(), value.encode()) for name, value in fields.items()],
+        }
+        await guarded(scope, receive, send)
+        return self
+
+
+async def passes_on(
+    request: Request, call_next: Callable[[Request], Awaitable[Response]]
+) -> Response:
+    return await call_next(request)
+
+
+@pytest.mark.parametrize("base", [False, True], ids=["", "BaseHTTPMiddleware"])
+@pytest.mark.parametrize("around", [False, True], ids=["within", "around"])
+@pytest.mark.parametrize(
+    ("response", "spec"),
+    [(StreamingResponse, "2.3"), (InATaskGroup, "2.3"), (InATaskGroup, "2.4")],
+)
+@pytest.mark.anyio
+async def test_who_waits_for_the_disconnect_is_told_by_it_and_by_no_error(
+    edge: Edge,
+    clock: Clock,
+    timers: Timers,
+    response: Callable[..., Response],
+    spec: str,
+    around: bool,
+    base: bool,
+) -> None:
+    ended = await Ended(edge, clock, timers).run(response, spec=spec, around=around, base=base)
+    assert ended.handled == []
+    assert len(ended.made) < 100
+    assert ended.sent[-1] == {"type": "http.response.body", "body": b"", "more_body": False}
+    assert sum(message.get("more_body") is False for message in ended.sent) == 1
+
+
+@pytest.mark.anyio
+async def test_a_server_that_tells_by_errors_gives_the_app_the_error_of_a_client_that_left(
+    edge: Edge, clock: Clock, timers: Timers
+) -> None:
+    for around in (False, True):
+        ended = await Ended(edge, clock, timers).run(StreamingResponse, spec="2.4", around=around)
+        assert [type(error) for error in ended.handled] == [ClientDisconnect] * around
+        assert ended.made == [0, 1, 2, 3]
+
+
+@pytest.mark.anyio
+async def test_the_error_of_a_task_group_is_ours_if_all_in_it_are(
+    edge: Edge, clock: Clock, timers: Timers
+) -> None:
+    ended = await Ended(edge, clock, timers).run(Sends, spec="2.4", around=False)
+    assert (ended.handled, ended.made) == ([], [0, 1, 2, 3])
+    faulty = partial(InATaskGroup, fault=True)
+    with pytest.raises(ExceptionGroup) as raised:
+        await Ended(edge, clock, timers).run(faulty, spec="2.4", around=False)
+    assert raised.group_contains(ValueError)
+
+
+@pytest.mark.parametrize("response", [StreamingResponse, InATaskGroup])
+@pytest.mark.anyio
+async def test_a_download_that_ends_with_the_token_is_no_fault_and_never_looks_whole(
+    edge: Edge, clock: Clock, timers: Timers, response: Callable[..., Response]
+) -> None:
+    ended = Ended(edge, clock, timers, end_with_token="all")
+    await ended.run(response, spec="2.3", around=True, media_type="application/octet-stream")
+    assert ended.handled == []
+    assert len(ended.made) < 100
+    assert all(message.get("more_body", True) for message in ended.sent)
+
+
+@pytest.mark.anyio
+async def test_what_an_app_is_given_to_receive_with_is_still_known_as_the_requests(
+    edge: Edge, clock: Clock, timers: Timers
+) -> None:
+    ran: list[str] = []
+
+    async def private(_request: Request) -> Response:
+        ran.append("private")
+        return Response()
+
+    other = Starlette(routes=[Route("/private", private)])
+
+    class Diverting:
+        def __init__(self, app: ASGIApp) -> None: ...
+
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            fresh = {"type": "http", "method": "GET", "path": "/private", "headers": []}
+            await other(fresh, receive, send)
+
+    app = FastAPI(middleware=[Middleware(Diverting)])
+    app.add_middleware(FastgateMiddleware, settings=edge.settings(), now=clock)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://t") as http:
+        answer = await http.get("/events", headers=header(edge, clock, "/events"))
+    assert (answer.status_code, ran) == (401, [])

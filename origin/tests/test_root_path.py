@@ -1,12 +1,13 @@
 """A root path of the server or of the app: what was signed runs, and nothing else."""
 
+from collections.abc import Awaitable, Callable
 from typing import Literal
 from urllib.parse import unquote
 
 import httpx
 import pytest
-from fastapi import FastAPI, Request, WebSocket
-from starlette.types import Receive, Scope, Send
+from fastapi import APIRouter, FastAPI, Request, WebSocket
+from starlette.types import ASGIApp, Receive, Scope, Send
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
@@ -220,3 +221,110 @@ async def test_behind_a_wrapper_no_field_moves_a_route(edge: Edge, field: str) -
         assert answer.status_code == 401
     else:
         assert answer.json() == "page", "the app never sees such a field"
+
+
+def hidden(app: ASGIApp) -> ASGIApp:
+    """Return a function around an app: nothing tells a guard what it calls."""
+
+    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
+        await app(scope, receive, send)
+
+    return wrapped
+
+
+def below_gw() -> FastAPI:
+    app = FastAPI()
+    app.root_path = "/gw"
+    for path in ("/orders", "/x", "/gw/x"):
+        app.add_api_route(path, told(path))
+    return app
+
+
+def told(name: str) -> Callable[[], Awaitable[str]]:
+    async def endpoint() -> str:
+        return name
+
+    return endpoint
+
+
+async def answered(app: ASGIApp, edge: Edge, path: str, root: str, signed: str) -> object:
+    transport = httpx.ASGITransport(app, root_path=root)
+    async with httpx.AsyncClient(transport=transport, base_url="http://t") as http:
+        answer = await http.get(path, headers=edge.headers(signed, signed))
+    return answer.json() if answer.status_code == 200 else answer.status_code
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("root", "path", "signed", "expected"),
+    [
+        ("", "/gw/orders", "/gw/orders", "/orders"),
+        ("", "/orders", "/orders", "/orders"),
+        ("", "/gw/gw/x", "/gw/gw/x", "/gw/x"),
+        ("", "/gw/gw/x", "/gw/x", 401),
+        ("/gw", "/gw/gw/x", "/gw/x", 401),
+        ("/other", "/gw/x", "/gw/x", "/x"),
+    ],
+)
+async def test_the_root_path_of_an_app_that_a_wrapper_hides_counts_as_that_of_any_other(
+    edge: Edge, root: str, path: str, signed: str, expected: object
+) -> None:
+    for app in (below_gw(), hidden(below_gw())):
+        guarded = FastgateMiddleware(app, edge.settings())
+        assert await answered(guarded, edge, path, root, signed) == expected
+
+
+@pytest.mark.anyio
+async def test_what_only_an_app_in_sight_could_decide_is_refused_and_the_log_says_how_to_show_it(
+    edge: Edge, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = below_gw()
+
+    class Shown:
+        def __init__(self) -> None:
+            self.app = app
+
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            await app(scope, receive, send)
+
+    for wrapper, expected in ((hidden(app), 401), (Shown(), "/orders")):
+        guarded = FastgateMiddleware(wrapper, edge.settings())
+        assert await answered(guarded, edge, "/gw/orders", "/gw", "/gw/orders") == expected
+    (facts,) = (vars(record)["fastgate"] for record in caplog.records if "fastgate" in vars(record))
+    assert "give the wrapper an attribute `app`" in facts["hint"]
+
+
+@pytest.mark.anyio
+async def test_a_hidden_apps_root_path_counts_below_its_mounts_too(edge: Edge) -> None:
+    app = below_gw()
+    app.mount("/m", FastAPI())
+    app.routes[-1].app.add_api_route("/x", told("/m/x"))  # type: ignore[attr-defined]
+    guarded = FastgateMiddleware(hidden(app), edge.settings())
+    assert await answered(guarded, edge, "/gw/m/x", "", "/gw/m/x") == "/m/x"
+    assert await answered(guarded, edge, "/gw/m/x", "", "/m/x") == 401
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("fresh", [False, True])
+async def test_a_router_that_is_not_the_hidden_apps_own_is_refused_and_logged(
+    edge: Edge, fresh: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = below_gw()
+    other = APIRouter()
+    other.add_api_route("/gw/x", told("another"))
+
+    class Diverting:
+        def __init__(self, app: ASGIApp) -> None: ...
+
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            if fresh:  # it cannot be told whose the router is
+                names = ("type", "method", "path", "headers", "query_string")
+                await app.router({name: scope[name] for name in names}, receive, send)
+            else:
+                await other({**scope, "root_path": ""}, receive, send)
+
+    app.add_middleware(Diverting)
+    guarded = FastgateMiddleware(hidden(app), edge.settings())
+    assert await answered(guarded, edge, "/gw/x", "", "/gw/x") == 401
+    (facts,) = (vars(record)["fastgate"] for record in caplog.records if "fastgate" in vars(record))
+    assert facts["code"] == "route-mismatch"

@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from fastgate.answers import refuse
 from fastgate.errors import Refused, RouteMismatch
 from fastgate.no_endpoint import answer_405, answer_for_none, is_plain
+from fastgate.root_path import seen_at_last
 from fastgate.route import AGAIN, PREFIX_KEY, WHOLE, Base, Prefix, RouteCheck, check_of
 from fastgate.routing import (
     View,
@@ -120,32 +121,46 @@ def _get_from_router(router: Router, name: str, /) -> Any:  # noqa: ANN401
 
 def _entered(call: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
     async def entered(router: Router, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "lifespan":
-            _enter(router, scope, receive)
-        await call.__get__(router, type(router))(scope, receive, send)
+        left = None if scope["type"] == "lifespan" else _enter(router, scope, receive)
+        try:
+            await call.__get__(router, type(router))(scope, receive, send)
+        finally:
+            if left is not None:
+                scope[PREFIX_KEY] = left
 
     return entered
 
 
-def _enter(router: Router, scope: Scope, receive: Receive) -> None:
-    """Note a router, and whether it may choose for this request as it stands."""
+def _enter(router: Router, scope: Scope, receive: Receive) -> Prefix | None:
+    """Note a router, and whether it may choose for this request as it stands.
+
+    Returns what has to be noted again after it, where it is not the router that is due.
+    """
     scope[ROUTER_KEY] = router
     check = check_of(scope, receive, router)
     prefix: Prefix | None = scope.get(PREFIX_KEY)
     root_path: str = scope.get("root_path", "")
-    rest = path_below(root_path, scope["path"])
+    rest: str = path_below(root_path, scope["path"]) if root_path else scope["path"]
     if prefix is None:  # the first one, and no guard has been passed
         app = scope.get("app")
         own = signed_root_of(app) if router_of(app) is router else ""
         scope[PREFIX_KEY] = Prefix("", root_path, rest, router=router, base=Base(root_path, own))
-    elif prefix.template is None:
+        return None
+    if prefix.base.own is None and prefix.mount is None and check is not None:
+        scope[PREFIX_KEY] = prefix = seen_at_last(check, router, scope)
+    if prefix.template is None:
         # By what was judged as a whole, or by an endpoint.
         if check is not None and router is check.router:
             scope[PREFIX_KEY] = AGAIN
+    elif check is not None and prefix.router is not None and router is not prefix.router:
+        # Something else than a router of the app has handed the request to this one.
+        scope[PREFIX_KEY] = AGAIN
+        return prefix
     elif prefix is not AGAIN and (root_path != prefix.root_path or rest != prefix.rest):
         # Something else than mounts has set `root_path`: does it move what is matched?
         same = rest == prefix.rest or (check is not None and scope["path"] != check.path)
         scope[PREFIX_KEY] = prefix._replace(root_path=root_path) if same else AGAIN
+    return None
 
 
 def _router_in(scope: Scope) -> object:

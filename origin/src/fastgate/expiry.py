@@ -7,8 +7,10 @@ has to come back with a token that is good. It sets no timer for any other respo
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Literal, TypeAlias, get_args
 
+import anyio
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
@@ -19,6 +21,8 @@ EndWithToken: TypeAlias = Literal["sessions", "all", "none"]
 """What ends with the token: WebSockets and event streams, every response, or nothing."""
 CLOSE_CODE = 1008
 REASON = "token expired"
+_NAP, _NAPS = 0.05, 20
+"""How long, in seconds, and how often an app that knows of the end is held up when it sends."""
 _CHOICES = get_args(EndWithToken)
 
 _log = logging.getLogger("fastgate")
@@ -51,15 +55,22 @@ async def run_until(
     connection.seconds_left = lambda: max(0.0, expires_at - now())
     connection.begin()
     try:
-        await app(scope, receive, connection.send)
-    except (OSError, WebSocketDisconnect, ClientDisconnect):
+        await app(scope, partial(connection.receive, receive), connection.send)
+    except Exception as error:
         # After the end the app cannot send any more: that is no fault of its own.
-        if not connection.ended:
+        if not connection.ended or not _tells_of_an_end(error):
             raise
     finally:
         await connection.stop()
     if connection.ended:
         _log.info("ended: token-expired")
+
+
+def _tells_of_an_end(error: Exception) -> bool:
+    """Whether an error says no more than that the client has left; a task group's, if all do."""
+    if isinstance(error, ExceptionGroup):
+        return all(map(_tells_of_an_end, error.exceptions))
+    return isinstance(error, (OSError, WebSocketDisconnect, ClientDisconnect))
 
 
 class _Connection:
@@ -81,6 +92,10 @@ class _Connection:
     async def send(self, message: Message) -> None:
         """Send what the app sends."""
         raise NotImplementedError
+
+    async def receive(self, receive: Receive) -> Message:
+        """Receive what the app receives."""
+        return await receive()
 
     async def stop(self) -> None:
         """Forget the end, for the app is done; or see it through."""
@@ -126,6 +141,45 @@ class _Response(_Connection):
 
     _is_stream = False
 
+    def __init__(self, send: Send) -> None:
+        super().__init__(send)
+        self._listening: set[anyio.CancelScope] = set()
+        self._told = False
+        self._naps_left = _NAPS
+
+    async def receive(self, receive: Receive) -> Message:
+        """Receive what the app receives; from the end on, that the client has left."""
+        if not self.ended:
+            with anyio.CancelScope() as until_the_end:
+                self._listening.add(until_the_end)
+                try:
+                    return await receive()
+                finally:
+                    self._listening.discard(until_the_end)
+        self._told = True
+        return {"type": "http.disconnect"}
+
+    def _end(self, last: Message) -> None:
+        super()._end(last)
+        self._tell()
+
+    def _tell(self) -> None:
+        for each in self._listening:
+            self._told = True
+            each.cancel()
+
+    async def _turn_away(self) -> None:
+        """Keep back what an app sends after the end.
+
+        From a server of ASGI 2.4 on, an error is how an app learns that nobody listens any more.
+        One that waits for the disconnect has it now, and gives up by itself: an error before that
+        would be taken for a fault of its own.
+        """
+        if not self._told or self._naps_left == 0:
+            raise TokenExpired(REASON)
+        self._naps_left -= 1
+        await anyio.sleep(_NAP)
+
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self._is_stream = any(
@@ -139,17 +193,19 @@ class _Response(_Connection):
                 self._end_later({"type": "http.response.body", "body": b"", "more_body": False})
         elif not self._is_stream:
             # It must not look whole: the server breaks the connection off.
-            if self.every_response and self.has_expired():
+            if not self.ended and self.every_response and self.has_expired():
                 self.ended = True
-                raise TokenExpired(REASON)
-            await self._send(message)
+                self._tell()
+            if not self.ended:
+                await self._send(message)
+            elif message.get("more_body", False) or not self._told:
+                await self._turn_away()
         elif not self.ended:
             if not message.get("more_body", False):
                 self.forget()
             await self._send(message)
         elif message.get("more_body", False):
-            # From a server of ASGI 2.4 on, this is how an app learns that nobody listens any more.
-            raise TokenExpired(REASON)
+            await self._turn_away()
 
 
 def _nothing() -> None: ...

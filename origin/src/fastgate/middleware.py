@@ -129,7 +129,7 @@ class FastgateMiddleware:
             let_pass(error, scope)
         check = self._check(scope, arrival)
         with Comparing(check, scope, receive):
-            await self._run(scope, receive, self._answering(check, scope, send))
+            await self._run(check, scope, receive, self._answering(check, scope, send))
 
     async def _guard_again(
         self, check: RouteCheck, scope: Scope, receive: Receive, send: Send
@@ -213,15 +213,20 @@ class FastgateMiddleware:
             send = echoing(scope, send)
         return send if self._observe else only_if_compared(check, scope, send)
 
-    async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _run(self, check: RouteCheck, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the app, where it is so configured no longer than the caller's token is good."""
         claims: EdgeClaims | None = scope[SCOPE_KEY]
         token_end = None if claims is None else claims.requester.token_expires_at
         if token_end is None or self.settings.end_with_token == "none":  # noqa: S105
             await self.app(scope, receive, send)
             return
+
+        async def run(scope: Scope, receive: Receive, send: Send) -> None:
+            check.receive = receive
+            await self.app(scope, receive, send)
+
         await run_until(
-            self.app,
+            run,
             scope,
             receive,
             send,

@@ -118,7 +118,8 @@ def facts_of(error: FastgateError, scope: Scope) -> dict[str, object]:
         hint = (
             f'the root_path "{_short(root_path)}" is not the app\'s own, so that no signed path '
             "begins with it: let the edge strip it, or, where it is the server's or a proxy's, "
-            "give it to the app, FastAPI(root_path=…), and compile the policy again"
+            "give it to the app, FastAPI(root_path=…), and compile the policy again; where the "
+            "app has it and a wrapper hides the app, give the wrapper an attribute `app`"
         )
     client = scope.get("client")
     facts: dict[str, object] = {

@@ -15,8 +15,15 @@ from urllib.parse import unquote
 
 from starlette.types import Scope
 
-from fastgate.route import PREFIX_KEY, Base, Prefix
-from fastgate.routing import path_below, root_set_by, router_of, signed_root_of
+from fastgate.route import AGAIN, PREFIX_KEY, Base, Prefix, RouteCheck
+from fastgate.routing import (
+    path_below,
+    root_path_of,
+    root_set_by,
+    routed_app,
+    router_of,
+    signed_root_of,
+)
 
 
 class Arrival(NamedTuple):
@@ -61,25 +68,50 @@ def arrival_of(scope: Scope, app: object) -> Arrival:
     path: str = scope["path"]
     root_path = root_set_by(app) or scope.get("root_path", "")
     at_guard = scope.get(PREFIX_KEY)  # noted where the guarded app is mounted in another one
+    if not root_path and at_guard is None and app is not None and not root_path_of(routed_app(app)):
+        # Most requests: nothing is taken off, and nothing stands in front.
+        at_guard = Prefix("", "", path, router=router_of(app))
+        return Arrival("", path, (path,), _as_it_arrived(scope, path), at_guard)
     if not isinstance(at_guard, Prefix):
-        base = Base(root_path, signed_root_of(app))
+        base = Base(root_path, None if app is None else signed_root_of(app))
         at_guard = Prefix("", root_path, path_below(root_path, path), base=base)
     at_guard = at_guard._replace(router=router_of(app))
-    base_path, own = at_guard.base
+    base_path, own = at_guard.base[0], at_guard.base.own or ""
     rest = path_below(base_path, path)
     arrival = Arrival(own, rest, (rest,), None, at_guard)
     if own:
         both = (rest, own + rest)
         arrival = arrival._replace(paths=tuple(each for each in both if arrival.is_for(each)))
-    raw_path = scope.get("raw_path")
-    if raw_path is None:  # ASGI leaves it to the server
-        return arrival
-    # Routing reads `path`, the edge judged `raw_path`: one must still be the other, decoded.
-    if not isinstance(raw_path, bytes) or not raw_path.isascii() or _decoded(raw_path) != path:
-        return arrival._replace(raw_paths=())
-    spellings = dict.fromkeys(_spellings(raw_path, path[: len(path) - len(rest)], own))
+    arrived = _as_it_arrived(scope, path)
+    if not arrived:
+        return arrival._replace(raw_paths=arrived)
+    spellings = dict.fromkeys(_spellings(arrived[0], path[: len(path) - len(rest)], own))
     signed = tuple(each for each in spellings if arrival.is_for(_decoded(each)))
     return arrival._replace(raw_paths=signed)
+
+
+def seen_at_last(check: RouteCheck, router: object, scope: Scope) -> Prefix:
+    """Return what stands in front of the templates of an app that its guard could not see.
+
+    The first router shows it, and the rule is the same as for one that is seen at once. `AGAIN` if
+    the edge has not signed this path for it, or if the router is another than the app's own.
+
+    Args:
+        check: the request as it stood at the guard.
+        router: the first router that it has entered.
+        scope: the scope with which the router was entered; its app has put itself into it.
+
+    """
+    app = scope.get("app", router)
+    if router_of(app) is not router:
+        return AGAIN
+    as_it_was = {"path": check.path, "root_path": check.prefix.root_path}
+    arrival = arrival_of(as_it_was, app)
+    signed = check.prefix.rest if check.judged is None else check.judged.path
+    if not arrival.is_for(unquote(signed)):
+        return AGAIN
+    check.prefix = arrival.prefix(signed)
+    return check.prefix
 
 
 def signed_scope(scope: Scope, arrival: Arrival) -> Scope:
@@ -90,6 +122,16 @@ def signed_scope(scope: Scope, arrival: Arrival) -> Scope:
         return scope
     signed = arrival.raw_paths[-1]
     return {**scope, "path": _decoded(signed), "raw_path": signed}
+
+
+def _as_it_arrived(scope: Scope, path: str) -> tuple[bytes, ...] | None:
+    raw_path = scope.get("raw_path")
+    if raw_path is None:  # ASGI leaves it to the server
+        return None
+    # Routing reads `path`, the edge judged `raw_path`: one must still be the other, decoded.
+    if not isinstance(raw_path, bytes) or not raw_path.isascii() or _decoded(raw_path) != path:
+        return ()
+    return (raw_path,)
 
 
 def _spellings(raw_path: bytes, taken_off: str, own: str) -> Iterator[bytes]:

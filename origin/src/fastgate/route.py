@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Router
 from starlette.types import Receive, Scope, Send
 
 from fastgate.claims import Transaction
 from fastgate.errors import ContentMismatch, MethodMismatch, PathMismatch, Refused, RouteMismatch
 from fastgate.marks import declared_by
-from fastgate.routing import WEBSOCKET, View, is_part_of, path_below
+from fastgate.parts import is_part_of
+from fastgate.routing import WEBSOCKET, View, path_below
 from fastgate.template import begins, comparable
 
 CHECK_KEY = "fastgate.route"
@@ -32,8 +33,11 @@ class Base(NamedTuple):
 
     root_path: str = ""
     """The `root_path` of its scope."""
-    own: str = ""
-    """The root path that its app's templates begin with; empty if there is none."""
+    own: str | None = ""
+    """The root path that its app's templates begin with; empty if there is none.
+
+    None until the first router is entered, where the guard cannot see its app.
+    """
 
 
 class Prefix(NamedTuple):
@@ -47,7 +51,7 @@ class Prefix(NamedTuple):
     """What they have left of the path, decoded: what the router is to match."""
     mount: BaseRoute | None = None
     """What led to the router."""
-    router: object | None = None
+    router: Router | None = None
     """The router, where it is known."""
     base: Base = Base()
     """Where the request has begun."""
@@ -56,7 +60,7 @@ class Prefix(NamedTuple):
         """Return the template in front of a router that chooses for this scope; None if unknown."""
         return self.template if scope.get("root_path", "") == self.root_path else None
 
-    def below(self, mount: BaseRoute, scope: Scope, router: object | None = None) -> "Prefix":
+    def below(self, mount: BaseRoute, scope: Scope, router: Router | None = None) -> "Prefix":
         """Return what stands in front of what a mount leads to.
 
         Args:
@@ -159,7 +163,7 @@ class RouteCheck:
     """What stood in front of the app's templates at the guard."""
     names: Names = _NO_NAMES
     """What the edge calls the app's routes."""
-    router: object | None = None
+    router: Router | None = None
     """The router of the guarded app, where it can be seen."""
     running: int = 0
     """How many endpoints run now that were compared: one, or none."""
@@ -331,8 +335,10 @@ def check_of(
         and not is_part_of(check.router, router, route)
     ):
         return None
-    # Below a mount it cannot be told any more what led there.
-    prefix = _LOST if check.passed else check.prefix
+    # Below a mount it cannot be told any more what led there, nor what the root path of the app is
+    # if neither the guard nor this scope shows the app.
+    lost = check.passed or (check.prefix.base.own is None and "app" not in scope)
+    prefix = _LOST if lost else check.prefix
     scope[CHECK_KEY], scope[PREFIX_KEY] = check, WHOLE if check.whole else prefix
     return check
 

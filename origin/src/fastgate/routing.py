@@ -112,36 +112,13 @@ def apps_within(app: object) -> Iterator[object]:
                 left.extend(each for each in own if each is not None)
 
 
-def is_part_of(guarded: object, router: object, route: object = None) -> bool:
-    """Whether a router, or a route, is one of a guarded app: its own, an included or mounted one.
-
-    A route is, too, that runs the endpoint of one of them: older FastAPI copies what is included.
-    Of an app that is mounted behind middleware which does not tell what it calls, nothing is known.
-    """
-    endpoint = getattr(route, "endpoint", None)
-    for app in apps_within(guarded):
-        routes: list[BaseRoute] = list(getattr(app, "routes", ()))
-        if router_of(app) is router:
-            return True
-        if any(included_router(each) is router for each in (*routes, *_inclusions(routes))):
-            return True
-        for known, _ in effective_routes(app) if route is not None else ():
-            if known is route or (endpoint is not None and _runs(known, endpoint)):
-                return True
-    return False
-
-
-def _runs(route: BaseRoute, endpoint: object) -> bool:
-    return getattr(route, "endpoint", None) is endpoint
-
-
 def router_dependencies(app: object, view: View) -> list[object]:
     """Return the dependencies of the routers that a Starlette route or mount stands in.
 
     Those are run for FastAPI's own routes alone; for others they only tell what was declared.
     """
     chosen = getattr(getattr(view, "handle", None), "__self__", view)
-    for inclusion in _inclusions(getattr(app, "routes", ())):
+    for inclusion in inclusions(getattr(app, "routes", ())):
         for each in inclusion.effective_candidates():
             if getattr(each, "starlette_route", None) is chosen:
                 included = inclusion.original_router.dependencies
@@ -149,11 +126,12 @@ def router_dependencies(app: object, view: View) -> list[object]:
     return list(getattr(getattr(app, "router", app), "dependencies", ()))
 
 
-def _inclusions(routes: Iterable[BaseRoute]) -> Iterator[View]:
+def inclusions(routes: Iterable[BaseRoute]) -> Iterator[View]:
+    """Yield the routes that stand for an included router, at whatever depth."""
     for route in routes:
         if isinstance(route, _INCLUSION):
             yield route
-            yield from _inclusions(route.effective_candidates())  # type: ignore[attr-defined]
+            yield from inclusions(route.effective_candidates())  # type: ignore[attr-defined]
 
 
 class _Included:
