@@ -1,26 +1,29 @@
 """A declaration is read, by the compiler and at run time, or it is a fault."""
 
 import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
+from unittest.mock import AsyncMock, MagicMock
 
 import pytest
 from fastapi import APIRouter, Depends, FastAPI
 from starlette.applications import Starlette
 from starlette.endpoints import HTTPEndpoint
 from starlette.middleware import Middleware
+from starlette.middleware.base import RequestResponseEndpoint
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from fastgate import at_edge, guard
+from fastgate import FastgateMiddleware, at_edge, guard, reach
 from fastgate.content import content_digest
-from fastgate.policy import CannotCompile, compile_routes
+from fastgate.policy import CannotCompile, compile_routes, route_ids
 from tests.edge import HEADER, Edge, payload
 
 closed = at_edge(access="authenticated", scopes=["admin"])
@@ -172,11 +175,15 @@ def test_the_outermost_counts_member_by_member() -> None:
     assert (two["access"], two["id"]) == ("authenticated", "mine")
 
 
-def test_middleware_around_the_whole_app_can_be_marked() -> None:
+def test_what_is_wrapped_around_the_whole_app_is_not_marked_in_its_place(edge: Edge) -> None:
     app = public(FastAPI(openapi_url=None))
     app.get("/x")(handler())
-    (route,) = compile_routes(closed(GZipMiddleware(app)))
-    assert route["access"] == "authenticated"
+    with pytest.raises(
+        CannotCompile, match=r"access, scopes of what is around the app\n.*mark the"
+    ):
+        compile_routes(closed(GZipMiddleware(app)))
+    same = compile_routes(at_edge(access="public")(GZipMiddleware(app)))
+    assert same == compile_routes(app)
 
 
 def test_an_endpoint_that_knows_its_app_does_not_take_over_what_is_said_of_it() -> None:
@@ -314,6 +321,394 @@ def test_what_says_the_same_or_is_said_anew_is_no_fault() -> None:
         "authenticated",
         "public",
     ]
+
+
+class Hides:
+    """Middleware that has its app in a slot, by a name of its own."""
+
+    __slots__ = ("__dict__", "_app")
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
+
+
+def in_a_closure(app: ASGIApp) -> ASGIApp:
+    async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
+        await app(scope, receive, send)
+
+    return dispatch
+
+
+def in_a_partial(app: ASGIApp) -> ASGIApp:
+    async def dispatch(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+        await app(scope, receive, send)
+
+    return functools.partial(dispatch, app)
+
+
+def of_an_endpoint() -> FastAPI:
+    app = FastAPI(openapi_url=None)
+    app.get("/admin")(at_edge(access="authenticated")(handler()))
+    return app
+
+
+def of_a_router() -> FastAPI:
+    app, router = FastAPI(openapi_url=None), at_edge(access="authenticated")(APIRouter())
+    router.get("/admin")(handler())
+    app.include_router(router)
+    return app
+
+
+def of_a_path() -> FastAPI:
+    app = FastAPI(openapi_url=None)
+    app.get("/admin")(handler())
+    return at_edge(below="/admin", access="authenticated")(app)
+
+
+def of_one_that_is_hidden_itself() -> FastAPI:
+    app = FastAPI(openapi_url=None)
+    app.mount("/in", Hides(of_an_endpoint()))
+    return app
+
+
+@pytest.mark.parametrize("hide", [Inner, Hides, in_a_closure, in_a_partial])
+@pytest.mark.parametrize("made", [of_an_endpoint, of_a_router, of_a_path])
+@pytest.mark.parametrize("members", [{}, {"opaque": True}, {"access": "public"}])
+def test_what_a_hidden_app_declares_of_its_routes_is_a_fault(
+    hide: Callable[[ASGIApp], ASGIApp], made: Callable[[], FastAPI], members: dict[str, Any]
+) -> None:
+    app = public(FastAPI(openapi_url=None))
+    app.mount("/x", at_edge(methods=["GET"], **members)(hide(made())))
+    with pytest.raises(CannotCompile, match=r"not read: access of answer \(/x/admin, "):
+        compile_routes(app)
+
+
+def test_so_is_what_an_app_declares_that_such_an_app_hides() -> None:
+    app = public(FastAPI(openapi_url=None))
+    app.mount("/x", at_edge(methods=["GET"])(Hides(of_one_that_is_hidden_itself())))
+    with pytest.raises(CannotCompile, match=r"not read: access of answer"):
+        compile_routes(app)
+
+
+def test_mounted_middleware_that_knows_the_outer_app_hides_nothing() -> None:
+    app = public(of_an_endpoint())
+    knows = Hides(app)
+    app.mount("/x", at_edge(access="public", methods=["GET"])(knows))
+    assert [route["access"] for route in compile_routes(app)] == ["authenticated", "public"]
+
+
+@at_edge(access="authenticated")
+class Orders:
+    """A class that is marked, and its methods are endpoints."""
+
+    async def one(self) -> str:
+        return "ran"
+
+    @classmethod
+    async def all(cls) -> str:
+        return "ran"
+
+
+class Derived(Orders):
+    """It has the endpoints of a marked class."""
+
+
+class Control:
+    """A class with a marked method, whose objects cannot be called."""
+
+    @at_edge(access="authenticated")
+    async def get(self) -> str:
+        return "ran"
+
+    async def other(self) -> str:
+        return "ran"
+
+
+class Slotted:
+    """An endpoint that has what it calls in a slot."""
+
+    __slots__ = ("function",)
+
+    def __init__(self, function: Callable[[], Awaitable[str]]) -> None:
+        self.function = function
+
+    async def __call__(self) -> str:
+        return await self.function()
+
+
+class HasApp:
+    """An endpoint that has something as `app`, and need not call it."""
+
+    def __init__(self, app: object) -> None:
+        self.app = app
+
+    async def __call__(self) -> str:
+        return "ran"
+
+
+def calling(held: Any) -> Callable[[], Awaitable[str]]:  # noqa: ANN401
+    async def answer() -> str:
+        return str(await held.get())
+
+    return answer
+
+
+def plain() -> Callable[[], Awaitable[str]]:
+    return at_edge(access="authenticated")(handler())
+
+
+class Needs:
+    """A decorator that is a descriptor, and does not say what it wraps."""
+
+    def __init__(self, function: Callable[..., object]) -> None:
+        self.function = function
+
+    def __get__(self, instance: object, owner: type) -> object:
+        return functools.partial(self.function, instance)
+
+
+class DescribedMethod(HTTPEndpoint):
+    """It closes a method in such a decorator."""
+
+    async def get(self, request: Request) -> None: ...
+
+    @Needs
+    @at_edge(access="authenticated")
+    async def delete(self, request: Request) -> None: ...
+
+
+class PartialMethod(HTTPEndpoint):
+    """It closes a partial method."""
+
+    async def get(self, request: Request) -> None: ...
+
+    delete = at_edge(access="authenticated")(functools.partialmethod(get))
+
+
+@at_edge(access="authenticated")
+class Around:
+    """Middleware whose class is marked."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(scope, receive, send)
+
+
+async def around(request: Request, call_next: RequestResponseEndpoint) -> Response:
+    return await call_next(request)
+
+
+HELD: dict[str, Callable[[FastAPI], object]] = {
+    "bound method of a marked class": lambda app: app.get("/x")(Orders().one),
+    "class method of one": lambda app: app.get("/x")(Orders.all),
+    "method of a marked base": lambda app: app.get("/x")(Derived().one),
+    "method of a marked object": lambda app: app.get("/x")(
+        at_edge(access="authenticated")(Control()).other
+    ),
+    "dependency of a marked class": lambda app: app.get("/x", dependencies=[Depends(Orders().one)])(
+        handler()
+    ),
+    "object that cannot be called": lambda app: app.get("/x")(calling(Control())),
+    "namespace": lambda app: app.get("/x")(calling(SimpleNamespace(get=plain()))),
+    "mapping": lambda app: app.get("/x")(calling(MappingProxyType({"get": plain()}))),
+    "slot": lambda app: app.get("/x")(Slotted(plain())),
+    "app of an endpoint": lambda app: app.get("/x")(HasApp(plain())),
+    "descriptor": lambda app: serve(app, at_edge(access="public")(DescribedMethod)),
+    "partial method": lambda app: serve(app, at_edge(access="public")(PartialMethod)),
+    "class of middleware": lambda app: app.add_middleware(Around),
+    "function of middleware": lambda app: app.middleware("http")(
+        at_edge(access="authenticated")(around)
+    ),
+}
+
+
+@pytest.mark.parametrize("add", HELD.values(), ids=HELD.keys())
+def test_a_closing_mark_is_a_fault_wherever_it_is_held(add: Callable[[FastAPI], object]) -> None:
+    app = public(FastAPI(openapi_url=None))
+    add(app)
+    with pytest.raises(CannotCompile, match=r"has a declaration that is not read: access of"):
+        compile_routes(app)
+
+
+def test_what_an_endpoint_has_as_its_app_does_not_open_it() -> None:
+    app = closed(FastAPI(openapi_url=None))
+    app.get("/x")(HasApp(public(raw())))
+    with pytest.raises(CannotCompile, match=r"not read: access of raw.*\n.*at_edge\(access=…\)"):
+        compile_routes(app)
+
+
+def test_what_the_endpoint_says_itself_is_enough() -> None:
+    other = closed(FastAPI(openapi_url=None))
+    stats = other.get("/stats")(closed(handler()))
+    registry: list[object] = [stats]
+
+    def kept(function: Callable[[], Awaitable[str]]) -> Callable[[], Awaitable[str]]:
+        registry.append(function)
+
+        @functools.wraps(function)
+        async def answer() -> str:
+            return f"{len(registry)} {await function()}"
+
+        return answer
+
+    async def health() -> bool:
+        return bool(other.state.ready)
+
+    app = public(FastAPI(openapi_url=None))
+    app.get("/health")(health)  # another app is no part of what it serves
+    app.get("/teaser")(at_edge(access="public")(unwrapped(stats)))
+    app.get("/kept")(at_edge(access="optional")(kept(handler())))
+    app.get("/known")(at_edge(access="authenticated", scopes=[])(kept(handler())))
+    assert [(route["access"], route.get("scopes")) for route in compile_routes(app)] == [
+        ("public", None),
+        ("public", None),
+        ("optional", None),
+        ("authenticated", []),
+    ]
+
+
+class Answers:
+    """A proxy that answers to every name with another one of its kind."""
+
+    def __getattr__(self, name: str) -> "Answers":
+        return Answers()
+
+    async def __call__(self) -> str:
+        return "ran"
+
+
+def refused(proxy: object) -> Any:  # noqa: ANN401
+    raise RuntimeError(f"{type(proxy).__name__} is not bound")
+
+
+class Unbound:
+    """A proxy of something that is not there yet: whatever it is asked, it raises."""
+
+    def __getattr__(self, name: str) -> object:
+        raise RuntimeError(name)
+
+    locals().update({"__dict__": property(refused), "__class__": property(refused)})
+
+
+class Lazy:
+    """An object that computes its app."""
+
+    @property
+    def app(self) -> object:
+        raise RuntimeError("not yet")
+
+    async def __call__(self) -> str:
+        return "ran"
+
+
+@pytest.mark.parametrize("made", [MagicMock, AsyncMock, Answers, Unbound, Lazy])
+def test_no_code_of_what_is_looked_at_is_run(edge: Edge, made: Callable[[], Any]) -> None:
+    app, held = at_edge(access="public")(FastAPI(openapi_url=None)), made()
+    app.get("/closure")(calling(held))
+    app.get("/attribute")(HasApp(held))
+    app.mount("/mounted", at_edge(methods=["GET"])(Hides(held)))
+    app.get("/dependency", dependencies=[Depends(HasApp(held))])(handler())
+    if made not in (Answers, Unbound):  # FastAPI looks at those itself
+        app.get("/endpoint", response_model=None)(held)
+        app.mount("/app", at_edge(methods=["GET"])(made()))
+    assert {route["access"] for route in compile_routes(app)} == {"public"}
+    guard(app, edge.settings(strict=True))
+    with TestClient(app):
+        pass
+
+
+def test_each_object_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[int] = []
+    held = reach._held
+
+    def counted(target: object) -> Iterator[object]:
+        looked.append(id(target))
+        return held(target)
+
+    monkeypatch.setattr(reach, "_held", counted)
+    registry = {"handlers": [handler() for _ in range(50)], "numbers": list(range(1000))}
+    app = public(FastAPI(openapi_url=None))
+    for number in range(50):
+
+        async def answer(number: int = number) -> int:
+            return len(registry)
+
+        app.get(f"/{number}")(answer)
+    compile_routes(app)
+    assert len(looked) == len(set(looked)) < 500
+
+
+def test_where_not_everything_was_looked_at_the_endpoint_speaks_for_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reach, "MOST_OBJECTS", 50)
+    registry = [handler() for _ in range(100)]
+
+    async def answer() -> int:
+        return len(registry)
+
+    async def says() -> int:
+        return len(registry)
+
+    app = public(FastAPI(openapi_url=None))
+    app.get("/says")(at_edge(access="public")(says))
+    assert len(compile_routes(app)) == 1
+    app.get("/x")(answer)
+    with pytest.raises(CannotCompile, match=r"more within its reach than is looked at") as error:
+        compile_routes(app)
+    assert len(error.value.faults) == 1
+
+
+def test_a_mark_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    app, router = FastAPI(openapi_url=None), APIRouter()
+    router.get("/x")(handler())
+    app.include_router(router)
+    if type(included := app.routes[-1]).__name__ == "_IncludedRouter":
+        with pytest.raises(TypeError, match="a router is marked before it is included"):
+            closed(included)
+    if hasattr(app, "frontend"):
+        app.frontend("/ui", directory=tmp_path)
+        (group,) = app.router._iter_low_priority_routes()
+        for each in (group, *vars(group)["routes"]):
+            with pytest.raises(TypeError, match=r"a frontend is marked by its path"):
+                closed(each)
+    for each in (Unwritten(), Slotted(handler())):
+        with pytest.raises(TypeError, match="nothing can be written on this object: "):
+            closed(each)
+
+
+class Unwritten:
+    """An object that takes no attribute, and does not say so."""
+
+    def __setattr__(self, name: str, value: object) -> None: ...
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_prefix_around_the_app_is_refused_as_the_running_app_does_not_see_it(
+    edge: Edge, inside: bool
+) -> None:
+    app = FastAPI(openapi_url=None)
+    app.root_path = "/gw"
+    app.get("/gw/x")(at_edge(access="public")(handler()))
+    app.get("/x")(at_edge(access="authenticated")(handler()))
+    outside = at_edge(prefix="/gw")(GZipMiddleware(app))
+    with pytest.raises(CannotCompile, match=r"prefix of what is around the app\n.*mark the app"):
+        compile_routes(outside)
+    # Compiled without that mark, the running app agrees.
+    ids = route_ids(app)
+    if inside:
+        guard(app, edge.settings(strict=True))
+    served = outside if inside else FastgateMiddleware(outside, edge.settings(strict=True))
+    for template in ("/gw/x", "/gw/gw/x"):
+        claims: Any = payload("/gw/x", template)
+        claims["tctx"]["route"] = ids["GET", template]
+        answer = TestClient(served).get("/x", headers={HEADER: edge.sign(claims).decode()})
+        assert answer.status_code == (200 if template == "/gw/x" else 401)
 
 
 def behind(app: ASGIApp) -> Mount:

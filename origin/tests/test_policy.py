@@ -445,6 +445,27 @@ def test_a_negated_comparison_of_text_is_refused_with_what_to_write(
     assert remedy in fault.remedy
 
 
+@pytest.mark.parametrize("path", ["/orders/{order:str}", "/orders/{order:path}"])
+@pytest.mark.parametrize(
+    "rules",
+    [
+        {"foreign": FOREIGN},
+        {"foreign": {"not": {"rule": "own"}}, "own": OWN},
+        {"foreign": {"all": [{"rule": "foreign"}, {"any": [FOREIGN]}]}},
+    ],
+)
+def test_a_named_rule_is_followed_where_the_policy_is_known(
+    path: str, rules: dict[str, object]
+) -> None:
+    app = _approving(path, int, require={"rule": "foreign"})
+    with pytest.raises(CannotCompile, match=r"the path parameter order as text under \"not\""):
+        compile_routes(app, rules=rules)
+    with pytest.raises(CannotCompile, match=r'write "{order:int}" in place of'):
+        compile_routes(_approving(path, int, require={"not": {"rule": "own"}}), rules={"own": OWN})
+    assert len(compile_routes(app, rules={"foreign": {"not": {"not": OWN}}})) == 1
+    assert len(compile_routes(app)) == 1
+
+
 def test_a_dependency_that_converts_a_path_parameter_counts_as_well() -> None:
     async def load(order: int) -> int:
         return order
@@ -662,6 +683,27 @@ def test_the_command_completes_a_base_and_keeps_what_stands_there(
     policy = json.loads(capsys.readouterr().out)
     assert policy["edge"] == {"hosts": ["ü"]}
     assert [(r["id"], r["origin"]) for r in policy["routes"]] == [("other", "b"), ("get-me", "a")]
+
+
+def test_base_and_policy_tell_the_command_line_their_rules(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "foreign_orders.py").write_text(
+        "from fastapi import FastAPI\n"
+        "from fastgate import at_edge\n"
+        "app = FastAPI(openapi_url=None)\n"
+        '@app.post("/orders/{order:str}")\n'
+        '@at_edge(access="authenticated", require={"rule": "foreign"})\n'
+        "def approve(order: int): ...\n"
+    )
+    policy = tmp_path / "policy.json"
+    policy.write_text(json.dumps({"rules": {"foreign": FOREIGN}, "routes": []}))
+    app = ["foreign_orders:app", "--app-dir", str(tmp_path)]
+    assert main(["policy", *app, "--base", str(policy)]) == 1
+    assert "the path parameter order as text" in capsys.readouterr().out
+    assert main(["drift", *app, str(policy)]) == 1
+    assert "the path parameter order as text" in capsys.readouterr().out
+    assert main(["policy", *app]) == 0
 
 
 @pytest.mark.parametrize("options", [[], ["--origin", "a"]])

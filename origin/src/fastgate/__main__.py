@@ -125,13 +125,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _policy(options: argparse.Namespace) -> int:
-    routes = compile_routes(_loaded(options), options.origin)
-    base: dict[str, object] = {}
-    if options.base is not None:
-        base = _document(options.base)
-        if "routes" in base:
-            kept = _kept(_routes_of(base, options.base, None), routes)
-            routes = [*kept, *routes]
+    base = {} if options.base is None else _document(options.base)
+    routes = compile_routes(_loaded(options), options.origin, rules=_rules_of(base))
+    if options.base is not None and "routes" in base:
+        kept = _kept(_routes_of(base, options.base, None), routes)
+        routes = [*kept, *routes]
     print(_written(base, routes))
     return 0
 
@@ -152,9 +150,10 @@ def _kept(based: Sequence[RouteDocument], compiled: Sequence[RouteDocument]) -> 
 
 
 def _drift(options: argparse.Namespace) -> int:
-    edge = _routes_of(_document(options.policy), options.policy, options.origin)
+    policy = _document(options.policy)
+    edge = _routes_of(policy, options.policy, options.origin)
     app = _loaded(options)
-    ours = compile_routes(app, options.origin)
+    ours = compile_routes(app, options.origin, rules=_rules_of(policy))
     former = overlap_of(app).at_edge
     root_path = root_path_of(routed_app(app))
     lines = drift(
@@ -289,6 +288,11 @@ def _document(path: Path) -> dict[str, object]:
     if not isinstance(document, dict):
         raise WrongCall(f"{path}: is not a JSON object")
     return document
+
+
+def _rules_of(document: dict[str, object]) -> dict[str, object]:
+    rules = document.get("rules", {})
+    return rules if isinstance(rules, dict) else {}  # anything else the edge refuses
 
 
 def _routes_of(document: dict[str, object], path: Path, origin: str | None) -> list[RouteDocument]:

@@ -2,7 +2,8 @@
 
 In: an endpoint with its template, its rules and the types by which it reads path parameters. Out:
 each parameter that stands under a `not` and could be spelled in another way to pass it. Rules that
-the policy names (`{"rule": …}`) are not seen here: `fastgate check` judges them by the template.
+the policy names (`{"rule": …}`) are followed where they are given, as by `policy --base`; where an
+app compiles by itself they are not known.
 """
 
 from collections.abc import Iterator, Mapping
@@ -23,12 +24,18 @@ class Misread(NamedTuple):
     remedy: str
 
 
-def misread_parameters(endpoint: Endpoint) -> Iterator[Misread]:
-    """Yield each path parameter that a condition of this endpoint compares as text under `not`."""
+def misread_parameters(endpoint: Endpoint, rules: Mapping[str, object]) -> Iterator[Misread]:
+    """Yield each path parameter that a condition of this endpoint compares as text under `not`.
+
+    Args:
+        endpoint: with its conditions.
+        rules: the conditions that the policy has under `rules`, by their names.
+
+    """
     written = convertors(endpoint.template)
-    compared = dict.fromkeys(
-        name for condition in _conditions(endpoint) for name in _negated(condition, negated=False)
-    )
+    compared = dict[str, None]()
+    for condition in _conditions(endpoint):
+        compared |= dict.fromkeys(_negated(condition, rules, negated=False, seen=set()))
     for name in compared:
         convertor = written.get(name)
         read_as = endpoint.path_types.get(name, ())
@@ -62,15 +69,24 @@ def _conditions(endpoint: Endpoint) -> Iterator[object]:
             yield each.get("require")
 
 
-def _negated(condition: object, *, negated: bool) -> Iterator[str]:
-    """Yield the path parameters that tests compare under an odd number of `not`."""
+def _negated(
+    condition: object, rules: Mapping[str, object], *, negated: bool, seen: set[tuple[str, bool]]
+) -> Iterator[str]:
+    """Yield the path parameters that tests compare under an odd number of `not`.
+
+    `seen` has the rules that were followed: one may name itself, which the edge refuses.
+    """
     if not isinstance(condition, Mapping):
         return
-    yield from _negated(condition.get("not"), negated=not negated)
-    for name in ("all", "any"):
-        if isinstance(parts := condition.get(name), (list, tuple)):
+    yield from _negated(condition.get("not"), rules, negated=not negated, seen=seen)
+    for member in ("all", "any"):
+        if isinstance(parts := condition.get(member), (list, tuple)):
             for part in parts:
-                yield from _negated(part, negated=negated)
+                yield from _negated(part, rules, negated=negated, seen=seen)
+    name = condition.get("rule")
+    if isinstance(name, str) and (name, negated) not in seen:
+        seen.add((name, negated))
+        yield from _negated(rules.get(name), rules, negated=negated, seen=seen)
     test = condition.get("claim")
     if negated and isinstance(test, Mapping):
         yield from (str(test[member]) for member in _BY_PATH if member in test)

@@ -5,6 +5,7 @@ document. Out: the same object, with the members written on it for `endpoints` t
 the edge does not know is refused where it stands; what the values mean, the edge knows.
 """
 
+import contextlib
 import difflib
 import functools
 import inspect
@@ -16,6 +17,7 @@ from fastapi import APIRouter, Depends, routing
 from starlette.routing import Route, WebSocketRoute
 
 from fastgate.formerly import FORMERLY, read_former
+from fastgate.static import attribute, own
 
 OPENAPI_MEMBER = "x-fastgate"
 """For FastAPI's endpoints: `openapi_extra={"x-fastgate": {…}}` says the same as `at_edge(…)`."""
@@ -56,6 +58,15 @@ _OF_ONE = {
     FORMERLY: f"{FORMERLY} is said of each endpoint by itself: @at_edge({FORMERLY}=…)",
     OPAQUE: f'{OPAQUE} is said of a mounted app: app.mount("/…", at_edge({OPAQUE}=True, …)(other))',
 }
+
+_NO_ROUTES_OF_THEIR_OWN = {
+    "_IncludedRouter": "a router is marked before it is included: at_edge(…)(router)",
+    **dict.fromkeys(
+        ("_FrontendRouteGroup", "_FrontendRoute"),
+        'a frontend is marked by its path: at_edge(below="/…", access="…")(app)',
+    ),
+}
+"""What FastAPI keeps among its routes, and hands no mark on: by the names of its classes."""
 
 _PREFIX = re.compile(r"(?:/[^/{}?#\\\s]+)+")
 
@@ -105,12 +116,18 @@ def at_edge(*, below: str | None = None, **members: object) -> Callable[[T], T]:
             _refuse_for_many(named)
             _declare_for_router(target, named)
             return target
+        if (why := _NO_ROUTES_OF_THEIR_OWN.get(type(target).__name__)) is not None:
+            raise TypeError(f"at_edge: {why}")
         if isinstance(target, (staticmethod, classmethod)):
             declare(target.__func__)  # that is what its class hands out
         if inspect.ismethod(target):
             # Of this instance alone: what is written on the function holds for all of them.
             target = functools.update_wrapper(functools.partial(target), target)  # type: ignore[assignment]
-        setattr(target, _ATTRIBUTE, {**declared(target), **named})
+        with contextlib.suppress(AttributeError):
+            setattr(target, _ATTRIBUTE, {**declared(target), **named})
+        # A proxy passes the mark on to what it stands for.
+        if not any(named.items() <= declared(each).items() for each in _with_wrapped(target)):
+            raise TypeError(f"nothing can be written on this object: {type(target).__qualname__}")
         return target
 
     return declare
@@ -153,13 +170,19 @@ def _refuse_for_many(members: Mapping[str, object]) -> None:
 def declared(target: object) -> Mapping[str, object]:
     """Return what `at_edge` wrote on this object; nothing if it was never asked."""
     # Of the object itself: what stands on a class must not open each of its instances.
-    members = getattr(target, "__dict__", {}).get(_ATTRIBUTE, {})
+    members = own(target).get(_ATTRIBUTE, {})
     return members if isinstance(members, Mapping) else {}
+
+
+def _with_wrapped(target: object) -> Iterator[object]:
+    yield target
+    if (wrapped := attribute(target, "__wrapped__")) is not None:
+        yield wrapped
 
 
 def declared_below(app: object) -> Mapping[str, Mapping[str, object]]:
     """Return what was declared for parts of an app, by their prefixes."""
-    prefixes = getattr(app, "__dict__", {}).get(_BELOW_ATTRIBUTE, {})
+    prefixes = own(app).get(_BELOW_ATTRIBUTE, {})
     return prefixes if isinstance(prefixes, Mapping) else {}
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from itertools import chain
+from types import CodeType, FunctionType
 from typing import Any, TypeAlias, TypedDict
 from uuid import UUID
 
@@ -28,7 +29,7 @@ from fastgate.declare import (
     declared_below,
 )
 from fastgate.dependencies import FastgateScheme, any_caller
-from fastgate.marks import declared_by, declared_through, targets_of
+from fastgate.marks import declared_by, declared_through, layers, targets_of
 from fastgate.routing import (
     View,
     app_below,
@@ -41,6 +42,7 @@ from fastgate.routing import (
     router_dependencies,
     signed_root_of,
 )
+from fastgate.static import attribute, is_a
 from fastgate.template import begins, comparable
 
 Dependant: TypeAlias = Any
@@ -104,6 +106,8 @@ class Endpoint:
     """Of a mount: the `root_path` of its app, where that is another than the mount leads to."""
     targets: tuple[object, ...] = ()
     """What `declared` was read of, with whatever is wrapped around it."""
+    holders: tuple[object, ...] = ()
+    """Of what is mounted: the apps that it is mounted in, from the outermost one."""
     dependencies: tuple[object, ...] = ()
     """The functions that are run before it. What is written on them is read by nobody."""
 
@@ -113,17 +117,24 @@ class Endpoint:
 
 def endpoints(app: object) -> Iterator[Endpoint]:
     """Walk `app`, its included routers and its mounted apps."""
-    members, root_path = declared_through(app), signed_root_of(app)
     app = routed_app(app)
     if app is None:
         raise TypeError("neither a FastAPI nor a Starlette app")
-    yield from _endpoints_of(app, root_path, members)
+    yield from _endpoints_of(app, signed_root_of(app), declared_through(app))
+
+
+def endpoints_below(app: object, template: str) -> Iterator[Endpoint]:
+    """Walk an app as if it were mounted at `template`, and inherited nothing."""
+    yield from _endpoints_of(app, template, {})
 
 
 _Members: TypeAlias = Mapping[str, object]
 
 
-def _endpoints_of(app: object, prefix: str, inherited: _Members) -> Iterator[Endpoint]:
+def _endpoints_of(
+    app: object, prefix: str, inherited: _Members, around: tuple[object, ...] = ()
+) -> Iterator[Endpoint]:
+    holders = (*around, app, getattr(app, "_base_app", app))
     parts, used = declared_below(getattr(app, "_base_app", app)), set[str]()
 
     def below_at(path: object) -> dict[str, object]:
@@ -145,7 +156,8 @@ def _endpoints_of(app: object, prefix: str, inherited: _Members) -> Iterator[End
             continue
         left = _left(inherited, below_at(path), _of_routers(app, view))
         if isinstance(route, Mount):
-            for each in _mounted(handled_route(route, view), template, left["inherited"]):
+            mount = handled_route(route, view)
+            for each in _mounted(mount, template, left["inherited"], holders):
                 yield replace(each, disputed=(*each.disputed, *left["disputed"]))
         elif isinstance(route, Route):
             yield replace(_endpoint(Kind.HTTP, template, _methods(view), view), **left)
@@ -158,7 +170,9 @@ def _endpoints_of(app: object, prefix: str, inherited: _Members) -> Iterator[End
         yield Endpoint(Kind.NOTHING, prefix + part, None, "at_edge(below=…)", app)
 
 
-def _mounted(mount: View, template: str, inherited: _Members) -> Iterator[Endpoint]:
+def _mounted(
+    mount: View, template: str, inherited: _Members, holders: tuple[object, ...]
+) -> Iterator[Endpoint]:
     app = mount.app
     below = template + "/{path:path}"
     name = mount.name or type(app).__name__
@@ -171,11 +185,11 @@ def _mounted(mount: View, template: str, inherited: _Members) -> Iterator[Endpoi
         below_it = _endpoints_of(whole, template, {})
         hidden = tuple(each for each in below_it if each.declared or each.inherited)
     if holder is not None:
-        yield from _endpoints_of(holder, template, {**inherited, **members})
+        yield from _endpoints_of(holder, template, {**inherited, **members}, holders)
     else:
         methods = ("GET", "HEAD") if isinstance(app, StaticFiles) else None
         found = Endpoint(Kind.APP, below, methods, name, app, inherited=inherited, hidden=hidden)
-        found = replace(found, targets=targets)
+        found = replace(found, targets=targets, holders=holders)
         own = ("websocket", OPAQUE)
         plain = {key: value for key, value in members.items() if key not in own}
         yield replace(found, declared=plain)
@@ -200,6 +214,7 @@ def _mounted(mount: View, template: str, inherited: _Members) -> Iterator[Endpoi
         app,
         root_path=root_path,
         targets=() if holder is None else targets,
+        holders=holders,
     )
 
 
@@ -347,14 +362,15 @@ def _flat(dependant: Dependant) -> Iterator[Dependant]:
 
 def place_of(target: object) -> str:
     """Return `file:line` of a function or class, or of an object's class."""
-    function = inspect.unwrap(target) if callable(target) else target
-    while hasattr(function, "func"):  # functools.partial
-        function = function.func
-    code = getattr(function, "__code__", None)
-    if code is not None:
-        return f"{code.co_filename}:{code.co_firstlineno}"
-    kind = function if inspect.isclass(function) else type(function)
+    function = target
+    for layer in layers(target, mounted=False):
+        if is_a(layer, FunctionType, type):
+            function = layer
+    code = attribute(function, "__code__") if is_a(function, FunctionType) else None
+    if is_a(code, CodeType):
+        return f"{code.co_filename}:{code.co_firstlineno}"  # type: ignore[attr-defined]
+    kind = function if is_a(function, type) else type(function)
     try:
-        return f"{inspect.getsourcefile(kind)}:{inspect.getsourcelines(kind)[1]}"
+        return f"{inspect.getsourcefile(kind)}:{inspect.getsourcelines(kind)[1]}"  # type: ignore[arg-type]
     except (OSError, TypeError):
-        return f"{kind.__module__}.{kind.__qualname__}"
+        return f"{attribute(kind, '__module__')}.{attribute(kind, '__qualname__')}"

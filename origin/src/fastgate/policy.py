@@ -53,18 +53,25 @@ class CannotCompile(ValueError):
         self.faults = tuple(faults)
 
 
-def compile_routes(app: object, origin: str | None = None) -> list[RouteDocument]:
+_NO_RULES: Mapping[str, object] = {}
+
+
+def compile_routes(
+    app: object, origin: str | None = None, *, rules: Mapping[str, object] = _NO_RULES
+) -> list[RouteDocument]:
     """Return the edge's routes for everything that `app` serves, in the app's own order.
 
     Args:
-        app: a FastAPI or Starlette app; middleware around it does not matter.
+        app: a FastAPI or Starlette app; middleware around it does not matter, and is not marked.
         origin: the name of this app under `origins` of the policy; needed where there are several.
+        rules: the `rules` of the policy that the routes are for, so that what `{"rule": "…"}` asks
+            of a path parameter is known here, too.
 
     Raises:
         CannotCompile: with every fault.
 
     """
-    return [_document(endpoint, name, origin) for name, endpoint in _compiled(app)]
+    return [_document(endpoint, name, origin) for name, endpoint in _compiled(app, rules)]
 
 
 def route_ids(app: object) -> dict[tuple[str, str], str]:
@@ -83,11 +90,11 @@ def route_ids(app: object) -> dict[tuple[str, str], str]:
     }
 
 
-def _compiled(app: object) -> list[tuple[str, Endpoint]]:
+def _compiled(app: object, rules: Mapping[str, object] = _NO_RULES) -> list[tuple[str, Endpoint]]:
     everything = list(endpoints(app))
     found = [endpoint for endpoint in everything if access_of(endpoint) != UNNAMED]
     served = named(found)
-    faults = [fault for endpoint in served for fault in _faults_of(endpoint)]
+    faults = [fault for endpoint in served for fault in _faults_of(endpoint, rules)]
     faults += [
         Fault(endpoint, "is said of a path at which nothing is served", "write the path that is")
         for endpoint in found
@@ -140,7 +147,7 @@ def _document(endpoint: Endpoint, route_id: str, origin: str | None) -> RouteDoc
 # One endpoint by itself.
 
 
-def _faults_of(endpoint: Endpoint) -> Iterator[Fault]:
+def _faults_of(endpoint: Endpoint, rules: Mapping[str, object]) -> Iterator[Fault]:
     if endpoint.kind is Kind.UNKNOWN:
         yield Fault(
             endpoint,
@@ -162,7 +169,7 @@ def _faults_of(endpoint: Endpoint) -> Iterator[Fault]:
     yield from _path_faults(endpoint)
     yield from _method_faults(endpoint)
     yield from _caller_faults(endpoint)
-    for misread in misread_parameters(endpoint):
+    for misread in misread_parameters(endpoint, rules):
         yield Fault(endpoint, misread.what, misread.remedy)
 
 

@@ -14,7 +14,8 @@ from starlette.routing import BaseRoute, Host, Match, Mount, Router
 from starlette.types import Scope
 
 from fastgate.declare import OPAQUE, PREFIX
-from fastgate.marks import declared_by, declared_through
+from fastgate.marks import declared_by, declared_through, has_routes
+from fastgate.static import attribute
 
 WEBSOCKET = "WEBSOCKET"
 """What stands for the method of an opening handshake, which the edge tells from every other GET."""
@@ -25,8 +26,12 @@ View: TypeAlias = Any
 
 def routed_app(app: object) -> object | None:
     """Return the app with routes that `app` is, or that stands behind its middleware."""
-    while app is not None and not isinstance(getattr(app, "routes", None), list):
-        app = getattr(app, "app", None)
+    seen = dict[int, object]()
+    while app is not None and not has_routes(app):
+        if id(app) in seen:
+            return None
+        seen[id(app)] = app
+        app = attribute(app, "app")
     return app
 
 
@@ -54,7 +59,9 @@ def signed_root_of(app: object) -> str:
 
     An edge that has it in front of the app, `at_edge(prefix=…)`, takes it off before it signs.
     """
-    root_path = root_path_of(routed_app(app))
+    # Of the app itself: a guard among its middleware does not see what is wrapped around it.
+    app = routed_app(app)
+    root_path = root_path_of(app)
     return "" if root_path and declared_through(app).get(PREFIX) == root_path else root_path
 
 
@@ -108,7 +115,7 @@ def apps_within(app: object) -> Iterator[object]:
         yield app
         for route, _ in effective_routes(app):
             if isinstance(route, (Mount, Host)):
-                own = (getattr(route, "_base_app", None), routed_app(route.app))
+                own = (routed_app(getattr(route, "_base_app", None)), routed_app(route.app))
                 left.extend(each for each in own if each is not None)
 
 

@@ -1,0 +1,126 @@
+"""Find which objects are within the reach of others, without running any of their code.
+
+In: objects to begin with. Out: a graph of what they hold in closures, defaults, attributes, slots
+and containers, and their classes with the functions in them; not what a function finds by a global
+name, and not what an app or a router holds. Each object is looked at once for the whole graph.
+"""
+
+import gc
+from collections.abc import Callable, Iterable, Iterator
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from functools import partial
+from types import (
+    AsyncGeneratorType,
+    BuiltinFunctionType,
+    CodeType,
+    CoroutineType,
+    FrameType,
+    FunctionType,
+    GeneratorType,
+    ModuleType,
+    TracebackType,
+)
+from uuid import UUID
+
+from starlette.routing import BaseRoute
+
+from fastgate.marks import is_router
+from fastgate.static import attribute, is_a, own
+
+MOST_OBJECTS = 100_000
+"""How many objects a graph has at most; numbers and text do not count."""
+
+_VALUES = frozenset(
+    (
+        *(int, float, complex, bool, str, bytes, bytearray, type(None), type(...)),
+        *(date, datetime, time, timedelta, Decimal, UUID),
+    )
+)
+_CLOSED = (
+    *(ModuleType, BaseRoute, CodeType, FrameType, TracebackType, BuiltinFunctionType),
+    *(GeneratorType, CoroutineType, AsyncGeneratorType),
+)
+"""What is not looked into: it holds what happens to be near, or is looked at by itself."""
+
+
+class Graph:
+    """What is within reach of some objects. Keeps all of it alive, so that ids stay what they are.
+
+    Args:
+        begin: the objects to begin with.
+        held_by: tells what is within reach of an app or a router: nothing, mostly.
+
+    """
+
+    def __init__(
+        self,
+        begin: Iterable[object],
+        held_by: Callable[[object], Iterable[object]] = lambda _: (),
+    ) -> None:
+        self.objects: dict[int, object] = {id(each): each for each in begin}
+        self.cut: set[int] = set()
+        """The ids of objects that hold more than was looked at."""
+        self._holders: dict[int, list[int]] = {}
+        left = list(self.objects.values())
+        while left:
+            holder = left.pop()
+            apart = is_router(holder)
+            for held in held_by(holder) if apart else _held(holder):
+                if id(held) not in self.objects:
+                    if len(self.objects) >= MOST_OBJECTS:
+                        self.cut.add(id(holder))
+                        break
+                    self.objects[id(held)] = held
+                    left.append(held)
+                self._holders.setdefault(id(held), []).append(id(holder))
+
+    def reached_from(self, found: Iterable[int]) -> dict[int, int]:
+        """Return the ids of all objects that reach one of those found, each with the nearest."""
+        nearest = {each: each for each in found}
+        left = list(nearest)
+        for each in left:  # it grows
+            for holder in self._holders.get(each, ()):
+                if holder not in nearest:
+                    nearest[holder] = nearest[each]
+                    left.append(holder)
+        return nearest
+
+
+def _held(target: object) -> Iterator[object]:
+    for each in _parts(target):
+        if type(each) not in _VALUES and not is_a(each, *_CLOSED):
+            yield each
+
+
+def _parts(target: object) -> Iterable[object]:
+    if is_a(target, type):
+        return _of_class(target)
+    if is_a(target, FunctionType):
+        return _of_function(target)
+    # What the interpreter itself would follow: elements, slots, attributes, the class.
+    return (*gc.get_referents(target), type(target))
+
+
+def _of_class(kind: object) -> Iterator[object]:
+    yield from mro_of(kind)[1:]
+    for name, value in list(own(kind).items()):
+        if not name.startswith("__") or is_a(value, FunctionType, partial):
+            yield value
+
+
+def mro_of(kind: object) -> tuple[type, ...]:
+    """Return a class and those that it inherits from."""
+    found: tuple[type, ...] = vars(type)["__mro__"].__get__(kind)
+    return found
+
+
+def _of_function(function: object) -> Iterator[object]:
+    yield from attribute(function, "__defaults__") or ()  # type: ignore[misc]
+    yield from (attribute(function, "__kwdefaults__") or {}).values()  # type: ignore[attr-defined]
+    yield from list(own(function).values())
+    for cell in attribute(function, "__closure__") or ():  # type: ignore[attr-defined]
+        try:
+            yield cell.cell_contents
+        except ValueError:
+            continue  # its variable has no value yet
