@@ -120,3 +120,13 @@ fn without_a_deny_list_nobody_passes_whose_issuer_has_one() {
     let walk = get("/me").bearer(&good()).walk_with(policy_of(&document), Keys::of_both());
     assert_eq!((walk.problem().status(), walk.trail.verdict), (503, "deny-list-unavailable"));
 }
+
+#[test]
+fn where_no_issuer_can_be_asked_an_opaque_token_is_neither_good_nor_bad() {
+    let mut document = policy_document();
+    document["issuers"]["alpha"]["introspection"] = serde_json::json!({
+        "url": "https://alpha.test/introspect", "backend": "alpha", "client_id": "edge", "client_secret": "alpha-client"
+    });
+    let walk = get("/me").bearer("opaque").walk_with(policy_of(&document), Keys::of_both());
+    assert_eq!((walk.problem().status(), walk.trail.verdict), (503, "introspection-unavailable"));
+}

@@ -1,5 +1,7 @@
 //! Opaque tokens: what their issuer answers is judged as a signed token is.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use fastgate::gateway::Decision;
 use fastgate::identity::deny_list::{Entry, Mark, MarkKind};
 use fastgate::identity::introspection::{Memory, Question, authorization, form, keep_for};
@@ -232,4 +234,13 @@ fn faults_of_a_policy_that_asks_are_found() {
     }
     let second = asking()["introspection"].clone();
     assert_eq!(faults(asking(), Some(second)), ["$.issuers.partner.introspection"]);
+}
+
+#[test]
+fn the_client_is_named_as_forms_spell_it() {
+    let secret = Secret::new("a:b c%é+".to_owned());
+    let field = authorization("my client*-._~09AZaz", &secret);
+    let encoded = field.expose().strip_prefix("Basic ").unwrap();
+    let spelled = String::from_utf8(STANDARD.decode(encoded).unwrap()).unwrap();
+    assert_eq!(spelled, "my+client*-._%7E09AZaz:a%3Ab+c%25%C3%A9%2B");
 }
