@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from fastgate import refusals
 from tests.edge import Edge
 from tests.serving import JwksServer
 
@@ -13,6 +14,12 @@ pytest_plugins = ["pytester"]
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def _no_record_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refusals of no guard share one log, which is silent for a minute after twenty of a kind."""
+    monkeypatch.setattr(refusals, "_OF_NO_GUARD", refusals.RefusalLog())
 
 
 @pytest.fixture
