@@ -89,7 +89,7 @@ mutants-python: $(VENV) $(COSMIC_RAY) ## The same for the package: MODULE=verify
 doctor: $(VENV) ## Fire forged requests at the origin of a running `make demo`; exit 0 if none was let in
 	.venv/bin/python -m fastgate doctor --origin http://127.0.0.1:8000 --edge http://127.0.0.1:7676 --audience demo-api --path /me --edge-path /items --signing-keys $(LOCAL_KEYS)
 
-origin-bench: $(VENV) ## What the door costs an app, beside RS256 by PyJWT
+origin-bench: $(VENV) ## What the guard costs an app, beside RS256 by PyJWT
 	.venv/bin/python origin/bench/verification.py
 
 origin-versions: ## The package's unit tests on every supported Python that is here; says which are missing
