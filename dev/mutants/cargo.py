@@ -8,7 +8,6 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from hashlib import sha256
 from pathlib import Path
 
 import record
@@ -64,7 +63,7 @@ def run(module: str, minutes: float, *, again: bool) -> int:
         raise MutantsError(f"there is no module {module} in src/")
     work = WORK / module.replace("/", "-")
     names = _names(tree, patterns)
-    digests = {file: _digest(tree / file) for file in sorted(files)}
+    digests = {file: record.digest(tree / file) for file in sorted(files)}
     complete = record.complete(module, digests)
     known = _known(work, tree, names)
     left = [name for name in names if name not in known and _file_of(name) not in complete]
@@ -145,13 +144,13 @@ def _known(work: Path, tree: Path, names: Collection[str]) -> dict[str, Mutant]:
         sources = json.loads(run_of.read_text("utf-8"))
         for mutant in _mutants(outcomes) if outcomes.exists() else ():
             file = tree / mutant.file
-            if mutant.name in wanted and file.exists() and _digest(file) == sources[mutant.file]:
+            if (
+                mutant.name in wanted
+                and file.exists()
+                and record.digest(file) == sources[mutant.file]
+            ):
                 known[mutant.name] = mutant
     return known
-
-
-def _digest(file: Path) -> str:
-    return sha256(file.read_bytes()).hexdigest()
 
 
 def _command(

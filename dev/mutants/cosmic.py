@@ -59,9 +59,8 @@ exclude-operators = ["{NOT_CHANGED}"]
     dump = _call(("cosmic-ray", "dump", str(session)), origin)
     mutants, not_run = _mutants(dump)
     name = f"origin/{file}"
-    digest = sha256((tree / name).read_bytes()).hexdigest()
-    count = {name: len(mutants) + not_run}
-    return record.write(f"python-{module}", tree, mutants, count, {name: digest})
+    count, digests = {name: len(mutants) + not_run}, {name: record.digest(tree / name)}
+    return record.write(f"python-{module}", tree, mutants, count, digests)
 
 
 def _execute(configuration: Path, session: Path, origin: Path, seconds: float) -> None:

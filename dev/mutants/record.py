@@ -6,6 +6,7 @@ import subprocess
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,11 @@ def copy_of_tree(name: str) -> Path:
             shutil.copy(ROOT / file, tree / file)
     (tree / ".venv").symlink_to(ROOT / ".venv")
     return tree
+
+
+def digest(file: Path) -> str:
+    """SHA-256, as hexadecimal digits."""
+    return sha256(file.read_bytes()).hexdigest()
 
 
 def complete(name: str, digests: Mapping[str, str]) -> frozenset[str]:

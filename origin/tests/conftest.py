@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
+from fastapi import FastAPI
 
-from fastgate import refusals
+from fastgate import guard, refusals
 from tests.edge import Edge
 from tests.serving import JwksServer
 
@@ -25,6 +26,20 @@ def _no_record_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def edge() -> Edge:
     return Edge()
+
+
+@pytest.fixture
+def ran() -> list[str]:
+    """Return what has run, for endpoints that say so."""
+    return []
+
+
+@pytest.fixture
+def app(edge: Edge) -> FastAPI:
+    """Return an app without routes, and with a guard."""
+    app = FastAPI(openapi_url=None)
+    guard(app, edge.settings())
+    return app
 
 
 @pytest.fixture

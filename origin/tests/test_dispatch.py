@@ -23,18 +23,6 @@ pytestmark = pytest.mark.anyio
 Next = Callable[[Request], Awaitable[Response]]
 
 
-@pytest.fixture
-def ran() -> list[str]:
-    return []
-
-
-@pytest.fixture
-def app(edge: Edge) -> FastAPI:
-    app = FastAPI(openapi_url=None)
-    guard(app, edge.settings())
-    return app
-
-
 def endpoint(ran: list[str], name: str) -> Callable[[Request], Awaitable[Response]]:
     async def run(_request: Request) -> Response:
         ran.append(name)

@@ -23,18 +23,6 @@ from tests.test_dispatch import Copies, MethodOverride, Rebuilds, asgi, ask, end
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def ran() -> list[str]:
-    return []
-
-
-@pytest.fixture
-def app(edge: Edge) -> FastAPI:
-    app = FastAPI(openapi_url=None)
-    guard(app, edge.settings())
-    return app
-
-
 # A `handle` that is not the one of Starlette's class.
 
 

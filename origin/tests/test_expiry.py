@@ -219,6 +219,33 @@ def test_a_download_goes_on_unless_everything_ends_with_the_token(
     assert timers.seconds == []
 
 
+async def asked(
+    app: ASGIApp, path: str, fields: dict[str, str], spec_version: str, sent: list[Message]
+) -> None:
+    """Send a GET to an app, whose client stays; what it answers with is added to `sent`."""
+    waiting: list[Message] = [{"type": "http.request", "body": b""}]
+
+    async def receive() -> Message:
+        if waiting:
+            return waiting.pop()
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": path,
+        "raw_path": path.encode(),
+        "asgi": {"version": "3.0", "spec_version": spec_version},
+        "query_string": b"",
+        "headers": [(name.lower().encode(), value.encode()) for name, value in fields.items()],
+    }
+    await app(scope, receive, send)
+
+
 @pytest.mark.parametrize("spec_version", ["2.1", "2.3", "2.4", "2.5"])
 @pytest.mark.anyio
 async def test_an_event_stream_is_told_that_it_has_ended(
@@ -226,7 +253,6 @@ async def test_an_event_stream_is_told_that_it_has_ended(
 ) -> None:
     made: list[int] = []
     sent: list[Message] = []
-    waiting: list[Message] = [{"type": "http.request", "body": b""}]
 
     async def numbers() -> AsyncIterator[bytes]:
         for number in range(1000):
@@ -241,26 +267,8 @@ async def test_an_event_stream_is_told_that_it_has_ended(
     async def read_numbers(caller: Caller) -> StreamingResponse:
         return StreamingResponse(numbers(), media_type="text/event-stream")
 
-    async def receive() -> Message:
-        if waiting:
-            return waiting.pop()
-        await anyio.sleep_forever()
-        raise AssertionError
-
-    async def send(message: Message) -> None:
-        sent.append(message)
-
-    fields = header(edge, clock, "/numbers")
-    scope = {
-        "type": "http",
-        "method": "GET",
-        "path": "/numbers",
-        "raw_path": b"/numbers",
-        "asgi": {"version": "3.0", "spec_version": spec_version},
-        "query_string": b"",
-        "headers": [(name.lower().encode(), value.encode()) for name, value in fields.items()],
-    }
-    await FastgateMiddleware(app, edge.settings(), now=clock)(scope, receive, send)
+    guarded = FastgateMiddleware(app, edge.settings(), now=clock)
+    await asked(guarded, "/numbers", header(edge, clock, "/numbers"), spec_version, sent)
     assert made == [0, 1, 2, 3]
     assert [message.get("more_body") for message in sent] == [None, True, True, True, False]
 
@@ -379,28 +387,7 @@ class Ended:
             guarded = FastgateMiddleware(app, self.settings, now=self.clock)
         else:
             app.add_middleware(FastgateMiddleware, settings=self.settings, now=self.clock)
-        waiting: list[Message] = [{"type": "http.request", "body": b""}]
-
-        async def receive() -> Message:
-            if waiting:
-                return waiting.pop()
-            await anyio.sleep_forever()
-            raise AssertionError
-
-        async def send(message: Message) -> None:
-            self.sent.append(message)
-
-        fields = header(self.edge, self.clock, "/parts")
-        scope = {
-            "type": "http",
-            "method": "GET",
-            "path": "/parts",
-            "raw_path": b"/parts",
-            "asgi": {"version": "3.0", "spec_version": spec},
-            "query_string": b"",
-            "headers": [(name.lower().encode(), value.encode()) for name, value in fields.items()],
-        }
-        await guarded(scope, receive, send)
+        await asked(guarded, "/parts", header(self.edge, self.clock, "/parts"), spec, self.sent)
         return self
 
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::support::sign::{
     claims, decoded, edge_keys, encoded, good, header, payload_of, private, public, token, with, without,
 };
-use crate::support::{Keys, Request, get, policy_document, policy_of};
+use crate::support::{Keys, Request, get, handshake, policy_document, policy_of};
 
 const DOCUMENT: &str = include_str!("../../docs/identity-header.md");
 
@@ -81,12 +81,7 @@ fn an_opening_handshake_is_told_from_any_other_get_of_its_path() {
         let walk = request.walk_with(policy_of(&document), Keys::of_both());
         payload_of(&walk.sent(IDENTITY).concat())["tctx"].clone()
     };
-    let handshake = get("/live")
-        .field("connection", "upgrade")
-        .field("upgrade", "websocket")
-        .field("sec-websocket-version", "13")
-        .field("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
-    let (socket, page) = (tctx(handshake), tctx(get("/live")));
+    let (socket, page) = (tctx(handshake("/live")), tctx(get("/live")));
     assert_eq!((&socket["route"], &socket["websocket"]), (&json!("live-socket"), &json!(true)));
     assert_eq!((&page["route"], page.get("websocket")), (&json!("live"), None));
 }

@@ -5,7 +5,7 @@ use fastgate::mint::{MAX_FORWARDED_HEAD_BYTES, MAX_IDENTITY_BYTES, Minter, Signi
 use serde_json::{Value, json};
 
 use crate::support::sign::{claims, edge_keys, header, token, with};
-use crate::support::{Keys, Walk, get, policy, policy_document, policy_of};
+use crate::support::{Keys, Walk, get, handshake, policy, policy_document, policy_of};
 
 fn verdict(walk: &Walk) -> &str {
     walk.trail.verdict
@@ -67,13 +67,8 @@ fn a_grant_says_what_is_still_to_be_measured_and_what_is_handed_over() {
     assert_eq!((paid.grant().max_body(), paid.grant().opens_websocket()), (Some(7), false));
     let page = get("/pub/x").walk_with(policy(), Keys::of_both());
     assert_eq!((page.grant().max_body(), page.grant().opens_websocket()), (None, false));
-    let handshake = get("/live")
-        .field("connection", "upgrade")
-        .field("upgrade", "websocket")
-        .field("sec-websocket-version", "13")
-        .field("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
-        .walk_with(policy_of(&document), Keys::of_both());
-    assert!(handshake.grant().opens_websocket());
+    let socket = handshake("/live").walk_with(policy_of(&document), Keys::of_both());
+    assert!(socket.grant().opens_websocket());
 }
 
 #[test]

@@ -8,7 +8,7 @@ use fastgate::route::{RouteError, find};
 use proptest::prelude::{Just, Strategy, prop};
 use proptest::{prop_assert_eq, prop_oneof};
 
-use crate::support::{policy_with_routes, property, request};
+use crate::support::{handshake, policy_with_routes, property, request};
 
 #[test]
 fn the_most_specific_template_wins_wherever_it_stands() {
@@ -191,11 +191,7 @@ fn opening_handshakes_and_other_requests_of_one_path_have_routes_of_their_own() 
 
 fn route_of<'policy>(policy: &'policy Policy, method: &str, path: &str) -> Result<&'policy str, RouteError> {
     let asked = match method {
-        "HANDSHAKE" => request("GET", path)
-            .field("connection", "Upgrade")
-            .field("upgrade", "websocket")
-            .field("sec-websocket-version", "13")
-            .field("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+        "HANDSHAKE" => handshake(path),
         _ => request(method, path),
     };
     find(policy, &asked.normalized().unwrap()).map(|route| route.id.as_str())

@@ -119,6 +119,15 @@ pub(crate) fn get(target: &str) -> Request {
     request("GET", target)
 }
 
+/// The opening handshake of a WebSocket (RFC 6455 §4.1).
+pub(crate) fn handshake(target: &str) -> Request {
+    get(target)
+        .field("connection", "Upgrade")
+        .field("upgrade", "websocket")
+        .field("sec-websocket-version", "13")
+        .field("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
+}
+
 pub(crate) struct Request {
     pub(crate) head: RequestHead,
     pub(crate) surroundings: Surroundings,

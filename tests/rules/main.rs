@@ -71,6 +71,14 @@ pub(crate) struct Ask {
     pub(crate) client: IpAddr,
 }
 
+/// The opening handshake of a WebSocket (RFC 6455 §4.1), but for its `Connection`.
+pub(crate) fn handshake(target: &str) -> Ask {
+    get(target)
+        .field("upgrade", "websocket")
+        .field("sec-websocket-version", "13")
+        .field("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
+}
+
 pub(crate) fn get(target: &str) -> Ask {
     let client = IpAddr::from([198, 51, 100, 7]);
     Ask { method: "GET", target: target.to_owned(), fields: vec![("host".into(), "edge.test".into())], client }

@@ -5,7 +5,7 @@ use fastgate::headers::Headers;
 use fastgate::opening::Switch;
 use serde_json::{Value, json};
 
-use crate::{Ask, Desk, faults, get, minted, route};
+use crate::{Ask, Desk, faults, get, handshake, minted, route};
 
 fn public(path: &str, parts: Value) -> Value {
     let mut route = route(path, &parts);
@@ -250,12 +250,7 @@ fn a_websocket_is_opened_by_pages_of_the_group_alone() {
         "routes": [socket("/web", "web"), socket("/open", "open"), socket("/plain", "plain")]
     }));
     let verdict = |path: &str, origins: &[&str]| {
-        let handshake = get(path)
-            .field("connection", "upgrade")
-            .field("upgrade", "websocket")
-            .field("sec-websocket-version", "13")
-            .field("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
-            .field("cookie", "session=1");
+        let handshake = handshake(path).field("connection", "upgrade").field("cookie", "session=1");
         desk.verdict(origins.iter().fold(handshake, |ask, origin| ask.field("origin", origin)))
     };
     assert_eq!(verdict("/web", &["https://app.test"]), "forwarded");
@@ -264,12 +259,7 @@ fn a_websocket_is_opened_by_pages_of_the_group_alone() {
         assert_eq!(verdict("/web", &[evil]), "cors-refused", "{evil}");
     }
     assert_eq!(verdict("/web", &["https://app.test", "https://evil.test"]), "cors-refused");
-    let hidden = get("/web")
-        .field("connection", "upgrade, origin")
-        .field("upgrade", "websocket")
-        .field("sec-websocket-version", "13")
-        .field("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
-        .field("origin", "https://evil.test");
+    let hidden = handshake("/web").field("connection", "upgrade, origin").field("origin", "https://evil.test");
     assert_eq!(desk.verdict(hidden), "cors-refused", "a page that names the field in Connection");
     for path in ["/open", "/plain"] {
         assert_eq!(verdict(path, &["https://evil.test"]), "forwarded", "{path} has no list");
@@ -293,12 +283,7 @@ fn a_page_may_hand_its_token_over_as_a_subprotocol_where_the_route_says_so() {
     ] }));
     let token = desk.token(json!({}));
     let handshake = |path: &str, offered: &str| {
-        get(path)
-            .field("connection", "upgrade")
-            .field("upgrade", "websocket")
-            .field("sec-websocket-version", "13")
-            .field("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
-            .field("sec-websocket-protocol", offered)
+        handshake(path).field("connection", "upgrade").field("sec-websocket-protocol", offered)
     };
     let sent = |ask: Ask, name: &str| {
         let (Decision::Forward(grant), line) = desk.decide(ask) else { panic!("not forwarded") };

@@ -140,7 +140,7 @@ def _enter(router: Router, scope: Scope, receive: Receive) -> Prefix | None:
     check = check_of(scope, receive, router)
     prefix: Prefix | None = scope.get(PREFIX_KEY)
     root_path: str = scope.get("root_path", "")
-    rest: str = path_below(root_path, scope["path"]) if root_path else scope["path"]
+    rest = path_below(root_path, scope["path"])
     if prefix is None:  # the first one, and no guard has been passed
         app = scope.get("app")
         own = signed_root_of(app) if router_of(app) is router else ""

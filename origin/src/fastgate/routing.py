@@ -44,8 +44,7 @@ def router_of(app: object) -> Router | None:
 
 def root_path_of(app: object) -> str:
     """Return the `root_path` that the author gave a FastAPI app; empty if there is none."""
-    root_path: str = getattr(app, "root_path", "")
-    return root_path.rstrip("/")
+    return root_set_by(app).rstrip("/")
 
 
 def root_set_by(app: object) -> str:

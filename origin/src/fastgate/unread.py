@@ -80,8 +80,7 @@ def _of_middleware(served: object) -> Iterator[Unread]:
 
 
 def _not_of_the_app(target: object, said: Mapping[str, object], what: str) -> Iterator[Unread]:
-    members = declared(target)
-    if names := [name for name in members if name not in said or said[name] != members[name]]:
+    if names := _differing(target, said):
         endpoint = Endpoint(Kind.NOTHING, "/", None, _name_of(target), target)
         yield Unread(
             endpoint,
@@ -124,10 +123,10 @@ def _said(endpoint: Endpoint) -> tuple[dict[str, object], dict[str, object]]:
     return here, {**endpoint.inherited, **here}
 
 
-def _differing(target: object, said: Mapping[str, object], own: Iterable[str] = ()) -> list[str]:
+def _differing(target: object, said: Mapping[str, object], apart: Iterable[str] = ()) -> list[str]:
     members = declared(target)
     names = [name for name in members if name not in said or said[name] != members[name]]
-    return [name for name in names if name not in own]
+    return [name for name in names if name not in apart]
 
 
 def _not_to_be_said(here: Mapping[str, object]) -> set[str]:
