@@ -91,6 +91,18 @@ def test_a_header_is_not_believed_about_another_request(
     assert cause(edge.mint(now=NOW), edge, head) == code
 
 
+@pytest.mark.parametrize(
+    ("websocket", "found"), [(False, "POST"), (True, "POST (WebSocket)"), (True, "GET (WebSocket)")]
+)
+def test_a_refusal_tells_a_handshake_from_a_request(
+    edge: Edge, websocket: bool, found: str
+) -> None:
+    head = RequestHead(found.partition(" ")[0], b"/orders/7", b"", websocket=websocket)
+    with pytest.raises(errors.MethodMismatch) as refused:
+        believed(edge.mint(now=NOW), edge, head)
+    assert (refused.value.signed, refused.value.found) == ("GET", found)
+
+
 def test_the_query_is_bound_byte_for_byte(edge: Edge) -> None:
     token = edge.mint(query=b"a=1&b=%20", now=NOW)
     assert believed(token, edge, RequestHead("GET", b"/orders/7", b"a=1&b=%20")).subject == "ada"
@@ -106,6 +118,16 @@ def test_a_digest_of_the_empty_query_is_not_the_absence_of_one(edge: Edge) -> No
 def test_a_percent_encoded_path_is_compared_as_it_was_sent(edge: Edge) -> None:
     head = RequestHead("GET", b"/orders/%37", b"")
     assert believed(edge.mint("/orders/%37", now=NOW), edge, head).subject == "ada"
+
+
+def test_where_a_server_keeps_the_decoded_path_alone_that_is_compared(edge: Edge) -> None:
+    token = edge.mint("/orders/%37", now=NOW)
+    for paths in (("/orders/7",), ("/api/orders/7", "/orders/7")):
+        head = RequestHead("GET", None, b"", decoded_paths=paths)
+        assert believed(token, edge, head).subject == "ada"
+    for paths in ((), ("/orders/8",), ("/orders/%37",)):
+        head = RequestHead("GET", None, b"", decoded_paths=paths)
+        assert cause(token, edge, head) == "path-mismatch"
 
 
 def test_a_header_for_another_origin_of_the_same_edge_is_refused(edge: Edge) -> None:
@@ -148,6 +170,13 @@ def test_a_header_lives_for_a_minute_at_most(edge: Edge, lifetime: int, ok: bool
         assert believed(token, edge).subject == "ada"
     else:
         assert cause(token, edge) == "lifetime-refused"
+
+
+def test_a_lifetime_is_a_difference_and_told_as_one(edge: Edge) -> None:
+    token = edge.sign(changed(iat=1000, exp=2005))
+    with pytest.raises(errors.LifetimeRefused) as refused:
+        believed(token, edge, now=1000)
+    assert refused.value.signed == "1005 seconds"
 
 
 # Structure, algorithm, key (rows G6 and G9).
@@ -201,7 +230,9 @@ def test_an_unencoded_payload_is_refused(edge: Edge) -> None:
     assert cause(token, edge) == "critical-refused"
 
 
-@pytest.mark.parametrize("kid", [None, "", 7, [], "../keys", "' OR 1=1 --", "kid\r\n\0", "🔑"])
+@pytest.mark.parametrize(
+    "kid", [None, "", 7, [], ["k"], {"k": 1}, "../keys", "' OR 1=1 --", "kid\r\n\0", "🔑"]
+)
 def test_a_kid_is_looked_up_exactly_or_not_at_all(edge: Edge, kid: object) -> None:
     token = edge.sign(payload(now=NOW), {**edge.jose_header(), "kid": kid})
     assert cause(token, edge) == "key-unknown"
