@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -15,7 +16,7 @@ from record import ROOT, WORK, Mutant, MutantsError
 
 CARGO_MUTANTS = str(ROOT / "target" / "tools" / "bin" / "cargo-mutants")
 SOURCES = "sources.json"
-BINARY = ROOT / "target" / "debug" / "fastgate"
+BUILD = WORK / "build"
 # The native tests, and no others: what has to be linked with Viceroy takes a minute for each mutant.
 TESTS = ("core", "bound", "issuers", "rules", "opaque")
 ALL_TARGETS = ("--lib", "--bins", *(f"--test={name}" for name in TESTS))
@@ -30,6 +31,7 @@ NEAREST = {
     "src/identity/discovery": "issuers",
     "src/identity/dpop": "bound",
     "src/identity/introspection": "opaque",
+    "src/identity/key_life": "issuers",
     "src/identity/possession": "bound",
     "src/identity/rehearsal": "rules",
     "src/identity/replay": "bound",
@@ -88,22 +90,34 @@ def _test(
     tree: Path, work: Path, command: Sequence[str], digests: Mapping[str, str], until: float
 ) -> None:
     """Tests the mutants of this command, as long as there is time; what each came to is below `work` then."""
+    _copy_build()
     out = work / str(time.time_ns())
     out.mkdir(parents=True)
     (out / SOURCES).write_text(json.dumps(digests))
     command = (*command[:2], "--dir", str(tree), "--output", str(out), *command[2:])
-    try:
-        with subprocess.Popen(command, cwd=ROOT, env=_environment()) as running:
-            try:
-                # 0: all caught; 2: some survived; 3: some timed out.
-                status = running.wait(max(until - time.monotonic(), 0))
-                if status not in (0, 2, 3):
-                    raise MutantsError(f"cargo-mutants ended with status {status}")
-            except subprocess.TimeoutExpired:
-                running.send_signal(signal.SIGINT)
-    finally:
-        # The last mutant's program: cargo puts the right one there when it is asked next.
-        BINARY.unlink(missing_ok=True)
+    with subprocess.Popen(command, cwd=ROOT, env=_environment()) as running:
+        try:
+            # 0: all caught; 2: some survived; 3: some timed out.
+            status = running.wait(max(until - time.monotonic(), 0))
+            if status not in (0, 2, 3):
+                raise MutantsError(f"cargo-mutants ended with status {status}")
+        except subprocess.TimeoutExpired:
+            running.send_signal(signal.SIGINT)
+
+
+def _copy_build() -> None:
+    """Copies what the tests have built of the dependencies, once: building them takes a quarter of an hour.
+
+    A copy, because cargo gives what is built of the copied tree the names that the tree's own has: in one folder, tests of
+    the tree would run the code of a mutant.
+    """
+    if BUILD.exists():
+        return
+    print("mutants: copying target/debug once", flush=True)
+    for folder in (".fingerprint", "build", "deps"):
+        built = ROOT / "target" / "debug" / folder
+        if built.is_dir():
+            shutil.copytree(built, BUILD / "debug" / folder, symlinks=True)
 
 
 def _file_of(name: str) -> str:
@@ -171,10 +185,9 @@ def _files(patterns: Sequence[str]) -> Sequence[str]:
 
 
 def _environment() -> dict[str, str]:
-    """The dependencies that the tests have built serve here, too: same profile, same folder."""
     return {
         **os.environ,
-        "CARGO_TARGET_DIR": str(ROOT / "target"),
+        "CARGO_TARGET_DIR": str(BUILD),
         "CARGO_PROFILE_DEV_DEBUG": "false",
     }
 

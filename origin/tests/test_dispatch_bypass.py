@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import httpx
 import pytest
@@ -13,8 +14,8 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import BaseRoute, Mount, Route, Router
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.routing import BaseRoute, Host, Mount, Route, Router
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fastgate import FastgateMiddleware, guard
 from tests.edge import Edge
@@ -624,3 +625,82 @@ async def test_a_router_that_has_nothing_leaves_the_request_as_it_was(
     app.add_middleware(HandsTo, router=Router(), only=False)
     guard(app, edge.settings())
     assert (await ask(app, edge, "/pub", "/pub")).text == "pub"
+
+
+# Routers, mounts, hosts and routes are apps in their own right, which middleware may call.
+
+
+def entrances(sub: Starlette) -> dict[str, ASGIApp]:
+    inner: Router = sub.router
+    return {
+        "app": sub,
+        "router": inner,
+        "its app": inner.app,
+        "its stack": inner.middleware_stack,
+        "a route": inner.routes[0],
+        "its handle": partial(route_handle, inner.routes[0]),
+        "a mount": Mount("", app=sub),
+        "a host": Host("{host}", sub),
+        "a router with middleware": Router(inner.routes, middleware=[Middleware(Copies)]),
+        "its default": Router(default=inner).default,
+    }
+
+
+async def route_handle(route: BaseRoute, scope: Scope, receive: Receive, send: Send) -> None:
+    _, child = route.matches(scope)
+    await route.handle({**scope, **child}, receive, send)
+
+
+async def dropped(_: Message) -> None: ...
+
+
+class Diverts:
+    """Middleware that calls something else, at once or once the app has found nothing."""
+
+    def __init__(self, app: ASGIApp, to: ASGIApp, *, late: bool) -> None:
+        self.app, self.to, self.late = app, to, late
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+            return
+        if self.late:
+            await self.app(scope, receive, dropped)
+        await self.to(scope, receive, send)
+
+
+@pytest.mark.parametrize("at", ["the app", "the app, late", "its router", "below a mount"])
+@pytest.mark.parametrize("entrance", entrances(Starlette(routes=[Route("/x", asgi([], ""))])))
+async def test_no_part_that_is_served_elsewhere_is_entered_by_middleware(
+    edge: Edge, ran: list[str], entrance: str, at: str
+) -> None:
+    inner = Starlette(routes=[Route("/x", endpoint(ran, "secret"))])
+    diverted = partial(Diverts, to=entrances(inner)[entrance], late=at.endswith("late"))
+    path = "/x"
+    app = FastAPI(openapi_url=None)
+    app.mount("/admin", inner)
+    if at == "its router":
+        app.router.middleware_stack = diverted(app.router.app)
+    elif at == "below a mount":
+        outer = Starlette(routes=[Route("/x", endpoint(ran, "public"))])
+        app.mount("/api", diverted(outer))
+        path = "/api/x"
+    else:
+        app.add_middleware(diverted)
+    if not at.endswith("late"):
+        app.add_route("/x", endpoint(ran, "public"))
+    guard(app, edge.settings())
+    assert (await ask(app, edge, path, path)).status_code == 401
+    assert ran == []
+
+
+@pytest.mark.parametrize("entrance", ["app", "router", "its app", "its stack", "a route"])
+async def test_what_is_due_may_be_entered_by_any_of_its_entrances(
+    edge: Edge, ran: list[str], entrance: str
+) -> None:
+    inner = Starlette(routes=[Route("/x", endpoint(ran, "inner"))])
+    app = FastAPI(openapi_url=None)
+    app.mount("/api", Diverts(inner, to=entrances(inner)[entrance], late=False))
+    guard(app, edge.settings())
+    assert (await ask(app, edge, "/api/x", "/api/x")).status_code == 200
+    assert ran == ["inner"]

@@ -122,10 +122,12 @@ def test_a_percent_encoded_path_is_compared_as_it_was_sent(edge: Edge) -> None:
 
 def test_where_a_server_keeps_the_decoded_path_alone_that_is_compared(edge: Edge) -> None:
     token = edge.mint("/orders/%37", now=NOW)
-    for paths in (("/orders/7",), ("/api/orders/7", "/orders/7")):
+    good: tuple[tuple[str, ...], ...] = (("/orders/7",), ("/api/orders/7", "/orders/7"))
+    for paths in good:
         head = RequestHead("GET", None, b"", decoded_paths=paths)
         assert believed(token, edge, head).subject == "ada"
-    for paths in ((), ("/orders/8",), ("/orders/%37",)):
+    bad: tuple[tuple[str, ...], ...] = ((), ("/orders/8",), ("/orders/%37",))
+    for paths in bad:
         head = RequestHead("GET", None, b"", decoded_paths=paths)
         assert cause(token, edge, head) == "path-mismatch"
 

@@ -13,6 +13,7 @@ mod claims;
 mod demands;
 mod discovery;
 mod faults;
+mod key_life;
 mod kinds;
 mod presets;
 

@@ -29,14 +29,17 @@ from fastgate.routing import (
     app_below,
     chosen_path,
     chosen_view,
+    effective_routes,
+    handled_route,
     included_router,
+    inclusions,
     path_below,
     router_of,
     signed_root_of,
 )
 
 ROUTER_KEY = "fastgate.router"
-"""The router that a request has entered last."""
+"""The router that chooses now for a request; None once it is done."""
 _GUARDED = "_fastgate_guarded"
 
 _get = object.__getattribute__
@@ -116,15 +119,24 @@ def _compared(run: ASGIApp) -> Callable[..., Awaitable[None]]:
 def _get_from_router(router: Router, name: str, /) -> Any:  # noqa: ANN401
     found = _get(router, name)
     # Its own 404 needs no comparison, another app serves `/{path:path}`.
-    return partial(_run_default, found) if name == "default" and not is_plain(router) else found
+    return (
+        partial(_run_default, router, found)
+        if name == "default" and not is_plain(router)
+        else found
+    )
 
 
 def _entered(call: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
     async def entered(router: Router, scope: Scope, receive: Receive, send: Send) -> None:
-        left = None if scope["type"] == "lifespan" else _enter(router, scope, receive)
+        if scope["type"] == "lifespan":
+            await call.__get__(router, type(router))(scope, receive, send)
+            return
+        outer = scope.get(ROUTER_KEY)
+        left = _enter(router, scope, receive)
         try:
             await call.__get__(router, type(router))(scope, receive, send)
         finally:
+            scope[ROUTER_KEY] = outer
             if left is not None:
                 scope[PREFIX_KEY] = left
 
@@ -164,7 +176,23 @@ def _enter(router: Router, scope: Scope, receive: Receive) -> Prefix | None:
 
 
 def _router_in(scope: Scope) -> object:
-    return scope.get(ROUTER_KEY, scope.get("router"))
+    return scope.get(ROUTER_KEY) or scope.get("router")
+
+
+def _is_due(prefix: Prefix, route: BaseRoute, scope: Scope) -> bool:
+    """Whether a route is one of the router that is to choose now, where that is known.
+
+    Routers and routes are apps in their own right, which anything may call that holds one: then no
+    router has been entered, or not the one that is due.
+    """
+    due = prefix.router
+    if due is None or prefix is AGAIN or prefix.template is None:
+        return True
+    stack = getattr(vars(due).get("middleware_stack"), "__self__", None)
+    if scope.get(ROUTER_KEY) is due and stack is due:
+        return True  # nothing runs between the router and what it chooses
+    chosen = (handled_route(each, view) for each, view in effective_routes(due))
+    return any(route is each for each in (*due.routes, *inclusions(due.routes), *chosen))
 
 
 def _is_guarded(scope: Scope) -> bool:
@@ -210,7 +238,9 @@ def _awaited(
     return awaited
 
 
-async def _run_default(default: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+async def _run_default(
+    router: Router, default: ASGIApp, scope: Scope, receive: Receive, send: Send
+) -> None:
     check = None
     if scope["type"] != "lifespan":
         check = check_of(scope, receive, _router_in(scope))
@@ -223,10 +253,10 @@ async def _run_default(default: ASGIApp, scope: Scope, receive: Receive, send: S
         await default(scope, receive, send)
         return
     prefix: Prefix = scope[PREFIX_KEY]
-    if prefix is AGAIN:
-        fault = check.fault_again(scope)
-    elif prefix.template is None:
+    if prefix.template is None:
         fault = check.fault_within(scope)
+    elif prefix is AGAIN or prefix.router not in (None, router):
+        fault = check.fault_again(scope)
     else:
         above = prefix.above(scope)
         template = None if above is None else above + "/{path:path}"
@@ -245,7 +275,10 @@ async def _compare(
 ) -> None:
     """Run what a router has chosen, or refuse it."""
     prefix: Prefix = scope[PREFIX_KEY]
-    if (included := included_router(route)) is not None:
+    if not _is_due(prefix, route, scope):
+        fault = check.fault_again(scope)
+        await _run_or_refuse(check, fault, run, scope, receive, send, is_endpoint=False)
+    elif (included := included_router(route)) is not None:
         if not _is_known(included, "handle") or not can_compare(included.routes):
             fault = check.fault_again(scope)
             await _run_or_refuse(check, fault, run, scope, receive, send, is_endpoint=False)
