@@ -66,13 +66,13 @@ fn run(arguments: &Diff) -> Result<Sum, String> {
     let text = read(&arguments.log)?;
     let mut sum = Sum::default();
     for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-        let Ok(line) = serde_json::from_slice::<Line>(line) else {
-            *sum.not_judged.entry("no log line of a request with a canonical path".to_owned()).or_default() += 1;
-            continue;
-        };
-        match compare(&line, &policies, &mut old, &mut new) {
+        let judged = Line::read(line).map_err(str::to_owned).and_then(|line| {
+            let verdicts = compare(&line, &policies, &mut old, &mut new)?;
+            Ok((line, verdicts))
+        });
+        match judged {
             Err(gap) => *sum.not_judged.entry(gap).or_default() += 1,
-            Ok((before, after)) => {
+            Ok((line, (before, after))) => {
                 sum.judged += 1;
                 if before.verdict != after.verdict {
                     sum.differ += 1;

@@ -240,3 +240,35 @@ fn a_line_that_the_old_policy_does_not_explain_is_never_the_same() {
     assert_eq!(sum["not_judged"].as_object().unwrap().len(), 2);
     assert_eq!(diff(&old, &old, &[reader, json!({})]).0, 3, "not all was judged");
 }
+
+#[test]
+fn a_line_that_no_edge_writes_is_counted_and_the_rest_is_judged() {
+    let policy = policy(&json!({}), &json!({}));
+    let long = "its path or query is too long to be judged again";
+    let other = "no log line of a request with a canonical path";
+    for (hostile, gap) in [
+        (line(json!({ "query": u64::MAX })), long),
+        (line(json!({ "query": 10_000_000_000_000_u64 })), long),
+        (line(json!({ "query": 8193 })), long),
+        (line(json!({ "path": format!("/{}", "x".repeat(4096)) })), long),
+        (line(json!({ "query": -1 })), other),
+        (line(json!({ "path": "/x?y" })), other),
+        (line(json!({ "path": "https://edge.test/x" })), other),
+        (line(json!({ "path": "/%78" })), other),
+        (line(json!({ "path": "" })), other),
+    ] {
+        let (code, verdicts, sum) = diff(&policy, &policy, &[hostile.clone(), line(json!({}))]);
+        assert_eq!((code, verdicts.len(), &sum["judged"]), (3, 0, &json!(1)), "{hostile}");
+        assert_eq!(sum["not_judged"], json!({ gap: 1 }), "{hostile}");
+    }
+    for usual in [
+        line(json!({ "query": 8000 })),
+        line(json!({ "path": "/x" })),
+        with(line(json!({ "content_length": u64::MAX })), "method", "POST"),
+    ] {
+        assert_eq!(diff(&policy, &policy, std::slice::from_ref(&usual)).0, 0, "{usual}");
+    }
+    // No token outlives the end of time, and the run goes on.
+    let late = with(line(json!({})), "time", u64::MAX);
+    assert_eq!(diff(&policy, &policy, &[late, line(json!({}))]).2["judged"], 1);
+}
