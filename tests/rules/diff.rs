@@ -135,7 +135,10 @@ fn what_the_log_tells_of_a_token_is_judged_and_what_it_does_not_is_named() {
         (json!({ "max_lifetime": 600 }), "max_lifetime"),
         (json!({ "leeway": 0 }), "leeway"),
         (json!({ "issuer": "https://other.test" }), "issuer"),
+        (json!({ "issuer": "https://other.test", "issuer_aliases": ["https://idp.test"] }), "issuer"),
         (json!({ "jwks_uri": "https://idp.test/other" }), "jwks_uri"),
+        (json!({ "backend": "other" }), "backend"),
+        (json!({ "deny_list": true }), "deny_list"),
         (json!({ "claims": { "roles": ["other"] } }), "claims"),
     ] {
         let becomes = becomes(&old, &extended(&parts), &line(json!({})));
@@ -156,10 +159,18 @@ fn what_the_log_tells_of_a_token_is_judged_and_what_it_does_not_is_named() {
         json!({ "algorithms": ["ES256", "RS256", "EdDSA"] }),
         json!({ "types": ["at+jwt", "jwt"], "untyped": true }),
         json!({ "issuer_aliases": ["https://other.test"] }),
-        json!({ "deny_list": true }),
     ] {
         assert_eq!(becomes(&old, &extended(&wider), &line(json!({}))), "same", "{wider}");
     }
+    let denied = extended(&json!({ "deny_list": true }));
+    assert_eq!(becomes(&denied, &denied, &line(json!({}))), "same", "the list was asked then");
+    assert_eq!(becomes(&denied, &old, &line(json!({}))), "same", "who was not on it is not asked about any more");
+    let keys = |issuer: &str, alias: &str| {
+        extended(&json!({ "issuer": issuer, "issuer_aliases": [alias], "jwks_uri": "https://idp.test/keys" }))
+    };
+    let (one, other) = ("https://idp.test", "https://idp.test/other");
+    let renamed = becomes(&keys(one, other), &keys(other, one), &line(json!({})));
+    assert_eq!(renamed, "same", "the keys and both spellings are what they were");
     let open = policy(&json!({ "audiences": ["b"] }), &json!({ "access": "public" }));
     assert_eq!(becomes(&old, &open, &line(json!({}))), "same", "nothing about a token matters where none is read");
 }
@@ -179,6 +190,32 @@ fn what_the_edge_asks_of_every_request_is_named_where_the_log_does_not_tell_it()
     let proofs = edge(json!({ "dpop": { "nonce": true } }));
     assert_eq!(becomes(&one, &proofs, &line(json!({}))), "same", "its token was not bound");
     assert_eq!(becomes(&one, &proofs, &line(json!({ "bound": true }))), changed("edge.dpop"));
+}
+
+#[test]
+fn what_edge_rate_limiting_keeps_is_never_counted_again() {
+    let limited = |counter: &Value, shadow: bool, place: &str| {
+        let mut policy = policy(&json!({}), &json!({}));
+        let by = if place == "edge" { "network" } else { "subject" };
+        policy["limits"] =
+            json!({ "l": { "count": 60, "window": 60, "by": [by], "counter": counter, "shadow": shadow } });
+        match place {
+            "edge" => policy["edge"]["flood_limit"] = json!("l"),
+            _ => policy["routes"][0]["limits"] = json!(["l"]),
+        }
+        policy
+    };
+    let erl = json!({ "erl": { "rate_counter": "r", "penalty_box": "b", "penalty": 600 } });
+    let plain = policy(&json!({}), &json!({}));
+    for (place, gap) in [
+        ("route", "Edge Rate Limiting keeps a limit of its route, by estimates and penalties"),
+        ("edge", "Edge Rate Limiting keeps the flood limit, by estimates and penalties"),
+    ] {
+        assert_eq!(becomes(&plain, &limited(&erl, false, place), &line(json!({}))), gap);
+        assert_eq!(becomes(&limited(&erl, false, place), &plain, &line(json!({}))), gap);
+        assert_eq!(becomes(&plain, &limited(&erl, true, place), &line(json!({}))), "same", "it refuses nobody");
+        assert_eq!(becomes(&plain, &limited(&json!("exact"), false, place), &line(json!({}))), "same");
+    }
 }
 
 #[test]
