@@ -49,7 +49,9 @@ pub(super) struct Explain {
     /// Where the client is, ISO 3166-1: `DE`.
     #[arg(long)]
     country: Option<String>,
-    /// Other facts of the client, as JSON: `{"region": "CA", "asn": 64500, "acls": {"office": "allow"}}`.
+    /// Other facts of the client, as JSON: `{"region": "CA", "continent": "NA", "asn": 64500, "connection": "wired",
+    /// "proxy": "hosting", "anonymizers": [], "acls": {"office": "allow"}, "unknown": ["proxy"]}`. ACLs say `allow`,
+    /// `block`, or `none` where no entry covers the address; `unknown` lists what the edge does not know, either.
     #[arg(long)]
     client: Option<String>,
     /// The time, in seconds since 1970; now, if it is not given.
@@ -63,10 +65,11 @@ pub(super) struct Explain {
     requests: Option<PathBuf>,
 }
 
-/// Explains; the exit code is 0 where the request is forwarded or answered, 1 where it is refused.
+/// Explains; the exit code is 0 where the request is forwarded or answered, 1 where it is refused, and 2 where that
+/// cannot be said here, for want of what is then named, or where the call was wrong.
 pub(super) fn explain(arguments: &Explain) -> ExitCode {
     match run(arguments) {
-        Ok(refused) => ExitCode::from(u8::from(refused)),
+        Ok(code) => code,
         Err(message) => {
             eprintln!("{message}");
             ExitCode::from(2)
@@ -74,7 +77,7 @@ pub(super) fn explain(arguments: &Explain) -> ExitCode {
     }
 }
 
-fn run(arguments: &Explain) -> Result<bool, String> {
+fn run(arguments: &Explain) -> Result<ExitCode, String> {
     let mut desk = desk(&arguments.policy, arguments.now)?;
     for pair in &arguments.jwks {
         let (id, path) = pair.split_once('=').ok_or("--jwks is written id=FILE")?;
@@ -83,11 +86,14 @@ fn run(arguments: &Explain) -> Result<bool, String> {
     }
     if let Some(path) = &arguments.requests {
         let text = read(path)?;
+        let mut all_said = true;
         for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
             let case: Case = serde_json::from_slice(line).map_err(|error| format!("{}: {error}", path.display()))?;
-            println!("{}", to_json(&desk.judge(&case)?));
+            let outcome = desk.judge(&case)?;
+            all_said &= outcome.missing.is_none();
+            println!("{}", to_json(&outcome));
         }
-        return Ok(false);
+        return Ok(if all_said { ExitCode::SUCCESS } else { ExitCode::from(2) });
     }
     let outcome = desk.judge(&case(arguments)?)?;
     if arguments.json {
@@ -95,7 +101,11 @@ fn run(arguments: &Explain) -> Result<bool, String> {
     } else {
         print(&outcome);
     }
-    Ok(matches!(outcome.decision, Decision::Refuse(_)))
+    Ok(match outcome.decision {
+        _ if outcome.missing.is_some() => ExitCode::from(2),
+        Decision::Refuse(_) => ExitCode::FAILURE,
+        Decision::Forward(_) | Decision::Publish(_) | Decision::Preflight(_) => ExitCode::SUCCESS,
+    })
 }
 
 /// The desk for the policy at `path`.
@@ -135,14 +145,21 @@ fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     serde_json::from_str(text).map_err(|error| format!("{text}: {error}"))
 }
 
+/// An outcome for programs. Where it cannot be said, `missing` says what to give, `verdict`, `cause` and `ignored` are
+/// null, and there is neither `status` nor `forward`.
 fn to_json(outcome: &Outcome) -> Value {
     let trail = &outcome.trail;
     let walk: Vec<_> = trail.notes().iter().map(|(step, found)| json!({ "room": step, "found": found })).collect();
+    let (verdict, cause, ignored) = match outcome.missing {
+        None => (Some(trail.verdict), trail.cause.as_ref(), trail.ignored),
+        Some(_) => (None, None, None),
+    };
     let mut explained = json!({
-        "verdict": trail.verdict, "route": trail.route, "cause": trail.cause, "ignored": trail.ignored,
+        "verdict": verdict, "missing": outcome.missing, "route": trail.route, "cause": cause, "ignored": ignored,
         "shadow": trail.shadow, "subject": trail.subject, "issuer": trail.issuer, "walk": walk,
     });
     let (key, value) = match &outcome.decision {
+        _ if outcome.missing.is_some() => return explained,
         Decision::Refuse(problem) => ("status", json!(problem.status())),
         Decision::Forward(grant) => {
             ("forward", json!({ "backend": grant.backend(), "method": grant.method(), "path": grant.path_and_query() }))
@@ -162,6 +179,10 @@ fn print(outcome: &Outcome) {
     }
     for would in &outcome.trail.shadow {
         println!("{:>10}  {would}", "shadow");
+    }
+    if let Some(missing) = &outcome.missing {
+        println!("\ncannot be said here: {missing}");
+        return;
     }
     match &outcome.decision {
         Decision::Forward(grant) => println!("\nforwarded: {} {}", grant.method(), grant.path_and_query()),
