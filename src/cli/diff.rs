@@ -15,6 +15,7 @@ use serde_json::json;
 use super::desk::Desk;
 use super::explain::{desk, read};
 use super::gaps::Policies;
+use super::printer;
 use super::replay::{Judged, Line};
 
 /// Two policies and a log.
@@ -49,7 +50,7 @@ pub(super) fn diff(arguments: &Diff) -> ExitCode {
         Ok(sum) if sum.not_judged.is_empty() => ExitCode::SUCCESS,
         Ok(_) => ExitCode::from(3),
         Err(message) => {
-            eprintln!("{message}");
+            printer::error(message);
             ExitCode::from(2)
         }
     }
@@ -118,16 +119,17 @@ fn serves_all(hosts: &Hosts, policy: &[u8]) -> Result<bool, String> {
 fn print(sum: &Sum, as_json: bool) {
     let Sum { judged, differ, not_judged } = sum;
     if as_json {
-        println!("{}", json!({ "judged": judged, "differ": differ, "not_judged": not_judged }));
+        printer::json(&json!({ "judged": judged, "differ": differ, "not_judged": not_judged }));
         return;
     }
     let missing: usize = not_judged.values().sum();
-    println!("{judged} of {} requests judged by both policies, {differ} differ", judged.saturating_add(missing));
+    let all = judged.saturating_add(missing);
+    printer::line(format_args!("{judged} of {all} requests judged by both policies, {differ} differ"));
     if missing > 0 {
-        println!("{missing} not judged: what the new policy does to them is not known");
+        printer::line(format_args!("{missing} not judged: what the new policy does to them is not known"));
     }
     for (gap, count) in not_judged {
-        println!("    {count} not judged because {gap}");
+        printer::line(format_args!("    {count} not judged because {gap}"));
     }
 }
 
@@ -140,12 +142,13 @@ fn tell(line: &Line, before: &Judged, after: &Judged, as_json: bool) {
             "request_id": line.request_id, "time": line.time, "method": line.method, "path": path, "route": route,
             "old": before.verdict, "new": after.verdict, "cause": cause
         });
-        println!("{flip}");
+        printer::json(&flip);
         return;
     }
-    println!("{} {path}  {} → {}", line.method, before.verdict, after.verdict);
-    println!("    route {}", route.map_or("none", String::as_str));
+    printer::line(format_args!("{} {path}  {} → {}", line.method, before.verdict, after.verdict));
+    printer::line(format_args!("    route {}", route.map_or("none", String::as_str)));
     if let Some(cause) = cause {
-        println!("    {} because {cause}", if after.cause.is_some() { "now" } else { "no longer" });
+        let since = if after.cause.is_some() { "now" } else { "no longer" };
+        printer::line(format_args!("    {since} because {cause}"));
     }
 }

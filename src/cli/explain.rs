@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::desk::{Case, Desk, Outcome};
+use super::printer;
 
 /// What is asked, and of which policy.
 #[derive(Args)]
@@ -71,7 +72,7 @@ pub(super) fn explain(arguments: &Explain) -> ExitCode {
     match run(arguments) {
         Ok(code) => code,
         Err(message) => {
-            eprintln!("{message}");
+            printer::error(message);
             ExitCode::from(2)
         }
     }
@@ -91,13 +92,13 @@ fn run(arguments: &Explain) -> Result<ExitCode, String> {
             let case: Case = serde_json::from_slice(line).map_err(|error| format!("{}: {error}", path.display()))?;
             let outcome = desk.judge(&case)?;
             all_said &= outcome.missing.is_none();
-            println!("{}", to_json(&outcome));
+            printer::json(&to_json(&outcome));
         }
         return Ok(if all_said { ExitCode::SUCCESS } else { ExitCode::from(2) });
     }
     let outcome = desk.judge(&case(arguments)?)?;
     if arguments.json {
-        println!("{:#}", to_json(&outcome));
+        printer::indented_json(&to_json(&outcome));
     } else {
         print(&outcome);
     }
@@ -175,18 +176,25 @@ fn to_json(outcome: &Outcome) -> Value {
 
 fn print(outcome: &Outcome) {
     for (step, found) in outcome.trail.notes() {
-        println!("{:>10}  {found}", step.as_str());
+        printer::line(format_args!("{:>10}  {found}", step.as_str()));
     }
     for would in &outcome.trail.shadow {
-        println!("{:>10}  {would}", "shadow");
+        printer::line(format_args!("{:>10}  {would}", "shadow"));
     }
+    printer::line("");
     if let Some(missing) = &outcome.missing {
-        println!("\ncannot be said here: {missing}");
+        printer::line(format_args!("cannot be said here: {missing}"));
         return;
     }
     match &outcome.decision {
-        Decision::Forward(grant) => println!("\nforwarded: {} {}", grant.method(), grant.path_and_query()),
-        Decision::Refuse(problem) => println!("\nrefused: {} ({})", outcome.trail.verdict, problem.status()),
-        Decision::Publish(_) | Decision::Preflight(_) => println!("\nanswered by the edge: {}", outcome.trail.verdict),
+        Decision::Forward(grant) => {
+            printer::line(format_args!("forwarded: {} {}", grant.method(), grant.path_and_query()));
+        }
+        Decision::Refuse(problem) => {
+            printer::line(format_args!("refused: {} ({})", outcome.trail.verdict, problem.status()));
+        }
+        Decision::Publish(_) | Decision::Preflight(_) => {
+            printer::line(format_args!("answered by the edge: {}", outcome.trail.verdict));
+        }
     }
 }
