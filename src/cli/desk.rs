@@ -19,6 +19,7 @@ use fastgate::mint::{Minter, SigningKeys, SigningKeysError, new_signing_keys};
 use fastgate::opening::Switch;
 use fastgate::policy::Policy;
 use fastgate::request::RequestHead;
+use fastgate::strict_json::parse_object;
 use fastgate::surroundings::{Anonymizer, Connection, Continent, Fact, Proxy, Surroundings};
 use fastgate::time::UnixTime;
 use fastgate::trail::{Step, Trail};
@@ -43,7 +44,7 @@ pub(super) struct Case {
     pub(super) issuer: Option<String>,
     pub(super) client: Option<IpAddr>,
     pub(super) country: Option<String>,
-    /// What the platform knows of the client, as a whole; the single facts below and above are nothing then.
+    /// What the platform knows of the client, as a whole; none of the single facts below and above may stand beside it.
     pub(super) surroundings: Option<Surroundings>,
     /// Without the country: `CA`.
     pub(super) region: Option<String>,
@@ -88,6 +89,23 @@ pub(super) struct Outcome {
 }
 
 impl Case {
+    /// Reads a description: a JSON object in which nothing is said twice.
+    ///
+    /// # Errors
+    /// What is wrong with it, in one line.
+    pub(super) fn read(text: &[u8]) -> Result<Self, String> {
+        parse_object(text)
+            .and_then(|members| serde_json::from_value(Value::Object(members)))
+            .map_err(|error| plain(&error))
+    }
+
+    /// Whether nothing is said but what is known of the client.
+    pub(super) fn is_of_client(&self) -> bool {
+        let Self { method, target, headers, token, claims, issuer, .. } = self;
+        let shown = token.is_some() || claims.is_some() || issuer.is_some();
+        method.is_none() && target.is_empty() && headers.is_empty() && !shown
+    }
+
     /// What the platform knows of the client.
     fn surroundings(&self) -> Surroundings {
         let known = || {
@@ -104,10 +122,26 @@ impl Case {
         self.surroundings.clone().unwrap_or_else(known)
     }
 
-    /// Whether what it says of the client can be read: what cannot would count as unknown.
+    const fn has_single_facts(&self) -> bool {
+        let Self { country, region, continent, asn, connection, proxy, anonymizers, .. } = self;
+        let located = country.is_some() || region.is_some() || continent.is_some() || asn.is_some();
+        located || connection.is_some() || proxy.is_some() || anonymizers.is_some()
+    }
+
+    /// Whether it can be taken as it is: nothing in it is overruled by something else, and what it says of the client can
+    /// be read, which would count as unknown otherwise.
     fn check(&self) -> Result<(), String> {
+        if self.token.is_some() && self.claims.is_some() {
+            return Err("token and claims: give one of the two".to_owned());
+        }
+        if self.issuer.is_some() && self.claims.is_none() {
+            return Err("issuer: it says whose the claims are; give claims, too, or leave it out".to_owned());
+        }
         let Surroundings { country, subdivision, .. } = self.surroundings();
         match (&self.country, &self.region) {
+            _ if self.surroundings.is_some() && self.has_single_facts() => {
+                Err("surroundings: they say all that is known of the client; leave its single facts out".to_owned())
+            }
             _ if self.surroundings.is_some() => Ok(()),
             (Some(given), _) if country.is_none() => {
                 Err(format!("country \"{given}\": not a code of ISO 3166-1, such as \"DE\""))
@@ -117,6 +151,15 @@ impl Case {
             )),
             _ => Ok(()),
         }
+    }
+}
+
+/// What is wrong with JSON that stands in one line.
+pub(super) fn plain(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match text.rsplit_once(" at line 1 column ") {
+        Some((what, column)) => format!("{what} at column {column}"),
+        None => text,
     }
 }
 

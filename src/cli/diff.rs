@@ -20,6 +20,10 @@ use super::replay::{Judged, Line};
 
 /// Two policies and a log.
 #[derive(Args)]
+#[command(
+    after_help = "Exit code 0: all were judged and none differs; 1: some differ; 2: the call was wrong; 3: none differs \
+    of those that could be judged, and some could not."
+)]
 pub(super) struct Diff {
     /// The policy as it is.
     old: PathBuf,
@@ -66,7 +70,7 @@ fn run(arguments: &Diff) -> Result<Sum, String> {
     let policies = Policies::new(old.policy().clone(), new.policy().clone(), hosts_differ);
     let text = read(&arguments.log)?;
     let mut sum = Sum::default();
-    for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+    for line in text.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()) {
         let judged = Line::read(line).map_err(str::to_owned).and_then(|line| {
             let verdicts = compare(&line, &policies, &mut old, &mut new)?;
             Ok((line, verdicts))

@@ -10,15 +10,19 @@ use clap::Args;
 use fastgate::gateway::Decision;
 use fastgate::identity::keys::KeySet;
 use fastgate::policy::Policy;
+use fastgate::strict_json::parse_object;
 use fastgate::time::UnixTime;
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::desk::{Case, Desk, Outcome};
+use super::desk::{Case, Desk, Outcome, plain};
 use super::printer;
 
 /// What is asked, and of which policy.
 #[derive(Args)]
+#[command(
+    after_help = "Exit code 0: forwarded, or answered by the edge; 1: refused; 2: that cannot be said here, and it is \
+    said what to give, or the call was wrong. With --requests 0: all could be explained; 2: some could not."
+)]
 pub(super) struct Explain {
     /// Path and query: `/orders/7?full=1`.
     #[arg(required_unless_present = "requests")]
@@ -58,16 +62,19 @@ pub(super) struct Explain {
     /// The time, in seconds since 1970; now, if it is not given.
     #[arg(long)]
     now: Option<u64>,
-    /// Print JSON.
+    /// Print JSON. Where the outcome cannot be said here, `verdict` is null and `missing` says what to give.
     #[arg(long)]
     json: bool,
-    /// Explain every request in this file, one JSON object a line, and print one JSON object a line.
-    #[arg(long, conflicts_with = "target")]
+    /// Explain every request in this file, one JSON object a line, and print one JSON object a line. Its members are
+    /// `target`, `method`, `headers` (pairs), `token` or `claims` and `issuer`, `client` (the address), and those of
+    /// --client. One that cannot be explained yields `{"line": …, "error": …}`.
+    #[arg(long, conflicts_with_all = ["target", "method", "headers", "token", "claims", "issuer", "address", "country", "client"])]
     requests: Option<PathBuf>,
 }
 
 /// Explains; the exit code is 0 where the request is forwarded or answered, 1 where it is refused, and 2 where that
-/// cannot be said here, for want of what is then named, or where the call was wrong.
+/// cannot be said here, for want of what is then named, or where the call was wrong. With `--requests` it is 0 where all
+/// of them could be explained, refused or not.
 pub(super) fn explain(arguments: &Explain) -> ExitCode {
     match run(arguments) {
         Ok(code) => code,
@@ -86,15 +93,7 @@ fn run(arguments: &Explain) -> Result<ExitCode, String> {
         desk.keys.insert(id.to_owned(), Arc::new(keys));
     }
     if let Some(path) = &arguments.requests {
-        let text = read(path)?;
-        let mut all_said = true;
-        for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-            let case: Case = serde_json::from_slice(line).map_err(|error| format!("{}: {error}", path.display()))?;
-            let outcome = desk.judge(&case)?;
-            all_said &= outcome.missing.is_none();
-            printer::json(&to_json(&outcome));
-        }
-        return Ok(if all_said { ExitCode::SUCCESS } else { ExitCode::from(2) });
+        return explain_all(&mut desk, path);
     }
     let outcome = desk.judge(&case(arguments)?)?;
     if arguments.json {
@@ -107,6 +106,28 @@ fn run(arguments: &Explain) -> Result<ExitCode, String> {
         Decision::Refuse(_) => ExitCode::FAILURE,
         Decision::Forward(_) | Decision::Publish(_) | Decision::Preflight(_) => ExitCode::SUCCESS,
     })
+}
+
+/// Explains every request in the file at `path`: one JSON object for each, in order, whatever becomes of the others. The
+/// exit code is 0 where all of them could be explained and 2 where one could not.
+fn explain_all(desk: &mut Desk, path: &Path) -> Result<ExitCode, String> {
+    let text = read(path)?;
+    let lines = text.split(|byte| *byte == b'\n').zip(1_usize..).filter(|(line, _)| !line.trim_ascii().is_empty());
+    let (mut all, mut unsaid) = (0_usize, 0_usize);
+    for (line, number) in lines {
+        let outcome = Case::read(line).and_then(|case| desk.judge(&case));
+        let is_said = outcome.as_ref().is_ok_and(|outcome| outcome.missing.is_none());
+        (all, unsaid) = (all.saturating_add(1), unsaid.saturating_add(usize::from(!is_said)));
+        printer::json(&outcome.map_or_else(|error| json!({ "line": number, "error": error }), |said| to_json(&said)));
+    }
+    if unsaid == 0 {
+        return Ok(ExitCode::SUCCESS);
+    }
+    printer::error(format_args!(
+        "{}: {unsaid} of {all} requests could not be explained; \"error\" or \"missing\" says why",
+        path.display()
+    ));
+    Ok(ExitCode::from(2))
 }
 
 /// The desk for the policy at `path`.
@@ -124,26 +145,35 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, String> {
 }
 
 fn case(arguments: &Explain) -> Result<Case, String> {
-    let facts: Case = arguments.client.as_deref().map(from_json).transpose()?.unwrap_or_default();
+    let told = |error| format!("--client: {error}");
+    let facts = arguments.client.as_deref().map(|facts| Case::read(facts.as_bytes()).map_err(told)).transpose()?;
+    let facts = facts.unwrap_or_default();
+    if !facts.is_of_client() {
+        return Err("--client: it says what is known of the client; what it asks and shows has options".to_owned());
+    }
+    let twice = |option| Err(format!("{option}: --client says it, too; give one of the two"));
+    if arguments.address.is_some() && facts.client.is_some() {
+        return twice("--address");
+    }
+    if arguments.country.is_some() && facts.country.is_some() {
+        return twice("--country");
+    }
     let field = |field: &String| {
         let (name, value) = field.split_once(':').ok_or("--header is written \"name: value\"")?;
         Ok((name.trim().to_owned(), value.trim().to_owned()))
     };
+    let claims = |text: &str| parse_object(text.as_bytes()).map_err(|error| format!("--claims: {}", plain(&error)));
     Ok(Case {
         method: Some(arguments.method.clone()),
         target: arguments.target.clone().unwrap_or_default(),
         headers: arguments.headers.iter().map(field).collect::<Result<_, String>>()?,
         token: arguments.token.clone(),
-        claims: arguments.claims.as_deref().map(from_json).transpose()?,
+        claims: arguments.claims.as_deref().map(claims).transpose()?,
         issuer: arguments.issuer.clone(),
         client: arguments.address.or(facts.client),
         country: arguments.country.clone().or(facts.country),
         ..facts
     })
-}
-
-fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, String> {
-    serde_json::from_str(text).map_err(|error| format!("{text}: {error}"))
 }
 
 /// An outcome for programs. Where it cannot be said, `missing` says what to give, `verdict`, `cause` and `ignored` are

@@ -37,11 +37,14 @@ fn with(mut line: Value, name: &str, value: impl Into<Value>) -> Value {
 
 /// The exit code, the new verdicts of those that differ, and the sum.
 fn diff(old: &Value, new: &Value, log: &[Value]) -> (i32, Vec<String>, Value) {
+    diff_text(old, new, &log.iter().map(Value::to_string).collect::<Vec<_>>().join("\n"))
+}
+
+fn diff_text(old: &Value, new: &Value, log: &str) -> (i32, Vec<String>, Value) {
     let run = RUNS.fetch_add(1, Ordering::Relaxed);
     let folder = std::env::temp_dir().join(format!("fastgate-diff-lines-{}-{run}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
-    let log: Vec<String> = log.iter().map(Value::to_string).collect();
-    let files = [("old.json", old.to_string()), ("new.json", new.to_string()), ("log", log.join("\n"))];
+    let files = [("old.json", old.to_string()), ("new.json", new.to_string()), ("log", log.to_owned())];
     let [old, new, log] = files.map(|(name, text)| {
         let path = folder.join(name);
         std::fs::write(&path, text).unwrap();
@@ -308,4 +311,13 @@ fn a_line_that_no_edge_writes_is_counted_and_the_rest_is_judged() {
     // No token outlives the end of time, and the run goes on.
     let late = with(line(json!({})), "time", u64::MAX);
     assert_eq!(diff(&policy, &policy, &[late, line(json!({}))]).2["judged"], 1);
+}
+
+#[test]
+fn a_blank_line_is_no_request() {
+    let (policy, line) = (policy(&json!({}), &json!({})), line(json!({})));
+    for log in [format!("{line}\r\n\r\n"), format!("\n \t\n{line}\n\n"), format!("\r\n{line}\r\n \r\n")] {
+        let (code, _, sum) = diff_text(&policy, &policy, &log);
+        assert_eq!((code, &sum["judged"], &sum["not_judged"]), (0, &json!(1), &json!({})), "{log:?}");
+    }
 }

@@ -284,3 +284,65 @@ fn a_nonce_that_only_the_edge_knows_is_not_called_wrong() {
     assert!(code == 2 && missing.contains("only the edge knows the nonces"), "{missing}");
     std::fs::remove_file(&path).unwrap();
 }
+
+/// The exit code and what is printed, a line for each request of `text`.
+fn requests(policy: &Value, text: &str) -> (i32, Vec<Value>) {
+    let run = RUNS.fetch_add(1, Ordering::Relaxed);
+    let folder = std::env::temp_dir().join(format!("fastgate-explain-requests-{}-{run}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("policy.json"), policy.to_string()).unwrap();
+    std::fs::write(folder.join("requests"), text).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fastgate"));
+    let output = command.current_dir(&folder).args(["explain", "--requests", "requests"]).output().unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let lines = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    (output.status.code().unwrap(), lines)
+}
+
+#[test]
+fn a_request_that_cannot_be_explained_stops_no_other_and_has_its_line() {
+    let policy = placed(&json!({ "allow": [{ "country": ["DE"] }] }));
+    let good = r#"{"target":"/x","country":"DE"}"#;
+    let refused = r#"{"target":"/x","country":"FR"}"#;
+    assert_eq!(requests(&policy, &format!("{good}\r\n\r\n \n{refused}\r\n")).0, 0, "all is said, blank lines are none");
+    for (bad, error) in [
+        (r#"{"target":"/x","foo":1}"#, "unknown field `foo`"),
+        (r#"{"target":"/x""#, "EOF while parsing an object at column 14"),
+        (r#"{"target":"/x","target":"/y"}"#, "twice"),
+        (r#"{"target":"/x","acls":{"a":"allow","a":"none"}}"#, "twice"),
+        (r#"["/x"]"#, "not an object"),
+        (r#"{"target":"/x","token":"garbage","claims":{}}"#, "token and claims: give one of the two"),
+        (r#"{"target":"/x","token":"garbage","issuer":"main"}"#, "issuer: it says whose the claims are"),
+        (r#"{"target":"/x","claims":{},"issuer":"nobody"}"#, "which issuer says that?"),
+        (r#"{"target":"/x","surroundings":{},"country":"DE"}"#, "surroundings: they say all"),
+    ] {
+        let (code, lines) = requests(&policy, &format!("{good}\n\n{bad}\n{refused}"));
+        assert_eq!(code, 2, "{bad}");
+        let [first, second, third] = lines.as_slice() else { panic!("{lines:?}") };
+        assert_eq!((&first["verdict"], &third["verdict"]), (&json!("forwarded"), &json!("place-not-allowed")), "{bad}");
+        let said = second["error"].as_str().unwrap();
+        assert!(second["line"] == 3 && said.contains(error) && !said.contains("line 1"), "{bad}: {second}");
+    }
+    let (code, lines) = requests(&policy, &format!("{{\"target\":\"/x\"}}\n{good}"));
+    assert!(code == 2 && lines[0]["missing"].is_string() && lines[1]["verdict"] == "forwarded", "{lines:?}");
+}
+
+#[test]
+fn nothing_that_is_given_is_passed_over() {
+    let policy = placed(&json!({ "allow": [{ "country": ["DE"] }] }));
+    for arguments in [
+        vec!["--client", r#"{"claims":{}}"#],
+        vec!["--client", r#"{"method":"POST"}"#],
+        vec!["--client", r#"{"country":"DE","country":"FR"}"#],
+        vec!["--country", "DE", "--client", r#"{"country":"FR"}"#],
+        vec!["--address", "192.0.2.1", "--client", r#"{"client":"192.0.2.2"}"#],
+        vec!["--claims", r#"{"sub":"a","sub":"b"}"#],
+        vec!["--issuer", "main"],
+        vec!["--requests", "none"],
+    ] {
+        let output = run(&policy, &arguments);
+        assert_eq!((output.status.code(), output.stdout.is_empty()), (Some(2), true), "{arguments:?}: {output:?}");
+        assert!(!output.stderr.is_empty());
+    }
+}
