@@ -88,14 +88,14 @@ fn what_a_request_or_a_log_says_is_printed_with_escapes() {
         ["explain", "/x", "--client", HOSTILE],
         ["explain", HOSTILE, "-X", "GET"],
     ] {
-        printed(&[file.clone()], &arguments);
-        let json = printed(&[file.clone()], &[&arguments[..], &["--json"]].concat());
+        printed(std::slice::from_ref(&file), &arguments);
+        let json = printed(std::slice::from_ref(&file), &[&arguments[..], &["--json"]].concat());
         if arguments[2] == "-X" {
             assert!(serde_json::from_str::<Value>(&json).is_ok(), "{json}");
         }
     }
     let claims = json!({ "sub": "a\u{202e}b" }).to_string();
-    let json = printed(&[file.clone()], &["explain", "/x", "--json", "--claims", &claims]);
+    let json = printed(std::slice::from_ref(&file), &["explain", "/x", "--json", "--claims", &claims]);
     assert_eq!(serde_json::from_str::<Value>(&json).unwrap()["subject"], "a\u{202e}b", "{json}");
 
     let line = json!({
@@ -103,13 +103,13 @@ fn what_a_request_or_a_log_says_is_printed_with_escapes() {
         "replay": { "path": "/x", "query": 0, "surroundings": {}, "client_id": "shop", "bound": false }
     });
     let (old, new) = (policy(&json!({}), &json!({})), policy(&json!({}), &json!({ "require": { "role": HOSTILE } })));
-    let mut log = line.to_string();
+    let mut log = vec![line.to_string()];
     for (member, value) in [("verdict", HOSTILE), ("method", HOSTILE), ("issuer", HOSTILE)] {
         let mut hostile = line.clone();
         hostile[member] = value.into();
-        log.push_str(&format!("\n{hostile}"));
+        log.push(hostile.to_string());
     }
-    let files = [("old.json", old.to_string()), ("new.json", new.to_string()), ("log", log)];
+    let files = [("old.json", old.to_string()), ("new.json", new.to_string()), ("log", log.join("\n"))];
     let told = printed(&files, &["diff", "old.json", "new.json", "--log", "log"]);
     assert!(told.contains(&format!("role {ESCAPED}")), "{told}");
     assert!(told.contains(&format!("the log says {ESCAPED}")), "{told}");
