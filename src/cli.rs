@@ -1,6 +1,8 @@
 //! The command-line tool of a developer's machine. The only code that names `clap`; what it knows of policies it has from
 //! the same library that judges at the edge.
 
+#![deny(clippy::print_stdout, clippy::print_stderr, reason = "what is printed goes through the printer")]
+
 mod check;
 mod desk;
 mod diff;
@@ -8,6 +10,7 @@ mod explain;
 mod gaps;
 mod keys;
 mod lint;
+mod printer;
 mod replay;
 mod revoke;
 
@@ -64,7 +67,16 @@ enum Keys {
 
 /// Runs the tool; the exit code is 0 where all is well, 1 where something was found, 2 where the call was wrong.
 pub(crate) fn run() -> ExitCode {
-    match Arguments::parse().command {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        // It repeats what it was called with.
+        Err(error) if error.use_stderr() => {
+            error.to_string().lines().for_each(printer::error);
+            return ExitCode::from(2);
+        }
+        Err(help) => help.exit(),
+    };
+    match arguments.command {
         Command::Check { policy, routes } => check::check(&policy, &routes),
         Command::Schema => check::schema(),
         Command::Explain(arguments) => explain::explain(&arguments),

@@ -8,32 +8,38 @@ use fastgate::policy::{Policy, PolicyDocument};
 use serde_json::{Map, Value};
 
 use super::lint::lints;
+use super::printer;
 
 /// Checks the policy at `path`, with the routes of `additions` behind its own, and prints what is found.
 pub(super) fn check(path: &Path, additions: &[PathBuf]) -> ExitCode {
     let text = match read(path, additions) {
         Ok(text) => text,
         Err(error) => {
-            eprintln!("{error}");
+            printer::error(error);
             return ExitCode::from(2);
         }
     };
     let findings = findings(&text);
     for Finding { at, what, remedy } in &findings {
-        println!("{at}\n    {what}\n    → {remedy}");
+        printer::line(at);
+        printer::line(format_args!("    {what}"));
+        printer::line(format_args!("    → {remedy}"));
     }
     if let (true, Ok(policy)) = (findings.is_empty(), Policy::parse(&text)) {
         for lint in lints(&policy) {
-            println!("{}\n    {} (a hint, not a fault)\n    → {}", lint.at, lint.what, lint.remedy);
+            printer::line(lint.at);
+            printer::line(format_args!("    {} (a hint, not a fault)", lint.what));
+            printer::line(format_args!("    → {}", lint.remedy));
         }
     }
     match findings.len() {
         0 => {
-            println!("{}: valid", path.display());
+            printer::line(format_args!("{}: valid", path.display()));
             ExitCode::SUCCESS
         }
         count => {
-            println!("{}: {count} {}", path.display(), if count == 1 { "fault" } else { "faults" });
+            let faults = if count == 1 { "fault" } else { "faults" };
+            printer::line(format_args!("{}: {count} {faults}", path.display()));
             ExitCode::FAILURE
         }
     }
@@ -66,7 +72,7 @@ fn list_of_routes(path: &Path, document: &Map<String, Value>) -> Result<Vec<Valu
 
 /// Prints the JSON Schema of policies.
 pub(super) fn schema() -> ExitCode {
-    println!("{:#}", schema_value());
+    printer::indented_json(&schema_value());
     ExitCode::SUCCESS
 }
 

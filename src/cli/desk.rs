@@ -1,6 +1,7 @@
 //! The desk: the same walk as at the edge, on a request that somebody describes, with stand-ins for what the platform
 //! does there.
 
+mod missing;
 mod platform;
 
 use std::collections::BTreeMap;
@@ -11,7 +12,6 @@ use std::sync::Arc;
 use fastgate::gateway::{Decision, Environment, Gateway};
 use fastgate::headers::Headers;
 use fastgate::identity::Sources;
-use fastgate::identity::introspection::NoIntrospector;
 use fastgate::identity::keys::KeySet;
 use fastgate::identity::rehearsal::{Rehearsed, StandIn};
 use fastgate::identity::verdict::NoVerdicts;
@@ -19,13 +19,14 @@ use fastgate::mint::{Minter, SigningKeys, SigningKeysError, new_signing_keys};
 use fastgate::opening::Switch;
 use fastgate::policy::Policy;
 use fastgate::request::RequestHead;
-use fastgate::surroundings::{Connection, Continent, Proxy, Surroundings};
+use fastgate::strict_json::parse_object;
+use fastgate::surroundings::{Anonymizer, Connection, Continent, Fact, Proxy, Surroundings};
 use fastgate::time::UnixTime;
 use fastgate::trail::{Step, Trail};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use platform::{AlwaysFirst, Counts, DeclaredBody, DescribedAcls, Keys, NobodyDenied};
+use platform::{AclEntry, AlwaysFirst, Counts, DeclaredBody, DescribedAcls, Keys, NobodyAsks, NobodyDenied};
 
 /// A request, described.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -43,7 +44,7 @@ pub(super) struct Case {
     pub(super) issuer: Option<String>,
     pub(super) client: Option<IpAddr>,
     pub(super) country: Option<String>,
-    /// What the platform knows of the client, as a whole; the single facts below and above are nothing then.
+    /// What the platform knows of the client, as a whole; none of the single facts below and above may stand beside it.
     pub(super) surroundings: Option<Surroundings>,
     /// Without the country: `CA`.
     pub(super) region: Option<String>,
@@ -51,8 +52,12 @@ pub(super) struct Case {
     pub(super) asn: Option<u32>,
     pub(super) connection: Option<Connection>,
     pub(super) proxy: Option<Proxy>,
-    /// What ACLs say of the client: `allow`, `block` or `none`, by name.
-    pub(super) acls: BTreeMap<String, String>,
+    /// What hides the client; nothing does where the list is empty.
+    pub(super) anonymizers: Option<Vec<Anonymizer>>,
+    /// What ACLs say of the client, by name.
+    pub(super) acls: BTreeMap<String, AclEntry>,
+    /// What is not said above because the edge does not know it, either. All else that is not said is missing.
+    pub(super) unknown: Vec<Fact>,
 }
 
 /// A gateway at the desk, and what is counted and known there.
@@ -79,6 +84,83 @@ pub(super) struct Credentials {
 pub(super) struct Outcome {
     pub(super) decision: Decision,
     pub(super) trail: Trail,
+    /// Where the decision hangs on what is not known off the edge and was not described: what to give.
+    pub(super) missing: Option<String>,
+}
+
+impl Case {
+    /// Reads a description: a JSON object in which nothing is said twice.
+    ///
+    /// # Errors
+    /// What is wrong with it, in one line.
+    pub(super) fn read(text: &[u8]) -> Result<Self, String> {
+        parse_object(text)
+            .and_then(|members| serde_json::from_value(Value::Object(members)))
+            .map_err(|error| plain(&error))
+    }
+
+    /// Whether nothing is said but what is known of the client.
+    pub(super) fn is_of_client(&self) -> bool {
+        let Self { method, target, headers, token, claims, issuer, .. } = self;
+        let shown = token.is_some() || claims.is_some() || issuer.is_some();
+        method.is_none() && target.is_empty() && headers.is_empty() && !shown
+    }
+
+    /// What the platform knows of the client.
+    fn surroundings(&self) -> Surroundings {
+        let known = || {
+            let facts = Surroundings {
+                continent: self.continent,
+                connection: self.connection,
+                proxy: self.proxy,
+                anonymizers: self.anonymizers.clone(),
+                ..Surroundings::default()
+            };
+            let country = self.country.as_deref().unwrap_or_default();
+            facts.located(country, self.region.as_deref(), self.asn.unwrap_or_default())
+        };
+        self.surroundings.clone().unwrap_or_else(known)
+    }
+
+    const fn has_single_facts(&self) -> bool {
+        let Self { country, region, continent, asn, connection, proxy, anonymizers, .. } = self;
+        let located = country.is_some() || region.is_some() || continent.is_some() || asn.is_some();
+        located || connection.is_some() || proxy.is_some() || anonymizers.is_some()
+    }
+
+    /// Whether it can be taken as it is: nothing in it is overruled by something else, and what it says of the client can
+    /// be read, which would count as unknown otherwise.
+    fn check(&self) -> Result<(), String> {
+        if self.token.is_some() && self.claims.is_some() {
+            return Err("token and claims: give one of the two".to_owned());
+        }
+        if self.issuer.is_some() && self.claims.is_none() {
+            return Err("issuer: it says whose the claims are; give claims, too, or leave it out".to_owned());
+        }
+        let Surroundings { country, subdivision, .. } = self.surroundings();
+        match (&self.country, &self.region) {
+            _ if self.surroundings.is_some() && self.has_single_facts() => {
+                Err("surroundings: they say all that is known of the client; leave its single facts out".to_owned())
+            }
+            _ if self.surroundings.is_some() => Ok(()),
+            (Some(given), _) if country.is_none() => {
+                Err(format!("country \"{given}\": not a code of ISO 3166-1, such as \"DE\""))
+            }
+            (_, Some(given)) if subdivision.is_none() => Err(format!(
+                "region \"{given}\": write it without the country, \"CA\" and not \"US-CA\", and give the country, too"
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What is wrong with JSON that stands in one line.
+pub(super) fn plain(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match text.rsplit_once(" at line 1 column ") {
+        Some((what, column)) => format!("{what} at column {column}"),
+        None => text,
+    }
 }
 
 impl Desk {
@@ -101,6 +183,7 @@ impl Desk {
 
     /// Judges a case, or says why it cannot be put to the gateway.
     pub(super) fn judge(&mut self, case: &Case) -> Result<Outcome, String> {
+        case.check()?;
         let credentials = self.credentials(case)?;
         Ok(self.judge_with(case, &credentials))
     }
@@ -126,8 +209,8 @@ impl Desk {
 
     /// Judges a case whose caller shows `credentials`.
     pub(super) fn judge_with(&mut self, case: &Case, credentials: &Credentials) -> Outcome {
-        let mut keys = Keys(self.keys.clone());
-        keys.0.extend(credentials.keys.clone());
+        let mut keys = Keys { sets: self.keys.clone(), missing: None };
+        keys.sets.extend(credentials.keys.clone());
         let mut headers: Headers = case.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         if headers.all("host").next().is_none() {
             headers.append("host", self.policy.edge().hosts.first().unwrap_or_default());
@@ -136,17 +219,10 @@ impl Desk {
             headers.append("authorization", format!("Bearer {token}"));
         }
         let method = case.method.clone().unwrap_or_else(|| "GET".to_owned());
-        let surroundings = Surroundings {
-            continent: case.continent,
-            connection: case.connection,
-            proxy: case.proxy,
-            ..Surroundings::default()
-        };
-        let country = case.country.as_deref().unwrap_or_default();
-        let located = surroundings.located(country, case.region.as_deref(), case.asn.unwrap_or_default());
-        let surroundings = case.surroundings.clone().unwrap_or(located);
+        let surroundings = case.surroundings();
         let mut trail = Trail::new(self.now, "desk", &method).with_notes();
-        let mut deny_list = NobodyDenied::default();
+        let (mut deny_list, mut replays) = (NobodyDenied::default(), AlwaysFirst::default());
+        let mut introspector = NobodyAsks::default();
         let mut environment = Environment {
             now: self.now,
             clock: &|| self.now,
@@ -159,8 +235,8 @@ impl Desk {
                 keys: &mut keys,
                 verdicts: &mut NoVerdicts,
                 deny_list: &mut deny_list,
-                introspector: &mut NoIntrospector,
-                replays: &mut AlwaysFirst,
+                introspector: &mut introspector,
+                replays: &mut replays,
                 nonces: self.gateway.nonces(),
             },
             elapsed: &|| 0,
@@ -177,6 +253,13 @@ impl Desk {
         if deny_list.asked {
             trail.note(Step::Identify, || "the deny list was not asked: nobody counts as revoked here".to_owned());
         }
-        Outcome { decision, trail }
+        if replays.asked {
+            trail.note(Step::Identify, || {
+                "whether the proof was used before was not asked: it counts as new here".to_owned()
+            });
+        }
+        let of_client = missing::of_client(&self.policy, case, &surroundings, &mut trail);
+        let missing = of_client.or(keys.missing).or(introspector.missing).or_else(|| missing::of_token(case, &trail));
+        Outcome { decision, trail, missing }
     }
 }

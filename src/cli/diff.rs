@@ -15,10 +15,15 @@ use serde_json::json;
 use super::desk::Desk;
 use super::explain::{desk, read};
 use super::gaps::Policies;
+use super::printer;
 use super::replay::{Judged, Line};
 
 /// Two policies and a log.
 #[derive(Args)]
+#[command(
+    after_help = "Exit code 0: all were judged and none differs; 1: some differ; 2: the call was wrong; 3: none differs \
+    of those that could be judged, and some could not."
+)]
 pub(super) struct Diff {
     /// The policy as it is.
     old: PathBuf,
@@ -49,7 +54,7 @@ pub(super) fn diff(arguments: &Diff) -> ExitCode {
         Ok(sum) if sum.not_judged.is_empty() => ExitCode::SUCCESS,
         Ok(_) => ExitCode::from(3),
         Err(message) => {
-            eprintln!("{message}");
+            printer::error(message);
             ExitCode::from(2)
         }
     }
@@ -65,14 +70,14 @@ fn run(arguments: &Diff) -> Result<Sum, String> {
     let policies = Policies::new(old.policy().clone(), new.policy().clone(), hosts_differ);
     let text = read(&arguments.log)?;
     let mut sum = Sum::default();
-    for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-        let Ok(line) = serde_json::from_slice::<Line>(line) else {
-            *sum.not_judged.entry("no log line of a request with a canonical path".to_owned()).or_default() += 1;
-            continue;
-        };
-        match compare(&line, &policies, &mut old, &mut new) {
+    for line in text.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()) {
+        let judged = Line::read(line).map_err(str::to_owned).and_then(|line| {
+            let verdicts = compare(&line, &policies, &mut old, &mut new)?;
+            Ok((line, verdicts))
+        });
+        match judged {
             Err(gap) => *sum.not_judged.entry(gap).or_default() += 1,
-            Ok((before, after)) => {
+            Ok((line, (before, after))) => {
                 sum.judged += 1;
                 if before.verdict != after.verdict {
                     sum.differ += 1;
@@ -118,16 +123,17 @@ fn serves_all(hosts: &Hosts, policy: &[u8]) -> Result<bool, String> {
 fn print(sum: &Sum, as_json: bool) {
     let Sum { judged, differ, not_judged } = sum;
     if as_json {
-        println!("{}", json!({ "judged": judged, "differ": differ, "not_judged": not_judged }));
+        printer::json(&json!({ "judged": judged, "differ": differ, "not_judged": not_judged }));
         return;
     }
     let missing: usize = not_judged.values().sum();
-    println!("{judged} of {} requests judged by both policies, {differ} differ", judged.saturating_add(missing));
+    let all = judged.saturating_add(missing);
+    printer::line(format_args!("{judged} of {all} requests judged by both policies, {differ} differ"));
     if missing > 0 {
-        println!("{missing} not judged: what the new policy does to them is not known");
+        printer::line(format_args!("{missing} not judged: what the new policy does to them is not known"));
     }
     for (gap, count) in not_judged {
-        println!("    {count} not judged because {gap}");
+        printer::line(format_args!("    {count} not judged because {gap}"));
     }
 }
 
@@ -140,12 +146,13 @@ fn tell(line: &Line, before: &Judged, after: &Judged, as_json: bool) {
             "request_id": line.request_id, "time": line.time, "method": line.method, "path": path, "route": route,
             "old": before.verdict, "new": after.verdict, "cause": cause
         });
-        println!("{flip}");
+        printer::json(&flip);
         return;
     }
-    println!("{} {path}  {} → {}", line.method, before.verdict, after.verdict);
-    println!("    route {}", route.map_or("none", String::as_str));
+    printer::line(format_args!("{} {path}  {} → {}", line.method, before.verdict, after.verdict));
+    printer::line(format_args!("    route {}", route.map_or("none", String::as_str)));
     if let Some(cause) = cause {
-        println!("    {} because {cause}", if after.cause.is_some() { "now" } else { "no longer" });
+        let since = if after.cause.is_some() { "now" } else { "no longer" };
+        printer::line(format_args!("    {since} because {cause}"));
     }
 }

@@ -10,14 +10,19 @@ use clap::Args;
 use fastgate::gateway::Decision;
 use fastgate::identity::keys::KeySet;
 use fastgate::policy::Policy;
+use fastgate::strict_json::parse_object;
 use fastgate::time::UnixTime;
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::desk::{Case, Desk, Outcome};
+use super::desk::{Case, Desk, Outcome, plain};
+use super::printer;
 
 /// What is asked, and of which policy.
 #[derive(Args)]
+#[command(
+    after_help = "Exit code 0: forwarded, or answered by the edge; 1: refused; 2: that cannot be said here, and it is \
+    said what to give, or the call was wrong. With --requests 0: all could be explained; 2: some could not."
+)]
 pub(super) struct Explain {
     /// Path and query: `/orders/7?full=1`.
     #[arg(required_unless_present = "requests")]
@@ -49,32 +54,38 @@ pub(super) struct Explain {
     /// Where the client is, ISO 3166-1: `DE`.
     #[arg(long)]
     country: Option<String>,
-    /// Other facts of the client, as JSON: `{"region": "CA", "asn": 64500, "acls": {"office": "allow"}}`.
+    /// Other facts of the client, as JSON: `{"region": "CA", "continent": "NA", "asn": 64500, "connection": "wired",
+    /// "proxy": "hosting", "anonymizers": [], "acls": {"office": "allow"}, "unknown": ["proxy"]}`. ACLs say `allow`,
+    /// `block`, or `none` where no entry covers the address; `unknown` lists what the edge does not know, either.
     #[arg(long)]
     client: Option<String>,
     /// The time, in seconds since 1970; now, if it is not given.
     #[arg(long)]
     now: Option<u64>,
-    /// Print JSON.
+    /// Print JSON. Where the outcome cannot be said here, `verdict` is null and `missing` says what to give.
     #[arg(long)]
     json: bool,
-    /// Explain every request in this file, one JSON object a line, and print one JSON object a line.
-    #[arg(long, conflicts_with = "target")]
+    /// Explain every request in this file, one JSON object a line, and print one JSON object a line. Its members are
+    /// `target`, `method`, `headers` (pairs), `token` or `claims` and `issuer`, `client` (the address), and those of
+    /// --client. One that cannot be explained yields `{"line": …, "error": …}`.
+    #[arg(long, conflicts_with_all = ["target", "method", "headers", "token", "claims", "issuer", "address", "country", "client"])]
     requests: Option<PathBuf>,
 }
 
-/// Explains; the exit code is 0 where the request is forwarded or answered, 1 where it is refused.
+/// Explains; the exit code is 0 where the request is forwarded or answered, 1 where it is refused, and 2 where that
+/// cannot be said here, for want of what is then named, or where the call was wrong. With `--requests` it is 0 where all
+/// of them could be explained, refused or not.
 pub(super) fn explain(arguments: &Explain) -> ExitCode {
     match run(arguments) {
-        Ok(refused) => ExitCode::from(u8::from(refused)),
+        Ok(code) => code,
         Err(message) => {
-            eprintln!("{message}");
+            printer::error(message);
             ExitCode::from(2)
         }
     }
 }
 
-fn run(arguments: &Explain) -> Result<bool, String> {
+fn run(arguments: &Explain) -> Result<ExitCode, String> {
     let mut desk = desk(&arguments.policy, arguments.now)?;
     for pair in &arguments.jwks {
         let (id, path) = pair.split_once('=').ok_or("--jwks is written id=FILE")?;
@@ -82,20 +93,41 @@ fn run(arguments: &Explain) -> Result<bool, String> {
         desk.keys.insert(id.to_owned(), Arc::new(keys));
     }
     if let Some(path) = &arguments.requests {
-        let text = read(path)?;
-        for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-            let case: Case = serde_json::from_slice(line).map_err(|error| format!("{}: {error}", path.display()))?;
-            println!("{}", to_json(&desk.judge(&case)?));
-        }
-        return Ok(false);
+        return explain_all(&mut desk, path);
     }
     let outcome = desk.judge(&case(arguments)?)?;
     if arguments.json {
-        println!("{:#}", to_json(&outcome));
+        printer::indented_json(&to_json(&outcome));
     } else {
         print(&outcome);
     }
-    Ok(matches!(outcome.decision, Decision::Refuse(_)))
+    Ok(match outcome.decision {
+        _ if outcome.missing.is_some() => ExitCode::from(2),
+        Decision::Refuse(_) => ExitCode::FAILURE,
+        Decision::Forward(_) | Decision::Publish(_) | Decision::Preflight(_) => ExitCode::SUCCESS,
+    })
+}
+
+/// Explains every request in the file at `path`: one JSON object for each, in order, whatever becomes of the others. The
+/// exit code is 0 where all of them could be explained and 2 where one could not.
+fn explain_all(desk: &mut Desk, path: &Path) -> Result<ExitCode, String> {
+    let text = read(path)?;
+    let lines = text.split(|byte| *byte == b'\n').zip(1_usize..).filter(|(line, _)| !line.trim_ascii().is_empty());
+    let (mut all, mut unsaid) = (0_usize, 0_usize);
+    for (line, number) in lines {
+        let outcome = Case::read(line).and_then(|case| desk.judge(&case));
+        let is_said = outcome.as_ref().is_ok_and(|outcome| outcome.missing.is_none());
+        (all, unsaid) = (all.saturating_add(1), unsaid.saturating_add(usize::from(!is_said)));
+        printer::json(&outcome.map_or_else(|error| json!({ "line": number, "error": error }), |said| to_json(&said)));
+    }
+    if unsaid == 0 {
+        return Ok(ExitCode::SUCCESS);
+    }
+    printer::error(format_args!(
+        "{}: {unsaid} of {all} requests could not be explained; \"error\" or \"missing\" says why",
+        path.display()
+    ));
+    Ok(ExitCode::from(2))
 }
 
 /// The desk for the policy at `path`.
@@ -113,17 +145,30 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, String> {
 }
 
 fn case(arguments: &Explain) -> Result<Case, String> {
-    let facts: Case = arguments.client.as_deref().map(from_json).transpose()?.unwrap_or_default();
+    let told = |error| format!("--client: {error}");
+    let facts = arguments.client.as_deref().map(|facts| Case::read(facts.as_bytes()).map_err(told)).transpose()?;
+    let facts = facts.unwrap_or_default();
+    if !facts.is_of_client() {
+        return Err("--client: it says what is known of the client; what it asks and shows has options".to_owned());
+    }
+    let twice = |option| Err(format!("{option}: --client says it, too; give one of the two"));
+    if arguments.address.is_some() && facts.client.is_some() {
+        return twice("--address");
+    }
+    if arguments.country.is_some() && facts.country.is_some() {
+        return twice("--country");
+    }
     let field = |field: &String| {
         let (name, value) = field.split_once(':').ok_or("--header is written \"name: value\"")?;
         Ok((name.trim().to_owned(), value.trim().to_owned()))
     };
+    let claims = |text: &str| parse_object(text.as_bytes()).map_err(|error| format!("--claims: {}", plain(&error)));
     Ok(Case {
         method: Some(arguments.method.clone()),
         target: arguments.target.clone().unwrap_or_default(),
         headers: arguments.headers.iter().map(field).collect::<Result<_, String>>()?,
         token: arguments.token.clone(),
-        claims: arguments.claims.as_deref().map(from_json).transpose()?,
+        claims: arguments.claims.as_deref().map(claims).transpose()?,
         issuer: arguments.issuer.clone(),
         client: arguments.address.or(facts.client),
         country: arguments.country.clone().or(facts.country),
@@ -131,18 +176,21 @@ fn case(arguments: &Explain) -> Result<Case, String> {
     })
 }
 
-fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, String> {
-    serde_json::from_str(text).map_err(|error| format!("{text}: {error}"))
-}
-
+/// An outcome for programs. Where it cannot be said, `missing` says what to give, `verdict`, `cause` and `ignored` are
+/// null, and there is neither `status` nor `forward`.
 fn to_json(outcome: &Outcome) -> Value {
     let trail = &outcome.trail;
     let walk: Vec<_> = trail.notes().iter().map(|(step, found)| json!({ "room": step, "found": found })).collect();
+    let (verdict, cause, ignored) = match outcome.missing {
+        None => (Some(trail.verdict), trail.cause.as_ref(), trail.ignored),
+        Some(_) => (None, None, None),
+    };
     let mut explained = json!({
-        "verdict": trail.verdict, "route": trail.route, "cause": trail.cause, "ignored": trail.ignored,
+        "verdict": verdict, "missing": outcome.missing, "route": trail.route, "cause": cause, "ignored": ignored,
         "shadow": trail.shadow, "subject": trail.subject, "issuer": trail.issuer, "walk": walk,
     });
     let (key, value) = match &outcome.decision {
+        _ if outcome.missing.is_some() => return explained,
         Decision::Refuse(problem) => ("status", json!(problem.status())),
         Decision::Forward(grant) => {
             ("forward", json!({ "backend": grant.backend(), "method": grant.method(), "path": grant.path_and_query() }))
@@ -158,14 +206,25 @@ fn to_json(outcome: &Outcome) -> Value {
 
 fn print(outcome: &Outcome) {
     for (step, found) in outcome.trail.notes() {
-        println!("{:>10}  {found}", step.as_str());
+        printer::line(format_args!("{:>10}  {found}", step.as_str()));
     }
     for would in &outcome.trail.shadow {
-        println!("{:>10}  {would}", "shadow");
+        printer::line(format_args!("{:>10}  {would}", "shadow"));
+    }
+    printer::line("");
+    if let Some(missing) = &outcome.missing {
+        printer::line(format_args!("cannot be said here: {missing}"));
+        return;
     }
     match &outcome.decision {
-        Decision::Forward(grant) => println!("\nforwarded: {} {}", grant.method(), grant.path_and_query()),
-        Decision::Refuse(problem) => println!("\nrefused: {} ({})", outcome.trail.verdict, problem.status()),
-        Decision::Publish(_) | Decision::Preflight(_) => println!("\nanswered by the edge: {}", outcome.trail.verdict),
+        Decision::Forward(grant) => {
+            printer::line(format_args!("forwarded: {} {}", grant.method(), grant.path_and_query()));
+        }
+        Decision::Refuse(problem) => {
+            printer::line(format_args!("refused: {} ({})", outcome.trail.verdict, problem.status()));
+        }
+        Decision::Publish(_) | Decision::Preflight(_) => {
+            printer::line(format_args!("answered by the edge: {}", outcome.trail.verdict));
+        }
     }
 }

@@ -3,7 +3,7 @@
 
 use fastgate::content::longest_body;
 use fastgate::policy::conditions::Condition;
-use fastgate::policy::limits::{KeyPart, Limit};
+use fastgate::policy::limits::{CounterDocument, KeyPart, Limit};
 use fastgate::policy::{Access, Issuer, Policy, Requirement, Route};
 use fastgate::request::CanonicalPath;
 use fastgate::route::websocket;
@@ -107,7 +107,9 @@ fn stricter(old: &Issuer, new: &Issuer) -> impl Iterator<Item = &'static str> {
     let mut required = asks.required.iter();
     let required = required.any(|(claim, now)| asked.required.get(claim).is_none_or(|before| lost(before, now)));
     [
-        ("issuer", lost(&spellings(old), &spellings(new))),
+        // Where no address of keys is given, the discovery document under `issuer` says it.
+        ("issuer", lost(&spellings(old), &spellings(new)) || (new.jwks_uri.is_none() && old.issuer != new.issuer)),
+        ("backend", old.backend != new.backend),
         ("audiences", lost(&old.audiences, &new.audiences)),
         ("algorithms", lost(&old.algorithms, &new.algorithms)),
         ("tokens", was.tokens != is.tokens),
@@ -120,6 +122,8 @@ fn stricter(old: &Issuer, new: &Issuer) -> impl Iterator<Item = &'static str> {
         ("leeway", new.leeway < old.leeway),
         ("required_claims", required),
         ("refused_claims", lost(&asks.refused, &asked.refused)),
+        // Whoever is on the list now was not looked up then.
+        ("deny_list", new.deny_list && !old.deny_list),
         ("introspection", old.introspection != new.introspection),
         ("jwks_uri", old.jwks_uri != new.jwks_uri || narrower(&old.key_issuers, &new.key_issuers)),
     ]
@@ -142,8 +146,13 @@ fn of_request(line: &Line, policy: &Policy) -> Option<&'static str> {
     if line.method == "GET" && websocket(policy, &path).is_some() {
         return Some("it may be the opening handshake of a WebSocket, which its headers tell");
     }
-    if policy.edge().flood_limit.as_deref().is_some_and(looks_further) {
-        return Some("the flood limit looks at a header");
+    if let Some(limit) = policy.edge().flood_limit.as_deref() {
+        if looks_further(limit) {
+            return Some("the flood limit looks at a header");
+        }
+        if is_estimated(limit) {
+            return Some("Edge Rate Limiting keeps the flood limit, by estimates and penalties");
+        }
     }
     let route = line.route(policy)?;
     if route.access != Access::Public {
@@ -166,8 +175,17 @@ fn of_request(line: &Line, policy: &Policy) -> Option<&'static str> {
     {
         return Some("its route asks for a claim");
     }
-    let further = route.limits.iter().any(|limit| looks_further(limit));
-    further.then_some("a limit of its route looks at a claim or a header")
+    if route.limits.iter().any(|limit| looks_further(limit)) {
+        return Some("a limit of its route looks at a claim or a header");
+    }
+    let estimated = route.limits.iter().any(|limit| is_estimated(limit));
+    estimated.then_some("Edge Rate Limiting keeps a limit of its route, by estimates and penalties")
+}
+
+/// Whether what `limit` does to a request hangs on Edge Rate Limiting, which nobody can count again. What is only tried
+/// refuses nobody.
+const fn is_estimated(limit: &Limit) -> bool {
+    matches!(limit.counter, CounterDocument::Erl(_)) && !limit.shadow
 }
 
 fn looks_further(limit: &Limit) -> bool {

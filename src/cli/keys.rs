@@ -5,14 +5,17 @@ use std::process::ExitCode;
 
 use fastgate::mint::{SigningKeys, new_signing_keys};
 
+use super::printer;
+
 /// Prints a new private key set, ready for a pipe into the Secret Store.
 pub(super) fn new() -> ExitCode {
     let (private, public) = new_signing_keys();
-    eprintln!(
-        "Private key set on standard output: store it as the secret \"signing-keys\" of the Secret Store \"fastgate\"."
+    printer::error(
+        "Private key set on standard output: store it as the secret \"signing-keys\" of the Secret Store \"fastgate\".",
     );
-    eprintln!("Public half, which the edge publishes at /.well-known/fastgate/jwks.json:\n{public}");
-    println!("{private}");
+    printer::error("Public half, which the edge publishes at /.well-known/fastgate/jwks.json:");
+    printer::error(public);
+    printer::line(private);
     ExitCode::SUCCESS
 }
 
@@ -24,14 +27,16 @@ pub(super) fn origin(audience: &str) -> ExitCode {
         SigningKeys::parse(&private).and_then(SigningKeys::checked).map_err(|error| format!("what is on it {error}"))
     }) {
         Ok(keys) => {
-            eprintln!("For the origin \"{audience}\" alone: whoever has these can forge its identity headers.");
-            println!("{}", keys.origin_keys(audience));
+            printer::error(format_args!(
+                "For the origin \"{audience}\" alone: whoever has these can forge its identity headers."
+            ));
+            printer::line(keys.origin_keys(audience));
             ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!(
+            printer::error(format_args!(
                 "standard input: {error}; give it the private key set, `fastgate keys origin … < signing-keys.json`"
-            );
+            ));
             ExitCode::from(2)
         }
     }

@@ -2,7 +2,7 @@
 
 use fastgate::identity::rehearsal::{accepted, put};
 use fastgate::policy::{Access, Policy, Route};
-use fastgate::request::CanonicalPath;
+use fastgate::request::{CanonicalPath, MAX_PATH_BYTES, MAX_TARGET_BYTES};
 use fastgate::route::find_for;
 use fastgate::time::UnixTime;
 use fastgate::trail::{Replay, Trail};
@@ -54,7 +54,24 @@ const BAD_TOKEN: &str = "..";
 /// The code by which it is refused.
 const BAD_TOKENS_CODE: &str = "token-malformed";
 
+/// Why a line is not judged that does not say what was asked.
+const NO_LOG_LINE: &str = "no log line of a request with a canonical path";
+
 impl Line {
+    /// Reads one line of a log. A log may hold anything: what no edge writes is an error, before anything is made of it.
+    ///
+    /// # Errors
+    /// Why the line cannot be judged again.
+    pub(super) fn read(text: &[u8]) -> Result<Self, &'static str> {
+        let line: Self = serde_json::from_slice(text).map_err(|_| NO_LOG_LINE)?;
+        let Replay { path, query, .. } = &line.replay;
+        if path.len() > MAX_PATH_BYTES || *query > MAX_TARGET_BYTES {
+            return Err("its path or query is too long to be judged again");
+        }
+        let is_canonical = CanonicalPath::parse(path.as_bytes()).is_ok_and(|parsed| parsed.encoded() == path);
+        is_canonical.then_some(line).ok_or(NO_LOG_LINE)
+    }
+
     pub(super) fn caller(&self) -> Caller<'_> {
         if let (Some(subject), Some(issuer)) = (&self.subject, &self.issuer) {
             return Caller::Known { subject, issuer };

@@ -7,6 +7,8 @@ use fastgate::identity::deny_list::{Entry, Mark, MarkKind};
 use fastgate::time::UnixTime;
 use serde_json::json;
 
+use super::printer;
+
 /// What is to be refused, and for how long. TIME is seconds since 1970, or a time from now: `+90s`, `+30m`, `+8h`, `+7d`,
 /// `-1h`.
 #[derive(Args)]
@@ -37,15 +39,16 @@ pub(super) fn revoke(revocation: &Revocation) -> ExitCode {
     let now = UnixTime::from_seconds(std::time::UNIX_EPOCH.elapsed().map_or(0, |elapsed| elapsed.as_secs()));
     match entry(revocation, now) {
         Ok((key, entry)) => {
-            println!("{:#}", json!({ "key": key, "value": entry }));
-            eprintln!(
-                "Store it:\nfastly kv-store-entry create --store-id \"$STORE\" --key '{key}' --value '{}'",
+            printer::indented_json(&json!({ "key": key, "value": entry }));
+            printer::error("Store it:");
+            printer::error(format_args!(
+                "fastly kv-store-entry create --store-id \"$STORE\" --key '{key}' --value '{}'",
                 entry.to_json()
-            );
+            ));
             ExitCode::SUCCESS
         }
         Err(fault) => {
-            eprintln!("{fault}");
+            printer::error(fault);
             ExitCode::from(2)
         }
     }

@@ -37,11 +37,14 @@ fn with(mut line: Value, name: &str, value: impl Into<Value>) -> Value {
 
 /// The exit code, the new verdicts of those that differ, and the sum.
 fn diff(old: &Value, new: &Value, log: &[Value]) -> (i32, Vec<String>, Value) {
+    diff_text(old, new, &log.iter().map(Value::to_string).collect::<Vec<_>>().join("\n"))
+}
+
+fn diff_text(old: &Value, new: &Value, log: &str) -> (i32, Vec<String>, Value) {
     let run = RUNS.fetch_add(1, Ordering::Relaxed);
     let folder = std::env::temp_dir().join(format!("fastgate-diff-lines-{}-{run}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
-    let log: Vec<String> = log.iter().map(Value::to_string).collect();
-    let files = [("old.json", old.to_string()), ("new.json", new.to_string()), ("log", log.join("\n"))];
+    let files = [("old.json", old.to_string()), ("new.json", new.to_string()), ("log", log.to_owned())];
     let [old, new, log] = files.map(|(name, text)| {
         let path = folder.join(name);
         std::fs::write(&path, text).unwrap();
@@ -135,7 +138,10 @@ fn what_the_log_tells_of_a_token_is_judged_and_what_it_does_not_is_named() {
         (json!({ "max_lifetime": 600 }), "max_lifetime"),
         (json!({ "leeway": 0 }), "leeway"),
         (json!({ "issuer": "https://other.test" }), "issuer"),
+        (json!({ "issuer": "https://other.test", "issuer_aliases": ["https://idp.test"] }), "issuer"),
         (json!({ "jwks_uri": "https://idp.test/other" }), "jwks_uri"),
+        (json!({ "backend": "other" }), "backend"),
+        (json!({ "deny_list": true }), "deny_list"),
         (json!({ "claims": { "roles": ["other"] } }), "claims"),
     ] {
         let becomes = becomes(&old, &extended(&parts), &line(json!({})));
@@ -156,10 +162,18 @@ fn what_the_log_tells_of_a_token_is_judged_and_what_it_does_not_is_named() {
         json!({ "algorithms": ["ES256", "RS256", "EdDSA"] }),
         json!({ "types": ["at+jwt", "jwt"], "untyped": true }),
         json!({ "issuer_aliases": ["https://other.test"] }),
-        json!({ "deny_list": true }),
     ] {
         assert_eq!(becomes(&old, &extended(&wider), &line(json!({}))), "same", "{wider}");
     }
+    let denied = extended(&json!({ "deny_list": true }));
+    assert_eq!(becomes(&denied, &denied, &line(json!({}))), "same", "the list was asked then");
+    assert_eq!(becomes(&denied, &old, &line(json!({}))), "same", "who was not on it is not asked about any more");
+    let keys = |issuer: &str, alias: &str| {
+        extended(&json!({ "issuer": issuer, "issuer_aliases": [alias], "jwks_uri": "https://idp.test/keys" }))
+    };
+    let (one, other) = ("https://idp.test", "https://idp.test/other");
+    let renamed = becomes(&keys(one, other), &keys(other, one), &line(json!({})));
+    assert_eq!(renamed, "same", "the keys and both spellings are what they were");
     let open = policy(&json!({ "audiences": ["b"] }), &json!({ "access": "public" }));
     assert_eq!(becomes(&old, &open, &line(json!({}))), "same", "nothing about a token matters where none is read");
 }
@@ -179,6 +193,32 @@ fn what_the_edge_asks_of_every_request_is_named_where_the_log_does_not_tell_it()
     let proofs = edge(json!({ "dpop": { "nonce": true } }));
     assert_eq!(becomes(&one, &proofs, &line(json!({}))), "same", "its token was not bound");
     assert_eq!(becomes(&one, &proofs, &line(json!({ "bound": true }))), changed("edge.dpop"));
+}
+
+#[test]
+fn what_edge_rate_limiting_keeps_is_never_counted_again() {
+    let limited = |counter: &Value, shadow: bool, place: &str| {
+        let mut policy = policy(&json!({}), &json!({}));
+        let by = if place == "edge" { "network" } else { "subject" };
+        policy["limits"] =
+            json!({ "l": { "count": 60, "window": 60, "by": [by], "counter": counter, "shadow": shadow } });
+        match place {
+            "edge" => policy["edge"]["flood_limit"] = json!("l"),
+            _ => policy["routes"][0]["limits"] = json!(["l"]),
+        }
+        policy
+    };
+    let erl = json!({ "erl": { "rate_counter": "r", "penalty_box": "b", "penalty": 600 } });
+    let plain = policy(&json!({}), &json!({}));
+    for (place, gap) in [
+        ("route", "Edge Rate Limiting keeps a limit of its route, by estimates and penalties"),
+        ("edge", "Edge Rate Limiting keeps the flood limit, by estimates and penalties"),
+    ] {
+        assert_eq!(becomes(&plain, &limited(&erl, false, place), &line(json!({}))), gap);
+        assert_eq!(becomes(&limited(&erl, false, place), &plain, &line(json!({}))), gap);
+        assert_eq!(becomes(&plain, &limited(&erl, true, place), &line(json!({}))), "same", "it refuses nobody");
+        assert_eq!(becomes(&plain, &limited(&json!("exact"), false, place), &line(json!({}))), "same");
+    }
 }
 
 #[test]
@@ -239,4 +279,45 @@ fn a_line_that_the_old_policy_does_not_explain_is_never_the_same() {
     assert_eq!((code, verdicts.len(), &sum["judged"], &sum["differ"]), (1, 1, &json!(1), &json!(1)));
     assert_eq!(sum["not_judged"].as_object().unwrap().len(), 2);
     assert_eq!(diff(&old, &old, &[reader, json!({})]).0, 3, "not all was judged");
+}
+
+#[test]
+fn a_line_that_no_edge_writes_is_counted_and_the_rest_is_judged() {
+    let policy = policy(&json!({}), &json!({}));
+    let long = "its path or query is too long to be judged again";
+    let other = "no log line of a request with a canonical path";
+    for (hostile, gap) in [
+        (line(json!({ "query": u64::MAX })), long),
+        (line(json!({ "query": 10_000_000_000_000_u64 })), long),
+        (line(json!({ "query": 8193 })), long),
+        (line(json!({ "path": format!("/{}", "x".repeat(4096)) })), long),
+        (line(json!({ "query": -1 })), other),
+        (line(json!({ "path": "/x?y" })), other),
+        (line(json!({ "path": "https://edge.test/x" })), other),
+        (line(json!({ "path": "/%78" })), other),
+        (line(json!({ "path": "" })), other),
+    ] {
+        let (code, verdicts, sum) = diff(&policy, &policy, &[hostile.clone(), line(json!({}))]);
+        assert_eq!((code, verdicts.len(), &sum["judged"]), (3, 0, &json!(1)), "{hostile}");
+        assert_eq!(sum["not_judged"], json!({ gap: 1 }), "{hostile}");
+    }
+    for usual in [
+        line(json!({ "query": 8000 })),
+        line(json!({ "path": "/x" })),
+        with(line(json!({ "content_length": u64::MAX })), "method", "POST"),
+    ] {
+        assert_eq!(diff(&policy, &policy, std::slice::from_ref(&usual)).0, 0, "{usual}");
+    }
+    // No token outlives the end of time, and the run goes on.
+    let late = with(line(json!({})), "time", u64::MAX);
+    assert_eq!(diff(&policy, &policy, &[late, line(json!({}))]).2["judged"], 1);
+}
+
+#[test]
+fn a_blank_line_is_no_request() {
+    let (policy, line) = (policy(&json!({}), &json!({})), line(json!({})));
+    for log in [format!("{line}\r\n\r\n"), format!("\n \t\n{line}\n\n"), format!("\r\n{line}\r\n \r\n")] {
+        let (code, _, sum) = diff_text(&policy, &policy, &log);
+        assert_eq!((code, &sum["judged"], &sum["not_judged"]), (0, &json!(1), &json!({})), "{log:?}");
+    }
 }

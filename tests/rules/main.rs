@@ -21,6 +21,7 @@ mod limits;
 mod overlap;
 mod places;
 mod requests;
+mod terminal;
 mod tour;
 mod who;
 

@@ -7,14 +7,17 @@ use std::sync::Arc;
 use fastgate::content::{Body, ContentError};
 use fastgate::headers::Headers;
 use fastgate::identity::deny_list::{DenyList, DenyListUnavailable, Entry, Mark};
+use fastgate::identity::introspection::{IntrospectionUnavailable, Introspector};
 use fastgate::identity::keys::KeySet;
 use fastgate::identity::replay::{ProofId, Replays, ReplaysUnreachable};
 use fastgate::identity::{KeySource, KeysUnavailable, Wanted};
 use fastgate::place::{AclAction, AclUnavailable, Acls};
-use fastgate::policy::Issuer;
 use fastgate::policy::limits::Limit;
+use fastgate::policy::{Introspection, Issuer};
+use fastgate::secret::Secret;
 use fastgate::throttle::{Counter, CounterUnreachable, Taken, Window};
 use fastgate::time::UnixTime;
+use serde::Deserialize;
 
 /// A body of the length that is declared, of which nothing else is known; an empty one where none is.
 pub(super) struct DeclaredBody(u64);
@@ -49,38 +52,78 @@ impl DenyList for NobodyDenied {
     }
 }
 
-/// Here a proof of possession is seen once.
-pub(super) struct AlwaysFirst;
+/// Here a proof of possession is seen once; whether it would have been asked is remembered.
+#[derive(Default)]
+pub(super) struct AlwaysFirst {
+    pub(super) asked: bool,
+}
 
 impl Replays for AlwaysFirst {
     fn is_first(&mut self, _: &ProofId, _: u64) -> Result<bool, ReplaysUnreachable> {
+        self.asked = true;
         Ok(true)
     }
 }
 
 /// Key sets by the policy's id of their issuer.
-pub(super) struct Keys(pub(super) BTreeMap<String, Arc<KeySet>>);
+pub(super) struct Keys {
+    pub(super) sets: BTreeMap<String, Arc<KeySet>>,
+    /// What to give, where a set was asked for that is not here.
+    pub(super) missing: Option<String>,
+}
 
 impl KeySource for Keys {
     fn keys(&mut self, issuer: &Issuer, _: Wanted) -> Result<Arc<KeySet>, KeysUnavailable> {
-        self.0.get(&issuer.id).cloned().ok_or_else(|| KeysUnavailable {
-            issuer: issuer.id.clone(),
-            cause: format!("give the issuer's key set with --jwks {}=FILE, or --claims instead of a token", issuer.id),
+        let Issuer { id, .. } = issuer;
+        self.sets.get(id).cloned().ok_or_else(|| {
+            let cause = format!("give the issuer's key set with --jwks {id}=FILE, or --claims instead of a token");
+            self.missing = Some(format!("the keys of issuer \"{id}\" are not here: {cause}"));
+            KeysUnavailable { issuer: id.clone(), cause }
         })
     }
 }
 
-/// What a case says of ACLs: `allow`, `block` or `none`, by name.
-pub(super) struct DescribedAcls<'case>(pub(super) &'case BTreeMap<String, String>);
+/// Issuers are asked about opaque tokens by the edge alone.
+#[derive(Default)]
+pub(super) struct NobodyAsks {
+    /// What to give, where one would have been asked.
+    pub(super) missing: Option<String>,
+}
+
+impl Introspector for NobodyAsks {
+    fn ask(
+        &mut self,
+        issuer: &Issuer,
+        _: &Introspection,
+        _: &Secret<&str>,
+    ) -> Result<Vec<u8>, IntrospectionUnavailable> {
+        let Issuer { id, .. } = issuer;
+        let cause = format!("give --issuer {id} and --claims instead of the token");
+        self.missing = Some(format!("only the edge asks issuer \"{id}\" what this token means: {cause}"));
+        Err(IntrospectionUnavailable { issuer: id.clone(), cause })
+    }
+}
+
+/// What an ACL says of the client: the action of the entry that covers its address.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(in crate::cli) enum AclEntry {
+    Allow,
+    Block,
+    /// No entry covers it.
+    None,
+}
+
+/// What a case says of ACLs, by name. Others cannot be asked.
+pub(super) struct DescribedAcls<'case>(pub(super) &'case BTreeMap<String, AclEntry>);
 
 impl Acls for DescribedAcls<'_> {
     fn action(&mut self, acl: &str, _: IpAddr) -> Result<Option<AclAction>, AclUnavailable> {
-        match self.0.get(acl).map(String::as_str) {
-            Some("allow") => Ok(Some(AclAction::Allow)),
-            Some("block") => Ok(Some(AclAction::Block)),
-            Some("none") => Ok(None),
-            _ => Err(AclUnavailable),
-        }
+        Ok(match self.0.get(acl).ok_or(AclUnavailable)? {
+            AclEntry::Allow => Some(AclAction::Allow),
+            AclEntry::Block => Some(AclAction::Block),
+            AclEntry::None => None,
+        })
     }
 }
 

@@ -1,0 +1,100 @@
+//! All that the tool prints goes through here. Policies, logs and tokens are written by others, and a terminal obeys what
+//! stands in them: characters that steer it, or that show a text as another one, are printed as escapes.
+
+use std::borrow::Cow;
+use std::fmt::{Display, Write as _};
+
+use serde_json::Value;
+
+/// Prints one line to standard output.
+#[expect(clippy::print_stdout, reason = "the one place that prints")]
+pub(super) fn line(text: impl Display) {
+    println!("{}", escaped(&text.to_string()));
+}
+
+/// Prints one line to standard error.
+#[expect(clippy::print_stderr, reason = "the one place that prints")]
+pub(super) fn error(text: impl Display) {
+    eprintln!("{}", escaped(&text.to_string()));
+}
+
+/// Prints JSON to standard output, in one line.
+#[expect(clippy::print_stdout, reason = "the one place that prints")]
+pub(super) fn json(value: &Value) {
+    println!("{}", escaped_json(&value.to_string()));
+}
+
+/// Prints JSON to standard output, in lines that a person can read.
+#[expect(clippy::print_stdout, reason = "the one place that prints")]
+pub(super) fn indented_json(value: &Value) {
+    println!("{}", escaped_json(&format!("{value:#}")));
+}
+
+/// One line of text: `\n` for a line break, `\u{1b}` for a character that steers a terminal.
+fn escaped(text: &str) -> Cow<'_, str> {
+    replaced(text, steers, |character, into| into.extend(character.escape_default()))
+}
+
+/// The same JSON, in which `\u202e` (RFC 8259 §7) stands for such a character. `text` is JSON: outside of its strings no
+/// such character stands but the line breaks between values.
+fn escaped_json(text: &str) -> Cow<'_, str> {
+    let hidden = |character| character != '\n' && steers(character);
+    replaced(text, hidden, |character, into| {
+        for unit in character.encode_utf16(&mut [0; 2]) {
+            let _ = write!(into, "\\u{unit:04x}"); // a String takes whatever is written
+        }
+    })
+}
+
+fn replaced(text: &str, which: impl Fn(char) -> bool, write: impl Fn(char, &mut String)) -> Cow<'_, str> {
+    if !text.contains(&which) {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        if which(character) { write(character, &mut escaped) } else { escaped.push(character) }
+    }
+    Cow::Owned(escaped)
+}
+
+/// Whether a character steers a terminal (C0, DEL, C1), the direction of a text (Unicode Standard Annex #9), or is not to
+/// be seen at all.
+fn steers(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{escaped, escaped_json, steers};
+    use serde_json::{Value, json};
+
+    /// Clears a screen, sets a title, the same by C1, ends a line, turns a text around, isolates it, hides.
+    const HOSTILE: &str =
+        "a\u{1b}[2Jb\u{1b}]0;t\u{7}c\u{9b}2Jd\r\ne\u{202e}f\u{2066}g\u{7f}h\u{200b}i\u{e0041}j\u{61c}";
+
+    #[test]
+    fn what_steers_a_terminal_is_printed_as_an_escape() {
+        assert!(!escaped(HOSTILE).contains(steers));
+        assert_eq!(escaped("a\u{1b}[2J\n\u{202e}b"), "a\\u{1b}[2J\\n\\u{202e}b");
+        for plain in ["", "Bestellungen für Köln → 注文 ✓ שלום", "a\\u{1b}\"'`"] {
+            assert_eq!(escaped(plain), plain);
+        }
+    }
+
+    #[test]
+    fn json_stays_the_same_json() {
+        let value = json!({ HOSTILE: [HOSTILE, "Köln", "a\\u{1b}"], "b": { "c": "\u{10ffff}" } });
+        for text in [value.to_string(), format!("{value:#}")] {
+            let printed = escaped_json(&text);
+            assert!(!printed.replace('\n', "").contains(steers), "{printed}");
+            assert_eq!(serde_json::from_str::<Value>(&printed).ok(), Some(value.clone()), "{printed}");
+            assert_eq!(printed.lines().count(), text.lines().count());
+        }
+        assert_eq!(escaped_json("{\n  \"a\": \"\u{202e}\u{e0041}\"\n}"), "{\n  \"a\": \"\\u202e\\udb40\\udc41\"\n}");
+    }
+}
