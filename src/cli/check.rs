@@ -1,13 +1,16 @@
 //! `fastgate check`: first the shape, against the JSON Schema, which finds every misspelt field at once; then the meaning,
 //! by the very code that reads the policy at the edge.
 
+mod shape;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use fastgate::policy::{Policy, PolicyDocument};
+use fastgate::policy::Policy;
 use serde_json::{Map, Value};
 
 use super::lint::lints;
+use shape::shape_findings;
 
 /// Checks the policy at `path`, with the routes of `additions` behind its own, and prints what is found.
 pub(super) fn check(path: &Path, additions: &[PathBuf]) -> ExitCode {
@@ -66,7 +69,7 @@ fn list_of_routes(path: &Path, document: &Map<String, Value>) -> Result<Vec<Valu
 
 /// Prints the JSON Schema of policies.
 pub(super) fn schema() -> ExitCode {
-    println!("{:#}", schema_value());
+    println!("{:#}", shape::schema());
     ExitCode::SUCCESS
 }
 
@@ -74,10 +77,6 @@ struct Finding {
     at: String,
     what: String,
     remedy: String,
-}
-
-fn schema_value() -> Value {
-    schemars::schema_for!(PolicyDocument).to_value()
 }
 
 fn findings(text: &[u8]) -> Vec<Finding> {
@@ -93,29 +92,4 @@ fn findings(text: &[u8]) -> Vec<Finding> {
         .into_iter()
         .map(|fault| Finding { at: fault.at, what: fault.fault.to_string(), remedy: fault.fault.remedy().to_owned() })
         .collect()
-}
-
-fn shape_findings(document: &Value) -> Vec<Finding> {
-    let Ok(validator) = jsonschema::validator_for(&schema_value()) else {
-        return Vec::new(); // a schema that is none is a bug, and a test's business; the reader still judges
-    };
-    validator
-        .iter_errors(document)
-        .map(|error| Finding {
-            at: json_path(&error.instance_path().to_string()),
-            what: error.to_string(),
-            remedy: "see policy.schema.json for the fields that exist here and their types".to_owned(),
-        })
-        .collect()
-}
-
-/// A JSON Pointer (RFC 6901) as a JSON path: `/routes/3/path` becomes `$.routes[3].path`.
-fn json_path(pointer: &str) -> String {
-    pointer.split('/').skip(1).fold("$".to_owned(), |path, step| {
-        if step.bytes().all(|byte| byte.is_ascii_digit()) {
-            format!("{path}[{step}]")
-        } else {
-            format!("{path}.{step}")
-        }
-    })
 }

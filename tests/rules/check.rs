@@ -1,5 +1,7 @@
 //! `fastgate check`, as it is run: what is valid and yet hardly meant.
 
+mod shape;
+
 use std::process::Command;
 
 use serde_json::{Value, json};
@@ -7,8 +9,12 @@ use serde_json::{Value, json};
 use crate::{desk, route};
 
 fn check(name: &str, parts: &Value) -> (bool, String) {
+    check_text(name, &desk::policy(parts).to_string())
+}
+
+fn check_text(name: &str, policy: &str) -> (bool, String) {
     let path = std::env::temp_dir().join(format!("fastgate-check-{}-{name}.json", std::process::id()));
-    std::fs::write(&path, desk::policy(parts).to_string()).unwrap();
+    std::fs::write(&path, policy).unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_fastgate")).arg("check").arg(&path).output().unwrap();
     std::fs::remove_file(&path).unwrap();
     (output.status.success(), String::from_utf8(output.stdout).unwrap())
