@@ -1,5 +1,6 @@
 //! `fastgate check`, as it is run: what is valid and yet hardly meant.
 
+mod parts;
 mod shape;
 
 use std::process::Command;
