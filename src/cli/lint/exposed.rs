@@ -7,7 +7,7 @@ use fastgate::request::CanonicalPath;
 use fastgate::route::{find_for, websocket};
 
 use super::overlap::{Effort, Spent, covers, shared_paths};
-use super::{Lint, open};
+use super::{Lint, everybody, open};
 
 const GOES_FIRST: &str = "the public route goes first, since its path is the more specific: give it a path of its own, or \
                           keep the application from handing out such values";
@@ -96,7 +96,8 @@ impl Comparison<'_> {
                     _ => PROTECT,
                 };
                 let what = format!(
-                    "lets everybody use {} on paths of the protected route \"{}\", as on \"{path}\"",
+                    "lets {} use {} on paths of the protected route \"{}\", as on \"{path}\"",
+                    everybody(public),
                     reached.join(", "),
                     protected.id
                 );
@@ -129,8 +130,9 @@ impl Comparison<'_> {
                     let reached = self.reached(&path, &methods)?;
                     if !reached.is_empty() {
                         let what = format!(
-                            "lets everybody use {} where the path has \"{shown}\", which the protected route \"{}\" does \
+                            "lets {} use {} where the path has \"{shown}\", which the protected route \"{}\" does \
                              not match and an application may read as the same value",
+                            everybody(public),
                             reached.join(", "),
                             protected.id
                         );
