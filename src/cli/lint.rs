@@ -1,6 +1,7 @@
 //! What is valid in a policy and yet hardly meant.
 
 mod absence;
+mod candidates;
 mod countries;
 mod exposed;
 mod overlap;
@@ -14,7 +15,7 @@ use fastgate::policy::fields::Accepts;
 use fastgate::policy::limits::KeyPart;
 use fastgate::policy::pattern::Segment;
 use fastgate::policy::{Access, Issuer, MethodName, Policy, PresetName, Requirement, Route};
-use useless::useless;
+use useless::{useless, useless_in_shared};
 
 /// One thing that is hardly meant, and what to do about it.
 pub(super) struct Lint {
@@ -98,6 +99,7 @@ pub(super) fn lints(policy: &Policy) -> Vec<Lint> {
         lints.extend(absences(policy, route, &at));
         lints.extend(useless(policy, route, &at));
     }
+    lints.extend(useless_in_shared(policy));
     let mut known = std::collections::BTreeSet::new();
     lints.retain(|lint| known.insert((lint.at.clone(), lint.what.clone())));
     lints

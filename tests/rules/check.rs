@@ -1,6 +1,7 @@
 //! `fastgate check`, as it is run: what is valid and yet hardly meant.
 
 mod absent;
+mod exposed;
 mod hints;
 mod parts;
 mod shape;
