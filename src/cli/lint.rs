@@ -10,11 +10,12 @@ mod useless;
 
 use absence::absences;
 use exposed::exposed;
-use fastgate::gateway::KEYS_PATH;
+use fastgate::gateway::{KEYS_PATH, metadata_path};
 use fastgate::policy::fields::Accepts;
 use fastgate::policy::limits::KeyPart;
 use fastgate::policy::pattern::Segment;
 use fastgate::policy::{Access, Issuer, MethodName, Policy, PresetName, Requirement, Route};
+use fastgate::request::CanonicalPath;
 use useless::{useless, useless_in_shared};
 
 /// One thing that is hardly meant, and what to do about it.
@@ -47,10 +48,15 @@ pub(super) fn lints(policy: &Policy) -> Vec<Lint> {
             add(format!("{at}.leeway"), what, "keep the provider's clock right and write 60 or less");
         }
     }
+    if let Some(limit) = policy.edge().flood_limit.as_ref().filter(|limit| limit.shadow) {
+        add(format!("$.limits.{}", limit.name), TRIED.to_owned(), TRIED_REMEDY);
+    }
+    let metadata = metadata_path(policy);
     for (number, route) in policy.routes().iter().enumerate() {
         let at = format!("$.routes[{number}]");
-        if route.template.as_str() == KEYS_PATH && route.methods.contains(&MethodName::Get) {
-            let what = "is answered by the edge itself with its public keys, where the method is GET".to_owned();
+        let published = [(KEYS_PATH, "its public keys"), (&metadata, "the metadata of what it protects (RFC 9728)")];
+        if let Some((_, document)) = published.into_iter().find(|(path, _)| is_at(route, path)) {
+            let what = format!("is answered by the edge itself with {document}, where the method is GET");
             add(format!("{at}.path"), what, "choose another path");
         }
         if open(route) && matches!(route.template.segments(), [Segment::Rest(_)]) {
@@ -109,6 +115,13 @@ pub(super) fn lints(policy: &Policy) -> Vec<Lint> {
 fn is_auth0(issuer: &Issuer) -> bool {
     let host = issuer.issuer.split('/').nth(2).unwrap_or_default();
     issuer.preset == Some(PresetName::Auth0) || (issuer.preset.is_none() && host.ends_with(".auth0.com"))
+}
+
+/// Whether the route is for GET on exactly this path, which is encoded.
+fn is_at(route: &Route, encoded: &str) -> bool {
+    let all_literal = route.template.segments().iter().all(|segment| matches!(segment, Segment::Literal(_)));
+    let path = CanonicalPath::of_decoded(route.template.as_str());
+    all_literal && route.methods.contains(&MethodName::Get) && path.is_ok_and(|path| path.encoded() == encoded)
 }
 
 /// What is the matter with a trial, and what to do about it.

@@ -258,6 +258,9 @@ fn claim(test: &ClaimTestDocument, at: &str, faults: &mut Faults) -> Condition {
         test.equals_path.clone().map(Expected::EqualsPath),
         test.contains_path.clone().map(Expected::ContainsPath),
     ];
+    // In a list without members nothing is, and under `not` everything.
+    let no_values = test.one_of.as_ref().is_some_and(Vec::is_empty);
+    faults.add_if(no_values, format_args!("{at}.in"), Fault::Empty);
     let mut expectations = expectations.into_iter().flatten();
     let (first, second) = (expectations.next(), expectations.next());
     faults.add_if(first.is_none() || second.is_some(), at, Fault::NotOneTest);

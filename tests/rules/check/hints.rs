@@ -30,6 +30,22 @@ fn limited(access: &str, limit: Value) -> Value {
     json!({ "limits": { "l": limit }, "routes": [route("/a", &json!({ "access": access, "limits": ["l"] }))] })
 }
 
+/// A route where the metadata of this resource is published.
+fn resource(resource: &str) -> Value {
+    let path = resource.strip_prefix("https://edge.test").unwrap();
+    let mut parts = at(&format!("/.well-known/oauth-protected-resource{path}"), &["GET"]);
+    parts["edge"] = json!({ "issuer": "https://edge.test", "hosts": ["edge.test"], "resource": resource });
+    parts
+}
+
+fn flood(shadow: bool) -> Value {
+    json!({
+        "edge": { "issuer": "https://edge.test", "hosts": ["edge.test"], "flood_limit": "f" },
+        "limits": { "f": { "count": 10, "window": 60, "by": ["network"], "shadow": shadow } },
+        "routes": [route("/a", &json!({}))]
+    })
+}
+
 const CLAIM_COST: &str =
     r#"{ "count": 10, "window": 60, "by": ["network"], "cost": 2, "cost_from": { "claim": "w" }, "most_cost": 5 }"#;
 
@@ -39,6 +55,9 @@ fn policies_without_hints() {
     for parts in [
         auth0("https://t.auth0.com", &["https://t.auth0.com/"]),
         at("/.well-known/fastgate/jwks.json", &["POST"]),
+        at("/.well-known/oauth-protected-resource", &["POST"]),
+        at("/.well-known/oauth-protected-resource/v1", &["GET"]),
+        flood(false),
         one(json!({ "accepts": { "shadow": true } })),
         limited("optional", cost),
         limited("public", json!({ "count": 10, "window": 60, "by": ["network", "route"] })),
@@ -70,6 +89,17 @@ fn policies_with_hints() {
             at("/.well-known/fastgate/jwks.json", &["POST", "GET"]),
             "$.routes[0].path is answered by the edge itself with its public keys, where the method is GET",
         ),
+        (
+            at("/.well-known/oauth-protected-resource", &["GET"]),
+            "$.routes[0].path is answered by the edge itself with the metadata of what it protects (RFC 9728), where the method \
+             is GET",
+        ),
+        (
+            resource("https://edge.test/v1/b"),
+            "$.routes[0].path is answered by the edge itself with the metadata of what it protects (RFC 9728), where the method \
+             is GET",
+        ),
+        (flood(true), "$.limits.f is only tried: what it would refuse passes"),
         (
             limited("public", cost),
             "$.routes[0].limits limit \"l\" has its cost from a claim, and a public route reads none: each request costs 2",
