@@ -31,8 +31,16 @@ pub(super) fn lints(policy: &Policy) -> Vec<Lint> {
     let mut add = |at: String, what: String, remedy| lints.push(Lint { at, what, remedy });
     for issuer in policy.issuers() {
         let at = format!("$.issuers.{}", issuer.id);
-        if issuer.issuer.starts_with("http:") {
-            add(format!("{at}.issuer"), "is http, which only this machine can reach".to_owned(), "use https elsewhere");
+        let introspection = issuer.introspection.as_ref().map(|introspection| introspection.url.as_str());
+        for (member, url) in [
+            ("issuer", Some(issuer.issuer.as_str())),
+            ("jwks_uri", issuer.jwks_uri.as_deref()),
+            ("introspection.url", introspection),
+        ] {
+            if url.is_some_and(|url| url.starts_with("http:")) {
+                let what = "is http, which only this machine can reach".to_owned();
+                add(format!("{at}.{member}"), what, "use https elsewhere");
+            }
         }
         let slash = |alias: &String| alias.strip_suffix('/') == Some(issuer.issuer.as_str());
         if is_auth0(issuer) && !issuer.issuer.ends_with('/') && !issuer.aliases.iter().any(slash) {

@@ -40,7 +40,8 @@ pub(super) fn useless_in_shared(policy: &Policy) -> Vec<Lint> {
         policy.routes().iter().flat_map(|route| &route.from).map(|place| (&place.name, place)).collect();
     let groups: BTreeMap<_, _> =
         policy.routes().iter().filter_map(|route| route.group.as_ref()).map(|group| (&group.name, group)).collect();
-    let mut found: Vec<Lint> = places.values().flat_map(|place| unassigned(place)).collect();
+    let mut found: Vec<Lint> =
+        places.values().flat_map(|place| unassigned(place).into_iter().chain(denied(place))).collect();
     for group in groups.values() {
         found.extend(group.cors.iter().flat_map(|cors| never_sent(&group.name, cors)));
     }
@@ -72,6 +73,26 @@ fn unassigned(place: &Place) -> Vec<Lint> {
         }
     }
     found
+}
+
+/// Each test of `allow` of which some value is denied as well.
+fn denied(place: &Place) -> Vec<Lint> {
+    let both = |one: &PlaceTest, other: &PlaceTest| match (one, other) {
+        (PlaceTest::Country(one), PlaceTest::Country(other))
+        | (PlaceTest::Subdivision(one), PlaceTest::Subdivision(other)) => one.iter().any(|code| other.contains(code)),
+        (PlaceTest::Continent(one), PlaceTest::Continent(other)) => one.iter().any(|code| other.contains(code)),
+        (PlaceTest::Asn(one), PlaceTest::Asn(other)) => one.iter().any(|number| other.contains(number)),
+        _ => false,
+    };
+    let allowed = place.allow.iter().enumerate();
+    allowed
+        .filter(|(_, allowed)| place.deny.iter().any(|denied| both(allowed, denied)))
+        .map(|(index, _)| Lint {
+            at: format!("$.places.{}.allow[{index}]", place.name),
+            what: "names a value that \"deny\" names, too, and refuses".to_owned(),
+            remedy: "take it out of one of the two",
+        })
+        .collect()
 }
 
 /// Each origin of a page that no browser sends.

@@ -30,6 +30,15 @@ fn limited(access: &str, limit: Value) -> Value {
     json!({ "limits": { "l": limit }, "routes": [route("/a", &json!({ "access": access, "limits": ["l"] }))] })
 }
 
+fn issuer(member: &str, value: Value) -> Value {
+    let issuer = json!({ "issuer": "https://a.test", "backend": "idp", "audiences": ["a"], member: value });
+    json!({ "issuers": { "a": issuer }, "routes": [route("/a", &json!({}))] })
+}
+
+fn placed(place: Value) -> Value {
+    json!({ "places": { "p": place }, "routes": [route("/a", &json!({ "from": ["p"] }))] })
+}
+
 /// A route where the metadata of this resource is published.
 fn resource(resource: &str) -> Value {
     let path = resource.strip_prefix("https://edge.test").unwrap();
@@ -58,6 +67,10 @@ fn policies_without_hints() {
         at("/.well-known/oauth-protected-resource", &["POST"]),
         at("/.well-known/oauth-protected-resource/v1", &["GET"]),
         flood(false),
+        // Part of what is allowed may well be denied, and an ACL says by its entries which of the two it is.
+        placed(
+            json!({ "allow": [{ "continent": ["EU"] }, { "acl": ["a"] }], "deny": [{ "country": ["FR"] }, { "acl": ["a"] }] }),
+        ),
         one(json!({ "accepts": { "shadow": true } })),
         limited("optional", cost),
         limited("public", json!({ "count": 10, "window": 60, "by": ["network", "route"] })),
@@ -98,6 +111,19 @@ fn policies_with_hints() {
             resource("https://edge.test/v1/b"),
             "$.routes[0].path is answered by the edge itself with the metadata of what it protects (RFC 9728), where the method \
              is GET",
+        ),
+        (
+            issuer(
+                "introspection",
+                json!({ "url": "http://localhost/i", "backend": "b", "client_id": "c", "client_secret": "s" }),
+            ),
+            "$.issuers.a.introspection.url is http, which only this machine can reach",
+        ),
+        (
+            placed(
+                json!({ "allow": [{ "asn": [64500] }, { "country": ["DE", "FR"] }], "deny": [{ "country": ["FR"] }] }),
+            ),
+            "$.places.p.allow[1] names a value that \"deny\" names, too, and refuses",
         ),
         (flood(true), "$.limits.f is only tried: what it would refuse passes"),
         (

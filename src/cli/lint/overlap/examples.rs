@@ -22,7 +22,7 @@ impl Examples {
     /// Texts that no template takes for what they are: `{name}` takes any, but `e{name}` is made for texts like `example`.
     pub(in crate::cli::lint) fn unlike<'policy>(templates: impl Iterator<Item = &'policy PathTemplate>) -> Self {
         let mut named = Named::default();
-        for segment in templates.flat_map(|template| template.segments()) {
+        for segment in templates.flat_map(PathTemplate::segments) {
             match segment {
                 Segment::Literal(text) => drop(named.literals.insert(text)),
                 Segment::Parameter(parameter) if named.parameters.len() < MOST_SURROUNDINGS => named.add(parameter),
