@@ -20,6 +20,7 @@ use crate::throttle::Counter;
 use crate::time::UnixTime;
 use crate::trail::Trail;
 use resource::Resource;
+pub use resource::metadata_path;
 use walk::Walk;
 
 /// Where the edge publishes the public halves of its signing keys.

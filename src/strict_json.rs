@@ -6,6 +6,7 @@
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::map::Entry;
 use serde_json::{Map, Number, Value};
 
 /// Parses `json` as an object with unique member names.
@@ -74,10 +75,13 @@ impl<'de> Visitor<'de> for UniqueVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
         let mut members = Map::new();
-        while let Some((name, Unique(value))) = entries.next_entry::<String, Unique>()? {
-            if members.insert(name, value).is_some() {
-                return Err(A::Error::custom("a member name occurs twice"));
-            }
+        while let Some(name) = entries.next_key::<String>()? {
+            match members.entry(name) {
+                Entry::Vacant(place) => place.insert(entries.next_value::<Unique>()?.0),
+                Entry::Occupied(earlier) => {
+                    return Err(A::Error::custom(format_args!("the member {:?} occurs twice", earlier.key())));
+                }
+            };
         }
         Ok(Value::Object(members))
     }

@@ -1,33 +1,38 @@
 //! `fastgate check`: first the shape, against the JSON Schema, which finds every misspelt field at once; then the meaning,
 //! by the very code that reads the policy at the edge.
 
+mod parts;
+mod shape;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use fastgate::policy::{Policy, PolicyDocument};
-use serde_json::{Map, Value};
+use fastgate::policy::Policy;
+use serde_json::Value;
 
 use super::lint::lints;
 use super::printer;
+use parts::Parts;
+use shape::shape_findings;
 
 /// Checks the policy at `path`, with the routes of `additions` behind its own, and prints what is found.
 pub(super) fn check(path: &Path, additions: &[PathBuf]) -> ExitCode {
-    let text = match read(path, additions) {
-        Ok(text) => text,
+    let parts = match Parts::read(path, additions) {
+        Ok(parts) => parts,
         Err(error) => {
             printer::error(error);
             return ExitCode::from(2);
         }
     };
-    let findings = findings(&text);
+    let findings = findings(&parts.text);
     for Finding { at, what, remedy } in &findings {
-        printer::line(at);
+        printer::line(parts.place(at));
         printer::line(format_args!("    {what}"));
         printer::line(format_args!("    → {remedy}"));
     }
-    if let (true, Ok(policy)) = (findings.is_empty(), Policy::parse(&text)) {
+    if let (true, Ok(policy)) = (findings.is_empty(), Policy::parse(&parts.text)) {
         for lint in lints(&policy) {
-            printer::line(lint.at);
+            printer::line(parts.place(&lint.at));
             printer::line(format_args!("    {} (a hint, not a fault)", lint.what));
             printer::line(format_args!("    → {}", lint.remedy));
         }
@@ -45,34 +50,9 @@ pub(super) fn check(path: &Path, additions: &[PathBuf]) -> ExitCode {
     }
 }
 
-/// The policy's text; with `additions`, that of the policy that they make together.
-fn read(path: &Path, additions: &[PathBuf]) -> Result<Vec<u8>, String> {
-    let text = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    if additions.is_empty() {
-        return Ok(text);
-    }
-    let mut policy = object(path, &text)?;
-    let mut routes = if policy.contains_key("routes") { list_of_routes(path, &policy)? } else { Vec::new() };
-    for addition in additions {
-        let text = std::fs::read(addition).map_err(|error| format!("{}: {error}", addition.display()))?;
-        routes.extend(list_of_routes(addition, &object(addition, &text)?)?);
-    }
-    policy.insert("routes".to_owned(), Value::Array(routes));
-    Ok(Value::Object(policy).to_string().into_bytes())
-}
-
-fn object(path: &Path, text: &[u8]) -> Result<Map<String, Value>, String> {
-    serde_json::from_slice(text).map_err(|error| format!("{}: {error}", path.display()))
-}
-
-fn list_of_routes(path: &Path, document: &Map<String, Value>) -> Result<Vec<Value>, String> {
-    let routes = document.get("routes").and_then(Value::as_array).cloned();
-    routes.ok_or_else(|| format!("{}: holds no list \"routes\"", path.display()))
-}
-
 /// Prints the JSON Schema of policies.
 pub(super) fn schema() -> ExitCode {
-    printer::indented_json(&schema_value());
+    printer::indented_json(&shape::schema());
     ExitCode::SUCCESS
 }
 
@@ -80,10 +60,6 @@ struct Finding {
     at: String,
     what: String,
     remedy: String,
-}
-
-fn schema_value() -> Value {
-    schemars::schema_for!(PolicyDocument).to_value()
 }
 
 fn findings(text: &[u8]) -> Vec<Finding> {
@@ -99,29 +75,4 @@ fn findings(text: &[u8]) -> Vec<Finding> {
         .into_iter()
         .map(|fault| Finding { at: fault.at, what: fault.fault.to_string(), remedy: fault.fault.remedy().to_owned() })
         .collect()
-}
-
-fn shape_findings(document: &Value) -> Vec<Finding> {
-    let Ok(validator) = jsonschema::validator_for(&schema_value()) else {
-        return Vec::new(); // a schema that is none is a bug, and a test's business; the reader still judges
-    };
-    validator
-        .iter_errors(document)
-        .map(|error| Finding {
-            at: json_path(&error.instance_path().to_string()),
-            what: error.to_string(),
-            remedy: "see policy.schema.json for the fields that exist here and their types".to_owned(),
-        })
-        .collect()
-}
-
-/// A JSON Pointer (RFC 6901) as a JSON path: `/routes/3/path` becomes `$.routes[3].path`.
-fn json_path(pointer: &str) -> String {
-    pointer.split('/').skip(1).fold("$".to_owned(), |path, step| {
-        if step.bytes().all(|byte| byte.is_ascii_digit()) {
-            format!("{path}[{step}]")
-        } else {
-            format!("{path}.{step}")
-        }
-    })
 }

@@ -1,17 +1,22 @@
 //! What is valid in a policy and yet hardly meant.
 
 mod absence;
+mod candidates;
 mod countries;
 mod exposed;
 mod overlap;
+mod presence;
 mod useless;
 
 use absence::absences;
 use exposed::exposed;
-use fastgate::gateway::KEYS_PATH;
+use fastgate::gateway::{KEYS_PATH, metadata_path};
+use fastgate::policy::fields::Accepts;
+use fastgate::policy::limits::KeyPart;
 use fastgate::policy::pattern::Segment;
-use fastgate::policy::{Access, Issuer, Policy, PresetName, Requirement, Route};
-use useless::useless;
+use fastgate::policy::{Access, Issuer, MethodName, Policy, PresetName, Requirement, Route};
+use fastgate::request::CanonicalPath;
+use useless::{useless, useless_in_shared};
 
 /// One thing that is hardly meant, and what to do about it.
 pub(super) struct Lint {
@@ -26,10 +31,19 @@ pub(super) fn lints(policy: &Policy) -> Vec<Lint> {
     let mut add = |at: String, what: String, remedy| lints.push(Lint { at, what, remedy });
     for issuer in policy.issuers() {
         let at = format!("$.issuers.{}", issuer.id);
-        if issuer.issuer.starts_with("http:") {
-            add(format!("{at}.issuer"), "is http, which only this machine can reach".to_owned(), "use https elsewhere");
+        let introspection = issuer.introspection.as_ref().map(|introspection| introspection.url.as_str());
+        for (member, url) in [
+            ("issuer", Some(issuer.issuer.as_str())),
+            ("jwks_uri", issuer.jwks_uri.as_deref()),
+            ("introspection.url", introspection),
+        ] {
+            if url.is_some_and(|url| url.starts_with("http:")) {
+                let what = "is http, which only this machine can reach".to_owned();
+                add(format!("{at}.{member}"), what, "use https elsewhere");
+            }
         }
-        if is_auth0(issuer) && !issuer.issuer.ends_with('/') {
+        let slash = |alias: &String| alias.strip_suffix('/') == Some(issuer.issuer.as_str());
+        if is_auth0(issuer) && !issuer.issuer.ends_with('/') && !issuer.aliases.iter().any(slash) {
             let what = "has no slash at its end, and `iss` of Auth0's tokens has: every token is refused".to_owned();
             add(
                 format!("{at}.issuer"),
@@ -42,35 +56,48 @@ pub(super) fn lints(policy: &Policy) -> Vec<Lint> {
             add(format!("{at}.leeway"), what, "keep the provider's clock right and write 60 or less");
         }
     }
+    if let Some(limit) = policy.edge().flood_limit.as_ref().filter(|limit| limit.shadow) {
+        add(format!("$.limits.{}", limit.name), TRIED.to_owned(), TRIED_REMEDY);
+    }
+    let metadata = metadata_path(policy);
     for (number, route) in policy.routes().iter().enumerate() {
         let at = format!("$.routes[{number}]");
-        if route.template.as_str() == KEYS_PATH {
-            let what = "is answered by the edge itself with its public keys".to_owned();
+        let published = [(KEYS_PATH, "its public keys"), (&metadata, "the metadata of what it protects (RFC 9728)")];
+        if let Some((_, document)) = published.into_iter().find(|(path, _)| is_at(route, path)) {
+            let what = format!("is answered by the edge itself with {document}, where the method is GET");
             add(format!("{at}.path"), what, "choose another path");
         }
         if open(route) && matches!(route.template.segments(), [Segment::Rest(_)]) {
-            let what = "lets everybody reach whatever no other route names: there is no default deny".to_owned();
+            let what =
+                format!("lets {} reach whatever no other route names: there is no default deny", everybody(route));
             add(at.clone(), what, "name the paths that are public");
         }
-        for (place, what) in absences(policy, route) {
-            let remedy =
-                "ask for a role or group that every caller has besides, or refuse by a claim that is always there";
-            add(format!("{at}{place}"), what, remedy);
-        }
         if route.trial != Requirement::default() {
-            add(
-                format!("{at}.trial"),
-                TRIED.to_owned(),
-                "look for \"would-refuse\" in the log, then move it to the route itself",
-            );
+            let (what, remedy) = tried(route);
+            add(format!("{at}.trial"), what.to_owned(), remedy);
         }
-        if route.accepts.shadow {
+        // Where nothing stands beside it, nothing is tried.
+        if route.accepts.shadow && route.accepts != (Accepts { shadow: true, ..Accepts::default() }) {
             add(format!("{at}.accepts"), TRIED.to_owned(), TRIED_REMEDY);
         }
         for limit in &route.limits {
-            if !limit.needs_no_caller() && open(route) && route.access == Access::Public {
-                let what = format!("limit \"{}\" counts callers, whom a public route does not know", limit.name);
-                add(format!("{at}.limits"), what, "count by \"network\", or write \"access\": \"optional\"");
+            if route.access == Access::Public {
+                let name = &limit.name;
+                if limit.by.iter().any(|part| !matches!(part, KeyPart::Network | KeyPart::Route)) {
+                    let what = format!("limit \"{name}\" counts callers, whom a public route does not know");
+                    add(format!("{at}.limits"), what, "count by \"network\", or write \"access\": \"optional\"");
+                }
+                if limit.cost.claim.is_some() {
+                    let cost = limit.cost.usual;
+                    let what = format!(
+                        "limit \"{name}\" has its cost from a claim, and a public route reads none: each request costs {cost}"
+                    );
+                    add(
+                        format!("{at}.limits"),
+                        what,
+                        "name a limit without \"cost_from\", or write \"access\": \"optional\"",
+                    );
+                }
             }
             if limit.shadow {
                 add(format!("$.limits.{}", limit.name), TRIED.to_owned(), TRIED_REMEDY);
@@ -82,8 +109,11 @@ pub(super) fn lints(policy: &Policy) -> Vec<Lint> {
     }
     lints.extend(exposed(policy));
     for (number, route) in policy.routes().iter().enumerate() {
-        lints.extend(useless(policy, route, &format!("$.routes[{number}]")));
+        let at = format!("$.routes[{number}]");
+        lints.extend(absences(policy, route, &at));
+        lints.extend(useless(policy, route, &at));
     }
+    lints.extend(useless_in_shared(policy));
     let mut known = std::collections::BTreeSet::new();
     lints.retain(|lint| known.insert((lint.at.clone(), lint.what.clone())));
     lints
@@ -93,6 +123,42 @@ pub(super) fn lints(policy: &Policy) -> Vec<Lint> {
 fn is_auth0(issuer: &Issuer) -> bool {
     let host = issuer.issuer.split('/').nth(2).unwrap_or_default();
     issuer.preset == Some(PresetName::Auth0) || (issuer.preset.is_none() && host.ends_with(".auth0.com"))
+}
+
+/// Whether the route is for GET on exactly this path, which is encoded.
+fn is_at(route: &Route, encoded: &str) -> bool {
+    let all_literal = route.template.segments().iter().all(|segment| matches!(segment, Segment::Literal(_)));
+    let path = CanonicalPath::of_decoded(route.template.as_str());
+    all_literal && route.methods.contains(&MethodName::Get) && path.is_ok_and(|path| path.encoded() == encoded)
+}
+
+/// What is the matter with a trial, and what to do about it.
+fn tried(route: &Route) -> (&'static str, &'static str) {
+    match route.access {
+        Access::Public => (
+            "is tried on callers, whom a public route does not know: each of its requests is logged as \"would-refuse\"",
+            "remove it, or write \"access\": \"optional\" to try it on callers with a token",
+        ),
+        Access::Optional => (
+            TRIED,
+            "look for \"would-refuse\" in the log, then write \"access\": \"authenticated\" and move it to the route itself",
+        ),
+        Access::Authenticated { .. } => {
+            (TRIED, "look for \"would-refuse\" in the log, then move it to the route itself")
+        }
+    }
+}
+
+/// Whom an open route lets in.
+fn everybody(route: &Route) -> String {
+    let places: Vec<_> =
+        route.from.iter().filter(|place| !place.shadow).map(|place| format!("\"{}\"", place.name)).collect();
+    let closed = route.group.as_ref().filter(|group| group.maintenance.is_some());
+    let after = closed.map(|group| format!(", once the group \"{}\" is open again,", group.name)).unwrap_or_default();
+    match places.as_slice() {
+        [] => format!("everybody{after}"),
+        _ => format!("everybody whom {} lets pass{after}", places.join(" and ")),
+    }
 }
 
 const TRIED: &str = "is only tried: what it would refuse passes";

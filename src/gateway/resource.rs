@@ -26,10 +26,16 @@ impl Resource {
     /// The metadata that follows from `policy`.
     pub(super) fn of(policy: &Policy) -> Self {
         let resource = policy.edge().resource.as_str();
-        let (site, path) = split(resource);
-        let path = format!("{WELL_KNOWN}{path}");
+        let (site, _) = split(resource);
+        let path = metadata_path(policy);
         Self { url: format!("{site}{path}"), path, document: Value::Object(document(policy)).to_string() }
     }
+}
+
+/// The path on which the edge publishes the metadata of the resource of `policy` (RFC 9728 §3.1), encoded as in the URL.
+#[must_use]
+pub fn metadata_path(policy: &Policy) -> String {
+    format!("{WELL_KNOWN}{}", split(&policy.edge().resource).1)
 }
 
 /// Scheme with host, and the path, which is empty where it is a lone slash (RFC 9728 §3.1).

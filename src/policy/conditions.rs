@@ -10,8 +10,11 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::claim_path::{ClaimName, ClaimPath, Scalar};
+use super::document::strict::objects;
 use super::read::{Faults, is_scope};
 use super::{Fault, PathTemplate};
+
+objects!(ClaimTestDocument);
 
 /// A condition on a caller: an object with exactly one of these members.
 #[derive(Clone, Debug, Deserialize)]
@@ -39,7 +42,7 @@ pub enum ConditionDocument {
 /// A test of one claim: its name and exactly one of the others. A claim of another type counts as absent.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, remote = "Self")]
 pub struct ClaimTestDocument {
     /// The claim; a list leads into nested objects: `["realm_access", "roles"]`.
     pub name: ClaimName,
@@ -255,6 +258,9 @@ fn claim(test: &ClaimTestDocument, at: &str, faults: &mut Faults) -> Condition {
         test.equals_path.clone().map(Expected::EqualsPath),
         test.contains_path.clone().map(Expected::ContainsPath),
     ];
+    // In a list without members nothing is, and under `not` everything.
+    let no_values = test.one_of.as_ref().is_some_and(Vec::is_empty);
+    faults.add_if(no_values, format_args!("{at}.in"), Fault::Empty);
     let mut expectations = expectations.into_iter().flatten();
     let (first, second) = (expectations.next(), expectations.next());
     faults.add_if(first.is_none() || second.is_some(), at, Fault::NotOneTest);

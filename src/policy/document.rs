@@ -2,6 +2,7 @@
 
 mod issuer;
 mod origin;
+pub(super) mod strict;
 
 use std::collections::BTreeMap;
 
@@ -17,11 +18,15 @@ use super::groups::GroupDocument;
 use super::limits::LimitDocument;
 use super::places::PlaceDocument;
 use super::rewrite::RewriteDocument;
+use strict::{objects, words};
+
+objects!(PolicyDocument, EdgeDocument, ProofDemands, RouteDocument, RequirementDocument);
+words!(AlgorithmName, AccessName, MethodName);
 
 /// The policy of one Fastgate service.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, remote = "Self")]
 pub struct PolicyDocument {
     /// Where the JSON Schema of this file is, for editors.
     #[serde(rename = "$schema", default)]
@@ -52,7 +57,7 @@ pub struct PolicyDocument {
 /// What this edge is called, by clients and by origins.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, remote = "Self")]
 pub struct EdgeDocument {
     /// The edge's own URL, `https://api.example.com`; `iss` of the signed header that origins receive.
     pub issuer: String,
@@ -87,7 +92,7 @@ pub struct EdgeDocument {
 /// What is asked of a proof of possession (RFC 9449).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, remote = "Self")]
 pub struct ProofDemands {
     /// How many seconds ago it may have been made, 1 to 600. Within this time it is good once for each POP.
     pub max_age: u64,
@@ -114,6 +119,7 @@ const fn default_max_token() -> u64 {
 /// A signature algorithm of RFC 7518 §3.1 or RFC 8037 §3.1. There is no `none` and nothing symmetric among them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
+#[serde(remote = "Self")]
 pub enum AlgorithmName {
     /// RSASSA-PKCS1-v1_5 with SHA-256.
     RS256,
@@ -138,7 +144,7 @@ pub enum AlgorithmName {
 /// One thing that may be reached.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, remote = "Self")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a question of its own")]
 pub struct RouteDocument {
     /// A name for logs and for the origin, unique in this policy; FastAPI's operation id serves well.
@@ -213,7 +219,7 @@ pub struct RouteDocument {
 /// What callers must meet besides what the route asks of everybody.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, remote = "Self")]
 pub struct RequirementDocument {
     /// The scopes that the token must have, all of them.
     #[serde(default)]
@@ -226,7 +232,7 @@ pub struct RequirementDocument {
 /// Who may call a route.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case", remote = "Self")]
 pub enum AccessName {
     /// Callers with a valid token.
     #[default]
@@ -240,7 +246,7 @@ pub enum AccessName {
 /// The methods that a route may name. `TRACE` and `CONNECT` are never forwarded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
-#[serde(rename_all = "UPPERCASE")]
+#[serde(rename_all = "UPPERCASE", remote = "Self")]
 pub enum MethodName {
     /// RFC 9110 §9.3.1
     Get,

@@ -31,6 +31,9 @@ pub enum Fault {
     /// Not JSON, a field that does not exist, a value of the wrong type.
     #[error("{0}")]
     Unreadable(String),
+    /// A member stands twice in one object.
+    #[error("{0}")]
+    Repeated(String),
     /// A list or text that must hold something is empty.
     #[error("is empty")]
     Empty,
@@ -234,6 +237,7 @@ impl Fault {
     pub const fn remedy(&self) -> &'static str {
         match self {
             Self::Unreadable(_) => "see policy.schema.json for the fields and their types",
+            Self::Repeated(_) => "write it once: it does not say which of the two is meant",
             Self::Empty => "name at least one",
             Self::OutOfRange { .. } => "write a number in that range",
             Self::NotHttps => "write \"https://host/path\"; \"http://\" only for 127.0.0.1, [::1] and localhost",

@@ -6,13 +6,16 @@ use std::fmt::Arguments;
 use serde::Deserialize;
 
 use super::Fault;
+use super::document::strict::objects;
 use super::read::Faults;
 use crate::headers::{Headers, is_edited_in_answers, is_field_name, is_seen_by_rules};
+
+objects!(FieldEditsDocument, AcceptsDocument);
 
 /// Header fields that are set, whatever stood there, and fields that are taken away.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, remote = "Self")]
 pub struct FieldEditsDocument {
     /// Fields and their values.
     #[serde(default)]
@@ -25,7 +28,7 @@ pub struct FieldEditsDocument {
 /// What a request must look like before the origin sees it.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, remote = "Self")]
 pub struct AcceptsDocument {
     /// The longest body, in bytes. One that turns out longer on the way is cut off and the origin sees it end early.
     #[serde(default)]

@@ -3,13 +3,16 @@
 use serde::Deserialize;
 
 use super::Fault;
+use super::document::strict::objects;
 use super::read::Faults;
 use crate::headers::is_field_name;
+
+objects!(GroupDocument, CorsDocument, MaintenanceDocument);
 
 /// What routes of one group have in common.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, remote = "Self")]
 pub struct GroupDocument {
     /// Which web pages may use them from a browser (the Fetch standard's CORS protocol); the edge answers preflights.
     #[serde(default)]
@@ -22,7 +25,7 @@ pub struct GroupDocument {
 /// Which web pages may use routes from a browser.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, remote = "Self")]
 pub struct CorsDocument {
     /// The origins of the pages, `https://app.example.com`; `*` for any, without credentials only. A WebSocket that a page
     /// of another origin opens is refused, too.
@@ -48,7 +51,7 @@ const fn default_max_age() -> u64 {
 /// Closed for maintenance.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, remote = "Self")]
 pub struct MaintenanceDocument {
     /// After how many seconds clients are told to come back.
     #[serde(default = "default_retry_after")]

@@ -5,15 +5,18 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+use super::document::strict::objects;
 use super::read::Faults;
 use super::url::is_https_url;
 use super::{Fault, Issuer};
+
+objects!(Introspection);
 
 /// How an issuer's opaque tokens are asked about (RFC 7662). At most one issuer of a policy has this: nothing in an opaque
 /// token says whose it is.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, remote = "Self")]
 pub struct Introspection {
     /// The introspection endpoint.
     pub url: String,

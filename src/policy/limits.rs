@@ -5,13 +5,19 @@ use serde::Deserialize;
 
 use super::Fault;
 use super::claim_path::{ClaimName, ClaimPath};
+use super::document::strict::{objects, strict, words};
 use super::read::Faults;
 use crate::headers::{is_field_name, is_seen_by_rules};
+
+objects!(LimitDocument, ErlDocument);
+words!(Unreachable);
+strict!(KeyPartDocument, true, true, Self::Subject | Self::ClientId | Self::Network | Self::Route);
+strict!(CounterDocument, true, true, Self::Exact);
 
 /// How often something may be used: `count` in each window of `window` seconds, for each key.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, remote = "Self")]
 pub struct LimitDocument {
     /// How much is admitted in one window, 1 to 1,000,000,000.
     pub count: u64,
@@ -46,7 +52,7 @@ const fn default_cost() -> u64 {
 /// A part of the key under which is counted.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", remote = "Self")]
 pub enum KeyPartDocument {
     /// The caller.
     Subject,
@@ -74,7 +80,7 @@ pub enum CostSource {
 /// Who counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", remote = "Self")]
 pub enum CounterDocument {
     /// An exact count in each POP, in the Core Cache.
     #[default]
@@ -86,7 +92,7 @@ pub enum CounterDocument {
 /// A rate counter and a penalty box of Edge Rate Limiting.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, remote = "Self")]
 pub struct ErlDocument {
     /// The name of the rate counter.
     pub rate_counter: String,
@@ -99,7 +105,7 @@ pub struct ErlDocument {
 /// What happens when a counter cannot be asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", remote = "Self")]
 pub enum Unreachable {
     /// The request is refused with 503.
     #[default]

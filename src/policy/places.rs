@@ -6,14 +6,17 @@ use std::fmt;
 use serde::Deserialize;
 
 use super::Fault;
+use super::document::strict::{list_of_words, objects};
 use super::network::Network;
 use super::read::Faults;
 use crate::surroundings::{Anonymizer, Connection, Continent, Fact, Proxy};
 
+objects!(PlaceDocument);
+
 /// From where something may be used. What `deny` names is refused; where there is an `allow`, only what it names passes.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, remote = "Self")]
 pub struct PlaceDocument {
     /// A client that one of these names is refused, whatever `allow` says.
     #[serde(default)]
@@ -23,7 +26,7 @@ pub struct PlaceDocument {
     pub allow: Vec<PlaceTestDocument>,
     /// The facts that may be unknown: tests of them then stand in nobody's way. A client of whom any other fact is asked
     /// and not known is refused.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "list_of_words")]
     pub unknown_passes: Vec<Fact>,
     /// 403, or 451 where the law is the reason (RFC 7725).
     #[serde(default = "default_status")]
@@ -47,15 +50,15 @@ pub enum PlaceTest<Net = Network> {
     /// ISO 3166-2, `US-CA`.
     Subdivision(Vec<String>),
     /// The continent.
-    Continent(Vec<Continent>),
+    Continent(#[serde(deserialize_with = "list_of_words")] Vec<Continent>),
     /// Numbers of autonomous systems.
     Asn(Vec<u32>),
     /// How the client is connected.
-    Connection(Vec<Connection>),
+    Connection(#[serde(deserialize_with = "list_of_words")] Vec<Connection>),
     /// The kind of proxy that geolocation knows at the address.
-    Proxy(Vec<Proxy>),
+    Proxy(#[serde(deserialize_with = "list_of_words")] Vec<Proxy>),
     /// What hides the client, by Fastly's VPN and proxy data; unknown where the account does not have it.
-    Anonymizer(Vec<Anonymizer>),
+    Anonymizer(#[serde(deserialize_with = "list_of_words")] Vec<Anonymizer>),
     /// Networks in CIDR notation, or addresses.
     Network(Vec<Net>),
     /// Names of Compute ACLs. In `allow` an entry with the action ALLOW counts, in `deny` one with BLOCK.

@@ -33,10 +33,11 @@ pub(super) fn document(json: &[u8]) -> Result<PolicyDocument, PolicyFault> {
         fault: Fault::Unreadable(error.into_inner().to_string()),
     })?;
     // Of two entries of the same name one would win silently; which one is nobody's intention.
-    let whole = deserializer.end().and_then(|()| strict_json::parse_object(json).map(drop));
-    match whole {
-        Ok(()) => Ok(document),
-        Err(error) => Err(PolicyFault { at: "$".to_owned(), fault: Fault::Unreadable(error.to_string()) }),
+    let whole = deserializer.end().map_err(|error| Fault::Unreadable(error.to_string()));
+    let unique = || strict_json::parse_object(json).map_err(|error| Fault::Repeated(error.to_string()));
+    match whole.and_then(|()| unique()) {
+        Ok(_) => Ok(document),
+        Err(fault) => Err(PolicyFault { at: "$".to_owned(), fault }),
     }
 }
 

@@ -2,14 +2,17 @@
 
 use serde::Deserialize;
 
+use super::document::strict::objects;
 use super::pattern::{Convertor, Parameter, PathTemplate, Segment};
 use super::read::Faults;
 use super::{Captures, Fault};
 
+objects!(RewriteDocument);
+
 /// How the path is rewritten: a prefix stripped, then one added; or another template altogether.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, remote = "Self")]
 pub struct RewriteDocument {
     /// Whole segments at the beginning of `path` that the origin does not have: `/api`.
     #[serde(default)]

@@ -23,6 +23,7 @@ mod journey;
 mod mint;
 mod normalize;
 mod policy;
+mod policy_forms;
 mod problems;
 mod references;
 mod routing;

@@ -1,5 +1,11 @@
 //! `fastgate check`, as it is run: what is valid and yet hardly meant.
 
+mod absent;
+mod exposed;
+mod hints;
+mod parts;
+mod shape;
+
 use std::process::Command;
 
 use serde_json::{Value, json};
@@ -7,8 +13,12 @@ use serde_json::{Value, json};
 use crate::{desk, route};
 
 fn check(name: &str, parts: &Value) -> (bool, String) {
+    check_text(name, &desk::policy(parts).to_string())
+}
+
+fn check_text(name: &str, policy: &str) -> (bool, String) {
     let path = std::env::temp_dir().join(format!("fastgate-check-{}-{name}.json", std::process::id()));
-    std::fs::write(&path, desk::policy(parts).to_string()).unwrap();
+    std::fs::write(&path, policy).unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_fastgate")).arg("check").arg(&path).output().unwrap();
     std::fs::remove_file(&path).unwrap();
     (output.status.success(), String::from_utf8(output.stdout).unwrap())
@@ -317,77 +327,4 @@ fn what_a_convertor_does_not_match_is_not_left_to_everybody_unsaid() {
         let found: Vec<_> = found.into_iter().filter(|hint| hint.contains("where the path has")).collect();
         assert_eq!(found, expected, "{open} {closed}");
     }
-}
-
-#[test]
-fn what_an_absent_claim_passes_is_said() {
-    let suspended = json!({ "not": { "group": "suspended" } });
-    let hint = |name: &str, parts: Value| {
-        let (valid, text) = check(name, &parts);
-        assert!(valid, "{text}");
-        let hints: Vec<_> = text.lines().filter(|line| line.contains("under \"not\"")).map(str::to_owned).collect();
-        (text, hints)
-    };
-    let with = |condition: &Value| {
-        let rules = json!({ "suspended": { "group": "suspended" }, "staff": { "role": "staff" } });
-        json!({ "rules": rules, "routes": [route("/", &json!({ "require": condition }))] })
-    };
-    for (name, condition, kind) in [
-        ("a1", suspended.clone(), "groups"),
-        ("a2", json!({ "not": { "role": "banned" } }), "roles"),
-        ("a3", json!({ "not": { "any": [{ "scope": "a" }, { "rule": "suspended" }] } }), "groups"),
-        ("a4", json!({ "all": [{ "role": "staff" }, suspended] }), "groups"),
-        ("a5", json!({ "any": [{ "group": "staff" }, suspended] }), "groups"),
-    ] {
-        let (text, hints) = hint(name, with(&condition));
-        let what = format!("asks under \"not\" for {kind}, which a token without the claim passes");
-        assert!(hints.len() == 1 && hints[0].contains(&what) && text.contains("$.routes[0].require\n"), "{text}");
-    }
-    for (name, condition) in [
-        ("p1", json!({ "all": [{ "group": "members" }, suspended] })),
-        ("p2", json!({ "all": [{ "any": [{ "role": "a" }, { "rule": "staff" }] }, { "not": { "role": "banned" } }] })),
-        ("p3", json!({ "not": { "not": { "group": "members" } } })),
-        ("p4", json!({ "not": { "scope": "a" } })),
-        ("p5", json!({ "not": { "any": [{ "not": { "group": "members" } }, { "rule": "suspended" }] } })),
-        (
-            "p7",
-            json!({ "any": [{ "role": "admin" }, { "not": { "any": [{ "not": { "group": "members" } }, { "rule": "suspended" }] } }] }),
-        ),
-        ("p6", json!({ "all": [{ "all": [{ "scope": "x" }, { "group": "members" }] }, suspended] })),
-    ] {
-        assert_eq!(hint(name, with(&condition)).1, [""; 0], "{condition}");
-    }
-    // What is asked of everybody and what is asked of one issuer's tokens must hold both.
-    let (member, banned) =
-        (json!({ "require": { "role": "m" } }), json!({ "require": { "not": { "role": "banned" } } }));
-    let issuers: Value = ["a", "b"]
-        .into_iter()
-        .map(|id| {
-            let issuer = json!({ "issuer": format!("https://{id}.test"), "backend": "idp", "audiences": ["a"] });
-            (id.to_owned(), issuer)
-        })
-        .collect::<serde_json::Map<_, _>>()
-        .into();
-    let places = |name: &str, everybody: &Value, of_issuers: Value| {
-        let mut parts = everybody.clone();
-        parts["issuers"] = of_issuers;
-        let (text, hints) = hint(name, json!({ "issuers": issuers, "routes": [route("/", &parts)] }));
-        let at = |line: &&str| line.starts_with("$.routes[0]") && line.ends_with(".require");
-        assert_eq!(text.lines().filter(at).count(), hints.len(), "{text}");
-        text.lines().filter(at).map(str::to_owned).collect::<Vec<_>>()
-    };
-    assert_eq!(places("i1", &member, json!({ "a": banned })), [""; 0]);
-    assert_eq!(places("i2", &banned, json!({ "a": member })), [""; 0]);
-    assert_eq!(places("i3", &banned, json!({ "a": member, "b": {} })), ["$.routes[0].require"]);
-    assert_eq!(places("i4", &json!({}), json!({ "a": member, "b": banned })), ["$.routes[0].issuers.b.require"]);
-    assert_eq!(places("i5", &json!({ "trial": banned, "require": { "role": "m" } }), json!({})).len(), 0);
-    let unread = json!({
-        "issuers": {
-            "a": { "issuer": "https://a.test", "backend": "idp", "audiences": ["a"] },
-            "b": { "issuer": "https://b.test", "backend": "idp", "audiences": ["a"], "claims": { "roles": [] } },
-        },
-        "routes": [route("/", &json!({ "require": { "not": { "role": "banned" } } }))]
-    });
-    let all_pass = "no claim of the issuer \"b\" is read for roles: all of its tokens pass";
-    assert!(hint("unread", unread).0.contains(all_pass));
 }

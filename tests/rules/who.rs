@@ -32,6 +32,15 @@ fn a_claim_must_be_exactly_what_is_asked_in_value_and_type() {
 }
 
 #[test]
+fn a_list_of_values_holds_at_least_one() {
+    let none = json!({ "claim": { "name": "tier", "in": [] } });
+    for (require, at) in [(none.clone(), "require"), (json!({ "not": none }), "require.not")] {
+        let parts = json!({ "routes": [route("/", &json!({ "require": require }))] });
+        assert_eq!(faults(&parts), [format!("$.routes[0].{at}.claim.in: is empty")]);
+    }
+}
+
+#[test]
 fn one_of_several_values_will_do_where_the_rule_says_in() {
     let rule = json!({ "claim": { "name": "tier", "in": ["gold", 7] } });
     assert_met(&rule, &json!({ "tier": "gold" }));

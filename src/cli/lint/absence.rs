@@ -1,119 +1,162 @@
-//! Conditions that an absent claim meets: `not` of a role or group holds for a token that says nothing of them.
+//! Conditions that an absent claim decides: `not` of a role or group holds for a token that says nothing of them, and a
+//! role that is read from no claim is nobody's.
 
 use fastgate::policy::conditions::Condition;
-use fastgate::policy::{Access, Issuer, Policy, Requirement, Route};
+use fastgate::policy::{Access, ClaimPath, Policy, Requirement, Route};
 
-/// What a caller is asked to lack.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Role,
-    Group,
+use super::Lint;
+use super::presence::{Kind, Reader, both};
+
+const ASK_BESIDES: &str =
+    "ask for a role or group that every caller has besides, or refuse by a claim that is always there";
+const READ_ONE: &str = "refuse by a claim that is always there, or have the provider put them all into one claim, which \
+                        \"claims\" of the issuer names alone";
+const NAME_CLAIM: &str = "name the claim that holds them in \"claims\" of the issuer, or ask for something else";
+
+/// `not` of a role or group that an absent claim meets.
+struct Absence<'policy> {
+    kind: Kind,
+    /// Where such names are read from; nowhere, where this is empty.
+    read: Vec<&'policy ClaimPath>,
+    issuer: &'policy str,
 }
 
-const BOTH: [Kind; 2] = [Kind::Role, Kind::Group];
-
-impl Kind {
-    const fn plural(self) -> &'static str {
-        match self {
-            Self::Role => "roles",
-            Self::Group => "groups",
-        }
-    }
-
-    fn is_read(self, issuer: &Issuer) -> bool {
-        match self {
-            Self::Role => !issuer.shape.roles.is_empty(),
-            Self::Group => !issuer.shape.groups.is_empty(),
-        }
-    }
-}
-
-/// Each place of the route where an absent claim meets what is asked, behind the route's own, and what is the matter there.
-pub(super) fn absences(policy: &Policy, route: &Route) -> Vec<(String, String)> {
+/// What an absent claim decides at a route; `at` is its place. One hint for each place and kind of name.
+pub(super) fn absences(policy: &Policy, route: &Route, at: &str) -> Vec<Lint> {
     let Access::Authenticated { everybody, by_issuer } = &route.access else { return Vec::new() };
-    let accepted = |issuer: &&Issuer| by_issuer.is_empty() || by_issuer.contains_key(&issuer.id);
-    let all: Vec<&Issuer> = policy.issuers().filter(accepted).collect();
-    let mut found = Vec::new();
-    let mut look = |at: String, asked: &Requirement, present: &[Kind], issuers: &[&Issuer]| {
-        let mut kinds = Vec::new();
-        if let Some(condition) = &asked.condition {
-            collect(condition, false, present, &mut kinds);
+    let accepted = || policy.issuers().filter(|issuer| by_issuer.is_empty() || by_issuer.contains_key(&issuer.id));
+    let mut unmet = Vec::new();
+    let mut absences: Vec<(String, Absence<'_>)> = Vec::new();
+    for issuer in accepted() {
+        let reader = Reader(issuer);
+        let own = by_issuer.get(&issuer.id);
+        let own_place = format!("{at}.issuers.{}.require", issuer.id);
+        // What is asked of everybody and of the holders of one issuer's tokens must hold both: it is one list.
+        let asked = [Some(everybody), own].into_iter().flatten();
+        let Some(present) = both(asked.map(|asked| reader.asked(asked))) else {
+            let of_everybody = unread(reader, everybody).map(|kind| (format!("{at}.require"), kind));
+            let found = of_everybody.or_else(|| unread(reader, own?).map(|kind| (own_place, kind)));
+            unmet.extend(found.map(|(place, kind)| (place, kind, issuer.id.as_str())));
+            continue;
+        };
+        let tried = Some(&route.trial);
+        for (place, asked) in
+            [(format!("{at}.require"), Some(everybody)), (own_place, own), (format!("{at}.trial.require"), tried)]
+        {
+            let Some(condition) = asked.and_then(|asked| asked.condition.as_ref()) else { continue };
+            let mut found = Vec::new();
+            collect(reader, condition, false, &present, &mut found);
+            absences.extend(found.into_iter().map(|absence| (place.clone(), absence)));
         }
-        for kind in BOTH.into_iter().filter(|kind| kinds.contains(kind)) {
-            found.push((at.clone(), explained(kind, issuers)));
+    }
+    // Issuers that a route does not list may well be other callers', as long as somebody meets what it asks.
+    if by_issuer.is_empty() && unmet.len() < accepted().count() {
+        unmet.clear();
+    }
+    let mut lints: Vec<Lint> = Vec::new();
+    let unmet = unmet.into_iter().map(|(place, kind, issuer)| {
+        let whose = if by_issuer.is_empty() {
+            "that is accepted here".to_owned()
+        } else {
+            format!("of the issuer \"{issuer}\"")
+        };
+        let what = format!("asks for {}, and no token {whose} can have any: nobody meets it", kind.plural());
+        Lint { at: place, what, remedy: NAME_CLAIM }
+    });
+    lints.extend(unmet);
+    // Where nothing is read at all goes first.
+    absences.sort_by_key(|(_, absence)| !absence.read.is_empty());
+    let mut said: Vec<(String, Kind)> = Vec::new();
+    for (place, absence) in absences {
+        let about = (place, absence.kind);
+        if !said.contains(&about) {
+            lints.push(absence.lint(about.0.clone()));
+            said.push(about);
         }
-    };
-    // What is asked of everybody and of the holders of one issuer's tokens must hold both: it is one list.
-    let of_everybody = asked_for(everybody);
-    let of_each = BOTH
-        .into_iter()
-        .filter(|kind| !by_issuer.is_empty() && by_issuer.values().all(|asked| asked_for(asked).contains(kind)));
-    let always: Vec<Kind> = of_everybody.iter().copied().chain(of_each).collect();
-    look(".require".to_owned(), everybody, &always, &all);
-    look(".trial.require".to_owned(), &route.trial, &always, &all);
-    for (id, asked) in by_issuer {
-        let own: Vec<&Issuer> = all.iter().copied().filter(|issuer| issuer.id == *id).collect();
-        look(format!(".issuers.{id}.require"), asked, &of_everybody, &own);
     }
-    found
+    lints
 }
 
-/// The kinds that a requirement asks every caller for.
-fn asked_for(asked: &Requirement) -> Vec<Kind> {
-    asked.condition.as_ref().map(|condition| required(condition, false)).unwrap_or_default()
-}
-
-fn explained(kind: Kind, issuers: &[&Issuer]) -> String {
-    let name = kind.plural();
-    match issuers.iter().find(|issuer| !kind.is_read(issuer)) {
-        Some(issuer) => format!(
-            "asks under \"not\" for {name}, and no claim of the issuer \"{}\" is read for {name}: all of its tokens pass",
-            issuer.id
-        ),
-        None => format!(
-            "asks under \"not\" for {name}, which a token without the claim passes: it may be absent, or left out where \
-             there are too many (\"_claim_names\")"
-        ),
+/// What a requirement asks for that no claim of the issuer is read for.
+fn unread(reader: Reader<'_>, asked: &Requirement) -> Option<Kind> {
+    fn of(reader: Reader<'_>, condition: &Condition, negated: bool) -> Option<Kind> {
+        let kind = match condition {
+            Condition::Not(inner) => return of(reader, inner, !negated),
+            Condition::Rule(_, inner) => return of(reader, inner, negated),
+            Condition::All(list) | Condition::Any(list) => {
+                return list.iter().find_map(|part| of(reader, part, negated));
+            }
+            Condition::Role(_) => Kind::Role,
+            Condition::Group(_) => Kind::Group,
+            Condition::Scope(_) => Kind::Scope,
+            Condition::Claim(..) => return None,
+        };
+        (!negated && reader.paths(kind).is_empty()).then_some(kind)
     }
+    reader
+        .asked(asked)
+        .is_none()
+        .then(|| asked.condition.as_ref().and_then(|condition| of(reader, condition, false)))?
 }
 
-/// Collects what stands under an odd number of `not`, unless something of its kind must hold as well: a caller who has one
-/// role has the claim. Under `not`, `any` asks that none of its parts holds, and `all` that one does not.
-fn collect(condition: &Condition, negated: bool, present: &[Kind], found: &mut Vec<Kind>) {
-    match condition {
-        Condition::Not(inner) => collect(inner, !negated, present, found),
-        Condition::Rule(_, inner) => collect(inner, negated, present, found),
+/// Collects the roles and groups under an odd number of `not` of which the claims may be absent. Under `not`, `any` asks
+/// that none of its parts holds, and `all` that one does not.
+fn collect<'policy>(
+    reader: Reader<'policy>,
+    condition: &'policy Condition,
+    negated: bool,
+    present: &[&'policy ClaimPath],
+    found: &mut Vec<Absence<'policy>>,
+) {
+    let kind = match condition {
+        Condition::Not(inner) => return collect(reader, inner, !negated, present, found),
+        Condition::Rule(_, inner) => return collect(reader, inner, negated, present, found),
         Condition::All(list) | Condition::Any(list) => {
             let mut present = present.to_vec();
             if negated == matches!(condition, Condition::Any(_)) {
-                present.extend(list.iter().flat_map(|part| required(part, negated)));
+                let Some(also) = reader.of(condition, negated) else { return };
+                present.extend(also);
             }
             for part in list {
-                collect(part, negated, &present, found);
+                collect(reader, part, negated, &present, found);
             }
+            return;
         }
-        Condition::Role(_) if negated && !present.contains(&Kind::Role) => found.push(Kind::Role),
-        Condition::Group(_) if negated && !present.contains(&Kind::Group) => found.push(Kind::Group),
-        Condition::Role(_) | Condition::Group(_) | Condition::Scope(_) | Condition::Claim(..) => {}
+        Condition::Role(_) => Kind::Role,
+        Condition::Group(_) => Kind::Group,
+        Condition::Scope(_) | Condition::Claim(..) => return,
+    };
+    let read = reader.paths(kind);
+    let is_sure = |claim: &&ClaimPath| present.contains(claim) || reader.demands(claim);
+    if negated && (read.is_empty() || !read.iter().all(is_sure)) {
+        found.push(Absence { kind, read, issuer: &reader.0.id });
     }
 }
 
-/// The kinds that a part, or with `negated` its contrary, asks every caller for.
-fn required(part: &Condition, negated: bool) -> Vec<Kind> {
-    match part {
-        Condition::Role(_) if !negated => vec![Kind::Role],
-        Condition::Group(_) if !negated => vec![Kind::Group],
-        Condition::Not(inner) => required(inner, !negated),
-        Condition::Rule(_, inner) => required(inner, negated),
-        Condition::All(list) | Condition::Any(list) => {
-            let each: Vec<_> = list.iter().map(|part| required(part, negated)).collect();
-            let all_hold = negated == matches!(part, Condition::Any(_));
-            let asks = |kind: &Kind| {
-                let mut asking = each.iter().map(|kinds| kinds.contains(kind));
-                if all_hold { asking.any(|asks| asks) } else { asking.all(|asks| asks) }
-            };
-            BOTH.into_iter().filter(asks).collect()
-        }
-        Condition::Role(_) | Condition::Group(_) | Condition::Scope(_) | Condition::Claim(..) => Vec::new(),
+impl Absence<'_> {
+    fn lint(self, at: String) -> Lint {
+        let kind = self.kind.plural();
+        let (what, remedy) = match self.read.as_slice() {
+            [] => {
+                let issuer = self.issuer;
+                let what = format!("and no token of the issuer \"{issuer}\" can have any: it holds for all of them");
+                (what, NAME_CLAIM)
+            }
+            [_] => (
+                "which holds for a token without the claim: it may be absent, or left out where there are too many \
+                 (\"_claim_names\")"
+                    .to_owned(),
+                ASK_BESIDES,
+            ),
+            several => {
+                let claims: Vec<_> = several.iter().map(|claim| format!("\"{claim}\"")).collect();
+                let claims = claims.join(" and ");
+                (
+                    format!("which are read from {claims}: it holds for a token without the one that would name it"),
+                    READ_ONE,
+                )
+            }
+        };
+        Lint { at, what: format!("asks under \"not\" for {kind}, {what}"), remedy }
     }
 }

@@ -6,8 +6,9 @@ use fastgate::policy::{MethodName, Policy, Route};
 use fastgate::request::CanonicalPath;
 use fastgate::route::{find_for, websocket};
 
-use super::overlap::{Effort, Spent, covers, shared_paths};
-use super::{Lint, open};
+use super::candidates::Candidates;
+use super::overlap::{Effort, Examples, Spent, covers, shared_paths};
+use super::{Lint, everybody, open};
 
 const GOES_FIRST: &str = "the public route goes first, since its path is the more specific: give it a path of its own, or \
                           keep the application from handing out such values";
@@ -25,12 +26,12 @@ struct Exposed {
 pub(super) fn exposed(policy: &Policy) -> Vec<Lint> {
     let mut effort = Effort::new();
     let mut lints = Vec::new();
-    let words = ["example", "sample", "something", "anything", "whatever"];
-    let is_named = |word: &&str| policy.routes().iter().any(|route| route.template.as_str().contains(*word));
-    let any = words.into_iter().find(|word| !is_named(word)).unwrap_or("9d22790e");
+    let examples = Examples::unlike(policy.routes().iter().map(|route| &route.template));
+    let protected = Candidates::of(policy.routes());
     for (number, public) in policy.routes().iter().enumerate().filter(|(_, route)| open(route)) {
         let at = format!("$.routes[{number}]");
-        let Ok(found) = Comparison { policy, public, any, effort: &mut effort }.with_all() else {
+        let Ok(found) = Comparison { policy, public, examples: &examples, effort: &mut effort }.with_all(&protected)
+        else {
             lints.push(Lint {
                 at,
                 what: "and the public routes behind it were not compared with every protected one: this policy has too many \
@@ -54,17 +55,17 @@ pub(super) fn exposed(policy: &Policy) -> Vec<Lint> {
 struct Comparison<'run> {
     policy: &'run Policy,
     public: &'run Route,
-    /// Stands in paths for any text.
-    any: &'run str,
+    /// Stand in paths for what parameters take.
+    examples: &'run Examples,
     effort: &'run mut Effort,
 }
 
 impl Comparison<'_> {
     /// The first protected route of which paths are opened as they stand, or else by another spelling, and how many more
     /// there are.
-    fn with_all(mut self) -> Result<Option<(Exposed, usize)>, Spent> {
+    fn with_all(mut self, protected: &Candidates<'_>) -> Result<Option<(Exposed, usize)>, Spent> {
         let (mut as_they_stand, mut otherwise, mut count) = (None, None, 0_usize);
-        for protected in self.policy.routes().iter().filter(|route| !open(route)) {
+        for protected in protected.near(&self.public.template, self.effort)? {
             self.effort.spend(1)?;
             if let Some(found) = self.left_open(protected)? {
                 as_they_stand.get_or_insert(found);
@@ -86,7 +87,8 @@ impl Comparison<'_> {
         if methods.is_empty() || is_default || is_named_exception(public, protected) {
             return Ok(None);
         }
-        for path in shared_paths(public.template.segments(), protected.template.segments(), self.any, self.effort)? {
+        for path in shared_paths(public.template.segments(), protected.template.segments(), self.examples, self.effort)?
+        {
             let reached = self.reached(&path, &methods)?;
             if !reached.is_empty() {
                 let order = public.template.cmp_specificity(&protected.template);
@@ -96,7 +98,8 @@ impl Comparison<'_> {
                     _ => PROTECT,
                 };
                 let what = format!(
-                    "lets everybody use {} on paths of the protected route \"{}\", as on \"{path}\"",
+                    "lets {} use {} on paths of the protected route \"{}\", as on \"{path}\"",
+                    everybody(public),
                     reached.join(", "),
                     protected.id
                 );
@@ -125,12 +128,13 @@ impl Comparison<'_> {
                 self.effort.spend(1)?;
                 let Some(place) = segments.get_mut(index) else { continue };
                 *place = Segment::Literal(shown.clone());
-                for path in shared_paths(&segments, public.template.segments(), self.any, self.effort)? {
+                for path in shared_paths(&segments, public.template.segments(), self.examples, self.effort)? {
                     let reached = self.reached(&path, &methods)?;
                     if !reached.is_empty() {
                         let what = format!(
-                            "lets everybody use {} where the path has \"{shown}\", which the protected route \"{}\" does \
+                            "lets {} use {} where the path has \"{shown}\", which the protected route \"{}\" does \
                              not match and an application may read as the same value",
+                            everybody(public),
                             reached.join(", "),
                             protected.id
                         );

@@ -1,6 +1,9 @@
 //! Paths that two templates share, found segment by segment: no example path stands for all of them.
 
+mod examples;
 mod words;
+
+pub(super) use examples::Examples;
 
 use fastgate::policy::pattern::{Convertor, Parameter, PathTemplate, Segment};
 
@@ -32,15 +35,15 @@ impl Effort {
     }
 }
 
-/// Paths that both match, decoded, a few where there are many; none where no path does. A parameter that takes any text has
-/// `any` there.
+/// Paths that both match, decoded, a few where there are many; none where no path does. A parameter has one of
+/// the examples there.
 pub(super) fn shared_paths(
     one: &[Segment],
     two: &[Segment],
-    any: &str,
+    examples: &Examples,
     effort: &mut Effort,
 ) -> Result<Vec<String>, Spent> {
-    let mut search = Search { any, effort, segments: Vec::new(), found: Vec::new() };
+    let mut search = Search { examples, effort, segments: Vec::new(), found: Vec::new() };
     if search.ends_fit(one, two)? {
         search.follow(one, two, 2)?;
     }
@@ -48,7 +51,7 @@ pub(super) fn shared_paths(
 }
 
 struct Search<'search> {
-    any: &'search str,
+    examples: &'search Examples,
     effort: &'search mut Effort,
     /// Those of the path that is being tried.
     segments: Vec<String>,
@@ -113,8 +116,10 @@ impl Search<'_> {
             }
             (Segment::Parameter(one), Segment::Parameter(two)) if takes_all_of(one, two) => Some(self.example(two)),
             (Segment::Parameter(one), Segment::Parameter(two)) if takes_all_of(two, one) => Some(self.example(one)),
-            (Segment::Parameter(one), Segment::Parameter(two)) => words::shared_text(one, two, self.any, self.effort)?,
-            (Segment::Rest(_), Segment::Rest(_)) => Some(self.any.to_owned()),
+            (Segment::Parameter(one), Segment::Parameter(two)) => {
+                words::shared_text(one, two, self.examples, self.effort)?
+            }
+            (Segment::Rest(_), Segment::Rest(_)) => Some(self.examples.any.clone()),
             (Segment::Rest(_), Segment::Literal(text)) | (Segment::Literal(text), Segment::Rest(_)) => {
                 Some(text.clone())
             }
@@ -126,9 +131,9 @@ impl Search<'_> {
 
     fn example(&self, parameter: &Parameter) -> String {
         let value = match parameter.convertor {
-            Convertor::Str => self.any,
-            Convertor::Int | Convertor::Float => words::DIGITS,
-            Convertor::Uuid => "01234567-89ab-cdef-0123-456789abcdef",
+            Convertor::Str => &self.examples.any,
+            Convertor::Int | Convertor::Float => &self.examples.digits,
+            Convertor::Uuid => &self.examples.uuid,
         };
         format!("{}{value}{}", parameter.prefix, parameter.suffix)
     }
@@ -170,11 +175,12 @@ fn segment_covers(one: &Segment, two: &Segment) -> bool {
 mod tests {
     use fastgate::policy::pattern::PathTemplate;
 
-    use super::{Effort, covers, shared_paths};
+    use super::{Effort, Examples, covers, shared_paths};
 
     /// Whether there is a path that both match; each that is found is looked at.
     fn overlap(one: &PathTemplate, two: &PathTemplate) -> bool {
-        let found = shared_paths(one.segments(), two.segments(), "example", &mut Effort::new()).unwrap_or_default();
+        let examples = Examples::unlike([one, two].into_iter());
+        let found = shared_paths(one.segments(), two.segments(), &examples, &mut Effort::new()).unwrap_or_default();
         for path in &found {
             let segments: Vec<_> = path.split('/').skip(1).collect();
             assert!(one.captures(&segments).is_some() && two.captures(&segments).is_some(), "{one:?} {two:?} {path}");

@@ -1,5 +1,6 @@
 //! What a policy says to no effect: it stands in nobody's way at the edge, so only the tool looks for it.
 
+use std::collections::BTreeMap;
 use std::net::Ipv6Addr;
 
 use fastgate::policy::groups::Cors;
@@ -30,13 +31,19 @@ pub(super) fn useless(policy: &Policy, route: &Route, at: &str) -> Vec<Lint> {
             });
         }
     }
-    for place in &route.from {
-        found.extend(unassigned(place));
-    }
-    if let Some(group) = &route.group
-        && let Some(cors) = &group.cors
-    {
-        found.extend(never_sent(&group.name, cors));
+    found
+}
+
+/// What places and groups name to no effect, each of them once, however many routes refer to it.
+pub(super) fn useless_in_shared(policy: &Policy) -> Vec<Lint> {
+    let places: BTreeMap<_, _> =
+        policy.routes().iter().flat_map(|route| &route.from).map(|place| (&place.name, place)).collect();
+    let groups: BTreeMap<_, _> =
+        policy.routes().iter().filter_map(|route| route.group.as_ref()).map(|group| (&group.name, group)).collect();
+    let mut found: Vec<Lint> =
+        places.values().flat_map(|place| unassigned(place).into_iter().chain(denied(place))).collect();
+    for group in groups.values() {
+        found.extend(group.cors.iter().flat_map(|cors| never_sent(&group.name, cors)));
     }
     found
 }
@@ -66,6 +73,26 @@ fn unassigned(place: &Place) -> Vec<Lint> {
         }
     }
     found
+}
+
+/// Each test of `allow` of which some value is denied as well.
+fn denied(place: &Place) -> Vec<Lint> {
+    let both = |one: &PlaceTest, other: &PlaceTest| match (one, other) {
+        (PlaceTest::Country(one), PlaceTest::Country(other))
+        | (PlaceTest::Subdivision(one), PlaceTest::Subdivision(other)) => one.iter().any(|code| other.contains(code)),
+        (PlaceTest::Continent(one), PlaceTest::Continent(other)) => one.iter().any(|code| other.contains(code)),
+        (PlaceTest::Asn(one), PlaceTest::Asn(other)) => one.iter().any(|number| other.contains(number)),
+        _ => false,
+    };
+    let allowed = place.allow.iter().enumerate();
+    allowed
+        .filter(|(_, allowed)| place.deny.iter().any(|denied| both(allowed, denied)))
+        .map(|(index, _)| Lint {
+            at: format!("$.places.{}.allow[{index}]", place.name),
+            what: "names a value that \"deny\" names, too, and refuses".to_owned(),
+            remedy: "take it out of one of the two",
+        })
+        .collect()
 }
 
 /// Each origin of a page that no browser sends.
@@ -106,7 +133,33 @@ fn is_sent(origin: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_sent;
+    use fastgate::policy::Policy;
+
+    use super::{is_sent, useless, useless_in_shared};
+
+    #[test]
+    fn what_routes_share_is_looked_at_once() {
+        let route = |id: &str| {
+            format!(r#"{{ "id": "{id}", "path": "/{id}", "methods": ["GET"], "from": ["p"], "group": "g" }}"#)
+        };
+        let text = format!(
+            r#"{{
+                "edge": {{ "issuer": "https://edge.test", "hosts": ["edge.test"] }},
+                "origins": {{ "o": {{ "backend": "b", "audience": "a" }} }},
+                "issuers": {{ "i": {{ "issuer": "https://i.test", "backend": "b", "audiences": ["x"] }} }},
+                "places": {{ "p": {{ "deny": [{{ "country": ["UK", "EL"] }}] }} }},
+                "groups": {{ "g": {{ "cors": {{ "origins": ["https://a.test:443"] }} }} }},
+                "routes": [{}, {}, {}]
+            }}"#,
+            route("a"),
+            route("b"),
+            route("c")
+        );
+        let policy = Policy::parse(text.as_bytes());
+        let Ok(policy) = policy else { panic!("{policy:?}") };
+        assert_eq!(useless_in_shared(&policy).len(), 3);
+        assert!(policy.routes().iter().all(|route| useless(&policy, route, "").is_empty()));
+    }
 
     #[test]
     fn the_origin_of_a_page_is_written_as_browsers_send_it() {

@@ -5,13 +5,17 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::AlgorithmName;
+use super::strict::{objects, words};
 use crate::policy::claim_path::{ClaimName, Scalar};
 use crate::policy::introspection::Introspection;
+
+objects!(IssuerDocument, ClaimsDocument, KeyLife);
+words!(PresetName, TokenKind);
 
 /// One OpenID provider.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, remote = "Self")]
 pub struct IssuerDocument {
     /// The provider's issuer identifier, byte for byte as `iss` in its tokens.
     pub issuer: String,
@@ -91,7 +95,7 @@ pub struct IssuerDocument {
 /// A provider whose tokens are known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case", remote = "Self")]
 pub enum PresetName {
     /// Auth0 by Okta.
     Auth0,
@@ -112,7 +116,7 @@ pub enum PresetName {
 /// The kind of tokens that an issuer's callers may use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case", remote = "Self")]
 pub enum TokenKind {
     /// Access tokens (RFC 9068), which are made for APIs.
     #[default]
@@ -124,7 +128,7 @@ pub enum TokenKind {
 /// Where tokens carry what. A list in place of a name leads into nested objects: `["realm_access", "roles"]`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, remote = "Self")]
 pub struct ClaimsDocument {
     /// The claims with scopes; those of all of them count.
     #[serde(default)]
@@ -149,7 +153,7 @@ pub struct ClaimsDocument {
 /// How long the keys of an issuer are used, in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, remote = "Self")]
 pub struct KeyLife {
     /// The issuer is not asked again for at least this long, whatever its `Cache-Control` says.
     pub min_fresh: u64,

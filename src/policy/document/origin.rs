@@ -1,11 +1,15 @@
 //! One application as a policy writes it.
 
+use super::strict::{objects, words};
 use serde::Deserialize;
+
+objects!(OriginDocument);
+words!(IdentityAlgorithm);
 
 /// One application behind the edge.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, remote = "Self")]
 pub struct OriginDocument {
     /// The backend of `fastly.toml` (or of the service) to which requests are forwarded.
     pub backend: String,
@@ -21,6 +25,7 @@ pub struct OriginDocument {
 /// How the identity header is signed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
+#[serde(remote = "Self")]
 pub enum IdentityAlgorithm {
     /// ECDSA on P-256 with SHA-256, by the edge's signing key.
     #[default]

@@ -2,12 +2,10 @@
 
 use fastgate::policy::pattern::{Convertor, Parameter};
 
-use super::{Effort, Spent};
+use super::{Effort, Examples, Spent};
 
 /// What one step of the search costs, of which each is noted down.
 const STEP: usize = 4;
-/// What an `int` takes and no route is likely to name.
-pub(super) const DIGITS: &str = "4711";
 
 /// The texts of one parameter, as steps through them.
 type Word = Vec<(Letter, Times)>;
@@ -46,7 +44,7 @@ fn words(parameter: &Parameter) -> Vec<Word> {
 pub(super) fn shared_text(
     one: &Parameter,
     two: &Parameter,
-    any: &str,
+    examples: &Examples,
     effort: &mut Effort,
 ) -> Result<Option<String>, Spent> {
     let (before, behind) = ((&one.prefix, &two.prefix), (&one.suffix, &two.suffix));
@@ -58,7 +56,7 @@ pub(super) fn shared_text(
     for one in words(one) {
         for two in words(two) {
             effort.spend(one.len() + two.len())?;
-            if let Some(text) = text_of_both(&one, &two, any, effort)? {
+            if let Some(text) = text_of_both(&one, &two, examples, effort)? {
                 return Ok(Some(text));
             }
         }
@@ -67,7 +65,7 @@ pub(super) fn shared_text(
 }
 
 /// A text that fits both: a search through the pairs of steps that one text can reach.
-fn text_of_both(one: &Word, two: &Word, any: &str, effort: &mut Effort) -> Result<Option<String>, Spent> {
+fn text_of_both(one: &Word, two: &Word, examples: &Examples, effort: &mut Effort) -> Result<Option<String>, Spent> {
     // The pairs that were reached: by a text, and after which earlier one.
     let mut reached = std::collections::BTreeMap::new();
     let mut waiting = vec![((0, 0), String::new(), None)];
@@ -91,8 +89,8 @@ fn text_of_both(one: &Word, two: &Word, any: &str, effort: &mut Effort) -> Resul
         let (Some(ours), Some(theirs)) = (ours, theirs) else { continue };
         let Some(letter) = shared_letter(ours.0, theirs.0) else { continue };
         let text = match (ours, theirs) {
-            ((Letter::Any, Times::OnceOrMore), (Letter::Any, Times::OnceOrMore)) => any.to_owned(),
-            ((_, Times::OnceOrMore), (_, Times::OnceOrMore)) => DIGITS.to_owned(),
+            ((Letter::Any, Times::OnceOrMore), (Letter::Any, Times::OnceOrMore)) => examples.any.clone(),
+            ((_, Times::OnceOrMore), (_, Times::OnceOrMore)) => examples.digits.clone(),
             _ => letter.to_string(),
         };
         for next_left in after(left, ours.1) {

@@ -1,0 +1,141 @@
+//! Faults of a policy's shape, by its JSON Schema: all of them at once, each where it is. What stands in the policy is not
+//! repeated: it may be long, or a secret in the wrong place.
+
+use fastgate::policy::PolicyDocument;
+use jsonschema::ValidationError;
+use jsonschema::error::ValidationErrorKind;
+use jsonschema::paths::{Location, LocationSegment};
+use serde_json::Value;
+
+use super::Finding;
+
+const SEE_SCHEMA: &str = "see policy.schema.json for the fields that exist here and their types";
+
+/// The JSON Schema of policies.
+pub(super) fn schema() -> Value {
+    schemars::schema_for!(PolicyDocument).to_value()
+}
+
+/// Every fault of the document's shape.
+pub(super) fn shape_findings(document: &Value) -> Vec<Finding> {
+    let schema = schema();
+    let Ok(validator) = jsonschema::validator_for(&schema) else {
+        return Vec::new(); // a schema that is none is a bug, and a test's business; the reader still judges
+    };
+    let mut findings = Vec::new();
+    for error in validator.iter_errors(document) {
+        explain(&error, &schema, &mut findings);
+    }
+    findings
+}
+
+fn explain(error: &ValidationError<'_>, schema: &Value, findings: &mut Vec<Finding>) {
+    let at = json_path(error.instance_path());
+    let see = || SEE_SCHEMA.to_owned();
+    let mut add = |at, what, remedy| findings.push(Finding { at, what, remedy });
+    match error.kind() {
+        ValidationErrorKind::AnyOf { context }
+        | ValidationErrorKind::OneOfNotValid { context }
+        | ValidationErrorKind::OneOfMultipleValid { context } => match meant(error, context) {
+            Some(branch) => {
+                for error in branch {
+                    explain(error, schema, findings);
+                }
+            }
+            None => add(at, format!("is none of {}", choices(error, schema)), see()),
+        },
+        ValidationErrorKind::AdditionalProperties { unexpected } => {
+            let known = siblings(error, schema, "properties");
+            for name in unexpected {
+                let what = format!("does not exist here; there are {}", names(&known));
+                add(format!("{at}.{name}"), what, "correct its name, or remove it".to_owned());
+            }
+        }
+        ValidationErrorKind::Required { property } => add(at, format!("lacks {property}"), see()),
+        _ => add(at, error.masked_with("what stands here").to_string(), see()),
+    }
+}
+
+/// The errors of the one branch of a union that the writer seems to have meant: everything that is wrong is deeper inside
+/// of it, or it is the only one of the kind (object, list, text) that stands there.
+fn meant<'errors>(
+    union: &ValidationError<'_>,
+    branches: &'errors [Vec<ValidationError<'static>>],
+) -> Option<&'errors [ValidationError<'static>]> {
+    let here = |error: &&ValidationError<'_>| error.instance_path() == union.instance_path();
+    if let Some(branch) = branches.iter().find(|branch| branch.iter().find(here).is_none()) {
+        return Some(branch);
+    }
+    let other_kind = |error: &ValidationError<'_>| {
+        use ValidationErrorKind::{AnyOf, Constant, Enum, OneOfNotValid, Type};
+        matches!(error.kind(), Type { .. } | Constant { .. } | Enum { .. })
+            || matches!(error.kind(), AnyOf { context } | OneOfNotValid { context } if meant(error, context).is_none())
+    };
+    let mut same_kind = branches.iter().filter(|branch| !branch.iter().filter(here).any(other_kind));
+    match (same_kind.next(), same_kind.next()) {
+        (Some(branch), None) => Some(branch),
+        _ => None,
+    }
+}
+
+/// What the branches of a union are, in words.
+fn choices(union: &ValidationError<'_>, schema: &Value) -> String {
+    let branches = schema.pointer(union.schema_path().as_str()).and_then(Value::as_array);
+    let mut all: Vec<String> = Vec::new();
+    for choice in branches.into_iter().flatten().flat_map(|branch| described(branch, schema)) {
+        if !all.contains(&choice) {
+            all.push(choice);
+        }
+    }
+    all.join(", ")
+}
+
+/// One branch of a union in words, or each of the branches it is itself made of.
+fn described(branch: &Value, schema: &Value) -> Vec<String> {
+    if let Some(target) = branch.get("$ref").and_then(Value::as_str) {
+        let target = target.strip_prefix('#').and_then(|pointer| schema.pointer(pointer));
+        return target.map(|target| described(target, schema)).unwrap_or_default();
+    }
+    let nested = ["oneOf", "anyOf"].into_iter().find_map(|keyword| branch.get(keyword).and_then(Value::as_array));
+    if let Some(nested) = nested {
+        return nested.iter().flat_map(|branch| described(branch, schema)).collect();
+    }
+    if let Some(value) = branch.get("const") {
+        return vec![value.to_string()];
+    }
+    if let Some(values) = branch.get("enum").and_then(Value::as_array) {
+        return values.iter().map(Value::to_string).collect();
+    }
+    let members = branch.get("properties").and_then(Value::as_object).filter(|members| members.len() == 1);
+    let only = members.and_then(|members| members.keys().next());
+    match (branch.get("type").and_then(Value::as_str), only) {
+        (Some("object"), Some(member)) => vec![format!("{{\"{member}\": …}}")],
+        (Some("object"), None) => vec!["an object".to_owned()],
+        (Some("array"), _) => vec!["a list".to_owned()],
+        (Some("string"), _) => vec!["a text".to_owned()],
+        (Some("integer"), _) => vec!["a whole number".to_owned()],
+        (Some("boolean"), _) => vec!["true, false".to_owned()],
+        (Some(other), _) => vec![other.to_owned()],
+        (None, _) => Vec::new(),
+    }
+}
+
+/// The members of what stands beside the keyword that failed, in the same object of the schema.
+fn siblings(error: &ValidationError<'_>, schema: &Value, keyword: &str) -> Vec<String> {
+    let path = error.schema_path().as_str();
+    let parent = path.rsplit_once('/').and_then(|(parent, _)| schema.pointer(parent));
+    let members = parent.and_then(|parent| parent.get(keyword)).and_then(Value::as_object);
+    members.into_iter().flatten().map(|(name, _)| name.clone()).collect()
+}
+
+fn names(names: &[String]) -> String {
+    names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
+}
+
+/// A place in the document as a JSON path, `$.routes[3].path`.
+fn json_path(place: &Location) -> String {
+    place.segments().fold("$".to_owned(), |path, segment| match segment {
+        LocationSegment::Property(name) => format!("{path}.{name}"),
+        LocationSegment::Index(index) => format!("{path}[{index}]"),
+    })
+}

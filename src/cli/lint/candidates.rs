@@ -1,0 +1,97 @@
+//! The protected routes that may share a path with a public one, found without comparing it with each of them.
+
+use std::collections::BTreeMap;
+
+use fastgate::policy::Route;
+use fastgate::policy::pattern::{PathTemplate, Segment};
+
+use super::open;
+use super::overlap::{Effort, Spent};
+
+/// Protected routes by the segments of their templates.
+#[derive(Default)]
+pub(super) struct Candidates<'policy> {
+    root: Node<'policy>,
+    routes: &'policy [Route],
+}
+
+#[derive(Default)]
+struct Node<'policy> {
+    /// The numbers of the routes whose template ends here.
+    ends: Vec<usize>,
+    literals: BTreeMap<&'policy str, Self>,
+    /// Whatever parameter it is: a value that its convertor does not match may be the same to an application.
+    parameter: Option<Box<Self>>,
+    rest: Option<Box<Self>>,
+}
+
+impl<'policy> Candidates<'policy> {
+    /// Those of `routes` that are protected.
+    pub(super) fn of(routes: &'policy [Route]) -> Self {
+        let mut root = Node::default();
+        for (number, route) in routes.iter().enumerate().filter(|(_, route)| !open(route)) {
+            let mut node = &mut root;
+            for segment in route.template.segments() {
+                node = match segment {
+                    Segment::Literal(text) => node.literals.entry(text).or_default(),
+                    Segment::Parameter(_) => node.parameter.get_or_insert_default(),
+                    Segment::Rest(_) => node.rest.get_or_insert_default(),
+                };
+            }
+            node.ends.push(number);
+        }
+        Self { root, routes }
+    }
+
+    /// All that may share a path with `template`, and possibly others, in the order of the policy.
+    pub(super) fn near(&self, template: &PathTemplate, effort: &mut Effort) -> Result<Vec<&'policy Route>, Spent> {
+        let mut numbers = Vec::new();
+        self.root.near(template.segments(), &mut numbers, effort)?;
+        numbers.sort_unstable();
+        Ok(numbers.into_iter().filter_map(|number| self.routes.get(number)).collect())
+    }
+}
+
+impl Node<'_> {
+    fn near(&self, segments: &[Segment], numbers: &mut Vec<usize>, effort: &mut Effort) -> Result<(), Spent> {
+        effort.spend(1)?;
+        // What a `path` parameter takes ends anywhere.
+        if let Some(rest) = &self.rest {
+            rest.all(numbers, effort)?;
+        }
+        let Some((segment, following)) = segments.split_first() else {
+            numbers.extend(&self.ends);
+            return Ok(());
+        };
+        match segment {
+            Segment::Rest(_) => {
+                numbers.extend(&self.ends);
+                for child in self.literals.values().chain(self.parameter.as_deref()) {
+                    child.all(numbers, effort)?;
+                }
+                return Ok(());
+            }
+            Segment::Literal(text) => {
+                if let Some(child) = self.literals.get(text.as_str()) {
+                    child.near(following, numbers, effort)?;
+                }
+            }
+            Segment::Parameter(parameter) => {
+                effort.spend(self.literals.len())?;
+                for (_, child) in self.literals.iter().filter(|(text, _)| parameter.capture(text).is_some()) {
+                    child.near(following, numbers, effort)?;
+                }
+            }
+        }
+        self.parameter.as_ref().map_or(Ok(()), |child| child.near(following, numbers, effort))
+    }
+
+    fn all(&self, numbers: &mut Vec<usize>, effort: &mut Effort) -> Result<(), Spent> {
+        effort.spend(1)?;
+        numbers.extend(&self.ends);
+        for child in self.literals.values().chain(self.parameter.as_deref()).chain(self.rest.as_deref()) {
+            child.all(numbers, effort)?;
+        }
+        Ok(())
+    }
+}

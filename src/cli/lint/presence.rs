@@ -1,0 +1,100 @@
+//! Which claims a caller who meets a condition surely has.
+
+use fastgate::identity::rehearsal::accepted;
+use fastgate::policy::conditions::Condition;
+use fastgate::policy::{ClaimPath, Issuer, Requirement};
+
+/// Where a token of one issuer says what a condition asks for.
+#[derive(Clone, Copy)]
+pub(super) struct Reader<'policy>(pub(super) &'policy Issuer);
+
+/// What stands in claims that a policy names.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Role,
+    Group,
+    Scope,
+}
+
+impl Kind {
+    /// In the words of a policy.
+    pub(super) const fn plural(self) -> &'static str {
+        match self {
+            Self::Role => "roles",
+            Self::Group => "groups",
+            Self::Scope => "scopes",
+        }
+    }
+}
+
+/// Claims that are surely there; none where nobody meets what is asked.
+pub(super) type Present<'policy> = Option<Vec<&'policy ClaimPath>>;
+
+impl<'policy> Reader<'policy> {
+    /// The claims in which a token of this issuer may have such names; all of them count. What its tokens must not have is
+    /// not asked of an answer to introspection.
+    pub(super) fn paths(self, kind: Kind) -> Vec<&'policy ClaimPath> {
+        let Issuer { shape, introspection, .. } = self.0;
+        let paths = match kind {
+            Kind::Role => &shape.roles,
+            Kind::Group => &shape.groups,
+            Kind::Scope => &shape.scopes,
+        };
+        if introspection.is_some() { paths.iter().collect() } else { accepted(paths, self.0).collect() }
+    }
+
+    /// Whether every token of this issuer has this claim.
+    pub(super) fn demands(self, claim: &ClaimPath) -> bool {
+        let mut steps = claim.steps();
+        match (steps.next(), steps.next()) {
+            (Some(name), None) => self.0.introspection.is_none() && self.0.demands.required.contains_key(name),
+            _ => false,
+        }
+    }
+
+    /// What a caller has who meets a requirement.
+    pub(super) fn asked(self, asked: &'policy Requirement) -> Present<'policy> {
+        let scopes = asked.scopes.iter().map(|_| self.named(Kind::Scope));
+        both(scopes.chain(asked.condition.iter().map(|condition| self.of(condition, false))))
+    }
+
+    /// What a caller has who meets a condition or, with `negated`, who does not.
+    pub(super) fn of(self, condition: &'policy Condition, negated: bool) -> Present<'policy> {
+        match condition {
+            Condition::Not(inner) => self.of(inner, !negated),
+            Condition::Rule(_, inner) => self.of(inner, negated),
+            Condition::All(list) | Condition::Any(list) => {
+                let each = list.iter().map(|part| self.of(part, negated));
+                if negated == matches!(condition, Condition::Any(_)) { both(each) } else { either(each) }
+            }
+            _ if negated => Some(Vec::new()),
+            Condition::Claim(claim, _) => Some(vec![claim]),
+            Condition::Role(_) => self.named(Kind::Role),
+            Condition::Group(_) => self.named(Kind::Group),
+            Condition::Scope(_) => self.named(Kind::Scope),
+        }
+    }
+
+    /// What a caller has who has a name of this kind: it may be in any one of the claims.
+    fn named(self, kind: Kind) -> Present<'policy> {
+        let paths = self.paths(kind);
+        match paths.len() {
+            0 => None,
+            1 => Some(paths),
+            _ => Some(Vec::new()),
+        }
+    }
+}
+
+/// What somebody has who meets each part.
+pub(super) fn both<'policy>(parts: impl IntoIterator<Item = Present<'policy>>) -> Present<'policy> {
+    parts.into_iter().try_fold(Vec::new(), |mut all, part| {
+        all.extend(part?);
+        Some(all)
+    })
+}
+
+/// What somebody has who meets at least one part.
+fn either<'policy>(parts: impl IntoIterator<Item = Present<'policy>>) -> Present<'policy> {
+    parts.into_iter().flatten().reduce(|one, other| one.into_iter().filter(|claim| other.contains(claim)).collect())
+}
