@@ -7,27 +7,31 @@ use std::fmt::{Display, Write as _};
 use serde_json::Value;
 
 /// Prints one line to standard output.
-#[expect(clippy::print_stdout, reason = "the one place that prints")]
 pub(super) fn line(text: impl Display) {
-    println!("{}", escaped(&text.to_string()));
+    print(std::io::stdout(), &escaped(&text.to_string()));
 }
 
 /// Prints one line to standard error.
-#[expect(clippy::print_stderr, reason = "the one place that prints")]
 pub(super) fn error(text: impl Display) {
-    eprintln!("{}", escaped(&text.to_string()));
+    print(std::io::stderr(), &escaped(&text.to_string()));
 }
 
 /// Prints JSON to standard output, in one line.
-#[expect(clippy::print_stdout, reason = "the one place that prints")]
 pub(super) fn json(value: &Value) {
-    println!("{}", escaped_json(&value.to_string()));
+    print(std::io::stdout(), &escaped_json(&value.to_string()));
 }
 
 /// Prints JSON to standard output, in lines that a person can read.
-#[expect(clippy::print_stdout, reason = "the one place that prints")]
 pub(super) fn indented_json(value: &Value) {
-    println!("{}", escaped_json(&format!("{value:#}")));
+    print(std::io::stdout(), &escaped_json(&format!("{value:#}")));
+}
+
+/// Prints a line, and ends the tool where nobody reads any more, as in `fastgate diff … | head`: exit code 2, since what it
+/// has found was not said.
+fn print(mut to: impl std::io::Write, line: &str) {
+    if writeln!(to, "{line}").is_err() {
+        std::process::exit(2);
+    }
 }
 
 /// One line of text: `\n` for a line break, `\u{1b}` for a character that steers a terminal.

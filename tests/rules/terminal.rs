@@ -117,3 +117,11 @@ fn what_a_request_or_a_log_says_is_printed_with_escapes() {
     assert!(json.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()), "{json}");
     assert!(json.contains("\\u202e"), "{json}");
 }
+
+#[test]
+fn a_reader_that_has_seen_enough_makes_no_panic() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = Command::new(env!("CARGO_BIN_EXE_fastgate")).arg("schema").stdout(writer).output().unwrap();
+    assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap()), (Some(2), String::new()));
+}
