@@ -1,7 +1,7 @@
 //! Row I5 of `docs/attacks.md`: a token that is revoked is refused, however good it is otherwise.
 
 use fastgate::gateway::Decision;
-use fastgate::identity::deny_list::{Entry, Known, Mark, MarkKind, Memory};
+use fastgate::identity::deny_list::{DenyList as _, Entry, Known, Mark, MarkKind, Memory, NoDenyList};
 use fastgate::time::UnixTime;
 use serde_json::json;
 
@@ -174,4 +174,9 @@ fn what_the_list_said_grows_old_from_the_moment_it_was_asked() {
     for damaged in ["", "x", "x {}", "1800000000", " {}"] {
         assert_eq!(Known::from_record(damaged.as_bytes()), None, "{damaged}");
     }
+}
+
+#[test]
+fn a_list_that_is_not_there_does_not_say_that_nobody_is_on_it() {
+    assert!(NoDenyList.entries(&[], 60).is_err());
 }

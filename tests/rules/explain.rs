@@ -80,6 +80,14 @@ fn a_described_caller_has_a_token_of_the_kind_that_is_wanted() {
     ] {
         assert_eq!(verdict(&policy(&parts, &json!({})), &["--claims", "{}"]), "forwarded", "{parts}");
     }
+    // A client that is said is not joined by another one, at whichever of the claims it stands.
+    let clients = policy(&json!({ "clients": ["shop"] }), &json!({}));
+    for claim in ["client_id", "azp"] {
+        for (client, expected) in [("shop", "forwarded"), ("other", "token-client")] {
+            let claims = json!({ claim: client }).to_string();
+            assert_eq!(verdict(&clients, &["--claims", &claims]), expected, "{claims}");
+        }
+    }
     let refused = policy(&json!({ "refused_claims": ["scope"] }), &json!({}));
     assert_eq!(
         verdict(&refused, &["--claims", r#"{"scope": "a"}"#]),

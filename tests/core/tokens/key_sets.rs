@@ -41,8 +41,19 @@ fn keys_that_share_a_kid_are_told_apart_by_algorithm() {
     for jwks in [json!([ec, ec]), json!([ec, without(&ec, "alg")]), json!([with(&ec, "use", "enc"), ec])] {
         assert!(given(&jwks, &good()).is_ok(), "the same key twice");
     }
+    for jwks in [json!([ec, ec, rsa]), json!([rsa, rsa, with(&ec, "kid", "alpha-rsa")])] {
+        assert_eq!(key_set(&jwks).skipped(), 0, "a key that is listed again is no key that cannot be used");
+    }
+    let (any, one) = (without(&rsa, "alg"), with(&with(&public("beta-rsa"), "kid", "alpha-rsa"), "alg", "RS384"));
+    assert_eq!(
+        key_set(&json!([any, one])).unusable(),
+        [UnusableKey::SharedId],
+        "the other one is left with algorithms"
+    );
     let nameless = signed(&without(&header(), "kid"), Signing::Es256("alpha-ec"));
     assert!(given(&json!([ec, ec, rsa]), &nameless).is_ok(), "also for a token that names no key");
+    let renamed = json!([ec, with(&ec, "kid", "other"), rsa]);
+    assert_eq!(given(&renamed, &nameless), Err(TokenError::AmbiguousKey), "two ids are two entries");
     let cross = with(&rsa, "kid", "alpha-ec");
     for jwks in [json!([ec, cross]), json!([cross, ec])] {
         assert!(given(&jwks, &good()).is_ok(), "of two kinds");
