@@ -33,7 +33,7 @@ OUTCOMES = {"killed": record.CAUGHT, "survived": record.SURVIVED, "incompetent":
 
 
 def run(module: str, minutes: float) -> int:
-    tree = record.copy_of_tree("python-tree")
+    tree = record.copy_of_tree(f"python-{module}-tree")
     file = f"src/fastgate/{module}.py"
     if not (tree / "origin" / file).is_file():
         raise MutantsError(f"there is no origin/{file}")
