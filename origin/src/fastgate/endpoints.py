@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from itertools import chain
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, MethodType
 from typing import Any, TypeAlias, TypedDict
 from uuid import UUID
 
@@ -327,13 +327,22 @@ def _callers(dependant: Dependant) -> Callers:
             *(dependency.parent_oauth_scopes or ()),
             *(dependency.own_oauth_scopes or ()),
         )
-        if dependency.call is any_caller:
+        called = list(_called(dependency.call))
+        if any(each is any_caller for each in called):
             anybody = True
             unchecked |= dict.fromkeys(required)
-        if isinstance(dependency.call, FastgateScheme):
+        if any(is_a(each, FastgateScheme) or each is FastgateScheme.__call__ for each in called):
             known = True
             scopes |= dict.fromkeys(required)
     return Callers(known, anybody, tuple(scopes), tuple(unchecked))
+
+
+def _called(dependency: object) -> Iterator[object]:
+    """Yield what a dependency is, and what it calls as a partial function or a bound method."""
+    for layer in layers(dependency, mounted=False):
+        yield layer
+        if is_a(layer, MethodType):
+            yield attribute(layer, "__self__")
 
 
 def _path_types(dependant: Dependant) -> dict[str, tuple[str, ...]]:
