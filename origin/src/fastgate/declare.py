@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
 from fastapi import APIRouter, Depends, routing
+from starlette.middleware import Middleware
 from starlette.routing import Route, WebSocketRoute
 
 from fastgate.formerly import FORMERLY, read_former
@@ -118,6 +119,8 @@ def at_edge(*, below: str | None = None, **members: object) -> Callable[[T], T]:
             return target
         if (why := _NO_ROUTES_OF_THEIR_OWN.get(type(target).__name__)) is not None:
             raise TypeError(f"at_edge: {why}")
+        if isinstance(target, Middleware):
+            raise TypeError("at_edge: middleware is not marked, but the endpoint, mount or app")
         if isinstance(target, (staticmethod, classmethod)):
             declare(target.__func__)  # that is what its class hands out
         if inspect.ismethod(target):
@@ -255,8 +258,18 @@ def _refusing_marked_routes(include: Callable[..., None]) -> Callable[..., None]
 
     @functools.wraps(include)
     def checked(holder: APIRouter, router: APIRouter, *more: object, **named: object) -> None:
+        if lost := [name for kind in type(router).__mro__ for name in declared(kind)]:
+            raise TypeError(
+                "a router loses the mark of its class where it is included with this FastAPI: say "
+                f"{', '.join(sorted(lost))} of the router, by at_edge(…)(router)"
+            )
         for route in router.routes:
-            if isinstance(route, (Route, WebSocketRoute)) and (lost := declared(route)):
+            if not isinstance(route, (Route, WebSocketRoute)):
+                continue
+            # The class of FastAPI's own is kept.
+            kept = isinstance(route, routing.APIRoute)
+            marked = (route, *(() if kept else type(route).__mro__))
+            if lost := [name for each in marked for name in declared(each)]:
                 raise TypeError(
                     f"a route ({route.path}) loses its own mark where it is included with this "
                     f"FastAPI: say {', '.join(sorted(lost))} of its endpoint, by at_edge(…)"

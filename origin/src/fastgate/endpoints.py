@@ -108,6 +108,8 @@ class Endpoint:
     """What `declared` was read of, with whatever is wrapped around it."""
     holders: tuple[object, ...] = ()
     """Of what is mounted: the apps that it is mounted in, from the outermost one."""
+    route: object = None
+    """The route or mount, as its author wrote it."""
     dependencies: tuple[object, ...] = ()
     """The functions that are run before it. What is written on them is read by nobody."""
 
@@ -189,7 +191,7 @@ def _mounted(
     else:
         methods = ("GET", "HEAD") if isinstance(app, StaticFiles) else None
         found = Endpoint(Kind.APP, below, methods, name, app, inherited=inherited, hidden=hidden)
-        found = replace(found, targets=targets, holders=holders)
+        found = replace(found, targets=targets, holders=holders, route=mount)
         own = ("websocket", OPAQUE)
         plain = {key: value for key, value in members.items() if key not in own}
         yield replace(found, declared=plain)
@@ -215,6 +217,7 @@ def _mounted(
         root_path=root_path,
         targets=() if holder is None else targets,
         holders=holders,
+        route=mount,
     )
 
 
@@ -230,6 +233,7 @@ def _endpoint(kind: Kind, template: str, methods: tuple[str, ...] | None, view: 
         declared_by(view),
         path_types=_path_types(getattr(view, "dependant", None)),
         targets=tuple(targets_of(view)),
+        route=getattr(view, "original_route", view),
         dependencies=_dependencies(view),
     )
 
