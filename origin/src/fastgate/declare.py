@@ -95,8 +95,9 @@ def at_edge(*, below: str | None = None, **members: object) -> Callable[[T], T]:
     `below="/auth"`, for those at and below that path. The nearest declaration counts, member by
     member. The dependencies of an endpoint can ask for more than what it inherits, never for less.
     A router is marked before it is included. If both a router and a path (`below`) say `access`,
-    the stricter one counts. With FastAPI before 0.137 mounts and Starlette routes of a marked
-    router are marked themselves, by their endpoints: a route object that is marked is not included.
+    or a mount and a path that leads into it, the stricter one counts. With FastAPI before 0.137
+    mounts and Starlette routes of a marked router are marked themselves, by their endpoints: a
+    route object that is marked is not included.
 
     Raises:
         ValueError: the edge does not know such a member, or such a value.
@@ -210,18 +211,23 @@ def _declare_below(app: T, prefix: str, members: Mapping[str, object]) -> T:
 
 def _declare_for_router(router: APIRouter, members: Mapping[str, object]) -> None:
     depends = Depends(Inherited(members, router))
-    for holder in (router, *router.routes):
+    # Frontends stand apart from the other routes.
+    holders = (router, *router.routes, *getattr(router, "_low_priority_routes", ()))
+    for holder in holders:
         # Both ways in which FastAPI includes a router read these lists.
         if not isinstance(getattr(holder, "dependencies", None), list):
             raise TypeError(
                 "a router is marked before it includes routers, mounts or Starlette routes: "
                 "at_edge(…)(APIRouter(…))"
             )
-    for holder in (router, *router.routes):
-        dependencies: list[object] = holder.dependencies  # type: ignore[attr-defined]
+    for holder in holders:
+        dependencies: list[object] = holder.dependencies
         # Behind this router's other marks, and before those of a router that it has included.
         own = [index for index, each in enumerate(dependencies) if _marks(each, router)]
         dependencies.insert(own[-1] + 1 if own else 0, depends)
+    # An inclusion alone reads these lists. What runs the router itself, a mount or an app, reads
+    # the router: the routes that it has were built without the new dependency.
+    setattr(router, _ATTRIBUTE, {**declared(router), **members})
     if not hasattr(routing, "_IncludedRouter"):
         _refuse_what_inherits_nothing(router, members)
 

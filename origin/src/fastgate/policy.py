@@ -250,7 +250,8 @@ def _caller_faults(endpoint: Endpoint) -> Iterator[Fault]:
     for name in sorted({*endpoint.disputed} - declared.keys()):
         yield Fault(
             endpoint,
-            f"its router and at_edge(below=…) say different things of {name}",
+            "at_edge(below=…) and its router, or a mount that it stands in, say different things "
+            f"of {name}",
             f"say {name} once, or of the endpoint itself: at_edge({name}=…)",
         )
     if callers.known and (declared.get("access") in _OPEN or "scopes" in declared):

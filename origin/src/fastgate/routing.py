@@ -4,7 +4,7 @@ In: an app. Out: the routes that its router may run, with the paths that they ha
 matched, judged or changed here.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 from fastapi import APIRouter, routing
@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Host, Match, Mount, Router
 from starlette.types import Scope
 
-from fastgate.declare import OPAQUE, PREFIX
+from fastgate.declare import OPAQUE, PREFIX, declared
 from fastgate.marks import declared_by, declared_through, has_routes
 from fastgate.static import attribute
 
@@ -61,7 +61,12 @@ def signed_root_of(app: object) -> str:
     # Of the app itself: a guard among its middleware does not see what is wrapped around it.
     app = routed_app(app)
     root_path = root_path_of(app)
-    return "" if root_path and declared_through(app).get(PREFIX) == root_path else root_path
+    return "" if root_path and declared_of(app).get(PREFIX) == root_path else root_path
+
+
+def declared_of(app: object) -> Mapping[str, object]:
+    """Return what is declared of a whole app: of itself, and of the router that it runs."""
+    return {**declared_through(app), **declared(router_of(app))}
 
 
 def path_below(root_path: str, path: str) -> str:

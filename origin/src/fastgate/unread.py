@@ -17,7 +17,7 @@ from fastgate.formerly import FORMERLY
 from fastgate.marks import declared_through, is_router, layers, targets_of
 from fastgate.naming import access_of, says_callers
 from fastgate.reach import Graph, mro_of
-from fastgate.routing import apps_within, effective_routes, routed_app
+from fastgate.routing import apps_within, declared_of, effective_routes, routed_app
 from fastgate.static import attribute, is_a, own
 
 _HIDDEN = (
@@ -59,7 +59,7 @@ def unread(app: object, found: Sequence[Endpoint]) -> Iterator[Unread]:
 def _around(app: object) -> Iterator[Unread]:
     """Yield what is said around a whole app, where a guard in its middleware does not see it."""
     served = routed_app(app)
-    said, inside = declared_through(served), {id(each) for each in layers(served)}
+    said, inside = declared_of(served), {id(each) for each in layers(served)}
     outside = [each for each in layers(app) if id(each) not in inside]
     for each in (*outside, *(kind for layer in outside for kind in mro_of(type(layer)))):
         yield from _not_of_the_app(each, said, "what is around the app")
@@ -67,7 +67,7 @@ def _around(app: object) -> Iterator[Unread]:
 
 def _of_middleware(served: object) -> Iterator[Unread]:
     for app in apps_within(served):
-        said = declared_through(app)
+        said = declared_of(app)
         for entry in getattr(app, "user_middleware", ()):
             marked = dict[int, object]()
             for part in (entry.cls, *entry.args, *entry.kwargs.values()):

@@ -1,0 +1,256 @@
+"""What protects many routes counts for each of them, or the app does not compile."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from fastapi import APIRouter, FastAPI, WebSocket, routing
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Mount, Route, Router
+
+from fastgate import at_edge, guard
+from fastgate.policy import CannotCompile, compile_routes
+from fastgate.testing import AsCaller
+from tests.edge import Edge
+
+INCLUDES_MOUNTS = hasattr(routing, "_IncludedRouter")
+"""Older FastAPI leaves the mounts of an included router out."""
+
+STAFF = {"rule": "staff"}
+closed = at_edge(access="authenticated", require=STAFF)
+CLOSED = ("authenticated", STAFF)
+FILES = Path(__file__).parent
+
+
+def public() -> FastAPI:
+    """Return an app that opens whatever does not say something else."""
+    return at_edge(access="public")(FastAPI(openapi_url=None))
+
+
+def asked(app: object) -> dict[str, tuple[object, object]]:
+    """Return what the edge asks of callers, by path."""
+    routes = compile_routes(app)
+    return {str(route["path"]): (route["access"], route.get("require")) for route in routes}
+
+
+async def silent() -> str:
+    return "ran"
+
+
+async def talk(websocket: WebSocket) -> None: ...
+
+
+async def plain(_request: Request) -> PlainTextResponse:
+    return PlainTextResponse("ran")
+
+
+def router_of_both() -> APIRouter:
+    router = APIRouter()
+    router.get("/secret")(silent)
+    router.websocket("/socket")(talk)
+    return router
+
+
+# A mark on a router, whichever way its routes are reached.
+
+
+def mounted(app: FastAPI) -> None:
+    app.mount("/admin", closed(router_of_both()))
+
+
+def mounted_deeper(app: FastAPI) -> None:
+    app.mount("/admin", Router([Mount("/", app=closed(router_of_both()))]))
+
+
+def mounted_around_an_inclusion(app: FastAPI) -> None:
+    router, outer = router_of_both(), APIRouter()
+    outer.include_router(closed(router), prefix="/admin")
+    app.mount("/", outer)
+
+
+def router_of_a_mounted_app(app: FastAPI) -> None:
+    inner = FastAPI(openapi_url=None)
+    inner.get("/secret")(silent)
+    inner.websocket("/socket")(talk)
+    closed(inner.router)
+    app.mount("/admin", inner)
+
+
+def router_of_the_app(app: FastAPI) -> None:
+    app.get("/admin/secret")(silent)
+    app.websocket("/admin/socket")(talk)
+    closed(app.router)
+
+
+def included(app: FastAPI) -> None:
+    app.include_router(closed(router_of_both()), prefix="/admin")
+
+
+@pytest.mark.parametrize(
+    "add",
+    [
+        mounted,
+        mounted_deeper,
+        mounted_around_an_inclusion,
+        router_of_a_mounted_app,
+        router_of_the_app,
+        included,
+    ],
+)
+def test_a_routers_mark_holds_for_the_routes_that_it_has_already(
+    edge: Edge, as_caller: AsCaller, add: Callable[[FastAPI], None]
+) -> None:
+    app = public()
+    add(app)
+    assert asked(app) == {"/admin/secret": CLOSED, "/admin/socket": CLOSED}
+    guard(app, edge.settings(strict=True))
+    assert as_caller(app, sub="ada").get("/admin/secret").text == '"ran"'
+
+
+def test_so_does_the_mark_of_a_router_that_is_served_itself() -> None:
+    assert asked(closed(router_of_both())) == {"/secret": CLOSED, "/socket": CLOSED}
+
+
+def test_so_does_the_mark_of_a_starlette_apps_router() -> None:
+    app = at_edge(access="public")(Starlette(routes=[Route("/secret", plain)]))
+    closed(app.router)
+    assert asked(app) == {"/secret": CLOSED}
+
+
+def test_a_nearer_mark_than_the_mounted_routers_counts() -> None:
+    app, outer, inner = public(), APIRouter(), at_edge(access="optional")(router_of_both())
+    outer.include_router(inner, prefix="/inner")
+    outer.get("/own")(at_edge(access="none")(silent_too))
+    app.mount("/admin", outer)
+    at_edge(access="authenticated")(app.routes[-1])
+    assert asked(app) == {
+        "/admin/inner/secret": ("optional", None),
+        "/admin/inner/socket": ("optional", None),
+    }
+
+
+async def silent_too() -> str:
+    return "ran"
+
+
+def test_a_routers_mark_and_a_path_dispute_whatever_the_routers_routes_are_older_than() -> None:
+    app = public()
+    app.get("/before")(silent)
+    closed(app.router)
+    app.get("/after")(silent)
+    at_edge(below="/before", access="optional")(app)
+    at_edge(below="/after", access="optional")(app)
+    assert asked(app) == {"/before": CLOSED, "/after": CLOSED}
+
+
+@pytest.mark.skipif(not hasattr(FastAPI, "frontend"), reason="this FastAPI serves no frontends")
+def test_a_routers_mark_holds_for_the_frontend_that_it_has_already() -> None:
+    app, router = public(), APIRouter()
+    router.frontend("/ui", directory=FILES)
+    app.include_router(closed(router))
+    assert asked(app) == {"/ui": CLOSED, "/ui/{path:path}": CLOSED}
+
+
+# A path that lies within what is mounted.
+
+
+def inner_app() -> FastAPI:
+    inner = FastAPI(openapi_url=None)
+    inner.get("/admin/secret")(silent)
+    inner.websocket("/admin/socket")(talk)
+    inner.get("/administrators")(silent)
+    return inner
+
+
+def at_v1(app: FastAPI) -> str:
+    app.mount("/v1", inner_app())
+    return "/v1"
+
+
+def at_a_parameter(app: FastAPI) -> str:
+    app.mount("/{tenant_of_mine}", inner_app())
+    return "/{tenant}"
+
+
+def at_the_root(app: FastAPI) -> str:
+    app.mount("/", inner_app())
+    return ""
+
+
+def at_two_mounts(app: FastAPI) -> str:
+    app.mount("/v1", Starlette(routes=[Mount("/two", routes=[Mount("/", app=inner_app())])]))
+    return "/v1/two"
+
+
+def in_an_included_router(app: FastAPI) -> str:
+    router = APIRouter()
+    router.mount("/two", inner_app())
+    app.include_router(router, prefix="/api")
+    return "/api/two" if INCLUDES_MOUNTS else at_v1(app)
+
+
+@pytest.mark.parametrize(
+    "mount", [at_v1, at_a_parameter, at_the_root, at_two_mounts, in_an_included_router]
+)
+def test_a_path_reaches_into_what_is_mounted(
+    edge: Edge, as_caller: AsCaller, mount: Callable[[FastAPI], str]
+) -> None:
+    app = public()
+    prefix = mount(app)
+    app.router.routes.insert(0, Route(f"{prefix}/admin/health", plain))
+    at_edge(below=f"{prefix}/admin", access="authenticated", require=STAFF)(app)
+    found = asked(app)
+    kept = {path for path, what in found.items() if what == CLOSED}
+    assert {path.rpartition("/admin/")[2] for path in kept} == {"health", "secret", "socket"}
+    assert [what for what in found.values() if what != CLOSED] == [("public", None)]
+    guard(app, edge.settings(strict=True))
+    path = prefix.replace("{tenant}", "seven") + "/admin/secret"
+    assert as_caller(app, sub="ada").get(path).text == '"ran"'
+
+
+def test_a_longer_path_counts_wherever_the_shorter_one_ends() -> None:
+    app = public()
+    app.mount("/v1", inner_app())
+    at_edge(below="/v1", access="optional")(app)
+    at_edge(below="/v1/admin/secret", access="none")(app)
+    assert asked(app) == {
+        "/v1/admin/socket": ("optional", None),
+        "/v1/administrators": ("optional", None),
+    }
+
+
+@pytest.mark.parametrize("strict_one", ["outer path", "inner app", "inner path"])
+def test_a_path_and_what_is_mounted_there_dispute(strict_one: str) -> None:
+    app, inner = public(), inner_app()
+    app.mount("/v1", inner)
+    open_ones = at_edge(access="optional"), at_edge(below="/admin", access="optional")
+    if strict_one == "inner app":
+        closed(inner)
+    elif strict_one == "inner path":
+        at_edge(below="/admin", access="authenticated", require=STAFF)(inner)
+    else:
+        open_ones[0](inner)
+        open_ones[1](inner)
+    if strict_one == "outer path":
+        at_edge(below="/v1/admin", access="authenticated", require=STAFF)(app)
+    else:
+        at_edge(below="/v1/admin", access="optional")(app)
+    assert asked(app)["/v1/admin/secret"] == CLOSED
+
+
+def test_what_neither_can_decide_is_a_fault() -> None:
+    app, inner = public(), at_edge(limits=["inner"])(inner_app())
+    app.mount("/v1", inner)
+    at_edge(below="/v1/admin", limits=["outer"])(app)
+    with pytest.raises(CannotCompile, match="different things of limits"):
+        compile_routes(app)
+
+
+def test_a_path_within_a_mount_at_which_nothing_is_served_is_a_fault() -> None:
+    app = public()
+    app.mount("/v1", inner_app())
+    at_edge(below="/v1/admni", access="authenticated")(app)
+    with pytest.raises(CannotCompile, match=r"/v1/admni.*\n.*nothing is served"):
+        compile_routes(app)
