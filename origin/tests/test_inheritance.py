@@ -1,7 +1,9 @@
 """What protects many routes counts for each of them, or the app does not compile."""
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi import APIRouter, FastAPI, WebSocket, routing
@@ -9,6 +11,8 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route, Router
+from starlette.staticfiles import StaticFiles
+from starlette.testclient import TestClient
 
 from fastgate import at_edge, guard
 from fastgate.policy import CannotCompile, compile_routes
@@ -22,6 +26,9 @@ STAFF = {"rule": "staff"}
 closed = at_edge(access="authenticated", require=STAFF)
 CLOSED = ("authenticated", STAFF)
 FILES = Path(__file__).parent
+needs_frontends = pytest.mark.skipif(
+    not hasattr(FastAPI, "frontend"), reason="this FastAPI serves no frontends"
+)
 
 
 def public() -> FastAPI:
@@ -145,7 +152,7 @@ def test_a_routers_mark_and_a_path_dispute_whatever_the_routers_routes_are_older
     assert asked(app) == {"/before": CLOSED, "/after": CLOSED}
 
 
-@pytest.mark.skipif(not hasattr(FastAPI, "frontend"), reason="this FastAPI serves no frontends")
+@needs_frontends
 def test_a_routers_mark_holds_for_the_frontend_that_it_has_already() -> None:
     app, router = public(), APIRouter()
     router.frontend("/ui", directory=FILES)
@@ -253,4 +260,131 @@ def test_a_path_within_a_mount_at_which_nothing_is_served_is_a_fault() -> None:
     app.mount("/v1", inner_app())
     at_edge(below="/v1/admni", access="authenticated")(app)
     with pytest.raises(CannotCompile, match=r"/v1/admni.*\n.*nothing is served"):
+        compile_routes(app)
+
+
+# A path that lies within what is judged as a whole.
+
+
+async def own_word() -> str:
+    return "ran"
+
+
+def everything(scope: object, receive: object, send: object) -> None: ...
+
+
+def static_files(app: FastAPI, path: str) -> None:
+    app.mount(path, StaticFiles(directory=FILES))
+
+
+def an_opaque_app(app: FastAPI, path: str) -> None:
+    app.mount(path, at_edge(opaque=True, methods=["GET"])(inner_app()))
+
+
+def an_asgi_app(app: FastAPI, path: str) -> None:
+    app.mount(path, at_edge(methods=["GET"], websocket=True)(copy_of(everything)))
+
+
+def files_of_a_mounted_app(app: FastAPI, path: str) -> None:
+    app.mount("/", Starlette(routes=[Mount(path, StaticFiles(directory=FILES))]))
+
+
+def a_frontend(app: FastAPI, path: str) -> None:
+    app.frontend(path or "/", directory=FILES)
+
+
+def a_function(app: FastAPI, path: str) -> None:
+    app.get(path + "/{rest:path}")(copy_of(silent))
+
+
+def copy_of(function: Any) -> Any:  # noqa: ANN401
+    return functools.partial(function)
+
+
+UNITS = [
+    static_files,
+    an_opaque_app,
+    an_asgi_app,
+    files_of_a_mounted_app,
+    pytest.param(a_frontend, marks=needs_frontends),
+    a_function,
+]
+Add = Callable[[FastAPI, str], None]
+
+
+@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("path", ["/files", ""])
+def test_a_path_within_one_unit_cannot_be_closed(edge: Edge, unit: Add, path: str) -> None:
+    app = public()
+    app.get(f"{path}/private/own")(silent)  # so that something is served there
+    unit(app, path)
+    at_edge(below=f"{path}/private", access="authenticated", require=STAFF)(app)
+    with pytest.raises(CannotCompile, match=r"says something else: access, require"):
+        compile_routes(app)
+    guard(app, edge.settings(strict=True))
+    with pytest.raises(CannotCompile, match="says something else"), TestClient(app):
+        pass
+
+
+@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize(
+    "members",
+    [{"access": "public"}, {"access": "optional", "scopes": ["a"]}, {"scopes": []}],
+)
+def test_a_path_may_be_opened_or_say_the_same(unit: Add, members: dict[str, Any]) -> None:
+    app = at_edge(access="authenticated")(FastAPI(openapi_url=None))
+    app.get("/files/private/own")(silent)
+    unit(app, "/files")
+    at_edge(below="/files/private", **members)(app)
+    assert "/files/private/own" in asked(app)
+
+
+@pytest.mark.parametrize("name", ["limits", "scopes"])
+def test_whatever_is_asked_there_and_not_of_the_unit_is_named(name: str) -> None:
+    app = at_edge(access="authenticated")(FastAPI(openapi_url=None))
+    app.get("/files/private/own")(silent)
+    static_files(app, "/files")
+    at_edge(below="/files/private", **{name: ["a"]})(app)
+    with pytest.raises(CannotCompile, match=f"says something else: {name}"):
+        compile_routes(app)
+
+
+def a_single_page_app(app: FastAPI) -> None:
+    app.mount("/", at_edge(access="public")(StaticFiles(directory=FILES, html=True)))
+
+
+def a_page_for_every_path(app: FastAPI) -> None:
+    app.get("/{full_path:path}")(at_edge(access="public")(own_word))
+
+
+def a_frontend_by_its_path(app: FastAPI) -> None:
+    app.frontend("/", directory=FILES)
+    at_edge(below="/{path:path}", access="public")(app)
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        a_single_page_app,
+        a_page_for_every_path,
+        pytest.param(a_frontend_by_its_path, marks=needs_frontends),
+    ],
+)
+def test_what_takes_the_rest_and_says_so_itself_is_right(rest: Callable[[FastAPI], None]) -> None:
+    app = FastAPI(openapi_url=None)
+    app.get("/api/orders")(silent)
+    at_edge(below="/api", access="authenticated", require=STAFF)(app)
+    rest(app)
+    assert sorted(asked(app).values(), key=str) == [CLOSED, ("public", None)]
+
+
+def test_what_stands_before_takes_the_path_from_it() -> None:
+    app = public()
+    app.mount("/files/private", StaticFiles(directory=FILES))
+    app.mount("/files", StaticFiles(directory=FILES))
+    at_edge(below="/files/private", access="authenticated", require=STAFF)(app)
+    files = {"/files/private/{path:path}": CLOSED, "/files/{path:path}": ("public", None)}
+    assert asked(app) == files
+    app.routes.reverse()
+    with pytest.raises(CannotCompile, match="says something else"):
         compile_routes(app)

@@ -31,6 +31,7 @@ from fastgate.routing import (
     signed_root_of,
 )
 from fastgate.static import attribute, is_a
+from fastgate.template import begins, comparable, takes_all_below
 
 _HTTP_ENDPOINT_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
@@ -69,6 +70,9 @@ class Endpoint:
     disputed: tuple[str, ...] = ()
     """Members of which a path (`below`) says something else than a router, or than a mount that
     the path leads into; neither is nearer."""
+    parts: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    """Of what takes everything below a path: what is declared of paths within it, by their full
+    templates. It has one route, and they have none."""
     path_types: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """How FastAPI reads each path parameter, in the endpoint and in its dependencies: `int`,
     `float`, `uuid`, `str`, or `other`."""
@@ -105,6 +109,14 @@ def _endpoints_of(
 ) -> Iterator[Endpoint]:
     holders = (*holders, app, getattr(app, "_base_app", app))
     inheritance = Inheritance(app, around)
+    yield from _noting_parts(inheritance, prefix, _served(inheritance, app, prefix, holders))
+    for part in inheritance.unused():
+        yield Endpoint(Kind.NOTHING, prefix + part, None, "at_edge(below=…)", app)
+
+
+def _served(
+    inheritance: Inheritance, app: object, prefix: str, holders: tuple[object, ...]
+) -> Iterator[Endpoint]:
     for route, view in effective_routes(app):
         path = getattr(view, "path", None)
         template = prefix + path if isinstance(path, str) else prefix
@@ -123,8 +135,42 @@ def _endpoints_of(
         else:
             name = type(route).__name__
             yield Endpoint(Kind.UNKNOWN, template, None, name, route)
-    for part in inheritance.unused():
-        yield Endpoint(Kind.NOTHING, prefix + part, None, "at_edge(below=…)", app)
+
+
+def _noting_parts(
+    inheritance: Inheritance, prefix: str, served: Iterator[Endpoint]
+) -> Iterator[Endpoint]:
+    """Note what an app declares of paths that lie within one endpoint, and are no endpoints."""
+    parts = {prefix + part: members for part, members in inheritance.parts.items()}
+    taken: list[str] = []  # by mounts that stand before
+    for each in served:
+        inner = {
+            part: members
+            for part, members in parts.items()
+            if takes_all_below(each.template, part) and not begins(each.template, part)
+        }
+        if each.kind is Kind.BELOW:
+            taken.append(each.template)
+        elif inner and not _is_for_the_rest(each, prefix, parts):
+            for part in [part for part in inner if any(takes_all_below(it, part) for it in taken)]:
+                del inner[part]
+            each = replace(each, parts={**each.parts, **inner})
+        yield each
+
+
+def _is_for_the_rest(
+    each: Endpoint, prefix: str, parts: Mapping[str, Mapping[str, object]]
+) -> bool:
+    """Whether an endpoint says itself who may call it, and is meant for what has no other route.
+
+    That is a function, or what stands at the root of its app: a single-page app beside an API.
+    """
+    rest = comparable(f"{prefix}/{{path:path}}")
+    if each.kind is Kind.APP and comparable(each.template) != rest:
+        return False
+    exact = (members for part, members in parts.items() if comparable(part) == rest)
+    said = {*each.declared, *(name for members in exact for name in members)}
+    return each.callers.known or each.callers.anybody or not said.isdisjoint(("access", "scopes"))
 
 
 def _with(left: Left, endpoint: Endpoint) -> Endpoint:

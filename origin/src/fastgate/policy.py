@@ -25,6 +25,7 @@ from fastgate.naming import (
 from fastgate.overlap import overlap_between
 from fastgate.routing import root_path_of, routed_app
 from fastgate.template import Template, TemplateRefused, comparable
+from fastgate.units import overruled
 from fastgate.unread import unread
 
 _OPEN = ("public", "optional")
@@ -164,6 +165,15 @@ def _faults_of(endpoint: Endpoint, rules: Mapping[str, object]) -> Iterator[Faul
             hidden,
             f"declares what nobody reads: {endpoint} is declared as one opaque app",
             "remove that declaration, or opaque from the app's",
+        )
+    for part, names in overruled(endpoint):
+        yield Fault(
+            endpoint,
+            f'takes what lies below "{part}", too, of which at_edge(below=…) says something else: '
+            f"{', '.join(names)}",
+            "mount or serve what is there by itself, before this; or mark the routers and apps "
+            "that are meant, and not their path. What takes the rest of an app says itself who may "
+            'call it: at_edge(access="…")',
         )
     yield from _member_faults(endpoint)
     yield from _path_faults(endpoint)
