@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from fastapi import APIRouter, FastAPI, WebSocket, routing
+from fastapi.routing import APIRoute, APIWebSocketRoute
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
@@ -14,7 +15,7 @@ from starlette.routing import Mount, Route, Router
 from starlette.staticfiles import StaticFiles
 from starlette.testclient import TestClient
 
-from fastgate import at_edge, guard
+from fastgate import FastgateMiddleware, at_edge, guard
 from fastgate.policy import CannotCompile, compile_routes
 from fastgate.testing import AsCaller
 from tests.edge import Edge
@@ -158,6 +159,95 @@ def test_a_routers_mark_holds_for_the_frontend_that_it_has_already() -> None:
     router.frontend("/ui", directory=FILES)
     app.include_router(closed(router))
     assert asked(app) == {"/ui": CLOSED, "/ui/{path:path}": CLOSED}
+
+
+# A mark that comes after the router was included.
+
+
+def read_by_the_compiler(app: FastAPI) -> None:
+    compile_routes(app)
+
+
+def read_by_openapi(app: FastAPI) -> None:
+    app.openapi()
+
+
+def read_by_a_request(app: FastAPI) -> None:
+    TestClient(app).get("/staff/secret")
+
+
+def read_by_nobody(app: FastAPI) -> None: ...
+
+
+@pytest.mark.parametrize(
+    "read", [read_by_the_compiler, read_by_openapi, read_by_a_request, read_by_nobody]
+)
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_routers_mark_counts_or_is_refused_once_it_is_included(
+    edge: Edge, read: Callable[[FastAPI], None], nested: bool
+) -> None:
+    app, router = public(), router_of_both()
+    if nested:
+        holder = APIRouter()
+        holder.include_router(router, prefix="/staff")
+        app.include_router(holder)
+    else:
+        app.include_router(router, prefix="/staff")
+    read(app)
+    if not INCLUDES_MOUNTS:
+        with pytest.raises(TypeError, match="before it is included"):
+            closed(router)
+        return
+    closed(router)
+    assert asked(app) == {"/staff/secret": CLOSED, "/staff/socket": CLOSED}
+    with TestClient(FastgateMiddleware(app, edge.settings(strict=True))):
+        pass
+
+
+def appended(router: APIRouter) -> None:
+    closed(router)
+    router.routes.append(APIRoute("/secret", silent))
+
+
+def appended_socket(router: APIRouter) -> None:
+    closed(router)
+    router.routes.append(APIWebSocketRoute("/secret", talk))
+
+
+def with_another_list(router: APIRouter) -> None:
+    closed(router)
+    router.dependencies = []
+    router.get("/secret")(silent)
+
+
+@pytest.mark.parametrize("add", [appended, appended_socket, with_another_list])
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_route_that_its_router_hands_nothing_on_to_is_a_fault(
+    add: Callable[[APIRouter], None], nested: bool
+) -> None:
+    router = APIRouter()
+    add(router)
+    with pytest.raises((CannotCompile, TypeError), match=HANDS_NOTHING_ON):
+        compile_with(router, nested=nested)
+
+
+def test_so_is_a_router_that_is_included_in_such_a_one() -> None:
+    outer, inner = closed(APIRouter()), APIRouter()
+    outer.dependencies = []
+    inner.get("/secret")(silent)
+    outer.include_router(inner)
+    with pytest.raises((CannotCompile, TypeError), match=HANDS_NOTHING_ON):
+        compile_with(outer)
+
+
+HANDS_NOTHING_ON = r"declared on its router.*\n?.*access"
+
+
+def compile_with(router: APIRouter, *, nested: bool = False) -> None:
+    app, holder = public(), APIRouter()
+    holder.include_router(router)
+    app.include_router(holder if nested else router)
+    compile_routes(app)
 
 
 # A path that lies within what is mounted.

@@ -72,6 +72,7 @@ _PREFIX = re.compile(r"(?:/[^/{}?#\\\s]+)+")
 
 _ATTRIBUTE = "__fastgate__"
 _BELOW_ATTRIBUTE = "__fastgate_below__"
+_COPIED_ATTRIBUTE = "__fastgate_copied__"
 
 T = TypeVar("T")
 
@@ -210,6 +211,8 @@ def _declare_below(app: T, prefix: str, members: Mapping[str, object]) -> T:
 
 
 def _declare_for_router(router: APIRouter, members: Mapping[str, object]) -> None:
+    if own(router).get(_COPIED_ATTRIBUTE):
+        raise TypeError("a router is marked before it is included: this FastAPI copies its routes")
     depends = Depends(Inherited(members, router))
     # Frontends stand apart from the other routes.
     holders = (router, *router.routes, *getattr(router, "_low_priority_routes", ()))
@@ -223,13 +226,26 @@ def _declare_for_router(router: APIRouter, members: Mapping[str, object]) -> Non
     for holder in holders:
         dependencies: list[object] = holder.dependencies
         # Behind this router's other marks, and before those of a router that it has included.
-        own = [index for index, each in enumerate(dependencies) if _marks(each, router)]
-        dependencies.insert(own[-1] + 1 if own else 0, depends)
+        marks = [index for index, each in enumerate(dependencies) if _marks(each, router)]
+        dependencies.insert(marks[-1] + 1 if marks else 0, depends)
     # An inclusion alone reads these lists. What runs the router itself, a mount or an app, reads
     # the router: the routes that it has were built without the new dependency.
     setattr(router, _ATTRIBUTE, {**declared(router), **members})
+    # Inclusions that have read the router already are to read it once more.
+    if (mark_changed := getattr(router, "_mark_routes_changed", None)) is not None:
+        mark_changed()
     if not hasattr(routing, "_IncludedRouter"):
         _refuse_what_inherits_nothing(router, members)
+
+
+def lost_of_router(router: APIRouter, dependencies: object) -> list[str]:
+    """Return what is declared on a router, and is not handed on by what a route depends on."""
+    handed: dict[str, object] = {}
+    for each in dependencies if isinstance(dependencies, (list, tuple)) else ():
+        if _marks(each, router):
+            handed |= each.dependency.members
+    said = declared(router)
+    return sorted(name for name in said if name not in handed or handed[name] != said[name])
 
 
 def _marks(dependency: object, router: APIRouter) -> bool:
@@ -256,24 +272,36 @@ def _refuse_what_inherits_nothing(router: APIRouter, members: Mapping[str, objec
         setattr(router, name, checking(getattr(router, name)))
 
 
-def _refusing_marked_routes(include: Callable[..., None]) -> Callable[..., None]:
-    """Let older FastAPI include no route that is marked itself: its copy would not be."""
+def _refusing_what_copies_lose(include: Callable[..., None]) -> Callable[..., None]:
+    """Let older FastAPI include no route that is marked itself: its copy would not be.
+
+    Nor one that was added to a marked router by other means than the router's own methods.
+    """
 
     @functools.wraps(include)
     def checked(holder: APIRouter, router: APIRouter, *more: object, **named: object) -> None:
         for route in router.routes:
-            if isinstance(route, (Route, WebSocketRoute)) and (lost := declared(route)):
+            if not isinstance(route, (Route, WebSocketRoute)):
+                continue
+            if marked := declared(route):
                 raise TypeError(
                     f"a route ({route.path}) loses its own mark where it is included with this "
-                    f"FastAPI: say {', '.join(sorted(lost))} of its endpoint, by at_edge(…)"
+                    f"FastAPI: say {', '.join(sorted(marked))} of its endpoint, by at_edge(…)"
+                )
+            dependencies = getattr(route, "dependencies", None)
+            if dependencies is not None and (lost := lost_of_router(router, dependencies)):
+                raise TypeError(
+                    f"a route ({route.path}) does not have what is declared on its router: say "
+                    f"{', '.join(lost)} of its endpoint, by at_edge(…), or add it by the router"
                 )
         include(holder, router, *more, **named)
+        setattr(router, _COPIED_ATTRIBUTE, True)
 
     return checked
 
 
 if not hasattr(routing, "_IncludedRouter"):
-    APIRouter.include_router = _refusing_marked_routes(APIRouter.include_router)  # type: ignore[method-assign]
+    APIRouter.include_router = _refusing_what_copies_lose(APIRouter.include_router)  # type: ignore[method-assign]
 
 
 def _sorted() -> list[str]:

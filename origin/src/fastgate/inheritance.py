@@ -4,13 +4,13 @@ In: an app, what is left to itself, and one of its routes. Out: the members that
 more than this route, the nearest declaration counting. Nothing is judged here, and nothing is run.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
 from fastgate.callers import flat
-from fastgate.declare import ACCESS, Inherited, declared, declared_below
-from fastgate.routing import View, router_dependencies, router_of
+from fastgate.declare import ACCESS, Inherited, declared, declared_below, lost_of_router
+from fastgate.routing import View, inclusions, router_dependencies, router_of
 from fastgate.template import begins, comparable
 
 Members = Mapping[str, object]
@@ -141,3 +141,25 @@ def _both(members: dict[str, object], name: str, value: object) -> bool:
     else:
         return False
     return True
+
+
+def lost_in_inclusions(app: object) -> Iterator[tuple[View, list[str]]]:
+    """Yield each route of an included router that does not have what is declared on the router.
+
+    That are routes which were added to its list, or whose router has got another list of
+    dependencies; with what is lost.
+    """
+    for inclusion in inclusions(getattr(app, "routes", ())):
+        router = inclusion.original_router
+        for each in inclusion.effective_candidates():
+            if lost := lost_of_router(router, _dependencies_of(each, router)):
+                yield getattr(each, "original_route", each), lost
+
+
+def _dependencies_of(candidate: View, router: View) -> object:
+    """Return the list that tells a candidate of an inclusion what is declared on its router."""
+    if (context := getattr(candidate, "include_context", None)) is not None:
+        return context.dependencies  # of a router that is included in turn
+    built = getattr(candidate, "starlette_route", None)
+    # Routes of Starlette depend on nothing; for them the router's own list is read.
+    return getattr(candidate if built is None else built, "dependencies", router.dependencies)

@@ -14,6 +14,7 @@ from typing import NamedTuple, TypeAlias
 from fastgate.declare import OF_KNOWN_CALLERS, OPAQUE, declared
 from fastgate.endpoints import Endpoint, Kind, endpoints_below, place_of
 from fastgate.formerly import FORMERLY
+from fastgate.inheritance import lost_in_inclusions
 from fastgate.marks import declared_through, is_router, layers, targets_of
 from fastgate.naming import access_of, says_callers
 from fastgate.reach import Graph, mro_of
@@ -41,6 +42,7 @@ def unread(app: object, found: Sequence[Endpoint]) -> Iterator[Unread]:
     """Yield the declarations that no route of `app` has; `found` is everything that it serves."""
     yield from _around(app)
     yield from _of_middleware(routed_app(app))
+    yield from _of_included_routers(routed_app(app))
     read = {id(each) for each in layers(routed_app(app))}
     for endpoint in found:
         read |= {id(each) for each in _layers(endpoint)}
@@ -77,6 +79,15 @@ def _of_middleware(served: object) -> Iterator[Unread]:
                 marked |= {id(each): each for each in found}
             for target in marked.values():
                 yield from _not_of_the_app(target, said, "the app's middleware")
+
+
+def _of_included_routers(served: object) -> Iterator[Unread]:
+    for app in apps_within(served):
+        for route, names in lost_in_inclusions(app):
+            path, source = str(getattr(route, "path", "/")), getattr(route, "endpoint", route)
+            endpoint = Endpoint(Kind.NOTHING, path, None, _name_of(source), source)
+            what = f"does not have what is declared on its router: {', '.join(names)}"
+            yield Unread(endpoint, what, "add it by the router's own methods, or say it of it, too")
 
 
 def _not_of_the_app(target: object, said: Mapping[str, object], what: str) -> Iterator[Unread]:
