@@ -3,10 +3,10 @@
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
-from fastapi import APIRouter, FastAPI, WebSocket, routing
+from fastapi import APIRouter, Depends, FastAPI, Security, WebSocket, routing
 from fastapi.routing import APIRoute, APIWebSocketRoute
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -15,7 +15,16 @@ from starlette.routing import Mount, Route, Router
 from starlette.staticfiles import StaticFiles
 from starlette.testclient import TestClient
 
-from fastgate import FastgateMiddleware, at_edge, guard
+from fastgate import (
+    AnyCaller,
+    Caller,
+    FastgateMiddleware,
+    Identity,
+    any_caller,
+    at_edge,
+    fastgate,
+    guard,
+)
 from fastgate.policy import CannotCompile, compile_routes
 from fastgate.testing import AsCaller
 from tests.edge import Edge
@@ -478,3 +487,123 @@ def test_what_stands_before_takes_the_path_from_it() -> None:
     app.routes.reverse()
     with pytest.raises(CannotCompile, match="says something else"):
         compile_routes(app)
+
+
+# Dependencies that FastAPI runs for its own routes alone.
+
+
+def security(*scopes: str) -> Any:  # noqa: ANN401
+    return Security(fastgate, scopes=scopes)
+
+
+async def ask(caller: Annotated[Identity, security("deep")]) -> None: ...
+
+
+def a_starlette_route(router: Any) -> None:  # noqa: ANN401
+    router.add_route("/x", copy_of(plain), methods=["GET"])
+
+
+def a_starlette_socket(router: Any) -> None:  # noqa: ANN401
+    getattr(router, "router", router).add_websocket_route("/x", copy_of(talk))
+
+
+def a_mounted_app(router: Any) -> None:  # noqa: ANN401
+    inner = FastAPI(openapi_url=None)
+    inner.get("/x")(silent)
+    router.mount("/m", inner)
+
+
+def mounted_files(router: Any) -> None:  # noqa: ANN401
+    router.mount("/m", StaticFiles(directory=FILES))
+
+
+def secured_router(add: Callable[[Any], None], dependency: Any, access: str) -> FastAPI:  # noqa: ANN401
+    app, router = at_edge(access=access)(FastAPI(openapi_url=None)), APIRouter()
+    router.dependencies = [dependency]
+    add(router)
+    app.include_router(router, prefix="/admin")
+    return app
+
+
+def secured_inclusion(add: Callable[[Any], None], dependency: Any, access: str) -> FastAPI:  # noqa: ANN401
+    app, outer, router = at_edge(access=access)(FastAPI(openapi_url=None)), APIRouter(), APIRouter()
+    add(router)
+    outer.include_router(router, dependencies=[dependency])
+    app.include_router(outer, prefix="/admin")
+    return app
+
+
+def secured_app(add: Callable[[Any], None], dependency: Any, access: str) -> FastAPI:  # noqa: ANN401
+    app = at_edge(access=access)(FastAPI(openapi_url=None, dependencies=[dependency]))
+    add(app)
+    return app
+
+
+Secured = Callable[[Callable[[Any], None], Any, str], FastAPI]
+BESIDE = [a_starlette_route, a_starlette_socket, a_mounted_app, mounted_files]
+
+
+def is_left_out(add: Callable[[Any], None], secured: Secured) -> bool:
+    mounts = add in (a_mounted_app, mounted_files)
+    return mounts and secured is not secured_app and not INCLUDES_MOUNTS
+
+
+@pytest.mark.parametrize("secured", [secured_router, secured_inclusion, secured_app])
+@pytest.mark.parametrize("add", BESIDE)
+@pytest.mark.parametrize(
+    ("dependency", "asks"),
+    [
+        (security("admin"), "'admin'"),
+        (Depends(fastgate), "a known caller"),
+        (Depends(ask), "'deep'"),
+    ],
+)
+def test_what_fastapi_does_not_run_there_is_said_there_too(
+    edge: Edge, secured: Secured, add: Callable[[Any], None], dependency: object, asks: str
+) -> None:
+    if is_left_out(add, secured):
+        pytest.skip("this FastAPI leaves mounts of included routers out")
+    app = secured(add, dependency, "public")
+    with pytest.raises(CannotCompile, match=f"depends on .*{asks}"):
+        compile_routes(app)
+    guard(app, edge.settings(strict=True))
+    with pytest.raises(CannotCompile, match="depends on"), TestClient(app):
+        pass
+
+
+@pytest.mark.parametrize("secured", [secured_router, secured_inclusion, secured_app])
+@pytest.mark.parametrize("add", BESIDE)
+def test_what_is_said_there_or_inherited_is_enough(
+    secured: Secured, add: Callable[[Any], None]
+) -> None:
+    compile_routes(secured(add, Depends(fastgate), "authenticated"))
+    compile_routes(secured(add, Depends(any_caller), "public"))
+    with_scopes = secured(add, security("admin"), "authenticated")
+    compile_routes(at_edge(scopes=["admin", "b"])(with_scopes))
+
+
+def test_the_endpoint_or_mount_says_it_by_its_own_word() -> None:
+    app = at_edge(access="public")(FastAPI(openapi_url=None, dependencies=[security("a")]))
+    app.add_route("/x", at_edge(access="public")(copy_of(plain)), methods=["GET"])
+    app.mount("/m", at_edge(access="optional")(inner_app()))
+    app.get("/own")(silent)
+    assert asked(app)["/x"] == ("public", None)
+    assert asked(app)["/m/admin/secret"] == ("optional", None)
+    assert asked(app)["/own"] == ("authenticated", None)
+
+
+def test_an_endpoint_of_a_mounted_app_that_asks_for_less_than_its_parent_is_a_fault() -> None:
+    app, inner = FastAPI(openapi_url=None, dependencies=[Depends(fastgate)]), inner_app()
+    inner.get("/caller")(read_me)
+    app.mount("/m", at_edge(limits=["a"])(inner))
+    inner.routes[:] = inner.routes[-1:]
+    assert asked(app) == {"/m/caller": ("authenticated", None)}
+    inner.get("/anybody")(welcome)
+    with pytest.raises(CannotCompile, match=r"welcome \(/m/anybody"):
+        compile_routes(app)
+
+
+async def read_me(caller: Caller) -> None: ...
+
+
+async def welcome(caller: AnyCaller) -> None: ...

@@ -4,13 +4,14 @@ In: FastAPI's trees of dependencies, or what a router lists as its own. Out: `Ca
 judged here, and nothing is run.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from fastapi.params import Depends
 from fastapi.routing import APIRoute
 
+from fastgate.declare import Inherited
 from fastgate.dependencies import FastgateScheme, any_caller
 
 Dependant: TypeAlias = Any
@@ -58,11 +59,13 @@ def callers_of(dependant: Dependant) -> Callers:
     return Callers(known, anybody, tuple(scopes), tuple(unchecked))
 
 
-def callers_of_listed(dependencies: Sequence[Depends]) -> Callers:
-    """Return what the dependencies that a router or an app lists say."""
-    if not dependencies:
+def callers_of_listed(dependencies: Iterable[Depends], path: object) -> Callers:
+    """Return what the dependencies that a router or an app lists say, for a route at `path`."""
+    listed = [each for each in dependencies if not isinstance(each.dependency, Inherited)]
+    if not listed:
         return Callers()
-    return callers_of(APIRoute("/", _nothing, dependencies=dependencies).dependant)
+    template = path if isinstance(path, str) and path else "/"
+    return callers_of(APIRoute(template, _nothing, dependencies=listed).dependant)
 
 
 def flat(dependant: Dependant) -> Iterator[Dependant]:

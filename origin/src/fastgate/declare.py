@@ -10,7 +10,7 @@ import difflib
 import functools
 import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from fastapi import APIRouter, Depends, routing
@@ -73,6 +73,8 @@ _PREFIX = re.compile(r"(?:/[^/{}?#\\\s]+)+")
 _ATTRIBUTE = "__fastgate__"
 _BELOW_ATTRIBUTE = "__fastgate_below__"
 _COPIED_ATTRIBUTE = "__fastgate_copied__"
+COPIED_DEPENDENCIES = "__fastgate_dependencies__"
+"""What the routers of a Starlette route depend on, on the copy that older FastAPI includes."""
 
 T = TypeVar("T")
 
@@ -294,10 +296,24 @@ def _refusing_what_copies_lose(include: Callable[..., None]) -> Callable[..., No
                     f"a route ({route.path}) does not have what is declared on its router: say "
                     f"{', '.join(lost)} of its endpoint, by at_edge(…), or add it by the router"
                 )
+        before = len(holder.routes)
         include(holder, router, *more, **named)
         setattr(router, _COPIED_ATTRIBUTE, True)
+        _keep_dependencies(router, holder.routes[before:], named.get("dependencies"))
 
     return checked
+
+
+def _keep_dependencies(router: APIRouter, copies: Sequence[object], said: object) -> None:
+    """Write on copies of Starlette routes what their routers depend on: it is run for no copy."""
+    around = (*(said if isinstance(said, (list, tuple)) else ()), *router.dependencies)
+    originals, copied = (
+        [each for each in routes if type(each) in (Route, WebSocketRoute)]
+        for routes in (router.routes, copies)
+    )
+    for original, copy in zip(originals, copied, strict=False):
+        own = getattr(original, COPIED_DEPENDENCIES, ())
+        setattr(copy, COPIED_DEPENDENCIES, [*around, *own])
 
 
 if not hasattr(routing, "_IncludedRouter"):

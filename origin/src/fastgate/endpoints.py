@@ -70,6 +70,9 @@ class Endpoint:
     disputed: tuple[str, ...] = ()
     """Members of which a path (`below`) says something else than a router, or than a mount that
     the path leads into; neither is nearer."""
+    not_run: Callers = field(default_factory=Callers)
+    """What dependencies of the routers and apps that it stands in ask of callers, and FastAPI does
+    not run for it: those are for FastAPI's own routes, and for none that is mounted."""
     parts: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     """Of what takes everything below a path: what is declared of paths within it, by their full
     templates. It has one route, and they have none."""
@@ -174,7 +177,7 @@ def _is_for_the_rest(
 
 
 def _with(left: Left, endpoint: Endpoint) -> Endpoint:
-    return replace(endpoint, inherited=left.inherited, disputed=left.disputed)
+    return replace(endpoint, inherited=left.inherited, disputed=left.disputed, not_run=left.not_run)
 
 
 def _mounted(

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
-from fastgate.callers import flat
+from fastgate.callers import Callers, callers_of_listed, flat
 from fastgate.declare import ACCESS, Inherited, declared, declared_below, lost_of_router
 from fastgate.routing import View, inclusions, router_dependencies, router_of
 from fastgate.template import begins, comparable
@@ -58,11 +58,19 @@ class Left:
     """Members of which two declarations say different things; neither is nearer."""
     within: tuple[Parts, ...] = ()
     """What is declared of paths within this mount; the innermost app's first."""
+    not_run: Callers = field(default_factory=Callers)
+    """What dependencies of routers and apps ask that FastAPI runs for its own routes alone."""
 
     def through(self, members: Members) -> "Left":
         """Return what is left to the app of a mount that declares `members`."""
         within = (replace(each, said=each.said | members.keys()) for each in self.within)
-        return replace(self, inherited={**self.inherited, **members}, within=tuple(within))
+        said = not members.keys().isdisjoint(("access", "scopes"))
+        return replace(
+            self,
+            inherited={**self.inherited, **members},
+            within=tuple(within),
+            not_run=Callers() if said else self.not_run,
+        )
 
 
 class Inheritance:
@@ -88,7 +96,14 @@ class Inheritance:
         that declares something itself: of access the stricter counts, scopes add up, and nothing
         else can be decided.
         """
-        routers = self._of_routers(view)
+        dependant = getattr(view, "dependant", None)
+        if dependant is None:
+            listed = router_dependencies(self._app, view)
+            routers = self._of_routers(each.dependency for each in listed)
+            not_run = callers_of_listed(listed, path)
+        else:
+            routers = self._of_routers(each.call for each in flat(dependant))
+            not_run = Callers()
         members = {**self._around.inherited, **routers}
         said = {*routers}
         disputed = {*self._around.disputed}
@@ -103,27 +118,20 @@ class Inheritance:
                 elif members[name] != value and not _both(members, name, value):
                     disputed.add(name)
             said |= below.keys()
-        return Left(
-            members, tuple(sorted(disputed)), tuple(each for each in within if each.members)
-        )
+        inner = tuple(parts for parts in within if parts.members)
+        return Left(members, tuple(sorted(disputed)), inner, self._around.not_run | not_run)
 
     def unused(self) -> list[str]:
         """Return the paths of the app's declarations at which nothing was found that is served."""
         return [part for part in self.parts if part not in self._own.used]
 
-    def _of_routers(self, view: View) -> dict[str, object]:
+    def _of_routers(self, listed: Iterable[object]) -> dict[str, object]:
         """Return what is declared on the routers that a route stands in, the innermost's last."""
-        dependant = getattr(view, "dependant", None)
-        if dependant is None:
-            listed = router_dependencies(self._app, view)
-            marks = [getattr(each, "dependency", None) for each in listed]
-        else:
-            marks = [dependency.call for dependency in flat(dependant)]
         router = router_of(self._app)
         # Of the app's own router it is written down, too: its routes may be older than the mark.
         apart = router is not getattr(self._app, "_base_app", self._app)
         members = dict(declared(router)) if apart else {}
-        for mark in marks:
+        for mark in listed:
             if isinstance(mark, Inherited):
                 members |= mark.members
         return members

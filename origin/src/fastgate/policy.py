@@ -249,6 +249,14 @@ def _caller_faults(endpoint: Endpoint) -> Iterator[Fault]:
             'what asks for nobody, at_edge(access="public") or "authenticated"; for a whole app or '
             'path, at_edge(access="…")(app) or at_edge(below="/…", access="…")(app)',
         )
+    elif not_run := _asked_and_not_run(endpoint):
+        yield Fault(
+            endpoint,
+            f"stands in a router or app that depends on {not_run}, which FastAPI does not run for "
+            "what is mounted and for routes of Starlette; it says less of its callers",
+            "say it of the endpoint or of what is mounted, too: "
+            'at_edge(access="authenticated", scopes=[…]), or what is meant there',
+        )
     if callers.unchecked:
         scopes = ", ".join(map(repr, callers.unchecked))
         yield Fault(
@@ -270,6 +278,17 @@ def _caller_faults(endpoint: Endpoint) -> Iterator[Fault]:
             "asks for a known caller, and declares something else for the edge",
             'leave access and scopes out of at_edge: Security(fastgate, scopes=["…"]) says both',
         )
+
+
+def _asked_and_not_run(endpoint: Endpoint) -> str:
+    asked, members = endpoint.not_run, members_of(endpoint)
+    if not asked.known or not {"access", "scopes"}.isdisjoint(endpoint.declared):
+        return ""
+    listed = members.get("scopes")
+    missing = [each for each in asked.scopes if not isinstance(listed, list) or each not in listed]
+    if missing:
+        return f"Security(fastgate, scopes=[{', '.join(map(repr, missing))}])"
+    return "a known caller" if members["access"] in _OPEN else ""
 
 
 def _id_faults(served: Sequence[Endpoint], ids: Sequence[str]) -> Iterator[Fault]:

@@ -8,12 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 from fastapi import APIRouter, routing
+from fastapi.params import Depends
 from starlette._utils import get_route_path
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Host, Match, Mount, Router
 from starlette.types import Scope
 
-from fastgate.declare import OPAQUE, PREFIX, declared
+from fastgate.declare import COPIED_DEPENDENCIES, OPAQUE, PREFIX, declared
 from fastgate.marks import declared_by, declared_through, has_routes
 from fastgate.static import attribute
 
@@ -123,7 +124,7 @@ def apps_within(app: object) -> Iterator[object]:
                 left.extend(each for each in own if each is not None)
 
 
-def router_dependencies(app: object, view: View) -> list[object]:
+def router_dependencies(app: object, view: View) -> list[Depends]:
     """Return the dependencies of the routers that a Starlette route or mount stands in.
 
     Those are run for FastAPI's own routes alone; for others they only tell what was declared.
@@ -134,7 +135,8 @@ def router_dependencies(app: object, view: View) -> list[object]:
             if getattr(each, "starlette_route", None) is chosen:
                 included = inclusion.original_router.dependencies
                 return [*inclusion.include_context.dependencies, *included]
-    return list(getattr(getattr(app, "router", app), "dependencies", ()))
+    own = getattr(router_of(app), "dependencies", ())
+    return [*own, *getattr(view, COPIED_DEPENDENCIES, ())]
 
 
 def inclusions(routes: Iterable[BaseRoute]) -> Iterator[View]:
