@@ -125,6 +125,18 @@ def test_what_dependencies_ask_within_a_whole_is_asked_of_the_whole(
     assert f"at_edge({lost.split(', ')[0]}=…" in str(error.value)
 
 
+@pytest.mark.parametrize("hide", [Inner, at_edge(opaque=True)])
+def test_so_is_what_its_app_depends_on_and_its_starlette_routes_do_not_run(
+    hide: Callable[[FastAPI], ASGIApp],
+) -> None:
+    inner = FastAPI(openapi_url=None, dependencies=[Security(fastgate, scopes=["a"])])
+    inner.add_route("/secret", page_of())
+    app = opened()
+    app.mount("/x", get(hide(inner)))
+    with pytest.raises(CannotCompile, match=r"not read: access, scopes of page \(/x/secret"):
+        compile_routes(app)
+
+
 def test_so_is_what_a_function_asks_that_a_whole_is_made_of() -> None:
     app = opened()
     app.mount("/x", get(secret_of(Security(fastgate)).routes[-1].app))  # type: ignore[attr-defined]

@@ -15,11 +15,19 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Host, Mount, Router
 
-from fastgate.declare import Inherited, declared
+from fastgate.declare import declared
 from fastgate.endpoints import Endpoint, Kind
-from fastgate.marks import declared_through, is_router, layers
+from fastgate.inheritance import lost_in_inclusions
+from fastgate.marks import is_router, layers
 from fastgate.reach import Graph, methods_of_class, mro_of
-from fastgate.routing import apps_within, included_router, inclusions, routed_app, router_of
+from fastgate.routing import (
+    apps_within,
+    declared_of,
+    included_router,
+    inclusions,
+    routed_app,
+    router_of,
+)
 from fastgate.said import Lost, Unread, differing, layers_of, name_of, not_to_be_said, said_by
 from fastgate.static import attribute, is_a
 
@@ -31,10 +39,11 @@ _MARK_ITSELF = (
 
 
 def around_the_app(app: object) -> Iterator[Unread]:
-    """Yield what is declared of an app's middleware, and of what is wrapped around it."""
+    """Yield what is declared around an app, of its middleware, and what inclusions lose."""
     served = routed_app(app)
     yield from _outside(app, served)
     yield from _of_middleware(served)
+    yield from _of_included_routers(served)
 
 
 def around_endpoints(app: object, found: Sequence[Endpoint], read: set[int]) -> Iterator[Lost]:
@@ -87,7 +96,7 @@ def standing_in(part: object) -> Iterator[object]:
 
 def _outside(app: object, served: object) -> Iterator[Unread]:
     """Yield what is said around a whole app, where a guard in its middleware does not see it."""
-    said, inside = declared_through(served), {id(each) for each in layers(served)}
+    said, inside = declared_of(served), {id(each) for each in layers(served)}
     outside = [each for each in layers(app) if id(each) not in inside]
     for each in (*outside, *(kind for layer in outside for kind in mro_of(type(layer)))):
         yield from _not_of_the_app(each, said, "what is around the app")
@@ -96,10 +105,19 @@ def _outside(app: object, served: object) -> Iterator[Unread]:
 def _of_middleware(served: object) -> Iterator[Unread]:
     known: _Marked = {}
     for app in apps_within(served):
-        said = declared_through(app)
+        said = declared_of(app)
         for entry in getattr(app, "user_middleware", ()):
             for target in {id(each): each for each in _run_by(entry, known)}.values():
                 yield from _not_of_the_app(target, said, "the app's middleware")
+
+
+def _of_included_routers(served: object) -> Iterator[Unread]:
+    for app in apps_within(served):
+        for route, names in lost_in_inclusions(app):
+            path, source = str(getattr(route, "path", "/")), getattr(route, "endpoint", route)
+            endpoint = Endpoint(Kind.NOTHING, path, None, name_of(source), source)
+            what = f"does not have what is declared on its router: {', '.join(names)}"
+            yield Unread(endpoint, what, "add it by the router's own methods, or say it of it, too")
 
 
 def _not_of_the_app(target: object, said: Mapping[str, object], what: str) -> Iterator[Unread]:
@@ -131,7 +149,7 @@ def _holders(served: object, found: Sequence[Endpoint]) -> Iterator[_Holder]:
         router = router_of(app)
         return [app] if router is None or router is app else [app, router]
 
-    said = declared_through(served)
+    said = declared_of(served)
     parts = parts_of(served, said)
     yield _Holder(Endpoint(Kind.NOTHING, "/", None, name_of(served), served), said, said, parts)
     for endpoint in found:
@@ -144,18 +162,9 @@ def _holders(served: object, found: Sequence[Endpoint]) -> Iterator[_Holder]:
     for app, said in apps.values():
         for inclusion in inclusions(getattr(app, "routes", ())):
             if (router := included_router(inclusion)) is not None:
-                here = _said_of(router)
+                here = dict(declared(router))
                 endpoint = Endpoint(Kind.NOTHING, router.prefix or "/", None, "router", router)
                 yield _Holder(endpoint, here, {**said, **here}, [router])
-
-
-def _said_of(router: Router) -> dict[str, object]:
-    members: dict[str, object] = {}
-    for each in getattr(router, "dependencies", ()):
-        mark = getattr(each, "dependency", None)
-        if isinstance(mark, Inherited) and mark.router is router:
-            members |= mark.members
-    return members
 
 
 def _of_parts(holders: Sequence[_Holder], read: set[int]) -> Iterator[Lost]:

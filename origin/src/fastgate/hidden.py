@@ -11,11 +11,11 @@ from typing import TypeAlias
 from starlette.routing import BaseRoute, Host, Mount, Router
 
 from fastgate.around import standing_in
+from fastgate.callers import Callers
 from fastgate.declare import ACCESS
 from fastgate.dependencies import FastgateScheme
 from fastgate.endpoints import Endpoint, Kind, endpoints_below
 from fastgate.marks import is_router, layers, targets_of
-from fastgate.naming import says_callers
 from fastgate.reach import Graph
 from fastgate.routing import effective_routes, router_of
 from fastgate.said import (
@@ -157,16 +157,23 @@ def _declared_in(
             yield Unread(endpoint, what, say(names) if by_itself else remedy)
 
 
+def _callers_of(below: Endpoint) -> Callers:
+    """Return what dependencies ask, with those of routers that FastAPI does not run for it."""
+    says_itself = not {"access", "scopes"}.isdisjoint(below.declared)
+    return below.callers if says_itself else below.callers | below.not_run
+
+
 def _access_asked_beyond(below: Endpoint, said: Mapping[str, object]) -> list[str]:
-    if not says_callers(below):
+    asked = _callers_of(below)
+    if not asked.known and not asked.anybody:
         return []
-    return _less(said, "authenticated" if below.callers.known else "optional")
+    return _less(said, "authenticated" if asked.known else "optional")
 
 
 def _scopes_asked_beyond(below: Endpoint, said: Mapping[str, object]) -> list[str]:
     scopes = said.get("scopes")
     given = scopes if isinstance(scopes, (list, tuple)) else ()
-    return [] if set(below.callers.scopes) <= set(given) else ["scopes"]
+    return [] if {*_callers_of(below).scopes} <= {*given} else ["scopes"]
 
 
 def _asked_of(endpoint: Endpoint, scheme: object) -> Iterator[Unread]:
