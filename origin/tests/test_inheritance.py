@@ -25,6 +25,7 @@ from fastgate import (
     fastgate,
     guard,
 )
+from fastgate.pages import declare_docs
 from fastgate.policy import CannotCompile, compile_routes
 from fastgate.testing import AsCaller
 from tests.edge import Edge
@@ -607,3 +608,92 @@ async def read_me(caller: Caller) -> None: ...
 
 
 async def welcome(caller: AnyCaller) -> None: ...
+
+
+# FastAPI's own pages of what is mounted where somebody has closed it.
+
+
+def by_its_path(app: FastAPI) -> None:
+    app.mount("/admin", FastAPI())
+    at_edge(below="/admin", access="authenticated", require=STAFF)(app)
+
+
+def by_a_longer_path(app: FastAPI) -> None:
+    app.mount("/x", Starlette(routes=[Mount("/admin", app=FastAPI())]))
+    at_edge(below="/x/admin", access="authenticated", require=STAFF)(app)
+
+
+def by_a_path_of_what_is_mounted(app: FastAPI) -> None:
+    middle = FastAPI(openapi_url=None)
+    by_its_path(middle)
+    app.mount("/x", middle)
+
+
+def by_its_router(app: FastAPI) -> None:
+    router = closed(APIRouter())
+    router.mount("/admin", FastAPI())
+    app.include_router(router, prefix="/x")
+
+
+def by_a_mounted_router(app: FastAPI) -> None:
+    router = closed(APIRouter())
+    router.mount("/admin", FastAPI())
+    app.mount("/x", router)
+
+
+def by_what_asks_something_of_callers(app: FastAPI) -> None:
+    app.mount("/admin", FastAPI())
+    at_edge(below="/admin", scopes=["staff"], require=STAFF)(app)
+
+
+@pytest.mark.parametrize(
+    "close",
+    [
+        by_its_path,
+        by_a_longer_path,
+        by_a_path_of_what_is_mounted,
+        pytest.param(
+            by_its_router,
+            marks=pytest.mark.skipif(not INCLUDES_MOUNTS, reason="no mounts in routers"),
+        ),
+        by_a_mounted_router,
+        by_what_asks_something_of_callers,
+    ],
+)
+@pytest.mark.parametrize("docs", ["public", "optional", "authenticated", "none"])
+def test_pages_stay_closed_where_somebody_has_closed_them(
+    edge: Edge, close: Callable[[FastAPI], None], docs: str
+) -> None:
+    app = FastAPI()
+    close(app)
+    guard(app, edge.settings(strict=True), docs=docs)
+    with TestClient(app):
+        pass
+    found = asked(app)
+    pages = {path: what for path, what in found.items() if "/admin" in path}
+    # Of an app that says who may call it, no page is meant by the word at all.
+    assert len(pages) == (0 if docs == "none" and close is not by_a_mounted_router else 4)
+    assert all(what == CLOSED for what in pages.values())
+    own = {path: what for path, what in found.items() if path not in pages}
+    assert set(own) == (
+        set() if docs == "none" else {"/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc"}
+    )
+    assert all(what == (docs, None) for what in own.values())
+
+
+def test_a_path_closes_the_apps_own_pages_and_opens_none() -> None:
+    app = FastAPI(docs_url="/open/docs", openapi_url="/closed/openapi.json", redoc_url=None)
+    at_edge(below="/open", access="public")(app)
+    at_edge(below="/closed", access="authenticated")(app)
+    declare_docs(app, "optional")
+    assert asked(app) == {
+        "/closed/openapi.json": ("authenticated", None),
+        "/open/docs": ("optional", None),
+        "/docs/oauth2-redirect": ("optional", None),
+    }
+
+
+def test_the_mark_of_the_app_itself_is_for_its_endpoints() -> None:
+    app = at_edge(access="authenticated")(FastAPI(docs_url=None, redoc_url=None))
+    declare_docs(app, "public")
+    assert asked(app) == {"/openapi.json": ("public", None)}
