@@ -1,12 +1,25 @@
 """Callers, scopes and routes, as endpoints meet them."""
 
+import functools
+from collections.abc import Callable
 from typing import Annotated
 
 import httpx
 import pytest
-from fastapi import APIRouter, FastAPI, Security
+from fastapi import APIRouter, Depends, FastAPI, Security
 
-from fastgate import AnyCaller, Caller, CallerRefused, answer_refusal, fastgate, guard
+from fastgate import (
+    AnyCaller,
+    Caller,
+    CallerRefused,
+    Identity,
+    answer_refusal,
+    at_edge,
+    fastgate,
+    guard,
+)
+from fastgate.dependencies import FastgateScheme, any_caller
+from fastgate.policy import CannotCompile, compile_routes
 from tests.edge import HEADER, IDP, Edge
 
 pytestmark = pytest.mark.anyio
@@ -164,3 +177,32 @@ def test_openapi_names_the_scheme_and_the_scopes(app: FastAPI) -> None:
         "/me": [{"fastgate": []}],
         "/orders/{order_id}": [{"fastgate": ["orders:read"]}],
     }
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        fastgate.__call__,
+        functools.partial(fastgate),
+        functools.partial(fastgate.__call__),
+        functools.partial(FastgateScheme.__call__, fastgate),
+    ],
+)
+def test_the_scheme_is_recognized_in_any_form(asked: Callable[..., object]) -> None:
+    async def read(caller: Annotated[Identity, Security(asked, scopes=["a"])]) -> None: ...
+
+    app = FastAPI(openapi_url=None)
+    app.get("/x")(read)
+    (route,) = compile_routes(app)
+    assert (route["access"], route["scopes"]) == ("authenticated", ["a"])
+    app.get("/y")(at_edge(access="public")(read))
+    with pytest.raises(CannotCompile, match="asks for a known caller, and declares something else"):
+        compile_routes(app)
+
+
+def test_so_is_any_caller() -> None:
+    async def read_nothing() -> None: ...
+
+    app = FastAPI(openapi_url=None)
+    app.get("/x", dependencies=[Depends(functools.partial(any_caller))])(read_nothing)
+    assert [route["access"] for route in compile_routes(app)] == ["optional"]

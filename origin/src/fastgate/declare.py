@@ -10,10 +10,11 @@ import difflib
 import functools
 import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from fastapi import APIRouter, Depends, routing
+from starlette.middleware import Middleware
 from starlette.routing import Route, WebSocketRoute
 
 from fastgate.formerly import FORMERLY, read_former
@@ -72,6 +73,9 @@ _PREFIX = re.compile(r"(?:/[^/{}?#\\\s]+)+")
 
 _ATTRIBUTE = "__fastgate__"
 _BELOW_ATTRIBUTE = "__fastgate_below__"
+_COPIED_ATTRIBUTE = "__fastgate_copied__"
+COPIED_DEPENDENCIES = "__fastgate_dependencies__"
+"""What the routers of a Starlette route depend on, on the copy that older FastAPI includes."""
 
 T = TypeVar("T")
 
@@ -95,8 +99,9 @@ def at_edge(*, below: str | None = None, **members: object) -> Callable[[T], T]:
     `below="/auth"`, for those at and below that path. The nearest declaration counts, member by
     member. The dependencies of an endpoint can ask for more than what it inherits, never for less.
     A router is marked before it is included. If both a router and a path (`below`) say `access`,
-    the stricter one counts. With FastAPI before 0.137 mounts and Starlette routes of a marked
-    router are marked themselves, by their endpoints: a route object that is marked is not included.
+    or a mount and a path that leads into it, the stricter one counts. With FastAPI before 0.137
+    mounts and Starlette routes of a marked router are marked themselves, by their endpoints: a
+    route object that is marked is not included.
 
     Raises:
         ValueError: the edge does not know such a member, or such a value.
@@ -118,6 +123,8 @@ def at_edge(*, below: str | None = None, **members: object) -> Callable[[T], T]:
             return target
         if (why := _NO_ROUTES_OF_THEIR_OWN.get(type(target).__name__)) is not None:
             raise TypeError(f"at_edge: {why}")
+        if isinstance(target, Middleware):
+            raise TypeError("at_edge: middleware is not marked, but the endpoint, mount or app")
         if isinstance(target, (staticmethod, classmethod)):
             declare(target.__func__)  # that is what its class hands out
         if inspect.ismethod(target):
@@ -209,21 +216,41 @@ def _declare_below(app: T, prefix: str, members: Mapping[str, object]) -> T:
 
 
 def _declare_for_router(router: APIRouter, members: Mapping[str, object]) -> None:
+    if own(router).get(_COPIED_ATTRIBUTE):
+        raise TypeError("a router is marked before it is included: this FastAPI copies its routes")
     depends = Depends(Inherited(members, router))
-    for holder in (router, *router.routes):
+    # Frontends stand apart from the other routes.
+    holders = (router, *router.routes, *getattr(router, "_low_priority_routes", ()))
+    for holder in holders:
         # Both ways in which FastAPI includes a router read these lists.
         if not isinstance(getattr(holder, "dependencies", None), list):
             raise TypeError(
                 "a router is marked before it includes routers, mounts or Starlette routes: "
                 "at_edge(…)(APIRouter(…))"
             )
-    for holder in (router, *router.routes):
-        dependencies: list[object] = holder.dependencies  # type: ignore[attr-defined]
+    for holder in holders:
+        dependencies: list[object] = holder.dependencies
         # Behind this router's other marks, and before those of a router that it has included.
-        own = [index for index, each in enumerate(dependencies) if _marks(each, router)]
-        dependencies.insert(own[-1] + 1 if own else 0, depends)
+        marks = [index for index, each in enumerate(dependencies) if _marks(each, router)]
+        dependencies.insert(marks[-1] + 1 if marks else 0, depends)
+    # An inclusion alone reads these lists. What runs the router itself, a mount or an app, reads
+    # the router: the routes that it has were built without the new dependency.
+    setattr(router, _ATTRIBUTE, {**declared(router), **members})
+    # Inclusions that have read the router already are to read it once more.
+    if (mark_changed := getattr(router, "_mark_routes_changed", None)) is not None:
+        mark_changed()
     if not hasattr(routing, "_IncludedRouter"):
         _refuse_what_inherits_nothing(router, members)
+
+
+def lost_of_router(router: APIRouter, dependencies: object) -> list[str]:
+    """Return what is declared on a router, and is not handed on by what a route depends on."""
+    handed: dict[str, object] = {}
+    for each in dependencies if isinstance(dependencies, (list, tuple)) else ():
+        if _marks(each, router):
+            handed |= each.dependency.members
+    said = declared(router)
+    return sorted(name for name in said if name not in handed or handed[name] != said[name])
 
 
 def _marks(dependency: object, router: APIRouter) -> bool:
@@ -250,24 +277,58 @@ def _refuse_what_inherits_nothing(router: APIRouter, members: Mapping[str, objec
         setattr(router, name, checking(getattr(router, name)))
 
 
-def _refusing_marked_routes(include: Callable[..., None]) -> Callable[..., None]:
-    """Let older FastAPI include no route that is marked itself: its copy would not be."""
+def _refusing_what_copies_lose(include: Callable[..., None]) -> Callable[..., None]:
+    """Let older FastAPI include no route that is marked itself: its copy would not be.
+
+    Nor one that was added to a marked router by other means than the router's own methods.
+    """
 
     @functools.wraps(include)
     def checked(holder: APIRouter, router: APIRouter, *more: object, **named: object) -> None:
+        if lost := [name for kind in type(router).__mro__ for name in declared(kind)]:
+            raise TypeError(
+                "a router loses the mark of its class where it is included with this FastAPI: say "
+                f"{', '.join(sorted(lost))} of the router, by at_edge(…)(router)"
+            )
         for route in router.routes:
-            if isinstance(route, (Route, WebSocketRoute)) and (lost := declared(route)):
+            if not isinstance(route, (Route, WebSocketRoute)):
+                continue
+            # The class of FastAPI's own is kept.
+            kept = isinstance(route, routing.APIRoute)
+            parts = (route, *(() if kept else type(route).__mro__))
+            if marked := [name for each in parts for name in declared(each)]:
                 raise TypeError(
                     f"a route ({route.path}) loses its own mark where it is included with this "
-                    f"FastAPI: say {', '.join(sorted(lost))} of its endpoint, by at_edge(…)"
+                    f"FastAPI: say {', '.join(sorted(marked))} of its endpoint, by at_edge(…)"
                 )
+            dependencies = getattr(route, "dependencies", None)
+            if dependencies is not None and (lost := lost_of_router(router, dependencies)):
+                raise TypeError(
+                    f"a route ({route.path}) does not have what is declared on its router: say "
+                    f"{', '.join(lost)} of its endpoint, by at_edge(…), or add it by the router"
+                )
+        before = len(holder.routes)
         include(holder, router, *more, **named)
+        setattr(router, _COPIED_ATTRIBUTE, True)
+        _keep_dependencies(router, holder.routes[before:], named.get("dependencies"))
 
     return checked
 
 
+def _keep_dependencies(router: APIRouter, copies: Sequence[object], said: object) -> None:
+    """Write on copies of Starlette routes what their routers depend on: it is run for no copy."""
+    around = (*(said if isinstance(said, (list, tuple)) else ()), *router.dependencies)
+    originals, copied = (
+        [each for each in routes if type(each) in (Route, WebSocketRoute)]
+        for routes in (router.routes, copies)
+    )
+    for original, copy in zip(originals, copied, strict=False):
+        own = getattr(original, COPIED_DEPENDENCIES, ())
+        setattr(copy, COPIED_DEPENDENCIES, [*around, *own])
+
+
 if not hasattr(routing, "_IncludedRouter"):
-    APIRouter.include_router = _refusing_marked_routes(APIRouter.include_router)  # type: ignore[method-assign]
+    APIRouter.include_router = _refusing_what_copies_lose(APIRouter.include_router)  # type: ignore[method-assign]
 
 
 def _sorted() -> list[str]:

@@ -7,8 +7,8 @@ never adds a route.
 from fastapi import FastAPI, Request, Response
 
 from fastgate.dependencies import CallerRefused
-from fastgate.endpoints import declare_docs
 from fastgate.middleware import FastgateMiddleware
+from fastgate.pages import declare_docs
 from fastgate.placement import is_guarded
 from fastgate.settings import Settings, check_flag
 

@@ -5,30 +5,19 @@ app's router tries them. Nothing is judged here, and nothing is run.
 """
 
 import inspect
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from itertools import chain
 from types import CodeType, FunctionType
-from typing import Any, TypeAlias, TypedDict
 from uuid import UUID
 
-from fastapi import FastAPI
-from fastapi.routing import APIRoute
 from starlette.endpoints import HTTPEndpoint
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
-from fastgate.declare import (
-    ACCESS,
-    CALLERS,
-    OPAQUE,
-    Inherited,
-    at_edge,
-    declared,
-    declared_below,
-)
-from fastgate.dependencies import FastgateScheme, any_caller
+from fastgate.callers import Callers, Dependant, callers_of, flat
+from fastgate.declare import OPAQUE, Inherited
+from fastgate.inheritance import Inheritance, Left
 from fastgate.marks import declared_by, declared_through, layers, targets_of
 from fastgate.routing import (
     View,
@@ -39,14 +28,10 @@ from fastgate.routing import (
     is_opaque,
     root_path_of,
     routed_app,
-    router_dependencies,
     signed_root_of,
 )
 from fastgate.static import attribute, is_a
-from fastgate.template import begins, comparable
-
-Dependant: TypeAlias = Any
-"""FastAPI's tree of dependencies, whose class is not for others to import."""
+from fastgate.template import begins, comparable, takes_all_below
 
 _HTTP_ENDPOINT_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
@@ -66,19 +51,6 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Callers:
-    """What an endpoint's dependencies say of its callers."""
-
-    known: bool = False
-    """`Caller` or `Security(fastgate)` is among them."""
-    anybody: bool = False
-    """`AnyCaller` or `Depends(any_caller)` is among them."""
-    scopes: tuple[str, ...] = ()
-    unchecked: tuple[str, ...] = ()
-    """Scopes that `any_caller` is asked for, which checks none."""
-
-
-@dataclass(frozen=True, slots=True)
 class Endpoint:
     """One thing that an app serves."""
 
@@ -90,13 +62,20 @@ class Endpoint:
     source: object
     """The function, class or app that answers."""
     operation_id: str | None = None
-    callers: Callers = Callers()
+    callers: Callers = field(default_factory=Callers)
     declared: Mapping[str, object] = field(default_factory=dict)
     """Members of the route document, from `at_edge` and `openapi_extra`."""
     inherited: Mapping[str, object] = field(default_factory=dict)
     """Members that were declared for more than this endpoint; the nearest declaration counts."""
     disputed: tuple[str, ...] = ()
-    """Members of which a router says something else than a path (`below`); neither is nearer."""
+    """Members of which a path (`below`) says something else than a router, or than a mount that
+    the path leads into; neither is nearer."""
+    not_run: Callers = field(default_factory=Callers)
+    """What dependencies of the routers and apps that it stands in ask of callers, and FastAPI does
+    not run for it: those are for FastAPI's own routes, and for none that is mounted."""
+    parts: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    """Of what takes everything below a path: what is declared of paths within it, by their full
+    templates. It has one route, and they have none."""
     path_types: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """How FastAPI reads each path parameter, in the endpoint and in its dependencies: `int`,
     `float`, `uuid`, `str`, or `other`."""
@@ -108,6 +87,8 @@ class Endpoint:
     """What `declared` was read of, with whatever is wrapped around it."""
     holders: tuple[object, ...] = ()
     """Of what is mounted: the apps that it is mounted in, from the outermost one."""
+    route: object = None
+    """The route or mount, as its author wrote it."""
     dependencies: tuple[object, ...] = ()
     """The functions that are run before it. What is written on them is read by nobody."""
 
@@ -120,58 +101,89 @@ def endpoints(app: object) -> Iterator[Endpoint]:
     app = routed_app(app)
     if app is None:
         raise TypeError("neither a FastAPI nor a Starlette app")
-    yield from _endpoints_of(app, signed_root_of(app), declared_through(app))
+    yield from _endpoints_of(app, signed_root_of(app), Left(declared_through(app)))
 
 
 def endpoints_below(app: object, template: str) -> Iterator[Endpoint]:
     """Walk an app as if it were mounted at `template`, and inherited nothing."""
-    yield from _endpoints_of(app, template, {})
-
-
-_Members: TypeAlias = Mapping[str, object]
+    yield from _endpoints_of(app, template, Left())
 
 
 def _endpoints_of(
-    app: object, prefix: str, inherited: _Members, around: tuple[object, ...] = ()
+    app: object, prefix: str, around: Left, holders: tuple[object, ...] = ()
 ) -> Iterator[Endpoint]:
-    holders = (*around, app, getattr(app, "_base_app", app))
-    parts, used = declared_below(getattr(app, "_base_app", app)), set[str]()
+    holders = (*holders, app, getattr(app, "_base_app", app))
+    inheritance = Inheritance(app, around)
+    yield from _noting_parts(inheritance, prefix, _served(inheritance, app, prefix, holders))
+    for part in inheritance.unused():
+        yield Endpoint(Kind.NOTHING, prefix + part, None, "at_edge(below=…)", app)
 
-    def below_at(path: object) -> dict[str, object]:
-        members: dict[str, object] = {}
-        # The nearest last. Names of parameters make no other path.
-        for part in sorted(parts, key=lambda each: len(comparable(each))):
-            if isinstance(path, str) and begins(path, part):
-                members |= parts[part]
-                used.add(part)
-        return members
 
+def _served(
+    inheritance: Inheritance, app: object, prefix: str, holders: tuple[object, ...]
+) -> Iterator[Endpoint]:
     for route, view in effective_routes(app):
         path = getattr(view, "path", None)
         template = prefix + path if isinstance(path, str) else prefix
         if frontends := list(frontend_templates(route, view)):
             for path, frontend in frontends:
-                left = _left(inherited, below_at(path), _of_routers(app, view))
-                yield replace(_frontend(prefix + path, frontend, view), **left)
+                left = inheritance.left_to(view, path)
+                yield _with(left, _frontend(prefix + path, frontend, view))
             continue
-        left = _left(inherited, below_at(path), _of_routers(app, view))
+        left = inheritance.left_to(view, path)
         if isinstance(route, Mount):
-            mount = handled_route(route, view)
-            for each in _mounted(mount, template, left["inherited"], holders):
-                yield replace(each, disputed=(*each.disputed, *left["disputed"]))
+            yield from _mounted(handled_route(route, view), template, left, holders)
         elif isinstance(route, Route):
-            yield replace(_endpoint(Kind.HTTP, template, _methods(view), view), **left)
+            yield _with(left, _endpoint(Kind.HTTP, template, _methods(view), view))
         elif isinstance(route, WebSocketRoute):
-            yield replace(_endpoint(Kind.WEBSOCKET, template, ("GET",), view), **left)
+            yield _with(left, _endpoint(Kind.WEBSOCKET, template, ("GET",), view))
         else:
             name = type(route).__name__
             yield Endpoint(Kind.UNKNOWN, template, None, name, route)
-    for part in parts.keys() - used:
-        yield Endpoint(Kind.NOTHING, prefix + part, None, "at_edge(below=…)", app)
+
+
+def _noting_parts(
+    inheritance: Inheritance, prefix: str, served: Iterator[Endpoint]
+) -> Iterator[Endpoint]:
+    """Note what an app declares of paths that lie within one endpoint, and are no endpoints."""
+    parts = {prefix + part: members for part, members in inheritance.parts.items()}
+    taken: list[str] = []  # by mounts that stand before
+    for each in served:
+        inner = {
+            part: members
+            for part, members in parts.items()
+            if takes_all_below(each.template, part) and not begins(each.template, part)
+        }
+        if each.kind is Kind.BELOW:
+            taken.append(each.template)
+        elif inner and not _is_for_the_rest(each, prefix, parts):
+            for part in [part for part in inner if any(takes_all_below(it, part) for it in taken)]:
+                del inner[part]
+            each = replace(each, parts={**each.parts, **inner})
+        yield each
+
+
+def _is_for_the_rest(
+    each: Endpoint, prefix: str, parts: Mapping[str, Mapping[str, object]]
+) -> bool:
+    """Whether an endpoint says itself who may call it, and is meant for what has no other route.
+
+    That is a function, or what stands at the root of its app: a single-page app beside an API.
+    """
+    rest = comparable(f"{prefix}/{{path:path}}")
+    if each.kind is Kind.APP and comparable(each.template) != rest:
+        return False
+    exact = (members for part, members in parts.items() if comparable(part) == rest)
+    said = {*each.declared, *(name for members in exact for name in members)}
+    return each.callers.known or each.callers.anybody or not said.isdisjoint(("access", "scopes"))
+
+
+def _with(left: Left, endpoint: Endpoint) -> Endpoint:
+    return replace(endpoint, inherited=left.inherited, disputed=left.disputed, not_run=left.not_run)
 
 
 def _mounted(
-    mount: View, template: str, inherited: _Members, holders: tuple[object, ...]
+    mount: View, template: str, left: Left, holders: tuple[object, ...]
 ) -> Iterator[Endpoint]:
     app = mount.app
     below = template + "/{path:path}"
@@ -182,14 +194,14 @@ def _mounted(
     targets = tuple(targets_of(mount))
     whole = next((each for each in map(routed_app, targets) if each is not None), None)
     if is_opaque(mount) and whole is not None:
-        below_it = _endpoints_of(whole, template, {})
+        below_it = endpoints_below(whole, template)
         hidden = tuple(each for each in below_it if each.declared or each.inherited)
     if holder is not None:
-        yield from _endpoints_of(holder, template, {**inherited, **members}, holders)
+        yield from _endpoints_of(holder, template, left.through(members), holders)
     else:
         methods = ("GET", "HEAD") if isinstance(app, StaticFiles) else None
-        found = Endpoint(Kind.APP, below, methods, name, app, inherited=inherited, hidden=hidden)
-        found = replace(found, targets=targets, holders=holders)
+        found = _with(left, Endpoint(Kind.APP, below, methods, name, app, hidden=hidden))
+        found = replace(found, targets=targets, holders=holders, route=mount)
         own = ("websocket", OPAQUE)
         plain = {key: value for key, value in members.items() if key not in own}
         yield replace(found, declared=plain)
@@ -215,6 +227,7 @@ def _mounted(
         root_path=root_path,
         targets=() if holder is None else targets,
         holders=holders,
+        route=mount,
     )
 
 
@@ -226,87 +239,24 @@ def _endpoint(kind: Kind, template: str, methods: tuple[str, ...] | None, view: 
         view.name,
         view.endpoint,
         getattr(view, "operation_id", None),
-        _callers(getattr(view, "dependant", None)),
+        callers_of(getattr(view, "dependant", None)),
         declared_by(view),
         path_types=_path_types(getattr(view, "dependant", None)),
         targets=tuple(targets_of(view)),
+        route=getattr(view, "original_route", view),
         dependencies=_dependencies(view),
     )
 
 
 def _dependencies(view: View) -> tuple[object, ...]:
-    calls = (dependency.call for dependency in _flat(getattr(view, "dependant", None)))
+    calls = (dependency.call for dependency in flat(getattr(view, "dependant", None)))
     return tuple(call for call in calls if not isinstance(call, Inherited))
 
 
 def _frontend(template: str, frontend: View, view: View) -> Endpoint:
-    callers = _callers(getattr(view, "dependant", None))
+    callers = callers_of(getattr(view, "dependant", None))
     methods = ("GET", "HEAD")
     return Endpoint(Kind.APP, template, methods, "frontend", frontend.app, callers=callers)
-
-
-def _of_routers(app: object, view: View) -> dict[str, object]:
-    """Return what is declared on the routers that a route stands in, the innermost's last."""
-    dependant = getattr(view, "dependant", None)
-    if dependant is None:
-        marks = [getattr(each, "dependency", None) for each in router_dependencies(app, view)]
-    else:
-        marks = [dependency.call for dependency in _flat(dependant)]
-    members: dict[str, object] = {}
-    for mark in marks:
-        if isinstance(mark, Inherited):
-            members |= mark.members
-    return members
-
-
-class _Left(TypedDict):
-    inherited: dict[str, object]
-    disputed: tuple[str, ...]
-
-
-def _left(around: _Members, below: _Members, routers: _Members) -> _Left:
-    """Return what is left to one route by its apps, by the paths that it is below, and by routers.
-
-    A path may be within a router's, and a router's within a path: of access the stricter counts,
-    scopes add up, and nothing else can be decided.
-    """
-    members = {**around, **below, **routers}
-    both = {name for name in below.keys() & routers.keys() if below[name] != routers[name]}
-    if "access" in both:
-        said = (str(below["access"]), str(routers["access"]))
-        members["access"] = max(said, key=ACCESS.index) if set(said) <= set(ACCESS) else said
-    scopes = (below.get("scopes"), routers.get("scopes"))
-    if "scopes" in both and all(isinstance(each, (list, tuple)) for each in scopes):
-        members["scopes"] = list(dict.fromkeys(chain.from_iterable(scopes)))  # type: ignore[arg-type]
-    return {"inherited": members, "disputed": tuple(sorted(both - {"access", "scopes"}))}
-
-
-def declare_docs(app: object, access: str) -> None:
-    """Declare `access` of the schema and the documentation pages of `app` and of what it mounts.
-
-    Only pages that FastAPI adds itself are meant, and no mounted app that declares its callers.
-
-    Raises:
-        ValueError: there is no such access.
-
-    """
-    mark = at_edge(access=access)
-    names = ("openapi_url", "docs_url", "swagger_ui_oauth2_redirect_url", "redoc_url")
-    pages = {getattr(app, name, None) for name in names} - {None}
-    for route, view in effective_routes(app):
-        if isinstance(route, APIRoute):
-            continue
-        if isinstance(route, Route) and view.path in pages and _is_fastapis_own(route):
-            mark(route)
-        elif (holder := app_below(mount := handled_route(route, view))) is not None:
-            said = declared(holder).keys() | declared_by(mount).keys()
-            if said.isdisjoint(CALLERS):  # a mounted app that says who may call says it of all
-                declare_docs(holder, access)
-
-
-def _is_fastapis_own(route: Route) -> bool:
-    """Whether FastAPI itself has added a page, and not an author at the same path."""
-    return getattr(route.endpoint, "__module__", None) == FastAPI.__module__
 
 
 def _methods(route: View) -> tuple[str, ...] | None:
@@ -318,27 +268,9 @@ def _methods(route: View) -> tuple[str, ...] | None:
     return None
 
 
-def _callers(dependant: Dependant) -> Callers:
-    known = anybody = False
-    scopes: dict[str, None] = {}
-    unchecked: dict[str, None] = {}
-    for dependency in _flat(dependant):
-        required: Iterable[str] = (
-            *(dependency.parent_oauth_scopes or ()),
-            *(dependency.own_oauth_scopes or ()),
-        )
-        if dependency.call is any_caller:
-            anybody = True
-            unchecked |= dict.fromkeys(required)
-        if isinstance(dependency.call, FastgateScheme):
-            known = True
-            scopes |= dict.fromkeys(required)
-    return Callers(known, anybody, tuple(scopes), tuple(unchecked))
-
-
 def _path_types(dependant: Dependant) -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
-    for each in () if dependant is None else (dependant, *_flat(dependant)):
+    for each in () if dependant is None else (dependant, *flat(dependant)):
         for parameter in each.path_params:
             kind = _kind_of(parameter.field_info.annotation)
             found[parameter.alias] = (*found.get(parameter.alias, ()), kind)
@@ -351,13 +283,6 @@ def _kind_of(annotation: object) -> str:
     kinds = {UUID: "uuid", int: "int", float: "float"}
     plain = "str" if annotation is str else "other"
     return next((kind for base, kind in kinds.items() if issubclass(annotation, base)), plain)
-
-
-def _flat(dependant: Dependant) -> Iterator[Dependant]:
-    if dependant is not None:
-        for dependency in dependant.dependencies:
-            yield dependency
-            yield from _flat(dependency)
 
 
 def place_of(target: object) -> str:

@@ -25,6 +25,7 @@ from fastgate.naming import (
 from fastgate.overlap import overlap_between
 from fastgate.routing import root_path_of, routed_app
 from fastgate.template import Template, TemplateRefused, comparable
+from fastgate.units import overruled
 from fastgate.unread import unread
 
 _OPEN = ("public", "optional")
@@ -165,6 +166,15 @@ def _faults_of(endpoint: Endpoint, rules: Mapping[str, object]) -> Iterator[Faul
             f"declares what nobody reads: {endpoint} is declared as one opaque app",
             "remove that declaration, or opaque from the app's",
         )
+    for part, names in overruled(endpoint):
+        yield Fault(
+            endpoint,
+            f'takes what lies below "{part}", too, of which at_edge(below=…) says something else: '
+            f"{', '.join(names)}",
+            "mount or serve what is there by itself, before this; or mark the routers and apps "
+            "that are meant, and not their path. What takes the rest of an app says itself who may "
+            'call it: at_edge(access="…")',
+        )
     yield from _member_faults(endpoint)
     yield from _path_faults(endpoint)
     yield from _method_faults(endpoint)
@@ -239,6 +249,14 @@ def _caller_faults(endpoint: Endpoint) -> Iterator[Fault]:
             'what asks for nobody, at_edge(access="public") or "authenticated"; for a whole app or '
             'path, at_edge(access="…")(app) or at_edge(below="/…", access="…")(app)',
         )
+    elif not_run := _asked_and_not_run(endpoint):
+        yield Fault(
+            endpoint,
+            f"stands in a router or app that depends on {not_run}, which FastAPI does not run for "
+            "what is mounted and for routes of Starlette; it says less of its callers",
+            "say it of the endpoint or of what is mounted, too: "
+            'at_edge(access="authenticated", scopes=[…]), or what is meant there',
+        )
     if callers.unchecked:
         scopes = ", ".join(map(repr, callers.unchecked))
         yield Fault(
@@ -250,7 +268,8 @@ def _caller_faults(endpoint: Endpoint) -> Iterator[Fault]:
     for name in sorted({*endpoint.disputed} - declared.keys()):
         yield Fault(
             endpoint,
-            f"its router and at_edge(below=…) say different things of {name}",
+            "at_edge(below=…) and its router, or a mount that it stands in, say different things "
+            f"of {name}",
             f"say {name} once, or of the endpoint itself: at_edge({name}=…)",
         )
     if callers.known and (declared.get("access") in _OPEN or "scopes" in declared):
@@ -259,6 +278,17 @@ def _caller_faults(endpoint: Endpoint) -> Iterator[Fault]:
             "asks for a known caller, and declares something else for the edge",
             'leave access and scopes out of at_edge: Security(fastgate, scopes=["…"]) says both',
         )
+
+
+def _asked_and_not_run(endpoint: Endpoint) -> str:
+    asked, members = endpoint.not_run, members_of(endpoint)
+    if not asked.known or not {"access", "scopes"}.isdisjoint(endpoint.declared):
+        return ""
+    listed = members.get("scopes")
+    missing = [each for each in asked.scopes if not isinstance(listed, list) or each not in listed]
+    if missing:
+        return f"Security(fastgate, scopes=[{', '.join(map(repr, missing))}])"
+    return "a known caller" if members["access"] in _OPEN else ""
 
 
 def _id_faults(served: Sequence[Endpoint], ids: Sequence[str]) -> Iterator[Fault]:

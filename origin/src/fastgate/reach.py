@@ -2,14 +2,15 @@
 
 In: objects to begin with. Out: a graph of what they hold in closures, defaults, attributes, slots
 and containers, and their classes with the functions in them; not what a function finds by a global
-name, and not what an app or a router holds. Each object is looked at once for the whole graph.
+name, and not what an app, a router or a route holds. Each object is looked at once for the whole
+graph, the nearest first.
 """
 
-import gc
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import partial
+from gc import get_referents
 from types import (
     AsyncGeneratorType,
     BuiltinFunctionType,
@@ -18,6 +19,7 @@ from types import (
     FrameType,
     FunctionType,
     GeneratorType,
+    MethodType,
     ModuleType,
     TracebackType,
 )
@@ -25,7 +27,7 @@ from uuid import UUID
 
 from starlette.routing import BaseRoute
 
-from fastgate.marks import is_router
+from fastgate.marks import is_router, layers
 from fastgate.static import attribute, is_a, own
 
 MOST_OBJECTS = 100_000
@@ -38,7 +40,7 @@ _VALUES = frozenset(
     )
 )
 _CLOSED = (
-    *(ModuleType, BaseRoute, CodeType, FrameType, TracebackType, BuiltinFunctionType),
+    *(ModuleType, CodeType, FrameType, TracebackType, BuiltinFunctionType),
     *(GeneratorType, CoroutineType, AsyncGeneratorType),
 )
 """What is not looked into: it holds what happens to be near, or is looked at by itself."""
@@ -49,7 +51,7 @@ class Graph:
 
     Args:
         begin: the objects to begin with.
-        held_by: tells what is within reach of an app or a router: nothing, mostly.
+        held_by: tells what is within reach of an app, a router or a route: nothing, mostly.
 
     """
 
@@ -63,9 +65,8 @@ class Graph:
         """The ids of objects that hold more than was looked at."""
         self._holders: dict[int, list[int]] = {}
         left = list(self.objects.values())
-        while left:
-            holder = left.pop()
-            apart = is_router(holder)
+        for holder in left:  # it grows
+            apart = is_router(holder) or is_a(holder, BaseRoute)
             for held in held_by(holder) if apart else _held(holder):
                 if id(held) not in self.objects:
                     if len(self.objects) >= MOST_OBJECTS:
@@ -99,7 +100,7 @@ def _parts(target: object) -> Iterable[object]:
     if is_a(target, FunctionType):
         return _of_function(target)
     # What the interpreter itself would follow: elements, slots, attributes, the class.
-    return (*gc.get_referents(target), type(target))
+    return (*get_referents(target), type(target))
 
 
 def _of_class(kind: object) -> Iterator[object]:
@@ -124,3 +125,15 @@ def _of_function(function: object) -> Iterator[object]:
             yield cell.cell_contents
         except ValueError:
             continue  # its variable has no value yet
+
+
+def methods_of_class(kind: object) -> Iterator[list[object]]:
+    """Yield the layers of each method of a class, in whatever descriptor it is."""
+    functions = (FunctionType, MethodType, partial)
+    for base in mro_of(kind):
+        for value in list(own(base).values()):
+            if is_a(value, type):
+                continue
+            parts = () if is_a(value, *functions) else (*get_referents(value), *own(value).values())
+            inner = (part for part in parts if is_a(part, *functions))
+            yield [each for part in (value, *inner) for each in layers(part, mounted=False)]

@@ -4,16 +4,17 @@ In: an app. Out: the routes that its router may run, with the paths that they ha
 matched, judged or changed here.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 from fastapi import APIRouter, routing
+from fastapi.params import Depends
 from starlette._utils import get_route_path
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Host, Match, Mount, Router
 from starlette.types import Scope
 
-from fastgate.declare import OPAQUE, PREFIX
+from fastgate.declare import COPIED_DEPENDENCIES, OPAQUE, PREFIX, declared
 from fastgate.marks import declared_by, declared_through, has_routes
 from fastgate.static import attribute
 
@@ -61,7 +62,12 @@ def signed_root_of(app: object) -> str:
     # Of the app itself: a guard among its middleware does not see what is wrapped around it.
     app = routed_app(app)
     root_path = root_path_of(app)
-    return "" if root_path and declared_through(app).get(PREFIX) == root_path else root_path
+    return "" if root_path and declared_of(app).get(PREFIX) == root_path else root_path
+
+
+def declared_of(app: object) -> Mapping[str, object]:
+    """Return what is declared of a whole app: of itself, and of the router that it runs."""
+    return {**declared_through(app), **declared(router_of(app))}
 
 
 def path_below(root_path: str, path: str) -> str:
@@ -118,7 +124,7 @@ def apps_within(app: object) -> Iterator[object]:
                 left.extend(each for each in own if each is not None)
 
 
-def router_dependencies(app: object, view: View) -> list[object]:
+def router_dependencies(app: object, view: View) -> list[Depends]:
     """Return the dependencies of the routers that a Starlette route or mount stands in.
 
     Those are run for FastAPI's own routes alone; for others they only tell what was declared.
@@ -129,7 +135,8 @@ def router_dependencies(app: object, view: View) -> list[object]:
             if getattr(each, "starlette_route", None) is chosen:
                 included = inclusion.original_router.dependencies
                 return [*inclusion.include_context.dependencies, *included]
-    return list(getattr(getattr(app, "router", app), "dependencies", ()))
+    own = getattr(router_of(app), "dependencies", ())
+    return [*own, *getattr(view, COPIED_DEPENDENCIES, ())]
 
 
 def inclusions(routes: Iterable[BaseRoute]) -> Iterator[View]:

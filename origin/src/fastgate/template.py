@@ -40,6 +40,16 @@ def begins(template: str, prefix: str) -> bool:
     return (comparable(template) + "/").startswith(comparable(prefix) + "/")
 
 
+def takes_all_below(template: str, prefix: str) -> bool:
+    """Whether a template surely matches every path below a prefix; false if one is no template."""
+    if not template.endswith(":path}"):
+        return False
+    try:
+        return Template.parse(template).covers(Template.parse(f"{prefix}/{{any_rest:path}}"))
+    except TemplateRefused:
+        return False
+
+
 class TemplateRefused(ValueError):
     """The edge would refuse this template; the message says why, and `remedy` what to write."""
 

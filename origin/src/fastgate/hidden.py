@@ -1,0 +1,189 @@
+"""Find what an ASGI app that is judged as a whole hands requests on to, and what that declares.
+
+In: everything that an app serves. Out: each declaration, and each dependency that asks for callers,
+of apps and routes that a mounted wrapper, an opaque app or an object in a Starlette route has
+within its reach, where one rule for the whole says something else. Nothing is run.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeAlias
+
+from starlette.routing import BaseRoute, Host, Mount, Router
+
+from fastgate.around import standing_in
+from fastgate.callers import Callers
+from fastgate.declare import ACCESS
+from fastgate.dependencies import FastgateScheme
+from fastgate.endpoints import Endpoint, Kind, endpoints_below
+from fastgate.marks import is_router, layers, targets_of
+from fastgate.reach import Graph
+from fastgate.routing import effective_routes, router_of
+from fastgate.said import (
+    Lost,
+    Unread,
+    differing,
+    is_asgi,
+    is_mounted,
+    layers_of,
+    not_to_be_said,
+    said_by,
+    say,
+)
+from fastgate.static import attribute, is_a
+
+_HIDDEN = (
+    "let the wrapper have its app as its attribute app, without opaque, so that its routes are "
+    "seen, or take that declaration away"
+)
+_IN_A_ROUTE = "mount it, app.mount(…), so that its routes are seen, or take that declaration away"
+
+Roots: TypeAlias = Sequence[tuple[Endpoint, Sequence[int]]]
+"""Endpoints, each with the ids of its layers and of those of its dependencies."""
+
+
+class Listed:
+    """What an app serves: the objects that the routes of the edge are made of."""
+
+    def __init__(self, found: Sequence[Endpoint]) -> None:
+        self._kept: dict[int, object] = {}
+        for endpoint in found:
+            apps = list(endpoint.holders)
+            if endpoint.kind is Kind.BELOW:
+                apps += filter(is_router, layers_of(endpoint))
+            for app in apps:
+                self._kept |= {id(app): app, id(router := router_of(app)): router}
+            self._kept[id(endpoint.route)] = endpoint.route
+            if not is_asgi(endpoint):
+                self._kept[id(endpoint.source)] = endpoint.source
+
+    def has(self, target: object) -> bool:
+        """Whether an app, a router, a route or its endpoint is served in its own right."""
+        of_route = attribute(target, "endpoint") if is_a(target, BaseRoute) else None
+        return id(target) in self._kept or (of_route is not None and id(of_route) in self._kept)
+
+
+def graph_of(found: Sequence[Endpoint], listed: Listed, *, asgi: bool) -> tuple[Graph, Roots]:
+    """Return what endpoints have within their reach.
+
+    Args:
+        found: the endpoints.
+        listed: what the app serves.
+        asgi: whether to look at those that are ASGI apps, or at all others. What is called as an
+            app may hand requests on to the apps and routes that it has.
+
+    """
+    begin = list[object]()
+    roots = list[tuple[Endpoint, list[int]]]()
+    for endpoint in found:
+        if is_asgi(endpoint) is not asgi:
+            continue
+        objects = list(layers_of(endpoint))
+        for dependency in endpoint.dependencies:
+            objects += layers(dependency, mounted=False)
+        begin += objects
+        roots.append((endpoint, [id(each) for each in objects]))
+
+    def held_by(part: object) -> Iterator[object]:
+        """Return what is run for an app or a route that is not served, its endpoints left out."""
+        if asgi and not listed.has(part):
+            yield from standing_in(part)
+            # What it mounts, which no route leads to, may hide the next one.
+            routes = (
+                [part] if is_a(part, BaseRoute) else [each for each, _ in effective_routes(part)]
+            )
+            for route in routes:
+                if is_a(route, Mount, Host):
+                    yield from targets_of(route)
+
+    return Graph(begin, held_by), roots
+
+
+def nearest_of(graph: Graph, nearest: Mapping[int, int], keys: Sequence[int]) -> object:
+    """Return the first object that is within reach of these; None if there is none."""
+    key = next((nearest[key] for key in keys if key in nearest), None)
+    return None if key is None else graph.objects[key]
+
+
+def hidden(found: Sequence[Endpoint], listed: Listed) -> Iterator[Unread]:
+    """Yield what is declared of apps and routes that others call, and do not hand on."""
+    graph, roots = graph_of(found, listed, asgi=True)
+    seen = {id(endpoint): _seen_of(endpoint) for endpoint, _ in roots}
+    for key, part in list(graph.objects.items()):
+        if not is_router(part) and not is_a(part, BaseRoute, FastgateScheme):
+            continue
+        served = listed.has(part)
+        if served and is_a(part, BaseRoute):
+            continue  # it is compared wherever it is handled
+        nearest = graph.reached_from([key])
+        for endpoint, keys in roots:
+            if key in seen[id(endpoint)] or nearest_of(graph, nearest, keys) is None:
+                continue
+            if is_a(part, FastgateScheme):
+                yield from _asked_of(endpoint, part)
+            else:
+                yield from _declared_in(part, endpoint, keys, served=served)
+
+
+def _seen_of(endpoint: Endpoint) -> set[int]:
+    """Return the ids of the apps around an endpoint, and of the one whose routes are listed."""
+    apps = list(endpoint.holders)
+    if endpoint.kind is Kind.BELOW:
+        apps += layers_of(endpoint)
+    return {id(each) for app in apps for each in (app, router_of(app))}
+
+
+def _declared_in(
+    part: object, endpoint: Endpoint, keys: Sequence[int], *, served: bool
+) -> Iterator[Unread]:
+    here, said = said_by(endpoint)
+    own = id(part) in keys  # what is declared of it is read
+    if not own and (names := differing(part, said, not_to_be_said(here))):
+        yield Lost(endpoint, part, names, say(names)).unread()
+    app = part if is_router(part) else Router(routes=[part])  # type: ignore[list-item]
+    opaque = own and is_mounted(endpoint)  # that its routes declare nothing is asked elsewhere
+    remedy = _HIDDEN if is_mounted(endpoint) else _IN_A_ROUTE
+    for below in endpoints_below(app, endpoint.template.removesuffix("/{path:path}")):
+        members = {} if opaque else {**below.inherited, **below.declared}
+        names = [name for name in members if said.get(name) != members[name]]
+        by_itself = served or not names  # to say it of the whole is all that is needed
+        names += _access_asked_beyond(below, said)
+        if served:
+            # There its rules hold, and its dependencies everywhere: what is said here is enough.
+            names = [name for name in names if name not in not_to_be_said(here)]
+        else:
+            names += _scopes_asked_beyond(below, said)
+        if names := list(dict.fromkeys(names)):
+            what = f"has a declaration that is not read: {', '.join(names)} of {below}"
+            yield Unread(endpoint, what, say(names) if by_itself else remedy)
+
+
+def _callers_of(below: Endpoint) -> Callers:
+    """Return what dependencies ask, with those of routers that FastAPI does not run for it."""
+    says_itself = not {"access", "scopes"}.isdisjoint(below.declared)
+    return below.callers if says_itself else below.callers | below.not_run
+
+
+def _access_asked_beyond(below: Endpoint, said: Mapping[str, object]) -> list[str]:
+    asked = _callers_of(below)
+    if not asked.known and not asked.anybody:
+        return []
+    return _less(said, "authenticated" if asked.known else "optional")
+
+
+def _scopes_asked_beyond(below: Endpoint, said: Mapping[str, object]) -> list[str]:
+    scopes = said.get("scopes")
+    given = scopes if isinstance(scopes, (list, tuple)) else ()
+    return [] if {*_callers_of(below).scopes} <= {*given} else ["scopes"]
+
+
+def _asked_of(endpoint: Endpoint, scheme: object) -> Iterator[Unread]:
+    """Yield that a part which is looked at by nobody else asks for a known caller."""
+    if endpoint.kind is not Kind.BELOW and (names := _less(said_by(endpoint)[1], "authenticated")):
+        yield Lost(endpoint, scheme, names, say(names)).unread()
+
+
+def _less(said: Mapping[str, object], asked: str) -> list[str]:
+    """Return what is to be said where callers are asked for whom nobody lets in, or makes known."""
+    given = said.get("access", "authenticated" if "scopes" in said else None)
+    less = given in ACCESS and ACCESS.index(str(given)) < ACCESS.index(asked)
+    return ["access"] if less else []

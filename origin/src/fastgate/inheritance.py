@@ -1,0 +1,173 @@
+"""Tell what is left to a route by all that it stands in: apps, mounts, paths (`below`), routers.
+
+In: an app, what is left to itself, and one of its routes. Out: the members that were declared for
+more than this route, the nearest declaration counting. Nothing is judged here, and nothing is run.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import chain
+
+from fastgate.callers import Callers, callers_of_listed, flat
+from fastgate.declare import ACCESS, Inherited, declared, declared_below, lost_of_router
+from fastgate.routing import View, inclusions, router_dependencies, router_of
+from fastgate.template import begins, comparable
+
+Members = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What one app declares of paths, as seen from it or from what is mounted in it."""
+
+    members: Mapping[str, tuple[str, Members]]
+    """By the path as it is here: how it is written in `below`, and what is said of it."""
+    used: set[str] = field(default_factory=set)
+    """Those at or below which something is served, as they are written."""
+    said: frozenset[str] = frozenset()
+    """Members that mounts on the way here say, so that none of the two is nearer."""
+
+    def at(self, path: object) -> dict[str, object]:
+        """Return what is declared for a path; what is declared for the longest part counts."""
+        found: dict[str, object] = {}
+        # Names of parameters make no other path.
+        for part in sorted(self.members, key=lambda each: len(comparable(each))):
+            if isinstance(path, str) and begins(path, part):
+                written, members = self.members[part]
+                found |= members
+                self.used.add(written)
+        return found
+
+    def within(self, path: str, said: Iterable[str]) -> "Parts":
+        """Return what is declared of paths that lie within a mount, as they are seen from there."""
+        depth = path.count("/")
+        inner = {
+            "/" + "/".join(part.split("/")[depth + 1 :]): declaration
+            for part, declaration in self.members.items()
+            if begins(part, path) and comparable(part) != comparable(path)
+        }
+        return replace(self, members=inner, said=self.said | {*said})
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What is left to a route, a mount or an app."""
+
+    inherited: Members = field(default_factory=dict)
+    disputed: tuple[str, ...] = ()
+    """Members of which two declarations say different things; neither is nearer."""
+    within: tuple[Parts, ...] = ()
+    """What is declared of paths within this mount; the innermost app's first."""
+    not_run: Callers = field(default_factory=Callers)
+    """What dependencies of routers and apps ask that FastAPI runs for its own routes alone."""
+
+    def through(self, members: Members) -> "Left":
+        """Return what is left to the app of a mount that declares `members`."""
+        within = (replace(each, said=each.said | members.keys()) for each in self.within)
+        said = not members.keys().isdisjoint(("access", "scopes"))
+        return replace(
+            self,
+            inherited={**self.inherited, **members},
+            within=tuple(within),
+            not_run=Callers() if said else self.not_run,
+        )
+
+
+class Inheritance:
+    """What the routes of one app inherit.
+
+    Args:
+        app: the app.
+        around: what is left to it.
+
+    """
+
+    def __init__(self, app: object, around: Left) -> None:
+        self._app = app
+        self._around = around
+        self.parts: Mapping[str, Members] = declared_below(getattr(app, "_base_app", app))
+        """What the app declares of paths."""
+        self._own = Parts({part: (part, members) for part, members in self.parts.items()})
+
+    def left_to(self, view: View, path: object) -> Left:
+        """Return what is left to a route of the app.
+
+        A path may be within a router's, and a router's within a path, and a path within a mount
+        that declares something itself: of access the stricter counts, scopes add up, and nothing
+        else can be decided.
+        """
+        dependant = getattr(view, "dependant", None)
+        if dependant is None:
+            listed = router_dependencies(self._app, view)
+            routers = self._of_routers(each.dependency for each in listed)
+            not_run = callers_of_listed(listed, path)
+        else:
+            routers = self._of_routers(each.call for each in flat(dependant))
+            not_run = Callers()
+        members = {**self._around.inherited, **routers}
+        said = {*routers}
+        disputed = {*self._around.disputed}
+        within: list[Parts] = []
+        for parts in (self._own, *self._around.within):
+            if isinstance(path, str):
+                within.append(parts.within(path, said))
+            below = parts.at(path)
+            for name, value in below.items():
+                if name not in said | parts.said:
+                    members[name] = value
+                elif members[name] != value and not _both(members, name, value):
+                    disputed.add(name)
+            said |= below.keys()
+        inner = tuple(parts for parts in within if parts.members)
+        return Left(members, tuple(sorted(disputed)), inner, self._around.not_run | not_run)
+
+    def unused(self) -> list[str]:
+        """Return the paths of the app's declarations at which nothing was found that is served."""
+        return [part for part in self.parts if part not in self._own.used]
+
+    def _of_routers(self, listed: Iterable[object]) -> dict[str, object]:
+        """Return what is declared on the routers that a route stands in, the innermost's last."""
+        router = router_of(self._app)
+        # Of the app's own router it is written down, too: its routes may be older than the mark.
+        apart = router is not getattr(self._app, "_base_app", self._app)
+        members = dict(declared(router)) if apart else {}
+        for mark in listed:
+            if isinstance(mark, Inherited):
+                members |= mark.members
+        return members
+
+
+def _both(members: dict[str, object], name: str, value: object) -> bool:
+    """Let both of two different values count; False if that cannot be."""
+    mine = members[name]
+    if name == "access":
+        said = (str(value), str(mine))
+        members[name] = max(said, key=ACCESS.index) if {*said} <= {*ACCESS} else said
+    elif name == "scopes":
+        if isinstance(value, (list, tuple)) and isinstance(mine, (list, tuple)):
+            members[name] = list(dict.fromkeys(chain(value, mine)))
+    else:
+        return False
+    return True
+
+
+def lost_in_inclusions(app: object) -> Iterator[tuple[View, list[str]]]:
+    """Yield each route of an included router that does not have what is declared on the router.
+
+    That are routes which were added to its list, or whose router has got another list of
+    dependencies; with what is lost.
+    """
+    for inclusion in inclusions(getattr(app, "routes", ())):
+        router = inclusion.original_router
+        for each in inclusion.effective_candidates():
+            if lost := lost_of_router(router, _dependencies_of(each, router)):
+                yield getattr(each, "original_route", each), lost
+
+
+def _dependencies_of(candidate: View, router: View) -> object:
+    """Return the list that tells a candidate of an inclusion what is declared on its router."""
+    if (context := getattr(candidate, "include_context", None)) is not None:
+        return context.dependencies  # of a router that is included in turn
+    built = getattr(candidate, "starlette_route", None)
+    # Routes of Starlette depend on nothing; for them the router's own list is read.
+    return getattr(candidate if built is None else built, "dependencies", router.dependencies)

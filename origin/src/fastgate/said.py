@@ -1,0 +1,114 @@
+"""Tell what an endpoint says, and what a declaration elsewhere says that is lost beside it.
+
+In: endpoints, and objects with declarations. Out: members, and the words in which a lost one is
+reported. Nothing is looked for here.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from types import FunctionType, MethodType
+from typing import NamedTuple
+
+from fastapi import routing
+from starlette.routing import Route, WebSocketRoute
+
+from fastgate.declare import OF_KNOWN_CALLERS, OPAQUE, declared
+from fastgate.endpoints import Endpoint, Kind, place_of
+from fastgate.formerly import FORMERLY
+from fastgate.marks import declared_by, layers
+from fastgate.naming import access_of, says_callers
+from fastgate.static import attribute, is_a
+
+_OF_ONE_ROUTE = frozenset((FORMERLY, OPAQUE, "id", "methods", "path"))
+"""What says nothing of callers, and need not be said where it was meant for another route."""
+
+
+class Unread(NamedTuple):
+    """A declaration within the reach of an endpoint that is not read of it."""
+
+    endpoint: Endpoint
+    what: str
+    remedy: str
+
+
+class Lost(NamedTuple):
+    """A declaration that is not read, by the names of its members; none if one may be missed."""
+
+    endpoint: Endpoint
+    target: object
+    names: Sequence[str]
+    remedy: str
+
+    def unread(self) -> Unread:
+        """Return this in words."""
+        if self.names:
+            what = f"has a declaration that is not read: {', '.join(self.names)} of "
+        else:
+            what = "has more within its reach than is looked at, so a declaration may be lost, "
+            what += "beyond "
+        what += f"{name_of(self.target)} ({place_of(self.target)})"
+        return Unread(self.endpoint, what, self.remedy)
+
+
+def is_mounted(endpoint: Endpoint) -> bool:
+    """Whether an endpoint is what a mount leads to, or everything below that mount."""
+    return endpoint.kind in (Kind.APP, Kind.BELOW)
+
+
+def is_asgi(endpoint: Endpoint) -> bool:
+    """Whether an endpoint is called as an ASGI app: mounted, or an object in a Starlette route."""
+    if is_mounted(endpoint):
+        return True
+    route = endpoint.route
+    if not is_a(route, Route, WebSocketRoute) or is_a(
+        route, routing.APIRoute, routing.APIWebSocketRoute
+    ):
+        return False
+    called = endpoint.source
+    while is_a(called, partial):
+        called = attribute(called, "func")
+    return not is_a(called, FunctionType, MethodType, type)
+
+
+def layers_of(endpoint: Endpoint) -> Iterator[object]:
+    """Yield what a declaration of an endpoint is read of."""
+    for target in endpoint.targets:
+        yield from layers(target, mounted=is_mounted(endpoint))
+
+
+def said_by(endpoint: Endpoint) -> tuple[dict[str, object], dict[str, object]]:
+    """Return what an endpoint says itself, and the same with what it inherits."""
+    here = dict(endpoint.declared)
+    if endpoint.kind is Kind.BELOW and endpoint.targets:
+        here |= declared_by(endpoint.route)
+    if says_callers(endpoint):  # by its dependencies
+        here = {"scopes": list(endpoint.callers.scopes), **here, "access": access_of(endpoint)}
+    return here, {**endpoint.inherited, **here}
+
+
+def differing(target: object, said: Mapping[str, object], apart: Iterable[str] = ()) -> list[str]:
+    """Return the members that a declaration has, and that are not said, or not like that."""
+    members = declared(target)
+    names = [name for name in members if name not in said or said[name] != members[name]]
+    return [name for name in names if name not in apart]
+
+
+def not_to_be_said(here: Mapping[str, object]) -> set[str]:
+    """Return the members that may be other ones within reach, as an endpoint says what it says.
+
+    Where everybody may call, nothing is asked of a caller.
+    """
+    of_callers = "access" not in here or here["access"] == "authenticated"
+    return {*here, *_OF_ONE_ROUTE, *(() if of_callers else OF_KNOWN_CALLERS)}
+
+
+def say(names: Iterable[str]) -> str:
+    """Return the remedy for members that an endpoint is silent about."""
+    written = ", ".join(f"{name}=…" for name in names)
+    return f"say it of the endpoint, or of what is mounted, itself: at_edge({written})"
+
+
+def name_of(target: object) -> str:
+    """Return the name of a function or class, or of an object's class."""
+    named = target if is_a(target, FunctionType, type) else type(target)
+    return str(attribute(named, "__qualname__"))

@@ -1,0 +1,195 @@
+"""What an app hands requests on to is listed, or what closes it is a fault."""
+
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import Depends, FastAPI, Security
+from starlette.applications import Starlette
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.routing import Mount, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from fastgate import FastgateMiddleware, at_edge, fastgate
+from fastgate.dependencies import any_caller
+from fastgate.policy import CannotCompile, compile_routes
+from tests.edge import Edge
+from tests.test_around import closed, get, opened, page_of, with_route
+from tests.test_marks import Inner, in_a_closure, in_a_partial
+
+
+def secret_of(*dependencies: object) -> FastAPI:
+    app = FastAPI(openapi_url=None)
+
+    @app.get("/secret", dependencies=[*dependencies])  # type: ignore[list-item]
+    async def secret() -> str:
+        return "ran"
+
+    return app
+
+
+def secret_page() -> Starlette:
+    return Starlette(routes=[Route("/secret", page_of(access="authenticated"))])
+
+
+class Dispatches:
+    """An app that chooses among routes by itself."""
+
+    def __init__(self, app: Starlette) -> None:
+        self.routes = list(app.routes)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
+
+
+HIDING: dict[str, Callable[[Starlette], ASGIApp]] = {
+    "attribute": Inner,
+    "closure": in_a_closure,
+    "partial": in_a_partial,
+    "list of routes": Dispatches,
+    "closure over a route": lambda app: in_a_closure(app.routes[-1]),
+    "method of a route": lambda app: app.routes[-1].handle,
+    "mount in a mount": lambda app: Mount("/y", app=app),
+    "method of an app": lambda app: app.__call__,
+}
+
+OBJECTS = ("attribute", "list of routes", "mount in a mount")
+"""Starlette calls them as ASGI apps where they are endpoints of a route, and functions not."""
+
+MADE: dict[str, Callable[[], Starlette]] = {
+    "mark": secret_page,
+    "dependency": lambda: secret_of(Security(fastgate)),
+}
+
+
+@pytest.mark.parametrize("hide", HIDING.values(), ids=HIDING.keys())
+@pytest.mark.parametrize("made", MADE.values(), ids=MADE.keys())
+def test_what_closes_a_part_of_a_mounted_app_is_a_fault(
+    made: Callable[[], Starlette], hide: Callable[[Starlette], ASGIApp]
+) -> None:
+    app = opened()
+    app.mount("/x", get(hide(made())))
+    with pytest.raises(CannotCompile, match=r"not read: access of (secret|page) \(/x/"):
+        compile_routes(app)
+
+
+@pytest.mark.parametrize("hide", [lambda app: app, GZipMiddleware, *map(HIDING.get, OBJECTS)])
+@pytest.mark.parametrize("made", MADE.values(), ids=MADE.keys())
+def test_what_closes_a_part_of_an_app_in_a_starlette_route_is_a_fault(
+    made: Callable[[], Starlette], hide: Callable[[Starlette], ASGIApp]
+) -> None:
+    app = opened()
+    with_route(app, Route("/x/{path:path}", get(hide(made()))))
+    with pytest.raises(CannotCompile, match=r"not read: access of (secret|page) \(/x/"):
+        compile_routes(app)
+
+
+def test_what_is_said_of_such_an_app_itself_counts() -> None:
+    app, inner = opened(), closed(Starlette(routes=[Route("/secret", page_of())]))
+    with_route(app, Route("/x/{path:path}", get(inner)))
+    assert [route["access"] for route in compile_routes(app)] == ["authenticated"]
+    with_route(app, Route("/y/{path:path}", get(GZipMiddleware(inner))))
+    with pytest.raises(CannotCompile, match=r"not read: access of Starlette \("):
+        compile_routes(app)
+
+
+ASKED = [
+    ({"access": "public"}, Security(fastgate), "access"),
+    ({"access": "optional"}, Security(fastgate), "access"),
+    ({"access": "public"}, Depends(any_caller), "access"),
+    ({"access": "authenticated"}, Security(fastgate, scopes=["a"]), "scopes"),
+    ({"access": "public"}, Security(fastgate, scopes=["a"]), "access, scopes"),
+    ({"scopes": ["b"]}, Security(fastgate, scopes=["a"]), "scopes"),
+    ({"access": "authenticated"}, Security(fastgate), ""),
+    ({"access": "authenticated"}, Depends(any_caller), ""),
+    ({"access": "optional"}, Depends(any_caller), ""),
+    ({"scopes": ["a", "b"]}, Security(fastgate, scopes=["a"]), ""),
+]
+
+
+@pytest.mark.parametrize(("members", "dependency", "lost"), ASKED)
+@pytest.mark.parametrize("opaque", [True, False])
+def test_what_dependencies_ask_within_a_whole_is_asked_of_the_whole(
+    members: dict[str, Any], dependency: object, lost: str, *, opaque: bool
+) -> None:
+    app, inner = FastAPI(openapi_url=None), secret_of(dependency)
+    app.mount(
+        "/x", at_edge(methods=["GET"], opaque=opaque, **members)(inner if opaque else Inner(inner))
+    )
+    if not lost:
+        assert len(compile_routes(app)) == 1
+        return
+    with pytest.raises(CannotCompile, match=rf"not read: {lost} of secret \(/x/secret") as error:
+        compile_routes(app)
+    assert len(error.value.faults) == 1
+    assert f"at_edge({lost.split(', ')[0]}=…" in str(error.value)
+
+
+@pytest.mark.parametrize("hide", [Inner, at_edge(opaque=True)])
+def test_so_is_what_its_app_depends_on_and_its_starlette_routes_do_not_run(
+    hide: Callable[[FastAPI], ASGIApp],
+) -> None:
+    inner = FastAPI(openapi_url=None, dependencies=[Security(fastgate, scopes=["a"])])
+    inner.add_route("/secret", page_of())
+    app = opened()
+    app.mount("/x", get(hide(inner)))
+    with pytest.raises(CannotCompile, match=r"not read: access, scopes of page \(/x/secret"):
+        compile_routes(app)
+
+
+def test_so_is_what_a_function_asks_that_a_whole_is_made_of() -> None:
+    app = opened()
+    app.mount("/x", get(secret_of(Security(fastgate)).routes[-1].app))  # type: ignore[attr-defined]
+    with pytest.raises(CannotCompile, match=r"not read: access of FastgateScheme"):
+        compile_routes(app)
+
+
+# What is served in its own right.
+
+
+class Client:
+    """An app that asks another one in this process, as tools for agents do."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.client = httpx.AsyncClient(transport=httpx.ASGITransport(app=app))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
+
+
+def served() -> tuple[FastAPI, FastAPI]:
+    api, root = secret_of(Security(fastgate, scopes=["orders"])), FastAPI(openapi_url=None)
+    api.get("/health")(at_edge(access="public")(page_of()))
+    api.get("/staff")(at_edge(access="authenticated", scopes=["staff"])(page_of()))
+    root.mount("/api", api)
+    return api, root
+
+
+def test_of_an_app_that_is_served_too_what_the_wrapper_says_itself_is_enough() -> None:
+    api, root = served()
+    root.mount("/tools", at_edge(access="authenticated", scopes=[], methods=["POST"])(Client(api)))
+    assert [route["access"] for route in compile_routes(root)][-1] == "authenticated"
+
+
+def test_a_wrapper_around_it_that_says_nothing_itself_is_a_fault() -> None:
+    api, root = served()
+    root.mount("/tools", at_edge(methods=["POST"])(Client(api)))
+    with pytest.raises(CannotCompile) as error:
+        compile_routes(at_edge(access="public")(root))
+    said = [str(fault) for fault in error.value.faults]
+    assert ["access, scopes" in each and "/tools/staff" in each for each in said] == [False, True]
+    assert all("itself: at_edge(access=…" in each for each in said)
+
+
+def test_routes_that_are_served_are_known_to_others_without_a_fault() -> None:
+    app = opened()
+    app.get("/x")(closed(page_of()))
+    app.mount("/pages", get(Dispatches(app)))
+    assert [route["access"] for route in compile_routes(app)] == ["authenticated", "public"]
+
+
+def test_a_guard_around_a_mounted_app_asks_for_nobody(edge: Edge) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None: ...
+
+    root = opened()
+    root.mount("/x", get(Inner(FastgateMiddleware(app, edge.settings()))))
+    assert [route["access"] for route in compile_routes(root)] == ["public"]

@@ -1,0 +1,699 @@
+"""What protects many routes counts for each of them, or the app does not compile."""
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import pytest
+from fastapi import APIRouter, Depends, FastAPI, Security, WebSocket, routing
+from fastapi.routing import APIRoute, APIWebSocketRoute
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Mount, Route, Router
+from starlette.staticfiles import StaticFiles
+from starlette.testclient import TestClient
+
+from fastgate import (
+    AnyCaller,
+    Caller,
+    FastgateMiddleware,
+    Identity,
+    any_caller,
+    at_edge,
+    fastgate,
+    guard,
+)
+from fastgate.pages import declare_docs
+from fastgate.policy import CannotCompile, compile_routes
+from fastgate.testing import AsCaller
+from tests.edge import Edge
+
+INCLUDES_MOUNTS = hasattr(routing, "_IncludedRouter")
+"""Older FastAPI leaves the mounts of an included router out."""
+
+STAFF = {"rule": "staff"}
+closed = at_edge(access="authenticated", require=STAFF)
+CLOSED = ("authenticated", STAFF)
+FILES = Path(__file__).parent
+needs_frontends = pytest.mark.skipif(
+    not hasattr(FastAPI, "frontend"), reason="this FastAPI serves no frontends"
+)
+
+
+def public() -> FastAPI:
+    """Return an app that opens whatever does not say something else."""
+    return at_edge(access="public")(FastAPI(openapi_url=None))
+
+
+def asked(app: object) -> dict[str, tuple[object, object]]:
+    """Return what the edge asks of callers, by path."""
+    routes = compile_routes(app)
+    return {str(route["path"]): (route["access"], route.get("require")) for route in routes}
+
+
+async def silent() -> str:
+    return "ran"
+
+
+async def talk(websocket: WebSocket) -> None: ...
+
+
+async def plain(_request: Request) -> PlainTextResponse:
+    return PlainTextResponse("ran")
+
+
+def router_of_both() -> APIRouter:
+    router = APIRouter()
+    router.get("/secret")(silent)
+    router.websocket("/socket")(talk)
+    return router
+
+
+# A mark on a router, whichever way its routes are reached.
+
+
+def mounted(app: FastAPI) -> None:
+    app.mount("/admin", closed(router_of_both()))
+
+
+def mounted_deeper(app: FastAPI) -> None:
+    app.mount("/admin", Router([Mount("/", app=closed(router_of_both()))]))
+
+
+def mounted_around_an_inclusion(app: FastAPI) -> None:
+    router, outer = router_of_both(), APIRouter()
+    outer.include_router(closed(router), prefix="/admin")
+    app.mount("/", outer)
+
+
+def router_of_a_mounted_app(app: FastAPI) -> None:
+    inner = FastAPI(openapi_url=None)
+    inner.get("/secret")(silent)
+    inner.websocket("/socket")(talk)
+    closed(inner.router)
+    app.mount("/admin", inner)
+
+
+def router_of_the_app(app: FastAPI) -> None:
+    app.get("/admin/secret")(silent)
+    app.websocket("/admin/socket")(talk)
+    closed(app.router)
+
+
+def included(app: FastAPI) -> None:
+    app.include_router(closed(router_of_both()), prefix="/admin")
+
+
+@pytest.mark.parametrize(
+    "add",
+    [
+        mounted,
+        mounted_deeper,
+        mounted_around_an_inclusion,
+        router_of_a_mounted_app,
+        router_of_the_app,
+        included,
+    ],
+)
+def test_a_routers_mark_holds_for_the_routes_that_it_has_already(
+    edge: Edge, as_caller: AsCaller, add: Callable[[FastAPI], None]
+) -> None:
+    app = public()
+    add(app)
+    assert asked(app) == {"/admin/secret": CLOSED, "/admin/socket": CLOSED}
+    guard(app, edge.settings(strict=True))
+    assert as_caller(app, sub="ada").get("/admin/secret").text == '"ran"'
+
+
+def test_so_does_the_mark_of_a_router_that_is_served_itself() -> None:
+    assert asked(closed(router_of_both())) == {"/secret": CLOSED, "/socket": CLOSED}
+
+
+def test_so_does_the_mark_of_a_starlette_apps_router() -> None:
+    app = at_edge(access="public")(Starlette(routes=[Route("/secret", plain)]))
+    closed(app.router)
+    assert asked(app) == {"/secret": CLOSED}
+
+
+def test_a_nearer_mark_than_the_mounted_routers_counts() -> None:
+    app, outer, inner = public(), APIRouter(), at_edge(access="optional")(router_of_both())
+    outer.include_router(inner, prefix="/inner")
+    outer.get("/own")(at_edge(access="none")(silent_too))
+    app.mount("/admin", outer)
+    at_edge(access="authenticated")(app.routes[-1])
+    assert asked(app) == {
+        "/admin/inner/secret": ("optional", None),
+        "/admin/inner/socket": ("optional", None),
+    }
+
+
+async def silent_too() -> str:
+    return "ran"
+
+
+def test_a_routers_mark_and_a_path_dispute_whatever_the_routers_routes_are_older_than() -> None:
+    app = public()
+    app.get("/before")(silent)
+    closed(app.router)
+    app.get("/after")(silent)
+    at_edge(below="/before", access="optional")(app)
+    at_edge(below="/after", access="optional")(app)
+    assert asked(app) == {"/before": CLOSED, "/after": CLOSED}
+
+
+@needs_frontends
+def test_a_routers_mark_holds_for_the_frontend_that_it_has_already() -> None:
+    app, router = public(), APIRouter()
+    router.frontend("/ui", directory=FILES)
+    app.include_router(closed(router))
+    assert asked(app) == {"/ui": CLOSED, "/ui/{path:path}": CLOSED}
+
+
+# A mark that comes after the router was included.
+
+
+def read_by_the_compiler(app: FastAPI) -> None:
+    compile_routes(app)
+
+
+def read_by_openapi(app: FastAPI) -> None:
+    app.openapi()
+
+
+def read_by_a_request(app: FastAPI) -> None:
+    TestClient(app).get("/staff/secret")
+
+
+def read_by_nobody(app: FastAPI) -> None: ...
+
+
+@pytest.mark.parametrize(
+    "read", [read_by_the_compiler, read_by_openapi, read_by_a_request, read_by_nobody]
+)
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_routers_mark_counts_or_is_refused_once_it_is_included(
+    edge: Edge, read: Callable[[FastAPI], None], nested: bool
+) -> None:
+    app, router = public(), router_of_both()
+    if nested:
+        holder = APIRouter()
+        holder.include_router(router, prefix="/staff")
+        app.include_router(holder)
+    else:
+        app.include_router(router, prefix="/staff")
+    read(app)
+    if not INCLUDES_MOUNTS:
+        with pytest.raises(TypeError, match="before it is included"):
+            closed(router)
+        return
+    closed(router)
+    assert asked(app) == {"/staff/secret": CLOSED, "/staff/socket": CLOSED}
+    with TestClient(FastgateMiddleware(app, edge.settings(strict=True))):
+        pass
+
+
+def appended(router: APIRouter) -> None:
+    closed(router)
+    router.routes.append(APIRoute("/secret", silent))
+
+
+def appended_socket(router: APIRouter) -> None:
+    closed(router)
+    router.routes.append(APIWebSocketRoute("/secret", talk))
+
+
+def with_another_list(router: APIRouter) -> None:
+    closed(router)
+    router.dependencies = []
+    router.get("/secret")(silent)
+
+
+@pytest.mark.parametrize("add", [appended, appended_socket, with_another_list])
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_route_that_its_router_hands_nothing_on_to_is_a_fault(
+    add: Callable[[APIRouter], None], nested: bool
+) -> None:
+    router = APIRouter()
+    add(router)
+    with pytest.raises((CannotCompile, TypeError), match=HANDS_NOTHING_ON):
+        compile_with(router, nested=nested)
+
+
+def test_so_is_a_router_that_is_included_in_such_a_one() -> None:
+    outer, inner = closed(APIRouter()), APIRouter()
+    outer.dependencies = []
+    inner.get("/secret")(silent)
+    outer.include_router(inner)
+    with pytest.raises((CannotCompile, TypeError), match=HANDS_NOTHING_ON):
+        compile_with(outer)
+
+
+HANDS_NOTHING_ON = r"declared on its router.*\n?.*access"
+
+
+def compile_with(router: APIRouter, *, nested: bool = False) -> None:
+    app, holder = public(), APIRouter()
+    holder.include_router(router)
+    app.include_router(holder if nested else router)
+    compile_routes(app)
+
+
+# A path that lies within what is mounted.
+
+
+def inner_app() -> FastAPI:
+    inner = FastAPI(openapi_url=None)
+    inner.get("/admin/secret")(silent)
+    inner.websocket("/admin/socket")(talk)
+    inner.get("/administrators")(silent)
+    return inner
+
+
+def at_v1(app: FastAPI) -> str:
+    app.mount("/v1", inner_app())
+    return "/v1"
+
+
+def at_a_parameter(app: FastAPI) -> str:
+    app.mount("/{tenant_of_mine}", inner_app())
+    return "/{tenant}"
+
+
+def at_the_root(app: FastAPI) -> str:
+    app.mount("/", inner_app())
+    return ""
+
+
+def at_two_mounts(app: FastAPI) -> str:
+    app.mount("/v1", Starlette(routes=[Mount("/two", routes=[Mount("/", app=inner_app())])]))
+    return "/v1/two"
+
+
+def in_an_included_router(app: FastAPI) -> str:
+    router = APIRouter()
+    router.mount("/two", inner_app())
+    app.include_router(router, prefix="/api")
+    return "/api/two" if INCLUDES_MOUNTS else at_v1(app)
+
+
+@pytest.mark.parametrize(
+    "mount", [at_v1, at_a_parameter, at_the_root, at_two_mounts, in_an_included_router]
+)
+def test_a_path_reaches_into_what_is_mounted(
+    edge: Edge, as_caller: AsCaller, mount: Callable[[FastAPI], str]
+) -> None:
+    app = public()
+    prefix = mount(app)
+    app.router.routes.insert(0, Route(f"{prefix}/admin/health", plain))
+    at_edge(below=f"{prefix}/admin", access="authenticated", require=STAFF)(app)
+    found = asked(app)
+    kept = {path for path, what in found.items() if what == CLOSED}
+    assert {path.rpartition("/admin/")[2] for path in kept} == {"health", "secret", "socket"}
+    assert [what for what in found.values() if what != CLOSED] == [("public", None)]
+    guard(app, edge.settings(strict=True))
+    path = prefix.replace("{tenant}", "seven") + "/admin/secret"
+    assert as_caller(app, sub="ada").get(path).text == '"ran"'
+
+
+def test_a_longer_path_counts_wherever_the_shorter_one_ends() -> None:
+    app = public()
+    app.mount("/v1", inner_app())
+    at_edge(below="/v1", access="optional")(app)
+    at_edge(below="/v1/admin/secret", access="none")(app)
+    assert asked(app) == {
+        "/v1/admin/socket": ("optional", None),
+        "/v1/administrators": ("optional", None),
+    }
+
+
+@pytest.mark.parametrize("strict_one", ["outer path", "inner app", "inner path"])
+def test_a_path_and_what_is_mounted_there_dispute(strict_one: str) -> None:
+    app, inner = public(), inner_app()
+    app.mount("/v1", inner)
+    open_ones = at_edge(access="optional"), at_edge(below="/admin", access="optional")
+    if strict_one == "inner app":
+        closed(inner)
+    elif strict_one == "inner path":
+        at_edge(below="/admin", access="authenticated", require=STAFF)(inner)
+    else:
+        open_ones[0](inner)
+        open_ones[1](inner)
+    if strict_one == "outer path":
+        at_edge(below="/v1/admin", access="authenticated", require=STAFF)(app)
+    else:
+        at_edge(below="/v1/admin", access="optional")(app)
+    assert asked(app)["/v1/admin/secret"] == CLOSED
+
+
+def test_what_neither_can_decide_is_a_fault() -> None:
+    app, inner = public(), at_edge(limits=["inner"])(inner_app())
+    app.mount("/v1", inner)
+    at_edge(below="/v1/admin", limits=["outer"])(app)
+    with pytest.raises(CannotCompile, match="different things of limits"):
+        compile_routes(app)
+
+
+def test_a_path_within_a_mount_at_which_nothing_is_served_is_a_fault() -> None:
+    app = public()
+    app.mount("/v1", inner_app())
+    at_edge(below="/v1/admni", access="authenticated")(app)
+    with pytest.raises(CannotCompile, match=r"/v1/admni.*\n.*nothing is served"):
+        compile_routes(app)
+
+
+# A path that lies within what is judged as a whole.
+
+
+async def own_word() -> str:
+    return "ran"
+
+
+def everything(scope: object, receive: object, send: object) -> None: ...
+
+
+def static_files(app: FastAPI, path: str) -> None:
+    app.mount(path, StaticFiles(directory=FILES))
+
+
+def an_opaque_app(app: FastAPI, path: str) -> None:
+    app.mount(path, at_edge(opaque=True, methods=["GET"])(inner_app()))
+
+
+def an_asgi_app(app: FastAPI, path: str) -> None:
+    app.mount(path, at_edge(methods=["GET"], websocket=True)(copy_of(everything)))
+
+
+def files_of_a_mounted_app(app: FastAPI, path: str) -> None:
+    app.mount("/", Starlette(routes=[Mount(path, StaticFiles(directory=FILES))]))
+
+
+def a_frontend(app: FastAPI, path: str) -> None:
+    app.frontend(path or "/", directory=FILES)
+
+
+def a_function(app: FastAPI, path: str) -> None:
+    app.get(path + "/{rest:path}")(copy_of(silent))
+
+
+def copy_of(function: Any) -> Any:  # noqa: ANN401
+    return functools.partial(function)
+
+
+UNITS = [
+    static_files,
+    an_opaque_app,
+    an_asgi_app,
+    files_of_a_mounted_app,
+    pytest.param(a_frontend, marks=needs_frontends),
+    a_function,
+]
+Add = Callable[[FastAPI, str], None]
+
+
+@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("path", ["/files", ""])
+def test_a_path_within_one_unit_cannot_be_closed(edge: Edge, unit: Add, path: str) -> None:
+    app = public()
+    app.get(f"{path}/private/own")(silent)  # so that something is served there
+    unit(app, path)
+    at_edge(below=f"{path}/private", access="authenticated", require=STAFF)(app)
+    with pytest.raises(CannotCompile, match=r"says something else: access, require"):
+        compile_routes(app)
+    guard(app, edge.settings(strict=True))
+    with pytest.raises(CannotCompile, match="says something else"), TestClient(app):
+        pass
+
+
+@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize(
+    "members",
+    [{"access": "public"}, {"access": "optional", "scopes": ["a"]}, {"scopes": []}],
+)
+def test_a_path_may_be_opened_or_say_the_same(unit: Add, members: dict[str, Any]) -> None:
+    app = at_edge(access="authenticated")(FastAPI(openapi_url=None))
+    app.get("/files/private/own")(silent)
+    unit(app, "/files")
+    at_edge(below="/files/private", **members)(app)
+    assert "/files/private/own" in asked(app)
+
+
+@pytest.mark.parametrize("name", ["limits", "scopes"])
+def test_whatever_is_asked_there_and_not_of_the_unit_is_named(name: str) -> None:
+    app = at_edge(access="authenticated")(FastAPI(openapi_url=None))
+    app.get("/files/private/own")(silent)
+    static_files(app, "/files")
+    at_edge(below="/files/private", **{name: ["a"]})(app)
+    with pytest.raises(CannotCompile, match=f"says something else: {name}"):
+        compile_routes(app)
+
+
+def a_single_page_app(app: FastAPI) -> None:
+    app.mount("/", at_edge(access="public")(StaticFiles(directory=FILES, html=True)))
+
+
+def a_page_for_every_path(app: FastAPI) -> None:
+    app.get("/{full_path:path}")(at_edge(access="public")(own_word))
+
+
+def a_frontend_by_its_path(app: FastAPI) -> None:
+    app.frontend("/", directory=FILES)
+    at_edge(below="/{path:path}", access="public")(app)
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        a_single_page_app,
+        a_page_for_every_path,
+        pytest.param(a_frontend_by_its_path, marks=needs_frontends),
+    ],
+)
+def test_what_takes_the_rest_and_says_so_itself_is_right(rest: Callable[[FastAPI], None]) -> None:
+    app = FastAPI(openapi_url=None)
+    app.get("/api/orders")(silent)
+    at_edge(below="/api", access="authenticated", require=STAFF)(app)
+    rest(app)
+    assert sorted(asked(app).values(), key=str) == [CLOSED, ("public", None)]
+
+
+def test_what_stands_before_takes_the_path_from_it() -> None:
+    app = public()
+    app.mount("/files/private", StaticFiles(directory=FILES))
+    app.mount("/files", StaticFiles(directory=FILES))
+    at_edge(below="/files/private", access="authenticated", require=STAFF)(app)
+    files = {"/files/private/{path:path}": CLOSED, "/files/{path:path}": ("public", None)}
+    assert asked(app) == files
+    app.routes.reverse()
+    with pytest.raises(CannotCompile, match="says something else"):
+        compile_routes(app)
+
+
+# Dependencies that FastAPI runs for its own routes alone.
+
+
+def security(*scopes: str) -> Any:  # noqa: ANN401
+    return Security(fastgate, scopes=scopes)
+
+
+async def ask(caller: Annotated[Identity, security("deep")]) -> None: ...
+
+
+def a_starlette_route(router: Any) -> None:  # noqa: ANN401
+    router.add_route("/x", copy_of(plain), methods=["GET"])
+
+
+def a_starlette_socket(router: Any) -> None:  # noqa: ANN401
+    getattr(router, "router", router).add_websocket_route("/x", copy_of(talk))
+
+
+def a_mounted_app(router: Any) -> None:  # noqa: ANN401
+    inner = FastAPI(openapi_url=None)
+    inner.get("/x")(silent)
+    router.mount("/m", inner)
+
+
+def mounted_files(router: Any) -> None:  # noqa: ANN401
+    router.mount("/m", StaticFiles(directory=FILES))
+
+
+def secured_router(add: Callable[[Any], None], dependency: Any, access: str) -> FastAPI:  # noqa: ANN401
+    app, router = at_edge(access=access)(FastAPI(openapi_url=None)), APIRouter()
+    router.dependencies = [dependency]
+    add(router)
+    app.include_router(router, prefix="/admin")
+    return app
+
+
+def secured_inclusion(add: Callable[[Any], None], dependency: Any, access: str) -> FastAPI:  # noqa: ANN401
+    app, outer, router = at_edge(access=access)(FastAPI(openapi_url=None)), APIRouter(), APIRouter()
+    add(router)
+    outer.include_router(router, dependencies=[dependency])
+    app.include_router(outer, prefix="/admin")
+    return app
+
+
+def secured_app(add: Callable[[Any], None], dependency: Any, access: str) -> FastAPI:  # noqa: ANN401
+    app = at_edge(access=access)(FastAPI(openapi_url=None, dependencies=[dependency]))
+    add(app)
+    return app
+
+
+Secured = Callable[[Callable[[Any], None], Any, str], FastAPI]
+BESIDE = [a_starlette_route, a_starlette_socket, a_mounted_app, mounted_files]
+
+
+def is_left_out(add: Callable[[Any], None], secured: Secured) -> bool:
+    mounts = add in (a_mounted_app, mounted_files)
+    return mounts and secured is not secured_app and not INCLUDES_MOUNTS
+
+
+@pytest.mark.parametrize("secured", [secured_router, secured_inclusion, secured_app])
+@pytest.mark.parametrize("add", BESIDE)
+@pytest.mark.parametrize(
+    ("dependency", "asks"),
+    [
+        (security("admin"), "'admin'"),
+        (Depends(fastgate), "a known caller"),
+        (Depends(ask), "'deep'"),
+    ],
+)
+def test_what_fastapi_does_not_run_there_is_said_there_too(
+    edge: Edge, secured: Secured, add: Callable[[Any], None], dependency: object, asks: str
+) -> None:
+    if is_left_out(add, secured):
+        pytest.skip("this FastAPI leaves mounts of included routers out")
+    app = secured(add, dependency, "public")
+    with pytest.raises(CannotCompile, match=f"depends on .*{asks}"):
+        compile_routes(app)
+    guard(app, edge.settings(strict=True))
+    with pytest.raises(CannotCompile, match="depends on"), TestClient(app):
+        pass
+
+
+@pytest.mark.parametrize("secured", [secured_router, secured_inclusion, secured_app])
+@pytest.mark.parametrize("add", BESIDE)
+def test_what_is_said_there_or_inherited_is_enough(
+    secured: Secured, add: Callable[[Any], None]
+) -> None:
+    compile_routes(secured(add, Depends(fastgate), "authenticated"))
+    compile_routes(secured(add, Depends(any_caller), "public"))
+    with_scopes = secured(add, security("admin"), "authenticated")
+    compile_routes(at_edge(scopes=["admin", "b"])(with_scopes))
+
+
+def test_the_endpoint_or_mount_says_it_by_its_own_word() -> None:
+    app = at_edge(access="public")(FastAPI(openapi_url=None, dependencies=[security("a")]))
+    app.add_route("/x", at_edge(access="public")(copy_of(plain)), methods=["GET"])
+    app.mount("/m", at_edge(access="optional")(inner_app()))
+    app.get("/own")(silent)
+    assert asked(app)["/x"] == ("public", None)
+    assert asked(app)["/m/admin/secret"] == ("optional", None)
+    assert asked(app)["/own"] == ("authenticated", None)
+
+
+def test_an_endpoint_of_a_mounted_app_that_asks_for_less_than_its_parent_is_a_fault() -> None:
+    app, inner = FastAPI(openapi_url=None, dependencies=[Depends(fastgate)]), inner_app()
+    inner.get("/caller")(read_me)
+    app.mount("/m", at_edge(limits=["a"])(inner))
+    inner.routes[:] = inner.routes[-1:]
+    assert asked(app) == {"/m/caller": ("authenticated", None)}
+    inner.get("/anybody")(welcome)
+    with pytest.raises(CannotCompile, match=r"welcome \(/m/anybody"):
+        compile_routes(app)
+
+
+async def read_me(caller: Caller) -> None: ...
+
+
+async def welcome(caller: AnyCaller) -> None: ...
+
+
+# FastAPI's own pages of what is mounted where somebody has closed it.
+
+
+def by_its_path(app: FastAPI) -> None:
+    app.mount("/admin", FastAPI())
+    at_edge(below="/admin", access="authenticated", require=STAFF)(app)
+
+
+def by_a_longer_path(app: FastAPI) -> None:
+    app.mount("/x", Starlette(routes=[Mount("/admin", app=FastAPI())]))
+    at_edge(below="/x/admin", access="authenticated", require=STAFF)(app)
+
+
+def by_a_path_of_what_is_mounted(app: FastAPI) -> None:
+    middle = FastAPI(openapi_url=None)
+    by_its_path(middle)
+    app.mount("/x", middle)
+
+
+def by_its_router(app: FastAPI) -> None:
+    router = closed(APIRouter())
+    router.mount("/admin", FastAPI())
+    app.include_router(router, prefix="/x")
+
+
+def by_a_mounted_router(app: FastAPI) -> None:
+    router = closed(APIRouter())
+    router.mount("/admin", FastAPI())
+    app.mount("/x", router)
+
+
+def by_what_asks_something_of_callers(app: FastAPI) -> None:
+    app.mount("/admin", FastAPI())
+    at_edge(below="/admin", scopes=["staff"], require=STAFF)(app)
+
+
+@pytest.mark.parametrize(
+    "close",
+    [
+        by_its_path,
+        by_a_longer_path,
+        by_a_path_of_what_is_mounted,
+        pytest.param(
+            by_its_router,
+            marks=pytest.mark.skipif(not INCLUDES_MOUNTS, reason="no mounts in routers"),
+        ),
+        by_a_mounted_router,
+        by_what_asks_something_of_callers,
+    ],
+)
+@pytest.mark.parametrize("docs", ["public", "optional", "authenticated", "none"])
+def test_pages_stay_closed_where_somebody_has_closed_them(
+    edge: Edge, close: Callable[[FastAPI], None], docs: str
+) -> None:
+    app = FastAPI()
+    close(app)
+    guard(app, edge.settings(strict=True), docs=docs)
+    with TestClient(app):
+        pass
+    found = asked(app)
+    pages = {path: what for path, what in found.items() if "/admin" in path}
+    # Of an app that says who may call it, no page is meant by the word at all.
+    assert len(pages) == (0 if docs == "none" and close is not by_a_mounted_router else 4)
+    assert all(what == CLOSED for what in pages.values())
+    own = {path: what for path, what in found.items() if path not in pages}
+    assert set(own) == (
+        set() if docs == "none" else {"/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc"}
+    )
+    assert all(what == (docs, None) for what in own.values())
+
+
+def test_a_path_closes_the_apps_own_pages_and_opens_none() -> None:
+    app = FastAPI(docs_url="/open/docs", openapi_url="/closed/openapi.json", redoc_url=None)
+    at_edge(below="/open", access="public")(app)
+    at_edge(below="/closed", access="authenticated")(app)
+    declare_docs(app, "optional")
+    assert asked(app) == {
+        "/closed/openapi.json": ("authenticated", None),
+        "/open/docs": ("optional", None),
+        "/docs/oauth2-redirect": ("optional", None),
+    }
+
+
+def test_the_mark_of_the_app_itself_is_for_its_endpoints() -> None:
+    app = at_edge(access="authenticated")(FastAPI(docs_url=None, redoc_url=None))
+    declare_docs(app, "public")
+    assert asked(app) == {"/openapi.json": ("public", None)}
