@@ -697,3 +697,86 @@ def test_the_mark_of_the_app_itself_is_for_its_endpoints() -> None:
     app = at_edge(access="authenticated")(FastAPI(docs_url=None, redoc_url=None))
     declare_docs(app, "public")
     assert asked(app) == {"/openapi.json": ("public", None)}
+
+
+# What is asked of a caller, below what opens.
+
+
+def of_a_path(app: FastAPI, **asked_of: Any) -> None:  # noqa: ANN401
+    app.get("/x")(silent)
+    at_edge(below="/x", **asked_of)(app)
+
+
+def of_a_longer_path(app: FastAPI, **asked_of: Any) -> None:  # noqa: ANN401
+    app.get("/o/x")(silent)
+    at_edge(below="/o", access="public")(app)
+    at_edge(below="/o/x", **asked_of)(app)
+
+
+def of_a_router(app: FastAPI, **asked_of: Any) -> None:  # noqa: ANN401
+    router = at_edge(**asked_of)(APIRouter())
+    router.get("/x")(silent)
+    app.include_router(router)
+
+
+def of_a_router_in_an_open_path(app: FastAPI, **asked_of: Any) -> None:  # noqa: ANN401
+    of_a_router(app, **asked_of)
+    at_edge(below="/x", access="public")(app)
+
+
+def of_a_path_in_an_open_router(app: FastAPI, **asked_of: Any) -> None:  # noqa: ANN401
+    of_a_router(app, access="optional")
+    at_edge(below="/x", **asked_of)(app)
+
+
+def of_a_mounted_app(app: FastAPI, **asked_of: Any) -> None:  # noqa: ANN401
+    inner = at_edge(**asked_of)(FastAPI(openapi_url=None))
+    inner.get("/x")(silent)
+    app.mount("/m", inner)
+
+
+def of_a_mounted_app_in_an_open_path(app: FastAPI, **asked_of: Any) -> None:  # noqa: ANN401
+    of_a_mounted_app(app, **asked_of)
+    at_edge(below="/m/x", access="optional")(app)
+
+
+@pytest.mark.parametrize(
+    "say",
+    [
+        of_a_path,
+        of_a_longer_path,
+        of_a_router,
+        of_a_router_in_an_open_path,
+        of_a_path_in_an_open_router,
+        of_a_mounted_app,
+        of_a_mounted_app_in_an_open_path,
+    ],
+)
+@pytest.mark.parametrize(
+    "asked_of", [{"require": STAFF}, {"scopes": ["a"]}, {"issuers": ["i"]}, {"require_bound": True}]
+)
+def test_what_asks_something_of_callers_wants_one(
+    say: Callable[..., None], asked_of: dict[str, Any]
+) -> None:
+    app = public()
+    say(app, **asked_of)
+    (route,) = compile_routes(app)
+    assert {name: route[name] for name in ("access", *asked_of)} == {
+        "access": "authenticated",
+        **asked_of,
+    }
+
+
+def test_a_nearer_word_opens_all_the_same() -> None:
+    app = public()
+    of_a_router(app, require=STAFF)
+    app.get("/x/open")(silent)
+    of_a_mounted_app(app, require=STAFF)
+    at_edge(require=STAFF)(app)
+    at_edge(below="/x", access="optional", require_bound=False)(app)
+    at_edge(access="public")(app.routes[-1])
+    assert asked(app) == {
+        "/x": CLOSED,
+        "/x/open": ("optional", None),
+        "/m/x": ("public", None),
+    }

@@ -26,6 +26,9 @@ OPENAPI_MEMBER = "x-fastgate"
 ACCESS = ("public", "optional", "authenticated", "none")
 """The values of `access`, from the most open one to the most closed one."""
 
+OPEN = ("public", "optional")
+"""Those that let everybody in."""
+
 OF_KNOWN_CALLERS = ("scopes", "require", "issuers", "require_bound")
 """What is asked of a caller, and of nobody where everybody may call."""
 

@@ -9,7 +9,15 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 
 from fastgate.callers import Callers, callers_of_listed, flat
-from fastgate.declare import ACCESS, Inherited, declared, declared_below, lost_of_router
+from fastgate.declare import (
+    ACCESS,
+    OF_KNOWN_CALLERS,
+    OPEN,
+    Inherited,
+    declared,
+    declared_below,
+    lost_of_router,
+)
 from fastgate.routing import View, inclusions, router_dependencies, router_of
 from fastgate.template import begins, comparable
 
@@ -34,7 +42,7 @@ class Parts:
         for part in sorted(self.members, key=lambda each: len(comparable(each))):
             if isinstance(path, str) and begins(path, part):
                 written, members = self.members[part]
-                found |= members
+                found = over(found, members)
                 self.used.add(written)
         return found
 
@@ -67,7 +75,7 @@ class Left:
         said = not members.keys().isdisjoint(("access", "scopes"))
         return replace(
             self,
-            inherited={**self.inherited, **members},
+            inherited=over(self.inherited, members),
             within=tuple(within),
             not_run=Callers() if said else self.not_run,
         )
@@ -99,21 +107,26 @@ class Inheritance:
         dependant = getattr(view, "dependant", None)
         if dependant is None:
             listed = router_dependencies(self._app, view)
-            routers = self._of_routers(each.dependency for each in listed)
+            marks = [each.dependency for each in listed]
             not_run = callers_of_listed(listed, path)
         else:
-            routers = self._of_routers(each.call for each in flat(dependant))
+            marks = [each.call for each in flat(dependant)]
             not_run = Callers()
-        members = {**self._around.inherited, **routers}
-        said = {*routers}
+        members = dict(self._around.inherited)
+        said = set[str]()
+        for of_router in self._of_routers(marks):
+            members = over(members, of_router)
+            said |= of_router.keys()
         disputed = {*self._around.disputed}
         within: list[Parts] = []
         for parts in (self._own, *self._around.within):
             if isinstance(path, str):
                 within.append(parts.within(path, said))
             below = parts.at(path)
+            mine = {name: members.get(name) for name in said | parts.said}
+            below |= {**_implied(members, below), **_implied(below, mine)}
             for name, value in below.items():
-                if name not in said | parts.said:
+                if name not in mine:
                     members[name] = value
                 elif members[name] != value and not _both(members, name, value):
                     disputed.add(name)
@@ -125,16 +138,30 @@ class Inheritance:
         """Return the paths of the app's declarations at which nothing was found that is served."""
         return [part for part in self.parts if part not in self._own.used]
 
-    def _of_routers(self, listed: Iterable[object]) -> dict[str, object]:
+    def _of_routers(self, marks: Iterable[object]) -> Iterable[Members]:
         """Return what is declared on the routers that a route stands in, the innermost's last."""
         router = router_of(self._app)
+        found = dict[int, dict[str, object]]()
         # Of the app's own router it is written down, too: its routes may be older than the mark.
-        apart = router is not getattr(self._app, "_base_app", self._app)
-        members = dict(declared(router)) if apart else {}
-        for mark in listed:
+        if router is not getattr(self._app, "_base_app", self._app):
+            found[id(router)] = dict(declared(router))
+        for mark in marks:
             if isinstance(mark, Inherited):
-                members |= mark.members
-        return members
+                found.setdefault(id(mark.router), {}).update(mark.members)
+        return found.values()
+
+
+def over(farther: Members, nearer: Members) -> dict[str, object]:
+    """Return what holds where both are declared: the nearer declaration counts, member by member.
+
+    One that asks something of callers wants a caller, where the farther one opens.
+    """
+    return {**farther, **nearer, **_implied(farther, nearer)}
+
+
+def _implied(farther: Members, nearer: Members) -> Members:
+    asks = any(nearer.get(name) for name in OF_KNOWN_CALLERS) and "access" not in nearer
+    return {"access": "authenticated"} if asks and farther.get("access") in OPEN else {}
 
 
 def _both(members: dict[str, object], name: str, value: object) -> bool:

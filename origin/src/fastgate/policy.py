@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from fastgate.comparisons import misread_parameters
-from fastgate.declare import CALLERS, METHODS, OPAQUE, OWN_MEMBERS, PREFIX, misspelt
+from fastgate.declare import CALLERS, METHODS, OPAQUE, OPEN, OWN_MEMBERS, PREFIX, misspelt
 from fastgate.endpoints import Endpoint, Kind, endpoints
 from fastgate.naming import (
     UNNAMED,
@@ -27,8 +27,6 @@ from fastgate.routing import root_path_of, routed_app
 from fastgate.template import Template, TemplateRefused, comparable
 from fastgate.units import overruled
 from fastgate.unread import unread
-
-_OPEN = ("public", "optional")
 
 RouteDocument = dict[str, object]
 """One entry of `routes` in the policy: `RouteDocument` in src/policy/document.rs."""
@@ -272,7 +270,7 @@ def _caller_faults(endpoint: Endpoint) -> Iterator[Fault]:
             f"of {name}",
             f"say {name} once, or of the endpoint itself: at_edge({name}=…)",
         )
-    if callers.known and (declared.get("access") in _OPEN or "scopes" in declared):
+    if callers.known and (declared.get("access") in OPEN or "scopes" in declared):
         yield Fault(
             endpoint,
             "asks for a known caller, and declares something else for the edge",
@@ -288,7 +286,7 @@ def _asked_and_not_run(endpoint: Endpoint) -> str:
     missing = [each for each in asked.scopes if not isinstance(listed, list) or each not in listed]
     if missing:
         return f"Security(fastgate, scopes=[{', '.join(map(repr, missing))}])"
-    return "a known caller" if members["access"] in _OPEN else ""
+    return "a known caller" if members["access"] in OPEN else ""
 
 
 def _id_faults(served: Sequence[Endpoint], ids: Sequence[str]) -> Iterator[Fault]:

@@ -7,11 +7,9 @@ Out: the members of which the unit, which has one route at the edge, says someth
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from fastgate.declare import ACCESS, OF_KNOWN_CALLERS
+from fastgate.declare import ACCESS, OF_KNOWN_CALLERS, OPEN
 from fastgate.endpoints import Endpoint
 from fastgate.naming import access_of, members_of
-
-_OPEN = ("public", "optional")
 
 
 def overruled(endpoint: Endpoint) -> Iterator[tuple[str, list[str]]]:
@@ -26,10 +24,10 @@ def _is_lost(endpoint: Endpoint, name: str, value: object, said: Mapping[str, ob
     has = members_of(endpoint)
     if name == "access":
         return value != has[name] and _strictness(value) >= _strictness(access_of(endpoint))
-    if name == "methods" or (name in OF_KNOWN_CALLERS and access in _OPEN):
+    if name == "methods" or (name in OF_KNOWN_CALLERS and access in OPEN):
         return False
     if name == "scopes":
-        return has["access"] in _OPEN or not {*_listed(value)} <= {*_listed(has.get(name))}
+        return has["access"] in OPEN or not {*_listed(value)} <= {*_listed(has.get(name))}
     return has.get(name) != value
 
 
