@@ -13,7 +13,10 @@ from record import ROOT, WORK, Mutant, MutantsError
 
 TOOLS = ROOT / "target" / "tools" / "cosmic-ray" / "bin"
 # Which tests are about which module, the nearest first; for others, those of its name.
-_ROUTING = ("root_path", "dispatch", "dispatch_bypass", "route", "strict", "parts", "middleware")
+_ROUTING = (
+    *("prefix", "root_path", "dispatch", "dispatch_bypass", "route", "strict", "overlap", "parts"),
+    "middleware",
+)
 TESTS = {
     "verify": ("verify", "contract", "origin_keys"),
     "route": ("route", *_ROUTING, "observe", "root_path_matrix"),

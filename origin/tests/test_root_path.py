@@ -13,7 +13,7 @@ from websockets.sync.client import connect
 
 from fastgate import Caller, FastgateMiddleware, StandInCaller, at_edge, guard
 from fastgate.policy import CannotCompile, compile_routes
-from fastgate.root_path import arrival_of
+from fastgate.root_path import arrival_of, signed_scope
 from tests.edge import HEADER, Edge
 from tests.serving import exchange, uvicorn_serving
 
@@ -328,3 +328,45 @@ async def test_a_router_that_is_not_the_hidden_apps_own_is_refused_and_logged(
     assert await answered(guarded, edge, "/gw/x", "", "/gw/x") == 401
     (facts,) = (vars(record)["fastgate"] for record in caplog.records if "fastgate" in vars(record))
     assert facts["code"] == "route-mismatch"
+
+
+# The same, without a server: what the edge may have signed of a request.
+
+
+def rooted(own: str) -> FastAPI:
+    app = FastAPI()
+    app.root_path = own  # its argument is deprecated, and the option of the server sets it just so
+    return app
+
+
+@pytest.mark.parametrize("own", ["/api", "/x", "/zeta"])
+def test_a_path_is_signed_with_the_apps_own_root_path_or_without(own: str) -> None:
+    app = rooted(own)
+    scope = {"type": "http", "path": "/x/y", "raw_path": b"/x/y", "root_path": ""}
+    arrival = arrival_of(scope, app)
+    below = "/y" if own == "/x" else "/x/y"
+    with_own, raw = own + below, (own + below).encode()
+    if own == "/x":  # that is what has arrived, and nothing else
+        assert (arrival.paths, arrival.raw_paths) == (("/y", "/x/y"), (b"/x/y", b"/y"))
+        assert arrival.prefix("/y").template == ""
+    else:
+        assert (arrival.paths, arrival.raw_paths) == ((below, with_own), (b"/x/y", raw))
+        assert signed_scope(scope, arrival) == {**scope, "path": with_own, "raw_path": raw}
+    assert arrival.prefix(below).template == ""
+    assert arrival.prefix(with_own).template == own
+    assert arrival.prefix(None).template == ""
+    told = {name: value for name, value in scope.items() if name != "raw_path"}
+    without = arrival_of(told, app)
+    assert (without.paths, without.raw_paths) == ((below, with_own), None)
+    assert signed_scope(told, without) == {**told, "path": with_own}
+
+
+@pytest.mark.parametrize("raw_path", [b"/a", b"/c", b"/b/", b"/%63", b"/b\xff", "/b", b""])
+def test_a_spelling_that_is_not_the_paths_is_none(raw_path: object) -> None:
+    for app in (FastAPI(), rooted("/api"), None):
+        scope = {"type": "http", "path": "/b", "raw_path": raw_path, "root_path": ""}
+        arrival = arrival_of(scope, app)
+        assert arrival.raw_paths == ()
+        assert signed_scope(scope, arrival) is scope
+    arrival = arrival_of({"type": "http", "path": "/b", "raw_path": b"/%62"}, FastAPI())
+    assert arrival.raw_paths == (b"/%62",)

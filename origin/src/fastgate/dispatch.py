@@ -132,22 +132,17 @@ def _entered(call: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[No
             await call.__get__(router, type(router))(scope, receive, send)
             return
         outer = scope.get(ROUTER_KEY)
-        left = _enter(router, scope, receive)
+        _enter(router, scope, receive)
         try:
             await call.__get__(router, type(router))(scope, receive, send)
         finally:
             scope[ROUTER_KEY] = outer
-            if left is not None:
-                scope[PREFIX_KEY] = left
 
     return entered
 
 
-def _enter(router: Router, scope: Scope, receive: Receive) -> Prefix | None:
-    """Note a router, and whether it may choose for this request as it stands.
-
-    Returns what has to be noted again after it, where it is not the router that is due.
-    """
+def _enter(router: Router, scope: Scope, receive: Receive) -> None:
+    """Note a router, and whether a router may choose for this request as it stands."""
     scope[ROUTER_KEY] = router
     check = check_of(scope, receive, router)
     prefix: Prefix | None = scope.get(PREFIX_KEY)
@@ -157,22 +152,17 @@ def _enter(router: Router, scope: Scope, receive: Receive) -> Prefix | None:
         app = scope.get("app")
         own = signed_root_of(app) if router_of(app) is router else ""
         scope[PREFIX_KEY] = Prefix("", root_path, rest, router=router, base=Base(root_path, own))
-        return None
+        return
     if prefix.base.own is None and prefix.mount is None and check is not None:
         scope[PREFIX_KEY] = prefix = seen_at_last(check, router, scope)
     if prefix.template is None:
         # By what was judged as a whole, or by an endpoint.
         if check is not None and router is check.router:
             scope[PREFIX_KEY] = AGAIN
-    elif check is not None and prefix.router is not None and router is not prefix.router:
-        # Something else than a router of the app has handed the request to this one.
-        scope[PREFIX_KEY] = AGAIN
-        return prefix
     elif prefix is not AGAIN and (root_path != prefix.root_path or rest != prefix.rest):
         # Something else than mounts has set `root_path`: does it move what is matched?
         same = rest == prefix.rest or (check is not None and scope["path"] != check.path)
         scope[PREFIX_KEY] = prefix._replace(root_path=root_path) if same else AGAIN
-    return None
 
 
 def _router_in(scope: Scope) -> object:
@@ -255,7 +245,7 @@ async def _run_default(
     prefix: Prefix = scope[PREFIX_KEY]
     if prefix.template is None:
         fault = check.fault_within(scope)
-    elif prefix is AGAIN or prefix.router not in (None, router):
+    elif prefix.router not in (None, router):
         fault = check.fault_again(scope)
     else:
         above = prefix.above(scope)

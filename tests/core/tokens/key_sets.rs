@@ -115,6 +115,7 @@ fn rsa_keys_are_neither_short_nor_huge_and_have_the_usual_exponent() {
     let key = |n: &str, e: &[u8]| with(&with(&public("alpha-rsa"), "n", n), "e", encoded(e));
     let usual = [1, 0, 1];
     let ours = public("alpha-rsa")["n"].as_str().unwrap().to_owned();
+    let with_zero = |bits: usize| encoded([vec![0], decoded(&modulus(bits))].concat());
     let even = [&decoded(&ours)[..255], &[2]].concat();
     for (what, jwk, usable) in [
         ("1024 bits", public("short-rsa"), false),
@@ -124,6 +125,9 @@ fn rsa_keys_are_neither_short_nor_huge_and_have_the_usual_exponent() {
         ("4096 bits", key(&modulus(4096), &usual), true),
         ("4097 bits", key(&modulus(4097), &usual), false),
         ("16384 bits", key(&modulus(16384), &usual), false),
+        ("4096 bits and a zero octet, as DER has it", key(&with_zero(4096), &usual), true),
+        ("4095 bits and a zero octet that DER has not", key(&with_zero(4095), &usual), false),
+        ("4096 bits and two zero octets", key(&encoded([vec![0, 0], decoded(&modulus(4096))].concat()), &usual), false),
         ("even", key(&encoded(even), &usual), false),
         ("n = 1", key(&encoded([1]), &usual), false),
         ("n = 0", key(&encoded([0]), &usual), false),
