@@ -4,7 +4,9 @@ import json
 import os
 import sqlite3
 import subprocess
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import record
 from record import ROOT, WORK, Mutant, MutantsError
 
 TOOLS = ROOT / "target" / "tools" / "cosmic-ray" / "bin"
+FORKED = Path(__file__).with_name("forked.py")
 # Which tests are about which module, the nearest first; for others, those of its name.
 _ROUTING = (
     *("prefix", "root_path", "dispatch", "dispatch_bypass", "route", "strict", "overlap", "parts"),
@@ -43,7 +46,8 @@ def run(module: str, minutes: float) -> int:
     names = dict.fromkeys(TESTS.get(module, (module,)))  # each once
     tests = [f"tests/test_{name}.py" for name in names]
     python = ROOT / ".venv" / "bin" / "python"
-    command = f"{python} -m pytest -x -q -p no:cacheprovider {' '.join(tests)}"
+    socket = WORK / f"python-{module}.socket"
+    command = f"{python} -IS {FORKED} run {socket} -x -q -p no:cacheprovider {' '.join(tests)}"
     configuration = WORK / f"python-{module}.toml"
     configuration.write_text(
         f"""[cosmic-ray]
@@ -61,17 +65,34 @@ exclude-operators = ["{NOT_CHANGED}"]
     origin = tree / "origin"
     # A run that was broken off goes on where it was, as long as the module is the same.
     session = WORK / f"python-{module}-{_digest(origin, (file,))}.sqlite"
-    if not session.exists():
-        _call(("cosmic-ray", "baseline", str(configuration)), origin)
-        _call(("cosmic-ray", "init", str(configuration), str(session)), origin)
-        _call(("cr-filter-operators", str(session), str(configuration)), origin)
-    _forget_survivors(session, _digest(origin, tests))
-    _execute(configuration, session, origin, minutes * 60)
+    with _serving(python, socket, origin):
+        if not session.exists():
+            _call(("cosmic-ray", "baseline", str(configuration)), origin)
+            _call(("cosmic-ray", "init", str(configuration), str(session)), origin)
+            _call(("cr-filter-operators", str(session), str(configuration)), origin)
+        _forget_survivors(session, _digest(origin, tests))
+        _execute(configuration, session, origin, minutes * 60)
     dump = _call(("cosmic-ray", "dump", str(session)), origin)
     mutants, not_run = _mutants(dump)
     name = f"origin/{file}"
     count, digests = {name: len(mutants) + not_run}, {name: record.digest(tree / name)}
     return record.write(f"python-{module}", tree, mutants, count, digests)
+
+
+@contextmanager
+def _serving(python: Path, socket: Path, origin: Path) -> Iterator[None]:
+    """Runs what runs the tests."""
+    socket.unlink(missing_ok=True)
+    command = (str(python), str(FORKED), "serve", str(socket), str(TEST_SECONDS))
+    with subprocess.Popen(command, cwd=origin, env=_environment()) as server:
+        try:
+            while not socket.exists():
+                if server.poll() is not None:
+                    raise MutantsError(f"{FORKED.name} ended with status {server.returncode}")
+                time.sleep(0.05)
+            yield
+        finally:
+            server.terminate()
 
 
 def _digest(origin: Path, files: Iterable[str]) -> str:
