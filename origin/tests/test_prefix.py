@@ -1,17 +1,33 @@
 """What stands in front of a template: mounts, and a `root_path` that something else sets."""
 
+from contextlib import suppress
+
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, WebSocket
 from starlette.applications import Starlette
+from starlette.endpoints import HTTPEndpoint
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route, Router
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fastgate import FastgateMiddleware, guard
 from fastgate.claims import Transaction
 from fastgate.errors import PathMismatch, Refused
-from fastgate.route import UNKNOWN, Accepted, Names, Prefix, RouteCheck, check_for
+from fastgate.route import (
+    CHECK_KEY,
+    UNKNOWN,
+    Accepted,
+    Comparing,
+    Names,
+    Prefix,
+    RouteCheck,
+    check_for,
+    check_of,
+)
 from tests.edge import Edge
-from tests.test_dispatch import Copies, asgi, ask, endpoint, shake_hands
+from tests.test_dispatch import Copies, Rebuilds, asgi, ask, endpoint, shake_hands
+from tests.test_dispatch_bypass import dropped
 
 pytestmark = pytest.mark.anyio
 
@@ -76,6 +92,27 @@ async def test_what_a_parameter_gets_is_not_moved_in_front_of_the_app(
         guard(app, edge.settings())
         assert (await ask(app, edge, path, "/{rest:path}")).status_code == expected, root_path
     assert ran == ["/elsewhere", ""]
+
+
+@pytest.mark.parametrize(("root_path", "runs"), [("/a", False), ("/elsewhere", True)])
+async def test_nor_is_it_for_a_handshake(edge: Edge, root_path: str, runs: bool) -> None:
+    async def accepts(websocket: WebSocket) -> None:
+        await websocket.accept()
+
+    app = FastAPI(openapi_url=None)
+    app.add_api_websocket_route("/{rest:path}", accepts)
+    app.add_middleware(Moves, root_path=root_path)
+    guard(app, edge.settings())
+    sent = await shake_hands(app, edge, "/a/z", "/{rest:path}")
+    assert sent == ["websocket.accept" if runs else "websocket.close"]
+
+
+async def test_a_root_path_that_moves_nothing_may_be_taken_off(edge: Edge, ran: list[str]) -> None:
+    app = FastAPI(openapi_url=None)
+    app.add_route("/a/z", endpoint(ran, "ran"))
+    guarded = FastgateMiddleware(Moves(app, ""), edge.settings())
+    assert (await ask(Moves(guarded, "/elsewhere"), edge, "/a/z", "/a/z")).status_code == 200
+    assert ran == ["ran"]
 
 
 @pytest.mark.parametrize("root_path", ["", "/a", "/api/z", "/z"])
@@ -158,17 +195,145 @@ def test_a_former_template_is_one_of_the_same_method_and_below_the_same_mount() 
         assert names.was_below(judged, method, mount, "") is expected, (judged, method, mount)
 
 
+HERE: Scope = {"type": "http", "method": "GET", "path": "/m/x"}
+ELSEWHERE: Scope = {**HERE, "method": "".join(["PO", "ST"])}
+
+
+def test_a_check_remembers_what_came_out_last() -> None:
+    def state() -> tuple[bool, bool, bool]:
+        return at.done, at.passed, at.refused
+
+    at = check(transaction())
+    assert state() == (False, False, False)
+    assert at.fault("/x", HERE, None) is None
+    assert state() == (True, False, False)
+    assert at.fault("/y", HERE, None) is not None
+    assert state() == (False, False, True)
+    at.let_pass(HERE)
+    assert state() == (False, True, False)
+    assert at.fault_on_the_way("/m", HERE, can_compare=True) is not None
+    assert state() == (False, False, True)
+    assert at.fault_on_the_way("", HERE, can_compare=True) is None
+    assert state() == (False, True, False)
+    assert at.fault_on_the_way("", HERE, can_compare=False) is not None
+    assert state() == (False, False, True)
+    assert at.fault("/x", HERE, None) is None
+    assert at.fault_again(HERE) is not None
+    assert state() == (False, False, True)
+
+
+def test_within_a_whole_a_refusal_stays_one() -> None:
+    at = check(transaction())
+    assert at.fault("/x", HERE, None) is None
+    assert at.fault_within({**HERE, "method": "".join(["G", "ET"])}) is None
+    assert (at.done, at.refused) == (True, False)
+    assert at.fault_within(ELSEWHERE) is not None
+    assert at.refused
+    assert at.fault_within(HERE) is None
+    assert at.refused
+
+
+def test_what_runs_is_counted_until_it_has_ended() -> None:
+    at = check(transaction())
+    for is_endpoint, counts in ((True, (1, 0)), (False, (0, 1))):
+        with suppress(ValueError), at.while_running(is_endpoint=is_endpoint):
+            assert (at.running, at.whole) == counts
+            raise ValueError("it may end so, too")
+        assert (at.running, at.whole) == (0, 0)
+
+
+async def test_a_check_is_found_for_what_is_made_of_its_request_and_until_that_is_over() -> None:
+    async def receive() -> Message:
+        raise NotImplementedError
+
+    fields = [(b"host", b"a")]
+    scope, other = {**HERE, "headers": fields}, Router()
+    at = check(transaction())
+    at.router = Router()
+    made, same_receive = {**HERE, "headers": [*fields]}, {**HERE}
+    equal = {**HERE, "headers": [(b"host", bytes([97]))]}
+    with Comparing(at, scope, receive):
+        assert check_of(scope, receive, other) is at
+        assert check_of(made, nothing_received, other) is at
+        assert check_of(same_receive, receive, other) is at
+        assert check_of(equal, nothing_received, other) is None
+        assert check_of({**equal}, nothing_received, at.router) is at
+        assert check_of({**equal}, nothing_received, None) is at
+    assert at.over
+    assert check_of({**made, CHECK_KEY: None}, receive, at.router) is None
+
+
+async def nothing_received() -> Message:
+    raise NotImplementedError
+
+
+@pytest.mark.parametrize("first", [False, True])
 async def test_middleware_that_names_an_endpoint_of_its_own_gets_no_answer_out(
-    edge: Edge, ran: list[str]
+    edge: Edge, ran: list[str], first: bool
 ) -> None:
     class RunsItself(Copies):
         async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            if first:  # a router's own 405 may pass, and says nothing of what comes after it
+                await self.app(scope, receive, dropped)
             scope["endpoint"] = run = asgi(ran, "secret")
             await run(scope, receive, send)
 
-    guarded = FastgateMiddleware(RunsItself(FastAPI()), edge.settings())
+    app = FastAPI(openapi_url=None)
+    app.add_route("/x", endpoint(ran, "posted"), methods=["POST"])
+    guarded = FastgateMiddleware(RunsItself(app), edge.settings())
     answered = await ask(guarded, edge, "/x", "/x")
     assert (answered.status_code, "secret" in answered.text) == (401, False)
+
+
+class Posted(HTTPEndpoint):
+    """A class that chooses by method."""
+
+    async def get(self, _request: Request) -> Response:
+        return PlainTextResponse("")
+
+
+@pytest.mark.parametrize("what", ["a whole", "a class", "a function"])
+async def test_once_what_was_judged_has_ended_nothing_else_runs_uncompared(
+    edge: Edge, ran: list[str], what: str
+) -> None:
+    inner = Starlette(routes=[Route("/x/y", endpoint(ran, "secret"))])
+
+    class Again(Copies):
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] == "http":
+                await self.app(dict(scope), receive, dropped)
+                await Rebuilds(inner)(scope, receive, send)
+
+    app = FastAPI(openapi_url=None)
+    app.mount("/admin", inner)
+    template = "/x/y"
+    if what == "a whole":
+        app.mount("/x", asgi([], ""))
+        template = "/x/{path:path}"
+    elif what == "a class":
+        app.router.routes.append(Route("/x/y", Posted))
+    else:
+        app.add_route("/x/y", endpoint([], ""))
+    app.add_middleware(Again)
+    guard(app, edge.settings())
+    assert (await ask(app, edge, "/x/y", template)).status_code == 401
+    assert ran == []
+
+
+async def test_a_function_of_starlettes_may_call_other_apps_by_the_guarded_request(
+    edge: Edge, ran: list[str]
+) -> None:
+    other = Starlette(routes=[Route("/go", endpoint(ran, "other"), methods=["PUT"])])
+
+    async def hands_on(request: Request) -> Response:
+        await Rebuilds(other)({**request.scope, "method": "PUT"}, request.receive, dropped)
+        return PlainTextResponse("")
+
+    app = FastAPI(openapi_url=None)
+    app.add_route("/go", hands_on)
+    guard(app, edge.settings())
+    assert (await ask(app, edge, "/go", "/go")).status_code == 200
+    assert ran == ["other"]
 
 
 async def test_the_default_of_a_router_is_compared_for_a_handshake_too(
