@@ -13,9 +13,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fastgate import FastgateMiddleware, guard
 from fastgate.claims import Transaction
-from fastgate.errors import PathMismatch, Refused
+from fastgate.errors import PathMismatch, Refused, RouteMismatch
 from fastgate.route import (
-    CHECK_KEY,
     UNKNOWN,
     Accepted,
     Comparing,
@@ -50,6 +49,14 @@ def test_below_a_mount_the_template_is_known_only_if_the_mount_took_just_its_pat
     assert (led.rest, led.mount) == ("/x", mount)
 
 
+def test_what_another_text_than_the_mounts_has_taken_off_is_not_known() -> None:
+    for taken in ("/l", "/n", "/m/m"):
+        below = Prefix("", "/a", taken + "/x").below(
+            Mount("/m", app=nothing), {"root_path": "/a" + taken}
+        )
+        assert below.template == UNKNOWN, taken
+
+
 def test_a_mount_with_a_parameter_takes_text_off() -> None:
     mount = Mount("/{tenant}", app=nothing)
     below = Prefix("", "", "/acme/x").below(mount, {"root_path": "/acme"})
@@ -64,6 +71,7 @@ def test_a_template_is_in_front_of_a_router_only_at_its_own_root_path(root_path:
     prefix = Prefix("/api", "/api")
     assert prefix.above({"root_path": "/api"}) == "/api"
     assert prefix.above({"root_path": root_path}) is None
+    assert prefix.above({"root_path": "".join(["/a", "pi"])}) == "/api"
     assert Prefix("/front", "").above({}) == "/front"
 
 
@@ -78,7 +86,8 @@ class Moves(Copies):
         self.root_path = root_path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self.app({**scope, "root_path": self.root_path}, receive, send)
+        path = "".join([scope["path"][:1], scope["path"][1:]])  # the same, in another object
+        await self.app({**scope, "root_path": self.root_path, "path": path}, receive, send)
 
 
 @pytest.mark.parametrize("path", ["/a/z", "/z/a"])
@@ -222,6 +231,36 @@ def test_a_check_remembers_what_came_out_last() -> None:
     assert state() == (False, False, True)
 
 
+def test_a_refusal_tells_what_was_found() -> None:
+    def found(fault: Refused | None) -> object:
+        assert isinstance(fault, RouteMismatch)
+        return fault.found
+
+    at = check(transaction())
+    assert at.fault("/x", {**HERE, "method": "".join(["G", "ET"])}, None) is None
+    assert found(at.fault("/y", HERE, None)) == "/y (no endpoint)"
+    assert found(at.fault(None, HERE, None)) == "a route without a template (no endpoint)"
+    assert found(at.fault_again(HERE)) == "a route that cannot be compared (no endpoint)"
+    below = {**HERE, "root_path": "/api", "endpoint": found}
+    told = found(at.fault_again(below))
+    assert str(told).startswith(
+        'a route that cannot be compared, below the root_path "/api" (test_'
+    )
+
+
+def test_a_former_template_leads_through_a_mount_that_stands_in_front() -> None:
+    former = {("GET", "/api/new"): Accepted(frozenset({"/api/old"}))}
+    at = check_for(
+        HERE,
+        transaction("/front/api/old"),
+        no_refusal,
+        Names(former=former),
+        prefix=Prefix("/front", "", "/m/x"),
+    )
+    assert at.fault_on_the_way("/front/api", HERE, can_compare=True) is None
+    assert at.fault_on_the_way("/front/other", HERE, can_compare=True) is not None
+
+
 def test_within_a_whole_a_refusal_stays_one() -> None:
     at = check(transaction())
     assert at.fault("/x", HERE, None) is None
@@ -259,8 +298,13 @@ async def test_a_check_is_found_for_what_is_made_of_its_request_and_until_that_i
         assert check_of(equal, nothing_received, other) is None
         assert check_of({**equal}, nothing_received, at.router) is at
         assert check_of({**equal}, nothing_received, None) is at
+        for name in ("over", "running"):
+            setattr(at, name, 1)
+            assert check_of({**equal}, nothing_received, at.router) is None, name
+            setattr(at, name, 0)
+        assert check_of({**equal}, nothing_received, at.router) is at
     assert at.over
-    assert check_of({**made, CHECK_KEY: None}, receive, at.router) is None
+    assert check_of({**HERE, "headers": fields}, receive, at.router) is None
 
 
 async def nothing_received() -> Message:
@@ -350,3 +394,18 @@ async def test_the_default_of_a_router_is_compared_for_a_handshake_too(
     assert ran == []
     assert await shake_hands(guarded, edge, "/x", "/{path:path}") == ["websocket.accept"]
     assert ran == ["websocket"]
+
+
+async def test_nothing_answers_a_handshake_that_no_guard_has_let_in(
+    edge: Edge, ran: list[str]
+) -> None:
+    async def default(scope: Scope, receive: Receive, send: Send) -> None:
+        ran.append(scope["type"])
+        await send({"type": "websocket.accept"})
+
+    app = FastAPI(openapi_url=None)
+    app.router.default = default
+    guard(app, edge.settings())
+    assert await shake_hands(app, edge, "/x", "/y") == ["websocket.close"]
+    assert await shake_hands(app.router, edge, "/x", "/{path:path}") == ["websocket.close"]
+    assert ran == []
