@@ -255,6 +255,13 @@ def _caller_faults(endpoint: Endpoint) -> Iterator[Fault]:
             "say it of the endpoint or of what is mounted, too: "
             'at_edge(access="authenticated", scopes=[…]), or what is meant there',
         )
+    if callers.claimed:
+        yield Fault(
+            endpoint,
+            f"would read from the request who is calling: {', '.join(callers.claimed)}",
+            "ask for `caller: Caller`, or `caller: AnyCaller` for one who may be anonymous: an "
+            "Identity in an annotation of its own is no dependency",
+        )
     if callers.unchecked:
         scopes = ", ".join(map(repr, callers.unchecked))
         yield Fault(
