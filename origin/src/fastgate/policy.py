@@ -14,6 +14,7 @@ from fastgate.endpoints import Endpoint, Kind, endpoints
 from fastgate.naming import (
     UNNAMED,
     access_of,
+    access_said,
     ids_of,
     members_of,
     methods_of,
@@ -238,8 +239,7 @@ def _method_faults(endpoint: Endpoint) -> Iterator[Fault]:
 
 def _caller_faults(endpoint: Endpoint) -> Iterator[Fault]:
     callers, declared = endpoint.callers, endpoint.declared
-    said = declared.keys() | endpoint.inherited.keys()
-    if not says_callers(endpoint) and not {"access", "scopes"} & said:
+    if not says_callers(endpoint) and access_said(endpoint) is None:
         yield Fault(
             endpoint,
             "says nothing about its callers",
