@@ -11,7 +11,7 @@ import functools
 import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TypeVar
+from typing import TypeGuard, TypeVar
 
 from fastapi import APIRouter, Depends, routing
 from starlette.middleware import Middleware
@@ -177,6 +177,24 @@ def misspelt(members: Mapping[str, object]) -> Iterator[str]:
             f"access is {members['access']!r}, which lets everybody in, and {asked} is asked of "
             'known callers: say access="authenticated", or one of the two alone'
         )
+
+
+def declared_by_extra(route: object) -> Mapping[str, object]:
+    """Return what a route's `openapi_extra` declares; nothing if that is no object."""
+    members = _extra_of(route).get(OPENAPI_MEMBER)
+    return members if _is_of_members(members) else {}
+
+
+def misread_extra(route: object) -> Iterator[str]:
+    """Say what a route's `openapi_extra` is meant to declare, and does not."""
+    for name, value in _extra_of(route).items():
+        if name == OPENAPI_MEMBER:
+            if not _is_of_members(value):
+                yield f'{name} is {value!r}; it is an object: {{"{name}": {{…}}}}'
+            elif contradictory(value):
+                yield from misspelt(value)
+        elif difflib.get_close_matches(_letters(name), [_letters(OPENAPI_MEMBER)], 1, cutoff=0.8):
+            yield f'nobody reads "{name}" of openapi_extra; it is "{OPENAPI_MEMBER}"'
 
 
 def over(farther: Mapping[str, object], nearer: Mapping[str, object]) -> dict[str, object]:
@@ -387,3 +405,16 @@ def _are_among(known: tuple[str, ...], value: object) -> bool:
 
 def _is_list_of_text(value: object) -> bool:
     return isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value)
+
+
+def _extra_of(route: object) -> Mapping[object, object]:
+    extra = getattr(route, "openapi_extra", None)
+    return extra if isinstance(extra, Mapping) else {}
+
+
+def _is_of_members(value: object) -> TypeGuard[Mapping[str, object]]:
+    return isinstance(value, Mapping) and all(isinstance(name, str) for name in value)
+
+
+def _letters(name: object) -> str:
+    return "".join(filter(str.isalnum, str(name).lower()))

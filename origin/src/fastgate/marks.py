@@ -11,7 +11,7 @@ from types import FunctionType, MethodType
 from starlette.applications import Starlette
 from starlette.routing import Host, Mount, Router
 
-from fastgate.declare import OPENAPI_MEMBER, declared, together
+from fastgate.declare import declared, declared_by_extra, together
 from fastgate.static import attribute, is_a, own
 
 _MOST_LAYERS = 1000
@@ -27,8 +27,7 @@ def declared_by(route: object) -> Mapping[str, object]:
     for target in reversed(targets_of(route)):
         mounted = getattr(route, "endpoint", None) is None
         members = together(members, declared_through(target, mounted=mounted))
-    extra = (getattr(route, "openapi_extra", None) or {}).get(OPENAPI_MEMBER, {})
-    members = together(members, extra)
+    members = together(members, declared_by_extra(route))
     return together(members, declared(getattr(route, "original_route", route)))
 
 

@@ -7,9 +7,19 @@ edge would judge by another rule than the one the app would run. It only reads d
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from fastgate.comparisons import misread_parameters
-from fastgate.declare import CALLERS, METHODS, OPAQUE, OPEN, OWN_MEMBERS, PREFIX, misspelt
+from fastgate.declare import (
+    CALLERS,
+    METHODS,
+    OPAQUE,
+    OPEN,
+    OWN_MEMBERS,
+    PREFIX,
+    misread_extra,
+    misspelt,
+)
 from fastgate.endpoints import Endpoint, Kind, endpoints
 from fastgate.naming import (
     UNNAMED,
@@ -183,7 +193,7 @@ def _faults_of(endpoint: Endpoint, rules: Mapping[str, object]) -> Iterator[Faul
 
 
 def _member_faults(endpoint: Endpoint) -> Iterator[Fault]:
-    for fault in misspelt(endpoint.declared):
+    for fault in chain(misspelt(endpoint.declared), misread_extra(endpoint.route)):
         yield Fault(endpoint, f"declares what the edge does not know: {fault}", "correct it there")
     if endpoint.declared.get(OPAQUE):
         yield Fault(
