@@ -311,6 +311,7 @@ class Me(Identity):
         Annotated[Order, Cookie()],
         Annotated[Identity, Depends()],
         Annotated[Me, Depends()],
+        Annotated[Identity, Depends(functools.partial(Identity, issuer=IDP))],
     ],
 )
 async def test_an_identity_is_never_read_from_a_request(annotation: object) -> None:

@@ -72,8 +72,9 @@ def callers_of(dependant: Dependant) -> Callers:
 def _claimed(dependant: Dependant) -> Iterator[str]:
     """Yield the parameters of a tree by which FastAPI would read from a request who is calling."""
     for each in (dependant, *flat(dependant)):
-        if is_a(each.call, type) and issubclass(each.call, Identity):
-            yield each.name or each.call.__name__  # its members, then
+        for called in _called(each.call):
+            if is_a(called, type) and issubclass(called, Identity):  # type: ignore[arg-type]
+                yield each.name or "Identity"  # its members, then
         for parameters in _READ_FROM_THE_REQUEST:
             for parameter in getattr(each, parameters):
                 if reads_who_is_calling(parameter.field_info.annotation):
