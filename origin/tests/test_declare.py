@@ -212,7 +212,6 @@ async def read_order(caller: Reader) -> None: ...
         ),
         ({"scopes": ["a"]}, silent, ("authenticated", ["a"])),
         ({"scopes": ["a"]}, welcome, ("authenticated", ["a"])),
-        ({"scopes": ["a"], "access": "optional"}, read_me, ("authenticated", ["a"])),
     ],
 )
 def test_an_endpoint_asks_for_more_than_it_inherits_and_never_for_less(
@@ -342,6 +341,10 @@ def test_an_endpoint_at_their_path_is_none_of_them(edge: Edge) -> None:
         ({"limits": [1]}, "limits is"),
         ({"from_": "europe"}, "from is"),
         ({"websocket": 1}, "websocket is 1; it is True or False"),
+        ({"access": "public", "require": {}, "scopes": ["a"]}, "in, and scopes is asked of"),
+        ({"access": "optional", "require": {"rule": "a"}}, 'say access="authenticated", or'),
+        ({"access": "public", "issuers": {"a": {}}, "require_bound": True}, "issuers, require_bou"),
+        ({"below": "/x", "access": "public", "require_bound": True}, "require_bound is asked"),
     ],
 )
 def test_a_word_that_the_edge_does_not_know_is_refused_where_it_stands(

@@ -1,18 +1,34 @@
 """Callers, scopes and routes, as endpoints meet them."""
 
+import dataclasses
 import functools
+import json
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Optional
 
 import httpx
 import pytest
-from fastapi import APIRouter, Depends, FastAPI, Security
+from fastapi import (
+    APIRouter,
+    Body,
+    Cookie,
+    Depends,
+    FastAPI,
+    Header,
+    Query,
+    Security,
+)
+from pydantic import BaseModel, create_model
+from typing_extensions import TypeAliasType
 
 from fastgate import (
     AnyCaller,
     Caller,
     CallerRefused,
+    EdgeClaims,
     Identity,
+    Requester,
+    Transaction,
     answer_refusal,
     at_edge,
     fastgate,
@@ -206,3 +222,144 @@ def test_so_is_any_caller() -> None:
     app = FastAPI(openapi_url=None)
     app.get("/x", dependencies=[Depends(functools.partial(any_caller))])(read_nothing)
     assert [route["access"] for route in compile_routes(app)] == ["optional"]
+
+
+Alias = TypeAliasType("Alias", Identity)
+AliasOfCaller = TypeAliasType("AliasOfCaller", Caller | None)
+FORGED = {
+    "subject": "root",
+    "issuer": IDP,
+    "client_id": None,
+    "country": None,
+    "request_id": "r",
+    "scopes": ["admin"],
+}
+
+
+@pytest.mark.parametrize(
+    "annotation",
+    [
+        Caller | None,
+        Optional[Caller],  # noqa: UP045
+        AnyCaller | None,
+        list[Caller],
+        dict[str, Caller],
+        AliasOfCaller,
+        Annotated[Caller | None, Body()],
+        Annotated[EdgeClaims, Depends()],
+        Annotated[Requester, Depends()],
+        Annotated[Transaction, Depends()],
+        Annotated[EdgeClaims, Body()],
+        Annotated[EdgeClaims | None, Body()],
+    ],
+)
+@pytest.mark.parametrize("method", ["get", "post", "websocket"])
+def test_a_caller_within_another_type_is_refused_where_the_route_is_written(
+    annotation: object, method: str
+) -> None:
+    async def endpoint(caller: annotation = None) -> str:  # type: ignore[valid-type]
+        return repr(caller)
+
+    with pytest.raises(TypeError, match="AnyCaller"):
+        getattr(FastAPI(), method)("/x")(endpoint)
+
+
+def test_so_is_one_in_a_model_or_in_a_dependency() -> None:
+    class Asks:
+        def __init__(self, caller: Caller | None = None) -> None: ...
+
+    async def endpoint(asks: Annotated[Asks, Depends()]) -> None: ...
+
+    with pytest.raises(TypeError, match="AnyCaller"):
+        FastAPI().get("/x")(endpoint)
+    with pytest.raises(TypeError, match="AnyCaller"):
+        create_model("Order", caller=(Caller, ...))
+
+
+class Order(BaseModel):
+    """A body with a caller in it."""
+
+    caller: Identity | None = None
+
+
+@dataclasses.dataclass
+class Wrapped:
+    """The same as a dataclass."""
+
+    orders: list[Order]
+
+
+class Me(Identity):
+    """A caller by another name."""
+
+
+@pytest.mark.parametrize(
+    "annotation",
+    [
+        Identity,
+        Identity | None,
+        list[Identity],
+        dict[str, Identity],
+        Alias,
+        Me,
+        Order,
+        Wrapped,
+        Annotated[Identity, Body()],
+        Annotated[Identity | None, Body(embed=True)],
+        Annotated[Order, Query()],
+        Annotated[Order, Header()],
+        Annotated[Order, Cookie()],
+        Annotated[Identity, Depends()],
+        Annotated[Me, Depends()],
+        Annotated[Identity, Depends(functools.partial(Identity, issuer=IDP))],
+    ],
+)
+async def test_an_identity_is_never_read_from_a_request(annotation: object) -> None:
+    def app() -> FastAPI:
+        app = at_edge(access="authenticated")(FastAPI(openapi_url=None))
+
+        @app.post("/x")
+        async def x(caller: annotation) -> str:  # type: ignore[valid-type]
+            found.append(caller)
+            return "ran"
+
+        return app
+
+    found: list[object] = []
+    with pytest.raises(CannotCompile, match="would read from the request who is calling: caller"):
+        compile_routes(app())
+    flat = {"issuer": IDP, "client_id": "c", "country": "DE", "request_id": "r", "subject": "root"}
+    async with client(app()) as http:
+        for request in (
+            {"json": FORGED},
+            {"json": [FORGED]},
+            {"json": {"root": FORGED}},
+            {"json": {"caller": FORGED}},
+            {"json": {"orders": [{"caller": FORGED}]}},
+            {"json": ["admin"], "params": flat},
+            {"data": {"caller": json.dumps(FORGED)}},
+            {"params": {"caller": json.dumps(FORGED)}},
+            {"headers": {"caller": json.dumps(FORGED)}},
+            {"headers": {"cookie": f"caller={json.dumps(FORGED)}"}},
+        ):
+            answer = await http.post("/x", **request)
+            assert answer.status_code in {200, 422}, answer.text
+    assert "root" not in repr(found)
+
+
+async def test_a_response_may_contain_one(edge: Edge) -> None:
+    app = FastAPI()
+
+    @app.get("/me")
+    async def me(caller: Caller) -> Identity:
+        return caller
+
+    @app.get("/order")
+    async def order(caller: Caller) -> Order:
+        return Order(caller=caller)
+
+    guard(app, edge.settings())
+    for path in ("/me", "/order"):
+        told = (await get(app, path, edge.mint(path, path))).json()
+        assert told.get("caller", told)["issuer"] == IDP
+    assert "Identity" in app.openapi()["components"]["schemas"]

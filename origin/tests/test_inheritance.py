@@ -9,6 +9,7 @@ import pytest
 from fastapi import APIRouter, Depends, FastAPI, Security, WebSocket, routing
 from fastapi.routing import APIRoute, APIWebSocketRoute
 from starlette.applications import Starlette
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route, Router
@@ -429,7 +430,7 @@ def test_a_path_within_one_unit_cannot_be_closed(edge: Edge, unit: Add, path: st
 @pytest.mark.parametrize("unit", UNITS)
 @pytest.mark.parametrize(
     "members",
-    [{"access": "public"}, {"access": "optional", "scopes": ["a"]}, {"scopes": []}],
+    [{"access": "public"}, {"access": "optional"}, {"scopes": []}],
 )
 def test_a_path_may_be_opened_or_say_the_same(unit: Add, members: dict[str, Any]) -> None:
     app = at_edge(access="authenticated")(FastAPI(openapi_url=None))
@@ -771,12 +772,214 @@ def test_a_nearer_word_opens_all_the_same() -> None:
     app = public()
     of_a_router(app, require=STAFF)
     app.get("/x/open")(silent)
-    of_a_mounted_app(app, require=STAFF)
     at_edge(require=STAFF)(app)
+    inner = at_edge(access="public")(FastAPI(openapi_url=None))
+    inner.get("/x")(silent)
+    app.mount("/m", inner)
     at_edge(below="/x", access="optional", require_bound=False)(app)
-    at_edge(access="public")(app.routes[-1])
     assert asked(app) == {
         "/x": CLOSED,
         "/x/open": ("optional", None),
         "/m/x": ("public", None),
     }
+
+
+@pytest.mark.parametrize(
+    "say",
+    [
+        of_a_path,
+        of_a_longer_path,
+        of_a_router,
+        of_a_router_in_an_open_path,
+        of_a_path_in_an_open_router,
+        of_a_mounted_app,
+        of_a_mounted_app_in_an_open_path,
+    ],
+)
+@pytest.mark.parametrize("outer", [{}, {"access": "optional"}, {"access": "authenticated"}])
+@pytest.mark.parametrize("endpoint", [silent, welcome])
+@pytest.mark.parametrize(
+    "asked_of", [{"require": STAFF}, {"scopes": ["a"]}, {"issuers": {"i": {}}}]
+)
+def test_nothing_that_is_asked_of_callers_is_dropped_for_any_caller(
+    say: Callable[..., None],
+    outer: dict[str, Any],
+    endpoint: Callable[..., object],
+    asked_of: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(globals(), "silent", endpoint)
+    app = at_edge(**outer)(FastAPI(openapi_url=None))
+    say(app, **asked_of)
+    (route,) = compile_routes(app)
+    assert {name: route[name] for name in ("access", *asked_of)} == {
+        "access": "authenticated",
+        **asked_of,
+    }
+
+
+def test_what_the_app_asks_is_asked_where_any_caller_is_welcome() -> None:
+    app = at_edge(require=STAFF)(FastAPI(openapi_url=None))
+    app.get("/x")(welcome)
+    app.get("/y")(silent)
+    app.get("/own")(at_edge(require_bound=True)(of_anybody()))
+    assert asked(app) == {"/x": CLOSED, "/y": CLOSED, "/own": CLOSED}
+
+
+def of_anybody() -> Callable[..., object]:
+    async def own(caller: AnyCaller) -> None: ...
+
+    return own
+
+
+@pytest.mark.parametrize(
+    "asked_of", [{"require": STAFF}, {"scopes": ["a"]}, {"require_bound": True}]
+)
+def test_an_endpoint_that_asks_something_wants_a_caller(asked_of: dict[str, Any]) -> None:
+    app = public()
+    app.get("/x")(at_edge(**asked_of)(of_anybody()))
+    app.add_route("/y", at_edge(**asked_of)(functools.partial(plain)), methods=["GET"])
+    app.mount("/files", at_edge(**asked_of)(StaticFiles(directory=FILES)))
+    routes = compile_routes(app)
+    assert [route["access"] for route in routes] == ["authenticated"] * 3
+    hidden = at_edge(access="none")(FastAPI(openapi_url=None))
+    hidden.get("/x")(at_edge(**asked_of)(of_anybody()))
+    assert compile_routes(hidden) == []
+
+
+# Several declarations of the same thing.
+
+
+def twice(*marks: dict[str, Any]) -> Callable[[Any], Any]:
+    """Return what says several things of one object, one after the other."""
+
+    def say(target: Any) -> Any:  # noqa: ANN401
+        for mark in marks:
+            target = at_edge(**mark)(target)
+        return target
+
+    return say
+
+
+def an_app(say: Callable[[Any], Any]) -> object:
+    app = say(FastAPI(openapi_url=None))
+    app.get("/x")(silent)
+    return app
+
+
+def a_router_that_is_included(say: Callable[[Any], Any]) -> object:
+    app, router = FastAPI(openapi_url=None), say(APIRouter())
+    router.get("/x")(silent)
+    app.include_router(router)
+    return app
+
+
+def a_router_that_is_mounted(say: Callable[[Any], Any]) -> object:
+    app, router = FastAPI(openapi_url=None), APIRouter()
+    router.get("/x")(silent)
+    app.mount("/m", say(router))
+    return app
+
+
+def the_router_of_an_app(say: Callable[[Any], Any]) -> object:
+    app = FastAPI(openapi_url=None)
+    app.get("/x")(silent)
+    say(app.router)
+    return app
+
+
+def a_path(say: Callable[[Any], Any]) -> object:
+    app = FastAPI(openapi_url=None)
+    app.get("/x")(silent)
+    say(app)
+    return app
+
+
+def an_endpoint(say: Callable[[Any], Any]) -> object:
+    app = FastAPI(openapi_url=None)
+    app.get("/x")(say(functools.partial(silent)))
+    return app
+
+
+def an_endpoint_behind_a_proxy(say: Callable[[Any], Any]) -> object:
+    class Proxy:
+        def __init__(self, wrapped: object) -> None:
+            self.__dict__["__wrapped__"] = wrapped
+
+        def __setattr__(self, name: str, value: object) -> None:
+            setattr(self.__dict__["__wrapped__"], name, value)
+
+        async def __call__(self) -> str:
+            return "ran"
+
+    app = FastAPI(openapi_url=None)
+    app.get("/x")(say(Proxy(functools.partial(silent))))
+    return app
+
+
+OPENS, ASKS = {"access": "public"}, {"require": STAFF}
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        an_app,
+        a_router_that_is_included,
+        a_router_that_is_mounted,
+        the_router_of_an_app,
+        an_endpoint,
+        an_endpoint_behind_a_proxy,
+    ],
+)
+@pytest.mark.parametrize("marks", [(OPENS, ASKS), (ASKS, OPENS)])
+def test_of_two_marks_of_one_thing_none_opens_what_the_other_asks_for(
+    build: Callable[..., object], marks: tuple[dict[str, Any], ...]
+) -> None:
+    assert [*asked(build(twice(*marks))).values()] == [CLOSED]
+
+
+@pytest.mark.parametrize("marks", [(OPENS, ASKS), (ASKS, OPENS)])
+def test_neither_do_two_of_one_path(marks: tuple[dict[str, Any], ...]) -> None:
+    app = public()
+    app.get("/x")(silent)
+    for mark in marks:
+        at_edge(below="/x", **mark)(app)
+    assert asked(app) == {"/x": CLOSED}
+
+
+@pytest.mark.parametrize("marks", [(OPENS, ASKS), (ASKS, OPENS)])
+def test_neither_does_what_is_wrapped_around_it(marks: tuple[dict[str, Any], ...]) -> None:
+    inside, outside = marks
+    app = public()
+    for path, around in (("/wrapped", GZipMiddleware), ("/mount", None)):
+        inner = at_edge(**inside)(FastAPI(openapi_url=None))
+        inner.get("/x")(silent)
+        if around is None:
+            app.router.routes.append(at_edge(**outside)(Mount(path, app=inner)))
+        else:
+            app.mount(path, at_edge(**outside)(around(inner)))
+
+    async def own() -> str:
+        return "ran"
+
+    @functools.wraps(at_edge(**inside)(own))
+    async def wrapper() -> str:
+        return await own()
+
+    vars(wrapper).pop("__fastgate__")
+    app.get("/x")(at_edge(**outside)(wrapper))
+    extra = {"x-fastgate": outside}
+    app.get("/y", openapi_extra=extra)(at_edge(**inside)(functools.partial(silent)))
+    assert [*asked(app).values()] == [CLOSED] * 4
+
+
+@pytest.mark.parametrize("build", [the_router_of_an_app, a_router_that_is_mounted])
+def test_a_router_is_as_closed_as_its_last_mark_for_the_routes_between_them(
+    build: Callable[..., object],
+) -> None:
+    def say(router: APIRouter) -> APIRouter:
+        at_edge(access="public")(router)
+        router.get("/between")(silent)
+        return at_edge(access="authenticated", require=STAFF)(router)
+
+    assert [*asked(build(say)).values()] == [CLOSED, CLOSED]

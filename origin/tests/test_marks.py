@@ -4,11 +4,11 @@ import functools
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from types import MappingProxyType, SimpleNamespace
-from typing import Any
+from typing import Annotated, Any
 from unittest.mock import AsyncMock, MagicMock
 
 import pytest
-from fastapi import APIRouter, Depends, FastAPI, routing
+from fastapi import APIRouter, Depends, FastAPI, Security, routing
 from starlette.applications import Starlette
 from starlette.endpoints import HTTPEndpoint
 from starlette.middleware import Middleware
@@ -21,7 +21,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from fastgate import FastgateMiddleware, at_edge, guard, reach
+from fastgate import AnyCaller, Caller, FastgateMiddleware, at_edge, fastgate, guard, reach
 from fastgate.content import content_digest
 from fastgate.policy import CannotCompile, compile_routes, route_ids
 from tests.edge import HEADER, Edge, payload
@@ -547,6 +547,86 @@ def test_what_an_endpoint_has_as_its_app_does_not_open_it() -> None:
     app = closed(FastAPI(openapi_url=None))
     app.get("/x")(HasApp(public(raw())))
     with pytest.raises(CannotCompile, match=r"not read: access of raw.*\n.*at_edge\(access=…\)"):
+        compile_routes(app)
+
+
+def copying(*, anybody: bool = False, scopes: tuple[str, ...] = ()) -> Callable[..., Any]:
+    """Return a decorator that says who may call, and keeps its function without `__wrapped__`."""
+    known = Annotated[Caller, Security(fastgate, scopes=[*scopes])]
+    asked: Any = AnyCaller if anybody else known
+
+    def decorate(function: Callable[[], Awaitable[str]]) -> Callable[..., Awaitable[str]]:
+        async def around(caller: asked) -> str:
+            return await function()
+
+        return around
+
+    return decorate
+
+
+def saying(access: str, decorate: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a decorator whose result says its access by a word, too."""
+    return lambda function: at_edge(access=access)(decorate(function))
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner", "lost"),
+    [
+        (copying(), {"scopes": ["admin"]}, "scopes"),
+        (copying(scopes=("read",)), {"scopes": ["read", "admin"]}, "scopes"),
+        (copying(), {"access": "none"}, "access"),
+        (copying(), {"access": "authenticated", "require": {"rule": "a"}}, "require"),
+        (copying(anybody=True), {"access": "authenticated"}, "access"),
+        (copying(anybody=True), {"scopes": ["admin"]}, "scopes"),
+        (copying(anybody=True), {"require": {"rule": "a"}}, "require"),
+        (copying(anybody=True), {"access": "none"}, "access"),
+    ],
+)
+@pytest.mark.parametrize("inherited", [{}, {"access": "public"}])
+def test_a_dependency_does_not_outweigh_what_asks_for_more(
+    outer: Callable[..., Any], inner: dict[str, Any], lost: str, inherited: dict[str, Any]
+) -> None:
+    app = at_edge(**inherited)(FastAPI(openapi_url=None))
+    app.get("/x")(outer(at_edge(**inner)(handler())))
+    with pytest.raises(CannotCompile, match=f"that is not read: {lost} of handler"):
+        compile_routes(app)
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner"),
+    [
+        (copying(), {"access": "public"}),
+        (copying(), {"access": "authenticated"}),
+        (copying(scopes=("read", "admin")), {"scopes": ["admin"]}),
+        (copying(anybody=True), {"access": "public"}),
+        (copying(anybody=True), {"access": "optional"}),
+        (saying("authenticated", copying()), {"scopes": ["admin"]}),
+        (saying("optional", copying(anybody=True)), {"require": {"rule": "a"}}),
+    ],
+)
+def test_what_asks_for_no_more_or_is_answered_by_a_word_is_no_fault(
+    outer: Callable[..., Any], inner: dict[str, Any]
+) -> None:
+    app = FastAPI(openapi_url=None)
+    app.get("/x")(outer(at_edge(**inner)(handler())))
+    assert len(compile_routes(app)) == 1
+
+
+def test_a_dependency_may_be_marked_with_what_its_router_says() -> None:
+    async def checks() -> None: ...
+
+    async def me(caller: Caller) -> None: ...
+
+    app, router = FastAPI(openapi_url=None), at_edge(scopes=["a"])(APIRouter())
+    router.get("/x", dependencies=[Depends(at_edge(scopes=["a"])(checks))])(me)
+    app.include_router(router)
+    assert [route["scopes"] for route in compile_routes(app)] == [["a"]]
+
+
+def test_the_remedy_for_scopes_is_one_that_compiles() -> None:
+    app = FastAPI(openapi_url=None)
+    app.get("/x")(copying()(at_edge(scopes=["admin"])(handler())))
+    with pytest.raises(CannotCompile, match=r"ask for the scopes by Security\(fastgate, scopes=\["):
         compile_routes(app)
 
 

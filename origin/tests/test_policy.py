@@ -648,6 +648,54 @@ def test_what_the_edge_cannot_enforce_is_refused(
     assert what in fault
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["X-Fastgate", "x_fastgate", "x-fast-gate", "X-FASTGATE", "xfastgate", "fastgate", "x-fasgate"],
+)
+def test_a_near_spelling_of_x_fastgate_is_refused(name: str) -> None:
+    app = at_edge(access="public")(empty())
+    app.get("/x", openapi_extra={name: {"access": "authenticated"}})(_silent())
+    (fault,) = faults(app)
+    assert f'nobody reads "{name}" of openapi_extra; it is "x-fastgate"' in fault
+
+
+@pytest.mark.parametrize(
+    ("extra", "what"),
+    [
+        (None, "x-fastgate is None; it is an object"),
+        ("authenticated", "x-fastgate is 'authenticated'; it is an object"),
+        (["a"], "it is an object"),
+        ({1: "a"}, "it is an object"),
+        ({"access": "public", "require": {"rule": "a"}}, "which lets everybody in, and require is"),
+    ],
+)
+def test_so_is_what_is_no_declaration_there(extra: object, what: str) -> None:
+    app = at_edge(access="public")(empty())
+    router = APIRouter()
+    router.get("/x", openapi_extra={"x-fastgate": extra})(_silent())
+    app.include_router(router)
+    (fault,) = faults(app)
+    assert what in fault
+
+
+def test_other_words_of_openapi_are_nobodys_business() -> None:
+    app = at_edge(access="public")(empty())
+    others = {
+        "x-fastly": {},
+        "x-gateway": 1,
+        "x-fastapi": None,
+        "externalDocs": {"url": "https://a"},
+    }
+    app.get("/x", openapi_extra=others)(_silent())
+    assert [route["access"] for route in compile_routes(app)] == ["public"]
+
+
+def _silent() -> Callable[..., object]:
+    async def silent() -> None: ...
+
+    return silent
+
+
 # The command.
 
 

@@ -167,7 +167,7 @@ def test_what_else_a_path_and_a_router_say_must_be_the_same() -> None:
     assert "say different things of limits" in said
     decided = at_edge(require=STAFF, limits=["fast"])(_own())
     app = empty()
-    router = at_edge(require=STAFF, limits=["slow"], access="public")(APIRouter(prefix="/orders"))
+    router = at_edge(require=STAFF, limits=["slow"])(APIRouter(prefix="/orders"))
     router.add_api_route("/x", decided)
     app.include_router(router)
     at_edge(below="/orders", limits=["none"])(app)

@@ -14,7 +14,9 @@ from fastapi.routing import APIRoute
 
 from fastgate.declare import Inherited
 from fastgate.dependencies import FastgateScheme, any_caller
+from fastgate.identity import Identity
 from fastgate.marks import layers
+from fastgate.not_input import reads_who_is_calling
 from fastgate.static import attribute, is_a
 
 Dependant: TypeAlias = Any
@@ -32,6 +34,8 @@ class Callers:
     scopes: tuple[str, ...] = ()
     unchecked: tuple[str, ...] = ()
     """Scopes that `any_caller` is asked for, which checks none."""
+    claimed: tuple[str, ...] = ()
+    """What would be read from the request, and says who is calling: names of parameters."""
 
     def __or__(self, other: "Callers") -> "Callers":
         """Return what both say together."""
@@ -40,6 +44,7 @@ class Callers:
             self.anybody or other.anybody,
             tuple(dict.fromkeys((*self.scopes, *other.scopes))),
             tuple(dict.fromkeys((*self.unchecked, *other.unchecked))),
+            tuple(dict.fromkeys((*self.claimed, *other.claimed))),
         )
 
 
@@ -60,7 +65,25 @@ def callers_of(dependant: Dependant) -> Callers:
         if any(is_a(each, FastgateScheme) or each is FastgateScheme.__call__ for each in called):
             known = True
             scopes |= dict.fromkeys(required)
-    return Callers(known, anybody, tuple(scopes), tuple(unchecked))
+    claimed = () if dependant is None else tuple(dict.fromkeys(_claimed(dependant)))
+    return Callers(known, anybody, tuple(scopes), tuple(unchecked), claimed)
+
+
+def _claimed(dependant: Dependant) -> Iterator[str]:
+    """Yield the parameters of a tree by which FastAPI would read from a request who is calling."""
+    for each in (dependant, *flat(dependant)):
+        for called in _called(each.call):
+            if is_a(called, type) and issubclass(called, Identity):  # type: ignore[arg-type]
+                yield each.name or "Identity"  # its members, then
+        for parameters in _READ_FROM_THE_REQUEST:
+            for parameter in getattr(each, parameters):
+                if reads_who_is_calling(parameter.field_info.annotation):
+                    yield parameter.name
+
+
+_READ_FROM_THE_REQUEST = tuple(
+    f"{part}_params" for part in ("path", "query", "header", "cookie", "body")
+)
 
 
 def _called(dependency: object) -> Iterator[object]:

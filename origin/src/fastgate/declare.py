@@ -11,7 +11,7 @@ import functools
 import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TypeVar
+from typing import TypeGuard, TypeVar
 
 from fastapi import APIRouter, Depends, routing
 from starlette.middleware import Middleware
@@ -133,10 +133,12 @@ def at_edge(*, below: str | None = None, **members: object) -> Callable[[T], T]:
         if inspect.ismethod(target):
             # Of this instance alone: what is written on the function holds for all of them.
             target = functools.update_wrapper(functools.partial(target), target)  # type: ignore[assignment]
-        with contextlib.suppress(AttributeError):
-            setattr(target, _ATTRIBUTE, {**declared(target), **named})
         # A proxy passes the mark on to what it stands for.
-        if not any(named.items() <= declared(each).items() for each in _with_wrapped(target)):
+        behind = [*_with_wrapped(target)]
+        members = functools.reduce(together, (*map(declared, reversed(behind)), named))
+        with contextlib.suppress(AttributeError):
+            setattr(target, _ATTRIBUTE, members)
+        if not any(members.items() <= declared(each).items() for each in behind):
             raise TypeError(f"nothing can be written on this object: {type(target).__qualname__}")
         return target
 
@@ -169,6 +171,65 @@ def misspelt(members: Mapping[str, object]) -> Iterator[str]:
             yield f'{name} is {value!r}; it is a list: {name}=["…"]'
         elif name in _FLAGS and not isinstance(value, bool):
             yield f"{name} is {value!r}; it is True or False"
+    if contradictory(members):
+        asked = ", ".join(name for name in OF_KNOWN_CALLERS if members.get(name))
+        yield (
+            f"access is {members['access']!r}, which lets everybody in, and {asked} is asked of "
+            'known callers: say access="authenticated", or one of the two alone'
+        )
+
+
+def declared_by_extra(route: object) -> Mapping[str, object]:
+    """Return what a route's `openapi_extra` declares; nothing if that is no object."""
+    members = _extra_of(route).get(OPENAPI_MEMBER)
+    return members if _is_of_members(members) else {}
+
+
+def misread_extra(route: object) -> Iterator[str]:
+    """Say what a route's `openapi_extra` is meant to declare, and does not."""
+    for name, value in _extra_of(route).items():
+        if name == OPENAPI_MEMBER:
+            if not _is_of_members(value):
+                yield f'{name} is {value!r}; it is an object: {{"{name}": {{…}}}}'
+            elif contradictory(value):
+                yield from misspelt(value)
+        elif difflib.get_close_matches(_letters(name), [_letters(OPENAPI_MEMBER)], 1, cutoff=0.8):
+            yield f'nobody reads "{name}" of openapi_extra; it is "{OPENAPI_MEMBER}"'
+
+
+def over(farther: Mapping[str, object], nearer: Mapping[str, object]) -> dict[str, object]:
+    """Return what holds where both are declared: the nearer declaration counts, member by member.
+
+    One that asks something of callers and says no access wants a caller, where the farther one
+    opens.
+    """
+    return {**farther, **nearer, **implied(farther, nearer)}
+
+
+def together(earlier: Mapping[str, object], later: Mapping[str, object]) -> dict[str, object]:
+    """Return what two declarations of the same thing say, none of which is nearer.
+
+    The later or outer one counts, member by member, and does not open what the other asks
+    something of callers for.
+    """
+    members = over(earlier, later)
+    return {**members, "access": "authenticated"} if contradictory(members) else members
+
+
+def implied(farther: Mapping[str, object], nearer: Mapping[str, object]) -> Mapping[str, object]:
+    """Return the access that is meant below what opens, and not said; nothing if none is."""
+    meant = "access" not in nearer and asks_of_callers(nearer) and farther.get("access") in OPEN
+    return {"access": "authenticated"} if meant else {}
+
+
+def asks_of_callers(members: Mapping[str, object]) -> bool:
+    """Whether members ask something of callers, so that they mean known ones."""
+    return "scopes" in members or any(members.get(name) for name in OF_KNOWN_CALLERS)
+
+
+def contradictory(members: Mapping[str, object]) -> bool:
+    """Whether members let everybody in, and ask something of callers."""
+    return members.get("access") in OPEN and any(members.get(name) for name in OF_KNOWN_CALLERS)
 
 
 def _refuse_for_many(members: Mapping[str, object]) -> None:
@@ -213,7 +274,7 @@ def _declare_below(app: T, prefix: str, members: Mapping[str, object]) -> T:
     if not prefix.startswith("/") or prefix.endswith("/"):
         raise ValueError(f'at_edge: below is {prefix!r}; it is a path like "/auth"')
     prefixes = declared_below(app)
-    of_prefix = {**prefixes.get(prefix, {}), **members}
+    of_prefix = together(prefixes.get(prefix, {}), members)
     setattr(app, _BELOW_ATTRIBUTE, {**prefixes, prefix: of_prefix})
     return app
 
@@ -238,7 +299,7 @@ def _declare_for_router(router: APIRouter, members: Mapping[str, object]) -> Non
         dependencies.insert(marks[-1] + 1 if marks else 0, depends)
     # An inclusion alone reads these lists. What runs the router itself, a mount or an app, reads
     # the router: the routes that it has were built without the new dependency.
-    setattr(router, _ATTRIBUTE, {**declared(router), **members})
+    setattr(router, _ATTRIBUTE, together(declared(router), members))
     # Inclusions that have read the router already are to read it once more.
     if (mark_changed := getattr(router, "_mark_routes_changed", None)) is not None:
         mark_changed()
@@ -251,7 +312,7 @@ def lost_of_router(router: APIRouter, dependencies: object) -> list[str]:
     handed: dict[str, object] = {}
     for each in dependencies if isinstance(dependencies, (list, tuple)) else ():
         if _marks(each, router):
-            handed |= each.dependency.members
+            handed = together(handed, each.dependency.members)
     said = declared(router)
     return sorted(name for name in said if name not in handed or handed[name] != said[name])
 
@@ -344,3 +405,16 @@ def _are_among(known: tuple[str, ...], value: object) -> bool:
 
 def _is_list_of_text(value: object) -> bool:
     return isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value)
+
+
+def _extra_of(route: object) -> Mapping[object, object]:
+    extra = getattr(route, "openapi_extra", None)
+    return extra if isinstance(extra, Mapping) else {}
+
+
+def _is_of_members(value: object) -> TypeGuard[Mapping[str, object]]:
+    return isinstance(value, Mapping) and all(isinstance(name, str) for name in value)
+
+
+def _letters(name: object) -> str:
+    return "".join(filter(str.isalnum, str(name).lower()))

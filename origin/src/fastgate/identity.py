@@ -1,20 +1,23 @@
 """Who is calling, in the words an endpoint needs.
 
 In: verified `EdgeClaims`. Out: an `Identity`, or None for an anonymous caller. It never judges:
-whatever it is given has been verified.
+whatever it is given has been verified. FastAPI and pydantic make none: what they have is a request.
 """
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Annotated, Self
+
+from pydantic_core import CoreSchema
 
 from fastgate.claims import EdgeClaims
+from fastgate.not_input import Handler, OnlyMade
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
     """A known caller. `(issuer, subject)` is what to key one's own records by, not `subject`."""
 
-    subject: str
+    subject: Annotated[str, OnlyMade()]
     """Unique within `issuer`, never reassigned there (OpenID Connect Core §2)."""
     issuer: str
     """The identity provider that vouches for the subject."""
@@ -45,3 +48,8 @@ class Identity:
             claims.request_id,
             requester.token_expires_at,
         )
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: object, handler: Handler) -> CoreSchema:
+        """Let an `Identity` be part of a response, and of nothing that is read from a request."""
+        return OnlyMade(cls).__get_pydantic_core_schema__(source, handler)

@@ -11,12 +11,13 @@ from itertools import chain
 from fastgate.callers import Callers, callers_of_listed, flat
 from fastgate.declare import (
     ACCESS,
-    OF_KNOWN_CALLERS,
-    OPEN,
     Inherited,
     declared,
     declared_below,
+    implied,
     lost_of_router,
+    over,
+    together,
 )
 from fastgate.routing import View, inclusions, router_dependencies, router_of
 from fastgate.template import begins, comparable
@@ -124,7 +125,10 @@ class Inheritance:
                 within.append(parts.within(path, said))
             below = parts.at(path)
             mine = {name: members.get(name) for name in said | parts.said}
-            below |= {**_implied(members, below), **_implied(below, mine)}
+            below |= {
+                **implied(members, below),
+                **implied(below, mine),
+            }
             for name, value in below.items():
                 if name not in mine:
                     members[name] = value
@@ -142,26 +146,19 @@ class Inheritance:
         """Return what is declared on the routers that a route stands in, the innermost's last."""
         router = router_of(self._app)
         found = dict[int, dict[str, object]]()
+        app = getattr(self._app, "_base_app", self._app)
         # Of the app's own router it is written down, too: its routes may be older than the mark.
-        if router is not getattr(self._app, "_base_app", self._app):
+        if router is not app:
             found[id(router)] = dict(declared(router))
         for mark in marks:
-            if isinstance(mark, Inherited):
-                found.setdefault(id(mark.router), {}).update(mark.members)
+            if not isinstance(mark, Inherited):
+                continue
+            if mark.router is router or mark.router is app:
+                found.setdefault(id(mark.router), dict(declared(mark.router)))
+            else:
+                said = found.get(id(mark.router), {})
+                found[id(mark.router)] = together(said, mark.members)
         return found.values()
-
-
-def over(farther: Members, nearer: Members) -> dict[str, object]:
-    """Return what holds where both are declared: the nearer declaration counts, member by member.
-
-    One that asks something of callers wants a caller, where the farther one opens.
-    """
-    return {**farther, **nearer, **_implied(farther, nearer)}
-
-
-def _implied(farther: Members, nearer: Members) -> Members:
-    asks = any(nearer.get(name) for name in OF_KNOWN_CALLERS) and "access" not in nearer
-    return {"access": "authenticated"} if asks and farther.get("access") in OPEN else {}
 
 
 def _both(members: dict[str, object], name: str, value: object) -> bool:

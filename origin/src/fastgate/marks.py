@@ -11,7 +11,7 @@ from types import FunctionType, MethodType
 from starlette.applications import Starlette
 from starlette.routing import Host, Mount, Router
 
-from fastgate.declare import OPENAPI_MEMBER, declared
+from fastgate.declare import declared, declared_by_extra, together
 from fastgate.static import attribute, is_a, own
 
 _MOST_LAYERS = 1000
@@ -20,20 +20,22 @@ _MOST_LAYERS = 1000
 def declared_by(route: object) -> Mapping[str, object]:
     """Return what a route declares: on its endpoint or mounted app, by `openapi_extra`, itself.
 
-    Of what is wrapped around an endpoint or an app the outermost counts, member by member.
+    Of what is wrapped around an endpoint or an app the outermost counts, member by member, and
+    opens nothing of which another one asks something of callers.
     """
     members: dict[str, object] = {}
     for target in reversed(targets_of(route)):
-        members |= declared_through(target, mounted=getattr(route, "endpoint", None) is None)
-    extra = (getattr(route, "openapi_extra", None) or {}).get(OPENAPI_MEMBER, {})
-    return {**members, **extra, **declared(getattr(route, "original_route", route))}
+        mounted = getattr(route, "endpoint", None) is None
+        members = together(members, declared_through(target, mounted=mounted))
+    members = together(members, declared_by_extra(route))
+    return together(members, declared(getattr(route, "original_route", route)))
 
 
 def declared_through(target: object, *, mounted: bool = True) -> Mapping[str, object]:
     """Return what is declared on any layer of an endpoint or an app; the outermost counts."""
     members: dict[str, object] = {}
     for layer in layers(target, mounted=mounted):
-        members = {**declared(layer), **members}
+        members = together(declared(layer), members)
     return members
 
 

@@ -8,7 +8,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from fastgate.declare import ACCESS, METHODS, OF_KNOWN_CALLERS, OPAQUE
+from fastgate.declare import ACCESS, METHODS, OF_KNOWN_CALLERS, OPAQUE, asks_of_callers, over
 from fastgate.endpoints import Endpoint, Kind
 from fastgate.formerly import FORMERLY
 from fastgate.routing import WEBSOCKET
@@ -28,14 +28,20 @@ def access_of(endpoint: Endpoint) -> object:
     """
     if "access" in endpoint.declared:
         return endpoint.declared["access"]
-    if "scopes" in endpoint.declared:
-        return "authenticated"
     told = "authenticated" if endpoint.callers.known else "optional"
-    inherited = endpoint.inherited
-    left = inherited.get("access", "authenticated" if "scopes" in inherited else None)
-    if not says_callers(endpoint):
-        return told if left is None else left
-    return max(told, left or told, key=ACCESS.index)
+    said = access_said(endpoint)
+    if said is None or not says_callers(endpoint):
+        return said or told
+    return max(told, said, key=ACCESS.index)
+
+
+def access_said(endpoint: Endpoint) -> object:
+    """Return the access of which marks tell, by the endpoint's own word or by what it inherits.
+
+    What asks something of callers wants a caller. None where nothing is said.
+    """
+    members = over(endpoint.inherited, endpoint.declared)
+    return members.get("access", "authenticated" if asks_of_callers(members) else None)
 
 
 def says_callers(endpoint: Endpoint) -> bool:

@@ -7,13 +7,24 @@ edge would judge by another rule than the one the app would run. It only reads d
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from fastgate.comparisons import misread_parameters
-from fastgate.declare import CALLERS, METHODS, OPAQUE, OPEN, OWN_MEMBERS, PREFIX, misspelt
+from fastgate.declare import (
+    CALLERS,
+    METHODS,
+    OPAQUE,
+    OPEN,
+    OWN_MEMBERS,
+    PREFIX,
+    misread_extra,
+    misspelt,
+)
 from fastgate.endpoints import Endpoint, Kind, endpoints
 from fastgate.naming import (
     UNNAMED,
     access_of,
+    access_said,
     ids_of,
     members_of,
     methods_of,
@@ -182,7 +193,7 @@ def _faults_of(endpoint: Endpoint, rules: Mapping[str, object]) -> Iterator[Faul
 
 
 def _member_faults(endpoint: Endpoint) -> Iterator[Fault]:
-    for fault in misspelt(endpoint.declared):
+    for fault in chain(misspelt(endpoint.declared), misread_extra(endpoint.route)):
         yield Fault(endpoint, f"declares what the edge does not know: {fault}", "correct it there")
     if endpoint.declared.get(OPAQUE):
         yield Fault(
@@ -238,8 +249,7 @@ def _method_faults(endpoint: Endpoint) -> Iterator[Fault]:
 
 def _caller_faults(endpoint: Endpoint) -> Iterator[Fault]:
     callers, declared = endpoint.callers, endpoint.declared
-    said = declared.keys() | endpoint.inherited.keys()
-    if not says_callers(endpoint) and not {"access", "scopes"} & said:
+    if not says_callers(endpoint) and access_said(endpoint) is None:
         yield Fault(
             endpoint,
             "says nothing about its callers",
@@ -254,6 +264,13 @@ def _caller_faults(endpoint: Endpoint) -> Iterator[Fault]:
             "what is mounted and for routes of Starlette; it says less of its callers",
             "say it of the endpoint or of what is mounted, too: "
             'at_edge(access="authenticated", scopes=[…]), or what is meant there',
+        )
+    if callers.claimed:
+        yield Fault(
+            endpoint,
+            f"would read from the request who is calling: {', '.join(callers.claimed)}",
+            "ask for `caller: Caller`, or `caller: AnyCaller` for one who may be anonymous: an "
+            "Identity in an annotation of its own is no dependency",
         )
     if callers.unchecked:
         scopes = ", ".join(map(repr, callers.unchecked))

@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Host, Match, Mount, Router
 from starlette.types import Scope
 
-from fastgate.declare import COPIED_DEPENDENCIES, OPAQUE, PREFIX, declared
+from fastgate.declare import COPIED_DEPENDENCIES, OPAQUE, PREFIX, declared, over
 from fastgate.marks import declared_by, declared_through, has_routes
 from fastgate.static import attribute
 
@@ -67,7 +67,7 @@ def signed_root_of(app: object) -> str:
 
 def declared_of(app: object) -> Mapping[str, object]:
     """Return what is declared of a whole app: of itself, and of the router that it runs."""
-    return {**declared_through(app), **declared(router_of(app))}
+    return over(declared_through(app), declared(router_of(app)))
 
 
 def path_below(root_path: str, path: str) -> str:

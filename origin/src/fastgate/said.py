@@ -12,11 +12,11 @@ from typing import NamedTuple
 from fastapi import routing
 from starlette.routing import Route, WebSocketRoute
 
-from fastgate.declare import OF_KNOWN_CALLERS, OPAQUE, declared
+from fastgate.declare import ACCESS, OF_KNOWN_CALLERS, OPAQUE, declared, over
 from fastgate.endpoints import Endpoint, Kind, place_of
 from fastgate.formerly import FORMERLY
 from fastgate.marks import declared_by, layers
-from fastgate.naming import access_of, says_callers
+from fastgate.naming import access_of, members_of, says_callers
 from fastgate.static import attribute, is_a
 
 _OF_ONE_ROUTE = frozenset((FORMERLY, OPAQUE, "id", "methods", "path"))
@@ -76,20 +76,53 @@ def layers_of(endpoint: Endpoint) -> Iterator[object]:
         yield from layers(target, mounted=is_mounted(endpoint))
 
 
-def said_by(endpoint: Endpoint) -> tuple[dict[str, object], dict[str, object]]:
+def said_by(endpoint: Endpoint) -> tuple[dict[str, object], "Said"]:
     """Return what an endpoint says itself, and the same with what it inherits."""
     here = dict(endpoint.declared)
     if endpoint.kind is Kind.BELOW and endpoint.targets:
         here |= declared_by(endpoint.route)
-    if says_callers(endpoint):  # by its dependencies
-        here = {"scopes": list(endpoint.callers.scopes), **here, "access": access_of(endpoint)}
-    return here, {**endpoint.inherited, **here}
+    by_dependencies = says_callers(endpoint)
+    if by_dependencies and "access" in here:
+        here = {"scopes": list(endpoint.callers.scopes), **here}
+    said = Said(over(endpoint.inherited, here))
+    if by_dependencies:
+        said |= {"access": access_of(endpoint)}
+        said |= {"scopes": here.get("scopes", members_of(endpoint).get("scopes", []))}
+        said.told = frozenset(("access", "scopes")) - here.keys()
+    return here, said
+
+
+class Said(dict[str, object]):
+    """What an endpoint says and inherits."""
+
+    told: frozenset[str] = frozenset()
+    """Members that its dependencies tell of, and no word of its own: they ask for as much as that,
+    and do not say that nothing else is meant."""
+
+    def only(self, name: str) -> "Said":
+        """Return what is said of one member."""
+        found = Said({name: self[name]} if name in self else {})
+        found.told = self.told & {name}
+        return found
+
+    def is_like(self, other: "Said") -> bool:
+        """Whether both keep the same."""
+        return self.told == other.told and self == other
+
+    def keeps(self, name: str, value: object) -> bool:
+        """Whether what is declared elsewhere holds for the endpoint, too."""
+        mine = self.get(name)
+        if name not in self.told:
+            return name in self and mine == value
+        if name == "access":
+            return {value, mine} <= {*ACCESS} and ACCESS.index(value) <= ACCESS.index(mine)
+        return isinstance(value, (list, tuple)) and isinstance(mine, list) and {*value} <= {*mine}
 
 
 def differing(target: object, said: Mapping[str, object], apart: Iterable[str] = ()) -> list[str]:
     """Return the members that a declaration has, and that are not said, or not like that."""
-    members = declared(target)
-    names = [name for name in members if name not in said or said[name] != members[name]]
+    known = said if isinstance(said, Said) else Said(said)
+    names = [name for name, value in declared(target).items() if not known.keeps(name, value)]
     return [name for name in names if name not in apart]
 
 
@@ -106,6 +139,19 @@ def say(names: Iterable[str]) -> str:
     """Return the remedy for members that an endpoint is silent about."""
     written = ", ".join(f"{name}=…" for name in names)
     return f"say it of the endpoint, or of what is mounted, itself: at_edge({written})"
+
+
+def say_of(endpoint: Endpoint, names: Iterable[str]) -> str:
+    """Return the remedy for what an endpoint is silent about, as its dependencies let it be said.
+
+    Scopes are not said by `at_edge` where a known caller is asked for.
+    """
+    others = [name for name in names if name != "scopes" or not endpoint.callers.known]
+    if len(others) == len([*names]):
+        return say(names)
+    remedy = "ask for the scopes by Security(fastgate, scopes=[…]), or, if they are not meant, say "
+    remedy += 'at_edge(access="authenticated") of the endpoint'
+    return f"{remedy}; {say(others)}" if others else remedy
 
 
 def name_of(target: object) -> str:

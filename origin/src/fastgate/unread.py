@@ -14,9 +14,20 @@ from fastgate.declare import declared
 from fastgate.endpoints import Endpoint
 from fastgate.hidden import Listed, Roots, graph_of, hidden, nearest_of
 from fastgate.marks import is_router, layers
+from fastgate.naming import says_callers
 from fastgate.reach import methods_of_class, mro_of
 from fastgate.routing import routed_app
-from fastgate.said import Lost, Unread, differing, layers_of, not_to_be_said, said_by, say
+from fastgate.said import (
+    Lost,
+    Said,
+    Unread,
+    differing,
+    layers_of,
+    not_to_be_said,
+    said_by,
+    say,
+    say_of,
+)
 from fastgate.static import is_a
 
 
@@ -60,7 +71,7 @@ def _of_itself(found: Sequence[Endpoint]) -> Iterator[Lost]:
         for dependency in endpoint.dependencies:
             for layer in layers(dependency, mounted=False):
                 if names := differing(layer, said):
-                    yield Lost(endpoint, layer, names, say(names))
+                    yield Lost(endpoint, layer, names, say_of(endpoint, names))
 
 
 def _within_reach(found: Sequence[Endpoint], read: set[int], listed: Listed) -> Iterator[Lost]:
@@ -79,7 +90,7 @@ def _within_reach(found: Sequence[Endpoint], read: set[int], listed: Listed) -> 
                 other = [
                     key
                     for key, members in marked.items()
-                    if name in members and (value is _NOTHING or members[name] != value)
+                    if name in members and not value.keeps(name, members[name])
                 ]
                 nearest = graph.reached_from(other)
                 for endpoint, keys in silent:
@@ -87,27 +98,25 @@ def _within_reach(found: Sequence[Endpoint], read: set[int], listed: Listed) -> 
                         key = (id(endpoint), id(target))
                         before = lost[key].names if key in lost else ()
                         names = (*before, name)
-                        lost[key] = Lost(endpoint, target, names, say(names))
+                        lost[key] = Lost(endpoint, target, names, say_of(endpoint, names))
         yield from lost.values()
         nearest = graph.reached_from(graph.cut)
         for endpoint, keys in roots:
             target = nearest_of(graph, nearest, keys)
-            if target is not None and "access" not in said_by(endpoint)[0]:
+            says_itself = "access" in said_by(endpoint)[0] or says_callers(endpoint)
+            if target is not None and not says_itself:
                 yield Lost(endpoint, target, (), say(["access"]))
 
 
-_NOTHING = object()
-
-
-def _silent_about(name: str, roots: Roots) -> list[tuple[object, Roots]]:
+def _silent_about(name: str, roots: Roots) -> list[tuple[Said, Roots]]:
     """Return the endpoints that do not say a member themselves, by what they inherit of it."""
-    found = list[tuple[object, list[tuple[Endpoint, Sequence[int]]]]]()
+    found = list[tuple[Said, list[tuple[Endpoint, Sequence[int]]]]]()
     for endpoint, keys in roots:
         here, said = said_by(endpoint)
         if name in not_to_be_said(here):
             continue
-        value = said.get(name, _NOTHING)
-        alike = next((each for known, each in found if known is value or known == value), None)
+        value = said.only(name)
+        alike = next((each for known, each in found if known.is_like(value)), None)
         if alike is None:
             found.append((value, [(endpoint, keys)]))
         else:

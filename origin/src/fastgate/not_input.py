@@ -1,0 +1,106 @@
+"""Keep what the edge vouches for from being read out of a request.
+
+In: the types that say who is calling, where pydantic asks how to validate them. Out: an error where
+the type is written, or a rule that takes what is made already and nothing else: FastAPI reads
+whatever it knows no dependency for from the body, the query, a header or a form, and who is calling
+is never the caller's to say. It judges no request.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from typing import Any, NoReturn
+
+from pydantic import TypeAdapter
+from pydantic_core import core_schema
+
+Handler = Callable[[Any], core_schema.CoreSchema]
+"""What pydantic hands over to make the rest of a schema with."""
+
+
+class StandsAlone:
+    """For `Annotated`: within another type FastAPI does not see the dependency, so it is refused.
+
+    Raises:
+        TypeError: wherever pydantic is asked for a schema: where the route or model is written.
+
+    """
+
+    def __get_pydantic_core_schema__(self, source: object, handler: Handler) -> NoReturn:
+        """Refuse."""
+        raise TypeError(
+            "fastgate: Caller and AnyCaller are the whole annotation of a parameter. Within "
+            "another type FastAPI would read the caller from the request, where anybody can "
+            "write one. A caller who may be anonymous is `caller: AnyCaller`, not "
+            "`Caller | None`; what a response contains is an Identity"
+        )
+
+
+class FromTheEdge:
+    """For `Annotated`: a member of what the verified header says, which pydantic never makes.
+
+    Raises:
+        TypeError: wherever pydantic is asked for a schema: where the route or model is written.
+
+    """
+
+    def __get_pydantic_core_schema__(self, source: object, handler: Handler) -> NoReturn:
+        """Refuse."""
+        raise TypeError(
+            "fastgate: what the edge says is never read from a request. Ask for `caller: Caller` "
+            'or `caller: AnyCaller`; all of it is in request.scope["fastgate"]'
+        )
+
+
+class OnlyMade:
+    """A validator for pydantic that takes an object of one type, and nothing to make one from.
+
+    A response may contain such an object, so that its type has a schema all the same.
+    """
+
+    def __init__(self, kind: type | None = None) -> None:
+        self._kind = kind
+
+    def __call__(self, value: object) -> object:
+        """Return the object. Raises `ValueError`, which FastAPI answers with a 422."""
+        if self._kind is None or not isinstance(value, self._kind):
+            raise ValueError("who is calling is not read from a request")
+        return value
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: Handler
+    ) -> core_schema.CoreSchema:
+        """Return the schema of `source`, with this in front of it."""
+        return core_schema.no_info_before_validator_function(self, handler(source))
+
+
+def reads_who_is_calling(annotation: object) -> bool:
+    """Whether what FastAPI reads from a request by this annotation has an `Identity` in it."""
+    try:
+        return _reads(annotation)
+    except TypeError:  # nothing to remember it by
+        return _reads.__wrapped__(annotation)
+
+
+@lru_cache(maxsize=512)
+def _reads(annotation: object) -> bool:
+    if annotation in (str, int, float, bool, bytes, None):
+        return False
+    try:
+        schema = TypeAdapter[Any](annotation).core_schema  # type: ignore[arg-type]
+    except Exception:
+        return False  # Whatever it is, nobody is made of it: see `OnlyMade`.
+    return any(isinstance(each, OnlyMade) for each in _within(schema))
+
+
+def _within(schema: object) -> Iterator[object]:
+    left, seen = [schema], dict[int, object]()
+    while left:
+        each = left.pop()
+        if id(each) in seen:
+            continue
+        seen[id(each)] = each
+        yield each
+        if isinstance(each, Mapping):
+            left.extend(each.values())
+        elif isinstance(each, (list, tuple)):
+            left.extend(each)
