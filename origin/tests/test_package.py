@@ -70,8 +70,8 @@ def test_the_metadata_says_what_it_needs(wheel: Path) -> None:
         if "extra" not in line
     }
     assert required == {
-        *("anyio>=4", "cryptography>=45", "fastapi>=0.133", "httpx>=0.28", "pyjwt>=2.13.0"),
-        "starlette>=1.0.1",
+        *("anyio>=4", "cryptography>=45", "fastapi>=0.133", "httpx>=0.28", "pydantic>=2.7"),
+        *("pyjwt>=2.13.0", "starlette>=1.0.1"),
     }
     assert said["Requires-Python"] == ">=3.11"
     classifiers = said.get_all("Classifier", [])
