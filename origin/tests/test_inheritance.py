@@ -593,6 +593,47 @@ def test_the_endpoint_or_mount_says_it_by_its_own_word() -> None:
     assert asked(app)["/own"] == ("authenticated", None)
 
 
+def marked(**members: Any) -> Any:  # noqa: ANN401
+    async def dependency() -> None: ...
+
+    return Depends(at_edge(**members)(dependency))
+
+
+def a_frontend_below(router: Any) -> None:  # noqa: ANN401
+    router.frontend("/ui", directory=FILES)
+
+
+MARKABLE = [*BESIDE, pytest.param(a_frontend_below, marks=needs_frontends)]
+
+
+@pytest.mark.parametrize("secured", [secured_router, secured_inclusion, secured_app])
+@pytest.mark.parametrize("add", MARKABLE)
+def test_the_mark_of_such_a_dependency_is_said_there_too(
+    secured: Secured, add: Callable[[Any], None]
+) -> None:
+    if is_left_out(add, secured):
+        pytest.skip("this FastAPI leaves mounts of included routers out")
+    dependency = marked(access="authenticated", require=STAFF)
+    with pytest.raises(CannotCompile, match="not read: access, require of marked"):
+        compile_routes(secured(add, dependency, "public"))
+    with pytest.raises(CannotCompile, match="not read: require of marked"):
+        compile_routes(secured(add, dependency, "authenticated"))
+    compile_routes(at_edge(require=STAFF)(secured(add, dependency, "authenticated")))
+
+
+def test_a_mount_or_a_starlette_route_below_it_says_it_by_its_own_word() -> None:
+    dependency = marked(access="authenticated", require=STAFF, limits=["a"])
+    app = FastAPI(openapi_url=None, dependencies=[dependency])
+    app.add_route("/x", at_edge(access="public", limits=["b"])(copy_of(plain)), methods=["GET"])
+    app.mount("/m", at_edge(access="optional", limits=["b"])(inner_app()))
+    assert asked(app)["/x"] == ("public", None)
+    assert asked(app)["/m/admin/secret"] == ("optional", None)
+    app.mount("/files", at_edge(access="authenticated", limits=["b"])(StaticFiles(directory=FILES)))
+    with pytest.raises(CannotCompile, match="not read: require of marked") as error:
+        compile_routes(app)
+    assert len(error.value.faults) == 1
+
+
 def test_an_endpoint_of_a_mounted_app_that_asks_for_less_than_its_parent_is_a_fault() -> None:
     app, inner = FastAPI(openapi_url=None, dependencies=[Depends(fastgate)]), inner_app()
     inner.get("/caller")(read_me)

@@ -17,7 +17,7 @@ from starlette.staticfiles import StaticFiles
 
 from fastgate.callers import Callers, Dependant, callers_of, flat
 from fastgate.declare import OPAQUE, Inherited
-from fastgate.inheritance import Inheritance, Left
+from fastgate.inheritance import Inheritance, Left, Listed
 from fastgate.marks import declared_by, declared_through, layers, targets_of
 from fastgate.routing import (
     View,
@@ -91,6 +91,8 @@ class Endpoint:
     """The route or mount, as its author wrote it."""
     dependencies: tuple[object, ...] = ()
     """The functions that are run before it. What is written on them is read by nobody."""
+    listed: tuple[Listed, ...] = ()
+    """Dependencies of the routers and apps that it stands in, which FastAPI does not run for it."""
 
     def __str__(self) -> str:
         return f"{self.name} ({self.template}, {place_of(self.source)})"
@@ -179,7 +181,13 @@ def _is_for_the_rest(
 
 
 def _with(left: Left, endpoint: Endpoint) -> Endpoint:
-    return replace(endpoint, inherited=left.inherited, disputed=left.disputed, not_run=left.not_run)
+    return replace(
+        endpoint,
+        inherited=left.inherited,
+        disputed=left.disputed,
+        not_run=left.not_run,
+        listed=left.listed,
+    )
 
 
 def _mounted(
@@ -256,7 +264,15 @@ def _dependencies(view: View) -> tuple[object, ...]:
 def _frontend(template: str, frontend: View, view: View) -> Endpoint:
     callers = callers_of(getattr(view, "dependant", None))
     methods = ("GET", "HEAD")
-    return Endpoint(Kind.APP, template, methods, "frontend", frontend.app, callers=callers)
+    return Endpoint(
+        Kind.APP,
+        template,
+        methods,
+        "frontend",
+        frontend.app,
+        callers=callers,
+        dependencies=_dependencies(view),
+    )
 
 
 def _methods(route: View) -> tuple[str, ...] | None:

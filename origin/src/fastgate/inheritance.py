@@ -7,8 +7,9 @@ more than this route, the nearest declaration counting. Nothing is judged here, 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
+from typing import TypeAlias
 
-from fastgate.callers import Callers, callers_of_listed, flat
+from fastgate.callers import Callers, callers_of, dependant_of_listed, flat
 from fastgate.declare import (
     ACCESS,
     OF_KNOWN_CALLERS,
@@ -22,6 +23,9 @@ from fastgate.routing import View, inclusions, router_dependencies, router_of
 from fastgate.template import begins, comparable
 
 Members = Mapping[str, object]
+
+Listed: TypeAlias = tuple[object, frozenset[str]]
+"""A dependency, and the members of which a mount nearer than it says something itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,8 @@ class Left:
     """What is declared of paths within this mount; the innermost app's first."""
     not_run: Callers = field(default_factory=Callers)
     """What dependencies of routers and apps ask that FastAPI runs for its own routes alone."""
+    listed: tuple["Listed", ...] = ()
+    """Those dependencies themselves."""
 
     def through(self, members: Members) -> "Left":
         """Return what is left to the app of a mount that declares `members`."""
@@ -78,7 +84,14 @@ class Left:
             inherited=over(self.inherited, members),
             within=tuple(within),
             not_run=Callers() if said else self.not_run,
+            listed=tuple((call, apart | _said_with(members)) for call, apart in self.listed),
         )
+
+
+def _said_with(members: Members) -> frozenset[str]:
+    """Return what members leave nothing to be said of: where all may call, nothing is asked."""
+    of_callers = OF_KNOWN_CALLERS if members.get("access") in OPEN else ()
+    return frozenset((*members, *of_callers))
 
 
 class Inheritance:
@@ -108,10 +121,12 @@ class Inheritance:
         if dependant is None:
             listed = router_dependencies(self._app, view)
             marks = [each.dependency for each in listed]
-            not_run = callers_of_listed(listed, path)
+            tree = dependant_of_listed(listed, path)
+            not_run = callers_of(tree)
+            calls = tuple((each.call, frozenset[str]()) for each in flat(tree))
         else:
             marks = [each.call for each in flat(dependant)]
-            not_run = Callers()
+            not_run, calls = Callers(), ()
         members = dict(self._around.inherited)
         said = set[str]()
         for of_router in self._of_routers(marks):
@@ -132,7 +147,14 @@ class Inheritance:
                     disputed.add(name)
             said |= below.keys()
         inner = tuple(parts for parts in within if parts.members)
-        return Left(members, tuple(sorted(disputed)), inner, self._around.not_run | not_run)
+        around = self._around
+        return Left(
+            members,
+            tuple(sorted(disputed)),
+            inner,
+            around.not_run | not_run,
+            (*around.listed, *calls),
+        )
 
     def unused(self) -> list[str]:
         """Return the paths of the app's declarations at which nothing was found that is served."""

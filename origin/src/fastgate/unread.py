@@ -57,9 +57,11 @@ def _of_itself(found: Sequence[Endpoint]) -> Iterator[Lost]:
                     names = differing(method, said)
                     remedy = "say it of the class, or write an endpoint for each method"
                     yield Lost(endpoint, method, names, remedy)
-        for dependency in endpoint.dependencies:
+        run = ((dependency, frozenset[str]()) for dependency in endpoint.dependencies)
+        not_run = ((call, apart | not_to_be_said(here)) for call, apart in endpoint.listed)
+        for dependency, apart in chain(run, not_run):
             for layer in layers(dependency, mounted=False):
-                if names := differing(layer, said):
+                if names := differing(layer, said, apart):
                     yield Lost(endpoint, layer, names, say(names))
 
 
