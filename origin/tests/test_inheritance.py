@@ -740,6 +740,44 @@ def test_the_mark_of_the_app_itself_is_for_its_endpoints() -> None:
     assert asked(app) == {"/openapi.json": ("public", None)}
 
 
+# A path of a router that is served itself, or by an app.
+
+
+def by_its_router(app: Starlette | Router) -> None:
+    at_edge(below="/admin", access="authenticated", require=STAFF)(getattr(app, "router", app))
+
+
+@pytest.mark.parametrize("kind", [Starlette, Router])
+@pytest.mark.parametrize("mounted", [True, False])
+def test_a_path_of_the_router_that_an_app_runs_holds(
+    kind: type[Starlette | Router], *, mounted: bool
+) -> None:
+    inner = kind(routes=[Route("/admin/x", copy_of(plain), methods=["GET"])])
+    by_its_router(inner)
+    app: Any = inner
+    if mounted:
+        app = public()
+        app.mount("/m", inner)
+    assert list(asked(app).values()) == [CLOSED]
+
+
+def test_a_path_of_the_router_is_nearer_than_one_of_its_app() -> None:
+    app = Starlette(routes=[Route("/admin/x", copy_of(plain), methods=["GET"])])
+    at_edge(below="/admin", access="public", group="a")(app)
+    by_its_router(app)
+    (route,) = compile_routes(app)
+    assert (route["access"], route["require"], route["group"]) == (*CLOSED, "a")
+
+
+def test_a_path_is_said_of_nothing_that_would_not_be_asked_for_it() -> None:
+    class Other:
+        routes: list[object] = []  # noqa: RUF012
+
+    for target in (Mount("/m", app=inner_app()), Other(), APIRouter()):
+        with pytest.raises(TypeError, match="is said of a FastAPI or Starlette app"):
+            at_edge(below="/admin", access="authenticated")(target)
+
+
 # What is asked of a caller, below what opens.
 
 

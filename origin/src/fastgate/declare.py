@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from fastapi import APIRouter, Depends, routing
+from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import Route, Router, WebSocketRoute
 
 from fastgate.formerly import FORMERLY, read_former
 from fastgate.static import attribute, own
@@ -208,8 +209,9 @@ class Inherited:
 
 
 def _declare_below(app: T, prefix: str, members: Mapping[str, object]) -> T:
-    if not isinstance(getattr(app, "routes", None), list) or isinstance(app, APIRouter):
-        raise TypeError("at_edge(below=…) is said of a FastAPI or Starlette app")
+    # A mount, or an app of another framework, would never be asked for it.
+    if not isinstance(app, (Starlette, Router)) or isinstance(app, APIRouter):
+        raise TypeError("at_edge(below=…) is said of a FastAPI or Starlette app, mounted or not")
     if not prefix.startswith("/") or prefix.endswith("/"):
         raise ValueError(f'at_edge: below is {prefix!r}; it is a path like "/auth"')
     prefixes = declared_below(app)

@@ -106,8 +106,8 @@ class Inheritance:
     def __init__(self, app: object, around: Left) -> None:
         self._app = app
         self._around = around
-        self.parts: Mapping[str, Members] = declared_below(getattr(app, "_base_app", app))
-        """What the app declares of paths."""
+        self.parts: Mapping[str, Members] = _declared_of_paths(getattr(app, "_base_app", app))
+        """What the app, or the router that it runs, declares of paths."""
         self._own = Parts({part: (part, members) for part, members in self.parts.items()})
 
     def left_to(self, view: View, path: object) -> Left:
@@ -171,6 +171,15 @@ class Inheritance:
             if isinstance(mark, Inherited):
                 found.setdefault(id(mark.router), {}).update(mark.members)
         return found.values()
+
+
+def _declared_of_paths(app: object) -> Mapping[str, Members]:
+    """Return what an app declares of paths, and its router, which is nearer to what it serves."""
+    found = dict(declared_below(app))
+    if (router := router_of(app)) is not app:
+        for path, members in declared_below(router).items():
+            found[path] = over(found.get(path, {}), members)
+    return found
 
 
 def over(farther: Members, nearer: Members) -> dict[str, object]:
