@@ -5,9 +5,12 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi import Depends, FastAPI, Security
+from fastapi import APIRouter, Depends, FastAPI, Security
+from fastapi.routing import APIRoute
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -142,6 +145,122 @@ def test_so_is_what_a_function_asks_that_a_whole_is_made_of() -> None:
     app.mount("/x", get(secret_of(Security(fastgate)).routes[-1].app))  # type: ignore[attr-defined]
     with pytest.raises(CannotCompile, match=r"not read: access of FastgateScheme"):
         compile_routes(app)
+
+
+# What a route runs beside its endpoint.
+
+
+class HandsOn:
+    """Middleware that hands on to another app, which it is given."""
+
+    def __init__(self, app: ASGIApp, other: ASGIApp) -> None:
+        self.app, self.other = app, other
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.other(scope, receive, send)
+
+
+class HandsOnItself(APIRoute):
+    """A class of routes that does the same by a method of its own."""
+
+    other: ASGIApp
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.other(scope, receive, send)
+
+
+def with_middleware(app: FastAPI, other: ASGIApp) -> None:
+    with_route(app, Route("/x", page_of(), middleware=[Middleware(HandsOn, other=other)]))
+
+
+def with_another_app(app: FastAPI, other: ASGIApp) -> None:
+    app.get("/x")(page_of())
+    app.routes[-1].app = other  # type: ignore[attr-defined]
+
+
+def with_a_function_for_an_app(app: FastAPI, other: ASGIApp) -> None:
+    with_another_app(app, in_a_closure(other))
+
+
+def with_a_handle_of_its_own(app: FastAPI, other: ASGIApp) -> None:
+    router = APIRouter(route_class=HandsOnItself)
+    router.get("/x")(page_of())
+    router.routes[-1].other = other  # type: ignore[attr-defined]
+    app.router.routes += router.routes
+
+
+def with_a_handle_of_its_class(app: FastAPI, other: ASGIApp) -> None:
+    kind = type("Closed", (HandsOnItself,), {"other": other})
+    router = APIRouter(route_class=kind)
+    router.get("/x")(page_of())
+    app.include_router(router)
+
+
+def with_a_handle_of_the_route(app: FastAPI, other: ASGIApp) -> None:
+    app.get("/x")(page_of())
+    vars(app.routes[-1])["handle"] = in_a_closure(other)
+
+
+BESIDE = [
+    with_middleware,
+    with_another_app,
+    with_a_function_for_an_app,
+    with_a_handle_of_its_own,
+    with_a_handle_of_its_class,
+    with_a_handle_of_the_route,
+]
+
+
+@pytest.mark.parametrize("hand_on", BESIDE)
+@pytest.mark.parametrize("made", MADE.values(), ids=MADE.keys())
+def test_what_closes_an_app_that_a_route_hands_on_to_is_a_fault(
+    made: Callable[[], Starlette], hand_on: Callable[[FastAPI, ASGIApp], None]
+) -> None:
+    app = opened()
+    hand_on(app, made())
+    with pytest.raises(CannotCompile, match=r"not read: access of (secret|page) \(/x"):
+        compile_routes(app)
+
+
+class Container:
+    """What middleware is given in many apps: all that there is."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.everything = {"app": app, "scheme": fastgate}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
+
+
+@pytest.mark.parametrize("hand_on", BESIDE)
+def test_the_app_that_the_route_is_served_by_is_none(
+    hand_on: Callable[[FastAPI, ASGIApp], None],
+) -> None:
+    app = opened()
+    app.get("/closed")(closed(page_of()))
+    hand_on(app, Container(app))
+    assert [route["access"] for route in compile_routes(app)] == ["authenticated", "public"]
+
+
+@pytest.mark.parametrize("mounted", [True, False])
+@pytest.mark.parametrize("made", MADE.values(), ids=MADE.keys())
+def test_so_is_one_that_a_handler_of_exceptions_answers_by(
+    made: Callable[[], Starlette], *, mounted: bool
+) -> None:
+    app, other = opened(), made()
+
+    def answer(request: Request, error: Exception) -> Any:  # noqa: ANN401
+        return app if request.url.path == "/x" else other
+
+    inner = FastAPI(openapi_url=None) if mounted else app
+    inner.get("/x")(page_of())
+    if mounted:
+        app.mount("/m", inner)
+    inner.add_exception_handler(418, answer)
+    with pytest.raises(CannotCompile, match=r"not read: access of .*\n.*answer by a resp") as error:
+        compile_routes(app)
+    assert len(error.value.faults) == 1
+    other.routes[:] = []
+    compile_routes(app)
 
 
 # What is served in its own right.

@@ -743,7 +743,7 @@ def test_the_mark_of_the_app_itself_is_for_its_endpoints() -> None:
 # A path of a router that is served itself, or by an app.
 
 
-def by_its_router(app: Starlette | Router) -> None:
+def at_its_router(app: Starlette | Router) -> None:
     at_edge(below="/admin", access="authenticated", require=STAFF)(getattr(app, "router", app))
 
 
@@ -753,7 +753,7 @@ def test_a_path_of_the_router_that_an_app_runs_holds(
     kind: type[Starlette | Router], *, mounted: bool
 ) -> None:
     inner = kind(routes=[Route("/admin/x", copy_of(plain), methods=["GET"])])
-    by_its_router(inner)
+    at_its_router(inner)
     app: Any = inner
     if mounted:
         app = public()
@@ -764,7 +764,7 @@ def test_a_path_of_the_router_that_an_app_runs_holds(
 def test_a_path_of_the_router_is_nearer_than_one_of_its_app() -> None:
     app = Starlette(routes=[Route("/admin/x", copy_of(plain), methods=["GET"])])
     at_edge(below="/admin", access="public", group="a")(app)
-    by_its_router(app)
+    at_its_router(app)
     (route,) = compile_routes(app)
     assert (route["access"], route["require"], route["group"]) == (*CLOSED, "a")
 

@@ -86,7 +86,7 @@ class Endpoint:
     targets: tuple[object, ...] = ()
     """What `declared` was read of, with whatever is wrapped around it."""
     holders: tuple[object, ...] = ()
-    """Of what is mounted: the apps that it is mounted in, from the outermost one."""
+    """The apps that it is served by, from the outermost one."""
     route: object = None
     """The route or mount, as its author wrote it."""
     dependencies: tuple[object, ...] = ()
@@ -130,15 +130,15 @@ def _served(
         if frontends := list(frontend_templates(route, view)):
             for path, frontend in frontends:
                 left = inheritance.left_to(view, path)
-                yield _with(left, _frontend(prefix + path, frontend, view))
+                yield _with(left, holders, _frontend(prefix + path, frontend, view))
             continue
         left = inheritance.left_to(view, path)
         if isinstance(route, Mount):
             yield from _mounted(handled_route(route, view), template, left, holders)
         elif isinstance(route, Route):
-            yield _with(left, _endpoint(Kind.HTTP, template, _methods(view), view))
+            yield _with(left, holders, _endpoint(Kind.HTTP, template, _methods(view), view))
         elif isinstance(route, WebSocketRoute):
-            yield _with(left, _endpoint(Kind.WEBSOCKET, template, ("GET",), view))
+            yield _with(left, holders, _endpoint(Kind.WEBSOCKET, template, ("GET",), view))
         else:
             name = type(route).__name__
             yield Endpoint(Kind.UNKNOWN, template, None, name, route)
@@ -180,13 +180,14 @@ def _is_for_the_rest(
     return each.callers.known or each.callers.anybody or not said.isdisjoint(("access", "scopes"))
 
 
-def _with(left: Left, endpoint: Endpoint) -> Endpoint:
+def _with(left: Left, holders: tuple[object, ...], endpoint: Endpoint) -> Endpoint:
     return replace(
         endpoint,
         inherited=left.inherited,
         disputed=left.disputed,
         not_run=left.not_run,
         listed=left.listed,
+        holders=holders,
     )
 
 
@@ -208,8 +209,8 @@ def _mounted(
         yield from _endpoints_of(holder, template, left.through(members), holders)
     else:
         methods = ("GET", "HEAD") if isinstance(app, StaticFiles) else None
-        found = _with(left, Endpoint(Kind.APP, below, methods, name, app, hidden=hidden))
-        found = replace(found, targets=targets, holders=holders, route=mount)
+        found = _with(left, holders, Endpoint(Kind.APP, below, methods, name, app, hidden=hidden))
+        found = replace(found, targets=targets, route=mount)
         own = ("websocket", OPAQUE)
         plain = {key: value for key, value in members.items() if key not in own}
         yield replace(found, declared=plain)

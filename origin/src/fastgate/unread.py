@@ -12,7 +12,7 @@ from itertools import chain
 from fastgate.around import apps_by_default, around_endpoints, around_the_app
 from fastgate.declare import declared
 from fastgate.endpoints import Endpoint
-from fastgate.hidden import Listed, Roots, graph_of, hidden, nearest_of
+from fastgate.hidden import Listed, Roots, graph_of, handed_on_by_handlers, hidden, nearest_of
 from fastgate.marks import is_router, layers
 from fastgate.reach import methods_of_class, mro_of
 from fastgate.routing import routed_app
@@ -36,6 +36,7 @@ def unread(app: object, found: Sequence[Endpoint]) -> Iterator[Unread]:
             yield each.unread()
     yield from apps_by_default(app, found)
     yield from hidden(found, listed)
+    yield from handed_on_by_handlers(app, listed)
 
 
 def _of_itself(found: Sequence[Endpoint]) -> Iterator[Lost]:
