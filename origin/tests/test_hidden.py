@@ -299,10 +299,27 @@ def test_a_wrapper_around_it_that_says_nothing_itself_is_a_fault() -> None:
     assert all("itself: at_edge(access=…" in each for each in said)
 
 
-def test_routes_that_are_served_are_known_to_others_without_a_fault() -> None:
+PARTS_OF: dict[str, Callable[[FastAPI], ASGIApp]] = {
+    "list of routes": Dispatches,
+    "route": lambda app: Inner(app.routes[0]),
+    "handle of a route": lambda app: in_a_closure(app.routes[0].handle),
+    "app of a route": lambda app: in_a_closure(app.routes[0].app),  # type: ignore[attr-defined]
+    "endpoint of a route": lambda app: Inner(app.routes[0].endpoint),  # type: ignore[attr-defined]
+}
+
+
+@pytest.mark.parametrize("part_of", PARTS_OF.values(), ids=PARTS_OF.keys())
+def test_of_routes_that_are_served_too_a_wrapper_says_itself_who_may_call(
+    part_of: Callable[[FastAPI], ASGIApp],
+) -> None:
     app = opened()
     app.get("/x")(closed(page_of()))
-    app.mount("/pages", get(Dispatches(app)))
+    app.mount("/pages", get(part_of(app)))
+    with pytest.raises(CannotCompile, match=r"not read: access of .*page") as error:
+        compile_routes(app)
+    assert len(error.value.faults) == 1
+    app.routes.pop()
+    app.mount("/pages", at_edge(access="public")(get(part_of(app))))
     assert [route["access"] for route in compile_routes(app)] == ["authenticated", "public"]
 
 

@@ -120,8 +120,6 @@ def hidden(found: Sequence[Endpoint], listed: Listed) -> Iterator[Unread]:
         if not is_router(part) and not is_a(part, BaseRoute, FastgateScheme):
             continue
         served = listed.has(part)
-        if served and is_a(part, BaseRoute):
-            continue  # it is compared wherever it is handled
         nearest = graph.reached_from([key])
         for endpoint, keys in roots:
             if key in seen[id(endpoint)] or nearest_of(graph, nearest, keys) is None:
@@ -155,11 +153,11 @@ def handed_on_by_handlers(app: object, listed: Listed) -> Iterator[Unread]:
 
 
 def _seen_of(endpoint: Endpoint) -> set[int]:
-    """Return the ids of the apps around an endpoint, and of the one whose routes are listed."""
+    """Return the ids of its route, the apps around it, and the one whose routes are listed."""
     apps = list(endpoint.holders)
     if endpoint.kind is Kind.BELOW:
         apps += layers_of(endpoint)
-    return {id(each) for app in apps for each in (app, router_of(app))}
+    return {id(endpoint.route)} | {id(each) for app in apps for each in (app, router_of(app))}
 
 
 def _declared_in(
