@@ -702,12 +702,16 @@ def by_what_asks_something_of_callers(app: FastAPI) -> None:
     ],
 )
 @pytest.mark.parametrize("docs", ["public", "optional", "authenticated", "none"])
+@pytest.mark.parametrize("later", [True, False])
 def test_pages_stay_closed_where_somebody_has_closed_them(
-    edge: Edge, close: Callable[[FastAPI], None], docs: str
+    edge: Edge, close: Callable[[FastAPI], None], docs: str, *, later: bool
 ) -> None:
     app = FastAPI()
-    close(app)
+    if not later:
+        close(app)
     guard(app, edge.settings(strict=True), docs=docs)
+    if later:
+        close(app)
     with TestClient(app):
         pass
     found = asked(app)
@@ -731,6 +735,30 @@ def test_a_path_closes_the_apps_own_pages_and_opens_none() -> None:
         "/closed/openapi.json": ("authenticated", None),
         "/open/docs": ("optional", None),
         "/docs/oauth2-redirect": ("optional", None),
+    }
+
+
+def test_a_page_that_is_marked_itself_stays_closed() -> None:
+    app = FastAPI(docs_url=None, redoc_url=None)
+    declare_docs(app, "public")
+    at_edge(access="authenticated")(app.routes[0])
+    assert asked(app) == {"/openapi.json": ("authenticated", None)}
+    at_edge(access="public")(app.routes[0])
+    declare_docs(app, "authenticated")
+    assert asked(app) == {"/openapi.json": ("authenticated", None)}
+
+
+def test_the_pages_of_an_app_that_is_guarded_and_mounted_are_its_own_affair() -> None:
+    app, inner = FastAPI(docs_url=None, redoc_url=None), FastAPI(docs_url=None, redoc_url=None)
+    app.mount("/open", at_edge(access="authenticated")(inner))
+    app.mount("/closed", inner)
+    declare_docs(inner, "public")
+    declare_docs(app, "optional")
+    at_edge(below="/closed", access="authenticated")(app)
+    assert {path: access for path, (access, _) in asked(app).items()} == {
+        "/openapi.json": "optional",
+        "/open/openapi.json": "public",
+        "/closed/openapi.json": "authenticated",
     }
 
 

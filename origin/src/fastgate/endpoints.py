@@ -19,6 +19,7 @@ from fastgate.callers import Callers, Dependant, callers_of, flat
 from fastgate.declare import OPAQUE, Inherited
 from fastgate.inheritance import Inheritance, Left, Listed
 from fastgate.marks import declared_by, declared_through, layers, targets_of
+from fastgate.pages import access_of_pages
 from fastgate.routing import (
     View,
     app_below,
@@ -103,7 +104,12 @@ def endpoints(app: object) -> Iterator[Endpoint]:
     app = routed_app(app)
     if app is None:
         raise TypeError("neither a FastAPI nor a Starlette app")
-    yield from _endpoints_of(app, signed_root_of(app), Left(declared_through(app)))
+    pages = access_of_pages(app)
+    for each in _endpoints_of(app, signed_root_of(app), Left(declared_through(app))):
+        access = pages.get((id(each.route), each.template))
+        yield (
+            each if access is None else replace(each, declared={**each.declared, "access": access})
+        )
 
 
 def endpoints_below(app: object, template: str) -> Iterator[Endpoint]:
