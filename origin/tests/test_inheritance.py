@@ -651,6 +651,70 @@ async def read_me(caller: Caller) -> None: ...
 async def welcome(caller: AnyCaller) -> None: ...
 
 
+# Routes that are in the list of another router or app than the one that they were added to.
+
+
+def added_to(router: APIRouter) -> APIRouter:
+    router.get("/a")(silent)
+    router.mount("/files", StaticFiles(directory=FILES))
+    router.mount("/m", inner_app())
+    if INCLUDES_MOUNTS:  # older FastAPI takes no such route that does not say the same
+        router.add_route("/b", copy_of(plain), methods=["GET"])
+        router.add_websocket_route("/c", copy_of(talk))
+    return router
+
+
+def marked_late(router: APIRouter) -> APIRouter:
+    router.get("/a")(silent)
+    return closed(router)
+
+
+def in_its_list(app: FastAPI, router: APIRouter) -> None:
+    app.router.routes.extend(router.routes)
+
+
+def in_a_mounted_router(app: FastAPI, router: APIRouter) -> None:
+    app.mount("/mounted", APIRouter(routes=router.routes))
+
+
+def in_a_mounted_app(app: FastAPI, router: APIRouter) -> None:
+    app.mount("/mounted", FastAPI(openapi_url=None, routes=router.routes))
+
+
+def in_a_list_of_an_included_router(app: FastAPI, router: APIRouter) -> None:
+    app.include_router(APIRouter(routes=router.routes))
+
+
+def in_a_router_of_an_included_one(app: FastAPI, router: APIRouter) -> None:
+    outer = APIRouter(prefix="/outer")
+    outer.include_router(APIRouter(routes=router.routes), prefix="/inner")
+    app.include_router(outer)
+
+
+@pytest.mark.parametrize(
+    "router", [lambda: added_to(closed(APIRouter())), lambda: marked_late(APIRouter())]
+)
+@pytest.mark.parametrize(
+    "put",
+    [
+        in_its_list,
+        in_a_mounted_router,
+        in_a_mounted_app,
+        in_a_list_of_an_included_router,
+        in_a_router_of_an_included_one,
+    ],
+)
+def test_routes_keep_the_mark_of_the_router_that_they_were_added_to(
+    put: Callable[[FastAPI, APIRouter], None], router: Callable[[], APIRouter]
+) -> None:
+    app = public()
+    put(app, router())
+    app.get("/open")(silent)
+    found = asked(app)
+    assert found.pop("/open") == ("public", None)
+    assert {*map(str, found.values())} == {str(CLOSED)}
+
+
 # FastAPI's own pages of what is mounted where somebody has closed it.
 
 

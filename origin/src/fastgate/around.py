@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Host, Mount, Route, Router, WebSocketRoute
 
-from fastgate.declare import declared
+from fastgate.declare import COPIED_DEPENDENCIES, declared
 from fastgate.endpoints import Endpoint, Kind
 from fastgate.inheritance import lost_in_inclusions
 from fastgate.marks import is_router, layers
@@ -252,11 +252,11 @@ def _run_by_route(route: object) -> Iterator[object]:
 
 @cache
 def _attributes_of_routes() -> frozenset[str]:
-    """Return the names of what the framework writes on routes; `handle` is none of them."""
+    """Return the names of what the framework and marks write on routes; `handle` is no such."""
     path = "/{path:path}"
     kinds = (Route, routing.APIRoute, WebSocketRoute, routing.APIWebSocketRoute)
     routes = (*(kind(path, _nothing) for kind in kinds), Mount("/x", routes=[]))
-    return frozenset(name for route in routes for name in own(route))
+    return frozenset((COPIED_DEPENDENCIES, *(name for route in routes for name in own(route))))
 
 
 async def _nothing() -> None: ...

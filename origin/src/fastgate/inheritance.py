@@ -120,12 +120,12 @@ class Inheritance:
         dependant = getattr(view, "dependant", None)
         if dependant is None:
             listed = router_dependencies(self._app, view)
-            marks = [each.dependency for each in listed]
+            marks: list[object] = [each.dependency for each in listed]
             tree = dependant_of_listed(listed, path)
             not_run = callers_of(tree)
             calls = tuple((each.call, frozenset[str]()) for each in flat(tree))
         else:
-            marks = [each.call for each in flat(dependant)]
+            marks = _marks_of(view, [each.call for each in flat(dependant)])
             not_run, calls = Callers(), ()
         members = dict(self._around.inherited)
         said = set[str]()
@@ -171,6 +171,16 @@ class Inheritance:
             if isinstance(mark, Inherited):
                 found.setdefault(id(mark.router), {}).update(mark.members)
         return found.values()
+
+
+def _marks_of(view: View, built: list[object]) -> list[object]:
+    """Return what a route depends on, with marks of its router that it was built without.
+
+    Such a route is in the list of another app or router, which does not read its router again.
+    """
+    listed = [each.dependency for each in getattr(view, "dependencies", None) or ()]
+    marks = [each for each in listed if isinstance(each, Inherited)]
+    return built if all(mark in built for mark in marks) else [*marks, *built]
 
 
 def _declared_of_paths(app: object) -> Mapping[str, Members]:
