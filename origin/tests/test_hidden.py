@@ -329,3 +329,64 @@ def test_a_guard_around_a_mounted_app_asks_for_nobody(edge: Edge) -> None:
     root = opened()
     root.mount("/x", get(Inner(FastgateMiddleware(app, edge.settings()))))
     assert [route["access"] for route in compile_routes(root)] == ["public"]
+
+
+# An app that hands requests on to the one that serves it, or to its parts.
+
+
+def api() -> FastAPI:
+    app = opened()
+    router = APIRouter(prefix="/items")
+    router.post("/")(at_edge(access="authenticated", limits=["w"])(page_of()))
+    app.include_router(router)
+    app.state.router = router
+    return app
+
+
+TOOLS = at_edge(access="authenticated", limits=["m"], methods=["POST"])
+
+
+@pytest.mark.parametrize("deep", [True, False])
+def test_a_mounted_app_may_ask_the_one_that_serves_it(*, deep: bool) -> None:
+    app = api()
+    app.get("/health")(page_of())
+    tools = Starlette(routes=[Route("/tools", Client(app), methods=["POST"])])
+    app.mount("/llm", Starlette(routes=[Mount("/x", app=tools)]) if deep else tools)
+    assert [route["access"] for route in compile_routes(app)][-1] == "public"
+    with_route(app, Route("/direct", Client(app), methods=["POST"]))
+    assert compile_routes(app)[-1]["access"] == "public"
+
+
+@pytest.mark.parametrize("deep", [True, False])
+def test_what_the_mounted_app_says_is_said_of_its_routes(*, deep: bool) -> None:
+    root, app = FastAPI(openapi_url=None), api()
+    root.mount("/api", app)
+    tools = Starlette(routes=[Route("/tools", Client(app), methods=["POST"])])
+    outer = Starlette(routes=[Mount("/x", app=tools)]) if deep else tools
+    root.mount("/llm", at_edge(access="authenticated")(outer))
+    with pytest.raises(CannotCompile, match=r"not read: limits of page .*\n.*at_edge\(limits=…"):
+        compile_routes(root)
+    at_edge(limits=["m"])(outer)
+    assert compile_routes(root)[-1]["limits"] == ["m"]
+
+
+def test_an_included_router_and_routes_that_are_served_elsewhere_are_served() -> None:
+    app = api()
+    app.mount("/tools", at_edge(access="authenticated", methods=["POST"])(Client(app.state.router)))
+    with pytest.raises(CannotCompile, match=r"not read: limits of page .*\n.*at_edge\(limits=…"):
+        compile_routes(app)
+    app.routes.pop()
+    app.mount("/tools", TOOLS(Client(app.state.router)))
+    app.get("/health")(page_of())
+    combined = FastAPI(openapi_url=None, routes=[*app.routes, Route("/mcp", TOOLS(Client(app)))])
+    assert compile_routes(at_edge(access="optional")(combined))[-1]["limits"] == ["m"]
+
+
+def test_a_whole_that_is_closed_further_than_what_it_holds_is_right() -> None:
+    app, inner = FastAPI(openapi_url=None), opened()
+    inner.get("/health")(page_of())
+    app.mount("/x", at_edge(access="authenticated", methods=["GET"])(Inner(inner)))
+    router = closed(APIRouter())
+    router.mount("/y", get(Inner(inner)))
+    app.mount("/r", router)
+    assert {route["access"] for route in compile_routes(app)} == {"authenticated"}

@@ -92,6 +92,8 @@ class Endpoint:
     """The route or mount, as its author wrote it."""
     dependencies: tuple[object, ...] = ()
     """The functions that are run before it. What is written on them is read by nobody."""
+    said_by_mounts: frozenset[str] = frozenset()
+    """Members that it inherits of what is mounted, and it stands in."""
     listed: tuple[Listed, ...] = ()
     """Dependencies of the routers and apps that it stands in, which FastAPI does not run for it."""
 
@@ -193,6 +195,7 @@ def _with(left: Left, holders: tuple[object, ...], endpoint: Endpoint) -> Endpoi
         disputed=left.disputed,
         not_run=left.not_run,
         listed=left.listed,
+        said_by_mounts=left.said_by_mounts,
         holders=holders,
     )
 

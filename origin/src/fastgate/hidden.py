@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute, Host, Mount, Router
 
 from fastgate.around import run_beside, standing_in
 from fastgate.callers import Callers
-from fastgate.declare import ACCESS, OPEN
+from fastgate.declare import ACCESS, OPEN, declared
 from fastgate.dependencies import FastgateScheme
 from fastgate.endpoints import Endpoint, Kind, endpoints_below
 from fastgate.marks import is_router, layers, targets_of
@@ -63,6 +63,13 @@ class Listed:
         """Whether an app, a router, a route or its endpoint is served in its own right."""
         of_route = attribute(target, "endpoint") if is_a(target, BaseRoute) else None
         return id(target) in self._kept or (of_route is not None and id(of_route) in self._kept)
+
+    def has_all_of(self, part: object) -> bool:
+        """Whether a part is served, or each route of it: of an included router, for one."""
+        if self.has(part) or not is_router(part):
+            return self.has(part)
+        routes = [route for route, _ in effective_routes(part)]
+        return bool(routes) and all(map(self.has, routes))
 
 
 def graph_of(
@@ -119,7 +126,7 @@ def hidden(found: Sequence[Endpoint], listed: Listed) -> Iterator[Unread]:
     for key, part in list(graph.objects.items()):
         if not is_router(part) and not is_a(part, BaseRoute, FastgateScheme):
             continue
-        served = listed.has(part)
+        served = listed.has_all_of(part)
         nearest = graph.reached_from([key])
         for endpoint, keys in roots:
             if key in seen[id(endpoint)] or nearest_of(graph, nearest, keys) is None:
@@ -164,8 +171,11 @@ def _declared_in(
     part: object, endpoint: Endpoint, keys: Sequence[int], *, served: bool
 ) -> Iterator[Unread]:
     here, said = said_by(endpoint)
+    # What a mount around it says is as good: it is said of what is mounted there.
+    here = {**{name: said[name] for name in endpoint.said_by_mounts if name in said}, **here}
     own = id(part) in keys  # what is declared of it is read
-    if not own and (names := differing(part, said, not_to_be_said(here))):
+    apart = {*not_to_be_said(here), *_more_open(declared(part), said)}
+    if not own and (names := differing(part, said, apart)):
         yield Lost(endpoint, part, names, say(names)).unread()
     app = part if is_router(part) else Router(routes=[part])  # type: ignore[list-item]
     opaque = own and is_mounted(endpoint)  # that its routes declare nothing is asked elsewhere
@@ -174,6 +184,7 @@ def _declared_in(
     for below in endpoints_below(app, template):
         members = {} if opaque else {**below.inherited, **below.declared}
         names = [name for name in members if said.get(name) != members[name]]
+        names = [name for name in names if name not in _more_open(members, said)]
         by_itself = served or not names  # to say it of the whole is all that is needed
         names += _access_asked_beyond(below, said)
         if served:
@@ -211,8 +222,14 @@ def _asked_of(endpoint: Endpoint, scheme: object) -> Iterator[Unread]:
         yield Lost(endpoint, scheme, names, say(names)).unread()
 
 
+def _more_open(members: Mapping[str, object], said: Mapping[str, object]) -> list[str]:
+    """Return `access` where the whole is closed further than a part of it."""
+    return _less({"access": members.get("access")}, str(said.get("access")))
+
+
 def _less(said: Mapping[str, object], asked: str) -> list[str]:
     """Return what is to be said where callers are asked for whom nobody lets in, or makes known."""
     given = said.get("access", "authenticated" if "scopes" in said else None)
-    less = given in ACCESS and ACCESS.index(str(given)) < ACCESS.index(asked)
+    known = given in ACCESS and asked in ACCESS
+    less = known and ACCESS.index(str(given)) < ACCESS.index(asked)
     return ["access"] if less else []

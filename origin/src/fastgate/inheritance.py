@@ -74,6 +74,8 @@ class Left:
     """What dependencies of routers and apps ask that FastAPI runs for its own routes alone."""
     listed: tuple["Listed", ...] = ()
     """Those dependencies themselves."""
+    said_by_mounts: frozenset[str] = frozenset()
+    """Members that mounts around it say, or what is mounted there."""
 
     def through(self, members: Members) -> "Left":
         """Return what is left to the app of a mount that declares `members`."""
@@ -84,6 +86,7 @@ class Left:
             inherited=over(self.inherited, members),
             within=tuple(within),
             not_run=Callers() if said else self.not_run,
+            said_by_mounts=self.said_by_mounts | members.keys(),
             listed=tuple((call, apart | _said_with(members)) for call, apart in self.listed),
         )
 
@@ -154,6 +157,7 @@ class Inheritance:
             inner,
             around.not_run | not_run,
             (*around.listed, *calls),
+            around.said_by_mounts,
         )
 
     def unused(self) -> list[str]:
