@@ -478,6 +478,37 @@ def test_what_takes_the_rest_and_says_so_itself_is_right(rest: Callable[[FastAPI
     assert sorted(asked(app).values(), key=str) == [CLOSED, ("public", None)]
 
 
+@pytest.mark.parametrize(
+    "rest",
+    [
+        a_single_page_app,
+        a_page_for_every_path,
+        pytest.param(a_frontend_by_its_path, marks=needs_frontends),
+    ],
+)
+def test_so_is_what_takes_the_rest_of_a_mounted_app(rest: Callable[[FastAPI], None]) -> None:
+    app, inner = public(), FastAPI(openapi_url=None)
+    inner.get("/staff/orders")(silent)
+    rest(inner)
+    app.mount("/v1", inner)
+    at_edge(below="/v1/staff", access="authenticated", require=STAFF)(app)
+    assert sorted(asked(app).values(), key=str) == [CLOSED, ("public", None)]
+
+
+def test_a_mounted_app_that_does_not_say_so_itself_is_a_fault() -> None:
+    app, inner = public(), FastAPI(openapi_url=None)
+    inner.get("/staff/orders")(silent)
+    inner.mount("/", StaticFiles(directory=FILES))
+    app.mount("/v1", inner)
+    app.mount("/v2", at_edge(access="public")(StaticFiles(directory=FILES)))
+    for path in ("/v1/staff", "/v2/staff"):
+        at_edge(below=path, access="authenticated", require=STAFF)(app)
+    with pytest.raises(CannotCompile, match="says something else") as error:
+        compile_routes(app)
+    said = [str(fault) for fault in error.value.faults if "says something else" in str(fault)]
+    assert ["(/v1/{path:path}" in each for each in said] == [True, False]
+
+
 def test_what_stands_before_takes_the_path_from_it() -> None:
     app = public()
     app.mount("/files/private", StaticFiles(directory=FILES))

@@ -92,6 +92,8 @@ class Endpoint:
     """The route or mount, as its author wrote it."""
     dependencies: tuple[object, ...] = ()
     """The functions that are run before it. What is written on them is read by nobody."""
+    for_the_rest: bool = False
+    """Whether it says itself who may call it, and takes the rest of an app, mounted or not."""
     said_by_mounts: frozenset[str] = frozenset()
     """Members that it inherits of what is mounted, and it stands in."""
     listed: tuple[Listed, ...] = ()
@@ -159,6 +161,8 @@ def _noting_parts(
     parts = {prefix + part: members for part, members in inheritance.parts.items()}
     taken: list[str] = []  # by mounts that stand before
     for each in served:
+        if each.kind is Kind.APP and _is_for_the_rest(each, prefix, parts):
+            each = replace(each, for_the_rest=True)
         inner = {
             part: members
             for part, members in parts.items()
@@ -166,7 +170,7 @@ def _noting_parts(
         }
         if each.kind is Kind.BELOW:
             taken.append(each.template)
-        elif inner and not _is_for_the_rest(each, prefix, parts):
+        elif inner and not (each.for_the_rest or _is_for_the_rest(each, prefix, parts)):
             for part in [part for part in inner if any(takes_all_below(it, part) for it in taken)]:
                 del inner[part]
             each = replace(each, parts={**each.parts, **inner})
