@@ -479,6 +479,37 @@ def test_what_takes_the_rest_and_says_so_itself_is_right(rest: Callable[[FastAPI
     assert sorted(asked(app).values(), key=str) == [CLOSED, ("public", None)]
 
 
+@pytest.mark.parametrize(
+    "rest",
+    [
+        a_single_page_app,
+        a_page_for_every_path,
+        pytest.param(a_frontend_by_its_path, marks=needs_frontends),
+    ],
+)
+def test_so_is_what_takes_the_rest_of_a_mounted_app(rest: Callable[[FastAPI], None]) -> None:
+    app, inner = public(), FastAPI(openapi_url=None)
+    inner.get("/staff/orders")(silent)
+    rest(inner)
+    app.mount("/v1", inner)
+    at_edge(below="/v1/staff", access="authenticated", require=STAFF)(app)
+    assert sorted(asked(app).values(), key=str) == [CLOSED, ("public", None)]
+
+
+def test_a_mounted_app_that_does_not_say_so_itself_is_a_fault() -> None:
+    app, inner = public(), FastAPI(openapi_url=None)
+    inner.get("/staff/orders")(silent)
+    inner.mount("/", StaticFiles(directory=FILES))
+    app.mount("/v1", inner)
+    app.mount("/v2", at_edge(access="public")(StaticFiles(directory=FILES)))
+    for path in ("/v1/staff", "/v2/staff"):
+        at_edge(below=path, access="authenticated", require=STAFF)(app)
+    with pytest.raises(CannotCompile, match="says something else") as error:
+        compile_routes(app)
+    said = [str(fault) for fault in error.value.faults if "says something else" in str(fault)]
+    assert ["(/v1/{path:path}" in each for each in said] == [True, False]
+
+
 def test_what_stands_before_takes_the_path_from_it() -> None:
     app = public()
     app.mount("/files/private", StaticFiles(directory=FILES))
@@ -594,6 +625,47 @@ def test_the_endpoint_or_mount_says_it_by_its_own_word() -> None:
     assert asked(app)["/own"] == ("authenticated", None)
 
 
+def marked(**members: Any) -> Any:  # noqa: ANN401
+    async def dependency() -> None: ...
+
+    return Depends(at_edge(**members)(dependency))
+
+
+def a_frontend_below(router: Any) -> None:  # noqa: ANN401
+    router.frontend("/ui", directory=FILES)
+
+
+MARKABLE = [*BESIDE, pytest.param(a_frontend_below, marks=needs_frontends)]
+
+
+@pytest.mark.parametrize("secured", [secured_router, secured_inclusion, secured_app])
+@pytest.mark.parametrize("add", MARKABLE)
+def test_the_mark_of_such_a_dependency_is_said_there_too(
+    secured: Secured, add: Callable[[Any], None]
+) -> None:
+    if is_left_out(add, secured):
+        pytest.skip("this FastAPI leaves mounts of included routers out")
+    dependency = marked(access="authenticated", require=STAFF)
+    with pytest.raises(CannotCompile, match="not read: access, require of marked"):
+        compile_routes(secured(add, dependency, "public"))
+    with pytest.raises(CannotCompile, match="not read: require of marked"):
+        compile_routes(secured(add, dependency, "authenticated"))
+    compile_routes(at_edge(require=STAFF)(secured(add, dependency, "authenticated")))
+
+
+def test_a_mount_or_a_starlette_route_below_it_says_it_by_its_own_word() -> None:
+    dependency = marked(access="authenticated", require=STAFF, limits=["a"])
+    app = FastAPI(openapi_url=None, dependencies=[dependency])
+    app.add_route("/x", at_edge(access="public", limits=["b"])(copy_of(plain)), methods=["GET"])
+    app.mount("/m", at_edge(access="optional", limits=["b"])(inner_app()))
+    assert asked(app)["/x"] == ("public", None)
+    assert asked(app)["/m/admin/secret"] == ("optional", None)
+    app.mount("/files", at_edge(access="authenticated", limits=["b"])(StaticFiles(directory=FILES)))
+    with pytest.raises(CannotCompile, match="not read: require of marked") as error:
+        compile_routes(app)
+    assert len(error.value.faults) == 1
+
+
 def test_an_endpoint_of_a_mounted_app_that_asks_for_less_than_its_parent_is_a_fault() -> None:
     app, inner = FastAPI(openapi_url=None, dependencies=[Depends(fastgate)]), inner_app()
     inner.get("/caller")(read_me)
@@ -609,6 +681,70 @@ async def read_me(caller: Caller) -> None: ...
 
 
 async def welcome(caller: AnyCaller) -> None: ...
+
+
+# Routes that are in the list of another router or app than the one that they were added to.
+
+
+def added_to(router: APIRouter) -> APIRouter:
+    router.get("/a")(silent)
+    router.mount("/files", StaticFiles(directory=FILES))
+    router.mount("/m", inner_app())
+    if INCLUDES_MOUNTS:  # older FastAPI takes no such route that does not say the same
+        router.add_route("/b", copy_of(plain), methods=["GET"])
+        router.add_websocket_route("/c", copy_of(talk))
+    return router
+
+
+def marked_late(router: APIRouter) -> APIRouter:
+    router.get("/a")(silent)
+    return closed(router)
+
+
+def in_its_list(app: FastAPI, router: APIRouter) -> None:
+    app.router.routes.extend(router.routes)
+
+
+def in_a_mounted_router(app: FastAPI, router: APIRouter) -> None:
+    app.mount("/mounted", APIRouter(routes=router.routes))
+
+
+def in_a_mounted_app(app: FastAPI, router: APIRouter) -> None:
+    app.mount("/mounted", FastAPI(openapi_url=None, routes=router.routes))
+
+
+def in_a_list_of_an_included_router(app: FastAPI, router: APIRouter) -> None:
+    app.include_router(APIRouter(routes=router.routes))
+
+
+def in_a_router_of_an_included_one(app: FastAPI, router: APIRouter) -> None:
+    outer = APIRouter(prefix="/outer")
+    outer.include_router(APIRouter(routes=router.routes), prefix="/inner")
+    app.include_router(outer)
+
+
+@pytest.mark.parametrize(
+    "router", [lambda: added_to(closed(APIRouter())), lambda: marked_late(APIRouter())]
+)
+@pytest.mark.parametrize(
+    "put",
+    [
+        in_its_list,
+        in_a_mounted_router,
+        in_a_mounted_app,
+        in_a_list_of_an_included_router,
+        in_a_router_of_an_included_one,
+    ],
+)
+def test_routes_keep_the_mark_of_the_router_that_they_were_added_to(
+    put: Callable[[FastAPI, APIRouter], None], router: Callable[[], APIRouter]
+) -> None:
+    app = public()
+    put(app, router())
+    app.get("/open")(silent)
+    found = asked(app)
+    assert found.pop("/open") == ("public", None)
+    assert {*map(str, found.values())} == {str(CLOSED)}
 
 
 # FastAPI's own pages of what is mounted where somebody has closed it.
@@ -662,12 +798,16 @@ def by_what_asks_something_of_callers(app: FastAPI) -> None:
     ],
 )
 @pytest.mark.parametrize("docs", ["public", "optional", "authenticated", "none"])
+@pytest.mark.parametrize("later", [True, False])
 def test_pages_stay_closed_where_somebody_has_closed_them(
-    edge: Edge, close: Callable[[FastAPI], None], docs: str
+    edge: Edge, close: Callable[[FastAPI], None], docs: str, *, later: bool
 ) -> None:
     app = FastAPI()
-    close(app)
+    if not later:
+        close(app)
     guard(app, edge.settings(strict=True), docs=docs)
+    if later:
+        close(app)
     with TestClient(app):
         pass
     found = asked(app)
@@ -694,10 +834,72 @@ def test_a_path_closes_the_apps_own_pages_and_opens_none() -> None:
     }
 
 
+def test_a_page_that_is_marked_itself_stays_closed() -> None:
+    app = FastAPI(docs_url=None, redoc_url=None)
+    declare_docs(app, "public")
+    at_edge(access="authenticated")(app.routes[0])
+    assert asked(app) == {"/openapi.json": ("authenticated", None)}
+    at_edge(access="public")(app.routes[0])
+    declare_docs(app, "authenticated")
+    assert asked(app) == {"/openapi.json": ("authenticated", None)}
+
+
+def test_the_pages_of_an_app_that_is_guarded_and_mounted_are_its_own_affair() -> None:
+    app, inner = FastAPI(docs_url=None, redoc_url=None), FastAPI(docs_url=None, redoc_url=None)
+    app.mount("/open", at_edge(access="authenticated")(inner))
+    app.mount("/closed", inner)
+    declare_docs(inner, "public")
+    declare_docs(app, "optional")
+    at_edge(below="/closed", access="authenticated")(app)
+    assert {path: access for path, (access, _) in asked(app).items()} == {
+        "/openapi.json": "optional",
+        "/open/openapi.json": "public",
+        "/closed/openapi.json": "authenticated",
+    }
+
+
 def test_the_mark_of_the_app_itself_is_for_its_endpoints() -> None:
     app = at_edge(access="authenticated")(FastAPI(docs_url=None, redoc_url=None))
     declare_docs(app, "public")
     assert asked(app) == {"/openapi.json": ("public", None)}
+
+
+# A path of a router that is served itself, or by an app.
+
+
+def at_its_router(app: Starlette | Router) -> None:
+    at_edge(below="/admin", access="authenticated", require=STAFF)(getattr(app, "router", app))
+
+
+@pytest.mark.parametrize("kind", [Starlette, Router])
+@pytest.mark.parametrize("mounted", [True, False])
+def test_a_path_of_the_router_that_an_app_runs_holds(
+    kind: type[Starlette | Router], *, mounted: bool
+) -> None:
+    inner = kind(routes=[Route("/admin/x", copy_of(plain), methods=["GET"])])
+    at_its_router(inner)
+    app: Any = inner
+    if mounted:
+        app = public()
+        app.mount("/m", inner)
+    assert list(asked(app).values()) == [CLOSED]
+
+
+def test_a_path_of_the_router_is_nearer_than_one_of_its_app() -> None:
+    app = Starlette(routes=[Route("/admin/x", copy_of(plain), methods=["GET"])])
+    at_edge(below="/admin", access="public", group="a")(app)
+    at_its_router(app)
+    (route,) = compile_routes(app)
+    assert (route["access"], route["require"], route["group"]) == (*CLOSED, "a")
+
+
+def test_a_path_is_said_of_nothing_that_would_not_be_asked_for_it() -> None:
+    class Other:
+        routes: list[object] = []  # noqa: RUF012
+
+    for target in (Mount("/m", app=inner_app()), Other(), APIRouter()):
+        with pytest.raises(TypeError, match="is said of a FastAPI or Starlette app"):
+            at_edge(below="/admin", access="authenticated")(target)
 
 
 # What is asked of a caller, below what opens.

@@ -316,6 +316,7 @@ def test_what_says_the_same_or_is_said_anew_is_no_fault() -> None:
     @at_edge(access="optional", scopes=[])
     class Anew(Base): ...
 
+    @at_edge(access="public")
     async def calls_another() -> str:
         return f"{app.title} {await helper()}"
 
@@ -329,6 +330,85 @@ def test_what_says_the_same_or_is_said_anew_is_no_fault() -> None:
         "authenticated",
         "public",
     ]
+
+
+# A function that is an endpoint itself, and is called by another one.
+
+
+def retried(called: Callable[[], Awaitable[str]]) -> Callable[[], Awaitable[str]]:
+    async def again() -> str:
+        return await called()
+
+    return again
+
+
+def retried_by_default(called: Callable[[], Awaitable[str]]) -> Callable[[], Awaitable[str]]:
+    async def again() -> str:
+        return await called()
+
+    again.original = called  # type: ignore[attr-defined]
+    return again
+
+
+class Retried:
+    """An object that calls what it has as an attribute."""
+
+    def __init__(self, called: Callable[[], Awaitable[str]]) -> None:
+        self.called = called
+
+    async def __call__(self) -> str:
+        return await self.called()
+
+    async def again(self) -> str:
+        return await self.called()
+
+
+CALLING: dict[str, Callable[[Any], Any]] = {
+    "closure": retried,
+    "closure in a closure": lambda called: retried(retried(called)),
+    "attribute of a function": retried_by_default,
+    "object": Retried,
+    "method of an object": lambda called: Retried(called).again,
+    "partial function of one": lambda called: functools.partial(retried(called)),
+    "closure over a partial function": lambda called: retried(functools.partial(called)),
+}
+
+
+@pytest.mark.parametrize("calling", CALLING.values(), ids=CALLING.keys())
+@pytest.mark.parametrize("served_too", [True, False])
+def test_an_endpoint_that_calls_a_marked_one_says_as_much(
+    calling: Callable[[Any], Any], *, served_too: bool
+) -> None:
+    app, called = public(FastAPI(openapi_url=None)), closed(handler())
+    if served_too:
+        app.get("/called")(called)
+    app.get("/calls")(calling(called))
+    with pytest.raises(CannotCompile, match="not read: access, scopes of handler") as error:
+        compile_routes(app)
+    assert len(error.value.faults) == 1
+    app.routes.pop()
+    app.get("/calls")(closed(calling(called)))
+    assert {route["access"] for route in compile_routes(app)} == {"authenticated"}
+
+
+def test_a_mounted_app_that_calls_one_does_so_too() -> None:
+    app, called = public(FastAPI(openapi_url=None)), closed(handler())
+    app.get("/called")(called)
+    app.mount("/calls", at_edge(methods=["GET"])(Retried(called)))  # type: ignore[arg-type]
+    with pytest.raises(CannotCompile, match="not read: access, scopes of handler"):
+        compile_routes(app)
+
+
+def test_an_endpoint_that_has_a_table_of_endpoints_need_not() -> None:
+    app, table = public(FastAPI(openapi_url=None)), dict[str, object]()
+    for name in ("a", "b"):
+        table[name] = app.get(f"/{name}")(closed(handler()))
+
+    async def index() -> list[str]:
+        return [*table]
+
+    app.get("/")(index)
+    assert compile_routes(app)[-1]["access"] == "public"
 
 
 class Hides:

@@ -6,16 +6,17 @@ routers and routes; and each router whose default is an app of its own.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from itertools import chain
 from types import FunctionType, MethodType
 from typing import NamedTuple, TypeAlias
 
+from fastapi import routing
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.routing import BaseRoute, Host, Mount, Router
+from starlette.routing import BaseRoute, Host, Mount, Route, Router, WebSocketRoute
 
-from fastgate.declare import declared
+from fastgate.declare import COPIED_DEPENDENCIES, declared
 from fastgate.endpoints import Endpoint, Kind
 from fastgate.inheritance import lost_in_inclusions
 from fastgate.marks import is_router, layers
@@ -29,7 +30,7 @@ from fastgate.routing import (
     router_of,
 )
 from fastgate.said import Lost, Unread, differing, layers_of, name_of, not_to_be_said, said_by
-from fastgate.static import attribute, is_a
+from fastgate.static import attribute, is_a, own
 
 _MARK_THE_APP = "mark the app itself, at_edge(…)(app): then the policy and a running app agree"
 _MARK_ITSELF = (
@@ -89,6 +90,11 @@ def standing_in(part: object) -> Iterator[object]:
     """
     yield type(part)
     yield from _stack_of(part)
+
+
+def run_beside(route: object) -> Iterator[object]:
+    """Yield what a route runs beside its endpoint, where its author has it run something."""
+    yield from _stack_of(route)
 
 
 # What stands around a whole app.
@@ -226,10 +232,45 @@ def _stack_of(part: object) -> Iterator[object]:
         for each in (attribute(part, "middleware_stack"), attribute(part, "default")):
             if each is not None and not _is_own(part, each):
                 yield each
-    elif is_a(part, BaseRoute) and not is_a(part, Mount, Host):
-        run = attribute(part, "app")
-        if run is not attribute(part, "endpoint") and not is_a(run, FunctionType, type(None)):
-            yield run
+    elif is_a(part, BaseRoute):
+        yield from _run_by_route(part)
+
+
+def _run_by_route(route: object) -> Iterator[object]:
+    """Yield what a route runs that is neither its endpoint nor the framework's: an author's."""
+    run = attribute(route, "app")
+    of_mount = is_a(route, Mount, Host) or run is attribute(route, "endpoint")
+    if run is not None and not of_mount and not _is_of_framework(run):
+        yield run
+    for name, value in list(own(route).items()):
+        if name not in _attributes_of_routes():
+            yield value
+    kinds = (each for each in mro_of(type(route))[:-1] if not _is_of_framework(each))
+    if any(name in own(kind) for kind in kinds for name in ("handle", "__call__")):
+        yield type(route)  # it may hand on to what it has itself
+
+
+@cache
+def _attributes_of_routes() -> frozenset[str]:
+    """Return the names of what the framework and marks write on routes; `handle` is no such."""
+    path = "/{path:path}"
+    kinds = (Route, routing.APIRoute, WebSocketRoute, routing.APIWebSocketRoute)
+    routes = (*(kind(path, _nothing) for kind in kinds), Mount("/x", routes=[]))
+    return frozenset((COPIED_DEPENDENCIES, *(name for route in routes for name in own(route))))
+
+
+async def _nothing() -> None: ...
+
+
+def _is_of_framework(target: object) -> bool:
+    """Whether a function or a class was written in FastAPI or Starlette."""
+    if is_a(target, type):
+        module = own(target).get("__module__")
+    elif is_a(target, FunctionType):
+        module = target.__globals__.get("__name__")  # type: ignore[attr-defined]
+    else:
+        return False
+    return str(module).partition(".")[0] in ("fastapi", "starlette")
 
 
 def _is_own(router: object, method: object) -> bool:

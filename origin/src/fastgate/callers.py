@@ -94,13 +94,13 @@ def _called(dependency: object) -> Iterator[object]:
             yield attribute(layer, "__self__")
 
 
-def callers_of_listed(dependencies: Iterable[Depends], path: object) -> Callers:
-    """Return what the dependencies that a router or an app lists say, for a route at `path`."""
+def dependant_of_listed(dependencies: Iterable[Depends], path: object) -> Dependant:
+    """Return the tree of what a router or an app lists, for a route at `path`; None if nothing."""
     listed = [each for each in dependencies if not isinstance(each.dependency, Inherited)]
     if not listed:
-        return Callers()
+        return None
     template = path if isinstance(path, str) and path else "/"
-    return callers_of(APIRoute(template, _nothing, dependencies=listed).dependant)
+    return APIRoute(template, _nothing, dependencies=listed).dependant
 
 
 def flat(dependant: Dependant) -> Iterator[Dependant]:

@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeGuard, TypeVar
 
 from fastapi import APIRouter, Depends, routing
+from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import Route, Router, WebSocketRoute
 
 from fastgate.formerly import FORMERLY, read_former
 from fastgate.static import attribute, own
@@ -78,7 +79,8 @@ _ATTRIBUTE = "__fastgate__"
 _BELOW_ATTRIBUTE = "__fastgate_below__"
 _COPIED_ATTRIBUTE = "__fastgate_copied__"
 COPIED_DEPENDENCIES = "__fastgate_dependencies__"
-"""What the routers of a Starlette route depend on, on the copy that older FastAPI includes."""
+"""What the routers of a Starlette route or mount depend on, on it and on copies: it may be put into
+the list of another router, and older FastAPI includes copies."""
 
 T = TypeVar("T")
 
@@ -269,8 +271,9 @@ class Inherited:
 
 
 def _declare_below(app: T, prefix: str, members: Mapping[str, object]) -> T:
-    if not isinstance(getattr(app, "routes", None), list) or isinstance(app, APIRouter):
-        raise TypeError("at_edge(below=…) is said of a FastAPI or Starlette app")
+    # A mount, or an app of another framework, would never be asked for it.
+    if not isinstance(app, (Starlette, Router)) or isinstance(app, APIRouter):
+        raise TypeError("at_edge(below=…) is said of a FastAPI or Starlette app, mounted or not")
     if not prefix.startswith("/") or prefix.endswith("/"):
         raise ValueError(f'at_edge: below is {prefix!r}; it is a path like "/auth"')
     prefixes = declared_below(app)
@@ -305,6 +308,24 @@ def _declare_for_router(router: APIRouter, members: Mapping[str, object]) -> Non
         mark_changed()
     if not hasattr(routing, "_IncludedRouter"):
         _refuse_what_inherits_nothing(router, members)
+    _note_on_what_is_added(router)
+
+
+def _note_on_what_is_added(router: APIRouter) -> None:
+    """Write on routes of Starlette and mounts what their router depends on; others have it."""
+
+    def noting(add: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(add)
+        def noted(*args: object, **named: object) -> None:
+            before = len(router.routes)
+            add(*args, **named)
+            for route in router.routes[before:]:
+                setattr(route, COPIED_DEPENDENCIES, router.dependencies)
+
+        return noted
+
+    for name in ("add_route", "add_websocket_route", "mount", "host"):
+        setattr(router, name, noting(getattr(router, name)))
 
 
 def lost_of_router(router: APIRouter, dependencies: object) -> list[str]:

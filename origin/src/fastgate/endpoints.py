@@ -17,8 +17,9 @@ from starlette.staticfiles import StaticFiles
 
 from fastgate.callers import Callers, Dependant, callers_of, flat
 from fastgate.declare import OPAQUE, Inherited
-from fastgate.inheritance import Inheritance, Left
+from fastgate.inheritance import Inheritance, Left, Listed
 from fastgate.marks import declared_by, declared_through, layers, targets_of
+from fastgate.pages import access_of_pages
 from fastgate.routing import (
     View,
     app_below,
@@ -86,11 +87,17 @@ class Endpoint:
     targets: tuple[object, ...] = ()
     """What `declared` was read of, with whatever is wrapped around it."""
     holders: tuple[object, ...] = ()
-    """Of what is mounted: the apps that it is mounted in, from the outermost one."""
+    """The apps that it is served by, from the outermost one."""
     route: object = None
     """The route or mount, as its author wrote it."""
     dependencies: tuple[object, ...] = ()
     """The functions that are run before it. What is written on them is read by nobody."""
+    for_the_rest: bool = False
+    """Whether it says itself who may call it, and takes the rest of an app, mounted or not."""
+    said_by_mounts: frozenset[str] = frozenset()
+    """Members that it inherits of what is mounted, and it stands in."""
+    listed: tuple[Listed, ...] = ()
+    """Dependencies of the routers and apps that it stands in, which FastAPI does not run for it."""
 
     def __str__(self) -> str:
         return f"{self.name} ({self.template}, {place_of(self.source)})"
@@ -101,7 +108,12 @@ def endpoints(app: object) -> Iterator[Endpoint]:
     app = routed_app(app)
     if app is None:
         raise TypeError("neither a FastAPI nor a Starlette app")
-    yield from _endpoints_of(app, signed_root_of(app), Left(declared_through(app)))
+    pages = access_of_pages(app)
+    for each in _endpoints_of(app, signed_root_of(app), Left(declared_through(app))):
+        access = pages.get((id(each.route), each.template))
+        yield (
+            each if access is None else replace(each, declared={**each.declared, "access": access})
+        )
 
 
 def endpoints_below(app: object, template: str) -> Iterator[Endpoint]:
@@ -128,15 +140,15 @@ def _served(
         if frontends := list(frontend_templates(route, view)):
             for path, frontend in frontends:
                 left = inheritance.left_to(view, path)
-                yield _with(left, _frontend(prefix + path, frontend, view))
+                yield _with(left, holders, _frontend(prefix + path, frontend, view))
             continue
         left = inheritance.left_to(view, path)
         if isinstance(route, Mount):
             yield from _mounted(handled_route(route, view), template, left, holders)
         elif isinstance(route, Route):
-            yield _with(left, _endpoint(Kind.HTTP, template, _methods(view), view))
+            yield _with(left, holders, _endpoint(Kind.HTTP, template, _methods(view), view))
         elif isinstance(route, WebSocketRoute):
-            yield _with(left, _endpoint(Kind.WEBSOCKET, template, ("GET",), view))
+            yield _with(left, holders, _endpoint(Kind.WEBSOCKET, template, ("GET",), view))
         else:
             name = type(route).__name__
             yield Endpoint(Kind.UNKNOWN, template, None, name, route)
@@ -149,6 +161,8 @@ def _noting_parts(
     parts = {prefix + part: members for part, members in inheritance.parts.items()}
     taken: list[str] = []  # by mounts that stand before
     for each in served:
+        if each.kind is Kind.APP and _is_for_the_rest(each, prefix, parts):
+            each = replace(each, for_the_rest=True)
         inner = {
             part: members
             for part, members in parts.items()
@@ -156,7 +170,7 @@ def _noting_parts(
         }
         if each.kind is Kind.BELOW:
             taken.append(each.template)
-        elif inner and not _is_for_the_rest(each, prefix, parts):
+        elif inner and not (each.for_the_rest or _is_for_the_rest(each, prefix, parts)):
             for part in [part for part in inner if any(takes_all_below(it, part) for it in taken)]:
                 del inner[part]
             each = replace(each, parts={**each.parts, **inner})
@@ -178,8 +192,16 @@ def _is_for_the_rest(
     return each.callers.known or each.callers.anybody or not said.isdisjoint(("access", "scopes"))
 
 
-def _with(left: Left, endpoint: Endpoint) -> Endpoint:
-    return replace(endpoint, inherited=left.inherited, disputed=left.disputed, not_run=left.not_run)
+def _with(left: Left, holders: tuple[object, ...], endpoint: Endpoint) -> Endpoint:
+    return replace(
+        endpoint,
+        inherited=left.inherited,
+        disputed=left.disputed,
+        not_run=left.not_run,
+        listed=left.listed,
+        said_by_mounts=left.said_by_mounts,
+        holders=holders,
+    )
 
 
 def _mounted(
@@ -200,8 +222,8 @@ def _mounted(
         yield from _endpoints_of(holder, template, left.through(members), holders)
     else:
         methods = ("GET", "HEAD") if isinstance(app, StaticFiles) else None
-        found = _with(left, Endpoint(Kind.APP, below, methods, name, app, hidden=hidden))
-        found = replace(found, targets=targets, holders=holders, route=mount)
+        found = _with(left, holders, Endpoint(Kind.APP, below, methods, name, app, hidden=hidden))
+        found = replace(found, targets=targets, route=mount)
         own = ("websocket", OPAQUE)
         plain = {key: value for key, value in members.items() if key not in own}
         yield replace(found, declared=plain)
@@ -256,7 +278,15 @@ def _dependencies(view: View) -> tuple[object, ...]:
 def _frontend(template: str, frontend: View, view: View) -> Endpoint:
     callers = callers_of(getattr(view, "dependant", None))
     methods = ("GET", "HEAD")
-    return Endpoint(Kind.APP, template, methods, "frontend", frontend.app, callers=callers)
+    return Endpoint(
+        Kind.APP,
+        template,
+        methods,
+        "frontend",
+        frontend.app,
+        callers=callers,
+        dependencies=_dependencies(view),
+    )
 
 
 def _methods(route: View) -> tuple[str, ...] | None:

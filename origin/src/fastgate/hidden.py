@@ -6,18 +6,19 @@ within its reach, where one rule for the whole says something else. Nothing is r
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import TypeAlias
 
 from starlette.routing import BaseRoute, Host, Mount, Router
 
-from fastgate.around import standing_in
+from fastgate.around import run_beside, standing_in
 from fastgate.callers import Callers
-from fastgate.declare import ACCESS
+from fastgate.declare import ACCESS, OPEN, declared
 from fastgate.dependencies import FastgateScheme
 from fastgate.endpoints import Endpoint, Kind, endpoints_below
 from fastgate.marks import is_router, layers, targets_of
 from fastgate.reach import Graph
-from fastgate.routing import effective_routes, router_of
+from fastgate.routing import apps_within, declared_of, effective_routes, routed_app, router_of
 from fastgate.said import (
     Lost,
     Unread,
@@ -25,6 +26,7 @@ from fastgate.said import (
     is_asgi,
     is_mounted,
     layers_of,
+    name_of,
     not_to_be_said,
     said_by,
     say,
@@ -35,6 +37,7 @@ _HIDDEN = (
     "let the wrapper have its app as its attribute app, without opaque, so that its routes are "
     "seen, or take that declaration away"
 )
+_IN_A_HANDLER = "answer by a response: no rule is asked for an app that a handler hands on to"
 _IN_A_ROUTE = "mount it, app.mount(…), so that its routes are seen, or take that declaration away"
 
 Roots: TypeAlias = Sequence[tuple[Endpoint, Sequence[int]]]
@@ -61,8 +64,17 @@ class Listed:
         of_route = attribute(target, "endpoint") if is_a(target, BaseRoute) else None
         return id(target) in self._kept or (of_route is not None and id(of_route) in self._kept)
 
+    def has_all_of(self, part: object) -> bool:
+        """Whether a part is served, or each route of it: of an included router, for one."""
+        if self.has(part) or not is_router(part):
+            return self.has(part)
+        routes = [route for route, _ in effective_routes(part)]
+        return bool(routes) and all(map(self.has, routes))
 
-def graph_of(found: Sequence[Endpoint], listed: Listed, *, asgi: bool) -> tuple[Graph, Roots]:
+
+def graph_of(
+    found: Sequence[Endpoint], listed: Listed, *, asgi: bool, routes: bool = False
+) -> tuple[Graph, Roots]:
     """Return what endpoints have within their reach.
 
     Args:
@@ -70,32 +82,35 @@ def graph_of(found: Sequence[Endpoint], listed: Listed, *, asgi: bool) -> tuple[
         listed: what the app serves.
         asgi: whether to look at those that are ASGI apps, or at all others. What is called as an
             app may hand requests on to the apps and routes that it has.
+        routes: whether to look, too, at what their routes run beside them, which is an ASGI app.
 
     """
     begin = list[object]()
     roots = list[tuple[Endpoint, list[int]]]()
     for endpoint in found:
-        if is_asgi(endpoint) is not asgi:
-            continue
-        objects = list(layers_of(endpoint))
-        for dependency in endpoint.dependencies:
-            objects += layers(dependency, mounted=False)
+        objects = list[object]()
+        if is_asgi(endpoint) is asgi:
+            objects += layers_of(endpoint)
+            for dependency in endpoint.dependencies:
+                objects += layers(dependency, mounted=False)
+        if routes and endpoint.route is not None:
+            objects += run_beside(endpoint.route)
         begin += objects
-        roots.append((endpoint, [id(each) for each in objects]))
+        if objects:
+            roots.append((endpoint, [id(each) for each in objects]))
+    return Graph(begin, partial(_held_by, listed)) if asgi else Graph(begin), roots
 
-    def held_by(part: object) -> Iterator[object]:
-        """Return what is run for an app or a route that is not served, its endpoints left out."""
-        if asgi and not listed.has(part):
-            yield from standing_in(part)
-            # What it mounts, which no route leads to, may hide the next one.
-            routes = (
-                [part] if is_a(part, BaseRoute) else [each for each, _ in effective_routes(part)]
-            )
-            for route in routes:
-                if is_a(route, Mount, Host):
-                    yield from targets_of(route)
 
-    return Graph(begin, held_by), roots
+def _held_by(listed: Listed, part: object) -> Iterator[object]:
+    """Return what is run for an app or a route that is not served, its endpoints left out."""
+    if listed.has(part):
+        return
+    yield from standing_in(part)
+    # What it mounts, which no route leads to, may hide the next one.
+    routes = [part] if is_a(part, BaseRoute) else [each for each, _ in effective_routes(part)]
+    for route in routes:
+        if is_a(route, Mount, Host):
+            yield from targets_of(route)
 
 
 def nearest_of(graph: Graph, nearest: Mapping[int, int], keys: Sequence[int]) -> object:
@@ -106,45 +121,70 @@ def nearest_of(graph: Graph, nearest: Mapping[int, int], keys: Sequence[int]) ->
 
 def hidden(found: Sequence[Endpoint], listed: Listed) -> Iterator[Unread]:
     """Yield what is declared of apps and routes that others call, and do not hand on."""
-    graph, roots = graph_of(found, listed, asgi=True)
+    graph, roots = graph_of(found, listed, asgi=True, routes=True)
     seen = {id(endpoint): _seen_of(endpoint) for endpoint, _ in roots}
     for key, part in list(graph.objects.items()):
         if not is_router(part) and not is_a(part, BaseRoute, FastgateScheme):
             continue
-        served = listed.has(part)
-        if served and is_a(part, BaseRoute):
-            continue  # it is compared wherever it is handled
+        served = listed.has_all_of(part)
         nearest = graph.reached_from([key])
         for endpoint, keys in roots:
             if key in seen[id(endpoint)] or nearest_of(graph, nearest, keys) is None:
                 continue
             if is_a(part, FastgateScheme):
-                yield from _asked_of(endpoint, part)
+                if is_asgi(endpoint):  # what stands beside other endpoints asks nobody by it
+                    yield from _asked_of(endpoint, part)
             else:
                 yield from _declared_in(part, endpoint, keys, served=served)
 
 
+def handed_on_by_handlers(app: object, listed: Listed) -> Iterator[Unread]:
+    """Yield what is declared of apps that the handlers of exceptions answer by."""
+    roots = list[tuple[Endpoint, list[object]]]()
+    app = routed_app(app)
+    for each in apps_within(app):
+        handlers = attribute(each, "exception_handlers")
+        for handler in handlers.values() if is_a(handlers, dict) else ():  # type: ignore[attr-defined]
+            said = {"access": OPEN[0], **declared_of(app), **declared_of(each)}
+            found = Endpoint(Kind.NOTHING, "/", None, name_of(handler), handler, inherited=said)
+            roots.append((found, [*layers(handler, mounted=False)]))
+    graph = Graph((layer for _, own in roots for layer in own), partial(_held_by, listed))
+    for key, part in list(graph.objects.items()):
+        if listed.has(part) or not (is_router(part) or is_a(part, BaseRoute)):
+            continue
+        nearest = graph.reached_from([key])
+        for endpoint, own in roots:
+            if any(id(layer) in nearest for layer in own):
+                for each in _declared_in(part, endpoint, (), served=False):
+                    yield each._replace(remedy=_IN_A_HANDLER)
+
+
 def _seen_of(endpoint: Endpoint) -> set[int]:
-    """Return the ids of the apps around an endpoint, and of the one whose routes are listed."""
+    """Return the ids of its route, the apps around it, and the one whose routes are listed."""
     apps = list(endpoint.holders)
     if endpoint.kind is Kind.BELOW:
         apps += layers_of(endpoint)
-    return {id(each) for app in apps for each in (app, router_of(app))}
+    return {id(endpoint.route)} | {id(each) for app in apps for each in (app, router_of(app))}
 
 
 def _declared_in(
     part: object, endpoint: Endpoint, keys: Sequence[int], *, served: bool
 ) -> Iterator[Unread]:
     here, said = said_by(endpoint)
+    # What a mount around it says is as good: it is said of what is mounted there.
+    here = {**{name: said[name] for name in endpoint.said_by_mounts if name in said}, **here}
     own = id(part) in keys  # what is declared of it is read
-    if not own and (names := differing(part, said, not_to_be_said(here))):
+    apart = {*not_to_be_said(here), *_more_open(declared(part), said)}
+    if not own and (names := differing(part, said, apart)):
         yield Lost(endpoint, part, names, say(names)).unread()
     app = part if is_router(part) else Router(routes=[part])  # type: ignore[list-item]
     opaque = own and is_mounted(endpoint)  # that its routes declare nothing is asked elsewhere
     remedy = _HIDDEN if is_mounted(endpoint) else _IN_A_ROUTE
-    for below in endpoints_below(app, endpoint.template.removesuffix("/{path:path}")):
+    template = endpoint.template.removesuffix("/{path:path}").rstrip("/")
+    for below in endpoints_below(app, template):
         members = {} if opaque else {**below.inherited, **below.declared}
         names = [name for name in members if said.get(name) != members[name]]
+        names = [name for name in names if name not in _more_open(members, said)]
         by_itself = served or not names  # to say it of the whole is all that is needed
         names += _access_asked_beyond(below, said)
         if served:
@@ -182,8 +222,14 @@ def _asked_of(endpoint: Endpoint, scheme: object) -> Iterator[Unread]:
         yield Lost(endpoint, scheme, names, say(names)).unread()
 
 
+def _more_open(members: Mapping[str, object], said: Mapping[str, object]) -> list[str]:
+    """Return `access` where the whole is closed further than a part of it."""
+    return _less({"access": members.get("access")}, str(said.get("access")))
+
+
 def _less(said: Mapping[str, object], asked: str) -> list[str]:
     """Return what is to be said where callers are asked for whom nobody lets in, or makes known."""
     given = said.get("access", "authenticated" if "scopes" in said else None)
-    less = given in ACCESS and ACCESS.index(str(given)) < ACCESS.index(asked)
+    known = given in ACCESS and asked in ACCESS
+    less = known and ACCESS.index(str(given)) < ACCESS.index(asked)
     return ["access"] if less else []

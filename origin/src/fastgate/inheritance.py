@@ -7,10 +7,13 @@ more than this route, the nearest declaration counting. Nothing is judged here, 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
+from typing import TypeAlias
 
-from fastgate.callers import Callers, callers_of_listed, flat
+from fastgate.callers import Callers, callers_of, dependant_of_listed, flat
 from fastgate.declare import (
     ACCESS,
+    OF_KNOWN_CALLERS,
+    OPEN,
     Inherited,
     declared,
     declared_below,
@@ -23,6 +26,9 @@ from fastgate.routing import View, inclusions, router_dependencies, router_of
 from fastgate.template import begins, comparable
 
 Members = Mapping[str, object]
+
+Listed: TypeAlias = tuple[object, frozenset[str]]
+"""A dependency, and the members of which a mount nearer than it says something itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +75,10 @@ class Left:
     """What is declared of paths within this mount; the innermost app's first."""
     not_run: Callers = field(default_factory=Callers)
     """What dependencies of routers and apps ask that FastAPI runs for its own routes alone."""
+    listed: tuple["Listed", ...] = ()
+    """Those dependencies themselves."""
+    said_by_mounts: frozenset[str] = frozenset()
+    """Members that mounts around it say, or what is mounted there."""
 
     def through(self, members: Members) -> "Left":
         """Return what is left to the app of a mount that declares `members`."""
@@ -79,7 +89,15 @@ class Left:
             inherited=over(self.inherited, members),
             within=tuple(within),
             not_run=Callers() if said else self.not_run,
+            said_by_mounts=self.said_by_mounts | members.keys(),
+            listed=tuple((call, apart | _said_with(members)) for call, apart in self.listed),
         )
+
+
+def _said_with(members: Members) -> frozenset[str]:
+    """Return what members leave nothing to be said of: where all may call, nothing is asked."""
+    of_callers = OF_KNOWN_CALLERS if members.get("access") in OPEN else ()
+    return frozenset((*members, *of_callers))
 
 
 class Inheritance:
@@ -94,8 +112,8 @@ class Inheritance:
     def __init__(self, app: object, around: Left) -> None:
         self._app = app
         self._around = around
-        self.parts: Mapping[str, Members] = declared_below(getattr(app, "_base_app", app))
-        """What the app declares of paths."""
+        self.parts: Mapping[str, Members] = _declared_of_paths(getattr(app, "_base_app", app))
+        """What the app, or the router that it runs, declares of paths."""
         self._own = Parts({part: (part, members) for part, members in self.parts.items()})
 
     def left_to(self, view: View, path: object) -> Left:
@@ -108,11 +126,13 @@ class Inheritance:
         dependant = getattr(view, "dependant", None)
         if dependant is None:
             listed = router_dependencies(self._app, view)
-            marks = [each.dependency for each in listed]
-            not_run = callers_of_listed(listed, path)
+            marks: list[object] = [each.dependency for each in listed]
+            tree = dependant_of_listed(listed, path)
+            not_run = callers_of(tree)
+            calls = tuple((each.call, frozenset[str]()) for each in flat(tree))
         else:
-            marks = [each.call for each in flat(dependant)]
-            not_run = Callers()
+            marks = _marks_of(view, [each.call for each in flat(dependant)])
+            not_run, calls = Callers(), ()
         members = dict(self._around.inherited)
         said = set[str]()
         for of_router in self._of_routers(marks):
@@ -136,7 +156,15 @@ class Inheritance:
                     disputed.add(name)
             said |= below.keys()
         inner = tuple(parts for parts in within if parts.members)
-        return Left(members, tuple(sorted(disputed)), inner, self._around.not_run | not_run)
+        around = self._around
+        return Left(
+            members,
+            tuple(sorted(disputed)),
+            inner,
+            around.not_run | not_run,
+            (*around.listed, *calls),
+            around.said_by_mounts,
+        )
 
     def unused(self) -> list[str]:
         """Return the paths of the app's declarations at which nothing was found that is served."""
@@ -159,6 +187,25 @@ class Inheritance:
                 said = found.get(id(mark.router), {})
                 found[id(mark.router)] = together(said, mark.members)
         return found.values()
+
+
+def _marks_of(view: View, built: list[object]) -> list[object]:
+    """Return what a route depends on, with marks of its router that it was built without.
+
+    Such a route is in the list of another app or router, which does not read its router again.
+    """
+    listed = [each.dependency for each in getattr(view, "dependencies", None) or ()]
+    marks = [each for each in listed if isinstance(each, Inherited)]
+    return built if all(mark in built for mark in marks) else [*marks, *built]
+
+
+def _declared_of_paths(app: object) -> Mapping[str, Members]:
+    """Return what an app declares of paths, and its router, which is nearer to what it serves."""
+    found = dict(declared_below(app))
+    if (router := router_of(app)) is not app:
+        for path, members in declared_below(router).items():
+            found[path] = over(found.get(path, {}), members)
+    return found
 
 
 def _both(members: dict[str, object], name: str, value: object) -> bool:

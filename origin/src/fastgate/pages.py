@@ -1,9 +1,10 @@
 """Declare who may read the schema and the documentation pages that FastAPI adds to an app itself.
 
-In: an app, and an access. Out: the same app, with its pages marked, and those of what it mounts.
+In: an app, and an access. Out: the same app, with the access written on it; and for the compiler,
+the access of each such page of the app and of what it mounts, as they are declared by then.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
@@ -12,40 +13,62 @@ from starlette.routing import Route
 from fastgate.declare import ACCESS, CALLERS, at_edge, declared
 from fastgate.inheritance import Inheritance, Left
 from fastgate.marks import declared_by
-from fastgate.routing import app_below, effective_routes, handled_route
+from fastgate.routing import app_below, effective_routes, handled_route, signed_root_of
+from fastgate.static import own
+
+_DOCS_ATTRIBUTE = "__fastgate_docs__"
 
 
 def declare_docs(app: object, access: str) -> None:
     """Declare `access` of the schema and the documentation pages of `app` and of what it mounts.
 
     Only pages that FastAPI adds itself are meant, and no mounted app that declares its callers. A
-    path, a router or a mount that closes pages further keeps them closed.
+    path, a router or a mount that closes pages further keeps them closed, whenever it is declared.
 
     Raises:
         ValueError: there is no such access.
 
     """
     at_edge(access=access)  # for what it raises
+    setattr(app, _DOCS_ATTRIBUTE, access)
+
+
+def access_of_pages(app: object) -> dict[tuple[int, str], str]:
+    """Return what `declare_docs` means for each page, by the id of its route and its template."""
     # What is said of the outermost app itself is meant for its endpoints.
-    _declare(app, access, Left())
+    return dict(_pages_of(app, None, signed_root_of(app), Left()))
 
 
-def _declare(app: object, access: str, around: Left) -> None:
+def _pages_of(
+    app: object, access: str | None, prefix: str, around: Left
+) -> Iterator[tuple[tuple[int, str], str]]:
+    access = _docs_of(app) or access
     names = ("openapi_url", "docs_url", "swagger_ui_oauth2_redirect_url", "redoc_url")
     pages = {getattr(app, name, None) for name in names} - {None}
     inheritance = Inheritance(app, around)
     for route, view in effective_routes(app):
         if isinstance(route, APIRoute):
             continue
-        left = inheritance.left_to(view, getattr(view, "path", None))
-        if isinstance(route, Route) and view.path in pages and _is_fastapis_own(route):
-            if not _is_closed_further(left.inherited, access):
-                at_edge(access=access)(route)
+        path = getattr(view, "path", None)
+        if isinstance(route, Route) and path in pages and _is_fastapis_own(route):
+            around_it = (inheritance.left_to(view, path).inherited, declared(route))
+            if access is not None and not any(_is_closed_further(it, access) for it in around_it):
+                yield (id(route), f"{prefix}{path}"), access
         elif (holder := app_below(mount := handled_route(route, view))) is not None:
+            left, below = inheritance.left_to(view, path), f"{prefix}{path or ''}"
+            if _docs_of(holder) is not None:
+                yield from _pages_of(holder, None, below, left)
+                continue
             members = declared_by(mount)
-            if (declared(holder).keys() | members.keys()).isdisjoint(CALLERS):
-                # A mounted app that says who may call says it of all.
-                _declare(holder, access, left.through(members))
+            # A mounted app that says who may call says it of all.
+            silent = (declared(holder).keys() | members.keys()).isdisjoint(CALLERS)
+            inner = access if silent else None
+            yield from _pages_of(holder, inner, below, left.through(members))
+
+
+def _docs_of(app: object) -> str | None:
+    access = own(getattr(app, "_base_app", app)).get(_DOCS_ATTRIBUTE)
+    return access if isinstance(access, str) else None
 
 
 def _is_closed_further(inherited: Mapping[str, object], access: str) -> bool:

@@ -52,6 +52,7 @@ class Graph:
     Args:
         begin: the objects to begin with.
         held_by: tells what is within reach of an app, a router or a route: nothing, mostly.
+        held: tells what anything else holds.
 
     """
 
@@ -59,7 +60,9 @@ class Graph:
         self,
         begin: Iterable[object],
         held_by: Callable[[object], Iterable[object]] = lambda _: (),
+        held: Callable[[object], Iterable[object]] | None = None,
     ) -> None:
+        held = held or _held
         self.objects: dict[int, object] = {id(each): each for each in begin}
         self.cut: set[int] = set()
         """The ids of objects that hold more than was looked at."""
@@ -67,14 +70,14 @@ class Graph:
         left = list(self.objects.values())
         for holder in left:  # it grows
             apart = is_router(holder) or is_a(holder, BaseRoute)
-            for held in held_by(holder) if apart else _held(holder):
-                if id(held) not in self.objects:
+            for each in held_by(holder) if apart else held(holder):
+                if id(each) not in self.objects:
                     if len(self.objects) >= MOST_OBJECTS:
                         self.cut.add(id(holder))
                         break
-                    self.objects[id(held)] = held
-                    left.append(held)
-                self._holders.setdefault(id(held), []).append(id(holder))
+                    self.objects[id(each)] = each
+                    left.append(each)
+                self._holders.setdefault(id(each), []).append(id(holder))
 
     def reached_from(self, found: Iterable[int]) -> dict[int, int]:
         """Return the ids of all objects that reach one of those found, each with the nearest."""
@@ -92,6 +95,30 @@ def _held(target: object) -> Iterator[object]:
     for each in _parts(target):
         if type(each) not in _VALUES and not is_a(each, *_CLOSED):
             yield each
+
+
+def functions_held(target: object) -> Iterator[object]:
+    """Yield the functions that an object keeps itself: in its closure, defaults or attributes.
+
+    Those it calls; others in containers, as in a table of endpoints, it may only know.
+    """
+    held = list[object]()
+    if is_a(target, FunctionType):
+        held += _of_function(target)
+    elif is_a(target, partial):
+        held += (attribute(target, "func"), *(attribute(target, "args") or ()))  # type: ignore[misc]
+        held += (attribute(target, "keywords") or {}).values()  # type: ignore[attr-defined]
+    elif is_a(target, MethodType):
+        its = attribute(target, "__self__")
+        apart = is_a(its, type, BaseRoute) or is_router(its)
+        held += (attribute(target, "__func__"), *(() if apart else own(its).values()))
+    elif not is_a(target, type):
+        held += list(own(target).values())
+    for each in held:
+        # What FastAPI runs for a route finds the endpoint in its tree of dependencies.
+        called = attribute(each, "call") if type(each).__name__ == "Dependant" else each
+        if is_a(called, FunctionType, MethodType, partial):
+            yield called
 
 
 def _parts(target: object) -> Iterable[object]:

@@ -134,9 +134,15 @@ def router_dependencies(app: object, view: View) -> list[Depends]:
         for each in inclusion.effective_candidates():
             if getattr(each, "starlette_route", None) is chosen:
                 included = inclusion.original_router.dependencies
-                return [*inclusion.include_context.dependencies, *included]
-    own = getattr(router_of(app), "dependencies", ())
-    return [*own, *getattr(view, COPIED_DEPENDENCIES, ())]
+                around = (*inclusion.include_context.dependencies, *included)
+                return _with_noted(around, getattr(each, "original_route", each))
+    return _with_noted(getattr(router_of(app), "dependencies", ()), view)
+
+
+def _with_noted(around: Iterable[Depends], route: object) -> list[Depends]:
+    """Return dependencies with those of routers that a route was put into, each once."""
+    noted: Iterable[Depends] = getattr(route, COPIED_DEPENDENCIES, ())
+    return [*{id(each): each for each in (*around, *noted)}.values()]
 
 
 def inclusions(routes: Iterable[BaseRoute]) -> Iterator[View]:

@@ -6,16 +6,16 @@ endpoints; `around` looks at what stands around them, `hidden` at what they hand
 Nothing is changed.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import chain
 
 from fastgate.around import apps_by_default, around_endpoints, around_the_app
 from fastgate.declare import declared
 from fastgate.endpoints import Endpoint
-from fastgate.hidden import Listed, Roots, graph_of, hidden, nearest_of
+from fastgate.hidden import Listed, Roots, graph_of, handed_on_by_handlers, hidden, nearest_of
 from fastgate.marks import is_router, layers
 from fastgate.naming import says_callers
-from fastgate.reach import methods_of_class, mro_of
+from fastgate.reach import Graph, functions_held, methods_of_class, mro_of
 from fastgate.routing import routed_app
 from fastgate.said import (
     Lost,
@@ -47,6 +47,7 @@ def unread(app: object, found: Sequence[Endpoint]) -> Iterator[Unread]:
             yield each.unread()
     yield from apps_by_default(app, found)
     yield from hidden(found, listed)
+    yield from handed_on_by_handlers(app, listed)
 
 
 def _of_itself(found: Sequence[Endpoint]) -> Iterator[Lost]:
@@ -68,44 +69,61 @@ def _of_itself(found: Sequence[Endpoint]) -> Iterator[Lost]:
                     names = differing(method, said)
                     remedy = "say it of the class, or write an endpoint for each method"
                     yield Lost(endpoint, method, names, remedy)
-        for dependency in endpoint.dependencies:
+        run = ((dependency, frozenset[str]()) for dependency in endpoint.dependencies)
+        not_run = ((call, apart | not_to_be_said(here)) for call, apart in endpoint.listed)
+        for dependency, apart in chain(run, not_run):
             for layer in layers(dependency, mounted=False):
-                if names := differing(layer, said):
+                if names := differing(layer, said, apart):
                     yield Lost(endpoint, layer, names, say_of(endpoint, names))
 
 
 def _within_reach(found: Sequence[Endpoint], read: set[int], listed: Listed) -> Iterator[Lost]:
     """Yield what is marked in closures, attributes and the like, where the endpoint is silent."""
+    every = list[tuple[Endpoint, Sequence[int]]]()
+    begin = list[object]()
     for asgi in (False, True):
         graph, roots = graph_of(found, listed, asgi=asgi)
-        marked = {
-            key: declared(target)
-            for key, target in graph.objects.items()
-            if key not in read and not is_router(target) and declared(target)
-        }
-        lost: dict[tuple[int, int], Lost] = {}
-        for name in dict.fromkeys(name for members in marked.values() for name in members):
-            # Not once for each endpoint: most of them inherit the same.
-            for value, silent in _silent_about(name, roots):
-                other = [
-                    key
-                    for key, members in marked.items()
-                    if name in members and not value.keeps(name, members[name])
-                ]
-                nearest = graph.reached_from(other)
-                for endpoint, keys in silent:
-                    if (target := nearest_of(graph, nearest, keys)) is not None:
-                        key = (id(endpoint), id(target))
-                        before = lost[key].names if key in lost else ()
-                        names = (*before, name)
-                        lost[key] = Lost(endpoint, target, names, say_of(endpoint, names))
-        yield from lost.values()
+        yield from _lost_in(graph, roots, graph.objects.keys() - read, read)
+        every += roots
+        begin += [graph.objects[key] for _, keys in roots for key in keys]
         nearest = graph.reached_from(graph.cut)
         for endpoint, keys in roots:
             target = nearest_of(graph, nearest, keys)
             says_itself = "access" in said_by(endpoint)[0] or says_callers(endpoint)
             if target is not None and not says_itself:
                 yield Lost(endpoint, target, (), say(["access"]))
+    # What is an endpoint itself is read of that, and not of another one that calls it.
+    calls = Graph(begin, held=functions_held)
+    yield from _lost_in(calls, every, calls.objects.keys() & read, read)
+
+
+def _lost_in(
+    graph: Graph, roots: Roots, among: Collection[int], read: Collection[int]
+) -> Iterator[Lost]:
+    """Yield what is marked among objects of a graph, and endpoints that reach it do not say."""
+    marked = {
+        key: declared(target)
+        for key, target in graph.objects.items()
+        if key in among and not is_router(target) and declared(target)
+    }
+    lost: dict[tuple[int, int], Lost] = {}
+    for name in dict.fromkeys(name for members in marked.values() for name in members):
+        # Not once for each endpoint: most of them inherit the same.
+        for value, silent in _silent_about(name, roots):
+            other = [
+                key
+                for key, members in marked.items()
+                if name in members and not value.keeps(name, members[name])
+            ]
+            nearest = graph.reached_from(other)
+            for endpoint, keys in silent:
+                target = nearest_of(graph, nearest, keys)
+                if target is not None and not (id(target) in read and id(target) in keys):
+                    key = (id(endpoint), id(target))
+                    before = lost[key].names if key in lost else ()
+                    names = (*before, name)
+                    lost[key] = Lost(endpoint, target, names, say_of(endpoint, names))
+    yield from lost.values()
 
 
 def _silent_about(name: str, roots: Roots) -> list[tuple[Said, Roots]]:
