@@ -7,13 +7,17 @@ from urllib.parse import unquote
 import httpx
 import pytest
 from fastapi import APIRouter, FastAPI, Request, WebSocket
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from fastgate import Caller, FastgateMiddleware, StandInCaller, at_edge, guard
+from fastgate.claims import Transaction
+from fastgate.errors import Refused
 from fastgate.policy import CannotCompile, compile_routes
-from fastgate.root_path import arrival_of, signed_scope
+from fastgate.root_path import arrival_of, seen_at_last, signed_scope
+from fastgate.route import AGAIN, Base, Prefix, RouteCheck, check_for
 from tests.edge import HEADER, Edge
 from tests.serving import exchange, uvicorn_serving
 
@@ -370,3 +374,48 @@ def test_a_spelling_that_is_not_the_paths_is_none(raw_path: object) -> None:
         assert signed_scope(scope, arrival) is scope
     arrival = arrival_of({"type": "http", "path": "/b", "raw_path": b"/%62"}, FastAPI())
     assert arrival.raw_paths == (b"/%62",)
+
+
+def test_only_the_very_path_is_signed_for_a_request() -> None:
+    arrival = arrival_of({"type": "http", "path": "/x", "root_path": ""}, rooted("/api"))
+    for path, expected in [("/x", True), ("/api/x", True), ("/api", False), ("/api/", False)]:
+        assert arrival.is_for(path) is expected, path
+    for path in ("/api/w", "/api/y", "/w", "/y", "/x/", "/api/x/", "/apix", ""):
+        assert not arrival.is_for(path), path
+
+
+def test_the_root_path_of_an_app_behind_middleware_counts() -> None:
+    scope = {"type": "http", "path": "/x", "root_path": ""}
+    assert arrival_of(scope, CORSMiddleware(rooted("/api"))).paths == ("/x", "/api/x")
+    assert arrival_of(scope, CORSMiddleware(FastAPI())).paths == ("/x",)
+
+
+async def no_refusal(error: Refused, scope: Scope, send: Send) -> None: ...
+
+
+def unseen(signed: str | None) -> RouteCheck:
+    """Return the check of a request for `/x` whose guard could not see the app."""
+    judged = signed and Transaction("x", signed, "GET", signed, None)
+    scope = {"type": "http", "method": "GET", "path": "/x", "root_path": ""}
+    prefix = Prefix("", "", "/x", base=Base("", None))
+    return check_for(scope, judged or None, no_refusal, prefix=prefix)
+
+
+def test_an_app_that_is_seen_late_has_its_own_root_path() -> None:
+    app = rooted("/api")
+    scope = {"type": "http", "method": "GET", "path": "/x", "root_path": "/api", "app": app}
+    for signed, template in ((None, ""), ("/x", ""), ("/api/x", "/api")):
+        at = unseen(signed)
+        found = seen_at_last(at, app.router, scope)
+        assert (found.template, found is at.prefix) == (template, True), signed
+    for signed in ("/api/w", "/api/y", "/y"):
+        assert seen_at_last(unseen(signed), app.router, scope) is AGAIN, signed
+
+
+def test_only_the_router_of_the_app_itself_shows_it() -> None:
+    app = FastAPI(openapi_url=None)
+    other = APIRouter()
+    assert app.router == other, "for Starlette, who compares their routes"
+    scope = {"type": "http", "method": "GET", "path": "/x", "root_path": "", "app": app}
+    assert seen_at_last(unseen("/x"), other, scope) is AGAIN
+    assert seen_at_last(unseen("/x"), app.router, scope) is not AGAIN
