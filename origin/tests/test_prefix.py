@@ -249,10 +249,10 @@ def test_a_refusal_tells_what_was_found() -> None:
 
 
 def test_a_former_template_leads_through_a_mount_that_stands_in_front() -> None:
-    former = {("GET", "/api/new"): Accepted(frozenset({"/api/old"}))}
+    former = {("GET", "/api/new"): Accepted(frozenset({"/old"}))}
     at = check_for(
         HERE,
-        transaction("/front/api/old"),
+        transaction("/front/old"),
         no_refusal,
         Names(former=former),
         prefix=Prefix("/front", "", "/m/x"),
