@@ -176,7 +176,9 @@ def test_a_declaration_is_read_through_what_is_wrapped_around_it(
 
 def test_the_outermost_counts_member_by_member() -> None:
     app = FastAPI(openapi_url=None)
-    app.mount("/x", at_edge(methods=["POST"])(GZipMiddleware(closed(public(raw())))))
+    app.mount(
+        "/x", at_edge(methods=["POST"])(GZipMiddleware(closed(GZipMiddleware(public(raw())))))
+    )
     app.get("/y")(at_edge(id="mine")(functools.partial(closed(handler()))))
     one, two = compile_routes(app)
     assert (one["access"], one["methods"]) == ("authenticated", ["POST"])

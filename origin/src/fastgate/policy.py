@@ -14,13 +14,13 @@ from fastgate.declare import (
     CALLERS,
     METHODS,
     OPAQUE,
-    OPEN,
     OWN_MEMBERS,
     PREFIX,
-    misread_extra,
     misspelt,
 )
 from fastgate.endpoints import Endpoint, Kind, endpoints
+from fastgate.extra import misread_extra
+from fastgate.merging import OPEN
 from fastgate.naming import (
     UNNAMED,
     access_of,
