@@ -307,6 +307,49 @@ def test_a_declaration_that_nobody_reads_is_a_fault(
     assert f"has a declaration that is not read: {said}" in str(error.value)
 
 
+def passed_on(function: Callable[[], Awaitable[str]]) -> Callable[[], Awaitable[str]]:
+    return functools.partial(function)
+
+
+@pytest.mark.parametrize("decorator", [wrapped, passed_on])
+@pytest.mark.parametrize("access", [None, "public", "authenticated"])
+def test_a_mark_above_the_decorator_that_is_above_the_route_is_a_fault(
+    decorator: Callable[[Callable[[], Awaitable[str]]], Callable[[], Awaitable[str]]],
+    access: str | None,
+) -> None:
+    app = at_edge(access="public")(FastAPI(openapi_url=None))
+    answer = handler() if access is None else at_edge(access=access)(handler())
+    app.get("/x")(answer)
+    closed(decorator(decorator(answer)))
+    with pytest.raises(CannotCompile, match="the route's decorator above all others") as error:
+        compile_routes(app)
+    assert len(error.value.faults) == 1
+
+
+def test_a_mark_above_the_decorator_that_says_what_holds_is_no_fault() -> None:
+    app = public(FastAPI(openapi_url=None))
+    answer = app.get("/x")(closed(handler()))
+    closed(wrapped(answer))
+    assert [route["access"] for route in compile_routes(app)] == ["authenticated"]
+
+
+def test_a_marked_wrapper_and_what_it_wraps_are_two_endpoints() -> None:
+    app = at_edge(access="public")(FastAPI(openapi_url=None))
+    answer = at_edge(access="public")(handler())
+    app.get("/open")(answer)
+    app.get("/wrapped")(closed(wrapped(answer)))
+    silent = handler()
+    app.get("/silent")(silent)
+    app.get("/partial")(closed(functools.partial(silent)))
+    assert [route["access"] for route in compile_routes(app)] == [
+        *("public", "authenticated", "public", "authenticated")
+    ]
+    app.get("/wraps")(closed(wrapped(silent)))
+    with pytest.raises(CannotCompile, match="access, scopes of handler") as error:
+        compile_routes(app)
+    assert [fault.endpoint.template for fault in error.value.faults] == ["/silent"]
+
+
 def test_what_says_the_same_or_is_said_anew_is_no_fault() -> None:
     app = public(FastAPI(openapi_url=None))
     helper = closed(handler())

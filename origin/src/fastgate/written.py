@@ -6,12 +6,15 @@ that were written there before, or an error. What they mean is not asked here.
 
 import contextlib
 from collections.abc import Iterator, Mapping
+from functools import partial
 
 from fastgate.merging import added, together
-from fastgate.static import attribute, own
+from fastgate.static import attribute, is_a, own
 
 ATTRIBUTE = "__fastgate__"
 """Where a mark is on its object."""
+
+_AROUND_ATTRIBUTE = "__fastgate_around__"
 
 
 class Mark(dict[str, object]):
@@ -56,6 +59,40 @@ def write(target: object, members: Mapping[str, object]) -> None:
         mark = marked(behind[written[-1]], earlier, members)
     finally:
         setattr(target, ATTRIBUTE, mark)
+    _note_within(behind[written[-1]])
+
+
+class Around:
+    """What a function is told of an object that wraps it and is marked."""
+
+    __slots__ = ("outer",)
+
+    def __init__(self, outer: object) -> None:
+        self.outer = outer
+
+
+def marked_around(target: object) -> Iterator[object]:
+    """Yield what wraps an object and is marked, whether or not it is served in its place."""
+    notes = own(target).get(_AROUND_ATTRIBUTE, ())
+    for each in notes if isinstance(notes, tuple) else ():
+        if isinstance(each, Around):
+            yield each.outer
+
+
+def _note_within(outer: object) -> None:
+    """Tell what an object wraps that it is marked: a route may have that already, and not this."""
+    inner, seen = _wrapped_by(outer), {id(outer)}
+    while inner is not None and id(inner) not in seen:
+        seen.add(id(inner))
+        known = [*marked_around(inner)]
+        if not any(each is outer for each in known):
+            with contextlib.suppress(AttributeError, TypeError):
+                setattr(inner, _AROUND_ATTRIBUTE, (*map(Around, known), Around(outer)))
+        inner = _wrapped_by(inner)
+
+
+def _wrapped_by(target: object) -> object:
+    return attribute(target, "func" if is_a(target, partial) else "__wrapped__")
 
 
 def _with_wrapped(target: object) -> Iterator[object]:
