@@ -7,9 +7,9 @@ the edge does not know is refused where it stands; what the values mean, the edg
 
 import difflib
 import functools
-import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MethodType
 from typing import TypeVar
 
 from fastapi import APIRouter, Depends, routing
@@ -19,9 +19,9 @@ from starlette.routing import Route, Router, WebSocketRoute
 
 from fastgate.formerly import FORMERLY, read_former
 from fastgate.merging import OF_KNOWN_CALLERS, added, contradictory
-from fastgate.static import own
+from fastgate.static import is_a, own
 from fastgate.template import comparable
-from fastgate.written import ATTRIBUTE, marked, write
+from fastgate.written import ATTRIBUTE, marked, write, write_of_method, written_of_method
 
 ACCESS = ("public", "optional", "authenticated", "none")
 """The values of `access`, from the most open one to the most closed one."""
@@ -126,9 +126,10 @@ def at_edge(*, below: str | None = None, **members: object) -> Callable[[T], T]:
             raise TypeError("at_edge: middleware is not marked, but the endpoint, mount or app")
         if isinstance(target, (staticmethod, classmethod)):
             declare(target.__func__)  # that is what its class hands out
-        if inspect.ismethod(target):
+        if isinstance(target, MethodType):
             # Of this instance alone: what is written on the function holds for all of them.
-            target = functools.update_wrapper(functools.partial(target), target)  # type: ignore[assignment]
+            write_of_method(target, named)
+            return target
         write(target, named)
         return target
 
@@ -177,6 +178,8 @@ def _refuse_for_many(members: Mapping[str, object]) -> None:
 
 def declared(target: object) -> Mapping[str, object]:
     """Return what `at_edge` wrote on this object; nothing if it was never asked."""
+    if is_a(target, MethodType):
+        return written_of_method(target)
     # Of the object itself: what stands on a class must not open each of its instances.
     members = own(target).get(ATTRIBUTE, {})
     return members if isinstance(members, Mapping) else {}

@@ -157,5 +157,7 @@ def say_of(endpoint: Endpoint, names: Iterable[str]) -> str:
 
 def name_of(target: object) -> str:
     """Return the name of a function or class, or of an object's class."""
+    while is_a(target, MethodType):
+        target = attribute(target, "__func__")
     named = target if is_a(target, FunctionType, type) else type(target)
     return str(attribute(named, "__qualname__"))

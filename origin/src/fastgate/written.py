@@ -7,6 +7,7 @@ that were written there before, or an error. What they mean is not asked here.
 import contextlib
 from collections.abc import Iterator, Mapping
 from functools import partial
+from types import MethodType
 
 from fastgate.merging import added, together
 from fastgate.static import attribute, is_a, own
@@ -15,6 +16,7 @@ ATTRIBUTE = "__fastgate__"
 """Where a mark is on its object."""
 
 _AROUND_ATTRIBUTE = "__fastgate_around__"
+_METHODS_ATTRIBUTE = "__fastgate_methods__"
 
 
 class Mark(dict[str, object]):
@@ -60,6 +62,45 @@ def write(target: object, members: Mapping[str, object]) -> None:
     finally:
         setattr(target, ATTRIBUTE, mark)
     _note_within(behind[written[-1]])
+
+
+def write_of_method(method: MethodType, members: Mapping[str, object]) -> None:
+    """Write a mark of a bound method on its object: each access makes another bound method.
+
+    Of a method that is bound to a class it is written on the function.
+
+    Raises:
+        ValueError: the method of this object has a mark that says something else.
+        TypeError: nothing can be written on the object.
+
+    """
+    holder, function = method.__self__, method.__func__
+    if is_a(holder, type):
+        write(function, members)
+        return
+    earlier = written_of_method(method)
+    mark = Mark(added(earlier, members))
+    others = [each for each in _methods_of(holder) if each[0] is not function]
+    marks = (*others, (function, mark))
+    with contextlib.suppress(AttributeError, TypeError):
+        object.__setattr__(holder, _METHODS_ATTRIBUTE, marks)
+    if own(holder).get(_METHODS_ATTRIBUTE) is not marks:
+        raise TypeError(
+            f"nothing can be written on the object of this method: {type(holder).__qualname__}; "
+            "mark functools.partial(…) of the method, and serve that"
+        )
+
+
+def written_of_method(method: object) -> Mapping[str, object]:
+    """Return what was written of a bound method, for the object that it is bound to."""
+    function = attribute(method, "__func__")
+    marks = _methods_of(attribute(method, "__self__"))
+    return next((mark for each, mark in marks if each is function), {})
+
+
+def _methods_of(holder: object) -> tuple[tuple[object, Mapping[str, object]], ...]:
+    found = own(holder).get(_METHODS_ATTRIBUTE, ())
+    return found if isinstance(found, tuple) else ()
 
 
 class Around:
