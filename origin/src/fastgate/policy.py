@@ -272,6 +272,13 @@ def _caller_faults(endpoint: Endpoint) -> Iterator[Fault]:
             "ask for `caller: Caller`, or `caller: AnyCaller` for one who may be anonymous: an "
             "Identity in an annotation of its own is no dependency",
         )
+    if dropped := (callers | endpoint.not_run).dropped:
+        yield Fault(
+            endpoint,
+            f"asks for {', '.join(dropped)} in an annotation, and is not asked: of several "
+            "dependencies FastAPI runs the last one, and none that is within another type",
+            "say all scopes in one: Annotated[Caller, Security(fastgate, scopes=[…])]",
+        )
     if callers.unchecked:
         scopes = ", ".join(map(repr, callers.unchecked))
         yield Fault(
