@@ -6,7 +6,6 @@ that were written there before, or an error. What they mean is not asked here.
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from functools import partial
 from types import MethodType
 
 from fastgate.merging import added, together
@@ -122,18 +121,11 @@ def marked_around(target: object) -> Iterator[object]:
 
 def _note_within(outer: object) -> None:
     """Tell what an object wraps that it is marked: a route may have that already, and not this."""
-    inner, seen = _wrapped_by(outer), {id(outer)}
-    while inner is not None and id(inner) not in seen:
-        seen.add(id(inner))
+    for inner in [*_with_wrapped(outer)][1:]:
         known = [*marked_around(inner)]
         if not any(each is outer for each in known):
             with contextlib.suppress(AttributeError, TypeError):
                 setattr(inner, _AROUND_ATTRIBUTE, (*map(Around, known), Around(outer)))
-        inner = _wrapped_by(inner)
-
-
-def _wrapped_by(target: object) -> object:
-    return attribute(target, "func" if is_a(target, partial) else "__wrapped__")
 
 
 def _with_wrapped(target: object) -> Iterator[object]:
