@@ -12,16 +12,12 @@ from typing import TypeAlias
 from fastgate.callers import Callers, callers_of, dependant_of_listed, flat
 from fastgate.declare import (
     ACCESS,
-    OF_KNOWN_CALLERS,
-    OPEN,
     Inherited,
     declared,
     declared_below,
-    implied,
     lost_of_router,
-    over,
-    together,
 )
+from fastgate.merging import OF_KNOWN_CALLERS, OPEN, implied, over
 from fastgate.routing import View, inclusions, router_dependencies, router_of
 from fastgate.template import begins, comparable
 
@@ -184,8 +180,7 @@ class Inheritance:
             if mark.router is router or mark.router is app:
                 found.setdefault(id(mark.router), dict(declared(mark.router)))
             else:
-                said = found.get(id(mark.router), {})
-                found[id(mark.router)] = together(said, mark.members)
+                found.setdefault(id(mark.router), {}).update(mark.members)
         return found.values()
 
 
