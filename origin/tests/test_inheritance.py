@@ -946,18 +946,18 @@ def of_a_mounted_app_in_an_open_path(app: FastAPI, **asked_of: Any) -> None:  # 
     at_edge(below="/m/x", access="optional")(app)
 
 
-@pytest.mark.parametrize(
-    "say",
-    [
-        of_a_path,
-        of_a_longer_path,
-        of_a_router,
-        of_a_router_in_an_open_path,
-        of_a_path_in_an_open_router,
-        of_a_mounted_app,
-        of_a_mounted_app_in_an_open_path,
-    ],
-)
+SAID_OF_MORE: list[Callable[..., None]] = [
+    of_a_path,
+    of_a_longer_path,
+    of_a_router,
+    of_a_router_in_an_open_path,
+    of_a_path_in_an_open_router,
+    of_a_mounted_app,
+    of_a_mounted_app_in_an_open_path,
+]
+
+
+@pytest.mark.parametrize("say", SAID_OF_MORE)
 @pytest.mark.parametrize(
     "asked_of", [{"require": STAFF}, {"scopes": ["a"]}, {"issuers": ["i"]}, {"require_bound": True}]
 )
@@ -988,18 +988,7 @@ def test_a_nearer_word_opens_all_the_same() -> None:
     }
 
 
-@pytest.mark.parametrize(
-    "say",
-    [
-        of_a_path,
-        of_a_longer_path,
-        of_a_router,
-        of_a_router_in_an_open_path,
-        of_a_path_in_an_open_router,
-        of_a_mounted_app,
-        of_a_mounted_app_in_an_open_path,
-    ],
-)
+@pytest.mark.parametrize("say", SAID_OF_MORE)
 @pytest.mark.parametrize("outer", [{}, {"access": "optional"}, {"access": "authenticated"}])
 @pytest.mark.parametrize("endpoint", [silent, welcome])
 @pytest.mark.parametrize(

@@ -380,15 +380,19 @@ async def test_a_function_of_starlettes_may_call_other_apps_by_the_guarded_reque
     assert ran == ["other"]
 
 
-async def test_the_default_of_a_router_is_compared_for_a_handshake_too(
-    edge: Edge, ran: list[str]
-) -> None:
-    async def default(scope: Scope, receive: Receive, send: Send) -> None:
+def accepting(ran: list[str]) -> ASGIApp:
+    async def accepts(scope: Scope, receive: Receive, send: Send) -> None:
         ran.append(scope["type"])
         await send({"type": "websocket.accept"})
 
+    return accepts
+
+
+async def test_the_default_of_a_router_is_compared_for_a_handshake_too(
+    edge: Edge, ran: list[str]
+) -> None:
     app = Starlette()
-    app.router.default = default
+    app.router.default = accepting(ran)
     guarded = FastgateMiddleware(app, edge.settings())
     assert await shake_hands(guarded, edge, "/x", "/y") == ["websocket.close"]
     assert ran == []
@@ -399,12 +403,8 @@ async def test_the_default_of_a_router_is_compared_for_a_handshake_too(
 async def test_nothing_answers_a_handshake_that_no_guard_has_let_in(
     edge: Edge, ran: list[str]
 ) -> None:
-    async def default(scope: Scope, receive: Receive, send: Send) -> None:
-        ran.append(scope["type"])
-        await send({"type": "websocket.accept"})
-
     app = FastAPI(openapi_url=None)
-    app.router.default = default
+    app.router.default = accepting(ran)
     guard(app, edge.settings())
     assert await shake_hands(app, edge, "/x", "/y") == ["websocket.close"]
     assert await shake_hands(app.router, edge, "/x", "/{path:path}") == ["websocket.close"]

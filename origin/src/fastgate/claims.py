@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Annotated, NamedTuple, Self
 
 from fastgate.errors import ClaimMalformed
-from fastgate.not_input import FromTheEdge
+from fastgate.not_input import FROM_THE_EDGE
 
 SCOPE_KEY = "fastgate"
 """Where the door leaves the `EdgeClaims` of a request, in its ASGI scope."""
@@ -26,7 +26,7 @@ _SHA256_BASE64URL = re.compile(r"[A-Za-z0-9_-]{43}")
 class Transaction(NamedTuple):
     """`tctx`: the request that the edge judged, and the route whose rules it judged it by."""
 
-    route: Annotated[str, FromTheEdge()]
+    route: Annotated[str, FROM_THE_EDGE]
     """The route's id in the edge's policy."""
     template: str
     """That route's path template, in FastAPI's syntax."""
@@ -57,7 +57,7 @@ class Transaction(NamedTuple):
 class Requester(NamedTuple):
     """`rctx`: where the caller comes from. All None for an anonymous caller seen nowhere."""
 
-    issuer: Annotated[str | None, FromTheEdge()]
+    issuer: Annotated[str | None, FROM_THE_EDGE]
     """The issuer of the caller's own token; None for an anonymous caller."""
     client_id: str | None
     """The OAuth client, where the caller's token names one."""
@@ -85,7 +85,7 @@ class Requester(NamedTuple):
 class EdgeClaims(NamedTuple):
     """Everything the edge vouches for, about one request and its caller."""
 
-    issuer: Annotated[str, FromTheEdge()]
+    issuer: Annotated[str, FROM_THE_EDGE]
     """The edge that minted this."""
     audience: str
     """The one origin that it is for."""

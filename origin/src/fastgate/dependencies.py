@@ -24,7 +24,7 @@ from fastgate.errors import (
     RouteMismatch,
 )
 from fastgate.identity import Identity
-from fastgate.not_input import StandsAlone
+from fastgate.not_input import STANDS_ALONE
 from fastgate.observe import ObservedCheck, is_observed, let_pass
 from fastgate.problem import Problem
 from fastgate.refusals import log_of
@@ -107,10 +107,10 @@ def _refuse(connection: HTTPConnection, error: FastgateError, answer: Problem) -
 fastgate = FastgateScheme()
 """For `Annotated[Caller, Security(fastgate, scopes=["orders:read"])]`."""
 
-Caller: TypeAlias = Annotated[Identity, Security(fastgate), StandsAlone()]
+Caller: TypeAlias = Annotated[Identity, Security(fastgate), STANDS_ALONE]
 """A known caller: `async def read_me(caller: Caller)`. Anonymous callers get a 401.
 
 It is the whole annotation: `Caller | None` is a `TypeError` where the route is written."""
 
-AnyCaller: TypeAlias = Annotated[Identity | None, Depends(any_caller), StandsAlone()]
+AnyCaller: TypeAlias = Annotated[Identity | None, Depends(any_caller), STANDS_ALONE]
 """Whoever the edge let through; None for an anonymous caller on a route that is open to all."""

@@ -17,38 +17,34 @@ Handler = Callable[[Any], core_schema.CoreSchema]
 """What pydantic hands over to make the rest of a schema with."""
 
 
-class StandsAlone:
-    """For `Annotated`: within another type FastAPI does not see the dependency, so it is refused.
+class NeverRead:
+    """For `Annotated`: what pydantic refuses to make a schema of, so that nothing is read as it.
 
     Raises:
         TypeError: wherever pydantic is asked for a schema: where the route or model is written.
 
     """
 
-    def __get_pydantic_core_schema__(self, source: object, handler: Handler) -> NoReturn:
-        """Refuse."""
-        raise TypeError(
-            "fastgate: Caller and AnyCaller are the whole annotation of a parameter. Within "
-            "another type FastAPI would read the caller from the request, where anybody can "
-            "write one. A caller who may be anonymous is `caller: AnyCaller`, not "
-            "`Caller | None`; what a response contains is an Identity"
-        )
-
-
-class FromTheEdge:
-    """For `Annotated`: a member of what the verified header says, which pydantic never makes.
-
-    Raises:
-        TypeError: wherever pydantic is asked for a schema: where the route or model is written.
-
-    """
+    def __init__(self, why: str) -> None:
+        self._why = why
 
     def __get_pydantic_core_schema__(self, source: object, handler: Handler) -> NoReturn:
         """Refuse."""
-        raise TypeError(
-            "fastgate: what the edge says is never read from a request. Ask for `caller: Caller` "
-            'or `caller: AnyCaller`; all of it is in request.scope["fastgate"]'
-        )
+        raise TypeError(f"fastgate: {self._why}")
+
+
+STANDS_ALONE = NeverRead(
+    "Caller and AnyCaller are the whole annotation of a parameter. Within another type FastAPI "
+    "would read the caller from the request, where anybody can write one. A caller who may be "
+    "anonymous is `caller: AnyCaller`, not `Caller | None`; what a response contains is an Identity"
+)
+"""Within another type FastAPI does not see the dependency."""
+
+FROM_THE_EDGE = NeverRead(
+    "what the edge says is never read from a request. Ask for `caller: Caller` or "
+    '`caller: AnyCaller`; all of it is in request.scope["fastgate"]'
+)
+"""Of a member of what the verified header says, which pydantic never makes."""
 
 
 class OnlyMade:
