@@ -1185,3 +1185,166 @@ def test_a_router_is_as_closed_as_its_last_mark_for_the_routes_between_them(
         return at_edge(access="authenticated", require=STAFF)(router)
 
     assert [*asked(build(say)).values()] == [CLOSED, CLOSED]
+
+
+# Routes that are served without the marked app, router or mount that they are routes of.
+
+
+def marked_app() -> FastAPI:
+    inner = closed(FastAPI(openapi_url=None))
+    inner.get("/x")(silent)
+    return inner
+
+
+def marked_starlette() -> Starlette:
+    return closed(Starlette(routes=[Route("/x", copy_of(plain), methods=["GET"])]))
+
+
+def by_its_router_alone(app: FastAPI) -> None:
+    app.include_router(marked_app().router, prefix="/adm")
+
+
+def by_a_router_around_it(app: FastAPI) -> None:
+    outer = APIRouter()
+    outer.include_router(marked_app().router)
+    app.include_router(outer, prefix="/adm")
+
+
+def by_a_router_in_it(app: FastAPI) -> None:
+    inner, router = closed(FastAPI(openapi_url=None)), APIRouter()
+    router.get("/x")(silent)
+    inner.include_router(router)
+    app.include_router(inner.router, prefix="/adm")
+
+
+def by_its_list(app: FastAPI) -> None:
+    app.router.routes.extend(marked_app().routes)
+
+
+def by_its_list_in_a_router(app: FastAPI) -> None:
+    inner, router, outer = closed(FastAPI(openapi_url=None)), APIRouter(), APIRouter()
+    router.get("/x")(silent)
+    inner.include_router(router)
+    outer.routes.extend(inner.routes)
+    app.include_router(outer)
+
+
+def by_mounting_its_router(app: FastAPI) -> None:
+    app.mount("/adm", marked_app().router)
+
+
+def by_mounting_its_routes(app: FastAPI) -> None:
+    app.router.routes.append(Mount("/adm", routes=marked_app().routes))
+
+
+def by_mounting_a_starlette_router(app: FastAPI) -> None:
+    app.mount("/adm", marked_starlette().router)
+
+
+def by_a_later_route(app: FastAPI) -> None:
+    inner = closed(Starlette())
+    inner.add_route("/x", copy_of(plain), methods=["GET"])
+    app.router.routes += inner.routes
+
+
+def by_a_route_that_is_set(app: FastAPI) -> None:
+    inner = closed(Starlette())
+    inner.router.routes[:] = [Route("/x", copy_of(plain), methods=["GET"])]
+    app.router.routes.append(inner.routes[0])
+
+
+def by_its_mount(app: FastAPI) -> None:
+    inner = closed(Starlette())
+    inner.mount("/m", Starlette(routes=[Route("/x", copy_of(plain), methods=["GET"])]))
+    app.router.routes.extend(inner.routes)
+
+
+def by_a_starlette_routers_list(app: FastAPI) -> None:
+    app.router.routes.extend(closed(Router([Route("/x", copy_of(plain), methods=["GET"])])).routes)
+
+
+def by_a_mounts_list(app: FastAPI) -> None:
+    mount = closed(Mount("/m", routes=[Route("/x", copy_of(plain), methods=["GET"])]))
+    app.router.routes.extend(mount.routes)
+
+
+def by_its_paths(app: FastAPI) -> None:
+    inner = FastAPI(openapi_url=None)
+    inner.get("/x/y")(silent)
+    at_edge(below="/x", access="authenticated", require=STAFF)(inner)
+    app.include_router(inner.router, prefix="/adm")
+
+
+def as_well_as_its_mount(app: FastAPI) -> None:
+    inner = marked_app()
+    app.mount("/adm", inner)
+    app.include_router(inner.router, prefix="/v2")
+
+
+@pytest.mark.parametrize(
+    "take",
+    [
+        by_its_router_alone,
+        by_a_router_around_it,
+        by_a_router_in_it,
+        by_its_list,
+        by_its_list_in_a_router,
+        by_mounting_its_router,
+        by_mounting_its_routes,
+        by_mounting_a_starlette_router,
+        by_a_later_route,
+        by_a_route_that_is_set,
+        by_its_mount,
+        by_a_starlette_routers_list,
+        by_a_mounts_list,
+        by_its_paths,
+        as_well_as_its_mount,
+    ],
+)
+def test_routes_that_are_served_without_their_marked_app_are_a_fault(
+    edge: Edge, take: Callable[[FastAPI], None]
+) -> None:
+    app = public()
+    take(app)
+    with pytest.raises(CannotCompile, match=r"is taken from a marked \w+.*: access, require") as it:
+        compile_routes(app)
+    assert len(it.value.faults) == 1
+    guard(app, edge.settings(strict=True))
+    with pytest.raises(CannotCompile, match="is taken from"), TestClient(app):
+        pass
+
+
+def test_a_mark_after_the_routes_were_taken_is_no_less_lost() -> None:
+    app, inner = public(), FastAPI(openapi_url=None)
+    inner.get("/x")(silent)
+    app.include_router(inner.router)
+    if INCLUDES_MOUNTS:
+        closed(inner)
+        with pytest.raises(CannotCompile, match="is taken from a marked FastAPI"):
+            compile_routes(app)
+    else:
+        with pytest.raises(TypeError, match="marked before its router is included"):
+            closed(inner)
+
+
+def test_routes_of_a_marked_app_that_are_closed_as_much_where_they_are_taken_compile() -> None:
+    app = closed(FastAPI(openapi_url=None))
+    app.include_router(marked_app().router, prefix="/a")
+    app.mount("/b", marked_app())
+    app.mount("/c", marked_app().router)
+    app.router.routes.append(closed(Mount("/d", routes=marked_app().routes)))
+    twice = Router([Route("/x", copy_of(plain), methods=["GET"])])
+    app.router.routes.append(at_edge(limits=["a"])(Mount("/e", app=twice)))
+    app.router.routes.append(Mount("/f", app=twice))
+    opened = public()
+    opened.get("/x")(silent)
+    app.include_router(opened.router, prefix="/g")
+    assert all(what == CLOSED for what in asked(app).values())
+
+
+def test_an_endpoint_that_says_it_itself_may_be_taken_from_a_marked_app() -> None:
+    app, inner = public(), at_edge(access="authenticated")(FastAPI(openapi_url=None))
+    inner.get("/caller")(read_me)
+    inner.get("/open")(at_edge(access="public")(copy_of(silent)))
+    app.include_router(inner.router)
+    assert asked(app) == {"/caller": ("authenticated", None), "/open": ("public", None)}

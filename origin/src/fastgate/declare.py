@@ -20,6 +20,7 @@ from starlette.routing import Route, Router, WebSocketRoute
 
 from fastgate.formerly import FORMERLY, read_former
 from fastgate.static import attribute, own
+from fastgate.taken import note, note_source, noted
 
 OPENAPI_MEMBER = "x-fastgate"
 """For FastAPI's endpoints: `openapi_extra={"x-fastgate": {…}}` says the same as `at_edge(…)`."""
@@ -142,6 +143,7 @@ def at_edge(*, below: str | None = None, **members: object) -> Callable[[T], T]:
             setattr(target, _ATTRIBUTE, members)
         if not any(members.items() <= declared(each).items() for each in behind):
             raise TypeError(f"nothing can be written on this object: {type(target).__qualname__}")
+        _note_on_its_routes(target)
         return target
 
     return declare
@@ -279,7 +281,14 @@ def _declare_below(app: T, prefix: str, members: Mapping[str, object]) -> T:
     prefixes = declared_below(app)
     of_prefix = together(prefixes.get(prefix, {}), members)
     setattr(app, _BELOW_ATTRIBUTE, {**prefixes, prefix: of_prefix})
+    _note_on_its_routes(app)
     return app
+
+
+def _note_on_its_routes(app: object) -> None:
+    if own(own(app).get("router")).get(_COPIED_ATTRIBUTE):
+        raise TypeError("an app is marked before its router is included: this FastAPI copies it")
+    note_source(app, declared(app), declared_below(app))
 
 
 def _declare_for_router(router: APIRouter, members: Mapping[str, object]) -> None:
@@ -410,6 +419,10 @@ def _keep_dependencies(router: APIRouter, copies: Sequence[object], said: object
     for original, copy in zip(originals, copied, strict=False):
         own = getattr(original, COPIED_DEPENDENCIES, ())
         setattr(copy, COPIED_DEPENDENCIES, [*around, *own])
+    # Mounts are left out of copies; all others have one.
+    kept = [each for each in router.routes if isinstance(each, (Route, WebSocketRoute))]
+    for each, copy in zip(kept, copies, strict=False):
+        note(copy, (*noted(router), *noted(each)))
 
 
 if not hasattr(routing, "_IncludedRouter"):
