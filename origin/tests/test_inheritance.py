@@ -625,6 +625,42 @@ def test_the_endpoint_or_mount_says_it_by_its_own_word() -> None:
     assert asked(app)["/own"] == ("authenticated", None)
 
 
+SCOPES_LEFT_OUT = r"depends on Security\(fastgate, scopes=\['a'\]\)"
+
+
+def test_a_known_caller_is_not_one_who_has_the_scopes() -> None:
+    app = FastAPI(openapi_url=None, dependencies=[security("a")])
+    app.add_route("/x", at_edge(access="authenticated")(copy_of(plain)), methods=["GET"])
+    app.router.add_websocket_route("/w", at_edge(access="authenticated")(copy_of(talk)))
+    app.mount("/m", at_edge(access="authenticated")(inner_app()))
+    app.mount("/f", at_edge(access="authenticated")(StaticFiles(directory=FILES)))
+    with pytest.raises(CannotCompile, match=SCOPES_LEFT_OUT) as error:
+        compile_routes(app)
+    found = "".join(map(str, error.value.faults))
+    assert all(f"({path}" in found for path in ("/x,", "/w,", "/m/", "/f/"))
+
+
+@pytest.mark.parametrize("scopes", [[], ["a"], ["b"]])
+def test_scopes_that_are_said_there_are_the_ones_that_are_meant(scopes: list[str]) -> None:
+    app = FastAPI(openapi_url=None, dependencies=[security("a")])
+    mark = at_edge(access="authenticated", scopes=scopes)
+    app.add_route("/x", mark(copy_of(plain)), methods=["GET"])
+    app.mount("/m", mark(inner_app()))
+    app.mount("/f", mark(StaticFiles(directory=FILES)))
+    assert all(route.get("scopes", []) == scopes for route in compile_routes(app))
+
+
+@pytest.mark.skipif(not INCLUDES_MOUNTS, reason="no mounts in routers")
+def test_scopes_of_a_closed_router_are_said_of_its_starlette_routes_and_mounts() -> None:
+    app, router = FastAPI(openapi_url=None), APIRouter(dependencies=[security("a")])
+    router.add_route("/s", at_edge(access="authenticated")(copy_of(plain)), methods=["GET"])
+    router.mount("/st", at_edge(access="authenticated")(StaticFiles(directory=FILES)))
+    app.include_router(router)
+    with pytest.raises(CannotCompile, match=SCOPES_LEFT_OUT) as error:
+        compile_routes(app)
+    assert len(error.value.faults) == 2
+
+
 def marked(**members: Any) -> Any:  # noqa: ANN401
     async def dependency() -> None: ...
 

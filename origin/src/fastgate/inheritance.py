@@ -83,15 +83,24 @@ class Left:
     def through(self, members: Members) -> "Left":
         """Return what is left to the app of a mount that declares `members`."""
         within = (replace(each, said=each.said | members.keys()) for each in self.within)
-        said = not members.keys().isdisjoint(("access", "scopes"))
         return replace(
             self,
             inherited=over(self.inherited, members),
             within=tuple(within),
-            not_run=Callers() if said else self.not_run,
+            not_run=left_to_ask(self.not_run, members),
             said_by_mounts=self.said_by_mounts | members.keys(),
             listed=tuple((call, apart | _said_with(members)) for call, apart in self.listed),
         )
+
+
+def left_to_ask(asked: Callers, members: Members) -> Callers:
+    """Return what dependencies that are not run ask beyond what members say of callers.
+
+    `access="authenticated"` says that a caller is known, and nothing of scopes.
+    """
+    if "scopes" in members or members.get("access") in (*OPEN, ACCESS[-1]):
+        return Callers()
+    return Callers() if "access" in members and not asked.scopes else asked
 
 
 def _said_with(members: Members) -> frozenset[str]:

@@ -21,6 +21,7 @@ from fastgate.declare import (
     misspelt,
 )
 from fastgate.endpoints import Endpoint, Kind, endpoints
+from fastgate.inheritance import left_to_ask
 from fastgate.naming import (
     UNNAMED,
     access_of,
@@ -296,8 +297,8 @@ def _caller_faults(endpoint: Endpoint) -> Iterator[Fault]:
 
 
 def _asked_and_not_run(endpoint: Endpoint) -> str:
-    asked, members = endpoint.not_run, members_of(endpoint)
-    if not asked.known or not {"access", "scopes"}.isdisjoint(endpoint.declared):
+    asked, members = left_to_ask(endpoint.not_run, endpoint.declared), members_of(endpoint)
+    if not asked.known:
         return ""
     listed = members.get("scopes")
     missing = [each for each in asked.scopes if not isinstance(listed, list) or each not in listed]
