@@ -858,6 +858,96 @@ def test_pages_stay_closed_where_somebody_has_closed_them(
     assert all(what == (docs, None) for what in own.values())
 
 
+# Pages of what its own dependencies close, or those of what it stands in.
+
+
+def by_its_dependencies(app: FastAPI, dependency: Any) -> None:  # noqa: ANN401
+    inner = FastAPI(dependencies=[dependency])
+    inner.get("/x")(silent)
+    app.mount("/adm", inner)
+
+
+def by_a_middle_apps_dependencies(app: FastAPI, dependency: Any) -> None:  # noqa: ANN401
+    middle = FastAPI(openapi_url=None, dependencies=[dependency])
+    middle.mount("/adm", FastAPI())
+    app.mount("/m", middle)
+
+
+def by_a_mounted_routers_dependencies(app: FastAPI, dependency: Any) -> None:  # noqa: ANN401
+    router = APIRouter(dependencies=[dependency])
+    router.mount("/adm", FastAPI())
+    app.mount("/m", router)
+
+
+def by_its_routers_dependencies(app: FastAPI, dependency: Any) -> None:  # noqa: ANN401
+    router = APIRouter(dependencies=[dependency])
+    router.mount("/adm", FastAPI())
+    app.include_router(router)
+
+
+by_included = pytest.param(
+    by_its_routers_dependencies,
+    marks=pytest.mark.skipif(not INCLUDES_MOUNTS, reason="no mounts in routers"),
+)
+BY_DEPENDENCIES = [
+    *(by_its_dependencies, by_a_middle_apps_dependencies, by_a_mounted_routers_dependencies),
+    by_included,
+]
+
+
+@pytest.mark.parametrize("close", BY_DEPENDENCIES)
+@pytest.mark.parametrize("dependency", [security("admin"), Depends(fastgate), Depends(ask)])
+@pytest.mark.parametrize("docs", ["public", "optional"])
+def test_no_page_is_opened_of_what_dependencies_close(
+    close: Callable[[FastAPI, Any], None],
+    dependency: object,
+    docs: str,
+) -> None:
+    app = public()
+    close(app, dependency)
+    declare_docs(app, docs)
+    with pytest.raises(CannotCompile, match=r"\(/(m/)?adm/openapi.json"):
+        compile_routes(app)
+    opened = public()
+    close(opened, Depends(any_caller))
+    declare_docs(opened, docs)
+    found = {path: access for path, (access, _) in asked(opened).items()}
+    assert {access for path, access in found.items() if "openapi" in path} == {docs}
+
+
+def test_the_word_for_pages_of_an_app_is_for_its_own_whatever_it_depends_on() -> None:
+    app = FastAPI(dependencies=[security("admin")], docs_url=None, redoc_url=None)
+    app.get("/x")(silent)
+    for docs in ("public", "authenticated"):
+        declare_docs(app, docs)
+        assert {path: access for path, (access, _) in asked(app).items()} == {
+            "/openapi.json": docs,
+            "/x": "authenticated",
+        }
+
+
+def test_a_word_that_asks_for_as_much_as_dependencies_is_for_mounted_pages_too() -> None:
+    app = FastAPI(openapi_url=None)
+    by_its_dependencies(app, Depends(fastgate))
+    declare_docs(app, "authenticated")
+    assert set(asked(app).values()) == {("authenticated", None)}
+    declare_docs(app, "none")
+    assert set(asked(app)) == {"/adm/x"}
+
+
+def test_pages_of_what_dependencies_close_are_opened_by_a_word_of_its_own() -> None:
+    app, inner = FastAPI(openapi_url=None), FastAPI(docs_url=None, redoc_url=None)
+    inner.router.dependencies.append(security("admin"))
+    app.mount("/adm", declared_open(inner))
+    declare_docs(app, "optional")
+    assert asked(app) == {"/adm/openapi.json": ("public", None)}
+
+
+def declared_open(app: FastAPI) -> FastAPI:
+    declare_docs(app, "public")
+    return app
+
+
 def test_a_path_closes_the_apps_own_pages_and_opens_none() -> None:
     app = FastAPI(docs_url="/open/docs", openapi_url="/closed/openapi.json", redoc_url=None)
     at_edge(below="/open", access="public")(app)

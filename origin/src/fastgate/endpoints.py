@@ -116,9 +116,11 @@ def endpoints(app: object) -> Iterator[Endpoint]:
     pages = access_of_pages(app)
     for each in _endpoints_of(app, signed_root_of(app), Left(declared_through(app))):
         access = pages.get((id(each.route), each.template))
-        yield (
-            each if access is None else replace(each, declared={**each.declared, "access": access})
-        )
+        if access is not None:
+            # That says all of their callers: of scopes, too, that dependencies of the app ask for.
+            declared = {**each.declared, "access": access}
+            each = replace(each, declared=declared, not_run=Callers())
+        yield each
 
 
 def endpoints_below(app: object, template: str) -> Iterator[Endpoint]:
