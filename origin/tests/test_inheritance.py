@@ -625,6 +625,78 @@ def test_the_endpoint_or_mount_says_it_by_its_own_word() -> None:
     assert asked(app)["/own"] == ("authenticated", None)
 
 
+def late_before_the_inclusion(app: FastAPI) -> None:
+    router = APIRouter()
+    router.get("/f")(silent)
+    router.dependencies.append(security("a"))
+    app.include_router(router)
+
+
+def late_after_the_inclusion(app: FastAPI) -> None:
+    router, outer = APIRouter(), APIRouter()
+    router.get("/f")(silent)
+    outer.include_router(router)
+    app.include_router(outer)
+    router.dependencies.append(security("a"))
+
+
+def late_of_an_outer_router(app: FastAPI) -> None:
+    router, outer = APIRouter(), APIRouter()
+    router.websocket("/f")(talk)
+    app.include_router(outer)
+    outer.include_router(router)
+    app.include_router(outer, prefix="/more")
+    outer.dependencies.append(security("a"))
+
+
+def late_of_the_app(app: FastAPI) -> None:
+    app.get("/f")(silent)
+    app.router.dependencies.append(security("a"))
+
+
+def late_of_a_mounted_router(app: FastAPI) -> None:
+    router = APIRouter()
+    router.get("/f")(read_me)
+    app.mount("/m", router)
+    router.dependencies.append(security("a"))
+
+
+def put_into_the_list(app: FastAPI) -> None:
+    router = APIRouter(dependencies=[security("a")])
+    router.routes.append(APIRoute("/f", silent))
+    app.include_router(router)
+
+
+@pytest.mark.parametrize(
+    "add",
+    [
+        late_before_the_inclusion,
+        late_after_the_inclusion,
+        late_of_an_outer_router,
+        late_of_the_app,
+        late_of_a_mounted_router,
+        put_into_the_list,
+    ],
+)
+def test_a_dependency_that_is_listed_too_late_is_not_run(add: Callable[[FastAPI], None]) -> None:
+    app = public()
+    add(app)
+    with pytest.raises(CannotCompile, match=SCOPES_LEFT_OUT):
+        compile_routes(app)
+
+
+def test_one_that_asks_for_nothing_new_may_be_listed_late() -> None:
+    app, router = public(), APIRouter(dependencies=[security("a")])
+    router.get("/f")(silent)
+    router.get("/g", dependencies=[security("b")])(silent)
+    app.include_router(router)
+    router.dependencies += [Depends(fastgate), Depends(any_caller), Depends(silent)]
+    assert {str(it["path"]): it["scopes"] for it in compile_routes(app)} == {
+        "/f": ["a"],
+        "/g": ["a", "b"],
+    }
+
+
 SCOPES_LEFT_OUT = r"depends on Security\(fastgate, scopes=\['a'\]\)"
 
 

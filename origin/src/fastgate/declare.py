@@ -20,7 +20,7 @@ from starlette.routing import Route, Router, WebSocketRoute
 
 from fastgate.formerly import FORMERLY, read_former
 from fastgate.static import attribute, own
-from fastgate.taken import note, note_source, noted
+from fastgate.taken import COPIED_FROM, note, note_source, noted
 
 OPENAPI_MEMBER = "x-fastgate"
 """For FastAPI's endpoints: `openapi_extra={"x-fastgate": {…}}` says the same as `at_edge(…)`."""
@@ -423,6 +423,7 @@ def _keep_dependencies(router: APIRouter, copies: Sequence[object], said: object
     kept = [each for each in router.routes if isinstance(each, (Route, WebSocketRoute))]
     for each, copy in zip(kept, copies, strict=False):
         note(copy, (*noted(router), *noted(each)))
+        setattr(copy, COPIED_FROM, (router, *getattr(each, COPIED_FROM, ())))
 
 
 if not hasattr(routing, "_IncludedRouter"):

@@ -154,26 +154,26 @@ def _served(
     for (route, view), through in zip(effective_routes(app), taken_through(app), strict=True):
         sources = (source for part in (router, *through, route) for source in noted(part))
         lost = (*left_out, *without(sources, (*holders, router)))
-        for endpoint in _of_route(inheritance, (route, view), prefix, holders, lost):
+        for endpoint in _of_route(inheritance, (route, view, through), prefix, holders, lost):
             yield endpoint if endpoint.left_out else replace(endpoint, left_out=lost)
 
 
 def _of_route(
     inheritance: Inheritance,
-    found: tuple[View, View],
+    found: tuple[View, View, tuple[object, ...]],
     prefix: str,
     holders: tuple[object, ...],
     left_out: tuple[Source, ...],
 ) -> Iterator[Endpoint]:
-    route, view = found
+    route, view, through = found
     path = getattr(view, "path", None)
     template = prefix + path if isinstance(path, str) else prefix
     if frontends := list(frontend_templates(route, view)):
         for path, frontend in frontends:
-            left = inheritance.left_to(view, path)
+            left = inheritance.left_to(view, path, through)
             yield _with(left, holders, _frontend(prefix + path, frontend, view))
         return
-    left = inheritance.left_to(view, path)
+    left = inheritance.left_to(view, path, through)
     if isinstance(route, Mount):
         yield from _mounted(handled_route(route, view), template, left, holders, left_out)
     elif isinstance(route, Route):

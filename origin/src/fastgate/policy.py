@@ -262,7 +262,8 @@ def _caller_faults(endpoint: Endpoint) -> Iterator[Fault]:
         yield Fault(
             endpoint,
             f"stands in a router or app that depends on {not_run}, which FastAPI does not run for "
-            "what is mounted and for routes of Starlette; it says less of its callers",
+            "what is mounted, for routes of Starlette, and for routes that are older than that; it "
+            "says less of its callers",
             "say it of the endpoint or of what is mounted, too: "
             'at_edge(access="authenticated", scopes=[…]), or what is meant there',
         )

@@ -27,7 +27,10 @@ _SERVED_ATTRIBUTE = "__fastgate_served__"
 """On what is to serve the routes of a marked app: on itself, and on what a mount leads to."""
 
 
-NOTES = (SOURCES_ATTRIBUTE, _OWN_ATTRIBUTE, _SERVED_ATTRIBUTE)
+COPIED_FROM = "__fastgate_copied_from__"
+"""On a route that older FastAPI has copied: the routers that it was included by."""
+
+NOTES = (COPIED_FROM, SOURCES_ATTRIBUTE, _OWN_ATTRIBUTE, _SERVED_ATTRIBUTE)
 """The names of all that is written here."""
 
 
