@@ -26,7 +26,16 @@ TESTS = {
     "dispatch": ("dispatch", *_ROUTING, "observe", "root_path_matrix"),
     "root_path": (*_ROUTING, "local", "root_path_matrix"),
     "middleware": (
-        *("middleware", "content", "contract", "observe", "local", "expiry", "sockets"),
+        *(
+            "middleware",
+            "content",
+            "contract",
+            "placement",
+            "observe",
+            "local",
+            "expiry",
+            "sockets",
+        ),
         *_ROUTING,
     ),
 }

@@ -1,5 +1,6 @@
 """What is said of more than one endpoint, and of things that are no functions."""
 
+import functools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -293,6 +294,67 @@ def test_the_method_of_one_object_is_marked_for_it_alone() -> None:
         "/limited": ("optional", ["class"]),
     }
     assert compile_routes(app)[0]["id"] != "partial"
+
+
+class Service:
+    """What has its endpoints as methods."""
+
+    async def read(self) -> str:
+        return "read"
+
+    async def write(self) -> str:
+        return "written"
+
+
+def test_a_method_that_is_marked_by_a_statement_keeps_its_mark() -> None:
+    app, first, second = at_edge(access="public")(empty()), Service(), Service()
+    closed = at_edge(access="authenticated", limits=["a"])
+    assert closed(first.read) == first.read
+    app.get("/before")(first.read)
+    app.get("/after")(first.write)
+    closed(first.write)
+    app.get("/partial")(functools.partial(first.read))
+    app.get("/other")(second.read)
+    marked = ("authenticated", ["a"])
+    assert compiled(app, "limits") == {
+        "/before": marked,
+        "/after": marked,
+        "/partial": marked,
+        "/other": ("public", None),
+    }
+    with pytest.raises(ValueError, match="Write two functions"):
+        at_edge(access="public")(first.read)
+    at_edge(group="x")(first.read)
+    assert compiled(app, "limits", "group")["/before"] == (*marked, "x")
+
+
+def test_a_method_of_a_class_is_marked_for_what_inherits_it() -> None:
+    class Base:
+        @classmethod
+        async def of_class(cls) -> str:
+            return "class"
+
+    class Inherits(Base): ...
+
+    app = at_edge(access="public")(empty())
+    app.get("/x")(Inherits.of_class)
+    at_edge(access="authenticated")(Base.of_class)
+    assert compiled(app) == {"/x": ("authenticated",)}
+
+
+def test_a_method_of_what_keeps_nothing_is_not_marked() -> None:
+    class Slotted:
+        __slots__ = ()
+
+        async def read(self) -> str:
+            return "read"
+
+    slotted = Slotted()
+    with pytest.raises(TypeError, match=r"Slotted; mark functools.partial"):
+        at_edge(access="authenticated")(slotted.read)
+    app = at_edge(access="public")(empty())
+    app.get("/x")(at_edge(access="authenticated")(functools.partial(slotted.read)))
+    assert compiled(app) == {"/x": ("authenticated",)}
 
 
 # Documentation pages.

@@ -19,6 +19,7 @@ from fastapi import (
     Security,
 )
 from pydantic import BaseModel, create_model
+from starlette.staticfiles import StaticFiles
 from typing_extensions import TypeAliasType
 
 from fastgate import (
@@ -363,3 +364,77 @@ async def test_a_response_may_contain_one(edge: Edge) -> None:
         told = (await get(app, path, edge.mint(path, path))).json()
         assert told.get("caller", told)["issuer"] == IDP
     assert "Identity" in app.openapi()["components"]["schemas"]
+
+
+# Of several dependencies in one annotation FastAPI runs the last.
+
+Write = Security(fastgate, scopes=["orders:write"])
+
+
+async def current_user(caller: Reader) -> str:
+    return caller.subject
+
+
+async def another(caller: AnyCaller) -> str:
+    return "another"
+
+
+async def through_another(user: Annotated[Reader, Write]) -> str:
+    return user.subject
+
+
+User = Annotated[str, Depends(current_user)]
+Named = TypeAliasType("Named", Reader)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "dropped"),
+    [
+        (Annotated[Reader, Write], "'orders:read'"),
+        (Annotated[Named, Write], "'orders:read'"),
+        (Annotated[Caller, Depends(any_caller)], "a known caller"),
+        (Annotated[list[Reader], Depends(any_caller)], "a known caller, 'orders:read'"),
+        (Annotated[User, Depends(another)], "'orders:read', a known caller"),
+        (Annotated[User, Write], "'orders:read'"),
+        (Annotated[str, Depends(through_another)], "'orders:read'"),
+        (list[Annotated[str, Security(another, scopes=["a"])]], "'a'"),
+    ],
+)
+def test_what_another_dependency_in_the_annotation_replaces_is_a_fault(
+    annotation: object, dropped: str
+) -> None:
+    app = FastAPI(openapi_url=None)
+
+    async def endpoint(parameter: object) -> None: ...
+
+    endpoint.__annotations__["parameter"] = annotation
+    app.post("/x")(endpoint)
+    with pytest.raises(CannotCompile, match=f"asks for {dropped} in an annotation, and is not"):
+        compile_routes(app)
+
+
+@pytest.mark.parametrize(
+    "annotation",
+    [
+        Annotated[Reader, Security(fastgate, scopes=["orders:write", "orders:read"])],
+        Annotated[AnyCaller, Write],
+        Annotated[User, Depends(current_user)],
+        Annotated[Caller, Depends(current_user)],
+    ],
+)
+def test_what_asks_for_as_much_may_replace_it(annotation: object) -> None:
+    app = FastAPI(openapi_url=None)
+
+    async def endpoint(parameter: object) -> None: ...
+
+    endpoint.__annotations__["parameter"] = annotation
+    app.get("/x")(endpoint)
+    (route,) = compile_routes(app)
+    assert route["access"] == "authenticated"
+
+
+def test_what_the_app_depends_on_is_looked_into_as_well() -> None:
+    app = FastAPI(openapi_url=None, dependencies=[Depends(through_another)])
+    app.mount("/x", at_edge(access="authenticated")(StaticFiles(directory=".")))
+    with pytest.raises(CannotCompile, match="asks for 'orders:read' in an annotation"):
+        compile_routes(app)

@@ -1,6 +1,7 @@
 """What protects many routes counts for each of them, or the app does not compile."""
 
 import functools
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,6 +27,7 @@ from fastgate import (
     fastgate,
     guard,
 )
+from fastgate.declare import declared
 from fastgate.pages import declare_docs
 from fastgate.policy import CannotCompile, compile_routes
 from fastgate.testing import AsCaller
@@ -1037,6 +1039,7 @@ def test_a_page_that_is_marked_itself_stays_closed() -> None:
     declare_docs(app, "public")
     at_edge(access="authenticated")(app.routes[0])
     assert asked(app) == {"/openapi.json": ("authenticated", None)}
+    app = FastAPI(docs_url=None, redoc_url=None)
     at_edge(access="public")(app.routes[0])
     declare_docs(app, "authenticated")
     assert asked(app) == {"/openapi.json": ("authenticated", None)}
@@ -1169,10 +1172,9 @@ def test_what_asks_something_of_callers_wants_one(
 
 
 def test_a_nearer_word_opens_all_the_same() -> None:
-    app = public()
+    app = at_edge(require=STAFF)(FastAPI(openapi_url=None))
     of_a_router(app, require=STAFF)
     app.get("/x/open")(silent)
-    at_edge(require=STAFF)(app)
     inner = at_edge(access="public")(FastAPI(openapi_url=None))
     inner.get("/x")(silent)
     app.mount("/m", inner)
@@ -1290,8 +1292,20 @@ def the_router_of_an_app(say: Callable[[Any], Any]) -> object:
 
 def a_path(say: Callable[[Any], Any]) -> object:
     app = FastAPI(openapi_url=None)
+    app.get("/x/{item}")(silent)
+    return say(app)
+
+
+def a_route(say: Callable[[Any], Any]) -> object:
+    app = FastAPI(openapi_url=None)
     app.get("/x")(silent)
-    say(app)
+    say(app.routes[0])
+    return app
+
+
+def files(say: Callable[[Any], Any]) -> object:
+    app = FastAPI(openapi_url=None)
+    app.mount("/x", say(StaticFiles(directory=FILES)))
     return app
 
 
@@ -1320,31 +1334,67 @@ def an_endpoint_behind_a_proxy(say: Callable[[Any], Any]) -> object:
 OPENS, ASKS = {"access": "public"}, {"require": STAFF}
 
 
-@pytest.mark.parametrize(
-    "build",
-    [
-        an_app,
-        a_router_that_is_included,
-        a_router_that_is_mounted,
-        the_router_of_an_app,
-        an_endpoint,
-        an_endpoint_behind_a_proxy,
-    ],
-)
-@pytest.mark.parametrize("marks", [(OPENS, ASKS), (ASKS, OPENS)])
-def test_of_two_marks_of_one_thing_none_opens_what_the_other_asks_for(
+OF_ONE = [
+    *(an_app, a_router_that_is_included, a_router_that_is_mounted, the_router_of_an_app),
+    *(a_route, files, an_endpoint, an_endpoint_behind_a_proxy),
+]
+CONTRARY: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    (OPENS, ASKS),
+    (OPENS, {"scopes": []}),
+    (OPENS, {"access": "authenticated"}),
+    ({"limits": ["a"]}, {"limits": ["b"]}),
+    (ASKS, {"require": {"rule": "any"}}),
+    ({"require": {"level": 1}}, {"require": {"level": True}}),
+]
+
+
+def refused(*marks: dict[str, Any]) -> Callable[[Any], Any]:
+    """Return what says the first of several things of one object, and cannot say the last."""
+
+    def say(target: Any) -> Any:  # noqa: ANN401
+        target = twice(*marks[:-1])(target)
+        before = declared(target)
+        with pytest.raises(ValueError, match="Write two functions, routers or apps"):
+            at_edge(**marks[-1])(target)
+        assert declared(target) == before
+        return target
+
+    return say
+
+
+@pytest.mark.parametrize("build", OF_ONE)
+@pytest.mark.parametrize("marks", [*CONTRARY, *(pair[::-1] for pair in CONTRARY)])
+def test_two_marks_of_one_thing_that_say_different_things_are_refused(
     build: Callable[..., object], marks: tuple[dict[str, Any], ...]
 ) -> None:
-    assert [*asked(build(twice(*marks))).values()] == [CLOSED]
+    build(refused(*marks))
 
 
-@pytest.mark.parametrize("marks", [(OPENS, ASKS), (ASKS, OPENS)])
-def test_neither_do_two_of_one_path(marks: tuple[dict[str, Any], ...]) -> None:
-    app = public()
-    app.get("/x")(silent)
-    for mark in marks:
-        at_edge(below="/x", **mark)(app)
-    assert asked(app) == {"/x": CLOSED}
+@pytest.mark.parametrize("build", OF_ONE)
+def test_a_second_mark_may_say_the_same_and_more(build: Callable[..., object]) -> None:
+    app = build(twice(ASKS, {"limits": ["a"]}, {"limits": ("a",), **ASKS}, {"group": "x"}))
+    said = {(json.dumps(r["limits"]), r["group"]) for r in compile_routes(app)}
+    assert said == {('["a"]', "x")}
+    assert [*asked(app).values()] == [CLOSED]
+
+
+@pytest.mark.parametrize("marks", [*CONTRARY, *(pair[::-1] for pair in CONTRARY)])
+def test_neither_are_there_two_of_one_path(marks: tuple[dict[str, Any], ...]) -> None:
+    app = a_path(lambda target: at_edge(below="/x/{one}", **marks[0])(target))
+    with pytest.raises(ValueError, match="say all in one"):
+        at_edge(below="/x/{of_another_name}", **marks[1])(app)
+    at_edge(below="/x/{another}", **marks[0])(app)
+
+
+def test_an_object_that_is_served_twice_has_one_mark() -> None:
+    app = FastAPI(openapi_url=None)
+    with pytest.raises(ValueError, match="access='authenticated', and now with access='public'"):
+
+        @app.get("/x")
+        @at_edge(access="public")
+        @app.post("/x")
+        @at_edge(access="authenticated")
+        async def both() -> None: ...
 
 
 @pytest.mark.parametrize("marks", [(OPENS, ASKS), (ASKS, OPENS)])
@@ -1371,18 +1421,6 @@ def test_neither_does_what_is_wrapped_around_it(marks: tuple[dict[str, Any], ...
     extra = {"x-fastgate": outside}
     app.get("/y", openapi_extra=extra)(at_edge(**inside)(functools.partial(silent)))
     assert [*asked(app).values()] == [CLOSED] * 4
-
-
-@pytest.mark.parametrize("build", [the_router_of_an_app, a_router_that_is_mounted])
-def test_a_router_is_as_closed_as_its_last_mark_for_the_routes_between_them(
-    build: Callable[..., object],
-) -> None:
-    def say(router: APIRouter) -> APIRouter:
-        at_edge(access="public")(router)
-        router.get("/between")(silent)
-        return at_edge(access="authenticated", require=STAFF)(router)
-
-    assert [*asked(build(say)).values()] == [CLOSED, CLOSED]
 
 
 # Routes that are served without the marked app, router or mount that they are routes of.

@@ -176,7 +176,9 @@ def test_a_declaration_is_read_through_what_is_wrapped_around_it(
 
 def test_the_outermost_counts_member_by_member() -> None:
     app = FastAPI(openapi_url=None)
-    app.mount("/x", at_edge(methods=["POST"])(GZipMiddleware(closed(public(raw())))))
+    app.mount(
+        "/x", at_edge(methods=["POST"])(GZipMiddleware(closed(GZipMiddleware(public(raw())))))
+    )
     app.get("/y")(at_edge(id="mine")(functools.partial(closed(handler()))))
     one, two = compile_routes(app)
     assert (one["access"], one["methods"]) == ("authenticated", ["POST"])
@@ -303,6 +305,43 @@ def test_a_declaration_that_nobody_reads_is_a_fault(
         compile_routes(app)
     assert len(error.value.faults) == 1
     assert f"has a declaration that is not read: {said}" in str(error.value)
+
+
+@pytest.mark.parametrize("access", [None, "public", "authenticated"])
+def test_a_mark_above_the_decorator_that_is_above_the_route_is_a_fault(
+    access: str | None,
+) -> None:
+    app = at_edge(access="public")(FastAPI(openapi_url=None))
+    answer = handler() if access is None else at_edge(access=access)(handler())
+    app.get("/x")(answer)
+    closed(wrapped(wrapped(answer)))
+    with pytest.raises(CannotCompile, match="the route's decorator above all others") as error:
+        compile_routes(app)
+    assert len(error.value.faults) == 1
+
+
+def test_a_mark_above_the_decorator_that_says_what_holds_is_no_fault() -> None:
+    app = public(FastAPI(openapi_url=None))
+    answer = app.get("/x")(closed(handler()))
+    closed(wrapped(answer))
+    assert [route["access"] for route in compile_routes(app)] == ["authenticated"]
+
+
+def test_a_marked_wrapper_and_what_it_wraps_are_two_endpoints() -> None:
+    app = at_edge(access="public")(FastAPI(openapi_url=None))
+    answer = at_edge(access="public")(handler())
+    app.get("/open")(answer)
+    app.get("/wrapped")(closed(wrapped(answer)))
+    silent = handler()
+    app.get("/silent")(silent)
+    app.get("/partial")(closed(functools.partial(silent)))
+    assert [route["access"] for route in compile_routes(app)] == [
+        *("public", "authenticated", "public", "authenticated")
+    ]
+    app.get("/wraps")(closed(wrapped(silent)))
+    with pytest.raises(CannotCompile, match="access, scopes of handler") as error:
+        compile_routes(app)
+    assert [fault.endpoint.template for fault in error.value.faults] == ["/silent"]
 
 
 def test_what_says_the_same_or_is_said_anew_is_no_fault() -> None:

@@ -1,5 +1,6 @@
 """While app and edge are deployed one after the other, what an endpoint was before is accepted."""
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -337,7 +338,8 @@ def test_a_function_behind_two_prefixes_names_both_former_templates() -> None:
 def test_the_compiled_policy_is_not_changed_by_it(edge: Edge) -> None:
     assert compile_routes(orders(edge)) == compile_routes(orders(edge, formerly=None))
     files = at_edge(access="public", formerly="/f/{p:path}")(StaticFiles(directory="."))
-    app = Starlette(routes=[Mount("/{f}", app=files), Route("/", at_edge(access="none")(plain))])
+    hidden = at_edge(access="none")(functools.partial(plain))
+    app = Starlette(routes=[Mount("/{f}", app=files), Route("/", hidden)])
     (route,) = compile_routes(app)
     assert route == {
         "id": "get--str--path",

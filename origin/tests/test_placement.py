@@ -126,9 +126,11 @@ def test_an_app_is_guarded_once(edge: Edge) -> None:
 async def test_a_second_guard_of_the_same_edge_lets_through_what_the_first_has_verified(
     edge: Edge, caplog: pytest.LogCaptureFixture
 ) -> None:
-    for audience, expected in (("orders", 200), ("billing", 401)):
+    others = [{"audience": "billing"}, {"audience": "payments"}]
+    others += [{"edge": "https://a.example"}, {"edge": "https://z.example"}]
+    for settings, expected in (({}, 200), *((other, 401) for other in others)):
         app, below = app_with_me(), app_with_me()
-        guard(below, edge.settings(audience=audience))
+        guard(below, edge.settings(**settings))
         app.mount("/below", below)
         guard(app, edge.settings())
         caplog.clear()

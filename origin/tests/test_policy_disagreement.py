@@ -161,6 +161,8 @@ def test_what_else_a_path_and_a_router_say_must_be_the_same() -> None:
     at_edge(below="/orders", scopes=["c", "a"], require=STAFF)(app)
     (route,) = compile_routes(app)
     assert sorted(route["scopes"]) == ["a", "b", "c"]  # type: ignore[call-overload]
+    app = empty()
+    app.include_router(router)
     at_edge(below="/orders", require={"rule": "other"}, limits=["fast"])(app)
     said = faults(app)
     assert "say different things of require" in said
@@ -188,13 +190,14 @@ def test_a_late_mark_of_an_outer_router_does_not_open_an_inner_one() -> None:
     assert asked(app) == {"/o/a": ("authenticated", None)}
 
 
-def test_of_two_marks_of_one_router_the_later_counts() -> None:
+def test_a_later_mark_of_a_router_holds_for_what_it_has_already() -> None:
     app, router = empty(), APIRouter()
     router.add_api_route("/a", one)
-    at_edge(access="authenticated")(at_edge(access="public")(router))
+    at_edge(access="authenticated")(at_edge(group="x")(router))
     router.add_api_route("/b", two)
     app.include_router(router)
     assert asked(app) == {"/a": ("authenticated", None), "/b": ("authenticated", None)}
+    assert {route["group"] for route in compile_routes(app)} == {"x"}
 
 
 def _by_parameter(app: FastAPI) -> None:

@@ -409,3 +409,16 @@ async def test_nothing_answers_a_handshake_that_no_guard_has_let_in(
     assert await shake_hands(app, edge, "/x", "/y") == ["websocket.close"]
     assert await shake_hands(app.router, edge, "/x", "/{path:path}") == ["websocket.close"]
     assert ran == []
+
+
+async def test_nothing_reaches_the_router_of_a_guarded_app_through_another_app(
+    edge: Edge, ran: list[str]
+) -> None:
+    app = FastAPI(openapi_url=None)
+    app.add_route("/x", endpoint(ran, "x"))
+    guard(app, edge.settings())
+    assert (await ask(app, edge, "/x", "/x")).status_code == 200
+    outer = Starlette(routes=[Mount("/m", app=app.router), Mount("/n", app=app)])
+    assert (await ask(outer, edge, "/m/x", "/m/x")).status_code == 401
+    assert (await ask(outer, edge, "/m/x", "/x")).status_code == 401
+    assert ran == ["x"]

@@ -1,6 +1,7 @@
 """An app that has forgotten to say who may call it does not start."""
 
 import contextlib
+import functools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -270,7 +271,7 @@ async def test_included_routes_of_starlettes_are_served_at_their_whole_path(
     edge: Edge, path: str
 ) -> None:
     app, outer, router = FastAPI(openapi_url=None), APIRouter(), APIRouter()
-    route = at_edge(access="public")(health)
+    route = at_edge(access="public")(functools.partial(health))
     for holder in (app, outer, router):
         holder.add_route("/raw", route, methods=["GET"])
     outer.include_router(router, prefix="/in")

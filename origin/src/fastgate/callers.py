@@ -5,11 +5,12 @@ judged here, and nothing is run.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MethodType
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias, get_args, get_origin
 
-from fastapi.params import Depends
+from fastapi.dependencies.utils import get_typed_signature
+from fastapi.params import Depends, Security
 from fastapi.routing import APIRoute
 
 from fastgate.declare import Inherited
@@ -18,6 +19,11 @@ from fastgate.identity import Identity
 from fastgate.marks import layers
 from fastgate.not_input import reads_who_is_calling
 from fastgate.static import attribute, is_a
+
+A_KNOWN_CALLER = "a known caller"
+
+_DEEPEST = 20
+"""How deep a type is looked into: one that contains itself has no end."""
 
 Dependant: TypeAlias = Any
 """FastAPI's tree of dependencies, whose class is not for others to import."""
@@ -36,6 +42,9 @@ class Callers:
     """Scopes that `any_caller` is asked for, which checks none."""
     claimed: tuple[str, ...] = ()
     """What would be read from the request, and says who is calling: names of parameters."""
+    dropped: tuple[str, ...] = ()
+    """Scopes, and `A_KNOWN_CALLER`, that an annotation asks for, and another dependency in the same
+    annotation replaces: FastAPI runs the last one."""
 
     def __or__(self, other: "Callers") -> "Callers":
         """Return what both say together."""
@@ -45,15 +54,26 @@ class Callers:
             tuple(dict.fromkeys((*self.scopes, *other.scopes))),
             tuple(dict.fromkeys((*self.unchecked, *other.unchecked))),
             tuple(dict.fromkeys((*self.claimed, *other.claimed))),
+            tuple(dict.fromkeys((*self.dropped, *other.dropped))),
         )
 
 
 def callers_of(dependant: Dependant) -> Callers:
     """Return what an endpoint's tree of dependencies says; nothing if there is none."""
+    found = _asked_by(flat(dependant))
+    if dependant is None:
+        return found
+    claimed = tuple(dict.fromkeys(_claimed(dependant)))
+    every = (dependant, *flat(dependant))
+    dropped = tuple(dict.fromkeys(name for each in every for name in _dropped(each)))
+    return replace(found, claimed=claimed, dropped=dropped)
+
+
+def _asked_by(dependencies: Iterable[Dependant]) -> Callers:
     known = anybody = False
     scopes: dict[str, None] = {}
     unchecked: dict[str, None] = {}
-    for dependency in flat(dependant):
+    for dependency in dependencies:
         required: Iterable[str] = (
             *(dependency.parent_oauth_scopes or ()),
             *(dependency.own_oauth_scopes or ()),
@@ -65,8 +85,49 @@ def callers_of(dependant: Dependant) -> Callers:
         if any(is_a(each, FastgateScheme) or each is FastgateScheme.__call__ for each in called):
             known = True
             scopes |= dict.fromkeys(required)
-    claimed = () if dependant is None else tuple(dict.fromkeys(_claimed(dependant)))
-    return Callers(known, anybody, tuple(scopes), tuple(unchecked), claimed)
+    return Callers(known, anybody, tuple(scopes), tuple(unchecked))
+
+
+def _dropped(dependant: Dependant) -> Iterator[str]:
+    """Yield what annotations of one function ask of callers, and no dependency of its asks."""
+    try:
+        parameters = get_typed_signature(dependant.call).parameters
+    except (TypeError, ValueError):
+        return  # it has no signature, so FastAPI has read no annotation of it
+    run = {each.name: each for each in dependant.dependencies}
+    for name, parameter in parameters.items():
+        asked = [*_dependencies_in(parameter.annotation)]
+        used = run.get(name)
+        if len(asked) < 2 and used is not None:
+            continue
+        below = () if used is None else (used, *flat(used))
+        given = _asked_by(below)
+        scopes = {*given.scopes, *(used.own_oauth_scopes or () if used is not None else ())}
+        for each in asked:
+            # Without a function it is the class that is annotated.
+            listed = () if each.dependency is None else (each,)
+            wanted = _asked_by(flat(dependant_of_listed(listed, "/")))
+            own = each.scopes if isinstance(each, Security) else ()
+            for scope in (*(own or ()), *wanted.scopes):
+                if scope not in scopes:
+                    yield repr(scope)
+            if wanted.known and not given.known:
+                yield A_KNOWN_CALLER
+
+
+def _dependencies_in(annotation: object, depth: int = 0) -> Iterator[Depends]:
+    """Yield the dependencies in an annotation and in whatever type it is made of."""
+    if depth > _DEEPEST:
+        return
+    parts: tuple[object, ...] = get_args(annotation)
+    if get_origin(annotation) is Annotated:
+        parts, metadata = parts[:1], parts[1:]
+        yield from (each for each in metadata if isinstance(each, Depends))
+    for alias in (annotation, get_origin(annotation)):
+        if type(alias).__name__ == "TypeAliasType":
+            parts = (*parts, getattr(alias, "__value__", None))
+    for part in parts:
+        yield from _dependencies_in(part, depth + 1)
 
 
 def _claimed(dependant: Dependant) -> Iterator[str]:

@@ -5,13 +5,12 @@ document. Out: the same object, with the members written on it for `endpoints` t
 the edge does not know is refused where it stands; what the values mean, the edge knows.
 """
 
-import contextlib
 import difflib
 import functools
-import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TypeGuard, TypeVar
+from types import MethodType
+from typing import TypeVar
 
 from fastapi import APIRouter, Depends, routing
 from starlette.applications import Starlette
@@ -19,20 +18,14 @@ from starlette.middleware import Middleware
 from starlette.routing import Route, Router, WebSocketRoute
 
 from fastgate.formerly import FORMERLY, read_former
-from fastgate.static import attribute, own
+from fastgate.merging import OF_KNOWN_CALLERS, added, contradictory
+from fastgate.static import is_a, own
 from fastgate.taken import COPIED_FROM, note, note_source, noted
-
-OPENAPI_MEMBER = "x-fastgate"
-"""For FastAPI's endpoints: `openapi_extra={"x-fastgate": {…}}` says the same as `at_edge(…)`."""
+from fastgate.template import comparable
+from fastgate.written import ATTRIBUTE, marked, write, write_of_method, written_of_method
 
 ACCESS = ("public", "optional", "authenticated", "none")
 """The values of `access`, from the most open one to the most closed one."""
-
-OPEN = ("public", "optional")
-"""Those that let everybody in."""
-
-OF_KNOWN_CALLERS = ("scopes", "require", "issuers", "require_bound")
-"""What is asked of a caller, and of nobody where everybody may call."""
 
 CALLERS = ("access", *OF_KNOWN_CALLERS)
 """The members that say who may call."""
@@ -76,7 +69,6 @@ _NO_ROUTES_OF_THEIR_OWN = {
 
 _PREFIX = re.compile(r"(?:/[^/{}?#\\\s]+)+")
 
-_ATTRIBUTE = "__fastgate__"
 _BELOW_ATTRIBUTE = "__fastgate_below__"
 _COPIED_ATTRIBUTE = "__fastgate_copied__"
 COPIED_DEPENDENCIES = "__fastgate_dependencies__"
@@ -104,13 +96,15 @@ def at_edge(*, below: str | None = None, **members: object) -> Callable[[T], T]:
     Said of an app, a mount or a router, it holds for all routes below; said of an app with
     `below="/auth"`, for those at and below that path. The nearest declaration counts, member by
     member. The dependencies of an endpoint can ask for more than what it inherits, never for less.
-    A router is marked before it is included. If both a router and a path (`below`) say `access`,
-    or a mount and a path that leads into it, the stricter one counts. With FastAPI before 0.137
-    mounts and Starlette routes of a marked router are marked themselves, by their endpoints: a
-    route object that is marked is not included.
+    A mark holds wherever its object is served, so that a second one of the same object may say
+    more, and nothing else. A router is marked before it is included. If both a router and a path
+    (`below`) say `access`, or a mount and a path that leads into it, the stricter one counts. With
+    FastAPI before 0.137 mounts and Starlette routes of a marked router are marked themselves, by
+    their endpoints: a route object that is marked is not included.
 
     Raises:
-        ValueError: the edge does not know such a member, or such a value.
+        ValueError: the edge does not know such a member, or such a value; or the object is marked
+            already, with another value, or so that one mark opens what the other closes.
         TypeError: nothing can be written on this object.
 
     """
@@ -133,16 +127,11 @@ def at_edge(*, below: str | None = None, **members: object) -> Callable[[T], T]:
             raise TypeError("at_edge: middleware is not marked, but the endpoint, mount or app")
         if isinstance(target, (staticmethod, classmethod)):
             declare(target.__func__)  # that is what its class hands out
-        if inspect.ismethod(target):
+        if isinstance(target, MethodType):
             # Of this instance alone: what is written on the function holds for all of them.
-            target = functools.update_wrapper(functools.partial(target), target)  # type: ignore[assignment]
-        # A proxy passes the mark on to what it stands for.
-        behind = [*_with_wrapped(target)]
-        members = functools.reduce(together, (*map(declared, reversed(behind)), named))
-        with contextlib.suppress(AttributeError):
-            setattr(target, _ATTRIBUTE, members)
-        if not any(members.items() <= declared(each).items() for each in behind):
-            raise TypeError(f"nothing can be written on this object: {type(target).__qualname__}")
+            write_of_method(target, named)
+            return target
+        write(target, named)
         _note_on_its_routes(target)
         return target
 
@@ -183,59 +172,6 @@ def misspelt(members: Mapping[str, object]) -> Iterator[str]:
         )
 
 
-def declared_by_extra(route: object) -> Mapping[str, object]:
-    """Return what a route's `openapi_extra` declares; nothing if that is no object."""
-    members = _extra_of(route).get(OPENAPI_MEMBER)
-    return members if _is_of_members(members) else {}
-
-
-def misread_extra(route: object) -> Iterator[str]:
-    """Say what a route's `openapi_extra` is meant to declare, and does not."""
-    for name, value in _extra_of(route).items():
-        if name == OPENAPI_MEMBER:
-            if not _is_of_members(value):
-                yield f'{name} is {value!r}; it is an object: {{"{name}": {{…}}}}'
-            elif contradictory(value):
-                yield from misspelt(value)
-        elif difflib.get_close_matches(_letters(name), [_letters(OPENAPI_MEMBER)], 1, cutoff=0.8):
-            yield f'nobody reads "{name}" of openapi_extra; it is "{OPENAPI_MEMBER}"'
-
-
-def over(farther: Mapping[str, object], nearer: Mapping[str, object]) -> dict[str, object]:
-    """Return what holds where both are declared: the nearer declaration counts, member by member.
-
-    One that asks something of callers and says no access wants a caller, where the farther one
-    opens.
-    """
-    return {**farther, **nearer, **implied(farther, nearer)}
-
-
-def together(earlier: Mapping[str, object], later: Mapping[str, object]) -> dict[str, object]:
-    """Return what two declarations of the same thing say, none of which is nearer.
-
-    The later or outer one counts, member by member, and does not open what the other asks
-    something of callers for.
-    """
-    members = over(earlier, later)
-    return {**members, "access": "authenticated"} if contradictory(members) else members
-
-
-def implied(farther: Mapping[str, object], nearer: Mapping[str, object]) -> Mapping[str, object]:
-    """Return the access that is meant below what opens, and not said; nothing if none is."""
-    meant = "access" not in nearer and asks_of_callers(nearer) and farther.get("access") in OPEN
-    return {"access": "authenticated"} if meant else {}
-
-
-def asks_of_callers(members: Mapping[str, object]) -> bool:
-    """Whether members ask something of callers, so that they mean known ones."""
-    return "scopes" in members or any(members.get(name) for name in OF_KNOWN_CALLERS)
-
-
-def contradictory(members: Mapping[str, object]) -> bool:
-    """Whether members let everybody in, and ask something of callers."""
-    return members.get("access") in OPEN and any(members.get(name) for name in OF_KNOWN_CALLERS)
-
-
 def _refuse_for_many(members: Mapping[str, object]) -> None:
     for name, why in _OF_ONE.items():
         if name in members:
@@ -244,15 +180,11 @@ def _refuse_for_many(members: Mapping[str, object]) -> None:
 
 def declared(target: object) -> Mapping[str, object]:
     """Return what `at_edge` wrote on this object; nothing if it was never asked."""
+    if is_a(target, MethodType):
+        return written_of_method(target)
     # Of the object itself: what stands on a class must not open each of its instances.
-    members = own(target).get(_ATTRIBUTE, {})
+    members = own(target).get(ATTRIBUTE, {})
     return members if isinstance(members, Mapping) else {}
-
-
-def _with_wrapped(target: object) -> Iterator[object]:
-    yield target
-    if (wrapped := attribute(target, "__wrapped__")) is not None:
-        yield wrapped
 
 
 def declared_below(app: object) -> Mapping[str, Mapping[str, object]]:
@@ -279,8 +211,10 @@ def _declare_below(app: T, prefix: str, members: Mapping[str, object]) -> T:
     if not prefix.startswith("/") or prefix.endswith("/"):
         raise ValueError(f'at_edge: below is {prefix!r}; it is a path like "/auth"')
     prefixes = declared_below(app)
-    of_prefix = together(prefixes.get(prefix, {}), members)
-    setattr(app, _BELOW_ATTRIBUTE, {**prefixes, prefix: of_prefix})
+    # Names of parameters make no other path.
+    alike = next((each for each in prefixes if comparable(each) == comparable(prefix)), prefix)
+    of_prefix = added(prefixes.get(alike, {}), members)
+    setattr(app, _BELOW_ATTRIBUTE, {**prefixes, alike: of_prefix})
     _note_on_its_routes(app)
     return app
 
@@ -294,6 +228,7 @@ def _note_on_its_routes(app: object) -> None:
 def _declare_for_router(router: APIRouter, members: Mapping[str, object]) -> None:
     if own(router).get(_COPIED_ATTRIBUTE):
         raise TypeError("a router is marked before it is included: this FastAPI copies its routes")
+    mark = marked(router, own(router).get(ATTRIBUTE), members)
     depends = Depends(Inherited(members, router))
     # Frontends stand apart from the other routes.
     holders = (router, *router.routes, *getattr(router, "_low_priority_routes", ()))
@@ -311,7 +246,7 @@ def _declare_for_router(router: APIRouter, members: Mapping[str, object]) -> Non
         dependencies.insert(marks[-1] + 1 if marks else 0, depends)
     # An inclusion alone reads these lists. What runs the router itself, a mount or an app, reads
     # the router: the routes that it has were built without the new dependency.
-    setattr(router, _ATTRIBUTE, together(declared(router), members))
+    setattr(router, ATTRIBUTE, mark)
     # Inclusions that have read the router already are to read it once more.
     if (mark_changed := getattr(router, "_mark_routes_changed", None)) is not None:
         mark_changed()
@@ -342,7 +277,7 @@ def lost_of_router(router: APIRouter, dependencies: object) -> list[str]:
     handed: dict[str, object] = {}
     for each in dependencies if isinstance(dependencies, (list, tuple)) else ():
         if _marks(each, router):
-            handed = together(handed, each.dependency.members)
+            handed |= each.dependency.members
     said = declared(router)
     return sorted(name for name in said if name not in handed or handed[name] != said[name])
 
@@ -440,16 +375,3 @@ def _are_among(known: tuple[str, ...], value: object) -> bool:
 
 def _is_list_of_text(value: object) -> bool:
     return isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value)
-
-
-def _extra_of(route: object) -> Mapping[object, object]:
-    extra = getattr(route, "openapi_extra", None)
-    return extra if isinstance(extra, Mapping) else {}
-
-
-def _is_of_members(value: object) -> TypeGuard[Mapping[str, object]]:
-    return isinstance(value, Mapping) and all(isinstance(name, str) for name in value)
-
-
-def _letters(name: object) -> str:
-    return "".join(filter(str.isalnum, str(name).lower()))

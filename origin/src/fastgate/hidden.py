@@ -13,11 +13,12 @@ from starlette.routing import BaseRoute, Host, Mount, Router
 
 from fastgate.around import run_beside, standing_in
 from fastgate.callers import Callers
-from fastgate.declare import ACCESS, OPEN, declared
+from fastgate.declare import ACCESS, declared
 from fastgate.dependencies import FastgateScheme
 from fastgate.endpoints import Endpoint, Kind, endpoints_below
 from fastgate.inheritance import left_to_ask
 from fastgate.marks import is_router, layers, targets_of
+from fastgate.merging import OPEN
 from fastgate.reach import Graph
 from fastgate.routing import apps_within, declared_of, effective_routes, routed_app, router_of
 from fastgate.said import (

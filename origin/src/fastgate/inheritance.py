@@ -14,16 +14,12 @@ from fastapi import APIRouter
 from fastgate.callers import Callers, Dependant, callers_of, dependant_of_listed, flat
 from fastgate.declare import (
     ACCESS,
-    OF_KNOWN_CALLERS,
-    OPEN,
     Inherited,
     declared,
     declared_below,
-    implied,
     lost_of_router,
-    over,
-    together,
 )
+from fastgate.merging import OF_KNOWN_CALLERS, OPEN, implied, over
 from fastgate.routing import View, inclusions, router_dependencies, router_of
 from fastgate.taken import COPIED_FROM
 from fastgate.template import begins, comparable
@@ -203,8 +199,7 @@ class Inheritance:
             if mark.router is router or mark.router is app:
                 found.setdefault(id(mark.router), dict(declared(mark.router)))
             else:
-                said = found.get(id(mark.router), {})
-                found[id(mark.router)] = together(said, mark.members)
+                found.setdefault(id(mark.router), {}).update(mark.members)
         return found.values()
 
 

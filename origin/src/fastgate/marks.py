@@ -11,7 +11,9 @@ from types import FunctionType, MethodType
 from starlette.applications import Starlette
 from starlette.routing import Host, Mount, Router
 
-from fastgate.declare import declared, declared_by_extra, together
+from fastgate.declare import declared
+from fastgate.extra import declared_by_extra
+from fastgate.merging import together
 from fastgate.static import attribute, is_a, own
 
 _MOST_LAYERS = 1000

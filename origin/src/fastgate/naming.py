@@ -8,9 +8,10 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from fastgate.declare import ACCESS, METHODS, OF_KNOWN_CALLERS, OPAQUE, asks_of_callers, over
+from fastgate.declare import ACCESS, METHODS, OPAQUE
 from fastgate.endpoints import Endpoint, Kind
 from fastgate.formerly import FORMERLY
+from fastgate.merging import OF_KNOWN_CALLERS, asks_of_callers, over
 from fastgate.routing import WEBSOCKET
 from fastgate.template import comparable
 

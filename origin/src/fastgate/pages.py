@@ -11,9 +11,10 @@ from fastapi.routing import APIRoute
 from starlette.routing import Route
 
 from fastgate.callers import Callers
-from fastgate.declare import ACCESS, CALLERS, OPEN, at_edge, declared
+from fastgate.declare import ACCESS, CALLERS, at_edge, declared
 from fastgate.inheritance import Inheritance, Left
 from fastgate.marks import declared_by
+from fastgate.merging import OPEN
 from fastgate.routing import app_below, effective_routes, handled_route, signed_root_of
 from fastgate.static import own
 

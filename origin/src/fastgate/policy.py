@@ -14,14 +14,14 @@ from fastgate.declare import (
     CALLERS,
     METHODS,
     OPAQUE,
-    OPEN,
     OWN_MEMBERS,
     PREFIX,
-    misread_extra,
     misspelt,
 )
 from fastgate.endpoints import Endpoint, Kind, endpoints
+from fastgate.extra import misread_extra
 from fastgate.inheritance import left_to_ask
+from fastgate.merging import OPEN
 from fastgate.naming import (
     UNNAMED,
     access_of,
@@ -273,6 +273,13 @@ def _caller_faults(endpoint: Endpoint) -> Iterator[Fault]:
             f"would read from the request who is calling: {', '.join(callers.claimed)}",
             "ask for `caller: Caller`, or `caller: AnyCaller` for one who may be anonymous: an "
             "Identity in an annotation of its own is no dependency",
+        )
+    if dropped := (callers | endpoint.not_run).dropped:
+        yield Fault(
+            endpoint,
+            f"asks for {', '.join(dropped)} in an annotation, and is not asked: of several "
+            "dependencies FastAPI runs the last one, and none that is within another type",
+            "say all scopes in one: Annotated[Caller, Security(fastgate, scopes=[…])]",
         )
     if callers.unchecked:
         scopes = ", ".join(map(repr, callers.unchecked))

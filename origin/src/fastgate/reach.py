@@ -29,6 +29,7 @@ from starlette.routing import BaseRoute
 
 from fastgate.marks import is_router, layers
 from fastgate.static import attribute, is_a, own
+from fastgate.written import Around
 
 MOST_OBJECTS = 100_000
 """How many objects a graph has at most; numbers and text do not count."""
@@ -42,6 +43,7 @@ _VALUES = frozenset(
 _CLOSED = (
     *(ModuleType, CodeType, FrameType, TracebackType, BuiltinFunctionType),
     *(GeneratorType, CoroutineType, AsyncGeneratorType),
+    Around,
 )
 """What is not looked into: it holds what happens to be near, or is looked at by itself."""
 

@@ -14,8 +14,9 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Host, Match, Mount, Router
 from starlette.types import Scope
 
-from fastgate.declare import COPIED_DEPENDENCIES, OPAQUE, PREFIX, declared, over
+from fastgate.declare import COPIED_DEPENDENCIES, OPAQUE, PREFIX, declared
 from fastgate.marks import declared_by, declared_through, has_routes
+from fastgate.merging import over
 from fastgate.static import attribute
 
 WEBSOCKET = "WEBSOCKET"

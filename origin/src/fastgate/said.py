@@ -12,10 +12,11 @@ from typing import NamedTuple
 from fastapi import routing
 from starlette.routing import Route, WebSocketRoute
 
-from fastgate.declare import ACCESS, OF_KNOWN_CALLERS, OPAQUE, OPEN, declared, over
+from fastgate.declare import ACCESS, OPAQUE, declared
 from fastgate.endpoints import Endpoint, Kind, place_of
 from fastgate.formerly import FORMERLY
 from fastgate.marks import declared_by, layers
+from fastgate.merging import OF_KNOWN_CALLERS, OPEN, over
 from fastgate.naming import access_of, members_of, says_callers
 from fastgate.static import attribute, is_a
 
@@ -168,5 +169,7 @@ def say_of(endpoint: Endpoint, names: Iterable[str]) -> str:
 
 def name_of(target: object) -> str:
     """Return the name of a function or class, or of an object's class."""
+    while is_a(target, MethodType):
+        target = attribute(target, "__func__")
     named = target if is_a(target, FunctionType, type) else type(target)
     return str(attribute(named, "__qualname__"))

@@ -7,8 +7,9 @@ Out: the members of which the unit, which has one route at the edge, says someth
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from fastgate.declare import ACCESS, OF_KNOWN_CALLERS, OPEN
+from fastgate.declare import ACCESS
 from fastgate.endpoints import Endpoint
+from fastgate.merging import OF_KNOWN_CALLERS, OPEN
 from fastgate.naming import access_of, members_of
 
 

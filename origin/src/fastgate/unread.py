@@ -7,6 +7,7 @@ Nothing is changed.
 """
 
 from collections.abc import Collection, Iterator, Sequence
+from functools import partial
 from itertools import chain
 
 from fastgate.around import apps_by_default, around_endpoints, around_the_app
@@ -31,6 +32,12 @@ from fastgate.said import (
 )
 from fastgate.static import is_a
 from fastgate.taken import declared_in
+from fastgate.written import marked_around
+
+_ABOVE_THE_ROUTE = (
+    "write the route's decorator above all others, so that what they wrap is served, or say it of "
+    "the endpoint itself, directly below the route's decorator"
+)
 
 
 def unread(app: object, found: Sequence[Endpoint]) -> Iterator[Unread]:
@@ -41,7 +48,7 @@ def unread(app: object, found: Sequence[Endpoint]) -> Iterator[Unread]:
         read |= {id(each) for each in layers_of(endpoint)}
     told = set[tuple[int, int]]()
     listed = Listed(found)
-    within = chain(_of_itself(found), _within_reach(found, read, listed))
+    within = chain(_of_itself(found), _around_it(found, read), _within_reach(found, read, listed))
     for each in chain(within, around_endpoints(app, found, read)):
         key = (id(each.endpoint), id(each.target))
         if key not in told:
@@ -101,6 +108,25 @@ def _of_apps_left_out(found: Sequence[Endpoint]) -> Iterator[Unread]:
                     f"mount that app as it is; or {say_of(endpoint, sorted(names))}, or of the "
                     "router that is included, before it is",
                 )
+
+
+def _around_it(found: Sequence[Endpoint], read: Collection[int]) -> Iterator[Lost]:
+    """Yield what is declared of decorators around an endpoint that its route was made without.
+
+    Where such a wrapper is served itself, too, its declaration is read there: then the endpoint
+    may say something else, and one that is not the same function but a partial one means nothing.
+    """
+    for endpoint in found:
+        here, said = said_by(endpoint)
+        within = {id(layer): layer for layer in layers_of(endpoint)}
+        for layer in within.values():
+            for outer in marked_around(layer):
+                served = id(outer) in read
+                if id(outer) in within or (served and is_a(outer, partial)):
+                    continue
+                apart = not_to_be_said(here) if served else ()
+                if names := differing(outer, said, apart):
+                    yield Lost(endpoint, outer, names, _ABOVE_THE_ROUTE)
 
 
 def _within_reach(found: Sequence[Endpoint], read: set[int], listed: Listed) -> Iterator[Lost]:

@@ -1,0 +1,137 @@
+"""Write marks on objects: one object has one mark, wherever it is served.
+
+In: an object, and members of the edge's route document. Out: the members on that object, with those
+that were written there before, or an error. What they mean is not asked here.
+"""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from types import MethodType
+
+from fastgate.merging import added, together
+from fastgate.static import attribute, is_a, own
+
+ATTRIBUTE = "__fastgate__"
+"""Where a mark is on its object."""
+
+_AROUND_ATTRIBUTE = "__fastgate_around__"
+_METHODS_ATTRIBUTE = "__fastgate_methods__"
+
+
+class Mark(dict[str, object]):
+    """What was written on an object, and on which: `functools.wraps` copies it to wrappers."""
+
+    of: int
+    """The id of that object."""
+
+
+def marked(target: object, earlier: object, members: Mapping[str, object]) -> Mark:
+    """Return the mark of an object that has an earlier one, its own or the copy of another's."""
+    if not isinstance(earlier, Mark):
+        mark = Mark(members)
+    elif earlier.of == id(target):
+        mark = Mark(added(earlier, members))
+    else:
+        mark = Mark(together(earlier, members))
+    mark.of = id(target)
+    return mark
+
+
+def write(target: object, members: Mapping[str, object]) -> None:
+    """Write a mark on an object.
+
+    Raises:
+        ValueError: it has one that says something else.
+        TypeError: nothing can be written on it.
+
+    """
+    # A proxy passes the mark on to what it stands for, which is the object that is marked then.
+    behind = [*_with_wrapped(target)]
+    before = [own(each).get(ATTRIBUTE) for each in behind]
+    probe = Mark()
+    with contextlib.suppress(AttributeError):
+        setattr(target, ATTRIBUTE, probe)
+    written = [index for index, each in enumerate(behind) if own(each).get(ATTRIBUTE) is probe]
+    if not written:
+        raise TypeError(f"nothing can be written on this object: {type(target).__qualname__}")
+    earlier = before[written[-1]]
+    mark = earlier
+    try:
+        mark = marked(behind[written[-1]], earlier, members)
+    finally:
+        setattr(target, ATTRIBUTE, mark)
+    _note_within(behind[written[-1]])
+
+
+def write_of_method(method: MethodType, members: Mapping[str, object]) -> None:
+    """Write a mark of a bound method on its object: each access makes another bound method.
+
+    Of a method that is bound to a class it is written on the function.
+
+    Raises:
+        ValueError: the method of this object has a mark that says something else.
+        TypeError: nothing can be written on the object.
+
+    """
+    holder, function = method.__self__, method.__func__
+    if is_a(holder, type):
+        write(function, members)
+        return
+    earlier = written_of_method(method)
+    mark = Mark(added(earlier, members))
+    others = [each for each in _methods_of(holder) if each[0] is not function]
+    marks = (*others, (function, mark))
+    with contextlib.suppress(AttributeError, TypeError):
+        object.__setattr__(holder, _METHODS_ATTRIBUTE, marks)
+    if own(holder).get(_METHODS_ATTRIBUTE) is not marks:
+        raise TypeError(
+            f"nothing can be written on the object of this method: {type(holder).__qualname__}; "
+            "mark functools.partial(…) of the method, and serve that"
+        )
+
+
+def written_of_method(method: object) -> Mapping[str, object]:
+    """Return what was written of a bound method, for the object that it is bound to."""
+    function = attribute(method, "__func__")
+    marks = _methods_of(attribute(method, "__self__"))
+    return next((mark for each, mark in marks if each is function), {})
+
+
+def _methods_of(holder: object) -> tuple[tuple[object, Mapping[str, object]], ...]:
+    found = own(holder).get(_METHODS_ATTRIBUTE, ())
+    return found if isinstance(found, tuple) else ()
+
+
+class Around:
+    """What a function is told of an object that wraps it and is marked."""
+
+    __slots__ = ("outer",)
+
+    def __init__(self, outer: object) -> None:
+        self.outer = outer
+
+
+def marked_around(target: object) -> Iterator[object]:
+    """Yield what wraps an object and is marked, whether or not it is served in its place."""
+    notes = own(target).get(_AROUND_ATTRIBUTE, ())
+    for each in notes if isinstance(notes, tuple) else ():
+        if isinstance(each, Around):
+            yield each.outer
+
+
+def _note_within(outer: object) -> None:
+    """Tell what an object wraps that it is marked: a route may have that already, and not this."""
+    for inner in [*_with_wrapped(outer)][1:]:
+        known = [*marked_around(inner)]
+        if not any(each is outer for each in known):
+            with contextlib.suppress(AttributeError, TypeError):
+                setattr(inner, _AROUND_ATTRIBUTE, (*map(Around, known), Around(outer)))
+
+
+def _with_wrapped(target: object) -> Iterator[object]:
+    """Yield an object and what it wraps by `__wrapped__`, from the outside in."""
+    seen: dict[int, object] = {}
+    while target is not None and id(target) not in seen:
+        seen[id(target)] = target
+        yield target
+        target = attribute(target, "__wrapped__")
