@@ -390,3 +390,15 @@ def test_a_whole_that_is_closed_further_than_what_it_holds_is_right() -> None:
     router.mount("/y", get(Inner(inner)))
     app.mount("/r", router)
     assert {route["access"] for route in compile_routes(app)} == {"authenticated"}
+
+
+def test_scopes_that_a_known_caller_is_not_asked_for_are_asked_of_the_whole() -> None:
+    app = opened()
+    inner = FastAPI(openapi_url=None, dependencies=[Security(fastgate, scopes=["a"])])
+    with_route(inner, Route("/x", page_of(access="authenticated")))
+    whole = Inner(inner)
+    app.mount("/m", at_edge(access="authenticated", methods=["GET"])(whole))
+    with pytest.raises(CannotCompile, match=r"not read: scopes of page \(/m/x"):
+        compile_routes(app)
+    at_edge(scopes=["a"])(whole)
+    compile_routes(app)

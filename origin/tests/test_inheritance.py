@@ -627,6 +627,114 @@ def test_the_endpoint_or_mount_says_it_by_its_own_word() -> None:
     assert asked(app)["/own"] == ("authenticated", None)
 
 
+def late_before_the_inclusion(app: FastAPI) -> None:
+    router = APIRouter()
+    router.get("/f")(silent)
+    router.dependencies.append(security("a"))
+    app.include_router(router)
+
+
+def late_after_the_inclusion(app: FastAPI) -> None:
+    router, outer = APIRouter(), APIRouter()
+    router.get("/f")(silent)
+    outer.include_router(router)
+    app.include_router(outer)
+    router.dependencies.append(security("a"))
+
+
+def late_of_an_outer_router(app: FastAPI) -> None:
+    router, outer = APIRouter(), APIRouter()
+    router.websocket("/f")(talk)
+    app.include_router(outer)
+    outer.include_router(router)
+    app.include_router(outer, prefix="/more")
+    outer.dependencies.append(security("a"))
+
+
+def late_of_the_app(app: FastAPI) -> None:
+    app.get("/f")(silent)
+    app.router.dependencies.append(security("a"))
+
+
+def late_of_a_mounted_router(app: FastAPI) -> None:
+    router = APIRouter()
+    router.get("/f")(read_me)
+    app.mount("/m", router)
+    router.dependencies.append(security("a"))
+
+
+def put_into_the_list(app: FastAPI) -> None:
+    router = APIRouter(dependencies=[security("a")])
+    router.routes.append(APIRoute("/f", silent))
+    app.include_router(router)
+
+
+@pytest.mark.parametrize(
+    "add",
+    [
+        late_before_the_inclusion,
+        late_after_the_inclusion,
+        late_of_an_outer_router,
+        late_of_the_app,
+        late_of_a_mounted_router,
+        put_into_the_list,
+    ],
+)
+def test_a_dependency_that_is_listed_too_late_is_not_run(add: Callable[[FastAPI], None]) -> None:
+    app = public()
+    add(app)
+    with pytest.raises(CannotCompile, match=SCOPES_LEFT_OUT):
+        compile_routes(app)
+
+
+def test_one_that_asks_for_nothing_new_may_be_listed_late() -> None:
+    app, router = public(), APIRouter(dependencies=[security("a")])
+    router.get("/f")(silent)
+    router.get("/g", dependencies=[security("b")])(silent)
+    app.include_router(router)
+    router.dependencies += [Depends(fastgate), Depends(any_caller), Depends(silent)]
+    assert {str(it["path"]): it["scopes"] for it in compile_routes(app)} == {
+        "/f": ["a"],
+        "/g": ["a", "b"],
+    }
+
+
+SCOPES_LEFT_OUT = r"depends on Security\(fastgate, scopes=\['a'\]\)"
+
+
+def test_a_known_caller_is_not_one_who_has_the_scopes() -> None:
+    app = FastAPI(openapi_url=None, dependencies=[security("a")])
+    app.add_route("/x", at_edge(access="authenticated")(copy_of(plain)), methods=["GET"])
+    app.router.add_websocket_route("/w", at_edge(access="authenticated")(copy_of(talk)))
+    app.mount("/m", at_edge(access="authenticated")(inner_app()))
+    app.mount("/f", at_edge(access="authenticated")(StaticFiles(directory=FILES)))
+    with pytest.raises(CannotCompile, match=SCOPES_LEFT_OUT) as error:
+        compile_routes(app)
+    found = "".join(map(str, error.value.faults))
+    assert all(f"({path}" in found for path in ("/x,", "/w,", "/m/", "/f/"))
+
+
+@pytest.mark.parametrize("scopes", [[], ["a"], ["b"]])
+def test_scopes_that_are_said_there_are_the_ones_that_are_meant(scopes: list[str]) -> None:
+    app = FastAPI(openapi_url=None, dependencies=[security("a")])
+    mark = at_edge(access="authenticated", scopes=scopes)
+    app.add_route("/x", mark(copy_of(plain)), methods=["GET"])
+    app.mount("/m", mark(inner_app()))
+    app.mount("/f", mark(StaticFiles(directory=FILES)))
+    assert all(route.get("scopes", []) == scopes for route in compile_routes(app))
+
+
+@pytest.mark.skipif(not INCLUDES_MOUNTS, reason="no mounts in routers")
+def test_scopes_of_a_closed_router_are_said_of_its_starlette_routes_and_mounts() -> None:
+    app, router = FastAPI(openapi_url=None), APIRouter(dependencies=[security("a")])
+    router.add_route("/s", at_edge(access="authenticated")(copy_of(plain)), methods=["GET"])
+    router.mount("/st", at_edge(access="authenticated")(StaticFiles(directory=FILES)))
+    app.include_router(router)
+    with pytest.raises(CannotCompile, match=SCOPES_LEFT_OUT) as error:
+        compile_routes(app)
+    assert len(error.value.faults) == 2
+
+
 def marked(**members: Any) -> Any:  # noqa: ANN401
     async def dependency() -> None: ...
 
@@ -822,6 +930,96 @@ def test_pages_stay_closed_where_somebody_has_closed_them(
         set() if docs == "none" else {"/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc"}
     )
     assert all(what == (docs, None) for what in own.values())
+
+
+# Pages of what its own dependencies close, or those of what it stands in.
+
+
+def by_its_dependencies(app: FastAPI, dependency: Any) -> None:  # noqa: ANN401
+    inner = FastAPI(dependencies=[dependency])
+    inner.get("/x")(silent)
+    app.mount("/adm", inner)
+
+
+def by_a_middle_apps_dependencies(app: FastAPI, dependency: Any) -> None:  # noqa: ANN401
+    middle = FastAPI(openapi_url=None, dependencies=[dependency])
+    middle.mount("/adm", FastAPI())
+    app.mount("/m", middle)
+
+
+def by_a_mounted_routers_dependencies(app: FastAPI, dependency: Any) -> None:  # noqa: ANN401
+    router = APIRouter(dependencies=[dependency])
+    router.mount("/adm", FastAPI())
+    app.mount("/m", router)
+
+
+def by_its_routers_dependencies(app: FastAPI, dependency: Any) -> None:  # noqa: ANN401
+    router = APIRouter(dependencies=[dependency])
+    router.mount("/adm", FastAPI())
+    app.include_router(router)
+
+
+by_included = pytest.param(
+    by_its_routers_dependencies,
+    marks=pytest.mark.skipif(not INCLUDES_MOUNTS, reason="no mounts in routers"),
+)
+BY_DEPENDENCIES = [
+    *(by_its_dependencies, by_a_middle_apps_dependencies, by_a_mounted_routers_dependencies),
+    by_included,
+]
+
+
+@pytest.mark.parametrize("close", BY_DEPENDENCIES)
+@pytest.mark.parametrize("dependency", [security("admin"), Depends(fastgate), Depends(ask)])
+@pytest.mark.parametrize("docs", ["public", "optional"])
+def test_no_page_is_opened_of_what_dependencies_close(
+    close: Callable[[FastAPI, Any], None],
+    dependency: object,
+    docs: str,
+) -> None:
+    app = public()
+    close(app, dependency)
+    declare_docs(app, docs)
+    with pytest.raises(CannotCompile, match=r"\(/(m/)?adm/openapi.json"):
+        compile_routes(app)
+    opened = public()
+    close(opened, Depends(any_caller))
+    declare_docs(opened, docs)
+    found = {path: access for path, (access, _) in asked(opened).items()}
+    assert {access for path, access in found.items() if "openapi" in path} == {docs}
+
+
+def test_the_word_for_pages_of_an_app_is_for_its_own_whatever_it_depends_on() -> None:
+    app = FastAPI(dependencies=[security("admin")], docs_url=None, redoc_url=None)
+    app.get("/x")(silent)
+    for docs in ("public", "authenticated"):
+        declare_docs(app, docs)
+        assert {path: access for path, (access, _) in asked(app).items()} == {
+            "/openapi.json": docs,
+            "/x": "authenticated",
+        }
+
+
+def test_a_word_that_asks_for_as_much_as_dependencies_is_for_mounted_pages_too() -> None:
+    app = FastAPI(openapi_url=None)
+    by_its_dependencies(app, Depends(fastgate))
+    declare_docs(app, "authenticated")
+    assert set(asked(app).values()) == {("authenticated", None)}
+    declare_docs(app, "none")
+    assert set(asked(app)) == {"/adm/x"}
+
+
+def test_pages_of_what_dependencies_close_are_opened_by_a_word_of_its_own() -> None:
+    app, inner = FastAPI(openapi_url=None), FastAPI(docs_url=None, redoc_url=None)
+    inner.router.dependencies.append(security("admin"))
+    app.mount("/adm", declared_open(inner))
+    declare_docs(app, "optional")
+    assert asked(app) == {"/adm/openapi.json": ("public", None)}
+
+
+def declared_open(app: FastAPI) -> FastAPI:
+    declare_docs(app, "public")
+    return app
 
 
 def test_a_path_closes_the_apps_own_pages_and_opens_none() -> None:
@@ -1212,3 +1410,166 @@ def test_neither_does_what_is_wrapped_around_it(marks: tuple[dict[str, Any], ...
     extra = {"x-fastgate": outside}
     app.get("/y", openapi_extra=extra)(at_edge(**inside)(functools.partial(silent)))
     assert [*asked(app).values()] == [CLOSED] * 4
+
+
+# Routes that are served without the marked app, router or mount that they are routes of.
+
+
+def marked_app() -> FastAPI:
+    inner = closed(FastAPI(openapi_url=None))
+    inner.get("/x")(silent)
+    return inner
+
+
+def marked_starlette() -> Starlette:
+    return closed(Starlette(routes=[Route("/x", copy_of(plain), methods=["GET"])]))
+
+
+def by_its_router_alone(app: FastAPI) -> None:
+    app.include_router(marked_app().router, prefix="/adm")
+
+
+def by_a_router_around_it(app: FastAPI) -> None:
+    outer = APIRouter()
+    outer.include_router(marked_app().router)
+    app.include_router(outer, prefix="/adm")
+
+
+def by_a_router_in_it(app: FastAPI) -> None:
+    inner, router = closed(FastAPI(openapi_url=None)), APIRouter()
+    router.get("/x")(silent)
+    inner.include_router(router)
+    app.include_router(inner.router, prefix="/adm")
+
+
+def by_its_list(app: FastAPI) -> None:
+    app.router.routes.extend(marked_app().routes)
+
+
+def by_its_list_in_a_router(app: FastAPI) -> None:
+    inner, router, outer = closed(FastAPI(openapi_url=None)), APIRouter(), APIRouter()
+    router.get("/x")(silent)
+    inner.include_router(router)
+    outer.routes.extend(inner.routes)
+    app.include_router(outer)
+
+
+def by_mounting_its_router(app: FastAPI) -> None:
+    app.mount("/adm", marked_app().router)
+
+
+def by_mounting_its_routes(app: FastAPI) -> None:
+    app.router.routes.append(Mount("/adm", routes=marked_app().routes))
+
+
+def by_mounting_a_starlette_router(app: FastAPI) -> None:
+    app.mount("/adm", marked_starlette().router)
+
+
+def by_a_later_route(app: FastAPI) -> None:
+    inner = closed(Starlette())
+    inner.add_route("/x", copy_of(plain), methods=["GET"])
+    app.router.routes += inner.routes
+
+
+def by_a_route_that_is_set(app: FastAPI) -> None:
+    inner = closed(Starlette())
+    inner.router.routes[:] = [Route("/x", copy_of(plain), methods=["GET"])]
+    app.router.routes.append(inner.routes[0])
+
+
+def by_its_mount(app: FastAPI) -> None:
+    inner = closed(Starlette())
+    inner.mount("/m", Starlette(routes=[Route("/x", copy_of(plain), methods=["GET"])]))
+    app.router.routes.extend(inner.routes)
+
+
+def by_a_starlette_routers_list(app: FastAPI) -> None:
+    app.router.routes.extend(closed(Router([Route("/x", copy_of(plain), methods=["GET"])])).routes)
+
+
+def by_a_mounts_list(app: FastAPI) -> None:
+    mount = closed(Mount("/m", routes=[Route("/x", copy_of(plain), methods=["GET"])]))
+    app.router.routes.extend(mount.routes)
+
+
+def by_its_paths(app: FastAPI) -> None:
+    inner = FastAPI(openapi_url=None)
+    inner.get("/x/y")(silent)
+    at_edge(below="/x", access="authenticated", require=STAFF)(inner)
+    app.include_router(inner.router, prefix="/adm")
+
+
+def as_well_as_its_mount(app: FastAPI) -> None:
+    inner = marked_app()
+    app.mount("/adm", inner)
+    app.include_router(inner.router, prefix="/v2")
+
+
+@pytest.mark.parametrize(
+    "take",
+    [
+        by_its_router_alone,
+        by_a_router_around_it,
+        by_a_router_in_it,
+        by_its_list,
+        by_its_list_in_a_router,
+        by_mounting_its_router,
+        by_mounting_its_routes,
+        by_mounting_a_starlette_router,
+        by_a_later_route,
+        by_a_route_that_is_set,
+        by_its_mount,
+        by_a_starlette_routers_list,
+        by_a_mounts_list,
+        by_its_paths,
+        as_well_as_its_mount,
+    ],
+)
+def test_routes_that_are_served_without_their_marked_app_are_a_fault(
+    edge: Edge, take: Callable[[FastAPI], None]
+) -> None:
+    app = public()
+    take(app)
+    with pytest.raises(CannotCompile, match=r"is taken from a marked \w+.*: access, require") as it:
+        compile_routes(app)
+    assert len(it.value.faults) == 1
+    guard(app, edge.settings(strict=True))
+    with pytest.raises(CannotCompile, match="is taken from"), TestClient(app):
+        pass
+
+
+def test_a_mark_after_the_routes_were_taken_is_no_less_lost() -> None:
+    app, inner = public(), FastAPI(openapi_url=None)
+    inner.get("/x")(silent)
+    app.include_router(inner.router)
+    if INCLUDES_MOUNTS:
+        closed(inner)
+        with pytest.raises(CannotCompile, match="is taken from a marked FastAPI"):
+            compile_routes(app)
+    else:
+        with pytest.raises(TypeError, match="marked before its router is included"):
+            closed(inner)
+
+
+def test_routes_of_a_marked_app_that_are_closed_as_much_where_they_are_taken_compile() -> None:
+    app = closed(FastAPI(openapi_url=None))
+    app.include_router(marked_app().router, prefix="/a")
+    app.mount("/b", marked_app())
+    app.mount("/c", marked_app().router)
+    app.router.routes.append(closed(Mount("/d", routes=marked_app().routes)))
+    twice = Router([Route("/x", copy_of(plain), methods=["GET"])])
+    app.router.routes.append(at_edge(limits=["a"])(Mount("/e", app=twice)))
+    app.router.routes.append(Mount("/f", app=twice))
+    opened = public()
+    opened.get("/x")(silent)
+    app.include_router(opened.router, prefix="/g")
+    assert all(what == CLOSED for what in asked(app).values())
+
+
+def test_an_endpoint_that_says_it_itself_may_be_taken_from_a_marked_app() -> None:
+    app, inner = public(), at_edge(access="authenticated")(FastAPI(openapi_url=None))
+    inner.get("/caller")(read_me)
+    inner.get("/open")(at_edge(access="public")(copy_of(silent)))
+    app.include_router(inner.router)
+    assert asked(app) == {"/caller": ("authenticated", None), "/open": ("public", None)}

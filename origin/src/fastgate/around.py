@@ -31,6 +31,7 @@ from fastgate.routing import (
 )
 from fastgate.said import Lost, Unread, differing, layers_of, name_of, not_to_be_said, said_by
 from fastgate.static import attribute, is_a, own
+from fastgate.taken import NOTES
 
 _MARK_THE_APP = "mark the app itself, at_edge(…)(app): then the policy and a running app agree"
 _MARK_ITSELF = (
@@ -256,7 +257,8 @@ def _attributes_of_routes() -> frozenset[str]:
     path = "/{path:path}"
     kinds = (Route, routing.APIRoute, WebSocketRoute, routing.APIWebSocketRoute)
     routes = (*(kind(path, _nothing) for kind in kinds), Mount("/x", routes=[]))
-    return frozenset((COPIED_DEPENDENCIES, *(name for route in routes for name in own(route))))
+    of_framework = (name for route in routes for name in own(route))
+    return frozenset((COPIED_DEPENDENCIES, *NOTES, *of_framework))
 
 
 async def _nothing() -> None: ...

@@ -20,6 +20,7 @@ from starlette.routing import Route, Router, WebSocketRoute
 from fastgate.formerly import FORMERLY, read_former
 from fastgate.merging import OF_KNOWN_CALLERS, added, contradictory
 from fastgate.static import is_a, own
+from fastgate.taken import COPIED_FROM, note, note_source, noted
 from fastgate.template import comparable
 from fastgate.written import ATTRIBUTE, marked, write, write_of_method, written_of_method
 
@@ -131,6 +132,7 @@ def at_edge(*, below: str | None = None, **members: object) -> Callable[[T], T]:
             write_of_method(target, named)
             return target
         write(target, named)
+        _note_on_its_routes(target)
         return target
 
     return declare
@@ -213,7 +215,14 @@ def _declare_below(app: T, prefix: str, members: Mapping[str, object]) -> T:
     alike = next((each for each in prefixes if comparable(each) == comparable(prefix)), prefix)
     of_prefix = added(prefixes.get(alike, {}), members)
     setattr(app, _BELOW_ATTRIBUTE, {**prefixes, alike: of_prefix})
+    _note_on_its_routes(app)
     return app
+
+
+def _note_on_its_routes(app: object) -> None:
+    if own(own(app).get("router")).get(_COPIED_ATTRIBUTE):
+        raise TypeError("an app is marked before its router is included: this FastAPI copies it")
+    note_source(app, declared(app), declared_below(app))
 
 
 def _declare_for_router(router: APIRouter, members: Mapping[str, object]) -> None:
@@ -345,6 +354,11 @@ def _keep_dependencies(router: APIRouter, copies: Sequence[object], said: object
     for original, copy in zip(originals, copied, strict=False):
         own = getattr(original, COPIED_DEPENDENCIES, ())
         setattr(copy, COPIED_DEPENDENCIES, [*around, *own])
+    # Mounts are left out of copies; all others have one.
+    kept = [each for each in router.routes if isinstance(each, (Route, WebSocketRoute))]
+    for each, copy in zip(kept, copies, strict=False):
+        note(copy, (*noted(router), *noted(each)))
+        setattr(copy, COPIED_FROM, (router, *getattr(each, COPIED_FROM, ())))
 
 
 if not hasattr(routing, "_IncludedRouter"):

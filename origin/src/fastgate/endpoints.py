@@ -29,9 +29,12 @@ from fastgate.routing import (
     is_opaque,
     root_path_of,
     routed_app,
+    router_of,
     signed_root_of,
+    taken_through,
 )
 from fastgate.static import attribute, is_a
+from fastgate.taken import Source, noted, without
 from fastgate.template import begins, comparable, takes_all_below
 
 _HTTP_ENDPOINT_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -96,6 +99,8 @@ class Endpoint:
     """Whether it says itself who may call it, and takes the rest of an app, mounted or not."""
     said_by_mounts: frozenset[str] = frozenset()
     """Members that it inherits of what is mounted, and it stands in."""
+    left_out: tuple[Source, ...] = ()
+    """The marked apps and mounts whose routes it was taken from, and that do not serve it."""
     listed: tuple[Listed, ...] = ()
     """Dependencies of the routers and apps that it stands in, which FastAPI does not run for it."""
 
@@ -111,9 +116,11 @@ def endpoints(app: object) -> Iterator[Endpoint]:
     pages = access_of_pages(app)
     for each in _endpoints_of(app, signed_root_of(app), Left(declared_through(app))):
         access = pages.get((id(each.route), each.template))
-        yield (
-            each if access is None else replace(each, declared={**each.declared, "access": access})
-        )
+        if access is not None:
+            # That says all of their callers: of scopes, too, that dependencies of the app ask for.
+            declared = {**each.declared, "access": access}
+            each = replace(each, declared=declared, not_run=Callers())
+        yield each
 
 
 def endpoints_below(app: object, template: str) -> Iterator[Endpoint]:
@@ -122,36 +129,60 @@ def endpoints_below(app: object, template: str) -> Iterator[Endpoint]:
 
 
 def _endpoints_of(
-    app: object, prefix: str, around: Left, holders: tuple[object, ...] = ()
+    app: object,
+    prefix: str,
+    around: Left,
+    holders: tuple[object, ...] = (),
+    left_out: tuple[Source, ...] = (),
 ) -> Iterator[Endpoint]:
     holders = (*holders, app, getattr(app, "_base_app", app))
     inheritance = Inheritance(app, around)
-    yield from _noting_parts(inheritance, prefix, _served(inheritance, app, prefix, holders))
+    served = _served(inheritance, app, prefix, holders, left_out)
+    yield from _noting_parts(inheritance, prefix, served)
     for part in inheritance.unused():
         yield Endpoint(Kind.NOTHING, prefix + part, None, "at_edge(below=…)", app)
 
 
 def _served(
-    inheritance: Inheritance, app: object, prefix: str, holders: tuple[object, ...]
+    inheritance: Inheritance,
+    app: object,
+    prefix: str,
+    holders: tuple[object, ...],
+    left_out: tuple[Source, ...],
 ) -> Iterator[Endpoint]:
-    for route, view in effective_routes(app):
-        path = getattr(view, "path", None)
-        template = prefix + path if isinstance(path, str) else prefix
-        if frontends := list(frontend_templates(route, view)):
-            for path, frontend in frontends:
-                left = inheritance.left_to(view, path)
-                yield _with(left, holders, _frontend(prefix + path, frontend, view))
-            continue
-        left = inheritance.left_to(view, path)
-        if isinstance(route, Mount):
-            yield from _mounted(handled_route(route, view), template, left, holders)
-        elif isinstance(route, Route):
-            yield _with(left, holders, _endpoint(Kind.HTTP, template, _methods(view), view))
-        elif isinstance(route, WebSocketRoute):
-            yield _with(left, holders, _endpoint(Kind.WEBSOCKET, template, ("GET",), view))
-        else:
-            name = type(route).__name__
-            yield Endpoint(Kind.UNKNOWN, template, None, name, route)
+    router = router_of(app)
+    for (route, view), through in zip(effective_routes(app), taken_through(app), strict=True):
+        sources = (source for part in (router, *through, route) for source in noted(part))
+        lost = (*left_out, *without(sources, (*holders, router)))
+        for endpoint in _of_route(inheritance, (route, view, through), prefix, holders, lost):
+            yield endpoint if endpoint.left_out else replace(endpoint, left_out=lost)
+
+
+def _of_route(
+    inheritance: Inheritance,
+    found: tuple[View, View, tuple[object, ...]],
+    prefix: str,
+    holders: tuple[object, ...],
+    left_out: tuple[Source, ...],
+) -> Iterator[Endpoint]:
+    route, view, through = found
+    path = getattr(view, "path", None)
+    template = prefix + path if isinstance(path, str) else prefix
+    if frontends := list(frontend_templates(route, view)):
+        for path, frontend in frontends:
+            left = inheritance.left_to(view, path, through)
+            yield _with(left, holders, _frontend(prefix + path, frontend, view))
+        return
+    left = inheritance.left_to(view, path, through)
+    if isinstance(route, Mount):
+        yield from _mounted(handled_route(route, view), template, left, holders, left_out)
+    elif isinstance(route, Route):
+        yield _with(left, holders, _endpoint(Kind.HTTP, template, _methods(view), view))
+    elif isinstance(route, WebSocketRoute):
+        yield _with(left, holders, _endpoint(Kind.WEBSOCKET, template, ("GET",), view))
+    else:
+        name = type(route).__name__
+        yield Endpoint(Kind.UNKNOWN, template, None, name, route)
 
 
 def _noting_parts(
@@ -205,7 +236,11 @@ def _with(left: Left, holders: tuple[object, ...], endpoint: Endpoint) -> Endpoi
 
 
 def _mounted(
-    mount: View, template: str, left: Left, holders: tuple[object, ...]
+    mount: View,
+    template: str,
+    left: Left,
+    holders: tuple[object, ...],
+    left_out: tuple[Source, ...],
 ) -> Iterator[Endpoint]:
     app = mount.app
     below = template + "/{path:path}"
@@ -219,7 +254,7 @@ def _mounted(
         below_it = endpoints_below(whole, template)
         hidden = tuple(each for each in below_it if each.declared or each.inherited)
     if holder is not None:
-        yield from _endpoints_of(holder, template, left.through(members), holders)
+        yield from _endpoints_of(holder, template, left.through(members), holders, left_out)
     else:
         methods = ("GET", "HEAD") if isinstance(app, StaticFiles) else None
         found = _with(left, holders, Endpoint(Kind.APP, below, methods, name, app, hidden=hidden))

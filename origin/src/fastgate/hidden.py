@@ -16,6 +16,7 @@ from fastgate.callers import Callers
 from fastgate.declare import ACCESS, declared
 from fastgate.dependencies import FastgateScheme
 from fastgate.endpoints import Endpoint, Kind, endpoints_below
+from fastgate.inheritance import left_to_ask
 from fastgate.marks import is_router, layers, targets_of
 from fastgate.merging import OPEN
 from fastgate.reach import Graph
@@ -200,8 +201,7 @@ def _declared_in(
 
 def _callers_of(below: Endpoint) -> Callers:
     """Return what dependencies ask, with those of routers that FastAPI does not run for it."""
-    says_itself = not {"access", "scopes"}.isdisjoint(below.declared)
-    return below.callers if says_itself else below.callers | below.not_run
+    return below.callers | left_to_ask(below.not_run, below.declared)
 
 
 def _access_asked_beyond(below: Endpoint, said: Mapping[str, object]) -> list[str]:

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import TypeAlias
 
-from fastgate.callers import Callers, callers_of, dependant_of_listed, flat
+from fastapi import APIRouter
+
+from fastgate.callers import Callers, Dependant, callers_of, dependant_of_listed, flat
 from fastgate.declare import (
     ACCESS,
     Inherited,
@@ -19,6 +21,7 @@ from fastgate.declare import (
 )
 from fastgate.merging import OF_KNOWN_CALLERS, OPEN, implied, over
 from fastgate.routing import View, inclusions, router_dependencies, router_of
+from fastgate.taken import COPIED_FROM
 from fastgate.template import begins, comparable
 
 Members = Mapping[str, object]
@@ -79,15 +82,24 @@ class Left:
     def through(self, members: Members) -> "Left":
         """Return what is left to the app of a mount that declares `members`."""
         within = (replace(each, said=each.said | members.keys()) for each in self.within)
-        said = not members.keys().isdisjoint(("access", "scopes"))
         return replace(
             self,
             inherited=over(self.inherited, members),
             within=tuple(within),
-            not_run=Callers() if said else self.not_run,
+            not_run=left_to_ask(self.not_run, members),
             said_by_mounts=self.said_by_mounts | members.keys(),
             listed=tuple((call, apart | _said_with(members)) for call, apart in self.listed),
         )
+
+
+def left_to_ask(asked: Callers, members: Members) -> Callers:
+    """Return what dependencies that are not run ask beyond what members say of callers.
+
+    `access="authenticated"` says that a caller is known, and nothing of scopes.
+    """
+    if "scopes" in members or members.get("access") in (*OPEN, ACCESS[-1]):
+        return Callers()
+    return Callers() if "access" in members and not asked.scopes else asked
 
 
 def _said_with(members: Members) -> frozenset[str]:
@@ -112,12 +124,13 @@ class Inheritance:
         """What the app, or the router that it runs, declares of paths."""
         self._own = Parts({part: (part, members) for part, members in self.parts.items()})
 
-    def left_to(self, view: View, path: object) -> Left:
+    def left_to(self, view: View, path: object, through: Iterable[object] = ()) -> Left:
         """Return what is left to a route of the app.
 
         A path may be within a router's, and a router's within a path, and a path within a mount
         that declares something itself: of access the stricter counts, scopes add up, and nothing
-        else can be decided.
+        else can be decided. What a router that it stands in or comes `through` depends on is run
+        for routes that were added later, by the router's own methods.
         """
         dependant = getattr(view, "dependant", None)
         if dependant is None:
@@ -128,7 +141,7 @@ class Inheritance:
             calls = tuple((each.call, frozenset[str]()) for each in flat(tree))
         else:
             marks = _marks_of(view, [each.call for each in flat(dependant)])
-            not_run, calls = Callers(), ()
+            not_run, calls = callers_of(self._listed_around(view, path, through)), ()
         members = dict(self._around.inherited)
         said = set[str]()
         for of_router in self._of_routers(marks):
@@ -161,6 +174,12 @@ class Inheritance:
             (*around.listed, *calls),
             around.said_by_mounts,
         )
+
+    def _listed_around(self, view: View, path: object, through: Iterable[object]) -> Dependant:
+        copied: Iterable[object] = getattr(view, COPIED_FROM, ())
+        around = (router_of(self._app), *through, *copied)
+        routers = {id(each): each for each in around if isinstance(each, APIRouter)}.values()
+        return dependant_of_listed([each for it in routers for each in it.dependencies], path)
 
     def unused(self) -> list[str]:
         """Return the paths of the app's declarations at which nothing was found that is served."""

@@ -10,9 +10,11 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.routing import Route
 
+from fastgate.callers import Callers
 from fastgate.declare import ACCESS, CALLERS, at_edge, declared
 from fastgate.inheritance import Inheritance, Left
 from fastgate.marks import declared_by
+from fastgate.merging import OPEN
 from fastgate.routing import app_below, effective_routes, handled_route, signed_root_of
 from fastgate.static import own
 
@@ -22,8 +24,9 @@ _DOCS_ATTRIBUTE = "__fastgate_docs__"
 def declare_docs(app: object, access: str) -> None:
     """Declare `access` of the schema and the documentation pages of `app` and of what it mounts.
 
-    Only pages that FastAPI adds itself are meant, and no mounted app that declares its callers. A
-    path, a router or a mount that closes pages further keeps them closed, whenever it is declared.
+    Only pages that FastAPI adds itself are meant, and no mounted app that declares its callers or
+    whose dependencies, or those of what it stands in, ask for known ones. A path, a router or a
+    mount that closes pages further keeps them closed, whenever it is declared.
 
     Raises:
         ValueError: there is no such access.
@@ -42,7 +45,8 @@ def access_of_pages(app: object) -> dict[tuple[int, str], str]:
 def _pages_of(
     app: object, access: str | None, prefix: str, around: Left
 ) -> Iterator[tuple[tuple[int, str], str]]:
-    access = _docs_of(app) or access
+    own_word = _docs_of(app)
+    access = own_word or access
     names = ("openapi_url", "docs_url", "swagger_ui_oauth2_redirect_url", "redoc_url")
     pages = {getattr(app, name, None) for name in names} - {None}
     inheritance = Inheritance(app, around)
@@ -51,8 +55,13 @@ def _pages_of(
             continue
         path = getattr(view, "path", None)
         if isinstance(route, Route) and path in pages and _is_fastapis_own(route):
-            around_it = (inheritance.left_to(view, path).inherited, declared(route))
-            if access is not None and not any(_is_closed_further(it, access) for it in around_it):
+            left = inheritance.left_to(view, path)
+            if access is None or any(
+                _is_closed_further(it, access) for it in (left.inherited, declared(route))
+            ):
+                continue
+            # What an app says of its own pages counts, whatever its endpoints depend on.
+            if own_word is not None or not _asks_for_more(left.not_run, access):
                 yield (id(route), f"{prefix}{path}"), access
         elif (holder := app_below(mount := handled_route(route, view))) is not None:
             left, below = inheritance.left_to(view, path), f"{prefix}{path or ''}"
@@ -80,6 +89,11 @@ def _is_closed_further(inherited: Mapping[str, object], access: str) -> bool:
         return False
     said = inherited.get("access", "authenticated")
     return said not in ACCESS or ACCESS.index(said) > ACCESS.index(access)
+
+
+def _asks_for_more(asked: Callers, access: str) -> bool:
+    """Whether dependencies ask for callers whom `access` does not, and let fewer in."""
+    return asked.known and (access in OPEN or (access != ACCESS[-1] and bool(asked.scopes)))
 
 
 def _is_fastapis_own(route: Route) -> bool:

@@ -20,6 +20,7 @@ from fastgate.declare import (
 )
 from fastgate.endpoints import Endpoint, Kind, endpoints
 from fastgate.extra import misread_extra
+from fastgate.inheritance import left_to_ask
 from fastgate.merging import OPEN
 from fastgate.naming import (
     UNNAMED,
@@ -261,7 +262,8 @@ def _caller_faults(endpoint: Endpoint) -> Iterator[Fault]:
         yield Fault(
             endpoint,
             f"stands in a router or app that depends on {not_run}, which FastAPI does not run for "
-            "what is mounted and for routes of Starlette; it says less of its callers",
+            "what is mounted, for routes of Starlette, and for routes that are older than that; it "
+            "says less of its callers",
             "say it of the endpoint or of what is mounted, too: "
             'at_edge(access="authenticated", scopes=[…]), or what is meant there',
         )
@@ -303,8 +305,8 @@ def _caller_faults(endpoint: Endpoint) -> Iterator[Fault]:
 
 
 def _asked_and_not_run(endpoint: Endpoint) -> str:
-    asked, members = endpoint.not_run, members_of(endpoint)
-    if not asked.known or not {"access", "scopes"}.isdisjoint(endpoint.declared):
+    asked, members = left_to_ask(endpoint.not_run, endpoint.declared), members_of(endpoint)
+    if not asked.known:
         return ""
     listed = members.get("scopes")
     missing = [each for each in asked.scopes if not isinstance(listed, list) or each not in listed]

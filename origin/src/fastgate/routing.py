@@ -154,6 +154,41 @@ def inclusions(routes: Iterable[BaseRoute]) -> Iterator[View]:
             yield from inclusions(route.effective_candidates())  # type: ignore[attr-defined]
 
 
+def taken_through(app: object) -> Iterator[tuple[object, ...]]:
+    """Yield, for each of `effective_routes`, the inclusions and their routers that it comes by."""
+    yield from _taken_through(getattr(app, "routes", []), ())
+    yield from _low_taken_through(getattr(app, "router", app), ())
+
+
+def _taken_through(
+    routes: Iterable[BaseRoute], around: tuple[object, ...]
+) -> Iterator[tuple[object, ...]]:
+    for route in routes:
+        if not isinstance(route, _INCLUSION):
+            yield around
+            continue
+        router = route.original_router  # type: ignore[attr-defined]
+        # An inclusion in an included router is built anew; its author's is in the router's list.
+        authors = [
+            each
+            for holder in around
+            if isinstance(holder, APIRouter)
+            for each in holder.routes
+            if isinstance(each, _INCLUSION) and each.original_router is router  # type: ignore[attr-defined]
+        ]
+        candidates = route.effective_candidates()  # type: ignore[attr-defined]
+        yield from _taken_through(candidates, (*around, route, *authors, router))
+
+
+def _low_taken_through(router: object, around: tuple[object, ...]) -> Iterator[tuple[object, ...]]:
+    for _ in getattr(router, "_low_priority_routes", ()):
+        yield around
+    routes: Iterable[BaseRoute] = getattr(router, "routes", ())
+    for route in routes:
+        if (included := included_router(route)) is not None:
+            yield from _low_taken_through(included, (*around, route, included))
+
+
 class _Included:
     """A Starlette route as an inclusion has built it anew, and the one that its author wrote.
 

@@ -16,7 +16,7 @@ from fastgate.declare import ACCESS, OPAQUE, declared
 from fastgate.endpoints import Endpoint, Kind, place_of
 from fastgate.formerly import FORMERLY
 from fastgate.marks import declared_by, layers
-from fastgate.merging import OF_KNOWN_CALLERS, over
+from fastgate.merging import OF_KNOWN_CALLERS, OPEN, over
 from fastgate.naming import access_of, members_of, says_callers
 from fastgate.static import attribute, is_a
 
@@ -125,6 +125,18 @@ def differing(target: object, said: Mapping[str, object], apart: Iterable[str] =
     known = said if isinstance(said, Said) else Said(said)
     names = [name for name, value in declared(target).items() if not known.keeps(name, value)]
     return [name for name in names if name not in apart]
+
+
+def holds(endpoint: Endpoint, said: Said, name: str, value: object) -> bool:
+    """Whether what is declared elsewhere holds for an endpoint, or it is closed further."""
+    if said.keeps(name, value):
+        return True
+    mine = access_of(endpoint)
+    if name == "access":
+        return {value, mine} <= {*ACCESS} and ACCESS.index(str(value)) <= ACCESS.index(str(mine))
+    scopes = members_of(endpoint).get("scopes")
+    lists = isinstance(value, (list, tuple)) and isinstance(scopes, (list, tuple))
+    return name == "scopes" and mine not in OPEN and lists and {*value} <= {*scopes}  # type: ignore[misc]
 
 
 def not_to_be_said(here: Mapping[str, object]) -> set[str]:

@@ -12,7 +12,7 @@ from itertools import chain
 
 from fastgate.around import apps_by_default, around_endpoints, around_the_app
 from fastgate.declare import declared
-from fastgate.endpoints import Endpoint
+from fastgate.endpoints import Endpoint, Kind
 from fastgate.hidden import Listed, Roots, graph_of, handed_on_by_handlers, hidden, nearest_of
 from fastgate.marks import is_router, layers
 from fastgate.naming import says_callers
@@ -23,6 +23,7 @@ from fastgate.said import (
     Said,
     Unread,
     differing,
+    holds,
     layers_of,
     not_to_be_said,
     said_by,
@@ -30,6 +31,7 @@ from fastgate.said import (
     say_of,
 )
 from fastgate.static import is_a
+from fastgate.taken import declared_in
 from fastgate.written import marked_around
 
 _ABOVE_THE_ROUTE = (
@@ -53,6 +55,7 @@ def unread(app: object, found: Sequence[Endpoint]) -> Iterator[Unread]:
             told.add(key)
             yield each.unread()
     yield from apps_by_default(app, found)
+    yield from _of_apps_left_out(found)
     yield from hidden(found, listed)
     yield from handed_on_by_handlers(app, listed)
 
@@ -82,6 +85,29 @@ def _of_itself(found: Sequence[Endpoint]) -> Iterator[Lost]:
             for layer in layers(dependency, mounted=False):
                 if names := differing(layer, said, apart):
                     yield Lost(endpoint, layer, names, say_of(endpoint, names))
+
+
+def _of_apps_left_out(found: Sequence[Endpoint]) -> Iterator[Unread]:
+    """Yield what is declared of marked apps and mounts whose routes are served without them."""
+    for endpoint in found:
+        if endpoint.kind is Kind.BELOW:
+            continue
+        here, said = said_by(endpoint)
+        apart = not_to_be_said(here)
+        for source in endpoint.left_out:
+            members = declared_in(source, endpoint.template)
+            if names := [
+                name
+                for name, value in members.items()
+                if name not in apart and not holds(endpoint, said, name, value)
+            ]:
+                yield Unread(
+                    endpoint,
+                    f"is taken from a marked {source.name} that does not serve it, so that its "
+                    f"declaration is not read: {', '.join(sorted(names))}",
+                    f"mount that app as it is; or {say_of(endpoint, sorted(names))}, or of the "
+                    "router that is included, before it is",
+                )
 
 
 def _around_it(found: Sequence[Endpoint], read: Collection[int]) -> Iterator[Lost]:
