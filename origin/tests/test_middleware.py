@@ -86,6 +86,17 @@ async def test_neither_the_header_nor_its_underscore_twin_reaches_the_app(edge: 
     assert origin.seen[0]["headers"] == [(b"x-other", b"kept")]
 
 
+async def test_the_doctors_nonce_is_repeated_for_verified_requests_alone(edge: Edge) -> None:
+    nonce = {"Doctor-Nonce": "n" * 16}
+    async with client(FastgateMiddleware(Origin(), edge.settings())) as http:
+        verified = await http.get(PATH, headers={**edge.headers(PATH, TEMPLATE), **nonce})
+    async with client(FastgateMiddleware(Origin(), edge.settings(), observe=True)) as http:
+        unverified = await http.get(PATH, headers=nonce)
+    assert [verified.text, unverified.text] == ["ran", "ran"]
+    assert verified.headers.get("Doctor-Nonce") == "n" * 16
+    assert "Doctor-Nonce" not in unverified.headers
+
+
 async def test_a_request_straight_to_the_origin_is_refused(edge: Edge) -> None:
     origin = Origin()
     async with client(FastgateMiddleware(origin, edge.settings())) as http:
