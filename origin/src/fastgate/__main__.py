@@ -24,10 +24,17 @@ from fastgate.middleware import FastgateMiddleware
 from fastgate.overlap import overlap_of
 from fastgate.policy import CannotCompile, RouteDocument, compile_routes
 from fastgate.raw_http import split_address
+from fastgate.recorded import recording
 from fastgate.routing import root_path_of, routed_app
 from fastgate.settings import Settings
 from fastgate.stand_in import SigningKey
+from fastgate.unserved import unserved
 from fastgate.verify import ES256, HS256
+
+_SERVE = (
+    "    → if what it is of is meant to be served, serve that very object, or declare it of what "
+    "is; if that is not in use, all is well"
+)
 
 
 class WrongCall(Exception):
@@ -126,7 +133,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _policy(options: argparse.Namespace) -> int:
     base = {} if options.base is None else _document(options.base)
-    routes = compile_routes(_loaded(options), options.origin, rules=_rules_of(base))
+    app = _loaded(options)
+    routes = compile_routes(app, options.origin, rules=_rules_of(base))
     if options.base is not None and "routes" in base:
         kept = _kept(_routes_of(base, options.base, None), routes)
         routes = [*kept, *routes]
@@ -246,8 +254,11 @@ def _wait(seconds: float) -> None:
 
 def _loaded(options: argparse.Namespace) -> object:
     # What an app prints when it is imported or made belongs to nobody's policy.json.
-    with contextlib.redirect_stdout(sys.stderr):
-        return _imported(options)
+    with contextlib.redirect_stdout(sys.stderr), recording() as calls:
+        app = _imported(options)
+    if declarations := unserved(app, calls):
+        print(*declarations, _SERVE, sep="\n", file=sys.stderr)
+    return app
 
 
 def _imported(options: argparse.Namespace) -> object:

@@ -19,6 +19,7 @@ from starlette.routing import Route, Router, WebSocketRoute
 
 from fastgate.formerly import FORMERLY, read_former
 from fastgate.merging import OF_KNOWN_CALLERS, added, contradictory
+from fastgate.recorded import record
 from fastgate.static import is_a, own
 from fastgate.taken import COPIED_FROM, note, note_source, noted
 from fastgate.template import comparable
@@ -120,6 +121,7 @@ def at_edge(*, below: str | None = None, **members: object) -> Callable[[T], T]:
         if isinstance(target, APIRouter):
             _refuse_for_many(named)
             _declare_for_router(target, named)
+            record(target, named)
             return target
         if (why := _NO_ROUTES_OF_THEIR_OWN.get(type(target).__name__)) is not None:
             raise TypeError(f"at_edge: {why}")
@@ -127,11 +129,14 @@ def at_edge(*, below: str | None = None, **members: object) -> Callable[[T], T]:
             raise TypeError("at_edge: middleware is not marked, but the endpoint, mount or app")
         if isinstance(target, (staticmethod, classmethod)):
             declare(target.__func__)  # that is what its class hands out
+            write(target, named)
+            return target
         if isinstance(target, MethodType):
             # Of this instance alone: what is written on the function holds for all of them.
             write_of_method(target, named)
+            record(target, named)
             return target
-        write(target, named)
+        record(write(target, named), named)
         _note_on_its_routes(target)
         return target
 
@@ -216,6 +221,7 @@ def _declare_below(app: T, prefix: str, members: Mapping[str, object]) -> T:
     of_prefix = added(prefixes.get(alike, {}), members)
     setattr(app, _BELOW_ATTRIBUTE, {**prefixes, alike: of_prefix})
     _note_on_its_routes(app)
+    record(app, members, prefix)
     return app
 
 

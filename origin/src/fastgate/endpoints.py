@@ -103,6 +103,8 @@ class Endpoint:
     """The marked apps and mounts whose routes it was taken from, and that do not serve it."""
     listed: tuple[Listed, ...] = ()
     """Dependencies of the routers and apps that it stands in, which FastAPI does not run for it."""
+    routers: tuple[object, ...] = ()
+    """The routers that it was included by, or is copied from."""
 
     def __str__(self) -> str:
         return f"{self.name} ({self.template}, {place_of(self.source)})"
@@ -231,6 +233,7 @@ def _with(left: Left, holders: tuple[object, ...], endpoint: Endpoint) -> Endpoi
         not_run=left.not_run,
         listed=left.listed,
         said_by_mounts=left.said_by_mounts,
+        routers=left.routers,
         holders=holders,
     )
 

@@ -78,6 +78,8 @@ class Left:
     """Those dependencies themselves."""
     said_by_mounts: frozenset[str] = frozenset()
     """Members that mounts around it say, or what is mounted there."""
+    routers: tuple[object, ...] = ()
+    """The routers that it was included by, or is copied from."""
 
     def through(self, members: Members) -> "Left":
         """Return what is left to the app of a mount that declares `members`."""
@@ -166,6 +168,8 @@ class Inheritance:
             said |= below.keys()
         inner = tuple(parts for parts in within if parts.members)
         around = self._around
+        by_marks = (mark.router for mark in marks if isinstance(mark, Inherited))
+        copied: Iterable[object] = getattr(view, COPIED_FROM, ())
         return Left(
             members,
             tuple(sorted(disputed)),
@@ -173,6 +177,7 @@ class Inheritance:
             around.not_run | not_run,
             (*around.listed, *calls),
             around.said_by_mounts,
+            (*around.routers, *through, *copied, *by_marks),
         )
 
     def _listed_around(self, view: View, path: object, through: Iterable[object]) -> Dependant:

@@ -37,8 +37,8 @@ def marked(target: object, earlier: object, members: Mapping[str, object]) -> Ma
     return mark
 
 
-def write(target: object, members: Mapping[str, object]) -> None:
-    """Write a mark on an object.
+def write(target: object, members: Mapping[str, object]) -> object:
+    """Write a mark on an object; return the one that has it: what a proxy stands for.
 
     Raises:
         ValueError: it has one that says something else.
@@ -61,6 +61,7 @@ def write(target: object, members: Mapping[str, object]) -> None:
     finally:
         setattr(target, ATTRIBUTE, mark)
     _note_within(behind[written[-1]])
+    return behind[written[-1]]
 
 
 def write_of_method(method: MethodType, members: Mapping[str, object]) -> None:

@@ -1,0 +1,51 @@
+"""Find calls of `at_edge` whose object no route has: whatever they close is not closed by them.
+
+In: what an app serves, and the calls that were recorded while it was loaded. Out: those that are of
+nothing that is served. That may be meant, as in a module that is not in use: it is for people to
+read, and no fault.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+
+from fastgate.endpoints import Endpoint, endpoints
+from fastgate.marks import layers
+from fastgate.reach import methods_of_class, mro_of
+from fastgate.recorded import Call, key_of
+from fastgate.routing import routed_app
+from fastgate.said import layers_of, name_of
+from fastgate.static import is_a
+
+
+def unserved(app: object, calls: Sequence[Call]) -> list[str]:
+    """Return what is declared of nothing that `app` serves, in words, in the order of the calls."""
+    if not calls:
+        return []
+    served = {key_of(each) for each in chain(layers(app), layers(routed_app(app)))}
+    for endpoint in endpoints(app):
+        served |= {key_of(each) for each in _parts_of(endpoint)}
+    return [_in_words(call) for call in calls if key_of(call.target) not in served]
+
+
+def _parts_of(endpoint: Endpoint) -> Iterator[object]:
+    """Yield what a declaration of an endpoint is read of, inherited from or compared with."""
+    listed = (dependency for dependency, _ in endpoint.listed)
+    for layer in chain(
+        layers_of(endpoint),
+        *(layers(each, mounted=False) for each in (*endpoint.dependencies, *listed)),
+    ):
+        yield layer
+        if is_a(layer, type):
+            yield from mro_of(layer)
+            yield from chain.from_iterable(methods_of_class(layer))
+    yield from (*endpoint.holders, *endpoint.routers, endpoint.route)
+    for hidden in endpoint.hidden:
+        yield from _parts_of(hidden)
+
+
+def _in_words(call: Call) -> str:
+    members = dict(call.members)
+    if call.below is not None:
+        members = {"below": call.below, **members}
+    written = ", ".join(f"{name}={value!r}" for name, value in members.items())
+    return f"{call.where}: at_edge({written}) is of {name_of(call.target)}, which no route has"
