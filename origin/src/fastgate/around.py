@@ -20,6 +20,7 @@ from fastgate.declare import COPIED_DEPENDENCIES, declared
 from fastgate.endpoints import Endpoint, Kind
 from fastgate.inheritance import lost_in_inclusions
 from fastgate.marks import is_router, layers
+from fastgate.merging import over
 from fastgate.reach import Graph, methods_of_class, mro_of
 from fastgate.routing import (
     apps_within,
@@ -171,7 +172,7 @@ def _holders(served: object, found: Sequence[Endpoint]) -> Iterator[_Holder]:
             if (router := included_router(inclusion)) is not None:
                 here = dict(declared(router))
                 endpoint = Endpoint(Kind.NOTHING, router.prefix or "/", None, "router", router)
-                yield _Holder(endpoint, here, {**said, **here}, [router])
+                yield _Holder(endpoint, here, over(said, here), [router])
 
 
 def _of_parts(holders: Sequence[_Holder], read: set[int]) -> Iterator[Lost]:

@@ -18,7 +18,7 @@ from fastgate.dependencies import FastgateScheme
 from fastgate.endpoints import Endpoint, Kind, endpoints_below
 from fastgate.inheritance import left_to_ask
 from fastgate.marks import is_router, layers, targets_of
-from fastgate.merging import OPEN
+from fastgate.merging import OPEN, asks_of_callers, over
 from fastgate.reach import Graph
 from fastgate.routing import apps_within, declared_of, effective_routes, routed_app, router_of
 from fastgate.said import (
@@ -184,7 +184,7 @@ def _declared_in(
     remedy = _HIDDEN if is_mounted(endpoint) else _IN_A_ROUTE
     template = endpoint.template.removesuffix("/{path:path}").rstrip("/")
     for below in endpoints_below(app, template):
-        members = {} if opaque else {**below.inherited, **below.declared}
+        members = {} if opaque else over(below.inherited, below.declared)
         names = [name for name in members if said.get(name) != members[name]]
         names = [name for name in names if name not in _more_open(members, said)]
         by_itself = served or not names  # to say it of the whole is all that is needed
@@ -230,7 +230,7 @@ def _more_open(members: Mapping[str, object], said: Mapping[str, object]) -> lis
 
 def _less(said: Mapping[str, object], asked: str) -> list[str]:
     """Return what is to be said where callers are asked for whom nobody lets in, or makes known."""
-    given = said.get("access", "authenticated" if "scopes" in said else None)
+    given = said.get("access", "authenticated" if asks_of_callers(said) else None)
     known = given in ACCESS and asked in ACCESS
     less = known and ACCESS.index(str(given)) < ACCESS.index(asked)
     return ["access"] if less else []

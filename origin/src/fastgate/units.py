@@ -21,7 +21,7 @@ def overruled(endpoint: Endpoint) -> Iterator[tuple[str, list[str]]]:
 
 
 def _is_lost(endpoint: Endpoint, name: str, value: object, said: Mapping[str, object]) -> bool:
-    access = said.get("access", "authenticated" if "scopes" in said else None)
+    access = said.get("access")
     has = members_of(endpoint)
     if name == "access":
         return value != has[name] and _strictness(value) >= _strictness(access_of(endpoint))
