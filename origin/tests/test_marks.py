@@ -320,6 +320,26 @@ def test_a_mark_above_the_decorator_that_is_above_the_route_is_a_fault(
     assert len(error.value.faults) == 1
 
 
+@pytest.mark.parametrize("name", ["answer", "of_class"])
+def test_so_is_one_above_the_decorator_of_a_bound_method(name: str) -> None:
+    class Service:
+        async def answer(self) -> str:
+            return "ran"
+
+        @classmethod
+        async def of_class(cls) -> str:
+            return "ran"
+
+    app = public(FastAPI(openapi_url=None))
+    one, other = Service(), type("Other", (Service,), {})()
+    app.get("/other")(getattr(other, name))
+    app.get("/x")(getattr(one, name))
+    closed(wrapped(wrapped(getattr(one, name))))
+    with pytest.raises(CannotCompile, match="the route's decorator above all others") as error:
+        compile_routes(app)
+    assert [fault.endpoint.template for fault in error.value.faults] == ["/x"]
+
+
 def test_a_mark_above_the_decorator_that_says_what_holds_is_no_fault() -> None:
     app = public(FastAPI(openapi_url=None))
     answer = app.get("/x")(closed(handler()))

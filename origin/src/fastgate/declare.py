@@ -259,6 +259,8 @@ def _declare_for_router(router: APIRouter, members: Mapping[str, object]) -> Non
     if not hasattr(routing, "_IncludedRouter"):
         _refuse_what_inherits_nothing(router, members)
     _note_on_what_is_added(router)
+    # A route that is put into its list depends on nothing of it, and may be taken into another one.
+    note_source(router, mark, {})
 
 
 def _note_on_what_is_added(router: APIRouter) -> None:

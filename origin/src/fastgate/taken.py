@@ -118,6 +118,12 @@ def without(sources: Iterable[Source], holders: Iterable[object]) -> tuple[Sourc
     return tuple(source for source in dict.fromkeys(sources) if source not in served)
 
 
+def not_handed_on(sources: Iterable[Source], routers: Iterable[object]) -> tuple[Source, ...]:
+    """Return those of marked apps that are none of these routers, which hand their marks on."""
+    handed_on = [own(each).get(_OWN_ATTRIBUTE) for each in routers]
+    return tuple(source for source in sources if source not in handed_on)
+
+
 def declared_in(source: Source, template: str) -> dict[str, object]:
     """Return what is declared of a marked app for what is served at a template elsewhere.
 

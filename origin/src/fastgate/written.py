@@ -104,29 +104,47 @@ def _methods_of(holder: object) -> tuple[tuple[object, Mapping[str, object]], ..
 
 
 class Around:
-    """What a function is told of an object that wraps it and is marked."""
+    """What an object is told of another one that wraps it, or its method, and is marked."""
 
-    __slots__ = ("outer",)
+    __slots__ = ("function", "outer")
 
-    def __init__(self, outer: object) -> None:
+    def __init__(self, outer: object, function: object = None) -> None:
         self.outer = outer
+        self.function = function
+        """Of which method of the object; None of the object itself."""
 
 
 def marked_around(target: object) -> Iterator[object]:
     """Yield what wraps an object and is marked, whether or not it is served in its place."""
-    notes = own(target).get(_AROUND_ATTRIBUTE, ())
+    holder, function = _holder_of(target)
+    notes = own(holder).get(_AROUND_ATTRIBUTE, ())
     for each in notes if isinstance(notes, tuple) else ():
-        if isinstance(each, Around):
+        if isinstance(each, Around) and each.function is function:
             yield each.outer
 
 
 def _note_within(outer: object) -> None:
     """Tell what an object wraps that it is marked: a route may have that already, and not this."""
     for inner in [*_with_wrapped(outer)][1:]:
-        known = [*marked_around(inner)]
-        if not any(each is outer for each in known):
+        holder, function = _holder_of(inner)
+        if not any(each is outer for each in marked_around(inner)):
+            notes = own(holder).get(_AROUND_ATTRIBUTE, ())
+            known = notes if isinstance(notes, tuple) else ()
+            # No code of an object is run for its method.
+            plain = function is None or is_a(holder, type)
+            put = setattr if plain else object.__setattr__
             with contextlib.suppress(AttributeError, TypeError):
-                setattr(inner, _AROUND_ATTRIBUTE, (*map(Around, known), Around(outer)))
+                put(holder, _AROUND_ATTRIBUTE, (*known, Around(outer, function)))
+
+
+def _holder_of(target: object) -> tuple[object, object]:
+    """Return what notes of a target are written on, and of which of its methods they are.
+
+    Each access to a bound method makes another one, on which nothing can be written.
+    """
+    if is_a(target, MethodType):
+        return attribute(target, "__self__"), attribute(target, "__func__")
+    return target, None
 
 
 def _with_wrapped(target: object) -> Iterator[object]:

@@ -1,0 +1,213 @@
+"""However an app is put together, a closing mark counts for all that it closes, or is refused.
+
+Apps are generated as data, built, compiled, and asked which endpoint answers where. The same
+examples in every run; `make fuzz-python` looks for new ones (`FASTGATE_FUZZ` is how many).
+"""
+
+import asyncio
+import functools
+import os
+import traceback
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI, routing
+from fastapi.exceptions import FastAPIError
+from hypothesis import HealthCheck, event, given, note, settings
+from starlette.routing import compile_path
+from starlette.types import Message
+
+import fastgate
+from fastgate.policy import CannotCompile, RouteDocument, compile_routes
+from fastgate.template import Template
+from tests.composed import built
+from tests.compositions import (
+    Composition,
+    Group,
+    Leaf,
+    Mark,
+    Way,
+    compositions,
+    leaves_of,
+    own_leaves,
+    paths_of,
+    possible_marks,
+)
+
+PACKAGE = str(Path(fastgate.__file__).parent)
+INCLUDES_MOUNTS = hasattr(routing, "_IncludedRouter")
+"""Older FastAPI hands nothing on from a router to routes of Starlette."""
+MANY = int(os.environ.get("FASTGATE_FUZZ", "0"))
+FUZZ = settings(
+    max_examples=MANY or 100,
+    derandomize=not MANY,
+    database=None,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    print_blob=False,
+)
+
+
+def kind_of(error: CannotCompile) -> str:
+    """Return the first fault, without what it is of."""
+    return " ".join(error.faults[0].what.split(":")[0].split(" of ")[0].split()[:6])
+
+
+def compiled(composition: Composition) -> tuple[FastAPI, list[RouteDocument]] | None:
+    """Build and compile; None if it was refused, by the package and by nobody else."""
+    try:
+        app = built(composition)
+        return app, compile_routes(app)
+    except CannotCompile as error:
+        event(f"refused: {kind_of(error)}")
+    except FastAPIError:
+        event("refused: by FastAPI itself")
+    except (TypeError, ValueError) as error:
+        if not traceback.extract_tb(error.__traceback__)[-1].filename.startswith(PACKAGE):
+            raise
+        event("refused: at_edge")
+    return None
+
+
+async def answering(app: FastAPI, path: str, *, socket: bool) -> tuple[list[str], bool]:
+    """Ask an app that has no guard; return which leaves ran, and whether a dependency refused."""
+    ran, statuses = list[str](), list[object]()
+    received: list[Message] = [{"type": "websocket.connect" if socket else "http.request"}]
+
+    async def receive() -> Message:
+        return received.pop() if received else {"type": "websocket.disconnect", "code": 1000}
+
+    async def send(message: Message) -> None:
+        statuses.append(message.get("status", message.get("code")))
+
+    http: dict[str, Any] = {"type": "websocket"} if socket else {"type": "http", "method": "GET"}
+    scope = {"path": path, "query_string": b"", "headers": [], "root_path": "", "ran": ran}
+    await app({**scope, **http}, receive, send)
+    return ran, bool({401, 1008} & {*statuses})
+
+
+def route_of(routes: list[RouteDocument], path: str, *, socket: bool) -> RouteDocument | None:
+    """Return the route that the edge finds: the most specific one."""
+    found = [
+        (template, route)
+        for template, route in ((Template.parse(str(route["path"])), route) for route in routes)
+        if bool(route.get("websocket")) == socket and compile_path(template.source)[0].match(path)
+    ]
+    if not found:
+        return None
+    return functools.reduce(lambda one, two: two if two[0].goes_before(one[0]) else one, found)[1]
+
+
+def is_as_closed(route: RouteDocument, marks: list[Mark]) -> bool:
+    """Whether a route asks what one mark asks, and of several no less than may be left of them."""
+    rules = [{"rule": mark.value} for mark in marks if not mark.depends]
+    scopes = {mark.value for mark in marks if mark.depends}
+    asked = route.get("scopes") or []
+    assert isinstance(asked, list)
+    if not marks:
+        return route["access"] == "public" and not asked and "require" not in route
+    return (
+        route["access"] == "authenticated"
+        and {*asked} == scopes
+        and (route.get("require") in rules if rules else "require" not in route)
+    )
+
+
+async def check(
+    composition: Composition, app: FastAPI, routes: list[RouteDocument]
+) -> dict[str, int]:
+    """Compare each route, and each path that a leaf may be served at, with what was said.
+
+    Return how many leaves were found served, by whether they are closed.
+    """
+    sockets = {leaf.name for leaf in leaves_of(composition.root) if leaf.style == "socket"}
+    paths = {str(route["path"]).replace("{path:path}", "rest") for route in routes}
+    served = {"closed": 0, "open": 0}
+    for path in sorted(paths.union(paths_of(composition.root))):
+        leaf = next((name for name in path.split("/") if name.startswith("l")), "")
+        ran, refused = await answering(app, path, socket=leaf in sockets)
+        assert set(ran) <= {leaf}, path
+        if (ran or refused) and composition.is_decided(leaf):
+            route = route_of(routes, path, socket=leaf in sockets)
+            marks = composition.closings(leaf, path)
+            assert route is not None, f"{path} is served, and has no route"
+            assert is_as_closed(route, marks), f"{path} has {route}, and is closed by {marks}"
+            served["closed" if marks else "open"] += 1
+    return served
+
+
+def counts_or_is_refused(composition: Composition) -> None:
+    note(str(composition))
+    if (made := compiled(composition)) is not None:
+        served = asyncio.run(check(composition, *made))
+        event("compiled: " + ", ".join(kind for kind, number in served.items() if number))
+
+
+@FUZZ
+@given(compositions())
+def test_one_closing_mark_counts_for_all_that_it_closes(composition: Composition) -> None:
+    counts_or_is_refused(composition)
+
+
+@FUZZ
+@given(compositions(most_marks=3))
+def test_so_do_several(composition: Composition) -> None:
+    counts_or_is_refused(composition)
+
+
+# What is written first, before anything is taken apart: it has to compile.
+
+
+ONE = Leaf("l1", "function", "decorator")
+SOCKET = Leaf("l1", "socket", "decorator")
+CLASS = Leaf("l1", "class", "add_route")
+PLAIN = Leaf("l1", "function", "list of Route")
+
+
+def group(kind: str, how: str, *parts: Leaf | Group, name: str = "g1") -> Group:
+    """Return a group that is filled, then attached at a path."""
+    return Group(name, kind, parts, (Way(how, f"w{name}"),), 0)
+
+
+ORDINARY = {
+    "endpoint": ONE,
+    "socket": SOCKET,
+    "partial": Leaf("l1", "partial", "add_api_route"),
+    "method": Leaf("l1", "method", "decorator"),
+    "object": Leaf("l1", "object", "decorator"),
+    "wrapped": Leaf("l1", "wrapped", "decorator"),
+    "class": CLASS,
+    "other app": Leaf("l1", "raw", "add_route"),
+    "router": group("router", "include", ONE),
+    "socket of a router": group("router", "include", SOCKET),
+    "routers": group("router", "include", group("router", "include", ONE, name="g2")),
+    "mounted": group("fastapi", "mount", ONE),
+    "mounted Starlette": group("starlette", "mount", PLAIN),
+    "router of a mounted app": group(
+        "fastapi", "mount", group("router", "include", ONE, name="g2")
+    ),
+    "behind middleware": group("fastapi", "mount behind middleware", ONE),
+    "mount": Group("g1", "mount", (PLAIN,), (Way("append"),)),
+    "both mounts": Group("g1", "fastapi", (ONE,), (Way("mount", "w1"), Way("mount", "w2"))),
+    "both inclusions": Group("g1", "router", (ONE,), (Way("include", "w1"), Way("include", "w2"))),
+}
+
+
+@pytest.mark.parametrize("part", ORDINARY.values(), ids=ORDINARY.keys())
+def test_ordinary_apps_compile_with_each_mark_that_is_written_first(part: Leaf | Group) -> None:
+    root = Group("root", "fastapi", (part, Leaf("l9", "function", "decorator")))
+    for mark in [mark for mark in possible_marks(root) if mark.when == "first"]:
+        composition = Composition(root, (mark,))
+        # FastAPI runs dependencies for its own routes alone, and of one method nothing is read.
+        not_run = mark.on == "root" and mark.depends and not mark.leaves <= own_leaves(root)
+        if not_run or (mark.place == "inside" and part == CLASS):
+            with pytest.raises(CannotCompile):
+                compile_routes(built(composition))
+        elif not INCLUDES_MOUNTS and mark.place == "router" and part == CLASS:
+            with pytest.raises(TypeError, match="inherits nothing from its router"):
+                built(composition)
+        else:
+            app = built(composition)
+            served = asyncio.run(check(composition, app, compile_routes(app)))
+            assert served["closed"], str(composition)
