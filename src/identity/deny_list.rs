@@ -86,7 +86,11 @@ impl Entry {
     #[must_use]
     pub fn parse(json: &[u8]) -> Self {
         let unreadable = Self { until: UnixTime::from_seconds(u64::MAX), not_before: None };
-        serde_json::from_slice(json).unwrap_or(unreadable)
+        Self::read(json).unwrap_or(unreadable)
+    }
+
+    fn read(json: &[u8]) -> Option<Self> {
+        serde_json::from_slice(json).ok()
     }
 
     /// The entry as it stands in the store.
@@ -201,26 +205,31 @@ impl Known {
         self.entry
     }
 
-    /// Whether it is at most `window` seconds old.
+    /// Whether it is at most `window` seconds old. What is dated in the future is not: nobody knows its age.
     #[must_use]
     pub const fn holds(&self, now: UnixTime, window: u64) -> bool {
-        now.since(self.asked) < window
+        self.asked.seconds() <= now.seconds() && now.since(self.asked) < window
     }
 
-    /// The record to keep it as: the time, a space, and the entry if there is one.
+    /// The record to keep it as: the time, a space, and the entry, or [`NO_ENTRY`] where there is none.
     #[must_use]
     pub fn to_record(&self) -> String {
-        format!("{} {}", self.asked.seconds(), self.entry.map(|entry| entry.to_json()).unwrap_or_default())
+        let entry = self.entry.map_or_else(|| NO_ENTRY.to_owned(), |entry| entry.to_json());
+        format!("{} {entry}", self.asked.seconds())
     }
 
-    /// Reads a record; nothing where it is none.
+    /// Reads a record; nothing where it is none. Unlike an entry of the store, one that cannot be read says nothing: the
+    /// store can be asked again.
     #[must_use]
     pub fn from_record(record: &[u8]) -> Option<Self> {
         let (asked, entry) = std::str::from_utf8(record).ok()?.split_once(' ')?;
-        let entry = Some(entry).filter(|entry| !entry.is_empty()).map(|entry| Entry::parse(entry.as_bytes()));
+        let entry = if entry == NO_ENTRY { None } else { Some(Entry::read(entry.as_bytes())?) };
         Some(Self::new(UnixTime::from_seconds(asked.parse().ok()?), entry))
     }
 }
+
+/// What stands in a record for an absent entry. It is no part of an entry: a record that was cut off is none.
+const NO_ENTRY: &str = "-";
 
 /// How many marks a sandbox keeps: about a megabyte with what the map needs.
 const CAPACITY: NonZeroUsize = NonZeroUsize::MIN.saturating_add(8191);

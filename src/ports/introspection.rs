@@ -77,7 +77,7 @@ impl HttpIntrospector<'_> {
         let lease = match self.scoped.lease(Space::Introspection, question.as_bytes(), PATIENCE, MAX_ANSWER_BYTES) {
             Ok(Leased::Mine(lease)) => Some(lease),
             Ok(Leased::Found(found)) => match read(&found) {
-                Some((until, answer)) => return self.found(question, answer, until),
+                Some((until, answer)) => return self.found(question, answer, until, window),
                 None => None,
             },
             Ok(Leased::TimedOut) => return Err("another request is asking, and waits too long".to_owned()),
@@ -109,7 +109,7 @@ impl HttpIntrospector<'_> {
     ) -> Result<Vec<u8>, String> {
         let found = self.scoped.cached(Space::Introspection, question.as_bytes(), MAX_ANSWER_BYTES).ok().flatten();
         if let Some((until, answer)) = found.as_ref().and_then(read) {
-            return self.found(question, answer, until);
+            return self.found(question, answer, until, issuer.verdict_window);
         }
         if self.known.due.len() < MAX_POSTPONED {
             self.known.due.push((issuer.clone(), asked.clone(), Secret::new((*token.expose()).to_owned())));
@@ -117,8 +117,9 @@ impl HttpIntrospector<'_> {
         Err(ASKED_BEHIND_RESPONSE.to_owned())
     }
 
-    fn found(&mut self, question: Question, answer: Vec<u8>, until: UnixTime) -> Result<Vec<u8>, String> {
-        self.known.memory.keep(question, answer.clone(), until);
+    /// What another request heard, kept until then, but for no longer than the window.
+    fn found(&mut self, question: Question, answer: Vec<u8>, until: UnixTime, window: u64) -> Result<Vec<u8>, String> {
+        self.known.memory.keep(question, answer.clone(), until.min(self.scoped.now().plus(window)));
         usable(answer)
     }
 }

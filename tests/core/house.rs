@@ -146,7 +146,7 @@ fn the_rules_can_be_broken() {
 
 /// Codes that nothing can provoke on Viceroy.
 const OUT_OF_REACH: [(&str, &str); 3] = [
-    ("no-randomness", "Viceroy always has some"),
+    ("no-randomness", "the SDK ends a sandbox that has none"),
     ("origin-too-slow", "Viceroy calls a timeout an internal error"),
     ("origin-unavailable", "Viceroy's backends have no health and no limit of connections"),
 ];

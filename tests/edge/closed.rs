@@ -1,4 +1,4 @@
-//! Section L of `docs/attacks.md`: a gate without policy, keys or issuer is closed, says so in the log alone, and opens
+//! Section L and row A14 of `docs/attacks.md`: a gate without policy, keys or issuer is closed, says so in the log alone, and opens
 //! nothing.
 
 use serde_json::json;
@@ -118,6 +118,26 @@ fn keys_that_cannot_be_had_are_a_503_and_never_an_allow_or_a_401() {
     assert_eq!(edge.log_of(reply.header("x-request-id").unwrap())["verdict"], "keys-unavailable");
     assert_eq!(get(&edge, "/open/x", "").status, 200, "public routes need no keys");
     assert_eq!(origin.everything().len(), 1);
+}
+
+#[test]
+fn repeated_credentials_ask_an_issuer_that_is_down_for_nothing() {
+    let provider = Origin::start(|_, _| {});
+    let iss = format!("http://{}", provider.address);
+    let (edge, origin) = edge(|stores, policy| {
+        policy["issuers"]["test"]["issuer"] = json!(iss);
+        stores.backends.retain(|(name, _)| name != "issuer");
+        stores.backends.push(("issuer".to_owned(), provider.address.to_string()));
+    });
+    let good = format!("authorization: Bearer {}\r\n", sign(&header(), &claims(&iss, "user-1", "")));
+    let bad = "authorization: Bearer x\r\n";
+    for fields in [good.repeat(2), good.repeat(3), format!("{good}{bad}"), format!("{bad}{good}")] {
+        assert_eq!(get(&edge, "/echo/x", &fields).status, 400);
+    }
+    assert!(provider.everything().is_empty());
+    assert_eq!(get(&edge, "/echo/x", &good).status, 503);
+    assert!(!provider.everything().is_empty(), "one token is a reason to ask");
+    assert!(origin.everything().is_empty());
 }
 
 #[test]

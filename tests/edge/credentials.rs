@@ -1,5 +1,6 @@
 //! Section A of `docs/attacks.md`: how a token is carried.
 
+use crate::support::tokens::{claims, header, sign};
 use crate::support::world::WORLD;
 
 #[test]
@@ -81,6 +82,19 @@ fn a_bad_token_is_not_saved_by_a_good_cookie_or_a_health_checks_name() {
     for agent in ["GoogleHC/1.0", "kube-probe/1.30", "ELB-HealthChecker/2.0"] {
         assert_eq!(WORLD.send("GET /echo/x", format!("user-agent: {agent}\r\n")).refused(), 401);
     }
+}
+
+#[test]
+fn beside_a_good_token_the_cookie_of_somebody_else_is_forwarded_and_decides_nothing() {
+    let other = sign(&header(), &claims(&WORLD.iss(), "user-2", "orders:read orders:write"));
+    let cookie = format!("session={other}; access_token={other}; user=user-2");
+    let fields = format!("authorization: Bearer {}\r\ncookie: {cookie}\r\n", WORLD.token(""));
+    let outcome = WORLD.send("GET /echo/x", &fields);
+    assert_eq!(outcome.identity()["sub"], "user-1");
+    assert_eq!(outcome.echoed().all("cookie"), [cookie]);
+    let line = WORLD.edge.log_of(outcome.reply().header("x-request-id").unwrap());
+    assert_eq!(line["subject"], "user-1");
+    assert_eq!(WORLD.send("GET /orders/7", &fields).refused(), 403, "the cookie's scopes are not the caller's");
 }
 
 #[test]

@@ -201,6 +201,43 @@ fn too_many_or_too_large_fields_are_refused_not_passed_to_a_server_that_chokes()
 }
 
 #[test]
+fn a_field_value_with_nul_or_a_lone_cr_is_a_bad_request_of_the_server() {
+    for (number, value) in [&b"a\0b"[..], b"\0", b"a\0", b"a\rb", b"\rb", b"a\r b", b"a\r\n b"].into_iter().enumerate()
+    {
+        let target = format!("/open/control-{number}");
+        for name in ["x-value", "cookie", "authorization", "traceparent"] {
+            let field = [name.as_bytes(), b": ", value, b"\r\n"].concat();
+            let outcome = WORLD.send(&format!("GET {target}"), field);
+            assert_eq!(outcome.refused(), 400, "{name} {number}");
+        }
+        // Wherever the server would have ended the field, and the marks of this test with it.
+        assert!(!WORLD.echo.everything().iter().any(|request| request.request_line().contains(&target)), "{number}");
+    }
+}
+
+#[test]
+fn a_line_feed_ends_a_field_and_what_follows_is_one_like_any_other() {
+    for follows in ["fastgate-identity: forged", "x_fastgate: forged", "x-forwarded-for: forged", "forged"] {
+        let outcome = WORLD.send("GET /open/line-feed", format!("x-value: a\n{follows}\r\n"));
+        assert!(matches!(outcome.reply().status, 200 | 400), "{follows}: {}", outcome.reply().status);
+        let heads = WORLD.echo.everything().into_iter().map(|request| request.head);
+        assert!(
+            !heads.into_iter().any(|head| head.contains("/open/line-feed") && head.contains("forged")),
+            "{follows}"
+        );
+    }
+}
+
+#[test]
+fn thirty_three_kilobytes_of_cookies_are_refused_however_they_are_divided() {
+    let cookies = |count: usize, bytes: usize| format!("cookie: a={}\r\n", "a".repeat(bytes)).repeat(count);
+    for (count, bytes) in [(1, 33_000), (3, 11_000), (33, 1000)] {
+        assert_eq!(WORLD.send("GET /open/x", cookies(count, bytes)).refused(), 431, "{count} x {bytes}");
+    }
+    WORLD.send("GET /open/x", cookies(1, 14_000)).echoed();
+}
+
+#[test]
 fn a_body_arrives_whole_and_framed_once() {
     let body = "{\"item\": 1}";
     for framing in [format!("content-length: {}\r\n", body.len()), "transfer-encoding: chunked\r\n".to_owned()] {

@@ -97,6 +97,16 @@ const DAMAGED: [(&str, &str); 4] = [
     ("symmetric", "{\"keys\":[{\"kty\":\"oct\",\"k\":\"AAAA\"}]}"),
 ];
 
+/// What an issuer says that its documents are, by its id.
+const CONTENT_TYPES: [(&str, Option<&str>); 6] = [
+    ("page", Some("text/html; charset=iso-8859-1")),
+    ("set", Some("application/jwk-set+json")),
+    ("bytes", Some("application/octet-stream")),
+    ("image", Some("image/png")),
+    ("nonsense", Some("\"")),
+    ("untyped", None),
+];
+
 /// An edge with an issuer for each test that needs nothing but one.
 static SHARED: LazyLock<Shared> = LazyLock::new(|| {
     let ids = ["idle", "old", "one", "two", "odd"].into_iter().chain(DAMAGED.map(|(id, _)| id));
@@ -231,6 +241,23 @@ fn a_damaged_set_in_a_store_is_fetched_anew() {
         let reply = good(edge, issuer);
         assert_eq!((reply.status, keys_of(edge, &reply)["from"].clone()), (200, json!("issuer")), "{damaged}");
     }
+}
+
+#[test]
+fn keys_are_used_whatever_their_issuer_says_that_they_are() {
+    let issuers = CONTENT_TYPES.map(|(id, content_type)| {
+        let issuer = Issuer::healthy();
+        issuer.calls_them(content_type);
+        (id, issuer)
+    });
+    let list: Vec<_> = issuers.iter().map(|(id, issuer)| (*id, issuer)).collect();
+    let (edge, echo) = edge(&list, &json!({}), &[]);
+    for (id, issuer) in &issuers {
+        let reply = good(&edge, issuer);
+        assert_eq!((reply.status, keys_of(&edge, &reply)["from"].clone()), (200, json!("issuer")), "{id}");
+        assert_eq!(issuer.visits(), VISIT, "{id}");
+    }
+    assert_eq!(echo.everything().len(), issuers.len());
 }
 
 #[test]

@@ -38,3 +38,4 @@ mod shared_keys;
 mod tokens;
 mod verdicts;
 mod websockets;
+mod without;

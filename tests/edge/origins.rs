@@ -9,14 +9,20 @@ use std::time::{Duration, Instant};
 use crate::support::edge::{Edge, Place, Stores};
 use crate::support::http::{Reply, exchange, find};
 use crate::support::origin::{Origin, Received, answer};
-use crate::support::world::{H11_WORLD, WORLD, policy, signing_keys};
+use crate::support::tokens::{claims, header, jwks, sign};
+use crate::support::world::{H11_WORLD, WORLD, policy, signing_keys, test_id};
+
+/// An issuer that cannot be reached; its keys are at hand.
+const ISSUER: &str = "http://127.0.0.1:1";
 
 /// An origin that behaves as the path asks it to, and the edge in front of it.
 static GATE: LazyLock<(Edge, Origin)> = LazyLock::new(|| {
     let (origin, place) = (Origin::start(behave), Place::find());
-    let policy = policy(place.address(), "http://127.0.0.1:1");
+    let policy = policy(place.address(), ISSUER);
+    let mut keys: serde_json::Value = serde_json::from_str(&jwks()).unwrap();
+    keys["issuer"] = ISSUER.into();
     let stores = Stores {
-        kv: Some(vec![("policy".to_owned(), policy.to_string())]),
+        kv: Some(vec![("policy".to_owned(), policy.to_string()), ("jwks/test".to_owned(), keys.to_string())]),
         signing_keys: Some(signing_keys()),
         backends: vec![("echo".to_owned(), origin.address.to_string())],
         ..Stores::default()
@@ -51,6 +57,11 @@ fn behave(request: &Received, stream: &mut TcpStream) {
         "/open/cacheable" => {
             answer("200 OK", &[("cache-control", "public, max-age=3600"), ("content-type", "text/plain")], "x")
         }
+        "/open/unauthorized" | "/echo/unauthorized" => answer("401 Unauthorized", &CHALLENGES, "the application's own"),
+        "/open/unavailable" => answer("503 Service Unavailable", &[("retry-after", "0")], ""),
+        "/open/cut" => b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nnot all".to_vec(),
+        "/open/cut-chunk" => b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n7\r\nnot all\r\n3e8\r\nx".to_vec(),
+        "/open/cut-between-chunks" => b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n7\r\nnot all\r\n".to_vec(),
         "/open/nonsense" => b"not http at all\r\n\r\n".to_vec(),
         "/open/upgrade" => b"HTTP/1.1 101 Switching Protocols\r\nupgrade: h2c\r\nconnection: upgrade\r\n\r\n".to_vec(),
         "/open/silent" => return sleep(Duration::from_secs(20)),
@@ -59,6 +70,13 @@ fn behave(request: &Received, stream: &mut TcpStream) {
     };
     let _ = stream.write_all(&bytes);
 }
+
+/// Challenges of an application.
+const CHALLENGES: [(&str, &str); 3] = [
+    ("www-authenticate", "Basic realm=\"app\""),
+    ("www-authenticate", "Bearer error=\"invalid_token\", realm=\"app\""),
+    ("content-type", "text/plain"),
+];
 
 fn path(request: &Received) -> &str {
     request.request_line().split(' ').nth(1).unwrap_or_default()
@@ -133,6 +151,70 @@ fn nothing_is_answered_from_a_cache() {
     }
     let arrived = GATE.1.everything();
     assert_eq!(arrived.iter().filter(|request| path(request) == "/open/cacheable").count(), 4);
+}
+
+#[test]
+fn an_origins_own_challenges_are_passed_on_as_they_are() {
+    let token = sign(&header(), &claims(ISSUER, "user-1", ""));
+    for (target, fields) in [("/open", String::new()), ("/echo", format!("authorization: Bearer {token}\r\n"))] {
+        let request =
+            format!("GET {target}/unauthorized HTTP/1.1\r\nhost: localhost\r\n{fields}connection: close\r\n\r\n");
+        let reply = exchange(GATE.0.address, request.as_bytes()).unwrap();
+        assert_eq!((reply.status, reply.text().as_str()), (401, "the application's own"));
+        let challenges: Vec<_> = reply.headers.iter().filter(|(name, _)| name == "www-authenticate").collect();
+        let theirs = CHALLENGES.iter().filter(|(name, _)| *name == "www-authenticate");
+        assert_eq!(
+            challenges.iter().map(|(_, value)| value).collect::<Vec<_>>(),
+            theirs.map(|(_, value)| value).collect::<Vec<_>>()
+        );
+        assert_eq!(reply.header("content-type"), Some("text/plain"));
+        assert_eq!(GATE.0.log_of(reply.header("x-request-id").unwrap())["verdict"], "forwarded");
+    }
+}
+
+#[test]
+fn a_request_is_sent_once_whatever_becomes_of_it() {
+    for (method, behaviour, statuses) in
+        ["GET", "POST", "PUT"].into_iter().flat_map(|method| SENT_ONCE.map(|(behaviour, of)| (method, behaviour, of)))
+    {
+        let (test, body) = (test_id(), if method == "GET" { "" } else { "a body" });
+        let length = if method == "GET" { String::new() } else { format!("content-length: {}\r\n", body.len()) };
+        let request = format!(
+            "{method} /open/{behaviour} HTTP/1.1\r\nhost: localhost\r\nx-test: {test}\r\n{length}connection: close\r\n\r\n\
+             {body}"
+        );
+        let reply = exchange(GATE.0.address, request.as_bytes()).unwrap();
+        assert!(statuses.contains(&reply.status), "{method} {behaviour}: {}", reply.status);
+        let received = GATE.1.received(&test);
+        assert_eq!(received.len(), 1, "{method} {behaviour}");
+        assert_eq!(received[0].body, body.as_bytes());
+    }
+}
+
+/// What an origin does that a client might answer by another try, and what becomes of it.
+const SENT_ONCE: [(&str, &[u16]); 4] =
+    [("closed", &[502]), ("nonsense", &[502]), ("unavailable", &[503]), ("silent", &[502, 504])];
+
+#[test]
+fn an_answer_that_breaks_off_does_not_look_whole() {
+    for behaviour in ["cut", "cut-chunk", "cut-between-chunks"] {
+        let mut stream = TcpStream::connect(GATE.0.address).unwrap();
+        stream.write_all(request(behaviour).as_bytes()).unwrap();
+        let mut seen = Vec::new();
+        // Where the connection is reset, what came before stands in `seen`.
+        let _ = stream.read_to_end(&mut seen);
+        let text = String::from_utf8_lossy(&seen).into_owned();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 200 "), "{behaviour}: {text}");
+        let head = head.to_ascii_lowercase();
+        let announced = head.split("\r\n").find_map(|field| field.strip_prefix("content-length:"));
+        if let Some(length) = announced {
+            assert!(body.len() < length.trim().parse().unwrap(), "{behaviour}: {text}");
+        } else {
+            assert!(head.contains("transfer-encoding: chunked"), "{behaviour}: {text}");
+            assert!(!body.ends_with("0\r\n\r\n"), "{behaviour}: {text}");
+        }
+    }
 }
 
 #[test]

@@ -14,6 +14,7 @@
 )]
 
 mod body;
+mod faults;
 mod proofs;
 mod rollback;
 mod run;

@@ -1,7 +1,7 @@
 //! A simulated platform: a KV store, the cache of one POP, two providers and an endpoint for opaque tokens, a clock.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use fastgate::policy::limits::{ErlDocument, Limit};
@@ -39,6 +39,14 @@ pub(crate) struct World {
     pub(crate) active: RefCell<[bool; 3]>,
     /// The URLs at which somebody asked about an opaque token.
     pub(crate) asked: RefCell<Vec<String>>,
+    /// The URLs at which somebody asked for keys.
+    pub(crate) visits: RefCell<Vec<String>>,
+    /// Whether the next request that asks for keys is lost while it does.
+    pub(crate) loses_next_visitor: Cell<bool>,
+    /// How long requests would have waited for their turn to ask for keys.
+    pub(crate) patience: RefCell<Vec<Duration>>,
+    /// The leases that somebody holds.
+    leases: RefCell<BTreeSet<Vec<u8>>>,
     signing_keys: String,
 }
 
@@ -59,6 +67,10 @@ impl World {
             endpoint: Cell::new(true),
             active: RefCell::new([true, true, false]),
             asked: RefCell::default(),
+            visits: RefCell::default(),
+            loses_next_visitor: Cell::new(false),
+            patience: RefCell::default(),
+            leases: RefCell::default(),
             signing_keys: signing_keys.to_owned(),
         }
     }
@@ -75,6 +87,19 @@ impl World {
     /// The cache loses everything.
     pub(crate) fn evict(&self) {
         self.cache.borrow_mut().clear();
+    }
+
+    /// Puts an entry into the cache from outside.
+    pub(crate) fn cache_entry(&self, key: &[u8], stored: Stored) {
+        self.cache.borrow_mut().insert(key.to_vec(), (stored, u64::MAX));
+    }
+
+    /// Damages what the cache remembers of tokens and keys, and says how many entries that are.
+    pub(crate) fn damage_cache(&self, damage: impl Fn(&mut Stored)) -> usize {
+        let mut cache = self.cache.borrow_mut();
+        let is_visit = |key: &[u8]| String::from_utf8_lossy(key).contains("/key-visit/");
+        let entries = cache.iter_mut().filter(|(key, _)| !is_visit(key));
+        entries.map(|(_, (stored, _))| damage(stored)).count()
     }
 
     fn fresh(&self, key: &[u8]) -> Result<Option<Stored>, StoreError> {
@@ -170,19 +195,23 @@ impl PopCache for World {
         Ok(())
     }
 
-    fn lease(&self, key: &[u8], _: Duration, _: usize) -> Result<Leased<'_>, StoreError> {
+    fn lease(&self, key: &[u8], patience: Duration, _: usize) -> Result<Leased<'_>, StoreError> {
         if let Some(found) = self.fresh(key)? {
             return Ok(Leased::Found(found));
         }
         let is_of = |space: &str| String::from_utf8_lossy(key).contains(&format!("/{space}/"));
+        if is_of("key-visit") {
+            self.patience.borrow_mut().push(patience);
+        }
         let is_held = match self.held.get() {
-            Held::Nothing => false,
+            Held::Nothing => self.leases.borrow().contains(key),
             Held::Counts => is_of("count-lease"),
             Held::Visits => is_of("key-visit"),
         };
         if is_held {
             return Ok(Leased::TimedOut);
         }
+        self.leases.borrow_mut().insert(key.to_vec());
         Ok(Leased::Mine(Box::new(Mine { world: self, key: key.to_vec() })))
     }
 }
@@ -202,8 +231,18 @@ impl Lease for Mine<'_> {
     }
 }
 
+impl Drop for Mine<'_> {
+    fn drop(&mut self) {
+        self.world.leases.borrow_mut().remove(&self.key);
+    }
+}
+
 impl Backends for World {
     fn send(&self, request: &Outgoing<'_>) -> Result<Incoming, String> {
+        if request.form.is_none() {
+            self.visits.borrow_mut().push(request.url.to_owned());
+            assert!(!self.loses_next_visitor.take(), "this request is lost");
+        }
         let body = match &request.form {
             None => self.provider(request.url, request.backend),
             Some((_, form)) => self.endpoint(request.url, form.expose()),

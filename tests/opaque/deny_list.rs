@@ -1,4 +1,4 @@
-//! Row I5 of `docs/attacks.md`: a token that is revoked is refused, however good it is otherwise.
+//! Rows I5 and I6 of `docs/attacks.md`: a token that is revoked is refused, however good it is otherwise.
 
 use fastgate::gateway::Decision;
 use fastgate::identity::deny_list::{DenyList as _, Entry, Known, Mark, MarkKind, Memory, NoDenyList};
@@ -169,9 +169,10 @@ fn what_the_list_said_grows_old_from_the_moment_it_was_asked() {
         memory.keep(mark, known);
         assert_eq!(memory.recall(&mark, at(NOW + 29), 30), Some(known));
         assert_eq!(memory.recall(&mark, at(NOW + 30), 30), None);
+        assert_eq!(memory.recall(&mark, at(NOW - 1), 30), None, "nobody knows how old it is");
         assert_eq!(memory.recall(&mark, at(NOW), 0), None, "without a window nothing is remembered");
     }
-    for damaged in ["", "x", "x {}", "1800000000", " {}"] {
+    for damaged in ["", "x", "x {}", "1800000000", "1800000000 ", "1800000000 {\"until\":", " {}", "x -"] {
         assert_eq!(Known::from_record(damaged.as_bytes()), None, "{damaged}");
     }
 }

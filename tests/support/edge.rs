@@ -67,6 +67,11 @@ impl Drop for Edge {
 impl Edge {
     /// Starts an edge with these stores.
     pub(crate) fn start(place: Place, stores: &Stores) -> Self {
+        Self::run(Path::new(guest::GUEST), place, stores)
+    }
+
+    /// The same with the guest in another file.
+    pub(crate) fn run(wasm: &Path, place: Place, stores: &Stores) -> Self {
         assert!(Path::new(guest::GUEST).exists(), "there is no guest to test; run `make guest` or `make test`");
         let log = Log::default();
         let folder = folder();
@@ -74,7 +79,7 @@ impl Edge {
         std::fs::write(&manifest, write_manifest(&folder, stores)).unwrap();
         let config = FastlyConfig::from_file(&manifest).unwrap();
         let writer: Arc<Mutex<dyn Write + Send>> = Arc::new(Mutex::new(log.clone()));
-        let viceroy = guest::viceroy(Path::new(guest::GUEST), &config, writer).unwrap();
+        let viceroy = guest::viceroy(wasm, &config, writer).unwrap();
         let address = place.address();
         place.0.set_nonblocking(true).unwrap();
         let service = ViceroyService::new(Arc::clone(&viceroy));

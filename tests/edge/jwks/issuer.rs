@@ -20,6 +20,7 @@ pub(crate) struct Issuer {
 
 struct Manner {
     keys: String,
+    content_type: Option<&'static str>,
     delay: Duration,
     fault: Option<Fault>,
 }
@@ -27,13 +28,18 @@ struct Manner {
 impl Issuer {
     /// One that serves discovery and the key of the tests.
     pub(crate) fn healthy() -> Self {
-        let manner = Arc::new(Mutex::new(Manner { keys: jwks(), delay: Duration::ZERO, fault: None }));
+        let manner = Arc::new(Mutex::new(Manner {
+            keys: jwks(),
+            content_type: Some("application/json"),
+            delay: Duration::ZERO,
+            fault: None,
+        }));
         let shared = Arc::clone(&manner);
         let origin = Origin::start(move |request, stream| {
             use std::io::Write as _;
-            let (keys, delay, fault) = {
+            let (keys, content_type, delay, fault) = {
                 let manner = shared.lock().unwrap();
-                (manner.keys.clone(), manner.delay, manner.fault)
+                (manner.keys.clone(), manner.content_type, manner.delay, manner.fault)
             };
             sleep(delay);
             if let Some(fault) = fault {
@@ -45,7 +51,8 @@ impl Issuer {
             } else {
                 keys
             };
-            let _ = stream.write_all(&answer("200 OK", &[("content-type", "application/json")], &body));
+            let fields: Vec<_> = content_type.map(|value| ("content-type", value)).into_iter().collect();
+            let _ = stream.write_all(&answer("200 OK", &fields, &body));
         });
         Self { address: origin.address, origin, manner }
     }
@@ -56,6 +63,11 @@ impl Issuer {
 
     pub(crate) fn serve(&self, keys: &str) {
         keys.clone_into(&mut self.manner.lock().unwrap().keys);
+    }
+
+    /// What it says that both documents are; nothing where it does not say.
+    pub(crate) fn calls_them(&self, content_type: Option<&'static str>) {
+        self.manner.lock().unwrap().content_type = content_type;
     }
 
     pub(crate) fn slow_by(&self, delay: Duration) {
