@@ -45,6 +45,8 @@ class Callers:
     dropped: tuple[str, ...] = ()
     """Scopes, and `A_KNOWN_CALLER`, that an annotation asks for, and another dependency in the same
     annotation replaces: FastAPI runs the last one."""
+    called: tuple[str, ...] = ()
+    """`Caller` and `AnyCaller` where they are depended on like functions, as they are written."""
 
     def __or__(self, other: "Callers") -> "Callers":
         """Return what both say together."""
@@ -55,21 +57,24 @@ class Callers:
             tuple(dict.fromkeys((*self.unchecked, *other.unchecked))),
             tuple(dict.fromkeys((*self.claimed, *other.claimed))),
             tuple(dict.fromkeys((*self.dropped, *other.dropped))),
+            tuple(dict.fromkeys((*self.called, *other.called))),
         )
 
 
 def callers_of(dependant: Dependant) -> Callers:
     """Return what an endpoint's tree of dependencies says; nothing if there is none."""
-    found = _asked_by(flat(dependant))
+    found = asked_by(flat(dependant))
     if dependant is None:
         return found
     claimed = tuple(dict.fromkeys(_claimed(dependant)))
     every = (dependant, *flat(dependant))
     dropped = tuple(dict.fromkeys(name for each in every for name in _dropped(each)))
-    return replace(found, claimed=claimed, dropped=dropped)
+    called = tuple(dict.fromkeys(name for each in every for name in _called_as_functions(each)))
+    return replace(found, claimed=claimed, dropped=dropped, called=called)
 
 
-def _asked_by(dependencies: Iterable[Dependant]) -> Callers:
+def asked_by(dependencies: Iterable[Dependant]) -> Callers:
+    """Return what dependencies ask of callers, each by itself."""
     known = anybody = False
     scopes: dict[str, None] = {}
     unchecked: dict[str, None] = {}
@@ -96,17 +101,17 @@ def _dropped(dependant: Dependant) -> Iterator[str]:
         return  # it has no signature, so FastAPI has read no annotation of it
     run = {each.name: each for each in dependant.dependencies}
     for name, parameter in parameters.items():
-        asked = [*_dependencies_in(parameter.annotation)]
+        asked = [*dependencies_in(parameter.annotation)]
         used = run.get(name)
         if len(asked) < 2 and used is not None:
             continue
         below = () if used is None else (used, *flat(used))
-        given = _asked_by(below)
+        given = asked_by(below)
         scopes = {*given.scopes, *(used.own_oauth_scopes or () if used is not None else ())}
         for each in asked:
             # Without a function it is the class that is annotated.
             listed = () if each.dependency is None else (each,)
-            wanted = _asked_by(flat(dependant_of_listed(listed, "/")))
+            wanted = asked_by(flat(dependant_of_listed(listed, "/")))
             own = each.scopes if isinstance(each, Security) else ()
             for scope in (*(own or ()), *wanted.scopes):
                 if scope not in scopes:
@@ -115,7 +120,19 @@ def _dropped(dependant: Dependant) -> Iterator[str]:
                 yield A_KNOWN_CALLER
 
 
-def _dependencies_in(annotation: object, depth: int = 0) -> Iterator[Depends]:
+def _called_as_functions(dependency: Dependant) -> Iterator[str]:
+    """Yield `Caller` or `AnyCaller` if that is what FastAPI would call: it is an annotation."""
+    if get_origin(dependency.call) is not Annotated:
+        return
+    listed = [each for each in dependencies_in(dependency.call) if each.dependency is not None]
+    asked = asked_by(flat(dependant_of_listed(listed, "/")))
+    if asked.known or asked.anybody:
+        name = "Caller" if asked.known else "AnyCaller"
+        scopes = list(dependency.own_oauth_scopes or ())
+        yield f"Security({name}, scopes={scopes!r})" if scopes else f"Depends({name})"
+
+
+def dependencies_in(annotation: object, depth: int = 0) -> Iterator[Depends]:
     """Yield the dependencies in an annotation and in whatever type it is made of."""
     if depth > _DEEPEST:
         return
@@ -127,7 +144,7 @@ def _dependencies_in(annotation: object, depth: int = 0) -> Iterator[Depends]:
         if type(alias).__name__ == "TypeAliasType":
             parts = (*parts, getattr(alias, "__value__", None))
     for part in parts:
-        yield from _dependencies_in(part, depth + 1)
+        yield from dependencies_in(part, depth + 1)
 
 
 def _claimed(dependant: Dependant) -> Iterator[str]:

@@ -19,6 +19,7 @@ from fastgate.callers import Callers, Dependant, callers_of, flat
 from fastgate.declare import OPAQUE, Inherited
 from fastgate.inheritance import Inheritance, Left, Listed
 from fastgate.marks import declared_by, declared_through, layers, targets_of
+from fastgate.overrides import Lessened, run_of
 from fastgate.pages import access_of_pages
 from fastgate.routing import (
     View,
@@ -105,6 +106,10 @@ class Endpoint:
     """Dependencies of the routers and apps that it stands in, which FastAPI does not run for it."""
     routers: tuple[object, ...] = ()
     """The routers that it was included by, or is copied from."""
+    tree: Dependant = None
+    """The dependencies that are run before it, overrides in place; None if it has none."""
+    lessened: tuple[Lessened, ...] = ()
+    """Overrides of its dependencies that ask less of callers than what they replace."""
 
     def __str__(self) -> str:
         return f"{self.name} ({self.template}, {place_of(self.source)})"
@@ -174,15 +179,17 @@ def _of_route(
     if frontends := list(frontend_templates(route, view)):
         for path, frontend in frontends:
             left = inheritance.left_to(view, path, through)
-            yield _with(left, holders, _frontend(prefix + path, frontend, view))
+            yield _with(left, holders, _frontend(prefix + path, frontend, view, holders[-1]))
         return
     left = inheritance.left_to(view, path, through)
     if isinstance(route, Mount):
         yield from _mounted(handled_route(route, view), template, left, holders, left_out)
     elif isinstance(route, Route):
-        yield _with(left, holders, _endpoint(Kind.HTTP, template, _methods(view), view))
+        found_here = _endpoint(Kind.HTTP, template, _methods(view), view, holders[-1])
+        yield _with(left, holders, found_here)
     elif isinstance(route, WebSocketRoute):
-        yield _with(left, holders, _endpoint(Kind.WEBSOCKET, template, ("GET",), view))
+        found_here = _endpoint(Kind.WEBSOCKET, template, ("GET",), view, holders[-1])
+        yield _with(left, holders, found_here)
     else:
         name = type(route).__name__
         yield Endpoint(Kind.UNKNOWN, template, None, name, route)
@@ -292,40 +299,49 @@ def _mounted(
     )
 
 
-def _endpoint(kind: Kind, template: str, methods: tuple[str, ...] | None, view: View) -> Endpoint:
-    return Endpoint(
+def _endpoint(
+    kind: Kind, template: str, methods: tuple[str, ...] | None, view: View, app: object
+) -> Endpoint:
+    found = Endpoint(
         kind,
         template,
         methods,
         view.name,
         view.endpoint,
         getattr(view, "operation_id", None),
-        callers_of(getattr(view, "dependant", None)),
-        declared_by(view),
-        path_types=_path_types(getattr(view, "dependant", None)),
+        declared=declared_by(view),
         targets=tuple(targets_of(view)),
         route=getattr(view, "original_route", view),
-        dependencies=_dependencies(view),
+    )
+    return _with_dependencies(found, view, app)
+
+
+def _with_dependencies(endpoint: Endpoint, view: View, app: object) -> Endpoint:
+    """Add what is asked by what FastAPI runs, and by what that is an override of."""
+    written = getattr(view, "dependant", None)
+    run = run_of(written, view, app)
+    callers, calls = callers_of(run.dependant), _calls(run.dependant)
+    if run.dependant is not written:
+        callers |= callers_of(written)
+        calls = tuple({id(each): each for each in (*calls, *_calls(written))}.values())
+    return replace(
+        endpoint,
+        callers=callers,
+        path_types=_path_types(run.dependant),
+        dependencies=calls,
+        tree=run.dependant,
+        lessened=run.lessened,
     )
 
 
-def _dependencies(view: View) -> tuple[object, ...]:
-    calls = (dependency.call for dependency in flat(getattr(view, "dependant", None)))
+def _calls(dependant: Dependant) -> tuple[object, ...]:
+    calls = (dependency.call for dependency in flat(dependant))
     return tuple(call for call in calls if not isinstance(call, Inherited))
 
 
-def _frontend(template: str, frontend: View, view: View) -> Endpoint:
-    callers = callers_of(getattr(view, "dependant", None))
-    methods = ("GET", "HEAD")
-    return Endpoint(
-        Kind.APP,
-        template,
-        methods,
-        "frontend",
-        frontend.app,
-        callers=callers,
-        dependencies=_dependencies(view),
-    )
+def _frontend(template: str, frontend: View, view: View, app: object) -> Endpoint:
+    found = Endpoint(Kind.APP, template, ("GET", "HEAD"), "frontend", frontend.app)
+    return _with_dependencies(found, view, app)
 
 
 def _methods(route: View) -> tuple[str, ...] | None:

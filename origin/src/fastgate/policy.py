@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
+from fastgate.caller_faults import caller_faults, lessened_faults
 from fastgate.comparisons import misread_parameters
 from fastgate.declare import (
     CALLERS,
@@ -20,19 +21,15 @@ from fastgate.declare import (
 )
 from fastgate.endpoints import Endpoint, Kind, endpoints
 from fastgate.extra import misread_extra
-from fastgate.inheritance import left_to_ask
-from fastgate.merging import OPEN
 from fastgate.naming import (
     UNNAMED,
     access_of,
-    access_said,
     ids_of,
     members_of,
     methods_of,
     named,
     requests_of,
     rewritten,
-    says_callers,
 )
 from fastgate.overlap import overlap_between
 from fastgate.routing import root_path_of, routed_app
@@ -82,7 +79,8 @@ def compile_routes(
         CannotCompile: with every fault.
 
     """
-    return [_document(endpoint, name, origin) for name, endpoint in _compiled(app, rules)]
+    compiled = _compiled(app, rules, for_the_edge=True)
+    return [_document(endpoint, name, origin) for name, endpoint in compiled]
 
 
 def route_ids(app: object) -> dict[tuple[str, str], str]:
@@ -101,11 +99,19 @@ def route_ids(app: object) -> dict[tuple[str, str], str]:
     }
 
 
-def _compiled(app: object, rules: Mapping[str, object] = _NO_RULES) -> list[tuple[str, Endpoint]]:
+def _compiled(
+    app: object, rules: Mapping[str, object] = _NO_RULES, *, for_the_edge: bool = False
+) -> list[tuple[str, Endpoint]]:
     everything = list(endpoints(app))
     found = [endpoint for endpoint in everything if access_of(endpoint) != UNNAMED]
     served = named(found)
     faults = [fault for endpoint in served for fault in _faults_of(endpoint, rules)]
+    if for_the_edge:  # what tests override does not stop the app that they start
+        faults += [
+            Fault(endpoint, each.what, each.remedy)
+            for endpoint in served
+            for each in lessened_faults(endpoint)
+        ]
     faults += [
         Fault(endpoint, "is said of a path at which nothing is served", "write the path that is")
         for endpoint in found
@@ -188,7 +194,8 @@ def _faults_of(endpoint: Endpoint, rules: Mapping[str, object]) -> Iterator[Faul
     yield from _member_faults(endpoint)
     yield from _path_faults(endpoint)
     yield from _method_faults(endpoint)
-    yield from _caller_faults(endpoint)
+    for said in caller_faults(endpoint):
+        yield Fault(endpoint, said.what, said.remedy)
     for misread in misread_parameters(endpoint, rules):
         yield Fault(endpoint, misread.what, misread.remedy)
 
@@ -246,73 +253,6 @@ def _method_faults(endpoint: Endpoint) -> Iterator[Fault]:
             "declares a path or methods for the edge",
             "FastAPI knows both: leave them out of at_edge and x-fastgate",
         )
-
-
-def _caller_faults(endpoint: Endpoint) -> Iterator[Fault]:
-    callers, declared = endpoint.callers, endpoint.declared
-    if not says_callers(endpoint) and access_said(endpoint) is None:
-        yield Fault(
-            endpoint,
-            "says nothing about its callers",
-            "ask for `Caller`, or `AnyCaller` if everybody may call and be known; "
-            'what asks for nobody, at_edge(access="public") or "authenticated"; for a whole app or '
-            'path, at_edge(access="…")(app) or at_edge(below="/…", access="…")(app)',
-        )
-    elif not_run := _asked_and_not_run(endpoint):
-        yield Fault(
-            endpoint,
-            f"stands in a router or app that depends on {not_run}, which FastAPI does not run for "
-            "what is mounted, for routes of Starlette, and for routes that are older than that; it "
-            "says less of its callers",
-            "say it of the endpoint or of what is mounted, too: "
-            'at_edge(access="authenticated", scopes=[…]), or what is meant there',
-        )
-    if callers.claimed:
-        yield Fault(
-            endpoint,
-            f"would read from the request who is calling: {', '.join(callers.claimed)}",
-            "ask for `caller: Caller`, or `caller: AnyCaller` for one who may be anonymous: an "
-            "Identity in an annotation of its own is no dependency",
-        )
-    if dropped := (callers | endpoint.not_run).dropped:
-        yield Fault(
-            endpoint,
-            f"asks for {', '.join(dropped)} in an annotation, and is not asked: of several "
-            "dependencies FastAPI runs the last one, and none that is within another type",
-            "say all scopes in one: Annotated[Caller, Security(fastgate, scopes=[…])]",
-        )
-    if callers.unchecked:
-        scopes = ", ".join(map(repr, callers.unchecked))
-        yield Fault(
-            endpoint,
-            f"asks any_caller for the scopes {scopes}, which lets everybody in and checks none",
-            f"Security(fastgate, scopes=[{scopes}]) for callers who have them, or "
-            "Depends(any_caller) for everybody",
-        )
-    for name in sorted({*endpoint.disputed} - declared.keys()):
-        yield Fault(
-            endpoint,
-            "at_edge(below=…) and its router, or a mount that it stands in, say different things "
-            f"of {name}",
-            f"say {name} once, or of the endpoint itself: at_edge({name}=…)",
-        )
-    if callers.known and (declared.get("access") in OPEN or "scopes" in declared):
-        yield Fault(
-            endpoint,
-            "asks for a known caller, and declares something else for the edge",
-            'leave access and scopes out of at_edge: Security(fastgate, scopes=["…"]) says both',
-        )
-
-
-def _asked_and_not_run(endpoint: Endpoint) -> str:
-    asked, members = left_to_ask(endpoint.not_run, endpoint.declared), members_of(endpoint)
-    if not asked.known:
-        return ""
-    listed = members.get("scopes")
-    missing = [each for each in asked.scopes if not isinstance(listed, list) or each not in listed]
-    if missing:
-        return f"Security(fastgate, scopes=[{', '.join(map(repr, missing))}])"
-    return "a known caller" if members["access"] in OPEN else ""
 
 
 def _id_faults(served: Sequence[Endpoint], ids: Sequence[str]) -> Iterator[Fault]:
