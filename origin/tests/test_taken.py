@@ -14,6 +14,7 @@ from starlette.routing import Mount, Route, Router
 from starlette.staticfiles import StaticFiles
 
 from fastgate import at_edge, fastgate
+from fastgate.pages import declare_docs
 from fastgate.policy import CannotCompile, compile_routes
 
 INCLUDES_BY_REFERENCE = hasattr(routing, "_IncludedRouter")
@@ -240,6 +241,36 @@ def test_the_routes_beside_one_of_an_own_class_keep_what_their_router_asks() -> 
     with pytest.raises(CannotCompile) as refused:
         compile_routes(app)
     assert "/b" in {fault.endpoint.template for fault in refused.value.faults}
+
+
+# Pages of mounted apps that a marked dependency closes.
+
+
+@pytest.mark.parametrize(
+    "said", [{"access": "authenticated"}, {"require": STAFF}, {"scopes": ["a"]}]
+)
+def test_docs_do_not_open_pages_that_a_marked_dependency_closes(said: dict[str, Any]) -> None:
+    @at_edge(**said)
+    async def dependency() -> None: ...
+
+    app, sub = public(), FastAPI(dependencies=[Depends(dependency)])
+    app.mount("/m", sub)
+    declare_docs(app, "public")
+    with pytest.raises(CannotCompile) as refused:
+        compile_routes(app)
+    assert "/m/openapi.json" in {fault.endpoint.template for fault in refused.value.faults}
+    declare_docs(sub, "public")  # what the app says of its own pages counts
+    assert asked(app)["/m/openapi.json"] == ("public", None)
+
+
+def test_docs_open_pages_that_no_dependency_closes_further() -> None:
+    @at_edge(access="public")
+    async def dependency() -> None: ...
+
+    app, sub = public(), FastAPI(dependencies=[Depends(dependency)])
+    app.mount("/m", sub)
+    declare_docs(app, "public")
+    assert asked(app)["/m/openapi.json"] == ("public", None)
 
 
 # What takes no mark.
