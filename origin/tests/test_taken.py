@@ -284,3 +284,37 @@ def test_a_mark_of_a_dependency_in_an_annotation_is_refused() -> None:
         with pytest.raises(TypeError, match="mark the endpoint"):
             closed(dependency)
     assert closed(value) is value
+
+
+# Methods of objects.
+
+
+class Service:
+    """An object whose methods are endpoints."""
+
+    async def read(self) -> None: ...
+
+    async def __call__(self) -> None: ...
+
+
+def test_an_opening_mark_of_a_method_opens_no_copy_of_its_object() -> None:
+    app, service = closed(FastAPI(openapi_url=None)), Service()
+    at_edge(access="public")(service.read)
+    copied = copy.copy(service)
+    app.get("/a")(service.read)
+    app.get("/b")(copied.read)
+    assert asked(app) == {"/a": ("public", None), "/b": CLOSED}
+    again = copy.copy(service)
+    closed(again.read)
+    app.get("/c")(again.read)
+    assert asked(app)["/c"] == CLOSED
+    assert asked(app)["/a"] == ("public", None)
+
+
+def test_a_mark_of_the_method_call_holds_for_its_object() -> None:
+    app, service, other = public(), Service(), Service()
+    closed(service.__call__)
+    app.get("/x")(service)
+    app.get("/y")(service.__call__)
+    app.get("/z")(other)
+    assert asked(app) == {"/x": CLOSED, "/y": CLOSED, "/z": ("public", None)}

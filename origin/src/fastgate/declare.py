@@ -17,12 +17,19 @@ from starlette.middleware import Middleware
 from starlette.routing import Router
 
 from fastgate.formerly import FORMERLY, read_former
-from fastgate.merging import OF_KNOWN_CALLERS, added, contradictory
+from fastgate.merging import OF_KNOWN_CALLERS, added, contradictory, together
 from fastgate.recorded import record
 from fastgate.static import is_a, own
 from fastgate.taken import COPIED, note_for_router, note_source
 from fastgate.template import comparable
-from fastgate.written import ATTRIBUTE, marked, write, write_of_method, written_of_method
+from fastgate.written import (
+    ATTRIBUTE,
+    marked,
+    write,
+    write_of_method,
+    written_of_call,
+    written_of_method,
+)
 
 ACCESS = ("public", "optional", "authenticated", "none")
 """The values of `access`, from the most open one to the most closed one."""
@@ -194,7 +201,9 @@ def declared(target: object) -> Mapping[str, object]:
         return written_of_method(target)
     # Of the object itself: what stands on a class must not open each of its instances.
     members = own(target).get(ATTRIBUTE, {})
-    return members if isinstance(members, Mapping) else {}
+    members = members if isinstance(members, Mapping) else {}
+    called = written_of_call(target)
+    return together(called, members) if called else members
 
 
 def declared_below(app: object) -> Mapping[str, Mapping[str, object]]:
