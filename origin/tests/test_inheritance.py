@@ -1493,18 +1493,6 @@ def by_a_mounts_list(app: FastAPI) -> None:
     app.router.routes.extend(mount.routes)
 
 
-def by_a_marked_routers_list(app: FastAPI) -> None:
-    router = closed(APIRouter())
-    router.routes.append(APIRoute("/x", silent))
-    app.router.routes.extend(router.routes)
-
-
-def by_mounting_routes_of_its_list(app: FastAPI) -> None:
-    router = closed(APIRouter())
-    router.routes.append(Mount("/m", routes=[Route("/x", copy_of(plain), methods=["GET"])]))
-    app.router.routes.append(Mount("/adm", routes=router.routes))
-
-
 def by_its_paths(app: FastAPI) -> None:
     inner = FastAPI(openapi_url=None)
     inner.get("/x/y")(silent)
@@ -1534,8 +1522,6 @@ def as_well_as_its_mount(app: FastAPI) -> None:
         by_its_mount,
         by_a_starlette_routers_list,
         by_a_mounts_list,
-        by_a_marked_routers_list,
-        by_mounting_routes_of_its_list,
         by_its_paths,
         as_well_as_its_mount,
     ],

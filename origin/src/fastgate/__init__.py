@@ -18,6 +18,7 @@ serves, `policy` compiles that into the edge's route table, `overlap` says which
 routes are accepted, and `drift` compares the two.
 """
 
+from fastgate import adding as _adding  # noqa: F401 - it replaces methods of routers
 from fastgate.claims import EdgeClaims, Requester, Transaction
 from fastgate.declare import at_edge
 from fastgate.dependencies import AnyCaller, Caller, CallerRefused, any_caller, fastgate

@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Host, Mount, Route, Router, WebSocketRoute
 
-from fastgate.declare import COPIED_DEPENDENCIES, declared
+from fastgate.declare import declared
 from fastgate.endpoints import Endpoint, Kind
 from fastgate.inheritance import lost_in_inclusions
 from fastgate.marks import is_router, layers
@@ -259,7 +259,7 @@ def _attributes_of_routes() -> frozenset[str]:
     kinds = (Route, routing.APIRoute, WebSocketRoute, routing.APIWebSocketRoute)
     routes = (*(kind(path, _nothing) for kind in kinds), Mount("/x", routes=[]))
     of_framework = (name for route in routes for name in own(route))
-    return frozenset((COPIED_DEPENDENCIES, *NOTES, *of_framework))
+    return frozenset((*NOTES, *of_framework))
 
 
 async def _nothing() -> None: ...

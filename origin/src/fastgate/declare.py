@@ -6,24 +6,30 @@ the edge does not know is refused where it stands; what the values mean, the edg
 """
 
 import difflib
-import functools
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from types import MethodType
-from typing import TypeVar
+from typing import Annotated, TypeVar, get_origin
 
-from fastapi import APIRouter, Depends, routing
+from fastapi import APIRouter, Depends, params
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.routing import Route, Router, WebSocketRoute
+from starlette.routing import Router
 
 from fastgate.formerly import FORMERLY, read_former
-from fastgate.merging import OF_KNOWN_CALLERS, added, contradictory
+from fastgate.merging import OF_KNOWN_CALLERS, added, contradictory, together
 from fastgate.recorded import record
 from fastgate.static import is_a, own
-from fastgate.taken import COPIED_FROM, note, note_source, noted
+from fastgate.taken import COPIED, note_for_router, note_source
 from fastgate.template import comparable
-from fastgate.written import ATTRIBUTE, marked, write, write_of_method, written_of_method
+from fastgate.written import (
+    ATTRIBUTE,
+    marked,
+    write,
+    write_of_method,
+    written_of_call,
+    written_of_method,
+)
 
 ACCESS = ("public", "optional", "authenticated", "none")
 """The values of `access`, from the most open one to the most closed one."""
@@ -71,10 +77,6 @@ _NO_ROUTES_OF_THEIR_OWN = {
 _PREFIX = re.compile(r"(?:/[^/{}?#\\\s]+)+")
 
 _BELOW_ATTRIBUTE = "__fastgate_below__"
-_COPIED_ATTRIBUTE = "__fastgate_copied__"
-COPIED_DEPENDENCIES = "__fastgate_dependencies__"
-"""What the routers of a Starlette route or mount depend on, on it and on copies: it may be put into
-the list of another router, and older FastAPI includes copies."""
 
 T = TypeVar("T")
 
@@ -127,6 +129,16 @@ def at_edge(*, below: str | None = None, **members: object) -> Callable[[T], T]:
             raise TypeError(f"at_edge: {why}")
         if isinstance(target, Middleware):
             raise TypeError("at_edge: middleware is not marked, but the endpoint, mount or app")
+        if get_origin(target) is Annotated or isinstance(target, params.Depends):
+            raise TypeError(
+                "at_edge: a dependency hands no mark on to what depends on it: mark the endpoint, "
+                "or ask for a caller by Security(fastgate, scopes=[…])"
+            )
+        if own(target).get(COPIED):
+            raise TypeError(
+                "a route is marked before its router is included: this FastAPI copies it; or mark "
+                "its endpoint"
+            )
         if isinstance(target, (staticmethod, classmethod)):
             declare(target.__func__)  # that is what its class hands out
             write(target, named)
@@ -189,7 +201,9 @@ def declared(target: object) -> Mapping[str, object]:
         return written_of_method(target)
     # Of the object itself: what stands on a class must not open each of its instances.
     members = own(target).get(ATTRIBUTE, {})
-    return members if isinstance(members, Mapping) else {}
+    members = members if isinstance(members, Mapping) else {}
+    called = written_of_call(target)
+    return together(called, members) if called else members
 
 
 def declared_below(app: object) -> Mapping[str, Mapping[str, object]]:
@@ -226,13 +240,13 @@ def _declare_below(app: T, prefix: str, members: Mapping[str, object]) -> T:
 
 
 def _note_on_its_routes(app: object) -> None:
-    if own(own(app).get("router")).get(_COPIED_ATTRIBUTE):
+    if own(own(app).get("router")).get(COPIED):
         raise TypeError("an app is marked before its router is included: this FastAPI copies it")
     note_source(app, declared(app), declared_below(app))
 
 
 def _declare_for_router(router: APIRouter, members: Mapping[str, object]) -> None:
-    if own(router).get(_COPIED_ATTRIBUTE):
+    if own(router).get(COPIED):
         raise TypeError("a router is marked before it is included: this FastAPI copies its routes")
     mark = marked(router, own(router).get(ATTRIBUTE), members)
     depends = Depends(Inherited(members, router))
@@ -256,28 +270,7 @@ def _declare_for_router(router: APIRouter, members: Mapping[str, object]) -> Non
     # Inclusions that have read the router already are to read it once more.
     if (mark_changed := getattr(router, "_mark_routes_changed", None)) is not None:
         mark_changed()
-    if not hasattr(routing, "_IncludedRouter"):
-        _refuse_what_inherits_nothing(router, members)
-    _note_on_what_is_added(router)
-    # A route that is put into its list depends on nothing of it, and may be taken into another one.
-    note_source(router, mark, {})
-
-
-def _note_on_what_is_added(router: APIRouter) -> None:
-    """Write on routes of Starlette and mounts what their router depends on; others have it."""
-
-    def noting(add: Callable[..., None]) -> Callable[..., None]:
-        @functools.wraps(add)
-        def noted(*args: object, **named: object) -> None:
-            before = len(router.routes)
-            add(*args, **named)
-            for route in router.routes[before:]:
-                setattr(route, COPIED_DEPENDENCIES, router.dependencies)
-
-        return noted
-
-    for name in ("add_route", "add_websocket_route", "mount", "host"):
-        setattr(router, name, noting(getattr(router, name)))
+    note_for_router(router, router.dependencies)
 
 
 def lost_of_router(router: APIRouter, dependencies: object) -> list[str]:
@@ -293,84 +286,6 @@ def lost_of_router(router: APIRouter, dependencies: object) -> list[str]:
 def _marks(dependency: object, router: APIRouter) -> bool:
     mark = getattr(dependency, "dependency", None)
     return isinstance(mark, Inherited) and mark.router is router
-
-
-def _refuse_what_inherits_nothing(router: APIRouter, members: Mapping[str, object]) -> None:
-    """Let no Starlette route into a router that hands nothing on to it: older FastAPI copies it."""
-
-    def checking(add: Callable[..., None]) -> Callable[..., None]:
-        def checked(path: str, endpoint: object, *more: object, **named: object) -> None:
-            missing = members.keys() - declared(endpoint).keys()
-            if missing:
-                raise TypeError(
-                    f"a Starlette route ({path}) inherits nothing from its router with this "
-                    f"FastAPI: say {', '.join(sorted(missing))} of its endpoint, by at_edge(…)"
-                )
-            add(path, endpoint, *more, **named)
-
-        return checked
-
-    for name in ("add_route", "add_websocket_route"):
-        setattr(router, name, checking(getattr(router, name)))
-
-
-def _refusing_what_copies_lose(include: Callable[..., None]) -> Callable[..., None]:
-    """Let older FastAPI include no route that is marked itself: its copy would not be.
-
-    Nor one that was added to a marked router by other means than the router's own methods.
-    """
-
-    @functools.wraps(include)
-    def checked(holder: APIRouter, router: APIRouter, *more: object, **named: object) -> None:
-        if lost := [name for kind in type(router).__mro__ for name in declared(kind)]:
-            raise TypeError(
-                "a router loses the mark of its class where it is included with this FastAPI: say "
-                f"{', '.join(sorted(lost))} of the router, by at_edge(…)(router)"
-            )
-        for route in router.routes:
-            if not isinstance(route, (Route, WebSocketRoute)):
-                continue
-            # The class of FastAPI's own is kept.
-            kept = isinstance(route, routing.APIRoute)
-            parts = (route, *(() if kept else type(route).__mro__))
-            if marked := [name for each in parts for name in declared(each)]:
-                raise TypeError(
-                    f"a route ({route.path}) loses its own mark where it is included with this "
-                    f"FastAPI: say {', '.join(sorted(marked))} of its endpoint, by at_edge(…)"
-                )
-            dependencies = getattr(route, "dependencies", None)
-            if dependencies is not None and (lost := lost_of_router(router, dependencies)):
-                raise TypeError(
-                    f"a route ({route.path}) does not have what is declared on its router: say "
-                    f"{', '.join(lost)} of its endpoint, by at_edge(…), or add it by the router"
-                )
-        before = len(holder.routes)
-        include(holder, router, *more, **named)
-        setattr(router, _COPIED_ATTRIBUTE, True)
-        _keep_dependencies(router, holder.routes[before:], named.get("dependencies"))
-
-    return checked
-
-
-def _keep_dependencies(router: APIRouter, copies: Sequence[object], said: object) -> None:
-    """Write on copies of Starlette routes what their routers depend on: it is run for no copy."""
-    around = (*(said if isinstance(said, (list, tuple)) else ()), *router.dependencies)
-    originals, copied = (
-        [each for each in routes if type(each) in (Route, WebSocketRoute)]
-        for routes in (router.routes, copies)
-    )
-    for original, copy in zip(originals, copied, strict=False):
-        own = getattr(original, COPIED_DEPENDENCIES, ())
-        setattr(copy, COPIED_DEPENDENCIES, [*around, *own])
-    # Mounts are left out of copies; all others have one.
-    kept = [each for each in router.routes if isinstance(each, (Route, WebSocketRoute))]
-    for each, copy in zip(kept, copies, strict=False):
-        note(copy, (*noted(router), *noted(each)))
-        setattr(copy, COPIED_FROM, (router, *getattr(each, COPIED_FROM, ())))
-
-
-if not hasattr(routing, "_IncludedRouter"):
-    APIRouter.include_router = _refusing_what_copies_lose(APIRouter.include_router)  # type: ignore[method-assign]
 
 
 def _sorted() -> list[str]:

@@ -35,7 +35,7 @@ from fastgate.routing import (
     taken_through,
 )
 from fastgate.static import attribute, is_a
-from fastgate.taken import Source, not_handed_on, noted, without
+from fastgate.taken import Source, noted, without
 from fastgate.template import begins, comparable, takes_all_below
 
 _HTTP_ENDPOINT_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -162,8 +162,7 @@ def _served(
         sources = (source for part in (router, *through, route) for source in noted(part))
         lost = (*left_out, *without(sources, (*holders, router)))
         for endpoint in _of_route(inheritance, (route, view, through), prefix, holders, lost):
-            left = endpoint.left_out or lost
-            yield replace(endpoint, left_out=not_handed_on(left, endpoint.routers))
+            yield endpoint if endpoint.left_out else replace(endpoint, left_out=lost)
 
 
 def _of_route(

@@ -21,7 +21,7 @@ from fastgate.declare import (
 )
 from fastgate.merging import OF_KNOWN_CALLERS, OPEN, implied, over
 from fastgate.routing import View, inclusions, router_dependencies, router_of
-from fastgate.taken import COPIED_FROM
+from fastgate.taken import COPIED_FROM, noted_dependencies
 from fastgate.template import begins, comparable
 
 Members = Mapping[str, object]
@@ -211,9 +211,12 @@ class Inheritance:
 def _marks_of(view: View, built: list[object]) -> list[object]:
     """Return what a route depends on, with marks of its router that it was built without.
 
-    Such a route is in the list of another app or router, which does not read its router again.
+    Such a route is in the list of another app or router, which does not read its router again, or
+    was put into the list of its own.
     """
-    listed = [each.dependency for each in getattr(view, "dependencies", None) or ()]
+    noted = noted_dependencies(getattr(view, "original_route", view))
+    own = getattr(view, "dependencies", None) or ()
+    listed = [each.dependency for each in (*own, *noted)]
     marks = [each for each in listed if isinstance(each, Inherited)]
     return built if all(mark in built for mark in marks) else [*marks, *built]
 

@@ -10,10 +10,9 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.routing import Route
 
-from fastgate.callers import Callers
 from fastgate.declare import ACCESS, CALLERS, at_edge, declared
 from fastgate.inheritance import Inheritance, Left
-from fastgate.marks import declared_by
+from fastgate.marks import declared_by, layers
 from fastgate.merging import OPEN
 from fastgate.routing import app_below, effective_routes, handled_route, signed_root_of
 from fastgate.static import own
@@ -61,7 +60,7 @@ def _pages_of(
             ):
                 continue
             # What an app says of its own pages counts, whatever its endpoints depend on.
-            if own_word is not None or not _asks_for_more(left.not_run, access):
+            if own_word is not None or not _asks_for_more(left, access):
                 yield (id(route), f"{prefix}{path}"), access
         elif (holder := app_below(mount := handled_route(route, view))) is not None:
             left, below = inheritance.left_to(view, path), f"{prefix}{path or ''}"
@@ -91,9 +90,17 @@ def _is_closed_further(inherited: Mapping[str, object], access: str) -> bool:
     return said not in ACCESS or ACCESS.index(said) > ACCESS.index(access)
 
 
-def _asks_for_more(asked: Callers, access: str) -> bool:
+def _asks_for_more(left: Left, access: str) -> bool:
     """Whether dependencies ask for callers whom `access` does not, and let fewer in."""
-    return asked.known and (access in OPEN or (access != ACCESS[-1] and bool(asked.scopes)))
+    asked = left.not_run
+    if asked.known and (access in OPEN or (access != ACCESS[-1] and bool(asked.scopes))):
+        return True
+    said = (
+        {name: value for name, value in declared(layer).items() if name not in apart}
+        for call, apart in left.listed
+        for layer in layers(call, mounted=False)
+    )
+    return any(_is_closed_further(members, access) for members in said)
 
 
 def _is_fastapis_own(route: Route) -> bool:

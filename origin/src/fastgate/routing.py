@@ -14,10 +14,11 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Host, Match, Mount, Router
 from starlette.types import Scope
 
-from fastgate.declare import COPIED_DEPENDENCIES, OPAQUE, PREFIX, declared
+from fastgate.declare import OPAQUE, PREFIX, declared
 from fastgate.marks import declared_by, declared_through, has_routes
 from fastgate.merging import over
 from fastgate.static import attribute
+from fastgate.taken import noted_dependencies
 
 WEBSOCKET = "WEBSOCKET"
 """What stands for the method of an opening handshake, which the edge tells from every other GET."""
@@ -142,7 +143,7 @@ def router_dependencies(app: object, view: View) -> list[Depends]:
 
 def _with_noted(around: Iterable[Depends], route: object) -> list[Depends]:
     """Return dependencies with those of routers that a route was put into, each once."""
-    noted: Iterable[Depends] = getattr(route, COPIED_DEPENDENCIES, ())
+    noted = noted_dependencies(route)
     return [*{id(each): each for each in (*around, *noted)}.values()]
 
 

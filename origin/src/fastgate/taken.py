@@ -1,11 +1,12 @@
-"""Note on the routes of a marked app where they come from: they may be served without it.
+"""Note on routes where they come from: they may be served without what is said or asked there.
 
-In: an app, a router of Starlette or a mount that `at_edge` marks; and for the compiler, a route and
-the apps that it is served by. Out: what is declared of apps, for all of their routes, that do not
-serve the route. Nothing is judged here, and nothing is run.
+In: an app, a router or a mount that `at_edge` marks, and what a router depends on; and for the
+compiler, a route and the apps that it is served by. Out: what is declared of apps, for all of their
+routes, that do not serve the route; and the dependencies of routers that it was added to. Nothing
+is judged here, and nothing is run.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -30,8 +31,21 @@ _SERVED_ATTRIBUTE = "__fastgate_served__"
 COPIED_FROM = "__fastgate_copied_from__"
 """On a route that older FastAPI has copied: the routers that it was included by."""
 
-NOTES = (COPIED_FROM, SOURCES_ATTRIBUTE, _OWN_ATTRIBUTE, _SERVED_ATTRIBUTE)
-"""The names of all that is written here."""
+COPIED = "__fastgate_copied__"
+"""On a router that older FastAPI has included, and on its routes: a later mark would be lost."""
+
+_DEPENDENCIES = "__fastgate_dependencies__"
+"""On a route or mount: the lists of what the routers depend on that it was added to. It may be put
+into the list of another router, and older FastAPI includes copies."""
+
+_NOTING_ATTRIBUTE = "__fastgate_noting__"
+"""On a router: what its list notes on routes."""
+
+NOTES = (
+    *(COPIED, COPIED_FROM, SOURCES_ATTRIBUTE),
+    *(_DEPENDENCIES, _OWN_ATTRIBUTE, _SERVED_ATTRIBUTE),
+)
+"""The names of all that is written on routes."""
 
 
 class Source:
@@ -45,17 +59,32 @@ class Source:
         """What is declared of paths, by their prefixes."""
 
 
-class _NotingRoutes(list[Any]):
-    """The routes of a marked app, which notes on each where it was added first."""
+class _Noting:
+    """What the list of a router notes on each route that is put into it."""
 
     sources: tuple[Source, ...] = ()
+    """The marked apps whose routes are in the list."""
+    dependencies: Sequence[Any] | None = None
+    """What the router depends on, if it is marked."""
+
+    def note(self, route: object) -> None:
+        """Write it on a route."""
+        note(route, self.sources)
+        if self.dependencies is not None:
+            note_dependencies(route, self.dependencies)
+
+
+class _NotingRoutes(list[Any]):
+    """The routes of a marked app or router, which notes on each where it was added first."""
+
+    noting = _Noting()
 
     def append(self, route: Any) -> None:  # noqa: ANN401
-        note(route, self.sources)
+        self.noting.note(route)
         super().append(route)
 
     def insert(self, index: Any, route: Any) -> None:  # noqa: ANN401
-        note(route, self.sources)
+        self.noting.note(route)
         super().insert(index, route)
 
     def extend(self, routes: Iterable[Any]) -> None:
@@ -72,8 +101,68 @@ class _NotingRoutes(list[Any]):
     def _noted(self, routes: Iterable[Any]) -> list[Any]:
         added = list(routes)
         for route in added:
-            note(route, self.sources)
+            self.noting.note(route)
         return added
+
+
+def _noting_of(router: Router) -> _Noting:
+    """Return what the list of a router is to note, which is nothing yet if it is new."""
+    noting = own(router).get(_NOTING_ATTRIBUTE)
+    if not isinstance(noting, _Noting):
+        noting = _Noting()
+        setattr(router, _NOTING_ATTRIBUTE, noting)
+    return noting
+
+
+def _note_on_all(router: Any, noting: _Noting) -> None:  # noqa: ANN401
+    if not isinstance(router.routes, _NotingRoutes) or router.routes.noting is not noting:
+        router.routes = _NotingRoutes(router.routes)
+        router.routes.noting = noting
+    for route in router.routes:
+        noting.note(route)
+
+
+def renew(router: object) -> None:
+    """Let a list note what it is given that was set in the place of a noting one."""
+    noting = own(router).get(_NOTING_ATTRIBUTE)
+    routes = own(router).get("routes")
+    if not isinstance(noting, _Noting) or not isinstance(routes, list):
+        return
+    if not isinstance(routes, _NotingRoutes) or routes.noting is not noting:
+        _note_on_all(router, noting)
+
+
+def note_for_router(router: Router, dependencies: Sequence[Any]) -> None:
+    """Note what a marked router depends on, on whatever is put into its list from now on."""
+    noting = _noting_of(router)
+    noting.dependencies = dependencies
+    _note_on_all(router, noting)
+
+
+def note_dependencies(route: object, dependencies: Sequence[Any], *, nearest: bool = False) -> None:
+    """Write on a route what a router depends on that it was added to: the list, as it may grow.
+
+    Args:
+        route: the route or mount.
+        dependencies: the list.
+        nearest: whether this router is nearer to the route than those of which it is noted already.
+
+    """
+    known = _lists_of(route)
+    if not any(each is dependencies for each in known):
+        lists = (*known, dependencies) if nearest else (dependencies, *known)
+        with suppress(AttributeError):
+            setattr(route, _DEPENDENCIES, lists)
+
+
+def noted_dependencies(route: object) -> list[Any]:
+    """Return what the routers depend on that a route was added to, the nearest router's last."""
+    return [each for it in _lists_of(route) for each in it]
+
+
+def _lists_of(route: object) -> tuple[Sequence[Any], ...]:
+    found = getattr(route, _DEPENDENCIES, ())
+    return found if isinstance(found, tuple) else ()
 
 
 def note_source(target: object, members: Members, below: Mapping[str, Members]) -> None:
@@ -95,11 +184,9 @@ def note_source(target: object, members: Members, below: Mapping[str, Members]) 
             _add(each, _SERVED_ATTRIBUTE, (source,))
     source.members, source.below = members, below
     note(router, (source,))
-    if not isinstance(router.routes, _NotingRoutes):
-        router.routes = _NotingRoutes(router.routes)
-    router.routes.sources = tuple(dict.fromkeys((*router.routes.sources, source)))
-    for route in router.routes:
-        note(route, (source,))
+    noting = _noting_of(router)
+    noting.sources = tuple(dict.fromkeys((*noting.sources, source)))
+    _note_on_all(router, noting)
 
 
 def note(part: object, sources: Iterable[Source]) -> None:
@@ -116,12 +203,6 @@ def without(sources: Iterable[Source], holders: Iterable[object]) -> tuple[Sourc
     """Return those of marked apps that are not among what serves a route."""
     served = {source for each in holders for source in _sources(each, _SERVED_ATTRIBUTE)}
     return tuple(source for source in dict.fromkeys(sources) if source not in served)
-
-
-def not_handed_on(sources: Iterable[Source], routers: Iterable[object]) -> tuple[Source, ...]:
-    """Return those of marked apps that are none of these routers, which hand their marks on."""
-    handed_on = [own(each).get(_OWN_ATTRIBUTE) for each in routers]
-    return tuple(source for source in sources if source not in handed_on)
 
 
 def declared_in(source: Source, template: str) -> dict[str, object]:

@@ -8,7 +8,7 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from types import MethodType
 
-from fastgate.merging import added, together
+from fastgate.merging import OPEN, added, together
 from fastgate.static import attribute, is_a, own
 
 ATTRIBUTE = "__fastgate__"
@@ -21,7 +21,7 @@ _METHODS_ATTRIBUTE = "__fastgate_methods__"
 class Mark(dict[str, object]):
     """What was written on an object, and on which: `functools.wraps` copies it to wrappers."""
 
-    of: int
+    of: int = 0
     """The id of that object."""
 
 
@@ -78,8 +78,11 @@ def write_of_method(method: MethodType, members: Mapping[str, object]) -> None:
     if is_a(holder, type):
         write(function, members)
         return
+    # The attributes of a copied object tell of the one that it is a copy of.
     earlier = written_of_method(method)
-    mark = Mark(added(earlier, members))
+    mine = isinstance(earlier, Mark) and earlier.of == id(holder)
+    mark = Mark(added(earlier, members) if mine else members)
+    mark.of = id(holder)
     others = [each for each in _methods_of(holder) if each[0] is not function]
     marks = (*others, (function, mark))
     with contextlib.suppress(AttributeError, TypeError):
@@ -92,13 +95,28 @@ def write_of_method(method: MethodType, members: Mapping[str, object]) -> None:
 
 
 def written_of_method(method: object) -> Mapping[str, object]:
-    """Return what was written of a bound method, for the object that it is bound to."""
-    function = attribute(method, "__func__")
-    marks = _methods_of(attribute(method, "__self__"))
-    return next((mark for each, mark in marks if each is function), {})
+    """Return what was written of a bound method, for the object that it is bound to.
+
+    A copy of that object is not opened by it.
+    """
+    return _written_of(attribute(method, "__self__"), attribute(method, "__func__"))
 
 
-def _methods_of(holder: object) -> tuple[tuple[object, Mapping[str, object]], ...]:
+def written_of_call(target: object) -> Mapping[str, object]:
+    """Return what was written of the method `__call__` of an object, which is run by its name."""
+    if not _methods_of(target):
+        return {}
+    found = (own(kind).get("__call__") for kind in type(target).__mro__)
+    return _written_of(target, next((each for each in found if each is not None), None))
+
+
+def _written_of(holder: object, function: object) -> Mapping[str, object]:
+    mark = next((mark for each, mark in _methods_of(holder) if each is function), Mark())
+    opens_a_copy = mark.get("access") in OPEN and mark.of != id(holder)
+    return {} if opens_a_copy else mark
+
+
+def _methods_of(holder: object) -> tuple[tuple[object, Mark], ...]:
     found = own(holder).get(_METHODS_ATTRIBUTE, ())
     return found if isinstance(found, tuple) else ()
 
