@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Host, Match, Mount, Router
 from starlette.types import Scope
 
 from fastgate.declare import COPIED_DEPENDENCIES, OPAQUE, PREFIX, declared
-from fastgate.marks import declared_by, declared_through, has_routes
+from fastgate.marks import declared_by, declared_through, has_routes, targets_of
 from fastgate.merging import over
 from fastgate.static import attribute
 
@@ -287,6 +287,16 @@ def chosen_view(route: BaseRoute, scope: Scope) -> View:
     if original is not None and getattr(view, "starlette_route", None) is route:
         return _Included(original, route)
     return view if original is route else route
+
+
+def run_by(view: View, scope: Scope) -> object:
+    """Return what a chosen route runs: its endpoint, or its app without middleware of its own."""
+    route = getattr(view, "original_route", view)
+    if isinstance(route, _FRONTENDS):
+        path = _chosen_frontend(scope)
+        found = (each.app for its, each in frontend_templates(route, view) if its == path)
+        return next(found, None)
+    return next(reversed(targets_of(view)), None)
 
 
 _INCLUSION: tuple[type, ...] = tuple(
