@@ -26,6 +26,7 @@ from fastgate.routing import (
     effective_routes,
     frontend_templates,
     handled_route,
+    is_among,
     is_opaque,
     root_path_of,
     routed_app,
@@ -49,6 +50,8 @@ class Kind(Enum):
     """An ASGI app without routes of its own that can be seen: static files, for one."""
     BELOW = "mount"
     """No endpoint: from here on, everything below this prefix belongs to a mount."""
+    AGAIN = "mount of the app itself"
+    """What leads back to an app that it stands in: its routes would have no end."""
     UNKNOWN = "route"
     NOTHING = "declaration"
     """No endpoint: a declaration for a prefix at which nothing is served."""
@@ -125,9 +128,12 @@ def endpoints(app: object) -> Iterator[Endpoint]:
         yield each
 
 
-def endpoints_below(app: object, template: str) -> Iterator[Endpoint]:
+def endpoints_below(
+    app: object, template: str, holders: tuple[object, ...] = ()
+) -> Iterator[Endpoint]:
     """Walk an app as if it were mounted at `template`, and inherited nothing."""
-    yield from _endpoints_of(app, template, Left())
+    if not is_among(app, holders):
+        yield from _endpoints_of(app, template, Left(), holders)
 
 
 def _endpoints_of(
@@ -254,9 +260,12 @@ def _mounted(
     targets = tuple(targets_of(mount))
     whole = next((each for each in map(routed_app, targets) if each is not None), None)
     if is_opaque(mount) and whole is not None:
-        below_it = endpoints_below(whole, template)
+        below_it = endpoints_below(whole, template, holders)
         hidden = tuple(each for each in below_it if each.declared or each.inherited)
-    if holder is not None:
+    if holder is not None and is_among(holder, holders):
+        again = Endpoint(Kind.AGAIN, below, None, name, app, declared=members, route=mount)
+        yield _with(left, holders, again)
+    elif holder is not None:
         yield from _endpoints_of(holder, template, left.through(members), holders, left_out)
     else:
         methods = ("GET", "HEAD") if isinstance(app, StaticFiles) else None

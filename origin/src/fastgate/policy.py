@@ -159,6 +159,15 @@ def _document(endpoint: Endpoint, route_id: str, origin: str | None) -> RouteDoc
 
 
 def _faults_of(endpoint: Endpoint, rules: Mapping[str, object]) -> Iterator[Fault]:
+    if endpoint.kind is Kind.AGAIN:
+        yield Fault(
+            endpoint,
+            "leads, by its attribute app, to an app that it is mounted in, whose routes would have "
+            "no end",
+            "keep that app by another name than app; or say that this is one app by itself: "
+            "at_edge(opaque=True, access=…, methods=[…])",
+        )
+        return
     if endpoint.kind is Kind.UNKNOWN:
         yield Fault(
             endpoint,

@@ -89,6 +89,14 @@ def app_below(route: object) -> Starlette | Router | Mount | Host | None:
     return route if isinstance(getattr(route, "_base_app", None), (Starlette, Router)) else None
 
 
+def is_among(app: object, holders: Iterable[object]) -> bool:
+    """Whether an app or its router is one of those that it would be mounted in."""
+    router = router_of(app)
+    return any(
+        app is each or (router is not None and router is router_of(each)) for each in holders
+    )
+
+
 def is_opaque(route: Mount | Host) -> bool:
     """Whether a mount is declared as one unit, whatever routes its app has."""
     return declared_by(route).get(OPAQUE) is True
