@@ -159,11 +159,18 @@ def _served(
     left_out: tuple[Source, ...],
 ) -> Iterator[Endpoint]:
     router = router_of(app)
+    frontends: list[Endpoint] = []
     for (route, view), through in zip(effective_routes(app), taken_through(app), strict=True):
         sources = (source for part in (router, *through, route) for source in noted(part))
         lost = (*left_out, *without(sources, (*holders, router)))
         for endpoint in _of_route(inheritance, (route, view, through), prefix, holders, lost):
-            yield endpoint if endpoint.left_out else replace(endpoint, left_out=lost)
+            endpoint = endpoint if endpoint.left_out else replace(endpoint, left_out=lost)
+            if endpoint.kind is Kind.APP and endpoint.route is None:
+                frontends.append(endpoint)
+            else:
+                yield endpoint
+    # FastAPI asks them last, and takes the most specific of all, whatever router has it.
+    yield from sorted(frontends, key=lambda it: -len(it.template.removesuffix("/{path:path}")))
 
 
 def _of_route(
@@ -213,6 +220,8 @@ def _noting_parts(
             for part in [part for part in inner if any(takes_all_below(it, part) for it in taken)]:
                 del inner[part]
             each = replace(each, parts={**each.parts, **inner})
+        if each.kind is Kind.APP and each.route is None:
+            taken.append(each.template)  # a frontend, of which the most specific is first
         yield each
 
 
