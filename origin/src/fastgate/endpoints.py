@@ -165,7 +165,7 @@ def _served(
         lost = (*left_out, *without(sources, (*holders, router)))
         for endpoint in _of_route(inheritance, (route, view, through), prefix, holders, lost):
             endpoint = endpoint if endpoint.left_out else replace(endpoint, left_out=lost)
-            if endpoint.kind is Kind.APP and endpoint.route is None:
+            if next(frontend_templates(route, view), None) is not None:
                 frontends.append(endpoint)
             else:
                 yield endpoint
