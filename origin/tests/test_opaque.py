@@ -198,3 +198,64 @@ def test_its_pages_get_no_declaration_of_the_docs(edge: Edge, tmp_path: Path) ->
     app.mount("/tools", marked(FastAPI()))
     guard(app, edge.settings(strict=True), docs="none")
     assert [route["path"] for route in compile_routes(app)] == ["/tools/{path:path}"]
+
+
+class Health:
+    """A mounted app that keeps the app that it is mounted in."""
+
+    def __init__(self, app: object) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await PlainTextResponse("healthy")(scope, receive, send)
+
+
+def leads_back(outer: FastAPI, *, opaque: bool, deep: bool) -> FastAPI:
+    outer.get("/me")(at_edge(access="public")(lambda: "me"))
+    within = FastAPI(openapi_url=None) if deep else outer
+    members = {"opaque": True} if opaque else {}
+    mark = at_edge(access="public", methods=["GET"], **members)  # type: ignore[arg-type]
+    within.mount("/health", mark(Health(outer)))
+    if deep:
+        outer.mount("/v1", within)
+    return outer
+
+
+@pytest.mark.parametrize("deep", [False, True])
+@pytest.mark.parametrize("docs", [None, "public"])
+def test_a_mount_that_leads_back_to_its_own_app_is_a_fault(
+    edge: Edge, docs: str | None, *, deep: bool
+) -> None:
+    app = leads_back(FastAPI(openapi_url=None), opaque=False, deep=deep)
+    guard(app, edge.settings(strict=True), docs=docs)
+    with (
+        pytest.raises(CannotCompile, match=r"Health .*\n *leads, by its attribute app, to an app"),
+        TestClient(app),
+    ):
+        raise AssertionError("it has started")
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_as_one_opaque_app_it_is_right(edge: Edge, as_caller: AsCaller, *, deep: bool) -> None:
+    app = leads_back(FastAPI(openapi_url=None), opaque=True, deep=deep)
+    guard(app, edge.settings(strict=True))
+    above = "/v1" if deep else ""
+    paths = [route["path"] for route in compile_routes(app)]
+    assert paths == ["/me", f"{above}/health/{{path:path}}"]
+    with as_caller(app) as client:
+        assert client.get(f"{above}/health/x").text == "healthy"
+
+
+def test_an_apps_own_router_in_itself_is_a_fault() -> None:
+    app = FastAPI(openapi_url=None)
+    app.mount("/again", at_edge(access="public")(Health(app.router)))
+    with pytest.raises(CannotCompile, match=r"leads, by its attribute app, to an app"):
+        compile_routes(app)
+
+
+def test_an_app_may_be_mounted_twice(edge: Edge) -> None:
+    app, inner = FastAPI(openapi_url=None), FastAPI(openapi_url=None)
+    inner.get("/x")(at_edge(access="public")(lambda: "x"))
+    app.mount("/a", Health(inner))
+    app.mount("/b", inner)
+    assert [route["path"] for route in compile_routes(app)] == ["/a/x", "/b/x"]

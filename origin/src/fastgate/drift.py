@@ -13,9 +13,9 @@ from typing import TypeAlias
 
 from fastgate.declare import CALLERS, METHODS
 from fastgate.formerly import FORMERLY
+from fastgate.names import Accepted
 from fastgate.naming import rewritten
 from fastgate.policy import RouteDocument
-from fastgate.route import Accepted
 from fastgate.routing import WEBSOCKET
 from fastgate.template import Template, TemplateRefused, comparable
 

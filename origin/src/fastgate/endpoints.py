@@ -27,6 +27,7 @@ from fastgate.routing import (
     effective_routes,
     frontend_templates,
     handled_route,
+    is_among,
     is_opaque,
     root_path_of,
     routed_app,
@@ -50,6 +51,8 @@ class Kind(Enum):
     """An ASGI app without routes of its own that can be seen: static files, for one."""
     BELOW = "mount"
     """No endpoint: from here on, everything below this prefix belongs to a mount."""
+    AGAIN = "mount of the app itself"
+    """What leads back to an app that it stands in: its routes would have no end."""
     UNKNOWN = "route"
     NOTHING = "declaration"
     """No endpoint: a declaration for a prefix at which nothing is served."""
@@ -130,9 +133,12 @@ def endpoints(app: object) -> Iterator[Endpoint]:
         yield each
 
 
-def endpoints_below(app: object, template: str) -> Iterator[Endpoint]:
+def endpoints_below(
+    app: object, template: str, holders: tuple[object, ...] = ()
+) -> Iterator[Endpoint]:
     """Walk an app as if it were mounted at `template`, and inherited nothing."""
-    yield from _endpoints_of(app, template, Left())
+    if not is_among(app, holders):
+        yield from _endpoints_of(app, template, Left(), holders)
 
 
 def _endpoints_of(
@@ -158,11 +164,18 @@ def _served(
     left_out: tuple[Source, ...],
 ) -> Iterator[Endpoint]:
     router = router_of(app)
+    frontends: list[Endpoint] = []
     for (route, view), through in zip(effective_routes(app), taken_through(app), strict=True):
         sources = (source for part in (router, *through, route) for source in noted(part))
         lost = (*left_out, *without(sources, (*holders, router)))
         for endpoint in _of_route(inheritance, (route, view, through), prefix, holders, lost):
-            yield endpoint if endpoint.left_out else replace(endpoint, left_out=lost)
+            endpoint = endpoint if endpoint.left_out else replace(endpoint, left_out=lost)
+            if next(frontend_templates(route, view), None) is not None:
+                frontends.append(endpoint)
+            else:
+                yield endpoint
+    # FastAPI asks them last, and takes the most specific of all, whatever router has it.
+    yield from sorted(frontends, key=lambda it: -len(it.template.removesuffix("/{path:path}")))
 
 
 def _of_route(
@@ -214,6 +227,8 @@ def _noting_parts(
             for part in [part for part in inner if any(takes_all_below(it, part) for it in taken)]:
                 del inner[part]
             each = replace(each, parts={**each.parts, **inner})
+        if each.kind is Kind.APP and each.route is None:
+            taken.append(each.template)  # a frontend, of which the most specific is first
         yield each
 
 
@@ -261,9 +276,12 @@ def _mounted(
     targets = tuple(targets_of(mount))
     whole = next((each for each in map(routed_app, targets) if each is not None), None)
     if is_opaque(mount) and whole is not None:
-        below_it = endpoints_below(whole, template)
+        below_it = endpoints_below(whole, template, holders)
         hidden = tuple(each for each in below_it if each.declared or each.inherited)
-    if holder is not None:
+    if holder is not None and is_among(holder, holders):
+        again = Endpoint(Kind.AGAIN, below, None, name, app, declared=members, route=mount)
+        yield _with(left, holders, again)
+    elif holder is not None:
         yield from _endpoints_of(holder, template, left.through(members), holders, left_out)
     else:
         methods = ("GET", "HEAD") if isinstance(app, StaticFiles) else None

@@ -9,14 +9,13 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from fastgate.declare import ACCESS, METHODS, OPAQUE
-from fastgate.endpoints import Endpoint, Kind
+from fastgate.endpoints import Endpoint, Kind, endpoints
 from fastgate.formerly import FORMERLY
+from fastgate.marks import targets_of
 from fastgate.merging import OF_KNOWN_CALLERS, asks_of_callers, over
+from fastgate.names import UNNAMED, Unnamed
 from fastgate.routing import WEBSOCKET
 from fastgate.template import comparable
-
-UNNAMED = "none"
-"""`access` of what the edge is not to name: a health check for the orchestrator, say."""
 
 _LONGEST_ID = 64
 
@@ -82,6 +81,32 @@ def methods_of(endpoint: Endpoint) -> list[str]:
 def requests_of(endpoint: Endpoint) -> list[str]:
     """Return the kinds of request that the route is for: its methods, or `WEBSOCKET`."""
     return [WEBSOCKET] if endpoint.kind is Kind.WEBSOCKET else methods_of(endpoint)
+
+
+def run_for(endpoint: Endpoint) -> Sequence[str]:
+    """Return the kinds of request that the app has an endpoint for, whatever that then answers.
+
+    A route without methods takes them all, and a mount the handshakes of WebSockets, too.
+    """
+    if endpoint.kind is Kind.HTTP and not getattr(endpoint.route, "methods", None):
+        return METHODS
+    if endpoint.kind is Kind.APP and endpoint.route is not None:
+        return (*METHODS, WEBSOCKET)
+    return requests_of(endpoint)
+
+
+def unnamed_of(app: object) -> Unnamed:
+    """Return what an app runs that the edge is not to name. Raises `TypeError` without routes."""
+    first: dict[tuple[str, str, int], tuple[Endpoint, object]] = {}
+    for endpoint in endpoints(app):
+        if endpoint.kind in (Kind.BELOW, Kind.NOTHING):
+            continue
+        template = comparable(endpoint.template)
+        # The last is the app itself, without the middleware of its mount; frontends have no route.
+        runs = next(reversed(targets_of(endpoint.route)), endpoint.source)
+        for method in run_for(endpoint):
+            first.setdefault((method, template, id(runs)), (endpoint, runs))
+    return {key: runs for key, (endpoint, runs) in first.items() if access_of(endpoint) == UNNAMED}
 
 
 def named(found: Iterable[Endpoint]) -> list[Endpoint]:

@@ -13,8 +13,8 @@ from typing import NamedTuple
 from fastgate.declare import METHODS, PREFIX
 from fastgate.endpoints import Endpoint, endpoints
 from fastgate.formerly import FORMERLY, Former, read_former
+from fastgate.names import Accepted, Request
 from fastgate.naming import derived_id, given_id, ids_of, members_of, named, requests_of
-from fastgate.route import Accepted, Request
 from fastgate.routing import WEBSOCKET
 from fastgate.template import Template, TemplateRefused, comparable
 

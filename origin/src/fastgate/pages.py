@@ -14,7 +14,7 @@ from fastgate.declare import ACCESS, CALLERS, at_edge, declared
 from fastgate.inheritance import Inheritance, Left
 from fastgate.marks import declared_by, layers
 from fastgate.merging import OPEN
-from fastgate.routing import app_below, effective_routes, handled_route, signed_root_of
+from fastgate.routing import app_below, effective_routes, handled_route, is_among, signed_root_of
 from fastgate.static import own
 
 _DOCS_ATTRIBUTE = "__fastgate_docs__"
@@ -42,8 +42,15 @@ def access_of_pages(app: object) -> dict[tuple[int, str], str]:
 
 
 def _pages_of(
-    app: object, access: str | None, prefix: str, around: Left
+    app: object,
+    access: str | None,
+    prefix: str,
+    around: Left,
+    holders: tuple[object, ...] = (),
 ) -> Iterator[tuple[tuple[int, str], str]]:
+    if is_among(app, holders):
+        return  # they are there already, and a mount that leads back to them is a fault
+    holders = (*holders, app)
     own_word = _docs_of(app)
     access = own_word or access
     names = ("openapi_url", "docs_url", "swagger_ui_oauth2_redirect_url", "redoc_url")
@@ -65,13 +72,13 @@ def _pages_of(
         elif (holder := app_below(mount := handled_route(route, view))) is not None:
             left, below = inheritance.left_to(view, path), f"{prefix}{path or ''}"
             if _docs_of(holder) is not None:
-                yield from _pages_of(holder, None, below, left)
+                yield from _pages_of(holder, None, below, left, holders)
                 continue
             members = declared_by(mount)
             # A mounted app that says who may call says it of all.
             silent = (declared(holder).keys() | members.keys()).isdisjoint(CALLERS)
             inner = access if silent else None
-            yield from _pages_of(holder, inner, below, left.through(members))
+            yield from _pages_of(holder, inner, below, left.through(members), holders)
 
 
 def _docs_of(app: object) -> str | None:

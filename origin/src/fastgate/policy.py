@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
+from fastgate.between import disagreements, misled_rewrites
 from fastgate.caller_faults import caller_faults, lessened_faults
 from fastgate.comparisons import misread_parameters
 from fastgate.declare import (
-    CALLERS,
     METHODS,
     OPAQUE,
     OWN_MEMBERS,
@@ -21,15 +21,14 @@ from fastgate.declare import (
 )
 from fastgate.endpoints import Endpoint, Kind, endpoints
 from fastgate.extra import misread_extra
+from fastgate.names import UNNAMED
 from fastgate.naming import (
-    UNNAMED,
     access_of,
     ids_of,
     members_of,
     methods_of,
     named,
     requests_of,
-    rewritten,
 )
 from fastgate.overlap import overlap_between
 from fastgate.routing import root_path_of, routed_app
@@ -132,10 +131,11 @@ def _compiled(
         for each in unread(app, everything)
         if access_of(each.endpoint) != UNNAMED
     ]
-    faults += _faults_between(found)
+    faults += [Fault(*each) for each in disagreements(everything)]
     ids = ids_of(served)
     faults += _id_faults(served, ids)
-    faults += _rewrite_faults(served, root_path_of(routed_app(app)))
+    root_path = root_path_of(routed_app(app))
+    faults += [Fault(*each) for each in misled_rewrites(everything, root_path)]
     misleading = overlap_between(served, ids).misleading
     faults += [Fault(each.endpoint, each.what, each.remedy) for each in misleading]
     if faults:
@@ -165,6 +165,15 @@ def _document(endpoint: Endpoint, route_id: str, origin: str | None) -> RouteDoc
 
 
 def _faults_of(endpoint: Endpoint, rules: Mapping[str, object]) -> Iterator[Fault]:
+    if endpoint.kind is Kind.AGAIN:
+        yield Fault(
+            endpoint,
+            "leads, by its attribute app, to an app that it is mounted in, whose routes would have "
+            "no end",
+            "keep that app by another name than app; or say that this is one app by itself: "
+            "at_edge(opaque=True, access=…, methods=[…])",
+        )
+        return
     if endpoint.kind is Kind.UNKNOWN:
         yield Fault(
             endpoint,
@@ -266,86 +275,3 @@ def _id_faults(served: Sequence[Endpoint], ids: Sequence[str]) -> Iterator[Fault
                 f'has the id "{name}", and so has {other}: the edge takes an id once',
                 "give one of the two another: at_edge(id=…)",
             )
-
-
-def _rewrite_faults(served: Sequence[Endpoint], root_path: str) -> Iterator[Fault]:
-    """Find rewrites to an endpoint that asks something else of its callers: the origin runs it."""
-    for endpoint in served:
-        rewrite = members_of(endpoint).get("rewrite")
-        if not isinstance(rewrite, Mapping):
-            continue
-        leads_to = rewritten(endpoint.template, rewrite)
-        paths = {comparable(leads_to), comparable(f"{root_path}{leads_to}")}
-        for other in served:
-            if comparable(other.template) not in paths or other is endpoint:
-                continue
-            differing = [name for name in CALLERS if _asked(other, name) != _asked(endpoint, name)]
-            if differing and not set(requests_of(endpoint)).isdisjoint(requests_of(other)):
-                yield Fault(
-                    endpoint,
-                    f"is rewritten to {other}, which is then run, and says something else of its "
-                    f"callers: {', '.join(differing)}",
-                    "say the same of both",
-                )
-
-
-def _asked(endpoint: Endpoint, member: str) -> object:
-    value = members_of(endpoint).get(member)
-    return sorted(map(str, value)) if isinstance(value, (list, tuple)) else value or None
-
-
-# Endpoints beside each other: the app runs the first that matches, the edge the most specific. A
-# mount is asked for everything below its path, and for nothing else.
-
-
-def _faults_between(found: Sequence[Endpoint]) -> Iterator[Fault]:
-    earlier: list[tuple[Endpoint, Template]] = []
-    for endpoint in found:
-        try:
-            template = Template.parse(endpoint.template)
-        except TemplateRefused:
-            continue  # said already
-        if endpoint.kind not in (Kind.BELOW, Kind.NOTHING):
-            for first, its_template in earlier:
-                if its_template.overlaps(template):
-                    yield from _fault_between(first, its_template, endpoint, template)
-        if endpoint.kind is not Kind.NOTHING:
-            earlier.append((endpoint, template))
-
-
-def _fault_between(
-    first: Endpoint, its_template: Template, second: Endpoint, template: Template
-) -> Iterator[Fault]:
-    if first.kind is Kind.BELOW:
-        # Where some of its paths lie below the mount, the app answers those by the mount alone:
-        # by an endpoint that the edge knows as more specific, or by the mount's own 404 or 405.
-        if its_template.covers(template):
-            yield Fault(
-                second,
-                f"is never reached: everything below {first} belongs to that mount",
-                "declare it before the mount, or move it from below the mount's path",
-            )
-        return
-    if set(requests_of(first)).isdisjoint(requests_of(second)):
-        return
-    prefixes = [members_of(endpoint).get(PREFIX) for endpoint in (first, second)]
-    if prefixes[0] != prefixes[1]:
-        yield Fault(
-            second,
-            f"and {first} match the same requests here, and stand below different prefixes at the"
-            " edge, which cannot tell which of them the app would run",
-            "give both the same prefix, or paths that do not overlap",
-        )
-    elif its_template.matches_the_same(template):
-        yield Fault(
-            second,
-            f"is never reached: {first} matches the same requests",
-            "remove one of the two, or give them different methods or paths",
-        )
-    elif template.goes_before(its_template):
-        yield Fault(
-            second,
-            f"is more specific than {first}, which the app runs first: the edge would judge by the"
-            " one, the app would run the other",
-            "declare the more specific one first",
-        )

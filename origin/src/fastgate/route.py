@@ -5,12 +5,11 @@ None, and the endpoint may run; or the refusal that takes its place. It never ma
 and runs nothing: `dispatch` asks it, in the place that every dispatch goes through.
 """
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from starlette.routing import BaseRoute, Router
 from starlette.types import Receive, Scope, Send
@@ -18,8 +17,9 @@ from starlette.types import Receive, Scope, Send
 from fastgate.claims import Transaction
 from fastgate.errors import ContentMismatch, MethodMismatch, PathMismatch, Refused, RouteMismatch
 from fastgate.marks import declared_by
+from fastgate.names import NO_NAMES, UNNAMED, Names
 from fastgate.parts import is_part_of
-from fastgate.routing import WEBSOCKET, View, path_below
+from fastgate.routing import WEBSOCKET, View, path_below, run_by
 from fastgate.template import begins, comparable
 
 CHECK_KEY = "fastgate.route"
@@ -84,69 +84,6 @@ class Prefix(NamedTuple):
         )
 
 
-Request: TypeAlias = tuple[str, str]
-"""Method (or `WEBSOCKET`) and `comparable` template, the app's own `root_path` in front."""
-
-
-class Accepted(NamedTuple):
-    """What the edge may still call a route that has been changed: `at_edge(formerly=…)`."""
-
-    templates: frozenset[str] = frozenset()
-    """`comparable`, without the present one."""
-    ids: frozenset[str] = frozenset()
-    """Without the present one."""
-
-
-class Names(NamedTuple):
-    """What the edge calls the routes of one app."""
-
-    root_path: str = ""
-    """The app's own, where its templates begin with it."""
-    former: Mapping[Request, Accepted] = MappingProxyType({})
-    """What is accepted beside the present names."""
-    ids: Mapping[Request, str] | None = None
-    """Of a strict app: the ids that its policy gives its routes."""
-
-    def id_of(self, method: str, template: str, prefix: str) -> str | None:
-        """Return the id of a route; None if there is none.
-
-        Args:
-            method: its method, upper case, or `WEBSOCKET`.
-            template: its full template, wherever the app is mounted.
-            prefix: what stood in front of the app's templates at the guard.
-
-        """
-        return (self.ids or {}).get((method, self._own(template, prefix)))
-
-    def accepted(self, method: str, template: str, prefix: str) -> Accepted:
-        """Return what a route may still be called; the arguments are those of `id_of`."""
-        if not self.former:
-            return _NOTHING_ELSE
-        return self.former.get((method, self._own(template, prefix)), _NOTHING_ELSE)
-
-    def was(self, judged: str, accepted: Accepted, prefix: str) -> bool:
-        """Whether a judged template is a former one of a route."""
-        if not accepted.templates or not begins(judged, prefix):
-            return False
-        return self._own(judged, prefix) in accepted.templates
-
-    def was_below(self, judged: str, method: str, mount: str, prefix: str) -> bool:
-        """Whether a judged template is a former one of any route that lies below a mount now."""
-        return any(
-            kind == method
-            and self.was(judged, accepted, prefix)
-            and begins(template, self._own(mount, prefix))
-            for (kind, template), accepted in self.former.items()
-        )
-
-    def _own(self, template: str, prefix: str) -> str:
-        """Return how the app itself knows a template: with its own root path, without mounts."""
-        return comparable(self.root_path) + comparable(template).removeprefix(comparable(prefix))
-
-
-_NOTHING_ELSE, _NO_NAMES = Accepted(), Names()
-
-
 @dataclass(slots=True)
 class RouteCheck:
     """What is still to be proven about one request."""
@@ -161,7 +98,7 @@ class RouteCheck:
     """The path that the guard let in, decoded."""
     prefix: Prefix
     """What stood in front of the app's templates at the guard."""
-    names: Names = _NO_NAMES
+    names: Names = NO_NAMES
     """What the edge calls the app's routes."""
     router: Router | None = None
     """The router of the guarded app, where it can be seen."""
@@ -199,6 +136,8 @@ class RouteCheck:
         if fault is None and (judged := self.judged) is not None:
             if template is None or not self._is_judged(template, judged):
                 fault = RouteMismatch(found=_told(template, scope))
+            elif self._has_no_name(template, scope, view):
+                fault = RouteMismatch(found=f"{_told(template, scope)}, which the edge never names")
             elif judged.content_digest is None and signs_body(view):
                 fault = ContentMismatch()
         self.done, self.refused = fault is None, fault is not None
@@ -279,6 +218,14 @@ class RouteCheck:
         if self.names.ids is None or judged.route in accepted.ids:
             return True
         return self.names.id_of(self.method, template, prefix) == judged.route
+
+    def _has_no_name(self, template: str, scope: Scope, view: View) -> bool:
+        """Whether the edge has no route for what would run, and judged another one of its path."""
+        # What is declared of a route itself is seen of one that was added late, too.
+        if declared_by(view).get("access") == UNNAMED:
+            return True
+        prefix = self.prefix.template or ""
+        return self.names.has_none_for(run_by(view, scope), self.method, template, prefix)
 
     def _is_below(self, judged: Transaction, mount: str) -> bool:
         return begins(judged.template, mount) or self.names.was_below(
@@ -365,7 +312,7 @@ def check_for(
     scope: Scope,
     judged: Transaction | None,
     refuse: Callable[[Refused, Scope, Send], Awaitable[None]],
-    names: Names = _NO_NAMES,
+    names: Names = NO_NAMES,
     *,
     prefix: Prefix | None = None,
     kind: type[RouteCheck] = RouteCheck,

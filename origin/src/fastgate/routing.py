@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Host, Match, Mount, Router
 from starlette.types import Scope
 
 from fastgate.declare import OPAQUE, PREFIX, declared
-from fastgate.marks import declared_by, declared_through, has_routes
+from fastgate.marks import declared_by, declared_through, has_routes, targets_of
 from fastgate.merging import over
 from fastgate.static import attribute
 from fastgate.taken import noted_dependencies
@@ -88,6 +88,14 @@ def app_below(route: object) -> Starlette | Router | Mount | Host | None:
     if isinstance(app := routed_app(route.app), (Starlette, Router)):
         return app
     return route if isinstance(getattr(route, "_base_app", None), (Starlette, Router)) else None
+
+
+def is_among(app: object, holders: Iterable[object]) -> bool:
+    """Whether an app or its router is one of those that it would be mounted in."""
+    router = router_of(app)
+    return any(
+        app is each or (router is not None and router is router_of(each)) for each in holders
+    )
 
 
 def is_opaque(route: Mount | Host) -> bool:
@@ -288,6 +296,16 @@ def chosen_view(route: BaseRoute, scope: Scope) -> View:
     if original is not None and getattr(view, "starlette_route", None) is route:
         return _Included(original, route)
     return view if original is route else route
+
+
+def run_by(view: View, scope: Scope) -> object:
+    """Return what a chosen route runs: its endpoint, or its app without middleware of its own."""
+    route = getattr(view, "original_route", view)
+    if isinstance(route, _FRONTENDS):
+        path = _chosen_frontend(scope)
+        found = (each.app for its, each in frontend_templates(route, view) if its == path)
+        return next(found, None)
+    return next(reversed(targets_of(view)), None)
 
 
 _INCLUSION: tuple[type, ...] = tuple(

@@ -25,6 +25,7 @@ from starlette.types import Scope
 
 from fastgate.content import content_digest
 from fastgate.endpoints import Endpoint, Kind, endpoints
+from fastgate.names import UNNAMED
 from fastgate.naming import access_of, ids_of, methods_of, named, requests_of
 from fastgate.origin_keys import KEY_BYTES, OriginKey
 from fastgate.routing import (
@@ -264,6 +265,8 @@ class _Routes:
                 template = Template.parse(endpoint.template)
             except TemplateRefused:
                 continue  # the edge would not name it, and so does nobody here
+            if access_of(endpoint) == UNNAMED:
+                continue  # nor this, by its author's word
             if endpoint.kind is Kind.BELOW:
                 self._mounts.append((compile_path(template.source)[0], template.source))
             else:
@@ -275,7 +278,7 @@ class _Routes:
         """Return None if there is a route; else the methods that the path has, perhaps none."""
         found: set[str] = set()
         for pattern, endpoint in self._routes:
-            if pattern.match(path) and access_of(endpoint) != "none":
+            if pattern.match(path):
                 found.update(requests_of(endpoint), methods_of(endpoint))
         return None if method in found else sorted(found - {WEBSOCKET})
 
