@@ -704,3 +704,46 @@ async def test_what_is_due_may_be_entered_by_any_of_its_entrances(
     guard(app, edge.settings())
     assert (await ask(app, edge, "/api/x", "/api/x")).status_code == 200
     assert ran == ["inner"]
+
+
+async def test_a_route_that_is_equal_to_the_one_that_is_due_is_another_one(
+    edge: Edge, ran: list[str]
+) -> None:
+    app, run = FastAPI(openapi_url=None), endpoint(ran, "ran")
+    due = Route("/x", run)
+    app.router.routes.append(due)
+    app.add_middleware(Diverts, to=Route("/x", run), late=False)
+    assert due == Route("/x", run)
+    guard(app, edge.settings())
+    assert (await ask(app, edge, "/x", "/x")).status_code == 401
+    assert ran == []
+
+
+@pytest.mark.skipif(not hasattr(APIRouter, "handle"), reason="this FastAPI copies what it includes")
+async def test_an_included_router_with_a_handle_that_was_set_on_it_runs_nothing(
+    edge: Edge, ran: list[str]
+) -> None:
+    router, app = APIRouter(), FastAPI(openapi_url=None)
+    router.add_route("/x", endpoint(ran, "due"))
+    router.handle = asgi(ran, "its own")  # type: ignore[method-assign]
+    app.include_router(router)
+    guard(app, edge.settings())
+    assert (await ask(app, edge, "/x", "/x")).status_code == 401
+    assert ran == []
+
+
+async def test_a_mount_whose_handle_was_wrapped_leads_to_a_guarded_app_once(
+    edge: Edge, ran: list[str]
+) -> None:
+    app, outer = FastAPI(openapi_url=None), Starlette()
+    app.add_route("/x", endpoint(ran, "ran"))
+    guard(app, edge.settings())
+    mount = Mount("/gw", app=app)
+    mount.handle = partial(wrapped, mount.handle)  # type: ignore[method-assign]
+    outer.router.routes.append(mount)
+    assert (await ask(outer, edge, "/gw/x", "/gw/x")).status_code == 200
+    assert ran == ["ran"]
+
+
+async def wrapped(handle: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    await handle(scope, receive, send)

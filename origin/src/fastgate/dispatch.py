@@ -159,7 +159,7 @@ def _enter(router: Router, scope: Scope, receive: Receive) -> None:
         # By what was judged as a whole, or by an endpoint.
         if check is not None and router is check.router:
             scope[PREFIX_KEY] = AGAIN
-    elif prefix is not AGAIN and (root_path != prefix.root_path or rest != prefix.rest):
+    elif prefix is not AGAIN and root_path != prefix.root_path:
         # Something else than mounts has set `root_path`: does it move what is matched?
         same = rest == prefix.rest or (check is not None and scope["path"] != check.path)
         scope[PREFIX_KEY] = prefix._replace(root_path=root_path) if same else AGAIN
@@ -176,7 +176,7 @@ def _is_due(prefix: Prefix, route: BaseRoute, scope: Scope) -> bool:
     router has been entered, or not the one that is due.
     """
     due = prefix.router
-    if due is None or prefix is AGAIN or prefix.template is None:
+    if due is None or prefix.template is None:
         return True
     stack = getattr(vars(due).get("middleware_stack"), "__self__", None)
     if scope.get(ROUTER_KEY) is due and stack is due:
