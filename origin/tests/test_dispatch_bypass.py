@@ -725,7 +725,7 @@ async def test_an_included_router_with_a_handle_that_was_set_on_it_runs_nothing(
 ) -> None:
     router, app = APIRouter(), FastAPI(openapi_url=None)
     router.add_route("/x", endpoint(ran, "due"))
-    router.handle = asgi(ran, "its own")  # type: ignore[method-assign]
+    router.handle = asgi(ran, "its own")  # type: ignore[assignment, method-assign]
     app.include_router(router)
     guard(app, edge.settings())
     assert (await ask(app, edge, "/x", "/x")).status_code == 401
