@@ -331,6 +331,9 @@ def test_an_endpoint_that_says_nothing_of_its_callers_is_named_with_its_file() -
 def test_the_pages_that_fastapi_adds_say_nothing_either() -> None:
     templates = ["/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc"]
     assert faults(FastAPI()) == [f"{path}: says nothing about its callers" for path in templates]
+    with pytest.raises(CannotCompile) as refused:
+        compile_routes(FastAPI())
+    assert all("guard(app, settings, docs=" in fault.remedy for fault in refused.value.faults)
 
 
 def test_they_are_marked_like_any_other() -> None:

@@ -9,14 +9,18 @@ import pytest
 from fastapi import FastAPI
 
 from fastgate.__main__ import _parser
+from fastgate.policy import compile_routes
 from fastgate.testing import AsCaller
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 
 
-def block(heading: str) -> str:
+ROOT_README = (Path(__file__).parents[2] / "README.md").read_text()
+
+
+def block(heading: str, readme: str = README) -> str:
     """Return the first block of Python under a heading."""
-    section = README.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    section = readme.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
     found = re.search(r"```python\n(.*?)```", section, re.DOTALL)
     assert found, heading
     return found[1]
@@ -42,6 +46,13 @@ def test_the_example_of_a_test_passes(app: FastAPI, as_caller: AsCaller) -> None
     example = names["test_ada_reads_her_order"]
     assert callable(example)
     example(as_caller)
+
+
+def test_the_first_example_of_all_compiles() -> None:
+    names: dict[str, object] = {}
+    exec(block("Guard an app", ROOT_README), names)  # noqa: S102
+    compiled = compile_routes(names["app"])
+    assert {route["access"] for route in compiled} == {"authenticated"}
 
 
 @pytest.mark.parametrize("local", ["", "yes"])

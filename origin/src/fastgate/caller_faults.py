@@ -6,14 +6,26 @@ In: an `Endpoint`. Out: faults, each with what to do about it. It only reads dec
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from fastapi import FastAPI
+
 from fastgate.callers import A_KNOWN_CALLER
 from fastgate.endpoints import Endpoint, Kind, place_of
 from fastgate.inheritance import left_to_ask
 from fastgate.merging import OPEN
 from fastgate.naming import access_of, access_said, members_of, says_callers
 from fastgate.said import name_of, not_to_be_said
-from fastgate.static import is_a
+from fastgate.static import attribute, is_a
 from fastgate.unasked import unasked
+
+_SAY = (
+    "ask for `Caller`, or `AnyCaller` if everybody may call and be known; what asks for nobody, "
+    'at_edge(access="public") or "authenticated"; for a whole app or path, '
+    'at_edge(access="…")(app) or at_edge(below="/…", access="…")(app)'
+)
+_SAY_PAGES = (
+    'say who may read FastAPI\'s own pages: guard(app, settings, docs="public"), or '
+    '"authenticated"; or make the app without them, FastAPI(openapi_url=None)'
+)
 
 
 class CallerFault(NamedTuple):
@@ -27,12 +39,8 @@ def caller_faults(endpoint: Endpoint) -> Iterator[CallerFault]:
     """Yield what cannot be enforced of what one endpoint asks of its callers."""
     callers, declared = endpoint.callers, endpoint.declared
     if not says_callers(endpoint) and access_said(endpoint) is None:
-        yield CallerFault(
-            "says nothing about its callers",
-            "ask for `Caller`, or `AnyCaller` if everybody may call and be known; "
-            'what asks for nobody, at_edge(access="public") or "authenticated"; for a whole app or '
-            'path, at_edge(access="…")(app) or at_edge(below="/…", access="…")(app)',
-        )
+        of_pages = attribute(endpoint.source, "__module__") == FastAPI.__module__
+        yield CallerFault("says nothing about its callers", _SAY_PAGES if of_pages else _SAY)
     elif not_run := _asked_and_not_run(endpoint):
         yield CallerFault(
             f"stands in a router or app that depends on {not_run}, which FastAPI does not run for "
