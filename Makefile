@@ -64,7 +64,7 @@ edge-tests: guest $(VENV) $(IDP) ## The real guest on Viceroy, against real orig
 
 origin-tests: $(VENV) ## The FastAPI package; 100,000 generated requests against the edge's matcher among them
 	cargo build --locked --bin fastgate --example decide
-	.venv/bin/python -m pytest -q origin
+	.venv/bin/python -m pytest -q -n auto origin
 
 lint: target-wasm $(VENV) ## Formats, clippy for both targets, ruff, mypy, the committed schema
 	cargo fmt --check && cargo fmt --check --manifest-path tests/opinions/Cargo.toml && cargo fmt --check --manifest-path fuzz/Cargo.toml
