@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from fastgate.callers import A_KNOWN_CALLER
-from fastgate.endpoints import Endpoint, Kind, place_of
+from fastgate.endpoints import Endpoint, Kind
 from fastgate.inheritance import left_to_ask
 from fastgate.merging import OPEN
 from fastgate.naming import access_of, access_said, members_of, says_callers
+from fastgate.places import place_of
 from fastgate.said import name_of, not_to_be_said
 from fastgate.static import is_a
 from fastgate.unasked import unasked

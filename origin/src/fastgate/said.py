@@ -13,11 +13,12 @@ from fastapi import routing
 from starlette.routing import Route, WebSocketRoute
 
 from fastgate.declare import ACCESS, OPAQUE, declared
-from fastgate.endpoints import Endpoint, Kind, place_of
+from fastgate.endpoints import Endpoint, Kind
 from fastgate.formerly import FORMERLY
 from fastgate.marks import declared_by, layers
 from fastgate.merging import OF_KNOWN_CALLERS, OPEN, over
 from fastgate.naming import access_of, members_of, says_callers
+from fastgate.places import place_of
 from fastgate.static import attribute, is_a
 
 _OF_ONE_ROUTE = frozenset((FORMERLY, OPAQUE, "id", "methods", "path"))
