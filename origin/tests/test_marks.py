@@ -31,6 +31,7 @@ INCLUDES_MOUNTS = hasattr(routing, "_IncludedRouter")
 
 closed = at_edge(access="authenticated", scopes=["admin"])
 public = at_edge(access="public", methods=["GET"])
+public_page = at_edge(access="public")
 
 
 class Inner:
@@ -362,6 +363,35 @@ def test_a_marked_wrapper_and_what_it_wraps_are_two_endpoints() -> None:
     with pytest.raises(CannotCompile, match="access, scopes of handler") as error:
         compile_routes(app)
     assert [fault.endpoint.template for fault in error.value.faults] == ["/silent"]
+
+
+@pytest.mark.parametrize("around", [{}, {"require": {"rule": "staff"}}], ids=["access", "more"])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_served_wrapper_that_opens_asks_nothing_of_what_it_wraps(
+    around: dict[str, Any], *, first: bool
+) -> None:
+    app = at_edge(access="authenticated", **around)(FastAPI(openapi_url=None))
+    inner = handler()
+    if first:
+        app.get("/x")(inner)
+    app.get("/open")(public_page(wrapped(inner)))
+    if not first:
+        app.get("/x")(inner)
+    routes = {route["path"]: route for route in compile_routes(app)}
+    assert routes["/open"]["access"] == "public"
+    assert routes["/x"]["access"] == "authenticated"
+    assert routes["/x"].get("require") == around.get("require")
+
+
+def test_one_that_is_not_served_or_says_more_does() -> None:
+    app = at_edge(access="authenticated")(FastAPI(openapi_url=None))
+    app.get("/x")(inner := handler())
+    wrapper = public_page(wrapped(inner))
+    with pytest.raises(CannotCompile, match="not read: access of"):
+        compile_routes(app)
+    app.get("/open")(at_edge(limits=["few"])(wrapper))
+    with pytest.raises(CannotCompile, match="not read: limits of"):
+        compile_routes(app)
 
 
 def test_what_says_the_same_or_is_said_anew_is_no_fault() -> None:

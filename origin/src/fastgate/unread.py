@@ -25,6 +25,7 @@ from fastgate.said import (
     differing,
     holds,
     layers_of,
+    more_open,
     not_to_be_said,
     said_by,
     say,
@@ -114,7 +115,8 @@ def _around_it(found: Sequence[Endpoint], read: Collection[int]) -> Iterator[Los
     """Yield what is declared of decorators around an endpoint that its route was made without.
 
     Where such a wrapper is served itself, too, its declaration is read there: then the endpoint
-    may say something else, and one that is not the same function but a partial one means nothing.
+    may say something else or be closed further, and one that is not the same function but a partial
+    one means nothing.
     """
     for endpoint in found:
         here, said = said_by(endpoint)
@@ -124,7 +126,9 @@ def _around_it(found: Sequence[Endpoint], read: Collection[int]) -> Iterator[Los
                 served = id(outer) in read
                 if id(outer) in within or (served and is_a(outer, partial)):
                     continue
-                apart = not_to_be_said(here) if served else ()
+                apart = set[str]()
+                if served:
+                    apart = {*not_to_be_said(here), *more_open(declared(outer), said)}
                 if names := differing(outer, said, apart):
                     yield Lost(endpoint, outer, names, _ABOVE_THE_ROUTE)
 
