@@ -54,6 +54,11 @@ def caller_faults(endpoint: Endpoint) -> Iterator[CallerFault]:
             "dependencies FastAPI runs the last one, and none that is within another type",
             "say all scopes in one: Annotated[Caller, Security(fastgate, scopes=[…])]",
         )
+    for text in (callers | endpoint.not_run).texts:
+        yield CallerFault(
+            f"asks for scopes={text!r}, a text, of which FastAPI takes each letter for a scope",
+            f"write a list: scopes={text.split() or [text]!r}",
+        )
     if called := (callers | endpoint.not_run).called:
         yield CallerFault(
             f"depends on an annotation as if it were a function: {', '.join(called)}, so that "

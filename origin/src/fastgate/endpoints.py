@@ -336,9 +336,10 @@ def _with_dependencies(endpoint: Endpoint, view: View, app: object) -> Endpoint:
     """Add what is asked by what FastAPI runs, and by what that is an override of."""
     written = getattr(view, "dependant", None)
     run = run_of(written, view, app)
-    callers, calls = callers_of(run.dependant), _calls(run.dependant)
+    listed = getattr(view, "dependencies", None) or ()
+    callers, calls = callers_of(run.dependant, listed), _calls(run.dependant)
     if run.dependant is not written:
-        callers |= callers_of(written)
+        callers |= callers_of(written, listed)
         calls = tuple({id(each): each for each in (*calls, *_calls(written))}.values())
     return replace(
         endpoint,
