@@ -186,15 +186,15 @@ def _claimed(dependant: Dependant) -> Iterator[str]:
         for called in _called(each.call):
             if is_a(called, type) and issubclass(called, Identity):  # type: ignore[arg-type]
                 yield each.name or "Identity"  # its members, then
-        for parameters in _READ_FROM_THE_REQUEST:
-            for parameter in getattr(each, parameters):
-                if reads_who_is_calling(parameter.field_info.annotation):
-                    yield parameter.name
+        for parameter in read_from_the_request(each):
+            if reads_who_is_calling(parameter.field_info.annotation):
+                yield parameter.name
 
 
-_READ_FROM_THE_REQUEST = tuple(
-    f"{part}_params" for part in ("path", "query", "header", "cookie", "body")
-)
+def read_from_the_request(dependant: Dependant) -> Iterator[Any]:
+    """Yield the parameters of one function that FastAPI reads from a request."""
+    for part in ("path", "query", "header", "cookie", "body"):
+        yield from getattr(dependant, f"{part}_params")
 
 
 def _called(dependency: object) -> Iterator[object]:
