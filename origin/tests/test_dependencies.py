@@ -17,6 +17,7 @@ from fastapi import (
     Header,
     Query,
     Security,
+    params,
 )
 from pydantic import BaseModel, create_model
 from starlette.staticfiles import StaticFiles
@@ -218,8 +219,6 @@ def test_the_scheme_is_recognized_in_any_form(asked: Callable[..., object]) -> N
 
 
 def test_so_is_any_caller() -> None:
-    async def read_nothing() -> None: ...
-
     app = FastAPI(openapi_url=None)
     app.get("/x", dependencies=[Depends(functools.partial(any_caller))])(read_nothing)
     assert [route["access"] for route in compile_routes(app)] == ["optional"]
@@ -438,3 +437,95 @@ def test_what_the_app_depends_on_is_looked_into_as_well() -> None:
     app.mount("/x", at_edge(access="authenticated")(StaticFiles(directory=".")))
     with pytest.raises(CannotCompile, match="asks for 'orders:read' in an annotation"):
         compile_routes(app)
+
+
+Written = Callable[[FastAPI, params.Security], object]
+
+
+async def read_nothing() -> None: ...
+
+
+def asks_in_an_annotation(app: FastAPI, asked: params.Security) -> None:
+    async def endpoint(caller: Annotated[Caller, asked]) -> None: ...
+
+    app.get("/x")(endpoint)
+
+
+def asks_in_a_default(app: FastAPI, asked: params.Security) -> None:
+    async def endpoint(caller: Identity = asked) -> None: ...  # type: ignore[assignment]
+
+    app.websocket("/x")(endpoint)
+
+
+def asks_in_a_dependency(app: FastAPI, asked: params.Security) -> None:
+    @dataclasses.dataclass
+    class Parameters:
+        caller: Annotated[Caller, asked]
+
+    app.get("/x", dependencies=[Depends(Parameters)])(read_nothing)
+
+
+def asks_for_a_dependency(app: FastAPI, asked: params.Security) -> None:
+    async def user(caller: Caller) -> str:
+        return caller.subject
+
+    app.get("/x", dependencies=[Security(user, scopes=asked.scopes)])(read_nothing)
+
+
+def asks_by_a_router(app: FastAPI, asked: params.Security) -> None:
+    router = APIRouter(dependencies=[asked])
+    router.get("/x")(read_nothing)
+    app.include_router(router)
+
+
+def asks_by_an_inclusion(app: FastAPI, asked: params.Security) -> None:
+    router = APIRouter()
+    router.websocket("/x")(read_nothing)
+    app.include_router(router, dependencies=[asked])
+
+
+def asks_by_the_app(app: FastAPI, asked: params.Security) -> None:
+    app.router.dependencies.append(asked)
+    app.get("/x")(read_nothing)
+
+
+def asks_beside_what_is_mounted(app: FastAPI, asked: params.Security) -> None:
+    app.router.dependencies.append(asked)
+    app.mount("/x", at_edge(access="authenticated")(StaticFiles(check_dir=False)))
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        asks_in_an_annotation,
+        asks_in_a_default,
+        asks_in_a_dependency,
+        asks_for_a_dependency,
+        asks_by_a_router,
+        asks_by_an_inclusion,
+        asks_by_the_app,
+        asks_beside_what_is_mounted,
+    ],
+)
+def test_scopes_that_are_one_text_are_a_fault(write: Written) -> None:
+    app = FastAPI(openapi_url=None)
+    write(app, Security(fastgate, scopes="orders:read adm"))
+    with pytest.raises(CannotCompile, match="asks for scopes='orders:read adm', a text") as error:
+        compile_routes(app)
+    assert "write a list: scopes=['orders:read', 'adm']" in str(error.value)
+    if write is asks_beside_what_is_mounted:
+        return  # where they have to be said once more
+    app = FastAPI(openapi_url=None)
+    write(app, Security(fastgate, scopes=("orders:read", "adm")))
+    assert compile_routes(app)[0]["scopes"] == ["orders:read", "adm"]
+
+
+def test_so_are_those_of_any_caller_and_not_those_of_another_scheme() -> None:
+    app = FastAPI(openapi_url=None)
+    app.get("/x", dependencies=[Security(any_caller, scopes="adm")])(read_nothing)
+    with pytest.raises(CannotCompile, match="asks for scopes='adm', a text"):
+        compile_routes(app)
+    app = FastAPI(openapi_url=None)
+    asked = [Security(read_nothing, scopes="adm"), Security(fastgate, scopes=["a"])]
+    app.get("/x", dependencies=asked)(read_nothing)
+    assert compile_routes(app)[0]["scopes"] == ["a"]

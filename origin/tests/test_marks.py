@@ -1,5 +1,6 @@
 """A declaration is read, by the compiler and at run time, or it is a fault."""
 
+import copy
 import functools
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -31,6 +32,7 @@ INCLUDES_MOUNTS = hasattr(routing, "_IncludedRouter")
 
 closed = at_edge(access="authenticated", scopes=["admin"])
 public = at_edge(access="public", methods=["GET"])
+public_page = at_edge(access="public")
 
 
 class Inner:
@@ -364,6 +366,35 @@ def test_a_marked_wrapper_and_what_it_wraps_are_two_endpoints() -> None:
     assert [fault.endpoint.template for fault in error.value.faults] == ["/silent"]
 
 
+@pytest.mark.parametrize("around", [{}, {"require": {"rule": "staff"}}], ids=["access", "more"])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_served_wrapper_that_opens_asks_nothing_of_what_it_wraps(
+    around: dict[str, Any], *, first: bool
+) -> None:
+    app = at_edge(access="authenticated", **around)(FastAPI(openapi_url=None))
+    inner = handler()
+    if first:
+        app.get("/x")(inner)
+    app.get("/open")(public_page(wrapped(inner)))
+    if not first:
+        app.get("/x")(inner)
+    routes = {route["path"]: route for route in compile_routes(app)}
+    assert routes["/open"]["access"] == "public"
+    assert routes["/x"]["access"] == "authenticated"
+    assert routes["/x"].get("require") == around.get("require")
+
+
+def test_one_that_is_not_served_or_says_more_does() -> None:
+    app = at_edge(access="authenticated")(FastAPI(openapi_url=None))
+    app.get("/x")(inner := handler())
+    wrapper = public_page(wrapped(inner))
+    with pytest.raises(CannotCompile, match="not read: access of"):
+        compile_routes(app)
+    app.get("/open")(at_edge(limits=["few"])(wrapper))
+    with pytest.raises(CannotCompile, match="not read: limits of"):
+        compile_routes(app)
+
+
 def test_what_says_the_same_or_is_said_anew_is_no_fault() -> None:
     app = public(FastAPI(openapi_url=None))
     helper = closed(handler())
@@ -448,6 +479,68 @@ def test_an_endpoint_that_calls_a_marked_one_says_as_much(
     app.routes.pop()
     app.get("/calls")(closed(calling(called)))
     assert {route["access"] for route in compile_routes(app)} == {"authenticated"}
+
+
+class Reports:
+    """An object of which two methods are endpoints, or one is."""
+
+    async def erase(self) -> str:
+        return "ran"
+
+    async def read(self) -> str:
+        return "ran"
+
+
+def calling_of(reports: Reports, name: str) -> Callable[[], Awaitable[str]]:
+    async def call() -> str:
+        answer: str = await getattr(reports, name)()
+        return answer
+
+    return call
+
+
+@pytest.mark.parametrize("by_itself", [True, False])
+def test_an_endpoint_that_holds_the_object_of_a_marked_method_says_as_much(
+    *, by_itself: bool
+) -> None:
+    app, reports = public_page(FastAPI(openapi_url=None)), Reports()
+    closed(reports.erase)
+    endpoint = reports.read if by_itself else calling_of(reports, "erase")
+    app.get("/x")(endpoint)
+    with pytest.raises(CannotCompile, match=r"access, scopes of Reports\.erase") as error:
+        compile_routes(app)
+    assert len(error.value.faults) == 1
+    app.routes.pop()
+    app.get("/x")(public_page(functools.partial(endpoint)))
+    assert [route["access"] for route in compile_routes(app)] == ["public"]
+
+
+@pytest.mark.parametrize("copied", [lambda it: it, copy.copy, copy.deepcopy])
+def test_one_that_is_served_leaves_other_methods_of_its_object_alone(
+    copied: Callable[[Reports], Reports],
+) -> None:
+    app, reports = public_page(FastAPI(openapi_url=None)), Reports()
+    app.get("/erase")(closed(reports.erase))
+    app.get("/read")(copied(reports).read)
+    app.get("/calls")(calling_of(copied(reports), "read"))
+    found = {route["path"]: route["access"] for route in compile_routes(app)}
+    assert found == {"/erase": "authenticated", "/read": "public", "/calls": "public"}
+
+
+def test_neither_does_one_that_opens_nor_a_dependency_ask_anything_of_them() -> None:
+    app, reports = closed(FastAPI(openapi_url=None)), Reports()
+    public_page(reports.erase)
+    app.get("/read")(reports.read)
+    assert [route["access"] for route in compile_routes(app)] == ["authenticated"]
+    app, reports = public_page(FastAPI(openapi_url=None)), Reports()
+    depends = [Depends(closed(reports.erase))]
+    app.get("/closed", dependencies=depends)(closed(handler()))
+    app.get("/read")(reports.read)
+    assert [route["access"] for route in compile_routes(app)] == ["authenticated", "public"]
+    app.get("/open", dependencies=depends)(handler())
+    with pytest.raises(CannotCompile, match=r"access, scopes of Reports\.erase") as error:
+        compile_routes(app)
+    assert [fault.endpoint.template for fault in error.value.faults] == ["/open"]
 
 
 def test_a_mounted_app_that_calls_one_does_so_too() -> None:

@@ -62,6 +62,9 @@ app.get("/of-class")(Service.of_class)
 app.get("/method")(Service().method)
 app.get("/bound")(A(Service().bound))
 app.get("/object")(A(Service()))
+called = Service()
+A(called.__call__)
+app.get("/called")(called)
 app.get("/partial")(A(functools.partial(Service().bound)))
 
 @A
@@ -84,7 +87,10 @@ app.get("/path/x")(lambda: 1)
 @A
 def dependency(): ...
 
-app.get("/depends", dependencies=[Depends(dependency)])(A(lambda: 1))
+asked = Service()
+A(asked.__call__)
+
+app.get("/depends", dependencies=[Depends(dependency), Depends(asked)])(A(lambda: 1))
 """
 
 UNSERVED = """
@@ -93,6 +99,7 @@ def nothing(): ...
 
 A(APIRouter())
 A(Service().bound)
+A(Service().__call__)
 
 def without_wraps(function):
     def inner(): ...
@@ -127,7 +134,7 @@ def test_nothing_is_said_of_what_is_served(
     (tmp_path / f"{module}.py").write_text(SERVED)
     assert main(["policy", f"{module}:app", "--app-dir", str(tmp_path)]) == 0
     said = capsys.readouterr()
-    assert len(json.loads(said.out)["routes"]) == 17
+    assert len(json.loads(said.out)["routes"]) == 18
     assert said.err == ""
 
 
@@ -142,11 +149,13 @@ def test_each_declaration_that_no_route_has_is_named_with_its_line(
     written = "at_edge(access='authenticated', limits=['a']) is of"
     starts = ("def nothing", "A(APIRouter())", "A(Service", "def lost", 'at_edge(below="/x')
     nothing, router, bound, lost, of_path = lines_of(source, *starts)
+    (called,) = lines_of(source, "A(Service().__call__)")
     *found, remedy = said.err.splitlines()
     assert found == [
         f"{file}:{nothing - 1}: {written} nothing, which no route has",
         f"{file}:{router}: {written} APIRouter, which no route has",
         f"{file}:{bound}: {written} Service.bound, which no route has",
+        f"{file}:{called}: {written} Service.__call__, which no route has",
         f"{file}:{lost - 3}: {written} without_wraps.<locals>.inner, which no route has",
         f"{file}:{of_path}: at_edge(below='/x', access='none') is of FastAPI, which no route has",
     ]

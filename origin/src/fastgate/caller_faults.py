@@ -9,10 +9,11 @@ from typing import NamedTuple
 from fastapi import FastAPI
 
 from fastgate.callers import A_KNOWN_CALLER
-from fastgate.endpoints import Endpoint, Kind, place_of
+from fastgate.endpoints import Endpoint, Kind
 from fastgate.inheritance import left_to_ask
 from fastgate.merging import OPEN
 from fastgate.naming import access_of, access_said, members_of, says_callers
+from fastgate.places import place_of
 from fastgate.said import name_of, not_to_be_said
 from fastgate.static import attribute, is_a
 from fastgate.unasked import unasked
@@ -60,6 +61,11 @@ def caller_faults(endpoint: Endpoint) -> Iterator[CallerFault]:
             f"asks for {', '.join(dropped)} in an annotation, and is not asked: of several "
             "dependencies FastAPI runs the last one, and none that is within another type",
             "say all scopes in one: Annotated[Caller, Security(fastgate, scopes=[…])]",
+        )
+    for text in (callers | endpoint.not_run).texts:
+        yield CallerFault(
+            f"asks for scopes={text!r}, a text, of which FastAPI takes each letter for a scope",
+            f"write a list: scopes={text.split() or [text]!r}",
         )
     if called := (callers | endpoint.not_run).called:
         yield CallerFault(

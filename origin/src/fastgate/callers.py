@@ -4,8 +4,9 @@ In: FastAPI's trees of dependencies, or what a router lists as its own. Out: `Ca
 judged here, and nothing is run.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from inspect import Parameter
 from types import MethodType
 from typing import Annotated, Any, TypeAlias, get_args, get_origin
 
@@ -47,6 +48,8 @@ class Callers:
     annotation replaces: FastAPI runs the last one."""
     called: tuple[str, ...] = ()
     """`Caller` and `AnyCaller` where they are depended on like functions, as they are written."""
+    texts: tuple[str, ...] = ()
+    """Scopes that are written as one text, of which FastAPI takes each letter for a scope."""
 
     def __or__(self, other: "Callers") -> "Callers":
         """Return what both say together."""
@@ -58,11 +61,18 @@ class Callers:
             tuple(dict.fromkeys((*self.claimed, *other.claimed))),
             tuple(dict.fromkeys((*self.dropped, *other.dropped))),
             tuple(dict.fromkeys((*self.called, *other.called))),
+            tuple(dict.fromkeys((*self.texts, *other.texts))),
         )
 
 
-def callers_of(dependant: Dependant) -> Callers:
-    """Return what an endpoint's tree of dependencies says; nothing if there is none."""
+def callers_of(dependant: Dependant, listed: Iterable[Depends] = ()) -> Callers:
+    """Return what an endpoint's tree of dependencies says; nothing if there is none.
+
+    Args:
+        dependant: the tree.
+        listed: those dependencies of it that a route, a router or an app lists, as written there.
+
+    """
     found = asked_by(flat(dependant))
     if dependant is None:
         return found
@@ -70,7 +80,9 @@ def callers_of(dependant: Dependant) -> Callers:
     every = (dependant, *flat(dependant))
     dropped = tuple(dict.fromkeys(name for each in every for name in _dropped(each)))
     called = tuple(dict.fromkeys(name for each in every for name in _called_as_functions(each)))
-    return replace(found, claimed=claimed, dropped=dropped, called=called)
+    written = (*listed, *(each for part in every for each in _written_in(part)))
+    texts = tuple(dict.fromkeys(text for each in written for text in _text_of(each, found)))
+    return replace(found, claimed=claimed, dropped=dropped, called=called, texts=texts)
 
 
 def asked_by(dependencies: Iterable[Dependant]) -> Callers:
@@ -93,14 +105,35 @@ def asked_by(dependencies: Iterable[Dependant]) -> Callers:
     return Callers(known, anybody, tuple(scopes), tuple(unchecked))
 
 
+def _parameters_of(dependant: Dependant) -> Mapping[str, Parameter]:
+    try:
+        return get_typed_signature(dependant.call).parameters
+    except (TypeError, ValueError):
+        return {}  # it has no signature, so FastAPI has read no annotation of it
+
+
+def _written_in(dependant: Dependant) -> Iterator[Depends]:
+    """Yield the dependencies in the signature of one function, as they are written."""
+    for parameter in _parameters_of(dependant).values():
+        yield from dependencies_in(parameter.annotation)
+        if isinstance(parameter.default, Depends):
+            yield parameter.default
+
+
+def _text_of(dependency: Depends, found: Callers) -> Iterator[str]:
+    """Yield the scopes of a dependency if they are one text, and its letters are asked of callers.
+
+    Another scheme may take them for something else.
+    """
+    scopes = dependency.scopes if isinstance(dependency, Security) else ()
+    if isinstance(scopes, str) and scopes and {*scopes} <= {*found.scopes, *found.unchecked}:
+        yield scopes
+
+
 def _dropped(dependant: Dependant) -> Iterator[str]:
     """Yield what annotations of one function ask of callers, and no dependency of its asks."""
-    try:
-        parameters = get_typed_signature(dependant.call).parameters
-    except (TypeError, ValueError):
-        return  # it has no signature, so FastAPI has read no annotation of it
     run = {each.name: each for each in dependant.dependencies}
-    for name, parameter in parameters.items():
+    for name, parameter in _parameters_of(dependant).items():
         asked = [*dependencies_in(parameter.annotation)]
         used = run.get(name)
         if len(asked) < 2 and used is not None:
@@ -153,15 +186,15 @@ def _claimed(dependant: Dependant) -> Iterator[str]:
         for called in _called(each.call):
             if is_a(called, type) and issubclass(called, Identity):  # type: ignore[arg-type]
                 yield each.name or "Identity"  # its members, then
-        for parameters in _READ_FROM_THE_REQUEST:
-            for parameter in getattr(each, parameters):
-                if reads_who_is_calling(parameter.field_info.annotation):
-                    yield parameter.name
+        for parameter in read_from_the_request(each):
+            if reads_who_is_calling(parameter.field_info.annotation):
+                yield parameter.name
 
 
-_READ_FROM_THE_REQUEST = tuple(
-    f"{part}_params" for part in ("path", "query", "header", "cookie", "body")
-)
+def read_from_the_request(dependant: Dependant) -> Iterator[Any]:
+    """Yield the parameters of one function that FastAPI reads from a request."""
+    for part in ("path", "query", "header", "cookie", "body"):
+        yield from getattr(dependant, f"{part}_params")
 
 
 def _called(dependency: object) -> Iterator[object]:

@@ -24,6 +24,7 @@ from fastgate.taken import COPIED, note_for_router, note_source
 from fastgate.template import comparable
 from fastgate.written import (
     ATTRIBUTE,
+    MethodMark,
     marked,
     write,
     write_of_method,
@@ -199,6 +200,9 @@ def declared(target: object) -> Mapping[str, object]:
     """Return what `at_edge` wrote on this object; nothing if it was never asked."""
     if is_a(target, MethodType):
         return written_of_method(target)
+    if is_a(target, MethodMark):
+        mark: MethodMark = target  # type: ignore[assignment]
+        return mark.asks()
     # Of the object itself: what stands on a class must not open each of its instances.
     members = own(target).get(ATTRIBUTE, {})
     members = members if isinstance(members, Mapping) else {}

@@ -8,8 +8,6 @@ import inspect
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from types import CodeType, FunctionType
-from uuid import UUID
 
 from starlette.endpoints import HTTPEndpoint
 from starlette.routing import Mount, Route, WebSocketRoute
@@ -18,9 +16,11 @@ from starlette.staticfiles import StaticFiles
 from fastgate.callers import Callers, Dependant, callers_of, flat
 from fastgate.declare import OPAQUE, Inherited
 from fastgate.inheritance import Inheritance, Left, Listed
-from fastgate.marks import declared_by, declared_through, layers, targets_of
+from fastgate.marks import declared_by, declared_through, targets_of
 from fastgate.overrides import Lessened, run_of
 from fastgate.pages import access_of_pages
+from fastgate.parameters import path_types
+from fastgate.places import place_of
 from fastgate.routing import (
     View,
     app_below,
@@ -35,7 +35,6 @@ from fastgate.routing import (
     signed_root_of,
     taken_through,
 )
-from fastgate.static import attribute, is_a
 from fastgate.taken import Source, noted, without
 from fastgate.template import begins, comparable, takes_all_below
 
@@ -337,14 +336,15 @@ def _with_dependencies(endpoint: Endpoint, view: View, app: object) -> Endpoint:
     """Add what is asked by what FastAPI runs, and by what that is an override of."""
     written = getattr(view, "dependant", None)
     run = run_of(written, view, app)
-    callers, calls = callers_of(run.dependant), _calls(run.dependant)
+    listed = getattr(view, "dependencies", None) or ()
+    callers, calls = callers_of(run.dependant, listed), _calls(run.dependant)
     if run.dependant is not written:
-        callers |= callers_of(written)
+        callers |= callers_of(written, listed)
         calls = tuple({id(each): each for each in (*calls, *_calls(written))}.values())
     return replace(
         endpoint,
         callers=callers,
-        path_types=_path_types(run.dependant),
+        path_types=path_types(run.dependant),
         dependencies=calls,
         tree=run.dependant,
         lessened=run.lessened,
@@ -368,36 +368,3 @@ def _methods(route: View) -> tuple[str, ...] | None:
         served = {name for name in _HTTP_ENDPOINT_METHODS if hasattr(route.endpoint, name.lower())}
         return tuple(sorted(served | ({"HEAD"} if "GET" in served else set())))
     return None
-
-
-def _path_types(dependant: Dependant) -> dict[str, tuple[str, ...]]:
-    found: dict[str, tuple[str, ...]] = {}
-    for each in () if dependant is None else (dependant, *flat(dependant)):
-        for parameter in each.path_params:
-            kind = _kind_of(parameter.field_info.annotation)
-            found[parameter.alias] = (*found.get(parameter.alias, ()), kind)
-    return found
-
-
-def _kind_of(annotation: object) -> str:
-    if not inspect.isclass(annotation) or issubclass(annotation, bool):
-        return "other"
-    kinds = {UUID: "uuid", int: "int", float: "float"}
-    plain = "str" if annotation is str else "other"
-    return next((kind for base, kind in kinds.items() if issubclass(annotation, base)), plain)
-
-
-def place_of(target: object) -> str:
-    """Return `file:line` of a function or class, or of an object's class."""
-    function = target
-    for layer in layers(target, mounted=False):
-        if is_a(layer, FunctionType, type):
-            function = layer
-    code = attribute(function, "__code__") if is_a(function, FunctionType) else None
-    if is_a(code, CodeType):
-        return f"{code.co_filename}:{code.co_firstlineno}"  # type: ignore[attr-defined]
-    kind = function if is_a(function, type) else type(function)
-    try:
-        return f"{inspect.getsourcefile(kind)}:{inspect.getsourcelines(kind)[1]}"  # type: ignore[arg-type]
-    except (OSError, TypeError):
-        return f"{attribute(kind, '__module__')}.{attribute(kind, '__qualname__')}"

@@ -13,12 +13,12 @@ from starlette.routing import BaseRoute, Host, Mount, Router
 
 from fastgate.around import run_beside, standing_in
 from fastgate.callers import Callers
-from fastgate.declare import ACCESS, declared
+from fastgate.declare import declared
 from fastgate.dependencies import FastgateScheme
 from fastgate.endpoints import Endpoint, Kind, endpoints_below
 from fastgate.inheritance import left_to_ask
 from fastgate.marks import is_router, layers, targets_of
-from fastgate.merging import OPEN, asks_of_callers, over
+from fastgate.merging import OPEN, over
 from fastgate.reach import Graph
 from fastgate.routing import apps_within, declared_of, effective_routes, routed_app, router_of
 from fastgate.said import (
@@ -28,6 +28,8 @@ from fastgate.said import (
     is_asgi,
     is_mounted,
     layers_of,
+    less_open,
+    more_open,
     name_of,
     not_to_be_said,
     said_by,
@@ -176,7 +178,7 @@ def _declared_in(
     # What a mount around it says is as good: it is said of what is mounted there.
     here = {**{name: said[name] for name in endpoint.said_by_mounts if name in said}, **here}
     own = id(part) in keys  # what is declared of it is read
-    apart = {*not_to_be_said(here), *_more_open(declared(part), said)}
+    apart = {*not_to_be_said(here), *more_open(declared(part), said)}
     if not own and (names := differing(part, said, apart)):
         yield Lost(endpoint, part, names, say(names)).unread()
     app = part if is_router(part) else Router(routes=[part])  # type: ignore[list-item]
@@ -186,7 +188,7 @@ def _declared_in(
     for below in endpoints_below(app, template):
         members = {} if opaque else over(below.inherited, below.declared)
         names = [name for name in members if said.get(name) != members[name]]
-        names = [name for name in names if name not in _more_open(members, said)]
+        names = [name for name in names if name not in more_open(members, said)]
         by_itself = served or not names  # to say it of the whole is all that is needed
         names += _access_asked_beyond(below, said)
         if served:
@@ -208,7 +210,7 @@ def _access_asked_beyond(below: Endpoint, said: Mapping[str, object]) -> list[st
     asked = _callers_of(below)
     if not asked.known and not asked.anybody:
         return []
-    return _less(said, "authenticated" if asked.known else "optional")
+    return less_open(said, "authenticated" if asked.known else "optional")
 
 
 def _scopes_asked_beyond(below: Endpoint, said: Mapping[str, object]) -> list[str]:
@@ -219,18 +221,7 @@ def _scopes_asked_beyond(below: Endpoint, said: Mapping[str, object]) -> list[st
 
 def _asked_of(endpoint: Endpoint, scheme: object) -> Iterator[Unread]:
     """Yield that a part which is looked at by nobody else asks for a known caller."""
-    if endpoint.kind is not Kind.BELOW and (names := _less(said_by(endpoint)[1], "authenticated")):
+    if endpoint.kind is not Kind.BELOW and (
+        names := less_open(said_by(endpoint)[1], "authenticated")
+    ):
         yield Lost(endpoint, scheme, names, say(names)).unread()
-
-
-def _more_open(members: Mapping[str, object], said: Mapping[str, object]) -> list[str]:
-    """Return `access` where the whole is closed further than a part of it."""
-    return _less({"access": members.get("access")}, str(said.get("access")))
-
-
-def _less(said: Mapping[str, object], asked: str) -> list[str]:
-    """Return what is to be said where callers are asked for whom nobody lets in, or makes known."""
-    given = said.get("access", "authenticated" if asks_of_callers(said) else None)
-    known = given in ACCESS and asked in ACCESS
-    less = known and ACCESS.index(str(given)) < ACCESS.index(asked)
-    return ["access"] if less else []

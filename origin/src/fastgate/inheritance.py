@@ -139,7 +139,7 @@ class Inheritance:
             listed = router_dependencies(self._app, view)
             marks: list[object] = [each.dependency for each in listed]
             tree = dependant_of_listed(listed, path)
-            not_run = callers_of(tree)
+            not_run = callers_of(tree, listed)
             calls = tuple((each.call, frozenset[str]()) for each in flat(tree))
         else:
             marks = _marks_of(view, [each.call for each in flat(dependant)])

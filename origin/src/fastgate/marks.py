@@ -75,7 +75,7 @@ def layers(target: object, *, mounted: bool = True) -> Iterator[object]:
         elif (wrapped := attribute(layer, "__wrapped__")) is not None:
             left.append(wrapped)
         elif not is_a(layer, FunctionType, type):
-            left.append(_call_of(layer))
+            left.append(call_of(layer))
             if mounted and not has_routes(layer):
                 left.append(attribute(layer, "app"))
 
@@ -91,6 +91,7 @@ def is_router(target: object) -> bool:
     return is_a(target, Starlette, Router)
 
 
-def _call_of(target: object) -> object:
+def call_of(target: object) -> object:
+    """Return the `__call__` of an object's class; None if it has none."""
     found = (own(kind).get("__call__") for kind in type(target).__mro__)
     return next((each for each in found if each is not None), None)

@@ -69,12 +69,18 @@ class OnlyMade:
         return core_schema.no_info_before_validator_function(self, handler(source))
 
 
-def reads_who_is_calling(annotation: object) -> bool:
-    """Whether what FastAPI reads from a request by this annotation has an `Identity` in it."""
+def reads_who_is_calling(annotation: object) -> bool | None:
+    """Whether what FastAPI reads from a request by this annotation has an `Identity` in it.
+
+    None if it names what is not defined: FastAPI cannot read anything by it.
+    """
     try:
-        return _reads(annotation)
-    except TypeError:  # nothing to remember it by
-        return _reads.__wrapped__(annotation)
+        try:
+            return _reads(annotation)
+        except TypeError:  # nothing to remember it by
+            return _reads.__wrapped__(annotation)
+    except _UndefinedError:  # not remembered: it may be defined later
+        return None
 
 
 @lru_cache(maxsize=512)
@@ -85,7 +91,15 @@ def _reads(annotation: object) -> bool:
         schema = TypeAdapter[Any](annotation).core_schema  # type: ignore[arg-type]
     except Exception:
         return False  # Whatever it is, nobody is made of it: see `OnlyMade`.
-    return any(isinstance(each, OnlyMade) for each in _within(schema))
+    try:
+        parts = [*_within(schema)]
+    except Exception as error:  # what pydantic has in place of a schema that it could not make
+        raise _UndefinedError from error
+    return any(isinstance(each, OnlyMade) for each in parts)
+
+
+class _UndefinedError(Exception):
+    """A type, or one that it contains, is named and not there."""
 
 
 def _within(schema: object) -> Iterator[object]:

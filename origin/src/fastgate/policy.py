@@ -31,6 +31,7 @@ from fastgate.naming import (
     requests_of,
 )
 from fastgate.overlap import overlap_between
+from fastgate.parameters import undefined_in
 from fastgate.routing import root_path_of, routed_app
 from fastgate.template import Template, TemplateRefused, comparable
 from fastgate.units import overruled
@@ -205,6 +206,14 @@ def _faults_of(endpoint: Endpoint, rules: Mapping[str, object]) -> Iterator[Faul
     yield from _method_faults(endpoint)
     for said in caller_faults(endpoint):
         yield Fault(endpoint, said.what, said.remedy)
+    for parameter in dict.fromkeys(undefined_in(endpoint.tree)):
+        yield Fault(
+            endpoint,
+            "has a parameter that FastAPI cannot read, because its type names what is not defined: "
+            f"{parameter}",
+            "import what it names for the running program, not under `if TYPE_CHECKING:` alone, "
+            "and define it in the module, not in a function",
+        )
     for misread in misread_parameters(endpoint, rules):
         yield Fault(endpoint, misread.what, misread.remedy)
 

@@ -13,11 +13,12 @@ from fastapi import routing
 from starlette.routing import Route, WebSocketRoute
 
 from fastgate.declare import ACCESS, OPAQUE, declared
-from fastgate.endpoints import Endpoint, Kind, place_of
+from fastgate.endpoints import Endpoint, Kind
 from fastgate.formerly import FORMERLY
 from fastgate.marks import declared_by, layers
-from fastgate.merging import OF_KNOWN_CALLERS, OPEN, over
+from fastgate.merging import OF_KNOWN_CALLERS, OPEN, asks_of_callers, over
 from fastgate.naming import access_of, members_of, says_callers
+from fastgate.places import place_of
 from fastgate.static import attribute, is_a
 
 _OF_ONE_ROUTE = frozenset((FORMERLY, OPAQUE, "id", "methods", "path"))
@@ -146,6 +147,19 @@ def not_to_be_said(here: Mapping[str, object]) -> set[str]:
     """
     of_callers = "access" not in here or here["access"] == "authenticated"
     return {*here, *_OF_ONE_ROUTE, *(() if of_callers else OF_KNOWN_CALLERS)}
+
+
+def more_open(members: Mapping[str, object], said: Mapping[str, object]) -> list[str]:
+    """Return `access`, where what is said is closed further than these members."""
+    return less_open({"access": members.get("access")}, str(said.get("access")))
+
+
+def less_open(said: Mapping[str, object], asked: str) -> list[str]:
+    """Return what is to be said where callers are asked for whom nobody lets in, or makes known."""
+    given = said.get("access", "authenticated" if asks_of_callers(said) else None)
+    known = given in ACCESS and asked in ACCESS
+    less = known and ACCESS.index(str(given)) < ACCESS.index(asked)
+    return ["access"] if less else []
 
 
 def say(names: Iterable[str]) -> str:

@@ -6,7 +6,7 @@ endpoints; `around` looks at what stands around them, `hidden` at what they hand
 Nothing is changed.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain
 
@@ -25,14 +25,15 @@ from fastgate.said import (
     differing,
     holds,
     layers_of,
+    more_open,
     not_to_be_said,
     said_by,
     say,
     say_of,
 )
-from fastgate.static import is_a
+from fastgate.static import attribute, is_a
 from fastgate.taken import declared_in
-from fastgate.written import marked_around
+from fastgate.written import MethodMark, marked_around, marks_of_method
 
 _ABOVE_THE_ROUTE = (
     "write the route's decorator above all others, so that what they wrap is served, or say it of "
@@ -43,9 +44,13 @@ _ABOVE_THE_ROUTE = (
 def unread(app: object, found: Sequence[Endpoint]) -> Iterator[Unread]:
     """Yield the declarations that no route of `app` has; `found` is everything that it serves."""
     yield from around_the_app(app)
-    read = {id(each) for each in layers(routed_app(app))}
+    read = set(_ids_of(layers(routed_app(app))))
     for endpoint in found:
-        read |= {id(each) for each in layers_of(endpoint)}
+        read.update(_ids_of(layers_of(endpoint)))
+        # What is written of a method that is a dependency is compared where it is one.
+        for call in (*endpoint.dependencies, *(call for call, _ in endpoint.listed)):
+            marks = map(marks_of_method, layers(call, mounted=False))
+            read |= {id(mark) for mark in chain.from_iterable(marks)}
     told = set[tuple[int, int]]()
     listed = Listed(found)
     within = chain(_of_itself(found), _around_it(found, read), _within_reach(found, read, listed))
@@ -58,6 +63,13 @@ def unread(app: object, found: Sequence[Endpoint]) -> Iterator[Unread]:
     yield from _of_apps_left_out(found)
     yield from hidden(found, listed)
     yield from handed_on_by_handlers(app, listed)
+
+
+def _ids_of(served: Iterable[object]) -> Iterator[int]:
+    """Yield the ids of what is served, and of what is written of methods of it."""
+    for layer in served:
+        yield id(layer)
+        yield from map(id, marks_of_method(layer))
 
 
 def _of_itself(found: Sequence[Endpoint]) -> Iterator[Lost]:
@@ -114,7 +126,8 @@ def _around_it(found: Sequence[Endpoint], read: Collection[int]) -> Iterator[Los
     """Yield what is declared of decorators around an endpoint that its route was made without.
 
     Where such a wrapper is served itself, too, its declaration is read there: then the endpoint
-    may say something else, and one that is not the same function but a partial one means nothing.
+    may say something else or be closed further, and one that is not the same function but a partial
+    one means nothing.
     """
     for endpoint in found:
         here, said = said_by(endpoint)
@@ -124,7 +137,9 @@ def _around_it(found: Sequence[Endpoint], read: Collection[int]) -> Iterator[Los
                 served = id(outer) in read
                 if id(outer) in within or (served and is_a(outer, partial)):
                     continue
-                apart = not_to_be_said(here) if served else ()
+                apart = set[str]()
+                if served:
+                    apart = {*not_to_be_said(here), *more_open(declared(outer), said)}
                 if names := differing(outer, said, apart):
                     yield Lost(endpoint, outer, names, _ABOVE_THE_ROUTE)
 
@@ -174,7 +189,9 @@ def _lost_in(
                     key = (id(endpoint), id(target))
                     before = lost[key].names if key in lost else ()
                     names = (*before, name)
-                    lost[key] = Lost(endpoint, target, names, say_of(endpoint, names))
+                    function = attribute(target, "function")
+                    meant = function if is_a(target, MethodMark) else target
+                    lost[key] = Lost(endpoint, meant, names, say_of(endpoint, names))
     yield from lost.values()
 
 

@@ -7,9 +7,10 @@ read, and no fault.
 
 from collections.abc import Iterator, Sequence
 from itertools import chain
+from types import FunctionType, MethodType
 
 from fastgate.endpoints import Endpoint, endpoints
-from fastgate.marks import layers
+from fastgate.marks import call_of, layers
 from fastgate.reach import methods_of_class, mro_of
 from fastgate.recorded import Call, key_of
 from fastgate.routing import routed_app
@@ -35,6 +36,8 @@ def _parts_of(endpoint: Endpoint) -> Iterator[object]:
         *(layers(each, mounted=False) for each in (*endpoint.dependencies, *listed)),
     ):
         yield layer
+        if is_a(call := call_of(layer), FunctionType):
+            yield MethodType(call, layer)  # type: ignore[arg-type]
         if is_a(layer, type):
             yield from mro_of(layer)
             yield from chain.from_iterable(methods_of_class(layer))

@@ -25,6 +25,24 @@ class Mark(dict[str, object]):
     """The id of that object."""
 
 
+class MethodMark:
+    """What was written of a method, among the attributes of the object that it is bound to."""
+
+    __slots__ = ("function", "mark")
+
+    def __init__(self, function: object, mark: Mark) -> None:
+        self.function = function
+        self.mark = mark
+
+    def __deepcopy__(self, memo: object) -> "MethodMark":
+        """Return the same one: it is still of the object that it was written for."""
+        return self
+
+    def asks(self) -> Mapping[str, object]:
+        """Return what it asks of those who call the method; nothing if it opens that."""
+        return {} if self.mark.get("access") in OPEN else self.mark
+
+
 def marked(target: object, earlier: object, members: Mapping[str, object]) -> Mark:
     """Return the mark of an object that has an earlier one, its own or the copy of another's."""
     if not isinstance(earlier, Mark):
@@ -83,8 +101,8 @@ def write_of_method(method: MethodType, members: Mapping[str, object]) -> None:
     mine = isinstance(earlier, Mark) and earlier.of == id(holder)
     mark = Mark(added(earlier, members) if mine else members)
     mark.of = id(holder)
-    others = [each for each in _methods_of(holder) if each[0] is not function]
-    marks = (*others, (function, mark))
+    others = [each for each in _methods_of(holder) if each.function is not function]
+    marks = (*others, MethodMark(function, mark))
     with contextlib.suppress(AttributeError, TypeError):
         object.__setattr__(holder, _METHODS_ATTRIBUTE, marks)
     if own(holder).get(_METHODS_ATTRIBUTE) is not marks:
@@ -106,19 +124,32 @@ def written_of_call(target: object) -> Mapping[str, object]:
     """Return what was written of the method `__call__` of an object, which is run by its name."""
     if not _methods_of(target):
         return {}
-    found = (own(kind).get("__call__") for kind in type(target).__mro__)
-    return _written_of(target, next((each for each in found if each is not None), None))
+    return _written_of(target, _call_of(target))
 
 
 def _written_of(holder: object, function: object) -> Mapping[str, object]:
-    mark = next((mark for each, mark in _methods_of(holder) if each is function), Mark())
+    mark = next((it.mark for it in _methods_of(holder) if it.function is function), Mark())
     opens_a_copy = mark.get("access") in OPEN and mark.of != id(holder)
     return {} if opens_a_copy else mark
 
 
-def _methods_of(holder: object) -> tuple[tuple[object, Mark], ...]:
+def marks_of_method(target: object) -> Iterator[MethodMark]:
+    """Yield what was written of a bound method, or of the `__call__` of an object, itself."""
+    if is_a(target, MethodType):
+        holder, function = attribute(target, "__self__"), attribute(target, "__func__")
+    else:
+        holder, function = target, _call_of(target)
+    yield from (each for each in _methods_of(holder) if each.function is function)
+
+
+def _methods_of(holder: object) -> tuple[MethodMark, ...]:
     found = own(holder).get(_METHODS_ATTRIBUTE, ())
     return found if isinstance(found, tuple) else ()
+
+
+def _call_of(target: object) -> object:
+    found = (own(kind).get("__call__") for kind in type(target).__mro__)
+    return next((each for each in found if each is not None), None)
 
 
 class Around:

@@ -1,0 +1,118 @@
+"""Annotations that name what is not there when the program runs: a fault, and no traceback.
+
+That is what a linter makes of them which puts imports under `if TYPE_CHECKING:`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import pytest
+from fastapi import Depends, FastAPI, Security, WebSocket
+from pydantic import BaseModel
+
+from fastgate import AnyCaller, at_edge, fastgate, guard
+from fastgate.policy import CannotCompile, compile_routes
+from fastgate.testing import AsCaller
+from tests.edge import Edge
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from fastgate import Caller, Settings
+
+
+async def asks(caller: Caller) -> None: ...
+
+
+async def asks_with_scopes(
+    caller: Annotated[Caller, Security(fastgate, scopes=["admin"])],
+) -> None: ...
+
+
+async def asks_by_a_socket(socket: WebSocket, caller: Caller) -> None: ...
+
+
+async def depends(user: Annotated[None, Depends(asks)]) -> None: ...
+
+
+async def depends_by_itself(settings: Annotated[Settings, Depends(lambda: 1)]) -> None: ...
+
+
+class Incomplete(BaseModel):
+    """A model of which a part is defined nowhere."""
+
+    part: NotThere  # type: ignore[name-defined]  # noqa: F821
+
+
+async def reads(body: Incomplete) -> None: ...
+
+
+async def reads_several(bodies: list[Incomplete]) -> None: ...
+
+
+class Tree(BaseModel):
+    """A model that contains itself, and one that is written below it."""
+
+    leaf: Leaf
+    trees: list[Tree] = []
+
+
+class Leaf(BaseModel):
+    """Written below what contains it."""
+
+    size: int
+
+
+async def reads_what_is_written_later(body: Tree, caller: AnyCaller) -> int:
+    return body.leaf.size
+
+
+async def takes_from_a_default(settings: Settings = Depends(lambda: 1)) -> Settings:  # noqa: B008
+    return settings
+
+
+CASES: dict[Callable[..., Awaitable[Any]], str] = {
+    asks: "caller: Caller",
+    asks_with_scopes: "caller: Annotated[Caller, Security(fastgate, scopes=['admin'])]",
+    asks_by_a_socket: "caller: Caller",
+    depends: "caller: Caller",
+    depends_by_itself: "settings: Annotated[Settings, Depends(lambda: 1)]",
+    reads: "body: Incomplete",
+    reads_several: f"bodies: list[{__name__}.Incomplete]",
+}
+
+
+@pytest.mark.parametrize(("endpoint", "said"), CASES.items(), ids=lambda it: str(it).split()[1])
+def test_a_parameter_of_a_type_that_is_not_there_is_a_fault(
+    endpoint: Callable[..., Awaitable[Any]], said: str, edge: Edge
+) -> None:
+    app = at_edge(access="public")(FastAPI(openapi_url=None))
+    (app.websocket if endpoint is asks_by_a_socket else app.post)("/x")(endpoint)
+    with pytest.raises(CannotCompile) as error:
+        compile_routes(app)
+    (fault,) = error.value.faults
+    assert fault.what.endswith(f"names what is not defined: {said}")
+    assert "not under `if TYPE_CHECKING:` alone" in fault.remedy
+    assert f"{endpoint.__name__} (/x, " in str(error.value)
+    guard(app, edge.settings(strict=True))
+    with pytest.raises(CannotCompile), AsCaller()(app):
+        raise AssertionError("it has started")
+
+
+def test_what_is_defined_later_and_what_is_not_read_is_no_fault(
+    as_caller: AsCaller, edge: Edge
+) -> None:
+    app = at_edge(access="optional")(FastAPI(openapi_url=None))
+    app.post("/tree")(reads_what_is_written_later)
+    app.get("/default", response_model=None)(takes_from_a_default)
+    assert [route["access"] for route in compile_routes(app)] == ["optional"] * 2
+    guard(app, edge.settings(strict=True))
+    with as_caller(app) as client:
+        assert client.post("/tree", json={"leaf": {"size": 3}}).json() == 3
+        assert client.get("/default").json() == 1
+    app.post("/incomplete")(reads)
+    with pytest.raises(CannotCompile, match="body: Incomplete"):
+        compile_routes(app)
+    Incomplete.model_rebuild(_types_namespace={"NotThere": int})
+    assert len(compile_routes(app)) == 3
