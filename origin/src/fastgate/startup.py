@@ -15,7 +15,6 @@ from fastgate.dispatch import can_compare_all, mark_guarded
 from fastgate.keys import EdgeKeys, KeySource
 from fastgate.local import LocalEdge
 from fastgate.names import Accepted, Names, Request
-from fastgate.naming import unnamed_of
 from fastgate.overlap import overlap_of
 from fastgate.placement import Misplaced, answers_before, guarded_app, outside_of
 from fastgate.policy import CannotCompile
@@ -23,6 +22,7 @@ from fastgate.routing import routed_app, signed_root_of
 from fastgate.self_test import understand_framework
 from fastgate.settings import Settings
 from fastgate.strict import ids_or_no_start
+from fastgate.unnamed import Unnamed
 
 _log = logging.getLogger("fastgate")
 
@@ -150,7 +150,7 @@ class Startup:
         if not self._observe:
             mark_guarded(app)
         if routed_app(app) is not None:
-            self.names = Names(signed_root_of(app), self._former(app), unnamed=unnamed_of(app))
+            self.names = Names(signed_root_of(app), self._former(app), unnamed=Unnamed(app))
         if self._settings.strict:
             self.names = self.names._replace(ids=ids_or_no_start(app))
         if self._local is not None:
