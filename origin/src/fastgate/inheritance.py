@@ -23,7 +23,7 @@ from fastgate.declare import (
 from fastgate.merging import OF_KNOWN_CALLERS, OPEN, implied, over
 from fastgate.overrides import run_of
 from fastgate.routing import View, inclusions, router_dependencies, router_of
-from fastgate.taken import COPIED_FROM, noted_dependencies
+from fastgate.taken import COPIED_FROM, dependencies_of, noted_dependencies
 from fastgate.template import begins, comparable
 
 Members = Mapping[str, object]
@@ -188,7 +188,7 @@ class Inheritance:
         copied: Iterable[object] = getattr(view, COPIED_FROM, ())
         around = (router_of(self._app), *through, *copied)
         routers = {id(each): each for each in around if isinstance(each, APIRouter)}.values()
-        return dependant_of_listed([each for it in routers for each in it.dependencies], path)
+        return dependant_of_listed([each for it in routers for each in dependencies_of(it)], path)
 
     def _asked_by(self, tree: Dependant, listed: Iterable[Depends] = ()) -> Callers:
         """Return what a tree asks of callers, and what would be run by overrides in its place."""
