@@ -18,6 +18,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from fastgate import AnyCaller, at_edge, guard
 from fastgate.endpoints import endpoints
+from fastgate.marks import declared_by
 from fastgate.policy import CannotCompile, compile_routes
 from fastgate.testing import AsCaller
 from tests.edge import HEADER, Edge, payload
@@ -467,3 +468,16 @@ def test_other_routes_that_are_added_after_the_start_are_run(
             assert client.get("/late", headers=headers).text == '"shown"'
             assert client.get("/x", headers=edge.headers("/x", "/x")).status_code == 200
     assert read.call_count == 2  # once more, and not for each request
+
+
+def test_declarations_are_read_once_for_each_request(
+    edge: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = empty()
+    app.get("/x")(public(shown()))
+    guard(app, edge.settings())
+    read = Mock(wraps=declared_by)
+    with TestClient(app) as client:
+        monkeypatch.setattr("fastgate.route.declared_by", read)
+        assert client.get("/x", headers=edge.headers("/x", "/x")).status_code == 200
+    assert read.call_count == 1

@@ -141,7 +141,7 @@ class RouteCheck:
                 if self._has_no_name(declared, template, scope, view):
                     told = f"{_told(template, scope)}, which the edge never names"
                     fault = RouteMismatch(found=told)
-                elif judged.content_digest is None and declared.get("sign_body"):
+                elif judged.content_digest is None and signs_body(declared):
                     fault = ContentMismatch()
         self.done, self.refused = fault is None, fault is not None
         return fault
@@ -340,6 +340,11 @@ def check_for(
         root_path: str = scope.get("root_path", "")
         prefix = Prefix("", root_path, path_below(root_path, scope["path"]))
     return kind(judged, refuse, _method(scope), scope["path"], prefix, names, prefix.router)
+
+
+def signs_body(declared: Mapping[str, object]) -> bool:
+    """Whether the author asks for a signed body: `at_edge(sign_body=True)`."""
+    return bool(declared.get("sign_body"))
 
 
 def _told(template: str | None, scope: Scope) -> str:
