@@ -2,11 +2,18 @@
 
 from collections.abc import Callable
 from typing import Annotated
+from unittest.mock import Mock
 
 import pytest
-from fastapi import APIRouter, Depends, FastAPI, Security, WebSocket
+from fastapi import APIRouter, Depends, FastAPI, Security, WebSocket, routing
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.testclient import TestClient
 
 from fastgate import AnyCaller, Caller, at_edge, fastgate, guard
+from fastgate import endpoints as endpoints_module
+from fastgate.callers import dependant_of_listed
+from fastgate.overrides import run_of
 from fastgate.policy import CannotCompile, compile_routes
 from fastgate.testing import AsCaller
 from tests.edge import Edge
@@ -171,3 +178,140 @@ def test_a_test_may_override_what_asks_for_callers_before_a_strict_app_starts(ed
     app.dependency_overrides[real] = nobody
     with AsCaller()(app, sub="ada", scopes=["admin"]) as client:
         assert client.get("/x").json() == "nobody"
+
+
+def bad(thing: "Thing") -> None: ...
+
+
+class Thing:
+    """Nothing that FastAPI could read from a request."""
+
+
+@pytest.mark.parametrize("override", [dict, int, 5, None, bad], ids=repr)
+def test_an_override_that_cannot_be_called_is_a_fault_that_names_it(
+    override: Callable[..., object],
+) -> None:
+    app = public_app()
+    app.get("/x")(page)
+    app.dependency_overrides[stub] = override
+    name = getattr(override, "__name__", repr(override))
+    expected = f"has {name} by dependency_overrides in place of stub, which FastAPI cannot call: "
+    with pytest.raises(CannotCompile, match=expected):
+        compile_routes(app)
+
+
+@pytest.mark.parametrize("override", [dict, 5, None, bad], ids=repr)
+def test_an_app_with_one_starts_and_fails_there_alone_unless_it_is_strict(
+    edge: Edge, override: Callable[..., object]
+) -> None:
+    for strict in (False, True):
+        app = public_app()
+        app.get("/x")(page)
+        app.get("/y")(nobody)
+        guard(app, edge.settings(strict=strict))
+        app.dependency_overrides[stub] = override
+        client = AsCaller()(app, raise_server_exceptions=False)
+        if strict:
+            with pytest.raises(CannotCompile, match="in place of stub"), client:
+                raise AssertionError("it has started")
+            continue
+        with client:
+            assert client.get("/y").json() == "nobody"
+            assert client.get("/x").status_code == 500
+
+
+def test_what_overrides_the_scheme_of_a_strict_app_is_told_as_such(edge: Edge) -> None:
+    app = FastAPI(openapi_url=None)
+    app.get("/x", dependencies=[Depends(real)])(nobody)
+    guard(app, edge.settings(strict=True))
+    app.dependency_overrides[fastgate] = nobody
+    with (
+        pytest.raises(CannotCompile, match="overrides the dependency that knows") as raised,
+        TestClient(app),
+    ):
+        raise AssertionError("it has started")
+    assert "in an annotation" not in str(raised.value)
+
+
+def test_overrides_count_in_lists_that_fastapi_does_not_run() -> None:
+    async def plain(_request: Request) -> PlainTextResponse:
+        return PlainTextResponse("plain")
+
+    router = APIRouter(dependencies=[Depends(stub)])
+    router.add_route("/x", plain)
+    app = public_app()
+    app.include_router(router)
+    assert compile_routes(app)
+    app.dependency_overrides[stub] = real
+    with pytest.raises(CannotCompile, match=r"depends on Security\(fastgate, scopes=\['admin'\]\)"):
+        compile_routes(app)
+    app.dependency_overrides[stub] = nobody
+    assert compile_routes(app)
+
+
+class Lazy:
+    """Overrides that are no dict: FastAPI asks for `get` alone."""
+
+    def __init__(self, known: dict[object, object]) -> None:
+        self._known = known
+
+    def get(self, call: object, default: object) -> object:
+        return self._known.get(call, default)
+
+
+class Failing:
+    """Overrides that FastAPI cannot read."""
+
+    def get(self, call: object, default: object) -> object:
+        raise LookupError
+
+
+def test_overrides_may_be_anything_that_has_get() -> None:
+    app = public_app()
+    app.get("/x")(page)
+    for overrides in (None, Failing(), 5):
+        app.dependency_overrides = overrides  # type: ignore[assignment]
+        assert compile_routes(app)[0]["access"] == "public"
+    app.dependency_overrides = Lazy({stub: real})  # type: ignore[assignment]
+    (route,) = compile_routes(app)
+    assert (route["access"], route["scopes"]) == ("authenticated", ["admin"])
+
+
+def test_the_tree_of_an_override_is_made_once_for_all_routes(
+    edge: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build = Mock(wraps=dependant_of_listed)
+    walk = Mock(wraps=endpoints_module._walked)
+    monkeypatch.setattr("fastgate.overrides.dependant_of_listed", build)
+    monkeypatch.setattr("fastgate.endpoints._walked", walk)
+    app = FastAPI(openapi_url=None)
+    for number in range(10):
+        app.get(f"/{number}/{{item}}", dependencies=[Depends(through_another)])(of_real)
+    app.get("/other", dependencies=[Depends(stub)])(of_real)
+    guard(app, edge.settings(strict=True))
+    app.dependency_overrides[stub] = nobody
+    with TestClient(app):
+        assert build.call_count == 2  # once for routes with `item`, and once without parameters
+        assert walk.call_count == 1
+
+
+def test_a_tree_without_an_override_is_the_very_one() -> None:
+    app = FastAPI(openapi_url=None)
+    app.get("/x")(of_real)
+    app.get("/y")(page)
+    app.dependency_overrides[stub] = nobody
+    first, second = (each for each in app.routes if isinstance(each, routing.APIRoute))
+    assert run_of(first.dependant, first, app).dependant is first.dependant
+    assert run_of(second.dependant, second, app).dependant is not second.dependant
+
+
+def test_an_override_reads_the_path_parameters_of_each_route() -> None:
+    async def read(item: int) -> str:
+        return str(item)
+
+    app = public_app()
+    app.get("/a/{item}")(page)
+    app.get("/b/{other}")(page)
+    app.dependency_overrides[stub] = read
+    types = [endpoint.path_types for endpoint in endpoints_module.endpoints(app)]
+    assert types == [{"item": ("int",)}, {}]

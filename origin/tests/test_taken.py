@@ -318,3 +318,103 @@ def test_a_mark_of_the_method_call_holds_for_its_object() -> None:
     app.get("/y")(service.__call__)
     app.get("/z")(other)
     assert asked(app) == {"/x": CLOSED, "/y": CLOSED, "/z": ("public", None)}
+
+
+def test_a_mark_without_scopes_takes_no_inherited_scopes_from_a_copy() -> None:
+    for mark in (at_edge(access="authenticated", scopes=[]), at_edge(scopes=[])):
+        service = Service()
+        mark(service.read)
+        app: FastAPI = at_edge(access="authenticated", scopes=["a"])(FastAPI(openapi_url=None))
+        app.get("/a")(service.read)
+        app.get("/b")(copy.copy(service).read)
+        scopes = {route["path"]: route["scopes"] for route in compile_routes(app)}
+        assert scopes == {"/a": [], "/b": ["a"]}
+
+
+def test_a_mark_without_scopes_still_wants_a_known_caller_of_a_copy() -> None:
+    app, service = public(), Service()
+    at_edge(scopes=[])(service.read)
+    app.get("/b")(copy.copy(service).read)
+    assert asked(app) == {"/b": ("authenticated", None)}
+
+
+# Routers whose lists are set anew, or are no lists.
+
+
+def set_anew(router: APIRouter) -> None:
+    router.add_route("/x", endpoint())
+    router.dependencies = [*router.dependencies, ADMIN]
+
+
+def as_a_tuple(router: APIRouter) -> None:
+    router.dependencies = (ADMIN,)  # type: ignore[assignment]
+    router.add_route("/x", endpoint())
+
+
+def set_anew_of_a_marked_router(router: APIRouter) -> None:
+    at_edge(access="public")(router)
+    router.routes.append(Route("/x", endpoint()))
+    router.dependencies = [*router.dependencies, ADMIN]
+
+
+@pytest.mark.parametrize("serve", [set_anew, as_a_tuple, set_anew_of_a_marked_router])
+def test_what_a_router_depends_on_is_read_of_the_list_that_it_has_now(
+    serve: Callable[[APIRouter], None],
+) -> None:
+    app, router = public(), APIRouter()
+    serve(router)
+    app.router.routes.extend(router.routes)
+    with pytest.raises(CannotCompile, match=r"depends on Security\(fastgate, scopes=\['admin'\]\)"):
+        compile_routes(app)
+    router.dependencies = []
+    assert asked(app) == {"/x": ("public", None)}
+
+
+def test_what_is_noted_of_a_copied_router_is_read_of_the_copy() -> None:
+    app, router = public(), APIRouter(dependencies=[ADMIN])
+    router.add_route("/x", endpoint())
+    alone, copied = copy.deepcopy(router.routes[0]), copy.deepcopy(router)
+    router.dependencies = []
+    app.router.routes.append(alone)
+    assert asked(app) == {"/x": ("public", None)}
+    app.router.routes[:] = copied.routes
+    with pytest.raises(CannotCompile, match="depends on Security"):
+        compile_routes(app)
+
+
+class Copying(APIRouter):
+    """A router whose list of routes is a copy for whoever asks."""
+
+    @property
+    def routes(self) -> Any:  # noqa: ANN401
+        return self.__dict__.setdefault("_kept", [])
+
+    @routes.setter
+    def routes(self, routes: Any) -> None:  # noqa: ANN401
+        self.__dict__["_kept"] = list(routes)
+
+
+def test_a_router_whose_list_is_a_property_may_be_marked() -> None:
+    app, router = public(), closed(Copying())
+    router.add_api_route("/a", marked)
+    if INCLUDES_BY_REFERENCE:
+        router.add_route("/b", endpoint())
+    app.include_router(router)
+    expected = ["/a", "/b"] if INCLUDES_BY_REFERENCE else ["/a"]
+    assert asked(app) == dict.fromkeys(expected, CLOSED)
+
+
+class Needing(Router):
+    """A router that calls something else its dependencies."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dependencies = ["database", "cache"]
+
+
+def test_dependencies_of_another_kind_are_none() -> None:
+    app, router = public(), Needing()
+    router.add_route("/x", endpoint())
+    app.mount("/m", router)
+    app.router.routes.append(router.routes[0])
+    assert asked(app) == {"/m/x": ("public", None), "/x": ("public", None)}

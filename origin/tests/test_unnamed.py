@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import httpx
 import pytest
@@ -16,6 +17,8 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
 from fastgate import AnyCaller, at_edge, guard
+from fastgate.endpoints import endpoints
+from fastgate.marks import declared_by
 from fastgate.policy import CannotCompile, compile_routes
 from fastgate.testing import AsCaller
 from tests.edge import HEADER, Edge, payload
@@ -374,3 +377,107 @@ def test_the_guards_own_health_check_is_run(edge: Edge) -> None:
     guard(app, edge.settings(strict=True, health_path="/health"))
     with TestClient(app) as client:
         assert client.get("/health").text == '"INTERNAL"'
+
+
+def late_in_an_unnamed_router(app: FastAPI) -> Callable[[], None]:
+    first, second = unnamed(APIRouter()), public(APIRouter())
+    app.include_router(first)
+    second.get("/x/{name}")(_named())
+    app.include_router(second)
+
+    def add() -> None:
+        first.get("/x/{n}")(_late())
+
+    return add
+
+
+def late_in_a_nested_unnamed_router(app: FastAPI) -> Callable[[], None]:
+    first, inner = unnamed(APIRouter(prefix="/x")), APIRouter()
+    first.include_router(inner)
+    app.include_router(first)
+    app.get("/x/{name}")(public(_named()))
+
+    def add() -> None:
+        inner.get("/{n}")(_late())
+
+    return add
+
+
+def late_below_an_unnamed_path(app: FastAPI) -> Callable[[], None]:
+    at_edge(below="/x", access="none")(app)
+    app.get("/x/{name}")(public(_named()))
+
+    def add() -> None:
+        app.get("/x/{n}")(_late())
+        app.router.routes.insert(0, app.router.routes.pop())
+
+    return add
+
+
+def _named() -> Callable[..., Any]:
+    async def named(name: str) -> str:
+        return f"shown {name}"
+
+    return named
+
+
+def _late() -> Callable[..., Any]:
+    async def late(n: str) -> str:
+        return "INTERNAL"
+
+    return late
+
+
+LATE = [
+    pytest.param(late_in_an_unnamed_router, marks=needs_inclusion),
+    pytest.param(late_in_a_nested_unnamed_router, marks=needs_inclusion),
+    late_below_an_unnamed_path,
+]
+
+
+@pytest.mark.parametrize("strict", [False, True])
+@pytest.mark.parametrize("serve", LATE)
+def test_what_is_added_after_the_start_inherits_that_the_edge_does_not_name_it(
+    serve: Callable[[FastAPI], Callable[[], None]], edge: Edge, *, strict: bool
+) -> None:
+    app = empty()
+    add = serve(app)
+    guard(app, edge.settings(strict=strict))
+    claims: Any = payload("/x/1", "/x/{name}", scope=None)
+    claims["tctx"]["route"] = "get-x--str"
+    headers = {HEADER: edge.sign(claims).decode()}
+    with TestClient(app) as client:
+        assert client.get("/x/1", headers=headers).text == '"shown 1"'
+        add()
+        assert client.get("/x/1", headers=headers).status_code == 401
+
+
+def test_other_routes_that_are_added_after_the_start_are_run(
+    edge: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = empty()
+    app.get("/x")(public(shown()))
+    guard(app, edge.settings())
+    read = Mock(wraps=endpoints)
+    monkeypatch.setattr("fastgate.unnamed.endpoints", read)
+    with TestClient(app) as client:
+        assert read.call_count == 1
+        app.get("/late")(public(shown()))
+        for _ in range(3):
+            headers = edge.headers("/late", "/late")
+            assert client.get("/late", headers=headers).text == '"shown"'
+            assert client.get("/x", headers=edge.headers("/x", "/x")).status_code == 200
+    assert read.call_count == 2  # once more, and not for each request
+
+
+def test_declarations_are_read_once_for_each_request(
+    edge: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = empty()
+    app.get("/x")(public(shown()))
+    guard(app, edge.settings())
+    read = Mock(wraps=declared_by)
+    with TestClient(app) as client:
+        monkeypatch.setattr("fastgate.route.declared_by", read)
+        assert client.get("/x", headers=edge.headers("/x", "/x")).status_code == 200
+    assert read.call_count == 1

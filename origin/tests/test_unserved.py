@@ -10,6 +10,7 @@ from fastgate.__main__ import main
 from fastgate.recorded import recording
 
 SERVED = """
+import copy
 import functools
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.staticfiles import StaticFiles
@@ -65,6 +66,9 @@ app.get("/object")(A(Service()))
 called = Service()
 A(called.__call__)
 app.get("/called")(called)
+original = Service()
+A(original.bound)
+app.get("/copied")(copy.copy(original).bound)
 app.get("/partial")(A(functools.partial(Service().bound)))
 
 @A
@@ -134,7 +138,7 @@ def test_nothing_is_said_of_what_is_served(
     (tmp_path / f"{module}.py").write_text(SERVED)
     assert main(["policy", f"{module}:app", "--app-dir", str(tmp_path)]) == 0
     said = capsys.readouterr()
-    assert len(json.loads(said.out)["routes"]) == 18
+    assert len(json.loads(said.out)["routes"]) == 19
     assert said.err == ""
 
 

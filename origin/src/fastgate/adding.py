@@ -17,6 +17,7 @@ from fastgate.taken import (
     COPIED,
     COPIED_FROM,
     note,
+    note_added,
     note_dependencies,
     noted,
     noted_dependencies,
@@ -37,10 +38,7 @@ def _noting(add: Callable[..., None]) -> Callable[..., None]:
         renew(router)
         before = len(router.routes)
         add(router, *args, **named)
-        dependencies = getattr(router, "dependencies", None)
-        if isinstance(dependencies, list):
-            for route in router.routes[before:]:
-                note_dependencies(route, dependencies)
+        note_added(router, router.routes[before:])
 
     return noting
 

@@ -50,6 +50,12 @@ def caller_faults(endpoint: Endpoint) -> Iterator[CallerFault]:
             "say it of the endpoint or of what is mounted, too: "
             'at_edge(access="authenticated", scopes=[…]), or what is meant there',
         )
+    for each in endpoint.unusable:
+        yield CallerFault(
+            f"has {_told(each.override)} by dependency_overrides in place of "
+            f"{name_of(each.original)}, which FastAPI cannot call: {each.why}",
+            "override it by a function whose parameters FastAPI can read: lambda: …",
+        )
     if callers.claimed:
         yield CallerFault(
             f"would read from the request who is calling: {', '.join(callers.claimed)}",
@@ -104,6 +110,10 @@ def lessened_faults(endpoint: Endpoint) -> Iterator[CallerFault]:
             f"{original}, which asks for {', '.join(each.asked)}",
             f"leave overrides to tests, or let {override} ask for as much",
         )
+
+
+def _told(override: object) -> str:
+    return name_of(override) if callable(override) else repr(override)
 
 
 def _unasked(endpoint: Endpoint) -> Iterator[CallerFault]:

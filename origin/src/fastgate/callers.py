@@ -19,6 +19,7 @@ from fastgate.dependencies import FastgateScheme, any_caller
 from fastgate.identity import Identity
 from fastgate.marks import layers
 from fastgate.not_input import reads_who_is_calling
+from fastgate.once import once
 from fastgate.static import attribute, is_a
 
 A_KNOWN_CALLER = "a known caller"
@@ -95,7 +96,7 @@ def asked_by(dependencies: Iterable[Dependant]) -> Callers:
             *(dependency.parent_oauth_scopes or ()),
             *(dependency.own_oauth_scopes or ()),
         )
-        called = list(_called(dependency.call))
+        called = _called(dependency.call)
         if any(each is any_caller for each in called):
             anybody = True
             unchecked |= dict.fromkeys(required)
@@ -106,8 +107,12 @@ def asked_by(dependencies: Iterable[Dependant]) -> Callers:
 
 
 def _parameters_of(dependant: Dependant) -> Mapping[str, Parameter]:
+    return once(_parameters_of_call, dependant.call)
+
+
+def _parameters_of_call(call: Any) -> Mapping[str, Parameter]:  # noqa: ANN401
     try:
-        return get_typed_signature(dependant.call).parameters
+        return get_typed_signature(call).parameters
     except (TypeError, ValueError):
         return {}  # it has no signature, so FastAPI has read no annotation of it
 
@@ -197,8 +202,16 @@ def read_from_the_request(dependant: Dependant) -> Iterator[Any]:
         yield from getattr(dependant, f"{part}_params")
 
 
-def _called(dependency: object) -> Iterator[object]:
-    """Yield what a dependency is, and what it calls as a partial function or a bound method."""
+def _called(dependency: object) -> tuple[object, ...]:
+    """Return what a dependency is, and what it calls as a partial function or a bound method."""
+    return once(_all_called, dependency)
+
+
+def _all_called(dependency: object) -> tuple[object, ...]:
+    return tuple(_each_called(dependency))
+
+
+def _each_called(dependency: object) -> Iterator[object]:
     for layer in layers(dependency, mounted=False):
         yield layer
         if is_a(layer, MethodType):

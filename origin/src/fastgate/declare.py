@@ -274,7 +274,7 @@ def _declare_for_router(router: APIRouter, members: Mapping[str, object]) -> Non
     # Inclusions that have read the router already are to read it once more.
     if (mark_changed := getattr(router, "_mark_routes_changed", None)) is not None:
         mark_changed()
-    note_for_router(router, router.dependencies)
+    note_for_router(router)
 
 
 def lost_of_router(router: APIRouter, dependencies: object) -> list[str]:

@@ -17,7 +17,8 @@ from fastgate.callers import Callers, Dependant, callers_of, flat
 from fastgate.declare import OPAQUE, Inherited
 from fastgate.inheritance import Inheritance, Left, Listed
 from fastgate.marks import declared_by, declared_through, targets_of
-from fastgate.overrides import Lessened, run_of
+from fastgate.once import once, one_look
+from fastgate.overrides import Lessened, Unusable, run_of
 from fastgate.pages import access_of_pages
 from fastgate.parameters import path_types
 from fastgate.places import place_of
@@ -112,13 +113,24 @@ class Endpoint:
     """The dependencies that are run before it, overrides in place; None if it has none."""
     lessened: tuple[Lessened, ...] = ()
     """Overrides of its dependencies that ask less of callers than what they replace."""
+    unusable: tuple[Unusable, ...] = ()
+    """Overrides of its dependencies that FastAPI cannot call."""
 
     def __str__(self) -> str:
         return f"{self.name} ({self.template}, {place_of(self.source)})"
 
 
 def endpoints(app: object) -> Iterator[Endpoint]:
-    """Walk `app`, its included routers and its mounted apps."""
+    """Read `app`, its included routers and its mounted apps; once within `one_look`."""
+    with one_look():
+        return iter(once(_all_of, app))
+
+
+def _all_of(app: object) -> tuple[Endpoint, ...]:
+    return tuple(_walked(app))
+
+
+def _walked(app: object) -> Iterator[Endpoint]:
     app = routed_app(app)
     if app is None:
         raise TypeError("neither a FastAPI nor a Starlette app")
@@ -348,6 +360,7 @@ def _with_dependencies(endpoint: Endpoint, view: View, app: object) -> Endpoint:
         dependencies=calls,
         tree=run.dependant,
         lessened=run.lessened,
+        unusable=run.unusable,
     )
 
 

@@ -10,6 +10,7 @@ from itertools import chain
 from typing import TypeAlias
 
 from fastapi import APIRouter
+from fastapi.params import Depends
 
 from fastgate.callers import Callers, Dependant, callers_of, dependant_of_listed, flat
 from fastgate.declare import (
@@ -20,8 +21,9 @@ from fastgate.declare import (
     lost_of_router,
 )
 from fastgate.merging import OF_KNOWN_CALLERS, OPEN, implied, over
+from fastgate.overrides import run_of
 from fastgate.routing import View, inclusions, router_dependencies, router_of
-from fastgate.taken import COPIED_FROM, noted_dependencies
+from fastgate.taken import COPIED_FROM, dependencies_of, noted_dependencies
 from fastgate.template import begins, comparable
 
 Members = Mapping[str, object]
@@ -139,11 +141,13 @@ class Inheritance:
             listed = router_dependencies(self._app, view)
             marks: list[object] = [each.dependency for each in listed]
             tree = dependant_of_listed(listed, path)
-            not_run = callers_of(tree, listed)
-            calls = tuple((each.call, frozenset[str]()) for each in flat(tree))
+            not_run = self._asked_by(tree, listed)
+            every = (*flat(tree), *flat(self._with_overrides(tree)))
+            called = {id(each.call): each.call for each in every}.values()
+            calls = tuple((call, frozenset[str]()) for call in called)
         else:
             marks = _marks_of(view, [each.call for each in flat(dependant)])
-            not_run, calls = callers_of(self._listed_around(view, path, through)), ()
+            not_run, calls = self._asked_by(self._listed_around(view, path, through)), ()
         members = dict(self._around.inherited)
         said = set[str]()
         for of_router in self._of_routers(marks):
@@ -184,7 +188,15 @@ class Inheritance:
         copied: Iterable[object] = getattr(view, COPIED_FROM, ())
         around = (router_of(self._app), *through, *copied)
         routers = {id(each): each for each in around if isinstance(each, APIRouter)}.values()
-        return dependant_of_listed([each for it in routers for each in it.dependencies], path)
+        return dependant_of_listed([each for it in routers for each in dependencies_of(it)], path)
+
+    def _asked_by(self, tree: Dependant, listed: Iterable[Depends] = ()) -> Callers:
+        """Return what a tree asks of callers, and what would be run by overrides in its place."""
+        asked, run = callers_of(tree, listed), self._with_overrides(tree)
+        return asked if run is tree else asked | callers_of(run, listed)
+
+    def _with_overrides(self, tree: Dependant) -> Dependant:
+        return run_of(tree, None, getattr(self._app, "_base_app", self._app)).dependant
 
     def unused(self) -> list[str]:
         """Return the paths of the app's declarations at which nothing was found that is served."""

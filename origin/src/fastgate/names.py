@@ -5,7 +5,7 @@ is older or newer than the app may call it, and whether the edge has no route fo
 nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
@@ -27,8 +27,8 @@ class Accepted(NamedTuple):
     """Without the present one."""
 
 
-Unnamed: TypeAlias = Mapping[tuple[str, str, int], object]
-"""What runs for `access="none"`: by method, `comparable` template and id, as `Request` has them."""
+Unnamed: TypeAlias = Callable[[object, str, str], bool]
+"""Whether the edge has no route for what runs, by method and template, as `Request` has them."""
 
 
 class Names(NamedTuple):
@@ -40,7 +40,7 @@ class Names(NamedTuple):
     """What is accepted beside the present names."""
     ids: Mapping[Request, str] | None = None
     """Of a strict app: the ids that its policy gives its routes."""
-    unnamed: Unnamed = MappingProxyType({})
+    unnamed: Unnamed | None = None
     """What the edge has no route for, so that it can have judged no request by it."""
 
     def id_of(self, method: str, template: str, prefix: str) -> str | None:
@@ -56,9 +56,7 @@ class Names(NamedTuple):
 
     def has_none_for(self, runs: object, method: str, template: str, prefix: str) -> bool:
         """Whether the edge has no route for what runs; the others are those of `id_of`."""
-        return bool(self.unnamed) and (
-            (method, self._own(template, prefix), id(runs)) in self.unnamed
-        )
+        return self.unnamed is not None and self.unnamed(runs, method, self._own(template, prefix))
 
     def accepted(self, method: str, template: str, prefix: str) -> Accepted:
         """Return what a route may still be called; the arguments are those of `id_of`."""

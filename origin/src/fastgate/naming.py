@@ -9,11 +9,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from fastgate.declare import ACCESS, METHODS, OPAQUE
-from fastgate.endpoints import Endpoint, Kind, endpoints
+from fastgate.endpoints import Endpoint, Kind
 from fastgate.formerly import FORMERLY
-from fastgate.marks import targets_of
 from fastgate.merging import OF_KNOWN_CALLERS, asks_of_callers, over
-from fastgate.names import UNNAMED, Unnamed
+from fastgate.names import UNNAMED
 from fastgate.routing import WEBSOCKET
 from fastgate.template import comparable
 
@@ -93,20 +92,6 @@ def run_for(endpoint: Endpoint) -> Sequence[str]:
     if endpoint.kind is Kind.APP and endpoint.route is not None:
         return (*METHODS, WEBSOCKET)
     return requests_of(endpoint)
-
-
-def unnamed_of(app: object) -> Unnamed:
-    """Return what an app runs that the edge is not to name. Raises `TypeError` without routes."""
-    first: dict[tuple[str, str, int], tuple[Endpoint, object]] = {}
-    for endpoint in endpoints(app):
-        if endpoint.kind in (Kind.BELOW, Kind.NOTHING):
-            continue
-        template = comparable(endpoint.template)
-        # The last is the app itself, without the middleware of its mount; frontends have no route.
-        runs = next(reversed(targets_of(endpoint.route)), endpoint.source)
-        for method in run_for(endpoint):
-            first.setdefault((method, template, id(runs)), (endpoint, runs))
-    return {key: runs for key, (endpoint, runs) in first.items() if access_of(endpoint) == UNNAMED}
 
 
 def named(found: Iterable[Endpoint]) -> list[Endpoint]:

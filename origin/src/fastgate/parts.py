@@ -22,10 +22,15 @@ def is_part_of(guarded: Router, router: object, route: object = None) -> bool:
     A route is, too, that runs the endpoint of one of them: older FastAPI copies what is included.
     Of an app that is mounted behind middleware which does not tell what it calls, nothing is known.
     """
+    return parts_of(guarded).have(router, route)
+
+
+def parts_of(guarded: Router) -> "_Parts":
+    """Return what a guarded app consists of; the very object until a list of routes changes."""
     parts = vars(guarded).get(_PARTS)
     if not isinstance(parts, _Parts) or not parts.are_of(guarded):
         parts = vars(guarded)[_PARTS] = _Parts(guarded)
-    return parts.have(router, route)
+    return parts
 
 
 def _are_the_same(then: Sequence[object], now: object) -> bool:

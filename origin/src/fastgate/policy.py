@@ -30,6 +30,7 @@ from fastgate.naming import (
     named,
     requests_of,
 )
+from fastgate.once import one_look
 from fastgate.overlap import overlap_between
 from fastgate.parameters import undefined_in
 from fastgate.routing import root_path_of, routed_app
@@ -79,7 +80,8 @@ def compile_routes(
         CannotCompile: with every fault.
 
     """
-    compiled = _compiled(app, rules, for_the_edge=True)
+    with one_look():
+        compiled = _compiled(app, rules, for_the_edge=True)
     return [_document(endpoint, name, origin) for name, endpoint in compiled]
 
 
@@ -92,9 +94,11 @@ def route_ids(app: object) -> dict[tuple[str, str], str]:
         CannotCompile: with every fault.
 
     """
+    with one_look():
+        compiled = _compiled(app)
     return {
         (method, comparable(endpoint.template)): name
-        for name, endpoint in _compiled(app)
+        for name, endpoint in compiled
         for method in requests_of(endpoint)
     }
 

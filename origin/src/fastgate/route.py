@@ -5,7 +5,7 @@ None, and the endpoint may run; or the refusal that takes its place. It never ma
 and runs nothing: `dispatch` asks it, in the place that every dispatch goes through.
 """
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -136,10 +136,13 @@ class RouteCheck:
         if fault is None and (judged := self.judged) is not None:
             if template is None or not self._is_judged(template, judged):
                 fault = RouteMismatch(found=_told(template, scope))
-            elif self._has_no_name(template, scope, view):
-                fault = RouteMismatch(found=f"{_told(template, scope)}, which the edge never names")
-            elif judged.content_digest is None and signs_body(view):
-                fault = ContentMismatch()
+            else:
+                declared = declared_by(view)
+                if self._has_no_name(declared, template, scope, view):
+                    told = f"{_told(template, scope)}, which the edge never names"
+                    fault = RouteMismatch(found=told)
+                elif judged.content_digest is None and signs_body(declared):
+                    fault = ContentMismatch()
         self.done, self.refused = fault is None, fault is not None
         return fault
 
@@ -219,11 +222,15 @@ class RouteCheck:
             return True
         return self.names.id_of(self.method, template, prefix) == judged.route
 
-    def _has_no_name(self, template: str, scope: Scope, view: View) -> bool:
+    def _has_no_name(
+        self, declared: Mapping[str, object], template: str, scope: Scope, view: View
+    ) -> bool:
         """Whether the edge has no route for what would run, and judged another one of its path."""
-        # What is declared of a route itself is seen of one that was added late, too.
-        if declared_by(view).get("access") == UNNAMED:
+        # What is declared of a route itself is seen of one that was marked late, too.
+        if declared.get("access") == UNNAMED:
             return True
+        if self.names.unnamed is None:
+            return False
         prefix = self.prefix.template or ""
         return self.names.has_none_for(run_by(view, scope), self.method, template, prefix)
 
@@ -335,9 +342,9 @@ def check_for(
     return kind(judged, refuse, _method(scope), scope["path"], prefix, names, prefix.router)
 
 
-def signs_body(route: View) -> bool:
+def signs_body(declared: Mapping[str, object]) -> bool:
     """Whether the author asks for a signed body: `at_edge(sign_body=True)`."""
-    return bool(declared_by(route).get("sign_body"))
+    return bool(declared.get("sign_body"))
 
 
 def _told(template: str | None, scope: Scope) -> str:

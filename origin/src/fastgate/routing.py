@@ -18,7 +18,7 @@ from fastgate.declare import OPAQUE, PREFIX, declared
 from fastgate.marks import declared_by, declared_through, has_routes, targets_of
 from fastgate.merging import over
 from fastgate.static import attribute
-from fastgate.taken import noted_dependencies
+from fastgate.taken import dependencies_of, noted_dependencies
 
 WEBSOCKET = "WEBSOCKET"
 """What stands for the method of an opening handshake, which the edge tells from every other GET."""
@@ -143,10 +143,10 @@ def router_dependencies(app: object, view: View) -> list[Depends]:
     for inclusion in inclusions(getattr(app, "routes", ())):
         for each in inclusion.effective_candidates():
             if getattr(each, "starlette_route", None) is chosen:
-                included = inclusion.original_router.dependencies
+                included = dependencies_of(inclusion.original_router)
                 around = (*inclusion.include_context.dependencies, *included)
                 return _with_noted(around, getattr(each, "original_route", each))
-    return _with_noted(getattr(router_of(app), "dependencies", ()), view)
+    return _with_noted(dependencies_of(router_of(app)), view)
 
 
 def _with_noted(around: Iterable[Depends], route: object) -> list[Depends]:

@@ -15,7 +15,7 @@ from fastgate.dispatch import can_compare_all, mark_guarded
 from fastgate.keys import EdgeKeys, KeySource
 from fastgate.local import LocalEdge
 from fastgate.names import Accepted, Names, Request
-from fastgate.naming import unnamed_of
+from fastgate.once import one_look
 from fastgate.overlap import overlap_of
 from fastgate.placement import Misplaced, answers_before, guarded_app, outside_of
 from fastgate.policy import CannotCompile
@@ -23,6 +23,7 @@ from fastgate.routing import routed_app, signed_root_of
 from fastgate.self_test import understand_framework
 from fastgate.settings import Settings
 from fastgate.strict import ids_or_no_start
+from fastgate.unnamed import Unnamed
 
 _log = logging.getLogger("fastgate")
 
@@ -149,8 +150,13 @@ class Startup:
             _log.warning("%s", message)
         if not self._observe:
             mark_guarded(app)
+        with one_look():
+            self._read(app)
+
+    def _read(self, app: object) -> None:
+        """Read what the edge calls the routes of an app, and what it lets local callers do."""
         if routed_app(app) is not None:
-            self.names = Names(signed_root_of(app), self._former(app), unnamed=unnamed_of(app))
+            self.names = Names(signed_root_of(app), self._former(app), unnamed=Unnamed(app))
         if self._settings.strict:
             self.names = self.names._replace(ids=ids_or_no_start(app))
         if self._local is not None:

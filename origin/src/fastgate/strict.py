@@ -7,24 +7,25 @@ route table. It also finds what tests leave behind: an overridden dependency of 
 
 from fastgate.dependencies import any_caller, fastgate
 from fastgate.endpoints import Endpoint, Kind
+from fastgate.overrides import override_in
 from fastgate.policy import CannotCompile, Fault, route_ids
-from fastgate.routing import apps_within
+from fastgate.routing import apps_within, routed_app
 
 
 def ids_or_no_start(app: object) -> dict[tuple[str, str], str]:
     """Return `route_ids`; raise `CannotCompile` if the edge could not enforce what `app` asks."""
     if app is None:
         raise TypeError("strict needs an app whose routes can be seen: FastAPI or Starlette")
-    ids = route_ids(app)
     faults = [
-        _fault(overrides[own])
-        for overrides in (getattr(each, "dependency_overrides", {}) for each in apps_within(app))
+        _fault(override(own))
+        for override in map(override_in, apps_within(routed_app(app)))
         for own in (fastgate, any_caller)
-        if own in overrides
+        if override is not None and override(own) is not own
     ]
     if faults:
+        # Those first: whatever asks for callers seems to ask for nothing now.
         raise CannotCompile(faults)
-    return ids
+    return route_ids(app)
 
 
 def _fault(override: object) -> Fault:

@@ -6,10 +6,11 @@ routes, that do not serve the route; and the dependencies of routers that it was
 is judged here, and nothing is run.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+from fastapi.params import Depends
 from starlette.applications import Starlette
 from starlette.routing import Host, Mount, Router
 
@@ -35,8 +36,8 @@ COPIED = "__fastgate_copied__"
 """On a router that older FastAPI has included, and on its routes: a later mark would be lost."""
 
 _DEPENDENCIES = "__fastgate_dependencies__"
-"""On a route or mount: the lists of what the routers depend on that it was added to. It may be put
-into the list of another router, and older FastAPI includes copies."""
+"""On a route or mount: what the routers depend on that it was added to. It may be put into the list
+of another router, and older FastAPI includes copies."""
 
 _NOTING_ATTRIBUTE = "__fastgate_noting__"
 """On a router: what its list notes on routes."""
@@ -59,12 +60,37 @@ class Source:
         """What is declared of paths, by their prefixes."""
 
 
+class ListOf:
+    """What a router depends on, whatever list it has when this is read."""
+
+    __slots__ = ("router",)
+
+    def __init__(self, router: object) -> None:
+        self.router = router
+
+    def __iter__(self) -> Iterator[Depends]:
+        return iter(dependencies_of(self.router))
+
+    def __deepcopy__(self, memo: dict[int, object]) -> "ListOf":
+        """Return that of the router's copy, if it is copied, too; no route copies its router."""
+        copied = memo.get(id(self.router))
+        return self if copied is None else ListOf(copied)
+
+
+def dependencies_of(router: object) -> list[Depends]:
+    """Return what a router depends on now; what other classes call so is left out."""
+    found = getattr(router, "dependencies", None)
+    if not isinstance(found, (list, tuple)):
+        return []
+    return [each for each in found if isinstance(each, Depends)]
+
+
 class _Noting:
     """What the list of a router notes on each route that is put into it."""
 
     sources: tuple[Source, ...] = ()
     """The marked apps whose routes are in the list."""
-    dependencies: Sequence[Any] | None = None
+    dependencies: ListOf | None = None
     """What the router depends on, if it is marked."""
 
     def note(self, route: object) -> None:
@@ -116,8 +142,10 @@ def _noting_of(router: Router) -> _Noting:
 
 def _note_on_all(router: Any, noting: _Noting) -> None:  # noqa: ANN401
     if not isinstance(router.routes, _NotingRoutes) or router.routes.noting is not noting:
-        router.routes = _NotingRoutes(router.routes)
-        router.routes.noting = noting
+        routes = _NotingRoutes(router.routes)
+        routes.noting = noting
+        with suppress(AttributeError):  # a property may take none
+            router.routes = routes
     for route in router.routes:
         noting.note(route)
 
@@ -132,24 +160,37 @@ def renew(router: object) -> None:
         _note_on_all(router, noting)
 
 
-def note_for_router(router: Router, dependencies: Sequence[Any]) -> None:
+def note_for_router(router: Router) -> None:
     """Note what a marked router depends on, on whatever is put into its list from now on."""
     noting = _noting_of(router)
-    noting.dependencies = dependencies
+    noting.dependencies = ListOf(router)
     _note_on_all(router, noting)
 
 
-def note_dependencies(route: object, dependencies: Sequence[Any], *, nearest: bool = False) -> None:
-    """Write on a route what a router depends on that it was added to: the list, as it may grow.
+def note_added(router: Router, routes: Iterable[object]) -> None:
+    """Note on routes that a router has got by its own methods what is noted of the router."""
+    noting = own(router).get(_NOTING_ATTRIBUTE)
+    listed = ListOf(router) if hasattr(router, "dependencies") else None
+    for route in routes:
+        if isinstance(noting, _Noting):  # its list may be a property, which makes it anew
+            noting.note(route)
+        if listed is not None:
+            note_dependencies(route, listed)
+
+
+def note_dependencies(
+    route: object, dependencies: ListOf | Sequence[Any], *, nearest: bool = False
+) -> None:
+    """Write on a route what a router depends on that it was added to.
 
     Args:
         route: the route or mount.
-        dependencies: the list.
+        dependencies: what the router has, as that may change; or a list that stays as it is.
         nearest: whether this router is nearer to the route than those of which it is noted already.
 
     """
     known = _lists_of(route)
-    if not any(each is dependencies for each in known):
+    if not any(_are_same(each, dependencies) for each in known):
         lists = (*known, dependencies) if nearest else (dependencies, *known)
         with suppress(AttributeError):
             setattr(route, _DEPENDENCIES, lists)
@@ -160,7 +201,13 @@ def noted_dependencies(route: object) -> list[Any]:
     return [each for it in _lists_of(route) for each in it]
 
 
-def _lists_of(route: object) -> tuple[Sequence[Any], ...]:
+def _are_same(one: object, other: object) -> bool:
+    if isinstance(one, ListOf) and isinstance(other, ListOf):
+        return one.router is other.router
+    return one is other
+
+
+def _lists_of(route: object) -> tuple[Iterable[Any], ...]:
     found = getattr(route, _DEPENDENCIES, ())
     return found if isinstance(found, tuple) else ()
 

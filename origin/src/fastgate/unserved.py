@@ -16,6 +16,7 @@ from fastgate.recorded import Call, key_of
 from fastgate.routing import routed_app
 from fastgate.said import layers_of, name_of
 from fastgate.static import is_a
+from fastgate.written import marks_of_method
 
 
 def unserved(app: object, calls: Sequence[Call]) -> list[str]:
@@ -24,7 +25,10 @@ def unserved(app: object, calls: Sequence[Call]) -> list[str]:
         return []
     served = {key_of(each) for each in chain(layers(app), layers(routed_app(app)))}
     for endpoint in endpoints(app):
-        served |= {key_of(each) for each in _parts_of(endpoint)}
+        for each in _parts_of(endpoint):
+            # What closes a method of an object closes it for copies of that object, too.
+            closed = (mark.key for mark in marks_of_method(each) if mark.asks())
+            served |= {key_of(each), *closed}
     return [_in_words(call) for call in calls if key_of(call.target) not in served]
 
 

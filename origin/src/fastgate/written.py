@@ -38,9 +38,14 @@ class MethodMark:
         """Return the same one: it is still of the object that it was written for."""
         return self
 
+    @property
+    def key(self) -> tuple[int, int]:
+        """What tells the method from others: the ids of the object it was written for and of it."""
+        return self.mark.of, id(self.function)
+
     def asks(self) -> Mapping[str, object]:
         """Return what it asks of those who call the method; nothing if it opens that."""
-        return {} if self.mark.get("access") in OPEN else self.mark
+        return _closing(self.mark)
 
 
 def marked(target: object, earlier: object, members: Mapping[str, object]) -> Mark:
@@ -129,8 +134,17 @@ def written_of_call(target: object) -> Mapping[str, object]:
 
 def _written_of(holder: object, function: object) -> Mapping[str, object]:
     mark = next((it.mark for it in _methods_of(holder) if it.function is function), Mark())
-    opens_a_copy = mark.get("access") in OPEN and mark.of != id(holder)
-    return {} if opens_a_copy else mark
+    return mark if mark.of == id(holder) else _closing(mark)
+
+
+def _closing(mark: Mark) -> Mapping[str, object]:
+    """Return what a mark asks of callers; `scopes=[]` asks for a known one, and opens the rest."""
+    if mark.get("access") in OPEN:
+        return {}
+    if "scopes" in mark and not mark["scopes"]:
+        others = {name: value for name, value in mark.items() if name != "scopes"}
+        return {"access": "authenticated", **others}
+    return mark
 
 
 def marks_of_method(target: object) -> Iterator[MethodMark]:
