@@ -183,11 +183,15 @@ def test_a_test_may_override_what_asks_for_callers_before_a_strict_app_starts(ed
 def bad(thing: "Thing") -> None: ...
 
 
+def named(override: object) -> str:
+    return str(getattr(override, "__name__", override))
+
+
 class Thing:
     """Nothing that FastAPI could read from a request."""
 
 
-@pytest.mark.parametrize("override", [dict, int, 5, None, bad], ids=repr)
+@pytest.mark.parametrize("override", [dict, int, 5, None, bad], ids=named)
 def test_an_override_that_cannot_be_called_is_a_fault_that_names_it(
     override: Callable[..., object],
 ) -> None:
@@ -200,7 +204,7 @@ def test_an_override_that_cannot_be_called_is_a_fault_that_names_it(
         compile_routes(app)
 
 
-@pytest.mark.parametrize("override", [dict, 5, None, bad], ids=repr)
+@pytest.mark.parametrize("override", [dict, 5, None, bad], ids=named)
 def test_an_app_with_one_starts_and_fails_there_alone_unless_it_is_strict(
     edge: Edge, override: Callable[..., object]
 ) -> None:
