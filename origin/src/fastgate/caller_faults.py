@@ -112,8 +112,6 @@ def _unasked(endpoint: Endpoint) -> Iterator[CallerFault]:
     apart, listed = not_to_be_said(endpoint.declared), members_of(endpoint).get("scopes")
     is_open = access_of(endpoint) in OPEN and "access" not in apart
     for each in unasked(target, endpoint.tree):
-        if each.held and endpoint.callers.anybody:
-            continue  # which may hand over the caller that it has asked for
         scopes = each.callers.scopes if "scopes" not in apart else ()
         missing = [
             repr(name) for name in scopes if not isinstance(listed, list) or name not in listed
