@@ -49,6 +49,8 @@ class Unasked(NamedTuple):
     callers: Callers
     held: bool
     """Whether it is something that a route's function holds, and not what the route is made of."""
+    unread: str = ""
+    """An annotation that asks for callers, as it is written, of which not all can be read."""
 
 
 def unasked(target: object, dependant: Dependant) -> Iterator[Unasked]:
@@ -69,6 +71,8 @@ def unasked(target: object, dependant: Dependant) -> Iterator[Unasked]:
     given = asked_by(flat(dependant))
     for call, scopes in called:
         for layer, held in _within(call):
+            for written in _unread_in(layer):
+                yield Unasked(layer, Callers(), held, written)
             asked = [*_asked_in(layer, run, given)]
             callers = _callers_of(asked)
             if layer is FastgateScheme or (is_a(layer, type) and FastgateScheme in mro_of(layer)):
@@ -185,6 +189,21 @@ def _used_of(value: object, chains: Collection[Chain]) -> Iterator[object]:
         yield from _used_of(attribute(value, name), after)
 
 
+def _unread_in(layer: object) -> Iterator[str]:
+    """Yield the annotations of a function that ask for callers, and cannot be read."""
+    if is_a(layer, FunctionType) and _has_those_of_another(layer):
+        for asked in asked_in_source(layer):
+            callers = _callers_of(asked.dependencies) if asked.unread else Callers()
+            if callers.known or callers.anybody:
+                yield asked.unread
+
+
+def _has_those_of_another(function: object) -> bool:
+    """Whether `functools.wraps` has put another function's annotations in place of its own."""
+    wrapped = attribute(function, "__wrapped__")
+    return wrapped is not None and _annotations_of(function) == _annotations_of(wrapped)
+
+
 def _asked_in(layer: object, run: Mapping[int, object], given: Callers) -> Iterator[Depends]:
     """Yield the dependencies that a function or class asks for, and that are not run."""
     parts = [layer]
@@ -217,10 +236,10 @@ def _unmet(
 def _written_in(target: object) -> Iterator[Depends]:
     """Yield the dependencies in the signature of a function, or in the annotations of a class."""
     annotations = _annotations_of(target)
-    wrapped = attribute(target, "__wrapped__")
-    if wrapped is not None and annotations == _annotations_of(wrapped):
-        annotations = {}  # `functools.wraps` has put those in place of its own
-        yield from asked_in_source(target)
+    if is_a(target, FunctionType) and _has_those_of_another(target):
+        annotations = {}
+        for asked in asked_in_source(target):
+            yield from asked.dependencies
     for annotation in annotations.values():
         yield from _depended_on(_resolved(annotation, target))
     if is_a(target, FunctionType):
