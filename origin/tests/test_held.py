@@ -7,7 +7,16 @@ from types import SimpleNamespace
 from typing import Annotated, Any
 
 import pytest
-from fastapi import APIRouter, BackgroundTasks, Depends, FastAPI, Security, params
+from fastapi import (
+    APIRouter,
+    BackgroundTasks,
+    Depends,
+    FastAPI,
+    Request,
+    Response,
+    Security,
+    params,
+)
 
 from fastgate import AnyCaller, Caller, Identity, at_edge, fastgate
 from fastgate.dependencies import any_caller
@@ -125,6 +134,18 @@ def test_a_function_that_asks_for_its_caller_may_use_others_that_ask_for_more() 
         app.get(f"/{number}")(endpoint)
     assert access_of(app) == ["authenticated"] * 6
     assert not any("scopes" in route for route in compile_routes(app))
+
+
+def test_a_caller_whom_nobody_asks_is_not_handed_on() -> None:
+    def serving(function: Endpoint) -> Callable[..., Awaitable[Response]]:
+        async def endpoint(request: Request, caller: Caller) -> Response:
+            return Response(str(await function(caller)))
+
+        return endpoint
+
+    app = an_app("authenticated")
+    app.add_route("/x", serving(user))
+    is_a_fault(app)
 
 
 class Permission:

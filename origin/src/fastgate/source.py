@@ -10,14 +10,14 @@ import linecache
 from collections.abc import Iterator
 from functools import lru_cache
 from types import CodeType, FunctionType
-from typing import Annotated, Any, Literal, NamedTuple, get_origin
+from typing import Annotated, Any, Literal, NamedTuple
 
 import fastapi
 from fastapi import param_functions, params
 from fastapi.params import Depends, Security
 
 from fastgate.callers import dependencies_in
-from fastgate.dependencies import FastgateScheme, fastgate
+from fastgate.dependencies import Caller, FastgateScheme, fastgate
 from fastgate.identity import Identity
 from fastgate.reach import mro_of
 from fastgate.static import attribute, is_a
@@ -190,13 +190,13 @@ class _Annotation:
         self.unread = self.unread or len(texts) < len(listed)
         self.found.append(Security(call, scopes=texts) if texts else Depends(call))
 
-    def _value(self, value: object, kind: object = None) -> None:
+    def _value(self, value: Any, kind: object = None) -> None:  # noqa: ANN401 - of any type
         if value is UNKNOWN:
             self.unread = True
-        elif isinstance(value, Depends):
+        elif is_a(value, Depends):
             by_kind = value.dependency is None and is_a(kind, type)
             self.found.append(_of(value, kind) if by_kind else value)
-        elif get_origin(value) is Annotated or type(value).__name__ == "TypeAliasType":
+        elif is_a(value, type(Caller)) or type(value).__name__ == "TypeAliasType":
             self.found += dependencies_in(value)
         elif is_a(value, type) and Identity in mro_of(value):
             self.identity = True

@@ -70,7 +70,7 @@ def unasked(target: object, dependant: Dependant) -> Iterator[Unasked]:
     ]
     given = asked_by(flat(dependant))
     for call, scopes in called:
-        for layer, held in _within(call):
+        for layer, held in _within(call, given):
             for written in _unread_in(layer):
                 yield Unasked(layer, Callers(), held, written)
             asked = [*_asked_in(layer, run, given)]
@@ -85,7 +85,7 @@ def unasked(target: object, dependant: Dependant) -> Iterator[Unasked]:
                 yield Unasked(layer, replace(callers, scopes=missing), held)
 
 
-def _within(call: object) -> Iterator[tuple[object, bool]]:
+def _within(call: object, given: Callers) -> Iterator[tuple[object, bool]]:
     """Yield what a call is made of, and then what that holds and calls.
 
     What asks for callers in the signature that is read hands them on to what it holds.
@@ -102,19 +102,19 @@ def _within(call: object) -> Iterator[tuple[object, bool]]:
             yield layer, held
             if attribute(layer, "__wrapped__") is not None and not is_a(layer, FunctionType):
                 left.append((call_of(layer), held))
-            if held or not _hands_on(layer):
+            if held or not _hands_on(layer, given):
                 left += [(each, True) for each in _held_by(layer)]
 
 
-def _hands_on(layer: object) -> bool:
-    """Whether a function, or what an object calls, asks for callers in its own signature."""
+def _hands_on(layer: object, given: Callers) -> bool:
+    """Whether a function, or what an object calls, has callers by its own signature to hand on."""
     while is_a(layer, partial, MethodType):
         layer = attribute(layer, "func" if is_a(layer, partial) else "__func__")
     function = layer if is_a(layer, FunctionType, type) else call_of(layer)
     if not is_a(function, FunctionType):
         return False
     callers = _callers_of([*_written_in(function)])
-    return callers.known or callers.anybody
+    return (callers.known and given.known) or (callers.anybody and given.anybody)
 
 
 def _held_by(layer: object) -> Iterator[object]:
@@ -260,8 +260,8 @@ def _members_of(kind: object) -> Iterator[Depends]:
         annotations = _annotations_of(each)
         for name, value in own(each).items():
             counts = name not in seen and (name in annotations or not initialized)
-            if counts and isinstance(value, Depends):
-                yield _with_type(value, _resolved(annotations.get(name), each))
+            if counts and is_a(value, Depends):
+                yield _with_type(value, _resolved(annotations.get(name), each))  # type: ignore[arg-type]
         seen |= own(each).keys()
 
 
