@@ -121,9 +121,18 @@ def _unasked(endpoint: Endpoint) -> Iterator[CallerFault]:
     target = endpoint.source if endpoint.kind in (Kind.HTTP, Kind.WEBSOCKET) else None
     apart, listed = not_to_be_said(endpoint.declared), members_of(endpoint).get("scopes")
     is_open = access_of(endpoint) in OPEN and "access" not in apart
+    reported: object = None
     for each in unasked(target, endpoint.tree):
-        if each.held and endpoint.callers.anybody:
-            continue  # which may hand over the caller that it has asked for
+        if each.unread and "scopes" not in apart:
+            reported = each.target
+            yield CallerFault(
+                f"asks for scopes that cannot be read without running code: {each.unread} in a "
+                f"signature that FastAPI does not read: {name_of(each.target)} "
+                f"({place_of(each.target)})",
+                f"leave that annotation out, and {_remedy(each.target, held=each.held)}",
+            )
+        if each.unread or each.target is reported:
+            continue
         scopes = each.callers.scopes if "scopes" not in apart else ()
         missing = [
             repr(name) for name in scopes if not isinstance(listed, list) or name not in listed

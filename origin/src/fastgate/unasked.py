@@ -6,13 +6,12 @@ that `functools.wraps` tells of, or `__signature__`, or that of a class, not of 
 Nothing is judged here, and nothing is run.
 """
 
-import dis
 import inspect
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from types import CodeType, FunctionType, MethodType
+from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Annotated, Any, NamedTuple, get_args, get_origin
 
 from fastapi.dependencies.utils import get_typed_annotation
@@ -30,10 +29,11 @@ from fastgate.callers import (
 )
 from fastgate.declare import Inherited
 from fastgate.dependencies import FastgateScheme
-from fastgate.marks import is_router, layers
+from fastgate.marks import call_of, is_router, layers
 from fastgate.reach import mro_of
 from fastgate.source import asked_in_source
 from fastgate.static import attribute, is_a, own
+from fastgate.uses import Chain, names_in, reads_of
 
 _MOST_FUNCTIONS = 200
 """How many functions are looked at from one that a route runs."""
@@ -49,6 +49,8 @@ class Unasked(NamedTuple):
     callers: Callers
     held: bool
     """Whether it is something that a route's function holds, and not what the route is made of."""
+    unread: str = ""
+    """An annotation that asks for callers, as it is written, of which not all can be read."""
 
 
 def unasked(target: object, dependant: Dependant) -> Iterator[Unasked]:
@@ -68,7 +70,9 @@ def unasked(target: object, dependant: Dependant) -> Iterator[Unasked]:
     ]
     given = asked_by(flat(dependant))
     for call, scopes in called:
-        for layer, held in _within(call):
+        for layer, held in _within(call, given):
+            for written in _unread_in(layer):
+                yield Unasked(layer, Callers(), held, written)
             asked = [*_asked_in(layer, run, given)]
             callers = _callers_of(asked)
             if layer is FastgateScheme or (is_a(layer, type) and FastgateScheme in mro_of(layer)):
@@ -81,8 +85,11 @@ def unasked(target: object, dependant: Dependant) -> Iterator[Unasked]:
                 yield Unasked(layer, replace(callers, scopes=missing), held)
 
 
-def _within(call: object) -> Iterator[tuple[object, bool]]:
-    """Yield what a call is made of, and then what that holds and calls."""
+def _within(call: object, given: Callers) -> Iterator[tuple[object, bool]]:
+    """Yield what a call is made of, and then what that holds and calls.
+
+    What asks for callers in the signature that is read hands them on to what it holds.
+    """
     left, seen = [(call, False)], dict[int, object]()
     while left and len(seen) < _MOST_FUNCTIONS:
         target, held = left.pop(0)
@@ -93,11 +100,29 @@ def _within(call: object) -> Iterator[tuple[object, bool]]:
                 continue
             seen[id(layer)] = layer
             yield layer, held
-            left += [(each, True) for each in _held_by(layer)]
+            if attribute(layer, "__wrapped__") is not None and not is_a(layer, FunctionType):
+                left.append((call_of(layer), held))
+            if held or not _hands_on(layer, given):
+                left += [(each, True) for each in _held_by(layer)]
+
+
+def _hands_on(layer: object, given: Callers) -> bool:
+    """Whether a function, or what an object calls, has callers by its own signature to hand on."""
+    while is_a(layer, partial, MethodType):
+        layer = attribute(layer, "func" if is_a(layer, partial) else "__func__")
+    function = layer if is_a(layer, FunctionType, type) else call_of(layer)
+    if not is_a(function, FunctionType):
+        return False
+    callers = _callers_of([*_written_in(function)])
+    return (callers.known and given.known) or (callers.anybody and given.anybody)
 
 
 def _held_by(layer: object) -> Iterator[object]:
-    """Yield the functions that one calls: of its closure, defaults, arguments or attributes."""
+    """Yield the functions that one calls: of its closure, defaults, arguments or attributes.
+
+    Those in containers are not among them: a table of endpoints, which is not called. The arguments
+    of a partial function are no such table.
+    """
     held = list[object]()
     if is_a(layer, FunctionType):
         held += (default for _, default in _defaults_of(layer))
@@ -105,65 +130,78 @@ def _held_by(layer: object) -> Iterator[object]:
     elif is_a(layer, partial):
         held += (*(attribute(layer, "args") or ()),)  # type: ignore[misc]
         held += (attribute(layer, "keywords") or {}).values()  # type: ignore[attr-defined]
+        held += [part for each in held for part in _parts_of(each)]
     elif is_a(layer, MethodType):
         held += _used_of_object(attribute(layer, "__self__"), attribute(layer, "__func__"))
     elif not is_a(layer, type):
-        for function in [*layers(layer, mounted=False)][1:]:
+        for function in (*[*layers(layer, mounted=False)][1:], call_of(layer)):
             held += _used_of_object(layer, function)
     for each in held:
-        call = next((own(kind)["__call__"] for kind in type(each).__mro__ if _calls(kind)), None)
-        if is_a(each, FunctionType, MethodType, partial) or is_a(call, FunctionType):
+        if is_a(each, FunctionType, MethodType, partial) or is_a(call_of(each), FunctionType):
             yield each
 
 
-def _calls(kind: object) -> bool:
-    return "__call__" in own(kind)
+def _parts_of(container: object) -> Iterator[object]:
+    if type(container) in (list, tuple):
+        yield from container  # type: ignore[misc]
+    elif type(container) is dict:
+        yield from container.values()
 
 
 def _used_of_object(target: object, function: object) -> Iterator[object]:
-    """Yield the attributes of an object that one of its methods names."""
-    code = attribute(function, "__code__")
+    """Yield what one of its methods uses of an object."""
+    code: Any = attribute(function, "__code__")
     if is_a(target, type, BaseRoute) or is_router(target) or not is_a(code, CodeType):
         return
-    names = {name for part in _codes(code) for name in part.co_names}  # type: ignore[arg-type]
-    yield from (value for name, value in list(own(target).items()) if name in names)
+    chains = reads_of(code).get(code.co_varnames[0], ()) if code.co_argcount else ()
+    if () in chains:  # by itself: another name or another function may read any attribute
+        names = names_in(code)
+        yield from (value for name, value in list(own(target).items()) if name in names)
+    else:
+        yield from _used_of(target, chains)
 
 
 def _used_of_closure(function: object) -> Iterator[object]:
-    """Yield what a function's closure holds, but for what it only asks for the name of."""
+    """Yield what a function uses of its closure."""
     code: Any = attribute(function, "__code__")
+    reads = reads_of(code)
     closure: Any = attribute(function, "__closure__") or ()
     for name, cell in zip(code.co_freevars, closure, strict=False):
         try:
-            value = cell.cell_contents
+            yield from _used_of(cell.cell_contents, reads.get(name, ()))
         except ValueError:
             continue  # its variable has no value yet
-        if is_a(value, FunctionType, MethodType) and not any(
-            _uses(part, name) for part in _codes(code)
-        ):
-            continue
+
+
+def _used_of(value: object, chains: Collection[Chain]) -> Iterator[object]:
+    """Yield a value, if more is done with it than to read attributes, and what these are."""
+    is_function = is_a(value, FunctionType, MethodType, partial)
+    if () in chains or (is_function and any(each[0] not in _ONLY_NAMED for each in chains)):
         yield value
+    if is_function or is_a(value, type, ModuleType, BaseRoute) or is_router(value):
+        return
+    rests = dict[str, set[Chain]]()
+    for name, *rest in filter(None, chains):
+        rests.setdefault(name, set()).add((*rest,))
+    if "__call__" in rests:
+        yield value
+    for name, after in rests.items():
+        yield from _used_of(attribute(value, name), after)
 
 
-def _codes(code: CodeType) -> Iterator[CodeType]:
-    yield code
-    for each in code.co_consts:
-        if is_a(each, CodeType):
-            yield from _codes(each)
+def _unread_in(layer: object) -> Iterator[str]:
+    """Yield the annotations of a function that ask for callers, and cannot be read."""
+    if is_a(layer, FunctionType) and _has_those_of_another(layer):
+        for asked in asked_in_source(layer):
+            callers = _callers_of(asked.dependencies) if asked.unread else Callers()
+            if callers.known or callers.anybody:
+                yield asked.unread
 
 
-def _uses(code: CodeType, name: str) -> bool:
-    """Whether code does anything with a variable but read its name or the like."""
-    if name not in code.co_freevars:
-        return False
-    steps = [each for each in dis.get_instructions(code) if each.opname != "CACHE"]
-    for step, following in zip(steps, [*steps[1:], None], strict=True):
-        if step.argval != name or not step.opname.startswith("LOAD_DEREF"):
-            continue
-        names = following is not None and following.opname == "LOAD_ATTR"
-        if not names or following.argval not in _ONLY_NAMED:  # type: ignore[union-attr]
-            return True
-    return False
+def _has_those_of_another(function: object) -> bool:
+    """Whether `functools.wraps` has put another function's annotations in place of its own."""
+    wrapped = attribute(function, "__wrapped__")
+    return wrapped is not None and _annotations_of(function) == _annotations_of(wrapped)
 
 
 def _asked_in(layer: object, run: Mapping[int, object], given: Callers) -> Iterator[Depends]:
@@ -177,31 +215,54 @@ def _asked_in(layer: object, run: Mapping[int, object], given: Callers) -> Itera
         for name in names:
             parts.append(next((own(each)[name] for each in kinds if name in own(each)), None))
         for kind in kinds:
-            yield from _of_annotations(kind, run, given)
+            yield from _unmet(_written_in(kind), run, given)
+        yield from _unmet(_members_of(layer), run, given)
     for part in parts:
         if is_a(part, FunctionType):
-            yield from _of_annotations(part, run, given)
+            yield from _unmet(_written_in(part), run, given)
 
 
-def _of_annotations(target: object, run: Mapping[int, object], given: Callers) -> Iterator[Depends]:
-    found = list[Depends]()
-    annotations = _annotations_of(target)
-    wrapped = attribute(target, "__wrapped__")
-    if wrapped is not None and annotations == _annotations_of(wrapped):
-        annotations = {}  # `functools.wraps` has put those in place of its own
-        found += asked_in_source(target)
-    for annotation in annotations.values():
-        found += _depended_on(_resolved(annotation, target))
-    if is_a(target, FunctionType):
-        for name, default in _defaults_of(target):
-            if isinstance(default, Depends):
-                found.append(_with_type(default, _resolved(annotations.get(name), target)))
-    for each in found:
+def _unmet(
+    asked: Iterable[Depends], run: Mapping[int, object], given: Callers
+) -> Iterator[Depends]:
+    for each in asked:
         scopes = getattr(each, "scopes", None) or ()
         if each.dependency is not None and not (
             id(each.dependency) in run and {*scopes} <= {*given.scopes}
         ):
             yield each
+
+
+def _written_in(target: object) -> Iterator[Depends]:
+    """Yield the dependencies in the signature of a function, or in the annotations of a class."""
+    annotations = _annotations_of(target)
+    if is_a(target, FunctionType) and _has_those_of_another(target):
+        annotations = {}
+        for asked in asked_in_source(target):
+            yield from asked.dependencies
+    for annotation in annotations.values():
+        yield from _depended_on(_resolved(annotation, target))
+    if is_a(target, FunctionType):
+        for name, default in _defaults_of(target):
+            if isinstance(default, Depends):
+                yield _with_type(default, _resolved(annotations.get(name), target))
+
+
+def _members_of(kind: object) -> Iterator[Depends]:
+    """Yield the dependencies that are the values of a class's members.
+
+    What no annotation makes a field may be kept for others, if there is an `__init__`.
+    """
+    kinds = mro_of(kind)[:-1]
+    initialized = any("__init__" in own(each) for each in kinds)
+    seen = set[str]()
+    for each in kinds:
+        annotations = _annotations_of(each)
+        for name, value in own(each).items():
+            counts = name not in seen and (name in annotations or not initialized)
+            if counts and is_a(value, Depends):
+                yield _with_type(value, _resolved(annotations.get(name), each))  # type: ignore[arg-type]
+        seen |= own(each).keys()
 
 
 def _defaults_of(function: object) -> Iterator[tuple[str, object]]:
