@@ -111,7 +111,7 @@ def test_a_function_that_asks_for_its_caller_may_use_others_that_ask_for_more() 
         tasks.add_task(require_admin, caller)
 
     async def by_attribute(caller: Caller) -> list[object]:
-        return [require_admin.__qualname__, getattr(require_admin, "__doc__", None)]
+        return [require_admin.__qualname__, require_admin.__doc__, caller.subject]
 
     async def by_dependency(known: Annotated[Identity, Depends(who)]) -> object:
         return await require_admin(known)
@@ -134,6 +134,45 @@ def test_a_function_that_asks_for_its_caller_may_use_others_that_ask_for_more() 
         app.get(f"/{number}")(endpoint)
     assert access_of(app) == ["authenticated"] * 6
     assert not any("scopes" in route for route in compile_routes(app))
+
+
+@pytest.mark.parametrize("kind", [Caller, AnyCaller, Annotated[None, Depends(tracked)]])
+def test_a_caller_who_is_not_used_is_not_handed_on(kind: Any) -> None:  # noqa: ANN401
+    async def perhaps(caller: Admin = None) -> str:  # type: ignore[assignment]
+        return "secret"
+
+    def recording(function: Endpoint) -> Endpoint:
+        async def wrapper(seen: kind) -> object:
+            return await function()
+
+        return wrapper
+
+    app = an_app("authenticated")
+    app.get("/x")(recording(perhaps))
+    is_a_fault(app)
+
+
+@pytest.mark.parametrize("kind", [Caller, AnyCaller])
+def test_a_decorator_that_wraps_may_ask_others_with_the_caller_it_is_given(
+    kind: Any,  # noqa: ANN401
+) -> None:
+    async def require_admin(caller: Admin) -> None: ...
+
+    def checked(function: Endpoint) -> Endpoint:
+        @functools.wraps(function)
+        async def wrapper(*args: object, **named: Any) -> object:  # noqa: ANN401
+            if "admin" in named["caller"].scopes:
+                await require_admin(named["caller"])
+            return await function(*args, **named)
+
+        return wrapper
+
+    async def me(caller: kind) -> str:
+        return "me"
+
+    app = at_edge(access="authenticated")(FastAPI(openapi_url=None))
+    app.get("/x")(checked(me))
+    compile_routes(app)
 
 
 def test_a_caller_whom_nobody_asks_is_not_handed_on() -> None:

@@ -1,12 +1,14 @@
 """What a decorator asks for in its own signature, which `functools.wraps` hides from FastAPI."""
 
 import functools
+import inspect
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from typing import Annotated, Literal
 
 import pytest
 from fastapi import Depends, FastAPI, Query, Request, Security, params
+from pydantic import Field
 
 from fastgate import AnyCaller, Caller, Identity, at_edge, fastgate
 from fastgate.policy import CannotCompile, compile_routes
@@ -299,6 +301,55 @@ def test_scopes_that_cannot_be_read_are_a_fault(
         error.value
     )
     assert str(error.value).count("does not read") == 1
+
+
+def told(*scopes: str) -> Decorator:
+    """Ask by a signature that is set by hand, which FastAPI reads."""
+
+    def decorator(function: Endpoint) -> Endpoint:
+        kind = Annotated[Caller, Security(fastgate, scopes=list(scopes))]
+
+        @functools.wraps(function)
+        async def wrapper(
+            *args: object,
+            caller_: Annotated[Caller, Security(fastgate, scopes=list(scopes))],
+            **named: object,
+        ) -> object:
+            return await function(*args, **named)
+
+        signature = inspect.signature(function)
+        asked = inspect.Parameter("caller_", inspect.Parameter.KEYWORD_ONLY, annotation=kind)
+        parameters = [*signature.parameters.values(), asked]
+        wrapper.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+        return wrapper
+
+    return decorator
+
+
+def test_what_a_signature_tells_that_was_set_by_hand_is_read_there() -> None:
+    app = an_app("public")
+    app.get("/x")(told("admin")(page))
+    found = [(each["access"], each["scopes"]) for each in compile_routes(app)]
+    assert found == [("authenticated", ["admin"])]
+
+
+def of_types(function: Endpoint) -> Endpoint:
+    class Local: ...
+
+    @functools.wraps(function)
+    async def wrapper(
+        caller: "Identity | Unknown | None" = None,  # type: ignore[name-defined]  # noqa: F821
+        called: "Callable[[Identity], Local] | None" = None,
+        described: Annotated[Identity | None, Field(description="who")] = None,
+    ) -> object: ...
+
+    return wrapper
+
+
+def test_types_that_are_not_known_beside_an_identity_ask_nobody() -> None:
+    app = an_app("public")
+    app.get("/x")(of_types(page))
+    assert [each["access"] for each in compile_routes(app)] == ["public"]
 
 
 def test_an_endpoint_that_says_itself_who_may_call_need_not_be_read() -> None:

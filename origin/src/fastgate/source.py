@@ -13,6 +13,7 @@ from types import CodeType, FunctionType
 from typing import Annotated, Any, Literal, NamedTuple
 
 import fastapi
+import pydantic
 from fastapi import param_functions, params
 from fastapi.params import Depends, Security
 
@@ -36,14 +37,17 @@ _PLAIN = (
     ast.Lambda,
 )
 """What is no dependency, whatever is in it."""
+_FIELDS = (param_functions.__name__, pydantic.Field.__module__)
+"""Where the functions are that describe a parameter, and ask nobody."""
 _MOST_NAMES = 50
 """How many local variables are followed: one may stand for itself."""
 Def = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 class Asked(NamedTuple):
-    """What one annotation asks for."""
+    """What the annotation of one parameter asks for."""
 
+    name: str
     dependencies: list[Depends]
     unread: str
     """The annotation as it is written, if it may ask for more than could be read."""
@@ -65,7 +69,7 @@ def asked_in_source(function: object) -> Iterator[Asked]:
             annotation = _Annotation(names)
             annotation.read(each.annotation)
             if annotation.found or annotation.identity:
-                yield annotation.asked(ast.unparse(each.annotation))
+                yield annotation.asked(each.arg, ast.unparse(each.annotation))
 
 
 def _definition(code: CodeType, known: dict[str, object]) -> tuple[Def, ...]:
@@ -101,33 +105,39 @@ class _Annotation:
         self.unread = False
         self.looked_up = 0
 
-    def asked(self, written: str) -> Asked:
+    def asked(self, name: str, written: str) -> Asked:
         if self.identity and self.unread:
             self.found.append(Depends(fastgate))
-        return Asked(self.found, written if self.unread else "")
+        return Asked(name, self.found, written if self.unread else "")
 
-    def read(self, node: ast.expr) -> None:
-        """Read an annotation, or a type within one."""
+    def read(self, node: ast.expr, *, part: bool = False) -> None:
+        """Read an annotation, or a type within one.
+
+        Args:
+            node: the annotation.
+            part: whether it is one of several types, of which one that is not known asks nothing.
+
+        """
         if isinstance(node, ast.Constant):
             if isinstance(node.value, str):
                 try:
-                    self.read(ast.parse(node.value.strip(), mode="eval").body)
+                    self.read(ast.parse(node.value.strip(), mode="eval").body, part=part)
                 except SyntaxError:
                     self.unread = True
         elif isinstance(node, ast.Name | ast.Attribute):
             value = self.names.value(node)
             if value is UNKNOWN and (written := self._written(node)) is not None:
-                self.read(written)
-            else:
+                self.read(written, part=part)
+            elif value is not UNKNOWN or not part:
                 self._value(value)
         elif isinstance(node, ast.Subscript):
             self._subscript(node)
         elif isinstance(node, ast.BinOp):
-            self.read(node.left)
-            self.read(node.right)
+            self.read(node.left, part=True)
+            self.read(node.right, part=True)
         elif isinstance(node, ast.Tuple | ast.List):
             for each in node.elts:
-                self.read(each)
+                self.read(each, part=True)
         else:
             self.unread = True
 
@@ -143,7 +153,7 @@ class _Annotation:
         if of is not Annotated:
             self._value(of)
             for each in parts:
-                self.read(each)
+                self.read(each, part=True)
             return
         self.read(parts[0])
         kind = self.names.value(parts[0])
@@ -165,7 +175,7 @@ class _Annotation:
             secure = any(called is each for each in _SECURITY)
             self._depends(node, kind, secure=secure)
         elif called is UNKNOWN or not (
-            is_a(called, type) or attribute(called, "__module__") == param_functions.__name__
+            is_a(called, type) or attribute(called, "__module__") in _FIELDS
         ):
             self.unread = True
             # It may be `Security` by another name.

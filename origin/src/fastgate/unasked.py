@@ -113,8 +113,36 @@ def _hands_on(layer: object, given: Callers) -> bool:
     function = layer if is_a(layer, FunctionType, type) else call_of(layer)
     if not is_a(function, FunctionType):
         return False
-    callers = _callers_of([*_written_in(function)])
-    return (callers.known and given.known) or (callers.anybody and given.anybody)
+    # What wraps another function by `functools.wraps` is given what that one asks for.
+    wrapped = attribute(function, "__wrapped__")
+    asking = _parameters_of(function if wrapped is None else wrapped)
+    used = reads_of(attribute(function, "__code__"))
+    for name, asked in asking.items():
+        callers = _callers_of(asked)
+        asks = (callers.known and given.known) or (callers.anybody and given.anybody)
+        if asks and (wrapped is not None or name in used):
+            return True
+    return False
+
+
+def _parameters_told(function: object) -> Mapping[str, object]:
+    """Return the parameters of the signature that a function is given by hand; none without."""
+    signature = attribute(function, "__signature__")
+    return signature.parameters if isinstance(signature, inspect.Signature) else {}
+
+
+def _parameters_of(function: object) -> dict[str, list[Depends]]:
+    """Return what the parameters of a function ask for, by their names, as FastAPI reads them."""
+    annotations = _annotations_of(function)
+    found = {
+        name: [*_depended_on(_resolved(annotation, function))]
+        for name, annotation in annotations.items()
+    }
+    for name, default in _defaults_of(function) if is_a(function, FunctionType) else ():
+        if isinstance(default, Depends):
+            kind = _resolved(annotations.get(name), function)
+            found.setdefault(name, []).append(_with_type(default, kind))
+    return found
 
 
 def _held_by(layer: object) -> Iterator[object]:
@@ -194,7 +222,9 @@ def _unread_in(layer: object) -> Iterator[str]:
     if is_a(layer, FunctionType) and _has_those_of_another(layer):
         for asked in asked_in_source(layer):
             callers = _callers_of(asked.dependencies) if asked.unread else Callers()
-            if callers.known or callers.anybody:
+            # With a signature of its own, that is what FastAPI reads.
+            read = asked.name in _parameters_told(layer)
+            if not read and (callers.known or callers.anybody):
                 yield asked.unread
 
 

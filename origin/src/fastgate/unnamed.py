@@ -62,6 +62,8 @@ class Unnamed:
             for method in run_for(endpoint):
                 first.setdefault((method, template, id(runs)), (endpoint, runs))
         # The objects are kept, so that none gets the id of another.
-        self._known = {key: runs for key, (_, runs) in first.items()}
+        known = {key: runs for key, (_, runs) in first.items()}
+        # Before what is known: another thread that finds its key there is told of it here.
         self._unnamed = {key for key, (each, _) in first.items() if access_of(each) == UNNAMED}
+        self._known = known
         self._router, self._parts = router, parts  # last: what raises is read again
