@@ -140,7 +140,7 @@ def test_the_wheel_installs_into_a_fresh_environment(wheel: Path, tmp_path: Path
     subprocess.run([*pip, "--target", str(site), str(wheel)], check=True)  # noqa: S603
     code = "import fastgate; print(fastgate.__file__, fastgate.guard.__name__)"
     python = home / "bin" / "python"
-    ran = subprocess.run([python, "-c", code], check=True, capture_output=True, text=True)  # noqa: S603
+    ran = subprocess.run([python, "-I", "-c", code], check=True, capture_output=True, text=True)  # noqa: S603
     assert ran.stdout.split() == [str(site / "fastgate" / "__init__.py"), "guard"]
     helped = subprocess.run([python, "-m", "fastgate", "--help"], capture_output=True, check=True)  # noqa: S603
     assert b"doctor" in helped.stdout
