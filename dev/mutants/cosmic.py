@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from fcntl import LOCK_EX, LOCK_NB, flock
 from hashlib import sha256
 from pathlib import Path
 
@@ -22,7 +23,7 @@ _ROUTING = (
 )
 TESTS = {
     "verify": ("verify", "contract", "origin_keys"),
-    "route": ("route", *_ROUTING, "observe", "root_path_matrix"),
+    "route": ("route", *_ROUTING, "unnamed", "observe", "root_path_matrix"),
     "dispatch": ("dispatch", *_ROUTING, "observe", "root_path_matrix"),
     "root_path": (*_ROUTING, "local", "root_path_matrix"),
     "middleware": (
@@ -48,6 +49,23 @@ OUTCOMES = {"killed": record.CAUGHT, "survived": record.SURVIVED, "incompetent":
 
 
 def run(module: str, minutes: float) -> int:
+    with _alone(WORK / f"python-{module}.lock"):
+        return _run(module, minutes)
+
+
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """Lets no other run of a module begin: without its server, mutants seem to be none that can run."""
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as held:
+        try:
+            flock(held, LOCK_EX | LOCK_NB)
+        except BlockingIOError as error:
+            raise MutantsError(f"{lock.stem} is being tested already") from error
+        yield
+
+
+def _run(module: str, minutes: float) -> int:
     tree = record.copy_of_tree(f"python-{module}-tree")
     file = f"src/fastgate/{module}.py"
     if not (tree / "origin" / file).is_file():
