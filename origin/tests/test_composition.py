@@ -6,7 +6,6 @@ examples in every run; `make fuzz-python` looks for new ones (`FASTGATE_FUZZ` is
 
 import asyncio
 import functools
-import os
 import traceback
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI, routing
 from fastapi.exceptions import FastAPIError
-from hypothesis import HealthCheck, event, given, note, settings
+from hypothesis import event, given, note
 from starlette.routing import compile_path
 from starlette.types import Message
 
@@ -34,19 +33,12 @@ from tests.compositions import (
     paths_of,
     possible_marks,
 )
+from tests.fuzzing import drawing
 
 PACKAGE = str(Path(fastgate.__file__).parent)
 INCLUDES_MOUNTS = hasattr(routing, "_IncludedRouter")
 """Older FastAPI hands nothing on from a router to routes of Starlette."""
-MANY = int(os.environ.get("FASTGATE_FUZZ", "0"))
-FUZZ = settings(
-    max_examples=MANY or 100,
-    derandomize=not MANY,
-    database=None,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-    print_blob=False,
-)
+FUZZ = drawing(100)
 
 
 def kind_of(error: CannotCompile) -> str:

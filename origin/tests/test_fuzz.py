@@ -4,11 +4,10 @@ The same examples in every run; `make fuzz-python` looks for new ones (`FASTGATE
 """
 
 import json
-import os
 from typing import Any
 
 from fastapi import FastAPI, Security
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from starlette.responses import PlainTextResponse
 
@@ -17,17 +16,11 @@ from fastgate.jwks import read_jwks
 from fastgate.policy import CannotCompile, compile_routes
 from fastgate.verify import RequestHead, verify
 from tests.edge import AUDIENCE, ISSUER, Edge, payload
+from tests.fuzzing import drawing
 
 NOW = 1_800_000_000
 HEAD = RequestHead("GET", b"/orders/7", b"")
-MANY = int(os.environ.get("FASTGATE_FUZZ", "0"))
-FUZZ = settings(
-    max_examples=MANY or 200,
-    derandomize=not MANY,
-    database=None,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
+FUZZ = drawing(200)
 JSON: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
     lambda inner: (

@@ -3,7 +3,7 @@
 In: an `Endpoint`. Out: faults, each with what to do about it. It only reads declarations.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from fastapi import FastAPI
@@ -119,7 +119,7 @@ def _told(override: object) -> str:
 def _unasked(endpoint: Endpoint) -> Iterator[CallerFault]:
     """Find what asks for callers where FastAPI does not read it, and the edge lets more in."""
     target = endpoint.source if endpoint.kind in (Kind.HTTP, Kind.WEBSOCKET) else None
-    apart, listed = not_to_be_said(endpoint.declared), members_of(endpoint).get("scopes")
+    apart = not_to_be_said(endpoint.declared)
     is_open = access_of(endpoint) in OPEN and "access" not in apart
     reported: object = None
     for each in unasked(target, endpoint.tree):
@@ -134,9 +134,7 @@ def _unasked(endpoint: Endpoint) -> Iterator[CallerFault]:
         if each.unread or each.target is reported:
             continue
         scopes = each.callers.scopes if "scopes" not in apart else ()
-        missing = [
-            repr(name) for name in scopes if not isinstance(listed, list) or name not in listed
-        ]
+        missing = [*map(repr, _not_listed(scopes, endpoint))]
         missing = [name for name in missing if name not in endpoint.callers.dropped]  # said already
         if is_open and each.callers.known:
             missing = [A_KNOWN_CALLER, *missing]
@@ -165,8 +163,12 @@ def _asked_and_not_run(endpoint: Endpoint) -> str:
     asked, members = left_to_ask(endpoint.not_run, endpoint.declared), members_of(endpoint)
     if not asked.known:
         return ""
-    listed = members.get("scopes")
-    missing = [each for each in asked.scopes if not isinstance(listed, list) or each not in listed]
-    if missing:
+    if missing := _not_listed(asked.scopes, endpoint):
         return f"Security(fastgate, scopes=[{', '.join(map(repr, missing))}])"
     return "a known caller" if members["access"] in OPEN else ""
+
+
+def _not_listed(scopes: Iterable[str], endpoint: Endpoint) -> list[str]:
+    """Return the scopes that the edge would not ask for at an endpoint."""
+    listed = members_of(endpoint).get("scopes")
+    return [name for name in scopes if not isinstance(listed, list) or name not in listed]

@@ -117,7 +117,7 @@ class Said(dict[str, object]):
         if name not in self.told:
             return name in self and mine == value
         if name == "access":
-            return {value, mine} <= {*ACCESS} and ACCESS.index(value) <= ACCESS.index(mine)
+            return _is_as_closed(mine, value)
         return isinstance(value, (list, tuple)) and isinstance(mine, list) and {*value} <= {*mine}
 
 
@@ -134,7 +134,7 @@ def holds(endpoint: Endpoint, said: Said, name: str, value: object) -> bool:
         return True
     mine = access_of(endpoint)
     if name == "access":
-        return {value, mine} <= {*ACCESS} and ACCESS.index(str(value)) <= ACCESS.index(str(mine))
+        return _is_as_closed(mine, value)
     scopes = members_of(endpoint).get("scopes")
     lists = isinstance(value, (list, tuple)) and isinstance(scopes, (list, tuple))
     return name == "scopes" and mine not in OPEN and lists and {*value} <= {*scopes}  # type: ignore[misc]
@@ -158,8 +158,13 @@ def less_open(said: Mapping[str, object], asked: str) -> list[str]:
     """Return what is to be said where callers are asked for whom nobody lets in, or makes known."""
     given = said.get("access", "authenticated" if asks_of_callers(said) else None)
     known = given in ACCESS and asked in ACCESS
-    less = known and ACCESS.index(str(given)) < ACCESS.index(asked)
-    return ["access"] if less else []
+    return ["access"] if known and not _is_as_closed(given, asked) else []
+
+
+def _is_as_closed(access: object, other: object) -> bool:
+    """Whether one access lets in nobody whom another does not; False where one is no access."""
+    both = access in ACCESS and other in ACCESS
+    return both and ACCESS.index(str(other)) <= ACCESS.index(str(access))
 
 
 def say(names: Iterable[str]) -> str:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Annotated, Any, NamedTuple, get_args, get_origin
 
@@ -115,7 +116,8 @@ def _hands_on(layer: object, given: Callers) -> bool:
         return False
     # What wraps another function by `functools.wraps` is given what that one asks for.
     wrapped = attribute(function, "__wrapped__")
-    asking = _parameters_of(function if wrapped is None else wrapped)
+    asked_of = function if wrapped is None else wrapped
+    asking = _parameters_of(asked_of, _annotations_of(asked_of))
     used = reads_of(attribute(function, "__code__"))
     for name, asked in asking.items():
         callers = _callers_of(asked)
@@ -131,9 +133,8 @@ def _parameters_told(function: object) -> Mapping[str, object]:
     return signature.parameters if isinstance(signature, inspect.Signature) else {}
 
 
-def _parameters_of(function: object) -> dict[str, list[Depends]]:
-    """Return what the parameters of a function ask for, by their names, as FastAPI reads them."""
-    annotations = _annotations_of(function)
+def _parameters_of(function: object, annotations: Mapping[str, object]) -> dict[str, list[Depends]]:
+    """Return what the parameters of a function, or the members of a class, ask for, by name."""
     found = {
         name: [*_depended_on(_resolved(annotation, function))]
         for name, annotation in annotations.items()
@@ -270,12 +271,7 @@ def _written_in(target: object) -> Iterator[Depends]:
         annotations = {}
         for asked in asked_in_source(target):
             yield from asked.dependencies
-    for annotation in annotations.values():
-        yield from _depended_on(_resolved(annotation, target))
-    if is_a(target, FunctionType):
-        for name, default in _defaults_of(target):
-            if isinstance(default, Depends):
-                yield _with_type(default, _resolved(annotations.get(name), target))
+    yield from chain.from_iterable(_parameters_of(target, annotations).values())
 
 
 def _members_of(kind: object) -> Iterator[Depends]:
