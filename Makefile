@@ -10,7 +10,7 @@ LOCAL_KEYS := local/signing-keys.json
 CARGO_MUTANTS := target/tools/.cargo-mutants-27.1.0
 COSMIC_RAY := target/tools/.cosmic-ray-8.7.0
 
-.PHONY: help demo smoke soak test bench guest-cost mutants mutants-python lint guest edge core signatures opinions opinions-short fuzz fuzz-seeds fuzz-python edge-tests origin-tests doctor origin-bench origin-versions policy schema compute-build clean
+.PHONY: help demo smoke soak test bench guest-cost mutants mutants-python lint guest edge unit signatures opinions opinions-short fuzz fuzz-seeds fuzz-python edge-tests origin-tests doctor origin-bench origin-versions policy schema compute-build clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -25,10 +25,10 @@ soak: guest edge $(VENV) $(LOCAL_KEYS) ## The gate under load for ten minutes wh
 	cargo build --locked --release --target wasm32-wasip1 --example store
 	@.venv/bin/python dev/soak --seconds $(or $(SECONDS),600) --rate $(or $(RATE),40)
 
-test: lint core signatures opinions-short edge-tests origin-tests ## Every test: lints, core, signatures, opinions, edge, origin
+test: lint unit signatures opinions-short edge-tests origin-tests ## Every test: lints, unit, signatures, opinions, edge, origin
 
-core: $(VENV) ## The tests of the library: native, some seconds once built
-	cargo test --locked --lib --bins --test core --test bound --test issuers --test rules --test opaque --test fuzz --test model
+unit: $(VENV) ## The tests of the library: native, some seconds once built
+	cargo test --locked --lib --bins --test unit --test fuzz --test model
 
 signatures: ## Wycheproof's vectors, and 100,000 RSA signatures that were tampered with (half a minute)
 	cargo test --locked --test signatures

@@ -7,10 +7,10 @@ use std::process::Command;
 use hyper::Body;
 use serde_json::{Value, json};
 
-use super::desk;
 use super::gate::{Gate, Setting, ask, request};
 use super::places::world;
 use crate::support::edge::RUNTIME;
+use crate::support::provider;
 use crate::support::tokens::now;
 
 const REQUESTS: usize = 10_000;
@@ -170,7 +170,7 @@ fn explain_says_of_ten_thousand_generated_requests_what_the_edge_does_with_them(
     let output = Command::new(env!("CARGO_BIN_EXE_fastgate"))
         .arg("explain")
         .arg("--policy")
-        .arg(file("policy.json", &desk::policy(&policy()).to_string()))
+        .arg(file("policy.json", &provider::policy(&policy()).to_string()))
         .arg("--requests")
         .arg(file("requests.ndjson", &lines))
         .arg(format!("--jwks=main={}", file("jwks.json", &gate.main.jwks()).display()))
