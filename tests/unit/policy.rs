@@ -164,7 +164,7 @@ fn what_cannot_be_read_is_said_with_its_place() {
     assert!(Policy::parse(b"\xff").is_err());
 }
 
-/// Faults of conditions, places and limits, which `tests/rules` provokes, and of introspection, which `tests/opaque` does.
+/// Faults of conditions, places and limits, which `rules` provokes, and of introspection, which `opaque` does.
 const IN_TESTS_RULES: [&str; 30] = [
     "CircularRule",
     "CostUnbounded",

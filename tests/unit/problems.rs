@@ -273,7 +273,7 @@ fn a_challenge_names_the_metadata_and_the_scheme_that_the_route_asks_for() {
     assert_eq!(look(RouteError::NoRoute.into(), Scheme::DPoP), None, "what asks for no token has no challenge");
 }
 
-/// Codes of conditions, places and limits, which `tests/rules` and `tests/edge/rules` provoke.
+/// Codes of conditions, places and limits, which `rules` and `tests/edge/rules` provoke.
 const IN_TESTS_RULES: [&str; 16] = [
     "body-too-long",
     "condition-unmet",
