@@ -19,6 +19,8 @@ mod cli;
 mod content;
 mod issuers;
 mod mint;
+#[path = "../support/offline.rs"]
+mod offline;
 mod opaque;
 mod pipeline;
 mod policy;
@@ -30,5 +32,5 @@ mod references;
 mod request;
 mod routing;
 mod rules;
-mod support;
+mod samples;
 mod tokens;

@@ -8,11 +8,13 @@ use fastgate::headers::IDENTITY;
 use fastgate::mint::{MAX_FORWARDED_HEAD_BYTES, MAX_IDENTITY_BYTES, Minter, SigningKeys};
 use serde_json::{Value, json};
 
-use crate::support::sign::{claims, edge_keys, header, token, with};
-use crate::support::{Keys, Walk, get, handshake, policy, policy_document, policy_of};
+use crate::offline::fakes::FakeKeys;
+use crate::offline::{Outcome, get, handshake, policy_of};
+use crate::samples::sign::{claims, edge_keys, header, token, with};
+use crate::samples::{policy, policy_document};
 
-fn verdict(walk: &Walk) -> &str {
-    walk.trail.verdict
+fn verdict(outcome: &Outcome) -> &str {
+    outcome.trail.verdict
 }
 
 #[test]
@@ -20,9 +22,9 @@ fn an_identity_header_is_as_long_as_origins_read_and_no_longer() {
     let sent = |more: usize| {
         let scopes: Vec<_> = (0..more / 100).map(|_| "s".repeat(99)).chain(["s".repeat(more % 100 + 1)]).collect();
         let named = with(&claims(), "scope", scopes.iter().enumerate().map(unlike).collect::<Vec<_>>().join(" "));
-        let walk = get("/me").bearer(&token(&header(), &named)).walk_with(wide(), Keys::of_both());
-        let length = (verdict(&walk) == "forwarded").then(|| walk.sent(IDENTITY).concat().len());
-        (verdict(&walk).to_owned(), length)
+        let outcome = get("/me").bearer(&token(&header(), &named)).decide_with(wide(), FakeKeys::of_both());
+        let length = (verdict(&outcome) == "forwarded").then(|| outcome.sent(IDENTITY).concat().len());
+        (verdict(&outcome).to_owned(), length)
     };
     let (_, shortest) = sent(0);
     // Base64 makes four characters of three bytes: one more byte is one or two characters more.
@@ -47,9 +49,9 @@ fn wide() -> fastgate::policy::Policy {
 
 #[test]
 fn a_head_is_as_long_as_servers_read_and_no_longer() {
-    let padded = |bytes: usize| get("/pub/x?a=b").field("x-pad", "p".repeat(bytes)).walk();
-    let head = |walk: &Walk| {
-        let grant = walk.grant();
+    let padded = |bytes: usize| get("/pub/x?a=b").field("x-pad", "p".repeat(bytes)).decide();
+    let head = |outcome: &Outcome| {
+        let grant = outcome.grant();
         let fields: usize = grant.headers().iter().map(|(name, value)| name.len() + ": \r\n".len() + value.len()).sum();
         format!("{} {} HTTP/1.1\r\n\r\n", grant.method(), grant.path_and_query()).len() + fields
     };
@@ -67,11 +69,11 @@ fn a_grant_says_what_is_still_to_be_measured_and_what_is_handed_over() {
     let routes = document["routes"].as_array_mut().unwrap();
     routes.push(with(&pay, "accepts", accepts));
     routes.push(with(&live, "websocket", true));
-    let paid = crate::support::request("POST", "/pay").walk_with(policy_of(&document), Keys::of_both());
+    let paid = crate::offline::request("POST", "/pay").decide_with(policy_of(&document), FakeKeys::of_both());
     assert_eq!((paid.grant().max_body(), paid.grant().opens_websocket()), (Some(7), false));
-    let page = get("/pub/x").walk_with(policy(), Keys::of_both());
+    let page = get("/pub/x").decide_with(policy(), FakeKeys::of_both());
     assert_eq!((page.grant().max_body(), page.grant().opens_websocket()), (None, false));
-    let socket = handshake("/live").walk_with(policy_of(&document), Keys::of_both());
+    let socket = handshake("/live").decide_with(policy_of(&document), FakeKeys::of_both());
     assert!(socket.grant().opens_websocket());
 }
 

@@ -1,4 +1,4 @@
-//! Whole walks through `Gateway::decide`: what the origin would receive, what the client would see, what is logged.
+//! Whole requests through `Gateway::decide`: what the origin would receive, what the client would see, what is logged.
 
 use fastgate::gateway::Decision;
 use jwt_simple::prelude::{
@@ -6,12 +6,14 @@ use jwt_simple::prelude::{
 };
 use serde_json::{Value, json};
 
-use crate::support::sign::{self, Signing, claims, compact, good, header, payload_of, token, with, without};
-use crate::support::{Keys, NOW, REQUEST_ID, Request, fields, get, policy, request};
+use crate::offline::fakes::FakeKeys;
+use crate::offline::{NOW, REQUEST_ID, Request, get, request};
+use crate::samples::sign::{self, Signing, claims, compact, good, header, payload_of, token, with, without};
+use crate::samples::{fields, policy};
 
 #[test]
 fn a_granted_request_is_forwarded_in_exactly_this_form() {
-    let walk = get("https://edge.test/orders/%34%32?view=full&q='a")
+    let outcome = get("https://edge.test/orders/%34%32?view=full&q='a")
         .field("accept", "text/html")
         .field("Cookie", "theme=dark")
         .field("fastgate-identity", "forged")
@@ -19,13 +21,13 @@ fn a_granted_request_is_forwarded_in_exactly_this_form() {
         .field("connection", "x-hop")
         .field("x-hop", "1")
         .bearer(&good())
-        .walk();
-    let grant = walk.grant();
+        .decide();
+    let grant = outcome.grant();
     assert_eq!(grant.backend(), "app-backend");
     assert_eq!(grant.method(), "GET");
     assert_eq!(grant.authority(), "https://edge.test");
     assert_eq!(grant.path_and_query(), "/orders/42?view=full&q=%27a");
-    let identity = walk.sent("fastgate-identity").concat();
+    let identity = outcome.sent("fastgate-identity").concat();
     let expected = [
         ("accept", "text/html"),
         ("cookie", "theme=dark"),
@@ -41,8 +43,8 @@ fn a_granted_request_is_forwarded_in_exactly_this_form() {
 
 #[test]
 fn the_identity_header_says_who_calls_and_what_was_judged() {
-    let walk = request("PUT", "/orders/42?view=full").bearer(&good()).walk();
-    let identity = walk.sent("fastgate-identity").concat();
+    let outcome = request("PUT", "/orders/42?view=full").bearer(&good()).decide();
+    let identity = outcome.sent("fastgate-identity").concat();
     verify_as_an_origin_would(&identity, "app-audience");
     let digest = sign::encoded(hmac_sha256::Hash::hash(b"view=full"));
     let expected = json!({
@@ -61,8 +63,8 @@ fn the_identity_header_says_who_calls_and_what_was_judged() {
 fn the_end_of_the_callers_token_is_told_in_whole_seconds() {
     for (exp, told) in [(json!(NOW + 7), NOW + 7), (json!(1_800_000_600.9), NOW + 600), (json!(NOW - 10), NOW - 10)] {
         let token = token(&header(), &with(&claims(), "exp", exp.clone()));
-        let walk = get("/me").bearer(&token).walk();
-        let minted = payload_of(&walk.sent("fastgate-identity").concat());
+        let outcome = get("/me").bearer(&token).decide();
+        let minted = payload_of(&outcome.sent("fastgate-identity").concat());
         assert_eq!(minted["rctx"]["token_exp"], told, "{exp}");
         assert_eq!(minted["exp"], NOW + 30, "the header has its own end");
     }
@@ -71,8 +73,8 @@ fn the_end_of_the_callers_token_is_told_in_whole_seconds() {
 #[test]
 fn on_a_public_route_nobody_is_named_and_a_token_is_neither_read_nor_forwarded() {
     for authorization in ["", "Bearer not-a-token", &format!("Bearer {}", good()), "Basic dTpw"] {
-        let walk = get("/pub/x").field("authorization", authorization).walk();
-        let identity = walk.sent("fastgate-identity").concat();
+        let outcome = get("/pub/x").field("authorization", authorization).decide();
+        let identity = outcome.sent("fastgate-identity").concat();
         verify_as_an_origin_would(&identity, "app-audience");
         let expected = json!({
             "iss": "https://edge.test", "aud": "app-audience", "iat": NOW, "exp": NOW + 30, "txn": REQUEST_ID,
@@ -80,16 +82,16 @@ fn on_a_public_route_nobody_is_named_and_a_token_is_neither_read_nor_forwarded()
             "rctx": { "country": "CH" }
         });
         assert_eq!(payload_of(&identity), expected, "{authorization}");
-        assert_eq!(walk.sent("authorization"), [""; 0], "{authorization}");
-        assert_eq!((walk.trail.subject, walk.asked), (None, vec![]), "{authorization}");
+        assert_eq!(outcome.sent("authorization"), [""; 0], "{authorization}");
+        assert_eq!((outcome.trail.subject, outcome.asked), (None, vec![]), "{authorization}");
     }
 }
 
 #[test]
 fn the_clients_token_travels_only_where_the_route_says_so() {
     let bearer = format!("Bearer {}", good());
-    assert_eq!(get("/files/a.txt").bearer(&good()).walk().sent("authorization"), [bearer]);
-    assert_eq!(get("/me").bearer(&good()).walk().sent("authorization"), [""; 0]);
+    assert_eq!(get("/files/a.txt").bearer(&good()).decide().sent("authorization"), [bearer]);
+    assert_eq!(get("/me").bearer(&good()).decide().sent("authorization"), [""; 0]);
 }
 
 #[test]
@@ -97,9 +99,9 @@ fn each_route_goes_to_its_own_origin_and_audience() {
     for (path, backend, audience) in
         [("/me", "app-backend", "app-audience"), ("/files/a.txt", "files-backend", "files-audience")]
     {
-        let walk = get(path).bearer(&good()).walk();
-        assert_eq!(walk.grant().backend(), backend);
-        assert_eq!(payload_of(&walk.sent("fastgate-identity").concat())["aud"], audience);
+        let outcome = get(path).bearer(&good()).decide();
+        assert_eq!(outcome.grant().backend(), backend);
+        assert_eq!(payload_of(&outcome.sent("fastgate-identity").concat())["aud"], audience);
     }
 }
 
@@ -107,9 +109,9 @@ fn each_route_goes_to_its_own_origin_and_audience() {
 fn an_rs256_token_is_as_good_as_an_es256_one() {
     let header = with(&with(&header(), "alg", "RS256"), "kid", "alpha-rsa");
     let token = compact(header.to_string(), claims().to_string(), Signing::Rs256("alpha-rsa"));
-    let walk = get("/me").bearer(&token).walk();
-    assert_eq!(walk.trail.subject.as_deref(), Some("ada"));
-    assert_eq!((walk.trail.verdict, walk.asked), ("forwarded", vec!["alpha".to_owned()]));
+    let outcome = get("/me").bearer(&token).decide();
+    assert_eq!(outcome.trail.subject.as_deref(), Some("ada"));
+    assert_eq!((outcome.trail.verdict, outcome.asked), ("forwarded", vec!["alpha".to_owned()]));
 }
 
 #[test]
@@ -151,20 +153,20 @@ fn every_kind_of_refusal_looks_as_the_table_says() {
             "head-too-long",
         ),
     ] {
-        let walk = request.walk();
-        refused_as(&walk.decision, status, kind, field.as_ref().map(|(name, value)| (*name, value.as_str())));
-        assert_eq!((walk.trail.verdict, walk.trail.status), (code, status));
-        assert!(walk.trail.cause.is_some(), "{code}");
+        let outcome = request.decide();
+        refused_as(&outcome.decision, status, kind, field.as_ref().map(|(name, value)| (*name, value.as_str())));
+        assert_eq!((outcome.trail.verdict, outcome.trail.status), (code, status));
+        assert!(outcome.trail.cause.is_some(), "{code}");
     }
 }
 
 #[test]
 fn keys_that_cannot_be_had_are_neither_an_allow_nor_a_bad_token() {
-    let walk = get("/me").bearer(&good()).walk_with(policy(), Keys::none());
-    refused_as(&walk.decision, 503, "unavailable", Some(("retry-after", "5")));
-    assert_eq!(walk.trail.verdict, "keys-unavailable");
-    assert_eq!(walk.trail.issuer.as_deref(), Some("alpha"));
-    assert!(walk.trail.cause.unwrap().contains("the line is dead"), "the operator learns why");
+    let outcome = get("/me").bearer(&good()).decide_with(policy(), FakeKeys::none());
+    refused_as(&outcome.decision, 503, "unavailable", Some(("retry-after", "5")));
+    assert_eq!(outcome.trail.verdict, "keys-unavailable");
+    assert_eq!(outcome.trail.issuer.as_deref(), Some("alpha"));
+    assert!(outcome.trail.cause.unwrap().contains("the line is dead"), "the operator learns why");
 }
 
 #[test]
@@ -183,12 +185,12 @@ fn nobody_is_asked_for_keys_before_everything_else_about_a_token_is_good() {
         ("too long", token(&header(), &with(&claims(), "pad", "x".repeat(16_384)))),
         ("not a token", "a.b.c".to_owned()),
     ] {
-        let walk = get("/me").bearer(&token).walk();
-        assert_eq!(walk.problem().status(), if why == "too long" { 431 } else { 401 }, "{why}");
-        assert_eq!(walk.asked, [""; 0], "{why}");
+        let outcome = get("/me").bearer(&token).decide();
+        assert_eq!(outcome.problem().status(), if why == "too long" { 431 } else { 401 }, "{why}");
+        assert_eq!(outcome.asked, [""; 0], "{why}");
     }
-    assert_eq!(get("/me").bearer(&good()).walk().asked, ["alpha"], "and a good one is looked up once");
-    assert_eq!(get("/nowhere").bearer(&good()).walk().asked, [""; 0], "but not where nothing is");
+    assert_eq!(get("/me").bearer(&good()).decide().asked, ["alpha"], "and a good one is looked up once");
+    assert_eq!(get("/nowhere").bearer(&good()).decide().asked, [""; 0], "but not where nothing is");
 }
 
 #[test]
@@ -207,15 +209,15 @@ fn the_log_line_holds_no_secret_and_is_one_line() {
         ("/me", "hunter2".to_owned()),
         ("/admin/%2e%2e", good()),
     ] {
-        let walk = get(&format!("{path}?access_token=s3cret-query"))
+        let outcome = get(&format!("{path}?access_token=s3cret-query"))
             .field("cookie", "session=s3cret-cookie")
             .field("x-api-key", "s3cret-field")
             .field("proxy-authorization", "Basic s3cret-proxy")
             .bearer(&token)
-            .walk();
-        let line = walk.trail.to_line();
-        let identity = match &walk.decision {
-            Decision::Forward(_) => walk.sent("fastgate-identity").concat(),
+            .decide();
+        let line = outcome.trail.to_line();
+        let identity = match &outcome.decision {
+            Decision::Forward(_) => outcome.sent("fastgate-identity").concat(),
             _ => "no identity".to_owned(),
         };
         for secret in token.split('.').chain(identity.split('.')).chain(["s3cret", "access_token"]) {
@@ -239,7 +241,7 @@ fn nothing_prints_a_token_in_debug_form_either() {
 #[test]
 fn the_trail_names_each_step_that_was_taken_and_how_long_it_took() {
     let steps = |request: Request| {
-        let entry: Value = serde_json::from_str(&request.walk().trail.to_line()).unwrap();
+        let entry: Value = serde_json::from_str(&request.decide().trail.to_line()).unwrap();
         entry["steps"].clone()
     };
     let names = ["normalize", "match", "place", "identify", "authorize", "inspect", "throttle", "mint"];
@@ -252,22 +254,22 @@ fn the_trail_names_each_step_that_was_taken_and_how_long_it_took() {
 #[test]
 fn the_edge_answers_with_its_public_keys_whatever_the_policy_says() {
     for target in ["/.well-known/fastgate/jwks.json", "/.well-known/fastgate/jwks%2Ejson?x"] {
-        let walk = get(target).walk();
-        let Decision::Publish(keys) = &walk.decision else { panic!("{:?}", walk.decision) };
+        let outcome = get(target).decide();
+        let Decision::Publish(keys) = &outcome.decision else { panic!("{:?}", outcome.decision) };
         assert_eq!(keys.media_type, "application/jwk-set+json");
         let keys: Value = serde_json::from_str(&keys.body).unwrap();
         assert_eq!(keys["keys"].as_array().unwrap().len(), 2, "the next key is published before it signs");
-        assert_eq!(walk.trail.verdict, "published");
+        assert_eq!(outcome.trail.verdict, "published");
     }
-    assert_eq!(request("POST", "/.well-known/fastgate/jwks.json").walk().trail.verdict, "no-route");
-    assert_eq!(get("/.well-known/fastgate/").walk().trail.verdict, "no-route");
+    assert_eq!(request("POST", "/.well-known/fastgate/jwks.json").decide().trail.verdict, "no-route");
+    assert_eq!(get("/.well-known/fastgate/").decide().trail.verdict, "no-route");
 }
 
 #[test]
 fn the_country_is_absent_where_it_is_unknown_and_scopes_where_there_are_none() {
     let mut request = get("/me").bearer(&token(&header(), &without(&claims(), "scope")));
     request.surroundings.country = None;
-    let claims = payload_of(&request.walk().sent("fastgate-identity").concat());
+    let claims = payload_of(&request.decide().sent("fastgate-identity").concat());
     assert!(claims.get("scope").is_none());
     assert_eq!(claims["rctx"], json!({ "iss": "https://alpha.test", "client_id": "shop", "token_exp": NOW + 600 }));
 }
@@ -277,17 +279,17 @@ fn a_request_in_clear_text_is_forwarded_as_such() {
     let mut request = get("/pub/x");
     request.head.tls = false;
     request.head.client = Some("::ffff:192.0.2.7".parse().unwrap());
-    let walk = request.walk();
-    assert_eq!(walk.grant().authority(), "http://edge.test");
-    assert_eq!(walk.sent("x-forwarded-proto"), ["http"]);
-    assert_eq!(walk.sent("x-forwarded-for"), ["192.0.2.7"], "IPv4 in IPv6 clothes is IPv4");
+    let outcome = request.decide();
+    assert_eq!(outcome.grant().authority(), "http://edge.test");
+    assert_eq!(outcome.sent("x-forwarded-proto"), ["http"]);
+    assert_eq!(outcome.sent("x-forwarded-for"), ["192.0.2.7"], "IPv4 in IPv6 clothes is IPv4");
 }
 
 #[test]
 fn without_a_peer_address_nobody_is_made_up() {
     let mut request = get("/pub/x").field("x-forwarded-for", "203.0.113.9");
     request.head.client = None;
-    assert_eq!(request.walk().sent("x-forwarded-for"), [""; 0]);
+    assert_eq!(request.decide().sent("x-forwarded-for"), [""; 0]);
 }
 
 #[test]
@@ -303,8 +305,8 @@ fn all_of_a_routes_scopes_are_needed_and_none_is_guessed() {
         (json!(""), "insufficient-scope"),
     ] {
         let token = token(&header(), &with(&claims(), "scope", scope.clone()));
-        let walk = get("/orders/1").bearer(&token).walk();
-        assert_eq!(walk.trail.verdict, verdict, "{scope}");
+        let outcome = get("/orders/1").bearer(&token).decide();
+        assert_eq!(outcome.trail.verdict, verdict, "{scope}");
     }
 }
 

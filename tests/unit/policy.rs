@@ -13,7 +13,8 @@ use proptest::prelude::{Just, Strategy, prop};
 use proptest::prop_oneof;
 use serde_json::{Value, json};
 
-use crate::support::{policy_document, policy_of, property};
+use crate::offline::policy_of;
+use crate::samples::{policy_document, property};
 
 const POLICY: &str = include_str!("../../policy.json");
 const SCHEMA: &str = include_str!("../../policy.schema.json");

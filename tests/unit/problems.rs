@@ -19,7 +19,7 @@ use fastgate::request::{CanonicalPath, RequestError};
 use fastgate::route::RouteError;
 use serde_json::Value;
 
-use crate::support::fields;
+use crate::samples::fields;
 
 const CHALLENGE: (&str, &str) = ("www-authenticate", "Bearer");
 const INVALID_TOKEN: (&str, &str) = ("www-authenticate", "Bearer error=\"invalid_token\"");

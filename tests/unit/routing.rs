@@ -10,7 +10,8 @@ use fastgate::route::{RouteError, find};
 use proptest::prelude::{Just, Strategy, prop};
 use proptest::{prop_assert_eq, prop_oneof};
 
-use crate::support::{handshake, policy_with_routes, property, request};
+use crate::offline::{handshake, request};
+use crate::samples::{policy_with_routes, property};
 
 #[test]
 fn the_most_specific_template_wins_wherever_it_stands() {

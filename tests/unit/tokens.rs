@@ -6,34 +6,26 @@ mod key_sets;
 mod keys;
 mod structure;
 
-use fastgate::identity::deny_list::NoDenyList;
 use fastgate::identity::dpop::Nonces;
-use fastgate::identity::introspection::NoIntrospector;
 use fastgate::identity::token::TokenError;
-use fastgate::identity::verdict::NoVerdicts;
-use fastgate::identity::{Caller, Identity, IdentityError, Seen, Sources, identify};
+use fastgate::identity::{Caller, Identity, IdentityError, Seen, identify};
 use fastgate::policy::Policy;
 
-use crate::support::sign::good;
-use crate::support::{Keys, Nobody, get, now, policy};
+use crate::offline::fakes::{FakeKeys, Fakes};
+use crate::offline::get;
+use crate::samples::sign::good;
+use crate::samples::{now, policy};
 
 /// What a row comes to: the caller, or why there is none.
 fn verdict(token: &str) -> Result<Identity, TokenError> {
-    verdict_with(&policy(), Keys::of_both(), token)
+    verdict_with(&policy(), FakeKeys::of_both(), token)
 }
 
-fn verdict_with(policy: &Policy, mut keys: Keys, token: &str) -> Result<Identity, TokenError> {
+fn verdict_with(policy: &Policy, keys: FakeKeys, token: &str) -> Result<Identity, TokenError> {
     let route = policy.routes().iter().find(|route| route.id == "me").unwrap();
     let target = get("/me").bearer(token).normalized().unwrap();
-    let mut sources = Sources {
-        keys: &mut keys,
-        verdicts: &mut NoVerdicts,
-        deny_list: &mut NoDenyList,
-        introspector: &mut NoIntrospector,
-        replays: &mut Nobody,
-        nonces: &Nonces::default(),
-    };
-    match identify(policy, route, &target, now(), &mut sources, &mut Seen::default()) {
+    let (mut fakes, nonces) = (Fakes::with(keys), Nonces::default());
+    match identify(policy, route, &target, now(), &mut fakes.sources(&nonces), &mut Seen::default()) {
         Ok(Caller::Known(identity)) => Ok(identity),
         Ok(Caller::Anonymous) => panic!("anonymous on a route that wants a token"),
         Err(IdentityError::Token(error)) => Err(error),

@@ -7,14 +7,16 @@ use fastgate::mint::SigningKeys;
 use jwt_simple::prelude::*;
 use serde_json::{Value, json};
 
-use crate::support::sign::{decoded, edge_keys, good, payload_of, private, public};
-use crate::support::{Keys, get, policy_document, policy_of};
+use crate::offline::fakes::FakeKeys;
+use crate::offline::{get, policy_of};
+use crate::samples::policy_document;
+use crate::samples::sign::{decoded, edge_keys, good, payload_of, private, public};
 
 /// The identity header of a request for the origin `app`, signed by `algorithm`.
 fn identity(algorithm: &str) -> String {
     let mut document = policy_document();
     document["origins"]["app"]["algorithm"] = json!(algorithm);
-    get("/me").bearer(&good()).walk_with(policy_of(&document), Keys::of_both()).sent(IDENTITY).concat()
+    get("/me").bearer(&good()).decide_with(policy_of(&document), FakeKeys::of_both()).sent(IDENTITY).concat()
 }
 
 fn header(identity: &str) -> Value {
@@ -33,7 +35,7 @@ fn shared(audience: &str) -> Vec<Value> {
 fn opens(identity: &str, jwk: &Value) -> bool {
     let key = HS256Key::from_bytes(&decoded(jwk["k"].as_str().unwrap()));
     let options = VerificationOptions {
-        artificial_time: Some(UnixTimeStamp::from_secs(crate::support::NOW)),
+        artificial_time: Some(UnixTimeStamp::from_secs(crate::offline::NOW)),
         ..Default::default()
     };
     key.verify_token::<NoCustomClaims>(identity, Some(options)).is_ok()
@@ -58,7 +60,7 @@ fn the_key_of_an_origin_is_no_other_origins_nor_anything_that_is_published() {
     }
     let published = public("edge-one");
     for octets in [published.to_string().into_bytes(), decoded(published["x"].as_str().unwrap()), Vec::new()] {
-        let jwk = json!({ "k": crate::support::sign::encoded(octets) });
+        let jwk = json!({ "k": crate::samples::sign::encoded(octets) });
         assert!(!opens(&token, &jwk));
     }
 }

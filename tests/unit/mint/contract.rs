@@ -7,10 +7,12 @@ use fastgate::headers::IDENTITY;
 use fastgate::mint::{SigningKeys, SigningKeysError, new_signing_keys};
 use serde_json::{Value, json};
 
-use crate::support::sign::{
+use crate::offline::fakes::FakeKeys;
+use crate::offline::{Request, get, handshake, policy_of};
+use crate::samples::policy_document;
+use crate::samples::sign::{
     claims, decoded, edge_keys, encoded, good, header, payload_of, private, public, token, with, without,
 };
-use crate::support::{Keys, Request, get, handshake, policy_document, policy_of};
 
 const DOCUMENT: &str = include_str!("../../../docs/identity-header.md");
 
@@ -63,7 +65,7 @@ fn the_claims_that_may_be_absent_are_those_that_the_document_says() {
     let mut present = flattened(&payload_of(&identity("/orders/1?x"))).into_keys().collect::<BTreeSet<_>>();
     let mut request = get("/pub/x");
     request.surroundings.country = None;
-    let anonymous = request.walk();
+    let anonymous = request.decide();
     let least: BTreeSet<_> = flattened(&payload_of(&anonymous.sent(IDENTITY).concat())).into_keys().collect();
     present.retain(|name| !least.contains(name));
     let judged = WHERE_JUDGED.map(str::to_owned).into();
@@ -78,8 +80,8 @@ fn an_opening_handshake_is_told_from_any_other_get_of_its_path() {
     routes.push(with(&with(&live, "websocket", true), "id", "live-socket"));
     routes.push(live);
     let tctx = |request: Request| {
-        let walk = request.walk_with(policy_of(&document), Keys::of_both());
-        payload_of(&walk.sent(IDENTITY).concat())["tctx"].clone()
+        let outcome = request.decide_with(policy_of(&document), FakeKeys::of_both());
+        payload_of(&outcome.sent(IDENTITY).concat())["tctx"].clone()
     };
     let (socket, page) = (tctx(handshake("/live")), tctx(get("/live")));
     assert_eq!((&socket["route"], &socket["websocket"]), (&json!("live-socket"), &json!(true)));
@@ -91,8 +93,8 @@ fn an_identity_header_lives_at_most_a_minute() {
     for lifetime in [1, 30, 60] {
         let mut document = policy_document();
         document["edge"]["identity_lifetime"] = json!(lifetime);
-        let walk = get("/me").bearer(&good()).walk_with(policy_of(&document), Keys::of_both());
-        let claims = payload_of(&walk.sent(IDENTITY).concat());
+        let outcome = get("/me").bearer(&good()).decide_with(policy_of(&document), FakeKeys::of_both());
+        let claims = payload_of(&outcome.sent(IDENTITY).concat());
         let [iat, exp] = ["iat", "exp"].map(|name| claims[name].as_u64().unwrap());
         assert_eq!(exp - iat, lifetime);
         assert!(exp - iat <= 60);
@@ -104,13 +106,13 @@ fn a_callers_claims_cannot_stand_where_the_edges_own_are() {
     let loud = ["txn", "tctx", "rctx", "route", "path", "country", "jti", "groups", "roles", "email"]
         .iter()
         .fold(claims(), |claims, name| with(&claims, name, "s3cret"));
-    let minted = |claims| payload_of(&get("/me").bearer(&token(&header(), claims)).walk().sent(IDENTITY).concat());
+    let minted = |claims| payload_of(&get("/me").bearer(&token(&header(), claims)).decide().sent(IDENTITY).concat());
     assert_eq!(minted(&loud), minted(&claims()));
 }
 
 #[test]
 fn published_keys_are_public_named_and_all_there() {
-    let Decision::Publish(published) = get("/.well-known/fastgate/jwks.json").walk().decision else { panic!() };
+    let Decision::Publish(published) = get("/.well-known/fastgate/jwks.json").decide().decision else { panic!() };
     let published: Value = serde_json::from_str(&published.body).unwrap();
     assert_eq!(names(&published), ["keys".to_owned()].into());
     let keys = published["keys"].as_array().unwrap();
@@ -170,7 +172,7 @@ fn signing_keys_that_cannot_be_used_are_refused_with_their_place_and_never_shown
 }
 
 fn identity(target: &str) -> String {
-    get(target).bearer(&good()).walk().sent(IDENTITY).concat()
+    get(target).bearer(&good()).decide().sent(IDENTITY).concat()
 }
 
 fn minted_header(identity: &str) -> Value {

@@ -8,7 +8,7 @@ use fastgate::request::CanonicalPath;
 use jwt_simple::prelude::*;
 use serde_json::{Map, Value};
 
-use crate::support::sign::decoded;
+use crate::samples::sign::decoded;
 
 const KEYS: &str = include_str!("../../data/contract/jwks.json");
 const SIGNING_KEYS: &str = include_str!("../../data/contract/signing-keys.json");

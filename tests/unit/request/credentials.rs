@@ -1,7 +1,9 @@
-//! Section A of `docs/attacks.md`: how credentials arrive. Each row goes through the whole walk.
+//! Section A of `docs/attacks.md`: how credentials arrive. Each row goes through the whole pipeline.
 
-use crate::support::sign::good;
-use crate::support::{Keys, get, policy_document, policy_of, request};
+use crate::offline::fakes::FakeKeys;
+use crate::offline::{Gate, get, policy_of, request};
+use crate::samples::policy_document;
+use crate::samples::sign::good;
 
 #[test]
 fn only_one_bearer_token_in_one_authorization_field_is_credentials() {
@@ -43,8 +45,8 @@ fn only_one_bearer_token_in_one_authorization_field_is_credentials() {
         (vec![b"Bearer \xff\xfe".to_vec()], "credentials-malformed"),
     ] {
         let request = fields.iter().fold(get("/me"), |request, value| request.field("Authorization", value.clone()));
-        let shown: Vec<_> = fields.iter().map(|value| crate::support::text(value)).collect();
-        assert_eq!(request.walk().trail.verdict, verdict, "{shown:?}");
+        let shown: Vec<_> = fields.iter().map(|value| crate::offline::text(value)).collect();
+        assert_eq!(request.decide().trail.verdict, verdict, "{shown:?}");
     }
 }
 
@@ -58,29 +60,29 @@ fn a_token_anywhere_else_is_not_looked_for() {
         get("/me").field("proxy-authorization", format!("Bearer {good}")),
         get("/me").field("x-authorization", format!("Bearer {good}")),
     ] {
-        assert_eq!(request.walk().trail.verdict, "credentials-missing");
+        assert_eq!(request.decide().trail.verdict, "credentials-missing");
     }
 }
 
 #[test]
 fn a_bad_token_is_not_made_good_by_a_cookie() {
-    let walk = get("/me").bearer("bad").field("cookie", format!("session={}", good())).walk();
-    assert_eq!(walk.problem().status(), 401);
+    let outcome = get("/me").bearer("bad").field("cookie", format!("session={}", good())).decide();
+    assert_eq!(outcome.problem().status(), 401);
 }
 
 #[test]
 fn credentials_that_connection_names_are_gone_and_not_believed() {
-    let walk = get("/me").bearer(&good()).field("connection", "Authorization").walk();
-    assert_eq!(walk.trail.verdict, "credentials-missing");
+    let outcome = get("/me").bearer(&good()).field("connection", "Authorization").decide();
+    assert_eq!(outcome.trail.verdict, "credentials-missing");
 }
 
 #[test]
 fn only_the_methods_that_a_route_names_get_through() {
     for method in ["HEAD", "OPTIONS", "TRACE", "CONNECT", "get", "Get", "POST", "PURGE", "GET ", "INVENTED", ""] {
-        let walk = request(method, "/me").bearer(&good()).walk();
-        assert_eq!(walk.trail.verdict, "method-not-allowed", "{method}");
-        let anonymous = request(method, "/me").walk();
-        assert_eq!(anonymous.problem(), walk.problem(), "{method}: a token makes no difference");
+        let outcome = request(method, "/me").bearer(&good()).decide();
+        assert_eq!(outcome.trail.verdict, "method-not-allowed", "{method}");
+        let anonymous = request(method, "/me").decide();
+        assert_eq!(anonymous.problem(), outcome.problem(), "{method}: a token makes no difference");
     }
 }
 
@@ -102,14 +104,14 @@ fn no_field_changes_the_method_the_path_or_who_has_to_identify() {
         ("x-original-method", "PUT"),
         ("x-original-host", "evil.test"),
     ] {
-        let anonymous = get("/orders/1").field(name, value).walk();
+        let anonymous = get("/orders/1").field(name, value).decide();
         assert_eq!(anonymous.trail.verdict, "credentials-missing", "{name}");
-        let known = get("/orders/1").field(name, value).bearer(&good()).walk();
+        let known = get("/orders/1").field(name, value).bearer(&good()).decide();
         assert_eq!(known.sent(name), [""; 0], "{name}");
         assert_eq!((known.grant().method(), known.grant().path_and_query()), ("GET", "/orders/1"), "{name}");
     }
     for agent in ["GoogleHC/1.0", "kube-probe/1.30", "ELB-HealthChecker/2.0"] {
-        assert_eq!(get("/me").field("user-agent", agent).walk().trail.verdict, "credentials-missing", "{agent}");
+        assert_eq!(get("/me").field("user-agent", agent).decide().trail.verdict, "credentials-missing", "{agent}");
     }
 }
 
@@ -117,8 +119,10 @@ fn no_field_changes_the_method_the_path_or_who_has_to_identify() {
 fn without_a_deny_list_nobody_passes_whose_issuer_has_one() {
     let mut document = policy_document();
     document["issuers"]["alpha"]["deny_list"] = true.into();
-    let walk = get("/me").bearer(&good()).walk_with(policy_of(&document), Keys::of_both());
-    assert_eq!((walk.problem().status(), walk.trail.verdict), (503, "deny-list-unavailable"));
+    let gate = Gate::new(policy_of(&document), FakeKeys::of_both());
+    gate.fakes().deny_list.broken = true;
+    let outcome = gate.send(get("/me").bearer(&good()));
+    assert_eq!((outcome.problem().status(), outcome.trail.verdict), (503, "deny-list-unavailable"));
 }
 
 #[test]
@@ -127,6 +131,6 @@ fn where_no_issuer_can_be_asked_an_opaque_token_is_neither_good_nor_bad() {
     document["issuers"]["alpha"]["introspection"] = serde_json::json!({
         "url": "https://alpha.test/introspect", "backend": "alpha", "client_id": "edge", "client_secret": "alpha-client"
     });
-    let walk = get("/me").bearer("opaque").walk_with(policy_of(&document), Keys::of_both());
-    assert_eq!((walk.problem().status(), walk.trail.verdict), (503, "introspection-unavailable"));
+    let outcome = get("/me").bearer("opaque").decide_with(policy_of(&document), FakeKeys::of_both());
+    assert_eq!((outcome.problem().status(), outcome.trail.verdict), (503, "introspection-unavailable"));
 }

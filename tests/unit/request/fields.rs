@@ -1,7 +1,7 @@
 //! Section F of `docs/attacks.md`: which header fields travel on.
 
-use crate::support::get;
-use crate::support::sign::good;
+use crate::offline::get;
+use crate::samples::sign::good;
 
 #[test]
 fn no_spelling_of_a_field_that_only_the_edge_may_set_gets_past() {
@@ -59,16 +59,16 @@ fn no_spelling_of_a_field_that_only_the_edge_may_set_gets_past() {
         "script-name",
         "SCRIPT_NAME",
     ] {
-        let walk = get("/me").field(name, "forged").bearer(&good()).walk();
-        let forged = walk.grant().headers().iter().any(|(_, value)| value == b"forged");
+        let outcome = get("/me").field(name, "forged").bearer(&good()).decide();
+        let forged = outcome.grant().headers().iter().any(|(_, value)| value == b"forged");
         assert!(!forged, "{name}");
-        assert_eq!(walk.sent("fastgate-identity").len(), 1, "{name}");
+        assert_eq!(outcome.sent("fastgate-identity").len(), 1, "{name}");
     }
 }
 
 #[test]
 fn fields_of_one_hop_stay_on_it_and_so_do_those_that_connection_names() {
-    let walk = get("/pub/x")
+    let outcome = get("/pub/x")
         .field("Connection", "Fastgate-Identity, X-Hop,close")
         .field("connection", "cookie , x-request-id,host")
         .field("x-hop", "hop")
@@ -85,8 +85,8 @@ fn fields_of_one_hop_stay_on_it_and_so_do_those_that_connection_names() {
         .field("http2-settings", "hop")
         .field("expect", "100-continue")
         .field("accept", "stays")
-        .walk();
-    let names: Vec<_> = walk.grant().headers().iter().map(|(name, _)| name.to_owned()).collect();
+        .decide();
+    let names: Vec<_> = outcome.grant().headers().iter().map(|(name, _)| name.to_owned()).collect();
     let edge_made = ["host", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-for", "x-request-id"];
     let expected: Vec<_> = ["accept"].into_iter().chain(edge_made).chain(["fastgate-identity"]).collect();
     assert_eq!(names, expected);
@@ -115,10 +115,10 @@ fn a_field_section_has_a_limit_in_number_and_in_size() {
     let with_fields = |count: usize| (1..count).fold(get("/pub/x"), |request, _| request.field("x", ""));
     for (count, verdict) in [(99, "forwarded"), (100, "forwarded"), (101, "too-many-fields"), (256, "too-many-fields")]
     {
-        assert_eq!(with_fields(count).walk().trail.verdict, verdict, "{count}");
+        assert_eq!(with_fields(count).decide().trail.verdict, verdict, "{count}");
     }
     for (size, verdict) in [(8_000, "forwarded"), (16_000, "head-too-long"), (128 * 1024, "head-too-long")] {
-        assert_eq!(get("/pub/x").field("x", "a".repeat(size)).walk().trail.verdict, verdict, "{size}");
+        assert_eq!(get("/pub/x").field("x", "a".repeat(size)).decide().trail.verdict, verdict, "{size}");
     }
 }
 
@@ -128,10 +128,10 @@ fn connection_names_a_few_fields_or_the_request_is_refused() {
     for (names, verdict) in
         [(31, "forwarded"), (32, "too-many-connection-names"), (120_000, "too-many-connection-names")]
     {
-        assert_eq!(naming(names).walk().trail.verdict, verdict, "{names}");
+        assert_eq!(naming(names).decide().trail.verdict, verdict, "{names}");
     }
     let spread = (0..33).fold(get("/pub/x"), |request, _| request.field("connection", "close"));
-    assert_eq!(spread.walk().trail.verdict, "too-many-connection-names");
+    assert_eq!(spread.decide().trail.verdict, "too-many-connection-names");
 }
 
 #[test]

@@ -5,8 +5,10 @@ use proptest::prelude::{Strategy, prop};
 use proptest::{prop_assert, prop_assert_eq, prop_oneof};
 use url::Url;
 
-use crate::support::sign::good;
-use crate::support::{Keys, Request, fields, get, policy_document, policy_of, property, request, text};
+use crate::offline::fakes::FakeKeys;
+use crate::offline::{Request, get, policy_of, request, text};
+use crate::samples::sign::good;
+use crate::samples::{fields, policy_document, property};
 
 #[test]
 fn a_host_is_one_that_the_policy_names_or_the_request_goes_no_further() {
@@ -67,15 +69,15 @@ fn a_host_is_one_that_the_policy_names_or_the_request_goes_no_further() {
 
 #[test]
 fn the_origin_hears_the_policys_host_whatever_other_fields_say() {
-    let walk = get("/pub/x")
+    let outcome = get("/pub/x")
         .hosts(&[b"API.Edge.Test:8443"])
         .field("x-forwarded-host", "evil.test")
         .field("forwarded", "host=evil.test")
-        .walk();
-    assert_eq!(walk.sent("host"), ["api.edge.test:8443"]);
-    assert_eq!(walk.sent("x-forwarded-host"), ["api.edge.test:8443"]);
-    assert_eq!(walk.grant().authority(), "https://api.edge.test:8443");
-    assert!(!format!("{:?}", walk.grant()).contains("evil"));
+        .decide();
+    assert_eq!(outcome.sent("host"), ["api.edge.test:8443"]);
+    assert_eq!(outcome.sent("x-forwarded-host"), ["api.edge.test:8443"]);
+    assert_eq!(outcome.grant().authority(), "https://api.edge.test:8443");
+    assert!(!format!("{:?}", outcome.grant()).contains("evil"));
 }
 
 #[test]
@@ -97,8 +99,8 @@ fn a_port_is_the_schemes_own_or_one_that_the_policy_names() {
     ] {
         let mut request = get("/pub/x").hosts(&[host.as_bytes()]);
         request.head.tls = tls;
-        let walk = request.walk_with(policy_of(&document), Keys::none());
-        assert_eq!(walk.trail.verdict, verdict, "{host} {tls}");
+        let outcome = request.decide_with(policy_of(&document), FakeKeys::none());
+        assert_eq!(outcome.trail.verdict, verdict, "{host} {tls}");
     }
 }
 
@@ -214,12 +216,12 @@ fn a_path_is_read_in_one_way_or_refused() {
         // E23
         ("/pub/%2e%2e", Err("path-ambiguous")),
     ] {
-        let walk = get(target).bearer(&good()).walk();
+        let outcome = get(target).bearer(&good()).decide();
         match expected {
-            Err(code) => assert_eq!(walk.trail.verdict, code, "{target}"),
+            Err(code) => assert_eq!(outcome.trail.verdict, code, "{target}"),
             Ok((route, path)) => {
-                assert_eq!(walk.trail.route.as_deref(), Some(route), "{target}");
-                assert_eq!(walk.grant().path_and_query(), path, "{target}");
+                assert_eq!(outcome.trail.route.as_deref(), Some(route), "{target}");
+                assert_eq!(outcome.grant().path_and_query(), path, "{target}");
             }
         }
     }
@@ -244,7 +246,7 @@ fn a_target_may_be_as_long_as_the_platform_reads_and_no_longer() {
         (format!("/pub/{}", "%41".repeat(1_364)), "target-too-long"),
     ] {
         for target in [target.clone(), format!("https://edge.test{target}")] {
-            assert_eq!(get(&target).walk().trail.verdict, verdict, "{} bytes: {target:.60}", target.len());
+            assert_eq!(get(&target).decide().trail.verdict, verdict, "{} bytes: {target:.60}", target.len());
         }
     }
 }
@@ -309,7 +311,7 @@ fn a_canonical_query_is_its_own_canonical_form_and_survives_the_url_parser() {
 }
 
 #[test]
-fn no_bytes_whatever_make_the_walk_panic_or_let_a_reserved_field_through() {
+fn no_bytes_whatever_make_the_pipeline_panic_or_let_a_reserved_field_through() {
     let bytes = || prop::collection::vec(proptest::num::u8::ANY, 0..40);
     let name = prop::collection::vec(prop::sample::select(b"fastgate-identity_. X".to_vec()), 1..20);
     let headers = prop::collection::vec((name, bytes()), 0..6);

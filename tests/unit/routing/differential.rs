@@ -14,7 +14,8 @@ use fastgate::policy::pattern::PathTemplate;
 use fastgate::route::{RouteError, find};
 use serde_json::{Value, json};
 
-use crate::support::{policy_with_routes, request, text};
+use crate::offline::{request, text};
+use crate::samples::policy_with_routes;
 
 const TABLES: usize = 160;
 const TARGETS: usize = 160;

@@ -4,8 +4,10 @@ use fastgate::identity::token::TokenError;
 use serde_json::{Value, json};
 
 use super::{all_are, verdict, verdict_with};
-use crate::support::sign::{Signing, claims, compact, header, token, with, without};
-use crate::support::{Keys, NOW, policy, policy_document, policy_of};
+use crate::offline::fakes::FakeKeys;
+use crate::offline::{NOW, policy_of};
+use crate::samples::sign::{Signing, claims, compact, header, token, with, without};
+use crate::samples::{policy, policy_document};
 
 /// The verdict on a good token with one claim changed.
 fn given(claim: &str, value: impl Into<Value>) -> Result<(), TokenError> {
@@ -48,7 +50,7 @@ fn without_leeway_the_second_itself_decides() {
         ("iat", NOW + 1, false),
     ] {
         let token = token(&header(), &with(&claims(), claim, at));
-        assert_eq!(verdict_with(&policy, Keys::of_both(), &token).is_ok(), good, "{claim} {at}");
+        assert_eq!(verdict_with(&policy, FakeKeys::of_both(), &token).is_ok(), good, "{claim} {at}");
     }
 }
 

@@ -5,8 +5,8 @@ use fastgate::identity::token::TokenError;
 use serde_json::{Value, json};
 
 use super::keys::{given, signed};
-use crate::support::key_set;
-use crate::support::sign::{Signing, decoded, encoded, good, header, private, public, with, without};
+use crate::samples::key_set;
+use crate::samples::sign::{Signing, decoded, encoded, good, header, private, public, with, without};
 
 #[test]
 fn a_kid_that_stands_on_several_keys_for_one_algorithm_names_none_of_them() {

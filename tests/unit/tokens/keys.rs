@@ -5,14 +5,16 @@ use fastgate::identity::token::{MAX_HEADER_CHARACTERS, TokenError};
 use serde_json::{Value, json};
 
 use super::{verdict, verdict_with};
-use crate::support::sign::{
+use crate::offline::fakes::FakeKeys;
+use crate::offline::get;
+use crate::samples::policy;
+use crate::samples::sign::{
     Signing, claims, compact, decoded, encoded, good, header, public, sealed, signature, token, with, without,
 };
-use crate::support::{Keys, get, policy};
 
 /// The verdict where alpha has these keys.
 pub(super) fn given(jwks: &Value, token: &str) -> Result<Identity, TokenError> {
-    verdict_with(&policy(), Keys::none().with("alpha", jwks), token)
+    verdict_with(&policy(), FakeKeys::none().with("alpha", jwks), token)
 }
 
 fn rs256_header() -> Value {
@@ -140,7 +142,7 @@ fn nothing_that_a_token_says_about_keys_is_looked_at() {
         ("x5c", json!(["MIIB"])),
     ] {
         let header = with(&header(), member, value);
-        let forged = get("/me").bearer(&signed(&header, Signing::Es256("beta-ec"))).walk();
+        let forged = get("/me").bearer(&signed(&header, Signing::Es256("beta-ec"))).decide();
         assert_eq!((forged.trail.verdict, forged.asked), ("token-signature", vec!["alpha".to_owned(); 2]), "{member}");
         verdict(&signed(&header, Signing::Es256("alpha-ec"))).unwrap_or_else(|error| panic!("{member}: {error}"));
     }
@@ -197,8 +199,8 @@ fn an_unknown_key_is_no_verdict_on_a_token_that_is_younger_than_the_keys_at_hand
     let token = token(&with(&header(), "kid", "new"), &claims());
     let issued = claims()["iat"].as_u64().unwrap();
     for (fetched, status, verdict) in [(issued, 503, "keys-unavailable"), (issued + 1, 401, "token-unknown-key")] {
-        let walk = get("/me").bearer(&token).walk_with(policy(), Keys::of_both().fetched_at(fetched));
-        assert_eq!((walk.problem().status(), walk.trail.verdict), (status, verdict));
+        let outcome = get("/me").bearer(&token).decide_with(policy(), FakeKeys::of_both().fetched_at(fetched));
+        assert_eq!((outcome.problem().status(), outcome.trail.verdict), (status, verdict));
     }
 }
 
@@ -208,8 +210,8 @@ fn an_issuer_that_does_not_answer_leaves_open_which_keys_are_its_own_and_no_more
     let other = token(&with(&header(), "kid", "new"), &claims());
     let forged = compact(header().to_string(), claims().to_string(), Signing::Es256("beta-ec"));
     for (token, status, verdict) in [(other, 503, "keys-unavailable"), (forged, 401, "token-signature")] {
-        let walk = get("/me").bearer(&token).walk_with(policy(), Keys::of_both().cut_off());
-        assert_eq!((walk.problem().status(), walk.trail.verdict), (status, verdict));
+        let outcome = get("/me").bearer(&token).decide_with(policy(), FakeKeys::of_both().cut_off());
+        assert_eq!((outcome.problem().status(), outcome.trail.verdict), (status, verdict));
     }
 }
 
@@ -284,7 +286,8 @@ fn a_signature_covers_header_and_payload() {
 #[test]
 fn an_issuers_token_is_checked_with_that_issuers_keys_alone() {
     let shared = |kid: &str| with(&public(kid), "kid", "shared");
-    let keys = || Keys::none().with("alpha", &json!([shared("alpha-rsa")])).with("beta", &json!([shared("beta-rsa")]));
+    let keys =
+        || FakeKeys::none().with("alpha", &json!([shared("alpha-rsa")])).with("beta", &json!([shared("beta-rsa")]));
     let header = with(&with(&header(), "alg", "RS256"), "kid", "shared");
     let genuine = signed(&header, Signing::Rs256("alpha-rsa"));
     let crossed = signed(&header, Signing::Rs256("beta-rsa"));
@@ -294,7 +297,7 @@ fn an_issuers_token_is_checked_with_that_issuers_keys_alone() {
 
 #[test]
 fn the_edges_own_word_is_no_callers_token() {
-    let word = get("/me").bearer(&good()).walk().sent("fastgate-identity").concat();
+    let word = get("/me").bearer(&good()).decide().sent("fastgate-identity").concat();
     assert_eq!(verdict(&word), Err(TokenError::UnknownIssuer));
 }
 

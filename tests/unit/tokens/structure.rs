@@ -5,8 +5,10 @@ use fastgate::secret::Secret;
 use serde_json::{Value, json};
 
 use super::{all_are, verdict, verdict_with};
-use crate::support::sign::{Signing, claims, compact, encoded, good, header, sealed, token, with, without};
-use crate::support::{Keys, policy_document, policy_of};
+use crate::offline::fakes::FakeKeys;
+use crate::offline::policy_of;
+use crate::samples::policy_document;
+use crate::samples::sign::{Signing, claims, compact, encoded, good, header, sealed, token, with, without};
 
 const KEY: Signing<'static> = Signing::Es256("alpha-ec");
 
@@ -211,12 +213,12 @@ fn a_good_token_may_be_as_long_as_the_policy_says() {
     assert!(verdict(&sized(DEFAULT - 1)).is_ok());
     assert_eq!(verdict(&sized(DEFAULT + 1)), Err(too_long(sized(DEFAULT + 1).len())));
     let shorter = policy_of(&changed(&policy_document(), "/edge/max_token", json!(2048)));
-    assert!(verdict_with(&shorter, Keys::of_both(), &sized(2_040)).is_ok());
+    assert!(verdict_with(&shorter, FakeKeys::of_both(), &sized(2_040)).is_ok());
     let longer = sized(2_049);
     let refused = TokenError::TooLong { bytes: longer.len(), most: 2048 };
-    assert_eq!(verdict_with(&shorter, Keys::of_both(), &longer), Err(refused));
+    assert_eq!(verdict_with(&shorter, FakeKeys::of_both(), &longer), Err(refused));
     let longest = policy_of(&changed(&policy_document(), "/edge/max_token", json!(32_768)));
-    assert!(verdict_with(&longest, Keys::of_both(), &sized(32_760)).is_ok());
+    assert!(verdict_with(&longest, FakeKeys::of_both(), &sized(32_760)).is_ok());
 }
 
 /// What `edge.max_token` is where a policy does not say it.

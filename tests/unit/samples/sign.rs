@@ -13,7 +13,7 @@ use superboring::pkey::PKey;
 use superboring::rsa::Padding;
 use superboring::sign::Signer;
 
-use super::NOW;
+use crate::offline::NOW;
 
 static ALPHA_RSA: LazyLock<RS256KeyPair> = LazyLock::new(|| RS256KeyPair::from_jwk(&bare("alpha-rsa")).unwrap());
 static ALPHA_EC: LazyLock<ES256KeyPair> = LazyLock::new(|| ES256KeyPair::from_jwk(&bare("alpha-ec")).unwrap());
