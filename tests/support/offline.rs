@@ -132,8 +132,8 @@ pub(crate) fn handshake(target: &str) -> Request {
 
 impl Request {
     /// With one field more.
-    pub(crate) fn field(mut self, name: &str, value: impl Into<Vec<u8>>) -> Self {
-        self.head.headers.append(name, value);
+    pub(crate) fn field(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        self.head.headers.append(name, value.as_ref().to_vec());
         self
     }
 

@@ -8,29 +8,22 @@ mod key_life;
 mod kinds;
 mod presets;
 
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use fastgate::identity::deny_list::NoDenyList;
 use fastgate::identity::dpop::Nonces;
-use fastgate::identity::introspection::NoIntrospector;
-use fastgate::identity::keys::KeySet;
-use fastgate::identity::replay::{ProofId, Replays, ReplaysUnreachable};
 use fastgate::identity::token::TokenError;
-use fastgate::identity::verdict::{Verdict, Verdicts};
-use fastgate::identity::{
-    Caller, Identity, IdentityError, KeySource, KeysUnavailable, Seen, Sources, Wanted, identify,
-};
-use fastgate::policy::{Issuer, Policy, PolicyFaults};
-use fastgate::request::{RequestHead, normalize};
+use fastgate::identity::{Caller, Identity, IdentityError, Seen, identify};
+use fastgate::policy::{Policy, PolicyFaults};
+use fastgate::request::normalize;
 use fastgate::time::UnixTime;
 use jwt_simple::prelude::{ECDSAP256KeyPairLike as _, ES256KeyPair};
 use p256::ecdsa::signature::Signer as _;
 use serde_json::{Value, json};
 
-/// When tokens that are made here are shown; they were issued a minute before.
-pub(crate) const NOW: u64 = 1_800_000_000;
+use crate::offline::fakes::{FakeKeys, Fakes};
+use crate::offline::{NOW, get};
 
 /// Providers sign with RSA; what is tested here does not depend on it.
 static KEY: LazyLock<ES256KeyPair> = LazyLock::new(|| ES256KeyPair::generate().with_key_id("test-key"));
@@ -52,7 +45,7 @@ pub(crate) fn faults(parts: &Value) -> Vec<String> {
     policy(parts).err().map(|faults| faults.0.iter().map(ToString::to_string).collect()).unwrap_or_default()
 }
 
-/// The claims of a good access token of such an issuer, with `parts`; null takes a claim away.
+/// The claims of a good access token of such an issuer, issued a minute ago, with `parts`; null takes a claim away.
 pub(crate) fn claims(parts: &Value) -> Value {
     let claims = json!({
         "iss": "https://idp.test", "aud": "https://api.test", "sub": "ada", "client_id": "web", "scope": "read",
@@ -91,26 +84,12 @@ pub(crate) fn shown_to(
     let signature: p256::ecdsa::Signature = key.sign(format!("{header}.{payload}").as_bytes());
     let token = format!("{header}.{payload}.{}", URL_SAFE_NO_PAD.encode(signature.to_bytes()));
 
-    let fields = [("host", "edge.test".to_owned()), ("authorization", format!("Bearer {token}"))];
-    let head = RequestHead {
-        method: "GET".to_owned(),
-        target: b"/me".to_vec(),
-        headers: fields.into_iter().collect(),
-        client: None,
-        tls: true,
-        certificate: None,
-    };
-    let target = normalize(head, &policy.edge().hosts).unwrap();
+    let target = normalize(get("/me").bearer(&token).head, &policy.edge().hosts).unwrap();
     let now = UnixTime::from_seconds(now);
-    let mut sources = Sources {
-        keys: &mut Keys(listed),
-        verdicts: &mut Forgetful,
-        deny_list: &mut NoDenyList,
-        introspector: &mut NoIntrospector,
-        replays: &mut Forgetful,
-        nonces: &Nonces::default(),
-    };
-    match identify(policy, &policy.routes()[0], &target, now, &mut sources, &mut Seen::default()) {
+    let key: Value = serde_json::from_str(&KEY.public_key().to_jwk()).unwrap();
+    let keys: Value = listed.as_array().unwrap().iter().map(|members| merged(&key, members)).collect();
+    let (mut fakes, nonces) = (Fakes::with(FakeKeys::none().with("idp", &keys)), Nonces::default());
+    match identify(policy, &policy.routes()[0], &target, now, &mut fakes.sources(&nonces), &mut Seen::default()) {
         Ok(Caller::Known(identity)) => Ok(identity),
         Err(IdentityError::Token(error)) => Err(error),
         other => panic!("{other:?}"),
@@ -120,31 +99,4 @@ pub(crate) fn shown_to(
 /// Who shows an `at+jwt` with these claims now, to an issuer of these parts.
 pub(crate) fn verdict(parts: &Value, claims: &Value) -> Result<Identity, TokenError> {
     shown(&policy(parts).unwrap(), &json!({ "typ": "at+jwt" }), claims, NOW)
-}
-
-struct Keys<'test>(&'test Value);
-
-impl KeySource for Keys<'_> {
-    fn keys(&mut self, _: &Issuer, _: Wanted) -> Result<Arc<KeySet>, KeysUnavailable> {
-        let key: Value = serde_json::from_str(&KEY.public_key().to_jwk()).unwrap();
-        let keys: Value = self.0.as_array().unwrap().iter().map(|members| merged(&key, members)).collect();
-        Ok(Arc::new(KeySet::parse(json!({ "keys": keys }).to_string().as_bytes()).unwrap()))
-    }
-}
-
-/// No verdict is ever remembered, nor is a proof.
-struct Forgetful;
-
-impl Replays for Forgetful {
-    fn is_first(&mut self, _: &ProofId, _: u64) -> Result<bool, ReplaysUnreachable> {
-        Err(ReplaysUnreachable("nobody remembers".to_owned()))
-    }
-}
-
-impl Verdicts for Forgetful {
-    fn holds(&mut self, _: &Verdict) -> bool {
-        false
-    }
-
-    fn remember(&mut self, _: &Verdict, _: u64) {}
 }

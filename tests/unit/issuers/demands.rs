@@ -4,7 +4,8 @@
 use fastgate::identity::token::TokenError;
 use serde_json::{Value, json};
 
-use super::{NOW, claims, verdict};
+use super::{claims, verdict};
+use crate::offline::NOW;
 
 /// Whether a token with these claims is good for an issuer with these parts.
 fn judged(parts: &Value, changes: &Value) -> Result<(), TokenError> {

@@ -3,7 +3,8 @@
 use fastgate::identity::token::TokenError;
 use serde_json::{Value, json};
 
-use super::{NOW, claims, merged, policy, shown, verdict};
+use super::{claims, merged, policy, shown, verdict};
+use crate::offline::NOW;
 
 fn id_claims(parts: &Value) -> Value {
     let claims = json!({

@@ -3,13 +3,12 @@
 use fastgate::identity::dpop::MAX_PROOF_BYTES;
 use serde_json::{Value, json};
 
-use super::desk::{
-    CLIENTS, Desk, METADATA, NOW, THIEFS, bound_token, claims, digest, encoded, field, get, header, pair, proof,
-    proven, request, token, verdict, with, without,
-};
+use super::{CLIENT, METADATA, THIEF, bound_token, claims, digest, gate, header, pair, proof, token, verdict};
+use crate::offline::{NOW, Request, get, request};
+use crate::samples::sign::{encoded, with, without};
 
 fn of(header: &Value, claims: &Value) -> &'static str {
-    verdict(proven(get("/me"), &bound_token(), &[&proof(header, claims)]))
+    verdict(get("/me").proven(&bound_token(), &[&proof(header, claims)]))
 }
 
 #[test]
@@ -22,15 +21,15 @@ fn the_proof_that_all_rows_change_is_good() {
 #[test]
 fn there_is_exactly_one_proof() {
     let (token, good) = (bound_token(), proof(&header(), &claims()));
-    assert_eq!(verdict(proven(get("/me"), &token, &[])), "proof-missing");
+    assert_eq!(verdict(get("/me").proven(&token, &[])), "proof-missing");
     for second in [good.as_str(), "bad", ""] {
-        assert_eq!(verdict(proven(get("/me"), &token, &[&good, second])), "proof-repeated");
-        assert_eq!(verdict(proven(get("/me"), &token, &[second, &good])), "proof-repeated");
+        assert_eq!(verdict(get("/me").proven(&token, &[&good, second])), "proof-repeated");
+        assert_eq!(verdict(get("/me").proven(&token, &[second, &good])), "proof-repeated");
     }
     for joined in [format!("{good},{good}"), format!("{good}, {good}"), format!(" {good}"), format!("{good} ")] {
-        assert_eq!(verdict(proven(get("/me"), &token, &[&joined])), "proof-malformed", "{joined}");
+        assert_eq!(verdict(get("/me").proven(&token, &[&joined])), "proof-malformed", "{joined}");
     }
-    let hidden = field(proven(get("/me"), &token, &[&good]), "connection", "dpop");
+    let hidden = get("/me").proven(&token, &[&good]).field("connection", "dpop");
     assert_eq!(verdict(hidden), "proof-missing", "what belongs to one hop is not believed");
 }
 
@@ -41,8 +40,8 @@ fn a_proof_is_as_long_as_is_read_and_no_longer() {
     let near: Vec<_> = (missing - 6..missing + 6).map(padded).collect();
     let longest = near.iter().find(|proof| proof.len() == MAX_PROOF_BYTES).unwrap();
     let longer = near.iter().find(|proof| proof.len() > MAX_PROOF_BYTES).unwrap();
-    assert_eq!(verdict(proven(get("/me"), &bound_token(), &[longest])), "forwarded");
-    assert_eq!(verdict(proven(get("/me"), &bound_token(), &[longer])), "proof-too-long");
+    assert_eq!(verdict(get("/me").proven(&bound_token(), &[longest])), "forwarded");
+    assert_eq!(verdict(get("/me").proven(&bound_token(), &[longer])), "proof-too-long");
 }
 
 #[test]
@@ -50,7 +49,7 @@ fn a_proof_is_a_compact_jws_of_two_objects_with_unique_members() {
     let good = proof(&header(), &claims());
     let [head, payload, signature] = good.split('.').collect::<Vec<_>>()[..] else { panic!("{good}") };
     let twice = |text: String, name: &str| text.replacen('{', &format!("{{\"{name}\":\"x\","), 1);
-    let client = pair(CLIENTS);
+    let client = pair(CLIENT);
     for bad in [
         String::new(),
         ".".to_owned(),
@@ -69,7 +68,7 @@ fn a_proof_is_a_compact_jws_of_two_objects_with_unique_members() {
         client.sign(header().to_string(), twice(claims().to_string(), "ht\\u006d")),
         client.sign(b"\xff", claims().to_string()),
     ] {
-        assert_eq!(verdict(proven(get("/me"), &bound_token(), &[&bad])), "proof-malformed", "{bad}");
+        assert_eq!(verdict(get("/me").proven(&bound_token(), &[&bad])), "proof-malformed", "{bad}");
     }
     let long = with(&claims(), "padding", "x".repeat(4096));
     assert_eq!(of(&header(), &long), "proof-too-long");
@@ -100,7 +99,7 @@ fn the_header_is_that_of_a_proof_and_asks_for_no_extension() {
 
 #[test]
 fn the_key_is_public_and_one_for_the_algorithm() {
-    let jwk = pair(CLIENTS).jwk();
+    let jwk = pair(CLIENT).jwk();
     let short = encoded([1; 31]);
     for bad in [
         json!(null),
@@ -135,9 +134,9 @@ fn the_key_is_public_and_one_for_the_algorithm() {
 
 #[test]
 fn the_signature_is_by_the_key_in_the_header_and_that_is_the_tokens_own() {
-    let thief = pair(THIEFS);
+    let thief = pair(THIEF);
     let theirs = with(&header(), "jwk", thief.jwk());
-    let send = |proof: &str| verdict(proven(get("/me"), &bound_token(), &[proof]));
+    let send = |proof: &str| verdict(get("/me").proven(&bound_token(), &[proof]));
     assert_eq!(send(&thief.sign(theirs.to_string(), claims().to_string())), "proof-other-key");
     assert_eq!(send(&thief.sign(header().to_string(), claims().to_string())), "proof-signature");
     let (good, other) = (proof(&header(), &claims()), proof(&header(), &with(&claims(), "jti", "two")));
@@ -159,7 +158,7 @@ fn a_proof_may_be_signed_with_ed25519() {
         let claims = with(&claims(), "ath", digest(&token));
         let content = format!("{}.{}", encoded(header.to_string()), encoded(claims.to_string()));
         let proof = format!("{content}.{}", encoded(*pair.sk.sign(&content, None)));
-        verdict(proven(get("/me"), &token, &[&proof]))
+        verdict(get("/me").proven(&token, &[&proof]))
     };
     assert_eq!(
         [send("EdDSA"), send("Ed25519"), send("ES256"), send("PS256")],
@@ -176,7 +175,7 @@ fn the_method_is_the_requests() {
         assert_eq!(of(&header(), &with(&claims(), "htm", bad)), "proof-claim");
     }
     let post = proof(&header(), &with(&claims(), "htm", "POST"));
-    assert_eq!(verdict(proven(request("POST", "/me"), &bound_token(), &[&post])), "forwarded");
+    assert_eq!(verdict(request("POST", "/me").proven(&bound_token(), &[&post])), "forwarded");
 }
 
 #[test]
@@ -226,15 +225,14 @@ fn the_url_is_the_requests_in_one_canonical_form() {
 #[test]
 fn the_url_is_compared_as_the_client_addressed_the_edge() {
     let for_url = |htu: &str| proof(&header(), &with(&claims(), "htu", htu));
-    let send = |head, htu: &str| verdict(proven(head, &bound_token(), &[&for_url(htu)]));
+    let send = |request: Request, htu: &str| verdict(request.proven(&bound_token(), &[&for_url(htu)]));
     assert_eq!(send(get("/files/a%20b?x=1"), "https://edge.test/files/a%20b"), "forwarded");
     assert_eq!(send(get("/files/%C3%BC"), "https://edge.test/files/%c3%bc"), "forwarded");
     assert_eq!(send(get("/files/%C3%BC"), "https://edge.test/files/ü"), "proof-url", "a URL is ASCII");
     let hosted = |host: &str, tls| {
-        let mut head = get("/me");
-        head.headers = [("host", host)].into_iter().collect();
-        head.tls = tls;
-        head
+        let mut request = get("/me").hosts(&[host.as_bytes()]);
+        request.head.tls = tls;
+        request
     };
     assert_eq!(send(hosted("EDGE.test:8443", true), "https://edge.test:8443/me"), "forwarded");
     assert_eq!(send(hosted("edge.test:8443", true), "https://edge.test/me"), "proof-url");
@@ -263,17 +261,17 @@ fn the_proof_was_made_now() {
         assert_eq!(of(&header(), &with(&claims(), "iat", iat.clone())), expected, "{iat}");
     }
     assert_eq!(of(&header(), &without(&claims(), "iat")), "proof-claim");
-    let strict = Desk::new(&json!({ "dpop": { "max_age": 5, "leeway": 0 } }));
+    let strict = gate(&json!({ "dpop": { "max_age": 5, "leeway": 0 } }));
     let at = |iat: u64| {
         let claims = with(&with(&claims(), "iat", iat), "jti", iat.to_string());
-        strict.verdict(proven(get("/me"), &bound_token(), &[&proof(&header(), &claims)]))
+        strict.verdict(get("/me").proven(&bound_token(), &[&proof(&header(), &claims)]))
     };
     assert_eq!([at(NOW - 5), at(NOW - 6), at(NOW + 1)], ["forwarded", "proof-too-old", "proof-too-early"]);
 }
 
 #[test]
 fn the_proof_is_for_this_token() {
-    let other = token(&json!({ "jkt": pair(CLIENTS).thumbprint(), "x5t#S256": digest("x") }));
+    let other = token(&json!({ "jkt": pair(CLIENT).thumbprint(), "x5t#S256": digest("x") }));
     for ath in [digest(&other), digest(""), format!("{}=", digest(&bound_token())), String::new()] {
         assert_eq!(of(&header(), &with(&claims(), "ath", ath)), "proof-token");
     }
@@ -292,7 +290,7 @@ fn the_proof_has_a_name() {
 
 #[test]
 fn every_bad_proof_looks_the_same() {
-    let desk = Desk::new(&json!({}));
+    let gate = gate(&json!({}));
     let expected = (401, Some(format!("DPoP error=\"invalid_dpop_proof\", algs=\"ES256 EdDSA\", {METADATA}")));
     let bad = [
         vec![],
@@ -300,12 +298,12 @@ fn every_bad_proof_looks_the_same() {
         vec![proof(&without(&header(), "typ"), &claims())],
         vec![proof(&header(), &with(&claims(), "htm", "POST"))],
         vec![proof(&header(), &with(&claims(), "iat", 1))],
-        vec![pair(THIEFS).sign(header().to_string(), claims().to_string())],
-        vec![pair(THIEFS).sign(with(&header(), "jwk", pair(THIEFS).jwk()).to_string(), claims().to_string())],
+        vec![pair(THIEF).sign(header().to_string(), claims().to_string())],
+        vec![pair(THIEF).sign(with(&header(), "jwk", pair(THIEF).jwk()).to_string(), claims().to_string())],
     ];
     for proofs in bad {
         let proofs: Vec<&str> = proofs.iter().map(String::as_str).collect();
-        assert_eq!(desk.send(proven(get("/me"), &bound_token(), &proofs)).refused(), expected);
+        assert_eq!(gate.send(get("/me").proven(&bound_token(), &proofs)).refused(), expected);
     }
-    assert_eq!(desk.send(proven(get("/me"), &token(&json!(null)), &[])).refused(), expected);
+    assert_eq!(gate.send(get("/me").proven(&token(&json!(null)), &[])).refused(), expected);
 }

@@ -6,9 +6,9 @@ use fastgate::identity::dpop::NONCE_WINDOW;
 use fastgate::mint::new_signing_keys;
 use serde_json::{Value, json};
 
-use super::desk::{
-    Desk, METADATA, NOW, Outcome, bound_token, claims, field, get, header, pair, proof, proven, with, without,
-};
+use super::{METADATA, bound_token, claims, gate, gate_with_signing_keys, header, pair, proof};
+use crate::offline::{Gate, NOW, Outcome, get};
+use crate::samples::sign::{with, without};
 
 fn edge() -> Value {
     json!({ "dpop": { "nonce": true, "max_age": 600 } })
@@ -25,23 +25,23 @@ fn answered(outcome: &Outcome, name: &str) -> Vec<String> {
 }
 
 /// Sends a proof with this nonce, or with none, at this time.
-fn send(desk: &Desk, nonce: impl Into<Value>, now: u64) -> Outcome {
-    send_to(desk, "/me", nonce, now)
+fn send(gate: &Gate, nonce: impl Into<Value>, now: u64) -> Outcome {
+    send_to(gate, "/me", nonce, now)
 }
 
-fn send_to(desk: &Desk, path: &str, nonce: impl Into<Value>, now: u64) -> Outcome {
-    desk.now.set(now);
+fn send_to(gate: &Gate, path: &str, nonce: impl Into<Value>, now: u64) -> Outcome {
+    gate.now.set(now);
     let mut claims = with(&claims(), "htu", format!("https://edge.test{path}"));
     claims = match nonce.into() {
         Value::Null => claims,
         nonce => with(&with(&claims, "nonce", nonce.clone()), "jti", format!("{now} {nonce}")),
     };
-    desk.send(proven(get(path), &bound_token(), &[&proof(&header(), &claims)]))
+    gate.send(get(path).proven(&bound_token(), &[&proof(&header(), &claims)]))
 }
 
 /// The nonce that a client is given.
-fn given(desk: &Desk, now: u64) -> String {
-    let refused = send(desk, Value::Null, now);
+fn given(gate: &Gate, now: u64) -> String {
+    let refused = send(gate, Value::Null, now);
     assert_eq!(refused.trail.verdict, "proof-nonce");
     let [nonce] = &answered(&refused, "dpop-nonce")[..] else { panic!("not exactly one nonce") };
     nonce.clone()
@@ -49,16 +49,16 @@ fn given(desk: &Desk, now: u64) -> String {
 
 #[test]
 fn a_proof_without_a_nonce_is_answered_with_one_that_opens() {
-    let desk = Desk::new(&edge());
-    let refused = send(&desk, Value::Null, NOW);
+    let gate = gate(&edge());
+    let refused = send(&gate, Value::Null, NOW);
     let challenge = format!("DPoP error=\"use_dpop_nonce\", algs=\"ES256 EdDSA\", {METADATA}");
     assert_eq!(refused.refused(), (401, Some(challenge)));
     assert_eq!(answered(&refused, "cache-control"), ["no-store"]);
     let Decision::Refuse(problem) = &refused.decision else { panic!("it is refused") };
     assert!(problem.body().contains("urn:fastgate:problem:proof-nonce-required"));
-    let nonce = given(&desk, NOW);
+    let nonce = given(&gate, NOW);
     assert!(nonce.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e)), "{nonce}: RFC 9449 §8.1");
-    let passed = send(&desk, nonce.as_str(), NOW);
+    let passed = send(&gate, nonce.as_str(), NOW);
     assert_eq!(passed.trail.verdict, "forwarded");
     assert!(answered(&passed, "dpop-nonce").is_empty(), "it is still the fresh one");
     assert_eq!(answered(&passed, "cache-control"), ["public"], "of the application's answers nothing is changed then");
@@ -67,9 +67,9 @@ fn a_proof_without_a_nonce_is_answered_with_one_that_opens() {
 #[test]
 fn a_nonce_is_renewed_in_the_window_after_its_own_and_then_no_longer_good() {
     let start = NOW - NOW % NONCE_WINDOW;
-    let desk = Desk::new(&edge());
-    let nonce = given(&desk, start);
-    assert_eq!(given(&desk, start + NONCE_WINDOW - 1), nonce, "one window, one nonce");
+    let gate = gate(&edge());
+    let nonce = given(&gate, start);
+    assert_eq!(given(&gate, start + NONCE_WINDOW - 1), nonce, "one window, one nonce");
     for (after, expected) in [
         (0, ("forwarded", false)),
         (NONCE_WINDOW - 1, ("forwarded", false)),
@@ -78,24 +78,24 @@ fn a_nonce_is_renewed_in_the_window_after_its_own_and_then_no_longer_good() {
         (2 * NONCE_WINDOW, ("proof-nonce", true)),
         (3 * NONCE_WINDOW, ("proof-nonce", true)),
     ] {
-        let outcome = send(&desk, nonce.as_str(), start + after);
+        let outcome = send(&gate, nonce.as_str(), start + after);
         let renewed = answered(&outcome, "dpop-nonce");
         assert_eq!((outcome.trail.verdict, !renewed.is_empty()), expected, "{after}");
         for renewed in renewed {
             assert_ne!(renewed, nonce);
             assert_eq!(answered(&outcome, "cache-control"), ["no-store"], "RFC 9449 §8.2");
-            assert_eq!(send(&desk, renewed, start + after).trail.verdict, "forwarded");
+            assert_eq!(send(&gate, renewed, start + after).trail.verdict, "forwarded");
         }
     }
-    let later = given(&desk, start + 4 * NONCE_WINDOW);
-    assert_eq!(send(&desk, later, start).trail.verdict, "proof-nonce", "nor is one good before its time");
+    let later = given(&gate, start + 4 * NONCE_WINDOW);
+    assert_eq!(send(&gate, later, start).trail.verdict, "proof-nonce", "nor is one good before its time");
 }
 
 #[test]
 fn what_is_no_nonce_of_this_edge_is_none() {
-    let desk = Desk::new(&edge());
-    let good = given(&desk, NOW);
-    let of_another = given(&Desk::new(&edge()), NOW);
+    let of_another = given(&gate(&edge()), NOW);
+    let gate = gate(&edge());
+    let good = given(&gate, NOW);
     for bad in [
         json!(""),
         json!("x"),
@@ -106,7 +106,7 @@ fn what_is_no_nonce_of_this_edge_is_none() {
         json!(&good[1..]),
         json!(of_another),
     ] {
-        assert_eq!(send(&desk, bad.clone(), NOW).trail.verdict, "proof-nonce", "{bad}");
+        assert_eq!(send(&gate, bad.clone(), NOW).trail.verdict, "proof-nonce", "{bad}");
     }
 }
 
@@ -115,21 +115,22 @@ fn every_pop_gives_and_takes_the_same_nonces_also_while_keys_are_exchanged() {
     let (one, two) = (new_signing_keys().0, new_signing_keys().0);
     let key = |keys: &str| serde_json::from_str::<Value>(keys).unwrap()["keys"][0].clone();
     let set = |keys: [&str; 2]| json!({ "keys": keys.map(key) }).to_string();
-    let desks = [one.clone(), set([&one, &two]), set([&two, &one]), two].map(|keys| Desk::with_keys(&edge(), &keys));
-    let nonces: Vec<String> = desks.iter().map(|desk| given(desk, NOW)).collect();
+    let gates =
+        [one.clone(), set([&one, &two]), set([&two, &one]), two].map(|keys| gate_with_signing_keys(&edge(), &keys));
+    let nonces: Vec<String> = gates.iter().map(|gate| given(gate, NOW)).collect();
     assert_eq!((&nonces[0], &nonces[2]), (&nonces[1], &nonces[3]));
-    let taken = |desk: &Desk, nonce: &str| send(desk, nonce, NOW).trail.verdict == "forwarded";
+    let taken = |gate: &Gate, nonce: &str| send(gate, nonce, NOW).trail.verdict == "forwarded";
     for (pop, takes) in [[true, false], [true, true], [true, true], [false, true]].into_iter().enumerate() {
-        assert_eq!([&nonces[0], &nonces[2]].map(|nonce| taken(&desks[pop], nonce)), takes, "POP {pop}");
+        assert_eq!([&nonces[0], &nonces[2]].map(|nonce| taken(&gates[pop], nonce)), takes, "POP {pop}");
     }
-    assert!(!one.contains(&nonces[0]) && !format!("{:?}", Desk::new(&edge()).gateway()).contains(&nonces[0]));
+    assert!(!one.contains(&nonces[0]) && !format!("{:?}", gate(&edge()).gateway).contains(&nonces[0]));
 }
 
 #[test]
 fn a_nonce_makes_no_bad_proof_good() {
-    let desk = Desk::new(&edge());
-    let claims = with(&claims(), "nonce", given(&desk, NOW));
-    let thief = pair(super::desk::THIEFS);
+    let gate = gate(&edge());
+    let claims = with(&claims(), "nonce", given(&gate, NOW));
+    let thief = pair(super::THIEF);
     for (expected, proof) in [
         ("proof-method", proof(&header(), &with(&claims, "htm", "POST"))),
         ("proof-too-old", proof(&header(), &with(&claims, "iat", NOW - 601))),
@@ -139,26 +140,26 @@ fn a_nonce_makes_no_bad_proof_good() {
         ("forwarded", proof(&header(), &claims)),
         ("proof-replayed", proof(&header(), &claims)),
     ] {
-        assert_eq!(desk.verdict(proven(get("/me"), &bound_token(), &[&proof])), expected);
+        assert_eq!(gate.verdict(get("/me").proven(&bound_token(), &[&proof])), expected);
     }
 }
 
 #[test]
 fn who_need_not_say_who_they_are_is_given_a_nonce_all_the_same() {
-    let desk = Desk::new(&edge());
-    let outcome = send_to(&desk, "/maybe", Value::Null, NOW);
+    let gate = gate(&edge());
+    let outcome = send_to(&gate, "/maybe", Value::Null, NOW);
     assert_eq!((outcome.trail.verdict, outcome.trail.credentials_ignored), ("forwarded", Some("proof-nonce")));
     let nonce = answered(&outcome, "dpop-nonce").concat();
-    assert_eq!(send_to(&desk, "/maybe", nonce, NOW).minted()["sub"], "ada");
+    assert_eq!(send_to(&gate, "/maybe", nonce, NOW).minted()["sub"], "ada");
 }
 
 #[test]
 fn pages_that_may_see_an_answer_see_its_nonce() {
-    let desk = Desk::new(&edge());
+    let gate = gate(&edge());
     let proof = proof(&header(), &with(&claims(), "htu", "https://edge.test/page"));
     for (origin, exposed) in [("https://app.test", &["DPoP-Nonce, WWW-Authenticate"][..]), ("https://evil.test", &[])] {
-        let head = field(proven(get("/page"), &bound_token(), &[&proof]), "origin", origin);
-        let outcome = desk.send(head);
+        let request = get("/page").proven(&bound_token(), &[&proof]).field("origin", origin);
+        let outcome = gate.send(request);
         assert_eq!(outcome.trail.verdict, "proof-nonce");
         assert_eq!(answered(&outcome, "access-control-expose-headers"), exposed, "{origin}");
     }
@@ -166,9 +167,9 @@ fn pages_that_may_see_an_answer_see_its_nonce() {
 
 #[test]
 fn without_the_demand_no_nonce_is_given_and_any_is_ignored() {
-    let desk = Desk::new(&json!({}));
+    let gate = gate(&json!({}));
     for nonce in [Value::Null, json!("x")] {
-        let outcome = send(&desk, nonce, NOW);
+        let outcome = send(&gate, nonce, NOW);
         assert_eq!((outcome.trail.verdict, answered(&outcome, "dpop-nonce").len()), ("forwarded", 0));
     }
 }

@@ -2,14 +2,16 @@
 
 use serde_json::json;
 
-use super::desk::{Desk, NOW, THIEFS, bound_token, claims, digest, get, header, pair, proof, proven, token, with};
+use super::{THIEF, bound_token, claims, digest, gate, header, pair, proof, token};
+use crate::offline::{NOW, get};
+use crate::samples::sign::with;
 
 #[test]
 fn a_proof_is_good_once_and_a_new_one_is_good_again() {
-    let desk = Desk::new(&json!({}));
+    let gate = gate(&json!({}));
     let send = |jti: &str| {
         let proof = proof(&header(), &with(&claims(), "jti", jti));
-        desk.verdict(proven(get("/me"), &bound_token(), &[&proof]))
+        gate.verdict(get("/me").proven(&bound_token(), &[&proof]))
     };
     assert_eq!(
         [send("a"), send("a"), send("b"), send("a")],
@@ -19,45 +21,45 @@ fn a_proof_is_good_once_and_a_new_one_is_good_again() {
 
 #[test]
 fn another_signature_or_another_time_makes_no_other_proof_of_the_same_name() {
-    let desk = Desk::new(&json!({}));
+    let gate = gate(&json!({}));
     for (iat, expected) in [(NOW, "forwarded"), (NOW - 1, "proof-replayed"), (NOW + 1, "proof-replayed")] {
         let proof = proof(&header(), &with(&claims(), "iat", iat));
-        assert_eq!(desk.verdict(proven(get("/me"), &bound_token(), &[&proof])), expected);
+        assert_eq!(gate.verdict(get("/me").proven(&bound_token(), &[&proof])), expected);
     }
 }
 
 #[test]
 fn nobody_uses_up_the_proofs_of_somebody_else() {
-    let desk = Desk::new(&json!({}));
-    let thief = pair(THIEFS);
+    let gate = gate(&json!({}));
+    let thief = pair(THIEF);
     let theirs = token(&json!({ "jkt": thief.thumbprint() }));
     let claims_of_theirs = with(&claims(), "ath", digest(&theirs));
     let proof_of_theirs = thief.sign(with(&header(), "jwk", thief.jwk()).to_string(), claims_of_theirs.to_string());
-    assert_eq!(desk.verdict(proven(get("/me"), &theirs, &[&proof_of_theirs])), "forwarded", "the same jti");
-    assert_eq!(desk.verdict(proven(get("/me"), &bound_token(), &[&proof(&header(), &claims())])), "forwarded");
+    assert_eq!(gate.verdict(get("/me").proven(&theirs, &[&proof_of_theirs])), "forwarded", "the same jti");
+    assert_eq!(gate.verdict(get("/me").proven(&bound_token(), &[&proof(&header(), &claims())])), "forwarded");
 }
 
 #[test]
 fn only_what_is_signed_and_would_pass_is_remembered() {
-    let desk = Desk::new(&json!({}));
+    let gate = gate(&json!({}));
     let good = proof(&header(), &claims());
     let content = good.rsplit_once('.').unwrap().0;
     let forged = format!("{content}.{}", proof(&header(), &with(&claims(), "jti", "x")).rsplit_once('.').unwrap().1);
-    assert_eq!(desk.verdict(proven(get("/me"), &bound_token(), &[&forged])), "proof-signature");
-    assert_eq!(desk.verdict(proven(get("/files/x"), &bound_token(), &[&good])), "proof-url");
+    assert_eq!(gate.verdict(get("/me").proven(&bound_token(), &[&forged])), "proof-signature");
+    assert_eq!(gate.verdict(get("/files/x").proven(&bound_token(), &[&good])), "proof-url");
     let expired = bound_token().replace('.', "..");
-    assert_eq!(desk.verdict(proven(get("/me"), &expired, &[&good])), "token-malformed");
-    assert!(desk.used.borrow().windows.is_empty());
-    assert_eq!(desk.verdict(proven(get("/me"), &bound_token(), &[&good])), "forwarded");
+    assert_eq!(gate.verdict(get("/me").proven(&expired, &[&good])), "token-malformed");
+    assert!(gate.fakes().used_proofs.windows.is_empty());
+    assert_eq!(gate.verdict(get("/me").proven(&bound_token(), &[&good])), "forwarded");
 }
 
 #[test]
 fn a_used_proof_is_remembered_for_as_long_as_it_could_be_good_under_any_policy() {
     let least = 600 + 60 + 1;
     for edge in [json!({}), json!({ "dpop": { "max_age": 5, "leeway": 2 } })] {
-        let desk = Desk::new(&edge);
-        assert_eq!(desk.verdict(proven(get("/me"), &bound_token(), &[&proof(&header(), &claims())])), "forwarded");
-        let windows: Vec<u64> = desk.used.borrow().windows.values().copied().collect();
+        let gate = gate(&edge);
+        assert_eq!(gate.verdict(get("/me").proven(&bound_token(), &[&proof(&header(), &claims())])), "forwarded");
+        let windows: Vec<u64> = gate.fakes().used_proofs.windows.values().copied().collect();
         let [window] = windows[..] else { panic!("{windows:?}") };
         assert!((least..=least + 5).contains(&window), "{window}");
     }
@@ -65,9 +67,9 @@ fn a_used_proof_is_remembered_for_as_long_as_it_could_be_good_under_any_policy()
 
 #[test]
 fn what_cannot_be_told_is_never_an_allow_and_not_the_clients_fault() {
-    let desk = Desk::new(&json!({}));
-    desk.used.borrow_mut().broken = true;
-    let outcome = desk.send(proven(get("/me"), &bound_token(), &[&proof(&header(), &claims())]));
+    let gate = gate(&json!({}));
+    gate.fakes().used_proofs.broken = true;
+    let outcome = gate.send(get("/me").proven(&bound_token(), &[&proof(&header(), &claims())]));
     assert_eq!(outcome.trail.verdict, "replays-unreachable");
     assert_eq!(outcome.refused(), (503, None));
 }
