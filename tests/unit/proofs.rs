@@ -118,7 +118,7 @@ fn policy(edge: &Value) -> Value {
 }
 
 /// A gate whose edge says this besides.
-fn gate(edge: &Value) -> Gate {
+fn gate_with(edge: &Value) -> Gate {
     gate_with_signing_keys(edge, &new_signing_keys().0)
 }
 
@@ -130,5 +130,5 @@ fn gate_with_signing_keys(edge: &Value, signing_keys: &str) -> Gate {
 
 /// The verdict of a gate of its own.
 fn verdict(request: Request) -> &'static str {
-    gate(&json!({})).verdict(request)
+    gate_with(&json!({})).verdict(request)
 }

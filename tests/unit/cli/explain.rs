@@ -224,8 +224,8 @@ fn what_is_unknown_and_refuses_nobody_is_named() {
 
 #[test]
 fn a_token_that_only_the_edge_can_check_is_not_called_bad() {
-    let token = provider::Provider::new("https://idp.test").token(crate::rules::NOW, json!({}));
-    let now = crate::rules::NOW.to_string();
+    let token = provider::Provider::new("https://idp.test").token(crate::offline::NOW, json!({}));
+    let now = crate::offline::NOW.to_string();
     for access in ["authenticated", "optional"] {
         let (code, missing) =
             said(&policy(&json!({}), &json!({ "access": access })), &["--token", &token, "--now", &now]);
@@ -254,8 +254,8 @@ fn what_a_real_token_is_bound_to_by_certificate_is_not_shown_here() {
     let jwks = format!("main={}", path.display());
     let policy = policy(&json!({}), &json!({}));
     let bound = |kind: &str| {
-        let token = provider.token(crate::rules::NOW, json!({ "cnf": { kind: "A".repeat(43) } }));
-        said(&policy, &["--token", &token, "--jwks", &jwks, "--now", &crate::rules::NOW.to_string()])
+        let token = provider.token(crate::offline::NOW, json!({ "cnf": { kind: "A".repeat(43) } }));
+        said(&policy, &["--token", &token, "--jwks", &jwks, "--now", &crate::offline::NOW.to_string()])
     };
     let (code, missing) = bound("x5t#S256");
     assert!(code == 2 && missing.contains("give --claims"), "{missing}");
@@ -273,19 +273,19 @@ fn a_nonce_that_only_the_edge_knows_is_not_called_wrong() {
     // The key and its thumbprint are those of RFC 9449 §4.1 and §6.1.
     let (x, y) = ("l8tFrhx-34tV3hRICRDY9zCkDlpBhF42UQUfWVAWBFs", "9VE4jf_Ok_o64zbTTlcuNJajHmt6v9TDVrU0CdvGRDA");
     let cnf = json!({ "jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I" });
-    let token = provider.token(crate::rules::NOW, json!({ "cnf": cnf }));
+    let token = provider.token(crate::offline::NOW, json!({ "cnf": cnf }));
     let part = |json: &Value| URL_SAFE_NO_PAD.encode(json.to_string());
     let with_proof = |more: Value| {
         let jwk = json!({ "kty": "EC", "crv": "P-256", "x": x, "y": y });
         let mut claims = json!({
-            "htm": "GET", "htu": "https://edge.test/x", "iat": crate::rules::NOW, "jti": "j",
+            "htm": "GET", "htu": "https://edge.test/x", "iat": crate::offline::NOW, "jti": "j",
             "ath": URL_SAFE_NO_PAD.encode(hmac_sha256::Hash::hash(token.as_bytes()))
         });
         claims.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
         let header = part(&json!({ "typ": "dpop+jwt", "alg": "ES256", "jwk": jwk }));
         let proof = format!("dpop: {header}.{}.{}", part(&claims), "A".repeat(86));
         let (authorization, jwks) = (format!("authorization: DPoP {token}"), format!("main={}", path.display()));
-        let now = crate::rules::NOW.to_string();
+        let now = crate::offline::NOW.to_string();
         said(&policy, &["-H", &authorization, "-H", &proof, "--jwks", &jwks, "--now", &now])
     };
     assert_eq!(with_proof(json!({})), (1, "proof-nonce".to_owned()));

@@ -5,7 +5,9 @@ use std::process::{Command, Output};
 use fastgate::identity::deny_list::{Entry, Mark, MarkKind};
 use serde_json::{Value, json};
 
-use crate::opaque::{Desk, NOW};
+use crate::offline::{NOW, get};
+use crate::opaque::gate_with;
+use crate::rules::MAIN;
 
 fn revoke(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_fastgate"))
@@ -34,11 +36,11 @@ fn what_it_prints_is_what_the_edge_looks_for() {
             format!("fastly kv-store-entry create --store-id \"$STORE\" --key '{key}' --value '{}'", read.to_json());
         assert!(command.contains(&line), "{command}");
 
-        let desk = Desk::new(&json!({ "deny_list": true }));
-        let token = desk.main.token(NOW, json!({ "jti": "t'1", "sid": "s 1", "iat": 5 }));
-        assert_eq!(desk.verdict(&token), "forwarded");
-        desk.list.borrow_mut().entries.insert(key, entry["value"].to_string());
-        assert_eq!(desk.verdict(&token), "token-revoked", "{option}");
+        let gate = gate_with(&json!({ "deny_list": true }));
+        let token = MAIN.token(NOW, json!({ "jti": "t'1", "sid": "s 1", "iat": 5 }));
+        assert_eq!(gate.verdict(get("/me").bearer(&token)), "forwarded");
+        gate.fakes().deny_list.entries.insert(key, entry["value"].to_string());
+        assert_eq!(gate.verdict(get("/me").bearer(&token)), "token-revoked", "{option}");
     }
 }
 

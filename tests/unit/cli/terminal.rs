@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::{Value, json};
 
 use super::explain::policy;
-use crate::rules::NOW;
+use crate::offline::NOW;
 
 static RUNS: AtomicUsize = AtomicUsize::new(0);
 

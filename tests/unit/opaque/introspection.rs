@@ -2,7 +2,6 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use fastgate::gateway::Decision;
 use fastgate::identity::deny_list::{Entry, Mark, MarkKind};
 use fastgate::identity::introspection::{
     Introspector, MAX_ANSWER_BYTES, Memory, NoIntrospector, Question, authorization, form, keep_for,
@@ -12,7 +11,9 @@ use fastgate::secret::Secret;
 use fastgate::time::UnixTime;
 use serde_json::{Value, json};
 
-use super::{Desk, NOW, policy};
+use super::{gate_with, policy};
+use crate::offline::{Gate, NOW, get};
+use crate::rules::MAIN;
 
 fn asking() -> Value {
     json!({ "introspection": {
@@ -32,20 +33,20 @@ fn but(parts: Value) -> String {
     answer.to_string()
 }
 
-/// A desk whose provider answers this about every token.
-fn answered(answer: &str) -> Desk {
-    let desk = Desk::new(&asking());
-    desk.provider.borrow_mut().answer = Some(answer.to_owned());
-    desk
+/// A gate whose provider answers this about every token.
+fn answered(answer: &str) -> Gate {
+    let gate = gate_with(&asking());
+    gate.fakes().introspector.answer = Some(answer.as_bytes().to_vec());
+    gate
 }
 
-fn verdict(answer: &str) -> String {
-    answered(answer).verdict("opaque-token")
+fn verdict(answer: &str) -> &'static str {
+    answered(answer).verdict(get("/me").bearer("opaque-token"))
 }
 
 #[test]
 fn an_opaque_token_opens_what_its_issuer_vouches_for() {
-    let (_, line) = answered(&good().to_string()).decide("/me", "opaque-token");
+    let line = answered(&good().to_string()).send(get("/me").bearer("opaque-token")).line();
     assert_eq!(
         (&line["verdict"], &line["subject"], &line["issuer"]),
         (&json!("forwarded"), &json!("alice"), &json!("main"))
@@ -75,7 +76,7 @@ fn an_answer_is_judged_as_a_signed_token_is() {
     ] {
         assert_eq!(verdict(&but(parts.clone())), expected, "{parts}");
     }
-    let (_, line) = answered(&but(json!({ "sub": null }))).decide("/me", "opaque-token");
+    let line = answered(&but(json!({ "sub": null }))).send(get("/me").bearer("opaque-token")).line();
     assert_eq!(line["subject"], "shop", "without a resource owner the client is the subject");
 }
 
@@ -131,38 +132,38 @@ fn active_is_true_and_nothing_else() {
 
 #[test]
 fn a_provider_without_an_answer_lets_nobody_in_and_calls_nobody_a_liar() {
-    let (decision, line) = Desk::new(&asking()).decide("/me", "opaque-token");
-    assert_eq!(line["verdict"], "introspection-unavailable");
-    let Decision::Refuse(problem) = decision else { panic!("{decision:?}") };
+    let outcome = gate_with(&asking()).send(get("/me").bearer("opaque-token"));
+    assert_eq!(outcome.trail.verdict, "introspection-unavailable");
+    let problem = outcome.problem();
     assert_eq!((problem.status(), problem.headers().all("retry-after").count()), (503, 1));
 }
 
 #[test]
 fn only_opaque_tokens_are_asked_about_and_only_where_the_policy_says_so() {
-    let desk = answered(&good().to_string());
-    for signed in [desk.main.token(NOW, json!({})), desk.main.token(NOW, json!({ "exp": 1 })), "a.b.c".to_owned()] {
-        desk.verdict(&signed);
+    let gate = answered(&good().to_string());
+    for signed in [MAIN.token(NOW, json!({})), MAIN.token(NOW, json!({ "exp": 1 })), "a.b.c".to_owned()] {
+        gate.verdict(get("/me").bearer(&signed));
     }
-    assert_eq!(desk.verdict(&"x".repeat(16_385)), "token-too-long");
-    assert!(desk.provider.borrow().asked.is_empty());
+    assert_eq!(gate.verdict(get("/me").bearer(&"x".repeat(16_385))), "token-too-long");
+    assert!(gate.fakes().introspector.asked.is_empty());
     for opaque in ["x", &"x".repeat(16_384), "a.b", "a.b.c.d.e", "ory_at_x.y", "2YotnFZFEjr1zCsicMWpAA", "a+/~-_="] {
-        assert_eq!(desk.verdict(opaque), "forwarded");
-        assert_eq!(desk.provider.borrow_mut().asked.pop().unwrap(), ("main".to_owned(), opaque.to_owned()));
+        assert_eq!(gate.verdict(get("/me").bearer(opaque)), "forwarded");
+        assert_eq!(gate.fakes().introspector.asked.pop().unwrap(), ("main".to_owned(), opaque.to_owned()));
     }
-    assert_eq!(Desk::new(&json!({})).verdict("opaque-token"), "token-malformed");
+    assert_eq!(gate_with(&json!({})).verdict(get("/me").bearer("opaque-token")), "token-malformed");
 }
 
 #[test]
 fn an_opaque_token_can_be_revoked_as_well() {
     let mut main = asking();
     main["deny_list"] = json!(true);
-    let desk = Desk::new(&main);
-    desk.provider.borrow_mut().answer = Some(but(json!({ "jti": "t-1" })));
-    assert_eq!(desk.verdict("opaque-token"), "forwarded");
+    let gate = gate_with(&main);
+    gate.fakes().introspector.answer = Some(but(json!({ "jti": "t-1" })).into_bytes());
+    assert_eq!(gate.verdict(get("/me").bearer("opaque-token")), "forwarded");
     let mark = Mark::new(MarkKind::Token, "https://idp.test", "t-1");
     let entry = Entry { until: UnixTime::from_seconds(NOW + 60), not_before: None };
-    desk.list.borrow_mut().entries.insert(mark.store_key(), entry.to_json());
-    assert_eq!(desk.verdict("opaque-token"), "token-revoked");
+    gate.fakes().deny_list.entries.insert(mark.store_key(), entry.to_json());
+    assert_eq!(gate.verdict(get("/me").bearer("opaque-token")), "token-revoked");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{CLIENT, METADATA, bound_token, claims, digest, gate, header, pair, proof, token, verdict};
+use super::{CLIENT, METADATA, bound_token, claims, digest, gate_with, header, pair, proof, token, verdict};
 use crate::offline::{NOW, get};
 use crate::samples::sign::with;
 
@@ -15,7 +15,7 @@ fn a_bound_token_is_no_bearer_token_whatever_stands_beside_it() {
     let good = proof(&header(), &claims());
     assert_eq!(verdict(get("/me").bearer(&bound_token())), "token-bound");
     assert_eq!(verdict(get("/me").bearer(&bound_token()).field("dpop", &good)), "token-bound");
-    let outcome = gate(&json!({})).send(get("/me").bearer(&bound_token()));
+    let outcome = gate_with(&json!({})).send(get("/me").bearer(&bound_token()));
     assert_eq!(outcome.refused(), (401, Some(format!("Bearer error=\"invalid_token\", {METADATA}"))));
 }
 
@@ -52,7 +52,7 @@ fn a_token_that_is_bound_to_no_key_is_not_taken_with_a_proof() {
 fn a_proof_does_not_make_a_bad_token_good() {
     let old = token(&json!({ "jkt": pair(CLIENT).thumbprint() }));
     let proof = proof(&header(), &with(&with(&claims(), "ath", digest(&old)), "iat", NOW + 700));
-    let gate = gate(&json!({}));
+    let gate = gate_with(&json!({}));
     gate.now.set(NOW + 700);
     let outcome = gate.send(get("/me").proven(&old, &[&proof]));
     assert_eq!(outcome.trail.verdict, "token-expired");
@@ -62,7 +62,7 @@ fn a_proof_does_not_make_a_bad_token_good() {
 
 #[test]
 fn a_proof_beside_a_plain_bearer_token_changes_nothing() {
-    let outcome = gate(&json!({})).send(get("/me").bearer(&token(&Value::Null)).field("dpop", "nonsense"));
+    let outcome = gate_with(&json!({})).send(get("/me").bearer(&token(&Value::Null)).field("dpop", "nonsense"));
     assert_eq!(outcome.trail.verdict, "forwarded");
     assert!(outcome.minted()["rctx"].get("cnf").is_none());
     assert_eq!(outcome.sent("dpop"), [""; 0]);
@@ -70,7 +70,7 @@ fn a_proof_beside_a_plain_bearer_token_changes_nothing() {
 
 #[test]
 fn a_route_may_want_a_bound_token() {
-    let gate = gate(&json!({}));
+    let gate = gate_with(&json!({}));
     let plain = gate.send(get("/safe").bearer(&token(&Value::Null)));
     assert_eq!(plain.trail.verdict, "token-unbound");
     let challenge = |error: &str| Some(format!("DPoP {error}algs=\"ES256 EdDSA\", {METADATA}"));
@@ -83,7 +83,7 @@ fn a_route_may_want_a_bound_token() {
 
 #[test]
 fn the_origin_learns_what_the_caller_has_shown_to_hold_and_never_sees_the_proof() {
-    let gate = gate(&json!({}));
+    let gate = gate_with(&json!({}));
     let outcome = gate.send(get("/me").proven(&bound_token(), &[&proof_for("/me", "a")]));
     let minted = outcome.minted();
     assert_eq!(minted["rctx"]["cnf"], json!({ "jkt": pair(CLIENT).thumbprint() }));
@@ -96,7 +96,7 @@ fn the_origin_learns_what_the_caller_has_shown_to_hold_and_never_sees_the_proof(
 
 #[test]
 fn where_no_token_is_wanted_a_proof_is_neither_read_nor_forwarded() {
-    let gate = gate(&json!({}));
+    let gate = gate_with(&json!({}));
     let outcome = gate.send(get("/open").proven(&bound_token(), &["nonsense"]));
     assert_eq!((outcome.trail.verdict, outcome.sent("dpop")), ("forwarded", vec![]));
     assert!(gate.fakes().used_proofs.windows.is_empty());
@@ -104,7 +104,7 @@ fn where_no_token_is_wanted_a_proof_is_neither_read_nor_forwarded() {
 
 #[test]
 fn where_a_token_is_optional_one_without_its_proof_counts_as_none() {
-    let gate = gate(&json!({}));
+    let gate = gate_with(&json!({}));
     let outcome = gate.send(get("/maybe").proven(&bound_token(), &[&proof_for("/me", "a")]));
     assert_eq!((outcome.trail.verdict, outcome.trail.credentials_ignored), ("forwarded", Some("proof-url")));
     assert!(outcome.minted().get("sub").is_none());
@@ -114,7 +114,7 @@ fn where_a_token_is_optional_one_without_its_proof_counts_as_none() {
 
 #[test]
 fn the_log_line_holds_neither_token_nor_proof() {
-    let gate = gate(&json!({}));
+    let gate = gate_with(&json!({}));
     let proof = proof_for("/me", "s3cret");
     for _ in 0..2 {
         let line = gate.send(get("/me").proven(&bound_token(), &[&proof])).trail.to_line();
@@ -124,7 +124,7 @@ fn the_log_line_holds_neither_token_nor_proof() {
 
 #[test]
 fn the_log_line_says_whether_the_token_was_bound() {
-    let gate = gate(&json!({}));
+    let gate = gate_with(&json!({}));
     let bound = |request| gate.send(request).line()["replay"]["bound"].clone();
     assert_eq!(bound(get("/me").proven(&bound_token(), &[&proof_for("/me", "a")])), true);
     assert_eq!(bound(get("/me").bearer(&token(&json!(null)))), false);

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{METADATA, digest, gate, token, verdict};
+use super::{METADATA, digest, gate_with, token, verdict};
 use crate::offline::{Request, get};
 
 /// A request whose client showed the certificate that this text is.
@@ -20,13 +20,13 @@ fn a_certificate_bound_token_is_good_with_its_certificate_alone() {
     assert_eq!(verdict(shown("/me", Some("certificate"))), "forwarded");
     assert_eq!(verdict(shown("/me", Some("another"))), "token-bound");
     assert_eq!(verdict(shown("/me", None)), "token-bound");
-    let outcome = gate(&json!({})).send(shown("/me", None));
+    let outcome = gate_with(&json!({})).send(shown("/me", None));
     assert_eq!(outcome.refused(), (401, Some(format!("Bearer error=\"invalid_token\", {METADATA}"))));
 }
 
 #[test]
 fn it_satisfies_a_route_that_wants_a_bound_token_and_the_origin_learns_of_it() {
-    let outcome = gate(&json!({})).send(shown("/safe", Some("certificate")));
+    let outcome = gate_with(&json!({})).send(shown("/safe", Some("certificate")));
     assert_eq!(outcome.minted()["rctx"]["cnf"], json!({ "x5t#S256": digest("certificate") }));
 }
 

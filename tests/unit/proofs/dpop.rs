@@ -3,7 +3,7 @@
 use fastgate::identity::dpop::MAX_PROOF_BYTES;
 use serde_json::{Value, json};
 
-use super::{CLIENT, METADATA, THIEF, bound_token, claims, digest, gate, header, pair, proof, token, verdict};
+use super::{CLIENT, METADATA, THIEF, bound_token, claims, digest, gate_with, header, pair, proof, token, verdict};
 use crate::offline::{NOW, Request, get, request};
 use crate::samples::sign::{encoded, with, without};
 
@@ -261,7 +261,7 @@ fn the_proof_was_made_now() {
         assert_eq!(of(&header(), &with(&claims(), "iat", iat.clone())), expected, "{iat}");
     }
     assert_eq!(of(&header(), &without(&claims(), "iat")), "proof-claim");
-    let strict = gate(&json!({ "dpop": { "max_age": 5, "leeway": 0 } }));
+    let strict = gate_with(&json!({ "dpop": { "max_age": 5, "leeway": 0 } }));
     let at = |iat: u64| {
         let claims = with(&with(&claims(), "iat", iat), "jti", iat.to_string());
         strict.verdict(get("/me").proven(&bound_token(), &[&proof(&header(), &claims)]))
@@ -290,7 +290,7 @@ fn the_proof_has_a_name() {
 
 #[test]
 fn every_bad_proof_looks_the_same() {
-    let gate = gate(&json!({}));
+    let gate = gate_with(&json!({}));
     let expected = (401, Some(format!("DPoP error=\"invalid_dpop_proof\", algs=\"ES256 EdDSA\", {METADATA}")));
     let bad = [
         vec![],

@@ -6,7 +6,7 @@ use fastgate::identity::dpop::NONCE_WINDOW;
 use fastgate::mint::new_signing_keys;
 use serde_json::{Value, json};
 
-use super::{METADATA, bound_token, claims, gate, gate_with_signing_keys, header, pair, proof};
+use super::{METADATA, bound_token, claims, gate_with, gate_with_signing_keys, header, pair, proof};
 use crate::offline::{Gate, NOW, Outcome, get};
 use crate::samples::sign::{with, without};
 
@@ -49,7 +49,7 @@ fn given(gate: &Gate, now: u64) -> String {
 
 #[test]
 fn a_proof_without_a_nonce_is_answered_with_one_that_opens() {
-    let gate = gate(&edge());
+    let gate = gate_with(&edge());
     let refused = send(&gate, Value::Null, NOW);
     let challenge = format!("DPoP error=\"use_dpop_nonce\", algs=\"ES256 EdDSA\", {METADATA}");
     assert_eq!(refused.refused(), (401, Some(challenge)));
@@ -67,7 +67,7 @@ fn a_proof_without_a_nonce_is_answered_with_one_that_opens() {
 #[test]
 fn a_nonce_is_renewed_in_the_window_after_its_own_and_then_no_longer_good() {
     let start = NOW - NOW % NONCE_WINDOW;
-    let gate = gate(&edge());
+    let gate = gate_with(&edge());
     let nonce = given(&gate, start);
     assert_eq!(given(&gate, start + NONCE_WINDOW - 1), nonce, "one window, one nonce");
     for (after, expected) in [
@@ -93,8 +93,8 @@ fn a_nonce_is_renewed_in_the_window_after_its_own_and_then_no_longer_good() {
 
 #[test]
 fn what_is_no_nonce_of_this_edge_is_none() {
-    let of_another = given(&gate(&edge()), NOW);
-    let gate = gate(&edge());
+    let of_another = given(&gate_with(&edge()), NOW);
+    let gate = gate_with(&edge());
     let good = given(&gate, NOW);
     for bad in [
         json!(""),
@@ -123,12 +123,12 @@ fn every_pop_gives_and_takes_the_same_nonces_also_while_keys_are_exchanged() {
     for (pop, takes) in [[true, false], [true, true], [true, true], [false, true]].into_iter().enumerate() {
         assert_eq!([&nonces[0], &nonces[2]].map(|nonce| taken(&gates[pop], nonce)), takes, "POP {pop}");
     }
-    assert!(!one.contains(&nonces[0]) && !format!("{:?}", gate(&edge()).gateway).contains(&nonces[0]));
+    assert!(!one.contains(&nonces[0]) && !format!("{:?}", gate_with(&edge()).gateway).contains(&nonces[0]));
 }
 
 #[test]
 fn a_nonce_makes_no_bad_proof_good() {
-    let gate = gate(&edge());
+    let gate = gate_with(&edge());
     let claims = with(&claims(), "nonce", given(&gate, NOW));
     let thief = pair(super::THIEF);
     for (expected, proof) in [
@@ -146,7 +146,7 @@ fn a_nonce_makes_no_bad_proof_good() {
 
 #[test]
 fn who_need_not_say_who_they_are_is_given_a_nonce_all_the_same() {
-    let gate = gate(&edge());
+    let gate = gate_with(&edge());
     let outcome = send_to(&gate, "/maybe", Value::Null, NOW);
     assert_eq!((outcome.trail.verdict, outcome.trail.credentials_ignored), ("forwarded", Some("proof-nonce")));
     let nonce = answered(&outcome, "dpop-nonce").concat();
@@ -155,7 +155,7 @@ fn who_need_not_say_who_they_are_is_given_a_nonce_all_the_same() {
 
 #[test]
 fn pages_that_may_see_an_answer_see_its_nonce() {
-    let gate = gate(&edge());
+    let gate = gate_with(&edge());
     let proof = proof(&header(), &with(&claims(), "htu", "https://edge.test/page"));
     for (origin, exposed) in [("https://app.test", &["DPoP-Nonce, WWW-Authenticate"][..]), ("https://evil.test", &[])] {
         let request = get("/page").proven(&bound_token(), &[&proof]).field("origin", origin);
@@ -167,7 +167,7 @@ fn pages_that_may_see_an_answer_see_its_nonce() {
 
 #[test]
 fn without_the_demand_no_nonce_is_given_and_any_is_ignored() {
-    let gate = gate(&json!({}));
+    let gate = gate_with(&json!({}));
     for nonce in [Value::Null, json!("x")] {
         let outcome = send(&gate, nonce, NOW);
         assert_eq!((outcome.trail.verdict, answered(&outcome, "dpop-nonce").len()), ("forwarded", 0));

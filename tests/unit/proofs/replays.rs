@@ -2,13 +2,13 @@
 
 use serde_json::json;
 
-use super::{THIEF, bound_token, claims, digest, gate, header, pair, proof, token};
+use super::{THIEF, bound_token, claims, digest, gate_with, header, pair, proof, token};
 use crate::offline::{NOW, get};
 use crate::samples::sign::with;
 
 #[test]
 fn a_proof_is_good_once_and_a_new_one_is_good_again() {
-    let gate = gate(&json!({}));
+    let gate = gate_with(&json!({}));
     let send = |jti: &str| {
         let proof = proof(&header(), &with(&claims(), "jti", jti));
         gate.verdict(get("/me").proven(&bound_token(), &[&proof]))
@@ -21,7 +21,7 @@ fn a_proof_is_good_once_and_a_new_one_is_good_again() {
 
 #[test]
 fn another_signature_or_another_time_makes_no_other_proof_of_the_same_name() {
-    let gate = gate(&json!({}));
+    let gate = gate_with(&json!({}));
     for (iat, expected) in [(NOW, "forwarded"), (NOW - 1, "proof-replayed"), (NOW + 1, "proof-replayed")] {
         let proof = proof(&header(), &with(&claims(), "iat", iat));
         assert_eq!(gate.verdict(get("/me").proven(&bound_token(), &[&proof])), expected);
@@ -30,7 +30,7 @@ fn another_signature_or_another_time_makes_no_other_proof_of_the_same_name() {
 
 #[test]
 fn nobody_uses_up_the_proofs_of_somebody_else() {
-    let gate = gate(&json!({}));
+    let gate = gate_with(&json!({}));
     let thief = pair(THIEF);
     let theirs = token(&json!({ "jkt": thief.thumbprint() }));
     let claims_of_theirs = with(&claims(), "ath", digest(&theirs));
@@ -41,7 +41,7 @@ fn nobody_uses_up_the_proofs_of_somebody_else() {
 
 #[test]
 fn only_what_is_signed_and_would_pass_is_remembered() {
-    let gate = gate(&json!({}));
+    let gate = gate_with(&json!({}));
     let good = proof(&header(), &claims());
     let content = good.rsplit_once('.').unwrap().0;
     let forged = format!("{content}.{}", proof(&header(), &with(&claims(), "jti", "x")).rsplit_once('.').unwrap().1);
@@ -57,7 +57,7 @@ fn only_what_is_signed_and_would_pass_is_remembered() {
 fn a_used_proof_is_remembered_for_as_long_as_it_could_be_good_under_any_policy() {
     let least = 600 + 60 + 1;
     for edge in [json!({}), json!({ "dpop": { "max_age": 5, "leeway": 2 } })] {
-        let gate = gate(&edge);
+        let gate = gate_with(&edge);
         assert_eq!(gate.verdict(get("/me").proven(&bound_token(), &[&proof(&header(), &claims())])), "forwarded");
         let windows: Vec<u64> = gate.fakes().used_proofs.windows.values().copied().collect();
         let [window] = windows[..] else { panic!("{windows:?}") };
@@ -67,7 +67,7 @@ fn a_used_proof_is_remembered_for_as_long_as_it_could_be_good_under_any_policy()
 
 #[test]
 fn what_cannot_be_told_is_never_an_allow_and_not_the_clients_fault() {
-    let gate = gate(&json!({}));
+    let gate = gate_with(&json!({}));
     gate.fakes().used_proofs.broken = true;
     let outcome = gate.send(get("/me").proven(&bound_token(), &[&proof(&header(), &claims())]));
     assert_eq!(outcome.trail.verdict, "replays-unreachable");

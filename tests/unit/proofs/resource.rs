@@ -3,7 +3,7 @@
 use fastgate::gateway::Decision;
 use serde_json::{Value, json};
 
-use super::gate;
+use super::gate_with;
 use crate::offline::{Gate, get, request};
 
 fn published(gate: &Gate, target: &str) -> Option<Value> {
@@ -25,13 +25,13 @@ fn the_metadata_follows_from_the_policy() {
         "bearer_methods_supported": ["header"],
         "dpop_signing_alg_values_supported": ["ES256", "EdDSA"]
     });
-    let gate = gate(&json!({}));
+    let gate = gate_with(&json!({}));
     assert_eq!(published(&gate, "/.well-known/oauth-protected-resource"), Some(expected));
 }
 
 #[test]
 fn a_resource_with_a_path_has_it_behind_the_well_known_one() {
-    let gate = gate(&json!({ "resource": "https://edge.test/v1" }));
+    let gate = gate_with(&json!({ "resource": "https://edge.test/v1" }));
     let found = published(&gate, "/.well-known/oauth-protected-resource/v1").unwrap();
     assert_eq!(found["resource"], "https://edge.test/v1");
     assert_eq!(published(&gate, "/.well-known/oauth-protected-resource"), None);
@@ -42,7 +42,7 @@ fn a_resource_with_a_path_has_it_behind_the_well_known_one() {
 
 #[test]
 fn only_get_and_only_the_whole_path_are_answered() {
-    let gate = gate(&json!({}));
+    let gate = gate_with(&json!({}));
     assert_eq!(gate.verdict(request("POST", "/.well-known/oauth-protected-resource")), "no-route");
     for target in ["/.well-known/oauth-protected-resource/", "/.well-known/oauth-protected-resource/x"] {
         assert_eq!(gate.verdict(get(target)), "no-route", "{target}");
@@ -51,6 +51,6 @@ fn only_get_and_only_the_whole_path_are_answered() {
 
 #[test]
 fn what_is_not_there_to_be_asked_for_has_no_challenge() {
-    let gate = gate(&json!({}));
+    let gate = gate_with(&json!({}));
     assert_eq!(gate.send(get("/nowhere")).refused(), (404, None));
 }

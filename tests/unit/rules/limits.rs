@@ -4,23 +4,22 @@ use fastgate::gateway::Decision;
 use fastgate::throttle::Standing;
 use serde_json::{Value, json};
 
-use super::{Ask, Desk, NOW, faults, get, route};
+use super::{PARTNER, faults, gate_with, route, token};
+use crate::offline::{Gate, NOW, Request, get, request};
 
-fn desk(limit: &Value) -> Desk {
+fn limited(limit: &Value) -> Gate {
     let limited = json!({ "limits": ["l"], "access": "optional" });
     let mut other = route("/b", &limited);
     other["id"] = "other".into();
-    Desk::new(&json!({ "limits": { "l": limit }, "routes": [route("/a", &limited), other] }))
+    gate_with(&json!({ "limits": { "l": limit }, "routes": [route("/a", &limited), other] }))
 }
 
-fn from(address: &str, path: &str) -> Ask {
-    let mut ask = get(path);
-    ask.client = address.parse().unwrap();
-    ask
+fn from(address: &str, path: &str) -> Request {
+    get(path).from(address)
 }
 
-fn passes(desk: &Desk, ask: Ask) -> bool {
-    match desk.verdict(ask).as_str() {
+fn passes(gate: &Gate, request: Request) -> bool {
+    match gate.verdict(request) {
         "forwarded" => true,
         "limit-exceeded" => false,
         other => panic!("{other}"),
@@ -29,10 +28,10 @@ fn passes(desk: &Desk, ask: Ask) -> bool {
 
 #[test]
 fn the_first_request_of_a_window_opens_it_and_the_last_second_of_it_still_counts() {
-    let desk = desk(&json!({ "count": 3, "window": 60, "by": ["network"] }));
+    let gate = limited(&json!({ "count": 3, "window": 60, "by": ["network"] }));
     let at = |seconds: u64| {
-        desk.now.set(NOW + seconds);
-        passes(&desk, get("/a"))
+        gate.now.set(NOW + seconds);
+        passes(&gate, get("/a"))
     };
     assert_eq!([at(0), at(30), at(59), at(59)], [true, true, true, false]);
     assert_eq!([at(60), at(60), at(119), at(119), at(120)], [true, true, true, false, true]);
@@ -41,43 +40,43 @@ fn the_first_request_of_a_window_opens_it_and_the_last_second_of_it_still_counts
 
 #[test]
 fn a_subject_is_counted_wherever_it_comes_from_and_a_network_whoever_comes_from_it() {
-    let by_subject = desk(&json!({ "count": 1, "window": 60, "by": ["subject"] }));
-    let alice = by_subject.token(json!({}));
-    let bob = by_subject.token(json!({ "sub": "bob" }));
-    let namesake = by_subject.partner.token(NOW, json!({}));
+    let by_subject = limited(&json!({ "count": 1, "window": 60, "by": ["subject"] }));
+    let alice = token(json!({}));
+    let bob = token(json!({ "sub": "bob" }));
+    let namesake = PARTNER.token(NOW, json!({}));
     assert!(passes(&by_subject, from("192.0.2.1", "/a").bearer(&alice)));
     assert!(!passes(&by_subject, from("192.0.2.2", "/b").bearer(&alice)), "another address, another route");
     assert!(passes(&by_subject, from("192.0.2.1", "/a").bearer(&bob)));
     assert!(passes(&by_subject, from("192.0.2.1", "/a").bearer(&namesake)), "the same name at another issuer");
 
-    let by_network = desk(&json!({ "count": 1, "window": 60, "by": ["network"] }));
-    assert!(passes(&by_network, from("192.0.2.1", "/a").bearer(&by_network.token(json!({})))));
-    assert!(!passes(&by_network, from("192.0.2.1", "/a").bearer(&by_network.token(json!({ "sub": "bob" })))));
+    let by_network = limited(&json!({ "count": 1, "window": 60, "by": ["network"] }));
+    assert!(passes(&by_network, from("192.0.2.1", "/a").bearer(&token(json!({})))));
+    assert!(!passes(&by_network, from("192.0.2.1", "/a").bearer(&token(json!({ "sub": "bob" })))));
     assert!(!passes(&by_network, from("::ffff:192.0.2.1", "/a")));
 }
 
 #[test]
 fn addresses_of_one_ipv6_64_share_a_count() {
-    let desk = desk(&json!({ "count": 2, "window": 60, "by": ["network"] }));
-    assert!(passes(&desk, from("2001:db8:1:2::1", "/a")));
-    assert!(passes(&desk, from("2001:db8:1:2:ffff:ffff:ffff:ffff", "/a")));
-    assert!(!passes(&desk, from("2001:db8:1:2:3::4", "/a")));
-    assert!(passes(&desk, from("2001:db8:1:3::1", "/a")));
+    let gate = limited(&json!({ "count": 2, "window": 60, "by": ["network"] }));
+    assert!(passes(&gate, from("2001:db8:1:2::1", "/a")));
+    assert!(passes(&gate, from("2001:db8:1:2:ffff:ffff:ffff:ffff", "/a")));
+    assert!(!passes(&gate, from("2001:db8:1:2:3::4", "/a")));
+    assert!(passes(&gate, from("2001:db8:1:3::1", "/a")));
 }
 
 #[test]
 fn headers_do_not_change_whom_a_request_is_counted_for() {
-    let desk = desk(&json!({ "count": 1, "window": 60, "by": ["network"] }));
-    assert!(passes(&desk, get("/a")));
+    let gate = limited(&json!({ "count": 1, "window": 60, "by": ["network"] }));
+    assert!(passes(&gate, get("/a")));
     for name in ["x-forwarded-for", "x-real-ip", "fastly-client-ip", "forwarded", "true-client-ip"] {
-        assert!(!passes(&desk, get("/a").field(name, "203.0.113.9")), "{name}");
+        assert!(!passes(&gate, get("/a").field(name, "203.0.113.9")), "{name}");
     }
 }
 
 #[test]
 fn keys_combine_and_never_run_into_each_other() {
-    let desk = desk(&json!({ "count": 1, "window": 60, "by": [{ "claim": "a" }, { "claim": "b" }, "route"] }));
-    let passes = |path: &str, claims: Value| passes(&desk, get(path).bearer(&desk.token(claims)));
+    let gate = limited(&json!({ "count": 1, "window": 60, "by": [{ "claim": "a" }, { "claim": "b" }, "route"] }));
+    let passes = |path: &str, claims: Value| passes(&gate, get(path).bearer(&token(claims)));
     assert!(passes("/a", json!({ "a": "x", "b": "yz" })));
     assert!(!passes("/a", json!({ "a": "x", "b": "yz" })));
     assert!(passes("/a", json!({ "a": "xy", "b": "z" })));
@@ -88,8 +87,8 @@ fn keys_combine_and_never_run_into_each_other() {
 
 #[test]
 fn a_list_or_an_object_is_no_key_and_the_network_is_counted_instead() {
-    let desk = desk(&json!({ "count": 1, "window": 60, "by": [{ "claim": "a" }] }));
-    let passes = |claims: Value| passes(&desk, get("/a").bearer(&desk.token(claims)));
+    let gate = limited(&json!({ "count": 1, "window": 60, "by": [{ "claim": "a" }] }));
+    let passes = |claims: Value| passes(&gate, get("/a").bearer(&token(claims)));
     assert!(passes(json!({ "a": ["x"] })));
     assert!(!passes(json!({ "a": ["y"] })), "another list, the same network");
     assert!(!passes(json!({ "a": { "x": 1 } })), "an object, the same network");
@@ -98,24 +97,22 @@ fn a_list_or_an_object_is_no_key_and_the_network_is_counted_instead() {
 
 #[test]
 fn the_network_stands_in_for_what_a_caller_does_not_have() {
-    let desk = desk(&json!({ "count": 1, "window": 60, "by": ["client_id"] }));
-    assert!(passes(&desk, from("192.0.2.1", "/a")));
-    assert!(!passes(&desk, from("192.0.2.1", "/a").bearer(&desk.token(json!({})))), "a token without a client");
-    assert!(passes(&desk, from("192.0.2.2", "/a")));
-    assert!(passes(&desk, from("192.0.2.1", "/a").bearer(&desk.token(json!({ "client_id": "192.0.2.1" })))));
+    let gate = limited(&json!({ "count": 1, "window": 60, "by": ["client_id"] }));
+    assert!(passes(&gate, from("192.0.2.1", "/a")));
+    assert!(!passes(&gate, from("192.0.2.1", "/a").bearer(&token(json!({})))), "a token without a client");
+    assert!(passes(&gate, from("192.0.2.2", "/a")));
+    assert!(passes(&gate, from("192.0.2.1", "/a").bearer(&token(json!({ "client_id": "192.0.2.1" })))));
 }
 
 #[test]
 fn a_request_can_cost_more_and_nonsense_costs_the_most() {
     let by_header = |said: &[&str]| {
-        let desk = desk(&json!({
+        let gate = limited(&json!({
             "count": 100, "window": 60, "by": ["network"],
             "cost": 2, "cost_from": { "header": "X-Batch" }, "max_cost": 50
         }));
-        let ask = said.iter().fold(get("/a"), |ask, value| ask.field("x-batch", value));
-        let (decision, _) = desk.decide(ask);
-        let Decision::Forward(grant) = decision else { panic!("{decision:?}") };
-        let fields = grant.answer().dress(&fastgate::headers::Headers::default());
+        let request = said.iter().fold(get("/a"), |request, value| request.field("x-batch", value));
+        let fields = gate.send(request).grant().answer().dress(&fastgate::headers::Headers::default());
         let left = String::from_utf8(fields.all("ratelimit").next().unwrap().to_vec()).unwrap();
         100 - left.split(['=', ';']).nth(2).unwrap().parse::<u64>().unwrap()
     };
@@ -128,10 +125,10 @@ fn a_request_can_cost_more_and_nonsense_costs_the_most() {
 
 #[test]
 fn a_claim_can_say_the_cost() {
-    let desk = desk(&json!({
+    let gate = limited(&json!({
         "count": 10, "window": 60, "by": ["subject"], "cost_from": { "claim": "weight" }, "max_cost": 5
     }));
-    let passes = |claims: Value| passes(&desk, get("/a").bearer(&desk.token(claims)));
+    let passes = |claims: Value| passes(&gate, get("/a").bearer(&token(claims)));
     assert!(passes(json!({ "weight": 4 })));
     assert!(passes(json!({ "weight": 99 })));
     assert!(!passes(json!({ "weight": 2 })), "what does not fit takes nothing");
@@ -144,10 +141,11 @@ fn a_claim_can_say_the_cost() {
 
 #[test]
 fn a_refusal_says_when_the_window_ends() {
-    let desk = desk(&json!({ "count": 1, "window": 60, "by": ["network"] }));
-    assert!(passes(&desk, get("/a")));
-    desk.now.set(NOW + 18);
-    let (Decision::Refuse(problem), _) = desk.decide(get("/a")) else { panic!("forwarded") };
+    let gate = limited(&json!({ "count": 1, "window": 60, "by": ["network"] }));
+    assert!(passes(&gate, get("/a")));
+    gate.now.set(NOW + 18);
+    let outcome = gate.send(get("/a"));
+    let problem = outcome.problem();
     let headers = problem.headers();
     let field = |name: &str| headers.all(name).map(|value| String::from_utf8_lossy(value).into_owned()).next();
     assert_eq!(field("retry-after").as_deref(), Some("42"));
@@ -171,11 +169,12 @@ fn a_counter_that_cannot_be_asked_closes_or_opens_as_the_limit_says() {
     for (unreachable, verdict, uncounted) in
         [("closed", "counter-unreachable", json!(null)), ("open", "forwarded", json!(["l: broken"]))]
     {
-        let desk = desk(&json!({ "count": 1, "window": 60, "by": ["network"], "unreachable": unreachable }));
-        desk.counter.borrow_mut().broken = true;
-        let (decision, line) = desk.decide(get("/a"));
+        let gate = limited(&json!({ "count": 1, "window": 60, "by": ["network"], "unreachable": unreachable }));
+        gate.fakes().counter.broken = true;
+        let outcome = gate.send(get("/a"));
+        let line = outcome.line();
         assert_eq!((&line["verdict"], &line["uncounted"]), (&json!(verdict), &uncounted));
-        if let Decision::Refuse(problem) = decision {
+        if let Decision::Refuse(problem) = outcome.decision {
             assert_eq!(problem.status(), 503);
         }
     }
@@ -183,8 +182,8 @@ fn a_counter_that_cannot_be_asked_closes_or_opens_as_the_limit_says() {
 
 #[test]
 fn a_limit_in_shadow_counts_and_refuses_nobody() {
-    let desk = desk(&json!({ "count": 1, "window": 60, "by": ["network"], "shadow": true }));
-    let shadow = || desk.decide(get("/a")).1["shadow"].clone();
+    let gate = limited(&json!({ "count": 1, "window": 60, "by": ["network"], "shadow": true }));
+    let shadow = || gate.send(get("/a")).line()["shadow"].clone();
     assert_eq!([shadow(), shadow()], [json!(null), json!(["would-refuse limit-exceeded"])]);
 }
 
@@ -195,28 +194,26 @@ fn the_flood_limit_counts_before_a_token_is_looked_at() {
         "routes": [route("/a", &json!({}))]
     });
     parts["edge"] = json!({ "issuer": "https://edge.test", "hosts": ["edge.test"], "flood_limit": "flood" });
-    let desk = Desk::new(&parts);
-    let verdict = || desk.verdict(get("/a").bearer("bad.token.x"));
+    let gate = gate_with(&parts);
+    let verdict = || gate.verdict(get("/a").bearer("bad.token.x"));
     assert_eq!([verdict(), verdict(), verdict()], ["token-malformed", "token-malformed", "limit-exceeded"]);
-    let good = desk.token(json!({}));
-    assert_eq!(desk.verdict(get("/a").bearer(&good)), "limit-exceeded");
-    assert_eq!(desk.verdict(from("192.0.2.9", "/a").bearer(&good)), "forwarded");
+    let good = token(json!({}));
+    assert_eq!(gate.verdict(get("/a").bearer(&good)), "limit-exceeded");
+    assert_eq!(gate.verdict(from("192.0.2.9", "/a").bearer(&good)), "forwarded");
 }
 
 #[test]
 fn the_flood_limit_counts_what_needs_no_route_too() {
-    let preflight = || {
-        let ask = Ask { method: "OPTIONS", ..get("/a") };
-        ask.field("origin", "https://evil.test").field("access-control-request-method", "GET")
-    };
-    let kinds: [(&str, &dyn Fn() -> Ask); 5] = [
+    let preflight =
+        || request("OPTIONS", "/a").field("origin", "https://evil.test").field("access-control-request-method", "GET");
+    let kinds: [(&str, &dyn Fn() -> Request); 5] = [
         ("published", &|| get("/.well-known/fastgate/jwks.json")),
         ("published", &|| get("/.well-known/oauth-protected-resource")),
         ("no-route", &|| get("/nowhere")),
-        ("method-not-allowed", &|| Ask { method: "DELETE", ..get("/a") }),
+        ("method-not-allowed", &|| request("DELETE", "/a")),
         ("cors-refused", &preflight),
     ];
-    for (verdict, ask) in kinds {
+    for (verdict, request) in kinds {
         for by in [json!(["network"]), json!(["network", "route"])] {
             let mut parts = json!({
                 "limits": { "flood": { "count": 2, "window": 10, "by": by } },
@@ -224,11 +221,11 @@ fn the_flood_limit_counts_what_needs_no_route_too() {
                 "routes": [route("/a", &json!({ "access": "public", "group": "web" }))]
             });
             parts["edge"] = json!({ "issuer": "https://edge.test", "hosts": ["edge.test"], "flood_limit": "flood" });
-            let desk = Desk::new(&parts);
-            let verdicts = [desk.verdict(ask()), desk.verdict(ask()), desk.verdict(ask())];
+            let gate = gate_with(&parts);
+            let verdicts = [gate.verdict(request()), gate.verdict(request()), gate.verdict(request())];
             assert_eq!(verdicts, [verdict, verdict, "limit-exceeded"], "{by}");
             let served = if by == json!(["network"]) { "limit-exceeded" } else { "forwarded" };
-            assert_eq!(desk.verdict(get("/a")), served, "{by}: routes are counted apart where the limit says so");
+            assert_eq!(gate.verdict(get("/a")), served, "{by}: routes are counted apart where the limit says so");
         }
     }
 }

@@ -5,7 +5,8 @@ use fastgate::policy::Policy;
 use fastgate::surroundings::{Anonymizer, Fact, Surroundings};
 use serde_json::{Value, json};
 
-use super::{NoAcls, faults, route};
+use super::{faults, route};
+use crate::offline::fakes::FakeAcls;
 use crate::provider;
 
 fn judge(place: &Value, client: Option<&str>, surroundings: &Surroundings) -> Result<(), PlaceReason> {
@@ -15,7 +16,7 @@ fn judge(place: &Value, client: Option<&str>, surroundings: &Surroundings) -> Re
     });
     let policy = Policy::parse(provider::policy(&parts).to_string().as_bytes()).unwrap();
     let client = client.map(|address| address.parse().unwrap());
-    ask(&policy.routes()[0].from[0], client, surroundings, &mut NoAcls).map_err(|error| error.reason)
+    ask(&policy.routes()[0].from[0], client, surroundings, &mut FakeAcls::broken()).map_err(|error| error.reason)
 }
 
 #[test]

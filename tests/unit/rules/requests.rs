@@ -5,7 +5,8 @@ use fastgate::headers::Headers;
 use fastgate::opening::Switch;
 use serde_json::{Value, json};
 
-use super::{Ask, Desk, faults, get, handshake, minted, route};
+use super::{faults, gate_with, route, token};
+use crate::offline::{Gate, Request, get, half_handshake, handshake, request};
 
 fn public(path: &str, parts: Value) -> Value {
     let mut route = route(path, &parts);
@@ -13,51 +14,50 @@ fn public(path: &str, parts: Value) -> Value {
     route
 }
 
-fn post(target: &str) -> Ask {
-    Ask { method: "POST", ..get(target) }
+fn post(target: &str) -> Request {
+    request("POST", target)
 }
 
 #[test]
 fn a_body_must_be_of_an_accepted_type_wherever_there_is_one() {
     let accepts =
         json!({ "methods": ["GET", "POST"], "accepts": { "content_types": ["application/json", "image/*"] } });
-    let desk = Desk::new(&json!({ "routes": [public("/", accepts)] }));
+    let gate = gate_with(&json!({ "routes": [public("/", accepts)] }));
     for good in ["application/json", "Application/JSON", "application/json; charset=utf-8", "image/png"] {
-        assert_eq!(desk.verdict(post("/").field("content-type", good)), "forwarded", "{good}");
+        assert_eq!(gate.verdict(post("/").field("content-type", good)), "forwarded", "{good}");
     }
     for bad in ["text/plain", "application/jsonp", "application/json-patch+json", "image", "imagex/png", "", ";"] {
-        assert_eq!(desk.verdict(post("/").field("content-type", bad)), "content-type", "{bad}");
+        assert_eq!(gate.verdict(post("/").field("content-type", bad)), "content-type", "{bad}");
     }
-    assert_eq!(desk.verdict(post("/")), "content-type", "a body without a type");
-    assert_eq!(desk.verdict(post("/").field("content-length", "0")), "forwarded");
-    assert_eq!(desk.verdict(get("/")), "forwarded");
-    assert_eq!(desk.verdict(get("/").field("transfer-encoding", "chunked")), "content-type");
+    assert_eq!(gate.verdict(post("/")), "content-type", "a body without a type");
+    assert_eq!(gate.verdict(post("/").field("content-length", "0")), "forwarded");
+    assert_eq!(gate.verdict(get("/")), "forwarded");
+    assert_eq!(gate.verdict(get("/").field("transfer-encoding", "chunked")), "content-type");
     let twice = post("/").field("content-type", "application/json").field("content-type", "application/json");
-    assert_eq!(desk.verdict(twice), "content-type");
+    assert_eq!(gate.verdict(twice), "content-type");
 }
 
 #[test]
 fn sizes_are_bounded_at_the_byte() {
     let accepts = json!({ "methods": ["POST"], "accepts": { "max_body": 10, "max_query": 5 } });
-    let desk = Desk::new(&json!({ "routes": [public("/", accepts)] }));
-    let length = |digits: &str| desk.verdict(post("/").field("content-length", digits));
+    let gate = gate_with(&json!({ "routes": [public("/", accepts)] }));
+    let length = |digits: &str| gate.verdict(post("/").field("content-length", digits));
     assert_eq!([length("10"), length("11"), length("x")], ["forwarded", "body-too-long", "body-too-long"]);
-    assert_eq!(desk.verdict(post("/?abcde")), "forwarded");
-    assert_eq!(desk.verdict(post("/?abcdef")), "query-too-long");
+    assert_eq!(gate.verdict(post("/?abcde")), "forwarded");
+    assert_eq!(gate.verdict(post("/?abcdef")), "query-too-long");
     let shadow = json!({ "methods": ["POST"], "accepts": { "max_body": 10, "shadow": true } });
-    let desk = Desk::new(&json!({ "routes": [public("/", shadow)] }));
-    let (decision, line) = desk.decide(post("/").field("content-length", "11"));
-    assert_eq!(line["shadow"], json!(["would-refuse body-too-long"]));
-    let Decision::Forward(grant) = decision else { panic!() };
-    assert_eq!(grant.max_body(), None);
+    let gate = gate_with(&json!({ "routes": [public("/", shadow)] }));
+    let outcome = gate.send(post("/").field("content-length", "11"));
+    assert_eq!(outcome.line()["shadow"], json!(["would-refuse body-too-long"]));
+    assert_eq!(outcome.grant().max_body(), None);
 }
 
 #[test]
 fn headers_can_be_required() {
-    let desk =
-        Desk::new(&json!({ "routes": [public("/", json!({ "accepts": { "required_headers": ["X-Version"] } }))] }));
-    assert_eq!(desk.verdict(get("/")), "header-missing");
-    assert_eq!(desk.verdict(get("/").field("x-version", "1")), "forwarded");
+    let gate =
+        gate_with(&json!({ "routes": [public("/", json!({ "accepts": { "required_headers": ["X-Version"] } }))] }));
+    assert_eq!(gate.verdict(get("/")), "header-missing");
+    assert_eq!(gate.verdict(get("/").field("x-version", "1")), "forwarded");
 }
 
 #[test]
@@ -75,11 +75,10 @@ fn the_origin_is_asked_for_the_rewritten_path_and_that_one_is_signed() {
         ("/{a}/{b}", json!({ "template": "/b-{b}/of/{a}" }), "/1/2", "/b-2/of/1", "/b-{b}/of/{a}"),
         ("/old", json!({ "template": "/new/" }), "/old", "/new/", "/new/"),
     ] {
-        let desk = Desk::new(&json!({ "routes": [public(path, json!({ "rewrite": rewrite }))] }));
-        let (decision, _) = desk.decide(get(asked));
-        let claims = minted(&decision);
-        let Decision::Forward(grant) = decision else { unreachable!() };
-        assert_eq!(grant.path_and_query(), sent);
+        let gate = gate_with(&json!({ "routes": [public(path, json!({ "rewrite": rewrite }))] }));
+        let outcome = gate.send(get(asked));
+        let claims = outcome.minted();
+        assert_eq!(outcome.grant().path_and_query(), sent);
         assert_eq!(claims["tctx"]["path"], sent.split('?').next().unwrap());
         assert_eq!(claims["tctx"]["template"], template);
     }
@@ -88,10 +87,10 @@ fn the_origin_is_asked_for_the_rewritten_path_and_that_one_is_signed() {
 #[test]
 fn a_parameter_that_turns_into_a_dot_segment_is_refused() {
     let rewrite = json!({ "rewrite": { "template": "/files/{name}" } });
-    let desk = Desk::new(&json!({ "routes": [public("/dl/{name}.bin", rewrite)] }));
-    assert_eq!(desk.verdict(get("/dl/a.bin")), "forwarded");
-    assert_eq!(desk.verdict(get("/dl/..bin")), "rewrite-ambiguous");
-    assert_eq!(desk.verdict(get("/dl/...bin")), "rewrite-ambiguous");
+    let gate = gate_with(&json!({ "routes": [public("/dl/{name}.bin", rewrite)] }));
+    assert_eq!(gate.verdict(get("/dl/a.bin")), "forwarded");
+    assert_eq!(gate.verdict(get("/dl/..bin")), "rewrite-ambiguous");
+    assert_eq!(gate.verdict(get("/dl/...bin")), "rewrite-ambiguous");
 }
 
 #[test]
@@ -102,9 +101,9 @@ fn fields_are_set_and_removed_on_both_ways() {
     });
     let mut parts = json!({ "routes": [public("/", edits)] });
     parts["edge"] = json!({ "issuer": "https://edge.test", "hosts": ["edge.test"], "security_headers": true });
-    let desk = Desk::new(&parts);
-    let (decision, _) = desk.decide(get("/").field("x-tier", "lead").field("x-debug", "1").field("x-other", "1"));
-    let Decision::Forward(grant) = decision else { panic!() };
+    let gate = gate_with(&parts);
+    let outcome = gate.send(get("/").field("x-tier", "lead").field("x-debug", "1").field("x-other", "1"));
+    let grant = outcome.grant();
     assert_eq!(grant.headers().all("x-tier").collect::<Vec<_>>(), [b"gold"]);
     assert_eq!((grant.headers().all("x-debug").count(), grant.headers().all("x-other").count()), (0, 1));
     let origins = [
@@ -124,7 +123,8 @@ fn fields_are_set_and_removed_on_both_ways() {
     assert_eq!(value("x_debug"), [""; 0]);
     assert_eq!(value("x-frame-options"), ["SAMEORIGIN"], "the origin's own word stands");
     assert_eq!(value("x-content-type-options"), ["nosniff"]);
-    let (Decision::Refuse(problem), _) = desk.decide(get("/nowhere")) else { panic!() };
+    let outcome = gate.send(get("/nowhere"));
+    let problem = outcome.problem();
     assert_eq!(problem.headers().all("x-content-type-options").count(), 1, "refusals, too");
 }
 
@@ -134,8 +134,9 @@ fn what_a_route_does_to_its_origins_answers_it_does_not_do_to_refusals() {
         "set": { "cache-control": "public, max-age=600", "content-type": "text/csv", "content-disposition": "attachment" },
         "remove": ["www-authenticate"]
     } });
-    let desk = Desk::new(&json!({ "routes": [route("/a", &edits)] }));
-    let (Decision::Refuse(problem), _) = desk.decide(get("/a")) else { panic!() };
+    let gate = gate_with(&json!({ "routes": [route("/a", &edits)] }));
+    let outcome = gate.send(get("/a"));
+    let problem = outcome.problem();
     let fields = problem.headers();
     let value =
         |name: &str| fields.all(name).map(|value| String::from_utf8_lossy(value).into_owned()).collect::<Vec<_>>();
@@ -154,9 +155,9 @@ fn a_group_is_closed_by_the_policy_or_by_a_switch() {
         public("/c", json!({ "id": "c" }))
     ]);
     let groups = json!({ "shop": {}, "news": { "maintenance": { "retry_after": 77 } } });
-    let mut desk = Desk::new(&json!({ "groups": groups, "routes": routes }));
-    let verdicts = |desk: &Desk| ["/a", "/b", "/c"].map(|path| desk.verdict(get(path)));
-    assert_eq!(verdicts(&desk), ["forwarded", "maintenance", "forwarded"]);
+    let mut gate = gate_with(&json!({ "groups": groups, "routes": routes }));
+    let verdicts = |gate: &Gate| ["/a", "/b", "/c"].map(|path| gate.verdict(get(path)));
+    assert_eq!(verdicts(&gate), ["forwarded", "maintenance", "forwarded"]);
     for (switch, verdicts_of) in [
         (r#"{"groups":["shop"]}"#, ["switched-off", "maintenance", "forwarded"]),
         (r#"{"routes":["c"]}"#, ["forwarded", "maintenance", "switched-off"]),
@@ -166,12 +167,12 @@ fn a_group_is_closed_by_the_policy_or_by_a_switch() {
         (r#"{"group":["shop"]}"#, ["switched-off"; 3]),
         (r#"{"keys":[{"issuer":"x","thumbprint":"AAAA"}]}"#, ["switched-off"; 3]),
     ] {
-        desk.switch = Switch::parse(switch.as_bytes());
-        assert_eq!(verdicts(&desk), verdicts_of, "{switch}");
+        gate.switch = Switch::parse(switch.as_bytes());
+        assert_eq!(verdicts(&gate), verdicts_of, "{switch}");
     }
 }
 
-fn web() -> Desk {
+fn web() -> Gate {
     let cors = json!({
         "origins": ["https://app.test"], "headers": ["authorization", "x-version"], "expose": ["etag"], "credentials": true
     });
@@ -181,18 +182,20 @@ fn web() -> Desk {
         public("/c", json!({ "id": "c", "group": "open" }))
     ]);
     let groups = json!({ "web": { "cors": cors }, "open": { "cors": { "origins": ["*"] } } });
-    Desk::new(&json!({ "groups": groups, "routes": routes }))
+    gate_with(&json!({ "groups": groups, "routes": routes }))
 }
 
-fn preflight(path: &str, origin: &str, method: &str) -> Ask {
-    let ask = Ask { method: "OPTIONS", ..get(path) };
-    ask.field("origin", origin).field("access-control-request-method", method)
+fn preflight(path: &str, origin: &str, method: &str) -> Request {
+    let request = request("OPTIONS", path);
+    request.field("origin", origin).field("access-control-request-method", method)
 }
 
 #[test]
 fn a_preflight_is_answered_for_the_pages_and_methods_of_the_group_alone() {
-    let desk = web();
-    let (Decision::Preflight(fields), line) = desk.decide(preflight("/a", "https://app.test", "PUT")) else { panic!() };
+    let gate = web();
+    let outcome = gate.send(preflight("/a", "https://app.test", "PUT"));
+    let line = outcome.line();
+    let Decision::Preflight(fields) = outcome.decision else { panic!("{:?}", outcome.decision) };
     assert_eq!((&line["verdict"], &line["route"]), (&json!("preflight"), &json!("a")));
     let all: Vec<_> = fields.iter().map(|(name, value)| (name, std::str::from_utf8(value).unwrap())).collect();
     assert_eq!(
@@ -208,32 +211,35 @@ fn a_preflight_is_answered_for_the_pages_and_methods_of_the_group_alone() {
     );
     for origin in ["https://evil.test", "https://app.test.evil.test", "http://app.test", "null", "https://APP.test", ""]
     {
-        assert_eq!(desk.verdict(preflight("/a", origin, "PUT")), "cors-refused", "{origin}");
+        assert_eq!(gate.verdict(preflight("/a", origin, "PUT")), "cors-refused", "{origin}");
     }
-    assert_eq!(desk.verdict(preflight("/a", "https://app.test", "GET")), "method-not-allowed");
-    assert_eq!(desk.verdict(preflight("/b", "https://app.test", "GET")), "method-not-allowed");
-    assert_eq!(desk.verdict(preflight("/none", "https://app.test", "GET")), "no-route");
-    let plain_options = Ask { method: "OPTIONS", ..get("/a") };
-    assert_eq!(desk.verdict(plain_options), "method-not-allowed");
+    assert_eq!(gate.verdict(preflight("/a", "https://app.test", "GET")), "method-not-allowed");
+    assert_eq!(gate.verdict(preflight("/b", "https://app.test", "GET")), "method-not-allowed");
+    assert_eq!(gate.verdict(preflight("/none", "https://app.test", "GET")), "no-route");
+    let plain_options = request("OPTIONS", "/a");
+    assert_eq!(gate.verdict(plain_options), "method-not-allowed");
     let twice = preflight("/a", "https://app.test", "PUT").field("origin", "https://evil.test");
-    assert_eq!(desk.verdict(twice), "cors-refused");
+    assert_eq!(gate.verdict(twice), "cors-refused");
 }
 
 #[test]
 fn the_edge_alone_says_which_pages_may_read_an_answer_refusals_included() {
-    let desk = web();
-    let put = |origin: &str| Ask { method: "PUT", ..get("/a") }.field("origin", origin);
-    let (Decision::Refuse(problem), _) = desk.decide(put("https://app.test")) else { panic!() };
+    let gate = web();
+    let put = |origin: &str| request("PUT", "/a").field("origin", origin);
+    let outcome = gate.send(put("https://app.test"));
+    let problem = outcome.problem();
     assert_eq!(problem.headers().all("access-control-allow-origin").collect::<Vec<_>>(), [b"https://app.test"]);
-    let token = desk.token(json!({}));
+    let token = token(json!({}));
     for (origin, allowed) in [("https://app.test", 1), ("https://evil.test", 0)] {
-        let (Decision::Forward(grant), _) = desk.decide(put(origin).bearer(&token)) else { panic!() };
+        let outcome = gate.send(put(origin).bearer(&token));
+        let grant = outcome.grant();
         let origins: Headers = [("access-control-allow-origin", "*"), ("vary", "Accept")].into_iter().collect();
         let answer = grant.answer().dress_origins(&origins);
         assert_eq!(answer.all("access-control-allow-origin").count(), allowed, "{origin}");
         assert_eq!(answer.all("vary").count(), 2);
     }
-    let (Decision::Forward(grant), _) = desk.decide(get("/c").field("origin", "https://any.test")) else { panic!() };
+    let outcome = gate.send(get("/c").field("origin", "https://any.test"));
+    let grant = outcome.grant();
     let answer = grant.answer().dress_origins(&Headers::default());
     assert_eq!(answer.all("access-control-allow-origin").collect::<Vec<_>>(), [b"*"]);
 }
@@ -241,7 +247,7 @@ fn the_edge_alone_says_which_pages_may_read_an_answer_refusals_included() {
 #[test]
 fn a_websocket_is_opened_by_pages_of_the_group_alone() {
     let socket = |path: &str, group: &str| public(path, json!({ "id": path[1..], "group": group, "websocket": true }));
-    let desk = Desk::new(&json!({
+    let gate = gate_with(&json!({
         "groups": {
             "web": { "cors": { "origins": ["https://app.test"], "credentials": true } },
             "open": { "cors": { "origins": ["*"] } },
@@ -250,8 +256,8 @@ fn a_websocket_is_opened_by_pages_of_the_group_alone() {
         "routes": [socket("/web", "web"), socket("/open", "open"), socket("/plain", "plain")]
     }));
     let verdict = |path: &str, origins: &[&str]| {
-        let handshake = handshake(path).field("connection", "upgrade").field("cookie", "session=1");
-        desk.verdict(origins.iter().fold(handshake, |ask, origin| ask.field("origin", origin)))
+        let handshake = handshake(path).field("cookie", "session=1");
+        gate.verdict(origins.iter().fold(handshake, |request, origin| request.field("origin", origin)))
     };
     assert_eq!(verdict("/web", &["https://app.test"]), "forwarded");
     assert_eq!(verdict("/web", &[]), "forwarded", "a client that is no browser");
@@ -259,13 +265,13 @@ fn a_websocket_is_opened_by_pages_of_the_group_alone() {
         assert_eq!(verdict("/web", &[evil]), "cors-refused", "{evil}");
     }
     assert_eq!(verdict("/web", &["https://app.test", "https://evil.test"]), "cors-refused");
-    let hidden = handshake("/web").field("connection", "upgrade, origin").field("origin", "https://evil.test");
-    assert_eq!(desk.verdict(hidden), "cors-refused", "a page that names the field in Connection");
+    let hidden = half_handshake("/web").field("connection", "upgrade, origin").field("origin", "https://evil.test");
+    assert_eq!(gate.verdict(hidden), "cors-refused", "a page that names the field in Connection");
     for path in ["/open", "/plain"] {
         assert_eq!(verdict(path, &["https://evil.test"]), "forwarded", "{path} has no list");
     }
     let page = get("/web").field("origin", "https://evil.test");
-    assert_eq!(desk.verdict(page), "no-handshake", "what opens nothing is not held to it");
+    assert_eq!(gate.verdict(page), "no-handshake", "what opens nothing is not held to it");
 }
 
 #[test]
@@ -275,60 +281,56 @@ fn a_page_may_hand_its_token_over_as_a_subprotocol_where_the_route_says_so() {
         socket.as_object_mut().unwrap().extend(parts.as_object().cloned().unwrap());
         socket
     };
-    let desk = Desk::new(&json!({ "routes": [
+    let gate = gate_with(&json!({ "routes": [
         socket("on", json!({})),
         socket("off", json!({ "bearer_subprotocol": false })),
         socket("maybe", json!({ "access": "optional" })),
         socket("through", json!({ "forward_token": true }))
     ] }));
-    let token = desk.token(json!({}));
-    let handshake = |path: &str, offered: &str| {
-        handshake(path).field("connection", "upgrade").field("sec-websocket-protocol", offered)
-    };
-    let sent = |ask: Ask, name: &str| {
-        let (Decision::Forward(grant), line) = desk.decide(ask) else { panic!("not forwarded") };
-        let fields = format!("{:?} {line}", grant.headers());
-        let values: Vec<_> =
-            grant.headers().all(name).map(|value| String::from_utf8_lossy(value).into_owned()).collect();
-        (values, fields.contains(&token) || line.to_string().contains(&token))
+    let token = token(json!({}));
+    let handshake = |path: &str, offered: &str| handshake(path).field("sec-websocket-protocol", offered);
+    let sent = |request: Request, name: &str| {
+        let outcome = gate.send(request);
+        let shown = format!("{:?} {}", outcome.grant().headers(), outcome.trail.to_line());
+        (outcome.sent(name), shown.contains(&token))
     };
     let bearer = format!("bearer, {token}");
-    let ask = |offered: &str| handshake("/on", offered);
-    assert_eq!(minted(&desk.decide(ask(&bearer)).0)["sub"], "alice");
-    assert_eq!(sent(ask(&bearer), "sec-websocket-protocol"), (vec![], false));
-    assert_eq!(sent(ask(&bearer), "fastgate-subprotocol"), (vec!["bearer".to_owned()], false));
-    assert_eq!(sent(ask(&bearer), "authorization"), (vec![], false));
-    let with_chat = ask(&format!("{bearer}, chat, v2")).field("fastgate-subprotocol", "chat");
+    let request = |offered: &str| handshake("/on", offered);
+    assert_eq!(gate.send(request(&bearer)).minted()["sub"], "alice");
+    assert_eq!(sent(request(&bearer), "sec-websocket-protocol"), (vec![], false));
+    assert_eq!(sent(request(&bearer), "fastgate-subprotocol"), (vec!["bearer".to_owned()], false));
+    assert_eq!(sent(request(&bearer), "authorization"), (vec![], false));
+    let with_chat = request(&format!("{bearer}, chat, v2")).field("fastgate-subprotocol", "chat");
     assert_eq!(sent(with_chat, "sec-websocket-protocol"), (vec!["chat, v2".to_owned()], false));
-    assert_eq!(sent(ask("chat").bearer(&token), "sec-websocket-protocol"), (vec!["chat".to_owned()], false));
-    assert_eq!(sent(ask("chat").bearer(&token), "fastgate-subprotocol"), (vec![], false));
+    assert_eq!(sent(request("chat").bearer(&token), "sec-websocket-protocol"), (vec!["chat".to_owned()], false));
+    assert_eq!(sent(request("chat").bearer(&token), "fastgate-subprotocol"), (vec![], false));
     let through = sent(handshake("/through", &bearer), "authorization");
     assert_eq!(through.0, [format!("Bearer {token}")]);
 
-    for (ask, verdict) in [
-        (ask("bearer"), "subprotocol-malformed"),
-        (ask("bearer, a b"), "credentials-malformed"),
-        (ask(&format!("{bearer}, {bearer}")), "subprotocol-malformed"),
-        (ask(&bearer).bearer(&token), "credentials-repeated"),
-        (ask("bearer, a.b.c"), "token-malformed"),
-        (ask(&format!("Bearer, {token}")), "subprotocol-malformed"),
-        (ask(&("bearer,x,".repeat(3611) + &"b,".repeat(16_250))), "too-many-subprotocols"),
+    for (request, verdict) in [
+        (request("bearer"), "subprotocol-malformed"),
+        (request("bearer, a b"), "credentials-malformed"),
+        (request(&format!("{bearer}, {bearer}")), "subprotocol-malformed"),
+        (request(&bearer).bearer(&token), "credentials-repeated"),
+        (request("bearer, a.b.c"), "token-malformed"),
+        (request(&format!("Bearer, {token}")), "subprotocol-malformed"),
+        (request(&("bearer,x,".repeat(3611) + &"b,".repeat(16_250))), "too-many-subprotocols"),
         // Nobody is taken for anonymous whose token would travel on.
         (handshake("/maybe", &format!("Bearer, {token}")), "subprotocol-malformed"),
         (handshake("/maybe", &format!("{token}, bearer")), "subprotocol-malformed"),
         (handshake("/maybe", &format!("{token}, bearer, chat")), "subprotocol-malformed"),
         (handshake("/maybe", &format!("bearer={token}")), "subprotocol-malformed"),
         (handshake("/maybe", "chat"), "forwarded"),
-        (ask("chat"), "credentials-missing"),
+        (request("chat"), "credentials-missing"),
         (handshake("/off", &bearer), "credentials-missing"),
         (handshake("/off", &bearer).bearer(&token), "forwarded"),
         (get("/on").field("sec-websocket-protocol", &bearer), "credentials-missing"),
     ] {
-        assert_eq!(desk.verdict(ask), verdict);
+        assert_eq!(gate.verdict(request), verdict);
     }
     let badly = sent(handshake("/maybe", "bearer, a.b.c, chat"), "sec-websocket-protocol");
     assert_eq!(badly.0, ["chat"], "what is no good token does not travel on either");
-    assert_eq!(minted(&desk.decide(handshake("/maybe", &bearer)).0)["sub"], "alice");
+    assert_eq!(gate.send(handshake("/maybe", &bearer)).minted()["sub"], "alice");
 
     for parts in [json!({ "websocket": false }), json!({ "access": "public" })] {
         let of = faults(&json!({ "routes": [socket("s", parts)] }));

@@ -2,12 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::{Desk, NOW, faults, get, minted, route};
+use super::{MAIN, PARTNER, faults, gate_with, route, token};
+use crate::offline::{NOW, get};
 use crate::provider;
 
-fn verdict_of(require: &Value, claims: Value) -> String {
-    let desk = Desk::new(&json!({ "routes": [route("/t/{tenant}", &json!({ "require": require }))] }));
-    desk.verdict(get("/t/acme").bearer(&desk.token(claims)))
+fn verdict_of(require: &Value, claims: Value) -> &'static str {
+    let gate = gate_with(&json!({ "routes": [route("/t/{tenant}", &json!({ "require": require }))] }));
+    gate.verdict(get("/t/acme").bearer(&token(claims)))
 }
 
 fn assert_met(require: &Value, claims: &Value) {
@@ -64,8 +65,8 @@ fn a_list_contains_exact_members_and_never_parts_of_them() {
 #[test]
 fn a_claim_is_compared_with_the_decoded_path_parameter() {
     let rule = json!({ "claim": { "name": "tenant", "equals_path": "tenant" } });
-    let desk = Desk::new(&json!({ "routes": [route("/t/{tenant}/x", &json!({ "require": rule }))] }));
-    let verdict = |path: &str, claims: Value| desk.verdict(get(path).bearer(&desk.token(claims)));
+    let gate = gate_with(&json!({ "routes": [route("/t/{tenant}/x", &json!({ "require": rule }))] }));
+    let verdict = |path: &str, claims: Value| gate.verdict(get(path).bearer(&token(claims)));
     assert_eq!(verdict("/t/acme/x", json!({ "tenant": "acme" })), "forwarded");
     assert_eq!(verdict("/t/%61cme/x", json!({ "tenant": "acme" })), "forwarded");
     assert_eq!(verdict("/t/b%C3%BCro/x", json!({ "tenant": "büro" })), "forwarded");
@@ -102,8 +103,8 @@ fn roles_and_groups_are_exact_and_of_the_issuers_claim() {
     // Too many groups for a token: the provider points elsewhere, which nobody follows.
     assert_unmet(&json!({ "group": "ops" }), &json!({ "_claim_names": { "groups": "src1" } }));
 
-    let desk = Desk::new(&json!({ "routes": [route("/t", &json!({ "require": role }))] }));
-    let partner = |claims: Value| desk.verdict(get("/t").bearer(&desk.partner.token(NOW, claims)));
+    let gate = gate_with(&json!({ "routes": [route("/t", &json!({ "require": role }))] }));
+    let partner = |claims: Value| gate.verdict(get("/t").bearer(&PARTNER.token(NOW, claims)));
     assert_eq!(partner(json!({ "realm_access": { "roles": ["admin"] } })), "forwarded");
     assert_eq!(partner(json!({ "roles": ["admin"] })), "condition-unmet");
 }
@@ -122,7 +123,7 @@ fn conditions_combine() {
 
 #[test]
 fn routes_share_rules_and_the_log_names_the_part_that_decided() {
-    let desk = Desk::new(&json!({
+    let gate = gate_with(&json!({
         "rules": {
             "staff": { "any": [{ "group": "staff" }, { "role": "owner" }] },
             "senior": { "all": [{ "rule": "staff" }, { "claim": { "name": "level", "in": [3, 4] } }] }
@@ -130,7 +131,7 @@ fn routes_share_rules_and_the_log_names_the_part_that_decided() {
         "routes": [route("/t", &json!({ "require": { "rule": "senior" } }))]
     }));
     let cause = |claims: Value| {
-        let (_, line) = desk.decide(get("/t").bearer(&desk.token(claims)));
+        let line = gate.send(get("/t").bearer(&token(claims))).line();
         line["cause"].as_str().map(str::to_owned)
     };
     assert_eq!(cause(json!({ "groups": "staff", "level": 3 })), None);
@@ -146,15 +147,15 @@ fn routes_share_rules_and_the_log_names_the_part_that_decided() {
 
 #[test]
 fn issuers_on_one_route_have_requirements_of_their_own() {
-    let desk = Desk::new(&json!({ "routes": [
+    let gate = gate_with(&json!({ "routes": [
         route("/both", &json!({ "id": "both", "scopes": ["t:read"], "issuers": {
             "main": {},
             "partner": { "scopes": ["t:partner"], "require": { "claim": { "name": "contract", "equals": 7 } } }
         } })),
         route("/main", &json!({ "id": "main", "issuers": { "main": {} } }))
     ] }));
-    let main = |path: &str, claims| desk.verdict(get(path).bearer(&desk.token(claims)));
-    let partner = |path: &str, claims| desk.verdict(get(path).bearer(&desk.partner.token(NOW, claims)));
+    let main = |path: &str, claims| gate.verdict(get(path).bearer(&token(claims)));
+    let partner = |path: &str, claims| gate.verdict(get(path).bearer(&PARTNER.token(NOW, claims)));
     assert_eq!(main("/both", json!({ "scope": "t:read" })), "forwarded");
     assert_eq!(main("/both", json!({ "scope": "t:partner" })), "insufficient-scope");
     assert_eq!(partner("/both", json!({ "scope": "t:read" })), "insufficient-scope");
@@ -168,30 +169,29 @@ fn issuers_on_one_route_have_requirements_of_their_own() {
 #[test]
 fn on_an_optional_route_a_good_token_identifies_and_a_bad_one_is_none() {
     let optional = json!({ "access": "optional", "forward_token": true });
-    let desk = Desk::new(&json!({ "routes": [route("/t", &optional)] }));
-    let (known, line) = desk.decide(get("/t").bearer(&desk.token(json!({}))));
-    assert_eq!(minted(&known)["sub"], "alice");
-    assert_eq!(line["subject"], "alice");
-    let (nobody, line) = desk.decide(get("/t"));
-    assert_eq!((minted(&nobody).get("sub"), &line["credentials_ignored"]), (None, &json!("credentials-missing")));
-    let expired = desk.main.token(NOW - 8000, json!({}));
-    let forged = format!("{}x", desk.token(json!({})));
+    let gate = gate_with(&json!({ "routes": [route("/t", &optional)] }));
+    let known = gate.send(get("/t").bearer(&token(json!({}))));
+    assert_eq!(known.minted()["sub"], "alice");
+    assert_eq!(known.line()["subject"], "alice");
+    let nobody = gate.send(get("/t"));
+    assert_eq!((nobody.minted().get("sub"), nobody.trail.credentials_ignored), (None, Some("credentials-missing")));
+    let expired = MAIN.token(NOW - 8000, json!({}));
+    let forged = format!("{}x", token(json!({})));
     for (bad, why) in [
         (format!("Bearer {expired}"), "token-expired"),
         (format!("Bearer {forged}"), "token-malformed"),
         ("Bearer x".to_owned(), "token-malformed"),
         ("Basic dTpw".to_owned(), "credentials-other-scheme"),
     ] {
-        let (decision, line) = desk.decide(get("/t").field("authorization", &bad));
-        let claims = minted(&decision);
+        let outcome = gate.send(get("/t").field("authorization", &bad));
+        let claims = outcome.minted();
         assert_eq!((claims.get("sub"), claims["rctx"].get("iss")), (None, None), "{why}");
-        assert_eq!((&line["verdict"], &line["credentials_ignored"]), (&json!("forwarded"), &json!(why)));
-        let fastgate::gateway::Decision::Forward(grant) = decision else { unreachable!() };
-        assert_eq!(grant.headers().all("authorization").count(), 0, "a bad token never travels on");
+        assert_eq!((outcome.trail.verdict, outcome.trail.credentials_ignored), ("forwarded", Some(why)));
+        assert_eq!(outcome.sent("authorization"), [""; 0], "a bad token never travels on");
     }
-    let good = desk.token(json!({}));
+    let good = token(json!({}));
     assert_eq!(
-        minted(&desk.decide(get("/t").bearer(&good).bearer(&good)).0).get("sub"),
+        gate.send(get("/t").bearer(&good).bearer(&good)).minted().get("sub"),
         None,
         "two headers are no identity"
     );
@@ -200,14 +200,14 @@ fn on_an_optional_route_a_good_token_identifies_and_a_bad_one_is_none() {
 #[test]
 fn a_shadow_requirement_is_judged_and_refuses_no_caller() {
     let shadow = json!({ "scopes": ["t:read"], "require": { "claim": { "name": "tenant", "equals_path": "tenant" } } });
-    let desk =
-        Desk::new(&json!({ "routes": [route("/t/{tenant}", &json!({ "access": "optional", "shadow": shadow }))] }));
-    let shadow = |ask| {
-        let (_, line) = desk.decide(ask);
+    let gate =
+        gate_with(&json!({ "routes": [route("/t/{tenant}", &json!({ "access": "optional", "shadow": shadow }))] }));
+    let shadow = |request| {
+        let line = gate.send(request).line();
         assert_eq!(line["verdict"], "forwarded");
         line["shadow"].clone()
     };
-    let with = |claims| get("/t/acme").bearer(&desk.token(claims));
+    let with = |claims| get("/t/acme").bearer(&token(claims));
     assert_eq!(shadow(get("/t/acme")), json!(["would-refuse unidentified"]));
     assert_eq!(shadow(with(json!({ "tenant": "acme" }))), json!(["would-refuse insufficient-scope"]));
     assert_eq!(shadow(with(json!({ "scope": "t:read" }))), json!(["would-refuse condition-unmet"]));
@@ -301,7 +301,7 @@ fn a_parameter_is_compared_by_value_however_the_path_spells_it() {
     let approve = |convertor: &str| {
         let own = json!({ "claim": { "name": "own", "contains_path": "id" } });
         let is_own = json!({ "claim": { "name": "order", "equals_path": "id" } });
-        Desk::new(&json!({ "routes": [
+        gate_with(&json!({ "routes": [
             route(&format!("/approve/{{id{convertor}}}"), &json!({ "id": "approve", "require": { "not": own } })),
             route(&format!("/cancel/{{id{convertor}}}"), &json!({ "id": "cancel", "require": is_own })),
         ] }))
@@ -316,18 +316,18 @@ fn a_parameter_is_compared_by_value_however_the_path_spells_it() {
         (":uuid", json!(uuid.to_uppercase()), &[uuid, &bare_uuid]),
         (":str", json!("7"), &["7", "%37"]),
     ] {
-        let desk = approve(convertor);
-        let token = desk.token(json!({ "own": [claim, "other"], "order": claim }));
+        let gate = approve(convertor);
+        let token = token(json!({ "own": [claim, "other"], "order": claim }));
         for spelling in spellings {
-            let verdict = |path: &str| desk.verdict(get(&format!("/{path}/{spelling}")).bearer(&token));
+            let verdict = |path: &str| gate.verdict(get(&format!("/{path}/{spelling}")).bearer(&token));
             assert_eq!(verdict("approve"), "condition-unmet", "{convertor} {spelling} {claim}");
             assert_eq!(verdict("cancel"), "forwarded", "{convertor} {spelling} {claim}");
         }
     }
-    let desk = approve(":int");
-    let token = desk.token(json!({ "own": ["8", "07x"], "order": "8" }));
-    assert_eq!(desk.verdict(get("/approve/007").bearer(&token)), "forwarded");
-    assert_eq!(desk.verdict(get("/cancel/007").bearer(&token)), "condition-unmet");
+    let gate = approve(":int");
+    let token = token(json!({ "own": ["8", "07x"], "order": "8" }));
+    assert_eq!(gate.verdict(get("/approve/007").bearer(&token)), "forwarded");
+    assert_eq!(gate.verdict(get("/cancel/007").bearer(&token)), "condition-unmet");
 }
 
 #[test]
