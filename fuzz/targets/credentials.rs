@@ -2,20 +2,19 @@
 
 use std::sync::{Arc, LazyLock};
 
-use fastgate::identity::deny_list::NoDenyList;
 use fastgate::identity::dpop::Nonces;
-use fastgate::identity::introspection::{IntrospectionUnavailable, Introspector, NoIntrospector, keep_for};
+use fastgate::identity::introspection::keep_for;
 use fastgate::identity::keys::KeySet;
-use fastgate::identity::replay::{ProofId, Replays, ReplaysUnreachable};
 use fastgate::identity::token::UnverifiedToken;
 use fastgate::identity::verdict::NoVerdicts;
-use fastgate::identity::{Caller, Identity, KeySource, KeysUnavailable, Seen, Sources, Wanted, identify};
-use fastgate::policy::{Introspection, Issuer, Policy};
+use fastgate::identity::{Caller, Identity, Seen, identify};
+use fastgate::policy::Policy;
 use fastgate::request::{RequestHead, normalize};
 use fastgate::secret::Secret;
 use fastgate::time::UnixTime;
 use serde_json::{Value, json};
 
+use super::fakes::{FakeKeys, Fakes};
 use super::signed::{CLIENTS, ISSUERS, NOW, compact, encoded, given, has_signed, jwk, payload};
 
 const ISSUER: &str = "https://idp.test";
@@ -99,7 +98,7 @@ pub fn proof(data: &[u8]) {
     let data = told.as_deref().unwrap_or(data);
     let Some(proof) = given(data, CLIENTS) else { return };
     let fields = [("authorization", format!("DPoP {}", *BOUND)), ("dpop", proof.clone())];
-    if identified(&fields, &mut NoIntrospector).is_some() {
+    if identified(&fields, None).is_some() {
         assert!(has_signed(CLIENTS, &proof), "{proof}");
         let claims = payload(&proof);
         assert_eq!((&claims["htm"], &claims["ath"]), (&"GET".into(), &digest(&BOUND).into()), "{claims}");
@@ -112,7 +111,7 @@ pub fn proof(data: &[u8]) {
     if let Ok(text) = std::str::from_utf8(data) {
         // Without a proof for it, a bound token is nobody's.
         let fields = [("authorization", format!("Bearer {}", *BOUND)), ("dpop", text.to_owned())];
-        assert!(identified(&fields, &mut NoIntrospector).is_none());
+        assert!(identified(&fields, None).is_none());
     }
 }
 
@@ -131,41 +130,15 @@ pub fn introspection(data: &[u8]) {
         assert!(kept == 0 || expires.is_none_or(|expires| until <= expires), "kept for {kept}: {said}");
     }
     let fields = [("authorization", "Bearer opaque".to_owned())];
-    if let Some(identity) = identified(&fields, &mut Says(data)) {
+    if let Some(identity) = identified(&fields, Some(data)) {
         assert!(kept.is_ok() && said["active"] == true && is_in_time(&said) && is_for_us(&said["aud"]), "{said}");
         assert!(said.get("iss").is_none_or(|issuer| issuer == ISSUER) && identity.issuer() == ISSUER, "{said}");
         assert!(said.get("cnf").is_none_or(Value::is_null) || identity.binding().is_none(), "{said}");
     }
 }
 
-/// The answer to every question.
-struct Says<'data>(&'data [u8]);
-
-impl Introspector for Says<'_> {
-    fn ask(&mut self, _: &Issuer, _: &Introspection, _: &Secret<&str>) -> Result<Vec<u8>, IntrospectionUnavailable> {
-        Ok(self.0.to_vec())
-    }
-}
-
-struct Published;
-
-impl KeySource for Published {
-    fn keys(&mut self, _: &Issuer, _: Wanted) -> Result<Arc<KeySet>, KeysUnavailable> {
-        Ok(KEYS.clone())
-    }
-}
-
-/// Every proof is the first.
-struct Unused;
-
-impl Replays for Unused {
-    fn is_first(&mut self, _: &ProofId, _: u64) -> Result<bool, ReplaysUnreachable> {
-        Ok(true)
-    }
-}
-
-/// Who calls with these fields.
-fn identified(fields: &[(&str, String)], introspector: &mut dyn Introspector) -> Option<Identity> {
+/// Who calls with these fields, where the issuer gives this answer about every opaque token.
+fn identified(fields: &[(&str, String)], answer: Option<&[u8]>) -> Option<Identity> {
     let fields = fields.iter().map(|(name, value)| (*name, value.clone().into_bytes()));
     let headers = fields.chain([("host", b"edge.test".to_vec())]).collect();
     let head = RequestHead {
@@ -177,15 +150,9 @@ fn identified(fields: &[(&str, String)], introspector: &mut dyn Introspector) ->
         certificate: None,
     };
     let target = normalize(head, &POLICY.edge().hosts).ok()?;
-    let mut sources = Sources {
-        keys: &mut Published,
-        verdicts: &mut NoVerdicts,
-        deny_list: &mut NoDenyList,
-        introspector,
-        replays: &mut Unused,
-        nonces: &Nonces::default(),
-    };
-    match identify(&POLICY, &POLICY.routes()[0], &target, now(), &mut sources, &mut Seen::default()) {
+    let (mut fakes, nonces) = (Fakes::with(FakeKeys::none().with_keys("idp", KEYS.clone())), Nonces::default());
+    fakes.introspector.answer = answer.map(<[u8]>::to_vec);
+    match identify(&POLICY, &POLICY.routes()[0], &target, now(), &mut fakes.sources(&nonces), &mut Seen::default()) {
         Ok(Caller::Known(identity)) => Some(identity),
         Ok(Caller::Anonymous) => panic!("anonymous on a route that wants a token"),
         Err(_) => None,

@@ -176,15 +176,6 @@ fn text(kind: MarkKind, claims: &VerifiedClaims) -> Result<Option<Cow<'_, str>>,
     }
 }
 
-/// A list that cannot be asked: an issuer that has one lets nobody in. For the desk.
-pub struct NoDenyList;
-
-impl DenyList for NoDenyList {
-    fn entries(&mut self, _: &[Mark], _: u64) -> Result<Vec<(Mark, Entry)>, DenyListUnavailable> {
-        Err(DenyListUnavailable { cause: "there is no deny-list here".to_owned() })
-    }
-}
-
 /// What the list said of one mark, and when. It grows old from the moment of asking, wherever it is kept in between.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Known {

@@ -231,17 +231,3 @@ impl Memory {
         self.0.put(question, (until, answer));
     }
 }
-
-/// Asks nobody: opaque tokens open nothing. For the desk.
-pub struct NoIntrospector;
-
-impl Introspector for NoIntrospector {
-    fn ask(
-        &mut self,
-        issuer: &Issuer,
-        _: &Introspection,
-        _: &Secret<&str>,
-    ) -> Result<Vec<u8>, IntrospectionUnavailable> {
-        Err(IntrospectionUnavailable { issuer: issuer.id.clone(), cause: "nobody asks here".to_owned() })
-    }
-}

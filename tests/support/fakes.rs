@@ -91,9 +91,13 @@ impl FakeKeys {
     }
 
     /// With this JWK Set for the issuer of this id.
-    pub(crate) fn with_set(mut self, issuer: &str, set: &str) -> Self {
-        let set = KeySet::parse(set.as_bytes()).unwrap_or_else(|error| panic!("{error}: {set}"));
-        self.sets.insert(issuer.to_owned(), Arc::new(set));
+    pub(crate) fn with_set(self, issuer: &str, set: &str) -> Self {
+        self.with_keys(issuer, Arc::new(KeySet::parse(set.as_bytes()).unwrap_or_else(|error| panic!("{error}: {set}"))))
+    }
+
+    /// With these keys for the issuer of this id.
+    pub(crate) fn with_keys(mut self, issuer: &str, keys: Arc<KeySet>) -> Self {
+        self.sets.insert(issuer.to_owned(), keys);
         self
     }
 

@@ -3,9 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use fastgate::identity::deny_list::{Entry, Mark, MarkKind};
-use fastgate::identity::introspection::{
-    Introspector, MAX_ANSWER_BYTES, Memory, NoIntrospector, Question, authorization, form, keep_for,
-};
+use fastgate::identity::introspection::{MAX_ANSWER_BYTES, Memory, Question, authorization, form, keep_for};
 use fastgate::policy::Policy;
 use fastgate::secret::Secret;
 use fastgate::time::UnixTime;
@@ -246,14 +244,6 @@ fn the_client_is_named_as_forms_spell_it() {
     let encoded = field.expose().strip_prefix("Basic ").unwrap();
     let spelled = String::from_utf8(STANDARD.decode(encoded).unwrap()).unwrap();
     assert_eq!(spelled, "my+client*-._%7E09AZaz:a%3Ab+c%25%C3%A9%2B");
-}
-
-#[test]
-fn where_there_is_no_provider_there_is_no_answer() {
-    let policy = Policy::parse(policy(&asking()).to_string().as_bytes()).unwrap();
-    let issuer = policy.issuer("https://idp.test").unwrap();
-    let introspection = issuer.introspection.as_ref().unwrap();
-    assert!(NoIntrospector.ask(issuer, introspection, &Secret::new("opaque-token")).is_err());
 }
 
 /// Answers are a few hundred bytes, some with a list of permissions; whoever sends more is not read to the end.
