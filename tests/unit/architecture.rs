@@ -1,11 +1,11 @@
-//! The architecture, held: who may name whom, which words no name has, how long a file may be.
-//! Reads the source as text; `the_rules_can_be_broken` shows that it would notice.
+//! The architecture: which module may import which, which words no name contains, how long a file may be.
+//! The tests read the source as text; `a_broken_rule_is_noticed` shows that they notice.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// The rooms in the order of the walk: each names only what is to its left.
-const ROOMS: [&str; 17] = [
+/// The modules in the order of the pipeline: each imports only from those before it.
+const MODULES: [&str; 17] = [
     "policy",
     "answer",
     "request",
@@ -24,17 +24,17 @@ const ROOMS: [&str; 17] = [
     "ports",
     "sandbox",
 ];
-/// What every room may name, and what that may name itself.
-const FLOOR: [(&str, &[&str]); 7] = [
+/// What every module may import, and what these may import themselves.
+const FOUNDATIONS: [(&str, &[&str]); 7] = [
     ("digest", &[]),
     ("headers", &[]),
     ("secret", &[]),
     ("strict_json", &[]),
     ("surroundings", &[]),
     ("time", &[]),
-    ("trail", &["identity", "request", "surroundings", "time"]), // it writes down what the rooms found
+    ("trail", &["identity", "request", "surroundings", "time"]), // it records what the steps found
 ];
-/// Beside the walk: the sum of the rooms' errors, and how they look from outside.
+/// What the sum of all errors, and the problem that the client sees of them, may import.
 const REFUSAL: &[&str] = &[
     "authorize",
     "content",
@@ -68,7 +68,7 @@ const PROBLEM: &[&str] = &[
     "throttle",
 ];
 
-/// Crates and types that are named in some places only.
+/// Crates and types that only some modules may name.
 const CONFINED: [(&str, &[&str]); 6] = [
     ("fastly", &["compute"]),
     ("fastly_sys", &["compute"]),
@@ -83,11 +83,14 @@ const STATUS_CODES: [&str; 22] = [
 ];
 /// Words that say nothing, in any name.
 const EMPTY_WORDS: [&str; 6] = ["manager", "handler", "helper", "util", "utils", "common"];
-/// Words that say nothing in a name that is given here; the platform's own names (`run_with_context`) are not ours.
+/// Words that say nothing in a name that is declared here; the names of the platform (`run_with_context`) may contain them.
 const EMPTY_NAMES: [&str; 6] = ["context", "data", "info", "process", "do", "get"];
 const DECLARING: [&str; 9] = ["fn", "struct", "enum", "trait", "mod", "type", "const", "static", "union"];
 const PANICKING: [&str; 6] = [".unwrap(", ".expect(", "panic!", "unreachable!", "todo!", "unimplemented!"];
-const MOST_LINES: usize = 400;
+const MAX_LINES: usize = 320;
+/// Files that are longer until they are split.
+const LONG_FILES: [&str; 2] = ["policy/fault.rs", "request.rs"];
+const MAX_LINES_OF_LONG_FILES: usize = 350;
 
 #[test]
 fn every_file_keeps_the_rules_of_the_architecture() {
@@ -96,18 +99,19 @@ fn every_file_keeps_the_rules_of_the_architecture() {
 }
 
 #[test]
-fn every_room_of_the_map_is_there_and_no_other() {
-    let on_the_map = ROOMS.into_iter().chain(FLOOR.map(|(name, _)| name)).chain(["refusal", "problem"]);
-    let in_the_tree = sources().into_keys().map(|file| room(&file)).filter(|room| !OUTSIDE.contains(&room.as_str()));
-    assert_eq!(in_the_tree.collect::<BTreeSet<_>>(), on_the_map.map(str::to_owned).collect());
+fn every_module_is_listed_and_no_other() {
+    let listed = MODULES.into_iter().chain(FOUNDATIONS.map(|(name, _)| name)).chain(["refusal", "problem"]);
+    let present =
+        sources().into_keys().map(|file| module(&file)).filter(|module| !UNRESTRICTED.contains(&module.as_str()));
+    assert_eq!(present.collect::<BTreeSet<_>>(), listed.map(str::to_owned).collect());
 }
 
 #[test]
-fn the_rules_can_be_broken() {
+fn a_broken_rule_is_noticed() {
     for (file, text, complaint) in [
         ("route.rs", "use crate::identity::Caller;", "names identity"),
         ("policy/read.rs", "fn f() { crate::gateway::refuse() }", "names gateway"),
-        ("request.rs", "use crate::{headers, identity};", "one room a line"),
+        ("request.rs", "use crate::{headers, identity};", "one module a line"),
         ("trail.rs", "use crate::refusal::Refusal;", "names refusal"),
         ("headers.rs", "use crate::time::UnixTime;", "names time"),
         ("refusal.rs", "use crate::problem::Problem;", "names problem"),
@@ -125,7 +129,7 @@ fn the_rules_can_be_broken() {
         ("mint.rs", "enum RequestContext {}", "context"),
         ("compute.rs", "let x = y.unwrap();", ".unwrap("),
         ("mint.rs", "panic!(\"no\")", "panic!"),
-        ("mint.rs", &"\n".repeat(401), "401 lines"),
+        ("mint.rs", &"\n".repeat(321), "321 lines"),
     ] {
         let found = violations(file, text);
         assert!(found.iter().any(|violation| violation.contains(complaint)), "{file}: {text:?} gave {found:?}");
@@ -144,8 +148,8 @@ fn the_rules_can_be_broken() {
     }
 }
 
-/// Codes that nothing can provoke on Viceroy.
-const OUT_OF_REACH: [(&str, &str); 3] = [
+/// Codes that no request can provoke on Viceroy.
+const UNREACHABLE: [(&str, &str); 3] = [
     ("no-randomness", "the SDK ends a sandbox that has none"),
     ("origin-too-slow", "Viceroy calls a timeout an internal error"),
     ("origin-unavailable", "Viceroy's backends have no health and no limit of connections"),
@@ -159,32 +163,33 @@ fn every_refusal_is_provoked_through_the_guest() {
     let tests: String = files("tests/edge").into_values().collect();
     // A test that names a code has read it in the log line of a request.
     let untested: BTreeSet<&str> = codes.into_iter().filter(|code| !tests.contains(&format!("{code}\""))).collect();
-    assert_eq!(untested, OUT_OF_REACH.into_iter().map(|(code, _)| code).collect());
+    assert_eq!(untested, UNREACHABLE.into_iter().map(|(code, _)| code).collect());
 }
 
-/// Files of the binary: they may name the whole library.
-const OUTSIDE: [&str; 4] = ["cli", "compute", "lib", "main"];
+/// Files of the programs, and the root of the library: they may import all of it.
+const UNRESTRICTED: [&str; 4] = ["cli", "compute", "lib", "main"];
 
 /// What is wrong with one file of `src/`.
 fn violations(file: &str, text: &str) -> Vec<String> {
-    let room = room(file);
+    let module = module(file);
     let code = code(text);
     let words = words(&code);
     let mut found = BTreeSet::new();
     let lines = text.lines().count();
-    if lines > MOST_LINES {
-        found.insert(format!("has {lines} lines, {MOST_LINES} are enough"));
+    let most = if LONG_FILES.contains(&file) { MAX_LINES_OF_LONG_FILES } else { MAX_LINES };
+    if lines > most {
+        found.insert(format!("has {lines} lines, {most} are enough"));
     }
-    if !OUTSIDE.contains(&room.as_str()) {
-        found.extend(unlawful_rooms(&room, &code));
+    if !UNRESTRICTED.contains(&module.as_str()) {
+        found.extend(forbidden_imports(&module, &code));
     }
     for (name, places) in CONFINED {
-        if words.contains(&name) && !places.contains(&room.as_str()) {
+        if words.contains(&name) && !places.contains(&module.as_str()) {
             found.insert(format!("names {name}, which is for {places:?}"));
         }
     }
     // A place rule is written with the status that it answers with: 403, or 451 for legal reasons.
-    if !["problem", "compute", "cli"].contains(&room.as_str()) && file != "policy/places.rs" {
+    if !["problem", "compute", "cli"].contains(&module.as_str()) && file != "policy/places.rs" {
         let codes = words.iter().filter(|word| STATUS_CODES.contains(word));
         found.extend(codes.map(|code| format!("writes {code}; status codes are in problem.rs")));
     }
@@ -200,43 +205,43 @@ fn violations(file: &str, text: &str) -> Vec<String> {
     found.into_iter().map(|what| format!("src/{file} {what}")).collect()
 }
 
-fn unlawful_rooms(room: &str, code: &str) -> Vec<String> {
-    let lawful = lawful_rooms(room);
+fn forbidden_imports(module: &str, code: &str) -> Vec<String> {
+    let allowed = allowed_imports(module);
     let mut found = Vec::new();
     for rest in code.split("crate::").skip(1) {
         let named: String = rest.chars().take_while(|letter| letter.is_alphanumeric() || *letter == '_').collect();
         if named.is_empty() {
-            found.push("names several rooms at once; one room a line".to_owned());
-        } else if named != room && !lawful.contains(&named.as_str()) {
-            found.push(format!("names {named}, which is not to its left"));
+            found.push("imports several modules at once; one module a line".to_owned());
+        } else if named != module && !allowed.contains(&named.as_str()) {
+            found.push(format!("names {named}, which it may not import"));
         }
     }
     if words(code).contains(&"fastgate") {
-        found.push("names its own crate by its outside name".to_owned());
+        found.push("names its own crate `fastgate`".to_owned());
     }
     found
 }
 
-fn lawful_rooms(room: &str) -> Vec<&str> {
-    if let Some((_, below)) = FLOOR.iter().find(|(name, _)| *name == room) {
+fn allowed_imports(module: &str) -> Vec<&str> {
+    if let Some((_, below)) = FOUNDATIONS.iter().find(|(name, _)| *name == module) {
         return below.to_vec();
     }
-    match room {
+    match module {
         "refusal" => REFUSAL.to_vec(),
         "problem" => PROBLEM.to_vec(),
         _ => {
-            let mut lawful: Vec<_> = ROOMS.into_iter().take_while(|name| *name != room).collect();
-            lawful.extend(FLOOR.map(|(name, _)| name));
-            if ["gateway", "ports", "sandbox"].contains(&room) {
-                lawful.extend(["refusal", "problem"]);
+            let mut allowed: Vec<_> = MODULES.into_iter().take_while(|name| *name != module).collect();
+            allowed.extend(FOUNDATIONS.map(|(name, _)| name));
+            if ["gateway", "ports", "sandbox"].contains(&module) {
+                allowed.extend(["refusal", "problem"]);
             }
-            lawful
+            allowed
         }
     }
 }
 
-/// The room that a file belongs to: `identity` for `identity.rs` and for `identity/keys.rs`.
-fn room(file: &str) -> String {
+/// The module that a file belongs to: `identity` for `identity.rs` and for `identity/keys.rs`.
+fn module(file: &str) -> String {
     file.split(['/', '.']).next().unwrap().to_owned()
 }
 
