@@ -6,9 +6,9 @@ use std::sync::OnceLock;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac_sha256::{HKDF, HMAC};
-use jwt_simple::prelude::{ECDSAP256PublicKeyLike as _, ES256KeyPair};
 use p256::ecdsa::signature::Signer as _;
 use p256::ecdsa::{Signature, SigningKey};
+use p256::elliptic_curve::Generate as _;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -49,13 +49,12 @@ impl EdgeKey {
         Some(Self::of(octets("d")?, text("x")?, text("y")?))
     }
 
-    /// A new key.
+    /// A new key, by the platform's randomness; `None` if it has none.
     pub(super) fn generate() -> Option<Self> {
-        let pair = ES256KeyPair::generate();
-        let secret = pair.to_bytes().try_into().ok()?;
-        let point = pair.public_key().public_key().to_bytes_uncompressed();
-        let (x, y) = point.get(1..).and_then(|coordinates| coordinates.split_at_checked(32))?;
-        Some(Self::of(secret, &URL_SAFE_NO_PAD.encode(x), &URL_SAFE_NO_PAD.encode(y)))
+        let signing = SigningKey::try_generate().ok()?;
+        let point = signing.verifying_key().to_sec1_point(false);
+        let (x, y) = point.as_bytes().get(1..)?.split_at_checked(32)?;
+        Some(Self::of(signing.to_bytes().into(), &URL_SAFE_NO_PAD.encode(x), &URL_SAFE_NO_PAD.encode(y)))
     }
 
     fn of(secret: [u8; 32], x: &str, y: &str) -> Self {
