@@ -2,6 +2,8 @@
 
 use pem_rfc7468::Decoder;
 
+use crate::digest::sha256;
+
 const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
 const END: &str = "-----END CERTIFICATE-----";
 
@@ -16,7 +18,7 @@ pub fn certificate_thumbprint(pem: &[u8]) -> Option<[u8; 32]> {
     let mut decoder = Decoder::new_detect_wrap(first.as_bytes()).ok()?;
     let mut der = vec![0; decoder.remaining_len()];
     decoder.decode(&mut der).ok()?;
-    Some(hmac_sha256::Hash::hash(&der))
+    Some(sha256(&der))
 }
 
 #[cfg(test)]
