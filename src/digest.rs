@@ -1,7 +1,7 @@
 //! SHA-256, and what is made of it: names of several parts, in which no two different lists of parts look alike, and
 //! keys that are derived from others. The guest has one implementation, which RSA and ECDSA need anyway.
 
-use hmac::{Hmac, KeyInit as _, Mac as _};
+use hmac::{Hmac, KeyInit as _, Mac};
 use sha2::{Digest as _, Sha256};
 
 /// SHA-256 (FIPS 180-4) of `bytes`.
@@ -22,7 +22,7 @@ pub(crate) fn hmac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
     let mut block = [0; 64]; // a key that is shorter than a block is followed by zeros (§2)
     block.iter_mut().zip(key).for_each(|(octet, given)| *octet = *given);
     let mac = Hmac::<Sha256>::new(&block.into());
-    parts.iter().fold(mac, |mac, part| mac.chain_update(part)).finalize().into_bytes().into()
+    parts.iter().fold(mac, Mac::chain_update).finalize().into_bytes().into()
 }
 
 /// HKDF-Extract (RFC 5869 §2.2) without a salt.
