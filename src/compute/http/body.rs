@@ -9,6 +9,7 @@ use fastly::http::FramingHeadersMode;
 use fastly::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use fastly::http::request::SendError;
 use fastly::{Request, Response};
+use sha2::{Digest as _, Sha256};
 
 use super::forward::classify;
 use crate::compute::platform::bounded::{Pace, Reader, Unread, read, request as pace_of_request};
@@ -86,7 +87,7 @@ impl Body for ReceivedBody {
                 return Err(ContentError::Unreadable);
             }
         }
-        Ok(hmac_sha256::Hash::hash(&self.held))
+        Ok(Sha256::digest(&self.held).into())
     }
 
     fn hold(&mut self, most: u64) -> Result<(), ContentError> {
