@@ -1,5 +1,8 @@
 //! Tokens, proofs of possession, and what issuers say about tokens.
 
+#[path = "../../tests/support/admitted.rs"]
+mod admitted;
+
 use std::sync::{Arc, LazyLock};
 
 use fastgate::identity::dpop::Nonces;
@@ -13,6 +16,8 @@ use fastgate::request::{RequestHead, normalize};
 use fastgate::secret::Secret;
 use fastgate::time::UnixTime;
 use serde_json::{Value, json};
+
+use admitted::admitted;
 
 use super::fakes::{FakeKeys, Fakes};
 use super::signed::{CLIENTS, ISSUERS, NOW, compact, encoded, given, has_signed, jwk, payload};
@@ -141,18 +146,18 @@ pub fn introspection(data: &[u8]) {
 fn identified(fields: &[(&str, String)], answer: Option<&[u8]>) -> Option<Identity> {
     let fields = fields.iter().map(|(name, value)| (*name, value.clone().into_bytes()));
     let headers = fields.chain([("host", b"edge.test".to_vec())]).collect();
-    let head = RequestHead {
-        method: "GET".to_owned(),
-        target: b"/me".to_vec(),
-        headers,
-        client: None,
-        tls: true,
-        certificate: None,
-    };
+    let head = RequestHead { method: "GET".to_owned(), target: b"/me".to_vec(), headers, tls: true, certificate: None };
     let target = normalize(head, &POLICY.edge().hosts).ok()?;
     let (mut fakes, nonces) = (Fakes::with(FakeKeys::none().with_keys("idp", KEYS.clone())), Nonces::default());
     fakes.introspector.answer = answer.map(<[u8]>::to_vec);
-    match identify(&POLICY, &POLICY.routes()[0], &target, now(), &mut fakes.sources(&nonces), &mut Seen::default()) {
+    match identify(
+        &POLICY,
+        admitted(&POLICY.routes()[0], &target),
+        &target,
+        now(),
+        &mut fakes.sources(&nonces),
+        &mut Seen::default(),
+    ) {
         Ok(Caller::Known(identity)) => Some(identity),
         Ok(Caller::Anonymous) => panic!("anonymous on a route that wants a token"),
         Err(_) => None,

@@ -1,5 +1,6 @@
 //! The library without a platform: a gate whose ports are fakes, a request for it, and what became of the request.
 
+pub(crate) mod admitted;
 pub(crate) mod fakes;
 
 use std::cell::{Cell, RefCell, RefMut};
@@ -8,13 +9,13 @@ use std::net::{IpAddr, Ipv4Addr};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use fakes::{FakeKeys, Fakes};
+use fastgate::availability::KillSwitch;
+use fastgate::client::Client;
 use fastgate::gateway::{Decision, Environment, Gateway};
 use fastgate::mint::{Grant, Minter, SigningKeys, new_signing_keys};
-use fastgate::opening::Switch;
 use fastgate::policy::Policy;
 use fastgate::problem::Problem;
 use fastgate::request::RequestHead;
-use fastgate::surroundings::Surroundings;
 use fastgate::time::UnixTime;
 use fastgate::trail::Trail;
 use serde_json::Value;
@@ -34,7 +35,7 @@ pub(crate) struct Gate {
     pub(crate) gateway: Gateway,
     /// Seconds since the epoch.
     pub(crate) now: Cell<u64>,
-    pub(crate) switch: Switch,
+    pub(crate) kill_switch: KillSwitch,
     fakes: RefCell<Fakes>,
 }
 
@@ -49,7 +50,7 @@ impl Gate {
         Self {
             gateway: Gateway::new(policy, minter),
             now: Cell::new(NOW),
-            switch: Switch::default(),
+            kill_switch: KillSwitch::default(),
             fakes: RefCell::new(Fakes::with(keys)),
         }
     }
@@ -70,11 +71,11 @@ impl Gate {
         let mut environment = Environment {
             now,
             clock: &|| now,
-            surroundings: &request.surroundings,
+            client: &request.client,
             sources,
             body: others.body,
             acls: others.acls,
-            switch: &self.switch,
+            kill_switch: &self.kill_switch,
             counter: others.counter,
             elapsed: &|| elapsed.replace(elapsed.get() + 10) + 10,
         };
@@ -91,7 +92,7 @@ impl Gate {
 /// A request, as the platform hands it over.
 pub(crate) struct Request {
     pub(crate) head: RequestHead,
-    pub(crate) surroundings: Surroundings,
+    pub(crate) client: Client,
 }
 
 /// A request to `edge.test` over TLS from a client in Switzerland.
@@ -101,14 +102,14 @@ pub(crate) fn request(method: &str, target: &str) -> Request {
             method: method.to_owned(),
             target: target.as_bytes().to_vec(),
             headers: [("host", "edge.test")].into_iter().collect(),
-            client: Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7))),
             tls: true,
             certificate: None,
         },
-        surroundings: Surroundings {
+        client: Client {
+            address: Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7))),
             country: Some("CH".to_owned()),
             pop: Some("ZRH".to_owned()),
-            ..Surroundings::default()
+            ..Client::default()
         },
     }
 }
@@ -149,7 +150,7 @@ impl Request {
 
     /// From a client at this address.
     pub(crate) fn from(mut self, address: &str) -> Self {
-        self.head.client = Some(address.parse().unwrap());
+        self.client.address = Some(address.parse().unwrap());
         self
     }
 

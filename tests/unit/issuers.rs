@@ -22,6 +22,7 @@ use jwt_simple::prelude::{ECDSAP256KeyPairLike as _, ES256KeyPair};
 use p256::ecdsa::signature::Signer as _;
 use serde_json::{Value, json};
 
+use crate::offline::admitted::admitted;
 use crate::offline::fakes::{FakeKeys, Fakes};
 use crate::offline::{NOW, get};
 
@@ -89,7 +90,14 @@ pub(crate) fn shown_to(
     let key: Value = serde_json::from_str(&KEY.public_key().to_jwk()).unwrap();
     let keys: Value = listed.as_array().unwrap().iter().map(|members| merged(&key, members)).collect();
     let (mut fakes, nonces) = (Fakes::with(FakeKeys::none().with("idp", &keys)), Nonces::default());
-    match identify(policy, &policy.routes()[0], &target, now, &mut fakes.sources(&nonces), &mut Seen::default()) {
+    match identify(
+        policy,
+        admitted(&policy.routes()[0], &target),
+        &target,
+        now,
+        &mut fakes.sources(&nonces),
+        &mut Seen::default(),
+    ) {
         Ok(Caller::Known(identity)) => Ok(identity),
         Err(IdentityError::Token(error)) => Err(error),
         other => panic!("{other:?}"),

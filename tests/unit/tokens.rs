@@ -11,6 +11,7 @@ use fastgate::identity::token::TokenError;
 use fastgate::identity::{Caller, Identity, IdentityError, Seen, identify};
 use fastgate::policy::Policy;
 
+use crate::offline::admitted::admitted;
 use crate::offline::fakes::{FakeKeys, Fakes};
 use crate::offline::get;
 use crate::samples::sign::good;
@@ -25,7 +26,8 @@ fn verdict_with(policy: &Policy, keys: FakeKeys, token: &str) -> Result<Identity
     let route = policy.routes().iter().find(|route| route.id == "me").unwrap();
     let target = get("/me").bearer(token).normalized().unwrap();
     let (mut fakes, nonces) = (Fakes::with(keys), Nonces::default());
-    match identify(policy, route, &target, now(), &mut fakes.sources(&nonces), &mut Seen::default()) {
+    match identify(policy, admitted(route, &target), &target, now(), &mut fakes.sources(&nonces), &mut Seen::default())
+    {
         Ok(Caller::Known(identity)) => Ok(identity),
         Ok(Caller::Anonymous) => panic!("anonymous on a route that wants a token"),
         Err(IdentityError::Token(error)) => Err(error),

@@ -125,7 +125,7 @@ fn the_log_line_holds_neither_token_nor_proof() {
 #[test]
 fn the_log_line_says_whether_the_token_was_bound() {
     let gate = gate_with(&json!({}));
-    let bound = |request| gate.send(request).line()["replay"]["bound"].clone();
+    let bound = |request| gate.send(request).line()["recorded"]["bound"].clone();
     assert_eq!(bound(get("/me").proven(&bound_token(), &[&proof_for("/me", "a")])), true);
     assert_eq!(bound(get("/me").bearer(&token(&json!(null)))), false);
     assert_eq!(bound(get("/open")), json!(null), "nobody was identified");

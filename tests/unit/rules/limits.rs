@@ -1,7 +1,7 @@
 //! How often.
 
 use fastgate::gateway::Decision;
-use fastgate::throttle::Standing;
+use fastgate::throttle::{Quota, Remaining};
 use serde_json::{Value, json};
 
 use super::{PARTNER, faults, gate_with, route, token};
@@ -112,7 +112,7 @@ fn a_request_can_cost_more_and_nonsense_costs_the_most() {
             "cost": 2, "cost_from": { "header": "X-Batch" }, "max_cost": 50
         }));
         let request = said.iter().fold(get("/a"), |request, value| request.field("x-batch", value));
-        let fields = gate.send(request).grant().answer().dress(&fastgate::headers::Headers::default());
+        let fields = gate.send(request).grant().response().apply(&fastgate::headers::Headers::default());
         let left = String::from_utf8(fields.all("ratelimit").next().unwrap().to_vec()).unwrap();
         100 - left.split(['=', ';']).nth(2).unwrap().parse::<u64>().unwrap()
     };
@@ -155,13 +155,14 @@ fn a_refusal_says_when_the_window_ends() {
 
 #[test]
 fn how_a_caller_stands_is_said_in_words() {
-    let exact = Standing { limit: "l".to_owned(), count: 9, window: 60, left: Some((4, 18)) };
+    let exact =
+        Quota { limit: "l".to_owned(), count: 9, window: 60, remaining: Some(Remaining { units: 4, resets_in: 18 }) };
     assert_eq!(exact.to_string(), "limit \"l\" of 9 in 60 s: 4 left for 18 s");
     assert_eq!(exact.retry_after(), 18);
-    let estimated = Standing { left: None, ..exact };
+    let estimated = Quota { remaining: None, ..exact };
     assert_eq!(estimated.to_string(), "limit \"l\" of 9 in 60 s");
     assert_eq!(estimated.retry_after(), 60, "where the counter only estimates, a whole window");
-    assert_eq!(Standing { left: Some((0, 0)), ..estimated }.retry_after(), 1);
+    assert_eq!(Quota { remaining: Some(Remaining { units: 0, resets_in: 0 }), ..estimated }.retry_after(), 1);
 }
 
 #[test]
