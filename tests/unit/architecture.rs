@@ -83,7 +83,7 @@ const STATUS_CODES: [&str; 22] = [
 ];
 /// Words that say nothing, in any name.
 const EMPTY_WORDS: [&str; 6] = ["manager", "handler", "helper", "util", "utils", "common"];
-/// Words that say nothing in a name that is declared here; the names of the platform (`run_with_context`) may contain them.
+/// Words that say nothing in a name that is declared here. Names of the platform (`run_with_context`) may contain them.
 const EMPTY_NAMES: [&str; 6] = ["context", "data", "info", "process", "do", "get"];
 const DECLARING: [&str; 9] = ["fn", "struct", "enum", "trait", "mod", "type", "const", "static", "union"];
 const PANICKING: [&str; 6] = [".unwrap(", ".expect(", "panic!", "unreachable!", "todo!", "unimplemented!"];
@@ -354,7 +354,7 @@ fn files(folder: &str) -> BTreeMap<String, String> {
     found
 }
 
-/// The numbered list in `lib.rs` names the steps of `Step`, in the same order and by the names that the log has for them.
+/// The numbered list in `lib.rs` names the steps of `Step`, in the same order and by the names in the log.
 #[test]
 fn lib_rs_lists_the_steps_that_the_log_names() {
     let lib = sources()["lib.rs"].clone();

@@ -1,5 +1,5 @@
-//! The tests of the library and of the host tool: tables and properties, native, some seconds. What Fastgate does on the
-//! platform is in `tests/edge`.
+//! The tests of the library and of the host tool: tables and properties, native, some seconds. The tests of the guest
+//! on the platform are in `tests/edge`.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,5 @@
-//! The desk and the edge agree: `fastgate explain`, as it is run, and the guest, over generated requests.
+//! Offline and at the edge one request has one outcome: `fastgate explain`, as it is run, and the guest, over generated
+//! requests.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -37,7 +38,7 @@ impl Dice {
 
 fn policy() -> Value {
     json!({
-        // Written with its port, too: the desk describes requests over TLS, the sockets of this test are plain.
+        // Written with its port, too: `explain` describes requests over TLS, the sockets of this test are plain.
         "edge": { "issuer": "https://edge.test", "hosts": ["edge.test", "edge.test:443"] },
         "rules": { "member": { "any": [{ "role": "admin" }, { "claim": { "name": "tenant", "equals_path": "tenant" } }] } },
         "places": {

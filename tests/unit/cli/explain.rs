@@ -207,13 +207,13 @@ fn what_is_unknown_and_refuses_nobody_is_named() {
     let passing = json!({ "deny": [{ "proxy": ["hosting"] }], "unknown_passes": ["proxy"] });
     let tried = json!({ "deny": [{ "proxy": ["hosting"] }], "shadow": true });
     for place in [passing, tried] {
-        let walk = |arguments: &[&str]| {
+        let explained = |arguments: &[&str]| {
             let explained = explain(&placed(&place), arguments);
             assert_eq!(explained["verdict"], "forwarded", "{explained}");
             explained["steps"].to_string()
         };
-        assert!(walk(&[]).contains("not given, so unknown here: proxy"), "{place}");
-        assert!(!walk(&["--client", r#"{"unknown":["proxy"]}"#]).contains("not given"), "{place}");
+        assert!(explained(&[]).contains("not given, so unknown here: proxy"), "{place}");
+        assert!(!explained(&["--client", r#"{"unknown":["proxy"]}"#]).contains("not given"), "{place}");
     }
     let denied = said(&placed(&json!({ "deny": [{ "country": ["KP"] }, { "asn": [1] }] })), &["--country", "KP"]);
     assert_eq!(denied, (1, "place-denied".to_owned()), "nothing else matters then");

@@ -30,8 +30,8 @@ fn the_minted_header_has_the_documented_members_and_no_other() {
     assert_eq!(minted["kid"], thumbprint(&public("edge-one")));
 }
 
-/// Claims that are there where the route judges them, which `rules` looks at, or where the token is bound, which
-/// `proofs` looks at, or where the body is signed, which `content` looks at, or of handshakes, which are looked at below.
+/// Claims that are present where the route has conditions on them (tested in `rules`), where the token is bound
+/// (`proofs`), where the body is signed (`content`), or in handshakes (below).
 const WHERE_JUDGED: [&str; 8] = [
     "tctx.content_digest",
     "tctx.websocket",

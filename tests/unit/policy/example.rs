@@ -1,4 +1,4 @@
-//! `policy.json`, which the demo runs: every feature of the rules stands in it, and nothing without use.
+//! `policy.json`, which the demo runs: every feature of the rules is used in it, and nothing is there without use.
 
 use std::collections::BTreeSet;
 
