@@ -1,5 +1,5 @@
 //! Step 11, *mint*: what the origin is told, signed. In goes a [`Permit`](crate::authorize::Permit), out comes a [`Grant`]: the request as it is to
-//! be forwarded, with `Fastgate-Identity` on it. The contract with the origin is `docs/identity-header.md`.
+//! be forwarded, with `Fastgate-Identity` on it. The contract with the origin is `docs/concepts/identity-header.md`.
 
 mod claims;
 mod edge_key;

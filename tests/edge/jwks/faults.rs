@@ -195,11 +195,15 @@ issuer is asked twice before the caller is told to come back.
     for ((name, _), row) in ROWS.iter().zip(rows) {
         writeln!(table, "| {name} | {} | {} | {} |", row.warm, row.cold, row.cold_visits).unwrap();
     }
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/jwks-faults.md");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/reference/jwks-faults.md");
     if std::env::var_os("FASTGATE_WRITE_DOCS").is_some() {
         std::fs::write(path, &table).unwrap();
     }
-    assert_eq!(std::fs::read_to_string(path).unwrap_or_default(), table, "docs/jwks-faults.md is not what was seen");
+    assert_eq!(
+        std::fs::read_to_string(path).unwrap_or_default(),
+        table,
+        "docs/reference/jwks-faults.md is not what was seen"
+    );
 }
 
 #[test]

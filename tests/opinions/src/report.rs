@@ -1,4 +1,4 @@
-//! `docs/token-opinions.md`: the rules, and how many disagreements each explains.
+//! `docs/reference/token-opinions.md`: the rules, and how many disagreements each explains.
 
 use std::fmt::Write as _;
 
@@ -7,7 +7,7 @@ use crate::others::Other;
 use crate::rules::RULES;
 
 /// Where it is.
-pub(crate) const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/token-opinions.md");
+pub(crate) const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/token-opinions.md");
 
 /// The document.
 pub(crate) fn document(tally: &Tally, count: u64) -> String {
