@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// The circumstances of a request, from the platform alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Surroundings {
     /// ISO 3166-1 alpha-2, upper case.

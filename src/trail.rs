@@ -12,6 +12,7 @@ use crate::time::UnixTime;
 
 /// The steps of the journey, as the log names them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Step {
     /// Policy and signing keys were at hand.
@@ -38,6 +39,7 @@ pub enum Step {
 
 /// What the log says of the key set that was used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 pub struct KeysNote {
     /// `memory`, `cache`, `store` or `issuer`.
     pub from: &'static str,
@@ -69,9 +71,11 @@ impl Step {
     }
 }
 
-/// What is written down of one request.
+/// What is written down of one request. What is written here is the text of `docs/reference/log-line.md`.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 pub struct Trail {
+    /// When the request arrived: seconds since 1970.
     time: UnixTime,
     /// The id that the origin and the client get, too.
     pub request_id: String,

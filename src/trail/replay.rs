@@ -11,6 +11,7 @@ use crate::surroundings::Surroundings;
 
 /// A request, as far as it may be written down.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Replay {
     /// The canonical path.

@@ -13,7 +13,7 @@ use fastgate::identity::replay::ReplaysUnreachable;
 use fastgate::identity::token::TokenError;
 use fastgate::inspect::InspectError;
 use fastgate::mint::MintError;
-use fastgate::problem::Problem;
+use fastgate::problem::{Kind, Problem};
 use fastgate::refusal::{ClosedError, OriginError, Refusal};
 use fastgate::request::{CanonicalPath, RequestError};
 use fastgate::route::RouteError;
@@ -326,10 +326,19 @@ fn one_problem_type_has_one_status_and_one_title() {
 }
 
 #[test]
-fn the_readme_lists_every_problem_type() {
-    let readme = include_str!("../../README.md");
-    for (refusal, _, kind, ..) in table() {
-        assert!(readme.contains(&format!("`{kind}`")), "{kind} ({})", refusal.code());
+fn every_problem_type_that_a_refusal_has_is_in_the_list_of_all() {
+    let listed: BTreeSet<_> = Kind::ALL.map(Kind::slug).into();
+    let used: BTreeSet<_> = table().into_iter().map(|(_, _, kind, ..)| kind).collect();
+    assert_eq!(listed.len(), Kind::ALL.len(), "each is listed once");
+    assert_eq!(listed, used);
+}
+
+#[test]
+fn the_reference_lists_every_problem_type() {
+    let reference = include_str!("../../docs/reference/problems.md");
+    for kind in Kind::ALL {
+        let row = format!("| {} | `{}` | ", kind.status(), kind.slug());
+        assert!(reference.contains(&row), "{row}");
     }
 }
 

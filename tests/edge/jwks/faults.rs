@@ -183,6 +183,8 @@ fn publish(rows: &[Row]) {
     let mut table = "\
 # What an issuer's faults cost
 
+For operators: what callers meet while the key endpoint of their issuer fails.
+
 Written by the test `no_fault_of_an_issuer_takes_keys_away_or_opens_the_gate` (`tests/edge/jwks/faults.rs`), in which an
 issuer really answers like this over a socket; `FASTGATE_WRITE_DOCS=1 make edge-tests` writes it anew. Five callers with
 good tokens meet an edge whose keys have just gone stale, and one caller meets an edge that never had any. Without keys the

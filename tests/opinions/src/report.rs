@@ -19,7 +19,7 @@ pub(crate) fn document(tally: &Tally, count: u64) -> String {
          and refuses {}. The others disagree only where one of the rules below says why: each is a predicate over\n\
          the token that shares no code with Fastgate, and a disagreement without a rule fails the test. `make test`\n\
          runs the first 3000 of them. This page is written by the test (`OPINIONS_WRITE=1 make opinions`).\n\n\
-         No disagreement is about a signature: nobody accepts a token that no published key has signed.\n",
+         No disagreement is about a signature: no verifier accepts a token that no published key has signed.\n",
         tally.accepted, tally.refused
     );
     for (heading, refuses) in [("Fastgate refuses, others accept", true), ("Fastgate accepts, others refuse", false)] {
