@@ -91,8 +91,8 @@ pub fn authorize<'policy>(
 /// The [`AuthorizeError`] that there would be.
 pub fn rehearse(route: &Route, caller: &Caller, captures: &Captures) -> Result<(), AuthorizeError> {
     match caller {
-        _ if route.trial == Requirement::default() => Ok(()),
-        Caller::Known(identity) => ask(&route.trial, identity, captures),
+        _ if route.shadow == Requirement::default() => Ok(()),
+        Caller::Known(identity) => ask(&route.shadow, identity, captures),
         Caller::Anonymous => Err(AuthorizeError::Unidentified),
     }
 }

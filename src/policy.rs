@@ -125,8 +125,8 @@ pub struct Route {
     pub from: Vec<Arc<Place>>,
     /// Who may call.
     pub access: Access,
-    /// What is asked only on trial.
-    pub trial: Requirement,
+    /// A requirement that is only logged.
+    pub shadow: Requirement,
     /// How often it may be used: all of these count.
     pub limits: Vec<Arc<Limit>>,
     /// Whether it takes opening handshakes of WebSockets, and nothing else.

@@ -91,7 +91,7 @@ pub struct Trail {
     pub cause: Option<String>,
     /// Why the token that was sent counted as none, on a route where it is optional.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub ignored: Option<&'static str>,
+    pub credentials_ignored: Option<&'static str>,
     /// The limits that let the request pass because their counters could not be asked, and why.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub uncounted: Vec<String>,
@@ -126,7 +126,7 @@ pub struct Trail {
     /// What the KV key `switch` names and the policy does not know: it switches nothing off.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub switch_unknown: Vec<String>,
-    /// What a policy on trial would have done.
+    /// What the shadow policy would have done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shadow_policy: Option<String>,
     #[serde(skip)]
@@ -148,7 +148,7 @@ impl Trail {
             route: None,
             verdict: "unfinished",
             cause: None,
-            ignored: None,
+            credentials_ignored: None,
             uncounted: Vec::new(),
             shadow: Vec::new(),
             subject: None,

@@ -19,7 +19,7 @@ pub(super) struct Line {
     pub(super) method: String,
     verdict: String,
     #[serde(default)]
-    ignored: Option<String>,
+    credentials_ignored: Option<String>,
     #[serde(default)]
     subject: Option<String>,
     #[serde(default)]
@@ -76,7 +76,7 @@ impl Line {
         if let (Some(subject), Some(issuer)) = (&self.subject, &self.issuer) {
             return Caller::Known { subject, issuer };
         }
-        match self.ignored.as_ref().unwrap_or(&self.verdict).as_str() {
+        match self.credentials_ignored.as_ref().unwrap_or(&self.verdict).as_str() {
             "credentials-missing" => Caller::WithoutToken,
             code if ["credentials-", "token-", "proof-"].iter().any(|kind| code.starts_with(kind)) => {
                 Caller::WithBadToken(code)

@@ -108,7 +108,7 @@ impl<'walk, 'outside> Walk<'walk, 'outside> {
         let caller = match identified {
             // Who need not say who they are loses nothing by saying it badly; the identity alone is gone.
             Err(error) if route.access == Access::Optional => {
-                self.trail.ignored = Some(Refusal::from(error).code());
+                self.trail.credentials_ignored = Some(Refusal::from(error).code());
                 Caller::Anonymous
             }
             caller => caller?,

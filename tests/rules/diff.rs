@@ -231,7 +231,7 @@ fn a_token_that_was_bad_stays_bad_in_the_same_way_unless_its_rules_change() {
         assert_eq!(becomes(&old, &open, &refused(code)), "forwarded", "{code}");
         assert_eq!(becomes(&old, &denied, &refused(code)), "same", "{code}");
         assert_eq!(becomes(&old, &lenient, &refused(code)), changed("issuers.main"), "{code}");
-        let ignored = with(with(refused("forwarded"), "ignored", code), "verdict", "forwarded");
+        let ignored = with(with(refused("forwarded"), "credentials_ignored", code), "verdict", "forwarded");
         assert_eq!(becomes(&open, &old, &ignored), code);
     }
     assert_eq!(becomes(&denied, &denied, &refused("token-revoked")), "same");

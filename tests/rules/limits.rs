@@ -110,7 +110,7 @@ fn a_request_can_cost_more_and_nonsense_costs_the_most() {
     let by_header = |said: &[&str]| {
         let desk = desk(&json!({
             "count": 100, "window": 60, "by": ["network"],
-            "cost": 2, "cost_from": { "header": "X-Batch" }, "most_cost": 50
+            "cost": 2, "cost_from": { "header": "X-Batch" }, "max_cost": 50
         }));
         let ask = said.iter().fold(get("/a"), |ask, value| ask.field("x-batch", value));
         let (decision, _) = desk.decide(ask);
@@ -129,7 +129,7 @@ fn a_request_can_cost_more_and_nonsense_costs_the_most() {
 #[test]
 fn a_claim_can_say_the_cost() {
     let desk = desk(&json!({
-        "count": 10, "window": 60, "by": ["subject"], "cost_from": { "claim": "weight" }, "most_cost": 5
+        "count": 10, "window": 60, "by": ["subject"], "cost_from": { "claim": "weight" }, "max_cost": 5
     }));
     let passes = |claims: Value| passes(&desk, get("/a").bearer(&desk.token(claims)));
     assert!(passes(json!({ "weight": 4 })));
@@ -250,7 +250,7 @@ fn limits_that_cannot_hold_are_faults() {
         (json!({ "count": 1, "window": 60, "by": ["network"], "cost": 2 }), "$.limits.l.cost: is 2"),
         (
             json!({ "count": 9, "window": 60, "by": ["network"], "cost_from": { "header": "x" } }),
-            "$.limits.l.most_cost: belongs to",
+            "$.limits.l.max_cost: belongs to",
         ),
         (erl(60, 30, 60), "$.limits.l.window: is not a window of Edge"),
         (erl(5, 10, 60), "$.limits.l.count: is less than one a second"),
@@ -273,7 +273,7 @@ fn limits_that_cannot_hold_are_faults() {
         "x_batch",
     ] {
         let found = of(&json!({
-            "count": 9, "window": 60, "by": ["network"], "cost_from": { "header": unseen }, "most_cost": 5
+            "count": 9, "window": 60, "by": ["network"], "cost_from": { "header": unseen }, "max_cost": 5
         }));
         let expected = format!("$.limits.l.cost_from.header: names \"{unseen}\", which the edge keeps to itself");
         assert_eq!(found, [expected]);

@@ -98,7 +98,7 @@ fn a_parameter_that_turns_into_a_dot_segment_is_refused() {
 fn fields_are_set_and_removed_on_both_ways() {
     let edits = json!({
         "request_headers": { "set": { "X-Tier": "gold" }, "remove": ["X-Debug"] },
-        "answer_headers": { "set": { "cache-control": "private" }, "remove": ["Server", "X_Debug"] }
+        "response_headers": { "set": { "cache-control": "private" }, "remove": ["Server", "X_Debug"] }
     });
     let mut parts = json!({ "routes": [public("/", edits)] });
     parts["edge"] = json!({ "issuer": "https://edge.test", "hosts": ["edge.test"], "security_headers": true });
@@ -130,7 +130,7 @@ fn fields_are_set_and_removed_on_both_ways() {
 
 #[test]
 fn what_a_route_does_to_its_origins_answers_it_does_not_do_to_refusals() {
-    let edits = json!({ "answer_headers": {
+    let edits = json!({ "response_headers": {
         "set": { "cache-control": "public, max-age=600", "content-type": "text/csv", "content-disposition": "attachment" },
         "remove": ["www-authenticate"]
     } });
@@ -358,10 +358,13 @@ fn what_cannot_work_is_a_fault() {
             json!({ "request_headers": { "set": { "Authorization": "x" } } }),
             "$.routes[0].request_headers: names \"Authorization\"",
         ),
-        (json!({ "answer_headers": { "set": { "x": "a\r\nb" } } }), "$.routes[0].answer_headers.set.x: is not a value"),
         (
-            json!({ "answer_headers": { "remove": ["content-length"] } }),
-            "$.routes[0].answer_headers: names \"content-length\"",
+            json!({ "response_headers": { "set": { "x": "a\r\nb" } } }),
+            "$.routes[0].response_headers.set.x: is not a value",
+        ),
+        (
+            json!({ "response_headers": { "remove": ["content-length"] } }),
+            "$.routes[0].response_headers: names \"content-length\"",
         ),
         (
             json!({ "accepts": { "content_types": ["image/*", "*/*"] } }),

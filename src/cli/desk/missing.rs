@@ -50,7 +50,7 @@ pub(super) fn of_token(case: &Case, trail: &Trail) -> Option<String> {
     };
     let bound = |token: &str| payload(token).is_some_and(|claims| claims.pointer("/cnf/x5t#S256").is_some());
     let with_nonce = |proof: &str| payload(proof).is_some_and(|claims| claims.get("nonce").is_some());
-    match trail.ignored.unwrap_or(trail.verdict) {
+    match trail.credentials_ignored.unwrap_or(trail.verdict) {
         "token-bound" if case.token.as_deref().into_iter().chain(values("authorization")).any(bound) => Some(
             "the token is bound to a client certificate, which nobody shows here: give --claims instead".to_owned(),
         ),

@@ -1,4 +1,4 @@
-//! A whole policy on trial.
+//! A whole policy in shadow.
 
 use serde_json::{Value, json};
 
@@ -12,12 +12,12 @@ fn gate(shadow: &str) -> Gate {
 }
 
 #[test]
-fn a_policy_on_trial_is_asked_and_written_down_and_changes_nothing() {
-    let trial = desk::policy(&json!({
+fn a_shadow_policy_is_judged_and_logged_and_changes_nothing() {
+    let shadow = desk::policy(&json!({
         "limits": { "l": { "count": 1, "window": 600, "by": ["subject"] } },
         "routes": [{ "id": "r", "path": "/r", "methods": ["GET"], "scopes": ["r:read"], "limits": ["l"] }]
     }));
-    let gate = gate(&trial.to_string());
+    let gate = gate(&shadow.to_string());
     let reader = gate.token(json!({ "scope": "r:read" }));
     let other = gate.token(json!({}));
     for (request, would) in [
@@ -31,11 +31,11 @@ fn a_policy_on_trial_is_asked_and_written_down_and_changes_nothing() {
         let line = gate.line(&answer);
         assert_eq!((answer.status, line["shadow_policy"].as_str()), (200, Some(would)));
     }
-    assert_eq!(gate.arrived().len(), 5, "the policy on trial forwards nothing itself");
+    assert_eq!(gate.arrived().len(), 5, "the shadow policy forwards nothing itself");
 }
 
 #[test]
-fn a_policy_on_trial_that_cannot_be_read_says_so_in_the_log_and_nowhere_else() {
+fn a_shadow_policy_that_cannot_be_read_is_named_in_the_log_alone() {
     let gate = gate("{}");
     let answer = gate.ask(get("/r"));
     let line: Value = gate.line(&answer);
