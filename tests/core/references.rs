@@ -100,7 +100,7 @@ fn texts() -> BTreeMap<String, String> {
             }
         }
     }
-    let mut found: BTreeMap<_, _> = ["README.md", "CHANGELOG.md", "SECURITY.md", "origin/README.md"]
+    let mut found: BTreeMap<_, _> = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "origin/README.md"]
         .map(|name| (name.to_owned(), read(name)))
         .into();
     for folder in ["src", "tests", "docs", "dev"] {

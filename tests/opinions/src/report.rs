@@ -13,6 +13,7 @@ pub(crate) const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/r
 pub(crate) fn document(tally: &Tally, count: u64) -> String {
     let mut text = format!(
         "# Where Fastgate and other verifiers disagree about tokens\n\n\
+         For security engineers: the same tokens, judged by three implementations.\n\n\
          `make opinions` makes {count} tokens that are good or nearly good, the same ones in every run, and has each\n\
          judged by Fastgate, by the Rust crate `jsonwebtoken` (11, with its `rust_crypto` backend) and by PyJWT, all\n\
          told to accept the same algorithms, keys, issuer, audience, leeway and required claims. Fastgate accepts {}\n\
