@@ -5,6 +5,8 @@ import json
 import os
 import re
 import shlex
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,9 @@ GUIDES = ROOT / "docs" / "guides"
 PAGES = sorted((ROOT / "docs").glob("**/*.md"))
 DOCUMENTS = [*(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")), PACKAGE]
 DOCUMENTS += PAGES
+TOOL = ROOT / "target" / "debug" / "fastgate"  # `make origin-tests` builds it
+
+needs_tool = pytest.mark.skipif(not TOOL.exists(), reason="the tool is not built here")
 
 
 def block(page: Path, heading: str, language: str = "python") -> str:
@@ -28,6 +33,11 @@ def block(page: Path, heading: str, language: str = "python") -> str:
     found = re.search(rf"```{language}\n(.*?)```", section, re.DOTALL)
     assert found, heading
     return found[1]
+
+
+def first_block(page: Path) -> str:
+    """Return the first JSON document on a page."""
+    return page.read_text().partition("```json\n")[2].partition("```")[0]
 
 
 @pytest.fixture
@@ -121,6 +131,61 @@ def test_the_continuous_integration_runs_all_that_make_test_runs() -> None:
     assert tested
     assert set(tested[1].split()) <= called
     assert all(f"\n{name}:" in makefile for name in called)
+
+
+@needs_tool
+@pytest.mark.parametrize(
+    ("page", "policy"),
+    [
+        (README, lambda: block(README, "A policy", "json")),
+        (GUIDES / "write-a-policy.md", lambda: first_block(GUIDES / "write-a-policy.md")),
+    ],
+    ids=["README", "write-a-policy"],
+)
+def test_the_policies_are_valid(page: Path, policy: Callable[[], str], tmp_path: Path) -> None:
+    file = tmp_path / "policy.json"
+    file.write_text(policy())
+    ran = subprocess.run([TOOL, "check", file], capture_output=True, text=True, check=False)  # noqa: S603
+    assert ran.stdout == f"{file}: valid\n", page
+
+
+def test_the_policy_in_the_readme_has_ten_lines_or_so() -> None:
+    assert len(block(README, "A policy", "json").splitlines()) <= 10
+
+
+@needs_tool
+def test_explain_prints_what_the_guide_shows() -> None:
+    text = (GUIDES / "try-a-policy.md").read_text()
+    (example,) = re.findall(
+        r"^    \$ fastgate (explain .*?)(?=^\S)", text, re.DOTALL | re.MULTILINE
+    )
+    command, _, output = re.sub(r"\\\n *", "", example).partition("\n")
+    ran = subprocess.run(  # noqa: S603
+        [TOOL, *shlex.split(command)], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    assert ran.stdout.split("\n") == [line[4:] for line in output.rstrip().split("\n")] + [""]
+
+
+def test_the_reference_lists_every_name_in_the_stores() -> None:
+    code = "\n".join(file.read_text() for file in (ROOT / "src").rglob("*.rs"))
+    named = set(re.findall(r'const (?:\w+_KEY|SIGNING_KEYS): &str = "([a-z.-]+)"', code))
+    named |= {f"{prefix}/" for prefix in re.findall(r'format!\("([a-z]+)/\{\}"', code)}
+    assert {"policy", "switch", "signing-keys", "jwks/", "denied/"} <= named
+    text = (ROOT / "docs" / "reference" / "storage.md").read_text()
+    listed = set(re.findall(r"^\| `([a-z.-]+/?)(?:<[a-z ]+>)?`", text, re.MULTILINE))
+    assert named <= listed
+
+
+def test_the_steps_of_the_log_are_those_of_the_architecture_in_that_order() -> None:
+    def steps(page: str, heading: str) -> list[str]:
+        section = (ROOT / "docs" / page).read_text().partition(f"{heading}\n")[2]
+        table = section.partition("\n#")[0]
+        return re.findall(r"^\| `([a-z]+)` \|", table, re.MULTILINE)
+
+    of_the_log = steps("reference/log-line.md", "### Steps")
+    of_the_architecture = steps("concepts/architecture.md", "## The steps")
+    assert len(of_the_log) >= 10
+    assert [step for step in of_the_architecture if step in of_the_log] == of_the_log
 
 
 def test_the_readme_is_short() -> None:
