@@ -5,12 +5,12 @@
 mod acl;
 mod body;
 mod bounded;
+mod client;
 mod forward;
 mod log;
 mod platform;
 mod receive;
 mod respond;
-mod surroundings;
 
 use std::time::{Duration, Instant};
 
@@ -51,15 +51,15 @@ fn answer(mut request: Request, sandbox: &mut Sandbox, sandbox_started: Instant)
     let request_id = receive::request_id();
     let mut trail = Trail::new(receive::now(), request_id.as_deref().unwrap_or("none"), request.get_method_str());
     let head = receive::head(&request);
-    let surroundings = surroundings::of(&request);
-    trail.country.clone_from(&surroundings.country);
-    trail.pop.clone_from(&surroundings.pop);
+    let client = client::of(&request);
+    trail.country.clone_from(&client.country);
+    trail.pop.clone_from(&client.pop);
     let mut body = ReceivedBody::of(&mut request);
 
     let decided = request_id.and_then(|_| {
         let arrived = Arrived {
             head,
-            surroundings: &surroundings,
+            client: &client,
             body: &mut body,
             acls: &mut acl::LinkedAcls,
             elapsed: &elapsed,
@@ -94,7 +94,7 @@ fn passed_on(grant: &Grant, body: ReceivedBody, trail: &mut Trail) -> Option<Res
         forward::forward(grant, body).map(Some)
     };
     match answer {
-        Ok(answer) => answer.map(|answer| respond::passed_on(answer, grant.answer())),
-        Err(error) => Some(respond::problem(&refuse(&error, trail).dressed(grant.answer().clone()))),
+        Ok(answer) => answer.map(|answer| respond::passed_on(answer, grant.response())),
+        Err(error) => Some(respond::problem(&refuse(&error, trail).with_fields(grant.response().clone()))),
     }
 }

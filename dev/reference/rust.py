@@ -33,7 +33,7 @@ def log_line(said: Said) -> str:
     values = [
         (f"`{each['const']}`", each.get("description", "")) for each in definitions["Step"]["oneOf"]
     ]
-    sections.append("### Steps\n\n" + table(("step", "what happened"), values))
+    sections.append("### Steps\n\n" + table(("step", "what it does"), values))
     return "\n\n".join(sections)
 
 

@@ -30,7 +30,6 @@ pub(super) fn head(request: &Request) -> RequestHead {
         method: request.get_method_str().to_owned(),
         target: raw_target(request),
         headers: request.get_headers().map(|(name, value)| (name.as_str(), value.as_bytes())).collect::<Headers>(),
-        client: request.get_client_ip_addr(),
         tls: request.get_tls_protocol_bytes().is_some(),
         certificate: certificate(request),
     }

@@ -1,9 +1,9 @@
 //! Answers: the edge's own, and the origin's on its way back.
 
-use fastgate::answer::AnswerFields;
 use fastgate::gateway::Publication;
-use fastgate::headers::{Headers, answer_fields};
+use fastgate::headers::{Headers, response_fields};
 use fastgate::problem::Problem;
+use fastgate::response::ResponseFields;
 use fastly::Response;
 use fastly::http::{FramingHeadersMode, HeaderName, HeaderValue, Method};
 
@@ -25,7 +25,7 @@ pub(super) fn preflight(fields: &Headers) -> Response {
 }
 
 /// The origin's answer, streamed, without what only the edge may say.
-pub(super) fn passed_on(mut answer: Response, edits: &AnswerFields) -> Response {
+pub(super) fn passed_on(mut answer: Response, edits: &ResponseFields) -> Response {
     let fields: Headers = answer.get_headers().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
     let mut response = Response::from_status(answer.get_status()).with_body(answer.take_body());
     // Where there is no body to be framed, `Content-Length` is a fact about the resource (RFC 9110 §8.6, §9.3.2), which the
@@ -34,7 +34,7 @@ pub(super) fn passed_on(mut answer: Response, edits: &AnswerFields) -> Response 
     if asked_for_head && fields.all("content-length").count() == 1 {
         response.set_framing_headers_mode(FramingHeadersMode::ManuallyFromHeaders);
     }
-    with_fields(response, &edits.dress_origins(&answer_fields(&fields)))
+    with_fields(response, &edits.apply_to_origin(&response_fields(&fields)))
 }
 
 fn with_fields(mut response: Response, fields: &Headers) -> Response {

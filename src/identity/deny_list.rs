@@ -176,7 +176,7 @@ fn text(kind: MarkKind, claims: &VerifiedClaims) -> Result<Option<Cow<'_, str>>,
     }
 }
 
-/// A list that cannot be asked: an issuer that has one lets nobody in. For the desk.
+/// A list that cannot be asked: an issuer that has one lets nobody in. For judging offline.
 pub struct NoDenyList;
 
 impl DenyList for NoDenyList {

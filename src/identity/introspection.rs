@@ -232,7 +232,7 @@ impl Memory {
     }
 }
 
-/// Asks nobody: opaque tokens open nothing. For the desk.
+/// Asks nobody: opaque tokens open nothing. For judging offline.
 pub struct NoIntrospector;
 
 impl Introspector for NoIntrospector {

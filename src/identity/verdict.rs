@@ -38,7 +38,7 @@ pub trait Verdicts {
     fn remember(&mut self, verdict: &Verdict, window: u64);
 }
 
-/// Keeps nothing: every signature is checked. For the desk, where a request comes alone.
+/// Keeps nothing: every signature is checked. For judging offline, where a request comes alone.
 pub struct NoVerdicts;
 
 impl Verdicts for NoVerdicts {

@@ -7,11 +7,11 @@ use std::path::Path;
 /// The rooms in the order of the walk: each names only what is to its left.
 const ROOMS: [&str; 17] = [
     "policy",
-    "answer",
+    "response",
     "request",
     "route",
-    "opening",
     "cors",
+    "availability",
     "place",
     "identity",
     "authorize",
@@ -30,19 +30,19 @@ const FLOOR: [(&str, &[&str]); 7] = [
     ("headers", &[]),
     ("secret", &[]),
     ("strict_json", &[]),
-    ("surroundings", &[]),
+    ("client", &[]),
     ("time", &[]),
-    ("trail", &["identity", "request", "surroundings", "time"]), // it writes down what the rooms found
+    ("trail", &["identity", "request", "client", "time"]), // it writes down what the rooms found
 ];
 /// Beside the walk: the sum of the rooms' errors, and how they look from outside.
 const REFUSAL: &[&str] = &[
     "authorize",
+    "availability",
     "content",
     "cors",
     "identity",
     "inspect",
     "mint",
-    "opening",
     "place",
     "request",
     "rewrite",
@@ -51,18 +51,18 @@ const REFUSAL: &[&str] = &[
     "trail",
 ];
 const PROBLEM: &[&str] = &[
-    "answer",
     "authorize",
+    "availability",
     "content",
     "cors",
     "headers",
     "identity",
     "inspect",
     "mint",
-    "opening",
     "place",
     "refusal",
     "request",
+    "response",
     "rewrite",
     "route",
     "throttle",
@@ -323,4 +323,18 @@ fn files(folder: &str) -> BTreeMap<String, String> {
     read(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), "", &mut found);
     assert!(found.len() > 20, "{folder} was not found");
     found
+}
+
+/// The numbered list in `lib.rs` names the steps of `Step`, in the same order and by the names that the log has for them.
+#[test]
+fn lib_rs_lists_the_steps_that_the_log_names() {
+    let lib = sources()["lib.rs"].clone();
+    let listed: Vec<_> = lib
+        .lines()
+        .filter_map(|line| line.strip_prefix("//! ")?.split_once(". *"))
+        .filter_map(|(number, rest)| Some((number.parse::<usize>().ok()?, rest.split('*').next()?.to_owned())))
+        .collect();
+    let steps: Vec<_> =
+        (1..).zip(fastgate::trail::Step::ALL).map(|(number, step)| (number, step.as_str().to_owned())).collect();
+    assert_eq!(listed, steps);
 }
