@@ -6,6 +6,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::digest::sha256;
 use crate::policy::{MAX_SIGNED_BODY, Route};
 
 /// The field that carries the digest (RFC 9530 §2).
@@ -33,7 +34,7 @@ pub struct NoBody;
 
 impl Body for NoBody {
     fn sha256(&mut self, _: u64) -> Result<[u8; 32], ContentError> {
-        Ok(hmac_sha256::Hash::hash(b""))
+        Ok(sha256(""))
     }
 
     fn hold(&mut self, _: u64) -> Result<(), ContentError> {

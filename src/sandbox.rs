@@ -1,5 +1,5 @@
-//! What a sandbox keeps from one request to the next, and how it judges one: the live policy decides, then the shadow
-//! policy says what it would have decided. Each has ports of its own. Pure but for the [`Platform`] that is handed in.
+//! What a sandbox keeps from one request to the next, and how it decides on one: the live policy decides, then the shadow
+//! policy says what it would have decided. Each has ports of its own. Pure but for the [`Platform`] that is passed in.
 
 use std::time::Duration;
 
@@ -71,10 +71,10 @@ pub struct Arrived<'request> {
 }
 
 impl Sandbox {
-    /// Judges one request and writes what it finds into `trail`.
+    /// Decides on one request and writes what it finds into `trail`.
     ///
     /// # Errors
-    /// [`ClosedError`] where there is no policy, no signing key or no word on what is switched off.
+    /// [`ClosedError`] if the policy, the signing keys or the kill switch cannot be read.
     pub fn decide(
         &mut self,
         arrived: Arrived<'_>,
@@ -106,7 +106,7 @@ impl Sandbox {
         Ok(decision)
     }
 
-    /// Does what was left undone so that nobody had to wait for it. To be called behind a response.
+    /// Does what no request had to wait for. To be called after the response was sent.
     pub fn renew(&mut self, platform: &Platform<'_>) {
         if let Some(Ok(judge)) = self.live.last() {
             judge.ports.renew(platform);

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::client::{Client, Connection, Continent, Fact, Proxy};
 use crate::content::{CheckedBody, ContentDigest};
+use crate::digest::sha256;
 use crate::identity::binding::Binding;
 use crate::identity::{Caller, Identity};
 use crate::policy::Edge;
@@ -136,5 +137,5 @@ impl<'request> EdgeClaims<'request> {
 
 /// base64url of SHA-256 of the query's bytes; `None` for an empty query.
 fn query_digest(query: &str) -> Option<String> {
-    (!query.is_empty()).then(|| URL_SAFE_NO_PAD.encode(hmac_sha256::Hash::hash(query.as_bytes())))
+    (!query.is_empty()).then(|| URL_SAFE_NO_PAD.encode(sha256(query)))
 }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 use crate::headers::Headers;
 use crate::identity::{Caller, Identity};
@@ -28,7 +29,7 @@ impl KeyParts<'_> {
     /// The key: the name of the limit and a digest of its parts, each length-prefixed, so that different lists of parts
     /// never give the same key. Parts that come from a token are counted by issuer.
     pub(super) fn key(&self, limit: &Limit) -> String {
-        let mut digest = hmac_sha256::Hash::new();
+        let mut digest = Sha256::new();
         for part in &limit.by {
             let (kind, value) = self.part(part);
             for text in [kind, &value] {

@@ -5,7 +5,7 @@ use fastly::Request;
 use fastly::geo::{self, Geo, geo_lookup};
 
 /// The client of `request`. A fact that the platform does not report, or by a name that is not known here, is unknown.
-pub(super) fn of(request: &Request) -> Client {
+pub(in crate::compute) fn of(request: &Request) -> Client {
     // An IPv4 address in the form of IPv6 is in no database; networks and ACLs are asked in the canonical form, too.
     let address = request.get_client_ip_addr();
     let located = match address.map(|address| address.to_canonical()).and_then(geo_lookup) {

@@ -1,4 +1,4 @@
-//! Edge Rate Limiting, which speaks of the average rate a second within a window.
+//! Edge Rate Limiting, which estimates the average rate per second within a window.
 
 use std::time::Duration;
 
