@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// The facts about a client. They come from the platform alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Client {
     /// The address of the peer, as the platform reports it.

@@ -1,5 +1,6 @@
 //! Step *mint*: signs what the origin is told. Input: [`About`], the evidence of every step before. Output: a [`Grant`],
-//! the request as it is forwarded, with `Fastgate-Identity` on it. The contract with the origin is `docs/identity-header.md`.
+//! the request as it is forwarded, with `Fastgate-Identity` on it. The contract with the origin is
+//! `docs/concepts/identity-header.md`.
 
 mod claims;
 mod edge_key;

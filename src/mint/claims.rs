@@ -1,4 +1,4 @@
-//! What the identity header says: `docs/identity-header.md` as Rust types.
+//! What the identity header says: `docs/concepts/identity-header.md` as Rust types.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
