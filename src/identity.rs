@@ -4,22 +4,22 @@
 pub mod bearer;
 pub mod binding;
 mod claims;
-mod demands;
 pub mod deny_list;
 pub mod discovery;
 pub mod dpop;
 pub mod introspection;
-mod jose;
+mod jws;
 pub mod key_life;
 pub mod keys;
 mod possession;
-#[cfg(not(target_os = "wasi"))]
-pub mod rehearsal;
-pub mod replay;
 mod rsa;
+#[cfg(not(target_os = "wasi"))]
+pub mod sample_token;
 pub mod signature;
+pub mod signature_cache;
 pub mod token;
-pub mod verdict;
+mod token_error;
+mod token_rules;
 
 use std::sync::Arc;
 
@@ -33,12 +33,12 @@ use binding::Binding;
 pub(crate) use claims::members;
 use claims::{Claims, Holder};
 use deny_list::{DenyList, DenyListError};
+use dpop::used::{Replays, ReplaysUnreachable};
 use dpop::{Nonces, ProofError, Rules};
 use introspection::{IntrospectionError, Introspector};
 use keys::KeySet;
-use replay::{Replays, ReplaysUnreachable};
+use signature_cache::Verdicts;
 use token::{TokenError, UnverifiedToken, VerifiedClaims};
-use verdict::Verdicts;
 
 /// Who is calling.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -37,7 +37,7 @@ use used_proofs::UsedProofs;
 pub struct Ports {
     role: Role,
     keys: KeySets,
-    signatures: crate::identity::verdict::Memory,
+    signatures: crate::identity::signature_cache::Memory,
     denied: crate::identity::deny_list::Memory,
     introspected: introspection::Introspected,
 }
@@ -49,7 +49,7 @@ impl Ports {
         Self {
             role,
             keys: KeySets::default(),
-            signatures: crate::identity::verdict::Memory::default(),
+            signatures: crate::identity::signature_cache::Memory::default(),
             denied: crate::identity::deny_list::Memory::default(),
             introspected: introspection::Introspected::default(),
         }

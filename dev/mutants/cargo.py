@@ -26,15 +26,14 @@ SLOW_TARGETS = ("--test=model", "--test=signatures")
 NEAREST = {
     "src/authorize": "rules",
     "src/identity/binding": "bound",
-    "src/identity/demands": "issuers",
     "src/identity/deny_list": "opaque",
     "src/identity/discovery": "issuers",
     "src/identity/dpop": "bound",
     "src/identity/introspection": "opaque",
     "src/identity/key_life": "issuers",
     "src/identity/possession": "bound",
-    "src/identity/rehearsal": "rules",
-    "src/identity/replay": "bound",
+    "src/identity/sample_token": "rules",
+    "src/identity/token_rules": "issuers",
     "src/request/certificate": "bound",
     "src/throttle": "rules",
 }

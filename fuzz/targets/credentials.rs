@@ -4,11 +4,11 @@ use std::sync::{Arc, LazyLock};
 
 use fastgate::identity::deny_list::NoDenyList;
 use fastgate::identity::dpop::Nonces;
+use fastgate::identity::dpop::used::{ProofId, Replays, ReplaysUnreachable};
 use fastgate::identity::introspection::{IntrospectionUnavailable, Introspector, NoIntrospector, keep_for};
 use fastgate::identity::keys::KeySet;
-use fastgate::identity::replay::{ProofId, Replays, ReplaysUnreachable};
+use fastgate::identity::signature_cache::NoVerdicts;
 use fastgate::identity::token::UnverifiedToken;
-use fastgate::identity::verdict::NoVerdicts;
 use fastgate::identity::{Caller, Identity, KeySource, KeysUnavailable, Seen, Sources, Wanted, identify};
 use fastgate::policy::{Introspection, Issuer, Policy};
 use fastgate::request::{RequestHead, normalize};

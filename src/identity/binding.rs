@@ -6,7 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::token::TokenError;
+use super::token_error::TokenError;
 
 /// What a token is bound to. Printed as JSON it is a `cnf` claim again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -69,7 +69,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::{Binding, Thumbprint};
-    use crate::identity::token::TokenError;
+    use crate::identity::token_error::TokenError;
 
     fn of(claims: &Value) -> Result<Option<Binding>, TokenError> {
         Binding::of(claims.get("cnf"))

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use super::token::TokenError;
+use super::token_error::TokenError;
 use crate::policy::{ClaimPath, TokenKind, TokenShape, is_scope};
 use crate::time::UnixTime;
 

@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::IdentityError;
-use super::token::{TokenError, VerifiedClaims};
+use super::token::VerifiedClaims;
+use super::token_error::TokenError;
 use crate::digest::add_parts;
 use crate::policy::Issuer;
 use crate::time::UnixTime;

@@ -7,6 +7,7 @@ mod error;
 mod key;
 mod nonce;
 mod url;
+pub mod used;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -14,8 +15,7 @@ use serde_json::{Map, Value};
 
 use super::IdentityError;
 use super::binding::Thumbprint;
-use super::jose;
-use super::replay::{ProofId, Replays};
+use super::jws;
 use crate::policy::{MAX_PROOF_AGE, MAX_PROOF_LEEWAY, ProofDemands};
 use crate::request::Target;
 use crate::secret::Secret;
@@ -24,6 +24,7 @@ use crate::time::UnixTime;
 pub use error::ProofError;
 use key::ProofKey;
 pub use nonce::{NONCE_WINDOW, Nonces};
+use used::{ProofId, Replays};
 
 /// The algorithms by which a proof may be signed, all of them asymmetric (RFC 9449 §4.3, point 5).
 pub const ALGORITHMS: [&str; 2] = ["ES256", "EdDSA"];
@@ -127,7 +128,7 @@ impl<'request> Proof<'request> {
     ///
     /// # Errors
     /// A [`ProofError`] where the signature does not hold or the proof was used before;
-    /// [`ReplaysUnreachable`](super::replay::ReplaysUnreachable) where the latter cannot be told.
+    /// [`ReplaysUnreachable`](used::ReplaysUnreachable) where the latter cannot be told.
     pub(super) fn spend(&self, replays: &mut dyn Replays) -> Result<(), IdentityError> {
         self.key.verify(self.signed.as_bytes(), &self.signature)?;
         let id = ProofId::new(self.key.thumbprint(), self.jti()?);
@@ -157,7 +158,7 @@ impl<'request> Proof<'request> {
 
 /// The key in the header of a proof, once the rest of the header is that of a proof (RFC 9449 §4.2).
 fn key_of(header: &Map<String, Value>) -> Result<ProofKey, ProofError> {
-    if let Some(member) = jose::extension(header) {
+    if let Some(member) = jws::extension(header) {
         return Err(ProofError::Extension { member });
     }
     if header.get("typ").is_none_or(|given| given != "dpop+jwt") {

@@ -10,7 +10,8 @@ use serde_json::{Map, Value};
 
 use super::IdentityError;
 use super::claims::Claims;
-use super::token::{self, TokenError, VerifiedClaims};
+use super::token::{self, VerifiedClaims};
+use super::token_error::TokenError;
 use crate::digest::add_parts;
 use crate::policy::{Introspection, Issuer, Policy};
 use crate::secret::Secret;

@@ -5,7 +5,7 @@ use super::IdentityError;
 use super::bearer::Scheme;
 use super::binding::{Binding, Thumbprint};
 use super::dpop::{Proof, ProofError, Rules};
-use super::token::TokenError;
+use super::token_error::TokenError;
 use crate::request::Target;
 use crate::secret::Secret;
 

@@ -3,19 +3,17 @@
 //! [`verify`](UnverifiedToken::verify) checks the signature. Nothing a token says about keys (`jwk`, `jku`, `x5u`, `x5c`)
 //! is ever looked at.
 
-mod error;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-pub use error::TokenError;
 use serde_json::{Map, Value};
 
 use super::binding::Binding;
 use super::claims::{Claims, Holder};
-use super::demands;
-use super::jose;
+use super::jws;
 use super::keys::{Key, KeySet, NoKey};
-use super::verdict::{Verdict, Verdicts};
+use super::signature_cache::{Verdict, Verdicts};
+pub use super::token_error::TokenError;
+use super::token_rules;
 use crate::policy::{AlgorithmName, Issuer, MAX_TOKEN_BYTES};
 use crate::secret::Secret;
 use crate::strict_json;
@@ -80,7 +78,7 @@ fn at_most(most: u64, text: &str) -> Result<(), TokenError> {
 /// # Errors
 /// The first [`TokenError`] found.
 pub(super) fn vouched(claims: Claims, issuer: &Issuer, now: UnixTime) -> Result<VerifiedClaims, TokenError> {
-    demands::check(&claims, issuer, now)?;
+    token_rules::check(&claims, issuer, now)?;
     Ok(VerifiedClaims { holder: claims.holder(&issuer.shape)?, claims })
 }
 
@@ -140,7 +138,7 @@ impl<'request> UnverifiedToken<'request> {
     /// The first [`TokenError`] found.
     pub fn check(&self, issuer: &Issuer, now: UnixTime) -> Result<(), TokenError> {
         self.check_header(issuer)?;
-        demands::check(&self.claims, issuer, now)
+        token_rules::check(&self.claims, issuer, now)
     }
 
     /// Checks the signature with the key that the token names among `keys`, which must be those of `issuer`. The checks
@@ -175,7 +173,7 @@ impl<'request> UnverifiedToken<'request> {
     }
 
     fn check_header(&self, issuer: &Issuer) -> Result<(), TokenError> {
-        if let Some(member) = jose::extension(&self.header) {
+        if let Some(member) = jws::extension(&self.header) {
             return Err(TokenError::Extension { member });
         }
         if self.header.get("kid").is_some_and(|kid| !kid.is_string()) {

@@ -3,7 +3,7 @@
 
 use super::scoped::{Scoped, Space};
 use super::storage::Stored;
-use crate::identity::verdict::{Memory, Verdict, Verdicts};
+use crate::identity::signature_cache::{Memory, Verdict, Verdicts};
 
 /// The signatures as they are asked for by one request.
 pub(super) struct CachedSignatures<'request> {

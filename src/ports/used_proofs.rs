@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::scoped::{Scoped, Space};
 use super::storage::{Leased, StoreError, Stored};
-use crate::identity::replay::{ProofId, Replays, ReplaysUnreachable};
+use crate::identity::dpop::used::{ProofId, Replays, ReplaysUnreachable};
 
 /// How long a request waits for another one with the same proof.
 const PATIENCE: Duration = Duration::from_secs(2);

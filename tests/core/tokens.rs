@@ -9,8 +9,8 @@ mod structure;
 use fastgate::identity::deny_list::NoDenyList;
 use fastgate::identity::dpop::Nonces;
 use fastgate::identity::introspection::NoIntrospector;
+use fastgate::identity::signature_cache::NoVerdicts;
 use fastgate::identity::token::TokenError;
-use fastgate::identity::verdict::NoVerdicts;
 use fastgate::identity::{Caller, Identity, IdentityError, Seen, Sources, identify};
 use fastgate::policy::Policy;
 

@@ -23,11 +23,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use fastgate::identity::deny_list::NoDenyList;
 use fastgate::identity::dpop::Nonces;
+use fastgate::identity::dpop::used::{ProofId, Replays, ReplaysUnreachable};
 use fastgate::identity::introspection::NoIntrospector;
 use fastgate::identity::keys::KeySet;
-use fastgate::identity::replay::{ProofId, Replays, ReplaysUnreachable};
+use fastgate::identity::signature_cache::{Verdict, Verdicts};
 use fastgate::identity::token::TokenError;
-use fastgate::identity::verdict::{Verdict, Verdicts};
 use fastgate::identity::{
     Caller, Identity, IdentityError, KeySource, KeysUnavailable, Seen, Sources, Wanted, identify,
 };

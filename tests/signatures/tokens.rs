@@ -2,8 +2,8 @@
 //! else.
 
 use fastgate::identity::keys::KeySet;
+use fastgate::identity::signature_cache::NoVerdicts;
 use fastgate::identity::token::{TokenError, UnverifiedToken};
-use fastgate::identity::verdict::NoVerdicts;
 use fastgate::policy::{AlgorithmName, Policy};
 use fastgate::secret::Secret;
 use fastgate::time::UnixTime;

@@ -9,7 +9,7 @@ use std::str::FromStr as _;
 
 use fastgate::identity::keys::KeySet;
 use fastgate::identity::token::{TokenError, UnverifiedToken};
-use fastgate::identity::verdict::NoVerdicts;
+use fastgate::identity::signature_cache::NoVerdicts;
 use fastgate::policy::Policy;
 use fastgate::secret::Secret;
 use fastgate::time::UnixTime;

@@ -6,7 +6,7 @@
 pub struct ProofId([u8; 32]);
 
 impl ProofId {
-    pub(super) fn new(key: &[u8; 32], jti: &str) -> Self {
+    pub(in crate::identity) fn new(key: &[u8; 32], jti: &str) -> Self {
         let mut hash = hmac_sha256::Hash::new();
         hash.update(key); // of fixed length: nothing can move between key and jti
         hash.update(jti.as_bytes());

@@ -2,7 +2,7 @@
 //! remembered of signatures.
 
 use super::claims::Claims;
-use super::token::TokenError;
+use super::token_error::TokenError;
 use crate::policy::{Issuer, TokenKind};
 use crate::time::UnixTime;
 

@@ -6,7 +6,7 @@
 pub enum TokenError {
     /// Longer than `edge.max_token` of the policy, or its JOSE header longer than [`MAX_HEADER_CHARACTERS`].
     ///
-    /// [`MAX_HEADER_CHARACTERS`]: super::MAX_HEADER_CHARACTERS
+    /// [`MAX_HEADER_CHARACTERS`]: super::token::MAX_HEADER_CHARACTERS
     #[error(
         "the token, or its JOSE header, is {bytes} bytes long, and {most} are read (\"edge.max_token\" of the policy)"
     )]
