@@ -33,11 +33,11 @@ use binding::Binding;
 pub(crate) use claims::members;
 use claims::{Claims, Holder};
 use deny_list::{DenyList, DenyListError};
-use dpop::used::{Replays, ReplaysUnreachable};
+use dpop::used::{UsedProofs, UsedProofsUnreachable};
 use dpop::{Nonces, ProofError, Rules};
 use introspection::{IntrospectionError, Introspector};
 use keys::KeySet;
-use signature_cache::Verdicts;
+use signature_cache::SignatureCache;
 use token::{TokenError, UnverifiedToken, VerifiedClaims};
 
 /// Who is calling.
@@ -192,7 +192,7 @@ pub enum IdentityError {
     Proof(#[from] ProofError),
     /// Whether the proof was used before could not be checked.
     #[error(transparent)]
-    Replays(#[from] ReplaysUnreachable),
+    UsedProofs(#[from] UsedProofsUnreachable),
 }
 
 /// Finds out who is calling. What costs least is checked first; keys are only asked for once a token is otherwise good.
@@ -233,7 +233,7 @@ pub fn identify(
     };
     deny_list::check(issuer, &claims, now, sources.deny_list)?;
     if let Some(proof) = proof {
-        proof.spend(sources.replays)?;
+        proof.spend(sources.used_proofs)?;
     }
     Ok(Caller::Known(Identity::new(issuer, claims, binding)))
 }
@@ -247,7 +247,7 @@ fn verify(
     sources: &mut Sources<'_>,
 ) -> Result<VerifiedClaims, IdentityError> {
     let keys = sources.keys.keys(issuer, Wanted::Nearest)?;
-    let missed = match token.verify(issuer, &keys, now, sources.verdicts) {
+    let missed = match token.verify(issuer, &keys, now, sources.signatures) {
         Err(missed @ (TokenError::UnknownKey | TokenError::Signature)) => missed,
         verified => return Ok(verified?),
     };
@@ -258,7 +258,7 @@ fn verify(
         Err(unavailable) => return Err(unavailable.into()),
     };
     let verified =
-        if Arc::ptr_eq(&keys, &later) { Err(missed) } else { token.verify(issuer, &later, now, sources.verdicts) };
+        if Arc::ptr_eq(&keys, &later) { Err(missed) } else { token.verify(issuer, &later, now, sources.signatures) };
     match verified {
         Err(TokenError::UnknownKey) if sources.keys.may_lack(issuer, token.key_id(), token.issued()) => {
             let cause = "the token's key is not known yet, and the issuer was asked a moment ago".to_owned();
@@ -273,13 +273,13 @@ pub struct Sources<'outside> {
     /// Where keys come from.
     pub keys: &'outside mut dyn KeySource,
     /// Where earlier verdicts on signatures are kept.
-    pub verdicts: &'outside mut dyn Verdicts,
+    pub signatures: &'outside mut dyn SignatureCache,
     /// Where it stands which tokens are revoked.
     pub deny_list: &'outside mut dyn DenyList,
     /// Who asks issuers about opaque tokens.
     pub introspector: &'outside mut dyn Introspector,
     /// Where used proofs of possession are kept.
-    pub replays: &'outside mut dyn Replays,
+    pub used_proofs: &'outside mut dyn UsedProofs,
     /// The nonces that proofs of possession carry, where the policy asks for them.
     pub nonces: &'outside Nonces,
 }

@@ -31,7 +31,7 @@ pub use scoped::Role;
 use scoped::Scoped;
 use signatures::CachedSignatures;
 use storage::Platform;
-use used_proofs::UsedProofs;
+use used_proofs::CachedProofs;
 
 /// What a sandbox keeps between requests for one policy in one role.
 pub struct Ports {
@@ -67,7 +67,7 @@ impl Ports {
             signatures: CachedSignatures { memory: &mut self.signatures, scoped },
             deny_list: KvDenyList { memory: &mut self.denied, scoped },
             introspector: HttpIntrospector { known: &mut self.introspected, scoped },
-            used_proofs: UsedProofs { scoped },
+            used_proofs: CachedProofs { scoped },
             counter: Counters { scoped },
         }
     }
@@ -87,7 +87,7 @@ pub struct OpenPorts<'request> {
     signatures: CachedSignatures<'request>,
     deny_list: KvDenyList<'request>,
     introspector: HttpIntrospector<'request>,
-    used_proofs: UsedProofs<'request>,
+    used_proofs: CachedProofs<'request>,
     counter: Counters<'request>,
 }
 
@@ -96,10 +96,10 @@ impl OpenPorts<'_> {
     pub fn parts<'ports>(&'ports mut self, nonces: &'ports Nonces) -> (Sources<'ports>, &'ports mut dyn Counter) {
         let sources = Sources {
             keys: &mut self.keys,
-            verdicts: &mut self.signatures,
+            signatures: &mut self.signatures,
             deny_list: &mut self.deny_list,
             introspector: &mut self.introspector,
-            replays: &mut self.used_proofs,
+            used_proofs: &mut self.used_proofs,
             nonces,
         };
         (sources, &mut self.counter)

@@ -264,7 +264,7 @@ impl From<&Refusal> for Problem {
             | Refusal::Opening(OpeningError::SwitchedOff)
             | Refusal::DenyList(DenyListError::Unavailable(_))
             | Refusal::Introspection(IntrospectionError::Unavailable(_))
-            | Refusal::Replays(_)
+            | Refusal::UsedProofs(_)
             | Refusal::Throttle(ThrottleError::Unreachable { .. })
             | Refusal::Mint(MintError::SigningFailed)
             | Refusal::Closed(

@@ -7,7 +7,7 @@ use crate::cors::CorsError;
 use crate::identity::bearer::CredentialsError;
 use crate::identity::deny_list::DenyListError;
 use crate::identity::dpop::ProofError;
-use crate::identity::dpop::used::ReplaysUnreachable;
+use crate::identity::dpop::used::UsedProofsUnreachable;
 use crate::identity::introspection::IntrospectionError;
 use crate::identity::token::TokenError;
 use crate::identity::{IdentityError, KeysUnavailable};
@@ -59,7 +59,7 @@ pub enum Refusal {
     Proof(#[from] ProofError),
     /// Whether the proof was used before could not be checked.
     #[error(transparent)]
-    Replays(#[from] ReplaysUnreachable),
+    UsedProofs(#[from] UsedProofsUnreachable),
     /// The caller may not.
     #[error(transparent)]
     Authorize(#[from] AuthorizeError),
@@ -129,7 +129,7 @@ impl From<IdentityError> for Refusal {
             IdentityError::DenyList(error) => error.into(),
             IdentityError::Introspection(error) => error.into(),
             IdentityError::Proof(error) => error.into(),
-            IdentityError::Replays(error) => error.into(),
+            IdentityError::UsedProofs(error) => error.into(),
         }
     }
 }
@@ -148,7 +148,7 @@ impl Refusal {
             | Self::DenyList(_)
             | Self::Introspection(_)
             | Self::Proof(_)
-            | Self::Replays(_) => Step::Identify,
+            | Self::UsedProofs(_) => Step::Identify,
             Self::Authorize(_) => Step::Authorize,
             Self::Inspect(_) => Step::Inspect,
             Self::Throttle(_) => Step::Throttle,
@@ -216,7 +216,7 @@ impl Refusal {
                 ProofError::Signature => "proof-signature",
                 ProofError::Replayed => "proof-replayed",
             },
-            Self::Replays(_) => "replays-unreachable",
+            Self::UsedProofs(_) => "replays-unreachable",
             Self::Authorize(AuthorizeError::Unidentified) => "unidentified",
             Self::Authorize(AuthorizeError::Unbound) => "token-unbound",
             Self::Authorize(AuthorizeError::IssuerNotAccepted { .. }) => "issuer-not-accepted",

@@ -4,10 +4,10 @@ use std::sync::{Arc, LazyLock};
 
 use fastgate::identity::deny_list::NoDenyList;
 use fastgate::identity::dpop::Nonces;
-use fastgate::identity::dpop::used::{ProofId, Replays, ReplaysUnreachable};
+use fastgate::identity::dpop::used::{ProofId, UsedProofs, UsedProofsUnreachable};
 use fastgate::identity::introspection::{IntrospectionUnavailable, Introspector, NoIntrospector, keep_for};
 use fastgate::identity::keys::KeySet;
-use fastgate::identity::signature_cache::NoVerdicts;
+use fastgate::identity::signature_cache::NoSignatureCache;
 use fastgate::identity::token::UnverifiedToken;
 use fastgate::identity::{Caller, Identity, KeySource, KeysUnavailable, Seen, Sources, Wanted, identify};
 use fastgate::policy::{Introspection, Issuer, Policy};
@@ -66,8 +66,8 @@ pub fn token(data: &[u8]) {
     let Ok(token) = UnverifiedToken::parse(Secret::new(&compact)) else { return };
     let issuer = POLICY.issuer(ISSUER).unwrap();
     let checked = token.check(issuer, now());
-    let verified = token.verify(issuer, &KEYS, now(), &mut NoVerdicts);
-    let again = token.verify(issuer, &KEYS, now(), &mut NoVerdicts);
+    let verified = token.verify(issuer, &KEYS, now(), &mut NoSignatureCache);
+    let again = token.verify(issuer, &KEYS, now(), &mut NoSignatureCache);
     assert_eq!(verified, again);
     if verified.is_ok() {
         assert_eq!(checked, Ok(()));
@@ -158,8 +158,8 @@ impl KeySource for Published {
 /// Every proof is the first.
 struct Unused;
 
-impl Replays for Unused {
-    fn is_first(&mut self, _: &ProofId, _: u64) -> Result<bool, ReplaysUnreachable> {
+impl UsedProofs for Unused {
+    fn is_first(&mut self, _: &ProofId, _: u64) -> Result<bool, UsedProofsUnreachable> {
         Ok(true)
     }
 }
@@ -179,10 +179,10 @@ fn identified(fields: &[(&str, String)], introspector: &mut dyn Introspector) ->
     let target = normalize(head, &POLICY.edge().hosts).ok()?;
     let mut sources = Sources {
         keys: &mut Published,
-        verdicts: &mut NoVerdicts,
+        signatures: &mut NoSignatureCache,
         deny_list: &mut NoDenyList,
         introspector,
-        replays: &mut Unused,
+        used_proofs: &mut Unused,
         nonces: &Nonces::default(),
     };
     match identify(&POLICY, &POLICY.routes()[0], &target, now(), &mut sources, &mut Seen::default()) {

@@ -13,8 +13,8 @@ use fastgate::gateway::{Decision, Environment, Gateway};
 use fastgate::headers::Headers;
 use fastgate::identity::Sources;
 use fastgate::identity::keys::KeySet;
-use fastgate::identity::sample_token::{Rehearsed, StandIn};
-use fastgate::identity::signature_cache::NoVerdicts;
+use fastgate::identity::sample_token::{SampleIssuer, SampleToken};
+use fastgate::identity::signature_cache::NoSignatureCache;
 use fastgate::mint::{Minter, SigningKeys, SigningKeysError, new_signing_keys};
 use fastgate::opening::Switch;
 use fastgate::policy::Policy;
@@ -66,7 +66,7 @@ pub(super) struct Desk {
     policy: Policy,
     pub(super) keys: BTreeMap<String, Arc<KeySet>>,
     /// Who signs for the issuers whose tokens are described by claims.
-    stand_ins: BTreeMap<String, StandIn>,
+    sample_issuers: BTreeMap<String, SampleIssuer>,
     counts: Counts,
     now: UnixTime,
 }
@@ -167,8 +167,8 @@ impl Desk {
     pub(super) fn new(policy: Policy, now: UnixTime) -> Result<Self, SigningKeysError> {
         let keys = SigningKeys::parse(new_signing_keys().0.as_bytes())?;
         let gateway = Gateway::new(policy.clone(), Minter::new(keys));
-        let (keys, stand_ins) = (BTreeMap::new(), BTreeMap::new());
-        Ok(Self { gateway, policy, keys, stand_ins, counts: Counts::default(), now })
+        let (keys, sample_issuers) = (BTreeMap::new(), BTreeMap::new());
+        Ok(Self { gateway, policy, keys, sample_issuers, counts: Counts::default(), now })
     }
 
     /// The policy that judges.
@@ -198,13 +198,15 @@ impl Desk {
         let (Some(issuer), None) = (issuers.next(), issuers.next()) else {
             return Err("which issuer says that? name one of the policy's issuers with --issuer".to_owned());
         };
-        let stand_in = match self.stand_ins.entry(issuer.id.clone()) {
+        let sample = match self.sample_issuers.entry(issuer.id.clone()) {
             Slot::Occupied(slot) => slot.into_mut(),
-            Slot::Vacant(slot) => slot.insert(StandIn::new(issuer).ok_or("no key pair can be made for this issuer")?),
+            Slot::Vacant(slot) => {
+                slot.insert(SampleIssuer::new(issuer).ok_or("no key pair can be made for this issuer")?)
+            }
         };
-        let Rehearsed { token, certificate } =
-            stand_in.token(issuer, claims, self.now).ok_or("no token can be made of these claims")?;
-        Ok(Credentials { token: Some(token), certificate, keys: Some((issuer.id.clone(), stand_in.keys())) })
+        let SampleToken { token, certificate } =
+            sample.token(issuer, claims, self.now).ok_or("no token can be made of these claims")?;
+        Ok(Credentials { token: Some(token), certificate, keys: Some((issuer.id.clone(), sample.keys())) })
     }
 
     /// Judges a case whose caller shows `credentials`.
@@ -233,10 +235,10 @@ impl Desk {
             counter: &mut self.counts,
             sources: Sources {
                 keys: &mut keys,
-                verdicts: &mut NoVerdicts,
+                signatures: &mut NoSignatureCache,
                 deny_list: &mut deny_list,
                 introspector: &mut introspector,
-                replays: &mut replays,
+                used_proofs: &mut replays,
                 nonces: self.gateway.nonces(),
             },
             elapsed: &|| 0,

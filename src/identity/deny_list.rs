@@ -19,7 +19,7 @@ use crate::time::UnixTime;
 
 /// By what a token can be denied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MarkKind {
+pub enum RevocationClaim {
     /// The token itself: `jti` (RFC 7519 §4.1.7).
     Token,
     /// The session in which it was issued: `sid` (OpenID Connect Back-Channel Logout §2.1).
@@ -28,7 +28,7 @@ pub enum MarkKind {
     Subject,
 }
 
-impl MarkKind {
+impl RevocationClaim {
     const ALL: [Self; 3] = [Self::Token, Self::Session, Self::Subject];
 
     /// The claim.
@@ -45,12 +45,12 @@ impl MarkKind {
 /// One value of one claim of one issuer's tokens, as a name for it: SHA-256 over the three, each behind its length. Nothing
 /// that a client sends is the key of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Mark([u8; 32]);
+pub struct RevocationKey([u8; 32]);
 
-impl Mark {
+impl RevocationKey {
     /// The mark of `value`; `issuer` is the policy's spelling of `iss`.
     #[must_use]
-    pub fn new(kind: MarkKind, issuer: &str, value: &str) -> Self {
+    pub fn new(kind: RevocationClaim, issuer: &str, value: &str) -> Self {
         let mut hash = hmac_sha256::Hash::new();
         add_parts(&mut hash, [kind.claim(), issuer, value]);
         Self(hash.finalize())
@@ -116,7 +116,11 @@ pub trait DenyList {
     ///
     /// # Errors
     /// [`DenyListUnavailable`] when it is not known of one of them; nobody is let through then.
-    fn entries(&mut self, marks: &[Mark], window: u64) -> Result<Vec<(Mark, Entry)>, DenyListUnavailable>;
+    fn entries(
+        &mut self,
+        marks: &[RevocationKey],
+        window: u64,
+    ) -> Result<Vec<(RevocationKey, Entry)>, DenyListUnavailable>;
 }
 
 /// The list cannot be asked.
@@ -151,15 +155,16 @@ pub(super) fn check(
     if !issuer.deny_list {
         return Ok(());
     }
-    let mut marks = Vec::with_capacity(MarkKind::ALL.len());
-    for kind in MarkKind::ALL {
+    let mut marks = Vec::with_capacity(RevocationClaim::ALL.len());
+    for kind in RevocationClaim::ALL {
         if let Some(value) = text(kind, claims)? {
-            marks.push((kind, Mark::new(kind, &issuer.issuer, &value)));
+            marks.push((kind, RevocationKey::new(kind, &issuer.issuer, &value)));
         }
     }
     let asked: Vec<_> = marks.iter().map(|(_, mark)| *mark).collect();
     let entries = list.entries(&asked, issuer.verdict_window).map_err(DenyListError::from)?;
-    let denied = |mark: &Mark| entries.iter().any(|(found, entry)| found == mark && entry.denies(claims.issued(), now));
+    let denied =
+        |mark: &RevocationKey| entries.iter().any(|(found, entry)| found == mark && entry.denies(claims.issued(), now));
     match marks.iter().find(|(_, mark)| denied(mark)) {
         Some((kind, _)) => Err(DenyListError::Revoked { claim: kind.claim() }.into()),
         None => Ok(()),
@@ -168,7 +173,7 @@ pub(super) fn check(
 
 /// The claim as it would be written into the list. It should be text (RFC 7519 §4.1.7); a whole number counts as its
 /// decimal digits, null as no claim. Nobody can write an entry for anything else, so a token with it could not be revoked.
-fn text(kind: MarkKind, claims: &VerifiedClaims) -> Result<Option<Cow<'_, str>>, TokenError> {
+fn text(kind: RevocationClaim, claims: &VerifiedClaims) -> Result<Option<Cow<'_, str>>, TokenError> {
     match claims.claim(kind.claim()) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(Cow::Borrowed(text))),
@@ -181,19 +186,19 @@ fn text(kind: MarkKind, claims: &VerifiedClaims) -> Result<Option<Cow<'_, str>>,
 pub struct NoDenyList;
 
 impl DenyList for NoDenyList {
-    fn entries(&mut self, _: &[Mark], _: u64) -> Result<Vec<(Mark, Entry)>, DenyListUnavailable> {
+    fn entries(&mut self, _: &[RevocationKey], _: u64) -> Result<Vec<(RevocationKey, Entry)>, DenyListUnavailable> {
         Err(DenyListUnavailable { cause: "there is no deny-list here".to_owned() })
     }
 }
 
 /// What the list said of one mark, and when. It grows old from the moment of asking, wherever it is kept in between.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Known {
+pub struct CachedEntry {
     asked: UnixTime,
     entry: Option<Entry>,
 }
 
-impl Known {
+impl CachedEntry {
     /// What the list said at `asked`.
     #[must_use]
     pub const fn new(asked: UnixTime, entry: Option<Entry>) -> Self {
@@ -236,7 +241,7 @@ const NO_ENTRY: &str = "-";
 const CAPACITY: NonZeroUsize = NonZeroUsize::MIN.saturating_add(8191);
 
 /// What the list said, in memory; the least recently used is forgotten first.
-pub struct Memory(LruCache<Mark, Known>);
+pub struct Memory(LruCache<RevocationKey, CachedEntry>);
 
 impl Default for Memory {
     fn default() -> Self {
@@ -246,12 +251,12 @@ impl Default for Memory {
 
 impl Memory {
     /// What the list said of `mark` at most `window` seconds ago.
-    pub fn recall(&mut self, mark: &Mark, now: UnixTime, window: u64) -> Option<Known> {
+    pub fn recall(&mut self, mark: &RevocationKey, now: UnixTime, window: u64) -> Option<CachedEntry> {
         self.0.get(mark).copied().filter(|known| known.holds(now, window))
     }
 
     /// Keeps what the list said.
-    pub fn keep(&mut self, mark: Mark, known: Known) {
+    pub fn keep(&mut self, mark: RevocationKey, known: CachedEntry) {
         self.0.put(mark, known);
     }
 }

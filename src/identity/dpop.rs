@@ -24,7 +24,7 @@ use crate::time::UnixTime;
 pub use error::ProofError;
 use key::ProofKey;
 pub use nonce::{NONCE_WINDOW, Nonces};
-use used::{ProofId, Replays};
+use used::{ProofId, UsedProofs};
 
 /// The algorithms by which a proof may be signed, all of them asymmetric (RFC 9449 §4.3, point 5).
 pub const ALGORITHMS: [&str; 2] = ["ES256", "EdDSA"];
@@ -128,11 +128,11 @@ impl<'request> Proof<'request> {
     ///
     /// # Errors
     /// A [`ProofError`] where the signature does not hold or the proof was used before;
-    /// [`ReplaysUnreachable`](used::ReplaysUnreachable) where the latter cannot be told.
-    pub(super) fn spend(&self, replays: &mut dyn Replays) -> Result<(), IdentityError> {
+    /// [`UsedProofsUnreachable`](used::UsedProofsUnreachable) where the latter cannot be told.
+    pub(super) fn spend(&self, used_proofs: &mut dyn UsedProofs) -> Result<(), IdentityError> {
         self.key.verify(self.signed.as_bytes(), &self.signature)?;
         let id = ProofId::new(self.key.thumbprint(), self.jti()?);
-        if replays.is_first(&id, USED_FOR)? { Ok(()) } else { Err(ProofError::Replayed.into()) }
+        if used_proofs.is_first(&id, USED_FOR)? { Ok(()) } else { Err(ProofError::Replayed.into()) }
     }
 
     fn text(&self, claim: &'static str) -> Result<&str, ProofError> {

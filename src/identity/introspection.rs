@@ -19,7 +19,7 @@ use crate::strict_json;
 use crate::time::UnixTime;
 
 /// The longest answer that is read, in bytes.
-pub const MAX_ANSWER_BYTES: usize = 16 * 1024;
+pub const MAX_RESPONSE_BYTES: usize = 16 * 1024;
 /// How long it is remembered that a token is not active, in seconds; never longer than the window.
 const INACTIVE: u64 = 5;
 
@@ -61,7 +61,7 @@ pub enum IntrospectionError {
 /// An answer that is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the answer is not a JSON object with a member \"active\" that is true or false")]
-pub struct NotAnAnswer;
+pub struct MalformedResponse;
 
 /// Who has to be asked about `token`: nobody about a JWT, and nobody where the policy names nobody.
 pub(super) fn about<'policy>(
@@ -84,7 +84,7 @@ pub(super) fn claims(
 ) -> Result<VerifiedClaims, IdentityError> {
     let answer = introspector.ask(issuer, introspection, token).map_err(IntrospectionError::from)?;
     let unusable =
-        |error: NotAnAnswer| IntrospectionUnavailable { issuer: issuer.id.clone(), cause: error.to_string() };
+        |error: MalformedResponse| IntrospectionUnavailable { issuer: issuer.id.clone(), cause: error.to_string() };
     let said = active(&answer).map_err(|error| IntrospectionError::from(unusable(error)))?;
     let claims = said.ok_or(IntrospectionError::Inactive)?;
     check_kind(&claims)?;
@@ -95,8 +95,8 @@ pub(super) fn claims(
 /// only shortly where the token is not active or `exp` is not a date, so that it is refused.
 ///
 /// # Errors
-/// [`NotAnAnswer`] where it is none, which is never used.
-pub fn keep_for(answer: &[u8], window: u64, now: UnixTime) -> Result<u64, NotAnAnswer> {
+/// [`MalformedResponse`] where it is none, which is never used.
+pub fn keep_for(answer: &[u8], window: u64, now: UnixTime) -> Result<u64, MalformedResponse> {
     let Some(claims) = active(answer)? else { return Ok(window.min(INACTIVE)) };
     Ok(match Claims::new(claims).time("exp") {
         Ok(None) => window,
@@ -106,12 +106,12 @@ pub fn keep_for(answer: &[u8], window: u64, now: UnixTime) -> Result<u64, NotAnA
 }
 
 /// The members of an answer about an active token; nothing where it is not active.
-fn active(answer: &[u8]) -> Result<Option<Map<String, Value>>, NotAnAnswer> {
-    let members = strict_json::parse_object(answer).map_err(|_| NotAnAnswer)?;
+fn active(answer: &[u8]) -> Result<Option<Map<String, Value>>, MalformedResponse> {
+    let members = strict_json::parse_object(answer).map_err(|_| MalformedResponse)?;
     match members.get("active").and_then(Value::as_bool) {
         Some(true) => Ok(Some(members)),
         Some(false) => Ok(None),
-        None => Err(NotAnAnswer),
+        None => Err(MalformedResponse),
     }
 }
 
@@ -189,9 +189,9 @@ fn form_encoded(text: &str) -> String {
 /// A token that was asked about, and of whom, as a name for both: SHA-256. A policy that asks elsewhere, as somebody else or
 /// for another window knows nothing of what was answered before.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Question([u8; 32]);
+pub struct IntrospectionKey([u8; 32]);
 
-impl Question {
+impl IntrospectionKey {
     /// The question about `token`.
     #[must_use]
     pub fn new(issuer: &Issuer, introspection: &Introspection, token: &Secret<&str>) -> Self {
@@ -209,11 +209,11 @@ impl Question {
     }
 }
 
-/// How many answers a sandbox keeps: each at most [`MAX_ANSWER_BYTES`] long, so 8 MB at the worst.
+/// How many answers a sandbox keeps: each at most [`MAX_RESPONSE_BYTES`] long, so 8 MB at the worst.
 const CAPACITY: NonZeroUsize = NonZeroUsize::MIN.saturating_add(499);
 
 /// Answers in memory, the least recently used forgotten first. An empty answer stands for a failure.
-pub struct Memory(LruCache<Question, (UnixTime, Vec<u8>)>);
+pub struct Memory(LruCache<IntrospectionKey, (UnixTime, Vec<u8>)>);
 
 impl Default for Memory {
     fn default() -> Self {
@@ -223,12 +223,12 @@ impl Default for Memory {
 
 impl Memory {
     /// The answer, if it may still be used.
-    pub fn recall(&mut self, question: &Question, now: UnixTime) -> Option<&[u8]> {
+    pub fn recall(&mut self, question: &IntrospectionKey, now: UnixTime) -> Option<&[u8]> {
         self.0.get(question).filter(|(until, _)| now < *until).map(|(_, answer)| answer.as_slice())
     }
 
     /// Keeps an answer until `until`.
-    pub fn keep(&mut self, question: Question, answer: Vec<u8>, until: UnixTime) {
+    pub fn keep(&mut self, question: IntrospectionKey, answer: Vec<u8>, until: UnixTime) {
         self.0.put(question, (until, answer));
     }
 }

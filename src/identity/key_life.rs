@@ -27,20 +27,20 @@ pub fn fresh_for(life: &KeyLife, cache_control: Option<&str>, age: Option<&str>)
 
 /// A key set and its age.
 #[derive(Clone, Debug)]
-pub struct HeldKeys {
+pub struct CachedKeySet {
     keys: Arc<KeySet>,
     /// When the issuer gave it and how long it is fresh; nothing for a set that an operator seeded.
-    given: Option<Given>,
+    given: Option<FetchedAt>,
 }
 
 /// When an issuer gave a set, and for how long it is fresh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Given {
+pub struct FetchedAt {
     at: UnixTime,
     fresh_for: u64,
 }
 
-impl Given {
+impl FetchedAt {
     /// A set that was given at `at` and is fresh for `fresh_for` seconds.
     #[must_use]
     pub const fn new(at: UnixTime, fresh_for: u64) -> Self {
@@ -73,10 +73,10 @@ impl Given {
     }
 }
 
-impl HeldKeys {
+impl CachedKeySet {
     /// A set that was kept, with the note that was kept beside it; without a note somebody seeded it.
     #[must_use]
-    pub fn with_note(keys: KeySet, given: Option<Given>) -> Self {
+    pub fn with_note(keys: KeySet, given: Option<FetchedAt>) -> Self {
         Self { keys: Arc::new(keys), given }
     }
 
@@ -88,7 +88,7 @@ impl HeldKeys {
 
     /// When the issuer gave it.
     #[must_use]
-    pub const fn given_at(&self) -> Option<Given> {
+    pub const fn fetched_at(&self) -> Option<FetchedAt> {
         self.given
     }
 
@@ -125,7 +125,7 @@ impl HeldKeys {
 
 #[cfg(test)]
 mod tests {
-    use super::{Given, fresh_for};
+    use super::{FetchedAt, fresh_for};
     use crate::policy::KeyLife;
     use crate::time::UnixTime;
 
@@ -151,10 +151,10 @@ mod tests {
 
     #[test]
     fn a_note_is_read_as_it_was_written_and_anything_else_is_none() {
-        let given = Given { at: UnixTime::from_seconds(17), fresh_for: 60 };
-        assert_eq!(Given::from_note(given.to_note().as_bytes()), Some(given));
+        let given = FetchedAt { at: UnixTime::from_seconds(17), fresh_for: 60 };
+        assert_eq!(FetchedAt::from_note(given.to_note().as_bytes()), Some(given));
         for note in [&b""[..], b"17", b"x y", b"17 60 3", b"\xff", b"-1 60"] {
-            assert_eq!(Given::from_note(note), None);
+            assert_eq!(FetchedAt::from_note(note), None);
         }
     }
 }

@@ -16,20 +16,20 @@ use crate::time::UnixTime;
 use signer::Signer;
 
 /// Signs in the place of one issuer, by an algorithm that the policy accepts of it.
-pub struct StandIn {
+pub struct SampleIssuer {
     signer: Signer,
     keys: Arc<KeySet>,
 }
 
 /// A token, and what it is presented with.
-pub struct Rehearsed {
+pub struct SampleToken {
     /// The token.
     pub token: String,
     /// The digest of the client certificate that shows that the token is its holder's, where it is bound.
     pub certificate: Option<[u8; 32]>,
 }
 
-impl StandIn {
+impl SampleIssuer {
     /// A stand-in with a key pair of its own; nothing where none can be made.
     #[must_use]
     pub fn new(issuer: &Issuer) -> Option<Self> {
@@ -51,11 +51,11 @@ impl StandIn {
     /// A token that `claims` bind (`cnf`) is presented with what it is bound to. A client certificate (RFC 8705 §3) does
     /// that for a DPoP key (RFC 9449 §6.1), too: which of the two it is makes no difference to any rule.
     #[must_use]
-    pub fn token(&self, issuer: &Issuer, claims: &Map<String, Value>, now: UnixTime) -> Option<Rehearsed> {
+    pub fn token(&self, issuer: &Issuer, claims: &Map<String, Value>, now: UnixTime) -> Option<SampleToken> {
         let mut said = completed(issuer, claims, now);
         let certificate = certificate(&mut said);
         let token = self.signer.sign(issuer.shape.types.first().map(String::as_str), said)?;
-        Some(Rehearsed { token, certificate })
+        Some(SampleToken { token, certificate })
     }
 }
 

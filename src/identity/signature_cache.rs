@@ -12,9 +12,9 @@ use crate::time::UnixTime;
 /// The fact that a signature holds, as a name for it: SHA-256 over the key and the whole token, signature included. Two
 /// tokens with the same claims and different signatures are two verdicts; a key that changes takes its verdicts along.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Verdict([u8; 32]);
+pub struct VerifiedSignature([u8; 32]);
 
-impl Verdict {
+impl VerifiedSignature {
     pub(super) fn new(key: &Key, token: &str) -> Self {
         let mut hash = hmac_sha256::Hash::new();
         hash.update(key.thumbprint()); // of fixed length: nothing can move between key and token
@@ -30,30 +30,30 @@ impl Verdict {
 }
 
 /// Where verdicts are kept. Only successes are; whoever cannot answer says no.
-pub trait Verdicts {
+pub trait SignatureCache {
     /// Whether this verdict was reached within its window.
-    fn holds(&mut self, verdict: &Verdict) -> bool;
+    fn holds(&mut self, verdict: &VerifiedSignature) -> bool;
 
     /// Keeps a verdict for `window` seconds; for 0 seconds not at all.
-    fn remember(&mut self, verdict: &Verdict, window: u64);
+    fn remember(&mut self, verdict: &VerifiedSignature, window: u64);
 }
 
 /// Keeps nothing: every signature is checked. For the desk, where a request comes alone.
-pub struct NoVerdicts;
+pub struct NoSignatureCache;
 
-impl Verdicts for NoVerdicts {
-    fn holds(&mut self, _: &Verdict) -> bool {
+impl SignatureCache for NoSignatureCache {
+    fn holds(&mut self, _: &VerifiedSignature) -> bool {
         false
     }
 
-    fn remember(&mut self, _: &Verdict, _: u64) {}
+    fn remember(&mut self, _: &VerifiedSignature, _: u64) {}
 }
 
 /// How many verdicts a sandbox keeps: 64 bytes each with what the map needs, so well under a megabyte.
 const CAPACITY: NonZeroUsize = NonZeroUsize::MIN.saturating_add(4095);
 
-/// Verdicts in memory, the least recently used forgotten first.
-pub struct Memory(LruCache<Verdict, UnixTime>);
+/// SignatureCache in memory, the least recently used forgotten first.
+pub struct Memory(LruCache<VerifiedSignature, UnixTime>);
 
 impl Default for Memory {
     fn default() -> Self {
@@ -63,23 +63,23 @@ impl Default for Memory {
 
 impl Memory {
     /// Whether `verdict` is kept and its window is open at `now`.
-    pub fn holds(&mut self, verdict: &Verdict, now: UnixTime) -> bool {
+    pub fn holds(&mut self, verdict: &VerifiedSignature, now: UnixTime) -> bool {
         self.0.get(verdict).is_some_and(|until| now < *until)
     }
 
     /// Keeps `verdict` until `until`.
-    pub fn remember(&mut self, verdict: Verdict, until: UnixTime) {
+    pub fn remember(&mut self, verdict: VerifiedSignature, until: UnixTime) {
         self.0.put(verdict, until);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{CAPACITY, Memory, Verdict};
+    use super::{CAPACITY, Memory, VerifiedSignature};
     use crate::time::UnixTime;
 
-    fn verdict(number: usize) -> Verdict {
-        Verdict(hmac_sha256::Hash::hash(&number.to_be_bytes()))
+    fn verdict(number: usize) -> VerifiedSignature {
+        VerifiedSignature(hmac_sha256::Hash::hash(&number.to_be_bytes()))
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::binding::Binding;
 use super::claims::{Claims, Holder};
 use super::jws;
 use super::keys::{Key, KeySet, NoKey};
-use super::signature_cache::{Verdict, Verdicts};
+use super::signature_cache::{SignatureCache, VerifiedSignature};
 pub use super::token_error::TokenError;
 use super::token_rules;
 use crate::policy::{AlgorithmName, Issuer, MAX_TOKEN_BYTES};
@@ -151,7 +151,7 @@ impl<'request> UnverifiedToken<'request> {
         issuer: &Issuer,
         keys: &KeySet,
         now: UnixTime,
-        verdicts: &mut dyn Verdicts,
+        signatures: &mut dyn SignatureCache,
     ) -> Result<VerifiedClaims, TokenError> {
         self.check(issuer, now)?;
         let algorithm = self.algorithm(issuer)?;
@@ -159,10 +159,10 @@ impl<'request> UnverifiedToken<'request> {
             NoKey::Unknown => TokenError::UnknownKey,
             NoKey::Ambiguous => TokenError::AmbiguousKey,
         })?;
-        let verdict = Verdict::new(key, self.compact.expose());
-        if !verdicts.holds(&verdict) {
+        let signature = VerifiedSignature::new(key, self.compact.expose());
+        if !signatures.holds(&signature) {
             self.check_signature(key, algorithm)?;
-            verdicts.remember(&verdict, issuer.verdict_window);
+            signatures.remember(&signature, issuer.verdict_window);
         }
         Ok(VerifiedClaims { holder: self.claims.holder(&issuer.shape)?, claims: self.claims.clone() })
     }

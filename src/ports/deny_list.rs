@@ -3,7 +3,7 @@
 
 use super::scoped::{Scoped, Space};
 use super::storage::Stored;
-use crate::identity::deny_list::{DenyList, DenyListUnavailable, Entry, Known, Mark, Memory};
+use crate::identity::deny_list::{CachedEntry, DenyList, DenyListUnavailable, Entry, Memory, RevocationKey};
 
 /// The longest entry that is read, in bytes.
 const MAX_ENTRY_BYTES: usize = 1024;
@@ -15,7 +15,11 @@ pub(super) struct KvDenyList<'request> {
 }
 
 impl DenyList for KvDenyList<'_> {
-    fn entries(&mut self, marks: &[Mark], window: u64) -> Result<Vec<(Mark, Entry)>, DenyListUnavailable> {
+    fn entries(
+        &mut self,
+        marks: &[RevocationKey],
+        window: u64,
+    ) -> Result<Vec<(RevocationKey, Entry)>, DenyListUnavailable> {
         let mut found = Vec::new();
         let mut unknown = Vec::new();
         for mark in marks {
@@ -28,12 +32,12 @@ impl DenyList for KvDenyList<'_> {
             return Ok(found);
         }
         let asked = self.scoped.now();
-        let keys: Vec<String> = unknown.iter().map(Mark::store_key).collect();
+        let keys: Vec<String> = unknown.iter().map(RevocationKey::store_key).collect();
         let stored = self.scoped.kv_all(&keys, MAX_ENTRY_BYTES);
         let stored = stored.map_err(|error| DenyListUnavailable { cause: error.to_string() })?;
         for (mark, stored) in unknown.into_iter().zip(stored) {
             let entry = stored.map(|stored| Entry::parse(&stored.value));
-            self.remember(mark, Known::new(asked, entry), window);
+            self.remember(mark, CachedEntry::new(asked, entry), window);
             found.extend(entry.map(|entry| (mark, entry)));
         }
         Ok(found)
@@ -41,18 +45,18 @@ impl DenyList for KvDenyList<'_> {
 }
 
 impl KvDenyList<'_> {
-    fn at_hand(&mut self, mark: &Mark, window: u64) -> Option<Known> {
+    fn at_hand(&mut self, mark: &RevocationKey, window: u64) -> Option<CachedEntry> {
         let now = self.scoped.now();
         if let Some(known) = self.memory.recall(mark, now, window) {
             return Some(known);
         }
         let note = self.scoped.cached_note(Space::DenyList, mark.as_bytes()).ok()??;
-        let known = Known::from_record(&note).filter(|known| known.holds(now, window))?;
+        let known = CachedEntry::from_record(&note).filter(|known| known.holds(now, window))?;
         self.memory.keep(*mark, known);
         Some(known)
     }
 
-    fn remember(&mut self, mark: Mark, known: Known, window: u64) {
+    fn remember(&mut self, mark: RevocationKey, known: CachedEntry, window: u64) {
         if window == 0 {
             return;
         }

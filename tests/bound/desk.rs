@@ -8,9 +8,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use fastgate::gateway::{Decision, Environment, Gateway};
 use fastgate::headers::Headers;
-use fastgate::identity::dpop::used::{ProofId, Replays, ReplaysUnreachable};
+use fastgate::identity::dpop::used::{ProofId, UsedProofs, UsedProofsUnreachable};
 use fastgate::identity::keys::KeySet;
-use fastgate::identity::signature_cache::NoVerdicts;
+use fastgate::identity::signature_cache::NoSignatureCache;
 use fastgate::identity::{KeySource, KeysUnavailable, Sources, Wanted};
 use fastgate::mint::{Minter, SigningKeys, new_signing_keys};
 use fastgate::place::{AclAction, AclUnavailable, Acls};
@@ -217,10 +217,10 @@ impl Desk {
             counter: &mut Nobody,
             sources: Sources {
                 keys: &mut Nobody,
-                verdicts: &mut NoVerdicts,
+                signatures: &mut NoSignatureCache,
                 deny_list: &mut fastgate::identity::deny_list::NoDenyList,
                 introspector: &mut fastgate::identity::introspection::NoIntrospector,
-                replays: &mut *self.used.borrow_mut(),
+                used_proofs: &mut *self.used.borrow_mut(),
                 nonces: self.gateway.nonces(),
             },
             switch: &fastgate::opening::Switch::default(),
@@ -266,10 +266,10 @@ impl Outcome {
     }
 }
 
-impl Replays for Used {
-    fn is_first(&mut self, proof: &ProofId, window: u64) -> Result<bool, ReplaysUnreachable> {
+impl UsedProofs for Used {
+    fn is_first(&mut self, proof: &ProofId, window: u64) -> Result<bool, UsedProofsUnreachable> {
         if self.broken {
-            return Err(ReplaysUnreachable("broken".to_owned()));
+            return Err(UsedProofsUnreachable("broken".to_owned()));
         }
         Ok(self.windows.insert(*proof, window).is_none())
     }

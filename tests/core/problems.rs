@@ -8,7 +8,7 @@ use fastgate::identity::KeysUnavailable;
 use fastgate::identity::bearer::{CredentialsError, Scheme};
 use fastgate::identity::deny_list::{DenyListError, DenyListUnavailable};
 use fastgate::identity::dpop::ProofError;
-use fastgate::identity::dpop::used::ReplaysUnreachable;
+use fastgate::identity::dpop::used::UsedProofsUnreachable;
 use fastgate::identity::introspection::{IntrospectionError, IntrospectionUnavailable};
 use fastgate::identity::token::TokenError;
 use fastgate::inspect::InspectError;
@@ -82,7 +82,7 @@ fn table() -> Vec<Row> {
         ),
         (CredentialsError::Malformed.into(), 401, "invalid-token", Some(INVALID_TOKEN), "credentials-malformed"),
         (
-            ReplaysUnreachable("the cache is gone".to_owned()).into(),
+            UsedProofsUnreachable("the cache is gone".to_owned()).into(),
             503,
             "unavailable",
             Some(LATER),

@@ -11,10 +11,10 @@ use fastgate::gateway::{Decision, Environment, Gateway};
 use fastgate::headers::Headers;
 use fastgate::identity::deny_list::NoDenyList;
 use fastgate::identity::dpop::Nonces;
-use fastgate::identity::dpop::used::{ProofId, Replays, ReplaysUnreachable};
+use fastgate::identity::dpop::used::{ProofId, UsedProofs, UsedProofsUnreachable};
 use fastgate::identity::introspection::NoIntrospector;
 use fastgate::identity::keys::KeySet;
-use fastgate::identity::signature_cache::NoVerdicts;
+use fastgate::identity::signature_cache::NoSignatureCache;
 use fastgate::identity::{KeySource, KeysUnavailable, Sources, Wanted};
 use fastgate::mint::{Grant, Minter, SigningKeys};
 use fastgate::opening::Switch;
@@ -171,10 +171,10 @@ impl Request {
         let minter = Minter::new(SigningKeys::parse(sign::edge_keys().to_string().as_bytes()).unwrap());
         let sources = Sources {
             keys: &mut keys,
-            verdicts: &mut NoVerdicts,
+            signatures: &mut NoSignatureCache,
             deny_list: &mut NoDenyList,
             introspector: &mut NoIntrospector,
-            replays: &mut Nobody,
+            used_proofs: &mut Nobody,
             nonces: &Nonces::default(),
         };
         let mut environment = Environment {
@@ -286,9 +286,9 @@ impl KeySource for Keys {
 /// Neither ACLs nor counters nor used proofs can be asked.
 pub(crate) struct Nobody;
 
-impl Replays for Nobody {
-    fn is_first(&mut self, _: &ProofId, _: u64) -> Result<bool, ReplaysUnreachable> {
-        Err(ReplaysUnreachable("nobody remembers".to_owned()))
+impl UsedProofs for Nobody {
+    fn is_first(&mut self, _: &ProofId, _: u64) -> Result<bool, UsedProofsUnreachable> {
+        Err(UsedProofsUnreachable("nobody remembers".to_owned()))
     }
 }
 

@@ -9,7 +9,7 @@ mod structure;
 use fastgate::identity::deny_list::NoDenyList;
 use fastgate::identity::dpop::Nonces;
 use fastgate::identity::introspection::NoIntrospector;
-use fastgate::identity::signature_cache::NoVerdicts;
+use fastgate::identity::signature_cache::NoSignatureCache;
 use fastgate::identity::token::TokenError;
 use fastgate::identity::{Caller, Identity, IdentityError, Seen, Sources, identify};
 use fastgate::policy::Policy;
@@ -27,10 +27,10 @@ fn verdict_with(policy: &Policy, mut keys: Keys, token: &str) -> Result<Identity
     let target = get("/me").bearer(token).normalized().unwrap();
     let mut sources = Sources {
         keys: &mut keys,
-        verdicts: &mut NoVerdicts,
+        signatures: &mut NoSignatureCache,
         deny_list: &mut NoDenyList,
         introspector: &mut NoIntrospector,
-        replays: &mut Nobody,
+        used_proofs: &mut Nobody,
         nonces: &Nonces::default(),
     };
     match identify(policy, route, &target, now(), &mut sources, &mut Seen::default()) {

@@ -23,10 +23,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use fastgate::identity::deny_list::NoDenyList;
 use fastgate::identity::dpop::Nonces;
-use fastgate::identity::dpop::used::{ProofId, Replays, ReplaysUnreachable};
+use fastgate::identity::dpop::used::{ProofId, UsedProofs, UsedProofsUnreachable};
 use fastgate::identity::introspection::NoIntrospector;
 use fastgate::identity::keys::KeySet;
-use fastgate::identity::signature_cache::{Verdict, Verdicts};
+use fastgate::identity::signature_cache::{SignatureCache, VerifiedSignature};
 use fastgate::identity::token::TokenError;
 use fastgate::identity::{
     Caller, Identity, IdentityError, KeySource, KeysUnavailable, Seen, Sources, Wanted, identify,
@@ -113,10 +113,10 @@ pub(crate) fn shown_to(
     let now = UnixTime::from_seconds(now);
     let mut sources = Sources {
         keys: &mut Keys(listed),
-        verdicts: &mut Forgetful,
+        signatures: &mut Forgetful,
         deny_list: &mut NoDenyList,
         introspector: &mut NoIntrospector,
-        replays: &mut Forgetful,
+        used_proofs: &mut Forgetful,
         nonces: &Nonces::default(),
     };
     match identify(policy, &policy.routes()[0], &target, now, &mut sources, &mut Seen::default()) {
@@ -144,16 +144,16 @@ impl KeySource for Keys<'_> {
 /// No verdict is ever remembered, nor is a proof.
 struct Forgetful;
 
-impl Replays for Forgetful {
-    fn is_first(&mut self, _: &ProofId, _: u64) -> Result<bool, ReplaysUnreachable> {
-        Err(ReplaysUnreachable("nobody remembers".to_owned()))
+impl UsedProofs for Forgetful {
+    fn is_first(&mut self, _: &ProofId, _: u64) -> Result<bool, UsedProofsUnreachable> {
+        Err(UsedProofsUnreachable("nobody remembers".to_owned()))
     }
 }
 
-impl Verdicts for Forgetful {
-    fn holds(&mut self, _: &Verdict) -> bool {
+impl SignatureCache for Forgetful {
+    fn holds(&mut self, _: &VerifiedSignature) -> bool {
         false
     }
 
-    fn remember(&mut self, _: &Verdict, _: u64) {}
+    fn remember(&mut self, _: &VerifiedSignature, _: u64) {}
 }

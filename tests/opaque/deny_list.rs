@@ -1,7 +1,9 @@
 //! Rows I5 and I6 of `docs/attacks.md`: a token that is revoked is refused, however good it is otherwise.
 
 use fastgate::gateway::Decision;
-use fastgate::identity::deny_list::{DenyList as _, Entry, Known, Mark, MarkKind, Memory, NoDenyList};
+use fastgate::identity::deny_list::{
+    CachedEntry, DenyList as _, Entry, Memory, NoDenyList, RevocationClaim, RevocationKey,
+};
 use fastgate::time::UnixTime;
 use serde_json::json;
 
@@ -18,8 +20,8 @@ fn at(seconds: u64) -> UnixTime {
 }
 
 impl Desk {
-    fn deny(&self, kind: MarkKind, issuer: &str, value: &str, entry: &str) {
-        self.list.borrow_mut().entries.insert(Mark::new(kind, issuer, value).store_key(), entry.to_owned());
+    fn deny(&self, kind: RevocationClaim, issuer: &str, value: &str, entry: &str) {
+        self.list.borrow_mut().entries.insert(RevocationKey::new(kind, issuer, value).store_key(), entry.to_owned());
     }
 }
 
@@ -30,9 +32,11 @@ fn entry(until: u64) -> String {
 #[test]
 fn a_token_is_revoked_by_its_id_its_session_or_its_subject() {
     let claims = json!({ "jti": "t-1", "sid": "s-1", "sub": "alice" });
-    for (kind, value, claim) in
-        [(MarkKind::Token, "t-1", "jti"), (MarkKind::Session, "s-1", "sid"), (MarkKind::Subject, "alice", "sub")]
-    {
+    for (kind, value, claim) in [
+        (RevocationClaim::Token, "t-1", "jti"),
+        (RevocationClaim::Session, "s-1", "sid"),
+        (RevocationClaim::Subject, "alice", "sub"),
+    ] {
         let desk = desk();
         let token = desk.main.token(NOW, claims.clone());
         assert_eq!(desk.verdict(&token), "forwarded");
@@ -47,7 +51,7 @@ fn a_token_is_revoked_by_its_id_its_session_or_its_subject() {
 
 #[test]
 fn an_id_that_is_a_number_is_revoked_by_its_digits_and_one_that_is_neither_is_refused() {
-    for (kind, claim) in [(MarkKind::Token, "jti"), (MarkKind::Session, "sid")] {
+    for (kind, claim) in [(RevocationClaim::Token, "jti"), (RevocationClaim::Session, "sid")] {
         for (value, digits) in [(json!(7), "7"), (json!(-7), "-7"), (json!(u64::MAX), "18446744073709551615")] {
             let desk = desk();
             let token = desk.main.token(NOW, json!({ claim: value }));
@@ -71,25 +75,25 @@ fn an_id_that_is_a_number_is_revoked_by_its_digits_and_one_that_is_neither_is_re
 #[test]
 fn what_is_revoked_of_one_issuer_or_claim_is_not_revoked_of_another() {
     let desk = desk();
-    desk.deny(MarkKind::Token, "https://partner.test", "x", &entry(NOW + 60));
-    desk.deny(MarkKind::Session, MAIN, "x", &entry(NOW + 60));
-    desk.deny(MarkKind::Subject, MAIN, "ali", &entry(NOW + 60));
+    desk.deny(RevocationClaim::Token, "https://partner.test", "x", &entry(NOW + 60));
+    desk.deny(RevocationClaim::Session, MAIN, "x", &entry(NOW + 60));
+    desk.deny(RevocationClaim::Subject, MAIN, "ali", &entry(NOW + 60));
     assert_eq!(desk.verdict(&desk.main.token(NOW, json!({ "jti": "x" }))), "forwarded");
     let marks = [
-        Mark::new(MarkKind::Token, "https://a.test", "b"),
-        Mark::new(MarkKind::Token, "https://a.testb", ""),
-        Mark::new(MarkKind::Token, "https://a.tes", "tb"),
-        Mark::new(MarkKind::Session, "https://a.test", "b"),
-        Mark::new(MarkKind::Subject, "https://a.test", "b"),
+        RevocationKey::new(RevocationClaim::Token, "https://a.test", "b"),
+        RevocationKey::new(RevocationClaim::Token, "https://a.testb", ""),
+        RevocationKey::new(RevocationClaim::Token, "https://a.tes", "tb"),
+        RevocationKey::new(RevocationClaim::Session, "https://a.test", "b"),
+        RevocationKey::new(RevocationClaim::Subject, "https://a.test", "b"),
     ];
-    let keys: std::collections::BTreeSet<_> = marks.iter().map(Mark::store_key).collect();
+    let keys: std::collections::BTreeSet<_> = marks.iter().map(RevocationKey::store_key).collect();
     assert_eq!(keys.len(), marks.len(), "nothing moves between issuer and value");
 }
 
 #[test]
 fn no_value_of_a_client_is_the_key_of_a_store() {
     for hostile in ["", ".", "..", "../policy", "policy", "a#b;c?d^e|f\n\r", &"x".repeat(2000), "🙂"] {
-        let key = Mark::new(MarkKind::Token, MAIN, hostile).store_key();
+        let key = RevocationKey::new(RevocationClaim::Token, MAIN, hostile).store_key();
         let digest = key.strip_prefix("denied/").unwrap();
         assert_eq!(digest.len(), 43);
         assert!(digest.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')), "{key}");
@@ -100,7 +104,7 @@ fn no_value_of_a_client_is_the_key_of_a_store() {
 fn the_tokens_of_a_subject_are_refused_up_to_the_second_that_the_entry_says() {
     let desk = desk();
     let before = |moment| Entry { until: at(NOW + 60), not_before: Some(at(moment)) }.to_json();
-    desk.deny(MarkKind::Subject, MAIN, "alice", &before(NOW - 100));
+    desk.deny(RevocationClaim::Subject, MAIN, "alice", &before(NOW - 100));
     for (issued, verdict) in [
         (json!(NOW - 101), "token-revoked"),
         (json!(1_799_999_899.5), "token-revoked"),
@@ -128,7 +132,7 @@ fn an_entry_is_over_when_it_says_so_and_one_that_cannot_be_read_never_is() {
         (format!("{{\"until\":{NOW},\"unheard_of\":1}}"), "token-revoked"),
         (format!("{{\"until\":\"{NOW}\"}}"), "token-revoked"),
     ] {
-        desk.deny(MarkKind::Token, MAIN, "t-1", &written);
+        desk.deny(RevocationClaim::Token, MAIN, "t-1", &written);
         assert_eq!(desk.verdict(&token), verdict, "{written}");
     }
 }
@@ -160,10 +164,11 @@ fn the_list_is_asked_once_of_every_good_token_and_of_no_other() {
 
 #[test]
 fn what_the_list_said_grows_old_from_the_moment_it_was_asked() {
-    let (mark, entry) = (Mark::new(MarkKind::Token, MAIN, "t"), Entry::parse(entry(NOW + 60).as_bytes()));
+    let (mark, entry) =
+        (RevocationKey::new(RevocationClaim::Token, MAIN, "t"), Entry::parse(entry(NOW + 60).as_bytes()));
     for said in [None, Some(entry), Some(Entry { not_before: Some(at(7)), ..entry })] {
-        let known = Known::from_record(Known::new(at(NOW), said).to_record().as_bytes()).unwrap();
-        assert_eq!((known, known.entry()), (Known::new(at(NOW), said), said), "through the cache and back");
+        let known = CachedEntry::from_record(CachedEntry::new(at(NOW), said).to_record().as_bytes()).unwrap();
+        assert_eq!((known, known.entry()), (CachedEntry::new(at(NOW), said), said), "through the cache and back");
         let mut memory = Memory::default();
         assert_eq!(memory.recall(&mark, at(NOW), 30), None);
         memory.keep(mark, known);
@@ -173,7 +178,7 @@ fn what_the_list_said_grows_old_from_the_moment_it_was_asked() {
         assert_eq!(memory.recall(&mark, at(NOW), 0), None, "without a window nothing is remembered");
     }
     for damaged in ["", "x", "x {}", "1800000000", "1800000000 ", "1800000000 {\"until\":", " {}", "x -"] {
-        assert_eq!(Known::from_record(damaged.as_bytes()), None, "{damaged}");
+        assert_eq!(CachedEntry::from_record(damaged.as_bytes()), None, "{damaged}");
     }
 }
 

@@ -3,9 +3,9 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use fastgate::gateway::Decision;
-use fastgate::identity::deny_list::{Entry, Mark, MarkKind};
+use fastgate::identity::deny_list::{Entry, RevocationClaim, RevocationKey};
 use fastgate::identity::introspection::{
-    Introspector, MAX_ANSWER_BYTES, Memory, NoIntrospector, Question, authorization, form, keep_for,
+    IntrospectionKey, Introspector, MAX_RESPONSE_BYTES, Memory, NoIntrospector, authorization, form, keep_for,
 };
 use fastgate::policy::Policy;
 use fastgate::secret::Secret;
@@ -159,7 +159,7 @@ fn an_opaque_token_can_be_revoked_as_well() {
     let desk = Desk::new(&main);
     desk.provider.borrow_mut().answer = Some(but(json!({ "jti": "t-1" })));
     assert_eq!(desk.verdict("opaque-token"), "forwarded");
-    let mark = Mark::new(MarkKind::Token, "https://idp.test", "t-1");
+    let mark = RevocationKey::new(RevocationClaim::Token, "https://idp.test", "t-1");
     let entry = Entry { until: UnixTime::from_seconds(NOW + 60), not_before: None };
     desk.list.borrow_mut().entries.insert(mark.store_key(), entry.to_json());
     assert_eq!(desk.verdict("opaque-token"), "token-revoked");
@@ -198,7 +198,7 @@ fn answers_are_remembered_by_token_and_by_who_was_asked() {
     let question = |main: &Value, token| {
         let policy = Policy::parse(policy(main).to_string().as_bytes()).unwrap();
         let (issuer, asked) = policy.introspection().unwrap();
-        Question::new(issuer, asked, &Secret::new(token))
+        IntrospectionKey::new(issuer, asked, &Secret::new(token))
     };
     let (mut memory, now) = (Memory::default(), UnixTime::from_seconds(NOW));
     memory.keep(question(&asking(), "one"), b"{}".to_vec(), now.plus(5));
@@ -258,5 +258,5 @@ fn where_there_is_no_provider_there_is_no_answer() {
 /// Answers are a few hundred bytes, some with a list of permissions; whoever sends more is not read to the end.
 #[test]
 fn an_answer_is_at_most_16_kib_long() {
-    assert_eq!(MAX_ANSWER_BYTES, 16_384);
+    assert_eq!(MAX_RESPONSE_BYTES, 16_384);
 }

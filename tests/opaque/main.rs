@@ -24,11 +24,11 @@ use std::sync::Arc;
 
 use desk::Provider;
 use fastgate::gateway::{Decision, Environment, Gateway};
-use fastgate::identity::deny_list::{DenyList, DenyListUnavailable, Entry, Mark};
-use fastgate::identity::dpop::used::{ProofId, Replays, ReplaysUnreachable};
+use fastgate::identity::deny_list::{DenyList, DenyListUnavailable, Entry, RevocationKey};
+use fastgate::identity::dpop::used::{ProofId, UsedProofs, UsedProofsUnreachable};
 use fastgate::identity::introspection::{IntrospectionUnavailable, Introspector};
 use fastgate::identity::keys::KeySet;
-use fastgate::identity::signature_cache::NoVerdicts;
+use fastgate::identity::signature_cache::NoSignatureCache;
 use fastgate::identity::{KeySource, KeysUnavailable, Sources, Wanted};
 use fastgate::mint::{Minter, SigningKeys, new_signing_keys};
 use fastgate::place::{AclAction, AclUnavailable, Acls};
@@ -83,13 +83,14 @@ pub(crate) struct List {
 }
 
 impl DenyList for List {
-    fn entries(&mut self, marks: &[Mark], _: u64) -> Result<Vec<(Mark, Entry)>, DenyListUnavailable> {
+    fn entries(&mut self, marks: &[RevocationKey], _: u64) -> Result<Vec<(RevocationKey, Entry)>, DenyListUnavailable> {
         self.asked.push(marks.len());
         if self.broken {
             return Err(DenyListUnavailable { cause: "broken".to_owned() });
         }
-        let entry =
-            |mark: &Mark| self.entries.get(&mark.store_key()).map(|json| (*mark, Entry::parse(json.as_bytes())));
+        let entry = |mark: &RevocationKey| {
+            self.entries.get(&mark.store_key()).map(|json| (*mark, Entry::parse(json.as_bytes())))
+        };
         Ok(marks.iter().filter_map(entry).collect())
     }
 }
@@ -138,10 +139,10 @@ impl Desk {
             counter: &mut Nobody,
             sources: Sources {
                 keys: &mut Keys(self),
-                verdicts: &mut NoVerdicts,
+                signatures: &mut NoSignatureCache,
                 deny_list: &mut *self.list.borrow_mut(),
                 introspector: &mut *self.provider.borrow_mut(),
-                replays: &mut Nobody,
+                used_proofs: &mut Nobody,
                 nonces: self.gateway.nonces(),
             },
             elapsed: &|| 0,
@@ -165,8 +166,8 @@ impl Acls for Nobody {
     }
 }
 
-impl Replays for Nobody {
-    fn is_first(&mut self, _: &ProofId, _: u64) -> Result<bool, ReplaysUnreachable> {
+impl UsedProofs for Nobody {
+    fn is_first(&mut self, _: &ProofId, _: u64) -> Result<bool, UsedProofsUnreachable> {
         Ok(true)
     }
 }

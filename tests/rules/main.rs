@@ -34,10 +34,10 @@ use desk::Provider;
 use fastgate::gateway::{Decision, Environment, Gateway};
 use fastgate::headers::Headers;
 use fastgate::identity::deny_list::NoDenyList;
-use fastgate::identity::dpop::used::{ProofId, Replays, ReplaysUnreachable};
+use fastgate::identity::dpop::used::{ProofId, UsedProofs, UsedProofsUnreachable};
 use fastgate::identity::introspection::NoIntrospector;
 use fastgate::identity::keys::KeySet;
-use fastgate::identity::signature_cache::NoVerdicts;
+use fastgate::identity::signature_cache::NoSignatureCache;
 use fastgate::identity::{KeySource, KeysUnavailable, Sources, Wanted};
 use fastgate::mint::{Minter, SigningKeys, new_signing_keys};
 use fastgate::opening::Switch;
@@ -135,10 +135,10 @@ impl Desk {
             counter: &mut *self.counter.borrow_mut(),
             sources: Sources {
                 keys: &mut Keys(self),
-                verdicts: &mut NoVerdicts,
+                signatures: &mut NoSignatureCache,
                 deny_list: &mut NoDenyList,
                 introspector: &mut NoIntrospector,
-                replays: &mut NoReplays,
+                used_proofs: &mut NoUsedProofs,
                 nonces: self.gateway.nonces(),
             },
             elapsed: &|| 0,
@@ -172,11 +172,11 @@ impl Counter for Counts {
 }
 
 /// No proof was used before that could be asked for at the desk.
-struct NoReplays;
+struct NoUsedProofs;
 
-impl Replays for NoReplays {
-    fn is_first(&mut self, _: &ProofId, _: u64) -> Result<bool, ReplaysUnreachable> {
-        Err(ReplaysUnreachable("nobody remembers".to_owned()))
+impl UsedProofs for NoUsedProofs {
+    fn is_first(&mut self, _: &ProofId, _: u64) -> Result<bool, UsedProofsUnreachable> {
+        Err(UsedProofsUnreachable("nobody remembers".to_owned()))
     }
 }
 

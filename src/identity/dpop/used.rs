@@ -21,16 +21,16 @@ impl ProofId {
 }
 
 /// Where used proofs are kept.
-pub trait Replays {
+pub trait UsedProofs {
     /// Keeps `proof` for `window` seconds. Whether it is the first time in that window; of requests that ask at once, one
     /// is told so.
     ///
     /// # Errors
-    /// [`ReplaysUnreachable`] where that cannot be told; the request is refused then.
-    fn is_first(&mut self, proof: &ProofId, window: u64) -> Result<bool, ReplaysUnreachable>;
+    /// [`UsedProofsUnreachable`] where that cannot be told; the request is refused then.
+    fn is_first(&mut self, proof: &ProofId, window: u64) -> Result<bool, UsedProofsUnreachable>;
 }
 
 /// Whether a proof was used before cannot be told.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("whether the proof was used before cannot be told: {0}")]
-pub struct ReplaysUnreachable(pub String);
+pub struct UsedProofsUnreachable(pub String);
