@@ -3,6 +3,7 @@
 
 pub mod bearer;
 pub mod binding;
+pub mod cache;
 mod claims;
 pub mod deny_list;
 pub mod discovery;

@@ -18,7 +18,9 @@ pub mod storage;
 mod used_proofs;
 
 use crate::identity::Sources;
+use crate::identity::deny_list::DenyListMemory;
 use crate::identity::dpop::Nonces;
+use crate::identity::signature_cache::SignatureMemory;
 use crate::opening::Switch;
 use crate::throttle::Counter;
 use crate::trail::KeysNote;
@@ -37,8 +39,8 @@ use used_proofs::CachedProofs;
 pub struct Ports {
     role: Role,
     keys: KeySets,
-    signatures: crate::identity::signature_cache::Memory,
-    denied: crate::identity::deny_list::Memory,
+    signatures: SignatureMemory,
+    denied: DenyListMemory,
     introspected: introspection::Introspected,
 }
 
@@ -49,8 +51,8 @@ impl Ports {
         Self {
             role,
             keys: KeySets::default(),
-            signatures: crate::identity::signature_cache::Memory::default(),
-            denied: crate::identity::deny_list::Memory::default(),
+            signatures: SignatureMemory::default(),
+            denied: DenyListMemory::default(),
             introspected: introspection::Introspected::default(),
         }
     }

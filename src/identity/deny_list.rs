@@ -2,15 +2,14 @@
 //! token that is otherwise good, whatever is remembered of its signature, where the issuer has `deny_list`.
 
 use std::borrow::Cow;
-use std::num::NonZeroUsize;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use lru::LruCache;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::IdentityError;
+use super::cache::Lru;
 use super::token::VerifiedClaims;
 use super::token_error::TokenError;
 use crate::digest::add_parts;
@@ -211,6 +210,12 @@ impl CachedEntry {
         self.entry
     }
 
+    /// When it becomes too old for `window` seconds.
+    #[must_use]
+    pub const fn until(&self, window: u64) -> UnixTime {
+        self.asked.plus(window)
+    }
+
     /// Whether it is at most `window` seconds old. What is dated in the future is not: nobody knows its age.
     #[must_use]
     pub const fn holds(&self, now: UnixTime, window: u64) -> bool {
@@ -237,26 +242,5 @@ impl CachedEntry {
 /// What stands in a record for an absent entry. It is no part of an entry: a record that was cut off is none.
 const NO_ENTRY: &str = "-";
 
-/// How many marks a sandbox keeps: about a megabyte with what the map needs.
-const CAPACITY: NonZeroUsize = NonZeroUsize::MIN.saturating_add(8191);
-
-/// What the list said, in memory; the least recently used is forgotten first.
-pub struct Memory(LruCache<RevocationKey, CachedEntry>);
-
-impl Default for Memory {
-    fn default() -> Self {
-        Self(LruCache::new(CAPACITY))
-    }
-}
-
-impl Memory {
-    /// What the list said of `mark` at most `window` seconds ago.
-    pub fn recall(&mut self, mark: &RevocationKey, now: UnixTime, window: u64) -> Option<CachedEntry> {
-        self.0.get(mark).copied().filter(|known| known.holds(now, window))
-    }
-
-    /// Keeps what the list said.
-    pub fn keep(&mut self, mark: RevocationKey, known: CachedEntry) {
-        self.0.put(mark, known);
-    }
-}
+/// What the list said, in the memory of one sandbox: about a megabyte with what the map needs.
+pub type DenyListMemory = Lru<RevocationKey, CachedEntry, 8192>;

@@ -1,14 +1,12 @@
 //! Opaque tokens: their issuer is asked what they mean (RFC 7662), and what it answers is judged as the claims of a signed
 //! token are. A token of three parts separated by dots is a JWT and is never asked about.
 
-use std::num::NonZeroUsize;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use lru::LruCache;
 use serde_json::{Map, Value};
 
 use super::IdentityError;
+use super::cache::Lru;
 use super::claims::Claims;
 use super::token::{self, VerifiedClaims};
 use super::token_error::TokenError;
@@ -209,29 +207,9 @@ impl IntrospectionKey {
     }
 }
 
-/// How many answers a sandbox keeps: each at most [`MAX_RESPONSE_BYTES`] long, so 8 MB at the worst.
-const CAPACITY: NonZeroUsize = NonZeroUsize::MIN.saturating_add(499);
-
-/// Answers in memory, the least recently used forgotten first. An empty answer stands for a failure.
-pub struct Memory(LruCache<IntrospectionKey, (UnixTime, Vec<u8>)>);
-
-impl Default for Memory {
-    fn default() -> Self {
-        Self(LruCache::new(CAPACITY))
-    }
-}
-
-impl Memory {
-    /// The answer, if it may still be used.
-    pub fn recall(&mut self, question: &IntrospectionKey, now: UnixTime) -> Option<&[u8]> {
-        self.0.get(question).filter(|(until, _)| now < *until).map(|(_, answer)| answer.as_slice())
-    }
-
-    /// Keeps an answer until `until`.
-    pub fn keep(&mut self, question: IntrospectionKey, answer: Vec<u8>, until: UnixTime) {
-        self.0.put(question, (until, answer));
-    }
-}
+/// Responses in the memory of one sandbox, each at most [`MAX_RESPONSE_BYTES`] long: 8 MB at most. An empty response stands
+/// for a failure.
+pub type IntrospectionMemory = Lru<IntrospectionKey, Vec<u8>, 512>;
 
 /// Asks nobody: opaque tokens open nothing. For the desk.
 pub struct NoIntrospector;

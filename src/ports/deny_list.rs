@@ -3,14 +3,14 @@
 
 use super::scoped::{Scoped, Space};
 use super::storage::Stored;
-use crate::identity::deny_list::{CachedEntry, DenyList, DenyListUnavailable, Entry, Memory, RevocationKey};
+use crate::identity::deny_list::{CachedEntry, DenyList, DenyListMemory, DenyListUnavailable, Entry, RevocationKey};
 
 /// The longest entry that is read, in bytes.
 const MAX_ENTRY_BYTES: usize = 1024;
 
 /// The deny-list as it is asked by one request.
 pub(super) struct KvDenyList<'request> {
-    pub(super) memory: &'request mut Memory,
+    pub(super) memory: &'request mut DenyListMemory,
     pub(super) scoped: Scoped<'request>,
 }
 
@@ -47,12 +47,13 @@ impl DenyList for KvDenyList<'_> {
 impl KvDenyList<'_> {
     fn at_hand(&mut self, mark: &RevocationKey, window: u64) -> Option<CachedEntry> {
         let now = self.scoped.now();
-        if let Some(known) = self.memory.recall(mark, now, window) {
-            return Some(known);
+        let known = self.memory.recall(mark, now).filter(|known| known.holds(now, window));
+        if known.is_some() {
+            return known.copied();
         }
         let note = self.scoped.cached_note(Space::DenyList, mark.as_bytes()).ok()??;
         let known = CachedEntry::from_record(&note).filter(|known| known.holds(now, window))?;
-        self.memory.keep(*mark, known);
+        self.memory.keep(*mark, known, known.until(window));
         Some(known)
     }
 
@@ -60,7 +61,7 @@ impl KvDenyList<'_> {
         if window == 0 {
             return;
         }
-        self.memory.keep(mark, known);
+        self.memory.keep(mark, known, known.until(window));
         let _ = self.scoped.cache(Space::DenyList, mark.as_bytes(), &Stored::note(known.to_record()), window);
     }
 }

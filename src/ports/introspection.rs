@@ -7,7 +7,8 @@ use std::time::Duration;
 use super::scoped::{ASKED_BEHIND_RESPONSE, Role, Scoped, Space};
 use super::storage::{Leased, Outgoing, Stored};
 use crate::identity::introspection::{
-    IntrospectionKey, IntrospectionUnavailable, Introspector, MAX_RESPONSE_BYTES, Memory, authorization, form, keep_for,
+    IntrospectionKey, IntrospectionMemory, IntrospectionUnavailable, Introspector, MAX_RESPONSE_BYTES, authorization,
+    form, keep_for,
 };
 use crate::policy::{Introspection, Issuer};
 use crate::secret::Secret;
@@ -23,7 +24,7 @@ const MAX_POSTPONED: usize = 4;
 /// What is known of opaque tokens in this sandbox.
 #[derive(Default)]
 pub(super) struct Introspected {
-    memory: Memory,
+    memory: IntrospectionMemory,
     /// What a shadow policy asks once the response has left.
     due: Vec<(Issuer, Introspection, Secret<String>)>,
 }

@@ -3,17 +3,17 @@
 
 use super::scoped::{Scoped, Space};
 use super::storage::Stored;
-use crate::identity::signature_cache::{Memory, SignatureCache, VerifiedSignature};
+use crate::identity::signature_cache::{SignatureCache, SignatureMemory, VerifiedSignature};
 
 /// The signatures as they are asked for by one request.
 pub(super) struct CachedSignatures<'request> {
-    pub(super) memory: &'request mut Memory,
+    pub(super) memory: &'request mut SignatureMemory,
     pub(super) scoped: Scoped<'request>,
 }
 
 impl SignatureCache for CachedSignatures<'_> {
     fn holds(&mut self, signature: &VerifiedSignature) -> bool {
-        if self.memory.holds(signature, self.scoped.now()) {
+        if self.memory.recall(signature, self.scoped.now()).is_some() {
             return true;
         }
         let found = self.scoped.cached_note(Space::Signature, signature.as_bytes());
@@ -25,7 +25,7 @@ impl SignatureCache for CachedSignatures<'_> {
         if window == 0 {
             return;
         }
-        self.memory.remember(*signature, self.scoped.now().plus(window));
+        self.memory.keep(*signature, (), self.scoped.now().plus(window));
         let _ = self.scoped.cache(Space::Signature, signature.as_bytes(), &Stored::note(*signature.as_bytes()), window);
     }
 }

@@ -2,7 +2,7 @@
 
 use fastgate::gateway::Decision;
 use fastgate::identity::deny_list::{
-    CachedEntry, DenyList as _, Entry, Memory, NoDenyList, RevocationClaim, RevocationKey,
+    CachedEntry, DenyList as _, DenyListMemory, Entry, NoDenyList, RevocationClaim, RevocationKey,
 };
 use fastgate::time::UnixTime;
 use serde_json::json;
@@ -169,13 +169,14 @@ fn what_the_list_said_grows_old_from_the_moment_it_was_asked() {
     for said in [None, Some(entry), Some(Entry { not_before: Some(at(7)), ..entry })] {
         let known = CachedEntry::from_record(CachedEntry::new(at(NOW), said).to_record().as_bytes()).unwrap();
         assert_eq!((known, known.entry()), (CachedEntry::new(at(NOW), said), said), "through the cache and back");
-        let mut memory = Memory::default();
-        assert_eq!(memory.recall(&mark, at(NOW), 30), None);
-        memory.keep(mark, known);
-        assert_eq!(memory.recall(&mark, at(NOW + 29), 30), Some(known));
-        assert_eq!(memory.recall(&mark, at(NOW + 30), 30), None);
-        assert_eq!(memory.recall(&mark, at(NOW - 1), 30), None, "nobody knows how old it is");
-        assert_eq!(memory.recall(&mark, at(NOW), 0), None, "without a window nothing is remembered");
+        let mut memory = DenyListMemory::default();
+        assert_eq!(memory.recall(&mark, at(NOW)), None);
+        memory.keep(mark, known, known.until(30));
+        assert_eq!(memory.recall(&mark, at(NOW + 29)), Some(&known));
+        assert_eq!(memory.recall(&mark, at(NOW + 30)), None);
+        assert!(known.holds(at(NOW), 30) && known.holds(at(NOW + 29), 30) && !known.holds(at(NOW + 30), 30));
+        assert!(!known.holds(at(NOW - 1), 30), "its age is unknown");
+        assert!(!known.holds(at(NOW), 0), "without a window it is not used again");
     }
     for damaged in ["", "x", "x {}", "1800000000", "1800000000 ", "1800000000 {\"until\":", " {}", "x -"] {
         assert_eq!(CachedEntry::from_record(damaged.as_bytes()), None, "{damaged}");

@@ -5,7 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 use fastgate::gateway::Decision;
 use fastgate::identity::deny_list::{Entry, RevocationClaim, RevocationKey};
 use fastgate::identity::introspection::{
-    IntrospectionKey, Introspector, MAX_RESPONSE_BYTES, Memory, NoIntrospector, authorization, form, keep_for,
+    IntrospectionKey, IntrospectionMemory, Introspector, MAX_RESPONSE_BYTES, NoIntrospector, authorization, form,
+    keep_for,
 };
 use fastgate::policy::Policy;
 use fastgate::secret::Secret;
@@ -200,9 +201,9 @@ fn answers_are_remembered_by_token_and_by_who_was_asked() {
         let (issuer, asked) = policy.introspection().unwrap();
         IntrospectionKey::new(issuer, asked, &Secret::new(token))
     };
-    let (mut memory, now) = (Memory::default(), UnixTime::from_seconds(NOW));
+    let (mut memory, now) = (IntrospectionMemory::default(), UnixTime::from_seconds(NOW));
     memory.keep(question(&asking(), "one"), b"{}".to_vec(), now.plus(5));
-    assert_eq!(memory.recall(&question(&asking(), "one"), now.plus(4)), Some(&b"{}"[..]));
+    assert_eq!(memory.recall(&question(&asking(), "one"), now.plus(4)), Some(&b"{}".to_vec()));
     assert_eq!(memory.recall(&question(&asking(), "one"), now.plus(5)), None);
     assert_eq!(memory.recall(&question(&asking(), "two"), now), None);
     for (member, value) in [("url", "https://idp.test/other"), ("client_id", "other")] {
