@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
+use super::jws;
 use super::token_error::TokenError;
 use crate::policy::{ClaimPath, TokenKind, TokenShape, is_scope};
 use crate::time::UnixTime;
@@ -109,16 +110,8 @@ impl Claims {
 
     /// A `NumericDate` (RFC 7519 §2); a fraction of a second is cut off.
     pub(super) fn time(&self, claim: &'static str) -> Result<Option<UnixTime>, TokenError> {
-        /// 9999-12-31T23:59:59Z: beyond it a number is not a date.
-        const LAST: f64 = 253_402_300_799.0;
-        match self.0.get(claim) {
-            None => Ok(None),
-            Some(value) => match value.as_f64() {
-                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked")]
-                Some(seconds) if (0.0..=LAST).contains(&seconds) => Ok(Some(UnixTime::from_seconds(seconds as u64))),
-                _ => Err(TokenError::ClaimMalformed { claim }),
-            },
-        }
+        let date = |value| jws::numeric_date(value).ok_or(TokenError::ClaimMalformed { claim });
+        self.0.get(claim).map(date).transpose()
     }
 
     /// The scopes, in the token's order. Each claim is text with single spaces (RFC 6749 §3.3) or a list; what is neither

@@ -9,17 +9,14 @@ mod nonce;
 mod url;
 pub mod used;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
 use super::IdentityError;
 use super::binding::Thumbprint;
-use super::jws;
+use super::jws::{self, Segments};
 use crate::policy::{MAX_PROOF_AGE, MAX_PROOF_LEEWAY, ProofDemands};
 use crate::request::Target;
 use crate::secret::Secret;
-use crate::strict_json;
 use crate::time::UnixTime;
 pub use error::ProofError;
 use key::ProofKey;
@@ -73,10 +70,9 @@ impl<'request> Proof<'request> {
         if compact.len() > MAX_PROOF_BYTES {
             return Err(ProofError::TooLong);
         }
-        let (signed, signature) = compact.rsplit_once('.').ok_or(ProofError::Malformed)?;
-        let (header, payload) = signed.split_once('.').ok_or(ProofError::Malformed)?;
-        let signature = decode(signature)?;
-        let (header, claims) = (object(header)?, object(payload)?); // a fourth segment is no base64url
+        let Segments { header, payload, signature, signed } = Segments::of(compact)?;
+        let signature = jws::decode(signature)?;
+        let (header, claims) = (jws::object(header)?, jws::object(payload)?);
         Ok(Self { signed, signature, key: key_of(&header)?, claims })
     }
 
@@ -146,13 +142,7 @@ impl<'request> Proof<'request> {
 
     /// `iat`, a `NumericDate` (RFC 7519 §2); a fraction of a second is cut off.
     fn made(&self) -> Result<UnixTime, ProofError> {
-        /// 9999-12-31T23:59:59Z: beyond it a number is not a date.
-        const LAST: f64 = 253_402_300_799.0;
-        match self.claims.get("iat").and_then(Value::as_f64) {
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked")]
-            Some(seconds) if (0.0..=LAST).contains(&seconds) => Ok(UnixTime::from_seconds(seconds as u64)),
-            _ => Err(ProofError::Claim { claim: "iat" }),
-        }
+        self.claims.get("iat").and_then(jws::numeric_date).ok_or(ProofError::Claim { claim: "iat" })
     }
 }
 
@@ -167,13 +157,4 @@ fn key_of(header: &Map<String, Value>) -> Result<ProofKey, ProofError> {
     let alg = header.get("alg").and_then(Value::as_str).ok_or(ProofError::Algorithm)?;
     let none = Map::new(); // no key either, but an algorithm that is not accepted is said first
     ProofKey::read(alg, header.get("jwk").and_then(Value::as_object).unwrap_or(&none))
-}
-
-fn object(segment: &str) -> Result<Map<String, Value>, ProofError> {
-    strict_json::parse_object(&decode(segment)?).map_err(|_| ProofError::Malformed)
-}
-
-/// base64url without padding, and without bits that say nothing (RFC 7515 §2, RFC 4648 §3.5).
-fn decode(segment: &str) -> Result<Vec<u8>, ProofError> {
-    URL_SAFE_NO_PAD.decode(segment).map_err(|_| ProofError::Malformed)
 }

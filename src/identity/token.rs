@@ -3,20 +3,17 @@
 //! [`verify`](UnverifiedToken::verify) checks the signature. Nothing a token says about keys (`jwk`, `jku`, `x5u`, `x5c`)
 //! is ever looked at.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
 use super::binding::Binding;
 use super::claims::{Claims, Holder};
-use super::jws;
+use super::jws::{self, Segments};
 use super::keys::{Key, KeySet, NoKey};
 use super::signature_cache::{SignatureCache, VerifiedSignature};
 pub use super::token_error::TokenError;
 use super::token_rules;
 use crate::policy::{AlgorithmName, Issuer, MAX_TOKEN_BYTES};
 use crate::secret::Secret;
-use crate::strict_json;
 use crate::time::UnixTime;
 
 /// The longest JOSE header that is read, in base64url characters: enough for a chain of certificates (`x5c`), which some
@@ -89,19 +86,13 @@ impl<'request> UnverifiedToken<'request> {
     /// A [`TokenError`] where the token is too long or is not a compact JWS with an issuer.
     pub fn parse(compact: Secret<&'request str>) -> Result<Self, TokenError> {
         check_length(&compact, MAX_TOKEN_BYTES)?;
-        let token = *compact.expose();
-        let mut segments = token.split('.');
-        let (Some(header), Some(payload), Some(signature), None) =
-            (segments.next(), segments.next(), segments.next(), segments.next())
-        else {
-            return Err(TokenError::Malformed);
-        };
-        at_most(MAX_HEADER_CHARACTERS, header)?;
-        if decode(signature)?.is_empty() {
+        let segments = Segments::of(compact.expose())?;
+        at_most(MAX_HEADER_CHARACTERS, segments.header)?;
+        if jws::decode(segments.signature)?.is_empty() {
             return Err(TokenError::Malformed);
         }
-        let header = object(header)?;
-        let claims = Claims::new(object(payload)?);
+        let header = jws::object(segments.header)?;
+        let claims = Claims::new(jws::object(segments.payload)?);
         let issuer = claims.issuer()?.to_owned();
         Ok(Self { compact, header, claims, issuer })
     }
@@ -168,8 +159,8 @@ impl<'request> UnverifiedToken<'request> {
     }
 
     fn check_signature(&self, key: &Key, algorithm: AlgorithmName) -> Result<(), TokenError> {
-        let (signed, signature) = self.compact.expose().rsplit_once('.').ok_or(TokenError::Malformed)?;
-        key.verify(algorithm, signed.as_bytes(), &decode(signature)?).map_err(|_| TokenError::Signature)
+        let Segments { signed, signature, .. } = Segments::of(self.compact.expose())?;
+        key.verify(algorithm, signed.as_bytes(), &jws::decode(signature)?).map_err(|_| TokenError::Signature)
     }
 
     fn check_header(&self, issuer: &Issuer) -> Result<(), TokenError> {
@@ -198,13 +189,4 @@ impl<'request> UnverifiedToken<'request> {
         let accepted = |algorithm: &AlgorithmName| issuer.algorithms.contains(algorithm);
         AlgorithmName::from_jose(name).filter(accepted).ok_or(TokenError::Algorithm)
     }
-}
-
-fn object(segment: &str) -> Result<Map<String, Value>, TokenError> {
-    strict_json::parse_object(&decode(segment)?).map_err(|_| TokenError::Malformed)
-}
-
-/// base64url without padding, and without bits that say nothing (RFC 7515 §2, RFC 4648 §3.5).
-fn decode(segment: &str) -> Result<Vec<u8>, TokenError> {
-    URL_SAFE_NO_PAD.decode(segment).map_err(|_| TokenError::Malformed)
 }

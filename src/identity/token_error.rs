@@ -1,5 +1,7 @@
 //! What can be wrong with a token.
 
+use super::jws::Malformed;
+
 /// Why a token is not good. All of them look the same to the client, but for one that is too long: its holder is told that,
 /// since no other token of that issuer would do better.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -104,4 +106,10 @@ pub enum TokenError {
     /// The signature is not the key's.
     #[error("the signature is not valid")]
     Signature,
+}
+
+impl From<Malformed> for TokenError {
+    fn from(_: Malformed) -> Self {
+        Self::Malformed
+    }
 }

@@ -1,5 +1,7 @@
 //! What can be wrong with a proof of possession.
 
+use crate::identity::jws::Malformed;
+
 /// Why a proof is not good. All of them look the same to the client, but for a missing nonce, which it is given.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProofError {
@@ -75,4 +77,10 @@ pub enum ProofError {
     /// It was used before (RFC 9449 §11.1).
     #[error("the proof was used before")]
     Replayed,
+}
+
+impl From<Malformed> for ProofError {
+    fn from(_: Malformed) -> Self {
+        Self::Malformed
+    }
 }
