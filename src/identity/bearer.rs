@@ -24,6 +24,19 @@ pub enum CredentialsError {
     Malformed,
 }
 
+impl CredentialsError {
+    /// The code for logs, metrics and tests.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Missing => "credentials-missing",
+            Self::Repeated { .. } => "credentials-repeated",
+            Self::OtherScheme => "credentials-other-scheme",
+            Self::Malformed => "credentials-malformed",
+        }
+    }
+}
+
 /// How a token is presented.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Scheme {

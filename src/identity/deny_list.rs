@@ -8,7 +8,6 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::IdentityError;
 use super::cache::Lru;
 use super::token::VerifiedClaims;
 use super::token_error::TokenError;
@@ -144,40 +143,65 @@ pub enum DenyListError {
     Unavailable(#[from] DenyListUnavailable),
 }
 
-/// Refuses a token that the list denies, and one of which this cannot be told because a claim is no name.
-pub(super) fn check(
+impl DenyListError {
+    /// The code for logs, metrics and tests.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Revoked { .. } => "token-revoked",
+            Self::Unavailable(_) => "deny-list-unavailable",
+        }
+    }
+}
+
+/// The keys under which a token may be listed; none if its issuer has no `deny_list`.
+///
+/// # Errors
+/// [`TokenError::ClaimMalformed`] if a claim has no text form: a token with it could not be revoked.
+pub(super) fn revocation_keys(
     issuer: &Issuer,
     claims: &VerifiedClaims,
+) -> Result<Vec<(RevocationClaim, RevocationKey)>, TokenError> {
+    let mut keys = Vec::with_capacity(RevocationClaim::ALL.len());
+    for claim in RevocationClaim::ALL.into_iter().filter(|_| issuer.deny_list) {
+        if let Some(value) = text(claim, claims)? {
+            keys.push((claim, RevocationKey::new(claim, &issuer.issuer, &value)));
+        }
+    }
+    Ok(keys)
+}
+
+/// Refuses a token that was issued at `issued` and is listed under one of `keys`.
+///
+/// # Errors
+/// A [`DenyListError`] if it is listed, or if that is unknown.
+pub(super) fn check(
+    issuer: &Issuer,
+    keys: &[(RevocationClaim, RevocationKey)],
+    issued: Option<UnixTime>,
     now: UnixTime,
     list: &mut dyn DenyList,
-) -> Result<(), IdentityError> {
+) -> Result<(), DenyListError> {
     if !issuer.deny_list {
         return Ok(());
     }
-    let mut marks = Vec::with_capacity(RevocationClaim::ALL.len());
-    for kind in RevocationClaim::ALL {
-        if let Some(value) = text(kind, claims)? {
-            marks.push((kind, RevocationKey::new(kind, &issuer.issuer, &value)));
-        }
-    }
-    let asked: Vec<_> = marks.iter().map(|(_, mark)| *mark).collect();
-    let entries = list.entries(&asked, issuer.verdict_window).map_err(DenyListError::from)?;
-    let denied =
-        |mark: &RevocationKey| entries.iter().any(|(found, entry)| found == mark && entry.denies(claims.issued(), now));
-    match marks.iter().find(|(_, mark)| denied(mark)) {
-        Some((kind, _)) => Err(DenyListError::Revoked { claim: kind.claim() }.into()),
+    let asked: Vec<_> = keys.iter().map(|(_, key)| *key).collect();
+    let entries = list.entries(&asked, issuer.verdict_window)?;
+    let denied = |key: &RevocationKey| entries.iter().any(|(found, entry)| found == key && entry.denies(issued, now));
+    match keys.iter().find(|(_, key)| denied(key)) {
+        Some((claim, _)) => Err(DenyListError::Revoked { claim: claim.claim() }),
         None => Ok(()),
     }
 }
 
-/// The claim as it would be written into the list. It should be text (RFC 7519 §4.1.7); a whole number counts as its
-/// decimal digits, null as no claim. Nobody can write an entry for anything else, so a token with it could not be revoked.
-fn text(kind: RevocationClaim, claims: &VerifiedClaims) -> Result<Option<Cow<'_, str>>, TokenError> {
-    match claims.claim(kind.claim()) {
+/// The claim in the form in which it is listed. It should be text (RFC 7519 §4.1.7); a whole number counts as its decimal
+/// digits, null as no claim.
+fn text(claim: RevocationClaim, claims: &VerifiedClaims) -> Result<Option<Cow<'_, str>>, TokenError> {
+    match claims.claim(claim.claim()) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(Cow::Borrowed(text))),
         Some(Value::Number(number)) if number.is_i64() || number.is_u64() => Ok(Some(Cow::Owned(number.to_string()))),
-        Some(_) => Err(TokenError::ClaimMalformed { claim: kind.claim() }),
+        Some(_) => Err(TokenError::ClaimMalformed { claim: claim.claim() }),
     }
 }
 

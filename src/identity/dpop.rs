@@ -11,7 +11,6 @@ pub mod used;
 
 use serde_json::{Map, Value};
 
-use super::IdentityError;
 use super::binding::Thumbprint;
 use super::jws::{self, Segments};
 use crate::policy::{MAX_PROOF_AGE, MAX_PROOF_LEEWAY, ProofDemands};
@@ -21,7 +20,7 @@ use crate::time::UnixTime;
 pub use error::ProofError;
 use key::ProofKey;
 pub use nonce::{NONCE_WINDOW, Nonces};
-use used::{ProofId, UsedProofs};
+use used::ProofId;
 
 /// The algorithms by which a proof may be signed, all of them asymmetric (RFC 9449 §4.3, point 5).
 pub const ALGORITHMS: [&str; 2] = ["ES256", "EdDSA"];
@@ -29,7 +28,7 @@ pub const ALGORITHMS: [&str; 2] = ["ES256", "EdDSA"];
 pub const MAX_PROOF_BYTES: usize = 4096;
 /// How long a used proof is remembered, in seconds: for as long as any policy could take it, since the next one may take
 /// older ones than this one. From the moment at which it is first good to the last, rounded up: times are whole seconds.
-const USED_FOR: u64 = MAX_PROOF_AGE + MAX_PROOF_LEEWAY + 2;
+pub(super) const USED_FOR: u64 = MAX_PROOF_AGE + MAX_PROOF_LEEWAY + 2;
 /// The longest `jti` that is accepted, in bytes.
 const MAX_JTI_BYTES: usize = 256;
 
@@ -119,16 +118,13 @@ impl<'request> Proof<'request> {
         self.jti().map(drop)
     }
 
-    /// Checks the signature and uses the proof up. Only what is signed gets that far: nobody fills the memory of used
-    /// proofs without a key that a good token is bound to.
+    /// Verifies the signature; the result is the digest under which the proof is marked as used.
     ///
     /// # Errors
-    /// A [`ProofError`] where the signature does not hold or the proof was used before;
-    /// [`UsedProofsUnreachable`](used::UsedProofsUnreachable) where the latter cannot be told.
-    pub(super) fn spend(&self, used_proofs: &mut dyn UsedProofs) -> Result<(), IdentityError> {
+    /// [`ProofError::Signature`]
+    pub(super) fn verify(&self) -> Result<ProofId, ProofError> {
         self.key.verify(self.signed.as_bytes(), &self.signature)?;
-        let id = ProofId::new(self.key.thumbprint(), self.jti()?);
-        if used_proofs.is_first(&id, USED_FOR)? { Ok(()) } else { Err(ProofError::Replayed.into()) }
+        Ok(ProofId::new(self.key.thumbprint(), self.jti()?))
     }
 
     fn text(&self, claim: &'static str) -> Result<&str, ProofError> {

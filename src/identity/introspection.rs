@@ -5,7 +5,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
-use super::IdentityError;
 use super::cache::Lru;
 use super::claims::Claims;
 use super::token::{self, VerifiedClaims};
@@ -56,13 +55,24 @@ pub enum IntrospectionError {
     Unavailable(#[from] IntrospectionUnavailable),
 }
 
+impl IntrospectionError {
+    /// The code for logs, metrics and tests.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Inactive => "token-inactive",
+            Self::Unavailable(_) => "introspection-unavailable",
+        }
+    }
+}
+
 /// An answer that is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the answer is not a JSON object with a member \"active\" that is true or false")]
 pub struct MalformedResponse;
 
-/// Who has to be asked about `token`: nobody about a JWT, and nobody where the policy names nobody.
-pub(super) fn about<'policy>(
+/// The endpoint that says what `token` means, and its issuer; `None` for a JWT, or if the policy has no such endpoint.
+pub(super) fn endpoint<'policy>(
     policy: &'policy Policy,
     token: &Secret<&str>,
 ) -> Option<(&'policy Issuer, &'policy Introspection)> {
@@ -72,21 +82,33 @@ pub(super) fn about<'policy>(
     policy.introspection()
 }
 
-/// What the issuer says about the holder of `token`, judged.
-pub(super) fn claims(
+/// Asks the issuer about `token`; the result is what it says, unchecked.
+///
+/// # Errors
+/// An [`IntrospectionError`] if the token is not active or there is no usable response.
+pub(super) fn active_claims(
     issuer: &Issuer,
     introspection: &Introspection,
     token: &Secret<&str>,
-    now: UnixTime,
     introspector: &mut dyn Introspector,
-) -> Result<VerifiedClaims, IdentityError> {
-    let answer = introspector.ask(issuer, introspection, token).map_err(IntrospectionError::from)?;
+) -> Result<Map<String, Value>, IntrospectionError> {
+    let response = introspector.ask(issuer, introspection, token)?;
     let unusable =
         |error: MalformedResponse| IntrospectionUnavailable { issuer: issuer.id.clone(), cause: error.to_string() };
-    let said = active(&answer).map_err(|error| IntrospectionError::from(unusable(error)))?;
-    let claims = said.ok_or(IntrospectionError::Inactive)?;
+    active(&response).map_err(unusable)?.ok_or(IntrospectionError::Inactive)
+}
+
+/// Checks what the issuer said about a token, as the claims of a signed token are checked.
+///
+/// # Errors
+/// The first [`TokenError`] found.
+pub(super) fn checked(
+    claims: Map<String, Value>,
+    issuer: &Issuer,
+    now: UnixTime,
+) -> Result<VerifiedClaims, TokenError> {
     check_kind(&claims)?;
-    Ok(token::vouched(Claims::new(completed(claims, issuer)?), issuer, now)?)
+    token::vouched(Claims::new(completed(claims, issuer)?), issuer, now)
 }
 
 /// How long an answer may be used, in seconds: for the window, but never past `exp`, a fraction of a second cut off, and

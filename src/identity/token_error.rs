@@ -108,6 +108,36 @@ pub enum TokenError {
     Signature,
 }
 
+impl TokenError {
+    /// The code for logs, metrics and tests.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::TooLong { .. } => "token-too-long",
+            Self::Malformed => "token-malformed",
+            Self::Extension { .. } => "token-extension",
+            Self::Algorithm => "token-algorithm",
+            Self::Type => "token-type",
+            Self::Missing { .. } => "token-claim-missing",
+            Self::ClaimMalformed { .. } => "token-claim-malformed",
+            Self::UnknownIssuer => "token-unknown-issuer",
+            Self::Audience => "token-audience",
+            Self::Expired { .. } => "token-expired",
+            Self::NotYetValid { .. } => "token-not-yet-valid",
+            Self::TooOld { .. } => "token-too-old",
+            Self::LivesTooLong { .. } => "token-lives-too-long",
+            Self::Required { .. } => "token-claim-required",
+            Self::OtherKind { .. } => "token-other-kind",
+            Self::Client => "token-client",
+            Self::Tenant => "token-tenant",
+            Self::Bound => "token-bound",
+            Self::UnknownKey => "token-unknown-key",
+            Self::AmbiguousKey => "token-ambiguous-key",
+            Self::Signature => "token-signature",
+        }
+    }
+}
+
 impl From<Malformed> for TokenError {
     fn from(_: Malformed) -> Self {
         Self::Malformed

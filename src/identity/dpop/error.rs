@@ -79,6 +79,34 @@ pub enum ProofError {
     Replayed,
 }
 
+impl ProofError {
+    /// The code for logs, metrics and tests.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Missing => "proof-missing",
+            Self::Repeated { .. } => "proof-repeated",
+            Self::Unbound => "proof-unbound",
+            Self::TooLong => "proof-too-long",
+            Self::Malformed => "proof-malformed",
+            Self::Extension { .. } => "proof-extension",
+            Self::Type => "proof-type",
+            Self::Algorithm => "proof-algorithm",
+            Self::Key => "proof-key",
+            Self::Claim { .. } => "proof-claim",
+            Self::Method => "proof-method",
+            Self::Url => "proof-url",
+            Self::TooOld { .. } => "proof-too-old",
+            Self::TooEarly { .. } => "proof-too-early",
+            Self::Token => "proof-token",
+            Self::OtherKey => "proof-other-key",
+            Self::Nonce => "proof-nonce",
+            Self::Signature => "proof-signature",
+            Self::Replayed => "proof-replayed",
+        }
+    }
+}
+
 impl From<Malformed> for ProofError {
     fn from(_: Malformed) -> Self {
         Self::Malformed

@@ -34,3 +34,11 @@ pub trait UsedProofs {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("whether the proof was used before cannot be told: {0}")]
 pub struct UsedProofsUnreachable(pub String);
+
+impl UsedProofsUnreachable {
+    /// The code for logs, metrics and tests.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        "replays-unreachable"
+    }
+}
