@@ -14,6 +14,14 @@ use crate::route;
 #[error("pages of this origin may not use the route")]
 pub struct CorsError;
 
+impl CorsError {
+    /// The code for logs, metrics and tests.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        "cors-refused"
+    }
+}
+
 /// The fields of the answer to `target`, if it is a preflight for a route whose group says who may use it; nothing if it
 /// is any other request.
 ///

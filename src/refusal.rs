@@ -1,5 +1,5 @@
-//! Every way in which the walk can end early: the sum of the rooms' errors. Knows nothing of HTTP; how a refusal looks
-//! from outside is decided in [`problem`](crate::problem).
+//! Every way in which a request can be refused: the sum of the modules' errors, each with its own code. This module does
+//! not know HTTP; [`problem`](crate::problem) decides what the client sees.
 
 use crate::authorize::AuthorizeError;
 use crate::content::ContentError;
@@ -14,7 +14,7 @@ use crate::identity::{IdentityError, KeysUnavailable};
 use crate::inspect::InspectError;
 use crate::mint::MintError;
 use crate::opening::OpeningError;
-use crate::place::{PlaceError, PlaceReason};
+use crate::place::PlaceError;
 use crate::request::RequestError;
 use crate::rewrite::RewriteError;
 use crate::route::RouteError;
@@ -103,6 +103,19 @@ pub enum ClosedError {
     Randomness,
 }
 
+impl ClosedError {
+    /// The code for logs, metrics and tests.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Policy(_) => "policy-unusable",
+            Self::SigningKeys(_) => "signing-keys-unusable",
+            Self::Switch(_) => "switch-unreadable",
+            Self::Randomness => "no-randomness",
+        }
+    }
+}
+
 /// Why there is no answer of the origin.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OriginError {
@@ -120,6 +133,19 @@ pub enum OriginError {
     UnexpectedStatus(u16),
 }
 
+impl OriginError {
+    /// The code for logs, metrics and tests.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Unreachable(_) => "origin-unreachable",
+            Self::TooSlow(_) => "origin-too-slow",
+            Self::Unavailable(_) => "origin-unavailable",
+            Self::UnexpectedStatus(_) => "origin-unexpected-status",
+        }
+    }
+}
+
 impl From<IdentityError> for Refusal {
     fn from(error: IdentityError) -> Self {
         match error {
@@ -135,7 +161,7 @@ impl From<IdentityError> for Refusal {
 }
 
 impl Refusal {
-    /// The room that refused.
+    /// The step that refused.
     #[must_use]
     pub const fn step(&self) -> Step {
         match self {
@@ -158,31 +184,15 @@ impl Refusal {
         }
     }
 
-    /// A stable slug for logs, metrics and tests.
+    /// The code for logs, metrics and tests.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::Request(error) => match error {
-                RequestError::HostMalformed => "host-malformed",
-                RequestError::HostUnknown => "host-unknown",
-                RequestError::TargetTooLong { .. } => "target-too-long",
-                RequestError::TooManyFields { .. } => "too-many-fields",
-                RequestError::TooManyConnectionNames => "too-many-connection-names",
-                RequestError::TooManySubprotocols => "too-many-subprotocols",
-                RequestError::BearerSubprotocol => "subprotocol-malformed",
-                RequestError::TargetMalformed => "target-malformed",
-                RequestError::PathAmbiguous(_) => "path-ambiguous",
-            },
-            Self::Route(RouteError::NoRoute) => "no-route",
-            Self::Route(RouteError::MethodNotAllowed { .. }) => "method-not-allowed",
-            Self::Cors(CorsError) => "cors-refused",
-            Self::Opening(OpeningError::Maintenance { .. }) => "maintenance",
-            Self::Opening(OpeningError::SwitchedOff) => "switched-off",
-            Self::Place(PlaceError { reason, .. }) => match reason {
-                PlaceReason::Denied(_) => "place-denied",
-                PlaceReason::NotAllowed => "place-not-allowed",
-                PlaceReason::Unknown(_) => "place-unknown",
-            },
+            Self::Request(error) => error.code(),
+            Self::Route(error) => error.code(),
+            Self::Cors(error) => error.code(),
+            Self::Opening(error) => error.code(),
+            Self::Place(error) => error.code(),
             Self::Credentials(error) => error.code(),
             Self::Token(error) => error.code(),
             Self::Keys(error) => error.code(),
@@ -190,36 +200,14 @@ impl Refusal {
             Self::Introspection(error) => error.code(),
             Self::Proof(error) => error.code(),
             Self::UsedProofs(error) => error.code(),
-            Self::Authorize(AuthorizeError::Unidentified) => "unidentified",
-            Self::Authorize(AuthorizeError::Unbound) => "token-unbound",
-            Self::Authorize(AuthorizeError::IssuerNotAccepted { .. }) => "issuer-not-accepted",
-            Self::Authorize(AuthorizeError::InsufficientScope { .. }) => "insufficient-scope",
-            Self::Authorize(AuthorizeError::ConditionUnmet { .. }) => "condition-unmet",
-            Self::Inspect(error) => match error {
-                InspectError::NoHandshake => "no-handshake",
-                InspectError::QueryTooLong { .. } => "query-too-long",
-                InspectError::BodyTooLong { .. } => "body-too-long",
-                InspectError::ContentType => "content-type",
-                InspectError::HeaderMissing { .. } => "header-missing",
-            },
-            Self::Rewrite(RewriteError(_)) => "rewrite-ambiguous",
-            Self::Content(ContentError::TooLong { .. }) => "body-grew-too-long",
-            Self::Content(ContentError::Unreadable) => "body-unreadable",
-            Self::Content(ContentError::TooSlow) => "body-too-slow",
-            Self::Throttle(ThrottleError::Exceeded { .. }) => "limit-exceeded",
-            Self::Throttle(ThrottleError::QueueFull { .. }) => "limit-queue-full",
-            Self::Throttle(ThrottleError::Unreachable { .. }) => "counter-unreachable",
-            Self::Mint(MintError::IdentityTooLong { .. }) => "identity-too-long",
-            Self::Mint(MintError::HeadTooLong { .. }) => "head-too-long",
-            Self::Mint(MintError::SigningFailed) => "signing-failed",
-            Self::Closed(ClosedError::Policy(_)) => "policy-unusable",
-            Self::Closed(ClosedError::SigningKeys(_)) => "signing-keys-unusable",
-            Self::Closed(ClosedError::Switch(_)) => "switch-unreadable",
-            Self::Closed(ClosedError::Randomness) => "no-randomness",
-            Self::Origin(OriginError::Unreachable(_)) => "origin-unreachable",
-            Self::Origin(OriginError::TooSlow(_)) => "origin-too-slow",
-            Self::Origin(OriginError::Unavailable(_)) => "origin-unavailable",
-            Self::Origin(OriginError::UnexpectedStatus(_)) => "origin-unexpected-status",
+            Self::Authorize(error) => error.code(),
+            Self::Inspect(error) => error.code(),
+            Self::Rewrite(error) => error.code(),
+            Self::Throttle(error) => error.code(),
+            Self::Content(error) => error.code(),
+            Self::Mint(error) => error.code(),
+            Self::Closed(error) => error.code(),
+            Self::Origin(error) => error.code(),
         }
     }
 }

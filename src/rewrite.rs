@@ -9,6 +9,14 @@ use crate::request::{Ambiguity, CanonicalPath, Target};
 #[error("the rewritten path is ambiguous: {0}")]
 pub struct RewriteError(#[from] pub Ambiguity);
 
+impl RewriteError {
+    /// The code for logs, metrics and tests.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        "rewrite-ambiguous"
+    }
+}
+
 /// Gives a request the path and the fields that the origin is to see.
 ///
 /// # Errors

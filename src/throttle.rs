@@ -61,6 +61,18 @@ pub enum ThrottleError {
     },
 }
 
+impl ThrottleError {
+    /// The code for logs, metrics and tests.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Exceeded { .. } => "limit-exceeded",
+            Self::QueueFull { .. } => "limit-queue-full",
+            Self::Unreachable { .. } => "counter-unreachable",
+        }
+    }
+}
+
 /// What becomes of a request that is not one too many.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kept {
