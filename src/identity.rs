@@ -1,5 +1,5 @@
-//! Step 4, *identify*: finds the caller of a request from the credentials in it. A token is verified with the keys of its
-//! own issuer only, and on a public route it is not read at all.
+//! Step 4, *identify*: finds the caller of a request from the credentials in it. A token is verified with the keys of
+//! its own issuer only, and on a public route it is not read at all.
 
 pub mod bearer;
 pub mod binding;

@@ -1,5 +1,5 @@
-//! Every way in which a request can be refused: the sum of the modules' errors, each with its own code. This module does
-//! not know HTTP; [`problem`](crate::problem) decides what the client sees.
+//! Every way in which a request can be refused: the sum of the modules' errors, each with its own code. This module
+//! does not know HTTP; [`problem`](crate::problem) decides what the client sees.
 
 use crate::authorize::AuthorizeError;
 use crate::content::ContentError;

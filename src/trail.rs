@@ -8,6 +8,7 @@ use serde::Serialize;
 pub use replay::Replay;
 
 use crate::identity::Identity;
+use crate::identity::key_life::KeysNote;
 use crate::time::UnixTime;
 
 /// The steps of the journey, as the log names them.
@@ -34,20 +35,6 @@ pub enum Step {
     Mint,
     /// The origin answered.
     Forward,
-}
-
-/// What the log says of the key set that was used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct KeysNote {
-    /// `memory`, `cache`, `store` or `issuer`.
-    pub from: &'static str,
-    /// `fresh`, `stale` or `seeded`.
-    pub state: &'static str,
-    /// Seconds since the issuer gave it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub age: Option<u64>,
-    /// How many keys of the set cannot be used.
-    pub skipped: usize,
 }
 
 impl Step {

@@ -1,5 +1,5 @@
-//! The two kinds of tokens. A JWT is read here and its signature is verified once the rest is in order; an opaque token is
-//! verified by its issuer, which says what it means (RFC 7662).
+//! The two kinds of tokens. A JWT is read here and its signature is verified once the rest is in order; an opaque token
+//! is verified by its issuer, which says what it means (RFC 7662).
 
 use std::sync::Arc;
 

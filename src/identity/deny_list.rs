@@ -1,5 +1,5 @@
-//! The deny-list: tokens, sessions and subjects that are refused although their tokens have not expired. Asked of every
-//! token that is otherwise good, whatever is remembered of its signature, where the issuer has `deny_list`.
+//! The deny-list: tokens, sessions and subjects that are refused although their tokens have not expired. It is asked
+//! about every otherwise valid token of an issuer with `deny_list`, also if the signature was verified before.
 
 use std::borrow::Cow;
 
@@ -15,7 +15,7 @@ use crate::digest::add_parts;
 use crate::policy::Issuer;
 use crate::time::UnixTime;
 
-/// By what a token can be denied.
+/// The claims by which a token can be revoked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RevocationClaim {
     /// The token itself: `jti` (RFC 7519 §4.1.7).
@@ -40,13 +40,13 @@ impl RevocationClaim {
     }
 }
 
-/// One value of one claim of one issuer's tokens, as a name for it: SHA-256 over the three, each behind its length. Nothing
-/// that a client sends is the key of a store.
+/// The key of an entry: SHA-256 over claim, issuer and value, each prefixed with its length. A value that a client
+/// sends is never a key of a store itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RevocationKey([u8; 32]);
 
 impl RevocationKey {
-    /// The mark of `value`; `issuer` is the policy's spelling of `iss`.
+    /// The key for `value`; `issuer` is the policy's spelling of `iss`.
     #[must_use]
     pub fn new(kind: RevocationClaim, issuer: &str, value: &str) -> Self {
         let mut hash = hmac_sha256::Hash::new();
@@ -54,34 +54,33 @@ impl RevocationKey {
         Self(hash.finalize())
     }
 
-    /// The 32 bytes by which it is cached.
+    /// The 32 bytes that are its key in a cache.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
-    /// The key of its entry in the KV store: `denied/` and 43 characters of base64url.
+    /// The key in the KV store: `denied/` and 43 characters of base64url.
     #[must_use]
     pub fn store_key(&self) -> String {
         format!("denied/{}", URL_SAFE_NO_PAD.encode(self.0))
     }
 }
 
-/// What stands in the list under a mark.
+/// An entry of the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
     /// From this moment on the entry counts as absent.
     pub until: UnixTime,
-    /// Only tokens that were issued before this moment or within the second that begins with it (`iat`) are denied, and
-    /// those that do not say when they were. `iat` and the entry are whole seconds: which of the two was first within one
-    /// cannot be told.
+    /// Only tokens issued (`iat`) before this moment or within the second that begins with it are denied, and those
+    /// without `iat`. Both are whole seconds, so the order of the two within one second is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<UnixTime>,
 }
 
 impl Entry {
-    /// Reads an entry. One that cannot be read denies, for ever: whoever wrote it meant to.
+    /// Reads an entry. A malformed entry denies for ever, because its author meant to deny.
     #[must_use]
     pub fn parse(json: &[u8]) -> Self {
         let unreadable = Self { until: UnixTime::from_seconds(u64::MAX), not_before: None };
@@ -92,7 +91,7 @@ impl Entry {
         serde_json::from_slice(json).ok()
     }
 
-    /// The entry as it stands in the store.
+    /// The entry in the form in which it is stored.
     #[must_use]
     pub fn to_json(&self) -> String {
         let until = self.until.seconds();
@@ -108,20 +107,20 @@ impl Entry {
     }
 }
 
-/// Where the list is.
+/// A deny-list.
 pub trait DenyList {
-    /// The entries under these marks, as they stood at most `window` seconds ago.
+    /// The entries under `keys`, at most `window` seconds old.
     ///
     /// # Errors
-    /// [`DenyListUnavailable`] when it is not known of one of them; nobody is let through then.
+    /// [`DenyListUnavailable`] if one of them is unknown; the caller is then refused.
     fn entries(
         &mut self,
-        marks: &[RevocationKey],
+        keys: &[RevocationKey],
         window: u64,
     ) -> Result<Vec<(RevocationKey, Entry)>, DenyListUnavailable>;
 }
 
-/// The list cannot be asked.
+/// The list is not available.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the deny-list cannot be asked: {cause}")]
 pub struct DenyListUnavailable {
@@ -129,16 +128,16 @@ pub struct DenyListUnavailable {
     pub cause: String,
 }
 
-/// Why a token that verified is not accepted.
+/// Why a verified token is not accepted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DenyListError {
-    /// It stands on the list.
+    /// It is listed.
     #[error("the token is revoked by its {claim}")]
     Revoked {
-        /// By which claim.
+        /// The claim by which it is listed.
         claim: &'static str,
     },
-    /// It is not known whether it does.
+    /// It is unknown whether it is listed.
     #[error(transparent)]
     Unavailable(#[from] DenyListUnavailable),
 }
@@ -194,8 +193,8 @@ pub(super) fn check(
     }
 }
 
-/// The claim in the form in which it is listed. It should be text (RFC 7519 §4.1.7); a whole number counts as its decimal
-/// digits, null as no claim.
+/// The claim in the form in which it is listed. It should be text (RFC 7519 §4.1.7); a whole number counts as its
+/// decimal digits, null as no claim.
 fn text(claim: RevocationClaim, claims: &VerifiedClaims) -> Result<Option<Cow<'_, str>>, TokenError> {
     match claims.claim(claim.claim()) {
         None | Some(Value::Null) => Ok(None),
@@ -205,7 +204,7 @@ fn text(claim: RevocationClaim, claims: &VerifiedClaims) -> Result<Option<Cow<'_
     }
 }
 
-/// A list that cannot be asked: an issuer that has one lets nobody in. For the desk.
+/// A list that is never available: tokens of issuers with `deny_list` are refused. For offline use.
 pub struct NoDenyList;
 
 impl DenyList for NoDenyList {
@@ -214,7 +213,8 @@ impl DenyList for NoDenyList {
     }
 }
 
-/// What the list said of one mark, and when. It grows old from the moment of asking, wherever it is kept in between.
+/// The list's reply for one key, and the moment at which the list was asked. Its age counts from that moment, wherever
+/// it was kept since.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CachedEntry {
     asked: UnixTime,
@@ -222,13 +222,13 @@ pub struct CachedEntry {
 }
 
 impl CachedEntry {
-    /// What the list said at `asked`.
+    /// The reply at `asked`.
     #[must_use]
     pub const fn new(asked: UnixTime, entry: Option<Entry>) -> Self {
         Self { asked, entry }
     }
 
-    /// The entry, or that there was none.
+    /// The entry; `None` if there was none.
     #[must_use]
     pub const fn entry(&self) -> Option<Entry> {
         self.entry
@@ -240,21 +240,21 @@ impl CachedEntry {
         self.asked.plus(window)
     }
 
-    /// Whether it is at most `window` seconds old. What is dated in the future is not: nobody knows its age.
+    /// Whether it is less than `window` seconds old. A reply dated in the future is not: its age is unknown.
     #[must_use]
     pub const fn holds(&self, now: UnixTime, window: u64) -> bool {
         self.asked.seconds() <= now.seconds() && now.since(self.asked) < window
     }
 
-    /// The record to keep it as: the time, a space, and the entry, or [`NO_ENTRY`] where there is none.
+    /// The record that is cached: Unix seconds, a space, and the entry, or `-` if there is none.
     #[must_use]
     pub fn to_record(&self) -> String {
         let entry = self.entry.map_or_else(|| NO_ENTRY.to_owned(), |entry| entry.to_json());
         format!("{} {entry}", self.asked.seconds())
     }
 
-    /// Reads a record; nothing where it is none. Unlike an entry of the store, one that cannot be read says nothing: the
-    /// store can be asked again.
+    /// Reads a record; `None` if it is malformed. Unlike a malformed entry of the store, a malformed record does not
+    /// deny: the store can be asked again.
     #[must_use]
     pub fn from_record(record: &[u8]) -> Option<Self> {
         let (asked, entry) = std::str::from_utf8(record).ok()?.split_once(' ')?;
@@ -263,8 +263,8 @@ impl CachedEntry {
     }
 }
 
-/// What stands in a record for an absent entry. It is no part of an entry: a record that was cut off is none.
+/// The mark for an absent entry in a record. No prefix of an entry looks like it, so a truncated record is malformed.
 const NO_ENTRY: &str = "-";
 
-/// What the list said, in the memory of one sandbox: about a megabyte with what the map needs.
+/// Replies of the list in the memory of one sandbox: about a megabyte with what the map needs.
 pub type DenyListMemory = Lru<RevocationKey, CachedEntry, 8192>;

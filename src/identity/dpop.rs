@@ -1,7 +1,6 @@
-//! Proofs of possession (RFC 9449): in goes the `DPoP` field of a request, the request and its token, out comes the
-//! certainty that whoever sent it holds the key that the token is bound to, and sent it now, and once. Three steps,
-//! cheapest first: [`Proof::only`] reads, [`check`](Proof::check) compares, [`spend`](Proof::spend) checks the signature
-//! and uses the proof up.
+//! DPoP proofs (RFC 9449). A valid proof shows that the client holds the key that its token is bound to and that it
+//! made this request, just now. Three steps, cheapest first: [`Proof::only`] reads it, [`check`](Proof::check) compares
+//! it with the request, [`verify`](Proof::verify) verifies the signature. A verified proof is then marked as [`used`].
 
 mod error;
 mod key;
@@ -18,21 +17,21 @@ use crate::request::Target;
 use crate::secret::Secret;
 use crate::time::UnixTime;
 pub use error::ProofError;
+pub use key::ALGORITHMS;
 use key::ProofKey;
 pub use nonce::{NONCE_WINDOW, Nonces};
 use used::ProofId;
 
-/// The algorithms by which a proof may be signed, all of them asymmetric (RFC 9449 §4.3, point 5).
-pub const ALGORITHMS: [&str; 2] = ["ES256", "EdDSA"];
 /// The longest proof that is read, in bytes.
 pub const MAX_PROOF_BYTES: usize = 4096;
-/// How long a used proof is remembered, in seconds: for as long as any policy could take it, since the next one may take
-/// older ones than this one. From the moment at which it is first good to the last, rounded up: times are whole seconds.
+/// How long a used proof is remembered, in seconds: as long as any policy could accept it, since the next policy may
+/// accept older proofs than this one. It counts from the first moment of validity to the last, rounded up to whole
+/// seconds.
 pub(super) const USED_FOR: u64 = MAX_PROOF_AGE + MAX_PROOF_LEEWAY + 2;
 /// The longest `jti` that is accepted, in bytes.
 const MAX_JTI_BYTES: usize = 256;
 
-/// By what proofs are judged.
+/// The rules for proofs, for one request.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rules<'outside> {
     pub(super) demands: ProofDemands,
@@ -40,7 +39,7 @@ pub(super) struct Rules<'outside> {
     pub(super) now: UnixTime,
 }
 
-/// A proof that has been read and not been checked.
+/// A proof that was read, but not checked.
 #[derive(Debug)]
 pub(super) struct Proof<'request> {
     signed: &'request str,
@@ -53,7 +52,7 @@ impl<'request> Proof<'request> {
     /// The proof in the only `DPoP` field.
     ///
     /// # Errors
-    /// A [`ProofError`] for none, for several, and for anything but a compact JWS with the header of a proof.
+    /// A [`ProofError`] if there is none or several, or if it is not a compact JWS with the header of a proof.
     pub(super) fn only(fields: &'request [Secret<Vec<u8>>]) -> Result<Self, ProofError> {
         match fields {
             [] => Err(ProofError::Missing),
@@ -75,7 +74,7 @@ impl<'request> Proof<'request> {
         Ok(Self { signed, signature, key: key_of(&header)?, claims })
     }
 
-    /// The nonce that the client is to use next, where nonces are asked for and this one is not the fresh one.
+    /// The nonce for the client's next proof, if nonces are required and this proof does not have the current one.
     pub(super) fn next_nonce(&self, rules: Rules<'_>) -> Option<String> {
         let fresh = rules.nonces.fresh(rules.now).filter(|_| rules.demands.nonce)?;
         (self.text("nonce") != Ok(&fresh)).then_some(fresh)
@@ -142,7 +141,7 @@ impl<'request> Proof<'request> {
     }
 }
 
-/// The key in the header of a proof, once the rest of the header is that of a proof (RFC 9449 §4.2).
+/// The key in the header of a proof, after the other members of the header are checked (RFC 9449 §4.2).
 fn key_of(header: &Map<String, Value>) -> Result<ProofKey, ProofError> {
     if let Some(member) = jws::extension(header) {
         return Err(ProofError::Extension { member });
@@ -151,6 +150,6 @@ fn key_of(header: &Map<String, Value>) -> Result<ProofKey, ProofError> {
         return Err(ProofError::Type);
     }
     let alg = header.get("alg").and_then(Value::as_str).ok_or(ProofError::Algorithm)?;
-    let none = Map::new(); // no key either, but an algorithm that is not accepted is said first
+    let none = Map::new(); // not a key either, but an algorithm that is not accepted is reported first
     ProofKey::read(alg, header.get("jwk").and_then(Value::as_object).unwrap_or(&none))
 }

@@ -42,8 +42,8 @@ pub(super) fn object(segment: &str) -> Result<Map<String, Value>, Malformed> {
     strict_json::parse_object(&decode(segment)?).map_err(|_| Malformed)
 }
 
-/// Reads a `NumericDate` (RFC 7519 §2); a fraction of a second is cut off. `None` if it is not a number between 1970 and
-/// the end of the year 9999.
+/// Reads a `NumericDate` (RFC 7519 §2); a fraction of a second is cut off. `None` if it is not a number between 1970
+/// and the end of the year 9999.
 pub(super) fn numeric_date(value: &Value) -> Option<UnixTime> {
     /// 9999-12-31T23:59:59Z.
     const LAST: f64 = 253_402_300_799.0;
@@ -52,9 +52,9 @@ pub(super) fn numeric_date(value: &Value) -> Option<UnixTime> {
     value.as_f64().filter(|seconds| (0.0..=LAST).contains(seconds)).map(whole)
 }
 
-/// The first member of `header` that would change the meaning of the JWS, if there is one. All other unknown members are
-/// ignored (RFC 7515 §4), `zip` among them: it is defined for encryption alone (RFC 7516 §4.1.3), and no payload is ever
-/// decompressed.
+/// The first member of `header` that would change the meaning of the JWS, if there is one. All other unknown members
+/// are ignored (RFC 7515 §4), `zip` among them: it is defined for encryption alone (RFC 7516 §4.1.3), and no payload is
+/// ever decompressed.
 ///
 /// - `crit`: extensions that must be understood (RFC 7515 §4.1.11); none is.
 /// - `b64`: a payload that is not base64url (RFC 7797 §3).

@@ -14,8 +14,8 @@ pub trait KeySource {
     /// [`KeysUnavailable`] if there is none; the caller then gets 503, not 401.
     fn keys(&mut self, issuer: &Issuer, wanted: Wanted) -> Result<Arc<KeySet>, KeysUnavailable>;
 
-    /// Whether the set that was returned last may lack the key `kid` although the issuer has published it: the token was
-    /// issued (`since`, its `iat`) after the set was fetched, and the issuer may not be asked again yet.
+    /// Whether the set that was returned last may lack the key `kid` although the issuer has published it: the token
+    /// was issued (`since`, its `iat`) after the set was fetched, and the issuer may not be asked again yet.
     fn may_lack(&self, issuer: &Issuer, kid: Option<&str>, since: Option<UnixTime>) -> bool {
         let _ = (issuer, kid, since);
         false
@@ -27,8 +27,8 @@ pub trait KeySource {
 pub enum Wanted {
     /// The nearest one that may be used.
     Nearest,
-    /// A later one, if there is one: the nearest one lacks a key. May return the same set again, above all if the issuer
-    /// was asked a moment ago.
+    /// A later one, if there is one: the nearest one lacks a key. May return the same set again, above all if the
+    /// issuer was asked a moment ago.
     Later,
 }
 

@@ -11,8 +11,8 @@ use crate::request::Target;
 use crate::secret::Secret;
 
 /// Checks that the presenter holds what the token is bound to, except for the signature of a proof. The result is that
-/// proof, still to be [spent](spend), or `None` if the token needs none. `nonce` becomes the nonce for the client's next
-/// proof, if that is another one, whether or not this proof is valid.
+/// proof, still to be [spent](spend), or `None` if the token needs none. `nonce` becomes the nonce for the client's
+/// next proof, if that is another one, whether or not this proof is valid.
 ///
 /// # Errors
 /// [`TokenError::Bound`] if a bound token is presented without what it is bound to, a [`ProofError`] if the proof is not
@@ -27,7 +27,8 @@ pub(super) fn prove<'request>(
 ) -> Result<Option<Proof<'request>>, IdentityError> {
     match (scheme, binding) {
         (Scheme::Bearer, None) => Ok(None),
-        // RFC 8705 §3: the certificate of this connection, whose key the client has proven to hold in the TLS handshake.
+        // RFC 8705 §3: the certificate of this connection, whose key the client has proven to hold in the TLS
+        // handshake.
         (Scheme::Bearer, Some(Binding::Certificate(thumbprint))) => {
             let held = target.certificate().map(Thumbprint::of).is_some_and(|shown| shown == *thumbprint);
             if held { Ok(None) } else { Err(TokenError::Bound.into()) }
@@ -44,8 +45,8 @@ pub(super) fn prove<'request>(
     }
 }
 
-/// Verifies the signature of `proof` and marks it as used. Unsigned proofs never get that far, so that only the holder of a
-/// key that a valid token is bound to can fill the memory of used proofs.
+/// Verifies the signature of `proof` and marks it as used. Unsigned proofs never get that far, so that only the holder
+/// of a key that a valid token is bound to can fill the memory of used proofs.
 ///
 /// # Errors
 /// A [`ProofError`] if the signature is not valid or the proof was used before;

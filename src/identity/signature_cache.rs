@@ -1,12 +1,13 @@
 //! Signatures that were verified before. A cache keeps the fact that one signature over these bytes by this key is
-//! valid, and nothing else: issuer, audience, times, scopes and whether the issuer still publishes the key are checked on
-//! every request, so that an entry cannot be out of date.
+//! valid, and nothing else: issuer, audience, times, scopes and whether the issuer still publishes the key are checked
+//! on every request, so that an entry cannot be out of date.
 
 use super::cache::Lru;
 use super::keys::Key;
 
-/// The digest of a valid signature: SHA-256 over the key and the whole token, signature included. Two tokens with the same
-/// claims and different signatures have different digests; another key under the same `kid` has none of the former one's.
+/// The digest of a valid signature: SHA-256 over the key and the whole token, signature included. Two tokens with the
+/// same claims and different signatures have different digests; another key under the same `kid` has none of the former
+/// one's.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct VerifiedSignature([u8; 32]);
 

@@ -13,13 +13,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::scoped::{ASKED_BEHIND_RESPONSE, NO_PATIENCE, Scoped};
-use crate::identity::key_life::CachedKeySet;
+use crate::identity::key_life::{CachedKeySet, KeysNote};
 use crate::identity::keys::{Key, KeySet};
 use crate::identity::{KeySource, KeysUnavailable, Wanted};
 use crate::opening::Switch;
 use crate::policy::Issuer;
 use crate::time::UnixTime;
-use crate::trail::KeysNote;
 pub use places::KeysDigest;
 use visit::{Asked, Outcome, ask};
 use withdrawn::Withdrawn;

@@ -1,36 +1,36 @@
-//! Which proofs of possession were used before: a proof is good for one request (RFC 9449 §11.1).
+//! The port that remembers used proofs of possession: a proof is valid for one request (RFC 9449 §11.1).
 
-/// A proof, as a name for it: SHA-256 over the thumbprint of its key and its `jti`. Keys have names of their own, so that
-/// nobody can use up the proofs of somebody else.
+/// The digest of a proof: SHA-256 over the thumbprint of its key and its `jti`. With the key in it, a client cannot use
+/// up the proofs of another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProofId([u8; 32]);
 
 impl ProofId {
     pub(in crate::identity) fn new(key: &[u8; 32], jti: &str) -> Self {
         let mut hash = hmac_sha256::Hash::new();
-        hash.update(key); // of fixed length: nothing can move between key and jti
+        hash.update(key); // of fixed length, so that key and jti cannot run into each other
         hash.update(jti.as_bytes());
         Self(hash.finalize())
     }
 
-    /// The 32 bytes by which it is kept.
+    /// The 32 bytes that are its key in a cache.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 }
 
-/// Where used proofs are kept.
+/// A memory of used proofs.
 pub trait UsedProofs {
-    /// Keeps `proof` for `window` seconds. Whether it is the first time in that window; of requests that ask at once, one
-    /// is told so.
+    /// Marks `proof` as used for `window` seconds. `true` if it was not marked before; of concurrent requests with the
+    /// same proof, exactly one gets `true`.
     ///
     /// # Errors
-    /// [`UsedProofsUnreachable`] where that cannot be told; the request is refused then.
+    /// [`UsedProofsUnreachable`] if that is unknown; the request is then refused.
     fn is_first(&mut self, proof: &ProofId, window: u64) -> Result<bool, UsedProofsUnreachable>;
 }
 
-/// Whether a proof was used before cannot be told.
+/// It is unknown whether a proof was used before.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("whether the proof was used before cannot be told: {0}")]
 pub struct UsedProofsUnreachable(pub String);
