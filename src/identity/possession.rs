@@ -15,8 +15,8 @@ use crate::secret::Secret;
 /// next proof, if that is another one, whether or not this proof is valid.
 ///
 /// # Errors
-/// [`TokenError::Bound`] if a bound token is presented without what it is bound to, a [`ProofError`] if the proof is not
-/// one for this request, token and key.
+/// [`TokenError::Bound`] if a bound token is presented without what it is bound to, a [`ProofError`] if the proof is
+/// not one for this request, token and key.
 pub(super) fn prove<'request>(
     scheme: Scheme,
     token: &Secret<&str>,
