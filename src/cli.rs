@@ -4,14 +4,14 @@
 #![deny(clippy::print_stdout, clippy::print_stderr, reason = "what is printed goes through the printer")]
 
 mod check;
-mod desk;
 mod diff;
 mod explain;
 mod gaps;
 mod keys;
 mod lint;
+mod offline;
 mod printer;
-mod replay;
+mod recorded;
 mod revoke;
 
 use std::path::PathBuf;
@@ -19,7 +19,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// The desk side of Fastgate: what the edge does, before it does it.
+/// The command-line tool: what the edge would decide, checked before it is deployed.
 #[derive(Parser)]
 #[command(name = "fastgate", version, about)]
 struct Arguments {
@@ -40,7 +40,7 @@ enum Command {
     },
     /// Print the JSON Schema of policies.
     Schema,
-    /// Walk a request through a policy with the edge's own code, and say what each room found and who decided.
+    /// Pipeline a request through a policy with the edge's own code, and say what each room found and who decided.
     Explain(Box<explain::Explain>),
     /// Judge logged requests again by two policies, and list every verdict that differs.
     Diff(diff::Diff),

@@ -27,7 +27,8 @@ pub mod token;
 mod token_error;
 mod token_rules;
 
-use crate::policy::{Access, Policy, Route};
+use crate::place::Admitted;
+use crate::policy::{Access, Policy};
 use crate::request::Target;
 use crate::time::UnixTime;
 pub use caller::{Caller, Identity};
@@ -45,13 +46,13 @@ pub use sources::Sources;
 /// An [`IdentityError`]; on a public route there is none.
 pub fn identify(
     policy: &Policy,
-    route: &Route,
+    admitted: Admitted<'_>,
     target: &Target,
     now: UnixTime,
     sources: &mut Sources<'_>,
     seen: &mut Seen,
 ) -> Result<Caller, IdentityError> {
-    if route.access == Access::Public {
+    if admitted.route().access == Access::Public {
         return Ok(Caller::Anonymous);
     }
     let (scheme, compact) = bearer::single(target.authorization())?;

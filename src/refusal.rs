@@ -1,7 +1,8 @@
-//! Every way in which a request can be refused: the sum of the modules' errors, each with its own code. This module
-//! does not know HTTP; [`problem`](crate::problem) decides what the client sees.
+//! Every way in which the pipeline can end early: the sum of the errors of its modules. It knows nothing of HTTP;
+//! [`problem`](crate::problem) decides what the client sees of a refusal.
 
 use crate::authorize::AuthorizeError;
+use crate::availability::AvailabilityError;
 use crate::content::ContentError;
 use crate::cors::CorsError;
 use crate::identity::bearer::CredentialsError;
@@ -13,7 +14,6 @@ use crate::identity::token::TokenError;
 use crate::identity::{IdentityError, KeysUnavailable};
 use crate::inspect::InspectError;
 use crate::mint::MintError;
-use crate::opening::OpeningError;
 use crate::place::PlaceError;
 use crate::request::RequestError;
 use crate::rewrite::RewriteError;
@@ -21,7 +21,7 @@ use crate::route::RouteError;
 use crate::throttle::ThrottleError;
 use crate::trail::Step;
 
-/// Why a request is not forwarded, or why its answer is not the origin's.
+/// Why a request is not forwarded, or why the response is not the origin's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The request has no canonical form.
@@ -33,9 +33,9 @@ pub enum Refusal {
     /// Pages of this origin may not use it.
     #[error(transparent)]
     Cors(#[from] CorsError),
-    /// It is closed.
+    /// The route is not available.
     #[error(transparent)]
-    Opening(#[from] OpeningError),
+    Availability(#[from] AvailabilityError),
     /// It may not be asked from there.
     #[error(transparent)]
     Place(#[from] PlaceError),
@@ -97,7 +97,7 @@ pub enum ClosedError {
     SigningKeys(String),
     /// What is switched off is not known.
     #[error("what is switched off cannot be read: {0}")]
-    Switch(String),
+    KillSwitch(String),
     /// The platform gave no randomness.
     #[error("there is no randomness for a request id")]
     Randomness,
@@ -110,13 +110,13 @@ impl ClosedError {
         match self {
             Self::Policy(_) => "policy-unusable",
             Self::SigningKeys(_) => "signing-keys-unusable",
-            Self::Switch(_) => "switch-unreadable",
+            Self::KillSwitch(_) => "switch-unreadable",
             Self::Randomness => "no-randomness",
         }
     }
 }
 
-/// Why there is no answer of the origin.
+/// Why there is no response of the origin.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OriginError {
     /// It could not be reached, or what it sent is not HTTP.
@@ -166,7 +166,9 @@ impl Refusal {
     pub const fn step(&self) -> Step {
         match self {
             Self::Request(_) => Step::Normalize,
-            Self::Route(_) | Self::Cors(_) | Self::Opening(_) => Step::Match,
+            Self::Cors(_) => Step::Cors,
+            Self::Route(_) => Step::Match,
+            Self::Availability(_) => Step::Availability,
             Self::Place(_) => Step::Place,
             Self::Credentials(_)
             | Self::Token(_)
@@ -178,7 +180,9 @@ impl Refusal {
             Self::Authorize(_) => Step::Authorize,
             Self::Inspect(_) => Step::Inspect,
             Self::Throttle(_) => Step::Throttle,
-            Self::Rewrite(_) | Self::Content(_) | Self::Mint(_) => Step::Mint,
+            Self::Rewrite(_) => Step::Rewrite,
+            Self::Content(_) => Step::Content,
+            Self::Mint(_) => Step::Mint,
             Self::Closed(_) => Step::Configure,
             Self::Origin(_) => Step::Forward,
         }
@@ -191,7 +195,7 @@ impl Refusal {
             Self::Request(error) => error.code(),
             Self::Route(error) => error.code(),
             Self::Cors(error) => error.code(),
-            Self::Opening(error) => error.code(),
+            Self::Availability(error) => error.code(),
             Self::Place(error) => error.code(),
             Self::Credentials(error) => error.code(),
             Self::Token(error) => error.code(),

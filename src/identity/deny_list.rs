@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 use super::cache::Lru;
 use super::token::VerifiedClaims;
@@ -49,9 +50,9 @@ impl RevocationKey {
     /// The key for `value`; `issuer` is the policy's spelling of `iss`.
     #[must_use]
     pub fn new(kind: RevocationClaim, issuer: &str, value: &str) -> Self {
-        let mut hash = hmac_sha256::Hash::new();
+        let mut hash = Sha256::new();
         add_parts(&mut hash, [kind.claim(), issuer, value]);
-        Self(hash.finalize())
+        Self(hash.finalize().into())
     }
 
     /// The 32 bytes that are its key in a cache.

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use super::binding::Thumbprint;
 use super::jws::{self, Segments};
+use crate::digest::sha256;
 use crate::policy::{MAX_PROOF_AGE, MAX_PROOF_LEEWAY, ProofDemands};
 use crate::request::Target;
 use crate::secret::Secret;
@@ -105,7 +106,7 @@ impl<'request> Proof<'request> {
         if now.since(made) > demands.max_age {
             return Err(ProofError::TooOld { age: now.since(made) });
         }
-        if self.text("ath")? != Thumbprint::of(&hmac_sha256::Hash::hash(token.expose().as_bytes())).as_str() {
+        if self.text("ath")? != Thumbprint::of(&sha256(token.expose())).as_str() {
             return Err(ProofError::Token);
         }
         if Thumbprint::of(self.key.thumbprint()) != *bound_to {

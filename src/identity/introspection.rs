@@ -4,6 +4,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
 
 use super::cache::Lru;
 use super::claims::Claims;
@@ -215,11 +216,11 @@ impl IntrospectionKey {
     /// The key for `token`.
     #[must_use]
     pub fn new(issuer: &Issuer, introspection: &Introspection, token: &Secret<&str>) -> Self {
-        let mut hash = hmac_sha256::Hash::new();
+        let mut hash = Sha256::new();
         hash.update(issuer.verdict_window.to_be_bytes());
         let Introspection { url, backend, client_id, .. } = introspection;
         add_parts(&mut hash, [issuer.issuer.as_str(), url, backend, client_id, *token.expose()]);
-        Self(hash.finalize())
+        Self(hash.finalize().into())
     }
 
     /// The 32 bytes that are its key in a cache.

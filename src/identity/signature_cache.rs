@@ -2,6 +2,8 @@
 //! valid, and nothing else: issuer, audience, times, scopes and whether the issuer still publishes the key are checked
 //! on every request, so that an entry cannot be out of date.
 
+use sha2::{Digest as _, Sha256};
+
 use super::cache::Lru;
 use super::keys::Key;
 
@@ -13,10 +15,10 @@ pub struct VerifiedSignature([u8; 32]);
 
 impl VerifiedSignature {
     pub(super) fn new(key: &Key, token: &str) -> Self {
-        let mut hash = hmac_sha256::Hash::new();
+        let mut hash = Sha256::new();
         hash.update(key.thumbprint()); // of fixed length, so that key and token cannot run into each other
         hash.update(token.as_bytes());
-        Self(hash.finalize())
+        Self(hash.finalize().into())
     }
 
     /// The 32 bytes that are its key in a cache.

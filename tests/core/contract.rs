@@ -62,7 +62,7 @@ fn the_claims_that_may_be_absent_are_those_that_the_document_says() {
         documented.iter().filter(|(_, cells)| cells[0].contains("absent")).map(|(name, _)| name.clone()).collect();
     let mut present = flattened(&payload_of(&identity("/orders/1?x"))).into_keys().collect::<BTreeSet<_>>();
     let mut request = get("/pub/x");
-    request.surroundings.country = None;
+    request.client.country = None;
     let anonymous = request.walk();
     let least: BTreeSet<_> = flattened(&payload_of(&anonymous.sent(IDENTITY).concat())).into_keys().collect();
     present.retain(|name| !least.contains(name));

@@ -139,7 +139,7 @@ fn table() -> Vec<Row> {
         (MintError::SigningFailed.into(), 503, "unavailable", Some(LATER), "signing-failed"),
         (ClosedError::Policy(secret()).into(), 503, "unavailable", Some(LATER), "policy-unusable"),
         (ClosedError::SigningKeys(secret()).into(), 503, "unavailable", Some(LATER), "signing-keys-unusable"),
-        (ClosedError::Switch(secret()).into(), 503, "unavailable", Some(LATER), "switch-unreadable"),
+        (ClosedError::KillSwitch(secret()).into(), 503, "unavailable", Some(LATER), "switch-unreadable"),
         (ClosedError::Randomness.into(), 503, "unavailable", Some(LATER), "no-randomness"),
         (OriginError::Unreachable(secret()).into(), 502, "bad-gateway", None, "origin-unreachable"),
         (OriginError::TooSlow(secret()).into(), 504, "gateway-timeout", None, "origin-too-slow"),

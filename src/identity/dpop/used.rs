@@ -1,5 +1,7 @@
 //! The port that remembers used proofs of possession: a proof is valid for one request (RFC 9449 §11.1).
 
+use sha2::{Digest as _, Sha256};
+
 /// The digest of a proof: SHA-256 over the thumbprint of its key and its `jti`. With the key in it, a client cannot use
 /// up the proofs of another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -7,10 +9,10 @@ pub struct ProofId([u8; 32]);
 
 impl ProofId {
     pub(in crate::identity) fn new(key: &[u8; 32], jti: &str) -> Self {
-        let mut hash = hmac_sha256::Hash::new();
+        let mut hash = Sha256::new();
         hash.update(key); // of fixed length, so that key and jti cannot run into each other
         hash.update(jti.as_bytes());
-        Self(hash.finalize())
+        Self(hash.finalize().into())
     }
 
     /// The 32 bytes that are its key in a cache.

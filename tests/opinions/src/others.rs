@@ -8,8 +8,8 @@ use std::process::{Command, Stdio};
 use std::str::FromStr as _;
 
 use fastgate::identity::keys::KeySet;
-use fastgate::identity::token::{TokenError, UnverifiedToken};
 use fastgate::identity::signature_cache::NoSignatureCache;
+use fastgate::identity::token::{TokenError, UnverifiedToken};
 use fastgate::policy::Policy;
 use fastgate::secret::Secret;
 use fastgate::time::UnixTime;

@@ -1,4 +1,4 @@
-//! Compute ACLs, asked by name.
+//! Compute ACLs, looked up by name.
 
 use std::net::IpAddr;
 
@@ -6,7 +6,7 @@ use fastgate::place::{AclAction, AclUnavailable, Acls};
 use fastly::Acl;
 
 /// The ACLs that are linked to this service.
-pub(super) struct LinkedAcls;
+pub(in crate::compute) struct LinkedAcls;
 
 impl Acls for LinkedAcls {
     fn action(&mut self, acl: &str, address: IpAddr) -> Result<Option<AclAction>, AclUnavailable> {

@@ -1,21 +1,21 @@
-//! What the platform knows of the client, in the library's words.
+//! What the platform reports about the client, as the library's [`Client`].
 
-use fastgate::surroundings::{Anonymizer, Connection, Continent, Proxy, Surroundings};
+use fastgate::client::{Anonymizer, Client, Connection, Continent, Proxy};
 use fastly::Request;
 use fastly::geo::{self, Geo, geo_lookup};
 
-/// The surroundings of `request`. What the platform does not know, or names in a way that is not known here, is unknown.
-pub(super) fn of(request: &Request) -> Surroundings {
+/// The client of `request`. A fact that the platform does not report, or by a name that is not known here, is unknown.
+pub(in crate::compute) fn of(request: &Request) -> Client {
     // An IPv4 address in the form of IPv6 is in no database; networks and ACLs are asked in the canonical form, too.
-    let client = request.get_client_ip_addr().map(|address| address.to_canonical());
-    let located = match client.and_then(geo_lookup) {
+    let address = request.get_client_ip_addr();
+    let located = match address.map(|address| address.to_canonical()).and_then(geo_lookup) {
         Some(geo) => located(&geo),
-        None => Surroundings::default(),
+        None => Client::default(),
     };
-    Surroundings { anonymizers: anonymizers(request), pop: std::env::var("FASTLY_POP").ok(), ..located }
+    Client { address, anonymizers: anonymizers(request), pop: std::env::var("FASTLY_POP").ok(), ..located }
 }
 
-fn located(geo: &Geo) -> Surroundings {
+fn located(geo: &Geo) -> Client {
     let continent = match geo.continent() {
         geo::Continent::Africa => Some(Continent::AF),
         geo::Continent::Antarctica => Some(Continent::AN),
@@ -45,7 +45,7 @@ fn located(geo: &Geo) -> Surroundings {
         geo::ProxyType::Transparent => Some(Proxy::Transparent),
         _ => None,
     };
-    Surroundings { continent, connection, proxy, ..Surroundings::default() }.located(
+    Client { continent, connection, proxy, ..Client::default() }.located(
         geo.country_code(),
         geo.region(),
         geo.as_number(),

@@ -1,4 +1,4 @@
-//! Edge Rate Limiting, which speaks of the average rate a second within a window.
+//! Edge Rate Limiting, which estimates the average rate per second within a window.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ impl Rates for EdgeRateLimiting {
         let rate = number(limit.count.checked_div(limit.window).unwrap_or(limit.count));
         let erl_of = ERL::open(RateCounter::open(&erl.rate_counter), Penaltybox::open(&erl.penalty_box));
         match erl_of.check_rate(key, number(cost), window, rate, Duration::from_secs(erl.penalty)) {
-            Ok(exceeded) => Ok(Taken { admitted: !exceeded, left: None, queue_full: false }),
+            Ok(exceeded) => Ok(Taken { admitted: !exceeded, remaining: None, queue_full: false }),
             Err(error) => Err(CounterUnreachable(format!("Edge Rate Limiting: {error:?}"))),
         }
     }

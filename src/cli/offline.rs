@@ -9,6 +9,8 @@ use std::collections::btree_map::Entry as Slot;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use fastgate::availability::KillSwitch;
+use fastgate::client::{Anonymizer, Client, Connection, Continent, Fact, Proxy};
 use fastgate::gateway::{Decision, Environment, Gateway};
 use fastgate::headers::Headers;
 use fastgate::identity::Sources;
@@ -16,11 +18,9 @@ use fastgate::identity::keys::KeySet;
 use fastgate::identity::sample_token::{SampleIssuer, SampleToken};
 use fastgate::identity::signature_cache::NoSignatureCache;
 use fastgate::mint::{Minter, SigningKeys, SigningKeysError, new_signing_keys};
-use fastgate::opening::Switch;
 use fastgate::policy::Policy;
 use fastgate::request::RequestHead;
 use fastgate::strict_json::parse_object;
-use fastgate::surroundings::{Anonymizer, Connection, Continent, Fact, Proxy, Surroundings};
 use fastgate::time::UnixTime;
 use fastgate::trail::{Step, Trail};
 use serde::Deserialize;
@@ -42,10 +42,10 @@ pub(super) struct Case {
     pub(super) claims: Option<Map<String, Value>>,
     /// The policy's id of the issuer that says it; the only one where there is one.
     pub(super) issuer: Option<String>,
-    pub(super) client: Option<IpAddr>,
+    pub(super) address: Option<IpAddr>,
     pub(super) country: Option<String>,
-    /// What the platform knows of the client, as a whole; none of the single facts below and above may stand beside it.
-    pub(super) surroundings: Option<Surroundings>,
+    /// Every fact about the client in one object; excludes the single facts beside it.
+    pub(super) client: Option<Client>,
     /// Without the country: `CA`.
     pub(super) region: Option<String>,
     pub(super) continent: Option<Continent>,
@@ -61,7 +61,7 @@ pub(super) struct Case {
 }
 
 /// A gateway at the desk, and what is counted and known there.
-pub(super) struct Desk {
+pub(super) struct Offline {
     gateway: Gateway,
     policy: Policy,
     pub(super) keys: BTreeMap<String, Arc<KeySet>>,
@@ -107,24 +107,26 @@ impl Case {
     }
 
     /// What the platform knows of the client.
-    fn surroundings(&self) -> Surroundings {
+    fn facts_of_client(&self) -> Client {
         let known = || {
-            let facts = Surroundings {
+            let facts = Client {
+                address: self.address,
                 continent: self.continent,
                 connection: self.connection,
                 proxy: self.proxy,
                 anonymizers: self.anonymizers.clone(),
-                ..Surroundings::default()
+                ..Client::default()
             };
             let country = self.country.as_deref().unwrap_or_default();
             facts.located(country, self.region.as_deref(), self.asn.unwrap_or_default())
         };
-        self.surroundings.clone().unwrap_or_else(known)
+        self.client.clone().unwrap_or_else(known)
     }
 
     const fn has_single_facts(&self) -> bool {
-        let Self { country, region, continent, asn, connection, proxy, anonymizers, .. } = self;
-        let located = country.is_some() || region.is_some() || continent.is_some() || asn.is_some();
+        let Self { address, country, region, continent, asn, connection, proxy, anonymizers, .. } = self;
+        let located =
+            address.is_some() || country.is_some() || region.is_some() || continent.is_some() || asn.is_some();
         located || connection.is_some() || proxy.is_some() || anonymizers.is_some()
     }
 
@@ -137,12 +139,12 @@ impl Case {
         if self.issuer.is_some() && self.claims.is_none() {
             return Err("issuer: it says whose the claims are; give claims, too, or leave it out".to_owned());
         }
-        let Surroundings { country, subdivision, .. } = self.surroundings();
+        let Client { country, subdivision, .. } = self.facts_of_client();
         match (&self.country, &self.region) {
-            _ if self.surroundings.is_some() && self.has_single_facts() => {
-                Err("surroundings: they say all that is known of the client; leave its single facts out".to_owned())
+            _ if self.client.is_some() && self.has_single_facts() => {
+                Err("client: it holds every fact about the client; leave the single facts out".to_owned())
             }
-            _ if self.surroundings.is_some() => Ok(()),
+            _ if self.client.is_some() => Ok(()),
             (Some(given), _) if country.is_none() => {
                 Err(format!("country \"{given}\": not a code of ISO 3166-1, such as \"DE\""))
             }
@@ -163,7 +165,7 @@ pub(super) fn plain(error: &serde_json::Error) -> String {
     }
 }
 
-impl Desk {
+impl Offline {
     pub(super) fn new(policy: Policy, now: UnixTime) -> Result<Self, SigningKeysError> {
         let keys = SigningKeys::parse(new_signing_keys().0.as_bytes())?;
         let gateway = Gateway::new(policy.clone(), Minter::new(keys));
@@ -221,24 +223,24 @@ impl Desk {
             headers.append("authorization", format!("Bearer {token}"));
         }
         let method = case.method.clone().unwrap_or_else(|| "GET".to_owned());
-        let surroundings = case.surroundings();
-        let mut trail = Trail::new(self.now, "desk", &method).with_notes();
-        let (mut deny_list, mut replays) = (NobodyDenied::default(), AlwaysFirst::default());
+        let client = case.facts_of_client();
+        let mut trail = Trail::new(self.now, "offline", &method).with_notes();
+        let (mut deny_list, mut used_proofs) = (NobodyDenied::default(), AlwaysFirst::default());
         let mut introspector = NobodyAsks::default();
         let mut environment = Environment {
             now: self.now,
             clock: &|| self.now,
-            surroundings: &surroundings,
+            client: &client,
             acls: &mut DescribedAcls(&case.acls),
             body: &mut DeclaredBody::of(&headers),
-            switch: &Switch::default(),
+            kill_switch: &KillSwitch::default(),
             counter: &mut self.counts,
             sources: Sources {
                 keys: &mut keys,
                 signatures: &mut NoSignatureCache,
                 deny_list: &mut deny_list,
                 introspector: &mut introspector,
-                used_proofs: &mut replays,
+                used_proofs: &mut used_proofs,
                 nonces: self.gateway.nonces(),
             },
             elapsed: &|| 0,
@@ -247,7 +249,6 @@ impl Desk {
             method,
             target: case.target.clone().into(),
             headers,
-            client: case.client,
             tls: true,
             certificate: credentials.certificate,
         };
@@ -255,12 +256,12 @@ impl Desk {
         if deny_list.asked {
             trail.note(Step::Identify, || "the deny list was not asked: nobody counts as revoked here".to_owned());
         }
-        if replays.asked {
+        if used_proofs.asked {
             trail.note(Step::Identify, || {
                 "whether the proof was used before was not asked: it counts as new here".to_owned()
             });
         }
-        let of_client = missing::of_client(&self.policy, case, &surroundings, &mut trail);
+        let of_client = missing::of_client(&self.policy, case, &client, &mut trail);
         let missing = of_client.or(keys.missing).or(introspector.missing).or_else(|| missing::of_token(case, &trail));
         Outcome { decision, trail, missing }
     }

@@ -1,5 +1,5 @@
-//! What arrived, taken from the platform without letting the SDK interpret it: its URL accessors resolve dot segments and
-//! panic on some hosts.
+//! The request as it arrived, taken from the platform without letting the SDK interpret it: the SDK's URL accessors resolve
+//! dot segments and panic on some hosts.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -13,31 +13,30 @@ use fastly::Request;
 const TARGET_BUFFER: usize = 2 * MAX_TARGET_BYTES;
 
 /// The platform's clock, in whole seconds. A clock before 1970 reads as 1970, when every token lies in the future.
-pub(super) fn now() -> UnixTime {
+pub(in crate::compute) fn now() -> UnixTime {
     UnixTime::from_seconds(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()))
 }
 
 /// 128 random bits in hexadecimal.
-pub(super) fn request_id() -> Result<String, ClosedError> {
+pub(in crate::compute) fn request_id() -> Result<String, ClosedError> {
     let mut bits = [0; 16];
     getrandom::fill(&mut bits).map_err(|_| ClosedError::Randomness)?;
     Ok(format!("{:032x}", u128::from_be_bytes(bits)))
 }
 
-/// The request as it came.
-pub(super) fn head(request: &Request) -> RequestHead {
+/// The request as it arrived.
+pub(in crate::compute) fn head(request: &Request) -> RequestHead {
     RequestHead {
         method: request.get_method_str().to_owned(),
         target: raw_target(request),
         headers: request.get_headers().map(|(name, value)| (name.as_str(), value.as_bytes())).collect::<Headers>(),
-        client: request.get_client_ip_addr(),
         tls: request.get_tls_protocol_bytes().is_some(),
         certificate: certificate(request),
     }
 }
 
-/// The thumbprint of the client's certificate, where mutual TLS is set up and the platform found it good. Where it is not
-/// set up the platform says that all is well, too; then there is no certificate.
+/// The thumbprint of the client's certificate, if mutual TLS is set up and the platform verified it. Without mutual TLS
+/// the platform reports success as well, and there is no certificate.
 fn certificate(request: &Request) -> Option<[u8; 32]> {
     /// `ClientCertVerifyResult::Ok`, a type that the SDK hands out and does not name.
     const GOOD: u32 = 0;
@@ -45,7 +44,8 @@ fn certificate(request: &Request) -> Option<[u8; 32]> {
     certificate_thumbprint(request.get_tls_raw_client_certificate_bytes().filter(|_| result == GOOD)?)
 }
 
-/// The bytes of the request target. One that does not fit the buffer comes back as slashes, too many for `normalize`; one that cannot be had comes back empty: both are refused there.
+/// The bytes of the request target. A target that does not fit the buffer is returned as slashes, more than `normalize`
+/// accepts, and one that cannot be read as an empty one: both are refused there.
 #[expect(unsafe_code, reason = "the SDK offers no access to the target that does not parse it first")]
 fn raw_target(request: &Request) -> Vec<u8> {
     let mut buffer = vec![b'/'; TARGET_BUFFER];

@@ -5,11 +5,11 @@ use fastgate::policy::{Access, Policy, Route};
 use fastgate::request::{CanonicalPath, MAX_PATH_BYTES, MAX_TARGET_BYTES};
 use fastgate::route::find_for;
 use fastgate::time::UnixTime;
-use fastgate::trail::{Replay, Trail};
+use fastgate::trail::{Recorded, Trail};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::desk::Case;
+use super::offline::Case;
 
 /// What is read of a log line.
 #[derive(Clone, Debug, Deserialize)]
@@ -24,7 +24,7 @@ pub(super) struct Line {
     subject: Option<String>,
     #[serde(default)]
     pub(super) issuer: Option<String>,
-    pub(super) replay: Replay,
+    pub(super) recorded: Recorded,
 }
 
 /// Who called, as far as the line says.
@@ -46,7 +46,7 @@ pub(super) struct Judged {
     pub(super) cause: Option<String>,
     pub(super) route: Option<String>,
     subject: Option<String>,
-    facts: Option<Replay>,
+    facts: Option<Recorded>,
 }
 
 /// What no policy takes for a token: two dots, and nothing between them.
@@ -64,7 +64,7 @@ impl Line {
     /// Why the line cannot be judged again.
     pub(super) fn read(text: &[u8]) -> Result<Self, &'static str> {
         let line: Self = serde_json::from_slice(text).map_err(|_| NO_LOG_LINE)?;
-        let Replay { path, query, .. } = &line.replay;
+        let Recorded { path, query, .. } = &line.recorded;
         if path.len() > MAX_PATH_BYTES || *query > MAX_TARGET_BYTES {
             return Err("its path or query is too long to be judged again");
         }
@@ -87,19 +87,19 @@ impl Line {
 
     /// The route that `policy` has for it.
     pub(super) fn route<'policy>(&self, policy: &'policy Policy) -> Option<&'policy Route> {
-        find_for(policy, &CanonicalPath::parse(self.replay.path.as_bytes()).ok()?, &self.method).ok()
+        find_for(policy, &CanonicalPath::parse(self.recorded.path.as_bytes()).ok()?, &self.method).ok()
     }
 
     /// Whether the caller's token was bound, as far as the line says: outright, or by what became of it on a route of `old`
     /// that takes no other.
     pub(super) fn bound(&self, old: &Policy) -> Option<bool> {
         let asked = self.route(old).is_some_and(asks_binding);
-        self.replay.bound.or_else(|| asked.then(|| self.verdict != "token-unbound"))
+        self.recorded.bound.or_else(|| asked.then(|| self.verdict != "token-unbound"))
     }
 
     /// The request, for both policies. Its token is one that `old` takes, since the caller's own was.
     pub(super) fn case(&self, old: &Policy) -> Case {
-        let Replay { path, query, content_length, client, surroundings, .. } = &self.replay;
+        let Recorded { path, query, content_length, client, .. } = &self.recorded;
         let target = if *query > 0 { format!("{path}?{}", "x".repeat(*query)) } else { path.clone() };
         let host = old.edge().hosts.first().map(|host| ("host".to_owned(), host.to_owned()));
         let length = content_length.map(|length| ("content-length".to_owned(), length.to_string()));
@@ -107,8 +107,7 @@ impl Line {
             method: Some(self.method.clone()),
             target,
             headers: host.into_iter().chain(length).collect(),
-            client: *client,
-            surroundings: Some(surroundings.clone()),
+            client: Some(client.clone()),
             ..Case::default()
         };
         match self.caller() {
@@ -130,7 +129,7 @@ impl Line {
             claims.insert("cnf".to_owned(), json!({ "x5t#S256": "A".repeat(43) }));
         }
         let Some(issuer) = old.issuers().find(|known| known.id == issuer) else { return claims };
-        let Replay { client_id, scopes, roles, groups, .. } = &self.replay;
+        let Recorded { client_id, scopes, roles, groups, .. } = &self.recorded;
         let list = |names: &[String]| (!names.is_empty()).then(|| Value::from(names.to_vec()));
         for (paths, value) in [
             (&issuer.shape.scopes, (!scopes.is_empty()).then(|| Value::from(scopes.join(" ")))),
@@ -147,7 +146,7 @@ impl Line {
 
     /// What the policy that wrote `trail` makes of this line.
     pub(super) fn judged(&self, trail: Trail) -> Judged {
-        let Trail { verdict, cause, route, subject, replay: facts, .. } = trail;
+        let Trail { verdict, cause, route, subject, recorded: facts, .. } = trail;
         match self.caller() {
             Caller::WithBadToken(code) if verdict == BAD_TOKENS_CODE => {
                 let cause = Some(format!("the token was refused then ({code})"));
@@ -164,8 +163,8 @@ impl Line {
         if old.verdict != said {
             return Some(format!("the old policy gives {} here, the log says {said}", old.verdict));
         }
-        let nothing = Replay::default();
-        let (found, logged) = (old.facts.as_ref().unwrap_or(&nothing), &self.replay);
+        let nothing = Recorded::default();
+        let (found, logged) = (old.facts.as_ref().unwrap_or(&nothing), &self.recorded);
         let differing = [
             ("subjects", old.subject != self.subject),
             ("client ids", found.client_id != logged.client_id),

@@ -1,12 +1,17 @@
-//! What the platform knows of a client: where its address is registered, how it is connected, what stands before it. No
-//! header has a say in it, and every fact may be unknown.
+//! The client as the platform sees it: its address, where that is registered, how it is connected, which proxy it uses.
+//! No header field contributes to it, and every fact may be unknown.
+
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-/// The circumstances of a request, from the platform alone.
+/// The facts about a client. They come from the platform alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Surroundings {
+pub struct Client {
+    /// The address of the peer, as the platform reports it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<IpAddr>,
     /// ISO 3166-1 alpha-2, upper case.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub country: Option<String>,
@@ -22,10 +27,10 @@ pub struct Surroundings {
     /// How the client is connected.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connection: Option<Connection>,
-    /// The kind of proxy that stands before the client.
+    /// The kind of proxy that the client uses.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proxy: Option<Proxy>,
-    /// What hides the client, from the platform's VPN and proxy data; an empty list says that nothing is known to.
+    /// What hides the client's address, from the platform's VPN and proxy data. Empty if the platform knows of nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub anonymizers: Option<Vec<Anonymizer>>,
     /// The POP that serves the request.
@@ -33,7 +38,7 @@ pub struct Surroundings {
     pub pop: Option<String>,
 }
 
-/// The facts that a place can be told by.
+/// The facts that a place rule can test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -54,7 +59,7 @@ pub enum Fact {
     Anonymizer,
     /// The client's address.
     Network,
-    /// What a Compute ACL says of the address; unknown where the ACL cannot be asked.
+    /// The result of a Compute ACL for the address; unknown if the ACL cannot be read.
     Acl,
 }
 
@@ -112,9 +117,9 @@ pub enum Proxy {
     Edu,
     /// A hosting provider's address.
     Hosting,
-    /// Open to everybody.
+    /// Open to the public.
     Public,
-    /// It says whose request it passes on.
+    /// It forwards the client's address.
     Transparent,
 }
 
@@ -137,7 +142,7 @@ pub enum Anonymizer {
     PublicProxy,
     /// A relay.
     Relay,
-    /// A proxy at somebody's home.
+    /// A proxy in a private household's network.
     ResidentialProxy,
     /// A resolver that hides where a client is.
     SmartDns,
@@ -163,8 +168,8 @@ impl Fact {
     }
 }
 
-impl Surroundings {
-    /// Notes what geolocation says; codes that are none count as unknown.
+impl Client {
+    /// Adds what geolocation reports. A malformed code counts as unknown.
     #[must_use]
     pub fn located(mut self, country: &str, region: Option<&str>, asn: u32) -> Self {
         let letters = |code: &&str| code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_alphabetic());
@@ -180,15 +185,15 @@ impl Surroundings {
 
 #[cfg(test)]
 mod tests {
-    use super::Surroundings;
+    use super::Client;
 
     #[test]
-    fn codes_that_are_none_count_as_unknown() {
+    fn malformed_codes_count_as_unknown() {
         for nonsense in ["", "?", "??", "**", "D", "DEU", "D1", "é"] {
-            let located = Surroundings::default().located(nonsense, Some("BE"), 0);
+            let located = Client::default().located(nonsense, Some("BE"), 0);
             assert_eq!((located.country, located.subdivision, located.asn), (None, None, None), "{nonsense}");
         }
-        let located = Surroundings::default().located("de", Some("be"), 64500);
+        let located = Client::default().located("de", Some("be"), 64500);
         assert_eq!(located.country.as_deref(), Some("DE"));
         assert_eq!((located.subdivision.as_deref(), located.asn), (Some("DE-BE"), Some(64500)));
     }

@@ -1,4 +1,4 @@
-//! What the edge adds to an answer and takes from it, whether the origin gives it or the edge itself does.
+//! The edits of a response's fields, whether the response comes from the origin or from the edge.
 
 use crate::headers::Headers;
 use crate::policy::fields::FieldEdits;
@@ -12,9 +12,10 @@ const SECURITY: [(&str, &str); 5] = [
     ("referrer-policy", "no-referrer"),
 ];
 
-/// The edits of an answer's fields, in this order: the route's own of what its origin says, removed, set, added, filled in.
+/// The edits of a response's fields, applied in this order: the route's own to the origin's fields, remove, set, append,
+/// fill in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct AnswerFields {
+pub struct ResponseFields {
     route: FieldEdits,
     remove: Vec<String>,
     set: Headers,
@@ -22,37 +23,37 @@ pub struct AnswerFields {
     missing: Headers,
 }
 
-impl AnswerFields {
-    /// The field `name` (lower case) is taken away.
+impl ResponseFields {
+    /// Removes the field `name` (lower case).
     pub fn remove(&mut self, name: &str) {
         self.remove.push(name.to_owned());
     }
 
-    /// The field stands once, with this value, whatever stood there.
+    /// Sets the field to this one value, whatever it was.
     pub fn set(&mut self, name: &str, value: impl Into<Vec<u8>>) {
         self.remove(name);
         self.set = self.set.iter().filter(|(known, _)| *known != name).collect();
         self.set.append(name, value);
     }
 
-    /// The field stands there besides what is there already.
+    /// Adds a value to the field.
     pub fn append(&mut self, name: &str, value: impl Into<Vec<u8>>) {
         self.append.append(name, value);
     }
 
-    /// Makes the edits that a route asks for. They are about its origin's answers: a refusal of the edge keeps its challenge,
-    /// its media type, and that no cache keeps it.
+    /// Adds the edits that a route asks for. They apply to its origin's responses alone: a refusal of the edge keeps its
+    /// challenge, its media type and its `no-store`.
     pub fn edit(&mut self, edits: &FieldEdits) {
         self.route.clone_from(edits);
     }
 
-    /// The field gets this value where nothing gives it one.
+    /// Gives the field this value if it has none.
     pub fn fill_in(&mut self, name: &str, value: impl Into<Vec<u8>>) {
         self.missing.append(name, value);
     }
 
-    /// Tells the client the nonce of its next proofs (RFC 9449 §8.2, §9), pages of other origins included, where any may see
-    /// the answer. It is not kept in caches: nobody is to be told an old one.
+    /// Tells the client the nonce of its next proofs (RFC 9449 §8.2, §9), and pages of other origins too if they may read the
+    /// response. Caches must not store it, because they would hand out an old nonce.
     pub fn give_nonce(&mut self, nonce: &str) {
         self.set("dpop-nonce", nonce);
         self.set("cache-control", "no-store");
@@ -61,29 +62,29 @@ impl AnswerFields {
         }
     }
 
-    /// The security fields, as strict as an API bears.
+    /// Fills in the security fields, in a form as strict as an API allows.
     pub fn secure(&mut self) {
         for (name, value) in SECURITY {
             self.fill_in(name, value);
         }
     }
 
-    /// The fields of an origin's answer after all edits.
+    /// The fields of an origin's response after all edits.
     #[must_use]
-    pub fn dress_origins(&self, headers: &Headers) -> Headers {
-        self.dress(&self.route.apply(headers))
+    pub fn apply_to_origin(&self, headers: &Headers) -> Headers {
+        self.apply(&self.route.apply(headers))
     }
 
-    /// The fields of an answer of the edge itself, after the edits but the route's own.
+    /// The fields of a response of the edge itself, after all edits except the route's own.
     #[must_use]
-    pub fn dress(&self, headers: &Headers) -> Headers {
+    pub fn apply(&self, headers: &Headers) -> Headers {
         let kept = headers.iter().filter(|(name, _)| !self.remove.iter().any(|removed| removed == name));
-        let mut dressed: Headers = kept.chain(self.set.iter()).chain(self.append.iter()).collect();
+        let mut edited: Headers = kept.chain(self.set.iter()).chain(self.append.iter()).collect();
         for (name, value) in self.missing.iter() {
-            if dressed.all(name).next().is_none() {
-                dressed.append(name, value);
+            if edited.all(name).next().is_none() {
+                edited.append(name, value);
             }
         }
-        dressed
+        edited
     }
 }

@@ -1,5 +1,5 @@
-//! Sends a granted request on, in exactly the form that was granted: a request made anew, on which nothing stands that
-//! the grant does not name.
+//! Forwards a granted request in exactly the form that was granted: a new request that carries nothing but what the grant
+//! names.
 
 use fastgate::mint::Grant;
 use fastgate::refusal::{OriginError, Refusal};
@@ -9,9 +9,9 @@ use fastly::{Request, Response};
 
 use super::body::ReceivedBody;
 
-/// Forwards `grant` with the body that was received and returns the origin's answer. Never answered from a cache: what
-/// comes back is for this caller.
-pub(super) fn forward(grant: &Grant, body: ReceivedBody) -> Result<Response, Refusal> {
+/// Forwards `grant` with the body that was received and returns the origin's response. It never comes from a cache,
+/// because it is for this caller.
+pub(in crate::compute) fn forward(grant: &Grant, body: ReceivedBody) -> Result<Response, Refusal> {
     let response = body.send(express(grant)?, grant.max_body(), grant.backend())?;
     match response.get_status().as_u16() {
         status @ ..200 => Err(OriginError::UnexpectedStatus(status).into()),
@@ -20,8 +20,8 @@ pub(super) fn forward(grant: &Grant, body: ReceivedBody) -> Result<Response, Ref
 }
 
 /// Hands the connection over to the origin as a WebSocket, with `grant` as its opening handshake. The platform adds the
-/// fields that belong to the connection, and whatever follows passes by this sandbox.
-pub(super) fn hand_over(grant: &Grant) -> Result<(), Refusal> {
+/// fields that belong to the connection; the frames that follow do not pass through this sandbox.
+pub(in crate::compute) fn hand_over(grant: &Grant) -> Result<(), Refusal> {
     let handed_over = express(grant)?.handoff_websocket(grant.backend());
     handed_over.map_err(|error| classify(error.root_cause()).into())
 }
@@ -48,8 +48,8 @@ fn express(grant: &Grant) -> Result<Request, Refusal> {
     Ok(request)
 }
 
-/// What the client is told of a failed send. Only the cause is looked at: the error as a whole prints the headers.
-pub(super) fn classify(cause: &SendErrorCause) -> OriginError {
+/// The kind of a failed send. Only the cause is read, because the error as a whole prints the headers.
+pub(in crate::compute) fn classify(cause: &SendErrorCause) -> OriginError {
     let text = cause.to_string();
     match cause {
         SendErrorCause::DnsTimeout | SendErrorCause::ConnectionTimeout | SendErrorCause::HttpResponseTimeout => {

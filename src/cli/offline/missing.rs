@@ -2,10 +2,10 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use fastgate::place::{PlaceError, PlaceReason, ask};
+use fastgate::client::{Client, Fact};
+use fastgate::place::{PlaceError, PlaceReason, judge};
 use fastgate::policy::places::{Place, PlaceTest};
 use fastgate::policy::{Policy, Route};
-use fastgate::surroundings::{Fact, Surroundings};
 use fastgate::trail::{Step, Trail};
 use serde_json::{Value, json};
 
@@ -23,15 +23,10 @@ struct Untold {
 
 /// Where the outcome hangs on what the places of a route asked and `case` does not tell: what to give. Facts that
 /// count as unknown and refuse nobody are noted.
-pub(super) fn of_client(
-    policy: &Policy,
-    case: &Case,
-    surroundings: &Surroundings,
-    trail: &mut Trail,
-) -> Option<String> {
+pub(super) fn of_client(policy: &Policy, case: &Case, client: &Client, trail: &mut Trail) -> Option<String> {
     let was_asked = trail.steps.iter().any(|(step, _)| *step == Step::Place) || trail.verdict.starts_with("place-");
     let route = policy.routes().iter().find(|route| was_asked && trail.route.as_ref() == Some(&route.id))?;
-    let Untold { missing, passed } = untold(route, case, surroundings);
+    let Untold { missing, passed } = untold(route, case, client);
     if !passed.is_empty() {
         let names: Vec<_> = passed.iter().map(|fact| fact.as_str()).collect();
         trail.note(Step::Place, || format!("not given, so unknown here: {}", names.join(", ")));
@@ -66,13 +61,13 @@ fn payload(token: &str) -> Option<Value> {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?).ok()
 }
 
-fn untold(route: &Route, case: &Case, surroundings: &Surroundings) -> Untold {
+fn untold(route: &Route, case: &Case, client: &Client) -> Untold {
     let mut untold = Untold::default();
     for place in &route.from {
         let tests = || place.deny.iter().chain(&place.allow);
-        match ask(place, case.client, surroundings, &mut DescribedAcls(&case.acls)) {
+        match judge(place, client, &mut DescribedAcls(&case.acls)) {
             Err(PlaceError { reason: PlaceReason::Unknown(fact), .. }) => {
-                let test = tests().find(|test| test.fact() == fact && !is_told(test, case, surroundings));
+                let test = tests().find(|test| test.fact() == fact && !is_told(test, case, client));
                 match test {
                     Some(_) if place.shadow => untold.passed.push(fact),
                     Some(test) => untold.missing = Some(give(place, test, case)),
@@ -85,7 +80,7 @@ fn untold(route: &Route, case: &Case, surroundings: &Surroundings) -> Untold {
             Err(_) if !place.shadow => break,
             Ok(()) | Err(_) => {
                 let passes = |test: &&PlaceTest| place.unknown_passes.contains(&test.fact());
-                let tests = tests().filter(passes).filter(|test| !is_told(test, case, surroundings));
+                let tests = tests().filter(passes).filter(|test| !is_told(test, case, client));
                 untold.passed.extend(tests.map(PlaceTest::fact));
             }
         }
@@ -96,18 +91,18 @@ fn untold(route: &Route, case: &Case, surroundings: &Surroundings) -> Untold {
 }
 
 /// Whether `case` says what `test` asks, or that the edge does not know it.
-fn is_told(test: &PlaceTest, case: &Case, surroundings: &Surroundings) -> bool {
+fn is_told(test: &PlaceTest, case: &Case, client: &Client) -> bool {
     let known = match test {
-        PlaceTest::Network(_) => case.client.is_some(),
-        PlaceTest::Acl(names) => case.client.is_some() && names.iter().all(|name| case.acls.contains_key(name)),
-        _ if case.surroundings.is_some() => true,
-        PlaceTest::Country(_) => surroundings.country.is_some(),
-        PlaceTest::Subdivision(_) => surroundings.subdivision.is_some(),
-        PlaceTest::Continent(_) => surroundings.continent.is_some(),
-        PlaceTest::Asn(_) => surroundings.asn.is_some(),
-        PlaceTest::Connection(_) => surroundings.connection.is_some(),
-        PlaceTest::Proxy(_) => surroundings.proxy.is_some(),
-        PlaceTest::Anonymizer(_) => surroundings.anonymizers.is_some(),
+        PlaceTest::Network(_) => client.address.is_some(),
+        PlaceTest::Acl(names) => client.address.is_some() && names.iter().all(|name| case.acls.contains_key(name)),
+        _ if case.client.is_some() => true,
+        PlaceTest::Country(_) => client.country.is_some(),
+        PlaceTest::Subdivision(_) => client.subdivision.is_some(),
+        PlaceTest::Continent(_) => client.continent.is_some(),
+        PlaceTest::Asn(_) => client.asn.is_some(),
+        PlaceTest::Connection(_) => client.connection.is_some(),
+        PlaceTest::Proxy(_) => client.proxy.is_some(),
+        PlaceTest::Anonymizer(_) => client.anonymizers.is_some(),
     };
     known || case.unknown.contains(&test.fact())
 }
@@ -117,7 +112,7 @@ fn give(place: &Place, test: &PlaceTest, case: &Case) -> String {
     let facts = |facts: Value| format!("--client '{facts}'");
     let option = match test {
         PlaceTest::Network(_) => "--address 198.51.100.7".to_owned(),
-        PlaceTest::Acl(_) if case.client.is_none() => "--address 198.51.100.7".to_owned(),
+        PlaceTest::Acl(_) if case.address.is_none() => "--address 198.51.100.7".to_owned(),
         PlaceTest::Acl(names) => {
             let untold = names.iter().filter(|name| !case.acls.contains_key(*name));
             let described: Value =

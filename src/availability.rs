@@ -1,17 +1,18 @@
-//! *Opening*: is the route open at all? Closed for maintenance by the policy, or switched off by an operator, without a
-//! deployment.
+//! Step *availability*: is the route available? The policy can close it for maintenance; an operator can switch it off
+//! without a deployment. The result, [`Available`], is what the place step requires.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
+use crate::cors::OriginChecked;
 use crate::policy::{Issuer, Policy, Route};
 
 /// What an operator has switched off: the JSON under the key `switch` of the KV store, `{"groups": ["payments"]}`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Switch {
+pub struct KillSwitch {
     /// Everything.
     #[serde(default)]
     all: bool,
@@ -47,9 +48,21 @@ fn thumbprint<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<[u8; 
     digest.map(Some).ok_or_else(|| D::Error::custom("is not a SHA-256 in base64url"))
 }
 
-/// Why a route is closed.
+/// A route that is available. Only [`check`] makes one.
+#[derive(Clone, Copy, Debug)]
+pub struct Available<'policy>(&'policy Route);
+
+impl<'policy> Available<'policy> {
+    /// The route.
+    #[must_use]
+    pub const fn route(self) -> &'policy Route {
+        self.0
+    }
+}
+
+/// Why a route is not available.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum OpeningError {
+pub enum AvailabilityError {
     /// The policy says so.
     #[error("group \"{group}\" is closed for maintenance")]
     Maintenance {
@@ -63,7 +76,7 @@ pub enum OpeningError {
     SwitchedOff,
 }
 
-impl OpeningError {
+impl AvailabilityError {
     /// The code for logs, metrics and tests.
     #[must_use]
     pub const fn code(&self) -> &'static str {
@@ -90,7 +103,7 @@ impl WithdrawnKey {
     }
 }
 
-impl Switch {
+impl KillSwitch {
     /// Whether keys of `issuer` are withdrawn at all.
     #[must_use]
     pub fn withdraws_keys_of(&self, issuer: &Issuer) -> bool {
@@ -124,18 +137,22 @@ impl Switch {
     }
 }
 
-/// Asks whether `route` is open.
+/// Checks that the route is neither switched off nor closed for maintenance.
 ///
 /// # Errors
-/// An [`OpeningError`] where it is not.
-pub fn ask(route: &Route, switch: &Switch) -> Result<(), OpeningError> {
+/// An [`AvailabilityError`] that says which of the two it is.
+pub fn check<'policy>(
+    matched: OriginChecked<'policy>,
+    kill_switch: &KillSwitch,
+) -> Result<Available<'policy>, AvailabilityError> {
+    let route = matched.route();
     let group = route.group.as_ref();
-    let off = |group: &String| switch.groups.contains(group);
-    if switch.all || switch.routes.contains(&route.id) || group.is_some_and(|group| off(&group.name)) {
-        return Err(OpeningError::SwitchedOff);
+    let off = |group: &String| kill_switch.groups.contains(group);
+    if kill_switch.all || kill_switch.routes.contains(&route.id) || group.is_some_and(|group| off(&group.name)) {
+        return Err(AvailabilityError::SwitchedOff);
     }
     match group.and_then(|group| group.maintenance.map(|seconds| (group, seconds))) {
-        Some((group, retry_after)) => Err(OpeningError::Maintenance { group: group.name.clone(), retry_after }),
-        None => Ok(()),
+        Some((group, retry_after)) => Err(AvailabilityError::Maintenance { group: group.name.clone(), retry_after }),
+        None => Ok(Available(route)),
     }
 }

@@ -1,18 +1,16 @@
-//! What a log line carries so that its request can be judged again at the desk. No token, no header, no query; no claim
-//! but subject, client, scopes, roles and groups, and of `cnf` whether it is there.
-
-use std::net::IpAddr;
+//! What a log line records of a request so that the command-line tool can judge it again. It holds no token, no header
+//! and no query; of the claims it holds client, scopes, roles and groups, and whether there is a `cnf`.
 
 use serde::{Deserialize, Serialize};
 
+use crate::client::Client;
 use crate::identity::Identity;
 use crate::request::Target;
-use crate::surroundings::Surroundings;
 
-/// A request, as far as it may be written down.
+/// The part of a request that may be logged.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Replay {
+pub struct Recorded {
     /// The canonical path.
     pub path: String,
     /// The length of the query in bytes.
@@ -20,15 +18,12 @@ pub struct Replay {
     /// `Content-Length`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content_length: Option<u64>,
-    /// The client's address.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub client: Option<IpAddr>,
-    /// What the platform knew of the client.
-    pub surroundings: Surroundings,
+    /// The client, as the platform reported it.
+    pub client: Client,
     /// The OAuth client.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
-    /// Whether the caller's token was bound to a key or certificate; nothing where nobody was identified.
+    /// Whether the caller's token was bound to a key or certificate; `None` without an identified caller.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bound: Option<bool>,
     /// The caller's scopes.
@@ -42,21 +37,20 @@ pub struct Replay {
     pub groups: Vec<String>,
 }
 
-impl Replay {
-    /// What is known once the request has its canonical form.
+impl Recorded {
+    /// What is known of a request in canonical form.
     #[must_use]
-    pub fn of(target: &Target, surroundings: &Surroundings) -> Self {
+    pub fn of(target: &Target, client: &Client) -> Self {
         Self {
             path: target.path().encoded().to_owned(),
             query: target.query().len(),
             content_length: target.content().length,
-            client: target.client(),
-            surroundings: Surroundings { pop: None, ..surroundings.clone() },
+            client: Client { pop: None, ..client.clone() },
             ..Self::default()
         }
     }
 
-    /// What is known once the caller is.
+    /// Adds what is known of an identified caller.
     pub fn identify(&mut self, identity: &Identity) {
         self.client_id = identity.client_id().map(str::to_owned);
         self.bound = Some(identity.binding().is_some());

@@ -1,4 +1,4 @@
-//! The body of a request: read ahead where the policy wants that, and then sent on, with what was read in front.
+//! The body of a request: read ahead if the policy requires it, then forwarded with what was read in front.
 
 use std::io::Write as _;
 
@@ -9,18 +9,19 @@ use fastly::http::FramingHeadersMode;
 use fastly::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use fastly::http::request::SendError;
 use fastly::{Request, Response};
+use sha2::{Digest as _, Sha256};
 
-use super::bounded::{Pace, Reader, Unread, read, request as pace_of_request};
 use super::forward::classify;
+use crate::compute::platform::bounded::{Pace, Reader, Unread, read, request as pace_of_request};
 
-/// How much of a bounded body is read before the origin hears of the request at all, in bytes.
+/// How much of a bounded body is read before the request is sent to the origin, in bytes.
 const HELD: usize = 64 * 1024;
 
 /// A body as it arrived, with what was read of it.
-pub(super) struct ReceivedBody {
+pub(in crate::compute) struct ReceivedBody {
     held: Vec<u8>,
     rest: Option<BodyHandle>,
-    /// Keeps the time of a body that was begun.
+    /// The reader of a body that was begun, with its time.
     reader: Option<Reader>,
     /// `Content-Length` as the client announced it, where it did.
     announced: Option<u64>,
@@ -28,7 +29,7 @@ pub(super) struct ReceivedBody {
 
 impl ReceivedBody {
     /// The body of `request`, unread.
-    pub(super) fn of(request: &mut Request) -> Self {
+    pub(in crate::compute) fn of(request: &mut Request) -> Self {
         let announced = announced(request);
         Self { held: Vec::new(), rest: request.try_take_body().map(fastly::Body::into_handle), reader: None, announced }
     }
@@ -44,7 +45,12 @@ impl ReceivedBody {
 
     /// Sends `request` with this body. One that may not be longer than `most` and turns out to be is cut, and the origin
     /// sees that it did not end.
-    pub(super) fn send(mut self, mut request: Request, most: Option<u64>, backend: &str) -> Result<Response, Refusal> {
+    pub(in crate::compute) fn send(
+        mut self,
+        mut request: Request,
+        most: Option<u64>,
+        backend: &str,
+    ) -> Result<Response, Refusal> {
         if let (Some(length), Some(_)) = (self.announced, &self.rest) {
             // One that ends before is never taken for a whole one: the platform hangs up on the origin (RFC 9112 §6.3). Where
             // the client announced none, the platform frames the body.
@@ -81,7 +87,7 @@ impl Body for ReceivedBody {
                 return Err(ContentError::Unreadable);
             }
         }
-        Ok(hmac_sha256::Hash::hash(&self.held))
+        Ok(Sha256::digest(&self.held).into())
     }
 
     fn hold(&mut self, most: u64) -> Result<(), ContentError> {
