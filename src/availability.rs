@@ -76,6 +76,17 @@ pub enum AvailabilityError {
     SwitchedOff,
 }
 
+impl AvailabilityError {
+    /// The code for logs, metrics and tests.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Maintenance { .. } => "maintenance",
+            Self::SwitchedOff => "switched-off",
+        }
+    }
+}
+
 impl WithdrawnKey {
     fn is_of(&self, issuer: &Issuer) -> bool {
         self.issuer == issuer.issuer || issuer.aliases.contains(&self.issuer)

@@ -26,6 +26,14 @@ impl<'policy> OriginChecked<'policy> {
 #[error("pages of this origin may not use the route")]
 pub struct CorsError;
 
+impl CorsError {
+    /// The code for logs, metrics and tests.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        "cors-refused"
+    }
+}
+
 /// The fields of the response to `target`, if it is a preflight for a route whose group lists pages; `None` for any other
 /// request.
 ///

@@ -21,6 +21,17 @@ pub enum RouteError {
     },
 }
 
+impl RouteError {
+    /// The code for logs, metrics and tests.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NoRoute => "no-route",
+            Self::MethodNotAllowed { .. } => "method-not-allowed",
+        }
+    }
+}
+
 /// Finds the route of `target`. Of an opening handshake it is the most specific WebSocket; where there is none, the
 /// handshake is an ordinary GET, whose `Upgrade` nobody follows (RFC 9110 §7.8).
 ///

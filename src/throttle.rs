@@ -86,6 +86,18 @@ pub enum ThrottleError {
     },
 }
 
+impl ThrottleError {
+    /// The code for logs, metrics and tests.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Exceeded { .. } => "limit-exceeded",
+            Self::QueueFull { .. } => "limit-queue-full",
+            Self::Unreachable { .. } => "counter-unreachable",
+        }
+    }
+}
+
 /// The outcome of one limit that lets a request pass.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {

@@ -8,8 +8,8 @@ use std::sync::{Arc, LazyLock};
 use fastgate::identity::dpop::Nonces;
 use fastgate::identity::introspection::keep_for;
 use fastgate::identity::keys::KeySet;
+use fastgate::identity::signature_cache::NoSignatureCache;
 use fastgate::identity::token::UnverifiedToken;
-use fastgate::identity::verdict::NoVerdicts;
 use fastgate::identity::{Caller, Identity, Seen, identify};
 use fastgate::policy::Policy;
 use fastgate::request::{RequestHead, normalize};
@@ -70,8 +70,8 @@ pub fn token(data: &[u8]) {
     let Ok(token) = UnverifiedToken::parse(Secret::new(&compact)) else { return };
     let issuer = POLICY.issuer(ISSUER).unwrap();
     let checked = token.check(issuer, now());
-    let verified = token.verify(issuer, &KEYS, now(), &mut NoVerdicts);
-    let again = token.verify(issuer, &KEYS, now(), &mut NoVerdicts);
+    let verified = token.verify(issuer, &KEYS, now(), &mut NoSignatureCache);
+    let again = token.verify(issuer, &KEYS, now(), &mut NoSignatureCache);
     assert_eq!(verified, again);
     if verified.is_ok() {
         assert_eq!(checked, Ok(()));

@@ -15,8 +15,8 @@ use fastgate::gateway::{Decision, Environment, Gateway};
 use fastgate::headers::Headers;
 use fastgate::identity::Sources;
 use fastgate::identity::keys::KeySet;
-use fastgate::identity::rehearsal::{Rehearsed, StandIn};
-use fastgate::identity::verdict::NoVerdicts;
+use fastgate::identity::sample_token::{SampleIssuer, SampleToken};
+use fastgate::identity::signature_cache::NoSignatureCache;
 use fastgate::mint::{Minter, SigningKeys, SigningKeysError, new_signing_keys};
 use fastgate::policy::Policy;
 use fastgate::request::RequestHead;
@@ -66,7 +66,7 @@ pub(super) struct Offline {
     policy: Policy,
     pub(super) keys: BTreeMap<String, Arc<KeySet>>,
     /// Who signs for the issuers whose tokens are described by claims.
-    stand_ins: BTreeMap<String, StandIn>,
+    sample_issuers: BTreeMap<String, SampleIssuer>,
     counts: Counts,
     now: UnixTime,
 }
@@ -169,8 +169,8 @@ impl Offline {
     pub(super) fn new(policy: Policy, now: UnixTime) -> Result<Self, SigningKeysError> {
         let keys = SigningKeys::parse(new_signing_keys().0.as_bytes())?;
         let gateway = Gateway::new(policy.clone(), Minter::new(keys));
-        let (keys, stand_ins) = (BTreeMap::new(), BTreeMap::new());
-        Ok(Self { gateway, policy, keys, stand_ins, counts: Counts::default(), now })
+        let (keys, sample_issuers) = (BTreeMap::new(), BTreeMap::new());
+        Ok(Self { gateway, policy, keys, sample_issuers, counts: Counts::default(), now })
     }
 
     /// The policy that judges.
@@ -200,13 +200,15 @@ impl Offline {
         let (Some(issuer), None) = (issuers.next(), issuers.next()) else {
             return Err("which issuer says that? name one of the policy's issuers with --issuer".to_owned());
         };
-        let stand_in = match self.stand_ins.entry(issuer.id.clone()) {
+        let sample = match self.sample_issuers.entry(issuer.id.clone()) {
             Slot::Occupied(slot) => slot.into_mut(),
-            Slot::Vacant(slot) => slot.insert(StandIn::new(issuer).ok_or("no key pair can be made for this issuer")?),
+            Slot::Vacant(slot) => {
+                slot.insert(SampleIssuer::new(issuer).ok_or("no key pair can be made for this issuer")?)
+            }
         };
-        let Rehearsed { token, certificate } =
-            stand_in.token(issuer, claims, self.now).ok_or("no token can be made of these claims")?;
-        Ok(Credentials { token: Some(token), certificate, keys: Some((issuer.id.clone(), stand_in.keys())) })
+        let SampleToken { token, certificate } =
+            sample.token(issuer, claims, self.now).ok_or("no token can be made of these claims")?;
+        Ok(Credentials { token: Some(token), certificate, keys: Some((issuer.id.clone(), sample.keys())) })
     }
 
     /// Judges a case whose caller shows `credentials`.
@@ -223,7 +225,7 @@ impl Offline {
         let method = case.method.clone().unwrap_or_else(|| "GET".to_owned());
         let client = case.facts_of_client();
         let mut trail = Trail::new(self.now, "offline", &method).with_notes();
-        let (mut deny_list, mut replays) = (NobodyDenied::default(), AlwaysFirst::default());
+        let (mut deny_list, mut used_proofs) = (NobodyDenied::default(), AlwaysFirst::default());
         let mut introspector = NobodyAsks::default();
         let mut environment = Environment {
             now: self.now,
@@ -235,10 +237,10 @@ impl Offline {
             counter: &mut self.counts,
             sources: Sources {
                 keys: &mut keys,
-                verdicts: &mut NoVerdicts,
+                signatures: &mut NoSignatureCache,
                 deny_list: &mut deny_list,
                 introspector: &mut introspector,
-                replays: &mut replays,
+                used_proofs: &mut used_proofs,
                 nonces: self.gateway.nonces(),
             },
             elapsed: &|| 0,
@@ -254,7 +256,7 @@ impl Offline {
         if deny_list.asked {
             trail.note(Step::Identify, || "the deny list was not asked: nobody counts as revoked here".to_owned());
         }
-        if replays.asked {
+        if used_proofs.asked {
             trail.note(Step::Identify, || {
                 "whether the proof was used before was not asked: it counts as new here".to_owned()
             });

@@ -7,7 +7,8 @@ use std::time::Duration;
 use super::scoped::{ASKED_BEHIND_RESPONSE, Role, Scoped, Space};
 use super::storage::{Leased, Outgoing, Stored};
 use crate::identity::introspection::{
-    IntrospectionUnavailable, Introspector, MAX_ANSWER_BYTES, Memory, Question, authorization, form, keep_for,
+    IntrospectionKey, IntrospectionMemory, IntrospectionUnavailable, Introspector, MAX_RESPONSE_BYTES, authorization,
+    form, keep_for,
 };
 use crate::policy::{Introspection, Issuer};
 use crate::secret::Secret;
@@ -23,7 +24,7 @@ const MAX_POSTPONED: usize = 4;
 /// What is known of opaque tokens in this sandbox.
 #[derive(Default)]
 pub(super) struct Introspected {
-    memory: Memory,
+    memory: IntrospectionMemory,
     /// What a shadow policy asks once the response has left.
     due: Vec<(Issuer, Introspection, Secret<String>)>,
 }
@@ -67,14 +68,14 @@ impl HttpIntrospector<'_> {
         if window == 0 {
             return request(asked, token, self.scoped);
         }
-        let question = Question::new(issuer, asked, token);
+        let question = IntrospectionKey::new(issuer, asked, token);
         if let Some(answer) = self.known.memory.recall(&question, self.scoped.now()) {
             return usable(answer.to_vec());
         }
         if !self.scoped.may_ask_issuers() {
             return self.at_hand(issuer, asked, token, question);
         }
-        let lease = match self.scoped.lease(Space::Introspection, question.as_bytes(), PATIENCE, MAX_ANSWER_BYTES) {
+        let lease = match self.scoped.lease(Space::Introspection, question.as_bytes(), PATIENCE, MAX_RESPONSE_BYTES) {
             Ok(Leased::Mine(lease)) => Some(lease),
             Ok(Leased::Found(found)) => match read(&found) {
                 Some((until, answer)) => return self.found(question, answer, until, window),
@@ -105,9 +106,9 @@ impl HttpIntrospector<'_> {
         issuer: &Issuer,
         asked: &Introspection,
         token: &Secret<&str>,
-        question: Question,
+        question: IntrospectionKey,
     ) -> Result<Vec<u8>, String> {
-        let found = self.scoped.cached(Space::Introspection, question.as_bytes(), MAX_ANSWER_BYTES).ok().flatten();
+        let found = self.scoped.cached(Space::Introspection, question.as_bytes(), MAX_RESPONSE_BYTES).ok().flatten();
         if let Some((until, answer)) = found.as_ref().and_then(read) {
             return self.found(question, answer, until, issuer.verdict_window);
         }
@@ -118,7 +119,13 @@ impl HttpIntrospector<'_> {
     }
 
     /// What another request heard, kept until then, but for no longer than the window.
-    fn found(&mut self, question: Question, answer: Vec<u8>, until: UnixTime, window: u64) -> Result<Vec<u8>, String> {
+    fn found(
+        &mut self,
+        question: IntrospectionKey,
+        answer: Vec<u8>,
+        until: UnixTime,
+        window: u64,
+    ) -> Result<Vec<u8>, String> {
         self.known.memory.keep(question, answer.clone(), until.min(self.scoped.now().plus(window)));
         usable(answer)
     }
@@ -140,7 +147,7 @@ fn request(asked: &Introspection, token: &Secret<&str>, scoped: Scoped<'_>) -> R
         backend: &asked.backend,
         url: &asked.url,
         form: Some((client, form(token))),
-        max_bytes: MAX_ANSWER_BYTES,
+        max_bytes: MAX_RESPONSE_BYTES,
     };
     let response = scoped.ask(&asking)?;
     match keep_for(&response.body, 0, UnixTime::from_seconds(0)) {

@@ -14,12 +14,11 @@ use std::time::Duration;
 
 use super::scoped::{ASKED_BEHIND_RESPONSE, NO_PATIENCE, Scoped};
 use crate::availability::KillSwitch;
-use crate::identity::key_life::HeldKeys;
+use crate::identity::key_life::{CachedKeySet, KeysNote};
 use crate::identity::keys::{Key, KeySet};
 use crate::identity::{KeySource, KeysUnavailable, Wanted};
 use crate::policy::Issuer;
 use crate::time::UnixTime;
-use crate::trail::KeysNote;
 pub use places::KeysDigest;
 use visit::{Asked, Outcome, ask};
 use withdrawn::Withdrawn;
@@ -40,7 +39,7 @@ pub(super) struct KeySets {
 
 #[derive(Clone)]
 struct Kept {
-    held: HeldKeys,
+    held: CachedKeySet,
     looked: UnixTime,
 }
 
@@ -55,7 +54,7 @@ impl KeySets {
         }
     }
 
-    fn keep(&mut self, digest: KeysDigest, held: HeldKeys, now: UnixTime) {
+    fn keep(&mut self, digest: KeysDigest, held: CachedKeySet, now: UnixTime) {
         self.held.insert(digest, Kept { held, looked: now });
     }
 }
@@ -84,7 +83,7 @@ impl<'request> CachedKeys<'request> {
         self.note
     }
 
-    fn found(&mut self, digest: KeysDigest, issuer: &Issuer, held: HeldKeys, from: &'static str) -> Arc<KeySet> {
+    fn found(&mut self, digest: KeysDigest, issuer: &Issuer, held: CachedKeySet, from: &'static str) -> Arc<KeySet> {
         let now = self.scoped.now();
         self.note = Some(held.note(from, now, &issuer.key_life));
         let keys = held.keys();
@@ -92,7 +91,7 @@ impl<'request> CachedKeys<'request> {
         keys
     }
 
-    fn fetched(&mut self, digest: KeysDigest, issuer: &Issuer, held: HeldKeys) -> Arc<KeySet> {
+    fn fetched(&mut self, digest: KeysDigest, issuer: &Issuer, held: CachedKeySet) -> Arc<KeySet> {
         self.fetched = true;
         self.found(digest, issuer, held, "issuer")
     }
@@ -119,7 +118,7 @@ impl<'request> CachedKeys<'request> {
         let mut best = kept.map(|kept| (kept.held.clone(), "memory"));
         for (look, from) in [(places::cached as places::Look, "cache"), (places::stored, "store")] {
             // An older word of the issuer counts for nothing, however long it was to be fresh.
-            let is_newer = |held: &HeldKeys| best.as_ref().is_none_or(|(known, _)| held.is_newer_than(known));
+            let is_newer = |held: &CachedKeySet| best.as_ref().is_none_or(|(known, _)| held.is_newer_than(known));
             if let Some(held) = look(issuer, &digest, self.scoped).filter(is_newer) {
                 if held.is_fresh(now, &issuer.key_life) {
                     return Ok(self.found(digest, issuer, held, from));
@@ -214,7 +213,7 @@ impl KeySource for CachedKeys<'_> {
         {
             return false;
         }
-        let known = held.and_then(HeldKeys::given_at);
+        let known = held.and_then(CachedKeySet::fetched_at);
         match (known, since) {
             _ if self.fetched => false,
             (Some(given), Some(since)) => since.plus(issuer.leeway) >= given.at(),

@@ -5,12 +5,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use fastgate::content::{Body, ContentError};
-use fastgate::identity::deny_list::{DenyList, DenyListUnavailable, Entry, Mark};
+use fastgate::identity::deny_list::{DenyList, DenyListUnavailable, Entry, RevocationKey};
 use fastgate::identity::dpop::Nonces;
+use fastgate::identity::dpop::used::{ProofId, UsedProofs, UsedProofsUnreachable};
 use fastgate::identity::introspection::{IntrospectionUnavailable, Introspector};
 use fastgate::identity::keys::KeySet;
-use fastgate::identity::replay::{ProofId, Replays, ReplaysUnreachable};
-use fastgate::identity::verdict::NoVerdicts;
+use fastgate::identity::signature_cache::NoSignatureCache;
 use fastgate::identity::{KeySource, KeysUnavailable, Sources, Wanted};
 use fastgate::place::{AclAction, AclUnavailable, Acls};
 use fastgate::policy::limits::Limit;
@@ -28,7 +28,7 @@ pub(crate) struct Fakes {
     pub(crate) acls: FakeAcls,
     pub(crate) counter: FakeCounter,
     pub(crate) body: FakeBody,
-    signatures: NoVerdicts,
+    signatures: NoSignatureCache,
 }
 
 impl Fakes {
@@ -42,7 +42,7 @@ impl Fakes {
             acls: FakeAcls::default(),
             counter: FakeCounter::default(),
             body: FakeBody::of(b""),
-            signatures: NoVerdicts,
+            signatures: NoSignatureCache,
         }
     }
 
@@ -55,10 +55,10 @@ impl Fakes {
     pub(super) fn split<'fakes>(&'fakes mut self, nonces: &'fakes Nonces) -> (Sources<'fakes>, Others<'fakes>) {
         let sources = Sources {
             keys: &mut self.keys,
-            verdicts: &mut self.signatures,
+            signatures: &mut self.signatures,
             deny_list: &mut self.deny_list,
             introspector: &mut self.introspector,
-            replays: &mut self.used_proofs,
+            used_proofs: &mut self.used_proofs,
             nonces,
         };
         (sources, Others { acls: &mut self.acls, counter: &mut self.counter, body: &mut self.body })
@@ -139,13 +139,14 @@ pub(crate) struct FakeDenyList {
 }
 
 impl DenyList for FakeDenyList {
-    fn entries(&mut self, marks: &[Mark], _: u64) -> Result<Vec<(Mark, Entry)>, DenyListUnavailable> {
+    fn entries(&mut self, marks: &[RevocationKey], _: u64) -> Result<Vec<(RevocationKey, Entry)>, DenyListUnavailable> {
         self.asked.push(marks.len());
         if self.broken {
             return Err(DenyListUnavailable { cause: "broken".to_owned() });
         }
-        let entry =
-            |mark: &Mark| self.entries.get(&mark.store_key()).map(|json| (*mark, Entry::parse(json.as_bytes())));
+        let entry = |mark: &RevocationKey| {
+            self.entries.get(&mark.store_key()).map(|json| (*mark, Entry::parse(json.as_bytes())))
+        };
         Ok(marks.iter().filter_map(entry).collect())
     }
 }
@@ -178,10 +179,10 @@ pub(crate) struct FakeUsedProofs {
     pub(crate) broken: bool,
 }
 
-impl Replays for FakeUsedProofs {
-    fn is_first(&mut self, proof: &ProofId, window: u64) -> Result<bool, ReplaysUnreachable> {
+impl UsedProofs for FakeUsedProofs {
+    fn is_first(&mut self, proof: &ProofId, window: u64) -> Result<bool, UsedProofsUnreachable> {
         if self.broken {
-            return Err(ReplaysUnreachable("broken".to_owned()));
+            return Err(UsedProofsUnreachable("broken".to_owned()));
         }
         Ok(self.windows.insert(*proof, window).is_none())
     }

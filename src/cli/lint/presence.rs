@@ -1,6 +1,6 @@
 //! Which claims a caller who meets a condition surely has.
 
-use fastgate::identity::rehearsal::accepted;
+use fastgate::identity::sample_token::accepted;
 use fastgate::policy::conditions::Condition;
 use fastgate::policy::{ClaimPath, Issuer, Requirement};
 

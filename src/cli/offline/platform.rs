@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use fastgate::content::{Body, ContentError};
 use fastgate::headers::Headers;
-use fastgate::identity::deny_list::{DenyList, DenyListUnavailable, Entry, Mark};
+use fastgate::identity::deny_list::{DenyList, DenyListUnavailable, Entry, RevocationKey};
+use fastgate::identity::dpop::used::{ProofId, UsedProofs, UsedProofsUnreachable};
 use fastgate::identity::introspection::{IntrospectionUnavailable, Introspector};
 use fastgate::identity::keys::KeySet;
-use fastgate::identity::replay::{ProofId, Replays, ReplaysUnreachable};
 use fastgate::identity::{KeySource, KeysUnavailable, Wanted};
 use fastgate::place::{AclAction, AclUnavailable, Acls};
 use fastgate::policy::limits::Limit;
@@ -46,7 +46,7 @@ pub(super) struct NobodyDenied {
 }
 
 impl DenyList for NobodyDenied {
-    fn entries(&mut self, _: &[Mark], _: u64) -> Result<Vec<(Mark, Entry)>, DenyListUnavailable> {
+    fn entries(&mut self, _: &[RevocationKey], _: u64) -> Result<Vec<(RevocationKey, Entry)>, DenyListUnavailable> {
         self.asked = true;
         Ok(Vec::new())
     }
@@ -58,8 +58,8 @@ pub(super) struct AlwaysFirst {
     pub(super) asked: bool,
 }
 
-impl Replays for AlwaysFirst {
-    fn is_first(&mut self, _: &ProofId, _: u64) -> Result<bool, ReplaysUnreachable> {
+impl UsedProofs for AlwaysFirst {
+    fn is_first(&mut self, _: &ProofId, _: u64) -> Result<bool, UsedProofsUnreachable> {
         self.asked = true;
         Ok(true)
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::places::{self, KeysDigest};
 use crate::identity::discovery;
-use crate::identity::key_life::{Given, HeldKeys, fresh_for};
+use crate::identity::key_life::{CachedKeySet, FetchedAt, fresh_for};
 use crate::identity::keys::{KeySet, MAX_JWKS_BYTES};
 use crate::policy::Issuer;
 use crate::ports::scoped::{Scoped, Space};
@@ -30,7 +30,7 @@ const FAILED: &[u8] = b"failed";
 /// What asking the issuer came to.
 pub(super) enum Asked {
     /// It gave a set.
-    Given(HeldKeys),
+    Given(CachedKeySet),
     /// It was asked within the cool-down, by another request.
     Lately(Outcome),
     /// It was asked and failed, or it is not known whether anybody may ask.
@@ -59,7 +59,7 @@ pub(super) fn ask(
     let (asked, outcome, rest) = match fetched {
         Ok((keys, given, json)) => {
             places::remember(issuer, digest, json, given, scoped);
-            (Asked::Given(HeldKeys::with_note(keys, Some(given))), GIVEN, issuer.key_life.cool_down)
+            (Asked::Given(CachedKeySet::with_note(keys, Some(given))), GIVEN, issuer.key_life.cool_down)
         }
         Err(cause) => {
             let rest = if has_keys { issuer.key_life.cool_down } else { issuer.key_life.cool_down.min(COLD_RETRY) };
@@ -71,7 +71,7 @@ pub(super) fn ask(
 }
 
 /// The key set of `issuer`, when it was given, and its text. The error says what was wrong with which response.
-fn key_set(issuer: &Issuer, scoped: Scoped<'_>) -> Result<(KeySet, Given, Vec<u8>), String> {
+fn key_set(issuer: &Issuer, scoped: Scoped<'_>) -> Result<(KeySet, FetchedAt, Vec<u8>), String> {
     let at = scoped.now();
     let uri = match &issuer.jwks_uri {
         Some(uri) => uri.clone(),
@@ -80,7 +80,7 @@ fn key_set(issuer: &Issuer, scoped: Scoped<'_>) -> Result<(KeySet, Given, Vec<u8
     let response = fetch(&uri, issuer, scoped)?;
     let fresh_for = fresh_for(&issuer.key_life, response.cache_control.as_deref(), response.age.as_deref());
     let keys = KeySet::parse(&response.body).map_err(|error| format!("{uri}: {error}"))?;
-    Ok((keys, Given::new(at, fresh_for), response.body))
+    Ok((keys, FetchedAt::new(at, fresh_for), response.body))
 }
 
 fn discover(issuer: &Issuer, scoped: Scoped<'_>) -> Result<String, String> {

@@ -2,7 +2,7 @@
 
 use std::process::{Command, Output};
 
-use fastgate::identity::deny_list::{Entry, Mark, MarkKind};
+use fastgate::identity::deny_list::{Entry, RevocationClaim, RevocationKey};
 use serde_json::{Value, json};
 
 use crate::offline::{NOW, get};
@@ -25,11 +25,13 @@ fn printed(arguments: &[&str]) -> (Value, String) {
 
 #[test]
 fn what_it_prints_is_what_the_edge_looks_for() {
-    for (option, kind, value) in
-        [("--jti", MarkKind::Token, "t'1"), ("--sid", MarkKind::Session, "s 1"), ("--sub", MarkKind::Subject, "alice")]
-    {
+    for (option, kind, value) in [
+        ("--jti", RevocationClaim::Token, "t'1"),
+        ("--sid", RevocationClaim::Session, "s 1"),
+        ("--sub", RevocationClaim::Subject, "alice"),
+    ] {
         let (entry, command) = printed(&[option, value, "--until", "1800000060"]);
-        let key = Mark::new(kind, "https://idp.test", value).store_key();
+        let key = RevocationKey::new(kind, "https://idp.test", value).store_key();
         assert_eq!((&entry["key"], &entry["value"]["until"]), (&json!(key), &json!(NOW + 60)));
         let read = Entry::parse(entry["value"].to_string().as_bytes());
         let line =

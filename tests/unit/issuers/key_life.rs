@@ -1,6 +1,6 @@
 //! How long a key set that was kept is fresh, and how long it may be used.
 
-use fastgate::identity::key_life::{Given, HeldKeys};
+use fastgate::identity::key_life::{CachedKeySet, FetchedAt};
 use fastgate::identity::keys::KeySet;
 use fastgate::policy::KeyLife;
 use fastgate::time::UnixTime;
@@ -19,8 +19,8 @@ fn set() -> KeySet {
     KeySet::parse(jwks.to_string().as_bytes()).unwrap()
 }
 
-fn given(seconds: u64, fresh_for: u64) -> HeldKeys {
-    HeldKeys::with_note(set(), Some(Given::new(at(seconds), fresh_for)))
+fn given(seconds: u64, fresh_for: u64) -> CachedKeySet {
+    CachedKeySet::with_note(set(), Some(FetchedAt::new(at(seconds), fresh_for)))
 }
 
 #[test]
@@ -54,8 +54,8 @@ fn the_policy_bounds_how_long_a_set_is_fresh_whatever_was_written_down_with_it()
 
 #[test]
 fn a_seeded_set_is_never_fresh_and_always_usable() {
-    let set = HeldKeys::with_note(set(), None);
-    assert_eq!(set.given_at(), None);
+    let set = CachedKeySet::with_note(set(), None);
+    assert_eq!(set.fetched_at(), None);
     for now in [0, u64::MAX] {
         assert!(!set.is_fresh(at(now), &LIFE) && set.is_usable(at(now), &LIFE));
         let note = set.note("kv", at(now), &LIFE);
@@ -68,9 +68,9 @@ fn the_set_that_was_given_later_is_the_newer_one() {
     let (older, newer) = (given(10_000, 90), given(10_001, 10));
     assert!(newer.is_newer_than(&older) && !older.is_newer_than(&newer));
     assert!(!older.is_newer_than(&older));
-    let seeded = HeldKeys::with_note(set(), None);
+    let seeded = CachedKeySet::with_note(set(), None);
     assert!(older.is_newer_than(&seeded) && !seeded.is_newer_than(&older));
-    assert_eq!(older.given_at(), Some(Given::new(at(10_000), 90)));
-    assert_eq!(older.given_at().map(Given::at), Some(at(10_000)));
+    assert_eq!(older.fetched_at(), Some(FetchedAt::new(at(10_000), 90)));
+    assert_eq!(older.fetched_at().map(FetchedAt::at), Some(at(10_000)));
     assert_eq!(older.keys().keys().len(), 1);
 }

@@ -1,6 +1,6 @@
 //! Rows I5 and I6 of `docs/attacks.md`: a token that is revoked is refused, however good it is otherwise.
 
-use fastgate::identity::deny_list::{Entry, Known, Mark, MarkKind, Memory};
+use fastgate::identity::deny_list::{CachedEntry, DenyListMemory, Entry, RevocationClaim, RevocationKey};
 use fastgate::time::UnixTime;
 use serde_json::json;
 
@@ -19,8 +19,8 @@ fn at(seconds: u64) -> UnixTime {
 }
 
 impl Gate {
-    fn deny(&self, kind: MarkKind, issuer: &str, value: &str, entry: &str) {
-        self.fakes().deny_list.entries.insert(Mark::new(kind, issuer, value).store_key(), entry.to_owned());
+    fn deny(&self, kind: RevocationClaim, issuer: &str, value: &str, entry: &str) {
+        self.fakes().deny_list.entries.insert(RevocationKey::new(kind, issuer, value).store_key(), entry.to_owned());
     }
 }
 
@@ -31,9 +31,11 @@ fn entry(until: u64) -> String {
 #[test]
 fn a_token_is_revoked_by_its_id_its_session_or_its_subject() {
     let claims = json!({ "jti": "t-1", "sid": "s-1", "sub": "alice" });
-    for (kind, value, claim) in
-        [(MarkKind::Token, "t-1", "jti"), (MarkKind::Session, "s-1", "sid"), (MarkKind::Subject, "alice", "sub")]
-    {
+    for (kind, value, claim) in [
+        (RevocationClaim::Token, "t-1", "jti"),
+        (RevocationClaim::Session, "s-1", "sid"),
+        (RevocationClaim::Subject, "alice", "sub"),
+    ] {
         let gate = with_list();
         let token = MAIN.token(NOW, claims.clone());
         assert_eq!(gate.verdict(get("/me").bearer(&token)), "forwarded");
@@ -48,7 +50,7 @@ fn a_token_is_revoked_by_its_id_its_session_or_its_subject() {
 
 #[test]
 fn an_id_that_is_a_number_is_revoked_by_its_digits_and_one_that_is_neither_is_refused() {
-    for (kind, claim) in [(MarkKind::Token, "jti"), (MarkKind::Session, "sid")] {
+    for (kind, claim) in [(RevocationClaim::Token, "jti"), (RevocationClaim::Session, "sid")] {
         for (value, digits) in [(json!(7), "7"), (json!(-7), "-7"), (json!(u64::MAX), "18446744073709551615")] {
             let gate = with_list();
             let token = MAIN.token(NOW, json!({ claim: value }));
@@ -76,25 +78,25 @@ fn an_id_that_is_a_number_is_revoked_by_its_digits_and_one_that_is_neither_is_re
 #[test]
 fn what_is_revoked_of_one_issuer_or_claim_is_not_revoked_of_another() {
     let gate = with_list();
-    gate.deny(MarkKind::Token, "https://partner.test", "x", &entry(NOW + 60));
-    gate.deny(MarkKind::Session, ISSUER, "x", &entry(NOW + 60));
-    gate.deny(MarkKind::Subject, ISSUER, "ali", &entry(NOW + 60));
+    gate.deny(RevocationClaim::Token, "https://partner.test", "x", &entry(NOW + 60));
+    gate.deny(RevocationClaim::Session, ISSUER, "x", &entry(NOW + 60));
+    gate.deny(RevocationClaim::Subject, ISSUER, "ali", &entry(NOW + 60));
     assert_eq!(gate.verdict(get("/me").bearer(&MAIN.token(NOW, json!({ "jti": "x" })))), "forwarded");
     let marks = [
-        Mark::new(MarkKind::Token, "https://a.test", "b"),
-        Mark::new(MarkKind::Token, "https://a.testb", ""),
-        Mark::new(MarkKind::Token, "https://a.tes", "tb"),
-        Mark::new(MarkKind::Session, "https://a.test", "b"),
-        Mark::new(MarkKind::Subject, "https://a.test", "b"),
+        RevocationKey::new(RevocationClaim::Token, "https://a.test", "b"),
+        RevocationKey::new(RevocationClaim::Token, "https://a.testb", ""),
+        RevocationKey::new(RevocationClaim::Token, "https://a.tes", "tb"),
+        RevocationKey::new(RevocationClaim::Session, "https://a.test", "b"),
+        RevocationKey::new(RevocationClaim::Subject, "https://a.test", "b"),
     ];
-    let keys: std::collections::BTreeSet<_> = marks.iter().map(Mark::store_key).collect();
+    let keys: std::collections::BTreeSet<_> = marks.iter().map(RevocationKey::store_key).collect();
     assert_eq!(keys.len(), marks.len(), "nothing moves between issuer and value");
 }
 
 #[test]
 fn no_value_of_a_client_is_the_key_of_a_store() {
     for hostile in ["", ".", "..", "../policy", "policy", "a#b;c?d^e|f\n\r", &"x".repeat(2000), "🙂"] {
-        let key = Mark::new(MarkKind::Token, ISSUER, hostile).store_key();
+        let key = RevocationKey::new(RevocationClaim::Token, ISSUER, hostile).store_key();
         let digest = key.strip_prefix("denied/").unwrap();
         assert_eq!(digest.len(), 43);
         assert!(digest.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')), "{key}");
@@ -105,7 +107,7 @@ fn no_value_of_a_client_is_the_key_of_a_store() {
 fn the_tokens_of_a_subject_are_refused_up_to_the_second_that_the_entry_says() {
     let gate = with_list();
     let before = |moment| Entry { until: at(NOW + 60), not_before: Some(at(moment)) }.to_json();
-    gate.deny(MarkKind::Subject, ISSUER, "alice", &before(NOW - 100));
+    gate.deny(RevocationClaim::Subject, ISSUER, "alice", &before(NOW - 100));
     for (issued, verdict) in [
         (json!(NOW - 101), "token-revoked"),
         (json!(1_799_999_899.5), "token-revoked"),
@@ -136,7 +138,7 @@ fn an_entry_is_over_when_it_says_so_and_one_that_cannot_be_read_never_is() {
         (format!("{{\"until\":{NOW},\"unheard_of\":1}}"), "token-revoked"),
         (format!("{{\"until\":\"{NOW}\"}}"), "token-revoked"),
     ] {
-        gate.deny(MarkKind::Token, ISSUER, "t-1", &written);
+        gate.deny(RevocationClaim::Token, ISSUER, "t-1", &written);
         assert_eq!(gate.verdict(get("/me").bearer(&token)), verdict, "{written}");
     }
 }
@@ -168,19 +170,21 @@ fn the_list_is_asked_once_of_every_good_token_and_of_no_other() {
 
 #[test]
 fn what_the_list_said_grows_old_from_the_moment_it_was_asked() {
-    let (mark, entry) = (Mark::new(MarkKind::Token, ISSUER, "t"), Entry::parse(entry(NOW + 60).as_bytes()));
+    let (mark, entry) =
+        (RevocationKey::new(RevocationClaim::Token, ISSUER, "t"), Entry::parse(entry(NOW + 60).as_bytes()));
     for said in [None, Some(entry), Some(Entry { not_before: Some(at(7)), ..entry })] {
-        let known = Known::from_record(Known::new(at(NOW), said).to_record().as_bytes()).unwrap();
-        assert_eq!((known, known.entry()), (Known::new(at(NOW), said), said), "through the cache and back");
-        let mut memory = Memory::default();
-        assert_eq!(memory.recall(&mark, at(NOW), 30), None);
-        memory.keep(mark, known);
-        assert_eq!(memory.recall(&mark, at(NOW + 29), 30), Some(known));
-        assert_eq!(memory.recall(&mark, at(NOW + 30), 30), None);
-        assert_eq!(memory.recall(&mark, at(NOW - 1), 30), None, "nobody knows how old it is");
-        assert_eq!(memory.recall(&mark, at(NOW), 0), None, "without a window nothing is remembered");
+        let known = CachedEntry::from_record(CachedEntry::new(at(NOW), said).to_record().as_bytes()).unwrap();
+        assert_eq!((known, known.entry()), (CachedEntry::new(at(NOW), said), said), "through the cache and back");
+        let mut memory = DenyListMemory::default();
+        assert_eq!(memory.recall(&mark, at(NOW)), None);
+        memory.keep(mark, known, known.until(30));
+        assert_eq!(memory.recall(&mark, at(NOW + 29)), Some(&known));
+        assert_eq!(memory.recall(&mark, at(NOW + 30)), None);
+        assert!(known.holds(at(NOW), 30) && known.holds(at(NOW + 29), 30) && !known.holds(at(NOW + 30), 30));
+        assert!(!known.holds(at(NOW - 1), 30), "its age is unknown");
+        assert!(!known.holds(at(NOW), 0), "without a window it is not used again");
     }
     for damaged in ["", "x", "x {}", "1800000000", "1800000000 ", "1800000000 {\"until\":", " {}", "x -"] {
-        assert_eq!(Known::from_record(damaged.as_bytes()), None, "{damaged}");
+        assert_eq!(CachedEntry::from_record(damaged.as_bytes()), None, "{damaged}");
     }
 }

@@ -2,8 +2,10 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use fastgate::identity::deny_list::{Entry, Mark, MarkKind};
-use fastgate::identity::introspection::{MAX_ANSWER_BYTES, Memory, Question, authorization, form, keep_for};
+use fastgate::identity::deny_list::{Entry, RevocationClaim, RevocationKey};
+use fastgate::identity::introspection::{
+    IntrospectionKey, IntrospectionMemory, MAX_RESPONSE_BYTES, authorization, form, keep_for,
+};
 use fastgate::policy::Policy;
 use fastgate::secret::Secret;
 use fastgate::time::UnixTime;
@@ -158,7 +160,7 @@ fn an_opaque_token_can_be_revoked_as_well() {
     let gate = gate_with(&main);
     gate.fakes().introspector.answer = Some(but(json!({ "jti": "t-1" })).into_bytes());
     assert_eq!(gate.verdict(get("/me").bearer("opaque-token")), "forwarded");
-    let mark = Mark::new(MarkKind::Token, "https://idp.test", "t-1");
+    let mark = RevocationKey::new(RevocationClaim::Token, "https://idp.test", "t-1");
     let entry = Entry { until: UnixTime::from_seconds(NOW + 60), not_before: None };
     gate.fakes().deny_list.entries.insert(mark.store_key(), entry.to_json());
     assert_eq!(gate.verdict(get("/me").bearer("opaque-token")), "token-revoked");
@@ -197,11 +199,11 @@ fn answers_are_remembered_by_token_and_by_who_was_asked() {
     let question = |main: &Value, token| {
         let policy = Policy::parse(policy(main).to_string().as_bytes()).unwrap();
         let (issuer, asked) = policy.introspection().unwrap();
-        Question::new(issuer, asked, &Secret::new(token))
+        IntrospectionKey::new(issuer, asked, &Secret::new(token))
     };
-    let (mut memory, now) = (Memory::default(), UnixTime::from_seconds(NOW));
+    let (mut memory, now) = (IntrospectionMemory::default(), UnixTime::from_seconds(NOW));
     memory.keep(question(&asking(), "one"), b"{}".to_vec(), now.plus(5));
-    assert_eq!(memory.recall(&question(&asking(), "one"), now.plus(4)), Some(&b"{}"[..]));
+    assert_eq!(memory.recall(&question(&asking(), "one"), now.plus(4)), Some(&b"{}".to_vec()));
     assert_eq!(memory.recall(&question(&asking(), "one"), now.plus(5)), None);
     assert_eq!(memory.recall(&question(&asking(), "two"), now), None);
     for (member, value) in [("url", "https://idp.test/other"), ("client_id", "other")] {
@@ -249,5 +251,5 @@ fn the_client_is_named_as_forms_spell_it() {
 /// Answers are a few hundred bytes, some with a list of permissions; whoever sends more is not read to the end.
 #[test]
 fn an_answer_is_at_most_16_kib_long() {
-    assert_eq!(MAX_ANSWER_BYTES, 16_384);
+    assert_eq!(MAX_RESPONSE_BYTES, 16_384);
 }

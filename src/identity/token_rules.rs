@@ -1,12 +1,12 @@
-//! Everything about a token's claims that can be judged without a key. It is judged again on every request, whatever is
-//! remembered of signatures.
+//! The rules for the claims of a token that need no key. They are checked on every request, also if the signature was
+//! verified before.
 
 use super::claims::Claims;
-use super::token::TokenError;
+use super::token_error::TokenError;
 use crate::policy::{Issuer, TokenKind};
 use crate::time::UnixTime;
 
-/// Judges the claims of a token of `issuer`: times, audience, subject, kind, client, tenant.
+/// Checks the claims of a token of `issuer`: times, audience, subject, kind, client, tenant.
 ///
 /// # Errors
 /// The first [`TokenError`] found.
@@ -44,26 +44,26 @@ fn check_times(claims: &Claims, issuer: &Issuer, now: UnixTime) -> Result<(), To
     if max_age.is_some_and(|most| issued_at.plus(most).plus(leeway) < now) {
         return Err(TokenError::TooOld { age: now.since(issued_at) });
     }
-    // Both are by the provider's own clock: no leeway.
+    // The provider's own clock sets both: no leeway.
     if max_lifetime.is_some_and(|most| expires.since(issued_at) > most) {
         return Err(TokenError::LivesTooLong { seconds: expires.since(issued_at) });
     }
     Ok(())
 }
 
-/// An access token is good where any of its audiences is accepted (RFC 7519 §4.1.3), an ID token where all of them are
-/// (OpenID Connect Core §3.1.3.7, point 3).
+/// An access token passes if any of its audiences is accepted (RFC 7519 §4.1.3), an ID token if all of them are (OpenID
+/// Connect Core §3.1.3.7, point 3).
 fn check_audience(claims: &Claims, issuer: &Issuer) -> Result<(), TokenError> {
     let audiences = claims.audiences(&issuer.shape)?;
-    let mut verdicts = audiences.iter().map(|audience| issuer.audiences.iter().any(|accepted| accepted == audience));
-    let good = match issuer.shape.tokens {
-        TokenKind::Access => verdicts.any(|accepted| accepted),
-        TokenKind::Id => !audiences.is_empty() && verdicts.all(|accepted| accepted),
+    let mut accepted = audiences.iter().map(|audience| issuer.audiences.iter().any(|accepted| accepted == audience));
+    let passes = match issuer.shape.tokens {
+        TokenKind::Access => accepted.any(|is_accepted| is_accepted),
+        TokenKind::Id => !audiences.is_empty() && accepted.all(|is_accepted| is_accepted),
     };
-    if good { Ok(()) } else { Err(TokenError::Audience) }
+    if passes { Ok(()) } else { Err(TokenError::Audience) }
 }
 
-/// What tells tokens of the wanted kind from others that the same keys sign (RFC 8725 §3.12).
+/// Tells tokens of the wanted kind from others that the same keys sign (RFC 8725 §3.12).
 fn check_kind(claims: &Claims, issuer: &Issuer) -> Result<(), TokenError> {
     for (claim, values) in &issuer.demands.required {
         if !claims.top(claim).is_some_and(|value| values.contains(value)) {

@@ -1,5 +1,5 @@
-//! Tokens for rehearsals: what would happen to a caller of whom an issuer said this? A key pair is made for the occasion
-//! and stands in for the issuer's; nothing that it signs is worth anything anywhere else.
+//! Sample tokens for offline use: what would happen to a caller with these claims? A new key pair replaces the
+//! issuer's, so that a sample token is valid nowhere else.
 
 mod signer;
 
@@ -15,22 +15,22 @@ use crate::policy::{ClaimPath, Issuer};
 use crate::time::UnixTime;
 use signer::Signer;
 
-/// Signs in the place of one issuer, by an algorithm that the policy accepts of it.
-pub struct StandIn {
+/// Signs sample tokens of one issuer, with an algorithm that the policy accepts from it.
+pub struct SampleIssuer {
     signer: Signer,
     keys: Arc<KeySet>,
 }
 
-/// A token, and what it is presented with.
-pub struct Rehearsed {
+/// A sample token, and what it is presented with.
+pub struct SampleToken {
     /// The token.
     pub token: String,
-    /// The digest of the client certificate that shows that the token is its holder's, where it is bound.
+    /// SHA-256 of the client certificate that a bound token is presented with.
     pub certificate: Option<[u8; 32]>,
 }
 
-impl StandIn {
-    /// A stand-in with a key pair of its own; nothing where none can be made.
+impl SampleIssuer {
+    /// A sample issuer with a new key pair; `None` if none can be made.
     #[must_use]
     pub fn new(issuer: &Issuer) -> Option<Self> {
         let signer = Signer::new(&issuer.algorithms)?;
@@ -38,24 +38,24 @@ impl StandIn {
         Some(Self { signer, keys })
     }
 
-    /// The keys that its tokens verify with.
+    /// The keys that verify its tokens.
     #[must_use]
     pub fn keys(&self) -> Arc<KeySet> {
         Arc::clone(&self.keys)
     }
 
-    /// A token of `issuer` that says `claims`. What a good token of this issuer needs and `claims` leave out is filled in:
-    /// issuer, audience, a subject, times, what the policy demands; never a claim that it refuses. Nothing where no token
+    /// A token of `issuer` with `claims`. Claims that a valid token of this issuer needs and `claims` lack are added:
+    /// issuer, audience, a subject, times, what the policy demands; never a claim that it refuses. `None` if no token
     /// can be made.
     ///
-    /// A token that `claims` bind (`cnf`) is presented with what it is bound to. A client certificate (RFC 8705 §3) does
-    /// that for a DPoP key (RFC 9449 §6.1), too: which of the two it is makes no difference to any rule.
+    /// A token that `claims` bind (`cnf`) is presented with what it is bound to. A client certificate (RFC 8705 §3)
+    /// replaces a DPoP key (RFC 9449 §6.1): no rule distinguishes the two.
     #[must_use]
-    pub fn token(&self, issuer: &Issuer, claims: &Map<String, Value>, now: UnixTime) -> Option<Rehearsed> {
+    pub fn token(&self, issuer: &Issuer, claims: &Map<String, Value>, now: UnixTime) -> Option<SampleToken> {
         let mut said = completed(issuer, claims, now);
         let certificate = certificate(&mut said);
         let token = self.signer.sign(issuer.shape.types.first().map(String::as_str), said)?;
-        Some(Rehearsed { token, certificate })
+        Some(SampleToken { token, certificate })
     }
 }
 
@@ -90,7 +90,7 @@ fn completed(issuer: &Issuer, claims: &Map<String, Value>, now: UnixTime) -> Map
     said
 }
 
-/// Those of `paths` at which a token of `issuer` may have a claim.
+/// The `paths` at which a token of `issuer` may have a claim.
 pub fn accepted<'paths>(
     paths: &'paths [ClaimPath],
     issuer: &'paths Issuer,
@@ -101,8 +101,8 @@ pub fn accepted<'paths>(
     paths.iter().filter(move |path| !refused(path))
 }
 
-/// The certificate that shows that a bound token is its holder's. A token that is bound to a DPoP key becomes one that is
-/// bound to a certificate; one that is bound in an unknown way is left as it is.
+/// The certificate for a bound token. A token that is bound to a DPoP key becomes one that is bound to a certificate; a
+/// token that is bound in an unknown way is left unchanged.
 fn certificate(said: &mut Map<String, Value>) -> Option<[u8; 32]> {
     let (Binding::Key(thumbprint) | Binding::Certificate(thumbprint)) = Binding::of(said.get("cnf")).ok()??;
     let digest = URL_SAFE_NO_PAD.decode(thumbprint.as_str()).ok()?.try_into().ok()?;
@@ -116,7 +116,7 @@ fn has(claims: &Map<String, Value>, path: &ClaimPath) -> bool {
     steps.fold(first, |value, step| value?.get(step)).is_some()
 }
 
-/// Puts `value` where `path` leads, unless something is there already or in the way.
+/// Adds `value` at `path`, unless there is a value already or a step of the path is not an object.
 pub fn put(claims: &mut Map<String, Value>, path: &ClaimPath, value: Value) {
     let steps: Vec<&str> = path.steps().collect();
     let Some((last, outer)) = steps.split_last() else { return };
