@@ -97,7 +97,7 @@ impl Policies {
 
 /// The members of an issuer by which `new` may refuse a token that `old` takes, whatever the log tells of it.
 fn stricter(old: &Issuer, new: &Issuer) -> impl Iterator<Item = &'static str> {
-    let (was, is, asked, asks) = (&old.shape, &new.shape, &old.demands, &new.demands);
+    let (was, is, asked, asks) = (&old.shape, &new.shape, &old.rules, &new.rules);
     let spellings = |issuer: &Issuer| [std::slice::from_ref(&issuer.issuer), &issuer.aliases].concat();
     // A list without elements lets any pass.
     let narrower = |old: &[String], new: &[String]| !new.is_empty() && (old.is_empty() || lost(old, new));

@@ -63,7 +63,7 @@ impl<'walk, 'outside> Walk<'walk, 'outside> {
         self.trail.route = Some(route.id.clone());
         cors::mark(route, target, &mut self.answer);
         cors::handshake(route, target)?;
-        self.answer.edit(&route.answer_fields);
+        self.answer.edit(&route.response_fields);
         if route.require_bound || bearer::tries_proof(target.authorization()) {
             self.scheme = Scheme::DPoP;
         }

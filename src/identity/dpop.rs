@@ -16,7 +16,7 @@ use super::IdentityError;
 use super::binding::Thumbprint;
 use super::jose;
 use super::replay::{ProofId, Replays};
-use crate::policy::{MAX_PROOF_AGE, MAX_PROOF_LEEWAY, ProofDemands};
+use crate::policy::{MAX_PROOF_AGE, MAX_PROOF_LEEWAY, ProofRules};
 use crate::request::Target;
 use crate::secret::Secret;
 use crate::strict_json;
@@ -38,7 +38,7 @@ const MAX_JTI_BYTES: usize = 256;
 /// By what proofs are judged.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rules<'outside> {
-    pub(super) demands: ProofDemands,
+    pub(super) demands: ProofRules,
     pub(super) nonces: &'outside Nonces,
     pub(super) now: UnixTime,
 }

@@ -60,7 +60,7 @@ impl StandIn {
 }
 
 fn completed(issuer: &Issuer, claims: &Map<String, Value>, now: UnixTime) -> Map<String, Value> {
-    let (shape, demands, seconds) = (&issuer.shape, &issuer.demands, now.seconds());
+    let (shape, demands, seconds) = (&issuer.shape, &issuer.rules, now.seconds());
     let mut said = claims.clone();
     for (name, value) in [
         ("iss", json!(issuer.issuer)),
@@ -96,7 +96,7 @@ pub fn accepted<'paths>(
     issuer: &'paths Issuer,
 ) -> impl Iterator<Item = &'paths ClaimPath> + 'paths {
     let refused = |path: &ClaimPath| {
-        path.steps().next().is_some_and(|first| issuer.demands.refused.iter().any(|refused| refused == first))
+        path.steps().next().is_some_and(|first| issuer.rules.refused.iter().any(|refused| refused == first))
     };
     paths.iter().filter(move |path| !refused(path))
 }

@@ -6,8 +6,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::Fault;
-use super::read::Faults;
+use super::fault::{Fault, Faults};
 
 /// The name of a claim.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]

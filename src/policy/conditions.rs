@@ -10,9 +10,10 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::claim_path::{ClaimName, ClaimPath, Scalar};
-use super::document::strict::objects;
-use super::read::{Faults, is_scope};
-use super::{Fault, PathTemplate};
+use super::fault::{Fault, Faults};
+use super::json_form::objects;
+use super::names::is_scope;
+use super::pattern::PathTemplate;
 
 objects!(ClaimTestDocument);
 

@@ -5,9 +5,8 @@ use std::fmt::Arguments;
 
 use serde::Deserialize;
 
-use super::Fault;
-use super::document::strict::objects;
-use super::read::Faults;
+use super::fault::{Fault, Faults};
+use super::json_form::objects;
 use crate::headers::{Headers, is_edited_in_answers, is_field_name, is_seen_by_rules};
 
 objects!(FieldEditsDocument, AcceptsDocument);
@@ -78,7 +77,7 @@ impl FieldEdits {
     }
 
     /// Edits of the fields of answers.
-    pub(super) fn of_answers(document: FieldEditsDocument, at: Arguments<'_>, faults: &mut Faults) -> Self {
+    pub(super) fn of_responses(document: FieldEditsDocument, at: Arguments<'_>, faults: &mut Faults) -> Self {
         Self::read(document, is_edited_in_answers, at, faults)
     }
 

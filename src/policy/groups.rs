@@ -1,10 +1,13 @@
 //! Groups of routes: what they have in common, as written and as it works.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use serde::Deserialize;
 
-use super::Fault;
-use super::document::strict::objects;
-use super::read::Faults;
+use super::fault::{Fault, Faults};
+use super::json_form::objects;
+use super::names::read_section;
 use crate::headers::is_field_name;
 
 objects!(GroupDocument, CorsDocument, MaintenanceDocument);
@@ -88,9 +91,14 @@ pub struct Cors {
     pub max_age: u64,
 }
 
+/// Reads the section.
+pub(super) fn read(documents: BTreeMap<String, GroupDocument>, faults: &mut Faults) -> BTreeMap<String, Arc<Group>> {
+    read_section("groups", documents, faults, Group::read)
+}
+
 impl Group {
-    pub(super) fn read(name: &str, document: GroupDocument, faults: &mut Faults) -> Self {
-        let cors = document.cors.map(|cors| Cors::read(cors, &format!("$.groups.{name}.cors"), faults));
+    fn read(name: &str, document: GroupDocument, at: &str, faults: &mut Faults) -> Self {
+        let cors = document.cors.map(|cors| Cors::read(cors, &format!("{at}.cors"), faults));
         let maintenance = document.maintenance.map(|maintenance| maintenance.retry_after);
         Self { name: name.to_owned(), cors, maintenance }
     }

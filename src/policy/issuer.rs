@@ -1,12 +1,23 @@
 //! What a policy makes of one OpenID provider.
 
+pub(super) mod document;
+mod introspection;
+mod preset;
+pub(super) mod read;
+
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
 use serde_json::Value;
 
+use super::algorithm::AlgorithmName;
 use super::claim_path::ClaimPath;
-use super::document::{AlgorithmName, KeyLife, PresetName, TokenKind};
-use super::introspection::Introspection;
+use super::json_form::{objects, words};
+pub use introspection::Introspection;
+pub use preset::PresetName;
+
+objects!(KeyLife);
+words!(TokenKind);
 
 /// One OpenID provider and what its tokens must look like.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +39,7 @@ pub struct Issuer {
     /// Where its tokens carry what.
     pub shape: TokenShape,
     /// What is asked of its tokens besides.
-    pub demands: TokenDemands,
+    pub rules: TokenRules,
     /// How far the provider's clock may be off, in seconds.
     pub leeway: u64,
     /// How long its keys are used.
@@ -49,7 +60,7 @@ impl Issuer {
     /// Whether a token that is accepted can have scopes: they are looked for in a claim that tokens may have.
     pub(super) fn grants_scopes(&self) -> bool {
         let is_refused = |path: &ClaimPath| {
-            path.steps().next().is_some_and(|first| self.demands.refused.iter().any(|claim| claim == first))
+            path.steps().next().is_some_and(|first| self.rules.refused.iter().any(|claim| claim == first))
         };
         self.shape.scopes.iter().any(|path| self.introspection.is_some() || !is_refused(path))
     }
@@ -80,7 +91,7 @@ pub struct TokenShape {
 
 /// What is asked of tokens besides a signature, times, audience and subject.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TokenDemands {
+pub struct TokenRules {
     /// The accepted clients; any, where there are none.
     pub clients: Vec<String>,
     /// Whether a client must be named.
@@ -95,4 +106,37 @@ pub struct TokenDemands {
     pub required: BTreeMap<String, Vec<Value>>,
     /// Claims at the top that must be absent.
     pub refused: Vec<String>,
+}
+
+/// The kind of tokens that an issuer's callers may use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case", remote = "Self")]
+pub enum TokenKind {
+    /// Access tokens (RFC 9068), which are made for APIs.
+    #[default]
+    Access,
+    /// ID tokens (OpenID Connect Core §2), which tell a client who has signed in and carry no scopes.
+    Id,
+}
+
+/// How long the keys of an issuer are used, in seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default, remote = "Self")]
+pub struct KeyLife {
+    /// The issuer is not asked again for at least this long, whatever its `Cache-Control` says.
+    pub min_fresh: u64,
+    /// It is asked again after this long at the latest.
+    pub max_fresh: u64,
+    /// Keys are used at most this long while the issuer gives no better ones.
+    pub max_stale: u64,
+    /// A POP asks the issuer at most once in this time, whatever tokens arrive.
+    pub cool_down: u64,
+}
+
+impl Default for KeyLife {
+    fn default() -> Self {
+        Self { min_fresh: 60, max_fresh: 3600, max_stale: 24 * 3600, cool_down: 30 }
+    }
 }

@@ -1,12 +1,15 @@
 //! Limits: how often a route may be used, as it is written ([`LimitDocument`]) and as it works ([`Limit`]). They are kept
 //! in [`throttle`](crate::throttle).
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use serde::Deserialize;
 
-use super::Fault;
 use super::claim_path::{ClaimName, ClaimPath};
-use super::document::strict::{objects, strict, words};
-use super::read::Faults;
+use super::fault::{Fault, Faults};
+use super::json_form::{objects, strict, words};
+use super::names::read_section;
 use crate::headers::{is_field_name, is_seen_by_rules};
 
 objects!(LimitDocument, ErlDocument);
@@ -163,6 +166,11 @@ pub struct Cost {
     pub claim: Option<ClaimPath>,
 }
 
+/// Reads the section.
+pub(super) fn read(documents: BTreeMap<String, LimitDocument>, faults: &mut Faults) -> BTreeMap<String, Arc<Limit>> {
+    read_section("limits", documents, faults, Limit::read)
+}
+
 impl Limit {
     /// Whether it can be kept before it is known who is calling.
     #[must_use]
@@ -170,8 +178,7 @@ impl Limit {
         self.by.iter().all(|part| matches!(part, KeyPart::Network | KeyPart::Route)) && self.cost.claim.is_none()
     }
 
-    pub(super) fn read(name: &str, document: LimitDocument, faults: &mut Faults) -> Self {
-        let at = format!("$.limits.{name}");
+    fn read(name: &str, document: LimitDocument, at: &str, faults: &mut Faults) -> Self {
         faults.range(document.count, 1, 1_000_000_000, format_args!("{at}.count"));
         faults.range(document.window, 1, 86_400, format_args!("{at}.window"));
         faults.add_if(document.by.is_empty(), format_args!("{at}.by"), Fault::Empty);
@@ -183,7 +190,7 @@ impl Limit {
             format_args!("{at}.max_cost"),
             Fault::CostUnbounded,
         );
-        erl(&document, &at, faults);
+        erl(&document, at, faults);
         let mut cost = Cost { usual: document.cost, most, header: None, claim: None };
         match document.cost_from {
             Some(CostSource::Header(name)) => {

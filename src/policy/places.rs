@@ -1,14 +1,16 @@
 //! Places: from where a route may be used, as it is written ([`PlaceDocument`]) and as it works ([`Place`]). They are
 //! asked in [`place`](crate::place).
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::Fault;
-use super::document::strict::{list_of_words, objects};
+use super::fault::{Fault, Faults};
+use super::json_form::{list_of_words, objects};
+use super::names::read_section;
 use super::network::Network;
-use super::read::Faults;
 use crate::surroundings::{Anonymizer, Connection, Continent, Fact, Proxy};
 
 objects!(PlaceDocument);
@@ -85,10 +87,14 @@ pub struct Place {
     pub shadow: bool,
 }
 
+/// Reads the section.
+pub(super) fn read(documents: BTreeMap<String, PlaceDocument>, faults: &mut Faults) -> BTreeMap<String, Arc<Place>> {
+    read_section("places", documents, faults, Place::read)
+}
+
 impl Place {
-    pub(super) fn read(name: &str, document: PlaceDocument, faults: &mut Faults) -> Self {
-        let at = format!("$.places.{name}");
-        faults.add_if(document.deny.is_empty() && document.allow.is_empty(), &at, Fault::Empty);
+    fn read(name: &str, document: PlaceDocument, at: &str, faults: &mut Faults) -> Self {
+        faults.add_if(document.deny.is_empty() && document.allow.is_empty(), at, Fault::Empty);
         faults.add_if(!matches!(document.status, 403 | 451), format_args!("{at}.status"), Fault::NotAPlaceStatus);
         let mut tests = |list: Vec<PlaceTestDocument>, member: &str| {
             let place = |index| format!("{at}.{member}[{index}]");

@@ -2,10 +2,10 @@
 
 use serde::Deserialize;
 
-use super::document::strict::objects;
+use super::fault::{Fault, Faults};
+use super::json_form::objects;
+use super::pattern::captures::Captures;
 use super::pattern::{Convertor, Parameter, PathTemplate, Segment};
-use super::read::Faults;
-use super::{Captures, Fault};
 
 objects!(RewriteDocument);
 

@@ -26,3 +26,20 @@ fn without_port(host: &str) -> &str {
         _ => host,
     }
 }
+
+/// `name`, `name:port` or `[v6]:port` (RFC 9110 §4.2.1); a port is a decimal number that fits a port. Whether the name is
+/// one is not looked at.
+pub(crate) fn split_port(authority: &str) -> Option<(&str, Option<u16>)> {
+    let name_ends = match authority.strip_prefix('[') {
+        Some(rest) => rest.find(']')? + 2,
+        None => authority.find(':').unwrap_or(authority.len()),
+    };
+    let (name, rest) = authority.split_at_checked(name_ends)?;
+    let Some(port) = rest.strip_prefix(':') else {
+        return rest.is_empty().then_some((name, None));
+    };
+    if port.is_empty() || !port.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    Some((name, Some(port.parse().ok()?)))
+}

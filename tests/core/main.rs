@@ -19,6 +19,7 @@ mod differential;
 mod fields;
 mod house;
 mod identity_algorithms;
+mod import_cycles;
 mod journey;
 mod mint;
 mod normalize;

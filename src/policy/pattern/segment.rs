@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::TemplateError;
+use super::error::TemplateError;
 
 /// One piece of a template between two slashes.
 ///
@@ -158,7 +158,7 @@ fn without_leading_zeros(digits: &str) -> &str {
 
 /// A number without sign, as Python's `float` reads digits: what is too large for 64 bits is infinite there, too, and is
 /// spelled as the first power of ten that is.
-pub(in crate::policy) fn canonical_float(value: f64) -> String {
+pub(super) fn canonical_float(value: f64) -> String {
     if value.is_infinite() {
         return format!("1{}.0", "0".repeat(309));
     }

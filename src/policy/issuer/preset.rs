@@ -1,7 +1,32 @@
 //! The token shapes of well-known providers, as their vendors document them: data and nothing else. A policy may overrule
 //! every field. Where vendors leave names to their customers, the name here is the one that their own examples use.
 
-use super::document::PresetName;
+use serde::Deserialize;
+
+use crate::policy::json_form::words;
+
+words!(PresetName);
+
+/// A provider whose tokens are known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case", remote = "Self")]
+pub enum PresetName {
+    /// Auth0 by Okta.
+    Auth0,
+    /// Okta, a custom authorization server.
+    Okta,
+    /// Microsoft Entra ID, one tenant, access tokens of version 1.0 or 2.0.
+    Entra,
+    /// An Amazon Cognito user pool.
+    Cognito,
+    /// Google, which issues no access tokens to read: `"tokens": "id"`.
+    Google,
+    /// A Keycloak realm.
+    Keycloak,
+    /// Ory Hydra, Ory `OAuth2`, with JWT access tokens.
+    Hydra,
+}
 
 /// The members that lead to a claim, from the outside in. `{audience}` stands for each audience of the issuer in turn.
 pub(super) type Path = &'static [&'static str];

@@ -4,30 +4,33 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Arguments;
 use std::sync::Arc;
 
-use super::super::conditions::{ConditionDocument, Rules};
-use super::super::document::{AccessName, RequirementDocument, RouteDocument};
-use super::super::fields::{Accepts, FieldEdits};
-use super::super::groups::Group;
-use super::super::limits::Limit;
-use super::super::pattern::PathTemplate;
-use super::super::places::Place;
-use super::super::tree::RouteTree;
-use super::super::{Access, Fault, Issuer, MAX_SIGNED_BODY, MethodName, Origin, Requirement, Route};
-use super::{Faults, is_id, is_scope};
+use super::document::{AccessName, RequirementDocument, RouteDocument};
+use super::tree::RouteTree;
+use super::{Access, MAX_SIGNED_BODY, MethodName, Requirement, Route};
+use crate::policy::conditions::{ConditionDocument, Rules};
+use crate::policy::fault::{Fault, Faults};
+use crate::policy::fields::{Accepts, FieldEdits};
+use crate::policy::groups::Group;
+use crate::policy::issuer::Issuer;
+use crate::policy::limits::Limit;
+use crate::policy::names::{is_id, is_scope};
+use crate::policy::origin::Origin;
+use crate::policy::pattern::PathTemplate;
+use crate::policy::places::Place;
 
 /// What routes may refer to by name.
-pub(super) struct Known<'policy, 'document> {
-    pub(super) origins: &'policy BTreeMap<String, Arc<Origin>>,
+pub(in crate::policy) struct Known<'policy, 'document> {
+    pub(in crate::policy) origins: &'policy BTreeMap<String, Arc<Origin>>,
     /// By id.
-    pub(super) issuers: &'policy BTreeMap<&'policy str, &'policy Issuer>,
-    pub(super) places: &'policy BTreeMap<String, Arc<Place>>,
-    pub(super) limits: &'policy BTreeMap<String, Arc<Limit>>,
-    pub(super) groups: &'policy BTreeMap<String, Arc<Group>>,
-    pub(super) rules: &'policy mut Rules<'document>,
+    pub(in crate::policy) issuers: &'policy BTreeMap<&'policy str, &'policy Issuer>,
+    pub(in crate::policy) places: &'policy BTreeMap<String, Arc<Place>>,
+    pub(in crate::policy) limits: &'policy BTreeMap<String, Arc<Limit>>,
+    pub(in crate::policy) groups: &'policy BTreeMap<String, Arc<Group>>,
+    pub(in crate::policy) rules: &'policy mut Rules<'document>,
 }
 
 /// Reads every route, and puts it where it is found.
-pub(super) fn routes(
+pub(in crate::policy) fn read(
     documents: Vec<RouteDocument>,
     known: &mut Known<'_, '_>,
     faults: &mut Faults,
@@ -95,7 +98,11 @@ fn route(document: RouteDocument, known: &mut Known<'_, '_>, at: &str, faults: &
         origin_template,
         accepts: Accepts::read(document.accepts, format_args!("{at}.accepts"), faults),
         request_fields: FieldEdits::of_requests(document.request_headers, format_args!("{at}.request_headers"), faults),
-        answer_fields: FieldEdits::of_answers(document.response_headers, format_args!("{at}.response_headers"), faults),
+        response_fields: FieldEdits::of_responses(
+            document.response_headers,
+            format_args!("{at}.response_headers"),
+            faults,
+        ),
         from,
         access,
         shadow,

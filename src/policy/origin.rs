@@ -1,7 +1,13 @@
-//! One application as a policy writes it.
+//! `origins`: the applications behind the edge.
 
-use super::strict::{objects, words};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use serde::Deserialize;
+
+use super::fault::{Fault, Faults};
+use super::json_form::{objects, words};
+use super::names::read_section;
 
 objects!(OriginDocument);
 words!(IdentityAlgorithm);
@@ -34,6 +40,17 @@ pub enum IdentityAlgorithm {
     HS256,
 }
 
+/// One application behind the edge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The Fastly backend.
+    pub backend: String,
+    /// `aud` of the signed header.
+    pub audience: String,
+    /// How that header is signed.
+    pub algorithm: IdentityAlgorithm,
+}
+
 impl IdentityAlgorithm {
     /// As RFC 7518 §3.1 spells it.
     #[must_use]
@@ -42,5 +59,25 @@ impl IdentityAlgorithm {
             Self::ES256 => "ES256",
             Self::HS256 => "HS256",
         }
+    }
+}
+
+/// Reads the section.
+pub(super) fn read(documents: BTreeMap<String, OriginDocument>, faults: &mut Faults) -> BTreeMap<String, Arc<Origin>> {
+    faults.add_if(documents.is_empty(), "$.origins", Fault::Empty);
+    let origins = read_section("origins", documents, faults, Origin::read);
+    for (index, (name, origin)) in origins.iter().enumerate() {
+        if let Some((other, _)) = origins.iter().take(index).find(|(_, earlier)| earlier.audience == origin.audience) {
+            faults.add(format!("$.origins.{name}.audience"), Fault::TakenAudience { other: other.clone() });
+        }
+    }
+    origins
+}
+
+impl Origin {
+    fn read(_name: &str, document: OriginDocument, at: &str, faults: &mut Faults) -> Self {
+        faults.add_if(document.backend.is_empty(), format_args!("{at}.backend"), Fault::Empty);
+        faults.add_if(document.audience.is_empty(), format_args!("{at}.audience"), Fault::Empty);
+        Self { backend: document.backend, audience: document.audience, algorithm: document.algorithm }
     }
 }

@@ -1,14 +1,10 @@
 //! Where opaque tokens are asked about: a provider's introspection endpoint (RFC 7662), and who asks.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use serde::Deserialize;
 
-use super::document::strict::objects;
-use super::read::Faults;
-use super::url::is_https_url;
-use super::{Fault, Issuer};
+use crate::policy::fault::{Fault, Faults};
+use crate::policy::json_form::objects;
+use crate::policy::url::is_https_url;
 
 objects!(Introspection);
 
@@ -38,19 +34,6 @@ impl Introspection {
         faults.add_if(self.backend.is_empty(), format_args!("{at}.backend"), Fault::Empty);
         faults.add_if(self.client_id.is_empty(), format_args!("{at}.client_id"), Fault::Empty);
         faults.add_if(!is_secret_name(&self.client_secret), format_args!("{at}.client_secret"), Fault::NotASecretName);
-    }
-}
-
-/// At most one issuer may have introspection.
-pub(super) fn check_only_one(issuers: &BTreeMap<String, Arc<Issuer>>, faults: &mut Faults) {
-    let mut ids: Vec<_> =
-        issuers.values().filter(|issuer| issuer.introspection.is_some()).map(|issuer| issuer.id.as_str()).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    let Some((first, others)) = ids.split_first() else { return };
-    for id in others {
-        let fault = Fault::SeveralIntrospections { other: (*first).to_owned() };
-        faults.add(format!("$.issuers.{id}.introspection"), fault);
     }
 }
 

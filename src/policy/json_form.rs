@@ -8,7 +8,7 @@ use serde::de::value::{MapAccessDeserializer, StrDeserializer};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Unexpected, Visitor};
 
 /// How a type is read that derives `Deserialize` with `#[serde(remote = "Self")]`, which leaves its reading to this.
-pub(in crate::policy) trait Strict: Sized {
+pub(super) trait Strict: Sized {
     /// Whether an object may stand there.
     const OBJECT: bool;
     /// Whether a word may stand there.
@@ -27,7 +27,7 @@ pub(in crate::policy) trait Strict: Sized {
 }
 
 /// Reads a value that is an object, a word, or one of the two, as its type says.
-pub(in crate::policy) fn read<'de, T: Strict, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+pub(super) fn read<'de, T: Strict, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
     let visitor = StrictVisitor(PhantomData);
     match (T::OBJECT, T::WORD) {
         (true, false) => deserializer.deserialize_map(visitor),
@@ -69,7 +69,7 @@ impl<'de, T: Strict> Visitor<'de> for StrictVisitor<T> {
 /// either; in that case, which of its values are words.
 macro_rules! strict {
     ($name:ident, $object:literal, $word:literal $(, $words:pat)?) => {
-        impl $crate::policy::document::strict::Strict for $name {
+        impl $crate::policy::json_form::Strict for $name {
             const OBJECT: bool = $object;
             const WORD: bool = $word;
 
@@ -85,7 +85,7 @@ macro_rules! strict {
 
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                $crate::policy::document::strict::read(deserializer)
+                $crate::policy::json_form::read(deserializer)
             }
         }
     };
@@ -93,15 +93,15 @@ macro_rules! strict {
 
 /// Types that are written as objects.
 macro_rules! objects {
-    ($($name:ident),+) => { $($crate::policy::document::strict::strict!($name, true, false);)+ };
+    ($($name:ident),+) => { $($crate::policy::json_form::strict!($name, true, false);)+ };
 }
 
 /// Types that are written as words.
 macro_rules! words {
-    ($($name:ident),+) => { $($crate::policy::document::strict::strict!($name, false, true);)+ };
+    ($($name:ident),+) => { $($crate::policy::json_form::strict!($name, false, true);)+ };
 }
 
-pub(in crate::policy) use {objects, strict, words};
+pub(super) use {objects, strict, words};
 
 /// A word of a type that is also read elsewhere.
 struct Word<T>(T);
@@ -127,7 +127,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for WordVisitor<T> {
 }
 
 /// Reads a list of words, for `#[serde(deserialize_with = …)]`.
-pub(in crate::policy) fn list_of_words<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+pub(super) fn list_of_words<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<T>, D::Error> {
     let words: Vec<Word<T>> = Vec::deserialize(deserializer)?;

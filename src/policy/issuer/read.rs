@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Faults, is_id};
-use crate::policy::Fault;
+use super::document::{ClaimsDocument, IssuerDocument, RequiredValue};
+use super::preset::{KindShape, PLAIN, Path, Preset, PresetName};
+use super::{Issuer, KeyLife, TokenKind, TokenRules, TokenShape};
 use crate::policy::claim_path::{ClaimName, ClaimPath, Scalar};
-use crate::policy::document::{ClaimsDocument, IssuerDocument, KeyLife, PresetName, RequiredValue, TokenKind};
-use crate::policy::introspection::check_only_one;
-use crate::policy::issuer::{Issuer, TokenDemands, TokenShape};
-use crate::policy::preset::{KindShape, PLAIN, Path, Preset};
+use crate::policy::fault::{Fault, Faults};
+use crate::policy::names::is_id;
 use crate::policy::url::{is_https_url, same_host};
 
 /// The longest age and lifetime that a policy may name: a year, in seconds.
@@ -19,7 +18,7 @@ const MAX_SECONDS: u64 = 366 * 24 * 60 * 60;
 const ALWAYS_THERE: [&str; 3] = ["exp", "iss", "sub"];
 
 /// Reads the providers, by each spelling of their `iss`.
-pub(super) fn issuers(
+pub(in crate::policy) fn read(
     documents: BTreeMap<String, IssuerDocument>,
     faults: &mut Faults,
 ) -> BTreeMap<String, Arc<Issuer>> {
@@ -38,6 +37,19 @@ pub(super) fn issuers(
     }
     check_only_one(&issuers, faults);
     issuers
+}
+
+/// At most one issuer may have introspection.
+fn check_only_one(issuers: &BTreeMap<String, Arc<Issuer>>, faults: &mut Faults) {
+    let mut ids: Vec<_> =
+        issuers.values().filter(|issuer| issuer.introspection.is_some()).map(|issuer| issuer.id.as_str()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let Some((first, others)) = ids.split_first() else { return };
+    for id in others {
+        let fault = Fault::SeveralIntrospections { other: (*first).to_owned() };
+        faults.add(format!("$.issuers.{id}.introspection"), fault);
+    }
 }
 
 fn issuer(id: String, document: IssuerDocument, at: &str, faults: &mut Faults) -> Issuer {
@@ -62,7 +74,7 @@ fn issuer(id: String, document: IssuerDocument, at: &str, faults: &mut Faults) -
         (TokenKind::Id, _) => &preset.id,
     };
     let shape = shape(&document, preset, kind, at, faults);
-    let demands = demands(&document, preset, kind, &shape, at, faults);
+    let rules = rules(&document, preset, kind, &shape, at, faults);
     let aliases = aliases(&document, preset, at, faults);
     Issuer {
         id,
@@ -75,7 +87,7 @@ fn issuer(id: String, document: IssuerDocument, at: &str, faults: &mut Faults) -
         audiences: document.audiences,
         algorithms: document.algorithms,
         shape,
-        demands,
+        rules,
         leeway: document.leeway,
         key_life: key_life(document.key_life, at, faults),
         verdict_window: document.verdict_window,
@@ -196,14 +208,14 @@ fn along(path: Path, audiences: &[String]) -> Vec<ClaimPath> {
     audiences.iter().map(for_audience).collect()
 }
 
-fn demands(
+fn rules(
     document: &IssuerDocument,
     preset: &Preset,
     kind: &KindShape,
     shape: &TokenShape,
     at: &str,
     faults: &mut Faults,
-) -> TokenDemands {
+) -> TokenRules {
     for (name, list) in [("clients", &document.clients), ("tenants", &document.tenants)] {
         let empty = list.as_ref().is_some_and(|list| list.is_empty() || list.iter().any(String::is_empty));
         faults.add_if(empty, format_args!("{at}.{name}"), Fault::Empty);
@@ -254,7 +266,7 @@ fn demands(
         };
         faults.add(place, Fault::RequiredAndRefused { claim: claim.clone() });
     }
-    TokenDemands {
+    TokenRules {
         clients: document.clients.clone().unwrap_or_default(),
         require_client: document.require_client.unwrap_or(kind.require_client),
         tenants,

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Number, Value};
 
-use super::pattern::{Convertor, Parameter, PathTemplate, Segment, canonical_float};
+use super::segment::canonical_float;
+use super::{Convertor, Parameter, PathTemplate, Segment};
 
 /// The values of path parameters, by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -115,7 +116,7 @@ fn plain_uuid(text: &str) -> &str {
 mod tests {
     use serde_json::json;
 
-    use super::PathTemplate;
+    use crate::policy::pattern::PathTemplate;
 
     fn captured(template: &str, path: &str) -> Option<Vec<(String, String)>> {
         let segments: Vec<_> = path.split('/').skip(1).collect();

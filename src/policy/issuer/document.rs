@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::AlgorithmName;
-use super::strict::{objects, words};
+use super::introspection::Introspection;
+use super::preset::PresetName;
+use super::{KeyLife, TokenKind};
+use crate::policy::algorithm::AlgorithmName;
 use crate::policy::claim_path::{ClaimName, Scalar};
-use crate::policy::introspection::Introspection;
+use crate::policy::json_form::objects;
 
-objects!(IssuerDocument, ClaimsDocument, KeyLife);
-words!(PresetName, TokenKind);
+objects!(IssuerDocument, ClaimsDocument);
 
 /// One OpenID provider.
 #[derive(Clone, Debug, Deserialize)]
@@ -92,39 +93,6 @@ pub struct IssuerDocument {
     pub refused_claims: Option<Vec<String>>,
 }
 
-/// A provider whose tokens are known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
-#[serde(rename_all = "kebab-case", remote = "Self")]
-pub enum PresetName {
-    /// Auth0 by Okta.
-    Auth0,
-    /// Okta, a custom authorization server.
-    Okta,
-    /// Microsoft Entra ID, one tenant, access tokens of version 1.0 or 2.0.
-    Entra,
-    /// An Amazon Cognito user pool.
-    Cognito,
-    /// Google, which issues no access tokens to read: `"tokens": "id"`.
-    Google,
-    /// A Keycloak realm.
-    Keycloak,
-    /// Ory Hydra, Ory `OAuth2`, with JWT access tokens.
-    Hydra,
-}
-
-/// The kind of tokens that an issuer's callers may use.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
-#[serde(rename_all = "kebab-case", remote = "Self")]
-pub enum TokenKind {
-    /// Access tokens (RFC 9068), which are made for APIs.
-    #[default]
-    Access,
-    /// ID tokens (OpenID Connect Core §2), which tell a client who has signed in and carry no scopes.
-    Id,
-}
-
 /// Where tokens carry what. A list in place of a name leads into nested objects: `["realm_access", "roles"]`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
@@ -148,27 +116,6 @@ pub struct ClaimsDocument {
     /// The claim that names the tenant.
     #[serde(default)]
     pub tenant: Option<ClaimName>,
-}
-
-/// How long the keys of an issuer are used, in seconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, default, remote = "Self")]
-pub struct KeyLife {
-    /// The issuer is not asked again for at least this long, whatever its `Cache-Control` says.
-    pub min_fresh: u64,
-    /// It is asked again after this long at the latest.
-    pub max_fresh: u64,
-    /// Keys are used at most this long while the issuer gives no better ones.
-    pub max_stale: u64,
-    /// A POP asks the issuer at most once in this time, whatever tokens arrive.
-    pub cool_down: u64,
-}
-
-impl Default for KeyLife {
-    fn default() -> Self {
-        Self { min_fresh: 60, max_fresh: 3600, max_stale: 24 * 3600, cool_down: 30 }
-    }
 }
 
 /// What a claim must be.

@@ -1,0 +1,141 @@
+//! `edge`: what this edge is called, and what it asks of every request.
+
+mod hosts;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use super::fault::{Fault, Faults};
+use super::json_form::objects;
+use super::limits::Limit;
+use super::names::is_bare_host;
+use super::url::is_https_url;
+pub use hosts::Hosts;
+
+objects!(EdgeDocument, ProofRules);
+
+/// The longest token that a policy may let pass, in bytes: Fastly hands over header fields of this length (its own limit is
+/// 69 KB), and what an unverified token costs is bounded.
+pub const MAX_TOKEN_BYTES: u64 = 32 * 1024;
+
+/// The greatest age of a proof of possession that a policy may choose (`edge.dpop.max_age`), in seconds.
+pub const MAX_PROOF_AGE: u64 = 600;
+/// How far ahead of the edge's clock a policy may let proofs be (`edge.dpop.leeway`), in seconds.
+pub const MAX_PROOF_LEEWAY: u64 = 60;
+
+/// What this edge is called, by clients and by origins.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, remote = "Self")]
+pub struct EdgeDocument {
+    /// The edge's own URL, `https://api.example.com`; `iss` of the signed header that origins receive.
+    pub issuer: String,
+    /// The host names that requests may name; others are answered 421. Without a port, a host is served at the default
+    /// port of its scheme and at the ports of `issuer` and `resource`; with one (`api.example.com:8443`), at that alone.
+    pub hosts: Vec<String>,
+    /// How long a signed header is valid, in seconds, 1 to 60.
+    #[serde(default = "default_identity_lifetime")]
+    pub identity_lifetime: u64,
+    /// The longest token that is read, in bytes, 1024 to 32768; a longer one is answered 431. Tokens with many groups or
+    /// roles are long, and a server behind the edge that is handed them (`forward_token`) has to read them, too.
+    #[serde(default = "default_max_token")]
+    pub max_token: u64,
+    /// The name of the limit that is kept before a token is looked at, to spare the CPU what bad tokens cost. It counts by
+    /// `network`, `route` or both, and it counts preflights, documents of the edge and what no route names as one route.
+    /// What has no canonical form, is closed or is not asked from where it may be is refused for less than counting costs.
+    #[serde(default)]
+    pub flood_limit: Option<String>,
+    /// Whether answers get `Strict-Transport-Security`, `X-Content-Type-Options`, `X-Frame-Options`,
+    /// `Content-Security-Policy` and `Referrer-Policy`, in a strict form, where the origin does not send them.
+    #[serde(default)]
+    pub security_headers: bool,
+    /// The identifier of what is protected here (RFC 9728 §1.2), where it is not `issuer`: an https URL, under whose host
+    /// `/.well-known/oauth-protected-resource` tells clients which providers and scopes there are.
+    #[serde(default)]
+    pub resource: Option<String>,
+    /// What is asked of proofs of possession. They are accepted wherever a token is bound to a key (`cnf.jkt`).
+    #[serde(default)]
+    pub dpop: ProofRules,
+}
+
+/// What is asked of a proof of possession (RFC 9449).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default, remote = "Self")]
+pub struct ProofRules {
+    /// How many seconds ago it may have been made, 1 to 600. Within this time it is good once for each POP.
+    pub max_age: u64,
+    /// How many seconds the client's clock may be ahead, 0 to 60.
+    pub leeway: u64,
+    /// Whether it must carry a nonce that this edge gave within the last two to four minutes (RFC 9449 §9).
+    pub nonce: bool,
+}
+
+impl Default for ProofRules {
+    fn default() -> Self {
+        Self { max_age: 60, leeway: 10, nonce: false }
+    }
+}
+
+const fn default_identity_lifetime() -> u64 {
+    30
+}
+
+const fn default_max_token() -> u64 {
+    16 * 1024
+}
+
+/// What this edge is called.
+#[derive(Clone, Debug)]
+pub struct Edge {
+    /// `iss` of the signed header.
+    pub issuer: String,
+    /// The hosts that requests may name.
+    pub hosts: Hosts,
+    /// How long a signed header is valid, in seconds, 1 to 60.
+    pub identity_lifetime: u64,
+    /// The longest token that is read, in bytes.
+    pub max_token: u64,
+    /// What is kept before it is known who is calling.
+    pub flood_limit: Option<Arc<Limit>>,
+    /// Whether answers get the security fields that the origin leaves out.
+    pub security_headers: bool,
+    /// The identifier of what is protected here (RFC 9728 §1.2).
+    pub resource: String,
+    /// What is asked of proofs of possession.
+    pub proofs: ProofRules,
+}
+
+/// Reads the section. `limits` are those that `flood_limit` can name.
+pub(super) fn read(document: EdgeDocument, limits: &BTreeMap<String, Arc<Limit>>, faults: &mut Faults) -> Edge {
+    faults.add_if(!is_https_url(&document.issuer), "$.edge.issuer", Fault::NotHttps);
+    faults.add_if(document.hosts.is_empty(), "$.edge.hosts", Fault::Empty);
+    for (index, host) in document.hosts.iter().enumerate() {
+        faults.add_if(!is_bare_host(host), format_args!("$.edge.hosts[{index}]"), Fault::NotAHost);
+    }
+    faults.range(document.identity_lifetime, 1, 60, "$.edge.identity_lifetime");
+    faults.range(document.max_token, 1024, MAX_TOKEN_BYTES, "$.edge.max_token");
+    let flood_limit = document.flood_limit.as_ref().and_then(|name| limits.get(name));
+    let unknown = document.flood_limit.is_some() && flood_limit.is_none();
+    faults.add_if(unknown, "$.edge.flood_limit", Fault::UnknownLimit);
+    let needs_caller = flood_limit.is_some_and(|limit| !limit.needs_no_caller());
+    faults.add_if(needs_caller, "$.edge.flood_limit", Fault::NeedsCaller);
+    faults.range(document.dpop.max_age, 1, MAX_PROOF_AGE, "$.edge.dpop.max_age");
+    faults.range(document.dpop.leeway, 0, MAX_PROOF_LEEWAY, "$.edge.dpop.leeway");
+    let no_url = document.resource.as_deref().is_some_and(|resource| !is_https_url(resource));
+    faults.add_if(no_url, "$.edge.resource", Fault::NotHttps);
+    let resource = document.resource.unwrap_or_else(|| document.issuer.clone());
+    let hosts: Hosts = document.hosts.iter().collect();
+    Edge {
+        hosts: hosts.at_port_of(&document.issuer).at_port_of(&resource),
+        identity_lifetime: document.identity_lifetime,
+        max_token: document.max_token,
+        flood_limit: flood_limit.cloned(),
+        security_headers: document.security_headers,
+        issuer: document.issuer,
+        resource,
+        proofs: document.dpop,
+    }
+}
