@@ -93,25 +93,25 @@ impl Policy {
         Self::try_from(document)
     }
 
-    /// What this edge is called.
+    /// The names of this edge, and the rules for every request.
     #[must_use]
     pub const fn edge(&self) -> &Edge {
         &self.edge
     }
 
-    /// The provider whose `iss` is exactly this, in one of its spellings.
+    /// The issuer of which `iss` is exactly one of the spellings.
     #[must_use]
     pub fn issuer(&self, iss: &str) -> Option<&Issuer> {
         self.issuers.get(iss).map(Arc::as_ref)
     }
 
-    /// The providers.
+    /// The issuers, by their `iss`.
     pub fn issuers(&self) -> impl Iterator<Item = &Issuer> {
-        // One that has several spellings stands there once for each; it is the same one.
+        // An issuer with several spellings has one entry for each.
         self.issuers.iter().filter(|(iss, issuer)| **iss == issuer.issuer).map(|(_, issuer)| issuer.as_ref())
     }
 
-    /// The provider that is asked about opaque tokens, and how.
+    /// The issuer that is asked about opaque tokens, and its endpoint.
     #[must_use]
     pub fn introspection(&self) -> Option<(&Issuer, &Introspection)> {
         self.issuers.values().find_map(|issuer| issuer.introspection.as_ref().map(|asked| (&**issuer, asked)))
@@ -142,7 +142,7 @@ fn read_json(json: &[u8]) -> Result<PolicyDocument, PolicyFault> {
         },
         fault: Fault::Unreadable(error.into_inner().to_string()),
     })?;
-    // Of two entries of the same name one would win silently; which one is nobody's intention.
+    // Of two members of the same name serde would silently take the last.
     let whole = deserializer.end().map_err(|error| Fault::Unreadable(error.to_string()));
     let unique = || strict_json::parse_object(json).map_err(|error| Fault::Repeated(error.to_string()));
     match whole.and_then(|()| unique()) {

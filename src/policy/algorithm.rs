@@ -2,11 +2,11 @@
 
 use serde::Deserialize;
 
-use super::json_form::words;
+use super::json_form::strings;
 
-words!(AlgorithmName);
+strings!(AlgorithmName);
 
-/// A signature algorithm of RFC 7518 §3.1 or RFC 8037 §3.1. There is no `none` and nothing symmetric among them.
+/// A signature algorithm of RFC 7518 §3.1 or RFC 8037 §3.1. `none` and symmetric algorithms are not among them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(remote = "Self")]
@@ -27,13 +27,13 @@ pub enum AlgorithmName {
     ES256,
     /// ECDSA on P-384 with SHA-384.
     ES384,
-    /// Ed25519; tokens and keys may call it `Ed25519`, too (RFC 9864 §2.2).
+    /// Ed25519. Tokens and keys may also call it `Ed25519` (RFC 9864 §2.2).
     EdDSA,
 }
 
 impl AlgorithmName {
-    /// The algorithm that a JOSE header or a JWK means by `alg`, exactly as it is written there. `EdDSA` could be Ed448,
-    /// too; which curve it is, the key says.
+    /// The algorithm that a JOSE header or a JWK means by `alg`, exactly as it is written there. `EdDSA` could be
+    /// Ed448, too; which curve it is, the key says.
     #[must_use]
     pub fn from_jose(alg: &str) -> Option<Self> {
         Some(match alg {

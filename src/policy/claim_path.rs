@@ -1,4 +1,4 @@
-//! Ways to claims: as a policy writes them ([`ClaimName`]) and as they are followed ([`ClaimPath`]); and the values that
+//! Paths to claims, as a policy writes them ([`ClaimName`]) and as they work ([`ClaimPath`]), and the values that
 //! claims can be compared with.
 
 use std::fmt;
@@ -13,9 +13,9 @@ use super::fault::{Fault, Faults};
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum ClaimName {
-    /// A claim at the top; a dot in it is a dot.
+    /// A claim at the top level. A dot in its name is a dot.
     Top(String),
-    /// A claim in nested objects, from the outside in.
+    /// A claim in nested objects: the names of the members, from the outside in.
     Nested(Vec<String>),
 }
 
@@ -24,7 +24,7 @@ pub enum ClaimName {
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum Scalar {
-    /// Text, byte for byte.
+    /// A string, compared byte for byte.
     Text(String),
     /// A whole number.
     Number(i64),
@@ -32,7 +32,7 @@ pub enum Scalar {
     Truth(bool),
 }
 
-/// The way to a claim, from the outside in; never empty.
+/// The path to a claim: the names of the members, from the outside in; never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimPath(Vec<String>);
 
@@ -42,7 +42,7 @@ impl ClaimPath {
         self.0.iter().map(String::as_str)
     }
 
-    /// The way that a policy writes at `at`.
+    /// Reads the path at `at`.
     pub(super) fn read(name: ClaimName, at: &str, faults: &mut Faults) -> Self {
         let steps = match name {
             ClaimName::Top(name) => vec![name],
@@ -52,7 +52,7 @@ impl ClaimPath {
         Self(steps)
     }
 
-    /// The way along `steps`, which are not empty.
+    /// The path of these steps, which are not empty.
     pub(super) fn along(steps: impl IntoIterator<Item = String>) -> Self {
         Self(steps.into_iter().collect())
     }

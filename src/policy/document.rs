@@ -16,33 +16,37 @@ use super::route::document::RouteDocument;
 
 objects!(PolicyDocument);
 
-/// The policy of one Fastgate service.
+/// The policy of one Fastgate service: `policy.json`. Every member that is not described here is refused.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]
 pub struct PolicyDocument {
-    /// Where the JSON Schema of this file is, for editors.
+    /// The path or URL of the JSON Schema of this file, for editors. Fastgate does not read it.
     #[serde(rename = "$schema", default)]
     pub schema: Option<String>,
-    /// What this edge is called.
+    /// The names of this edge, and the rules for every request.
     pub edge: EdgeDocument,
-    /// The FastAPI applications behind the edge, by a name that routes refer to.
+    /// The FastAPI applications behind the edge, at least one, by a name that routes refer to (1 to 64 of `a-z`, `0-9`,
+    /// `-`, `_`; so are all names of entries, those of `rules` apart).
     pub origins: BTreeMap<String, OriginDocument>,
-    /// The OpenID providers whose tokens are accepted, by a short id (`a-z`, `0-9`, `-`).
+    /// The OpenID providers whose tokens are accepted, by a short id. The id appears in logs and in keys of stores.
+    /// Required if any route needs a token.
     #[serde(default)]
     pub issuers: BTreeMap<String, IssuerDocument>,
-    /// Conditions on callers that routes share, by name.
+    /// Conditions on callers that several routes share, by name. A condition refers to one with `rule`.
     #[serde(default)]
     pub rules: BTreeMap<String, ConditionDocument>,
-    /// From where routes may be used, by a name that they refer to.
+    /// Rules about where clients may be, by a name that the `from` of routes refers to.
     #[serde(default)]
     pub places: BTreeMap<String, PlaceDocument>,
-    /// How often routes may be used, by a name that they refer to and that callers are told.
+    /// Rate limits, by a name that the `limits` of routes and `edge.flood_limit` refer to. The name is told to callers
+    /// in `RateLimit` fields.
     #[serde(default)]
     pub limits: BTreeMap<String, LimitDocument>,
-    /// Groups of routes, by a name that routes refer to and by which an operator can switch them off.
+    /// Groups of routes, by a name that the `group` of routes refers to. An operator can close a group by this name
+    /// without a new policy.
     #[serde(default)]
     pub groups: BTreeMap<String, GroupDocument>,
-    /// What may be reached. A request that no route names is refused.
+    /// The routes, at least one. A request that matches none is refused.
     pub routes: Vec<RouteDocument>,
 }

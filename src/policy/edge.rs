@@ -16,8 +16,8 @@ pub use hosts::Hosts;
 
 objects!(EdgeDocument, ProofRules);
 
-/// The longest token that a policy may let pass, in bytes: Fastly hands over header fields of this length (its own limit is
-/// 69 KB), and what an unverified token costs is bounded.
+/// The longest token that a policy may let pass, in bytes: Fastly hands over header fields of this length (its own
+/// limit is 69 KB), and what an unverified token costs is bounded.
 pub const MAX_TOKEN_BYTES: u64 = 32 * 1024;
 
 /// The greatest age of a proof of possession that a policy may choose (`edge.dpop.max_age`), in seconds.
@@ -25,51 +25,57 @@ pub const MAX_PROOF_AGE: u64 = 600;
 /// How far ahead of the edge's clock a policy may let proofs be (`edge.dpop.leeway`), in seconds.
 pub const MAX_PROOF_LEEWAY: u64 = 60;
 
-/// What this edge is called, by clients and by origins.
+/// The names of this edge, for clients and for origins, and the rules for every request.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]
 pub struct EdgeDocument {
-    /// The edge's own URL, `https://api.example.com`; `iss` of the signed header that origins receive.
+    /// The URL of the edge, `https://api.example.com`. It is `iss` of the signed header that origins receive.
     pub issuer: String,
-    /// The host names that requests may name; others are answered 421. Without a port, a host is served at the default
-    /// port of its scheme and at the ports of `issuer` and `resource`; with one (`api.example.com:8443`), at that alone.
+    /// The host names that requests may name, at least one; a request for another host gets 421. A host without a port
+    /// is served at the default port of its scheme and at the ports of `issuer` and `resource`; a host with a port
+    /// (`api.example.com:8443`) at that port alone.
     pub hosts: Vec<String>,
-    /// How long a signed header is valid, in seconds, 1 to 60.
+    /// The time for which a signed header is valid, in seconds, 1 to 60. Default: 30.
     #[serde(default = "default_identity_lifetime")]
     pub identity_lifetime: u64,
-    /// The longest token that is read, in bytes, 1024 to 32768; a longer one is answered 431. Tokens with many groups or
-    /// roles are long, and a server behind the edge that is handed them (`forward_token`) has to read them, too.
+    /// The length of the longest token that is read, in bytes, 1024 to 32768. Default: 16384. A request with a longer
+    /// token gets 431. Tokens with many groups or roles are long; an origin that receives them (`forward_token`) must
+    /// accept header fields of this length, too.
     #[serde(default = "default_max_token")]
     pub max_token: u64,
-    /// The name of the limit that is kept before a token is looked at, to spare the CPU what bad tokens cost. It counts by
-    /// `network`, `route` or both, and it counts preflights, documents of the edge and what no route names as one route.
-    /// What has no canonical form, is closed or is not asked from where it may be is refused for less than counting costs.
+    /// The name of the limit that applies before a token is read, to bound the CPU time that bad tokens cost. Its `by`
+    /// may hold `network`, `route` or both. Preflights, documents that the edge publishes, and requests without a route
+    /// count as one route. Requests that are refused for their form, their place, or because their group is closed are
+    /// not counted: refusing them costs less than counting. Default: no such limit.
     #[serde(default)]
     pub flood_limit: Option<String>,
-    /// Whether answers get `Strict-Transport-Security`, `X-Content-Type-Options`, `X-Frame-Options`,
-    /// `Content-Security-Policy` and `Referrer-Policy`, in a strict form, where the origin does not send them.
+    /// Whether the edge adds `Strict-Transport-Security`, `X-Content-Type-Options`, `X-Frame-Options`,
+    /// `Content-Security-Policy` and `Referrer-Policy`, each in a strict form, to responses in which the origin does
+    /// not send them. Default: false.
     #[serde(default)]
     pub security_headers: bool,
-    /// The identifier of what is protected here (RFC 9728 §1.2), where it is not `issuer`: an https URL, under whose host
-    /// `/.well-known/oauth-protected-resource` tells clients which providers and scopes there are.
+    /// The resource identifier (RFC 9728 §1.2), if it differs from `issuer`: an https URL.
+    /// `/.well-known/oauth-protected-resource` under its host tells clients which issuers and scopes there are.
     #[serde(default)]
     pub resource: Option<String>,
-    /// What is asked of proofs of possession. They are accepted wherever a token is bound to a key (`cnf.jkt`).
+    /// The rules for proofs of possession. A proof is accepted with every token that is bound to a key (`cnf.jkt`).
     #[serde(default)]
     pub dpop: ProofRules,
 }
 
-/// What is asked of a proof of possession (RFC 9449).
+/// The rules for proofs of possession (DPoP, RFC 9449).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default, remote = "Self")]
 pub struct ProofRules {
-    /// How many seconds ago it may have been made, 1 to 600. Within this time it is good once for each POP.
+    /// The greatest age of a proof, in seconds since its `iat`, 1 to 600. Default: 60. A proof can be used once in each
+    /// POP.
     pub max_age: u64,
-    /// How many seconds the client's clock may be ahead, 0 to 60.
+    /// The time by which the clock of the client may be ahead, in seconds, 0 to 60. Default: 10.
     pub leeway: u64,
-    /// Whether it must carry a nonce that this edge gave within the last two to four minutes (RFC 9449 §9).
+    /// Whether a proof must carry a nonce of this edge (RFC 9449 §9). A nonce is valid for two to four minutes.
+    /// Default: false.
     pub nonce: bool,
 }
 
@@ -87,24 +93,24 @@ const fn default_max_token() -> u64 {
     16 * 1024
 }
 
-/// What this edge is called.
+/// The names of this edge, and the rules for every request.
 #[derive(Clone, Debug)]
 pub struct Edge {
     /// `iss` of the signed header.
     pub issuer: String,
     /// The hosts that requests may name.
     pub hosts: Hosts,
-    /// How long a signed header is valid, in seconds, 1 to 60.
+    /// The time for which a signed header is valid, in seconds, 1 to 60.
     pub identity_lifetime: u64,
-    /// The longest token that is read, in bytes.
+    /// The length of the longest token that is read, in bytes.
     pub max_token: u64,
-    /// What is kept before it is known who is calling.
+    /// The limit that applies before the caller is identified.
     pub flood_limit: Option<Arc<Limit>>,
-    /// Whether answers get the security fields that the origin leaves out.
+    /// Whether responses get the security fields that the origin leaves out.
     pub security_headers: bool,
-    /// The identifier of what is protected here (RFC 9728 §1.2).
+    /// The resource identifier (RFC 9728 §1.2).
     pub resource: String,
-    /// What is asked of proofs of possession.
+    /// The rules for proofs of possession.
     pub proofs: ProofRules,
 }
 

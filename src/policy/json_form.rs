@@ -1,5 +1,5 @@
-//! What serde reads more freely than a policy is meant: a list as a struct, its members in their order, and `{"GET": null}`
-//! as a word. The JSON Schema has neither, and neither says what it means.
+//! The JSON form of a type: an object, a string, or either. Serde by itself would also read a list as a struct, member
+//! by member, and `{"GET": null}` as the string `"GET"`; the JSON Schema of a policy allows neither.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -7,29 +7,30 @@ use std::marker::PhantomData;
 use serde::de::value::{MapAccessDeserializer, StrDeserializer};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Unexpected, Visitor};
 
-/// How a type is read that derives `Deserialize` with `#[serde(remote = "Self")]`, which leaves its reading to this.
+/// A type that derives `Deserialize` with `#[serde(remote = "Self")]`: that gives it [`derived`](Strict::derived) and
+/// leaves the trait to [`strict!`].
 pub(super) trait Strict: Sized {
-    /// Whether an object may stand there.
+    /// Whether the type may be written as an object.
     const OBJECT: bool;
-    /// Whether a word may stand there.
-    const WORD: bool;
+    /// Whether the type may be written as a string.
+    const STRING: bool;
 
-    /// The derived reading.
+    /// What serde derives.
     ///
     /// # Errors
-    /// Those of `deserializer`, and what the type does not know.
+    /// Those of `deserializer`, and of members and values that the type does not have.
     fn derived<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error>;
 
-    /// Whether this value is written as a word.
-    fn is_word(&self) -> bool {
+    /// Whether this value is written as a string.
+    fn is_string(&self) -> bool {
         !Self::OBJECT
     }
 }
 
-/// Reads a value that is an object, a word, or one of the two, as its type says.
+/// Reads a value in the form that its type allows.
 pub(super) fn read<'de, T: Strict, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
     let visitor = StrictVisitor(PhantomData);
-    match (T::OBJECT, T::WORD) {
+    match (T::OBJECT, T::STRING) {
         (true, false) => deserializer.deserialize_map(visitor),
         (false, _) => deserializer.deserialize_str(visitor),
         (true, true) => deserializer.deserialize_any(visitor),
@@ -42,10 +43,10 @@ impl<'de, T: Strict> Visitor<'de> for StrictVisitor<T> {
     type Value = T;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match (T::OBJECT, T::WORD) {
-            (true, true) => "an object or a text",
+        formatter.write_str(match (T::OBJECT, T::STRING) {
+            (true, true) => "an object or a string",
             (true, false) => "an object",
-            (false, _) => "a text",
+            (false, _) => "a string",
         })
     }
 
@@ -54,31 +55,31 @@ impl<'de, T: Strict> Visitor<'de> for StrictVisitor<T> {
             return Err(A::Error::invalid_type(Unexpected::Map, &self));
         }
         let value = T::derived(MapAccessDeserializer::new(members))?;
-        if value.is_word() { Err(A::Error::custom("an object where a text belongs")) } else { Ok(value) }
+        if value.is_string() { Err(A::Error::custom("an object where a string belongs")) } else { Ok(value) }
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
-        if !T::WORD {
+        if !T::STRING {
             return Err(E::invalid_type(Unexpected::Str(text), &self));
         }
         T::derived(StrDeserializer::new(text))
     }
 }
 
-/// Implements `Deserialize` for a type with `#[serde(remote = "Self")]`: whether it is written as an object, as a word or as
-/// either; in that case, which of its values are words.
+/// Implements `Deserialize` for a type with `#[serde(remote = "Self")]`: whether it may be an object, whether it may be
+/// a string, and, if both, which of its values are strings.
 macro_rules! strict {
-    ($name:ident, $object:literal, $word:literal $(, $words:pat)?) => {
+    ($name:ident, $object:literal, $string:literal $(, $strings:pat)?) => {
         impl $crate::policy::json_form::Strict for $name {
             const OBJECT: bool = $object;
-            const WORD: bool = $word;
+            const STRING: bool = $string;
 
             fn derived<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 Self::deserialize(deserializer)
             }
             $(
-                fn is_word(&self) -> bool {
-                    matches!(self, $words)
+                fn is_string(&self) -> bool {
+                    matches!(self, $strings)
                 }
             )?
         }
@@ -96,40 +97,40 @@ macro_rules! objects {
     ($($name:ident),+) => { $($crate::policy::json_form::strict!($name, true, false);)+ };
 }
 
-/// Types that are written as words.
-macro_rules! words {
+/// Types that are written as strings.
+macro_rules! strings {
     ($($name:ident),+) => { $($crate::policy::json_form::strict!($name, false, true);)+ };
 }
 
-pub(super) use {objects, strict, words};
+pub(super) use {objects, strict, strings};
 
-/// A word of a type that is also read elsewhere.
-struct Word<T>(T);
+/// A string of a type that other modules read in their own way.
+struct Listed<T>(T);
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Word<T> {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Listed<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(WordVisitor(PhantomData))
+        deserializer.deserialize_str(ListedVisitor(PhantomData))
     }
 }
 
-struct WordVisitor<T>(PhantomData<T>);
+struct ListedVisitor<T>(PhantomData<T>);
 
-impl<'de, T: Deserialize<'de>> Visitor<'de> for WordVisitor<T> {
-    type Value = Word<T>;
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ListedVisitor<T> {
+    type Value = Listed<T>;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a text")
+        formatter.write_str("a string")
     }
 
-    fn visit_str<E: Error>(self, text: &str) -> Result<Word<T>, E> {
-        T::deserialize(StrDeserializer::new(text)).map(Word)
+    fn visit_str<E: Error>(self, text: &str) -> Result<Listed<T>, E> {
+        T::deserialize(StrDeserializer::new(text)).map(Listed)
     }
 }
 
-/// Reads a list of words, for `#[serde(deserialize_with = …)]`.
-pub(super) fn list_of_words<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+/// Reads a list of strings, for `#[serde(deserialize_with = …)]`.
+pub(super) fn list_of_strings<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<T>, D::Error> {
-    let words: Vec<Word<T>> = Vec::deserialize(deserializer)?;
-    Ok(words.into_iter().map(|Word(word)| word).collect())
+    let values: Vec<Listed<T>> = Vec::deserialize(deserializer)?;
+    Ok(values.into_iter().map(|Listed(value)| value).collect())
 }

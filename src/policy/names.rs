@@ -17,7 +17,7 @@ pub(crate) fn is_scope(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
 }
 
-/// Whether `host` is a host name or an address, in brackets where it is one of IPv6, and perhaps a port behind it.
+/// Whether `host` is a host name, an IPv4 address or an IPv6 address in brackets, with or without a port.
 pub(super) fn is_bare_host(host: &str) -> bool {
     let Some((name, _)) = split_port(host) else { return false };
     match name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {

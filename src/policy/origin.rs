@@ -6,29 +6,30 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::fault::{Fault, Faults};
-use super::json_form::{objects, words};
+use super::json_form::{objects, strings};
 use super::names::read_section;
 
 objects!(OriginDocument);
-words!(IdentityAlgorithm);
+strings!(IdentityAlgorithm);
 
 /// One application behind the edge.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]
 pub struct OriginDocument {
-    /// The backend of `fastly.toml` (or of the service) to which requests are forwarded.
+    /// The name of the backend, in `fastly.toml` or in the service, to which requests are forwarded.
     pub backend: String,
-    /// `aud` of the signed header; the application's `Settings(audience=…)`. Different for each application.
+    /// `aud` of the signed header, and `Settings(audience=…)` of the application. Each origin needs an audience of its
+    /// own: an application accepts every header that is signed for its audience.
     pub audience: String,
-    /// How the header is signed. `ES256`: the application needs no secret, it checks with the keys that the edge
-    /// publishes. `HS256`: checking costs next to nothing, and the application keeps a key that it shares with the edge
-    /// (`fastgate keys origin`, `Settings(origin_keys=…)`).
+    /// The algorithm that signs the header. With `ES256` the application needs no secret and verifies with the keys
+    /// that the edge publishes. With `HS256` verifying costs almost nothing, and the application holds a key that it
+    /// shares with the edge (`fastgate keys origin`, `Settings(origin_keys=…)`).
     #[serde(default)]
     pub algorithm: IdentityAlgorithm,
 }
 
-/// How the identity header is signed.
+/// The algorithm that signs the identity header (RFC 7518 §3.1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(remote = "Self")]
@@ -36,18 +37,18 @@ pub enum IdentityAlgorithm {
     /// ECDSA on P-256 with SHA-256, by the edge's signing key.
     #[default]
     ES256,
-    /// HMAC with SHA-256, by a key that is derived from the edge's signing key for this application's audience.
+    /// HMAC with SHA-256, with a key that is derived from the edge's signing key and the audience of the origin.
     HS256,
 }
 
 /// One application behind the edge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
-    /// The Fastly backend.
+    /// The name of the Fastly backend.
     pub backend: String,
     /// `aud` of the signed header.
     pub audience: String,
-    /// How that header is signed.
+    /// The algorithm that signs the header.
     pub algorithm: IdentityAlgorithm,
 }
 

@@ -2,8 +2,8 @@
 //!
 //! `/orders/{order_id}`, `/orders/{order_id:int}`, `/reports/{name}.csv`, `/files/{path:path}`: a template matches
 //! exactly the decoded paths that Starlette's router matches (`starlette.routing.compile_path`). Where Starlette would
-//! have to backtrack (two parameters in one segment, two `path` parameters), the template is refused instead: its reading
-//! would depend on greediness.
+//! have to backtrack (two parameters in one segment, two `path` parameters), the template is refused instead: its
+//! reading would depend on greediness.
 
 pub(super) mod captures;
 mod error;
@@ -76,17 +76,18 @@ impl PathTemplate {
         &self.segments
     }
 
-    /// Whether the parameter `name` is written without a convertor, or with `path`. It matches any text, and the application
-    /// may still convert it: FastAPI reads `order_id: int` from `{order_id}` and from `{order_id:path}`, and takes `7`, `07`,
-    /// `+7` and `7.0` for one number.
+    /// Whether the parameter `name` is written without a convertor, or with `path`. It matches any text, and the
+    /// application may still convert it: FastAPI reads `order_id: int` from `{order_id}` and from `{order_id:path}`,
+    /// and takes `7`, `07`, `+7` and `7.0` for one number.
     #[must_use]
     pub fn leaves_type_open(&self, name: &str) -> bool {
         let is_rest = |segment: &Segment| matches!(segment, Segment::Rest(rest) if rest == name);
         self.source.contains(&format!("{{{name}}}")) || self.segments.iter().any(is_rest)
     }
 
-    /// Greater is more specific, equal means that both match exactly the same paths, names of parameters aside: the first segment that differs decides, as in [`Segment::cmp_specificity`]. Of two `path`
-    /// parameters at the same place, the one with more behind it is: it leaves less to the parameter.
+    /// Greater is more specific, equal means that both match exactly the same paths, names of parameters aside: the
+    /// first segment that differs decides, as in [`Segment::cmp_specificity`]. Of two `path` parameters at the same
+    /// place, the one with more behind it is: it leaves less to the parameter.
     #[must_use]
     pub fn cmp_specificity(&self, other: &Self) -> Ordering {
         let lengths = self.segments.len().cmp(&other.segments.len());

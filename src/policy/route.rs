@@ -12,57 +12,57 @@ use serde::Deserialize;
 use super::conditions::Condition;
 use super::fields::{Accepts, FieldEdits};
 use super::groups::Group;
-use super::json_form::words;
+use super::json_form::strings;
 use super::limits::Limit;
 use super::origin::Origin;
 use super::pattern::PathTemplate;
 use super::places::Place;
 use crate::surroundings::Fact;
 
-words!(MethodName);
+strings!(MethodName);
 
 /// The longest body that is signed, in bytes: it is held in memory as a whole.
 pub const MAX_SIGNED_BODY: u64 = 8 * 1024 * 1024;
 
-/// One thing that may be reached.
+/// One route: a path, its methods, and who may use it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a rule of its own")]
 pub struct Route {
     /// Its id.
     pub id: String,
-    /// Its path.
+    /// The template of its path.
     pub template: PathTemplate,
     /// Its methods.
     pub methods: Vec<MethodName>,
-    /// Where it is forwarded.
+    /// The origin to which it is forwarded.
     pub origin: Arc<Origin>,
     /// The group that it belongs to.
     pub group: Option<Arc<Group>>,
-    /// The template by which the origin knows it, where that is another one.
+    /// The template of the path at the origin, if it differs.
     pub origin_template: Option<PathTemplate>,
-    /// What its requests must look like.
+    /// The form that requests must have.
     pub accepts: Accepts,
-    /// Edits of the fields that the origin sees.
+    /// Edits of the fields that the origin receives.
     pub request_fields: FieldEdits,
-    /// Edits of the fields of answers.
+    /// Edits of the fields of responses.
     pub response_fields: FieldEdits,
-    /// From where it may be used: all of these ask.
+    /// The places that a client must pass, all of them.
     pub from: Vec<Arc<Place>>,
     /// Who may call.
     pub access: Access,
-    /// A requirement that is only logged.
+    /// A requirement in shadow mode: it is only logged.
     pub shadow: Requirement,
-    /// How often it may be used: all of these count.
+    /// The limits that apply, all of them.
     pub limits: Vec<Arc<Limit>>,
-    /// Whether it takes opening handshakes of WebSockets, and nothing else.
+    /// Whether it accepts opening handshakes of WebSockets, and only those.
     pub websocket: bool,
     /// Whether its handshakes may carry the token as a subprotocol.
     pub bearer_subprotocol: bool,
-    /// Whether the token must be bound to a key or certificate that the caller shows to hold.
+    /// Whether the token must be bound to a key or certificate that the caller proves to hold.
     pub require_bound: bool,
-    /// Whether the client's own token travels on.
+    /// Whether the token of the client is forwarded.
     pub forward_token: bool,
-    /// Whether the signed header binds the body, too.
+    /// Whether the signed header covers the body, too.
     pub sign_body: bool,
 }
 
@@ -73,7 +73,7 @@ impl Route {
         self.origin_template.as_ref().unwrap_or(&self.template)
     }
 
-    /// Whether the place of a client is judged by `fact` here.
+    /// Whether a place of this route tests `fact`.
     #[must_use]
     pub fn judges(&self, fact: Fact) -> bool {
         self.from.iter().any(|place| place.deny.iter().chain(&place.allow).any(|test| test.fact() == fact))
@@ -83,29 +83,30 @@ impl Route {
 /// Who may call a route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Everybody; tokens are not read.
+    /// All callers; tokens are not read.
     Public,
-    /// Everybody; the holder of a valid token is known by it.
+    /// All callers; a valid token identifies its holder.
     Optional,
-    /// Whoever has a valid token and meets the requirement.
+    /// Callers with a valid token that meets the requirement.
     Authenticated {
-        /// What is asked of every caller.
+        /// What every caller must meet.
         everybody: Requirement,
-        /// The accepted issuers by id, and what is asked of the holders of their tokens besides; empty where all are.
+        /// The accepted issuers by id, and what callers with their tokens must meet in addition. If empty, all issuers
+        /// are accepted.
         by_issuer: BTreeMap<String, Requirement>,
     },
 }
 
-/// What is asked of a caller.
+/// Scopes and a condition that a caller must meet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Requirement {
     /// The scopes that the token must have, all of them.
     pub scopes: Vec<String>,
-    /// A condition besides.
+    /// A condition in addition to the scopes.
     pub condition: Option<Condition>,
 }
 
-/// The methods that a route may name. `TRACE` and `CONNECT` are never forwarded.
+/// A method that a route may name. `TRACE` and `CONNECT` are never forwarded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(rename_all = "UPPERCASE", remote = "Self")]
@@ -127,7 +128,7 @@ pub enum MethodName {
 }
 
 impl MethodName {
-    /// The method as it stands in a request line.
+    /// The method as a request line writes it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -20,8 +20,8 @@ struct Host {
 
 impl Hosts {
     /// The policy's spelling of `name`, where requests to it may name `port`: hosts compare without case (RFC 9110
-    /// §4.2.3). No port means that the request named none; `default` is that of the scheme (RFC 9110 §4.2). A host that is
-    /// written with a port is served at that one alone.
+    /// §4.2.3). No port means that the request named none; `default` is that of the scheme (RFC 9110 §4.2). A host that
+    /// is written with a port is served at that one alone.
     #[must_use]
     pub fn find(&self, name: &str, port: Option<u16>, default: u16) -> Option<&str> {
         let asked = port.unwrap_or(default);
@@ -48,8 +48,8 @@ impl Hosts {
 }
 
 impl<N: AsRef<str>> FromIterator<N> for Hosts {
-    /// Hosts as the policy writes them: `api.example.com`, `[2001:db8::1]`, `api.example.com:8443`. What is none of these
-    /// is no host that a request could name.
+    /// Hosts as the policy writes them: `api.example.com`, `[2001:db8::1]`, `api.example.com:8443`. Other texts are
+    /// left out: no request could name them.
     fn from_iter<I: IntoIterator<Item = N>>(names: I) -> Self {
         let read = |name: N| {
             let written = name.as_ref().to_ascii_lowercase();

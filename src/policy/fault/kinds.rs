@@ -8,16 +8,16 @@ pub enum Fault {
     /// Not JSON, a field that does not exist, a value of the wrong type.
     #[error("{0}")]
     Unreadable(String),
-    /// A member stands twice in one object.
+    /// A member is in one object twice.
     #[error("{0}")]
     Repeated(String),
-    /// A list or text that must hold something is empty.
+    /// A list or string that must not be empty is empty.
     #[error("is empty")]
     Empty,
     /// A number outside its range.
     #[error("is {value}, outside {least} to {most}")]
     OutOfRange {
-        /// What stands there.
+        /// The number.
         value: u64,
         /// The least that is allowed.
         least: u64,
@@ -54,7 +54,7 @@ pub enum Fault {
         /// The id of the earlier one.
         other: String,
     },
-    /// Two origins have the same `audience`: what is signed for one is believed by the other, and by HS256 both have one key.
+    /// Two origins have the same `audience`: each accepts what is signed for the other, and with HS256 both have one key.
     #[error("is the audience of \"{other}\", too")]
     TakenAudience {
         /// The name of the earlier one.
@@ -81,7 +81,7 @@ pub enum Fault {
     /// There are several origins and the route names none.
     #[error("is missing, and there is more than one origin")]
     OriginMissing,
-    /// A route that lets everybody in asks something of the caller.
+    /// A route that needs no token has rules for callers.
     #[error("stands on a route that needs no token")]
     RulesOnPublic,
     /// No rule has this name.
@@ -93,7 +93,7 @@ pub enum Fault {
         /// The most that is read.
         most: usize,
     },
-    /// A condition, with the rules that it names written out, is too long: every request would have to look through it.
+    /// A condition, with the rules that it names written out, is too long: every request would have to evaluate it.
     #[error("is {size} conditions long, rules written out; {most} are accepted")]
     TooManyConditions {
         /// How many it is.
@@ -101,7 +101,7 @@ pub enum Fault {
         /// The most that is accepted.
         most: usize,
     },
-    /// A rule is made of itself.
+    /// A rule refers to itself, directly or through others.
     #[error("leads back to the rule it stands in")]
     CircularRule,
     /// A claim test does not say, or says twice, what the claim is expected to be.
@@ -122,16 +122,16 @@ pub enum Fault {
     /// No limit has this name.
     #[error("names no limit")]
     UnknownLimit,
-    /// The limit needs to know who is calling.
+    /// The limit needs to know the caller.
     #[error("counts by what is not known yet")]
     NeedsCaller,
     /// A WebSocket with other methods, or with a body.
     #[error("is a WebSocket, which begins with a GET without a body")]
     NotAHandshake,
-    /// A token is to be read from handshakes that there are none of, or that need no token.
+    /// A route that has no handshakes, or needs no token, is to read one from handshakes.
     #[error("stands on a route that is no WebSocket or reads no tokens")]
     NoTokenInHandshake,
-    /// A cost that comes from outside has no bound, or a bound stands there without such a cost.
+    /// `cost_from` without `max_cost`, or `max_cost` without `cost_from`.
     #[error("belongs to \"cost_from\", and one of the two is missing")]
     CostUnbounded,
     /// Not the name of a header field.
@@ -161,7 +161,7 @@ pub enum Fault {
     /// Neither prefixes nor a template, or prefixes that the path does not have.
     #[error("does not say where the path leads")]
     NotARewrite,
-    /// The template has a parameter that nothing fills.
+    /// The template has a parameter that the route's path does not fill.
     #[error("has the parameter \"{name}\", which the route's path does not have in this form")]
     RewriteParameter {
         /// The parameter.
@@ -170,7 +170,7 @@ pub enum Fault {
     /// Not the origin of a web page.
     #[error("is not the origin of a web page")]
     NotAWebOrigin,
-    /// Cookies for everybody.
+    /// Credentials for every origin.
     #[error("stands beside \"*\", which browsers refuse")]
     CredentialsForAll,
     /// No issuer has this id.
@@ -191,19 +191,19 @@ pub enum Fault {
     /// Not a scope token of RFC 6749 §3.3.
     #[error("is not a scope: it is empty or holds a space, a quote or a backslash")]
     NotAScope,
-    /// Scopes are asked of tokens that cannot have any.
+    /// Scopes are required of tokens that cannot have any.
     #[error("asks for scopes, and no token that is accepted here can have any")]
     NoScopes,
     /// Not the name of a secret.
     #[error("is not the name of a secret")]
     NotASecretName,
-    /// Two providers would be asked about opaque tokens.
+    /// Two issuers have an introspection endpoint.
     #[error("stands at \"{other}\", too, and an opaque token does not say whose it is")]
     SeveralIntrospections {
         /// The id of the other one.
         other: String,
     },
-    /// A route wants tokens and no issuer is configured.
+    /// A route needs tokens, and there is no issuer.
     #[error("holds no issuer, and a route wants a token")]
     NoIssuer,
 }

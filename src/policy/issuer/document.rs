@@ -1,4 +1,4 @@
-//! One OpenID provider as a policy writes it.
+//! `issuers`, as a policy writes them.
 
 use std::collections::BTreeMap;
 
@@ -18,99 +18,110 @@ objects!(IssuerDocument, ClaimsDocument);
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]
 pub struct IssuerDocument {
-    /// The provider's issuer identifier, byte for byte as `iss` in its tokens.
+    /// The issuer identifier of the provider, an https URL. `iss` of its tokens must equal it byte for byte.
     pub issuer: String,
-    /// Other spellings of `iss` under which this same provider, with the same keys, issues tokens.
+    /// Other spellings of `iss` under which the same provider issues tokens with the same keys. Default: those of the
+    /// preset.
     #[serde(default)]
     pub issuer_aliases: Option<Vec<String>>,
-    /// The product that issues the tokens. What is not written here is then as that product documents its tokens;
-    /// without a preset it is as in RFC 9068.
+    /// The product that issues the tokens. Members that are absent here then have the values that this product
+    /// documents; without a preset, those of RFC 9068.
     #[serde(default)]
     pub preset: Option<PresetName>,
     /// The kind of tokens that is accepted.
     #[serde(default)]
     pub tokens: TokenKind,
-    /// The backend through which its keys are fetched.
+    /// The name of the Fastly backend from which its discovery document and its keys are fetched.
     pub backend: String,
-    /// The audiences of which a token must name at least one. An ID token is for clients: these are then client ids, and
-    /// it must name no others.
+    /// The accepted audiences, at least one. An access token must name at least one of them. For ID tokens they are
+    /// client ids, and a token must name no other audience.
     pub audiences: Vec<String>,
-    /// The signature algorithms that are accepted.
+    /// The accepted signature algorithms, at least one. Default: `RS256` and `ES256`.
     #[serde(default = "default_algorithms")]
     pub algorithms: Vec<AlgorithmName>,
-    /// The token types (`typ`) that are accepted, with or without `application/`. `at+jwt` is an access token by RFC 9068;
-    /// many providers write `JWT`.
+    /// The accepted token types (`typ`), with or without `application/`. `at+jwt` is an access token of RFC 9068; many
+    /// providers write `JWT`. Default: those of the preset; without one, `at+jwt` for access tokens and `JWT` for ID
+    /// tokens.
     #[serde(default)]
     pub types: Option<Vec<String>>,
-    /// Whether tokens without `typ` are accepted. Where `types` is written and this is not, they are not.
+    /// Whether a token without `typ` is accepted. Default: false if `types` is present; or else as in the preset;
+    /// without one, false for access tokens and true for ID tokens.
     #[serde(default)]
     pub untyped: Option<bool>,
-    /// Where tokens carry what.
+    /// The claims in which tokens carry scopes, roles, groups, the client, the audience and the tenant.
     #[serde(default)]
     pub claims: ClaimsDocument,
-    /// How far the provider's clock may be off, in seconds, 0 to 300.
+    /// The time by which the clock of the provider may differ, in seconds, 0 to 300. Default: 30. It applies to `exp`,
+    /// `nbf`, `iat` and `max_age`, not to `max_lifetime`.
     #[serde(default = "default_leeway")]
     pub leeway: u64,
     /// How long its keys are used.
     #[serde(default)]
     pub key_life: KeyLife,
-    /// How long a signature that was verified is remembered, in seconds, 0 to 300. Everything else about a token is
-    /// decided again on every request. What the deny-list and introspection say may be as old.
+    /// The time for which a verified signature is remembered, in seconds, 0 to 300. Default: 30. Everything else about
+    /// a token is checked again on every request. Results of the deny-list and of introspection are remembered as long.
     #[serde(default = "default_verdict_window")]
     pub verdict_window: u64,
-    /// Whether its tokens are looked up in the deny-list, which `fastgate revoke` writes entries for. That costs reads of
-    /// the KV store: up to three for a token, each at most once a `verdict_window` and POP.
+    /// Whether its tokens are looked up in the deny-list, to which `fastgate revoke` adds entries. Each token costs up
+    /// to three reads of the KV store, each at most once in a `verdict_window` and POP. Default: false.
     #[serde(default)]
     pub deny_list: bool,
-    /// How its opaque tokens are asked about.
+    /// The endpoint that is asked about its opaque tokens. Default: opaque tokens are refused. At most one issuer of a
+    /// policy may have it.
     #[serde(default)]
     pub introspection: Option<Introspection>,
-    /// Where the keys are, if not where the provider's discovery document says. On the host of `issuer`, or on the one
-    /// where the preset's provider keeps its keys.
+    /// The URL of its key set, on the host of `issuer` or on the host where the preset's provider publishes keys.
+    /// Default: that of the preset, or else the `jwks_uri` of the provider's discovery document.
     #[serde(default)]
     pub jwks_uri: Option<String>,
-    /// The OAuth clients whose tokens are accepted; without this, all of them.
+    /// The OAuth clients whose tokens are accepted, at least one. Default: all clients.
     #[serde(default)]
     pub clients: Option<Vec<String>>,
-    /// Whether a token that does not name its client is refused.
+    /// Whether a token that does not name its client is refused. Default: as in the preset, or else false.
     #[serde(default)]
     pub require_client: Option<bool>,
-    /// The tenants whose tokens are accepted; without this, all of them, or the one that the preset finds in `issuer`.
+    /// The tenants whose tokens are accepted, at least one. Default: the tenant that the preset finds in `issuer`, or
+    /// else all tenants.
     #[serde(default)]
     pub tenants: Option<Vec<String>>,
-    /// How old a token may be, in seconds since its `iat`, which it then must have.
+    /// The greatest age of a token, in seconds since its `iat`, 1 to 31622400. A token without `iat` is then refused.
+    /// Default: no such limit.
     #[serde(default)]
     pub max_age: Option<u64>,
-    /// How long a token may be valid, in seconds from `iat` to `exp`.
+    /// The longest lifetime of a token, in seconds from `iat` to `exp`, 1 to 31622400. A token without `iat` is then
+    /// refused. Default: no such limit.
     #[serde(default)]
     pub max_lifetime: Option<u64>,
-    /// Claims that a token must have, each with its value, or a list of values of which it must have one.
+    /// Claims that a token must have at the top level, each with its value or with a list of accepted values. They are
+    /// added to those of the preset, and replace those of the same name.
     #[serde(default)]
     pub required_claims: BTreeMap<String, RequiredValue>,
-    /// Claims that a token must not have: they mark tokens of another kind. Without this, for access tokens, what marks an
-    /// ID token (`nonce`, `at_hash`, `c_hash`); for ID tokens, `scope` and `scp`.
+    /// Claims that a token must not have, because they mark tokens of another kind. Default: those of the preset;
+    /// without one, for access tokens the claims that mark an ID token (`nonce`, `at_hash`, `c_hash`), for ID tokens
+    /// `scope` and `scp`.
     #[serde(default)]
     pub refused_claims: Option<Vec<String>>,
 }
 
-/// Where tokens carry what. A list in place of a name leads into nested objects: `["realm_access", "roles"]`.
+/// The claims in which tokens carry what. A list instead of a name leads into nested objects: `["realm_access",
+/// "roles"]`. Members that are absent are as in the preset.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]
 pub struct ClaimsDocument {
-    /// The claims with scopes; those of all of them count.
+    /// The claims with scopes. The scopes of all of them count.
     #[serde(default)]
     pub scopes: Option<Vec<ClaimName>>,
-    /// The claims with roles; those of all of them count.
+    /// The claims with roles. The roles of all of them count.
     #[serde(default)]
     pub roles: Option<Vec<ClaimName>>,
-    /// The claims with groups; those of all of them count.
+    /// The claims with groups. The groups of all of them count.
     #[serde(default)]
     pub groups: Option<Vec<ClaimName>>,
-    /// The claims that may name the client; the first that is there counts.
+    /// The claims that may name the client. The first that is present counts.
     #[serde(default)]
     pub client: Option<Vec<ClaimName>>,
-    /// The claims that may name the audience; the first that is there counts.
+    /// The claims that may name the audience, at least one. The first that is present counts.
     #[serde(default)]
     pub audience: Option<Vec<ClaimName>>,
     /// The claim that names the tenant.
@@ -118,14 +129,14 @@ pub struct ClaimsDocument {
     pub tenant: Option<ClaimName>,
 }
 
-/// What a claim must be.
+/// The accepted values of a claim.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum RequiredValue {
-    /// Exactly this.
+    /// Exactly this value.
     One(Scalar),
-    /// Exactly one of these.
+    /// Exactly one of these values.
     OneOf(Vec<Scalar>),
 }
 

@@ -1,4 +1,4 @@
-//! Where opaque tokens are asked about: a provider's introspection endpoint (RFC 7662), and who asks.
+//! `introspection` of an issuer: the endpoint that is asked about opaque tokens (RFC 7662).
 
 use serde::Deserialize;
 
@@ -8,22 +8,23 @@ use crate::policy::url::is_https_url;
 
 objects!(Introspection);
 
-/// How an issuer's opaque tokens are asked about (RFC 7662). At most one issuer of a policy has this: nothing in an opaque
-/// token says whose it is.
+/// The introspection endpoint of an issuer (RFC 7662), which is asked about opaque tokens. At most one issuer of a
+/// policy has one: an opaque token does not say which issuer it is from.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]
 pub struct Introspection {
-    /// The introspection endpoint.
+    /// The URL of the endpoint, https.
     pub url: String,
-    /// The backend that leads there.
+    /// The name of the Fastly backend that leads there.
     pub backend: String,
-    /// The client by which the edge identifies itself there, by HTTP Basic authentication.
+    /// The client id with which the edge authenticates there (HTTP Basic).
     pub client_id: String,
-    /// The name of the secret, in the Secret Store `fastgate`, that holds this client's secret.
+    /// The name of the secret in the Secret Store `fastgate` that holds the client secret: 1 to 255 of `A-Z`, `a-z`,
+    /// `0-9`, `-`, `_` and `.`.
     pub client_secret: String,
-    /// Whether this endpoint is asked about the tokens of live callers while the policy is a shadow policy. It then learns
-    /// tokens that are good elsewhere.
+    /// Whether a shadow policy asks this endpoint about the tokens of live callers. The endpoint then sees tokens that
+    /// are valid elsewhere. Default: false.
     #[serde(default)]
     pub ask_in_shadow: bool,
 }
@@ -37,7 +38,7 @@ impl Introspection {
     }
 }
 
-/// A name that the Secret Store takes.
+/// Whether the Secret Store accepts this name.
 fn is_secret_name(name: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     !name.is_empty() && name.len() <= 255 && name.bytes().all(allowed)

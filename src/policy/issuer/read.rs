@@ -1,4 +1,4 @@
-//! The providers of a policy: presets, what overrules them, and their faults.
+//! Reads `issuers`: presets, the members that override them, and their faults.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,10 +14,10 @@ use crate::policy::url::{is_https_url, same_host};
 /// The longest age and lifetime that a policy may name: a year, in seconds.
 const MAX_SECONDS: u64 = 366 * 24 * 60 * 60;
 
-/// What every token must have, whatever a policy asks.
+/// The claims that every token must have, whatever a policy requires.
 const ALWAYS_THERE: [&str; 3] = ["exp", "iss", "sub"];
 
-/// Reads the providers, by each spelling of their `iss`.
+/// Reads the section. Each issuer is under every spelling of its `iss`.
 pub(in crate::policy) fn read(
     documents: BTreeMap<String, IssuerDocument>,
     faults: &mut Faults,
@@ -125,8 +125,8 @@ fn aliases(document: &IssuerDocument, preset: &Preset, at: &str, faults: &mut Fa
     bare.map(str::to_owned).into_iter().collect()
 }
 
-/// What keys may say that they belong to: every spelling of the issuer and, for its tenant, each form that the provider
-/// gives an issuer, written with the tenant or with `{tenantid}` in its place, which stands for all tenants.
+/// The accepted values of `issuer` in a JWK: every spelling of the issuer and, for its tenant, each form that the
+/// provider gives an issuer, with the tenant or with `{tenantid}`, which means all tenants.
 fn key_issuers(issuer: &str, aliases: &[String], preset: &Preset) -> Vec<String> {
     const TENANT: &str = "{tenantid}";
     let mut accepted = Vec::new();
@@ -183,8 +183,8 @@ fn shape(document: &IssuerDocument, preset: &Preset, kind: &KindShape, at: &str,
     }
 }
 
-/// A token type as tokens are compared with it: lower case, without the `application/` that may be left out where no other
-/// slash follows (RFC 7515 §4.1.9).
+/// A token type as tokens are compared with it: lower case, without the `application/` that may be left out where no
+/// other slash follows (RFC 7515 §4.1.9).
 fn short_type(name: &str) -> String {
     let name = name.to_ascii_lowercase();
     match name.strip_prefix("application/") {
@@ -193,14 +193,14 @@ fn short_type(name: &str) -> String {
     }
 }
 
-/// The ways that a preset's path stands for: one for each audience where it names them, or else one.
+/// The claim paths of a preset's path: one for each audience if it names them, or else one.
 fn along(path: Path, audiences: &[String]) -> Vec<ClaimPath> {
     const AUDIENCE: &str = "{audience}";
     if !path.iter().any(|step| step.contains(AUDIENCE)) {
         return vec![ClaimPath::along(path.iter().map(|step| (*step).to_owned()))];
     }
     let for_audience = |audience: &String| {
-        // What a name goes on with brings its own slash.
+        // The rest of the name brings its own slash.
         let prefix = audience.trim_end_matches('/');
         let step = |step: &&str| if *step == AUDIENCE { audience.clone() } else { step.replace(AUDIENCE, prefix) };
         ClaimPath::along(path.iter().map(step))

@@ -1,6 +1,6 @@
 //! What can be wrong with a path template.
 
-/// The most segments that a template may have. Each is a level of the tree of routes, which is walked and freed by
+/// The most segments that a template may have. Each is a level of the tree of routes, which is searched and freed by
 /// recursion.
 pub const MAX_SEGMENTS: usize = 128;
 
@@ -19,7 +19,7 @@ pub enum TemplateError {
     /// The convertor is none of Starlette's.
     #[error("there is no convertor \"{0}\"; there are str, int, float, uuid and path")]
     UnknownConvertor(String),
-    /// Two parameters stand in one segment, a `path` parameter shares its segment, or there are two of them.
+    /// There are two parameters in one segment, a `path` parameter shares its segment, or there are two of those.
     #[error("one parameter a segment, one path parameter a template, and that one alone in its segment")]
     Ambiguous,
     /// Two parameters have the same name.

@@ -7,88 +7,89 @@ use serde::Deserialize;
 use super::MethodName;
 use crate::policy::conditions::ConditionDocument;
 use crate::policy::fields::{AcceptsDocument, FieldEditsDocument};
-use crate::policy::json_form::{objects, words};
+use crate::policy::json_form::{objects, strings};
 use crate::policy::rewrite::RewriteDocument;
 
 objects!(RouteDocument, RequirementDocument);
-words!(AccessName);
+strings!(AccessName);
 
-/// One thing that may be reached.
+/// One route: a path, its methods, and who may use it.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]
-#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a rule of its own")]
 pub struct RouteDocument {
-    /// A name for logs and for the origin, unique in this policy; FastAPI's operation id serves well.
+    /// The id of the route in logs, in limits and for the origin, unique in this policy: 1 to 64 of `a-z`, `0-9`, `-`,
+    /// `_`. The operation id of FastAPI serves well.
     pub id: String,
-    /// The path in FastAPI's syntax: `/orders/{order_id}`, `/files/{path:path}`.
+    /// The path in the syntax of FastAPI: `/orders/{order_id}`, `/files/{path:path}`.
     pub path: String,
-    /// The methods that may be used.
+    /// The methods that the route accepts, at least one. A request with another method gets 405.
     pub methods: Vec<MethodName>,
-    /// The origin that answers; may be left out where there is only one.
+    /// The name of the origin that serves the route. Required if there is more than one origin.
     #[serde(default)]
     pub origin: Option<String>,
-    /// The group that it belongs to: a name of `groups`.
+    /// The name of the group that the route belongs to.
     #[serde(default)]
     pub group: Option<String>,
-    /// The path at the origin, where it is another one.
+    /// The path at the origin, if it differs.
     #[serde(default)]
     pub rewrite: Option<RewriteDocument>,
-    /// What requests must look like.
+    /// The form that requests must have.
     #[serde(default)]
     pub accepts: AcceptsDocument,
-    /// Edits of the header fields that the origin sees.
+    /// Edits of the header fields that the origin receives.
     #[serde(default)]
     pub request_headers: FieldEditsDocument,
-    /// Edits of the header fields of answers.
+    /// Edits of the header fields of responses.
     #[serde(default)]
     pub response_headers: FieldEditsDocument,
-    /// From where it may be used: names of `places`, all of which must let the client pass.
+    /// Names of `places`. The client must pass all of them.
     #[serde(default)]
     pub from: Vec<String>,
-    /// Who may call.
+    /// Who may call the route.
     #[serde(default)]
     pub access: AccessName,
-    /// The scopes that the caller's token must have, all of them.
+    /// The scopes that the token of the caller must have, all of them.
     #[serde(default)]
     pub scopes: Vec<String>,
-    /// A condition that the caller must meet besides.
+    /// A condition that the caller must meet in addition to `scopes`.
     #[serde(default)]
     pub require: Option<ConditionDocument>,
-    /// The issuers whose tokens are accepted here, by their ids, and what each asks of its own; without this, all of them.
+    /// The ids of the issuers whose tokens are accepted here, and what each requires in addition. Default: all issuers.
     #[serde(default)]
     pub issuers: BTreeMap<String, RequirementDocument>,
-    /// How often it may be used: names of `limits`, asked in this order.
+    /// Names of `limits`, checked in this order. All of them apply.
     #[serde(default)]
     pub limits: Vec<String>,
-    /// Scopes and a condition that are only tried: what they would refuse is logged and passes.
+    /// Scopes and a condition in shadow mode: a request that they would refuse is logged and passes.
     #[serde(default)]
     pub shadow: RequirementDocument,
-    /// Whether this is a WebSocket: only opening handshakes are taken (`methods` is `["GET"]`), and what was judged is handed
-    /// over to the origin with its signed header. Other requests of the same path, `GET` among them, have a route of their
-    /// own. Needs the product WebSockets on Fastly.
+    /// Whether this is a WebSocket. Only opening handshakes are then accepted (`methods` is `["GET"]`), and the edge
+    /// hands each accepted one over to the origin with its signed header. Other requests of the same path, `GET` among
+    /// them, need a route of their own. Requires the product WebSockets on Fastly. Default: false.
     #[serde(default)]
     pub websocket: bool,
-    /// Whether a page may hand its token over as a subprotocol, since it cannot set `Authorization` on a WebSocket:
-    /// `new WebSocket(url, ["bearer", token, "chat"])`. The edge takes `bearer` and the token out of
-    /// `Sec-WebSocket-Protocol`; the origin is offered the rest. `docs/websockets.md` says what this is worth.
+    /// Whether a page may send its token as a subprotocol, because it cannot set `Authorization` on a WebSocket: `new
+    /// WebSocket(url, ["bearer", token, "chat"])`. The edge removes `bearer` and the token from
+    /// `Sec-WebSocket-Protocol`; the origin receives the rest. See `docs/websockets.md` for the risks. Default: false.
     #[serde(default)]
     pub bearer_subprotocol: bool,
-    /// Whether the token must be bound to a key or certificate that the caller shows to hold: `Authorization: DPoP` with a
-    /// proof (RFC 9449), or a certificate-bound token over mutual TLS (RFC 8705).
+    /// Whether the token must be bound to a key or certificate that the caller proves to hold: `Authorization: DPoP`
+    /// with a proof (RFC 9449), or a certificate-bound token over mutual TLS (RFC 8705). Default: false.
     #[serde(default)]
     pub require_bound: bool,
-    /// Whether the client's own token is forwarded to the origin, where it was read and is good: not on public routes. It is
-    /// not needed there: identity travels in the signed header.
+    /// Whether the edge forwards the token of the client to the origin, after it was verified; never on public routes.
+    /// The origin does not need it: identity is in the signed header. Default: false.
     #[serde(default)]
     pub forward_token: bool,
-    /// Whether the signed header binds the body, too: the edge reads it whole (at most `accepts.max_body`, or 8 MiB), signs
-    /// its `Content-Digest` (RFC 9530), and the application refuses any other.
+    /// Whether the signed header covers the body, too. The edge reads the whole body (at most `accepts.max_body`, or 8
+    /// MiB) and signs its `Content-Digest` (RFC 9530); the application refuses any other body. Default: false.
     #[serde(default)]
     pub sign_body: bool,
 }
 
-/// What callers must meet besides what the route asks of everybody.
+/// Scopes and a condition that a caller must meet.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]
@@ -96,7 +97,7 @@ pub struct RequirementDocument {
     /// The scopes that the token must have, all of them.
     #[serde(default)]
     pub scopes: Vec<String>,
-    /// A condition that the caller must meet.
+    /// A condition that the caller must meet in addition to `scopes`.
     #[serde(default)]
     pub require: Option<ConditionDocument>,
 }
@@ -106,11 +107,12 @@ pub struct RequirementDocument {
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case", remote = "Self")]
 pub enum AccessName {
-    /// Callers with a valid token.
+    /// Callers with a valid token. A request without one gets 401.
     #[default]
     Authenticated,
-    /// Everybody; who sends a valid token is known to the origin. A token that is not valid counts as none.
+    /// All callers. The origin is told who the caller is if the token is valid; a token that is not valid counts as
+    /// none.
     Optional,
-    /// Everybody. A token that is sent along is neither read nor forwarded.
+    /// All callers. A token is neither read nor forwarded.
     Public,
 }

@@ -1,4 +1,4 @@
-//! The routes, read.
+//! Reads `routes`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Arguments;
@@ -18,7 +18,7 @@ use crate::policy::origin::Origin;
 use crate::policy::pattern::PathTemplate;
 use crate::policy::places::Place;
 
-/// What routes may refer to by name.
+/// The entries of other sections, to which routes refer by name.
 pub(in crate::policy) struct Known<'policy, 'document> {
     pub(in crate::policy) origins: &'policy BTreeMap<String, Arc<Origin>>,
     /// By id.
@@ -29,7 +29,7 @@ pub(in crate::policy) struct Known<'policy, 'document> {
     pub(in crate::policy) rules: &'policy mut Rules<'document>,
 }
 
-/// Reads every route, and puts it where it is found.
+/// Reads the section: the routes in their order, and the tree that finds them.
 pub(in crate::policy) fn read(
     documents: Vec<RouteDocument>,
     known: &mut Known<'_, '_>,
@@ -115,7 +115,7 @@ fn route(document: RouteDocument, known: &mut Known<'_, '_>, at: &str, faults: &
     })
 }
 
-/// What stands under these names; a fault for each that is not there.
+/// The entries of these names; a fault for each that does not exist.
 fn named<T>(
     names: &[String],
     known: &BTreeMap<String, Arc<T>>,
@@ -131,7 +131,7 @@ fn named<T>(
     names.iter().enumerate().filter_map(find).collect()
 }
 
-/// Who may call, and what is asked of them.
+/// Who may call, and what they must meet.
 fn access(
     document: &RouteDocument,
     template: &PathTemplate,
@@ -163,7 +163,7 @@ fn access(
     }
 }
 
-/// Faults where scopes are asked of tokens of which none can have any.
+/// Faults where a route requires scopes and no accepted token can have any.
 fn without_scopes(document: &RouteDocument, issuers: &BTreeMap<&str, &Issuer>, at: &str, faults: &mut Faults) {
     let is_accepted = |id: &str| document.issuers.is_empty() || document.issuers.contains_key(id);
     let mut accepted = issuers.iter().filter(|(id, _)| is_accepted(id)).map(|(_, issuer)| issuer).peekable();

@@ -21,8 +21,8 @@ struct Node {
 }
 
 impl RouteTree {
-    /// Adds the route number `route` at its template. Returns the routes that were there already: they match exactly the
-    /// same paths.
+    /// Adds the route number `route` at its template. Returns the earlier routes with this template: they match exactly
+    /// the same paths.
     pub(in crate::policy) fn insert(&mut self, template: &PathTemplate, route: usize) -> &[usize] {
         let mut node = &mut self.root;
         for segment in template.segments() {
@@ -57,8 +57,8 @@ impl Node {
         }
     }
 
-    /// Depth-first, each kind of child in the order of specificity; every node is entered at most once for each place in
-    /// the path at which a `path` parameter may end.
+    /// Depth-first, each kind of child in the order of specificity; every node is entered at most once for each place
+    /// in the path at which a `path` parameter may end.
     fn visit(&self, segments: &[&str], visit: &mut dyn FnMut(&[usize]) -> bool) -> bool {
         let Some((segment, following)) = segments.split_first() else {
             return !self.ends.is_empty() && visit(&self.ends);
