@@ -35,7 +35,7 @@ pub fn preflight(policy: &Policy, target: &Target) -> Result<Option<(String, Hea
         answer.set("access-control-allow-headers", cors.headers.as_str());
     }
     answer.set("access-control-max-age", cors.max_age.to_string());
-    Ok(Some((route.id.clone(), answer.dress(&Headers::default()))))
+    Ok(Some((route.id.to_string(), answer.dress(&Headers::default()))))
 }
 
 /// Notes what pages may see of the answer to a request that is no preflight.

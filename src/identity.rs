@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::policy::{Access, ClaimPath, Issuer, Policy, Route};
+use crate::policy::{Access, ClaimPath, Issuer, IssuerId, Policy, Route};
 use crate::request::Target;
 use crate::time::UnixTime;
 use bearer::CredentialsError;
@@ -53,7 +53,7 @@ pub enum Caller {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     issuer: String,
-    issuer_id: String,
+    issuer_id: IssuerId,
     holder: Box<Holder>,
     claims: Claims,
     binding: Option<Box<Binding>>,
@@ -75,7 +75,7 @@ impl Identity {
     /// The policy's id of that issuer.
     #[must_use]
     pub fn issuer_id(&self) -> &str {
-        &self.issuer_id
+        self.issuer_id.as_str()
     }
 
     /// The OAuth client to which the token was issued.
@@ -164,7 +164,7 @@ pub enum Wanted {
 #[error("the keys of issuer \"{issuer}\" cannot be had: {cause}")]
 pub struct KeysUnavailable {
     /// The policy's id of the issuer.
-    pub issuer: String,
+    pub issuer: IssuerId,
     /// What went wrong, for the log.
     pub cause: String,
 }
@@ -288,7 +288,7 @@ pub struct Sources<'outside> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
     /// The policy's id of the token's issuer, once it is known to the policy.
-    pub issuer: Option<String>,
+    pub issuer: Option<IssuerId>,
     /// `kid` of the token, as the token says.
     pub key_id: Option<String>,
     /// The nonce that the client is to use from now on, where it used none or an older one.

@@ -60,7 +60,7 @@ impl<'walk, 'outside> Walk<'walk, 'outside> {
         target: &Target,
     ) -> Result<&'policy Route, Refusal> {
         let route = route::find(policy, target)?;
-        self.trail.route = Some(route.id.clone());
+        self.trail.route = Some(route.id.to_string());
         cors::mark(route, target, &mut self.answer);
         cors::handshake(route, target)?;
         self.answer.edit(&route.response_fields);
@@ -99,7 +99,7 @@ impl<'walk, 'outside> Walk<'walk, 'outside> {
     pub(super) fn identify(&mut self, policy: &Policy, route: &Route, target: &Target) -> Result<Caller, Refusal> {
         let mut seen = Seen::default();
         let identified = identify(policy, route, target, self.outside.now, &mut self.outside.sources, &mut seen);
-        self.trail.issuer = seen.issuer;
+        self.trail.issuer = seen.issuer.map(|id| id.to_string());
         self.trail.key_id = seen.key_id.as_deref().map(excerpt);
         if let Some(nonce) = &seen.nonce {
             self.answer.give_nonce(nonce);
@@ -143,7 +143,7 @@ impl<'walk, 'outside> Walk<'walk, 'outside> {
     }
 
     pub(super) fn throttle(&mut self, permit: &Permit<'_>, target: &Target) -> Result<(), Refusal> {
-        let asker = asker(&permit.route().id, permit.caller(), target);
+        let asker = asker(permit.route().id.as_str(), permit.caller(), target);
         let mut standings = Vec::new();
         for limit in &permit.route().limits {
             standings.extend(self.keep(limit, &asker)?);

@@ -45,7 +45,7 @@ fn check_times(claims: &Claims, issuer: &Issuer, now: UnixTime) -> Result<(), To
         return Err(TokenError::TooOld { age: now.since(issued_at) });
     }
     // Both are by the provider's own clock: no leeway.
-    if max_lifetime.is_some_and(|most| expires.since(issued_at) > most) {
+    if max_lifetime.is_some_and(|most| expires.since(issued_at) > most.as_u64()) {
         return Err(TokenError::LivesTooLong { seconds: expires.since(issued_at) });
     }
     Ok(())

@@ -157,7 +157,7 @@ pub(super) fn check(
         }
     }
     let asked: Vec<_> = marks.iter().map(|(_, mark)| *mark).collect();
-    let entries = list.entries(&asked, issuer.verdict_window).map_err(DenyListError::from)?;
+    let entries = list.entries(&asked, issuer.verdict_window.as_u64()).map_err(DenyListError::from)?;
     let denied = |mark: &Mark| entries.iter().any(|(found, entry)| found == mark && entry.denies(claims.issued(), now));
     match marks.iter().find(|(_, mark)| denied(mark)) {
         Some((kind, _)) => Err(DenyListError::Revoked { claim: kind.claim() }.into()),

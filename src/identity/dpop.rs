@@ -107,7 +107,7 @@ impl<'request> Proof<'request> {
         if made > now.plus(demands.leeway) {
             return Err(ProofError::TooEarly { ahead: made.since(now) });
         }
-        if now.since(made) > demands.max_age {
+        if now.since(made) > demands.max_age.as_u64() {
             return Err(ProofError::TooOld { age: now.since(made) });
         }
         if self.text("ath")? != Thumbprint::of(&hmac_sha256::Hash::hash(token.expose().as_bytes())).as_str() {

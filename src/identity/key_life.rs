@@ -22,7 +22,7 @@ pub fn fresh_for(life: &KeyLife, cache_control: Option<&str>, age: Option<&str>)
         (None, None) => UNSAID,
     };
     let aged = age.and_then(|age| age.trim().parse().ok()).unwrap_or(0);
-    seconds.saturating_sub(aged).clamp(life.min_fresh, life.max_fresh)
+    seconds.saturating_sub(aged).clamp(life.min_fresh.as_u64(), life.max_fresh.as_u64())
 }
 
 /// A key set and its age.
@@ -96,13 +96,14 @@ impl HeldKeys {
     /// seeded set never is fresh: the issuer knows better.
     #[must_use]
     pub fn is_fresh(&self, now: UnixTime, life: &KeyLife) -> bool {
-        self.given.is_some_and(|given| given.age(now).is_some_and(|age| age < given.fresh_for.min(life.max_fresh)))
+        self.given
+            .is_some_and(|given| given.age(now).is_some_and(|age| age < given.fresh_for.min(life.max_fresh.as_u64())))
     }
 
     /// Whether the set may be used while there is no better one. A seeded set always may: somebody decided that.
     #[must_use]
     pub fn is_usable(&self, now: UnixTime, life: &KeyLife) -> bool {
-        self.given.is_none_or(|given| given.age(now).is_some_and(|age| age < life.max_stale))
+        self.given.is_none_or(|given| given.age(now).is_some_and(|age| age < life.max_stale.as_u64()))
     }
 
     /// Whether this set is a later word of the issuer than `other`.

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::binding::Binding;
 use super::keys::KeySet;
 use crate::policy::{ClaimPath, Issuer};
-use crate::time::UnixTime;
+use crate::time::{Seconds, UnixTime};
 use signer::Signer;
 
 /// Signs in the place of one issuer, by an algorithm that the policy accepts of it.
@@ -66,7 +66,7 @@ fn completed(issuer: &Issuer, claims: &Map<String, Value>, now: UnixTime) -> Map
         ("iss", json!(issuer.issuer)),
         ("sub", json!("somebody")),
         ("iat", json!(seconds)),
-        ("exp", json!(seconds.saturating_add(demands.max_lifetime.unwrap_or(300).min(300)))),
+        ("exp", json!(seconds.saturating_add(demands.max_lifetime.map_or(300, Seconds::as_u64).min(300)))),
     ] {
         said.entry(name).or_insert(value);
     }

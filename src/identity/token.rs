@@ -164,7 +164,7 @@ impl<'request> UnverifiedToken<'request> {
         let verdict = Verdict::new(key, self.compact.expose());
         if !verdicts.holds(&verdict) {
             self.check_signature(key, algorithm)?;
-            verdicts.remember(&verdict, issuer.verdict_window);
+            verdicts.remember(&verdict, issuer.verdict_window.as_u64());
         }
         Ok(VerifiedClaims { holder: self.claims.holder(&issuer.shape)?, claims: self.claims.clone() })
     }

@@ -12,6 +12,7 @@ use super::json_form::objects;
 use super::limits::Limit;
 use super::names::is_bare_host;
 use super::url::is_https_url;
+use crate::time::Seconds;
 pub use hosts::Hosts;
 
 objects!(EdgeDocument, ProofRules);
@@ -38,7 +39,7 @@ pub struct EdgeDocument {
     pub hosts: Vec<String>,
     /// The time for which a signed header is valid, in seconds, 1 to 60. Default: 30.
     #[serde(default = "default_identity_lifetime")]
-    pub identity_lifetime: u64,
+    pub identity_lifetime: Seconds,
     /// The length of the longest token that is read, in bytes, 1024 to 32768. Default: 16384. A request with a longer
     /// token gets 431. Tokens with many groups or roles are long; an origin that receives them (`forward_token`) must
     /// accept header fields of this length, too.
@@ -71,9 +72,9 @@ pub struct EdgeDocument {
 pub struct ProofRules {
     /// The greatest age of a proof, in seconds since its `iat`, 1 to 600. Default: 60. A proof can be used once in each
     /// POP.
-    pub max_age: u64,
+    pub max_age: Seconds,
     /// The time by which the clock of the client may be ahead, in seconds, 0 to 60. Default: 10.
-    pub leeway: u64,
+    pub leeway: Seconds,
     /// Whether a proof must carry a nonce of this edge (RFC 9449 §9). A nonce is valid for two to four minutes.
     /// Default: false.
     pub nonce: bool,
@@ -81,12 +82,12 @@ pub struct ProofRules {
 
 impl Default for ProofRules {
     fn default() -> Self {
-        Self { max_age: 60, leeway: 10, nonce: false }
+        Self { max_age: Seconds::new(60), leeway: Seconds::new(10), nonce: false }
     }
 }
 
-const fn default_identity_lifetime() -> u64 {
-    30
+const fn default_identity_lifetime() -> Seconds {
+    Seconds::new(30)
 }
 
 const fn default_max_token() -> u64 {
@@ -101,7 +102,7 @@ pub struct Edge {
     /// The hosts that requests may name.
     pub hosts: Hosts,
     /// The time for which a signed header is valid, in seconds, 1 to 60.
-    pub identity_lifetime: u64,
+    pub identity_lifetime: Seconds,
     /// The length of the longest token that is read, in bytes.
     pub max_token: u64,
     /// The limit that applies before the caller is identified.

@@ -48,7 +48,8 @@ impl Faults {
         }
     }
 
-    pub(super) fn range(&mut self, value: u64, least: u64, most: u64, at: impl fmt::Display) {
+    pub(super) fn range(&mut self, value: impl Into<u64>, least: u64, most: u64, at: impl fmt::Display) {
+        let value = value.into();
         self.add_if(!(least..=most).contains(&value), at, Fault::OutOfRange { value, least, most });
     }
 }

@@ -9,6 +9,7 @@ use super::fault::{Fault, Faults};
 use super::json_form::objects;
 use super::names::read_section;
 use crate::headers::is_field_name;
+use crate::time::Seconds;
 
 objects!(GroupDocument, CorsDocument, MaintenanceDocument);
 
@@ -45,11 +46,11 @@ pub struct CorsDocument {
     pub credentials: bool,
     /// The time for which a browser may remember a preflight, in seconds, 0 to 86400. Default: 600.
     #[serde(default = "default_max_age")]
-    pub max_age: u64,
+    pub max_age: Seconds,
 }
 
-const fn default_max_age() -> u64 {
-    600
+const fn default_max_age() -> Seconds {
+    Seconds::new(600)
 }
 
 /// A group that is closed for maintenance.
@@ -59,11 +60,11 @@ const fn default_max_age() -> u64 {
 pub struct MaintenanceDocument {
     /// `Retry-After` of the responses, in seconds. Default: 300.
     #[serde(default = "default_retry_after")]
-    pub retry_after: u64,
+    pub retry_after: Seconds,
 }
 
-const fn default_retry_after() -> u64 {
-    300
+const fn default_retry_after() -> Seconds {
+    Seconds::new(300)
 }
 
 /// What routes of one group have in common.
@@ -74,7 +75,7 @@ pub struct Group {
     /// The web pages that may use the routes.
     pub cors: Option<Cors>,
     /// `Retry-After` in seconds, if the group is closed for maintenance.
-    pub maintenance: Option<u64>,
+    pub maintenance: Option<Seconds>,
 }
 
 /// The web pages that may use routes from a browser.
@@ -89,7 +90,7 @@ pub struct Cors {
     /// Whether the browser may send cookies.
     pub credentials: bool,
     /// `Access-Control-Max-Age`, in seconds.
-    pub max_age: u64,
+    pub max_age: Seconds,
 }
 
 /// Reads the section.

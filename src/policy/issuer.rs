@@ -12,9 +12,12 @@ use serde_json::Value;
 
 use super::algorithm::AlgorithmName;
 use super::claim_path::ClaimPath;
+use super::ids::{Audience, IssuerId};
 use super::json_form::{objects, strings};
 pub use introspection::Introspection;
 pub use preset::PresetName;
+
+use crate::time::Seconds;
 
 objects!(KeyLife);
 strings!(TokenKind);
@@ -23,7 +26,7 @@ strings!(TokenKind);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Issuer {
     /// The short id by which stores and logs know it.
-    pub id: String,
+    pub id: IssuerId,
     /// The product that issues its tokens, where the policy names it.
     pub preset: Option<PresetName>,
     /// `iss`, compared byte for byte.
@@ -33,7 +36,7 @@ pub struct Issuer {
     /// The backend through which its keys are fetched.
     pub backend: String,
     /// A token must name at least one of these as its audience.
-    pub audiences: Vec<String>,
+    pub audiences: Vec<Audience>,
     /// The accepted signature algorithms.
     pub algorithms: Vec<AlgorithmName>,
     /// The claims and types by which its tokens are read.
@@ -41,11 +44,11 @@ pub struct Issuer {
     /// Further rules for its tokens.
     pub rules: TokenRules,
     /// The time by which the clock of the provider may differ, in seconds.
-    pub leeway: u64,
+    pub leeway: Seconds,
     /// How long its keys are used.
     pub key_life: KeyLife,
     /// The time for which a verified signature is remembered, in seconds.
-    pub verdict_window: u64,
+    pub verdict_window: Seconds,
     /// Whether its tokens are looked up in the deny-list.
     pub deny_list: bool,
     /// The endpoint that is asked about its opaque tokens.
@@ -99,9 +102,9 @@ pub struct TokenRules {
     /// The accepted tenants; all if empty.
     pub tenants: Vec<String>,
     /// The greatest age, in seconds since `iat`.
-    pub max_age: Option<u64>,
+    pub max_age: Option<Seconds>,
     /// The longest lifetime, in seconds from `iat` to `exp`.
-    pub max_lifetime: Option<u64>,
+    pub max_lifetime: Option<Seconds>,
     /// Claims at the top level, and the values of which each must have one.
     pub required: BTreeMap<String, Vec<Value>>,
     /// Claims at the top level that must be absent.
@@ -128,18 +131,23 @@ pub enum TokenKind {
 pub struct KeyLife {
     /// The shortest time for which a key set is fresh, whatever the `Cache-Control` of the issuer says, 1 to 604800.
     /// Default: 60.
-    pub min_fresh: u64,
+    pub min_fresh: Seconds,
     /// The longest time for which a key set is fresh, `min_fresh` to 604800. Default: 3600.
-    pub max_fresh: u64,
+    pub max_fresh: Seconds,
     /// The age up to which a key set is used while the issuer gives no better one, `max_fresh` to 604800. Default:
     /// 86400.
-    pub max_stale: u64,
+    pub max_stale: Seconds,
     /// The shortest time between two requests of one POP to the issuer, whatever tokens arrive, 1 to 3600. Default: 30.
-    pub cool_down: u64,
+    pub cool_down: Seconds,
 }
 
 impl Default for KeyLife {
     fn default() -> Self {
-        Self { min_fresh: 60, max_fresh: 3600, max_stale: 24 * 3600, cool_down: 30 }
+        Self {
+            min_fresh: Seconds::new(60),
+            max_fresh: Seconds::new(3600),
+            max_stale: Seconds::new(24 * 3600),
+            cool_down: Seconds::new(30),
+        }
     }
 }

@@ -11,6 +11,7 @@ use super::fault::{Fault, Faults};
 use super::json_form::{objects, strict, strings};
 use super::names::read_section;
 use crate::headers::{is_field_name, is_seen_by_rules};
+use crate::time::Seconds;
 
 objects!(LimitDocument, ErlDocument);
 strings!(Unreachable);
@@ -26,7 +27,7 @@ pub struct LimitDocument {
     /// The units that are admitted in one window, 1 to 1000000000.
     pub count: u64,
     /// The length of a window, in seconds, 1 to 86400. It opens with the first request.
-    pub window: u64,
+    pub window: Seconds,
     /// The parts of the key, at least one: requests with different keys are counted separately. For an anonymous
     /// caller, the network of the client replaces the parts that it does not have.
     pub by: Vec<KeyPartDocument>,
@@ -107,7 +108,7 @@ pub struct ErlDocument {
     pub penalty_box: String,
     /// The time for which a key that exceeds the limit stays in the penalty box, in seconds, 60 to 3600 in whole
     /// minutes.
-    pub penalty: u64,
+    pub penalty: Seconds,
 }
 
 /// What happens if a counter cannot be reached.
@@ -130,7 +131,7 @@ pub struct Limit {
     /// The units that are admitted in one window.
     pub count: u64,
     /// The length of a window in seconds.
-    pub window: u64,
+    pub window: Seconds,
     /// The parts of the key.
     pub by: Vec<KeyPart>,
     /// What a request costs.
@@ -233,8 +234,8 @@ impl Limit {
 /// The limits of Edge Rate Limiting: windows of 1, 10 and 60 seconds, rates of at least one a second.
 fn erl(document: &LimitDocument, at: &str, faults: &mut Faults) {
     let CounterDocument::Erl(erl) = &document.counter else { return };
-    faults.add_if(!matches!(document.window, 1 | 10 | 60), format_args!("{at}.window"), Fault::NotAnErlWindow);
-    faults.add_if(document.count < document.window, format_args!("{at}.count"), Fault::TooSlowForErl);
+    faults.add_if(!matches!(document.window.as_u64(), 1 | 10 | 60), format_args!("{at}.window"), Fault::NotAnErlWindow);
+    faults.add_if(document.count < document.window.as_u64(), format_args!("{at}.count"), Fault::TooSlowForErl);
     faults.range(erl.penalty, 60, 3600, format_args!("{at}.counter.erl.penalty"));
     faults.add_if(erl.rate_counter.is_empty(), format_args!("{at}.counter.erl.rate_counter"), Fault::Empty);
     faults.add_if(erl.penalty_box.is_empty(), format_args!("{at}.counter.erl.penalty_box"), Fault::Empty);

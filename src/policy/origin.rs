@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::fault::{Fault, Faults};
+use super::ids::Audience;
 use super::json_form::{objects, strings};
 use super::names::read_section;
 
@@ -47,7 +48,7 @@ pub struct Origin {
     /// The name of the Fastly backend.
     pub backend: String,
     /// `aud` of the signed header.
-    pub audience: String,
+    pub audience: Audience,
     /// The algorithm that signs the header.
     pub algorithm: IdentityAlgorithm,
 }
@@ -79,6 +80,6 @@ impl Origin {
     fn read(_name: &str, document: OriginDocument, at: &str, faults: &mut Faults) -> Self {
         faults.add_if(document.backend.is_empty(), format_args!("{at}.backend"), Fault::Empty);
         faults.add_if(document.audience.is_empty(), format_args!("{at}.audience"), Fault::Empty);
-        Self { backend: document.backend, audience: document.audience, algorithm: document.algorithm }
+        Self { backend: document.backend, audience: document.audience.into(), algorithm: document.algorithm }
     }
 }

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use super::conditions::Condition;
 use super::fields::{Accepts, FieldEdits};
 use super::groups::Group;
+use super::ids::{IssuerId, RouteId};
 use super::json_form::strings;
 use super::limits::Limit;
 use super::origin::Origin;
@@ -29,7 +30,7 @@ pub const MAX_SIGNED_BODY: u64 = 8 * 1024 * 1024;
 #[expect(clippy::struct_excessive_bools, reason = "each is a rule of its own")]
 pub struct Route {
     /// Its id.
-    pub id: String,
+    pub id: RouteId,
     /// The template of its path.
     pub template: PathTemplate,
     /// Its methods.
@@ -93,7 +94,7 @@ pub enum Access {
         everybody: Requirement,
         /// The accepted issuers by id, and what callers with their tokens must meet in addition. If empty, all issuers
         /// are accepted.
-        by_issuer: BTreeMap<String, Requirement>,
+        by_issuer: BTreeMap<IssuerId, Requirement>,
     },
 }
 

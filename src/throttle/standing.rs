@@ -19,7 +19,7 @@ pub struct Standing {
 
 impl Standing {
     pub(super) fn new(limit: &Limit, left: Option<(u64, u64)>) -> Self {
-        Self { limit: limit.name.clone(), count: limit.count, window: limit.window, left }
+        Self { limit: limit.name.clone(), count: limit.count, window: limit.window.as_u64(), left }
     }
 
     /// Seconds after which it is worth trying again, at least 1.

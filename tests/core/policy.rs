@@ -238,8 +238,8 @@ fn what_is_left_out_is_the_careful_choice() {
     });
     let policy = policy_of(&document);
     let issuer = policy.issuer("https://alpha.test").unwrap();
-    assert_eq!(policy.edge().identity_lifetime, 30);
-    assert_eq!((issuer.leeway, issuer.shape.types.as_slice()), (30, &["at+jwt".to_owned()][..]));
+    assert_eq!(policy.edge().identity_lifetime.as_u64(), 30);
+    assert_eq!((issuer.leeway.as_u64(), issuer.shape.types.as_slice()), (30, &["at+jwt".to_owned()][..]));
     assert_eq!(issuer.algorithms, [AlgorithmName::RS256, AlgorithmName::ES256]);
     let route = &policy.routes()[0];
     assert!(!route.forward_token && route.origin.backend == "b");

@@ -270,12 +270,12 @@ pub(crate) fn key_set(jwks: &Value) -> KeySet {
 
 impl KeySource for Keys {
     fn keys(&mut self, issuer: &Issuer, wanted: Wanted) -> Result<Arc<KeySet>, KeysUnavailable> {
-        self.asked.push(issuer.id.clone());
+        self.asked.push(issuer.id.to_string());
         let unavailable = || KeysUnavailable { issuer: issuer.id.clone(), cause: "the line is dead".to_owned() };
         if self.cut_off && wanted == Wanted::Later {
             return Err(unavailable());
         }
-        self.sets.get(&issuer.id).cloned().ok_or_else(unavailable)
+        self.sets.get(issuer.id.as_str()).cloned().ok_or_else(unavailable)
     }
 
     fn may_lack(&self, _: &Issuer, _: Option<&str>, since: Option<UnixTime>) -> bool {

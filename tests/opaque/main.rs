@@ -67,7 +67,7 @@ impl Introspector for Answers {
         _: &Introspection,
         token: &Secret<&str>,
     ) -> Result<Vec<u8>, IntrospectionUnavailable> {
-        self.asked.push((issuer.id.clone(), (*token.expose()).to_owned()));
+        self.asked.push((issuer.id.to_string(), (*token.expose()).to_owned()));
         let unavailable = || IntrospectionUnavailable { issuer: issuer.id.clone(), cause: "no answer".to_owned() };
         self.answer.clone().map(String::into_bytes).ok_or_else(unavailable)
     }

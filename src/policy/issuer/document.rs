@@ -10,6 +10,7 @@ use super::{KeyLife, TokenKind};
 use crate::policy::algorithm::AlgorithmName;
 use crate::policy::claim_path::{ClaimName, Scalar};
 use crate::policy::json_form::objects;
+use crate::time::Seconds;
 
 objects!(IssuerDocument, ClaimsDocument);
 
@@ -54,14 +55,14 @@ pub struct IssuerDocument {
     /// The time by which the clock of the provider may differ, in seconds, 0 to 300. Default: 30. It applies to `exp`,
     /// `nbf`, `iat` and `max_age`, not to `max_lifetime`.
     #[serde(default = "default_leeway")]
-    pub leeway: u64,
+    pub leeway: Seconds,
     /// How long its keys are used.
     #[serde(default)]
     pub key_life: KeyLife,
     /// The time for which a verified signature is remembered, in seconds, 0 to 300. Default: 30. Everything else about
     /// a token is checked again on every request. Results of the deny-list and of introspection are remembered as long.
     #[serde(default = "default_verdict_window")]
-    pub verdict_window: u64,
+    pub verdict_window: Seconds,
     /// Whether its tokens are looked up in the deny-list, to which `fastgate revoke` adds entries. Each token costs up
     /// to three reads of the KV store, each at most once in a `verdict_window` and POP. Default: false.
     #[serde(default)]
@@ -87,11 +88,11 @@ pub struct IssuerDocument {
     /// The greatest age of a token, in seconds since its `iat`, 1 to 31622400. A token without `iat` is then refused.
     /// Default: no such limit.
     #[serde(default)]
-    pub max_age: Option<u64>,
+    pub max_age: Option<Seconds>,
     /// The longest lifetime of a token, in seconds from `iat` to `exp`, 1 to 31622400. A token without `iat` is then
     /// refused. Default: no such limit.
     #[serde(default)]
-    pub max_lifetime: Option<u64>,
+    pub max_lifetime: Option<Seconds>,
     /// Claims that a token must have at the top level, each with its value or with a list of accepted values. They are
     /// added to those of the preset, and replace those of the same name.
     #[serde(default)]
@@ -144,10 +145,10 @@ fn default_algorithms() -> Vec<AlgorithmName> {
     vec![AlgorithmName::RS256, AlgorithmName::ES256]
 }
 
-const fn default_leeway() -> u64 {
-    30
+const fn default_leeway() -> Seconds {
+    Seconds::new(30)
 }
 
-const fn default_verdict_window() -> u64 {
-    30
+const fn default_verdict_window() -> Seconds {
+    Seconds::new(30)
 }

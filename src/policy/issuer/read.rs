@@ -30,7 +30,9 @@ pub(in crate::policy) fn read(
         let spellings = std::iter::once((&issuer.issuer, "issuer"));
         for (spelling, member) in spellings.chain(issuer.aliases.iter().map(|alias| (alias, "issuer_aliases"))) {
             match issuers.get(spelling) {
-                Some(earlier) => faults.add(format!("{at}.{member}"), Fault::TakenIssuer { other: earlier.id.clone() }),
+                Some(earlier) => {
+                    faults.add(format!("{at}.{member}"), Fault::TakenIssuer { other: earlier.id.to_string() })
+                }
                 None => drop(issuers.insert(spelling.clone(), Arc::clone(&issuer))),
             }
         }
@@ -77,14 +79,14 @@ fn issuer(id: String, document: IssuerDocument, at: &str, faults: &mut Faults) -
     let rules = rules(&document, preset, kind, &shape, at, faults);
     let aliases = aliases(&document, preset, at, faults);
     Issuer {
-        id,
+        id: id.into(),
         preset: document.preset,
         jwks_uri: jwks_uri(&document, preset, at, faults),
         key_issuers: key_issuers(&document.issuer, &aliases, preset),
         aliases,
         issuer: document.issuer,
         backend: document.backend,
-        audiences: document.audiences,
+        audiences: document.audiences.into_iter().map(Into::into).collect(),
         algorithms: document.algorithms,
         shape,
         rules,
@@ -100,8 +102,8 @@ fn key_life(document: KeyLife, at: &str, faults: &mut Faults) -> KeyLife {
     const WEEK: u64 = 7 * 24 * 3600;
     let KeyLife { min_fresh, max_fresh, max_stale, cool_down } = document;
     faults.range(min_fresh, 1, WEEK, format_args!("{at}.key_life.min_fresh"));
-    faults.range(max_fresh, min_fresh, WEEK, format_args!("{at}.key_life.max_fresh"));
-    faults.range(max_stale, max_fresh, WEEK, format_args!("{at}.key_life.max_stale"));
+    faults.range(max_fresh, min_fresh.as_u64(), WEEK, format_args!("{at}.key_life.max_fresh"));
+    faults.range(max_stale, max_fresh.as_u64(), WEEK, format_args!("{at}.key_life.max_stale"));
     faults.range(cool_down, 1, 3600, format_args!("{at}.key_life.cool_down"));
     document
 }

@@ -11,6 +11,7 @@ use crate::policy::conditions::{ConditionDocument, Rules};
 use crate::policy::fault::{Fault, Faults};
 use crate::policy::fields::{Accepts, FieldEdits};
 use crate::policy::groups::Group;
+use crate::policy::ids::IssuerId;
 use crate::policy::issuer::Issuer;
 use crate::policy::limits::Limit;
 use crate::policy::names::{is_id, is_scope};
@@ -51,7 +52,7 @@ pub(in crate::policy) fn read(
                     && earlier.methods.iter().any(|method| route.methods.contains(method))
             };
             if let Some(twin) = same_paths.find(same_requests) {
-                faults.add(format!("{at}.path"), Fault::SameRequests { other: twin.id.clone() });
+                faults.add(format!("{at}.path"), Fault::SameRequests { other: twin.id.to_string() });
             }
             routes.push(route);
         }
@@ -90,7 +91,7 @@ fn route(document: RouteDocument, known: &mut Known<'_, '_>, at: &str, faults: &
     let shadow = requirement(scopes, require.as_ref(), &template, known.rules, format_args!("{at}.shadow"), faults);
     let access = access(&document, &template, known, at, faults);
     Some(Route {
-        id: document.id,
+        id: document.id.into(),
         template,
         methods: document.methods,
         origin: Arc::clone(origin?),
@@ -154,7 +155,7 @@ fn access(
     for (id, RequirementDocument { scopes, require }) in &document.issuers {
         let at = format_args!("{at}.issuers.{id}");
         faults.add_if(!known.issuers.contains_key(id.as_str()), at, Fault::UnknownIssuer);
-        by_issuer.insert(id.clone(), read(scopes, require.as_ref(), at, faults));
+        by_issuer.insert(IssuerId::from(id.as_str()), read(scopes, require.as_ref(), at, faults));
     }
     match document.access {
         AccessName::Public => Access::Public,
