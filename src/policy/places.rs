@@ -11,7 +11,7 @@ use super::fault::{Fault, Faults};
 use super::json_form::{list_of_strings, objects};
 use super::names::read_section;
 use super::network::Network;
-use crate::surroundings::{Anonymizer, Connection, Continent, Fact, Proxy};
+use crate::client::{Anonymizer, Connection, Continent, Fact, Proxy};
 
 objects!(PlaceDocument);
 

@@ -18,7 +18,7 @@ use super::limits::Limit;
 use super::origin::Origin;
 use super::pattern::PathTemplate;
 use super::places::Place;
-use crate::surroundings::Fact;
+use crate::client::Fact;
 
 strings!(MethodName);
 

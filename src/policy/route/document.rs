@@ -72,7 +72,7 @@ pub struct RouteDocument {
     pub websocket: bool,
     /// Whether a page may send its token as a subprotocol, because it cannot set `Authorization` on a WebSocket: `new
     /// WebSocket(url, ["bearer", token, "chat"])`. The edge removes `bearer` and the token from
-    /// `Sec-WebSocket-Protocol`; the origin receives the rest. See `docs/websockets.md` for the risks. Default: false.
+    /// `Sec-WebSocket-Protocol`; the origin receives the rest. See `docs/guides/websockets.md` for the risks. Default: false.
     #[serde(default)]
     pub bearer_subprotocol: bool,
     /// Whether the token must be bound to a key or certificate that the caller proves to hold: `Authorization: DPoP`
