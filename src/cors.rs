@@ -55,7 +55,7 @@ pub fn preflight(policy: &Policy, target: &Target) -> Result<Option<(String, Hea
         response.set("access-control-allow-headers", cors.headers.as_str());
     }
     response.set("access-control-max-age", cors.max_age.to_string());
-    Ok(Some((route.id.clone(), response.apply(&Headers::default()))))
+    Ok(Some((route.id.to_string(), response.apply(&Headers::default()))))
 }
 
 /// Sets the fields that tell a browser what the page may read of the response to a request that is no preflight.

@@ -125,8 +125,12 @@ pub fn clear<'policy>(
 ) -> Result<Cleared<'policy>, ThrottleError> {
     let permit = inspected.into_permit();
     let route = permit.route();
-    let parts =
-        KeyParts { route: &route.id, caller: permit.caller(), client: client.address, headers: target.headers() };
+    let parts = KeyParts {
+        route: route.id.as_str(),
+        caller: permit.caller(),
+        client: client.address,
+        headers: target.headers(),
+    };
     for limit in &route.limits {
         match throttle(limit, &parts, counter, now) {
             Err(error) if !limit.shadow => return Err(error),

@@ -196,11 +196,12 @@ impl Offline {
         let Some(claims) = &case.claims else {
             return Ok(Credentials { token: case.token.clone(), ..Credentials::default() });
         };
-        let mut issuers = self.policy.issuers().filter(|issuer| case.issuer.as_ref().is_none_or(|id| *id == issuer.id));
+        let mut issuers =
+            self.policy.issuers().filter(|issuer| case.issuer.as_ref().is_none_or(|id| issuer.id == id.as_str()));
         let (Some(issuer), None) = (issuers.next(), issuers.next()) else {
             return Err("which issuer says that? name one of the policy's issuers with --issuer".to_owned());
         };
-        let sample = match self.sample_issuers.entry(issuer.id.clone()) {
+        let sample = match self.sample_issuers.entry(issuer.id.to_string()) {
             Slot::Occupied(slot) => slot.into_mut(),
             Slot::Vacant(slot) => {
                 slot.insert(SampleIssuer::new(issuer).ok_or("no key pair can be made for this issuer")?)
@@ -208,7 +209,7 @@ impl Offline {
         };
         let SampleToken { token, certificate } =
             sample.token(issuer, claims, self.now).ok_or("no token can be made of these claims")?;
-        Ok(Credentials { token: Some(token), certificate, keys: Some((issuer.id.clone(), sample.keys())) })
+        Ok(Credentials { token: Some(token), certificate, keys: Some((issuer.id.to_string(), sample.keys())) })
     }
 
     /// Judges a case whose caller shows `credentials`.

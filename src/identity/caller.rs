@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::binding::Binding;
 use super::claims::{Claims, Holder};
 use super::token::VerifiedClaims;
-use crate::policy::{ClaimPath, Issuer};
+use crate::policy::{ClaimPath, Issuer, IssuerId};
 use crate::time::UnixTime;
 
 /// The caller of a request.
@@ -21,7 +21,7 @@ pub enum Caller {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     issuer: String,
-    issuer_id: String,
+    issuer_id: IssuerId,
     holder: Box<Holder>,
     claims: Claims,
     binding: Option<Box<Binding>>,
@@ -43,7 +43,7 @@ impl Identity {
     /// The policy's id of that issuer.
     #[must_use]
     pub fn issuer_id(&self) -> &str {
-        &self.issuer_id
+        self.issuer_id.as_str()
     }
 
     /// The OAuth client to which the token was issued.

@@ -10,7 +10,7 @@ use super::key_source::{KeysUnavailable, Wanted};
 use super::sources::Sources;
 use super::token::{UnverifiedToken, VerifiedClaims};
 use super::token_error::TokenError;
-use crate::policy::{Issuer, Policy};
+use crate::policy::{Issuer, IssuerId, Policy};
 use crate::secret::Secret;
 use crate::time::UnixTime;
 
@@ -18,7 +18,7 @@ use crate::time::UnixTime;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
     /// The policy's id of the token's issuer, if the policy has that issuer.
-    pub issuer: Option<String>,
+    pub issuer: Option<IssuerId>,
     /// `kid` of the token, unverified.
     pub key_id: Option<String>,
     /// The nonce for the client's next proof, if its proof has none or an older one.

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use super::binding::Thumbprint;
 use super::jws::{self, Segments};
 use crate::digest::sha256;
-use crate::policy::{MAX_PROOF_AGE, MAX_PROOF_LEEWAY, ProofDemands};
+use crate::policy::{MAX_PROOF_AGE, MAX_PROOF_LEEWAY, ProofRules};
 use crate::request::Target;
 use crate::secret::Secret;
 use crate::time::UnixTime;
@@ -35,7 +35,7 @@ const MAX_JTI_BYTES: usize = 256;
 /// The rules for proofs, for one request.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rules<'outside> {
-    pub(super) demands: ProofDemands,
+    pub(super) demands: ProofRules,
     pub(super) nonces: &'outside Nonces,
     pub(super) now: UnixTime,
 }
@@ -103,7 +103,7 @@ impl<'request> Proof<'request> {
         if made > now.plus(demands.leeway) {
             return Err(ProofError::TooEarly { ahead: made.since(now) });
         }
-        if now.since(made) > demands.max_age {
+        if now.since(made) > demands.max_age.as_u64() {
             return Err(ProofError::TooOld { age: now.since(made) });
         }
         if self.text("ath")? != Thumbprint::of(&sha256(token.expose())).as_str() {

@@ -11,7 +11,7 @@ use super::claims::Claims;
 use super::token::{self, VerifiedClaims};
 use super::token_error::TokenError;
 use crate::digest::add_parts;
-use crate::policy::{Introspection, Issuer, Policy};
+use crate::policy::{Introspection, Issuer, IssuerId, Policy};
 use crate::secret::Secret;
 use crate::strict_json;
 use crate::time::UnixTime;
@@ -40,7 +40,7 @@ pub trait Introspector {
 #[error("issuer \"{issuer}\" cannot be asked about a token: {cause}")]
 pub struct IntrospectionUnavailable {
     /// The policy's id of the issuer.
-    pub issuer: String,
+    pub issuer: IssuerId,
     /// What went wrong, for the log.
     pub cause: String,
 }
@@ -217,7 +217,7 @@ impl IntrospectionKey {
     #[must_use]
     pub fn new(issuer: &Issuer, introspection: &Introspection, token: &Secret<&str>) -> Self {
         let mut hash = Sha256::new();
-        hash.update(issuer.verdict_window.to_be_bytes());
+        hash.update(issuer.verdict_window.as_u64().to_be_bytes());
         let Introspection { url, backend, client_id, .. } = introspection;
         add_parts(&mut hash, [issuer.issuer.as_str(), url, backend, client_id, *token.expose()]);
         Self(hash.finalize().into())

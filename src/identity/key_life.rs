@@ -22,7 +22,7 @@ pub fn fresh_for(life: &KeyLife, cache_control: Option<&str>, age: Option<&str>)
         (None, None) => UNSAID,
     };
     let aged = age.and_then(|age| age.trim().parse().ok()).unwrap_or(0);
-    seconds.saturating_sub(aged).clamp(life.min_fresh, life.max_fresh)
+    seconds.saturating_sub(aged).clamp(life.min_fresh.as_u64(), life.max_fresh.as_u64())
 }
 
 /// A key set and its age.
@@ -96,14 +96,15 @@ impl CachedKeySet {
     /// seeded set is never fresh: the issuer is the authority.
     #[must_use]
     pub fn is_fresh(&self, now: UnixTime, life: &KeyLife) -> bool {
-        self.fetched
-            .is_some_and(|fetched| fetched.age(now).is_some_and(|age| age < fetched.fresh_for.min(life.max_fresh)))
+        self.fetched.is_some_and(|fetched| {
+            fetched.age(now).is_some_and(|age| age < fetched.fresh_for.min(life.max_fresh.as_u64()))
+        })
     }
 
     /// Whether the set may be used while there is no later one. A seeded set always may, by the operator's decision.
     #[must_use]
     pub fn is_usable(&self, now: UnixTime, life: &KeyLife) -> bool {
-        self.fetched.is_none_or(|fetched| fetched.age(now).is_some_and(|age| age < life.max_stale))
+        self.fetched.is_none_or(|fetched| fetched.age(now).is_some_and(|age| age < life.max_stale.as_u64()))
     }
 
     /// Whether this set was fetched later than `other`.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::keys::KeySet;
-use crate::policy::Issuer;
+use crate::policy::{Issuer, IssuerId};
 use crate::time::UnixTime;
 
 /// A source of key sets.
@@ -37,7 +37,7 @@ pub enum Wanted {
 #[error("the keys of issuer \"{issuer}\" cannot be had: {cause}")]
 pub struct KeysUnavailable {
     /// The policy's id of the issuer.
-    pub issuer: String,
+    pub issuer: IssuerId,
     /// What went wrong, for the log.
     pub cause: String,
 }

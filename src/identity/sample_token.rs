@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::binding::Binding;
 use super::keys::KeySet;
 use crate::policy::{ClaimPath, Issuer};
-use crate::time::UnixTime;
+use crate::time::{Seconds, UnixTime};
 use signer::Signer;
 
 /// Signs sample tokens of one issuer, with an algorithm that the policy accepts from it.
@@ -60,13 +60,13 @@ impl SampleIssuer {
 }
 
 fn completed(issuer: &Issuer, claims: &Map<String, Value>, now: UnixTime) -> Map<String, Value> {
-    let (shape, demands, seconds) = (&issuer.shape, &issuer.demands, now.seconds());
+    let (shape, demands, seconds) = (&issuer.shape, &issuer.rules, now.seconds());
     let mut said = claims.clone();
     for (name, value) in [
         ("iss", json!(issuer.issuer)),
         ("sub", json!("somebody")),
         ("iat", json!(seconds)),
-        ("exp", json!(seconds.saturating_add(demands.max_lifetime.unwrap_or(300).min(300)))),
+        ("exp", json!(seconds.saturating_add(demands.max_lifetime.map_or(300, Seconds::as_u64).min(300)))),
     ] {
         said.entry(name).or_insert(value);
     }
@@ -96,7 +96,7 @@ pub fn accepted<'paths>(
     issuer: &'paths Issuer,
 ) -> impl Iterator<Item = &'paths ClaimPath> + 'paths {
     let refused = |path: &ClaimPath| {
-        path.steps().next().is_some_and(|first| issuer.demands.refused.iter().any(|refused| refused == first))
+        path.steps().next().is_some_and(|first| issuer.rules.refused.iter().any(|refused| refused == first))
     };
     paths.iter().filter(move |path| !refused(path))
 }

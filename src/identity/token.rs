@@ -154,7 +154,7 @@ impl<'request> UnverifiedToken<'request> {
         let signature = VerifiedSignature::new(key, self.compact.expose());
         if !signatures.holds(&signature) {
             self.check_signature(key, algorithm)?;
-            signatures.remember(&signature, issuer.verdict_window);
+            signatures.remember(&signature, issuer.verdict_window.as_u64());
         }
         Ok(VerifiedClaims { holder: self.claims.holder(&issuer.shape)?, claims: self.claims.clone() })
     }

@@ -16,7 +16,7 @@ pub(super) fn check(claims: &Claims, issuer: &Issuer, now: UnixTime) -> Result<(
     claims.subject()?;
     check_kind(claims, issuer)?;
     check_client(claims, issuer)?;
-    let tenants = &issuer.demands.tenants;
+    let tenants = &issuer.rules.tenants;
     let accepted = |tenant: &str| tenants.iter().any(|accepted| accepted == tenant);
     if !tenants.is_empty() && !claims.tenant(&issuer.shape).is_some_and(accepted) {
         return Err(TokenError::Tenant);
@@ -35,7 +35,7 @@ fn check_times(claims: &Claims, issuer: &Issuer, now: UnixTime) -> Result<(), To
             return Err(TokenError::NotYetValid { claim });
         }
     }
-    let (max_age, max_lifetime) = (issuer.demands.max_age, issuer.demands.max_lifetime);
+    let (max_age, max_lifetime) = (issuer.rules.max_age, issuer.rules.max_lifetime);
     // OpenID Connect Core §2 requires `iat` of every ID token.
     if max_age.is_none() && max_lifetime.is_none() && issuer.shape.tokens != TokenKind::Id {
         return Ok(());
@@ -45,7 +45,7 @@ fn check_times(claims: &Claims, issuer: &Issuer, now: UnixTime) -> Result<(), To
         return Err(TokenError::TooOld { age: now.since(issued_at) });
     }
     // The provider's own clock sets both: no leeway.
-    if max_lifetime.is_some_and(|most| expires.since(issued_at) > most) {
+    if max_lifetime.is_some_and(|most| expires.since(issued_at) > most.as_u64()) {
         return Err(TokenError::LivesTooLong { seconds: expires.since(issued_at) });
     }
     Ok(())
@@ -65,23 +65,23 @@ fn check_audience(claims: &Claims, issuer: &Issuer) -> Result<(), TokenError> {
 
 /// Tells tokens of the wanted kind from others that the same keys sign (RFC 8725 §3.12).
 fn check_kind(claims: &Claims, issuer: &Issuer) -> Result<(), TokenError> {
-    for (claim, values) in &issuer.demands.required {
+    for (claim, values) in &issuer.rules.required {
         if !claims.top(claim).is_some_and(|value| values.contains(value)) {
             return Err(TokenError::Required { claim: claim.clone() });
         }
     }
-    match issuer.demands.refused.iter().find(|claim| claims.top(claim).is_some()) {
+    match issuer.rules.refused.iter().find(|claim| claims.top(claim).is_some()) {
         Some(claim) => Err(TokenError::OtherKind { claim: claim.clone() }),
         None => Ok(()),
     }
 }
 
 fn check_client(claims: &Claims, issuer: &Issuer) -> Result<(), TokenError> {
-    let accepted = &issuer.demands.clients;
+    let accepted = &issuer.rules.clients;
     match claims.client(&issuer.shape)? {
         Some(client) if accepted.is_empty() || accepted.iter().any(|known| known == client) => Ok(()),
         Some(_) => Err(TokenError::Client),
-        None if accepted.is_empty() && !issuer.demands.require_client => Ok(()),
+        None if accepted.is_empty() && !issuer.rules.require_client => Ok(()),
         None => Err(TokenError::Missing { claim: "client_id" }),
     }
 }

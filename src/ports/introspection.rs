@@ -64,7 +64,7 @@ impl Introspector for HttpIntrospector<'_> {
 
 impl HttpIntrospector<'_> {
     fn answer(&mut self, issuer: &Issuer, asked: &Introspection, token: &Secret<&str>) -> Result<Vec<u8>, String> {
-        let window = issuer.verdict_window;
+        let window = issuer.verdict_window.as_u64();
         if window == 0 {
             return request(asked, token, self.scoped);
         }
@@ -110,7 +110,7 @@ impl HttpIntrospector<'_> {
     ) -> Result<Vec<u8>, String> {
         let found = self.scoped.cached(Space::Introspection, question.as_bytes(), MAX_RESPONSE_BYTES).ok().flatten();
         if let Some((until, answer)) = found.as_ref().and_then(read) {
-            return self.found(question, answer, until, issuer.verdict_window);
+            return self.found(question, answer, until, issuer.verdict_window.as_u64());
         }
         if self.known.due.len() < MAX_POSTPONED {
             self.known.due.push((issuer.clone(), asked.clone(), Secret::new((*token.expose()).to_owned())));

@@ -116,12 +116,12 @@ impl FakeKeys {
 
 impl KeySource for FakeKeys {
     fn keys(&mut self, issuer: &Issuer, wanted: Wanted) -> Result<Arc<KeySet>, KeysUnavailable> {
-        self.asked.push(issuer.id.clone());
+        self.asked.push(issuer.id.to_string());
         let unavailable = || KeysUnavailable { issuer: issuer.id.clone(), cause: "the line is dead".to_owned() };
         if self.cut_off && wanted == Wanted::Later {
             return Err(unavailable());
         }
-        self.sets.get(&issuer.id).cloned().ok_or_else(unavailable)
+        self.sets.get(issuer.id.as_str()).cloned().ok_or_else(unavailable)
     }
 
     fn may_lack(&self, _: &Issuer, _: Option<&str>, since: Option<UnixTime>) -> bool {
@@ -166,7 +166,7 @@ impl Introspector for FakeIntrospector {
         _: &Introspection,
         token: &Secret<&str>,
     ) -> Result<Vec<u8>, IntrospectionUnavailable> {
-        self.asked.push((issuer.id.clone(), (*token.expose()).to_owned()));
+        self.asked.push((issuer.id.to_string(), (*token.expose()).to_owned()));
         let unavailable = || IntrospectionUnavailable { issuer: issuer.id.clone(), cause: "no answer".to_owned() };
         self.answer.clone().ok_or_else(unavailable)
     }

@@ -17,6 +17,7 @@ mod architecture;
 mod attacks;
 mod cli;
 mod content;
+mod import_cycles;
 mod issuers;
 mod mint;
 #[path = "../support/offline.rs"]

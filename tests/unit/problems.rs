@@ -97,7 +97,7 @@ fn table() -> Vec<Row> {
             "token-unbound",
         ),
         (
-            KeysUnavailable { issuer: "alpha".to_owned(), cause: secret() }.into(),
+            KeysUnavailable { issuer: "alpha".into(), cause: secret() }.into(),
             503,
             "unavailable",
             Some(LATER),
@@ -115,7 +115,7 @@ fn table() -> Vec<Row> {
         (TokenError::TooLong { bytes: 9, most: 8 }.into(), 431, "header-fields-too-large", None, "token-too-long"),
         (IntrospectionError::Inactive.into(), 401, "invalid-token", Some(INVALID_TOKEN), "token-inactive"),
         (
-            IntrospectionError::Unavailable(IntrospectionUnavailable { issuer: "alpha".to_owned(), cause: secret() })
+            IntrospectionError::Unavailable(IntrospectionUnavailable { issuer: "alpha".into(), cause: secret() })
                 .into(),
             503,
             "unavailable",

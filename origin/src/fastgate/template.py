@@ -1,8 +1,9 @@
 """Read path templates as the edge reads them: which are templates, which overlap, which goes first.
 
 In: templates in FastAPI's syntax. Out: the same order in which the edge tries them, the most
-specific first. It is the Python twin of `src/policy/pattern.rs` and `src/policy/tree.rs`; a test
-lets both judge the same generated routes. It never looks at a request: the app's own router does.
+specific first. It is the Python twin of `src/policy/pattern.rs` and `src/policy/route/tree.rs`; a
+test lets both judge the same generated routes. It never looks at a request: the app's own router
+does.
 """
 
 import re

@@ -47,7 +47,7 @@ impl<'policy> Reader<'policy> {
     pub(super) fn demands(self, claim: &ClaimPath) -> bool {
         let mut steps = claim.steps();
         match (steps.next(), steps.next()) {
-            (Some(name), None) => self.0.introspection.is_none() && self.0.demands.required.contains_key(name),
+            (Some(name), None) => self.0.introspection.is_none() && self.0.rules.required.contains_key(name),
             _ => false,
         }
     }

@@ -25,7 +25,7 @@ struct Untold {
 /// count as unknown and refuse nobody are noted.
 pub(super) fn of_client(policy: &Policy, case: &Case, client: &Client, trail: &mut Trail) -> Option<String> {
     let was_asked = trail.steps.iter().any(|(step, _)| *step == Step::Place) || trail.verdict.starts_with("place-");
-    let route = policy.routes().iter().find(|route| was_asked && trail.route.as_ref() == Some(&route.id))?;
+    let route = policy.routes().iter().find(|route| was_asked && trail.route.as_deref() == Some(route.id.as_str()))?;
     let Untold { missing, passed } = untold(route, case, client);
     if !passed.is_empty() {
         let names: Vec<_> = passed.iter().map(|fact| fact.as_str()).collect();

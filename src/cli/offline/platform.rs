@@ -75,7 +75,7 @@ pub(super) struct Keys {
 impl KeySource for Keys {
     fn keys(&mut self, issuer: &Issuer, _: Wanted) -> Result<Arc<KeySet>, KeysUnavailable> {
         let Issuer { id, .. } = issuer;
-        self.sets.get(id).cloned().ok_or_else(|| {
+        self.sets.get(id.as_str()).cloned().ok_or_else(|| {
             let cause = format!("give the issuer's key set with --jwks {id}=FILE, or --claims instead of a token");
             self.missing = Some(format!("the keys of issuer \"{id}\" are not here: {cause}"));
             KeysUnavailable { issuer: id.clone(), cause }

@@ -104,7 +104,7 @@ fn is_seeded_for(issuer: &Issuer, json: &[u8]) -> bool {
 /// Writes a fetched set to both. A place that does not take it is no reason to refuse anybody.
 pub(super) fn remember(issuer: &Issuer, digest: &KeysDigest, json: Vec<u8>, given: FetchedAt, scoped: Scoped<'_>) {
     let set = Stored { note: digest.note(given).into_bytes(), value: json };
-    let _ = scoped.cache(Space::KeySet, digest.as_bytes(), &set, issuer.key_life.max_stale);
+    let _ = scoped.cache(Space::KeySet, digest.as_bytes(), &set, issuer.key_life.max_stale.as_u64());
     let _ = scoped.kv_put(&store_key(issuer), &set);
 }
 

@@ -56,13 +56,14 @@ pub(super) fn ask(
     if fetched.is_err() && !has_keys {
         fetched = key_set(issuer, scoped); // everybody waits for this one: a single slip is not passed on to all of them
     }
+    let cool_down = issuer.key_life.cool_down.as_u64();
     let (asked, outcome, rest) = match fetched {
         Ok((keys, given, json)) => {
             places::remember(issuer, digest, json, given, scoped);
-            (Asked::Given(CachedKeySet::with_note(keys, Some(given))), GIVEN, issuer.key_life.cool_down)
+            (Asked::Given(CachedKeySet::with_note(keys, Some(given))), GIVEN, cool_down)
         }
         Err(cause) => {
-            let rest = if has_keys { issuer.key_life.cool_down } else { issuer.key_life.cool_down.min(COLD_RETRY) };
+            let rest = if has_keys { cool_down } else { cool_down.min(COLD_RETRY) };
             (Asked::Failed(cause), FAILED, rest)
         }
     };

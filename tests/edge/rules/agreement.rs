@@ -123,7 +123,7 @@ fn case(dice: &mut Dice, tokens: &[String]) -> Value {
         headers.push(json!(["authorization", "Basic dTpw"]));
     }
     let mut case = json!({
-        "method": method, "target": format!("{}{query}", dice.pick(&PATHS)), "headers": headers, "client": client
+        "method": method, "target": format!("{}{query}", dice.pick(&PATHS)), "headers": headers, "address": client
     });
     if asn > 0 {
         let facts = json!({
@@ -212,7 +212,7 @@ fn edge(gate: &Gate, case: &Value) -> String {
     for field in case["headers"].as_array().unwrap() {
         asked = asked.header(field[0].as_str().unwrap(), field[1].as_str().unwrap());
     }
-    let client = case["client"].as_str().unwrap().parse().unwrap();
+    let client = case["address"].as_str().unwrap().parse().unwrap();
     let answer = RUNTIME.block_on(ask(gate.viceroy(), client, asked.body(Body::empty()).unwrap()));
     answer.field("x-request-id").unwrap().to_owned()
 }

@@ -3,10 +3,15 @@
 use fastgate::identity::key_life::{CachedKeySet, FetchedAt};
 use fastgate::identity::keys::KeySet;
 use fastgate::policy::KeyLife;
-use fastgate::time::UnixTime;
+use fastgate::time::{Seconds, UnixTime};
 use serde_json::json;
 
-const LIFE: KeyLife = KeyLife { min_fresh: 10, max_fresh: 100, max_stale: 1000, cool_down: 5 };
+const LIFE: KeyLife = KeyLife {
+    min_fresh: Seconds::new(10),
+    max_fresh: Seconds::new(100),
+    max_stale: Seconds::new(1000),
+    cool_down: Seconds::new(5),
+};
 
 fn at(seconds: u64) -> UnixTime {
     UnixTime::from_seconds(seconds)

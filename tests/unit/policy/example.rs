@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::tour::members;
 
 /// What is left to the tour: how issuers, keys and proofs are tuned.
-const OTHER_CHAPTERS: [&str; 5] = ["IssuerDocument", "ClaimsDocument", "KeyLife", "Introspection", "ProofDemands"];
+const OTHER_CHAPTERS: [&str; 5] = ["IssuerDocument", "ClaimsDocument", "KeyLife", "Introspection", "ProofRules"];
 /// Members of `edge` that belong to those, and what belongs to applications, not to rules.
 const OTHER_MEMBERS: [&str; 5] = ["resource", "dpop", "max_token", "origin", "algorithm"];
 

@@ -85,7 +85,7 @@ fn edge_and_starlette_never_disagree_about_which_route_runs() {
             let (method, raw) = (*random.pick(&["GET", "POST"]), raw_path(&mut random, &routes));
             let Ok(target) = request(method, &raw).normalized() else { continue };
             let decision = match find(&policy, &target) {
-                Ok(route) => route.id.clone(),
+                Ok(route) => route.id.to_string(),
                 Err(RouteError::NoRoute) => "not found".to_owned(),
                 Err(RouteError::MethodNotAllowed { .. }) => "method not allowed".to_owned(),
             };

@@ -252,5 +252,5 @@ fn each_issuer_is_held_to_its_own_rules() {
     assert_eq!(verdict(&sign(&es256, &beta)), Err(TokenError::Algorithm), "beta signs with RS256 only");
     assert_eq!(verdict(&sign(&with(&rs256, "typ", "at+jwt"), &beta)), Err(TokenError::Type), "and types JWT");
     assert_eq!(verdict(&sign(&rs256, &with(&beta, "exp", NOW))), Err(TokenError::Expired { by: 0 }), "no leeway");
-    assert_eq!(policy().issuer("https://beta.test/").unwrap().leeway, 0);
+    assert_eq!(policy().issuer("https://beta.test/").unwrap().leeway.as_u64(), 0);
 }

@@ -1,33 +1,37 @@
-//! The routes, read.
+//! Reads `routes`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Arguments;
 use std::sync::Arc;
 
-use super::super::conditions::{ConditionDocument, Rules};
-use super::super::document::{AccessName, RequirementDocument, RouteDocument};
-use super::super::fields::{Accepts, FieldEdits};
-use super::super::groups::Group;
-use super::super::limits::Limit;
-use super::super::pattern::PathTemplate;
-use super::super::places::Place;
-use super::super::tree::RouteTree;
-use super::super::{Access, Fault, Issuer, MAX_SIGNED_BODY, MethodName, Origin, Requirement, Route};
-use super::{Faults, is_id, is_scope};
+use super::document::{AccessName, RequirementDocument, RouteDocument};
+use super::tree::RouteTree;
+use super::{Access, MAX_SIGNED_BODY, MethodName, Requirement, Route};
+use crate::policy::conditions::{ConditionDocument, Rules};
+use crate::policy::fault::{Fault, Faults};
+use crate::policy::fields::{Accepts, FieldEdits};
+use crate::policy::groups::Group;
+use crate::policy::ids::IssuerId;
+use crate::policy::issuer::Issuer;
+use crate::policy::limits::Limit;
+use crate::policy::names::{is_id, is_scope};
+use crate::policy::origin::Origin;
+use crate::policy::pattern::PathTemplate;
+use crate::policy::places::Place;
 
-/// What routes may refer to by name.
-pub(super) struct Known<'policy, 'document> {
-    pub(super) origins: &'policy BTreeMap<String, Arc<Origin>>,
+/// The entries of other sections, to which routes refer by name.
+pub(in crate::policy) struct Known<'policy, 'document> {
+    pub(in crate::policy) origins: &'policy BTreeMap<String, Arc<Origin>>,
     /// By id.
-    pub(super) issuers: &'policy BTreeMap<&'policy str, &'policy Issuer>,
-    pub(super) places: &'policy BTreeMap<String, Arc<Place>>,
-    pub(super) limits: &'policy BTreeMap<String, Arc<Limit>>,
-    pub(super) groups: &'policy BTreeMap<String, Arc<Group>>,
-    pub(super) rules: &'policy mut Rules<'document>,
+    pub(in crate::policy) issuers: &'policy BTreeMap<&'policy str, &'policy Issuer>,
+    pub(in crate::policy) places: &'policy BTreeMap<String, Arc<Place>>,
+    pub(in crate::policy) limits: &'policy BTreeMap<String, Arc<Limit>>,
+    pub(in crate::policy) groups: &'policy BTreeMap<String, Arc<Group>>,
+    pub(in crate::policy) rules: &'policy mut Rules<'document>,
 }
 
-/// Reads every route, and puts it where it is found.
-pub(super) fn routes(
+/// Reads the section: the routes in their order, and the tree that finds them.
+pub(in crate::policy) fn read(
     documents: Vec<RouteDocument>,
     known: &mut Known<'_, '_>,
     faults: &mut Faults,
@@ -48,7 +52,7 @@ pub(super) fn routes(
                     && earlier.methods.iter().any(|method| route.methods.contains(method))
             };
             if let Some(twin) = same_paths.find(same_requests) {
-                faults.add(format!("{at}.path"), Fault::SameRequests { other: twin.id.clone() });
+                faults.add(format!("{at}.path"), Fault::SameRequests { other: twin.id.to_string() });
             }
             routes.push(route);
         }
@@ -87,7 +91,7 @@ fn route(document: RouteDocument, known: &mut Known<'_, '_>, at: &str, faults: &
     let shadow = requirement(scopes, require.as_ref(), &template, known.rules, format_args!("{at}.shadow"), faults);
     let access = access(&document, &template, known, at, faults);
     Some(Route {
-        id: document.id,
+        id: document.id.into(),
         template,
         methods: document.methods,
         origin: Arc::clone(origin?),
@@ -112,7 +116,7 @@ fn route(document: RouteDocument, known: &mut Known<'_, '_>, at: &str, faults: &
     })
 }
 
-/// What stands under these names; a fault for each that is not there.
+/// The entries of these names; a fault for each that does not exist.
 fn named<T>(
     names: &[String],
     known: &BTreeMap<String, Arc<T>>,
@@ -128,7 +132,7 @@ fn named<T>(
     names.iter().enumerate().filter_map(find).collect()
 }
 
-/// Who may call, and what is asked of them.
+/// Who may call, and what they must meet.
 fn access(
     document: &RouteDocument,
     template: &PathTemplate,
@@ -151,7 +155,7 @@ fn access(
     for (id, RequirementDocument { scopes, require }) in &document.issuers {
         let at = format_args!("{at}.issuers.{id}");
         faults.add_if(!known.issuers.contains_key(id.as_str()), at, Fault::UnknownIssuer);
-        by_issuer.insert(id.clone(), read(scopes, require.as_ref(), at, faults));
+        by_issuer.insert(IssuerId::from(id.as_str()), read(scopes, require.as_ref(), at, faults));
     }
     match document.access {
         AccessName::Public => Access::Public,
@@ -160,7 +164,7 @@ fn access(
     }
 }
 
-/// Faults where scopes are asked of tokens of which none can have any.
+/// Faults where a route requires scopes and no accepted token can have any.
 fn without_scopes(document: &RouteDocument, issuers: &BTreeMap<&str, &Issuer>, at: &str, faults: &mut Faults) {
     let is_accepted = |id: &str| document.issuers.is_empty() || document.issuers.contains_key(id);
     let mut accepted = issuers.iter().filter(|(id, _)| is_accepted(id)).map(|(_, issuer)| issuer).peekable();

@@ -1,14 +1,39 @@
-//! The token shapes of well-known providers, as their vendors document them: data and nothing else. A policy may overrule
-//! every field. Where vendors leave names to their customers, the name here is the one that their own examples use.
+//! The token shapes of well-known providers, as their vendors document them: only data. A policy may override every
+//! field. Where vendors leave names to their customers, the name here is the one that their own examples use.
 
-use super::document::PresetName;
+use serde::Deserialize;
 
-/// The members that lead to a claim, from the outside in. `{audience}` stands for each audience of the issuer in turn.
+use crate::policy::json_form::strings;
+
+strings!(PresetName);
+
+/// A product whose tokens are known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case", remote = "Self")]
+pub enum PresetName {
+    /// Auth0 by Okta.
+    Auth0,
+    /// Okta, a custom authorization server.
+    Okta,
+    /// Microsoft Entra ID: one tenant, access tokens of version 1.0 or 2.0.
+    Entra,
+    /// An Amazon Cognito user pool.
+    Cognito,
+    /// Google. Its access tokens are not JWTs: `"tokens": "id"` is required.
+    Google,
+    /// A Keycloak realm.
+    Keycloak,
+    /// Ory Hydra, Ory `OAuth2`, with JWT access tokens.
+    Hydra,
+}
+
+/// The path to a claim, from the outside in. `{audience}` is replaced by each audience of the issuer in turn.
 pub(super) type Path = &'static [&'static str];
 
 /// What a provider's tokens look like.
 pub(super) struct Preset {
-    /// Its access tokens; none where they are not JWTs.
+    /// Its access tokens; `None` if they are not JWTs.
     pub(super) access: Option<KindShape>,
     /// Its ID tokens.
     pub(super) id: KindShape,
@@ -20,8 +45,8 @@ pub(super) struct Preset {
     pub(super) tenant: Option<Path>,
     /// Whether the issuer's URL holds the id of the only tenant whose tokens are this issuer's.
     pub(super) tenant_in_issuer: bool,
-    /// What its keys may say that they belong to (`issuer` of a JWK, a member of the provider's own), with `{tenantid}` for
-    /// the tenant; where this is empty, nothing that a key says about it counts.
+    /// The accepted values of `issuer` in a JWK (a member of the provider's own), with `{tenantid}` for the tenant. If
+    /// empty, the member is not checked.
     pub(super) key_issuers: &'static [&'static str],
     /// Whether `iss` may lack the `https://` of the issuer.
     pub(super) bare_issuer: bool,
@@ -31,7 +56,7 @@ pub(super) struct Preset {
     pub(super) keys_host: Option<&'static str>,
 }
 
-/// What sets one kind of tokens apart from the others of the same provider.
+/// How one kind of tokens differs from the others of the same provider.
 pub(super) struct KindShape {
     /// `typ`, lower case, without `application/`.
     pub(super) types: &'static [&'static str],
@@ -71,8 +96,8 @@ const ID: KindShape = KindShape {
     require_client: false,
 };
 
-/// The shape where a policy names no preset: RFC 9068 §2.2, with `scp` for `scope` where providers write that; roles and
-/// groups as in §2.2.3.1.
+/// The shape where a policy names no preset: RFC 9068 §2.2, with `scp` for `scope` where providers write that; roles
+/// and groups as in §2.2.3.1.
 pub(super) const PLAIN: Preset = Preset {
     access: Some(ACCESS),
     id: ID,
@@ -90,10 +115,10 @@ pub(super) const PLAIN: Preset = Preset {
 
 /// <https://auth0.com/docs/secure/tokens/access-tokens/access-token-profiles>: `typ` is `JWT` with `azp` in the Auth0
 /// profile, `at+jwt` with `client_id` in the RFC 9068 profile. Permissions of role-based access control are in
-/// `permissions`: what the user may, not what the client was given, hence roles and not scopes. Other roles and groups are
-/// custom claims, whose names begin with a URL
-/// (<https://auth0.com/docs/secure/tokens/json-web-tokens/create-custom-claims>); here, with the audience. Organizations
-/// are tenants (<https://auth0.com/docs/manage-users/organizations/using-tokens>).
+/// `permissions`: what the user may, not what the client was given, hence roles and not scopes. Other roles and groups
+/// are custom claims, whose names begin with a URL
+/// (<https://auth0.com/docs/secure/tokens/json-web-tokens/create-custom-claims>); here, with the audience.
+/// Organizations are tenants (<https://auth0.com/docs/manage-users/organizations/using-tokens>).
 const AUTH0: Preset = Preset {
     access: Some(KindShape { types: &["at+jwt", "jwt"], require_client: true, ..ACCESS }),
     scopes: &[&["scope"]],
@@ -103,8 +128,8 @@ const AUTH0: Preset = Preset {
     ..PLAIN
 };
 
-/// <https://developer.okta.com/docs/api/openapi/okta-oauth/guides/overview/>: the header has `kid` and `alg` alone; scopes
-/// are the list `scp`, the client is `cid`, which ID tokens lack. `groups` is a claim to be added
+/// <https://developer.okta.com/docs/api/openapi/okta-oauth/guides/overview/>: the header has `kid` and `alg` alone;
+/// scopes are the list `scp`, the client is `cid`, which ID tokens lack. `groups` is a claim to be added
 /// (<https://developer.okta.com/docs/guides/customize-tokens-groups-claim/main/>).
 const OKTA: Preset = Preset {
     access: Some(KindShape {
@@ -118,11 +143,11 @@ const OKTA: Preset = Preset {
     ..PLAIN
 };
 
-/// <https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference>: `typ` is `JWT`, scopes are the text
-/// `scp`, the client is `azp` in version 2.0 and `appid` in 1.0, both absent from ID tokens; the tenant is `tid`, and part
-/// of the issuer: `https://login.microsoftonline.com/<tid>/v2.0`, `https://sts.windows.net/<tid>/`. The keys of both are on
-/// the former host. Too many groups are left out and named in `_claim_names`. The key set of all tenants in common has keys
-/// of single tenants, too, and says of each key in `issuer` whose it is
+/// <https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference>: `typ` is `JWT`, scopes are the
+/// text `scp`, the client is `azp` in version 2.0 and `appid` in 1.0, both absent from ID tokens; the tenant is `tid`,
+/// and part of the issuer: `https://login.microsoftonline.com/<tid>/v2.0`, `https://sts.windows.net/<tid>/`. The keys
+/// of both are on the former host. Too many groups are left out and named in `_claim_names`. The key set of all tenants
+/// in common has keys of single tenants, too, and says of each key in `issuer` whose it is
 /// (<https://learn.microsoft.com/entra/identity-platform/access-tokens#validate-the-signing-key-issuer>).
 const ENTRA: Preset = Preset {
     access: Some(KindShape { types: &["jwt"], client: &[&["azp"], &["appid"]], require_client: true, ..ACCESS }),
@@ -134,9 +159,9 @@ const ENTRA: Preset = Preset {
     ..PLAIN
 };
 
-/// <https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-access-token.html>: no
-/// `typ`; `token_use` says what it is; the client is `client_id`, and the audience, too, unless the token was asked for
-/// with a resource, which is then in `aud`.
+/// <https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-access-token.html>:
+/// no `typ`; `token_use` says what it is; the client is `client_id`, and the audience, too, unless the token was asked
+/// for with a resource, which is then in `aud`.
 const COGNITO: Preset = Preset {
     access: Some(KindShape {
         types: &["jwt"],
@@ -155,8 +180,8 @@ const COGNITO: Preset = Preset {
 };
 
 /// <https://developers.google.com/identity/openid-connect/openid-connect#an-id-tokens-payload>: ID tokens alone, since
-/// access tokens are opaque; `iss` with and without `https://`; the Workspace domain is `hd`. The keys are on another host
-/// (<https://accounts.google.com/.well-known/openid-configuration>).
+/// access tokens are opaque; `iss` with and without `https://`; the Workspace domain is `hd`. The keys are on another
+/// host (<https://accounts.google.com/.well-known/openid-configuration>).
 const GOOGLE: Preset = Preset {
     access: None,
     tenant: Some(&["hd"]),
@@ -166,8 +191,8 @@ const GOOGLE: Preset = Preset {
     ..PLAIN
 };
 
-/// <https://www.keycloak.org/docs/latest/server_admin/>: the header says `JWT`, or `at+jwt` where the client is set to; what
-/// a token is, is said by the claim `typ`. Roles of the realm are in `realm_access`, those of each client in
+/// <https://www.keycloak.org/docs/latest/server_admin/>: the header says `JWT`, or `at+jwt` where the client is set to;
+/// what a token is, is said by the claim `typ`. Roles of the realm are in `realm_access`, those of each client in
 /// `resource_access`; of these, the ones of our audiences count. Access tokens may carry the `nonce`, as all did before
 /// version 25 (<https://www.keycloak.org/docs/latest/upgrading/>). `groups` is filled by a mapper to be added.
 const KEYCLOAK: Preset = Preset {

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::pattern::{Parameter, PathTemplate, Segment};
+use crate::policy::pattern::{Parameter, PathTemplate, Segment};
 
 /// Route numbers (positions in the policy's list) by path. Made once, when the policy is read.
 #[derive(Clone, Debug, Default)]
-pub(super) struct RouteTree {
+pub(in crate::policy) struct RouteTree {
     root: Node,
 }
 
@@ -21,9 +21,9 @@ struct Node {
 }
 
 impl RouteTree {
-    /// Adds the route number `route` at its template. Returns the routes that were there already: they match exactly the
-    /// same paths.
-    pub(super) fn insert(&mut self, template: &PathTemplate, route: usize) -> &[usize] {
+    /// Adds the route number `route` at its template. Returns the earlier routes with this template: they match exactly
+    /// the same paths.
+    pub(in crate::policy) fn insert(&mut self, template: &PathTemplate, route: usize) -> &[usize] {
         let mut node = &mut self.root;
         for segment in template.segments() {
             node = node.child(segment);
@@ -35,7 +35,7 @@ impl RouteTree {
     /// Calls `visit` with the routes of every template that matches, the most specific template first, until it returns
     /// true. `segments` are those of a decoded path, as [`CanonicalPath::segments`](crate::request::CanonicalPath)
     /// gives them.
-    pub(super) fn visit(&self, segments: &[&str], visit: &mut dyn FnMut(&[usize]) -> bool) {
+    pub(in crate::policy) fn visit(&self, segments: &[&str], visit: &mut dyn FnMut(&[usize]) -> bool) {
         self.root.visit(segments, visit);
     }
 }
@@ -57,8 +57,8 @@ impl Node {
         }
     }
 
-    /// Depth-first, each kind of child in the order of specificity; every node is entered at most once for each place in
-    /// the path at which a `path` parameter may end.
+    /// Depth-first, each kind of child in the order of specificity; every node is entered at most once for each place
+    /// in the path at which a `path` parameter may end.
     fn visit(&self, segments: &[&str], visit: &mut dyn FnMut(&[usize]) -> bool) -> bool {
         let Some((segment, following)) = segments.split_first() else {
             return !self.ends.is_empty() && visit(&self.ends);

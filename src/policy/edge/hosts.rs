@@ -1,6 +1,6 @@
 //! The hosts that requests may name, and at which ports.
 
-use std::net::Ipv6Addr;
+use crate::policy::url::split_port;
 
 /// The hosts that requests may name, in lower case.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,8 +20,8 @@ struct Host {
 
 impl Hosts {
     /// The policy's spelling of `name`, where requests to it may name `port`: hosts compare without case (RFC 9110
-    /// §4.2.3). No port means that the request named none; `default` is that of the scheme (RFC 9110 §4.2). A host that is
-    /// written with a port is served at that one alone.
+    /// §4.2.3). No port means that the request named none; `default` is that of the scheme (RFC 9110 §4.2). A host that
+    /// is written with a port is served at that one alone.
     #[must_use]
     pub fn find(&self, name: &str, port: Option<u16>, default: u16) -> Option<&str> {
         let asked = port.unwrap_or(default);
@@ -40,7 +40,7 @@ impl Hosts {
     }
 
     /// The same hosts, reached at the port of `url`, too, where it names one.
-    pub(super) fn at_port_of(mut self, url: &str) -> Self {
+    pub(in crate::policy) fn at_port_of(mut self, url: &str) -> Self {
         let authority = url.split_once("://").and_then(|(_, rest)| rest.split('/').next()).unwrap_or_default();
         self.ports.extend(split_port(authority).and_then(|(_, port)| port));
         self
@@ -48,8 +48,8 @@ impl Hosts {
 }
 
 impl<N: AsRef<str>> FromIterator<N> for Hosts {
-    /// Hosts as the policy writes them: `api.example.com`, `[2001:db8::1]`, `api.example.com:8443`. What is none of these
-    /// is no host that a request could name.
+    /// Hosts as the policy writes them: `api.example.com`, `[2001:db8::1]`, `api.example.com:8443`. Other texts are
+    /// left out: no request could name them.
     fn from_iter<I: IntoIterator<Item = N>>(names: I) -> Self {
         let read = |name: N| {
             let written = name.as_ref().to_ascii_lowercase();
@@ -60,37 +60,11 @@ impl<N: AsRef<str>> FromIterator<N> for Hosts {
     }
 }
 
-/// Whether `host` is a host name or an address, in brackets where it is one of IPv6, and perhaps a port behind it.
-pub(super) fn is_host(host: &str) -> bool {
-    let Some((name, _)) = split_port(host) else { return false };
-    match name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
-        None => {
-            !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.'))
-        }
-    }
-}
-
-/// `name`, `name:port` or `[v6]:port` (RFC 9110 §4.2.1); a port is a decimal number that fits a port. Whether the name is
-/// one is not looked at.
-pub(crate) fn split_port(authority: &str) -> Option<(&str, Option<u16>)> {
-    let name_ends = match authority.strip_prefix('[') {
-        Some(rest) => rest.find(']')? + 2,
-        None => authority.find(':').unwrap_or(authority.len()),
-    };
-    let (name, rest) = authority.split_at_checked(name_ends)?;
-    let Some(port) = rest.strip_prefix(':') else {
-        return rest.is_empty().then_some((name, None));
-    };
-    if port.is_empty() || !port.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    Some((name, Some(port.parse().ok()?)))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Hosts, is_host, split_port};
+    use super::Hosts;
+    use crate::policy::names::is_bare_host;
+    use crate::policy::url::split_port;
 
     #[test]
     fn ports_are_numbers_that_fit() {
@@ -100,7 +74,12 @@ mod tests {
         for bad in ["edge.test:", "edge.test:99999", "edge.test:+1", "a:b:1", "[::1", "[::1]x"] {
             assert_eq!(split_port(bad), None, "{bad}");
         }
-        assert!(is_host("edge.test:8443") && is_host("[::1]") && is_host("[::1]:1") && !is_host("edge.test:99999"));
+        assert!(
+            is_bare_host("edge.test:8443")
+                && is_bare_host("[::1]")
+                && is_bare_host("[::1]:1")
+                && !is_bare_host("edge.test:99999")
+        );
     }
 
     #[test]

@@ -1,11 +1,12 @@
-//! What the parameters of a template stand for in one path, decoded: the value that Starlette hands to the endpoint, in
-//! the one spelling that it has here, whichever the client chose.
+//! The values of a template's parameters in one decoded path: those that Starlette hands to the endpoint, each in its
+//! canonical spelling, whichever the client chose.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Number, Value};
 
-use super::pattern::{Convertor, Parameter, PathTemplate, Segment, canonical_float};
+use super::segment::canonical_float;
+use super::{Convertor, Parameter, PathTemplate, Segment};
 
 /// The values of path parameters, by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,14 +20,14 @@ struct Capture {
 }
 
 impl Captures {
-    /// What the parameter `name` stands for, in its canonical spelling ([`Convertor::canonical`]).
+    /// The value of the parameter `name`, in its canonical spelling ([`Convertor::canonical`]).
     #[must_use]
     pub fn value(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(|capture| capture.canonical.as_str())
     }
 
-    /// Whether the claim `value` is what the parameter `name` stands for: text that the parameter's convertor reads as the
-    /// same value; of `int` and `float`, the JSON number, too.
+    /// Whether the claim `value` equals the parameter `name`: a string that the parameter's convertor reads as the same
+    /// value or, for `int` and `float`, the JSON number.
     #[must_use]
     pub fn is(&self, name: &str, value: &Value) -> bool {
         self.0
@@ -36,7 +37,7 @@ impl Captures {
 }
 
 impl Convertor {
-    /// The canonical spelling of what a claim says; nothing where it says nothing of this convertor's kind.
+    /// The canonical spelling of a claim; `None` if this convertor does not read it.
     fn canonical_claim(self, value: &Value) -> Option<String> {
         match (self, value) {
             (Self::Float, Value::String(text)) => text.parse().ok().and_then(non_negative).map(canonical_float),
@@ -58,7 +59,7 @@ impl PathTemplate {
         })
     }
 
-    /// What the parameters stand for in a path of these decoded segments; nothing where the template does not match.
+    /// The values of the parameters in a path of these decoded segments; `None` if the template does not match.
     #[must_use]
     pub fn captures(&self, segments: &[&str]) -> Option<Captures> {
         let own = self.segments();
@@ -66,7 +67,7 @@ impl PathTemplate {
         let mut left = segments;
         for (index, segment) in own.iter().enumerate() {
             if let Segment::Rest(name) = segment {
-                // What stands behind a `path` parameter takes its segments from the end; the parameter takes at least one.
+                // The segments behind a `path` parameter are taken from the end; the parameter takes at least one.
                 let behind = own.len() - index - 1;
                 let taken = left.len().checked_sub(behind).filter(|taken| *taken > 0)?;
                 let (rest, tail) = left.split_at_checked(taken)?;
@@ -94,8 +95,8 @@ fn non_negative(number: f64) -> Option<f64> {
     Some(number).filter(|number| !number.is_nan() && !number.is_sign_negative())
 }
 
-/// A number without sign and fraction, however JSON writes it: `7`, `7.0`, `7e0`. What a double does not hold exactly is
-/// none.
+/// A number without sign and fraction, however JSON writes it: `7`, `7.0`, `7e0`. `None` if a double does not hold it
+/// exactly.
 fn whole(number: &Number) -> Option<u64> {
     const EXACT: f64 = 9_007_199_254_740_992.0;
     let of_double = |number: f64| {
@@ -105,7 +106,7 @@ fn whole(number: &Number) -> Option<u64> {
     number.as_u64().or_else(|| number.as_f64().and_then(of_double))
 }
 
-/// A UUID without what else it is written with: `{…}` and `urn:uuid:…` (RFC 9562 §4).
+/// A UUID without the other notations around it: `{…}` and `urn:uuid:…` (RFC 9562 §4).
 fn plain_uuid(text: &str) -> &str {
     let text = text.strip_prefix("urn:uuid:").unwrap_or(text);
     text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or(text)
@@ -115,7 +116,7 @@ fn plain_uuid(text: &str) -> &str {
 mod tests {
     use serde_json::json;
 
-    use super::PathTemplate;
+    use crate::policy::pattern::PathTemplate;
 
     fn captured(template: &str, path: &str) -> Option<Vec<(String, String)>> {
         let segments: Vec<_> = path.split('/').skip(1).collect();
@@ -124,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn parameters_stand_for_what_starlette_says_they_stand_for() {
+    fn parameters_have_the_values_that_starlette_gives_them() {
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         assert_eq!(captured("/me", "/me"), Some(vec![]));
         assert_eq!(captured("/orders/{id:int}", "/orders/042"), Some(vec![pair("id", "42")]));

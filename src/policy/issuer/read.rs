@@ -1,25 +1,24 @@
-//! The providers of a policy: presets, what overrules them, and their faults.
+//! Reads `issuers`: presets, the members that override them, and their faults.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Faults, is_id};
-use crate::policy::Fault;
+use super::document::{ClaimsDocument, IssuerDocument, RequiredValue};
+use super::preset::{KindShape, PLAIN, Path, Preset, PresetName};
+use super::{Issuer, KeyLife, TokenKind, TokenRules, TokenShape};
 use crate::policy::claim_path::{ClaimName, ClaimPath, Scalar};
-use crate::policy::document::{ClaimsDocument, IssuerDocument, KeyLife, PresetName, RequiredValue, TokenKind};
-use crate::policy::introspection::check_only_one;
-use crate::policy::issuer::{Issuer, TokenDemands, TokenShape};
-use crate::policy::preset::{KindShape, PLAIN, Path, Preset};
+use crate::policy::fault::{Fault, Faults};
+use crate::policy::names::is_id;
 use crate::policy::url::{is_https_url, same_host};
 
 /// The longest age and lifetime that a policy may name: a year, in seconds.
 const MAX_SECONDS: u64 = 366 * 24 * 60 * 60;
 
-/// What every token must have, whatever a policy asks.
+/// The claims that every token must have, whatever a policy requires.
 const ALWAYS_THERE: [&str; 3] = ["exp", "iss", "sub"];
 
-/// Reads the providers, by each spelling of their `iss`.
-pub(super) fn issuers(
+/// Reads the section. Each issuer is under every spelling of its `iss`.
+pub(in crate::policy) fn read(
     documents: BTreeMap<String, IssuerDocument>,
     faults: &mut Faults,
 ) -> BTreeMap<String, Arc<Issuer>> {
@@ -31,13 +30,28 @@ pub(super) fn issuers(
         let spellings = std::iter::once((&issuer.issuer, "issuer"));
         for (spelling, member) in spellings.chain(issuer.aliases.iter().map(|alias| (alias, "issuer_aliases"))) {
             match issuers.get(spelling) {
-                Some(earlier) => faults.add(format!("{at}.{member}"), Fault::TakenIssuer { other: earlier.id.clone() }),
+                Some(earlier) => {
+                    faults.add(format!("{at}.{member}"), Fault::TakenIssuer { other: earlier.id.to_string() })
+                }
                 None => drop(issuers.insert(spelling.clone(), Arc::clone(&issuer))),
             }
         }
     }
     check_only_one(&issuers, faults);
     issuers
+}
+
+/// At most one issuer may have introspection.
+fn check_only_one(issuers: &BTreeMap<String, Arc<Issuer>>, faults: &mut Faults) {
+    let mut ids: Vec<_> =
+        issuers.values().filter(|issuer| issuer.introspection.is_some()).map(|issuer| issuer.id.as_str()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let Some((first, others)) = ids.split_first() else { return };
+    for id in others {
+        let fault = Fault::SeveralIntrospections { other: (*first).to_owned() };
+        faults.add(format!("$.issuers.{id}.introspection"), fault);
+    }
 }
 
 fn issuer(id: String, document: IssuerDocument, at: &str, faults: &mut Faults) -> Issuer {
@@ -62,20 +76,20 @@ fn issuer(id: String, document: IssuerDocument, at: &str, faults: &mut Faults) -
         (TokenKind::Id, _) => &preset.id,
     };
     let shape = shape(&document, preset, kind, at, faults);
-    let demands = demands(&document, preset, kind, &shape, at, faults);
+    let rules = rules(&document, preset, kind, &shape, at, faults);
     let aliases = aliases(&document, preset, at, faults);
     Issuer {
-        id,
+        id: id.into(),
         preset: document.preset,
         jwks_uri: jwks_uri(&document, preset, at, faults),
         key_issuers: key_issuers(&document.issuer, &aliases, preset),
         aliases,
         issuer: document.issuer,
         backend: document.backend,
-        audiences: document.audiences,
+        audiences: document.audiences.into_iter().map(Into::into).collect(),
         algorithms: document.algorithms,
         shape,
-        demands,
+        rules,
         leeway: document.leeway,
         key_life: key_life(document.key_life, at, faults),
         verdict_window: document.verdict_window,
@@ -88,8 +102,8 @@ fn key_life(document: KeyLife, at: &str, faults: &mut Faults) -> KeyLife {
     const WEEK: u64 = 7 * 24 * 3600;
     let KeyLife { min_fresh, max_fresh, max_stale, cool_down } = document;
     faults.range(min_fresh, 1, WEEK, format_args!("{at}.key_life.min_fresh"));
-    faults.range(max_fresh, min_fresh, WEEK, format_args!("{at}.key_life.max_fresh"));
-    faults.range(max_stale, max_fresh, WEEK, format_args!("{at}.key_life.max_stale"));
+    faults.range(max_fresh, min_fresh.as_u64(), WEEK, format_args!("{at}.key_life.max_fresh"));
+    faults.range(max_stale, max_fresh.as_u64(), WEEK, format_args!("{at}.key_life.max_stale"));
     faults.range(cool_down, 1, 3600, format_args!("{at}.key_life.cool_down"));
     document
 }
@@ -113,8 +127,8 @@ fn aliases(document: &IssuerDocument, preset: &Preset, at: &str, faults: &mut Fa
     bare.map(str::to_owned).into_iter().collect()
 }
 
-/// What keys may say that they belong to: every spelling of the issuer and, for its tenant, each form that the provider
-/// gives an issuer, written with the tenant or with `{tenantid}` in its place, which stands for all tenants.
+/// The accepted values of `issuer` in a JWK: every spelling of the issuer and, for its tenant, each form that the
+/// provider gives an issuer, with the tenant or with `{tenantid}`, which means all tenants.
 fn key_issuers(issuer: &str, aliases: &[String], preset: &Preset) -> Vec<String> {
     const TENANT: &str = "{tenantid}";
     let mut accepted = Vec::new();
@@ -171,8 +185,8 @@ fn shape(document: &IssuerDocument, preset: &Preset, kind: &KindShape, at: &str,
     }
 }
 
-/// A token type as tokens are compared with it: lower case, without the `application/` that may be left out where no other
-/// slash follows (RFC 7515 §4.1.9).
+/// A token type as tokens are compared with it: lower case, without the `application/` that may be left out where no
+/// other slash follows (RFC 7515 §4.1.9).
 fn short_type(name: &str) -> String {
     let name = name.to_ascii_lowercase();
     match name.strip_prefix("application/") {
@@ -181,14 +195,14 @@ fn short_type(name: &str) -> String {
     }
 }
 
-/// The ways that a preset's path stands for: one for each audience where it names them, or else one.
+/// The claim paths of a preset's path: one for each audience if it names them, or else one.
 fn along(path: Path, audiences: &[String]) -> Vec<ClaimPath> {
     const AUDIENCE: &str = "{audience}";
     if !path.iter().any(|step| step.contains(AUDIENCE)) {
         return vec![ClaimPath::along(path.iter().map(|step| (*step).to_owned()))];
     }
     let for_audience = |audience: &String| {
-        // What a name goes on with brings its own slash.
+        // The rest of the name brings its own slash.
         let prefix = audience.trim_end_matches('/');
         let step = |step: &&str| if *step == AUDIENCE { audience.clone() } else { step.replace(AUDIENCE, prefix) };
         ClaimPath::along(path.iter().map(step))
@@ -196,14 +210,14 @@ fn along(path: Path, audiences: &[String]) -> Vec<ClaimPath> {
     audiences.iter().map(for_audience).collect()
 }
 
-fn demands(
+fn rules(
     document: &IssuerDocument,
     preset: &Preset,
     kind: &KindShape,
     shape: &TokenShape,
     at: &str,
     faults: &mut Faults,
-) -> TokenDemands {
+) -> TokenRules {
     for (name, list) in [("clients", &document.clients), ("tenants", &document.tenants)] {
         let empty = list.as_ref().is_some_and(|list| list.is_empty() || list.iter().any(String::is_empty));
         faults.add_if(empty, format_args!("{at}.{name}"), Fault::Empty);
@@ -254,7 +268,7 @@ fn demands(
         };
         faults.add(place, Fault::RequiredAndRefused { claim: claim.clone() });
     }
-    TokenDemands {
+    TokenRules {
         clients: document.clients.clone().unwrap_or_default(),
         require_client: document.require_client.unwrap_or(kind.require_client),
         tenants,
