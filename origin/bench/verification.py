@@ -28,9 +28,9 @@ from jwt.algorithms import RSAAlgorithm
 from starlette.types import Message, Scope
 
 from fastgate import Caller, Settings, guard
-from fastgate.jwks import read_jwks
-from fastgate.origin_keys import read_origin_keys
-from fastgate.stand_in import LocalCaller, SigningKey, contract, identity_claims
+from fastgate.fake_edge.edge import LocalCaller, SigningKey, contract, identity_claims
+from fastgate.keys.jwks import read_jwks
+from fastgate.keys.origin import read_origin_keys
 from fastgate.verify import KeySet, RequestHead, verify
 
 ISSUER, AUDIENCE = "https://edge.example", "orders"

@@ -41,7 +41,7 @@ def as_caller(request: pytest.FixtureRequest) -> Iterator[AsCaller]:
 
 @pytest.fixture(scope="session")
 def edge_doctor() -> EdgeDoctor:
-    """Fire every forged request at an app that the test serves; see `fastgate.doctor`."""
+    """Fire every forged request at an app that the test serves; see `fastgate.doctor.examine`."""
     from fastgate.testing import examined
 
     return examined

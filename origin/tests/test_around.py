@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from fastgate import at_edge
-from fastgate.policy import CannotCompile, compile_routes
+from fastgate.compile.policy import CannotCompile, compile_routes
 from tests.test_marks import INCLUDES_MOUNTS, Around, Inner
 
 closed = at_edge(access="authenticated")

@@ -12,8 +12,8 @@ from starlette.types import Message
 
 from fastgate import EdgeClaims, Refused
 from fastgate.content import matched
-from fastgate.jwks import read_jwks
-from fastgate.origin_keys import read_origin_keys
+from fastgate.keys.jwks import read_jwks
+from fastgate.keys.origin import read_origin_keys
 from fastgate.verify import KeySet, RequestHead, verify
 from tests.make_vectors import DIRECTORY
 

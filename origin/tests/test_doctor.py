@@ -22,11 +22,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from fastgate import Caller, Settings, at_edge, guard
 from fastgate.__main__ import main
 from fastgate.content import content_digest
-from fastgate.doctor import examine
-from fastgate.findings import Finding, Verdict, as_table, exit_code
-from fastgate.forgery import Believed
-from fastgate.route import RouteCheck
-from fastgate.stand_in import SigningKey
+from fastgate.doctor.examine import examine
+from fastgate.doctor.probe import Believed
+from fastgate.doctor.report import Finding, Verdict, as_table, exit_code
+from fastgate.fake_edge.edge import SigningKey
+from fastgate.routes.check import RouteCheck
 from fastgate.testing import EdgeDoctor
 from fastgate.verify import _base64url, _json_object
 from tests.edge import AUDIENCE, ISSUER, Edge
@@ -165,7 +165,7 @@ def test_an_app_that_forgets_one_check_has_that_hole(examined: Served) -> None:
             },
         ),
         ("fastgate.middleware.only", lambda found: [*found, b""][0], {"two headers, both good"}),
-        ("fastgate.route.RouteCheck.fault", _yes, {"wrong route"}),
+        ("fastgate.routes.check.RouteCheck.fault", _yes, {"wrong route"}),
         (
             "fastgate.verify._checked_header",
             lambda segment: itemgetter("alg", "kid")(_json_object(_base64url(segment))),
@@ -364,7 +364,7 @@ def test_a_route_that_binds_the_body_refuses_another(
     ("check", "instead", "holes"),
     [
         ("fastgate.content.content_digest", None, {"another body", "no body"}),
-        ("fastgate.route.signs_body", lambda _view: False, {"a body that is not signed"}),
+        ("fastgate.routes.check.signs_body", lambda _view: False, {"a body that is not signed"}),
     ],
 )
 def test_a_body_that_is_not_compared_is_a_hole(

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from fastgate import raw_http
 from fastgate.__main__ import main
-from fastgate.doctor import examine, published_keys
-from fastgate.findings import Finding, Verdict, exit_code
-from fastgate.forgery import Believed
-from fastgate.raw_http import NoAnswer, exchange
+from fastgate.doctor import raw_http
+from fastgate.doctor.examine import examine, published_keys
+from fastgate.doctor.probe import Believed
+from fastgate.doctor.raw_http import NoAnswer, exchange
+from fastgate.doctor.report import Finding, Verdict, exit_code
 from tests.edge import AUDIENCE, ISSUER, Edge
 from tests.serving import JwksServer
 
@@ -113,7 +113,7 @@ def serve() -> Iterator[Serve]:
 @pytest.fixture(autouse=True)
 def _short_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(raw_http, "TIMEOUT_SECONDS", 0.5)
-    monkeypatch.setattr("fastgate.doctor.TIMEOUT_SECONDS", 0.5)
+    monkeypatch.setattr("fastgate.doctor.examine.TIMEOUT_SECONDS", 0.5)
 
 
 @pytest.fixture

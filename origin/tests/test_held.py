@@ -19,9 +19,9 @@ from fastapi import (
 )
 
 from fastgate import AnyCaller, Caller, Identity, at_edge, fastgate
+from fastgate.compile.callers.bytecode import reads_of
+from fastgate.compile.policy import CannotCompile, compile_routes
 from fastgate.dependencies import any_caller
-from fastgate.policy import CannotCompile, compile_routes
-from fastgate.uses import reads_of
 
 Admin = Annotated[Caller, Security(fastgate, scopes=["admin"])]
 Endpoint = Callable[..., Awaitable[object]]

@@ -15,8 +15,8 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fastgate import FastgateMiddleware, at_edge, fastgate
+from fastgate.compile.policy import CannotCompile, compile_routes
 from fastgate.dependencies import any_caller
-from fastgate.policy import CannotCompile, compile_routes
 from tests.edge import Edge
 from tests.test_around import closed, get, opened, page_of, with_route
 from tests.test_marks import Inner, in_a_closure, in_a_partial

@@ -6,7 +6,7 @@ import logging
 import pytest
 
 from fastgate.errors import JwksRefused
-from fastgate.jwks import read_jwks
+from fastgate.keys.jwks import read_jwks
 from tests.edge import Edge, base64url
 
 

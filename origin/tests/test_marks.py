@@ -22,9 +22,10 @@ from starlette.staticfiles import StaticFiles
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from fastgate import AnyCaller, Caller, FastgateMiddleware, at_edge, fastgate, guard, reach
+from fastgate import AnyCaller, Caller, FastgateMiddleware, at_edge, fastgate, guard
+from fastgate.compile.callers import object_graph
+from fastgate.compile.policy import CannotCompile, compile_routes, route_ids
 from fastgate.content import content_digest
-from fastgate.policy import CannotCompile, compile_routes, route_ids
 from tests.edge import HEADER, Edge, payload
 
 INCLUDES_MOUNTS = hasattr(routing, "_IncludedRouter")
@@ -944,13 +945,13 @@ def test_no_code_of_what_is_looked_at_is_run(edge: Edge, made: Callable[[], Any]
 
 def test_each_object_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[int] = []
-    held = reach._held
+    held = object_graph._held
 
     def counted(target: object) -> Iterator[object]:
         looked.append(id(target))
         return held(target)
 
-    monkeypatch.setattr(reach, "_held", counted)
+    monkeypatch.setattr(object_graph, "_held", counted)
     registry = {"handlers": [handler() for _ in range(50)], "numbers": list(range(1000))}
     app = public(FastAPI(openapi_url=None))
     for number in range(50):
@@ -966,7 +967,7 @@ def test_each_object_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_where_not_everything_was_looked_at_the_endpoint_speaks_for_itself(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(reach, "MOST_OBJECTS", 50)
+    monkeypatch.setattr(object_graph, "MOST_OBJECTS", 50)
     registry = [handler() for _ in range(100)]
 
     async def answer() -> int:

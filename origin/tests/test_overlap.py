@@ -17,9 +17,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fastgate import Caller, at_edge, guard
 from fastgate.__main__ import main
-from fastgate.drift import drift, no_longer_needed
-from fastgate.overlap import overlap_of
-from fastgate.policy import CannotCompile, RouteDocument, compile_routes
+from fastgate.compile.drift import drift, no_longer_needed
+from fastgate.compile.former_routes import overlap_of
+from fastgate.compile.policy import CannotCompile, RouteDocument, compile_routes
 from fastgate.testing import AsCaller
 from tests.edge import HEADER, Edge, opening, payload
 

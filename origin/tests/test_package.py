@@ -15,7 +15,8 @@ import pytest
 import fastgate
 
 PROJECT = Path(__file__).parents[1]
-MODULES = {path.name for path in Path(fastgate.__file__).parent.glob("*.py")} | {"py.typed"}
+PACKAGE = Path(fastgate.__file__).parent
+MODULES = {str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py")} | {"py.typed"}
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from starlette.routing import Mount, Route, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fastgate import guard
-from fastgate.routing import effective_routes
+from fastgate.routes.framework import effective_routes
 from tests.edge import Edge
 from tests.test_dispatch import ask, endpoint
 
@@ -79,7 +79,7 @@ async def test_the_routes_are_not_read_again_for_each_request_in_the_process(
         times.append(of)
         return read(of)
 
-    monkeypatch.setattr("fastgate.parts.effective_routes", counted)
+    monkeypatch.setattr("fastgate.routes.app_parts.effective_routes", counted)
     asked += [(Starlette(routes=[Route("/other", endpoint(ran, "other"))]), "/other")] * 2
     for _ in range(3):
         assert (await ask(app, edge, "/pub", "/pub")).status_code == 200

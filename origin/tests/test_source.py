@@ -11,7 +11,7 @@ from fastapi import Depends, FastAPI, Query, Request, Security, params
 from pydantic import Field
 
 from fastgate import AnyCaller, Caller, Identity, at_edge, fastgate
-from fastgate.policy import CannotCompile, compile_routes
+from fastgate.compile.policy import CannotCompile, compile_routes
 
 Endpoint = Callable[..., Awaitable[object]]
 Decorator = Callable[[Endpoint], Endpoint]

@@ -14,8 +14,8 @@ from starlette.routing import Mount, Route, Router
 from starlette.staticfiles import StaticFiles
 
 from fastgate import at_edge, fastgate
-from fastgate.pages import declare_docs
-from fastgate.policy import CannotCompile, compile_routes
+from fastgate.compile.endpoints.documentation import declare_docs
+from fastgate.compile.policy import CannotCompile, compile_routes
 
 INCLUDES_BY_REFERENCE = hasattr(routing, "_IncludedRouter")
 """Older FastAPI copies the routes of an included router."""

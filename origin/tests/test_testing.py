@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 from starlette.types import ASGIApp
 
 from fastgate import AnyCaller, Caller, FastgateMiddleware, Settings, at_edge, fastgate, guard
-from fastgate.stand_in import LocalCaller
+from fastgate.fake_edge.edge import LocalCaller
 from fastgate.testing import AsCaller, CalledBy, believe_again, stand_in_edge
 from tests.edge import HEADER, Edge
 

@@ -12,8 +12,8 @@ from starlette.endpoints import HTTPEndpoint
 from starlette.responses import Response
 
 from fastgate import AnyCaller, Caller, Identity, at_edge, fastgate, guard
+from fastgate.compile.policy import CannotCompile, compile_routes
 from fastgate.dependencies import FastgateScheme
-from fastgate.policy import CannotCompile, compile_routes
 from fastgate.testing import AsCaller
 from tests.edge import Edge
 

@@ -17,9 +17,9 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
 from fastgate import AnyCaller, at_edge, guard
-from fastgate.endpoints import endpoints
-from fastgate.marks import declared_by
-from fastgate.policy import CannotCompile, compile_routes
+from fastgate.compile.endpoints.listing import endpoints
+from fastgate.compile.policy import CannotCompile, compile_routes
+from fastgate.declare.lookup import declared_by
 from fastgate.testing import AsCaller
 from tests.edge import HEADER, Edge, payload
 
@@ -459,7 +459,7 @@ def test_other_routes_that_are_added_after_the_start_are_run(
     app.get("/x")(public(shown()))
     guard(app, edge.settings())
     read = Mock(wraps=endpoints)
-    monkeypatch.setattr("fastgate.unnamed.endpoints", read)
+    monkeypatch.setattr("fastgate.compile.unnamed_endpoints.endpoints", read)
     with TestClient(app) as client:
         assert read.call_count == 1
         app.get("/late")(public(shown()))
@@ -478,6 +478,6 @@ def test_declarations_are_read_once_for_each_request(
     guard(app, edge.settings())
     read = Mock(wraps=declared_by)
     with TestClient(app) as client:
-        monkeypatch.setattr("fastgate.route.declared_by", read)
+        monkeypatch.setattr("fastgate.routes.check.declared_by", read)
         assert client.get("/x", headers=edge.headers("/x", "/x")).status_code == 200
     assert read.call_count == 1

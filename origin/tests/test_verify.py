@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from fastgate import EdgeClaims, Refused, errors
-from fastgate.jwks import read_jwks
+from fastgate.keys.jwks import read_jwks
 from fastgate.verify import MAX_TOKEN_BYTES, RequestHead, verify
 from tests.edge import AUDIENCE, IDP, ISSUER, Edge, base64url, payload
 

@@ -18,16 +18,16 @@ serves, `policy` compiles that into the edge's route table, `overlap` says which
 routes are accepted, and `drift` compares the two.
 """
 
-from fastgate import adding as _adding  # noqa: F401 - it replaces methods of routers
 from fastgate.claims import EdgeClaims, Requester, Transaction
-from fastgate.declare import at_edge
+from fastgate.declare import router_methods as _patched  # noqa: F401 - it replaces their methods
+from fastgate.declare.at_edge import at_edge
 from fastgate.dependencies import AnyCaller, Caller, CallerRefused, any_caller, fastgate
-from fastgate.door import guard, refusal_response
 from fastgate.errors import FastgateError, KeysUnavailable, Refused
+from fastgate.fake_edge.edge import LocalCaller
+from fastgate.guard import guard, refusal_response
 from fastgate.identity import Identity
 from fastgate.middleware import FastgateMiddleware
 from fastgate.settings import Settings
-from fastgate.stand_in import LocalCaller
 
 __all__ = [
     "AnyCaller",

@@ -9,8 +9,8 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, NamedTuple, Self
 
+from fastgate.edge_only import FROM_THE_EDGE
 from fastgate.errors import ClaimMalformed
-from fastgate.not_input import FROM_THE_EDGE
 
 SCOPE_KEY = "fastgate"
 """Where the door leaves the `EdgeClaims` of a request, in its ASGI scope."""

@@ -16,6 +16,7 @@ from fastapi.security.base import SecurityBase
 
 from fastgate import problem
 from fastgate.claims import SCOPE_KEY, EdgeClaims
+from fastgate.edge_only import STANDS_ALONE
 from fastgate.errors import (
     CallerRequired,
     EvidenceMissing,
@@ -24,11 +25,10 @@ from fastgate.errors import (
     RouteMismatch,
 )
 from fastgate.identity import Identity
-from fastgate.not_input import STANDS_ALONE
-from fastgate.observe import ObservedCheck, is_observed, let_pass
 from fastgate.problem import Problem
-from fastgate.refusals import log_of
-from fastgate.route import CHECK_KEY, RouteCheck
+from fastgate.refusal_log import log_of
+from fastgate.request.observe import ObservedCheck, is_observed, let_pass
+from fastgate.routes.check import CHECK_KEY, RouteCheck
 
 
 class CallerRefused(HTTPException):

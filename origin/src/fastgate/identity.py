@@ -10,7 +10,7 @@ from typing import Annotated, Self
 from pydantic_core import CoreSchema
 
 from fastgate.claims import EdgeClaims
-from fastgate.not_input import Handler, OnlyMade
+from fastgate.edge_only import Handler, OnlyMade
 
 
 @dataclass(frozen=True, slots=True)

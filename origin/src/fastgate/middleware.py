@@ -14,22 +14,22 @@ from collections.abc import Callable
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fastgate import errors, problem
-from fastgate.answers import answer, only_if_compared, refuse
 from fastgate.claims import SCOPE_KEY, EdgeClaims
 from fastgate.content import ClientGone, matched
-from fastgate.dispatch import install
-from fastgate.echo import echoing
-from fastgate.expiry import run_until
-from fastgate.keys import KeySource
-from fastgate.local import LocalEdge
-from fastgate.observe import ObservedCheck, is_observed, let_pass, observed_body
-from fastgate.refusals import LOG_KEY, RefusalLog
-from fastgate.request_head import HEADER, asks_for, head_of, only, take_headers
-from fastgate.root_path import Arrival, arrival_of, signed_scope
-from fastgate.route import CHECK_KEY, Comparing, RouteCheck, check_for
+from fastgate.fake_edge.local import LocalEdge
+from fastgate.keys.source import KeySource
+from fastgate.refusal_log import LOG_KEY, RefusalLog
+from fastgate.request.expiry import run_until
+from fastgate.request.head import HEADER, asks_for, head_of, only, take_headers
+from fastgate.request.nonce import echoing
+from fastgate.request.observe import ObservedCheck, is_observed, let_pass, observed_body
+from fastgate.request.subprotocol import accepting
+from fastgate.responses import answer, only_if_compared, refuse
+from fastgate.routes.check import CHECK_KEY, Comparing, RouteCheck, check_for
+from fastgate.routes.dispatch import install
+from fastgate.routes.root_path import Arrival, arrival_of, signed_scope
 from fastgate.settings import Settings, check_flag
 from fastgate.startup import Startup
-from fastgate.subprotocol import accepting
 from fastgate.verify import KeySet, RequestHead, verify
 
 __all__ = ("HEADER", "FastgateMiddleware")

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from fastgate.errors import JwksRefused
-from fastgate.expiry import EndWithToken, check_choice
-from fastgate.jwks import read_jwks
-from fastgate.keys import EdgeKeys, KeySource, StaticKeys, url_fault
-from fastgate.local import LocalRules, is_loopback
-from fastgate.origin_keys import read_origin_keys
-from fastgate.stand_in import LocalCaller
+from fastgate.fake_edge.edge import LocalCaller
+from fastgate.fake_edge.local import LocalRules, is_loopback
+from fastgate.keys.jwks import read_jwks
+from fastgate.keys.origin import read_origin_keys
+from fastgate.keys.source import EdgeKeys, KeySource, StaticKeys, url_fault
+from fastgate.request.expiry import EndWithToken, check_choice
 
 JWKS_PATH = "/.well-known/fastgate/jwks.json"
 

@@ -11,19 +11,19 @@ from collections.abc import Callable, Mapping
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fastgate.background import can_start
-from fastgate.dispatch import can_compare_all, mark_guarded
-from fastgate.keys import EdgeKeys, KeySource
-from fastgate.local import LocalEdge
-from fastgate.names import Accepted, Names, Request
-from fastgate.once import one_look
-from fastgate.overlap import overlap_of
-from fastgate.placement import Misplaced, answers_before, guarded_app, outside_of
-from fastgate.policy import CannotCompile
-from fastgate.routing import routed_app, signed_root_of
-from fastgate.self_test import understand_framework
+from fastgate.compile.cache import one_look
+from fastgate.compile.former_routes import overlap_of
+from fastgate.compile.policy import CannotCompile
+from fastgate.compile.strict import ids_or_no_start
+from fastgate.compile.unnamed_endpoints import Unnamed
+from fastgate.fake_edge.local import LocalEdge
+from fastgate.keys.source import EdgeKeys, KeySource
+from fastgate.routes.dispatch import can_compare_all, mark_guarded
+from fastgate.routes.framework import routed_app, signed_root_of
+from fastgate.routes.placement import Misplaced, answers_before, guarded_app, outside_of
+from fastgate.routes.route_names import Accepted, Names, Request
+from fastgate.routes.self_test import understand_framework
 from fastgate.settings import Settings
-from fastgate.strict import ids_or_no_start
-from fastgate.unnamed import Unnamed
 
 _log = logging.getLogger("fastgate")
 

@@ -21,15 +21,15 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fastgate.content import whole
-from fastgate.doctor import examine
-from fastgate.findings import Finding
-from fastgate.forgery import Believed
-from fastgate.jwks import read_jwks
-from fastgate.keys import KeySource, StaticKeys
+from fastgate.doctor.examine import examine
+from fastgate.doctor.probe import Believed
+from fastgate.doctor.report import Finding
+from fastgate.fake_edge.edge import LocalCaller, StandInEdge
+from fastgate.keys.jwks import read_jwks
+from fastgate.keys.source import KeySource, StaticKeys
 from fastgate.middleware import HEADER, FastgateMiddleware
 from fastgate.problem import MEDIA_TYPE
-from fastgate.routing import routed_app
-from fastgate.stand_in import LocalCaller, StandInEdge
+from fastgate.routes.framework import routed_app
 
 if TYPE_CHECKING:
     from starlette.testclient import TestClient

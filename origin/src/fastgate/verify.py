@@ -20,7 +20,7 @@ from jwt.algorithms import ECAlgorithm
 
 from fastgate import errors, strict_json
 from fastgate.claims import EdgeClaims, Transaction
-from fastgate.origin_keys import OriginKey
+from fastgate.keys.origin import OriginKey
 
 ES256, HS256 = "ES256", "HS256"
 TYPE = "txntoken+jwt"

@@ -1,0 +1,102 @@
+"""What an origin would believe, and the good header for it, which forgeries then change.
+
+In: what is known of an origin. Out: headers, right in everything or wrong in what is asked for.
+Nothing is sent from here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from fastgate.content import content_digest
+from fastgate.fake_edge.edge import LocalCaller, SigningKey, contract, identity_claims
+from fastgate.verify import ES256, HS256
+
+HEADER = "Fastgate-Identity"
+Fields = tuple[tuple[str, str], ...]
+
+BY_SERVER = frozenset({400, 413, 414, 421, 426, 431, 501, 505})
+"""How a server refuses a request that it does not hand on to the app."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forgery:
+    """One request that must not be let in."""
+
+    name: str
+    fields: Fields = ()
+    method: str | None = None
+    """Another method than the one that is under examination."""
+    target: str | None = None
+    """Another request target than the one that is under examination."""
+    body: bytes | None = None
+    """Another body than the one that is under examination."""
+    must_pass: bool = False
+    """The control: a request that must be let in, or the others prove nothing."""
+    before: frozenset[int] = frozenset()
+    """The statuses by which a server, or a proxy in front of it, may refuse this request itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Believed:
+    """What the origin would believe, as far as it is known."""
+
+    issuer: str
+    audience: str
+    path: str
+    template: str
+    jwks: Mapping[str, object]
+    """The keys that the edge publishes."""
+    key: SigningKey | None = None
+    """One of their private halves, where the edge is a test's own."""
+    algorithm: str = ES256
+    """By which signature the origin believes its edge: `ES256` or `HS256`."""
+    method: str = "GET"
+    """The method that is used on `path`."""
+    route: str | None = None
+    """The id of its route, where the origin compares ids: `Settings(strict=True)`."""
+    body: bytes | None = None
+    """What is sent, where the route is reached with a signed body only."""
+
+
+class Mint:
+    """Makes the good header, with changes."""
+
+    def __init__(self, believed: Believed, signer: SigningKey, kid: str) -> None:
+        self._signer, self._kid, self._believed = signer, kid, believed
+        tctx = {"route": believed.route or "doctor", "template": believed.template}
+        self.tctx = {**tctx, "method": believed.method, "path": believed.path}
+        if believed.body is not None:
+            self.tctx["content_digest"] = content_digest(believed.body)
+        caller = LocalCaller("doctor", ("doctor",), issuer=believed.issuer)
+        self.claims = contract(
+            believed.issuer, believed.audience, self.tctx, identity_claims(caller)
+        )
+
+    def token(self, header: Mapping[str, object] | None = None, /, **claims: object) -> str:
+        """Return the good token with these changes; Ellipsis leaves a claim out."""
+        payload = {k: v for k, v in {**self.claims, **claims}.items() if v is not ...}
+        return self._signed(self._believed.algorithm, self._believed.audience, payload, header)
+
+    def by(self, algorithm: str, audience: str) -> Fields:
+        """Return the field with the good token, but signed so, and for this origin."""
+        return ((HEADER, self._signed(algorithm, audience, self.claims, None)),)
+
+    def _signed(
+        self,
+        algorithm: str,
+        audience: str,
+        payload: Mapping[str, object],
+        header: Mapping[str, object] | None,
+    ) -> str:
+        jose = {"kid": self._kid, **(header or {})}
+        if algorithm == HS256:
+            return self._signer.sign_for(audience, payload, **jose)
+        return self._signer.sign(payload, **jose)
+
+    def field(self, header: Mapping[str, object] | None = None, /, **claims: object) -> Fields:
+        """Return the field with `token`."""
+        return ((HEADER, self.token(header, **claims)),)
+
+    def about(self, **tctx: object) -> Fields:
+        """Return the field with the good token, but for these members of `tctx`."""
+        return self.field(tctx={k: v for k, v in {**self.tctx, **tctx}.items() if v is not ...})
