@@ -33,10 +33,10 @@ def as_caller(request: pytest.FixtureRequest) -> Iterator[AsCaller]:
     Or one request: `client.get("/me", auth=as_caller("ada", of=app))`. Of scope `session`, so that
     fixtures of every scope may use it.
     """
-    from fastgate.testing import AsCaller, believe_again
+    from fastgate.testing import AsCaller, restore_keys
 
     yield AsCaller(str(request.config.getini("fastgate_app")))
-    believe_again()
+    restore_keys()
 
 
 @pytest.fixture(scope="session")

@@ -13,8 +13,9 @@ from starlette.types import Message
 from fastgate import EdgeClaims, Refused
 from fastgate.content import matched
 from fastgate.keys.jwks import read_jwks
+from fastgate.keys.key_set import KeySet
 from fastgate.keys.origin import read_origin_keys
-from fastgate.verify import KeySet, RequestHead, verify
+from fastgate.verify import RequestHead, verify
 from tests.make_vectors import DIRECTORY
 
 pytestmark = pytest.mark.anyio

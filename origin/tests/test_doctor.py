@@ -23,9 +23,9 @@ from fastgate import Caller, Settings, at_edge, guard
 from fastgate.__main__ import main
 from fastgate.content import content_digest
 from fastgate.doctor.examine import examine
-from fastgate.doctor.probe import Believed
+from fastgate.doctor.probe import Target
 from fastgate.doctor.report import Finding, Verdict, as_table, exit_code
-from fastgate.fake_edge.edge import SigningKey
+from fastgate.fake_edge.signing import SigningKey
 from fastgate.routes.check import RouteCheck
 from fastgate.testing import EdgeDoctor
 from fastgate.verify import _base64url, _json_object
@@ -59,8 +59,8 @@ def signing_key(edge: Edge) -> SigningKey:
     return SigningKey(edge.private_key)
 
 
-def believed(edge: Edge, key: SigningKey | None) -> Believed:
-    return Believed(ISSUER, AUDIENCE, "/me", "/me", edge.jwks, key)
+def believed(edge: Edge, key: SigningKey | None) -> Target:
+    return Target(ISSUER, AUDIENCE, "/me", "/me", edge.jwks, key)
 
 
 @pytest.mark.parametrize("http", ["h11", "httptools"])
@@ -300,8 +300,8 @@ def with_bound_body(settings: Settings) -> FastAPI:
     return app
 
 
-def bound(edge: Edge, key: SigningKey | None, route: str = "make_order") -> Believed:
-    believed = Believed(ISSUER, AUDIENCE, "/orders", "/orders", edge.jwks, key)
+def bound(edge: Edge, key: SigningKey | None, route: str = "make_order") -> Target:
+    believed = Target(ISSUER, AUDIENCE, "/orders", "/orders", edge.jwks, key)
     return replace(believed, method="POST", route=route, body=b'{"quantity": 1}')
 
 

@@ -15,7 +15,7 @@ import pytest
 from fastgate.__main__ import main
 from fastgate.doctor import raw_http
 from fastgate.doctor.examine import examine, published_keys
-from fastgate.doctor.probe import Believed
+from fastgate.doctor.probe import Target
 from fastgate.doctor.raw_http import NoAnswer, exchange
 from fastgate.doctor.report import Finding, Verdict, exit_code
 from tests.edge import AUDIENCE, ISSUER, Edge
@@ -117,8 +117,8 @@ def _short_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def believed(edge: Edge) -> Believed:
-    return Believed(ISSUER, AUDIENCE, "/me", "/me", edge.jwks, None)
+def believed(edge: Edge) -> Target:
+    return Target(ISSUER, AUDIENCE, "/me", "/me", edge.jwks, None)
 
 
 REACHABLE: dict[str, tuple[str, Handler]] = {
@@ -134,7 +134,7 @@ REACHABLE: dict[str, tuple[str, Handler]] = {
 
 @pytest.mark.parametrize("which", REACHABLE)
 def test_whoever_takes_the_connection_is_reachable(
-    serve: Serve, believed: Believed, which: str
+    serve: Serve, believed: Target, which: str
 ) -> None:
     scheme, handle = REACHABLE[which]
     url = serve(handle).replace("http", scheme, 1)
@@ -146,7 +146,7 @@ def test_whoever_takes_the_connection_is_reachable(
 
 @pytest.mark.parametrize("which", REACHABLE)
 def test_a_direct_address_that_is_reachable_is_no_proof(
-    serve: Serve, believed: Believed, which: str
+    serve: Serve, believed: Target, which: str
 ) -> None:
     scheme, handle = REACHABLE[which]
     url = serve(handle).replace("http", scheme, 1)
@@ -157,7 +157,7 @@ def test_a_direct_address_that_is_reachable_is_no_proof(
 
 
 def test_a_machine_without_a_way_out_proves_nothing(
-    believed: Believed, monkeypatch: pytest.MonkeyPatch
+    believed: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unreachable(*_arguments: object, **_options: object) -> socket.socket:
         raise ExceptionGroup("", [OSError(101, "Network is unreachable")])
@@ -190,7 +190,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 )
 def test_a_server_that_demands_a_client_certificate_is_no_way_in(
     serve: Serve,
-    believed: Believed,
+    believed: Target,
     certificate: Path,
     monkeypatch: pytest.MonkeyPatch,
     version: ssl.TLSVersion,
@@ -216,11 +216,11 @@ def test_a_server_that_demands_a_client_certificate_is_no_way_in(
     assert exit_code(found) == code
 
 
-def examined_origin(serve: Serve, believed: Believed, answer: bytes) -> Finding:
+def examined_origin(serve: Serve, believed: Target, answer: bytes) -> Finding:
     return examine(serve(answering(answer)), believed)[0]
 
 
-def test_an_interim_answer_is_not_the_answer(serve: Serve, believed: Believed) -> None:
+def test_an_interim_answer_is_not_the_answer(serve: Serve, believed: Target) -> None:
     hints = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
     assert examined_origin(serve, believed, hints + refusal()).verdict is Verdict.BY_GUARD
     assert examined_origin(serve, believed, hints + OK).verdict is Verdict.LET_IN
@@ -228,7 +228,7 @@ def test_an_interim_answer_is_not_the_answer(serve: Serve, believed: Believed) -
 
 @pytest.mark.parametrize("status", [b"301 Moved Permanently", b"308 Permanent Redirect"])
 def test_a_redirect_was_let_in_by_nobody_and_proves_nothing(
-    serve: Serve, believed: Believed, status: bytes
+    serve: Serve, believed: Target, status: bytes
 ) -> None:
     found = examine(serve(answering(nothing(status))), believed)
     assert found[0].verdict is Verdict.UNPROVED
@@ -247,12 +247,12 @@ def test_a_redirect_was_let_in_by_nobody_and_proves_nothing(
     ],
 )
 def test_only_the_type_of_the_document_itself_counts(
-    serve: Serve, believed: Believed, body: bytes
+    serve: Serve, believed: Target, body: bytes
 ) -> None:
     assert examined_origin(serve, believed, refusal(body)).verdict is Verdict.UNPROVED
 
 
-def test_a_refusal_in_chunks_is_read(serve: Serve, believed: Believed) -> None:
+def test_a_refusal_in_chunks_is_read(serve: Serve, believed: Target) -> None:
     body = b"{" + TYPE + b"}"
     half = len(body) // 2
     chunks = b"".join(b"%x\r\n%s\r\n" % (len(c), c) for c in (body[:half], body[half:]))
@@ -275,7 +275,7 @@ def test_a_body_that_is_cut_off_is_returned_as_far_as_it_came(serve: Serve) -> N
     "status", [b"401 Unauthorized", b"301 Moved Permanently", b"403 Forbidden", b"404 Not Found"]
 )
 def test_an_edge_that_lets_nothing_through_proves_nothing(
-    serve: Serve, believed: Believed, status: bytes
+    serve: Serve, believed: Target, status: bytes
 ) -> None:
     origin, edge = serve(answering(refusal())), serve(answering(nothing(status)))
     found = [each for each in examine(origin, believed, edge=edge) if each.where == "edge"]
@@ -306,7 +306,7 @@ def test_the_edge_is_examined_on_a_path_of_its_own(serve: Serve, edge: Edge) -> 
         assert main(["doctor", *named, "--edge-path", path]) == 2
 
 
-def test_a_forged_header_that_opens_the_edge_is_a_hole(serve: Serve, believed: Believed) -> None:
+def test_a_forged_header_that_opens_the_edge_is_a_hole(serve: Serve, believed: Target) -> None:
     def believing(connection: socket.socket) -> None:
         forged = b"forged" in read(connection)
         connection.sendall(OK if forged else nothing(b"401 Unauthorized"))

@@ -12,7 +12,7 @@ import pytest
 
 from fastgate import FastgateMiddleware, Refused, Settings
 from fastgate.errors import JwksRefused
-from fastgate.fake_edge.edge import SigningKey
+from fastgate.fake_edge.signing import SigningKey
 from fastgate.keys.jwks import read_jwks
 from fastgate.keys.origin import OriginKey, read_origin_keys
 from fastgate.keys.source import StaticKeys

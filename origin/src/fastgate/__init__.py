@@ -23,9 +23,9 @@ from fastgate.declare import router_methods as _patched  # noqa: F401 - it repla
 from fastgate.declare.at_edge import at_edge
 from fastgate.dependencies import AnyCaller, Caller, CallerRefused, any_caller, fastgate
 from fastgate.errors import FastgateError, KeysUnavailable, Refused
-from fastgate.fake_edge.edge import LocalCaller
 from fastgate.guard import guard, refusal_response
 from fastgate.identity import Identity
+from fastgate.local_rules import LocalCaller
 from fastgate.middleware import FastgateMiddleware
 from fastgate.settings import Settings
 

@@ -22,10 +22,10 @@ from fastgate.compile.ineffective.unserved import unserved
 from fastgate.compile.policy import CannotCompile, RouteDocument, compile_routes
 from fastgate.declare.recorded_calls import recording
 from fastgate.doctor.examine import examine, published_keys
-from fastgate.doctor.probe import Believed
+from fastgate.doctor.probe import Target
 from fastgate.doctor.raw_http import split_address
 from fastgate.doctor.report import Finding, as_json, as_line, as_table, exit_code
-from fastgate.fake_edge.edge import SigningKey
+from fastgate.fake_edge.signing import SigningKey
 from fastgate.middleware import FastgateMiddleware
 from fastgate.routes.framework import root_path_of, routed_app
 from fastgate.settings import Settings
@@ -224,7 +224,7 @@ def _examined(options: argparse.Namespace) -> list[Finding]:
     except ValueError as error:
         raise WrongCall(str(error)) from error
     try:
-        believed = Believed(
+        believed = Target(
             issuer=options.issuer or options.edge.rstrip("/"),
             audience=options.audience,
             path=options.path,

@@ -16,21 +16,20 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from fastgate import errors, problem
 from fastgate.claims import SCOPE_KEY, EdgeClaims
 from fastgate.content import ClientGone, matched
-from fastgate.fake_edge.local import LocalEdge
+from fastgate.keys.key_set import KeySet
 from fastgate.keys.source import KeySource
 from fastgate.refusal_log import LOG_KEY, RefusalLog
 from fastgate.request.expiry import run_until
 from fastgate.request.head import HEADER, asks_for, head_of, only, take_headers
-from fastgate.request.nonce import echoing
-from fastgate.request.observe import ObservedCheck, is_observed, let_pass, observed_body
-from fastgate.request.subprotocol import accepting
-from fastgate.responses import answer, only_if_compared, refuse
+from fastgate.request.observe import ObservedCheck, let_pass, observed_body
+from fastgate.request.sending import send_for
+from fastgate.responses import answer, refuse
 from fastgate.routes.check import CHECK_KEY, Comparing, RouteCheck, check_for
 from fastgate.routes.dispatch import install
 from fastgate.routes.root_path import Arrival, arrival_of, signed_scope
 from fastgate.settings import Settings, check_flag
-from fastgate.startup import Startup
-from fastgate.verify import KeySet, RequestHead, verify
+from fastgate.startup import Startup, local_edge
+from fastgate.verify import RequestHead, verify
 
 __all__ = ("HEADER", "FastgateMiddleware")
 
@@ -76,7 +75,7 @@ class FastgateMiddleware:
         self._now = now
         self._observe = observe
         self._refusals = RefusalLog()
-        self._local = None if rules is None else LocalEdge(rules)
+        self._local = None if rules is None else local_edge(rules)
         if keys is None:
             keys = settings.key_source() if self._local is None else self._local.keys
         self.keys = keys
@@ -129,7 +128,8 @@ class FastgateMiddleware:
             let_pass(error, scope)
         check = self._check(scope, arrival)
         with Comparing(check, scope, receive):
-            await self._run(check, scope, receive, self._answering(check, scope, send))
+            outgoing = send_for(check, scope, send, observe=self._observe)
+            await self._run(check, scope, receive, outgoing)
 
     async def _guard_again(
         self, check: RouteCheck, scope: Scope, receive: Receive, send: Send
@@ -205,13 +205,6 @@ class FastgateMiddleware:
             prefix=arrival.prefix(None if judged is None else judged.path),
             kind=ObservedCheck if self._observe else RouteCheck,
         )
-
-    def _answering(self, check: RouteCheck, scope: Scope, send: Send) -> Send:
-        if not is_observed(scope):
-            send = accepting(scope, send)
-        if scope[SCOPE_KEY] is not None:
-            send = echoing(scope, send)
-        return send if self._observe else only_if_compared(check, scope, send)
 
     async def _run(self, check: RouteCheck, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the app, where it is so configured no longer than the caller's token is good."""

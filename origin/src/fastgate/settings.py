@@ -11,11 +11,10 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from fastgate.errors import JwksRefused
-from fastgate.fake_edge.edge import LocalCaller
-from fastgate.fake_edge.local import LocalRules, is_loopback
 from fastgate.keys.jwks import read_jwks
 from fastgate.keys.origin import read_origin_keys
 from fastgate.keys.source import EdgeKeys, KeySource, StaticKeys, url_fault
+from fastgate.local_rules import LocalCaller, LocalRules, is_loopback
 from fastgate.request.expiry import EndWithToken, check_choice
 
 JWKS_PATH = "/.well-known/fastgate/jwks.json"

@@ -7,6 +7,7 @@ judges no request.
 
 import logging
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -16,14 +17,17 @@ from fastgate.compile.former_routes import overlap_of
 from fastgate.compile.policy import CannotCompile
 from fastgate.compile.strict import ids_or_no_start
 from fastgate.compile.unnamed_endpoints import Unnamed
-from fastgate.fake_edge.local import LocalEdge
 from fastgate.keys.source import EdgeKeys, KeySource
+from fastgate.local_rules import LocalRules
 from fastgate.routes.dispatch import can_compare_all, mark_guarded
 from fastgate.routes.framework import routed_app, signed_root_of
 from fastgate.routes.placement import Misplaced, answers_before, guarded_app, outside_of
 from fastgate.routes.route_names import Accepted, Names, Request
 from fastgate.routes.self_test import understand_framework
 from fastgate.settings import Settings
+
+if TYPE_CHECKING:
+    from fastgate.fake_edge.local import LocalEdge
 
 _log = logging.getLogger("fastgate")
 
@@ -36,7 +40,7 @@ class Startup:
         inner: what the guard calls.
         settings: who the edge is.
         keys: tells where the edge's keys come from.
-        local: who stands in for the edge on a developer's machine; None if nobody.
+        local: what signs instead of the edge on a developer's machine; None in production.
         observe: whatever is wrong is said in the log, and keeps nothing from starting.
 
     """
@@ -48,7 +52,7 @@ class Startup:
         settings: Settings,
         *,
         keys: Callable[[], KeySource],
-        local: LocalEdge | None,
+        local: "LocalEdge | None",
         observe: bool,
     ) -> None:
         self._guard = guard
@@ -168,6 +172,13 @@ class Startup:
             for each in found.misleading:
                 _log.warning("not accepted: %s %s; %s", each.endpoint, each.what, each.remedy)
         return found.accepted
+
+
+def local_edge(rules: LocalRules) -> "LocalEdge":
+    """Return what signs for local callers. Only now is code that signs imported."""
+    from fastgate.fake_edge.local import LocalEdge
+
+    return LocalEdge(rules)
 
 
 def _explain(fault: Exception) -> str:

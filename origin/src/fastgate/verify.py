@@ -9,17 +9,16 @@ payload are parsed here, once and strictly, from the very bytes that were signed
 import hashlib
 from base64 import urlsafe_b64encode
 from binascii import a2b_base64
-from collections.abc import Mapping
 from functools import lru_cache
 from hmac import compare_digest
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 from urllib.parse import unquote
 
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from jwt.algorithms import ECAlgorithm
 
 from fastgate import errors, strict_json
 from fastgate.claims import EdgeClaims, Transaction
+from fastgate.keys.key_set import KeySet
 from fastgate.keys.origin import OriginKey
 
 ES256, HS256 = "ES256", "HS256"
@@ -27,9 +26,6 @@ TYPE = "txntoken+jwt"
 MAX_TOKEN_BYTES = 8192
 MAX_LIFETIME_SECONDS = 60
 ES256_BYTES = 64
-
-KeySet: TypeAlias = Mapping[str, EllipticCurvePublicKey] | Mapping[str, OriginKey]
-"""Keys by `kid`, all for one algorithm: the published ones for ES256, or an origin's for HS256."""
 
 _es256 = ECAlgorithm(ECAlgorithm.SHA256)
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"

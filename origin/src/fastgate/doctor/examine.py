@@ -18,7 +18,7 @@ from socket import SHUT_RDWR
 from threading import Timer
 
 from fastgate.doctor.matrix import forgeries
-from fastgate.doctor.probe import BY_SERVER, HEADER, Believed, Forgery
+from fastgate.doctor.probe import BY_SERVER, HEADER, Forgery, Target
 from fastgate.doctor.raw_http import (
     TIMEOUT_SECONDS,
     Answer,
@@ -30,7 +30,7 @@ from fastgate.doctor.raw_http import (
     split_address,
 )
 from fastgate.doctor.report import Finding, Verdict
-from fastgate.request.nonce import NONCE
+from fastgate.request.sending import NONCE
 from fastgate.settings import JWKS_PATH
 from fastgate.strict_json import parse_object
 
@@ -47,7 +47,7 @@ _PROBLEM = re.compile(rb"(?im)^content-type:[ \t]*application/problem\+json")
 
 def examine(
     origin: str,
-    believed: Believed,
+    believed: Target,
     *,
     edge: str | None = None,
     edge_path: str | None = None,
@@ -125,7 +125,7 @@ def _cut_off(connection: HTTPConnection) -> None:
         connection.sock.shutdown(SHUT_RDWR)
 
 
-def _examined(forgery: Forgery, url: str, believed: Believed) -> Finding:
+def _examined(forgery: Forgery, url: str, believed: Target) -> Finding:
     try:
         answer = _sent(forgery, url, believed)
     except OSError as error:
@@ -135,7 +135,7 @@ def _examined(forgery: Forgery, url: str, believed: Believed) -> Finding:
 
 
 def _examined_direct(
-    forgery: Forgery, url: str, believed: Believed, where: str, *, answers: bool
+    forgery: Forgery, url: str, believed: Target, where: str, *, answers: bool
 ) -> Finding:
     """Examine an address at which nobody need answer; if `answers` is not, nobody may.
 
@@ -199,7 +199,7 @@ def _finding(forgery: Forgery, where: str, answer: str, verdict: Verdict) -> Fin
     return Finding(forgery.name, where, answer, verdict)
 
 
-def _sent(forgery: Forgery, url: str, believed: Believed) -> Answer:
+def _sent(forgery: Forgery, url: str, believed: Target) -> Answer:
     content = forgery.body
     if content is None:
         content = believed.body if forgery.method is None else None

@@ -12,12 +12,12 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 
-from fastgate.doctor.probe import BY_SERVER, HEADER, Believed, Forgery, Mint
-from fastgate.fake_edge.edge import SigningKey, base64url
+from fastgate.doctor.probe import BY_SERVER, HEADER, Forgery, Mint, Target
+from fastgate.fake_edge.signing import SigningKey, base64url
 from fastgate.verify import ES256, HS256, MAX_TOKEN_BYTES
 
 
-def forgeries(believed: Believed) -> Iterator[Forgery]:
+def forgeries(believed: Target) -> Iterator[Forgery]:
     """Yield the whole matrix."""
     kid = _published_kid(believed.jwks)
     signer = believed.key or SigningKey()
@@ -87,7 +87,7 @@ def _broken(mint: Mint) -> Iterator[Forgery]:
         yield Forgery(name, ((HEADER, wrong),), before=before)
 
 
-def _signed_wrongly(mint: Mint, believed: Believed) -> Iterator[Forgery]:
+def _signed_wrongly(mint: Mint, believed: Target) -> Iterator[Forgery]:
     own = believed.algorithm
     other_algorithm = HS256 if own == ES256 else ES256
     for algorithm in ("none", "None", "RS256", other_algorithm):
@@ -139,7 +139,7 @@ def _wrong_claims(mint: Mint) -> Iterator[Forgery]:
         yield Forgery(name, mint.field(**claims))
 
 
-def _about_another_request(mint: Mint, believed: Believed) -> Iterator[Forgery]:
+def _about_another_request(mint: Mint, believed: Target) -> Iterator[Forgery]:
     path = believed.path
     yield Forgery("wrong path", mint.about(path=f"{path}/other"))
     yield Forgery("without path", mint.about(path=...))

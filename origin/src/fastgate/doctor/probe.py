@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fastgate.content import content_digest
-from fastgate.fake_edge.edge import LocalCaller, SigningKey, contract, identity_claims
+from fastgate.fake_edge.signing import SigningKey, contract, identity_claims
+from fastgate.local_rules import LocalCaller
 from fastgate.verify import ES256, HS256
 
 HEADER = "Fastgate-Identity"
@@ -37,7 +38,7 @@ class Forgery:
 
 
 @dataclass(frozen=True, slots=True)
-class Believed:
+class Target:
     """What the origin would believe, as far as it is known."""
 
     issuer: str
@@ -61,7 +62,7 @@ class Believed:
 class Mint:
     """Makes the good header, with changes."""
 
-    def __init__(self, believed: Believed, signer: SigningKey, kid: str) -> None:
+    def __init__(self, believed: Target, signer: SigningKey, kid: str) -> None:
         self._signer, self._kid, self._believed = signer, kid, believed
         tctx = {"route": believed.route or "doctor", "template": believed.template}
         self.tctx = {**tctx, "method": believed.method, "path": believed.path}

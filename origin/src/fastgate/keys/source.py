@@ -18,7 +18,7 @@ import httpx
 from fastgate.background import Job, start
 from fastgate.errors import JwksRefused, KeysUnavailable
 from fastgate.keys.jwks import read_jwks
-from fastgate.verify import KeySet
+from fastgate.keys.key_set import KeySet
 
 MAX_DOCUMENT_BYTES = 65_536
 
