@@ -1,7 +1,7 @@
-"""One call that closes an app.
+"""Guard an app with one call.
 
-In: a FastAPI app and `Settings`. Out: the same app behind the door, refusing with one voice. It
-never adds a route.
+In: a FastAPI app and `Settings`. Out: the same app behind `FastgateMiddleware`, with problem
+details for the refusals of its endpoints. It never adds a route.
 """
 
 from fastapi import FastAPI, Request, Response
@@ -10,7 +10,7 @@ from fastgate.compile.endpoints.documentation import declare_docs
 from fastgate.dependencies import CallerRefused
 from fastgate.middleware import FastgateMiddleware
 from fastgate.routes.placement import is_guarded
-from fastgate.settings import Settings, check_flag
+from fastgate.settings import Settings, check_observe
 
 
 def guard(
@@ -35,10 +35,7 @@ def guard(
             or `docs` is none of these.
 
     """
-    check_flag("observe", observe)
-    if observe and (settings.strict or settings.local_rules is not None):
-        # Here as well, so that it is said where it was written, and not at the start.
-        raise ValueError("observe lets everything pass: not with strict, nor with local callers")
+    check_observe(observe, settings)  # the middleware does so when the app starts: too late
     if is_guarded(FastgateMiddleware, app):
         raise RuntimeError("this app is guarded already: call guard once, after add_middleware")
     if docs is not None:
@@ -48,8 +45,8 @@ def guard(
 
 
 async def refusal_response(_request: Request, refused: Exception) -> Response:
-    """Answer a `CallerRefused` with its problem (an exception handler for Starlette)."""
+    """Respond to a `CallerRefused` with its problem (an exception handler for Starlette)."""
     if not isinstance(refused, CallerRefused):
         raise refused
-    answer = refused.problem
-    return Response(answer.body(), int(answer.status), answer.headers())
+    problem = refused.problem
+    return Response(problem.body(), int(problem.status), problem.headers())

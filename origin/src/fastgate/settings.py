@@ -184,6 +184,18 @@ def check_flag(name: str, value: object) -> None:
         )
 
 
+def check_observe(observe: object, settings: Settings) -> None:
+    """Refuse an `observe` that is no flag, or that contradicts the settings.
+
+    Raises:
+        ValueError: the message says which.
+
+    """
+    check_flag("observe", observe)
+    if observe and (settings.strict or settings.local_rules is not None):
+        raise ValueError("observe lets everything pass: not with strict, nor with local callers")
+
+
 def _jwk_set(name: str, document: object) -> Mapping[str, object]:
     if isinstance(document, (str, bytes)):
         raise ValueError(f"{name}: is JSON text; write {name}=json.loads(...)")

@@ -1,12 +1,12 @@
-"""What a guard finds out about its app, once: before the first request, or with it.
+"""What a guard does once for its app: before the first request, or with it.
 
-In: the guarded app, its `Settings` and its lifespan. Out: the routes and ids that requests are
-compared with, or an app that does not start, or answers 503 where a server has no lifespan. It
-judges no request.
+In: the guarded app, its `Settings` and its lifespan. Out: the source of keys, and the routes and
+ids that requests are compared with; or an app that does not start, or responds 503 where a server
+has no lifespan. It judges no request: see `middleware`.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -24,7 +24,7 @@ from fastgate.routes.framework import routed_app, signed_root_of
 from fastgate.routes.placement import Misplaced, answers_before, guarded_app, outside_of
 from fastgate.routes.route_names import Accepted, Names, Request
 from fastgate.routes.self_test import understand_framework
-from fastgate.settings import Settings
+from fastgate.settings import Settings, check_observe
 
 if TYPE_CHECKING:
     from fastgate.fake_edge.local import LocalEdge
@@ -39,9 +39,11 @@ class Startup:
         guard: the guard's class, to find where it stands among the middleware.
         inner: what the guard calls.
         settings: who the edge is.
-        keys: tells where the edge's keys come from.
-        local: what signs instead of the edge on a developer's machine; None in production.
-        observe: whatever is wrong is said in the log, and keeps nothing from starting.
+        keys: where the edge's keys come from; by default what `settings` say.
+        observe: a fault of the app is logged, and does not keep it from starting.
+
+    Raises:
+        ValueError: `observe` is no bool, or with `strict` or local callers.
 
     """
 
@@ -51,21 +53,28 @@ class Startup:
         inner: ASGIApp,
         settings: Settings,
         *,
-        keys: Callable[[], KeySource],
-        local: "LocalEdge | None",
+        keys: KeySource | None,
         observe: bool,
     ) -> None:
+        check_observe(observe, settings)
         self._guard = guard
         self._inner = inner
         self._settings = settings
-        self._keys = keys
-        self._local = local
         self._observe = observe
+        rules = settings.local_rules
+        self.local = None if rules is None else _local_edge(rules)
+        """What signs for callers on a developer's machine; None in production."""
+        if keys is None:
+            keys = settings.key_source() if self.local is None else self.local.keys
+        self.keys = keys
+        """Where the edge's keys come from; tests replace it."""
         self._seen = self._faulty = False
         self.app: object | None = None
         """The app whose routes are guarded; None if none can be seen."""
         self.names = Names()
         """What the edge calls the app's routes."""
+        if observe:
+            _log.error("OBSERVING ONLY: nothing is refused, every request reaches the app")
 
     async def run(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a lifespan on, and look at the app once it has started: it may still add routes."""
@@ -134,7 +143,7 @@ class Startup:
         """Read the routes of the app, once they are all there; raise `CannotCompile` if strict."""
         self.app = app = guarded_app(self._guard, self._inner, scope)
         await understand_framework()
-        if isinstance(self._keys(), EdgeKeys) and not can_start():
+        if isinstance(self.keys, EdgeKeys) and not can_start():
             raise Misplaced(
                 "keys are fetched on asyncio and trio alone. Run the app on one of them, or give "
                 "Settings the keys: keys={…} or origin_keys={…}."
@@ -163,8 +172,8 @@ class Startup:
             self.names = Names(signed_root_of(app), self._former(app), unnamed=Unnamed(app))
         if self._settings.strict:
             self.names = self.names._replace(ids=ids_or_no_start(app))
-        if self._local is not None:
-            self._local.stand_for(app, self._settings.edge, self._settings.audience)
+        if self.local is not None:
+            self.local.sign_for(app, self._settings.edge, self._settings.audience)
 
     def _former(self, app: object) -> Mapping[Request, Accepted]:
         found = overlap_of(app)
@@ -174,7 +183,7 @@ class Startup:
         return found.accepted
 
 
-def local_edge(rules: LocalRules) -> "LocalEdge":
+def _local_edge(rules: LocalRules) -> "LocalEdge":
     """Return what signs for local callers. Only now is code that signs imported."""
     from fastgate.fake_edge.local import LocalEdge
 

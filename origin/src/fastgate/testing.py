@@ -190,13 +190,13 @@ def fake_edge(app: ASGIApp) -> Iterator[FakeEdge]:
         LookupError: there is no guard, so a test would prove nothing.
 
     """
-    door = _guard_of(app)
-    edge = _fake_edge_for(app, door)
-    kept, door.keys = door.keys, _FakeEdgeKeys(edge, door.keys)
+    guard = _guard_of(app)
+    edge = _fake_edge_for(app, guard)
+    kept, guard.startup.keys = guard.startup.keys, _FakeEdgeKeys(edge, guard.startup.keys)
     try:
         yield edge
     finally:
-        door.keys = kept
+        guard.startup.keys = kept
 
 
 def lasting_edge(app: ASGIApp) -> FakeEdge:
@@ -206,19 +206,19 @@ def lasting_edge(app: ASGIApp) -> FakeEdge:
         LookupError: there is no guard, so a test would prove nothing.
 
     """
-    door = _guard_of(app)
-    if not isinstance(door.keys, _FakeEdgeKeys):
-        door.keys = _FakeEdgeKeys(_fake_edge_for(app, door), door.keys)
-        _changed.add(door)
-    return door.keys.edge
+    guard = _guard_of(app)
+    if not isinstance(guard.startup.keys, _FakeEdgeKeys):
+        guard.startup.keys = _FakeEdgeKeys(_fake_edge_for(app, guard), guard.startup.keys)
+        _changed.add(guard)
+    return guard.startup.keys.edge
 
 
 def restore_keys() -> None:
     """Let every guard that `lasting_edge` changed believe its own keys again."""
-    for door in list(_changed):
-        if isinstance(door.keys, _FakeEdgeKeys):
-            door.keys = door.keys.replaced
-        _changed.discard(door)
+    for guard in list(_changed):
+        if isinstance(guard.startup.keys, _FakeEdgeKeys):
+            guard.startup.keys = guard.startup.keys.replaced
+        _changed.discard(guard)
 
 
 class _FakeEdgeKeys(StaticKeys):
@@ -233,8 +233,8 @@ class _FakeEdgeKeys(StaticKeys):
 _changed = weakref.WeakSet[FastgateMiddleware]()
 
 
-def _fake_edge_for(app: ASGIApp, door: FastgateMiddleware) -> FakeEdge:
-    settings = door.settings
+def _fake_edge_for(app: ASGIApp, guard: FastgateMiddleware) -> FakeEdge:
+    settings = guard.settings
     return FakeEdge(routed_app(app), issuer=settings.edge, audience=settings.audience)
 
 

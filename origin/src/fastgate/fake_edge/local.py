@@ -31,7 +31,7 @@ class LocalEdge:
         self.keys = StaticKeys(read_jwks(document))
         """What the guard verifies with."""
 
-    def stand_for(self, app: object, issuer: str, audience: str) -> None:
+    def sign_for(self, app: object, issuer: str, audience: str) -> None:
         """Sign for the routes of `app` from now on; the first time, say so in the log."""
         if self._edge is not None:
             return
