@@ -18,12 +18,12 @@ TOOLS = ROOT / "target" / "tools" / "cosmic-ray" / "bin"
 FORKED = Path(__file__).with_name("forked.py")
 # Which tests are about which module, the nearest first; for others, those of its name.
 _ROUTING = (
-    *("prefix", "root_path", "dispatch", "dispatch_bypass", "route", "strict", "overlap", "parts"),
-    "middleware",
+    *("prefix", "root_path", "dispatch", "dispatch_bypass", "route", "strict"),
+    *("former_routes", "app_parts", "middleware"),
 )
 TESTS = {
     "verify": ("verify", "contract", "origin_keys"),
-    "routes.check": ("route", *_ROUTING, "unnamed", "observe", "root_path_matrix"),
+    "routes.check": ("route", *_ROUTING, "unnamed_endpoints", "observe", "root_path_matrix"),
     "routes.dispatch": ("dispatch", *_ROUTING, "observe", "root_path_matrix"),
     "routes.root_path": (*_ROUTING, "local", "root_path_matrix"),
     "middleware": (

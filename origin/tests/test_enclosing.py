@@ -20,7 +20,7 @@ from starlette.websockets import WebSocket
 
 from fastgate import at_edge
 from fastgate.compile.policy import CannotCompile, compile_routes
-from tests.test_marks import INCLUDES_MOUNTS, Around, Inner
+from tests.test_declarations import INCLUDES_MOUNTS, Around, Inner
 
 closed = at_edge(access="authenticated")
 get = at_edge(methods=["GET"])

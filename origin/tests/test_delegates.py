@@ -18,8 +18,8 @@ from fastgate import FastgateMiddleware, at_edge, fastgate
 from fastgate.compile.policy import CannotCompile, compile_routes
 from fastgate.dependencies import any_caller
 from tests.edge import Edge
-from tests.test_around import closed, get, opened, page_of, with_route
-from tests.test_marks import Inner, in_a_closure, in_a_partial
+from tests.test_declarations import Inner, in_a_closure, in_a_partial
+from tests.test_enclosing import closed, get, opened, page_of, with_route
 
 
 def secret_of(*dependencies: object) -> FastAPI:
