@@ -59,7 +59,7 @@ def signing_key(edge: Edge) -> SigningKey:
     return SigningKey(edge.private_key)
 
 
-def believed(edge: Edge, key: SigningKey | None) -> Target:
+def target(edge: Edge, key: SigningKey | None) -> Target:
     return Target(ISSUER, AUDIENCE, "/me", "/me", edge.jwks, key)
 
 
@@ -71,7 +71,7 @@ def test_a_guarded_app_refuses_the_whole_matrix(
     with uvicorn_serving(guarded(edge.settings()), http=http) as (host, port):
         url = f"http://{host}:{port}"
         key = signing_key if knows_the_key else None
-        found = examine(url, believed(edge, key), direct=[url])
+        found = examine(url, target(edge, key), direct=[url])
     assert len(found) > 70
     assert names(found, ok=False) == set()
 
@@ -122,7 +122,7 @@ def _payload(scope: Scope) -> dict[str, object]:
 def examined(edge: Edge, signing_key: SigningKey) -> Served:
     def run(app: ASGIApp) -> list[Finding]:
         with uvicorn_serving(app) as (host, port):
-            return examine(f"http://{host}:{port}", believed(edge, signing_key))
+            return examine(f"http://{host}:{port}", target(edge, signing_key))
 
     return run
 
@@ -202,25 +202,25 @@ def nobody() -> str:
 
 
 def test_nobody_at_the_address_proves_nothing(edge: Edge, nobody: str) -> None:
-    (finding,) = examine(nobody, believed(edge, None))
+    (finding,) = examine(nobody, target(edge, None))
     assert (finding.answer, finding.ok) == ("no answer (ConnectionRefusedError)", False)
     assert exit_code([finding]) == 2
 
 
 def test_an_origin_that_must_not_be_reachable_is_not(edge: Edge, nobody: str) -> None:
-    (finding,) = examine(nobody, believed(edge, None), expect_unreachable=True)
+    (finding,) = examine(nobody, target(edge, None), expect_unreachable=True)
     assert finding.verdict is Verdict.UNREACHABLE
     assert exit_code([finding]) == 0
 
 
 def test_an_origin_that_must_not_be_reachable_and_is_has_a_hole(edge: Edge) -> None:
     with uvicorn_serving(guarded(edge.settings())) as (host, port):
-        found = examine(f"http://{host}:{port}", believed(edge, None), expect_unreachable=True)
+        found = examine(f"http://{host}:{port}", target(edge, None), expect_unreachable=True)
     assert exit_code(found) == 1
 
 
 def test_a_name_that_does_not_exist_is_not_an_unreachable_origin(edge: Edge) -> None:
-    found = examine("http://typo.invalid", believed(edge, None), expect_unreachable=True)
+    found = examine("http://typo.invalid", target(edge, None), expect_unreachable=True)
     assert [finding.answer for finding in found] == ["not asked (no such name)"]
     assert exit_code(found) == 2
 
@@ -231,7 +231,7 @@ def test_a_name_that_does_not_exist_is_not_an_unreachable_origin(edge: Edge) -> 
 )
 def test_an_address_that_is_no_url_is_refused(edge: Edge, address: str) -> None:
     for more in ({"origin": address}, {"direct": [address]}, {"edge": address}):
-        arguments = {"origin": "http://127.0.0.1:1", "believed": believed(edge, None), **more}
+        arguments = {"origin": "http://127.0.0.1:1", "target": target(edge, None), **more}
         with pytest.raises(ValueError, match=r"write|a port is"):
             examine(**arguments)  # type: ignore[arg-type]
 
@@ -244,7 +244,7 @@ def test_a_refusal_by_somebody_else_is_no_proof_of_a_guard(edge: Edge) -> None:
         return JSONResponse({"detail": "Not authenticated"}, 401)
 
     with uvicorn_serving(app) as (host, port):
-        found = examine(f"http://{host}:{port}", believed(edge, None))
+        found = examine(f"http://{host}:{port}", target(edge, None))
     assert holes_of(found) == set()
     assert exit_code(found) == 2
     assert as_table(found).splitlines()[-1].startswith(f"answered 0 of {len(found)} by the guard")
@@ -258,7 +258,7 @@ def test_a_page_that_quotes_the_guards_problem_is_not_the_guard(edge: Edge, stat
             await PlainTextResponse(body, status)(scope, receive, send)
 
     with uvicorn_serving(quoting) as (host, port):
-        found = examine(f"http://{host}:{port}", believed(edge, None))
+        found = examine(f"http://{host}:{port}", target(edge, None))
     assert not any(finding.verdict is Verdict.BY_GUARD for finding in found)
     assert exit_code(found) != 0
 
@@ -266,7 +266,7 @@ def test_a_page_that_quotes_the_guards_problem_is_not_the_guard(edge: Edge, stat
 def test_a_guard_without_keys_proves_nothing_about_signatures(edge: Edge) -> None:
     settings = Settings(edge=ISSUER, audience=AUDIENCE, jwks_url="http://127.0.0.1:1/none")
     with uvicorn_serving(guarded(settings)) as (host, port):
-        found = examine(f"http://{host}:{port}", believed(edge, None))
+        found = examine(f"http://{host}:{port}", target(edge, None))
     unproved = {finding.forgery for finding in found if finding.verdict is Verdict.UNPROVED}
     assert "another key under the published kid" in unproved
     assert exit_code(found) == 2
@@ -301,8 +301,8 @@ def with_bound_body(settings: Settings) -> FastAPI:
 
 
 def bound(edge: Edge, key: SigningKey | None, route: str = "make_order") -> Target:
-    believed = Target(ISSUER, AUDIENCE, "/orders", "/orders", edge.jwks, key)
-    return replace(believed, method="POST", route=route, body=b'{"quantity": 1}')
+    target = Target(ISSUER, AUDIENCE, "/orders", "/orders", edge.jwks, key)
+    return replace(target, method="POST", route=route, body=b'{"quantity": 1}')
 
 
 @pytest.mark.parametrize("http", ["h11", "httptools"])
@@ -312,7 +312,7 @@ def test_an_origin_with_its_own_key_refuses_the_whole_matrix(
 ) -> None:
     key = signing_key if knows_the_key else None
     with uvicorn_serving(guarded_by_mac(signing_key), http=http) as (host, port):
-        asked = replace(believed(edge, key), algorithm="HS256")
+        asked = replace(target(edge, key), algorithm="HS256")
         found = examine(f"http://{host}:{port}", asked)
     assert {"signed by ES256", "signed by another origin's key"} <= names(found, ok=True)
     assert names(found, ok=False) == set()
@@ -325,7 +325,7 @@ def test_the_control_shows_that_the_other_signature_was_meant(
     app = guarded(edge.settings()) if of_origin == "ES256" else guarded_by_mac(signing_key)
     other = "HS256" if of_origin == "ES256" else "ES256"
     with uvicorn_serving(app) as (host, port):
-        asked = replace(believed(edge, signing_key), algorithm=other)
+        asked = replace(target(edge, signing_key), algorithm=other)
         found = examine(f"http://{host}:{port}", asked)
     assert names(found, ok=False) == {"control: a good header", f"signed by {of_origin}"}
 
@@ -342,7 +342,7 @@ def test_an_origin_that_takes_either_signature_has_that_hole(
         await (other if by_mac else app)(scope, receive, send)
 
     with uvicorn_serving(either) as (host, port):
-        found = examine(f"http://{host}:{port}", believed(edge, signing_key))
+        found = examine(f"http://{host}:{port}", target(edge, signing_key))
     assert "signed by HS256" in names(found, ok=False)
 
 

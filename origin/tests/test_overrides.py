@@ -285,9 +285,9 @@ def test_the_tree_of_an_override_is_made_once_for_all_routes(
     edge: Edge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     build = Mock(wraps=dependant_of_listed)
-    walk = Mock(wraps=endpoints_module._walked)
+    walk = Mock(wraps=endpoints_module._read_app)
     monkeypatch.setattr("fastgate.compile.callers.overrides.dependant_of_listed", build)
-    monkeypatch.setattr("fastgate.compile.endpoints.listing._walked", walk)
+    monkeypatch.setattr("fastgate.compile.endpoints.listing._read_app", walk)
     app = FastAPI(openapi_url=None)
     for number in range(10):
         app.get(f"/{number}/{{item}}", dependencies=[Depends(through_another)])(of_real)

@@ -224,7 +224,7 @@ def _examined(options: argparse.Namespace) -> list[Finding]:
     except ValueError as error:
         raise WrongCall(str(error)) from error
     try:
-        believed = Target(
+        target = Target(
             issuer=options.issuer or options.edge.rstrip("/"),
             audience=options.audience,
             path=options.path,
@@ -238,7 +238,7 @@ def _examined(options: argparse.Namespace) -> list[Finding]:
         )
         return examine(
             options.origin,
-            believed,
+            target,
             edge=options.edge,
             edge_path=options.edge_path,
             direct=options.direct,

@@ -1,6 +1,6 @@
-"""What an endpoint asks for: its caller, with these scopes, on the route that the edge judged.
+"""The dependencies of endpoints: the caller, with these scopes, on the route that was judged.
 
-In: the `EdgeClaims` that the door left in the scope. Out: an `Identity` (or None, where anonymous
+In: the `EdgeClaims` that the guard left in the scope. Out: an `Identity` (or None, where anonymous
 callers are welcome), or a refusal. Whoever asks also proves that FastAPI runs the very route whose
 rules the edge applied. It never reads a header or a token.
 """
@@ -35,7 +35,7 @@ class CallerRefused(HTTPException):
     """A refusal from inside the app: status, headers and text of a `Problem`.
 
     FastAPI alone answers it with a minimal problem document. `guard` registers the full one, which
-    looks exactly like a refusal at the door.
+    looks exactly like a refusal of the guard.
     """
 
     def __init__(self, answer: Problem) -> None:

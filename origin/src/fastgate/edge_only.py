@@ -1,4 +1,4 @@
-"""Keep what the edge vouches for from being read out of a request.
+"""Types that FastAPI never reads from a request: the edge alone vouches for their values.
 
 In: the types that say who is calling, where pydantic asks how to validate them. Out: an error where
 the type is written, or a rule that takes what is made already and nothing else: FastAPI reads

@@ -25,7 +25,7 @@ from fastgate.request.expiry import run_until
 from fastgate.request.head import HEADER, asks_for, head_of, only, take_headers
 from fastgate.request.observe import ObservedCheck, let_pass, observed_body
 from fastgate.request.sending import send_for
-from fastgate.responses import answer, refuse
+from fastgate.responses import refuse, respond
 from fastgate.routes.check import CHECK_KEY, Comparing, RouteCheck, check_for
 from fastgate.routes.dispatch import install
 from fastgate.routes.root_path import Arrival, arrival_of, signed_scope
@@ -80,7 +80,7 @@ class FastgateMiddleware:
         elif scope["type"] not in ("http", "websocket"):
             raise NotImplementedError("a kind of connection that this guard does not know")
         elif not await self.startup.is_sound(scope):
-            await answer(problem.UNAVAILABLE, scope, send)
+            await respond(problem.UNAVAILABLE, scope, send)
         elif isinstance(check := scope.get(CHECK_KEY), RouteCheck):
             await self._guard_again(check, scope, receive, send)
         else:
@@ -131,7 +131,7 @@ class FastgateMiddleware:
             "is for another edge or audience than" if enforced else "only observes, for",
             *ours,
         )
-        await answer(problem.NOT_FROM_THE_EDGE, scope, send)
+        await respond(problem.NOT_FROM_THE_EDGE, scope, send)
 
     async def _say_whether_ready(self, scope: Scope, send: Send) -> None:
         try:

@@ -1,4 +1,4 @@
-"""Read path templates as the edge reads them: which are templates, which overlap, which goes first.
+"""Read path templates as the edge does: which are valid, which overlap, which goes first.
 
 In: templates in FastAPI's syntax. Out: the same order in which the edge tries them, the most
 specific first. It is the Python twin of `src/policy/pattern.rs` and `src/policy/tree.rs`; a test
@@ -70,7 +70,7 @@ class Segment:
 
     @property
     def rank(self) -> tuple[int, int, int, int, str, str]:
-        """Greater is more specific, among all segments that can stand in one place."""
+        """Greater is more specific, among all segments that are possible in one place."""
         length = len(self.prefix) + len(self.suffix)
         convertor = _CONVERTORS.index(self.convertor)
         return (self.kind, length, len(self.prefix), convertor, self.prefix, self.suffix)
@@ -239,7 +239,7 @@ def _words(segment: Segment) -> Iterator[tuple[_Step, ...]]:
 
 
 def _words_overlap(one: tuple[_Step, ...], two: tuple[_Step, ...]) -> bool:
-    """Whether a word fits both: a walk through the pairs of steps that one text can reach."""
+    """Whether a word fits both: it follows the pairs of steps that one text can reach."""
     reached, waiting = set[tuple[int, int]](), [(0, 0)]
     while waiting:
         pair = waiting.pop()

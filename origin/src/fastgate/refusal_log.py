@@ -1,4 +1,4 @@
-"""What the log says of a refusal, so that an operator can tell why.
+"""Log refusals, so that an operator can tell their causes.
 
 In: a `FastgateError` and the ASGI scope of the request. Out: one record of the logger `fastgate`,
 whose field `fastgate` holds the facts: a dict of plain values. Never a token, a subject, a query or

@@ -14,17 +14,17 @@ from fastgate.refusal_log import log_of
 
 
 async def refuse(error: errors.FastgateError, scope: Scope, send: Send) -> None:
-    """Write the cause to the log, and answer: 503 without keys, 401 for all else."""
+    """Log the cause and respond: 503 without keys, 401 for every other cause."""
     if isinstance(error, errors.KeysUnavailable):
         log_of(scope).write(error, scope, level=logging.ERROR)
-        await answer(problem.UNAVAILABLE, scope, send)
+        await respond(problem.UNAVAILABLE, scope, send)
     else:
         log_of(scope).write(error, scope)
-        await answer(problem.NOT_FROM_THE_EDGE, scope, send)
+        await respond(problem.NOT_FROM_THE_EDGE, scope, send)
 
 
-async def answer(what: Problem, scope: Scope, send: Send) -> None:
-    """Answer a request, or a WebSocket's handshake, with a problem."""
+async def respond(what: Problem, scope: Scope, send: Send) -> None:
+    """Respond to a request, or to the handshake of a WebSocket, with a problem."""
     prefix = ""
     if scope["type"] == "websocket":
         if "websocket.http.response" not in (scope.get("extensions") or {}):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fastgate.background import can_start
-from fastgate.compile.cache import one_look
+from fastgate.compile.cache import caching
 from fastgate.compile.former_routes import overlap_of
 from fastgate.compile.policy import CannotCompile
 from fastgate.compile.strict import ids_or_no_start
@@ -163,7 +163,7 @@ class Startup:
             _log.warning("%s", message)
         if not self._observe:
             mark_guarded(app)
-        with one_look():
+        with caching():
             self._read(app)
 
     def _read(self, app: object) -> None:

@@ -1,8 +1,8 @@
-"""Call a guarded app as anybody, through the real guard: what the pytest plugin is made of.
+"""Call a guarded app as any caller, through the real guard; the pytest plugin uses this.
 
 In: an app that `guard` or `FastgateMiddleware` closed. Out: test clients, or `auth=` values for any
 client, whose requests carry real headers, signed by a throwaway key for the route that the edge
-would have found. The guard verifies them as in production; only whose key it believes is changed,
+would have found. The guard verifies them as in production; only the key that it accepts is changed,
 and changed back at the end. The fixtures are in `fastgate_pytest`, which imports this when asked.
 """
 
@@ -169,8 +169,8 @@ class AsCaller:
 def examined(app: ASGIApp, url: str, path: str, template: str | None = None) -> list[Finding]:
     """Fire every forged request at `app`, which a server of this process serves at `url`."""
     with fake_edge(app) as edge:
-        believed = Target(edge.issuer, edge.audience, path, template or path, edge.jwks, edge.key)
-        return examine(url, believed)
+        target = Target(edge.issuer, edge.audience, path, template or path, edge.jwks, edge.key)
+        return examine(url, target)
 
 
 class EdgeDoctor(Protocol):
@@ -184,7 +184,7 @@ class EdgeDoctor(Protocol):
 
 @contextmanager
 def fake_edge(app: ASGIApp) -> Iterator[FakeEdge]:
-    """Let the guard of `app` believe a throwaway edge and no other, until the context ends.
+    """Let the guard of `app` accept a fake edge and no other, until the context ends.
 
     Raises:
         LookupError: there is no guard, so a test would prove nothing.
@@ -200,7 +200,7 @@ def fake_edge(app: ASGIApp) -> Iterator[FakeEdge]:
 
 
 def lasting_edge(app: ASGIApp) -> FakeEdge:
-    """Return the throwaway edge that the guard of `app` believes; from now on, if none yet.
+    """Return the fake edge that the guard of `app` accepts; from now on, if none yet.
 
     Raises:
         LookupError: there is no guard, so a test would prove nothing.
@@ -214,7 +214,7 @@ def lasting_edge(app: ASGIApp) -> FakeEdge:
 
 
 def restore_keys() -> None:
-    """Let every guard that `lasting_edge` changed believe its own keys again."""
+    """Give every guard that `lasting_edge` changed its own keys again."""
     for guard in list(_changed):
         if isinstance(guard.startup.keys, _FakeEdgeKeys):
             guard.startup.keys = guard.startup.keys.replaced
@@ -222,7 +222,7 @@ def restore_keys() -> None:
 
 
 class _FakeEdgeKeys(StaticKeys):
-    """The keys of a throwaway edge, and those in whose place they stand."""
+    """The keys of a fake edge, and those that they replace."""
 
     def __init__(self, edge: FakeEdge, replaced: KeySource) -> None:
         super().__init__(read_jwks(json.dumps(edge.jwks).encode()))

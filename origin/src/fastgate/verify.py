@@ -73,7 +73,7 @@ def verify(
 
     Args:
         token: the value of the one `Fastgate-Identity` header.
-        keys: the edge's keys by `kid`; they say which algorithm is believed.
+        keys: the edge's keys by `kid`; they say which algorithm is accepted.
         head: the request that the origin is about to run.
         issuer: the edge's `iss`, exactly.
         audience: this origin's `aud`, exactly.

@@ -1,7 +1,7 @@
-"""Read the same thing once within one look at an app: nothing changes meanwhile.
+"""Cache what is read of an app while it is compiled: it does not change meanwhile.
 
 In: a function without effects, and what it reads. Out: its result, from before if it has been read
-in the same look. Between two looks everything may have changed, and nothing is kept.
+in the same `caching`. Outside of it nothing is kept: everything may have changed.
 """
 
 from collections.abc import Callable, Hashable, Iterator
@@ -11,26 +11,26 @@ from typing import Any, TypeVar
 
 _Result = TypeVar("_Result")
 
-_look: ContextVar[dict[Hashable, tuple[object, Any]] | None] = ContextVar("look", default=None)
+_cache: ContextVar[dict[Hashable, tuple[object, Any]] | None] = ContextVar("cache", default=None)
 
 
 @contextmanager
-def one_look() -> Iterator[None]:
-    """Keep what `once` reads until this ends; within another look, until that ends."""
-    if _look.get() is not None:
+def caching() -> Iterator[None]:
+    """Keep what `cached` reads until this ends; within another `caching`, until that ends."""
+    if _cache.get() is not None:
         yield
         return
-    token = _look.set({})
+    token = _cache.set({})
     try:
         yield
     finally:
-        _look.reset(token)
+        _cache.reset(token)
 
 
-def once(
+def cached(
     read: Callable[[Any], _Result], of: object, more: Hashable = None, *, name: str = ""
 ) -> _Result:
-    """Return what `read` makes of an object, which is told by its identity, in this look.
+    """Return what `read` makes of an object, told apart by its identity; cached within `caching`.
 
     Args:
         read: called with the object.
@@ -39,7 +39,7 @@ def once(
         name: of what is read, where `read` is made anew for each call.
 
     """
-    known = _look.get()
+    known = _cache.get()
     if known is None:
         return read(of)
     key = (name or read, id(of), more)

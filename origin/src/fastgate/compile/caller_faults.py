@@ -1,4 +1,4 @@
-"""Find what an endpoint asks of its callers, and the edge or FastAPI would not.
+"""Find callers that an endpoint asks for, and that the edge or FastAPI would not ask for.
 
 In: an `Endpoint`. Out: faults, each with what to do about it. It only reads declarations.
 """

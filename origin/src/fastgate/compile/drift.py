@@ -1,4 +1,4 @@
-"""Say where the edge's policy and an app disagree, in both directions.
+"""Find where the policy of the edge and an app disagree, in both directions.
 
 In: the routes that an app compiles to, and those that the edge has. Out: one line for each
 difference, none if both name the same requests and ask the same of their callers. It never decides

@@ -1,4 +1,4 @@
-"""Accept an endpoint's former template and id while app and edge are deployed one after the other.
+"""Accept the former template and id of an endpoint while app and edge are deployed in turn.
 
 In: an app's endpoints and what they declare by `at_edge(formerly=…)`. Out: for each of them what
 the edge may still have judged its requests by, and each declaration that would mean another route.

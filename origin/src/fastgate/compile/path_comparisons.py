@@ -1,4 +1,4 @@
-"""Find path parameters that a rule for the edge compares by a spelling, and the app by a value.
+"""Find path parameters that a rule compares as text, and the app as another value.
 
 In: an endpoint with its template, its rules and the types by which it reads path parameters. Out:
 each parameter that stands under a `not` and could be spelled in another way to pass it. Rules that

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from fastgate.compile.cache import one_look
+from fastgate.compile.cache import caching
 from fastgate.compile.caller_faults import caller_faults, lessened_faults
 from fastgate.compile.callers.parameters import undefined_in
 from fastgate.compile.disagreements import disagreements, misled_rewrites
@@ -80,7 +80,7 @@ def compile_routes(
         CannotCompile: with every fault.
 
     """
-    with one_look():
+    with caching():
         compiled = _compiled(app, rules, for_the_edge=True)
     return [_document(endpoint, name, origin) for name, endpoint in compiled]
 
@@ -94,7 +94,7 @@ def route_ids(app: object) -> dict[tuple[str, str], str]:
         CannotCompile: with every fault.
 
     """
-    with one_look():
+    with caching():
         compiled = _compiled(app)
     return {
         (method, comparable(endpoint.template)): name

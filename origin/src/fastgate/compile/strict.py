@@ -1,4 +1,4 @@
-"""Stop an app that the edge could not enforce before it starts.
+"""Keep an app from starting if the edge could not enforce what it asks for.
 
 In: an app, routes and all. Out: the ids of its routes, or `CannotCompile` with the name and file of
 every endpoint that says nothing of its callers, and with whatever else keeps the app from having a

@@ -1,4 +1,4 @@
-"""Know what an app runs that the edge is not to name, as its routes are now.
+"""The endpoints of an app that have no route at the edge (`access="none"`), as they are now.
 
 In: an app, and what one of its routers has chosen to run. Out: whether the edge has no route for
 that. The routes are read once, and again when something is run that was not among them and any list

@@ -1,7 +1,7 @@
-"""Say about an endpoint what FastAPI has no word for: what the edge is to do about its callers.
+"""Declare what the edge is to do about the callers of an endpoint: `at_edge`.
 
 In: an endpoint, a mounted ASGI app, a router or a whole app, and members of the edge's route
-document. Out: the same object, with the members written on it for `endpoints` to find. A word that
+document. Out: the same object, with the members written on it for `compile` to find. A word that
 the edge does not know is refused where it stands; what the values mean, the edge knows.
 """
 

@@ -1,7 +1,7 @@
-"""Read what an endpoint declares of its former self: `at_edge(formerly=…)`.
+"""Read what an endpoint declares of its former route: `at_edge(formerly=…)`.
 
 In: the declared value. Out: the templates and ids that the endpoint had before, or `ValueError`
-with what to write instead. What is accepted because of them, `overlap` says.
+with what to write instead. `compile.former_routes` says what is accepted because of them.
 """
 
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Read what was declared of whatever runs: the compiler and the comparison at run time alike.
+"""Look up the declarations of whatever runs, for the compiler and for requests.
 
 In: a route, an endpoint or an app, with whatever is wrapped around it. Out: the members that
 `at_edge` wrote on any of its layers. Nothing is judged here, and nothing is run.

@@ -1,4 +1,4 @@
-"""Merge what declarations say: of one object, of what is around it, of what is nearer.
+"""Merge declarations: of one object, of what encloses it, of what is nearer.
 
 In: members of the edge's route document, as two declarations say them. Out: what holds, or a
 `ValueError` where neither of the two is to be preferred. Nothing is read from objects here.

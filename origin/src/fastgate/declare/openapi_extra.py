@@ -1,4 +1,4 @@
-"""Read what `openapi_extra` of FastAPI's routes declares: the same as `at_edge`, as `x-fastgate`.
+"""Read declarations in `openapi_extra` of FastAPI: `x-fastgate`, the same as `at_edge`.
 
 In: a route. Out: the members that it declares, or what is wrong with them. Nothing is merged here.
 """

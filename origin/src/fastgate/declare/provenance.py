@@ -1,4 +1,4 @@
-"""Note on routes where they come from: they may be served without what is said or asked there.
+"""Note on routes where they come from: they may be served without what protects them there.
 
 In: an app, a router or a mount that `at_edge` marks, and what a router depends on; and for the
 compiler, a route and the apps that it is served by. Out: what is declared of apps, for all of their

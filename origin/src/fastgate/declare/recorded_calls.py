@@ -1,4 +1,4 @@
-"""Record each call of `at_edge` while an app is loaded, so that none is lost without a word.
+"""Record each call of `at_edge` while an app is loaded, so that unused ones can be reported.
 
 In: what `at_edge` was said of, from where. Out: those calls, in order. Nothing is recorded outside
 of `recording()`: a service does not keep what it was made from.

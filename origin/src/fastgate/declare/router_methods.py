@@ -1,4 +1,4 @@
-"""Note on routes what their routers depend on, wherever they are put later.
+"""Note on routes the dependencies of their routers, wherever they are served later.
 
 In: FastAPI's and Starlette's own methods that add routes to routers. Out: the same methods, which
 note on the new routes what FastAPI runs for none of them; with FastAPI before 0.137, which copies

@@ -1,4 +1,4 @@
-"""Look at objects without running any of their code: no property, no `__getattr__`, no proxy.
+"""Read attributes of objects without running any of their code (`inspect.getattr_static`).
 
 In: any object, however it answers. Out: what is stored in it. An object that answers to every
 name, as mocks do, has no attributes here but those that it holds.

@@ -1,4 +1,4 @@
-"""Write marks on objects: one object has one mark, wherever it is served.
+"""Store declarations on objects: one object has one mark, wherever it is served.
 
 In: an object, and members of the edge's route document. Out: the members on that object, with those
 that were written there before, or an error. What they mean is not asked here.

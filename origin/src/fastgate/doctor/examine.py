@@ -1,10 +1,10 @@
-"""Prove that nothing gets round the edge: fire forged requests at a running origin.
+"""Prove that an origin cannot be used past its edge: send it forged requests.
 
 In: addresses of an origin and its edge. Out: a `Finding` for each request: what it proves, if it
 proves anything. Only the guard's own refusal proves that the guard is there: its status and problem
-type. Silence, or somebody else's 401, proves nothing. The requests go out over plain sockets, so
-that nobody on this side tidies up what is wrong with them. It asks for nothing that would change
-anything, unless the origin runs what it must refuse.
+type. A timeout, or the 401 of another program, proves nothing. The requests go out over plain
+sockets: an HTTP client would correct what is wrong with them. No request changes anything, unless
+the origin runs what it must refuse.
 """
 
 import re
@@ -17,8 +17,8 @@ from secrets import token_urlsafe
 from socket import SHUT_RDWR
 from threading import Timer
 
-from fastgate.doctor.matrix import forgeries
-from fastgate.doctor.probe import BY_SERVER, HEADER, Forgery, Target
+from fastgate.doctor.matrix import matrix
+from fastgate.doctor.probe import BY_SERVER, HEADER, Probe, Target
 from fastgate.doctor.raw_http import (
     TIMEOUT_SECONDS,
     Answer,
@@ -47,7 +47,7 @@ _PROBLEM = re.compile(rb"(?im)^content-type:[ \t]*application/problem\+json")
 
 def examine(
     origin: str,
-    believed: Target,
+    target: Target,
     *,
     edge: str | None = None,
     edge_path: str | None = None,
@@ -61,9 +61,9 @@ def examine(
 
     Args:
         origin: the origin's own URL, past the edge.
-        believed: what it would believe.
+        target: what it would accept.
         edge: the edge's URL; it must let no forged header through.
-        edge_path: a path that the edge lets everybody reach; by default the believed one.
+        edge_path: a path that the edge lets everybody reach; by default that of the target.
         direct: further addresses at which the origin might be reached.
         expect_unreachable: `origin` must not be reachable from here (a firewall, client
             certificates): then one request to it is all, and whoever takes the connection is what
@@ -77,20 +77,19 @@ def examine(
     addresses = [origin, *direct, *([] if edge is None else [edge])]
     for address in addresses:
         split_address(address)
-    bare = Forgery("no header")
-    unreachable = Forgery("no header, by a direct address")
+    bare = Probe("no header")
+    unreachable = Probe("no header, by a direct address")
     if expect_unreachable:
-        found = [_examined_direct(unreachable, origin, believed, "origin", answers=False)]
+        found = [_examined_direct(unreachable, origin, target, "origin", answers=False)]
     else:
-        found = [_examined(bare, origin, believed)]
+        found = [_examined(bare, origin, target)]
         if found[0].verdict is not Verdict.NO_ANSWER:
-            found += [_examined(forgery, origin, believed) for forgery in forgeries(believed)]
+            found += [_examined(probe, origin, target) for probe in matrix(target)]
     found += [
-        _examined_direct(unreachable, address, believed, address, answers=True)
-        for address in direct
+        _examined_direct(unreachable, address, target, address, answers=True) for address in direct
     ]
     if edge is not None:
-        found += _examined_edge(edge, edge_path or believed.path)
+        found += _examined_edge(edge, edge_path or target.path)
     return found
 
 
@@ -125,49 +124,49 @@ def _cut_off(connection: HTTPConnection) -> None:
         connection.sock.shutdown(SHUT_RDWR)
 
 
-def _examined(forgery: Forgery, url: str, believed: Target) -> Finding:
+def _examined(probe: Probe, url: str, target: Target) -> Finding:
     try:
-        answer = _sent(forgery, url, believed)
+        answer = _sent(probe, url, target)
     except OSError as error:
-        return _finding(forgery, "origin", f"no answer ({error})", Verdict.NO_ANSWER)
-    verdict, words = _judged(forgery, answer)
-    return _finding(forgery, "origin", f"{answer.status} {words}", verdict)
+        return _finding(probe, "origin", f"no answer ({error})", Verdict.NO_ANSWER)
+    verdict, words = _judged(probe, answer)
+    return _finding(probe, "origin", f"{answer.status} {words}", verdict)
 
 
 def _examined_direct(
-    forgery: Forgery, url: str, believed: Target, where: str, *, answers: bool
+    probe: Probe, url: str, target: Target, where: str, *, answers: bool
 ) -> Finding:
     """Examine an address at which nobody need answer; if `answers` is not, nobody may.
 
     Whoever takes a connection is reachable, whatever comes of it.
     """
     try:
-        answer = _sent(forgery, url, believed)
+        answer = _sent(probe, url, target)
     except NotAsked as error:
         # A name that does not exist may be a typing error, so this is no proof of anything.
-        return _finding(forgery, where, f"not asked ({error})", Verdict.NO_ANSWER)
+        return _finding(probe, where, f"not asked ({error})", Verdict.NO_ANSWER)
     except NotConnected as error:
-        return _finding(forgery, where, f"unreachable ({error})", Verdict.UNREACHABLE)
+        return _finding(probe, where, f"unreachable ({error})", Verdict.UNREACHABLE)
     except HandshakeRefused as error:
-        return _finding(forgery, where, f"no handshake ({error})", Verdict.NO_ANSWER)
+        return _finding(probe, where, f"no handshake ({error})", Verdict.NO_ANSWER)
     except NoAnswer as error:
         if answers:
-            return _finding(forgery, where, f"connected, no answer ({error})", Verdict.NO_ANSWER)
-        return _finding(forgery, where, f"no answer ({error}), but REACHED", Verdict.LET_IN)
+            return _finding(probe, where, f"connected, no answer ({error})", Verdict.NO_ANSWER)
+        return _finding(probe, where, f"no answer ({error}), but REACHED", Verdict.LET_IN)
     if not answers:
-        return _finding(forgery, where, f"{answer.status}, but REACHED", Verdict.LET_IN)
-    verdict, words = _judged(forgery, answer)
-    return _finding(forgery, where, f"{answer.status} {words}", verdict)
+        return _finding(probe, where, f"{answer.status}, but REACHED", Verdict.LET_IN)
+    verdict, words = _judged(probe, answer)
+    return _finding(probe, where, f"{answer.status} {words}", verdict)
 
 
-def _judged(forgery: Forgery, answer: Answer) -> tuple[Verdict, str]:
-    bodiless = forgery.method == "HEAD"
+def _judged(probe: Probe, answer: Answer) -> tuple[Verdict, str]:
+    bodiless = probe.method == "HEAD"
     problem = _problem_in(answer, bodiless=bodiless)
     if answer.status == HTTPStatus.UNAUTHORIZED and problem in (_GUARD, _BODILESS):
         verdict, words = Verdict.BY_GUARD, "refused by the guard"
     elif answer.status == HTTPStatus.SERVICE_UNAVAILABLE and problem in (_WITHOUT_KEYS, _BODILESS):
         verdict, words = Verdict.UNPROVED, "by the guard, which has no keys to verify with"
-    elif answer.status in forgery.before:
+    elif answer.status in probe.before:
         verdict, words = Verdict.BY_SERVER, "refused before the guard"
     elif answer.status in _REDIRECTING:
         verdict, words = Verdict.UNPROVED, "redirected, and NOT BY THE GUARD"
@@ -175,7 +174,7 @@ def _judged(forgery: Forgery, answer: Answer) -> tuple[Verdict, str]:
         verdict, words = Verdict.UNPROVED, "refused, but NOT BY THE GUARD"
     else:
         verdict, words = Verdict.LET_IN, "LET IN"
-    if forgery.must_pass:
+    if probe.must_pass:
         if verdict is Verdict.LET_IN:
             return Verdict.PASSED, "let in, as it must be"
         return Verdict.UNPROVED, f"{words}; are audience, issuer, path and keys right?"
@@ -195,16 +194,17 @@ def _problem_in(answer: Answer, *, bodiless: bool) -> str:
     return found if isinstance(found, str) else ""
 
 
-def _finding(forgery: Forgery, where: str, answer: str, verdict: Verdict) -> Finding:
-    return Finding(forgery.name, where, answer, verdict)
+def _finding(probe: Probe, where: str, answer: str, verdict: Verdict) -> Finding:
+    return Finding(probe.name, where, answer, verdict)
 
 
-def _sent(forgery: Forgery, url: str, believed: Target) -> Answer:
-    content = forgery.body
+def _sent(probe: Probe, url: str, target: Target) -> Answer:
+    content = probe.body
     if content is None:
-        content = believed.body if forgery.method is None else None
-    method, target = forgery.method or believed.method, forgery.target or believed.path
-    return exchange(url, method, target, forgery.fields, content)
+        content = target.body if probe.method is None else None
+    method = probe.method or target.method
+    request_target = probe.request_target or target.path
+    return exchange(url, method, request_target, probe.fields, content)
 
 
 def _examined_edge(edge: str, path: str) -> list[Finding]:

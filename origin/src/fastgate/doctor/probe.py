@@ -1,7 +1,7 @@
-"""What an origin would believe, and the good header for it, which forgeries then change.
+"""Probes: requests with a forged header, and the target under test that must refuse them.
 
 In: what is known of an origin. Out: headers, right in everything or wrong in what is asked for.
-Nothing is sent from here.
+It sends nothing.
 """
 
 from collections.abc import Mapping
@@ -20,14 +20,14 @@ BY_SERVER = frozenset({400, 413, 414, 421, 426, 431, 501, 505})
 
 
 @dataclass(frozen=True, slots=True)
-class Forgery:
+class Probe:
     """One request that must not be let in."""
 
     name: str
     fields: Fields = ()
     method: str | None = None
     """Another method than the one that is under examination."""
-    target: str | None = None
+    request_target: str | None = None
     """Another request target than the one that is under examination."""
     body: bytes | None = None
     """Another body than the one that is under examination."""
@@ -39,7 +39,7 @@ class Forgery:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What the origin would believe, as far as it is known."""
+    """The target under test: an origin, and what it would accept, as far as that is known."""
 
     issuer: str
     audience: str
@@ -50,7 +50,7 @@ class Target:
     key: SigningKey | None = None
     """One of their private halves, where the edge is a test's own."""
     algorithm: str = ES256
-    """By which signature the origin believes its edge: `ES256` or `HS256`."""
+    """The algorithm of the signatures that the origin accepts: `ES256` or `HS256`."""
     method: str = "GET"
     """The method that is used on `path`."""
     route: str | None = None
@@ -62,21 +62,19 @@ class Target:
 class Mint:
     """Makes the good header, with changes."""
 
-    def __init__(self, believed: Target, signer: SigningKey, kid: str) -> None:
-        self._signer, self._kid, self._believed = signer, kid, believed
-        tctx = {"route": believed.route or "doctor", "template": believed.template}
-        self.tctx = {**tctx, "method": believed.method, "path": believed.path}
-        if believed.body is not None:
-            self.tctx["content_digest"] = content_digest(believed.body)
-        caller = LocalCaller("doctor", ("doctor",), issuer=believed.issuer)
-        self.claims = contract(
-            believed.issuer, believed.audience, self.tctx, identity_claims(caller)
-        )
+    def __init__(self, target: Target, signer: SigningKey, kid: str) -> None:
+        self._signer, self._kid, self._target = signer, kid, target
+        tctx = {"route": target.route or "doctor", "template": target.template}
+        self.tctx = {**tctx, "method": target.method, "path": target.path}
+        if target.body is not None:
+            self.tctx["content_digest"] = content_digest(target.body)
+        caller = LocalCaller("doctor", ("doctor",), issuer=target.issuer)
+        self.claims = contract(target.issuer, target.audience, self.tctx, identity_claims(caller))
 
     def token(self, header: Mapping[str, object] | None = None, /, **claims: object) -> str:
         """Return the good token with these changes; Ellipsis leaves a claim out."""
         payload = {k: v for k, v in {**self.claims, **claims}.items() if v is not ...}
-        return self._signed(self._believed.algorithm, self._believed.audience, payload, header)
+        return self._signed(self._target.algorithm, self._target.audience, payload, header)
 
     def by(self, algorithm: str, audience: str) -> Fields:
         """Return the field with the good token, but signed so, and for this origin."""

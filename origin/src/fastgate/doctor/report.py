@@ -1,4 +1,4 @@
-"""What the doctor found, and what all of it proves.
+"""Report what the doctor found, and what that proves.
 
 In: the verdict on each request. Out: a table for people, JSON for machines, and the exit code. A
 run proves something only if the guard itself answered, and nothing is left open.

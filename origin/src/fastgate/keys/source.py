@@ -69,7 +69,7 @@ class EdgeKeys:
     """Keys that the edge publishes, fetched when first needed and then kept fresh.
 
     Younger than `fresh_for` they are used as they are. Older, they are still used while a fetch
-    runs beside the request. At `max_stale` they are no longer believed. All times in seconds.
+    runs beside the request. At `max_stale` they are no longer used. All times in seconds.
     """
 
     def __init__(

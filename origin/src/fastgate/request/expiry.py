@@ -1,4 +1,4 @@
-"""End what outlives the caller's token: WebSockets, event streams and, where asked for, responses.
+"""End WebSockets, event streams and, where asked for, responses when the token expires.
 
 In: the end of the caller's token and one connection. Out: the app runs as ever; at that time a
 WebSocket is closed with code 1008 (RFC 6455 §7.4.1) and an event stream ends, so that the client

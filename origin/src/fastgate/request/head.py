@@ -1,4 +1,4 @@
-"""Read from an ASGI scope what the guard judges: the identity header, and the request's head.
+"""Read from an ASGI scope the identity header, and the head of the request.
 
 In: a scope. Out: the values of `Fastgate-Identity`, taken out of it, and the `RequestHead` that
 they are compared with. It reads the bytes of the request line, never a URL rebuilt from them.

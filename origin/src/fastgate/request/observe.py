@@ -1,4 +1,4 @@
-"""Switch over step by step: say what the guard would refuse, and let it pass.
+"""Observe only: log what the guard would refuse, and let it pass.
 
 In: the requests of an app that is not reached through the edge alone yet. Out: the same requests,
 body and all, and a record `would be refused: CODE` for each that the guard would keep out. Nobody

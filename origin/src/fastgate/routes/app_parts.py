@@ -1,4 +1,4 @@
-"""Tell what belongs to a guarded app: its routers, its routes and their endpoints.
+"""Which routers, routes and endpoints belong to a guarded app.
 
 In: the router of a guarded app. Out: whether a router or a route is one of its own, an included or
 a mounted one. Middleware may send many requests to other apps in this process, so the answer does

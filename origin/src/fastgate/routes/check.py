@@ -1,8 +1,8 @@
-"""Compare the route that the app has chosen with the one whose rules the edge applied.
+"""Compare the route that the app has chosen with the route that the edge judged.
 
 In: for each request what the edge signed of its route, and what a router has chosen for it. Out:
 None, and the endpoint may run; or the refusal that takes its place. It never matches paths itself,
-and runs nothing: `dispatch` asks it, in the place that every dispatch goes through.
+and runs nothing: `routes.dispatch` asks it, in the place that every dispatch goes through.
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping

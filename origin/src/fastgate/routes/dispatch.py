@@ -1,4 +1,4 @@
-"""Compare in the one place that every dispatch goes through: the `handle` of a route.
+"""Compare before any route runs: in `handle`, which every dispatch calls.
 
 In: the base classes of Starlette's routes, routers and endpoints. Out: the same classes, which ask
 the `RouteCheck` of the request first. A router runs what it has chosen by getting `handle` from it,

@@ -1,4 +1,4 @@
-"""Know how FastAPI and Starlette keep their routes; the one module that depends on it.
+"""How FastAPI and Starlette keep their routes; no other module depends on it.
 
 In: an app. Out: the routes that its router may run, with the paths that they have there. Nothing is
 matched, judged or changed here.

@@ -1,4 +1,4 @@
-"""Answer for a mount that has no endpoint for a path, as its router would.
+"""Respond for a mount that has no endpoint for a path, as its router would.
 
 In: a request that the edge has judged by a route for all paths, such as `/{path:path}` for files,
 and a mount that takes it first. Out: 404 or 405, and nothing below the mount has run, its

@@ -1,4 +1,4 @@
-"""Find where a guard stands: in front of which app, and behind what.
+"""Find in front of which app a guard is, and which middleware is outside of it.
 
 In: a guard, and the scope that reached it. Out: the app whose routes it guards, and the middleware
 outside of it, which sees requests that nobody has verified. It changes nothing.

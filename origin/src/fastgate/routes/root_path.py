@@ -1,4 +1,4 @@
-"""Tell which path the edge has signed of a request that comes below a `root_path`.
+"""Find the path that the edge has signed, for a request below a `root_path`.
 
 The rule: a router matches what is left of the path once Starlette has taken `root_path` off, and
 the edge has signed just that; or, where the author has given the app a root path that the policy's

@@ -1,4 +1,4 @@
-"""Know what the edge calls the routes of one app.
+"""The names that the edge has for the routes of one app.
 
 In: method and template of a route, as it runs. Out: its id in the app's policy, what an edge that
 is older or newer than the app may call it, and whether the edge has no route for it. It judges

@@ -1,4 +1,4 @@
-"""Show, before an app starts, that the comparison is reached in the installed framework.
+"""Test, before an app starts, that the installed framework reaches the comparison.
 
 In: the installed Starlette and FastAPI. Out: nothing, or `FrameworkNotUnderstood`: a kind of route
 ran without a comparison, or one that is right did not run. It dispatches a small app of its own,

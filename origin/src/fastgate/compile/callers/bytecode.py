@@ -1,4 +1,4 @@
-"""Tell from its bytecode what a function does with its variables: whether it only asks for a name.
+"""Read from its bytecode what a function does with a variable: whether it only names it.
 
 In: the code of a function. Out: for each variable that it reads the attributes that are read from
 it directly. Nothing is run.

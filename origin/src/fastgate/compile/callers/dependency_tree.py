@@ -1,4 +1,4 @@
-"""Read what dependencies say of callers: `Caller`, `AnyCaller`, `Security(fastgate, scopes=[…])`.
+"""Read which callers dependencies ask for: `Caller`, `AnyCaller`, `Security(fastgate, …)`.
 
 In: FastAPI's trees of dependencies, or what a router lists as its own. Out: `Callers`. Nothing is
 judged here, and nothing is run.
@@ -14,7 +14,7 @@ from fastapi.dependencies.utils import get_typed_signature
 from fastapi.params import Depends, Security
 from fastapi.routing import APIRoute
 
-from fastgate.compile.cache import once
+from fastgate.compile.cache import cached
 from fastgate.declare.at_edge import Inherited
 from fastgate.declare.lookup import layers
 from fastgate.declare.static_access import attribute, is_a
@@ -107,7 +107,7 @@ def asked_by(dependencies: Iterable[Dependant]) -> Callers:
 
 
 def _parameters_of(dependant: Dependant) -> Mapping[str, Parameter]:
-    return once(_parameters_of_call, dependant.call)
+    return cached(_parameters_of_call, dependant.call)
 
 
 def _parameters_of_call(call: Any) -> Mapping[str, Parameter]:  # noqa: ANN401
@@ -204,7 +204,7 @@ def read_from_the_request(dependant: Dependant) -> Iterator[Any]:
 
 def _called(dependency: object) -> tuple[object, ...]:
     """Return what a dependency is, and what it calls as a partial function or a bound method."""
-    return once(_all_called, dependency)
+    return cached(_all_called, dependency)
 
 
 def _all_called(dependency: object) -> tuple[object, ...]:

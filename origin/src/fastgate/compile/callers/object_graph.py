@@ -1,4 +1,4 @@
-"""Find which objects are within the reach of others, without running any of their code.
+"""Find the objects that other objects hold, without running any of their code.
 
 In: objects to begin with. Out: a graph of what they hold in closures, defaults, attributes, slots
 and containers, and their classes with the functions in them; not what a function finds by a global

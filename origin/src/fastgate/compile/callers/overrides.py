@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from fastapi.params import Security
 
-from fastgate.compile.cache import once
+from fastgate.compile.cache import cached
 from fastgate.compile.callers.dependency_tree import (
     A_KNOWN_CALLER,
     Callers,
@@ -90,7 +90,7 @@ def run_of(dependant: Dependant, view: object, app: object) -> Run:
     if dependant is None:
         return Run(None)
     provider = getattr(view, "dependency_overrides_provider", None)
-    override = once(override_in, app if provider is None else provider)
+    override = cached(override_in, app if provider is None else provider)
     if override is None:
         return Run(dependant)
     reading = _Reading(override)
@@ -162,4 +162,4 @@ def _built(override: object, scopes: tuple[str, ...], path: object) -> Dependant
             return str(error).partition(". ")[0] or type(error).__name__
         return built
 
-    return once(build, override, (scopes, tuple(names)), name="override")
+    return cached(build, override, (scopes, tuple(names)), name="override")

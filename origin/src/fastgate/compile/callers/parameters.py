@@ -1,4 +1,4 @@
-"""Tell how FastAPI reads the parameters of an endpoint and of its dependencies.
+"""How FastAPI reads the parameters of an endpoint and of its dependencies.
 
 In: a tree of dependencies. Out: the type of each path parameter, as far as the edge can compare it,
 and the parameters of which the type is not known. Nothing is judged here, and nothing is run.

@@ -1,8 +1,8 @@
-"""Read from its source what a function asks for whose annotations are those of another one.
+"""Read from source the annotations that `functools.wraps` has replaced.
 
 In: a function to which `functools.wraps` has given the annotations of what it wraps. Out: the
 dependencies in the annotations of its own parameters, as they are written, and whether all of them
-could be read. Nothing is run: see `written`.
+could be read. Nothing is run: see `source_values`.
 """
 
 import ast

@@ -1,4 +1,4 @@
-"""Tell from source what an expression means, as far as that can be told without running it.
+"""Read from source what an expression means, as far as that is possible without running it.
 
 In: expressions, and the names that a function sees: of its closure, of the functions that it is
 made in, of its module. Out: values, or `UNKNOWN`. Names, attributes of modules and classes, texts,

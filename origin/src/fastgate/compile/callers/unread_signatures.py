@@ -1,4 +1,4 @@
-"""Find who asks for callers in a signature that FastAPI does not read: nobody is asked then.
+"""Find callers in a signature that FastAPI does not read: they are not asked for then.
 
 In: what a route runs, and its tree of dependencies. Out: functions and classes within it that ask
 for more than the tree does. FastAPI reads one signature of each: that of the innermost function

@@ -1,4 +1,4 @@
-"""Tell what is left to a route by all that it stands in: apps, mounts, paths (`below`), routers.
+"""What a route inherits from apps, mounts, paths (`below`) and routers, and what it does not.
 
 In: an app, what is left to itself, and one of its routes. Out: the members that were declared for
 more than this route, the nearest declaration counting. Nothing is judged here, and nothing is run.

@@ -1,4 +1,4 @@
-"""List what an app serves: each endpoint with its full template and what it says of its callers.
+"""List the endpoints of an app, each with its full template and the callers that it asks for.
 
 In: a FastAPI or Starlette app, as it is about to run. Out: `Endpoint`s in the order in which the
 app's router tries them. Nothing is judged here, and nothing is run.
@@ -13,7 +13,7 @@ from starlette.endpoints import HTTPEndpoint
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
-from fastgate.compile.cache import once, one_look
+from fastgate.compile.cache import cached, caching
 from fastgate.compile.callers.dependency_tree import Callers, Dependant, callers_of, flat
 from fastgate.compile.callers.overrides import Lessened, Unusable, run_of
 from fastgate.compile.callers.parameters import path_types
@@ -121,16 +121,16 @@ class Endpoint:
 
 
 def endpoints(app: object) -> Iterator[Endpoint]:
-    """Read `app`, its included routers and its mounted apps; once within `one_look`."""
-    with one_look():
-        return iter(once(_all_of, app))
+    """Read `app`, its included routers and its mounted apps; cached within `caching`."""
+    with caching():
+        return iter(cached(_all_of, app))
 
 
 def _all_of(app: object) -> tuple[Endpoint, ...]:
-    return tuple(_walked(app))
+    return tuple(_read_app(app))
 
 
-def _walked(app: object) -> Iterator[Endpoint]:
+def _read_app(app: object) -> Iterator[Endpoint]:
     app = routed_app(app)
     if app is None:
         raise TypeError("neither a FastAPI nor a Starlette app")
@@ -147,7 +147,7 @@ def _walked(app: object) -> Iterator[Endpoint]:
 def endpoints_below(
     app: object, template: str, holders: tuple[object, ...] = ()
 ) -> Iterator[Endpoint]:
-    """Walk an app as if it were mounted at `template`, and inherited nothing."""
+    """Read an app as if it were mounted at `template`, and inherited nothing."""
     if not is_among(app, holders):
         yield from _endpoints_of(app, template, Left(), holders)
 

@@ -1,4 +1,4 @@
-"""Tell where something is written, for people who are to change it there.
+"""Name the file and line of a declaration, for the people who are to change it.
 
 In: a function, a class or an object. Out: `file:line`. None of its code is run.
 """

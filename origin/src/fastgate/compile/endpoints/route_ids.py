@@ -1,7 +1,7 @@
-"""What the edge calls each endpoint: the access, the methods and the id of its route.
+"""The access, the methods and the id of the route that an endpoint has at the edge.
 
 In: `Endpoint`s. Out: the members of their route documents that are told by rule. The policy is
-written by these rules, and the door of a strict app compares by the same. Nothing is judged here.
+written by these rules, and the guard of a strict app compares by the same. Nothing is judged here.
 """
 
 import hashlib

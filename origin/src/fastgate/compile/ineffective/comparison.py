@@ -1,4 +1,4 @@
-"""Tell what an endpoint says, and what a declaration elsewhere says that is lost beside it.
+"""Compare what an endpoint declares with a declaration that has no effect on it.
 
 In: endpoints, and objects with declarations. Out: members, and the words in which a lost one is
 reported. Nothing is looked for here.

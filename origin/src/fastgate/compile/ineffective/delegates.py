@@ -1,4 +1,4 @@
-"""Find what an ASGI app that is judged as a whole hands requests on to, and what that declares.
+"""Find the apps and functions that an ASGI app hands requests to, and what they declare.
 
 In: everything that an app serves. Out: each declaration, and each dependency that asks for callers,
 of apps and routes that a mounted wrapper, an opaque app or an object in a Starlette route has
@@ -29,7 +29,7 @@ from fastgate.compile.ineffective.comparison import (
     said_by,
     say,
 )
-from fastgate.compile.ineffective.enclosing import run_beside, standing_in
+from fastgate.compile.ineffective.enclosing import replacements_in, run_beside
 from fastgate.declare.at_edge import declared
 from fastgate.declare.lookup import is_router, layers, targets_of
 from fastgate.declare.merge import OPEN, over
@@ -115,7 +115,7 @@ def _held_by(listed: Listed, part: object) -> Iterator[object]:
     """Return what is run for an app or a route that is not served, its endpoints left out."""
     if listed.has(part):
         return
-    yield from standing_in(part)
+    yield from replacements_in(part)
     # What it mounts, which no route leads to, may hide the next one.
     routes = [part] if is_a(part, BaseRoute) else [each for each, _ in effective_routes(part)]
     for route in routes:

@@ -1,4 +1,4 @@
-"""Find declarations on what stands around endpoints: none of that hands a declaration on.
+"""Find declarations on what encloses endpoints, such as middleware: they have no effect.
 
 In: an app, and everything that it serves. Out: each declaration that is not read, of middleware (of
 an app, a router or a route), of what is wrapped around the whole app, and of the classes of apps,
@@ -92,7 +92,7 @@ def _is_app(default: object) -> bool:
     return default is not None and not is_a(default, FunctionType)
 
 
-def standing_in(part: object) -> Iterator[object]:
+def replacements_in(part: object) -> Iterator[object]:
     """Yield what an app, a router or a route runs beside its endpoints, and its class.
 
     What has no middleware runs a function of the framework's: that holds nothing of an author's but

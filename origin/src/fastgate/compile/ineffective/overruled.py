@@ -1,4 +1,4 @@
-"""Find paths whose declaration would be lost on what is judged as a whole.
+"""Find declared paths within an app that is judged as a whole: they have no effect.
 
 In: an endpoint that takes everything below a path: a mounted app whose routes are not seen, a
 frontend, a function with a path parameter; and what `at_edge(below=…)` declares of paths in there.

@@ -1,8 +1,8 @@
-"""Find declarations that stand where nobody reads them: a closing one would be lost.
+"""Find declarations that have no effect where they are: one that closes would be lost.
 
 In: an app's endpoints, and the app. Out: for each mark that is not read and says something else
 than its endpoint, what it says and where to write it. Here it is looked for within the reach of
-endpoints; `around` looks at what stands around them, `hidden` at what they hand requests on to.
+endpoints; `enclosing` looks at what is around them, `delegates` at what they hand requests to.
 Nothing is changed.
 """
 

@@ -1,4 +1,4 @@
-"""Find calls of `at_edge` whose object no route has: whatever they close is not closed by them.
+"""Find calls of `at_edge` on objects that no route serves.
 
 In: what an app serves, and the calls that were recorded while it was loaded. Out: those that are of
 nothing that is served. That may be meant, as in a module that is not in use: it is for people to
