@@ -29,7 +29,7 @@ ES256 = (read_jwks((DIRECTORY / "jwks.json").read_bytes()), "")
 HS256 = (read_origin_keys(read("origin-keys-orders.json")), "-hs256")
 SIGNATURES: list[tuple[KeySet, str]] = [ES256, HS256]
 ACCEPTED, REFUSED = read("accepted.json"), read("refused.json")
-CONTRACT = Path(__file__).parents[2] / "docs" / "identity-header.md"
+CONTRACT = Path(__file__).parents[2] / "docs" / "concepts" / "identity-header.md"
 
 
 def vectors(outcome: str) -> list[Any]:

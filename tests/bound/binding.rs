@@ -129,7 +129,7 @@ fn the_log_line_says_whether_the_token_was_bound() {
     let desk = Desk::new(&json!({}));
     let bound = |head| {
         let line: Value = serde_json::from_str(&desk.send(head).trail.to_line()).unwrap();
-        line["replay"]["bound"].clone()
+        line["recorded"]["bound"].clone()
     };
     assert_eq!(bound(proven(get("/me"), &bound_token(), &[&proof_for("/me", "a")])), true);
     assert_eq!(bound(borne(get("/me"), &token(&json!(null)))), false);

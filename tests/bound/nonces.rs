@@ -17,7 +17,7 @@ fn edge() -> Value {
 /// The values of a field of the answer, whoever gives it.
 fn answered(outcome: &Outcome, name: &str) -> Vec<String> {
     let headers = match &outcome.decision {
-        Decision::Forward(grant) => grant.answer().dress(&Headers::from_iter([("cache-control", "public")])),
+        Decision::Forward(grant) => grant.response().apply(&Headers::from_iter([("cache-control", "public")])),
         Decision::Refuse(problem) => problem.headers(),
         other => panic!("{other:?}"),
     };

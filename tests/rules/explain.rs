@@ -323,7 +323,7 @@ fn a_request_that_cannot_be_explained_stops_no_other_and_has_its_line() {
         (r#"{"target":"/x","token":"garbage","claims":{}}"#, "token and claims: give one of the two"),
         (r#"{"target":"/x","token":"garbage","issuer":"main"}"#, "issuer: it says whose the claims are"),
         (r#"{"target":"/x","claims":{},"issuer":"nobody"}"#, "which issuer says that?"),
-        (r#"{"target":"/x","surroundings":{},"country":"DE"}"#, "surroundings: they say all"),
+        (r#"{"target":"/x","client":{},"country":"DE"}"#, "client: it holds every fact"),
     ] {
         let (code, lines) = requests(&policy, &format!("{good}\n\n{bad}\n{refused}"));
         assert_eq!(code, 2, "{bad}");

@@ -1,7 +1,7 @@
 //! How often.
 
 use fastgate::gateway::Decision;
-use fastgate::throttle::Standing;
+use fastgate::throttle::{Quota, Remaining};
 use serde_json::{Value, json};
 
 use crate::{Ask, Desk, NOW, faults, get, route};
@@ -115,7 +115,7 @@ fn a_request_can_cost_more_and_nonsense_costs_the_most() {
         let ask = said.iter().fold(get("/a"), |ask, value| ask.field("x-batch", value));
         let (decision, _) = desk.decide(ask);
         let Decision::Forward(grant) = decision else { panic!("{decision:?}") };
-        let fields = grant.answer().dress(&fastgate::headers::Headers::default());
+        let fields = grant.response().apply(&fastgate::headers::Headers::default());
         let left = String::from_utf8(fields.all("ratelimit").next().unwrap().to_vec()).unwrap();
         100 - left.split(['=', ';']).nth(2).unwrap().parse::<u64>().unwrap()
     };
@@ -157,13 +157,14 @@ fn a_refusal_says_when_the_window_ends() {
 
 #[test]
 fn how_a_caller_stands_is_said_in_words() {
-    let exact = Standing { limit: "l".to_owned(), count: 9, window: 60, left: Some((4, 18)) };
+    let exact =
+        Quota { limit: "l".to_owned(), count: 9, window: 60, remaining: Some(Remaining { units: 4, resets_in: 18 }) };
     assert_eq!(exact.to_string(), "limit \"l\" of 9 in 60 s: 4 left for 18 s");
     assert_eq!(exact.retry_after(), 18);
-    let estimated = Standing { left: None, ..exact };
+    let estimated = Quota { remaining: None, ..exact };
     assert_eq!(estimated.to_string(), "limit \"l\" of 9 in 60 s");
     assert_eq!(estimated.retry_after(), 60, "where the counter only estimates, a whole window");
-    assert_eq!(Standing { left: Some((0, 0)), ..estimated }.retry_after(), 1);
+    assert_eq!(Quota { remaining: Some(Remaining { units: 0, resets_in: 0 }), ..estimated }.retry_after(), 1);
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! What requests must look like, where they lead, and what is closed.
 
+use fastgate::availability::KillSwitch;
 use fastgate::gateway::Decision;
 use fastgate::headers::Headers;
-use fastgate::opening::Switch;
 use serde_json::{Value, json};
 
 use crate::{Ask, Desk, faults, get, handshake, minted, route};
@@ -114,7 +114,7 @@ fn fields_are_set_and_removed_on_both_ways() {
         ("x-frame-options", "SAMEORIGIN"),
         ("etag", "1"),
     ];
-    let answer = grant.answer().dress_origins(&origins.into_iter().collect::<Headers>());
+    let answer = grant.response().apply_to_origin(&origins.into_iter().collect::<Headers>());
     let value =
         |name: &str| answer.all(name).map(|value| String::from_utf8_lossy(value).into_owned()).collect::<Vec<_>>();
     assert_eq!(
@@ -166,7 +166,7 @@ fn a_group_is_closed_by_the_policy_or_by_a_switch() {
         (r#"{"group":["shop"]}"#, ["switched-off"; 3]),
         (r#"{"keys":[{"issuer":"x","thumbprint":"AAAA"}]}"#, ["switched-off"; 3]),
     ] {
-        desk.switch = Switch::parse(switch.as_bytes());
+        desk.switch = KillSwitch::parse(switch.as_bytes());
         assert_eq!(verdicts(&desk), verdicts_of, "{switch}");
     }
 }
@@ -229,12 +229,12 @@ fn the_edge_alone_says_which_pages_may_read_an_answer_refusals_included() {
     for (origin, allowed) in [("https://app.test", 1), ("https://evil.test", 0)] {
         let (Decision::Forward(grant), _) = desk.decide(put(origin).bearer(&token)) else { panic!() };
         let origins: Headers = [("access-control-allow-origin", "*"), ("vary", "Accept")].into_iter().collect();
-        let answer = grant.answer().dress_origins(&origins);
+        let answer = grant.response().apply_to_origin(&origins);
         assert_eq!(answer.all("access-control-allow-origin").count(), allowed, "{origin}");
         assert_eq!(answer.all("vary").count(), 2);
     }
     let (Decision::Forward(grant), _) = desk.decide(get("/c").field("origin", "https://any.test")) else { panic!() };
-    let answer = grant.answer().dress_origins(&Headers::default());
+    let answer = grant.response().apply_to_origin(&Headers::default());
     assert_eq!(answer.all("access-control-allow-origin").collect::<Vec<_>>(), [b"*"]);
 }
 

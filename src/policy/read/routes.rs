@@ -95,7 +95,11 @@ fn route(document: RouteDocument, known: &mut Known<'_, '_>, at: &str, faults: &
         origin_template,
         accepts: Accepts::read(document.accepts, format_args!("{at}.accepts"), faults),
         request_fields: FieldEdits::of_requests(document.request_headers, format_args!("{at}.request_headers"), faults),
-        answer_fields: FieldEdits::of_answers(document.response_headers, format_args!("{at}.response_headers"), faults),
+        response_fields: FieldEdits::of_responses(
+            document.response_headers,
+            format_args!("{at}.response_headers"),
+            faults,
+        ),
         from,
         access,
         shadow,

@@ -1,7 +1,7 @@
 """Sign `Fastgate-Identity` headers as an edge does.
 
 In: a caller and what an edge has judged of a request. Out: the payload of the contract
-(docs/identity-header.md), and its compact JWS by ES256 or HS256, with a key of this process.
+(docs/concepts/identity-header.md) and its compact JWS, by ES256 or HS256. Nothing is verified.
 """
 
 import base64
@@ -57,7 +57,7 @@ class SigningKey:
     def origin_secret(self, audience: str) -> bytes:
         """Return its 32 bytes, derived from this key and the audience."""
         secret = self._private_key.private_numbers().private_value.to_bytes(KEY_BYTES)
-        # RFC 5869, with an empty salt: the contract, docs/identity-header.md.
+        # RFC 5869, with an empty salt: the contract, docs/concepts/identity-header.md.
         purpose = f"Fastgate-Identity HS256 {audience}".encode()
         return HKDF(SHA256(), KEY_BYTES, salt=None, info=purpose).derive(secret)
 
