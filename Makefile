@@ -87,7 +87,7 @@ bench: guest ## What a request costs, in ratios to a guest that only forwards
 mutants: $(VENV) $(CARGO_MUTANTS) ## Which changes of src/ no native test notices: MODULE=identity/token MINUTES=60; AGAIN=1 for those that survived
 	@$(PYTHON) dev/mutants rust $(or $(MODULE),$(error say which: make mutants MODULE=identity/token, or identity, request, authorize, throttle, mint, problem)) --minutes $(or $(MINUTES),60) $(if $(AGAIN),--again)
 
-mutants-python: $(VENV) $(COSMIC_RAY) ## The same for the package: MODULE=verify, route, dispatch, root_path or middleware
+mutants-python: $(VENV) $(COSMIC_RAY) ## The same for the package: MODULE=verify, middleware, routes.check, routes.dispatch or routes.root_path
 	@$(PYTHON) dev/mutants python $(or $(MODULE),verify) --minutes $(or $(MINUTES),60)
 
 doctor: $(VENV) ## Fire forged requests at the origin of a running `make demo`; exit 0 if none was let in
