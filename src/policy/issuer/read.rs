@@ -31,7 +31,7 @@ pub(in crate::policy) fn read(
         for (spelling, member) in spellings.chain(issuer.aliases.iter().map(|alias| (alias, "issuer_aliases"))) {
             match issuers.get(spelling) {
                 Some(earlier) => {
-                    faults.add(format!("{at}.{member}"), Fault::TakenIssuer { other: earlier.id.to_string() })
+                    faults.add(format!("{at}.{member}"), Fault::TakenIssuer { other: earlier.id.to_string() });
                 }
                 None => drop(issuers.insert(spelling.clone(), Arc::clone(&issuer))),
             }
