@@ -171,14 +171,14 @@ pub(super) fn revocation_keys(
     Ok(keys)
 }
 
-/// Refuses a token that was issued at `issued` and is listed under one of `keys`.
+/// Refuses a token that was issued at `issued_at` and is listed under one of `keys`.
 ///
 /// # Errors
 /// A [`DenyListError`] if it is listed, or if that is unknown.
 pub(super) fn check(
     issuer: &Issuer,
     keys: &[(RevocationClaim, RevocationKey)],
-    issued: Option<UnixTime>,
+    issued_at: Option<UnixTime>,
     now: UnixTime,
     list: &mut dyn DenyList,
 ) -> Result<(), DenyListError> {
@@ -187,7 +187,8 @@ pub(super) fn check(
     }
     let asked: Vec<_> = keys.iter().map(|(_, key)| *key).collect();
     let entries = list.entries(&asked, issuer.verdict_window.as_u64())?;
-    let denied = |key: &RevocationKey| entries.iter().any(|(found, entry)| found == key && entry.denies(issued, now));
+    let denied =
+        |key: &RevocationKey| entries.iter().any(|(found, entry)| found == key && entry.denies(issued_at, now));
     match keys.iter().find(|(_, key)| denied(key)) {
         Some((claim, _)) => Err(DenyListError::Revoked { claim: claim.claim() }),
         None => Ok(()),

@@ -70,7 +70,7 @@ impl HttpIntrospector<'_> {
         }
         let question = IntrospectionKey::new(issuer, asked, token);
         if let Some(answer) = self.known.memory.recall(&question, self.scoped.now()) {
-            return usable(answer.to_vec());
+            return usable(answer.clone());
         }
         if !self.scoped.may_ask_issuers() {
             return self.at_hand(issuer, asked, token, question);
