@@ -4,15 +4,18 @@ SHELL := /bin/bash
 PYTHON ?= python3
 GUEST := target/wasm32-wasip1/release/fastgate.wasm
 TOOL := target/debug/fastgate
+EDGE := target/debug/fastgate-edge
 # One set of features for everything on the host: a second set would compile many dependencies again.
 NATIVE := --locked --features edge
 VENV := .venv/.installed
 IDP := dev/idp/node_modules/.installed
 LOCAL_KEYS := local/signing-keys.json
 CARGO_MUTANTS := target/tools/.cargo-mutants-27.1.0
+CARGO_DENY := target/tools/.cargo-deny-0.20.2
+CARGO_DENY_RUN := target/tools/bin/cargo-deny --locked
 COSMIC_RAY := target/tools/.cosmic-ray-8.7.0
 
-.PHONY: help demo smoke soak test bench guest-cost mutants mutants-python lint guest edge core signatures opinions opinions-short fuzz fuzz-seeds fuzz-python edge-tests origin-tests doctor origin-bench origin-versions policy schema compute-build clean
+.PHONY: help demo smoke soak test bench guest-cost mutants mutants-python lint guest edge core signatures opinions opinions-short fuzz fuzz-seeds fuzz-python edge-tests origin-tests doctor origin-bench origin-versions policy schema reference deny edge-path compute-build clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -68,14 +71,15 @@ origin-tests: $(VENV) ## The FastAPI package; 100,000 generated requests against
 	cargo build $(NATIVE) --bins --example decide
 	.venv/bin/python -m pytest -q -n auto origin
 
-lint: target-wasm edge $(VENV) ## Formats, clippy for both targets, ruff, mypy, the committed schema
+lint: target-wasm edge $(VENV) ## Formats, clippy for both targets, ruff, mypy, the committed schema and reference
 	cargo fmt --check && cargo fmt --check --manifest-path tests/opinions/Cargo.toml && cargo fmt --check --manifest-path fuzz/Cargo.toml
 	cargo clippy $(NATIVE) --all-targets -- -D warnings
 	cargo clippy --locked --release --target wasm32-wasip1 --lib --bins --example guest_cost --example store -- -D warnings
 	.venv/bin/ruff check origin dev tests fuzz && .venv/bin/ruff format --check origin dev tests fuzz
 	cd origin && ../.venv/bin/mypy
-	for folder in demo soak mutants; do (cd dev/$$folder && ../../.venv/bin/mypy --strict .) || exit 1; done
+	for folder in demo soak mutants reference; do (cd dev/$$folder && ../../.venv/bin/mypy --strict .) || exit 1; done
 	$(TOOL) schema | diff - policy.schema.json && $(TOOL) check policy.json
+	.venv/bin/python dev/reference --check
 
 bench: guest ## What a request costs, in ratios to a guest that only forwards
 	cargo build --locked --release --target wasm32-wasip1 --example passthrough
@@ -104,12 +108,23 @@ policy: $(VENV) ## Write policy.json anew: policy.base.json and what the demo ap
 schema: edge ## Write policy.schema.json anew from the types
 	$(TOOL) schema > policy.schema.json
 
+reference: edge $(VENV) ## Write the generated parts of docs/reference/ anew
+	.venv/bin/python dev/reference
+
+deny: $(CARGO_DENY) ## Licences, sources and banned crates of all dependencies (deny.toml); DENY=advisories asks the RustSec database, too
+	$(CARGO_DENY_RUN) check $(or $(DENY),licenses bans sources)
+	$(CARGO_DENY_RUN) --manifest-path fuzz/Cargo.toml check $(or $(DENY),licenses bans sources)
+	$(CARGO_DENY_RUN) --manifest-path tests/opinions/Cargo.toml check $(or $(DENY),licenses bans sources)
+
 guest: target-wasm ## Build the guest and say how large it is
 	cargo build --locked --release --target wasm32-wasip1
 	@stat -c '%n: %s bytes' $(GUEST) 2>/dev/null || stat -f '%N: %z bytes' $(GUEST)
 
 edge: ## Build the command-line tool and the local edge (Viceroy as a library; the first time takes minutes)
 	cargo build $(NATIVE) --bins
+
+edge-path: ## Print where the local edge server is
+	@echo $(EDGE)
 
 guest-cost: target-wasm ## What a signature, and finding a route among 10 or 2,000, cost in the guest, in microseconds
 	cargo build --locked --release --target wasm32-wasip1 --example guest_cost
@@ -142,9 +157,13 @@ $(LOCAL_KEYS):
 	@[ -x $(TOOL) ] || cargo build --locked --bin fastgate # enough for publishing
 	umask 077 && $(TOOL) keys new > $@.new 2> /dev/null && mv $@.new $@
 
-# Tools that only `make mutants` and `make mutants-python` need; the version is in the name.
+# Tools that one target each needs; the version is in the name.
 $(CARGO_MUTANTS):
 	cargo install cargo-mutants --locked --version $(lastword $(subst -, ,$@)) --root target/tools
+	@touch $@
+
+$(CARGO_DENY):
+	cargo install cargo-deny --locked --version $(lastword $(subst -, ,$@)) --root target/tools
 	@touch $@
 
 $(COSMIC_RAY):

@@ -62,8 +62,7 @@ fn decided(policy: &Policy, method: String, target: &str, websocket: bool) -> Re
     let fields: &[_] = if websocket { &HANDSHAKE } else { &[] };
     let mut headers: Headers = fields.iter().copied().collect();
     headers.append("host", "edge.example");
-    let head =
-        RequestHead { method, target: target.as_bytes().to_vec(), headers, client: None, tls: true, certificate: None };
+    let head = RequestHead { method, target: target.as_bytes().to_vec(), headers, tls: true, certificate: None };
     let target = normalize(head, &policy.edge().hosts)?;
     let route = route::find(policy, &target).map_err(Refusal::from);
     Ok(match route {

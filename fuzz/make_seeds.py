@@ -35,18 +35,19 @@ def seeds() -> dict[str, list[str]]:
     keys = [public("alpha-rsa"), public("alpha-ec")]
     private = json.loads((KEYS / "alpha-ec.json").read_text())
     proof_header = {"typ": "dpop+jwt", "alg": "ES256", "jwk": "JWK"}
-    replay = {
-        "path": "/orders/7",
-        "query": 3,
-        "client": "192.0.2.7",
-        "scopes": ["a"],
-        "client_id": "shop",
-    }
-    replay["surroundings"] = {
+    client = {
+        "address": "192.0.2.7",
         "country": "CH",
         "asn": 64500,
         "connection": "wifi",
         "anonymizers": [],
+    }
+    recorded = {
+        "path": "/orders/7",
+        "query": 3,
+        "client": client,
+        "scopes": ["a"],
+        "client_id": "shop",
     }
     return {
         "path": [
@@ -69,10 +70,10 @@ def seeds() -> dict[str, list[str]]:
             "GET /me\nhost:edge.test\nupgrade:websocket\nconnection:upgrade\nsec-websocket-version:13",
             "OPTIONS *\nhost:edge.test",
         ],
-        "replay": [
-            json.dumps(replay),
+        "recorded": [
+            json.dumps(recorded),
             "{}",
-            '{"path":"/caf%C3%A9/x","query":0,"surroundings":{"proxy":"x"}}',
+            '{"path":"/caf%C3%A9/x","query":0,"client":{"proxy":"x"}}',
         ],
         "token": [
             *signed(HEADER, CLAIMS),

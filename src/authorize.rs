@@ -1,9 +1,10 @@
-//! Step 5, *authorize*: may this caller do this? A [`Permit`] is the evidence that the route's rules were asked and said
-//! yes; without one nothing can be minted.
+//! Step *authorize*: may this caller use the route? Input: the [`Admitted`] route and the caller. Output: a [`Permit`], the
+//! evidence that the route's requirements are met.
 
 mod conditions;
 
 use crate::identity::{Caller, Identity};
+use crate::place::Admitted;
 use crate::policy::{Access, Captures, Requirement, Route};
 
 /// The evidence that `caller` may use `route`. Only [`authorize`] makes one.
@@ -27,7 +28,7 @@ impl<'policy> Permit<'policy> {
     }
 }
 
-/// Why a caller may not.
+/// Why a caller may not use a route.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AuthorizeError {
     /// The route is not public and nobody was identified.
@@ -58,15 +59,16 @@ pub enum AuthorizeError {
     },
 }
 
-/// Asks the route's rules.
+/// Checks the caller against the route's requirements.
 ///
 /// # Errors
 /// An [`AuthorizeError`] that names what is missing.
 pub fn authorize<'policy>(
-    route: &'policy Route,
+    admitted: Admitted<'policy>,
     caller: Caller,
     captures: &Captures,
 ) -> Result<Permit<'policy>, AuthorizeError> {
+    let route = admitted.route();
     if let Access::Authenticated { everybody, by_issuer } = &route.access {
         let Caller::Known(identity) = &caller else {
             return Err(AuthorizeError::Unidentified);
@@ -85,14 +87,15 @@ pub fn authorize<'policy>(
     Ok(Permit { route, caller })
 }
 
-/// Asks what is only tried of a route.
+/// Judges the route's shadow requirement, which refuses no caller.
 ///
 /// # Errors
-/// The [`AuthorizeError`] that there would be.
-pub fn rehearse(route: &Route, caller: &Caller, captures: &Captures) -> Result<(), AuthorizeError> {
-    match caller {
-        _ if route.trial == Requirement::default() => Ok(()),
-        Caller::Known(identity) => ask(&route.trial, identity, captures),
+/// The [`AuthorizeError`] that the requirement would give if it were not in shadow.
+pub fn check_shadow(permit: &Permit<'_>, captures: &Captures) -> Result<(), AuthorizeError> {
+    let route = permit.route;
+    match &permit.caller {
+        _ if route.shadow == Requirement::default() => Ok(()),
+        Caller::Known(identity) => ask(&route.shadow, identity, captures),
         Caller::Anonymous => Err(AuthorizeError::Unidentified),
     }
 }

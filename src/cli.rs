@@ -4,22 +4,23 @@
 #![deny(clippy::print_stdout, clippy::print_stderr, reason = "what is printed goes through the printer")]
 
 mod check;
-mod desk;
 mod diff;
 mod explain;
 mod gaps;
 mod keys;
 mod lint;
+mod offline;
 mod printer;
-mod replay;
+mod recorded;
+mod reference;
 mod revoke;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
-/// The desk side of Fastgate: what the edge does, before it does it.
+/// The command-line tool: what the edge would decide, checked before it is deployed.
 #[derive(Parser)]
 #[command(name = "fastgate", version, about)]
 struct Arguments {
@@ -40,13 +41,16 @@ enum Command {
     },
     /// Print the JSON Schema of policies.
     Schema,
-    /// Walk a request through a policy with the edge's own code, and say what each room found and who decided.
+    /// Pipeline a request through a policy with the edge's own code, and say what each room found and who decided.
     Explain(Box<explain::Explain>),
     /// Judge logged requests again by two policies, and list every verdict that differs.
     Diff(diff::Diff),
     /// Signing keys of the edge.
     #[command(subcommand)]
     Keys(Keys),
+    /// Print what the code knows of itself, as JSON: the pages in `docs/reference/` are made of it.
+    #[command(hide = true)]
+    Reference,
     /// Print the deny-list entry that refuses a token, a session or a subject, and the command that stores it. Nothing is
     /// sent anywhere.
     Revoke(revoke::Revocation),
@@ -83,6 +87,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Diff(arguments) => diff::diff(&arguments),
         Command::Keys(Keys::New) => keys::new(),
         Command::Keys(Keys::Origin { audience }) => keys::origin(&audience),
+        Command::Reference => reference::reference(&Arguments::command()),
         Command::Revoke(revocation) => revoke::revoke(&revocation),
     }
 }

@@ -1,20 +1,13 @@
-//! The gate on Fastly Compute: the only code that names `fastly`. It receives, lets the library decide, forwards or
-//! answers, and logs. A sandbox serves many requests; what it keeps between them is in the library's [`Sandbox`], none of
-//! it belongs to a request.
+//! The gate on Fastly Compute: the only code that names `fastly`. It receives a request, lets the library decide, forwards
+//! or responds, and logs. A sandbox serves many requests; what it keeps between them is in the library's [`Sandbox`], and
+//! nothing of that belongs to a single request.
 
-mod acl;
-mod body;
-mod bounded;
-mod forward;
+mod http;
 mod log;
 mod platform;
-mod receive;
-mod respond;
-mod surroundings;
 
 use std::time::{Duration, Instant};
 
-use body::ReceivedBody;
 use fastgate::gateway::{Decision, refuse};
 use fastgate::mint::Grant;
 use fastgate::refusal::Refusal;
@@ -22,7 +15,9 @@ use fastgate::sandbox::{Arrived, Sandbox};
 use fastgate::trail::{Step, Trail};
 use fastly::http::serve::Serve;
 use fastly::{Request, Response};
-use platform::FASTLY;
+use http::body::ReceivedBody;
+use http::{client, forward, receive, respond};
+use platform::{FASTLY, acls};
 
 /// How long a sandbox waits for its next request. Waiting is billed as memory times time.
 const IDLE: Duration = Duration::from_secs(2);
@@ -31,7 +26,7 @@ const LIFETIME: Duration = Duration::from_mins(5);
 /// The memory in MiB above which a sandbox takes no further request; the platform ends it at 128.
 const MEMORY: u32 = 96;
 
-/// What the log says where the origin has taken the connection over.
+/// The status that is logged when the origin has taken the connection over.
 const SWITCHING_PROTOCOLS: u16 = 101;
 
 /// Serves requests until the platform has no more for this sandbox.
@@ -41,27 +36,27 @@ pub(crate) fn serve() {
         .with_timeout(IDLE)
         .with_max_lifetime(LIFETIME)
         .with_max_memory(MEMORY)
-        .run_with_context(|request, sandbox| answer(request, sandbox, started), &mut Sandbox::default());
+        .run_with_context(|request, sandbox| handle(request, sandbox, started), &mut Sandbox::default());
 }
 
-/// One request: receive, decide, forward or answer, log; and behind the answer, what nobody had to wait for.
-fn answer(mut request: Request, sandbox: &mut Sandbox, sandbox_started: Instant) {
+/// One request: receive, decide, forward or respond, log; and after the response, renew what no request had to wait for.
+fn handle(mut request: Request, sandbox: &mut Sandbox, sandbox_started: Instant) {
     let started = Instant::now();
     let elapsed = move || u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
     let request_id = receive::request_id();
     let mut trail = Trail::new(receive::now(), request_id.as_deref().unwrap_or("none"), request.get_method_str());
     let head = receive::head(&request);
-    let surroundings = surroundings::of(&request);
-    trail.country.clone_from(&surroundings.country);
-    trail.pop.clone_from(&surroundings.pop);
+    let client = client::of(&request);
+    trail.country.clone_from(&client.country);
+    trail.pop.clone_from(&client.pop);
     let mut body = ReceivedBody::of(&mut request);
 
     let decided = request_id.and_then(|_| {
         let arrived = Arrived {
             head,
-            surroundings: &surroundings,
+            client: &client,
             body: &mut body,
-            acls: &mut acl::LinkedAcls,
+            acls: &mut acls::LinkedAcls,
             elapsed: &elapsed,
             uptime: started.duration_since(sandbox_started),
         };
@@ -69,9 +64,9 @@ fn answer(mut request: Request, sandbox: &mut Sandbox, sandbox_started: Instant)
     });
     let response = match decided {
         Ok(Decision::Forward(grant)) => {
-            let answer = passed_on(&grant, body, &mut trail);
+            let response = forwarded(&grant, body, &mut trail);
             trail.step(Step::Forward, elapsed());
-            answer
+            response
         }
         Ok(Decision::Preflight(fields)) => Some(respond::preflight(&fields)),
         Ok(Decision::Publish(publication)) => Some(respond::published(publication)),
@@ -86,15 +81,15 @@ fn answer(mut request: Request, sandbox: &mut Sandbox, sandbox_started: Instant)
     sandbox.renew(&FASTLY);
 }
 
-/// The origin's answer; none where the connection is now the origin's.
-fn passed_on(grant: &Grant, body: ReceivedBody, trail: &mut Trail) -> Option<Response> {
-    let answer = if grant.opens_websocket() {
+/// The origin's response; `None` if the origin has taken the connection over.
+fn forwarded(grant: &Grant, body: ReceivedBody, trail: &mut Trail) -> Option<Response> {
+    let response = if grant.opens_websocket() {
         forward::hand_over(grant).map(|()| None)
     } else {
         forward::forward(grant, body).map(Some)
     };
-    match answer {
-        Ok(answer) => answer.map(|answer| respond::passed_on(answer, grant.answer())),
-        Err(error) => Some(respond::problem(&refuse(&error, trail).dressed(grant.answer().clone()))),
+    match response {
+        Ok(response) => response.map(|response| respond::passed_on(response, grant.response())),
+        Err(error) => Some(respond::problem(&refuse(&error, trail).with_fields(grant.response().clone()))),
     }
 }

@@ -1,29 +1,30 @@
-//! *Content*: the body, where a route bounds it or wants it signed. In goes the route and the [`Body`] that arrived, out
-//! comes the digest that the identity header binds (RFC 9530); the origin hashes what it receives and compares. Whatever
-//! has to be read before the request is forwarded is read here, before the header is minted: its lifetime begins when it
-//! leaves.
+//! Step *content*: the body, if the route bounds or signs it. Input: the route and the [`Body`] that arrived. Output:
+//! [`CheckedBody`] with the digest that the identity header binds (RFC 9530); the origin hashes what it receives and
+//! compares. What has to be read before the request is forwarded is read here, before the header is minted, because the
+//! header's lifetime begins then.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::digest::sha256;
 use crate::policy::{MAX_SIGNED_BODY, Route};
 
 /// The field that carries the digest (RFC 9530 §2).
 pub const CONTENT_DIGEST: &str = "content-digest";
 
-/// The body of a request. What is read is kept, so that it is what is forwarded.
+/// The body of a request. What is read is kept, so that the bytes that were hashed are the bytes that are forwarded.
 pub trait Body {
     /// SHA-256 of the whole body, which may be `most` bytes long.
     ///
     /// # Errors
-    /// A [`ContentError`] where it is longer or cannot be read to its end.
+    /// A [`ContentError`] if it is longer or cannot be read to its end.
     fn sha256(&mut self, most: u64) -> Result<[u8; 32], ContentError>;
 
-    /// Reads the beginning of a body that may be `most` bytes long: a body that shows itself too long there is never
-    /// begun to be forwarded.
+    /// Reads the beginning of a body that may be `most` bytes long, so that forwarding never starts for a body that is
+    /// already too long there.
     ///
     /// # Errors
-    /// A [`ContentError`] where it is longer, or its beginning cannot be read.
+    /// A [`ContentError`] if it is longer, or if its beginning cannot be read.
     fn hold(&mut self, most: u64) -> Result<(), ContentError>;
 }
 
@@ -33,7 +34,7 @@ pub struct NoBody;
 
 impl Body for NoBody {
     fn sha256(&mut self, _: u64) -> Result<[u8; 32], ContentError> {
-        Ok(hmac_sha256::Hash::hash(b""))
+        Ok(sha256(""))
     }
 
     fn hold(&mut self, _: u64) -> Result<(), ContentError> {
@@ -53,6 +54,20 @@ impl ContentDigest {
     }
 }
 
+/// A body that was read as far as the route asks. Only [`read`] makes one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckedBody {
+    digest: Option<ContentDigest>,
+}
+
+impl CheckedBody {
+    /// The digest, if the route signs the body.
+    #[must_use]
+    pub const fn digest(&self) -> Option<&ContentDigest> {
+        self.digest.as_ref()
+    }
+}
+
 /// Why a body cannot be forwarded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ContentError {
@@ -65,30 +80,34 @@ pub enum ContentError {
     /// It did not arrive as a whole.
     #[error("the body could not be read to its end")]
     Unreadable,
-    /// It arrives so slowly that waiting for it would hold a sandbox.
+    /// It arrives too slowly to wait for it.
     #[error("the body arrives too slowly")]
     TooSlow,
 }
 
-/// The longest body that `route` takes, in bytes; nothing where any length is.
+/// The longest body that `route` accepts, in bytes; `None` if any length is accepted.
 #[must_use]
 pub fn longest_body(route: &Route) -> Option<u64> {
     let longest = route.accepts.longest_body();
     if route.sign_body { Some(longest.unwrap_or(MAX_SIGNED_BODY)) } else { longest }
 }
 
-/// Reads what has to be read of the body before the request is forwarded: all of it where the route wants it signed, which
-/// gives the digest; its beginning where the route bounds it.
+/// Reads what has to be read of the body before the request is forwarded: all of it if the route signs it, its beginning
+/// if the route bounds it.
 ///
 /// # Errors
-/// A [`ContentError`] where it is too long, or cannot be read.
-pub fn read(route: &Route, body: &mut dyn Body) -> Result<Option<ContentDigest>, ContentError> {
-    match longest_body(route) {
+/// A [`ContentError`] if it is too long or cannot be read.
+pub fn read(route: &Route, body: &mut dyn Body) -> Result<CheckedBody, ContentError> {
+    let digest = match longest_body(route) {
         Some(longest) if route.sign_body => {
             let hash = body.sha256(longest)?;
-            Ok(Some(ContentDigest(format!("sha-256=:{}:", STANDARD.encode(hash)))))
+            Some(ContentDigest(format!("sha-256=:{}:", STANDARD.encode(hash))))
         }
-        Some(longest) => body.hold(longest).map(|()| None),
-        None => Ok(None),
-    }
+        Some(longest) => {
+            body.hold(longest)?;
+            None
+        }
+        None => None,
+    };
+    Ok(CheckedBody { digest })
 }

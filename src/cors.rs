@@ -1,24 +1,36 @@
-//! *CORS*: which web pages may use a route from a browser (the Fetch standard, "CORS protocol"). A preflight carries no
-//! token and is answered here; on other answers the edge alone says what pages may see. Handshakes of WebSockets, to
-//! which the protocol does not apply, are held to the same list.
+//! Step *cors*: which web pages may use a route from a browser (the Fetch standard, "CORS protocol"). A preflight carries
+//! no token and gets its response here; on other responses the edge alone says what pages may read. The protocol does not
+//! apply to handshakes of WebSockets; they are checked against the same list. The result is [`OriginChecked`].
 
-use crate::answer::AnswerFields;
 use crate::headers::Headers;
 use crate::policy::groups::Cors;
 use crate::policy::{Policy, Route};
 use crate::request::Target;
+use crate::response::ResponseFields;
 use crate::route;
+
+/// A route that the page behind the request may use, if there is a page. Only [`check_origin`] makes one.
+#[derive(Clone, Copy, Debug)]
+pub struct OriginChecked<'policy>(&'policy Route);
+
+impl<'policy> OriginChecked<'policy> {
+    /// The route.
+    #[must_use]
+    pub const fn route(self) -> &'policy Route {
+        self.0
+    }
+}
 
 /// A page of this origin may not use the route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("pages of this origin may not use the route")]
 pub struct CorsError;
 
-/// The fields of the answer to `target`, if it is a preflight for a route whose group says who may use it; nothing if it
-/// is any other request.
+/// The fields of the response to `target`, if it is a preflight for a route whose group lists pages; `None` for any other
+/// request.
 ///
 /// # Errors
-/// A [`CorsError`] where the page may not use the route.
+/// A [`CorsError`] if the page may not use the route.
 pub fn preflight(policy: &Policy, target: &Target) -> Result<Option<(String, Headers)>, CorsError> {
     if target.method() != "OPTIONS" {
         return Ok(None);
@@ -26,37 +38,36 @@ pub fn preflight(policy: &Policy, target: &Target) -> Result<Option<(String, Hea
     let Some(method) = single(target, "access-control-request-method") else { return Ok(None) };
     let Ok(route) = route::find_for(policy, target.path(), method) else { return Ok(None) };
     let Some(cors) = cors_of(route) else { return Ok(None) };
-    let mut answer = AnswerFields::default();
-    if !admit(cors, target, &mut answer) {
+    let mut response = ResponseFields::default();
+    if !admit(cors, target, &mut response) {
         return Err(CorsError);
     }
-    answer.set("access-control-allow-methods", method);
+    response.set("access-control-allow-methods", method);
     if !cors.headers.is_empty() {
-        answer.set("access-control-allow-headers", cors.headers.as_str());
+        response.set("access-control-allow-headers", cors.headers.as_str());
     }
-    answer.set("access-control-max-age", cors.max_age.to_string());
-    Ok(Some((route.id.clone(), answer.dress(&Headers::default()))))
+    response.set("access-control-max-age", cors.max_age.to_string());
+    Ok(Some((route.id.clone(), response.apply(&Headers::default()))))
 }
 
-/// Notes what pages may see of the answer to a request that is no preflight.
-pub fn mark(route: &Route, target: &Target, answer: &mut AnswerFields) {
+/// Sets the fields that tell a browser what the page may read of the response to a request that is no preflight.
+pub fn set_fields(route: &Route, target: &Target, response: &mut ResponseFields) {
     let Some(cors) = cors_of(route) else { return };
     for name in ["access-control-allow-origin", "access-control-allow-credentials", "access-control-expose-headers"] {
-        answer.remove(name);
+        response.remove(name);
     }
-    if admit(cors, target, answer) && !cors.expose.is_empty() {
-        answer.set("access-control-expose-headers", cors.expose.as_str());
+    if admit(cors, target, response) && !cors.expose.is_empty() {
+        response.set("access-control-expose-headers", cors.expose.as_str());
     }
 }
 
-/// Looks whether the page that opens a WebSocket may: browsers send no preflight for a handshake and ignore the CORS
-/// fields of its answer, and they send cookies along, so the server has to look at `Origin` (RFC 6455 §10.2). Clients
-/// that are no browsers may leave it out. A page of this very host is no exception: it is listed or refused.
+/// Checks the page that opens a WebSocket. Browsers send no preflight for a handshake and ignore the CORS fields of its
+/// response, and they send cookies along, so the server has to check `Origin` (RFC 6455 §10.2). Clients that are no
+/// browsers may leave it out. A page of this very host is no exception: it is listed or refused.
 ///
 /// # Errors
-/// A [`CorsError`] where the route's group says which pages may use it, and an `Origin` is there that is none of them, or
-/// stands there more than once.
-pub fn handshake(route: &Route, target: &Target) -> Result<(), CorsError> {
+/// A [`CorsError`] if the route's group lists pages and `Origin` is none of them or is repeated.
+pub fn check_origin<'policy>(route: &'policy Route, target: &Target) -> Result<OriginChecked<'policy>, CorsError> {
     let listed = |cors: &Cors| {
         let any = cors.origins.iter().any(|origin| origin == "*");
         any || single(target, "origin").is_some_and(|page| cors.origins.iter().any(|origin| origin == page))
@@ -64,22 +75,22 @@ pub fn handshake(route: &Route, target: &Target) -> Result<(), CorsError> {
     let comes_from_page = target.headers().all("origin").next().is_some();
     match cors_of(route).filter(|_| target.opens_websocket() && comes_from_page) {
         Some(cors) if !listed(cors) => Err(CorsError),
-        _ => Ok(()),
+        _ => Ok(OriginChecked(route)),
     }
 }
 
-/// Notes the page's origin where it is one of those that may; says whether it is.
-fn admit(cors: &Cors, target: &Target, answer: &mut AnswerFields) -> bool {
+/// Sets the fields for the page's origin if the group lists it; returns whether it does.
+fn admit(cors: &Cors, target: &Target, response: &mut ResponseFields) -> bool {
     if cors.origins.iter().any(|origin| origin == "*") {
-        answer.set("access-control-allow-origin", "*");
+        response.set("access-control-allow-origin", "*");
         return true;
     }
-    answer.append("vary", "Origin");
+    response.append("vary", "Origin");
     let Some(page) = single(target, "origin") else { return false };
     let Some(origin) = cors.origins.iter().find(|origin| *origin == page) else { return false };
-    answer.set("access-control-allow-origin", origin.as_str());
+    response.set("access-control-allow-origin", origin.as_str());
     if cors.credentials {
-        answer.set("access-control-allow-credentials", "true");
+        response.set("access-control-allow-credentials", "true");
     }
     true
 }

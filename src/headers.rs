@@ -230,7 +230,7 @@ fn connection_elements(headers: &Headers) -> impl Iterator<Item = &[u8]> {
 /// The fields of an origin's answer that may go to the client: end-to-end ones, without what only the edge may say. Takes
 /// time in proportion to the size of the fields, however many names `Connection` has.
 #[must_use]
-pub fn answer_fields(headers: &Headers) -> Headers {
+pub fn response_fields(headers: &Headers) -> Headers {
     let mut passing: BTreeMap<&str, bool> = headers
         .iter()
         .map(|(name, _)| (name, name == "content-length" || fate_in_answers(name) == Fate::Pass))
@@ -246,7 +246,7 @@ pub fn answer_fields(headers: &Headers) -> Headers {
 
 #[cfg(test)]
 mod tests {
-    use super::{Fate, Headers, answer_fields, fate, named_by_connection};
+    use super::{Fate, Headers, fate, named_by_connection, response_fields};
 
     #[test]
     fn every_spelling_of_the_identity_header_is_reserved() {
@@ -310,7 +310,7 @@ mod tests {
         ]
         .into_iter()
         .collect();
-        let kept: Vec<_> = answer_fields(&headers).iter().map(|(name, _)| name.to_owned()).collect();
+        let kept: Vec<_> = response_fields(&headers).iter().map(|(name, _)| name.to_owned()).collect();
         assert_eq!(kept, ["content-type", "content-length", "x_version", "cache-control"]);
     }
 }

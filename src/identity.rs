@@ -25,7 +25,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::policy::{Access, ClaimPath, Issuer, Policy, Route};
+use crate::place::Admitted;
+use crate::policy::{Access, ClaimPath, Issuer, Policy};
 use crate::request::Target;
 use crate::time::UnixTime;
 use bearer::CredentialsError;
@@ -201,13 +202,13 @@ pub enum IdentityError {
 /// An [`IdentityError`]; on a public route there is none.
 pub fn identify(
     policy: &Policy,
-    route: &Route,
+    admitted: Admitted<'_>,
     target: &Target,
     now: UnixTime,
     sources: &mut Sources<'_>,
     seen: &mut Seen,
 ) -> Result<Caller, IdentityError> {
-    if route.access == Access::Public {
+    if admitted.route().access == Access::Public {
         return Ok(Caller::Anonymous);
     }
     let (scheme, compact) = bearer::single(target.authorization())?;

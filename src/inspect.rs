@@ -1,11 +1,23 @@
-//! *Inspect*: does the request look as the route wants it? Judged by its head alone; a body whose length nobody declared
-//! is measured on its way, by whoever sends it on.
+//! Step *inspect*: does the request have the form that the route accepts? Judged by its head alone; a body of undeclared
+//! length is measured while it is forwarded. Input: a [`Permit`]. Output: [`Inspected`].
 
-use crate::policy::Route;
+use crate::authorize::Permit;
 use crate::policy::fields::Accepts;
 use crate::request::Target;
 
-/// Why a request does not look as it must.
+/// A permit for a request that has the accepted form. Only [`inspect`] makes one.
+#[derive(Debug)]
+pub struct Inspected<'policy>(Permit<'policy>);
+
+impl<'policy> Inspected<'policy> {
+    /// The permit.
+    #[must_use]
+    pub fn into_permit(self) -> Permit<'policy> {
+        self.0
+    }
+}
+
+/// Why a request does not have the accepted form.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InspectError {
     /// The route is a WebSocket and this is no opening handshake.
@@ -36,19 +48,28 @@ pub enum InspectError {
     },
 }
 
-/// Looks whether a request opens a WebSocket, where the route is one.
+/// Checks a request against what its route accepts. `shadowed` is told of what a rule in shadow would refuse.
 ///
 /// # Errors
-/// [`InspectError::NoHandshake`] where it does not.
-pub fn handshake(route: &Route, target: &Target) -> Result<(), InspectError> {
-    if route.websocket && !target.opens_websocket() { Err(InspectError::NoHandshake) } else { Ok(()) }
+/// [`InspectError::NoHandshake`] if the route is a WebSocket and the request does not open one; otherwise an
+/// [`InspectError`] that names the first rule of `accepts` that is not met.
+pub fn inspect<'policy>(
+    permit: Permit<'policy>,
+    target: &Target,
+    shadowed: &mut dyn FnMut(InspectError),
+) -> Result<Inspected<'policy>, InspectError> {
+    let route = permit.route();
+    if route.websocket && !target.opens_websocket() {
+        return Err(InspectError::NoHandshake);
+    }
+    match check(&route.accepts, target) {
+        Err(error) if route.accepts.shadow => shadowed(error),
+        checked => checked?,
+    }
+    Ok(Inspected(permit))
 }
 
-/// Looks at a request.
-///
-/// # Errors
-/// An [`InspectError`] that names the first thing that is not as it must be.
-pub fn inspect(accepts: &Accepts, target: &Target) -> Result<(), InspectError> {
+fn check(accepts: &Accepts, target: &Target) -> Result<(), InspectError> {
     let bytes = u64::try_from(target.query().len()).unwrap_or(u64::MAX);
     if let Some(most) = accepts.max_query.filter(|most| bytes > *most) {
         return Err(InspectError::QueryTooLong { bytes, most });
@@ -72,7 +93,7 @@ pub fn inspect(accepts: &Accepts, target: &Target) -> Result<(), InspectError> {
     if accepted { Ok(()) } else { Err(InspectError::ContentType) }
 }
 
-/// Whether there is a body. Where no field says so (HTTP/2), methods that are for sending something are taken to.
+/// Whether there is a body. If no field says so (HTTP/2), the methods that usually carry one are taken to have one.
 fn has_content(target: &Target) -> bool {
     let content = target.content();
     match content.length {
@@ -81,7 +102,7 @@ fn has_content(target: &Target) -> bool {
     }
 }
 
-/// The media type without parameters (RFC 9110 §8.3.1) is one of `accepted`, or of a kind of which all are.
+/// Whether the media type, without parameters (RFC 9110 §8.3.1), is one of `accepted` or falls under one of its wildcards.
 fn is_accepted(value: &str, accepted: &[String]) -> bool {
     let media_type = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let kind = media_type.split_once('/').map(|(kind, _)| kind);

@@ -1,5 +1,6 @@
-//! Step 11, *mint*: what the origin is told, signed. In goes a [`Permit`](crate::authorize::Permit), out comes a [`Grant`]: the request as it is to
-//! be forwarded, with `Fastgate-Identity` on it. The contract with the origin is `docs/identity-header.md`.
+//! Step *mint*: signs what the origin is told. Input: [`About`], the evidence of every step before. Output: a [`Grant`],
+//! the request as it is forwarded, with `Fastgate-Identity` on it. The contract with the origin is
+//! `docs/concepts/identity-header.md`.
 
 mod claims;
 mod edge_key;
@@ -13,11 +14,11 @@ pub use edge_key::TOKEN_TYPE;
 pub use grant::Grant;
 pub use signing_keys::{SigningKeys, SigningKeysError, new_signing_keys};
 
-use crate::answer::AnswerFields;
 use crate::content::CONTENT_DIGEST;
 use crate::headers::{Headers, IDENTITY, SUBPROTOCOL};
 use crate::identity::Caller;
 use crate::identity::dpop::Nonces;
+use crate::response::ResponseFields;
 
 /// The most bytes that request line and fields may have when they reach the origin: uvicorn with h11 reads no more than
 /// 16 KiB (`h11_max_incomplete_event_size`).
@@ -26,7 +27,7 @@ pub const MAX_FORWARDED_HEAD_BYTES: usize = 16_000;
 /// The longest identity header that an origin reads, in bytes.
 pub const MAX_IDENTITY_BYTES: usize = 8192;
 
-/// Why nothing was minted.
+/// Why no identity header was minted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MintError {
     /// The identity header is longer than origins read; a token with very many scopes does that.
@@ -73,12 +74,12 @@ impl Minter {
         self.keys.nonces()
     }
 
-    /// Turns a permit into the request that is forwarded.
+    /// Signs the identity header and makes the request that is forwarded.
     ///
     /// # Errors
-    /// A [`MintError`] where the head gets too long or cannot be signed.
+    /// A [`MintError`] if the head gets too long or the header cannot be signed.
     pub fn mint(&self, about: &About<'_>) -> Result<Grant, MintError> {
-        let (route, target) = (about.permit.route(), about.target);
+        let (route, target, received) = (about.cleared.route(), about.target, about.target.received());
         let token = self.keys.sign(&route.origin, &EdgeClaims::of(about)).ok_or(MintError::SigningFailed)?;
         if token.len() > MAX_IDENTITY_BYTES {
             return Err(MintError::IdentityTooLong { bytes: token.len() });
@@ -86,21 +87,21 @@ impl Minter {
 
         let headers = forwarded_fields(about, token);
         let path = target.path().encoded();
-        let path_and_query = match target.query() {
+        let path_and_query = match received.query() {
             "" => path.to_owned(),
             query => format!("{path}?{query}"),
         };
-        let bytes = headers.wire_size() + target.method().len() + path_and_query.len() + "  HTTP/1.1\r\n\r\n".len();
+        let bytes = headers.wire_size() + received.method().len() + path_and_query.len() + "  HTTP/1.1\r\n\r\n".len();
         if bytes > MAX_FORWARDED_HEAD_BYTES {
             return Err(MintError::HeadTooLong { bytes });
         }
         Ok(Grant {
             backend: route.origin.backend.clone(),
-            method: target.method().to_owned(),
-            authority: format!("{}://{}", target.scheme(), target.host()),
+            method: received.method().to_owned(),
+            authority: format!("{}://{}", received.scheme(), received.host()),
             path_and_query,
             headers,
-            answer: AnswerFields::default(),
+            response: ResponseFields::default(),
             // A body that is signed was measured when it was hashed.
             max_body: route.accepts.longest_body().filter(|_| !route.sign_body),
             opens_websocket: route.websocket,
@@ -108,36 +109,37 @@ impl Minter {
     }
 }
 
-/// The client's fields, and in front of the origin's eyes those that only the edge may set.
+/// The client's fields, and those that only the edge may set.
 fn forwarded_fields(about: &About<'_>, token: String) -> Headers {
-    let &About { permit, target, content, request_id, .. } = about;
-    let mut headers = match content {
+    let &About { cleared, target, body, client, request_id, .. } = about;
+    let received = target.received();
+    let mut headers = match body.digest() {
         None => target.headers().clone(),
         Some(_) => target.headers().iter().filter(|(name, _)| *name != CONTENT_DIGEST).collect(),
     };
-    headers.append("host", target.host());
-    headers.append("x-forwarded-host", target.host());
-    headers.append("x-forwarded-proto", target.scheme());
-    if let Some(client) = target.client() {
-        headers.append("x-forwarded-for", client_text(client));
+    headers.append("host", received.host());
+    headers.append("x-forwarded-host", received.host());
+    headers.append("x-forwarded-proto", received.scheme());
+    if let Some(address) = client.address {
+        headers.append("x-forwarded-for", address_text(address));
     }
     headers.append("x-request-id", request_id);
-    if target.token_in_subprotocol() {
+    if received.token_in_subprotocol() {
         headers.append(SUBPROTOCOL, "bearer");
     }
-    if permit.route().forward_token && *permit.caller() != Caller::Anonymous {
-        for value in target.authorization() {
+    if cleared.route().forward_token && *cleared.caller() != Caller::Anonymous {
+        for value in received.authorization() {
             headers.append("authorization", value.expose().clone());
         }
     }
-    if let Some(content) = content {
-        headers.append(CONTENT_DIGEST, content.as_str());
+    if let Some(digest) = body.digest() {
+        headers.append(CONTENT_DIGEST, digest.as_str());
     }
     headers.append(IDENTITY, token);
     headers
 }
 
-/// An address as text; IPv4 in IPv6 clothes as IPv4.
-fn client_text(address: IpAddr) -> String {
+/// An address as text; an IPv4-mapped IPv6 address as IPv4.
+fn address_text(address: IpAddr) -> String {
     address.to_canonical().to_string()
 }

@@ -1,10 +1,25 @@
-//! *Place*: may this be asked from there? In go the places that a route names and what the platform knows of the client;
-//! a fact that is asked and not known refuses, unless the policy says that it may be unknown.
+//! Step *place*: may the route be used from where the client is? Judged by the places that the route names and by what
+//! the platform knows of the client. A fact that a place tests and the platform does not know refuses the request, unless
+//! the policy says that the fact may be unknown. The result, [`Admitted`], is what later steps require.
 
 use std::net::IpAddr;
 
+use crate::availability::Available;
+use crate::client::{Anonymizer, Client, Fact};
+use crate::policy::Route;
 use crate::policy::places::{Place, PlaceTest};
-use crate::surroundings::{Anonymizer, Fact, Surroundings};
+
+/// A route that is available and may be used from where the client is. Only [`admit`] makes one.
+#[derive(Clone, Copy, Debug)]
+pub struct Admitted<'policy>(&'policy Route);
+
+impl<'policy> Admitted<'policy> {
+    /// The route.
+    #[must_use]
+    pub const fn route(self) -> &'policy Route {
+        self.0
+    }
+}
 
 /// What a Compute ACL says of an address: the action of the most specific entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,79 +30,95 @@ pub enum AclAction {
     Block,
 }
 
-/// Asks Compute ACLs.
+/// Reads Compute ACLs.
 pub trait Acls {
-    /// What the ACL named `acl` says of `address`; nothing where no entry covers it.
+    /// What the ACL named `acl` says of `address`; `None` if no entry covers it.
     ///
     /// # Errors
-    /// [`AclUnavailable`] where it cannot be asked.
+    /// [`AclUnavailable`] if the ACL cannot be read.
     fn action(&mut self, acl: &str, address: IpAddr) -> Result<Option<AclAction>, AclUnavailable>;
 }
 
-/// An ACL does not exist or cannot be asked.
+/// The ACL does not exist or cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AclUnavailable;
 
-/// Why something may not be asked from there.
+/// Why a place refuses a client.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("place \"{place}\": {reason}")]
 pub struct PlaceError {
     /// The name of the place in the policy.
     pub place: String,
-    /// Whether the law is the reason.
+    /// Whether the refusal has legal reasons (status 451, RFC 7725).
     pub legal: bool,
     /// What was found.
     pub reason: PlaceReason,
 }
 
-/// What was found of a client that may not pass.
+/// What was found of a client that is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlaceReason {
-    /// A test of `deny` names the client.
+    /// A test of `deny` matches the client.
     #[error("its {} is denied", .0.as_str())]
     Denied(Fact),
-    /// No test of `allow` names the client.
+    /// No test of `allow` matches the client.
     #[error("nothing that is allowed names the client")]
     NotAllowed,
-    /// A fact that was asked is not known.
+    /// A fact that a test needs is not known.
     #[error("the client's {} is not known", .0.as_str())]
     Unknown(Fact),
 }
 
-/// What a test says of a client.
+/// Whether a test matches a client.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Answer {
+enum Match {
     Yes,
     No,
     Unknown,
 }
 
-/// Asks one place.
+/// Judges `client` by every place that the route names. A place in shadow refuses no client. `judged` is called with each
+/// place and with what it found; it is told of a refusal in shadow that way.
+///
+/// # Errors
+/// The [`PlaceError`] of the first place that is not in shadow and refuses the client.
+pub fn admit<'policy>(
+    available: Available<'policy>,
+    client: &Client,
+    acls: &mut dyn Acls,
+    judged: &mut dyn FnMut(&Place, Option<PlaceError>),
+) -> Result<Admitted<'policy>, PlaceError> {
+    let route = available.route();
+    for place in &route.from {
+        match judge(place, client, acls) {
+            Err(error) if !place.shadow => return Err(error),
+            found => judged(place, found.err()),
+        }
+    }
+    Ok(Admitted(route))
+}
+
+/// Judges `client` by one place.
 ///
 /// # Errors
 /// A [`PlaceError`] that names the fact that decided.
-pub fn ask(
-    place: &Place,
-    client: Option<IpAddr>,
-    surroundings: &Surroundings,
-    acls: &mut dyn Acls,
-) -> Result<(), PlaceError> {
+pub fn judge(place: &Place, client: &Client, acls: &mut dyn Acls) -> Result<(), PlaceError> {
     let refuse = |reason| Err(PlaceError { place: place.name.clone(), legal: place.legal, reason });
     let may_be_unknown = |test: &PlaceTest| place.unknown_passes.contains(&test.fact());
     for test in &place.deny {
-        match answer(test, AclAction::Block, client, surroundings, acls) {
-            Answer::Yes => return refuse(PlaceReason::Denied(test.fact())),
-            Answer::Unknown if !may_be_unknown(test) => return refuse(PlaceReason::Unknown(test.fact())),
-            Answer::Unknown | Answer::No => {}
+        match matches(test, AclAction::Block, client, acls) {
+            Match::Yes => return refuse(PlaceReason::Denied(test.fact())),
+            Match::Unknown if !may_be_unknown(test) => return refuse(PlaceReason::Unknown(test.fact())),
+            Match::Unknown | Match::No => {}
         }
     }
     let mut unknown = None;
     for test in &place.allow {
-        match answer(test, AclAction::Allow, client, surroundings, acls) {
-            Answer::Yes => return Ok(()),
-            Answer::Unknown if may_be_unknown(test) => return Ok(()),
-            Answer::Unknown => unknown = unknown.or(Some(test.fact())),
-            Answer::No => {}
+        match matches(test, AclAction::Allow, client, acls) {
+            Match::Yes => return Ok(()),
+            Match::Unknown if may_be_unknown(test) => return Ok(()),
+            Match::Unknown => unknown = unknown.or(Some(test.fact())),
+            Match::No => {}
         }
     }
     match unknown {
@@ -97,49 +128,43 @@ pub fn ask(
     }
 }
 
-fn answer(
-    test: &PlaceTest,
-    counts: AclAction,
-    client: Option<IpAddr>,
-    surroundings: &Surroundings,
-    acls: &mut dyn Acls,
-) -> Answer {
+fn matches(test: &PlaceTest, counts: AclAction, client: &Client, acls: &mut dyn Acls) -> Match {
     match test {
-        PlaceTest::Country(codes) => any(codes, surroundings.country.as_ref()),
-        PlaceTest::Subdivision(codes) => any(codes, surroundings.subdivision.as_ref()),
-        PlaceTest::Continent(codes) => any(codes, surroundings.continent.as_ref()),
-        PlaceTest::Asn(numbers) => any(numbers, surroundings.asn.as_ref()),
-        PlaceTest::Connection(kinds) => any(kinds, surroundings.connection.as_ref()),
-        PlaceTest::Proxy(kinds) => any(kinds, surroundings.proxy.as_ref()),
-        PlaceTest::Anonymizer(kinds) => known(surroundings.anonymizers.as_ref(), |found| {
+        PlaceTest::Country(codes) => any(codes, client.country.as_ref()),
+        PlaceTest::Subdivision(codes) => any(codes, client.subdivision.as_ref()),
+        PlaceTest::Continent(codes) => any(codes, client.continent.as_ref()),
+        PlaceTest::Asn(numbers) => any(numbers, client.asn.as_ref()),
+        PlaceTest::Connection(kinds) => any(kinds, client.connection.as_ref()),
+        PlaceTest::Proxy(kinds) => any(kinds, client.proxy.as_ref()),
+        PlaceTest::Anonymizer(kinds) => known(client.anonymizers.as_ref(), |found| {
             kinds.iter().any(|kind| found.contains(kind) || (*kind == Anonymizer::Any && !found.is_empty()))
         }),
         PlaceTest::Network(networks) => {
-            known(client.as_ref(), |client| networks.iter().any(|network| network.contains(*client)))
+            known(client.address.as_ref(), |address| networks.iter().any(|network| network.contains(*address)))
         }
         PlaceTest::Acl(names) => {
-            let Some(client) = client else { return Answer::Unknown };
-            let mut answer = Answer::No;
+            let Some(address) = client.address else { return Match::Unknown };
+            let mut found = Match::No;
             for name in names {
-                match acls.action(name, client.to_canonical()) {
-                    Ok(Some(action)) if action == counts => return Answer::Yes,
+                match acls.action(name, address.to_canonical()) {
+                    Ok(Some(action)) if action == counts => return Match::Yes,
                     Ok(_) => {}
-                    Err(AclUnavailable) => answer = Answer::Unknown,
+                    Err(AclUnavailable) => found = Match::Unknown,
                 }
             }
-            answer
+            found
         }
     }
 }
 
-fn any<T: PartialEq>(wanted: &[T], fact: Option<&T>) -> Answer {
+fn any<T: PartialEq>(wanted: &[T], fact: Option<&T>) -> Match {
     known(fact, |fact| wanted.contains(fact))
 }
 
-fn known<T>(fact: Option<&T>, holds: impl FnOnce(&T) -> bool) -> Answer {
+fn known<T>(fact: Option<&T>, holds: impl FnOnce(&T) -> bool) -> Match {
     match fact.map(holds) {
-        Some(true) => Answer::Yes,
-        Some(false) => Answer::No,
-        None => Answer::Unknown,
+        Some(true) => Match::Yes,
+        Some(false) => Match::No,
+        None => Match::Unknown,
     }
 }

@@ -43,7 +43,7 @@ use places::Place;
 pub(crate) use read::is_scope;
 use tree::RouteTree;
 
-use crate::surroundings::Fact;
+use crate::client::Fact;
 
 /// The longest body that is signed, in bytes: it is held in memory as a whole.
 pub const MAX_SIGNED_BODY: u64 = 8 * 1024 * 1024;
@@ -120,13 +120,13 @@ pub struct Route {
     /// Edits of the fields that the origin sees.
     pub request_fields: FieldEdits,
     /// Edits of the fields of answers.
-    pub answer_fields: FieldEdits,
+    pub response_fields: FieldEdits,
     /// From where it may be used: all of these ask.
     pub from: Vec<Arc<Place>>,
     /// Who may call.
     pub access: Access,
-    /// What is asked only on trial.
-    pub trial: Requirement,
+    /// A requirement that is only logged.
+    pub shadow: Requirement,
     /// How often it may be used: all of these count.
     pub limits: Vec<Arc<Limit>>,
     /// Whether it takes opening handshakes of WebSockets, and nothing else.

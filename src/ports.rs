@@ -17,9 +17,9 @@ mod signatures;
 pub mod storage;
 mod used_proofs;
 
+use crate::availability::KillSwitch;
 use crate::identity::Sources;
 use crate::identity::dpop::Nonces;
-use crate::opening::Switch;
 use crate::throttle::Counter;
 use crate::trail::KeysNote;
 use counter::Counters;
@@ -59,11 +59,11 @@ impl Ports {
     pub fn open<'request>(
         &'request mut self,
         platform: &'request Platform<'request>,
-        switch: &'request Switch,
+        kill_switch: &'request KillSwitch,
     ) -> OpenPorts<'request> {
         let scoped = Scoped::in_request(*platform, self.role);
         OpenPorts {
-            keys: CachedKeys::new(&mut self.keys, switch, scoped),
+            keys: CachedKeys::new(&mut self.keys, kill_switch, scoped),
             signatures: CachedSignatures { memory: &mut self.signatures, scoped },
             deny_list: KvDenyList { memory: &mut self.denied, scoped },
             introspector: HttpIntrospector { known: &mut self.introspected, scoped },

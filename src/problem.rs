@@ -1,95 +1,132 @@
-//! What the client sees of a refusal: RFC 9457 problem details, with the challenge of RFC 6750 §3 where it applies. One
-//! table decides it, [`Problem::from`]; a refusal that is not in it does not compile. Every bad token looks the same.
+//! What the client sees of a refusal: RFC 9457 problem details, with the challenge of RFC 6750 §3 if there is one. The table
+//! in `problem/table.rs` decides which problem a refusal becomes. Every bad token looks the same.
 
 mod challenge;
+mod table;
 
 use serde_json::json;
 
-use crate::answer::AnswerFields;
-use crate::authorize::AuthorizeError;
-use crate::content::ContentError;
 use crate::headers::Headers;
-use crate::identity::bearer::{CredentialsError, Scheme};
-use crate::identity::deny_list::DenyListError;
-use crate::identity::dpop::ProofError;
-use crate::identity::introspection::IntrospectionError;
-use crate::identity::token::TokenError;
-use crate::inspect::InspectError;
-use crate::mint::MintError;
-use crate::opening::OpeningError;
-use crate::place::PlaceError;
-use crate::refusal::{ClosedError, OriginError, Refusal};
-use crate::request::RequestError;
-use crate::route::RouteError;
-use crate::throttle::{ThrottleError, announce};
+use crate::identity::bearer::Scheme;
+use crate::response::ResponseFields;
 use challenge::Challenge;
 
-/// An answer made by the edge itself.
+/// A response that the edge makes itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     kind: Kind,
-    /// `Allow`, `Retry-After` or whatever else the kind calls for.
+    /// `Allow`, `Retry-After` and other fields that the kind requires.
     fields: Vec<(&'static str, String)>,
     /// `WWW-Authenticate`.
     challenge: Option<Challenge>,
-    /// What the route's answers get besides.
-    answer: AnswerFields,
+    /// The edits of responses on this route.
+    response: ResponseFields,
 }
 
-/// The problem types; `README.md` lists them.
+/// The problem types. What is written here is the text of `docs/reference/problems.md`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 pub enum Kind {
-    /// The request cannot be read in exactly one way.
+    /// The request can be read in more than one way, or carries credentials twice.
     BadRequest,
-    /// The route wants a token and there is none.
+    /// There is no bearer token.
     AuthenticationRequired,
-    /// The token is not good.
+    /// The token is not good, for whatever reason; all look the same.
     InvalidToken,
-    /// The proof of possession is not good.
+    /// The proof of possession is not good, for whatever reason; all look the same.
     InvalidProof,
-    /// The proof of possession needs a nonce; `DPoP-Nonce` gives it.
+    /// The policy asks for a nonce in proofs (`edge.dpop.nonce`) and this one has none that is current; `DPoP-Nonce`
+    /// gives it.
     NonceRequired,
-    /// The route wants a token that is bound to a key.
+    /// The route requires a token that is bound to a key, and this one is not.
     BoundTokenRequired,
-    /// The token does not allow this.
+    /// The token lacks a scope; the challenge names the scopes.
     InsufficientScope,
-    /// The caller may not do this.
+    /// A condition of the route is not met, its issuer is not accepted there, or the page may not call it (CORS).
     Forbidden,
-    /// Not from there.
+    /// The route may not be used from there.
     PlaceRefused,
-    /// Not from there, by law (RFC 7725).
+    /// The route may not be used from there, and the rule says that the law is the reason (RFC 7725).
     LegalReasons,
-    /// Nothing is here.
+    /// No route names the path.
     NotFound,
-    /// Not with this method.
+    /// No route names the method here.
     MethodNotAllowed,
-    /// The body arrives too slowly.
+    /// The body arrives too slowly to wait for it: ten seconds, and then 8 KiB a second.
     RequestTimeout,
-    /// The URL is too long.
+    /// The path is longer than 4096 bytes, path and query longer than 8192, or the query than the route takes.
     UriTooLong,
-    /// The body is too long.
+    /// The body is longer than the route takes.
     ContentTooLarge,
-    /// The body is of no accepted type.
+    /// The route does not take this content type.
     UnsupportedMediaType,
-    /// Closed for maintenance.
+    /// The route's group is closed for maintenance.
     Maintenance,
-    /// This host is not served here.
+    /// The host is none of `edge.hosts`, or its port is one that the policy does not name.
     MisdirectedRequest,
-    /// The header fields are too large or too many.
+    /// There are more than 100 fields or more than 32 names in `Connection`, a token is longer than `edge.max_token`, or
+    /// the head is longer than an origin reads.
     HeaderFieldsTooLarge,
-    /// Only a WebSocket is here.
+    /// A WebSocket is here, and this is no opening handshake.
     UpgradeRequired,
-    /// Too often.
+    /// A limit is used up; `Retry-After` and `RateLimit` say when it is not. Or too many requests wait for an exact count
+    /// at once: `Retry-After: 1`.
     TooManyRequests,
-    /// The origin gave no usable answer.
+    /// The origin gave no usable response.
     BadGateway,
-    /// Something that is needed to judge or to serve the request cannot be had now.
+    /// The policy, the signing keys, an issuer's keys or response, a deny-list, a counter or the origin cannot be had now.
     Unavailable,
     /// The origin was too slow.
     GatewayTimeout,
 }
 
 impl Kind {
+    /// Every problem type, by status code.
+    pub const ALL: [Self; 24] = [
+        Self::BadRequest,
+        Self::AuthenticationRequired,
+        Self::InvalidToken,
+        Self::InvalidProof,
+        Self::NonceRequired,
+        Self::BoundTokenRequired,
+        Self::InsufficientScope,
+        Self::Forbidden,
+        Self::PlaceRefused,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::RequestTimeout,
+        Self::ContentTooLarge,
+        Self::UriTooLong,
+        Self::UnsupportedMediaType,
+        Self::MisdirectedRequest,
+        Self::UpgradeRequired,
+        Self::TooManyRequests,
+        Self::HeaderFieldsTooLarge,
+        Self::LegalReasons,
+        Self::BadGateway,
+        Self::Maintenance,
+        Self::Unavailable,
+        Self::GatewayTimeout,
+    ];
+
+    /// The HTTP status code.
+    #[must_use]
+    pub const fn status(self) -> u16 {
+        self.row().0
+    }
+
+    /// The slug: what follows `urn:fastgate:problem:`.
+    #[must_use]
+    pub const fn slug(self) -> &'static str {
+        self.row().1
+    }
+
+    /// The title that the client sees.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        self.row().2
+    }
+
     /// Status code, slug and title.
     const fn row(self) -> (u16, &'static str, &'static str) {
         match self {
@@ -140,7 +177,7 @@ impl Problem {
         self.kind
     }
 
-    /// The fields of the answer.
+    /// The fields of the response.
     #[must_use]
     pub fn headers(&self) -> Headers {
         let fixed = [("content-type", "application/problem+json"), ("cache-control", "no-store")];
@@ -151,7 +188,7 @@ impl Problem {
         if let Some(challenge) = &self.challenge {
             headers.append("www-authenticate", challenge.value());
         }
-        self.answer.dress(&headers)
+        self.response.apply(&headers)
     }
 
     /// The problem, whose challenge, where there is one, names the resource's metadata and asks for `scheme`.
@@ -166,10 +203,10 @@ impl Problem {
         self
     }
 
-    /// The problem, answered on a route whose answers get these fields.
+    /// The problem, with the edits that responses get on its route.
     #[must_use]
-    pub fn dressed(mut self, answer: AnswerFields) -> Self {
-        self.answer = answer;
+    pub fn with_fields(mut self, response: ResponseFields) -> Self {
+        self.response = response;
         self
     }
 
@@ -178,101 +215,5 @@ impl Problem {
     pub fn body(&self) -> String {
         let (status, slug, title) = self.kind.row();
         json!({ "type": format!("urn:fastgate:problem:{slug}"), "title": title, "status": status }).to_string()
-    }
-}
-
-/// Seconds after which it is worth trying again.
-const RETRY_AFTER: &str = "5";
-
-impl From<&Refusal> for Problem {
-    fn from(refusal: &Refusal) -> Self {
-        let with = |kind, fields| Self { kind, fields, challenge: None, answer: AnswerFields::default() };
-        let plain = |kind| with(kind, Vec::new());
-        let challenge = |kind, challenge| Self { challenge: Some(challenge), ..plain(kind) };
-        let later = || with(Kind::Unavailable, vec![("retry-after", RETRY_AFTER.to_owned())]);
-        match refusal {
-            Refusal::Request(error) => match error {
-                RequestError::HostMalformed | RequestError::TargetMalformed | RequestError::PathAmbiguous(_) => {
-                    plain(Kind::BadRequest)
-                }
-                RequestError::HostUnknown => plain(Kind::MisdirectedRequest),
-                RequestError::TargetTooLong { .. } => plain(Kind::UriTooLong),
-                RequestError::TooManyFields { .. }
-                | RequestError::TooManyConnectionNames
-                | RequestError::TooManySubprotocols => plain(Kind::HeaderFieldsTooLarge),
-                RequestError::BearerSubprotocol => challenge(Kind::BadRequest, Challenge::because("invalid_request")),
-            },
-            Refusal::Route(RouteError::NoRoute) => plain(Kind::NotFound),
-            Refusal::Route(RouteError::MethodNotAllowed { allowed }) => {
-                with(Kind::MethodNotAllowed, vec![("allow", allowed.join(", "))])
-            }
-            Refusal::Cors(_) => plain(Kind::Forbidden),
-            Refusal::Opening(OpeningError::Maintenance { retry_after, .. }) => {
-                with(Kind::Maintenance, vec![("retry-after", retry_after.to_string())])
-            }
-            Refusal::Place(PlaceError { legal: true, .. }) => plain(Kind::LegalReasons),
-            Refusal::Place(PlaceError { legal: false, .. }) => plain(Kind::PlaceRefused),
-            Refusal::Credentials(CredentialsError::Missing | CredentialsError::OtherScheme)
-            | Refusal::Authorize(AuthorizeError::Unidentified) => {
-                challenge(Kind::AuthenticationRequired, Challenge::default())
-            }
-            Refusal::Credentials(CredentialsError::Repeated { .. }) => {
-                challenge(Kind::BadRequest, Challenge::because("invalid_request"))
-            }
-            Refusal::Token(TokenError::TooLong { .. }) => plain(Kind::HeaderFieldsTooLarge),
-            Refusal::Credentials(CredentialsError::Malformed)
-            | Refusal::Token(_)
-            | Refusal::DenyList(DenyListError::Revoked { .. })
-            | Refusal::Introspection(IntrospectionError::Inactive) => {
-                challenge(Kind::InvalidToken, Challenge::because("invalid_token"))
-            }
-            Refusal::Proof(ProofError::Nonce) => challenge(Kind::NonceRequired, Challenge::proving("use_dpop_nonce")),
-            Refusal::Proof(_) => challenge(Kind::InvalidProof, Challenge::proving("invalid_dpop_proof")),
-            Refusal::Authorize(AuthorizeError::Unbound) => {
-                challenge(Kind::BoundTokenRequired, Challenge::proving("invalid_token"))
-            }
-            Refusal::Authorize(AuthorizeError::IssuerNotAccepted { .. } | AuthorizeError::ConditionUnmet { .. }) => {
-                plain(Kind::Forbidden)
-            }
-            Refusal::Authorize(AuthorizeError::InsufficientScope { required, .. }) => challenge(
-                Kind::InsufficientScope,
-                Challenge { scope: Some(required.join(" ")), ..Challenge::because("insufficient_scope") },
-            ),
-            Refusal::Inspect(error) => match error {
-                // RFC 9110 §15.5.22: the answer names the protocol that is required.
-                InspectError::NoHandshake => with(Kind::UpgradeRequired, vec![("upgrade", "websocket".to_owned())]),
-                InspectError::QueryTooLong { .. } => plain(Kind::UriTooLong),
-                InspectError::BodyTooLong { .. } => plain(Kind::ContentTooLarge),
-                InspectError::ContentType => plain(Kind::UnsupportedMediaType),
-                InspectError::HeaderMissing { .. } => plain(Kind::BadRequest),
-            },
-            Refusal::Content(ContentError::TooLong { .. }) => plain(Kind::ContentTooLarge),
-            Refusal::Content(ContentError::TooSlow) => plain(Kind::RequestTimeout),
-            Refusal::Content(ContentError::Unreadable) | Refusal::Rewrite(_) => plain(Kind::BadRequest),
-            Refusal::Throttle(ThrottleError::Exceeded { standing }) => {
-                let retry_after = ("retry-after", standing.retry_after().to_string());
-                let announced = announce(std::slice::from_ref(standing));
-                with(Kind::TooManyRequests, std::iter::once(retry_after).chain(announced).collect())
-            }
-            Refusal::Throttle(ThrottleError::QueueFull { .. }) => {
-                with(Kind::TooManyRequests, vec![("retry-after", "1".to_owned())])
-            }
-            Refusal::Mint(MintError::IdentityTooLong { .. } | MintError::HeadTooLong { .. }) => {
-                plain(Kind::HeaderFieldsTooLarge)
-            }
-            Refusal::Keys(_)
-            | Refusal::Opening(OpeningError::SwitchedOff)
-            | Refusal::DenyList(DenyListError::Unavailable(_))
-            | Refusal::Introspection(IntrospectionError::Unavailable(_))
-            | Refusal::Replays(_)
-            | Refusal::Throttle(ThrottleError::Unreachable { .. })
-            | Refusal::Mint(MintError::SigningFailed)
-            | Refusal::Closed(
-                ClosedError::Policy(_) | ClosedError::SigningKeys(_) | ClosedError::Switch(_) | ClosedError::Randomness,
-            )
-            | Refusal::Origin(OriginError::Unavailable(_)) => later(),
-            Refusal::Origin(OriginError::Unreachable(_) | OriginError::UnexpectedStatus(_)) => plain(Kind::BadGateway),
-            Refusal::Origin(OriginError::TooSlow(_)) => plain(Kind::GatewayTimeout),
-        }
     }
 }

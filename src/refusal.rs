@@ -1,7 +1,8 @@
-//! Every way in which the walk can end early: the sum of the rooms' errors. Knows nothing of HTTP; how a refusal looks
-//! from outside is decided in [`problem`](crate::problem).
+//! Every way in which the pipeline can end early: the sum of the errors of its modules. It knows nothing of HTTP;
+//! [`problem`](crate::problem) decides what the client sees of a refusal.
 
 use crate::authorize::AuthorizeError;
+use crate::availability::AvailabilityError;
 use crate::content::ContentError;
 use crate::cors::CorsError;
 use crate::identity::bearer::CredentialsError;
@@ -13,7 +14,6 @@ use crate::identity::token::TokenError;
 use crate::identity::{IdentityError, KeysUnavailable};
 use crate::inspect::InspectError;
 use crate::mint::MintError;
-use crate::opening::OpeningError;
 use crate::place::{PlaceError, PlaceReason};
 use crate::request::RequestError;
 use crate::rewrite::RewriteError;
@@ -21,7 +21,7 @@ use crate::route::RouteError;
 use crate::throttle::ThrottleError;
 use crate::trail::Step;
 
-/// Why a request is not forwarded, or why its answer is not the origin's.
+/// Why a request is not forwarded, or why the response is not the origin's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The request has no canonical form.
@@ -33,9 +33,9 @@ pub enum Refusal {
     /// Pages of this origin may not use it.
     #[error(transparent)]
     Cors(#[from] CorsError),
-    /// It is closed.
+    /// The route is not available.
     #[error(transparent)]
-    Opening(#[from] OpeningError),
+    Availability(#[from] AvailabilityError),
     /// It may not be asked from there.
     #[error(transparent)]
     Place(#[from] PlaceError),
@@ -97,7 +97,7 @@ pub enum ClosedError {
     SigningKeys(String),
     /// What is switched off is not known.
     #[error("what is switched off cannot be read: {0}")]
-    Switch(String),
+    KillSwitch(String),
     /// The platform gave no randomness.
     #[error("there is no randomness for a request id")]
     Randomness,
@@ -135,12 +135,14 @@ impl From<IdentityError> for Refusal {
 }
 
 impl Refusal {
-    /// The room that refused.
+    /// The step that refused.
     #[must_use]
     pub const fn step(&self) -> Step {
         match self {
             Self::Request(_) => Step::Normalize,
-            Self::Route(_) | Self::Cors(_) | Self::Opening(_) => Step::Match,
+            Self::Cors(_) => Step::Cors,
+            Self::Route(_) => Step::Match,
+            Self::Availability(_) => Step::Availability,
             Self::Place(_) => Step::Place,
             Self::Credentials(_)
             | Self::Token(_)
@@ -152,7 +154,9 @@ impl Refusal {
             Self::Authorize(_) => Step::Authorize,
             Self::Inspect(_) => Step::Inspect,
             Self::Throttle(_) => Step::Throttle,
-            Self::Rewrite(_) | Self::Content(_) | Self::Mint(_) => Step::Mint,
+            Self::Rewrite(_) => Step::Rewrite,
+            Self::Content(_) => Step::Content,
+            Self::Mint(_) => Step::Mint,
             Self::Closed(_) => Step::Configure,
             Self::Origin(_) => Step::Forward,
         }
@@ -176,8 +180,8 @@ impl Refusal {
             Self::Route(RouteError::NoRoute) => "no-route",
             Self::Route(RouteError::MethodNotAllowed { .. }) => "method-not-allowed",
             Self::Cors(CorsError) => "cors-refused",
-            Self::Opening(OpeningError::Maintenance { .. }) => "maintenance",
-            Self::Opening(OpeningError::SwitchedOff) => "switched-off",
+            Self::Availability(AvailabilityError::Maintenance { .. }) => "maintenance",
+            Self::Availability(AvailabilityError::SwitchedOff) => "switched-off",
             Self::Place(PlaceError { reason, .. }) => match reason {
                 PlaceReason::Denied(_) => "place-denied",
                 PlaceReason::NotAllowed => "place-not-allowed",
@@ -241,7 +245,7 @@ impl Refusal {
             Self::Mint(MintError::SigningFailed) => "signing-failed",
             Self::Closed(ClosedError::Policy(_)) => "policy-unusable",
             Self::Closed(ClosedError::SigningKeys(_)) => "signing-keys-unusable",
-            Self::Closed(ClosedError::Switch(_)) => "switch-unreadable",
+            Self::Closed(ClosedError::KillSwitch(_)) => "switch-unreadable",
             Self::Closed(ClosedError::Randomness) => "no-randomness",
             Self::Origin(OriginError::Unreachable(_)) => "origin-unreachable",
             Self::Origin(OriginError::TooSlow(_)) => "origin-too-slow",

@@ -9,8 +9,6 @@ mod path;
 mod subprotocol;
 mod upgrade;
 
-use std::net::IpAddr;
-
 pub use certificate::certificate_thumbprint;
 pub use path::{Ambiguity, CanonicalPath};
 pub use subprotocol::MAX_SUBPROTOCOLS;
@@ -42,8 +40,6 @@ pub struct RequestHead {
     pub target: Vec<u8>,
     /// Every field, in the order of arrival.
     pub headers: Headers,
-    /// The peer's address, as the platform says; no header has a say in it.
-    pub client: Option<IpAddr>,
     /// Whether the client came over TLS.
     pub tls: bool,
     /// SHA-256 of the DER of the certificate with which the client came over TLS, where the platform found it good.
@@ -61,7 +57,6 @@ pub struct Target {
     authorization: Vec<Secret<Vec<u8>>>,
     content: Content,
     proofs: Vec<Secret<Vec<u8>>>,
-    client: Option<IpAddr>,
     tls: bool,
     certificate: Option<[u8; 32]>,
     opens_websocket: bool,
@@ -129,11 +124,6 @@ impl Target {
         self.content
     }
 
-    /// The same request with the path and the fields that the origin is to see.
-    pub(crate) fn rewritten(self, path: CanonicalPath, headers: Headers) -> Self {
-        Self { path, headers, ..self }
-    }
-
     /// The value of each `DPoP` field that arrived (RFC 9449 §4.1). They are for this edge and travel no further.
     #[must_use]
     pub fn proofs(&self) -> &[Secret<Vec<u8>>] {
@@ -172,12 +162,6 @@ impl Target {
     #[must_use]
     pub const fn token_in_subprotocol(&self) -> bool {
         self.token_in_subprotocol
-    }
-
-    /// The peer's address.
-    #[must_use]
-    pub const fn client(&self) -> Option<IpAddr> {
-        self.client
     }
 
     /// `https` or `http`, as the client spoke it.
@@ -256,7 +240,7 @@ pub fn normalize(head: RequestHead, hosts: &Hosts) -> Result<Target, RequestErro
         .filter(|(name, value)| ![AUTHORIZATION, PROOF].contains(name) && travels(name) && field_is_sound(name, value))
         .collect::<Headers>()
         .joined(COOKIE, b"; ");
-    let RequestHead { method, client, tls, certificate, .. } = head;
+    let RequestHead { method, tls, certificate, .. } = head;
     Ok(Target {
         method,
         host,
@@ -266,7 +250,6 @@ pub fn normalize(head: RequestHead, hosts: &Hosts) -> Result<Target, RequestErro
         authorization,
         content,
         proofs,
-        client,
         tls,
         certificate,
         opens_websocket,

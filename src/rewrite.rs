@@ -1,26 +1,60 @@
-//! *Rewrite*: the request as the origin knows it. In goes the canonical request, out comes the canonical request that is
-//! signed and forwarded.
+//! Step *rewrite*: the request as the origin receives it. Input: the canonical request. Output: an [`OriginTarget`], whose
+//! path and fields are what is signed and forwarded.
 
-use crate::policy::{Captures, Route};
+use crate::headers::Headers;
+use crate::policy::Captures;
 use crate::request::{Ambiguity, CanonicalPath, Target};
+use crate::throttle::Cleared;
 
 /// The path that the origin would be asked for could be read in more than one way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the rewritten path is ambiguous: {0}")]
 pub struct RewriteError(#[from] pub Ambiguity);
 
-/// Gives a request the path and the fields that the origin is to see.
+/// A request with the path and the header fields that the origin receives. Only [`rewrite`] makes one.
+#[derive(Debug)]
+pub struct OriginTarget {
+    received: Target,
+    path: Option<CanonicalPath>,
+    headers: Headers,
+}
+
+impl OriginTarget {
+    /// The request as it was received and judged; its path and its fields are not what the origin receives.
+    #[must_use]
+    pub const fn received(&self) -> &Target {
+        &self.received
+    }
+
+    /// The canonical path at the origin.
+    #[must_use]
+    pub const fn path(&self) -> &CanonicalPath {
+        match &self.path {
+            Some(path) => path,
+            None => self.received.path(),
+        }
+    }
+
+    /// The client's header fields after the edits of the route.
+    #[must_use]
+    pub const fn headers(&self) -> &Headers {
+        &self.headers
+    }
+}
+
+/// Applies the route's rewrite and its edits of the request's fields.
 ///
 /// # Errors
-/// A [`RewriteError`] where parameters that are fine where they stand make no canonical path where they are put.
-pub fn rewrite(route: &Route, target: Target, captures: &Captures) -> Result<Target, RewriteError> {
+/// A [`RewriteError`] if the values of the parameters make no canonical path in the template of the origin.
+pub fn rewrite(cleared: &Cleared<'_>, target: Target, captures: &Captures) -> Result<OriginTarget, RewriteError> {
+    let route = cleared.route();
     let headers = route.request_fields.apply(target.headers());
     let path = match &route.origin_template {
         Some(template) => {
             let filled = template.fill(captures).ok_or(Ambiguity::NotRooted)?;
-            CanonicalPath::of_decoded(&filled)?
+            Some(CanonicalPath::of_decoded(&filled)?)
         }
-        None => target.path().clone(),
+        None => None,
     };
-    Ok(target.rewritten(path, headers))
+    Ok(OriginTarget { received: target, path, headers })
 }

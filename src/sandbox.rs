@@ -1,13 +1,14 @@
-//! What a sandbox keeps from one request to the next, and how it judges one: the live policy decides, then the shadow
-//! policy says what it would have decided. Each has ports of its own. Pure but for the [`Platform`] that is handed in.
+//! What a sandbox keeps from one request to the next, and how it decides on one: the live policy decides, then the shadow
+//! policy says what it would have decided. Each has ports of its own. Pure but for the [`Platform`] that is passed in.
 
 use std::time::Duration;
 
+use crate::availability::KillSwitch;
+use crate::client::Client;
 use crate::content::Body;
 use crate::gateway::{Decision, Environment, Gateway};
 use crate::identity::dpop::Nonces;
 use crate::mint::{Minter, SigningKeys, new_signing_keys};
-use crate::opening::Switch;
 use crate::place::Acls;
 use crate::policy::Policy;
 use crate::ports::body::UnreadBody;
@@ -16,7 +17,6 @@ use crate::ports::storage::{Platform, StoreError, Stored};
 use crate::ports::{Ports, Role};
 use crate::refusal::ClosedError;
 use crate::request::{Content, RequestHead};
-use crate::surroundings::Surroundings;
 use crate::trail::{Step, Trail};
 
 /// The key of the live policy in the KV store.
@@ -38,7 +38,7 @@ const MAX_SWITCH_BYTES: usize = 64 * 1024;
 pub struct Sandbox {
     live: Polled<Result<Texts, ClosedError>, Result<Judge, ClosedError>>,
     shadow: Polled<Option<Stored>, Option<Result<Judge, String>>>,
-    switch: Polled<Option<Stored>, Switch>,
+    kill_switch: Polled<Option<Stored>, KillSwitch>,
 }
 
 /// The texts that the live policy's judge is made of.
@@ -59,7 +59,7 @@ pub struct Arrived<'request> {
     /// The request.
     pub head: RequestHead,
     /// What the platform knows of the client.
-    pub surroundings: &'request Surroundings,
+    pub client: &'request Client,
     /// The body, which the live policy alone may read.
     pub body: &'request mut dyn Body,
     /// What Compute ACLs say.
@@ -71,22 +71,22 @@ pub struct Arrived<'request> {
 }
 
 impl Sandbox {
-    /// Judges one request and writes what it finds into `trail`.
+    /// Decides on one request and writes what it finds into `trail`.
     ///
     /// # Errors
-    /// [`ClosedError`] where there is no policy, no signing key or no word on what is switched off.
+    /// [`ClosedError`] if the policy, the signing keys or the kill switch cannot be read.
     pub fn decide(
         &mut self,
         arrived: Arrived<'_>,
         platform: &Platform<'_>,
         trail: &mut Trail,
     ) -> Result<Decision, ClosedError> {
-        let Arrived { head, surroundings, body, acls, elapsed, uptime } = arrived;
+        let Arrived { head, client, body, acls, elapsed, uptime } = arrived;
         let live = self.live.read(uptime, || live_texts(platform), live_judge)?;
         let live = live.as_mut().map_err(|error| error.clone())?;
-        let switch = self.switch.read(uptime, || switch_text(platform), |text| read_switch(text.as_ref()));
-        let switch = switch.map_err(|error| ClosedError::Switch(error.to_string()))?;
-        trail.switch_unknown = switch.unknown_to(live.gateway.policy());
+        let kill_switch = self.kill_switch.read(uptime, || switch_text(platform), |text| read_switch(text.as_ref()));
+        let kill_switch = kill_switch.map_err(|error| ClosedError::KillSwitch(error.to_string()))?;
+        trail.switch_unknown = kill_switch.unknown_to(live.gateway.policy());
         trail.step(Step::Configure, elapsed());
 
         let shadow = self.shadow.read(
@@ -96,7 +96,7 @@ impl Sandbox {
         );
         let shadow = shadow.ok().and_then(Option::as_mut).map(|judge| (judge, head.clone()));
         let Judge { gateway, ports } = live;
-        let mut outside = Outside { surroundings, switch, elapsed, body, acls, nonces: gateway.nonces() };
+        let mut outside = Outside { client, kill_switch, elapsed, body, acls, nonces: gateway.nonces() };
         let decision = decide(gateway, ports, head, &mut outside, platform, trail);
         if let Some((judge, head)) = shadow {
             let mut body = UnreadBody { announced: Content::of(&head.headers).length };
@@ -106,7 +106,7 @@ impl Sandbox {
         Ok(decision)
     }
 
-    /// Does what was left undone so that nobody had to wait for it. To be called behind a response.
+    /// Does what no request had to wait for. To be called after the response was sent.
     pub fn renew(&mut self, platform: &Platform<'_>) {
         if let Some(Ok(judge)) = self.live.last() {
             judge.ports.renew(platform);
@@ -119,8 +119,8 @@ impl Sandbox {
 
 /// What both policies are told of one request. The body is the live policy's; a shadow policy gets one that is not read.
 struct Outside<'request> {
-    surroundings: &'request Surroundings,
-    switch: &'request Switch,
+    client: &'request Client,
+    kill_switch: &'request KillSwitch,
     elapsed: &'request dyn Fn() -> u64,
     body: &'request mut dyn Body,
     acls: &'request mut dyn Acls,
@@ -142,16 +142,16 @@ fn decide(
     platform: &Platform<'_>,
     trail: &mut Trail,
 ) -> Decision {
-    let mut ports = ports.open(platform, outside.switch);
+    let mut ports = ports.open(platform, outside.kill_switch);
     let (sources, counter) = ports.parts(outside.nonces);
     let mut environment = Environment {
         now: platform.clock.now(),
         clock: &|| platform.clock.now(),
-        surroundings: outside.surroundings,
+        client: outside.client,
         sources,
         body: outside.body,
         acls: outside.acls,
-        switch: outside.switch,
+        kill_switch: outside.kill_switch,
         counter,
         elapsed: outside.elapsed,
     };
@@ -222,6 +222,6 @@ fn switch_text(platform: &Platform<'_>) -> Result<Option<Stored>, StoreError> {
     platform.kv.lookup(SWITCH_KEY, MAX_SWITCH_BYTES)
 }
 
-fn read_switch(text: Option<&Stored>) -> Switch {
-    text.map_or_else(Switch::default, |text| Switch::parse(&text.value))
+fn read_switch(text: Option<&Stored>) -> KillSwitch {
+    text.map_or_else(KillSwitch::default, |text| KillSwitch::parse(&text.value))
 }

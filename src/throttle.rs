@@ -1,57 +1,82 @@
-//! *Throttle*: not more often than that. In goes a limit, what it counts by and a [`Counter`]; out comes how the caller
-//! stands, or a refusal. What is counted and how is here, pure; where the number is kept is the counter's affair.
+//! Step *throttle*: do the route's limits leave room for the request? Input: what [`inspect`](crate::inspect) passed, and a
+//! [`Counter`]. Output: [`Cleared`], which rewriting and minting require. What is counted, and by which key, is decided
+//! here; the counter keeps the number.
 
 mod key;
-mod standing;
+mod quota;
 mod window;
 
-pub use key::Asker;
-pub use standing::{Standing, announce};
+pub use key::KeyParts;
+pub use quota::{Quota, Remaining, ratelimit_fields};
 pub use window::Window;
 
+use crate::authorize::Permit;
+use crate::client::Client;
+use crate::identity::Caller;
+use crate::inspect::Inspected;
+use crate::policy::Route;
 use crate::policy::limits::{Limit, Unreachable};
+use crate::request::Target;
 use crate::time::UnixTime;
+
+/// A permit for a request that has the accepted form and is within every limit. Only [`clear`] makes one.
+#[derive(Debug)]
+pub struct Cleared<'policy>(Permit<'policy>);
+
+impl<'policy> Cleared<'policy> {
+    /// The route that may be used.
+    #[must_use]
+    pub const fn route(&self) -> &'policy Route {
+        self.0.route()
+    }
+
+    /// The caller who may use it.
+    #[must_use]
+    pub const fn caller(&self) -> &Caller {
+        self.0.caller()
+    }
+}
 
 /// Keeps counts.
 pub trait Counter {
     /// Takes `cost` of what `limit` admits under `key`, if that much is left.
     ///
     /// # Errors
-    /// [`CounterUnreachable`] where the count cannot be had.
+    /// [`CounterUnreachable`] if the count cannot be read or written.
     fn take(&mut self, limit: &Limit, key: &str, cost: u64, now: UnixTime) -> Result<Taken, CounterUnreachable>;
 }
 
-/// What a counter says.
+/// What a counter did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Taken {
     /// Whether the cost was taken.
     pub admitted: bool,
-    /// How much is left and in how many seconds the window ends; nothing where the counter only estimates.
-    pub left: Option<(u64, u64)>,
-    /// Whether the request waited for its turn at the count in vain: it was not counted, and is one too many.
+    /// What remains of the window; `None` if the counter only estimates.
+    pub remaining: Option<Remaining>,
+    /// Whether too many requests waited for this count: the request was not counted and is refused.
     pub queue_full: bool,
 }
 
-/// A counter cannot be asked.
+/// The counter cannot be reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CounterUnreachable(pub String);
 
-/// Why a request is one too many.
+/// Why a limit refuses a request.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ThrottleError {
     /// The limit is used up.
-    #[error("limit \"{}\" is used up", .standing.limit)]
+    #[error("limit \"{}\" is used up", .quota.limit)]
     Exceeded {
-        /// How the caller stands.
-        standing: Standing,
+        /// The caller's quota.
+        quota: Quota,
     },
-    /// So many requests ask for this count at once that this one's turn did not come.
+    /// Too many requests wait for this count at once.
     #[error("too many requests wait for the count of limit \"{limit}\"")]
     QueueFull {
         /// The name of the limit.
         limit: String,
     },
-    /// The counter cannot be asked, and the limit is closed then.
+    /// The counter cannot be reached, and the limit refuses requests then.
     #[error("the counter of limit \"{limit}\" cannot be asked: {cause}")]
     Unreachable {
         /// The name of the limit.
@@ -61,36 +86,62 @@ pub enum ThrottleError {
     },
 }
 
-/// What becomes of a request that is not one too many.
+/// The outcome of one limit that lets a request pass.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kept {
+pub enum Outcome {
     /// It was counted.
-    Counted(Standing),
-    /// The counter cannot be asked, and the limit is open then.
+    Counted(Quota),
+    /// The counter cannot be reached, and the limit lets requests pass then.
     Uncounted {
         /// What went wrong, for the log.
         cause: String,
     },
 }
 
-/// Keeps one limit.
+/// Counts a request against every limit of its route, in order. A limit in shadow refuses no request. `report` is called
+/// with each limit and what came of it; it is told of a refusal in shadow that way.
 ///
 /// # Errors
-/// A [`ThrottleError`] where the limit is used up, or cannot be kept and is closed then.
-pub fn throttle(
-    limit: &Limit,
-    asker: &Asker<'_>,
+/// The [`ThrottleError`] of the first limit that is not in shadow and refuses the request.
+pub fn clear<'policy>(
+    inspected: Inspected<'policy>,
+    target: &Target,
+    client: &Client,
     counter: &mut dyn Counter,
     now: UnixTime,
-) -> Result<Kept, ThrottleError> {
-    match counter.take(limit, &asker.key(limit), asker.cost(limit), now) {
+    report: &mut dyn FnMut(&Limit, Result<Outcome, ThrottleError>),
+) -> Result<Cleared<'policy>, ThrottleError> {
+    let permit = inspected.into_permit();
+    let route = permit.route();
+    let parts =
+        KeyParts { route: &route.id, caller: permit.caller(), client: client.address, headers: target.headers() };
+    for limit in &route.limits {
+        match throttle(limit, &parts, counter, now) {
+            Err(error) if !limit.shadow => return Err(error),
+            outcome => report(limit, outcome),
+        }
+    }
+    Ok(Cleared(permit))
+}
+
+/// Counts a request against one limit.
+///
+/// # Errors
+/// A [`ThrottleError`] if the limit is used up, or if it cannot be counted and refuses requests then.
+pub fn throttle(
+    limit: &Limit,
+    parts: &KeyParts<'_>,
+    counter: &mut dyn Counter,
+    now: UnixTime,
+) -> Result<Outcome, ThrottleError> {
+    match counter.take(limit, &parts.key(limit), parts.cost(limit), now) {
         Ok(Taken { queue_full: true, .. }) => Err(ThrottleError::QueueFull { limit: limit.name.clone() }),
         Ok(taken) => {
-            let standing = Standing::new(limit, taken.left);
-            if taken.admitted { Ok(Kept::Counted(standing)) } else { Err(ThrottleError::Exceeded { standing }) }
+            let quota = Quota::new(limit, taken.remaining);
+            if taken.admitted { Ok(Outcome::Counted(quota)) } else { Err(ThrottleError::Exceeded { quota }) }
         }
         Err(CounterUnreachable(cause)) => match limit.unreachable {
-            Unreachable::Open => Ok(Kept::Uncounted { cause }),
+            Unreachable::Open => Ok(Outcome::Uncounted { cause }),
             Unreachable::Closed => Err(ThrottleError::Unreachable { limit: limit.name.clone(), cause }),
         },
     }

@@ -1,43 +1,54 @@
-//! The facts gathered on the way of one request: the one JSON line that is logged. What is not a field here is not
-//! logged; there is none for tokens, cookies, queries or header values.
+//! The facts about one request: the JSON line that is logged. What is not a field here is not logged; there is no field
+//! for tokens, cookies, queries or header values.
 
-mod replay;
+mod recorded;
 
 use serde::Serialize;
 
-pub use replay::Replay;
+pub use recorded::Recorded;
 
 use crate::identity::Identity;
 use crate::time::UnixTime;
 
-/// The steps of the journey, as the log names them.
+/// The steps of the pipeline, in order. This is the only list of them: the log, refusals and `fastgate explain` use it, and
+/// the numbered list in `lib.rs` is compared with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Step {
-    /// Policy and signing keys were at hand.
+    /// Reads the policy, the signing keys and the kill switch.
     Configure,
-    /// The request got its canonical form.
+    /// Brings the request into canonical form.
     Normalize,
-    /// A route was found.
+    /// Responds to preflights; checks which page opens a WebSocket.
+    Cors,
+    /// Finds the route.
     Match,
-    /// The client's place was judged.
+    /// Checks that the route is available.
+    Availability,
+    /// Checks where the client is.
     Place,
-    /// The caller was identified.
+    /// Identifies the caller.
     Identify,
-    /// The route's rules were asked.
+    /// Checks the caller against the route's requirements.
     Authorize,
-    /// The request was looked at.
+    /// Checks the form of the request.
     Inspect,
-    /// The limits were kept: the flood limit before identification, the route's after authorization.
+    /// Counts the request against limits: the flood limit before identification, the route's limits here.
     Throttle,
-    /// The identity header was signed.
+    /// Gives the request the path and the fields that the origin receives.
+    Rewrite,
+    /// Reads the body, if the route bounds or signs it.
+    Content,
+    /// Signs the identity header.
     Mint,
-    /// The origin answered.
+    /// Forwards the request to the origin.
     Forward,
 }
 
 /// What the log says of the key set that was used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 pub struct KeysNote {
     /// `memory`, `cache`, `store` or `issuer`.
     pub from: &'static str,
@@ -51,27 +62,51 @@ pub struct KeysNote {
 }
 
 impl Step {
+    /// Every step, in order.
+    pub const ALL: [Self; 14] = [
+        Self::Configure,
+        Self::Normalize,
+        Self::Cors,
+        Self::Match,
+        Self::Availability,
+        Self::Place,
+        Self::Identify,
+        Self::Authorize,
+        Self::Inspect,
+        Self::Throttle,
+        Self::Rewrite,
+        Self::Content,
+        Self::Mint,
+        Self::Forward,
+    ];
+
     /// The step as the log names it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Configure => "configure",
             Self::Normalize => "normalize",
+            Self::Cors => "cors",
             Self::Match => "match",
+            Self::Availability => "availability",
             Self::Place => "place",
             Self::Identify => "identify",
             Self::Authorize => "authorize",
             Self::Inspect => "inspect",
             Self::Throttle => "throttle",
+            Self::Rewrite => "rewrite",
+            Self::Content => "content",
             Self::Mint => "mint",
             Self::Forward => "forward",
         }
     }
 }
 
-/// What is written down of one request.
+/// What is logged of one request. These comments are the text of `docs/reference/log-line.md`.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 pub struct Trail {
+    /// When the request arrived: seconds since 1970.
     time: UnixTime,
     /// The id that the origin and the client get, too.
     pub request_id: String,
@@ -87,11 +122,11 @@ pub struct Trail {
     pub cause: Option<String>,
     /// Why the token that was sent counted as none, on a route where it is optional.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub ignored: Option<&'static str>,
+    pub credentials_ignored: Option<&'static str>,
     /// The limits that let the request pass because their counters could not be asked, and why.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub uncounted: Vec<String>,
-    /// What rules that are only tried would have done: `would-refuse <code>`.
+    /// What rules in shadow would have done: `would-refuse <code>`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub shadow: Vec<String>,
     /// The caller.
@@ -116,18 +151,18 @@ pub struct Trail {
     pub status: u16,
     /// How long each step took, in microseconds, in order.
     pub steps: Vec<(Step, u64)>,
-    /// What it takes to judge the request again; nothing where it has no canonical form.
+    /// What `fastgate diff --log` needs to judge the request again; `None` if it has no canonical form.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub replay: Option<Replay>,
-    /// What the KV key `switch` names and the policy does not know: it switches nothing off.
+    pub recorded: Option<Recorded>,
+    /// Names in the KV key `switch` that the policy does not know: they switch nothing off.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub switch_unknown: Vec<String>,
-    /// What a policy on trial would have done.
+    /// What the shadow policy would have done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shadow_policy: Option<String>,
     #[serde(skip)]
     last: u64,
-    /// What each room found, where somebody wants to know; never logged.
+    /// What each step found, if notes are taken; never logged.
     #[serde(skip)]
     notes: Option<Vec<(Step, String)>>,
 }
@@ -144,7 +179,7 @@ impl Trail {
             route: None,
             verdict: "unfinished",
             cause: None,
-            ignored: None,
+            credentials_ignored: None,
             uncounted: Vec::new(),
             shadow: Vec::new(),
             subject: None,
@@ -154,8 +189,8 @@ impl Trail {
             country: None,
             pop: None,
             status: 0,
-            steps: Vec::with_capacity(9),
-            replay: None,
+            steps: Vec::with_capacity(11),
+            recorded: None,
             switch_unknown: Vec::new(),
             shadow_policy: None,
             last: 0,
@@ -163,34 +198,34 @@ impl Trail {
         }
     }
 
-    /// The same trail, with notes of what each room finds.
+    /// The same trail, with notes of what each step finds.
     #[must_use]
     pub fn with_notes(self) -> Self {
         Self { notes: Some(Vec::new()), ..self }
     }
 
-    /// Notes what the room of `step` found, if notes are taken.
+    /// Notes what `step` found, if notes are taken.
     pub fn note(&mut self, step: Step, found: impl FnOnce() -> String) {
         if let Some(notes) = &mut self.notes {
             notes.push((step, found()));
         }
     }
 
-    /// What each room found, in order.
+    /// What each step found, in order.
     #[must_use]
     pub fn notes(&self) -> &[(Step, String)] {
         self.notes.as_deref().unwrap_or_default()
     }
 
-    /// Notes who is calling.
+    /// Records the caller.
     pub fn identify(&mut self, identity: &Identity) {
         self.subject = Some(identity.subject().to_owned());
-        if let Some(replay) = &mut self.replay {
-            replay.identify(identity);
+        if let Some(recorded) = &mut self.recorded {
+            recorded.identify(identity);
         }
     }
 
-    /// Notes that `step` is done, `elapsed` microseconds after the request began.
+    /// Records that `step` is done, `elapsed` microseconds after the request began.
     pub fn step(&mut self, step: Step, elapsed: u64) {
         self.steps.push((step, elapsed.saturating_sub(self.last)));
         self.last = elapsed;

@@ -28,7 +28,7 @@ IDENTITY = Chapter(
             f"GET /items/{LANTERN}",
             200,
             (member("price", 50),),
-            (logged("ignored", "token-malformed"),),
+            (logged("credentials_ignored", "token-malformed"),),
             token=GARBAGE,
         ),
     ),

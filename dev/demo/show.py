@@ -10,7 +10,7 @@ from words import bold, dim, green, red
 
 # What a person hardly looks at; it is in the file with the whole lines.
 QUIET = frozenset(
-    {"time", "request_id", "method", "status", "verdict", "steps", "replay", "key_id", "keys"}
+    {"time", "request_id", "method", "status", "verdict", "steps", "recorded", "key_id", "keys"}
 )
 
 
@@ -40,7 +40,7 @@ def print_request(text: str) -> None:
     except ValueError:
         print(text.rstrip(), flush=True)  # cut short or broken, but still what the edge said
         return
-    status, path = facts.get("status"), (facts.get("replay") or {}).get("path", "?")
+    status, path = facts.get("status"), (facts.get("recorded") or {}).get("path", "?")
     paint = green if isinstance(status, int) and status < 400 else red
     words = [paint(str(status)), str(facts.get("method")), path, bold(str(facts.get("verdict")))]
     words += [

@@ -23,7 +23,6 @@ pub(crate) fn run() {
             method: "GET".to_owned(),
             target: b"/".to_vec(),
             headers: [("host", "edge.test"), ("connection", &connection)].into_iter().collect::<Headers>(),
-            client: None,
             tls: true,
             certificate: None,
         };

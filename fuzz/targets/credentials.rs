@@ -1,5 +1,8 @@
 //! Tokens, proofs of possession, and what issuers say about tokens.
 
+#[path = "../../tests/support/admitted.rs"]
+mod admitted;
+
 use std::sync::{Arc, LazyLock};
 
 use fastgate::identity::deny_list::NoDenyList;
@@ -15,6 +18,8 @@ use fastgate::request::{RequestHead, normalize};
 use fastgate::secret::Secret;
 use fastgate::time::UnixTime;
 use serde_json::{Value, json};
+
+use admitted::admitted;
 
 use super::signed::{CLIENTS, ISSUERS, NOW, compact, encoded, given, has_signed, jwk, payload};
 
@@ -168,14 +173,7 @@ impl Replays for Unused {
 fn identified(fields: &[(&str, String)], introspector: &mut dyn Introspector) -> Option<Identity> {
     let fields = fields.iter().map(|(name, value)| (*name, value.clone().into_bytes()));
     let headers = fields.chain([("host", b"edge.test".to_vec())]).collect();
-    let head = RequestHead {
-        method: "GET".to_owned(),
-        target: b"/me".to_vec(),
-        headers,
-        client: None,
-        tls: true,
-        certificate: None,
-    };
+    let head = RequestHead { method: "GET".to_owned(), target: b"/me".to_vec(), headers, tls: true, certificate: None };
     let target = normalize(head, &POLICY.edge().hosts).ok()?;
     let mut sources = Sources {
         keys: &mut Published,
@@ -185,7 +183,8 @@ fn identified(fields: &[(&str, String)], introspector: &mut dyn Introspector) ->
         replays: &mut Unused,
         nonces: &Nonces::default(),
     };
-    match identify(&POLICY, &POLICY.routes()[0], &target, now(), &mut sources, &mut Seen::default()) {
+    match identify(&POLICY, admitted(&POLICY.routes()[0], &target), &target, now(), &mut sources, &mut Seen::default())
+    {
         Ok(Caller::Known(identity)) => Some(identity),
         Ok(Caller::Anonymous) => panic!("anonymous on a route that wants a token"),
         Err(_) => None,

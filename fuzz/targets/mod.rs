@@ -13,7 +13,7 @@ pub type Target = (&'static str, fn(&[u8]));
 pub const TARGETS: [Target; 8] = [
     ("path", requests::path),
     ("request_head", requests::request_head),
-    ("replay", requests::replay),
+    ("recorded", requests::recorded),
     ("token", credentials::token),
     ("proof", credentials::proof),
     ("introspection", credentials::introspection),

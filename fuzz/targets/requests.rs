@@ -7,7 +7,7 @@ use fastgate::headers::{Fate, Headers, fate};
 use fastgate::policy::Policy;
 use fastgate::request::{CanonicalPath, RequestHead, Target, normalize};
 use fastgate::route::{RouteError, find_for};
-use fastgate::trail::Replay;
+use fastgate::trail::Recorded;
 
 static POLICY: LazyLock<Policy> = LazyLock::new(|| Policy::parse(include_bytes!("requests.json")).unwrap());
 
@@ -79,7 +79,7 @@ pub fn request_head(data: &[u8]) {
 }
 
 fn head(method: &str, target: Vec<u8>, headers: Headers) -> RequestHead {
-    RequestHead { method: method.to_owned(), target, headers, client: None, tls: true, certificate: None }
+    RequestHead { method: method.to_owned(), target, headers, tls: true, certificate: None }
 }
 
 fn is_settled(target: &Target) {
@@ -122,11 +122,11 @@ fn routes_alike(path: &CanonicalPath, method: &str) {
 }
 
 /// What a log line says of a request stays the same when it is written again, and leads to a route or to none.
-pub fn replay(data: &[u8]) {
-    let Ok(replay) = serde_json::from_slice::<Replay>(data) else { return };
-    let written = serde_json::to_vec(&replay).unwrap();
-    assert_eq!(serde_json::from_slice::<Replay>(&written).unwrap(), replay);
-    if let Ok(path) = CanonicalPath::parse(replay.path.as_bytes()) {
+pub fn recorded(data: &[u8]) {
+    let Ok(recorded) = serde_json::from_slice::<Recorded>(data) else { return };
+    let written = serde_json::to_vec(&recorded).unwrap();
+    assert_eq!(serde_json::from_slice::<Recorded>(&written).unwrap(), recorded);
+    if let Ok(path) = CanonicalPath::parse(recorded.path.as_bytes()) {
         is_canonical(&path);
         routes_alike(&path, "GET");
     }

@@ -30,7 +30,7 @@ from starlette.types import Message, Scope
 from fastgate import Caller, Settings, guard
 from fastgate.jwks import read_jwks
 from fastgate.origin_keys import read_origin_keys
-from fastgate.stand_in import SigningKey, StandInCaller, contract, identity_claims
+from fastgate.stand_in import LocalCaller, SigningKey, contract, identity_claims
 from fastgate.verify import KeySet, RequestHead, verify
 
 ISSUER, AUDIENCE = "https://edge.example", "orders"
@@ -207,7 +207,7 @@ def requests_to(app: FastAPI, headers: list[tuple[bytes, bytes]]) -> Callable[[]
 def minted(sign: Callable[[Mapping[str, object]], str]) -> bytes:
     """Return a header as the edge mints it."""
     tctx = {"route": "read", "template": "/orders/{order_id}", "method": "GET", "path": PATH}
-    caller = StandInCaller("ada", ("orders:read", "orders:write"), client_id="shop", country="DE")
+    caller = LocalCaller("ada", ("orders:read", "orders:write"), client_id="shop", country="DE")
     return sign(contract(ISSUER, AUDIENCE, tctx, identity_claims(caller))).encode()
 
 

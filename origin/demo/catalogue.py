@@ -15,7 +15,7 @@ IN_GROUP_WEB = {"group": "web"}
 @router.get("/items", operation_id="list_items")
 @at_edge(
     access="public",  # a token that is sent along is not even read
-    from_=["people"],  # on trial: robots in data centers are logged, and let in
+    from_=["people"],  # shadow: robots in data centers are logged, and let in
     limits=["brake"],
     accepts={"max_query": 64},
     **IN_GROUP_WEB,

@@ -76,7 +76,7 @@ async def refund_order(order_id: int, caller: Caller) -> dict[str, str | int]:
         ]
     },
     limits=["pages"],
-    answer_headers={
+    response_headers={
         "set": {"x-robots-tag": "noindex"},
         "remove": ["x-instance"],
     },

@@ -10,7 +10,7 @@ router = APIRouter()
 @router.get("/shops/{shop}/stock", operation_id="read_stock")
 @at_edge(
     require={"rule": "keeps_shop"},
-    trial={"scopes": ["stock:read"]},  # not asked of anybody yet: the log says who would lack it
+    shadow={"scopes": ["stock:read"]},  # not asked of anybody yet: the log says who would lack it
     limits=["per-shop"],
 )
 async def read_stock(shop: str, caller: Caller) -> dict[str, str | int]:

@@ -13,8 +13,8 @@ from fastgate import (
     AnyCaller,
     Caller,
     FastgateMiddleware,
+    LocalCaller,
     Settings,
-    StandInCaller,
     at_edge,
     guard,
 )
@@ -252,7 +252,7 @@ def test_the_helpers_sign_bodies_as_the_edge_does(as_caller: AsCaller) -> None:
 
 def test_local_development_signs_bodies_too() -> None:
     app = unguarded()
-    local = StandInCaller("ada")
+    local = LocalCaller("ada")
     edge = "http://127.0.0.1:7676"
     guard(app, Settings(edge=edge, audience="orders", local_caller=local, max_signed_body=1000))
     with uvicorn_serving(app) as (host, port):

@@ -396,6 +396,7 @@ def test_an_endpoint_at_their_path_is_none_of_them(edge: Edge) -> None:
         ({"access": "pubic"}, "access is 'pubic'; it is one of 'public', 'optional'"),
         ({"access": None}, "access is None"),
         ({"acess": "public"}, 'knows no "acess"; did you mean "access"?'),
+        ({"trial": {"scopes": ["a"]}}, '"trial" is called "shadow" now; rename it'),
         ({"xyzzy": 1}, 'knows no "xyzzy"; there are accepts, access, '),
         ({"methods": ["get"]}, "methods is .* a list of 'GET'"),
         ({"methods": "GET"}, "methods is 'GET'; it is a list"),

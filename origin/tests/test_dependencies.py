@@ -31,10 +31,10 @@ from fastgate import (
     Identity,
     Requester,
     Transaction,
-    answer_refusal,
     at_edge,
     fastgate,
     guard,
+    refusal_response,
 )
 from fastgate.dependencies import FastgateScheme, any_caller
 from fastgate.policy import CannotCompile, compile_routes
@@ -165,7 +165,7 @@ async def test_mounts_are_part_of_the_template(edge: Edge) -> None:
     desk.include_router(router, prefix="/a")
     shop.mount("/desk", desk)
     app.mount("/shop", shop)
-    desk.add_exception_handler(CallerRefused, answer_refusal)
+    desk.add_exception_handler(CallerRefused, refusal_response)
     guard(app, edge.settings())
     path = "/shop/desk/a/orders/7"
     same = edge.mint(path, "/shop/desk/a/orders/{order_id}")

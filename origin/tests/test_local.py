@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 from starlette.types import Message, Scope
 
-from fastgate import AnyCaller, Caller, Settings, StandInCaller, guard
+from fastgate import AnyCaller, Caller, LocalCaller, Settings, guard
 from fastgate.refusals import UNVERIFIED_PER_WINDOW
 from fastgate.testing import AsCaller
 from tests.edge import HEADER, Edge
@@ -18,7 +18,7 @@ from tests.serving import exchange, uvicorn_serving
 
 pytestmark = pytest.mark.anyio
 
-ADA = StandInCaller("ada", scopes=("orders:read",), client_id="shop", country="DE")
+ADA = LocalCaller("ada", scopes=("orders:read",), client_id="shop", country="DE")
 LOOPBACK = "http://127.0.0.1:7676"
 
 
@@ -201,7 +201,7 @@ async def test_a_request_may_choose_its_caller() -> None:
     async def welcome(caller: AnyCaller) -> str:
         return caller.subject if caller else "stranger"
 
-    bob = StandInCaller("bob")
+    bob = LocalCaller("bob")
     guard(app, settings(local_callers={"bob": bob}))
     for fields, subject in [
         ([], "ada"),
@@ -223,7 +223,7 @@ async def test_without_a_default_nobody_is_known_who_chooses_nobody() -> None:
     async def welcome(caller: AnyCaller) -> str:
         return caller.subject if caller else "stranger"
 
-    guard(app, settings(local_caller=None, local_callers={"bob": StandInCaller("bob")}))
+    guard(app, settings(local_caller=None, local_callers={"bob": LocalCaller("bob")}))
     assert await answered(app, "/") == (200, b'"stranger"')
 
 

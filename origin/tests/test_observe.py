@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 from websockets import Subprotocol
 from websockets.sync.client import connect
 
-from fastgate import AnyCaller, Caller, FastgateMiddleware, StandInCaller, at_edge, guard
+from fastgate import AnyCaller, Caller, FastgateMiddleware, LocalCaller, at_edge, guard
 from fastgate.content import content_digest
 from tests.edge import HEADER, Edge, payload
 from tests.serving import uvicorn_serving
@@ -207,7 +207,7 @@ def test_a_strict_app_cannot_be_observed(edge: Edge) -> None:
         guard(FastAPI(), edge.settings(strict=True), observe=True)
     with pytest.raises(ValueError, match="strict"):
         FastgateMiddleware(FastAPI(), edge.settings(strict=True), observe=True)
-    local = {"edge": "http://127.0.0.1", "keys": None, "local_caller": StandInCaller("ada")}
+    local = {"edge": "http://127.0.0.1", "keys": None, "local_caller": LocalCaller("ada")}
     with pytest.raises(ValueError, match="local"):
         guard(FastAPI(), edge.settings(**local), observe=True)
 

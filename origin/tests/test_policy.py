@@ -435,12 +435,12 @@ def _approving(path: str, read_as: object, **members: object) -> FastAPI:
         ("/orders/{order}", Size, '"{order:str}" if the text is taken as it is'),
     ],
 )
-@pytest.mark.parametrize("member", ["require", "trial", "issuers"])
+@pytest.mark.parametrize("member", ["require", "shadow", "issuers"])
 def test_a_negated_comparison_of_text_is_refused_with_what_to_write(
     path: str, read_as: object, remedy: str, member: str
 ) -> None:
     asked: object = {"require": FOREIGN}
-    members = {"require": FOREIGN, "trial": asked, "issuers": {"main": asked}}
+    members = {"require": FOREIGN, "shadow": asked, "issuers": {"main": asked}}
     with pytest.raises(CannotCompile) as refused:
         compile_routes(_approving(path, read_as, **{member: members[member]}))
     (fault,) = refused.value.faults

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from fastgate import Caller, FastgateMiddleware, StandInCaller, at_edge, guard
+from fastgate import Caller, FastgateMiddleware, LocalCaller, at_edge, guard
 from fastgate.claims import Transaction
 from fastgate.errors import Refused
 from fastgate.policy import CannotCompile, compile_routes
@@ -79,7 +79,7 @@ def test_a_local_caller_works_below_a_root_path(edge: Edge, own: str) -> None:
     async def read_me(caller: Caller) -> str:
         return caller.subject
 
-    local = {"edge": "http://127.0.0.1", "keys": None, "local_caller": StandInCaller("ada")}
+    local = {"edge": "http://127.0.0.1", "keys": None, "local_caller": LocalCaller("ada")}
     guard(app, edge.settings(**local))
     with uvicorn_serving(app, root_path="/gw") as (host, port):
         address = f"http://{host}:{port}"

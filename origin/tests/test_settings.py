@@ -4,11 +4,11 @@ import re
 
 import pytest
 
-from fastgate import Settings, StandInCaller
+from fastgate import LocalCaller, Settings
 from fastgate.keys import EdgeKeys, StaticKeys
 from tests.edge import AUDIENCE, ISSUER, Edge
 
-LOCAL = {"edge": "http://127.0.0.1", "local_caller": StandInCaller("ada")}
+LOCAL = {"edge": "http://127.0.0.1", "local_caller": LocalCaller("ada")}
 
 
 def test_keys_are_looked_for_below_the_edge() -> None:

@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 from starlette.types import ASGIApp
 
 from fastgate import AnyCaller, Caller, FastgateMiddleware, Settings, at_edge, fastgate, guard
-from fastgate.stand_in import StandInCaller
+from fastgate.stand_in import LocalCaller
 from fastgate.testing import AsCaller, CalledBy, believe_again, stand_in_edge
 from tests.edge import HEADER, Edge
 
@@ -112,7 +112,7 @@ def test_the_door_believes_its_own_keys_again_when_the_test_is_over(edge: Edge) 
     app.add_middleware(FastgateMiddleware, settings=edge.settings(), now=time.time)
     headers = edge.headers("/me", "/me")
     with stand_in_edge(app) as stand_in:
-        called = CalledBy(app, stand_in, StandInCaller("ada"))
+        called = CalledBy(app, stand_in, LocalCaller("ada"))
         assert _get(called, "/me").status_code == 200
         assert _get(app, "/me", headers=headers).status_code == 401
     assert _get(app, "/me", headers=headers).status_code == 200

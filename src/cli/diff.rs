@@ -12,11 +12,11 @@ use fastgate::policy::{Hosts, PolicyDocument};
 use fastgate::request::{RequestHead, normalize};
 use serde_json::json;
 
-use super::desk::Desk;
-use super::explain::{desk, read};
+use super::explain::{offline, read};
 use super::gaps::Policies;
+use super::offline::Offline;
 use super::printer;
-use super::replay::{Judged, Line};
+use super::recorded::{Judged, Line};
 
 /// Two policies and a log.
 #[derive(Args)]
@@ -61,8 +61,8 @@ pub(super) fn diff(arguments: &Diff) -> ExitCode {
 }
 
 fn run(arguments: &Diff) -> Result<Sum, String> {
-    let mut old = desk(&arguments.old, Some(0))?;
-    let mut new = desk(&arguments.new, Some(0))?;
+    let mut old = offline(&arguments.old, Some(0))?;
+    let mut new = offline(&arguments.new, Some(0))?;
     let (was, is) = (old.policy().edge(), new.policy().edge());
     // The ports of these two count as ports of every host.
     let same_ports = (&was.issuer, &was.resource) == (&is.issuer, &is.resource);
@@ -91,12 +91,12 @@ fn run(arguments: &Diff) -> Result<Sum, String> {
 }
 
 /// What both policies make of a line, or why that cannot be said. Both count every line against their limits.
-fn compare(line: &Line, policies: &Policies, old: &mut Desk, new: &mut Desk) -> Result<(Judged, Judged), String> {
+fn compare(line: &Line, policies: &Policies, old: &mut Offline, new: &mut Offline) -> Result<(Judged, Judged), String> {
     old.set_time(line.time);
     new.set_time(line.time);
     let case = line.case(old.policy());
     let judged = old.credentials(&case).map(|credentials| {
-        let [before, after] = [old, new].map(|desk| line.judged(desk.judge_with(&case, &credentials).trail));
+        let [before, after] = [old, new].map(|offline| line.judged(offline.judge_with(&case, &credentials).trail));
         (before, after)
     });
     if let Some(gap) = policies.gap(line) {
@@ -115,7 +115,7 @@ fn serves_all(hosts: &Hosts, policy: &[u8]) -> Result<bool, String> {
     let served = |host: &String| {
         let headers = [("host", host.as_str())].into_iter().collect();
         let (method, target) = ("GET".to_owned(), b"/".to_vec());
-        normalize(RequestHead { method, target, headers, client: None, tls: true, certificate: None }, hosts).is_ok()
+        normalize(RequestHead { method, target, headers, tls: true, certificate: None }, hosts).is_ok()
     };
     Ok(document.edge.hosts.iter().all(served))
 }
@@ -140,7 +140,7 @@ fn print(sum: &Sum, as_json: bool) {
 fn tell(line: &Line, before: &Judged, after: &Judged, as_json: bool) {
     let cause = after.cause.as_ref().or(before.cause.as_ref());
     let route = after.route.as_ref().or(before.route.as_ref());
-    let path = &line.replay.path;
+    let path = &line.recorded.path;
     if as_json {
         let flip = json!({
             "request_id": line.request_id, "time": line.time, "method": line.method, "path": path, "route": route,

@@ -14,7 +14,7 @@ use fastgate::strict_json::parse_object;
 use fastgate::time::UnixTime;
 use serde_json::{Value, json};
 
-use super::desk::{Case, Desk, Outcome, plain};
+use super::offline::{Case, Offline, Outcome, plain};
 use super::printer;
 
 /// What is asked, and of which policy.
@@ -66,8 +66,7 @@ pub(super) struct Explain {
     #[arg(long)]
     json: bool,
     /// Explain every request in this file, one JSON object a line, and print one JSON object a line. Its members are
-    /// `target`, `method`, `headers` (pairs), `token` or `claims` and `issuer`, `client` (the address), and those of
-    /// --client. One that cannot be explained yields `{"line": …, "error": …}`.
+    /// `target`, `method`, `headers` (pairs), `token` or `claims` and `issuer`, `address`, and those of --client. One that cannot be explained yields `{"line": …, "error": …}`.
     #[arg(long, conflicts_with_all = ["target", "method", "headers", "token", "claims", "issuer", "address", "country", "client"])]
     requests: Option<PathBuf>,
 }
@@ -86,16 +85,16 @@ pub(super) fn explain(arguments: &Explain) -> ExitCode {
 }
 
 fn run(arguments: &Explain) -> Result<ExitCode, String> {
-    let mut desk = desk(&arguments.policy, arguments.now)?;
+    let mut offline = offline(&arguments.policy, arguments.now)?;
     for pair in &arguments.jwks {
         let (id, path) = pair.split_once('=').ok_or("--jwks is written id=FILE")?;
         let keys = KeySet::parse(&read(Path::new(path))?).map_err(|error| format!("{path}: {error}"))?;
-        desk.keys.insert(id.to_owned(), Arc::new(keys));
+        offline.keys.insert(id.to_owned(), Arc::new(keys));
     }
     if let Some(path) = &arguments.requests {
-        return explain_all(&mut desk, path);
+        return explain_all(&mut offline, path);
     }
-    let outcome = desk.judge(&case(arguments)?)?;
+    let outcome = offline.judge(&case(arguments)?)?;
     if arguments.json {
         printer::indented_json(&to_json(&outcome));
     } else {
@@ -110,12 +109,12 @@ fn run(arguments: &Explain) -> Result<ExitCode, String> {
 
 /// Explains every request in the file at `path`: one JSON object for each, in order, whatever becomes of the others. The
 /// exit code is 0 where all of them could be explained and 2 where one could not.
-fn explain_all(desk: &mut Desk, path: &Path) -> Result<ExitCode, String> {
+fn explain_all(offline: &mut Offline, path: &Path) -> Result<ExitCode, String> {
     let text = read(path)?;
     let lines = text.split(|byte| *byte == b'\n').zip(1_usize..).filter(|(line, _)| !line.trim_ascii().is_empty());
     let (mut all, mut unsaid) = (0_usize, 0_usize);
     for (line, number) in lines {
-        let outcome = Case::read(line).and_then(|case| desk.judge(&case));
+        let outcome = Case::read(line).and_then(|case| offline.judge(&case));
         let is_said = outcome.as_ref().is_ok_and(|outcome| outcome.missing.is_none());
         (all, unsaid) = (all.saturating_add(1), unsaid.saturating_add(usize::from(!is_said)));
         printer::json(&outcome.map_or_else(|error| json!({ "line": number, "error": error }), |said| to_json(&said)));
@@ -130,13 +129,13 @@ fn explain_all(desk: &mut Desk, path: &Path) -> Result<ExitCode, String> {
     Ok(ExitCode::from(2))
 }
 
-/// The desk for the policy at `path`.
-pub(super) fn desk(path: &Path, now: Option<u64>) -> Result<Desk, String> {
+/// The gateway for the policy at `path`.
+pub(super) fn offline(path: &Path, now: Option<u64>) -> Result<Offline, String> {
     let faults = |faults| format!("{}: {faults}", path.display());
     let policy = Policy::parse(&read(path)?).map_err(faults)?;
-    #[expect(clippy::disallowed_methods, reason = "the desk's clock is the machine's")]
+    #[expect(clippy::disallowed_methods, reason = "the clock of this tool is the machine's")]
     let clock = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    Desk::new(policy, UnixTime::from_seconds(now.unwrap_or_else(clock))).map_err(|error| error.to_string())
+    Offline::new(policy, UnixTime::from_seconds(now.unwrap_or_else(clock))).map_err(|error| error.to_string())
 }
 
 /// The bytes of a file, or a message with its name.
@@ -152,7 +151,7 @@ fn case(arguments: &Explain) -> Result<Case, String> {
         return Err("--client: it says what is known of the client; what it asks and shows has options".to_owned());
     }
     let twice = |option| Err(format!("{option}: --client says it, too; give one of the two"));
-    if arguments.address.is_some() && facts.client.is_some() {
+    if arguments.address.is_some() && (facts.address.is_some() || facts.client.is_some()) {
         return twice("--address");
     }
     if arguments.country.is_some() && facts.country.is_some() {
@@ -170,24 +169,24 @@ fn case(arguments: &Explain) -> Result<Case, String> {
         token: arguments.token.clone(),
         claims: arguments.claims.as_deref().map(claims).transpose()?,
         issuer: arguments.issuer.clone(),
-        client: arguments.address.or(facts.client),
+        address: arguments.address.or(facts.address),
         country: arguments.country.clone().or(facts.country),
         ..facts
     })
 }
 
-/// An outcome for programs. Where it cannot be said, `missing` says what to give, `verdict`, `cause` and `ignored` are
+/// An outcome for programs. Where it cannot be said, `missing` says what to give, `verdict`, `cause` and `credentials_ignored` are
 /// null, and there is neither `status` nor `forward`.
 fn to_json(outcome: &Outcome) -> Value {
     let trail = &outcome.trail;
-    let walk: Vec<_> = trail.notes().iter().map(|(step, found)| json!({ "room": step, "found": found })).collect();
+    let steps: Vec<_> = trail.notes().iter().map(|(step, found)| json!({ "step": step, "found": found })).collect();
     let (verdict, cause, ignored) = match outcome.missing {
-        None => (Some(trail.verdict), trail.cause.as_ref(), trail.ignored),
+        None => (Some(trail.verdict), trail.cause.as_ref(), trail.credentials_ignored),
         Some(_) => (None, None, None),
     };
     let mut explained = json!({
-        "verdict": verdict, "missing": outcome.missing, "route": trail.route, "cause": cause, "ignored": ignored,
-        "shadow": trail.shadow, "subject": trail.subject, "issuer": trail.issuer, "walk": walk,
+        "verdict": verdict, "missing": outcome.missing, "route": trail.route, "cause": cause, "credentials_ignored": ignored,
+        "shadow": trail.shadow, "subject": trail.subject, "issuer": trail.issuer, "steps": steps,
     });
     let (key, value) = match &outcome.decision {
         _ if outcome.missing.is_some() => return explained,

@@ -1,15 +1,15 @@
 //! Why a log line cannot be judged again: what one of the policies, or the difference between them, asks of a request and
 //! the line does not tell.
 
+use fastgate::client::Fact;
 use fastgate::content::longest_body;
 use fastgate::policy::conditions::Condition;
 use fastgate::policy::limits::{CounterDocument, KeyPart, Limit};
 use fastgate::policy::{Access, Issuer, Policy, Requirement, Route};
 use fastgate::request::CanonicalPath;
 use fastgate::route::websocket;
-use fastgate::surroundings::Fact;
 
-use super::replay::{Caller, Line, asks_binding};
+use super::recorded::{Caller, Line, asks_binding};
 
 /// Two policies, side by side.
 pub(super) struct Policies {
@@ -88,7 +88,7 @@ impl Policies {
         let shorter = longest_body(route).is_some_and(|after| before.is_none_or(|before| after < before));
         // Where no field says whether there is a body (HTTP/2), methods that are for sending something are taken to.
         let sends = matches!(line.method.as_str(), "POST" | "PUT" | "PATCH");
-        if shorter && sends && line.replay.content_length.is_none() {
+        if shorter && sends && line.recorded.content_length.is_none() {
             members.push(format!("the longest body of route \"{}\"", route.id));
         }
         members
@@ -138,7 +138,7 @@ fn lost<T: PartialEq>(old: &[T], new: &[T]) -> bool {
 
 /// What `policy` alone would have to know of this request and the line does not say.
 fn of_request(line: &Line, policy: &Policy) -> Option<&'static str> {
-    let path = CanonicalPath::parse(line.replay.path.as_bytes()).ok()?;
+    let path = CanonicalPath::parse(line.recorded.path.as_bytes()).ok()?;
     let answers_preflights = |route: &Route| route.group.as_ref().is_some_and(|group| group.cors.is_some());
     if line.method == "OPTIONS" && policy.routes().iter().any(answers_preflights) {
         return Some("it may be a preflight, which its headers tell");

@@ -10,6 +10,10 @@ use super::printer;
 /// Prints a new private key set, ready for a pipe into the Secret Store.
 pub(super) fn new() -> ExitCode {
     let (private, public) = new_signing_keys();
+    if private.is_empty() {
+        printer::error("the operating system gave no randomness, so no key was made; try again");
+        return ExitCode::from(2);
+    }
     printer::error(
         "Private key set on standard output: store it as the secret \"signing-keys\" of the Secret Store \"fastgate\".",
     );

@@ -57,7 +57,7 @@ pub(super) fn lints(policy: &Policy) -> Vec<Lint> {
         }
     }
     if let Some(limit) = policy.edge().flood_limit.as_ref().filter(|limit| limit.shadow) {
-        add(format!("$.limits.{}", limit.name), TRIED.to_owned(), TRIED_REMEDY);
+        add(format!("$.limits.{}", limit.name), IN_SHADOW.to_owned(), SHADOW_REMEDY);
     }
     let metadata = metadata_path(policy);
     for (number, route) in policy.routes().iter().enumerate() {
@@ -72,13 +72,13 @@ pub(super) fn lints(policy: &Policy) -> Vec<Lint> {
                 format!("lets {} reach whatever no other route names: there is no default deny", everybody(route));
             add(at.clone(), what, "name the paths that are public");
         }
-        if route.trial != Requirement::default() {
-            let (what, remedy) = tried(route);
-            add(format!("{at}.trial"), what.to_owned(), remedy);
+        if route.shadow != Requirement::default() {
+            let (what, remedy) = shadowed(route);
+            add(format!("{at}.shadow"), what.to_owned(), remedy);
         }
-        // Where nothing stands beside it, nothing is tried.
+        // `"shadow": true` alone rules nothing.
         if route.accepts.shadow && route.accepts != (Accepts { shadow: true, ..Accepts::default() }) {
-            add(format!("{at}.accepts"), TRIED.to_owned(), TRIED_REMEDY);
+            add(format!("{at}.accepts"), IN_SHADOW.to_owned(), SHADOW_REMEDY);
         }
         for limit in &route.limits {
             if route.access == Access::Public {
@@ -100,11 +100,11 @@ pub(super) fn lints(policy: &Policy) -> Vec<Lint> {
                 }
             }
             if limit.shadow {
-                add(format!("$.limits.{}", limit.name), TRIED.to_owned(), TRIED_REMEDY);
+                add(format!("$.limits.{}", limit.name), IN_SHADOW.to_owned(), SHADOW_REMEDY);
             }
         }
         for place in route.from.iter().filter(|place| place.shadow) {
-            add(format!("$.places.{}", place.name), TRIED.to_owned(), TRIED_REMEDY);
+            add(format!("$.places.{}", place.name), IN_SHADOW.to_owned(), SHADOW_REMEDY);
         }
     }
     lints.extend(exposed(policy));
@@ -132,19 +132,19 @@ fn is_at(route: &Route, encoded: &str) -> bool {
     all_literal && route.methods.contains(&MethodName::Get) && path.is_ok_and(|path| path.encoded() == encoded)
 }
 
-/// What is the matter with a trial, and what to do about it.
-fn tried(route: &Route) -> (&'static str, &'static str) {
+/// What a shadow requirement does not do here, and what to do about it.
+fn shadowed(route: &Route) -> (&'static str, &'static str) {
     match route.access {
         Access::Public => (
-            "is tried on callers, whom a public route does not know: each of its requests is logged as \"would-refuse\"",
-            "remove it, or write \"access\": \"optional\" to try it on callers with a token",
+            "asks about callers, whom a public route does not know: each of its requests is logged as \"would-refuse\"",
+            "remove it, or write \"access\": \"optional\" to judge callers with a token",
         ),
         Access::Optional => (
-            TRIED,
+            IN_SHADOW,
             "look for \"would-refuse\" in the log, then write \"access\": \"authenticated\" and move it to the route itself",
         ),
         Access::Authenticated { .. } => {
-            (TRIED, "look for \"would-refuse\" in the log, then move it to the route itself")
+            (IN_SHADOW, "look for \"would-refuse\" in the log, then move it to the route itself")
         }
     }
 }
@@ -161,8 +161,8 @@ fn everybody(route: &Route) -> String {
     }
 }
 
-const TRIED: &str = "is only tried: what it would refuse passes";
-const TRIED_REMEDY: &str = "look for \"would-refuse\" in the log, then take \"shadow\" away";
+const IN_SHADOW: &str = "is in shadow: what it would refuse is logged and passes";
+const SHADOW_REMEDY: &str = "look for \"would-refuse\" in the log, then take \"shadow\" away";
 
 const fn open(route: &Route) -> bool {
     matches!(route.access, Access::Public | Access::Optional)

@@ -1,15 +1,17 @@
-//! The storage traits of the library's ports, each by one product of the platform. Nothing is decided here.
+//! The storage traits of the library's ports, each implemented with one product of the platform. Nothing is decided here.
 
+pub(super) mod acls;
 mod backend;
+pub(super) mod bounded;
+mod erl;
 mod kv;
 mod pop_cache;
-mod rates;
 mod secrets;
 
 use fastgate::ports::storage::{Clock, Platform};
 use fastgate::time::UnixTime;
 
-use super::receive;
+use super::http::receive;
 
 /// The name of the KV store and of the Secret Store.
 const STORE: &str = "fastgate";
@@ -20,7 +22,7 @@ pub(super) const FASTLY: Platform<'static> = Platform {
     cache: &pop_cache::CoreCache,
     backends: &backend::DeclaredBackends,
     secrets: &secrets::LinkedSecrets,
-    rates: &rates::EdgeRateLimiting,
+    rates: &erl::EdgeRateLimiting,
     clock: &SystemClock,
 };
 

@@ -9,6 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use lru::LruCache;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 use super::IdentityError;
 use super::token::{TokenError, VerifiedClaims};
@@ -50,9 +51,9 @@ impl Mark {
     /// The mark of `value`; `issuer` is the policy's spelling of `iss`.
     #[must_use]
     pub fn new(kind: MarkKind, issuer: &str, value: &str) -> Self {
-        let mut hash = hmac_sha256::Hash::new();
+        let mut hash = Sha256::new();
         add_parts(&mut hash, [kind.claim(), issuer, value]);
-        Self(hash.finalize())
+        Self(hash.finalize().into())
     }
 
     /// The 32 bytes by which it is cached.
@@ -176,7 +177,7 @@ fn text(kind: MarkKind, claims: &VerifiedClaims) -> Result<Option<Cow<'_, str>>,
     }
 }
 
-/// A list that cannot be asked: an issuer that has one lets nobody in. For the desk.
+/// A list that cannot be asked: an issuer that has one lets nobody in. For judging offline.
 pub struct NoDenyList;
 
 impl DenyList for NoDenyList {

@@ -16,6 +16,7 @@ use super::IdentityError;
 use super::binding::Thumbprint;
 use super::jose;
 use super::replay::{ProofId, Replays};
+use crate::digest::sha256;
 use crate::policy::{MAX_PROOF_AGE, MAX_PROOF_LEEWAY, ProofDemands};
 use crate::request::Target;
 use crate::secret::Secret;
@@ -110,7 +111,7 @@ impl<'request> Proof<'request> {
         if now.since(made) > demands.max_age {
             return Err(ProofError::TooOld { age: now.since(made) });
         }
-        if self.text("ath")? != Thumbprint::of(&hmac_sha256::Hash::hash(token.expose().as_bytes())).as_str() {
+        if self.text("ath")? != Thumbprint::of(&sha256(token.expose())).as_str() {
             return Err(ProofError::Token);
         }
         if Thumbprint::of(self.key.thumbprint()) != *bound_to {

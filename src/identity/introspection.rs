@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use lru::LruCache;
 use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
 
 use super::IdentityError;
 use super::claims::Claims;
@@ -194,11 +195,11 @@ impl Question {
     /// The question about `token`.
     #[must_use]
     pub fn new(issuer: &Issuer, introspection: &Introspection, token: &Secret<&str>) -> Self {
-        let mut hash = hmac_sha256::Hash::new();
+        let mut hash = Sha256::new();
         hash.update(issuer.verdict_window.to_be_bytes());
         let Introspection { url, backend, client_id, .. } = introspection;
         add_parts(&mut hash, [issuer.issuer.as_str(), url, backend, client_id, *token.expose()]);
-        Self(hash.finalize())
+        Self(hash.finalize().into())
     }
 
     /// The 32 bytes by which its answer is kept.
@@ -232,7 +233,7 @@ impl Memory {
     }
 }
 
-/// Asks nobody: opaque tokens open nothing. For the desk.
+/// Asks nobody: opaque tokens open nothing. For judging offline.
 pub struct NoIntrospector;
 
 impl Introspector for NoIntrospector {

@@ -1,5 +1,7 @@
 //! Which proofs of possession were used before: a proof is good for one request (RFC 9449 §11.1).
 
+use sha2::{Digest as _, Sha256};
+
 /// A proof, as a name for it: SHA-256 over the thumbprint of its key and its `jti`. Keys have names of their own, so that
 /// nobody can use up the proofs of somebody else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -7,10 +9,10 @@ pub struct ProofId([u8; 32]);
 
 impl ProofId {
     pub(super) fn new(key: &[u8; 32], jti: &str) -> Self {
-        let mut hash = hmac_sha256::Hash::new();
+        let mut hash = Sha256::new();
         hash.update(key); // of fixed length: nothing can move between key and jti
         hash.update(jti.as_bytes());
-        Self(hash.finalize())
+        Self(hash.finalize().into())
     }
 
     /// The 32 bytes by which it is kept.

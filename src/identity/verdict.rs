@@ -5,6 +5,7 @@
 use std::num::NonZeroUsize;
 
 use lru::LruCache;
+use sha2::{Digest as _, Sha256};
 
 use super::keys::Key;
 use crate::time::UnixTime;
@@ -16,10 +17,10 @@ pub struct Verdict([u8; 32]);
 
 impl Verdict {
     pub(super) fn new(key: &Key, token: &str) -> Self {
-        let mut hash = hmac_sha256::Hash::new();
+        let mut hash = Sha256::new();
         hash.update(key.thumbprint()); // of fixed length: nothing can move between key and token
         hash.update(token.as_bytes());
-        Self(hash.finalize())
+        Self(hash.finalize().into())
     }
 
     /// The 32 bytes by which it is kept.
@@ -38,7 +39,7 @@ pub trait Verdicts {
     fn remember(&mut self, verdict: &Verdict, window: u64);
 }
 
-/// Keeps nothing: every signature is checked. For the desk, where a request comes alone.
+/// Keeps nothing: every signature is checked. For judging offline, where a request comes alone.
 pub struct NoVerdicts;
 
 impl Verdicts for NoVerdicts {
@@ -76,10 +77,11 @@ impl Memory {
 #[cfg(test)]
 mod tests {
     use super::{CAPACITY, Memory, Verdict};
+    use crate::digest::sha256;
     use crate::time::UnixTime;
 
     fn verdict(number: usize) -> Verdict {
-        Verdict(hmac_sha256::Hash::hash(&number.to_be_bytes()))
+        Verdict(sha256(number.to_be_bytes()))
     }
 
     #[test]

@@ -1,16 +1,17 @@
-//! What the identity header says: `docs/identity-header.md` as Rust types.
+//! What the identity header says: `docs/concepts/identity-header.md` as Rust types.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 
-use crate::authorize::Permit;
-use crate::content::ContentDigest;
+use crate::client::{Client, Connection, Continent, Fact, Proxy};
+use crate::content::{CheckedBody, ContentDigest};
+use crate::digest::sha256;
 use crate::identity::binding::Binding;
 use crate::identity::{Caller, Identity};
 use crate::policy::Edge;
-use crate::request::Target;
-use crate::surroundings::{Connection, Continent, Fact, Proxy, Surroundings};
+use crate::rewrite::OriginTarget;
+use crate::throttle::Cleared;
 use crate::time::UnixTime;
 
 /// The claims of `Fastgate-Identity`, in the order in which they are written.
@@ -74,19 +75,19 @@ struct Requester<'request> {
     proxy: Option<Proxy>,
 }
 
-/// What is minted, each part from the room that found it.
+/// What the identity header is minted from: the evidence of every step before.
 #[derive(Clone, Copy, Debug)]
 pub struct About<'request> {
     /// Who signs.
     pub edge: &'request Edge,
-    /// Who may do what.
-    pub permit: &'request Permit<'request>,
-    /// The request, as the origin is to see it.
-    pub target: &'request Target,
-    /// The digest of its body, where that is signed.
-    pub content: Option<&'request ContentDigest>,
-    /// Where the client is.
-    pub surroundings: &'request Surroundings,
+    /// The caller and the route that it may use.
+    pub cleared: &'request Cleared<'request>,
+    /// The request as the origin receives it.
+    pub target: &'request OriginTarget,
+    /// The body, read as far as the route asks.
+    pub body: &'request CheckedBody,
+    /// The client.
+    pub client: &'request Client,
     /// When.
     pub now: UnixTime,
     /// The request id.
@@ -95,9 +96,9 @@ pub struct About<'request> {
 
 impl<'request> EdgeClaims<'request> {
     pub(super) fn of(about: &About<'request>) -> Self {
-        let &About { edge, permit, target, content, surroundings, now, request_id } = about;
-        let route = permit.route();
-        let identity = match permit.caller() {
+        let &About { edge, cleared, target, body, client, now, request_id } = about;
+        let route = cleared.route();
+        let identity = match cleared.caller() {
             Caller::Anonymous => None,
             Caller::Known(identity) => Some(identity),
         };
@@ -112,10 +113,10 @@ impl<'request> EdgeClaims<'request> {
             tctx: Transaction {
                 route: &route.id,
                 template: route.template_at_origin().as_str(),
-                method: target.method(),
+                method: target.received().method(),
                 path: target.path().encoded(),
-                query: query_digest(target.query()),
-                content_digest: content.map(ContentDigest::as_str),
+                query: query_digest(target.received().query()),
+                content_digest: body.digest().map(ContentDigest::as_str),
                 websocket: route.websocket,
             },
             rctx: Requester {
@@ -123,18 +124,18 @@ impl<'request> EdgeClaims<'request> {
                 client_id: identity.and_then(Identity::client_id),
                 token_exp: identity.and_then(Identity::expires),
                 cnf: identity.and_then(Identity::binding),
-                country: surroundings.country.as_deref(),
-                subdivision: surroundings.subdivision.as_deref().filter(|_| route.judges(Fact::Subdivision)),
-                continent: surroundings.continent.filter(|_| route.judges(Fact::Continent)),
-                asn: surroundings.asn.filter(|_| route.judges(Fact::Asn)),
-                connection: surroundings.connection.filter(|_| route.judges(Fact::Connection)),
-                proxy: surroundings.proxy.filter(|_| route.judges(Fact::Proxy)),
+                country: client.country.as_deref(),
+                subdivision: client.subdivision.as_deref().filter(|_| route.judges(Fact::Subdivision)),
+                continent: client.continent.filter(|_| route.judges(Fact::Continent)),
+                asn: client.asn.filter(|_| route.judges(Fact::Asn)),
+                connection: client.connection.filter(|_| route.judges(Fact::Connection)),
+                proxy: client.proxy.filter(|_| route.judges(Fact::Proxy)),
             },
         }
     }
 }
 
-/// base64url of SHA-256 of the query's bytes; nothing for no query.
+/// base64url of SHA-256 of the query's bytes; `None` for an empty query.
 fn query_digest(query: &str) -> Option<String> {
-    (!query.is_empty()).then(|| URL_SAFE_NO_PAD.encode(hmac_sha256::Hash::hash(query.as_bytes())))
+    (!query.is_empty()).then(|| URL_SAFE_NO_PAD.encode(sha256(query)))
 }

@@ -5,13 +5,13 @@ use std::sync::OnceLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac_sha256::{HKDF, HMAC};
-use jwt_simple::prelude::{ECDSAP256PublicKeyLike as _, ES256KeyPair};
 use p256::ecdsa::signature::Signer as _;
 use p256::ecdsa::{Signature, SigningKey};
+use p256::elliptic_curve::Generate as _;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use crate::digest::{expand, extract, hmac, sha256};
 use crate::policy::{IdentityAlgorithm, Origin};
 use crate::secret::Secret;
 
@@ -49,25 +49,24 @@ impl EdgeKey {
         Some(Self::of(octets("d")?, text("x")?, text("y")?))
     }
 
-    /// A new key.
+    /// A new key, by the platform's randomness; `None` if it has none.
     pub(super) fn generate() -> Option<Self> {
-        let pair = ES256KeyPair::generate();
-        let secret = pair.to_bytes().try_into().ok()?;
-        let point = pair.public_key().public_key().to_bytes_uncompressed();
-        let (x, y) = point.get(1..).and_then(|coordinates| coordinates.split_at_checked(32))?;
-        Some(Self::of(secret, &URL_SAFE_NO_PAD.encode(x), &URL_SAFE_NO_PAD.encode(y)))
+        let signing = SigningKey::try_generate().ok()?;
+        let point = signing.verifying_key().to_sec1_point(false);
+        let (x, y) = point.as_bytes().get(1..)?.split_at_checked(32)?;
+        Some(Self::of(signing.to_bytes().into(), &URL_SAFE_NO_PAD.encode(x), &URL_SAFE_NO_PAD.encode(y)))
     }
 
     fn of(secret: [u8; 32], x: &str, y: &str) -> Self {
         // RFC 7638 §3: the required members in alphabetical order.
         let canonical = format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#);
-        let id = URL_SAFE_NO_PAD.encode(hmac_sha256::Hash::hash(canonical.as_bytes()));
+        let id = URL_SAFE_NO_PAD.encode(sha256(canonical));
         let public = json!({ "kty": "EC", "crv": "P-256", "x": x, "y": y, "alg": "ES256", "use": "sig", "kid": id });
         let headers = [IdentityAlgorithm::ES256, IdentityAlgorithm::HS256].map(|algorithm| {
             let header = json!({ "alg": algorithm.as_str(), "typ": TOKEN_TYPE, "kid": id });
             (algorithm, URL_SAFE_NO_PAD.encode(header.to_string()))
         });
-        let origins = Secret::new(HKDF::extract([], secret));
+        let origins = Secret::new(extract(&secret));
         Self { secret: Secret::new(secret), signing: OnceLock::new(), origins, id, public, headers }
     }
 
@@ -128,7 +127,7 @@ impl EdgeKey {
                 URL_SAFE_NO_PAD.encode(signature.to_bytes())
             }
             IdentityAlgorithm::HS256 => {
-                URL_SAFE_NO_PAD.encode(HMAC::mac(&token, self.derived_for(&origin.audience).expose()))
+                URL_SAFE_NO_PAD.encode(hmac(self.derived_for(&origin.audience).expose(), &[token.as_bytes()]))
             }
         };
         token.push('.');
@@ -138,8 +137,6 @@ impl EdgeKey {
 
     /// HKDF-Expand (RFC 5869 §2.3): every audience has a key of its own, of which none tells anything about another.
     fn derived_for(&self, audience: &str) -> Secret<[u8; 32]> {
-        let mut key = [0; 32];
-        HKDF::expand(&mut key, self.origins.expose(), format!("{ORIGIN_KEY_PURPOSE}{audience}"));
-        Secret::new(key)
+        Secret::new(expand(self.origins.expose(), &[ORIGIN_KEY_PURPOSE.as_bytes(), audience.as_bytes()]))
     }
 }

@@ -1,7 +1,7 @@
-//! The evidence at the end of the walk.
+//! The result of the pipeline.
 
-use crate::answer::AnswerFields;
 use crate::headers::Headers;
+use crate::response::ResponseFields;
 
 /// A request that may be forwarded, in the form in which it is forwarded. Only [`Minter::mint`](super::Minter::mint)
 /// makes one.
@@ -12,7 +12,7 @@ pub struct Grant {
     pub(super) authority: String,
     pub(super) path_and_query: String,
     pub(super) headers: Headers,
-    pub(super) answer: AnswerFields,
+    pub(super) response: ResponseFields,
     pub(super) max_body: Option<u64>,
     pub(super) opens_websocket: bool,
 }
@@ -42,14 +42,14 @@ impl Grant {
         &self.path_and_query
     }
 
-    /// What the answer gets besides what the origin says.
+    /// The edits of the origin's response.
     #[must_use]
-    pub const fn answer(&self) -> &AnswerFields {
-        &self.answer
+    pub const fn response(&self) -> &ResponseFields {
+        &self.response
     }
 
-    pub(crate) fn answered_with(mut self, answer: AnswerFields) -> Self {
-        self.answer = answer;
+    pub(crate) fn with_response(mut self, response: ResponseFields) -> Self {
+        self.response = response;
         self
     }
 

@@ -115,7 +115,8 @@ impl SigningKeys {
     }
 }
 
-/// A fresh private JWK Set of one key, for the Secret Store, and its public half.
+/// A new private JWK Set of one key, for the Secret Store, and its public half. Both are empty if the platform gives no
+/// randomness; [`SigningKeys::parse`] refuses an empty set.
 #[must_use]
 pub fn new_signing_keys() -> (String, String) {
     let halves = |keys: SigningKeys| Some((keys.set(EdgeKey::private), keys.published()?));

@@ -170,7 +170,7 @@ pub struct RouteDocument {
     pub request_headers: FieldEditsDocument,
     /// Edits of the header fields of answers.
     #[serde(default)]
-    pub answer_headers: FieldEditsDocument,
+    pub response_headers: FieldEditsDocument,
     /// From where it may be used: names of `places`, all of which must let the client pass.
     #[serde(default)]
     pub from: Vec<String>,
@@ -191,7 +191,7 @@ pub struct RouteDocument {
     pub limits: Vec<String>,
     /// Scopes and a condition that are only tried: what they would refuse is logged and passes.
     #[serde(default)]
-    pub trial: RequirementDocument,
+    pub shadow: RequirementDocument,
     /// Whether this is a WebSocket: only opening handshakes are taken (`methods` is `["GET"]`), and what was judged is handed
     /// over to the origin with its signed header. Other requests of the same path, `GET` among them, have a route of their
     /// own. Needs the product WebSockets on Fastly.
@@ -199,7 +199,7 @@ pub struct RouteDocument {
     pub websocket: bool,
     /// Whether a page may hand its token over as a subprotocol, since it cannot set `Authorization` on a WebSocket:
     /// `new WebSocket(url, ["bearer", token, "chat"])`. The edge takes `bearer` and the token out of
-    /// `Sec-WebSocket-Protocol`; the origin is offered the rest. `docs/websockets.md` says what this is worth.
+    /// `Sec-WebSocket-Protocol`; the origin is offered the rest. `docs/guides/websockets.md` says what this is worth.
     #[serde(default)]
     pub bearer_subprotocol: bool,
     /// Whether the token must be bound to a key or certificate that the caller shows to hold: `Authorization: DPoP` with a

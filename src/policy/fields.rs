@@ -78,7 +78,7 @@ impl FieldEdits {
     }
 
     /// Edits of the fields of answers.
-    pub(super) fn of_answers(document: FieldEditsDocument, at: Arguments<'_>, faults: &mut Faults) -> Self {
+    pub(super) fn of_responses(document: FieldEditsDocument, at: Arguments<'_>, faults: &mut Faults) -> Self {
         Self::read(document, is_edited_in_answers, at, faults)
     }
 

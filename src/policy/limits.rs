@@ -28,12 +28,12 @@ pub struct LimitDocument {
     /// What a request costs.
     #[serde(default = "default_cost")]
     pub cost: u64,
-    /// What says the cost instead, where it is there: a whole number of 1 to `most_cost`.
+    /// What says the cost instead, where it is there: a whole number of 1 to `max_cost`.
     #[serde(default)]
     pub cost_from: Option<CostSource>,
     /// The most that `cost_from` can make a request cost; a header that is no number costs this much.
     #[serde(default)]
-    pub most_cost: Option<u64>,
+    pub max_cost: Option<u64>,
     /// Who counts.
     #[serde(default)]
     pub counter: CounterDocument,
@@ -175,12 +175,12 @@ impl Limit {
         faults.range(document.count, 1, 1_000_000_000, format_args!("{at}.count"));
         faults.range(document.window, 1, 86_400, format_args!("{at}.window"));
         faults.add_if(document.by.is_empty(), format_args!("{at}.by"), Fault::Empty);
-        let most = document.most_cost.unwrap_or(document.cost);
+        let most = document.max_cost.unwrap_or(document.cost);
         faults.range(document.cost, 1, document.count.min(most), format_args!("{at}.cost"));
-        faults.range(most, 1, document.count, format_args!("{at}.most_cost"));
+        faults.range(most, 1, document.count, format_args!("{at}.max_cost"));
         faults.add_if(
-            document.cost_from.is_some() != document.most_cost.is_some(),
-            format_args!("{at}.most_cost"),
+            document.cost_from.is_some() != document.max_cost.is_some(),
+            format_args!("{at}.max_cost"),
             Fault::CostUnbounded,
         );
         erl(&document, &at, faults);

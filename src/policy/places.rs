@@ -9,7 +9,7 @@ use super::Fault;
 use super::document::strict::{list_of_words, objects};
 use super::network::Network;
 use super::read::Faults;
-use crate::surroundings::{Anonymizer, Connection, Continent, Fact, Proxy};
+use crate::client::{Anonymizer, Connection, Continent, Fact, Proxy};
 
 objects!(PlaceDocument);
 

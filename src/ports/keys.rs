@@ -13,10 +13,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::scoped::{ASKED_BEHIND_RESPONSE, NO_PATIENCE, Scoped};
+use crate::availability::KillSwitch;
 use crate::identity::key_life::HeldKeys;
 use crate::identity::keys::{Key, KeySet};
 use crate::identity::{KeySource, KeysUnavailable, Wanted};
-use crate::opening::Switch;
 use crate::policy::Issuer;
 use crate::time::UnixTime;
 use crate::trail::KeysNote;
@@ -63,7 +63,7 @@ impl KeySets {
 /// The key sets as they are asked for by one request.
 pub(super) struct CachedKeys<'request> {
     sets: &'request mut KeySets,
-    switch: &'request Switch,
+    kill_switch: &'request KillSwitch,
     scoped: Scoped<'request>,
     note: Option<KeysNote>,
     /// Whether the set at hand was fetched while this request waited.
@@ -71,8 +71,12 @@ pub(super) struct CachedKeys<'request> {
 }
 
 impl<'request> CachedKeys<'request> {
-    pub(super) const fn new(sets: &'request mut KeySets, switch: &'request Switch, scoped: Scoped<'request>) -> Self {
-        Self { sets, switch, scoped, note: None, fetched: false }
+    pub(super) const fn new(
+        sets: &'request mut KeySets,
+        kill_switch: &'request KillSwitch,
+        scoped: Scoped<'request>,
+    ) -> Self {
+        Self { sets, kill_switch, scoped, note: None, fetched: false }
     }
 
     /// Which keys this request used, for the log.
@@ -193,19 +197,19 @@ impl KeySource for CachedKeys<'_> {
     fn keys(&mut self, issuer: &Issuer, wanted: Wanted) -> Result<Arc<KeySet>, KeysUnavailable> {
         let KeySets { held, withdrawn, .. } = &mut *self.sets;
         if let Some(kept) = held.get(&KeysDigest::of(issuer)) {
-            withdrawn.note(issuer, self.switch, &kept.held.keys()); // another set may take its place
+            withdrawn.note(issuer, self.kill_switch, &kept.held.keys()); // another set may take its place
         }
         let keys = match wanted {
             Wanted::Nearest => self.nearest(issuer)?,
             Wanted::Later => self.later(issuer)?,
         };
-        Ok(self.sets.withdrawn.taken_from(issuer, self.switch, keys))
+        Ok(self.sets.withdrawn.taken_from(issuer, self.kill_switch, keys))
     }
 
     fn may_lack(&self, issuer: &Issuer, kid: Option<&str>, since: Option<UnixTime>) -> bool {
         let held = self.sets.held.get(&KeysDigest::of(issuer)).map(|kept| &kept.held);
-        let is_withdrawn = |key: &Key| key.id() == kid && self.sets.withdrawn.has(issuer, self.switch, key);
-        if self.switch.withdraws(issuer, kid, None)
+        let is_withdrawn = |key: &Key| key.id() == kid && self.sets.withdrawn.has(issuer, self.kill_switch, key);
+        if self.kill_switch.withdraws(issuer, kid, None)
             || held.is_some_and(|held| held.keys().keys().iter().any(is_withdrawn))
         {
             return false;

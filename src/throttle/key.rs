@@ -5,18 +5,19 @@ use std::net::IpAddr;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 use crate::headers::Headers;
 use crate::identity::{Caller, Identity};
 use crate::policy::limits::{KeyPart, Limit};
 use crate::policy::network::client_network;
 
-/// Who asks for what, as far as limits look at it.
+/// The parts of a request that a limit can count by, or take its cost from.
 #[derive(Clone, Copy, Debug)]
-pub struct Asker<'request> {
+pub struct KeyParts<'request> {
     /// The id of the route.
     pub route: &'request str,
-    /// Who is calling; anonymous, too, as long as it is not known.
+    /// The caller; anonymous as long as it is not identified.
     pub caller: &'request Caller,
     /// The client's address.
     pub client: Option<IpAddr>,
@@ -24,11 +25,11 @@ pub struct Asker<'request> {
     pub headers: &'request Headers,
 }
 
-impl Asker<'_> {
-    /// The key: the name of the limit and a digest in which no two different lists of parts look alike. What belongs to a
-    /// token is counted apart by issuer.
+impl KeyParts<'_> {
+    /// The key: the name of the limit and a digest of its parts, each length-prefixed, so that different lists of parts
+    /// never give the same key. Parts that come from a token are counted by issuer.
     pub(super) fn key(&self, limit: &Limit) -> String {
-        let mut digest = hmac_sha256::Hash::new();
+        let mut digest = Sha256::new();
         for part in &limit.by {
             let (kind, value) = self.part(part);
             for text in [kind, &value] {
@@ -57,7 +58,7 @@ impl Asker<'_> {
         known.unwrap_or_else(|| ("network", self.client.map_or_else(|| "unknown".to_owned(), client_network)))
     }
 
-    /// What the request costs, 1 to the limit's most.
+    /// What the request costs, from 1 to the limit's `max_cost`.
     pub(super) fn cost(&self, limit: &Limit) -> u64 {
         let cost = &limit.cost;
         let said = match (&cost.header, &cost.claim, self.caller) {
@@ -70,7 +71,7 @@ impl Asker<'_> {
         said.unwrap_or(cost.usual).clamp(1, cost.most.max(1))
     }
 
-    /// A header that is there and cannot be read costs the most, like such a claim: nobody gains by writing nonsense.
+    /// A header or claim that cannot be read costs the maximum, so that a malformed value is never cheaper.
     fn cost_in_header(&self, name: &str, most: u64) -> Option<u64> {
         let mut values = self.headers.all(name);
         match (values.next(), values.next()) {

@@ -1,6 +1,6 @@
 //! The record of an exact count: when its window opened and what has been taken since.
 
-use super::Taken;
+use super::{Remaining, Taken};
 use crate::policy::limits::Limit;
 use crate::time::UnixTime;
 
@@ -21,8 +21,11 @@ impl Window {
         let used = window.used.saturating_add(cost);
         let admitted = used <= limit.count;
         let window = Self { used: if admitted { used } else { window.used }, ..window };
-        let seconds = limit.window.saturating_sub(now.since(window.opened));
-        (window, Taken { admitted, left: Some((limit.count.saturating_sub(window.used), seconds)), queue_full: false })
+        let remaining = Remaining {
+            units: limit.count.saturating_sub(window.used),
+            resets_in: limit.window.saturating_sub(now.since(window.opened)),
+        };
+        (window, Taken { admitted, remaining: Some(remaining), queue_full: false })
     }
 
     /// The window as it is stored.
@@ -31,7 +34,7 @@ impl Window {
         format!("{} {}", self.opened.seconds(), self.used)
     }
 
-    /// A stored window; nothing for what is none.
+    /// A stored window; `None` if the record is malformed.
     #[must_use]
     pub fn from_record(record: &[u8]) -> Option<Self> {
         let (opened, used) = std::str::from_utf8(record).ok()?.split_once(' ')?;

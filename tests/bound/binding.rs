@@ -108,7 +108,7 @@ fn where_no_token_is_wanted_a_proof_is_neither_read_nor_forwarded() {
 fn where_a_token_is_optional_one_without_its_proof_counts_as_none() {
     let desk = Desk::new(&json!({}));
     let outcome = desk.send(proven(get("/maybe"), &bound_token(), &[&proof_for("/me", "a")]));
-    assert_eq!((outcome.trail.verdict, outcome.trail.ignored), ("forwarded", Some("proof-url")));
+    assert_eq!((outcome.trail.verdict, outcome.trail.credentials_ignored), ("forwarded", Some("proof-url")));
     assert!(outcome.minted().get("sub").is_none());
     let outcome = desk.send(proven(get("/maybe"), &bound_token(), &[&proof_for("/maybe", "b")]));
     assert_eq!(outcome.minted()["sub"], "ada");
@@ -129,7 +129,7 @@ fn the_log_line_says_whether_the_token_was_bound() {
     let desk = Desk::new(&json!({}));
     let bound = |head| {
         let line: Value = serde_json::from_str(&desk.send(head).trail.to_line()).unwrap();
-        line["replay"]["bound"].clone()
+        line["recorded"]["bound"].clone()
     };
     assert_eq!(bound(proven(get("/me"), &bound_token(), &[&proof_for("/me", "a")])), true);
     assert_eq!(bound(borne(get("/me"), &token(&json!(null)))), false);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use fastgate::client::Client;
 use fastgate::gateway::{Decision, Environment, Gateway};
 use fastgate::headers::Headers;
 use fastgate::identity::keys::KeySet;
@@ -17,7 +18,6 @@ use fastgate::place::{AclAction, AclUnavailable, Acls};
 use fastgate::policy::limits::Limit;
 use fastgate::policy::{Issuer, Policy};
 use fastgate::request::RequestHead;
-use fastgate::surroundings::Surroundings;
 use fastgate::throttle::{Counter, CounterUnreachable, Taken};
 use fastgate::time::UnixTime;
 use fastgate::trail::Trail;
@@ -125,7 +125,6 @@ pub(crate) fn request(method: &str, target: &str) -> RequestHead {
         method: method.to_owned(),
         target: target.as_bytes().to_vec(),
         headers: [("host", "edge.test")].into_iter().collect::<Headers>(),
-        client: None,
         tls: true,
         certificate: None,
     }
@@ -212,7 +211,7 @@ impl Desk {
             body: &mut fastgate::content::NoBody,
             now,
             clock: &|| now,
-            surroundings: &Surroundings::default(),
+            client: &Client::default(),
             acls: &mut Nobody,
             counter: &mut Nobody,
             sources: Sources {
@@ -223,7 +222,7 @@ impl Desk {
                 replays: &mut *self.used.borrow_mut(),
                 nonces: self.gateway.nonces(),
             },
-            switch: &fastgate::opening::Switch::default(),
+            kill_switch: &fastgate::availability::KillSwitch::default(),
             elapsed: &|| 0,
         };
         let decision = self.gateway.decide(head, &mut environment, &mut trail);

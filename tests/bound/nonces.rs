@@ -17,7 +17,7 @@ fn edge() -> Value {
 /// The values of a field of the answer, whoever gives it.
 fn answered(outcome: &Outcome, name: &str) -> Vec<String> {
     let headers = match &outcome.decision {
-        Decision::Forward(grant) => grant.answer().dress(&Headers::from_iter([("cache-control", "public")])),
+        Decision::Forward(grant) => grant.response().apply(&Headers::from_iter([("cache-control", "public")])),
         Decision::Refuse(problem) => problem.headers(),
         other => panic!("{other:?}"),
     };
@@ -147,7 +147,7 @@ fn a_nonce_makes_no_bad_proof_good() {
 fn who_need_not_say_who_they_are_is_given_a_nonce_all_the_same() {
     let desk = Desk::new(&edge());
     let outcome = send_to(&desk, "/maybe", Value::Null, NOW);
-    assert_eq!((outcome.trail.verdict, outcome.trail.ignored), ("forwarded", Some("proof-nonce")));
+    assert_eq!((outcome.trail.verdict, outcome.trail.credentials_ignored), ("forwarded", Some("proof-nonce")));
     let nonce = answered(&outcome, "dpop-nonce").concat();
     assert_eq!(send_to(&desk, "/maybe", nonce, NOW).minted()["sub"], "ada");
 }

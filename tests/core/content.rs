@@ -8,7 +8,7 @@ use fastgate::policy::{MAX_SIGNED_BODY, Policy};
 use serde_json::json;
 
 use crate::support::sign::{good, payload_of};
-use crate::support::{Keys, Walk, policy_document, policy_of, request};
+use crate::support::{Keys, Pipeline, policy_document, policy_of, request};
 
 /// A body of these bytes, if it can be read; counts how often it was.
 struct Sent(Result<&'static [u8], ContentError>, Vec<u64>);
@@ -35,7 +35,7 @@ fn signing_bodies(max_body: Option<u64>) -> Policy {
     policy_of(&document)
 }
 
-fn paid(policy: Policy, body: &mut Sent) -> Walk {
+fn paid(policy: Policy, body: &mut Sent) -> Pipeline {
     let request = request("POST", "/pay").bearer(&good()).field("content-digest", "sha-256=:bGllcw==:");
     request.walk_with_body(policy, Keys::of_both(), body)
 }

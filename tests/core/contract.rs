@@ -1,4 +1,4 @@
-//! What is minted, against `docs/identity-header.md`, word for word.
+//! What is minted, against `docs/concepts/identity-header.md`, word for word.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,13 +12,17 @@ use crate::support::sign::{
 };
 use crate::support::{Keys, Request, get, handshake, policy_document, policy_of};
 
-const DOCUMENT: &str = include_str!("../../docs/identity-header.md");
+const DOCUMENT: &str = include_str!("../../docs/concepts/identity-header.md");
 
 #[test]
 fn the_minted_header_has_the_documented_members_and_no_other() {
     let minted = minted_header(&identity("/orders/1?x"));
     let documented = rows("## JOSE header");
-    assert_eq!(names(&minted), documented.keys().cloned().collect(), "docs/identity-header.md and what is minted");
+    assert_eq!(
+        names(&minted),
+        documented.keys().cloned().collect(),
+        "docs/concepts/identity-header.md and what is minted"
+    );
     for (name, cells) in &documented {
         let fixed = cells[0].split('`').nth(1).unwrap_or_default(); // where there are several, the first is the default
         if cells[0].starts_with('`') {
@@ -62,7 +66,7 @@ fn the_claims_that_may_be_absent_are_those_that_the_document_says() {
         documented.iter().filter(|(_, cells)| cells[0].contains("absent")).map(|(name, _)| name.clone()).collect();
     let mut present = flattened(&payload_of(&identity("/orders/1?x"))).into_keys().collect::<BTreeSet<_>>();
     let mut request = get("/pub/x");
-    request.surroundings.country = None;
+    request.client.country = None;
     let anonymous = request.walk();
     let least: BTreeSet<_> = flattened(&payload_of(&anonymous.sent(IDENTITY).concat())).into_keys().collect();
     present.retain(|name| !least.contains(name));

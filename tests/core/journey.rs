@@ -266,7 +266,7 @@ fn the_edge_answers_with_its_public_keys_whatever_the_policy_says() {
 #[test]
 fn the_country_is_absent_where_it_is_unknown_and_scopes_where_there_are_none() {
     let mut request = get("/me").bearer(&token(&header(), &without(&claims(), "scope")));
-    request.surroundings.country = None;
+    request.client.country = None;
     let claims = payload_of(&request.walk().sent("fastgate-identity").concat());
     assert!(claims.get("scope").is_none());
     assert_eq!(claims["rctx"], json!({ "iss": "https://alpha.test", "client_id": "shop", "token_exp": NOW + 600 }));
@@ -276,7 +276,7 @@ fn the_country_is_absent_where_it_is_unknown_and_scopes_where_there_are_none() {
 fn a_request_in_clear_text_is_forwarded_as_such() {
     let mut request = get("/pub/x");
     request.head.tls = false;
-    request.head.client = Some("::ffff:192.0.2.7".parse().unwrap());
+    request.client.address = Some("::ffff:192.0.2.7".parse().unwrap());
     let walk = request.walk();
     assert_eq!(walk.grant().authority(), "http://edge.test");
     assert_eq!(walk.sent("x-forwarded-proto"), ["http"]);
@@ -286,7 +286,7 @@ fn a_request_in_clear_text_is_forwarded_as_such() {
 #[test]
 fn without_a_peer_address_nobody_is_made_up() {
     let mut request = get("/pub/x").field("x-forwarded-for", "203.0.113.9");
-    request.head.client = None;
+    request.client.address = None;
     assert_eq!(request.walk().sent("x-forwarded-for"), [""; 0]);
 }
 

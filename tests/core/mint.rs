@@ -5,9 +5,9 @@ use fastgate::mint::{MAX_FORWARDED_HEAD_BYTES, MAX_IDENTITY_BYTES, Minter, Signi
 use serde_json::{Value, json};
 
 use crate::support::sign::{claims, edge_keys, header, token, with};
-use crate::support::{Keys, Walk, get, handshake, policy, policy_document, policy_of};
+use crate::support::{Keys, Pipeline, get, handshake, policy, policy_document, policy_of};
 
-fn verdict(walk: &Walk) -> &str {
+fn verdict(walk: &Pipeline) -> &str {
     walk.trail.verdict
 }
 
@@ -44,7 +44,7 @@ fn wide() -> fastgate::policy::Policy {
 #[test]
 fn a_head_is_as_long_as_servers_read_and_no_longer() {
     let padded = |bytes: usize| get("/pub/x?a=b").field("x-pad", "p".repeat(bytes)).walk();
-    let head = |walk: &Walk| {
+    let head = |walk: &Pipeline| {
         let grant = walk.grant();
         let fields: usize = grant.headers().iter().map(|(name, value)| name.len() + ": \r\n".len() + value.len()).sum();
         format!("{} {} HTTP/1.1\r\n\r\n", grant.method(), grant.path_and_query()).len() + fields

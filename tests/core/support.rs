@@ -6,6 +6,8 @@ use std::fmt::Debug;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
+use fastgate::availability::KillSwitch;
+use fastgate::client::Client;
 use fastgate::content::{Body, NoBody};
 use fastgate::gateway::{Decision, Environment, Gateway};
 use fastgate::headers::Headers;
@@ -17,13 +19,11 @@ use fastgate::identity::replay::{ProofId, Replays, ReplaysUnreachable};
 use fastgate::identity::verdict::NoVerdicts;
 use fastgate::identity::{KeySource, KeysUnavailable, Sources, Wanted};
 use fastgate::mint::{Grant, Minter, SigningKeys};
-use fastgate::opening::Switch;
 use fastgate::place::{AclAction, AclUnavailable, Acls};
 use fastgate::policy::limits::Limit;
 use fastgate::policy::{Issuer, Policy};
 use fastgate::problem::Problem;
 use fastgate::request::{RequestError, RequestHead, Target, normalize};
-use fastgate::surroundings::Surroundings;
 use fastgate::throttle::{Counter, CounterUnreachable, Taken};
 use fastgate::time::UnixTime;
 use fastgate::trail::Trail;
@@ -31,6 +31,8 @@ use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, RngSeed, TestCaseError, TestRunner};
 use serde_json::{Value, json};
 
+#[path = "../support/admitted.rs"]
+pub(crate) mod admitted;
 pub(crate) mod sign;
 
 /// When all tests take place.
@@ -103,14 +105,14 @@ pub(crate) fn request(method: &str, target: &str) -> Request {
             method: method.to_owned(),
             target: target.as_bytes().to_vec(),
             headers: [("host", "edge.test")].into_iter().collect(),
-            client: Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7))),
             tls: true,
             certificate: None,
         },
-        surroundings: Surroundings {
+        client: Client {
+            address: Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7))),
             country: Some("CH".to_owned()),
             pop: Some("ZRH".to_owned()),
-            ..Surroundings::default()
+            ..Client::default()
         },
     }
 }
@@ -130,7 +132,7 @@ pub(crate) fn handshake(target: &str) -> Request {
 
 pub(crate) struct Request {
     pub(crate) head: RequestHead,
-    pub(crate) surroundings: Surroundings,
+    pub(crate) client: Client,
 }
 
 impl Request {
@@ -153,15 +155,15 @@ impl Request {
     }
 
     /// Walks through the test policy with the keys of both issuers at hand.
-    pub(crate) fn walk(self) -> Walk {
+    pub(crate) fn walk(self) -> Pipeline {
         self.walk_with(policy(), Keys::of_both())
     }
 
-    pub(crate) fn walk_with(self, policy: Policy, keys: Keys) -> Walk {
+    pub(crate) fn walk_with(self, policy: Policy, keys: Keys) -> Pipeline {
         self.walk_with_body(policy, keys, &mut NoBody)
     }
 
-    pub(crate) fn walk_with_body(self, policy: Policy, mut keys: Keys, body: &mut dyn Body) -> Walk {
+    pub(crate) fn walk_with_body(self, policy: Policy, mut keys: Keys, body: &mut dyn Body) -> Pipeline {
         let mut trail = Trail::new(now(), REQUEST_ID, &self.head.method);
         let clock = Cell::new(0);
         let elapsed = || {
@@ -181,28 +183,28 @@ impl Request {
             body,
             now: now(),
             clock: &now,
-            surroundings: &self.surroundings,
+            client: &self.client,
             sources,
             acls: &mut Nobody,
-            switch: &Switch::default(),
+            kill_switch: &KillSwitch::default(),
             counter: &mut Nobody,
             elapsed: &elapsed,
         };
         let decision = Gateway::new(policy, minter).decide(self.head, &mut environment, &mut trail);
-        Walk { decision, trail, asked: keys.asked }
+        Pipeline { decision, trail, asked: keys.asked }
     }
 }
 
 /// How a walk ended.
 #[derive(Debug)]
-pub(crate) struct Walk {
+pub(crate) struct Pipeline {
     pub(crate) decision: Decision,
     pub(crate) trail: Trail,
     /// The ids of the issuers whose keys were asked for.
     pub(crate) asked: Vec<String>,
 }
 
-impl Walk {
+impl Pipeline {
     pub(crate) fn grant(&self) -> &Grant {
         match &self.decision {
             Decision::Forward(grant) => grant,

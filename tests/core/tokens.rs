@@ -14,6 +14,7 @@ use fastgate::identity::verdict::NoVerdicts;
 use fastgate::identity::{Caller, Identity, IdentityError, Seen, Sources, identify};
 use fastgate::policy::Policy;
 
+use crate::support::admitted::admitted;
 use crate::support::sign::good;
 use crate::support::{Keys, Nobody, get, now, policy};
 
@@ -33,7 +34,7 @@ fn verdict_with(policy: &Policy, mut keys: Keys, token: &str) -> Result<Identity
         replays: &mut Nobody,
         nonces: &Nonces::default(),
     };
-    match identify(policy, route, &target, now(), &mut sources, &mut Seen::default()) {
+    match identify(policy, admitted(route, &target), &target, now(), &mut sources, &mut Seen::default()) {
         Ok(Caller::Known(identity)) => Ok(identity),
         Ok(Caller::Anonymous) => panic!("anonymous on a route that wants a token"),
         Err(IdentityError::Token(error)) => Err(error),

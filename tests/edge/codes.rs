@@ -72,7 +72,7 @@ impl Gate {
         };
         let mut routes = policy["routes"].take();
         let list = routes.as_array_mut().unwrap();
-        list.push(route("tried", json!({ "origin": "echo", "access": "optional", "trial": { "scopes": ["x"] } })));
+        list.push(route("tried", json!({ "origin": "echo", "access": "optional", "shadow": { "scopes": ["x"] } })));
         for name in ["switching", "gone"] {
             list.push(route(name, json!({})));
             policy["origins"][name] = json!({ "backend": name, "audience": format!("{name}-api") });

@@ -9,6 +9,8 @@
     reason = "a test says what went wrong by panicking, and a table is as long as it is"
 )]
 
+#[path = "../support/admitted.rs"]
+mod admitted;
 mod claims;
 mod demands;
 mod discovery;
@@ -37,6 +39,8 @@ use fastgate::time::UnixTime;
 use jwt_simple::prelude::{ECDSAP256KeyPairLike as _, ES256KeyPair};
 use p256::ecdsa::signature::Signer as _;
 use serde_json::{Value, json};
+
+use admitted::admitted;
 
 /// When tokens that are made here are shown; they were issued a minute before.
 pub(crate) const NOW: u64 = 1_800_000_000;
@@ -105,7 +109,6 @@ pub(crate) fn shown_to(
         method: "GET".to_owned(),
         target: b"/me".to_vec(),
         headers: fields.into_iter().collect(),
-        client: None,
         tls: true,
         certificate: None,
     };
@@ -119,7 +122,7 @@ pub(crate) fn shown_to(
         replays: &mut Forgetful,
         nonces: &Nonces::default(),
     };
-    match identify(policy, &policy.routes()[0], &target, now, &mut sources, &mut Seen::default()) {
+    match identify(policy, admitted(&policy.routes()[0], &target), &target, now, &mut sources, &mut Seen::default()) {
         Ok(Caller::Known(identity)) => Ok(identity),
         Err(IdentityError::Token(error)) => Err(error),
         other => panic!("{other:?}"),

@@ -1,4 +1,4 @@
-//! A body that arrives as a plan says, read and sent on as the platform does it: see `src/compute/body.rs`.
+//! A body that arrives as a plan says, read and sent on as the platform does it: see `src/compute/http/body.rs`.
 
 use fastgate::content::{Body, ContentError};
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ed25519_compact::{KeyPair, Seed};
+use fastgate::client::Client;
 use fastgate::content::NoBody;
 use fastgate::gateway::Decision;
 use fastgate::headers::Headers;
@@ -12,7 +13,6 @@ use fastgate::mint::new_signing_keys;
 use fastgate::ports::storage::Clock as _;
 use fastgate::request::RequestHead;
 use fastgate::sandbox::{Arrived, POLICY_KEY, SHADOW_KEY, Sandbox};
-use fastgate::surroundings::Surroundings;
 use fastgate::trail::Trail;
 use serde_json::{Value, json};
 
@@ -96,14 +96,13 @@ impl Caller {
             method: "GET".to_owned(),
             target: format!("/{}/me", self.world.names.lane).into_bytes(),
             headers,
-            client: Some([192, 0, 2, 7].into()),
             tls: true,
             certificate: None,
         };
         let mut trail = Trail::new(self.world.now(), "0123456789abcdef0123456789abcdef", "GET");
         let arrived = Arrived {
             head,
-            surroundings: &Surroundings::default(),
+            client: &Client { address: Some([192, 0, 2, 7].into()), ..Client::default() },
             body: &mut NoBody,
             acls: &mut NoAcls,
             elapsed: &|| 0,
@@ -112,7 +111,7 @@ impl Caller {
         let decision = self.sandbox.decide(arrived, &self.world.platform(), &mut trail).unwrap();
         self.sandbox.renew(&self.world.platform());
         let headers = match &decision {
-            Decision::Forward(grant) => grant.answer().dress(&Headers::default()),
+            Decision::Forward(grant) => grant.response().apply(&Headers::default()),
             Decision::Refuse(problem) => problem.headers(),
             other => panic!("{other:?}"),
         };

@@ -122,7 +122,7 @@ impl Reference {
                 *inactive = inactive.or(Some(at.1));
             }
             Step::Revoke(iss, mark, who) => self.revoked.push((*iss, *mark, *who, at.1)),
-            Step::Switch(off) => self.switch.set(at, *off),
+            Step::KillSwitch(off) => self.switch.set(at, *off),
             Step::Store(outage) => self.store.set(at, *outage),
             Step::Cache(up) => self.cache.set(at, *up),
             Step::Evict => self.windows.clear(),
@@ -373,7 +373,7 @@ fn withdraws(off: &SwitchedOff, iss: usize, key: Key, listed: impl Fn(Key) -> bo
 
 /// Whether an outage hides the policy or the switch.
 const fn hides(outage: Option<Outage>) -> bool {
-    matches!(outage, Some(Outage::All | Outage::Policy | Outage::Switch))
+    matches!(outage, Some(Outage::All | Outage::Policy | Outage::KillSwitch))
 }
 
 /// The longest body that the live policy takes.

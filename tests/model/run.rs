@@ -3,13 +3,13 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use fastgate::client::Client;
 use fastgate::gateway::Decision;
 use fastgate::headers::Headers;
 use fastgate::place::{AclAction, AclUnavailable, Acls};
 use fastgate::ports::storage::Clock as _;
 use fastgate::request::RequestHead;
 use fastgate::sandbox::{Arrived, POLICY_KEY, SHADOW_KEY, SWITCH_KEY, Sandbox};
-use fastgate::surroundings::Surroundings;
 use fastgate::trail::Trail;
 use serde_json::json;
 
@@ -81,7 +81,7 @@ impl Run {
                 let (key, value) = world.names.denied(*iss, *mark, *who, at / 1000);
                 world.put_value(&key, value);
             }
-            Step::Switch(off) => self.switch(off),
+            Step::KillSwitch(off) => self.switch(off),
             Step::Store(outage) => world.outage.set(*outage),
             Step::Cache(up) => world.cache_is_up.set(*up),
             Step::Evict => world.evict(),
@@ -114,7 +114,7 @@ impl Run {
         let mut trail = Trail::new(world.now(), "0123456789abcdef0123456789abcdef", &head.method);
         let arrived = Arrived {
             head,
-            surroundings: &Surroundings::default(),
+            client: &Client { address: Some([192, 0, 2, 7].into()), ..Client::default() },
             body: &mut body,
             acls: &mut NoAcls,
             elapsed: &|| 0,
@@ -168,7 +168,6 @@ fn head(call: &Call, world: &World) -> RequestHead {
         method: method.to_owned(),
         target: format!("/{}/{path}", world.names.lane).into_bytes(),
         headers,
-        client: Some([192, 0, 2, 7].into()),
         tls: true,
         certificate: None,
     }

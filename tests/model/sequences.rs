@@ -112,10 +112,10 @@ impl Writer {
             }],
             87..91 => {
                 let off = self.switched_off();
-                vec![Step::Switch(off), self.poll()]
+                vec![Step::KillSwitch(off), self.poll()]
             }
             91..94 => {
-                let outages = [Outage::Switch, Outage::Denied, Outage::Policy, Outage::All, Outage::Keys];
+                let outages = [Outage::KillSwitch, Outage::Denied, Outage::Policy, Outage::All, Outage::Keys];
                 let possible = if simulated { &outages[..] } else { &outages[..1] };
                 self.outage = if self.outage.is_some() { None } else { Some(self.random.pick(possible)) };
                 vec![Step::Store(self.outage)]

@@ -56,7 +56,7 @@ pub(crate) struct SwitchedOff {
 pub(crate) enum Outage {
     All,
     Policy,
-    Switch,
+    KillSwitch,
     Denied,
     Keys,
 }
@@ -152,7 +152,7 @@ pub(crate) enum Step {
     /// The provider says from now on that this opaque token is not active.
     Inactive(u8),
     Revoke(usize, Mark, u8),
-    Switch(SwitchedOff),
+    KillSwitch(SwitchedOff),
     Store(Option<Outage>),
     Cache(bool),
     Evict,

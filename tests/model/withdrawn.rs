@@ -12,7 +12,7 @@ fn a_withdrawn_key_opens_nothing_under_another_id_in_this_set_or_the_next() {
         Step::Request(Call { sandbox: 0, route: Route::Me, token, body: None, renews: true })
     };
     let (named, twin, other) = (Key { kid: 1, material: 0 }, Key { kid: 2, material: 0 }, Key { kid: 3, material: 4 });
-    let off = |keys| Step::Switch(SwitchedOff { keys, ..SwitchedOff::default() });
+    let off = |keys| Step::KillSwitch(SwitchedOff { keys, ..SwitchedOff::default() });
     let mut run = Run::with(first_plan(&SIMULATED), &new_signing_keys().0);
     let withdrawn = off(Some((0, Some(1))));
     run.take(&[Step::Publish(0, vec![named, twin, other]), call(twin), withdrawn, Step::Wait(11_000)]).unwrap();

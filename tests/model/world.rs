@@ -115,7 +115,7 @@ impl World {
             None => false,
             Some(Outage::All) => true,
             Some(Outage::Policy) => key == POLICY_KEY,
-            Some(Outage::Switch) => key == SWITCH_KEY,
+            Some(Outage::KillSwitch) => key == SWITCH_KEY,
             Some(Outage::Denied) => key.starts_with("denied/"),
             Some(Outage::Keys) => key.starts_with("jwks/"),
         };
@@ -267,7 +267,7 @@ impl Secrets for World {
 
 impl Rates for World {
     fn estimate(&self, _: &Limit, _: &ErlDocument, _: &str, _: u64) -> Result<Taken, CounterUnreachable> {
-        Ok(Taken { admitted: true, left: None, queue_full: false })
+        Ok(Taken { admitted: true, remaining: None, queue_full: false })
     }
 }
 

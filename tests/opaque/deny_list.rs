@@ -142,7 +142,7 @@ fn a_list_that_cannot_be_asked_lets_nobody_in_and_calls_nobody_a_liar() {
     let Decision::Refuse(problem) = decision else { panic!("{decision:?}") };
     assert_eq!((problem.status(), problem.headers().all("retry-after").count()), (503, 1));
     let (_, line) = desk.decide("/maybe", &desk.main.token(NOW, json!({})));
-    assert_eq!(line["ignored"], "deny-list-unavailable", "where a token is optional, its holder is nobody");
+    assert_eq!(line["credentials_ignored"], "deny-list-unavailable", "where a token is optional, its holder is nobody");
 }
 
 #[test]

@@ -23,6 +23,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use desk::Provider;
+use fastgate::client::Client;
 use fastgate::gateway::{Decision, Environment, Gateway};
 use fastgate::identity::deny_list::{DenyList, DenyListUnavailable, Entry, Mark};
 use fastgate::identity::introspection::{IntrospectionUnavailable, Introspector};
@@ -36,7 +37,6 @@ use fastgate::policy::limits::Limit;
 use fastgate::policy::{Introspection, Issuer, Policy};
 use fastgate::request::RequestHead;
 use fastgate::secret::Secret;
-use fastgate::surroundings::Surroundings;
 use fastgate::throttle::{Counter, CounterUnreachable, Taken};
 use fastgate::time::UnixTime;
 use fastgate::trail::Trail;
@@ -123,17 +123,16 @@ impl Desk {
             method: "GET".to_owned(),
             target: path.as_bytes().to_vec(),
             headers: fields.into_iter().collect(),
-            client: Some(IpAddr::from([198, 51, 100, 7])),
             tls: true,
             certificate: None,
         };
         let mut trail = Trail::new(UnixTime::from_seconds(NOW), "id", "GET");
         let mut environment = Environment {
             body: &mut fastgate::content::NoBody,
-            switch: &fastgate::opening::Switch::default(),
+            kill_switch: &fastgate::availability::KillSwitch::default(),
             now: UnixTime::from_seconds(NOW),
             clock: &|| UnixTime::from_seconds(NOW),
-            surroundings: &Surroundings::default(),
+            client: &Client { address: Some(IpAddr::from([198, 51, 100, 7])), ..Client::default() },
             acls: &mut Nobody,
             counter: &mut Nobody,
             sources: Sources {

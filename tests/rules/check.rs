@@ -78,11 +78,36 @@ fn what_is_hardly_meant_is_said_with_a_remedy_and_fails_nothing() {
             "tried",
             json!({ "places": { "p": { "allow": [{ "country": ["DE"] }], "shadow": true } },
                     "routes": [route("/", &json!({ "from": ["p"] }))] }),
-            "$.places.p\n    is only tried",
+            "$.places.p\n    is in shadow",
         ),
     ] {
         let (valid, text) = check(name, &parts);
         assert!(valid && text.contains(hint) && text.contains("→"), "{name}: {text}");
+    }
+}
+
+#[test]
+fn a_member_by_its_former_name_is_a_fault_that_says_the_new_name() {
+    let limit = json!({ "count": 9, "window": 60, "by": ["network"], "cost_from": { "header": "x" }, "most_cost": 5 });
+    for (name, parts, complaint) in [
+        (
+            "response",
+            json!({ "routes": [route("/", &json!({ "answer_headers": { "remove": ["server"] } }))] }),
+            "$.routes[0].answer_headers\n    is called \"response_headers\" now",
+        ),
+        (
+            "shadow",
+            json!({ "routes": [route("/", &json!({ "trial": { "scopes": ["a"] } }))] }),
+            "$.routes[0].trial\n    is called \"shadow\" now",
+        ),
+        (
+            "cost",
+            json!({ "limits": { "l": limit }, "routes": [] }),
+            "$.limits.l.most_cost\n    is called \"max_cost\" now",
+        ),
+    ] {
+        let (valid, text) = check(name, &parts);
+        assert!(!valid && text.contains(complaint) && text.contains("→ rename it"), "{name}: {text}");
     }
 }
 

@@ -11,13 +11,13 @@ use crate::explain::policy;
 
 static RUNS: AtomicUsize = AtomicUsize::new(0);
 
-/// The log line of a caller who was forwarded, with other members of its replay.
-fn line(replay: Value) -> Value {
+/// The log line of a caller who was forwarded, with other members of `recorded`.
+fn line(recorded: Value) -> Value {
     let mut line = json!({
         "time": NOW, "request_id": "q", "method": "GET", "verdict": "forwarded", "subject": "ada", "issuer": "main",
-        "replay": { "path": "/x", "query": 0, "surroundings": {}, "client_id": "shop", "bound": false }
+        "recorded": { "path": "/x", "query": 0, "client": {}, "client_id": "shop", "bound": false }
     });
-    line["replay"].as_object_mut().unwrap().extend(replay.as_object().cloned().unwrap());
+    line["recorded"].as_object_mut().unwrap().extend(recorded.as_object().cloned().unwrap());
     line
 }
 
@@ -231,7 +231,7 @@ fn a_token_that_was_bad_stays_bad_in_the_same_way_unless_its_rules_change() {
         assert_eq!(becomes(&old, &open, &refused(code)), "forwarded", "{code}");
         assert_eq!(becomes(&old, &denied, &refused(code)), "same", "{code}");
         assert_eq!(becomes(&old, &lenient, &refused(code)), changed("issuers.main"), "{code}");
-        let ignored = with(with(refused("forwarded"), "ignored", code), "verdict", "forwarded");
+        let ignored = with(with(refused("forwarded"), "credentials_ignored", code), "verdict", "forwarded");
         assert_eq!(becomes(&open, &old, &ignored), code);
     }
     assert_eq!(becomes(&denied, &denied, &refused("token-revoked")), "same");
@@ -245,7 +245,7 @@ fn a_token_that_was_bad_stays_bad_in_the_same_way_unless_its_rules_change() {
 #[test]
 fn the_declared_length_of_a_body_is_judged() {
     let (old, signed) = (policy(&json!({}), &json!({})), policy(&json!({}), &json!({ "sign_body": true })));
-    let post = |replay: Value| with(line(replay), "method", "POST");
+    let post = |recorded: Value| with(line(recorded), "method", "POST");
     assert_eq!(becomes(&old, &signed, &post(json!({ "content_length": 100_000_000 }))), "body-grew-too-long");
     assert_eq!(becomes(&old, &signed, &post(json!({ "content_length": 100 }))), "same");
     assert_eq!(becomes(&old, &signed, &post(json!({}))), changed("the longest body of route \"route\""));

@@ -116,7 +116,7 @@ fn nobody_is_revoked_off_the_edge_and_it_is_said_that_the_list_was_not_asked() {
     let note = |deny_list: bool| {
         let explained = explain(&policy(&json!({ "deny_list": deny_list }), &json!({})), &["--claims", "{}"]);
         assert_eq!(explained["verdict"], "forwarded");
-        explained["walk"].to_string().contains("the deny list was not asked")
+        explained["steps"].to_string().contains("the deny list was not asked")
     };
     assert!(note(true) && !note(false));
 }
@@ -209,7 +209,7 @@ fn what_is_unknown_and_refuses_nobody_is_named() {
         let walk = |arguments: &[&str]| {
             let explained = explain(&placed(&place), arguments);
             assert_eq!(explained["verdict"], "forwarded", "{explained}");
-            explained["walk"].to_string()
+            explained["steps"].to_string()
         };
         assert!(walk(&[]).contains("not given, so unknown here: proxy"), "{place}");
         assert!(!walk(&["--client", r#"{"unknown":["proxy"]}"#]).contains("not given"), "{place}");
@@ -323,7 +323,7 @@ fn a_request_that_cannot_be_explained_stops_no_other_and_has_its_line() {
         (r#"{"target":"/x","token":"garbage","claims":{}}"#, "token and claims: give one of the two"),
         (r#"{"target":"/x","token":"garbage","issuer":"main"}"#, "issuer: it says whose the claims are"),
         (r#"{"target":"/x","claims":{},"issuer":"nobody"}"#, "which issuer says that?"),
-        (r#"{"target":"/x","surroundings":{},"country":"DE"}"#, "surroundings: they say all"),
+        (r#"{"target":"/x","client":{},"country":"DE"}"#, "client: it holds every fact"),
     ] {
         let (code, lines) = requests(&policy, &format!("{good}\n\n{bad}\n{refused}"));
         assert_eq!(code, 2, "{bad}");

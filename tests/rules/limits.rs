@@ -1,7 +1,7 @@
 //! How often.
 
 use fastgate::gateway::Decision;
-use fastgate::throttle::Standing;
+use fastgate::throttle::{Quota, Remaining};
 use serde_json::{Value, json};
 
 use crate::{Ask, Desk, NOW, faults, get, route};
@@ -110,12 +110,12 @@ fn a_request_can_cost_more_and_nonsense_costs_the_most() {
     let by_header = |said: &[&str]| {
         let desk = desk(&json!({
             "count": 100, "window": 60, "by": ["network"],
-            "cost": 2, "cost_from": { "header": "X-Batch" }, "most_cost": 50
+            "cost": 2, "cost_from": { "header": "X-Batch" }, "max_cost": 50
         }));
         let ask = said.iter().fold(get("/a"), |ask, value| ask.field("x-batch", value));
         let (decision, _) = desk.decide(ask);
         let Decision::Forward(grant) = decision else { panic!("{decision:?}") };
-        let fields = grant.answer().dress(&fastgate::headers::Headers::default());
+        let fields = grant.response().apply(&fastgate::headers::Headers::default());
         let left = String::from_utf8(fields.all("ratelimit").next().unwrap().to_vec()).unwrap();
         100 - left.split(['=', ';']).nth(2).unwrap().parse::<u64>().unwrap()
     };
@@ -129,7 +129,7 @@ fn a_request_can_cost_more_and_nonsense_costs_the_most() {
 #[test]
 fn a_claim_can_say_the_cost() {
     let desk = desk(&json!({
-        "count": 10, "window": 60, "by": ["subject"], "cost_from": { "claim": "weight" }, "most_cost": 5
+        "count": 10, "window": 60, "by": ["subject"], "cost_from": { "claim": "weight" }, "max_cost": 5
     }));
     let passes = |claims: Value| passes(&desk, get("/a").bearer(&desk.token(claims)));
     assert!(passes(json!({ "weight": 4 })));
@@ -157,13 +157,14 @@ fn a_refusal_says_when_the_window_ends() {
 
 #[test]
 fn how_a_caller_stands_is_said_in_words() {
-    let exact = Standing { limit: "l".to_owned(), count: 9, window: 60, left: Some((4, 18)) };
+    let exact =
+        Quota { limit: "l".to_owned(), count: 9, window: 60, remaining: Some(Remaining { units: 4, resets_in: 18 }) };
     assert_eq!(exact.to_string(), "limit \"l\" of 9 in 60 s: 4 left for 18 s");
     assert_eq!(exact.retry_after(), 18);
-    let estimated = Standing { left: None, ..exact };
+    let estimated = Quota { remaining: None, ..exact };
     assert_eq!(estimated.to_string(), "limit \"l\" of 9 in 60 s");
     assert_eq!(estimated.retry_after(), 60, "where the counter only estimates, a whole window");
-    assert_eq!(Standing { left: Some((0, 0)), ..estimated }.retry_after(), 1);
+    assert_eq!(Quota { remaining: Some(Remaining { units: 0, resets_in: 0 }), ..estimated }.retry_after(), 1);
 }
 
 #[test]
@@ -250,7 +251,7 @@ fn limits_that_cannot_hold_are_faults() {
         (json!({ "count": 1, "window": 60, "by": ["network"], "cost": 2 }), "$.limits.l.cost: is 2"),
         (
             json!({ "count": 9, "window": 60, "by": ["network"], "cost_from": { "header": "x" } }),
-            "$.limits.l.most_cost: belongs to",
+            "$.limits.l.max_cost: belongs to",
         ),
         (erl(60, 30, 60), "$.limits.l.window: is not a window of Edge"),
         (erl(5, 10, 60), "$.limits.l.count: is less than one a second"),
@@ -273,7 +274,7 @@ fn limits_that_cannot_hold_are_faults() {
         "x_batch",
     ] {
         let found = of(&json!({
-            "count": 9, "window": 60, "by": ["network"], "cost_from": { "header": unseen }, "most_cost": 5
+            "count": 9, "window": 60, "by": ["network"], "cost_from": { "header": unseen }, "max_cost": 5
         }));
         let expected = format!("$.limits.l.cost_from.header: names \"{unseen}\", which the edge keeps to itself");
         assert_eq!(found, [expected]);

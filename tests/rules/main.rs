@@ -31,6 +31,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use desk::Provider;
+use fastgate::availability::KillSwitch;
+use fastgate::client::Client;
 use fastgate::gateway::{Decision, Environment, Gateway};
 use fastgate::headers::Headers;
 use fastgate::identity::deny_list::NoDenyList;
@@ -40,12 +42,10 @@ use fastgate::identity::replay::{ProofId, Replays, ReplaysUnreachable};
 use fastgate::identity::verdict::NoVerdicts;
 use fastgate::identity::{KeySource, KeysUnavailable, Sources, Wanted};
 use fastgate::mint::{Minter, SigningKeys, new_signing_keys};
-use fastgate::opening::Switch;
 use fastgate::place::{AclAction, AclUnavailable, Acls};
 use fastgate::policy::limits::Limit;
 use fastgate::policy::{Issuer, Policy};
 use fastgate::request::RequestHead;
-use fastgate::surroundings::Surroundings;
 use fastgate::throttle::{Counter, CounterUnreachable, Taken, Window};
 use fastgate::time::UnixTime;
 use fastgate::trail::Trail;
@@ -58,8 +58,8 @@ pub(crate) struct Desk {
     gateway: Gateway,
     pub(crate) main: Provider,
     pub(crate) partner: Provider,
-    pub(crate) surroundings: Surroundings,
-    pub(crate) switch: Switch,
+    pub(crate) client: Client,
+    pub(crate) switch: KillSwitch,
     pub(crate) now: Cell<u64>,
     pub(crate) counter: RefCell<Counts>,
 }
@@ -104,8 +104,8 @@ impl Desk {
             gateway: Gateway::new(policy, Minter::new(keys)),
             main: Provider::new("https://idp.test"),
             partner: Provider::new("https://partner.test"),
-            surroundings: Surroundings::default(),
-            switch: Switch::default(),
+            client: Client::default(),
+            switch: KillSwitch::default(),
             now: Cell::new(NOW),
             counter: RefCell::default(),
         }
@@ -120,7 +120,6 @@ impl Desk {
             method: ask.method.to_owned(),
             target: ask.target.into_bytes(),
             headers: ask.fields.into_iter().collect::<Headers>(),
-            client: Some(ask.client),
             tls: true,
             certificate: None,
         };
@@ -129,9 +128,9 @@ impl Desk {
             body: &mut fastgate::content::NoBody,
             now: UnixTime::from_seconds(self.now.get()),
             clock: &|| UnixTime::from_seconds(self.now.get()),
-            surroundings: &self.surroundings,
+            client: &Client { address: Some(ask.client), ..self.client.clone() },
             acls: &mut NoAcls,
-            switch: &self.switch,
+            kill_switch: &self.switch,
             counter: &mut *self.counter.borrow_mut(),
             sources: Sources {
                 keys: &mut Keys(self),

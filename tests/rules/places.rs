@@ -1,33 +1,33 @@
 //! From where.
 
-use fastgate::place::{PlaceReason, ask};
+use fastgate::client::{Anonymizer, Client, Fact};
+use fastgate::place::{self, PlaceReason};
 use fastgate::policy::Policy;
-use fastgate::surroundings::{Anonymizer, Fact, Surroundings};
 use serde_json::{Value, json};
 
 use crate::{NoAcls, desk, faults, route};
 
-fn judge(place: &Value, client: Option<&str>, surroundings: &Surroundings) -> Result<(), PlaceReason> {
+fn judge(place: &Value, address: Option<&str>, client: &Client) -> Result<(), PlaceReason> {
     let parts = json!({
         "places": { "p": place },
         "routes": [route("/", &json!({ "access": "public", "from": ["p"] }))]
     });
     let policy = Policy::parse(desk::policy(&parts).to_string().as_bytes()).unwrap();
-    let client = client.map(|address| address.parse().unwrap());
-    ask(&policy.routes()[0].from[0], client, surroundings, &mut NoAcls).map_err(|error| error.reason)
+    let client = Client { address: address.map(|address| address.parse().unwrap()), ..client.clone() };
+    place::judge(&policy.routes()[0].from[0], &client, &mut NoAcls).map_err(|error| error.reason)
 }
 
 #[test]
 fn what_is_denied_is_refused_even_where_it_is_allowed() {
     let place = json!({ "deny": [{ "subdivision": ["DE-BE"] }], "allow": [{ "country": ["DE"] }] });
-    let at = |region| Surroundings::default().located("DE", Some(region), 0);
+    let at = |region| Client::default().located("DE", Some(region), 0);
     assert_eq!(judge(&place, None, &at("HH")), Ok(()));
     assert_eq!(judge(&place, None, &at("BE")), Err(PlaceReason::Denied(Fact::Subdivision)));
 }
 
 #[test]
 fn the_unknown_is_refused_unless_the_policy_says_otherwise() {
-    let nowhere = Surroundings::default();
+    let nowhere = Client::default();
     let all = ["country", "subdivision", "continent", "asn", "connection", "proxy", "anonymizer", "network", "acl"];
     let values = |fact: &str| match fact {
         "country" => json!(["DE"]),
@@ -55,7 +55,7 @@ fn the_unknown_is_refused_unless_the_policy_says_otherwise() {
 #[test]
 fn what_hides_a_client_is_told_apart_from_nothing_and_from_not_knowing() {
     let deny = json!({ "deny": [{ "anonymizer": ["tor", "vpn"] }] });
-    let hidden_by = |found: Option<Vec<Anonymizer>>| Surroundings { anonymizers: found, ..Surroundings::default() };
+    let hidden_by = |found: Option<Vec<Anonymizer>>| Client { anonymizers: found, ..Client::default() };
     assert_eq!(judge(&deny, None, &hidden_by(Some(vec![]))), Ok(()));
     assert_eq!(judge(&deny, None, &hidden_by(Some(vec![Anonymizer::Hosting]))), Ok(()));
     let tor = hidden_by(Some(vec![Anonymizer::Hosting, Anonymizer::Tor]));

@@ -1,8 +1,8 @@
 //! What requests must look like, where they lead, and what is closed.
 
+use fastgate::availability::KillSwitch;
 use fastgate::gateway::Decision;
 use fastgate::headers::Headers;
-use fastgate::opening::Switch;
 use serde_json::{Value, json};
 
 use crate::{Ask, Desk, faults, get, handshake, minted, route};
@@ -98,7 +98,7 @@ fn a_parameter_that_turns_into_a_dot_segment_is_refused() {
 fn fields_are_set_and_removed_on_both_ways() {
     let edits = json!({
         "request_headers": { "set": { "X-Tier": "gold" }, "remove": ["X-Debug"] },
-        "answer_headers": { "set": { "cache-control": "private" }, "remove": ["Server", "X_Debug"] }
+        "response_headers": { "set": { "cache-control": "private" }, "remove": ["Server", "X_Debug"] }
     });
     let mut parts = json!({ "routes": [public("/", edits)] });
     parts["edge"] = json!({ "issuer": "https://edge.test", "hosts": ["edge.test"], "security_headers": true });
@@ -114,7 +114,7 @@ fn fields_are_set_and_removed_on_both_ways() {
         ("x-frame-options", "SAMEORIGIN"),
         ("etag", "1"),
     ];
-    let answer = grant.answer().dress_origins(&origins.into_iter().collect::<Headers>());
+    let answer = grant.response().apply_to_origin(&origins.into_iter().collect::<Headers>());
     let value =
         |name: &str| answer.all(name).map(|value| String::from_utf8_lossy(value).into_owned()).collect::<Vec<_>>();
     assert_eq!(
@@ -130,7 +130,7 @@ fn fields_are_set_and_removed_on_both_ways() {
 
 #[test]
 fn what_a_route_does_to_its_origins_answers_it_does_not_do_to_refusals() {
-    let edits = json!({ "answer_headers": {
+    let edits = json!({ "response_headers": {
         "set": { "cache-control": "public, max-age=600", "content-type": "text/csv", "content-disposition": "attachment" },
         "remove": ["www-authenticate"]
     } });
@@ -166,7 +166,7 @@ fn a_group_is_closed_by_the_policy_or_by_a_switch() {
         (r#"{"group":["shop"]}"#, ["switched-off"; 3]),
         (r#"{"keys":[{"issuer":"x","thumbprint":"AAAA"}]}"#, ["switched-off"; 3]),
     ] {
-        desk.switch = Switch::parse(switch.as_bytes());
+        desk.switch = KillSwitch::parse(switch.as_bytes());
         assert_eq!(verdicts(&desk), verdicts_of, "{switch}");
     }
 }
@@ -229,12 +229,12 @@ fn the_edge_alone_says_which_pages_may_read_an_answer_refusals_included() {
     for (origin, allowed) in [("https://app.test", 1), ("https://evil.test", 0)] {
         let (Decision::Forward(grant), _) = desk.decide(put(origin).bearer(&token)) else { panic!() };
         let origins: Headers = [("access-control-allow-origin", "*"), ("vary", "Accept")].into_iter().collect();
-        let answer = grant.answer().dress_origins(&origins);
+        let answer = grant.response().apply_to_origin(&origins);
         assert_eq!(answer.all("access-control-allow-origin").count(), allowed, "{origin}");
         assert_eq!(answer.all("vary").count(), 2);
     }
     let (Decision::Forward(grant), _) = desk.decide(get("/c").field("origin", "https://any.test")) else { panic!() };
-    let answer = grant.answer().dress_origins(&Headers::default());
+    let answer = grant.response().apply_to_origin(&Headers::default());
     assert_eq!(answer.all("access-control-allow-origin").collect::<Vec<_>>(), [b"*"]);
 }
 
@@ -358,10 +358,13 @@ fn what_cannot_work_is_a_fault() {
             json!({ "request_headers": { "set": { "Authorization": "x" } } }),
             "$.routes[0].request_headers: names \"Authorization\"",
         ),
-        (json!({ "answer_headers": { "set": { "x": "a\r\nb" } } }), "$.routes[0].answer_headers.set.x: is not a value"),
         (
-            json!({ "answer_headers": { "remove": ["content-length"] } }),
-            "$.routes[0].answer_headers: names \"content-length\"",
+            json!({ "response_headers": { "set": { "x": "a\r\nb" } } }),
+            "$.routes[0].response_headers.set.x: is not a value",
+        ),
+        (
+            json!({ "response_headers": { "remove": ["content-length"] } }),
+            "$.routes[0].response_headers: names \"content-length\"",
         ),
         (
             json!({ "accepts": { "content_types": ["image/*", "*/*"] } }),

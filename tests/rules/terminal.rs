@@ -100,7 +100,7 @@ fn what_a_request_or_a_log_says_is_printed_with_escapes() {
 
     let line = json!({
         "time": NOW, "request_id": HOSTILE, "method": "GET", "verdict": "forwarded", "subject": "ada", "issuer": "main",
-        "replay": { "path": "/x", "query": 0, "surroundings": {}, "client_id": "shop", "bound": false }
+        "recorded": { "path": "/x", "query": 0, "client": {}, "client_id": "shop", "bound": false }
     });
     let (old, new) = (policy(&json!({}), &json!({})), policy(&json!({}), &json!({ "require": { "role": HOSTILE } })));
     let mut log = vec![line.to_string()];

@@ -172,7 +172,7 @@ fn on_an_optional_route_a_good_token_identifies_and_a_bad_one_is_none() {
     assert_eq!(minted(&known)["sub"], "alice");
     assert_eq!(line["subject"], "alice");
     let (nobody, line) = desk.decide(get("/t"));
-    assert_eq!((minted(&nobody).get("sub"), &line["ignored"]), (None, &json!("credentials-missing")));
+    assert_eq!((minted(&nobody).get("sub"), &line["credentials_ignored"]), (None, &json!("credentials-missing")));
     let expired = desk.main.token(NOW - 8000, json!({}));
     let forged = format!("{}x", desk.token(json!({})));
     for (bad, why) in [
@@ -184,7 +184,7 @@ fn on_an_optional_route_a_good_token_identifies_and_a_bad_one_is_none() {
         let (decision, line) = desk.decide(get("/t").field("authorization", &bad));
         let claims = minted(&decision);
         assert_eq!((claims.get("sub"), claims["rctx"].get("iss")), (None, None), "{why}");
-        assert_eq!((&line["verdict"], &line["ignored"]), (&json!("forwarded"), &json!(why)));
+        assert_eq!((&line["verdict"], &line["credentials_ignored"]), (&json!("forwarded"), &json!(why)));
         let fastgate::gateway::Decision::Forward(grant) = decision else { unreachable!() };
         assert_eq!(grant.headers().all("authorization").count(), 0, "a bad token never travels on");
     }
@@ -197,10 +197,10 @@ fn on_an_optional_route_a_good_token_identifies_and_a_bad_one_is_none() {
 }
 
 #[test]
-fn a_requirement_on_trial_is_asked_and_refuses_nobody() {
-    let trial = json!({ "scopes": ["t:read"], "require": { "claim": { "name": "tenant", "equals_path": "tenant" } } });
+fn a_shadow_requirement_is_judged_and_refuses_no_caller() {
+    let shadow = json!({ "scopes": ["t:read"], "require": { "claim": { "name": "tenant", "equals_path": "tenant" } } });
     let desk =
-        Desk::new(&json!({ "routes": [route("/t/{tenant}", &json!({ "access": "optional", "trial": trial }))] }));
+        Desk::new(&json!({ "routes": [route("/t/{tenant}", &json!({ "access": "optional", "shadow": shadow }))] }));
     let shadow = |ask| {
         let (_, line) = desk.decide(ask);
         assert_eq!(line["verdict"], "forwarded");
@@ -353,7 +353,7 @@ fn a_negated_comparison_needs_a_parameter_of_which_it_is_known_how_it_is_read() 
         for path in ["/orders/{id}/approve", "/orders/v{id}.pdf", "/orders/{id:path}", "/orders/{id:path}/approve"] {
             let place = |at: &str| vec![format!("$.routes[0]{at}: {what}")];
             assert_eq!(found(path, asked(condition)), place(".require"), "{condition}");
-            assert_eq!(found(path, json!({ "trial": asked(condition) })), place(".trial.require"));
+            assert_eq!(found(path, json!({ "shadow": asked(condition) })), place(".shadow.require"));
             let of_issuer = json!({ "issuers": { "main": asked(condition) } });
             assert_eq!(found(path, of_issuer), place(".issuers.main.require"));
         }

@@ -214,6 +214,84 @@ fn points_are_on_their_curve_and_written_in_full() {
     assert_eq!(unusable(&with(&ed25519, "crv", "X25519")), Some(UnusableKey::UnknownType));
 }
 
+/// base64url without padding and without set bits behind the last octet (RFC 7515 §2, RFC 4648 §3.5), as a string.
+#[test]
+fn a_coordinate_has_one_spelling() {
+    let [_, (p256, _), (p384, _), (ed25519, _)] = families();
+    for (jwk, member) in [(&p256, "x"), (&p256, "y"), (&p384, "x"), (&p384, "y"), (&ed25519, "x")] {
+        let text = jwk[member].as_str().unwrap();
+        let (front, last) = text.split_at(text.len() - 1);
+        let next = char::from(last.as_bytes()[0] + 1); // for 32 octets, the last character ends in two bits that are zero
+        for other in [
+            format!("{text}="),
+            format!("{text}A"),
+            format!("{text}AAAA"),
+            format!("{front}{next}"),
+            format!(" {text}"),
+            format!("{text}\n"),
+            format!("{}+{last}", &front[1..]),
+            format!("{}/{last}", &front[1..]),
+            front.to_owned(),
+        ] {
+            assert_eq!(unusable(&with(jwk, member, other.clone())), Some(UnusableKey::Unsound), "{other:?}");
+        }
+        for no_text in [Value::Null, json!(7), json!([text]), json!({})] {
+            assert_eq!(unusable(&with(jwk, member, no_text)), Some(UnusableKey::Malformed));
+        }
+        let mut without = jwk.clone();
+        without.as_object_mut().unwrap().remove(member);
+        assert_eq!(unusable(&without), Some(UnusableKey::Malformed));
+    }
+}
+
+/// A coordinate is smaller than the prime of its field, and as long: x = 0 is on both curves, and is refused as the prime
+/// and with fewer or more zeros.
+#[test]
+fn a_coordinate_is_reduced_and_has_every_zero() {
+    let octets = |hex: &str| -> Vec<u8> {
+        (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
+    };
+    for (curve, prime, y) in [
+        (
+            "P-256",
+            "ffffffff00000001000000000000000000000000ffffffffffffffffffffffff",
+            "66485c780e2f83d72433bd5d84a06bb6541c2af31dae871728bf856a174f93f4",
+        ),
+        (
+            "P-384",
+            concat!(
+                "fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe",
+                "ffffffff0000000000000000ffffffff"
+            ),
+            concat!(
+                "c306610fb0ae5a159cf45c06069f22a6c5eb3641c602d42dea2c4b4f75550793",
+                "406d80d2b91ad54f9048bd487af1ade1"
+            ),
+        ),
+    ] {
+        let jwk = |x: &[u8]| json!({"kty": "EC", "crv": curve, "x": base64url(x), "y": base64url(&octets(y))});
+        let prime = octets(prime);
+        assert!(read(&jwk(&vec![0; prime.len()])).is_ok());
+        assert_eq!(unusable(&jwk(&prime)), Some(UnusableKey::Unsound), "{curve}");
+        for length in [0, 1, prime.len() - 1, prime.len() + 1] {
+            assert_eq!(unusable(&jwk(&vec![0; length])), Some(UnusableKey::Unsound), "{curve}, {length}");
+        }
+    }
+}
+
+/// The base point of secp256k1 has coordinates of P-256's length and is not on it; on edwards25519 no point has y = 2.
+#[test]
+fn a_point_of_another_curve_is_no_key() {
+    let x = "eb5mfvncu6xVoGKVzocLBwKb_NstzijZWfKBWxb4F5g";
+    let y = "SDradyajxGVdpPv8DhEIqP0XtEimhVQZnEfQj_sQ1Lg";
+    assert_eq!(unusable(&json!({"kty": "EC", "crv": "P-256", "x": x, "y": y})), Some(UnusableKey::Unsound));
+    let two = base64url(&[&[2][..], &[0; 31]].concat());
+    assert_eq!(unusable(&json!({"kty": "OKP", "crv": "Ed25519", "x": two})), Some(UnusableKey::Unsound));
+    let [_, (p256, _), ..] = families();
+    let swapped = json!({"kty": "EC", "crv": "P-256", "x": p256["y"], "y": p256["x"]});
+    assert_eq!(unusable(&swapped), Some(UnusableKey::Unsound));
+}
+
 #[test]
 fn private_and_symmetric_keys_are_never_read() {
     let [(rsa, _), (p256, _), (p384, _), (ed25519, _)] = families();

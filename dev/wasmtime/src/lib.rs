@@ -1,9 +1,9 @@
 //! Wasmtime as Viceroy uses it, with one difference: compiled guests are kept on disk once [`keep_compiled_in`] has
 //! named a folder.
 //!
-//! Viceroy compiles its guest whenever an `ExecuteCtx` is built, which costs about three seconds of CPU time, and none of
-//! its settings reach Wasmtime's cache. Cargo gives it this crate in place of Wasmtime: see `[patch.crates-io]` in
-//! Cargo.toml. The key of the cache is Wasmtime's own: a digest of the guest, the compiler's settings and its version.
+//! Viceroy compiles its guest whenever an `ExecuteCtx` is built, which costs about three seconds of CPU time, and no
+//! setting of its own reaches Wasmtime's cache. Cargo gives it this crate in place of Wasmtime: see `[patch.crates-io]`
+//! in Cargo.toml. The key of the cache is Wasmtime's: a digest of the guest, the compiler's settings and its version.
 
 use std::ops::{Deref, DerefMut};
 use std::path::Path;

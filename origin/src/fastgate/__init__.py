@@ -22,12 +22,12 @@ from fastgate import adding as _adding  # noqa: F401 - it replaces methods of ro
 from fastgate.claims import EdgeClaims, Requester, Transaction
 from fastgate.declare import at_edge
 from fastgate.dependencies import AnyCaller, Caller, CallerRefused, any_caller, fastgate
-from fastgate.door import answer_refusal, guard
+from fastgate.door import guard, refusal_response
 from fastgate.errors import FastgateError, KeysUnavailable, Refused
 from fastgate.identity import Identity
 from fastgate.middleware import FastgateMiddleware
 from fastgate.settings import Settings
-from fastgate.stand_in import StandInCaller
+from fastgate.stand_in import LocalCaller
 
 __all__ = [
     "AnyCaller",
@@ -38,14 +38,14 @@ __all__ = [
     "FastgateMiddleware",
     "Identity",
     "KeysUnavailable",
+    "LocalCaller",
     "Refused",
     "Requester",
     "Settings",
-    "StandInCaller",
     "Transaction",
-    "answer_refusal",
     "any_caller",
     "at_edge",
     "fastgate",
     "guard",
+    "refusal_response",
 ]

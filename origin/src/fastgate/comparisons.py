@@ -61,7 +61,7 @@ def misread_parameters(endpoint: Endpoint, rules: Mapping[str, object]) -> Itera
 
 def _conditions(endpoint: Endpoint) -> Iterator[object]:
     members = members_of(endpoint)
-    asked = [members, members.get("trial")]
+    asked = [members, members.get("shadow")]
     if isinstance(of_issuers := members.get("issuers"), Mapping):
         asked += of_issuers.values()
     for each in asked:

@@ -44,11 +44,14 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _FLAGS = ("bearer_subprotocol", "forward_token", "require_bound", "sign_body", "websocket")
 _LISTS = ("from", "limits", "scopes")
 _OTHERS = (
-    *("accepts", "access", "answer_headers", "group", "id", "issuers", "methods", "origin"),
-    *("path", "request_headers", "require", "rewrite", "trial"),
+    *("accepts", "access", "group", "id", "issuers", "methods", "origin"),
+    *("path", "request_headers", "require", "response_headers", "rewrite", "shadow"),
 )
 ROUTE_MEMBERS = frozenset((*_FLAGS, *_LISTS, *_OTHERS))
 """The members of the edge's route document: `RouteDocument` in policy.schema.json."""
+
+_FORMER_NAMES = {"answer_headers": "response_headers", "trial": "shadow"}
+"""Members that earlier versions called otherwise, each with its present name."""
 
 PREFIX = "prefix"
 """What the edge has in front of the app's path and takes off: `path` and `rewrite` in one word."""
@@ -170,6 +173,8 @@ def misspelt(members: Mapping[str, object]) -> Iterator[str]:
         elif name == OPAQUE:
             if not isinstance(value, bool):
                 yield f"{name} is {value!r}; it is True or False"
+        elif name in _FORMER_NAMES:
+            yield f'"{name}" is called "{_FORMER_NAMES[name]}" now; rename it'
         elif name not in ROUTE_MEMBERS:
             near = difflib.get_close_matches(name, ROUTE_MEMBERS, 1)
             known = f'did you mean "{near[0]}"?' if near else f"there are {', '.join(_sorted())}"

@@ -19,7 +19,7 @@ def guard(
     """Put `app` behind `FastgateMiddleware` and let its endpoints refuse with full problems.
 
     Call it last: the middleware that is added last is the first to see a request. A mounted app is
-    behind the same door; for full problems from its endpoints register `answer_refusal` there too.
+    behind the same guard; register `refusal_response` there too for full problem documents.
 
     Args:
         app: the app.
@@ -43,11 +43,11 @@ def guard(
         raise RuntimeError("this app is guarded already: call guard once, after add_middleware")
     if docs is not None:
         declare_docs(app, docs)
-    app.add_exception_handler(CallerRefused, answer_refusal)
+    app.add_exception_handler(CallerRefused, refusal_response)
     app.add_middleware(FastgateMiddleware, settings=settings, observe=observe)
 
 
-async def answer_refusal(_request: Request, refused: Exception) -> Response:
+async def refusal_response(_request: Request, refused: Exception) -> Response:
     """Answer a `CallerRefused` with its problem (an exception handler for Starlette)."""
     if not isinstance(refused, CallerRefused):
         raise refused

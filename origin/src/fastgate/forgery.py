@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fastgate.content import content_digest
-from fastgate.stand_in import SigningKey, StandInCaller, contract, identity_claims
+from fastgate.stand_in import LocalCaller, SigningKey, contract, identity_claims
 from fastgate.verify import ES256, HS256
 
 HEADER = "Fastgate-Identity"
@@ -67,7 +67,7 @@ class Mint:
         self.tctx = {**tctx, "method": believed.method, "path": believed.path}
         if believed.body is not None:
             self.tctx["content_digest"] = content_digest(believed.body)
-        caller = StandInCaller("doctor", ("doctor",), issuer=believed.issuer)
+        caller = LocalCaller("doctor", ("doctor",), issuer=believed.issuer)
         self.claims = contract(
             believed.issuer, believed.audience, self.tctx, identity_claims(caller)
         )

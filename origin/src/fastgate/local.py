@@ -19,7 +19,7 @@ from fastgate.content import whole
 from fastgate.errors import NotLocal
 from fastgate.jwks import read_jwks
 from fastgate.keys import StaticKeys
-from fastgate.stand_in import SigningKey, StandInCaller, StandInEdge
+from fastgate.stand_in import LocalCaller, SigningKey, StandInEdge
 
 CHOICE_HEADER = b"fastgate-local-caller"
 """Names the caller of one request: a key of `Settings.local_callers`, or `anonymous`."""
@@ -53,9 +53,9 @@ class LocalRules:
 
     """
 
-    caller: StandInCaller | None
+    caller: LocalCaller | None
     """Who a request comes from that chooses nobody; None is an anonymous caller."""
-    callers: Mapping[str, StandInCaller] = field(default_factory=dict)
+    callers: Mapping[str, LocalCaller] = field(default_factory=dict)
     networks: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
 
@@ -72,7 +72,7 @@ class LocalRules:
         if ANONYMOUS in self.callers:
             raise ValueError(f'local_callers: "{ANONYMOUS}" is the caller that nobody knows')
 
-    def chosen(self, scope: Scope) -> StandInCaller | None:
+    def chosen(self, scope: Scope) -> LocalCaller | None:
         """Return who makes this request: named by a header, by a bearer token, or the default.
 
         Raises:

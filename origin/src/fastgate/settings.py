@@ -16,7 +16,7 @@ from fastgate.jwks import read_jwks
 from fastgate.keys import EdgeKeys, KeySource, StaticKeys, url_fault
 from fastgate.local import LocalRules, is_loopback
 from fastgate.origin_keys import read_origin_keys
-from fastgate.stand_in import StandInCaller
+from fastgate.stand_in import LocalCaller
 
 JWKS_PATH = "/.well-known/fastgate/jwks.json"
 
@@ -51,10 +51,10 @@ class Settings:
     """A path that GET and HEAD reach without the header, compared whole and byte for byte."""
     strict: bool = False
     """Whether the app must not start while an endpoint says nothing of its callers."""
-    local_caller: StandInCaller | None = None
+    local_caller: LocalCaller | None = None
     """Local development: who every request from this machine is taken to come from. No edge is
     asked, and none may be configured: `edge` must be on this machine, too."""
-    local_callers: Mapping[str, StandInCaller] | None = None
+    local_callers: Mapping[str, LocalCaller] | None = None
     """Local development: callers by name, chosen for one request by `Fastgate-Local-Caller: NAME`,
     or by the name as the bearer token. `anonymous` is nobody, and so is, without `local_caller`,
     whoever chooses nobody."""

@@ -41,7 +41,7 @@ LIFETIME_SECONDS = 30
 
 
 @dataclass(frozen=True, slots=True)
-class StandInCaller:
+class LocalCaller:
     """Who is calling, where no identity provider is asked."""
 
     subject: str
@@ -88,7 +88,7 @@ class SigningKey:
     def origin_secret(self, audience: str) -> bytes:
         """Return its 32 bytes, derived from this key and the audience."""
         secret = self._private_key.private_numbers().private_value.to_bytes(KEY_BYTES)
-        # RFC 5869, with an empty salt: the contract, docs/identity-header.md.
+        # RFC 5869, with an empty salt: the contract, docs/concepts/identity-header.md.
         purpose = f"Fastgate-Identity HS256 {audience}".encode()
         return HKDF(SHA256(), KEY_BYTES, salt=None, info=purpose).derive(secret)
 
@@ -128,7 +128,7 @@ class StandInEdge:
         self._root_path = signed_root_of(app)
         self.jwks: dict[str, object] = {"keys": [self.key.jwk]}
 
-    def header_for(self, scope: Scope, caller: StandInCaller | None, content: bytes = b"") -> bytes:
+    def header_for(self, scope: Scope, caller: LocalCaller | None, content: bytes = b"") -> bytes:
         """Return the header for the request of an ASGI scope; None is an anonymous caller.
 
         `content` is its body, where the route `signs_body`.
@@ -189,7 +189,7 @@ def contract(
     }
 
 
-def identity_claims(caller: StandInCaller | None) -> dict[str, object]:
+def identity_claims(caller: LocalCaller | None) -> dict[str, object]:
     """Return `sub`, `scope` and `rctx`."""
     if caller is None:
         return {"rctx": {}}

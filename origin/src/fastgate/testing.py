@@ -29,12 +29,12 @@ from fastgate.keys import KeySource, StaticKeys
 from fastgate.middleware import HEADER, FastgateMiddleware
 from fastgate.problem import MEDIA_TYPE
 from fastgate.routing import routed_app
-from fastgate.stand_in import StandInCaller, StandInEdge
+from fastgate.stand_in import LocalCaller, StandInEdge
 
 if TYPE_CHECKING:
     from starlette.testclient import TestClient
 
-_FACTS = frozenset(field.name for field in fields(StandInCaller))
+_FACTS = frozenset(field.name for field in fields(LocalCaller))
 
 
 class CalledBy:
@@ -45,7 +45,7 @@ class CalledBy:
     too many included: the edge does not redirect), 405 for a method that the path does not have.
     """
 
-    def __init__(self, app: ASGIApp, edge: StandInEdge, caller: StandInCaller | None) -> None:
+    def __init__(self, app: ASGIApp, edge: StandInEdge, caller: LocalCaller | None) -> None:
         self.app = app
         self._edge = edge
         self._caller = caller
@@ -71,7 +71,7 @@ class CallerAuth:
     the first one and is refused: the edge redirects nobody to another slash.
     """
 
-    def __init__(self, app: ASGIApp, caller: StandInCaller | None) -> None:
+    def __init__(self, app: ASGIApp, caller: LocalCaller | None) -> None:
         self._app = app
         self._caller = caller
 
@@ -237,8 +237,8 @@ def _stand_in_for(app: ASGIApp, door: FastgateMiddleware) -> StandInEdge:
     return StandInEdge(routed_app(app), issuer=settings.edge, audience=settings.audience)
 
 
-def _caller(sub: str | None, scopes: Iterable[str], more: dict[str, Any]) -> StandInCaller | None:
-    return None if sub is None else StandInCaller(sub, tuple(scopes), **more)
+def _caller(sub: str | None, scopes: Iterable[str], more: dict[str, Any]) -> LocalCaller | None:
+    return None if sub is None else LocalCaller(sub, tuple(scopes), **more)
 
 
 def _as_the_edge(methods: list[str] | None, scope: Scope) -> Response | None:

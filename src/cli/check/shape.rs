@@ -47,14 +47,25 @@ fn explain(error: &ValidationError<'_>, schema: &Value, findings: &mut Vec<Findi
         ValidationErrorKind::AdditionalProperties { unexpected } => {
             let known = siblings(error, schema, "properties");
             for name in unexpected {
-                let what = format!("does not exist here; there are {}", names(&known));
-                add(format!("{at}.{name}"), what, "correct its name, or remove it".to_owned());
+                let former =
+                    FORMER_NAMES.iter().find(|(former, now)| former == name && known.iter().any(|known| known == now));
+                let (what, remedy) = match former {
+                    Some((_, now)) => (format!("is called \"{now}\" now"), "rename it; what it holds is unchanged"),
+                    None => {
+                        (format!("does not exist here; there are {}", names(&known)), "correct its name, or remove it")
+                    }
+                };
+                add(format!("{at}.{name}"), what, remedy.to_owned());
             }
         }
         ValidationErrorKind::Required { property } => add(at, format!("lacks {property}"), see()),
         _ => add(at, error.masked_with("what stands here").to_string(), see()),
     }
 }
+
+/// Members that earlier versions called otherwise: the former name and the present one.
+const FORMER_NAMES: [(&str, &str); 3] =
+    [("answer_headers", "response_headers"), ("most_cost", "max_cost"), ("trial", "shadow")];
 
 /// The errors of the one branch of a union that the writer seems to have meant: everything that is wrong is deeper inside
 /// of it, or it is the only one of the kind (object, list, text) that stands there.

@@ -39,9 +39,9 @@ pub(super) fn absences(policy: &Policy, route: &Route, at: &str) -> Vec<Lint> {
             unmet.extend(found.map(|(place, kind)| (place, kind, issuer.id.as_str())));
             continue;
         };
-        let tried = Some(&route.trial);
+        let tried = Some(&route.shadow);
         for (place, asked) in
-            [(format!("{at}.require"), Some(everybody)), (own_place, own), (format!("{at}.trial.require"), tried)]
+            [(format!("{at}.require"), Some(everybody)), (own_place, own), (format!("{at}.shadow.require"), tried)]
         {
             let Some(condition) = asked.and_then(|asked| asked.condition.as_ref()) else { continue };
             let mut found = Vec::new();

@@ -5,7 +5,7 @@ use fastgate::ports::storage::{Backends, Incoming, Outgoing};
 use fastly::Request;
 use fastly::http::{StatusCode, Url};
 
-use crate::compute::bounded;
+use super::bounded;
 
 /// The backends that the service declares.
 pub(super) struct DeclaredBackends;

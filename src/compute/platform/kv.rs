@@ -4,7 +4,7 @@ use fastgate::ports::storage::{KvStore, StoreError, Stored};
 use fastly::kv_store::{KVStore, KVStoreError, LookupResponse};
 
 use super::STORE;
-use crate::compute::bounded;
+use super::bounded;
 
 /// The KV store that is linked to this service.
 pub(super) struct LinkedKv;

@@ -8,7 +8,7 @@ use fastgate::ports::storage::{Lease, Leased, PopCache, StoreError, Stored};
 use fastly::cache::core::{self, CacheError, CacheKey, Found, Transaction};
 use fastly::http::body::StreamingBody;
 
-use crate::compute::bounded;
+use super::bounded;
 
 /// The Core Cache.
 pub(super) struct CoreCache;

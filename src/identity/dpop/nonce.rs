@@ -5,6 +5,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use crate::digest::{expand, extract, hmac};
 use crate::secret::Secret;
 use crate::time::UnixTime;
 
@@ -23,11 +24,7 @@ impl Nonces {
     /// so that secrets can be exchanged one after the other.
     #[must_use]
     pub fn derived_from<S: AsRef<[u8]>>(secrets: impl IntoIterator<Item = S>) -> Self {
-        let derive = |secret: S| {
-            let mut key = [0; 32];
-            hmac_sha256::HKDF::expand(&mut key, hmac_sha256::HKDF::extract([], secret), PURPOSE);
-            Secret::new(key)
-        };
+        let derive = |secret: S| Secret::new(expand(&extract(secret.as_ref()), &[PURPOSE]));
         Self(secrets.into_iter().map(derive).collect())
     }
 
@@ -49,5 +46,5 @@ const fn window(now: UnixTime) -> u64 {
 
 /// A MAC over the number of the window. It is told to whoever proves something; only those to come must not be guessed.
 fn nonce(key: &Secret<[u8; 32]>, window: u64) -> String {
-    URL_SAFE_NO_PAD.encode(hmac_sha256::HMAC::mac(window.to_be_bytes(), key.expose()))
+    URL_SAFE_NO_PAD.encode(hmac(key.expose(), &[&window.to_be_bytes()]))
 }

@@ -3,11 +3,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jwt_simple::prelude::{
-    ECDSAP256PublicKeyLike as _, ECDSAP384PublicKeyLike as _, ES256PublicKey, ES384PublicKey, Ed25519PublicKey,
-    EdDSAPublicKeyLike as _,
-};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::{Key, thumbprint};
 use crate::identity::rsa::{MAX_MODULUS_BITS, RsaPublicKey, roca};
@@ -107,21 +103,30 @@ fn rsa(jwk: &Map<String, Value>) -> Result<VerifyingKey, UnusableKey> {
 }
 
 fn p256(jwk: &Map<String, Value>) -> Result<VerifyingKey, UnusableKey> {
-    let minimal = json!({"kty": "EC", "crv": "P-256", "x": text(jwk, "x")?, "y": text(jwk, "y")?});
-    let key = ES256PublicKey::from_jwk(&minimal.to_string()).map_err(|_| UnusableKey::Unsound)?;
-    Ok(VerifyingKey::P256(*key.public_key().as_ref()))
+    let (x, y) = (text(jwk, "x")?, text(jwk, "y")?);
+    let point = p256::Sec1Point::from_affine_coordinates(&octets::<32>(x)?.into(), &octets::<32>(y)?.into(), false);
+    p256::ecdsa::VerifyingKey::from_sec1_point(&point).map(VerifyingKey::P256).map_err(|_| UnusableKey::Unsound)
 }
 
 fn p384(jwk: &Map<String, Value>) -> Result<VerifyingKey, UnusableKey> {
-    let minimal = json!({"kty": "EC", "crv": "P-384", "x": text(jwk, "x")?, "y": text(jwk, "y")?});
-    let key = ES384PublicKey::from_jwk(&minimal.to_string()).map_err(|_| UnusableKey::Unsound)?;
-    Ok(VerifyingKey::P384(*key.public_key().as_ref()))
+    let (x, y) = (text(jwk, "x")?, text(jwk, "y")?);
+    let point = p384::Sec1Point::from_affine_coordinates(&octets::<48>(x)?.into(), &octets::<48>(y)?.into(), false);
+    p384::ecdsa::VerifyingKey::from_sec1_point(&point).map(VerifyingKey::P384).map_err(|_| UnusableKey::Unsound)
 }
 
+/// A point that is not written in its one right form, or has a small order, is refused here and not only when a signature
+/// is verified.
 fn ed25519(jwk: &Map<String, Value>) -> Result<VerifyingKey, UnusableKey> {
-    let minimal = json!({"kty": "OKP", "crv": "Ed25519", "x": text(jwk, "x")?});
-    let key = Ed25519PublicKey::from_jwk(&minimal.to_string()).map_err(|_| UnusableKey::Unsound)?;
-    Ok(VerifyingKey::Ed25519(*key.public_key().as_ref()))
+    let key = ed25519_compact::PublicKey::new(octets(text(jwk, "x")?)?);
+    key.validate().map_err(|_| UnusableKey::Unsound)?;
+    Ok(VerifyingKey::Ed25519(key))
+}
+
+/// A coordinate has exactly the length of its field, leading zeros included (RFC 7518 §6.2.1.2, RFC 8037 §2), and one
+/// spelling: base64url without padding and without set bits behind the last octet.
+fn octets<const LENGTH: usize>(text: &str) -> Result<[u8; LENGTH], UnusableKey> {
+    let octets = URL_SAFE_NO_PAD.decode(text).map_err(|_| UnusableKey::Unsound)?;
+    octets.try_into().map_err(|_| UnusableKey::Unsound)
 }
 
 fn text<'jwk>(jwk: &'jwk Map<String, Value>, name: &str) -> Result<&'jwk str, UnusableKey> {

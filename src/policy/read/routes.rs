@@ -83,8 +83,8 @@ fn route(document: RouteDocument, known: &mut Known<'_, '_>, at: &str, faults: &
     let template = template?;
     let rewrite = document.rewrite.as_ref();
     let origin_template = rewrite.and_then(|rewrite| rewrite.read(&template, &format!("{at}.rewrite"), faults));
-    let RequirementDocument { scopes, require } = &document.trial;
-    let trial = requirement(scopes, require.as_ref(), &template, known.rules, format_args!("{at}.trial"), faults);
+    let RequirementDocument { scopes, require } = &document.shadow;
+    let shadow = requirement(scopes, require.as_ref(), &template, known.rules, format_args!("{at}.shadow"), faults);
     let access = access(&document, &template, known, at, faults);
     Some(Route {
         id: document.id,
@@ -95,10 +95,14 @@ fn route(document: RouteDocument, known: &mut Known<'_, '_>, at: &str, faults: &
         origin_template,
         accepts: Accepts::read(document.accepts, format_args!("{at}.accepts"), faults),
         request_fields: FieldEdits::of_requests(document.request_headers, format_args!("{at}.request_headers"), faults),
-        answer_fields: FieldEdits::of_answers(document.answer_headers, format_args!("{at}.answer_headers"), faults),
+        response_fields: FieldEdits::of_responses(
+            document.response_headers,
+            format_args!("{at}.response_headers"),
+            faults,
+        ),
         from,
         access,
-        trial,
+        shadow,
         limits,
         websocket: document.websocket,
         bearer_subprotocol: document.bearer_subprotocol,

@@ -5,6 +5,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest as _, Sha256};
 
 use crate::digest::add_parts;
 use crate::identity::key_life::{Given, HeldKeys};
@@ -30,9 +31,9 @@ impl KeysDigest {
     /// where they are.
     #[must_use]
     pub fn new(issuer: &str, jwks_uri: Option<&str>, backend: &str) -> Self {
-        let mut hash = hmac_sha256::Hash::new();
+        let mut hash = Sha256::new();
         add_parts(&mut hash, [issuer, jwks_uri.unwrap_or("discovery"), backend]);
-        Self(hash.finalize())
+        Self(hash.finalize().into())
     }
 
     /// The note beside a set that the issuer gave at `given`: Unix seconds, seconds of freshness, the digest in

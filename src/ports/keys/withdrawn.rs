@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::availability::KillSwitch;
 use crate::identity::keys::{Key, KeySet};
-use crate::opening::Switch;
 use crate::policy::Issuer;
 
 /// Which keys were seen under ids that are withdrawn: `iss`, `kid` and thumbprint.
@@ -16,7 +16,7 @@ pub(super) struct Withdrawn {
 
 impl Withdrawn {
     /// Notes which keys of a set at hand stand under withdrawn ids, and forgets ids that are withdrawn no more.
-    pub(super) fn note(&mut self, issuer: &Issuer, switch: &Switch, keys: &KeySet) {
+    pub(super) fn note(&mut self, issuer: &Issuer, switch: &KillSwitch, keys: &KeySet) {
         self.seen.retain(|(iss, kid, _)| *iss != issuer.issuer || switch.withdraws(issuer, Some(kid), None));
         for (kid, thumbprint) in keys.listed() {
             if let Some(kid) = kid.filter(|kid| switch.withdraws(issuer, Some(kid), None)) {
@@ -26,14 +26,14 @@ impl Withdrawn {
     }
 
     /// Whether `key` of `issuer` is withdrawn, under whatever id it is found.
-    pub(super) fn has(&self, issuer: &Issuer, switch: &Switch, key: &Key) -> bool {
+    pub(super) fn has(&self, issuer: &Issuer, switch: &KillSwitch, key: &Key) -> bool {
         let is_seen =
             |(iss, _, thumbprint): &(String, String, [u8; 32])| *iss == issuer.issuer && thumbprint == key.thumbprint();
         switch.withdraws(issuer, key.id(), Some(key.thumbprint())) || self.seen.iter().any(is_seen)
     }
 
     /// `keys` without those that are withdrawn; it may be left with none.
-    pub(super) fn taken_from(&mut self, issuer: &Issuer, switch: &Switch, keys: Arc<KeySet>) -> Arc<KeySet> {
+    pub(super) fn taken_from(&mut self, issuer: &Issuer, switch: &KillSwitch, keys: Arc<KeySet>) -> Arc<KeySet> {
         self.note(issuer, switch, &keys);
         if !switch.withdraws_keys_of(issuer) {
             return keys;
@@ -49,8 +49,8 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::Withdrawn;
+    use crate::availability::KillSwitch;
     use crate::identity::keys::KeySet;
-    use crate::opening::Switch;
     use crate::policy::Policy;
 
     /// The keys of RFC 8037 appendix A.2 and of RFC 8032 §7.1, test 2.
@@ -81,14 +81,14 @@ mod tests {
         Arc::new(KeySet::parse(json!({ "keys": keys }).to_string().as_bytes()).unwrap())
     }
 
-    fn switch(key: &Value) -> Switch {
+    fn switch(key: &Value) -> KillSwitch {
         let mut key = key.clone();
         key["issuer"] = json!("https://idp.test");
-        Switch::parse(json!({ "keys": [key] }).to_string().as_bytes())
+        KillSwitch::parse(json!({ "keys": [key] }).to_string().as_bytes())
     }
 
     /// The ids of the keys that are left.
-    fn left(withdrawn: &mut Withdrawn, switch: &Switch, keys: &[(Option<&str>, &str)]) -> Vec<Option<String>> {
+    fn left(withdrawn: &mut Withdrawn, switch: &KillSwitch, keys: &[(Option<&str>, &str)]) -> Vec<Option<String>> {
         let policy = policy();
         let issuer = policy.issuer("https://idp.test").unwrap();
         let left = withdrawn.taken_from(issuer, switch, set(keys));
@@ -122,7 +122,7 @@ mod tests {
         let (mut withdrawn, off) = (Withdrawn::default(), switch(&json!({ "kid": "a" })));
         assert_eq!(left(&mut withdrawn, &off, &[(Some("a"), ONE)]), []);
         assert_eq!(left(&mut withdrawn, &off, &[(Some("b"), ONE), (Some("c"), TWO)]), [Some("c".to_owned())]);
-        assert_eq!(left(&mut withdrawn, &Switch::default(), &[(Some("b"), ONE)]).len(), 1);
+        assert_eq!(left(&mut withdrawn, &KillSwitch::default(), &[(Some("b"), ONE)]).len(), 1);
         assert_eq!(left(&mut withdrawn, &off, &[(Some("b"), ONE)]).len(), 1, "nothing here says what \"a\" was");
     }
 }

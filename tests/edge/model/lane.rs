@@ -82,7 +82,7 @@ impl<'run> Lane<'run> {
                 *plan = plan.map(|plan| fitting(plan, number));
                 shared.store(SHADOW_KEY, |stored| stored.shadow[number] = *plan);
             }
-            Step::Switch(off) => shared.store(SWITCH_KEY, |stored| stored.off[number] = *off),
+            Step::KillSwitch(off) => shared.store(SWITCH_KEY, |stored| stored.off[number] = *off),
             Step::Store(outage) if number == WITH_OUTAGES || self.alone => {
                 shared.store(SWITCH_KEY, |stored| stored.out = outage.is_some());
                 let at = (begun, milliseconds());

@@ -43,7 +43,7 @@ fn policy() -> Value {
         "places": {
             "eu": { "allow": [{ "continent": ["EU"] }, { "network": ["203.0.113.0/28"] }] },
             "law": { "deny": [{ "country": ["JP"] }], "status": 451, "unknown_passes": ["country"] },
-            "trial": { "deny": [{ "proxy": ["hosting"] }], "unknown_passes": ["proxy"], "shadow": true }
+            "shadowed": { "deny": [{ "proxy": ["hosting"] }], "unknown_passes": ["proxy"], "shadow": true }
         },
         "limits": { "day": { "count": 700, "window": 86400, "by": ["network", "route"] } },
         "groups": {
@@ -52,7 +52,7 @@ fn policy() -> Value {
         "routes": [
             { "id": "root", "path": "/", "methods": ["GET"], "access": "public", "from": ["law"], "limits": ["day"] },
             { "id": "member", "path": "/t/{tenant}/x/{n:int}", "methods": ["GET", "PUT"], "group": "web",
-              "from": ["trial"], "require": { "rule": "member" } },
+              "from": ["shadowed"], "require": { "rule": "member" } },
             { "id": "text", "path": "/t/{tenant}/x/{n}", "methods": ["GET"], "scopes": ["t:read"] },
             { "id": "maybe", "path": "/maybe", "methods": ["GET"], "access": "optional", "limits": ["day"] },
             { "id": "eu", "path": "/eu/{p:path}", "methods": ["GET"], "access": "public", "from": ["eu"],
@@ -189,7 +189,7 @@ fn explain_says_of_ten_thousand_generated_requests_what_the_edge_does_with_them(
     for ((case, explained), id) in cases.iter().zip(&explained).zip(&ids) {
         let line = &lines[id];
         let ages = line["verdict"] == "token-expired"; // its cause counts the seconds
-        for member in ["verdict", "route", "cause", "ignored", "subject", "issuer"] {
+        for member in ["verdict", "route", "cause", "credentials_ignored", "subject", "issuer"] {
             if ages && member == "cause" {
                 continue;
             }

@@ -44,12 +44,12 @@ static GATE: LazyLock<Gate> = LazyLock::new(|| {
             "california": { "allow": [{ "subdivision": ["US-CA"] }] },
             "office": { "allow": [{ "acl": ["office"] }], "deny": [{ "acl": ["banned"] }] },
             "missing": { "allow": [{ "acl": ["nowhere"] }] },
-            "trial": { "allow": [{ "country": ["DE"] }], "shadow": true }
+            "shadowed": { "allow": [{ "country": ["DE"] }], "shadow": true }
         },
         "routes": [
             public("europe", "europe"), public("sanctions", "sanctions"), public("people", "people"),
             public("california", "california"), public("office", "office"), public("missing", "missing"),
-            public("trial", "trial")
+            public("shadowed", "shadowed")
         ]
     });
     let folder = std::env::temp_dir().join(format!("fastgate-acls-{}", std::process::id()));
@@ -143,7 +143,7 @@ fn a_place_in_shadow_is_judged_and_written_down_and_refuses_nobody() {
         (TOKYO, json!(["would-refuse place-not-allowed"])),
         (NOWHERE, json!(["would-refuse place-unknown"])),
     ] {
-        let answer = gate.ask_from(client.parse().unwrap(), get("/trial"));
+        let answer = gate.ask_from(client.parse().unwrap(), get("/shadowed"));
         let line = gate.line(&answer);
         assert_eq!((answer.status, &line["verdict"], &line["shadow"]), (200, &json!("forwarded"), &shadow));
     }

@@ -13,7 +13,7 @@ pub(crate) static GATE: LazyLock<Gate> = LazyLock::new(|| {
     });
     let edits = json!({
         "request_headers": { "set": { "x-tier": "gold" }, "remove": ["x-debug"] },
-        "answer_headers": { "set": { "x-origin": "2" }, "remove": ["x-powered-by"] }
+        "response_headers": { "set": { "x-origin": "2" }, "remove": ["x-powered-by"] }
     });
     let parts = json!({
         "edge": { "issuer": "https://edge.test", "hosts": ["edge.test"], "security_headers": true },

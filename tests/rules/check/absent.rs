@@ -66,7 +66,7 @@ fn what_an_absent_claim_passes_is_said() {
     assert_eq!(places("i2", &banned, json!({ "a": member })), [""; 0]);
     assert_eq!(places("i3", &banned, json!({ "a": member, "b": {} })), ["$.routes[0].require"]);
     assert_eq!(places("i4", &json!({}), json!({ "a": member, "b": banned })), ["$.routes[0].issuers.b.require"]);
-    assert_eq!(places("i5", &json!({ "trial": banned, "require": { "role": "m" } }), json!({})).len(), 0);
+    assert_eq!(places("i5", &json!({ "shadow": banned, "require": { "role": "m" } }), json!({})).len(), 0);
     let unread = json!({
         "issuers": {
             "a": { "issuer": "https://a.test", "backend": "idp", "audiences": ["a"] },

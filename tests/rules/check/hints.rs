@@ -56,7 +56,7 @@ fn flood(shadow: bool) -> Value {
 }
 
 const CLAIM_COST: &str =
-    r#"{ "count": 10, "window": 60, "by": ["network"], "cost": 2, "cost_from": { "claim": "w" }, "most_cost": 5 }"#;
+    r#"{ "count": 10, "window": 60, "by": ["network"], "cost": 2, "cost_from": { "claim": "w" }, "max_cost": 5 }"#;
 
 #[test]
 fn policies_without_hints() {
@@ -92,7 +92,7 @@ fn policies_with_hints() {
     let mut anywhere = one(json!({ "access": "public", "from": ["office"] }));
     anywhere["routes"][0]["path"] = json!("/{p:path}");
     anywhere["places"] = office.clone();
-    let trial = |access: &str| one(json!({ "access": access, "trial": { "scopes": ["a"] } }));
+    let shadow = |access: &str| one(json!({ "access": access, "shadow": { "scopes": ["a"] } }));
     for (parts, expected) in [
         (
             auth0("https://t.auth0.com", &["https://t.auth0.example/"]),
@@ -125,22 +125,22 @@ fn policies_with_hints() {
             ),
             "$.places.p.allow[1] names a value that \"deny\" names, too, and refuses",
         ),
-        (flood(true), "$.limits.f is only tried: what it would refuse passes"),
+        (flood(true), "$.limits.f is in shadow: what it would refuse is logged and passes"),
         (
             limited("public", cost),
             "$.routes[0].limits limit \"l\" has its cost from a claim, and a public route reads none: each request costs 2",
         ),
         (
             one(json!({ "accepts": { "shadow": true, "max_query": 5 } })),
-            "$.routes[0].accepts is only tried: what it would refuse passes",
+            "$.routes[0].accepts is in shadow: what it would refuse is logged and passes",
         ),
         (
-            trial("public"),
-            "$.routes[0].trial is tried on callers, whom a public route does not know: each of its requests is logged as \
+            shadow("public"),
+            "$.routes[0].shadow asks about callers, whom a public route does not know: each of its requests is logged as \
              \"would-refuse\"",
         ),
-        (trial("optional"), "$.routes[0].trial is only tried: what it would refuse passes"),
-        (trial("authenticated"), "$.routes[0].trial is only tried: what it would refuse passes"),
+        (shadow("optional"), "$.routes[0].shadow is in shadow: what it would refuse is logged and passes"),
+        (shadow("authenticated"), "$.routes[0].shadow is in shadow: what it would refuse is logged and passes"),
         (
             opened(&json!({ "from": ["office"] })),
             "$.routes[0] lets everybody whom \"office\" lets pass use GET on paths of the protected route \"route\", as on \
@@ -160,6 +160,6 @@ fn policies_with_hints() {
         assert_eq!(hints(&parts), [expected], "{parts}");
     }
     let said = |parts: &Value| check("remedy", parts).1;
-    assert!(!said(&trial("public")).contains("route itself"));
-    assert!(said(&trial("optional")).contains("write \"access\": \"authenticated\" and move it"));
+    assert!(!said(&shadow("public")).contains("route itself"));
+    assert!(said(&shadow("optional")).contains("write \"access\": \"authenticated\" and move it"));
 }

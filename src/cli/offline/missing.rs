@@ -1,0 +1,136 @@
+//! What the edge knows of a request and its description leaves out. A verdict that hangs on that is none of the edge's.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use fastgate::client::{Client, Fact};
+use fastgate::place::{PlaceError, PlaceReason, judge};
+use fastgate::policy::places::{Place, PlaceTest};
+use fastgate::policy::{Policy, Route};
+use fastgate::trail::{Step, Trail};
+use serde_json::{Value, json};
+
+use super::Case;
+use super::platform::DescribedAcls;
+
+/// What the places of a route asked of a client and its description does not tell.
+#[derive(Default)]
+struct Untold {
+    /// What has to be given before anything can be said.
+    missing: Option<String>,
+    /// What counts as unknown, and refuses nobody for that.
+    passed: Vec<Fact>,
+}
+
+/// Where the outcome hangs on what the places of a route asked and `case` does not tell: what to give. Facts that
+/// count as unknown and refuse nobody are noted.
+pub(super) fn of_client(policy: &Policy, case: &Case, client: &Client, trail: &mut Trail) -> Option<String> {
+    let was_asked = trail.steps.iter().any(|(step, _)| *step == Step::Place) || trail.verdict.starts_with("place-");
+    let route = policy.routes().iter().find(|route| was_asked && trail.route.as_ref() == Some(&route.id))?;
+    let Untold { missing, passed } = untold(route, case, client);
+    if !passed.is_empty() {
+        let names: Vec<_> = passed.iter().map(|fact| fact.as_str()).collect();
+        trail.note(Step::Place, || format!("not given, so unknown here: {}", names.join(", ")));
+    }
+    missing
+}
+
+/// Where the outcome hangs on what only the edge, or the caller's connection to it, can show: what to give instead.
+pub(super) fn of_token(case: &Case, trail: &Trail) -> Option<String> {
+    if case.claims.is_some() {
+        return None;
+    }
+    let values = |wanted: &'static str| {
+        let fields = case.headers.iter().filter(move |(name, _)| name.eq_ignore_ascii_case(wanted));
+        fields.filter_map(|(_, value)| value.split(' ').next_back())
+    };
+    let bound = |token: &str| payload(token).is_some_and(|claims| claims.pointer("/cnf/x5t#S256").is_some());
+    let with_nonce = |proof: &str| payload(proof).is_some_and(|claims| claims.get("nonce").is_some());
+    match trail.credentials_ignored.unwrap_or(trail.verdict) {
+        "token-bound" if case.token.as_deref().into_iter().chain(values("authorization")).any(bound) => Some(
+            "the token is bound to a client certificate, which nobody shows here: give --claims instead".to_owned(),
+        ),
+        "proof-nonce" if values("dpop").any(with_nonce) => {
+            Some("only the edge knows the nonces that it gave: give --claims instead of token and proof".to_owned())
+        }
+        _ => None,
+    }
+}
+
+/// What a JWT says, whoever signed it.
+fn payload(token: &str) -> Option<Value> {
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?).ok()
+}
+
+fn untold(route: &Route, case: &Case, client: &Client) -> Untold {
+    let mut untold = Untold::default();
+    for place in &route.from {
+        let tests = || place.deny.iter().chain(&place.allow);
+        match judge(place, client, &mut DescribedAcls(&case.acls)) {
+            Err(PlaceError { reason: PlaceReason::Unknown(fact), .. }) => {
+                let test = tests().find(|test| test.fact() == fact && !is_told(test, case, client));
+                match test {
+                    Some(_) if place.shadow => untold.passed.push(fact),
+                    Some(test) => untold.missing = Some(give(place, test, case)),
+                    None => {}
+                }
+                if !place.shadow {
+                    break;
+                }
+            }
+            Err(_) if !place.shadow => break,
+            Ok(()) | Err(_) => {
+                let passes = |test: &&PlaceTest| place.unknown_passes.contains(&test.fact());
+                let tests = tests().filter(passes).filter(|test| !is_told(test, case, client));
+                untold.passed.extend(tests.map(PlaceTest::fact));
+            }
+        }
+    }
+    untold.passed.sort_unstable();
+    untold.passed.dedup();
+    untold
+}
+
+/// Whether `case` says what `test` asks, or that the edge does not know it.
+fn is_told(test: &PlaceTest, case: &Case, client: &Client) -> bool {
+    let known = match test {
+        PlaceTest::Network(_) => client.address.is_some(),
+        PlaceTest::Acl(names) => client.address.is_some() && names.iter().all(|name| case.acls.contains_key(name)),
+        _ if case.client.is_some() => true,
+        PlaceTest::Country(_) => client.country.is_some(),
+        PlaceTest::Subdivision(_) => client.subdivision.is_some(),
+        PlaceTest::Continent(_) => client.continent.is_some(),
+        PlaceTest::Asn(_) => client.asn.is_some(),
+        PlaceTest::Connection(_) => client.connection.is_some(),
+        PlaceTest::Proxy(_) => client.proxy.is_some(),
+        PlaceTest::Anonymizer(_) => client.anonymizers.is_some(),
+    };
+    known || case.unknown.contains(&test.fact())
+}
+
+/// What to give so that `test` can be answered.
+fn give(place: &Place, test: &PlaceTest, case: &Case) -> String {
+    let facts = |facts: Value| format!("--client '{facts}'");
+    let option = match test {
+        PlaceTest::Network(_) => "--address 198.51.100.7".to_owned(),
+        PlaceTest::Acl(_) if case.address.is_none() => "--address 198.51.100.7".to_owned(),
+        PlaceTest::Acl(names) => {
+            let untold = names.iter().filter(|name| !case.acls.contains_key(*name));
+            let described: Value =
+                untold.map(|name| (name.clone(), json!("allow"))).collect::<serde_json::Map<_, _>>().into();
+            format!(
+                "{} (or \"block\", or \"none\" where no entry covers the address)",
+                facts(json!({ "acls": described }))
+            )
+        }
+        PlaceTest::Country(_) => "--country DE".to_owned(),
+        PlaceTest::Subdivision(_) => format!("--country US {}", facts(json!({ "region": "CA" }))),
+        PlaceTest::Continent(_) => facts(json!({ "continent": "EU" })),
+        PlaceTest::Asn(_) => facts(json!({ "asn": 64500 })),
+        PlaceTest::Connection(_) => facts(json!({ "connection": "wired" })),
+        PlaceTest::Proxy(_) => facts(json!({ "proxy": "hosting" })),
+        PlaceTest::Anonymizer(_) => facts(json!({ "anonymizers": ["vpn"] })),
+    };
+    let (name, fact) = (&place.name, test.fact().as_str());
+    let unknown = facts(json!({ "unknown": [fact] }));
+    format!("place \"{name}\" asks for the client's {fact}: give {option}, or {unknown} if the edge does not know it")
+}

@@ -1,0 +1,183 @@
+//! Log lines as requests that can be judged again, and what they say became of these requests.
+
+use fastgate::identity::rehearsal::{accepted, put};
+use fastgate::policy::{Access, Policy, Route};
+use fastgate::request::{CanonicalPath, MAX_PATH_BYTES, MAX_TARGET_BYTES};
+use fastgate::route::find_for;
+use fastgate::time::UnixTime;
+use fastgate::trail::{Recorded, Trail};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::offline::Case;
+
+/// What is read of a log line.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Line {
+    pub(super) time: UnixTime,
+    pub(super) request_id: String,
+    pub(super) method: String,
+    verdict: String,
+    #[serde(default)]
+    credentials_ignored: Option<String>,
+    #[serde(default)]
+    subject: Option<String>,
+    #[serde(default)]
+    pub(super) issuer: Option<String>,
+    pub(super) recorded: Recorded,
+}
+
+/// Who called, as far as the line says.
+pub(super) enum Caller<'line> {
+    Known {
+        subject: &'line str,
+        issuer: &'line str,
+    },
+    WithoutToken,
+    /// The code by which the token, or the proof beside it, was refused.
+    WithBadToken(&'line str),
+    NotLookedAt,
+}
+
+/// What a policy makes of a line.
+pub(super) struct Judged {
+    /// `forwarded` or the code of the refusal.
+    pub(super) verdict: String,
+    pub(super) cause: Option<String>,
+    pub(super) route: Option<String>,
+    subject: Option<String>,
+    facts: Option<Recorded>,
+}
+
+/// What no policy takes for a token: two dots, and nothing between them.
+const BAD_TOKEN: &str = "..";
+/// The code by which it is refused.
+const BAD_TOKENS_CODE: &str = "token-malformed";
+
+/// Why a line is not judged that does not say what was asked.
+const NO_LOG_LINE: &str = "no log line of a request with a canonical path";
+
+impl Line {
+    /// Reads one line of a log. A log may hold anything: what no edge writes is an error, before anything is made of it.
+    ///
+    /// # Errors
+    /// Why the line cannot be judged again.
+    pub(super) fn read(text: &[u8]) -> Result<Self, &'static str> {
+        let line: Self = serde_json::from_slice(text).map_err(|_| NO_LOG_LINE)?;
+        let Recorded { path, query, .. } = &line.recorded;
+        if path.len() > MAX_PATH_BYTES || *query > MAX_TARGET_BYTES {
+            return Err("its path or query is too long to be judged again");
+        }
+        let is_canonical = CanonicalPath::parse(path.as_bytes()).is_ok_and(|parsed| parsed.encoded() == path);
+        is_canonical.then_some(line).ok_or(NO_LOG_LINE)
+    }
+
+    pub(super) fn caller(&self) -> Caller<'_> {
+        if let (Some(subject), Some(issuer)) = (&self.subject, &self.issuer) {
+            return Caller::Known { subject, issuer };
+        }
+        match self.credentials_ignored.as_ref().unwrap_or(&self.verdict).as_str() {
+            "credentials-missing" => Caller::WithoutToken,
+            code if ["credentials-", "token-", "proof-"].iter().any(|kind| code.starts_with(kind)) => {
+                Caller::WithBadToken(code)
+            }
+            _ => Caller::NotLookedAt,
+        }
+    }
+
+    /// The route that `policy` has for it.
+    pub(super) fn route<'policy>(&self, policy: &'policy Policy) -> Option<&'policy Route> {
+        find_for(policy, &CanonicalPath::parse(self.recorded.path.as_bytes()).ok()?, &self.method).ok()
+    }
+
+    /// Whether the caller's token was bound, as far as the line says: outright, or by what became of it on a route of `old`
+    /// that takes no other.
+    pub(super) fn bound(&self, old: &Policy) -> Option<bool> {
+        let asked = self.route(old).is_some_and(asks_binding);
+        self.recorded.bound.or_else(|| asked.then(|| self.verdict != "token-unbound"))
+    }
+
+    /// The request, for both policies. Its token is one that `old` takes, since the caller's own was.
+    pub(super) fn case(&self, old: &Policy) -> Case {
+        let Recorded { path, query, content_length, client, .. } = &self.recorded;
+        let target = if *query > 0 { format!("{path}?{}", "x".repeat(*query)) } else { path.clone() };
+        let host = old.edge().hosts.first().map(|host| ("host".to_owned(), host.to_owned()));
+        let length = content_length.map(|length| ("content-length".to_owned(), length.to_string()));
+        let mut case = Case {
+            method: Some(self.method.clone()),
+            target,
+            headers: host.into_iter().chain(length).collect(),
+            client: Some(client.clone()),
+            ..Case::default()
+        };
+        match self.caller() {
+            Caller::Known { subject, issuer } => {
+                case.issuer = Some(issuer.to_owned());
+                case.claims = Some(self.claims(subject, issuer, old));
+            }
+            Caller::WithBadToken(_) => case.token = Some(BAD_TOKEN.to_owned()),
+            Caller::WithoutToken | Caller::NotLookedAt => {}
+        }
+        case
+    }
+
+    fn claims(&self, subject: &str, issuer: &str, old: &Policy) -> Map<String, Value> {
+        let mut claims = Map::new();
+        claims.insert("sub".to_owned(), subject.into());
+        if self.bound(old) == Some(true) {
+            // 32 bytes of zeros, in base64url: every binding is as good as any other.
+            claims.insert("cnf".to_owned(), json!({ "x5t#S256": "A".repeat(43) }));
+        }
+        let Some(issuer) = old.issuers().find(|known| known.id == issuer) else { return claims };
+        let Recorded { client_id, scopes, roles, groups, .. } = &self.recorded;
+        let list = |names: &[String]| (!names.is_empty()).then(|| Value::from(names.to_vec()));
+        for (paths, value) in [
+            (&issuer.shape.scopes, (!scopes.is_empty()).then(|| Value::from(scopes.join(" ")))),
+            (&issuer.shape.roles, list(roles)),
+            (&issuer.shape.groups, list(groups)),
+            (&issuer.shape.client, client_id.as_deref().map(Value::from)),
+        ] {
+            if let (Some(path), Some(value)) = (accepted(paths, issuer).next(), value) {
+                put(&mut claims, path, value);
+            }
+        }
+        claims
+    }
+
+    /// What the policy that wrote `trail` makes of this line.
+    pub(super) fn judged(&self, trail: Trail) -> Judged {
+        let Trail { verdict, cause, route, subject, recorded: facts, .. } = trail;
+        match self.caller() {
+            Caller::WithBadToken(code) if verdict == BAD_TOKENS_CODE => {
+                let cause = Some(format!("the token was refused then ({code})"));
+                Judged { verdict: code.to_owned(), cause, route, subject, facts }
+            }
+            _ => Judged { verdict: verdict.to_owned(), cause, route, subject, facts },
+        }
+    }
+
+    /// Where what the old policy makes of this line is not what the line says became of it.
+    pub(super) fn contradiction(&self, old: &Judged) -> Option<String> {
+        // What became of it behind the edge is no decision of a policy.
+        let said = if self.verdict.starts_with("origin-") { "forwarded" } else { &self.verdict };
+        if old.verdict != said {
+            return Some(format!("the old policy gives {} here, the log says {said}", old.verdict));
+        }
+        let nothing = Recorded::default();
+        let (found, logged) = (old.facts.as_ref().unwrap_or(&nothing), &self.recorded);
+        let differing = [
+            ("subjects", old.subject != self.subject),
+            ("client ids", found.client_id != logged.client_id),
+            ("scopes", found.scopes != logged.scopes),
+            ("roles", found.roles != logged.roles),
+            ("groups", found.groups != logged.groups),
+        ];
+        let (member, _) = differing.into_iter().find(|(_, differs)| *differs)?;
+        Some(format!("the old policy finds other {member} here than the log says"))
+    }
+}
+
+/// Whether `route` takes bound tokens alone.
+pub(super) fn asks_binding(route: &Route) -> bool {
+    route.require_bound && matches!(route.access, Access::Authenticated { .. })
+}

@@ -1,0 +1,166 @@
+//! The body of a request: read ahead if the policy requires it, then forwarded with what was read in front.
+
+use std::io::Write as _;
+
+use fastgate::content::{Body, ContentError};
+use fastgate::refusal::Refusal;
+use fastly::handle::BodyHandle;
+use fastly::http::FramingHeadersMode;
+use fastly::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use fastly::http::request::SendError;
+use fastly::{Request, Response};
+use sha2::{Digest as _, Sha256};
+
+use super::forward::classify;
+use crate::compute::platform::bounded::{Pace, Reader, Unread, read, request as pace_of_request};
+
+/// How much of a bounded body is read before the request is sent to the origin, in bytes.
+const HELD: usize = 64 * 1024;
+
+/// A body as it arrived, with what was read of it.
+pub(in crate::compute) struct ReceivedBody {
+    held: Vec<u8>,
+    rest: Option<BodyHandle>,
+    /// The reader of a body that was begun, with its time.
+    reader: Option<Reader>,
+    /// `Content-Length` as the client announced it, where it did.
+    announced: Option<u64>,
+}
+
+impl ReceivedBody {
+    /// The body of `request`, unread.
+    pub(in crate::compute) fn of(request: &mut Request) -> Self {
+        let announced = announced(request);
+        Self { held: Vec::new(), rest: request.try_take_body().map(fastly::Body::into_handle), reader: None, announced }
+    }
+
+    const fn pace(&self) -> Pace {
+        pace_of_request(self.announced.is_some())
+    }
+
+    /// Whether as much was read as was announced; a body that ends before is not a whole one (RFC 9112 §8).
+    fn is_whole(&self) -> bool {
+        self.announced.is_none_or(|announced| u64::try_from(self.held.len()) == Ok(announced))
+    }
+
+    /// Sends `request` with this body. One that may not be longer than `most` and turns out to be is cut, and the origin
+    /// sees that it did not end.
+    pub(in crate::compute) fn send(
+        mut self,
+        mut request: Request,
+        most: Option<u64>,
+        backend: &str,
+    ) -> Result<Response, Refusal> {
+        if let (Some(length), Some(_)) = (self.announced, &self.rest) {
+            // One that ends before is never taken for a whole one: the platform hangs up on the origin (RFC 9112 §6.3). Where
+            // the client announced none, the platform frames the body.
+            request.set_header(CONTENT_LENGTH, length.to_string());
+            request.set_framing_headers_mode(FramingHeadersMode::ManuallyFromHeaders);
+        }
+        let reader = self.reader.take().unwrap_or_else(|| Reader::new(self.pace()));
+        match (self.rest, most) {
+            (None, _) => {
+                if !self.held.is_empty() {
+                    request.set_body(self.held);
+                }
+                request.send(backend).map_err(|error| failed(&error))
+            }
+            (Some(rest), None) if self.held.is_empty() => {
+                request.set_body(fastly::Body::from(rest));
+                request.send(backend).map_err(|error| failed(&error))
+            }
+            (Some(rest), most) => {
+                let bound = self.announced.or(most).unwrap_or(u64::MAX);
+                stream(request, self.held, rest, (bound, self.announced.is_some()), reader, backend)
+            }
+        }
+    }
+}
+
+impl Body for ReceivedBody {
+    fn sha256(&mut self, most: u64) -> Result<[u8; 32], ContentError> {
+        if let Some(rest) = self.rest.take() {
+            // One byte more tells a body that is too long from one that just fits.
+            let bound = usize::try_from(most).unwrap_or(usize::MAX);
+            self.held = read(rest, bound, self.pace()).map_err(|unread| content_error(unread, most))?;
+            if !self.is_whole() {
+                return Err(ContentError::Unreadable);
+            }
+        }
+        Ok(Sha256::digest(&self.held).into())
+    }
+
+    fn hold(&mut self, most: u64) -> Result<(), ContentError> {
+        let Some(mut rest) = self.rest.take() else { return Ok(()) };
+        let mut reader = Reader::new(self.pace());
+        while self.held.len() < HELD {
+            let more = reader.read(&mut rest, &mut self.held).map_err(|unread| content_error(unread, most))?;
+            if exceeds(self.held.len(), most) {
+                return Err(ContentError::TooLong { most });
+            }
+            if !more {
+                return if self.is_whole() { Ok(()) } else { Err(ContentError::Unreadable) };
+            }
+        }
+        (self.rest, self.reader) = (Some(rest), Some(reader));
+        Ok(())
+    }
+}
+
+/// `Content-Length`, where it is what frames the body (RFC 9112 §6.3).
+fn announced(request: &Request) -> Option<u64> {
+    let mut lengths = request.get_header_all(CONTENT_LENGTH);
+    match (lengths.next(), lengths.next(), request.contains_header(TRANSFER_ENCODING)) {
+        (Some(length), None, false) => length.to_str().ok()?.parse().ok(),
+        _ => None,
+    }
+}
+
+/// Sends `held`, and then the rest as it arrives. It must be `bound` bytes long if that `is_exact`, else at most as long.
+fn stream(
+    request: Request,
+    held: Vec<u8>,
+    mut rest: BodyHandle,
+    (bound, is_exact): (u64, bool),
+    mut reader: Reader,
+    backend: &str,
+) -> Result<Response, Refusal> {
+    let (mut sink, response) = request.send_async_streaming(backend).map_err(|error| failed(&error))?;
+    let mut sent = held.len();
+    let mut piece = held;
+    // An origin that responds early may stop reading; its response counts.
+    while sink.write_all(&piece).is_ok() {
+        piece.clear();
+        let cause = match reader.read(&mut rest, &mut piece) {
+            Ok(false) if is_exact && u64::try_from(sent) != Ok(bound) => ContentError::Unreadable,
+            Ok(false) => break,
+            Ok(true) if exceeds(sent.saturating_add(piece.len()), bound) => ContentError::TooLong { most: bound },
+            Ok(true) => {
+                sent = sent.saturating_add(piece.len());
+                continue;
+            }
+            Err(unread) => content_error(unread, bound),
+        };
+        let _ = sink.abandon();
+        return Err(cause.into());
+    }
+    let _ = sink.finish();
+    response.wait().map_err(|error| failed(&error))
+}
+
+const fn content_error(unread: Unread, most: u64) -> ContentError {
+    match unread {
+        Unread::TooLong => ContentError::TooLong { most },
+        Unread::TooSlow => ContentError::TooSlow,
+        Unread::Broken => ContentError::Unreadable,
+    }
+}
+
+fn failed(error: &SendError) -> Refusal {
+    classify(error.root_cause()).into()
+}
+
+/// Whether a body of `length` bytes is longer than `most`.
+fn exceeds(length: usize, most: u64) -> bool {
+    u64::try_from(length).map_or(true, |length| length > most)
+}

@@ -1,0 +1,111 @@
+//! Reads of bodies that are bounded in length and time. The platform's read returns when something has arrived, however
+//! long that takes, so each read first waits for the body to be ready, no longer than there is time left. Waiting has a
+//! price: on Viceroy, a body that breaks off meanwhile looks like one that ends. It is done only if the end can be told
+//! otherwise: what is read is JSON, or its length was announced.
+
+use std::fmt;
+use std::io::Read as _;
+use std::time::{Duration, Instant};
+
+use fastly::Body;
+use fastly::handle::BodyHandle;
+
+/// How much time a body may take.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::compute) struct Pace {
+    /// What any body may take.
+    grace: Duration,
+    /// What each further kibibyte may take; zero if the length of a body buys it no time.
+    per_kibibyte: Duration,
+    /// Whether the time is also kept while nothing arrives at all.
+    waits: bool,
+}
+
+/// A response, or a stored value: three seconds in all. How long it may take to begin is the backend's
+/// `first_byte_timeout`.
+pub(in crate::compute) const RESPONSE: Pace =
+    Pace { grace: Duration::from_secs(3), per_kibibyte: Duration::ZERO, waits: true };
+/// The body of a client: ten seconds, and then at least 8 KiB a second. Where its length was not announced, a client that
+/// sends nothing at all is bounded by the platform alone.
+pub(in crate::compute) const fn request(is_announced: bool) -> Pace {
+    Pace { grace: Duration::from_secs(10), per_kibibyte: Duration::from_millis(125), waits: is_announced }
+}
+
+/// Why a body was not read to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::compute) enum Unread {
+    /// It is longer than it may be.
+    TooLong,
+    /// It took longer than it may.
+    TooSlow,
+    /// It broke off.
+    Broken,
+}
+
+impl fmt::Display for Unread {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::TooLong => "is too long",
+            Self::TooSlow => "takes too long",
+            Self::Broken => "breaks off",
+        })
+    }
+}
+
+/// A whole body, if it ends in time and within `max_bytes`.
+pub(in crate::compute) fn read(body: impl Into<Body>, max_bytes: usize, pace: Pace) -> Result<Vec<u8>, Unread> {
+    let mut body = body.into().into_handle();
+    let mut reader = Reader::new(pace);
+    let mut bytes = Vec::new();
+    while reader.read(&mut body, &mut bytes)? {
+        if bytes.len() > max_bytes {
+            return Err(Unread::TooLong);
+        }
+    }
+    Ok(bytes)
+}
+
+/// Reads a body piece by piece within its time.
+pub(in crate::compute) struct Reader {
+    pace: Pace,
+    started: Instant,
+    read: usize,
+    piece: Vec<u8>,
+}
+
+impl Reader {
+    pub(in crate::compute) fn new(pace: Pace) -> Self {
+        Self { pace, started: Instant::now(), read: 0, piece: vec![0; 16 * 1024] }
+    }
+
+    /// Appends what has arrived to `bytes`; `false` at the end of the body.
+    pub(in crate::compute) fn read(&mut self, body: &mut BodyHandle, bytes: &mut Vec<u8>) -> Result<bool, Unread> {
+        let kibibytes = u32::try_from(self.read / 1024).unwrap_or(u32::MAX);
+        let budget = self.pace.grace.saturating_add(self.pace.per_kibibyte.saturating_mul(kibibytes));
+        let left = budget.checked_sub(self.started.elapsed()).ok_or(Unread::TooSlow)?;
+        if self.pace.waits && !is_ready_within(body, left)? {
+            return Err(Unread::TooSlow);
+        }
+        let count = body.read(&mut self.piece).map_err(|_| Unread::Broken)?;
+        bytes.extend(self.piece.iter().take(count));
+        self.read = self.read.saturating_add(count);
+        Ok(count > 0)
+    }
+}
+
+/// Whether `body` has something to read, or its end, within `timeout`.
+#[expect(unsafe_code, reason = "the SDK can wait for a body only for as long as that takes")]
+fn is_ready_within(body: &BodyHandle, timeout: Duration) -> Result<bool, Unread> {
+    /// What the host returns after a timeout.
+    const NONE: u32 = u32::MAX;
+    // SAFETY: the handle is not closed: it stays with `body`, which is borrowed.
+    let handles = [unsafe { body.as_u32() }];
+    let milliseconds = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX).max(1);
+    let mut ready = NONE;
+    // SAFETY: the pointer and the length describe `handles`, which outlives the call; the handle in it is that of `body`,
+    // which is borrowed for as long; `ready` is a valid place for an index.
+    let status =
+        unsafe { fastly_sys::fastly_async_io::select(handles.as_ptr(), handles.len(), milliseconds, &raw mut ready) };
+    status.result().map_err(|_| Unread::Broken)?;
+    Ok(ready != NONE)
+}

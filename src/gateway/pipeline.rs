@@ -1,0 +1,266 @@
+//! The steps of the pipeline, a method each. A method calls the module of its step and records the outcome; it decides
+//! nothing itself.
+
+use super::{Decision, Environment, refuse};
+use crate::authorize::{Permit, authorize, check_shadow};
+use crate::availability::{self, Available};
+use crate::content::{self, CheckedBody};
+use crate::cors::{self, OriginChecked};
+use crate::headers::Headers;
+use crate::identity::bearer::{self, Scheme};
+use crate::identity::{Caller, Seen, identify};
+use crate::inspect::{Inspected, inspect};
+use crate::mint::{About, Grant, Minter};
+use crate::place::{self, Admitted};
+use crate::policy::limits::Limit;
+use crate::policy::{Access, Captures, Edge, Policy, Route};
+use crate::refusal::Refusal;
+use crate::request::{RequestHead, Target, normalize};
+use crate::response::ResponseFields;
+use crate::rewrite::{OriginTarget, rewrite};
+use crate::route;
+use crate::throttle::{self, Cleared, KeyParts, Outcome, Quota, ThrottleError, ratelimit_fields};
+use crate::trail::{Recorded, Step, Trail, excerpt};
+
+/// One request in the pipeline.
+pub(super) struct Pipeline<'run, 'outside> {
+    edge: &'run Edge,
+    outside: &'run mut Environment<'outside>,
+    trail: &'run mut Trail,
+    /// The edits of the response, whether it comes from the origin or from the edge.
+    response: ResponseFields,
+    /// The scheme that a challenge asks for.
+    scheme: Scheme,
+}
+
+impl<'run, 'outside> Pipeline<'run, 'outside> {
+    pub(super) fn new(outside: &'run mut Environment<'outside>, trail: &'run mut Trail, edge: &'run Edge) -> Self {
+        Self { edge, outside, trail, response: ResponseFields::default(), scheme: Scheme::default() }
+    }
+
+    pub(super) fn normalize(&mut self, head: RequestHead) -> Result<Target, Refusal> {
+        let target = normalize(head, &self.edge.hosts)?;
+        self.trail.recorded = Some(Recorded::of(&target, self.outside.client));
+        self.done(Step::Normalize, || format!("{} {} on {}", target.method(), target.path().encoded(), target.host()));
+        Ok(target)
+    }
+
+    pub(super) fn preflight(&mut self, policy: &Policy, target: &Target) -> Result<Option<Headers>, Refusal> {
+        if self.edge.security_headers {
+            self.response.secure();
+        }
+        let Some((route, fields)) = cors::preflight(policy, target)? else { return Ok(None) };
+        self.trail.route = Some(route);
+        Ok(Some(fields))
+    }
+
+    pub(super) fn find<'policy>(
+        &mut self,
+        policy: &'policy Policy,
+        target: &Target,
+    ) -> Result<OriginChecked<'policy>, Refusal> {
+        let route = route::find(policy, target)?;
+        self.trail.route = Some(route.id.clone());
+        cors::set_fields(route, target, &mut self.response);
+        let checked = cors::check_origin(route, target)?;
+        self.response.edit(&route.response_fields);
+        if route.require_bound || bearer::tries_proof(target.authorization()) {
+            self.scheme = Scheme::DPoP;
+        }
+        self.done(Step::Match, || format!("route \"{}\", {}", route.id, route.template.as_str()));
+        Ok(checked)
+    }
+
+    pub(super) fn availability<'policy>(&self, checked: OriginChecked<'policy>) -> Result<Available<'policy>, Refusal> {
+        Ok(availability::check(checked, self.outside.kill_switch)?)
+    }
+
+    pub(super) fn place<'policy>(&mut self, available: Available<'policy>) -> Result<Admitted<'policy>, Refusal> {
+        let Environment { client, acls, .. } = &mut *self.outside;
+        let trail = &mut *self.trail;
+        let admitted = place::admit(available, client, *acls, &mut |place, refused| {
+            if let Some(error) = refused {
+                would_refuse(trail, error);
+            }
+            trail.note(Step::Place, || format!("place \"{}\" was asked", place.name));
+        })?;
+        self.timed(Step::Place);
+        Ok(admitted)
+    }
+
+    /// The flood limit, which is counted before a token is read. It counts preflights, documents of the edge and requests
+    /// without a route as well: together, if it counts by route.
+    pub(super) fn flood(&mut self, route: Option<&Route>, target: &Target) -> Result<(), Refusal> {
+        let Some(limit) = &self.edge.flood_limit else { return Ok(()) };
+        let parts = KeyParts {
+            route: route.map_or("", |route| route.id.as_str()),
+            caller: &Caller::Anonymous,
+            client: self.outside.client.address,
+            headers: target.headers(),
+        };
+        match throttle::throttle(limit, &parts, self.outside.counter, self.outside.now) {
+            Err(error) if !limit.shadow => return Err(error.into()),
+            outcome => {
+                record_count(self.trail, limit, outcome);
+            }
+        }
+        self.timed(Step::Throttle);
+        Ok(())
+    }
+
+    pub(super) fn identify(
+        &mut self,
+        policy: &Policy,
+        admitted: Admitted<'_>,
+        target: &Target,
+    ) -> Result<Caller, Refusal> {
+        let mut seen = Seen::default();
+        let identified = identify(policy, admitted, target, self.outside.now, &mut self.outside.sources, &mut seen);
+        self.trail.issuer = seen.issuer;
+        self.trail.key_id = seen.key_id.as_deref().map(excerpt);
+        if let Some(nonce) = &seen.nonce {
+            self.response.give_nonce(nonce);
+        }
+        self.timed(Step::Identify);
+        let caller = match identified {
+            // A bad token on a route where it is optional costs the caller its identity and nothing else.
+            Err(error) if admitted.route().access == Access::Optional => {
+                self.trail.credentials_ignored = Some(Refusal::from(error).code());
+                Caller::Anonymous
+            }
+            caller => caller?,
+        };
+        if let Caller::Known(identity) = &caller {
+            self.trail.identify(identity);
+        }
+        self.trail.note(Step::Identify, || match &caller {
+            Caller::Anonymous => "nobody in particular".to_owned(),
+            Caller::Known(identity) => format!("\"{}\" of issuer \"{}\"", identity.subject(), identity.issuer_id()),
+        });
+        Ok(caller)
+    }
+
+    pub(super) fn authorize<'policy>(
+        &mut self,
+        admitted: Admitted<'policy>,
+        caller: Caller,
+        captures: &Captures,
+    ) -> Result<Permit<'policy>, Refusal> {
+        let permit = authorize(admitted, caller, captures)?;
+        if let Err(error) = check_shadow(&permit, captures) {
+            would_refuse(self.trail, error);
+        }
+        self.done(Step::Authorize, || "every rule of the route is met".to_owned());
+        Ok(permit)
+    }
+
+    pub(super) fn inspect<'policy>(
+        &mut self,
+        permit: Permit<'policy>,
+        target: &Target,
+    ) -> Result<Inspected<'policy>, Refusal> {
+        let inspected = inspect(permit, target, &mut |error| would_refuse(self.trail, error))?;
+        self.timed(Step::Inspect);
+        Ok(inspected)
+    }
+
+    pub(super) fn throttle<'policy>(
+        &mut self,
+        inspected: Inspected<'policy>,
+        target: &Target,
+    ) -> Result<Cleared<'policy>, Refusal> {
+        let Environment { client, counter, now, .. } = &mut *self.outside;
+        let trail = &mut *self.trail;
+        let mut quotas = Vec::new();
+        let cleared = throttle::clear(inspected, target, client, *counter, *now, &mut |limit, outcome| {
+            quotas.extend(record_count(trail, limit, outcome));
+        })?;
+        for (name, value) in ratelimit_fields(&quotas) {
+            self.response.set(name, value);
+        }
+        self.timed(Step::Throttle);
+        Ok(cleared)
+    }
+
+    pub(super) fn rewrite(
+        &mut self,
+        cleared: &Cleared<'_>,
+        target: Target,
+        captures: &Captures,
+    ) -> Result<OriginTarget, Refusal> {
+        let target = rewrite(cleared, target, captures)?;
+        if cleared.route().origin_template.is_some() {
+            self.done(Step::Rewrite, || format!("the origin knows it as {}", target.path().encoded()));
+        }
+        Ok(target)
+    }
+
+    pub(super) fn content(&mut self, route: &Route) -> Result<CheckedBody, Refusal> {
+        let body = content::read(route, self.outside.body)?;
+        if content::longest_body(route).is_some() {
+            self.timed(Step::Content);
+        }
+        Ok(body)
+    }
+
+    pub(super) fn mint(
+        &mut self,
+        minter: &Minter,
+        cleared: &Cleared<'_>,
+        target: &OriginTarget,
+        body: &CheckedBody,
+    ) -> Result<Grant, Refusal> {
+        let client = self.outside.client;
+        let now = (self.outside.clock)();
+        let request_id = &self.trail.request_id;
+        let grant = minter.mint(&About { edge: self.edge, cleared, target, body, client, now, request_id })?;
+        let audience = &cleared.route().origin.audience;
+        self.done(Step::Mint, || format!("for audience \"{audience}\": {}", grant.path_and_query()));
+        Ok(grant)
+    }
+
+    /// The end of a pipeline in which no step refused.
+    pub(super) fn decided(self, decision: Decision) -> Decision {
+        let (verdict, decision) = match decision {
+            Decision::Forward(grant) => ("forwarded", Decision::Forward(grant.with_response(self.response))),
+            Decision::Preflight(fields) => ("preflight", Decision::Preflight(self.response.apply(&fields))),
+            Decision::Publish(publication) => ("published", Decision::Publish(publication)),
+            Decision::Refuse(problem) => return Decision::Refuse(problem),
+        };
+        self.trail.verdict = verdict;
+        decision
+    }
+
+    /// The end of a pipeline in which a step refused.
+    pub(super) fn refused(self, refusal: &Refusal, resource_metadata: &str) -> Decision {
+        let problem = refuse(refusal, self.trail).asking_for(self.scheme, resource_metadata);
+        Decision::Refuse(problem.with_fields(self.response))
+    }
+
+    fn done(&mut self, step: Step, found: impl FnOnce() -> String) {
+        self.timed(step);
+        self.trail.note(step, found);
+    }
+
+    fn timed(&mut self, step: Step) {
+        self.trail.step(step, (self.outside.elapsed)());
+    }
+}
+
+/// Records the outcome of a limit; returns the quota that the caller is told of, if any.
+fn record_count(trail: &mut Trail, limit: &Limit, outcome: Result<Outcome, ThrottleError>) -> Option<Quota> {
+    match outcome {
+        Ok(Outcome::Counted(quota)) => {
+            trail.note(Step::Throttle, || quota.to_string());
+            return Some(quota).filter(|_| !limit.shadow);
+        }
+        Ok(Outcome::Uncounted { cause }) => trail.uncounted.push(format!("{}: {cause}", limit.name)),
+        Err(error) => would_refuse(trail, error),
+    }
+    None
+}
+
+/// Records what a rule in shadow would have refused.
+fn would_refuse(trail: &mut Trail, error: impl Into<Refusal>) {
+    trail.shadow.push(format!("would-refuse {}", error.into().code()));
+}

@@ -1,0 +1,120 @@
+//! The table that decides which [`Problem`] the client sees of each [`Refusal`]. The match has no wildcard for a whole
+//! refusal, so a new one does not compile until someone adds it here.
+
+use super::challenge::Challenge;
+use super::{Kind, Problem};
+use crate::authorize::AuthorizeError;
+use crate::availability::AvailabilityError;
+use crate::content::ContentError;
+use crate::identity::bearer::CredentialsError;
+use crate::identity::deny_list::DenyListError;
+use crate::identity::dpop::ProofError;
+use crate::identity::introspection::IntrospectionError;
+use crate::identity::token::TokenError;
+use crate::inspect::InspectError;
+use crate::mint::MintError;
+use crate::place::PlaceError;
+use crate::refusal::{ClosedError, OriginError, Refusal};
+use crate::request::RequestError;
+use crate::response::ResponseFields;
+use crate::route::RouteError;
+use crate::throttle::{ThrottleError, ratelimit_fields};
+
+/// Seconds after which it is worth trying again.
+const RETRY_AFTER: &str = "5";
+
+impl From<&Refusal> for Problem {
+    fn from(refusal: &Refusal) -> Self {
+        let with = |kind, fields| Self { kind, fields, challenge: None, response: ResponseFields::default() };
+        let plain = |kind| with(kind, Vec::new());
+        let challenge = |kind, challenge| Self { challenge: Some(challenge), ..plain(kind) };
+        let later = || with(Kind::Unavailable, vec![("retry-after", RETRY_AFTER.to_owned())]);
+        match refusal {
+            Refusal::Request(error) => match error {
+                RequestError::HostMalformed | RequestError::TargetMalformed | RequestError::PathAmbiguous(_) => {
+                    plain(Kind::BadRequest)
+                }
+                RequestError::HostUnknown => plain(Kind::MisdirectedRequest),
+                RequestError::TargetTooLong { .. } => plain(Kind::UriTooLong),
+                RequestError::TooManyFields { .. }
+                | RequestError::TooManyConnectionNames
+                | RequestError::TooManySubprotocols => plain(Kind::HeaderFieldsTooLarge),
+                RequestError::BearerSubprotocol => challenge(Kind::BadRequest, Challenge::because("invalid_request")),
+            },
+            Refusal::Route(RouteError::NoRoute) => plain(Kind::NotFound),
+            Refusal::Route(RouteError::MethodNotAllowed { allowed }) => {
+                with(Kind::MethodNotAllowed, vec![("allow", allowed.join(", "))])
+            }
+            Refusal::Cors(_) => plain(Kind::Forbidden),
+            Refusal::Availability(AvailabilityError::Maintenance { retry_after, .. }) => {
+                with(Kind::Maintenance, vec![("retry-after", retry_after.to_string())])
+            }
+            Refusal::Place(PlaceError { legal: true, .. }) => plain(Kind::LegalReasons),
+            Refusal::Place(PlaceError { legal: false, .. }) => plain(Kind::PlaceRefused),
+            Refusal::Credentials(CredentialsError::Missing | CredentialsError::OtherScheme)
+            | Refusal::Authorize(AuthorizeError::Unidentified) => {
+                challenge(Kind::AuthenticationRequired, Challenge::default())
+            }
+            Refusal::Credentials(CredentialsError::Repeated { .. }) => {
+                challenge(Kind::BadRequest, Challenge::because("invalid_request"))
+            }
+            Refusal::Token(TokenError::TooLong { .. }) => plain(Kind::HeaderFieldsTooLarge),
+            Refusal::Credentials(CredentialsError::Malformed)
+            | Refusal::Token(_)
+            | Refusal::DenyList(DenyListError::Revoked { .. })
+            | Refusal::Introspection(IntrospectionError::Inactive) => {
+                challenge(Kind::InvalidToken, Challenge::because("invalid_token"))
+            }
+            Refusal::Proof(ProofError::Nonce) => challenge(Kind::NonceRequired, Challenge::proving("use_dpop_nonce")),
+            Refusal::Proof(_) => challenge(Kind::InvalidProof, Challenge::proving("invalid_dpop_proof")),
+            Refusal::Authorize(AuthorizeError::Unbound) => {
+                challenge(Kind::BoundTokenRequired, Challenge::proving("invalid_token"))
+            }
+            Refusal::Authorize(AuthorizeError::IssuerNotAccepted { .. } | AuthorizeError::ConditionUnmet { .. }) => {
+                plain(Kind::Forbidden)
+            }
+            Refusal::Authorize(AuthorizeError::InsufficientScope { required, .. }) => challenge(
+                Kind::InsufficientScope,
+                Challenge { scope: Some(required.join(" ")), ..Challenge::because("insufficient_scope") },
+            ),
+            Refusal::Inspect(error) => match error {
+                // RFC 9110 §15.5.22: the response names the protocol that is required.
+                InspectError::NoHandshake => with(Kind::UpgradeRequired, vec![("upgrade", "websocket".to_owned())]),
+                InspectError::QueryTooLong { .. } => plain(Kind::UriTooLong),
+                InspectError::BodyTooLong { .. } => plain(Kind::ContentTooLarge),
+                InspectError::ContentType => plain(Kind::UnsupportedMediaType),
+                InspectError::HeaderMissing { .. } => plain(Kind::BadRequest),
+            },
+            Refusal::Content(ContentError::TooLong { .. }) => plain(Kind::ContentTooLarge),
+            Refusal::Content(ContentError::TooSlow) => plain(Kind::RequestTimeout),
+            Refusal::Content(ContentError::Unreadable) | Refusal::Rewrite(_) => plain(Kind::BadRequest),
+            Refusal::Throttle(ThrottleError::Exceeded { quota }) => {
+                let retry_after = ("retry-after", quota.retry_after().to_string());
+                let announced = ratelimit_fields(std::slice::from_ref(quota));
+                with(Kind::TooManyRequests, std::iter::once(retry_after).chain(announced).collect())
+            }
+            Refusal::Throttle(ThrottleError::QueueFull { .. }) => {
+                with(Kind::TooManyRequests, vec![("retry-after", "1".to_owned())])
+            }
+            Refusal::Mint(MintError::IdentityTooLong { .. } | MintError::HeadTooLong { .. }) => {
+                plain(Kind::HeaderFieldsTooLarge)
+            }
+            Refusal::Keys(_)
+            | Refusal::Availability(AvailabilityError::SwitchedOff)
+            | Refusal::DenyList(DenyListError::Unavailable(_))
+            | Refusal::Introspection(IntrospectionError::Unavailable(_))
+            | Refusal::Replays(_)
+            | Refusal::Throttle(ThrottleError::Unreachable { .. })
+            | Refusal::Mint(MintError::SigningFailed)
+            | Refusal::Closed(
+                ClosedError::Policy(_)
+                | ClosedError::SigningKeys(_)
+                | ClosedError::KillSwitch(_)
+                | ClosedError::Randomness,
+            )
+            | Refusal::Origin(OriginError::Unavailable(_)) => later(),
+            Refusal::Origin(OriginError::Unreachable(_) | OriginError::UnexpectedStatus(_)) => plain(Kind::BadGateway),
+            Refusal::Origin(OriginError::TooSlow(_)) => plain(Kind::GatewayTimeout),
+        }
+    }
+}
