@@ -58,8 +58,9 @@ impl Machine {
 
 impl Edge {
     fn start(manifest: &Path, guest: &Path) -> Self {
-        // The server that `make bench` built beside this program.
-        let server = std::env::current_exe().unwrap().with_file_name("edge");
+        // The server that `make bench` built: this program is in the folder `examples` beside it.
+        let program = std::env::current_exe().unwrap();
+        let server = program.ancestors().nth(2).unwrap().join("fastgate-edge");
         let mut process = Command::new(server)
             .current_dir(ROOT)
             .args(["--listen", "127.0.0.1:0", "--config"])
