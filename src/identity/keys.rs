@@ -1,14 +1,15 @@
-//! Keys of an issuer, by `kid`. In goes the JSON of a JWK Set (RFC 7517 §5), out comes a [`KeySet`] of those keys that
-//! verify something; the others are skipped and counted, so that one odd key never costs the good ones.
+//! The keys of an issuer, by `kid`. Input: the JSON of a JWK Set (RFC 7517 §5). Output: a [`KeySet`] of the keys that can
+//! verify signatures; the others are skipped and counted, so that one unusable key never costs the usable ones.
 
 mod jwk;
+mod key;
 mod thumbprint;
 
 use serde_json::Value;
 
 pub use jwk::UnusableKey;
+pub use key::Key;
 
-use super::signature::{SignatureInvalid, VerifyingKey};
 use crate::policy::AlgorithmName;
 use crate::strict_json;
 
@@ -21,26 +22,12 @@ pub const MAX_KEYS: usize = 64;
 #[derive(Clone, Debug)]
 pub struct KeySet {
     keys: Vec<Key>,
-    /// `kid` and thumbprint of every key that could be read, of those that cannot be told apart, too.
+    /// `kid` and thumbprint of every key that could be read, including those that are ambiguous.
     listed: Vec<(Option<String>, [u8; 32])>,
     skipped: Vec<UnusableKey>,
 }
 
-/// One key. The algorithm belongs to the key, never to the token (RFC 8725 §3.1).
-#[derive(Clone, Debug)]
-pub struct Key {
-    id: Option<String>,
-    /// `issuer`, a member of Entra's, as it stands there.
-    issuer: Option<Value>,
-    material: VerifyingKey,
-    /// The algorithms for which it is used: the one that `alg` names, or all of its family (RFC 7517 §4.4), without those
-    /// for which its `kid` stands on another key, too.
-    algorithms: Vec<AlgorithmName>,
-    /// RFC 7638.
-    thumbprint: [u8; 32],
-}
-
-/// Why a document is no key set.
+/// Why a document is not a key set.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeySetError {
     /// Longer than [`MAX_JWKS_BYTES`].
@@ -58,10 +45,10 @@ pub enum KeySetError {
         /// Their number.
         count: usize,
     },
-    /// A key holds private members, or is symmetric: the document is not one to be published, nor to be trusted.
+    /// A key has private members or is symmetric. Such a document must not be published, so it is not trusted.
     #[error("it holds a private or symmetric key")]
     HoldsSecrets,
-    /// None of the keys can be used. No keys is never "no check".
+    /// None of the keys can be used. An empty set never means that signatures are not checked.
     #[error("none of its {count} keys can be used")]
     NoUsableKey {
         /// How many there were.
@@ -69,7 +56,7 @@ pub enum KeySetError {
     },
 }
 
-/// Why no key fits a token.
+/// Why there is no key for a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NoKey {
     Unknown,
@@ -80,7 +67,7 @@ impl KeySet {
     /// Reads a JWK Set.
     ///
     /// # Errors
-    /// A [`KeySetError`] when the document as a whole is not to be used; a key that merely cannot be used is skipped.
+    /// A [`KeySetError`] if the document as a whole cannot be used; a single key that cannot be used is skipped.
     pub fn parse(json: &[u8]) -> Result<Self, KeySetError> {
         if json.len() > MAX_JWKS_BYTES {
             return Err(KeySetError::TooLong { bytes: json.len() });
@@ -103,7 +90,7 @@ impl KeySet {
             }
         }
         let listed = keys.iter().map(|key| (key.id.clone(), key.thumbprint)).collect();
-        let (keys, ambiguous) = told_apart(keys);
+        let (keys, ambiguous) = without_ambiguous(keys);
         if keys.is_empty() {
             return Err(KeySetError::NoUsableKey { count });
         }
@@ -117,13 +104,13 @@ impl KeySet {
         self.skipped.len()
     }
 
-    /// Why they cannot, in no particular order.
+    /// The reasons, in no particular order.
     #[must_use]
     pub fn unusable(&self) -> &[UnusableKey] {
         &self.skipped
     }
 
-    /// The keys that can be used.
+    /// The usable keys.
     #[must_use]
     pub fn keys(&self) -> &[Key] {
         &self.keys
@@ -134,15 +121,15 @@ impl KeySet {
         self.listed.iter().map(|(id, thumbprint)| (id.as_deref(), thumbprint))
     }
 
-    /// The set without the keys that are withdrawn; it may be left with none.
+    /// The set without the withdrawn keys; it may be empty.
     #[must_use]
     pub fn without(&self, is_withdrawn: impl Fn(&Key) -> bool) -> Self {
         let keys = self.keys.iter().filter(|key| !is_withdrawn(key)).cloned().collect();
         Self { keys, listed: self.listed.clone(), skipped: self.skipped.clone() }
     }
 
-    /// The one key for a token with this `kid` and `alg`, among those that say nothing else in `issuer` than one of
-    /// `belonging`, where that lists anything. Without a `kid` (OIDC Core §10.1) the algorithm must leave a single candidate.
+    /// The one key for a token with this `kid` and `alg`. If `belonging` is not empty, keys whose `issuer` is none of its
+    /// values do not count. Without a `kid` (OIDC Core §10.1) a single candidate must remain for the algorithm.
     pub(super) fn find(
         &self,
         kid: Option<&str>,
@@ -158,51 +145,14 @@ impl KeySet {
     }
 }
 
-impl Key {
-    /// Whether `algorithm` may be used with this key: the one that its `alg` names, or without `alg` any of its family
-    /// (RFC 7517 §4.4). Whether the issuer's tokens may use it is the policy's decision.
-    #[must_use]
-    pub fn accepts(&self, algorithm: AlgorithmName) -> bool {
-        self.algorithms.contains(&algorithm)
-    }
-
-    /// Whether `signature` is this key's over `message` by `algorithm`.
-    ///
-    /// # Errors
-    /// [`SignatureInvalid`], also where the key does not [accept](Self::accepts) the algorithm.
-    pub fn verify(&self, algorithm: AlgorithmName, message: &[u8], signature: &[u8]) -> Result<(), SignatureInvalid> {
-        if !self.accepts(algorithm) {
-            return Err(SignatureInvalid);
-        }
-        self.material.verify(algorithm, message, signature)
-    }
-
-    fn may_belong_to(&self, issuers: &[String]) -> bool {
-        let is_listed = |issuer: &Value| issuers.iter().any(|listed| issuer == listed);
-        issuers.is_empty() || self.issuer.as_ref().is_none_or(is_listed)
-    }
-
-    /// `kid`.
-    #[must_use]
-    pub fn id(&self) -> Option<&str> {
-        self.id.as_deref()
-    }
-
-    /// RFC 7638 §3, with SHA-256: one key, one thumbprint, whatever its `kid` and its spelling.
-    #[must_use]
-    pub const fn thumbprint(&self) -> &[u8; 32] {
-        &self.thumbprint
-    }
-}
-
-/// Leaves at most one key for each `kid` (of an `issuer`, where keys name it) and algorithm. Key ids should be distinct, and
-/// need not be (RFC 7517 §4.5): one key may be listed once for each of its algorithms, or twice. Where two different keys of
-/// one `kid` accept the same algorithm, neither is used with it, since which one is meant would be a guess; a key that is
-/// left without an algorithm is dropped and counted.
-fn told_apart(mut keys: Vec<Key>) -> (Vec<Key>, usize) {
-    let left: Vec<_> = (0..keys.len()).map(|index| left_to(&keys, index)).collect();
+/// Keeps at most one key for each `kid` (and `issuer`, if keys name it) and algorithm. Key ids should be distinct but need
+/// not be (RFC 7517 §4.5): one key may be listed once for each of its algorithms, or twice. If two different keys with one
+/// `kid` accept the same algorithm, neither is used with it, because choosing one would be a guess. A key that has no
+/// algorithm left is dropped and counted.
+fn without_ambiguous(mut keys: Vec<Key>) -> (Vec<Key>, usize) {
+    let remaining: Vec<_> = (0..keys.len()).map(|index| remaining_algorithms(&keys, index)).collect();
     let mut ambiguous = 0;
-    for (key, (algorithms, lost)) in keys.iter_mut().zip(left) {
+    for (key, (algorithms, lost)) in keys.iter_mut().zip(remaining) {
         ambiguous += usize::from(algorithms.is_empty() && lost);
         key.algorithms = algorithms;
     }
@@ -210,17 +160,17 @@ fn told_apart(mut keys: Vec<Key>) -> (Vec<Key>, usize) {
     (keys, ambiguous)
 }
 
-/// The algorithms that are left to one of the keys, and whether another key with its `kid` took some.
-fn left_to(keys: &[Key], index: usize) -> (Vec<AlgorithmName>, bool) {
+/// The algorithms that one of the keys keeps, and whether it lost some to another key with its `kid`.
+fn remaining_algorithms(keys: &[Key], index: usize) -> (Vec<AlgorithmName>, bool) {
     let Some(key) = keys.get(index) else { return (Vec::new(), false) };
-    let mut left = key.algorithms.clone();
+    let mut remaining = key.algorithms.clone();
     let mut lost = false;
-    let is_namesake = |other: &Key| key.id.is_some() && other.id == key.id && other.issuer == key.issuer;
-    for (other_index, other) in keys.iter().enumerate().filter(|(_, other)| is_namesake(other)) {
+    let has_same_id = |other: &Key| key.id.is_some() && other.id == key.id && other.issuer == key.issuer;
+    for (other_index, other) in keys.iter().enumerate().filter(|(_, other)| has_same_id(other)) {
         let contested = other.thumbprint != key.thumbprint;
-        let before = left.len();
-        left.retain(|algorithm| !((contested || other_index < index) && other.algorithms.contains(algorithm)));
-        lost |= contested && left.len() < before;
+        let before = remaining.len();
+        remaining.retain(|algorithm| !((contested || other_index < index) && other.algorithms.contains(algorithm)));
+        lost |= contested && remaining.len() < before;
     }
-    (left, lost)
+    (remaining, lost)
 }

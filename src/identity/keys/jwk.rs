@@ -1,16 +1,17 @@
-//! One JWK (RFC 7517 §4): in goes the JSON object, out comes a [`Key`] that verifies something, or why it is of no use.
-//! Members that are not named here (`x5c` above all) are never looked at.
+//! One JWK (RFC 7517 §4). Input: the JSON object. Output: a [`Key`] that can verify signatures, or why it cannot be used.
+//! Members that are not named here are ignored, `x5c` above all.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
-use super::{Key, thumbprint};
+use super::key::Key;
+use super::thumbprint;
 use crate::identity::rsa::{MAX_MODULUS_BITS, RsaPublicKey, roca};
 use crate::identity::signature::VerifyingKey;
 use crate::policy::AlgorithmName;
 
-/// Why a JWK is of no use here.
+/// Why a JWK cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UnusableKey {
     /// Not a JSON object, or a member that is needed is missing or has the wrong type.
@@ -22,7 +23,7 @@ pub enum UnusableKey {
     /// `use` or `key_ops` say that it does not verify signatures (RFC 7517 §4.2, §4.3).
     #[error("it is not for verifying signatures")]
     OtherPurpose,
-    /// `kty` or `crv` are of no algorithm that is known here.
+    /// `kty` or `crv` belong to no supported algorithm.
     #[error("it is of an unknown type")]
     UnknownType,
     /// `alg` is unknown, or is not of the key's type (RFC 7517 §4.4).
@@ -32,10 +33,10 @@ pub enum UnusableKey {
     /// other than 65537.
     #[error("it is not a sound key")]
     Unsound,
-    /// The modulus was made by a generator whose moduli can be factored: who has the public key has the private one.
+    /// The modulus comes from a generator whose moduli can be factored: the public key reveals the private one.
     #[error("its modulus can be factored (ROCA, CVE-2017-15361)")]
     Factorable,
-    /// Another key of the set has the same `kid` and accepts the same algorithms: which one is meant would be a guess.
+    /// Another key of the set has the same `kid` and accepts the same algorithms; choosing one would be a guess.
     #[error("its key id stands on another key for the same algorithm")]
     SharedId,
 }
@@ -44,7 +45,7 @@ impl Key {
     /// Reads a public key.
     ///
     /// # Errors
-    /// An [`UnusableKey`] where it cannot verify a signature of an algorithm that is known here.
+    /// An [`UnusableKey`] if it cannot verify a signature of a supported algorithm.
     pub fn read(jwk: &Map<String, Value>) -> Result<Self, UnusableKey> {
         if holds_secret(jwk) {
             return Err(UnusableKey::HoldsSecret);
@@ -82,8 +83,8 @@ fn is_for_verifying(jwk: &Map<String, Value>) -> bool {
     jwk.get("use").is_none_or(|purpose| purpose == "sig") && jwk.get("key_ops").is_none_or(operations)
 }
 
-/// `n` and `e` are `Base64urlUInt` (RFC 7518 §2). One leading zero octet before a set top bit is overlooked: a number in
-/// DER has it, and some implementations keep it (§6.3.1.1).
+/// `n` and `e` are `Base64urlUInt` (RFC 7518 §2). One leading zero octet before a set top bit is ignored: numbers in DER
+/// have it, and some implementations keep it (§6.3.1.1).
 fn rsa(jwk: &Map<String, Value>) -> Result<VerifyingKey, UnusableKey> {
     const MAX_CHARACTERS: usize = (MAX_MODULUS_BITS as usize / 8 + 1).div_ceil(3) * 4;
     let (modulus, exponent) = (text(jwk, "n")?, text(jwk, "e")?);
@@ -114,8 +115,7 @@ fn p384(jwk: &Map<String, Value>) -> Result<VerifyingKey, UnusableKey> {
     p384::ecdsa::VerifyingKey::from_sec1_point(&point).map(VerifyingKey::P384).map_err(|_| UnusableKey::Unsound)
 }
 
-/// A point that is not written in its one right form, or has a small order, is refused here and not only when a signature
-/// is verified.
+/// A point that is not in canonical form, or has a small order, is refused here and not only when a signature is verified.
 fn ed25519(jwk: &Map<String, Value>) -> Result<VerifyingKey, UnusableKey> {
     let key = ed25519_compact::PublicKey::new(octets(text(jwk, "x")?)?);
     key.validate().map_err(|_| UnusableKey::Unsound)?;
@@ -123,7 +123,7 @@ fn ed25519(jwk: &Map<String, Value>) -> Result<VerifyingKey, UnusableKey> {
 }
 
 /// A coordinate has exactly the length of its field, leading zeros included (RFC 7518 §6.2.1.2, RFC 8037 §2), and one
-/// spelling: base64url without padding and without set bits behind the last octet.
+/// encoding: base64url without padding and without set bits after the last octet.
 fn octets<const LENGTH: usize>(text: &str) -> Result<[u8; LENGTH], UnusableKey> {
     let octets = URL_SAFE_NO_PAD.decode(text).map_err(|_| UnusableKey::Unsound)?;
     octets.try_into().map_err(|_| UnusableKey::Unsound)
