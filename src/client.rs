@@ -1,5 +1,5 @@
-//! The client as the platform sees it: its address, where that is registered, how it is connected, which proxy it uses.
-//! No header field contributes to it, and every fact may be unknown.
+//! The client as the platform sees it: its address, where the address is registered, how it is connected, which proxy
+//! it uses. No header field contributes to it, and every fact may be unknown.
 
 use std::net::IpAddr;
 

@@ -1,6 +1,7 @@
-//! Step *cors*: which web pages may use a route from a browser (the Fetch standard, "CORS protocol"). A preflight carries
-//! no token and gets its response here; on other responses the edge alone says what pages may read. The protocol does not
-//! apply to handshakes of WebSockets; they are checked against the same list. The result is [`OriginChecked`].
+//! Step *cors*: which web pages may use a route from a browser (the Fetch standard, "CORS protocol"). A preflight
+//! carries no token and gets its response here; on other responses, only the edge decides what pages may read. The
+//! protocol does not apply to handshakes of WebSockets; they are checked against the same list. The result is
+//! [`OriginChecked`].
 
 use crate::headers::Headers;
 use crate::policy::groups::Cors;
@@ -26,8 +27,8 @@ impl<'policy> OriginChecked<'policy> {
 #[error("pages of this origin may not use the route")]
 pub struct CorsError;
 
-/// The fields of the response to `target`, if it is a preflight for a route whose group lists pages; `None` for any other
-/// request.
+/// The fields of the response to `target`, if it is a preflight for a route whose group lists pages; `None` for any
+/// other request.
 ///
 /// # Errors
 /// A [`CorsError`] if the page may not use the route.

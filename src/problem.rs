@@ -1,5 +1,5 @@
-//! What the client sees of a refusal: RFC 9457 problem details, with the challenge of RFC 6750 §3 if there is one. The table
-//! in `problem/table.rs` decides which problem a refusal becomes. Every bad token looks the same.
+//! What the client sees of a refusal: RFC 9457 problem details, with the challenge of RFC 6750 §3 if there is one. The
+//! table in `problem/table.rs` decides which problem a refusal becomes. All invalid tokens give the same response.
 
 mod challenge;
 mod table;
@@ -28,27 +28,27 @@ pub struct Problem {
 pub enum Kind {
     /// The request cannot be read in exactly one way.
     BadRequest,
-    /// The route wants a token and there is none.
+    /// The route requires a token and there is none.
     AuthenticationRequired,
-    /// The token is not good.
+    /// The token is not valid.
     InvalidToken,
-    /// The proof of possession is not good.
+    /// The proof of possession is not valid.
     InvalidProof,
-    /// The proof of possession needs a nonce; `DPoP-Nonce` gives it.
+    /// The proof of possession needs a nonce, which `DPoP-Nonce` gives.
     NonceRequired,
-    /// The route wants a token that is bound to a key.
+    /// The route requires a token that is bound to a key.
     BoundTokenRequired,
-    /// The token does not allow this.
+    /// The token lacks a scope that the route requires.
     InsufficientScope,
     /// The caller may not do this.
     Forbidden,
-    /// Not from there.
+    /// The route may not be used from where the client is.
     PlaceRefused,
-    /// Not from there, by law (RFC 7725).
+    /// The route may not be used from where the client is, for legal reasons (RFC 7725).
     LegalReasons,
-    /// Nothing is here.
+    /// No route has this path.
     NotFound,
-    /// Not with this method.
+    /// No route has this path with this method.
     MethodNotAllowed,
     /// The body arrives too slowly.
     RequestTimeout,
@@ -56,21 +56,21 @@ pub enum Kind {
     UriTooLong,
     /// The body is too long.
     ContentTooLarge,
-    /// The body is of no accepted type.
+    /// The media type of the body is not accepted.
     UnsupportedMediaType,
-    /// Closed for maintenance.
+    /// The route is closed for maintenance.
     Maintenance,
-    /// This host is not served here.
+    /// The policy does not name this host.
     MisdirectedRequest,
     /// The header fields are too large or too many.
     HeaderFieldsTooLarge,
-    /// Only a WebSocket is here.
+    /// The route is a WebSocket.
     UpgradeRequired,
-    /// Too often.
+    /// A limit is used up.
     TooManyRequests,
-    /// The origin gave no usable answer.
+    /// The origin gave no usable response.
     BadGateway,
-    /// Something that is needed to judge or to serve the request cannot be had now.
+    /// Something that is needed to check or serve the request is not available now.
     Unavailable,
     /// The origin was too slow.
     GatewayTimeout,
@@ -99,7 +99,7 @@ impl Kind {
             Self::RequestTimeout => (408, "request-timeout", "The body arrives too slowly"),
             Self::UriTooLong => (414, "uri-too-long", "The URL is too long"),
             Self::ContentTooLarge => (413, "content-too-large", "The body is too long"),
-            Self::UnsupportedMediaType => (415, "unsupported-media-type", "The body is of no accepted media type"),
+            Self::UnsupportedMediaType => (415, "unsupported-media-type", "The media type of the body is not accepted"),
             Self::Maintenance => (503, "maintenance", "This is closed for maintenance"),
             Self::MisdirectedRequest => (421, "misdirected-request", "This host is not served here"),
             Self::UpgradeRequired => (426, "upgrade-required", "This is a WebSocket"),
@@ -107,9 +107,9 @@ impl Kind {
             Self::HeaderFieldsTooLarge => {
                 (431, "header-fields-too-large", "The header fields are too large or too many")
             }
-            Self::BadGateway => (502, "bad-gateway", "The origin gave no usable answer"),
+            Self::BadGateway => (502, "bad-gateway", "The origin gave no usable response"),
             Self::Unavailable => (503, "unavailable", "The service is not available right now"),
-            Self::GatewayTimeout => (504, "gateway-timeout", "The origin did not answer in time"),
+            Self::GatewayTimeout => (504, "gateway-timeout", "The origin did not respond in time"),
         }
     }
 }
@@ -141,7 +141,7 @@ impl Problem {
         self.response.apply(&headers)
     }
 
-    /// The problem, whose challenge, where there is one, names the resource's metadata and asks for `scheme`.
+    /// Adds to the challenge, if there is one, the URL of the resource's metadata and the `scheme` that it asks for.
     #[must_use]
     pub fn asking_for(mut self, scheme: Scheme, resource_metadata: &str) -> Self {
         if let Some(challenge) = &mut self.challenge {
@@ -153,7 +153,7 @@ impl Problem {
         self
     }
 
-    /// The problem, with the edits that responses get on its route.
+    /// Adds the edits that responses get on its route.
     #[must_use]
     pub fn with_fields(mut self, response: ResponseFields) -> Self {
         self.response = response;

@@ -1,4 +1,4 @@
-//! The one notion of time in the library: seconds since the Unix epoch, always handed in, never read from a clock.
+//! The only time type of the library: seconds since the Unix epoch. It is always an argument, never read from a clock.
 
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +20,7 @@ impl UnixTime {
         self.0
     }
 
-    /// The moment `seconds` later; stops at the end of time instead of wrapping.
+    /// The moment `seconds` later; saturates instead of wrapping.
     #[must_use]
     pub const fn plus(self, seconds: u64) -> Self {
         Self(self.0.saturating_add(seconds))

@@ -1,5 +1,5 @@
-//! Limits: how often a route may be used, as it is written ([`LimitDocument`]) and as it works ([`Limit`]). They are kept
-//! in [`throttle`](crate::throttle).
+//! Limits: how often a route may be used, as it is written ([`LimitDocument`]) and as it works ([`Limit`]). They are
+//! kept in [`throttle`](crate::throttle).
 
 use serde::Deserialize;
 
@@ -7,7 +7,7 @@ use super::Fault;
 use super::claim_path::{ClaimName, ClaimPath};
 use super::document::strict::{objects, strict, words};
 use super::read::Faults;
-use crate::headers::{is_field_name, is_seen_by_rules};
+use crate::headers::{is_field_name, is_visible_to_rules};
 
 objects!(LimitDocument, ErlDocument);
 words!(Unreachable);
@@ -190,7 +190,7 @@ impl Limit {
                 let at = format!("{at}.cost_from.header");
                 faults.add_if(!is_field_name(&name), &at, Fault::NotAFieldName);
                 // What is never there would make every request cost the usual.
-                faults.add_if(!is_seen_by_rules(&name), &at, Fault::ReservedField { name: name.clone() });
+                faults.add_if(!is_visible_to_rules(&name), &at, Fault::ReservedField { name: name.clone() });
                 cost.header = Some(name.to_ascii_lowercase());
             }
             Some(CostSource::Claim(name)) => {

@@ -1,4 +1,4 @@
-//! The client's certificate, as the platform hands it over, by its thumbprint.
+//! The thumbprint of the client's certificate, which the platform gives as PEM.
 
 use pem_rfc7468::Decoder;
 
@@ -58,7 +58,7 @@ mod tests {
         }
     }
 
-    /// Every short body of these characters: what is read is what base64 without its line ends says, or nothing.
+    /// Every short body of these characters gives what base64 without its line ends gives, or `None`.
     #[test]
     fn nothing_is_read_that_strict_base64_does_not_say() {
         const CHARACTERS: &[u8] = b"AB=\n\r";

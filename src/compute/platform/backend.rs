@@ -21,7 +21,7 @@ impl Backends for DeclaredBackends {
                 .with_body(form.expose().as_str()),
         };
         let asking = asking.with_header("accept", "application/json").with_pass(true);
-        // Only the cause is looked at: the error as a whole prints what was sent.
+        // Only the cause is read, because the error as a whole prints what was sent.
         let mut response = asking.send(request.backend).map_err(|error| error.root_cause().to_string())?;
         let field = |name: &str| response.get_header_str(name).map(str::to_owned);
         let (cache_control, age) = (field("cache-control"), field("age"));

@@ -1,7 +1,7 @@
-//! Reads of bodies that are bounded in length and time. The platform's read returns when something has arrived, however
-//! long that takes, so each read first waits for the body to be ready, no longer than there is time left. Waiting has a
-//! price: on Viceroy, a body that breaks off meanwhile looks like one that ends. It is done only if the end can be told
-//! otherwise: what is read is JSON, or its length was announced.
+//! Reads bodies with bounds on length and time. The platform's read returns when something has arrived, however long
+//! that takes. Each read therefore first waits for the body to be ready, at most as long as there is time left. Waiting
+//! has a cost: on Viceroy, a body that breaks off meanwhile looks like one that ends. It is used only if the end can be
+//! recognized otherwise, because the body is JSON or its length was announced.
 
 use std::fmt;
 use std::io::Read as _;
@@ -13,20 +13,20 @@ use fastly::handle::BodyHandle;
 /// How much time a body may take.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::compute) struct Pace {
-    /// What any body may take.
+    /// The time that any body may take.
     grace: Duration,
-    /// What each further kibibyte may take; zero if the length of a body buys it no time.
+    /// The additional time for each kibibyte; zero if a long body gets no more time.
     per_kibibyte: Duration,
-    /// Whether the time is also kept while nothing arrives at all.
+    /// Whether the limit also applies while nothing arrives.
     waits: bool,
 }
 
-/// A response, or a stored value: three seconds in all. How long it may take to begin is the backend's
-/// `first_byte_timeout`.
+/// A response, or a stored value: three seconds in all. The backend's `first_byte_timeout` bounds how long it may take
+/// to begin.
 pub(in crate::compute) const RESPONSE: Pace =
     Pace { grace: Duration::from_secs(3), per_kibibyte: Duration::ZERO, waits: true };
-/// The body of a client: ten seconds, and then at least 8 KiB a second. Where its length was not announced, a client that
-/// sends nothing at all is bounded by the platform alone.
+/// The body of a client: ten seconds, and then at least 8 KiB a second. If its length was not announced, only the
+/// platform bounds a client that sends nothing at all.
 pub(in crate::compute) const fn request(is_announced: bool) -> Pace {
     Pace { grace: Duration::from_secs(10), per_kibibyte: Duration::from_millis(125), waits: is_announced }
 }
@@ -102,8 +102,8 @@ fn is_ready_within(body: &BodyHandle, timeout: Duration) -> Result<bool, Unread>
     let handles = [unsafe { body.as_u32() }];
     let milliseconds = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX).max(1);
     let mut ready = NONE;
-    // SAFETY: the pointer and the length describe `handles`, which outlives the call; the handle in it is that of `body`,
-    // which is borrowed for as long; `ready` is a valid place for an index.
+    // SAFETY: the pointer and the length describe `handles`, which outlives the call; the handle in it is that of
+    // `body`, which is borrowed for as long; `ready` is a valid place for an index.
     let status =
         unsafe { fastly_sys::fastly_async_io::select(handles.as_ptr(), handles.len(), milliseconds, &raw mut ready) };
     status.result().map_err(|_| Unread::Broken)?;

@@ -16,9 +16,9 @@ impl KvStore for LinkedKv {
 
     fn lookup_all(&self, keys: &[String], max_bytes: usize) -> Result<Vec<Option<Stored>>, StoreError> {
         let store = open()?;
-        let ask = |key: &String| store.build_lookup().execute_async(key);
-        let asked: Vec<_> = keys.iter().map(ask).collect::<Result<_, _>>().map_err(|error| broken(&error))?;
-        asked.into_iter().map(|pending| read(store.pending_lookup_wait(pending), max_bytes)).collect()
+        let send = |key: &String| store.build_lookup().execute_async(key);
+        let sent: Vec<_> = keys.iter().map(send).collect::<Result<_, _>>().map_err(|error| broken(&error))?;
+        sent.into_iter().map(|pending| read(store.pending_lookup_wait(pending), max_bytes)).collect()
     }
 
     fn put(&self, key: &str, stored: &Stored) -> Result<(), StoreError> {
