@@ -1,4 +1,4 @@
-//! The protected routes that may share a path with a public one, found without comparing it with each of them.
+//! The protected routes that may share a path with a public one, found without comparing every pair.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,8 @@ struct Node<'policy> {
     /// The numbers of the routes whose template ends here.
     ends: Vec<usize>,
     literals: BTreeMap<&'policy str, Self>,
-    /// Whatever parameter it is: a value that its convertor does not match may be the same to an application.
+    /// All parameters share one node: an application may read a value that a convertor does not match as the same
+    /// value.
     parameter: Option<Box<Self>>,
     rest: Option<Box<Self>>,
 }
@@ -43,7 +44,7 @@ impl<'policy> Candidates<'policy> {
         Self { root, routes }
     }
 
-    /// All that may share a path with `template`, and possibly others, in the order of the policy.
+    /// All routes that may share a path with `template`, and possibly others, in the order of the policy.
     pub(super) fn near(&self, template: &PathTemplate, effort: &mut Effort) -> Result<Vec<&'policy Route>, Spent> {
         let mut numbers = Vec::new();
         self.root.near(template.segments(), &mut numbers, effort)?;
@@ -55,7 +56,7 @@ impl<'policy> Candidates<'policy> {
 impl Node<'_> {
     fn near(&self, segments: &[Segment], numbers: &mut Vec<usize>, effort: &mut Effort) -> Result<(), Spent> {
         effort.spend(1)?;
-        // What a `path` parameter takes ends anywhere.
+        // A `path` parameter may end at any segment.
         if let Some(rest) = &self.rest {
             rest.all(numbers, effort)?;
         }

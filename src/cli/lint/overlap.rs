@@ -1,4 +1,4 @@
-//! Paths that two templates share, found segment by segment: no example path stands for all of them.
+//! Paths that two templates share, found segment by segment, because no single example path represents all of them.
 
 mod examples;
 mod words;
@@ -7,12 +7,13 @@ pub(super) use examples::Examples;
 
 use fastgate::policy::pattern::{Convertor, Parameter, PathTemplate, Segment};
 
-/// How many steps a whole policy may take, some seconds of one processor. Ordinary ones with thousands of routes take fewer.
+/// How many steps the comparison of a whole policy may take: some seconds of one processor. Ordinary policies with
+/// thousands of routes take fewer.
 const STEPS: u64 = 5_000_000;
-/// How many paths are looked at where two templates share many.
+/// How many paths are compared if two templates share many.
 const MOST_PATHS: usize = 6;
 
-/// What may still be spent on comparing routes.
+/// The steps that are left for comparing routes.
 pub(super) struct Effort(u64);
 
 /// Comparing the routes of this policy would take too long.
@@ -35,8 +36,7 @@ impl Effort {
     }
 }
 
-/// Paths that both match, decoded, a few where there are many; none where no path does. A parameter has one of
-/// the examples there.
+/// Some of the decoded paths that both match; empty if there are none. Parameters have values from `examples`.
 pub(super) fn shared_paths(
     one: &[Segment],
     two: &[Segment],
@@ -53,14 +53,14 @@ pub(super) fn shared_paths(
 struct Search<'search> {
     examples: &'search Examples,
     effort: &'search mut Effort,
-    /// Those of the path that is being tried.
+    /// The segments of the current path.
     segments: Vec<String>,
     found: Vec<String>,
 }
 
 impl Search<'_> {
-    /// Whether the segments behind the `path` parameters fit, as far as they stand opposite each other. It is what tells
-    /// most pairs of long templates apart.
+    /// Whether the segments after the `path` parameters fit, compared from the end. This rules out most pairs of long
+    /// templates.
     fn ends_fit(&mut self, one: &[Segment], two: &[Segment]) -> Result<bool, Spent> {
         for (one, two) in one.iter().rev().zip(two.iter().rev()) {
             if matches!(one, Segment::Rest(_)) || matches!(two, Segment::Rest(_)) {
@@ -73,7 +73,7 @@ impl Search<'_> {
         Ok(true)
     }
 
-    /// `longer`: how many segments more than it must two `path` parameters may take side by side.
+    /// `longer`: how many segments more than necessary two `path` parameters may take at the same time.
     fn follow(&mut self, one: &[Segment], two: &[Segment], longer: usize) -> Result<(), Spent> {
         let (Some((first, after_first)), Some((second, after_second))) = (one.split_first(), two.split_first()) else {
             if one.is_empty() && two.is_empty() {
@@ -84,7 +84,7 @@ impl Search<'_> {
         };
         let Some(text) = self.text(first, second)? else { return Ok(()) };
         self.segments.push(text);
-        // A rest takes the other's segment and is done with it, or stays for more.
+        // A rest takes the other's segment and ends, or continues.
         let (stays, other_stays) = (matches!(first, Segment::Rest(_)), matches!(second, Segment::Rest(_)));
         let mut branches = vec![(after_first, after_second, longer)];
         if stays {
@@ -139,7 +139,7 @@ impl Search<'_> {
     }
 }
 
-/// Whether `one` surely takes every text that `two` does.
+/// Whether `one` certainly matches every text that `two` matches.
 fn takes_all_of(one: &Parameter, two: &Parameter) -> bool {
     let around = two.prefix.starts_with(&one.prefix) && two.suffix.ends_with(&one.suffix);
     let same = (&one.prefix, &one.suffix) == (&two.prefix, &two.suffix);
@@ -147,7 +147,7 @@ fn takes_all_of(one: &Parameter, two: &Parameter) -> bool {
     (around && one.convertor == Convertor::Str) || (same && wider)
 }
 
-/// Whether `one` surely matches every path that `two` matches. No, where that depends on how many segments a `path`
+/// Whether `one` certainly matches every path that `two` matches. `false` if that depends on how many segments a `path`
 /// parameter of `two` takes.
 pub(super) fn covers(one: &PathTemplate, two: &PathTemplate) -> bool {
     let (ours, theirs) = (one.segments(), two.segments());
