@@ -8,9 +8,11 @@ VENV := .venv/.installed
 IDP := dev/idp/node_modules/.installed
 LOCAL_KEYS := local/signing-keys.json
 CARGO_MUTANTS := target/tools/.cargo-mutants-27.1.0
+CARGO_DENY := target/tools/.cargo-deny-0.20.2
+CARGO_DENY_RUN := target/tools/bin/cargo-deny --locked
 COSMIC_RAY := target/tools/.cosmic-ray-8.7.0
 
-.PHONY: help demo smoke soak test bench guest-cost mutants mutants-python lint guest edge core signatures opinions opinions-short fuzz fuzz-seeds fuzz-python edge-tests origin-tests doctor origin-bench origin-versions policy schema compute-build clean
+.PHONY: help demo smoke soak test bench guest-cost mutants mutants-python lint guest edge core signatures opinions opinions-short fuzz fuzz-seeds fuzz-python edge-tests origin-tests doctor origin-bench origin-versions policy schema reference deny edge-path compute-build clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -66,14 +68,15 @@ origin-tests: $(VENV) ## The FastAPI package; 100,000 generated requests against
 	cargo build --locked --bin fastgate --example decide
 	.venv/bin/python -m pytest -q -n auto origin
 
-lint: target-wasm $(VENV) ## Formats, clippy for both targets, ruff, mypy, the committed schema
+lint: target-wasm $(VENV) ## Formats, clippy for both targets, ruff, mypy, the committed schema and reference
 	cargo fmt --check && cargo fmt --check --manifest-path tests/opinions/Cargo.toml && cargo fmt --check --manifest-path fuzz/Cargo.toml
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo clippy --locked --release --target wasm32-wasip1 --lib --bins --example guest_cost --example store -- -D warnings
 	.venv/bin/ruff check origin dev tests fuzz && .venv/bin/ruff format --check origin dev tests fuzz
 	cd origin && ../.venv/bin/mypy
-	for folder in demo soak mutants; do (cd dev/$$folder && ../../.venv/bin/mypy --strict .) || exit 1; done
+	for folder in demo soak mutants reference; do (cd dev/$$folder && ../../.venv/bin/mypy --strict .) || exit 1; done
 	cargo run --locked -q -- schema | diff - policy.schema.json && cargo run --locked -q -- check policy.json
+	.venv/bin/python dev/reference --check
 
 bench: guest ## What a request costs, in ratios to a guest that only forwards
 	cargo build --locked --release --target wasm32-wasip1 --example passthrough
@@ -102,12 +105,24 @@ policy: $(VENV) ## Write policy.json anew: policy.base.json and what the demo ap
 schema: ## Write policy.schema.json anew from the types
 	cargo run --locked -q -- schema > policy.schema.json
 
+reference: $(VENV) ## Write the generated parts of docs/reference/ anew
+	cargo build --locked -q --bin fastgate
+	.venv/bin/python dev/reference
+
+deny: $(CARGO_DENY) ## Licences, sources and banned crates of all dependencies (deny.toml); DENY=advisories asks the RustSec database, too
+	$(CARGO_DENY_RUN) check $(or $(DENY),licenses bans sources)
+	$(CARGO_DENY_RUN) --manifest-path fuzz/Cargo.toml check $(or $(DENY),licenses bans sources)
+	$(CARGO_DENY_RUN) --manifest-path tests/opinions/Cargo.toml check $(or $(DENY),licenses bans sources)
+
 guest: target-wasm ## Build the guest and say how large it is
 	cargo build --locked --release --target wasm32-wasip1
 	@stat -c '%n: %s bytes' $(GUEST) 2>/dev/null || stat -f '%N: %z bytes' $(GUEST)
 
 edge: ## Build the local edge server (Viceroy as a library; the first time takes minutes)
 	cargo build --locked --example edge
+
+edge-path: ## Print where the local edge server is
+	@echo $(EDGE)
 
 guest-cost: target-wasm ## What a signature, and finding a route among 10 or 2,000, cost in the guest, in microseconds
 	cargo build --locked --release --target wasm32-wasip1 --example guest_cost
@@ -138,9 +153,13 @@ $(LOCAL_KEYS):
 	@mkdir -p local
 	umask 077 && cargo run --locked -q -- keys new > $@.new 2> /dev/null && mv $@.new $@
 
-# Tools that only `make mutants` and `make mutants-python` need; the version is in the name.
+# Tools that one target each needs; the version is in the name.
 $(CARGO_MUTANTS):
 	cargo install cargo-mutants --locked --version $(lastword $(subst -, ,$@)) --root target/tools
+	@touch $@
+
+$(CARGO_DENY):
+	cargo install cargo-deny --locked --version $(lastword $(subst -, ,$@)) --root target/tools
 	@touch $@
 
 $(COSMIC_RAY):

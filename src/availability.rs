@@ -1,5 +1,6 @@
-//! Step *availability*: is the route available? The policy can close it for maintenance; an operator can switch it off
-//! without a deployment. The result, [`Available`], is what the place step requires.
+//! Step *availability*: is the route available? Input: [`OriginChecked`] and the [`KillSwitch`]. Output: [`Available`],
+//! which step place requires. The policy can close a route for maintenance; an operator can switch it off without a
+//! deployment.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -12,12 +12,13 @@ mod lint;
 mod offline;
 mod printer;
 mod recorded;
+mod reference;
 mod revoke;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 /// The command-line tool: what the edge would decide, checked before it is deployed.
 #[derive(Parser)]
@@ -47,6 +48,9 @@ enum Command {
     /// Make signing keys of the edge, and derive keys from them.
     #[command(subcommand)]
     Keys(Keys),
+    /// Print the reference tables of this version as JSON: the pages in `docs/reference/` are made from them.
+    #[command(hide = true)]
+    Reference,
     /// Print the deny-list entry that refuses a token, a session or a subject, and the command that stores it. The
     /// command sends nothing.
     Revoke(revoke::Revocation),
@@ -84,6 +88,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Diff(arguments) => diff::diff(&arguments),
         Command::Keys(Keys::New) => keys::new(),
         Command::Keys(Keys::Origin { audience }) => keys::origin(&audience),
+        Command::Reference => reference::reference(&Arguments::command()),
         Command::Revoke(revocation) => revoke::revoke(&revocation),
     }
 }

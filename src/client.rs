@@ -5,8 +5,9 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-/// The facts about a client. They come from the platform alone.
+/// The facts about a client. They come only from the platform.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Client {
     /// The address of the peer, as the platform reports it.
@@ -30,7 +31,8 @@ pub struct Client {
     /// The kind of proxy that the client uses.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proxy: Option<Proxy>,
-    /// What hides the client's address, from the platform's VPN and proxy data. Empty if the platform knows of nothing.
+    /// What hides the client's address, from the platform's VPN and proxy data. Empty if the platform knows that
+    /// nothing does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub anonymizers: Option<Vec<Anonymizer>>,
     /// The POP that serves the request.

@@ -53,7 +53,7 @@ impl ContentDigest {
     }
 }
 
-/// A body that was read as far as the route asks. Only [`read`] makes one.
+/// A body that was read as far as the route requires. Only [`read`] makes one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckedBody {
     digest: Option<ContentDigest>,

@@ -68,7 +68,7 @@ pub struct Environment<'outside> {
 }
 
 impl Gateway {
-    /// A gateway that judges by `policy` and signs with `minter`.
+    /// A gateway that decides by `policy` and signs with `minter`.
     #[must_use]
     pub fn new(policy: Policy, minter: Minter) -> Self {
         Self { published: Published::of(&policy), policy, minter }

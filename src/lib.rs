@@ -16,7 +16,7 @@
 //! 10. *throttle* counts the request against limits: [`Cleared`](throttle::Cleared)
 //! 11. *rewrite* gives the request the form that the origin receives: [`OriginTarget`](rewrite::OriginTarget)
 //! 12. *content* reads the body, if the route bounds or signs it: [`CheckedBody`](content::CheckedBody)
-//! 13. *mint* signs what the origin is told: [`Grant`](mint::Grant)
+//! 13. *mint* signs the identity header: [`Grant`](mint::Grant)
 //! 14. *forward* sends the request to the origin, in the binary's `compute` module
 //!
 //! A step that refuses gives a [`Refusal`](refusal::Refusal); one table turns it into the [`Problem`](problem::Problem)

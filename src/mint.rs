@@ -1,6 +1,6 @@
 //! Step *mint*: signs the identity header. Input: [`About`], the evidence of every step before. Output: a [`Grant`],
 //! the request as it is forwarded, with the field `Fastgate-Identity`. The contract with the origin is
-//! `docs/identity-header.md`.
+//! `docs/concepts/identity-header.md`.
 
 mod claims;
 mod edge_key;

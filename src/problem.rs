@@ -23,60 +23,110 @@ pub struct Problem {
     response: ResponseFields,
 }
 
-/// The problem types; `README.md` lists them.
+/// The problem types. What is written here is the text of `docs/reference/problems.md`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 pub enum Kind {
-    /// The request cannot be read in exactly one way.
+    /// The request can be read in more than one way, or carries credentials twice.
     BadRequest,
-    /// The route requires a token and there is none.
+    /// There is no bearer token.
     AuthenticationRequired,
-    /// The token is not valid.
+    /// The token is not good, for whatever reason; all look the same.
     InvalidToken,
-    /// The proof of possession is not valid.
+    /// The proof of possession is not good, for whatever reason; all look the same.
     InvalidProof,
-    /// The proof of possession needs a nonce, which `DPoP-Nonce` gives.
+    /// The policy asks for a nonce in proofs (`edge.dpop.nonce`) and this one has none that is current; `DPoP-Nonce`
+    /// gives it.
     NonceRequired,
-    /// The route requires a token that is bound to a key.
+    /// The route requires a token that is bound to a key, and this one is not.
     BoundTokenRequired,
-    /// The token lacks a scope that the route requires.
+    /// The token lacks a scope; the challenge names the scopes.
     InsufficientScope,
-    /// The caller may not do this.
+    /// A condition of the route is not met, its issuer is not accepted there, or the page may not call it (CORS).
     Forbidden,
-    /// The route may not be used from where the client is.
+    /// The route may not be used from there.
     PlaceRefused,
-    /// The route may not be used from where the client is, for legal reasons (RFC 7725).
+    /// The route may not be used from there, and the rule says that the law is the reason (RFC 7725).
     LegalReasons,
-    /// No route has this path.
+    /// No route names the path.
     NotFound,
-    /// No route has this path with this method.
+    /// No route names the method here.
     MethodNotAllowed,
-    /// The body arrives too slowly.
+    /// The body arrives too slowly to wait for it: ten seconds, and then 8 KiB a second.
     RequestTimeout,
-    /// The URL is too long.
+    /// The path is longer than 4096 bytes, path and query longer than 8192, or the query than the route takes.
     UriTooLong,
-    /// The body is too long.
+    /// The body is longer than the route takes.
     ContentTooLarge,
-    /// The media type of the body is not accepted.
+    /// The route does not take this content type.
     UnsupportedMediaType,
-    /// The route is closed for maintenance.
+    /// The route's group is closed for maintenance.
     Maintenance,
-    /// The policy does not name this host.
+    /// The host is none of `edge.hosts`, or its port is one that the policy does not name.
     MisdirectedRequest,
-    /// The header fields are too large or too many.
+    /// There are more than 100 fields or more than 32 names in `Connection`, a token is longer than `edge.max_token`, or
+    /// the head is longer than an origin reads.
     HeaderFieldsTooLarge,
-    /// The route is a WebSocket.
+    /// A WebSocket is here, and this is no opening handshake.
     UpgradeRequired,
-    /// A limit is used up.
+    /// A limit is used up; `Retry-After` and `RateLimit` say when it is not. Or too many requests wait for an exact count
+    /// at once: `Retry-After: 1`.
     TooManyRequests,
     /// The origin gave no usable response.
     BadGateway,
-    /// Something that is needed to check or serve the request is not available now.
+    /// The policy, the signing keys, an issuer's keys or response, a deny-list, a counter or the origin cannot be had now.
     Unavailable,
     /// The origin was too slow.
     GatewayTimeout,
 }
 
 impl Kind {
+    /// Every problem type, by status code.
+    pub const ALL: [Self; 24] = [
+        Self::BadRequest,
+        Self::AuthenticationRequired,
+        Self::InvalidToken,
+        Self::InvalidProof,
+        Self::NonceRequired,
+        Self::BoundTokenRequired,
+        Self::InsufficientScope,
+        Self::Forbidden,
+        Self::PlaceRefused,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::RequestTimeout,
+        Self::ContentTooLarge,
+        Self::UriTooLong,
+        Self::UnsupportedMediaType,
+        Self::MisdirectedRequest,
+        Self::UpgradeRequired,
+        Self::TooManyRequests,
+        Self::HeaderFieldsTooLarge,
+        Self::LegalReasons,
+        Self::BadGateway,
+        Self::Maintenance,
+        Self::Unavailable,
+        Self::GatewayTimeout,
+    ];
+
+    /// The HTTP status code.
+    #[must_use]
+    pub const fn status(self) -> u16 {
+        self.row().0
+    }
+
+    /// The slug: what follows `urn:fastgate:problem:`.
+    #[must_use]
+    pub const fn slug(self) -> &'static str {
+        self.row().1
+    }
+
+    /// The title that the client sees.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        self.row().2
+    }
+
     /// Status code, slug and title.
     const fn row(self) -> (u16, &'static str, &'static str) {
         match self {

@@ -240,7 +240,7 @@ pub fn normalize(head: RequestHead, hosts: &Hosts) -> Result<Target, RequestErro
         .headers
         .iter()
         .filter(|(name, value)| {
-            ![AUTHORIZATION, PROOF].contains(name) && is_forwarded(name) && field_is_sound(name, value)
+            ![AUTHORIZATION, PROOF].contains(name) && is_forwarded(name) && is_well_formed(name, value)
         })
         .collect::<Headers>()
         .joined(COOKIE, b"; ");
@@ -263,7 +263,7 @@ pub fn normalize(head: RequestHead, hosts: &Hosts) -> Result<Target, RequestErro
 
 /// Trace context passes only in the form of W3C Trace Context §3.2.2, because it is the one identifier made by clients
 /// that is written to the logs of other systems.
-fn field_is_sound(name: &str, value: &[u8]) -> bool {
+fn is_well_formed(name: &str, value: &[u8]) -> bool {
     let hex = |part: &[u8], length: usize| part.len() == length && part.iter().all(u8::is_ascii_hexdigit);
     match name {
         "traceparent" if value.len() != 55 => false,

@@ -20,7 +20,7 @@ pub struct OriginTarget {
 }
 
 impl OriginTarget {
-    /// The request as it was received and judged; its path and its fields are not what the origin receives.
+    /// The request as it was received and authorized; its path and its fields are not what the origin receives.
     #[must_use]
     pub const fn received(&self) -> &Target {
         &self.received

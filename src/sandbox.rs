@@ -55,7 +55,7 @@ struct LoadedPolicy {
     ports: Ports,
 }
 
-/// One request, and what the platform says about it.
+/// One request, and the platform's facts about it.
 pub struct Arrived<'request> {
     /// The request.
     pub head: RequestHead,

@@ -13,6 +13,7 @@ use crate::time::UnixTime;
 /// The steps of the pipeline, in order. This is the only list of them: the log, refusals and `fastgate explain` use it,
 /// and the numbered list in `lib.rs` is compared with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Step {
     /// Reads the policy, the signing keys and the kill switch.
@@ -47,6 +48,7 @@ pub enum Step {
 
 /// What the log says about the key set that was used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 pub struct KeysNote {
     /// `memory`, `cache`, `store` or `issuer`.
     pub from: &'static str,
@@ -100,9 +102,11 @@ impl Step {
     }
 }
 
-/// What is logged of one request.
+/// What is logged of one request. These comments are the text of `docs/reference/log-line.md`.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 pub struct Trail {
+    /// When the request arrived: seconds since 1970.
     time: UnixTime,
     /// The id that the origin and the client get as well.
     pub request_id: String,

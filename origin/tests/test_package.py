@@ -57,9 +57,20 @@ def test_the_sdist_holds_the_sources_and_no_tests(built: Path) -> None:
     (sdist,) = built.glob("fastgate-*.tar.gz")
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    assert {"pyproject.toml", "README.md", "PKG-INFO"} <= names
+    assert {"pyproject.toml", "README.md", "LICENSE", "PKG-INFO"} <= names
     assert {f"src/fastgate/{module}" for module in MODULES} <= names
     assert not any(name.startswith(("tests/", "demo/", "bench/")) for name in names)
+
+
+def test_the_licence_is_that_of_the_repository_and_comes_with_the_wheel(
+    wheel: Path,
+) -> None:
+    text = (PROJECT.parent / "LICENSE").read_bytes()
+    assert (PROJECT / "LICENSE").read_bytes() == text
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith("/licenses/LICENSE"))
+        assert archive.read(name) == text
+    assert metadata(wheel).get_all("License-File") == ["LICENSE"]
 
 
 def test_the_metadata_says_what_it_needs(wheel: Path) -> None:
@@ -101,8 +112,9 @@ def test_the_oldest_set_is_the_lower_bound_of_each_dependency() -> None:
         assert f"{oldest[name]}.".startswith(f"{bound}."), asked
 
 
-def test_the_readme_names_the_versions_that_are_tested() -> None:
-    says = " ".join((PROJECT / "README.md").read_text().split())
+def test_the_documents_name_the_versions_that_are_tested() -> None:
+    page = PROJECT.parent / "docs" / "concepts" / "route-comparison.md"
+    says = " ".join(page.read_text().split())
     oldest, newest = pins("requirements-oldest.txt"), pins("requirements-dev.txt")
     fastapi = oldest["fastapi"].removesuffix(".0")
     assert f"FastAPI {fastapi} and Starlette {oldest['starlette']} are the oldest" in says

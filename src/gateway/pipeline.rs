@@ -29,7 +29,7 @@ pub(super) struct Pipeline<'run, 'outside> {
     trail: &'run mut Trail,
     /// The edits of the response, whether it comes from the origin or from the edge.
     response: ResponseFields,
-    /// The scheme that a challenge asks for.
+    /// The scheme that a challenge names.
     scheme: Scheme,
 }
 
@@ -247,7 +247,7 @@ impl<'run, 'outside> Pipeline<'run, 'outside> {
     }
 }
 
-/// Records the outcome of a limit; returns the quota that the caller is told of, if any.
+/// Records the outcome of a limit; returns the quota for the response, if any.
 fn record_count(trail: &mut Trail, limit: &Limit, outcome: Result<Outcome, ThrottleError>) -> Option<Quota> {
     match outcome {
         Ok(Outcome::Counted(quota)) => {

@@ -1,4 +1,4 @@
-//! The claims of the identity header: `docs/identity-header.md` as Rust types.
+//! The claims of the identity header: `docs/concepts/identity-header.md` as Rust types.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -108,7 +108,7 @@ impl EdgeKey {
         jwk
     }
 
-    /// The key of the origin with this audience as a JWK (RFC 7518 §6.4), for that origin alone.
+    /// The key of the origin with this audience as a JWK (RFC 7518 §6.4), for that origin only.
     pub(super) fn origin_key(&self, audience: &str) -> Value {
         let key = URL_SAFE_NO_PAD.encode(self.derived_for(audience).expose());
         json!({ "kty": "oct", "alg": "HS256", "use": "sig", "kid": self.id, "k": key })

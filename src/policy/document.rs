@@ -199,7 +199,7 @@ pub struct RouteDocument {
     pub websocket: bool,
     /// Whether a page may hand its token over as a subprotocol, since it cannot set `Authorization` on a WebSocket:
     /// `new WebSocket(url, ["bearer", token, "chat"])`. The edge takes `bearer` and the token out of
-    /// `Sec-WebSocket-Protocol`; the origin is offered the rest. `docs/websockets.md` says what this is worth.
+    /// `Sec-WebSocket-Protocol`; the origin is offered the rest. `docs/guides/websockets.md` says what this is worth.
     #[serde(default)]
     pub bearer_subprotocol: bool,
     /// Whether the token must be bound to a key or certificate that the caller shows to hold: `Authorization: DPoP` with a

@@ -29,9 +29,9 @@ pub(super) enum Space {
     KeyFetch,
     /// That a signature is valid, by key and token.
     Signature,
-    /// What the deny-list says, by issuer, claim and value.
+    /// An entry of the deny-list, or its absence, by issuer, claim and value.
     DenyList,
-    /// What an issuer says about an opaque token, by issuer, endpoint, client and token.
+    /// An introspection response, by issuer, endpoint, client and token.
     Introspection,
     /// That a proof of possession was used, by its key and `jti`.
     UsedProof,

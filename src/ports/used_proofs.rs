@@ -1,5 +1,5 @@
-//! Used proofs of possession, in the POP's cache. A lease gives the right to write an entry to one request alone; the
-//! next one waits and finds the entry. If the cache fails, the request is refused.
+//! Used proofs of possession, in the POP's cache. A lease gives one request the right to write an entry; the next one
+//! waits and finds the entry. If the cache fails, the request is refused.
 
 use std::time::Duration;
 

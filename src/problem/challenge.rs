@@ -4,7 +4,7 @@
 use crate::identity::bearer::Scheme;
 use crate::identity::dpop::ALGORITHMS;
 
-/// What a client is told about presenting a token.
+/// The parameters of a challenge.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Challenge {
     /// The scheme that the client must use.

@@ -14,7 +14,7 @@ const END: &str = "-----END CERTIFICATE-----";
 pub fn certificate_thumbprint(pem: &[u8]) -> Option<[u8; 32]> {
     let text = std::str::from_utf8(pem).ok()?;
     let first = text.get(text.find(BEGIN)?..)?;
-    let first = first.get(..first.find(END)?.checked_add(END.len())?)?; // the decoder reads one block alone
+    let first = first.get(..first.find(END)?.checked_add(END.len())?)?; // the decoder reads a single block
     let mut decoder = Decoder::new_detect_wrap(first.as_bytes()).ok()?;
     let mut der = vec![0; decoder.remaining_len()];
     decoder.decode(&mut der).ok()?;

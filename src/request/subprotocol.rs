@@ -17,7 +17,7 @@ const BEARER: &[u8] = b"bearer";
 pub const MAX_SUBPROTOCOLS: usize = 32;
 
 /// Credentials as `Authorization` would carry them, and the fields without them.
-type Taken = (Secret<Vec<u8>>, Headers);
+type Extracted = (Secret<Vec<u8>>, Headers);
 
 /// The credentials in the subprotocols of `headers`, and the fields without them: the other subprotocols, if any, stay
 /// offered. `None` if `bearer` is not offered.
@@ -26,7 +26,7 @@ type Taken = (Secret<Vec<u8>>, Headers);
 /// [`RequestError::TooManySubprotocols`] for more than [`MAX_SUBPROTOCOLS`]. [`RequestError::BearerSubprotocol`] if
 /// `bearer` is not named exactly once, in lower case (subprotocols are case-sensitive, RFC 6455 §4.2.2), with a token
 /// directly after it, or if the list has another token.
-pub(super) fn take(headers: &Headers) -> Result<Option<Taken>, RequestError> {
+pub(super) fn take(headers: &Headers) -> Result<Option<Extracted>, RequestError> {
     let elements = headers.all(OFFERED).flat_map(|value| value.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
     let offered: Vec<&[u8]> = elements.take(MAX_SUBPROTOCOLS + 1).collect();
     if offered.len() > MAX_SUBPROTOCOLS {

@@ -9,6 +9,7 @@ use crate::request::Target;
 
 /// The part of a request that may be logged.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Recorded {
     /// The canonical path.

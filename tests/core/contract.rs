@@ -1,4 +1,4 @@
-//! What is minted, against `docs/identity-header.md`, word for word.
+//! What is minted, against `docs/concepts/identity-header.md`, word for word.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,13 +12,17 @@ use crate::support::sign::{
 };
 use crate::support::{Keys, Request, get, handshake, policy_document, policy_of};
 
-const DOCUMENT: &str = include_str!("../../docs/identity-header.md");
+const DOCUMENT: &str = include_str!("../../docs/concepts/identity-header.md");
 
 #[test]
 fn the_minted_header_has_the_documented_members_and_no_other() {
     let minted = minted_header(&identity("/orders/1?x"));
     let documented = rows("## JOSE header");
-    assert_eq!(names(&minted), documented.keys().cloned().collect(), "docs/identity-header.md and what is minted");
+    assert_eq!(
+        names(&minted),
+        documented.keys().cloned().collect(),
+        "docs/concepts/identity-header.md and what is minted"
+    );
     for (name, cells) in &documented {
         let fixed = cells[0].split('`').nth(1).unwrap_or_default(); // where there are several, the first is the default
         if cells[0].starts_with('`') {

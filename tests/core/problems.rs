@@ -13,7 +13,7 @@ use fastgate::identity::replay::ReplaysUnreachable;
 use fastgate::identity::token::TokenError;
 use fastgate::inspect::InspectError;
 use fastgate::mint::MintError;
-use fastgate::problem::Problem;
+use fastgate::problem::{Kind, Problem};
 use fastgate::refusal::{ClosedError, OriginError, Refusal};
 use fastgate::request::{CanonicalPath, RequestError};
 use fastgate::route::RouteError;
@@ -326,10 +326,23 @@ fn one_problem_type_has_one_status_and_one_title() {
 }
 
 #[test]
-fn the_readme_lists_every_problem_type() {
-    let readme = include_str!("../../README.md");
-    for (refusal, _, kind, ..) in table() {
-        assert!(readme.contains(&format!("`{kind}`")), "{kind} ({})", refusal.code());
+fn the_list_of_problem_types_is_complete() {
+    let listed: BTreeSet<_> = Kind::ALL.map(Kind::slug).into();
+    assert_eq!(listed.len(), Kind::ALL.len(), "each is listed once");
+    let schema = schemars::schema_for!(Kind).to_value();
+    let variants =
+        schema["oneOf"].as_array().unwrap().iter().map(|variant| variant["const"].as_str().unwrap().to_owned());
+    let named: BTreeSet<_> = Kind::ALL.map(|kind| format!("{kind:?}")).into();
+    assert_eq!(variants.collect::<BTreeSet<_>>(), named);
+    assert!(table().into_iter().all(|(_, _, kind, ..)| listed.contains(kind)));
+}
+
+#[test]
+fn the_reference_lists_every_problem_type() {
+    let reference = include_str!("../../docs/reference/problems.md");
+    for kind in Kind::ALL {
+        let row = format!("| {} | `{}` | ", kind.status(), kind.slug());
+        assert!(reference.contains(&row), "{row}");
     }
 }
 

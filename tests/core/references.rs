@@ -27,7 +27,7 @@ fn a_wrong_reference_is_noticed() {
         "by `make test`",
         "`FASTGATE_WRITE_DOCS=1 make edge-tests`",
         "`src/mint.rs`, `docs/*.md`, `tests/data/contract/`",
-        "`rctx.iss` in `docs/identity-header.md` (`iss`)",
+        "`rctx.iss` in `docs/concepts/identity-header.md` (`iss`)",
         "`MAX_IDENTITY_BYTES` in `src/mint.rs`; `Minter` and `x`",
         "`src/mint/claims.rs` (`EdgeClaims`), `origin/src/fastgate/claims.py` (`EdgeClaims`)",
     ] {
@@ -100,7 +100,7 @@ fn texts() -> BTreeMap<String, String> {
             }
         }
     }
-    let mut found: BTreeMap<_, _> = ["README.md", "CHANGELOG.md", "SECURITY.md", "origin/README.md"]
+    let mut found: BTreeMap<_, _> = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "origin/README.md"]
         .map(|name| (name.to_owned(), read(name)))
         .into();
     for folder in ["src", "tests", "docs", "dev"] {

@@ -18,7 +18,7 @@ const ORIGIN_KEYS: &str = include_str!("../data/contract/origin-keys-orders.json
 const OTHER_ORIGIN_KEYS: &str = include_str!("../data/contract/origin-keys-billing.json");
 const ACCEPTED_BY_MAC: &str = include_str!("../data/contract/accepted-hs256.json");
 const REFUSED_BY_MAC: &str = include_str!("../data/contract/refused-hs256.json");
-const DOCUMENT: &str = include_str!("../../docs/identity-header.md");
+const DOCUMENT: &str = include_str!("../../docs/concepts/identity-header.md");
 
 fn parsed(json: &str) -> Value {
     serde_json::from_str(json).unwrap()

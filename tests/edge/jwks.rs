@@ -1,5 +1,5 @@
 //! Section H of `docs/attacks.md`: the life of a key set, with an issuer that really sends the fault over a socket. The
-//! outcomes are published in `docs/jwks-faults.md`, which this test writes when `FASTGATE_WRITE_DOCS` is set and
+//! outcomes are published in `docs/reference/jwks-faults.md`, which this test writes when `FASTGATE_WRITE_DOCS` is set and
 //! compares otherwise.
 
 mod faults;

@@ -88,7 +88,7 @@ class SigningKey:
     def origin_secret(self, audience: str) -> bytes:
         """Return its 32 bytes, derived from this key and the audience."""
         secret = self._private_key.private_numbers().private_value.to_bytes(KEY_BYTES)
-        # RFC 5869, with an empty salt: the contract, docs/identity-header.md.
+        # RFC 5869, with an empty salt: the contract, docs/concepts/identity-header.md.
         purpose = f"Fastgate-Identity HS256 {audience}".encode()
         return HKDF(SHA256(), KEY_BYTES, salt=None, info=purpose).derive(secret)
 

@@ -6,7 +6,7 @@ use fastgate::policy::Route;
 use fastgate::policy::pattern::{PathTemplate, Segment};
 
 use super::open;
-use super::overlap::{Effort, Spent};
+use super::overlap::{Budget, BudgetExceeded};
 
 /// Protected routes by the segments of their templates.
 #[derive(Default)]
@@ -45,20 +45,24 @@ impl<'policy> Candidates<'policy> {
     }
 
     /// All routes that may share a path with `template`, and possibly others, in the order of the policy.
-    pub(super) fn near(&self, template: &PathTemplate, effort: &mut Effort) -> Result<Vec<&'policy Route>, Spent> {
+    pub(super) fn near(
+        &self,
+        template: &PathTemplate,
+        budget: &mut Budget,
+    ) -> Result<Vec<&'policy Route>, BudgetExceeded> {
         let mut numbers = Vec::new();
-        self.root.near(template.segments(), &mut numbers, effort)?;
+        self.root.near(template.segments(), &mut numbers, budget)?;
         numbers.sort_unstable();
         Ok(numbers.into_iter().filter_map(|number| self.routes.get(number)).collect())
     }
 }
 
 impl Node<'_> {
-    fn near(&self, segments: &[Segment], numbers: &mut Vec<usize>, effort: &mut Effort) -> Result<(), Spent> {
-        effort.spend(1)?;
+    fn near(&self, segments: &[Segment], numbers: &mut Vec<usize>, budget: &mut Budget) -> Result<(), BudgetExceeded> {
+        budget.spend(1)?;
         // A `path` parameter may end at any segment.
         if let Some(rest) = &self.rest {
-            rest.all(numbers, effort)?;
+            rest.all(numbers, budget)?;
         }
         let Some((segment, following)) = segments.split_first() else {
             numbers.extend(&self.ends);
@@ -68,30 +72,30 @@ impl Node<'_> {
             Segment::Rest(_) => {
                 numbers.extend(&self.ends);
                 for child in self.literals.values().chain(self.parameter.as_deref()) {
-                    child.all(numbers, effort)?;
+                    child.all(numbers, budget)?;
                 }
                 return Ok(());
             }
             Segment::Literal(text) => {
                 if let Some(child) = self.literals.get(text.as_str()) {
-                    child.near(following, numbers, effort)?;
+                    child.near(following, numbers, budget)?;
                 }
             }
             Segment::Parameter(parameter) => {
-                effort.spend(self.literals.len())?;
+                budget.spend(self.literals.len())?;
                 for (_, child) in self.literals.iter().filter(|(text, _)| parameter.capture(text).is_some()) {
-                    child.near(following, numbers, effort)?;
+                    child.near(following, numbers, budget)?;
                 }
             }
         }
-        self.parameter.as_ref().map_or(Ok(()), |child| child.near(following, numbers, effort))
+        self.parameter.as_ref().map_or(Ok(()), |child| child.near(following, numbers, budget))
     }
 
-    fn all(&self, numbers: &mut Vec<usize>, effort: &mut Effort) -> Result<(), Spent> {
-        effort.spend(1)?;
+    fn all(&self, numbers: &mut Vec<usize>, budget: &mut Budget) -> Result<(), BudgetExceeded> {
+        budget.spend(1)?;
         numbers.extend(&self.ends);
         for child in self.literals.values().chain(self.parameter.as_deref()).chain(self.rest.as_deref()) {
-            child.all(numbers, effort)?;
+            child.all(numbers, budget)?;
         }
         Ok(())
     }

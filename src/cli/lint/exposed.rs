@@ -7,7 +7,7 @@ use fastgate::request::CanonicalPath;
 use fastgate::route::{find_for, websocket};
 
 use super::candidates::Candidates;
-use super::overlap::{Effort, Examples, Spent, covers, shared_paths};
+use super::overlap::{Budget, BudgetExceeded, Examples, covers, shared_paths};
 use super::{Lint, admitted_callers, open};
 
 const GOES_FIRST: &str = "the public route goes first, since its path is the more specific: give it a path of its own, \
@@ -24,13 +24,13 @@ struct Exposed {
 
 /// One hint for each public route that exposes paths of protected routes, with one of them as an example.
 pub(super) fn exposed(policy: &Policy) -> Vec<Lint> {
-    let mut effort = Effort::new();
+    let mut budget = Budget::new();
     let mut lints = Vec::new();
     let examples = Examples::unlike(policy.routes().iter().map(|route| &route.template));
     let protected = Candidates::of(policy.routes());
     for (number, public) in policy.routes().iter().enumerate().filter(|(_, route)| open(route)) {
         let at = format!("$.routes[{number}]");
-        let Ok(found) = Comparison { policy, public, examples: &examples, effort: &mut effort }.with_all(&protected)
+        let Ok(found) = Comparison { policy, public, examples: &examples, budget: &mut budget }.with_all(&protected)
         else {
             lints.push(Lint {
                 at,
@@ -57,16 +57,16 @@ struct Comparison<'run> {
     public: &'run Route,
     /// The values of parameters in example paths.
     examples: &'run Examples,
-    effort: &'run mut Effort,
+    budget: &'run mut Budget,
 }
 
 impl Comparison<'_> {
     /// The first protected route whose paths are exposed as written, or else in another spelling, and how many more
     /// there are.
-    fn with_all(mut self, protected: &Candidates<'_>) -> Result<Option<(Exposed, usize)>, Spent> {
+    fn with_all(mut self, protected: &Candidates<'_>) -> Result<Option<(Exposed, usize)>, BudgetExceeded> {
         let (mut as_written, mut respelled, mut count) = (None, None, 0_usize);
-        for protected in protected.near(&self.public.template, self.effort)? {
-            self.effort.spend(1)?;
+        for protected in protected.near(&self.public.template, self.budget)? {
+            self.budget.spend(1)?;
             if let Some(found) = self.on_shared_paths(protected)? {
                 as_written.get_or_insert(found);
                 count += 1;
@@ -79,7 +79,7 @@ impl Comparison<'_> {
     }
 
     /// What is exposed on paths that both match.
-    fn on_shared_paths(&mut self, protected: &Route) -> Result<Option<Exposed>, Spent> {
+    fn on_shared_paths(&mut self, protected: &Route) -> Result<Option<Exposed>, BudgetExceeded> {
         let public = self.public;
         let methods: Vec<_> = public.methods.iter().filter(|method| is_meant(public, protected, **method)).collect();
         // A protected route for all paths is the default for paths without another route.
@@ -87,7 +87,7 @@ impl Comparison<'_> {
         if methods.is_empty() || is_default || is_named_exception(public, protected) {
             return Ok(None);
         }
-        for path in shared_paths(public.template.segments(), protected.template.segments(), self.examples, self.effort)?
+        for path in shared_paths(public.template.segments(), protected.template.segments(), self.examples, self.budget)?
         {
             let reached = self.reached(&path, &methods)?;
             if !reached.is_empty() {
@@ -111,7 +111,7 @@ impl Comparison<'_> {
 
     /// What is exposed because a convertor of the protected route does not match a spelling that an application may
     /// read as a value of that convertor.
-    fn in_another_spelling(&mut self, protected: &Route) -> Result<Option<Exposed>, Spent> {
+    fn in_another_spelling(&mut self, protected: &Route) -> Result<Option<Exposed>, BudgetExceeded> {
         let public = self.public;
         // Another hint reports that such a route takes every path.
         if public.websocket != protected.websocket || matches!(public.template.segments(), [Segment::Rest(_)]) {
@@ -125,10 +125,10 @@ impl Comparison<'_> {
         for (index, segment) in protected.template.segments().iter().enumerate() {
             let Segment::Parameter(parameter) = segment else { continue };
             for shown in others(parameter) {
-                self.effort.spend(1)?;
+                self.budget.spend(1)?;
                 let Some(place) = segments.get_mut(index) else { continue };
                 *place = Segment::Literal(shown.clone());
-                for path in shared_paths(&segments, public.template.segments(), self.examples, self.effort)? {
+                for path in shared_paths(&segments, public.template.segments(), self.examples, self.budget)? {
                     let reached = self.reached(&path, &methods)?;
                     if !reached.is_empty() {
                         let what = format!(
@@ -150,12 +150,12 @@ impl Comparison<'_> {
     }
 
     /// The methods with which a request for this path gets to the public route.
-    fn reached(&mut self, path: &str, methods: &[&MethodName]) -> Result<Vec<&'static str>, Spent> {
+    fn reached(&mut self, path: &str, methods: &[&MethodName]) -> Result<Vec<&'static str>, BudgetExceeded> {
         let Ok(path) = CanonicalPath::of_decoded(path) else { return Ok(Vec::new()) };
         let mut reached = Vec::new();
         for method in methods {
             // The router matches a `path` parameter with every length that is left.
-            self.effort.spend(path.segments().count().pow(2))?;
+            self.budget.spend(path.segments().count().pow(2))?;
             let (route, name) = if self.public.websocket {
                 (websocket(self.policy, &path), "WebSockets")
             } else {

@@ -14,24 +14,24 @@ const STEPS: u64 = 5_000_000;
 const MOST_PATHS: usize = 6;
 
 /// The steps that are left for comparing routes.
-pub(super) struct Effort(u64);
+pub(super) struct Budget(u64);
 
 /// Comparing the routes of this policy would take too long.
 #[derive(Debug)]
-pub(super) struct Spent;
+pub(super) struct BudgetExceeded;
 
-impl Effort {
+impl Budget {
     pub(super) const fn new() -> Self {
         Self(STEPS)
     }
 
-    pub(super) const fn spend(&mut self, steps: usize) -> Result<(), Spent> {
+    pub(super) const fn spend(&mut self, steps: usize) -> Result<(), BudgetExceeded> {
         match self.0.checked_sub(steps as u64) {
             Some(left) => {
                 self.0 = left;
                 Ok(())
             }
-            None => Err(Spent),
+            None => Err(BudgetExceeded),
         }
     }
 }
@@ -41,9 +41,9 @@ pub(super) fn shared_paths(
     one: &[Segment],
     two: &[Segment],
     examples: &Examples,
-    effort: &mut Effort,
-) -> Result<Vec<String>, Spent> {
-    let mut search = Search { examples, effort, segments: Vec::new(), found: Vec::new() };
+    budget: &mut Budget,
+) -> Result<Vec<String>, BudgetExceeded> {
+    let mut search = Search { examples, budget, segments: Vec::new(), found: Vec::new() };
     if search.ends_fit(one, two)? {
         search.follow(one, two, 2)?;
     }
@@ -52,7 +52,7 @@ pub(super) fn shared_paths(
 
 struct Search<'search> {
     examples: &'search Examples,
-    effort: &'search mut Effort,
+    budget: &'search mut Budget,
     /// The segments of the current path.
     segments: Vec<String>,
     found: Vec<String>,
@@ -61,7 +61,7 @@ struct Search<'search> {
 impl Search<'_> {
     /// Whether the segments after the `path` parameters fit, compared from the end. This rules out most pairs of long
     /// templates.
-    fn ends_fit(&mut self, one: &[Segment], two: &[Segment]) -> Result<bool, Spent> {
+    fn ends_fit(&mut self, one: &[Segment], two: &[Segment]) -> Result<bool, BudgetExceeded> {
         for (one, two) in one.iter().rev().zip(two.iter().rev()) {
             if matches!(one, Segment::Rest(_)) || matches!(two, Segment::Rest(_)) {
                 break;
@@ -74,10 +74,10 @@ impl Search<'_> {
     }
 
     /// `longer`: how many segments more than necessary two `path` parameters may take at the same time.
-    fn follow(&mut self, one: &[Segment], two: &[Segment], longer: usize) -> Result<(), Spent> {
+    fn follow(&mut self, one: &[Segment], two: &[Segment], longer: usize) -> Result<(), BudgetExceeded> {
         let (Some((first, after_first)), Some((second, after_second))) = (one.split_first(), two.split_first()) else {
             if one.is_empty() && two.is_empty() {
-                self.effort.spend(self.segments.len())?;
+                self.budget.spend(self.segments.len())?;
                 self.found.push(format!("/{}", self.segments.join("/")));
             }
             return Ok(());
@@ -106,8 +106,8 @@ impl Search<'_> {
     }
 
     /// A text that fits both, if there is one.
-    fn text(&mut self, one: &Segment, two: &Segment) -> Result<Option<String>, Spent> {
-        self.effort.spend(1)?;
+    fn text(&mut self, one: &Segment, two: &Segment) -> Result<Option<String>, BudgetExceeded> {
+        self.budget.spend(1)?;
         Ok(match (one, two) {
             (Segment::Literal(one), Segment::Literal(two)) => (one == two).then(|| one.clone()),
             (Segment::Parameter(parameter), Segment::Literal(text))
@@ -117,7 +117,7 @@ impl Search<'_> {
             (Segment::Parameter(one), Segment::Parameter(two)) if takes_all_of(one, two) => Some(self.example(two)),
             (Segment::Parameter(one), Segment::Parameter(two)) if takes_all_of(two, one) => Some(self.example(one)),
             (Segment::Parameter(one), Segment::Parameter(two)) => {
-                words::shared_text(one, two, self.examples, self.effort)?
+                words::shared_text(one, two, self.examples, self.budget)?
             }
             (Segment::Rest(_), Segment::Rest(_)) => Some(self.examples.any.clone()),
             (Segment::Rest(_), Segment::Literal(text)) | (Segment::Literal(text), Segment::Rest(_)) => {
@@ -175,12 +175,12 @@ fn segment_covers(one: &Segment, two: &Segment) -> bool {
 mod tests {
     use fastgate::policy::pattern::PathTemplate;
 
-    use super::{Effort, Examples, covers, shared_paths};
+    use super::{Budget, Examples, covers, shared_paths};
 
     /// Whether there is a path that both match; each that is found is looked at.
     fn overlap(one: &PathTemplate, two: &PathTemplate) -> bool {
         let examples = Examples::unlike([one, two].into_iter());
-        let found = shared_paths(one.segments(), two.segments(), &examples, &mut Effort::new()).unwrap_or_default();
+        let found = shared_paths(one.segments(), two.segments(), &examples, &mut Budget::new()).unwrap_or_default();
         for path in &found {
             let segments: Vec<_> = path.split('/').skip(1).collect();
             assert!(one.captures(&segments).is_some() && two.captures(&segments).is_some(), "{one:?} {two:?} {path}");

@@ -12,7 +12,7 @@ use fastly::{Request, Response};
 use sha2::{Digest as _, Sha256};
 
 use super::forward::classify;
-use crate::compute::platform::bounded::{Pace, Reader, Unread, read, request as pace_of_request};
+use crate::compute::platform::bounded::{ReadError, Reader, TimeLimit, read, request as limit_of_request};
 
 /// How much of a bounded body is read before the request is sent to the origin, in bytes.
 const HELD: usize = 64 * 1024;
@@ -34,8 +34,8 @@ impl ReceivedBody {
         Self { held: Vec::new(), rest: request.try_take_body().map(fastly::Body::into_handle), reader: None, announced }
     }
 
-    const fn pace(&self) -> Pace {
-        pace_of_request(self.announced.is_some())
+    const fn limit(&self) -> TimeLimit {
+        limit_of_request(self.announced.is_some())
     }
 
     /// Whether as much was read as was announced. A body that ends earlier is incomplete (RFC 9112 §8).
@@ -57,7 +57,7 @@ impl ReceivedBody {
             request.set_header(CONTENT_LENGTH, length.to_string());
             request.set_framing_headers_mode(FramingHeadersMode::ManuallyFromHeaders);
         }
-        let reader = self.reader.take().unwrap_or_else(|| Reader::new(self.pace()));
+        let reader = self.reader.take().unwrap_or_else(|| Reader::new(self.limit()));
         match (self.rest, most) {
             (None, _) => {
                 if !self.held.is_empty() {
@@ -82,7 +82,7 @@ impl Body for ReceivedBody {
         if let Some(rest) = self.rest.take() {
             // The reader reads one byte more, to tell a body that is too long from one that just fits.
             let bound = usize::try_from(most).unwrap_or(usize::MAX);
-            self.held = read(rest, bound, self.pace()).map_err(|unread| content_error(unread, most))?;
+            self.held = read(rest, bound, self.limit()).map_err(|error| content_error(error, most))?;
             if !self.is_whole() {
                 return Err(ContentError::Unreadable);
             }
@@ -92,9 +92,9 @@ impl Body for ReceivedBody {
 
     fn hold(&mut self, most: u64) -> Result<(), ContentError> {
         let Some(mut rest) = self.rest.take() else { return Ok(()) };
-        let mut reader = Reader::new(self.pace());
+        let mut reader = Reader::new(self.limit());
         while self.held.len() < HELD {
-            let more = reader.read(&mut rest, &mut self.held).map_err(|unread| content_error(unread, most))?;
+            let more = reader.read(&mut rest, &mut self.held).map_err(|error| content_error(error, most))?;
             if exceeds(self.held.len(), most) {
                 return Err(ContentError::TooLong { most });
             }
@@ -140,7 +140,7 @@ fn stream(
                 sent = sent.saturating_add(piece.len());
                 continue;
             }
-            Err(unread) => content_error(unread, bound),
+            Err(error) => content_error(error, bound),
         };
         let _ = sink.abandon();
         return Err(cause.into());
@@ -149,11 +149,11 @@ fn stream(
     response.wait().map_err(|error| failed(&error))
 }
 
-const fn content_error(unread: Unread, most: u64) -> ContentError {
-    match unread {
-        Unread::TooLong => ContentError::TooLong { most },
-        Unread::TooSlow => ContentError::TooSlow,
-        Unread::Broken => ContentError::Unreadable,
+const fn content_error(error: ReadError, most: u64) -> ContentError {
+    match error {
+        ReadError::TooLong => ContentError::TooLong { most },
+        ReadError::TooSlow => ContentError::TooSlow,
+        ReadError::Broken => ContentError::Unreadable,
     }
 }
 

@@ -183,6 +183,8 @@ fn publish(rows: &[Row]) {
     let mut table = "\
 # What an issuer's faults cost
 
+For operators: what callers meet while the key endpoint of their issuer fails.
+
 Written by the test `no_fault_of_an_issuer_takes_keys_away_or_opens_the_gate` (`tests/edge/jwks/faults.rs`), in which an
 issuer really answers like this over a socket; `FASTGATE_WRITE_DOCS=1 make edge-tests` writes it anew. Five callers with
 good tokens meet an edge whose keys have just gone stale, and one caller meets an edge that never had any. Without keys the
@@ -195,11 +197,15 @@ issuer is asked twice before the caller is told to come back.
     for ((name, _), row) in ROWS.iter().zip(rows) {
         writeln!(table, "| {name} | {} | {} | {} |", row.warm, row.cold, row.cold_visits).unwrap();
     }
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/jwks-faults.md");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/reference/jwks-faults.md");
     if std::env::var_os("FASTGATE_WRITE_DOCS").is_some() {
         std::fs::write(path, &table).unwrap();
     }
-    assert_eq!(std::fs::read_to_string(path).unwrap_or_default(), table, "docs/jwks-faults.md is not what was seen");
+    assert_eq!(
+        std::fs::read_to_string(path).unwrap_or_default(),
+        table,
+        "docs/reference/jwks-faults.md is not what was seen"
+    );
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A second opinion on tokens. Tokens that are nearly good are judged by Fastgate, by the crate `jsonwebtoken` and by
 //! PyJWT. Where they disagree, a named rule of Fastgate must say why: each rule is a predicate over the token that
-//! shares no code with the library. The same tokens in every run; `docs/token-opinions.md` has the rules, and how many
-//! of the disagreements in 100,000 tokens each explains.
+//! shares no code with the library. The same tokens in every run; `docs/reference/token-opinions.md` has the rules, and
+//! how many of the disagreements in 100,000 tokens each explains.
 
 #![cfg(test)]
 #![allow(
@@ -47,7 +47,7 @@ fn three_verifiers_agree_about_a_hundred_thousand_tokens_but_for_named_rules() {
     if std::env::var_os("OPINIONS_WRITE").is_some() {
         std::fs::write(report::PATH, &document).unwrap();
     }
-    assert_eq!(written(), document, "`OPINIONS_WRITE=1 make opinions` writes docs/token-opinions.md anew");
+    assert_eq!(written(), document, "`OPINIONS_WRITE=1 make opinions` writes docs/reference/token-opinions.md anew");
 }
 
 fn written() -> String {

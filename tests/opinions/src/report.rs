@@ -1,4 +1,4 @@
-//! `docs/token-opinions.md`: the rules, and how many disagreements each explains.
+//! `docs/reference/token-opinions.md`: the rules, and how many disagreements each explains.
 
 use std::fmt::Write as _;
 
@@ -7,19 +7,20 @@ use crate::others::Other;
 use crate::rules::RULES;
 
 /// Where it is.
-pub(crate) const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/token-opinions.md");
+pub(crate) const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/token-opinions.md");
 
 /// The document.
 pub(crate) fn document(tally: &Tally, count: u64) -> String {
     let mut text = format!(
         "# Where Fastgate and other verifiers disagree about tokens\n\n\
+         For security engineers: the same tokens, judged by three implementations.\n\n\
          `make opinions` makes {count} tokens that are good or nearly good, the same ones in every run, and has each\n\
          judged by Fastgate, by the Rust crate `jsonwebtoken` (11, with its `rust_crypto` backend) and by PyJWT, all\n\
          told to accept the same algorithms, keys, issuer, audience, leeway and required claims. Fastgate accepts {}\n\
          and refuses {}. The others disagree only where one of the rules below says why: each is a predicate over\n\
          the token that shares no code with Fastgate, and a disagreement without a rule fails the test. `make test`\n\
          runs the first 3000 of them. This page is written by the test (`OPINIONS_WRITE=1 make opinions`).\n\n\
-         No disagreement is about a signature: nobody accepts a token that no published key has signed.\n",
+         No disagreement is about a signature: no verifier accepts a token that no published key has signed.\n",
         tally.accepted, tally.refused
     );
     for (heading, refuses) in [("Fastgate refuses, others accept", true), ("Fastgate accepts, others refuse", false)] {

@@ -2,9 +2,9 @@
 
 use fastgate::policy::pattern::{Convertor, Parameter};
 
-use super::{Effort, Examples, Spent};
+use super::{Budget, BudgetExceeded, Examples};
 
-/// The effort of one step of the search.
+/// The budget of one step of the search.
 const STEP: usize = 4;
 
 /// The texts of one parameter, as a sequence of letters.
@@ -45,8 +45,8 @@ pub(super) fn shared_text(
     one: &Parameter,
     two: &Parameter,
     examples: &Examples,
-    effort: &mut Effort,
-) -> Result<Option<String>, Spent> {
+    budget: &mut Budget,
+) -> Result<Option<String>, BudgetExceeded> {
     let (before, after) = ((&one.prefix, &two.prefix), (&one.suffix, &two.suffix));
     let one_begins = before.0.starts_with(before.1.as_str()) || before.1.starts_with(before.0.as_str());
     let one_ends = after.0.ends_with(after.1.as_str()) || after.1.ends_with(after.0.as_str());
@@ -55,8 +55,8 @@ pub(super) fn shared_text(
     }
     for one in words(one) {
         for two in words(two) {
-            effort.spend(one.len() + two.len())?;
-            if let Some(text) = text_of_both(&one, &two, examples, effort)? {
+            budget.spend(one.len() + two.len())?;
+            if let Some(text) = text_of_both(&one, &two, examples, budget)? {
                 return Ok(Some(text));
             }
         }
@@ -65,7 +65,12 @@ pub(super) fn shared_text(
 }
 
 /// A text that fits both: a search through the pairs of positions that one text can reach.
-fn text_of_both(one: &Word, two: &Word, examples: &Examples, effort: &mut Effort) -> Result<Option<String>, Spent> {
+fn text_of_both(
+    one: &Word,
+    two: &Word,
+    examples: &Examples,
+    budget: &mut Budget,
+) -> Result<Option<String>, BudgetExceeded> {
     // The pairs that were reached, each with the text that reached it and the pair before it.
     let mut reached = std::collections::BTreeMap::new();
     let mut waiting = vec![((0, 0), String::new(), None)];
@@ -73,7 +78,7 @@ fn text_of_both(one: &Word, two: &Word, examples: &Examples, effort: &mut Effort
         if reached.contains_key(&(left, right)) {
             continue;
         }
-        effort.spend(STEP)?;
+        budget.spend(STEP)?;
         reached.insert((left, right), (text, earlier));
         if (left, right) == (one.len(), two.len()) {
             return Ok(Some(written(&reached, (left, right))));

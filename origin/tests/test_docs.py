@@ -1,0 +1,245 @@
+"""What the documents say works when it is copied, and their links lead somewhere."""
+
+import ast
+import json
+import os
+import re
+import shlex
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+
+from fastgate.__main__ import _parser
+from fastgate.policy import compile_routes
+from fastgate.testing import AsCaller
+
+ROOT = Path(__file__).parents[2]
+README, PACKAGE = ROOT / "README.md", ROOT / "origin" / "README.md"
+GUIDES = ROOT / "docs" / "guides"
+PAGES = sorted((ROOT / "docs").glob("**/*.md"))
+DOCUMENTS = [*(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")), PACKAGE]
+DOCUMENTS += PAGES
+TOOL = ROOT / "target" / "debug" / "fastgate"  # `make origin-tests` builds it
+
+needs_tool = pytest.mark.skipif(not TOOL.exists(), reason="the tool is not built here")
+
+
+def block(page: Path, heading: str, language: str = "python") -> str:
+    """Return the first block of code under a heading."""
+    section = page.read_text().partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    found = re.search(rf"```{language}\n(.*?)```", section, re.DOTALL)
+    assert found, heading
+    return found[1]
+
+
+def first_block(page: Path) -> str:
+    """Return the first JSON document on a page."""
+    return page.read_text().partition("```json\n")[2].partition("```")[0]
+
+
+@pytest.fixture
+def app() -> FastAPI:
+    names: dict[str, object] = {}
+    exec(block(PACKAGE, "Guard an app"), names)  # noqa: S102
+    app = names["app"]
+    assert isinstance(app, FastAPI)
+    return app
+
+
+@pytest.mark.parametrize("page", [README, PACKAGE], ids=["README", "origin"])
+def test_an_app_is_guarded_in_ten_lines(page: Path) -> None:
+    lines = [line for line in block(page, "Guard an app").splitlines() if line.strip()]
+    assert len(lines) <= 10
+
+
+def test_the_example_of_a_test_passes(app: FastAPI, as_caller: AsCaller) -> None:
+    names: dict[str, object] = {"app": app}
+    exec(block(GUIDES / "test-an-app.md", "Test"), names)  # noqa: S102
+    example = names["test_ada_reads_her_order"]
+    assert callable(example)
+    example(as_caller)
+
+
+def test_the_first_example_of_all_compiles() -> None:
+    names: dict[str, object] = {}
+    exec(block(README, "Guard an app"), names)  # noqa: S102
+    compiled = compile_routes(names["app"])
+    assert {route["access"] for route in compiled} == {"authenticated"}
+
+
+def test_the_app_on_the_local_edge_compiles_to_the_policy_of_its_guide() -> None:
+    text = (GUIDES / "run-your-app-locally.md").read_text()
+    code = re.search(r"^ {3}```python\n(.*?)^ {3}```", text, re.DOTALL | re.MULTILINE)
+    base = re.search(r"^ {3}```json\n(.*?)^ {3}```", text, re.DOTALL | re.MULTILINE)
+    assert code
+    assert base
+    names: dict[str, object] = {}
+    exec(re.sub(r"^ {3}", "", code[1], flags=re.MULTILINE), names)  # noqa: S102
+    assert [route["path"] for route in compile_routes(names["app"])] == [
+        "/",
+        "/orders/{order_id:int}",
+    ]
+    assert json.loads(base[1])["issuers"]["dev"]["issuer"] == "http://127.0.0.1:9080"
+
+
+@pytest.mark.parametrize("local", ["", "yes"])
+def test_the_example_of_local_development_can_be_built(
+    local: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOCAL", local)
+    names: dict[str, object] = {"app": FastAPI(), "os": os}
+    example = block(GUIDES / "run-your-app-locally.md", "Develop without an edge")
+    exec("from fastgate import *\n" + example, names)  # noqa: S102
+    assert (names["local"] is None) == (local == "")
+
+
+def test_every_example_in_python_is_python() -> None:
+    for page in DOCUMENTS:
+        if page.parent.name == "reference":
+            continue  # signatures
+        for code in re.findall(r"^```python\n(.*?)```", page.read_text(), re.DOTALL | re.MULTILINE):
+            ast.parse(code)
+
+
+def test_nothing_is_installed_by_a_name_that_nobody_has_registered() -> None:
+    pages = [*DOCUMENTS, *ROOT.glob(".github/**/*.y*ml"), ROOT / "CHANGELOG.md"]
+    for page in pages:
+        found = re.search(
+            r"(pip|pipx|uv|uvx|poetry)\b[^`\n|]*\b(install|add|run)\s+fastgate\b", page.read_text()
+        )
+        assert found is None, page
+
+
+def test_every_command_line_of_the_doctor_is_one() -> None:
+    lines = re.findall(r"python -m fastgate (doctor [^`\n]+)", (GUIDES / "doctor.md").read_text())
+    assert len(lines) == 2
+    for line in lines:
+        options = _parser().parse_args(shlex.split(line))
+        assert (options.audience, options.path) == ("orders", "/me")
+
+
+def test_the_continuous_integration_runs_all_that_make_test_runs() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    tested = re.search(r"^test: (.*?) ##", makefile, re.MULTILINE)
+    workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text()
+    called = {
+        name for line in re.findall(r"targets: ([a-z -]+) }", workflow) for name in line.split()
+    }
+    assert tested
+    assert set(tested[1].split()) <= called
+    assert all(f"\n{name}:" in makefile for name in called)
+
+
+@needs_tool
+@pytest.mark.parametrize(
+    ("page", "policy"),
+    [
+        (README, lambda: block(README, "A policy", "json")),
+        (GUIDES / "write-a-policy.md", lambda: first_block(GUIDES / "write-a-policy.md")),
+    ],
+    ids=["README", "write-a-policy"],
+)
+def test_the_policies_are_valid(page: Path, policy: Callable[[], str], tmp_path: Path) -> None:
+    file = tmp_path / "policy.json"
+    file.write_text(policy())
+    ran = subprocess.run([TOOL, "check", file], capture_output=True, text=True, check=False)  # noqa: S603
+    assert ran.stdout == f"{file}: valid\n", page
+
+
+def test_the_policy_in_the_readme_has_ten_lines_or_so() -> None:
+    assert len(block(README, "A policy", "json").splitlines()) <= 10
+
+
+@needs_tool
+def test_explain_prints_what_the_guide_shows() -> None:
+    text = (GUIDES / "try-a-policy.md").read_text()
+    (example,) = re.findall(
+        r"^    \$ fastgate (explain .*?)(?=^\S)", text, re.DOTALL | re.MULTILINE
+    )
+    command, _, output = re.sub(r"\\\n *", "", example).partition("\n")
+    ran = subprocess.run(  # noqa: S603
+        [TOOL, *shlex.split(command)], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    assert ran.stdout.split("\n") == [line[4:] for line in output.rstrip().split("\n")] + [""]
+
+
+def test_the_reference_lists_every_name_in_the_stores() -> None:
+    code = "\n".join(file.read_text() for file in (ROOT / "src").rglob("*.rs"))
+    named = set(re.findall(r'const (?:\w+_KEY|SIGNING_KEYS): &str = "([a-z.-]+)"', code))
+    named |= {f"{prefix}/" for prefix in re.findall(r'format!\("([a-z]+)/\{\}"', code)}
+    assert {"policy", "switch", "signing-keys", "jwks/", "denied/"} <= named
+    text = (ROOT / "docs" / "reference" / "storage.md").read_text()
+    listed = set(re.findall(r"^\| `([a-z.-]+/?)(?:<[a-z ]+>)?`", text, re.MULTILINE))
+    assert named <= listed
+
+
+def test_the_steps_of_the_log_are_those_of_the_architecture_in_that_order() -> None:
+    def steps(page: str, heading: str) -> list[str]:
+        section = (ROOT / "docs" / page).read_text().partition(f"{heading}\n")[2]
+        table = section.partition("\n#")[0]
+        return re.findall(r"^\| `([a-z]+)` \|", table, re.MULTILINE)
+
+    of_the_log = steps("reference/log-line.md", "### Steps")
+    of_the_architecture = steps("concepts/architecture.md", "## The steps")
+    assert len(of_the_log) >= 10
+    assert of_the_architecture == of_the_log
+
+
+def test_the_readme_is_short() -> None:
+    assert len(README.read_text().splitlines()) <= 150
+
+
+def test_the_index_lists_every_page() -> None:
+    index = ROOT / "docs" / "README.md"
+    text = index.read_text()
+    listed = {(index.parent / link).resolve() for link in links(text)}
+    assert {page for page in PAGES if page != index} - listed == set()
+
+
+def test_every_page_says_first_whom_it_is_for() -> None:
+    for page in PAGES:
+        title, empty, first = page.read_text().splitlines()[:3]
+        assert title.startswith("# "), page
+        assert not empty, page
+        assert first.startswith("For "), page
+
+
+def test_every_link_leads_to_a_file_and_a_heading_of_it() -> None:
+    broken = [
+        f"{page.relative_to(ROOT)}: {link}"
+        for page in DOCUMENTS
+        for link in links(page.read_text(), with_headings=True)
+        if not leads_somewhere(page, link)
+    ]
+    assert not broken
+
+
+def test_a_broken_link_is_noticed() -> None:
+    assert leads_somewhere(README, "docs/README.md#guides")
+    assert leads_somewhere(README, "LICENSE")
+    for link in ("docs/nowhere.md", "docs/README.md#nothing", "#nothing"):
+        assert not leads_somewhere(README, link), link
+
+
+def links(text: str, *, with_headings: bool = False) -> list[str]:
+    """Return what a document links to in this repository."""
+    outside_of_code = re.sub(r"^ *```.*?^ *```", "", text, flags=re.DOTALL | re.MULTILINE)
+    found = re.findall(r"\]\(([^)\s]+)\)", outside_of_code)
+    here = [link for link in found if not re.match(r"[a-z]+:", link)]
+    return here if with_headings else [link.partition("#")[0] for link in here]
+
+
+def leads_somewhere(page: Path, link: str) -> bool:
+    """Whether there is such a file and, where the link names one, such a heading in it."""
+    name, _, heading = link.partition("#")
+    target = (page.parent / name).resolve() if name else page
+    if not target.exists():
+        return False
+    if not heading:
+        return True
+    headings = re.findall(r"^#+ (.*)$", target.read_text(), re.MULTILINE)
+    # As GitHub makes them.
+    return heading in {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings}
