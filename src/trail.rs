@@ -102,7 +102,7 @@ impl Step {
     }
 }
 
-/// What is logged of one request. These comments are the text of `docs/reference/log-line.md`.
+/// The log line of one request. These comments are the text of `docs/reference/log-line.md`.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 pub struct Trail {

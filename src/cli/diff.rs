@@ -34,12 +34,12 @@ pub(super) struct Diff {
     /// Log lines of the edge, one JSON object a line.
     #[arg(long)]
     log: PathBuf,
-    /// Print JSON: one object for each verdict that differs, and one for the summarymary.
+    /// Print JSON: one object for each verdict that differs, and one for the summary.
     #[arg(long)]
     json: bool,
 }
 
-/// The summarymary of a log.
+/// The summary of a log.
 #[derive(Default)]
 struct Summary {
     judged: usize,

@@ -61,7 +61,7 @@ pub(super) fn fetch(
         // Other requests wait for this one: a single failure must not refuse all of them.
         fetched = key_set(issuer, scoped);
     }
-    let (asked, outcome, cool_down) = match fetched {
+    let (result, outcome, cool_down) = match fetched {
         Ok((keys, given, json)) => {
             places::remember(issuer, digest, json, given, scoped);
             (Fetch::Given(HeldKeys::with_note(keys, Some(given))), GIVEN, issuer.key_life.cool_down)
@@ -73,7 +73,7 @@ pub(super) fn fetch(
         }
     };
     let _ = lease.put(&Stored::note(outcome), cool_down);
-    asked
+    result
 }
 
 /// The key set of `issuer`, when it was served, and its text. The error names the URL and what was wrong with the
