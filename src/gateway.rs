@@ -37,7 +37,7 @@ pub struct Gateway {
 pub enum Decision {
     /// It is forwarded, in this form.
     Forward(Grant),
-    /// The edge responds with a document of its own.
+    /// The edge responds with a document that it publishes.
     Publish(Publication),
     /// The edge responds to a CORS preflight with these fields.
     Preflight(Headers),

@@ -99,7 +99,7 @@ pub enum ClosedError {
     #[error("the kill switch cannot be read: {0}")]
     KillSwitch(String),
     /// The platform gave no randomness.
-    #[error("there is no randomness for a request id")]
+    #[error("the platform gave no randomness for a request id")]
     Randomness,
 }
 

@@ -46,8 +46,8 @@ pub fn websocket<'policy>(policy: &'policy Policy, path: &CanonicalPath) -> Opti
     found
 }
 
-/// Finds the route of `path` and `method` for a request that is no opening handshake. If only a WebSocket has both, it
-/// is the route, so that the response says that an upgrade is required.
+/// Finds the route of `path` and `method` for a request that is not an opening handshake. If only a WebSocket has both,
+/// it is the route, so that the response says that an upgrade is required.
 ///
 /// # Errors
 /// As [`find`].

@@ -148,13 +148,13 @@ fn read(found: &Stored) -> Option<(UnixTime, Vec<u8>)> {
 /// One request to the issuer (RFC 7662 §2.1). Redirects are not followed, and a malformed response is an error.
 fn request(endpoint: &Introspection, token: &Secret<&str>, scoped: Scoped<'_>) -> Result<Vec<u8>, String> {
     let client = authorization(&endpoint.client_id, &secret(&endpoint.client_secret, scoped)?);
-    let asking = Outgoing {
+    let outgoing = Outgoing {
         backend: &endpoint.backend,
         url: &endpoint.url,
         form: Some((client, form(token))),
         max_bytes: MAX_ANSWER_BYTES,
     };
-    let response = scoped.ask(&asking)?;
+    let response = scoped.ask(&outgoing)?;
     match keep_for(&response.body, 0, UnixTime::from_seconds(0)) {
         Ok(_) => Ok(response.body),
         Err(error) => Err(format!("{}: {error}", endpoint.url)),

@@ -31,14 +31,14 @@ const LEASE_TIMEOUT: Duration = Duration::from_secs(8);
 /// The key sets in the memory of this sandbox.
 #[derive(Default)]
 pub(super) struct KeySets {
-    held: BTreeMap<KeysDigest, InMemory>,
+    held: BTreeMap<KeysDigest, MemoryEntry>,
     /// Issuers whose sets are renewed after the response.
     due: Vec<Issuer>,
     withdrawn: Withdrawn,
 }
 
 #[derive(Clone)]
-struct InMemory {
+struct MemoryEntry {
     held: HeldKeys,
     compared_at: UnixTime,
 }
@@ -55,7 +55,7 @@ impl KeySets {
     }
 
     fn keep(&mut self, digest: KeysDigest, held: HeldKeys, now: UnixTime) {
-        self.held.insert(digest, InMemory { held, compared_at: now });
+        self.held.insert(digest, MemoryEntry { held, compared_at: now });
     }
 }
 
@@ -97,25 +97,25 @@ impl<'request> CachedKeys<'request> {
     }
 
     /// The set in memory, if it need not be compared with the other places now.
-    fn from_memory(&mut self, digest: &KeysDigest, issuer: &Issuer) -> Option<Arc<KeySet>> {
+    fn in_memory(&mut self, digest: &KeysDigest, issuer: &Issuer) -> Option<Arc<KeySet>> {
         let now = self.scoped.now();
-        let kept = self.sets.held.get(digest)?;
-        let recent = now.since(kept.compared_at) < COMPARE_AFTER && kept.held.is_usable(now, &issuer.key_life);
-        if !kept.held.is_fresh(now, &issuer.key_life) && !recent {
+        let entry = self.sets.held.get(digest)?;
+        let recent = now.since(entry.compared_at) < COMPARE_AFTER && entry.held.is_usable(now, &issuer.key_life);
+        if !entry.held.is_fresh(now, &issuer.key_life) && !recent {
             return None;
         }
-        self.note = Some(kept.held.note("memory", now, &issuer.key_life));
-        Some(kept.held.keys())
+        self.note = Some(entry.held.note("memory", now, &issuer.key_life));
+        Some(entry.held.keys())
     }
 
     fn nearest(&mut self, issuer: &Issuer) -> Result<Arc<KeySet>, KeysUnavailable> {
         let digest = KeysDigest::of(issuer);
-        if let Some(keys) = self.from_memory(&digest, issuer) {
+        if let Some(keys) = self.in_memory(&digest, issuer) {
             return Ok(keys);
         }
         let now = self.scoped.now();
-        let kept = self.sets.held.get(&digest).filter(|kept| kept.held.is_usable(now, &issuer.key_life));
-        let mut best = kept.map(|kept| (kept.held.clone(), "memory"));
+        let entry = self.sets.held.get(&digest).filter(|entry| entry.held.is_usable(now, &issuer.key_life));
+        let mut best = entry.map(|entry| (entry.held.clone(), "memory"));
         for (look, from) in [(places::cached as places::Lookup, "cache"), (places::stored, "store")] {
             // An older set of the issuer is never used, however long it would be fresh.
             let is_newer = |held: &HeldKeys| best.as_ref().is_none_or(|(known, _)| held.is_newer_than(known));
@@ -144,8 +144,8 @@ impl<'request> CachedKeys<'request> {
             Fetch::Given(held) => Ok(self.fetched(digest, issuer, held)),
             Fetch::RecentlyAsked(_) => {
                 let scoped = self.scoped;
-                let kept = places::cached(issuer, &digest, scoped).or_else(|| places::stored(issuer, &digest, scoped));
-                match kept {
+                let found = places::cached(issuer, &digest, scoped).or_else(|| places::stored(issuer, &digest, scoped));
+                match found {
                     Some(held) => Ok(self.found(digest, issuer, held, "cache")),
                     None => Err(unavailable(issuer, "the issuer failed a moment ago")),
                 }
@@ -158,7 +158,7 @@ impl<'request> CachedKeys<'request> {
     /// asked, the key may exist, so the result is an error (503) and not a missing key (401).
     fn later(&mut self, issuer: &Issuer) -> Result<Arc<KeySet>, KeysUnavailable> {
         let digest = KeysDigest::of(issuer);
-        let Some(known) = self.sets.held.get(&digest).map(|kept| kept.held.clone()) else {
+        let Some(known) = self.sets.held.get(&digest).map(|entry| entry.held.clone()) else {
             return self.nearest(issuer);
         };
         if let Some(held) = places::cached_later(issuer, &digest, self.scoped, &known) {
@@ -196,8 +196,8 @@ fn unavailable(issuer: &Issuer, cause: &str) -> KeysUnavailable {
 impl KeySource for CachedKeys<'_> {
     fn keys(&mut self, issuer: &Issuer, wanted: Wanted) -> Result<Arc<KeySet>, KeysUnavailable> {
         let KeySets { held, withdrawn, .. } = &mut *self.sets;
-        if let Some(kept) = held.get(&KeysDigest::of(issuer)) {
-            withdrawn.note(issuer, self.kill_switch, &kept.held.keys()); // another set may replace it
+        if let Some(entry) = held.get(&KeysDigest::of(issuer)) {
+            withdrawn.note(issuer, self.kill_switch, &entry.held.keys()); // another set may replace it
         }
         let keys = match wanted {
             Wanted::Nearest => self.nearest(issuer)?,
@@ -207,7 +207,7 @@ impl KeySource for CachedKeys<'_> {
     }
 
     fn may_lack(&self, issuer: &Issuer, kid: Option<&str>, since: Option<UnixTime>) -> bool {
-        let held = self.sets.held.get(&KeysDigest::of(issuer)).map(|kept| &kept.held);
+        let held = self.sets.held.get(&KeysDigest::of(issuer)).map(|entry| &entry.held);
         let is_withdrawn = |key: &Key| key.id() == kid && self.sets.withdrawn.has(issuer, self.kill_switch, key);
         if self.kill_switch.withdraws(issuer, kid, None)
             || held.is_some_and(|held| held.keys().keys().iter().any(is_withdrawn))

@@ -46,11 +46,11 @@ pub(super) fn take(headers: &Headers) -> Result<Option<Extracted>, RequestError>
     if rest.iter().any(|name| names_bearer(name) || is_signed_token(name)) {
         return Err(RequestError::BearerSubprotocol);
     }
-    let mut kept: Headers = headers.iter().filter(|(name, _)| *name != OFFERED).collect();
+    let mut remaining: Headers = headers.iter().filter(|(name, _)| *name != OFFERED).collect();
     if !rest.is_empty() {
-        kept.append(OFFERED, rest.join(&b", "[..]));
+        remaining.append(OFFERED, rest.join(&b", "[..]));
     }
-    Ok(Some((Secret::new([b"Bearer ", token].concat()), kept)))
+    Ok(Some((Secret::new([b"Bearer ", token].concat()), remaining)))
 }
 
 /// Whether `name` has the word `bearer` in it, in any case: `Bearer`, `bearer=…`, `access.bearer.…`.

@@ -36,7 +36,7 @@ fn explain(error: &ValidationError<'_>, schema: &Value, findings: &mut Vec<Findi
     match error.kind() {
         ValidationErrorKind::AnyOf { context }
         | ValidationErrorKind::OneOfNotValid { context }
-        | ValidationErrorKind::OneOfMultipleValid { context } => match meant(error, context) {
+        | ValidationErrorKind::OneOfMultipleValid { context } => match intended(error, context) {
             Some(branch) => {
                 for error in branch {
                     explain(error, schema, findings);
@@ -69,7 +69,7 @@ const FORMER_NAMES: [(&str, &str); 3] =
 
 /// The errors of the branch of a union that the author seems to have meant: all its errors are deeper inside, or it is
 /// the only branch with the JSON type (object, list, text) of the value.
-fn meant<'errors>(
+fn intended<'errors>(
     union: &ValidationError<'_>,
     branches: &'errors [Vec<ValidationError<'static>>],
 ) -> Option<&'errors [ValidationError<'static>]> {
@@ -80,7 +80,8 @@ fn meant<'errors>(
     let other_kind = |error: &ValidationError<'_>| {
         use ValidationErrorKind::{AnyOf, Constant, Enum, OneOfNotValid, Type};
         matches!(error.kind(), Type { .. } | Constant { .. } | Enum { .. })
-            || matches!(error.kind(), AnyOf { context } | OneOfNotValid { context } if meant(error, context).is_none())
+            || matches!(error.kind(), AnyOf { context } | OneOfNotValid { context }
+                if intended(error, context).is_none())
     };
     let mut same_kind = branches.iter().filter(|branch| !branch.iter().filter(here).any(other_kind));
     match (same_kind.next(), same_kind.next()) {

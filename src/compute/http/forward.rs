@@ -32,11 +32,11 @@ fn to_request(grant: &Grant) -> Result<Request, Refusal> {
     let url = Url::parse(&url).map_err(|_| unsendable("its URL"))?;
     // The SDK's URL type normalizes. If it would send other bytes than were authorized and signed, the request is
     // refused.
-    let kept = match url.query() {
+    let is_unchanged = match url.query() {
         Some(query) => format!("{}?{query}", url.path()) == grant.path_and_query(),
         None => url.path() == grant.path_and_query(),
     };
-    if !kept {
+    if !is_unchanged {
         return Err(unsendable("the platform would change its path").into());
     }
     let mut request = Request::new(grant.method(), url).with_pass(true);

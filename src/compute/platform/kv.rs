@@ -32,8 +32,8 @@ fn open() -> Result<KVStore, StoreError> {
     KVStore::open(STORE).map_err(|error| broken(&error))?.ok_or_else(missing)
 }
 
-fn read(looked: Result<LookupResponse, KVStoreError>, max_bytes: usize) -> Result<Option<Stored>, StoreError> {
-    let mut found = match looked {
+fn read(result: Result<LookupResponse, KVStoreError>, max_bytes: usize) -> Result<Option<Stored>, StoreError> {
+    let mut found = match result {
         Ok(found) => found,
         Err(KVStoreError::ItemNotFound) => return Ok(None),
         Err(error) => return Err(broken(&error)),

@@ -30,8 +30,8 @@ impl PopCache for CoreCache {
     }
 
     fn lease(&self, key: &[u8], timeout: Duration, max_bytes: usize) -> Result<Leased<'_>, StoreError> {
-        let asked = Transaction::lookup(cache_key(key)).execute_async().map_err(broken)?;
-        let waited = if asked.pending().map_err(broken)? { asked.wait_for(timeout) } else { asked.wait() };
+        let lookup = Transaction::lookup(cache_key(key)).execute_async().map_err(broken)?;
+        let waited = if lookup.pending().map_err(broken)? { lookup.wait_for(timeout) } else { lookup.wait() };
         let transaction = match waited {
             Ok(transaction) => transaction,
             Err(CacheError::Timeout) => return Ok(Leased::TimedOut),
