@@ -17,8 +17,8 @@ impl KvStore for LinkedKv {
     fn lookup_all(&self, keys: &[String], max_bytes: usize) -> Result<Vec<Option<Stored>>, StoreError> {
         let store = open()?;
         let send = |key: &String| store.build_lookup().execute_async(key);
-        let sent: Vec<_> = keys.iter().map(send).collect::<Result<_, _>>().map_err(|error| broken(&error))?;
-        sent.into_iter().map(|pending| read(store.pending_lookup_wait(pending), max_bytes)).collect()
+        let pending: Vec<_> = keys.iter().map(send).collect::<Result<_, _>>().map_err(|error| broken(&error))?;
+        pending.into_iter().map(|lookup| read(store.pending_lookup_wait(lookup), max_bytes)).collect()
     }
 
     fn put(&self, key: &str, stored: &Stored) -> Result<(), StoreError> {
