@@ -3,7 +3,10 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 GUEST := target/wasm32-wasip1/release/fastgate.wasm
-EDGE := target/debug/examples/edge
+TOOL := target/debug/fastgate
+EDGE := target/debug/fastgate-edge
+# One set of features for everything on the host: a second set would compile many dependencies again.
+NATIVE := --locked --features edge
 VENV := .venv/.installed
 IDP := dev/idp/node_modules/.installed
 LOCAL_KEYS := local/signing-keys.json
@@ -12,7 +15,7 @@ CARGO_DENY := target/tools/.cargo-deny-0.20.2
 CARGO_DENY_RUN := target/tools/bin/cargo-deny --locked
 COSMIC_RAY := target/tools/.cosmic-ray-8.7.0
 
-.PHONY: help demo smoke soak test bench guest-cost mutants mutants-python lint guest edge core signatures opinions opinions-short fuzz fuzz-seeds fuzz-python edge-tests origin-tests doctor origin-bench origin-versions policy schema reference deny edge-path compute-build clean
+.PHONY: help demo smoke soak test bench guest-cost mutants mutants-python lint guest edge unit signatures opinions opinions-short fuzz fuzz-seeds fuzz-python edge-tests origin-tests doctor origin-bench origin-versions policy schema reference deny edge-path compute-build clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -27,13 +30,13 @@ soak: guest edge $(VENV) $(LOCAL_KEYS) ## The gate under load for ten minutes wh
 	cargo build --locked --release --target wasm32-wasip1 --example store
 	@.venv/bin/python dev/soak --seconds $(or $(SECONDS),600) --rate $(or $(RATE),40)
 
-test: lint core signatures opinions-short edge-tests origin-tests ## Every test: lints, core, signatures, opinions, edge, origin
+test: lint unit signatures opinions-short edge-tests origin-tests ## Every test: lints, unit, signatures, opinions, edge, origin
 
-core: $(VENV) ## The tests of the library: native, some seconds once built
-	cargo test --locked --lib --bins --test core --test bound --test issuers --test rules --test opaque --test fuzz --test model
+unit: $(VENV) ## The tests of the library: native, some seconds once built
+	cargo test $(NATIVE) --lib --bins --test unit --test fuzz --test model
 
 signatures: ## Wycheproof's vectors, and 100,000 RSA signatures that were tampered with (half a minute)
-	cargo test --locked --test signatures
+	cargo test $(NATIVE) --test signatures
 
 OPINIONS := cargo test --locked --manifest-path tests/opinions/Cargo.toml --target-dir target
 opinions-short: $(VENV)
@@ -62,32 +65,32 @@ fuzz-seeds: $(VENV) ## Write the seeds of the fuzz targets anew
 	.venv/bin/python fuzz/make_seeds.py
 
 edge-tests: guest $(VENV) $(IDP) ## The real guest on Viceroy, against real origins and a real provider
-	cargo test --locked --test edge --examples -- --test-threads 4 # half of them wait, for clocks and time limits
+	cargo test $(NATIVE) --test edge --examples -- --test-threads 4 # half of them wait, for clocks and time limits
 
 origin-tests: $(VENV) ## The FastAPI package; 100,000 generated requests against the edge's matcher among them
-	cargo build --locked --bin fastgate --example decide
+	cargo build $(NATIVE) --bins --example decide
 	.venv/bin/python -m pytest -q -n auto origin
 
-lint: target-wasm $(VENV) ## Formats, clippy for both targets, ruff, mypy, the committed schema and reference
+lint: target-wasm edge $(VENV) ## Formats, clippy for both targets, ruff, mypy, the committed schema and reference
 	cargo fmt --check && cargo fmt --check --manifest-path tests/opinions/Cargo.toml && cargo fmt --check --manifest-path fuzz/Cargo.toml
-	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy $(NATIVE) --all-targets -- -D warnings
 	cargo clippy --locked --release --target wasm32-wasip1 --lib --bins --example guest_cost --example store -- -D warnings
 	.venv/bin/ruff check origin dev tests fuzz && .venv/bin/ruff format --check origin dev tests fuzz
 	cd origin && ../.venv/bin/mypy
 	for folder in demo soak mutants reference; do (cd dev/$$folder && ../../.venv/bin/mypy --strict .) || exit 1; done
-	cargo run --locked -q -- schema | diff - policy.schema.json && cargo run --locked -q -- check policy.json
+	$(TOOL) schema | diff - policy.schema.json && $(TOOL) check policy.json
 	.venv/bin/python dev/reference --check
 
 bench: guest ## What a request costs, in ratios to a guest that only forwards
 	cargo build --locked --release --target wasm32-wasip1 --example passthrough
-	cargo build --locked --example edge --example bench
+	cargo build $(NATIVE) --bins --example bench
 	target/debug/examples/bench
 	@$(MAKE) --no-print-directory guest-cost
 
 mutants: $(VENV) $(CARGO_MUTANTS) ## Which changes of src/ no native test notices: MODULE=identity/token MINUTES=60; AGAIN=1 for those that survived
 	@$(PYTHON) dev/mutants rust $(or $(MODULE),$(error say which: make mutants MODULE=identity/token, or identity, request, authorize, throttle, mint, problem)) --minutes $(or $(MINUTES),60) $(if $(AGAIN),--again)
 
-mutants-python: $(VENV) $(COSMIC_RAY) ## The same for the package: MODULE=verify, route, dispatch, root_path or middleware
+mutants-python: $(VENV) $(COSMIC_RAY) ## The same for the package: MODULE=verify, middleware, routes.check, routes.dispatch or routes.root_path
 	@$(PYTHON) dev/mutants python $(or $(MODULE),verify) --minutes $(or $(MINUTES),60)
 
 doctor: $(VENV) ## Fire forged requests at the origin of a running `make demo`; exit 0 if none was let in
@@ -102,11 +105,10 @@ origin-versions: ## The package's unit tests on every supported Python that is h
 policy: $(VENV) ## Write policy.json anew: policy.base.json and what the demo app declares
 	.venv/bin/python -m fastgate policy demo.app:app --app-dir origin --base policy.base.json > policy.json.new && mv policy.json.new policy.json
 
-schema: ## Write policy.schema.json anew from the types
-	cargo run --locked -q -- schema > policy.schema.json
+schema: edge ## Write policy.schema.json anew from the types
+	$(TOOL) schema > policy.schema.json
 
-reference: $(VENV) ## Write the generated parts of docs/reference/ anew
-	cargo build --locked -q --bin fastgate
+reference: edge $(VENV) ## Write the generated parts of docs/reference/ anew
 	.venv/bin/python dev/reference
 
 deny: $(CARGO_DENY) ## Licences, sources and banned crates of all dependencies (deny.toml); DENY=advisories asks the RustSec database, too
@@ -118,15 +120,15 @@ guest: target-wasm ## Build the guest and say how large it is
 	cargo build --locked --release --target wasm32-wasip1
 	@stat -c '%n: %s bytes' $(GUEST) 2>/dev/null || stat -f '%N: %z bytes' $(GUEST)
 
-edge: ## Build the local edge server (Viceroy as a library; the first time takes minutes)
-	cargo build --locked --example edge
+edge: ## Build the command-line tool and the local edge (Viceroy as a library; the first time takes minutes)
+	cargo build $(NATIVE) --bins
 
 edge-path: ## Print where the local edge server is
 	@echo $(EDGE)
 
 guest-cost: target-wasm ## What a signature, and finding a route among 10 or 2,000, cost in the guest, in microseconds
 	cargo build --locked --release --target wasm32-wasip1 --example guest_cost
-	cargo run --locked -q --example guest_cost
+	cargo run $(NATIVE) -q --example guest_cost
 
 compute-build: guest $(LOCAL_KEYS) ## What `fastly compute build` and `fastly compute serve` call
 
@@ -134,7 +136,8 @@ clean: ## Remove everything that was built or installed
 	rm -rf target .venv dev/idp/node_modules local bin pkg
 
 .PHONY: parts target-wasm
-parts: guest edge $(VENV) $(IDP) $(LOCAL_KEYS)
+parts: guest edge $(VENV) $(IDP)
+	@$(MAKE) --no-print-directory $(LOCAL_KEYS)
 
 target-wasm:
 	@rustup target list --installed | grep -qx wasm32-wasip1 || rustup target add wasm32-wasip1
@@ -151,7 +154,8 @@ $(IDP): dev/idp/package-lock.json
 
 $(LOCAL_KEYS):
 	@mkdir -p local
-	umask 077 && cargo run --locked -q -- keys new > $@.new 2> /dev/null && mv $@.new $@
+	@[ -x $(TOOL) ] || cargo build --locked --bin fastgate # enough for publishing
+	umask 077 && $(TOOL) keys new > $@.new 2> /dev/null && mv $@.new $@
 
 # Tools that one target each needs; the version is in the name.
 $(CARGO_MUTANTS):

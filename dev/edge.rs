@@ -20,6 +20,9 @@ struct Arguments {
     /// The guest.
     #[arg(long, default_value = guest::GUEST)]
     wasm: PathBuf,
+    /// Where to keep compiled guests, so that the next start is fast.
+    #[arg(long, default_value = guest::COMPILED)]
+    compiled: PathBuf,
     /// The address to listen on.
     #[arg(long, default_value = "127.0.0.1:7676")]
     listen: SocketAddr,
@@ -35,6 +38,7 @@ struct Arguments {
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments = Arguments::parse();
     let config = FastlyConfig::from_file(&arguments.config)?;
+    guest::keep_compiled_in(&arguments.compiled)?;
     if let (Some(wasm), Some(listen)) = (&arguments.store_wasm, arguments.store_listen) {
         // Both contexts have the same KV store: a clone of `config.object_stores()` is another handle on it.
         let context = guest::viceroy(wasm, &config, Arc::new(Mutex::new(std::io::stderr())))?;

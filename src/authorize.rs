@@ -59,6 +59,20 @@ pub enum AuthorizeError {
     },
 }
 
+impl AuthorizeError {
+    /// The code for logs, metrics and tests.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Unidentified => "unidentified",
+            Self::Unbound => "token-unbound",
+            Self::IssuerNotAccepted { .. } => "issuer-not-accepted",
+            Self::InsufficientScope { .. } => "insufficient-scope",
+            Self::ConditionUnmet { .. } => "condition-unmet",
+        }
+    }
+}
+
 /// Checks the caller against the route's requirements.
 ///
 /// # Errors

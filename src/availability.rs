@@ -78,6 +78,17 @@ pub enum AvailabilityError {
     SwitchedOff,
 }
 
+impl AvailabilityError {
+    /// The code for logs, metrics and tests.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Maintenance { .. } => "maintenance",
+            Self::SwitchedOff => "switched-off",
+        }
+    }
+}
+
 impl WithdrawnKey {
     fn is_of(&self, issuer: &Issuer) -> bool {
         self.issuer == issuer.issuer || issuer.aliases.contains(&self.issuer)
@@ -113,7 +124,7 @@ impl KillSwitch {
         let group = |name: &&String| {
             policy.routes().iter().any(|route| route.group.as_ref().is_some_and(|group| group.name == **name))
         };
-        let route = |id: &&String| policy.routes().iter().any(|route| route.id == **id);
+        let route = |id: &&String| policy.routes().iter().any(|route| route.id == id.as_str());
         let issuer = |key: &&WithdrawnKey| policy.issuers().any(|issuer| key.is_of(issuer));
         let groups = self.groups.iter().filter(|name| !group(name));
         let routes = self.routes.iter().filter(|id| !route(id));
@@ -139,11 +150,16 @@ pub fn check<'policy>(
     let route = matched.route();
     let group = route.group.as_ref();
     let off = |group: &String| kill_switch.groups.contains(group);
-    if kill_switch.all || kill_switch.routes.contains(&route.id) || group.is_some_and(|group| off(&group.name)) {
+    if kill_switch.all
+        || kill_switch.routes.iter().any(|id| route.id == id.as_str())
+        || group.is_some_and(|group| off(&group.name))
+    {
         return Err(AvailabilityError::SwitchedOff);
     }
     match group.and_then(|group| group.maintenance.map(|seconds| (group, seconds))) {
-        Some((group, retry_after)) => Err(AvailabilityError::Maintenance { group: group.name.clone(), retry_after }),
+        Some((group, retry_after)) => {
+            Err(AvailabilityError::Maintenance { group: group.name.clone(), retry_after: retry_after.as_u64() })
+        }
         None => Ok(Available(route)),
     }
 }

@@ -84,6 +84,18 @@ pub enum ContentError {
     TooSlow,
 }
 
+impl ContentError {
+    /// The code for logs, metrics and tests.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::TooLong { .. } => "body-grew-too-long",
+            Self::Unreadable => "body-unreadable",
+            Self::TooSlow => "body-too-slow",
+        }
+    }
+}
+
 /// The longest body that `route` accepts, in bytes; `None` if any length is accepted.
 #[must_use]
 pub fn longest_body(route: &Route) -> Option<u64> {

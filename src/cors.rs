@@ -27,6 +27,14 @@ impl<'policy> OriginChecked<'policy> {
 #[error("pages of this origin may not use the route")]
 pub struct CorsError;
 
+impl CorsError {
+    /// The code for logs, metrics and tests.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        "cors-refused"
+    }
+}
+
 /// The fields of the response to `target`, if it is a preflight for a route whose group lists pages; `None` for any
 /// other request.
 ///
@@ -48,7 +56,7 @@ pub fn preflight(policy: &Policy, target: &Target) -> Result<Option<(String, Hea
         response.set("access-control-allow-headers", cors.headers.as_str());
     }
     response.set("access-control-max-age", cors.max_age.to_string());
-    Ok(Some((route.id.clone(), response.apply(&Headers::default()))))
+    Ok(Some((route.id.to_string(), response.apply(&Headers::default()))))
 }
 
 /// Sets the fields that tell a browser what the page may read of the response. The request is not a preflight.

@@ -48,6 +48,20 @@ pub enum InspectError {
     },
 }
 
+impl InspectError {
+    /// The code for logs, metrics and tests.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NoHandshake => "no-handshake",
+            Self::QueryTooLong { .. } => "query-too-long",
+            Self::BodyTooLong { .. } => "body-too-long",
+            Self::ContentType => "content-type",
+            Self::HeaderMissing { .. } => "header-missing",
+        }
+    }
+}
+
 /// Checks a request against what its route accepts. `shadowed` is called with what a rule in shadow would refuse.
 ///
 /// # Errors

@@ -47,6 +47,18 @@ pub enum MintError {
     SigningFailed,
 }
 
+impl MintError {
+    /// The code for logs, metrics and tests.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::IdentityTooLong { .. } => "identity-too-long",
+            Self::HeadTooLong { .. } => "head-too-long",
+            Self::SigningFailed => "signing-failed",
+        }
+    }
+}
+
 /// Signs on behalf of this edge.
 #[derive(Debug)]
 pub struct Minter {

@@ -56,6 +56,18 @@ pub struct PlaceError {
     pub reason: PlaceReason,
 }
 
+impl PlaceError {
+    /// The code for logs, metrics and tests.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self.reason {
+            PlaceReason::Denied(_) => "place-denied",
+            PlaceReason::NotAllowed => "place-not-allowed",
+            PlaceReason::Unknown(_) => "place-unknown",
+        }
+    }
+}
+
 /// Why a place refuses a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlaceReason {

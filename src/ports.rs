@@ -19,9 +19,11 @@ mod used_proofs;
 
 use crate::availability::KillSwitch;
 use crate::identity::Sources;
+use crate::identity::deny_list::DenyListMemory;
 use crate::identity::dpop::Nonces;
+use crate::identity::key_life::KeysNote;
+use crate::identity::signature_cache::SignatureMemory;
 use crate::throttle::Counter;
-use crate::trail::KeysNote;
 use counter::Counters;
 use deny_list::KvDenyList;
 use introspection::HttpIntrospector;
@@ -31,14 +33,14 @@ pub use scoped::Role;
 use scoped::Scoped;
 use signatures::CachedSignatures;
 use storage::Platform;
-use used_proofs::UsedProofs;
+use used_proofs::CachedProofs;
 
 /// What a sandbox keeps between requests for one policy in one role.
 pub struct Ports {
     role: Role,
     keys: KeySets,
-    signatures: crate::identity::verdict::Memory,
-    denied: crate::identity::deny_list::Memory,
+    signatures: SignatureMemory,
+    denied: DenyListMemory,
     introspected: introspection::Introspected,
 }
 
@@ -49,8 +51,8 @@ impl Ports {
         Self {
             role,
             keys: KeySets::default(),
-            signatures: crate::identity::verdict::Memory::default(),
-            denied: crate::identity::deny_list::Memory::default(),
+            signatures: SignatureMemory::default(),
+            denied: DenyListMemory::default(),
             introspected: introspection::Introspected::default(),
         }
     }
@@ -67,7 +69,7 @@ impl Ports {
             signatures: CachedSignatures { memory: &mut self.signatures, scoped },
             deny_list: KvDenyList { memory: &mut self.denied, scoped },
             introspector: HttpIntrospector { known: &mut self.introspected, scoped },
-            used_proofs: UsedProofs { scoped },
+            used_proofs: CachedProofs { scoped },
             counter: Counters { scoped },
         }
     }
@@ -87,7 +89,7 @@ pub struct OpenPorts<'request> {
     signatures: CachedSignatures<'request>,
     deny_list: KvDenyList<'request>,
     introspector: HttpIntrospector<'request>,
-    used_proofs: UsedProofs<'request>,
+    used_proofs: CachedProofs<'request>,
     counter: Counters<'request>,
 }
 
@@ -96,10 +98,10 @@ impl OpenPorts<'_> {
     pub fn parts<'ports>(&'ports mut self, nonces: &'ports Nonces) -> (Sources<'ports>, &'ports mut dyn Counter) {
         let sources = Sources {
             keys: &mut self.keys,
-            verdicts: &mut self.signatures,
+            signatures: &mut self.signatures,
             deny_list: &mut self.deny_list,
             introspector: &mut self.introspector,
-            replays: &mut self.used_proofs,
+            used_proofs: &mut self.used_proofs,
             nonces,
         };
         (sources, &mut self.counter)

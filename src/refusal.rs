@@ -8,13 +8,13 @@ use crate::cors::CorsError;
 use crate::identity::bearer::CredentialsError;
 use crate::identity::deny_list::DenyListError;
 use crate::identity::dpop::ProofError;
+use crate::identity::dpop::used::UsedProofsUnreachable;
 use crate::identity::introspection::IntrospectionError;
-use crate::identity::replay::ReplaysUnreachable;
 use crate::identity::token::TokenError;
 use crate::identity::{IdentityError, KeysUnavailable};
 use crate::inspect::InspectError;
 use crate::mint::MintError;
-use crate::place::{PlaceError, PlaceReason};
+use crate::place::PlaceError;
 use crate::request::RequestError;
 use crate::rewrite::RewriteError;
 use crate::route::RouteError;
@@ -59,7 +59,7 @@ pub enum Refusal {
     Proof(#[from] ProofError),
     /// The record of used proofs cannot be read.
     #[error(transparent)]
-    Replays(#[from] ReplaysUnreachable),
+    UsedProofs(#[from] UsedProofsUnreachable),
     /// The caller does not meet the route's requirements.
     #[error(transparent)]
     Authorize(#[from] AuthorizeError),
@@ -103,6 +103,19 @@ pub enum ClosedError {
     Randomness,
 }
 
+impl ClosedError {
+    /// The code for logs, metrics and tests.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Policy(_) => "policy-unusable",
+            Self::SigningKeys(_) => "signing-keys-unusable",
+            Self::KillSwitch(_) => "switch-unreadable",
+            Self::Randomness => "no-randomness",
+        }
+    }
+}
+
 /// Why there is no response from the origin.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OriginError {
@@ -120,6 +133,19 @@ pub enum OriginError {
     UnexpectedStatus(u16),
 }
 
+impl OriginError {
+    /// The code for logs, metrics and tests.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Unreachable(_) => "origin-unreachable",
+            Self::TooSlow(_) => "origin-too-slow",
+            Self::Unavailable(_) => "origin-unavailable",
+            Self::UnexpectedStatus(_) => "origin-unexpected-status",
+        }
+    }
+}
+
 impl From<IdentityError> for Refusal {
     fn from(error: IdentityError) -> Self {
         match error {
@@ -129,7 +155,7 @@ impl From<IdentityError> for Refusal {
             IdentityError::DenyList(error) => error.into(),
             IdentityError::Introspection(error) => error.into(),
             IdentityError::Proof(error) => error.into(),
-            IdentityError::Replays(error) => error.into(),
+            IdentityError::UsedProofs(error) => error.into(),
         }
     }
 }
@@ -150,7 +176,7 @@ impl Refusal {
             | Self::DenyList(_)
             | Self::Introspection(_)
             | Self::Proof(_)
-            | Self::Replays(_) => Step::Identify,
+            | Self::UsedProofs(_) => Step::Identify,
             Self::Authorize(_) => Step::Authorize,
             Self::Inspect(_) => Step::Inspect,
             Self::Throttle(_) => Step::Throttle,
@@ -162,121 +188,30 @@ impl Refusal {
         }
     }
 
-    /// A stable slug for logs, metrics and tests.
+    /// The code for logs, metrics and tests.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::Request(error) => match error {
-                RequestError::HostMalformed => "host-malformed",
-                RequestError::HostUnknown => "host-unknown",
-                RequestError::TargetTooLong { .. } => "target-too-long",
-                RequestError::TooManyFields { .. } => "too-many-fields",
-                RequestError::TooManyConnectionNames => "too-many-connection-names",
-                RequestError::TooManySubprotocols => "too-many-subprotocols",
-                RequestError::BearerSubprotocol => "subprotocol-malformed",
-                RequestError::TargetMalformed => "target-malformed",
-                RequestError::PathAmbiguous(_) => "path-ambiguous",
-            },
-            Self::Route(RouteError::NoRoute) => "no-route",
-            Self::Route(RouteError::MethodNotAllowed { .. }) => "method-not-allowed",
-            Self::Cors(CorsError) => "cors-refused",
-            Self::Availability(AvailabilityError::Maintenance { .. }) => "maintenance",
-            Self::Availability(AvailabilityError::SwitchedOff) => "switched-off",
-            Self::Place(PlaceError { reason, .. }) => match reason {
-                PlaceReason::Denied(_) => "place-denied",
-                PlaceReason::NotAllowed => "place-not-allowed",
-                PlaceReason::Unknown(_) => "place-unknown",
-            },
-            Self::Credentials(error) => match error {
-                CredentialsError::Missing => "credentials-missing",
-                CredentialsError::Repeated { .. } => "credentials-repeated",
-                CredentialsError::OtherScheme => "credentials-other-scheme",
-                CredentialsError::Malformed => "credentials-malformed",
-            },
-            Self::Token(error) => token_code(error),
-            Self::Keys(_) => "keys-unavailable",
-            Self::DenyList(DenyListError::Revoked { .. }) => "token-revoked",
-            Self::DenyList(DenyListError::Unavailable(_)) => "deny-list-unavailable",
-            Self::Introspection(IntrospectionError::Inactive) => "token-inactive",
-            Self::Introspection(IntrospectionError::Unavailable(_)) => "introspection-unavailable",
-            Self::Proof(error) => match error {
-                ProofError::Missing => "proof-missing",
-                ProofError::Repeated { .. } => "proof-repeated",
-                ProofError::Unbound => "proof-unbound",
-                ProofError::TooLong => "proof-too-long",
-                ProofError::Malformed => "proof-malformed",
-                ProofError::Extension { .. } => "proof-extension",
-                ProofError::Type => "proof-type",
-                ProofError::Algorithm => "proof-algorithm",
-                ProofError::Key => "proof-key",
-                ProofError::Claim { .. } => "proof-claim",
-                ProofError::Method => "proof-method",
-                ProofError::Url => "proof-url",
-                ProofError::TooOld { .. } => "proof-too-old",
-                ProofError::TooEarly { .. } => "proof-too-early",
-                ProofError::Token => "proof-token",
-                ProofError::OtherKey => "proof-other-key",
-                ProofError::Nonce => "proof-nonce",
-                ProofError::Signature => "proof-signature",
-                ProofError::Replayed => "proof-replayed",
-            },
-            Self::Replays(_) => "replays-unreachable",
-            Self::Authorize(AuthorizeError::Unidentified) => "unidentified",
-            Self::Authorize(AuthorizeError::Unbound) => "token-unbound",
-            Self::Authorize(AuthorizeError::IssuerNotAccepted { .. }) => "issuer-not-accepted",
-            Self::Authorize(AuthorizeError::InsufficientScope { .. }) => "insufficient-scope",
-            Self::Authorize(AuthorizeError::ConditionUnmet { .. }) => "condition-unmet",
-            Self::Inspect(error) => match error {
-                InspectError::NoHandshake => "no-handshake",
-                InspectError::QueryTooLong { .. } => "query-too-long",
-                InspectError::BodyTooLong { .. } => "body-too-long",
-                InspectError::ContentType => "content-type",
-                InspectError::HeaderMissing { .. } => "header-missing",
-            },
-            Self::Rewrite(RewriteError(_)) => "rewrite-ambiguous",
-            Self::Content(ContentError::TooLong { .. }) => "body-grew-too-long",
-            Self::Content(ContentError::Unreadable) => "body-unreadable",
-            Self::Content(ContentError::TooSlow) => "body-too-slow",
-            Self::Throttle(ThrottleError::Exceeded { .. }) => "limit-exceeded",
-            Self::Throttle(ThrottleError::QueueFull { .. }) => "limit-queue-full",
-            Self::Throttle(ThrottleError::Unreachable { .. }) => "counter-unreachable",
-            Self::Mint(MintError::IdentityTooLong { .. }) => "identity-too-long",
-            Self::Mint(MintError::HeadTooLong { .. }) => "head-too-long",
-            Self::Mint(MintError::SigningFailed) => "signing-failed",
-            Self::Closed(ClosedError::Policy(_)) => "policy-unusable",
-            Self::Closed(ClosedError::SigningKeys(_)) => "signing-keys-unusable",
-            Self::Closed(ClosedError::KillSwitch(_)) => "switch-unreadable",
-            Self::Closed(ClosedError::Randomness) => "no-randomness",
-            Self::Origin(OriginError::Unreachable(_)) => "origin-unreachable",
-            Self::Origin(OriginError::TooSlow(_)) => "origin-too-slow",
-            Self::Origin(OriginError::Unavailable(_)) => "origin-unavailable",
-            Self::Origin(OriginError::UnexpectedStatus(_)) => "origin-unexpected-status",
+            Self::Request(error) => error.code(),
+            Self::Route(error) => error.code(),
+            Self::Cors(error) => error.code(),
+            Self::Availability(error) => error.code(),
+            Self::Place(error) => error.code(),
+            Self::Credentials(error) => error.code(),
+            Self::Token(error) => error.code(),
+            Self::Keys(error) => error.code(),
+            Self::DenyList(error) => error.code(),
+            Self::Introspection(error) => error.code(),
+            Self::Proof(error) => error.code(),
+            Self::UsedProofs(error) => error.code(),
+            Self::Authorize(error) => error.code(),
+            Self::Inspect(error) => error.code(),
+            Self::Rewrite(error) => error.code(),
+            Self::Throttle(error) => error.code(),
+            Self::Content(error) => error.code(),
+            Self::Mint(error) => error.code(),
+            Self::Closed(error) => error.code(),
+            Self::Origin(error) => error.code(),
         }
-    }
-}
-
-const fn token_code(error: &TokenError) -> &'static str {
-    match error {
-        TokenError::TooLong { .. } => "token-too-long",
-        TokenError::Malformed => "token-malformed",
-        TokenError::Extension { .. } => "token-extension",
-        TokenError::Algorithm => "token-algorithm",
-        TokenError::Type => "token-type",
-        TokenError::Missing { .. } => "token-claim-missing",
-        TokenError::ClaimMalformed { .. } => "token-claim-malformed",
-        TokenError::UnknownIssuer => "token-unknown-issuer",
-        TokenError::Audience => "token-audience",
-        TokenError::Expired { .. } => "token-expired",
-        TokenError::NotYetValid { .. } => "token-not-yet-valid",
-        TokenError::TooOld { .. } => "token-too-old",
-        TokenError::LivesTooLong { .. } => "token-lives-too-long",
-        TokenError::Required { .. } => "token-claim-required",
-        TokenError::OtherKind { .. } => "token-other-kind",
-        TokenError::Client => "token-client",
-        TokenError::Tenant => "token-tenant",
-        TokenError::Bound => "token-bound",
-        TokenError::UnknownKey => "token-unknown-key",
-        TokenError::AmbiguousKey => "token-ambiguous-key",
-        TokenError::Signature => "token-signature",
     }
 }

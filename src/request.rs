@@ -211,6 +211,24 @@ pub enum RequestError {
     PathAmbiguous(#[from] path::Ambiguity),
 }
 
+impl RequestError {
+    /// The code for logs, metrics and tests.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::HostMalformed => "host-malformed",
+            Self::HostUnknown => "host-unknown",
+            Self::TargetTooLong { .. } => "target-too-long",
+            Self::TooManyFields { .. } => "too-many-fields",
+            Self::TooManyConnectionNames => "too-many-connection-names",
+            Self::TooManySubprotocols => "too-many-subprotocols",
+            Self::BearerSubprotocol => "subprotocol-malformed",
+            Self::TargetMalformed => "target-malformed",
+            Self::PathAmbiguous(_) => "path-ambiguous",
+        }
+    }
+}
+
 /// Puts a request into canonical form.
 ///
 /// # Errors

@@ -11,6 +11,14 @@ use crate::throttle::Cleared;
 #[error("the rewritten path is ambiguous: {0}")]
 pub struct RewriteError(#[from] pub Ambiguity);
 
+impl RewriteError {
+    /// The code for logs, metrics and tests.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        "rewrite-ambiguous"
+    }
+}
+
 /// A request with the path and the header fields that the origin receives. Only [`rewrite`] makes one.
 #[derive(Debug)]
 pub struct OriginTarget {

@@ -21,6 +21,17 @@ pub enum RouteError {
     },
 }
 
+impl RouteError {
+    /// The code for logs, metrics and tests.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NoRoute => "no-route",
+            Self::MethodNotAllowed { .. } => "method-not-allowed",
+        }
+    }
+}
+
 /// Finds the route of `target`. For an opening handshake this is the most specific WebSocket; if there is none, the
 /// handshake is an ordinary GET, whose `Upgrade` is ignored (RFC 9110 §7.8).
 ///

@@ -86,6 +86,18 @@ pub enum ThrottleError {
     },
 }
 
+impl ThrottleError {
+    /// The code for logs, metrics and tests.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Exceeded { .. } => "limit-exceeded",
+            Self::QueueFull { .. } => "limit-queue-full",
+            Self::Unreachable { .. } => "counter-unreachable",
+        }
+    }
+}
+
 /// The outcome of one limit that lets a request pass.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -113,8 +125,12 @@ pub fn clear<'policy>(
 ) -> Result<Cleared<'policy>, ThrottleError> {
     let permit = inspected.into_permit();
     let route = permit.route();
-    let parts =
-        KeyParts { route: &route.id, caller: permit.caller(), client: client.address, headers: target.headers() };
+    let parts = KeyParts {
+        route: route.id.as_str(),
+        caller: permit.caller(),
+        client: client.address,
+        headers: target.headers(),
+    };
     for limit in &route.limits {
         match throttle(limit, &parts, counter, now) {
             Err(error) if !limit.shadow => return Err(error),

@@ -1,4 +1,6 @@
-//! The only time type of the library: seconds since the Unix epoch. It is always an argument, never read from a clock.
+//! Moments and lengths of time, in whole seconds. A moment is always an argument, never read from a clock.
+
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -7,6 +9,44 @@ use serde::{Deserialize, Serialize};
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct UnixTime(u64);
+
+/// A length of time, in whole seconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema), schemars(inline))]
+#[serde(transparent)]
+pub struct Seconds(u64);
+
+impl Seconds {
+    /// This many seconds.
+    #[must_use]
+    pub const fn new(seconds: u64) -> Self {
+        Self(seconds)
+    }
+
+    /// How many seconds these are.
+    #[must_use]
+    pub const fn as_u64(self) -> u64 {
+        self.0
+    }
+}
+
+impl From<u64> for Seconds {
+    fn from(seconds: u64) -> Self {
+        Self(seconds)
+    }
+}
+
+impl From<Seconds> for u64 {
+    fn from(seconds: Seconds) -> Self {
+        seconds.0
+    }
+}
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
 
 impl UnixTime {
     /// The moment `seconds` after the epoch.
@@ -21,10 +61,10 @@ impl UnixTime {
         self.0
     }
 
-    /// The moment `seconds` later; saturates instead of wrapping.
+    /// The moment `length` later; saturates instead of wrapping.
     #[must_use]
-    pub const fn plus(self, seconds: u64) -> Self {
-        Self(self.0.saturating_add(seconds))
+    pub fn plus(self, length: impl Into<Seconds>) -> Self {
+        Self(self.0.saturating_add(length.into().as_u64()))
     }
 
     /// How many seconds lie between `earlier` and this moment; 0 when `earlier` is the later one.

@@ -8,6 +8,7 @@ use serde::Serialize;
 pub use recorded::Recorded;
 
 use crate::identity::Identity;
+use crate::identity::key_life::KeysNote;
 use crate::time::UnixTime;
 
 /// The steps of the pipeline, in order. This is the only list of them: the log, refusals and `fastgate explain` use it,
@@ -44,21 +45,6 @@ pub enum Step {
     Mint,
     /// Forwards the request to the origin.
     Forward,
-}
-
-/// What the log says about the key set that was used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
-pub struct KeysNote {
-    /// `memory`, `cache`, `store` or `issuer`.
-    pub from: &'static str,
-    /// `fresh`, `stale` or `seeded`.
-    pub state: &'static str,
-    /// Seconds since the issuer served it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub age: Option<u64>,
-    /// How many keys of the set cannot be used.
-    pub skipped: usize,
 }
 
 impl Step {

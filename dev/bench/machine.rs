@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
-use fastgate::identity::key_life::Given;
+use fastgate::identity::key_life::FetchedAt;
 use fastgate::time::UnixTime;
 use serde_json::json;
 
@@ -58,8 +58,9 @@ impl Machine {
 
 impl Edge {
     fn start(manifest: &Path, guest: &Path) -> Self {
-        // The server that `make bench` built beside this program.
-        let server = std::env::current_exe().unwrap().with_file_name("edge");
+        // The server that `make bench` built: this program is in the folder `examples` beside it.
+        let program = std::env::current_exe().unwrap();
+        let server = program.ancestors().nth(2).unwrap().join("fastgate-edge");
         let mut process = Command::new(server)
             .current_dir(ROOT)
             .args(["--listen", "127.0.0.1:0", "--config"])
@@ -117,7 +118,7 @@ fn manifest(folder: &Path, origin: SocketAddr, jwks: &str) -> PathBuf {
     let keys = write("signing-keys.json", &fastgate::mint::new_signing_keys().0);
     let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
     let digest = fastgate::ports::KeysDigest::new(ISSUER, None, "idp");
-    let note = digest.note(Given::new(UnixTime::from_seconds(now), 3600));
+    let note = digest.note(FetchedAt::new(UnixTime::from_seconds(now), 3600));
     let manifest = format!(
         "manifest_version = 3\nname = \"bench\"\nlanguage = \"rust\"\n\
          [local_server.backends.origin]\nurl = \"http://{origin}\"\n\

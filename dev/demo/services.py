@@ -41,7 +41,7 @@ SERVICES = (
         name="edge",
         port=EDGE,
         command=(
-            *("target/debug/examples/edge", "--config", "fastly.toml"),
+            *("target/debug/fastgate-edge", "--config", "fastly.toml"),
             *("--wasm", "target/wasm32-wasip1/release/fastgate.wasm"),
             *("--listen", f"{HOST}:{EDGE}"),
         ),

@@ -24,6 +24,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     use std::sync::{Arc, Mutex};
     let config = "manifest_version = 3\n".parse()?;
     let wasm = std::path::Path::new(guest::GUEST).with_file_name("examples/guest_cost.wasm");
+    guest::keep_compiled_in(std::path::Path::new(guest::COMPILED))?;
     let context = guest::viceroy(&wasm, &config, Arc::new(Mutex::new(std::io::stdout())))?;
     Ok(context.run_main("guest_cost", &[]).await?)
 }

@@ -26,7 +26,7 @@ def main() -> int:
     )
     parser.add_argument("language", choices=("rust", "python"))
     parser.add_argument(
-        "module", help="identity, identity/token, request/path, …; verify, dispatch, …"
+        "module", help="identity, identity/token, request/path, …; verify, routes.check, …"
     )
     parser.add_argument(
         "--again", action="store_true", help="rust: only those that survived before"

@@ -18,30 +18,14 @@ CARGO_MUTANTS = str(ROOT / "target" / "tools" / "bin" / "cargo-mutants")
 SOURCES = "sources.json"
 BUILD = WORK / "build"
 # The native tests, and no others: what has to be linked with Viceroy takes a minute for each mutant.
-TESTS = ("core", "bound", "issuers", "rules", "opaque")
-ALL_TARGETS = ("--lib", "--bins", *(f"--test={name}" for name in TESTS))
+FAST_TARGETS = ("--test=unit",)
+ALL_TARGETS = ("--lib", "--bins", *FAST_TARGETS)
 # Slower ones, for what the others let through: sequences of requests over time, and vectors of signatures.
 SLOW_TARGETS = ("--test=model", "--test=signatures")
-# Most mutants fail in the tests that are about their module: those alone are built and run first. Others: `core`.
-NEAREST = {
-    "src/authorize": "rules",
-    "src/identity/binding": "bound",
-    "src/identity/demands": "issuers",
-    "src/identity/deny_list": "opaque",
-    "src/identity/discovery": "issuers",
-    "src/identity/dpop": "bound",
-    "src/identity/introspection": "opaque",
-    "src/identity/key_life": "issuers",
-    "src/identity/possession": "bound",
-    "src/identity/rehearsal": "rules",
-    "src/identity/replay": "bound",
-    "src/request/certificate": "bound",
-    "src/throttle": "rules",
-}
 # Tests that read the source as text would notice changes that no request can.
-SKIPPED = ("attacks::", "house::", "references::")
-# Half of the time of all tests: not at first.
-SLOW = ("differential::", "who::chains_of_rules_")
+SKIPPED = ("attacks::", "architecture::", "references::")
+# Most of the time of all tests, and few mutants fail in these alone: not at first.
+SLOW = ("cli::", "differential::", "who::chains_of_rules_")
 # Seconds for one mutant: most tests take about two, the slow ones some eighty; a build is incremental.
 TEST_SECONDS, BUILD_SECONDS = 240, 300
 
@@ -70,7 +54,7 @@ def run(module: str, minutes: float, *, again: bool) -> int:
     known = _known(work, tree, names)
     left = [name for name in names if name not in known and _file_of(name) not in complete]
     if left and not again:
-        command = _command(patterns, left, _nearest(left), (*SKIPPED, *SLOW))
+        command = _command(patterns, left, FAST_TARGETS, (*SKIPPED, *SLOW))
         _test(tree, work, command, digests, until)
         known = _known(work, tree, names)
     recorded = [_mutant(name) for name in names if name not in known and _file_of(name) in complete]
@@ -128,15 +112,6 @@ def _file_of(name: str) -> str:
 def _mutant(name: str, outcome: str = record.SURVIVED) -> Mutant:
     file, line, _, change = name.split(":", 3)
     return Mutant(name, file, int(line), change.strip(), outcome)
-
-
-def _nearest(names: Iterable[str]) -> Sequence[str]:
-    """The test targets that are about the files of these mutants."""
-    near = {
-        next((test for start, test in NEAREST.items() if name.startswith(start)), "core")
-        for name in names
-    }
-    return [f"--test={test}" for test in TESTS if test in near]
 
 
 def _names(tree: Path, patterns: Sequence[str]) -> list[str]:

@@ -18,14 +18,14 @@ TOOLS = ROOT / "target" / "tools" / "cosmic-ray" / "bin"
 FORKED = Path(__file__).with_name("forked.py")
 # Which tests are about which module, the nearest first; for others, those of its name.
 _ROUTING = (
-    *("prefix", "root_path", "dispatch", "dispatch_bypass", "route", "strict", "overlap", "parts"),
-    "middleware",
+    *("prefix", "root_path", "dispatch", "dispatch_bypass", "route", "strict"),
+    *("former_routes", "app_parts", "middleware"),
 )
 TESTS = {
     "verify": ("verify", "contract", "origin_keys"),
-    "route": ("route", *_ROUTING, "unnamed", "observe", "root_path_matrix"),
-    "dispatch": ("dispatch", *_ROUTING, "observe", "root_path_matrix"),
-    "root_path": (*_ROUTING, "local", "root_path_matrix"),
+    "routes.check": ("route", *_ROUTING, "unnamed_endpoints", "observe", "root_path_matrix"),
+    "routes.dispatch": ("dispatch", *_ROUTING, "observe", "root_path_matrix"),
+    "routes.root_path": (*_ROUTING, "local", "root_path_matrix"),
     "middleware": (
         *(
             "middleware",
@@ -67,10 +67,10 @@ def _alone(lock: Path) -> Iterator[None]:
 
 def _run(module: str, minutes: float) -> int:
     tree = record.copy_of_tree(f"python-{module}-tree")
-    file = f"src/fastgate/{module}.py"
+    file = f"src/fastgate/{module.replace('.', '/')}.py"
     if not (tree / "origin" / file).is_file():
         raise MutantsError(f"there is no origin/{file}")
-    names = dict.fromkeys(TESTS.get(module, (module,)))  # each once
+    names = dict.fromkeys(TESTS.get(module, (module.rpartition(".")[2],)))  # each once
     tests = [f"tests/test_{name}.py" for name in names]
     python = ROOT / ".venv" / "bin" / "python"
     socket = WORK / f"python-{module}.socket"

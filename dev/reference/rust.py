@@ -26,7 +26,7 @@ def log_line(said: Said) -> str:
     schema = said["log_line"]
     definitions = schema["$defs"]
     sections = [_object(schema, definitions)]
-    for name in ("KeysNote", "Replay", "Recorded", "Surroundings", "Client"):
+    for name in ("KeysNote", "Recorded", "Client"):
         if name in definitions:
             named = _member_of_type(schema, definitions, name)
             sections.append(f"### `{named}`\n\n{_object(definitions[name], definitions)}")

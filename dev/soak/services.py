@@ -152,7 +152,7 @@ blocked = "{ROOT / "dev" / "blocked.json"}"
             "utf-8",
         )
         guests = "target/wasm32-wasip1/release"
-        command = ["target/debug/examples/edge", "--config", str(manifest)]
+        command = ["target/debug/fastgate-edge", "--config", str(manifest)]
         command += ["--wasm", f"{guests}/fastgate.wasm", "--listen", f"127.0.0.1:{port}"]
         command += ["--store-wasm", f"{guests}/examples/store.wasm"]
         command += ["--store-listen", f"127.0.0.1:{self._store}"]

@@ -5,15 +5,13 @@ mod admitted;
 
 use std::sync::{Arc, LazyLock};
 
-use fastgate::identity::deny_list::NoDenyList;
 use fastgate::identity::dpop::Nonces;
-use fastgate::identity::introspection::{IntrospectionUnavailable, Introspector, NoIntrospector, keep_for};
+use fastgate::identity::introspection::keep_for;
 use fastgate::identity::keys::KeySet;
-use fastgate::identity::replay::{ProofId, Replays, ReplaysUnreachable};
+use fastgate::identity::signature_cache::NoSignatureCache;
 use fastgate::identity::token::UnverifiedToken;
-use fastgate::identity::verdict::NoVerdicts;
-use fastgate::identity::{Caller, Identity, KeySource, KeysUnavailable, Seen, Sources, Wanted, identify};
-use fastgate::policy::{Introspection, Issuer, Policy};
+use fastgate::identity::{Caller, Identity, Seen, identify};
+use fastgate::policy::Policy;
 use fastgate::request::{RequestHead, normalize};
 use fastgate::secret::Secret;
 use fastgate::time::UnixTime;
@@ -21,6 +19,7 @@ use serde_json::{Value, json};
 
 use admitted::admitted;
 
+use super::fakes::{FakeKeys, Fakes};
 use super::signed::{CLIENTS, ISSUERS, NOW, compact, encoded, given, has_signed, jwk, payload};
 
 const ISSUER: &str = "https://idp.test";
@@ -71,8 +70,8 @@ pub fn token(data: &[u8]) {
     let Ok(token) = UnverifiedToken::parse(Secret::new(&compact)) else { return };
     let issuer = POLICY.issuer(ISSUER).unwrap();
     let checked = token.check(issuer, now());
-    let verified = token.verify(issuer, &KEYS, now(), &mut NoVerdicts);
-    let again = token.verify(issuer, &KEYS, now(), &mut NoVerdicts);
+    let verified = token.verify(issuer, &KEYS, now(), &mut NoSignatureCache);
+    let again = token.verify(issuer, &KEYS, now(), &mut NoSignatureCache);
     assert_eq!(verified, again);
     if verified.is_ok() {
         assert_eq!(checked, Ok(()));
@@ -104,7 +103,7 @@ pub fn proof(data: &[u8]) {
     let data = told.as_deref().unwrap_or(data);
     let Some(proof) = given(data, CLIENTS) else { return };
     let fields = [("authorization", format!("DPoP {}", *BOUND)), ("dpop", proof.clone())];
-    if identified(&fields, &mut NoIntrospector).is_some() {
+    if identified(&fields, None).is_some() {
         assert!(has_signed(CLIENTS, &proof), "{proof}");
         let claims = payload(&proof);
         assert_eq!((&claims["htm"], &claims["ath"]), (&"GET".into(), &digest(&BOUND).into()), "{claims}");
@@ -117,7 +116,7 @@ pub fn proof(data: &[u8]) {
     if let Ok(text) = std::str::from_utf8(data) {
         // Without a proof for it, a bound token is nobody's.
         let fields = [("authorization", format!("Bearer {}", *BOUND)), ("dpop", text.to_owned())];
-        assert!(identified(&fields, &mut NoIntrospector).is_none());
+        assert!(identified(&fields, None).is_none());
     }
 }
 
@@ -136,55 +135,29 @@ pub fn introspection(data: &[u8]) {
         assert!(kept == 0 || expires.is_none_or(|expires| until <= expires), "kept for {kept}: {said}");
     }
     let fields = [("authorization", "Bearer opaque".to_owned())];
-    if let Some(identity) = identified(&fields, &mut Says(data)) {
+    if let Some(identity) = identified(&fields, Some(data)) {
         assert!(kept.is_ok() && said["active"] == true && is_in_time(&said) && is_for_us(&said["aud"]), "{said}");
         assert!(said.get("iss").is_none_or(|issuer| issuer == ISSUER) && identity.issuer() == ISSUER, "{said}");
         assert!(said.get("cnf").is_none_or(Value::is_null) || identity.binding().is_none(), "{said}");
     }
 }
 
-/// The answer to every question.
-struct Says<'data>(&'data [u8]);
-
-impl Introspector for Says<'_> {
-    fn ask(&mut self, _: &Issuer, _: &Introspection, _: &Secret<&str>) -> Result<Vec<u8>, IntrospectionUnavailable> {
-        Ok(self.0.to_vec())
-    }
-}
-
-struct Published;
-
-impl KeySource for Published {
-    fn keys(&mut self, _: &Issuer, _: Wanted) -> Result<Arc<KeySet>, KeysUnavailable> {
-        Ok(KEYS.clone())
-    }
-}
-
-/// Every proof is the first.
-struct Unused;
-
-impl Replays for Unused {
-    fn is_first(&mut self, _: &ProofId, _: u64) -> Result<bool, ReplaysUnreachable> {
-        Ok(true)
-    }
-}
-
-/// Who calls with these fields.
-fn identified(fields: &[(&str, String)], introspector: &mut dyn Introspector) -> Option<Identity> {
+/// Who calls with these fields, where the issuer gives this answer about every opaque token.
+fn identified(fields: &[(&str, String)], answer: Option<&[u8]>) -> Option<Identity> {
     let fields = fields.iter().map(|(name, value)| (*name, value.clone().into_bytes()));
     let headers = fields.chain([("host", b"edge.test".to_vec())]).collect();
     let head = RequestHead { method: "GET".to_owned(), target: b"/me".to_vec(), headers, tls: true, certificate: None };
     let target = normalize(head, &POLICY.edge().hosts).ok()?;
-    let mut sources = Sources {
-        keys: &mut Published,
-        verdicts: &mut NoVerdicts,
-        deny_list: &mut NoDenyList,
-        introspector,
-        replays: &mut Unused,
-        nonces: &Nonces::default(),
-    };
-    match identify(&POLICY, admitted(&POLICY.routes()[0], &target), &target, now(), &mut sources, &mut Seen::default())
-    {
+    let (mut fakes, nonces) = (Fakes::with(FakeKeys::none().with_keys("idp", KEYS.clone())), Nonces::default());
+    fakes.introspector.answer = answer.map(<[u8]>::to_vec);
+    match identify(
+        &POLICY,
+        admitted(&POLICY.routes()[0], &target),
+        &target,
+        now(),
+        &mut fakes.sources(&nonces),
+        &mut Seen::default(),
+    ) {
         Ok(Caller::Known(identity)) => Some(identity),
         Ok(Caller::Anonymous) => panic!("anonymous on a route that wants a token"),
         Err(_) => None,

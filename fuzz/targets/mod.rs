@@ -3,6 +3,9 @@
 
 mod credentials;
 mod documents;
+#[allow(dead_code, reason = "the tests of the library use them all")]
+#[path = "../../tests/support/fakes.rs"]
+mod fakes;
 mod requests;
 mod signed;
 

@@ -28,10 +28,12 @@ from jwt.algorithms import RSAAlgorithm
 from starlette.types import Message, Scope
 
 from fastgate import Caller, Settings, guard
-from fastgate.jwks import read_jwks
-from fastgate.origin_keys import read_origin_keys
-from fastgate.stand_in import LocalCaller, SigningKey, contract, identity_claims
-from fastgate.verify import KeySet, RequestHead, verify
+from fastgate.fake_edge.signing import SigningKey, contract, identity_claims
+from fastgate.keys.jwks import read_jwks
+from fastgate.keys.key_set import KeySet
+from fastgate.keys.origin import read_origin_keys
+from fastgate.local_rules import LocalCaller
+from fastgate.verify import RequestHead, verify
 
 ISSUER, AUDIENCE = "https://edge.example", "orders"
 ROUNDS, REQUESTS = 30, 100

@@ -33,15 +33,15 @@ def as_caller(request: pytest.FixtureRequest) -> Iterator[AsCaller]:
     Or one request: `client.get("/me", auth=as_caller("ada", of=app))`. Of scope `session`, so that
     fixtures of every scope may use it.
     """
-    from fastgate.testing import AsCaller, believe_again
+    from fastgate.testing import AsCaller, restore_keys
 
     yield AsCaller(str(request.config.getini("fastgate_app")))
-    believe_again()
+    restore_keys()
 
 
 @pytest.fixture(scope="session")
 def edge_doctor() -> EdgeDoctor:
-    """Fire every forged request at an app that the test serves; see `fastgate.doctor`."""
+    """Fire every forged request at an app that the test serves; see `fastgate.doctor.examine`."""
     from fastgate.testing import examined
 
     return examined

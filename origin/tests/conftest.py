@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from fastapi import FastAPI
 
-from fastgate import guard, refusals
+from fastgate import guard, refusal_log
 from tests.edge import Edge
 from tests.serving import JwksServer
 
@@ -20,7 +20,7 @@ def anyio_backend() -> str:
 @pytest.fixture(autouse=True)
 def _no_record_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """Refusals of no guard share one log, which is silent for a minute after twenty of a kind."""
-    monkeypatch.setattr(refusals, "_OF_NO_GUARD", refusals.RefusalLog())
+    monkeypatch.setattr(refusal_log, "_OF_NO_GUARD", refusal_log.RefusalLog())
 
 
 @pytest.fixture

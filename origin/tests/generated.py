@@ -13,9 +13,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fastgate import AnyCaller, Caller, at_edge, fastgate
-from fastgate.endpoints import Endpoint, endpoints
-from fastgate.policy import CannotCompile, RouteDocument, compile_routes
-from fastgate.routing import WEBSOCKET
+from fastgate.compile.endpoints.listing import Endpoint, endpoints
+from fastgate.compile.policy import CannotCompile, RouteDocument, compile_routes
+from fastgate.routes.framework import WEBSOCKET
 
 UUID = "01234567-89ab-cdef-0123-456789abcdef"
 SEGMENTS = (

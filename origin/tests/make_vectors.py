@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from fastgate.content import content_digest
-from fastgate.stand_in import SigningKey, base64url
+from fastgate.fake_edge.signing import SigningKey, base64url
 
 DIRECTORY = Path(__file__).parents[2] / "tests" / "data" / "contract"
 NOW = 1_800_000_000

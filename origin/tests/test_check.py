@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from fastgate import at_edge
 from fastgate.__main__ import main
-from fastgate.policy import compile_routes
+from fastgate.compile.policy import compile_routes
 
 ROOT = Path(__file__).parents[2]
 FASTGATE = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug" / "fastgate"

@@ -18,8 +18,8 @@ from starlette.routing import compile_path
 from starlette.types import Message
 
 import fastgate
-from fastgate.policy import CannotCompile, RouteDocument, compile_routes
-from fastgate.template import Template
+from fastgate.compile.policy import CannotCompile, RouteDocument, compile_routes
+from fastgate.path_template import Template
 from tests.composed import built
 from tests.compositions import (
     Composition,

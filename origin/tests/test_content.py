@@ -18,9 +18,9 @@ from fastgate import (
     at_edge,
     guard,
 )
+from fastgate.compile.drift import drift
+from fastgate.compile.policy import compile_routes
 from fastgate.content import content_digest, read_body
-from fastgate.drift import drift
-from fastgate.policy import compile_routes
 from fastgate.testing import AsCaller
 from tests.edge import HEADER, Edge, payload
 from tests.serving import uvicorn_serving

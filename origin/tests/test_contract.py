@@ -12,9 +12,10 @@ from starlette.types import Message
 
 from fastgate import EdgeClaims, Refused
 from fastgate.content import matched
-from fastgate.jwks import read_jwks
-from fastgate.origin_keys import read_origin_keys
-from fastgate.verify import KeySet, RequestHead, verify
+from fastgate.keys.jwks import read_jwks
+from fastgate.keys.key_set import KeySet
+from fastgate.keys.origin import read_origin_keys
+from fastgate.verify import RequestHead, verify
 from tests.make_vectors import DIRECTORY
 
 pytestmark = pytest.mark.anyio
@@ -28,7 +29,7 @@ ES256 = (read_jwks((DIRECTORY / "jwks.json").read_bytes()), "")
 HS256 = (read_origin_keys(read("origin-keys-orders.json")), "-hs256")
 SIGNATURES: list[tuple[KeySet, str]] = [ES256, HS256]
 ACCEPTED, REFUSED = read("accepted.json"), read("refused.json")
-CONTRACT = Path(__file__).parents[2] / "docs" / "identity-header.md"
+CONTRACT = Path(__file__).parents[2] / "docs" / "concepts" / "identity-header.md"
 
 
 def vectors(outcome: str) -> list[Any]:

@@ -17,9 +17,9 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from fastgate import AnyCaller, Caller, at_edge, fastgate, guard
-from fastgate.declare import ROUTE_MEMBERS
-from fastgate.drift import drift
-from fastgate.policy import CannotCompile, compile_routes
+from fastgate.compile.drift import drift
+from fastgate.compile.policy import CannotCompile, compile_routes
+from fastgate.declare.at_edge import ROUTE_MEMBERS
 from fastgate.testing import AsCaller
 from tests.edge import Edge
 

@@ -36,8 +36,8 @@ from fastgate import (
     guard,
     refusal_response,
 )
+from fastgate.compile.policy import CannotCompile, compile_routes
 from fastgate.dependencies import FastgateScheme, any_caller
-from fastgate.policy import CannotCompile, compile_routes
 from tests.edge import HEADER, IDP, Edge
 
 pytestmark = pytest.mark.anyio

@@ -13,7 +13,7 @@ import pytest
 from fastapi import FastAPI
 
 from fastgate.__main__ import _parser
-from fastgate.policy import compile_routes
+from fastgate.compile.policy import compile_routes
 from fastgate.testing import AsCaller
 
 ROOT = Path(__file__).parents[2]

@@ -22,11 +22,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from fastgate import Caller, Settings, at_edge, guard
 from fastgate.__main__ import main
 from fastgate.content import content_digest
-from fastgate.doctor import examine
-from fastgate.findings import Finding, Verdict, as_table, exit_code
-from fastgate.forgery import Believed
-from fastgate.route import RouteCheck
-from fastgate.stand_in import SigningKey
+from fastgate.doctor.examine import examine
+from fastgate.doctor.probe import Target
+from fastgate.doctor.report import Finding, Verdict, as_table, exit_code
+from fastgate.fake_edge.signing import SigningKey
+from fastgate.routes.check import RouteCheck
 from fastgate.testing import EdgeDoctor
 from fastgate.verify import _base64url, _json_object
 from tests.edge import AUDIENCE, ISSUER, Edge
@@ -59,8 +59,8 @@ def signing_key(edge: Edge) -> SigningKey:
     return SigningKey(edge.private_key)
 
 
-def believed(edge: Edge, key: SigningKey | None) -> Believed:
-    return Believed(ISSUER, AUDIENCE, "/me", "/me", edge.jwks, key)
+def target(edge: Edge, key: SigningKey | None) -> Target:
+    return Target(ISSUER, AUDIENCE, "/me", "/me", edge.jwks, key)
 
 
 @pytest.mark.parametrize("http", ["h11", "httptools"])
@@ -71,7 +71,7 @@ def test_a_guarded_app_refuses_the_whole_matrix(
     with uvicorn_serving(guarded(edge.settings()), http=http) as (host, port):
         url = f"http://{host}:{port}"
         key = signing_key if knows_the_key else None
-        found = examine(url, believed(edge, key), direct=[url])
+        found = examine(url, target(edge, key), direct=[url])
     assert len(found) > 70
     assert names(found, ok=False) == set()
 
@@ -122,7 +122,7 @@ def _payload(scope: Scope) -> dict[str, object]:
 def examined(edge: Edge, signing_key: SigningKey) -> Served:
     def run(app: ASGIApp) -> list[Finding]:
         with uvicorn_serving(app) as (host, port):
-            return examine(f"http://{host}:{port}", believed(edge, signing_key))
+            return examine(f"http://{host}:{port}", target(edge, signing_key))
 
     return run
 
@@ -165,7 +165,7 @@ def test_an_app_that_forgets_one_check_has_that_hole(examined: Served) -> None:
             },
         ),
         ("fastgate.middleware.only", lambda found: [*found, b""][0], {"two headers, both good"}),
-        ("fastgate.route.RouteCheck.fault", _yes, {"wrong route"}),
+        ("fastgate.routes.check.RouteCheck.fault", _yes, {"wrong route"}),
         (
             "fastgate.verify._checked_header",
             lambda segment: itemgetter("alg", "kid")(_json_object(_base64url(segment))),
@@ -202,25 +202,25 @@ def nobody() -> str:
 
 
 def test_nobody_at_the_address_proves_nothing(edge: Edge, nobody: str) -> None:
-    (finding,) = examine(nobody, believed(edge, None))
+    (finding,) = examine(nobody, target(edge, None))
     assert (finding.answer, finding.ok) == ("no answer (ConnectionRefusedError)", False)
     assert exit_code([finding]) == 2
 
 
 def test_an_origin_that_must_not_be_reachable_is_not(edge: Edge, nobody: str) -> None:
-    (finding,) = examine(nobody, believed(edge, None), expect_unreachable=True)
+    (finding,) = examine(nobody, target(edge, None), expect_unreachable=True)
     assert finding.verdict is Verdict.UNREACHABLE
     assert exit_code([finding]) == 0
 
 
 def test_an_origin_that_must_not_be_reachable_and_is_has_a_hole(edge: Edge) -> None:
     with uvicorn_serving(guarded(edge.settings())) as (host, port):
-        found = examine(f"http://{host}:{port}", believed(edge, None), expect_unreachable=True)
+        found = examine(f"http://{host}:{port}", target(edge, None), expect_unreachable=True)
     assert exit_code(found) == 1
 
 
 def test_a_name_that_does_not_exist_is_not_an_unreachable_origin(edge: Edge) -> None:
-    found = examine("http://typo.invalid", believed(edge, None), expect_unreachable=True)
+    found = examine("http://typo.invalid", target(edge, None), expect_unreachable=True)
     assert [finding.answer for finding in found] == ["not asked (no such name)"]
     assert exit_code(found) == 2
 
@@ -231,7 +231,7 @@ def test_a_name_that_does_not_exist_is_not_an_unreachable_origin(edge: Edge) -> 
 )
 def test_an_address_that_is_no_url_is_refused(edge: Edge, address: str) -> None:
     for more in ({"origin": address}, {"direct": [address]}, {"edge": address}):
-        arguments = {"origin": "http://127.0.0.1:1", "believed": believed(edge, None), **more}
+        arguments = {"origin": "http://127.0.0.1:1", "target": target(edge, None), **more}
         with pytest.raises(ValueError, match=r"write|a port is"):
             examine(**arguments)  # type: ignore[arg-type]
 
@@ -244,7 +244,7 @@ def test_a_refusal_by_somebody_else_is_no_proof_of_a_guard(edge: Edge) -> None:
         return JSONResponse({"detail": "Not authenticated"}, 401)
 
     with uvicorn_serving(app) as (host, port):
-        found = examine(f"http://{host}:{port}", believed(edge, None))
+        found = examine(f"http://{host}:{port}", target(edge, None))
     assert holes_of(found) == set()
     assert exit_code(found) == 2
     assert as_table(found).splitlines()[-1].startswith(f"answered 0 of {len(found)} by the guard")
@@ -258,7 +258,7 @@ def test_a_page_that_quotes_the_guards_problem_is_not_the_guard(edge: Edge, stat
             await PlainTextResponse(body, status)(scope, receive, send)
 
     with uvicorn_serving(quoting) as (host, port):
-        found = examine(f"http://{host}:{port}", believed(edge, None))
+        found = examine(f"http://{host}:{port}", target(edge, None))
     assert not any(finding.verdict is Verdict.BY_GUARD for finding in found)
     assert exit_code(found) != 0
 
@@ -266,7 +266,7 @@ def test_a_page_that_quotes_the_guards_problem_is_not_the_guard(edge: Edge, stat
 def test_a_guard_without_keys_proves_nothing_about_signatures(edge: Edge) -> None:
     settings = Settings(edge=ISSUER, audience=AUDIENCE, jwks_url="http://127.0.0.1:1/none")
     with uvicorn_serving(guarded(settings)) as (host, port):
-        found = examine(f"http://{host}:{port}", believed(edge, None))
+        found = examine(f"http://{host}:{port}", target(edge, None))
     unproved = {finding.forgery for finding in found if finding.verdict is Verdict.UNPROVED}
     assert "another key under the published kid" in unproved
     assert exit_code(found) == 2
@@ -300,9 +300,9 @@ def with_bound_body(settings: Settings) -> FastAPI:
     return app
 
 
-def bound(edge: Edge, key: SigningKey | None, route: str = "make_order") -> Believed:
-    believed = Believed(ISSUER, AUDIENCE, "/orders", "/orders", edge.jwks, key)
-    return replace(believed, method="POST", route=route, body=b'{"quantity": 1}')
+def bound(edge: Edge, key: SigningKey | None, route: str = "make_order") -> Target:
+    target = Target(ISSUER, AUDIENCE, "/orders", "/orders", edge.jwks, key)
+    return replace(target, method="POST", route=route, body=b'{"quantity": 1}')
 
 
 @pytest.mark.parametrize("http", ["h11", "httptools"])
@@ -312,7 +312,7 @@ def test_an_origin_with_its_own_key_refuses_the_whole_matrix(
 ) -> None:
     key = signing_key if knows_the_key else None
     with uvicorn_serving(guarded_by_mac(signing_key), http=http) as (host, port):
-        asked = replace(believed(edge, key), algorithm="HS256")
+        asked = replace(target(edge, key), algorithm="HS256")
         found = examine(f"http://{host}:{port}", asked)
     assert {"signed by ES256", "signed by another origin's key"} <= names(found, ok=True)
     assert names(found, ok=False) == set()
@@ -325,7 +325,7 @@ def test_the_control_shows_that_the_other_signature_was_meant(
     app = guarded(edge.settings()) if of_origin == "ES256" else guarded_by_mac(signing_key)
     other = "HS256" if of_origin == "ES256" else "ES256"
     with uvicorn_serving(app) as (host, port):
-        asked = replace(believed(edge, signing_key), algorithm=other)
+        asked = replace(target(edge, signing_key), algorithm=other)
         found = examine(f"http://{host}:{port}", asked)
     assert names(found, ok=False) == {"control: a good header", f"signed by {of_origin}"}
 
@@ -342,7 +342,7 @@ def test_an_origin_that_takes_either_signature_has_that_hole(
         await (other if by_mac else app)(scope, receive, send)
 
     with uvicorn_serving(either) as (host, port):
-        found = examine(f"http://{host}:{port}", believed(edge, signing_key))
+        found = examine(f"http://{host}:{port}", target(edge, signing_key))
     assert "signed by HS256" in names(found, ok=False)
 
 
@@ -364,7 +364,7 @@ def test_a_route_that_binds_the_body_refuses_another(
     ("check", "instead", "holes"),
     [
         ("fastgate.content.content_digest", None, {"another body", "no body"}),
-        ("fastgate.route.signs_body", lambda _view: False, {"a body that is not signed"}),
+        ("fastgate.routes.check.signs_body", lambda _view: False, {"a body that is not signed"}),
     ],
 )
 def test_a_body_that_is_not_compared_is_a_hole(

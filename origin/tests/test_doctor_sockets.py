@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from fastgate import raw_http
 from fastgate.__main__ import main
-from fastgate.doctor import examine, published_keys
-from fastgate.findings import Finding, Verdict, exit_code
-from fastgate.forgery import Believed
-from fastgate.raw_http import NoAnswer, exchange
+from fastgate.doctor import raw_http
+from fastgate.doctor.examine import examine, published_keys
+from fastgate.doctor.probe import Target
+from fastgate.doctor.raw_http import NoAnswer, exchange
+from fastgate.doctor.report import Finding, Verdict, exit_code
 from tests.edge import AUDIENCE, ISSUER, Edge
 from tests.serving import JwksServer
 
@@ -113,12 +113,12 @@ def serve() -> Iterator[Serve]:
 @pytest.fixture(autouse=True)
 def _short_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(raw_http, "TIMEOUT_SECONDS", 0.5)
-    monkeypatch.setattr("fastgate.doctor.TIMEOUT_SECONDS", 0.5)
+    monkeypatch.setattr("fastgate.doctor.examine.TIMEOUT_SECONDS", 0.5)
 
 
 @pytest.fixture
-def believed(edge: Edge) -> Believed:
-    return Believed(ISSUER, AUDIENCE, "/me", "/me", edge.jwks, None)
+def target(edge: Edge) -> Target:
+    return Target(ISSUER, AUDIENCE, "/me", "/me", edge.jwks, None)
 
 
 REACHABLE: dict[str, tuple[str, Handler]] = {
@@ -134,11 +134,11 @@ REACHABLE: dict[str, tuple[str, Handler]] = {
 
 @pytest.mark.parametrize("which", REACHABLE)
 def test_whoever_takes_the_connection_is_reachable(
-    serve: Serve, believed: Believed, which: str
+    serve: Serve, target: Target, which: str
 ) -> None:
     scheme, handle = REACHABLE[which]
     url = serve(handle).replace("http", scheme, 1)
-    found = examine(url, believed, expect_unreachable=True)
+    found = examine(url, target, expect_unreachable=True)
     assert [finding.verdict for finding in found] == [Verdict.LET_IN]
     assert "REACHED" in found[0].answer
     assert exit_code(found) == 1
@@ -146,24 +146,24 @@ def test_whoever_takes_the_connection_is_reachable(
 
 @pytest.mark.parametrize("which", REACHABLE)
 def test_a_direct_address_that_is_reachable_is_no_proof(
-    serve: Serve, believed: Believed, which: str
+    serve: Serve, target: Target, which: str
 ) -> None:
     scheme, handle = REACHABLE[which]
     url = serve(handle).replace("http", scheme, 1)
-    found = examine(serve(answering(refusal())), believed, direct=[url])
+    found = examine(serve(answering(refusal())), target, direct=[url])
     assert exit_code(found) in (1, 2)
     assert found[-1].where == url
     assert not found[-1].ok
 
 
 def test_a_machine_without_a_way_out_proves_nothing(
-    believed: Believed, monkeypatch: pytest.MonkeyPatch
+    target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unreachable(*_arguments: object, **_options: object) -> socket.socket:
         raise ExceptionGroup("", [OSError(101, "Network is unreachable")])
 
     monkeypatch.setattr(socket, "create_connection", unreachable)
-    found = examine("http://127.0.0.1:1", believed, expect_unreachable=True)
+    found = examine("http://127.0.0.1:1", target, expect_unreachable=True)
     assert exit_code(found) == 2
 
 
@@ -190,7 +190,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 )
 def test_a_server_that_demands_a_client_certificate_is_no_way_in(
     serve: Serve,
-    believed: Believed,
+    target: Target,
     certificate: Path,
     monkeypatch: pytest.MonkeyPatch,
     version: ssl.TLSVersion,
@@ -211,26 +211,26 @@ def test_a_server_that_demands_a_client_certificate_is_no_way_in(
                 pass
 
     url = serve(handle).replace("http://127.0.0.1", "https://localhost")
-    found = examine(url, believed, expect_unreachable=True)
+    found = examine(url, target, expect_unreachable=True)
     assert [finding.verdict for finding in found] == [verdict], found[0].answer
     assert exit_code(found) == code
 
 
-def examined_origin(serve: Serve, believed: Believed, answer: bytes) -> Finding:
-    return examine(serve(answering(answer)), believed)[0]
+def examined_origin(serve: Serve, target: Target, answer: bytes) -> Finding:
+    return examine(serve(answering(answer)), target)[0]
 
 
-def test_an_interim_answer_is_not_the_answer(serve: Serve, believed: Believed) -> None:
+def test_an_interim_answer_is_not_the_answer(serve: Serve, target: Target) -> None:
     hints = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
-    assert examined_origin(serve, believed, hints + refusal()).verdict is Verdict.BY_GUARD
-    assert examined_origin(serve, believed, hints + OK).verdict is Verdict.LET_IN
+    assert examined_origin(serve, target, hints + refusal()).verdict is Verdict.BY_GUARD
+    assert examined_origin(serve, target, hints + OK).verdict is Verdict.LET_IN
 
 
 @pytest.mark.parametrize("status", [b"301 Moved Permanently", b"308 Permanent Redirect"])
 def test_a_redirect_was_let_in_by_nobody_and_proves_nothing(
-    serve: Serve, believed: Believed, status: bytes
+    serve: Serve, target: Target, status: bytes
 ) -> None:
-    found = examine(serve(answering(nothing(status))), believed)
+    found = examine(serve(answering(nothing(status))), target)
     assert found[0].verdict is Verdict.UNPROVED
     assert exit_code(found) == 2
 
@@ -247,18 +247,18 @@ def test_a_redirect_was_let_in_by_nobody_and_proves_nothing(
     ],
 )
 def test_only_the_type_of_the_document_itself_counts(
-    serve: Serve, believed: Believed, body: bytes
+    serve: Serve, target: Target, body: bytes
 ) -> None:
-    assert examined_origin(serve, believed, refusal(body)).verdict is Verdict.UNPROVED
+    assert examined_origin(serve, target, refusal(body)).verdict is Verdict.UNPROVED
 
 
-def test_a_refusal_in_chunks_is_read(serve: Serve, believed: Believed) -> None:
+def test_a_refusal_in_chunks_is_read(serve: Serve, target: Target) -> None:
     body = b"{" + TYPE + b"}"
     half = len(body) // 2
     chunks = b"".join(b"%x\r\n%s\r\n" % (len(c), c) for c in (body[:half], body[half:]))
     fields = b"Content-Type: application/problem+json\r\nTransfer-Encoding: chunked\r\n\r\n"
     answer = b"HTTP/1.1 401 Unauthorized\r\n" + fields + chunks + b"0\r\n\r\n"
-    assert examined_origin(serve, believed, answer).verdict is Verdict.BY_GUARD
+    assert examined_origin(serve, target, answer).verdict is Verdict.BY_GUARD
 
 
 def test_a_body_that_is_cut_off_is_returned_as_far_as_it_came(serve: Serve) -> None:
@@ -275,12 +275,12 @@ def test_a_body_that_is_cut_off_is_returned_as_far_as_it_came(serve: Serve) -> N
     "status", [b"401 Unauthorized", b"301 Moved Permanently", b"403 Forbidden", b"404 Not Found"]
 )
 def test_an_edge_that_lets_nothing_through_proves_nothing(
-    serve: Serve, believed: Believed, status: bytes
+    serve: Serve, target: Target, status: bytes
 ) -> None:
     origin, edge = serve(answering(refusal())), serve(answering(nothing(status)))
-    found = [each for each in examine(origin, believed, edge=edge) if each.where == "edge"]
+    found = [each for each in examine(origin, target, edge=edge) if each.where == "edge"]
     assert {finding.verdict for finding in found} == {Verdict.UNPROVED}
-    assert exit_code(examine(origin, believed, edge=edge)) == 2
+    assert exit_code(examine(origin, target, edge=edge)) == 2
     assert "--edge-path" in found[0].answer
 
 
@@ -306,12 +306,12 @@ def test_the_edge_is_examined_on_a_path_of_its_own(serve: Serve, edge: Edge) -> 
         assert main(["doctor", *named, "--edge-path", path]) == 2
 
 
-def test_a_forged_header_that_opens_the_edge_is_a_hole(serve: Serve, believed: Believed) -> None:
+def test_a_forged_header_that_opens_the_edge_is_a_hole(serve: Serve, target: Target) -> None:
     def believing(connection: socket.socket) -> None:
         forged = b"forged" in read(connection)
         connection.sendall(OK if forged else nothing(b"401 Unauthorized"))
 
-    found = examine(serve(answering(refusal())), believed, edge=serve(believing))
+    found = examine(serve(answering(refusal())), target, edge=serve(believing))
     assert exit_code(found) == 1
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from fastgate.__main__ import main
-from fastgate.drift import drift
-from fastgate.policy import RouteDocument
+from fastgate.compile.drift import drift
+from fastgate.compile.policy import RouteDocument
 
 REPOSITORY = Path(__file__).parents[2]
 READ: RouteDocument = {

@@ -27,10 +27,10 @@ from uvicorn.server import ServerState
 
 from fastgate import EdgeClaims, Refused
 from fastgate.claims import SCOPE_KEY
-from fastgate.dispatch import install
-from fastgate.endpoints import Kind
-from fastgate.route import Comparing, RouteCheck, check_for
-from fastgate.routing import WEBSOCKET
+from fastgate.compile.endpoints.listing import Kind
+from fastgate.routes.check import Comparing, RouteCheck, check_for
+from fastgate.routes.dispatch import install
+from fastgate.routes.framework import WEBSOCKET
 from tests.edge import payload
 from tests.generated import GeneratedApp, generated_app, generated_target
 

@@ -39,7 +39,7 @@ class Timers:
         self.seconds: list[float] = []
         self._set = threading.Semaphore(0)
         self._callbacks: list[tuple[asyncio.AbstractEventLoop, Callable[[], object]]] = []
-        monkeypatch.setattr("fastgate.expiry.call_later", self._later)
+        monkeypatch.setattr("fastgate.request.expiry.call_later", self._later)
 
     def _later(self, seconds: float, callback: Callable[[], object]) -> Callable[[], object]:
         loop = asyncio.get_running_loop()

@@ -7,7 +7,7 @@ import pytest
 from fastapi import APIRouter, FastAPI
 
 from fastgate import at_edge, guard
-from fastgate.policy import compile_routes
+from fastgate.compile.policy import compile_routes
 from fastgate.testing import AsCaller
 from tests.edge import Edge
 

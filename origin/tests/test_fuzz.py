@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from starlette.responses import PlainTextResponse
 
 from fastgate import EdgeClaims, Refused, fastgate
-from fastgate.jwks import read_jwks
-from fastgate.policy import CannotCompile, compile_routes
+from fastgate.compile.policy import CannotCompile, compile_routes
+from fastgate.keys.jwks import read_jwks
 from fastgate.verify import RequestHead, verify
 from tests.edge import AUDIENCE, ISSUER, Edge, payload
 from tests.fuzzing import drawing

@@ -27,9 +27,9 @@ from fastgate import (
     fastgate,
     guard,
 )
-from fastgate.declare import declared
-from fastgate.pages import declare_docs
-from fastgate.policy import CannotCompile, compile_routes
+from fastgate.compile.endpoints.documentation import declare_docs
+from fastgate.compile.policy import CannotCompile, compile_routes
+from fastgate.declare.at_edge import declared
 from fastgate.testing import AsCaller
 from tests.edge import Edge
 

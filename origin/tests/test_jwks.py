@@ -4,9 +4,15 @@ import json
 import logging
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import (
+    SECP256K1,
+    SECP256R1,
+    derive_private_key,
+)
 
 from fastgate.errors import JwksRefused
-from fastgate.jwks import read_jwks
+from fastgate.fake_edge.signing import SigningKey
+from fastgate.keys.jwks import read_jwks
 from tests.edge import Edge, base64url
 
 
@@ -53,6 +59,32 @@ def test_a_key_that_is_not_for_this_purpose_is_left_out(
 ) -> None:
     other = Edge()
     assert kids({**edge.jwk, **change}, other.jwk) == {other.kid}
+
+
+def test_a_coordinate_has_32_bytes_whatever_its_value(edge: Edge) -> None:
+    """RFC 7518 §6.2.1.2: leading zeros included, and no others. The numbers are the same here."""
+    other = Edge()
+    longer = base64url(b"\0" + edge.private_key.public_key().public_numbers().x.to_bytes(32))
+    assert kids({**edge.jwk, "x": longer}, other.jwk) == {other.kid}
+    # The base point's multiple by 379, whose `x` begins with a zero octet.
+    short = SigningKey(derive_private_key(379, SECP256R1()))
+    x = short.public_key.public_numbers().x
+    assert x.bit_length() <= 31 * 8
+    assert kids(short.jwk) == {short.kid}
+    assert kids({**short.jwk, "x": base64url(x.to_bytes(31))}, other.jwk) == {other.kid}
+
+
+def test_a_point_of_another_curve_is_left_out_whatever_it_calls_itself(edge: Edge) -> None:
+    """RFC 8725 §3.4: the inputs of a curve are points of that curve."""
+    numbers = derive_private_key(1, SECP256K1()).public_key().public_numbers()
+    point = {"x": base64url(numbers.x.to_bytes(32)), "y": base64url(numbers.y.to_bytes(32))}
+    assert kids({**edge.jwk, **point, "kid": "other"}, edge.jwk) == {edge.kid}
+
+
+def test_a_whole_private_key_is_left_out(edge: Edge, caplog: pytest.LogCaptureFixture) -> None:
+    private = {**Edge().jwk, "kid": "private", "d": base64url(bytes(31) + b"\1")}
+    assert kids(private, edge.jwk) == {edge.kid}
+    assert [record.message for record in caplog.records] == ["key left out: not-public"]
 
 
 @pytest.mark.parametrize("secret", [{"d": "AAAA"}, {"kty": "oct", "k": "AAAA"}, {"kty": "oct"}])

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from fastgate import KeysUnavailable
-from fastgate.keys import MAX_DOCUMENT_BYTES, EdgeKeys
+from fastgate.keys.source import MAX_DOCUMENT_BYTES, EdgeKeys
 from tests.edge import Edge
 from tests.serving import JwksServer
 
@@ -252,7 +252,7 @@ async def test_the_trust_store_is_not_read_on_the_event_loop(
         readers.append(threading.get_ident())
         return read()
 
-    monkeypatch.setattr("fastgate.keys.httpx.create_ssl_context", recorded)
+    monkeypatch.setattr("fastgate.keys.source.httpx.create_ssl_context", recorded)
     clock = Clock()
     keys = EdgeKeys("https://127.0.0.1:1/jwks", clock=clock, timeout=PATIENCE)
     for _ in range(2):
@@ -266,5 +266,5 @@ async def test_the_trust_store_is_not_read_on_the_event_loop(
 async def test_for_plain_http_no_trust_store_is_read(
     edge: Edge, jwks_server: JwksServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fastgate.keys.httpx.create_ssl_context", None)
+    monkeypatch.setattr("fastgate.keys.source.httpx.create_ssl_context", None)
     assert edge.kid in await EdgeKeys(jwks_server.url, timeout=PATIENCE).current()

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from starlette.types import Message, Scope
 
 from fastgate import AnyCaller, Caller, LocalCaller, Settings, guard
-from fastgate.refusals import UNVERIFIED_PER_WINDOW
+from fastgate.refusal_log import UNVERIFIED_PER_WINDOW
 from fastgate.testing import AsCaller
 from tests.edge import HEADER, Edge
 from tests.serving import exchange, uvicorn_serving

@@ -14,7 +14,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fastgate import EdgeClaims, FastgateMiddleware, Settings, guard
-from fastgate.placement import Misplaced
+from fastgate.routes.placement import Misplaced
 from tests.edge import HEADER, ISSUER, Edge
 from tests.serving import JwksServer
 

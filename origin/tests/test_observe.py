@@ -156,7 +156,7 @@ async def test_an_observing_guard_within_another_keeps_nothing_out(edge: Edge) -
 def test_an_app_whose_start_would_fail_starts_and_says_why(
     edge: Edge, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("fastgate.dispatch._template", lambda *_: None)
+    monkeypatch.setattr("fastgate.routes.dispatch._template", lambda *_: None)
     app = unguarded()
     guard(app, edge.settings(), observe=True)
     with TestClient(app) as running:

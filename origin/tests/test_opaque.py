@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from fastgate import Caller, at_edge, guard
-from fastgate.policy import CannotCompile, compile_routes
+from fastgate.compile.policy import CannotCompile, compile_routes
 from fastgate.testing import AsCaller
 from tests.edge import HEADER, Edge, payload
 

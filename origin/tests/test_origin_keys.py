@@ -12,10 +12,10 @@ import pytest
 
 from fastgate import FastgateMiddleware, Refused, Settings
 from fastgate.errors import JwksRefused
-from fastgate.jwks import read_jwks
-from fastgate.keys import StaticKeys
-from fastgate.origin_keys import OriginKey, read_origin_keys
-from fastgate.stand_in import SigningKey
+from fastgate.fake_edge.signing import SigningKey
+from fastgate.keys.jwks import read_jwks
+from fastgate.keys.origin import OriginKey, read_origin_keys
+from fastgate.keys.source import StaticKeys
 from fastgate.verify import RequestHead, verify
 from tests.edge import AUDIENCE, HEADER, ISSUER, Edge, payload
 from tests.test_middleware import PATH, TEMPLATE, Origin, client

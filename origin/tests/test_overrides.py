@@ -11,10 +11,10 @@ from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 
 from fastgate import AnyCaller, Caller, at_edge, fastgate, guard
-from fastgate import endpoints as endpoints_module
-from fastgate.callers import dependant_of_listed
-from fastgate.overrides import run_of
-from fastgate.policy import CannotCompile, compile_routes
+from fastgate.compile.callers.dependency_tree import dependant_of_listed
+from fastgate.compile.callers.overrides import run_of
+from fastgate.compile.endpoints import listing as endpoints_module
+from fastgate.compile.policy import CannotCompile, compile_routes
 from fastgate.testing import AsCaller
 from tests.edge import Edge
 
@@ -285,9 +285,9 @@ def test_the_tree_of_an_override_is_made_once_for_all_routes(
     edge: Edge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     build = Mock(wraps=dependant_of_listed)
-    walk = Mock(wraps=endpoints_module._walked)
-    monkeypatch.setattr("fastgate.overrides.dependant_of_listed", build)
-    monkeypatch.setattr("fastgate.endpoints._walked", walk)
+    walk = Mock(wraps=endpoints_module._read_app)
+    monkeypatch.setattr("fastgate.compile.callers.overrides.dependant_of_listed", build)
+    monkeypatch.setattr("fastgate.compile.endpoints.listing._read_app", walk)
     app = FastAPI(openapi_url=None)
     for number in range(10):
         app.get(f"/{number}/{{item}}", dependencies=[Depends(through_another)])(of_real)

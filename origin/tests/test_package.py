@@ -15,7 +15,8 @@ import pytest
 import fastgate
 
 PROJECT = Path(__file__).parents[1]
-MODULES = {path.name for path in Path(fastgate.__file__).parent.glob("*.py")} | {"py.typed"}
+PACKAGE = Path(fastgate.__file__).parent
+MODULES = {str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py")} | {"py.typed"}
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +83,7 @@ def test_the_metadata_says_what_it_needs(wheel: Path) -> None:
     }
     assert required == {
         *("anyio>=4", "cryptography>=45", "fastapi>=0.133", "httpx>=0.28", "pydantic>=2.7"),
-        *("pyjwt>=2.13.0", "starlette>=1.0.1"),
+        "starlette>=1.0.1",
     }
     assert said["Requires-Python"] == ">=3.11"
     classifiers = said.get_all("Classifier", [])
@@ -129,7 +130,7 @@ def test_it_needs_nothing_that_is_not_named() -> None:
     command = [sys.executable, "-W", "ignore", "-c", probe]
     ran = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
     loaded = {name.partition(".")[0] for name in ran.stdout.split()}
-    assert not loaded & {"pytest", "uvicorn", "httptools", "websockets"}
+    assert not loaded & {"jwt", "pytest", "uvicorn", "httptools", "websockets"}
 
 
 def test_the_plugin_costs_other_test_runs_nothing() -> None:

@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fastgate import Caller, FastgateMiddleware, guard
-from fastgate.placement import Misplaced
+from fastgate.routes.placement import Misplaced
 from fastgate.testing import AsCaller
 from tests.edge import HEADER, Edge, payload
 

@@ -30,7 +30,7 @@ from fastgate import (
     guard,
 )
 from fastgate.__main__ import main
-from fastgate.policy import CannotCompile, compile_routes
+from fastgate.compile.policy import CannotCompile, compile_routes
 from fastgate.testing import AsCaller
 from tests.edge import HEADER, Edge, opening, payload
 

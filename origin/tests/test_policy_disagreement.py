@@ -12,9 +12,9 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
 from fastgate import Settings, at_edge, guard
+from fastgate.compile.policy import CannotCompile, compile_routes
 from fastgate.dependencies import any_caller
 from fastgate.identity import Identity
-from fastgate.policy import CannotCompile, compile_routes
 from tests.edge import AUDIENCE, ISSUER, Edge
 
 Asked = dict[str, tuple[object, object]]

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from fastgate import Caller, EdgeClaims, guard
 from fastgate.claims import SCOPE_KEY
 from fastgate.errors import HeaderMissing, RouteMismatch
-from fastgate.refusals import UNVERIFIED_PER_WINDOW, WINDOW_SECONDS, RefusalLog
+from fastgate.refusal_log import UNVERIFIED_PER_WINDOW, WINDOW_SECONDS, RefusalLog
 from tests.edge import HEADER, Edge, payload
 
 pytestmark = pytest.mark.anyio

@@ -14,10 +14,10 @@ from websockets.sync.client import connect
 
 from fastgate import Caller, FastgateMiddleware, LocalCaller, at_edge, guard
 from fastgate.claims import Transaction
+from fastgate.compile.policy import CannotCompile, compile_routes
 from fastgate.errors import Refused
-from fastgate.policy import CannotCompile, compile_routes
-from fastgate.root_path import arrival_of, seen_at_last, signed_scope
-from fastgate.route import AGAIN, Base, Prefix, RouteCheck, check_for
+from fastgate.routes.check import AGAIN, Base, Prefix, RouteCheck, check_for
+from fastgate.routes.root_path import arrival_of, seen_at_last, signed_scope
 from tests.edge import HEADER, Edge
 from tests.serving import exchange, uvicorn_serving
 

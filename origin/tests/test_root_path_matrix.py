@@ -15,8 +15,8 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fastgate import at_edge, guard
-from fastgate.naming import rewritten
-from fastgate.policy import compile_routes
+from fastgate.compile.endpoints.route_ids import rewritten
+from fastgate.compile.policy import compile_routes
 from tests.edge import Edge, opening, payload
 from tests.serving import exchange, uvicorn_serving
 

@@ -19,7 +19,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fastgate import Caller, FastgateMiddleware, guard
-from fastgate.jwks import PublicKeys, read_jwks
+from fastgate.keys.jwks import PublicKeys, read_jwks
 from tests.edge import HEADER, Edge
 
 pytestmark = pytest.mark.anyio

@@ -11,7 +11,7 @@ from starlette.routing import Host, Mount, Route, WebSocketRoute
 from starlette.testclient import TestClient
 
 from fastgate import guard
-from fastgate.self_test import FrameworkNotUnderstood, understand_framework
+from fastgate.routes.self_test import FrameworkNotUnderstood, understand_framework
 from tests.edge import Edge
 
 pytestmark = pytest.mark.anyio
@@ -38,7 +38,7 @@ async def test_a_class_of_routes_that_does_not_compare_is_noticed(
 async def test_a_template_that_cannot_be_told_is_noticed(
     monkeypatch: pytest.MonkeyPatch, broken: Callable[..., object]
 ) -> None:
-    monkeypatch.setattr("fastgate.dispatch._template", broken)
+    monkeypatch.setattr("fastgate.routes.dispatch._template", broken)
     with pytest.raises(FrameworkNotUnderstood):
         await understand_framework()
 
@@ -64,7 +64,7 @@ async def test_then_the_app_does_not_start_and_a_server_without_lifespan_gets_50
 
 
 def test_the_test_client_says_so(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fastgate.dispatch._template", lambda *_: None)
+    monkeypatch.setattr("fastgate.routes.dispatch._template", lambda *_: None)
     app = FastAPI()
     guard(app, edge.settings())
     with pytest.raises(FrameworkNotUnderstood), TestClient(app):

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from fastgate import LocalCaller, Settings
-from fastgate.keys import EdgeKeys, StaticKeys
+from fastgate.keys.source import EdgeKeys, StaticKeys
 from tests.edge import AUDIENCE, ISSUER, Edge
 
 LOCAL = {"edge": "http://127.0.0.1", "local_caller": LocalCaller("ada")}

@@ -17,7 +17,7 @@ from starlette.testclient import TestClient
 from starlette.types import ASGIApp, Message
 
 from fastgate import Caller, FastgateMiddleware, any_caller, at_edge, fastgate, guard
-from fastgate.policy import CannotCompile, compile_routes
+from fastgate.compile.policy import CannotCompile, compile_routes
 from fastgate.testing import AsCaller
 from tests.edge import HEADER, Edge, payload
 

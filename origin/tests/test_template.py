@@ -7,7 +7,7 @@ import re
 import pytest
 from starlette.routing import compile_path
 
-from fastgate.template import Template, TemplateRefused
+from fastgate.path_template import Template, TemplateRefused
 
 UUID = "01234567-89ab-cdef-0123-456789abcdef"
 

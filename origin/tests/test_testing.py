@@ -14,8 +14,8 @@ from starlette.testclient import TestClient
 from starlette.types import ASGIApp
 
 from fastgate import AnyCaller, Caller, FastgateMiddleware, Settings, at_edge, fastgate, guard
-from fastgate.stand_in import LocalCaller
-from fastgate.testing import AsCaller, CalledBy, believe_again, stand_in_edge
+from fastgate.local_rules import LocalCaller
+from fastgate.testing import AsCaller, CalledBy, fake_edge, restore_keys
 from tests.edge import HEADER, Edge
 
 SETTINGS = Settings(edge="https://api.example.com", audience="orders")
@@ -111,7 +111,7 @@ def test_the_door_believes_its_own_keys_again_when_the_test_is_over(edge: Edge) 
     app = unguarded()
     app.add_middleware(FastgateMiddleware, settings=edge.settings(), now=time.time)
     headers = edge.headers("/me", "/me")
-    with stand_in_edge(app) as stand_in:
+    with fake_edge(app) as stand_in:
         called = CalledBy(app, stand_in, LocalCaller("ada"))
         assert _get(called, "/me").status_code == 200
         assert _get(app, "/me", headers=headers).status_code == 401
@@ -293,7 +293,7 @@ def test_the_guard_believes_its_own_keys_again_when_the_session_is_over(edge: Ed
         assert callers(app, "bob").get("/me").json()[0] == "bob"
         assert _get(app, "/me", headers=headers).status_code == 401
     finally:
-        believe_again()
+        restore_keys()
     assert _get(app, "/me", headers=headers).status_code == 200
 
 

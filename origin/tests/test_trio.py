@@ -9,7 +9,7 @@ from starlette.responses import StreamingResponse
 from starlette.types import Message
 
 from fastgate import Caller, KeysUnavailable, Settings, background, guard
-from fastgate.keys import EdgeKeys
+from fastgate.keys.source import EdgeKeys
 from tests.edge import HEADER, IDP, ISSUER, Edge, opening, payload
 from tests.serving import JwksServer
 from tests.test_keys import PATIENCE, Clock

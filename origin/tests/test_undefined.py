@@ -12,7 +12,7 @@ from fastapi import Depends, FastAPI, Security, WebSocket
 from pydantic import BaseModel
 
 from fastgate import AnyCaller, at_edge, fastgate, guard
-from fastgate.policy import CannotCompile, compile_routes
+from fastgate.compile.policy import CannotCompile, compile_routes
 from fastgate.testing import AsCaller
 from tests.edge import Edge
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fastgate.__main__ import main
-from fastgate.recorded import recording
+from fastgate.declare.recorded_calls import recording
 
 SERVED = """
 import copy

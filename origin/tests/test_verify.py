@@ -8,9 +8,10 @@ from collections.abc import Mapping
 
 import pytest
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from fastgate import EdgeClaims, Refused, errors
-from fastgate.jwks import read_jwks
+from fastgate.keys.jwks import read_jwks
 from fastgate.verify import MAX_TOKEN_BYTES, RequestHead, verify
 from tests.edge import AUDIENCE, IDP, ISSUER, Edge, base64url, payload
 
@@ -279,6 +280,38 @@ def test_a_changed_byte_anywhere_is_refused(edge: Edge) -> None:
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     )
     assert cause(b".".join((header, body, base64url(der).encode())), edge) == "signature-invalid"
+
+
+ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+"""Of P-256: FIPS 186-5, SP 800-186 §3.2.1.3."""
+
+
+@pytest.mark.parametrize("number", [0, 1, ORDER - 1, ORDER, ORDER + 1, 2**256 - 1])
+def test_a_signature_of_numbers_out_of_range_is_refused(edge: Edge, number: int) -> None:
+    """As RFC 7518 §3.4 has it, R and S are checked by ECDSA: each from 1 to the order less 1."""
+    signing_input, _, signature = edge.mint(now=NOW).rpartition(b".")
+    octets = base64.urlsafe_b64decode(signature + b"==")
+    for forged in (
+        number.to_bytes(32) * 2,
+        number.to_bytes(32) + octets[32:],
+        octets[:32] + number.to_bytes(32),
+    ):
+        token = signing_input + b"." + base64url(forged).encode()
+        assert cause(token, edge) == "signature-invalid"
+
+
+def test_a_signature_has_64_bytes_whatever_its_numbers(edge: Edge) -> None:
+    """RFC 7518 §3.4: no octet is left out, and none is added; DER is another format."""
+    for _ in range(10_000):  # S begins with a zero octet in one signature of 256
+        signing_input, _, signature = edge.mint(now=NOW).rpartition(b".")
+        octets = base64.urlsafe_b64decode(signature + b"==")
+        if octets[32] == 0:
+            break
+    r, s = octets[:32], octets[32:]
+    der = encode_dss_signature(int.from_bytes(r), int.from_bytes(s))
+    for other in (r + s[1:], r + b"\0" + s, r[1:] + s, b"\0" + r + s, r + s + b"\0", der):
+        token = signing_input + b"." + base64url(other).encode()
+        assert cause(token, edge) == "signature-invalid"
 
 
 def test_the_compact_form_has_one_spelling_only(edge: Edge) -> None:

@@ -8,6 +8,7 @@ use fastgate::policy::limits::{CounterDocument, KeyPart, Limit};
 use fastgate::policy::{Access, Issuer, Policy, Requirement, Route};
 use fastgate::request::CanonicalPath;
 use fastgate::route::websocket;
+use fastgate::time::Seconds;
 
 use super::recorded::{Caller, Line, requires_binding};
 
@@ -98,11 +99,11 @@ impl Policies {
 
 /// The members of an issuer by which `new` may refuse a token that `old` accepts, whatever the log says about it.
 fn stricter(old: &Issuer, new: &Issuer) -> impl Iterator<Item = &'static str> {
-    let (was, is, required_before, required_now) = (&old.shape, &new.shape, &old.demands, &new.demands);
+    let (was, is, required_before, required_now) = (&old.shape, &new.shape, &old.rules, &new.rules);
     let spellings = |issuer: &Issuer| [std::slice::from_ref(&issuer.issuer), &issuer.aliases].concat();
     // An empty list accepts any value.
     let narrower = |old: &[String], new: &[String]| !new.is_empty() && (old.is_empty() || lost(old, new));
-    let shorter = |old: Option<u64>, new: Option<u64>| new.is_some_and(|new| old.is_none_or(|old| new < old));
+    let shorter = |old: Option<Seconds>, new: Option<Seconds>| new.is_some_and(|new| old.is_none_or(|old| new < old));
     let claims_moved = (&was.scopes, &was.roles, &was.groups, &was.client, &was.audience, &was.tenant)
         != (&is.scopes, &is.roles, &is.groups, &is.client, &is.audience, &is.tenant);
     let mut required = required_now.required.iter();

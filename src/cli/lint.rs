@@ -52,7 +52,7 @@ pub(super) fn lints(policy: &Policy) -> Vec<Lint> {
                 "write \"https://<tenant>.auth0.com/\", or your own domain, with the slash",
             );
         }
-        if issuer.leeway > 60 {
+        if issuer.leeway.as_u64() > 60 {
             let what = format!("lets tokens live {} seconds longer than their issuer says", issuer.leeway);
             add(format!("{at}.leeway"), what, "keep the provider's clock right and write 60 or less");
         }

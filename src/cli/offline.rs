@@ -14,8 +14,8 @@ use fastgate::gateway::{Decision, Environment, Gateway};
 use fastgate::headers::Headers;
 use fastgate::identity::Sources;
 use fastgate::identity::keys::KeySet;
-use fastgate::identity::rehearsal::{Rehearsed, StandIn};
-use fastgate::identity::verdict::NoVerdicts;
+use fastgate::identity::sample_token::{SampleIssuer, SampleToken};
+use fastgate::identity::signature_cache::NoSignatureCache;
 use fastgate::mint::{Minter, SigningKeys, SigningKeysError, new_signing_keys};
 use fastgate::policy::Policy;
 use fastgate::request::RequestHead;
@@ -65,7 +65,7 @@ pub(super) struct Offline {
     policy: Policy,
     pub(super) keys: BTreeMap<String, Arc<KeySet>>,
     /// The signers of sample tokens, by issuer.
-    signers: BTreeMap<String, StandIn>,
+    signers: BTreeMap<String, SampleIssuer>,
     counts: Counts,
     now: UnixTime,
 }
@@ -196,19 +196,22 @@ impl Offline {
         let Some(claims) = &case.claims else {
             return Ok(Credentials { token: case.token.clone(), ..Credentials::default() });
         };
-        let mut issuers = self.policy.issuers().filter(|issuer| case.issuer.as_ref().is_none_or(|id| *id == issuer.id));
+        let mut issuers =
+            self.policy.issuers().filter(|issuer| case.issuer.as_ref().is_none_or(|id| issuer.id == id.as_str()));
         let (Some(issuer), None) = (issuers.next(), issuers.next()) else {
             return Err(
                 "which issuer do the claims belong to? name one of the policy's issuers with --issuer".to_owned()
             );
         };
-        let signer = match self.signers.entry(issuer.id.clone()) {
+        let signer = match self.signers.entry(issuer.id.to_string()) {
             Slot::Occupied(slot) => slot.into_mut(),
-            Slot::Vacant(slot) => slot.insert(StandIn::new(issuer).ok_or("no key pair can be made for this issuer")?),
+            Slot::Vacant(slot) => {
+                slot.insert(SampleIssuer::new(issuer).ok_or("no key pair can be made for this issuer")?)
+            }
         };
-        let Rehearsed { token, certificate } =
+        let SampleToken { token, certificate } =
             signer.token(issuer, claims, self.now).ok_or("no token can be made from these claims")?;
-        Ok(Credentials { token: Some(token), certificate, keys: Some((issuer.id.clone(), signer.keys())) })
+        Ok(Credentials { token: Some(token), certificate, keys: Some((issuer.id.to_string(), signer.keys())) })
     }
 
     /// Decides on a case whose caller has `credentials`.
@@ -225,7 +228,7 @@ impl Offline {
         let method = case.method.clone().unwrap_or_else(|| "GET".to_owned());
         let client = case.facts_of_client();
         let mut trail = Trail::new(self.now, "offline", &method).with_notes();
-        let (mut deny_list, mut replays) = (EmptyDenyList::default(), NoUsedProofs::default());
+        let (mut deny_list, mut used_proofs) = (EmptyDenyList::default(), NoUsedProofs::default());
         let mut introspector = NoIntrospector::default();
         let mut environment = Environment {
             now: self.now,
@@ -237,10 +240,10 @@ impl Offline {
             counter: &mut self.counts,
             sources: Sources {
                 keys: &mut keys,
-                verdicts: &mut NoVerdicts,
+                signatures: &mut NoSignatureCache,
                 deny_list: &mut deny_list,
                 introspector: &mut introspector,
-                replays: &mut replays,
+                used_proofs: &mut used_proofs,
                 nonces: self.gateway.nonces(),
             },
             elapsed: &|| 0,
@@ -258,7 +261,7 @@ impl Offline {
                 "the deny-list was not read: every token counts as not revoked here".to_owned()
             });
         }
-        if replays.was_read {
+        if used_proofs.was_read {
             trail.note(Step::Identify, || {
                 "the record of used proofs was not read: the proof counts as new here".to_owned()
             });

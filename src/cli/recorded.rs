@@ -1,6 +1,6 @@
 //! Log lines as requests that can be judged again, and the verdicts that they record.
 
-use fastgate::identity::rehearsal::{accepted, put};
+use fastgate::identity::sample_token::{accepted, put};
 use fastgate::policy::{Access, Policy, Route};
 use fastgate::request::{CanonicalPath, MAX_PATH_BYTES, MAX_TARGET_BYTES};
 use fastgate::route::find_for;

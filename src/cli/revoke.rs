@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{ArgGroup, Args};
-use fastgate::identity::deny_list::{Entry, Mark, MarkKind};
+use fastgate::identity::deny_list::{Entry, RevocationClaim, RevocationKey};
 use fastgate::time::UnixTime;
 use serde_json::json;
 
@@ -56,22 +56,22 @@ pub(super) fn revoke(revocation: &Revocation) -> ExitCode {
 
 fn entry(revocation: &Revocation, now: UnixTime) -> Result<(String, Entry), String> {
     let marks = [
-        (MarkKind::Token, &revocation.jti),
-        (MarkKind::Session, &revocation.sid),
-        (MarkKind::Subject, &revocation.sub),
+        (RevocationClaim::Token, &revocation.jti),
+        (RevocationClaim::Session, &revocation.sid),
+        (RevocationClaim::Subject, &revocation.sub),
     ];
     let named = marks.into_iter().find_map(|(kind, value)| value.as_ref().map(|value| (kind, value)));
     let (kind, value) = named.ok_or("give one of --jti, --sid and --sub")?;
     let not_before = match (&revocation.not_before, kind) {
-        (_, MarkKind::Token | MarkKind::Session) => None,
-        (None, MarkKind::Subject) => Some(now),
-        (Some(text), MarkKind::Subject) => Some(moment(text, now)?),
+        (_, RevocationClaim::Token | RevocationClaim::Session) => None,
+        (None, RevocationClaim::Subject) => Some(now),
+        (Some(text), RevocationClaim::Subject) => Some(moment(text, now)?),
     };
     let until = moment(&revocation.until, now)?;
     if until <= now {
         return Err(format!("--until {}: the time is past, so the entry would refuse nothing", revocation.until));
     }
-    Ok((Mark::new(kind, &revocation.issuer, value).store_key(), Entry { until, not_before }))
+    Ok((RevocationKey::new(kind, &revocation.issuer, value).store_key(), Entry { until, not_before }))
 }
 
 /// Parses a time: seconds since the epoch, or an offset from now.

@@ -1,5 +1,5 @@
-//! One token out of exactly one `Authorization` header (RFC 6750 §2.1, RFC 9449 §7.1). Tokens in a query, a form or a
-//! cookie are never looked for.
+//! Reads one token from exactly one `Authorization` header (RFC 6750 §2.1, RFC 9449 §7.1). Tokens in a query, a form or
+//! a cookie are never read.
 
 use crate::secret::Secret;
 
@@ -15,26 +15,39 @@ pub enum CredentialsError {
         /// How many.
         count: usize,
     },
-    /// The scheme is another one, `Basic`, say. A scheme is never taken for another one.
+    /// The scheme is neither `Bearer` nor `DPoP`. A scheme is never taken for another one.
     #[error("the authorization scheme is neither Bearer nor DPoP")]
     OtherScheme,
-    /// The scheme is known and what follows is not at least one space (`1*SP`) and one `b64token` (`token68` with DPoP,
+    /// The scheme is known, but is not followed by at least one space (`1*SP`) and one `b64token` (`token68` with DPoP,
     /// which is the same).
     #[error("the credentials are malformed")]
     Malformed,
 }
 
+impl CredentialsError {
+    /// The code for logs, metrics and tests.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Missing => "credentials-missing",
+            Self::Repeated { .. } => "credentials-repeated",
+            Self::OtherScheme => "credentials-other-scheme",
+            Self::Malformed => "credentials-malformed",
+        }
+    }
+}
+
 /// How a token is presented.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Scheme {
-    /// Whoever has it may use it (RFC 6750).
+    /// The token alone is enough (RFC 6750).
     #[default]
     Bearer,
-    /// With a proof that the holder of a key sent it (RFC 9449).
+    /// With a proof that the client holds a key (RFC 9449).
     DPoP,
 }
 
-/// Whether the DPoP scheme was tried.
+/// Whether the client used the DPoP scheme.
 #[must_use]
 pub fn tries_proof(authorization: &[Secret<Vec<u8>>]) -> bool {
     authorization.iter().any(|value| split_scheme(value.expose()).0 == Some(Scheme::DPoP))
@@ -60,7 +73,7 @@ pub fn single(authorization: &[Secret<Vec<u8>>]) -> Result<(Scheme, Secret<&str>
     Ok((scheme, Secret::new(token)))
 }
 
-/// The scheme, where it is a known one, and what stands behind it. Schemes are read without case (RFC 9110 §11.1).
+/// The scheme, if it is a known one, and what follows it. Schemes are read without case (RFC 9110 §11.1).
 fn split_scheme(value: &[u8]) -> (Option<Scheme>, &[u8]) {
     let scheme_ends = value.iter().position(|byte| !is_scheme_byte(*byte)).unwrap_or(value.len());
     let (name, rest) = value.split_at_checked(scheme_ends).unwrap_or((value, b""));

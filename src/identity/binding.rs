@@ -1,12 +1,12 @@
-//! The key or certificate that a token is bound to (`cnf`, RFC 7800 §3.1): whoever presents it has to show that it holds
-//! the other half.
+//! The key or certificate that a token is bound to (`cnf`, RFC 7800 §3.1). The presenter must prove that it holds the
+//! private key.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::token::TokenError;
+use super::token_error::TokenError;
 
 /// What a token is bound to. Printed as JSON it is a `cnf` claim again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -25,7 +25,7 @@ pub enum Binding {
 pub struct Thumbprint(String);
 
 impl Thumbprint {
-    /// The thumbprint as it stands in a claim.
+    /// The thumbprint in the form that claims use.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -35,7 +35,7 @@ impl Thumbprint {
         Self(URL_SAFE_NO_PAD.encode(digest))
     }
 
-    /// A claim that is a thumbprint; decoding is strict, so that each digest has one spelling.
+    /// Reads a thumbprint from a claim; decoding is strict, so that each digest has one spelling.
     fn read(claim: &Value) -> Option<Self> {
         let text = claim.as_str()?;
         let digest = URL_SAFE_NO_PAD.decode(text).ok()?;
@@ -44,11 +44,11 @@ impl Thumbprint {
 }
 
 impl Binding {
-    /// The binding that a token's `cnf` declares; nothing where there is none.
+    /// The binding that a token's `cnf` declares; `None` without `cnf`.
     ///
     /// # Errors
-    /// [`TokenError::Bound`] where it is not exactly one of the two that can be checked here. What is bound in an unknown
-    /// way is never taken for unbound.
+    /// [`TokenError::Bound`] if it is not exactly one of the two that can be checked here. A token that is bound in an
+    /// unknown way never counts as unbound.
     pub(super) fn of(confirmation: Option<&Value>) -> Result<Option<Self>, TokenError> {
         let Some(confirmation) = confirmation else { return Ok(None) };
         let mut members = confirmation.as_object().ok_or(TokenError::Bound)?.iter();
@@ -69,7 +69,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::{Binding, Thumbprint};
-    use crate::identity::token::TokenError;
+    use crate::identity::token_error::TokenError;
 
     fn of(claims: &Value) -> Result<Option<Binding>, TokenError> {
         Binding::of(claims.get("cnf"))

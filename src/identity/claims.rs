@@ -1,11 +1,12 @@
-//! What a token says, read along the ways that its issuer's shape names. A claim of another type than it should have
-//! counts as absent where it would only grant something, and is an error where something depends on it.
+//! The claims of a token, read at the paths that its issuer's token shape names. A claim of the wrong type counts as
+//! absent if it would only grant something, and is an error if a check depends on it.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use super::token::TokenError;
+use super::jws;
+use super::token_error::TokenError;
 use crate::policy::{ClaimPath, TokenKind, TokenShape, is_scope};
 use crate::time::UnixTime;
 
@@ -41,13 +42,13 @@ impl Claims {
         }
     }
 
-    /// A claim at the top, just as it stands there.
+    /// A claim at the top level, unchanged.
     pub(super) fn top(&self, name: &str) -> Option<&Value> {
         self.0.get(name)
     }
 
-    /// A claim; nothing where the way leads through something that is no object, nor where the token says that the claim
-    /// is to be had elsewhere (`_claim_names`, OpenID Connect Core §5.6.2): what stands here is then not the whole of it.
+    /// The claim at `path`. `None` if a step of the path is not an object, or if the claim is distributed
+    /// (`_claim_names`, OpenID Connect Core §5.6.2): the token then holds only a part of it.
     pub(super) fn find(&self, path: &ClaimPath) -> Option<&Value> {
         let mut steps = path.steps();
         let first = steps.next()?;
@@ -89,7 +90,7 @@ impl Claims {
         client.map(Some).ok_or(TokenError::ClaimMalformed { claim: client_claim(path) })
     }
 
-    /// The tenant; a claim that is no name counts as absent.
+    /// The tenant; a claim that is not a name counts as absent.
     pub(super) fn tenant(&self, shape: &TokenShape) -> Option<&str> {
         shape.tenant.as_ref().and_then(|path| self.find(path)).and_then(name)
     }
@@ -109,20 +110,12 @@ impl Claims {
 
     /// A `NumericDate` (RFC 7519 §2); a fraction of a second is cut off.
     pub(super) fn time(&self, claim: &'static str) -> Result<Option<UnixTime>, TokenError> {
-        /// 9999-12-31T23:59:59Z: beyond it a number is not a date.
-        const LAST: f64 = 253_402_300_799.0;
-        match self.0.get(claim) {
-            None => Ok(None),
-            Some(value) => match value.as_f64() {
-                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked")]
-                Some(seconds) if (0.0..=LAST).contains(&seconds) => Ok(Some(UnixTime::from_seconds(seconds as u64))),
-                _ => Err(TokenError::ClaimMalformed { claim }),
-            },
-        }
+        let date = |value| jws::numeric_date(value).ok_or(TokenError::ClaimMalformed { claim });
+        self.0.get(claim).map(date).transpose()
     }
 
-    /// The scopes, in the token's order. Each claim is text with single spaces (RFC 6749 §3.3) or a list; what is neither
-    /// counts as absent, and so does an element that is no scope.
+    /// The scopes, in the token's order. Each claim is text with single spaces (RFC 6749 §3.3) or a list; any other
+    /// type counts as absent, and so does an element that is not a scope.
     fn scopes(&self, paths: &[ClaimPath]) -> Vec<String> {
         let mut scopes: Vec<String> = Vec::new();
         let mut seen = BTreeSet::new(); // a token may list thousands
@@ -141,7 +134,7 @@ impl Claims {
         scopes
     }
 
-    /// Roles or groups, sorted, each once. A text is one name, whatever is in it; what is not text counts as absent.
+    /// Roles or groups, sorted, without duplicates. A text is one name, whatever is in it; other types count as absent.
     fn names(&self, paths: &[ClaimPath]) -> Vec<String> {
         let claims = paths.iter().filter_map(|path| self.find(path));
         let mut names: Vec<String> = claims.flat_map(members).filter_map(Value::as_str).map(str::to_owned).collect();
@@ -151,13 +144,13 @@ impl Claims {
     }
 }
 
-/// What to call the claim with the client when it is malformed; a name of the policy's own is not called by name.
+/// The name of the client claim in an error; a path of the policy's own is described instead.
 fn client_claim(path: &ClaimPath) -> &'static str {
     let known = ["client_id", "azp", "cid", "appid", "aud"];
     known.into_iter().find(|name| path.steps().eq([*name])).unwrap_or("of the client")
 }
 
-/// The members of a claim that holds several values or the only one itself; none for any other type.
+/// The values of a claim: the members of a list, or the claim itself; none for null and objects.
 pub(crate) fn members(claim: &Value) -> &[Value] {
     match claim {
         Value::Array(members) => members,
@@ -166,7 +159,7 @@ pub(crate) fn members(claim: &Value) -> &[Value] {
     }
 }
 
-/// What names somebody: short text without control characters.
+/// Reads a name: short text without control characters.
 fn name(value: &Value) -> Option<&str> {
     let sound = |name: &&str| !name.is_empty() && name.len() <= MAX_NAME_BYTES && !name.chars().any(char::is_control);
     value.as_str().filter(sound)

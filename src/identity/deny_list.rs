@@ -1,25 +1,24 @@
-//! The deny-list: tokens, sessions and subjects that are refused although their tokens have not expired. Asked of every
-//! token that is otherwise good, whatever is remembered of its signature, where the issuer has `deny_list`.
+//! The deny-list: tokens, sessions and subjects that are refused although their tokens have not expired. It is asked
+//! about every otherwise valid token of an issuer with `deny_list`, also if the signature was verified before.
 
 use std::borrow::Cow;
-use std::num::NonZeroUsize;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use lru::LruCache;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use super::IdentityError;
-use super::token::{TokenError, VerifiedClaims};
+use super::cache::Lru;
+use super::token::VerifiedClaims;
+use super::token_error::TokenError;
 use crate::digest::add_parts;
 use crate::policy::Issuer;
 use crate::time::UnixTime;
 
-/// By what a token can be denied.
+/// The claims by which a token can be revoked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MarkKind {
+pub enum RevocationClaim {
     /// The token itself: `jti` (RFC 7519 §4.1.7).
     Token,
     /// The session in which it was issued: `sid` (OpenID Connect Back-Channel Logout §2.1).
@@ -28,7 +27,7 @@ pub enum MarkKind {
     Subject,
 }
 
-impl MarkKind {
+impl RevocationClaim {
     const ALL: [Self; 3] = [Self::Token, Self::Session, Self::Subject];
 
     /// The claim.
@@ -42,48 +41,47 @@ impl MarkKind {
     }
 }
 
-/// One value of one claim of one issuer's tokens, as a name for it: SHA-256 over the three, each behind its length. Nothing
-/// that a client sends is the key of a store.
+/// The key of an entry: SHA-256 over claim, issuer and value, each prefixed with its length. A value that a client
+/// sends is never a key of a store itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Mark([u8; 32]);
+pub struct RevocationKey([u8; 32]);
 
-impl Mark {
-    /// The mark of `value`; `issuer` is the policy's spelling of `iss`.
+impl RevocationKey {
+    /// The key for `value`; `issuer` is the policy's spelling of `iss`.
     #[must_use]
-    pub fn new(kind: MarkKind, issuer: &str, value: &str) -> Self {
+    pub fn new(kind: RevocationClaim, issuer: &str, value: &str) -> Self {
         let mut hash = Sha256::new();
         add_parts(&mut hash, [kind.claim(), issuer, value]);
         Self(hash.finalize().into())
     }
 
-    /// The 32 bytes by which it is cached.
+    /// The 32 bytes that are its key in a cache.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
-    /// The key of its entry in the KV store: `denied/` and 43 characters of base64url.
+    /// The key in the KV store: `denied/` and 43 characters of base64url.
     #[must_use]
     pub fn store_key(&self) -> String {
         format!("denied/{}", URL_SAFE_NO_PAD.encode(self.0))
     }
 }
 
-/// What stands in the list under a mark.
+/// An entry of the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
     /// From this moment on the entry counts as absent.
     pub until: UnixTime,
-    /// Only tokens that were issued before this moment or within the second that begins with it (`iat`) are denied, and
-    /// those that do not say when they were. `iat` and the entry are whole seconds: which of the two was first within one
-    /// cannot be told.
+    /// Only tokens issued (`iat`) before this moment or within the second that begins with it are denied, and those
+    /// without `iat`. Both are whole seconds, so the order of the two within one second is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<UnixTime>,
 }
 
 impl Entry {
-    /// Reads an entry. One that cannot be read denies, for ever: whoever wrote it meant to.
+    /// Reads an entry. A malformed entry denies for ever, because its author meant to deny.
     #[must_use]
     pub fn parse(json: &[u8]) -> Self {
         let unreadable = Self { until: UnixTime::from_seconds(u64::MAX), not_before: None };
@@ -94,7 +92,7 @@ impl Entry {
         serde_json::from_slice(json).ok()
     }
 
-    /// The entry as it stands in the store.
+    /// The entry in the form in which it is stored.
     #[must_use]
     pub fn to_json(&self) -> String {
         let until = self.until.seconds();
@@ -110,16 +108,20 @@ impl Entry {
     }
 }
 
-/// Where the list is.
+/// A deny-list.
 pub trait DenyList {
-    /// The entries under these marks, as they stood at most `window` seconds ago.
+    /// The entries under `keys`, at most `window` seconds old.
     ///
     /// # Errors
-    /// [`DenyListUnavailable`] when it is not known of one of them; nobody is let through then.
-    fn entries(&mut self, marks: &[Mark], window: u64) -> Result<Vec<(Mark, Entry)>, DenyListUnavailable>;
+    /// [`DenyListUnavailable`] if one of them is unknown; the caller is then refused.
+    fn entries(
+        &mut self,
+        keys: &[RevocationKey],
+        window: u64,
+    ) -> Result<Vec<(RevocationKey, Entry)>, DenyListUnavailable>;
 }
 
-/// The list cannot be asked.
+/// The list is not available.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the deny-list cannot be asked: {cause}")]
 pub struct DenyListUnavailable {
@@ -127,100 +129,124 @@ pub struct DenyListUnavailable {
     pub cause: String,
 }
 
-/// Why a token that verified is not accepted.
+/// Why a verified token is not accepted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DenyListError {
-    /// It stands on the list.
+    /// It is listed.
     #[error("the token is revoked by its {claim}")]
     Revoked {
-        /// By which claim.
+        /// The claim by which it is listed.
         claim: &'static str,
     },
-    /// It is not known whether it does.
+    /// It is unknown whether it is listed.
     #[error(transparent)]
     Unavailable(#[from] DenyListUnavailable),
 }
 
-/// Refuses a token that the list denies, and one of which this cannot be told because a claim is no name.
-pub(super) fn check(
+impl DenyListError {
+    /// The code for logs, metrics and tests.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Revoked { .. } => "token-revoked",
+            Self::Unavailable(_) => "deny-list-unavailable",
+        }
+    }
+}
+
+/// The keys under which a token may be listed; none if its issuer has no `deny_list`.
+///
+/// # Errors
+/// [`TokenError::ClaimMalformed`] if a claim has no text form: a token with it could not be revoked.
+pub(super) fn revocation_keys(
     issuer: &Issuer,
     claims: &VerifiedClaims,
+) -> Result<Vec<(RevocationClaim, RevocationKey)>, TokenError> {
+    let mut keys = Vec::with_capacity(RevocationClaim::ALL.len());
+    for claim in RevocationClaim::ALL.into_iter().filter(|_| issuer.deny_list) {
+        if let Some(value) = text(claim, claims)? {
+            keys.push((claim, RevocationKey::new(claim, &issuer.issuer, &value)));
+        }
+    }
+    Ok(keys)
+}
+
+/// Refuses a token that was issued at `issued_at` and is listed under one of `keys`.
+///
+/// # Errors
+/// A [`DenyListError`] if it is listed, or if that is unknown.
+pub(super) fn check(
+    issuer: &Issuer,
+    keys: &[(RevocationClaim, RevocationKey)],
+    issued_at: Option<UnixTime>,
     now: UnixTime,
     list: &mut dyn DenyList,
-) -> Result<(), IdentityError> {
+) -> Result<(), DenyListError> {
     if !issuer.deny_list {
         return Ok(());
     }
-    let mut marks = Vec::with_capacity(MarkKind::ALL.len());
-    for kind in MarkKind::ALL {
-        if let Some(value) = text(kind, claims)? {
-            marks.push((kind, Mark::new(kind, &issuer.issuer, &value)));
-        }
-    }
-    let asked: Vec<_> = marks.iter().map(|(_, mark)| *mark).collect();
-    let entries = list.entries(&asked, issuer.verdict_window).map_err(DenyListError::from)?;
-    let denied = |mark: &Mark| entries.iter().any(|(found, entry)| found == mark && entry.denies(claims.issued(), now));
-    match marks.iter().find(|(_, mark)| denied(mark)) {
-        Some((kind, _)) => Err(DenyListError::Revoked { claim: kind.claim() }.into()),
+    let asked: Vec<_> = keys.iter().map(|(_, key)| *key).collect();
+    let entries = list.entries(&asked, issuer.verdict_window.as_u64())?;
+    let denied =
+        |key: &RevocationKey| entries.iter().any(|(found, entry)| found == key && entry.denies(issued_at, now));
+    match keys.iter().find(|(_, key)| denied(key)) {
+        Some((claim, _)) => Err(DenyListError::Revoked { claim: claim.claim() }),
         None => Ok(()),
     }
 }
 
-/// The claim as it would be written into the list. It should be text (RFC 7519 §4.1.7); a whole number counts as its
-/// decimal digits, null as no claim. Nobody can write an entry for anything else, so a token with it could not be revoked.
-fn text(kind: MarkKind, claims: &VerifiedClaims) -> Result<Option<Cow<'_, str>>, TokenError> {
-    match claims.claim(kind.claim()) {
+/// The claim in the form in which it is listed. It should be text (RFC 7519 §4.1.7); a whole number counts as its
+/// decimal digits, null as no claim.
+fn text(claim: RevocationClaim, claims: &VerifiedClaims) -> Result<Option<Cow<'_, str>>, TokenError> {
+    match claims.claim(claim.claim()) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(Cow::Borrowed(text))),
         Some(Value::Number(number)) if number.is_i64() || number.is_u64() => Ok(Some(Cow::Owned(number.to_string()))),
-        Some(_) => Err(TokenError::ClaimMalformed { claim: kind.claim() }),
-    }
-}
-
-/// A list that cannot be asked: an issuer that has one lets nobody in. For judging offline.
-pub struct NoDenyList;
-
-impl DenyList for NoDenyList {
-    fn entries(&mut self, _: &[Mark], _: u64) -> Result<Vec<(Mark, Entry)>, DenyListUnavailable> {
-        Err(DenyListUnavailable { cause: "there is no deny-list here".to_owned() })
+        Some(_) => Err(TokenError::ClaimMalformed { claim: claim.claim() }),
     }
 }
 
 /// What the list said of one mark, and when. It grows old from the moment of asking, wherever it is kept in between.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Known {
+pub struct CachedEntry {
     asked: UnixTime,
     entry: Option<Entry>,
 }
 
-impl Known {
-    /// What the list said at `asked`.
+impl CachedEntry {
+    /// The reply at `asked`.
     #[must_use]
     pub const fn new(asked: UnixTime, entry: Option<Entry>) -> Self {
         Self { asked, entry }
     }
 
-    /// The entry, or that there was none.
+    /// The entry; `None` if there was none.
     #[must_use]
     pub const fn entry(&self) -> Option<Entry> {
         self.entry
     }
 
-    /// Whether it is at most `window` seconds old. What is dated in the future is not: nobody knows its age.
+    /// When it becomes too old for `window` seconds.
+    #[must_use]
+    pub fn until(&self, window: u64) -> UnixTime {
+        self.asked.plus(window)
+    }
+
+    /// Whether it is less than `window` seconds old. A reply dated in the future is not: its age is unknown.
     #[must_use]
     pub const fn holds(&self, now: UnixTime, window: u64) -> bool {
         self.asked.seconds() <= now.seconds() && now.since(self.asked) < window
     }
 
-    /// The record to keep it as: the time, a space, and the entry, or [`NO_ENTRY`] where there is none.
+    /// The record that is cached: Unix seconds, a space, and the entry, or `-` if there is none.
     #[must_use]
     pub fn to_record(&self) -> String {
         let entry = self.entry.map_or_else(|| NO_ENTRY.to_owned(), |entry| entry.to_json());
         format!("{} {entry}", self.asked.seconds())
     }
 
-    /// Reads a record; nothing where it is none. Unlike an entry of the store, one that cannot be read says nothing: the
-    /// store can be asked again.
+    /// Reads a record; `None` if it is malformed. Unlike a malformed entry of the store, a malformed record does not
+    /// deny: the store can be asked again.
     #[must_use]
     pub fn from_record(record: &[u8]) -> Option<Self> {
         let (asked, entry) = std::str::from_utf8(record).ok()?.split_once(' ')?;
@@ -229,29 +255,8 @@ impl Known {
     }
 }
 
-/// What stands in a record for an absent entry. It is no part of an entry: a record that was cut off is none.
+/// The mark for an absent entry in a record. No prefix of an entry looks like it, so a truncated record is malformed.
 const NO_ENTRY: &str = "-";
 
-/// How many marks a sandbox keeps: about a megabyte with what the map needs.
-const CAPACITY: NonZeroUsize = NonZeroUsize::MIN.saturating_add(8191);
-
-/// What the list said, in memory; the least recently used is forgotten first.
-pub struct Memory(LruCache<Mark, Known>);
-
-impl Default for Memory {
-    fn default() -> Self {
-        Self(LruCache::new(CAPACITY))
-    }
-}
-
-impl Memory {
-    /// What the list said of `mark` at most `window` seconds ago.
-    pub fn recall(&mut self, mark: &Mark, now: UnixTime, window: u64) -> Option<Known> {
-        self.0.get(mark).copied().filter(|known| known.holds(now, window))
-    }
-
-    /// Keeps what the list said.
-    pub fn keep(&mut self, mark: Mark, known: Known) {
-        self.0.put(mark, known);
-    }
-}
+/// Replies of the list in the memory of one sandbox: about a megabyte with what the map needs.
+pub type DenyListMemory = Lru<RevocationKey, CachedEntry, 8192>;

@@ -1,4 +1,4 @@
-//! Where an issuer keeps its keys, out of its discovery document (OpenID Connect Discovery §4).
+//! The key URL of an issuer, from its discovery document (OpenID Connect Discovery §4).
 
 use serde_json::Value;
 
@@ -6,13 +6,13 @@ use crate::policy::Issuer;
 use crate::policy::url::{is_https_url, same_host};
 use crate::strict_json;
 
-/// Why a discovery document is not to be used.
+/// Why a discovery document is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DiscoveryError {
     /// Not a JSON object.
     #[error("it is not a JSON object")]
     Malformed,
-    /// `issuer` is not the one that was asked (§4.3).
+    /// `issuer` is not the issuer that was asked (§4.3).
     #[error("its issuer is another one")]
     OtherIssuer,
     /// `jwks_uri` is missing, not https, or not on the issuer's host, to which the declared backend leads.
@@ -29,7 +29,7 @@ pub fn document_url(issuer: &Issuer) -> String {
 /// `jwks_uri` of the discovery document `json` of `issuer`.
 ///
 /// # Errors
-/// A [`DiscoveryError`] where the document is not this issuer's, or sends us elsewhere.
+/// A [`DiscoveryError`] if the document is not this issuer's, or its keys are on another host.
 pub fn jwks_uri(issuer: &Issuer, json: &[u8]) -> Result<String, DiscoveryError> {
     let document = strict_json::parse_object(json).map_err(|_| DiscoveryError::Malformed)?;
     let text = |name: &str| document.get(name).and_then(Value::as_str);

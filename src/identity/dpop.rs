@@ -1,50 +1,46 @@
-//! Proofs of possession (RFC 9449): in goes the `DPoP` field of a request, the request and its token, out comes the
-//! certainty that whoever sent it holds the key that the token is bound to, and sent it now, and once. Three steps,
-//! cheapest first: [`Proof::only`] reads, [`check`](Proof::check) compares, [`spend`](Proof::spend) checks the signature
-//! and uses the proof up.
+//! DPoP proofs (RFC 9449). A valid proof shows that the client holds the key that its token is bound to and that it
+//! made this request, just now. Three steps, cheapest first: [`Proof::only`] reads it, [`check`](Proof::check) compares
+//! it with the request, [`verify`](Proof::verify) verifies the signature. A verified proof is then marked as [`used`].
 
 mod error;
 mod key;
 mod nonce;
 mod url;
+pub mod used;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
-use super::IdentityError;
 use super::binding::Thumbprint;
-use super::jose;
-use super::replay::{ProofId, Replays};
+use super::jws::{self, Segments};
 use crate::digest::sha256;
-use crate::policy::{MAX_PROOF_AGE, MAX_PROOF_LEEWAY, ProofDemands};
+use crate::policy::{MAX_PROOF_AGE, MAX_PROOF_LEEWAY, ProofRules};
 use crate::request::Target;
 use crate::secret::Secret;
-use crate::strict_json;
 use crate::time::UnixTime;
 pub use error::ProofError;
+pub use key::ALGORITHMS;
 use key::ProofKey;
 pub use nonce::{NONCE_WINDOW, Nonces};
+use used::ProofId;
 
-/// The algorithms by which a proof may be signed, all of them asymmetric (RFC 9449 §4.3, point 5).
-pub const ALGORITHMS: [&str; 2] = ["ES256", "EdDSA"];
 /// The longest proof that is read, in bytes.
 pub const MAX_PROOF_BYTES: usize = 4096;
-/// How long a used proof is remembered, in seconds: for as long as any policy could take it, since the next one may take
-/// older ones than this one. From the moment at which it is first good to the last, rounded up: times are whole seconds.
-const USED_FOR: u64 = MAX_PROOF_AGE + MAX_PROOF_LEEWAY + 2;
+/// How long a used proof is remembered, in seconds: as long as any policy could accept it, since the next policy may
+/// accept older proofs than this one. It counts from the first moment of validity to the last, rounded up to whole
+/// seconds.
+pub(super) const USED_FOR: u64 = MAX_PROOF_AGE + MAX_PROOF_LEEWAY + 2;
 /// The longest `jti` that is accepted, in bytes.
 const MAX_JTI_BYTES: usize = 256;
 
-/// By what proofs are judged.
+/// The rules for proofs, for one request.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rules<'outside> {
-    pub(super) demands: ProofDemands,
+    pub(super) demands: ProofRules,
     pub(super) nonces: &'outside Nonces,
     pub(super) now: UnixTime,
 }
 
-/// A proof that has been read and not been checked.
+/// A proof that was read, but not checked.
 #[derive(Debug)]
 pub(super) struct Proof<'request> {
     signed: &'request str,
@@ -57,7 +53,7 @@ impl<'request> Proof<'request> {
     /// The proof in the only `DPoP` field.
     ///
     /// # Errors
-    /// A [`ProofError`] for none, for several, and for anything but a compact JWS with the header of a proof.
+    /// A [`ProofError`] if there is none or several, or if it is not a compact JWS with the header of a proof.
     pub(super) fn only(fields: &'request [Secret<Vec<u8>>]) -> Result<Self, ProofError> {
         match fields {
             [] => Err(ProofError::Missing),
@@ -73,14 +69,13 @@ impl<'request> Proof<'request> {
         if compact.len() > MAX_PROOF_BYTES {
             return Err(ProofError::TooLong);
         }
-        let (signed, signature) = compact.rsplit_once('.').ok_or(ProofError::Malformed)?;
-        let (header, payload) = signed.split_once('.').ok_or(ProofError::Malformed)?;
-        let signature = decode(signature)?;
-        let (header, claims) = (object(header)?, object(payload)?); // a fourth segment is no base64url
+        let Segments { header, payload, signature, signed } = Segments::of(compact)?;
+        let signature = jws::decode(signature)?;
+        let (header, claims) = (jws::object(header)?, jws::object(payload)?);
         Ok(Self { signed, signature, key: key_of(&header)?, claims })
     }
 
-    /// The nonce that the client is to use next, where nonces are asked for and this one is not the fresh one.
+    /// The nonce for the client's next proof, if nonces are required and this proof does not have the current one.
     pub(super) fn next_nonce(&self, rules: Rules<'_>) -> Option<String> {
         let fresh = rules.nonces.fresh(rules.now).filter(|_| rules.demands.nonce)?;
         (self.text("nonce") != Ok(&fresh)).then_some(fresh)
@@ -108,7 +103,7 @@ impl<'request> Proof<'request> {
         if made > now.plus(demands.leeway) {
             return Err(ProofError::TooEarly { ahead: made.since(now) });
         }
-        if now.since(made) > demands.max_age {
+        if now.since(made) > demands.max_age.as_u64() {
             return Err(ProofError::TooOld { age: now.since(made) });
         }
         if self.text("ath")? != Thumbprint::of(&sha256(token.expose())).as_str() {
@@ -123,16 +118,13 @@ impl<'request> Proof<'request> {
         self.jti().map(drop)
     }
 
-    /// Checks the signature and uses the proof up. Only what is signed gets that far: nobody fills the memory of used
-    /// proofs without a key that a good token is bound to.
+    /// Verifies the signature; the result is the digest under which the proof is marked as used.
     ///
     /// # Errors
-    /// A [`ProofError`] where the signature does not hold or the proof was used before;
-    /// [`ReplaysUnreachable`](super::replay::ReplaysUnreachable) where the latter cannot be told.
-    pub(super) fn spend(&self, replays: &mut dyn Replays) -> Result<(), IdentityError> {
+    /// [`ProofError::Signature`]
+    pub(super) fn verify(&self) -> Result<ProofId, ProofError> {
         self.key.verify(self.signed.as_bytes(), &self.signature)?;
-        let id = ProofId::new(self.key.thumbprint(), self.jti()?);
-        if replays.is_first(&id, USED_FOR)? { Ok(()) } else { Err(ProofError::Replayed.into()) }
+        Ok(ProofId::new(self.key.thumbprint(), self.jti()?))
     }
 
     fn text(&self, claim: &'static str) -> Result<&str, ProofError> {
@@ -146,34 +138,19 @@ impl<'request> Proof<'request> {
 
     /// `iat`, a `NumericDate` (RFC 7519 §2); a fraction of a second is cut off.
     fn made(&self) -> Result<UnixTime, ProofError> {
-        /// 9999-12-31T23:59:59Z: beyond it a number is not a date.
-        const LAST: f64 = 253_402_300_799.0;
-        match self.claims.get("iat").and_then(Value::as_f64) {
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked")]
-            Some(seconds) if (0.0..=LAST).contains(&seconds) => Ok(UnixTime::from_seconds(seconds as u64)),
-            _ => Err(ProofError::Claim { claim: "iat" }),
-        }
+        self.claims.get("iat").and_then(jws::numeric_date).ok_or(ProofError::Claim { claim: "iat" })
     }
 }
 
-/// The key in the header of a proof, once the rest of the header is that of a proof (RFC 9449 §4.2).
+/// The key in the header of a proof, after the other members of the header are checked (RFC 9449 §4.2).
 fn key_of(header: &Map<String, Value>) -> Result<ProofKey, ProofError> {
-    if let Some(member) = jose::extension(header) {
+    if let Some(member) = jws::extension(header) {
         return Err(ProofError::Extension { member });
     }
     if header.get("typ").is_none_or(|given| given != "dpop+jwt") {
         return Err(ProofError::Type);
     }
     let alg = header.get("alg").and_then(Value::as_str).ok_or(ProofError::Algorithm)?;
-    let none = Map::new(); // no key either, but an algorithm that is not accepted is said first
+    let none = Map::new(); // not a key either, but an algorithm that is not accepted is reported first
     ProofKey::read(alg, header.get("jwk").and_then(Value::as_object).unwrap_or(&none))
-}
-
-fn object(segment: &str) -> Result<Map<String, Value>, ProofError> {
-    strict_json::parse_object(&decode(segment)?).map_err(|_| ProofError::Malformed)
-}
-
-/// base64url without padding, and without bits that say nothing (RFC 7515 §2, RFC 4648 §3.5).
-fn decode(segment: &str) -> Result<Vec<u8>, ProofError> {
-    URL_SAFE_NO_PAD.decode(segment).map_err(|_| ProofError::Malformed)
 }

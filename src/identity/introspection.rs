@@ -1,34 +1,32 @@
-//! Opaque tokens: their issuer is asked what they mean (RFC 7662), and what it answers is judged as the claims of a signed
-//! token are. A token of three parts separated by dots is a JWT and is never asked about.
-
-use std::num::NonZeroUsize;
+//! Opaque tokens. The issuer is asked what they mean (RFC 7662), and its response is checked as the claims of a signed
+//! token are. A token of three parts separated by dots is a JWT and is never introspected.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use lru::LruCache;
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
-use super::IdentityError;
+use super::cache::Lru;
 use super::claims::Claims;
-use super::token::{self, TokenError, VerifiedClaims};
+use super::token::{self, VerifiedClaims};
+use super::token_error::TokenError;
 use crate::digest::add_parts;
-use crate::policy::{Introspection, Issuer, Policy};
+use crate::policy::{Introspection, Issuer, IssuerId, Policy};
 use crate::secret::Secret;
 use crate::strict_json;
 use crate::time::UnixTime;
 
-/// The longest answer that is read, in bytes.
-pub const MAX_ANSWER_BYTES: usize = 16 * 1024;
-/// How long it is remembered that a token is not active, in seconds; never longer than the window.
+/// The longest response that is read, in bytes.
+pub const MAX_RESPONSE_BYTES: usize = 16 * 1024;
+/// How long a response about an inactive token may be used, in seconds; never longer than the window.
 const INACTIVE: u64 = 5;
 
-/// Who asks issuers about tokens.
+/// A client of introspection endpoints.
 pub trait Introspector {
-    /// The answer of `issuer` about `token`, as it was given at most a window ago: a JSON object.
+    /// The response of `issuer` about `token`, at most a window old: a JSON object.
     ///
     /// # Errors
-    /// [`IntrospectionUnavailable`] when there is none; the caller is then neither accepted nor called a liar.
+    /// [`IntrospectionUnavailable`] if there is none; the caller then gets 503, not 401.
     fn ask(
         &mut self,
         issuer: &Issuer,
@@ -37,34 +35,45 @@ pub trait Introspector {
     ) -> Result<Vec<u8>, IntrospectionUnavailable>;
 }
 
-/// An issuer cannot be asked about a token.
+/// There is no response about a token.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("issuer \"{issuer}\" cannot be asked about a token: {cause}")]
 pub struct IntrospectionUnavailable {
     /// The policy's id of the issuer.
-    pub issuer: String,
+    pub issuer: IssuerId,
     /// What went wrong, for the log.
     pub cause: String,
 }
 
-/// Why an opaque token is not accepted, apart from what any token can lack.
+/// Why an opaque token is not accepted, besides the [`TokenError`]s of all tokens.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IntrospectionError {
-    /// Its issuer says that it is not active (RFC 7662 §2.2): unknown, expired, revoked, or not for us.
+    /// Its issuer says that it is not active (RFC 7662 §2.2): unknown, expired, revoked, or not for this client.
     #[error("the token's issuer says that it is not active")]
     Inactive,
-    /// Its issuer says nothing usable.
+    /// There is no usable response of its issuer.
     #[error(transparent)]
     Unavailable(#[from] IntrospectionUnavailable),
 }
 
-/// An answer that is none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the answer is not a JSON object with a member \"active\" that is true or false")]
-pub struct NotAnAnswer;
+impl IntrospectionError {
+    /// The code for logs, metrics and tests.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Inactive => "token-inactive",
+            Self::Unavailable(_) => "introspection-unavailable",
+        }
+    }
+}
 
-/// Who has to be asked about `token`: nobody about a JWT, and nobody where the policy names nobody.
-pub(super) fn about<'policy>(
+/// A response is not an introspection response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the response is not a JSON object with a member \"active\" that is true or false")]
+pub struct MalformedResponse;
+
+/// The endpoint that says what `token` means, and its issuer; `None` for a JWT, or if the policy has no such endpoint.
+pub(super) fn endpoint<'policy>(
     policy: &'policy Policy,
     token: &Secret<&str>,
 ) -> Option<(&'policy Issuer, &'policy Introspection)> {
@@ -74,30 +83,42 @@ pub(super) fn about<'policy>(
     policy.introspection()
 }
 
-/// What the issuer says about the holder of `token`, judged.
-pub(super) fn claims(
+/// Asks the issuer about `token`; the result is what it says, unchecked.
+///
+/// # Errors
+/// An [`IntrospectionError`] if the token is not active or there is no usable response.
+pub(super) fn active_claims(
     issuer: &Issuer,
     introspection: &Introspection,
     token: &Secret<&str>,
-    now: UnixTime,
     introspector: &mut dyn Introspector,
-) -> Result<VerifiedClaims, IdentityError> {
-    let answer = introspector.ask(issuer, introspection, token).map_err(IntrospectionError::from)?;
+) -> Result<Map<String, Value>, IntrospectionError> {
+    let response = introspector.ask(issuer, introspection, token)?;
     let unusable =
-        |error: NotAnAnswer| IntrospectionUnavailable { issuer: issuer.id.clone(), cause: error.to_string() };
-    let said = active(&answer).map_err(|error| IntrospectionError::from(unusable(error)))?;
-    let claims = said.ok_or(IntrospectionError::Inactive)?;
-    check_kind(&claims)?;
-    Ok(token::vouched(Claims::new(completed(claims, issuer)?), issuer, now)?)
+        |error: MalformedResponse| IntrospectionUnavailable { issuer: issuer.id.clone(), cause: error.to_string() };
+    active(&response).map_err(unusable)?.ok_or(IntrospectionError::Inactive)
 }
 
-/// How long an answer may be used, in seconds: for the window, but never past `exp`, a fraction of a second cut off, and
-/// only shortly where the token is not active or `exp` is not a date, so that it is refused.
+/// Checks what the issuer said about a token, as the claims of a signed token are checked.
 ///
 /// # Errors
-/// [`NotAnAnswer`] where it is none, which is never used.
-pub fn keep_for(answer: &[u8], window: u64, now: UnixTime) -> Result<u64, NotAnAnswer> {
-    let Some(claims) = active(answer)? else { return Ok(window.min(INACTIVE)) };
+/// The first [`TokenError`] found.
+pub(super) fn checked(
+    claims: Map<String, Value>,
+    issuer: &Issuer,
+    now: UnixTime,
+) -> Result<VerifiedClaims, TokenError> {
+    check_kind(&claims)?;
+    token::vouched(Claims::new(completed(claims, issuer)?), issuer, now)
+}
+
+/// How long a response may be used, in seconds: for the window, but never past `exp` (a fraction of a second is cut
+/// off), and only shortly if the token is refused because it is not active or `exp` is not a date.
+///
+/// # Errors
+/// [`MalformedResponse`], which is never used.
+pub fn keep_for(response: &[u8], window: u64, now: UnixTime) -> Result<u64, MalformedResponse> {
+    let Some(claims) = active(response)? else { return Ok(window.min(INACTIVE)) };
     Ok(match Claims::new(claims).time("exp") {
         Ok(None) => window,
         Ok(Some(expires)) => window.min(expires.since(now)),
@@ -105,22 +126,22 @@ pub fn keep_for(answer: &[u8], window: u64, now: UnixTime) -> Result<u64, NotAnA
     })
 }
 
-/// The members of an answer about an active token; nothing where it is not active.
-fn active(answer: &[u8]) -> Result<Option<Map<String, Value>>, NotAnAnswer> {
-    let members = strict_json::parse_object(answer).map_err(|_| NotAnAnswer)?;
+/// The members of a response about an active token; `None` if the token is not active.
+fn active(response: &[u8]) -> Result<Option<Map<String, Value>>, MalformedResponse> {
+    let members = strict_json::parse_object(response).map_err(|_| MalformedResponse)?;
     match members.get("active").and_then(Value::as_bool) {
         Some(true) => Ok(Some(members)),
         Some(false) => Ok(None),
-        None => Err(NotAnAnswer),
+        None => Err(MalformedResponse),
     }
 }
 
-/// Whether the answer is about an access token: an endpoint may answer about refresh tokens as well (RFC 7009 §2.1 and RFC
-/// 7662 §2.1 take the same hint), and some answer about ID tokens. `token_use`, where it is there, is `access_token` or
-/// `access`; `token_type` (RFC 7662 §2.2; case is of no matter, RFC 6749 §5.1) is `Bearer`, `DPoP`, or `N_A` (RFC 8693
-/// §2.2.1). What is of the type `DPoP` is bound to a key (RFC 9449 §6.2).
-fn check_kind(answer: &Map<String, Value>) -> Result<(), TokenError> {
-    let text = |claim: &'static str| match answer.get(claim) {
+/// Refuses a response that is not about an access token: an endpoint may introspect refresh tokens as well (RFC 7009
+/// §2.1 and RFC 7662 §2.1 take the same hint), and some introspect ID tokens. `token_use`, if present, must be
+/// `access_token` or `access`; `token_type` (RFC 7662 §2.2; without case, RFC 6749 §5.1) must be `Bearer`, `DPoP`, or
+/// `N_A` (RFC 8693 §2.2.1). A token of the type `DPoP` must be bound to a key (RFC 9449 §6.2).
+fn check_kind(response: &Map<String, Value>) -> Result<(), TokenError> {
+    let text = |claim: &'static str| match response.get(claim) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.as_str())),
         Some(_) => Err(TokenError::ClaimMalformed { claim }),
@@ -133,15 +154,15 @@ fn check_kind(answer: &Map<String, Value>) -> Result<(), TokenError> {
     if !["Bearer", "DPoP", "N_A"].iter().any(|known| known.eq_ignore_ascii_case(given)) {
         return other_kind("token_type");
     }
-    let is_bound = answer.get("cnf").and_then(|binding| binding.get("jkt")).is_some_and(Value::is_string);
+    let is_bound = response.get("cnf").and_then(|binding| binding.get("jkt")).is_some_and(Value::is_string);
     if given.eq_ignore_ascii_case("DPoP") && !is_bound {
         return Err(TokenError::Required { claim: "cnf".to_owned() });
     }
     Ok(())
 }
 
-/// `iss` may be left out (RFC 7662 §2.2), but not be another's. Where there is no resource owner, the client is the subject
-/// (RFC 9068 §2.2).
+/// Adds what a response may omit. `iss` may be absent (RFC 7662 §2.2), but must not name another issuer. Without a
+/// resource owner, the client is the subject (RFC 9068 §2.2).
 fn completed(mut claims: Map<String, Value>, issuer: &Issuer) -> Result<Map<String, Value>, TokenError> {
     match claims.get("iss") {
         None => drop(claims.insert("iss".to_owned(), Value::String(issuer.issuer.clone()))),
@@ -186,63 +207,29 @@ fn form_encoded(text: &str) -> String {
     encoded
 }
 
-/// A token that was asked about, and of whom, as a name for both: SHA-256. A policy that asks elsewhere, as somebody else or
-/// for another window knows nothing of what was answered before.
+/// The key of a response: SHA-256 over the token and the way in which it is introspected. Responses of another
+/// endpoint, to another client or for another window have other keys.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Question([u8; 32]);
+pub struct IntrospectionKey([u8; 32]);
 
-impl Question {
-    /// The question about `token`.
+impl IntrospectionKey {
+    /// The key for `token`.
     #[must_use]
     pub fn new(issuer: &Issuer, introspection: &Introspection, token: &Secret<&str>) -> Self {
         let mut hash = Sha256::new();
-        hash.update(issuer.verdict_window.to_be_bytes());
+        hash.update(issuer.verdict_window.as_u64().to_be_bytes());
         let Introspection { url, backend, client_id, .. } = introspection;
         add_parts(&mut hash, [issuer.issuer.as_str(), url, backend, client_id, *token.expose()]);
         Self(hash.finalize().into())
     }
 
-    /// The 32 bytes by which its answer is kept.
+    /// The 32 bytes that are its key in a cache.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 }
 
-/// How many answers a sandbox keeps: each at most [`MAX_ANSWER_BYTES`] long, so 8 MB at the worst.
-const CAPACITY: NonZeroUsize = NonZeroUsize::MIN.saturating_add(499);
-
-/// Answers in memory, the least recently used forgotten first. An empty answer stands for a failure.
-pub struct Memory(LruCache<Question, (UnixTime, Vec<u8>)>);
-
-impl Default for Memory {
-    fn default() -> Self {
-        Self(LruCache::new(CAPACITY))
-    }
-}
-
-impl Memory {
-    /// The answer, if it may still be used.
-    pub fn recall(&mut self, question: &Question, now: UnixTime) -> Option<&[u8]> {
-        self.0.get(question).filter(|(until, _)| now < *until).map(|(_, answer)| answer.as_slice())
-    }
-
-    /// Keeps an answer until `until`.
-    pub fn keep(&mut self, question: Question, answer: Vec<u8>, until: UnixTime) {
-        self.0.put(question, (until, answer));
-    }
-}
-
-/// Asks nobody: opaque tokens open nothing. For judging offline.
-pub struct NoIntrospector;
-
-impl Introspector for NoIntrospector {
-    fn ask(
-        &mut self,
-        issuer: &Issuer,
-        _: &Introspection,
-        _: &Secret<&str>,
-    ) -> Result<Vec<u8>, IntrospectionUnavailable> {
-        Err(IntrospectionUnavailable { issuer: issuer.id.clone(), cause: "nobody asks here".to_owned() })
-    }
-}
+/// Responses in the memory of one sandbox, each at most [`MAX_RESPONSE_BYTES`] long: 8 MB at most. An empty response
+/// stands for a failure.
+pub type IntrospectionMemory = Lru<IntrospectionKey, Vec<u8>, 512>;

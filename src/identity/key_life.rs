@@ -1,16 +1,16 @@
-//! How long a key set lives: fresh, then stale but usable, then gone. Pure; where sets are kept and how they are fetched
-//! is the platform's side of it.
+//! The life of a key set: fresh, then stale but usable, then unusable. [`ports`](crate::ports) fetch and keep the sets.
 
 use std::sync::Arc;
+
+use serde::Serialize;
 
 use super::keys::KeySet;
 use crate::policy::KeyLife;
 use crate::time::UnixTime;
-use crate::trail::KeysNote;
 
-/// How long an answer with these fields is fresh (RFC 9111 §4.2), in seconds: `max-age` less `Age`, within the bounds of
-/// `life`; ten minutes, within the bounds, where the issuer says nothing. `no-store` and the like mean "ask often", so the
-/// lower bound.
+/// How long a response with these fields is fresh (RFC 9111 §4.2), in seconds: `max-age` less `Age`, within the bounds
+/// of `life`; ten minutes, within the bounds, without `Cache-Control`. Directives such as `no-store` give the lower
+/// bound.
 #[must_use]
 pub fn fresh_for(life: &KeyLife, cache_control: Option<&str>, age: Option<&str>) -> u64 {
     const UNSAID: u64 = 600;
@@ -22,32 +22,32 @@ pub fn fresh_for(life: &KeyLife, cache_control: Option<&str>, age: Option<&str>)
         (None, None) => UNSAID,
     };
     let aged = age.and_then(|age| age.trim().parse().ok()).unwrap_or(0);
-    seconds.saturating_sub(aged).clamp(life.min_fresh, life.max_fresh)
+    seconds.saturating_sub(aged).clamp(life.min_fresh.as_u64(), life.max_fresh.as_u64())
 }
 
 /// A key set and its age.
 #[derive(Clone, Debug)]
-pub struct HeldKeys {
+pub struct CachedKeySet {
     keys: Arc<KeySet>,
-    /// When the issuer gave it and how long it is fresh; nothing for a set that an operator seeded.
-    given: Option<Given>,
+    /// When it was fetched and how long it is fresh; `None` for a set that an operator seeded.
+    fetched: Option<FetchedAt>,
 }
 
-/// When an issuer gave a set, and for how long it is fresh.
+/// When a set was fetched from its issuer, and how long it is fresh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Given {
+pub struct FetchedAt {
     at: UnixTime,
     fresh_for: u64,
 }
 
-impl Given {
-    /// A set that was given at `at` and is fresh for `fresh_for` seconds.
+impl FetchedAt {
+    /// A set that was fetched at `at` and is fresh for `fresh_for` seconds.
     #[must_use]
     pub const fn new(at: UnixTime, fresh_for: u64) -> Self {
         Self { at, fresh_for }
     }
 
-    /// Its age in seconds; `None` where it came from the future, as far as clocks of one platform cannot differ.
+    /// Its age in seconds; `None` if it is dated further in the future than clocks of one platform differ.
     fn age(self, now: UnixTime) -> Option<u64> {
         const CLOCKS_DIFFER: u64 = 60;
         (self.at <= now.plus(CLOCKS_DIFFER)).then(|| now.since(self.at))
@@ -59,13 +59,13 @@ impl Given {
         self.at
     }
 
-    /// The form in which it is kept beside the set: two numbers.
+    /// The note kept beside the set: Unix seconds, a space, seconds of freshness.
     #[must_use]
     pub fn to_note(self) -> String {
         format!("{} {}", self.at.seconds(), self.fresh_for)
     }
 
-    /// Reads [`to_note`](Self::to_note).
+    /// Reads a [note](Self::to_note); `None` if it is malformed.
     #[must_use]
     pub fn from_note(note: &[u8]) -> Option<Self> {
         let (at, fresh_for) = std::str::from_utf8(note).ok()?.split_once(' ')?;
@@ -73,11 +73,11 @@ impl Given {
     }
 }
 
-impl HeldKeys {
-    /// A set that was kept, with the note that was kept beside it; without a note somebody seeded it.
+impl CachedKeySet {
+    /// A set and the note that was kept beside it; a set without a note was seeded by an operator.
     #[must_use]
-    pub fn with_note(keys: KeySet, given: Option<Given>) -> Self {
-        Self { keys: Arc::new(keys), given }
+    pub fn with_note(keys: KeySet, fetched: Option<FetchedAt>) -> Self {
+        Self { keys: Arc::new(keys), fetched }
     }
 
     /// The keys.
@@ -86,46 +86,63 @@ impl HeldKeys {
         Arc::clone(&self.keys)
     }
 
-    /// When the issuer gave it.
+    /// When it was fetched; `None` for a seeded set.
     #[must_use]
-    pub const fn given_at(&self) -> Option<Given> {
-        self.given
+    pub const fn fetched_at(&self) -> Option<FetchedAt> {
+        self.fetched
     }
 
-    /// Whether the issuer need not be asked yet: within the bound of `life`, whatever was written down when the set came. A
-    /// seeded set never is fresh: the issuer knows better.
+    /// Whether the issuer need not be asked yet; the upper bound of `life` applies to notes of former policies, too. A
+    /// seeded set is never fresh: the issuer is the authority.
     #[must_use]
     pub fn is_fresh(&self, now: UnixTime, life: &KeyLife) -> bool {
-        self.given.is_some_and(|given| given.age(now).is_some_and(|age| age < given.fresh_for.min(life.max_fresh)))
+        self.fetched.is_some_and(|fetched| {
+            fetched.age(now).is_some_and(|age| age < fetched.fresh_for.min(life.max_fresh.as_u64()))
+        })
     }
 
-    /// Whether the set may be used while there is no better one. A seeded set always may: somebody decided that.
+    /// Whether the set may be used while there is no later one. A seeded set always may, by the operator's decision.
     #[must_use]
     pub fn is_usable(&self, now: UnixTime, life: &KeyLife) -> bool {
-        self.given.is_none_or(|given| given.age(now).is_some_and(|age| age < life.max_stale))
+        self.fetched.is_none_or(|fetched| fetched.age(now).is_some_and(|age| age < life.max_stale.as_u64()))
     }
 
-    /// Whether this set is a later word of the issuer than `other`.
+    /// Whether this set was fetched later than `other`.
     #[must_use]
     pub fn is_newer_than(&self, other: &Self) -> bool {
-        self.given > other.given
+        self.fetched > other.fetched
     }
 
-    /// What the log says of it.
+    /// What the log says about it.
     #[must_use]
     pub fn note(&self, from: &'static str, now: UnixTime, life: &KeyLife) -> KeysNote {
-        let state = match self.given {
+        let state = match self.fetched {
             None => "seeded",
             Some(_) if self.is_fresh(now, life) => "fresh",
             Some(_) => "stale",
         };
-        KeysNote { from, state, age: self.given.map(|given| now.since(given.at)), skipped: self.keys.skipped() }
+        KeysNote { from, state, age: self.fetched.map(|fetched| now.since(fetched.at)), skipped: self.keys.skipped() }
     }
+}
+
+/// What the log says about the key set that was used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
+pub struct KeysNote {
+    /// `memory`, `cache`, `store` or `issuer`.
+    pub from: &'static str,
+    /// `fresh`, `stale` or `seeded`.
+    pub state: &'static str,
+    /// Seconds since it was fetched; `None` for a seeded set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub age: Option<u64>,
+    /// How many keys of the set cannot be used.
+    pub skipped: usize,
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Given, fresh_for};
+    use super::{FetchedAt, fresh_for};
     use crate::policy::KeyLife;
     use crate::time::UnixTime;
 
@@ -151,10 +168,10 @@ mod tests {
 
     #[test]
     fn a_note_is_read_as_it_was_written_and_anything_else_is_none() {
-        let given = Given { at: UnixTime::from_seconds(17), fresh_for: 60 };
-        assert_eq!(Given::from_note(given.to_note().as_bytes()), Some(given));
+        let given = FetchedAt { at: UnixTime::from_seconds(17), fresh_for: 60 };
+        assert_eq!(FetchedAt::from_note(given.to_note().as_bytes()), Some(given));
         for note in [&b""[..], b"17", b"x y", b"17 60 3", b"\xff", b"-1 60"] {
-            assert_eq!(Given::from_note(note), None);
+            assert_eq!(FetchedAt::from_note(note), None);
         }
     }
 }

@@ -1,21 +1,23 @@
-//! Whether whoever presents a token shows to hold what it is bound to. A token that is bound is never taken for one that
-//! serves whoever has it, nor the other way round.
+//! Proof of possession. The presenter of a bound token must prove that it holds the key (RFC 9449) or the certificate
+//! (RFC 8705). A bound token is never accepted as a bearer token, nor the reverse.
 
-use super::IdentityError;
 use super::bearer::Scheme;
 use super::binding::{Binding, Thumbprint};
-use super::dpop::{Proof, ProofError, Rules};
-use super::token::TokenError;
+use super::dpop::used::UsedProofs;
+use super::dpop::{Proof, ProofError, Rules, USED_FOR};
+use super::error::IdentityError;
+use super::token_error::TokenError;
 use crate::request::Target;
 use crate::secret::Secret;
 
-/// The proof that has yet to be spent, where a token is presented with one. Everything that needs no signature is judged.
-/// Where the client is to use another nonce from now on, `nonce` becomes that one, whatever becomes of this proof.
+/// Checks that the presenter holds what the token is bound to, except for the signature of a proof. The result is that
+/// proof, still to be [spent](spend), or `None` if the token needs none. `nonce` becomes the nonce for the client's
+/// next proof, if that is another one, whether or not this proof is valid.
 ///
 /// # Errors
-/// [`TokenError::Bound`] where a bound token is presented without what it is bound to, a [`ProofError`] where the proof is
+/// [`TokenError::Bound`] if a bound token is presented without what it is bound to, a [`ProofError`] if the proof is
 /// not one for this request, token and key.
-pub(super) fn shown<'request>(
+pub(super) fn prove<'request>(
     scheme: Scheme,
     token: &Secret<&str>,
     binding: Option<&Binding>,
@@ -25,7 +27,8 @@ pub(super) fn shown<'request>(
 ) -> Result<Option<Proof<'request>>, IdentityError> {
     match (scheme, binding) {
         (Scheme::Bearer, None) => Ok(None),
-        // RFC 8705 §3: the certificate of this very connection, which TLS has proven to be the client's.
+        // RFC 8705 §3: the certificate of this connection, whose key the client has proven to hold in the TLS
+        // handshake.
         (Scheme::Bearer, Some(Binding::Certificate(thumbprint))) => {
             let held = target.certificate().map(Thumbprint::of).is_some_and(|shown| shown == *thumbprint);
             if held { Ok(None) } else { Err(TokenError::Bound.into()) }
@@ -40,4 +43,16 @@ pub(super) fn shown<'request>(
         }
         (Scheme::DPoP, None | Some(Binding::Certificate(_))) => Err(ProofError::Unbound.into()),
     }
+}
+
+/// Verifies the signature of `proof` and marks it as used. Unsigned proofs never get that far, so that only the holder
+/// of a key that a valid token is bound to can fill the memory of used proofs.
+///
+/// # Errors
+/// A [`ProofError`] if the signature is not valid or the proof was used before;
+/// [`UsedProofsUnreachable`](super::dpop::used::UsedProofsUnreachable) if the latter is unknown.
+pub(super) fn spend(proof: Option<Proof<'_>>, used_proofs: &mut dyn UsedProofs) -> Result<(), IdentityError> {
+    let Some(proof) = proof else { return Ok(()) };
+    let id = proof.verify()?;
+    if used_proofs.is_first(&id, USED_FOR)? { Ok(()) } else { Err(ProofError::Replayed.into()) }
 }

@@ -104,14 +104,14 @@ impl<'request> EdgeClaims<'request> {
         };
         Self {
             iss: &edge.issuer,
-            aud: &route.origin.audience,
+            aud: route.origin.audience.as_str(),
             iat: now,
             exp: now.plus(edge.identity_lifetime),
             txn: request_id,
             sub: identity.map(Identity::subject),
             scope: identity.map(|identity| identity.scopes().join(" ")).filter(|scope| !scope.is_empty()),
             tctx: Transaction {
-                route: &route.id,
+                route: route.id.as_str(),
                 template: route.template_at_origin().as_str(),
                 method: target.received().method(),
                 path: target.path().encoded(),

@@ -128,7 +128,7 @@ impl EdgeKey {
                 URL_SAFE_NO_PAD.encode(signature.to_bytes())
             }
             IdentityAlgorithm::HS256 => {
-                URL_SAFE_NO_PAD.encode(hmac(self.derived_for(&origin.audience).expose(), &[token.as_bytes()]))
+                URL_SAFE_NO_PAD.encode(hmac(self.derived_for(origin.audience.as_str()).expose(), &[token.as_bytes()]))
             }
         };
         token.push('.');

@@ -1,4 +1,4 @@
-//! Ways to claims: as a policy writes them ([`ClaimName`]) and as they are followed ([`ClaimPath`]); and the values that
+//! Paths to claims, as a policy writes them ([`ClaimName`]) and as they work ([`ClaimPath`]), and the values that
 //! claims can be compared with.
 
 use std::fmt;
@@ -6,17 +6,16 @@ use std::fmt;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::Fault;
-use super::read::Faults;
+use super::fault::{Fault, Faults};
 
 /// The name of a claim.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum ClaimName {
-    /// A claim at the top; a dot in it is a dot.
+    /// A claim at the top level. A dot in its name is a dot.
     Top(String),
-    /// A claim in nested objects, from the outside in.
+    /// A claim in nested objects: the names of the members, from the outside in.
     Nested(Vec<String>),
 }
 
@@ -25,7 +24,7 @@ pub enum ClaimName {
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum Scalar {
-    /// Text, byte for byte.
+    /// A string, compared byte for byte.
     Text(String),
     /// A whole number.
     Number(i64),
@@ -33,7 +32,7 @@ pub enum Scalar {
     Truth(bool),
 }
 
-/// The way to a claim, from the outside in; never empty.
+/// The path to a claim: the names of the members, from the outside in; never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimPath(Vec<String>);
 
@@ -43,7 +42,7 @@ impl ClaimPath {
         self.0.iter().map(String::as_str)
     }
 
-    /// The way that a policy writes at `at`.
+    /// Reads the path at `at`.
     pub(super) fn read(name: ClaimName, at: &str, faults: &mut Faults) -> Self {
         let steps = match name {
             ClaimName::Top(name) => vec![name],
@@ -53,7 +52,7 @@ impl ClaimPath {
         Self(steps)
     }
 
-    /// The way along `steps`, which are not empty.
+    /// The path of these steps, which are not empty.
     pub(super) fn along(steps: impl IntoIterator<Item = String>) -> Self {
         Self(steps.into_iter().collect())
     }

@@ -1,5 +1,5 @@
-//! Conditions on a caller: as they are written ([`ConditionDocument`]) and as they work ([`Condition`]). They are asked in
-//! [`authorize`](crate::authorize).
+//! `rules`: conditions on callers, as written ([`ConditionDocument`]) and as they work ([`Condition`]). They are
+//! checked in [`authorize`](crate::authorize).
 
 mod words;
 
@@ -10,58 +10,61 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::claim_path::{ClaimName, ClaimPath, Scalar};
-use super::document::strict::objects;
-use super::read::{Faults, is_scope};
-use super::{Fault, PathTemplate};
+use super::fault::{Fault, Faults};
+use super::json_form::objects;
+use super::names::is_scope;
+use super::pattern::PathTemplate;
 
 objects!(ClaimTestDocument);
 
-/// A condition on a caller: an object with exactly one of these members.
+/// A condition on a caller: an object with exactly one of these members. Written out with its rules, it may be 64
+/// levels deep and consist of 4096 conditions.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ConditionDocument {
-    /// Each of these holds.
+    /// All of these conditions hold; at least one.
     All(Vec<Self>),
-    /// At least one of these holds.
+    /// At least one of these conditions holds.
     Any(Vec<Self>),
-    /// This does not hold. What a token does not say does not hold.
+    /// This condition does not hold. A test of a claim that the token lacks does not hold.
     Not(Box<Self>),
-    /// The condition of this name, under `rules`, holds.
+    /// The condition of this name in `rules` holds.
     Rule(String),
     /// The token has this scope.
     Scope(String),
-    /// The token has this role, in the claims that the issuer's `claims.roles` name.
+    /// The token has this role, in the claims that `claims.roles` of its issuer names.
     Role(String),
-    /// The token has this group, in the claims that the issuer's `claims.groups` name.
+    /// The token has this group, in the claims that `claims.groups` of its issuer names.
     Group(String),
-    /// A claim of the token has a value.
+    /// A claim of the token has a certain value.
     Claim(ClaimTestDocument),
 }
 
-/// A test of one claim: its name and exactly one of the others. A claim of another type counts as absent.
+/// A test of one claim: its name, and exactly one of the other members. A claim of another type counts as absent.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]
 pub struct ClaimTestDocument {
-    /// The claim; a list leads into nested objects: `["realm_access", "roles"]`.
+    /// The name of the claim. A list leads into nested objects: `["realm_access", "roles"]`.
     pub name: ClaimName,
-    /// The claim is exactly this.
+    /// The claim is exactly this value.
     #[serde(default)]
     pub equals: Option<Scalar>,
-    /// The claim is exactly one of these.
+    /// The claim is exactly one of these values; at least one.
     #[serde(default, rename = "in")]
     pub one_of: Option<Vec<Scalar>>,
-    /// The claim is a list with exactly this member, or the one member itself.
+    /// The claim is a list with exactly this value as a member, or is this value itself.
     #[serde(default)]
     pub contains: Option<Scalar>,
-    /// The claim is what this parameter of the route's path stands for, decoded. An `int`, `float` or `uuid` parameter is
-    /// compared by value, whichever way path and claim spell it (`7`, `007`, and for numbers the JSON number); any other
-    /// is compared as text, byte for byte. Under `not` a parameter needs a convertor other than
-    /// `path`: `{order_id:int}`, or `{order_id:str}` where the application takes the text as it is.
+    /// The claim equals the decoded value of this parameter of the route's path. A parameter with the convertor `int`,
+    /// `float` or `uuid` is compared by value, however path and claim spell it (`7`, `007`, and for numbers the JSON
+    /// number); any other is compared as text, byte for byte. Under `not` the parameter needs a convertor other than
+    /// `path`: `{order_id:int}`, or `{order_id:str}` if the application takes the text as it is.
     #[serde(default)]
     pub equals_path: Option<String>,
-    /// The claim is a list with that as a member, or that itself.
+    /// The claim is a list with the value of this path parameter as a member, or is that value itself. It is compared
+    /// as in `equals_path`.
     #[serde(default)]
     pub contains_path: Option<String>,
 }
@@ -96,16 +99,16 @@ pub enum Expected {
     OneOf(Vec<Value>),
     /// A list with this member, or this.
     Contains(Value),
-    /// What this path parameter stands for.
+    /// The value of this path parameter.
     EqualsPath(String),
-    /// A list with what this path parameter stands for, or that.
+    /// A list with the value of this path parameter, or that value.
     ContainsPath(String),
 }
 
-/// How deep a condition may be nested, the rules that it names written out. What is asked of every request, and freed, goes
-/// down one level of the stack for each.
+/// The depth to which a condition may be nested, with the rules that it names written out. Checking and freeing a
+/// condition takes one frame of the stack for each level.
 pub const MAX_DEPTH: usize = 64;
-/// How many conditions one may be made of, the rules that it names written out wherever they are named.
+/// The number of conditions that one may consist of, with the rules that it names written out at each place.
 pub const MAX_CONDITIONS: usize = 4096;
 
 /// The named conditions of a policy while it is read.
@@ -118,7 +121,7 @@ pub(super) struct Rules<'document> {
     level: usize,
 }
 
-/// How large a condition is, the rules that it names written out.
+/// The size of a condition, with the rules that it names written out.
 #[derive(Clone, Copy)]
 struct Extent {
     depth: usize,
@@ -126,16 +129,16 @@ struct Extent {
 }
 
 impl Extent {
-    /// That of a condition that stands in for one that cannot be read.
+    /// The extent of [`never`].
     const NONE: Self = Self { depth: 0, size: 0 };
     const ONE: Self = Self { depth: 1, size: 1 };
 
-    /// That of a condition around one of this extent.
+    /// The extent of a condition around one of this extent.
     const fn wrapped(self) -> Self {
         Self { depth: self.depth.saturating_add(1), size: self.size.saturating_add(1) }
     }
 
-    /// That of several side by side.
+    /// The extent of two conditions side by side.
     fn beside(self, other: Self) -> Self {
         Self { depth: self.depth.max(other.depth), size: self.size.saturating_add(other.size) }
     }
@@ -151,7 +154,7 @@ impl<'document> Rules<'document> {
         rules
     }
 
-    /// Reads a condition that stands at `at`. One that is too deep or too long is a fault there.
+    /// Reads the condition at `at`. One that is too deep or too long is a fault.
     pub(super) fn condition(&mut self, document: &ConditionDocument, at: &str, faults: &mut Faults) -> Condition {
         self.bounded(document, at, faults).0
     }
@@ -161,7 +164,7 @@ impl<'document> Rules<'document> {
         let Extent { depth, size } = extent;
         faults.add_if(depth > MAX_DEPTH, at, Fault::TooDeep { most: MAX_DEPTH });
         faults.add_if(size > MAX_CONDITIONS, at, Fault::TooManyConditions { size, most: MAX_CONDITIONS });
-        // What is built on it is not to have the same fault again, and what is refused is not to overflow the stack.
+        // Without this, each condition around it would repeat the fault, and a refused one could overflow the stack.
         if depth > MAX_DEPTH || size > MAX_CONDITIONS { (never(), Extent::NONE) } else { (condition, extent) }
     }
 
@@ -244,7 +247,7 @@ impl<'document> Rules<'document> {
     }
 }
 
-/// What stands in for a condition that cannot be read. It never holds; the fault keeps the policy from being used.
+/// Replaces a condition that cannot be read. It never holds; the fault keeps the policy from being used.
 const fn never() -> Condition {
     Condition::Any(Vec::new())
 }
@@ -258,7 +261,7 @@ fn claim(test: &ClaimTestDocument, at: &str, faults: &mut Faults) -> Condition {
         test.equals_path.clone().map(Expected::EqualsPath),
         test.contains_path.clone().map(Expected::ContainsPath),
     ];
-    // In a list without members nothing is, and under `not` everything.
+    // No value is in an empty list; under `not` every value would pass.
     let no_values = test.one_of.as_ref().is_some_and(Vec::is_empty);
     faults.add_if(no_values, format_args!("{at}.in"), Fault::Empty);
     let mut expectations = expectations.into_iter().flatten();
@@ -268,14 +271,13 @@ fn claim(test: &ClaimTestDocument, at: &str, faults: &mut Faults) -> Condition {
 }
 
 impl Condition {
-    /// Faults where a test names a path parameter that `template` does not have, and where one that is negated compares
-    /// text of which it is not known that the application takes it as it is.
+    /// Faults where a test names a path parameter that `template` lacks, and where a negated test compares text that
+    /// the application might convert.
     pub(super) fn check_parameters(&self, template: &PathTemplate, at: &str, faults: &mut Faults) {
         self.check_parameters_under(false, template, at, faults);
     }
 
-    /// `negated`: whether this stands under an odd number of `not`, so that the condition as a whole holds where this does
-    /// not.
+    /// `negated`: whether an odd number of `not` is around this condition.
     fn check_parameters_under(&self, negated: bool, template: &PathTemplate, at: &str, faults: &mut Faults) {
         match self {
             Self::All(list) | Self::Any(list) => {

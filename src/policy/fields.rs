@@ -1,73 +1,76 @@
-//! Edits of header fields, and what a request must look like: as written and as it works.
+//! Edits of header fields, and the form that a request must have, as written (`…Document`) and as they work.
 
 use std::collections::BTreeMap;
 use std::fmt::Arguments;
 
 use serde::Deserialize;
 
-use super::Fault;
-use super::document::strict::objects;
-use super::read::Faults;
+use super::fault::{Fault, Faults};
+use super::json_form::objects;
 use crate::headers::{Headers, is_editable_in_responses, is_field_name, is_visible_to_rules};
 
 objects!(FieldEditsDocument, AcceptsDocument);
 
-/// Header fields that are set, whatever stood there, and fields that are taken away.
+/// Edits of header fields. Fields that only the edge may set, that carry credentials, or that belong to one connection
+/// are refused.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]
 pub struct FieldEditsDocument {
-    /// Fields and their values.
+    /// Fields and their values, in printable ASCII. They replace fields of the same name.
     #[serde(default)]
     pub set: BTreeMap<String, String>,
-    /// Names of fields.
+    /// Names of fields that are removed.
     #[serde(default)]
     pub remove: Vec<String>,
 }
 
-/// What a request must look like before the origin sees it.
+/// The form that a request must have before the origin receives it.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]
 pub struct AcceptsDocument {
-    /// The longest body, in bytes. One that turns out longer on the way is cut off and the origin sees it end early.
+    /// The length of the longest body, in bytes. A request that declares more gets 413. A body that turns out longer on
+    /// the way is cut off, and the origin sees it end early. Default: no limit.
     #[serde(default)]
     pub max_body: Option<u64>,
-    /// The media types of a body: `application/json`, `image/*`.
+    /// The accepted media types of a body: `application/json`, `image/*`. A request with another gets 415. Default:
+    /// all.
     #[serde(default)]
     pub content_types: Vec<String>,
-    /// Fields that must be there.
+    /// Names of fields that a request must have.
     #[serde(default)]
     pub required_headers: Vec<String>,
-    /// The longest query, in bytes, without its `?`.
+    /// The length of the longest query, in bytes, without its `?`. Default: no limit.
     #[serde(default)]
     pub max_query: Option<u64>,
-    /// Whether these rules are only tried: what they would refuse is logged and passes. A body is not cut then.
+    /// Whether these rules are in shadow mode: a request that they would refuse is logged and passes, and its body is
+    /// not cut off. Default: false.
     #[serde(default)]
     pub shadow: bool,
 }
 
-/// Edits of fields, names in lower case.
+/// Edits of fields; the names of fields to remove are in lower case.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FieldEdits {
-    /// What is set.
+    /// Fields that replace those of the same name.
     pub set: Headers,
-    /// What is taken away.
+    /// Names of fields that are removed.
     pub remove: Vec<String>,
 }
 
-/// What a request must look like.
+/// The form that a request must have.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Accepts {
     /// The longest body in bytes.
     pub max_body: Option<u64>,
-    /// The media types of a body, lower case; any where there is none.
+    /// The accepted media types of a body, in lower case; all if empty.
     pub content_types: Vec<String>,
-    /// Fields that must be there, lower case.
+    /// Fields that must be present, in lower case.
     pub required_headers: Vec<String>,
     /// The longest query in bytes.
     pub max_query: Option<u64>,
-    /// Whether it is only tried.
+    /// Whether the rules are in shadow mode.
     pub shadow: bool,
 }
 
@@ -77,7 +80,7 @@ impl FieldEdits {
         Self::read(document, is_visible_to_rules, at, faults)
     }
 
-    /// Edits of the fields of answers.
+    /// Edits of the fields of responses.
     pub(super) fn of_responses(document: FieldEditsDocument, at: Arguments<'_>, faults: &mut Faults) -> Self {
         Self::read(document, is_editable_in_responses, at, faults)
     }
@@ -105,7 +108,7 @@ impl FieldEdits {
 }
 
 impl Accepts {
-    /// The longest body that is sent on, in bytes; nothing where any length is, or where it is only tried.
+    /// The longest body that is forwarded, in bytes; `None` if there is no limit, or if the rules are in shadow mode.
     #[must_use]
     pub fn longest_body(&self) -> Option<u64> {
         self.max_body.filter(|_| !self.shadow)

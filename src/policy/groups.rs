@@ -1,65 +1,70 @@
-//! Groups of routes: what they have in common, as written and as it works.
+//! `groups`: what routes of one group have in common, as written ([`GroupDocument`]) and as it works ([`Group`]).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::Fault;
-use super::document::strict::objects;
-use super::read::Faults;
+use super::fault::{Fault, Faults};
+use super::json_form::objects;
+use super::names::read_section;
 use crate::headers::is_field_name;
+use crate::time::Seconds;
 
 objects!(GroupDocument, CorsDocument, MaintenanceDocument);
 
-/// What routes of one group have in common.
+/// What the routes of one group have in common.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]
 pub struct GroupDocument {
-    /// Which web pages may use them from a browser (the Fetch standard's CORS protocol); the edge answers preflights.
+    /// The web pages that may use the routes from a browser (CORS, Fetch standard). The edge responds to preflights.
+    /// Default: none.
     #[serde(default)]
     pub cors: Option<CorsDocument>,
-    /// The group is closed for maintenance: answered 503 by the edge.
+    /// Closes the group for maintenance: its routes get 503. Default: open.
     #[serde(default)]
     pub maintenance: Option<MaintenanceDocument>,
 }
 
-/// Which web pages may use routes from a browser.
+/// The web pages that may use routes from a browser.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]
 pub struct CorsDocument {
-    /// The origins of the pages, `https://app.example.com`; `*` for any, without credentials only. A WebSocket that a page
-    /// of another origin opens is refused, too.
+    /// The origins of the pages, at least one: `https://app.example.com`, as browsers send it. `["*"]` is any origin,
+    /// without credentials only. A WebSocket that a page of another origin opens is refused, too.
     pub origins: Vec<String>,
-    /// The request headers that a page may set beyond the safelisted ones.
+    /// The request header fields that a page may set in addition to the safelisted ones.
     #[serde(default)]
     pub headers: Vec<String>,
-    /// The headers of answers that a page may read beyond the safelisted ones.
+    /// The response header fields that a page may read in addition to the safelisted ones.
     #[serde(default)]
     pub expose: Vec<String>,
-    /// Whether cookies may be sent along.
+    /// Whether the browser may send cookies. Default: false.
     #[serde(default)]
     pub credentials: bool,
-    /// How long a browser may remember a preflight, in seconds, 0 to 86,400.
+    /// The time for which a browser may remember a preflight, in seconds, 0 to 86400. Default: 600.
     #[serde(default = "default_max_age")]
-    pub max_age: u64,
+    pub max_age: Seconds,
 }
 
-const fn default_max_age() -> u64 {
-    600
+const fn default_max_age() -> Seconds {
+    Seconds::new(600)
 }
 
-/// Closed for maintenance.
+/// A group that is closed for maintenance.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]
 pub struct MaintenanceDocument {
-    /// After how many seconds clients are told to come back.
+    /// `Retry-After` of the responses, in seconds. Default: 300.
     #[serde(default = "default_retry_after")]
-    pub retry_after: u64,
+    pub retry_after: Seconds,
 }
 
-const fn default_retry_after() -> u64 {
-    300
+const fn default_retry_after() -> Seconds {
+    Seconds::new(300)
 }
 
 /// What routes of one group have in common.
@@ -67,13 +72,13 @@ const fn default_retry_after() -> u64 {
 pub struct Group {
     /// Its name in the policy.
     pub name: String,
-    /// Which web pages may use them.
+    /// The web pages that may use the routes.
     pub cors: Option<Cors>,
-    /// `Retry-After` where the group is closed for maintenance, in seconds.
-    pub maintenance: Option<u64>,
+    /// `Retry-After` in seconds, if the group is closed for maintenance.
+    pub maintenance: Option<Seconds>,
 }
 
-/// Which web pages may use routes from a browser.
+/// The web pages that may use routes from a browser.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cors {
     /// The origins of the pages, or `*`.
@@ -82,15 +87,20 @@ pub struct Cors {
     pub headers: String,
     /// `Access-Control-Expose-Headers`.
     pub expose: String,
-    /// Whether cookies may be sent along.
+    /// Whether the browser may send cookies.
     pub credentials: bool,
-    /// `Access-Control-Max-Age`.
-    pub max_age: u64,
+    /// `Access-Control-Max-Age`, in seconds.
+    pub max_age: Seconds,
+}
+
+/// Reads the section.
+pub(super) fn read(documents: BTreeMap<String, GroupDocument>, faults: &mut Faults) -> BTreeMap<String, Arc<Group>> {
+    read_section("groups", documents, faults, Group::read)
 }
 
 impl Group {
-    pub(super) fn read(name: &str, document: GroupDocument, faults: &mut Faults) -> Self {
-        let cors = document.cors.map(|cors| Cors::read(cors, &format!("$.groups.{name}.cors"), faults));
+    fn read(name: &str, document: GroupDocument, at: &str, faults: &mut Faults) -> Self {
+        let cors = document.cors.map(|cors| Cors::read(cors, &format!("{at}.cors"), faults));
         let maintenance = document.maintenance.map(|maintenance| maintenance.retry_after);
         Self { name: name.to_owned(), cors, maintenance }
     }
@@ -120,8 +130,8 @@ impl Cors {
     }
 }
 
-/// Whether this looks like a serialized origin (RFC 6454 §6.2) in lower case, or is `*`. One that no browser sends applies to
-/// no page, and is no reason to refuse the whole policy.
+/// Whether this looks like a serialized origin (RFC 6454 §6.2) in lower case, or is `*`. One that no browser sends
+/// applies to no page, and is no reason to refuse the whole policy.
 fn is_web_origin(origin: &str) -> bool {
     let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
     let sound = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.:[]".contains(&byte);

@@ -1,47 +1,61 @@
 //! What a policy makes of one OpenID provider.
 
+pub(super) mod document;
+mod introspection;
+mod preset;
+pub(super) mod read;
+
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
 use serde_json::Value;
 
+use super::algorithm::AlgorithmName;
 use super::claim_path::ClaimPath;
-use super::document::{AlgorithmName, KeyLife, PresetName, TokenKind};
-use super::introspection::Introspection;
+use super::ids::{Audience, IssuerId};
+use super::json_form::{objects, strings};
+pub use introspection::Introspection;
+pub use preset::PresetName;
 
-/// One OpenID provider and what its tokens must look like.
+use crate::time::Seconds;
+
+objects!(KeyLife);
+strings!(TokenKind);
+
+/// One OpenID provider, and what its tokens must look like.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Issuer {
     /// The short id by which stores and logs know it.
-    pub id: String,
+    pub id: IssuerId,
     /// The product that issues its tokens, where the policy names it.
     pub preset: Option<PresetName>,
     /// `iss`, compared byte for byte.
     pub issuer: String,
-    /// Other spellings of `iss`, likewise.
+    /// Other spellings of `iss`, compared in the same way.
     pub aliases: Vec<String>,
     /// The backend through which its keys are fetched.
     pub backend: String,
     /// A token must name at least one of these as its audience.
-    pub audiences: Vec<String>,
+    pub audiences: Vec<Audience>,
     /// The accepted signature algorithms.
     pub algorithms: Vec<AlgorithmName>,
-    /// Where its tokens carry what.
+    /// The claims and types by which its tokens are read.
     pub shape: TokenShape,
-    /// What is asked of its tokens besides.
-    pub demands: TokenDemands,
-    /// How far the provider's clock may be off, in seconds.
-    pub leeway: u64,
+    /// Further rules for its tokens.
+    pub rules: TokenRules,
+    /// The time by which the clock of the provider may differ, in seconds.
+    pub leeway: Seconds,
     /// How long its keys are used.
     pub key_life: KeyLife,
-    /// How long a verified signature is remembered, in seconds.
-    pub verdict_window: u64,
-    /// Whether the deny-list is asked about its tokens.
+    /// The time for which a verified signature is remembered, in seconds.
+    pub verdict_window: Seconds,
+    /// Whether its tokens are looked up in the deny-list.
     pub deny_list: bool,
-    /// How its opaque tokens are asked about.
+    /// The endpoint that is asked about its opaque tokens.
     pub introspection: Option<Introspection>,
-    /// What a key may say that it belongs to (`issuer` of a JWK); where there is nothing, it may say anything.
+    /// The values that `issuer` of a JWK may have. If empty, `issuer` of a JWK is not checked.
     pub key_issuers: Vec<String>,
-    /// Where its keys are; the discovery document says so where this is absent.
+    /// The URL of its key set; `None` if the discovery document names it.
     pub jwks_uri: Option<String>,
 }
 
@@ -49,50 +63,91 @@ impl Issuer {
     /// Whether a token that is accepted can have scopes: they are looked for in a claim that tokens may have.
     pub(super) fn grants_scopes(&self) -> bool {
         let is_refused = |path: &ClaimPath| {
-            path.steps().next().is_some_and(|first| self.demands.refused.iter().any(|claim| claim == first))
+            path.steps().next().is_some_and(|first| self.rules.refused.iter().any(|claim| claim == first))
         };
         self.shape.scopes.iter().any(|path| self.introspection.is_some() || !is_refused(path))
     }
 }
 
-/// What tokens look like.
+/// The claims and types by which tokens are read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenShape {
-    /// Which kind of tokens this is about.
+    /// The kind of tokens.
     pub tokens: TokenKind,
     /// The accepted token types, lower case, without `application/`.
     pub types: Vec<String>,
     /// Whether `typ` may be absent.
     pub untyped: bool,
-    /// Where scopes are; all of these count.
+    /// The claims with scopes; all of them count.
     pub scopes: Vec<ClaimPath>,
-    /// Where roles are; all of these count.
+    /// The claims with roles; all of them count.
     pub roles: Vec<ClaimPath>,
-    /// Where groups are; all of these count.
+    /// The claims with groups; all of them count.
     pub groups: Vec<ClaimPath>,
-    /// Where the client is; the first that is there counts.
+    /// The claims that may name the client; the first that is present counts.
     pub client: Vec<ClaimPath>,
-    /// Where the audience is; the first that is there counts.
+    /// The claims that may name the audience; the first that is present counts.
     pub audience: Vec<ClaimPath>,
-    /// Where the tenant is.
+    /// The claim that names the tenant.
     pub tenant: Option<ClaimPath>,
 }
 
-/// What is asked of tokens besides a signature, times, audience and subject.
+/// Rules for tokens in addition to signature, times, audience and subject.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TokenDemands {
-    /// The accepted clients; any, where there are none.
+pub struct TokenRules {
+    /// The accepted clients; all if empty.
     pub clients: Vec<String>,
-    /// Whether a client must be named.
+    /// Whether a token must name its client.
     pub require_client: bool,
-    /// The accepted tenants; any, where there are none.
+    /// The accepted tenants; all if empty.
     pub tenants: Vec<String>,
     /// The greatest age, in seconds since `iat`.
-    pub max_age: Option<u64>,
-    /// The longest validity, in seconds from `iat` to `exp`.
-    pub max_lifetime: Option<u64>,
-    /// Claims at the top, and the values of which each must have one.
+    pub max_age: Option<Seconds>,
+    /// The longest lifetime, in seconds from `iat` to `exp`.
+    pub max_lifetime: Option<Seconds>,
+    /// Claims at the top level, and the values of which each must have one.
     pub required: BTreeMap<String, Vec<Value>>,
-    /// Claims at the top that must be absent.
+    /// Claims at the top level that must be absent.
     pub refused: Vec<String>,
+}
+
+/// The kind of tokens that is accepted of an issuer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case", remote = "Self")]
+pub enum TokenKind {
+    /// Access tokens (RFC 9068), which are issued for APIs.
+    #[default]
+    Access,
+    /// ID tokens (OpenID Connect Core §2), which tell a client who has signed in and carry no scopes.
+    Id,
+}
+
+/// How long the keys of an issuer are used, in seconds. A POP uses a key set without asking while it is fresh, and asks
+/// the issuer again when it is stale.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default, remote = "Self")]
+pub struct KeyLife {
+    /// The shortest time for which a key set is fresh, whatever the `Cache-Control` of the issuer says, 1 to 604800.
+    /// Default: 60.
+    pub min_fresh: Seconds,
+    /// The longest time for which a key set is fresh, `min_fresh` to 604800. Default: 3600.
+    pub max_fresh: Seconds,
+    /// The age up to which a key set is used while the issuer gives no better one, `max_fresh` to 604800. Default:
+    /// 86400.
+    pub max_stale: Seconds,
+    /// The shortest time between two requests of one POP to the issuer, whatever tokens arrive, 1 to 3600. Default: 30.
+    pub cool_down: Seconds,
+}
+
+impl Default for KeyLife {
+    fn default() -> Self {
+        Self {
+            min_fresh: Seconds::new(60),
+            max_fresh: Seconds::new(3600),
+            max_stale: Seconds::new(24 * 3600),
+            cool_down: Seconds::new(30),
+        }
+    }
 }

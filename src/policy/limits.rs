@@ -1,46 +1,53 @@
-//! Limits: how often a route may be used, as it is written ([`LimitDocument`]) and as it works ([`Limit`]). They are
-//! kept in [`throttle`](crate::throttle).
+//! `limits`: rate limits, as written ([`LimitDocument`]) and as they work ([`Limit`]). They are applied in
+//! [`throttle`](crate::throttle).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::Fault;
 use super::claim_path::{ClaimName, ClaimPath};
-use super::document::strict::{objects, strict, words};
-use super::read::Faults;
+use super::fault::{Fault, Faults};
+use super::json_form::{objects, strict, strings};
+use super::names::read_section;
 use crate::headers::{is_field_name, is_visible_to_rules};
+use crate::time::Seconds;
 
 objects!(LimitDocument, ErlDocument);
-words!(Unreachable);
+strings!(Unreachable);
 strict!(KeyPartDocument, true, true, Self::Subject | Self::ClientId | Self::Network | Self::Route);
 strict!(CounterDocument, true, true, Self::Exact);
 
-/// How often something may be used: `count` in each window of `window` seconds, for each key.
+/// A rate limit: each key may spend `count` units in each window of `window` seconds. A request over the limit gets
+/// 429.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]
 pub struct LimitDocument {
-    /// How much is admitted in one window, 1 to 1,000,000,000.
+    /// The units that are admitted in one window, 1 to 1000000000.
     pub count: u64,
-    /// The length of a window in seconds, 1 to 86,400. It opens with the first request.
-    pub window: u64,
-    /// What is counted apart. The client's network stands in for what an anonymous caller does not have.
+    /// The length of a window, in seconds, 1 to 86400. It opens with the first request.
+    pub window: Seconds,
+    /// The parts of the key, at least one: requests with different keys are counted separately. For an anonymous
+    /// caller, the network of the client replaces the parts that it does not have.
     pub by: Vec<KeyPartDocument>,
-    /// What a request costs.
+    /// The units that a request costs, 1 to `max_cost`, or to `count` without `cost_from`. Default: 1.
     #[serde(default = "default_cost")]
     pub cost: u64,
-    /// What says the cost instead, where it is there: a whole number of 1 to `max_cost`.
+    /// A header field or claim that replaces `cost` if it is present: a whole number of 1 to `max_cost`.
     #[serde(default)]
     pub cost_from: Option<CostSource>,
-    /// The most that `cost_from` can make a request cost; a header that is no number costs this much.
+    /// The most units that `cost_from` can make a request cost, 1 to `count`. A header field that is not a number costs
+    /// this much. Required with `cost_from`, and refused without it.
     #[serde(default)]
     pub max_cost: Option<u64>,
-    /// Who counts.
+    /// What counts the units.
     #[serde(default)]
     pub counter: CounterDocument,
-    /// What happens when the counter cannot be asked.
+    /// What happens if the counter cannot be reached.
     #[serde(default)]
     pub unreachable: Unreachable,
-    /// Whether the limit is only tried: what it would refuse is logged and passes.
+    /// Whether the limit is in shadow mode: a request that it would refuse is logged and passes. Default: false.
     #[serde(default)]
     pub shadow: bool,
 }
@@ -49,7 +56,7 @@ const fn default_cost() -> u64 {
     1
 }
 
-/// A part of the key under which is counted.
+/// A part of the key of a limit.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case", remote = "Self")]
@@ -58,7 +65,7 @@ pub enum KeyPartDocument {
     Subject,
     /// The OAuth client.
     ClientId,
-    /// A claim of the caller's token: text, a number, true or false.
+    /// A claim of the caller's token: a string, a number, true or false.
     Claim(ClaimName),
     /// The client's IPv4 address, or the /64 of its IPv6 address.
     Network,
@@ -66,18 +73,18 @@ pub enum KeyPartDocument {
     Route,
 }
 
-/// What says how much a request costs.
+/// The source of the cost of a request.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum CostSource {
-    /// A request header.
+    /// A request header field.
     Header(String),
     /// A claim of the caller's token.
     Claim(ClaimName),
 }
 
-/// Who counts.
+/// What counts the units of a limit.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case", remote = "Self")]
@@ -85,7 +92,8 @@ pub enum CounterDocument {
     /// An exact count in each POP, in the Core Cache.
     #[default]
     Exact,
-    /// Edge Rate Limiting: an estimate in each POP and a penalty box, an add-on product. Never limits on Viceroy.
+    /// Edge Rate Limiting, an add-on product: an estimate in each POP, and a penalty box. `window` must be 1, 10 or 60,
+    /// and `count` at least `window`. Viceroy never limits.
     Erl(ErlDocument),
 }
 
@@ -98,11 +106,12 @@ pub struct ErlDocument {
     pub rate_counter: String,
     /// The name of the penalty box.
     pub penalty_box: String,
-    /// How long who exceeds the limit stays in the box, in seconds, 60 to 3600 in whole minutes.
-    pub penalty: u64,
+    /// The time for which a key that exceeds the limit stays in the penalty box, in seconds, 60 to 3600 in whole
+    /// minutes.
+    pub penalty: Seconds,
 }
 
-/// What happens when a counter cannot be asked.
+/// What happens if a counter cannot be reached.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case", remote = "Self")]
@@ -110,32 +119,32 @@ pub enum Unreachable {
     /// The request is refused with 503.
     #[default]
     Closed,
-    /// The request passes, and the log says so.
+    /// The request passes, and the log line says so.
     Open,
 }
 
-/// How often something may be used.
+/// A rate limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limit {
     /// Its name in the policy.
     pub name: String,
-    /// How much is admitted in one window.
+    /// The units that are admitted in one window.
     pub count: u64,
     /// The length of a window in seconds.
-    pub window: u64,
-    /// What is counted apart.
+    pub window: Seconds,
+    /// The parts of the key.
     pub by: Vec<KeyPart>,
     /// What a request costs.
     pub cost: Cost,
-    /// Who counts.
+    /// What counts the units.
     pub counter: CounterDocument,
-    /// What happens when the counter cannot be asked.
+    /// What happens if the counter cannot be reached.
     pub unreachable: Unreachable,
-    /// Whether it is only tried.
+    /// Whether the limit is in shadow mode.
     pub shadow: bool,
 }
 
-/// A part of the key under which is counted.
+/// A part of the key of a limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyPart {
     /// The caller.
@@ -150,28 +159,32 @@ pub enum KeyPart {
     Route,
 }
 
-/// What a request costs.
+/// What a request costs, in units.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cost {
-    /// Where nothing says otherwise.
+    /// The cost if neither `header` nor `claim` says otherwise.
     pub usual: u64,
-    /// At most.
+    /// The most that a request can cost.
     pub most: u64,
-    /// The request header that says otherwise, lower case.
+    /// The request header field that says otherwise, in lower case.
     pub header: Option<String>,
     /// The claim that says otherwise.
     pub claim: Option<ClaimPath>,
 }
 
+/// Reads the section.
+pub(super) fn read(documents: BTreeMap<String, LimitDocument>, faults: &mut Faults) -> BTreeMap<String, Arc<Limit>> {
+    read_section("limits", documents, faults, Limit::read)
+}
+
 impl Limit {
-    /// Whether it can be kept before it is known who is calling.
+    /// Whether it can be applied before the caller is identified.
     #[must_use]
     pub fn needs_no_caller(&self) -> bool {
         self.by.iter().all(|part| matches!(part, KeyPart::Network | KeyPart::Route)) && self.cost.claim.is_none()
     }
 
-    pub(super) fn read(name: &str, document: LimitDocument, faults: &mut Faults) -> Self {
-        let at = format!("$.limits.{name}");
+    fn read(name: &str, document: LimitDocument, at: &str, faults: &mut Faults) -> Self {
         faults.range(document.count, 1, 1_000_000_000, format_args!("{at}.count"));
         faults.range(document.window, 1, 86_400, format_args!("{at}.window"));
         faults.add_if(document.by.is_empty(), format_args!("{at}.by"), Fault::Empty);
@@ -183,13 +196,13 @@ impl Limit {
             format_args!("{at}.max_cost"),
             Fault::CostUnbounded,
         );
-        erl(&document, &at, faults);
+        erl(&document, at, faults);
         let mut cost = Cost { usual: document.cost, most, header: None, claim: None };
         match document.cost_from {
             Some(CostSource::Header(name)) => {
                 let at = format!("{at}.cost_from.header");
                 faults.add_if(!is_field_name(&name), &at, Fault::NotAFieldName);
-                // What is never there would make every request cost the usual.
+                // A field that rules never see would leave every request at its usual cost.
                 faults.add_if(!is_visible_to_rules(&name), &at, Fault::ReservedField { name: name.clone() });
                 cost.header = Some(name.to_ascii_lowercase());
             }
@@ -218,11 +231,11 @@ impl Limit {
     }
 }
 
-/// What Edge Rate Limiting can keep: windows of 1, 10 and 60 seconds, rates of at least one a second.
+/// The limits of Edge Rate Limiting: windows of 1, 10 and 60 seconds, rates of at least one a second.
 fn erl(document: &LimitDocument, at: &str, faults: &mut Faults) {
     let CounterDocument::Erl(erl) = &document.counter else { return };
-    faults.add_if(!matches!(document.window, 1 | 10 | 60), format_args!("{at}.window"), Fault::NotAnErlWindow);
-    faults.add_if(document.count < document.window, format_args!("{at}.count"), Fault::TooSlowForErl);
+    faults.add_if(!matches!(document.window.as_u64(), 1 | 10 | 60), format_args!("{at}.window"), Fault::NotAnErlWindow);
+    faults.add_if(document.count < document.window.as_u64(), format_args!("{at}.count"), Fault::TooSlowForErl);
     faults.range(erl.penalty, 60, 3600, format_args!("{at}.counter.erl.penalty"));
     faults.add_if(erl.rate_counter.is_empty(), format_args!("{at}.counter.erl.rate_counter"), Fault::Empty);
     faults.add_if(erl.penalty_box.is_empty(), format_args!("{at}.counter.erl.penalty_box"), Fault::Empty);

@@ -16,7 +16,7 @@ pub struct Network {
 pub struct NotANetwork;
 
 impl Network {
-    /// Whether `address` lies in it; IPv4 in IPv6 clothes counts as IPv4 (RFC 4291 §2.5.5.2).
+    /// Whether `address` lies in it. An IPv4-mapped IPv6 address counts as IPv4 (RFC 4291 §2.5.5.2).
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
         match (self.first, address.to_canonical()) {
@@ -35,8 +35,8 @@ impl Network {
     }
 }
 
-/// The network that a client belongs to: its IPv4 address, or the /64 of its IPv6 address, all of which is commonly one
-/// household's or one machine's.
+/// The network that a client belongs to: its IPv4 address, or the /64 of its IPv6 address, which providers commonly
+/// give to one customer as a whole.
 #[must_use]
 pub fn client_network(address: IpAddr) -> String {
     match address.to_canonical() {
@@ -90,7 +90,7 @@ mod tests {
     use super::{Network, client_network};
 
     #[test]
-    fn a_network_contains_its_addresses_in_either_dress() {
+    fn a_network_contains_its_addresses_in_either_notation() {
         for (network, inside, outside) in [
             ("198.51.100.0/24", "198.51.100.255", "198.51.101.0"),
             ("198.51.100.7", "::ffff:198.51.100.7", "198.51.100.8"),

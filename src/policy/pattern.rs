@@ -2,57 +2,23 @@
 //!
 //! `/orders/{order_id}`, `/orders/{order_id:int}`, `/reports/{name}.csv`, `/files/{path:path}`: a template matches
 //! exactly the decoded paths that Starlette's router matches (`starlette.routing.compile_path`). Where Starlette would
-//! have to backtrack (two parameters in one segment, two `path` parameters), the template is refused instead: its reading
-//! would depend on greediness.
+//! have to backtrack (two parameters in one segment, two `path` parameters), the template is refused instead: its
+//! reading would depend on greediness.
 
+pub(super) mod captures;
+mod error;
 mod segment;
 
 use std::cmp::Ordering;
 
-pub(super) use segment::canonical_float;
+pub use error::{MAX_SEGMENTS, TemplateError};
 pub use segment::{Convertor, Parameter, Segment};
-
-/// The most segments that a template may have. Each is a level of the tree of routes, which is walked and freed by
-/// recursion.
-pub const MAX_SEGMENTS: usize = 128;
 
 /// A parsed path template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PathTemplate {
     source: String,
     segments: Vec<Segment>,
-}
-
-/// Why a text is no path template.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TemplateError {
-    /// It does not begin with `/`.
-    #[error("a path begins with \"/\"")]
-    NotRooted,
-    /// Two slashes follow each other, or a segment is `.` or `..`: no canonical path looks like that.
-    #[error("it holds an empty or a dot segment, which no request can match")]
-    Unreachable,
-    /// A brace has no partner, or a parameter no valid name.
-    #[error("a parameter is written {{name}} or {{name:convertor}}")]
-    MalformedParameter,
-    /// The convertor is none of Starlette's.
-    #[error("there is no convertor \"{0}\"; there are str, int, float, uuid and path")]
-    UnknownConvertor(String),
-    /// Two parameters stand in one segment, a `path` parameter shares its segment, or there are two of them.
-    #[error("one parameter a segment, one path parameter a template, and that one alone in its segment")]
-    Ambiguous,
-    /// Two parameters have the same name.
-    #[error("the parameter \"{0}\" stands there twice")]
-    RepeatedName(String),
-    /// More than [`MAX_SEGMENTS`].
-    #[error("it has {0} segments, 128 are read")]
-    TooManySegments(usize),
-    /// A percent-encoded byte: templates are matched with decoded paths.
-    #[error("it holds a percent-encoded byte, and is matched with decoded paths")]
-    PercentEncoded,
-    /// A character that a canonical path never holds.
-    #[error("it holds a control character, a backslash, \"?\" or \"#\"")]
-    ForbiddenCharacter,
 }
 
 impl PathTemplate {
@@ -110,17 +76,18 @@ impl PathTemplate {
         &self.segments
     }
 
-    /// Whether the parameter `name` is written without a convertor, or with `path`. It matches any text, and the application
-    /// may still convert it: FastAPI reads `order_id: int` from `{order_id}` and from `{order_id:path}`, and takes `7`, `07`,
-    /// `+7` and `7.0` for one number.
+    /// Whether the parameter `name` is written without a convertor, or with `path`. It matches any text, and the
+    /// application may still convert it: FastAPI reads `order_id: int` from `{order_id}` and from `{order_id:path}`,
+    /// and takes `7`, `07`, `+7` and `7.0` for one number.
     #[must_use]
     pub fn leaves_type_open(&self, name: &str) -> bool {
         let is_rest = |segment: &Segment| matches!(segment, Segment::Rest(rest) if rest == name);
         self.source.contains(&format!("{{{name}}}")) || self.segments.iter().any(is_rest)
     }
 
-    /// Greater is more specific, equal means that both match exactly the same paths, names of parameters aside: the first segment that differs decides, as in [`Segment::cmp_specificity`]. Of two `path`
-    /// parameters at the same place, the one with more behind it is: it leaves less to the parameter.
+    /// Greater is more specific, equal means that both match exactly the same paths, names of parameters aside: the
+    /// first segment that differs decides, as in [`Segment::cmp_specificity`]. Of two `path` parameters at the same
+    /// place, the one with more behind it is: it leaves less to the parameter.
     #[must_use]
     pub fn cmp_specificity(&self, other: &Self) -> Ordering {
         let lengths = self.segments.len().cmp(&other.segments.len());

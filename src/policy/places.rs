@@ -1,37 +1,40 @@
-//! Places: from where a route may be used, as it is written ([`PlaceDocument`]) and as it works ([`Place`]). They are
-//! asked in [`place`](crate::place).
+//! `places`: rules about where clients may be, as written ([`PlaceDocument`]) and as they work ([`Place`]). They are
+//! applied in [`place`](crate::place).
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::Fault;
-use super::document::strict::{list_of_words, objects};
+use super::fault::{Fault, Faults};
+use super::json_form::{list_of_strings, objects};
+use super::names::read_section;
 use super::network::Network;
-use super::read::Faults;
 use crate::client::{Anonymizer, Connection, Continent, Fact, Proxy};
 
 objects!(PlaceDocument);
 
-/// From where something may be used. What `deny` names is refused; where there is an `allow`, only what it names passes.
+/// A rule about where a client may be. A client that `deny` matches is refused; if there is an `allow`, a client that
+/// it does not match is refused, too. At least one of the two is required.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]
 pub struct PlaceDocument {
-    /// A client that one of these names is refused, whatever `allow` says.
+    /// Tests that refuse a client if one of them matches, whatever `allow` says.
     #[serde(default)]
     pub deny: Vec<PlaceTestDocument>,
-    /// A client must be named by one of these; without this, all but the denied may pass.
+    /// Tests of which at least one must match. Default: every client that `deny` does not match passes.
     #[serde(default)]
     pub allow: Vec<PlaceTestDocument>,
-    /// The facts that may be unknown: tests of them then stand in nobody's way. A client of whom any other fact is asked
-    /// and not known is refused.
-    #[serde(default, deserialize_with = "list_of_words")]
+    /// The facts that may be unknown: a test of such a fact never refuses a client of whom it is unknown. A client of
+    /// whom any other tested fact is unknown is refused.
+    #[serde(default, deserialize_with = "list_of_strings")]
     pub unknown_passes: Vec<Fact>,
-    /// 403, or 451 where the law is the reason (RFC 7725).
+    /// The status of refusals: 403, or 451 for legal reasons (RFC 7725). Default: 403.
     #[serde(default = "default_status")]
     pub status: u16,
-    /// Whether the rule is only tried: what it would refuse is logged and passes.
+    /// Whether the rule is in shadow mode: a request that it would refuse is logged and passes. Default: false.
     #[serde(default)]
     pub shadow: bool,
 }
@@ -40,55 +43,60 @@ const fn default_status() -> u16 {
     403
 }
 
-/// A test of one fact: an object with exactly one of these members; it names a client by any of the values.
+/// A test of one fact about the client: an object with exactly one of these members. It matches a client of whom the
+/// fact is one of the values.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema), schemars(rename = "PlaceTestDocument"))]
 #[serde(rename_all = "snake_case")]
 pub enum PlaceTest<Net = Network> {
-    /// ISO 3166-1 alpha-2, `DE`: an assigned code, `GB` and not `UK`.
+    /// The country, as an assigned code of ISO 3166-1 alpha-2: `DE`; `GB` and not `UK`.
     Country(Vec<String>),
-    /// ISO 3166-2, `US-CA`.
+    /// The subdivision, as a code of ISO 3166-2: `US-CA`.
     Subdivision(Vec<String>),
     /// The continent.
-    Continent(#[serde(deserialize_with = "list_of_words")] Vec<Continent>),
-    /// Numbers of autonomous systems.
+    Continent(#[serde(deserialize_with = "list_of_strings")] Vec<Continent>),
+    /// The number of the autonomous system.
     Asn(Vec<u32>),
-    /// How the client is connected.
-    Connection(#[serde(deserialize_with = "list_of_words")] Vec<Connection>),
-    /// The kind of proxy that geolocation knows at the address.
-    Proxy(#[serde(deserialize_with = "list_of_words")] Vec<Proxy>),
-    /// What hides the client, by Fastly's VPN and proxy data; unknown where the account does not have it.
-    Anonymizer(#[serde(deserialize_with = "list_of_words")] Vec<Anonymizer>),
-    /// Networks in CIDR notation, or addresses.
+    /// The kind of connection.
+    Connection(#[serde(deserialize_with = "list_of_strings")] Vec<Connection>),
+    /// The kind of proxy at the address, by the geolocation data.
+    Proxy(#[serde(deserialize_with = "list_of_strings")] Vec<Proxy>),
+    /// The kind of anonymizer, by the VPN and proxy data of Fastly; unknown if the account does not have that product.
+    Anonymizer(#[serde(deserialize_with = "list_of_strings")] Vec<Anonymizer>),
+    /// The network, in CIDR notation or as one address.
     Network(Vec<Net>),
-    /// Names of Compute ACLs. In `allow` an entry with the action ALLOW counts, in `deny` one with BLOCK.
+    /// The names of Compute ACLs. In `allow` an entry with the action ALLOW counts, in `deny` an entry with BLOCK.
     Acl(Vec<String>),
 }
 
 /// The same as it is written: networks are texts.
 pub type PlaceTestDocument = PlaceTest<String>;
 
-/// From where something may be used.
+/// A rule about where a client may be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     /// Its name in the policy.
     pub name: String,
-    /// Whom it refuses.
+    /// Tests that refuse a client.
     pub deny: Vec<PlaceTest>,
-    /// Whom it lets pass; everybody where it is empty.
+    /// Tests of which one must match; every client passes if empty.
     pub allow: Vec<PlaceTest>,
     /// The facts that may be unknown.
     pub unknown_passes: Vec<Fact>,
-    /// Whether the law is the reason.
+    /// Whether a refusal is for legal reasons (451).
     pub legal: bool,
-    /// Whether it is only tried.
+    /// Whether the rule is in shadow mode.
     pub shadow: bool,
 }
 
+/// Reads the section.
+pub(super) fn read(documents: BTreeMap<String, PlaceDocument>, faults: &mut Faults) -> BTreeMap<String, Arc<Place>> {
+    read_section("places", documents, faults, Place::read)
+}
+
 impl Place {
-    pub(super) fn read(name: &str, document: PlaceDocument, faults: &mut Faults) -> Self {
-        let at = format!("$.places.{name}");
-        faults.add_if(document.deny.is_empty() && document.allow.is_empty(), &at, Fault::Empty);
+    fn read(name: &str, document: PlaceDocument, at: &str, faults: &mut Faults) -> Self {
+        faults.add_if(document.deny.is_empty() && document.allow.is_empty(), at, Fault::Empty);
         faults.add_if(!matches!(document.status, 403 | 451), format_args!("{at}.status"), Fault::NotAPlaceStatus);
         let mut tests = |list: Vec<PlaceTestDocument>, member: &str| {
             let place = |index| format!("{at}.{member}[{index}]");

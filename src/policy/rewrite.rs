@@ -1,32 +1,34 @@
-//! Where a route's requests go at the origin: the path as the origin's own template has it.
+//! `rewrite` of a route: the template of its path at the origin.
 
 use serde::Deserialize;
 
-use super::document::strict::objects;
+use super::fault::{Fault, Faults};
+use super::json_form::objects;
+use super::pattern::captures::Captures;
 use super::pattern::{Convertor, Parameter, PathTemplate, Segment};
-use super::read::Faults;
-use super::{Captures, Fault};
 
 objects!(RewriteDocument);
 
-/// How the path is rewritten: a prefix stripped, then one added; or another template altogether.
+/// The path at the origin: either prefixes, of which `strip_prefix` is removed before `add_prefix` is added, or another
+/// template.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]
 pub struct RewriteDocument {
-    /// Whole segments at the beginning of `path` that the origin does not have: `/api`.
+    /// The segments at the beginning of `path` that the path at the origin lacks: `/api`.
     #[serde(default)]
     pub strip_prefix: Option<String>,
-    /// Whole segments that the origin has before it: `/v2`.
+    /// The segments that the path at the origin has in front: `/v2`.
     #[serde(default)]
     pub add_prefix: Option<String>,
-    /// The origin's template, made of parameters of `path`.
+    /// The template of the path at the origin. It may use parameters of `path`, each with the same convertor or with
+    /// none.
     #[serde(default)]
     pub template: Option<String>,
 }
 
 impl RewriteDocument {
-    /// The template by which the origin knows what `path` stands for.
+    /// The template at the origin for a route of the template `path`.
     pub(super) fn read(&self, path: &PathTemplate, at: &str, faults: &mut Faults) -> Option<PathTemplate> {
         let source = match (&self.template, &self.strip_prefix, &self.add_prefix) {
             (Some(template), None, None) => Some(template.clone()),
@@ -59,7 +61,7 @@ fn moved(path: &str, strip: Option<&str>, add: Option<&str>) -> Option<String> {
     Some(format!("{}{rest}", add.unwrap_or_default()))
 }
 
-/// A parameter is filled with what the parameter of the same name stands for, which must be something that it matches.
+/// A parameter is filled with the value of the parameter of the same name, which it must match.
 fn parameter_that_does_not_fit<'segment>(segment: &'segment Segment, path: &PathTemplate) -> Option<&'segment str> {
     let fits = |known: &Segment| match (segment, known) {
         (Segment::Rest(name), Segment::Rest(known)) => name == known,
@@ -77,7 +79,7 @@ fn parameter_that_does_not_fit<'segment>(segment: &'segment Segment, path: &Path
 }
 
 impl PathTemplate {
-    /// The decoded path that this template makes of `captures`; nothing where one is missing.
+    /// The decoded path that this template makes of `captures`; `None` if one is missing.
     #[must_use]
     pub fn fill(&self, captures: &Captures) -> Option<String> {
         let mut path = String::new();

@@ -1,6 +1,7 @@
-//! The little that has to be known about URLs to compare and accept them.
+//! The checks of URLs and authorities that a policy needs.
 
-/// An absolute `https` URL without user, query, fragment, quotes or white space; `http` for loopback, where developers run things.
+/// An absolute `https` URL without user, query, fragment, quotes or white space; `http` for loopback, where developers
+/// run things.
 pub(crate) fn is_https_url(url: &str) -> bool {
     let clean = !url.contains(['?', '#', '@', '\\', '"']) && url.bytes().all(|byte| byte.is_ascii_graphic());
     let host = host_of(url);
@@ -25,4 +26,21 @@ fn without_port(host: &str) -> &str {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
         _ => host,
     }
+}
+
+/// `name`, `name:port` or `[v6]:port` (RFC 9110 §4.2.1); a port is a decimal number that fits a port. Whether the name
+/// is one is not looked at.
+pub(crate) fn split_port(authority: &str) -> Option<(&str, Option<u16>)> {
+    let name_ends = match authority.strip_prefix('[') {
+        Some(rest) => rest.find(']')? + 2,
+        None => authority.find(':').unwrap_or(authority.len()),
+    };
+    let (name, rest) = authority.split_at_checked(name_ends)?;
+    let Some(port) = rest.strip_prefix(':') else {
+        return rest.is_empty().then_some((name, None));
+    };
+    if port.is_empty() || !port.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    Some((name, Some(port.parse().ok()?)))
 }

@@ -61,7 +61,7 @@ impl Counters<'_> {
     fn count(&self, limit: &Limit, key: &str, cost: u64) -> Result<Taken, StoreError> {
         let (window, taken) = self.read(limit, key, cost)?;
         if taken.admitted {
-            let lifetime = limit.window.saturating_add(1);
+            let lifetime = limit.window.as_u64().saturating_add(1);
             self.scoped.cache(Space::Count, key.as_bytes(), &Stored::note(window.to_record()), lifetime)?;
         }
         Ok(taken)

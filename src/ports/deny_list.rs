@@ -3,19 +3,23 @@
 
 use super::scoped::{Scoped, Space};
 use super::storage::Stored;
-use crate::identity::deny_list::{DenyList, DenyListUnavailable, Entry, Known, Mark, Memory};
+use crate::identity::deny_list::{CachedEntry, DenyList, DenyListMemory, DenyListUnavailable, Entry, RevocationKey};
 
 /// The longest entry that is read, in bytes.
 const MAX_ENTRY_BYTES: usize = 1024;
 
 /// The deny-list for one request.
 pub(super) struct KvDenyList<'request> {
-    pub(super) memory: &'request mut Memory,
+    pub(super) memory: &'request mut DenyListMemory,
     pub(super) scoped: Scoped<'request>,
 }
 
 impl DenyList for KvDenyList<'_> {
-    fn entries(&mut self, marks: &[Mark], window: u64) -> Result<Vec<(Mark, Entry)>, DenyListUnavailable> {
+    fn entries(
+        &mut self,
+        marks: &[RevocationKey],
+        window: u64,
+    ) -> Result<Vec<(RevocationKey, Entry)>, DenyListUnavailable> {
         let mut found = Vec::new();
         let mut unknown = Vec::new();
         for mark in marks {
@@ -28,12 +32,12 @@ impl DenyList for KvDenyList<'_> {
             return Ok(found);
         }
         let read_at = self.scoped.now();
-        let keys: Vec<String> = unknown.iter().map(Mark::store_key).collect();
+        let keys: Vec<String> = unknown.iter().map(RevocationKey::store_key).collect();
         let stored = self.scoped.kv_all(&keys, MAX_ENTRY_BYTES);
         let stored = stored.map_err(|error| DenyListUnavailable { cause: error.to_string() })?;
         for (mark, stored) in unknown.into_iter().zip(stored) {
             let entry = stored.map(|stored| Entry::parse(&stored.value));
-            self.remember(mark, Known::new(read_at, entry), window);
+            self.remember(mark, CachedEntry::new(read_at, entry), window);
             found.extend(entry.map(|entry| (mark, entry)));
         }
         Ok(found)
@@ -41,22 +45,23 @@ impl DenyList for KvDenyList<'_> {
 }
 
 impl KvDenyList<'_> {
-    fn cached(&mut self, mark: &Mark, window: u64) -> Option<Known> {
+    fn cached(&mut self, mark: &RevocationKey, window: u64) -> Option<CachedEntry> {
         let now = self.scoped.now();
-        if let Some(known) = self.memory.recall(mark, now, window) {
-            return Some(known);
+        let known = self.memory.recall(mark, now).filter(|known| known.holds(now, window));
+        if known.is_some() {
+            return known.copied();
         }
         let note = self.scoped.cached_note(Space::DenyList, mark.as_bytes()).ok()??;
-        let known = Known::from_record(&note).filter(|known| known.holds(now, window))?;
-        self.memory.keep(*mark, known);
+        let known = CachedEntry::from_record(&note).filter(|known| known.holds(now, window))?;
+        self.memory.keep(*mark, known, known.until(window));
         Some(known)
     }
 
-    fn remember(&mut self, mark: Mark, known: Known, window: u64) {
+    fn remember(&mut self, mark: RevocationKey, known: CachedEntry, window: u64) {
         if window == 0 {
             return;
         }
-        self.memory.keep(mark, known);
+        self.memory.keep(mark, known, known.until(window));
         let _ = self.scoped.cache(Space::DenyList, mark.as_bytes(), &Stored::note(known.to_record()), window);
     }
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 use super::scoped::{ASKED_AFTER_RESPONSE, Role, Scoped, Space};
 use super::storage::{Leased, Outgoing, Stored};
 use crate::identity::introspection::{
-    IntrospectionUnavailable, Introspector, MAX_ANSWER_BYTES, Memory, Question, authorization, form, keep_for,
+    IntrospectionKey, IntrospectionMemory, IntrospectionUnavailable, Introspector, MAX_RESPONSE_BYTES, authorization,
+    form, keep_for,
 };
 use crate::policy::{Introspection, Issuer};
 use crate::secret::Secret;
@@ -23,7 +24,7 @@ const MAX_POSTPONED: usize = 4;
 /// The introspection responses in the memory of this sandbox.
 #[derive(Default)]
 pub(super) struct Introspected {
-    memory: Memory,
+    memory: IntrospectionMemory,
     /// The requests of a shadow policy that are sent after the response.
     postponed: Vec<(Issuer, Introspection, Secret<String>)>,
 }
@@ -68,27 +69,29 @@ impl HttpIntrospector<'_> {
         endpoint: &Introspection,
         token: &Secret<&str>,
     ) -> Result<Vec<u8>, String> {
-        let window = issuer.verdict_window;
+        let window = issuer.verdict_window.as_u64();
         if window == 0 {
             return request(endpoint, token, self.scoped);
         }
-        let question = Question::new(issuer, endpoint, token);
+        let question = IntrospectionKey::new(issuer, endpoint, token);
         if let Some(response) = self.known.memory.recall(&question, self.scoped.now()) {
             return usable(response.to_vec());
         }
         if !self.scoped.may_ask_issuers() {
             return self.without_asking(issuer, endpoint, token, question);
         }
-        let lease = match self.scoped.lease(Space::Introspection, question.as_bytes(), LEASE_TIMEOUT, MAX_ANSWER_BYTES)
-        {
-            Ok(Leased::Mine(lease)) => Some(lease),
-            Ok(Leased::Found(found)) => match read(&found) {
-                Some((until, response)) => return self.found(question, response, until, window),
-                None => None,
-            },
-            Ok(Leased::TimedOut) => return Err("another request is asking the issuer and takes too long".to_owned()),
-            Err(_) => None,
-        };
+        let lease =
+            match self.scoped.lease(Space::Introspection, question.as_bytes(), LEASE_TIMEOUT, MAX_RESPONSE_BYTES) {
+                Ok(Leased::Mine(lease)) => Some(lease),
+                Ok(Leased::Found(found)) => match read(&found) {
+                    Some((until, response)) => return self.found(question, response, until, window),
+                    None => None,
+                },
+                Ok(Leased::TimedOut) => {
+                    return Err("another request is asking the issuer and takes too long".to_owned());
+                }
+                Err(_) => None,
+            };
         let asked_at = self.scoped.now();
         let response = request(endpoint, token, self.scoped);
         // An empty value records a failure, so that the waiting requests do not ask again, one after the other.
@@ -111,11 +114,11 @@ impl HttpIntrospector<'_> {
         issuer: &Issuer,
         endpoint: &Introspection,
         token: &Secret<&str>,
-        question: Question,
+        question: IntrospectionKey,
     ) -> Result<Vec<u8>, String> {
-        let found = self.scoped.cached(Space::Introspection, question.as_bytes(), MAX_ANSWER_BYTES).ok().flatten();
+        let found = self.scoped.cached(Space::Introspection, question.as_bytes(), MAX_RESPONSE_BYTES).ok().flatten();
         if let Some((until, response)) = found.as_ref().and_then(read) {
-            return self.found(question, response, until, issuer.verdict_window);
+            return self.found(question, response, until, issuer.verdict_window.as_u64());
         }
         if self.known.postponed.len() < MAX_POSTPONED {
             self.known.postponed.push((issuer.clone(), endpoint.clone(), Secret::new((*token.expose()).to_owned())));
@@ -126,7 +129,7 @@ impl HttpIntrospector<'_> {
     /// Keeps the response that another request got, until `until`, but no longer than the window.
     fn found(
         &mut self,
-        question: Question,
+        question: IntrospectionKey,
         response: Vec<u8>,
         until: UnixTime,
         window: u64,
@@ -152,7 +155,7 @@ fn request(endpoint: &Introspection, token: &Secret<&str>, scoped: Scoped<'_>) -
         backend: &endpoint.backend,
         url: &endpoint.url,
         form: Some((client, form(token))),
-        max_bytes: MAX_ANSWER_BYTES,
+        max_bytes: MAX_RESPONSE_BYTES,
     };
     let response = scoped.ask(&outgoing)?;
     match keep_for(&response.body, 0, UnixTime::from_seconds(0)) {

@@ -13,12 +13,11 @@ use std::time::Duration;
 
 use super::scoped::{ASKED_AFTER_RESPONSE, NO_WAIT, Scoped};
 use crate::availability::KillSwitch;
-use crate::identity::key_life::HeldKeys;
+use crate::identity::key_life::{CachedKeySet, KeysNote};
 use crate::identity::keys::{Key, KeySet};
 use crate::identity::{KeySource, KeysUnavailable, Wanted};
 use crate::policy::Issuer;
 use crate::time::UnixTime;
-use crate::trail::KeysNote;
 use fetch::{Fetch, Outcome, fetch};
 pub use places::KeysDigest;
 use withdrawn::Withdrawn;
@@ -39,7 +38,7 @@ pub(super) struct KeySets {
 
 #[derive(Clone)]
 struct MemoryEntry {
-    held: HeldKeys,
+    held: CachedKeySet,
     compared_at: UnixTime,
 }
 
@@ -54,7 +53,7 @@ impl KeySets {
         }
     }
 
-    fn keep(&mut self, digest: KeysDigest, held: HeldKeys, now: UnixTime) {
+    fn keep(&mut self, digest: KeysDigest, held: CachedKeySet, now: UnixTime) {
         self.held.insert(digest, MemoryEntry { held, compared_at: now });
     }
 }
@@ -83,7 +82,7 @@ impl<'request> CachedKeys<'request> {
         self.note
     }
 
-    fn found(&mut self, digest: KeysDigest, issuer: &Issuer, held: HeldKeys, from: &'static str) -> Arc<KeySet> {
+    fn found(&mut self, digest: KeysDigest, issuer: &Issuer, held: CachedKeySet, from: &'static str) -> Arc<KeySet> {
         let now = self.scoped.now();
         self.note = Some(held.note(from, now, &issuer.key_life));
         let keys = held.keys();
@@ -91,7 +90,7 @@ impl<'request> CachedKeys<'request> {
         keys
     }
 
-    fn fetched(&mut self, digest: KeysDigest, issuer: &Issuer, held: HeldKeys) -> Arc<KeySet> {
+    fn fetched(&mut self, digest: KeysDigest, issuer: &Issuer, held: CachedKeySet) -> Arc<KeySet> {
         self.fetched = true;
         self.found(digest, issuer, held, "issuer")
     }
@@ -118,7 +117,7 @@ impl<'request> CachedKeys<'request> {
         let mut best = entry.map(|entry| (entry.held.clone(), "memory"));
         for (look, from) in [(places::cached as places::Lookup, "cache"), (places::stored, "store")] {
             // An older set of the issuer is never used, however long it would be fresh.
-            let is_newer = |held: &HeldKeys| best.as_ref().is_none_or(|(known, _)| held.is_newer_than(known));
+            let is_newer = |held: &CachedKeySet| best.as_ref().is_none_or(|(known, _)| held.is_newer_than(known));
             if let Some(held) = look(issuer, &digest, self.scoped).filter(is_newer) {
                 if held.is_fresh(now, &issuer.key_life) {
                     return Ok(self.found(digest, issuer, held, from));
@@ -214,7 +213,7 @@ impl KeySource for CachedKeys<'_> {
         {
             return false;
         }
-        let known = held.and_then(HeldKeys::given_at);
+        let known = held.and_then(CachedKeySet::fetched_at);
         match (known, since) {
             _ if self.fetched => false,
             (Some(given), Some(since)) => since.plus(issuer.leeway) >= given.at(),

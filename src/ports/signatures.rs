@@ -3,29 +3,29 @@
 
 use super::scoped::{Scoped, Space};
 use super::storage::Stored;
-use crate::identity::verdict::{Memory, Verdict, Verdicts};
+use crate::identity::signature_cache::{SignatureCache, SignatureMemory, VerifiedSignature};
 
 /// The verified signatures for one request.
 pub(super) struct CachedSignatures<'request> {
-    pub(super) memory: &'request mut Memory,
+    pub(super) memory: &'request mut SignatureMemory,
     pub(super) scoped: Scoped<'request>,
 }
 
-impl Verdicts for CachedSignatures<'_> {
-    fn holds(&mut self, verdict: &Verdict) -> bool {
-        if self.memory.holds(verdict, self.scoped.now()) {
+impl SignatureCache for CachedSignatures<'_> {
+    fn holds(&mut self, signature: &VerifiedSignature) -> bool {
+        if self.memory.recall(signature, self.scoped.now()).is_some() {
             return true;
         }
-        let found = self.scoped.cached_note(Space::Signature, verdict.as_bytes());
+        let found = self.scoped.cached_note(Space::Signature, signature.as_bytes());
         // The entry repeats its key: a damaged entry, or one for another signature, does not count.
-        matches!(found, Ok(Some(note)) if note == verdict.as_bytes())
+        matches!(found, Ok(Some(note)) if note == signature.as_bytes())
     }
 
-    fn remember(&mut self, verdict: &Verdict, window: u64) {
+    fn remember(&mut self, signature: &VerifiedSignature, window: u64) {
         if window == 0 {
             return;
         }
-        self.memory.remember(*verdict, self.scoped.now().plus(window));
-        let _ = self.scoped.cache(Space::Signature, verdict.as_bytes(), &Stored::note(*verdict.as_bytes()), window);
+        self.memory.keep(*signature, (), self.scoped.now().plus(window));
+        let _ = self.scoped.cache(Space::Signature, signature.as_bytes(), &Stored::note(*signature.as_bytes()), window);
     }
 }

@@ -5,26 +5,26 @@ use std::time::Duration;
 
 use super::scoped::{Scoped, Space};
 use super::storage::{Leased, StoreError, Stored};
-use crate::identity::replay::{ProofId, Replays, ReplaysUnreachable};
+use crate::identity::dpop::used::{ProofId, UsedProofs, UsedProofsUnreachable};
 
 /// How long a request waits for another request with the same proof.
 const LEASE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The proofs that were used in this POP.
-pub(super) struct UsedProofs<'request> {
+pub(super) struct CachedProofs<'request> {
     pub(super) scoped: Scoped<'request>,
 }
 
-impl Replays for UsedProofs<'_> {
-    fn is_first(&mut self, proof: &ProofId, window: u64) -> Result<bool, ReplaysUnreachable> {
-        let unreachable = |error: StoreError| ReplaysUnreachable(error.to_string());
+impl UsedProofs for CachedProofs<'_> {
+    fn is_first(&mut self, proof: &ProofId, window: u64) -> Result<bool, UsedProofsUnreachable> {
+        let unreachable = |error: StoreError| UsedProofsUnreachable(error.to_string());
         match self.scoped.lease(Space::UsedProof, proof.as_bytes(), LEASE_TIMEOUT, 0).map_err(unreachable)? {
             Leased::Found(_) => Ok(false),
             Leased::Mine(lease) => {
                 lease.put(&Stored::note(*proof.as_bytes()), window).map_err(unreachable)?;
                 Ok(true)
             }
-            Leased::TimedOut => Err(ReplaysUnreachable("another request with this proof takes too long".to_owned())),
+            Leased::TimedOut => Err(UsedProofsUnreachable("another request with this proof takes too long".to_owned())),
         }
     }
 }

@@ -103,7 +103,7 @@ impl From<&Refusal> for Problem {
             | Refusal::Availability(AvailabilityError::SwitchedOff)
             | Refusal::DenyList(DenyListError::Unavailable(_))
             | Refusal::Introspection(IntrospectionError::Unavailable(_))
-            | Refusal::Replays(_)
+            | Refusal::UsedProofs(_)
             | Refusal::Throttle(ThrottleError::Unreachable { .. })
             | Refusal::Mint(MintError::SigningFailed)
             | Refusal::Closed(

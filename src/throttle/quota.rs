@@ -28,7 +28,7 @@ pub struct Remaining {
 
 impl Quota {
     pub(super) fn new(limit: &Limit, remaining: Option<Remaining>) -> Self {
-        Self { limit: limit.name.clone(), count: limit.count, window: limit.window, remaining }
+        Self { limit: limit.name.clone(), count: limit.count, window: limit.window.as_u64(), remaining }
     }
 
     /// The seconds after which the caller may try again, at least 1.

@@ -1,4 +1,4 @@
-//! What the log calls the refusals that other tests know by their answers alone. `tests/core/house.rs` sees to it that each
+//! What the log calls the refusals that other tests know by their answers alone. `tests/unit/architecture.rs` sees to it that each
 //! code stands in some test of this binary.
 
 use std::io::Write as _;

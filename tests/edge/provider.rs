@@ -1,4 +1,4 @@
-//! The journey with a real OpenID provider: its discovery, its keys, its access tokens.
+//! The pipeline with a real OpenID provider: its discovery, its keys, its access tokens.
 
 use std::sync::LazyLock;
 

@@ -4,7 +4,7 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use fastgate::identity::deny_list::{Entry, Mark, MarkKind};
+use fastgate::identity::deny_list::{Entry, RevocationClaim, RevocationKey};
 use fastgate::time::UnixTime;
 use serde_json::{Value, json};
 
@@ -23,15 +23,16 @@ struct Gate {
 
 impl Gate {
     /// An edge with a deny-list of these entries: by which claim, its value, the entry.
-    fn start(entries: &[(MarkKind, &str, String)], window: u64) -> Self {
+    fn start(entries: &[(RevocationClaim, &str, String)], window: u64) -> Self {
         let (issuer, place) = (issuer(jwks()), Place::find());
         let echo = Origin::answering(answer("200 OK", &[], "{}"));
         let iss = format!("http://{}", issuer.address);
         let mut policy = policy(place.address(), &iss);
         policy["issuers"]["test"]["deny_list"] = json!(true);
         policy["issuers"]["test"]["verdict_window"] = json!(window);
-        let denied =
-            entries.iter().map(|(kind, value, entry)| (Mark::new(*kind, &iss, value).store_key(), entry.clone()));
+        let denied = entries
+            .iter()
+            .map(|(kind, value, entry)| (RevocationKey::new(*kind, &iss, value).store_key(), entry.clone()));
         let stores = Stores {
             kv: Some(denied.chain([("policy".to_owned(), policy.to_string())]).collect()),
             signing_keys: Some(signing_keys()),
@@ -67,11 +68,11 @@ fn entry(until: u64, not_before: Option<u64>) -> String {
 fn a_revoked_token_session_or_subject_opens_nothing() {
     let gate = Gate::start(
         &[
-            (MarkKind::Token, "t-1", entry(now() + 600, None)),
-            (MarkKind::Session, "s-1", entry(now() + 600, None)),
-            (MarkKind::Subject, "bob", entry(now() + 600, Some(now()))),
-            (MarkKind::Token, "t-2", "not an entry".to_owned()),
-            (MarkKind::Token, "t-9", "longer than an entry is read ".repeat(100)),
+            (RevocationClaim::Token, "t-1", entry(now() + 600, None)),
+            (RevocationClaim::Session, "s-1", entry(now() + 600, None)),
+            (RevocationClaim::Subject, "bob", entry(now() + 600, Some(now()))),
+            (RevocationClaim::Token, "t-2", "not an entry".to_owned()),
+            (RevocationClaim::Token, "t-9", "longer than an entry is read ".repeat(100)),
         ],
         30,
     );
@@ -101,7 +102,7 @@ fn an_entry_counts_to_the_second_although_what_the_list_said_is_remembered() {
     // A busy machine may need longer than the entry lasts to ask for the first time; then it gets a longer one.
     for seconds in [8, 20, 60] {
         let until = now() + seconds;
-        let gate = Gate::start(&[(MarkKind::Token, "t-1", entry(until, None))], 300);
+        let gate = Gate::start(&[(RevocationClaim::Token, "t-1", entry(until, None))], 300);
         let token = json!({ "jti": "t-1", "iat": now(), "exp": now() + 300 });
         let before = gate.verdict(&token);
         if now() >= until {
@@ -119,7 +120,7 @@ fn an_entry_counts_to_the_second_although_what_the_list_said_is_remembered() {
 
 #[test]
 fn without_a_window_the_store_is_asked_every_time() {
-    let gate = Gate::start(&[(MarkKind::Token, "t-1", entry(now() + 600, None))], 0);
+    let gate = Gate::start(&[(RevocationClaim::Token, "t-1", entry(now() + 600, None))], 0);
     for _ in 0..5 {
         assert_eq!(gate.verdict(&json!({ "jti": "t-1" })), "token-revoked");
         assert_eq!(gate.verdict(&json!({ "jti": "t-2" })), "forwarded");

@@ -1,8 +1,6 @@
 //! The rules at the edge: the guest asked as from any address, and what the application behind it saw.
 
 mod agreement;
-#[path = "../rules/desk.rs"]
-mod desk;
 mod diff;
 mod gate;
 mod limits;

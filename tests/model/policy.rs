@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::steps::{Mark, Plan, Sent, SwitchedOff, iss_of};
 use super::tokens::{kid, subject, token_id};
-use fastgate::identity::deny_list::{Entry, Mark as StoredMark, MarkKind};
+use fastgate::identity::deny_list::{Entry, RevocationClaim, RevocationKey};
 use fastgate::time::UnixTime;
 
 /// What things are called in one lane.
@@ -105,11 +105,11 @@ impl Names {
     /// The key and the value of an entry in the deny-list.
     pub(crate) fn denied(&self, iss: usize, mark: Mark, who: u8, now: u64) -> (String, String) {
         let (kind, value) = match mark {
-            Mark::Subject => (MarkKind::Subject, subject(who)),
-            Mark::Token => (MarkKind::Token, token_id(who)),
+            Mark::Subject => (RevocationClaim::Subject, subject(who)),
+            Mark::Token => (RevocationClaim::Token, token_id(who)),
         };
         let entry = Entry { until: UnixTime::from_seconds(now + 1_000_000), not_before: None };
-        (StoredMark::new(kind, &self.iss(iss), &value).store_key(), entry.to_json())
+        (RevocationKey::new(kind, &self.iss(iss), &value).store_key(), entry.to_json())
     }
 
     /// What of the switch is this lane's: groups and keys.

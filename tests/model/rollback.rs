@@ -1,7 +1,7 @@
 //! Of several key sets the right one serves: no older one in place of a newer one, however long its issuer once said that
 //! it would be fresh, and none that may not be used in place of one that may.
 
-use fastgate::identity::key_life::Given;
+use fastgate::identity::key_life::FetchedAt;
 use fastgate::mint::new_signing_keys;
 use fastgate::ports::KeysDigest;
 use fastgate::ports::storage::Stored;
@@ -35,7 +35,7 @@ fn a_set_that_is_stale_gives_way_to_no_older_one_that_is_still_fresh() {
 fn store(world: &World, key: Key, at: Option<u64>) {
     let source = world.names.source(0);
     let digest = KeysDigest::new(&source.iss, source.jwks_uri.as_deref(), source.backend);
-    let note = at.map(|at| digest.note(Given::new(UnixTime::from_seconds(at), 60)).into_bytes());
+    let note = at.map(|at| digest.note(FetchedAt::new(UnixTime::from_seconds(at), 60)).into_bytes());
     let mut set: serde_json::Value = serde_json::from_str(&jwks(&[key])).unwrap();
     set["issuer"] = source.iss.into();
     let stored = Stored { note: note.unwrap_or_default(), value: set.to_string().into_bytes() };

@@ -2,8 +2,8 @@
 //! else.
 
 use fastgate::identity::keys::KeySet;
+use fastgate::identity::signature_cache::NoSignatureCache;
 use fastgate::identity::token::{TokenError, UnverifiedToken};
-use fastgate::identity::verdict::NoVerdicts;
 use fastgate::policy::{AlgorithmName, Policy};
 use fastgate::secret::Secret;
 use fastgate::time::UnixTime;
@@ -72,7 +72,7 @@ fn judge(algorithms: &[AlgorithmName], keys: &[&Value], token: &str) -> Option<T
     let keys = KeySet::parse(json!({ "keys": keys }).to_string().as_bytes()).unwrap();
     let now = UnixTime::from_seconds(std::time::UNIX_EPOCH.elapsed().unwrap().as_secs());
     let token = UnverifiedToken::parse(Secret::new(token)).unwrap();
-    token.verify(policy.issuer(ISS).unwrap(), &keys, now, &mut NoVerdicts).err()
+    token.verify(policy.issuer(ISS).unwrap(), &keys, now, &mut NoSignatureCache).err()
 }
 
 #[test]

@@ -73,6 +73,7 @@ impl Edge {
     /// The same with the guest in another file.
     pub(crate) fn run(wasm: &Path, place: Place, stores: &Stores) -> Self {
         assert!(Path::new(guest::GUEST).exists(), "there is no guest to test; run `make guest` or `make test`");
+        guest::keep_compiled_in(Path::new(guest::COMPILED)).unwrap();
         let log = Log::default();
         let folder = folder();
         let manifest = folder.join("fastly.toml");

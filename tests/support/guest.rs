@@ -3,13 +3,27 @@
 use std::collections::HashSet;
 use std::io::Write;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use viceroy_lib::config::{FastlyConfig, UnknownImportBehavior};
 use viceroy_lib::{Error, ExecuteCtx, ProfilingConfig, WasmFeatures};
 
 /// Where `make guest` leaves the guest.
 pub(crate) const GUEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/wasm32-wasip1/release/fastgate.wasm");
+
+/// The folder in which compiled guests are kept, unless an edge is given another one.
+pub(crate) const COMPILED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/compiled");
+
+/// Held while a guest is compiled or loaded: when several edges start at the same time, only one compiles.
+static COMPILING: Mutex<()> = Mutex::new(());
+
+/// Keeps compiled guests in this folder, so that each is compiled once and then loaded by every edge.
+///
+/// # Errors
+/// The folder cannot be created.
+pub(crate) fn keep_compiled_in(folder: &Path) -> Result<(), Box<dyn std::error::Error>> {
+    Ok(wasmtime::keep_compiled_in(&std::path::absolute(folder)?)?)
+}
 
 /// Viceroy with the backends and stores of `config`, running the guest at `wasm`; what it logs goes to `log`.
 ///
@@ -20,6 +34,7 @@ pub(crate) fn viceroy(
     config: &FastlyConfig,
     log: Arc<Mutex<dyn Write + Send>>,
 ) -> Result<Arc<ExecuteCtx>, Error> {
+    let _one = COMPILING.lock().unwrap_or_else(PoisonError::into_inner);
     ExecuteCtx::build(
         wasm,
         ProfilingConfig::None,

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use fastgate::identity::key_life::Given;
+use fastgate::identity::key_life::FetchedAt;
 use fastgate::ports::KeysDigest;
 use fastgate::time::UnixTime;
 use serde_json::{Value, json};
@@ -86,7 +86,7 @@ pub(crate) fn keys_note(policy: &Value, id: &str, at: u64, fresh: u64) -> String
         issuer["jwks_uri"].as_str(),
         issuer["backend"].as_str().unwrap(),
     );
-    digest.note(Given::new(UnixTime::from_seconds(at), fresh))
+    digest.note(FetchedAt::new(UnixTime::from_seconds(at), fresh))
 }
 
 /// A private key set for the Secret Store.

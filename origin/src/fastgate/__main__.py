@@ -16,19 +16,19 @@ from collections.abc import Callable, Sequence
 from http.client import HTTPException
 from pathlib import Path
 
-from fastgate.doctor import examine, published_keys
-from fastgate.drift import drift, no_longer_needed, requests_in, routes_of
-from fastgate.findings import Finding, as_json, as_line, as_table, exit_code
-from fastgate.forgery import Believed
+from fastgate.compile.drift import drift, no_longer_needed, requests_in, routes_of
+from fastgate.compile.former_routes import overlap_of
+from fastgate.compile.ineffective.unserved import unserved
+from fastgate.compile.policy import CannotCompile, RouteDocument, compile_routes
+from fastgate.declare.recorded_calls import recording
+from fastgate.doctor.examine import examine, published_keys
+from fastgate.doctor.probe import Target
+from fastgate.doctor.raw_http import split_address
+from fastgate.doctor.report import Finding, as_json, as_line, as_table, exit_code
+from fastgate.fake_edge.signing import SigningKey
 from fastgate.middleware import FastgateMiddleware
-from fastgate.overlap import overlap_of
-from fastgate.policy import CannotCompile, RouteDocument, compile_routes
-from fastgate.raw_http import split_address
-from fastgate.recorded import recording
-from fastgate.routing import root_path_of, routed_app
+from fastgate.routes.framework import root_path_of, routed_app
 from fastgate.settings import Settings
-from fastgate.stand_in import SigningKey
-from fastgate.unserved import unserved
 from fastgate.verify import ES256, HS256
 
 _SERVE = (
@@ -224,7 +224,7 @@ def _examined(options: argparse.Namespace) -> list[Finding]:
     except ValueError as error:
         raise WrongCall(str(error)) from error
     try:
-        believed = Believed(
+        target = Target(
             issuer=options.issuer or options.edge.rstrip("/"),
             audience=options.audience,
             path=options.path,
@@ -238,7 +238,7 @@ def _examined(options: argparse.Namespace) -> list[Finding]:
         )
         return examine(
             options.origin,
-            believed,
+            target,
             edge=options.edge,
             edge_path=options.edge_path,
             direct=options.direct,

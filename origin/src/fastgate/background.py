@@ -1,4 +1,4 @@
-"""Start what outlives the task that asks for it, on asyncio and on trio.
+"""Run background jobs that outlive the task that starts them, on asyncio and on trio.
 
 In: an asynchronous function, or a time and a callback. Out: a `Job` that anybody may wait for, or
 what calls the timer off. Whoever waits may be cancelled; the job goes on. anyio has no such tasks:

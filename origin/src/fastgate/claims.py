@@ -1,4 +1,4 @@
-"""The contract with the edge, as Python types: what a verified `Fastgate-Identity` says.
+"""The claims of a verified `Fastgate-Identity` header, as Python types.
 
 In: the payload's JSON object, already authenticated by `verify`. Out: `EdgeClaims`. Strict about
 every claim that it knows (a wrong type is refused, and so is `null`), blind to those it does not,
@@ -9,11 +9,11 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, NamedTuple, Self
 
+from fastgate.edge_only import FROM_THE_EDGE
 from fastgate.errors import ClaimMalformed
-from fastgate.not_input import FROM_THE_EDGE
 
 SCOPE_KEY = "fastgate"
-"""Where the door leaves the `EdgeClaims` of a request, in its ASGI scope."""
+"""Where the guard leaves the `EdgeClaims` of a request, in its ASGI scope."""
 
 _NO_SCOPES = frozenset[str]()
 _COUNTRY = re.compile(r"[A-Z]{2}")

@@ -1,4 +1,4 @@
-"""Hold a request's body back until it is known to be the one that the edge signed.
+"""Hold back the body of a request until it is compared with the digest that the edge signed.
 
 In: the body as it arrives, and its `tctx.content_digest`. Out: the same body, whole, for the app to
 receive; or `ContentMismatch`, and the app never hears of it. It reads no further than the limit.

@@ -1,6 +1,6 @@
-"""What an endpoint asks for: its caller, with these scopes, on the route that the edge judged.
+"""The dependencies of endpoints: the caller, with these scopes, on the route that was judged.
 
-In: the `EdgeClaims` that the door left in the scope. Out: an `Identity` (or None, where anonymous
+In: the `EdgeClaims` that the guard left in the scope. Out: an `Identity` (or None, where anonymous
 callers are welcome), or a refusal. Whoever asks also proves that FastAPI runs the very route whose
 rules the edge applied. It never reads a header or a token.
 """
@@ -16,6 +16,7 @@ from fastapi.security.base import SecurityBase
 
 from fastgate import problem
 from fastgate.claims import SCOPE_KEY, EdgeClaims
+from fastgate.edge_only import STANDS_ALONE
 from fastgate.errors import (
     CallerRequired,
     EvidenceMissing,
@@ -24,18 +25,17 @@ from fastgate.errors import (
     RouteMismatch,
 )
 from fastgate.identity import Identity
-from fastgate.not_input import STANDS_ALONE
-from fastgate.observe import ObservedCheck, is_observed, let_pass
 from fastgate.problem import Problem
-from fastgate.refusals import log_of
-from fastgate.route import CHECK_KEY, RouteCheck
+from fastgate.refusal_log import log_of
+from fastgate.request.observe import ObservedCheck, is_observed, let_pass
+from fastgate.routes.check import CHECK_KEY, RouteCheck
 
 
 class CallerRefused(HTTPException):
     """A refusal from inside the app: status, headers and text of a `Problem`.
 
     FastAPI alone answers it with a minimal problem document. `guard` registers the full one, which
-    looks exactly like a refusal at the door.
+    looks exactly like a refusal of the guard.
     """
 
     def __init__(self, answer: Problem) -> None:

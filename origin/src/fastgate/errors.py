@@ -1,4 +1,4 @@
-"""Why a request is refused: one small class for each cause, each with a stable code.
+"""The causes of a refusal: one small class for each, each with a stable code.
 
 In: nothing. Out: the names that the other modules raise and the log prints. A code is a kebab-case
 slug for logs, metrics and tests; it never holds a part of the token. What a client sees is decided
@@ -188,7 +188,7 @@ class RouteMismatch(Refused):
 
 
 class EvidenceMissing(Refused):
-    """An endpoint asked for its caller, but no door verified one: the app is not guarded."""
+    """An endpoint asked for its caller, but no guard verified one: the app is not guarded."""
 
     code = "evidence-missing"
 

@@ -1,4 +1,4 @@
-"""Who is calling, in the words an endpoint needs.
+"""The caller of a request, as endpoints see it.
 
 In: verified `EdgeClaims`. Out: an `Identity`, or None for an anonymous caller. It never judges:
 whatever it is given has been verified. FastAPI and pydantic make none: what they have is a request.
@@ -10,7 +10,7 @@ from typing import Annotated, Self
 from pydantic_core import CoreSchema
 
 from fastgate.claims import EdgeClaims
-from fastgate.not_input import Handler, OnlyMade
+from fastgate.edge_only import Handler, OnlyMade
 
 
 @dataclass(frozen=True, slots=True)

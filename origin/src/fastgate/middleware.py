@@ -1,10 +1,12 @@
-"""The guard: nothing reaches the app that the edge has not judged.
+"""Guard an app: verify each request before the app gets it.
 
-In: an ASGI scope. Out: the same scope with verified `EdgeClaims` under `SCOPE_KEY` and without the
-header, handed to the app; or a problem, and the app never hears of it. HTTP and WebSocket alike.
-`request_head` reads what is judged here, and `startup` looks at the app, once. What only routing
-can show, `dispatch` compares behind the app's router; here the guard makes sure that no answer
-leaves for which it was not compared.
+In: an ASGI scope, of HTTP or a WebSocket. Out: the same scope without the header, and with verified
+`EdgeClaims` under `SCOPE_KEY`, handed to the app; or a problem, and the app does not run.
+
+What is done for a request, in this order: `request.head` takes the header and the request's head
+from the scope, `keys` has the edge's keys, `verify` compares, `content` compares a signed body.
+Behind the app's router, `routes.dispatch` compares the route. `request.sending` lets no response
+out for which that was not done. What is done once for the app is in `startup`.
 """
 
 import logging
@@ -14,23 +16,22 @@ from collections.abc import Callable
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fastgate import errors, problem
-from fastgate.answers import answer, only_if_compared, refuse
 from fastgate.claims import SCOPE_KEY, EdgeClaims
 from fastgate.content import ClientGone, matched
-from fastgate.dispatch import install
-from fastgate.echo import echoing
-from fastgate.expiry import run_until
-from fastgate.keys import KeySource
-from fastgate.local import LocalEdge
-from fastgate.observe import ObservedCheck, is_observed, let_pass, observed_body
-from fastgate.refusals import LOG_KEY, RefusalLog
-from fastgate.request_head import HEADER, asks_for, head_of, only, take_headers
-from fastgate.root_path import Arrival, arrival_of, signed_scope
-from fastgate.route import CHECK_KEY, Comparing, RouteCheck, check_for
-from fastgate.settings import Settings, check_flag
+from fastgate.keys.key_set import KeySet
+from fastgate.keys.source import KeySource
+from fastgate.refusal_log import LOG_KEY, RefusalLog
+from fastgate.request.expiry import run_until
+from fastgate.request.head import HEADER, asks_for, head_of, only, take_headers
+from fastgate.request.observe import ObservedCheck, let_pass, observed_body
+from fastgate.request.sending import send_for
+from fastgate.responses import refuse, respond
+from fastgate.routes.check import CHECK_KEY, Comparing, RouteCheck, check_for
+from fastgate.routes.dispatch import install
+from fastgate.routes.root_path import Arrival, arrival_of, signed_scope
+from fastgate.settings import Settings
 from fastgate.startup import Startup
-from fastgate.subprotocol import accepting
-from fastgate.verify import KeySet, RequestHead, verify
+from fastgate.verify import RequestHead, verify
 
 __all__ = ("HEADER", "FastgateMiddleware")
 
@@ -65,40 +66,21 @@ class FastgateMiddleware:
         now: Callable[[], float] = time.time,
         observe: bool = False,
     ) -> None:
-        check_flag("observe", observe)
-        rules = settings.local_rules
-        if observe and (settings.strict or rules is not None):
-            raise ValueError(
-                "observe lets everything pass: not with strict, nor with local callers"
-            )
         self.app = app
         self.settings = settings
+        self.startup = Startup(FastgateMiddleware, app, settings, keys=keys, observe=observe)
         self._now = now
         self._observe = observe
         self._refusals = RefusalLog()
-        self._local = None if rules is None else LocalEdge(rules)
-        if keys is None:
-            keys = settings.key_source() if self._local is None else self._local.keys
-        self.keys = keys
-        self._startup = Startup(
-            FastgateMiddleware,
-            app,
-            settings,
-            keys=lambda: self.keys,
-            local=self._local,
-            observe=observe,
-        )
-        if observe:
-            _log.error("OBSERVING ONLY: nothing is refused, every request reaches the app")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let one connection through, or refuse it. A lifespan passes: it carries no request."""
         if scope["type"] == "lifespan":
-            await self._startup.run(scope, receive, send)
+            await self.startup.run(scope, receive, send)
         elif scope["type"] not in ("http", "websocket"):
             raise NotImplementedError("a kind of connection that this guard does not know")
-        elif not await self._startup.is_sound(scope):
-            await answer(problem.UNAVAILABLE, scope, send)
+        elif not await self.startup.is_sound(scope):
+            await respond(problem.UNAVAILABLE, scope, send)
         elif isinstance(check := scope.get(CHECK_KEY), RouteCheck):
             await self._guard_again(check, scope, receive, send)
         else:
@@ -106,7 +88,7 @@ class FastgateMiddleware:
 
     async def _guard(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let one request through, or refuse it: all that is done with it, in its order."""
-        found, arrival = take_headers(scope), arrival_of(scope, self._startup.app)
+        found, arrival = take_headers(scope), arrival_of(scope, self.startup.app)
         scope[SCOPE_KEY], scope[LOG_KEY] = None, self._refusals
         if asks_for(self.settings.ready_path, scope, arrival):
             await self._say_whether_ready(scope, send)
@@ -118,7 +100,7 @@ class FastgateMiddleware:
                 )
                 claims = scope[SCOPE_KEY] = await self._verified(found, head_of(scope, arrival))
                 receive = await self._compared_body(claims, scope, receive)
-            if not self._startup.can_compare():
+            if not self.startup.can_compare():
                 raise errors.RouteMismatch
         except ClientGone:
             return
@@ -129,7 +111,8 @@ class FastgateMiddleware:
             let_pass(error, scope)
         check = self._check(scope, arrival)
         with Comparing(check, scope, receive):
-            await self._run(check, scope, receive, self._answering(check, scope, send))
+            outgoing = send_for(check, scope, send, observe=self._observe)
+            await self._run(check, scope, receive, outgoing)
 
     async def _guard_again(
         self, check: RouteCheck, scope: Scope, receive: Receive, send: Send
@@ -148,11 +131,11 @@ class FastgateMiddleware:
             "is for another edge or audience than" if enforced else "only observes, for",
             *ours,
         )
-        await answer(problem.NOT_FROM_THE_EDGE, scope, send)
+        await respond(problem.NOT_FROM_THE_EDGE, scope, send)
 
     async def _say_whether_ready(self, scope: Scope, send: Send) -> None:
         try:
-            await self.keys.current()
+            await self.startup.keys.current()
         except errors.KeysUnavailable as error:
             await refuse(error, scope, send)
             return
@@ -163,18 +146,20 @@ class FastgateMiddleware:
         self, found: list[bytes], scope: Scope, receive: Receive
     ) -> tuple[list[bytes], Receive]:
         """Return the header of a request without one, where a developer's machine has no edge."""
-        if self._local is None or found:
+        if self.startup.local is None or found:
             return found, receive
-        header, receive = await self._local.header(scope, receive, self.settings.max_signed_body)
+        header, receive = await self.startup.local.header(
+            scope, receive, self.settings.max_signed_body
+        )
         return [header], receive
 
     async def _verified(self, found: list[bytes], head: RequestHead) -> EdgeClaims:
         token = only(found)
         try:
-            return self._verify(token, await self.keys.current(), head)
+            return self._verify(token, await self.startup.keys.current(), head)
         except errors.KeyUnknown:
             # Perhaps the edge has rotated its key since. The source decides whether to look.
-            return self._verify(token, await self.keys.refreshed(), head)
+            return self._verify(token, await self.startup.keys.refreshed(), head)
 
     def _verify(self, token: bytes, keys: KeySet, head: RequestHead) -> EdgeClaims:
         return verify(
@@ -201,23 +186,17 @@ class FastgateMiddleware:
             scope,
             judged,
             refuse,
-            self._startup.names,
+            self.startup.names,
             prefix=arrival.prefix(None if judged is None else judged.path),
             kind=ObservedCheck if self._observe else RouteCheck,
         )
 
-    def _answering(self, check: RouteCheck, scope: Scope, send: Send) -> Send:
-        if not is_observed(scope):
-            send = accepting(scope, send)
-        if scope[SCOPE_KEY] is not None:
-            send = echoing(scope, send)
-        return send if self._observe else only_if_compared(check, scope, send)
-
     async def _run(self, check: RouteCheck, scope: Scope, receive: Receive, send: Send) -> None:
-        """Run the app, where it is so configured no longer than the caller's token is good."""
+        """Run the app; where it is so configured, no longer than the caller's token is valid."""
         claims: EdgeClaims | None = scope[SCOPE_KEY]
         token_end = None if claims is None else claims.requester.token_expires_at
-        if token_end is None or self.settings.end_with_token == "none":  # noqa: S105
+        choice = self.settings.end_with_token
+        if token_end is None or choice == "none":
             await self.app(scope, receive, send)
             return
 
@@ -225,12 +204,8 @@ class FastgateMiddleware:
             check.receive = receive
             await self.app(scope, receive, send)
 
+        end = token_end + self.settings.leeway
+        every = choice == "all"
         await run_until(
-            run,
-            scope,
-            receive,
-            send,
-            expires_at=token_end + self.settings.leeway,
-            now=self._now,
-            every_response=self.settings.end_with_token == "all",  # noqa: S105
+            run, scope, receive, send, expires_at=end, now=self._now, every_response=every
         )

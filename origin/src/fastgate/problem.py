@@ -1,4 +1,4 @@
-"""How a refusal looks from outside: RFC 9457 problem details, four of them.
+"""The problem details (RFC 9457) of a refusal: four of them.
 
 In: which of the four. Out: status, headers and body, spelled as the edge spells the same problem.
 Everything that can be wrong with the header has the same look, byte for byte; the log tells the

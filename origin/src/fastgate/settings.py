@@ -1,4 +1,4 @@
-"""What one origin must know to believe its edge: names, addresses, patience.
+"""The settings of one origin: who its edge is, where its keys are, and time limits.
 
 In: what the operator configures. Out: `Settings`, which are always usable: whatever is wrong is a
 `ValueError` when the app is built, not a surprise when a request comes. It never reads the
@@ -11,19 +11,18 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from fastgate.errors import JwksRefused
-from fastgate.expiry import EndWithToken, check_choice
-from fastgate.jwks import read_jwks
-from fastgate.keys import EdgeKeys, KeySource, StaticKeys, url_fault
-from fastgate.local import LocalRules, is_loopback
-from fastgate.origin_keys import read_origin_keys
-from fastgate.stand_in import LocalCaller
+from fastgate.keys.jwks import read_jwks
+from fastgate.keys.origin import read_origin_keys
+from fastgate.keys.source import EdgeKeys, KeySource, StaticKeys, url_fault
+from fastgate.local_rules import LocalCaller, LocalRules, is_loopback
+from fastgate.request.expiry import EndWithToken, check_choice
 
 JWKS_PATH = "/.well-known/fastgate/jwks.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How this origin recognises its edge. All times in seconds.
+    """How this origin recognizes its edge. All times in seconds.
 
     Raises:
         ValueError: a name is empty, an address is not https (loopback may be http), a time is
@@ -41,7 +40,7 @@ class Settings:
     """The edge's JWK Set, given once; then nothing is ever fetched."""
     origin_keys: Mapping[str, object] | None = field(default=None, repr=False)
     """The keys of this origin, a secret, as `fastgate keys origin` prints them: for an edge whose
-    policy says `"algorithm": "HS256"` of it. Then nothing but HS256 is believed, and never fetched.
+    policy says `"algorithm": "HS256"` of it. Then HS256 alone is accepted, and no key is fetched.
     """
     jwks_url: str | None = None
     """Where to fetch the JWK Set instead of below `edge`."""
@@ -65,8 +64,9 @@ class Settings:
     """Local development: further names of this machine, lower case, in `Host` and in the `Origin`
     of pages. `localhost` and all below `.localhost` need not be named."""
     ready_path: str | None = None
-    """A path that the door answers itself, without the header: 204 if it has keys to verify with,
-    503 while it has none. For an orchestrator that is to send no traffic before; not an endpoint.
+    """A path to which the guard responds itself, without the header: 204 if it has keys to verify
+    with, 503 while it has none. For an orchestrator that is to send no traffic before; it is no
+    endpoint.
     """
     end_with_token: EndWithToken = "sessions"  # noqa: S105
     """What ends when the caller's token expires (and `leeway` has passed), where the edge tells
@@ -76,7 +76,7 @@ class Settings:
     keys_fresh_for: float = 300.0
     """After this, fetched keys are renewed beside the next request."""
     keys_max_stale: float = 3600.0
-    """After this, keys that could not be renewed are no longer believed."""
+    """After this, keys that could not be renewed are no longer used."""
     unknown_key_cool_down: float = 30.0
     """Between two fetches that tokens with an unknown `kid` may cause."""
     fetch_timeout: float = 5.0
@@ -183,6 +183,18 @@ def check_flag(name: str, value: object) -> None:
             f"{name} is {value!r}; it is True or False. From the environment: "
             f'{name}=os.environ.get("…") == "1"'
         )
+
+
+def check_observe(observe: object, settings: Settings) -> None:
+    """Refuse an `observe` that is no flag, or that contradicts the settings.
+
+    Raises:
+        ValueError: the message says which.
+
+    """
+    check_flag("observe", observe)
+    if observe and (settings.strict or settings.local_rules is not None):
+        raise ValueError("observe lets everything pass: not with strict, nor with local callers")
 
 
 def _jwk_set(name: str, document: object) -> Mapping[str, object]:

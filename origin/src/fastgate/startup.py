@@ -1,29 +1,33 @@
-"""What a guard finds out about its app, once: before the first request, or with it.
+"""What a guard does once for its app: before the first request, or with it.
 
-In: the guarded app, its `Settings` and its lifespan. Out: the routes and ids that requests are
-compared with, or an app that does not start, or answers 503 where a server has no lifespan. It
-judges no request.
+In: the guarded app, its `Settings` and its lifespan. Out: the source of keys, and the routes and
+ids that requests are compared with; or an app that does not start, or responds 503 where a server
+has no lifespan. It judges no request: see `middleware`.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fastgate.background import can_start
-from fastgate.dispatch import can_compare_all, mark_guarded
-from fastgate.keys import EdgeKeys, KeySource
-from fastgate.local import LocalEdge
-from fastgate.names import Accepted, Names, Request
-from fastgate.once import one_look
-from fastgate.overlap import overlap_of
-from fastgate.placement import Misplaced, answers_before, guarded_app, outside_of
-from fastgate.policy import CannotCompile
-from fastgate.routing import routed_app, signed_root_of
-from fastgate.self_test import understand_framework
-from fastgate.settings import Settings
-from fastgate.strict import ids_or_no_start
-from fastgate.unnamed import Unnamed
+from fastgate.compile.cache import caching
+from fastgate.compile.former_routes import overlap_of
+from fastgate.compile.policy import CannotCompile
+from fastgate.compile.strict import ids_or_no_start
+from fastgate.compile.unnamed_endpoints import Unnamed
+from fastgate.keys.source import EdgeKeys, KeySource
+from fastgate.local_rules import LocalRules
+from fastgate.routes.dispatch import can_compare_all, mark_guarded
+from fastgate.routes.framework import routed_app, signed_root_of
+from fastgate.routes.placement import Misplaced, answers_before, guarded_app, outside_of
+from fastgate.routes.route_names import Accepted, Names, Request
+from fastgate.routes.self_test import understand_framework
+from fastgate.settings import Settings, check_observe
+
+if TYPE_CHECKING:
+    from fastgate.fake_edge.local import LocalEdge
 
 _log = logging.getLogger("fastgate")
 
@@ -35,9 +39,11 @@ class Startup:
         guard: the guard's class, to find where it stands among the middleware.
         inner: what the guard calls.
         settings: who the edge is.
-        keys: tells where the edge's keys come from.
-        local: who stands in for the edge on a developer's machine; None if nobody.
-        observe: whatever is wrong is said in the log, and keeps nothing from starting.
+        keys: where the edge's keys come from; by default what `settings` say.
+        observe: a fault of the app is logged, and does not keep it from starting.
+
+    Raises:
+        ValueError: `observe` is no bool, or with `strict` or local callers.
 
     """
 
@@ -47,21 +53,28 @@ class Startup:
         inner: ASGIApp,
         settings: Settings,
         *,
-        keys: Callable[[], KeySource],
-        local: LocalEdge | None,
+        keys: KeySource | None,
         observe: bool,
     ) -> None:
+        check_observe(observe, settings)
         self._guard = guard
         self._inner = inner
         self._settings = settings
-        self._keys = keys
-        self._local = local
         self._observe = observe
+        rules = settings.local_rules
+        self.local = None if rules is None else _local_edge(rules)
+        """What signs for callers on a developer's machine; None in production."""
+        if keys is None:
+            keys = settings.key_source() if self.local is None else self.local.keys
+        self.keys = keys
+        """Where the edge's keys come from; tests replace it."""
         self._seen = self._faulty = False
         self.app: object | None = None
         """The app whose routes are guarded; None if none can be seen."""
         self.names = Names()
         """What the edge calls the app's routes."""
+        if observe:
+            _log.error("OBSERVING ONLY: nothing is refused, every request reaches the app")
 
     async def run(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a lifespan on, and look at the app once it has started: it may still add routes."""
@@ -130,7 +143,7 @@ class Startup:
         """Read the routes of the app, once they are all there; raise `CannotCompile` if strict."""
         self.app = app = guarded_app(self._guard, self._inner, scope)
         await understand_framework()
-        if isinstance(self._keys(), EdgeKeys) and not can_start():
+        if isinstance(self.keys, EdgeKeys) and not can_start():
             raise Misplaced(
                 "keys are fetched on asyncio and trio alone. Run the app on one of them, or give "
                 "Settings the keys: keys={…} or origin_keys={…}."
@@ -150,7 +163,7 @@ class Startup:
             _log.warning("%s", message)
         if not self._observe:
             mark_guarded(app)
-        with one_look():
+        with caching():
             self._read(app)
 
     def _read(self, app: object) -> None:
@@ -159,8 +172,8 @@ class Startup:
             self.names = Names(signed_root_of(app), self._former(app), unnamed=Unnamed(app))
         if self._settings.strict:
             self.names = self.names._replace(ids=ids_or_no_start(app))
-        if self._local is not None:
-            self._local.stand_for(app, self._settings.edge, self._settings.audience)
+        if self.local is not None:
+            self.local.sign_for(app, self._settings.edge, self._settings.audience)
 
     def _former(self, app: object) -> Mapping[Request, Accepted]:
         found = overlap_of(app)
@@ -168,6 +181,13 @@ class Startup:
             for each in found.misleading:
                 _log.warning("not accepted: %s %s; %s", each.endpoint, each.what, each.remedy)
         return found.accepted
+
+
+def _local_edge(rules: LocalRules) -> "LocalEdge":
+    """Return what signs for local callers. Only now is code that signs imported."""
+    from fastgate.fake_edge.local import LocalEdge
+
+    return LocalEdge(rules)
 
 
 def _explain(fault: Exception) -> str:

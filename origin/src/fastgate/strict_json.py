@@ -1,4 +1,4 @@
-"""JSON with nothing left to interpretation.
+"""Parse JSON that can be read in one way only.
 
 In: bytes. Out: the one object that they are, or a `ValueError`. A token that two parsers read
 differently is how a signature check is fooled, so whatever RFC 8259 leaves open is refused:

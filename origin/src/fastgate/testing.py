@@ -1,8 +1,8 @@
-"""Call a guarded app as anybody, through the real guard: what the pytest plugin is made of.
+"""Call a guarded app as any caller, through the real guard; the pytest plugin uses this.
 
 In: an app that `guard` or `FastgateMiddleware` closed. Out: test clients, or `auth=` values for any
 client, whose requests carry real headers, signed by a throwaway key for the route that the edge
-would have found. The guard verifies them as in production; only whose key it believes is changed,
+would have found. The guard verifies them as in production; only the key that it accepts is changed,
 and changed back at the end. The fixtures are in `fastgate_pytest`, which imports this when asked.
 """
 
@@ -21,15 +21,16 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fastgate.content import whole
-from fastgate.doctor import examine
-from fastgate.findings import Finding
-from fastgate.forgery import Believed
-from fastgate.jwks import read_jwks
-from fastgate.keys import KeySource, StaticKeys
+from fastgate.doctor.examine import examine
+from fastgate.doctor.probe import Target
+from fastgate.doctor.report import Finding
+from fastgate.fake_edge.edge import FakeEdge
+from fastgate.keys.jwks import read_jwks
+from fastgate.keys.source import KeySource, StaticKeys
+from fastgate.local_rules import LocalCaller
 from fastgate.middleware import HEADER, FastgateMiddleware
 from fastgate.problem import MEDIA_TYPE
-from fastgate.routing import routed_app
-from fastgate.stand_in import LocalCaller, StandInEdge
+from fastgate.routes.framework import routed_app
 
 if TYPE_CHECKING:
     from starlette.testclient import TestClient
@@ -45,7 +46,7 @@ class CalledBy:
     too many included: the edge does not redirect), 405 for a method that the path does not have.
     """
 
-    def __init__(self, app: ASGIApp, edge: StandInEdge, caller: LocalCaller | None) -> None:
+    def __init__(self, app: ASGIApp, edge: FakeEdge, caller: LocalCaller | None) -> None:
         self.app = app
         self._edge = edge
         self._caller = caller
@@ -167,9 +168,9 @@ class AsCaller:
 
 def examined(app: ASGIApp, url: str, path: str, template: str | None = None) -> list[Finding]:
     """Fire every forged request at `app`, which a server of this process serves at `url`."""
-    with stand_in_edge(app) as edge:
-        believed = Believed(edge.issuer, edge.audience, path, template or path, edge.jwks, edge.key)
-        return examine(url, believed)
+    with fake_edge(app) as edge:
+        target = Target(edge.issuer, edge.audience, path, template or path, edge.jwks, edge.key)
+        return examine(url, target)
 
 
 class EdgeDoctor(Protocol):
@@ -182,48 +183,48 @@ class EdgeDoctor(Protocol):
 
 
 @contextmanager
-def stand_in_edge(app: ASGIApp) -> Iterator[StandInEdge]:
-    """Let the guard of `app` believe a throwaway edge and no other, until the context ends.
+def fake_edge(app: ASGIApp) -> Iterator[FakeEdge]:
+    """Let the guard of `app` accept a fake edge and no other, until the context ends.
 
     Raises:
         LookupError: there is no guard, so a test would prove nothing.
 
     """
-    door = _door_of(app)
-    edge = _stand_in_for(app, door)
-    kept, door.keys = door.keys, _StandInKeys(edge, door.keys)
+    guard = _guard_of(app)
+    edge = _fake_edge_for(app, guard)
+    kept, guard.startup.keys = guard.startup.keys, _FakeEdgeKeys(edge, guard.startup.keys)
     try:
         yield edge
     finally:
-        door.keys = kept
+        guard.startup.keys = kept
 
 
-def lasting_edge(app: ASGIApp) -> StandInEdge:
-    """Return the throwaway edge that the guard of `app` believes; from now on, if none yet.
+def lasting_edge(app: ASGIApp) -> FakeEdge:
+    """Return the fake edge that the guard of `app` accepts; from now on, if none yet.
 
     Raises:
         LookupError: there is no guard, so a test would prove nothing.
 
     """
-    door = _door_of(app)
-    if not isinstance(door.keys, _StandInKeys):
-        door.keys = _StandInKeys(_stand_in_for(app, door), door.keys)
-        _changed.add(door)
-    return door.keys.edge
+    guard = _guard_of(app)
+    if not isinstance(guard.startup.keys, _FakeEdgeKeys):
+        guard.startup.keys = _FakeEdgeKeys(_fake_edge_for(app, guard), guard.startup.keys)
+        _changed.add(guard)
+    return guard.startup.keys.edge
 
 
-def believe_again() -> None:
-    """Let every guard that `lasting_edge` changed believe its own keys again."""
-    for door in list(_changed):
-        if isinstance(door.keys, _StandInKeys):
-            door.keys = door.keys.replaced
-        _changed.discard(door)
+def restore_keys() -> None:
+    """Give every guard that `lasting_edge` changed its own keys again."""
+    for guard in list(_changed):
+        if isinstance(guard.startup.keys, _FakeEdgeKeys):
+            guard.startup.keys = guard.startup.keys.replaced
+        _changed.discard(guard)
 
 
-class _StandInKeys(StaticKeys):
-    """The keys of a throwaway edge, and those in whose place they stand."""
+class _FakeEdgeKeys(StaticKeys):
+    """The keys of a fake edge, and those that they replace."""
 
-    def __init__(self, edge: StandInEdge, replaced: KeySource) -> None:
+    def __init__(self, edge: FakeEdge, replaced: KeySource) -> None:
         super().__init__(read_jwks(json.dumps(edge.jwks).encode()))
         self.edge = edge
         self.replaced = replaced
@@ -232,9 +233,9 @@ class _StandInKeys(StaticKeys):
 _changed = weakref.WeakSet[FastgateMiddleware]()
 
 
-def _stand_in_for(app: ASGIApp, door: FastgateMiddleware) -> StandInEdge:
-    settings = door.settings
-    return StandInEdge(routed_app(app), issuer=settings.edge, audience=settings.audience)
+def _fake_edge_for(app: ASGIApp, guard: FastgateMiddleware) -> FakeEdge:
+    settings = guard.settings
+    return FakeEdge(routed_app(app), issuer=settings.edge, audience=settings.audience)
 
 
 def _caller(sub: str | None, scopes: Iterable[str], more: dict[str, Any]) -> LocalCaller | None:
@@ -255,7 +256,7 @@ def _as_the_edge(methods: list[str] | None, scope: Scope) -> Response | None:
     return Response(json.dumps(problem), status, headers)
 
 
-def _door_of(app: object) -> FastgateMiddleware:
+def _guard_of(app: object) -> FastgateMiddleware:
     layer: object = app
     while layer is not None:
         if isinstance(layer, FastgateMiddleware):

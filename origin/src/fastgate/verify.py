@@ -1,26 +1,27 @@
-"""Decide whether a header is the edge's word about this very request.
+"""Verify that the edge signed a header for this very request.
 
 In: the header's bytes, the edge's keys, the request and the time. Out: `EdgeClaims`, or a `Refused`
-that names the cause. Pure: it fetches nothing, reads no clock and logs nothing. It is the only
-module that imports `jwt`, and takes one thing from it, the ES256 signature check; header and
-payload are parsed here, once and strictly, from the very bytes that were signed.
+that names the cause. Pure: it fetches nothing, reads no clock and logs nothing. Header and payload
+are parsed once and strictly, from the very bytes that were signed; `cryptography` checks ES256.
 """
 
 import hashlib
 from base64 import urlsafe_b64encode
 from binascii import a2b_base64
-from collections.abc import Mapping
 from functools import lru_cache
 from hmac import compare_digest
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 from urllib.parse import unquote
 
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
-from jwt.algorithms import ECAlgorithm
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
 
 from fastgate import errors, strict_json
 from fastgate.claims import EdgeClaims, Transaction
-from fastgate.origin_keys import OriginKey
+from fastgate.keys.key_set import KeySet
+from fastgate.keys.origin import OriginKey
 
 ES256, HS256 = "ES256", "HS256"
 TYPE = "txntoken+jwt"
@@ -28,10 +29,7 @@ MAX_TOKEN_BYTES = 8192
 MAX_LIFETIME_SECONDS = 60
 ES256_BYTES = 64
 
-KeySet: TypeAlias = Mapping[str, EllipticCurvePublicKey] | Mapping[str, OriginKey]
-"""Keys by `kid`, all for one algorithm: the published ones for ES256, or an origin's for HS256."""
-
-_es256 = ECAlgorithm(ECAlgorithm.SHA256)
+_ECDSA_SHA256 = ECDSA(SHA256())
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 _TO_BASE64 = bytes.maketrans(b"-_", b"+/")
 # By how many characters are left over behind the last whole four: what is missing, and which
@@ -75,7 +73,7 @@ def verify(
 
     Args:
         token: the value of the one `Fastgate-Identity` header.
-        keys: the edge's keys by `kid`; they say which algorithm is believed.
+        keys: the edge's keys by `kid`; they say which algorithm is accepted.
         head: the request that the origin is about to run.
         issuer: the edge's `iss`, exactly.
         audience: this origin's `aud`, exactly.
@@ -122,10 +120,23 @@ def _authenticated_payload(token: bytes, keys: KeySet) -> dict[str, object]:
     else:
         if algorithm != ES256:
             raise errors.AlgorithmRefused
-        signed = len(signature) == ES256_BYTES and _es256.verify(signing_input, key, signature)
+        signed = _is_signed_by(key, signing_input, signature)
     if not signed:
         raise errors.SignatureInvalid
     return _json_object(payload)
+
+
+def _is_signed_by(key: EllipticCurvePublicKey, signing_input: bytes, signature: bytes) -> bool:
+    # RFC 7518 §3.4: R and S, 32 octets each; `cryptography` reads them as DER.
+    if len(signature) != ES256_BYTES:
+        return False
+    half = ES256_BYTES // 2
+    r, s = int.from_bytes(signature[:half]), int.from_bytes(signature[half:])
+    try:
+        key.verify(encode_dss_signature(r, s), signing_input, _ECDSA_SHA256)
+    except InvalidSignature:
+        return False
+    return True
 
 
 # An edge writes the same header for as long as it signs with the same key.

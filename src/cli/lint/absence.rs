@@ -129,7 +129,7 @@ fn collect<'policy>(
     let read = reader.paths(kind);
     let is_sure = |claim: &&ClaimPath| present.contains(claim) || reader.demands(claim);
     if negated && (read.is_empty() || !read.iter().all(is_sure)) {
-        found.push(Absence { kind, read, issuer: &reader.0.id });
+        found.push(Absence { kind, read, issuer: reader.0.id.as_str() });
     }
 }
 

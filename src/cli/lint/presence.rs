@@ -1,6 +1,6 @@
 //! The claims that a caller who meets a condition certainly has.
 
-use fastgate::identity::rehearsal::accepted;
+use fastgate::identity::sample_token::accepted;
 use fastgate::policy::conditions::Condition;
 use fastgate::policy::{ClaimPath, Issuer, Requirement};
 
@@ -47,7 +47,7 @@ impl<'policy> Reader<'policy> {
     pub(super) fn demands(self, claim: &ClaimPath) -> bool {
         let mut steps = claim.steps();
         match (steps.next(), steps.next()) {
-            (Some(name), None) => self.0.introspection.is_none() && self.0.demands.required.contains_key(name),
+            (Some(name), None) => self.0.introspection.is_none() && self.0.rules.required.contains_key(name),
             _ => false,
         }
     }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use fastgate::content::{Body, ContentError};
 use fastgate::headers::Headers;
-use fastgate::identity::deny_list::{DenyList, DenyListUnavailable, Entry, Mark};
+use fastgate::identity::deny_list::{DenyList, DenyListUnavailable, Entry, RevocationKey};
+use fastgate::identity::dpop::used::{ProofId, UsedProofs, UsedProofsUnreachable};
 use fastgate::identity::introspection::{IntrospectionUnavailable, Introspector};
 use fastgate::identity::keys::KeySet;
-use fastgate::identity::replay::{ProofId, Replays, ReplaysUnreachable};
 use fastgate::identity::{KeySource, KeysUnavailable, Wanted};
 use fastgate::place::{AclAction, AclUnavailable, Acls};
 use fastgate::policy::limits::Limit;
@@ -46,7 +46,7 @@ pub(super) struct EmptyDenyList {
 }
 
 impl DenyList for EmptyDenyList {
-    fn entries(&mut self, _: &[Mark], _: u64) -> Result<Vec<(Mark, Entry)>, DenyListUnavailable> {
+    fn entries(&mut self, _: &[RevocationKey], _: u64) -> Result<Vec<(RevocationKey, Entry)>, DenyListUnavailable> {
         self.was_read = true;
         Ok(Vec::new())
     }
@@ -58,8 +58,8 @@ pub(super) struct NoUsedProofs {
     pub(super) was_read: bool,
 }
 
-impl Replays for NoUsedProofs {
-    fn is_first(&mut self, _: &ProofId, _: u64) -> Result<bool, ReplaysUnreachable> {
+impl UsedProofs for NoUsedProofs {
+    fn is_first(&mut self, _: &ProofId, _: u64) -> Result<bool, UsedProofsUnreachable> {
         self.was_read = true;
         Ok(true)
     }
@@ -75,7 +75,7 @@ pub(super) struct Keys {
 impl KeySource for Keys {
     fn keys(&mut self, issuer: &Issuer, _: Wanted) -> Result<Arc<KeySet>, KeysUnavailable> {
         let Issuer { id, .. } = issuer;
-        self.sets.get(id).cloned().ok_or_else(|| {
+        self.sets.get(id.as_str()).cloned().ok_or_else(|| {
             let cause = format!("give the issuer's key set with --jwks {id}=FILE, or --claims instead of a token");
             self.missing = Some(format!("the keys of issuer \"{id}\" are missing: {cause}"));
             KeysUnavailable { issuer: id.clone(), cause }

@@ -1,6 +1,8 @@
-//! What can be wrong with a proof of possession.
+//! Why a proof of possession is refused.
 
-/// Why a proof is not good. All of them look the same to the client, but for a missing nonce, which it is given.
+use crate::identity::jws::Malformed;
+
+/// Why a proof is not valid. The client gets the same response for all of them except a missing nonce: it gets one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProofError {
     /// There is no `DPoP` field beside `Authorization: DPoP`.
@@ -12,16 +14,17 @@ pub enum ProofError {
         /// How many.
         count: usize,
     },
-    /// The token is not bound to a key, so that no proof could be one of it.
+    /// The token is not bound to a key, so no proof fits it.
     #[error("the token is not bound to a key that a proof could be made with")]
     Unbound,
-    /// Longer than a proof has reason to be.
+    /// Longer than a proof needs to be.
     #[error("the proof is too long")]
     TooLong,
     /// Not three segments of unpadded, canonical base64url that hold two JSON objects with unique members (point 2).
     #[error("the proof is not a compact JWS of two JSON objects")]
     Malformed,
-    /// `crit`, `b64`, or the `cty` of a nested token: they would change what the proof means (RFC 7515 §4.1.11, RFC 7797).
+    /// `crit`, `b64`, or the `cty` of a nested token: they would change the meaning of the proof (RFC 7515 §4.1.11, RFC
+    /// 7797).
     #[error("the proof's header asks for an extension: {member}")]
     Extension {
         /// The member.
@@ -33,10 +36,10 @@ pub enum ProofError {
     /// `alg` is missing or not accepted (point 5).
     #[error("the proof's algorithm is not accepted")]
     Algorithm,
-    /// `jwk` is missing, holds private members, or is no key for `alg` (points 5 and 7).
+    /// `jwk` is missing, holds private members, or is not a key for `alg` (points 5 and 7).
     #[error("the proof's jwk is not a public key for its algorithm")]
     Key,
-    /// A claim is missing, or is not what a claim of its name can be (point 3).
+    /// A claim is missing or malformed (point 3).
     #[error("the proof's claim {claim} is missing or malformed")]
     Claim {
         /// The claim.
@@ -66,13 +69,47 @@ pub enum ProofError {
     /// Its key is not the one that the token is bound to (point 12).
     #[error("the proof is by another key than the token's")]
     OtherKey,
-    /// `nonce` is missing, or is none that this edge gave of late (point 10, §9).
+    /// `nonce` is missing, or is not a recent one of this edge (point 10, §9).
     #[error("the proof has no current nonce of this edge")]
     Nonce,
-    /// The signature is not by its own key (point 6).
+    /// The signature is not valid for its own key (point 6).
     #[error("the proof's signature is not valid")]
     Signature,
     /// It was used before (RFC 9449 §11.1).
     #[error("the proof was used before")]
     Replayed,
+}
+
+impl ProofError {
+    /// The code for logs, metrics and tests.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Missing => "proof-missing",
+            Self::Repeated { .. } => "proof-repeated",
+            Self::Unbound => "proof-unbound",
+            Self::TooLong => "proof-too-long",
+            Self::Malformed => "proof-malformed",
+            Self::Extension { .. } => "proof-extension",
+            Self::Type => "proof-type",
+            Self::Algorithm => "proof-algorithm",
+            Self::Key => "proof-key",
+            Self::Claim { .. } => "proof-claim",
+            Self::Method => "proof-method",
+            Self::Url => "proof-url",
+            Self::TooOld { .. } => "proof-too-old",
+            Self::TooEarly { .. } => "proof-too-early",
+            Self::Token => "proof-token",
+            Self::OtherKey => "proof-other-key",
+            Self::Nonce => "proof-nonce",
+            Self::Signature => "proof-signature",
+            Self::Replayed => "proof-replayed",
+        }
+    }
+}
+
+impl From<Malformed> for ProofError {
+    fn from(_: Malformed) -> Self {
+        Self::Malformed
+    }
 }

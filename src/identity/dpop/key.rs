@@ -1,12 +1,15 @@
-//! The key in the header of a proof. It says nothing about who holds it; the token's `cnf.jkt` does.
+//! The key in the header of a proof. Only the token's `cnf.jkt` says whose key it is.
 
 use serde_json::{Map, Value};
 
-use super::{ALGORITHMS, ProofError};
+use super::error::ProofError;
 use crate::identity::keys::Key;
 use crate::policy::AlgorithmName;
 
-/// A public key that signs proofs, and its algorithm.
+/// The algorithms by which a proof may be signed, all of them asymmetric (RFC 9449 §4.3, point 5).
+pub const ALGORITHMS: [&str; 2] = ["ES256", "EdDSA"];
+
+/// A public key that verifies proofs, and its algorithm.
 #[derive(Clone, Debug)]
 pub(super) struct ProofKey {
     key: Key,
@@ -14,8 +17,7 @@ pub(super) struct ProofKey {
 }
 
 impl ProofKey {
-    /// Reads `jwk` as a key for `alg`, by the rules that are those of an issuer's keys. A key that says of itself that it is
-    /// for something else is none.
+    /// Reads `jwk` as a key for `alg`, by the rules for keys of issuers. A key that declares another use is refused.
     pub(super) fn read(alg: &str, jwk: &Map<String, Value>) -> Result<Self, ProofError> {
         let algorithm = AlgorithmName::from_jose(alg)
             .filter(|algorithm| ALGORITHMS.iter().any(|name| AlgorithmName::from_jose(name) == Some(*algorithm)))

@@ -2,8 +2,8 @@
 
 use crate::request::{CanonicalPath, Target};
 
-/// Whether `htu` is the URL of `target`, query and fragment of both ignored: scheme and host compare without case, a
-/// default port may be left out, and both paths are compared in the one canonical form. A path that has none is nobody's.
+/// Whether `htu` is the URL of `target`, without the query and fragment of both. Scheme and host compare without case,
+/// a default port may be omitted, and both paths are compared in canonical form. A path without one never matches.
 pub(super) fn is_of(htu: &str, target: &Target) -> bool {
     let Some((scheme, rest)) = htu.split_once("://") else { return false };
     let rest = rest.split(['?', '#']).next().unwrap_or(rest);

@@ -2,13 +2,13 @@
 
 use std::cmp::Ordering;
 
-use super::TemplateError;
+use super::error::TemplateError;
 
 /// One piece of a template between two slashes.
 ///
 /// Segments are ordered by how specific they are: a literal is greater than a parameter, a parameter greater than a
-/// `path`; of two parameters the one with more literal text, then with more of it in front, then the one with the narrower
-/// convertor.
+/// `path`; of two parameters the one with more literal text, then with more of it in front, then the one with the
+/// narrower convertor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Segment {
     /// Text that must be there as it stands.
@@ -101,7 +101,7 @@ impl Segment {
 }
 
 impl Parameter {
-    /// The part of `segment` that the parameter stands for, if it matches.
+    /// The value of the parameter in `segment`; `None` if it does not match.
     #[must_use]
     pub fn capture<'path>(&self, segment: &'path str) -> Option<&'path str> {
         let value = segment.strip_prefix(self.prefix.as_str())?.strip_suffix(self.suffix.as_str())?;
@@ -119,12 +119,13 @@ impl Parameter {
 }
 
 impl Convertor {
-    /// The one spelling of the value that `text` stands for; nothing where the convertor does not match it. The
-    /// framework converts before the endpoint sees a value (`starlette.convertors`): `7` and `007` are one order, a UUID
-    /// is the same in either case and without hyphens.
+    /// The canonical spelling of the value that `text` denotes; `None` if the convertor does not match it. The
+    /// framework converts before the endpoint sees a value (`starlette.convertors`): `7` and `007` are one order, a
+    /// UUID is the same in either case and without hyphens.
     ///
-    /// An `int` comes without leading zeros, a `uuid` in lower case with its four hyphens (RFC 9562 §4), a `float` as the
-    /// shortest decimal that reads as the same 64-bit number, always with a point; each is matched by its convertor.
+    /// An `int` comes without leading zeros, a `uuid` in lower case with its four hyphens (RFC 9562 §4), a `float` as
+    /// the shortest decimal that reads as the same 64-bit number, always with a point; each is matched by its
+    /// convertor.
     #[must_use]
     pub fn canonical(self, text: &str) -> Option<String> {
         if !self.accepts(text) {
@@ -156,9 +157,9 @@ fn without_leading_zeros(digits: &str) -> &str {
     if stripped.is_empty() { "0" } else { stripped }
 }
 
-/// A number without sign, as Python's `float` reads digits: what is too large for 64 bits is infinite there, too, and is
-/// spelled as the first power of ten that is.
-pub(in crate::policy) fn canonical_float(value: f64) -> String {
+/// A number without sign, as Python's `float` reads digits: what is too large for 64 bits is infinite there, too, and
+/// is spelled as the first power of ten that is.
+pub(super) fn canonical_float(value: f64) -> String {
     if value.is_infinite() {
         return format!("1{}.0", "0".repeat(309));
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::places::{self, KeysDigest};
 use crate::identity::discovery;
-use crate::identity::key_life::{Given, HeldKeys, fresh_for};
+use crate::identity::key_life::{CachedKeySet, FetchedAt, fresh_for};
 use crate::identity::keys::{KeySet, MAX_JWKS_BYTES};
 use crate::policy::Issuer;
 use crate::ports::scoped::{Scoped, Space};
@@ -31,7 +31,7 @@ const FAILED: &[u8] = b"failed";
 /// The result of a fetch, for one request.
 pub(super) enum Fetch {
     /// The issuer served this set.
-    Given(HeldKeys),
+    Given(CachedKeySet),
     /// Another request asked the issuer within the cool-down.
     RecentlyAsked(Outcome),
     /// The issuer failed, or the cache does not say whether it may be asked.
@@ -61,14 +61,14 @@ pub(super) fn fetch(
         // Other requests wait for this one: a single failure must not refuse all of them.
         fetched = key_set(issuer, scoped);
     }
+    let full = issuer.key_life.cool_down.as_u64();
     let (result, outcome, cool_down) = match fetched {
         Ok((keys, given, json)) => {
             places::remember(issuer, digest, json, given, scoped);
-            (Fetch::Given(HeldKeys::with_note(keys, Some(given))), GIVEN, issuer.key_life.cool_down)
+            (Fetch::Given(CachedKeySet::with_note(keys, Some(given))), GIVEN, full)
         }
         Err(cause) => {
-            let cool_down =
-                if has_keys { issuer.key_life.cool_down } else { issuer.key_life.cool_down.min(COLD_RETRY) };
+            let cool_down = if has_keys { full } else { full.min(COLD_RETRY) };
             (Fetch::Failed(cause), FAILED, cool_down)
         }
     };
@@ -78,7 +78,7 @@ pub(super) fn fetch(
 
 /// The key set of `issuer`, when it was served, and its text. The error names the URL and what was wrong with the
 /// response.
-fn key_set(issuer: &Issuer, scoped: Scoped<'_>) -> Result<(KeySet, Given, Vec<u8>), String> {
+fn key_set(issuer: &Issuer, scoped: Scoped<'_>) -> Result<(KeySet, FetchedAt, Vec<u8>), String> {
     let at = scoped.now();
     let uri = match &issuer.jwks_uri {
         Some(uri) => uri.clone(),
@@ -87,7 +87,7 @@ fn key_set(issuer: &Issuer, scoped: Scoped<'_>) -> Result<(KeySet, Given, Vec<u8
     let response = document(&uri, issuer, scoped)?;
     let fresh_for = fresh_for(&issuer.key_life, response.cache_control.as_deref(), response.age.as_deref());
     let keys = KeySet::parse(&response.body).map_err(|error| format!("{uri}: {error}"))?;
-    Ok((keys, Given::new(at, fresh_for), response.body))
+    Ok((keys, FetchedAt::new(at, fresh_for), response.body))
 }
 
 fn discover(issuer: &Issuer, scoped: Scoped<'_>) -> Result<String, String> {

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 
 use crate::digest::add_parts;
-use crate::identity::key_life::{Given, HeldKeys};
+use crate::identity::key_life::{CachedKeySet, FetchedAt};
 use crate::identity::keys::{KeySet, MAX_JWKS_BYTES};
 use crate::policy::Issuer;
 use crate::ports::scoped::{Scoped, Space};
@@ -39,18 +39,18 @@ impl KeysDigest {
     /// The note of a set that the issuer served at `given`: Unix seconds, seconds of freshness, the digest in
     /// base64url, separated by single spaces.
     #[must_use]
-    pub fn note(&self, given: Given) -> String {
+    pub fn note(&self, given: FetchedAt) -> String {
         format!("{} {}", given.to_note(), URL_SAFE_NO_PAD.encode(self.0))
     }
 
     /// Reads a [`note`](Self::note); `None` if it is malformed or for another digest.
     #[must_use]
-    pub fn read_note(&self, note: &[u8]) -> Option<Given> {
+    pub fn read_note(&self, note: &[u8]) -> Option<FetchedAt> {
         let (given, digest) = std::str::from_utf8(note).ok()?.rsplit_once(' ')?;
         if URL_SAFE_NO_PAD.decode(digest).ok()? != self.0 {
             return None;
         }
-        Given::from_note(given.as_bytes())
+        FetchedAt::from_note(given.as_bytes())
     }
 
     pub(super) const fn as_bytes(&self) -> &[u8; 32] {
@@ -59,10 +59,10 @@ impl KeysDigest {
 }
 
 /// A lookup in one place.
-pub(super) type Lookup = fn(&Issuer, &KeysDigest, Scoped<'_>) -> Option<HeldKeys>;
+pub(super) type Lookup = fn(&Issuer, &KeysDigest, Scoped<'_>) -> Option<CachedKeySet>;
 
 /// The set in the POP's cache.
-pub(super) fn cached(issuer: &Issuer, digest: &KeysDigest, scoped: Scoped<'_>) -> Option<HeldKeys> {
+pub(super) fn cached(issuer: &Issuer, digest: &KeysDigest, scoped: Scoped<'_>) -> Option<CachedKeySet> {
     let found = scoped.cached(Space::KeySet, digest.as_bytes(), MAX_JWKS_BYTES).ok()??;
     usable(issuer, Some(digest.read_note(&found.note)?), &found.value, scoped)
 }
@@ -72,17 +72,17 @@ pub(super) fn cached_later(
     issuer: &Issuer,
     digest: &KeysDigest,
     scoped: Scoped<'_>,
-    known: &HeldKeys,
-) -> Option<HeldKeys> {
+    known: &CachedKeySet,
+) -> Option<CachedKeySet> {
     let note = scoped.cached_note(Space::KeySet, digest.as_bytes()).ok()??;
-    let is_later = |given: &Given| Some(*given) > known.given_at();
+    let is_later = |given: &FetchedAt| Some(*given) > known.fetched_at();
     digest.read_note(&note).filter(is_later)?;
     cached(issuer, digest, scoped).filter(|held| held.is_newer_than(known))
 }
 
 /// The set in the KV store, under `jwks/` and the policy's id of the issuer. An operator may have stored it: such a set
 /// has no note, and names its issuer in a member `issuer`.
-pub(super) fn stored(issuer: &Issuer, digest: &KeysDigest, scoped: Scoped<'_>) -> Option<HeldKeys> {
+pub(super) fn stored(issuer: &Issuer, digest: &KeysDigest, scoped: Scoped<'_>) -> Option<CachedKeySet> {
     let found = scoped.kv(&store_key(issuer), MAX_JWKS_BYTES).ok()??;
     let given = match found.note.as_slice() {
         [] if is_seeded_for(issuer, &found.value) => None,
@@ -91,8 +91,8 @@ pub(super) fn stored(issuer: &Issuer, digest: &KeysDigest, scoped: Scoped<'_>) -
     usable(issuer, given, &found.value, scoped)
 }
 
-fn usable(issuer: &Issuer, given: Option<Given>, json: &[u8], scoped: Scoped<'_>) -> Option<HeldKeys> {
-    let held = HeldKeys::with_note(KeySet::parse(json).ok()?, given);
+fn usable(issuer: &Issuer, given: Option<FetchedAt>, json: &[u8], scoped: Scoped<'_>) -> Option<CachedKeySet> {
+    let held = CachedKeySet::with_note(KeySet::parse(json).ok()?, given);
     held.is_usable(scoped.now(), &issuer.key_life).then_some(held)
 }
 
@@ -102,9 +102,9 @@ fn is_seeded_for(issuer: &Issuer, json: &[u8]) -> bool {
 }
 
 /// Writes a fetched set to both places. A failed write does not refuse the request.
-pub(super) fn remember(issuer: &Issuer, digest: &KeysDigest, json: Vec<u8>, given: Given, scoped: Scoped<'_>) {
+pub(super) fn remember(issuer: &Issuer, digest: &KeysDigest, json: Vec<u8>, given: FetchedAt, scoped: Scoped<'_>) {
     let set = Stored { note: digest.note(given).into_bytes(), value: json };
-    let _ = scoped.cache(Space::KeySet, digest.as_bytes(), &set, issuer.key_life.max_stale);
+    let _ = scoped.cache(Space::KeySet, digest.as_bytes(), &set, issuer.key_life.max_stale.as_u64());
     let _ = scoped.kv_put(&store_key(issuer), &set);
 }
 
@@ -115,12 +115,12 @@ fn store_key(issuer: &Issuer) -> String {
 #[cfg(test)]
 mod tests {
     use super::KeysDigest;
-    use crate::identity::key_life::Given;
+    use crate::identity::key_life::FetchedAt;
     use crate::time::UnixTime;
 
     #[test]
     fn a_note_is_read_for_the_digest_that_it_was_written_for() {
-        let given = Given::new(UnixTime::from_seconds(17), 60);
+        let given = FetchedAt::new(UnixTime::from_seconds(17), 60);
         let digest = KeysDigest::new("https://idp.test", None, "idp");
         assert_eq!(digest.read_note(digest.note(given).as_bytes()), Some(given));
         for other in [

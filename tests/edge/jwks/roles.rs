@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use fastgate::identity::key_life::Given;
+use fastgate::identity::key_life::FetchedAt;
 use fastgate::ports::KeysDigest;
 use fastgate::time::UnixTime;
 use serde_json::{Value, json};
@@ -25,7 +25,7 @@ fn verdict(edge: &Edge, reply: &Reply) -> Value {
 fn keys_of_a_former_provider_under_the_same_id_open_nothing() {
     let present = KeysDigest::new("https://idp.test", None, "test");
     let former = KeysDigest::new("https://former.test", None, "test");
-    let given = Given::new(UnixTime::from_seconds(now() - 100), 3600);
+    let given = FetchedAt::new(UnixTime::from_seconds(now() - 100), 3600);
     for note in [String::new(), format!("{} 3600", now() - 100), former.note(given), present.note(given)] {
         let issuer = Issuer::healthy();
         issuer.serve(OTHER_KEYS);

@@ -1,4 +1,5 @@
-//! The desk and the edge agree: `fastgate explain`, as it is run, and the guest, over generated requests.
+//! Offline and at the edge one request has one outcome: `fastgate explain`, as it is run, and the guest, over generated
+//! requests.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -7,10 +8,10 @@ use std::process::Command;
 use hyper::Body;
 use serde_json::{Value, json};
 
-use super::desk;
 use super::gate::{Gate, Setting, ask, request};
 use super::places::world;
 use crate::support::edge::RUNTIME;
+use crate::support::provider;
 use crate::support::tokens::now;
 
 const REQUESTS: usize = 10_000;
@@ -37,7 +38,7 @@ impl Dice {
 
 fn policy() -> Value {
     json!({
-        // Written with its port, too: the desk describes requests over TLS, the sockets of this test are plain.
+        // Written with its port, too: `explain` describes requests over TLS, the sockets of this test are plain.
         "edge": { "issuer": "https://edge.test", "hosts": ["edge.test", "edge.test:443"] },
         "rules": { "member": { "any": [{ "role": "admin" }, { "claim": { "name": "tenant", "equals_path": "tenant" } }] } },
         "places": {
@@ -122,7 +123,7 @@ fn case(dice: &mut Dice, tokens: &[String]) -> Value {
         headers.push(json!(["authorization", "Basic dTpw"]));
     }
     let mut case = json!({
-        "method": method, "target": format!("{}{query}", dice.pick(&PATHS)), "headers": headers, "client": client
+        "method": method, "target": format!("{}{query}", dice.pick(&PATHS)), "headers": headers, "address": client
     });
     if asn > 0 {
         let facts = json!({
@@ -170,7 +171,7 @@ fn explain_says_of_ten_thousand_generated_requests_what_the_edge_does_with_them(
     let output = Command::new(env!("CARGO_BIN_EXE_fastgate"))
         .arg("explain")
         .arg("--policy")
-        .arg(file("policy.json", &desk::policy(&policy()).to_string()))
+        .arg(file("policy.json", &provider::policy(&policy()).to_string()))
         .arg("--requests")
         .arg(file("requests.ndjson", &lines))
         .arg(format!("--jwks=main={}", file("jwks.json", &gate.main.jwks()).display()))
@@ -211,7 +212,7 @@ fn edge(gate: &Gate, case: &Value) -> String {
     for field in case["headers"].as_array().unwrap() {
         asked = asked.header(field[0].as_str().unwrap(), field[1].as_str().unwrap());
     }
-    let client = case["client"].as_str().unwrap().parse().unwrap();
+    let client = case["address"].as_str().unwrap().parse().unwrap();
     let answer = RUNTIME.block_on(ask(gate.viceroy(), client, asked.body(Body::empty()).unwrap()));
     answer.field("x-request-id").unwrap().to_owned()
 }

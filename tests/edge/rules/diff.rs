@@ -5,9 +5,9 @@ use std::process::Command;
 use hyper::Body;
 use serde_json::{Value, json};
 
-use super::desk;
 use super::gate::{Gate, Setting, get, get_as, request};
 use super::places::world;
+use crate::support::provider;
 
 const BERLIN: &str = "198.51.100.10";
 const TOKYO: &str = "2001:db8:81::1";
@@ -58,8 +58,8 @@ fn every_verdict_that_differs_is_listed_and_what_cannot_be_judged_again_is_count
         std::fs::write(&path, text).unwrap();
         path
     };
-    let old = file("old.json", &desk::policy(&old).to_string());
-    let new = file("new.json", &desk::policy(&new).to_string());
+    let old = file("old.json", &provider::policy(&old).to_string());
+    let new = file("new.json", &provider::policy(&new).to_string());
     let diff = |old: &std::path::Path, new: &std::path::Path| {
         let log = file("requests.ndjson", &text);
         let command = Command::new(env!("CARGO_BIN_EXE_fastgate"))

@@ -12,8 +12,8 @@ use hyper::{Body, Request, Response, Server, StatusCode, body};
 use serde_json::Value;
 use viceroy_lib::ExecuteCtx;
 
-use super::desk::{self, Provider};
 use crate::support::edge::{Edge, Place, RUNTIME, Stores};
+use crate::support::provider::{self, Provider};
 use crate::support::tokens::now;
 use crate::support::world::keys_note;
 
@@ -58,7 +58,7 @@ impl Gate {
         let main = Provider::new("https://idp.test");
         let arrived = Arc::new(Mutex::new(Vec::new()));
         let application = application(Arc::clone(&arrived));
-        let policy = desk::policy(parts);
+        let policy = provider::policy(parts);
         let seeds = [("policy", policy.to_string()), ("jwks/main", main.jwks())];
         let mut kv = seeds.map(|(key, value)| (key.to_owned(), value)).to_vec();
         kv.extend_from_slice(&setting.kv);

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::desk;
 use super::gate::{Gate, Setting, get, get_as};
+use crate::support::provider;
 
 fn gate(shadow: &str) -> Gate {
     let active = json!({ "routes": [{ "id": "r", "path": "/r", "methods": ["GET"], "access": "optional" }] });
@@ -13,7 +13,7 @@ fn gate(shadow: &str) -> Gate {
 
 #[test]
 fn a_shadow_policy_is_judged_and_logged_and_changes_nothing() {
-    let shadow = desk::policy(&json!({
+    let shadow = provider::policy(&json!({
         "limits": { "l": { "count": 1, "window": 600, "by": ["subject"] } },
         "routes": [{ "id": "r", "path": "/r", "methods": ["GET"], "scopes": ["r:read"], "limits": ["l"] }]
     }));

@@ -8,9 +8,9 @@ use hyper::body::Bytes;
 use hyper::{Body, Request};
 use serde_json::json;
 
-use super::desk;
 use super::gate::{Gate, Setting, minted, request};
 use crate::support::edge::RUNTIME;
+use crate::support::provider;
 use crate::support::tokens::now;
 
 static GATE: LazyLock<Gate> = LazyLock::new(|| {
@@ -83,7 +83,7 @@ fn a_shadow_policy_that_signs_bodies_does_not_read_the_live_requests() {
             "id": "r", "path": "/r", "methods": ["POST"], "access": "public", "sign_body": sign, "accepts": accepts
         }] })
     };
-    let kv = vec![("policy.shadow".to_owned(), desk::policy(&route(true)).to_string())];
+    let kv = vec![("policy.shadow".to_owned(), provider::policy(&route(true)).to_string())];
     let gate = Gate::with(&route(false), &Setting { kv, ..Setting::default() });
     let answer = gate.ask(request("POST", "/r").body(pieces(vec![vec![b'x'; 1000]; 5], false)).unwrap());
     assert_eq!(answer.status, 200);

@@ -1,0 +1,1 @@
+"""Read an app and compile it into the route table of the edge."""

@@ -1,0 +1,1 @@
+"""Which callers the dependencies and signatures of an endpoint ask for."""

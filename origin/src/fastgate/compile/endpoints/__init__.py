@@ -1,0 +1,1 @@
+"""Which endpoints an app serves, and what the edge calls them."""

@@ -1,0 +1,54 @@
+"""Read attributes of objects without running any of their code (`inspect.getattr_static`).
+
+In: any object, however it answers. Out: what is stored in it. An object that answers to every
+name, as mocks do, has no attributes here but those that it holds.
+"""
+
+from collections.abc import Mapping
+from types import GetSetDescriptorType, MappingProxyType, MemberDescriptorType
+
+_STORED = (GetSetDescriptorType, MemberDescriptorType)
+_class_members = vars(type)["__dict__"].__get__
+
+
+def is_a(target: object, *kinds: type) -> bool:
+    """Whether the object is an instance of a class, whatever it says of its own `__class__`."""
+    return any(kind in type(target).__mro__ for kind in kinds)
+
+
+def own(target: object) -> Mapping[str, object]:
+    """Return the attributes of the object itself, or the members of a class; empty if none."""
+    if is_a(target, type):
+        members: Mapping[str, object] = _class_members(target)
+        return members
+    for kind in type(target).__mro__:
+        if (descriptor := _class_members(kind).get("__dict__")) is not None:
+            found = _stored(descriptor, target)
+            return found if is_a(found, dict, MappingProxyType) else {}  # type: ignore[return-value]
+    return {}
+
+
+def attribute(target: object, name: str) -> object:
+    """Return what is stored as an attribute of an object, in a slot of it, or in its class.
+
+    None if there is nothing, or what would have to be computed.
+    """
+    mine = own(target)
+    if name in mine:
+        return mine[name]
+    for kind in type(target).__mro__:
+        members = _class_members(kind)
+        if name in members:
+            found = members[name]
+            computed = any("__get__" in own(each) for each in type(found).__mro__)
+            return _stored(found, target) if computed else found
+    return None
+
+
+def _stored(descriptor: object, target: object) -> object:
+    if not is_a(descriptor, *_STORED):
+        return None
+    try:
+        return descriptor.__get__(target)  # type: ignore[attr-defined]
+    except Exception:  # a slot without a value; a proxy, written in C, of nothing
+        return None

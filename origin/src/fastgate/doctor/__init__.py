@@ -1,0 +1,1 @@
+"""Send forged requests to a running origin and report which of them it accepted."""

@@ -1,0 +1,101 @@
+"""Probes: requests with a forged header, and the target under test that must refuse them.
+
+In: what is known of an origin. Out: headers, right in everything or wrong in what is asked for.
+It sends nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from fastgate.content import content_digest
+from fastgate.fake_edge.signing import SigningKey, contract, identity_claims
+from fastgate.local_rules import LocalCaller
+from fastgate.verify import ES256, HS256
+
+HEADER = "Fastgate-Identity"
+Fields = tuple[tuple[str, str], ...]
+
+BY_SERVER = frozenset({400, 413, 414, 421, 426, 431, 501, 505})
+"""How a server refuses a request that it does not hand on to the app."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One request that must not be let in."""
+
+    name: str
+    fields: Fields = ()
+    method: str | None = None
+    """Another method than the one that is under examination."""
+    request_target: str | None = None
+    """Another request target than the one that is under examination."""
+    body: bytes | None = None
+    """Another body than the one that is under examination."""
+    must_pass: bool = False
+    """The control: a request that must be let in, or the others prove nothing."""
+    before: frozenset[int] = frozenset()
+    """The statuses by which a server, or a proxy in front of it, may refuse this request itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The target under test: an origin, and what it would accept, as far as that is known."""
+
+    issuer: str
+    audience: str
+    path: str
+    template: str
+    jwks: Mapping[str, object]
+    """The keys that the edge publishes."""
+    key: SigningKey | None = None
+    """One of their private halves, where the edge is a test's own."""
+    algorithm: str = ES256
+    """The algorithm of the signatures that the origin accepts: `ES256` or `HS256`."""
+    method: str = "GET"
+    """The method that is used on `path`."""
+    route: str | None = None
+    """The id of its route, where the origin compares ids: `Settings(strict=True)`."""
+    body: bytes | None = None
+    """What is sent, where the route is reached with a signed body only."""
+
+
+class Mint:
+    """Makes the good header, with changes."""
+
+    def __init__(self, target: Target, signer: SigningKey, kid: str) -> None:
+        self._signer, self._kid, self._target = signer, kid, target
+        tctx = {"route": target.route or "doctor", "template": target.template}
+        self.tctx = {**tctx, "method": target.method, "path": target.path}
+        if target.body is not None:
+            self.tctx["content_digest"] = content_digest(target.body)
+        caller = LocalCaller("doctor", ("doctor",), issuer=target.issuer)
+        self.claims = contract(target.issuer, target.audience, self.tctx, identity_claims(caller))
+
+    def token(self, header: Mapping[str, object] | None = None, /, **claims: object) -> str:
+        """Return the good token with these changes; Ellipsis leaves a claim out."""
+        payload = {k: v for k, v in {**self.claims, **claims}.items() if v is not ...}
+        return self._signed(self._target.algorithm, self._target.audience, payload, header)
+
+    def by(self, algorithm: str, audience: str) -> Fields:
+        """Return the field with the good token, but signed so, and for this origin."""
+        return ((HEADER, self._signed(algorithm, audience, self.claims, None)),)
+
+    def _signed(
+        self,
+        algorithm: str,
+        audience: str,
+        payload: Mapping[str, object],
+        header: Mapping[str, object] | None,
+    ) -> str:
+        jose = {"kid": self._kid, **(header or {})}
+        if algorithm == HS256:
+            return self._signer.sign_for(audience, payload, **jose)
+        return self._signer.sign(payload, **jose)
+
+    def field(self, header: Mapping[str, object] | None = None, /, **claims: object) -> Fields:
+        """Return the field with `token`."""
+        return ((HEADER, self.token(header, **claims)),)
+
+    def about(self, **tctx: object) -> Fields:
+        """Return the field with the good token, but for these members of `tctx`."""
+        return self.field(tctx={k: v for k, v in {**self.tctx, **tctx}.items() if v is not ...})

@@ -1,0 +1,189 @@
+"""Send one HTTP request exactly as it is written, over a plain socket.
+
+In: a URL, and the method, target, fields and content to send. Out: the final `Answer`, or an
+exception that says how far it got: nobody was asked, nobody took the connection, or somebody did
+and gave no answer. Nobody on this side tidies up what is wrong with a request, and nothing that a
+server does takes longer than `TIMEOUT_SECONDS`.
+"""
+
+import errno
+import socket
+import ssl
+import time
+from contextlib import ExitStack, suppress
+from http import HTTPStatus
+from typing import NamedTuple
+from urllib.parse import SplitResult, urlsplit
+
+from fastgate.doctor.probe import Fields
+
+TIMEOUT_SECONDS = 10.0
+"""For connecting to each address of a name, and then for everything else together."""
+_LONGEST = 65_536
+
+_REFUSING = frozenset(
+    {errno.ECONNREFUSED, errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.EACCES, errno.EPERM}
+)
+"""What a firewall, or a port at which nobody listens, makes of a connection."""
+
+
+class NotAsked(OSError):
+    """Nobody was asked: no such name, or this machine could not send. The message says why."""
+
+
+class NotConnected(OSError):
+    """The connection was refused or timed out, or the server demands a client certificate."""
+
+
+class NoAnswer(OSError):
+    """The connection was taken, and no HTTP answer came of it. The message says why."""
+
+
+class HandshakeRefused(NoAnswer):
+    """The connection was taken, and the TLS handshake refused by an alert of the server's."""
+
+
+class Answer(NamedTuple):
+    """What came back: the status, and the beginning of the whole answer."""
+
+    status: int
+    head: bytes
+    body: bytes
+
+
+def split_address(url: str) -> SplitResult:
+    """Return the parts of an absolute URL. Raises `ValueError`, which says what to write."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f'"{url}" is not an address: write https://HOST or http://HOST:PORT')
+    try:
+        port = parts.port
+    except ValueError:
+        port = 0
+    if port == 0:
+        raise ValueError(f'"{url}": a port is a number from 1 to 65535')
+    return parts
+
+
+def exchange(
+    url: str, method: str, target: str, fields: Fields, content: bytes | None = None
+) -> Answer:
+    """Send exactly this; return the final answer, interim ones (RFC 9110 §15.2) left out.
+
+    An answer counts as soon as its head is whole; a body that is cut off is returned as far as it
+    came.
+
+    Raises:
+        NotAsked: nothing was sent, for a reason on this side.
+        NotConnected: nobody takes connections there.
+        NoAnswer: somebody does, and did not answer by HTTP in time.
+
+    """
+    parts = split_address(url)
+    tls = parts.scheme == "https"
+    host, port = parts.hostname or "", parts.port or (443 if tls else 80)
+    names = {name.lower() for name, _ in fields}
+    sent = [("Host", parts.netloc.rpartition("@")[2])] if "host" not in names else []
+    sent += [] if "connection" in names else [("Connection", "close")]
+    if content is not None:
+        sent += [("Content-Type", "application/json"), ("Content-Length", str(len(content)))]
+    head = [f"{name}: {value}" for name, value in (*sent, *fields)]
+    lines = [f"{method} {target} HTTP/1.1", *head, "", ""]
+    request = "\r\n".join(lines).encode("latin-1") + (content or b"")
+    with ExitStack() as open_sockets:
+        stream = open_sockets.enter_context(_connected(host, port))
+        deadline = time.monotonic() + TIMEOUT_SECONDS
+        received, failure = b"", NoAnswer("closed without an answer")
+        try:
+            if tls:
+                trust = ssl.create_default_context()
+                stream = open_sockets.enter_context(trust.wrap_socket(stream, server_hostname=host))
+            # A server may answer, or say by an alert why it does not, before it has read all.
+            with suppress(ConnectionError, ssl.SSLEOFError):
+                stream.sendall(request)
+            while _final(received, method) is None and len(received) < _LONGEST:
+                stream.settimeout(max(0.001, deadline - time.monotonic()))
+                if not (chunk := stream.recv(_LONGEST)):
+                    break
+                received += chunk
+        except ssl.SSLCertVerificationError as error:
+            raise NotAsked("SSLCertVerificationError") from error
+        except ssl.SSLError as error:
+            # RFC 8446 §6.2: it is sent for nothing else than a missing client certificate.
+            if not received and error.reason == "TLSV13_ALERT_CERTIFICATE_REQUIRED":
+                raise NotConnected("a client certificate is required") from error
+            kind = HandshakeRefused if "ALERT" in (error.reason or "") else NoAnswer
+            failure = kind(f"SSLError {error.reason}")
+        except OSError as error:
+            failure = NoAnswer(type(error).__name__)
+    answer = _final(received, method, cut_off=True)
+    if answer is None:
+        if received:
+            is_http = received.startswith(b"HTTP/1.")
+            failure = NoAnswer("an answer cut off" if is_http else "not an HTTP answer")
+        raise failure
+    return answer
+
+
+def _connected(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_connection((host, port), TIMEOUT_SECONDS, all_errors=True)
+    except (socket.gaierror, UnicodeError) as error:
+        raise NotAsked("no such name") from error
+    except ExceptionGroup as group:
+        failures = [failure for failure in group.exceptions if isinstance(failure, OSError)]
+    for failure in failures:
+        if isinstance(failure, TimeoutError) or failure.errno in _REFUSING:
+            raise NotConnected(type(failure).__name__) from failure
+    # No network, no free descriptor: that says nothing of the other side.
+    raise NotAsked(", ".join(str(failure) for failure in failures))
+
+
+def _final(received: bytes, method: str, *, cut_off: bool = False) -> Answer | None:
+    """Return the final answer in what was received; None if it is not whole.
+
+    With `cut_off` nothing more will come: then its head is enough.
+    """
+    while True:
+        head, end, rest = received.partition(b"\r\n\r\n")
+        version, _, after = head.partition(b" ")
+        digits = after[:3]
+        if not end or not version.startswith(b"HTTP/1.") or not digits.isdigit():
+            return None
+        status = int(digits)
+        if not 100 <= status < 200 or status == HTTPStatus.SWITCHING_PROTOCOLS:
+            break
+        received = rest
+    fields = _fields(head)
+    chunked = fields.get(b"transfer-encoding", b"").lower() == b"chunked"
+    body = _unchunked(rest) if chunked else (rest, False)
+    length = fields.get(b"content-length", b"")
+    whole = (
+        method == "HEAD"
+        or status in (HTTPStatus.SWITCHING_PROTOCOLS, HTTPStatus.NO_CONTENT)
+        or body[1]
+        or (not chunked and length.isdigit() and len(rest) >= int(length))
+    )
+    return Answer(status, head, body[0]) if whole or cut_off else None
+
+
+def _fields(head: bytes) -> dict[bytes, bytes]:
+    lines = (line.partition(b":") for line in head.split(b"\r\n")[1:])
+    return {name.lower(): value.strip() for name, _, value in lines}
+
+
+def _unchunked(body: bytes) -> tuple[bytes, bool]:
+    """Return the content of a chunked body (RFC 9112 §7.1) as far as it came; whether it is all."""
+    content = b""
+    while True:
+        line, end, rest = body.partition(b"\r\n")
+        try:
+            size = int(line.partition(b";")[0], 16)
+        except ValueError:
+            return content, False
+        if not end or size < 0 or len(rest) < size + 2:
+            return content + (rest[:size] if end and size > 0 else b""), end != b"" and size == 0
+        if size == 0:
+            return content, True
+        content += rest[:size]
+        body = rest[size + 2 :]

@@ -1,0 +1,1 @@
+"""An edge for tests and local development; production imports none of it."""

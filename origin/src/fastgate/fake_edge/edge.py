@@ -1,0 +1,178 @@
+"""A fake edge, for tests and for local development.
+
+In: an app and the caller of a request. Out: the `Fastgate-Identity` header that the edge would
+sign for it, with a key that exists in this process only. It finds the route as the edge does, in
+the app's own route table, and forwards every caller, so that the app has to refuse.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cmp_to_key
+from urllib.parse import quote
+
+from starlette.routing import compile_path
+from starlette.types import Scope
+
+from fastgate.compile.endpoints.listing import Endpoint, Kind, endpoints
+from fastgate.compile.endpoints.route_ids import access_of, ids_of, methods_of, named, requests_of
+from fastgate.content import content_digest
+from fastgate.fake_edge.signing import SigningKey, base64url, contract, identity_claims
+from fastgate.local_rules import LocalCaller
+from fastgate.path_template import Template, TemplateRefused
+from fastgate.routes.framework import (
+    WEBSOCKET,
+    apps_within,
+    effective_routes,
+    routed_app,
+    signed_root_of,
+)
+from fastgate.routes.route_names import UNNAMED
+
+
+class FakeEdge:
+    """An edge in this process, for one app."""
+
+    def __init__(
+        self, app: object, *, issuer: str, audience: str, key: SigningKey | None = None
+    ) -> None:
+        self.issuer, self.audience = issuer, audience
+        self.key = key or SigningKey()
+        self._app = app
+        self._listed = _listed(app)
+        self._routes = _Routes(endpoints(app))
+        self._root_path = signed_root_of(app)
+        self.jwks: dict[str, object] = {"keys": [self.key.jwk]}
+
+    def header_for(self, scope: Scope, caller: LocalCaller | None, content: bytes = b"") -> bytes:
+        """Return the header for the request of an ASGI scope; None is an anonymous caller.
+
+        `content` is its body, where the route `signs_body`.
+        """
+        route = self._route(scope)
+        path = self._stripped(scope) + _raw_path(scope)
+        tctx: dict[str, object] = {"route": route.id, "template": route.template}
+        tctx |= {"method": _method(scope), "path": path}
+        if scope["type"] == "websocket":
+            tctx["websocket"] = True
+        if scope["query_string"]:
+            tctx["query"] = base64url(hashlib.sha256(scope["query_string"]).digest())
+        if route.signs_body:
+            tctx["content_digest"] = content_digest(content)
+        # On a public route the edge reads no token: nobody is known there.
+        claims = identity_claims(None if route.public else caller)
+        return self.key.sign(contract(self.issuer, self.audience, tctx, claims)).encode()
+
+    def signs_body(self, scope: Scope) -> bool:
+        """Whether the edge would sign the body of this request."""
+        return self._route(scope).signs_body
+
+    def methods_at(self, scope: Scope) -> list[str] | None:
+        """Return None if the edge has a route for this request; else the path's other methods."""
+        return self._known().methods_at(_kind(scope), self._stripped(scope) + scope["path"])
+
+    def _route(self, scope: Scope) -> "_Route":
+        return self._known().find(_kind(scope), self._stripped(scope) + scope["path"])
+
+    def _known(self) -> "_Routes":
+        """Return the app's routes as they are now: it may add some when it starts, or later."""
+        now = _listed(self._app)
+        if len(now) != len(self._listed) or any(
+            one is not two for one, two in zip(now, self._listed, strict=True)
+        ):
+            self._listed, self._routes = now, _Routes(endpoints(self._app))
+        return self._routes
+
+    def _stripped(self, scope: Scope) -> str:
+        # Requests may come as behind the proxy that takes the app's root path off.
+        root, path = self._root_path, scope["path"]
+        return "" if path == root or path.startswith(root + "/") else root
+
+
+def _method(scope: Scope) -> str:
+    # A WebSocket starts as a GET (RFC 6455 §4.1).
+    return "GET" if scope["type"] == "websocket" else str(scope["method"])
+
+
+def _kind(scope: Scope) -> str:
+    return WEBSOCKET if scope["type"] == "websocket" else _method(scope)
+
+
+def _raw_path(scope: Scope) -> str:
+    raw_path: bytes | None = scope.get("raw_path")
+    # What a path may hold as it is: RFC 3986 §3.3.
+    return (
+        quote(scope["path"], "/!$&'()*+,;=:@") if raw_path is None else raw_path.decode("latin-1")
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Route:
+    """What the edge knows of a route."""
+
+    id: str
+    template: str
+    public: bool = False
+    signs_body: bool = False
+
+
+_NO_ROUTE = _Route("none", "/none")
+"""The app's router answers this one."""
+
+
+def _listed(app: object) -> list[object]:
+    """Return the routes of an app and of those mounted in it, to see whether they change."""
+    found = (each for within in apps_within(routed_app(app)) for each in effective_routes(within))
+    return [route for route, _ in found]
+
+
+class _Routes:
+    """An app's route table, in the order in which the edge tries it."""
+
+    def __init__(self, found: Iterable[Endpoint]) -> None:
+        listed: list[tuple[Template, Endpoint]] = []
+        self._mounts: list[tuple[re.Pattern[str], str]] = []
+        served = list(found)
+        edges = named(served)
+        self._ids = dict(zip(map(id, edges), ids_of(edges), strict=True))
+        for endpoint in served:
+            try:
+                template = Template.parse(endpoint.template)
+            except TemplateRefused:
+                continue  # the edge would not name it, and so does nobody here
+            if access_of(endpoint) == UNNAMED:
+                continue  # nor this, by its author's word
+            if endpoint.kind is Kind.BELOW:
+                self._mounts.append((compile_path(template.source)[0], template.source))
+            else:
+                listed.append((template, endpoint))
+        listed.sort(key=cmp_to_key(_most_specific_first))
+        self._routes = [(compile_path(item.source)[0], entry) for item, entry in listed]
+
+    def methods_at(self, method: str, path: str) -> list[str] | None:
+        """Return None if there is a route; else the methods that the path has, perhaps none."""
+        found: set[str] = set()
+        for pattern, endpoint in self._routes:
+            if pattern.match(path):
+                found.update(requests_of(endpoint), methods_of(endpoint))
+        return None if method in found else sorted(found - {WEBSOCKET})
+
+    def find(self, method: str, path: str) -> _Route:
+        """Return the most specific route; of an opening handshake by the method `WEBSOCKET`."""
+        for pattern, endpoint in self._routes:
+            if method in requests_of(endpoint) and pattern.match(path):
+                return _Route(
+                    self._ids.get(id(endpoint), endpoint.name),
+                    endpoint.template,
+                    access_of(endpoint) == "public",
+                    bool(endpoint.declared.get("sign_body")),
+                )
+        for pattern, template in self._mounts:
+            if pattern.match(path):
+                return _Route("none", template)  # the mounted app's router answers
+        return _NO_ROUTE
+
+
+def _most_specific_first(one: tuple[Template, Endpoint], two: tuple[Template, Endpoint]) -> int:
+    return one[0].goes_before(two[0]) * -1 + two[0].goes_before(one[0])

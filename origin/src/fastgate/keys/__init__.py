@@ -1,0 +1,1 @@
+"""Where the public or shared keys of the edge come from."""

@@ -1,0 +1,184 @@
+"""Where the edge's keys come from, and how old they may be.
+
+In: an address, or a JWK Set given once and for all. Out: the `KeySet` to verify with now, or
+`KeysUnavailable`. It never blocks the event loop, never follows a redirect, never lets the requests
+of strangers decide how often the edge is asked, and never throws away good keys for bad ones.
+"""
+
+import logging
+import ssl
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+import anyio
+import anyio.to_thread
+import httpx
+
+from fastgate.background import Job, start
+from fastgate.errors import JwksRefused, KeysUnavailable
+from fastgate.keys.jwks import read_jwks
+from fastgate.keys.key_set import KeySet
+
+MAX_DOCUMENT_BYTES = 65_536
+
+_log = logging.getLogger("fastgate")
+
+
+def url_fault(url: str) -> str | None:
+    """Return why nothing could ever be fetched from `url`; None if something might."""
+    try:
+        parsed = httpx.URL(url)
+        host = parsed.host  # read by IDNA (RFC 5891 §4), as it is when it is looked up
+    except (httpx.InvalidURL, ValueError) as error:
+        return str(error)
+    if parsed.port is not None and not 0 < parsed.port <= 65_535:
+        return "a port is a number from 1 to 65535"
+    raw = parsed.raw_host
+    if not host or any(not 0 < len(label) <= 63 for label in raw.rstrip(b".").split(b".")):
+        return "a part of a host name has 1 to 63 characters (RFC 1035 §2.3.4)"
+    return None
+
+
+class KeySource(Protocol):
+    """The middleware's view of keys: two questions."""
+
+    async def current(self) -> KeySet:
+        """Return the keys to verify with now. Raises `KeysUnavailable`."""
+
+    async def refreshed(self) -> KeySet:
+        """Return the keys after a token named one that is not among them. Never raises."""
+
+
+class StaticKeys:
+    """Keys that were handed over with the settings and change with them."""
+
+    def __init__(self, keys: KeySet) -> None:
+        self._keys = keys
+
+    async def current(self) -> KeySet:
+        """Return the keys."""
+        return self._keys
+
+    async def refreshed(self) -> KeySet:
+        """Return the same keys: there is nobody to ask."""
+        return self._keys
+
+
+class EdgeKeys:
+    """Keys that the edge publishes, fetched when first needed and then kept fresh.
+
+    Younger than `fresh_for` they are used as they are. Older, they are still used while a fetch
+    runs beside the request. At `max_stale` they are no longer used. All times in seconds.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        fresh_for: float = 300.0,
+        max_stale: float = 3600.0,
+        cool_down: float = 30.0,
+        retry_pause: float = 2.0,
+        timeout: float = 5.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._url = url
+        self._fresh_for = fresh_for
+        self._max_stale = max_stale
+        self._cool_down = cool_down
+        self._retry_pause = retry_pause
+        self._timeout = timeout
+        self._clock = clock
+        self._tls: ssl.SSLContext | None = None
+        self._keys: KeySet = {}
+        self._fetched_at = float("-inf")
+        self._failed_at = float("-inf")
+        self._refreshed_at = float("-inf")
+        self._fetch: Job | None = None
+
+    async def current(self) -> KeySet:
+        """Return the keys to verify with now.
+
+        Raises:
+            KeysUnavailable: there are none younger than `max_stale`, and a fetch did not help or
+                failed less than `retry_pause` ago.
+
+        """
+        if self._age() >= self._fresh_for and self._may_try():
+            fetch = self._started_fetch()
+            if self._age() >= self._max_stale:
+                await fetch.wait()
+        if self._age() >= self._max_stale:
+            raise KeysUnavailable
+        return self._keys
+
+    async def refreshed(self) -> KeySet:
+        """Fetch at most once per `cool_down`, however many unknown keys are named."""
+        if self._clock() - self._refreshed_at >= self._cool_down:
+            self._refreshed_at = self._clock()
+            await self._started_fetch().wait()
+        elif self._fetch is not None and not self._fetch.done:
+            await self._fetch.wait()
+        return self._keys
+
+    def _age(self) -> float:
+        return self._clock() - self._fetched_at
+
+    def _may_try(self) -> bool:
+        return self._clock() - self._failed_at >= self._retry_pause
+
+    def _started_fetch(self) -> Job:
+        """Return the fetch that is running; start one if none is. Callers share it."""
+        if self._fetch is None or self._fetch.done:
+            self._fetch = start(self._renew)
+        return self._fetch
+
+    async def _renew(self) -> None:
+        asked_at = self._clock()
+        try:
+            with anyio.fail_after(self._timeout):
+                keys = read_jwks(await self._download())
+        except JwksRefused as error:
+            self._failed(error.reason)
+        except (httpx.HTTPError, TimeoutError) as error:
+            self._failed("unreachable", error)
+        except Exception as error:
+            # A name that IDNA refuses, an empty trust store, …: 503 here, too, and never a 500.
+            self._failed("not-fetched", error)
+        else:
+            self._keys, self._fetched_at = keys, asked_at
+
+    def _failed(self, cause: str, error: Exception | None = None) -> None:
+        self._failed_at = self._clock()
+        facts = {"url": self._url, "error": None if error is None else repr(error)}
+        _log.warning("keys not renewed: %s", cause, extra={"fastgate": facts})
+
+    async def _trust(self) -> ssl.SSLContext:
+        """Return what TLS trusts: read once, beside the event loop, and never for plain HTTP."""
+        if self._tls is None:
+            if self._url.startswith("https:"):
+                # Tens of milliseconds of processor time, and of waiting for the disk.
+                self._tls = await anyio.to_thread.run_sync(httpx.create_ssl_context)
+            else:
+                self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # which trusts nobody
+        return self._tls
+
+    async def _download(self) -> bytes:
+        trust = await self._trust()
+        async with (
+            # No proxies or credentials from the environment come between edge and origin.
+            httpx.AsyncClient(
+                verify=trust, timeout=self._timeout, follow_redirects=False, trust_env=False
+            ) as client,
+            client.stream("GET", self._url, headers={"Accept-Encoding": "identity"}) as response,
+        ):
+            if response.status_code != httpx.codes.OK:
+                raise JwksRefused("not-ok")
+            document = bytearray()
+            # Raw, for a compressed bomb must not be unpacked before it is measured.
+            async for chunk in response.aiter_raw():
+                document += chunk
+                if len(document) > MAX_DOCUMENT_BYTES:
+                    raise JwksRefused("too-long")
+            return bytes(document)

@@ -1,0 +1,169 @@
+"""Log refusals, so that an operator can tell their causes.
+
+In: a `FastgateError` and the ASGI scope of the request. Out: one record of the logger `fastgate`,
+whose field `fastgate` holds the facts: a dict of plain values. Never a token, a subject, a query or
+a body. Who is not verified cannot fill the log: each cause has a bounded number of records a
+minute.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+
+from starlette.routing import BaseRoute
+from starlette.types import Scope
+
+from fastgate.claims import SCOPE_KEY, EdgeClaims
+from fastgate.errors import (
+    FastgateError,
+    IssuerMismatch,
+    NotLocal,
+    PathMismatch,
+    Refused,
+    RouteMismatch,
+)
+
+LOG_KEY = "fastgate.refusals"
+"""Where the guard leaves its `RefusalLog` in the scope."""
+WINDOW_SECONDS = 60.0
+UNVERIFIED_PER_WINDOW = 20
+"""So many records for one cause, from requests that were not verified."""
+_LONGEST = 256
+
+_log = logging.getLogger("fastgate")
+
+
+class RefusalLog:
+    """Writes the refusals of one guard."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._windows: dict[str, _Window] = {}
+
+    def write(
+        self,
+        error: FastgateError,
+        scope: Scope,
+        *,
+        level: int = logging.WARNING,
+        word: str = "refused",
+    ) -> None:
+        """Write one record, unless there were too many from requests that were not verified.
+
+        A header that the edge did sign can be sent again and again: once it has expired, to another
+        path, to another origin. Only a request that was verified as a whole is always told.
+        """
+        facts = facts_of(error, scope)
+        if not isinstance(scope.get(SCOPE_KEY), EdgeClaims):
+            now = self._clock()
+            window = self._windows.get(error.code)
+            if window is None or now - window.began >= WINDOW_SECONDS:
+                left_out = 0 if window is None else window.left_out
+                window = self._windows[error.code] = _Window(now)
+                if left_out:
+                    facts["left_out_before"] = left_out
+            window.seen += 1
+            if window.seen > UNVERIFIED_PER_WINDOW:
+                window.left_out += 1
+                return
+            if window.seen == UNVERIFIED_PER_WINDOW:
+                facts["left_out_for_seconds"] = WINDOW_SECONDS
+        if isinstance(error, NotLocal) and error.found is not None:
+            _log.log(level, "not local: %s", error.found)
+        _log.log(level, "%s: %s", word, error.code, extra={"fastgate": facts})
+
+
+class _Window:
+    """The records of one cause since `began`."""
+
+    __slots__ = ("began", "left_out", "seen")
+
+    def __init__(self, began: float) -> None:
+        self.began = began
+        self.seen = self.left_out = 0
+
+
+_OF_NO_GUARD = RefusalLog()
+
+
+def log_of(scope: Scope) -> RefusalLog:
+    """Return the log of the guard that this request came through; a shared one if none did."""
+    found = scope.get(LOG_KEY)
+    return found if isinstance(found, RefusalLog) else _OF_NO_GUARD
+
+
+def facts_of(error: FastgateError, scope: Scope) -> dict[str, object]:
+    """Return what is known of a refused request.
+
+    `code`, `method`, `path` (as it arrived, at most 256 characters), `client` (its address),
+    `verified` (whether the edge's signature was good), `request_id` (as signed, or as
+    `X-Request-ID` says where nothing was verified), and what was compared: `signed` and `found`.
+    `hint` says what to write, where that is known.
+    """
+    claims = scope.get(SCOPE_KEY)
+    signed, found, request_id = None, None, None
+    if isinstance(error, Refused):
+        signed, found, request_id = error.signed, error.found, error.request_id
+    if isinstance(claims, EdgeClaims):
+        request_id = claims.request_id
+        if isinstance(error, RouteMismatch) and signed is None:
+            judged = claims.transaction
+            signed = f"{judged.method} {judged.template} (route {judged.route})"
+            found = found or _route_in(scope)
+    hint = None
+    if isinstance(error, IssuerMismatch) and _slashless(signed) == _slashless(found):
+        hint = f'only the final slash differs: write Settings(edge="{signed}")'
+    root_path = scope.get("root_path")
+    if isinstance(error, PathMismatch) and root_path and found and signed == root_path + found:
+        hint = (
+            f'the root_path "{_short(root_path)}" is not the app\'s own, so that no signed path '
+            "begins with it: let the edge strip it, or, where it is the server's or a proxy's, "
+            "give it to the app, FastAPI(root_path=…), and compile the policy again; where the "
+            "app has it and a wrapper hides the app, give the wrapper an attribute `app`"
+        )
+    client = scope.get("client")
+    facts: dict[str, object] = {
+        "code": error.code,
+        "method": "WEBSOCKET" if scope["type"] == "websocket" else scope.get("method"),
+        "path": _short(_path(scope)),
+        "client": client[0] if client else None,
+        "verified": request_id is not None,
+        "request_id": request_id or _short(_header(scope, b"x-request-id")),
+        "claim": getattr(error, "claim", None),
+        "signed": _short(signed),
+        "found": _short(found),
+        "hint": hint,
+    }
+    return {name: value for name, value in facts.items() if value is not None}
+
+
+def _route_in(scope: Scope) -> str | None:
+    route = scope.get("route")
+    path = getattr(route, "path", None) if isinstance(route, BaseRoute) else None
+    endpoint = getattr(scope.get("endpoint"), "__qualname__", None)
+    if path is None and endpoint is None:
+        return None
+    return f"{path or 'a route'} ({endpoint or 'no endpoint'})"
+
+
+def _slashless(text: str | None) -> str:
+    return (text or "").rstrip("/")
+
+
+def _path(scope: Scope) -> str:
+    raw = scope.get("raw_path")
+    return raw.decode("latin-1") if isinstance(raw, bytes) else str(scope.get("path", ""))
+
+
+def _header(scope: Scope, wanted: bytes) -> str | None:
+    for name, value in scope.get("headers", ()):
+        if name.lower() == wanted:
+            text: str = value.decode("latin-1")
+            return text
+    return None
+
+
+def _short(text: str | None) -> str | None:
+    if text is None or len(text) <= _LONGEST:
+        return text
+    return text[:_LONGEST] + "…"

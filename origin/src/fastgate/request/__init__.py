@@ -1,0 +1,1 @@
+"""What the guard does with one request, besides verifying its header."""

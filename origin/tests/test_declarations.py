@@ -1,0 +1,1065 @@
+"""A declaration is read, by the compiler and at run time, or it is a fault."""
+
+import copy
+import functools
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from types import MappingProxyType, SimpleNamespace
+from typing import Annotated, Any
+from unittest.mock import AsyncMock, MagicMock
+
+import pytest
+from fastapi import APIRouter, Depends, FastAPI, Security, routing
+from starlette.applications import Starlette
+from starlette.endpoints import HTTPEndpoint
+from starlette.middleware import Middleware
+from starlette.middleware.base import RequestResponseEndpoint
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.testclient import TestClient
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from fastgate import AnyCaller, Caller, FastgateMiddleware, at_edge, fastgate, guard
+from fastgate.compile.callers import object_graph
+from fastgate.compile.policy import CannotCompile, compile_routes, route_ids
+from fastgate.content import content_digest
+from tests.edge import HEADER, Edge, payload
+
+INCLUDES_MOUNTS = hasattr(routing, "_IncludedRouter")
+"""Older FastAPI leaves the mounts of an included router out."""
+
+closed = at_edge(access="authenticated", scopes=["admin"])
+public = at_edge(access="public", methods=["GET"])
+public_page = at_edge(access="public")
+
+
+class Inner:
+    """Middleware that calls its app by a name of its own."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.inner = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.inner(scope, receive, send)
+
+
+async def page(request: Request) -> PlainTextResponse:
+    return PlainTextResponse((await request.body()).decode())
+
+
+def handler() -> Callable[[], Awaitable[str]]:
+    async def answer() -> str:
+        return "ran"
+
+    return answer
+
+
+def raw() -> ASGIApp:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await PlainTextResponse("ran")(scope, receive, send)
+
+    return app
+
+
+def unwrapped(function: Callable[[], Awaitable[str]]) -> Callable[[], Awaitable[str]]:
+    async def around() -> str:
+        return await function()
+
+    return around
+
+
+def wrapped(function: Callable[[], Awaitable[str]]) -> Callable[[], Awaitable[str]]:
+    @functools.wraps(function)
+    async def around() -> str:
+        return await function()
+
+    return around
+
+
+class Called:
+    """An endpoint that is an object."""
+
+    @closed
+    async def __call__(self) -> str:
+        return "ran"
+
+
+class CalledAsApp:
+    """An app that is an object."""
+
+    @closed
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
+
+
+class Static:
+    """A namespace of functions."""
+
+    @closed
+    @staticmethod
+    async def answer() -> str:
+        return "ran"
+
+
+def serve(app: FastAPI, endpoint: type, path: str = "/x") -> None:
+    app.router.routes.append(Route(path, endpoint))
+
+
+def included(route: Mount) -> APIRouter:
+    router = APIRouter()
+    router.routes.append(route)
+    return router
+
+
+files = functools.partial(StaticFiles, directory=Path(__file__).parent)
+
+READ: dict[str, Callable[[FastAPI], object]] = {
+    "files behind middleware": lambda app: app.mount("/x", GZipMiddleware(closed(files()))),
+    "files behind two": lambda app: app.mount(
+        "/x", GZipMiddleware(closed(GZipMiddleware(files())))
+    ),
+    "a mount's middleware": lambda app: app.router.routes.append(
+        Mount("/x", app=closed(raw()), middleware=[Middleware(GZipMiddleware)])
+    ),
+    "a mount's middleware that hides it": lambda app: app.router.routes.append(
+        Mount("/x", app=closed(raw()), middleware=[Middleware(Inner)])
+    ),
+    "routes behind such": lambda app: app.router.routes.append(
+        Mount(
+            "/x",
+            app=closed(Starlette(routes=[Route("/y", page)])),
+            middleware=[Middleware(Inner)],
+        )
+    ),
+    "a path of theirs": lambda app: app.router.routes.append(
+        Mount(
+            "/x",
+            app=at_edge(below="/y", access="authenticated", scopes=["admin"])(
+                Starlette(routes=[Route("/y", page)])
+            ),
+            middleware=[Middleware(Inner)],
+        )
+    ),
+    "an object mounted": lambda app: app.mount("/x", CalledAsApp()),
+    "partial": lambda app: app.get("/x")(functools.partial(closed(handler()))),
+    "partial of partial": lambda app: app.add_route(
+        "/x", functools.partial(functools.partial(closed(functools.partial(page))))
+    ),
+    "decorator": lambda app: app.get("/x")(wrapped(closed(handler()))),
+    "object": lambda app: app.get("/x")(Called()),
+    "static method": lambda app: app.get("/x")(Static.answer),
+    "route with middleware": lambda app: app.router.routes.append(
+        Route("/x", functools.partial(closed(functools.partial(page))), middleware=[])
+    ),
+}
+
+
+if INCLUDES_MOUNTS:
+    READ |= {
+        "a mount that is included": lambda app: app.include_router(
+            included(closed(Mount("/x", app=GZipMiddleware(raw()))))
+        ),
+        "an app that is included": lambda app: app.include_router(
+            included(Mount("/x", app=GZipMiddleware(closed(raw()))))
+        ),
+    }
+
+
+@pytest.mark.parametrize("add", READ.values(), ids=READ.keys())
+def test_a_declaration_is_read_through_what_is_wrapped_around_it(
+    add: Callable[[FastAPI], object],
+) -> None:
+    app = public(FastAPI(openapi_url=None))
+    add(app)
+    (route,) = compile_routes(app)
+    assert (route["access"], route["scopes"]) == ("authenticated", ["admin"])
+
+
+def test_the_outermost_counts_member_by_member() -> None:
+    app = FastAPI(openapi_url=None)
+    app.mount(
+        "/x", at_edge(methods=["POST"])(GZipMiddleware(closed(GZipMiddleware(public(raw())))))
+    )
+    app.get("/y")(at_edge(id="mine")(functools.partial(closed(handler()))))
+    one, two = compile_routes(app)
+    assert (one["access"], one["methods"]) == ("authenticated", ["POST"])
+    assert (two["access"], two["id"]) == ("authenticated", "mine")
+
+
+def test_what_is_wrapped_around_the_whole_app_is_not_marked_in_its_place(edge: Edge) -> None:
+    app = public(FastAPI(openapi_url=None))
+    app.get("/x")(handler())
+    with pytest.raises(
+        CannotCompile, match=r"access, scopes of what is around the app\n.*mark the"
+    ):
+        compile_routes(closed(GZipMiddleware(app)))
+    same = compile_routes(at_edge(access="public")(GZipMiddleware(app)))
+    assert same == compile_routes(app)
+
+
+def test_an_endpoint_that_knows_its_app_does_not_take_over_what_is_said_of_it() -> None:
+    app = public(FastAPI(openapi_url=None))
+
+    class View:
+        def __init__(self) -> None:
+            self.app = app
+
+        async def __call__(self) -> str:
+            return "ran"
+
+    router = closed(APIRouter())
+    router.get("/x")(View())
+    app.include_router(router)
+    (route,) = compile_routes(app)
+    assert route["access"] == "authenticated"
+
+
+class Methods(HTTPEndpoint):
+    """It closes one of its methods."""
+
+    async def get(self, request: Request) -> None: ...
+    @closed
+    async def delete(self, request: Request) -> None: ...
+
+
+class SignedMethod(HTTPEndpoint):
+    """It binds the body of one of its methods."""
+
+    @at_edge(sign_body=True)
+    async def post(self, request: Request) -> None: ...
+
+
+@closed
+class Base(HTTPEndpoint):
+    """A closed endpoint."""
+
+    async def get(self, request: Request) -> None: ...
+
+
+class Child(Base):
+    """It inherits from a closed endpoint."""
+
+
+@closed
+class MarkedClass:
+    """A class that is marked, and not its objects."""
+
+    async def __call__(self) -> None: ...
+
+
+@closed
+class MarkedFiles(StaticFiles):
+    """A class of apps that is marked, and not its objects."""
+
+
+def dispatched(app: FastAPI) -> None:
+    below = closed(Starlette(routes=[Route("/y", page)]))
+
+    async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
+        await below(scope, receive, send)
+
+    app.mount("/x", dispatch)
+
+
+def base_and_child(app: FastAPI) -> None:
+    serve(app, Base, "/base")
+    serve(app, Child)
+
+
+LOST: dict[str, tuple[Callable[[FastAPI], object], str]] = {
+    "method": (lambda app: serve(app, Methods), "access, scopes of Methods.delete"),
+    "body": (lambda app: serve(app, SignedMethod), "sign_body of SignedMethod.post"),
+    "subclass": (lambda app: serve(app, Child), "access, scopes of Base"),
+    "both": (
+        base_and_child,
+        "access, scopes of Base",
+    ),
+    "class": (lambda app: app.get("/x")(MarkedClass()), "access, scopes of MarkedClass"),
+    "class of an app": (
+        lambda app: app.mount("/x", GZipMiddleware(MarkedFiles(directory="/"))),
+        "access, scopes of MarkedFiles",
+    ),
+    "closure": (
+        lambda app: app.get("/x")(unwrapped(closed(handler()))),
+        "access, scopes of handler",
+    ),
+    "attribute": (lambda app: app.mount("/x", Inner(closed(raw()))), "access, scopes of raw"),
+    "attribute of an attribute": (
+        lambda app: app.mount("/x", Inner(Inner(closed(files())))),
+        "access, scopes of StaticFiles",
+    ),
+    "app dispatched by hand": (dispatched, "access, scopes of Starlette"),
+    "dependency": (
+        lambda app: app.get("/x", dependencies=[Depends(closed(handler()))])(handler()),
+        "access, scopes of handler",
+    ),
+}
+
+
+@pytest.mark.parametrize(("add", "said"), LOST.values(), ids=LOST.keys())
+def test_a_declaration_that_nobody_reads_is_a_fault(
+    add: Callable[[FastAPI], object], said: str
+) -> None:
+    app = public(FastAPI(openapi_url=None))
+    add(app)
+    with pytest.raises(CannotCompile) as error:
+        compile_routes(app)
+    assert len(error.value.faults) == 1
+    assert f"has a declaration that is not read: {said}" in str(error.value)
+
+
+@pytest.mark.parametrize("access", [None, "public", "authenticated"])
+def test_a_mark_above_the_decorator_that_is_above_the_route_is_a_fault(
+    access: str | None,
+) -> None:
+    app = at_edge(access="public")(FastAPI(openapi_url=None))
+    answer = handler() if access is None else at_edge(access=access)(handler())
+    app.get("/x")(answer)
+    closed(wrapped(wrapped(answer)))
+    with pytest.raises(CannotCompile, match="the route's decorator above all others") as error:
+        compile_routes(app)
+    assert len(error.value.faults) == 1
+
+
+@pytest.mark.parametrize("name", ["answer", "of_class"])
+def test_so_is_one_above_the_decorator_of_a_bound_method(name: str) -> None:
+    class Service:
+        async def answer(self) -> str:
+            return "ran"
+
+        @classmethod
+        async def of_class(cls) -> str:
+            return "ran"
+
+    app = public(FastAPI(openapi_url=None))
+    one, other = Service(), type("Other", (Service,), {})()
+    app.get("/other")(getattr(other, name))
+    app.get("/x")(getattr(one, name))
+    closed(wrapped(wrapped(getattr(one, name))))
+    with pytest.raises(CannotCompile, match="the route's decorator above all others") as error:
+        compile_routes(app)
+    assert [fault.endpoint.template for fault in error.value.faults] == ["/x"]
+
+
+def test_a_mark_above_the_decorator_that_says_what_holds_is_no_fault() -> None:
+    app = public(FastAPI(openapi_url=None))
+    answer = app.get("/x")(closed(handler()))
+    closed(wrapped(answer))
+    assert [route["access"] for route in compile_routes(app)] == ["authenticated"]
+
+
+def test_a_marked_wrapper_and_what_it_wraps_are_two_endpoints() -> None:
+    app = at_edge(access="public")(FastAPI(openapi_url=None))
+    answer = at_edge(access="public")(handler())
+    app.get("/open")(answer)
+    app.get("/wrapped")(closed(wrapped(answer)))
+    silent = handler()
+    app.get("/silent")(silent)
+    app.get("/partial")(closed(functools.partial(silent)))
+    assert [route["access"] for route in compile_routes(app)] == [
+        *("public", "authenticated", "public", "authenticated")
+    ]
+    app.get("/wraps")(closed(wrapped(silent)))
+    with pytest.raises(CannotCompile, match="access, scopes of handler") as error:
+        compile_routes(app)
+    assert [fault.endpoint.template for fault in error.value.faults] == ["/silent"]
+
+
+@pytest.mark.parametrize("around", [{}, {"require": {"rule": "staff"}}], ids=["access", "more"])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_served_wrapper_that_opens_asks_nothing_of_what_it_wraps(
+    around: dict[str, Any], *, first: bool
+) -> None:
+    app = at_edge(access="authenticated", **around)(FastAPI(openapi_url=None))
+    inner = handler()
+    if first:
+        app.get("/x")(inner)
+    app.get("/open")(public_page(wrapped(inner)))
+    if not first:
+        app.get("/x")(inner)
+    routes = {route["path"]: route for route in compile_routes(app)}
+    assert routes["/open"]["access"] == "public"
+    assert routes["/x"]["access"] == "authenticated"
+    assert routes["/x"].get("require") == around.get("require")
+
+
+def test_one_that_is_not_served_or_says_more_does() -> None:
+    app = at_edge(access="authenticated")(FastAPI(openapi_url=None))
+    app.get("/x")(inner := handler())
+    wrapper = public_page(wrapped(inner))
+    with pytest.raises(CannotCompile, match="not read: access of"):
+        compile_routes(app)
+    app.get("/open")(at_edge(limits=["few"])(wrapper))
+    with pytest.raises(CannotCompile, match="not read: limits of"):
+        compile_routes(app)
+
+
+def test_what_says_the_same_or_is_said_anew_is_no_fault() -> None:
+    app = public(FastAPI(openapi_url=None))
+    helper = closed(handler())
+
+    class Same(HTTPEndpoint):
+        @at_edge(access="public")
+        async def get(self, request: Request) -> None: ...
+
+    @at_edge(access="optional", scopes=[])
+    class Anew(Base): ...
+
+    @at_edge(access="public")
+    async def calls_another() -> str:
+        return f"{app.title} {await helper()}"
+
+    serve(app, Same, "/same")
+    serve(app, Anew, "/anew")
+    app.get("/helper")(helper)
+    app.get("/calls")(calls_another)
+    assert [route["access"] for route in compile_routes(app)] == [
+        "public",
+        "optional",
+        "authenticated",
+        "public",
+    ]
+
+
+# A function that is an endpoint itself, and is called by another one.
+
+
+def retried(called: Callable[[], Awaitable[str]]) -> Callable[[], Awaitable[str]]:
+    async def again() -> str:
+        return await called()
+
+    return again
+
+
+def retried_by_default(called: Callable[[], Awaitable[str]]) -> Callable[[], Awaitable[str]]:
+    async def again() -> str:
+        return await called()
+
+    again.original = called  # type: ignore[attr-defined]
+    return again
+
+
+class Retried:
+    """An object that calls what it has as an attribute."""
+
+    def __init__(self, called: Callable[[], Awaitable[str]]) -> None:
+        self.called = called
+
+    async def __call__(self) -> str:
+        return await self.called()
+
+    async def again(self) -> str:
+        return await self.called()
+
+
+CALLING: dict[str, Callable[[Any], Any]] = {
+    "closure": retried,
+    "closure in a closure": lambda called: retried(retried(called)),
+    "attribute of a function": retried_by_default,
+    "object": Retried,
+    "method of an object": lambda called: Retried(called).again,
+    "partial function of one": lambda called: functools.partial(retried(called)),
+    "closure over a partial function": lambda called: retried(functools.partial(called)),
+}
+
+
+@pytest.mark.parametrize("calling", CALLING.values(), ids=CALLING.keys())
+@pytest.mark.parametrize("served_too", [True, False])
+def test_an_endpoint_that_calls_a_marked_one_says_as_much(
+    calling: Callable[[Any], Any], *, served_too: bool
+) -> None:
+    app, called = public(FastAPI(openapi_url=None)), closed(handler())
+    if served_too:
+        app.get("/called")(called)
+    app.get("/calls")(calling(called))
+    with pytest.raises(CannotCompile, match="not read: access, scopes of handler") as error:
+        compile_routes(app)
+    assert len(error.value.faults) == 1
+    app.routes.pop()
+    app.get("/calls")(closed(calling(called)))
+    assert {route["access"] for route in compile_routes(app)} == {"authenticated"}
+
+
+class Reports:
+    """An object of which two methods are endpoints, or one is."""
+
+    async def erase(self) -> str:
+        return "ran"
+
+    async def read(self) -> str:
+        return "ran"
+
+
+def calling_of(reports: Reports, name: str) -> Callable[[], Awaitable[str]]:
+    async def call() -> str:
+        answer: str = await getattr(reports, name)()
+        return answer
+
+    return call
+
+
+@pytest.mark.parametrize("by_itself", [True, False])
+def test_an_endpoint_that_holds_the_object_of_a_marked_method_says_as_much(
+    *, by_itself: bool
+) -> None:
+    app, reports = public_page(FastAPI(openapi_url=None)), Reports()
+    closed(reports.erase)
+    endpoint = reports.read if by_itself else calling_of(reports, "erase")
+    app.get("/x")(endpoint)
+    with pytest.raises(CannotCompile, match=r"access, scopes of Reports\.erase") as error:
+        compile_routes(app)
+    assert len(error.value.faults) == 1
+    app.routes.pop()
+    app.get("/x")(public_page(functools.partial(endpoint)))
+    assert [route["access"] for route in compile_routes(app)] == ["public"]
+
+
+@pytest.mark.parametrize("copied", [lambda it: it, copy.copy, copy.deepcopy])
+def test_one_that_is_served_leaves_other_methods_of_its_object_alone(
+    copied: Callable[[Reports], Reports],
+) -> None:
+    app, reports = public_page(FastAPI(openapi_url=None)), Reports()
+    app.get("/erase")(closed(reports.erase))
+    app.get("/read")(copied(reports).read)
+    app.get("/calls")(calling_of(copied(reports), "read"))
+    found = {route["path"]: route["access"] for route in compile_routes(app)}
+    assert found == {"/erase": "authenticated", "/read": "public", "/calls": "public"}
+
+
+def test_neither_does_one_that_opens_nor_a_dependency_ask_anything_of_them() -> None:
+    app, reports = closed(FastAPI(openapi_url=None)), Reports()
+    public_page(reports.erase)
+    app.get("/read")(reports.read)
+    assert [route["access"] for route in compile_routes(app)] == ["authenticated"]
+    app, reports = public_page(FastAPI(openapi_url=None)), Reports()
+    depends = [Depends(closed(reports.erase))]
+    app.get("/closed", dependencies=depends)(closed(handler()))
+    app.get("/read")(reports.read)
+    assert [route["access"] for route in compile_routes(app)] == ["authenticated", "public"]
+    app.get("/open", dependencies=depends)(handler())
+    with pytest.raises(CannotCompile, match=r"access, scopes of Reports\.erase") as error:
+        compile_routes(app)
+    assert [fault.endpoint.template for fault in error.value.faults] == ["/open"]
+
+
+def test_a_mounted_app_that_calls_one_does_so_too() -> None:
+    app, called = public(FastAPI(openapi_url=None)), closed(handler())
+    app.get("/called")(called)
+    app.mount("/calls", at_edge(methods=["GET"])(Retried(called)))  # type: ignore[arg-type]
+    with pytest.raises(CannotCompile, match="not read: access, scopes of handler"):
+        compile_routes(app)
+
+
+def test_an_endpoint_that_has_a_table_of_endpoints_need_not() -> None:
+    app, table = public(FastAPI(openapi_url=None)), dict[str, object]()
+    for name in ("a", "b"):
+        table[name] = app.get(f"/{name}")(closed(handler()))
+
+    async def index() -> list[str]:
+        return [*table]
+
+    app.get("/")(index)
+    assert compile_routes(app)[-1]["access"] == "public"
+
+
+class Hides:
+    """Middleware that has its app in a slot, by a name of its own."""
+
+    __slots__ = ("__dict__", "_app")
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
+
+
+def in_a_closure(app: ASGIApp) -> ASGIApp:
+    async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
+        await app(scope, receive, send)
+
+    return dispatch
+
+
+def in_a_partial(app: ASGIApp) -> ASGIApp:
+    async def dispatch(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+        await app(scope, receive, send)
+
+    return functools.partial(dispatch, app)
+
+
+def of_an_endpoint() -> FastAPI:
+    app = FastAPI(openapi_url=None)
+    app.get("/admin")(at_edge(access="authenticated")(handler()))
+    return app
+
+
+def of_a_router() -> FastAPI:
+    app, router = FastAPI(openapi_url=None), at_edge(access="authenticated")(APIRouter())
+    router.get("/admin")(handler())
+    app.include_router(router)
+    return app
+
+
+def of_a_path() -> FastAPI:
+    app = FastAPI(openapi_url=None)
+    app.get("/admin")(handler())
+    return at_edge(below="/admin", access="authenticated")(app)
+
+
+def of_one_that_is_hidden_itself() -> FastAPI:
+    app = FastAPI(openapi_url=None)
+    app.mount("/in", Hides(of_an_endpoint()))
+    return app
+
+
+@pytest.mark.parametrize("hide", [Inner, Hides, in_a_closure, in_a_partial])
+@pytest.mark.parametrize("made", [of_an_endpoint, of_a_router, of_a_path])
+@pytest.mark.parametrize("members", [{}, {"opaque": True}, {"access": "public"}])
+def test_what_a_hidden_app_declares_of_its_routes_is_a_fault(
+    hide: Callable[[ASGIApp], ASGIApp], made: Callable[[], FastAPI], members: dict[str, Any]
+) -> None:
+    app = public(FastAPI(openapi_url=None))
+    app.mount("/x", at_edge(methods=["GET"], **members)(hide(made())))
+    with pytest.raises(CannotCompile, match=r"not read: access of answer \(/x/admin, "):
+        compile_routes(app)
+
+
+def test_so_is_what_an_app_declares_that_such_an_app_hides() -> None:
+    app = public(FastAPI(openapi_url=None))
+    app.mount("/x", at_edge(methods=["GET"])(Hides(of_one_that_is_hidden_itself())))
+    with pytest.raises(CannotCompile, match=r"not read: access of answer"):
+        compile_routes(app)
+
+
+def test_mounted_middleware_that_knows_the_outer_app_hides_nothing() -> None:
+    app = public(of_an_endpoint())
+    knows = Hides(app)
+    app.mount("/x", at_edge(access="public", methods=["GET"])(knows))
+    assert [route["access"] for route in compile_routes(app)] == ["authenticated", "public"]
+
+
+@at_edge(access="authenticated")
+class Orders:
+    """A class that is marked, and its methods are endpoints."""
+
+    async def one(self) -> str:
+        return "ran"
+
+    @classmethod
+    async def all(cls) -> str:
+        return "ran"
+
+
+class Derived(Orders):
+    """It has the endpoints of a marked class."""
+
+
+class Control:
+    """A class with a marked method, whose objects cannot be called."""
+
+    @at_edge(access="authenticated")
+    async def get(self) -> str:
+        return "ran"
+
+    async def other(self) -> str:
+        return "ran"
+
+
+class Slotted:
+    """An endpoint that has what it calls in a slot."""
+
+    __slots__ = ("function",)
+
+    def __init__(self, function: Callable[[], Awaitable[str]]) -> None:
+        self.function = function
+
+    async def __call__(self) -> str:
+        return await self.function()
+
+
+class HasApp:
+    """An endpoint that has something as `app`, and need not call it."""
+
+    def __init__(self, app: object) -> None:
+        self.app = app
+
+    async def __call__(self) -> str:
+        return "ran"
+
+
+def calling(held: Any) -> Callable[[], Awaitable[str]]:  # noqa: ANN401
+    async def answer() -> str:
+        return str(await held.get())
+
+    return answer
+
+
+def plain() -> Callable[[], Awaitable[str]]:
+    return at_edge(access="authenticated")(handler())
+
+
+class Needs:
+    """A decorator that is a descriptor, and does not say what it wraps."""
+
+    def __init__(self, function: Callable[..., object]) -> None:
+        self.function = function
+
+    def __get__(self, instance: object, owner: type) -> object:
+        return functools.partial(self.function, instance)
+
+
+class DescribedMethod(HTTPEndpoint):
+    """It closes a method in such a decorator."""
+
+    async def get(self, request: Request) -> None: ...
+
+    @Needs
+    @at_edge(access="authenticated")
+    async def delete(self, request: Request) -> None: ...
+
+
+class PartialMethod(HTTPEndpoint):
+    """It closes a partial method."""
+
+    async def get(self, request: Request) -> None: ...
+
+    delete = at_edge(access="authenticated")(functools.partialmethod(get))
+
+
+@at_edge(access="authenticated")
+class Around:
+    """Middleware whose class is marked."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(scope, receive, send)
+
+
+async def around(request: Request, call_next: RequestResponseEndpoint) -> Response:
+    return await call_next(request)
+
+
+HELD: dict[str, Callable[[FastAPI], object]] = {
+    "bound method of a marked class": lambda app: app.get("/x")(Orders().one),
+    "class method of one": lambda app: app.get("/x")(Orders.all),
+    "method of a marked base": lambda app: app.get("/x")(Derived().one),
+    "method of a marked object": lambda app: app.get("/x")(
+        at_edge(access="authenticated")(Control()).other
+    ),
+    "dependency of a marked class": lambda app: app.get("/x", dependencies=[Depends(Orders().one)])(
+        handler()
+    ),
+    "object that cannot be called": lambda app: app.get("/x")(calling(Control())),
+    "namespace": lambda app: app.get("/x")(calling(SimpleNamespace(get=plain()))),
+    "mapping": lambda app: app.get("/x")(calling(MappingProxyType({"get": plain()}))),
+    "slot": lambda app: app.get("/x")(Slotted(plain())),
+    "app of an endpoint": lambda app: app.get("/x")(HasApp(plain())),
+    "descriptor": lambda app: serve(app, at_edge(access="public")(DescribedMethod)),
+    "partial method": lambda app: serve(app, at_edge(access="public")(PartialMethod)),
+    "class of middleware": lambda app: app.add_middleware(Around),
+    "function of middleware": lambda app: app.middleware("http")(
+        at_edge(access="authenticated")(around)
+    ),
+}
+
+
+@pytest.mark.parametrize("add", HELD.values(), ids=HELD.keys())
+def test_a_closing_mark_is_a_fault_wherever_it_is_held(add: Callable[[FastAPI], object]) -> None:
+    app = public(FastAPI(openapi_url=None))
+    add(app)
+    with pytest.raises(CannotCompile, match=r"has a declaration that is not read: access of"):
+        compile_routes(app)
+
+
+def test_what_an_endpoint_has_as_its_app_does_not_open_it() -> None:
+    app = closed(FastAPI(openapi_url=None))
+    app.get("/x")(HasApp(public(raw())))
+    with pytest.raises(CannotCompile, match=r"not read: access of raw.*\n.*at_edge\(access=…\)"):
+        compile_routes(app)
+
+
+def copying(*, anybody: bool = False, scopes: tuple[str, ...] = ()) -> Callable[..., Any]:
+    """Return a decorator that says who may call, and keeps its function without `__wrapped__`."""
+    known = Annotated[Caller, Security(fastgate, scopes=[*scopes])]
+    asked: Any = AnyCaller if anybody else known
+
+    def decorate(function: Callable[[], Awaitable[str]]) -> Callable[..., Awaitable[str]]:
+        async def around(caller: asked) -> str:
+            return await function()
+
+        return around
+
+    return decorate
+
+
+def saying(access: str, decorate: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a decorator whose result says its access by a word, too."""
+    return lambda function: at_edge(access=access)(decorate(function))
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner", "lost"),
+    [
+        (copying(), {"scopes": ["admin"]}, "scopes"),
+        (copying(scopes=("read",)), {"scopes": ["read", "admin"]}, "scopes"),
+        (copying(), {"access": "none"}, "access"),
+        (copying(), {"access": "authenticated", "require": {"rule": "a"}}, "require"),
+        (copying(anybody=True), {"access": "authenticated"}, "access"),
+        (copying(anybody=True), {"scopes": ["admin"]}, "scopes"),
+        (copying(anybody=True), {"require": {"rule": "a"}}, "require"),
+        (copying(anybody=True), {"access": "none"}, "access"),
+    ],
+)
+@pytest.mark.parametrize("inherited", [{}, {"access": "public"}])
+def test_a_dependency_does_not_outweigh_what_asks_for_more(
+    outer: Callable[..., Any], inner: dict[str, Any], lost: str, inherited: dict[str, Any]
+) -> None:
+    app = at_edge(**inherited)(FastAPI(openapi_url=None))
+    app.get("/x")(outer(at_edge(**inner)(handler())))
+    with pytest.raises(CannotCompile, match=f"that is not read: {lost} of handler"):
+        compile_routes(app)
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner"),
+    [
+        (copying(), {"access": "public"}),
+        (copying(), {"access": "authenticated"}),
+        (copying(scopes=("read", "admin")), {"scopes": ["admin"]}),
+        (copying(anybody=True), {"access": "public"}),
+        (copying(anybody=True), {"access": "optional"}),
+        (saying("authenticated", copying()), {"scopes": ["admin"]}),
+        (saying("optional", copying(anybody=True)), {"require": {"rule": "a"}}),
+    ],
+)
+def test_what_asks_for_no_more_or_is_answered_by_a_word_is_no_fault(
+    outer: Callable[..., Any], inner: dict[str, Any]
+) -> None:
+    app = FastAPI(openapi_url=None)
+    app.get("/x")(outer(at_edge(**inner)(handler())))
+    assert len(compile_routes(app)) == 1
+
+
+def test_a_dependency_may_be_marked_with_what_its_router_says() -> None:
+    async def checks() -> None: ...
+
+    async def me(caller: Caller) -> None: ...
+
+    app, router = FastAPI(openapi_url=None), at_edge(scopes=["a"])(APIRouter())
+    router.get("/x", dependencies=[Depends(at_edge(scopes=["a"])(checks))])(me)
+    app.include_router(router)
+    assert [route["scopes"] for route in compile_routes(app)] == [["a"]]
+
+
+def test_the_remedy_for_scopes_is_one_that_compiles() -> None:
+    app = FastAPI(openapi_url=None)
+    app.get("/x")(copying()(at_edge(scopes=["admin"])(handler())))
+    with pytest.raises(CannotCompile, match=r"ask for the scopes by Security\(fastgate, scopes=\["):
+        compile_routes(app)
+
+
+def test_what_the_endpoint_says_itself_is_enough() -> None:
+    other = closed(FastAPI(openapi_url=None))
+    stats = other.get("/stats")(closed(handler()))
+    registry: list[object] = [stats]
+
+    def kept(function: Callable[[], Awaitable[str]]) -> Callable[[], Awaitable[str]]:
+        registry.append(function)
+
+        @functools.wraps(function)
+        async def answer() -> str:
+            return f"{len(registry)} {await function()}"
+
+        return answer
+
+    async def health() -> bool:
+        return bool(other.state.ready)
+
+    app = public(FastAPI(openapi_url=None))
+    app.get("/health")(health)  # another app is no part of what it serves
+    app.get("/teaser")(at_edge(access="public")(unwrapped(stats)))
+    app.get("/kept")(at_edge(access="optional")(kept(handler())))
+    app.get("/known")(at_edge(access="authenticated", scopes=[])(kept(handler())))
+    assert [(route["access"], route.get("scopes")) for route in compile_routes(app)] == [
+        ("public", None),
+        ("public", None),
+        ("optional", None),
+        ("authenticated", []),
+    ]
+
+
+class Answers:
+    """A proxy that answers to every name with another one of its kind."""
+
+    def __getattr__(self, name: str) -> "Answers":
+        return Answers()
+
+    async def __call__(self) -> str:
+        return "ran"
+
+
+def refused(proxy: object) -> Any:  # noqa: ANN401
+    raise RuntimeError(f"{type(proxy).__name__} is not bound")
+
+
+class Unbound:
+    """A proxy of something that is not there yet: whatever it is asked, it raises."""
+
+    def __getattr__(self, name: str) -> object:
+        raise RuntimeError(name)
+
+    locals().update({"__dict__": property(refused), "__class__": property(refused)})
+
+
+class Lazy:
+    """An object that computes its app."""
+
+    @property
+    def app(self) -> object:
+        raise RuntimeError("not yet")
+
+    async def __call__(self) -> str:
+        return "ran"
+
+
+@pytest.mark.parametrize("made", [MagicMock, AsyncMock, Answers, Unbound, Lazy])
+def test_no_code_of_what_is_looked_at_is_run(edge: Edge, made: Callable[[], Any]) -> None:
+    app, held = at_edge(access="public")(FastAPI(openapi_url=None)), made()
+    app.get("/closure")(calling(held))
+    app.get("/attribute")(HasApp(held))
+    app.mount("/mounted", at_edge(methods=["GET"])(Hides(held)))
+    app.get("/dependency", dependencies=[Depends(HasApp(held))])(handler())
+    if made not in (Answers, Unbound):  # FastAPI looks at those itself
+        app.get("/endpoint", response_model=None)(held)
+        app.mount("/app", at_edge(methods=["GET"])(made()))
+    assert {route["access"] for route in compile_routes(app)} == {"public"}
+    guard(app, edge.settings(strict=True))
+    with TestClient(app):
+        pass
+
+
+def test_each_object_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[int] = []
+    held = object_graph._held
+
+    def counted(target: object) -> Iterator[object]:
+        looked.append(id(target))
+        return held(target)
+
+    monkeypatch.setattr(object_graph, "_held", counted)
+    registry = {"handlers": [handler() for _ in range(50)], "numbers": list(range(1000))}
+    app = public(FastAPI(openapi_url=None))
+    for number in range(50):
+
+        async def answer(number: int = number) -> int:
+            return len(registry)
+
+        app.get(f"/{number}")(answer)
+    compile_routes(app)
+    assert len(looked) == len(set(looked)) < 500
+
+
+def test_where_not_everything_was_looked_at_the_endpoint_speaks_for_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(object_graph, "MOST_OBJECTS", 50)
+    registry = [handler() for _ in range(100)]
+
+    async def answer() -> int:
+        return len(registry)
+
+    async def says() -> int:
+        return len(registry)
+
+    app = public(FastAPI(openapi_url=None))
+    app.get("/says")(at_edge(access="public")(says))
+    assert len(compile_routes(app)) == 1
+    app.get("/x")(answer)
+    with pytest.raises(CannotCompile, match=r"more within its reach than is looked at") as error:
+        compile_routes(app)
+    assert len(error.value.faults) == 1
+
+
+def test_a_mark_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    app, router = FastAPI(openapi_url=None), APIRouter()
+    router.get("/x")(handler())
+    app.include_router(router)
+    if type(included := app.routes[-1]).__name__ == "_IncludedRouter":
+        with pytest.raises(TypeError, match="a router is marked before it is included"):
+            closed(included)
+    if hasattr(app, "frontend"):
+        app.frontend("/ui", directory=tmp_path)
+        (group,) = app.router._iter_low_priority_routes()
+        for each in (group, *vars(group)["routes"]):
+            with pytest.raises(TypeError, match=r"a frontend is marked by its path"):
+                closed(each)
+    for each in (Unwritten(), Slotted(handler())):
+        with pytest.raises(TypeError, match="nothing can be written on this object: "):
+            closed(each)
+
+
+class Unwritten:
+    """An object that takes no attribute, and does not say so."""
+
+    def __setattr__(self, name: str, value: object) -> None: ...
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_prefix_around_the_app_is_refused_as_the_running_app_does_not_see_it(
+    edge: Edge, inside: bool
+) -> None:
+    app = FastAPI(openapi_url=None)
+    app.root_path = "/gw"
+    app.get("/gw/x")(at_edge(access="public")(handler()))
+    app.get("/x")(at_edge(access="authenticated")(handler()))
+    outside = at_edge(prefix="/gw")(GZipMiddleware(app))
+    with pytest.raises(CannotCompile, match=r"prefix of what is around the app\n.*mark the app"):
+        compile_routes(outside)
+    # Compiled without that mark, the running app agrees.
+    ids = route_ids(app)
+    if inside:
+        guard(app, edge.settings(strict=True))
+    served = outside if inside else FastgateMiddleware(outside, edge.settings(strict=True))
+    for template in ("/gw/x", "/gw/gw/x"):
+        claims: Any = payload("/gw/x", template)
+        claims["tctx"]["route"] = ids["GET", template]
+        answer = TestClient(served).get("/x", headers={HEADER: edge.sign(claims).decode()})
+        assert answer.status_code == (200 if template == "/gw/x" else 401)
+
+
+def behind(app: ASGIApp) -> Mount:
+    return Mount("/x", app=app, middleware=[Middleware(Inner)])
+
+
+MOUNTED: dict[str, Callable[[FastAPI, Any], object]] = {
+    "wrapper": lambda app, below: app.mount("/x", GZipMiddleware(below)),
+    "middleware": lambda app, below: app.router.routes.append(behind(below)),
+}
+if INCLUDES_MOUNTS:
+    MOUNTED["included"] = lambda app, below: app.include_router(included(behind(below)))
+
+
+@pytest.mark.parametrize("mount", MOUNTED.values(), ids=MOUNTED.keys())
+def test_a_body_is_bound_for_what_stands_behind_middleware(
+    edge: Edge, mount: Callable[[FastAPI, Any], object]
+) -> None:
+    below = at_edge(access="public", methods=["POST"], sign_body=True, opaque=True)(
+        Starlette(routes=[Route("/y", page, methods=["POST"])])
+    )
+    app = FastAPI(openapi_url=None)
+    mount(app, below)
+    guard(app, edge.settings(strict=True))
+    claims: Any = payload("/x/y", "/x/{path:path}", method="POST")
+    claims["tctx"]["route"] = "post-x--path"
+    client = TestClient(app)
+    name = HEADER
+    unbound = client.post("/x/y", content=b"b", headers={name: edge.sign(claims).decode()})
+    assert unbound.status_code == 401
+    claims["tctx"]["content_digest"] = content_digest(b"b")
+    bound = client.post("/x/y", content=b"b", headers={name: edge.sign(claims).decode()})
+    assert (bound.status_code, bound.text) == (200, "b")

@@ -1,0 +1,57 @@
+//! Values in the memory of one sandbox. Each may be used until a moment of its own, and the least recently used one is
+//! dropped first: no number of distinct tokens takes more memory than was planned.
+
+use std::hash::Hash;
+use std::num::NonZeroUsize;
+
+use lru::LruCache;
+
+use crate::time::UnixTime;
+
+/// At most `CAPACITY` values by their keys.
+pub struct Lru<K, V, const CAPACITY: usize>(LruCache<K, (UnixTime, V)>);
+
+impl<K: Hash + Eq, V, const CAPACITY: usize> Default for Lru<K, V, CAPACITY> {
+    fn default() -> Self {
+        Self(LruCache::new(NonZeroUsize::new(CAPACITY).unwrap_or(NonZeroUsize::MIN)))
+    }
+}
+
+impl<K: Hash + Eq, V, const CAPACITY: usize> Lru<K, V, CAPACITY> {
+    /// The value under `key`; `None` if there is none, or if its time is over at `now`.
+    pub fn recall(&mut self, key: &K, now: UnixTime) -> Option<&V> {
+        self.0.get(key).filter(|(until, _)| now < *until).map(|(_, value)| value)
+    }
+
+    /// Keeps `value` under `key`; from `until` on it counts as absent.
+    pub fn keep(&mut self, key: K, value: V, until: UnixTime) {
+        self.0.put(key, (until, value));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Lru;
+    use crate::time::UnixTime;
+
+    #[test]
+    fn a_value_is_used_until_its_time_is_over() {
+        let (mut cache, now) = (Lru::<u64, &str, 4096>::default(), UnixTime::from_seconds(100));
+        assert_eq!(cache.recall(&1, now), None);
+        cache.keep(1, "one", now.plus(30));
+        assert_eq!(cache.recall(&1, now.plus(29)), Some(&"one"));
+        assert_eq!(cache.recall(&2, now), None);
+        assert_eq!(cache.recall(&1, now.plus(30)), None);
+    }
+
+    #[test]
+    fn a_flood_of_values_is_bounded_and_the_used_ones_stay() {
+        let (mut cache, now) = (Lru::<usize, (), 100>::default(), UnixTime::from_seconds(100));
+        for number in 0..300 {
+            cache.keep(number, (), now.plus(30));
+            assert!(cache.recall(&0, now).is_some(), "a value in use is not dropped");
+        }
+        assert_eq!(cache.0.len(), 100);
+        assert_eq!(cache.recall(&1, now), None);
+    }
+}

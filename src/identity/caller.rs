@@ -1,0 +1,102 @@
+//! The caller of a request, once identified.
+
+use serde_json::Value;
+
+use super::binding::Binding;
+use super::claims::{Claims, Holder};
+use super::token::VerifiedClaims;
+use crate::policy::{ClaimPath, Issuer, IssuerId};
+use crate::time::UnixTime;
+
+/// The caller of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Caller {
+    /// No identity: the route is public, or a token is optional and there is no valid one.
+    Anonymous,
+    /// The holder of a verified token.
+    Known(Identity),
+}
+
+/// What a verified token says about its holder. Only [`identify`](super::identify) makes one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    issuer: String,
+    issuer_id: IssuerId,
+    holder: Box<Holder>,
+    claims: Claims,
+    binding: Option<Box<Binding>>,
+}
+
+impl Identity {
+    /// `sub`: unique within the issuer.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        &self.holder.subject
+    }
+
+    /// `iss` of the token, in the policy's first spelling.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// The policy's id of that issuer.
+    #[must_use]
+    pub fn issuer_id(&self) -> &str {
+        self.issuer_id.as_str()
+    }
+
+    /// The OAuth client to which the token was issued.
+    #[must_use]
+    pub fn client_id(&self) -> Option<&str> {
+        self.holder.client_id.as_deref()
+    }
+
+    /// `exp` of the token, in whole seconds: a fraction is cut off. The issuer's leeway is not added.
+    #[must_use]
+    pub fn expires(&self) -> Option<UnixTime> {
+        self.claims.time("exp").ok().flatten()
+    }
+
+    /// The scopes of the token.
+    #[must_use]
+    pub fn scopes(&self) -> &[String] {
+        &self.holder.scopes
+    }
+
+    /// The roles of the token, sorted, from the claims that the issuer's token shape names.
+    #[must_use]
+    pub fn roles(&self) -> &[String] {
+        &self.holder.roles
+    }
+
+    /// The groups of the token, sorted, likewise.
+    #[must_use]
+    pub fn groups(&self) -> &[String] {
+        &self.holder.groups
+    }
+
+    /// The tenant for which the token was issued.
+    #[must_use]
+    pub fn tenant(&self) -> Option<&str> {
+        self.holder.tenant.as_deref()
+    }
+
+    /// A claim of the token; `None` if a step of the path is not an object.
+    #[must_use]
+    pub fn claim(&self, path: &ClaimPath) -> Option<&Value> {
+        self.claims.find(path)
+    }
+
+    /// What the token is bound to; the caller has proven to hold it.
+    #[must_use]
+    pub fn binding(&self) -> Option<&Binding> {
+        self.binding.as_deref()
+    }
+
+    pub(super) fn new(issuer: &Issuer, claims: VerifiedClaims, binding: Option<Binding>) -> Self {
+        let (holder, claims) = claims.into_parts();
+        let (issuer, issuer_id) = (issuer.issuer.clone(), issuer.id.clone());
+        Self { issuer, issuer_id, holder: Box::new(holder), claims, binding: binding.map(Box::new) }
+    }
+}

@@ -1,0 +1,119 @@
+//! The two kinds of tokens. A JWT is read here and its signature is verified once the rest is in order; an opaque token
+//! is verified by its issuer, which says what it means (RFC 7662).
+
+use std::sync::Arc;
+
+use super::binding::Binding;
+use super::error::IdentityError;
+use super::introspection;
+use super::key_source::{KeysUnavailable, Wanted};
+use super::sources::Sources;
+use super::token::{UnverifiedToken, VerifiedClaims};
+use super::token_error::TokenError;
+use crate::policy::{Issuer, IssuerId, Policy};
+use crate::secret::Secret;
+use crate::time::UnixTime;
+
+/// What was seen of a token, verified or not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// The policy's id of the token's issuer, if the policy has that issuer.
+    pub issuer: Option<IssuerId>,
+    /// `kid` of the token, unverified.
+    pub key_id: Option<String>,
+    /// The nonce for the client's next proof, if its proof has none or an older one.
+    pub nonce: Option<String>,
+}
+
+/// A token whose claims satisfy the rules of its issuer.
+pub(super) enum Credential<'policy, 'request> {
+    /// A signed token. Its signature is not verified yet.
+    Jwt(&'policy Issuer, UnverifiedToken<'request>),
+    /// An opaque token. Its issuer has vouched for these claims.
+    Opaque(&'policy Issuer, VerifiedClaims),
+}
+
+impl<'policy, 'request> Credential<'policy, 'request> {
+    /// Reads `compact` and checks the claims, without a key. The issuer of an opaque token is asked.
+    ///
+    /// # Errors
+    /// An [`IdentityError`] if the token cannot be read, is not active, or breaks a rule of its issuer.
+    pub(super) fn read(
+        policy: &'policy Policy,
+        compact: &Secret<&'request str>,
+        now: UnixTime,
+        sources: &mut Sources<'_>,
+        seen: &mut Seen,
+    ) -> Result<Self, IdentityError> {
+        if let Some((issuer, endpoint)) = introspection::endpoint(policy, compact) {
+            seen.issuer = Some(issuer.id.clone());
+            let claims = introspection::active_claims(issuer, endpoint, compact, sources.introspector)?;
+            return Ok(Self::Opaque(issuer, introspection::checked(claims, issuer, now)?));
+        }
+        let token = UnverifiedToken::parse(compact.clone())?;
+        seen.key_id = token.key_id().map(str::to_owned);
+        let issuer = policy.issuer(token.issuer()).ok_or(TokenError::UnknownIssuer)?;
+        seen.issuer = Some(issuer.id.clone());
+        token.check(issuer, now)?;
+        Ok(Self::Jwt(issuer, token))
+    }
+
+    /// The issuer of the token.
+    pub(super) const fn issuer(&self) -> &'policy Issuer {
+        match self {
+            Self::Jwt(issuer, _) | Self::Opaque(issuer, _) => issuer,
+        }
+    }
+
+    /// What the token is bound to; `None` for a bearer token.
+    ///
+    /// # Errors
+    /// [`TokenError::Bound`] if it is bound in a way that cannot be checked here.
+    pub(super) fn binding(&self) -> Result<Option<Binding>, TokenError> {
+        match self {
+            Self::Jwt(_, token) => token.binding(),
+            Self::Opaque(_, claims) => Binding::of(claims.claim("cnf")),
+        }
+    }
+
+    /// The claims, once the signature of a signed token is verified.
+    ///
+    /// # Errors
+    /// An [`IdentityError`] if there is no key for it, or the signature is not the key's.
+    pub(super) fn verify(self, now: UnixTime, sources: &mut Sources<'_>) -> Result<VerifiedClaims, IdentityError> {
+        match self {
+            Self::Jwt(issuer, token) => verify(&token, issuer, now, sources),
+            Self::Opaque(_, claims) => Ok(claims),
+        }
+    }
+}
+
+/// Verifies a signed token with the nearest keys of its issuer, or with later ones if the nearest lack its key or have
+/// another key under its id.
+fn verify(
+    token: &UnverifiedToken<'_>,
+    issuer: &Issuer,
+    now: UnixTime,
+    sources: &mut Sources<'_>,
+) -> Result<VerifiedClaims, IdentityError> {
+    let keys = sources.keys.keys(issuer, Wanted::Nearest)?;
+    let missed = match token.verify(issuer, &keys, now, sources.signatures) {
+        Err(missed @ (TokenError::UnknownKey | TokenError::Signature)) => missed,
+        verified => return Ok(verified?),
+    };
+    let later = match sources.keys.keys(issuer, Wanted::Later) {
+        Ok(later) => later,
+        // The key is known, and the signature is not one of it.
+        Err(_) if missed == TokenError::Signature => return Err(missed.into()),
+        Err(unavailable) => return Err(unavailable.into()),
+    };
+    let verified =
+        if Arc::ptr_eq(&keys, &later) { Err(missed) } else { token.verify(issuer, &later, now, sources.signatures) };
+    match verified {
+        Err(TokenError::UnknownKey) if sources.keys.may_lack(issuer, token.key_id(), token.issued()) => {
+            let cause = "the token's key is not known yet, and the issuer was asked a moment ago".to_owned();
+            Err(KeysUnavailable { issuer: issuer.id.clone(), cause }.into())
+        }
+        verified => Ok(verified?),
+    }
+}

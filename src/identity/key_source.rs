@@ -1,0 +1,51 @@
+//! The port that supplies key sets of issuers.
+
+use std::sync::Arc;
+
+use super::keys::KeySet;
+use crate::policy::{Issuer, IssuerId};
+use crate::time::UnixTime;
+
+/// A source of key sets.
+pub trait KeySource {
+    /// The key set of `issuer`, from the nearest place that has one.
+    ///
+    /// # Errors
+    /// [`KeysUnavailable`] if there is none; the caller then gets 503, not 401.
+    fn keys(&mut self, issuer: &Issuer, wanted: Wanted) -> Result<Arc<KeySet>, KeysUnavailable>;
+
+    /// Whether the set that was returned last may lack the key `kid` although the issuer has published it: the token
+    /// was issued (`since`, its `iat`) after the set was fetched, and the issuer may not be asked again yet.
+    fn may_lack(&self, issuer: &Issuer, kid: Option<&str>, since: Option<UnixTime>) -> bool {
+        let _ = (issuer, kid, since);
+        false
+    }
+}
+
+/// Which key set is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// The nearest one that may be used.
+    Nearest,
+    /// A later one, if there is one: the nearest one lacks a key. May return the same set again, above all if the
+    /// issuer was asked a moment ago.
+    Later,
+}
+
+/// The keys of an issuer are not available.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the keys of issuer \"{issuer}\" cannot be had: {cause}")]
+pub struct KeysUnavailable {
+    /// The policy's id of the issuer.
+    pub issuer: IssuerId,
+    /// What went wrong, for the log.
+    pub cause: String,
+}
+
+impl KeysUnavailable {
+    /// The code for logs, metrics and tests.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        "keys-unavailable"
+    }
+}

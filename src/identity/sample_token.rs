@@ -1,0 +1,130 @@
+//! Sample tokens for offline use: what would happen to a caller with these claims? A new key pair replaces the
+//! issuer's, so that a sample token is valid nowhere else.
+
+mod signer;
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Map, Value, json};
+
+use super::binding::Binding;
+use super::keys::KeySet;
+use crate::policy::{ClaimPath, Issuer};
+use crate::time::{Seconds, UnixTime};
+use signer::Signer;
+
+/// Signs sample tokens of one issuer, with an algorithm that the policy accepts from it.
+pub struct SampleIssuer {
+    signer: Signer,
+    keys: Arc<KeySet>,
+}
+
+/// A sample token, and what it is presented with.
+pub struct SampleToken {
+    /// The token.
+    pub token: String,
+    /// SHA-256 of the client certificate that a bound token is presented with.
+    pub certificate: Option<[u8; 32]>,
+}
+
+impl SampleIssuer {
+    /// A sample issuer with a new key pair; `None` if none can be made.
+    #[must_use]
+    pub fn new(issuer: &Issuer) -> Option<Self> {
+        let signer = Signer::new(&issuer.algorithms)?;
+        let keys = Arc::new(signer.keys()?);
+        Some(Self { signer, keys })
+    }
+
+    /// The keys that verify its tokens.
+    #[must_use]
+    pub fn keys(&self) -> Arc<KeySet> {
+        Arc::clone(&self.keys)
+    }
+
+    /// A token of `issuer` with `claims`. Claims that a valid token of this issuer needs and `claims` lack are added:
+    /// issuer, audience, a subject, times, what the policy demands; never a claim that it refuses. `None` if no token
+    /// can be made.
+    ///
+    /// A token that `claims` bind (`cnf`) is presented with what it is bound to. A client certificate (RFC 8705 §3)
+    /// replaces a DPoP key (RFC 9449 §6.1): no rule distinguishes the two.
+    #[must_use]
+    pub fn token(&self, issuer: &Issuer, claims: &Map<String, Value>, now: UnixTime) -> Option<SampleToken> {
+        let mut said = completed(issuer, claims, now);
+        let certificate = certificate(&mut said);
+        let token = self.signer.sign(issuer.shape.types.first().map(String::as_str), said)?;
+        Some(SampleToken { token, certificate })
+    }
+}
+
+fn completed(issuer: &Issuer, claims: &Map<String, Value>, now: UnixTime) -> Map<String, Value> {
+    let (shape, demands, seconds) = (&issuer.shape, &issuer.rules, now.seconds());
+    let mut said = claims.clone();
+    for (name, value) in [
+        ("iss", json!(issuer.issuer)),
+        ("sub", json!("somebody")),
+        ("iat", json!(seconds)),
+        ("exp", json!(seconds.saturating_add(demands.max_lifetime.map_or(300, Seconds::as_u64).min(300)))),
+    ] {
+        said.entry(name).or_insert(value);
+    }
+    for (claim, values) in &demands.required {
+        if let Some(value) = values.first() {
+            said.entry(claim).or_insert_with(|| value.clone());
+        }
+    }
+    let any_client = demands.require_client.then_some("rehearsal");
+    let client = demands.clients.first().map(String::as_str).or(any_client);
+    let named = accepted(&shape.client, issuer).any(|path| has(&said, path));
+    for (path, value) in [
+        (accepted(&shape.audience, issuer).next(), issuer.audiences.first().map(|audience| json!(audience))),
+        (accepted(&shape.client, issuer).next(), client.filter(|_| !named).map(Value::from)),
+        (shape.tenant.as_ref(), demands.tenants.first().map(|tenant| json!(tenant))),
+    ] {
+        if let (Some(path), Some(value)) = (path, value) {
+            put(&mut said, path, value);
+        }
+    }
+    said
+}
+
+/// The `paths` at which a token of `issuer` may have a claim.
+pub fn accepted<'paths>(
+    paths: &'paths [ClaimPath],
+    issuer: &'paths Issuer,
+) -> impl Iterator<Item = &'paths ClaimPath> + 'paths {
+    let refused = |path: &ClaimPath| {
+        path.steps().next().is_some_and(|first| issuer.rules.refused.iter().any(|refused| refused == first))
+    };
+    paths.iter().filter(move |path| !refused(path))
+}
+
+/// The certificate for a bound token. A token that is bound to a DPoP key becomes one that is bound to a certificate; a
+/// token that is bound in an unknown way is left unchanged.
+fn certificate(said: &mut Map<String, Value>) -> Option<[u8; 32]> {
+    let (Binding::Key(thumbprint) | Binding::Certificate(thumbprint)) = Binding::of(said.get("cnf")).ok()??;
+    let digest = URL_SAFE_NO_PAD.decode(thumbprint.as_str()).ok()?.try_into().ok()?;
+    said.insert("cnf".to_owned(), json!(Binding::Certificate(thumbprint)));
+    Some(digest)
+}
+
+fn has(claims: &Map<String, Value>, path: &ClaimPath) -> bool {
+    let mut steps = path.steps();
+    let first = steps.next().and_then(|step| claims.get(step));
+    steps.fold(first, |value, step| value?.get(step)).is_some()
+}
+
+/// Adds `value` at `path`, unless there is a value already or a step of the path is not an object.
+pub fn put(claims: &mut Map<String, Value>, path: &ClaimPath, value: Value) {
+    let steps: Vec<&str> = path.steps().collect();
+    let Some((last, outer)) = steps.split_last() else { return };
+    let mut object = claims;
+    for step in outer {
+        let inner = object.entry(*step).or_insert_with(|| Value::Object(Map::new()));
+        let Value::Object(inner) = inner else { return };
+        object = inner;
+    }
+    object.entry(*last).or_insert(value);
+}

@@ -1,0 +1,146 @@
+//! Why a token is refused.
+
+use super::jws::Malformed;
+
+/// Why a token is not valid. The client gets the same response for all of them except [`TooLong`](Self::TooLong):
+/// another token of that issuer would be as long.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    /// Longer than `edge.max_token` of the policy, or its JOSE header longer than [`MAX_HEADER_CHARACTERS`].
+    ///
+    /// [`MAX_HEADER_CHARACTERS`]: super::token::MAX_HEADER_CHARACTERS
+    #[error(
+        "the token, or its JOSE header, is {bytes} bytes long, and {most} are read (\"edge.max_token\" of the policy)"
+    )]
+    TooLong {
+        /// The length of the part that is too long.
+        bytes: usize,
+        /// The most that is accepted.
+        most: u64,
+    },
+    /// Not three segments of unpadded, canonical base64url with two JSON objects of unique members (RFC 7515 §7.1).
+    #[error("the token is not a compact JWS of two JSON objects")]
+    Malformed,
+    /// `crit`, `b64`, or the `cty` of a nested token: they would change the meaning of the token (RFC 7515 §4.1.11, RFC
+    /// 7797, RFC 7519 §5.2).
+    #[error("the token's header asks for an extension: {member}")]
+    Extension {
+        /// The member.
+        member: &'static str,
+    },
+    /// `alg` is missing, unknown, or not accepted for this issuer (RFC 8725 §3.1).
+    #[error("the token's algorithm is not accepted")]
+    Algorithm,
+    /// `typ` is missing or not accepted for this issuer (RFC 8725 §3.11).
+    #[error("the token's type is not accepted")]
+    Type,
+    /// A claim that is needed is missing.
+    #[error("the token has no claim {claim}")]
+    Missing {
+        /// The claim.
+        claim: &'static str,
+    },
+    /// A claim has the wrong type or cannot be a value of its kind.
+    #[error("the token's claim {claim} is malformed")]
+    ClaimMalformed {
+        /// The claim.
+        claim: &'static str,
+    },
+    /// `iss` is none of the policy's issuers, byte for byte (RFC 8725 §3.8).
+    #[error("the token's issuer is not one of the policy's")]
+    UnknownIssuer,
+    /// `aud` names none of the issuer's audiences (RFC 8725 §3.9).
+    #[error("the token is for another audience")]
+    Audience,
+    /// `exp` has passed (RFC 7519 §4.1.4).
+    #[error("the token expired {by} seconds ago")]
+    Expired {
+        /// Seconds, without leeway.
+        by: u64,
+    },
+    /// `nbf` or `iat` lies in the future (RFC 7519 §4.1.5, §4.1.6).
+    #[error("the token is not valid yet by {claim}")]
+    NotYetValid {
+        /// The claim.
+        claim: &'static str,
+    },
+    /// `iat` lies further back than the policy allows.
+    #[error("the token was issued {age} seconds ago")]
+    TooOld {
+        /// Seconds, without leeway.
+        age: u64,
+    },
+    /// From `iat` to `exp` it is longer than the policy allows.
+    #[error("the token is valid for {seconds} seconds")]
+    LivesTooLong {
+        /// Seconds.
+        seconds: u64,
+    },
+    /// A claim is not what the policy, or the preset it names, requires.
+    #[error("the token's claim {claim} is missing or not as required")]
+    Required {
+        /// The claim.
+        claim: String,
+    },
+    /// A claim is present that marks tokens of another kind, such as ID tokens if access tokens are wanted (RFC 8725
+    /// §3.12).
+    #[error("the token has a claim {claim}, which marks another kind of tokens")]
+    OtherKind {
+        /// The claim.
+        claim: String,
+    },
+    /// The token was issued to a client that the policy does not list (OpenID Connect Core §3.1.3.7).
+    #[error("the token was issued to another client")]
+    Client,
+    /// The token's tenant is missing or not one of the issuer's.
+    #[error("the token's tenant is missing or another one")]
+    Tenant,
+    /// The token is bound to a key or certificate (`cnf`, RFC 7800 §3.1), and possession of it is not proven.
+    #[error("the token is bound to a key that was not shown to be held")]
+    Bound,
+    /// No key of the issuer has this `kid` and accepts this algorithm.
+    #[error("the issuer has no key for this token")]
+    UnknownKey,
+    /// The token names no key, or not uniquely, and several fit.
+    #[error("the token does not say which of several keys of its issuer it was signed with")]
+    AmbiguousKey,
+    /// The signature is not valid for the key.
+    #[error("the signature is not valid")]
+    Signature,
+}
+
+impl TokenError {
+    /// The code for logs, metrics and tests.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::TooLong { .. } => "token-too-long",
+            Self::Malformed => "token-malformed",
+            Self::Extension { .. } => "token-extension",
+            Self::Algorithm => "token-algorithm",
+            Self::Type => "token-type",
+            Self::Missing { .. } => "token-claim-missing",
+            Self::ClaimMalformed { .. } => "token-claim-malformed",
+            Self::UnknownIssuer => "token-unknown-issuer",
+            Self::Audience => "token-audience",
+            Self::Expired { .. } => "token-expired",
+            Self::NotYetValid { .. } => "token-not-yet-valid",
+            Self::TooOld { .. } => "token-too-old",
+            Self::LivesTooLong { .. } => "token-lives-too-long",
+            Self::Required { .. } => "token-claim-required",
+            Self::OtherKind { .. } => "token-other-kind",
+            Self::Client => "token-client",
+            Self::Tenant => "token-tenant",
+            Self::Bound => "token-bound",
+            Self::UnknownKey => "token-unknown-key",
+            Self::AmbiguousKey => "token-ambiguous-key",
+            Self::Signature => "token-signature",
+        }
+    }
+}
+
+impl From<Malformed> for TokenError {
+    fn from(_: Malformed) -> Self {
+        Self::Malformed
+    }
+}

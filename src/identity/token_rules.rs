@@ -1,0 +1,87 @@
+//! The rules for the claims of a token that need no key. They are checked on every request, also if the signature was
+//! verified before.
+
+use super::claims::Claims;
+use super::token_error::TokenError;
+use crate::policy::{Issuer, TokenKind};
+use crate::time::UnixTime;
+
+/// Checks the claims of a token of `issuer`: times, audience, subject, kind, client, tenant.
+///
+/// # Errors
+/// The first [`TokenError`] found.
+pub(super) fn check(claims: &Claims, issuer: &Issuer, now: UnixTime) -> Result<(), TokenError> {
+    check_times(claims, issuer, now)?;
+    check_audience(claims, issuer)?;
+    claims.subject()?;
+    check_kind(claims, issuer)?;
+    check_client(claims, issuer)?;
+    let tenants = &issuer.rules.tenants;
+    let accepted = |tenant: &str| tenants.iter().any(|accepted| accepted == tenant);
+    if !tenants.is_empty() && !claims.tenant(&issuer.shape).is_some_and(accepted) {
+        return Err(TokenError::Tenant);
+    }
+    Ok(())
+}
+
+fn check_times(claims: &Claims, issuer: &Issuer, now: UnixTime) -> Result<(), TokenError> {
+    let leeway = issuer.leeway;
+    let expires = claims.time("exp")?.ok_or(TokenError::Missing { claim: "exp" })?;
+    if expires.plus(leeway) <= now {
+        return Err(TokenError::Expired { by: now.since(expires) });
+    }
+    for claim in ["nbf", "iat"] {
+        if claims.time(claim)?.is_some_and(|starts| starts > now.plus(leeway)) {
+            return Err(TokenError::NotYetValid { claim });
+        }
+    }
+    let (max_age, max_lifetime) = (issuer.rules.max_age, issuer.rules.max_lifetime);
+    // OpenID Connect Core §2 requires `iat` of every ID token.
+    if max_age.is_none() && max_lifetime.is_none() && issuer.shape.tokens != TokenKind::Id {
+        return Ok(());
+    }
+    let issued_at = claims.time("iat")?.ok_or(TokenError::Missing { claim: "iat" })?;
+    if max_age.is_some_and(|most| issued_at.plus(most).plus(leeway) < now) {
+        return Err(TokenError::TooOld { age: now.since(issued_at) });
+    }
+    // The provider's own clock sets both: no leeway.
+    if max_lifetime.is_some_and(|most| expires.since(issued_at) > most.as_u64()) {
+        return Err(TokenError::LivesTooLong { seconds: expires.since(issued_at) });
+    }
+    Ok(())
+}
+
+/// An access token passes if any of its audiences is accepted (RFC 7519 §4.1.3), an ID token if all of them are (OpenID
+/// Connect Core §3.1.3.7, point 3).
+fn check_audience(claims: &Claims, issuer: &Issuer) -> Result<(), TokenError> {
+    let audiences = claims.audiences(&issuer.shape)?;
+    let mut accepted = audiences.iter().map(|audience| issuer.audiences.iter().any(|accepted| accepted == audience));
+    let passes = match issuer.shape.tokens {
+        TokenKind::Access => accepted.any(|is_accepted| is_accepted),
+        TokenKind::Id => !audiences.is_empty() && accepted.all(|is_accepted| is_accepted),
+    };
+    if passes { Ok(()) } else { Err(TokenError::Audience) }
+}
+
+/// Tells tokens of the wanted kind from others that the same keys sign (RFC 8725 §3.12).
+fn check_kind(claims: &Claims, issuer: &Issuer) -> Result<(), TokenError> {
+    for (claim, values) in &issuer.rules.required {
+        if !claims.top(claim).is_some_and(|value| values.contains(value)) {
+            return Err(TokenError::Required { claim: claim.clone() });
+        }
+    }
+    match issuer.rules.refused.iter().find(|claim| claims.top(claim).is_some()) {
+        Some(claim) => Err(TokenError::OtherKind { claim: claim.clone() }),
+        None => Ok(()),
+    }
+}
+
+fn check_client(claims: &Claims, issuer: &Issuer) -> Result<(), TokenError> {
+    let accepted = &issuer.rules.clients;
+    match claims.client(&issuer.shape)? {
+        Some(client) if accepted.is_empty() || accepted.iter().any(|known| known == client) => Ok(()),
+        Some(_) => Err(TokenError::Client),
+        None if accepted.is_empty() && !issuer.rules.require_client => Ok(()),
+        None => Err(TokenError::Missing { claim: "client_id" }),
+    }
+}

@@ -1,0 +1,148 @@
+//! `edge`: what this edge is called, and what it asks of every request.
+
+mod hosts;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use super::fault::{Fault, Faults};
+use super::json_form::objects;
+use super::limits::Limit;
+use super::names::is_bare_host;
+use super::url::is_https_url;
+use crate::time::Seconds;
+pub use hosts::Hosts;
+
+objects!(EdgeDocument, ProofRules);
+
+/// The longest token that a policy may let pass, in bytes: Fastly hands over header fields of this length (its own
+/// limit is 69 KB), and what an unverified token costs is bounded.
+pub const MAX_TOKEN_BYTES: u64 = 32 * 1024;
+
+/// The greatest age of a proof of possession that a policy may choose (`edge.dpop.max_age`), in seconds.
+pub const MAX_PROOF_AGE: u64 = 600;
+/// How far ahead of the edge's clock a policy may let proofs be (`edge.dpop.leeway`), in seconds.
+pub const MAX_PROOF_LEEWAY: u64 = 60;
+
+/// The names of this edge, for clients and for origins, and the rules for every request.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, remote = "Self")]
+pub struct EdgeDocument {
+    /// The URL of the edge, `https://api.example.com`. It is `iss` of the signed header that origins receive.
+    pub issuer: String,
+    /// The host names that requests may name, at least one; a request for another host gets 421. A host without a port
+    /// is served at the default port of its scheme and at the ports of `issuer` and `resource`; a host with a port
+    /// (`api.example.com:8443`) at that port alone.
+    pub hosts: Vec<String>,
+    /// The time for which a signed header is valid, in seconds, 1 to 60. Default: 30.
+    #[serde(default = "default_identity_lifetime")]
+    pub identity_lifetime: Seconds,
+    /// The length of the longest token that is read, in bytes, 1024 to 32768. Default: 16384. A request with a longer
+    /// token gets 431. Tokens with many groups or roles are long; an origin that receives them (`forward_token`) must
+    /// accept header fields of this length, too.
+    #[serde(default = "default_max_token")]
+    pub max_token: u64,
+    /// The name of the limit that applies before a token is read, to bound the CPU time that bad tokens cost. Its `by`
+    /// may hold `network`, `route` or both. Preflights, documents that the edge publishes, and requests without a route
+    /// count as one route. Requests that are refused for their form, their place, or because their group is closed are
+    /// not counted: refusing them costs less than counting. Default: no such limit.
+    #[serde(default)]
+    pub flood_limit: Option<String>,
+    /// Whether the edge adds `Strict-Transport-Security`, `X-Content-Type-Options`, `X-Frame-Options`,
+    /// `Content-Security-Policy` and `Referrer-Policy`, each in a strict form, to responses in which the origin does
+    /// not send them. Default: false.
+    #[serde(default)]
+    pub security_headers: bool,
+    /// The resource identifier (RFC 9728 §1.2), if it differs from `issuer`: an https URL.
+    /// `/.well-known/oauth-protected-resource` under its host tells clients which issuers and scopes there are.
+    #[serde(default)]
+    pub resource: Option<String>,
+    /// The rules for proofs of possession. A proof is accepted with every token that is bound to a key (`cnf.jkt`).
+    #[serde(default)]
+    pub dpop: ProofRules,
+}
+
+/// The rules for proofs of possession (DPoP, RFC 9449).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default, remote = "Self")]
+pub struct ProofRules {
+    /// The greatest age of a proof, in seconds since its `iat`, 1 to 600. Default: 60. A proof can be used once in each
+    /// POP.
+    pub max_age: Seconds,
+    /// The time by which the clock of the client may be ahead, in seconds, 0 to 60. Default: 10.
+    pub leeway: Seconds,
+    /// Whether a proof must carry a nonce of this edge (RFC 9449 §9). A nonce is valid for two to four minutes.
+    /// Default: false.
+    pub nonce: bool,
+}
+
+impl Default for ProofRules {
+    fn default() -> Self {
+        Self { max_age: Seconds::new(60), leeway: Seconds::new(10), nonce: false }
+    }
+}
+
+const fn default_identity_lifetime() -> Seconds {
+    Seconds::new(30)
+}
+
+const fn default_max_token() -> u64 {
+    16 * 1024
+}
+
+/// The names of this edge, and the rules for every request.
+#[derive(Clone, Debug)]
+pub struct Edge {
+    /// `iss` of the signed header.
+    pub issuer: String,
+    /// The hosts that requests may name.
+    pub hosts: Hosts,
+    /// The time for which a signed header is valid, in seconds, 1 to 60.
+    pub identity_lifetime: Seconds,
+    /// The length of the longest token that is read, in bytes.
+    pub max_token: u64,
+    /// The limit that applies before the caller is identified.
+    pub flood_limit: Option<Arc<Limit>>,
+    /// Whether responses get the security fields that the origin leaves out.
+    pub security_headers: bool,
+    /// The resource identifier (RFC 9728 §1.2).
+    pub resource: String,
+    /// The rules for proofs of possession.
+    pub proofs: ProofRules,
+}
+
+/// Reads the section. `limits` are those that `flood_limit` can name.
+pub(super) fn read(document: EdgeDocument, limits: &BTreeMap<String, Arc<Limit>>, faults: &mut Faults) -> Edge {
+    faults.add_if(!is_https_url(&document.issuer), "$.edge.issuer", Fault::NotHttps);
+    faults.add_if(document.hosts.is_empty(), "$.edge.hosts", Fault::Empty);
+    for (index, host) in document.hosts.iter().enumerate() {
+        faults.add_if(!is_bare_host(host), format_args!("$.edge.hosts[{index}]"), Fault::NotAHost);
+    }
+    faults.range(document.identity_lifetime, 1, 60, "$.edge.identity_lifetime");
+    faults.range(document.max_token, 1024, MAX_TOKEN_BYTES, "$.edge.max_token");
+    let flood_limit = document.flood_limit.as_ref().and_then(|name| limits.get(name));
+    let unknown = document.flood_limit.is_some() && flood_limit.is_none();
+    faults.add_if(unknown, "$.edge.flood_limit", Fault::UnknownLimit);
+    let needs_caller = flood_limit.is_some_and(|limit| !limit.needs_no_caller());
+    faults.add_if(needs_caller, "$.edge.flood_limit", Fault::NeedsCaller);
+    faults.range(document.dpop.max_age, 1, MAX_PROOF_AGE, "$.edge.dpop.max_age");
+    faults.range(document.dpop.leeway, 0, MAX_PROOF_LEEWAY, "$.edge.dpop.leeway");
+    let no_url = document.resource.as_deref().is_some_and(|resource| !is_https_url(resource));
+    faults.add_if(no_url, "$.edge.resource", Fault::NotHttps);
+    let resource = document.resource.unwrap_or_else(|| document.issuer.clone());
+    let hosts: Hosts = document.hosts.iter().collect();
+    Edge {
+        hosts: hosts.at_port_of(&document.issuer).at_port_of(&resource),
+        identity_lifetime: document.identity_lifetime,
+        max_token: document.max_token,
+        flood_limit: flood_limit.cloned(),
+        security_headers: document.security_headers,
+        issuer: document.issuer,
+        resource,
+        proofs: document.dpop,
+    }
+}

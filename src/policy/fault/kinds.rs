@@ -1,0 +1,298 @@
+//! Every kind of fault that a policy can have, and what to write instead.
+
+use crate::policy::pattern::TemplateError;
+
+/// What is wrong at one place.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// Not JSON, a field that does not exist, a value of the wrong type.
+    #[error("{0}")]
+    Unreadable(String),
+    /// A member is in one object twice.
+    #[error("{0}")]
+    Repeated(String),
+    /// A list or string that must not be empty is empty.
+    #[error("is empty")]
+    Empty,
+    /// A number outside its range.
+    #[error("is {value}, outside {least} to {most}")]
+    OutOfRange {
+        /// The number.
+        value: u64,
+        /// The least that is allowed.
+        least: u64,
+        /// The most that is allowed.
+        most: u64,
+    },
+    /// Not an absolute `https` URL without query and fragment; plain `http` is accepted for this machine only.
+    #[error("is not an https URL")]
+    NotHttps,
+    /// `jwks_uri` is neither on the issuer's host nor where its provider keeps keys.
+    #[error("is not on the issuer's host")]
+    ForeignHost,
+    /// Not a host name without scheme and path.
+    #[error("is not a bare host name")]
+    NotAHost,
+    /// An id with characters that keys of stores do not take.
+    #[error("is not made of a-z, 0-9, - and _")]
+    NotAnId,
+    /// The path is no template.
+    #[error("is not a path template: {0}")]
+    Template(#[from] TemplateError),
+    /// Two routes match the same method and paths.
+    #[error("matches the same requests as route \"{other}\"")]
+    SameRequests {
+        /// The id of the earlier one.
+        other: String,
+    },
+    /// The id is taken.
+    #[error("is the id of an earlier entry")]
+    TakenId,
+    /// Two providers have the same `issuer`.
+    #[error("is the issuer of \"{other}\", too")]
+    TakenIssuer {
+        /// The id of the earlier one.
+        other: String,
+    },
+    /// Two origins have the same `audience`: each accepts what is signed for the other, and with HS256 both have one key.
+    #[error("is the audience of \"{other}\", too")]
+    TakenAudience {
+        /// The name of the earlier one.
+        other: String,
+    },
+    /// The provider issues no access tokens that can be read.
+    #[error("is \"access\", and this provider's access tokens are not JWTs")]
+    NoAccessTokens,
+    /// The provider has an issuer for each tenant, and this is none of them.
+    #[error("names no tenant")]
+    NoTenant,
+    /// Tenants are listed, and no claim is known to name the tenant.
+    #[error("is a list, and no claim is known to name the tenant")]
+    NoTenantClaim,
+    /// A claim must be there and must not.
+    #[error("leaves no token: the claim \"{claim}\" must be there, and must not")]
+    RequiredAndRefused {
+        /// The claim.
+        claim: String,
+    },
+    /// No origin has this name.
+    #[error("names no origin")]
+    UnknownOrigin,
+    /// There are several origins and the route names none.
+    #[error("is missing, and there is more than one origin")]
+    OriginMissing,
+    /// A route that needs no token has rules for callers.
+    #[error("stands on a route that needs no token")]
+    RulesOnPublic,
+    /// No rule has this name.
+    #[error("names no rule")]
+    UnknownRule,
+    /// A condition, with the rules that it names written out, is nested too deep.
+    #[error("is more than {most} conditions deep, rules written out")]
+    TooDeep {
+        /// The most that is read.
+        most: usize,
+    },
+    /// A condition, with the rules that it names written out, is too long: every request would have to evaluate it.
+    #[error("is {size} conditions long, rules written out; {most} are accepted")]
+    TooManyConditions {
+        /// How many it is.
+        size: usize,
+        /// The most that is accepted.
+        most: usize,
+    },
+    /// A rule refers to itself, directly or through others.
+    #[error("leads back to the rule it stands in")]
+    CircularRule,
+    /// A claim test does not say, or says twice, what the claim is expected to be.
+    #[error("is not exactly one test")]
+    NotOneTest,
+    /// No place has this name.
+    #[error("names no place")]
+    UnknownPlace,
+    /// Neither 403 nor 451.
+    #[error("is neither 403 nor 451")]
+    NotAPlaceStatus,
+    /// Not a code of ISO 3166.
+    #[error("\"{0}\" is not a code of a country or a subdivision")]
+    NotAPlaceCode(String),
+    /// Not a network.
+    #[error("\"{0}\" is not a network")]
+    NotANetwork(String),
+    /// No limit has this name.
+    #[error("names no limit")]
+    UnknownLimit,
+    /// The limit needs to know the caller.
+    #[error("counts by what is not known yet")]
+    NeedsCaller,
+    /// A WebSocket with other methods, or with a body.
+    #[error("is a WebSocket, which begins with a GET without a body")]
+    NotAHandshake,
+    /// A route that has no handshakes, or needs no token, is to read one from handshakes.
+    #[error("stands on a route that is no WebSocket or reads no tokens")]
+    NoTokenInHandshake,
+    /// `cost_from` without `max_cost`, or `max_cost` without `cost_from`.
+    #[error("belongs to \"cost_from\", and one of the two is missing")]
+    CostUnbounded,
+    /// Not the name of a header field.
+    #[error("is not the name of a header field")]
+    NotAFieldName,
+    /// Edge Rate Limiting has no such window.
+    #[error("is not a window of Edge Rate Limiting")]
+    NotAnErlWindow,
+    /// Edge Rate Limiting counts whole requests a second.
+    #[error("is less than one a second, which Edge Rate Limiting cannot count")]
+    TooSlowForErl,
+    /// No group has this name.
+    #[error("names no group")]
+    UnknownGroup,
+    /// Only the edge may say this, it carries credentials, or it belongs to one connection.
+    #[error("names \"{name}\", which the edge keeps to itself")]
+    ReservedField {
+        /// The field.
+        name: String,
+    },
+    /// Not the value of a header field.
+    #[error("is not a value of a header field")]
+    NotAFieldValue,
+    /// Not a media type.
+    #[error("is not a media type")]
+    NotAMediaType,
+    /// Neither prefixes nor a template, or prefixes that the path does not have.
+    #[error("does not say where the path leads")]
+    NotARewrite,
+    /// The template has a parameter that the route's path does not fill.
+    #[error("has the parameter \"{name}\", which the route's path does not have in this form")]
+    RewriteParameter {
+        /// The parameter.
+        name: String,
+    },
+    /// Not the origin of a web page.
+    #[error("is not the origin of a web page")]
+    NotAWebOrigin,
+    /// Credentials for every origin.
+    #[error("stands beside \"*\", which browsers refuse")]
+    CredentialsForAll,
+    /// No issuer has this id.
+    #[error("names no issuer")]
+    UnknownIssuer,
+    /// The route's path has no such parameter.
+    #[error("asks for the path parameter \"{name}\", which the route's path does not have")]
+    UnknownParameter {
+        /// The parameter.
+        name: String,
+    },
+    /// A test under `not` compares a path parameter as text, and the application may read several texts as one value.
+    #[error("compares the path parameter \"{name}\" as text under \"not\": another spelling of the same value passes")]
+    NegatedText {
+        /// The parameter.
+        name: String,
+    },
+    /// Not a scope token of RFC 6749 §3.3.
+    #[error("is not a scope: it is empty or holds a space, a quote or a backslash")]
+    NotAScope,
+    /// Scopes are required of tokens that cannot have any.
+    #[error("asks for scopes, and no token that is accepted here can have any")]
+    NoScopes,
+    /// Not the name of a secret.
+    #[error("is not the name of a secret")]
+    NotASecretName,
+    /// Two issuers have an introspection endpoint.
+    #[error("stands at \"{other}\", too, and an opaque token does not say whose it is")]
+    SeveralIntrospections {
+        /// The id of the other one.
+        other: String,
+    },
+    /// A route needs tokens, and there is no issuer.
+    #[error("holds no issuer, and a route wants a token")]
+    NoIssuer,
+}
+
+impl Fault {
+    /// What to write instead, for the person who wrote the policy.
+    #[must_use]
+    pub const fn remedy(&self) -> &'static str {
+        match self {
+            Self::Unreadable(_) => "see policy.schema.json for the fields and their types",
+            Self::Repeated(_) => "write it once: it does not say which of the two is meant",
+            Self::Empty => "name at least one",
+            Self::OutOfRange { .. } => "write a number in that range",
+            Self::NotHttps => "write \"https://host/path\"; \"http://\" only for 127.0.0.1, [::1] and localhost",
+            Self::ForeignHost => "write a URL on the host of \"issuer\"",
+            Self::NotAHost => {
+                "write \"api.example.com\", or \"api.example.com:8443\" for another port, without \"https://\" or path"
+            }
+            Self::NotAnId => "write something like \"auth0\" or \"read-orders\"",
+            Self::Template(TemplateError::PercentEncoded) => {
+                "write the characters themselves: \"/café\", \"/annual report\""
+            }
+            Self::Template(_) => "write it as in FastAPI: \"/orders/{order_id}\", \"/files/{path:path}\"",
+            Self::SameRequests { .. } => "remove one of the two, or give them different methods",
+            Self::TakenId => "give each entry its own id",
+            Self::TakenIssuer { .. } => "merge the two entries: one issuer, several audiences",
+            Self::TakenAudience { .. } => {
+                "give each application an audience of its own, or make the two one origin with one backend"
+            }
+            Self::NoAccessTokens => "write \"tokens\": \"id\", and client ids as \"audiences\"",
+            Self::NoTenant => "write \"https://login.microsoftonline.com/<tenant id>/v2.0\", or list \"tenants\"",
+            Self::NoTenantClaim => "add \"claims\": { \"tenant\": \"<claim>\" }",
+            Self::RequiredAndRefused { .. } => {
+                "take it out of \"required_claims\" or write \"refused_claims\" without it"
+            }
+            Self::UnknownOrigin => "write a name that stands under \"origins\"",
+            Self::OriginMissing => "add \"origin\": \"<name>\"",
+            Self::RulesOnPublic => "remove it, or write \"access\": \"authenticated\"",
+            Self::UnknownRule => "write a name that stands under \"rules\"",
+            Self::TooDeep { .. } => "name fewer rules within rules: write shorter chains, or the condition itself",
+            Self::TooManyConditions { .. } => {
+                "name each rule once where it is enough, and test a claim with \"in\" in place of many conditions"
+            }
+            Self::CircularRule => "write the condition out in one of the two rules",
+            Self::NotOneTest => "write one of \"equals\", \"in\", \"contains\", \"equals_path\", \"contains_path\"",
+            Self::UnknownPlace => "write a name that stands under \"places\"",
+            Self::NotAPlaceStatus => "write 403, or 451 where the law is the reason",
+            Self::NotAPlaceCode(_) => "write a country as \"DE\" and a subdivision as \"US-CA\", in upper case",
+            Self::NotANetwork(_) => "write \"198.51.100.0/24\" or \"2001:db8::/32\", no bit set behind the prefix",
+            Self::UnknownLimit => "write a name that stands under \"limits\"",
+            Self::NotAHandshake => {
+                "write \"methods\": [\"GET\"], no \"sign_body\", and another route for other requests of this path"
+            }
+            Self::NoTokenInHandshake => {
+                "remove it, or write \"websocket\": true and an \"access\" other than \"public\""
+            }
+            Self::NeedsCaller => "count by \"network\", \"route\" or both, and take no cost from a claim",
+            Self::CostUnbounded => "write both, or neither",
+            Self::NotAFieldName => "write something like \"x-batch-size\"",
+            Self::NotAnErlWindow => "write 1, 10 or 60, or use the counter \"exact\"",
+            Self::TooSlowForErl => "write a \"count\" of at least \"window\", or use the counter \"exact\"",
+            Self::UnknownGroup => "write a name that stands under \"groups\"",
+            Self::ReservedField { .. } => "name a field that belongs to the application",
+            Self::NotAFieldValue => "write printable ASCII without spaces at the ends",
+            Self::NotAMediaType => {
+                "write \"application/json\", or \"image/*\" for all of a kind; leave the list out to accept any"
+            }
+            Self::NotARewrite => {
+                "write \"template\", or \"strip_prefix\" with whole segments of \"path\" and \"add_prefix\" as \"/v2\""
+            }
+            Self::RewriteParameter { .. } => "use parameters of \"path\", with their convertors or none",
+            Self::NotAWebOrigin => {
+                "write \"https://app.example.com\" as browsers send it, in lower case and without a slash at the end; or \
+                 [\"*\"] alone"
+            }
+            Self::CredentialsForAll => "name the origins, or leave credentials out",
+            Self::UnknownIssuer => "write an id that stands under \"issuers\"",
+            Self::UnknownParameter { .. } => "name a parameter of the route's \"path\"",
+            Self::NegatedText { .. } => {
+                "write its convertor in \"path\", and in the application's: {order_id:int}, :uuid or :float; {order_id:str} \
+                 where the application takes the text as it is"
+            }
+            Self::NotAScope => "write one scope a string: [\"orders:read\", \"orders:write\"]",
+            Self::NoScopes => {
+                "name the claim that holds them in \"claims.scopes\" of the issuer, or ask for a role or a claim"
+            }
+            Self::NotASecretName => "write the name of a secret in the Secret Store, of A-Z, a-z, 0-9, -, _ and .",
+            Self::SeveralIntrospections { .. } => "keep it at one of the two issuers",
+            Self::NoIssuer => "add the provider whose tokens are to be accepted",
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! `issuers`, as a policy writes them.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::introspection::Introspection;
+use super::preset::PresetName;
+use super::{KeyLife, TokenKind};
+use crate::policy::algorithm::AlgorithmName;
+use crate::policy::claim_path::{ClaimName, Scalar};
+use crate::policy::json_form::objects;
+use crate::time::Seconds;
+
+objects!(IssuerDocument, ClaimsDocument);
+
+/// One OpenID provider.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, remote = "Self")]
+pub struct IssuerDocument {
+    /// The issuer identifier of the provider, an https URL. `iss` of its tokens must equal it byte for byte.
+    pub issuer: String,
+    /// Other spellings of `iss` under which the same provider issues tokens with the same keys. Default: those of the
+    /// preset.
+    #[serde(default)]
+    pub issuer_aliases: Option<Vec<String>>,
+    /// The product that issues the tokens. Members that are absent here then have the values that this product
+    /// documents; without a preset, those of RFC 9068.
+    #[serde(default)]
+    pub preset: Option<PresetName>,
+    /// The kind of tokens that is accepted.
+    #[serde(default)]
+    pub tokens: TokenKind,
+    /// The name of the Fastly backend from which its discovery document and its keys are fetched.
+    pub backend: String,
+    /// The accepted audiences, at least one. An access token must name at least one of them. For ID tokens they are
+    /// client ids, and a token must name no other audience.
+    pub audiences: Vec<String>,
+    /// The accepted signature algorithms, at least one. Default: `RS256` and `ES256`.
+    #[serde(default = "default_algorithms")]
+    pub algorithms: Vec<AlgorithmName>,
+    /// The accepted token types (`typ`), with or without `application/`. `at+jwt` is an access token of RFC 9068; many
+    /// providers write `JWT`. Default: those of the preset; without one, `at+jwt` for access tokens and `JWT` for ID
+    /// tokens.
+    #[serde(default)]
+    pub types: Option<Vec<String>>,
+    /// Whether a token without `typ` is accepted. Default: false if `types` is present; or else as in the preset;
+    /// without one, false for access tokens and true for ID tokens.
+    #[serde(default)]
+    pub untyped: Option<bool>,
+    /// The claims in which tokens carry scopes, roles, groups, the client, the audience and the tenant.
+    #[serde(default)]
+    pub claims: ClaimsDocument,
+    /// The time by which the clock of the provider may differ, in seconds, 0 to 300. Default: 30. It applies to `exp`,
+    /// `nbf`, `iat` and `max_age`, not to `max_lifetime`.
+    #[serde(default = "default_leeway")]
+    pub leeway: Seconds,
+    /// How long its keys are used.
+    #[serde(default)]
+    pub key_life: KeyLife,
+    /// The time for which a verified signature is remembered, in seconds, 0 to 300. Default: 30. Everything else about
+    /// a token is checked again on every request. Results of the deny-list and of introspection are remembered as long.
+    #[serde(default = "default_verdict_window")]
+    pub verdict_window: Seconds,
+    /// Whether its tokens are looked up in the deny-list, to which `fastgate revoke` adds entries. Each token costs up
+    /// to three reads of the KV store, each at most once in a `verdict_window` and POP. Default: false.
+    #[serde(default)]
+    pub deny_list: bool,
+    /// The endpoint that is asked about its opaque tokens. Default: opaque tokens are refused. At most one issuer of a
+    /// policy may have it.
+    #[serde(default)]
+    pub introspection: Option<Introspection>,
+    /// The URL of its key set, on the host of `issuer` or on the host where the preset's provider publishes keys.
+    /// Default: that of the preset, or else the `jwks_uri` of the provider's discovery document.
+    #[serde(default)]
+    pub jwks_uri: Option<String>,
+    /// The OAuth clients whose tokens are accepted, at least one. Default: all clients.
+    #[serde(default)]
+    pub clients: Option<Vec<String>>,
+    /// Whether a token that does not name its client is refused. Default: as in the preset, or else false.
+    #[serde(default)]
+    pub require_client: Option<bool>,
+    /// The tenants whose tokens are accepted, at least one. Default: the tenant that the preset finds in `issuer`, or
+    /// else all tenants.
+    #[serde(default)]
+    pub tenants: Option<Vec<String>>,
+    /// The greatest age of a token, in seconds since its `iat`, 1 to 31622400. A token without `iat` is then refused.
+    /// Default: no such limit.
+    #[serde(default)]
+    pub max_age: Option<Seconds>,
+    /// The longest lifetime of a token, in seconds from `iat` to `exp`, 1 to 31622400. A token without `iat` is then
+    /// refused. Default: no such limit.
+    #[serde(default)]
+    pub max_lifetime: Option<Seconds>,
+    /// Claims that a token must have at the top level, each with its value or with a list of accepted values. They are
+    /// added to those of the preset, and replace those of the same name.
+    #[serde(default)]
+    pub required_claims: BTreeMap<String, RequiredValue>,
+    /// Claims that a token must not have, because they mark tokens of another kind. Default: those of the preset;
+    /// without one, for access tokens the claims that mark an ID token (`nonce`, `at_hash`, `c_hash`), for ID tokens
+    /// `scope` and `scp`.
+    #[serde(default)]
+    pub refused_claims: Option<Vec<String>>,
+}
+
+/// The claims in which tokens carry what. A list instead of a name leads into nested objects: `["realm_access",
+/// "roles"]`. Members that are absent are as in the preset.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, remote = "Self")]
+pub struct ClaimsDocument {
+    /// The claims with scopes. The scopes of all of them count.
+    #[serde(default)]
+    pub scopes: Option<Vec<ClaimName>>,
+    /// The claims with roles. The roles of all of them count.
+    #[serde(default)]
+    pub roles: Option<Vec<ClaimName>>,
+    /// The claims with groups. The groups of all of them count.
+    #[serde(default)]
+    pub groups: Option<Vec<ClaimName>>,
+    /// The claims that may name the client. The first that is present counts.
+    #[serde(default)]
+    pub client: Option<Vec<ClaimName>>,
+    /// The claims that may name the audience, at least one. The first that is present counts.
+    #[serde(default)]
+    pub audience: Option<Vec<ClaimName>>,
+    /// The claim that names the tenant.
+    #[serde(default)]
+    pub tenant: Option<ClaimName>,
+}
+
+/// The accepted values of a claim.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
+#[serde(untagged)]
+pub enum RequiredValue {
+    /// Exactly this value.
+    One(Scalar),
+    /// Exactly one of these values.
+    OneOf(Vec<Scalar>),
+}
+
+fn default_algorithms() -> Vec<AlgorithmName> {
+    vec![AlgorithmName::RS256, AlgorithmName::ES256]
+}
+
+const fn default_leeway() -> Seconds {
+    Seconds::new(30)
+}
+
+const fn default_verdict_window() -> Seconds {
+    Seconds::new(30)
+}

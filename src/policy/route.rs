@@ -1,0 +1,145 @@
+//! Routes: what may be reached, by whom, and under which conditions.
+
+pub(super) mod document;
+pub(super) mod read;
+pub(super) mod tree;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use super::conditions::Condition;
+use super::fields::{Accepts, FieldEdits};
+use super::groups::Group;
+use super::ids::{IssuerId, RouteId};
+use super::json_form::strings;
+use super::limits::Limit;
+use super::origin::Origin;
+use super::pattern::PathTemplate;
+use super::places::Place;
+use crate::client::Fact;
+
+strings!(MethodName);
+
+/// The longest body that is signed, in bytes: it is held in memory as a whole.
+pub const MAX_SIGNED_BODY: u64 = 8 * 1024 * 1024;
+
+/// One route: a path, its methods, and who may use it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a rule of its own")]
+pub struct Route {
+    /// Its id.
+    pub id: RouteId,
+    /// The template of its path.
+    pub template: PathTemplate,
+    /// Its methods.
+    pub methods: Vec<MethodName>,
+    /// The origin to which it is forwarded.
+    pub origin: Arc<Origin>,
+    /// The group that it belongs to.
+    pub group: Option<Arc<Group>>,
+    /// The template of the path at the origin, if it differs.
+    pub origin_template: Option<PathTemplate>,
+    /// The form that requests must have.
+    pub accepts: Accepts,
+    /// Edits of the fields that the origin receives.
+    pub request_fields: FieldEdits,
+    /// Edits of the fields of responses.
+    pub response_fields: FieldEdits,
+    /// The places that a client must pass, all of them.
+    pub from: Vec<Arc<Place>>,
+    /// Who may call.
+    pub access: Access,
+    /// A requirement in shadow mode: it is only logged.
+    pub shadow: Requirement,
+    /// The limits that apply, all of them.
+    pub limits: Vec<Arc<Limit>>,
+    /// Whether it accepts opening handshakes of WebSockets, and only those.
+    pub websocket: bool,
+    /// Whether its handshakes may carry the token as a subprotocol.
+    pub bearer_subprotocol: bool,
+    /// Whether the token must be bound to a key or certificate that the caller proves to hold.
+    pub require_bound: bool,
+    /// Whether the token of the client is forwarded.
+    pub forward_token: bool,
+    /// Whether the signed header covers the body, too.
+    pub sign_body: bool,
+}
+
+impl Route {
+    /// The template by which the origin knows it.
+    #[must_use]
+    pub fn template_at_origin(&self) -> &PathTemplate {
+        self.origin_template.as_ref().unwrap_or(&self.template)
+    }
+
+    /// Whether a place of this route tests `fact`.
+    #[must_use]
+    pub fn judges(&self, fact: Fact) -> bool {
+        self.from.iter().any(|place| place.deny.iter().chain(&place.allow).any(|test| test.fact() == fact))
+    }
+}
+
+/// Who may call a route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// All callers; tokens are not read.
+    Public,
+    /// All callers; a valid token identifies its holder.
+    Optional,
+    /// Callers with a valid token that meets the requirement.
+    Authenticated {
+        /// What every caller must meet.
+        everybody: Requirement,
+        /// The accepted issuers by id, and what callers with their tokens must meet in addition. If empty, all issuers
+        /// are accepted.
+        by_issuer: BTreeMap<IssuerId, Requirement>,
+    },
+}
+
+/// Scopes and a condition that a caller must meet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Requirement {
+    /// The scopes that the token must have, all of them.
+    pub scopes: Vec<String>,
+    /// A condition in addition to the scopes.
+    pub condition: Option<Condition>,
+}
+
+/// A method that a route may name. `TRACE` and `CONNECT` are never forwarded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
+#[serde(rename_all = "UPPERCASE", remote = "Self")]
+pub enum MethodName {
+    /// RFC 9110 §9.3.1
+    Get,
+    /// RFC 9110 §9.3.2
+    Head,
+    /// RFC 9110 §9.3.3
+    Post,
+    /// RFC 9110 §9.3.4
+    Put,
+    /// RFC 5789
+    Patch,
+    /// RFC 9110 §9.3.5
+    Delete,
+    /// RFC 9110 §9.3.7
+    Options,
+}
+
+impl MethodName {
+    /// The method as a request line writes it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Head => "HEAD",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+            Self::Options => "OPTIONS",
+        }
+    }
+}

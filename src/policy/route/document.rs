@@ -1,0 +1,118 @@
+//! `routes`, as a policy writes them.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::MethodName;
+use crate::policy::conditions::ConditionDocument;
+use crate::policy::fields::{AcceptsDocument, FieldEditsDocument};
+use crate::policy::json_form::{objects, strings};
+use crate::policy::rewrite::RewriteDocument;
+
+objects!(RouteDocument, RequirementDocument);
+strings!(AccessName);
+
+/// One route: a path, its methods, and who may use it.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, remote = "Self")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a rule of its own")]
+pub struct RouteDocument {
+    /// The id of the route in logs, in limits and for the origin, unique in this policy: 1 to 64 of `a-z`, `0-9`, `-`,
+    /// `_`. The operation id of FastAPI serves well.
+    pub id: String,
+    /// The path in the syntax of FastAPI: `/orders/{order_id}`, `/files/{path:path}`.
+    pub path: String,
+    /// The methods that the route accepts, at least one. A request with another method gets 405.
+    pub methods: Vec<MethodName>,
+    /// The name of the origin that serves the route. Required if there is more than one origin.
+    #[serde(default)]
+    pub origin: Option<String>,
+    /// The name of the group that the route belongs to.
+    #[serde(default)]
+    pub group: Option<String>,
+    /// The path at the origin, if it differs.
+    #[serde(default)]
+    pub rewrite: Option<RewriteDocument>,
+    /// The form that requests must have.
+    #[serde(default)]
+    pub accepts: AcceptsDocument,
+    /// Edits of the header fields that the origin receives.
+    #[serde(default)]
+    pub request_headers: FieldEditsDocument,
+    /// Edits of the header fields of responses.
+    #[serde(default)]
+    pub response_headers: FieldEditsDocument,
+    /// Names of `places`. The client must pass all of them.
+    #[serde(default)]
+    pub from: Vec<String>,
+    /// Who may call the route.
+    #[serde(default)]
+    pub access: AccessName,
+    /// The scopes that the token of the caller must have, all of them.
+    #[serde(default)]
+    pub scopes: Vec<String>,
+    /// A condition that the caller must meet in addition to `scopes`.
+    #[serde(default)]
+    pub require: Option<ConditionDocument>,
+    /// The ids of the issuers whose tokens are accepted here, and what each requires in addition. Default: all issuers.
+    #[serde(default)]
+    pub issuers: BTreeMap<String, RequirementDocument>,
+    /// Names of `limits`, checked in this order. All of them apply.
+    #[serde(default)]
+    pub limits: Vec<String>,
+    /// Scopes and a condition in shadow mode: a request that they would refuse is logged and passes.
+    #[serde(default)]
+    pub shadow: RequirementDocument,
+    /// Whether this is a WebSocket. Only opening handshakes are then accepted (`methods` is `["GET"]`), and the edge
+    /// hands each accepted one over to the origin with its signed header. Other requests of the same path, `GET` among
+    /// them, need a route of their own. Requires the product WebSockets on Fastly. Default: false.
+    #[serde(default)]
+    pub websocket: bool,
+    /// Whether a page may send its token as a subprotocol, because it cannot set `Authorization` on a WebSocket: `new
+    /// WebSocket(url, ["bearer", token, "chat"])`. The edge removes `bearer` and the token from
+    /// `Sec-WebSocket-Protocol`; the origin receives the rest. See `docs/guides/websockets.md` for the risks. Default: false.
+    #[serde(default)]
+    pub bearer_subprotocol: bool,
+    /// Whether the token must be bound to a key or certificate that the caller proves to hold: `Authorization: DPoP`
+    /// with a proof (RFC 9449), or a certificate-bound token over mutual TLS (RFC 8705). Default: false.
+    #[serde(default)]
+    pub require_bound: bool,
+    /// Whether the edge forwards the token of the client to the origin, after it was verified; never on public routes.
+    /// The origin does not need it: identity is in the signed header. Default: false.
+    #[serde(default)]
+    pub forward_token: bool,
+    /// Whether the signed header covers the body, too. The edge reads the whole body (at most `accepts.max_body`, or 8
+    /// MiB) and signs its `Content-Digest` (RFC 9530); the application refuses any other body. Default: false.
+    #[serde(default)]
+    pub sign_body: bool,
+}
+
+/// Scopes and a condition that a caller must meet.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, remote = "Self")]
+pub struct RequirementDocument {
+    /// The scopes that the token must have, all of them.
+    #[serde(default)]
+    pub scopes: Vec<String>,
+    /// A condition that the caller must meet in addition to `scopes`.
+    #[serde(default)]
+    pub require: Option<ConditionDocument>,
+}
+
+/// Who may call a route.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case", remote = "Self")]
+pub enum AccessName {
+    /// Callers with a valid token. A request without one gets 401.
+    #[default]
+    Authenticated,
+    /// All callers. The origin is told who the caller is if the token is valid; a token that is not valid counts as
+    /// none.
+    Optional,
+    /// All callers. A token is neither read nor forwarded.
+    Public,
+}

@@ -1,0 +1,198 @@
+//! Reads `routes`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Arguments;
+use std::sync::Arc;
+
+use super::document::{AccessName, RequirementDocument, RouteDocument};
+use super::tree::RouteTree;
+use super::{Access, MAX_SIGNED_BODY, MethodName, Requirement, Route};
+use crate::policy::conditions::{ConditionDocument, Rules};
+use crate::policy::fault::{Fault, Faults};
+use crate::policy::fields::{Accepts, FieldEdits};
+use crate::policy::groups::Group;
+use crate::policy::ids::IssuerId;
+use crate::policy::issuer::Issuer;
+use crate::policy::limits::Limit;
+use crate::policy::names::{is_id, is_scope};
+use crate::policy::origin::Origin;
+use crate::policy::pattern::PathTemplate;
+use crate::policy::places::Place;
+
+/// The entries of other sections, to which routes refer by name.
+pub(in crate::policy) struct Known<'policy, 'document> {
+    pub(in crate::policy) origins: &'policy BTreeMap<String, Arc<Origin>>,
+    /// By id.
+    pub(in crate::policy) issuers: &'policy BTreeMap<&'policy str, &'policy Issuer>,
+    pub(in crate::policy) places: &'policy BTreeMap<String, Arc<Place>>,
+    pub(in crate::policy) limits: &'policy BTreeMap<String, Arc<Limit>>,
+    pub(in crate::policy) groups: &'policy BTreeMap<String, Arc<Group>>,
+    pub(in crate::policy) rules: &'policy mut Rules<'document>,
+}
+
+/// Reads the section: the routes in their order, and the tree that finds them.
+pub(in crate::policy) fn read(
+    documents: Vec<RouteDocument>,
+    known: &mut Known<'_, '_>,
+    faults: &mut Faults,
+) -> (Vec<Route>, RouteTree) {
+    faults.add_if(documents.is_empty(), "$.routes", Fault::Empty);
+    let mut ids = BTreeSet::new();
+    let mut routes: Vec<Route> = Vec::with_capacity(documents.len());
+    let mut tree = RouteTree::default();
+    for (index, document) in documents.into_iter().enumerate() {
+        let at = format!("$.routes[{index}]");
+        faults.add_if(!is_id(&document.id), format_args!("{at}.id"), Fault::NotAnId);
+        faults.add_if(!ids.insert(document.id.clone()), format_args!("{at}.id"), Fault::TakenId);
+        if let Some(route) = route(document, known, &at, faults) {
+            let mut same_paths =
+                tree.insert(&route.template, routes.len()).iter().filter_map(|number| routes.get(*number));
+            let same_requests = |earlier: &&Route| {
+                earlier.websocket == route.websocket
+                    && earlier.methods.iter().any(|method| route.methods.contains(method))
+            };
+            if let Some(twin) = same_paths.find(same_requests) {
+                faults.add(format!("{at}.path"), Fault::SameRequests { other: twin.id.to_string() });
+            }
+            routes.push(route);
+        }
+    }
+    (routes, tree)
+}
+
+fn route(document: RouteDocument, known: &mut Known<'_, '_>, at: &str, faults: &mut Faults) -> Option<Route> {
+    faults.add_if(document.methods.is_empty(), format_args!("{at}.methods"), Fault::Empty);
+    let template =
+        PathTemplate::parse(&document.path).map_err(|error| faults.add(format!("{at}.path"), error.into())).ok();
+    let origin = match &document.origin {
+        Some(name) => known.origins.get(name).ok_or(Fault::UnknownOrigin),
+        None if known.origins.len() == 1 => known.origins.values().next().ok_or(Fault::OriginMissing),
+        None => Err(Fault::OriginMissing),
+    };
+    let origin = origin.map_err(|fault| faults.add(format!("{at}.origin"), fault)).ok();
+    let from = named(&document.from, known.places, &Fault::UnknownPlace, format_args!("{at}.from"), faults);
+    let limits = named(&document.limits, known.limits, &Fault::UnknownLimit, format_args!("{at}.limits"), faults);
+    let group = document.group.as_ref().and_then(|name| known.groups.get(name).cloned());
+    faults.add_if(document.group.is_some() && group.is_none(), format_args!("{at}.group"), Fault::UnknownGroup);
+    let handshake = document.methods == [MethodName::Get] && !document.sign_body;
+    faults.add_if(document.websocket && !handshake, format_args!("{at}.websocket"), Fault::NotAHandshake);
+    let takes_tokens = document.websocket && document.access != AccessName::Public;
+    let unread = document.bearer_subprotocol && !takes_tokens;
+    faults.add_if(unread, format_args!("{at}.bearer_subprotocol"), Fault::NoTokenInHandshake);
+    if document.sign_body
+        && let Some(value) = document.accepts.max_body.filter(|most| *most > MAX_SIGNED_BODY)
+    {
+        faults.add(format!("{at}.accepts.max_body"), Fault::OutOfRange { value, least: 0, most: MAX_SIGNED_BODY });
+    }
+    let template = template?;
+    let rewrite = document.rewrite.as_ref();
+    let origin_template = rewrite.and_then(|rewrite| rewrite.read(&template, &format!("{at}.rewrite"), faults));
+    let RequirementDocument { scopes, require } = &document.shadow;
+    let shadow = requirement(scopes, require.as_ref(), &template, known.rules, format_args!("{at}.shadow"), faults);
+    let access = access(&document, &template, known, at, faults);
+    Some(Route {
+        id: document.id.into(),
+        template,
+        methods: document.methods,
+        origin: Arc::clone(origin?),
+        group,
+        origin_template,
+        accepts: Accepts::read(document.accepts, format_args!("{at}.accepts"), faults),
+        request_fields: FieldEdits::of_requests(document.request_headers, format_args!("{at}.request_headers"), faults),
+        response_fields: FieldEdits::of_responses(
+            document.response_headers,
+            format_args!("{at}.response_headers"),
+            faults,
+        ),
+        from,
+        access,
+        shadow,
+        limits,
+        websocket: document.websocket,
+        bearer_subprotocol: document.bearer_subprotocol,
+        require_bound: document.require_bound,
+        forward_token: document.forward_token,
+        sign_body: document.sign_body,
+    })
+}
+
+/// The entries of these names; a fault for each that does not exist.
+fn named<T>(
+    names: &[String],
+    known: &BTreeMap<String, Arc<T>>,
+    unknown: &Fault,
+    at: Arguments<'_>,
+    faults: &mut Faults,
+) -> Vec<Arc<T>> {
+    let find = |(index, name)| {
+        let found = known.get(name).cloned();
+        faults.add_if(found.is_none(), format_args!("{at}[{index}]"), unknown.clone());
+        found
+    };
+    names.iter().enumerate().filter_map(find).collect()
+}
+
+/// Who may call, and what they must meet.
+fn access(
+    document: &RouteDocument,
+    template: &PathTemplate,
+    known: &mut Known<'_, '_>,
+    at: &str,
+    faults: &mut Faults,
+) -> Access {
+    if document.access != AccessName::Authenticated {
+        faults.add_if(!document.scopes.is_empty(), format_args!("{at}.scopes"), Fault::RulesOnPublic);
+        faults.add_if(document.require.is_some(), format_args!("{at}.require"), Fault::RulesOnPublic);
+        faults.add_if(!document.issuers.is_empty(), format_args!("{at}.issuers"), Fault::RulesOnPublic);
+        faults.add_if(document.require_bound, format_args!("{at}.require_bound"), Fault::RulesOnPublic);
+    }
+    without_scopes(document, known.issuers, at, faults);
+    let mut read = |scopes: &[String], require: Option<&ConditionDocument>, at: Arguments<'_>, faults: &mut Faults| {
+        requirement(scopes, require, template, known.rules, at, faults)
+    };
+    let everybody = read(&document.scopes, document.require.as_ref(), format_args!("{at}"), faults);
+    let mut by_issuer = BTreeMap::new();
+    for (id, RequirementDocument { scopes, require }) in &document.issuers {
+        let at = format_args!("{at}.issuers.{id}");
+        faults.add_if(!known.issuers.contains_key(id.as_str()), at, Fault::UnknownIssuer);
+        by_issuer.insert(IssuerId::from(id.as_str()), read(scopes, require.as_ref(), at, faults));
+    }
+    match document.access {
+        AccessName::Public => Access::Public,
+        AccessName::Optional => Access::Optional,
+        AccessName::Authenticated => Access::Authenticated { everybody, by_issuer },
+    }
+}
+
+/// Faults where a route requires scopes and no accepted token can have any.
+fn without_scopes(document: &RouteDocument, issuers: &BTreeMap<&str, &Issuer>, at: &str, faults: &mut Faults) {
+    let is_accepted = |id: &str| document.issuers.is_empty() || document.issuers.contains_key(id);
+    let mut accepted = issuers.iter().filter(|(id, _)| is_accepted(id)).map(|(_, issuer)| issuer).peekable();
+    let nobody = accepted.peek().is_some() && !accepted.any(|issuer| issuer.grants_scopes());
+    faults.add_if(nobody && !document.scopes.is_empty(), format_args!("{at}.scopes"), Fault::NoScopes);
+    for (id, of_issuer) in &document.issuers {
+        let nobody = issuers.get(id.as_str()).is_some_and(|issuer| !issuer.grants_scopes());
+        let place = format_args!("{at}.issuers.{id}.scopes");
+        faults.add_if(nobody && !of_issuer.scopes.is_empty(), place, Fault::NoScopes);
+    }
+}
+
+fn requirement(
+    scopes: &[String],
+    require: Option<&ConditionDocument>,
+    template: &PathTemplate,
+    rules: &mut Rules<'_>,
+    at: Arguments<'_>,
+    faults: &mut Faults,
+) -> Requirement {
+    for (index, scope) in scopes.iter().enumerate() {
+        faults.add_if(!is_scope(scope), format_args!("{at}.scopes[{index}]"), Fault::NotAScope);
+    }
+    let condition = require.map(|document| {
+        let at = format!("{at}.require");
+        let condition = rules.condition(document, &at, faults);
+        condition.check_parameters(template, &at, faults);
+        condition
+    });
+    Requirement { scopes: scopes.to_vec(), condition }
+}

@@ -1,0 +1,266 @@
+//! One fake for each port: it records what it is asked, and it can be broken.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use fastgate::content::{Body, ContentError};
+use fastgate::identity::deny_list::{DenyList, DenyListUnavailable, Entry, RevocationKey};
+use fastgate::identity::dpop::Nonces;
+use fastgate::identity::dpop::used::{ProofId, UsedProofs, UsedProofsUnreachable};
+use fastgate::identity::introspection::{IntrospectionUnavailable, Introspector};
+use fastgate::identity::keys::KeySet;
+use fastgate::identity::signature_cache::NoSignatureCache;
+use fastgate::identity::{KeySource, KeysUnavailable, Sources, Wanted};
+use fastgate::place::{AclAction, AclUnavailable, Acls};
+use fastgate::policy::limits::Limit;
+use fastgate::policy::{Introspection, Issuer};
+use fastgate::secret::Secret;
+use fastgate::throttle::{Counter, CounterUnreachable, Taken, Window};
+use fastgate::time::UnixTime;
+
+/// All ports of a gate but the one that keeps signatures: every signature is checked.
+pub(crate) struct Fakes {
+    pub(crate) keys: FakeKeys,
+    pub(crate) deny_list: FakeDenyList,
+    pub(crate) introspector: FakeIntrospector,
+    pub(crate) used_proofs: FakeUsedProofs,
+    pub(crate) acls: FakeAcls,
+    pub(crate) counter: FakeCounter,
+    pub(crate) body: FakeBody,
+    signatures: NoSignatureCache,
+}
+
+impl Fakes {
+    /// Issuers with these keys; the other ports answer that there is no entry.
+    pub(crate) fn with(keys: FakeKeys) -> Self {
+        Self {
+            keys,
+            deny_list: FakeDenyList::default(),
+            introspector: FakeIntrospector::default(),
+            used_proofs: FakeUsedProofs::default(),
+            acls: FakeAcls::default(),
+            counter: FakeCounter::default(),
+            body: FakeBody::of(b""),
+            signatures: NoSignatureCache,
+        }
+    }
+
+    /// The ports that `identify` asks.
+    pub(crate) fn sources<'fakes>(&'fakes mut self, nonces: &'fakes Nonces) -> Sources<'fakes> {
+        self.split(nonces).0
+    }
+
+    /// The ports that `identify` asks, and the others.
+    pub(super) fn split<'fakes>(&'fakes mut self, nonces: &'fakes Nonces) -> (Sources<'fakes>, Others<'fakes>) {
+        let sources = Sources {
+            keys: &mut self.keys,
+            signatures: &mut self.signatures,
+            deny_list: &mut self.deny_list,
+            introspector: &mut self.introspector,
+            used_proofs: &mut self.used_proofs,
+            nonces,
+        };
+        (sources, Others { acls: &mut self.acls, counter: &mut self.counter, body: &mut self.body })
+    }
+}
+
+/// The ports that are asked after `identify`, or before it.
+pub(crate) struct Others<'fakes> {
+    pub(super) acls: &'fakes mut FakeAcls,
+    pub(super) counter: &'fakes mut FakeCounter,
+    pub(super) body: &'fakes mut FakeBody,
+}
+
+/// The key sets of issuers, by the policy's id of each; an issuer without one does not answer.
+#[derive(Default)]
+pub(crate) struct FakeKeys {
+    sets: BTreeMap<String, Arc<KeySet>>,
+    /// When the sets were fetched, if the issuers have published keys since.
+    fetched: Option<UnixTime>,
+    /// Whether the issuers do not answer when they are asked for later keys.
+    cut_off: bool,
+    /// The ids of the issuers whose keys were asked for.
+    pub(crate) asked: Vec<String>,
+}
+
+impl FakeKeys {
+    /// No key set can be had.
+    pub(crate) fn none() -> Self {
+        Self::default()
+    }
+
+    /// With this JWK Set for the issuer of this id.
+    pub(crate) fn with_set(self, issuer: &str, set: &str) -> Self {
+        self.with_keys(issuer, Arc::new(KeySet::parse(set.as_bytes()).unwrap_or_else(|error| panic!("{error}: {set}"))))
+    }
+
+    /// With these keys for the issuer of this id.
+    pub(crate) fn with_keys(mut self, issuer: &str, keys: Arc<KeySet>) -> Self {
+        self.sets.insert(issuer.to_owned(), keys);
+        self
+    }
+
+    /// Fetched at this time, and the issuers may not be asked again yet.
+    pub(crate) fn fetched_at(mut self, seconds: u64) -> Self {
+        self.fetched = Some(UnixTime::from_seconds(seconds));
+        self
+    }
+
+    /// The issuers do not answer when they are asked for later keys.
+    pub(crate) fn cut_off(mut self) -> Self {
+        self.cut_off = true;
+        self
+    }
+}
+
+impl KeySource for FakeKeys {
+    fn keys(&mut self, issuer: &Issuer, wanted: Wanted) -> Result<Arc<KeySet>, KeysUnavailable> {
+        self.asked.push(issuer.id.to_string());
+        let unavailable = || KeysUnavailable { issuer: issuer.id.clone(), cause: "the line is dead".to_owned() };
+        if self.cut_off && wanted == Wanted::Later {
+            return Err(unavailable());
+        }
+        self.sets.get(issuer.id.as_str()).cloned().ok_or_else(unavailable)
+    }
+
+    fn may_lack(&self, _: &Issuer, _: Option<&str>, since: Option<UnixTime>) -> bool {
+        since.zip(self.fetched).is_some_and(|(since, fetched)| since >= fetched)
+    }
+}
+
+/// A deny-list in memory, by the keys of the KV store.
+#[derive(Default)]
+pub(crate) struct FakeDenyList {
+    pub(crate) entries: BTreeMap<String, String>,
+    pub(crate) broken: bool,
+    /// How many marks were asked about each time.
+    pub(crate) asked: Vec<usize>,
+}
+
+impl DenyList for FakeDenyList {
+    fn entries(&mut self, marks: &[RevocationKey], _: u64) -> Result<Vec<(RevocationKey, Entry)>, DenyListUnavailable> {
+        self.asked.push(marks.len());
+        if self.broken {
+            return Err(DenyListUnavailable { cause: "broken".to_owned() });
+        }
+        let entry = |mark: &RevocationKey| {
+            self.entries.get(&mark.store_key()).map(|json| (*mark, Entry::parse(json.as_bytes())))
+        };
+        Ok(marks.iter().filter_map(entry).collect())
+    }
+}
+
+/// An issuer that answers the same about every opaque token; with `None` it does not answer.
+#[derive(Default)]
+pub(crate) struct FakeIntrospector {
+    pub(crate) answer: Option<Vec<u8>>,
+    /// Which issuers were asked, about which tokens.
+    pub(crate) asked: Vec<(String, String)>,
+}
+
+impl Introspector for FakeIntrospector {
+    fn ask(
+        &mut self,
+        issuer: &Issuer,
+        _: &Introspection,
+        token: &Secret<&str>,
+    ) -> Result<Vec<u8>, IntrospectionUnavailable> {
+        self.asked.push((issuer.id.to_string(), (*token.expose()).to_owned()));
+        let unavailable = || IntrospectionUnavailable { issuer: issuer.id.clone(), cause: "no answer".to_owned() };
+        self.answer.clone().ok_or_else(unavailable)
+    }
+}
+
+/// Used proofs in memory, each with the window for which it is to be remembered.
+#[derive(Default)]
+pub(crate) struct FakeUsedProofs {
+    pub(crate) windows: BTreeMap<ProofId, u64>,
+    pub(crate) broken: bool,
+}
+
+impl UsedProofs for FakeUsedProofs {
+    fn is_first(&mut self, proof: &ProofId, window: u64) -> Result<bool, UsedProofsUnreachable> {
+        if self.broken {
+            return Err(UsedProofsUnreachable("broken".to_owned()));
+        }
+        Ok(self.windows.insert(*proof, window).is_none())
+    }
+}
+
+/// ACLs, by name and address; no entry covers another address.
+#[derive(Default)]
+pub(crate) struct FakeAcls {
+    pub(crate) entries: BTreeMap<(String, IpAddr), AclAction>,
+    pub(crate) broken: bool,
+    /// The ACLs that were asked, and about which address.
+    pub(crate) asked: Vec<(String, IpAddr)>,
+}
+
+impl FakeAcls {
+    /// No ACL can be asked.
+    pub(crate) fn broken() -> Self {
+        Self { broken: true, ..Self::default() }
+    }
+}
+
+impl Acls for FakeAcls {
+    fn action(&mut self, acl: &str, address: IpAddr) -> Result<Option<AclAction>, AclUnavailable> {
+        let asked = (acl.to_owned(), address);
+        let found = self.entries.get(&asked).copied();
+        self.asked.push(asked);
+        if self.broken { Err(AclUnavailable) } else { Ok(found) }
+    }
+}
+
+/// An exact counter in memory, by the keys of the store.
+#[derive(Default)]
+pub(crate) struct FakeCounter {
+    pub(crate) windows: BTreeMap<String, Window>,
+    pub(crate) broken: bool,
+}
+
+impl Counter for FakeCounter {
+    fn take(&mut self, limit: &Limit, key: &str, cost: u64, now: UnixTime) -> Result<Taken, CounterUnreachable> {
+        if self.broken {
+            return Err(CounterUnreachable("broken".to_owned()));
+        }
+        let (window, taken) = Window::take(self.windows.get(key).copied(), limit, cost, now);
+        self.windows.insert(key.to_owned(), Window::from_record(window.to_record().as_bytes()).unwrap());
+        Ok(taken)
+    }
+}
+
+/// A body of these bytes, unless it cannot be read.
+pub(crate) struct FakeBody {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) broken: bool,
+    /// How long it might have been, each time that it was read.
+    pub(crate) asked: Vec<u64>,
+}
+
+impl FakeBody {
+    pub(crate) fn of(bytes: &[u8]) -> Self {
+        Self { bytes: bytes.to_vec(), broken: false, asked: Vec::new() }
+    }
+
+    /// A body that cannot be read.
+    pub(crate) fn broken() -> Self {
+        Self { broken: true, ..Self::of(b"") }
+    }
+}
+
+impl Body for FakeBody {
+    fn sha256(&mut self, most: u64) -> Result<[u8; 32], ContentError> {
+        self.asked.push(most);
+        match &self.bytes {
+            _ if self.broken => Err(ContentError::Unreadable),
+            bytes if bytes.len() as u64 > most => Err(ContentError::TooLong { most }),
+            bytes => Ok(hmac_sha256::Hash::hash(bytes)),
+        }
+    }
+
+    fn hold(&mut self, most: u64) -> Result<(), ContentError> {
+        self.sha256(most).map(drop)
+    }
+}

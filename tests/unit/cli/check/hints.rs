@@ -1,0 +1,163 @@
+//! Hints about routes: which policies get one, in which words, and which get none.
+
+use serde_json::{Value, json};
+
+use super::check;
+use crate::rules::route;
+
+/// The hints about a policy: the place and what is the matter there.
+fn hints(parts: &Value) -> Vec<String> {
+    let (valid, text) = check("hints", parts);
+    assert!(valid, "{text}");
+    let lines: Vec<_> = text.lines().map(|line| line.trim().replace(" (a hint, not a fault)", "")).collect();
+    lines.chunks_exact(3).map(|hint| format!("{} {}", hint[0], hint[1])).collect()
+}
+
+fn one(parts: Value) -> Value {
+    json!({ "routes": [route("/a", &parts)] })
+}
+
+fn at(path: &str, methods: &[&str]) -> Value {
+    json!({ "routes": [route(path, &json!({ "methods": methods }))] })
+}
+
+fn auth0(issuer: &str, aliases: &[&str]) -> Value {
+    let auth0 = json!({ "issuer": issuer, "issuer_aliases": aliases, "backend": "idp", "audiences": ["a"] });
+    json!({ "issuers": { "a": auth0 }, "routes": [route("/a", &json!({}))] })
+}
+
+fn limited(access: &str, limit: Value) -> Value {
+    json!({ "limits": { "l": limit }, "routes": [route("/a", &json!({ "access": access, "limits": ["l"] }))] })
+}
+
+fn issuer(member: &str, value: Value) -> Value {
+    let issuer = json!({ "issuer": "https://a.test", "backend": "idp", "audiences": ["a"], member: value });
+    json!({ "issuers": { "a": issuer }, "routes": [route("/a", &json!({}))] })
+}
+
+fn placed(place: Value) -> Value {
+    json!({ "places": { "p": place }, "routes": [route("/a", &json!({ "from": ["p"] }))] })
+}
+
+/// A route where the metadata of this resource is published.
+fn resource(resource: &str) -> Value {
+    let path = resource.strip_prefix("https://edge.test").unwrap();
+    let mut parts = at(&format!("/.well-known/oauth-protected-resource{path}"), &["GET"]);
+    parts["edge"] = json!({ "issuer": "https://edge.test", "hosts": ["edge.test"], "resource": resource });
+    parts
+}
+
+fn flood(shadow: bool) -> Value {
+    json!({
+        "edge": { "issuer": "https://edge.test", "hosts": ["edge.test"], "flood_limit": "f" },
+        "limits": { "f": { "count": 10, "window": 60, "by": ["network"], "shadow": shadow } },
+        "routes": [route("/a", &json!({}))]
+    })
+}
+
+const CLAIM_COST: &str =
+    r#"{ "count": 10, "window": 60, "by": ["network"], "cost": 2, "cost_from": { "claim": "w" }, "max_cost": 5 }"#;
+
+#[test]
+fn policies_without_hints() {
+    let cost: Value = serde_json::from_str(CLAIM_COST).unwrap();
+    for parts in [
+        auth0("https://t.auth0.com", &["https://t.auth0.com/"]),
+        at("/.well-known/fastgate/jwks.json", &["POST"]),
+        at("/.well-known/oauth-protected-resource", &["POST"]),
+        at("/.well-known/oauth-protected-resource/v1", &["GET"]),
+        flood(false),
+        // Part of what is allowed may well be denied, and an ACL says by its entries which of the two it is.
+        placed(
+            json!({ "allow": [{ "continent": ["EU"] }, { "acl": ["a"] }], "deny": [{ "country": ["FR"] }, { "acl": ["a"] }] }),
+        ),
+        one(json!({ "accepts": { "shadow": true } })),
+        limited("optional", cost),
+        limited("public", json!({ "count": 10, "window": 60, "by": ["network", "route"] })),
+    ] {
+        assert_eq!(hints(&parts), [""; 0], "{parts}");
+    }
+}
+
+#[test]
+fn policies_with_hints() {
+    let cost: Value = serde_json::from_str(CLAIM_COST).unwrap();
+    let office = json!({ "office": { "allow": [{ "network": ["10.0.0.0/8"] }] } });
+    let closed = json!({ "g": { "maintenance": {} } });
+    let opened = |parts: &Value| {
+        let mut open = json!({ "id": "open", "access": "public" });
+        open.as_object_mut().unwrap().extend(parts.as_object().cloned().unwrap());
+        json!({ "places": office, "groups": closed, "routes": [route("/admin/{x}", &open), route("/{t}/users", &json!({}))] })
+    };
+    let mut anywhere = one(json!({ "access": "public", "from": ["office"] }));
+    anywhere["routes"][0]["path"] = json!("/{p:path}");
+    anywhere["places"] = office.clone();
+    let shadow = |access: &str| one(json!({ "access": access, "shadow": { "scopes": ["a"] } }));
+    for (parts, expected) in [
+        (
+            auth0("https://t.auth0.com", &["https://t.auth0.example/"]),
+            "$.issuers.a.issuer has no slash at its end, but `iss` of Auth0's tokens has one: every token is refused",
+        ),
+        (
+            at("/.well-known/fastgate/jwks.json", &["POST", "GET"]),
+            "$.routes[0].path is served by the edge itself, for GET, with its public keys",
+        ),
+        (
+            at("/.well-known/oauth-protected-resource", &["GET"]),
+            "$.routes[0].path is served by the edge itself, for GET, with the metadata of what it protects (RFC 9728)",
+        ),
+        (
+            resource("https://edge.test/v1/b"),
+            "$.routes[0].path is served by the edge itself, for GET, with the metadata of what it protects (RFC 9728)",
+        ),
+        (
+            issuer(
+                "introspection",
+                json!({ "url": "http://localhost/i", "backend": "b", "client_id": "c", "client_secret": "s" }),
+            ),
+            "$.issuers.a.introspection.url is http, which only this machine can reach",
+        ),
+        (
+            placed(
+                json!({ "allow": [{ "asn": [64500] }, { "country": ["DE", "FR"] }], "deny": [{ "country": ["FR"] }] }),
+            ),
+            "$.places.p.allow[1] names a value that \"deny\" names as well, and refuses",
+        ),
+        (flood(true), "$.limits.f is in shadow: requests that it would refuse are logged and pass"),
+        (
+            limited("public", cost),
+            "$.routes[0].limits limit \"l\" takes its cost from a claim, but a public route reads none: each request costs 2",
+        ),
+        (
+            one(json!({ "accepts": { "shadow": true, "max_query": 5 } })),
+            "$.routes[0].accepts is in shadow: requests that it would refuse are logged and pass",
+        ),
+        (
+            shadow("public"),
+            "$.routes[0].shadow tests callers, but a public route does not identify them: each of its requests is logged as \
+             \"would-refuse\"",
+        ),
+        (shadow("optional"), "$.routes[0].shadow is in shadow: requests that it would refuse are logged and pass"),
+        (shadow("authenticated"), "$.routes[0].shadow is in shadow: requests that it would refuse are logged and pass"),
+        (
+            opened(&json!({ "from": ["office"] })),
+            "$.routes[0] lets every client that \"office\" admits use GET on paths of the protected route \"route\", as on \
+             \"/admin/users\"",
+        ),
+        (
+            opened(&json!({ "group": "g" })),
+            "$.routes[0] lets every client, once the group \"g\" is open again, use GET on paths of the protected route \
+             \"route\", as on \"/admin/users\"",
+        ),
+        (
+            anywhere,
+            "$.routes[0] lets every client that \"office\" admits reach every path without another route: there is no default \
+             deny",
+        ),
+    ] {
+        assert_eq!(hints(&parts), [expected], "{parts}");
+    }
+    let said = |parts: &Value| check("remedy", parts).1;
+    assert!(!said(&shadow("public")).contains("route itself"));
+    assert!(said(&shadow("optional")).contains("write \"access\": \"authenticated\" and move it"));
+}

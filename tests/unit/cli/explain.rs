@@ -1,0 +1,357 @@
+//! `fastgate explain`, as it is run: whoever is described by claims has a token that the policy's own rules take, and what
+//! is not known off the edge is said.
+
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use fastgate::policy::Policy;
+use serde_json::{Value, json};
+
+use crate::provider;
+use crate::rules::route;
+
+static RUNS: AtomicUsize = AtomicUsize::new(0);
+
+/// A policy with one issuer, whose document `parts` is added to, and the route `/x` with `more`.
+pub(crate) fn policy(parts: &Value, more: &Value) -> Value {
+    let mut policy = provider::policy(&json!({ "routes": [route("/x", &json!({ "methods": ["GET", "POST"] }))] }));
+    let mut issuer = json!({ "issuer": "https://idp.test", "backend": "idp", "audiences": ["api"] });
+    issuer.as_object_mut().unwrap().extend(parts.as_object().cloned().unwrap());
+    policy["issuers"] = json!({ "main": issuer });
+    policy["routes"][0].as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
+    policy
+}
+
+/// What `fastgate explain` says of `/x`, with these arguments besides.
+fn run(policy: &Value, arguments: &[&str]) -> Output {
+    let run = RUNS.fetch_add(1, Ordering::Relaxed);
+    let path = std::env::temp_dir().join(format!("fastgate-explain-{}-{run}.json", std::process::id()));
+    std::fs::write(&path, policy.to_string()).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fastgate"));
+    command.args(["explain", "/x", "--policy"]).arg(&path).args(arguments);
+    let output = command.output().unwrap();
+    std::fs::remove_file(&path).unwrap();
+    output
+}
+
+fn explain(policy: &Value, arguments: &[&str]) -> Value {
+    let output = run(policy, &[&["--json"], arguments].concat());
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
+}
+
+fn verdict(policy: &Value, arguments: &[&str]) -> String {
+    explain(policy, arguments)["verdict"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_described_caller_has_a_token_by_an_algorithm_that_its_issuer_may_use() {
+    for algorithm in ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"] {
+        let policy = policy(&json!({ "algorithms": [algorithm] }), &json!({}));
+        assert_eq!(verdict(&policy, &["--claims", "{}"]), "forwarded", "{algorithm}");
+    }
+}
+
+#[test]
+fn a_described_caller_has_a_token_of_the_kind_that_is_wanted() {
+    let mut of_presets = 0;
+    for preset in ["auth0", "okta", "entra", "cognito", "google", "keycloak", "hydra"] {
+        for tokens in ["access", "id"] {
+            let policy = policy(
+                &json!({ "preset": preset, "tokens": tokens, "jwks_uri": "https://idp.test/keys", "clients": ["shop"] }),
+                &json!({}),
+            );
+            if Policy::parse(policy.to_string().as_bytes()).is_ok() {
+                of_presets += 1;
+                assert_eq!(verdict(&policy, &["--claims", "{}"]), "forwarded", "{preset}, {tokens}");
+            }
+        }
+    }
+    assert!(of_presets >= 5, "{of_presets}");
+    for parts in [
+        json!({ "tokens": "id" }),
+        json!({ "tokens": "id", "clients": ["shop"] }),
+        json!({ "refused_claims": ["scope", "client_id"] }),
+        json!({ "refused_claims": ["client_id"], "require_client": true, "claims": { "client": ["client_id", "azp"] } }),
+        json!({ "types": [], "untyped": true }),
+        json!({ "types": [], "untyped": true, "algorithms": ["PS512"] }),
+        json!({ "required_claims": { "email_verified": true }, "max_lifetime": 60, "max_age": 5 }),
+        json!({ "claims": { "tenant": ["org", "id"] }, "tenants": ["acme"] }),
+    ] {
+        assert_eq!(verdict(&policy(&parts, &json!({})), &["--claims", "{}"]), "forwarded", "{parts}");
+    }
+    // A client that is said is not joined by another one, at whichever of the claims it stands.
+    let clients = policy(&json!({ "clients": ["shop"] }), &json!({}));
+    for claim in ["client_id", "azp"] {
+        for (client, expected) in [("shop", "forwarded"), ("other", "token-client")] {
+            let claims = json!({ claim: client }).to_string();
+            assert_eq!(verdict(&clients, &["--claims", &claims]), expected, "{claims}");
+        }
+    }
+    let refused = policy(&json!({ "refused_claims": ["scope"] }), &json!({}));
+    assert_eq!(
+        verdict(&refused, &["--claims", r#"{"scope": "a"}"#]),
+        "token-other-kind",
+        "what is said is not taken back"
+    );
+}
+
+#[test]
+fn a_caller_with_a_bound_token_shows_what_it_is_bound_to() {
+    let policy = policy(&json!({}), &json!({ "require_bound": true }));
+    let digest = "A".repeat(43);
+    for (cnf, expected) in [
+        (json!({ "jkt": digest }), "forwarded"),
+        (json!({ "x5t#S256": digest }), "forwarded"),
+        (json!({ "kid": digest }), "token-bound"),
+        (json!({}), "token-bound"),
+    ] {
+        assert_eq!(verdict(&policy, &["--claims", &json!({ "cnf": cnf }).to_string()]), expected, "{cnf}");
+    }
+    assert_eq!(verdict(&policy, &["--claims", "{}"]), "token-unbound");
+}
+
+#[test]
+fn nobody_is_revoked_off_the_edge_and_it_is_said_that_the_list_was_not_asked() {
+    let note = |deny_list: bool| {
+        let explained = explain(&policy(&json!({ "deny_list": deny_list }), &json!({})), &["--claims", "{}"]);
+        assert_eq!(explained["verdict"], "forwarded");
+        explained["steps"].to_string().contains("the deny-list was not read")
+    };
+    assert!(note(true) && !note(false));
+}
+
+#[test]
+fn a_body_is_as_long_as_it_is_declared_to_be() {
+    for (parts, bytes, expected) in [
+        (json!({ "sign_body": true }), 8 * 1024 * 1024, "forwarded"),
+        (json!({ "sign_body": true }), 8 * 1024 * 1024 + 1, "body-grew-too-long"),
+        (json!({ "sign_body": true, "accepts": { "max_body": 10 } }), 11, "body-too-long"),
+        (json!({ "accepts": { "max_body": 10 } }), 10, "forwarded"),
+        (json!({}), 100_000_000, "forwarded"),
+    ] {
+        let length = format!("content-length: {bytes}");
+        let arguments = ["-X", "POST", "-H", &length, "--claims", "{}"];
+        assert_eq!(verdict(&policy(&json!({}), &parts), &arguments), expected, "{parts}, {bytes}");
+    }
+}
+
+/// The exit code, and the verdict or what is missing for one.
+fn said(policy: &Value, arguments: &[&str]) -> (i32, String) {
+    let output = run(policy, &[&["--json"], arguments].concat());
+    let explained: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
+    let is_said = explained["missing"].is_null();
+    assert_eq!(is_said, explained["status"].is_u64() || explained["forward"].is_object(), "{explained}");
+    assert_eq!(is_said, explained["verdict"].is_string(), "{explained}");
+    let text = if is_said { &explained["verdict"] } else { &explained["missing"] };
+    (output.status.code().unwrap(), text.as_str().unwrap().to_owned())
+}
+
+/// The policy with a place of these tests before `/x`.
+fn placed(place: &Value) -> Value {
+    let mut policy = policy(&json!({}), &json!({ "access": "public", "from": ["here"] }));
+    policy["places"] = json!({ "here": place });
+    policy
+}
+
+#[test]
+fn what_a_place_asks_and_is_not_described_is_no_refusal_of_the_edge() {
+    for (test, given) in [
+        (json!({ "country": ["DE"] }), vec!["--country", "DE"]),
+        (json!({ "subdivision": ["US-CA"] }), vec!["--country", "US", "--client", r#"{"region":"CA"}"#]),
+        (json!({ "continent": ["EU"] }), vec!["--client", r#"{"continent":"EU"}"#]),
+        (json!({ "asn": [64500] }), vec!["--client", r#"{"asn":64500}"#]),
+        (json!({ "connection": ["wired"] }), vec!["--client", r#"{"connection":"wired"}"#]),
+        (json!({ "proxy": ["hosting"] }), vec!["--client", r#"{"proxy":"hosting"}"#]),
+        (json!({ "anonymizer": ["vpn"] }), vec!["--client", r#"{"anonymizers":["vpn"]}"#]),
+        (json!({ "network": ["198.51.100.0/24"] }), vec!["--address", "198.51.100.7"]),
+        (json!({ "acl": ["office"] }), vec!["--address", "198.51.100.7", "--client", r#"{"acls":{"office":"allow"}}"#]),
+    ] {
+        let fact = test.as_object().unwrap().keys().next().unwrap().clone();
+        let policy = placed(&json!({ "allow": [test] }));
+        // What is told to be given does answer the question; an ACL needs two things, and is told of one at a time.
+        let (code, missing) = said(&policy, &[]);
+        assert_eq!(code, 2, "{missing}");
+        assert!(missing.starts_with(&format!("place \"here\" tests the client's {fact}: give --")), "{missing}");
+        let first = if fact == "acl" { &given[..2] } else { &given };
+        let option =
+            first.iter().map(|part| if part.starts_with('{') { format!("'{part}'") } else { (*part).to_owned() });
+        assert!(missing.contains(&option.collect::<Vec<_>>().join(" ")), "{missing}");
+        assert_eq!(said(&policy, &given), (0, "forwarded".to_owned()), "{given:?}");
+        let unknown = json!({ "unknown": [fact] }).to_string();
+        assert_eq!(said(&policy, &["--client", &unknown]), (1, "place-unknown".to_owned()), "the edge refuses these");
+        assert!(missing.contains(&unknown), "{missing}");
+    }
+}
+
+#[test]
+fn an_acl_is_described_by_its_name_and_by_one_of_three_words() {
+    let policy = placed(&json!({ "allow": [{ "acl": ["office"] }] }));
+    let acls = |acls: &str| said(&policy, &["--address", "198.51.100.7", "--client", &format!(r#"{{"acls":{acls}}}"#)]);
+    assert_eq!(acls(r#"{"office":"allow"}"#), (0, "forwarded".to_owned()));
+    assert_eq!(acls(r#"{"office":"none"}"#), (1, "place-not-allowed".to_owned()));
+    assert_eq!(acls(r#"{"office":"block"}"#), (1, "place-not-allowed".to_owned()));
+    let (code, missing) = acls(r#"{"offcie":"allow"}"#);
+    assert!(code == 2 && missing.contains(r#"{"acls":{"office":"allow"}}"#), "{missing}");
+    let (code, missing) = said(&policy, &["--client", r#"{"acls":{"office":"allow"}}"#]);
+    assert!(code == 2 && missing.contains("--address"), "{missing}");
+    let output = run(&policy, &["--client", r#"{"acls":{"office":"Allow"}}"#]);
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(error.contains("unknown variant `Allow`, expected one of `allow`, `block`, `none`"), "{error}");
+}
+
+#[test]
+fn what_is_unknown_and_refuses_nobody_is_named() {
+    let passing = json!({ "deny": [{ "proxy": ["hosting"] }], "unknown_passes": ["proxy"] });
+    let tried = json!({ "deny": [{ "proxy": ["hosting"] }], "shadow": true });
+    for place in [passing, tried] {
+        let explained = |arguments: &[&str]| {
+            let explained = explain(&placed(&place), arguments);
+            assert_eq!(explained["verdict"], "forwarded", "{explained}");
+            explained["steps"].to_string()
+        };
+        assert!(explained(&[]).contains("not given, so unknown here: proxy"), "{place}");
+        assert!(!explained(&["--client", r#"{"unknown":["proxy"]}"#]).contains("not given"), "{place}");
+    }
+    let denied = said(&placed(&json!({ "deny": [{ "country": ["KP"] }, { "asn": [1] }] })), &["--country", "KP"]);
+    assert_eq!(denied, (1, "place-denied".to_owned()), "nothing else matters then");
+    for (option, value) in [("--country", "Germany"), ("--country", ""), ("--client", r#"{"region":"US-CA"}"#)] {
+        assert_eq!(run(&placed(&json!({ "deny": [{ "country": ["KP"] }] })), &[option, value]).status.code(), Some(2));
+    }
+}
+
+#[test]
+fn a_token_that_only_the_edge_can_check_is_not_called_bad() {
+    let token = provider::Provider::new("https://idp.test").token(crate::offline::NOW, json!({}));
+    let now = crate::offline::NOW.to_string();
+    for access in ["authenticated", "optional"] {
+        let (code, missing) =
+            said(&policy(&json!({}), &json!({ "access": access })), &["--token", &token, "--now", &now]);
+        assert!(code == 2 && missing.contains("--jwks main=FILE, or --claims"), "{missing}");
+        let opaque = json!({
+            "introspection": { "url": "https://idp.test/i", "backend": "idp", "client_id": "edge", "client_secret": "s" }
+        });
+        let policy = policy(&opaque, &json!({ "access": access }));
+        let (code, missing) = said(&policy, &["--token", "opaque"]);
+        assert!(code == 2 && missing.contains("give --issuer main and --claims"), "{missing}");
+        let output = run(&policy, &["--token", "opaque"]);
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        assert!(text.contains("\nunknown: only the edge can ask issuer \"main\""), "{text}");
+        assert!(!text.contains("refused:") && !text.contains("forwarded:"), "{text}");
+    }
+    let refused = said(&policy(&json!({}), &json!({})), &["--token", "opaque"]);
+    assert_eq!(refused, (1, "token-malformed".to_owned()), "where nobody is asked about it, it is bad");
+}
+
+#[test]
+fn what_a_real_token_is_bound_to_by_certificate_is_not_shown_here() {
+    let provider = provider::Provider::new("https://idp.test");
+    let path = std::env::temp_dir().join(format!("fastgate-explain-keys-{}.json", std::process::id()));
+    std::fs::write(&path, provider.jwks()).unwrap();
+    let jwks = format!("main={}", path.display());
+    let policy = policy(&json!({}), &json!({}));
+    let bound = |kind: &str| {
+        let token = provider.token(crate::offline::NOW, json!({ "cnf": { kind: "A".repeat(43) } }));
+        said(&policy, &["--token", &token, "--jwks", &jwks, "--now", &crate::offline::NOW.to_string()])
+    };
+    let (code, missing) = bound("x5t#S256");
+    assert!(code == 2 && missing.contains("give --claims"), "{missing}");
+    assert_eq!(bound("jkt"), (1, "token-bound".to_owned()), "its proof goes into a header");
+    std::fs::remove_file(&path).unwrap();
+}
+
+#[test]
+fn a_nonce_that_only_the_edge_knows_is_not_called_wrong() {
+    let provider = provider::Provider::new("https://idp.test");
+    let path = std::env::temp_dir().join(format!("fastgate-explain-nonce-{}.json", std::process::id()));
+    std::fs::write(&path, provider.jwks()).unwrap();
+    let mut policy = policy(&json!({}), &json!({}));
+    policy["edge"]["dpop"] = json!({ "nonce": true });
+    // The key and its thumbprint are those of RFC 9449 §4.1 and §6.1.
+    let (x, y) = ("l8tFrhx-34tV3hRICRDY9zCkDlpBhF42UQUfWVAWBFs", "9VE4jf_Ok_o64zbTTlcuNJajHmt6v9TDVrU0CdvGRDA");
+    let cnf = json!({ "jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I" });
+    let token = provider.token(crate::offline::NOW, json!({ "cnf": cnf }));
+    let part = |json: &Value| URL_SAFE_NO_PAD.encode(json.to_string());
+    let with_proof = |more: Value| {
+        let jwk = json!({ "kty": "EC", "crv": "P-256", "x": x, "y": y });
+        let mut claims = json!({
+            "htm": "GET", "htu": "https://edge.test/x", "iat": crate::offline::NOW, "jti": "j",
+            "ath": URL_SAFE_NO_PAD.encode(hmac_sha256::Hash::hash(token.as_bytes()))
+        });
+        claims.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
+        let header = part(&json!({ "typ": "dpop+jwt", "alg": "ES256", "jwk": jwk }));
+        let proof = format!("dpop: {header}.{}.{}", part(&claims), "A".repeat(86));
+        let (authorization, jwks) = (format!("authorization: DPoP {token}"), format!("main={}", path.display()));
+        let now = crate::offline::NOW.to_string();
+        said(&policy, &["-H", &authorization, "-H", &proof, "--jwks", &jwks, "--now", &now])
+    };
+    assert_eq!(with_proof(json!({})), (1, "proof-nonce".to_owned()));
+    let (code, missing) = with_proof(json!({ "nonce": "of the edge" }));
+    assert!(code == 2 && missing.contains("only the edge knows its nonces"), "{missing}");
+    std::fs::remove_file(&path).unwrap();
+}
+
+/// The exit code and what is printed, a line for each request of `text`.
+fn requests(policy: &Value, text: &str) -> (i32, Vec<Value>) {
+    let run = RUNS.fetch_add(1, Ordering::Relaxed);
+    let folder = std::env::temp_dir().join(format!("fastgate-explain-requests-{}-{run}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("policy.json"), policy.to_string()).unwrap();
+    std::fs::write(folder.join("requests"), text).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fastgate"));
+    let output = command.current_dir(&folder).args(["explain", "--requests", "requests"]).output().unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let lines = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    (output.status.code().unwrap(), lines)
+}
+
+#[test]
+fn a_request_that_cannot_be_explained_stops_no_other_and_has_its_line() {
+    let policy = placed(&json!({ "allow": [{ "country": ["DE"] }] }));
+    let good = r#"{"target":"/x","country":"DE"}"#;
+    let refused = r#"{"target":"/x","country":"FR"}"#;
+    assert_eq!(requests(&policy, &format!("{good}\r\n\r\n \n{refused}\r\n")).0, 0, "all is said, blank lines are none");
+    for (bad, error) in [
+        (r#"{"target":"/x","foo":1}"#, "unknown field `foo`"),
+        (r#"{"target":"/x""#, "EOF while parsing an object at column 14"),
+        (r#"{"target":"/x","target":"/y"}"#, "twice"),
+        (r#"{"target":"/x","acls":{"a":"allow","a":"none"}}"#, "twice"),
+        (r#"["/x"]"#, "not an object"),
+        (r#"{"target":"/x","token":"garbage","claims":{}}"#, "token and claims: give one of the two"),
+        (r#"{"target":"/x","token":"garbage","issuer":"main"}"#, "issuer: it is the issuer of the claims"),
+        (r#"{"target":"/x","claims":{},"issuer":"nobody"}"#, "which issuer do the claims belong to?"),
+        (r#"{"target":"/x","client":{},"country":"DE"}"#, "client: it has every fact"),
+    ] {
+        let (code, lines) = requests(&policy, &format!("{good}\n\n{bad}\n{refused}"));
+        assert_eq!(code, 2, "{bad}");
+        let [first, second, third] = lines.as_slice() else { panic!("{lines:?}") };
+        assert_eq!((&first["verdict"], &third["verdict"]), (&json!("forwarded"), &json!("place-not-allowed")), "{bad}");
+        let said = second["error"].as_str().unwrap();
+        assert!(second["line"] == 3 && said.contains(error) && !said.contains("line 1"), "{bad}: {second}");
+    }
+    let (code, lines) = requests(&policy, &format!("{{\"target\":\"/x\"}}\n{good}"));
+    assert!(code == 2 && lines[0]["missing"].is_string() && lines[1]["verdict"] == "forwarded", "{lines:?}");
+}
+
+#[test]
+fn nothing_that_is_given_is_passed_over() {
+    let policy = placed(&json!({ "allow": [{ "country": ["DE"] }] }));
+    for arguments in [
+        vec!["--client", r#"{"claims":{}}"#],
+        vec!["--client", r#"{"method":"POST"}"#],
+        vec!["--client", r#"{"country":"DE","country":"FR"}"#],
+        vec!["--country", "DE", "--client", r#"{"country":"FR"}"#],
+        vec!["--address", "192.0.2.1", "--client", r#"{"client":"192.0.2.2"}"#],
+        vec!["--claims", r#"{"sub":"a","sub":"b"}"#],
+        vec!["--issuer", "main"],
+        vec!["--requests", "none"],
+    ] {
+        let output = run(&policy, &arguments);
+        assert_eq!((output.status.code(), output.stdout.is_empty()), (Some(2), true), "{arguments:?}: {output:?}");
+        assert!(!output.stderr.is_empty());
+    }
+}

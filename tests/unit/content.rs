@@ -1,0 +1,81 @@
+//! The digest of a body: there where a route wants it, over the bytes that are forwarded, and nobody else's body is read.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use fastgate::headers::IDENTITY;
+use fastgate::policy::{MAX_SIGNED_BODY, Policy};
+use serde_json::json;
+
+use crate::offline::fakes::FakeBody;
+use crate::offline::{Outcome, policy_of, request};
+use crate::samples::policy_document;
+use crate::samples::sign::{good, payload_of};
+
+fn signing_bodies(max_body: Option<u64>) -> Policy {
+    let mut document = policy_document();
+    let accepts = max_body.map_or_else(|| json!({}), |most| json!({ "max_body": most }));
+    let route = json!({
+        "id": "pay", "path": "/pay", "methods": ["POST"], "origin": "app", "sign_body": true, "accepts": accepts
+    });
+    document["routes"].as_array_mut().unwrap().push(route);
+    policy_of(&document)
+}
+
+fn paid(policy: Policy, body: FakeBody) -> (Outcome, Vec<u64>) {
+    let request = request("POST", "/pay").bearer(&good()).field("content-digest", "sha-256=:bGllcw==:");
+    request.decide_with_body(policy, body)
+}
+
+#[test]
+fn where_a_route_signs_bodies_the_header_binds_this_one_and_the_origin_sees_its_digest() {
+    for bytes in [&b""[..], b"{\"amount\":1}", &[0xff, 0x00]] {
+        let (outcome, read) = paid(signing_bodies(None), FakeBody::of(bytes));
+        let expected = format!("sha-256=:{}:", STANDARD.encode(hmac_sha256::Hash::hash(bytes)));
+        let claims = payload_of(&outcome.sent(IDENTITY).concat());
+        assert_eq!(claims["tctx"]["content_digest"], expected);
+        assert_eq!(outcome.sent("content-digest"), [expected], "the client's own digest does not stay beside it");
+        assert_eq!(read, [MAX_SIGNED_BODY]);
+    }
+}
+
+#[test]
+fn a_body_that_is_not_to_be_signed_is_not_read() {
+    let request = request("PUT", "/orders/7").bearer(&good());
+    let (outcome, read) =
+        request.field("content-digest", "sha-256=:x:").decide_with_body(signing_bodies(None), FakeBody::broken());
+    assert!(payload_of(&outcome.sent(IDENTITY).concat())["tctx"].get("content_digest").is_none());
+    assert_eq!(outcome.sent("content-digest"), ["sha-256=:x:"], "it is end-to-end and nobody's business");
+    assert!(read.is_empty());
+}
+
+#[test]
+fn a_caller_who_is_refused_has_no_body_read() {
+    let (outcome, read) = request("POST", "/pay").decide_with_body(signing_bodies(None), FakeBody::of(b"x"));
+    assert_eq!((outcome.problem().status(), read.len()), (401, 0));
+}
+
+#[test]
+fn a_body_that_cannot_be_signed_is_refused() {
+    let (too_long, _) = paid(signing_bodies(Some(3)), FakeBody::of(b"four"));
+    assert_eq!((too_long.problem().status(), too_long.trail.verdict), (413, "body-grew-too-long"));
+    let (fits, _) = paid(signing_bodies(Some(4)), FakeBody::of(b"four"));
+    assert_eq!(fits.trail.verdict, "forwarded");
+    let (broken, _) = paid(signing_bodies(None), FakeBody::broken());
+    assert_eq!((broken.problem().status(), broken.trail.verdict), (400, "body-unreadable"));
+}
+
+#[test]
+fn more_than_fits_the_memory_is_no_limit_for_a_body_that_is_signed() {
+    let mut document = policy_document();
+    let route = |most| {
+        json!({
+            "id": "pay", "path": "/pay", "methods": ["POST"], "origin": "app", "sign_body": true,
+            "accepts": { "max_body": most }
+        })
+    };
+    document["routes"] = json!([route(MAX_SIGNED_BODY)]);
+    assert!(Policy::parse(document.to_string().as_bytes()).is_ok());
+    document["routes"] = json!([route(MAX_SIGNED_BODY + 1)]);
+    let faults = Policy::parse(document.to_string().as_bytes()).unwrap_err().to_string();
+    assert!(faults.contains("$.routes[0].accepts.max_body"), "{faults}");
+}

@@ -1,0 +1,75 @@
+//! Roles, groups and other claims: which types count, and what counts as absent (rows D12 to D14 of `docs/attacks.md`).
+
+use fastgate::identity::Identity;
+use fastgate::policy::Policy;
+use serde_json::{Value, json};
+
+use super::{claims, policy, verdict};
+
+fn with(changes: &Value) -> Identity {
+    verdict(&json!({}), &claims(changes)).unwrap()
+}
+
+#[test]
+fn roles_and_groups_are_whole_texts_sorted_and_once() {
+    for (value, expected) in [
+        (json!(["writer", "admin", "writer"]), vec!["admin", "writer"]),
+        (json!("admin"), vec!["admin"]),
+        (json!("admin writer"), vec!["admin writer"]),
+        (json!("admin,writer"), vec!["admin,writer"]),
+        (json!([" admin", "Admin", "notadmin"]), vec![" admin", "Admin", "notadmin"]),
+        (json!(["a", 1, null, true, ["admin"], { "admin": true }]), vec!["a"]),
+        (json!([]), vec![]),
+        (json!(1), vec![]),
+        (json!(true), vec![]),
+        (json!({ "admin": true }), vec![]),
+        (json!([["admin"]]), vec![]),
+    ] {
+        let identity = with(&json!({ "roles": value, "groups": value }));
+        assert_eq!(identity.roles(), expected, "{value}");
+        assert_eq!(identity.groups(), expected, "{value}");
+    }
+    assert_eq!(with(&json!({})).roles(), [""; 0]);
+}
+
+#[test]
+fn several_claims_with_roles_count_together() {
+    let parts = json!({ "claims": { "roles": ["roles", ["app", "roles"], "https://x.test/roles"] } });
+    let claims = claims(&json!({ "roles": ["b"], "app": { "roles": ["a", "b"] }, "https://x.test/roles": "c" }));
+    assert_eq!(verdict(&parts, &claims).unwrap().roles(), ["a", "b", "c"]);
+}
+
+#[test]
+fn claims_that_are_to_be_had_elsewhere_are_absent() {
+    let elsewhere = json!({ "groups": "src1" });
+    let identity = with(&json!({ "_claim_names": elsewhere, "_claim_sources": { "src1": {} }, "roles": ["a"] }));
+    assert_eq!(identity.groups(), [""; 0]);
+    assert_eq!(identity.roles(), ["a"]);
+    let part = with(&json!({ "_claim_names": elsewhere, "groups": ["some", "of", "many"] }));
+    assert_eq!(part.groups(), [""; 0], "a part of the groups is not the groups");
+    for odd in [json!("groups"), json!(["groups"]), json!(1)] {
+        assert_eq!(with(&json!({ "_claim_names": odd, "groups": ["a"] })).groups(), ["a"], "{odd}");
+    }
+}
+
+#[test]
+fn scopes_come_from_the_claims_that_the_policy_names_and_from_no_others() {
+    let parts = json!({ "claims": { "scopes": [["grant", "scopes"]] } });
+    let scopes = |changes: Value| verdict(&parts, &claims(&changes)).unwrap().scopes().to_vec();
+    assert_eq!(scopes(json!({ "scope": "admin", "scp": ["admin"] })), [""; 0]);
+    assert_eq!(scopes(json!({ "grant": { "scopes": "read write" } })), ["read", "write"]);
+    assert_eq!(scopes(json!({ "grant": { "scopes": ["read", "a b", 1] } })), ["read"]);
+    assert_eq!(scopes(json!({ "grant": ["scopes"] })), [""; 0]);
+}
+
+#[test]
+fn every_claim_can_be_had_along_a_path() {
+    let identity = with(&json!({ "address": { "country": "CH", "lines": ["a"] }, "a.b": 1 }));
+    let policy: Policy = policy(&json!({
+        "claims": { "roles": [["address", "country"], ["address", "lines"], "a.b", ["sub", "x"], ["a", "b"]] }
+    }))
+    .unwrap();
+    let paths = &policy.issuer("https://idp.test").unwrap().shape.roles;
+    let found: Vec<_> = paths.iter().map(|path| identity.claim(path).cloned()).collect();
+    assert_eq!(found, [Some(json!("CH")), Some(json!(["a"])), Some(json!(1)), None, None]);
+}

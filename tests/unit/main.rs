@@ -1,0 +1,37 @@
+//! The tests of the library and of the host tool: tables and properties, native, some seconds. The tests of the guest
+//! on the platform are in `tests/edge`.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::needless_pass_by_value,
+    clippy::too_many_lines,
+    missing_docs,
+    reason = "a test says what went wrong by panicking, has clocks, and a table is as long as it is"
+)]
+
+mod architecture;
+mod attacks;
+mod cli;
+mod content;
+mod import_cycles;
+mod issuers;
+mod mint;
+#[path = "../support/offline.rs"]
+mod offline;
+mod opaque;
+mod pipeline;
+mod policy;
+mod problems;
+mod proofs;
+#[path = "../support/provider.rs"]
+mod provider;
+mod references;
+mod request;
+mod routing;
+mod rules;
+mod samples;
+mod tokens;

@@ -1,0 +1,337 @@
+//! Whole requests through `Gateway::decide`: what the origin would receive, what the client would see, what is logged.
+
+use fastgate::gateway::Decision;
+use jwt_simple::prelude::{
+    Duration, ECDSAP256PublicKeyLike as _, ES256PublicKey, NoCustomClaims, UnixTimeStamp, VerificationOptions,
+};
+use serde_json::{Value, json};
+
+use crate::offline::fakes::FakeKeys;
+use crate::offline::{NOW, REQUEST_ID, Request, get, request};
+use crate::samples::sign::{self, Signing, claims, compact, good, header, payload_of, token, with, without};
+use crate::samples::{fields, policy};
+
+#[test]
+fn a_granted_request_is_forwarded_in_exactly_this_form() {
+    let outcome = get("https://edge.test/orders/%34%32?view=full&q='a")
+        .field("accept", "text/html")
+        .field("Cookie", "theme=dark")
+        .field("fastgate-identity", "forged")
+        .field("x-forwarded-for", "203.0.113.9")
+        .field("connection", "x-hop")
+        .field("x-hop", "1")
+        .bearer(&good())
+        .decide();
+    let grant = outcome.grant();
+    assert_eq!(grant.backend(), "app-backend");
+    assert_eq!(grant.method(), "GET");
+    assert_eq!(grant.authority(), "https://edge.test");
+    assert_eq!(grant.path_and_query(), "/orders/42?view=full&q=%27a");
+    let identity = outcome.sent("fastgate-identity").concat();
+    let expected = [
+        ("accept", "text/html"),
+        ("cookie", "theme=dark"),
+        ("host", "edge.test"),
+        ("x-forwarded-host", "edge.test"),
+        ("x-forwarded-proto", "https"),
+        ("x-forwarded-for", "192.0.2.7"),
+        ("x-request-id", REQUEST_ID),
+        ("fastgate-identity", &identity),
+    ];
+    assert_eq!(fields(grant.headers()), expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+}
+
+#[test]
+fn the_identity_header_says_who_calls_and_what_was_judged() {
+    let outcome = request("PUT", "/orders/42?view=full").bearer(&good()).decide();
+    let identity = outcome.sent("fastgate-identity").concat();
+    verify_as_an_origin_would(&identity, "app-audience");
+    let digest = sign::encoded(hmac_sha256::Hash::hash(b"view=full"));
+    let expected = json!({
+        "iss": "https://edge.test", "aud": "app-audience", "iat": NOW, "exp": NOW + 30, "sub": "ada",
+        "txn": REQUEST_ID, "scope": "orders:read orders:all admin",
+        "tctx": {
+            "route": "order", "template": "/orders/{order_id:int}", "method": "PUT", "path": "/orders/42",
+            "query": digest
+        },
+        "rctx": { "iss": "https://alpha.test", "client_id": "shop", "token_exp": NOW + 600, "country": "CH" }
+    });
+    assert_eq!(payload_of(&identity), expected);
+}
+
+#[test]
+fn the_end_of_the_callers_token_is_told_in_whole_seconds() {
+    for (exp, told) in [(json!(NOW + 7), NOW + 7), (json!(1_800_000_600.9), NOW + 600), (json!(NOW - 10), NOW - 10)] {
+        let token = token(&header(), &with(&claims(), "exp", exp.clone()));
+        let outcome = get("/me").bearer(&token).decide();
+        let minted = payload_of(&outcome.sent("fastgate-identity").concat());
+        assert_eq!(minted["rctx"]["token_exp"], told, "{exp}");
+        assert_eq!(minted["exp"], NOW + 30, "the header has its own end");
+    }
+}
+
+#[test]
+fn on_a_public_route_nobody_is_named_and_a_token_is_neither_read_nor_forwarded() {
+    for authorization in ["", "Bearer not-a-token", &format!("Bearer {}", good()), "Basic dTpw"] {
+        let outcome = get("/pub/x").field("authorization", authorization).decide();
+        let identity = outcome.sent("fastgate-identity").concat();
+        verify_as_an_origin_would(&identity, "app-audience");
+        let expected = json!({
+            "iss": "https://edge.test", "aud": "app-audience", "iat": NOW, "exp": NOW + 30, "txn": REQUEST_ID,
+            "tctx": { "route": "pub", "template": "/pub/{rest:path}", "method": "GET", "path": "/pub/x" },
+            "rctx": { "country": "CH" }
+        });
+        assert_eq!(payload_of(&identity), expected, "{authorization}");
+        assert_eq!(outcome.sent("authorization"), [""; 0], "{authorization}");
+        assert_eq!((outcome.trail.subject, outcome.asked), (None, vec![]), "{authorization}");
+    }
+}
+
+#[test]
+fn the_clients_token_travels_only_where_the_route_says_so() {
+    let bearer = format!("Bearer {}", good());
+    assert_eq!(get("/files/a.txt").bearer(&good()).decide().sent("authorization"), [bearer]);
+    assert_eq!(get("/me").bearer(&good()).decide().sent("authorization"), [""; 0]);
+}
+
+#[test]
+fn each_route_goes_to_its_own_origin_and_audience() {
+    for (path, backend, audience) in
+        [("/me", "app-backend", "app-audience"), ("/files/a.txt", "files-backend", "files-audience")]
+    {
+        let outcome = get(path).bearer(&good()).decide();
+        assert_eq!(outcome.grant().backend(), backend);
+        assert_eq!(payload_of(&outcome.sent("fastgate-identity").concat())["aud"], audience);
+    }
+}
+
+#[test]
+fn an_rs256_token_is_as_good_as_an_es256_one() {
+    let header = with(&with(&header(), "alg", "RS256"), "kid", "alpha-rsa");
+    let token = compact(header.to_string(), claims().to_string(), Signing::Rs256("alpha-rsa"));
+    let outcome = get("/me").bearer(&token).decide();
+    assert_eq!(outcome.trail.subject.as_deref(), Some("ada"));
+    assert_eq!((outcome.trail.verdict, outcome.asked), ("forwarded", vec!["alpha".to_owned()]));
+}
+
+#[test]
+fn every_kind_of_refusal_looks_as_the_table_says() {
+    let few_scopes = token(&header(), &with(&claims(), "scope", "orders:read"));
+    let metadata = "resource_metadata=\"https://edge.test/.well-known/oauth-protected-resource\"";
+    let challenge = |value: &str| Some(("www-authenticate", format!("Bearer {value}{metadata}")));
+    let many = (0..101).fold(get("/me"), |request, number| request.field(&format!("x-{number}"), ""));
+    for (request, status, kind, field, code) in [
+        (get("/me").hosts(&[]), 400, "bad-request", None, "host-malformed"),
+        (get("/me").hosts(&[b"other.test"]), 421, "misdirected-request", None, "host-unknown"),
+        (get("/a/../me"), 400, "bad-request", None, "path-ambiguous"),
+        (get("*"), 400, "bad-request", None, "target-malformed"),
+        (get(&format!("/{}", "a".repeat(8192))), 414, "uri-too-long", None, "target-too-long"),
+        (many, 431, "header-fields-too-large", None, "too-many-fields"),
+        (get("/nowhere"), 404, "not-found", None, "no-route"),
+        (request("POST", "/me"), 405, "method-not-allowed", Some(("allow", "GET".to_owned())), "method-not-allowed"),
+        (get("/me"), 401, "authentication-required", challenge(""), "credentials-missing"),
+        (
+            get("/me").bearer(&good()).bearer(&good()),
+            400,
+            "bad-request",
+            challenge("error=\"invalid_request\", "),
+            "credentials-repeated",
+        ),
+        (get("/me").bearer("a.b.c"), 401, "invalid-token", challenge("error=\"invalid_token\", "), "token-malformed"),
+        (
+            get("/orders/1").bearer(&few_scopes),
+            403,
+            "insufficient-scope",
+            challenge("error=\"insufficient_scope\", scope=\"orders:read orders:all\", "),
+            "insufficient-scope",
+        ),
+        (
+            get("/me").bearer(&good()).field("x-large", "x".repeat(16_000)),
+            431,
+            "header-fields-too-large",
+            None,
+            "head-too-long",
+        ),
+    ] {
+        let outcome = request.decide();
+        refused_as(&outcome.decision, status, kind, field.as_ref().map(|(name, value)| (*name, value.as_str())));
+        assert_eq!((outcome.trail.verdict, outcome.trail.status), (code, status));
+        assert!(outcome.trail.cause.is_some(), "{code}");
+    }
+}
+
+#[test]
+fn keys_that_cannot_be_had_are_neither_an_allow_nor_a_bad_token() {
+    let outcome = get("/me").bearer(&good()).decide_with(policy(), FakeKeys::none());
+    refused_as(&outcome.decision, 503, "unavailable", Some(("retry-after", "5")));
+    assert_eq!(outcome.trail.verdict, "keys-unavailable");
+    assert_eq!(outcome.trail.issuer.as_deref(), Some("alpha"));
+    assert!(outcome.trail.cause.unwrap().contains("the line is dead"), "the operator learns why");
+}
+
+#[test]
+fn nobody_is_asked_for_keys_before_everything_else_about_a_token_is_good() {
+    for (why, token) in [
+        ("an unknown issuer", token(&header(), &with(&claims(), "iss", "https://evil.test"))),
+        ("an algorithm", token(&with(&header(), "alg", "HS256"), &claims())),
+        ("a type", token(&with(&header(), "typ", "JWT"), &claims())),
+        ("an extension", token(&with(&header(), "crit", json!(["exp"])), &claims())),
+        ("another audience", token(&header(), &with(&claims(), "aud", "https://evil.test"))),
+        ("no audience", token(&header(), &without(&claims(), "aud"))),
+        ("expired", token(&header(), &with(&claims(), "exp", NOW - 31))),
+        ("no expiry", token(&header(), &without(&claims(), "exp"))),
+        ("not yet valid", token(&header(), &with(&claims(), "nbf", NOW + 31))),
+        ("no subject", token(&header(), &without(&claims(), "sub"))),
+        ("too long", token(&header(), &with(&claims(), "pad", "x".repeat(16_384)))),
+        ("not a token", "a.b.c".to_owned()),
+    ] {
+        let outcome = get("/me").bearer(&token).decide();
+        assert_eq!(outcome.problem().status(), if why == "too long" { 431 } else { 401 }, "{why}");
+        assert_eq!(outcome.asked, [""; 0], "{why}");
+    }
+    assert_eq!(get("/me").bearer(&good()).decide().asked, ["alpha"], "and a good one is looked up once");
+    assert_eq!(get("/nowhere").bearer(&good()).decide().asked, [""; 0], "but not where nothing is");
+}
+
+#[test]
+fn the_log_line_holds_no_secret_and_is_one_line() {
+    let kid = "a\r\n{\"admin\":true}\u{1b}[31m";
+    let hostile = token(&with(&header(), "kid", format!("{kid}{}", "k".repeat(100))), &claims());
+    let tampered = format!("{}AAAA", good());
+    for (path, token) in [
+        ("/me", good()),
+        ("/orders/1", good()),
+        ("/nowhere", good()),
+        ("/pub/x", good()),
+        ("/files/a.txt", good()),
+        ("/me", tampered),
+        ("/me", hostile),
+        ("/me", "hunter2".to_owned()),
+        ("/admin/%2e%2e", good()),
+    ] {
+        let outcome = get(&format!("{path}?access_token=s3cret-query"))
+            .field("cookie", "session=s3cret-cookie")
+            .field("x-api-key", "s3cret-field")
+            .field("proxy-authorization", "Basic s3cret-proxy")
+            .bearer(&token)
+            .decide();
+        let line = outcome.trail.to_line();
+        let identity = match &outcome.decision {
+            Decision::Forward(_) => outcome.sent("fastgate-identity").concat(),
+            _ => "no identity".to_owned(),
+        };
+        for secret in token.split('.').chain(identity.split('.')).chain(["s3cret", "access_token"]) {
+            assert!(!line.contains(secret), "{secret} in {line}");
+        }
+        assert!(line.chars().all(|letter| !letter.is_control()), "{line}");
+        let entry: Value = serde_json::from_str(&line).unwrap();
+        let key_id = entry["key_id"].as_str().unwrap_or_default();
+        assert!(key_id.chars().count() <= 64, "{line}");
+        assert_eq!(entry["request_id"], REQUEST_ID);
+    }
+}
+
+#[test]
+fn nothing_prints_a_token_in_debug_form_either() {
+    let head = get("/me").bearer(&good());
+    let target = head.normalized().unwrap();
+    assert!(!format!("{target:?}").contains(&good()));
+}
+
+#[test]
+fn the_trail_names_each_step_that_was_taken_and_how_long_it_took() {
+    let steps = |request: Request| {
+        let entry: Value = serde_json::from_str(&request.decide().trail.to_line()).unwrap();
+        entry["steps"].clone()
+    };
+    let names = ["normalize", "match", "place", "identify", "authorize", "inspect", "throttle", "mint"];
+    let all = Value::from(names.map(|name| json!([name, 10])).to_vec());
+    assert_eq!(steps(get("/me").bearer(&good())), all);
+    assert_eq!(steps(get("/me")), json!([["normalize", 10], ["match", 10], ["place", 10], ["identify", 10]]));
+    assert_eq!(steps(get("//")), json!([]));
+}
+
+#[test]
+fn the_edge_answers_with_its_public_keys_whatever_the_policy_says() {
+    for target in ["/.well-known/fastgate/jwks.json", "/.well-known/fastgate/jwks%2Ejson?x"] {
+        let outcome = get(target).decide();
+        let Decision::Publish(keys) = &outcome.decision else { panic!("{:?}", outcome.decision) };
+        assert_eq!(keys.media_type, "application/jwk-set+json");
+        let keys: Value = serde_json::from_str(&keys.body).unwrap();
+        assert_eq!(keys["keys"].as_array().unwrap().len(), 2, "the next key is published before it signs");
+        assert_eq!(outcome.trail.verdict, "published");
+    }
+    assert_eq!(request("POST", "/.well-known/fastgate/jwks.json").decide().trail.verdict, "no-route");
+    assert_eq!(get("/.well-known/fastgate/").decide().trail.verdict, "no-route");
+}
+
+#[test]
+fn the_country_is_absent_where_it_is_unknown_and_scopes_where_there_are_none() {
+    let mut request = get("/me").bearer(&token(&header(), &without(&claims(), "scope")));
+    request.client.country = None;
+    let claims = payload_of(&request.decide().sent("fastgate-identity").concat());
+    assert!(claims.get("scope").is_none());
+    assert_eq!(claims["rctx"], json!({ "iss": "https://alpha.test", "client_id": "shop", "token_exp": NOW + 600 }));
+}
+
+#[test]
+fn a_request_in_clear_text_is_forwarded_as_such() {
+    let mut request = get("/pub/x");
+    request.head.tls = false;
+    request.client.address = Some("::ffff:192.0.2.7".parse().unwrap());
+    let outcome = request.decide();
+    assert_eq!(outcome.grant().authority(), "http://edge.test");
+    assert_eq!(outcome.sent("x-forwarded-proto"), ["http"]);
+    assert_eq!(outcome.sent("x-forwarded-for"), ["192.0.2.7"], "IPv4 in IPv6 clothes is IPv4");
+}
+
+#[test]
+fn without_a_peer_address_nobody_is_made_up() {
+    let mut request = get("/pub/x").field("x-forwarded-for", "203.0.113.9");
+    request.client.address = None;
+    assert_eq!(request.decide().sent("x-forwarded-for"), [""; 0]);
+}
+
+#[test]
+fn all_of_a_routes_scopes_are_needed_and_none_is_guessed() {
+    for (scope, verdict) in [
+        (json!("orders:read orders:all"), "forwarded"),
+        (json!("orders:all x orders:read"), "forwarded"),
+        (json!(["orders:all", "orders:read"]), "forwarded"),
+        (json!("orders:read"), "insufficient-scope"),
+        (json!("orders:read orders:al"), "insufficient-scope"),
+        (json!("orders:read notorders:all"), "insufficient-scope"),
+        (json!("orders:read ORDERS:ALL"), "insufficient-scope"),
+        (json!(""), "insufficient-scope"),
+    ] {
+        let token = token(&header(), &with(&claims(), "scope", scope.clone()));
+        let outcome = get("/orders/1").bearer(&token).decide();
+        assert_eq!(outcome.trail.verdict, verdict, "{scope}");
+    }
+}
+
+fn refused_as(decision: &Decision, status: u16, kind: &str, field: Option<(&str, &str)>) {
+    let Decision::Refuse(problem) = decision else { panic!("{decision:?}") };
+    let body: Value = serde_json::from_str(&problem.body()).unwrap();
+    assert_eq!(body["type"], format!("urn:fastgate:problem:{kind}"));
+    assert_eq!((problem.status(), &body["status"]), (status, &json!(status)), "{kind}");
+    let fixed = [("content-type", "application/problem+json"), ("cache-control", "no-store")];
+    let expected: Vec<_> =
+        fixed.into_iter().chain(field).map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    assert_eq!(fields(&problem.headers()), expected, "{kind}");
+}
+
+/// Signature, issuer, audience and time, by the published key alone.
+fn verify_as_an_origin_would(identity: &str, audience: &str) {
+    let jwk = without(&without(&without(&sign::public("edge-one"), "kid"), "alg"), "use");
+    let key = ES256PublicKey::from_jwk(&jwk.to_string()).unwrap();
+    let options = VerificationOptions {
+        allowed_issuers: Some(["https://edge.test".to_owned()].into()),
+        allowed_audiences: Some([audience.to_owned()].into()),
+        required_signature_type: Some("txntoken+jwt".to_owned()),
+        time_tolerance: Some(Duration::from_secs(0)),
+        artificial_time: Some(UnixTimeStamp::from_secs(NOW + 29)),
+        ..VerificationOptions::default()
+    };
+    key.verify_token::<NoCustomClaims>(identity, Some(options)).unwrap();
+}

@@ -1,0 +1,354 @@
+//! How each refusal looks from outside, and under which code it is logged.
+
+use std::collections::BTreeSet;
+
+use fastgate::authorize::AuthorizeError;
+use fastgate::content::ContentError;
+use fastgate::identity::KeysUnavailable;
+use fastgate::identity::bearer::{CredentialsError, Scheme};
+use fastgate::identity::deny_list::{DenyListError, DenyListUnavailable};
+use fastgate::identity::dpop::ProofError;
+use fastgate::identity::dpop::used::UsedProofsUnreachable;
+use fastgate::identity::introspection::{IntrospectionError, IntrospectionUnavailable};
+use fastgate::identity::token::TokenError;
+use fastgate::inspect::InspectError;
+use fastgate::mint::MintError;
+use fastgate::problem::{Kind, Problem};
+use fastgate::refusal::{ClosedError, OriginError, Refusal};
+use fastgate::request::{CanonicalPath, RequestError};
+use fastgate::route::RouteError;
+use serde_json::Value;
+
+use crate::architecture::refusal_codes;
+use crate::samples::fields;
+
+const CHALLENGE: (&str, &str) = ("www-authenticate", "Bearer");
+const INVALID_TOKEN: (&str, &str) = ("www-authenticate", "Bearer error=\"invalid_token\"");
+const INVALID_PROOF: (&str, &str) = ("www-authenticate", "DPoP error=\"invalid_dpop_proof\", algs=\"ES256 EdDSA\"");
+const NO_NONCE: (&str, &str) = ("www-authenticate", "DPoP error=\"use_dpop_nonce\", algs=\"ES256 EdDSA\"");
+const LATER: (&str, &str) = ("retry-after", "5");
+
+type Row = (Refusal, u16, &'static str, Option<(&'static str, &'static str)>, &'static str);
+
+/// Refusal, status, problem type, extra field, code in the log.
+fn table() -> Vec<Row> {
+    let ambiguity = CanonicalPath::parse(b"//").unwrap_err();
+    let secret = || "s3cret".to_owned();
+    let missing = vec!["a".to_owned()];
+    let required = vec!["a".to_owned(), "b:c".to_owned()];
+    let mut table = vec![
+        (RequestError::HostMalformed.into(), 400, "bad-request", None, "host-malformed"),
+        (RequestError::HostUnknown.into(), 421, "misdirected-request", None, "host-unknown"),
+        (RequestError::TargetTooLong { bytes: 9 }.into(), 414, "uri-too-long", None, "target-too-long"),
+        (RequestError::TooManyFields { count: 9 }.into(), 431, "header-fields-too-large", None, "too-many-fields"),
+        (
+            RequestError::TooManyConnectionNames.into(),
+            431,
+            "header-fields-too-large",
+            None,
+            "too-many-connection-names",
+        ),
+        (RequestError::TooManySubprotocols.into(), 431, "header-fields-too-large", None, "too-many-subprotocols"),
+        (
+            RequestError::BearerSubprotocol.into(),
+            400,
+            "bad-request",
+            Some(("www-authenticate", "Bearer error=\"invalid_request\"")),
+            "subprotocol-malformed",
+        ),
+        (RequestError::TargetMalformed.into(), 400, "bad-request", None, "target-malformed"),
+        (RequestError::PathAmbiguous(ambiguity).into(), 400, "bad-request", None, "path-ambiguous"),
+        (RouteError::NoRoute.into(), 404, "not-found", None, "no-route"),
+        (
+            RouteError::MethodNotAllowed { allowed: vec!["GET", "PUT"] }.into(),
+            405,
+            "method-not-allowed",
+            Some(("allow", "GET, PUT")),
+            "method-not-allowed",
+        ),
+        (CredentialsError::Missing.into(), 401, "authentication-required", Some(CHALLENGE), "credentials-missing"),
+        (
+            CredentialsError::OtherScheme.into(),
+            401,
+            "authentication-required",
+            Some(CHALLENGE),
+            "credentials-other-scheme",
+        ),
+        (
+            CredentialsError::Repeated { count: 2 }.into(),
+            400,
+            "bad-request",
+            Some(("www-authenticate", "Bearer error=\"invalid_request\"")),
+            "credentials-repeated",
+        ),
+        (CredentialsError::Malformed.into(), 401, "invalid-token", Some(INVALID_TOKEN), "credentials-malformed"),
+        (
+            UsedProofsUnreachable("the cache is gone".to_owned()).into(),
+            503,
+            "unavailable",
+            Some(LATER),
+            "replays-unreachable",
+        ),
+        (
+            AuthorizeError::Unbound.into(),
+            401,
+            "bound-token-required",
+            Some(("www-authenticate", "DPoP error=\"invalid_token\", algs=\"ES256 EdDSA\"")),
+            "token-unbound",
+        ),
+        (
+            KeysUnavailable { issuer: "alpha".into(), cause: secret() }.into(),
+            503,
+            "unavailable",
+            Some(LATER),
+            "keys-unavailable",
+        ),
+        (DenyListError::Revoked { claim: "jti" }.into(), 401, "invalid-token", Some(INVALID_TOKEN), "token-revoked"),
+        (
+            DenyListError::Unavailable(DenyListUnavailable { cause: secret() }).into(),
+            503,
+            "unavailable",
+            Some(LATER),
+            "deny-list-unavailable",
+        ),
+        // Not one of the bad tokens: no other token of its issuer would be shorter.
+        (TokenError::TooLong { bytes: 9, most: 8 }.into(), 431, "header-fields-too-large", None, "token-too-long"),
+        (IntrospectionError::Inactive.into(), 401, "invalid-token", Some(INVALID_TOKEN), "token-inactive"),
+        (
+            IntrospectionError::Unavailable(IntrospectionUnavailable { issuer: "alpha".into(), cause: secret() })
+                .into(),
+            503,
+            "unavailable",
+            Some(LATER),
+            "introspection-unavailable",
+        ),
+        (AuthorizeError::Unidentified.into(), 401, "authentication-required", Some(CHALLENGE), "unidentified"),
+        (
+            AuthorizeError::InsufficientScope { required, missing }.into(),
+            403,
+            "insufficient-scope",
+            Some(("www-authenticate", "Bearer error=\"insufficient_scope\", scope=\"a b:c\"")),
+            "insufficient-scope",
+        ),
+        (InspectError::NoHandshake.into(), 426, "upgrade-required", Some(("upgrade", "websocket")), "no-handshake"),
+        (ContentError::TooLong { most: 9 }.into(), 413, "content-too-large", None, "body-grew-too-long"),
+        (ContentError::TooSlow.into(), 408, "request-timeout", None, "body-too-slow"),
+        (ContentError::Unreadable.into(), 400, "bad-request", None, "body-unreadable"),
+        (MintError::IdentityTooLong { bytes: 9 }.into(), 431, "header-fields-too-large", None, "identity-too-long"),
+        (MintError::HeadTooLong { bytes: 9 }.into(), 431, "header-fields-too-large", None, "head-too-long"),
+        (MintError::SigningFailed.into(), 503, "unavailable", Some(LATER), "signing-failed"),
+        (ClosedError::Policy(secret()).into(), 503, "unavailable", Some(LATER), "policy-unusable"),
+        (ClosedError::SigningKeys(secret()).into(), 503, "unavailable", Some(LATER), "signing-keys-unusable"),
+        (ClosedError::KillSwitch(secret()).into(), 503, "unavailable", Some(LATER), "switch-unreadable"),
+        (ClosedError::Randomness.into(), 503, "unavailable", Some(LATER), "no-randomness"),
+        (OriginError::Unreachable(secret()).into(), 502, "bad-gateway", None, "origin-unreachable"),
+        (OriginError::TooSlow(secret()).into(), 504, "gateway-timeout", None, "origin-too-slow"),
+        (OriginError::Unavailable(secret()).into(), 503, "unavailable", Some(LATER), "origin-unavailable"),
+        (OriginError::UnexpectedStatus(101).into(), 502, "bad-gateway", None, "origin-unexpected-status"),
+    ];
+    let bad_token = |(error, code): (TokenError, _)| (error.into(), 401, "invalid-token", Some(INVALID_TOKEN), code);
+    table.extend(bad_tokens().map(bad_token));
+    let bad_proof = |(error, code): (ProofError, _)| (error.into(), 401, "invalid-proof", Some(INVALID_PROOF), code);
+    table.extend(bad_proofs().map(bad_proof));
+    table.push((ProofError::Nonce.into(), 401, "proof-nonce-required", Some(NO_NONCE), "proof-nonce"));
+    table
+}
+
+fn bad_proofs() -> impl Iterator<Item = (ProofError, &'static str)> {
+    [
+        (ProofError::Missing, "proof-missing"),
+        (ProofError::Repeated { count: 2 }, "proof-repeated"),
+        (ProofError::Unbound, "proof-unbound"),
+        (ProofError::TooLong, "proof-too-long"),
+        (ProofError::Malformed, "proof-malformed"),
+        (ProofError::Extension { member: "crit" }, "proof-extension"),
+        (ProofError::Type, "proof-type"),
+        (ProofError::Algorithm, "proof-algorithm"),
+        (ProofError::Key, "proof-key"),
+        (ProofError::Claim { claim: "jti" }, "proof-claim"),
+        (ProofError::Method, "proof-method"),
+        (ProofError::Url, "proof-url"),
+        (ProofError::TooOld { age: 61 }, "proof-too-old"),
+        (ProofError::TooEarly { ahead: 11 }, "proof-too-early"),
+        (ProofError::Token, "proof-token"),
+        (ProofError::OtherKey, "proof-other-key"),
+        (ProofError::Signature, "proof-signature"),
+        (ProofError::Replayed, "proof-replayed"),
+    ]
+    .into_iter()
+}
+
+fn bad_tokens() -> impl Iterator<Item = (TokenError, &'static str)> {
+    [
+        (TokenError::Malformed, "token-malformed"),
+        (TokenError::Extension { member: "crit" }, "token-extension"),
+        (TokenError::Algorithm, "token-algorithm"),
+        (TokenError::Type, "token-type"),
+        (TokenError::Missing { claim: "exp" }, "token-claim-missing"),
+        (TokenError::ClaimMalformed { claim: "exp" }, "token-claim-malformed"),
+        (TokenError::UnknownIssuer, "token-unknown-issuer"),
+        (TokenError::Audience, "token-audience"),
+        (TokenError::Expired { by: 7 }, "token-expired"),
+        (TokenError::NotYetValid { claim: "nbf" }, "token-not-yet-valid"),
+        (TokenError::TooOld { age: 7 }, "token-too-old"),
+        (TokenError::LivesTooLong { seconds: 7 }, "token-lives-too-long"),
+        (TokenError::Required { claim: "token_use".to_owned() }, "token-claim-required"),
+        (TokenError::OtherKind { claim: "nonce".to_owned() }, "token-other-kind"),
+        (TokenError::Client, "token-client"),
+        (TokenError::Tenant, "token-tenant"),
+        (TokenError::Bound, "token-bound"),
+        (TokenError::UnknownKey, "token-unknown-key"),
+        (TokenError::AmbiguousKey, "token-ambiguous-key"),
+        (TokenError::Signature, "token-signature"),
+    ]
+    .into_iter()
+}
+
+#[test]
+fn each_refusal_has_one_look() {
+    for (refusal, status, kind, field, code) in table() {
+        let problem = Problem::from(&refusal);
+        let body: Value = serde_json::from_str(&problem.body()).unwrap();
+        let members: Vec<_> = body.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(members, ["status", "title", "type"], "{code}: nothing of the cause goes out");
+        assert_eq!(body["type"], format!("urn:fastgate:problem:{kind}"), "{code}");
+        assert_eq!((problem.status(), body["status"].as_u64()), (status, Some(status.into())), "{code}");
+        let fixed = [("content-type", "application/problem+json"), ("cache-control", "no-store")];
+        let expected: Vec<_> =
+            fixed.into_iter().chain(field).map(|(name, value)| (name.into(), value.into())).collect();
+        assert_eq!(fields(&problem.headers()), expected, "{code}");
+        assert_eq!(refusal.code(), code);
+        assert!(!format!("{problem:?} {}", problem.body()).contains("s3cret"), "{code}");
+    }
+}
+
+#[test]
+fn every_bad_token_looks_the_same() {
+    let look = |refusal: &Refusal| {
+        let problem = Problem::from(refusal);
+        (problem.status(), fields(&problem.headers()), problem.body())
+    };
+    let reference = look(&CredentialsError::Malformed.into());
+    for (error, code) in bad_tokens() {
+        assert_eq!(look(&error.into()), reference, "{code}");
+    }
+}
+
+#[test]
+fn a_challenge_names_the_metadata_and_the_scheme_that_the_route_asks_for() {
+    let look = |refusal: Refusal, scheme| {
+        let problem = Problem::from(&refusal).asking_for(scheme, "https://edge.test/meta");
+        fields(&problem.headers()).into_iter().find(|(name, _)| name == "www-authenticate").map(|(_, value)| value)
+    };
+    let required = vec!["a".to_owned()];
+    for (refusal, scheme, expected) in [
+        (CredentialsError::Missing.into(), Scheme::Bearer, "Bearer resource_metadata=\"https://edge.test/meta\""),
+        (
+            CredentialsError::Missing.into(),
+            Scheme::DPoP,
+            "DPoP algs=\"ES256 EdDSA\", resource_metadata=\"https://edge.test/meta\"",
+        ),
+        (
+            TokenError::Signature.into(),
+            Scheme::Bearer,
+            "Bearer error=\"invalid_token\", resource_metadata=\"https://edge.test/meta\"",
+        ),
+        (
+            TokenError::Signature.into(),
+            Scheme::DPoP,
+            "DPoP error=\"invalid_token\", algs=\"ES256 EdDSA\", resource_metadata=\"https://edge.test/meta\"",
+        ),
+        (
+            ProofError::Replayed.into(),
+            Scheme::Bearer,
+            "DPoP error=\"invalid_dpop_proof\", algs=\"ES256 EdDSA\", resource_metadata=\"https://edge.test/meta\"",
+        ),
+        (
+            AuthorizeError::InsufficientScope { required: required.clone(), missing: required }.into(),
+            Scheme::Bearer,
+            "Bearer error=\"insufficient_scope\", scope=\"a\", resource_metadata=\"https://edge.test/meta\"",
+        ),
+    ] {
+        assert_eq!(look(refusal, scheme).as_deref(), Some(expected));
+    }
+    assert_eq!(look(RouteError::NoRoute.into(), Scheme::DPoP), None, "what asks for no token has no challenge");
+}
+
+/// Codes of conditions, places and limits, which `rules` and `tests/edge/rules` provoke.
+const IN_TESTS_RULES: [&str; 16] = [
+    "body-too-long",
+    "condition-unmet",
+    "content-type",
+    "cors-refused",
+    "counter-unreachable",
+    "header-missing",
+    "issuer-not-accepted",
+    "limit-exceeded",
+    "limit-queue-full",
+    "maintenance",
+    "place-denied",
+    "place-not-allowed",
+    "place-unknown",
+    "query-too-long",
+    "rewrite-ambiguous",
+    "switched-off",
+];
+
+#[test]
+fn the_table_holds_every_code_that_there_is_and_each_is_unique_and_in_kebab_case() {
+    let written = refusal_codes();
+    let codes: Vec<_> = table().iter().map(|(refusal, ..)| refusal.code()).collect();
+    let unique: BTreeSet<_> = codes.iter().copied().collect();
+    assert_eq!(unique.len(), codes.len(), "a code means one thing");
+    let elsewhere = BTreeSet::from(IN_TESTS_RULES);
+    assert!(unique.is_disjoint(&elsewhere));
+    let listed: BTreeSet<_> = (&unique | &elsewhere).into_iter().map(str::to_owned).collect();
+    assert_eq!(listed, written, "a code is missing in the table above, or the other way round");
+    for code in codes {
+        let kebab = code.split('-').all(|word| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase()));
+        assert!(kebab, "{code}");
+    }
+}
+
+#[test]
+fn one_problem_type_has_one_status_and_one_title() {
+    let mut looks = BTreeSet::new();
+    for (refusal, ..) in table() {
+        looks.insert(Problem::from(&refusal).body());
+    }
+    let types: BTreeSet<_> =
+        looks.iter().map(|body| serde_json::from_str::<Value>(body).unwrap()["type"].to_string()).collect();
+    assert_eq!(looks.len(), types.len());
+}
+
+#[test]
+fn the_list_of_problem_types_is_complete() {
+    let listed: BTreeSet<_> = Kind::ALL.map(Kind::slug).into();
+    assert_eq!(listed.len(), Kind::ALL.len(), "each is listed once");
+    let schema = schemars::schema_for!(Kind).to_value();
+    let variants =
+        schema["oneOf"].as_array().unwrap().iter().map(|variant| variant["const"].as_str().unwrap().to_owned());
+    let named: BTreeSet<_> = Kind::ALL.map(|kind| format!("{kind:?}")).into();
+    assert_eq!(variants.collect::<BTreeSet<_>>(), named);
+    assert!(table().into_iter().all(|(_, _, kind, ..)| listed.contains(kind)));
+}
+
+#[test]
+fn the_reference_lists_every_problem_type() {
+    let reference = include_str!("../../docs/reference/problems.md");
+    for kind in Kind::ALL {
+        let row = format!("| {} | `{}` | ", kind.status(), kind.slug());
+        assert!(reference.contains(&row), "{row}");
+    }
+}
+
+#[test]
+fn the_log_says_exactly_what_the_client_is_not_told() {
+    for (refusal, _, _, _, code) in table() {
+        let cause = refusal.to_string();
+        assert!(!cause.is_empty() && cause.chars().all(|letter| !letter.is_control()), "{code}: {cause}");
+    }
+    let cause = |refusal: Refusal| refusal.to_string();
+    assert_eq!(cause(TokenError::Expired { by: 7 }.into()), "the token expired 7 seconds ago");
+    assert!(cause(ClosedError::Policy("$.routes[3].path: is empty".to_owned()).into()).contains("$.routes[3].path"));
+}

@@ -1,0 +1,37 @@
+//! RFC 8705: tokens that are bound to the certificate with which the client comes over TLS.
+
+use serde_json::{Value, json};
+
+use super::{METADATA, digest, gate_with, token, verdict};
+use crate::offline::{Request, get};
+
+/// A request whose client showed the certificate that this text is.
+fn shown(target: &str, certificate: Option<&str>) -> Request {
+    let bound = token(&json!({ "x5t#S256": digest("certificate") }));
+    let request = get(target).bearer(&bound);
+    match certificate {
+        Some(text) => request.certificate(text),
+        None => request,
+    }
+}
+
+#[test]
+fn a_certificate_bound_token_is_good_with_its_certificate_alone() {
+    assert_eq!(verdict(shown("/me", Some("certificate"))), "forwarded");
+    assert_eq!(verdict(shown("/me", Some("another"))), "token-bound");
+    assert_eq!(verdict(shown("/me", None)), "token-bound");
+    let outcome = gate_with(&json!({})).send(shown("/me", None));
+    assert_eq!(outcome.refused(), (401, Some(format!("Bearer error=\"invalid_token\", {METADATA}"))));
+}
+
+#[test]
+fn it_satisfies_a_route_that_wants_a_bound_token_and_the_origin_learns_of_it() {
+    let outcome = gate_with(&json!({})).send(shown("/safe", Some("certificate")));
+    assert_eq!(outcome.minted()["rctx"]["cnf"], json!({ "x5t#S256": digest("certificate") }));
+}
+
+#[test]
+fn a_certificate_alone_binds_nothing() {
+    let request = get("/safe").bearer(&token(&Value::Null)).certificate("certificate");
+    assert_eq!(verdict(request), "token-unbound");
+}

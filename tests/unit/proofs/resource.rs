@@ -1,0 +1,56 @@
+//! RFC 9728: what the edge tells about the resource that it protects.
+
+use fastgate::gateway::Decision;
+use serde_json::{Value, json};
+
+use super::gate_with;
+use crate::offline::{Gate, get, request};
+
+fn published(gate: &Gate, target: &str) -> Option<Value> {
+    match gate.send(get(target)).decision {
+        Decision::Publish(publication) => {
+            assert_eq!(publication.media_type, "application/json");
+            Some(serde_json::from_str(&publication.body).unwrap())
+        }
+        _ => None,
+    }
+}
+
+#[test]
+fn the_metadata_follows_from_the_policy() {
+    let expected = json!({
+        "resource": "https://edge.test",
+        "authorization_servers": ["https://idp.test"],
+        "scopes_supported": ["orders:read"],
+        "bearer_methods_supported": ["header"],
+        "dpop_signing_alg_values_supported": ["ES256", "EdDSA"]
+    });
+    let gate = gate_with(&json!({}));
+    assert_eq!(published(&gate, "/.well-known/oauth-protected-resource"), Some(expected));
+}
+
+#[test]
+fn a_resource_with_a_path_has_it_behind_the_well_known_one() {
+    let gate = gate_with(&json!({ "resource": "https://edge.test/v1" }));
+    let found = published(&gate, "/.well-known/oauth-protected-resource/v1").unwrap();
+    assert_eq!(found["resource"], "https://edge.test/v1");
+    assert_eq!(published(&gate, "/.well-known/oauth-protected-resource"), None);
+    let (_, challenge) = gate.send(get("/me")).refused();
+    let metadata = "resource_metadata=\"https://edge.test/.well-known/oauth-protected-resource/v1\"";
+    assert_eq!(challenge, Some(format!("Bearer {metadata}")));
+}
+
+#[test]
+fn only_get_and_only_the_whole_path_are_answered() {
+    let gate = gate_with(&json!({}));
+    assert_eq!(gate.verdict(request("POST", "/.well-known/oauth-protected-resource")), "no-route");
+    for target in ["/.well-known/oauth-protected-resource/", "/.well-known/oauth-protected-resource/x"] {
+        assert_eq!(gate.verdict(get(target)), "no-route", "{target}");
+    }
+}
+
+#[test]
+fn what_is_not_there_to_be_asked_for_has_no_challenge() {
+    let gate = gate_with(&json!({}));
+    assert_eq!(gate.send(get("/nowhere")).refused(), (404, None));
+}
