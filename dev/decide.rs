@@ -1,8 +1,9 @@
-//! What the edge makes of requests: for tests that compare it with an app of another language, many requests at a time.
+//! Prints the edge's routing decisions on many requests, for tests that compare them with an app in another language.
 //!
-//! In, a JSON object a line: `{"policy": {…}}` sets the rules for the lines that follow; `{"method": …, "target": …}` is
-//! a request, with `"websocket": true` the opening handshake of a WebSocket. Out, a JSON object for each line: the faults
-//! of a policy; of a request the path that would be forwarded and the route that judges it, or the code of the refusal.
+//! Input: one JSON object a line. `{"policy": {…}}` sets the policy for the lines that follow; `{"method": …, "target":
+//! …}` is a request, and with `"websocket": true` the opening handshake of a WebSocket. Output: one JSON object for
+//! each line. For a policy it has the faults; for a request, the path that would be forwarded and the route, or the
+//! code of the refusal.
 
 use std::error::Error;
 use std::io::{BufRead as _, BufWriter, Write as _, stdin, stdout};
@@ -15,7 +16,7 @@ use fastgate::route;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// What makes a GET an opening handshake (RFC 6455 §1.3).
+/// The fields that make a GET an opening handshake (RFC 6455 §1.3).
 const HANDSHAKE: [(&str, &str); 4] = [
     ("connection", "Upgrade"),
     ("upgrade", "websocket"),
@@ -41,7 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut policy = None;
     let mut out = BufWriter::new(stdout().lock());
     for line in stdin().lock().lines() {
-        let answer = match (serde_json::from_str(&line?)?, &policy) {
+        let output = match (serde_json::from_str(&line?)?, &policy) {
             (Line::Policy { policy: document }, _) => match Policy::parse(document.to_string().as_bytes()) {
                 Ok(parsed) => {
                     policy = Some(parsed);
@@ -53,7 +54,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             (Line::Request { method, target, websocket }, Some(policy)) => decided(policy, method, &target, websocket)
                 .unwrap_or_else(|refusal| json!({ "refusal": refusal.code() })),
         };
-        writeln!(out, "{answer}")?;
+        writeln!(out, "{output}")?;
     }
     Ok(out.flush()?)
 }

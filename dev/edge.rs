@@ -23,13 +23,13 @@ struct Arguments {
     /// Where to keep compiled guests, so that the next start is fast.
     #[arg(long, default_value = guest::COMPILED)]
     compiled: PathBuf,
-    /// Where to listen.
+    /// The address to listen on.
     #[arg(long, default_value = "127.0.0.1:7676")]
     listen: SocketAddr,
-    /// A second guest with the same stores, for writing to them from outside: `dev/soak/store.rs`.
+    /// A second guest with the same stores, to write to them from outside: `dev/soak/store.rs`.
     #[arg(long, requires = "store_listen")]
     store_wasm: Option<PathBuf>,
-    /// Where the second guest listens.
+    /// The address of the second guest.
     #[arg(long, requires = "store_wasm")]
     store_listen: Option<SocketAddr>,
 }
@@ -40,7 +40,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let config = FastlyConfig::from_file(&arguments.config)?;
     guest::keep_compiled_in(&arguments.compiled)?;
     if let (Some(wasm), Some(listen)) = (&arguments.store_wasm, arguments.store_listen) {
-        // Both contexts hold the same KV store: a clone of `config.object_stores()` is another handle on it.
+        // Both contexts have the same KV store: a clone of `config.object_stores()` is another handle on it.
         let context = guest::viceroy(wasm, &config, Arc::new(Mutex::new(std::io::stderr())))?;
         let listener = TcpListener::bind(listen)?;
         listener.set_nonblocking(true)?;

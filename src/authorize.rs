@@ -1,5 +1,5 @@
-//! Step *authorize*: may this caller use the route? Input: the [`Admitted`] route and the caller. Output: a [`Permit`], the
-//! evidence that the route's requirements are met.
+//! Step *authorize*: may this caller use the route? Input: the [`Admitted`] route and the caller. Output: a [`Permit`],
+//! the evidence that the route's requirements are met.
 
 mod conditions;
 
@@ -21,7 +21,7 @@ impl<'policy> Permit<'policy> {
         self.route
     }
 
-    /// Who may use it.
+    /// The caller who may use it.
     #[must_use]
     pub const fn caller(&self) -> &Caller {
         &self.caller
@@ -31,11 +31,11 @@ impl<'policy> Permit<'policy> {
 /// Why a caller may not use a route.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AuthorizeError {
-    /// The route is not public and nobody was identified.
+    /// The route is not public and the caller is anonymous.
     #[error("the route is not public and the caller is unknown")]
     Unidentified,
-    /// The route wants a token that is bound to a key, and this one would serve whoever has it.
-    #[error("the route wants a bound token and this one is not")]
+    /// The route requires a token that is bound to a key, and this token is not.
+    #[error("the route requires a bound token and this one is not bound")]
     Unbound,
     /// The route does not accept tokens of this issuer.
     #[error("the route does not accept tokens of issuer \"{issuer}\"")]
@@ -43,10 +43,10 @@ pub enum AuthorizeError {
         /// The policy's id of the issuer.
         issuer: String,
     },
-    /// The token lacks scopes that the route asks for (RFC 6750 §3.1).
+    /// The token lacks scopes that the route requires (RFC 6750 §3.1).
     #[error("the token lacks the scopes {missing:?}")]
     InsufficientScope {
-        /// All scopes that the route asks for.
+        /// All scopes that the route requires.
         required: Vec<String>,
         /// Those that the token lacks.
         missing: Vec<String>,
@@ -95,13 +95,13 @@ pub fn authorize<'policy>(
             return Err(AuthorizeError::IssuerNotAccepted { issuer: identity.issuer_id().to_owned() });
         }
         for requirement in std::iter::once(everybody).chain(issuers_own) {
-            ask(requirement, identity, captures)?;
+            check(requirement, identity, captures)?;
         }
     }
     Ok(Permit { route, caller })
 }
 
-/// Judges the route's shadow requirement, which refuses no caller.
+/// Checks the route's shadow requirement, which refuses no caller.
 ///
 /// # Errors
 /// The [`AuthorizeError`] that the requirement would give if it were not in shadow.
@@ -109,12 +109,12 @@ pub fn check_shadow(permit: &Permit<'_>, captures: &Captures) -> Result<(), Auth
     let route = permit.route;
     match &permit.caller {
         _ if route.shadow == Requirement::default() => Ok(()),
-        Caller::Known(identity) => ask(&route.shadow, identity, captures),
+        Caller::Known(identity) => check(&route.shadow, identity, captures),
         Caller::Anonymous => Err(AuthorizeError::Unidentified),
     }
 }
 
-fn ask(requirement: &Requirement, identity: &Identity, captures: &Captures) -> Result<(), AuthorizeError> {
+fn check(requirement: &Requirement, identity: &Identity, captures: &Captures) -> Result<(), AuthorizeError> {
     let Requirement { scopes, condition } = requirement;
     let missing: Vec<String> = scopes.iter().filter(|scope| !identity.scopes().contains(scope)).cloned().collect();
     if !missing.is_empty() {

@@ -1,5 +1,6 @@
-//! Step *availability*: is the route available? The policy can close it for maintenance; an operator can switch it off
-//! without a deployment. The result, [`Available`], is what the place step requires.
+//! Step *availability*: is the route available? Input: [`OriginChecked`] and the [`KillSwitch`]. Output: [`Available`],
+//! which step place requires. The policy can close a route for maintenance; an operator can switch it off without a
+//! deployment.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,7 +10,8 @@ use serde::{Deserialize, Deserializer};
 use crate::cors::OriginChecked;
 use crate::policy::{Issuer, Policy, Route};
 
-/// What an operator has switched off: the JSON under the key `switch` of the KV store, `{"groups": ["payments"]}`.
+/// The kill switch: what an operator has switched off. It is the JSON under the key `switch` of the KV store, for
+/// example `{"groups": ["payments"]}`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KillSwitch {
@@ -27,21 +29,21 @@ pub struct KillSwitch {
     keys: Vec<WithdrawnKey>,
 }
 
-/// A key of an issuer that is not to be used any more, whatever the issuer still publishes.
+/// A key of an issuer that must not be used any more, even if the issuer still publishes it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WithdrawnKey {
     /// `iss`, in any spelling that the policy knows.
     issuer: String,
-    /// `kid`; where the thumbprint is absent, too, every key of the issuer.
+    /// `kid`. If the thumbprint is absent as well, every key of the issuer is withdrawn.
     #[serde(default)]
     kid: Option<String>,
-    /// RFC 7638, with SHA-256, in base64url: for keys without an id, and for those of which it is known.
+    /// The JWK thumbprint (RFC 7638) with SHA-256, in base64url: for keys without an id, or whose thumbprint is known.
     #[serde(default, deserialize_with = "thumbprint")]
     thumbprint: Option<[u8; 32]>,
 }
 
-/// Reads a thumbprint. One that is none would withdraw nothing, so it makes the switch unreadable.
+/// Reads a thumbprint. A malformed one would withdraw no key, so it makes the kill switch unreadable.
 fn thumbprint<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<[u8; 32]>, D::Error> {
     let text = String::deserialize(deserializer)?;
     let digest = URL_SAFE_NO_PAD.decode(text).ok().and_then(|digest| digest.try_into().ok());
@@ -63,12 +65,12 @@ impl<'policy> Available<'policy> {
 /// Why a route is not available.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AvailabilityError {
-    /// The policy says so.
+    /// The policy closes its group for maintenance.
     #[error("group \"{group}\" is closed for maintenance")]
     Maintenance {
         /// The group.
         group: String,
-        /// After how many seconds clients are told to come back.
+        /// `Retry-After`, in seconds.
         retry_after: u64,
     },
     /// An operator switched it off.
@@ -116,7 +118,7 @@ impl KillSwitch {
         self.keys.iter().any(|key| key.is_of(issuer) && key.names(kid, thumbprint))
     }
 
-    /// The names of groups, routes and issuers in it that `policy` does not know: they switch nothing off.
+    /// The names of groups, routes and issuers in the kill switch that `policy` does not know. They switch nothing off.
     #[must_use]
     pub fn unknown_to(&self, policy: &Policy) -> Vec<String> {
         let group = |name: &&String| {
@@ -130,7 +132,7 @@ impl KillSwitch {
         groups.chain(routes).chain(issuers).cloned().collect()
     }
 
-    /// Reads the switch. What cannot be read was meant to switch something off: everything is.
+    /// Reads the kill switch. An unreadable one was meant to switch something off, so it switches everything off.
     #[must_use]
     pub fn parse(json: &[u8]) -> Self {
         serde_json::from_slice(json).unwrap_or(Self { all: true, ..Self::default() })
@@ -140,7 +142,7 @@ impl KillSwitch {
 /// Checks that the route is neither switched off nor closed for maintenance.
 ///
 /// # Errors
-/// An [`AvailabilityError`] that says which of the two it is.
+/// An [`AvailabilityError`] that tells the two cases apart.
 pub fn check<'policy>(
     matched: OriginChecked<'policy>,
     kill_switch: &KillSwitch,

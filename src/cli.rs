@@ -1,7 +1,7 @@
-//! The command-line tool of a developer's machine. The only code that names `clap`; what it knows of policies it has from
-//! the same library that judges at the edge.
+//! The command-line tool for a developer's machine. It is the only code that uses `clap`; it reads policies and decides
+//! on requests with the library that runs at the edge.
 
-#![deny(clippy::print_stdout, clippy::print_stderr, reason = "what is printed goes through the printer")]
+#![deny(clippy::print_stdout, clippy::print_stderr, reason = "all output goes through the printer")]
 
 mod check;
 mod diff;
@@ -30,7 +30,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Say whether a policy is valid; if not, every fault, where it is and what to write instead.
+    /// Check whether a policy is valid; if not, print every fault, where it is and what to write instead.
     Check {
         /// The policy.
         #[arg(default_value = "policy.json")]
@@ -41,27 +41,28 @@ enum Command {
     },
     /// Print the JSON Schema of policies.
     Schema,
-    /// Pipeline a request through a policy with the edge's own code, and say what each room found and who decided.
+    /// Run a request through a policy with the edge's own code, and print what each step found and which one decided.
     Explain(Box<explain::Explain>),
     /// Judge logged requests again by two policies, and list every verdict that differs.
     Diff(diff::Diff),
-    /// Signing keys of the edge.
+    /// Make signing keys of the edge, and derive keys from them.
     #[command(subcommand)]
     Keys(Keys),
-    /// Print what the code knows of itself, as JSON: the pages in `docs/reference/` are made of it.
+    /// Print the reference tables of this version as JSON: the pages in `docs/reference/` are made from them.
     #[command(hide = true)]
     Reference,
-    /// Print the deny-list entry that refuses a token, a session or a subject, and the command that stores it. Nothing is
-    /// sent anywhere.
+    /// Print the deny-list entry that refuses a token, a session or a subject, and the command that stores it. The
+    /// command sends nothing.
     Revoke(revoke::Revocation),
 }
 
 #[derive(Subcommand)]
 enum Keys {
-    /// Print a new private key set for the Secret Store (secret "signing-keys"); its public half goes to standard error.
+    /// Print a new private key set for the Secret Store (secret "signing-keys"); its public half is printed to standard
+    /// error.
     New,
-    /// Read the private key set on standard input and print the keys that the edge shares with one origin, for an origin
-    /// whose headers are signed by HS256: its `Settings(origin_keys=…)`.
+    /// Read the private key set on standard input and print the keys that the edge shares with one origin, for an
+    /// origin whose headers are signed by HS256: its `Settings(origin_keys=…)`.
     Origin {
         /// The origin's audience, as in the policy.
         #[arg(long)]
@@ -69,11 +70,11 @@ enum Keys {
     },
 }
 
-/// Runs the tool; the exit code is 0 where all is well, 1 where something was found, 2 where the call was wrong.
+/// Runs the tool. The exit code is 0 for success, 1 for findings and 2 for wrong usage.
 pub(crate) fn run() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
-        // It repeats what it was called with.
+        // The message repeats the arguments, so it goes through the printer.
         Err(error) if error.use_stderr() => {
             error.to_string().lines().for_each(printer::error);
             return ExitCode::from(2);

@@ -1,11 +1,11 @@
-//! The client as the platform sees it: its address, where that is registered, how it is connected, which proxy it uses.
-//! No header field contributes to it, and every fact may be unknown.
+//! The client as the platform sees it: its address, where the address is registered, how it is connected, which proxy
+//! it uses. No header field contributes to it, and every fact may be unknown.
 
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-/// The facts about a client. They come from the platform alone.
+/// The facts about a client. They come only from the platform.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(default)]
@@ -31,7 +31,8 @@ pub struct Client {
     /// The kind of proxy that the client uses.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proxy: Option<Proxy>,
-    /// What hides the client's address, from the platform's VPN and proxy data. Empty if the platform knows of nothing.
+    /// What hides the client's address, from the platform's VPN and proxy data. Empty if the platform knows that
+    /// nothing does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub anonymizers: Option<Vec<Anonymizer>>,
     /// The POP that serves the request.

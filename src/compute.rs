@@ -1,6 +1,6 @@
-//! The gate on Fastly Compute: the only code that names `fastly`. It receives a request, lets the library decide, forwards
-//! or responds, and logs. A sandbox serves many requests; what it keeps between them is in the library's [`Sandbox`], and
-//! nothing of that belongs to a single request.
+//! The gate on Fastly Compute: the only code that calls Fastly's SDK. It receives a request, lets the library decide,
+//! forwards or responds, and logs. A sandbox serves many requests; the library's [`Sandbox`] holds what is kept between
+//! them, none of which belongs to a single request.
 
 mod http;
 mod log;
@@ -29,7 +29,7 @@ const MEMORY: u32 = 96;
 /// The status that is logged when the origin has taken the connection over.
 const SWITCHING_PROTOCOLS: u16 = 101;
 
-/// Serves requests until the platform has no more for this sandbox.
+/// Serves requests until the platform sends no more to this sandbox.
 pub(crate) fn serve() {
     let started = Instant::now();
     Serve::new()
@@ -39,7 +39,8 @@ pub(crate) fn serve() {
         .run_with_context(|request, sandbox| handle(request, sandbox, started), &mut Sandbox::default());
 }
 
-/// One request: receive, decide, forward or respond, log; and after the response, renew what no request had to wait for.
+/// One request: receive, decide, forward or respond, log; then, after the response, do the work that no request has to
+/// wait for.
 fn handle(mut request: Request, sandbox: &mut Sandbox, sandbox_started: Instant) {
     let started = Instant::now();
     let elapsed = move || u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
@@ -84,12 +85,12 @@ fn handle(mut request: Request, sandbox: &mut Sandbox, sandbox_started: Instant)
 /// The origin's response; `None` if the origin has taken the connection over.
 fn forwarded(grant: &Grant, body: ReceivedBody, trail: &mut Trail) -> Option<Response> {
     let response = if grant.opens_websocket() {
-        forward::hand_over(grant).map(|()| None)
+        forward::hand_off(grant).map(|()| None)
     } else {
         forward::forward(grant, body).map(Some)
     };
     match response {
-        Ok(response) => response.map(|response| respond::passed_on(response, grant.response())),
+        Ok(response) => response.map(|response| respond::from_origin(response, grant.response())),
         Err(error) => Some(respond::problem(&refuse(&error, trail).with_fields(grant.response().clone()))),
     }
 }

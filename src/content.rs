@@ -1,7 +1,6 @@
 //! Step *content*: the body, if the route bounds or signs it. Input: the route and the [`Body`] that arrived. Output:
 //! [`CheckedBody`] with the digest that the identity header binds (RFC 9530); the origin hashes what it receives and
-//! compares. What has to be read before the request is forwarded is read here, before the header is minted, because the
-//! header's lifetime begins then.
+//! compares. The body is read before the header is minted, because the header's lifetime begins then.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,7 +11,7 @@ use crate::policy::{MAX_SIGNED_BODY, Route};
 /// The field that carries the digest (RFC 9530 §2).
 pub const CONTENT_DIGEST: &str = "content-digest";
 
-/// The body of a request. What is read is kept, so that the bytes that were hashed are the bytes that are forwarded.
+/// The body of a request. An implementation keeps what it reads, so that it forwards the bytes that were hashed.
 pub trait Body {
     /// SHA-256 of the whole body, which may be `most` bytes long.
     ///
@@ -54,7 +53,7 @@ impl ContentDigest {
     }
 }
 
-/// A body that was read as far as the route asks. Only [`read`] makes one.
+/// A body that was read as far as the route requires. Only [`read`] makes one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckedBody {
     digest: Option<ContentDigest>,
@@ -71,16 +70,16 @@ impl CheckedBody {
 /// Why a body cannot be forwarded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ContentError {
-    /// It is longer than the route takes.
-    #[error("the body turned out longer than {most} bytes")]
+    /// It is longer than the route accepts.
+    #[error("the body is longer than {most} bytes")]
     TooLong {
-        /// The longest that the route takes.
+        /// The longest that the route accepts, in bytes.
         most: u64,
     },
-    /// It did not arrive as a whole.
+    /// It did not arrive whole.
     #[error("the body could not be read to its end")]
     Unreadable,
-    /// It arrives too slowly to wait for it.
+    /// It arrives too slowly.
     #[error("the body arrives too slowly")]
     TooSlow,
 }
@@ -104,8 +103,8 @@ pub fn longest_body(route: &Route) -> Option<u64> {
     if route.sign_body { Some(longest.unwrap_or(MAX_SIGNED_BODY)) } else { longest }
 }
 
-/// Reads what has to be read of the body before the request is forwarded: all of it if the route signs it, its beginning
-/// if the route bounds it.
+/// Reads the body before the request is forwarded: all of it if the route signs it, its beginning if the route bounds
+/// it.
 ///
 /// # Errors
 /// A [`ContentError`] if it is too long or cannot be read.

@@ -1,6 +1,7 @@
-//! Step *cors*: which web pages may use a route from a browser (the Fetch standard, "CORS protocol"). A preflight carries
-//! no token and gets its response here; on other responses the edge alone says what pages may read. The protocol does not
-//! apply to handshakes of WebSockets; they are checked against the same list. The result is [`OriginChecked`].
+//! Step *cors*: may the web page behind the request use the route (the Fetch standard, "CORS protocol")? Input: the
+//! [`Target`] and its route. Output: [`OriginChecked`]. A preflight has no token and gets its response here; on other
+//! responses, only the edge decides what pages may read. The protocol does not apply to handshakes of WebSockets, which
+//! are checked against the same list.
 
 use crate::headers::Headers;
 use crate::policy::groups::Cors;
@@ -34,8 +35,8 @@ impl CorsError {
     }
 }
 
-/// The fields of the response to `target`, if it is a preflight for a route whose group lists pages; `None` for any other
-/// request.
+/// The fields of the response to `target`, if it is a preflight for a route whose group lists pages; `None` for any
+/// other request.
 ///
 /// # Errors
 /// A [`CorsError`] if the page may not use the route.
@@ -58,7 +59,7 @@ pub fn preflight(policy: &Policy, target: &Target) -> Result<Option<(String, Hea
     Ok(Some((route.id.to_string(), response.apply(&Headers::default()))))
 }
 
-/// Sets the fields that tell a browser what the page may read of the response to a request that is no preflight.
+/// Sets the fields that tell a browser what the page may read of the response. The request is not a preflight.
 pub fn set_fields(route: &Route, target: &Target, response: &mut ResponseFields) {
     let Some(cors) = cors_of(route) else { return };
     for name in ["access-control-allow-origin", "access-control-allow-credentials", "access-control-expose-headers"] {
@@ -70,8 +71,8 @@ pub fn set_fields(route: &Route, target: &Target, response: &mut ResponseFields)
 }
 
 /// Checks the page that opens a WebSocket. Browsers send no preflight for a handshake and ignore the CORS fields of its
-/// response, and they send cookies along, so the server has to check `Origin` (RFC 6455 §10.2). Clients that are no
-/// browsers may leave it out. A page of this very host is no exception: it is listed or refused.
+/// response, and they send cookies along, so the server has to check `Origin` (RFC 6455 §10.2). Other clients may leave
+/// it out. Pages of the edge's own host must be listed as well.
 ///
 /// # Errors
 /// A [`CorsError`] if the route's group lists pages and `Origin` is none of them or is repeated.

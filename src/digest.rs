@@ -1,5 +1,5 @@
-//! SHA-256, and what is made of it: names of several parts, in which no two different lists of parts look alike, and
-//! keys that are derived from others. The guest has one implementation, which RSA and ECDSA need anyway.
+//! SHA-256 and its uses: digests of lists of parts, in which different lists never look alike, and derived keys. The
+//! guest has one implementation, which RSA and ECDSA need anyway.
 
 use hmac::{Hmac, KeyInit as _, Mac};
 use sha2::{Digest as _, Sha256};
@@ -9,7 +9,8 @@ pub(crate) fn sha256(bytes: impl AsRef<[u8]>) -> [u8; 32] {
     Sha256::digest(bytes).into()
 }
 
-/// Adds each part behind its length in bytes, eight octets in network order: nothing can move from one part to another.
+/// Adds each part after its length in bytes (eight octets in network order), so that no byte can move from one part to
+/// another.
 pub(crate) fn add_parts<'part>(hash: &mut Sha256, parts: impl IntoIterator<Item = &'part str>) {
     for part in parts {
         hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
@@ -17,7 +18,7 @@ pub(crate) fn add_parts<'part>(hash: &mut Sha256, parts: impl IntoIterator<Item 
     }
 }
 
-/// HMAC with SHA-256 (RFC 2104) over `parts`, one after the other.
+/// HMAC with SHA-256 (RFC 2104) over the concatenation of `parts`.
 pub(crate) fn hmac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
     let mut block = [0; 64]; // a key that is shorter than a block is followed by zeros (§2)
     block.iter_mut().zip(key).for_each(|(octet, given)| *octet = *given);

@@ -1,5 +1,5 @@
-//! The pipeline as one function: [`Gateway::decide`]. Input: a request as it arrived, and the [`Environment`]. Output: a
-//! [`Decision`].
+//! The pipeline as one function: [`Gateway::decide`]. Input: a request as it arrived, and the [`Environment`]. Output:
+//! a [`Decision`].
 
 mod pipeline;
 mod published;
@@ -32,12 +32,12 @@ pub struct Gateway {
     published: Published,
 }
 
-/// What becomes of a request.
+/// The decision on a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
     /// It is forwarded, in this form.
     Forward(Grant),
-    /// The edge responds with a document of its own.
+    /// The edge responds with a document that it publishes.
     Publish(Publication),
     /// The edge responds to a CORS preflight with these fields.
     Preflight(Headers),
@@ -45,30 +45,30 @@ pub enum Decision {
     Refuse(Problem),
 }
 
-/// What a decision needs besides the request: effects and facts from outside, each named.
+/// The effects and facts that a decision needs besides the request.
 pub struct Environment<'outside> {
     /// When the request arrived.
     pub now: UnixTime,
-    /// The clock, for what is signed: reading a body takes time.
+    /// The clock. Tokens are signed with the time at which they are minted, because reading a body takes time.
     pub clock: &'outside dyn Fn() -> UnixTime,
-    /// What the platform knows of the client.
+    /// The facts that the platform knows about the client.
     pub client: &'outside Client,
-    /// What identification reads.
+    /// The ports that identification reads.
     pub sources: Sources<'outside>,
-    /// The body, where a route wants it signed.
+    /// The body, which is read if the route bounds or signs it.
     pub body: &'outside mut dyn Body,
     /// The Compute ACLs.
     pub acls: &'outside mut dyn Acls,
-    /// What an operator has switched off.
+    /// The kill switch: what an operator has switched off.
     pub kill_switch: &'outside KillSwitch,
     /// The counts of limits.
     pub counter: &'outside mut dyn Counter,
-    /// Microseconds since the request arrived, for the trail alone.
+    /// Microseconds since the request arrived. Only the trail uses them.
     pub elapsed: &'outside dyn Fn() -> u64,
 }
 
 impl Gateway {
-    /// A gateway that judges by `policy` and signs with `minter`.
+    /// A gateway that decides by `policy` and signs with `minter`.
     #[must_use]
     pub fn new(policy: Policy, minter: Minter) -> Self {
         Self { published: Published::of(&policy), policy, minter }
@@ -86,7 +86,7 @@ impl Gateway {
         self.minter.nonces()
     }
 
-    /// Decides on one request. Writes what it finds into `trail`, which carries the request id.
+    /// Decides on one request. Writes its findings into `trail`, which carries the request id.
     pub fn decide(&self, head: RequestHead, environment: &mut Environment<'_>, trail: &mut Trail) -> Decision {
         let mut pipeline = Pipeline::new(environment, trail, self.policy.edge());
         match self.run(head, &mut pipeline) {
@@ -127,7 +127,7 @@ impl Gateway {
     }
 }
 
-/// Writes a refusal into the trail and turns it into what the client sees.
+/// Writes a refusal into the trail and turns it into the problem that the client sees.
 pub fn refuse(refusal: &Refusal, trail: &mut Trail) -> Problem {
     let problem = Problem::from(refusal);
     trail.verdict = refusal.code();

@@ -1,14 +1,15 @@
-//! Header fields as they travel through the walk, and the names that only the edge may set.
+//! Header fields, and the names that only the edge may set.
 //!
-//! Names are lower-case; values are bytes, since a client may send any byte. Which fields pass is decided in one place,
-//! [`fate`]; nothing else in the house strips headers.
+//! Names are lower-case; values are bytes, because a client may send any byte. One function, [`fate`], decides which
+//! fields pass; no other code removes headers.
 
 use std::collections::BTreeMap;
 
-/// The header that carries the edge's signed word to the origin.
+/// The header with which the edge tells the origin, signed, who the caller is and what was requested.
 pub const IDENTITY: &str = "fastgate-identity";
 
-/// The header that tells the origin which subprotocol of a handshake the edge took: `bearer`, behind which the token stood.
+/// The header that tells the origin which subprotocol of a handshake the edge removed: `bearer`, which the token
+/// followed.
 pub const SUBPROTOCOL: &str = "fastgate-subprotocol";
 
 /// An ordered list of header fields. Names compare without case.
@@ -31,8 +32,8 @@ impl Headers {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_slice()))
     }
 
-    /// The same fields, of which those called `name` (lower case) are one, at the place of the first: their values in the
-    /// order of arrival with `separator` between them.
+    /// Joins the fields called `name` (lower case) into one, at the position of the first: their values in the order of
+    /// arrival, with `separator` between them.
     #[must_use]
     pub fn joined(self, name: &str, separator: &[u8]) -> Self {
         let values: Vec<_> = self.all(name).collect();
@@ -41,11 +42,11 @@ impl Headers {
         }
         let value = values.join(separator);
         let mut joined = Self::default();
-        let mut place = Some(value);
+        let mut pending = Some(value);
         for (field, value) in self.0 {
             if field != name {
                 joined.0.push((field, value));
-            } else if let Some(value) = place.take() {
+            } else if let Some(value) = pending.take() {
                 joined.0.push((field, value));
             }
         }
@@ -82,18 +83,18 @@ pub fn is_field_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(allowed)
 }
 
-/// What becomes of a field that a client (or, on the way back, an origin) sent.
+/// Whether a field that a client or an origin sent is passed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
-    /// It is end-to-end and nobody's business: it passes.
+    /// It passes: it is end-to-end and the edge does not use it.
     Pass,
     /// It belongs to one connection (RFC 9110 §7.6.1) or frames one message (RFC 9112 §6).
     HopByHop,
-    /// Only the edge may say this: identity, client address, original URL, method overrides.
+    /// Only the edge may set it: identity, client address, original URL, method overrides.
     Reserved,
 }
 
-/// Fields that belong to one hop. What `Connection` names besides is added by the caller.
+/// Fields that belong to one hop. The caller adds those that `Connection` names.
 const HOP_BY_HOP: [&str; 13] = [
     "connection",
     "content-length",
@@ -110,7 +111,7 @@ const HOP_BY_HOP: [&str; 13] = [
     "host",
 ];
 
-/// Fields by which applications are commonly told who is calling or what was asked, matched after [`fold`].
+/// Fields that commonly tell applications who the caller is or what was requested, matched after [`fold`].
 const RESERVED: [&str; 24] = [
     "authenticated-user",
     "cdn-cache-control",
@@ -138,8 +139,9 @@ const RESERVED: [&str; 24] = [
     "x-script-name",
 ];
 
-/// Families of such fields, and of those by which an origin directs its CDN (`Surrogate-Key`, `Surrogate-Control` of the
-/// Edge Architecture Specification; `CDN-Cache-Control` of RFC 9213): their audience ends here.
+/// Families of such fields, and of fields by which an origin directs its CDN (`Surrogate-Key`, `Surrogate-Control` of
+/// the Edge Architecture Specification; `CDN-Cache-Control` of RFC 9213): they are meant for the edge and not for the
+/// client.
 const RESERVED_PREFIXES: [&str; 9] = [
     "fastgate-",
     "fastly-",
@@ -152,19 +154,20 @@ const RESERVED_PREFIXES: [&str; 9] = [
     "x-surrogate-",
 ];
 
-/// Decides what becomes of the field `name` (lower case) of a request.
+/// Decides whether the field `name` (lower case) of a request passes.
 ///
-/// A name with an underscore never passes: servers that follow CGI (RFC 3875 §4.1.18) cannot tell it from its twin with
-/// a hyphen. Other punctuation is folded before the comparison, so that `fastgate.identity` is no way round either.
+/// A name with an underscore never passes: servers that follow CGI (RFC 3875 §4.1.18) cannot tell it from the same name
+/// with a hyphen. Other punctuation is folded before the comparison, so that `fastgate.identity` is reserved as well.
 #[must_use]
 pub fn fate(name: &str) -> Fate {
-    if name.contains('_') { Fate::Reserved } else { fate_in_answers(name) }
+    if name.contains('_') { Fate::Reserved } else { response_fate(name) }
 }
 
-/// Decides what becomes of the field `name` (lower case) of an origin's answer: as in requests, but nobody on this way
-/// reads variables of CGI, so an underscore is a character like any other. Reserved names stay so in either spelling.
+/// Decides whether the field `name` (lower case) of an origin's response passes: as in requests, except that an
+/// underscore is a character like any other, because clients do not read CGI variables. Reserved names are reserved in
+/// either spelling.
 #[must_use]
-pub fn fate_in_answers(name: &str) -> Fate {
+pub fn response_fate(name: &str) -> Fate {
     if HOP_BY_HOP.contains(&name) {
         return Fate::HopByHop;
     }
@@ -174,26 +177,26 @@ pub fn fate_in_answers(name: &str) -> Fate {
     if reserved { Fate::Reserved } else { Fate::Pass }
 }
 
-/// Fields that pass into the edge and no further: it reads credentials, and rules are asked of what is left.
+/// Fields that the edge reads and does not forward. Rules of a policy never see them.
 const CREDENTIALS: [&str; 2] = [AUTHORIZATION, PROOF];
 /// The field with the token (RFC 9110 §11.6.2).
 pub const AUTHORIZATION: &str = "authorization";
 /// The field with a proof of possession (RFC 9449 §4.1).
 pub const PROOF: &str = "dpop";
 
-/// Whether the field `name` (in any case), where a client sends it, is among those that rules of a policy can look at:
-/// neither credentials, nor what belongs to one connection or only to the edge.
+/// Whether rules of a policy can read the request field `name` (in any case). They cannot read credentials, hop-by-hop
+/// fields and reserved fields.
 #[must_use]
-pub fn is_seen_by_rules(name: &str) -> bool {
+pub fn is_visible_to_rules(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     !CREDENTIALS.contains(&name.as_str()) && fate(&name) == Fate::Pass
 }
 
-/// Whether a policy can edit the field `name` (in any case) of an origin's answer.
+/// Whether a policy can edit the field `name` (in any case) of an origin's response.
 #[must_use]
-pub fn is_edited_in_answers(name: &str) -> bool {
+pub fn is_editable_in_responses(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    !CREDENTIALS.contains(&name.as_str()) && fate_in_answers(&name) == Fate::Pass
+    !CREDENTIALS.contains(&name.as_str()) && response_fate(&name) == Fate::Pass
 }
 
 /// Lower case, and every character but letters and digits as a hyphen.
@@ -208,8 +211,8 @@ fn fold(name: &str) -> String {
 /// reasonable number" of those). Real clients name two or three.
 pub const MAX_CONNECTION_NAMES: usize = 32;
 
-/// The field names that a request's `Connection` declares to belong to this hop only, in lower case; nothing where there
-/// are more than [`MAX_CONNECTION_NAMES`]. Every field of the request is compared with each, so their number is what
+/// The field names that a request's `Connection` declares to belong to this hop only, in lower case; `None` if there
+/// are more than [`MAX_CONNECTION_NAMES`]. Every field of the request is compared with each of them, so this limit
 /// bounds the work.
 #[must_use]
 pub fn named_by_connection(headers: &Headers) -> Option<Vec<String>> {
@@ -227,14 +230,12 @@ fn connection_elements(headers: &Headers) -> impl Iterator<Item = &[u8]> {
     headers.all("connection").flat_map(|value| value.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii)
 }
 
-/// The fields of an origin's answer that may go to the client: end-to-end ones, without what only the edge may say. Takes
-/// time in proportion to the size of the fields, however many names `Connection` has.
+/// The fields of an origin's response that are sent to the client: end-to-end fields that are not reserved. Takes time
+/// in proportion to the size of the fields, however many names `Connection` has.
 #[must_use]
 pub fn response_fields(headers: &Headers) -> Headers {
-    let mut passing: BTreeMap<&str, bool> = headers
-        .iter()
-        .map(|(name, _)| (name, name == "content-length" || fate_in_answers(name) == Fate::Pass))
-        .collect();
+    let mut passing: BTreeMap<&str, bool> =
+        headers.iter().map(|(name, _)| (name, name == "content-length" || response_fate(name) == Fate::Pass)).collect();
     for name in connection_elements(headers) {
         let name = name.to_ascii_lowercase();
         if let Some(passes) = std::str::from_utf8(&name).ok().and_then(|name| passing.get_mut(name)) {

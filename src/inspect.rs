@@ -1,5 +1,5 @@
-//! Step *inspect*: does the request have the form that the route accepts? Judged by its head alone; a body of undeclared
-//! length is measured while it is forwarded. Input: a [`Permit`]. Output: [`Inspected`].
+//! Step *inspect*: does the request have the form that the route accepts? Input: a [`Permit`] and the head of the
+//! request. Output: [`Inspected`]. A body of undeclared length is measured while it is forwarded.
 
 use crate::authorize::Permit;
 use crate::policy::fields::Accepts;
@@ -20,25 +20,25 @@ impl<'policy> Inspected<'policy> {
 /// Why a request does not have the accepted form.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InspectError {
-    /// The route is a WebSocket and this is no opening handshake.
-    #[error("the route takes opening handshakes of WebSockets alone")]
+    /// The route is a WebSocket and the request is not an opening handshake.
+    #[error("the route accepts only opening handshakes of WebSockets")]
     NoHandshake,
     /// The query is too long.
     #[error("the query is {bytes} bytes long, {most} are accepted")]
     QueryTooLong {
         /// Its length.
         bytes: u64,
-        /// The most.
+        /// The longest that is accepted, in bytes.
         most: u64,
     },
     /// The body is too long.
     #[error("the body is longer than the {most} bytes that are accepted")]
     BodyTooLong {
-        /// The most.
+        /// The longest that is accepted, in bytes.
         most: u64,
     },
     /// The media type is missing, repeated or not accepted.
-    #[error("the body is of no accepted media type")]
+    #[error("the media type of the body is not accepted")]
     ContentType,
     /// A field is missing.
     #[error("the field {name} is missing")]
@@ -62,7 +62,7 @@ impl InspectError {
     }
 }
 
-/// Checks a request against what its route accepts. `shadowed` is told of what a rule in shadow would refuse.
+/// Checks a request against what its route accepts. `shadowed` is called with what a rule in shadow would refuse.
 ///
 /// # Errors
 /// [`InspectError::NoHandshake`] if the route is a WebSocket and the request does not open one; otherwise an
@@ -107,7 +107,7 @@ fn check(accepts: &Accepts, target: &Target) -> Result<(), InspectError> {
     if accepted { Ok(()) } else { Err(InspectError::ContentType) }
 }
 
-/// Whether there is a body. If no field says so (HTTP/2), the methods that usually carry one are taken to have one.
+/// Whether there is a body. If no field says so (HTTP/2), the methods that usually have a body count as having one.
 fn has_content(target: &Target) -> bool {
     let content = target.content();
     match content.length {
@@ -116,7 +116,8 @@ fn has_content(target: &Target) -> bool {
     }
 }
 
-/// Whether the media type, without parameters (RFC 9110 §8.3.1), is one of `accepted` or falls under one of its wildcards.
+/// Whether the media type, without parameters (RFC 9110 §8.3.1), is one of `accepted` or falls under one of its
+/// wildcards.
 fn is_accepted(value: &str, accepted: &[String]) -> bool {
     let media_type = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let kind = media_type.split_once('/').map(|(kind, _)| kind);

@@ -1,10 +1,11 @@
-//! One program, two lives. Compiled to WebAssembly it is the gate: it serves requests on Fastly Compute. Compiled for a
-//! developer's machine it is the command-line tool that checks policies and makes keys with the same library.
+//! One program for two targets. Compiled to WebAssembly, it is the gate, which serves requests on Fastly Compute.
+//! Compiled for a developer's machine, it is the command-line tool, which checks policies and makes keys with the same
+//! library.
 
 #[cfg(not(target_os = "wasi"))]
 mod cli;
 #[cfg(target_os = "wasi")]
-#[expect(clippy::disallowed_methods, reason = "the clock is read here, and handed to the library")]
+#[expect(clippy::disallowed_methods, reason = "the clock is read here and passed to the library")]
 mod compute;
 
 #[cfg(target_os = "wasi")]

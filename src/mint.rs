@@ -1,5 +1,5 @@
-//! Step *mint*: signs what the origin is told. Input: [`About`], the evidence of every step before. Output: a [`Grant`],
-//! the request as it is forwarded, with `Fastgate-Identity` on it. The contract with the origin is
+//! Step *mint*: signs the identity header. Input: [`About`], the evidence of every step before. Output: a [`Grant`],
+//! the request as it is forwarded, with the field `Fastgate-Identity`. The contract with the origin is
 //! `docs/concepts/identity-header.md`.
 
 mod claims;
@@ -20,8 +20,8 @@ use crate::identity::Caller;
 use crate::identity::dpop::Nonces;
 use crate::response::ResponseFields;
 
-/// The most bytes that request line and fields may have when they reach the origin: uvicorn with h11 reads no more than
-/// 16 KiB (`h11_max_incomplete_event_size`).
+/// The greatest length in bytes of the request line and fields that are sent to the origin: uvicorn with h11 reads no
+/// more than 16 KiB (`h11_max_incomplete_event_size`).
 pub const MAX_FORWARDED_HEAD_BYTES: usize = 16_000;
 
 /// The longest identity header that an origin reads, in bytes.
@@ -30,13 +30,13 @@ pub const MAX_IDENTITY_BYTES: usize = 8192;
 /// Why no identity header was minted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MintError {
-    /// The identity header is longer than origins read; a token with very many scopes does that.
+    /// The identity header is longer than origins read, for example because the token has very many scopes.
     #[error("the identity header would be {bytes} bytes long")]
     IdentityTooLong {
         /// Its length.
         bytes: usize,
     },
-    /// The head would be longer than servers read.
+    /// The head of the request would be longer than servers read.
     #[error("the forwarded head would be {bytes} bytes long")]
     HeadTooLong {
         /// Its length.
@@ -75,7 +75,7 @@ impl Minter {
     /// The public halves of the keys, as a JWK Set.
     ///
     /// # Errors
-    /// [`MintError::SigningFailed`] where one of them is no pair.
+    /// [`MintError::SigningFailed`] if the halves of a key do not belong together.
     pub fn published_keys(&self) -> Result<String, MintError> {
         self.keys.published().ok_or(MintError::SigningFailed)
     }
@@ -114,7 +114,7 @@ impl Minter {
             path_and_query,
             headers,
             response: ResponseFields::default(),
-            // A body that is signed was measured when it was hashed.
+            // A signed body was measured when it was hashed.
             max_body: route.accepts.longest_body().filter(|_| !route.sign_body),
             opens_websocket: route.websocket,
         })

@@ -1,6 +1,7 @@
-//! Step *place*: may the route be used from where the client is? Judged by the places that the route names and by what
-//! the platform knows of the client. A fact that a place tests and the platform does not know refuses the request, unless
-//! the policy says that the fact may be unknown. The result, [`Admitted`], is what later steps require.
+//! Step *place*: may the route be used from where the client is? Input: an [`Available`] route, the [`Client`] and the
+//! Compute ACLs. Output: [`Admitted`], which later steps require. The places that the route names are checked in order.
+//! A place that tests a fact which the platform does not know refuses the request, unless the policy says that the fact
+//! may be unknown.
 
 use std::net::IpAddr;
 
@@ -21,7 +22,7 @@ impl<'policy> Admitted<'policy> {
     }
 }
 
-/// What a Compute ACL says of an address: the action of the most specific entry.
+/// The result of a Compute ACL for an address: the action of the most specific entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AclAction {
     /// `ALLOW`.
@@ -32,7 +33,7 @@ pub enum AclAction {
 
 /// Reads Compute ACLs.
 pub trait Acls {
-    /// What the ACL named `acl` says of `address`; `None` if no entry covers it.
+    /// The action of the ACL named `acl` for `address`; `None` if no entry covers it.
     ///
     /// # Errors
     /// [`AclUnavailable`] if the ACL cannot be read.
@@ -43,7 +44,7 @@ pub trait Acls {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AclUnavailable;
 
-/// Why a place refuses a client.
+/// A place refuses the client.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("place \"{place}\": {reason}")]
 pub struct PlaceError {
@@ -51,7 +52,7 @@ pub struct PlaceError {
     pub place: String,
     /// Whether the refusal has legal reasons (status 451, RFC 7725).
     pub legal: bool,
-    /// What was found.
+    /// The reason.
     pub reason: PlaceReason,
 }
 
@@ -67,14 +68,14 @@ impl PlaceError {
     }
 }
 
-/// What was found of a client that is refused.
+/// Why a place refuses a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlaceReason {
     /// A test of `deny` matches the client.
     #[error("its {} is denied", .0.as_str())]
     Denied(Fact),
     /// No test of `allow` matches the client.
-    #[error("nothing that is allowed names the client")]
+    #[error("no test of \"allow\" matches the client")]
     NotAllowed,
     /// A fact that a test needs is not known.
     #[error("the client's {} is not known", .0.as_str())]
@@ -89,8 +90,8 @@ enum Match {
     Unknown,
 }
 
-/// Judges `client` by every place that the route names. A place in shadow refuses no client. `judged` is called with each
-/// place and with what it found; it is told of a refusal in shadow that way.
+/// Checks `client` against every place that the route names. A place in shadow refuses no client. `judged` is called
+/// with each place and its refusal, if any; that is how refusals in shadow are recorded.
 ///
 /// # Errors
 /// The [`PlaceError`] of the first place that is not in shadow and refuses the client.
@@ -110,7 +111,7 @@ pub fn admit<'policy>(
     Ok(Admitted(route))
 }
 
-/// Judges `client` by one place.
+/// Checks `client` against one place.
 ///
 /// # Errors
 /// A [`PlaceError`] that names the fact that decided.

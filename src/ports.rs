@@ -1,10 +1,10 @@
 //! Ports: the effects in the middle of the pipeline (keys, earlier signature checks, deny-list, introspection, used
 //! proofs, counters), as logic over the small storage traits of [`storage`]. They are created for one policy in one
 //! [`Role`]: [`Ports`] belongs to a policy, and every key under which it keeps something is derived from its role and
-//! from a digest of what the entry depends on. The platform implements the storage traits and nothing else.
+//! from a digest of what the entry depends on. The platform implements only the storage traits.
 //!
 //! A shadow policy changes nothing that the live one sees: its ports write under keys of their own, never write to the
-//! KV store, never read a body, and never wait: what they would have to ask an issuer is asked behind the response.
+//! KV store, never read a body, and never wait: requests to its issuers are sent after the response.
 
 pub mod body;
 mod counter;
@@ -45,7 +45,7 @@ pub struct Ports {
 }
 
 impl Ports {
-    /// Nothing is known yet.
+    /// Empty ports.
     #[must_use]
     pub fn new(role: Role) -> Self {
         Self {
@@ -57,7 +57,7 @@ impl Ports {
         }
     }
 
-    /// The ports of one request. `switch` says which keys are withdrawn.
+    /// The ports of one request. `kill_switch` says which keys are withdrawn.
     pub fn open<'request>(
         &'request mut self,
         platform: &'request Platform<'request>,
@@ -74,10 +74,10 @@ impl Ports {
         }
     }
 
-    /// Does what was left undone so that no request had to wait for it: renews key sets that were found stale, and asks
-    /// what a shadow policy wanted to know. To be called behind a response.
+    /// Does the work that no request has to wait for: renews stale key sets, and sends the requests that a shadow
+    /// policy postponed. Call it after a response was sent.
     pub fn renew(&mut self, platform: &Platform<'_>) {
-        let scoped = Scoped::behind_response(*platform, self.role);
+        let scoped = Scoped::after_response(*platform, self.role);
         self.keys.renew(scoped);
         self.introspected.renew(scoped);
     }
@@ -107,7 +107,7 @@ impl OpenPorts<'_> {
         (sources, &mut self.counter)
     }
 
-    /// Which keys this request used, for the log; `None` when none were asked for.
+    /// The keys that this request used, for the log; `None` if it needed none.
     #[must_use]
     pub const fn keys_note(&self) -> Option<KeysNote> {
         self.keys.note()

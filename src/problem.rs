@@ -1,5 +1,5 @@
-//! What the client sees of a refusal: RFC 9457 problem details, with the challenge of RFC 6750 §3 if there is one. The table
-//! in `problem/table.rs` decides which problem a refusal becomes. Every bad token looks the same.
+//! What the client sees of a refusal: RFC 9457 problem details, with the challenge of RFC 6750 §3 if there is one. The
+//! table in `problem/table.rs` decides which problem a refusal becomes. All invalid tokens give the same response.
 
 mod challenge;
 mod table;
@@ -23,58 +23,61 @@ pub struct Problem {
     response: ResponseFields,
 }
 
-/// The problem types. What is written here is the text of `docs/reference/problems.md`.
+/// The problem types. These comments are the text of `docs/reference/problems.md`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 pub enum Kind {
-    /// The request can be read in more than one way, or carries credentials twice.
+    /// The request can be read in more than one way, or has credentials twice.
     BadRequest,
     /// There is no bearer token.
     AuthenticationRequired,
-    /// The token is not good, for whatever reason; all look the same.
+    /// The token is not valid. Every cause gives the same response.
     InvalidToken,
-    /// The proof of possession is not good, for whatever reason; all look the same.
+    /// The proof of possession is not valid. Every cause gives the same response.
     InvalidProof,
-    /// The policy asks for a nonce in proofs (`edge.dpop.nonce`) and this one has none that is current; `DPoP-Nonce`
-    /// gives it.
+    /// The policy requires a nonce in proofs (`edge.dpop.nonce`), and this proof has no current one; `DPoP-Nonce` gives
+    /// it.
     NonceRequired,
     /// The route requires a token that is bound to a key, and this one is not.
     BoundTokenRequired,
     /// The token lacks a scope; the challenge names the scopes.
     InsufficientScope,
-    /// A condition of the route is not met, its issuer is not accepted there, or the page may not call it (CORS).
+    /// A condition of the route is not met, the route does not accept the token's issuer, or the page may not call it
+    /// (CORS).
     Forbidden,
-    /// The route may not be used from there.
+    /// The route may not be used from where the client is.
     PlaceRefused,
-    /// The route may not be used from there, and the rule says that the law is the reason (RFC 7725).
+    /// The route may not be used from where the client is, and the rule gives legal reasons (RFC 7725).
     LegalReasons,
-    /// No route names the path.
+    /// No route has the path.
     NotFound,
-    /// No route names the method here.
+    /// No route has the path with this method.
     MethodNotAllowed,
-    /// The body arrives too slowly to wait for it: ten seconds, and then 8 KiB a second.
+    /// The body arrives too slowly: more slowly than ten seconds, and then 8 KiB a second.
     RequestTimeout,
-    /// The path is longer than 4096 bytes, path and query longer than 8192, or the query than the route takes.
+    /// The path is longer than 4096 bytes, path and query are longer than 8192, or the query is longer than the route
+    /// accepts.
     UriTooLong,
-    /// The body is longer than the route takes.
+    /// The body is longer than the route accepts.
     ContentTooLarge,
-    /// The route does not take this content type.
+    /// The route does not accept this media type.
     UnsupportedMediaType,
     /// The route's group is closed for maintenance.
     Maintenance,
-    /// The host is none of `edge.hosts`, or its port is one that the policy does not name.
+    /// The policy's `edge.hosts` does not have this host, or not with this port.
     MisdirectedRequest,
-    /// There are more than 100 fields or more than 32 names in `Connection`, a token is longer than `edge.max_token`, or
-    /// the head is longer than an origin reads.
+    /// There are more than 100 fields or more than 32 names in `Connection`, a token is longer than `edge.max_token`,
+    /// or the head is longer than an origin reads.
     HeaderFieldsTooLarge,
-    /// A WebSocket is here, and this is no opening handshake.
+    /// The route is a WebSocket, and the request is not an opening handshake.
     UpgradeRequired,
-    /// A limit is used up; `Retry-After` and `RateLimit` say when it is not. Or too many requests wait for an exact count
-    /// at once: `Retry-After: 1`.
+    /// A limit is used up; `Retry-After` and `RateLimit` say when its window ends. Or too many requests wait for an
+    /// exact count at the same time: `Retry-After: 1`.
     TooManyRequests,
     /// The origin gave no usable response.
     BadGateway,
-    /// The policy, the signing keys, an issuer's keys or response, a deny-list, a counter or the origin cannot be had now.
+    /// The policy, the signing keys, the kill switch, an issuer's keys or response, the deny-list, a counter or the
+    /// origin is not available now.
     Unavailable,
     /// The origin was too slow.
     GatewayTimeout,
@@ -149,7 +152,7 @@ impl Kind {
             Self::RequestTimeout => (408, "request-timeout", "The body arrives too slowly"),
             Self::UriTooLong => (414, "uri-too-long", "The URL is too long"),
             Self::ContentTooLarge => (413, "content-too-large", "The body is too long"),
-            Self::UnsupportedMediaType => (415, "unsupported-media-type", "The body is of no accepted media type"),
+            Self::UnsupportedMediaType => (415, "unsupported-media-type", "The media type of the body is not accepted"),
             Self::Maintenance => (503, "maintenance", "This is closed for maintenance"),
             Self::MisdirectedRequest => (421, "misdirected-request", "This host is not served here"),
             Self::UpgradeRequired => (426, "upgrade-required", "This is a WebSocket"),
@@ -157,9 +160,9 @@ impl Kind {
             Self::HeaderFieldsTooLarge => {
                 (431, "header-fields-too-large", "The header fields are too large or too many")
             }
-            Self::BadGateway => (502, "bad-gateway", "The origin gave no usable answer"),
+            Self::BadGateway => (502, "bad-gateway", "The origin gave no usable response"),
             Self::Unavailable => (503, "unavailable", "The service is not available right now"),
-            Self::GatewayTimeout => (504, "gateway-timeout", "The origin did not answer in time"),
+            Self::GatewayTimeout => (504, "gateway-timeout", "The origin did not respond in time"),
         }
     }
 }
@@ -191,7 +194,7 @@ impl Problem {
         self.response.apply(&headers)
     }
 
-    /// The problem, whose challenge, where there is one, names the resource's metadata and asks for `scheme`.
+    /// Adds to the challenge, if there is one, the URL of the resource's metadata and the `scheme` that it asks for.
     #[must_use]
     pub fn asking_for(mut self, scheme: Scheme, resource_metadata: &str) -> Self {
         if let Some(challenge) = &mut self.challenge {
@@ -203,7 +206,7 @@ impl Problem {
         self
     }
 
-    /// The problem, with the edits that responses get on its route.
+    /// Adds the edits that responses get on its route.
     #[must_use]
     pub fn with_fields(mut self, response: ResponseFields) -> Self {
         self.response = response;

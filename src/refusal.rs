@@ -1,4 +1,4 @@
-//! Every way in which the pipeline can end early: the sum of the errors of its modules. It knows nothing of HTTP;
+//! Every way in which the pipeline can end early: the sum of the errors of its modules. It does not depend on HTTP;
 //! [`problem`](crate::problem) decides what the client sees of a refusal.
 
 use crate::authorize::AuthorizeError;
@@ -27,66 +27,66 @@ pub enum Refusal {
     /// The request has no canonical form.
     #[error(transparent)]
     Request(#[from] RequestError),
-    /// No route names it.
+    /// The request has no route.
     #[error(transparent)]
     Route(#[from] RouteError),
-    /// Pages of this origin may not use it.
+    /// Pages of this origin may not use the route.
     #[error(transparent)]
     Cors(#[from] CorsError),
     /// The route is not available.
     #[error(transparent)]
     Availability(#[from] AvailabilityError),
-    /// It may not be asked from there.
+    /// The route may not be used from where the client is.
     #[error(transparent)]
     Place(#[from] PlaceError),
     /// There are no usable credentials.
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
-    /// The token is not good.
+    /// The token is not valid.
     #[error(transparent)]
     Token(#[from] TokenError),
-    /// The token could not be checked.
+    /// The keys for the token are not available.
     #[error(transparent)]
     Keys(#[from] KeysUnavailable),
-    /// The token is revoked, or it cannot be told whether it is.
+    /// The token is revoked, or the deny-list cannot be read.
     #[error(transparent)]
     DenyList(#[from] DenyListError),
-    /// The token is opaque, and its issuer does not vouch for it.
+    /// The token is opaque, and its issuer says that it is not active, or cannot be asked.
     #[error(transparent)]
     Introspection(#[from] IntrospectionError),
-    /// The proof of possession is not good.
+    /// The proof of possession is not valid.
     #[error(transparent)]
     Proof(#[from] ProofError),
-    /// Whether the proof was used before could not be checked.
+    /// The record of used proofs cannot be read.
     #[error(transparent)]
     UsedProofs(#[from] UsedProofsUnreachable),
-    /// The caller may not.
+    /// The caller does not meet the route's requirements.
     #[error(transparent)]
     Authorize(#[from] AuthorizeError),
-    /// It does not look as it must.
+    /// The request does not have the form that the route accepts.
     #[error(transparent)]
     Inspect(#[from] InspectError),
-    /// It has no path at the origin.
+    /// The request has no unambiguous path at the origin.
     #[error(transparent)]
     Rewrite(#[from] RewriteError),
-    /// It is one too many.
+    /// The request exceeds a limit.
     #[error(transparent)]
     Throttle(#[from] ThrottleError),
-    /// Its body cannot be forwarded.
+    /// The body cannot be forwarded.
     #[error(transparent)]
     Content(#[from] ContentError),
-    /// The identity header could not be made.
+    /// The identity header could not be minted.
     #[error(transparent)]
     Mint(#[from] MintError),
-    /// The edge is not configured as it must be to judge anything.
+    /// The configuration of the edge cannot be used.
     #[error(transparent)]
     Closed(#[from] ClosedError),
-    /// The origin gave no answer.
+    /// The origin gave no usable response.
     #[error(transparent)]
     Origin(#[from] OriginError),
 }
 
-/// Why the gate is closed altogether. Carries the whole cause, for the log alone.
+/// Why the gate refuses every request. It has the whole cause, which only the log shows.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ClosedError {
     /// The policy is missing or broken.
@@ -95,11 +95,11 @@ pub enum ClosedError {
     /// The signing keys are missing or broken.
     #[error("the signing keys cannot be used: {0}")]
     SigningKeys(String),
-    /// What is switched off is not known.
-    #[error("what is switched off cannot be read: {0}")]
+    /// The kill switch cannot be read.
+    #[error("the kill switch cannot be read: {0}")]
     KillSwitch(String),
     /// The platform gave no randomness.
-    #[error("there is no randomness for a request id")]
+    #[error("the platform gave no randomness for a request id")]
     Randomness,
 }
 
@@ -116,20 +116,20 @@ impl ClosedError {
     }
 }
 
-/// Why there is no response of the origin.
+/// Why there is no response from the origin.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OriginError {
-    /// It could not be reached, or what it sent is not HTTP.
-    #[error("the origin cannot be reached or its answer cannot be read: {0}")]
+    /// It could not be reached, or its response is not HTTP.
+    #[error("the origin cannot be reached or its response cannot be read: {0}")]
     Unreachable(String),
-    /// It did not answer in time.
-    #[error("the origin did not answer in time: {0}")]
+    /// It did not respond in time.
+    #[error("the origin did not respond in time: {0}")]
     TooSlow(String),
-    /// It is unhealthy or has no connection to spare.
-    #[error("the origin takes no more requests: {0}")]
+    /// It is unhealthy or has no free connection.
+    #[error("the origin accepts no more requests: {0}")]
     Unavailable(String),
-    /// It wants to speak another protocol (`101`), which nobody asked for.
-    #[error("the origin answered with status {0}, which cannot be passed on")]
+    /// It switches protocols (`101`) although the request did not ask for it.
+    #[error("the origin responded with status {0}, which cannot be forwarded")]
     UnexpectedStatus(u16),
 }
 

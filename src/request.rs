@@ -1,7 +1,8 @@
-//! Step 2, *normalize*: what arrived ([`RequestHead`]) becomes a [`Target`]: one canonical path, a host that the policy
-//! names, and only those header fields that may travel on. What cannot be read in exactly one way is refused.
+//! Step *normalize*: brings the request into one canonical form. Input: [`RequestHead`], the request as it arrived.
+//! Output: [`Target`], with one canonical path, a host that the policy names, and only those header fields that may be
+//! forwarded. A request that can be read in more than one way is refused.
 //!
-//! The canonical path is what is matched, signed and forwarded. Nothing after this room sees the original bytes.
+//! The canonical path is matched, signed and forwarded. No later step sees the original bytes.
 
 mod certificate;
 mod host;
@@ -17,32 +18,32 @@ use crate::headers::{AUTHORIZATION, Fate, Headers, MAX_CONNECTION_NAMES, PROOF, 
 use crate::policy::Hosts;
 use crate::secret::Secret;
 
-/// The longest request target that is read: Fastly's own limit on a URL.
+/// The longest request target that is read, in bytes: Fastly's own limit on a URL.
 pub const MAX_TARGET_BYTES: usize = 8192;
 /// The longest path that is read, in bytes, both as received and in canonical form: it is signed into the identity
-/// header, which has to fit servers.
+/// header, whose length servers limit.
 pub const MAX_PATH_BYTES: usize = 4096;
 /// The most header fields that a request may carry.
 pub const MAX_FIELDS: usize = 100;
 
-/// HTTP/2 and HTTP/3 clients may send each cookie in a field of its own. Applications read one field, which is made of
-/// them (RFC 9113 §8.2.3); of several, frameworks read different ones.
+/// HTTP/2 and HTTP/3 clients may send each cookie in a field of its own. They are joined into one field (RFC 9113
+/// §8.2.3), because frameworks disagree about which of several fields to read.
 const COOKIE: &str = "cookie";
-/// The page that sends a request.
+/// The origin of the page that sends a request.
 const ORIGIN: &str = "origin";
 
-/// A request as it arrived, before anything in it is believed.
+/// A request as it arrived. Nothing in it has been checked.
 #[derive(Clone, Debug)]
 pub struct RequestHead {
     /// The method, as spelled by the client.
     pub method: String,
-    /// The request target, raw: `/path?query` or, as Compute hands it over, `scheme://authority/path?query`.
+    /// The raw request target: `/path?query` or, as Compute gives it, `scheme://authority/path?query`.
     pub target: Vec<u8>,
     /// Every field, in the order of arrival.
     pub headers: Headers,
     /// Whether the client came over TLS.
     pub tls: bool,
-    /// SHA-256 of the DER of the certificate with which the client came over TLS, where the platform found it good.
+    /// SHA-256 of the DER of the client's TLS certificate, if the platform verified it.
     pub certificate: Option<[u8; 32]>,
 }
 
@@ -63,7 +64,7 @@ pub struct Target {
     token_in_subprotocol: bool,
 }
 
-/// What a request's head says of its body.
+/// What the head of a request says about its body.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Content {
     /// `Content-Length`, in bytes.
@@ -73,7 +74,8 @@ pub struct Content {
 }
 
 impl Content {
-    /// The platform has framed the message; a length that it left standing and that is no number counts as the longest.
+    /// The platform has already framed the message. A `Content-Length` that is still not a number counts as the
+    /// greatest one.
     pub(crate) fn of(headers: &Headers) -> Self {
         let length = headers.all("content-length").next();
         let parsed = |value| std::str::from_utf8(value).ok().and_then(|digits| digits.parse().ok()).unwrap_or(u64::MAX);
@@ -82,7 +84,7 @@ impl Content {
 }
 
 impl Target {
-    /// The method; any token, methods are matched by the route.
+    /// The method: any token. The route matches it.
     #[must_use]
     pub fn method(&self) -> &str {
         &self.method
@@ -100,13 +102,13 @@ impl Target {
         &self.path
     }
 
-    /// The query without its `?`; empty when there is none.
+    /// The query without its `?`; empty if there is none.
     #[must_use]
     pub fn query(&self) -> &str {
         &self.query
     }
 
-    /// The fields that may travel on; credentials are not among them.
+    /// The fields that may be forwarded. Credentials are not among them.
     #[must_use]
     pub const fn headers(&self) -> &Headers {
         &self.headers
@@ -118,13 +120,13 @@ impl Target {
         &self.authorization
     }
 
-    /// What the head says of the body.
+    /// What the head says about the body.
     #[must_use]
     pub const fn content(&self) -> Content {
         self.content
     }
 
-    /// The value of each `DPoP` field that arrived (RFC 9449 §4.1). They are for this edge and travel no further.
+    /// The value of each `DPoP` field that arrived (RFC 9449 §4.1). They are for this edge and are not forwarded.
     #[must_use]
     pub fn proofs(&self) -> &[Secret<Vec<u8>>] {
         &self.proofs
@@ -142,8 +144,7 @@ impl Target {
         self.opens_websocket
     }
 
-    /// The same handshake with the token that it carries as a subprotocol among its credentials, and no more among the
-    /// subprotocols. Any other request stays as it is.
+    /// Moves the token of a handshake from its subprotocols to its credentials. Returns any other request unchanged.
     ///
     /// # Errors
     /// [`RequestError::TooManySubprotocols`] and [`RequestError::BearerSubprotocol`].
@@ -158,13 +159,14 @@ impl Target {
         Ok(self)
     }
 
-    /// Whether the token came as a subprotocol: the client then expects `bearer` to be chosen where no other one is.
+    /// Whether the token came as a subprotocol. The client then expects `bearer` to be chosen if no other subprotocol
+    /// is.
     #[must_use]
     pub const fn token_in_subprotocol(&self) -> bool {
         self.token_in_subprotocol
     }
 
-    /// `https` or `http`, as the client spoke it.
+    /// `https` or `http`, as the client used it.
     #[must_use]
     pub const fn scheme(&self) -> &'static str {
         if self.tls { "https" } else { "http" }
@@ -177,8 +179,8 @@ pub enum RequestError {
     /// There is no `Host`, or more than one, or it cannot be parsed (RFC 9112 §3.2).
     #[error("the Host header is missing, repeated or malformed")]
     HostMalformed,
-    /// The host is none of the policy's `edge.hosts`, or its port is none of theirs (RFC 9110 §15.5.20).
-    #[error("the Host header names none of the policy's hosts, or a port at which they are not served")]
+    /// The host is not in the policy's `edge.hosts`, or its port is not one of theirs (RFC 9110 §15.5.20).
+    #[error("the Host header names a host or a port that is not in the policy's edge.hosts")]
     HostUnknown,
     /// The target is longer than [`MAX_TARGET_BYTES`], or its path longer than [`MAX_PATH_BYTES`].
     #[error("the request target is {bytes} bytes long")]
@@ -198,8 +200,8 @@ pub enum RequestError {
     /// `Sec-WebSocket-Protocol` has more than [`MAX_SUBPROTOCOLS`] elements, on a route that takes a token from it.
     #[error("the handshake offers more than {MAX_SUBPROTOCOLS} subprotocols")]
     TooManySubprotocols,
-    /// On such a route the list names `bearer` otherwise than once, in lower case, with one token directly behind it.
-    #[error("the subprotocols name \"bearer\" otherwise than as \"bearer, <token>\"")]
+    /// On such a route, the list does not name `bearer` exactly once, in lower case, with one token directly after it.
+    #[error("the subprotocols name \"bearer\" in another form than \"bearer, <token>\"")]
     BearerSubprotocol,
     /// The target is not a path (`*`, an authority) or its query holds a control character.
     #[error("the request target is not a path with a query")]
@@ -246,16 +248,18 @@ pub fn normalize(head: RequestHead, hosts: &Hosts) -> Result<Target, RequestErro
     let content = Content::of(&head.headers);
     let hops = named_by_connection(&head.headers).ok_or(RequestError::TooManyConnectionNames)?;
     let opens_websocket = upgrade::opens_websocket(&head.method, &head.headers, &hops);
-    // `Origin` is looked at where it stands, so nobody takes it away on the way to that (RFC 9110 §7.6.1: end to end).
-    let travels = |name: &str| fate(name) == Fate::Pass && (name == ORIGIN || !hops.iter().any(|hop| hop == name));
+    // Step cors reads `Origin`, so `Connection` cannot remove it: it is an end-to-end field (RFC 9110 §7.6.1).
+    let is_forwarded = |name: &str| fate(name) == Fate::Pass && (name == ORIGIN || !hops.iter().any(|hop| hop == name));
     let credentials = |name: &str| -> Vec<_> {
-        head.headers.all(name).filter(|_| travels(name)).map(|value| Secret::new(value.to_vec())).collect()
+        head.headers.all(name).filter(|_| is_forwarded(name)).map(|value| Secret::new(value.to_vec())).collect()
     };
     let (authorization, proofs) = (credentials(AUTHORIZATION), credentials(PROOF));
     let headers = head
         .headers
         .iter()
-        .filter(|(name, value)| ![AUTHORIZATION, PROOF].contains(name) && travels(name) && field_is_sound(name, value))
+        .filter(|(name, value)| {
+            ![AUTHORIZATION, PROOF].contains(name) && is_forwarded(name) && is_well_formed(name, value)
+        })
         .collect::<Headers>()
         .joined(COOKIE, b"; ");
     let RequestHead { method, tls, certificate, .. } = head;
@@ -275,9 +279,9 @@ pub fn normalize(head: RequestHead, hosts: &Hosts) -> Result<Target, RequestErro
     })
 }
 
-/// Trace context passes only in the form of W3C Trace Context §3.2.2; it is the one client-made identifier that
-/// ends up in other people's logs.
-fn field_is_sound(name: &str, value: &[u8]) -> bool {
+/// Trace context passes only in the form of W3C Trace Context §3.2.2, because it is the one identifier made by clients
+/// that is written to the logs of other systems.
+fn is_well_formed(name: &str, value: &[u8]) -> bool {
     let hex = |part: &[u8], length: usize| part.len() == length && part.iter().all(u8::is_ascii_hexdigit);
     match name {
         "traceparent" if value.len() != 55 => false,
@@ -290,8 +294,8 @@ fn field_is_sound(name: &str, value: &[u8]) -> bool {
     }
 }
 
-/// Splits a raw target into path and query. What is not origin-form (RFC 9112 §3.2.1) must carry a scheme and an
-/// authority, which are dropped: the host was judged by the `Host` field.
+/// Splits a raw target into path and query. A target that is not in origin-form (RFC 9112 §3.2.1) must have a scheme
+/// and an authority, which are dropped: the `Host` field decides the host.
 fn split_target(target: &[u8]) -> Result<(&[u8], &[u8]), RequestError> {
     let origin_form = if target.starts_with(b"/") {
         target
@@ -317,8 +321,8 @@ fn split_target(target: &[u8]) -> Result<(&[u8], &[u8]), RequestError> {
     Ok((path, query.strip_prefix(b"?").unwrap_or(query)))
 }
 
-/// The query as it is forwarded: printable ASCII stays, what a URL parser would encode on the way is encoded here, so
-/// that the bytes that are signed are the bytes that arrive. Its meaning is the application's.
+/// The query as it is forwarded. Printable ASCII stays; characters that a URL parser would encode later are encoded
+/// here, so that the origin receives the bytes that were signed. The query is not interpreted.
 fn canonical_query(query: &[u8]) -> Result<String, RequestError> {
     let mut canonical = String::with_capacity(query.len());
     for &byte in query {

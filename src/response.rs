@@ -12,8 +12,8 @@ const SECURITY: [(&str, &str); 5] = [
     ("referrer-policy", "no-referrer"),
 ];
 
-/// The edits of a response's fields, applied in this order: the route's own to the origin's fields, remove, set, append,
-/// fill in.
+/// The edits of a response's fields, applied in this order: the route's own to the origin's fields, remove, set,
+/// append, fill in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ResponseFields {
     route: FieldEdits,
@@ -41,7 +41,7 @@ impl ResponseFields {
         self.append.append(name, value);
     }
 
-    /// Adds the edits that a route asks for. They apply to its origin's responses alone: a refusal of the edge keeps its
+    /// Adds the edits of a route. They apply only to responses of its origin: a refusal by the edge keeps its
     /// challenge, its media type and its `no-store`.
     pub fn edit(&mut self, edits: &FieldEdits) {
         self.route.clone_from(edits);
@@ -52,8 +52,8 @@ impl ResponseFields {
         self.missing.append(name, value);
     }
 
-    /// Tells the client the nonce of its next proofs (RFC 9449 §8.2, §9), and pages of other origins too if they may read the
-    /// response. Caches must not store it, because they would hand out an old nonce.
+    /// Tells the client the nonce of its next proofs (RFC 9449 §8.2, §9), and pages of other origins too if they may
+    /// read the response. Caches must not store it, because they would return an old nonce.
     pub fn give_nonce(&mut self, nonce: &str) {
         self.set("dpop-nonce", nonce);
         self.set("cache-control", "no-store");

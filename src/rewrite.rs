@@ -1,12 +1,12 @@
-//! Step *rewrite*: the request as the origin receives it. Input: the canonical request. Output: an [`OriginTarget`], whose
-//! path and fields are what is signed and forwarded.
+//! Step *rewrite*: gives the request the form that the origin receives. Input: [`Cleared`] and the canonical request.
+//! Output: an [`OriginTarget`], whose path and fields are signed and forwarded.
 
 use crate::headers::Headers;
 use crate::policy::Captures;
 use crate::request::{Ambiguity, CanonicalPath, Target};
 use crate::throttle::Cleared;
 
-/// The path that the origin would be asked for could be read in more than one way.
+/// The path at the origin could be read in more than one way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the rewritten path is ambiguous: {0}")]
 pub struct RewriteError(#[from] pub Ambiguity);
@@ -28,7 +28,7 @@ pub struct OriginTarget {
 }
 
 impl OriginTarget {
-    /// The request as it was received and judged; its path and its fields are not what the origin receives.
+    /// The request as it was received and authorized; its path and its fields are not what the origin receives.
     #[must_use]
     pub const fn received(&self) -> &Target {
         &self.received

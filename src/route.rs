@@ -1,19 +1,19 @@
-//! Step 3, *match*: which route of the policy names this request. The most specific template that has the method wins;
-//! what no route names is refused. Opening handshakes of WebSockets and other requests have routes of their own, as in
-//! ASGI, so a path may have both.
+//! Step *match*: finds the route of a request. Input: the [`Target`]. Output: a [`Route`] of the policy. The most
+//! specific template that has the method wins; a request without a route is refused. Opening handshakes of WebSockets
+//! and other requests have routes of their own, as in ASGI, so a path may have both.
 
 use std::collections::BTreeSet;
 
 use crate::policy::{Captures, Policy, Route};
 use crate::request::{CanonicalPath, Target};
 
-/// Why no route names a request.
+/// Why a request has no route.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RouteError {
     /// No template matches the path.
     #[error("no route names this path")]
     NoRoute,
-    /// Templates match the path, none of them has the method.
+    /// Templates match the path, but none of them has the method.
     #[error("no route names this method here")]
     MethodNotAllowed {
         /// The methods that the matching routes have, in alphabetical order.
@@ -32,11 +32,11 @@ impl RouteError {
     }
 }
 
-/// Finds the route of `target`. Of an opening handshake it is the most specific WebSocket; where there is none, the
-/// handshake is an ordinary GET, whose `Upgrade` nobody follows (RFC 9110 §7.8).
+/// Finds the route of `target`. For an opening handshake this is the most specific WebSocket; if there is none, the
+/// handshake is an ordinary GET, whose `Upgrade` is ignored (RFC 9110 §7.8).
 ///
 /// # Errors
-/// A [`RouteError`] where no route names both path and method.
+/// A [`RouteError`] if no route has both the path and the method.
 pub fn find<'policy>(policy: &'policy Policy, target: &Target) -> Result<&'policy Route, RouteError> {
     let socket = if target.opens_websocket() { websocket(policy, target.path()) } else { None };
     match socket {
@@ -45,7 +45,7 @@ pub fn find<'policy>(policy: &'policy Policy, target: &Target) -> Result<&'polic
     }
 }
 
-/// Finds the route of an opening handshake at `path`, if a WebSocket is there.
+/// Finds the WebSocket route of `path`; `None` if there is none.
 #[must_use]
 pub fn websocket<'policy>(policy: &'policy Policy, path: &CanonicalPath) -> Option<&'policy Route> {
     let segments: Vec<_> = path.segments().collect();
@@ -57,8 +57,8 @@ pub fn websocket<'policy>(policy: &'policy Policy, path: &CanonicalPath) -> Opti
     found
 }
 
-/// Finds the route of `path` and `method` for a request that is no opening handshake. Where only a WebSocket has both, it
-/// is that one, so that the answer says what is asked for there.
+/// Finds the route of `path` and `method` for a request that is not an opening handshake. If only a WebSocket has both,
+/// it is the route, so that the response says that an upgrade is required.
 ///
 /// # Errors
 /// As [`find`].
@@ -86,7 +86,7 @@ pub fn find_for<'policy>(
     }
 }
 
-/// What the parameters of the template of `route` stand for in `target`, which it matches.
+/// The values of the parameters in the template of `route`, taken from `target`, which it matches.
 #[must_use]
 pub fn captures(route: &Route, target: &Target) -> Captures {
     let segments: Vec<_> = target.path().segments().collect();

@@ -1,5 +1,6 @@
-//! What a sandbox keeps from one request to the next, and how it decides on one: the live policy decides, then the shadow
-//! policy says what it would have decided. Each has ports of its own. Pure but for the [`Platform`] that is passed in.
+//! What a sandbox keeps from one request to the next, and how it decides on one. Step *configure*: reads the policy,
+//! the signing keys and the kill switch. The live policy decides; then the trail records what the shadow policy would
+//! have decided. Each has ports of its own. The module is pure except for the [`Platform`] that is passed in.
 
 use std::time::Duration;
 
@@ -23,55 +24,55 @@ use crate::trail::{Step, Trail};
 pub const POLICY_KEY: &str = "policy";
 /// The key of the shadow policy.
 pub const SHADOW_KEY: &str = "policy.shadow";
-/// The key of what an operator has switched off.
+/// The key of the kill switch in the KV store.
 pub const SWITCH_KEY: &str = "switch";
 /// The name of the signing keys in the Secret Store.
 pub const SIGNING_KEYS: &str = "signing-keys";
 
 /// The longest policy that is read, in bytes.
 const MAX_POLICY_BYTES: usize = 8 * 1024 * 1024;
-/// The longest switch that is read, in bytes.
+/// The longest kill switch that is read, in bytes.
 const MAX_SWITCH_BYTES: usize = 64 * 1024;
 
 /// What a sandbox keeps from one request to the next.
 #[derive(Default)]
 pub struct Sandbox {
-    live: Polled<Result<Texts, ClosedError>, Result<Judge, ClosedError>>,
-    shadow: Polled<Option<Stored>, Option<Result<Judge, String>>>,
+    live: Polled<Result<Texts, ClosedError>, Result<LoadedPolicy, ClosedError>>,
+    shadow: Polled<Option<Stored>, Option<Result<LoadedPolicy, String>>>,
     kill_switch: Polled<Option<Stored>, KillSwitch>,
 }
 
-/// The texts that the live policy's judge is made of.
+/// The texts from which the live policy is loaded.
 #[derive(PartialEq, Eq)]
 struct Texts {
     policy: Vec<u8>,
     signing_keys: Vec<u8>,
 }
 
-/// A policy in one role, with the ports that belong to it alone.
-struct Judge {
+/// A policy in one role, with its ports.
+struct LoadedPolicy {
     gateway: Gateway,
     ports: Ports,
 }
 
-/// One request, and what the platform says about it.
+/// One request, and the platform's facts about it.
 pub struct Arrived<'request> {
     /// The request.
     pub head: RequestHead,
-    /// What the platform knows of the client.
+    /// The facts that the platform knows about the client.
     pub client: &'request Client,
-    /// The body, which the live policy alone may read.
+    /// The body, which only the live policy may read.
     pub body: &'request mut dyn Body,
-    /// What Compute ACLs say.
+    /// The Compute ACLs.
     pub acls: &'request mut dyn Acls,
     /// Microseconds since the request arrived.
     pub elapsed: &'request dyn Fn() -> u64,
-    /// The time on a monotonic clock that began no later than the sandbox.
+    /// The time on a monotonic clock that started no later than the sandbox.
     pub uptime: Duration,
 }
 
 impl Sandbox {
-    /// Decides on one request and writes what it finds into `trail`.
+    /// Decides on one request and writes its findings into `trail`.
     ///
     /// # Errors
     /// [`ClosedError`] if the policy, the signing keys or the kill switch cannot be read.
@@ -82,7 +83,7 @@ impl Sandbox {
         trail: &mut Trail,
     ) -> Result<Decision, ClosedError> {
         let Arrived { head, client, body, acls, elapsed, uptime } = arrived;
-        let live = self.live.read(uptime, || live_texts(platform), live_judge)?;
+        let live = self.live.read(uptime, || live_texts(platform), load_live)?;
         let live = live.as_mut().map_err(|error| error.clone())?;
         let kill_switch = self.kill_switch.read(uptime, || switch_text(platform), |text| read_switch(text.as_ref()));
         let kill_switch = kill_switch.map_err(|error| ClosedError::KillSwitch(error.to_string()))?;
@@ -92,43 +93,44 @@ impl Sandbox {
         let shadow = self.shadow.read(
             uptime,
             || platform.kv.lookup(SHADOW_KEY, MAX_POLICY_BYTES),
-            |text| shadow_judge(text.as_ref()),
+            |text| load_shadow(text.as_ref()),
         );
-        let shadow = shadow.ok().and_then(Option::as_mut).map(|judge| (judge, head.clone()));
-        let Judge { gateway, ports } = live;
+        let shadow = shadow.ok().and_then(Option::as_mut).map(|loaded| (loaded, head.clone()));
+        let LoadedPolicy { gateway, ports } = live;
         let mut outside = Outside { client, kill_switch, elapsed, body, acls, nonces: gateway.nonces() };
         let decision = decide(gateway, ports, head, &mut outside, platform, trail);
-        if let Some((judge, head)) = shadow {
+        if let Some((loaded, head)) = shadow {
             let mut body = UnreadBody { announced: Content::of(&head.headers).length };
             let mut outside = Outside { body: &mut body, ..outside };
-            trail.shadow_policy = Some(would_decide(judge, head, &mut outside, platform, &trail.request_id));
+            trail.shadow_policy = Some(would_decide(loaded, head, &mut outside, platform, &trail.request_id));
         }
         Ok(decision)
     }
 
-    /// Does what no request had to wait for. To be called after the response was sent.
+    /// Does the work that no request has to wait for. Call it after the response was sent.
     pub fn renew(&mut self, platform: &Platform<'_>) {
-        if let Some(Ok(judge)) = self.live.last() {
-            judge.ports.renew(platform);
+        if let Some(Ok(loaded)) = self.live.last() {
+            loaded.ports.renew(platform);
         }
-        if let Some(Some(Ok(judge))) = self.shadow.last() {
-            judge.ports.renew(platform);
+        if let Some(Some(Ok(loaded))) = self.shadow.last() {
+            loaded.ports.renew(platform);
         }
     }
 }
 
-/// What both policies are told of one request. The body is the live policy's; a shadow policy gets one that is not read.
+/// What both policies get of one request. The live policy gets the body, the shadow policy one that cannot be read.
 struct Outside<'request> {
     client: &'request Client,
     kill_switch: &'request KillSwitch,
     elapsed: &'request dyn Fn() -> u64,
     body: &'request mut dyn Body,
     acls: &'request mut dyn Acls,
-    /// The live policy's: clients have them from its answers, and whoever judges a proof only knows them again.
+    /// The live policy's nonces. Clients get them from its responses, so a shadow policy checks proofs against the same
+    /// ones.
     nonces: &'request Nonces,
 }
 
-impl Judge {
+impl LoadedPolicy {
     fn new(gateway: Gateway, role: Role) -> Self {
         Self { gateway, ports: Ports::new(role) }
     }
@@ -163,7 +165,7 @@ fn decide(
 fn live_texts(platform: &Platform<'_>) -> Result<Result<Texts, ClosedError>, ClosedError> {
     let policy = platform.kv.lookup(POLICY_KEY, MAX_POLICY_BYTES);
     let Some(policy) = policy.map_err(|error| ClosedError::Policy(error.to_string()))? else {
-        let missing = format!("the KV store \"fastgate\" holds no key \"{POLICY_KEY}\"; put policy.json there");
+        let missing = format!("the KV store \"fastgate\" holds no key \"{POLICY_KEY}\"; store policy.json under it");
         return Ok(Err(ClosedError::Policy(missing)));
     };
     let keys = platform.secrets.secret(SIGNING_KEYS);
@@ -176,41 +178,41 @@ fn live_texts(platform: &Platform<'_>) -> Result<Result<Texts, ClosedError>, Clo
     Ok(Ok(Texts { policy: policy.value, signing_keys: keys.expose().clone() }))
 }
 
-fn live_judge(texts: &Result<Texts, ClosedError>) -> Result<Judge, ClosedError> {
+fn load_live(texts: &Result<Texts, ClosedError>) -> Result<LoadedPolicy, ClosedError> {
     let Texts { policy, signing_keys } = texts.as_ref().map_err(Clone::clone)?;
     let policy = Policy::parse(policy)
         .map_err(|faults| ClosedError::Policy(format!("KV store \"fastgate\", key \"{POLICY_KEY}\": {faults}")))?;
     let keys = SigningKeys::parse(signing_keys).map_err(|error| {
         ClosedError::SigningKeys(format!("Secret Store \"fastgate\", secret \"{SIGNING_KEYS}\": {error}"))
     })?;
-    Ok(Judge::new(Gateway::new(policy, Minter::new(keys)), Role::Live))
+    Ok(LoadedPolicy::new(Gateway::new(policy, Minter::new(keys)), Role::Live))
 }
 
-/// A shadow policy signs with keys of its own, which nobody knows; nonces it judges by the live policy's.
-fn shadow_judge(text: Option<&Stored>) -> Option<Result<Judge, String>> {
+/// A shadow policy signs with new keys that are never published; it checks nonces with the live policy's keys.
+fn load_shadow(text: Option<&Stored>) -> Option<Result<LoadedPolicy, String>> {
     let text = text.filter(|text| !text.value.is_empty())?;
-    let judge = |text: &[u8]| {
+    let load = |text: &[u8]| {
         let policy = Policy::parse(text).map_err(|faults| faults.to_string())?;
         let keys = SigningKeys::parse(new_signing_keys().0.as_bytes()).map_err(|error| error.to_string())?;
-        Ok(Judge::new(Gateway::new(policy, Minter::new(keys)), Role::Shadow))
+        Ok(LoadedPolicy::new(Gateway::new(policy, Minter::new(keys)), Role::Shadow))
     };
-    Some(judge(&text.value))
+    Some(load(&text.value))
 }
 
-/// What a shadow policy would do.
+/// What the shadow policy would do.
 fn would_decide(
-    judge: &mut Result<Judge, String>,
+    loaded: &mut Result<LoadedPolicy, String>,
     head: RequestHead,
     outside: &mut Outside<'_>,
     platform: &Platform<'_>,
     request_id: &str,
 ) -> String {
-    let judge = match judge {
-        Ok(judge) => judge,
+    let loaded = match loaded {
+        Ok(loaded) => loaded,
         Err(fault) => return format!("unusable: {fault}"),
     };
     let mut trail = Trail::new(platform.clock.now(), request_id, &head.method);
-    let Judge { gateway, ports } = judge;
+    let LoadedPolicy { gateway, ports } = loaded;
     match decide(gateway, ports, head, outside, platform, &mut trail) {
         Decision::Refuse(_) => format!("would-refuse {}", trail.verdict),
         Decision::Forward(_) => "would-forward".to_owned(),

@@ -1,8 +1,8 @@
-//! A value that must not be printed: tokens, keys, whatever a log line or an error must never carry.
+//! Values that must not be printed, such as tokens and keys: no log line and no error contains them.
 
 use std::fmt;
 
-/// Holds a secret. Printing it in any form gives `[redacted]`; reading it takes a call that is easy to search for.
+/// Holds a secret. Printing it in any form gives `[redacted]`; reading it requires a call that is easy to search for.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret<T>(T);
 
@@ -12,7 +12,7 @@ impl<T> Secret<T> {
         Self(value)
     }
 
-    /// The value itself. Never hand it to anything that prints.
+    /// The value itself. Never pass it to anything that prints.
     pub const fn expose(&self) -> &T {
         &self.0
     }

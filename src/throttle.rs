@@ -1,6 +1,6 @@
-//! Step *throttle*: do the route's limits leave room for the request? Input: what [`inspect`](crate::inspect) passed, and a
-//! [`Counter`]. Output: [`Cleared`], which rewriting and minting require. What is counted, and by which key, is decided
-//! here; the counter keeps the number.
+//! Step *throttle*: is the request within the route's limits? Input: what [`inspect`](crate::inspect) passed, and a
+//! [`Counter`]. Output: [`Cleared`], which rewriting and minting require. This module decides what is counted under
+//! which key; the counter stores the number.
 
 mod key;
 mod quota;
@@ -39,14 +39,14 @@ impl<'policy> Cleared<'policy> {
 
 /// Keeps counts.
 pub trait Counter {
-    /// Takes `cost` of what `limit` admits under `key`, if that much is left.
+    /// Takes `cost` from what `limit` admits under `key`, if that much is left.
     ///
     /// # Errors
     /// [`CounterUnreachable`] if the count cannot be read or written.
     fn take(&mut self, limit: &Limit, key: &str, cost: u64, now: UnixTime) -> Result<Taken, CounterUnreachable>;
 }
 
-/// What a counter did.
+/// The result of a counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Taken {
     /// Whether the cost was taken.
@@ -77,7 +77,7 @@ pub enum ThrottleError {
         limit: String,
     },
     /// The counter cannot be reached, and the limit refuses requests then.
-    #[error("the counter of limit \"{limit}\" cannot be asked: {cause}")]
+    #[error("the counter of limit \"{limit}\" cannot be read: {cause}")]
     Unreachable {
         /// The name of the limit.
         limit: String,
@@ -110,8 +110,8 @@ pub enum Outcome {
     },
 }
 
-/// Counts a request against every limit of its route, in order. A limit in shadow refuses no request. `report` is called
-/// with each limit and what came of it; it is told of a refusal in shadow that way.
+/// Counts a request against every limit of its route, in order. A limit in shadow refuses no request. `report` is
+/// called with each limit and its outcome; that is how refusals in shadow are recorded.
 ///
 /// # Errors
 /// The [`ThrottleError`] of the first limit that is not in shadow and refuses the request.

@@ -1,4 +1,4 @@
-//! Moments and lengths of time, in whole seconds. A moment is always handed in, never read from a clock.
+//! Moments and lengths of time, in whole seconds. A moment is always an argument, never read from a clock.
 
 use std::fmt;
 
@@ -61,7 +61,7 @@ impl UnixTime {
         self.0
     }
 
-    /// The moment `length` later; stops at the end of time instead of wrapping.
+    /// The moment `length` later; saturates instead of wrapping.
     #[must_use]
     pub fn plus(self, length: impl Into<Seconds>) -> Self {
         Self(self.0.saturating_add(length.into().as_u64()))

@@ -1,5 +1,5 @@
-//! The facts about one request: the JSON line that is logged. What is not a field here is not logged; there is no field
-//! for tokens, cookies, queries or header values.
+//! The facts about one request: the JSON line that is logged. Only the fields of [`Trail`] are logged, and none of them
+//! is for tokens, cookies, queries or header values.
 
 mod recorded;
 
@@ -11,8 +11,8 @@ use crate::identity::Identity;
 use crate::identity::key_life::KeysNote;
 use crate::time::UnixTime;
 
-/// The steps of the pipeline, in order. This is the only list of them: the log, refusals and `fastgate explain` use it, and
-/// the numbered list in `lib.rs` is compared with it.
+/// The steps of the pipeline, in order. This is the only list of them: the log, refusals and `fastgate explain` use it,
+/// and the numbered list in `lib.rs` is compared with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
@@ -88,13 +88,13 @@ impl Step {
     }
 }
 
-/// What is logged of one request. These comments are the text of `docs/reference/log-line.md`.
+/// The log line of one request. These comments are the text of `docs/reference/log-line.md`.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 pub struct Trail {
     /// When the request arrived: seconds since 1970.
     time: UnixTime,
-    /// The id that the origin and the client get, too.
+    /// The id that the origin and the client get as well.
     pub request_id: String,
     /// The method, if it is one of the common ones; anything else is `OTHER`.
     pub method: &'static str,
@@ -103,13 +103,13 @@ pub struct Trail {
     pub route: Option<String>,
     /// `forwarded`, `published` or the code of the refusal.
     pub verdict: &'static str,
-    /// What exactly was wrong, for the operator.
+    /// The exact cause, for the operator.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
-    /// Why the token that was sent counted as none, on a route where it is optional.
+    /// Why the token was ignored, on a route where a token is optional.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credentials_ignored: Option<&'static str>,
-    /// The limits that let the request pass because their counters could not be asked, and why.
+    /// The limits that let the request pass because their counters could not be read, and why.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub uncounted: Vec<String>,
     /// What rules in shadow would have done: `would-refuse <code>`.
@@ -140,7 +140,7 @@ pub struct Trail {
     /// What `fastgate diff --log` needs to judge the request again; `None` if it has no canonical form.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recorded: Option<Recorded>,
-    /// Names in the KV key `switch` that the policy does not know: they switch nothing off.
+    /// Names in the KV key `switch` that the policy does not know. They switch nothing off.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub switch_unknown: Vec<String>,
     /// What the shadow policy would have done.

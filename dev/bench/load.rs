@@ -1,13 +1,14 @@
-//! Sends prepared requests over a few connections that are kept open, as fast as they are answered.
+//! Sends prepared requests over a few persistent connections, each as soon as the response to the one before has
+//! arrived.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::thread::scope;
 
-/// How many connections at a time: what two cores answer without queueing.
+/// How many connections at a time: as many as two cores serve without queueing.
 const CONNECTIONS: usize = 2;
 
-/// Sends `requests` to `address`; each has to be answered with `status`.
+/// Sends `requests` to `address`; each response must have `status`.
 pub(crate) fn send(address: SocketAddr, requests: &[Vec<u8>], status: &str) {
     scope(|scope| {
         for part in requests.chunks(requests.len().div_ceil(CONNECTIONS)) {
@@ -16,7 +17,7 @@ pub(crate) fn send(address: SocketAddr, requests: &[Vec<u8>], status: &str) {
                 stream.set_nodelay(true).unwrap();
                 for request in part {
                     stream.write_all(request).unwrap();
-                    let head = read_answer(&mut stream);
+                    let head = read_response(&mut stream);
                     assert!(head.starts_with(&format!("HTTP/1.1 {status}")), "{head}");
                 }
             });
@@ -24,13 +25,13 @@ pub(crate) fn send(address: SocketAddr, requests: &[Vec<u8>], status: &str) {
     });
 }
 
-/// Reads one answer, of which the length must be said, and returns its head.
-fn read_answer(stream: &mut TcpStream) -> String {
+/// Reads one response, which must have a `Content-Length`, and returns its head.
+fn read_response(stream: &mut TcpStream) -> String {
     let mut seen = Vec::new();
     let mut buffer = [0; 16_384];
     loop {
         let count = stream.read(&mut buffer).unwrap();
-        assert!(count > 0, "hung up: {}", String::from_utf8_lossy(&seen));
+        assert!(count > 0, "connection closed: {}", String::from_utf8_lossy(&seen));
         seen.extend_from_slice(&buffer[..count]);
         let Some(ends) = seen.windows(4).position(|window| window == b"\r\n\r\n") else { continue };
         let head = String::from_utf8_lossy(&seen[..ends]).to_ascii_lowercase();

@@ -51,7 +51,7 @@ impl Machine {
         let before = edge.cpu_ticks();
         load::send(edge.address, requests, kind.status());
         let ticks = edge.cpu_ticks() - before;
-        // Linux counts in hundredths of a second; a round is long enough for that to be no matter.
+        // Linux counts in hundredths of a second; a round is long enough for that precision.
         ticks as f64 * 10_000.0 / requests.len() as f64
     }
 }
@@ -129,7 +129,7 @@ fn manifest(folder: &Path, origin: SocketAddr, jwks: &str) -> PathBuf {
     folder.join(write("fastly.toml", &manifest))
 }
 
-/// An origin that answers every request at once and keeps its connections.
+/// An origin that responds to every request at once and keeps its connections open.
 fn origin() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -142,15 +142,15 @@ fn origin() -> SocketAddr {
 }
 
 fn serve(mut stream: TcpStream) {
-    let answer = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
+    let response = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
     let mut seen = Vec::new();
     let mut buffer = [0; 16_384];
     while let Ok(count @ 1..) = stream.read(&mut buffer) {
         seen.extend_from_slice(&buffer[..count]);
-        // The requests that are measured have no bodies: an empty line ends each of them, or a chunk of length 0 does.
+        // The requests that are measured have no bodies: each ends with an empty line or a chunk of length 0.
         if seen.ends_with(b"\r\n\r\n") {
             seen.clear();
-            if stream.write_all(answer).is_err() {
+            if stream.write_all(response).is_err() {
                 return;
             }
         }

@@ -1,7 +1,7 @@
-//! `make bench`: what a request costs, as CPU time of the Viceroy process, in ratios to a guest that only forwards.
+//! `make bench`: the cost of a request, as CPU time of the Viceroy process, in ratios to a guest that only forwards.
 //!
-//! One process for each guest, the same origin, interleaved rounds; of each kind of request the median over the rounds is
-//! reported. Absolute figures are the machine's, and the ratios are those of this run.
+//! One process for each guest, the same origin, interleaved rounds; the report has the median over the rounds for each
+//! kind of request. Absolute figures depend on the machine; the ratios are those of this run.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! What every gate on Compute costs at least: a guest that forwards and does nothing else, with the sandbox used again.
+//! The least that any gate on Compute costs: a guest that only forwards and that reuses its sandbox.
 
 #[cfg(target_os = "wasi")]
 fn main() {
@@ -6,7 +6,7 @@ fn main() {
     use fastly::{Request, Response};
 
     let forward = |request: Request| match request.with_pass(true).send("origin") {
-        Ok(answer) => answer,
+        Ok(response) => response,
         Err(_) => Response::from_status(502),
     };
     Serve::new().with_timeout(std::time::Duration::from_secs(2)).run(forward);

@@ -1,14 +1,14 @@
-//! The requests that are measured, made before anything is: signing is not what is looked at.
+//! The requests that are measured. They are signed before the measurement, which does not include signing.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jwt_simple::prelude::*;
 use serde_json::{Value, json};
 
-/// The issuer of the tokens. Nobody answers there: its keys are seeded.
+/// The issuer of the tokens. No server is at this URL: its keys are seeded.
 pub(crate) const ISSUER: &str = "https://idp.bench.example";
 
-/// What is sent.
+/// A kind of request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// To the guest that only forwards.
@@ -21,15 +21,15 @@ pub(crate) enum Kind {
     Warm,
     /// The same, for an origin that shares a key with the edge.
     WarmSharedKey,
-    /// An RS256 token that was not.
+    /// An RS256 token that was not seen before.
     ColdRs256,
-    /// An ES256 token that was not.
+    /// An ES256 token that was not seen before.
     ColdEs256,
-    /// Something that is no token.
+    /// A text that is not a token.
     Garbage,
-    /// A token that expired.
+    /// An expired token.
     Expired,
-    /// A token for somebody else.
+    /// A token for another audience.
     OtherAudience,
 }
 

@@ -1,4 +1,4 @@
-//! Normalizing a request whose `Connection` field is as long as clients please.
+//! Measures the normalization of a request with a `Connection` field of any length.
 
 use std::hint::black_box;
 

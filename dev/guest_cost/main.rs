@@ -1,5 +1,5 @@
-//! What single operations cost in the guest, in microseconds: `make guest-cost`. The same program twice: compiled for
-//! `wasm32-wasip1` it measures, compiled for the host it runs that on Viceroy.
+//! `make guest-cost`: the cost of single operations in the guest, in microseconds. The program is compiled twice: for
+//! `wasm32-wasip1` it measures, and for the host it runs the measurement on Viceroy.
 
 #![allow(
     clippy::unwrap_used,
@@ -39,7 +39,7 @@ fn main() {
 }
 
 #[cfg(target_os = "wasi")]
-/// The quickest of several rounds: whatever else the machine does only adds.
+/// The fastest of several rounds: other load on the machine only adds time.
 fn microseconds(times: u32, mut work: impl FnMut()) -> f64 {
     let mut round = || {
         let start = std::time::Instant::now();

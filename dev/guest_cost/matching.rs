@@ -1,4 +1,4 @@
-//! Finding the route of a request, and reading the policy, for a policy of ten routes and one of two thousand.
+//! Measures finding the route of a request and reading the policy, for a policy of ten routes and one of two thousand.
 
 use std::hint::black_box;
 
@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use crate::microseconds;
 
-/// Routes of the kinds that applications have, `count` of them: of each of `count / 5` resources a list, an item, a part
-/// of an item, files, and something with a literal name beside the items.
+/// Routes of the kinds that applications have, `count` of them: each of `count / 5` resources has a list, an item, a
+/// part of an item, files, and a literal name beside the items.
 fn policy(count: usize) -> Vec<u8> {
     let kinds = ["", "/{id:int}", "/{id:int}/parts/{part}", "/files/{path:path}", "/latest"];
     let route = |number: usize| {
@@ -23,7 +23,7 @@ fn policy(count: usize) -> Vec<u8> {
     json!({ "edge": edge, "origins": origins, "routes": routes }).to_string().into_bytes()
 }
 
-/// Prints a row for each size. What is looked for is spread over the whole policy, and some of it is not there.
+/// Prints a row for each size. The paths are spread over the whole policy, and some have no route.
 pub(crate) fn run() {
     println!("{:12}{:>12}{:>12}{:>12}", "µs", "found", "not found", "read policy");
     for count in [10, 2000] {
@@ -34,8 +34,8 @@ pub(crate) fn run() {
             CanonicalPath::parse(format!("/api/v1/resource-{}{rest}", number % resources).as_bytes()).unwrap()
         };
         let rests = ["", "/17", "/17/parts/lamp", "/files/a/b", "/latest"];
-        let there: Vec<_> = (0..100).map(|number| path(number * 7, rests[number % rests.len()])).collect();
-        let nowhere: Vec<_> = (0..100).map(|number| path(number * 7, "/17/nothing")).collect();
+        let existing: Vec<_> = (0..100).map(|number| path(number * 7, rests[number % rests.len()])).collect();
+        let missing: Vec<_> = (0..100).map(|number| path(number * 7, "/17/nothing")).collect();
         let find = |paths: &[CanonicalPath], found: bool| {
             let all = || {
                 for path in paths {
@@ -48,8 +48,8 @@ pub(crate) fn run() {
         println!(
             "{:12}{:12.2}{:12.2}{read:12.0}",
             format!("{count} routes"),
-            find(&there, true),
-            find(&nowhere, false)
+            find(&existing, true),
+            find(&missing, false)
         );
     }
 }

@@ -1,4 +1,4 @@
-//! Signatures of tokens, by every algorithm.
+//! Measures the verification of token signatures, for every algorithm.
 
 use std::hint::black_box;
 
@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 
 use crate::microseconds;
 
-/// Reading the key, its first signature and every later one, next to jwt-simple's whole check of the token.
+/// Prints the time to read the key, to verify its first signature and every later one, next to jwt-simple's whole check
+/// of the token.
 fn row(label: &str, jwk: &Value, token: &str, jwt_simple: impl Fn(&str) -> bool) {
     let algorithm = label.split(' ').next().and_then(AlgorithmName::from_jose).unwrap();
     let (message, signature) = token.rsplit_once('.').unwrap();

@@ -1,5 +1,6 @@
 //! A guest that writes into the KV store `fastgate`, so that a soak test can do what an operator does while the gate
-//! runs: `PUT /KEY` stores the body under that key, `DELETE /KEY` removes it. Viceroy has no other way in.
+//! runs: `PUT /KEY` stores the body under that key, `DELETE /KEY` removes it. Viceroy offers no other way to write to
+//! the store.
 
 #[cfg(target_os = "wasi")]
 fn main() {

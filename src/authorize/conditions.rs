@@ -1,12 +1,11 @@
-//! Conditions, asked of an identity. Values compare exactly, byte for byte and type for type; what the token does not
-//! say, or says in another type, is not met. What stands in the path compares as the value that the application reads
-//! there.
+//! Evaluates conditions for an identity. Values compare exactly, by bytes and by type; a condition on a claim that is
+//! absent or has another type is not met. Path parameters compare as the value that the application reads.
 
 use crate::identity::{Identity, members};
 use crate::policy::conditions::{Condition, Expected};
 use crate::policy::{Captures, ClaimPath};
 
-/// The part of `condition` that is not met, in the policy's terms; nothing where all of it is.
+/// The part of `condition` that is not met, in the policy's terms; `None` if all of it is met.
 pub(super) fn unmet(condition: &Condition, identity: &Identity, captures: &Captures) -> Option<String> {
     match condition {
         Condition::All(list) => list.iter().find_map(|part| unmet(part, identity, captures)),

@@ -1,5 +1,5 @@
-//! `fastgate check`: first the shape, against the JSON Schema, which finds every misspelt field at once; then the meaning,
-//! by the very code that reads the policy at the edge.
+//! `fastgate check`: checks the shape against the JSON Schema first, which finds every misspelt field at once, and then
+//! the meaning, with the code that reads the policy at the edge.
 
 mod parts;
 mod shape;
@@ -15,7 +15,7 @@ use super::printer;
 use parts::Parts;
 use shape::shape_findings;
 
-/// Checks the policy at `path`, with the routes of `additions` behind its own, and prints what is found.
+/// Checks the policy at `path`, with the routes of `additions` after its own, and prints the findings.
 pub(super) fn check(path: &Path, additions: &[PathBuf]) -> ExitCode {
     let parts = match Parts::read(path, additions) {
         Ok(parts) => parts,
@@ -65,7 +65,7 @@ struct Finding {
 fn findings(text: &[u8]) -> Vec<Finding> {
     let shape: Vec<Finding> = match serde_json::from_slice::<Value>(text) {
         Ok(document) => shape_findings(&document),
-        Err(_) => Vec::new(), // the policy's own reader says it better, below
+        Err(_) => Vec::new(), // the policy's own reader reports it better, below
     };
     if !shape.is_empty() {
         return shape;

@@ -1,7 +1,9 @@
-//! `fastgate diff`: logged requests, judged again by two policies with the edge's own code; every verdict that differs.
+//! `fastgate diff`: judges logged requests again with two policies and the edge's own code, and lists every verdict
+//! that differs.
 //!
-//! A log line carries no token, no header and no query. A request whose verdict may hang on them is not judged again: it
-//! is counted, and it is said why. So is one of which the old policy does not give what the log says became of it.
+//! A log line has no token, no header and no query. A request whose verdict may depend on them is not judged again; it
+//! is counted with the reason. The same applies to a request for which the old policy does not give the verdict in the
+//! log.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -21,7 +23,7 @@ use super::recorded::{Judged, Line};
 /// Two policies and a log.
 #[derive(Args)]
 #[command(
-    after_help = "Exit code 0: all were judged and none differs; 1: some differ; 2: the call was wrong; 3: none differs \
+    after_help = "Exit code 0: all were judged and none differs; 1: some differ; 2: wrong usage; 3: none differs \
     of those that could be judged, and some could not."
 )]
 pub(super) struct Diff {
@@ -32,26 +34,26 @@ pub(super) struct Diff {
     /// Log lines of the edge, one JSON object a line.
     #[arg(long)]
     log: PathBuf,
-    /// Print JSON: one object for each verdict that differs, one for the sum.
+    /// Print JSON: one object for each verdict that differs, and one for the summary.
     #[arg(long)]
     json: bool,
 }
 
-/// What came of a log.
+/// The summary of a log.
 #[derive(Default)]
-struct Sum {
+struct Summary {
     judged: usize,
     differ: usize,
-    /// How many lines could not be judged, by the reason.
+    /// How many lines could not be judged, by reason.
     not_judged: BTreeMap<String, usize>,
 }
 
-/// Replays; the exit code is 0 where all was judged and no verdict differs, 1 where one does, 2 where the call was wrong,
-/// and 3 where none differs of those that could be judged.
+/// Runs the command. The exit code is 0 if every request was judged and no verdict differs, 1 if one differs, 2 for
+/// wrong usage, and 3 if none differs of those that could be judged but some could not.
 pub(super) fn diff(arguments: &Diff) -> ExitCode {
     match run(arguments) {
-        Ok(sum) if sum.differ > 0 => ExitCode::FAILURE,
-        Ok(sum) if sum.not_judged.is_empty() => ExitCode::SUCCESS,
+        Ok(summary) if summary.differ > 0 => ExitCode::FAILURE,
+        Ok(summary) if summary.not_judged.is_empty() => ExitCode::SUCCESS,
         Ok(_) => ExitCode::from(3),
         Err(message) => {
             printer::error(message);
@@ -60,7 +62,7 @@ pub(super) fn diff(arguments: &Diff) -> ExitCode {
     }
 }
 
-fn run(arguments: &Diff) -> Result<Sum, String> {
+fn run(arguments: &Diff) -> Result<Summary, String> {
     let mut old = offline(&arguments.old, Some(0))?;
     let mut new = offline(&arguments.new, Some(0))?;
     let (was, is) = (old.policy().edge(), new.policy().edge());
@@ -69,34 +71,34 @@ fn run(arguments: &Diff) -> Result<Sum, String> {
     let hosts_differ = was.hosts != is.hosts && !(same_ports && serves_all(&is.hosts, &read(&arguments.old)?)?);
     let policies = Policies::new(old.policy().clone(), new.policy().clone(), hosts_differ);
     let text = read(&arguments.log)?;
-    let mut sum = Sum::default();
+    let mut summary = Summary::default();
     for line in text.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()) {
         let judged = Line::read(line).map_err(str::to_owned).and_then(|line| {
             let verdicts = compare(&line, &policies, &mut old, &mut new)?;
             Ok((line, verdicts))
         });
         match judged {
-            Err(gap) => *sum.not_judged.entry(gap).or_default() += 1,
+            Err(gap) => *summary.not_judged.entry(gap).or_default() += 1,
             Ok((line, (before, after))) => {
-                sum.judged += 1;
+                summary.judged += 1;
                 if before.verdict != after.verdict {
-                    sum.differ += 1;
-                    tell(&line, &before, &after, arguments.json);
+                    summary.differ += 1;
+                    print_difference(&line, &before, &after, arguments.json);
                 }
             }
         }
     }
-    print(&sum, arguments.json);
-    Ok(sum)
+    print(&summary, arguments.json);
+    Ok(summary)
 }
 
-/// What both policies make of a line, or why that cannot be said. Both count every line against their limits.
+/// The verdicts of both policies on a line, or why there are none. Both count every line against their limits.
 fn compare(line: &Line, policies: &Policies, old: &mut Offline, new: &mut Offline) -> Result<(Judged, Judged), String> {
     old.set_time(line.time);
     new.set_time(line.time);
     let case = line.case(old.policy());
     let judged = old.credentials(&case).map(|credentials| {
-        let [before, after] = [old, new].map(|offline| line.judged(offline.judge_with(&case, &credentials).trail));
+        let [before, after] = [old, new].map(|offline| line.judged(offline.decide_with(&case, &credentials).trail));
         (before, after)
     });
     if let Some(gap) = policies.gap(line) {
@@ -109,7 +111,7 @@ fn compare(line: &Line, policies: &Policies, old: &mut Offline, new: &mut Offlin
     }
 }
 
-/// Whether `hosts` are served that `policy` names: the log does not tell which of them a request named.
+/// Whether `hosts` includes all hosts that `policy` names: the log does not have the host of a request.
 fn serves_all(hosts: &Hosts, policy: &[u8]) -> Result<bool, String> {
     let document: PolicyDocument = serde_json::from_slice(policy).map_err(|error| error.to_string())?;
     let served = |host: &String| {
@@ -120,8 +122,8 @@ fn serves_all(hosts: &Hosts, policy: &[u8]) -> Result<bool, String> {
     Ok(document.edge.hosts.iter().all(served))
 }
 
-fn print(sum: &Sum, as_json: bool) {
-    let Sum { judged, differ, not_judged } = sum;
+fn print(summary: &Summary, as_json: bool) {
+    let Summary { judged, differ, not_judged } = summary;
     if as_json {
         printer::json(&json!({ "judged": judged, "differ": differ, "not_judged": not_judged }));
         return;
@@ -130,23 +132,23 @@ fn print(sum: &Sum, as_json: bool) {
     let all = judged.saturating_add(missing);
     printer::line(format_args!("{judged} of {all} requests judged by both policies, {differ} differ"));
     if missing > 0 {
-        printer::line(format_args!("{missing} not judged: what the new policy does to them is not known"));
+        printer::line(format_args!("{missing} not judged: the verdict of the new policy on them is not known"));
     }
     for (gap, count) in not_judged {
         printer::line(format_args!("    {count} not judged because {gap}"));
     }
 }
 
-fn tell(line: &Line, before: &Judged, after: &Judged, as_json: bool) {
+fn print_difference(line: &Line, before: &Judged, after: &Judged, as_json: bool) {
     let cause = after.cause.as_ref().or(before.cause.as_ref());
     let route = after.route.as_ref().or(before.route.as_ref());
     let path = &line.recorded.path;
     if as_json {
-        let flip = json!({
+        let difference = json!({
             "request_id": line.request_id, "time": line.time, "method": line.method, "path": path, "route": route,
             "old": before.verdict, "new": after.verdict, "cause": cause
         });
-        printer::json(&flip);
+        printer::json(&difference);
         return;
     }
     printer::line(format_args!("{} {path}  {} → {}", line.method, before.verdict, after.verdict));

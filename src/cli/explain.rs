@@ -1,4 +1,4 @@
-//! `fastgate explain`: a request and a policy in, the walk out: each room, what it found, who decided.
+//! `fastgate explain`. Input: a request and a policy. Output: each step, what it found, and the decision.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -17,11 +17,11 @@ use serde_json::{Value, json};
 use super::offline::{Case, Offline, Outcome, plain};
 use super::printer;
 
-/// What is asked, and of which policy.
+/// A request and a policy.
 #[derive(Args)]
 #[command(
-    after_help = "Exit code 0: forwarded, or answered by the edge; 1: refused; 2: that cannot be said here, and it is \
-    said what to give, or the call was wrong. With --requests 0: all could be explained; 2: some could not."
+    after_help = "Exit code 0: forwarded, or the edge responds; 1: refused; 2: the outcome is unknown (the message \
+    says what to give), or wrong usage. With --requests, 0: all could be explained; 2: some could not."
 )]
 pub(super) struct Explain {
     /// Path and query: `/orders/7?full=1`.
@@ -36,13 +36,13 @@ pub(super) struct Explain {
     /// A header field, `name: value`; may be repeated.
     #[arg(long = "header", short = 'H')]
     headers: Vec<String>,
-    /// The bearer token; its issuer's keys come with --jwks.
+    /// The bearer token; give its issuer's keys with --jwks.
     #[arg(long, conflicts_with = "claims")]
     token: Option<String>,
-    /// What a token would say, as JSON; what a good token needs besides is filled in.
+    /// The claims of a token, as JSON; the other claims of a valid token are filled in.
     #[arg(long)]
     claims: Option<String>,
-    /// The policy's id of the issuer that says it.
+    /// The policy's id of the issuer of these claims.
     #[arg(long)]
     issuer: Option<String>,
     /// An issuer's key set: `id=FILE`; may be repeated.
@@ -51,29 +51,31 @@ pub(super) struct Explain {
     /// The client's address.
     #[arg(long)]
     address: Option<IpAddr>,
-    /// Where the client is, ISO 3166-1: `DE`.
+    /// The client's country, ISO 3166-1: `DE`.
     #[arg(long)]
     country: Option<String>,
-    /// Other facts of the client, as JSON: `{"region": "CA", "continent": "NA", "asn": 64500, "connection": "wired",
-    /// "proxy": "hosting", "anonymizers": [], "acls": {"office": "allow"}, "unknown": ["proxy"]}`. ACLs say `allow`,
-    /// `block`, or `none` where no entry covers the address; `unknown` lists what the edge does not know, either.
+    /// Other facts about the client, as JSON: `{"region": "CA", "continent": "NA", "asn": 64500, "connection": "wired",
+    /// "proxy": "hosting", "anonymizers": [], "acls": {"office": "allow"}, "unknown": ["proxy"]}`. An ACL gives
+    /// `allow`, `block`, or `none` if no entry covers the address; `unknown` lists the facts that the edge does not
+    /// know either.
     #[arg(long)]
     client: Option<String>,
-    /// The time, in seconds since 1970; now, if it is not given.
+    /// The time, in seconds since 1970; the current time by default.
     #[arg(long)]
     now: Option<u64>,
-    /// Print JSON. Where the outcome cannot be said here, `verdict` is null and `missing` says what to give.
+    /// Print JSON. If the outcome is unknown, `verdict` is null and `missing` says what to give.
     #[arg(long)]
     json: bool,
     /// Explain every request in this file, one JSON object a line, and print one JSON object a line. Its members are
-    /// `target`, `method`, `headers` (pairs), `token` or `claims` and `issuer`, `address`, and those of --client. One that cannot be explained yields `{"line": …, "error": …}`.
+    /// `target`, `method`, `headers` (pairs), `token` or `claims` and `issuer`, `address`, and those of --client. One
+    /// that cannot be explained yields `{"line": …, "error": …}`.
     #[arg(long, conflicts_with_all = ["target", "method", "headers", "token", "claims", "issuer", "address", "country", "client"])]
     requests: Option<PathBuf>,
 }
 
-/// Explains; the exit code is 0 where the request is forwarded or answered, 1 where it is refused, and 2 where that
-/// cannot be said here, for want of what is then named, or where the call was wrong. With `--requests` it is 0 where all
-/// of them could be explained, refused or not.
+/// Runs the command. The exit code is 0 if the request is forwarded or the edge responds to it, 1 if it is refused, and
+/// 2 if the outcome is unknown (the message names what is missing) or the usage is wrong. With `--requests` it is 0 if
+/// all of them could be explained, refused or not.
 pub(super) fn explain(arguments: &Explain) -> ExitCode {
     match run(arguments) {
         Ok(code) => code,
@@ -94,7 +96,7 @@ fn run(arguments: &Explain) -> Result<ExitCode, String> {
     if let Some(path) = &arguments.requests {
         return explain_all(&mut offline, path);
     }
-    let outcome = offline.judge(&case(arguments)?)?;
+    let outcome = offline.decide(&case(arguments)?)?;
     if arguments.json {
         printer::indented_json(&to_json(&outcome));
     } else {
@@ -107,23 +109,25 @@ fn run(arguments: &Explain) -> Result<ExitCode, String> {
     })
 }
 
-/// Explains every request in the file at `path`: one JSON object for each, in order, whatever becomes of the others. The
-/// exit code is 0 where all of them could be explained and 2 where one could not.
+/// Explains every request in the file at `path`: one JSON object for each, in order. The exit code is 0 if all of them
+/// could be explained and 2 if one could not.
 fn explain_all(offline: &mut Offline, path: &Path) -> Result<ExitCode, String> {
     let text = read(path)?;
     let lines = text.split(|byte| *byte == b'\n').zip(1_usize..).filter(|(line, _)| !line.trim_ascii().is_empty());
-    let (mut all, mut unsaid) = (0_usize, 0_usize);
+    let (mut all, mut unknown) = (0_usize, 0_usize);
     for (line, number) in lines {
-        let outcome = Case::read(line).and_then(|case| offline.judge(&case));
-        let is_said = outcome.as_ref().is_ok_and(|outcome| outcome.missing.is_none());
-        (all, unsaid) = (all.saturating_add(1), unsaid.saturating_add(usize::from(!is_said)));
-        printer::json(&outcome.map_or_else(|error| json!({ "line": number, "error": error }), |said| to_json(&said)));
+        let outcome = Case::read(line).and_then(|case| offline.decide(&case));
+        let is_known = outcome.as_ref().is_ok_and(|outcome| outcome.missing.is_none());
+        (all, unknown) = (all.saturating_add(1), unknown.saturating_add(usize::from(!is_known)));
+        printer::json(
+            &outcome.map_or_else(|error| json!({ "line": number, "error": error }), |outcome| to_json(&outcome)),
+        );
     }
-    if unsaid == 0 {
+    if unknown == 0 {
         return Ok(ExitCode::SUCCESS);
     }
     printer::error(format_args!(
-        "{}: {unsaid} of {all} requests could not be explained; \"error\" or \"missing\" says why",
+        "{}: {unknown} of {all} requests could not be explained; \"error\" or \"missing\" says why",
         path.display()
     ));
     Ok(ExitCode::from(2))
@@ -133,7 +137,7 @@ fn explain_all(offline: &mut Offline, path: &Path) -> Result<ExitCode, String> {
 pub(super) fn offline(path: &Path, now: Option<u64>) -> Result<Offline, String> {
     let faults = |faults| format!("{}: {faults}", path.display());
     let policy = Policy::parse(&read(path)?).map_err(faults)?;
-    #[expect(clippy::disallowed_methods, reason = "the clock of this tool is the machine's")]
+    #[expect(clippy::disallowed_methods, reason = "this tool uses the machine's clock")]
     let clock = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     Offline::new(policy, UnixTime::from_seconds(now.unwrap_or_else(clock))).map_err(|error| error.to_string())
 }
@@ -144,13 +148,16 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, String> {
 }
 
 fn case(arguments: &Explain) -> Result<Case, String> {
-    let told = |error| format!("--client: {error}");
-    let facts = arguments.client.as_deref().map(|facts| Case::read(facts.as_bytes()).map_err(told)).transpose()?;
+    let fault = |error| format!("--client: {error}");
+    let facts = arguments.client.as_deref().map(|facts| Case::read(facts.as_bytes()).map_err(fault)).transpose()?;
     let facts = facts.unwrap_or_default();
     if !facts.is_of_client() {
-        return Err("--client: it says what is known of the client; what it asks and shows has options".to_owned());
+        return Err(
+            "--client: it has only facts about the client; the request and its credentials have options of their own"
+                .to_owned(),
+        );
     }
-    let twice = |option| Err(format!("{option}: --client says it, too; give one of the two"));
+    let twice = |option| Err(format!("{option}: --client has it as well; give one of the two"));
     if arguments.address.is_some() && (facts.address.is_some() || facts.client.is_some()) {
         return twice("--address");
     }
@@ -175,7 +182,7 @@ fn case(arguments: &Explain) -> Result<Case, String> {
     })
 }
 
-/// An outcome for programs. Where it cannot be said, `missing` says what to give, `verdict`, `cause` and `credentials_ignored` are
+/// An outcome as JSON. If it is unknown, `missing` says what to give, `verdict`, `cause` and `credentials_ignored` are
 /// null, and there is neither `status` nor `forward`.
 fn to_json(outcome: &Outcome) -> Value {
     let trail = &outcome.trail;
@@ -185,8 +192,9 @@ fn to_json(outcome: &Outcome) -> Value {
         Some(_) => (None, None, None),
     };
     let mut explained = json!({
-        "verdict": verdict, "missing": outcome.missing, "route": trail.route, "cause": cause, "credentials_ignored": ignored,
-        "shadow": trail.shadow, "subject": trail.subject, "issuer": trail.issuer, "steps": steps,
+        "verdict": verdict, "missing": outcome.missing, "route": trail.route, "cause": cause,
+        "credentials_ignored": ignored, "shadow": trail.shadow, "subject": trail.subject,
+        "issuer": trail.issuer, "steps": steps,
     });
     let (key, value) = match &outcome.decision {
         _ if outcome.missing.is_some() => return explained,
@@ -212,7 +220,7 @@ fn print(outcome: &Outcome) {
     }
     printer::line("");
     if let Some(missing) = &outcome.missing {
-        printer::line(format_args!("cannot be said here: {missing}"));
+        printer::line(format_args!("unknown: {missing}"));
         return;
     }
     match &outcome.decision {
@@ -223,7 +231,7 @@ fn print(outcome: &Outcome) {
             printer::line(format_args!("refused: {} ({})", outcome.trail.verdict, problem.status()));
         }
         Decision::Publish(_) | Decision::Preflight(_) => {
-            printer::line(format_args!("answered by the edge: {}", outcome.trail.verdict));
+            printer::line(format_args!("the edge responds: {}", outcome.trail.verdict));
         }
     }
 }

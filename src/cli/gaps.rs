@@ -1,5 +1,5 @@
-//! Why a log line cannot be judged again: what one of the policies, or the difference between them, asks of a request and
-//! the line does not tell.
+//! Why a log line cannot be judged again: one of the policies, or the difference between them, depends on facts that
+//! the line does not have.
 
 use fastgate::client::Fact;
 use fastgate::content::longest_body;
@@ -10,35 +10,36 @@ use fastgate::request::CanonicalPath;
 use fastgate::route::websocket;
 use fastgate::time::Seconds;
 
-use super::recorded::{Caller, Line, asks_binding};
+use super::recorded::{Caller, Line, requires_binding};
 
-/// Two policies, side by side.
+/// The two policies that are compared.
 pub(super) struct Policies {
     old: Policy,
     new: Policy,
-    /// Members of `edge` that decide about every request, and that the new policy changes.
+    /// Members of `edge` that apply to every request and that the new policy changes.
     edge: Vec<String>,
 }
 
 impl Policies {
-    /// `hosts_differ` where the new policy does not serve all hosts of the old one.
+    /// `hosts_differ`: whether the new policy does not serve all hosts of the old one.
     pub(super) fn new(old: Policy, new: Policy, hosts_differ: bool) -> Self {
         let edge = hosts_differ.then(|| "edge.hosts".to_owned()).into_iter().collect();
         Self { old, new, edge }
     }
 
-    /// What would have to be known of this request and the line does not say.
+    /// The facts about this request that the policies need and the line does not have; `None` if it has them all.
     pub(super) fn gap(&self, line: &Line) -> Option<String> {
         let gap = of_request(line, &self.old).or_else(|| of_request(line, &self.new)).map(str::to_owned);
         let changed = || {
             let members = [self.edge.clone(), self.token_rules(line), self.route_rules(line)].concat();
-            let named = format!("the new policy changes {}, and the log does not tell enough", members.join(", "));
+            let named =
+                format!("the new policy changes {}, and the log does not have enough facts", members.join(", "));
             (!members.is_empty()).then_some(named)
         };
         gap.or_else(changed)
     }
 
-    /// Members that judge a token by what the log does not tell of it, and that the new policy changes.
+    /// Members that check a token by facts that the log does not have, and that the new policy changes.
     fn token_rules(&self, line: &Line) -> Vec<String> {
         let (old, new) = (self.old.edge(), self.new.edge());
         if line.route(&self.new).is_none_or(|route| route.access == Access::Public) {
@@ -58,7 +59,7 @@ impl Policies {
             }
             (Caller::WithBadToken(code), Some(id)) => {
                 let same = |before: Issuer, after: Issuer| {
-                    // A token that is bad anyhow is not asked about.
+                    // The deny-list is not read for a token that is invalid anyway.
                     let deny_list = if code == "token-revoked" { after.deny_list } else { before.deny_list };
                     before == Issuer { deny_list, ..after }
                 };
@@ -78,16 +79,16 @@ impl Policies {
         members
     }
 
-    /// Members of the line's route that judge what the log does not tell, and that the new policy changes.
+    /// Members of the line's route that depend on facts that the log does not have, and that the new policy changes.
     fn route_rules(&self, line: &Line) -> Vec<String> {
         let Some(route) = line.route(&self.new) else { return Vec::new() };
         let mut members = Vec::new();
-        if matches!(line.caller(), Caller::Known { .. }) && asks_binding(route) && line.bound(&self.old).is_none() {
+        if matches!(line.caller(), Caller::Known { .. }) && requires_binding(route) && line.bound(&self.old).is_none() {
             members.push(format!("require_bound of route \"{}\"", route.id));
         }
         let before = line.route(&self.old).and_then(longest_body);
         let shorter = longest_body(route).is_some_and(|after| before.is_none_or(|before| after < before));
-        // Where no field says whether there is a body (HTTP/2), methods that are for sending something are taken to.
+        // If no field says whether there is a body (HTTP/2), the methods that usually have a body count as having one.
         let sends = matches!(line.method.as_str(), "POST" | "PUT" | "PATCH");
         if shorter && sends && line.recorded.content_length.is_none() {
             members.push(format!("the longest body of route \"{}\"", route.id));
@@ -96,19 +97,20 @@ impl Policies {
     }
 }
 
-/// The members of an issuer by which `new` may refuse a token that `old` takes, whatever the log tells of it.
+/// The members of an issuer by which `new` may refuse a token that `old` accepts, whatever the log says about it.
 fn stricter(old: &Issuer, new: &Issuer) -> impl Iterator<Item = &'static str> {
-    let (was, is, asked, asks) = (&old.shape, &new.shape, &old.rules, &new.rules);
+    let (was, is, required_before, required_now) = (&old.shape, &new.shape, &old.rules, &new.rules);
     let spellings = |issuer: &Issuer| [std::slice::from_ref(&issuer.issuer), &issuer.aliases].concat();
-    // A list without elements lets any pass.
+    // An empty list accepts any value.
     let narrower = |old: &[String], new: &[String]| !new.is_empty() && (old.is_empty() || lost(old, new));
     let shorter = |old: Option<Seconds>, new: Option<Seconds>| new.is_some_and(|new| old.is_none_or(|old| new < old));
     let claims_moved = (&was.scopes, &was.roles, &was.groups, &was.client, &was.audience, &was.tenant)
         != (&is.scopes, &is.roles, &is.groups, &is.client, &is.audience, &is.tenant);
-    let mut required = asks.required.iter();
-    let required = required.any(|(claim, now)| asked.required.get(claim).is_none_or(|before| lost(before, now)));
+    let mut required = required_now.required.iter();
+    let required =
+        required.any(|(claim, now)| required_before.required.get(claim).is_none_or(|before| lost(before, now)));
     [
-        // Where no address of keys is given, the discovery document under `issuer` says it.
+        // Without `jwks_uri`, the discovery document under `issuer` gives the URL of the keys.
         ("issuer", lost(&spellings(old), &spellings(new)) || (new.jwks_uri.is_none() && old.issuer != new.issuer)),
         ("backend", old.backend != new.backend),
         ("audiences", lost(&old.audiences, &new.audiences)),
@@ -117,13 +119,13 @@ fn stricter(old: &Issuer, new: &Issuer) -> impl Iterator<Item = &'static str> {
         ("types", lost(&was.types, &is.types)),
         ("untyped", was.untyped && !is.untyped),
         ("claims", claims_moved),
-        ("tenants", narrower(&asked.tenants, &asks.tenants)),
-        ("max_age", shorter(asked.max_age, asks.max_age)),
-        ("max_lifetime", shorter(asked.max_lifetime, asks.max_lifetime)),
+        ("tenants", narrower(&required_before.tenants, &required_now.tenants)),
+        ("max_age", shorter(required_before.max_age, required_now.max_age)),
+        ("max_lifetime", shorter(required_before.max_lifetime, required_now.max_lifetime)),
         ("leeway", new.leeway < old.leeway),
         ("required_claims", required),
-        ("refused_claims", lost(&asks.refused, &asked.refused)),
-        // Whoever is on the list now was not looked up then.
+        ("refused_claims", lost(&required_now.refused, &required_before.refused)),
+        // The deny-list was not read when the line was logged.
         ("deny_list", new.deny_list && !old.deny_list),
         ("introspection", old.introspection != new.introspection),
         ("jwks_uri", old.jwks_uri != new.jwks_uri || narrower(&old.key_issuers, &new.key_issuers)),
@@ -137,28 +139,28 @@ fn lost<T: PartialEq>(old: &[T], new: &[T]) -> bool {
     !old.iter().all(|element| new.contains(element))
 }
 
-/// What `policy` alone would have to know of this request and the line does not say.
+/// The facts about this request that `policy` needs and the line does not have.
 fn of_request(line: &Line, policy: &Policy) -> Option<&'static str> {
     let path = CanonicalPath::parse(line.recorded.path.as_bytes()).ok()?;
-    let answers_preflights = |route: &Route| route.group.as_ref().is_some_and(|group| group.cors.is_some());
-    if line.method == "OPTIONS" && policy.routes().iter().any(answers_preflights) {
-        return Some("it may be a preflight, which its headers tell");
+    let allows_preflights = |route: &Route| route.group.as_ref().is_some_and(|group| group.cors.is_some());
+    if line.method == "OPTIONS" && policy.routes().iter().any(allows_preflights) {
+        return Some("it may be a preflight, which depends on its headers");
     }
     if line.method == "GET" && websocket(policy, &path).is_some() {
-        return Some("it may be the opening handshake of a WebSocket, which its headers tell");
+        return Some("it may be the opening handshake of a WebSocket, which depends on its headers");
     }
     if let Some(limit) = policy.edge().flood_limit.as_deref() {
-        if looks_further(limit) {
-            return Some("the flood limit looks at a header");
+        if reads_more(limit) {
+            return Some("the flood limit reads a header");
         }
         if is_estimated(limit) {
-            return Some("Edge Rate Limiting keeps the flood limit, by estimates and penalties");
+            return Some("Edge Rate Limiting counts the flood limit, by estimates and penalties");
         }
     }
     let route = line.route(policy)?;
     if route.access != Access::Public {
         match line.caller() {
-            Caller::NotLookedAt => return Some("nobody looked at its token then"),
+            Caller::NotRead => return Some("its token was not read when it was logged"),
             Caller::Known { issuer, .. } if !policy.issuers().any(|known| known.id == issuer) => {
                 return Some("its issuer has another id, or none, in one of the policies");
             }
@@ -166,43 +168,43 @@ fn of_request(line: &Line, policy: &Policy) -> Option<&'static str> {
         }
     }
     if !route.accepts.content_types.is_empty() || !route.accepts.required_headers.is_empty() {
-        return Some("its route looks at headers");
+        return Some("its route reads headers");
     }
     if route.judges(Fact::Acl) {
-        return Some("its route asks an ACL");
+        return Some("its route reads an ACL");
     }
     if let Access::Authenticated { everybody, by_issuer } = &route.access
-        && std::iter::once(everybody).chain(by_issuer.values()).any(asks_claims)
+        && std::iter::once(everybody).chain(by_issuer.values()).any(reads_claims)
     {
-        return Some("its route asks for a claim");
+        return Some("its route reads a claim");
     }
-    if route.limits.iter().any(|limit| looks_further(limit)) {
-        return Some("a limit of its route looks at a claim or a header");
+    if route.limits.iter().any(|limit| reads_more(limit)) {
+        return Some("a limit of its route reads a claim or a header");
     }
     let estimated = route.limits.iter().any(|limit| is_estimated(limit));
-    estimated.then_some("Edge Rate Limiting keeps a limit of its route, by estimates and penalties")
+    estimated.then_some("Edge Rate Limiting counts a limit of its route, by estimates and penalties")
 }
 
-/// Whether what `limit` does to a request hangs on Edge Rate Limiting, which nobody can count again. What is only tried
-/// refuses nobody.
+/// Whether the result of `limit` depends on Edge Rate Limiting, whose counts cannot be repeated. A limit in shadow
+/// refuses no request.
 const fn is_estimated(limit: &Limit) -> bool {
     matches!(limit.counter, CounterDocument::Erl(_)) && !limit.shadow
 }
 
-fn looks_further(limit: &Limit) -> bool {
+fn reads_more(limit: &Limit) -> bool {
     let by_claim = |part: &KeyPart| matches!(part, KeyPart::Claim(_));
     limit.by.iter().any(by_claim) || limit.cost.header.is_some() || limit.cost.claim.is_some()
 }
 
-fn asks_claims(requirement: &Requirement) -> bool {
-    fn asks(condition: &Condition) -> bool {
+fn reads_claims(requirement: &Requirement) -> bool {
+    fn reads(condition: &Condition) -> bool {
         match condition {
-            Condition::All(list) | Condition::Any(list) => list.iter().any(asks),
-            Condition::Not(inner) => asks(inner),
-            Condition::Rule(_, inner) => asks(inner),
+            Condition::All(list) | Condition::Any(list) => list.iter().any(reads),
+            Condition::Not(inner) => reads(inner),
+            Condition::Rule(_, inner) => reads(inner),
             Condition::Claim(..) => true,
             Condition::Scope(_) | Condition::Role(_) | Condition::Group(_) => false,
         }
     }
-    requirement.condition.as_ref().is_some_and(asks)
+    requirement.condition.as_ref().is_some_and(reads)
 }

@@ -28,11 +28,11 @@ pub(super) fn origin(audience: &str) -> ExitCode {
     let mut private = Vec::new();
     let read = std::io::stdin().read_to_end(&mut private).map_err(|error| error.to_string());
     match read.and_then(|_| {
-        SigningKeys::parse(&private).and_then(SigningKeys::checked).map_err(|error| format!("what is on it {error}"))
+        SigningKeys::parse(&private).and_then(SigningKeys::checked).map_err(|error| format!("the key set {error}"))
     }) {
         Ok(keys) => {
             printer::error(format_args!(
-                "For the origin \"{audience}\" alone: whoever has these can forge its identity headers."
+                "Only for the origin \"{audience}\": these keys are enough to forge its identity headers."
             ));
             printer::line(keys.origin_keys(audience));
             ExitCode::SUCCESS

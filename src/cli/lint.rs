@@ -1,4 +1,4 @@
-//! What is valid in a policy and yet hardly meant.
+//! Valid policies that are probably mistakes.
 
 mod absence;
 mod candidates;
@@ -18,14 +18,14 @@ use fastgate::policy::{Access, Issuer, MethodName, Policy, PresetName, Requireme
 use fastgate::request::CanonicalPath;
 use useless::{useless, useless_in_shared};
 
-/// One thing that is hardly meant, and what to do about it.
+/// A probable mistake, and its remedy.
 pub(super) struct Lint {
     pub(super) at: String,
     pub(super) what: String,
     pub(super) remedy: &'static str,
 }
 
-/// Looks a valid policy over.
+/// The hints for a valid policy.
 pub(super) fn lints(policy: &Policy) -> Vec<Lint> {
     let mut lints = Vec::new();
     let mut add = |at: String, what: String, remedy| lints.push(Lint { at, what, remedy });
@@ -44,7 +44,8 @@ pub(super) fn lints(policy: &Policy) -> Vec<Lint> {
         }
         let slash = |alias: &String| alias.strip_suffix('/') == Some(issuer.issuer.as_str());
         if is_auth0(issuer) && !issuer.issuer.ends_with('/') && !issuer.aliases.iter().any(slash) {
-            let what = "has no slash at its end, and `iss` of Auth0's tokens has: every token is refused".to_owned();
+            let what =
+                "has no slash at its end, but `iss` of Auth0's tokens has one: every token is refused".to_owned();
             add(
                 format!("{at}.issuer"),
                 what,
@@ -64,19 +65,21 @@ pub(super) fn lints(policy: &Policy) -> Vec<Lint> {
         let at = format!("$.routes[{number}]");
         let published = [(KEYS_PATH, "its public keys"), (&metadata, "the metadata of what it protects (RFC 9728)")];
         if let Some((_, document)) = published.into_iter().find(|(path, _)| is_at(route, path)) {
-            let what = format!("is answered by the edge itself with {document}, where the method is GET");
+            let what = format!("is served by the edge itself, for GET, with {document}");
             add(format!("{at}.path"), what, "choose another path");
         }
         if open(route) && matches!(route.template.segments(), [Segment::Rest(_)]) {
-            let what =
-                format!("lets {} reach whatever no other route names: there is no default deny", everybody(route));
+            let what = format!(
+                "lets {} reach every path without another route: there is no default deny",
+                admitted_callers(route)
+            );
             add(at.clone(), what, "name the paths that are public");
         }
         if route.shadow != Requirement::default() {
             let (what, remedy) = shadowed(route);
             add(format!("{at}.shadow"), what.to_owned(), remedy);
         }
-        // `"shadow": true` alone rules nothing.
+        // `"shadow": true` alone is not a rule.
         if route.accepts.shadow && route.accepts != (Accepts { shadow: true, ..Accepts::default() }) {
             add(format!("{at}.accepts"), IN_SHADOW.to_owned(), SHADOW_REMEDY);
         }
@@ -84,13 +87,14 @@ pub(super) fn lints(policy: &Policy) -> Vec<Lint> {
             if route.access == Access::Public {
                 let name = &limit.name;
                 if limit.by.iter().any(|part| !matches!(part, KeyPart::Network | KeyPart::Route)) {
-                    let what = format!("limit \"{name}\" counts callers, whom a public route does not know");
+                    let what = format!("limit \"{name}\" counts callers, but a public route does not identify them");
                     add(format!("{at}.limits"), what, "count by \"network\", or write \"access\": \"optional\"");
                 }
                 if limit.cost.claim.is_some() {
                     let cost = limit.cost.usual;
                     let what = format!(
-                        "limit \"{name}\" has its cost from a claim, and a public route reads none: each request costs {cost}"
+                        "limit \"{name}\" takes its cost from a claim, but a public route reads none: each \
+                         request costs {cost}"
                     );
                     add(
                         format!("{at}.limits"),
@@ -119,7 +123,7 @@ pub(super) fn lints(policy: &Policy) -> Vec<Lint> {
     lints
 }
 
-/// By its preset, or by its host where the policy names none.
+/// Recognized by its preset, or by its host if the policy names no preset.
 fn is_auth0(issuer: &Issuer) -> bool {
     let host = issuer.issuer.split('/').nth(2).unwrap_or_default();
     issuer.preset == Some(PresetName::Auth0) || (issuer.preset.is_none() && host.ends_with(".auth0.com"))
@@ -132,16 +136,18 @@ fn is_at(route: &Route, encoded: &str) -> bool {
     all_literal && route.methods.contains(&MethodName::Get) && path.is_ok_and(|path| path.encoded() == encoded)
 }
 
-/// What a shadow requirement does not do here, and what to do about it.
+/// The hint about a shadow requirement, and its remedy.
 fn shadowed(route: &Route) -> (&'static str, &'static str) {
     match route.access {
         Access::Public => (
-            "asks about callers, whom a public route does not know: each of its requests is logged as \"would-refuse\"",
-            "remove it, or write \"access\": \"optional\" to judge callers with a token",
+            "tests callers, but a public route does not identify them: each of its requests is logged as \
+             \"would-refuse\"",
+            "remove it, or write \"access\": \"optional\" to test callers with a token",
         ),
         Access::Optional => (
             IN_SHADOW,
-            "look for \"would-refuse\" in the log, then write \"access\": \"authenticated\" and move it to the route itself",
+            "look for \"would-refuse\" in the log, then write \"access\": \"authenticated\" and move it to the \
+             route itself",
         ),
         Access::Authenticated { .. } => {
             (IN_SHADOW, "look for \"would-refuse\" in the log, then move it to the route itself")
@@ -149,20 +155,20 @@ fn shadowed(route: &Route) -> (&'static str, &'static str) {
     }
 }
 
-/// Whom an open route lets in.
-fn everybody(route: &Route) -> String {
+/// The callers that an open route admits.
+fn admitted_callers(route: &Route) -> String {
     let places: Vec<_> =
         route.from.iter().filter(|place| !place.shadow).map(|place| format!("\"{}\"", place.name)).collect();
     let closed = route.group.as_ref().filter(|group| group.maintenance.is_some());
     let after = closed.map(|group| format!(", once the group \"{}\" is open again,", group.name)).unwrap_or_default();
     match places.as_slice() {
-        [] => format!("everybody{after}"),
-        _ => format!("everybody whom {} lets pass{after}", places.join(" and ")),
+        [] => format!("every client{after}"),
+        _ => format!("every client that {} admits{after}", places.join(" and ")),
     }
 }
 
-const IN_SHADOW: &str = "is in shadow: what it would refuse is logged and passes";
-const SHADOW_REMEDY: &str = "look for \"would-refuse\" in the log, then take \"shadow\" away";
+const IN_SHADOW: &str = "is in shadow: requests that it would refuse are logged and pass";
+const SHADOW_REMEDY: &str = "look for \"would-refuse\" in the log, then remove \"shadow\"";
 
 const fn open(route: &Route) -> bool {
     matches!(route.access, Access::Public | Access::Optional)

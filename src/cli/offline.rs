@@ -1,5 +1,4 @@
-//! The desk: the same walk as at the edge, on a request that somebody describes, with stand-ins for what the platform
-//! does there.
+//! The edge's pipeline, run offline on a described request, with fake ports instead of the platform.
 
 mod missing;
 mod platform;
@@ -26,9 +25,9 @@ use fastgate::trail::{Step, Trail};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use platform::{AclEntry, AlwaysFirst, Counts, DeclaredBody, DescribedAcls, Keys, NobodyAsks, NobodyDenied};
+use platform::{AclEntry, Counts, DeclaredBody, DescribedAcls, EmptyDenyList, Keys, NoIntrospector, NoUsedProofs};
 
-/// A request, described.
+/// The description of a request.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Case {
@@ -38,58 +37,58 @@ pub(super) struct Case {
     pub(super) headers: Vec<(String, String)>,
     /// Sent as `Authorization: Bearer`.
     pub(super) token: Option<String>,
-    /// What the token says, where there is none: one is made for the occasion.
+    /// The claims of a token that is made for this request, instead of `token`.
     pub(super) claims: Option<Map<String, Value>>,
-    /// The policy's id of the issuer that says it; the only one where there is one.
+    /// The policy's id of the issuer of the claims; by default the policy's only issuer.
     pub(super) issuer: Option<String>,
     pub(super) address: Option<IpAddr>,
     pub(super) country: Option<String>,
     /// Every fact about the client in one object; excludes the single facts beside it.
     pub(super) client: Option<Client>,
-    /// Without the country: `CA`.
+    /// The subdivision without the country: `CA`.
     pub(super) region: Option<String>,
     pub(super) continent: Option<Continent>,
     pub(super) asn: Option<u32>,
     pub(super) connection: Option<Connection>,
     pub(super) proxy: Option<Proxy>,
-    /// What hides the client; nothing does where the list is empty.
+    /// What hides the client's address; empty if nothing does.
     pub(super) anonymizers: Option<Vec<Anonymizer>>,
-    /// What ACLs say of the client, by name.
+    /// The actions of ACLs for the client, by name.
     pub(super) acls: BTreeMap<String, AclEntry>,
-    /// What is not said above because the edge does not know it, either. All else that is not said is missing.
+    /// The facts that the edge does not know either. All other facts that are not given are missing.
     pub(super) unknown: Vec<Fact>,
 }
 
-/// A gateway at the desk, and what is counted and known there.
+/// A gateway with its counts and key sets.
 pub(super) struct Offline {
     gateway: Gateway,
     policy: Policy,
     pub(super) keys: BTreeMap<String, Arc<KeySet>>,
-    /// Who signs for the issuers whose tokens are described by claims.
-    sample_issuers: BTreeMap<String, SampleIssuer>,
+    /// The signers of sample tokens, by issuer.
+    signers: BTreeMap<String, SampleIssuer>,
     counts: Counts,
     now: UnixTime,
 }
 
-/// How the caller of a case shows who it is.
+/// The credentials of the caller of a case.
 #[derive(Clone, Default)]
 pub(super) struct Credentials {
     token: Option<String>,
     certificate: Option<[u8; 32]>,
-    /// The keys that stand in for those of one issuer.
+    /// The key set of the sample token, by issuer.
     keys: Option<(String, Arc<KeySet>)>,
 }
 
-/// What became of a case.
+/// The decision on a case.
 pub(super) struct Outcome {
     pub(super) decision: Decision,
     pub(super) trail: Trail,
-    /// Where the decision hangs on what is not known off the edge and was not described: what to give.
+    /// What to give, if the decision depends on a fact that only the edge knows and that was not described.
     pub(super) missing: Option<String>,
 }
 
 impl Case {
-    /// Reads a description: a JSON object in which nothing is said twice.
+    /// Reads a description: a JSON object without repeated members.
     ///
     /// # Errors
     /// What is wrong with it, in one line.
@@ -99,14 +98,14 @@ impl Case {
             .map_err(|error| plain(&error))
     }
 
-    /// Whether nothing is said but what is known of the client.
+    /// Whether it has only facts about the client.
     pub(super) fn is_of_client(&self) -> bool {
         let Self { method, target, headers, token, claims, issuer, .. } = self;
-        let shown = token.is_some() || claims.is_some() || issuer.is_some();
-        method.is_none() && target.is_empty() && headers.is_empty() && !shown
+        let has_credentials = token.is_some() || claims.is_some() || issuer.is_some();
+        method.is_none() && target.is_empty() && headers.is_empty() && !has_credentials
     }
 
-    /// What the platform knows of the client.
+    /// The facts that the platform would know about the client.
     fn facts_of_client(&self) -> Client {
         let known = || {
             let facts = Client {
@@ -130,33 +129,34 @@ impl Case {
         located || connection.is_some() || proxy.is_some() || anonymizers.is_some()
     }
 
-    /// Whether it can be taken as it is: nothing in it is overruled by something else, and what it says of the client can
-    /// be read, which would count as unknown otherwise.
+    /// Checks that no member overrules another, and that the facts about the client can be read: otherwise they would
+    /// count as unknown.
     fn check(&self) -> Result<(), String> {
         if self.token.is_some() && self.claims.is_some() {
             return Err("token and claims: give one of the two".to_owned());
         }
         if self.issuer.is_some() && self.claims.is_none() {
-            return Err("issuer: it says whose the claims are; give claims, too, or leave it out".to_owned());
+            return Err("issuer: it is the issuer of the claims; give claims as well, or leave it out".to_owned());
         }
         let Client { country, subdivision, .. } = self.facts_of_client();
         match (&self.country, &self.region) {
             _ if self.client.is_some() && self.has_single_facts() => {
-                Err("client: it holds every fact about the client; leave the single facts out".to_owned())
+                Err("client: it has every fact about the client; leave the single facts out".to_owned())
             }
             _ if self.client.is_some() => Ok(()),
             (Some(given), _) if country.is_none() => {
                 Err(format!("country \"{given}\": not a code of ISO 3166-1, such as \"DE\""))
             }
             (_, Some(given)) if subdivision.is_none() => Err(format!(
-                "region \"{given}\": write it without the country, \"CA\" and not \"US-CA\", and give the country, too"
+                "region \"{given}\": write it without the country, \"CA\" and not \"US-CA\", and give the country \
+                 as well"
             )),
             _ => Ok(()),
         }
     }
 }
 
-/// What is wrong with JSON that stands in one line.
+/// The message of a JSON error in a text of one line, without the line number.
 pub(super) fn plain(error: &serde_json::Error) -> String {
     let text = error.to_string();
     match text.rsplit_once(" at line 1 column ") {
@@ -169,11 +169,11 @@ impl Offline {
     pub(super) fn new(policy: Policy, now: UnixTime) -> Result<Self, SigningKeysError> {
         let keys = SigningKeys::parse(new_signing_keys().0.as_bytes())?;
         let gateway = Gateway::new(policy.clone(), Minter::new(keys));
-        let (keys, sample_issuers) = (BTreeMap::new(), BTreeMap::new());
-        Ok(Self { gateway, policy, keys, sample_issuers, counts: Counts::default(), now })
+        let (keys, signers) = (BTreeMap::new(), BTreeMap::new());
+        Ok(Self { gateway, policy, keys, signers, counts: Counts::default(), now })
     }
 
-    /// The policy that judges.
+    /// The policy that decides.
     pub(super) const fn policy(&self) -> &Policy {
         &self.policy
     }
@@ -183,15 +183,15 @@ impl Offline {
         self.now = now;
     }
 
-    /// Judges a case, or says why it cannot be put to the gateway.
-    pub(super) fn judge(&mut self, case: &Case) -> Result<Outcome, String> {
+    /// Decides on a case, or says why the gateway cannot.
+    pub(super) fn decide(&mut self, case: &Case) -> Result<Outcome, String> {
         case.check()?;
         let credentials = self.credentials(case)?;
-        Ok(self.judge_with(case, &credentials))
+        Ok(self.decide_with(case, &credentials))
     }
 
-    /// How the caller of `case` shows who it is: with its token, or with one that is made of its claims by the rules of
-    /// this policy.
+    /// The credentials of the caller of `case`: its token, or a sample token that is made from its claims by the rules
+    /// of this policy.
     pub(super) fn credentials(&mut self, case: &Case) -> Result<Credentials, String> {
         let Some(claims) = &case.claims else {
             return Ok(Credentials { token: case.token.clone(), ..Credentials::default() });
@@ -199,21 +199,23 @@ impl Offline {
         let mut issuers =
             self.policy.issuers().filter(|issuer| case.issuer.as_ref().is_none_or(|id| issuer.id == id.as_str()));
         let (Some(issuer), None) = (issuers.next(), issuers.next()) else {
-            return Err("which issuer says that? name one of the policy's issuers with --issuer".to_owned());
+            return Err(
+                "which issuer do the claims belong to? name one of the policy's issuers with --issuer".to_owned()
+            );
         };
-        let sample = match self.sample_issuers.entry(issuer.id.to_string()) {
+        let signer = match self.signers.entry(issuer.id.to_string()) {
             Slot::Occupied(slot) => slot.into_mut(),
             Slot::Vacant(slot) => {
                 slot.insert(SampleIssuer::new(issuer).ok_or("no key pair can be made for this issuer")?)
             }
         };
         let SampleToken { token, certificate } =
-            sample.token(issuer, claims, self.now).ok_or("no token can be made of these claims")?;
-        Ok(Credentials { token: Some(token), certificate, keys: Some((issuer.id.to_string(), sample.keys())) })
+            signer.token(issuer, claims, self.now).ok_or("no token can be made from these claims")?;
+        Ok(Credentials { token: Some(token), certificate, keys: Some((issuer.id.to_string(), signer.keys())) })
     }
 
-    /// Judges a case whose caller shows `credentials`.
-    pub(super) fn judge_with(&mut self, case: &Case, credentials: &Credentials) -> Outcome {
+    /// Decides on a case whose caller has `credentials`.
+    pub(super) fn decide_with(&mut self, case: &Case, credentials: &Credentials) -> Outcome {
         let mut keys = Keys { sets: self.keys.clone(), missing: None };
         keys.sets.extend(credentials.keys.clone());
         let mut headers: Headers = case.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
@@ -226,8 +228,8 @@ impl Offline {
         let method = case.method.clone().unwrap_or_else(|| "GET".to_owned());
         let client = case.facts_of_client();
         let mut trail = Trail::new(self.now, "offline", &method).with_notes();
-        let (mut deny_list, mut used_proofs) = (NobodyDenied::default(), AlwaysFirst::default());
-        let mut introspector = NobodyAsks::default();
+        let (mut deny_list, mut used_proofs) = (EmptyDenyList::default(), NoUsedProofs::default());
+        let mut introspector = NoIntrospector::default();
         let mut environment = Environment {
             now: self.now,
             clock: &|| self.now,
@@ -254,12 +256,14 @@ impl Offline {
             certificate: credentials.certificate,
         };
         let decision = self.gateway.decide(head, &mut environment, &mut trail);
-        if deny_list.asked {
-            trail.note(Step::Identify, || "the deny list was not asked: nobody counts as revoked here".to_owned());
-        }
-        if used_proofs.asked {
+        if deny_list.was_read {
             trail.note(Step::Identify, || {
-                "whether the proof was used before was not asked: it counts as new here".to_owned()
+                "the deny-list was not read: every token counts as not revoked here".to_owned()
+            });
+        }
+        if used_proofs.was_read {
+            trail.note(Step::Identify, || {
+                "the record of used proofs was not read: the proof counts as new here".to_owned()
             });
         }
         let of_client = missing::of_client(&self.policy, case, &client, &mut trail);

@@ -1,5 +1,5 @@
-//! All that the tool prints goes through here. Policies, logs and tokens are written by others, and a terminal obeys what
-//! stands in them: characters that steer it, or that show a text as another one, are printed as escapes.
+//! All output of the tool. Policies, logs and tokens come from others and may have characters that control a terminal
+//! or disguise a text. Such characters are printed as escapes.
 
 use std::borrow::Cow;
 use std::fmt::{Display, Write as _};
@@ -26,26 +26,26 @@ pub(super) fn indented_json(value: &Value) {
     print(std::io::stdout(), &escaped_json(&format!("{value:#}")));
 }
 
-/// Prints a line, and ends the tool where nobody reads any more, as in `fastgate diff … | head`: exit code 2, since what it
-/// has found was not said.
+/// Prints a line. Exits with code 2 if the output is closed, as in `fastgate diff … | head`, because not all findings
+/// were printed.
 fn print(mut to: impl std::io::Write, line: &str) {
     if writeln!(to, "{line}").is_err() {
         std::process::exit(2);
     }
 }
 
-/// One line of text: `\n` for a line break, `\u{1b}` for a character that steers a terminal.
+/// One line of text: `\n` for a line break, `\u{1b}` for a character that controls a terminal.
 fn escaped(text: &str) -> Cow<'_, str> {
-    replaced(text, steers, |character, into| into.extend(character.escape_default()))
+    replaced(text, is_control, |character, into| into.extend(character.escape_default()))
 }
 
-/// The same JSON, in which `\u202e` (RFC 8259 §7) stands for such a character. `text` is JSON: outside of its strings no
-/// such character stands but the line breaks between values.
+/// The same JSON, in which such characters are escaped as `\u202e` (RFC 8259 §7). `text` is JSON, so outside of strings
+/// the only such characters are the line breaks between values.
 fn escaped_json(text: &str) -> Cow<'_, str> {
-    let hidden = |character| character != '\n' && steers(character);
+    let hidden = |character| character != '\n' && is_control(character);
     replaced(text, hidden, |character, into| {
         for unit in character.encode_utf16(&mut [0; 2]) {
-            let _ = write!(into, "\\u{unit:04x}"); // a String takes whatever is written
+            let _ = write!(into, "\\u{unit:04x}"); // writing to a String cannot fail
         }
     })
 }
@@ -61,9 +61,9 @@ fn replaced(text: &str, which: impl Fn(char) -> bool, write: impl Fn(char, &mut 
     Cow::Owned(escaped)
 }
 
-/// Whether a character steers a terminal (C0, DEL, C1), the direction of a text (Unicode Standard Annex #9), or is not to
-/// be seen at all.
-fn steers(character: char) -> bool {
+/// Whether a character controls a terminal (C0, DEL, C1) or the direction of a text (Unicode Standard Annex #9), or is
+/// invisible.
+fn is_control(character: char) -> bool {
     character.is_control()
         || matches!(
             character,
@@ -74,7 +74,7 @@ fn steers(character: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{escaped, escaped_json, steers};
+    use super::{escaped, escaped_json, is_control};
     use serde_json::{Value, json};
 
     /// Clears a screen, sets a title, the same by C1, ends a line, turns a text around, isolates it, hides.
@@ -82,8 +82,8 @@ mod tests {
         "a\u{1b}[2Jb\u{1b}]0;t\u{7}c\u{9b}2Jd\r\ne\u{202e}f\u{2066}g\u{7f}h\u{200b}i\u{e0041}j\u{61c}";
 
     #[test]
-    fn what_steers_a_terminal_is_printed_as_an_escape() {
-        assert!(!escaped(HOSTILE).contains(steers));
+    fn what_controls_a_terminal_is_printed_as_an_escape() {
+        assert!(!escaped(HOSTILE).contains(is_control));
         assert_eq!(escaped("a\u{1b}[2J\n\u{202e}b"), "a\\u{1b}[2J\\n\\u{202e}b");
         for plain in ["", "Bestellungen für Köln → 注文 ✓ שלום", "a\\u{1b}\"'`"] {
             assert_eq!(escaped(plain), plain);
@@ -95,7 +95,7 @@ mod tests {
         let value = json!({ HOSTILE: [HOSTILE, "Köln", "a\\u{1b}"], "b": { "c": "\u{10ffff}" } });
         for text in [value.to_string(), format!("{value:#}")] {
             let printed = escaped_json(&text);
-            assert!(!printed.replace('\n', "").contains(steers), "{printed}");
+            assert!(!printed.replace('\n', "").contains(is_control), "{printed}");
             assert_eq!(serde_json::from_str::<Value>(&printed).ok(), Some(value.clone()), "{printed}");
             assert_eq!(printed.lines().count(), text.lines().count());
         }

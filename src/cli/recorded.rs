@@ -1,4 +1,4 @@
-//! Log lines as requests that can be judged again, and what they say became of these requests.
+//! Log lines as requests that can be judged again, and the verdicts that they record.
 
 use fastgate::identity::sample_token::{accepted, put};
 use fastgate::policy::{Access, Policy, Route};
@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::offline::Case;
 
-/// What is read of a log line.
+/// The members of a log line that are read.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Line {
     pub(super) time: UnixTime,
@@ -27,19 +27,19 @@ pub(super) struct Line {
     pub(super) recorded: Recorded,
 }
 
-/// Who called, as far as the line says.
+/// The caller, as far as the line says.
 pub(super) enum Caller<'line> {
     Known {
         subject: &'line str,
         issuer: &'line str,
     },
     WithoutToken,
-    /// The code by which the token, or the proof beside it, was refused.
+    /// The code of the refusal of the token, or of its proof of possession.
     WithBadToken(&'line str),
-    NotLookedAt,
+    NotRead,
 }
 
-/// What a policy makes of a line.
+/// The decision of a policy on a line.
 pub(super) struct Judged {
     /// `forwarded` or the code of the refusal.
     pub(super) verdict: String,
@@ -49,16 +49,16 @@ pub(super) struct Judged {
     facts: Option<Recorded>,
 }
 
-/// What no policy takes for a token: two dots, and nothing between them.
+/// A token that every policy refuses: two dots with empty parts.
 const BAD_TOKEN: &str = "..";
-/// The code by which it is refused.
+/// The code of its refusal.
 const BAD_TOKENS_CODE: &str = "token-malformed";
 
-/// Why a line is not judged that does not say what was asked.
-const NO_LOG_LINE: &str = "no log line of a request with a canonical path";
+/// The reason for a line without a request in canonical form.
+const NO_LOG_LINE: &str = "it is not a log line of a request with a canonical path";
 
 impl Line {
-    /// Reads one line of a log. A log may hold anything: what no edge writes is an error, before anything is made of it.
+    /// Reads one line of a log. Lines that no edge writes are errors.
     ///
     /// # Errors
     /// Why the line cannot be judged again.
@@ -81,7 +81,7 @@ impl Line {
             code if ["credentials-", "token-", "proof-"].iter().any(|kind| code.starts_with(kind)) => {
                 Caller::WithBadToken(code)
             }
-            _ => Caller::NotLookedAt,
+            _ => Caller::NotRead,
         }
     }
 
@@ -90,14 +90,14 @@ impl Line {
         find_for(policy, &CanonicalPath::parse(self.recorded.path.as_bytes()).ok()?, &self.method).ok()
     }
 
-    /// Whether the caller's token was bound, as far as the line says: outright, or by what became of it on a route of `old`
-    /// that takes no other.
+    /// Whether the caller's token was bound, as far as the line says: directly, or by the verdict on a route of `old`
+    /// that requires bound tokens.
     pub(super) fn bound(&self, old: &Policy) -> Option<bool> {
-        let asked = self.route(old).is_some_and(asks_binding);
-        self.recorded.bound.or_else(|| asked.then(|| self.verdict != "token-unbound"))
+        let requires = self.route(old).is_some_and(requires_binding);
+        self.recorded.bound.or_else(|| requires.then(|| self.verdict != "token-unbound"))
     }
 
-    /// The request, for both policies. Its token is one that `old` takes, since the caller's own was.
+    /// The request, for both policies. Its token is one that `old` accepts if it accepted the caller's own.
     pub(super) fn case(&self, old: &Policy) -> Case {
         let Recorded { path, query, content_length, client, .. } = &self.recorded;
         let target = if *query > 0 { format!("{path}?{}", "x".repeat(*query)) } else { path.clone() };
@@ -116,7 +116,7 @@ impl Line {
                 case.claims = Some(self.claims(subject, issuer, old));
             }
             Caller::WithBadToken(_) => case.token = Some(BAD_TOKEN.to_owned()),
-            Caller::WithoutToken | Caller::NotLookedAt => {}
+            Caller::WithoutToken | Caller::NotRead => {}
         }
         case
     }
@@ -125,7 +125,7 @@ impl Line {
         let mut claims = Map::new();
         claims.insert("sub".to_owned(), subject.into());
         if self.bound(old) == Some(true) {
-            // 32 bytes of zeros, in base64url: every binding is as good as any other.
+            // 32 bytes of zeros, in base64url: any binding will do.
             claims.insert("cnf".to_owned(), json!({ "x5t#S256": "A".repeat(43) }));
         }
         let Some(issuer) = old.issuers().find(|known| known.id == issuer) else { return claims };
@@ -144,27 +144,27 @@ impl Line {
         claims
     }
 
-    /// What the policy that wrote `trail` makes of this line.
+    /// The decision in `trail`, which a policy wrote for this line.
     pub(super) fn judged(&self, trail: Trail) -> Judged {
         let Trail { verdict, cause, route, subject, recorded: facts, .. } = trail;
         match self.caller() {
             Caller::WithBadToken(code) if verdict == BAD_TOKENS_CODE => {
-                let cause = Some(format!("the token was refused then ({code})"));
+                let cause = Some(format!("the token was refused when it was logged ({code})"));
                 Judged { verdict: code.to_owned(), cause, route, subject, facts }
             }
             _ => Judged { verdict: verdict.to_owned(), cause, route, subject, facts },
         }
     }
 
-    /// Where what the old policy makes of this line is not what the line says became of it.
+    /// Why the decision of the old policy contradicts the line; `None` if it does not.
     pub(super) fn contradiction(&self, old: &Judged) -> Option<String> {
-        // What became of it behind the edge is no decision of a policy.
-        let said = if self.verdict.starts_with("origin-") { "forwarded" } else { &self.verdict };
-        if old.verdict != said {
-            return Some(format!("the old policy gives {} here, the log says {said}", old.verdict));
+        // A failure of the origin is not a decision of a policy.
+        let logged_verdict = if self.verdict.starts_with("origin-") { "forwarded" } else { &self.verdict };
+        if old.verdict != logged_verdict {
+            return Some(format!("the old policy gives {}, the log says {logged_verdict}", old.verdict));
         }
-        let nothing = Recorded::default();
-        let (found, logged) = (old.facts.as_ref().unwrap_or(&nothing), &self.recorded);
+        let empty = Recorded::default();
+        let (found, logged) = (old.facts.as_ref().unwrap_or(&empty), &self.recorded);
         let differing = [
             ("subjects", old.subject != self.subject),
             ("client ids", found.client_id != logged.client_id),
@@ -173,11 +173,11 @@ impl Line {
             ("groups", found.groups != logged.groups),
         ];
         let (member, _) = differing.into_iter().find(|(_, differs)| *differs)?;
-        Some(format!("the old policy finds other {member} here than the log says"))
+        Some(format!("the old policy finds other {member} than the log says"))
     }
 }
 
-/// Whether `route` takes bound tokens alone.
-pub(super) fn asks_binding(route: &Route) -> bool {
+/// Whether `route` accepts only bound tokens.
+pub(super) fn requires_binding(route: &Route) -> bool {
     route.require_bound && matches!(route.access, Access::Authenticated { .. })
 }

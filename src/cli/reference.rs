@@ -1,5 +1,5 @@
-//! `fastgate reference`, which `--help` does not list: what the code knows of itself, as JSON, for the pages in
-//! `docs/reference/`. `dev/reference` writes them.
+//! `fastgate reference`, which `--help` does not list: the commands, the log line and the problem types as JSON.
+//! `dev/reference` makes pages in `docs/reference/` from it.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! `fastgate revoke`: entries of the deny-list, under the very keys by which the edge looks for them.
+//! `fastgate revoke`: makes entries of the deny-list, under the keys by which the edge looks them up.
 
 use std::process::ExitCode;
 
@@ -9,8 +9,8 @@ use serde_json::json;
 
 use super::printer;
 
-/// What is to be refused, and for how long. TIME is seconds since 1970, or a time from now: `+90s`, `+30m`, `+8h`, `+7d`,
-/// `-1h`.
+/// The tokens to refuse, and for how long. TIME is seconds since 1970, or a time from now: `+90s`, `+30m`, `+8h`,
+/// `+7d`, `-1h`.
 #[derive(Args)]
 #[command(group(ArgGroup::new("mark").required(true).args(["jti", "sid", "sub"])))]
 pub(super) struct Revocation {
@@ -26,10 +26,10 @@ pub(super) struct Revocation {
     /// The tokens of one subject that were issued up to and in the second of `--not-before`.
     #[arg(long)]
     sub: Option<String>,
-    /// Tokens of the subject that were issued after the second of this moment are good; now, if nothing else is said.
+    /// Tokens of the subject that were issued after the second of this moment stay valid; the current time by default.
     #[arg(long, value_name = "TIME", conflicts_with_all = ["jti", "sid"], allow_hyphen_values = true)]
     not_before: Option<String>,
-    /// How long the entry is needed: at least as long as the tokens that it refuses would be valid.
+    /// When the entry ends: not before the tokens that it refuses expire.
     #[arg(long, value_name = "TIME", default_value = "+30d")]
     until: String,
 }
@@ -61,7 +61,7 @@ fn entry(revocation: &Revocation, now: UnixTime) -> Result<(String, Entry), Stri
         (RevocationClaim::Subject, &revocation.sub),
     ];
     let named = marks.into_iter().find_map(|(kind, value)| value.as_ref().map(|value| (kind, value)));
-    let (kind, value) = named.ok_or("one of --jti, --sid and --sub says what is to be refused")?;
+    let (kind, value) = named.ok_or("give one of --jti, --sid and --sub")?;
     let not_before = match (&revocation.not_before, kind) {
         (_, RevocationClaim::Token | RevocationClaim::Session) => None,
         (None, RevocationClaim::Subject) => Some(now),
@@ -69,15 +69,15 @@ fn entry(revocation: &Revocation, now: UnixTime) -> Result<(String, Entry), Stri
     };
     let until = moment(&revocation.until, now)?;
     if until <= now {
-        return Err(format!("--until {}: an entry that is over refuses nothing", revocation.until));
+        return Err(format!("--until {}: the time is past, so the entry would refuse nothing", revocation.until));
     }
     Ok((RevocationKey::new(kind, &revocation.issuer, value).store_key(), Entry { until, not_before }))
 }
 
-/// A moment: seconds since the epoch, or a distance from now.
+/// Parses a time: seconds since the epoch, or an offset from now.
 fn moment(text: &str, now: UnixTime) -> Result<UnixTime, String> {
     let fault = || format!("{text}: not a time; write seconds since 1970, or a time from now like +8h, +7d or -1h");
-    let distance = |text: &str| {
+    let offset = |text: &str| {
         let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
         let seconds = match unit {
             "s" => 1,
@@ -89,9 +89,9 @@ fn moment(text: &str, now: UnixTime) -> Result<UnixTime, String> {
         number.parse::<u32>().ok().map(|number| u64::from(number) * seconds)
     };
     let found = match (text.strip_prefix('+'), text.strip_prefix('-')) {
-        (Some(later), _) => distance(later).map(|seconds| now.plus(seconds)),
+        (Some(later), _) => offset(later).map(|seconds| now.plus(seconds)),
         (_, Some(earlier)) => {
-            distance(earlier).map(|seconds| UnixTime::from_seconds(now.seconds().saturating_sub(seconds)))
+            offset(earlier).map(|seconds| UnixTime::from_seconds(now.seconds().saturating_sub(seconds)))
         }
         _ => text.parse().ok().map(UnixTime::from_seconds),
     };

@@ -1,5 +1,5 @@
-//! Requests and responses: what arrives is received without being interpreted by the SDK, what was granted is forwarded
-//! byte for byte, and responses are sent with the fields that the library decided on.
+//! Requests and responses. Requests are received without being interpreted by the SDK and forwarded exactly as granted;
+//! responses are sent with the fields that the library decided on.
 
 pub(super) mod body;
 pub(super) mod client;

@@ -1,4 +1,4 @@
-//! The log line. A log endpoint that is missing or full changes nothing for the request.
+//! The log line. A missing or full log endpoint has no effect on the request.
 
 use std::io::Write as _;
 

@@ -1,4 +1,5 @@
-//! The storage traits of the library's ports, each implemented with one product of the platform. Nothing is decided here.
+//! The storage traits of the library's ports, each implemented with one product of the platform. These implementations
+//! decide nothing.
 
 pub(super) mod acls;
 mod backend;

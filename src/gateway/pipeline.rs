@@ -1,5 +1,5 @@
-//! The steps of the pipeline, a method each. A method calls the module of its step and records the outcome; it decides
-//! nothing itself.
+//! The steps of the pipeline, one method each. A method calls the module of its step and records the outcome; it
+//! decides nothing itself.
 
 use super::{Decision, Environment, refuse};
 use crate::authorize::{Permit, authorize, check_shadow};
@@ -29,7 +29,7 @@ pub(super) struct Pipeline<'run, 'outside> {
     trail: &'run mut Trail,
     /// The edits of the response, whether it comes from the origin or from the edge.
     response: ResponseFields,
-    /// The scheme that a challenge asks for.
+    /// The scheme that a challenge names.
     scheme: Scheme,
 }
 
@@ -82,14 +82,14 @@ impl<'run, 'outside> Pipeline<'run, 'outside> {
             if let Some(error) = refused {
                 would_refuse(trail, error);
             }
-            trail.note(Step::Place, || format!("place \"{}\" was asked", place.name));
+            trail.note(Step::Place, || format!("place \"{}\" was checked", place.name));
         })?;
         self.timed(Step::Place);
         Ok(admitted)
     }
 
-    /// The flood limit, which is counted before a token is read. It counts preflights, documents of the edge and requests
-    /// without a route as well: together, if it counts by route.
+    /// The flood limit, which is counted before a token is read. It counts preflights, documents of the edge and
+    /// requests without a route as well: together, if it counts by route.
     pub(super) fn flood(&mut self, route: Option<&Route>, target: &Target) -> Result<(), Refusal> {
         let Some(limit) = &self.edge.flood_limit else { return Ok(()) };
         let parts = KeyParts {
@@ -123,7 +123,7 @@ impl<'run, 'outside> Pipeline<'run, 'outside> {
         }
         self.timed(Step::Identify);
         let caller = match identified {
-            // A bad token on a route where it is optional costs the caller its identity and nothing else.
+            // A bad token on a route where a token is optional makes the caller anonymous and has no other effect.
             Err(error) if admitted.route().access == Access::Optional => {
                 self.trail.credentials_ignored = Some(Refusal::from(error).code());
                 Caller::Anonymous
@@ -134,7 +134,7 @@ impl<'run, 'outside> Pipeline<'run, 'outside> {
             self.trail.identify(identity);
         }
         self.trail.note(Step::Identify, || match &caller {
-            Caller::Anonymous => "nobody in particular".to_owned(),
+            Caller::Anonymous => "an anonymous caller".to_owned(),
             Caller::Known(identity) => format!("\"{}\" of issuer \"{}\"", identity.subject(), identity.issuer_id()),
         });
         Ok(caller)
@@ -247,7 +247,7 @@ impl<'run, 'outside> Pipeline<'run, 'outside> {
     }
 }
 
-/// Records the outcome of a limit; returns the quota that the caller is told of, if any.
+/// Records the outcome of a limit; returns the quota for the response, if any.
 fn record_count(trail: &mut Trail, limit: &Limit, outcome: Result<Outcome, ThrottleError>) -> Option<Quota> {
     match outcome {
         Ok(Outcome::Counted(quota)) => {

@@ -83,7 +83,8 @@ impl Published {
     }
 }
 
-/// The path on which the edge publishes the metadata of the resource of `policy` (RFC 9728 §3.1), encoded as in the URL.
+/// The path on which the edge publishes the metadata of the resource of `policy` (RFC 9728 §3.1), encoded as in the
+/// URL.
 #[must_use]
 pub fn metadata_path(policy: &Policy) -> String {
     format!("{WELL_KNOWN}{}", split(&policy.edge().resource).1)
@@ -97,7 +98,7 @@ fn split(url: &str) -> (&str, &str) {
     (site, if path == "/" { "" } else { path })
 }
 
-/// RFC 9728 §2. An empty list is left out, as §3.2 asks.
+/// RFC 9728 §2. An empty list is left out (§3.2).
 fn document(policy: &Policy) -> Map<String, Value> {
     let servers: Vec<&str> = policy.issuers().map(|issuer| issuer.issuer.as_str()).collect();
     let mut scopes = BTreeSet::new();

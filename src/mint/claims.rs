@@ -1,4 +1,4 @@
-//! What the identity header says: `docs/concepts/identity-header.md` as Rust types.
+//! The claims of the identity header: `docs/concepts/identity-header.md` as Rust types.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -32,7 +32,7 @@ pub struct EdgeClaims<'request> {
     rctx: Requester<'request>,
 }
 
-/// What is being done.
+/// The transaction context: the request.
 #[derive(Clone, Debug, Serialize)]
 struct Transaction<'request> {
     route: &'request str,
@@ -43,12 +43,12 @@ struct Transaction<'request> {
     query: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     content_digest: Option<&'request str>,
-    /// Whether this is the opening handshake of a WebSocket, which any other GET of the path is not. Absent if not.
+    /// Whether this is the opening handshake of a WebSocket, as opposed to another GET of the path. Absent if not.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     websocket: bool,
 }
 
-/// By whom, and from where.
+/// The requester context: the caller and the client.
 #[derive(Clone, Debug, Serialize)]
 struct Requester<'request> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -58,7 +58,7 @@ struct Requester<'request> {
     /// `exp` of the caller's token.
     #[serde(skip_serializing_if = "Option::is_none")]
     token_exp: Option<UnixTime>,
-    /// What the caller's token is bound to, and the caller has shown to hold.
+    /// The key or certificate that the caller's token is bound to. The caller has proved that it holds it.
     #[serde(skip_serializing_if = "Option::is_none")]
     cnf: Option<&'request Binding>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -78,17 +78,17 @@ struct Requester<'request> {
 /// What the identity header is minted from: the evidence of every step before.
 #[derive(Clone, Copy, Debug)]
 pub struct About<'request> {
-    /// Who signs.
+    /// The edge that signs.
     pub edge: &'request Edge,
     /// The caller and the route that it may use.
     pub cleared: &'request Cleared<'request>,
     /// The request as the origin receives it.
     pub target: &'request OriginTarget,
-    /// The body, read as far as the route asks.
+    /// The body, read as far as the route requires.
     pub body: &'request CheckedBody,
     /// The client.
     pub client: &'request Client,
-    /// When.
+    /// The time at which the header is signed.
     pub now: UnixTime,
     /// The request id.
     pub request_id: &'request str,

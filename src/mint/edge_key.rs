@@ -1,5 +1,5 @@
-//! One signing key of the edge, and the two ways in which it vouches: by its own signature, which anybody can check, or by
-//! a MAC under a key that it derives for one origin.
+//! One signing key of the edge. It signs in two ways: by its own signature, which is verified with its public half, or
+//! by a MAC under a key that it derives for one origin.
 
 use std::sync::OnceLock;
 
@@ -18,16 +18,17 @@ use crate::secret::Secret;
 /// `typ` of the signed header (draft-ietf-oauth-transaction-tokens).
 pub const TOKEN_TYPE: &str = "txntoken+jwt";
 
-/// What the key of an origin is derived for, in front of its audience.
+/// The purpose from which the key of an origin is derived; the audience follows it.
 const ORIGIN_KEY_PURPOSE: &str = "Fastgate-Identity HS256 ";
 
-/// A private key on P-256. Whether its halves belong together is looked at when it is first used to sign or published:
-/// that takes a multiple of the curve's generator, for which `p256` makes tables of its own in every new sandbox (1.5 ms),
-/// and where every origin has a key of its own nobody needs it.
+/// A private key on P-256. Whether its halves belong together is checked when it first signs or is first published. The
+/// check takes a multiple of the curve's generator, for which `p256` makes tables in every new sandbox (1.5 ms), and it
+/// is not needed if every origin has a key of its own.
 pub(super) struct EdgeKey {
     secret: Secret<[u8; 32]>,
     signing: OnceLock<Option<SigningKey>>,
-    /// What the keys of origins are derived from: HKDF-Extract of the private key (RFC 5869 §2.2).
+    /// The pseudorandom key from which the keys of origins are derived: HKDF-Extract of the private key (RFC 5869
+    /// §2.2).
     origins: Secret<[u8; 32]>,
     /// RFC 7638 thumbprint.
     id: String,
@@ -37,7 +38,7 @@ pub(super) struct EdgeKey {
 }
 
 impl EdgeKey {
-    /// Reads a private EC key (RFC 7518 §6.2.2); nothing where it does not have the form of one on P-256.
+    /// Reads a private EC key (RFC 7518 §6.2.2); `None` if it does not have the form of a key on P-256.
     pub(super) fn read(jwk: &Map<String, Value>) -> Option<Self> {
         let text = |name: &str| jwk.get(name).and_then(Value::as_str);
         let fits = |name: &str, value: &str| jwk.get(name).is_none_or(|given| given == value);
@@ -49,7 +50,7 @@ impl EdgeKey {
         Some(Self::of(octets("d")?, text("x")?, text("y")?))
     }
 
-    /// A new key, by the platform's randomness; `None` if it has none.
+    /// A new key from the platform's randomness; `None` if the platform gives none.
     pub(super) fn generate() -> Option<Self> {
         let signing = SigningKey::try_generate().ok()?;
         let point = signing.verifying_key().to_sec1_point(false);
@@ -70,7 +71,7 @@ impl EdgeKey {
         Self { secret: Secret::new(secret), signing: OnceLock::new(), origins, id, public, headers }
     }
 
-    /// Whether it can sign, and what it signs is what the public half verifies.
+    /// Whether it can sign such that the public half verifies the signature.
     pub(super) fn is_sound(&self) -> bool {
         self.signing().is_some()
     }
@@ -93,7 +94,7 @@ impl EdgeKey {
         self.secret.expose()
     }
 
-    /// The public half as a JWK (RFC 7517 §4), for everybody.
+    /// The public half as a JWK (RFC 7517 §4).
     pub(super) const fn public(&self) -> &Value {
         &self.public
     }
@@ -107,13 +108,13 @@ impl EdgeKey {
         jwk
     }
 
-    /// The key of the origin with this audience as a JWK (RFC 7518 §6.4), for that origin alone.
+    /// The key of the origin with this audience as a JWK (RFC 7518 §6.4), for that origin only.
     pub(super) fn origin_key(&self, audience: &str) -> Value {
         let key = URL_SAFE_NO_PAD.encode(self.derived_for(audience).expose());
         json!({ "kty": "oct", "alg": "HS256", "use": "sig", "kid": self.id, "k": key })
     }
 
-    /// The claims as a JWS in compact form (RFC 7515 §7.1), by the algorithm of the origin that is to read it.
+    /// The claims as a JWS in compact form (RFC 7515 §7.1), signed by the algorithm that `origin` requires.
     pub(super) fn sign(&self, origin: &Origin, claims: &impl Serialize) -> Option<String> {
         let (_, header) = self.headers.iter().find(|(algorithm, _)| *algorithm == origin.algorithm)?;
         let payload = serde_json::to_vec(claims).ok()?;
@@ -135,7 +136,7 @@ impl EdgeKey {
         Some(token)
     }
 
-    /// HKDF-Expand (RFC 5869 §2.3): every audience has a key of its own, of which none tells anything about another.
+    /// HKDF-Expand (RFC 5869 §2.3): every audience has a key of its own, and no key reveals another.
     fn derived_for(&self, audience: &str) -> Secret<[u8; 32]> {
         Secret::new(expand(self.origins.expose(), &[ORIGIN_KEY_PURPOSE.as_bytes(), audience.as_bytes()]))
     }

@@ -1,4 +1,4 @@
-//! The result of the pipeline.
+//! The result of the pipeline for a request that is forwarded.
 
 use crate::headers::Headers;
 use crate::response::ResponseFields;
@@ -18,7 +18,7 @@ pub struct Grant {
 }
 
 impl Grant {
-    /// The backend to which it goes.
+    /// The backend that receives it.
     #[must_use]
     pub fn backend(&self) -> &str {
         &self.backend
@@ -36,7 +36,7 @@ impl Grant {
         &self.authority
     }
 
-    /// The canonical path, and the query behind a `?` where there is one: the bytes that were judged and signed.
+    /// The canonical path, and `?` and the query if there is one: the bytes that were authorized and signed.
     #[must_use]
     pub fn path_and_query(&self) -> &str {
         &self.path_and_query
@@ -53,19 +53,19 @@ impl Grant {
         self
     }
 
-    /// The longest body that is sent on, in bytes, where that is still to be measured on its way.
+    /// The longest body that is forwarded, in bytes, if its length must be measured while it is forwarded.
     #[must_use]
     pub const fn max_body(&self) -> Option<u64> {
         self.max_body
     }
 
-    /// Whether the connection is handed over to the origin as a WebSocket.
+    /// Whether the connection is passed to the origin as a WebSocket.
     #[must_use]
     pub const fn opens_websocket(&self) -> bool {
         self.opens_websocket
     }
 
-    /// Every field that the origin receives, `Host` among them; the platform adds what frames the body.
+    /// Every field that the origin receives, including `Host`. The platform adds the fields that frame the body.
     #[must_use]
     pub const fn headers(&self) -> &Headers {
         &self.headers

@@ -1,5 +1,5 @@
-//! The edge's own keys: private EC keys on P-256 as a JWK Set, kept in the Secret Store. The first signs; all are
-//! published, so that a new key can be known before it is used and an old one as long as its signatures live.
+//! The edge's own keys: private EC keys on P-256 as a JWK Set in the Secret Store. The first key signs; all are
+//! published, so that origins know a new key before it is used, and an old key as long as its signatures are valid.
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -9,11 +9,11 @@ use crate::identity::dpop::Nonces;
 use crate::policy::Origin;
 use crate::strict_json;
 
-/// The edge's signing keys; never empty. Printing them shows none.
+/// The edge's signing keys; never empty. `Debug` prints none of them.
 pub struct SigningKeys {
     signing: EdgeKey,
     others: Vec<EdgeKey>,
-    /// Nonces by keys that every POP derives from these alike.
+    /// Nonces under keys that every POP derives from these keys in the same way.
     nonces: Nonces,
 }
 
@@ -23,14 +23,14 @@ impl std::fmt::Debug for SigningKeys {
     }
 }
 
-/// Why the signing keys cannot be used. Says where, never what stands there.
+/// Why the signing keys cannot be used. It names the position of the fault, never the content.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SigningKeysError {
-    /// Not a JSON object with a list `keys`.
+    /// The text is not a JSON object with a list `keys`.
     #[error("is not a JWK Set: a JSON object with a list \"keys\"")]
     Malformed,
     /// The list is empty.
-    #[error("holds no key")]
+    #[error("has no key")]
     Empty,
     /// A key is not a private EC key on P-256 whose halves belong together.
     #[error("keys[{index}] is not a private EC key on P-256 (make one with `fastgate keys new`)")]
@@ -41,11 +41,11 @@ pub enum SigningKeysError {
 }
 
 impl SigningKeys {
-    /// Reads the private JWK Set of the Secret Store. Whether the halves of each key belong together is left to
-    /// [`checked`](Self::checked); one whose halves do not never signs and is never published.
+    /// Reads the private JWK Set of the Secret Store. [`checked`](Self::checked) checks whether the halves of each key
+    /// belong together; a key whose halves do not never signs and is never published.
     ///
     /// # Errors
-    /// A [`SigningKeysError`] when any of the keys cannot be used: a key that was meant to sign must not be passed over.
+    /// A [`SigningKeysError`] if any of the keys cannot be used: a key that was meant to sign must not be skipped.
     pub fn parse(json: &[u8]) -> Result<Self, SigningKeysError> {
         let document = strict_json::parse_object(json).map_err(|_| SigningKeysError::Malformed)?;
         let Some(Value::Array(entries)) = document.get("keys") else {
@@ -64,10 +64,10 @@ impl SigningKeys {
         Self { signing, others, nonces }
     }
 
-    /// The same keys, where the halves of each belong together.
+    /// The same keys, if the halves of each belong together.
     ///
     /// # Errors
-    /// [`SigningKeysError::Unusable`] for the first that is none on the curve, or whose halves are those of two keys.
+    /// [`SigningKeysError::Unusable`] for the first key that is not on the curve, or whose halves belong to two keys.
     pub fn checked(self) -> Result<Self, SigningKeysError> {
         let unsound = self.iter().position(|key| !key.is_sound());
         match unsound {
@@ -76,20 +76,20 @@ impl SigningKeys {
         }
     }
 
-    /// A fresh set of one key.
+    /// A new set of one key; `None` if the platform gives no randomness.
     #[must_use]
     pub fn generate() -> Option<Self> {
         Some(Self::of(EdgeKey::generate()?, Vec::new()))
     }
 
-    /// The public halves as a JWK Set (RFC 7517 §5); nothing where a key's halves do not belong together.
+    /// The public halves as a JWK Set (RFC 7517 §5); `None` if the halves of a key do not belong together.
     #[must_use]
     pub fn published(&self) -> Option<String> {
         self.iter().all(EdgeKey::is_sound).then(|| self.set(|key| key.public().clone()))
     }
 
-    /// The keys that the origin with this audience shares with the edge, as a JWK Set: what it needs to check headers by
-    /// HS256, and what nobody else may have.
+    /// The keys that the origin with this audience shares with the edge, as a JWK Set: it needs them to verify headers
+    /// signed by HS256, and must keep them secret.
     #[must_use]
     pub fn origin_keys(&self, audience: &str) -> String {
         self.set(|key| key.origin_key(audience))
@@ -100,7 +100,7 @@ impl SigningKeys {
         &self.nonces
     }
 
-    /// Signs the claims with the first key, by the algorithm of the origin that they are for.
+    /// Signs the claims with the first key, by the algorithm that `origin` requires.
     pub(super) fn sign(&self, origin: &Origin, claims: &impl Serialize) -> Option<String> {
         self.signing.sign(origin, claims)
     }

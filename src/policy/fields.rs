@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::fault::{Fault, Faults};
 use super::json_form::objects;
-use crate::headers::{Headers, is_edited_in_answers, is_field_name, is_seen_by_rules};
+use crate::headers::{Headers, is_editable_in_responses, is_field_name, is_visible_to_rules};
 
 objects!(FieldEditsDocument, AcceptsDocument);
 
@@ -77,12 +77,12 @@ pub struct Accepts {
 impl FieldEdits {
     /// Edits of the fields of requests.
     pub(super) fn of_requests(document: FieldEditsDocument, at: Arguments<'_>, faults: &mut Faults) -> Self {
-        Self::read(document, is_seen_by_rules, at, faults)
+        Self::read(document, is_visible_to_rules, at, faults)
     }
 
     /// Edits of the fields of responses.
     pub(super) fn of_responses(document: FieldEditsDocument, at: Arguments<'_>, faults: &mut Faults) -> Self {
-        Self::read(document, is_edited_in_answers, at, faults)
+        Self::read(document, is_editable_in_responses, at, faults)
     }
 
     fn read(document: FieldEditsDocument, is_open: fn(&str) -> bool, at: Arguments<'_>, faults: &mut Faults) -> Self {
@@ -122,7 +122,7 @@ impl Accepts {
         for (index, name) in document.required_headers.iter().enumerate() {
             let at = format_args!("{at}.required_headers[{index}]");
             faults.add_if(!is_field_name(name), at, Fault::NotAFieldName);
-            faults.add_if(!is_seen_by_rules(name), at, Fault::ReservedField { name: name.clone() });
+            faults.add_if(!is_visible_to_rules(name), at, Fault::ReservedField { name: name.clone() });
         }
         Self {
             max_body: document.max_body,

@@ -10,7 +10,7 @@ use super::claim_path::{ClaimName, ClaimPath};
 use super::fault::{Fault, Faults};
 use super::json_form::{objects, strict, strings};
 use super::names::read_section;
-use crate::headers::{is_field_name, is_seen_by_rules};
+use crate::headers::{is_field_name, is_visible_to_rules};
 use crate::time::Seconds;
 
 objects!(LimitDocument, ErlDocument);
@@ -203,7 +203,7 @@ impl Limit {
                 let at = format!("{at}.cost_from.header");
                 faults.add_if(!is_field_name(&name), &at, Fault::NotAFieldName);
                 // A field that rules never see would leave every request at its usual cost.
-                faults.add_if(!is_seen_by_rules(&name), &at, Fault::ReservedField { name: name.clone() });
+                faults.add_if(!is_visible_to_rules(&name), &at, Fault::ReservedField { name: name.clone() });
                 cost.header = Some(name.to_ascii_lowercase());
             }
             Some(CostSource::Claim(name)) => {

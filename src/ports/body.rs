@@ -1,12 +1,12 @@
-//! The body of a request as a shadow policy knows it: not at all. A body can be read once, and that is for the live
-//! policy.
+//! The body of a request for a shadow policy, which cannot read it: a body can be read once, and the live policy reads
+//! it.
 
 use crate::content::{Body, ContentError};
 
-/// A body that is not read: nothing but its announced length is known.
+/// A body that is not read. Only its announced length is known.
 #[derive(Clone, Copy, Debug)]
 pub struct UnreadBody {
-    /// `Content-Length`, where there is one.
+    /// `Content-Length`, if there is one.
     pub announced: Option<u64>,
 }
 
@@ -20,7 +20,7 @@ impl UnreadBody {
 }
 
 impl Body for UnreadBody {
-    /// A digest of nothing: what a shadow policy signs is sent nowhere.
+    /// A placeholder for the digest: what a shadow policy signs is never sent.
     fn sha256(&mut self, most: u64) -> Result<[u8; 32], ContentError> {
         self.fits(most).map(|()| [0; 32])
     }

@@ -1,6 +1,7 @@
-//! Counts: exact ones of this POP in its cache, and the platform's estimates. An exact count is changed by one request at
-//! a time, which holds a lease that is never filled; the count itself stands under a key of its own. A count never falls
-//! within its window, so that a request that comes too late need not wait to hear it.
+//! Counters: exact ones in the cache of this POP, and the platform's estimates. An exact count has a mutex made of
+//! request collapsing: the lease is never filled, so the right to fill it passes from request to request. The holder
+//! reads the count, writes the new one under a key of its own and releases the lease. A count never falls within its
+//! window, so a request over the limit is refused without waiting for the lease.
 
 use std::time::Duration;
 
@@ -10,9 +11,9 @@ use crate::policy::limits::{CounterDocument, Limit};
 use crate::throttle::{Counter, CounterUnreachable, Taken, Window};
 use crate::time::UnixTime;
 
-/// How long a request waits for its turn at a count. A turn takes some tens of microseconds: a request that waits longer
-/// is one of a flood, and is told so.
-const PATIENCE: Duration = Duration::from_millis(300);
+/// How long a request waits for the lease of a count. A holder needs some tens of microseconds, so a request that waits
+/// longer is one of a flood and is refused.
+const LEASE_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// The counters of this POP.
 pub(super) struct Counters<'request> {
@@ -34,11 +35,11 @@ impl Counter for Counters<'_> {
 
 impl Counters<'_> {
     fn take_exactly(&self, limit: &Limit, key: &str, cost: u64) -> Result<Taken, StoreError> {
-        let (_, taken) = self.look(limit, key, cost)?;
+        let (_, taken) = self.read(limit, key, cost)?;
         if !taken.admitted {
             return Ok(taken);
         }
-        match self.scoped.lease(Space::CountLease, key.as_bytes(), PATIENCE, 0)? {
+        match self.scoped.lease(Space::CountLease, key.as_bytes(), LEASE_TIMEOUT, 0)? {
             Leased::Mine(lease) => {
                 let taken = self.count(limit, key, cost);
                 let released = lease.release();
@@ -50,14 +51,15 @@ impl Counters<'_> {
         }
     }
 
-    /// So many requests at once are too many, whatever the count says; if it is used up by now, that is the reason.
+    /// Refuses a request that did not get the lease in time: too many requests wait for it. If the limit is used up by
+    /// now, that is the reason given.
     fn queue_is_full(&self, limit: &Limit, key: &str, cost: u64) -> Result<Taken, StoreError> {
-        let (_, taken) = self.look(limit, key, cost)?;
+        let (_, taken) = self.read(limit, key, cost)?;
         Ok(Taken { admitted: false, queue_full: taken.admitted, ..taken })
     }
 
     fn count(&self, limit: &Limit, key: &str, cost: u64) -> Result<Taken, StoreError> {
-        let (window, taken) = self.look(limit, key, cost)?;
+        let (window, taken) = self.read(limit, key, cost)?;
         if taken.admitted {
             let lifetime = limit.window.as_u64().saturating_add(1);
             self.scoped.cache(Space::Count, key.as_bytes(), &Stored::note(window.to_record()), lifetime)?;
@@ -65,7 +67,7 @@ impl Counters<'_> {
         Ok(taken)
     }
 
-    fn look(&self, limit: &Limit, key: &str, cost: u64) -> Result<(Window, Taken), StoreError> {
+    fn read(&self, limit: &Limit, key: &str, cost: u64) -> Result<(Window, Taken), StoreError> {
         let window = match self.scoped.cached_note(Space::Count, key.as_bytes())? {
             None => None,
             Some(note) => {

@@ -1,5 +1,5 @@
-//! The deny-list in the KV store. What it said is kept in the memory of this sandbox and in the POP's cache, for the
-//! window of the issuer and not a second longer: it keeps the time at which the store was asked.
+//! The deny-list in the KV store. Its entries are kept in the memory of this sandbox and in the POP's cache, for the
+//! window of the issuer and not a second longer: the window begins when the store was read.
 
 use super::scoped::{Scoped, Space};
 use super::storage::Stored;
@@ -8,7 +8,7 @@ use crate::identity::deny_list::{CachedEntry, DenyList, DenyListMemory, DenyList
 /// The longest entry that is read, in bytes.
 const MAX_ENTRY_BYTES: usize = 1024;
 
-/// The deny-list as it is asked by one request.
+/// The deny-list for one request.
 pub(super) struct KvDenyList<'request> {
     pub(super) memory: &'request mut DenyListMemory,
     pub(super) scoped: Scoped<'request>,
@@ -23,7 +23,7 @@ impl DenyList for KvDenyList<'_> {
         let mut found = Vec::new();
         let mut unknown = Vec::new();
         for mark in marks {
-            match self.at_hand(mark, window) {
+            match self.cached(mark, window) {
                 Some(known) => found.extend(known.entry().map(|entry| (*mark, entry))),
                 None => unknown.push(*mark),
             }
@@ -31,13 +31,13 @@ impl DenyList for KvDenyList<'_> {
         if unknown.is_empty() {
             return Ok(found);
         }
-        let asked = self.scoped.now();
+        let read_at = self.scoped.now();
         let keys: Vec<String> = unknown.iter().map(RevocationKey::store_key).collect();
         let stored = self.scoped.kv_all(&keys, MAX_ENTRY_BYTES);
         let stored = stored.map_err(|error| DenyListUnavailable { cause: error.to_string() })?;
         for (mark, stored) in unknown.into_iter().zip(stored) {
             let entry = stored.map(|stored| Entry::parse(&stored.value));
-            self.remember(mark, CachedEntry::new(asked, entry), window);
+            self.remember(mark, CachedEntry::new(read_at, entry), window);
             found.extend(entry.map(|entry| (mark, entry)));
         }
         Ok(found)
@@ -45,7 +45,7 @@ impl DenyList for KvDenyList<'_> {
 }
 
 impl KvDenyList<'_> {
-    fn at_hand(&mut self, mark: &RevocationKey, window: u64) -> Option<CachedEntry> {
+    fn cached(&mut self, mark: &RevocationKey, window: u64) -> Option<CachedEntry> {
         let now = self.scoped.now();
         let known = self.memory.recall(mark, now).filter(|known| known.holds(now, window));
         if known.is_some() {

@@ -1,10 +1,10 @@
-//! Asks issuers about opaque tokens. Their responses are kept in the memory of this sandbox and in the POP's cache, under
-//! a digest; however many ask about one token at once, a lease lets one of them ask the issuer. A shadow policy asks only
-//! where it says so, and behind the response: the token of a live caller is not for every endpoint that is being tried.
+//! Asks issuers about opaque tokens (RFC 7662). Their responses are kept in the memory of this sandbox and in the POP's
+//! cache, under a digest. A lease lets one request at a time ask about a token. A shadow policy asks only if the policy
+//! says so, and after the response: tokens of live callers must not be sent to endpoints that are not in use yet.
 
 use std::time::Duration;
 
-use super::scoped::{ASKED_BEHIND_RESPONSE, Role, Scoped, Space};
+use super::scoped::{ASKED_AFTER_RESPONSE, Role, Scoped, Space};
 use super::storage::{Leased, Outgoing, Stored};
 use crate::identity::introspection::{
     IntrospectionKey, IntrospectionMemory, IntrospectionUnavailable, Introspector, MAX_RESPONSE_BYTES, authorization,
@@ -14,27 +14,27 @@ use crate::policy::{Introspection, Issuer};
 use crate::secret::Secret;
 use crate::time::UnixTime;
 
-/// How long a request waits for another one that asks about the same token.
-const PATIENCE: Duration = Duration::from_secs(8);
-/// How long it is remembered that an issuer failed to answer about a token, in seconds.
+/// How long a request waits for another request that asks about the same token.
+const LEASE_TIMEOUT: Duration = Duration::from_secs(8);
+/// How long a failure to introspect a token is remembered, in seconds.
 const FAILED: u64 = 1;
-/// How many questions of a shadow policy are asked behind one response.
+/// How many requests of a shadow policy are sent after one response.
 const MAX_POSTPONED: usize = 4;
 
-/// What is known of opaque tokens in this sandbox.
+/// The introspection responses in the memory of this sandbox.
 #[derive(Default)]
 pub(super) struct Introspected {
     memory: IntrospectionMemory,
-    /// What a shadow policy asks once the response has left.
-    due: Vec<(Issuer, Introspection, Secret<String>)>,
+    /// The requests of a shadow policy that are sent after the response.
+    postponed: Vec<(Issuer, Introspection, Secret<String>)>,
 }
 
 impl Introspected {
-    /// Asks what was postponed.
+    /// Sends the requests that were postponed.
     pub(super) fn renew(&mut self, scoped: Scoped<'_>) {
-        for (issuer, asked, token) in std::mem::take(&mut self.due) {
+        for (issuer, endpoint, token) in std::mem::take(&mut self.postponed) {
             let token = Secret::new(token.expose().as_str());
-            let _ = HttpIntrospector { known: self, scoped }.answer(&issuer, &asked, &token);
+            let _ = HttpIntrospector { known: self, scoped }.introspect(&issuer, &endpoint, &token);
         }
     }
 }
@@ -52,42 +52,50 @@ impl Introspector for HttpIntrospector<'_> {
         introspection: &Introspection,
         token: &Secret<&str>,
     ) -> Result<Vec<u8>, IntrospectionUnavailable> {
-        let answer = match self.scoped.role() {
+        let response = match self.scoped.role() {
             Role::Shadow if !introspection.ask_in_shadow => {
                 Err("a shadow policy asks about tokens only where it says \"ask_in_shadow\"".to_owned())
             }
-            Role::Shadow | Role::Live => self.answer(issuer, introspection, token),
+            Role::Shadow | Role::Live => self.introspect(issuer, introspection, token),
         };
-        answer.map_err(|cause| IntrospectionUnavailable { issuer: issuer.id.clone(), cause })
+        response.map_err(|cause| IntrospectionUnavailable { issuer: issuer.id.clone(), cause })
     }
 }
 
 impl HttpIntrospector<'_> {
-    fn answer(&mut self, issuer: &Issuer, asked: &Introspection, token: &Secret<&str>) -> Result<Vec<u8>, String> {
+    fn introspect(
+        &mut self,
+        issuer: &Issuer,
+        endpoint: &Introspection,
+        token: &Secret<&str>,
+    ) -> Result<Vec<u8>, String> {
         let window = issuer.verdict_window.as_u64();
         if window == 0 {
-            return request(asked, token, self.scoped);
+            return request(endpoint, token, self.scoped);
         }
-        let question = IntrospectionKey::new(issuer, asked, token);
-        if let Some(answer) = self.known.memory.recall(&question, self.scoped.now()) {
-            return usable(answer.clone());
+        let question = IntrospectionKey::new(issuer, endpoint, token);
+        if let Some(response) = self.known.memory.recall(&question, self.scoped.now()) {
+            return usable(response.to_vec());
         }
         if !self.scoped.may_ask_issuers() {
-            return self.at_hand(issuer, asked, token, question);
+            return self.without_asking(issuer, endpoint, token, question);
         }
-        let lease = match self.scoped.lease(Space::Introspection, question.as_bytes(), PATIENCE, MAX_RESPONSE_BYTES) {
-            Ok(Leased::Mine(lease)) => Some(lease),
-            Ok(Leased::Found(found)) => match read(&found) {
-                Some((until, answer)) => return self.found(question, answer, until, window),
-                None => None,
-            },
-            Ok(Leased::TimedOut) => return Err("another request is asking, and waits too long".to_owned()),
-            Err(_) => None,
-        };
+        let lease =
+            match self.scoped.lease(Space::Introspection, question.as_bytes(), LEASE_TIMEOUT, MAX_RESPONSE_BYTES) {
+                Ok(Leased::Mine(lease)) => Some(lease),
+                Ok(Leased::Found(found)) => match read(&found) {
+                    Some((until, response)) => return self.found(question, response, until, window),
+                    None => None,
+                },
+                Ok(Leased::TimedOut) => {
+                    return Err("another request is asking the issuer and takes too long".to_owned());
+                }
+                Err(_) => None,
+            };
         let asked_at = self.scoped.now();
-        let answer = request(asked, token, self.scoped);
-        // An empty answer stands for a failure: the requests that wait are not to ask again, one after the other.
-        let (kept, seconds) = match &answer {
+        let response = request(endpoint, token, self.scoped);
+        // An empty value records a failure, so that the waiting requests do not ask again, one after the other.
+        let (kept, seconds) = match &response {
             Ok(json) => (json.clone(), keep_for(json, window, asked_at).unwrap_or(FAILED).max(1)),
             Err(_) => (Vec::new(), FAILED),
         };
@@ -97,42 +105,42 @@ impl HttpIntrospector<'_> {
             let _ = lease.put(&Stored { note, value: kept.clone() }, seconds);
         }
         self.known.memory.keep(question, kept, until);
-        answer
+        response
     }
 
-    /// What is known without asking; the question is postponed where nothing is.
-    fn at_hand(
+    /// The response that is known already. If there is none, the request is postponed.
+    fn without_asking(
         &mut self,
         issuer: &Issuer,
-        asked: &Introspection,
+        endpoint: &Introspection,
         token: &Secret<&str>,
         question: IntrospectionKey,
     ) -> Result<Vec<u8>, String> {
         let found = self.scoped.cached(Space::Introspection, question.as_bytes(), MAX_RESPONSE_BYTES).ok().flatten();
-        if let Some((until, answer)) = found.as_ref().and_then(read) {
-            return self.found(question, answer, until, issuer.verdict_window.as_u64());
+        if let Some((until, response)) = found.as_ref().and_then(read) {
+            return self.found(question, response, until, issuer.verdict_window.as_u64());
         }
-        if self.known.due.len() < MAX_POSTPONED {
-            self.known.due.push((issuer.clone(), asked.clone(), Secret::new((*token.expose()).to_owned())));
+        if self.known.postponed.len() < MAX_POSTPONED {
+            self.known.postponed.push((issuer.clone(), endpoint.clone(), Secret::new((*token.expose()).to_owned())));
         }
-        Err(ASKED_BEHIND_RESPONSE.to_owned())
+        Err(ASKED_AFTER_RESPONSE.to_owned())
     }
 
-    /// What another request heard, kept until then, but for no longer than the window.
+    /// Keeps the response that another request got, until `until`, but no longer than the window.
     fn found(
         &mut self,
         question: IntrospectionKey,
-        answer: Vec<u8>,
+        response: Vec<u8>,
         until: UnixTime,
         window: u64,
     ) -> Result<Vec<u8>, String> {
-        self.known.memory.keep(question, answer.clone(), until.min(self.scoped.now().plus(window)));
-        usable(answer)
+        self.known.memory.keep(question, response.clone(), until.min(self.scoped.now().plus(window)));
+        usable(response)
     }
 }
 
-fn usable(answer: Vec<u8>) -> Result<Vec<u8>, String> {
-    if answer.is_empty() { Err("it failed to answer a moment ago".to_owned()) } else { Ok(answer) }
+fn usable(response: Vec<u8>) -> Result<Vec<u8>, String> {
+    if response.is_empty() { Err("the issuer gave no response a moment ago".to_owned()) } else { Ok(response) }
 }
 
 fn read(found: &Stored) -> Option<(UnixTime, Vec<u8>)> {
@@ -140,19 +148,19 @@ fn read(found: &Stored) -> Option<(UnixTime, Vec<u8>)> {
     Some((UnixTime::from_seconds(until), found.value.clone()))
 }
 
-/// One question to the issuer (RFC 7662 §2.1). Nothing is followed anywhere, and what is no answer is not one.
-fn request(asked: &Introspection, token: &Secret<&str>, scoped: Scoped<'_>) -> Result<Vec<u8>, String> {
-    let client = authorization(&asked.client_id, &secret(&asked.client_secret, scoped)?);
-    let asking = Outgoing {
-        backend: &asked.backend,
-        url: &asked.url,
+/// One request to the issuer (RFC 7662 §2.1). Redirects are not followed, and a malformed response is an error.
+fn request(endpoint: &Introspection, token: &Secret<&str>, scoped: Scoped<'_>) -> Result<Vec<u8>, String> {
+    let client = authorization(&endpoint.client_id, &secret(&endpoint.client_secret, scoped)?);
+    let outgoing = Outgoing {
+        backend: &endpoint.backend,
+        url: &endpoint.url,
         form: Some((client, form(token))),
         max_bytes: MAX_RESPONSE_BYTES,
     };
-    let response = scoped.ask(&asking)?;
+    let response = scoped.ask(&outgoing)?;
     match keep_for(&response.body, 0, UnixTime::from_seconds(0)) {
         Ok(_) => Ok(response.body),
-        Err(error) => Err(format!("{}: {error}", asked.url)),
+        Err(error) => Err(format!("{}: {error}", endpoint.url)),
     }
 }
 

@@ -1,71 +1,70 @@
-//! The key sets of issuers, from wherever they are nearest: this sandbox's memory, the POP's cache, the KV store, the
-//! issuer itself. A set belongs to a [`KeysDigest`]: the issuer, where its keys are and the backend that leads there;
-//! nowhere is a set found that was kept for another one. A set that is no longer fresh still serves while a new one is
-//! fetched behind the response; good keys are never given up for a bad one. However many ask, a POP asks an issuer once
-//! in a cool-down.
+//! The key sets of issuers, from the nearest place: this sandbox's memory, the POP's cache, the KV store, the issuer
+//! itself. A set belongs to a [`KeysDigest`] (the issuer, the URL of its keys and the backend) and is never used for
+//! another one. A stale set is still used while a new one is fetched after the response; good keys are never replaced
+//! by a bad response. A POP asks an issuer once per cool-down, however many requests need its keys.
 
+mod fetch;
 mod places;
-mod visit;
 mod withdrawn;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::scoped::{ASKED_BEHIND_RESPONSE, NO_PATIENCE, Scoped};
+use super::scoped::{ASKED_AFTER_RESPONSE, NO_WAIT, Scoped};
 use crate::availability::KillSwitch;
 use crate::identity::key_life::{CachedKeySet, KeysNote};
 use crate::identity::keys::{Key, KeySet};
 use crate::identity::{KeySource, KeysUnavailable, Wanted};
 use crate::policy::Issuer;
 use crate::time::UnixTime;
+use fetch::{Fetch, Outcome, fetch};
 pub use places::KeysDigest;
-use visit::{Asked, Outcome, ask};
 use withdrawn::Withdrawn;
 
-/// How long a stale set is used from memory before the other places are looked at again, in seconds.
-const LOOK_AGAIN: u64 = 5;
-/// How long a request without any keys waits for another one that is fetching them.
-const PATIENCE: Duration = Duration::from_secs(8);
+/// How long a stale set is used from memory before it is compared with the other places again, in seconds.
+const COMPARE_AFTER: u64 = 5;
+/// How long a request without any keys waits for another request that is fetching them.
+const LEASE_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// The key sets in the memory of this sandbox.
 #[derive(Default)]
 pub(super) struct KeySets {
-    held: BTreeMap<KeysDigest, Kept>,
-    /// Issuers whose sets are to be renewed once the response has left.
+    held: BTreeMap<KeysDigest, MemoryEntry>,
+    /// Issuers whose sets are renewed after the response.
     due: Vec<Issuer>,
     withdrawn: Withdrawn,
 }
 
 #[derive(Clone)]
-struct Kept {
+struct MemoryEntry {
     held: CachedKeySet,
-    looked: UnixTime,
+    compared_at: UnixTime,
 }
 
 impl KeySets {
-    /// Renews what was found stale.
+    /// Renews the sets that were stale.
     pub(super) fn renew(&mut self, scoped: Scoped<'_>) {
         for issuer in std::mem::take(&mut self.due) {
             let digest = KeysDigest::of(&issuer);
-            if let Asked::Given(held) = ask(&issuer, &digest, scoped, NO_PATIENCE, true) {
+            if let Fetch::Given(held) = fetch(&issuer, &digest, scoped, NO_WAIT, true) {
                 self.keep(digest, held, scoped.now());
             }
         }
     }
 
     fn keep(&mut self, digest: KeysDigest, held: CachedKeySet, now: UnixTime) {
-        self.held.insert(digest, Kept { held, looked: now });
+        self.held.insert(digest, MemoryEntry { held, compared_at: now });
     }
 }
 
-/// The key sets as they are asked for by one request.
+/// The key sets for one request.
 pub(super) struct CachedKeys<'request> {
     sets: &'request mut KeySets,
     kill_switch: &'request KillSwitch,
     scoped: Scoped<'request>,
     note: Option<KeysNote>,
-    /// Whether the set at hand was fetched while this request waited.
+    /// Whether the current set was fetched while this request waited.
     fetched: bool,
 }
 
@@ -78,7 +77,7 @@ impl<'request> CachedKeys<'request> {
         Self { sets, kill_switch, scoped, note: None, fetched: false }
     }
 
-    /// Which keys this request used, for the log.
+    /// The keys that this request used, for the log.
     pub(super) const fn note(&self) -> Option<KeysNote> {
         self.note
     }
@@ -96,28 +95,28 @@ impl<'request> CachedKeys<'request> {
         self.found(digest, issuer, held, "issuer")
     }
 
-    /// The set in memory, while it need not be compared with the other places.
-    fn at_hand(&mut self, digest: &KeysDigest, issuer: &Issuer) -> Option<Arc<KeySet>> {
+    /// The set in memory, if it need not be compared with the other places now.
+    fn in_memory(&mut self, digest: &KeysDigest, issuer: &Issuer) -> Option<Arc<KeySet>> {
         let now = self.scoped.now();
-        let kept = self.sets.held.get(digest)?;
-        let recent = now.since(kept.looked) < LOOK_AGAIN && kept.held.is_usable(now, &issuer.key_life);
-        if !kept.held.is_fresh(now, &issuer.key_life) && !recent {
+        let entry = self.sets.held.get(digest)?;
+        let recent = now.since(entry.compared_at) < COMPARE_AFTER && entry.held.is_usable(now, &issuer.key_life);
+        if !entry.held.is_fresh(now, &issuer.key_life) && !recent {
             return None;
         }
-        self.note = Some(kept.held.note("memory", now, &issuer.key_life));
-        Some(kept.held.keys())
+        self.note = Some(entry.held.note("memory", now, &issuer.key_life));
+        Some(entry.held.keys())
     }
 
     fn nearest(&mut self, issuer: &Issuer) -> Result<Arc<KeySet>, KeysUnavailable> {
         let digest = KeysDigest::of(issuer);
-        if let Some(keys) = self.at_hand(&digest, issuer) {
+        if let Some(keys) = self.in_memory(&digest, issuer) {
             return Ok(keys);
         }
         let now = self.scoped.now();
-        let kept = self.sets.held.get(&digest).filter(|kept| kept.held.is_usable(now, &issuer.key_life));
-        let mut best = kept.map(|kept| (kept.held.clone(), "memory"));
-        for (look, from) in [(places::cached as places::Look, "cache"), (places::stored, "store")] {
-            // An older word of the issuer counts for nothing, however long it was to be fresh.
+        let entry = self.sets.held.get(&digest).filter(|entry| entry.held.is_usable(now, &issuer.key_life));
+        let mut best = entry.map(|entry| (entry.held.clone(), "memory"));
+        for (look, from) in [(places::cached as places::Lookup, "cache"), (places::stored, "store")] {
+            // An older set of the issuer is never used, however long it would be fresh.
             let is_newer = |held: &CachedKeySet| best.as_ref().is_none_or(|(known, _)| held.is_newer_than(known));
             if let Some(held) = look(issuer, &digest, self.scoped).filter(is_newer) {
                 if held.is_fresh(now, &issuer.key_life) {
@@ -135,30 +134,30 @@ impl<'request> CachedKeys<'request> {
         }
     }
 
-    /// Without any keys there is nothing to do but to wait: for the issuer, or for the request that is asking it.
+    /// Without any keys, the request has to wait for the issuer, or for the request that is asking it.
     fn wait_for_issuer(&mut self, digest: KeysDigest, issuer: &Issuer) -> Result<Arc<KeySet>, KeysUnavailable> {
         if let Some(unavailable) = self.postponed(issuer) {
             return Err(unavailable);
         }
-        match ask(issuer, &digest, self.scoped, PATIENCE, false) {
-            Asked::Given(held) => Ok(self.fetched(digest, issuer, held)),
-            Asked::Lately(_) => {
+        match fetch(issuer, &digest, self.scoped, LEASE_TIMEOUT, false) {
+            Fetch::Given(held) => Ok(self.fetched(digest, issuer, held)),
+            Fetch::RecentlyAsked(_) => {
                 let scoped = self.scoped;
-                let kept = places::cached(issuer, &digest, scoped).or_else(|| places::stored(issuer, &digest, scoped));
-                match kept {
+                let found = places::cached(issuer, &digest, scoped).or_else(|| places::stored(issuer, &digest, scoped));
+                match found {
                     Some(held) => Ok(self.found(digest, issuer, held, "cache")),
                     None => Err(unavailable(issuer, "the issuer failed a moment ago")),
                 }
             }
-            Asked::Failed(cause) => Err(unavailable(issuer, &cause)),
+            Fetch::Failed(cause) => Err(unavailable(issuer, &cause)),
         }
     }
 
-    /// A set later than the one at hand, which lacks a key or has another one under its id. An issuer that cannot be
-    /// asked leaves it open whether the key exists: that is for the caller to try again, not a verdict.
+    /// A set later than the current one, which lacks a key or has another one under its id. If the issuer cannot be
+    /// asked, the key may exist, so the result is an error (503) and not a missing key (401).
     fn later(&mut self, issuer: &Issuer) -> Result<Arc<KeySet>, KeysUnavailable> {
         let digest = KeysDigest::of(issuer);
-        let Some(known) = self.sets.held.get(&digest).map(|kept| kept.held.clone()) else {
+        let Some(known) = self.sets.held.get(&digest).map(|entry| entry.held.clone()) else {
             return self.nearest(issuer);
         };
         if let Some(held) = places::cached_later(issuer, &digest, self.scoped, &known) {
@@ -167,24 +166,25 @@ impl<'request> CachedKeys<'request> {
         if let Some(unavailable) = self.postponed(issuer) {
             return Err(unavailable);
         }
-        match ask(issuer, &digest, self.scoped, PATIENCE, true) {
-            Asked::Given(held) => Ok(self.fetched(digest, issuer, held)),
-            Asked::Lately(Outcome::Given) => match places::cached_later(issuer, &digest, self.scoped, &known) {
+        match fetch(issuer, &digest, self.scoped, LEASE_TIMEOUT, true) {
+            Fetch::Given(held) => Ok(self.fetched(digest, issuer, held)),
+            Fetch::RecentlyAsked(Outcome::Given) => match places::cached_later(issuer, &digest, self.scoped, &known) {
                 Some(held) => Ok(self.found(digest, issuer, held, "cache")),
                 None => Ok(known.keys()),
             },
-            Asked::Lately(Outcome::Failed) => Err(unavailable(issuer, "the issuer failed a moment ago")),
-            Asked::Failed(cause) => Err(unavailable(issuer, &cause)),
+            Fetch::RecentlyAsked(Outcome::Failed) => Err(unavailable(issuer, "the issuer failed a moment ago")),
+            Fetch::Failed(cause) => Err(unavailable(issuer, &cause)),
         }
     }
 
-    /// A shadow policy lets nobody wait for its issuers: they are asked behind the response.
+    /// Postpones the request to an issuer of a shadow policy until after the response, and returns the error; `None` if
+    /// the issuer may be asked now.
     fn postponed(&mut self, issuer: &Issuer) -> Option<KeysUnavailable> {
         if self.scoped.may_ask_issuers() {
             return None;
         }
         self.sets.due.push(issuer.clone());
-        Some(unavailable(issuer, ASKED_BEHIND_RESPONSE))
+        Some(unavailable(issuer, ASKED_AFTER_RESPONSE))
     }
 }
 
@@ -195,8 +195,8 @@ fn unavailable(issuer: &Issuer, cause: &str) -> KeysUnavailable {
 impl KeySource for CachedKeys<'_> {
     fn keys(&mut self, issuer: &Issuer, wanted: Wanted) -> Result<Arc<KeySet>, KeysUnavailable> {
         let KeySets { held, withdrawn, .. } = &mut *self.sets;
-        if let Some(kept) = held.get(&KeysDigest::of(issuer)) {
-            withdrawn.note(issuer, self.kill_switch, &kept.held.keys()); // another set may take its place
+        if let Some(entry) = held.get(&KeysDigest::of(issuer)) {
+            withdrawn.note(issuer, self.kill_switch, &entry.held.keys()); // another set may replace it
         }
         let keys = match wanted {
             Wanted::Nearest => self.nearest(issuer)?,
@@ -206,7 +206,7 @@ impl KeySource for CachedKeys<'_> {
     }
 
     fn may_lack(&self, issuer: &Issuer, kid: Option<&str>, since: Option<UnixTime>) -> bool {
-        let held = self.sets.held.get(&KeysDigest::of(issuer)).map(|kept| &kept.held);
+        let held = self.sets.held.get(&KeysDigest::of(issuer)).map(|entry| &entry.held);
         let is_withdrawn = |key: &Key| key.id() == kid && self.sets.withdrawn.has(issuer, self.kill_switch, key);
         if self.kill_switch.withdraws(issuer, kid, None)
             || held.is_some_and(|held| held.keys().keys().iter().any(is_withdrawn))

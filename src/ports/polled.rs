@@ -1,16 +1,17 @@
-//! Values that an operator may change without a deployment: read again every ten seconds, by one rule for outages.
+//! Values that an operator may change without a deployment. They are read again every ten seconds, with one rule for
+//! outages.
 
 use std::time::Duration;
 
 /// How long a value is used before it is read again.
 const FRESH: Duration = Duration::from_secs(10);
-/// How long the last good value is used before a source that failed is asked again.
+/// How long the last good value is used before a source that failed is read again.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// A value made of something that is read from time to time.
+/// A value made from a source that is read from time to time.
 ///
-/// The rule: what was read well is used for ten seconds. A source that fails then leaves the last value in force and is
-/// asked again a second later. Where there is no last value there is none, and the next request asks again.
+/// The rule: a value is used for ten seconds after it was read. If the source fails then, the last value stays in force
+/// and the source is read again a second later. Without a last value the read fails, and the next request reads again.
 pub struct Polled<Source, Value>(Option<Last<Source, Value>>);
 
 struct Last<Source, Value> {
@@ -27,10 +28,11 @@ impl<Source, Value> Default for Polled<Source, Value> {
 }
 
 impl<Source: PartialEq, Value> Polled<Source, Value> {
-    /// The value at `uptime`, a time on a monotonic clock. `make` is called where `look` brings something new.
+    /// The value at `uptime`, a time on a monotonic clock. `make` is called if `look` returns a source that has
+    /// changed.
     ///
     /// # Errors
-    /// That of `look`, where there is no value yet.
+    /// The error of `look`, if there is no value yet.
     pub fn read<Error>(
         &mut self,
         uptime: Duration,

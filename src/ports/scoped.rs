@@ -1,4 +1,4 @@
-//! The platform as one role may use it. The ports hold nothing else, so that what a role may not do cannot be written.
+//! The platform, restricted to what one role may do. The ports have no other access to the platform.
 
 use std::time::Duration;
 
@@ -8,8 +8,8 @@ use crate::secret::Secret;
 use crate::throttle::{CounterUnreachable, Taken};
 use crate::time::UnixTime;
 
-/// How long a request waits for another one that it can do without: not at all, as far as a platform can express that.
-pub(super) const NO_PATIENCE: Duration = Duration::from_millis(1);
+/// The lease timeout of a request that must not wait: the shortest that a platform can express.
+pub(super) const NO_WAIT: Duration = Duration::from_millis(1);
 
 /// What a policy's decisions are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,18 +20,18 @@ pub enum Role {
     Shadow,
 }
 
-/// What is kept in the POP's cache. Each kind has keys of its own in each role.
+/// A kind of entry in the POP's cache. Each kind has keys of its own in each role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Space {
     /// A JWK Set, by issuer, key URL and backend.
     KeySet,
-    /// That an issuer was asked for its keys, likewise.
-    KeyVisit,
-    /// That a signature holds, by key and token.
+    /// That an issuer was asked for its keys, by the same parts.
+    KeyFetch,
+    /// That a signature is valid, by key and token.
     Signature,
-    /// What the deny-list says, by issuer, claim and value.
+    /// An entry of the deny-list, or its absence, by issuer, claim and value.
     DenyList,
-    /// What an issuer says about an opaque token, by issuer, endpoint, client and token.
+    /// An introspection response, by issuer, endpoint, client and token.
     Introspection,
     /// That a proof of possession was used, by its key and `jti`.
     UsedProof,
@@ -45,7 +45,7 @@ impl Space {
     const fn name(self) -> &'static str {
         match self {
             Self::KeySet => "key-set",
-            Self::KeyVisit => "key-visit",
+            Self::KeyFetch => "key-visit",
             Self::Signature => "signature",
             Self::DenyList => "deny-list",
             Self::Introspection => "introspection",
@@ -65,13 +65,13 @@ pub(super) struct Scoped<'platform> {
 }
 
 impl<'platform> Scoped<'platform> {
-    /// While a response is awaited. A shadow policy then asks no issuer: nobody waits for it.
+    /// The platform before the response. A shadow policy then asks no issuer, because no request may wait for it.
     pub(super) fn in_request(platform: Platform<'platform>, role: Role) -> Self {
         Self { platform, role, may_ask_issuers: role == Role::Live }
     }
 
-    /// Once the response has left.
-    pub(super) const fn behind_response(platform: Platform<'platform>, role: Role) -> Self {
+    /// The platform after the response.
+    pub(super) const fn after_response(platform: Platform<'platform>, role: Role) -> Self {
         Self { platform, role, may_ask_issuers: true }
     }
 
@@ -103,12 +103,12 @@ impl<'platform> Scoped<'platform> {
         &self,
         space: Space,
         of: &[u8],
-        patience: Duration,
+        timeout: Duration,
         max_bytes: usize,
     ) -> Result<Leased<'platform>, StoreError> {
-        // A shadow policy waits for nobody while a response is awaited.
-        let patience = if self.may_ask_issuers { patience } else { NO_PATIENCE };
-        self.platform.cache.lease(&self.cache_key(space, of), patience, max_bytes)
+        // Before the response, a shadow policy waits for no other request.
+        let timeout = if self.may_ask_issuers { timeout } else { NO_WAIT };
+        self.platform.cache.lease(&self.cache_key(space, of), timeout, max_bytes)
     }
 
     pub(super) fn kv(&self, key: &str, max_bytes: usize) -> Result<Option<Stored>, StoreError> {
@@ -119,7 +119,8 @@ impl<'platform> Scoped<'platform> {
         self.platform.kv.lookup_all(keys, max_bytes)
     }
 
-    /// Writes to the KV store, which all policies read: the live one alone does.
+    /// Writes to the KV store for the live policy; does nothing for a shadow policy, because all policies read the
+    /// store.
     pub(super) fn kv_put(&self, key: &str, stored: &Stored) -> Result<(), StoreError> {
         match self.role {
             Role::Live => self.platform.kv.put(key, stored),
@@ -127,17 +128,17 @@ impl<'platform> Scoped<'platform> {
         }
     }
 
-    /// Asks an issuer, for a document. The error says what was wrong with which response.
+    /// Asks an issuer for a document. The error names the URL and what was wrong with the response.
     pub(super) fn ask(&self, request: &Outgoing<'_>) -> Result<Incoming, String> {
-        /// The one status with which a document comes.
+        /// The only status that carries a document.
         const OK: u16 = 200;
         let about = |cause: &str| format!("{}: {cause}", request.url);
         if !self.may_ask_issuers {
-            return Err(about(ASKED_BEHIND_RESPONSE));
+            return Err(about(ASKED_AFTER_RESPONSE));
         }
         match self.platform.backends.send(request) {
             Ok(response) if response.status == OK => Ok(response),
-            Ok(response) => Err(about(&format!("answered {}", response.status))),
+            Ok(response) => Err(about(&format!("responded with status {}", response.status))),
             Err(cause) => Err(about(&cause)),
         }
     }
@@ -159,8 +160,8 @@ impl<'platform> Scoped<'platform> {
         }
     }
 
-    /// A fixed prefix, the role, the space, and what the entry depends on. Nothing that a client sends is in it but under
-    /// a digest.
+    /// A fixed prefix, the role, the space, and what the entry depends on. What a client sends is in it only as a
+    /// digest.
     fn cache_key(&self, space: Space, of: &[u8]) -> Vec<u8> {
         let role = match self.role {
             Role::Live => "live",
@@ -172,5 +173,5 @@ impl<'platform> Scoped<'platform> {
     }
 }
 
-/// Why a shadow policy does not know yet what an issuer would say.
-pub(super) const ASKED_BEHIND_RESPONSE: &str = "a shadow policy's issuers are asked behind the response";
+/// Why a shadow policy does not have an issuer's response yet.
+pub(super) const ASKED_AFTER_RESPONSE: &str = "a shadow policy's issuers are asked after the response";

@@ -1,11 +1,11 @@
-//! Signatures that were checked before: in the memory of this sandbox, then in the POP's cache. A cache that errs has
-//! nothing to say, and the signature is checked.
+//! Signatures that were verified before: in the memory of this sandbox, then in the POP's cache. If the cache fails,
+//! the signature is verified again.
 
 use super::scoped::{Scoped, Space};
 use super::storage::Stored;
 use crate::identity::signature_cache::{SignatureCache, SignatureMemory, VerifiedSignature};
 
-/// The signatures as they are asked for by one request.
+/// The verified signatures for one request.
 pub(super) struct CachedSignatures<'request> {
     pub(super) memory: &'request mut SignatureMemory,
     pub(super) scoped: Scoped<'request>,
@@ -17,7 +17,7 @@ impl SignatureCache for CachedSignatures<'_> {
             return true;
         }
         let found = self.scoped.cached_note(Space::Signature, signature.as_bytes());
-        // The entry says what it is an entry of: one that was damaged or belongs to something else is none.
+        // The entry repeats its key: a damaged entry, or one for another signature, does not count.
         matches!(found, Ok(Some(note)) if note == signature.as_bytes())
     }
 

@@ -1,5 +1,5 @@
-//! What the ports need of a platform, each as one small trait: a KV store, a POP's cache, backends, secrets, rate
-//! counters and a clock. Nothing here knows of policies; the platform implements these traits and decides nothing.
+//! What the ports need from a platform, each as one small trait: a KV store, a POP's cache, backends, secrets, rate
+//! counters and a clock. The platform implements these traits and decides nothing.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use crate::secret::Secret;
 use crate::throttle::{CounterUnreachable, Taken};
 use crate::time::UnixTime;
 
-/// A stored value and the note that stands beside it.
+/// A stored value and its note.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stored {
-    /// The note: metadata in the KV store, user metadata in the cache. Empty where there is none.
+    /// The note: metadata in the KV store, user metadata in the cache. Empty if there is none.
     pub note: Vec<u8>,
     /// The value.
     pub value: Vec<u8>,
@@ -35,19 +35,19 @@ pub trait KvStore {
     /// The value under `key`, of at most `max_bytes`.
     ///
     /// # Errors
-    /// [`StoreError`] where it is not known whether there is one, or where it cannot be read whole.
+    /// [`StoreError`] if the store does not say whether there is one, or if it cannot be read whole.
     fn lookup(&self, key: &str, max_bytes: usize) -> Result<Option<Stored>, StoreError>;
 
-    /// The values under `keys`, in their order; all are asked for before the first is waited for.
+    /// The values under `keys`, in their order. All lookups are sent before the first is awaited.
     ///
     /// # Errors
-    /// [`StoreError`] where that is not known of one of them.
+    /// [`StoreError`] if one of the lookups fails.
     fn lookup_all(&self, keys: &[String], max_bytes: usize) -> Result<Vec<Option<Stored>>, StoreError>;
 
     /// Writes a value.
     ///
     /// # Errors
-    /// [`StoreError`] where the store does not take it.
+    /// [`StoreError`] if the store does not accept it.
     fn put(&self, key: &str, stored: &Stored) -> Result<(), StoreError>;
 }
 
@@ -56,51 +56,51 @@ pub trait PopCache {
     /// The note of a fresh entry.
     ///
     /// # Errors
-    /// [`StoreError`] where the cache cannot be asked.
+    /// [`StoreError`] if the cache cannot be read.
     fn note(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
 
     /// A fresh entry, whose value is at most `max_bytes` long.
     ///
     /// # Errors
-    /// [`StoreError`] where the cache cannot be asked or the entry cannot be read whole.
+    /// [`StoreError`] if the cache cannot be read, or the entry cannot be read whole.
     fn lookup(&self, key: &[u8], max_bytes: usize) -> Result<Option<Stored>, StoreError>;
 
     /// Keeps an entry for `seconds`.
     ///
     /// # Errors
-    /// [`StoreError`] where the cache does not take it.
+    /// [`StoreError`] if the cache does not accept it.
     fn put(&self, key: &[u8], stored: &Stored, seconds: u64) -> Result<(), StoreError>;
 
-    /// The entry, or the right to write it, which one request at a time holds. Waits at most `patience` for a request
+    /// The entry, or the right to write it, which one request at a time holds. Waits at most `timeout` for a request
     /// that holds it.
     ///
     /// # Errors
-    /// [`StoreError`] where the cache gives neither.
-    fn lease(&self, key: &[u8], patience: Duration, max_bytes: usize) -> Result<Leased<'_>, StoreError>;
+    /// [`StoreError`] if the cache gives neither.
+    fn lease(&self, key: &[u8], timeout: Duration, max_bytes: usize) -> Result<Leased<'_>, StoreError>;
 }
 
-/// What a lookup with a lease comes to.
+/// The result of a lookup with a lease.
 pub enum Leased<'cache> {
     /// There is an entry.
     Found(Stored),
-    /// There is none, and this request alone may write it.
+    /// There is no entry, and only this request may write it.
     Mine(Box<dyn Lease + 'cache>),
-    /// Another request holds the lease, and still did when the patience was over.
+    /// Another request holds the lease, and still did when the timeout was over.
     TimedOut,
 }
 
-/// The right to write one entry. Dropped, it passes to the next request that waits.
+/// The right to write one entry. When it is dropped, it passes to the next request that waits.
 pub trait Lease {
     /// Writes the entry, for `seconds`.
     ///
     /// # Errors
-    /// [`StoreError`] where the cache does not take it.
+    /// [`StoreError`] if the cache does not accept it.
     fn put(self: Box<Self>, stored: &Stored, seconds: u64) -> Result<(), StoreError>;
 
     /// Gives the right up without writing.
     ///
     /// # Errors
-    /// [`StoreError`] where the cache does not take it back.
+    /// [`StoreError`] if the cache cannot release it.
     fn release(self: Box<Self>) -> Result<(), StoreError>;
 }
 
@@ -126,7 +126,7 @@ pub struct Incoming {
     pub cache_control: Option<String>,
     /// `Age`.
     pub age: Option<String>,
-    /// The body, whole; empty where the status is not 200.
+    /// The whole body; empty if the status is not 200.
     pub body: Vec<u8>,
 }
 
@@ -135,16 +135,16 @@ pub trait Backends {
     /// Sends a request and reads the response, within a bounded time. Follows no redirect.
     ///
     /// # Errors
-    /// What went wrong, for the log: nothing that was sent stands in it.
+    /// What went wrong, for the log. It contains nothing that was sent.
     fn send(&self, request: &Outgoing<'_>) -> Result<Incoming, String>;
 }
 
 /// The Secret Store of the service.
 pub trait Secrets {
-    /// The secret of this name, `None` where the store says that there is none.
+    /// The secret of this name; `None` if the store says that there is none.
     ///
     /// # Errors
-    /// [`StoreError`] where that is not known.
+    /// [`StoreError`] if the store does not say.
     fn secret(&self, name: &str) -> Result<Option<Secret<Vec<u8>>>, StoreError>;
 }
 
@@ -153,17 +153,17 @@ pub trait Rates {
     /// Counts `cost` under `key`, and says whether the estimated rate is within `limit`.
     ///
     /// # Errors
-    /// [`CounterUnreachable`] where there is no estimate.
+    /// [`CounterUnreachable`] if there is no estimate.
     fn estimate(&self, limit: &Limit, erl: &ErlDocument, key: &str, cost: u64) -> Result<Taken, CounterUnreachable>;
 }
 
 /// The clock.
 pub trait Clock {
-    /// Now.
+    /// The current time.
     fn now(&self) -> UnixTime;
 }
 
-/// A platform: what the ports are made of.
+/// A platform: an implementation of every storage trait.
 #[derive(Clone, Copy)]
 pub struct Platform<'platform> {
     /// The KV store.

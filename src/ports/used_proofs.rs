@@ -1,5 +1,5 @@
-//! Used proofs of possession, in the POP's cache. A lease gives the right to write an entry to one request alone; the
-//! next one waits and finds the entry. A cache that errs lets nobody pass.
+//! Used proofs of possession, in the POP's cache. A lease gives one request the right to write an entry; the next one
+//! waits and finds the entry. If the cache fails, the request is refused.
 
 use std::time::Duration;
 
@@ -7,8 +7,8 @@ use super::scoped::{Scoped, Space};
 use super::storage::{Leased, StoreError, Stored};
 use crate::identity::dpop::used::{ProofId, UsedProofs, UsedProofsUnreachable};
 
-/// How long a request waits for another one with the same proof.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a request waits for another request with the same proof.
+const LEASE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The proofs that were used in this POP.
 pub(super) struct CachedProofs<'request> {
@@ -18,7 +18,7 @@ pub(super) struct CachedProofs<'request> {
 impl UsedProofs for CachedProofs<'_> {
     fn is_first(&mut self, proof: &ProofId, window: u64) -> Result<bool, UsedProofsUnreachable> {
         let unreachable = |error: StoreError| UsedProofsUnreachable(error.to_string());
-        match self.scoped.lease(Space::UsedProof, proof.as_bytes(), PATIENCE, 0).map_err(unreachable)? {
+        match self.scoped.lease(Space::UsedProof, proof.as_bytes(), LEASE_TIMEOUT, 0).map_err(unreachable)? {
             Leased::Found(_) => Ok(false),
             Leased::Mine(lease) => {
                 lease.put(&Stored::note(*proof.as_bytes()), window).map_err(unreachable)?;

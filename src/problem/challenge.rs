@@ -1,19 +1,19 @@
-//! The challenge of a refusal, `WWW-Authenticate`: which scheme, what was wrong with what was presented, and where to read
-//! what would be right.
+//! The challenge of a refusal, `WWW-Authenticate`: the scheme, what was wrong with the credentials, and where to read
+//! which credentials are accepted.
 
 use crate::identity::bearer::Scheme;
 use crate::identity::dpop::ALGORITHMS;
 
-/// What a client is told about presenting a token.
+/// The parameters of a challenge.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Challenge {
-    /// The scheme that it is asked to use.
+    /// The scheme that the client must use.
     pub(super) scheme: Scheme,
-    /// Absent where no credentials were sent (RFC 6750 §3.1).
+    /// Absent if no credentials were sent (RFC 6750 §3.1).
     pub(super) error: Option<&'static str>,
-    /// The scopes that the route asks for. They come from the policy and are scope tokens: nothing needs escaping.
+    /// The scopes that the route requires. They come from the policy and are scope tokens, so they need no escaping.
     pub(super) scope: Option<String>,
-    /// Where the resource says which tokens it takes (RFC 9728 §5.1); a URL of the policy, which holds no quotes.
+    /// Where the resource says which tokens it accepts (RFC 9728 §5.1): a URL from the policy, without quotes.
     pub(super) resource_metadata: Option<String>,
 }
 

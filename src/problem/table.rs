@@ -1,5 +1,5 @@
 //! The table that decides which [`Problem`] the client sees of each [`Refusal`]. The match has no wildcard for a whole
-//! refusal, so a new one does not compile until someone adds it here.
+//! refusal, so a new refusal does not compile until it is added here.
 
 use super::challenge::Challenge;
 use super::{Kind, Problem};
@@ -20,7 +20,7 @@ use crate::response::ResponseFields;
 use crate::route::RouteError;
 use crate::throttle::{ThrottleError, ratelimit_fields};
 
-/// Seconds after which it is worth trying again.
+/// `Retry-After` of a temporary failure, in seconds.
 const RETRY_AFTER: &str = "5";
 
 impl From<&Refusal> for Problem {

@@ -1,4 +1,4 @@
-//! The client's certificate, as the platform hands it over, by its thumbprint.
+//! The thumbprint of the client's certificate, which the platform gives as PEM.
 
 use pem_rfc7468::Decoder;
 
@@ -14,7 +14,7 @@ const END: &str = "-----END CERTIFICATE-----";
 pub fn certificate_thumbprint(pem: &[u8]) -> Option<[u8; 32]> {
     let text = std::str::from_utf8(pem).ok()?;
     let first = text.get(text.find(BEGIN)?..)?;
-    let first = first.get(..first.find(END)?.checked_add(END.len())?)?; // the decoder reads one block alone
+    let first = first.get(..first.find(END)?.checked_add(END.len())?)?; // the decoder reads a single block
     let mut decoder = Decoder::new_detect_wrap(first.as_bytes()).ok()?;
     let mut der = vec![0; decoder.remaining_len()];
     decoder.decode(&mut der).ok()?;
@@ -58,7 +58,7 @@ mod tests {
         }
     }
 
-    /// Every short body of these characters: what is read is what base64 without its line ends says, or nothing.
+    /// Every short body of these characters gives what base64 without its line ends gives, or `None`.
     #[test]
     fn nothing_is_read_that_strict_base64_does_not_say() {
         const CHARACTERS: &[u8] = b"AB=\n\r";

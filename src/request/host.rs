@@ -1,11 +1,11 @@
-//! Which of the policy's hosts a request names.
+//! The policy's host that a request names.
 
 use super::RequestError;
 use crate::headers::Headers;
 use crate::policy::{Hosts, split_port};
 
-/// The policy's spelling of the one `Host` field, with the client's port. That port is the default of the scheme or one
-/// that the policy names: applications build URLs of it (`X-Forwarded-Host`).
+/// The host in the policy's spelling, with the client's port. The port must be the scheme's default or one that the
+/// policy names, because applications build URLs from it (`X-Forwarded-Host`).
 pub(super) fn canonical(headers: &Headers, tls: bool, hosts: &Hosts) -> Result<String, RequestError> {
     let mut values = headers.all("host");
     let (Some(value), None) = (values.next(), values.next()) else {

@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-/// A path that edge and origin read alike. Holds the form that is forwarded and signed and the form that is matched.
+/// A path that the edge and the origin read alike, in two forms: the one that is forwarded and signed, and the one that
+/// is matched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CanonicalPath {
     encoded: String,
@@ -18,21 +19,22 @@ pub enum Ambiguity {
     /// A `%` is not followed by two hexadecimal digits (RFC 3986 §2.1).
     #[error("a percent sign is not followed by two hexadecimal digits")]
     BrokenEscape,
-    /// `/`, `\` or a control character, encoded, or `\` or a control character as such.
-    #[error("it holds a slash, backslash or control character in disguise")]
+    /// It has an encoded `/`, or a `\` or a control character, encoded or not.
+    #[error("it has an encoded slash, a backslash or a control character")]
     Disguised,
-    /// A space, a `#` or a byte beyond ASCII as such. What browsers leave unencoded although RFC 3986 §3.3 does not allow
-    /// it (`[`, `|`, `^` and the like) can be read in one way only and is encoded here.
-    #[error("it holds a space, a # or a byte beyond ASCII that is not percent-encoded")]
+    /// It has a space, a `#` or a byte beyond ASCII that is not encoded. The characters that browsers leave unencoded
+    /// although RFC 3986 §3.3 does not allow them (`[`, `|`, `^` and others) have only one reading and are encoded
+    /// here.
+    #[error("it has a space, a # or a byte beyond ASCII that is not percent-encoded")]
     Unencoded,
     /// The decoded bytes are not UTF-8; the origin would see U+FFFD for any of them.
     #[error("it is not UTF-8")]
     NotUtf8,
     /// A segment is `.` or `..`, which URL parsers resolve and servers do not.
-    #[error("it holds a dot segment")]
+    #[error("it has a dot segment")]
     DotSegment,
     /// Two slashes follow each other.
-    #[error("it holds an empty segment")]
+    #[error("it has an empty segment")]
     EmptySegment,
 }
 
@@ -40,8 +42,8 @@ impl CanonicalPath {
     /// Reads a raw path.
     ///
     /// # Errors
-    /// An [`Ambiguity`] where URL parser, server and framework are known to differ: each lets a path be judged as one
-    /// thing and run as another.
+    /// An [`Ambiguity`] for a path that URL parsers, servers and frameworks are known to read differently. Such a path
+    /// could be authorized as one resource and served as another.
     pub fn parse(raw: &[u8]) -> Result<Self, Ambiguity> {
         if raw.first() != Some(&b'/') {
             return Err(Ambiguity::NotRooted);
@@ -64,19 +66,19 @@ impl CanonicalPath {
     /// The path that decodes to `decoded`.
     ///
     /// # Errors
-    /// An [`Ambiguity`] where there is no such canonical path.
+    /// An [`Ambiguity`] if there is no such canonical path.
     pub fn of_decoded(decoded: &str) -> Result<Self, Ambiguity> {
         Self::parse(encode(decoded).as_bytes())
     }
 
-    /// The form that is forwarded and signed: `A-Z a-z 0-9 - . _ ~ ! $ & ' ( ) * + , ; = : @ /` as such, every other
+    /// The form that is forwarded and signed: `A-Z a-z 0-9 - . _ ~ ! $ & ' ( ) * + , ; = : @ /` unchanged, every other
     /// byte as `%XX` in upper case (RFC 3986 §3.3, §6.2.2).
     #[must_use]
     pub fn encoded(&self) -> &str {
         &self.encoded
     }
 
-    /// The form that is matched: what the origin's framework routes on.
+    /// The form that is matched, and that the origin's framework routes by.
     #[must_use]
     pub fn decoded(&self) -> &str {
         &self.decoded
@@ -142,8 +144,8 @@ const fn is_plain(byte: u8) -> bool {
         )
 }
 
-/// What RFC 3986 has no place for in a path, and clients send as such all the same: the URL Standard's path percent-encode
-/// set leaves out `[ ] | ^`, other clients leave out more. No server reads these bytes as anything but themselves.
+/// Bytes that RFC 3986 does not allow in a path and that clients send unencoded all the same: the URL Standard's path
+/// percent-encode set leaves out `[ ] | ^`, and some clients leave out more. Every server reads these bytes literally.
 const fn is_sent_unencoded(byte: u8) -> bool {
     matches!(byte, b'"' | b'<' | b'>' | b'[' | b']' | b'^' | b'`' | b'{' | b'|' | b'}')
 }

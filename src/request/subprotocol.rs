@@ -1,8 +1,8 @@
-//! A token in the list of subprotocols that an opening handshake offers (RFC 6455 §4.1): pages cannot set `Authorization`
-//! there, and what stands in a URL is logged. The field carries `bearer`, the token behind it, and what the page offers
-//! besides. In go the fields of the handshake, out come the credentials as `Authorization` would carry them and the fields
-//! without them. The token is not judged here, but a list that names `bearer` in any other way is refused: it may hold a
-//! token, which would travel on.
+//! A token in the list of subprotocols that an opening handshake offers (RFC 6455 §4.1): pages cannot set
+//! `Authorization` there, and URLs are logged. The list has `bearer`, then the token, then the subprotocols of the
+//! page. Input: the fields of the handshake. Output: the credentials as `Authorization` would carry them, and the
+//! fields without them. The token is not verified here, but a list that names `bearer` in any other way is refused,
+//! because it may have a token in it, which would be forwarded.
 
 use super::RequestError;
 use crate::headers::Headers;
@@ -10,22 +10,23 @@ use crate::secret::Secret;
 
 /// The field in which a client offers subprotocols.
 const OFFERED: &str = "sec-websocket-protocol";
-/// The subprotocol behind which the token stands, and which the client expects to be chosen where no other is.
+/// The subprotocol that the token follows. The client expects it to be chosen if no other subprotocol is.
 const BEARER: &[u8] = b"bearer";
-/// The most elements of the list that are read, empty ones included, as in `Connection`. Real clients offer two or three.
+/// The most elements of the list that are read, empty ones included, as in `Connection`. Real clients offer two or
+/// three.
 pub const MAX_SUBPROTOCOLS: usize = 32;
 
 /// Credentials as `Authorization` would carry them, and the fields without them.
-type Taken = (Secret<Vec<u8>>, Headers);
+type Extracted = (Secret<Vec<u8>>, Headers);
 
-/// The credentials in the subprotocols of `headers` and the other fields, in which one offers the rest of the
-/// subprotocols, where there are any; nothing where no `bearer` is offered.
+/// The credentials in the subprotocols of `headers`, and the fields without them: the other subprotocols, if any, stay
+/// offered. `None` if `bearer` is not offered.
 ///
 /// # Errors
-/// [`RequestError::TooManySubprotocols`] for more than [`MAX_SUBPROTOCOLS`]. [`RequestError::BearerSubprotocol`] where
-/// `bearer` is named otherwise than once, in lower case (subprotocols are compared with case, RFC 6455 §4.2.2), with a
-/// token directly behind it, and where another token stands beside that one.
-pub(super) fn take(headers: &Headers) -> Result<Option<Taken>, RequestError> {
+/// [`RequestError::TooManySubprotocols`] for more than [`MAX_SUBPROTOCOLS`]. [`RequestError::BearerSubprotocol`] if
+/// `bearer` is not named exactly once, in lower case (subprotocols are case-sensitive, RFC 6455 §4.2.2), with a token
+/// directly after it, or if the list has another token.
+pub(super) fn take(headers: &Headers) -> Result<Option<Extracted>, RequestError> {
     let elements = headers.all(OFFERED).flat_map(|value| value.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
     let offered: Vec<&[u8]> = elements.take(MAX_SUBPROTOCOLS + 1).collect();
     if offered.len() > MAX_SUBPROTOCOLS {
@@ -34,22 +35,22 @@ pub(super) fn take(headers: &Headers) -> Result<Option<Taken>, RequestError> {
     let offered: Vec<&[u8]> = offered.into_iter().filter(|name| !name.is_empty()).collect();
     let mut parts = offered.splitn(2, |name| *name == BEARER);
     let before = parts.next().unwrap_or_default();
-    let (token, behind) = match parts.next() {
+    let (token, after) = match parts.next() {
         None if before.iter().any(|name| names_bearer(name)) => return Err(RequestError::BearerSubprotocol),
         None => return Ok(None),
-        Some([token, behind @ ..]) if !token.eq_ignore_ascii_case(BEARER) => (*token, behind),
+        Some([token, after @ ..]) if !token.eq_ignore_ascii_case(BEARER) => (*token, after),
         Some(_) => return Err(RequestError::BearerSubprotocol),
     };
-    // A token stays here, wherever else in the list a client writes it.
-    let rest: Vec<&[u8]> = before.iter().chain(behind).copied().filter(|name| *name != token).collect();
+    // The token is never forwarded, even if the client repeats it elsewhere in the list.
+    let rest: Vec<&[u8]> = before.iter().chain(after).copied().filter(|name| *name != token).collect();
     if rest.iter().any(|name| names_bearer(name) || is_signed_token(name)) {
         return Err(RequestError::BearerSubprotocol);
     }
-    let mut kept: Headers = headers.iter().filter(|(name, _)| *name != OFFERED).collect();
+    let mut remaining: Headers = headers.iter().filter(|(name, _)| *name != OFFERED).collect();
     if !rest.is_empty() {
-        kept.append(OFFERED, rest.join(&b", "[..]));
+        remaining.append(OFFERED, rest.join(&b", "[..]));
     }
-    Ok(Some((Secret::new([b"Bearer ", token].concat()), kept)))
+    Ok(Some((Secret::new([b"Bearer ", token].concat()), remaining)))
 }
 
 /// Whether `name` has the word `bearer` in it, in any case: `Bearer`, `bearer=…`, `access.bearer.…`.
@@ -57,8 +58,8 @@ fn names_bearer(name: &[u8]) -> bool {
     name.split(|byte| !byte.is_ascii_alphanumeric()).any(|word| word.eq_ignore_ascii_case(BEARER))
 }
 
-/// Whether `name` has the form of a compact JWS (RFC 7515 §7.1): three parts, the first of which is the base64url of what
-/// begins with a brace.
+/// Whether `name` has the form of a compact JWS (RFC 7515 §7.1): three parts, the first of which is base64url of a text
+/// that begins with a brace.
 fn is_signed_token(name: &[u8]) -> bool {
     let begins = matches!(name, [b'e', b'w'..=b'z' | b'0'..=b'9' | b'-' | b'_', ..]);
     begins && name.split(|byte| *byte == b'.').count() == 3
@@ -81,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn the_token_behind_bearer_is_taken_and_the_rest_is_left() {
+    fn the_token_after_bearer_is_taken_and_the_rest_is_left() {
         for (fields, credentials, rest) in [
             (&["bearer, a.b.c"][..], "Bearer a.b.c", &[][..]),
             (&["bearer,a.b.c,chat"], "Bearer a.b.c", &["chat"]),

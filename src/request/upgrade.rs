@@ -1,9 +1,9 @@
-//! Whether a request wants to become a WebSocket.
+//! Whether a request opens a WebSocket.
 
 use crate::headers::Headers;
 
-/// Whether this is the opening handshake of a WebSocket (RFC 6455 §4.2.1): a GET with the fields that only such a one has.
-/// `hops` are the names in its `Connection`.
+/// Whether this is the opening handshake of a WebSocket (RFC 6455 §4.2.1): a GET with the fields that only a handshake
+/// has. `hops` are the names in its `Connection`.
 pub(super) fn opens_websocket(method: &str, headers: &Headers, hops: &[String]) -> bool {
     let only = |name: &str| {
         let mut values = headers.all(name);

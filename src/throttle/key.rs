@@ -1,4 +1,4 @@
-//! Under which key a request is counted, and what it costs.
+//! The key under which a request is counted, and its cost.
 
 use std::net::IpAddr;
 
@@ -61,14 +61,14 @@ impl KeyParts<'_> {
     /// What the request costs, from 1 to the limit's `max_cost`.
     pub(super) fn cost(&self, limit: &Limit) -> u64 {
         let cost = &limit.cost;
-        let said = match (&cost.header, &cost.claim, self.caller) {
+        let stated = match (&cost.header, &cost.claim, self.caller) {
             (Some(name), _, _) => self.cost_in_header(name, cost.most),
             (None, Some(path), Caller::Known(identity)) => {
                 identity.claim(path).map(|value| value.as_u64().unwrap_or(cost.most))
             }
             _ => None,
         };
-        said.unwrap_or(cost.usual).clamp(1, cost.most.max(1))
+        stated.unwrap_or(cost.usual).clamp(1, cost.most.max(1))
     }
 
     /// A header or claim that cannot be read costs the maximum, so that a malformed value is never cheaper.

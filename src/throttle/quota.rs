@@ -31,7 +31,7 @@ impl Quota {
         Self { limit: limit.name.clone(), count: limit.count, window: limit.window.as_u64(), remaining }
     }
 
-    /// Seconds after which it is worth trying again, at least 1.
+    /// The seconds after which the caller may try again, at least 1.
     #[must_use]
     pub fn retry_after(&self) -> u64 {
         self.remaining.map_or(self.window, |remaining| remaining.resets_in).max(1)

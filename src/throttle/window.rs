@@ -12,8 +12,8 @@ pub struct Window {
 }
 
 impl Window {
-    /// What becomes of `window` when `cost` is asked for: the window to keep and what the caller is told. A window that is
-    /// over, or is none, gives way to a new one; what does not fit any more takes nothing.
+    /// Takes `cost` from `window`; returns the window to store and the result for the caller. A window that is over, or
+    /// `None`, is replaced by a new one. A cost that exceeds what is left takes nothing.
     #[must_use]
     pub fn take(window: Option<Self>, limit: &Limit, cost: u64, now: UnixTime) -> (Self, Taken) {
         let open = window.filter(|window| now.since(window.opened) < limit.window.as_u64());

@@ -1,5 +1,5 @@
 //! What a log line records of a request so that the command-line tool can judge it again. It holds no token, no header
-//! and no query; of the claims it holds client, scopes, roles and groups, and whether there is a `cnf`.
+//! and no query; of the claims it holds client, scopes, roles, groups, and whether there is a `cnf`.
 
 use serde::{Deserialize, Serialize};
 

@@ -46,7 +46,9 @@ fn nothing_secret_is_ever_logged() {
 fn what_a_client_sends_cannot_forge_a_line() {
     let hostile = "x\",\"verdict\":\"forwarded\u{1b}[2J\n\r🙂";
     let header = serde_json::json!({ "alg": "ES256", "typ": "at+jwt", "kid": hostile });
-    let claims = crate::support::tokens::claims(&WORLD.iss(), "a\",\"admin\":true", "");
+    let mut claims = crate::support::tokens::claims(&WORLD.iss(), "a\",\"admin\":true", "");
+    // Issued before the keys were fetched: only then is an unknown key the token's fault.
+    claims["iat"] = (crate::support::tokens::now() - 200).into();
     let token = crate::support::tokens::sign(&header, &claims);
     let outcome = WORLD.send("GET /echo/x", format!("authorization: Bearer {token}\r\n"));
     let line = WORLD.edge.log_of(outcome.reply().header("x-request-id").unwrap());

@@ -56,7 +56,7 @@ impl Run {
 fn where_the_cache_cannot_say_who_may_ask_nobody_asks_the_issuer() {
     let mut run = start();
     assert_eq!(run.forwarded(&[Step::Cache(false), call(GOOD, 0), call(GOOD, 1)]), [false, false]);
-    run.last_says("cannot be told");
+    run.last_says("does not say whether");
     run.last_says("503");
     assert_eq!(run.visits(), 0);
     assert_eq!(run.forwarded(&[Step::Cache(true), call(GOOD, 0)]), [true]);
@@ -84,7 +84,7 @@ fn when_the_request_that_fetches_is_lost_the_next_one_takes_its_turn() {
 fn nobody_waits_longer_than_eight_seconds_for_a_request_that_fetches() {
     let mut run = start();
     assert_eq!(run.forwarded(&[Step::Lease(Held::Visits), call(GOOD, 0)]), [false]);
-    run.last_says("too slowly");
+    run.last_says("takes too long");
     run.last_says("503");
     assert_eq!(*run.world.patience.borrow(), [Duration::from_secs(8)]);
     run.forwarded(&[Step::Lease(Held::Nothing), call(GOOD, 0), Step::Wait(2000), Step::Lease(Held::Visits)]);

@@ -1,4 +1,4 @@
-//! A policy that is put together of several files, and which file a place of the whole is in.
+//! A policy that is assembled from several files, and the file to which a path in it belongs.
 
 use std::path::{Path, PathBuf};
 
@@ -7,18 +7,18 @@ use serde_json::{Map, Value};
 
 /// A policy and the files that it was read from.
 pub(super) struct Parts {
-    /// The policy's text; with additions, that of the policy that they make together.
+    /// The text of the policy, including additions.
     pub(super) text: Vec<u8>,
-    /// Each file of additions, and the number of its first route in the whole; in ascending order.
+    /// Each file of additions, and the index of its first route in the whole policy; in ascending order.
     additions: Vec<(PathBuf, usize)>,
 }
 
 impl Parts {
-    /// Reads the policy at `path` and puts the routes of `additions` behind its own.
+    /// Reads the policy at `path` and appends the routes of `additions` to its own.
     ///
     /// # Errors
-    /// A file that cannot be read; with additions, one that is no JSON object, in which a member stands twice, or, of the
-    /// additions, that holds anything but a list `routes`.
+    /// A message if a file cannot be read; with additions, also if a file is not a JSON object or repeats a member, or
+    /// if an addition has anything but a list `routes`.
     pub(super) fn read(path: &Path, additions: &[PathBuf]) -> Result<Self, String> {
         let text = text(path)?;
         if additions.is_empty() {
@@ -35,7 +35,7 @@ impl Parts {
             let added = list(addition, members.remove("routes").unwrap_or_default())?;
             if let Some(name) = members.keys().next() {
                 let place = addition.display();
-                return Err(format!("{place}: holds {name:?}: only \"routes\" is added, put the rest into the policy"));
+                return Err(format!("{place}: has {name:?}: only \"routes\" is added, put the rest into the policy"));
             }
             starts.push((addition.clone(), routes.len()));
             routes.extend(added);
@@ -44,8 +44,8 @@ impl Parts {
         Ok(Self { text: Value::Object(policy).to_string().into_bytes(), additions: starts })
     }
 
-    /// A place of the whole, `$.routes[7].path`, as that of the file it stands in: `routes.json: $.routes[2].path`. As it
-    /// is, where that is the policy's own.
+    /// Converts a path in the whole policy, `$.routes[7].path`, into one in the file that it belongs to: `routes.json:
+    /// $.routes[2].path`. Paths in the policy's own file stay unchanged.
     pub(super) fn place(&self, at: &str) -> String {
         let found = at.strip_prefix("$.routes[").and_then(|rest| rest.split_once(']')).and_then(|(number, rest)| {
             let number: usize = number.parse().ok()?;
@@ -60,7 +60,7 @@ fn text(path: &Path) -> Result<Vec<u8>, String> {
     std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-/// As the edge reads it: where a member stands twice, neither is taken.
+/// Reads an object as the edge does: a repeated member is an error.
 fn object(path: &Path, text: &[u8]) -> Result<Map<String, Value>, String> {
     strict_json::parse_object(text).map_err(|error| format!("{}: {error}", path.display()))
 }
@@ -68,6 +68,6 @@ fn object(path: &Path, text: &[u8]) -> Result<Map<String, Value>, String> {
 fn list(path: &Path, routes: Value) -> Result<Vec<Value>, String> {
     match routes {
         Value::Array(routes) => Ok(routes),
-        _ => Err(format!("{}: holds no list \"routes\"", path.display())),
+        _ => Err(format!("{}: has no list \"routes\"", path.display())),
     }
 }

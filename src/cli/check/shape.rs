@@ -1,5 +1,5 @@
-//! Faults of a policy's shape, by its JSON Schema: all of them at once, each where it is. What stands in the policy is not
-//! repeated: it may be long, or a secret in the wrong place.
+//! Faults of a policy's shape, found with its JSON Schema: all of them at once, each with its path. The content of the
+//! policy is not repeated, because it may be long, or a secret in the wrong place.
 
 use fastgate::policy::PolicyDocument;
 use jsonschema::ValidationError;
@@ -20,7 +20,7 @@ pub(super) fn schema() -> Value {
 pub(super) fn shape_findings(document: &Value) -> Vec<Finding> {
     let schema = schema();
     let Ok(validator) = jsonschema::validator_for(&schema) else {
-        return Vec::new(); // a schema that is none is a bug, and a test's business; the reader still judges
+        return Vec::new(); // an invalid schema is a bug that a test finds; the reader still checks the policy
     };
     let mut findings = Vec::new();
     for error in validator.iter_errors(document) {
@@ -36,7 +36,7 @@ fn explain(error: &ValidationError<'_>, schema: &Value, findings: &mut Vec<Findi
     match error.kind() {
         ValidationErrorKind::AnyOf { context }
         | ValidationErrorKind::OneOfNotValid { context }
-        | ValidationErrorKind::OneOfMultipleValid { context } => match meant(error, context) {
+        | ValidationErrorKind::OneOfMultipleValid { context } => match intended(error, context) {
             Some(branch) => {
                 for error in branch {
                     explain(error, schema, findings);
@@ -50,7 +50,7 @@ fn explain(error: &ValidationError<'_>, schema: &Value, findings: &mut Vec<Findi
                 let former =
                     FORMER_NAMES.iter().find(|(former, now)| former == name && known.iter().any(|known| known == now));
                 let (what, remedy) = match former {
-                    Some((_, now)) => (format!("is called \"{now}\" now"), "rename it; what it holds is unchanged"),
+                    Some((_, now)) => (format!("is called \"{now}\" now"), "rename it; its content is unchanged"),
                     None => {
                         (format!("does not exist here; there are {}", names(&known)), "correct its name, or remove it")
                     }
@@ -59,17 +59,17 @@ fn explain(error: &ValidationError<'_>, schema: &Value, findings: &mut Vec<Findi
             }
         }
         ValidationErrorKind::Required { property } => add(at, format!("lacks {property}"), see()),
-        _ => add(at, error.masked_with("what stands here").to_string(), see()),
+        _ => add(at, error.masked_with("the value").to_string(), see()),
     }
 }
 
-/// Members that earlier versions called otherwise: the former name and the present one.
+/// Members that had another name in earlier versions: the former name and the present one.
 const FORMER_NAMES: [(&str, &str); 3] =
     [("answer_headers", "response_headers"), ("most_cost", "max_cost"), ("trial", "shadow")];
 
-/// The errors of the one branch of a union that the writer seems to have meant: everything that is wrong is deeper inside
-/// of it, or it is the only one of the kind (object, list, text) that stands there.
-fn meant<'errors>(
+/// The errors of the branch of a union that the author seems to have meant: all its errors are deeper inside, or it is
+/// the only branch with the JSON type (object, list, text) of the value.
+fn intended<'errors>(
     union: &ValidationError<'_>,
     branches: &'errors [Vec<ValidationError<'static>>],
 ) -> Option<&'errors [ValidationError<'static>]> {
@@ -80,7 +80,8 @@ fn meant<'errors>(
     let other_kind = |error: &ValidationError<'_>| {
         use ValidationErrorKind::{AnyOf, Constant, Enum, OneOfNotValid, Type};
         matches!(error.kind(), Type { .. } | Constant { .. } | Enum { .. })
-            || matches!(error.kind(), AnyOf { context } | OneOfNotValid { context } if meant(error, context).is_none())
+            || matches!(error.kind(), AnyOf { context } | OneOfNotValid { context }
+                if intended(error, context).is_none())
     };
     let mut same_kind = branches.iter().filter(|branch| !branch.iter().filter(here).any(other_kind));
     match (same_kind.next(), same_kind.next()) {
@@ -89,7 +90,7 @@ fn meant<'errors>(
     }
 }
 
-/// What the branches of a union are, in words.
+/// The branches of a union, in words.
 fn choices(union: &ValidationError<'_>, schema: &Value) -> String {
     let branches = schema.pointer(union.schema_path().as_str()).and_then(Value::as_array);
     let mut all: Vec<String> = Vec::new();
@@ -101,7 +102,7 @@ fn choices(union: &ValidationError<'_>, schema: &Value) -> String {
     all.join(", ")
 }
 
-/// One branch of a union in words, or each of the branches it is itself made of.
+/// One branch of a union in words, or each of its own branches if it is a union.
 fn described(branch: &Value, schema: &Value) -> Vec<String> {
     if let Some(target) = branch.get("$ref").and_then(Value::as_str) {
         let target = target.strip_prefix('#').and_then(|pointer| schema.pointer(pointer));
@@ -131,7 +132,7 @@ fn described(branch: &Value, schema: &Value) -> Vec<String> {
     }
 }
 
-/// The members of what stands beside the keyword that failed, in the same object of the schema.
+/// The members of `keyword` in the schema object in which the failed keyword is.
 fn siblings(error: &ValidationError<'_>, schema: &Value, keyword: &str) -> Vec<String> {
     let path = error.schema_path().as_str();
     let parent = path.rsplit_once('/').and_then(|(parent, _)| schema.pointer(parent));
@@ -143,7 +144,7 @@ fn names(names: &[String]) -> String {
     names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
 }
 
-/// A place in the document as a JSON path, `$.routes[3].path`.
+/// A location in the document as a JSON path, `$.routes[3].path`.
 fn json_path(place: &Location) -> String {
     place.segments().fold("$".to_owned(), |path, segment| match segment {
         LocationSegment::Property(name) => format!("{path}.{name}"),

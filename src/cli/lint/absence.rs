@@ -1,5 +1,5 @@
-//! Conditions that an absent claim decides: `not` of a role or group holds for a token that says nothing of them, and a
-//! role that is read from no claim is nobody's.
+//! Conditions that an absent claim decides: `not` of a role or group holds for a token without the claim, and no caller
+//! has a role if the issuer names no claim for roles.
 
 use fastgate::policy::conditions::Condition;
 use fastgate::policy::{Access, ClaimPath, Policy, Requirement, Route};
@@ -8,20 +8,20 @@ use super::Lint;
 use super::presence::{Kind, Reader, both};
 
 const ASK_BESIDES: &str =
-    "ask for a role or group that every caller has besides, or refuse by a claim that is always there";
-const READ_ONE: &str = "refuse by a claim that is always there, or have the provider put them all into one claim, which \
-                        \"claims\" of the issuer names alone";
-const NAME_CLAIM: &str = "name the claim that holds them in \"claims\" of the issuer, or ask for something else";
+    "require in addition a role or group that every caller has, or refuse by a claim that is always present";
+const READ_ONE: &str = "refuse by a claim that is always present, or have the issuer put them all into one claim, \
+                        which \"claims\" of the issuer names alone";
+const NAME_CLAIM: &str = "name the claim that holds them in \"claims\" of the issuer, or require something else";
 
 /// `not` of a role or group that an absent claim meets.
 struct Absence<'policy> {
     kind: Kind,
-    /// Where such names are read from; nowhere, where this is empty.
+    /// The claims from which such names are read; empty if there are none.
     read: Vec<&'policy ClaimPath>,
     issuer: &'policy str,
 }
 
-/// What an absent claim decides at a route; `at` is its place. One hint for each place and kind of name.
+/// The hints about absent claims for a route; `at` is its path in the policy. One hint for each path and kind of name.
 pub(super) fn absences(policy: &Policy, route: &Route, at: &str) -> Vec<Lint> {
     let Access::Authenticated { everybody, by_issuer } = &route.access else { return Vec::new() };
     let accepted = || policy.issuers().filter(|issuer| by_issuer.is_empty() || by_issuer.contains_key(&issuer.id));
@@ -31,25 +31,25 @@ pub(super) fn absences(policy: &Policy, route: &Route, at: &str) -> Vec<Lint> {
         let reader = Reader(issuer);
         let own = by_issuer.get(&issuer.id);
         let own_place = format!("{at}.issuers.{}.require", issuer.id);
-        // What is asked of everybody and of the holders of one issuer's tokens must hold both: it is one list.
-        let asked = [Some(everybody), own].into_iter().flatten();
-        let Some(present) = both(asked.map(|asked| reader.asked(asked))) else {
+        // A caller must meet both the requirement for all callers and the one for its issuer: they are one list.
+        let requirements = [Some(everybody), own].into_iter().flatten();
+        let Some(present) = both(requirements.map(|requirement| reader.required(requirement))) else {
             let of_everybody = unread(reader, everybody).map(|kind| (format!("{at}.require"), kind));
             let found = of_everybody.or_else(|| unread(reader, own?).map(|kind| (own_place, kind)));
             unmet.extend(found.map(|(place, kind)| (place, kind, issuer.id.as_str())));
             continue;
         };
-        let tried = Some(&route.shadow);
-        for (place, asked) in
-            [(format!("{at}.require"), Some(everybody)), (own_place, own), (format!("{at}.shadow.require"), tried)]
+        let shadow = Some(&route.shadow);
+        for (place, requirement) in
+            [(format!("{at}.require"), Some(everybody)), (own_place, own), (format!("{at}.shadow.require"), shadow)]
         {
-            let Some(condition) = asked.and_then(|asked| asked.condition.as_ref()) else { continue };
+            let Some(condition) = requirement.and_then(|requirement| requirement.condition.as_ref()) else { continue };
             let mut found = Vec::new();
             collect(reader, condition, false, &present, &mut found);
             absences.extend(found.into_iter().map(|absence| (place.clone(), absence)));
         }
     }
-    // Issuers that a route does not list may well be other callers', as long as somebody meets what it asks.
+    // A route without a list of issuers is not reported as long as the tokens of one issuer can meet it.
     if by_issuer.is_empty() && unmet.len() < accepted().count() {
         unmet.clear();
     }
@@ -60,25 +60,25 @@ pub(super) fn absences(policy: &Policy, route: &Route, at: &str) -> Vec<Lint> {
         } else {
             format!("of the issuer \"{issuer}\"")
         };
-        let what = format!("asks for {}, and no token {whose} can have any: nobody meets it", kind.plural());
+        let what = format!("requires {}, but no token {whose} can have any: no caller meets it", kind.plural());
         Lint { at: place, what, remedy: NAME_CLAIM }
     });
     lints.extend(unmet);
-    // Where nothing is read at all goes first.
+    // Absences without any claim to read come first.
     absences.sort_by_key(|(_, absence)| !absence.read.is_empty());
-    let mut said: Vec<(String, Kind)> = Vec::new();
+    let mut reported: Vec<(String, Kind)> = Vec::new();
     for (place, absence) in absences {
         let about = (place, absence.kind);
-        if !said.contains(&about) {
+        if !reported.contains(&about) {
             lints.push(absence.lint(about.0.clone()));
-            said.push(about);
+            reported.push(about);
         }
     }
     lints
 }
 
-/// What a requirement asks for that no claim of the issuer is read for.
-fn unread(reader: Reader<'_>, asked: &Requirement) -> Option<Kind> {
+/// The kind of name that a requirement asks for and that is read from no claim of the issuer.
+fn unread(reader: Reader<'_>, requirement: &Requirement) -> Option<Kind> {
     fn of(reader: Reader<'_>, condition: &Condition, negated: bool) -> Option<Kind> {
         let kind = match condition {
             Condition::Not(inner) => return of(reader, inner, !negated),
@@ -94,12 +94,12 @@ fn unread(reader: Reader<'_>, asked: &Requirement) -> Option<Kind> {
         (!negated && reader.paths(kind).is_empty()).then_some(kind)
     }
     reader
-        .asked(asked)
+        .required(requirement)
         .is_none()
-        .then(|| asked.condition.as_ref().and_then(|condition| of(reader, condition, false)))?
+        .then(|| requirement.condition.as_ref().and_then(|condition| of(reader, condition, false)))?
 }
 
-/// Collects the roles and groups under an odd number of `not` of which the claims may be absent. Under `not`, `any` asks
+/// Collects the roles and groups under an odd number of `not` whose claims may be absent. Under `not`, `any` requires
 /// that none of its parts holds, and `all` that one does not.
 fn collect<'policy>(
     reader: Reader<'policy>,
@@ -139,11 +139,11 @@ impl Absence<'_> {
         let (what, remedy) = match self.read.as_slice() {
             [] => {
                 let issuer = self.issuer;
-                let what = format!("and no token of the issuer \"{issuer}\" can have any: it holds for all of them");
+                let what = format!("but no token of the issuer \"{issuer}\" can have any: it holds for all of them");
                 (what, NAME_CLAIM)
             }
             [_] => (
-                "which holds for a token without the claim: it may be absent, or left out where there are too many \
+                "which holds for a token without the claim: it may be absent, or left out if there are too many \
                  (\"_claim_names\")"
                     .to_owned(),
                 ASK_BESIDES,
@@ -157,6 +157,6 @@ impl Absence<'_> {
                 )
             }
         };
-        Lint { at, what: format!("asks under \"not\" for {kind}, {what}"), remedy }
+        Lint { at, what: format!("tests {kind} under \"not\", {what}"), remedy }
     }
 }

@@ -1,4 +1,4 @@
-//! The protected routes that may share a path with a public one, found without comparing it with each of them.
+//! The protected routes that may share a path with a public one, found without comparing every pair.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use fastgate::policy::Route;
 use fastgate::policy::pattern::{PathTemplate, Segment};
 
 use super::open;
-use super::overlap::{Effort, Spent};
+use super::overlap::{Budget, BudgetExceeded};
 
 /// Protected routes by the segments of their templates.
 #[derive(Default)]
@@ -20,7 +20,8 @@ struct Node<'policy> {
     /// The numbers of the routes whose template ends here.
     ends: Vec<usize>,
     literals: BTreeMap<&'policy str, Self>,
-    /// Whatever parameter it is: a value that its convertor does not match may be the same to an application.
+    /// All parameters share one node: an application may read a value that a convertor does not match as the same
+    /// value.
     parameter: Option<Box<Self>>,
     rest: Option<Box<Self>>,
 }
@@ -43,21 +44,25 @@ impl<'policy> Candidates<'policy> {
         Self { root, routes }
     }
 
-    /// All that may share a path with `template`, and possibly others, in the order of the policy.
-    pub(super) fn near(&self, template: &PathTemplate, effort: &mut Effort) -> Result<Vec<&'policy Route>, Spent> {
+    /// All routes that may share a path with `template`, and possibly others, in the order of the policy.
+    pub(super) fn near(
+        &self,
+        template: &PathTemplate,
+        budget: &mut Budget,
+    ) -> Result<Vec<&'policy Route>, BudgetExceeded> {
         let mut numbers = Vec::new();
-        self.root.near(template.segments(), &mut numbers, effort)?;
+        self.root.near(template.segments(), &mut numbers, budget)?;
         numbers.sort_unstable();
         Ok(numbers.into_iter().filter_map(|number| self.routes.get(number)).collect())
     }
 }
 
 impl Node<'_> {
-    fn near(&self, segments: &[Segment], numbers: &mut Vec<usize>, effort: &mut Effort) -> Result<(), Spent> {
-        effort.spend(1)?;
-        // What a `path` parameter takes ends anywhere.
+    fn near(&self, segments: &[Segment], numbers: &mut Vec<usize>, budget: &mut Budget) -> Result<(), BudgetExceeded> {
+        budget.spend(1)?;
+        // A `path` parameter may end at any segment.
         if let Some(rest) = &self.rest {
-            rest.all(numbers, effort)?;
+            rest.all(numbers, budget)?;
         }
         let Some((segment, following)) = segments.split_first() else {
             numbers.extend(&self.ends);
@@ -67,30 +72,30 @@ impl Node<'_> {
             Segment::Rest(_) => {
                 numbers.extend(&self.ends);
                 for child in self.literals.values().chain(self.parameter.as_deref()) {
-                    child.all(numbers, effort)?;
+                    child.all(numbers, budget)?;
                 }
                 return Ok(());
             }
             Segment::Literal(text) => {
                 if let Some(child) = self.literals.get(text.as_str()) {
-                    child.near(following, numbers, effort)?;
+                    child.near(following, numbers, budget)?;
                 }
             }
             Segment::Parameter(parameter) => {
-                effort.spend(self.literals.len())?;
+                budget.spend(self.literals.len())?;
                 for (_, child) in self.literals.iter().filter(|(text, _)| parameter.capture(text).is_some()) {
-                    child.near(following, numbers, effort)?;
+                    child.near(following, numbers, budget)?;
                 }
             }
         }
-        self.parameter.as_ref().map_or(Ok(()), |child| child.near(following, numbers, effort))
+        self.parameter.as_ref().map_or(Ok(()), |child| child.near(following, numbers, budget))
     }
 
-    fn all(&self, numbers: &mut Vec<usize>, effort: &mut Effort) -> Result<(), Spent> {
-        effort.spend(1)?;
+    fn all(&self, numbers: &mut Vec<usize>, budget: &mut Budget) -> Result<(), BudgetExceeded> {
+        budget.spend(1)?;
         numbers.extend(&self.ends);
         for child in self.literals.values().chain(self.parameter.as_deref()).chain(self.rest.as_deref()) {
-            child.all(numbers, effort)?;
+            child.all(numbers, budget)?;
         }
         Ok(())
     }

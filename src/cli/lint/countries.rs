@@ -1,6 +1,6 @@
-//! The countries that there are: the codes of ISO 3166-1 alpha-2 that are assigned.
+//! The assigned codes of ISO 3166-1 alpha-2.
 
-/// Sorted, a space between two. `XK` is not of ISO 3166-1 but of its user-assigned codes; geolocation writes it for Kosovo.
+/// Sorted, separated by single spaces. `XK` is a user-assigned code, which geolocation writes for Kosovo.
 const ASSIGNED: &str = "\
     AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW \
     BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI \
@@ -11,7 +11,8 @@ const ASSIGNED: &str = "\
     SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS XK \
     YE YT ZA ZM ZW";
 
-/// Whether `code` is assigned to a country, in upper case. A rule that names another one, `UK` for `GB`, applies to nobody.
+/// Whether `code` (upper case) is assigned to a country. A rule with another code, such as `UK` for `GB`, applies to no
+/// client.
 pub(super) fn is_assigned(code: &str) -> bool {
     ASSIGNED.split(' ').any(|assigned| assigned == code)
 }

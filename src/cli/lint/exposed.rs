@@ -1,5 +1,5 @@
-//! Public routes that take requests which a protected one seems to stand for. The router of the edge is asked about a path that
-//! both match: what goes to a third route is exposed by neither.
+//! Public routes that get requests which a protected route seems to be meant for. The edge's router decides which route
+//! a path that both match gets: if it is a third one, neither exposes it.
 
 use fastgate::policy::pattern::{Convertor, Parameter, PathTemplate, Segment};
 use fastgate::policy::{MethodName, Policy, Route};
@@ -7,37 +7,37 @@ use fastgate::request::CanonicalPath;
 use fastgate::route::{find_for, websocket};
 
 use super::candidates::Candidates;
-use super::overlap::{Effort, Examples, Spent, covers, shared_paths};
-use super::{Lint, everybody, open};
+use super::overlap::{Budget, BudgetExceeded, Examples, covers, shared_paths};
+use super::{Lint, admitted_callers, open};
 
-const GOES_FIRST: &str = "the public route goes first, since its path is the more specific: give it a path of its own, or \
-                          keep the application from handing out such values";
+const GOES_FIRST: &str = "the public route goes first, since its path is the more specific: give it a path of its own, \
+                          or make sure that the application never assigns such values";
 const ADD_METHODS: &str = "add these methods to the protected route, or give the public route a path of its own";
 const PROTECT: &str = "take these methods out of the public route, or give it a path of its own";
 const CONVERT: &str = "give the public route a path of its own, or let the application convert by its path";
 
-/// What one public route opens on paths of one protected route.
+/// What a public route exposes on paths of a protected route.
 struct Exposed {
     what: String,
     remedy: &'static str,
 }
 
-/// One hint for each public route that opens paths of protected ones, with one of them as an example.
+/// One hint for each public route that exposes paths of protected routes, with one of them as an example.
 pub(super) fn exposed(policy: &Policy) -> Vec<Lint> {
-    let mut effort = Effort::new();
+    let mut budget = Budget::new();
     let mut lints = Vec::new();
     let examples = Examples::unlike(policy.routes().iter().map(|route| &route.template));
     let protected = Candidates::of(policy.routes());
     for (number, public) in policy.routes().iter().enumerate().filter(|(_, route)| open(route)) {
         let at = format!("$.routes[{number}]");
-        let Ok(found) = Comparison { policy, public, examples: &examples, effort: &mut effort }.with_all(&protected)
+        let Ok(found) = Comparison { policy, public, examples: &examples, budget: &mut budget }.with_all(&protected)
         else {
             lints.push(Lint {
                 at,
-                what: "and the public routes behind it were not compared with every protected one: this policy has too many \
-                       routes and parameters for it"
+                what: "and the public routes after it were not compared with every protected route: this policy has \
+                       too many routes and parameters for that"
                     .to_owned(),
-                remedy: "ask `fastgate explain` about paths that matter, or write templates with fewer parameters",
+                remedy: "check important paths with `fastgate explain`, or write templates with fewer parameters",
             });
             break;
         };
@@ -55,39 +55,39 @@ pub(super) fn exposed(policy: &Policy) -> Vec<Lint> {
 struct Comparison<'run> {
     policy: &'run Policy,
     public: &'run Route,
-    /// Stand in paths for what parameters take.
+    /// The values of parameters in example paths.
     examples: &'run Examples,
-    effort: &'run mut Effort,
+    budget: &'run mut Budget,
 }
 
 impl Comparison<'_> {
-    /// The first protected route of which paths are opened as they stand, or else by another spelling, and how many more
+    /// The first protected route whose paths are exposed as written, or else in another spelling, and how many more
     /// there are.
-    fn with_all(mut self, protected: &Candidates<'_>) -> Result<Option<(Exposed, usize)>, Spent> {
-        let (mut as_they_stand, mut otherwise, mut count) = (None, None, 0_usize);
-        for protected in protected.near(&self.public.template, self.effort)? {
-            self.effort.spend(1)?;
-            if let Some(found) = self.left_open(protected)? {
-                as_they_stand.get_or_insert(found);
+    fn with_all(mut self, protected: &Candidates<'_>) -> Result<Option<(Exposed, usize)>, BudgetExceeded> {
+        let (mut as_written, mut respelled, mut count) = (None, None, 0_usize);
+        for protected in protected.near(&self.public.template, self.budget)? {
+            self.budget.spend(1)?;
+            if let Some(found) = self.on_shared_paths(protected)? {
+                as_written.get_or_insert(found);
                 count += 1;
-            } else if let Some(found) = self.spelled_otherwise(protected)? {
-                otherwise.get_or_insert(found);
+            } else if let Some(found) = self.in_another_spelling(protected)? {
+                respelled.get_or_insert(found);
                 count += 1;
             }
         }
-        Ok(as_they_stand.or(otherwise).map(|example| (example, count.saturating_sub(1))))
+        Ok(as_written.or(respelled).map(|example| (example, count.saturating_sub(1))))
     }
 
-    /// What is left open on paths that both match.
-    fn left_open(&mut self, protected: &Route) -> Result<Option<Exposed>, Spent> {
+    /// What is exposed on paths that both match.
+    fn on_shared_paths(&mut self, protected: &Route) -> Result<Option<Exposed>, BudgetExceeded> {
         let public = self.public;
         let methods: Vec<_> = public.methods.iter().filter(|method| is_meant(public, protected, **method)).collect();
-        // One that takes all paths says what happens to those that no other route names.
+        // A protected route for all paths is the default for paths without another route.
         let is_default = matches!(protected.template.segments(), [Segment::Rest(_)]);
         if methods.is_empty() || is_default || is_named_exception(public, protected) {
             return Ok(None);
         }
-        for path in shared_paths(public.template.segments(), protected.template.segments(), self.examples, self.effort)?
+        for path in shared_paths(public.template.segments(), protected.template.segments(), self.examples, self.budget)?
         {
             let reached = self.reached(&path, &methods)?;
             if !reached.is_empty() {
@@ -99,7 +99,7 @@ impl Comparison<'_> {
                 };
                 let what = format!(
                     "lets {} use {} on paths of the protected route \"{}\", as on \"{path}\"",
-                    everybody(public),
+                    admitted_callers(public),
                     reached.join(", "),
                     protected.id
                 );
@@ -109,11 +109,11 @@ impl Comparison<'_> {
         Ok(None)
     }
 
-    /// What is left open because a convertor of the protected route does not match it, although an application may read it
-    /// as a value that this convertor stands for.
-    fn spelled_otherwise(&mut self, protected: &Route) -> Result<Option<Exposed>, Spent> {
+    /// What is exposed because a convertor of the protected route does not match a spelling that an application may
+    /// read as a value of that convertor.
+    fn in_another_spelling(&mut self, protected: &Route) -> Result<Option<Exposed>, BudgetExceeded> {
         let public = self.public;
-        // That such a route takes everything is said of it already.
+        // Another hint reports that such a route takes every path.
         if public.websocket != protected.websocket || matches!(public.template.segments(), [Segment::Rest(_)]) {
             return Ok(None);
         }
@@ -125,16 +125,16 @@ impl Comparison<'_> {
         for (index, segment) in protected.template.segments().iter().enumerate() {
             let Segment::Parameter(parameter) = segment else { continue };
             for shown in others(parameter) {
-                self.effort.spend(1)?;
+                self.budget.spend(1)?;
                 let Some(place) = segments.get_mut(index) else { continue };
                 *place = Segment::Literal(shown.clone());
-                for path in shared_paths(&segments, public.template.segments(), self.examples, self.effort)? {
+                for path in shared_paths(&segments, public.template.segments(), self.examples, self.budget)? {
                     let reached = self.reached(&path, &methods)?;
                     if !reached.is_empty() {
                         let what = format!(
                             "lets {} use {} where the path has \"{shown}\", which the protected route \"{}\" does \
                              not match and an application may read as the same value",
-                            everybody(public),
+                            admitted_callers(public),
                             reached.join(", "),
                             protected.id
                         );
@@ -149,13 +149,13 @@ impl Comparison<'_> {
         Ok(None)
     }
 
-    /// Those of the methods with which a request of this path gets to the public route.
-    fn reached(&mut self, path: &str, methods: &[&MethodName]) -> Result<Vec<&'static str>, Spent> {
+    /// The methods with which a request for this path gets to the public route.
+    fn reached(&mut self, path: &str, methods: &[&MethodName]) -> Result<Vec<&'static str>, BudgetExceeded> {
         let Ok(path) = CanonicalPath::of_decoded(path) else { return Ok(Vec::new()) };
         let mut reached = Vec::new();
         for method in methods {
-            // A `path` parameter is tried with every length that is left.
-            self.effort.spend(path.segments().count().pow(2))?;
+            // The router matches a `path` parameter with every length that is left.
+            self.budget.spend(path.segments().count().pow(2))?;
             let (route, name) = if self.public.websocket {
                 (websocket(self.policy, &path), "WebSockets")
             } else {
@@ -169,8 +169,8 @@ impl Comparison<'_> {
     }
 }
 
-/// Whether a method of the public route is one that the protected route keeps to callers with a token, or changes what is
-/// there. To read what only authenticated callers may change is what a public route is for.
+/// Whether the protected route seems to be meant for this method of the public route: it has the method as well, or the
+/// method changes something. Reading what only authenticated callers may change is the purpose of a public route.
 fn is_meant(public: &Route, protected: &Route, method: MethodName) -> bool {
     let same_kind = public.websocket == protected.websocket;
     let has = |method| protected.methods.contains(&method);
@@ -179,8 +179,8 @@ fn is_meant(public: &Route, protected: &Route, method: MethodName) -> bool {
     kept || public.websocket && !same_kind || !safe
 }
 
-/// Whether all paths of the public route are the protected one's, and it names some text that the other does not: somebody
-/// has meant this exception. A narrower convertor alone is none, `{id:uuid}` may be every `{id}` that there is.
+/// Whether the public route is a deliberate exception: the protected route matches all its paths, and the public one
+/// has more literal text. A narrower convertor alone is not an exception: every `{id}` may be an `{id:uuid}`.
 fn is_named_exception(public: &Route, protected: &Route) -> bool {
     covers(&protected.template, &public.template) && literal_text(&public.template) > literal_text(&protected.template)
 }

@@ -1,4 +1,4 @@
-//! Paths that two templates share, found segment by segment: no example path stands for all of them.
+//! Paths that two templates share, found segment by segment, because no single example path represents all of them.
 
 mod examples;
 mod words;
@@ -7,43 +7,43 @@ pub(super) use examples::Examples;
 
 use fastgate::policy::pattern::{Convertor, Parameter, PathTemplate, Segment};
 
-/// How many steps a whole policy may take, some seconds of one processor. Ordinary ones with thousands of routes take fewer.
+/// How many steps the comparison of a whole policy may take: some seconds of one processor. Ordinary policies with
+/// thousands of routes take fewer.
 const STEPS: u64 = 5_000_000;
-/// How many paths are looked at where two templates share many.
+/// How many paths are compared if two templates share many.
 const MOST_PATHS: usize = 6;
 
-/// What may still be spent on comparing routes.
-pub(super) struct Effort(u64);
+/// The steps that are left for comparing routes.
+pub(super) struct Budget(u64);
 
 /// Comparing the routes of this policy would take too long.
 #[derive(Debug)]
-pub(super) struct Spent;
+pub(super) struct BudgetExceeded;
 
-impl Effort {
+impl Budget {
     pub(super) const fn new() -> Self {
         Self(STEPS)
     }
 
-    pub(super) const fn spend(&mut self, steps: usize) -> Result<(), Spent> {
+    pub(super) const fn spend(&mut self, steps: usize) -> Result<(), BudgetExceeded> {
         match self.0.checked_sub(steps as u64) {
             Some(left) => {
                 self.0 = left;
                 Ok(())
             }
-            None => Err(Spent),
+            None => Err(BudgetExceeded),
         }
     }
 }
 
-/// Paths that both match, decoded, a few where there are many; none where no path does. A parameter has one of
-/// the examples there.
+/// Some of the decoded paths that both match; empty if there are none. Parameters have values from `examples`.
 pub(super) fn shared_paths(
     one: &[Segment],
     two: &[Segment],
     examples: &Examples,
-    effort: &mut Effort,
-) -> Result<Vec<String>, Spent> {
-    let mut search = Search { examples, effort, segments: Vec::new(), found: Vec::new() };
+    budget: &mut Budget,
+) -> Result<Vec<String>, BudgetExceeded> {
+    let mut search = Search { examples, budget, segments: Vec::new(), found: Vec::new() };
     if search.ends_fit(one, two)? {
         search.follow(one, two, 2)?;
     }
@@ -52,16 +52,16 @@ pub(super) fn shared_paths(
 
 struct Search<'search> {
     examples: &'search Examples,
-    effort: &'search mut Effort,
-    /// Those of the path that is being tried.
+    budget: &'search mut Budget,
+    /// The segments of the current path.
     segments: Vec<String>,
     found: Vec<String>,
 }
 
 impl Search<'_> {
-    /// Whether the segments behind the `path` parameters fit, as far as they stand opposite each other. It is what tells
-    /// most pairs of long templates apart.
-    fn ends_fit(&mut self, one: &[Segment], two: &[Segment]) -> Result<bool, Spent> {
+    /// Whether the segments after the `path` parameters fit, compared from the end. This rules out most pairs of long
+    /// templates.
+    fn ends_fit(&mut self, one: &[Segment], two: &[Segment]) -> Result<bool, BudgetExceeded> {
         for (one, two) in one.iter().rev().zip(two.iter().rev()) {
             if matches!(one, Segment::Rest(_)) || matches!(two, Segment::Rest(_)) {
                 break;
@@ -73,18 +73,18 @@ impl Search<'_> {
         Ok(true)
     }
 
-    /// `longer`: how many segments more than it must two `path` parameters may take side by side.
-    fn follow(&mut self, one: &[Segment], two: &[Segment], longer: usize) -> Result<(), Spent> {
+    /// `longer`: how many segments more than necessary two `path` parameters may take at the same time.
+    fn follow(&mut self, one: &[Segment], two: &[Segment], longer: usize) -> Result<(), BudgetExceeded> {
         let (Some((first, after_first)), Some((second, after_second))) = (one.split_first(), two.split_first()) else {
             if one.is_empty() && two.is_empty() {
-                self.effort.spend(self.segments.len())?;
+                self.budget.spend(self.segments.len())?;
                 self.found.push(format!("/{}", self.segments.join("/")));
             }
             return Ok(());
         };
         let Some(text) = self.text(first, second)? else { return Ok(()) };
         self.segments.push(text);
-        // A rest takes the other's segment and is done with it, or stays for more.
+        // A rest takes the other's segment and ends, or continues.
         let (stays, other_stays) = (matches!(first, Segment::Rest(_)), matches!(second, Segment::Rest(_)));
         let mut branches = vec![(after_first, after_second, longer)];
         if stays {
@@ -106,8 +106,8 @@ impl Search<'_> {
     }
 
     /// A text that fits both, if there is one.
-    fn text(&mut self, one: &Segment, two: &Segment) -> Result<Option<String>, Spent> {
-        self.effort.spend(1)?;
+    fn text(&mut self, one: &Segment, two: &Segment) -> Result<Option<String>, BudgetExceeded> {
+        self.budget.spend(1)?;
         Ok(match (one, two) {
             (Segment::Literal(one), Segment::Literal(two)) => (one == two).then(|| one.clone()),
             (Segment::Parameter(parameter), Segment::Literal(text))
@@ -117,7 +117,7 @@ impl Search<'_> {
             (Segment::Parameter(one), Segment::Parameter(two)) if takes_all_of(one, two) => Some(self.example(two)),
             (Segment::Parameter(one), Segment::Parameter(two)) if takes_all_of(two, one) => Some(self.example(one)),
             (Segment::Parameter(one), Segment::Parameter(two)) => {
-                words::shared_text(one, two, self.examples, self.effort)?
+                words::shared_text(one, two, self.examples, self.budget)?
             }
             (Segment::Rest(_), Segment::Rest(_)) => Some(self.examples.any.clone()),
             (Segment::Rest(_), Segment::Literal(text)) | (Segment::Literal(text), Segment::Rest(_)) => {
@@ -139,7 +139,7 @@ impl Search<'_> {
     }
 }
 
-/// Whether `one` surely takes every text that `two` does.
+/// Whether `one` certainly matches every text that `two` matches.
 fn takes_all_of(one: &Parameter, two: &Parameter) -> bool {
     let around = two.prefix.starts_with(&one.prefix) && two.suffix.ends_with(&one.suffix);
     let same = (&one.prefix, &one.suffix) == (&two.prefix, &two.suffix);
@@ -147,7 +147,7 @@ fn takes_all_of(one: &Parameter, two: &Parameter) -> bool {
     (around && one.convertor == Convertor::Str) || (same && wider)
 }
 
-/// Whether `one` surely matches every path that `two` matches. No, where that depends on how many segments a `path`
+/// Whether `one` certainly matches every path that `two` matches. `false` if that depends on how many segments a `path`
 /// parameter of `two` takes.
 pub(super) fn covers(one: &PathTemplate, two: &PathTemplate) -> bool {
     let (ours, theirs) = (one.segments(), two.segments());
@@ -175,12 +175,12 @@ fn segment_covers(one: &Segment, two: &Segment) -> bool {
 mod tests {
     use fastgate::policy::pattern::PathTemplate;
 
-    use super::{Effort, Examples, covers, shared_paths};
+    use super::{Budget, Examples, covers, shared_paths};
 
     /// Whether there is a path that both match; each that is found is looked at.
     fn overlap(one: &PathTemplate, two: &PathTemplate) -> bool {
         let examples = Examples::unlike([one, two].into_iter());
-        let found = shared_paths(one.segments(), two.segments(), &examples, &mut Effort::new()).unwrap_or_default();
+        let found = shared_paths(one.segments(), two.segments(), &examples, &mut Budget::new()).unwrap_or_default();
         for path in &found {
             let segments: Vec<_> = path.split('/').skip(1).collect();
             assert!(one.captures(&segments).is_some() && two.captures(&segments).is_some(), "{one:?} {two:?} {path}");

@@ -1,14 +1,14 @@
-//! Which claims a caller who meets a condition surely has.
+//! The claims that a caller who meets a condition certainly has.
 
 use fastgate::identity::sample_token::accepted;
 use fastgate::policy::conditions::Condition;
 use fastgate::policy::{ClaimPath, Issuer, Requirement};
 
-/// Where a token of one issuer says what a condition asks for.
+/// The claims of one issuer's tokens that conditions read.
 #[derive(Clone, Copy)]
 pub(super) struct Reader<'policy>(pub(super) &'policy Issuer);
 
-/// What stands in claims that a policy names.
+/// A kind of name in claims that a policy names.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Role,
@@ -17,7 +17,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// In the words of a policy.
+    /// The kind, as messages name it.
     pub(super) const fn plural(self) -> &'static str {
         match self {
             Self::Role => "roles",
@@ -27,12 +27,12 @@ impl Kind {
     }
 }
 
-/// Claims that are surely there; none where nobody meets what is asked.
+/// Claims that are certainly present; `None` if no caller can meet the requirement.
 pub(super) type Present<'policy> = Option<Vec<&'policy ClaimPath>>;
 
 impl<'policy> Reader<'policy> {
-    /// The claims in which a token of this issuer may have such names; all of them count. What its tokens must not have is
-    /// not asked of an answer to introspection.
+    /// The claims in which a token of this issuer may have such names. Introspection responses may also have claims
+    /// that the issuer's tokens must not have.
     pub(super) fn paths(self, kind: Kind) -> Vec<&'policy ClaimPath> {
         let Issuer { shape, introspection, .. } = self.0;
         let paths = match kind {
@@ -52,13 +52,13 @@ impl<'policy> Reader<'policy> {
         }
     }
 
-    /// What a caller has who meets a requirement.
-    pub(super) fn asked(self, asked: &'policy Requirement) -> Present<'policy> {
-        let scopes = asked.scopes.iter().map(|_| self.named(Kind::Scope));
-        both(scopes.chain(asked.condition.iter().map(|condition| self.of(condition, false))))
+    /// The claims of a caller who meets a requirement.
+    pub(super) fn required(self, requirement: &'policy Requirement) -> Present<'policy> {
+        let scopes = requirement.scopes.iter().map(|_| self.named(Kind::Scope));
+        both(scopes.chain(requirement.condition.iter().map(|condition| self.of(condition, false))))
     }
 
-    /// What a caller has who meets a condition or, with `negated`, who does not.
+    /// The claims of a caller who meets a condition or, with `negated`, does not.
     pub(super) fn of(self, condition: &'policy Condition, negated: bool) -> Present<'policy> {
         match condition {
             Condition::Not(inner) => self.of(inner, !negated),
@@ -75,7 +75,7 @@ impl<'policy> Reader<'policy> {
         }
     }
 
-    /// What a caller has who has a name of this kind: it may be in any one of the claims.
+    /// The claims of a caller who has a name of this kind, which may be in any of the claims.
     fn named(self, kind: Kind) -> Present<'policy> {
         let paths = self.paths(kind);
         match paths.len() {
@@ -86,7 +86,7 @@ impl<'policy> Reader<'policy> {
     }
 }
 
-/// What somebody has who meets each part.
+/// The claims of a caller who meets every part.
 pub(super) fn both<'policy>(parts: impl IntoIterator<Item = Present<'policy>>) -> Present<'policy> {
     parts.into_iter().try_fold(Vec::new(), |mut all, part| {
         all.extend(part?);
@@ -94,7 +94,7 @@ pub(super) fn both<'policy>(parts: impl IntoIterator<Item = Present<'policy>>) -
     })
 }
 
-/// What somebody has who meets at least one part.
+/// The claims of a caller who meets at least one part.
 fn either<'policy>(parts: impl IntoIterator<Item = Present<'policy>>) -> Present<'policy> {
     parts.into_iter().flatten().reduce(|one, other| one.into_iter().filter(|claim| other.contains(claim)).collect())
 }

@@ -1,4 +1,4 @@
-//! What a policy says to no effect: it stands in nobody's way at the edge, so only the tool looks for it.
+//! Members of a policy that have no effect. They do no harm at the edge, so only the tool reports them.
 
 use std::collections::BTreeMap;
 use std::net::Ipv6Addr;
@@ -10,7 +10,7 @@ use fastgate::policy::{Access, Policy, Route};
 use super::Lint;
 use super::countries::is_assigned;
 
-/// What a route names to no effect; `at` is its place in the policy.
+/// The members of a route that have no effect; `at` is its path in the policy.
 pub(super) fn useless(policy: &Policy, route: &Route, at: &str) -> Vec<Lint> {
     let mut found = Vec::new();
     if route.forward_token && route.access == Access::Public {
@@ -26,7 +26,7 @@ pub(super) fn useless(policy: &Policy, route: &Route, at: &str) -> Vec<Lint> {
         if earlier || flood_limit.is_some_and(|flood| flood.name == limit.name) {
             found.push(Lint {
                 at: format!("{at}.limits[{index}]"),
-                what: format!("counts each request by \"{}\" once more", limit.name),
+                what: format!("counts each request against \"{}\" a second time", limit.name),
                 remedy: "name it once; \"flood_limit\" counts on every route without being named there",
             });
         }
@@ -34,7 +34,7 @@ pub(super) fn useless(policy: &Policy, route: &Route, at: &str) -> Vec<Lint> {
     found
 }
 
-/// What places and groups name to no effect, each of them once, however many routes refer to it.
+/// The members of places and groups that have no effect, each reported once, however many routes refer to it.
 pub(super) fn useless_in_shared(policy: &Policy) -> Vec<Lint> {
     let places: BTreeMap<_, _> =
         policy.routes().iter().flat_map(|route| &route.from).map(|place| (&place.name, place)).collect();
@@ -48,7 +48,7 @@ pub(super) fn useless_in_shared(policy: &Policy) -> Vec<Lint> {
     found
 }
 
-/// Each code of a place that no country has.
+/// The codes of a place that no country has.
 fn unassigned(place: &Place) -> Vec<Lint> {
     let mut found = Vec::new();
     for (member, tests) in [("deny", &place.deny), ("allow", &place.allow)] {
@@ -75,7 +75,7 @@ fn unassigned(place: &Place) -> Vec<Lint> {
     found
 }
 
-/// Each test of `allow` of which some value is denied as well.
+/// The tests of `allow` that have a value which is also denied.
 fn denied(place: &Place) -> Vec<Lint> {
     let both = |one: &PlaceTest, other: &PlaceTest| match (one, other) {
         (PlaceTest::Country(one), PlaceTest::Country(other))
@@ -89,28 +89,28 @@ fn denied(place: &Place) -> Vec<Lint> {
         .filter(|(_, allowed)| place.deny.iter().any(|denied| both(allowed, denied)))
         .map(|(index, _)| Lint {
             at: format!("$.places.{}.allow[{index}]", place.name),
-            what: "names a value that \"deny\" names, too, and refuses".to_owned(),
-            remedy: "take it out of one of the two",
+            what: "names a value that \"deny\" names as well, and refuses".to_owned(),
+            remedy: "remove it from one of the two",
         })
         .collect()
 }
 
-/// Each origin of a page that no browser sends.
+/// The origins of pages that no browser sends.
 fn never_sent(group: &str, cors: &Cors) -> Vec<Lint> {
     let mut found = Vec::new();
     for (index, origin) in cors.origins.iter().enumerate().filter(|(_, origin)| !is_sent(origin)) {
         found.push(Lint {
             at: format!("$.groups.{group}.cors.origins[{index}]"),
-            what: format!("\"{origin}\" is no page: no browser sends this as an origin"),
-            remedy: "write it as browsers send it, \"https://app.example.com\": a port only where it is not the scheme's \
+            what: format!("\"{origin}\" is not an origin that browsers send"),
+            remedy: "write it as browsers send it, \"https://app.example.com\": a port only if it is not the scheme's \
                      default, an address in its shortest form",
         });
     }
     found
 }
 
-/// Whether browsers serialize an origin like this (RFC 6454 §6.2), or it is `*`: a port only where it is not the default of
-/// the scheme, and without leading zeros. `Origin` is compared byte for byte.
+/// Whether browsers serialize an origin like this (RFC 6454 §6.2), or it is `*`: a port only if it is not the default
+/// of the scheme, and without leading zeros. `Origin` is compared byte for byte.
 fn is_sent(origin: &str) -> bool {
     let (authority, default) = match (origin.strip_prefix("https://"), origin.strip_prefix("http://")) {
         (Some(rest), _) => (rest, 443),
@@ -124,7 +124,7 @@ fn is_sent(origin: &str) -> bool {
     let port_as_sent =
         port.is_none_or(|text| text.parse::<u16>().is_ok_and(|port| port != default && port.to_string() == text));
     let name_as_sent = match name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-        // Of an address that stands for one of IPv4 the URL Standard has another spelling than Rust's standard library.
+        // The URL Standard spells IPv4-mapped addresses differently from Rust's standard library.
         Some(text) => text.parse::<Ipv6Addr>().is_ok_and(|ip| ip.to_ipv4_mapped().is_some() || ip.to_string() == text),
         None => !name.is_empty() && !name.starts_with('.') && !name.contains("..") && !name.contains(['[', ']', ':']),
     };

@@ -1,4 +1,5 @@
-//! What the edge knows of a request and its description leaves out. A verdict that hangs on that is none of the edge's.
+//! Facts that the edge knows about a request and that its description leaves out. A verdict that depends on them may
+//! differ from the edge's.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -12,21 +13,22 @@ use serde_json::{Value, json};
 use super::Case;
 use super::platform::DescribedAcls;
 
-/// What the places of a route asked of a client and its description does not tell.
+/// The facts that the places of a route test and that the description of the client leaves out.
 #[derive(Default)]
-struct Untold {
-    /// What has to be given before anything can be said.
+struct LeftOut {
+    /// What to give before there is a verdict.
     missing: Option<String>,
-    /// What counts as unknown, and refuses nobody for that.
+    /// The facts that count as unknown and refuse no client.
     passed: Vec<Fact>,
 }
 
-/// Where the outcome hangs on what the places of a route asked and `case` does not tell: what to give. Facts that
-/// count as unknown and refuse nobody are noted.
+/// What to give, if the outcome depends on a fact that the places of a route test and `case` leaves out; otherwise
+/// `None`. Notes the facts that count as unknown and refuse no client.
 pub(super) fn of_client(policy: &Policy, case: &Case, client: &Client, trail: &mut Trail) -> Option<String> {
-    let was_asked = trail.steps.iter().any(|(step, _)| *step == Step::Place) || trail.verdict.starts_with("place-");
-    let route = policy.routes().iter().find(|route| was_asked && trail.route.as_deref() == Some(route.id.as_str()))?;
-    let Untold { missing, passed } = untold(route, case, client);
+    let was_checked = trail.steps.iter().any(|(step, _)| *step == Step::Place) || trail.verdict.starts_with("place-");
+    let route =
+        policy.routes().iter().find(|route| was_checked && trail.route.as_deref() == Some(route.id.as_str()))?;
+    let LeftOut { missing, passed } = left_out(route, case, client);
     if !passed.is_empty() {
         let names: Vec<_> = passed.iter().map(|fact| fact.as_str()).collect();
         trail.note(Step::Place, || format!("not given, so unknown here: {}", names.join(", ")));
@@ -34,7 +36,8 @@ pub(super) fn of_client(policy: &Policy, case: &Case, client: &Client, trail: &m
     missing
 }
 
-/// Where the outcome hangs on what only the edge, or the caller's connection to it, can show: what to give instead.
+/// What to give instead, if the outcome depends on something that only the edge or the caller's connection to it can
+/// show; otherwise `None`.
 pub(super) fn of_token(case: &Case, trail: &Trail) -> Option<String> {
     if case.claims.is_some() {
         return None;
@@ -47,30 +50,30 @@ pub(super) fn of_token(case: &Case, trail: &Trail) -> Option<String> {
     let with_nonce = |proof: &str| payload(proof).is_some_and(|claims| claims.get("nonce").is_some());
     match trail.credentials_ignored.unwrap_or(trail.verdict) {
         "token-bound" if case.token.as_deref().into_iter().chain(values("authorization")).any(bound) => Some(
-            "the token is bound to a client certificate, which nobody shows here: give --claims instead".to_owned(),
+            "the token is bound to a client certificate, which cannot be shown here: give --claims instead".to_owned(),
         ),
         "proof-nonce" if values("dpop").any(with_nonce) => {
-            Some("only the edge knows the nonces that it gave: give --claims instead of token and proof".to_owned())
+            Some("only the edge knows its nonces: give --claims instead of token and proof".to_owned())
         }
         _ => None,
     }
 }
 
-/// What a JWT says, whoever signed it.
+/// The claims of a JWT, without verification.
 fn payload(token: &str) -> Option<Value> {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?).ok()
 }
 
-fn untold(route: &Route, case: &Case, client: &Client) -> Untold {
-    let mut untold = Untold::default();
+fn left_out(route: &Route, case: &Case, client: &Client) -> LeftOut {
+    let mut left_out = LeftOut::default();
     for place in &route.from {
         let tests = || place.deny.iter().chain(&place.allow);
         match judge(place, client, &mut DescribedAcls(&case.acls)) {
             Err(PlaceError { reason: PlaceReason::Unknown(fact), .. }) => {
-                let test = tests().find(|test| test.fact() == fact && !is_told(test, case, client));
+                let test = tests().find(|test| test.fact() == fact && !is_given(test, case, client));
                 match test {
-                    Some(_) if place.shadow => untold.passed.push(fact),
-                    Some(test) => untold.missing = Some(give(place, test, case)),
+                    Some(_) if place.shadow => left_out.passed.push(fact),
+                    Some(test) => left_out.missing = Some(give(place, test, case)),
                     None => {}
                 }
                 if !place.shadow {
@@ -80,18 +83,18 @@ fn untold(route: &Route, case: &Case, client: &Client) -> Untold {
             Err(_) if !place.shadow => break,
             Ok(()) | Err(_) => {
                 let passes = |test: &&PlaceTest| place.unknown_passes.contains(&test.fact());
-                let tests = tests().filter(passes).filter(|test| !is_told(test, case, client));
-                untold.passed.extend(tests.map(PlaceTest::fact));
+                let tests = tests().filter(passes).filter(|test| !is_given(test, case, client));
+                left_out.passed.extend(tests.map(PlaceTest::fact));
             }
         }
     }
-    untold.passed.sort_unstable();
-    untold.passed.dedup();
-    untold
+    left_out.passed.sort_unstable();
+    left_out.passed.dedup();
+    left_out
 }
 
-/// Whether `case` says what `test` asks, or that the edge does not know it.
-fn is_told(test: &PlaceTest, case: &Case, client: &Client) -> bool {
+/// Whether `case` has the fact that `test` needs, or says that the edge does not know it.
+fn is_given(test: &PlaceTest, case: &Case, client: &Client) -> bool {
     let known = match test {
         PlaceTest::Network(_) => client.address.is_some(),
         PlaceTest::Acl(names) => client.address.is_some() && names.iter().all(|name| case.acls.contains_key(name)),
@@ -107,18 +110,18 @@ fn is_told(test: &PlaceTest, case: &Case, client: &Client) -> bool {
     known || case.unknown.contains(&test.fact())
 }
 
-/// What to give so that `test` can be answered.
+/// The options to give so that `test` can be decided.
 fn give(place: &Place, test: &PlaceTest, case: &Case) -> String {
     let facts = |facts: Value| format!("--client '{facts}'");
     let option = match test {
         PlaceTest::Network(_) => "--address 198.51.100.7".to_owned(),
         PlaceTest::Acl(_) if case.address.is_none() => "--address 198.51.100.7".to_owned(),
         PlaceTest::Acl(names) => {
-            let untold = names.iter().filter(|name| !case.acls.contains_key(*name));
+            let left_out = names.iter().filter(|name| !case.acls.contains_key(*name));
             let described: Value =
-                untold.map(|name| (name.clone(), json!("allow"))).collect::<serde_json::Map<_, _>>().into();
+                left_out.map(|name| (name.clone(), json!("allow"))).collect::<serde_json::Map<_, _>>().into();
             format!(
-                "{} (or \"block\", or \"none\" where no entry covers the address)",
+                "{} (or \"block\", or \"none\" if no entry covers the address)",
                 facts(json!({ "acls": described }))
             )
         }
@@ -132,5 +135,5 @@ fn give(place: &Place, test: &PlaceTest, case: &Case) -> String {
     };
     let (name, fact) = (&place.name, test.fact().as_str());
     let unknown = facts(json!({ "unknown": [fact] }));
-    format!("place \"{name}\" asks for the client's {fact}: give {option}, or {unknown} if the edge does not know it")
+    format!("place \"{name}\" tests the client's {fact}: give {option}, or {unknown} if the edge does not know it")
 }

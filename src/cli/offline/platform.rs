@@ -1,4 +1,4 @@
-//! What stands in for the platform where a request is judged off the edge.
+//! Fake ports, which replace the platform when a request is decided offline.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -19,7 +19,7 @@ use fastgate::throttle::{Counter, CounterUnreachable, Taken, Window};
 use fastgate::time::UnixTime;
 use serde::Deserialize;
 
-/// A body of the length that is declared, of which nothing else is known; an empty one where none is.
+/// A body of which only the declared length is known; an empty body if none is declared.
 pub(super) struct DeclaredBody(u64);
 
 impl DeclaredBody {
@@ -39,28 +39,28 @@ impl Body for DeclaredBody {
     }
 }
 
-/// The deny list is at the edge: here it denies nobody, and remembers whether it would have been asked.
+/// An empty deny-list, because the real one is at the edge. It records whether it was read.
 #[derive(Default)]
-pub(super) struct NobodyDenied {
-    pub(super) asked: bool,
+pub(super) struct EmptyDenyList {
+    pub(super) was_read: bool,
 }
 
-impl DenyList for NobodyDenied {
+impl DenyList for EmptyDenyList {
     fn entries(&mut self, _: &[RevocationKey], _: u64) -> Result<Vec<(RevocationKey, Entry)>, DenyListUnavailable> {
-        self.asked = true;
+        self.was_read = true;
         Ok(Vec::new())
     }
 }
 
-/// Here a proof of possession is seen once; whether it would have been asked is remembered.
+/// A record of used proofs that is always empty. It records whether it was read.
 #[derive(Default)]
-pub(super) struct AlwaysFirst {
-    pub(super) asked: bool,
+pub(super) struct NoUsedProofs {
+    pub(super) was_read: bool,
 }
 
-impl UsedProofs for AlwaysFirst {
+impl UsedProofs for NoUsedProofs {
     fn is_first(&mut self, _: &ProofId, _: u64) -> Result<bool, UsedProofsUnreachable> {
-        self.asked = true;
+        self.was_read = true;
         Ok(true)
     }
 }
@@ -68,7 +68,7 @@ impl UsedProofs for AlwaysFirst {
 /// Key sets by the policy's id of their issuer.
 pub(super) struct Keys {
     pub(super) sets: BTreeMap<String, Arc<KeySet>>,
-    /// What to give, where a set was asked for that is not here.
+    /// What to give, if a key set was needed that was not given.
     pub(super) missing: Option<String>,
 }
 
@@ -77,20 +77,20 @@ impl KeySource for Keys {
         let Issuer { id, .. } = issuer;
         self.sets.get(id.as_str()).cloned().ok_or_else(|| {
             let cause = format!("give the issuer's key set with --jwks {id}=FILE, or --claims instead of a token");
-            self.missing = Some(format!("the keys of issuer \"{id}\" are not here: {cause}"));
+            self.missing = Some(format!("the keys of issuer \"{id}\" are missing: {cause}"));
             KeysUnavailable { issuer: id.clone(), cause }
         })
     }
 }
 
-/// Issuers are asked about opaque tokens by the edge alone.
+/// An introspector that always fails, because only the edge asks issuers about opaque tokens.
 #[derive(Default)]
-pub(super) struct NobodyAsks {
-    /// What to give, where one would have been asked.
+pub(super) struct NoIntrospector {
+    /// What to give, if an issuer would have been asked.
     pub(super) missing: Option<String>,
 }
 
-impl Introspector for NobodyAsks {
+impl Introspector for NoIntrospector {
     fn ask(
         &mut self,
         issuer: &Issuer,
@@ -99,12 +99,12 @@ impl Introspector for NobodyAsks {
     ) -> Result<Vec<u8>, IntrospectionUnavailable> {
         let Issuer { id, .. } = issuer;
         let cause = format!("give --issuer {id} and --claims instead of the token");
-        self.missing = Some(format!("only the edge asks issuer \"{id}\" what this token means: {cause}"));
+        self.missing = Some(format!("only the edge can ask issuer \"{id}\" about this token: {cause}"));
         Err(IntrospectionUnavailable { issuer: id.clone(), cause })
     }
 }
 
-/// What an ACL says of the client: the action of the entry that covers its address.
+/// The result of an ACL for the client: the action of the entry that covers its address.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(in crate::cli) enum AclEntry {
@@ -114,7 +114,7 @@ pub(in crate::cli) enum AclEntry {
     None,
 }
 
-/// What a case says of ACLs, by name. Others cannot be asked.
+/// The ACLs that a case describes, by name. Others cannot be read.
 pub(super) struct DescribedAcls<'case>(pub(super) &'case BTreeMap<String, AclEntry>);
 
 impl Acls for DescribedAcls<'_> {
@@ -127,7 +127,7 @@ impl Acls for DescribedAcls<'_> {
     }
 }
 
-/// Exact counts that begin with the call.
+/// Exact counts, which begin empty.
 #[derive(Default)]
 pub(super) struct Counts(BTreeMap<String, Window>);
 

@@ -1,4 +1,4 @@
-//! The body of a request: read ahead if the policy requires it, then forwarded with what was read in front.
+//! The body of a request. It is read ahead if the policy requires it, and what was read is then forwarded first.
 
 use std::io::Write as _;
 
@@ -12,18 +12,18 @@ use fastly::{Request, Response};
 use sha2::{Digest as _, Sha256};
 
 use super::forward::classify;
-use crate::compute::platform::bounded::{Pace, Reader, Unread, read, request as pace_of_request};
+use crate::compute::platform::bounded::{ReadError, Reader, TimeLimit, read, request as limit_of_request};
 
 /// How much of a bounded body is read before the request is sent to the origin, in bytes.
 const HELD: usize = 64 * 1024;
 
-/// A body as it arrived, with what was read of it.
+/// A body as it arrived, and the bytes that were read from it.
 pub(in crate::compute) struct ReceivedBody {
     held: Vec<u8>,
     rest: Option<BodyHandle>,
-    /// The reader of a body that was begun, with its time.
+    /// The reader, with its time limit, if reading has begun.
     reader: Option<Reader>,
-    /// `Content-Length` as the client announced it, where it did.
+    /// `Content-Length`, if the client announced one.
     announced: Option<u64>,
 }
 
@@ -34,17 +34,17 @@ impl ReceivedBody {
         Self { held: Vec::new(), rest: request.try_take_body().map(fastly::Body::into_handle), reader: None, announced }
     }
 
-    const fn pace(&self) -> Pace {
-        pace_of_request(self.announced.is_some())
+    const fn limit(&self) -> TimeLimit {
+        limit_of_request(self.announced.is_some())
     }
 
-    /// Whether as much was read as was announced; a body that ends before is not a whole one (RFC 9112 §8).
+    /// Whether as much was read as was announced. A body that ends earlier is incomplete (RFC 9112 §8).
     fn is_whole(&self) -> bool {
         self.announced.is_none_or(|announced| u64::try_from(self.held.len()) == Ok(announced))
     }
 
-    /// Sends `request` with this body. One that may not be longer than `most` and turns out to be is cut, and the origin
-    /// sees that it did not end.
+    /// Sends `request` with this body. A body that is longer than `most` is cut off, and the origin sees that it is
+    /// incomplete.
     pub(in crate::compute) fn send(
         mut self,
         mut request: Request,
@@ -52,12 +52,12 @@ impl ReceivedBody {
         backend: &str,
     ) -> Result<Response, Refusal> {
         if let (Some(length), Some(_)) = (self.announced, &self.rest) {
-            // One that ends before is never taken for a whole one: the platform hangs up on the origin (RFC 9112 §6.3). Where
-            // the client announced none, the platform frames the body.
+            // The origin never takes a body that ends early for a complete one, because the platform then closes the
+            // connection (RFC 9112 §6.3). Without an announced length, the platform frames the body.
             request.set_header(CONTENT_LENGTH, length.to_string());
             request.set_framing_headers_mode(FramingHeadersMode::ManuallyFromHeaders);
         }
-        let reader = self.reader.take().unwrap_or_else(|| Reader::new(self.pace()));
+        let reader = self.reader.take().unwrap_or_else(|| Reader::new(self.limit()));
         match (self.rest, most) {
             (None, _) => {
                 if !self.held.is_empty() {
@@ -80,9 +80,9 @@ impl ReceivedBody {
 impl Body for ReceivedBody {
     fn sha256(&mut self, most: u64) -> Result<[u8; 32], ContentError> {
         if let Some(rest) = self.rest.take() {
-            // One byte more tells a body that is too long from one that just fits.
+            // The reader reads one byte more, to tell a body that is too long from one that just fits.
             let bound = usize::try_from(most).unwrap_or(usize::MAX);
-            self.held = read(rest, bound, self.pace()).map_err(|unread| content_error(unread, most))?;
+            self.held = read(rest, bound, self.limit()).map_err(|error| content_error(error, most))?;
             if !self.is_whole() {
                 return Err(ContentError::Unreadable);
             }
@@ -92,9 +92,9 @@ impl Body for ReceivedBody {
 
     fn hold(&mut self, most: u64) -> Result<(), ContentError> {
         let Some(mut rest) = self.rest.take() else { return Ok(()) };
-        let mut reader = Reader::new(self.pace());
+        let mut reader = Reader::new(self.limit());
         while self.held.len() < HELD {
-            let more = reader.read(&mut rest, &mut self.held).map_err(|unread| content_error(unread, most))?;
+            let more = reader.read(&mut rest, &mut self.held).map_err(|error| content_error(error, most))?;
             if exceeds(self.held.len(), most) {
                 return Err(ContentError::TooLong { most });
             }
@@ -107,7 +107,7 @@ impl Body for ReceivedBody {
     }
 }
 
-/// `Content-Length`, where it is what frames the body (RFC 9112 §6.3).
+/// `Content-Length`, if it frames the body (RFC 9112 §6.3).
 fn announced(request: &Request) -> Option<u64> {
     let mut lengths = request.get_header_all(CONTENT_LENGTH);
     match (lengths.next(), lengths.next(), request.contains_header(TRANSFER_ENCODING)) {
@@ -116,7 +116,8 @@ fn announced(request: &Request) -> Option<u64> {
     }
 }
 
-/// Sends `held`, and then the rest as it arrives. It must be `bound` bytes long if that `is_exact`, else at most as long.
+/// Sends `held`, and then the rest as it arrives. The body must be exactly `bound` bytes long if `is_exact`, otherwise
+/// at most as long.
 fn stream(
     request: Request,
     held: Vec<u8>,
@@ -128,7 +129,7 @@ fn stream(
     let (mut sink, response) = request.send_async_streaming(backend).map_err(|error| failed(&error))?;
     let mut sent = held.len();
     let mut piece = held;
-    // An origin that responds early may stop reading; its response counts.
+    // An origin that responds early may stop reading; its response is used.
     while sink.write_all(&piece).is_ok() {
         piece.clear();
         let cause = match reader.read(&mut rest, &mut piece) {
@@ -139,7 +140,7 @@ fn stream(
                 sent = sent.saturating_add(piece.len());
                 continue;
             }
-            Err(unread) => content_error(unread, bound),
+            Err(error) => content_error(error, bound),
         };
         let _ = sink.abandon();
         return Err(cause.into());
@@ -148,11 +149,11 @@ fn stream(
     response.wait().map_err(|error| failed(&error))
 }
 
-const fn content_error(unread: Unread, most: u64) -> ContentError {
-    match unread {
-        Unread::TooLong => ContentError::TooLong { most },
-        Unread::TooSlow => ContentError::TooSlow,
-        Unread::Broken => ContentError::Unreadable,
+const fn content_error(error: ReadError, most: u64) -> ContentError {
+    match error {
+        ReadError::TooLong => ContentError::TooLong { most },
+        ReadError::TooSlow => ContentError::TooSlow,
+        ReadError::Broken => ContentError::Unreadable,
     }
 }
 

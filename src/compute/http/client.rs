@@ -4,9 +4,9 @@ use fastgate::client::{Anonymizer, Client, Connection, Continent, Proxy};
 use fastly::Request;
 use fastly::geo::{self, Geo, geo_lookup};
 
-/// The client of `request`. A fact that the platform does not report, or by a name that is not known here, is unknown.
+/// The client of `request`. A fact that the platform does not report, or reports by an unknown name, is unknown.
 pub(in crate::compute) fn of(request: &Request) -> Client {
-    // An IPv4 address in the form of IPv6 is in no database; networks and ACLs are asked in the canonical form, too.
+    // Databases do not contain IPv4-mapped IPv6 addresses; networks and ACLs are checked in the canonical form as well.
     let address = request.get_client_ip_addr();
     let located = match address.map(|address| address.to_canonical()).and_then(geo_lookup) {
         Some(geo) => located(&geo),

@@ -1,5 +1,4 @@
-//! Forwards a granted request in exactly the form that was granted: a new request that carries nothing but what the grant
-//! names.
+//! Forwards a granted request in exactly the form that was granted: a new request that has only what the grant names.
 
 use fastgate::mint::Grant;
 use fastgate::refusal::{OriginError, Refusal};
@@ -9,34 +8,35 @@ use fastly::{Request, Response};
 
 use super::body::ReceivedBody;
 
-/// Forwards `grant` with the body that was received and returns the origin's response. It never comes from a cache,
-/// because it is for this caller.
+/// Forwards `grant` with the body that was received and returns the origin's response. The response never comes from a
+/// cache, because it is for this caller.
 pub(in crate::compute) fn forward(grant: &Grant, body: ReceivedBody) -> Result<Response, Refusal> {
-    let response = body.send(express(grant)?, grant.max_body(), grant.backend())?;
+    let response = body.send(to_request(grant)?, grant.max_body(), grant.backend())?;
     match response.get_status().as_u16() {
         status @ ..200 => Err(OriginError::UnexpectedStatus(status).into()),
         _ => Ok(response),
     }
 }
 
-/// Hands the connection over to the origin as a WebSocket, with `grant` as its opening handshake. The platform adds the
+/// Passes the connection to the origin as a WebSocket, with `grant` as its opening handshake. The platform adds the
 /// fields that belong to the connection; the frames that follow do not pass through this sandbox.
-pub(in crate::compute) fn hand_over(grant: &Grant) -> Result<(), Refusal> {
-    let handed_over = express(grant)?.handoff_websocket(grant.backend());
-    handed_over.map_err(|error| classify(error.root_cause()).into())
+pub(in crate::compute) fn hand_off(grant: &Grant) -> Result<(), Refusal> {
+    let handed_off = to_request(grant)?.handoff_websocket(grant.backend());
+    handed_off.map_err(|error| classify(error.root_cause()).into())
 }
 
-/// The grant as a request of the SDK's, without a body.
-fn express(grant: &Grant) -> Result<Request, Refusal> {
+/// The grant as a request of the SDK, without a body.
+fn to_request(grant: &Grant) -> Result<Request, Refusal> {
     let unsendable = |what: &str| OriginError::Unreachable(format!("the request cannot be expressed: {what}"));
     let url = format!("{}{}", grant.authority(), grant.path_and_query());
     let url = Url::parse(&url).map_err(|_| unsendable("its URL"))?;
-    // The SDK's URL type normalizes. If it would send other bytes than were judged and signed, nothing is sent.
-    let kept = match url.query() {
+    // The SDK's URL type normalizes. If it would send other bytes than were authorized and signed, the request is
+    // refused.
+    let is_unchanged = match url.query() {
         Some(query) => format!("{}?{query}", url.path()) == grant.path_and_query(),
         None => url.path() == grant.path_and_query(),
     };
-    if !kept {
+    if !is_unchanged {
         return Err(unsendable("the platform would change its path").into());
     }
     let mut request = Request::new(grant.method(), url).with_pass(true);

@@ -1,5 +1,5 @@
-//! The request as it arrived, taken from the platform without letting the SDK interpret it: the SDK's URL accessors resolve
-//! dot segments and panic on some hosts.
+//! The request as it arrived, taken from the platform without letting the SDK interpret it: the SDK's URL accessors
+//! resolve dot segments and panic on some hosts.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -9,7 +9,8 @@ use fastgate::request::{MAX_TARGET_BYTES, RequestHead, certificate_thumbprint};
 use fastgate::time::UnixTime;
 use fastly::Request;
 
-/// Room for a target that is just too long, scheme and host included, so that it is recognized as such.
+/// The size of the buffer for a target, in bytes: it holds a target that is just too long, with scheme and host, so
+/// that it is recognized as too long.
 const TARGET_BUFFER: usize = 2 * MAX_TARGET_BYTES;
 
 /// The platform's clock, in whole seconds. A clock before 1970 reads as 1970, when every token lies in the future.
@@ -38,14 +39,14 @@ pub(in crate::compute) fn head(request: &Request) -> RequestHead {
 /// The thumbprint of the client's certificate, if mutual TLS is set up and the platform verified it. Without mutual TLS
 /// the platform reports success as well, and there is no certificate.
 fn certificate(request: &Request) -> Option<[u8; 32]> {
-    /// `ClientCertVerifyResult::Ok`, a type that the SDK hands out and does not name.
+    /// `ClientCertVerifyResult::Ok`, a type that the SDK returns and does not export.
     const GOOD: u32 = 0;
     let result = request.get_tls_client_cert_verify_result()? as u32;
     certificate_thumbprint(request.get_tls_raw_client_certificate_bytes().filter(|_| result == GOOD)?)
 }
 
-/// The bytes of the request target. A target that does not fit the buffer is returned as slashes, more than `normalize`
-/// accepts, and one that cannot be read as an empty one: both are refused there.
+/// The bytes of the request target. A target that does not fit the buffer is returned as more slashes than `normalize`
+/// accepts, and one that cannot be read as an empty target: `normalize` refuses both.
 #[expect(unsafe_code, reason = "the SDK offers no access to the target that does not parse it first")]
 fn raw_target(request: &Request) -> Vec<u8> {
     let mut buffer = vec![b'/'; TARGET_BUFFER];

@@ -1,4 +1,4 @@
-//! Responses: the edge's own, and the origin's on its way back.
+//! Responses: the edge's own and the origin's.
 
 use fastgate::gateway::Publication;
 use fastgate::headers::{Headers, response_fields};
@@ -12,7 +12,8 @@ pub(in crate::compute) fn problem(problem: &Problem) -> Response {
     with_fields(Response::from_status(problem.status()).with_body(problem.body()), &problem.headers())
 }
 
-/// What the edge publishes. Clients may keep it for five minutes, which bounds how early a new key must be published.
+/// A document that the edge publishes. Clients may cache it for five minutes, so a new key must be published that long
+/// before it signs.
 pub(in crate::compute) fn published(publication: Publication) -> Response {
     Response::from_body(publication.body)
         .with_header("content-type", publication.media_type)
@@ -25,11 +26,11 @@ pub(in crate::compute) fn preflight(fields: &Headers) -> Response {
 }
 
 /// The origin's response, streamed, without the fields that only the edge may set.
-pub(in crate::compute) fn passed_on(mut origin: Response, edits: &ResponseFields) -> Response {
+pub(in crate::compute) fn from_origin(mut origin: Response, edits: &ResponseFields) -> Response {
     let fields: Headers = origin.get_headers().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
     let mut response = Response::from_status(origin.get_status()).with_body(origin.take_body());
-    // Where there is no body to be framed, `Content-Length` is a fact about the resource (RFC 9110 §8.6, §9.3.2), which the
-    // platform would drop. Everywhere else the body says how long it is.
+    // In a response to HEAD, `Content-Length` describes the resource (RFC 9110 §8.6, §9.3.2), and the platform would
+    // drop it. In all others the platform frames the body.
     let asked_for_head = origin.get_backend_request().is_some_and(|request| request.get_method() == Method::HEAD);
     if asked_for_head && fields.all("content-length").count() == 1 {
         response.set_framing_headers_mode(FramingHeadersMode::ManuallyFromHeaders);

@@ -1,7 +1,7 @@
-//! Reads of bodies that are bounded in length and time. The platform's read returns when something has arrived, however
-//! long that takes, so each read first waits for the body to be ready, no longer than there is time left. Waiting has a
-//! price: on Viceroy, a body that breaks off meanwhile looks like one that ends. It is done only if the end can be told
-//! otherwise: what is read is JSON, or its length was announced.
+//! Reads bodies with bounds on length and time. The platform's read returns when something has arrived, however long
+//! that takes. Each read therefore first waits for the body to be ready, at most as long as there is time left. Waiting
+//! has a cost: on Viceroy, a body that breaks off meanwhile looks like one that ends. It is used only if the end can be
+//! recognized otherwise, because the body is JSON or its length was announced.
 
 use std::fmt;
 use std::io::Read as _;
@@ -12,28 +12,28 @@ use fastly::handle::BodyHandle;
 
 /// How much time a body may take.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::compute) struct Pace {
-    /// What any body may take.
+pub(in crate::compute) struct TimeLimit {
+    /// The time that any body may take.
     grace: Duration,
-    /// What each further kibibyte may take; zero if the length of a body buys it no time.
+    /// The additional time for each kibibyte; zero if a long body gets no more time.
     per_kibibyte: Duration,
-    /// Whether the time is also kept while nothing arrives at all.
+    /// Whether the limit also applies while nothing arrives.
     waits: bool,
 }
 
-/// A response, or a stored value: three seconds in all. How long it may take to begin is the backend's
-/// `first_byte_timeout`.
-pub(in crate::compute) const RESPONSE: Pace =
-    Pace { grace: Duration::from_secs(3), per_kibibyte: Duration::ZERO, waits: true };
-/// The body of a client: ten seconds, and then at least 8 KiB a second. Where its length was not announced, a client that
-/// sends nothing at all is bounded by the platform alone.
-pub(in crate::compute) const fn request(is_announced: bool) -> Pace {
-    Pace { grace: Duration::from_secs(10), per_kibibyte: Duration::from_millis(125), waits: is_announced }
+/// A response, or a stored value: three seconds in all. The backend's `first_byte_timeout` bounds how long it may take
+/// to begin.
+pub(in crate::compute) const RESPONSE: TimeLimit =
+    TimeLimit { grace: Duration::from_secs(3), per_kibibyte: Duration::ZERO, waits: true };
+/// The body of a client: ten seconds, and then at least 8 KiB a second. If its length was not announced, only the
+/// platform bounds a client that sends nothing at all.
+pub(in crate::compute) const fn request(is_announced: bool) -> TimeLimit {
+    TimeLimit { grace: Duration::from_secs(10), per_kibibyte: Duration::from_millis(125), waits: is_announced }
 }
 
 /// Why a body was not read to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::compute) enum Unread {
+pub(in crate::compute) enum ReadError {
     /// It is longer than it may be.
     TooLong,
     /// It took longer than it may.
@@ -42,7 +42,7 @@ pub(in crate::compute) enum Unread {
     Broken,
 }
 
-impl fmt::Display for Unread {
+impl fmt::Display for ReadError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::TooLong => "is too long",
@@ -53,13 +53,17 @@ impl fmt::Display for Unread {
 }
 
 /// A whole body, if it ends in time and within `max_bytes`.
-pub(in crate::compute) fn read(body: impl Into<Body>, max_bytes: usize, pace: Pace) -> Result<Vec<u8>, Unread> {
+pub(in crate::compute) fn read(
+    body: impl Into<Body>,
+    max_bytes: usize,
+    limit: TimeLimit,
+) -> Result<Vec<u8>, ReadError> {
     let mut body = body.into().into_handle();
-    let mut reader = Reader::new(pace);
+    let mut reader = Reader::new(limit);
     let mut bytes = Vec::new();
     while reader.read(&mut body, &mut bytes)? {
         if bytes.len() > max_bytes {
-            return Err(Unread::TooLong);
+            return Err(ReadError::TooLong);
         }
     }
     Ok(bytes)
@@ -67,26 +71,26 @@ pub(in crate::compute) fn read(body: impl Into<Body>, max_bytes: usize, pace: Pa
 
 /// Reads a body piece by piece within its time.
 pub(in crate::compute) struct Reader {
-    pace: Pace,
+    limit: TimeLimit,
     started: Instant,
     read: usize,
     piece: Vec<u8>,
 }
 
 impl Reader {
-    pub(in crate::compute) fn new(pace: Pace) -> Self {
-        Self { pace, started: Instant::now(), read: 0, piece: vec![0; 16 * 1024] }
+    pub(in crate::compute) fn new(limit: TimeLimit) -> Self {
+        Self { limit, started: Instant::now(), read: 0, piece: vec![0; 16 * 1024] }
     }
 
     /// Appends what has arrived to `bytes`; `false` at the end of the body.
-    pub(in crate::compute) fn read(&mut self, body: &mut BodyHandle, bytes: &mut Vec<u8>) -> Result<bool, Unread> {
+    pub(in crate::compute) fn read(&mut self, body: &mut BodyHandle, bytes: &mut Vec<u8>) -> Result<bool, ReadError> {
         let kibibytes = u32::try_from(self.read / 1024).unwrap_or(u32::MAX);
-        let budget = self.pace.grace.saturating_add(self.pace.per_kibibyte.saturating_mul(kibibytes));
-        let left = budget.checked_sub(self.started.elapsed()).ok_or(Unread::TooSlow)?;
-        if self.pace.waits && !is_ready_within(body, left)? {
-            return Err(Unread::TooSlow);
+        let budget = self.limit.grace.saturating_add(self.limit.per_kibibyte.saturating_mul(kibibytes));
+        let left = budget.checked_sub(self.started.elapsed()).ok_or(ReadError::TooSlow)?;
+        if self.limit.waits && !is_ready_within(body, left)? {
+            return Err(ReadError::TooSlow);
         }
-        let count = body.read(&mut self.piece).map_err(|_| Unread::Broken)?;
+        let count = body.read(&mut self.piece).map_err(|_| ReadError::Broken)?;
         bytes.extend(self.piece.iter().take(count));
         self.read = self.read.saturating_add(count);
         Ok(count > 0)
@@ -95,17 +99,17 @@ impl Reader {
 
 /// Whether `body` has something to read, or its end, within `timeout`.
 #[expect(unsafe_code, reason = "the SDK can wait for a body only for as long as that takes")]
-fn is_ready_within(body: &BodyHandle, timeout: Duration) -> Result<bool, Unread> {
+fn is_ready_within(body: &BodyHandle, timeout: Duration) -> Result<bool, ReadError> {
     /// What the host returns after a timeout.
     const NONE: u32 = u32::MAX;
     // SAFETY: the handle is not closed: it stays with `body`, which is borrowed.
     let handles = [unsafe { body.as_u32() }];
     let milliseconds = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX).max(1);
     let mut ready = NONE;
-    // SAFETY: the pointer and the length describe `handles`, which outlives the call; the handle in it is that of `body`,
-    // which is borrowed for as long; `ready` is a valid place for an index.
+    // SAFETY: the pointer and the length describe `handles`, which outlives the call; the handle in it is that of
+    // `body`, which is borrowed for as long; `ready` is a valid place for an index.
     let status =
         unsafe { fastly_sys::fastly_async_io::select(handles.as_ptr(), handles.len(), milliseconds, &raw mut ready) };
-    status.result().map_err(|_| Unread::Broken)?;
+    status.result().map_err(|_| ReadError::Broken)?;
     Ok(ready != NONE)
 }

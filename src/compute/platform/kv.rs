@@ -16,9 +16,9 @@ impl KvStore for LinkedKv {
 
     fn lookup_all(&self, keys: &[String], max_bytes: usize) -> Result<Vec<Option<Stored>>, StoreError> {
         let store = open()?;
-        let ask = |key: &String| store.build_lookup().execute_async(key);
-        let asked: Vec<_> = keys.iter().map(ask).collect::<Result<_, _>>().map_err(|error| broken(&error))?;
-        asked.into_iter().map(|pending| read(store.pending_lookup_wait(pending), max_bytes)).collect()
+        let send = |key: &String| store.build_lookup().execute_async(key);
+        let pending: Vec<_> = keys.iter().map(send).collect::<Result<_, _>>().map_err(|error| broken(&error))?;
+        pending.into_iter().map(|lookup| read(store.pending_lookup_wait(lookup), max_bytes)).collect()
     }
 
     fn put(&self, key: &str, stored: &Stored) -> Result<(), StoreError> {
@@ -32,8 +32,8 @@ fn open() -> Result<KVStore, StoreError> {
     KVStore::open(STORE).map_err(|error| broken(&error))?.ok_or_else(missing)
 }
 
-fn read(looked: Result<LookupResponse, KVStoreError>, max_bytes: usize) -> Result<Option<Stored>, StoreError> {
-    let mut found = match looked {
+fn read(result: Result<LookupResponse, KVStoreError>, max_bytes: usize) -> Result<Option<Stored>, StoreError> {
+    let mut found = match result {
         Ok(found) => found,
         Err(KVStoreError::ItemNotFound) => return Ok(None),
         Err(error) => return Err(broken(&error)),

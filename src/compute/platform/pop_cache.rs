@@ -1,5 +1,5 @@
-//! The Core Cache of the POP. Its transactions are the leases: while one holds the obligation to insert an entry, the
-//! others wait.
+//! The Core Cache of the POP. Its transactions are the leases: while one request holds the obligation to insert an
+//! entry, the others wait.
 
 use std::io::Write as _;
 use std::time::Duration;
@@ -29,9 +29,9 @@ impl PopCache for CoreCache {
         write(insert.user_metadata(stored.note.clone().into()).execute(), &stored.value)
     }
 
-    fn lease(&self, key: &[u8], patience: Duration, max_bytes: usize) -> Result<Leased<'_>, StoreError> {
-        let asked = Transaction::lookup(cache_key(key)).execute_async().map_err(broken)?;
-        let waited = if asked.pending().map_err(broken)? { asked.wait_for(patience) } else { asked.wait() };
+    fn lease(&self, key: &[u8], timeout: Duration, max_bytes: usize) -> Result<Leased<'_>, StoreError> {
+        let lookup = Transaction::lookup(cache_key(key)).execute_async().map_err(broken)?;
+        let waited = if lookup.pending().map_err(broken)? { lookup.wait_for(timeout) } else { lookup.wait() };
         let transaction = match waited {
             Ok(transaction) => transaction,
             Err(CacheError::Timeout) => return Ok(Leased::TimedOut),
@@ -40,7 +40,7 @@ impl PopCache for CoreCache {
         match transaction.found() {
             Some(found) => read(&found, max_bytes).map(Leased::Found),
             None if transaction.must_insert() => Ok(Leased::Mine(Box::new(Obligation(transaction)))),
-            None => Err(StoreError("the Core Cache gave neither an entry nor leave to insert one".to_owned())),
+            None => Err(StoreError("the Core Cache gave neither an entry nor the right to insert one".to_owned())),
         }
     }
 }

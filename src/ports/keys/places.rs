@@ -1,7 +1,7 @@
-//! Where key sets are kept between the sandbox and the issuer: the POP's cache and the KV store. Both hold the JWK Set as
-//! it came and, in a note beside it, when it came and to which [`KeysDigest`] it belongs. What cannot be read,
-//! belongs to another digest, or may not be used now (too old, or dated in the future) counts as not there: it hides no set
-//! that may.
+//! Where key sets are kept between the sandbox and the issuer: the POP's cache and the KV store. Both hold the JWK Set
+//! as the issuer served it and, in a note, when that was and to which [`KeysDigest`] it belongs. A set that cannot be
+//! read, belongs to another digest, or may not be used now (too old, or dated in the future) counts as absent, so that
+//! it hides no usable one.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -15,8 +15,8 @@ use crate::ports::scoped::{Scoped, Space};
 use crate::ports::storage::Stored;
 use crate::strict_json;
 
-/// What a key set depends on, as a name for it: SHA-256 over the issuer (`iss`), where its keys are and the backend that
-/// leads there, each behind its length.
+/// The parts on which a key set depends, as its name: SHA-256 over the issuer (`iss`), the URL of its keys and the
+/// backend, each after its length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct KeysDigest([u8; 32]);
 
@@ -27,8 +27,8 @@ impl KeysDigest {
         Self::new(&issuer.issuer, issuer.jwks_uri.as_deref(), &issuer.backend)
     }
 
-    /// The digest for the keys of the provider whose `iss` is `issuer`. Without `jwks_uri` its discovery document says
-    /// where they are.
+    /// The digest for the keys of the provider whose `iss` is `issuer`. Without `jwks_uri`, the discovery document
+    /// gives the URL.
     #[must_use]
     pub fn new(issuer: &str, jwks_uri: Option<&str>, backend: &str) -> Self {
         let mut hash = Sha256::new();
@@ -36,14 +36,14 @@ impl KeysDigest {
         Self(hash.finalize().into())
     }
 
-    /// The note beside a set that the issuer gave at `given`: Unix seconds, seconds of freshness, the digest in
+    /// The note of a set that the issuer served at `given`: Unix seconds, seconds of freshness, the digest in
     /// base64url, separated by single spaces.
     #[must_use]
     pub fn note(&self, given: FetchedAt) -> String {
         format!("{} {}", given.to_note(), URL_SAFE_NO_PAD.encode(self.0))
     }
 
-    /// Reads a [`note`](Self::note); `None` where it is none, or is for another digest.
+    /// Reads a [`note`](Self::note); `None` if it is malformed or for another digest.
     #[must_use]
     pub fn read_note(&self, note: &[u8]) -> Option<FetchedAt> {
         let (given, digest) = std::str::from_utf8(note).ok()?.rsplit_once(' ')?;
@@ -58,8 +58,8 @@ impl KeysDigest {
     }
 }
 
-/// A look at one place.
-pub(super) type Look = fn(&Issuer, &KeysDigest, Scoped<'_>) -> Option<CachedKeySet>;
+/// A lookup in one place.
+pub(super) type Lookup = fn(&Issuer, &KeysDigest, Scoped<'_>) -> Option<CachedKeySet>;
 
 /// The set in the POP's cache.
 pub(super) fn cached(issuer: &Issuer, digest: &KeysDigest, scoped: Scoped<'_>) -> Option<CachedKeySet> {
@@ -67,7 +67,7 @@ pub(super) fn cached(issuer: &Issuer, digest: &KeysDigest, scoped: Scoped<'_>) -
     usable(issuer, Some(digest.read_note(&found.note)?), &found.value, scoped)
 }
 
-/// The set in the POP's cache, if it came later than `known`. Only then is it read: its note says so first.
+/// The set in the POP's cache, if it is later than `known`. Its note is read first, so that the set is read only then.
 pub(super) fn cached_later(
     issuer: &Issuer,
     digest: &KeysDigest,
@@ -80,8 +80,8 @@ pub(super) fn cached_later(
     cached(issuer, digest, scoped).filter(|held| held.is_newer_than(known))
 }
 
-/// The set in the KV store, under `jwks/` and the policy's id of the issuer. An operator may have put it there: such a set
-/// has no note, and says in a member `issuer` whose it is.
+/// The set in the KV store, under `jwks/` and the policy's id of the issuer. An operator may have stored it: such a set
+/// has no note, and names its issuer in a member `issuer`.
 pub(super) fn stored(issuer: &Issuer, digest: &KeysDigest, scoped: Scoped<'_>) -> Option<CachedKeySet> {
     let found = scoped.kv(&store_key(issuer), MAX_JWKS_BYTES).ok()??;
     let given = match found.note.as_slice() {
@@ -101,7 +101,7 @@ fn is_seeded_for(issuer: &Issuer, json: &[u8]) -> bool {
     members.get("issuer").and_then(serde_json::Value::as_str) == Some(issuer.issuer.as_str())
 }
 
-/// Writes a fetched set to both. A place that does not take it is no reason to refuse anybody.
+/// Writes a fetched set to both places. A failed write does not refuse the request.
 pub(super) fn remember(issuer: &Issuer, digest: &KeysDigest, json: Vec<u8>, given: FetchedAt, scoped: Scoped<'_>) {
     let set = Stored { note: digest.note(given).into_bytes(), value: json };
     let _ = scoped.cache(Space::KeySet, digest.as_bytes(), &set, issuer.key_life.max_stale.as_u64());

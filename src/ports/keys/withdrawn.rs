@@ -1,5 +1,5 @@
-//! Keys that an operator withdrew. The switch names them by id or thumbprint; what is withdrawn is the key itself: the
-//! same numbers under another id, in the same set or in a later one, open nothing either.
+//! Keys that an operator withdrew. The kill switch names them by id or thumbprint and withdraws the key itself: the
+//! same key under another id, in the same set or in a later one, verifies no token either.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -8,14 +8,14 @@ use crate::availability::KillSwitch;
 use crate::identity::keys::{Key, KeySet};
 use crate::policy::Issuer;
 
-/// Which keys were seen under ids that are withdrawn: `iss`, `kid` and thumbprint.
+/// The keys that were seen under withdrawn ids: `iss`, `kid` and thumbprint.
 #[derive(Default)]
 pub(super) struct Withdrawn {
     seen: BTreeSet<(String, String, [u8; 32])>,
 }
 
 impl Withdrawn {
-    /// Notes which keys of a set at hand stand under withdrawn ids, and forgets ids that are withdrawn no more.
+    /// Records the keys that a set has under withdrawn ids, and forgets ids that are no longer withdrawn.
     pub(super) fn note(&mut self, issuer: &Issuer, switch: &KillSwitch, keys: &KeySet) {
         self.seen.retain(|(iss, kid, _)| *iss != issuer.issuer || switch.withdraws(issuer, Some(kid), None));
         for (kid, thumbprint) in keys.listed() {
@@ -25,14 +25,14 @@ impl Withdrawn {
         }
     }
 
-    /// Whether `key` of `issuer` is withdrawn, under whatever id it is found.
+    /// Whether `key` of `issuer` is withdrawn, whatever its id.
     pub(super) fn has(&self, issuer: &Issuer, switch: &KillSwitch, key: &Key) -> bool {
         let is_seen =
             |(iss, _, thumbprint): &(String, String, [u8; 32])| *iss == issuer.issuer && thumbprint == key.thumbprint();
         switch.withdraws(issuer, key.id(), Some(key.thumbprint())) || self.seen.iter().any(is_seen)
     }
 
-    /// `keys` without those that are withdrawn; it may be left with none.
+    /// `keys` without the withdrawn ones; may be empty.
     pub(super) fn taken_from(&mut self, issuer: &Issuer, switch: &KillSwitch, keys: Arc<KeySet>) -> Arc<KeySet> {
         self.note(issuer, switch, &keys);
         if !switch.withdraws_keys_of(issuer) {

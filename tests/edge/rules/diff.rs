@@ -88,7 +88,7 @@ fn every_verdict_that_differs_is_listed_and_what_cannot_be_judged_again_is_count
         ]
     );
     assert_eq!(flips[2]["cause"], "the caller does not meet: any of (scope r:all; role boss)");
-    assert_eq!(sum["not_judged"]["its route asks for a claim"], 1);
-    assert_eq!(sum["not_judged"]["no log line of a request with a canonical path"], 1);
+    assert_eq!(sum["not_judged"]["its route reads a claim"], 1);
+    assert_eq!(sum["not_judged"]["it is not a log line of a request with a canonical path"], 1);
     std::fs::remove_dir_all(&folder).unwrap();
 }

@@ -37,13 +37,13 @@ fn what_is_hardly_meant_is_said_with_a_remedy_and_fails_nothing() {
             json!({ "routes": [
                 public("/{p:path}", "rest", &["GET", "DELETE"]), route("/admin/{id:int}", &json!({}))
             ] }),
-            "$.routes[0]\n    lets everybody use DELETE on paths of the protected route \"route\", as on \"/admin/4711\"",
+            "$.routes[0]\n    lets every client use DELETE on paths of the protected route \"route\", as on \"/admin/4711\"",
         ),
         ("default", json!({ "routes": [public("/{p:path}", "rest", &["GET"])] }), "there is no default deny"),
         (
             "keys",
             json!({ "routes": [public("/.well-known/fastgate/jwks.json", "keys", &["GET"])] }),
-            "is answered by the edge itself",
+            "is served by the edge itself",
         ),
         (
             "http",
@@ -73,7 +73,7 @@ fn what_is_hardly_meant_is_said_with_a_remedy_and_fails_nothing() {
             "limit",
             json!({ "limits": { "l": { "count": 1, "window": 1, "by": ["subject"], "shadow": true } },
                     "routes": [route("/", &json!({ "access": "public", "limits": ["l"] }))] }),
-            "limit \"l\" counts callers, whom a public route does not know",
+            "limit \"l\" counts callers, but a public route does not identify them",
         ),
         (
             "tried",
@@ -179,7 +179,7 @@ fn hints_about(name: &str, open: (&str, &[&str]), closed: (&str, &[&str])) -> Ve
 #[test]
 fn routes_are_compared_by_every_path_that_both_match() {
     let left = |methods: &str, path: &str| {
-        vec![format!("lets everybody use {methods} on paths of the protected route \"closed\", as on \"{path}\"")]
+        vec![format!("lets every client use {methods} on paths of the protected route \"closed\", as on \"{path}\"")]
     };
     let none: Vec<String> = Vec::new();
     let uuid = "01234567-89ab-cdef-0123-456789abcdef";
@@ -295,7 +295,7 @@ fn a_public_route_has_one_hint_whose_remedy_can_help() {
     let (valid, text) = check("tenants", &json!({ "routes": routes }));
     assert!(valid && text.matches("a hint").count() == 4 && !text.contains("same methods"), "{text}");
     assert_eq!(text.matches("the public route goes first").count(), 4, "{text}");
-    let first = "$.routes[0]\n    lets everybody use GET on paths of the protected route \"orders-0\", as on \"/docs/orders\" \
+    let first = "$.routes[0]\n    lets every client use GET on paths of the protected route \"orders-0\", as on \"/docs/orders\" \
                  (and opens paths of 11 more protected routes) (a hint, not a fault)\n";
     assert!(text.contains(first), "{text}");
 
@@ -323,14 +323,14 @@ fn comparing_routes_has_an_end() {
         })
         .collect();
     let (valid, text) = check("many", &json!({ "routes": routes }));
-    assert!(valid && text.matches("were not compared with every protected one").count() == 1, "{text}");
+    assert!(valid && text.matches("were not compared with every protected route").count() == 1, "{text}");
 }
 
 #[test]
 fn what_a_convertor_does_not_match_is_not_left_to_everybody_unsaid() {
     let spelled = |text: &str| {
         vec![format!(
-            "lets everybody use GET where the path has \"{text}\", which the protected route \"closed\" does not match and \
+            "lets every client use GET where the path has \"{text}\", which the protected route \"closed\" does not match and \
              an application may read as the same value"
         )]
     };

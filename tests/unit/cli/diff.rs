@@ -74,7 +74,7 @@ fn becomes(old: &Value, new: &Value, line: &Value) -> String {
 }
 
 fn changed(member: &str) -> String {
-    format!("the new policy changes {member}, and the log does not tell enough")
+    format!("the new policy changes {member}, and the log does not have enough facts")
 }
 
 #[test]
@@ -211,8 +211,8 @@ fn what_edge_rate_limiting_keeps_is_never_counted_again() {
     let erl = json!({ "erl": { "rate_counter": "r", "penalty_box": "b", "penalty": 600 } });
     let plain = policy(&json!({}), &json!({}));
     for (place, gap) in [
-        ("route", "Edge Rate Limiting keeps a limit of its route, by estimates and penalties"),
-        ("edge", "Edge Rate Limiting keeps the flood limit, by estimates and penalties"),
+        ("route", "Edge Rate Limiting counts a limit of its route, by estimates and penalties"),
+        ("edge", "Edge Rate Limiting counts the flood limit, by estimates and penalties"),
     ] {
         assert_eq!(becomes(&plain, &limited(&erl, false, place), &line(json!({}))), gap);
         assert_eq!(becomes(&limited(&erl, false, place), &plain, &line(json!({}))), gap);
@@ -258,13 +258,13 @@ fn a_line_that_the_old_policy_does_not_explain_is_never_the_same() {
     let reader = line(json!({ "scopes": ["read"] }));
     assert_eq!(becomes(&old, &old, &reader), "same");
     for (line, gap) in [
-        (line(json!({})), "the old policy gives insufficient-scope here, the log says forwarded"),
+        (line(json!({})), "the old policy gives insufficient-scope, the log says forwarded"),
         (
             with(reader.clone(), "verdict", "limit-exceeded"),
-            "the old policy gives forwarded here, the log says limit-exceeded",
+            "the old policy gives forwarded, the log says limit-exceeded",
         ),
-        (refused("keys-unavailable"), "nobody looked at its token then"),
-        (line(json!({ "scopes": ["read", "read"] })), "the old policy finds other scopes here than the log says"),
+        (refused("keys-unavailable"), "its token was not read when it was logged"),
+        (line(json!({ "scopes": ["read", "read"] })), "the old policy finds other scopes than the log says"),
     ] {
         assert_eq!(becomes(&old, &old, &line), gap);
     }
@@ -285,7 +285,7 @@ fn a_line_that_the_old_policy_does_not_explain_is_never_the_same() {
 fn a_line_that_no_edge_writes_is_counted_and_the_rest_is_judged() {
     let policy = policy(&json!({}), &json!({}));
     let long = "its path or query is too long to be judged again";
-    let other = "no log line of a request with a canonical path";
+    let other = "it is not a log line of a request with a canonical path";
     for (hostile, gap) in [
         (line(json!({ "query": u64::MAX })), long),
         (line(json!({ "query": 10_000_000_000_000_u64 })), long),

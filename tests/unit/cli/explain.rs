@@ -117,7 +117,7 @@ fn nobody_is_revoked_off_the_edge_and_it_is_said_that_the_list_was_not_asked() {
     let note = |deny_list: bool| {
         let explained = explain(&policy(&json!({ "deny_list": deny_list }), &json!({})), &["--claims", "{}"]);
         assert_eq!(explained["verdict"], "forwarded");
-        explained["steps"].to_string().contains("the deny list was not asked")
+        explained["steps"].to_string().contains("the deny-list was not read")
     };
     assert!(note(true) && !note(false));
 }
@@ -173,7 +173,7 @@ fn what_a_place_asks_and_is_not_described_is_no_refusal_of_the_edge() {
         // What is told to be given does answer the question; an ACL needs two things, and is told of one at a time.
         let (code, missing) = said(&policy, &[]);
         assert_eq!(code, 2, "{missing}");
-        assert!(missing.starts_with(&format!("place \"here\" asks for the client's {fact}: give --")), "{missing}");
+        assert!(missing.starts_with(&format!("place \"here\" tests the client's {fact}: give --")), "{missing}");
         let first = if fact == "acl" { &given[..2] } else { &given };
         let option =
             first.iter().map(|part| if part.starts_with('{') { format!("'{part}'") } else { (*part).to_owned() });
@@ -239,7 +239,7 @@ fn a_token_that_only_the_edge_can_check_is_not_called_bad() {
         let output = run(&policy, &["--token", "opaque"]);
         let text = String::from_utf8(output.stdout).unwrap();
         assert_eq!(output.status.code(), Some(2));
-        assert!(text.contains("\ncannot be said here: only the edge asks issuer \"main\""), "{text}");
+        assert!(text.contains("\nunknown: only the edge can ask issuer \"main\""), "{text}");
         assert!(!text.contains("refused:") && !text.contains("forwarded:"), "{text}");
     }
     let refused = said(&policy(&json!({}), &json!({})), &["--token", "opaque"]);
@@ -290,7 +290,7 @@ fn a_nonce_that_only_the_edge_knows_is_not_called_wrong() {
     };
     assert_eq!(with_proof(json!({})), (1, "proof-nonce".to_owned()));
     let (code, missing) = with_proof(json!({ "nonce": "of the edge" }));
-    assert!(code == 2 && missing.contains("only the edge knows the nonces"), "{missing}");
+    assert!(code == 2 && missing.contains("only the edge knows its nonces"), "{missing}");
     std::fs::remove_file(&path).unwrap();
 }
 
@@ -322,9 +322,9 @@ fn a_request_that_cannot_be_explained_stops_no_other_and_has_its_line() {
         (r#"{"target":"/x","acls":{"a":"allow","a":"none"}}"#, "twice"),
         (r#"["/x"]"#, "not an object"),
         (r#"{"target":"/x","token":"garbage","claims":{}}"#, "token and claims: give one of the two"),
-        (r#"{"target":"/x","token":"garbage","issuer":"main"}"#, "issuer: it says whose the claims are"),
-        (r#"{"target":"/x","claims":{},"issuer":"nobody"}"#, "which issuer says that?"),
-        (r#"{"target":"/x","client":{},"country":"DE"}"#, "client: it holds every fact"),
+        (r#"{"target":"/x","token":"garbage","issuer":"main"}"#, "issuer: it is the issuer of the claims"),
+        (r#"{"target":"/x","claims":{},"issuer":"nobody"}"#, "which issuer do the claims belong to?"),
+        (r#"{"target":"/x","client":{},"country":"DE"}"#, "client: it has every fact"),
     ] {
         let (code, lines) = requests(&policy, &format!("{good}\n\n{bad}\n{refused}"));
         assert_eq!(code, 2, "{bad}");

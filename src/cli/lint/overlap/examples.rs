@@ -1,13 +1,13 @@
-//! Texts that stand for any: no template of the policy names them or is made for them.
+//! Example texts: no template of the policy names them or has a specific parameter for them.
 
 use std::collections::BTreeSet;
 
 use fastgate::policy::pattern::{Convertor, Parameter, PathTemplate, Segment};
 
-/// How many different surroundings of parameters are looked at.
+/// How many different prefixes and suffixes of parameters are considered.
 const MOST_SURROUNDINGS: usize = 200;
 
-/// What stands in example paths for what a parameter takes.
+/// The values of parameters in example paths.
 #[derive(Clone, Debug)]
 pub(in crate::cli::lint) struct Examples {
     /// For any text.
@@ -19,7 +19,8 @@ pub(in crate::cli::lint) struct Examples {
 }
 
 impl Examples {
-    /// Texts that no template takes for what they are: `{name}` takes any, but `e{name}` is made for texts like `example`.
+    /// Texts that no template treats specially: `{name}` matches any text, but `e{name}` is made for texts like
+    /// `example`.
     pub(in crate::cli::lint) fn unlike<'policy>(templates: impl Iterator<Item = &'policy PathTemplate>) -> Self {
         let mut named = Named::default();
         for segment in templates.flat_map(PathTemplate::segments) {
@@ -47,11 +48,11 @@ impl Examples {
     }
 }
 
-/// What templates name.
+/// The texts and parameters in templates.
 #[derive(Default)]
 struct Named<'policy> {
     literals: BTreeSet<&'policy str>,
-    /// Of those that are alike, one.
+    /// One parameter of each form.
     parameters: Vec<&'policy Parameter>,
 }
 
@@ -66,7 +67,8 @@ impl<'policy> Named<'policy> {
         }
     }
 
-    /// The first text that is named nowhere, not even where it fills one of these parameters; or else the first.
+    /// The first text that no template names, even with the prefixes and suffixes of these parameters; if there is
+    /// none, the first text.
     fn unlike(&self, mut texts: impl Iterator<Item = String>, filling: &[Convertor]) -> String {
         let first = texts.next().unwrap_or_default();
         let fills = |parameter: &&&Parameter| filling.contains(&parameter.convertor);

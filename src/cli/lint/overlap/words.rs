@@ -2,12 +2,12 @@
 
 use fastgate::policy::pattern::{Convertor, Parameter};
 
-use super::{Effort, Examples, Spent};
+use super::{Budget, BudgetExceeded, Examples};
 
-/// What one step of the search costs, of which each is noted down.
+/// The budget of one step of the search.
 const STEP: usize = 4;
 
-/// The texts of one parameter, as steps through them.
+/// The texts of one parameter, as a sequence of letters.
 type Word = Vec<(Letter, Times)>;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -45,18 +45,18 @@ pub(super) fn shared_text(
     one: &Parameter,
     two: &Parameter,
     examples: &Examples,
-    effort: &mut Effort,
-) -> Result<Option<String>, Spent> {
-    let (before, behind) = ((&one.prefix, &two.prefix), (&one.suffix, &two.suffix));
+    budget: &mut Budget,
+) -> Result<Option<String>, BudgetExceeded> {
+    let (before, after) = ((&one.prefix, &two.prefix), (&one.suffix, &two.suffix));
     let one_begins = before.0.starts_with(before.1.as_str()) || before.1.starts_with(before.0.as_str());
-    let one_ends = behind.0.ends_with(behind.1.as_str()) || behind.1.ends_with(behind.0.as_str());
+    let one_ends = after.0.ends_with(after.1.as_str()) || after.1.ends_with(after.0.as_str());
     if !one_begins || !one_ends {
         return Ok(None);
     }
     for one in words(one) {
         for two in words(two) {
-            effort.spend(one.len() + two.len())?;
-            if let Some(text) = text_of_both(&one, &two, examples, effort)? {
+            budget.spend(one.len() + two.len())?;
+            if let Some(text) = text_of_both(&one, &two, examples, budget)? {
                 return Ok(Some(text));
             }
         }
@@ -64,16 +64,21 @@ pub(super) fn shared_text(
     Ok(None)
 }
 
-/// A text that fits both: a search through the pairs of steps that one text can reach.
-fn text_of_both(one: &Word, two: &Word, examples: &Examples, effort: &mut Effort) -> Result<Option<String>, Spent> {
-    // The pairs that were reached: by a text, and after which earlier one.
+/// A text that fits both: a search through the pairs of positions that one text can reach.
+fn text_of_both(
+    one: &Word,
+    two: &Word,
+    examples: &Examples,
+    budget: &mut Budget,
+) -> Result<Option<String>, BudgetExceeded> {
+    // The pairs that were reached, each with the text that reached it and the pair before it.
     let mut reached = std::collections::BTreeMap::new();
     let mut waiting = vec![((0, 0), String::new(), None)];
     while let Some(((left, right), text, earlier)) = waiting.pop() {
         if reached.contains_key(&(left, right)) {
             continue;
         }
-        effort.spend(STEP)?;
+        budget.spend(STEP)?;
         reached.insert((left, right), (text, earlier));
         if (left, right) == (one.len(), two.len()) {
             return Ok(Some(written(&reached, (left, right))));
@@ -113,13 +118,13 @@ fn written(reached: &std::collections::BTreeMap<Steps, (String, Option<Steps>)>,
     parts.concat()
 }
 
-/// The steps at which a text may be after a letter of this one.
+/// The positions after a letter at this one.
 fn after(step: usize, times: Times) -> impl Iterator<Item = usize> {
     let stays = (times == Times::OnceOrMore).then_some(step);
     stays.into_iter().chain([step + 1])
 }
 
-/// A letter that is both.
+/// A letter that matches both.
 const fn shared_letter(one: Letter, two: Letter) -> Option<char> {
     match (one, two) {
         (Letter::One(letter), other) | (other, Letter::One(letter)) => match other {

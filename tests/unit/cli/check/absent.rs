@@ -26,7 +26,7 @@ fn what_an_absent_claim_passes_is_said() {
         ("a5", json!({ "any": [{ "group": "staff" }, suspended] }), "groups"),
     ] {
         let (text, hints) = hint(name, with(&condition));
-        let what = format!("asks under \"not\" for {kind}, which holds for a token without the claim");
+        let what = format!("tests {kind} under \"not\", which holds for a token without the claim");
         assert!(hints.len() == 1 && hints[0].contains(&what) && text.contains("$.routes[0].require\n"), "{text}");
     }
     for (name, condition) in [
@@ -74,7 +74,7 @@ fn what_an_absent_claim_passes_is_said() {
         },
         "routes": [route("/", &json!({ "require": { "not": { "role": "banned" } } }))]
     });
-    let all_pass = "and no token of the issuer \"b\" can have any: it holds for all of them";
+    let all_pass = "but no token of the issuer \"b\" can have any: it holds for all of them";
     assert!(hint("unread", unread).0.contains(all_pass));
 }
 
@@ -106,18 +106,30 @@ fn presence_is_that_of_a_claim() {
         (same(), besides(json!({ "group": "user" })), None),
         (json!({}), besides(json!({ "claim": { "name": "roles", "contains": "user" } })), None),
         (required(), banned.clone(), None),
-        (json!({ "claims": { "roles": ["scope"] } }), besides(json!({ "scope": "s" })), Some("for roles, which holds")),
+        (
+            json!({ "claims": { "roles": ["scope"] } }),
+            besides(json!({ "scope": "s" })),
+            Some("roles under \"not\", which holds"),
+        ),
         (json!({ "claims": { "scopes": ["roles"] } }), besides(json!({ "scope": "s" })), None),
-        (json!({}), besides(json!({ "group": "user" })), Some("for roles, which holds for a token without the claim")),
-        (json!({}), besides(json!({ "claim": { "name": "role", "equals": "user" } })), Some("for roles, which holds")),
+        (
+            json!({}),
+            besides(json!({ "group": "user" })),
+            Some("roles under \"not\", which holds for a token without the claim"),
+        ),
+        (
+            json!({}),
+            besides(json!({ "claim": { "name": "role", "equals": "user" } })),
+            Some("roles under \"not\", which holds"),
+        ),
         (
             json!({}),
             besides(json!({ "not": { "claim": { "name": "roles", "equals": "x" } } })),
-            Some("for roles, which"),
+            Some("roles under \"not\", which"),
         ),
         // What is asked of tokens is not asked of an answer to introspection.
-        (opaque_with("required_claims", required()), banned.clone(), Some("for roles, which holds")),
-        (opaque_with("refused_claims", refused()), banned.clone(), Some("for roles, which holds")),
+        (opaque_with("required_claims", required()), banned.clone(), Some("roles under \"not\", which holds")),
+        (opaque_with("refused_claims", refused()), banned.clone(), Some("roles under \"not\", which holds")),
         // A role may be in any one of several claims.
         (json!({ "preset": "keycloak" }), user(), Some(several)),
         (
@@ -160,7 +172,7 @@ fn what_nobody_can_have_is_not_asked_for_unsaid() {
         let (valid, text) = check("nobody", &asked(issuer.clone(), condition.clone()));
         let hints: Vec<_> = text.lines().filter(|line| line.contains("a hint")).map(str::trim).collect();
         let expected = kind.map(|kind| {
-            format!("asks for {kind}, and no token that is accepted here can have any: nobody meets it (a hint, not a fault)")
+            format!("requires {kind}, but no token that is accepted here can have any: no caller meets it (a hint, not a fault)")
         });
         assert!(valid && hints == expected.into_iter().collect::<Vec<_>>(), "{issuer} {condition}: {text}");
     }

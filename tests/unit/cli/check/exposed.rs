@@ -19,7 +19,8 @@ fn a_third_route_that_takes_one_example_hides_nothing() {
             name,
             &[("pub", open, &["POST"][..]), ("closed", closed, &["GET", "POST"][..1]), ("third", third, &["POST"])],
         );
-        let hint = format!("lets everybody use POST on paths of the protected route \"closed\", as on \"{expected}\"");
+        let hint =
+            format!("lets every client use POST on paths of the protected route \"closed\", as on \"{expected}\"");
         assert!(text.contains(&hint), "{name}: {text}");
     }
 }
@@ -41,7 +42,7 @@ fn thousands_of_ordinary_routes_are_compared_to_the_last() {
         routes.push(route("/admin/{name}", &json!({ "id": "admin" })));
         routes.push(public("/admin/{id:uuid}", "late", &["GET"]));
         let (valid, text) = check(name, &json!({ "routes": routes }));
-        let hint = "$.routes[2501]\n    lets everybody use GET on paths of the protected route \"admin\"";
+        let hint = "$.routes[2501]\n    lets every client use GET on paths of the protected route \"admin\"";
         assert!(valid && text.contains(hint) && text.matches("a hint").count() == 1, "{name}: {text}");
     }
 }

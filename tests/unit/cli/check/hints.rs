@@ -96,21 +96,19 @@ fn policies_with_hints() {
     for (parts, expected) in [
         (
             auth0("https://t.auth0.com", &["https://t.auth0.example/"]),
-            "$.issuers.a.issuer has no slash at its end, and `iss` of Auth0's tokens has: every token is refused",
+            "$.issuers.a.issuer has no slash at its end, but `iss` of Auth0's tokens has one: every token is refused",
         ),
         (
             at("/.well-known/fastgate/jwks.json", &["POST", "GET"]),
-            "$.routes[0].path is answered by the edge itself with its public keys, where the method is GET",
+            "$.routes[0].path is served by the edge itself, for GET, with its public keys",
         ),
         (
             at("/.well-known/oauth-protected-resource", &["GET"]),
-            "$.routes[0].path is answered by the edge itself with the metadata of what it protects (RFC 9728), where the method \
-             is GET",
+            "$.routes[0].path is served by the edge itself, for GET, with the metadata of what it protects (RFC 9728)",
         ),
         (
             resource("https://edge.test/v1/b"),
-            "$.routes[0].path is answered by the edge itself with the metadata of what it protects (RFC 9728), where the method \
-             is GET",
+            "$.routes[0].path is served by the edge itself, for GET, with the metadata of what it protects (RFC 9728)",
         ),
         (
             issuer(
@@ -123,37 +121,37 @@ fn policies_with_hints() {
             placed(
                 json!({ "allow": [{ "asn": [64500] }, { "country": ["DE", "FR"] }], "deny": [{ "country": ["FR"] }] }),
             ),
-            "$.places.p.allow[1] names a value that \"deny\" names, too, and refuses",
+            "$.places.p.allow[1] names a value that \"deny\" names as well, and refuses",
         ),
-        (flood(true), "$.limits.f is in shadow: what it would refuse is logged and passes"),
+        (flood(true), "$.limits.f is in shadow: requests that it would refuse are logged and pass"),
         (
             limited("public", cost),
-            "$.routes[0].limits limit \"l\" has its cost from a claim, and a public route reads none: each request costs 2",
+            "$.routes[0].limits limit \"l\" takes its cost from a claim, but a public route reads none: each request costs 2",
         ),
         (
             one(json!({ "accepts": { "shadow": true, "max_query": 5 } })),
-            "$.routes[0].accepts is in shadow: what it would refuse is logged and passes",
+            "$.routes[0].accepts is in shadow: requests that it would refuse are logged and pass",
         ),
         (
             shadow("public"),
-            "$.routes[0].shadow asks about callers, whom a public route does not know: each of its requests is logged as \
+            "$.routes[0].shadow tests callers, but a public route does not identify them: each of its requests is logged as \
              \"would-refuse\"",
         ),
-        (shadow("optional"), "$.routes[0].shadow is in shadow: what it would refuse is logged and passes"),
-        (shadow("authenticated"), "$.routes[0].shadow is in shadow: what it would refuse is logged and passes"),
+        (shadow("optional"), "$.routes[0].shadow is in shadow: requests that it would refuse are logged and pass"),
+        (shadow("authenticated"), "$.routes[0].shadow is in shadow: requests that it would refuse are logged and pass"),
         (
             opened(&json!({ "from": ["office"] })),
-            "$.routes[0] lets everybody whom \"office\" lets pass use GET on paths of the protected route \"route\", as on \
+            "$.routes[0] lets every client that \"office\" admits use GET on paths of the protected route \"route\", as on \
              \"/admin/users\"",
         ),
         (
             opened(&json!({ "group": "g" })),
-            "$.routes[0] lets everybody, once the group \"g\" is open again, use GET on paths of the protected route \
+            "$.routes[0] lets every client, once the group \"g\" is open again, use GET on paths of the protected route \
              \"route\", as on \"/admin/users\"",
         ),
         (
             anywhere,
-            "$.routes[0] lets everybody whom \"office\" lets pass reach whatever no other route names: there is no default \
+            "$.routes[0] lets every client that \"office\" admits reach every path without another route: there is no default \
              deny",
         ),
     ] {

@@ -52,7 +52,7 @@ fn only_routes_are_added() {
     let base = provider::policy(&json!({})).to_string();
     let more = json!({ "routes": [route("/", &json!({}))], "issuers": { "z": 1 } }).to_string();
     let (code, text) = check_files("more", &[("base", &base), ("add", &more)]);
-    assert!(code == Some(2) && text.starts_with("add: holds \"issuers\""), "{text}");
+    assert!(code == Some(2) && text.starts_with("add: has \"issuers\""), "{text}");
 }
 
 #[test]

@@ -1,0 +1,101 @@
+//! Fetches the keys of an issuer: discovery, then its key set, through the declared backend. A lease lets one request
+//! of the POP fetch; the others wait for it. The outcome stays in the cache for a cool-down, during which the issuer is
+//! not asked again. If the holder of the lease dies, the lease passes to the next request. If the cache fails, the
+//! issuer is not asked.
+
+use std::time::Duration;
+
+use super::places::{self, KeysDigest};
+use crate::identity::discovery;
+use crate::identity::key_life::{CachedKeySet, FetchedAt, fresh_for};
+use crate::identity::keys::{KeySet, MAX_JWKS_BYTES};
+use crate::policy::Issuer;
+use crate::ports::scoped::{Scoped, Space};
+use crate::ports::storage::{Incoming, Leased, Outgoing, Stored};
+
+/// The cool-down after a failure while there are no keys at all, in seconds.
+const COLD_RETRY: u64 = 5;
+
+/// The outcome of a fetch, as the cache keeps it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// The issuer served a set.
+    Given,
+    /// The issuer failed.
+    Failed,
+}
+
+const GIVEN: &[u8] = b"given";
+const FAILED: &[u8] = b"failed";
+
+/// The result of a fetch, for one request.
+pub(super) enum Fetch {
+    /// The issuer served this set.
+    Given(CachedKeySet),
+    /// Another request asked the issuer within the cool-down.
+    RecentlyAsked(Outcome),
+    /// The issuer failed, or the cache does not say whether it may be asked.
+    Failed(String),
+}
+
+/// Fetches the key set of the issuer, unless another request is doing so or did so within the cool-down. Waits at most
+/// `timeout` for the lease.
+pub(super) fn fetch(
+    issuer: &Issuer,
+    digest: &KeysDigest,
+    scoped: Scoped<'_>,
+    timeout: Duration,
+    has_keys: bool,
+) -> Fetch {
+    let lease = match scoped.lease(Space::KeyFetch, digest.as_bytes(), timeout, 0) {
+        Ok(Leased::Mine(lease)) => lease,
+        Ok(Leased::Found(found)) if found.note == GIVEN => return Fetch::RecentlyAsked(Outcome::Given),
+        Ok(Leased::Found(_)) => return Fetch::RecentlyAsked(Outcome::Failed),
+        Ok(Leased::TimedOut) => {
+            return Fetch::Failed("another request is asking the issuer and takes too long".to_owned());
+        }
+        Err(error) => return Fetch::Failed(format!("the cache does not say whether the issuer may be asked: {error}")),
+    };
+    let mut fetched = key_set(issuer, scoped);
+    if fetched.is_err() && !has_keys {
+        // Other requests wait for this one: a single failure must not refuse all of them.
+        fetched = key_set(issuer, scoped);
+    }
+    let full = issuer.key_life.cool_down.as_u64();
+    let (result, outcome, cool_down) = match fetched {
+        Ok((keys, given, json)) => {
+            places::remember(issuer, digest, json, given, scoped);
+            (Fetch::Given(CachedKeySet::with_note(keys, Some(given))), GIVEN, full)
+        }
+        Err(cause) => {
+            let cool_down = if has_keys { full } else { full.min(COLD_RETRY) };
+            (Fetch::Failed(cause), FAILED, cool_down)
+        }
+    };
+    let _ = lease.put(&Stored::note(outcome), cool_down);
+    result
+}
+
+/// The key set of `issuer`, when it was served, and its text. The error names the URL and what was wrong with the
+/// response.
+fn key_set(issuer: &Issuer, scoped: Scoped<'_>) -> Result<(KeySet, FetchedAt, Vec<u8>), String> {
+    let at = scoped.now();
+    let uri = match &issuer.jwks_uri {
+        Some(uri) => uri.clone(),
+        None => discover(issuer, scoped)?,
+    };
+    let response = document(&uri, issuer, scoped)?;
+    let fresh_for = fresh_for(&issuer.key_life, response.cache_control.as_deref(), response.age.as_deref());
+    let keys = KeySet::parse(&response.body).map_err(|error| format!("{uri}: {error}"))?;
+    Ok((keys, FetchedAt::new(at, fresh_for), response.body))
+}
+
+fn discover(issuer: &Issuer, scoped: Scoped<'_>) -> Result<String, String> {
+    let url = discovery::document_url(issuer);
+    let document = document(&url, issuer, scoped)?.body;
+    discovery::jwks_uri(issuer, &document).map_err(|error| format!("{url}: {error}"))
+}
+
+fn document(url: &str, issuer: &Issuer, scoped: Scoped<'_>) -> Result<Incoming, String> {
+    scoped.ask(&Outgoing { backend: &issuer.backend, url, form: None, max_bytes: MAX_JWKS_BYTES })
+}
