@@ -35,6 +35,8 @@ from fastgate.routes.framework import routed_app
 if TYPE_CHECKING:
     from starlette.testclient import TestClient
 
+__all__ = ("AsCaller", "CalledBy", "CallerAuth", "EdgeDoctor", "fake_edge")
+
 _FACTS = frozenset(field.name for field in fields(LocalCaller))
 
 
