@@ -253,7 +253,7 @@ def _wait(seconds: float) -> None:
 
 
 def _loaded(options: argparse.Namespace) -> object:
-    # What an app prints when it is imported or made belongs to nobody's policy.json.
+    # What an app prints when it is imported or made belongs to no policy.json.
     with contextlib.redirect_stdout(sys.stderr), recording() as calls:
         app = _imported(options)
     if declarations := unserved(app, calls):

@@ -1,8 +1,8 @@
 """Run background jobs that outlive the task that starts them, on asyncio and on trio.
 
-In: an asynchronous function, or a time and a callback. Out: a `Job` that anybody may wait for, or
-what calls the timer off. Whoever waits may be cancelled; the job goes on. anyio has no such tasks:
-its own end with the block that starts them.
+In: an asynchronous function, or a time and a callback. Out: a `Job` that any task may wait for,
+or what calls the timer off. A task that waits may be cancelled; the job goes on. anyio has no such
+tasks: its own end with the block that starts them.
 """
 
 import asyncio

@@ -75,7 +75,7 @@ class Requester(NamedTuple):
             raise ClaimMalformed("rctx.country")
         token_exp = rctx.get("token_exp")
         if "token_exp" in rctx and (
-            # In Python a bool is an int. Nobody's token has no end.
+            # In Python a bool is an int. No token is without an end.
             type(token_exp) is not int or not 0 < token_exp <= _LATEST or issuer is None
         ):
             raise ClaimMalformed("rctx.token_exp")
@@ -107,7 +107,7 @@ class EdgeClaims(NamedTuple):
 
         Raises:
             ClaimMalformed: a claim is missing, has the wrong type, or contradicts another: a
-                subject without its issuer or the reverse, scopes that belong to nobody.
+                subject without its issuer or the reverse, scopes without a subject.
 
         """
         issuer, audience, request_id = _texts(payload, "", "iss", "aud", "txn")

@@ -14,7 +14,7 @@ from fastgate.errors import ContentMismatch
 
 
 class ClientGone(Exception):
-    """The client left before its body was whole: there is nobody to answer."""
+    """The client left before its body was whole: there is no client to respond to."""
 
 
 def content_digest(content: bytes) -> str:

@@ -1,8 +1,8 @@
 """The dependencies of endpoints: the caller, with these scopes, on the route that was judged.
 
 In: the `EdgeClaims` that the guard left in the scope. Out: an `Identity` (or None, where anonymous
-callers are welcome), or a refusal. Whoever asks also proves that FastAPI runs the very route whose
-rules the edge applied. It never reads a header or a token.
+callers are welcome), or a refusal. An endpoint that asks also proves that FastAPI runs the very
+route whose rules the edge applied. It never reads a header or a token.
 """
 
 # No `from __future__ import annotations`: FastAPI reads the annotations of `__call__` at run time.
@@ -85,7 +85,7 @@ def _identity(connection: HTTPConnection) -> Identity | None:
     scope = connection.scope
     claims, check = scope.get(SCOPE_KEY), scope.get(CHECK_KEY)
     if is_observed(scope):
-        return None  # it would have been refused, so nobody is known in it
+        return None  # it would have been refused, so its caller is not known
     if not isinstance(claims, EdgeClaims) or not isinstance(check, RouteCheck):
         _refuse(connection, EvidenceMissing(), problem.NOT_FROM_THE_EDGE)
     # The router's choice was compared on the way here, or this is no way that it knows.
@@ -113,4 +113,4 @@ Caller: TypeAlias = Annotated[Identity, Security(fastgate), STANDS_ALONE]
 It is the whole annotation: `Caller | None` is a `TypeError` where the route is written."""
 
 AnyCaller: TypeAlias = Annotated[Identity | None, Depends(any_caller), STANDS_ALONE]
-"""Whoever the edge let through; None for an anonymous caller on a route that is open to all."""
+"""The caller that the edge let through; None if anonymous, on a route that is open to all."""

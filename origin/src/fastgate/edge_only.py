@@ -90,7 +90,7 @@ def _reads(annotation: object) -> bool:
     try:
         schema = TypeAdapter[Any](annotation).core_schema  # type: ignore[arg-type]
     except Exception:
-        return False  # Whatever it is, nobody is made of it: see `OnlyMade`.
+        return False  # No caller is made of it, whatever it is: see `OnlyMade`.
     try:
         parts = [*_within(schema)]
     except Exception as error:  # what pydantic has in place of a schema that it could not make

@@ -70,7 +70,7 @@ class HeaderMissing(Refused):
 
 
 class HeaderRepeated(Refused):
-    """The edge sends exactly one; whichever is the right one, somebody added another."""
+    """The edge sends exactly one; another one was added on the way."""
 
     code = "header-repeated"
 

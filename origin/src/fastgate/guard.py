@@ -27,7 +27,7 @@ def guard(
         observe: refuse nothing but what endpoints refuse; what the guard would refuse is in the
             log.
         docs: who may read FastAPI's schema and documentation pages: "public", "optional" or
-            "authenticated"; "none" for nobody from the edge.
+            "authenticated"; "none" if the edge lets no caller read them.
 
     Raises:
         RuntimeError: the app is guarded already.

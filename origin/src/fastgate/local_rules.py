@@ -36,7 +36,7 @@ _PRIVATE = tuple(
 
 @dataclass(frozen=True, slots=True)
 class LocalCaller:
-    """Who is calling, where no identity provider is asked."""
+    """A caller, where no identity provider is asked."""
 
     subject: str
     scopes: tuple[str, ...] = ()
@@ -58,7 +58,7 @@ class LocalRules:
     """
 
     caller: LocalCaller | None
-    """Who a request comes from that chooses nobody; None is an anonymous caller."""
+    """The caller of a request that chooses none; None is an anonymous caller."""
     callers: Mapping[str, LocalCaller] = field(default_factory=dict)
     networks: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
@@ -80,7 +80,7 @@ class LocalRules:
         """Return who makes this request: named by a header, by a bearer token, or the default.
 
         Raises:
-            NotLocal: the header names nobody.
+            NotLocal: the header names no local caller.
 
         """
         for name, value in scope["headers"]:

@@ -43,7 +43,7 @@ install()
 class FastgateMiddleware:
     """Pure ASGI middleware that lets through what `Fastgate-Identity` vouches for.
 
-    Put it around everything else: a middleware outside of it sees requests that nobody verified.
+    Put it around everything else: a middleware outside of it sees requests that were not verified.
 
     Args:
         app: the app to guard.

@@ -55,11 +55,11 @@ class Settings:
     asked, and none may be configured: `edge` must be on this machine, too."""
     local_callers: Mapping[str, LocalCaller] | None = None
     """Local development: callers by name, chosen for one request by `Fastgate-Local-Caller: NAME`,
-    or by the name as the bearer token. `anonymous` is nobody, and so is, without `local_caller`,
-    whoever chooses nobody."""
+    or by the name as the bearer token. `anonymous` is an anonymous caller; without `local_caller`,
+    so is a request that chooses none."""
     local_networks: tuple[str, ...] = ()
     """Local development: private networks that count as this machine, for containers:
-    `("172.17.0.0/16",)`. Whoever can connect from there is not checked."""
+    `("172.17.0.0/16",)`. Clients that can connect from there are not checked."""
     local_hosts: tuple[str, ...] = ()
     """Local development: further names of this machine, lower case, in `Host` and in the `Origin`
     of pages. `localhost` and all below `.localhost` need not be named."""
@@ -222,7 +222,7 @@ def _check_address(name: str, url: str, path: str = "") -> None:
     parts = urlsplit(url)
     if not parts.hostname or "?" in url or "#" in url:
         raise ValueError(f"{name}: must be a URL with a host, without query and fragment")
-    # Whoever can answer for this address decides who everybody is.
+    # Who controls this address decides who every caller is.
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname)):
         raise ValueError(
             f'{name}: "{url}" is not https; write {name}="https://{parts.netloc}{parts.path}" '

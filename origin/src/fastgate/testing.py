@@ -35,6 +35,8 @@ from fastgate.routes.framework import routed_app
 if TYPE_CHECKING:
     from starlette.testclient import TestClient
 
+__all__ = ("AsCaller", "CalledBy", "CallerAuth", "EdgeDoctor", "fake_edge")
+
 _FACTS = frozenset(field.name for field in fields(LocalCaller))
 
 
@@ -69,7 +71,7 @@ class CallerAuth:
     """One caller, as the `auth=` of a request of any client of httpx, `TestClient` among them.
 
     httpx follows redirects within one authentication, so a redirected request carries the header of
-    the first one and is refused: the edge redirects nobody to another slash.
+    the first one and is refused: the edge redirects no request to another slash.
     """
 
     def __init__(self, app: ASGIApp, caller: LocalCaller | None) -> None:
@@ -98,8 +100,8 @@ class AsCaller:
     """The type of the fixture `as_caller`; `named` is the value of the option `fastgate_app`.
 
     `as_caller(app, sub="ada", scopes=["orders:read"], …)` returns a client whose requests come from
-    this caller; without `sub`, from nobody. What else is named is what else the edge may know
-    (`issuer`, `client_id`, `country`), and options of `TestClient` (`base_url`,
+    this caller; without `sub`, from an anonymous one. What else is named is what else the edge may
+    know (`issuer`, `client_id`, `country`), and options of `TestClient` (`base_url`,
     `raise_server_exceptions`, …).
 
     `as_caller("ada", ["orders:read"], of=app, …)` returns the `auth=` of single requests; `of` is

@@ -30,7 +30,7 @@ _SAY_PAGES = (
 
 
 class CallerFault(NamedTuple):
-    """What an endpoint asks, and nobody would, and what to do about it."""
+    """What an endpoint asks for without effect, and what to do about it."""
 
     what: str
     remedy: str

@@ -90,7 +90,7 @@ def at_edge(*, below: str | None = None, **members: object) -> Callable[[T], T]:
 
     `access="public"` opens it to everybody, and the edge reads no token; `access="optional"` opens
     it, too, but who sends a valid token is known; `access="authenticated"` is for signed-in callers
-    alone; `access="none"` leaves it out of the edge's routes, so that nobody reaches it from there.
+    alone; `access="none"` leaves it out of the edge's routes: no caller reaches it from there.
     `methods` are needed where any method is let through, as by most mounted apps; such an app takes
     WebSockets with `websocket=True`. `prefix="/gw"` is what the edge has in front of the app's path
     and takes off: clients ask for `/gw/orders`, the app serves `/orders`.

@@ -11,7 +11,7 @@ OPEN = ("public", "optional")
 """Those that let everybody in."""
 
 OF_KNOWN_CALLERS = ("scopes", "require", "issuers", "require_bound")
-"""What is asked of a caller, and of nobody where everybody may call."""
+"""What is asked of a known caller, and not where every caller is let in."""
 
 
 def over(farther: Mapping[str, object], nearer: Mapping[str, object]) -> dict[str, object]:

@@ -34,7 +34,7 @@ from fastgate.request.sending import NONCE
 from fastgate.settings import JWKS_PATH
 from fastgate.strict_json import parse_object
 
-_BY_SOMEBODY = BY_SERVER | {401, 403, 429, 502, 503, 504}
+_BY_ANOTHER = BY_SERVER | {401, 403, 429, 502, 503, 504}
 """Answers that no endpoint need have given. All others come from behind the guard."""
 _REDIRECTING = frozenset({301, 302, 307, 308})
 """Answers of a proxy that sends clients to another scheme or host, or of an app."""
@@ -66,8 +66,8 @@ def examine(
         edge_path: a path that the edge lets everybody reach; by default that of the target.
         direct: further addresses at which the origin might be reached.
         expect_unreachable: `origin` must not be reachable from here (a firewall, client
-            certificates): then one request to it is all, and whoever takes the connection is what
-            is wrong.
+            certificates): then one request is sent, and any program that accepts the connection is
+            a fault.
 
     Raises:
         ValueError: an address is not an absolute URL with http or https.
@@ -98,7 +98,7 @@ def published_keys(edge: str) -> Mapping[str, object]:
 
     Raises:
         ValueError: there is none at its place.
-        OSError: there is nobody.
+        OSError: no program accepts the connection.
 
     """
     parts = split_address(edge)
@@ -136,9 +136,9 @@ def _examined(probe: Probe, url: str, target: Target) -> Finding:
 def _examined_direct(
     probe: Probe, url: str, target: Target, where: str, *, answers: bool
 ) -> Finding:
-    """Examine an address at which nobody need answer; if `answers` is not, nobody may.
+    """Examine an address that need not be reachable, or, without `answers`, must not be.
 
-    Whoever takes a connection is reachable, whatever comes of it.
+    A program that accepts a connection is reachable, whatever it sends.
     """
     try:
         answer = _sent(probe, url, target)
@@ -170,7 +170,7 @@ def _judged(probe: Probe, answer: Answer) -> tuple[Verdict, str]:
         verdict, words = Verdict.BY_SERVER, "refused before the guard"
     elif answer.status in _REDIRECTING:
         verdict, words = Verdict.UNPROVED, "redirected, and NOT BY THE GUARD"
-    elif answer.status in _BY_SOMEBODY and not problem.startswith(_OURS):
+    elif answer.status in _BY_ANOTHER and not problem.startswith(_OURS):
         verdict, words = Verdict.UNPROVED, "refused, but NOT BY THE GUARD"
     else:
         verdict, words = Verdict.LET_IN, "LET IN"

@@ -1,9 +1,9 @@
 """Send one HTTP request exactly as it is written, over a plain socket.
 
 In: a URL, and the method, target, fields and content to send. Out: the final `Answer`, or an
-exception that says how far it got: nobody was asked, nobody took the connection, or somebody did
-and gave no answer. Nobody on this side tidies up what is wrong with a request, and nothing that a
-server does takes longer than `TIMEOUT_SECONDS`.
+exception that says how far it got: no request was sent, no program accepted the connection, or one
+did and did not respond. Nothing on this side corrects what is wrong with a request, and nothing
+that a server does takes longer than `TIMEOUT_SECONDS`.
 """
 
 import errno
@@ -24,11 +24,11 @@ _LONGEST = 65_536
 _REFUSING = frozenset(
     {errno.ECONNREFUSED, errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.EACCES, errno.EPERM}
 )
-"""What a firewall, or a port at which nobody listens, makes of a connection."""
+"""What a firewall, or a port without a listener, makes of a connection."""
 
 
 class NotAsked(OSError):
-    """Nobody was asked: no such name, or this machine could not send. The message says why."""
+    """No request was sent: no such name, or this machine could not send. The message says why."""
 
 
 class NotConnected(OSError):
@@ -75,8 +75,8 @@ def exchange(
 
     Raises:
         NotAsked: nothing was sent, for a reason on this side.
-        NotConnected: nobody takes connections there.
-        NoAnswer: somebody does, and did not answer by HTTP in time.
+        NotConnected: no program accepts connections there.
+        NoAnswer: one does, and did not respond by HTTP in time.
 
     """
     parts = split_address(url)

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 
 class Verdict(StrEnum):
-    """What one answer says."""
+    """What one response proves."""
 
     BY_GUARD = "refused-by-guard"
     """The guard's own refusal: its status and problem type."""
@@ -21,7 +21,7 @@ class Verdict(StrEnum):
     UNCHANGED = "unchanged-at-edge"
     """The edge answered as it does without the forged header."""
     UNREACHABLE = "unreachable"
-    """Nobody can be reached at an address at which nobody need be."""
+    """No connection to an address that need not be reachable."""
     PASSED = "passed"
     """The control was let in."""
     LET_IN = "let-in"
@@ -39,7 +39,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """How one request was answered."""
+    """The outcome of one probe."""
 
     forgery: str
     where: str

@@ -60,7 +60,7 @@ class FakeEdge:
             tctx["query"] = base64url(hashlib.sha256(scope["query_string"]).digest())
         if route.signs_body:
             tctx["content_digest"] = content_digest(content)
-        # On a public route the edge reads no token: nobody is known there.
+        # On a public route the edge reads no token: the caller is not known there.
         claims = identity_claims(None if route.public else caller)
         return self.key.sign(contract(self.issuer, self.audience, tctx, claims)).encode()
 
@@ -140,7 +140,7 @@ class _Routes:
             try:
                 template = Template.parse(endpoint.template)
             except TemplateRefused:
-                continue  # the edge would not name it, and so does nobody here
+                continue  # the edge would not name it, and so it is not named here
             if access_of(endpoint) == UNNAMED:
                 continue  # nor this, by its author's word
             if endpoint.kind is Kind.BELOW:

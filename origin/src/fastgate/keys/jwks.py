@@ -72,7 +72,7 @@ def _usable(entries: Iterable[object]) -> Iterator[tuple[str, EllipticCurvePubli
 
 def _is_for_es256(entry: Mapping[str, object]) -> bool:
     if entry.get("kty") == "oct" or not _SECRET_MEMBERS.isdisjoint(entry):
-        # Whoever can read this document can sign with that key.
+        # Every reader of this document can sign with that key.
         _log.error("key left out: not-public")
         return False
     key_ops = entry.get("key_ops", ["verify"])

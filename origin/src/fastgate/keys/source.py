@@ -61,7 +61,7 @@ class StaticKeys:
         return self._keys
 
     async def refreshed(self) -> KeySet:
-        """Return the same keys: there is nobody to ask."""
+        """Return the same keys: there is no server to ask."""
         return self._keys
 
 
@@ -161,7 +161,7 @@ class EdgeKeys:
                 # Tens of milliseconds of processor time, and of waiting for the disk.
                 self._tls = await anyio.to_thread.run_sync(httpx.create_ssl_context)
             else:
-                self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # which trusts nobody
+                self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # which trusts no certificate
         return self._tls
 
     async def _download(self) -> bytes:

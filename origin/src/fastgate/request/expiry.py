@@ -122,7 +122,7 @@ class _Connection:
 
 
 class _WebSocket(_Connection):
-    """Closed at the end; whoever sends afterwards is told, whoever receives gets a disconnect."""
+    """Closed at the end; sending afterwards is an error, receiving gets a disconnect."""
 
     def begin(self) -> None:
         self._end_later({"type": "websocket.close", "code": CLOSE_CODE, "reason": REASON})
@@ -171,7 +171,7 @@ class _Response(_Connection):
     async def _turn_away(self) -> None:
         """Keep back what an app sends after the end.
 
-        From a server of ASGI 2.4 on, an error is how an app learns that nobody listens any more.
+        From a server of ASGI 2.4 on, an error is how an app learns that the client has left.
         One that waits for the disconnect has it now, and gives up by itself: an error before that
         would be taken for a fault of its own.
         """

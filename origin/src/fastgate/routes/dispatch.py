@@ -4,7 +4,7 @@ In: the base classes of Starlette's routes, routers and endpoints. Out: the same
 the `RouteCheck` of the request first. A router runs what it has chosen by getting `handle` from it,
 and whatever that finds, from whichever class, stands behind the comparison: it makes no difference
 when a route was added, whether FastAPI built it anew for an inclusion, which class a `handle` comes
-from, or when somebody set another one. A class that chooses between methods is compared once more
+from, or when another one was set. A class that chooses between methods is compared once more
 when it runs. Requests that no guard let in are left alone, unless the router is a guarded one.
 """
 

@@ -45,7 +45,7 @@ async def answer_405(
     headers = {"Allow": ", ".join(sorted(methods))}
     if "app" in scope:
         raise HTTPException(405, headers=headers)
-    # A router that is served without an app: nobody would catch it.
+    # A router that is served without an app: it would not be caught.
     await PlainTextResponse("Method Not Allowed", 405, headers)(scope, receive, send)
 
 

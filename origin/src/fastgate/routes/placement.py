@@ -1,7 +1,7 @@
 """Find in front of which app a guard is, and which middleware is outside of it.
 
 In: a guard, and the scope that reached it. Out: the app whose routes it guards, and the middleware
-outside of it, which sees requests that nobody has verified. It changes nothing.
+outside of it, which sees requests that were not verified. It changes nothing.
 """
 
 from fastapi import FastAPI

@@ -3,7 +3,7 @@
 The rule: a router matches what is left of the path once Starlette has taken `root_path` off, and
 the edge has signed just that; or, where the author has given the app a root path that the policy's
 templates begin with, that root path and what is left. No other text of a `root_path` counts,
-whoever has set it: a server's option, a proxy, middleware, a field that a client sends. Nothing is
+whatever has set it: a server's option, a proxy, middleware, a field that a client sends. Nothing is
 changed in the scope, so that a guard never moves a route.
 
 In: a scope at the guard, and the guarded app. Out: an `Arrival`.

@@ -2,7 +2,7 @@
 
 In: the installed Starlette and FastAPI. Out: nothing, or `FrameworkNotUnderstood`: a kind of route
 ran without a comparison, or one that is right did not run. It dispatches a small app of its own,
-in this process and without a network, with headers that nobody signed; the guard plays no part.
+in this process and without a network, with headers without a signature; the guard plays no part.
 """
 
 from importlib.metadata import version

@@ -40,7 +40,7 @@ class Lessened(NamedTuple):
 
 
 class Unusable(NamedTuple):
-    """An override that FastAPI cannot call: whoever asks for what it replaces gets an error."""
+    """An override that FastAPI cannot call: what depends on the replaced one gets an error."""
 
     original: object
     override: object

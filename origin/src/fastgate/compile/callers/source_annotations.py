@@ -38,7 +38,7 @@ _PLAIN = (
 )
 """What is no dependency, whatever is in it."""
 _FIELDS = (param_functions.__name__, pydantic.Field.__module__)
-"""Where the functions are that describe a parameter, and ask nobody."""
+"""Where the functions are that describe a parameter, and ask for no caller."""
 _MOST_NAMES = 50
 """How many local variables are followed: one may stand for itself."""
 Def = ast.FunctionDef | ast.AsyncFunctionDef

@@ -88,7 +88,7 @@ class Endpoint:
     """How FastAPI reads each path parameter, in the endpoint and in its dependencies: `int`,
     `float`, `uuid`, `str`, or `other`."""
     hidden: tuple["Endpoint", ...] = ()
-    """What a mounted app that is declared as a whole declares below, and nobody would read."""
+    """What a mounted app that is declared as a whole declares below, and no code would read."""
     root_path: str = ""
     """Of a mount: the `root_path` of its app, where that is another than the mount leads to."""
     targets: tuple[object, ...] = ()
@@ -98,7 +98,7 @@ class Endpoint:
     route: object = None
     """The route or mount, as its author wrote it."""
     dependencies: tuple[object, ...] = ()
-    """The functions that are run before it. What is written on them is read by nobody."""
+    """The functions that are run before it. What is declared on them is not read."""
     for_the_rest: bool = False
     """Whether it says itself who may call it, and takes the rest of an app, mounted or not."""
     said_by_mounts: frozenset[str] = frozenset()

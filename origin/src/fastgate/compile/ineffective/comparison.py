@@ -155,14 +155,14 @@ def more_open(members: Mapping[str, object], said: Mapping[str, object]) -> list
 
 
 def less_open(said: Mapping[str, object], asked: str) -> list[str]:
-    """Return what is to be said where callers are asked for whom nobody lets in, or makes known."""
+    """Return what is to be declared where the callers asked for are not let in, or not known."""
     given = said.get("access", "authenticated" if asks_of_callers(said) else None)
     known = given in ACCESS and asked in ACCESS
     return ["access"] if known and not _is_as_closed(given, asked) else []
 
 
 def _is_as_closed(access: object, other: object) -> bool:
-    """Whether one access lets in nobody whom another does not; False where one is no access."""
+    """Whether one access lets in no caller that another refuses; False if one is no access."""
     both = access in ACCESS and other in ACCESS
     return both and ACCESS.index(str(other)) <= ACCESS.index(str(access))
 

@@ -142,7 +142,7 @@ def hidden(found: Sequence[Endpoint], listed: Listed) -> Iterator[Unread]:
             if key in seen[id(endpoint)] or nearest_of(graph, nearest, keys) is None:
                 continue
             if is_a(part, FastgateScheme):
-                if is_asgi(endpoint):  # what stands beside other endpoints asks nobody by it
+                if is_asgi(endpoint):  # what stands beside other endpoints asks for no caller by it
                     yield from _asked_of(endpoint, part)
             else:
                 yield from _declared_in(part, endpoint, keys, served=served)
@@ -226,7 +226,7 @@ def _scopes_asked_beyond(below: Endpoint, said: Mapping[str, object]) -> list[st
 
 
 def _asked_of(endpoint: Endpoint, scheme: object) -> Iterator[Unread]:
-    """Yield that a part which is looked at by nobody else asks for a known caller."""
+    """Yield that a part that no other check looks at asks for a known caller."""
     if endpoint.kind is not Kind.BELOW and (
         names := less_open(said_by(endpoint)[1], "authenticated")
     ):
