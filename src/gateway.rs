@@ -1,25 +1,20 @@
 //! The pipeline as one function: [`Gateway::decide`]. Input: a request as it arrived, and the [`Environment`]. Output:
 //! a [`Decision`].
 
+mod decision;
+mod environment;
 mod pipeline;
 mod published;
 
-use crate::availability::KillSwitch;
-use crate::client::Client;
-use crate::content::Body;
-use crate::headers::Headers;
-use crate::identity::Sources;
 use crate::identity::dpop::Nonces;
-use crate::mint::{Grant, Minter};
-use crate::place::Acls;
+use crate::mint::Minter;
 use crate::policy::Policy;
-use crate::problem::Problem;
 use crate::refusal::Refusal;
 use crate::request::RequestHead;
 use crate::route;
-use crate::throttle::Counter;
-use crate::time::UnixTime;
 use crate::trail::Trail;
+pub use decision::{Decision, refuse};
+pub use environment::Environment;
 use pipeline::Pipeline;
 use published::Published;
 pub use published::{KEYS_PATH, Publication, metadata_path};
@@ -30,41 +25,6 @@ pub struct Gateway {
     policy: Policy,
     minter: Minter,
     published: Published,
-}
-
-/// The decision on a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Decision {
-    /// It is forwarded, in this form.
-    Forward(Grant),
-    /// The edge responds with a document that it publishes.
-    Publish(Publication),
-    /// The edge responds to a CORS preflight with these fields.
-    Preflight(Headers),
-    /// It is refused.
-    Refuse(Problem),
-}
-
-/// The effects and facts that a decision needs besides the request.
-pub struct Environment<'outside> {
-    /// When the request arrived.
-    pub now: UnixTime,
-    /// The clock. Tokens are signed with the time at which they are minted, because reading a body takes time.
-    pub clock: &'outside dyn Fn() -> UnixTime,
-    /// The facts that the platform knows about the client.
-    pub client: &'outside Client,
-    /// The ports that identification reads.
-    pub sources: Sources<'outside>,
-    /// The body, which is read if the route bounds or signs it.
-    pub body: &'outside mut dyn Body,
-    /// The Compute ACLs.
-    pub acls: &'outside mut dyn Acls,
-    /// The kill switch: what an operator has switched off.
-    pub kill_switch: &'outside KillSwitch,
-    /// The counts of limits.
-    pub counter: &'outside mut dyn Counter,
-    /// Microseconds since the request arrived. Only the trail uses them.
-    pub elapsed: &'outside dyn Fn() -> u64,
 }
 
 impl Gateway {
@@ -125,14 +85,4 @@ impl Gateway {
         let body = pipeline.content(route)?;
         Ok(Decision::Forward(pipeline.mint(&self.minter, &cleared, &target, &body)?))
     }
-}
-
-/// Writes a refusal into the trail and turns it into the problem that the client sees.
-pub fn refuse(refusal: &Refusal, trail: &mut Trail) -> Problem {
-    let problem = Problem::from(refusal);
-    trail.verdict = refusal.code();
-    trail.cause = Some(refusal.to_string());
-    trail.note(refusal.step(), || refusal.to_string());
-    trail.status = problem.status();
-    problem
 }

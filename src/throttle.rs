@@ -2,10 +2,12 @@
 //! [`Counter`]. Output: [`Cleared`], which rewriting and minting require. This module decides what is counted under
 //! which key; the counter stores the number.
 
+mod counter;
 mod key;
 mod quota;
 mod window;
 
+pub use counter::{Counter, CounterUnreachable, Taken};
 pub use key::KeyParts;
 pub use quota::{Quota, Remaining, ratelimit_fields};
 pub use window::Window;
@@ -36,30 +38,6 @@ impl<'policy> Cleared<'policy> {
         self.0.caller()
     }
 }
-
-/// Keeps counts.
-pub trait Counter {
-    /// Takes `cost` from what `limit` admits under `key`, if that much is left.
-    ///
-    /// # Errors
-    /// [`CounterUnreachable`] if the count cannot be read or written.
-    fn take(&mut self, limit: &Limit, key: &str, cost: u64, now: UnixTime) -> Result<Taken, CounterUnreachable>;
-}
-
-/// The result of a counter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Taken {
-    /// Whether the cost was taken.
-    pub admitted: bool,
-    /// What remains of the window; `None` if the counter only estimates.
-    pub remaining: Option<Remaining>,
-    /// Whether too many requests waited for this count: the request was not counted and is refused.
-    pub queue_full: bool,
-}
-
-/// The counter cannot be reached.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CounterUnreachable(pub String);
 
 /// Why a limit refuses a request.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,6 +1,7 @@
 //! `fastgate check`: checks the shape against the JSON Schema first, which finds every misspelt field at once, and then
 //! the meaning, with the code that reads the policy at the edge.
 
+mod finding;
 mod parts;
 mod shape;
 
@@ -12,6 +13,7 @@ use serde_json::Value;
 
 use super::lint::lints;
 use super::printer;
+use finding::Finding;
 use parts::Parts;
 use shape::shape_findings;
 
@@ -54,12 +56,6 @@ pub(super) fn check(path: &Path, additions: &[PathBuf]) -> ExitCode {
 pub(super) fn schema() -> ExitCode {
     printer::indented_json(&shape::schema());
     ExitCode::SUCCESS
-}
-
-struct Finding {
-    at: String,
-    what: String,
-    remedy: String,
 }
 
 fn findings(text: &[u8]) -> Vec<Finding> {

@@ -4,6 +4,7 @@ mod absence;
 mod candidates;
 mod countries;
 mod exposed;
+mod hint;
 mod overlap;
 mod presence;
 mod useless;
@@ -16,14 +17,8 @@ use fastgate::policy::limits::KeyPart;
 use fastgate::policy::pattern::Segment;
 use fastgate::policy::{Access, Issuer, MethodName, Policy, PresetName, Requirement, Route};
 use fastgate::request::CanonicalPath;
+use hint::{Lint, admitted_callers, open};
 use useless::{useless, useless_in_shared};
-
-/// A probable mistake, and its remedy.
-pub(super) struct Lint {
-    pub(super) at: String,
-    pub(super) what: String,
-    pub(super) remedy: &'static str,
-}
 
 /// The hints for a valid policy.
 pub(super) fn lints(policy: &Policy) -> Vec<Lint> {
@@ -155,21 +150,5 @@ fn shadowed(route: &Route) -> (&'static str, &'static str) {
     }
 }
 
-/// The callers that an open route admits.
-fn admitted_callers(route: &Route) -> String {
-    let places: Vec<_> =
-        route.from.iter().filter(|place| !place.shadow).map(|place| format!("\"{}\"", place.name)).collect();
-    let closed = route.group.as_ref().filter(|group| group.maintenance.is_some());
-    let after = closed.map(|group| format!(", once the group \"{}\" is open again,", group.name)).unwrap_or_default();
-    match places.as_slice() {
-        [] => format!("every client{after}"),
-        _ => format!("every client that {} admits{after}", places.join(" and ")),
-    }
-}
-
 const IN_SHADOW: &str = "is in shadow: requests that it would refuse are logged and pass";
 const SHADOW_REMEDY: &str = "look for \"would-refuse\" in the log, then remove \"shadow\"";
-
-const fn open(route: &Route) -> bool {
-    matches!(route.access, Access::Public | Access::Optional)
-}

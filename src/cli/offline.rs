@@ -1,15 +1,14 @@
 //! The edge's pipeline, run offline on a described request, with fake ports instead of the platform.
 
+mod case;
 mod missing;
 mod platform;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Slot;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use fastgate::availability::KillSwitch;
-use fastgate::client::{Anonymizer, Client, Connection, Continent, Fact, Proxy};
 use fastgate::gateway::{Decision, Environment, Gateway};
 use fastgate::headers::Headers;
 use fastgate::identity::Sources;
@@ -19,45 +18,11 @@ use fastgate::identity::signature_cache::NoSignatureCache;
 use fastgate::mint::{Minter, SigningKeys, SigningKeysError, new_signing_keys};
 use fastgate::policy::Policy;
 use fastgate::request::RequestHead;
-use fastgate::strict_json::parse_object;
 use fastgate::time::UnixTime;
 use fastgate::trail::{Step, Trail};
-use serde::Deserialize;
-use serde_json::{Map, Value};
 
-use platform::{AclEntry, Counts, DeclaredBody, DescribedAcls, EmptyDenyList, Keys, NoIntrospector, NoUsedProofs};
-
-/// The description of a request.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct Case {
-    pub(super) method: Option<String>,
-    /// Path and query.
-    pub(super) target: String,
-    pub(super) headers: Vec<(String, String)>,
-    /// Sent as `Authorization: Bearer`.
-    pub(super) token: Option<String>,
-    /// The claims of a token that is made for this request, instead of `token`.
-    pub(super) claims: Option<Map<String, Value>>,
-    /// The policy's id of the issuer of the claims; by default the policy's only issuer.
-    pub(super) issuer: Option<String>,
-    pub(super) address: Option<IpAddr>,
-    pub(super) country: Option<String>,
-    /// Every fact about the client in one object; excludes the single facts beside it.
-    pub(super) client: Option<Client>,
-    /// The subdivision without the country: `CA`.
-    pub(super) region: Option<String>,
-    pub(super) continent: Option<Continent>,
-    pub(super) asn: Option<u32>,
-    pub(super) connection: Option<Connection>,
-    pub(super) proxy: Option<Proxy>,
-    /// What hides the client's address; empty if nothing does.
-    pub(super) anonymizers: Option<Vec<Anonymizer>>,
-    /// The actions of ACLs for the client, by name.
-    pub(super) acls: BTreeMap<String, AclEntry>,
-    /// The facts that the edge does not know either. All other facts that are not given are missing.
-    pub(super) unknown: Vec<Fact>,
-}
+pub(super) use case::{Case, plain};
+use platform::{Counts, DeclaredBody, DescribedAcls, EmptyDenyList, Keys, NoIntrospector, NoUsedProofs};
 
 /// A gateway with its counts and key sets.
 pub(super) struct Offline {
@@ -85,84 +50,6 @@ pub(super) struct Outcome {
     pub(super) trail: Trail,
     /// What to give, if the decision depends on a fact that only the edge knows and that was not described.
     pub(super) missing: Option<String>,
-}
-
-impl Case {
-    /// Reads a description: a JSON object without repeated members.
-    ///
-    /// # Errors
-    /// What is wrong with it, in one line.
-    pub(super) fn read(text: &[u8]) -> Result<Self, String> {
-        parse_object(text)
-            .and_then(|members| serde_json::from_value(Value::Object(members)))
-            .map_err(|error| plain(&error))
-    }
-
-    /// Whether it has only facts about the client.
-    pub(super) fn is_of_client(&self) -> bool {
-        let Self { method, target, headers, token, claims, issuer, .. } = self;
-        let has_credentials = token.is_some() || claims.is_some() || issuer.is_some();
-        method.is_none() && target.is_empty() && headers.is_empty() && !has_credentials
-    }
-
-    /// The facts that the platform would know about the client.
-    fn facts_of_client(&self) -> Client {
-        let known = || {
-            let facts = Client {
-                address: self.address,
-                continent: self.continent,
-                connection: self.connection,
-                proxy: self.proxy,
-                anonymizers: self.anonymizers.clone(),
-                ..Client::default()
-            };
-            let country = self.country.as_deref().unwrap_or_default();
-            facts.located(country, self.region.as_deref(), self.asn.unwrap_or_default())
-        };
-        self.client.clone().unwrap_or_else(known)
-    }
-
-    const fn has_single_facts(&self) -> bool {
-        let Self { address, country, region, continent, asn, connection, proxy, anonymizers, .. } = self;
-        let located =
-            address.is_some() || country.is_some() || region.is_some() || continent.is_some() || asn.is_some();
-        located || connection.is_some() || proxy.is_some() || anonymizers.is_some()
-    }
-
-    /// Checks that no member overrules another, and that the facts about the client can be read: otherwise they would
-    /// count as unknown.
-    fn check(&self) -> Result<(), String> {
-        if self.token.is_some() && self.claims.is_some() {
-            return Err("token and claims: give one of the two".to_owned());
-        }
-        if self.issuer.is_some() && self.claims.is_none() {
-            return Err("issuer: it is the issuer of the claims; give claims as well, or leave it out".to_owned());
-        }
-        let Client { country, subdivision, .. } = self.facts_of_client();
-        match (&self.country, &self.region) {
-            _ if self.client.is_some() && self.has_single_facts() => {
-                Err("client: it has every fact about the client; leave the single facts out".to_owned())
-            }
-            _ if self.client.is_some() => Ok(()),
-            (Some(given), _) if country.is_none() => {
-                Err(format!("country \"{given}\": not a code of ISO 3166-1, such as \"DE\""))
-            }
-            (_, Some(given)) if subdivision.is_none() => Err(format!(
-                "region \"{given}\": write it without the country, \"CA\" and not \"US-CA\", and give the country \
-                 as well"
-            )),
-            _ => Ok(()),
-        }
-    }
-}
-
-/// The message of a JSON error in a text of one line, without the line number.
-pub(super) fn plain(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    match text.rsplit_once(" at line 1 column ") {
-        Some((what, column)) => format!("{what} at column {column}"),
-        None => text,
-    }
 }
 
 impl Offline {

@@ -6,3 +6,4 @@ pub(super) mod client;
 pub(super) mod forward;
 pub(super) mod receive;
 pub(super) mod respond;
+mod send_error;

@@ -8,14 +8,12 @@ mod erl;
 mod kv;
 mod pop_cache;
 mod secrets;
+mod store;
 
 use fastgate::ports::storage::{Clock, Platform};
 use fastgate::time::UnixTime;
 
 use super::http::receive;
-
-/// The name of the KV store and of the Secret Store.
-const STORE: &str = "fastgate";
 
 /// Fastly Compute.
 pub(super) const FASTLY: Platform<'static> = Platform {

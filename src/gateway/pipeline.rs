@@ -1,7 +1,8 @@
 //! The steps of the pipeline, one method each. A method calls the module of its step and records the outcome; it
 //! decides nothing itself.
 
-use super::{Decision, Environment, refuse};
+use super::decision::{Decision, refuse};
+use super::environment::Environment;
 use crate::authorize::{Permit, authorize, check_shadow};
 use crate::availability::{self, Available};
 use crate::content::{self, CheckedBody};

@@ -1,6 +1,6 @@
 //! The policy's host that a request names.
 
-use super::RequestError;
+use super::error::RequestError;
 use crate::headers::Headers;
 use crate::policy::{Hosts, split_port};
 

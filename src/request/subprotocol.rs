@@ -4,7 +4,7 @@
 //! fields without them. The token is not verified here, but a list that names `bearer` in any other way is refused,
 //! because it may have a token in it, which would be forwarded.
 
-use super::RequestError;
+use super::error::{MAX_SUBPROTOCOLS, RequestError};
 use crate::headers::Headers;
 use crate::secret::Secret;
 
@@ -12,9 +12,6 @@ use crate::secret::Secret;
 const OFFERED: &str = "sec-websocket-protocol";
 /// The subprotocol that the token follows. The client expects it to be chosen if no other subprotocol is.
 const BEARER: &[u8] = b"bearer";
-/// The most elements of the list that are read, empty ones included, as in `Connection`. Real clients offer two or
-/// three.
-pub const MAX_SUBPROTOCOLS: usize = 32;
 
 /// Credentials as `Authorization` would carry them, and the fields without them.
 type Extracted = (Secret<Vec<u8>>, Headers);

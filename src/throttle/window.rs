@@ -1,6 +1,7 @@
 //! The record of an exact count: when its window opened and what has been taken since.
 
-use super::{Remaining, Taken};
+use super::counter::Taken;
+use super::quota::Remaining;
 use crate::policy::limits::Limit;
 use crate::time::UnixTime;
 

@@ -7,19 +7,10 @@ use crate::architecture::{code, sources};
 
 type Imports = BTreeMap<String, BTreeSet<String>>;
 
-/// Modules that still have cycles, all of whose files are in modules of this list. It only gets shorter.
-const STILL_CYCLIC: [&str; 6] = ["cli", "compute", "gateway", "identity", "request", "throttle"];
-
 #[test]
 fn no_two_files_import_each_other() {
     let found = cycles(&imports(&sources()));
-    let module = |file: &String| file.split(['/', '.']).next().unwrap().to_owned();
-    let (known, new): (Vec<_>, Vec<_>) =
-        found.into_iter().partition(|files| files.iter().all(|file| STILL_CYCLIC.contains(&module(file).as_str())));
-    assert!(new.is_empty(), "these files import each other:\n{}", describe(&new));
-    let cyclic: BTreeSet<_> = known.iter().flatten().map(module).collect();
-    let fixed: Vec<_> = STILL_CYCLIC.into_iter().filter(|name| !cyclic.contains(*name)).collect();
-    assert!(fixed.is_empty(), "no longer cyclic, to be removed from STILL_CYCLIC: {fixed:?}");
+    assert!(found.is_empty(), "these files import each other:\n{}", describe(&found));
 }
 
 #[test]

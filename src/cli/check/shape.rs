@@ -7,7 +7,7 @@ use jsonschema::error::ValidationErrorKind;
 use jsonschema::paths::{Location, LocationSegment};
 use serde_json::Value;
 
-use super::Finding;
+use super::finding::Finding;
 
 const SEE_SCHEMA: &str = "see policy.schema.json for the fields that exist here and their types";
 

@@ -4,7 +4,7 @@
 use fastgate::policy::conditions::Condition;
 use fastgate::policy::{Access, ClaimPath, Policy, Requirement, Route};
 
-use super::Lint;
+use super::hint::Lint;
 use super::presence::{Kind, Reader, both};
 
 const ASK_BESIDES: &str =

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use fastgate::policy::Route;
 use fastgate::policy::pattern::{PathTemplate, Segment};
 
-use super::open;
+use super::hint::open;
 use super::overlap::{Budget, BudgetExceeded};
 
 /// Protected routes by the segments of their templates.

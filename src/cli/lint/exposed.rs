@@ -7,8 +7,8 @@ use fastgate::request::CanonicalPath;
 use fastgate::route::{find_for, websocket};
 
 use super::candidates::Candidates;
+use super::hint::{Lint, admitted_callers, open};
 use super::overlap::{Budget, BudgetExceeded, Examples, covers, shared_paths};
-use super::{Lint, admitted_callers, open};
 
 const GOES_FIRST: &str = "the public route goes first, since its path is the more specific: give it a path of its own, \
                           or make sure that the application never assigns such values";

@@ -1,40 +1,16 @@
 //! Paths that two templates share, found segment by segment, because no single example path represents all of them.
 
+mod budget;
 mod examples;
 mod words;
 
+pub(super) use budget::{Budget, BudgetExceeded};
 pub(super) use examples::Examples;
 
 use fastgate::policy::pattern::{Convertor, Parameter, PathTemplate, Segment};
 
-/// How many steps the comparison of a whole policy may take: some seconds of one processor. Ordinary policies with
-/// thousands of routes take fewer.
-const STEPS: u64 = 5_000_000;
 /// How many paths are compared if two templates share many.
 const MOST_PATHS: usize = 6;
-
-/// The steps that are left for comparing routes.
-pub(super) struct Budget(u64);
-
-/// Comparing the routes of this policy would take too long.
-#[derive(Debug)]
-pub(super) struct BudgetExceeded;
-
-impl Budget {
-    pub(super) const fn new() -> Self {
-        Self(STEPS)
-    }
-
-    pub(super) const fn spend(&mut self, steps: usize) -> Result<(), BudgetExceeded> {
-        match self.0.checked_sub(steps as u64) {
-            Some(left) => {
-                self.0 = left;
-                Ok(())
-            }
-            None => Err(BudgetExceeded),
-        }
-    }
-}
 
 /// Some of the decoded paths that both match; empty if there are none. Parameters have values from `examples`.
 pub(super) fn shared_paths(

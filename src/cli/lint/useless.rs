@@ -7,8 +7,8 @@ use fastgate::policy::groups::Cors;
 use fastgate::policy::places::{Place, PlaceTest};
 use fastgate::policy::{Access, Policy, Route};
 
-use super::Lint;
 use super::countries::is_assigned;
+use super::hint::Lint;
 
 /// The members of a route that have no effect; `at` is its path in the policy.
 pub(super) fn useless(policy: &Policy, route: &Route, at: &str) -> Vec<Lint> {

@@ -10,7 +10,7 @@ use fastgate::policy::{Policy, Route};
 use fastgate::trail::{Step, Trail};
 use serde_json::{Value, json};
 
-use super::Case;
+use super::case::Case;
 use super::platform::DescribedAcls;
 
 /// The facts that the places of a route test and that the description of the client leaves out.

@@ -11,7 +11,7 @@ use fastly::http::request::SendError;
 use fastly::{Request, Response};
 use sha2::{Digest as _, Sha256};
 
-use super::forward::classify;
+use super::send_error::classify;
 use crate::compute::platform::bounded::{ReadError, Reader, TimeLimit, read, request as limit_of_request};
 
 /// How much of a bounded body is read before the request is sent to the origin, in bytes.

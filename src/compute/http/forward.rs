@@ -2,11 +2,11 @@
 
 use fastgate::mint::Grant;
 use fastgate::refusal::{OriginError, Refusal};
-use fastly::http::request::SendErrorCause;
 use fastly::http::{HeaderName, HeaderValue, Url};
 use fastly::{Request, Response};
 
 use super::body::ReceivedBody;
+use super::send_error::classify;
 
 /// Forwards `grant` with the body that was received and returns the origin's response. The response never comes from a
 /// cache, because it is for this caller.
@@ -46,18 +46,4 @@ fn to_request(grant: &Grant) -> Result<Request, Refusal> {
         request.append_header(name, value);
     }
     Ok(request)
-}
-
-/// The kind of a failed send. Only the cause is read, because the error as a whole prints the headers.
-pub(in crate::compute) fn classify(cause: &SendErrorCause) -> OriginError {
-    let text = cause.to_string();
-    match cause {
-        SendErrorCause::DnsTimeout | SendErrorCause::ConnectionTimeout | SendErrorCause::HttpResponseTimeout => {
-            OriginError::TooSlow(text)
-        }
-        SendErrorCause::DestinationUnavailable | SendErrorCause::ConnectionLimitReached => {
-            OriginError::Unavailable(text)
-        }
-        _ => OriginError::Unreachable(text),
-    }
 }

@@ -3,8 +3,8 @@
 use fastgate::ports::storage::{KvStore, StoreError, Stored};
 use fastly::kv_store::{KVStore, KVStoreError, LookupResponse};
 
-use super::STORE;
 use super::bounded;
+use super::store::STORE;
 
 /// The KV store that is linked to this service.
 pub(super) struct LinkedKv;

@@ -4,7 +4,7 @@ use fastgate::ports::storage::{Secrets, StoreError};
 use fastgate::secret::Secret;
 use fastly::SecretStore;
 
-use super::STORE;
+use super::store::STORE;
 
 /// The Secret Store that is linked to this service.
 pub(super) struct LinkedSecrets;

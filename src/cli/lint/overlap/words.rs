@@ -2,7 +2,8 @@
 
 use fastgate::policy::pattern::{Convertor, Parameter};
 
-use super::{Budget, BudgetExceeded, Examples};
+use super::budget::{Budget, BudgetExceeded};
+use super::examples::Examples;
 
 /// The budget of one step of the search.
 const STEP: usize = 4;

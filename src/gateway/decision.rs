@@ -1,0 +1,31 @@
+//! The outcome of a request.
+
+use super::published::Publication;
+use crate::headers::Headers;
+use crate::mint::Grant;
+use crate::problem::Problem;
+use crate::refusal::Refusal;
+use crate::trail::Trail;
+
+/// The decision on a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// It is forwarded, in this form.
+    Forward(Grant),
+    /// The edge responds with a document that it publishes.
+    Publish(Publication),
+    /// The edge responds to a CORS preflight with these fields.
+    Preflight(Headers),
+    /// It is refused.
+    Refuse(Problem),
+}
+
+/// Writes a refusal into the trail and turns it into the problem that the client sees.
+pub fn refuse(refusal: &Refusal, trail: &mut Trail) -> Problem {
+    let problem = Problem::from(refusal);
+    trail.verdict = refusal.code();
+    trail.cause = Some(refusal.to_string());
+    trail.note(refusal.step(), || refusal.to_string());
+    trail.status = problem.status();
+    problem
+}

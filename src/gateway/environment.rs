@@ -1,0 +1,31 @@
+//! The effects and facts from outside that a decision needs.
+
+use crate::availability::KillSwitch;
+use crate::client::Client;
+use crate::content::Body;
+use crate::identity::Sources;
+use crate::place::Acls;
+use crate::throttle::Counter;
+use crate::time::UnixTime;
+
+/// The effects and facts that a decision needs besides the request.
+pub struct Environment<'outside> {
+    /// When the request arrived.
+    pub now: UnixTime,
+    /// The clock. Tokens are signed with the time at which they are minted, because reading a body takes time.
+    pub clock: &'outside dyn Fn() -> UnixTime,
+    /// The facts that the platform knows about the client.
+    pub client: &'outside Client,
+    /// The ports that identification reads.
+    pub sources: Sources<'outside>,
+    /// The body, which is read if the route bounds or signs it.
+    pub body: &'outside mut dyn Body,
+    /// The Compute ACLs.
+    pub acls: &'outside mut dyn Acls,
+    /// The kill switch: what an operator has switched off.
+    pub kill_switch: &'outside KillSwitch,
+    /// The counts of limits.
+    pub counter: &'outside mut dyn Counter,
+    /// Microseconds since the request arrived. Only the trail uses them.
+    pub elapsed: &'outside dyn Fn() -> u64,
+}

@@ -1,0 +1,29 @@
+//! What keeps the counts: one number for each limit and key.
+
+use super::quota::Remaining;
+use crate::policy::limits::Limit;
+use crate::time::UnixTime;
+
+/// Keeps counts.
+pub trait Counter {
+    /// Takes `cost` from what `limit` admits under `key`, if that much is left.
+    ///
+    /// # Errors
+    /// [`CounterUnreachable`] if the count cannot be read or written.
+    fn take(&mut self, limit: &Limit, key: &str, cost: u64, now: UnixTime) -> Result<Taken, CounterUnreachable>;
+}
+
+/// The result of a counter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// Whether the cost was taken.
+    pub admitted: bool,
+    /// What remains of the window; `None` if the counter only estimates.
+    pub remaining: Option<Remaining>,
+    /// Whether too many requests waited for this count: the request was not counted and is refused.
+    pub queue_full: bool,
+}
+
+/// The counter cannot be reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CounterUnreachable(pub String);
