@@ -75,7 +75,7 @@ impl HttpIntrospector<'_> {
         }
         let question = IntrospectionKey::new(issuer, endpoint, token);
         if let Some(response) = self.known.memory.recall(&question, self.scoped.now()) {
-            return usable(response.to_vec());
+            return usable(response.clone());
         }
         if !self.scoped.may_ask_issuers() {
             return self.without_asking(issuer, endpoint, token, question);
