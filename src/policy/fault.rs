@@ -1,6 +1,7 @@
 //! What is wrong with a policy, and where.
 
 mod kinds;
+mod remedies;
 
 use std::fmt;
 
