@@ -1,4 +1,4 @@
-# What can be done here. Each target is one or two lines; what takes long says so while it runs.
+# The targets for development; `make help` lists them. A target that takes long says so while it runs.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 PYTHON ?= python3
@@ -23,7 +23,7 @@ help: ## This list
 demo: parts ## Start provider, origin and edge; print curl lines to paste; run until Ctrl-C
 	@$(PYTHON) dev/demo demo
 
-smoke: parts ## Start the same, run the requests, show each verdict, exit 0 or 1
+smoke: parts ## Start the same programs, send the requests, print each verdict, exit 0 or 1
 	@$(PYTHON) dev/demo smoke
 
 soak: guest edge $(VENV) $(LOCAL_KEYS) ## The gate under load for ten minutes while keys, policies and services change; SECONDS=60 for less
@@ -32,17 +32,17 @@ soak: guest edge $(VENV) $(LOCAL_KEYS) ## The gate under load for ten minutes wh
 
 test: lint unit signatures opinions-short edge-tests origin-tests ## Every test: lints, unit, signatures, opinions, edge, origin
 
-unit: $(VENV) ## The tests of the library: native, some seconds once built
+unit: $(VENV) ## The native tests of the library and the tool: some seconds once built
 	cargo test $(NATIVE) --lib --bins --test unit --test fuzz --test model
 
-signatures: ## Wycheproof's vectors, and 100,000 RSA signatures that were tampered with (half a minute)
+signatures: ## Wycheproof's vectors, and 100,000 altered RSA signatures (half a minute)
 	cargo test $(NATIVE) --test signatures
 
 OPINIONS := cargo test --locked --manifest-path tests/opinions/Cargo.toml --target-dir target
 opinions-short: $(VENV)
 	$(OPINIONS)
 
-opinions: $(VENV) ## 100,000 nearly good tokens, judged by jsonwebtoken and PyJWT as well (two minutes)
+opinions: $(VENV) ## 100,000 nearly valid tokens, judged by jsonwebtoken and PyJWT as well (two minutes)
 	$(OPINIONS) -- --ignored
 
 TARGET ?= path
@@ -61,13 +61,13 @@ fuzz-python: $(VENV) ## The signed header and the policy compiler against 100,00
 	cd origin && FASTGATE_FUZZ=100000 ../.venv/bin/python -m pytest -q tests/test_fuzz.py
 	cd origin && FASTGATE_FUZZ=10000 ../.venv/bin/python -m pytest -q tests/test_composition.py
 
-fuzz-seeds: $(VENV) ## Write the seeds of the fuzz targets anew
+fuzz-seeds: $(VENV) ## Regenerate the seeds of the fuzz targets
 	.venv/bin/python fuzz/make_seeds.py
 
 edge-tests: guest $(VENV) $(IDP) ## The real guest on Viceroy, against real origins and a real provider
 	cargo test $(NATIVE) --test edge --examples -- --test-threads 4 # half of them wait, for clocks and time limits
 
-origin-tests: $(VENV) ## The FastAPI package; 100,000 generated requests against the edge's matcher among them
+origin-tests: $(VENV) ## The FastAPI package, with 100,000 generated requests against the edge's matcher
 	cargo build $(NATIVE) --bins --example decide
 	.venv/bin/python -m pytest -q -n auto origin
 
@@ -87,52 +87,52 @@ bench: guest ## What a request costs, in ratios to a guest that only forwards
 	target/debug/examples/bench
 	@$(MAKE) --no-print-directory guest-cost
 
-mutants: $(VENV) $(CARGO_MUTANTS) ## Which changes of src/ no native test notices: MODULE=identity/token MINUTES=60; AGAIN=1 for those that survived
+mutants: $(VENV) $(CARGO_MUTANTS) ## Which changes of src/ no native test notices: MODULE=identity/token MINUTES=60; AGAIN=1 for the survivors
 	@$(PYTHON) dev/mutants rust $(or $(MODULE),$(error say which: make mutants MODULE=identity/token, or identity, request, authorize, throttle, mint, problem)) --minutes $(or $(MINUTES),60) $(if $(AGAIN),--again)
 
 mutants-python: $(VENV) $(COSMIC_RAY) ## The same for the package: MODULE=verify, middleware, routes.check, routes.dispatch or routes.root_path
 	@$(PYTHON) dev/mutants python $(or $(MODULE),verify) --minutes $(or $(MINUTES),60)
 
-doctor: $(VENV) ## Fire forged requests at the origin of a running `make demo`; exit 0 if none was let in
+doctor: $(VENV) ## Send forged requests to the origin of a running `make demo`; exit 0 if it refused them all
 	.venv/bin/python -m fastgate doctor --origin http://127.0.0.1:8000 --edge http://127.0.0.1:7676 --audience demo-api --path /me --edge-path /items --signing-keys $(LOCAL_KEYS)
 
 origin-bench: $(VENV) ## What the guard costs an app, beside RS256 by PyJWT
 	.venv/bin/python origin/bench/verification.py
 
-origin-versions: ## The package's unit tests on every supported Python that is here; says which are missing
+origin-versions: ## The package's unit tests on every supported Python that is installed; says which are missing
 	$(PYTHON) origin/versions.py
 
-policy: $(VENV) ## Write policy.json anew: policy.base.json and what the demo app declares
+policy: $(VENV) ## Regenerate policy.json from policy.base.json and the demo app
 	.venv/bin/python -m fastgate policy demo.app:app --app-dir origin --base policy.base.json > policy.json.new && mv policy.json.new policy.json
 
-schema: edge ## Write policy.schema.json anew from the types
+schema: edge ## Regenerate policy.schema.json from the types
 	$(TOOL) schema > policy.schema.json
 
-reference: edge $(VENV) ## Write the generated parts of docs/reference/ anew
+reference: edge $(VENV) ## Regenerate the generated parts of docs/reference/
 	.venv/bin/python dev/reference
 
-deny: $(CARGO_DENY) ## Licences, sources and banned crates of all dependencies (deny.toml); DENY=advisories asks the RustSec database, too
+deny: $(CARGO_DENY) ## Licences, sources and banned crates of all dependencies (deny.toml); DENY=advisories reads the RustSec database, too
 	$(CARGO_DENY_RUN) check $(or $(DENY),licenses bans sources)
 	$(CARGO_DENY_RUN) --manifest-path fuzz/Cargo.toml check $(or $(DENY),licenses bans sources)
 	$(CARGO_DENY_RUN) --manifest-path tests/opinions/Cargo.toml check $(or $(DENY),licenses bans sources)
 
-guest: target-wasm ## Build the guest and say how large it is
+guest: target-wasm ## Build the guest and print its size
 	cargo build --locked --release --target wasm32-wasip1
 	@stat -c '%n: %s bytes' $(GUEST) 2>/dev/null || stat -f '%N: %z bytes' $(GUEST)
 
 edge: ## Build the command-line tool and the local edge (Viceroy as a library; the first time takes minutes)
 	cargo build $(NATIVE) --bins
 
-edge-path: ## Print where the local edge server is
+edge-path: ## Print the path of the local edge
 	@echo $(EDGE)
 
 guest-cost: target-wasm ## What a signature, and finding a route among 10 or 2,000, cost in the guest, in microseconds
 	cargo build --locked --release --target wasm32-wasip1 --example guest_cost
 	cargo run $(NATIVE) -q --example guest_cost
 
-compute-build: guest $(LOCAL_KEYS) ## What `fastly compute build` and `fastly compute serve` call
+compute-build: guest $(LOCAL_KEYS) ## The target that `fastly compute build` and `fastly compute serve` call
 
-clean: ## Remove everything that was built or installed
+clean: ## Remove all that was built or installed
 	rm -rf target .venv dev/idp/node_modules local bin pkg
 
 .PHONY: parts target-wasm
@@ -157,7 +157,7 @@ $(LOCAL_KEYS):
 	@[ -x $(TOOL) ] || cargo build --locked --bin fastgate # enough for publishing
 	umask 077 && $(TOOL) keys new > $@.new 2> /dev/null && mv $@.new $@
 
-# Tools that one target each needs; the version is in the name.
+# Tools of single targets; the version is in the file name.
 $(CARGO_MUTANTS):
 	cargo install cargo-mutants --locked --version $(lastword $(subst -, ,$@)) --root target/tools
 	@touch $@
