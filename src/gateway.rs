@@ -82,7 +82,7 @@ impl Gateway {
         let inspected = pipeline.inspect(permit, &target)?;
         let cleared = pipeline.throttle(inspected, &target)?;
         let target = pipeline.rewrite(&cleared, target, &captures)?;
-        let body = pipeline.content(route)?;
+        let body = pipeline.content(&cleared)?;
         Ok(Decision::Forward(pipeline.mint(&self.minter, &cleared, &target, &body)?))
     }
 }
