@@ -4,7 +4,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use fastgate::client::{Client, Fact};
-use fastgate::place::{PlaceError, PlaceReason, judge};
+use fastgate::place::{PlaceError, PlaceReason, check};
 use fastgate::policy::places::{Place, PlaceTest};
 use fastgate::policy::{Policy, Route};
 use fastgate::trail::{Step, Trail};
@@ -68,7 +68,7 @@ fn left_out(route: &Route, case: &Case, client: &Client) -> LeftOut {
     let mut left_out = LeftOut::default();
     for place in &route.from {
         let tests = || place.deny.iter().chain(&place.allow);
-        match judge(place, client, &mut DescribedAcls(&case.acls)) {
+        match check(place, client, &mut DescribedAcls(&case.acls)) {
             Err(PlaceError { reason: PlaceReason::Unknown(fact), .. }) => {
                 let test = tests().find(|test| test.fact() == fact && !is_given(test, case, client));
                 match test {

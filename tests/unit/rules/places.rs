@@ -16,7 +16,7 @@ fn judge(place: &Value, address: Option<&str>, client: &Client) -> Result<(), Pl
     });
     let policy = Policy::parse(provider::policy(&parts).to_string().as_bytes()).unwrap();
     let client = Client { address: address.map(|address| address.parse().unwrap()), ..client.clone() };
-    place::judge(&policy.routes()[0].from[0], &client, &mut FakeAcls::broken()).map_err(|error| error.reason)
+    place::check(&policy.routes()[0].from[0], &client, &mut FakeAcls::broken()).map_err(|error| error.reason)
 }
 
 #[test]
