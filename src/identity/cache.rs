@@ -32,23 +32,23 @@ impl<K: Hash + Eq, V, const CAPACITY: usize> Lru<K, V, CAPACITY> {
 #[cfg(test)]
 mod tests {
     use super::Lru;
-    use crate::time::UnixTime;
+    use crate::time::{Seconds, UnixTime};
 
     #[test]
     fn a_value_is_used_until_it_expires() {
         let (mut cache, now) = (Lru::<u64, &str, 4096>::default(), UnixTime::from_seconds(100));
         assert_eq!(cache.recall(&1, now), None);
-        cache.keep(1, "one", now.plus(30));
-        assert_eq!(cache.recall(&1, now.plus(29)), Some(&"one"));
+        cache.keep(1, "one", now.plus(Seconds::new(30)));
+        assert_eq!(cache.recall(&1, now.plus(Seconds::new(29))), Some(&"one"));
         assert_eq!(cache.recall(&2, now), None);
-        assert_eq!(cache.recall(&1, now.plus(30)), None);
+        assert_eq!(cache.recall(&1, now.plus(Seconds::new(30))), None);
     }
 
     #[test]
     fn the_number_of_values_is_bounded_and_used_ones_stay() {
         let (mut cache, now) = (Lru::<usize, (), 100>::default(), UnixTime::from_seconds(100));
         for number in 0..300 {
-            cache.keep(number, (), now.plus(30));
+            cache.keep(number, (), now.plus(Seconds::new(30)));
             assert!(cache.recall(&0, now).is_some(), "a value in use is not dropped");
         }
         assert_eq!(cache.0.len(), 100);

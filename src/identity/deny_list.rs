@@ -15,7 +15,7 @@ use super::token::VerifiedClaims;
 use super::token_error::TokenError;
 use crate::digest::add_parts;
 use crate::policy::Issuer;
-use crate::time::UnixTime;
+use crate::time::{Seconds, UnixTime};
 
 /// The claims by which a token can be revoked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,14 +111,14 @@ impl Entry {
 
 /// The port to the deny-list.
 pub trait DenyList {
-    /// The entries under `keys`, at most `window` seconds old.
+    /// The entries under `keys`, at most as old as `window`.
     ///
     /// # Errors
     /// [`DenyListUnavailable`] if one of them is unknown; the caller is then refused.
     fn entries(
         &mut self,
         keys: &[RevocationKey],
-        window: u64,
+        window: Seconds,
     ) -> Result<Vec<(RevocationKey, Entry)>, DenyListUnavailable>;
 }
 
@@ -187,7 +187,7 @@ pub(super) fn check(
         return Ok(());
     }
     let wanted: Vec<_> = keys.iter().map(|(_, key)| *key).collect();
-    let entries = list.entries(&wanted, issuer.verdict_window.as_u64())?;
+    let entries = list.entries(&wanted, issuer.verdict_window)?;
     let denied =
         |key: &RevocationKey| entries.iter().any(|(found, entry)| found == key && entry.denies(issued_at, now));
     match keys.iter().find(|(_, key)| denied(key)) {
@@ -227,16 +227,16 @@ impl CachedEntry {
         self.entry
     }
 
-    /// The moment at which it is `window` seconds old.
+    /// The moment at which it is as old as `window`.
     #[must_use]
-    pub fn until(&self, window: u64) -> UnixTime {
+    pub const fn until(&self, window: Seconds) -> UnixTime {
         self.read_at.plus(window)
     }
 
-    /// Whether it is less than `window` seconds old. A result from the future is not: its age is unknown.
+    /// Whether it is less old than `window`. A result from the future is not: its age is unknown.
     #[must_use]
-    pub const fn holds(&self, now: UnixTime, window: u64) -> bool {
-        self.read_at.seconds() <= now.seconds() && now.since(self.read_at) < window
+    pub fn holds(&self, now: UnixTime, window: Seconds) -> bool {
+        self.read_at <= now && now.since(self.read_at) < window
     }
 
     /// The record that is cached: Unix seconds, a space, and the entry, or `-` if there is none.

@@ -17,7 +17,7 @@ use crate::digest::sha256;
 use crate::policy::{MAX_PROOF_AGE, MAX_PROOF_LEEWAY, ProofRules};
 use crate::request::Target;
 use crate::secret::Secret;
-use crate::time::UnixTime;
+use crate::time::{Seconds, UnixTime};
 pub use error::ProofError;
 pub use key::ALGORITHMS;
 use key::ProofKey;
@@ -28,7 +28,7 @@ use used::ProofId;
 pub const MAX_PROOF_BYTES: usize = 4096;
 /// How long a used proof is remembered: as long as any policy could accept it, because the next policy may accept older
 /// proofs than this one. The time counts from the first moment of validity to the last, rounded up to whole seconds.
-pub(super) const USED_FOR: u64 = MAX_PROOF_AGE + MAX_PROOF_LEEWAY + 2;
+pub(super) const USED_FOR: Seconds = MAX_PROOF_AGE.plus(MAX_PROOF_LEEWAY).plus(Seconds::new(2));
 /// The longest `jti` that is accepted, in bytes.
 const MAX_JTI_BYTES: usize = 256;
 
@@ -104,7 +104,7 @@ impl<'request> Proof<'request> {
         if issued > now.plus(policy.leeway) {
             return Err(ProofError::TooEarly { ahead: issued.since(now) });
         }
-        if now.since(issued) > policy.max_age.as_u64() {
+        if now.since(issued) > policy.max_age {
             return Err(ProofError::TooOld { age: now.since(issued) });
         }
         if self.text("ath")? != Thumbprint::of(&sha256(token.expose())).as_str() {

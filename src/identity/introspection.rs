@@ -15,12 +15,12 @@ use crate::digest::add_parts;
 use crate::policy::{Introspection, Issuer, IssuerId, Policy};
 use crate::secret::Secret;
 use crate::strict_json;
-use crate::time::UnixTime;
+use crate::time::{Seconds, UnixTime};
 
 /// The longest response that is read, in bytes.
 pub const MAX_RESPONSE_BYTES: usize = 16 * 1024;
 /// How long a response about an inactive token may be used; never longer than the window.
-const INACTIVE_LIFETIME: u64 = 5;
+const INACTIVE_LIFETIME: Seconds = Seconds::new(5);
 
 /// The port to introspection endpoints.
 pub trait Introspector {
@@ -118,7 +118,7 @@ pub(super) fn checked(
 ///
 /// # Errors
 /// [`MalformedResponse`]: such a response is never used.
-pub fn keep_for(response: &[u8], window: u64, now: UnixTime) -> Result<u64, MalformedResponse> {
+pub fn keep_for(response: &[u8], window: Seconds, now: UnixTime) -> Result<Seconds, MalformedResponse> {
     let Some(claims) = active(response)? else { return Ok(window.min(INACTIVE_LIFETIME)) };
     Ok(match Claims::new(claims).time("exp") {
         Ok(None) => window,

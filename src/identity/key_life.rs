@@ -8,12 +8,12 @@ use serde::Serialize;
 
 use super::keys::KeySet;
 use crate::policy::KeyLife;
-use crate::time::UnixTime;
+use crate::time::{Seconds, UnixTime};
 
 /// How long a response with these fields is fresh (RFC 9111 §4.2): `max-age` minus `Age`, or ten minutes without
 /// `Cache-Control`, both within the bounds of `life`. Other directives, such as `no-store`, give the lower bound.
 #[must_use]
-pub fn fresh_for(life: &KeyLife, cache_control: Option<&str>, age: Option<&str>) -> u64 {
+pub fn fresh_for(life: &KeyLife, cache_control: Option<&str>, age: Option<&str>) -> Seconds {
     const DEFAULT_FRESHNESS: u64 = 600;
     let directives = cache_control.unwrap_or_default().split(',').filter_map(|text| text.trim().split_once('='));
     let max_age = directives.into_iter().find(|(name, _)| name.eq_ignore_ascii_case("max-age")).map(|(_, value)| value);
@@ -23,7 +23,7 @@ pub fn fresh_for(life: &KeyLife, cache_control: Option<&str>, age: Option<&str>)
         (None, None) => DEFAULT_FRESHNESS,
     };
     let age = age.and_then(|age| age.trim().parse().ok()).unwrap_or(0);
-    seconds.saturating_sub(age).clamp(life.min_fresh.as_u64(), life.max_fresh.as_u64())
+    Seconds::new(seconds).minus(Seconds::new(age)).clamp(life.min_fresh, life.max_fresh)
 }
 
 /// A key set and its age.
@@ -38,19 +38,19 @@ pub struct CachedKeySet {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FetchedAt {
     at: UnixTime,
-    fresh_for: u64,
+    fresh_for: Seconds,
 }
 
 impl FetchedAt {
-    /// A set that was fetched at `at` and is fresh for `fresh_for` seconds.
+    /// A set that was fetched at `at` and is fresh for `fresh_for`.
     #[must_use]
-    pub const fn new(at: UnixTime, fresh_for: u64) -> Self {
+    pub const fn new(at: UnixTime, fresh_for: Seconds) -> Self {
         Self { at, fresh_for }
     }
 
     /// Its age; `None` if it is further in the future than the clocks of the platform can differ.
-    fn age(self, now: UnixTime) -> Option<u64> {
-        const MAX_CLOCK_SKEW: u64 = 60;
+    fn age(self, now: UnixTime) -> Option<Seconds> {
+        const MAX_CLOCK_SKEW: Seconds = Seconds::new(60);
         (self.at <= now.plus(MAX_CLOCK_SKEW)).then(|| now.since(self.at))
     }
 
@@ -70,7 +70,8 @@ impl FetchedAt {
     #[must_use]
     pub fn from_note(note: &[u8]) -> Option<Self> {
         let (at, fresh_for) = std::str::from_utf8(note).ok()?.split_once(' ')?;
-        Some(Self { at: UnixTime::from_seconds(at.parse().ok()?), fresh_for: fresh_for.parse().ok()? })
+        let fresh_for = Seconds::new(fresh_for.parse().ok()?);
+        Some(Self { at: UnixTime::from_seconds(at.parse().ok()?), fresh_for })
     }
 }
 
@@ -97,15 +98,14 @@ impl CachedKeySet {
     /// too. A seeded set is never fresh: the issuer is the authority.
     #[must_use]
     pub fn is_fresh(&self, now: UnixTime, life: &KeyLife) -> bool {
-        self.fetched.is_some_and(|fetched| {
-            fetched.age(now).is_some_and(|age| age < fetched.fresh_for.min(life.max_fresh.as_u64()))
-        })
+        self.fetched
+            .is_some_and(|fetched| fetched.age(now).is_some_and(|age| age < fetched.fresh_for.min(life.max_fresh)))
     }
 
     /// Whether the set may be used while there is no later one. A seeded set always may: the operator decided so.
     #[must_use]
     pub fn is_usable(&self, now: UnixTime, life: &KeyLife) -> bool {
-        self.fetched.is_none_or(|fetched| fetched.age(now).is_some_and(|age| age < life.max_stale.as_u64()))
+        self.fetched.is_none_or(|fetched| fetched.age(now).is_some_and(|age| age < life.max_stale))
     }
 
     /// Whether this set was fetched later than `other`.
@@ -136,7 +136,7 @@ pub struct KeysNote {
     pub state: &'static str,
     /// Seconds since it was fetched; `None` for a seeded set.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub age: Option<u64>,
+    pub age: Option<Seconds>,
     /// How many keys of the set cannot be used.
     pub skipped: usize,
 }
@@ -145,7 +145,7 @@ pub struct KeysNote {
 mod tests {
     use super::{FetchedAt, fresh_for};
     use crate::policy::KeyLife;
-    use crate::time::UnixTime;
+    use crate::time::{Seconds, UnixTime};
 
     #[test]
     fn the_freshness_that_an_issuer_declares_is_bounded() {
@@ -163,13 +163,13 @@ mod tests {
             (Some("s-maxage=900"), None, 60),
             (Some("max-age=100"), Some("999999"), 60),
         ] {
-            assert_eq!(fresh_for(&life, cache_control, age), seconds, "{cache_control:?} {age:?}");
+            assert_eq!(fresh_for(&life, cache_control, age), Seconds::new(seconds), "{cache_control:?} {age:?}");
         }
     }
 
     #[test]
     fn a_note_is_read_as_written_and_a_malformed_one_is_none() {
-        let given = FetchedAt { at: UnixTime::from_seconds(17), fresh_for: 60 };
+        let given = FetchedAt { at: UnixTime::from_seconds(17), fresh_for: Seconds::new(60) };
         assert_eq!(FetchedAt::from_note(given.to_note().as_bytes()), Some(given));
         for note in [&b""[..], b"17", b"x y", b"17 60 3", b"\xff", b"-1 60"] {
             assert_eq!(FetchedAt::from_note(note), None);

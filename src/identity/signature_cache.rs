@@ -6,6 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::cache::Lru;
 use super::keys::Key;
+use crate::time::Seconds;
 
 /// The digest of a valid signature: SHA-256 over the key and the whole token, including the signature. Two tokens with
 /// the same claims and different signatures have different digests, and so have two keys with the same `kid`.
@@ -33,7 +34,7 @@ pub trait SignatureCache {
     fn holds(&mut self, signature: &VerifiedSignature) -> bool;
 
     /// Keeps `signature` for `window`. A window of zero keeps nothing.
-    fn remember(&mut self, signature: &VerifiedSignature, window: u64);
+    fn remember(&mut self, signature: &VerifiedSignature, window: Seconds);
 }
 
 /// An empty cache: every signature is verified. For offline use.
@@ -44,7 +45,7 @@ impl SignatureCache for NoSignatureCache {
         false
     }
 
-    fn remember(&mut self, _: &VerifiedSignature, _: u64) {}
+    fn remember(&mut self, _: &VerifiedSignature, _: Seconds) {}
 }
 
 /// Signatures in the memory of one sandbox: 64 bytes each including the map, so well under a megabyte.

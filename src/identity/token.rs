@@ -154,7 +154,7 @@ impl<'request> UnverifiedToken<'request> {
         let signature = VerifiedSignature::new(key, self.compact.expose());
         if !signatures.holds(&signature) {
             self.check_signature(key, algorithm)?;
-            signatures.remember(&signature, issuer.verdict_window.as_u64());
+            signatures.remember(&signature, issuer.verdict_window);
         }
         Ok(VerifiedClaims { holder: self.claims.holder(&issuer.shape)?, claims: self.claims.clone() })
     }

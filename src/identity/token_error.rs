@@ -1,6 +1,7 @@
 //! Why a token is refused.
 
 use super::jws::Malformed;
+use crate::time::Seconds;
 
 /// Why a token is not valid. The client gets the same response for all of them except [`TooLong`](Self::TooLong):
 /// another token of that issuer would be just as long.
@@ -55,8 +56,8 @@ pub enum TokenError {
     /// `exp` has passed (RFC 7519 §4.1.4).
     #[error("the token expired {by} seconds ago")]
     Expired {
-        /// Seconds, without leeway.
-        by: u64,
+        /// The time since `exp`, without leeway.
+        by: Seconds,
     },
     /// `nbf` or `iat` is in the future (RFC 7519 §4.1.5, §4.1.6).
     #[error("the token is not valid yet by {claim}")]
@@ -67,14 +68,14 @@ pub enum TokenError {
     /// `iat` is longer ago than the policy allows.
     #[error("the token was issued {age} seconds ago")]
     TooOld {
-        /// Seconds, without leeway.
-        age: u64,
+        /// The time since `iat`, without leeway.
+        age: Seconds,
     },
     /// The time from `iat` to `exp` is longer than the policy allows.
-    #[error("the token is valid for {seconds} seconds")]
+    #[error("the token is valid for {lifetime} seconds")]
     LivesTooLong {
-        /// Seconds.
-        seconds: u64,
+        /// The time from `iat` to `exp`.
+        lifetime: Seconds,
     },
     /// A claim is not as the policy, or its preset, requires.
     #[error("the token's claim {claim} is missing or not as required")]

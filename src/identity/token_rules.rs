@@ -45,8 +45,8 @@ fn check_times(claims: &Claims, issuer: &Issuer, now: UnixTime) -> Result<(), To
         return Err(TokenError::TooOld { age: now.since(issued_at) });
     }
     // The clock of the provider sets both, so there is no leeway.
-    if max_lifetime.is_some_and(|most| expires.since(issued_at) > most.as_u64()) {
-        return Err(TokenError::LivesTooLong { seconds: expires.since(issued_at) });
+    if max_lifetime.is_some_and(|most| expires.since(issued_at) > most) {
+        return Err(TokenError::LivesTooLong { lifetime: expires.since(issued_at) });
     }
     Ok(())
 }

@@ -22,9 +22,9 @@ objects!(EdgeDocument, ProofRules);
 pub const MAX_TOKEN_BYTES: u64 = 32 * 1024;
 
 /// The greatest `edge.dpop.max_age`.
-pub const MAX_PROOF_AGE: u64 = 600;
+pub const MAX_PROOF_AGE: Seconds = Seconds::new(600);
 /// The greatest `edge.dpop.leeway`.
-pub const MAX_PROOF_LEEWAY: u64 = 60;
+pub const MAX_PROOF_LEEWAY: Seconds = Seconds::new(60);
 
 /// The names of this edge, for clients and for origins, and the rules for every request.
 #[derive(Clone, Debug, Deserialize)]
@@ -129,8 +129,8 @@ pub(super) fn read(document: EdgeDocument, limits: &BTreeMap<String, Arc<Limit>>
     faults.add_if(unknown, "$.edge.flood_limit", Fault::UnknownLimit);
     let needs_caller = flood_limit.is_some_and(|limit| !limit.needs_no_caller());
     faults.add_if(needs_caller, "$.edge.flood_limit", Fault::NeedsCaller);
-    faults.range(document.dpop.max_age, 1, MAX_PROOF_AGE, "$.edge.dpop.max_age");
-    faults.range(document.dpop.leeway, 0, MAX_PROOF_LEEWAY, "$.edge.dpop.leeway");
+    faults.range(document.dpop.max_age, 1, MAX_PROOF_AGE.as_u64(), "$.edge.dpop.max_age");
+    faults.range(document.dpop.leeway, 0, MAX_PROOF_LEEWAY.as_u64(), "$.edge.dpop.leeway");
     let is_invalid = document.resource.as_deref().is_some_and(|resource| !is_https_url(resource));
     faults.add_if(is_invalid, "$.edge.resource", Fault::NotHttps);
     let resource = document.resource.unwrap_or_else(|| document.issuer.clone());

@@ -11,6 +11,7 @@ macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema), schemars(inline))]
         #[serde(transparent)]
         pub struct $name(String);
 

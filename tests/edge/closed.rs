@@ -110,7 +110,7 @@ fn a_signing_key_whose_halves_are_those_of_two_keys_signs_nothing_and_is_not_pub
 }
 
 #[test]
-fn keys_that_cannot_be_had_are_a_503_and_never_an_allow_or_a_401() {
+fn unavailable_keys_are_a_503_and_never_an_allow_or_a_401() {
     let (edge, origin) = edge(|_, _| {});
     let token = sign(&header(), &claims("http://127.0.0.1:1", "user-1", ""));
     let reply = get(&edge, "/echo/x", &format!("authorization: Bearer {token}\r\n"));
@@ -121,7 +121,7 @@ fn keys_that_cannot_be_had_are_a_503_and_never_an_allow_or_a_401() {
 }
 
 #[test]
-fn repeated_credentials_ask_an_issuer_that_is_down_for_nothing() {
+fn repeated_credentials_do_not_contact_an_issuer_that_is_down() {
     let provider = Origin::start(|_, _| {});
     let iss = format!("http://{}", provider.address);
     let (edge, origin) = edge(|stores, policy| {
@@ -153,7 +153,7 @@ fn keys_that_an_operator_seeded_serve_while_the_issuer_is_down() {
 }
 
 #[test]
-fn a_fetched_key_set_is_asked_for_once_and_then_remembered() {
+fn a_key_set_is_fetched_once_and_then_cached() {
     let provider = issuer(jwks());
     let iss = format!("http://{}", provider.address);
     let (edge, _origin) = edge(|stores, policy| {
@@ -181,7 +181,7 @@ fn a_route_whose_backend_does_not_exist_is_a_502() {
 }
 
 #[test]
-fn what_is_switched_off_must_be_known() {
+fn an_unreadable_switch_closes_everything() {
     // A value that cannot be read whole is one that is not known.
     let (edge, origin) = edge(|stores, _| stores.kv = Some(vec![("switch".to_owned(), " ".repeat(100_000))]));
     assert_closed(&edge, &origin, "switch-unreadable", &["KV store \"fastgate\"", "too long"]);

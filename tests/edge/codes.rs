@@ -16,7 +16,7 @@ use crate::support::world::{WORLD, keys_note, policy, signing_keys};
 const STRICT: &str = "https://strict.test";
 
 #[test]
-fn requests_and_credentials_are_refused_by_name() {
+fn refusals_of_requests_and_credentials_have_codes() {
     let bearer = |token: &str| format!("authorization: Bearer {token}\r\n");
     let plain = bearer(&WORLD.token(""));
     let scopes = (0..1000).map(|number| format!("s{number} ")).collect::<Vec<_>>().concat();
@@ -106,7 +106,7 @@ impl Gate {
 }
 
 #[test]
-fn what_an_issuer_asks_for_and_what_origins_do_not_do_has_a_name_too() {
+fn refusals_by_issuer_rules_and_origin_failures_have_codes() {
     let gate = Gate::start();
     let mut good = claims(STRICT, "user-1", "");
     good.as_object_mut()

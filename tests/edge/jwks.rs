@@ -150,7 +150,7 @@ fn a_thousand_cold_requests_make_one_fetch() {
 }
 
 #[test]
-fn a_new_key_is_found_by_one_visit_and_then_known() {
+fn a_new_key_is_found_by_one_fetch_and_then_known() {
     let issuer = Issuer::healthy();
     let (edge, _echo) = edge(&[("test", &issuer)], &json!({ "cool_down": 1 }), &[]);
     let former = aged_token(&issuer, "test-key", 600);
@@ -170,7 +170,7 @@ fn a_new_key_is_found_by_one_visit_and_then_known() {
 }
 
 #[test]
-fn a_flood_of_unknown_keys_makes_one_visit_a_cool_down_and_disturbs_nobody() {
+fn a_flood_of_unknown_keys_causes_one_fetch_per_cool_down_and_no_refusals() {
     let issuer = Issuer::healthy();
     let (edge, echo) = edge(&[("test", &issuer)], &json!({ "cool_down": 3600 }), &[]);
     assert_eq!(good(&edge, &issuer).status, 200);
@@ -196,7 +196,7 @@ fn a_flood_of_unknown_keys_makes_one_visit_a_cool_down_and_disturbs_nobody() {
 }
 
 #[test]
-fn a_token_that_is_bad_in_any_cheaper_way_never_asks_for_keys() {
+fn a_token_that_fails_a_cheaper_check_never_causes_a_fetch() {
     let (edge, issuer) = Shared::with("idle");
     for (member, value) in [("exp", json!(1)), ("aud", json!("other")), ("iat", json!(now() + 900)), ("sub", json!(1))]
     {
@@ -211,7 +211,7 @@ fn a_token_that_is_bad_in_any_cheaper_way_never_asks_for_keys() {
 }
 
 #[test]
-fn an_hour_of_outage_costs_nobody_anything_while_the_store_has_keys() {
+fn an_outage_of_an_hour_has_no_effect_while_the_store_has_keys() {
     let issuer = Issuer::healthy();
     issuer.fail_with(faults::Fault::Refuses);
     let note = format!("{} 600", now() - 3600);
@@ -228,7 +228,7 @@ fn an_hour_of_outage_costs_nobody_anything_while_the_store_has_keys() {
 }
 
 #[test]
-fn keys_older_than_max_stale_serve_nobody() {
+fn keys_older_than_max_stale_are_not_used() {
     let (edge, issuer) = Shared::with("old");
     issuer.fail_with(faults::Fault::Refuses);
     assert_eq!(good(edge, issuer).status, 503);

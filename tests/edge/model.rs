@@ -131,7 +131,7 @@ fn fitting(plan: Plan, lane: usize) -> Plan {
 }
 
 #[test]
-fn the_gate_keeps_its_promises_over_time() {
+fn the_invariants_hold_over_time() {
     let seeds = seeds(include_str!("../model/edge-seeds.txt"), 1, SEQUENCES);
     let providers = Providers::start();
     let results: Vec<(u64, usize, Result<usize, String>)> = scope(|scope| {

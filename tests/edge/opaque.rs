@@ -81,7 +81,7 @@ fn asked(request: &Received) -> String {
 }
 
 #[test]
-fn a_provider_is_asked_once_in_a_window_however_many_come_with_a_token() {
+fn a_token_is_introspected_once_in_a_window() {
     let provider = Origin::start(|_, stream| {
         sleep(Duration::from_millis(300));
         let _ = stream.write_all(&say(&good().to_string()));
@@ -110,7 +110,7 @@ fn a_provider_is_asked_once_in_a_window_however_many_come_with_a_token() {
 }
 
 #[test]
-fn what_ends_at_the_provider_ends_here_within_the_window() {
+fn a_token_that_ends_at_the_provider_is_refused_within_the_window() {
     let active = Arc::new(Mutex::new(true));
     let shared = Arc::clone(&active);
     let provider = Origin::start(move |_, stream| {
@@ -182,7 +182,7 @@ fn fail(fault: &str, stream: &mut TcpStream) {
 }
 
 #[test]
-fn no_fault_of_a_provider_opens_the_gate_or_calls_anybody_a_liar() {
+fn every_fault_of_a_provider_is_a_503() {
     let provider = Origin::start(|request, stream| fail(&asked(request), stream));
     let gate = Gate::start(&provider, 30);
     scope(|scope| {
@@ -204,7 +204,7 @@ fn no_fault_of_a_provider_opens_the_gate_or_calls_anybody_a_liar() {
 }
 
 #[test]
-fn a_real_providers_opaque_token_opens_what_its_scopes_open() {
+fn a_real_providers_opaque_token_is_accepted_for_its_scopes() {
     let (provider, place) = (Provider::start(), Place::find());
     let echo = Origin::answering(answer("200 OK", &[], "{}"));
     let mut policy = policy(place.address(), &provider.issuer);
@@ -228,7 +228,7 @@ fn a_real_providers_opaque_token_opens_what_its_scopes_open() {
 }
 
 #[test]
-fn a_shadow_policy_asks_about_tokens_of_live_callers_only_where_it_says_so_and_nobody_waits() {
+fn a_shadow_policy_introspects_live_tokens_only_if_it_says_so_and_after_the_response() {
     for asks in [false, true] {
         let provider = Origin::start(|_, stream| {
             let _ = stream.write_all(&say(&good().to_string()));

@@ -102,7 +102,7 @@ fn ask(behaviour: &str) -> Reply {
 }
 
 #[test]
-fn an_answer_comes_back_as_it_is_without_what_only_the_edge_may_say() {
+fn a_response_is_forwarded_unchanged_without_fields_that_only_the_edge_may_set() {
     let reply = ask("teapot");
     assert_eq!((reply.status, reply.text().as_str()), (418, "short and stout"));
     assert!(!reply.headers.iter().any(|(_, value)| value == "leak"), "{:?}", reply.headers);
@@ -112,7 +112,7 @@ fn an_answer_comes_back_as_it_is_without_what_only_the_edge_may_say() {
 }
 
 #[test]
-fn an_origin_that_is_down_or_talks_nonsense_is_a_502_that_names_nothing() {
+fn an_origin_that_is_down_or_malformed_is_a_502_without_details() {
     for behaviour in ["closed", "nonsense", "upgrade"] {
         let reply = ask(behaviour);
         assert!(matches!(reply.status, 502 | 504), "{behaviour}: {}", reply.status);
@@ -122,7 +122,7 @@ fn an_origin_that_is_down_or_talks_nonsense_is_a_502_that_names_nothing() {
 }
 
 #[test]
-fn an_origin_that_does_not_answer_is_given_up_in_time() {
+fn an_origin_that_does_not_respond_times_out() {
     assert!(matches!(ask("silent").status, 502 | 504));
 }
 
@@ -145,7 +145,7 @@ fn a_stream_arrives_while_it_is_being_written() {
 }
 
 #[test]
-fn nothing_is_answered_from_a_cache() {
+fn no_response_comes_from_a_cache() {
     for _ in 0..4 {
         assert_eq!(ask("cacheable").text(), "x");
     }
@@ -196,7 +196,7 @@ const SENT_ONCE: [(&str, &[u16]); 4] =
     [("closed", &[502]), ("nonsense", &[502]), ("unavailable", &[503]), ("silent", &[502, 504])];
 
 #[test]
-fn an_answer_that_breaks_off_does_not_look_whole() {
+fn a_truncated_response_does_not_look_complete() {
     for behaviour in ["cut", "cut-chunk", "cut-between-chunks"] {
         let mut stream = TcpStream::connect(GATE.0.address).unwrap();
         stream.write_all(request(behaviour).as_bytes()).unwrap();
@@ -218,7 +218,7 @@ fn an_answer_that_breaks_off_does_not_look_whole() {
 }
 
 #[test]
-fn an_answer_to_head_says_how_long_the_resource_is() {
+fn a_response_to_head_has_the_length_of_the_resource() {
     for world in [&*WORLD, &*H11_WORLD] {
         let whole = world.send("GET /static/witness.py", "");
         let length = whole.reply().body.len().to_string();

@@ -65,7 +65,7 @@ fn entry(until: u64, not_before: Option<u64>) -> String {
 }
 
 #[test]
-fn a_revoked_token_session_or_subject_opens_nothing() {
+fn a_revoked_token_session_or_subject_is_refused() {
     let gate = Gate::start(
         &[
             (RevocationClaim::Token, "t-1", entry(now() + 600, None)),
@@ -98,7 +98,7 @@ fn a_revoked_token_session_or_subject_opens_nothing() {
 }
 
 #[test]
-fn an_entry_counts_to_the_second_although_what_the_list_said_is_remembered() {
+fn an_entry_applies_to_the_second_although_it_is_cached() {
     // A busy machine may need longer than the entry lasts to ask for the first time; then it gets a longer one.
     for seconds in [8, 20, 60] {
         let until = now() + seconds;
@@ -119,7 +119,7 @@ fn an_entry_counts_to_the_second_although_what_the_list_said_is_remembered() {
 }
 
 #[test]
-fn without_a_window_the_store_is_asked_every_time() {
+fn without_a_window_the_store_is_read_every_time() {
     let gate = Gate::start(&[(RevocationClaim::Token, "t-1", entry(now() + 600, None))], 0);
     for _ in 0..5 {
         assert_eq!(gate.verdict(&json!({ "jti": "t-1" })), "token-revoked");

@@ -37,14 +37,14 @@ fn answer(algorithm: &str, audience_of_the_keys: Option<&str>) -> Reply {
 }
 
 #[test]
-fn an_application_with_a_key_of_its_own_knows_its_callers_by_it() {
+fn an_application_with_its_own_key_identifies_callers_with_it() {
     let reply = answer("HS256", Some("demo-api"));
     assert_eq!(reply.status, 200, "{}", reply.text());
     assert_eq!(reply.json()["subject"], "user-1");
 }
 
 #[test]
-fn an_application_believes_neither_another_origins_key_nor_another_algorithm_than_its_own() {
+fn an_application_accepts_only_its_own_key_and_algorithm() {
     for (algorithm, keys) in [("HS256", Some("echo-api")), ("HS256", None), ("ES256", Some("demo-api"))] {
         let reply = answer(algorithm, keys);
         assert_eq!((reply.status, reply.problem().as_str()), (401, "not-from-the-edge"), "{algorithm} {keys:?}");

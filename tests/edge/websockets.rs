@@ -30,7 +30,7 @@ fn frame(text: &str) -> Vec<u8> {
 }
 
 #[test]
-fn who_is_let_in_talks_to_the_application_which_knows_them() {
+fn an_accepted_websocket_reaches_the_application_with_its_caller() {
     for world in [&*WORLD, &*H11_WORLD] {
         let test = test_id();
         let token = world.token("");
@@ -64,7 +64,7 @@ fn who_is_let_in_talks_to_the_application_which_knows_them() {
 }
 
 #[test]
-fn who_is_not_let_in_reaches_nobody() {
+fn a_refused_websocket_reaches_no_application() {
     let test = test_id();
     for (fields, status) in [
         ("connection: upgrade\r\n".to_owned(), 401),
@@ -84,7 +84,7 @@ fn who_is_not_let_in_reaches_nobody() {
 }
 
 #[test]
-fn a_page_that_hands_its_token_over_as_a_subprotocol_is_let_in_and_answered_for_it() {
+fn a_page_can_send_its_token_as_a_subprotocol() {
     for world in [&*WORLD, &*H11_WORLD] {
         let (test, token) = (test_id(), world.token(""));
         let offered = format!("sec-websocket-protocol: bearer, {token}, chat\r\n");
@@ -106,7 +106,7 @@ fn a_page_that_hands_its_token_over_as_a_subprotocol_is_let_in_and_answered_for_
 }
 
 #[test]
-fn a_list_of_subprotocols_that_could_hand_a_token_on_or_is_without_end_reaches_nobody() {
+fn a_subprotocol_list_that_may_leak_a_token_or_is_too_long_is_refused() {
     let (test, token) = (test_id(), WORLD.token(""));
     for (offered, status, code) in [
         (format!("Bearer, {token}"), 400, "subprotocol-malformed"),

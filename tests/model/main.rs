@@ -51,7 +51,7 @@ fn fails(steps: &[Step], signing_keys: &str) -> Result<usize, String> {
 }
 
 #[test]
-fn the_gate_keeps_its_promises_over_time() {
+fn the_invariants_hold_over_time() {
     let seeds = seeds(include_str!("seeds.txt"), 1, SEQUENCES);
     let signing_keys = new_signing_keys().0;
     let (next, forwarded, failed) = (AtomicUsize::new(0), AtomicUsize::new(0), Mutex::new(None));

@@ -121,7 +121,7 @@ impl Caller {
 }
 
 #[test]
-fn a_shadow_policy_knows_the_nonces_that_the_live_one_gave() {
+fn a_shadow_policy_accepts_the_nonces_of_the_live_one() {
     let mut caller = Caller::new();
     caller.put(POLICY_KEY, &json!({ "nonce": true }));
     let refused = caller.send(&caller.proof("alone", None));

@@ -11,7 +11,7 @@ use fastgate::ports::storage::{
 use fastgate::sandbox::{POLICY_KEY, SIGNING_KEYS, SWITCH_KEY};
 use fastgate::secret::Secret;
 use fastgate::throttle::{CounterUnreachable, Taken};
-use fastgate::time::UnixTime;
+use fastgate::time::{Seconds, UnixTime};
 use serde_json::json;
 
 use crate::shared::policy::Names;
@@ -188,9 +188,9 @@ impl PopCache for World {
         }
     }
 
-    fn put(&self, key: &[u8], stored: &Stored, seconds: u64) -> Result<(), StoreError> {
+    fn put(&self, key: &[u8], stored: &Stored, lifetime: Seconds) -> Result<(), StoreError> {
         self.fresh(key)?;
-        let until = self.now.get().saturating_add(seconds.saturating_mul(1000));
+        let until = self.now.get().saturating_add(lifetime.as_u64().saturating_mul(1000));
         self.cache.borrow_mut().insert(key.to_vec(), (stored.clone(), until));
         Ok(())
     }
@@ -222,8 +222,8 @@ struct Mine<'world> {
 }
 
 impl Lease for Mine<'_> {
-    fn put(self: Box<Self>, stored: &Stored, seconds: u64) -> Result<(), StoreError> {
-        PopCache::put(self.world, &self.key, stored, seconds)
+    fn put(self: Box<Self>, stored: &Stored, lifetime: Seconds) -> Result<(), StoreError> {
+        PopCache::put(self.world, &self.key, stored, lifetime)
     }
 
     fn release(self: Box<Self>) -> Result<(), StoreError> {

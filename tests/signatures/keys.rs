@@ -304,7 +304,7 @@ fn private_and_symmetric_keys_are_never_read() {
 }
 
 #[test]
-fn one_odd_key_never_costs_the_good_ones_and_is_counted() {
+fn one_unusable_key_never_makes_the_others_unusable_and_is_counted() {
     let [(rsa, _), (p256, _), (p384, _), (ed25519, _)] = families();
     let set = json!({"keys": [
         with(&rsa, "kid", "shared"), with(&p256, "kid", "shared"),

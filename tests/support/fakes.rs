@@ -17,7 +17,7 @@ use fastgate::policy::limits::Limit;
 use fastgate::policy::{Introspection, Issuer};
 use fastgate::secret::Secret;
 use fastgate::throttle::{Counter, CounterUnreachable, Taken, Window};
-use fastgate::time::UnixTime;
+use fastgate::time::{Seconds, UnixTime};
 
 /// All ports of a gate but the one that keeps signatures: every signature is checked.
 pub(crate) struct Fakes {
@@ -134,20 +134,24 @@ impl KeySource for FakeKeys {
 pub(crate) struct FakeDenyList {
     pub(crate) entries: BTreeMap<String, String>,
     pub(crate) broken: bool,
-    /// How many marks were asked about each time.
+    /// How many keys were read each time.
     pub(crate) asked: Vec<usize>,
 }
 
 impl DenyList for FakeDenyList {
-    fn entries(&mut self, marks: &[RevocationKey], _: u64) -> Result<Vec<(RevocationKey, Entry)>, DenyListUnavailable> {
-        self.asked.push(marks.len());
+    fn entries(
+        &mut self,
+        keys: &[RevocationKey],
+        _: Seconds,
+    ) -> Result<Vec<(RevocationKey, Entry)>, DenyListUnavailable> {
+        self.asked.push(keys.len());
         if self.broken {
             return Err(DenyListUnavailable { cause: "broken".to_owned() });
         }
         let entry = |mark: &RevocationKey| {
             self.entries.get(&mark.store_key()).map(|json| (*mark, Entry::parse(json.as_bytes())))
         };
-        Ok(marks.iter().filter_map(entry).collect())
+        Ok(keys.iter().filter_map(entry).collect())
     }
 }
 
@@ -175,12 +179,12 @@ impl Introspector for FakeIntrospector {
 /// Used proofs in memory, each with the window for which it is to be remembered.
 #[derive(Default)]
 pub(crate) struct FakeUsedProofs {
-    pub(crate) windows: BTreeMap<ProofId, u64>,
+    pub(crate) windows: BTreeMap<ProofId, Seconds>,
     pub(crate) broken: bool,
 }
 
 impl UsedProofs for FakeUsedProofs {
-    fn is_first(&mut self, proof: &ProofId, window: u64) -> Result<bool, UsedProofsUnreachable> {
+    fn is_first(&mut self, proof: &ProofId, window: Seconds) -> Result<bool, UsedProofsUnreachable> {
         if self.broken {
             return Err(UsedProofsUnreachable("broken".to_owned()));
         }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use fastgate::identity::key_life::FetchedAt;
 use fastgate::ports::KeysDigest;
-use fastgate::time::UnixTime;
+use fastgate::time::{Seconds, UnixTime};
 use serde_json::{Value, json};
 
 use super::child::Uvicorn;
@@ -31,8 +31,8 @@ pub(crate) static WORLD: LazyLock<World> = LazyLock::new(|| World::start("httpto
 /// The same with h11.
 pub(crate) static H11_WORLD: LazyLock<World> = LazyLock::new(|| World::start("h11"));
 
-/// The policy of `policy.json`, for this edge and this issuer, with the echoing origin beside the demo. Tests are a flood,
-/// and there is one issuer where routes may ask something of each.
+/// The policy of `policy.json`, for this edge and this issuer, with the echoing origin beside the demo. Tests are a
+/// flood, and there is one issuer where routes may ask something of each.
 pub(crate) fn policy(edge: SocketAddr, issuer: &str) -> Value {
     let mut policy: Value = serde_json::from_str(include_str!("../../policy.json")).unwrap();
     policy["edge"]["issuer"] = json!(format!("http://{edge}"));
@@ -78,7 +78,8 @@ pub(crate) fn issuer(jwks: String) -> Origin {
     })
 }
 
-/// The note beside the key set of issuer `id` in the KV store, for a set that it gave at `at`, fresh for `fresh` seconds.
+/// The note beside the key set of issuer `id` in the KV store, for a set that it gave at `at`, fresh for `fresh`
+/// seconds.
 pub(crate) fn keys_note(policy: &Value, id: &str, at: u64, fresh: u64) -> String {
     let issuer = &policy["issuers"][id];
     let digest = KeysDigest::new(
@@ -86,7 +87,7 @@ pub(crate) fn keys_note(policy: &Value, id: &str, at: u64, fresh: u64) -> String
         issuer["jwks_uri"].as_str(),
         issuer["backend"].as_str().unwrap(),
     );
-    digest.note(FetchedAt::new(UnixTime::from_seconds(at), fresh))
+    digest.note(FetchedAt::new(UnixTime::from_seconds(at), Seconds::new(fresh)))
 }
 
 /// A private key set for the Secret Store.

@@ -32,7 +32,7 @@ const FOUNDATIONS: [(&str, &[&str]); 7] = [
     ("strict_json", &[]),
     ("client", &[]),
     ("time", &[]),
-    ("trail", &["identity", "request", "client", "time"]), // it records what the steps found
+    ("trail", &["identity", "policy", "request", "client", "time"]), // it records what the steps found
 ];
 /// What the sum of all errors, and the problem that the client sees of them, may import.
 const REFUSAL: &[&str] = &[

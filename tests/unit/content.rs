@@ -27,7 +27,7 @@ fn paid(policy: Policy, body: FakeBody) -> (Outcome, Vec<u64>) {
 }
 
 #[test]
-fn where_a_route_signs_bodies_the_header_binds_this_one_and_the_origin_sees_its_digest() {
+fn a_route_that_signs_bodies_binds_the_digest_into_the_header() {
     for bytes in [&b""[..], b"{\"amount\":1}", &[0xff, 0x00]] {
         let (outcome, read) = paid(signing_bodies(None), FakeBody::of(bytes));
         let expected = format!("sha-256=:{}:", STANDARD.encode(hmac_sha256::Hash::hash(bytes)));

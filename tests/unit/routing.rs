@@ -131,7 +131,7 @@ fn a_less_specific_route_serves_the_methods_that_the_more_specific_one_lacks() {
 }
 
 #[test]
-fn what_no_route_names_is_not_there() {
+fn a_request_without_a_route_is_not_found() {
     let policy = policy_with_routes(&[("orders", "/orders", "GET"), ("order", "/orders/{id:int}", "GET")]);
     for path in
         ["/", "/order", "/orders/", "/orders/x", "/orders/1/", "/orders/1/x", "/Orders", "/orders;x", "/orders."]

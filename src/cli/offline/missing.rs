@@ -26,8 +26,7 @@ struct LeftOut {
 /// `None`. Notes the facts that count as unknown and refuse no client.
 pub(super) fn of_client(policy: &Policy, case: &Case, client: &Client, trail: &mut Trail) -> Option<String> {
     let was_checked = trail.steps.iter().any(|(step, _)| *step == Step::Place) || trail.verdict.starts_with("place-");
-    let route =
-        policy.routes().iter().find(|route| was_checked && trail.route.as_deref() == Some(route.id.as_str()))?;
+    let route = policy.routes().iter().find(|route| was_checked && trail.route.as_ref() == Some(&route.id))?;
     let LeftOut { missing, passed } = left_out(route, case, client);
     if !passed.is_empty() {
         let names: Vec<_> = passed.iter().map(|fact| fact.as_str()).collect();

@@ -1,6 +1,7 @@
 //! Why a proof of possession is refused.
 
 use crate::identity::jws::Malformed;
+use crate::time::Seconds;
 
 /// Why a proof is not valid. The client gets the same response for all of them, except that a missing nonce is sent to
 /// it.
@@ -55,14 +56,14 @@ pub enum ProofError {
     /// `iat` is too long ago (point 11).
     #[error("the proof was made {age} seconds ago")]
     TooOld {
-        /// Seconds.
-        age: u64,
+        /// The time since `iat`.
+        age: Seconds,
     },
     /// `iat` is in the future (point 11).
     #[error("the proof was made {ahead} seconds in the future")]
     TooEarly {
-        /// Seconds.
-        ahead: u64,
+        /// The time until `iat`.
+        ahead: Seconds,
     },
     /// `ath` is not the hash of the token (point 12).
     #[error("the proof is for another token")]

@@ -2,6 +2,8 @@
 
 use sha2::{Digest as _, Sha256};
 
+use crate::time::Seconds;
+
 /// The digest of a proof: SHA-256 over the thumbprint of its key and its `jti`. It includes the key, so that a client
 /// cannot use up the proofs of another client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,7 +31,7 @@ pub trait UsedProofs {
     ///
     /// # Errors
     /// [`UsedProofsUnreachable`] if the memory cannot be reached; the request is then refused.
-    fn is_first(&mut self, proof: &ProofId, window: u64) -> Result<bool, UsedProofsUnreachable>;
+    fn is_first(&mut self, proof: &ProofId, window: Seconds) -> Result<bool, UsedProofsUnreachable>;
 }
 
 /// It is unknown whether a proof was used before.

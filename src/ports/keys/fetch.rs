@@ -12,9 +12,10 @@ use crate::identity::keys::{KeySet, MAX_JWKS_BYTES};
 use crate::policy::Issuer;
 use crate::ports::scoped::{Scoped, Space};
 use crate::ports::storage::{Incoming, Leased, Outgoing, Stored};
+use crate::time::Seconds;
 
 /// The cool-down after a failure while there are no keys at all, in seconds.
-const COLD_RETRY: u64 = 5;
+const COLD_RETRY: Seconds = Seconds::new(5);
 
 /// The outcome of a fetch, as the cache keeps it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +62,7 @@ pub(super) fn fetch(
         // Other requests wait for this one: a single failure must not refuse all of them.
         fetched = key_set(issuer, scoped);
     }
-    let full = issuer.key_life.cool_down.as_u64();
+    let full = issuer.key_life.cool_down;
     let (result, outcome, cool_down) = match fetched {
         Ok((keys, given, json)) => {
             places::remember(issuer, digest, json, given, scoped);

@@ -104,7 +104,7 @@ fn is_seeded_for(issuer: &Issuer, json: &[u8]) -> bool {
 /// Writes a fetched set to both places. A failed write does not refuse the request.
 pub(super) fn remember(issuer: &Issuer, digest: &KeysDigest, json: Vec<u8>, given: FetchedAt, scoped: Scoped<'_>) {
     let set = Stored { note: digest.note(given).into_bytes(), value: json };
-    let _ = scoped.cache(Space::KeySet, digest.as_bytes(), &set, issuer.key_life.max_stale.as_u64());
+    let _ = scoped.cache(Space::KeySet, digest.as_bytes(), &set, issuer.key_life.max_stale);
     let _ = scoped.kv_put(&store_key(issuer), &set);
 }
 
@@ -116,11 +116,11 @@ fn store_key(issuer: &Issuer) -> String {
 mod tests {
     use super::KeysDigest;
     use crate::identity::key_life::FetchedAt;
-    use crate::time::UnixTime;
+    use crate::time::{Seconds, UnixTime};
 
     #[test]
     fn a_note_is_read_for_the_digest_that_it_was_written_for() {
-        let given = FetchedAt::new(UnixTime::from_seconds(17), 60);
+        let given = FetchedAt::new(UnixTime::from_seconds(17), Seconds::new(60));
         let digest = KeysDigest::new("https://idp.test", None, "idp");
         assert_eq!(digest.read_note(digest.note(given).as_bytes()), Some(given));
         for other in [

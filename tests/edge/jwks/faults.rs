@@ -126,7 +126,7 @@ struct Row {
 }
 
 #[test]
-fn no_fault_of_an_issuer_takes_keys_away_or_opens_the_gate() {
+fn no_fault_of_an_issuer_removes_keys_or_accepts_a_request() {
     let warm: Vec<_> = ROWS.iter().map(|_| Issuer::healthy()).collect();
     let cold: Vec<_> = ROWS.iter().map(|_| Issuer::healthy()).collect();
     let names: Vec<_> = (0..ROWS.len()).map(|row| (format!("warm-{row}"), format!("cold-{row}"))).collect();
@@ -185,7 +185,7 @@ fn publish(rows: &[Row]) {
 
 For operators: what callers meet while the key endpoint of their issuer fails.
 
-Written by the test `no_fault_of_an_issuer_takes_keys_away_or_opens_the_gate` (`tests/edge/jwks/faults.rs`), in which an
+Written by the test `no_fault_of_an_issuer_removes_keys_or_accepts_a_request` (`tests/edge/jwks/faults.rs`), in which an
 issuer really answers like this over a socket; `FASTGATE_WRITE_DOCS=1 make edge-tests` writes it anew. Five callers with
 good tokens meet an edge whose keys have just gone stale, and one caller meets an edge that never had any. Without keys the
 issuer is asked twice before the caller is told to come back.
@@ -209,7 +209,7 @@ issuer is asked twice before the caller is told to come back.
 }
 
 #[test]
-fn an_issuer_that_pauses_within_its_response_is_hung_up_on() {
+fn an_issuer_that_pauses_within_its_response_is_disconnected() {
     use std::io::Read as _;
     use std::sync::mpsc;
 

@@ -136,7 +136,7 @@ fn case(dice: &mut Dice, tokens: &[String]) -> Value {
 }
 
 #[test]
-fn explain_says_of_ten_thousand_generated_requests_what_the_edge_does_with_them() {
+fn explain_agrees_with_the_edge_about_ten_thousand_generated_requests() {
     let gate = Gate::with(&policy(), &Setting { manifest: world(), ..Setting::default() });
     let mut tokens: Vec<String> = [
         json!({}),

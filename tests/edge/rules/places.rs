@@ -70,7 +70,7 @@ static GATE: LazyLock<Gate> = LazyLock::new(|| {
 });
 
 #[test]
-fn who_is_let_in_depends_on_where_the_platform_sees_them() {
+fn admission_depends_on_where_the_platform_locates_the_client() {
     let gate = &*GATE;
     let passes = |client: &str, path: &str| {
         let answer = gate.ask_from(client.parse().unwrap(), get(path));
@@ -119,7 +119,7 @@ fn no_header_says_where_a_client_is() {
 }
 
 #[test]
-fn what_was_judged_travels_in_the_identity_header() {
+fn facts_that_places_tested_are_in_the_identity_header() {
     let gate = &*GATE;
     let seen = [(BERLIN, "/europe"), (BERLIN, "/people"), (SAN_FRANCISCO, "/california")].map(|(client, path)| {
         let answer = gate.ask_from(client.parse().unwrap(), get(path));
@@ -136,7 +136,7 @@ fn what_was_judged_travels_in_the_identity_header() {
 }
 
 #[test]
-fn a_place_in_shadow_is_judged_and_written_down_and_refuses_nobody() {
+fn a_place_in_shadow_is_evaluated_and_logged_and_refuses_no_client() {
     let gate = &*GATE;
     for (client, shadow) in [
         (BERLIN, json!(null)),

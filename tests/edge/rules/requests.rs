@@ -30,7 +30,7 @@ fn streamed(pieces: usize, piece: usize) -> Body {
 }
 
 #[test]
-fn requests_that_do_not_look_as_they_must_never_get_there() {
+fn requests_without_the_required_form_never_reach_the_origin() {
     let versioned = |path: &str, body: Body| {
         let mut request = post(path, body);
         request.headers_mut().insert("x-version", "1".parse().unwrap());
@@ -64,7 +64,7 @@ fn requests_that_do_not_look_as_they_must_never_get_there() {
 }
 
 #[test]
-fn a_long_body_is_cut_on_its_way_and_does_not_end_at_the_origin() {
+fn a_long_body_is_truncated_and_does_not_look_complete_at_the_origin() {
     let answer = GATE.ask(post("/long", streamed(30, 10_000)));
     assert_eq!((answer.status, GATE.arrival(&answer).unwrap().body.unwrap().len()), (200, 300_000));
     let answer = GATE.ask(post("/long", streamed(400, 10_000)));
@@ -97,7 +97,7 @@ fn a_body_that_ends_before_its_length_never_looks_whole_at_the_origin() {
 }
 
 #[test]
-fn fields_are_edited_on_both_ways_and_answers_are_secured() {
+fn fields_are_edited_in_both_directions_and_responses_get_security_fields() {
     let asked = request("GET", "/e").header("x-tier", "lead").header("x-debug", "1").body(Body::empty()).unwrap();
     let answer = GATE.ask(asked);
     assert_eq!((answer.field("x-origin"), answer.field("x-powered-by")), (Some("2"), None));
@@ -108,7 +108,7 @@ fn fields_are_edited_on_both_ways_and_answers_are_secured() {
 }
 
 #[test]
-fn closed_groups_are_answered_by_the_edge() {
+fn requests_for_closed_groups_get_a_response_of_the_edge() {
     assert_eq!(GATE.refusal(CLIENT, get("/a")), (503, "unavailable".into(), "switched-off".into()));
     assert_eq!(GATE.refusal(CLIENT, get("/b")), (503, "maintenance".into(), "maintenance".into()));
     assert_eq!(GATE.ask(get("/b")).field("retry-after"), Some("77"));
@@ -116,7 +116,7 @@ fn closed_groups_are_answered_by_the_edge() {
 }
 
 #[test]
-fn a_preflight_is_answered_without_a_token_and_never_forwarded() {
+fn a_preflight_needs_no_token_and_is_never_forwarded() {
     let preflight = |origin: &str| {
         let asked = request("OPTIONS", "/w").header("origin", origin).header("access-control-request-method", "PUT");
         asked.header("fastgate-identity", "forged").body(Body::empty()).unwrap()

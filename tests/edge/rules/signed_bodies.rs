@@ -64,7 +64,7 @@ fn the_application_gets_the_very_bytes_that_the_header_binds() {
 }
 
 #[test]
-fn a_body_that_is_too_long_or_does_not_end_reaches_nobody() {
+fn a_body_that_is_too_long_or_does_not_end_reaches_no_origin() {
     let client = "198.51.100.7";
     let too_long = (413, "content-too-large".into());
     let (status, problem, code) = GATE.refusal(client, sent("/short", pieces(vec![vec![b'x'; 501]; 2], false)));
@@ -130,7 +130,7 @@ fn the_lifetime_of_the_header_begins_when_the_request_is_forwarded() {
 }
 
 #[test]
-fn a_client_that_sends_its_body_too_slowly_is_not_waited_for() {
+fn a_client_that_sends_its_body_too_slowly_is_disconnected() {
     let client = "198.51.100.7";
     let stalled = request("POST", "/short").header("content-length", "30").body(slow(30)).unwrap();
     let (status, problem, code) = GATE.refusal(client, stalled);

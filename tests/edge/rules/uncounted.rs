@@ -51,7 +51,7 @@ fn gate() -> Gate {
 }
 
 #[test]
-fn a_request_that_waits_in_vain_for_its_turn_at_a_count_is_one_too_many_whatever_the_limit_says() {
+fn a_request_that_times_out_waiting_for_a_count_is_refused() {
     let gate = gate();
     for name in ["shut", "ajar"] {
         let lease = take_lease(&gate, name);
@@ -72,7 +72,7 @@ fn a_request_that_waits_in_vain_for_its_turn_at_a_count_is_one_too_many_whatever
 }
 
 #[test]
-fn a_count_that_cannot_be_read_closes_or_opens_as_the_limit_says() {
+fn an_unreadable_count_refuses_or_admits_as_the_limit_says() {
     let gate = gate();
     for name in ["shut", "ajar"] {
         damage(&gate, name);

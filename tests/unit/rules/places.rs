@@ -55,7 +55,7 @@ fn the_unknown_is_refused_unless_the_policy_says_otherwise() {
 }
 
 #[test]
-fn what_hides_a_client_is_told_apart_from_nothing_and_from_not_knowing() {
+fn a_hidden_client_differs_from_a_visible_one_and_from_an_unknown_one() {
     let deny = json!({ "deny": [{ "anonymizer": ["tor", "vpn"] }] });
     let hidden_by = |found: Option<Vec<Anonymizer>>| Client { anonymizers: found, ..Client::default() };
     assert_eq!(judge(&deny, None, &hidden_by(Some(vec![]))), Ok(()));

@@ -43,7 +43,7 @@ fn a_list_of_values_holds_at_least_one() {
 }
 
 #[test]
-fn one_of_several_values_will_do_where_the_rule_says_in() {
+fn one_of_several_values_is_enough_for_a_rule_with_in() {
     let rule = json!({ "claim": { "name": "tier", "in": ["gold", 7] } });
     assert_met(&rule, &json!({ "tier": "gold" }));
     assert_met(&rule, &json!({ "tier": 7 }));
@@ -198,7 +198,7 @@ fn on_an_optional_route_a_good_token_identifies_and_a_bad_one_is_none() {
 }
 
 #[test]
-fn a_shadow_requirement_is_judged_and_refuses_no_caller() {
+fn a_shadow_requirement_is_evaluated_and_refuses_no_caller() {
     let shadow = json!({ "scopes": ["t:read"], "require": { "claim": { "name": "tenant", "equals_path": "tenant" } } });
     let gate =
         gate_with(&json!({ "routes": [route("/t/{tenant}", &json!({ "access": "optional", "shadow": shadow }))] }));
@@ -331,7 +331,7 @@ fn a_parameter_is_compared_by_value_however_the_path_spells_it() {
 }
 
 #[test]
-fn a_negated_comparison_needs_a_parameter_of_which_it_is_known_how_it_is_read() {
+fn a_negated_comparison_needs_a_parameter_with_a_known_type() {
     let own = json!({ "claim": { "name": "own", "contains_path": "id" } });
     let is_own = json!({ "claim": { "name": "order", "equals_path": "id" } });
     let found = |path: &str, parts: Value| {

@@ -153,7 +153,7 @@ fn presence_is_that_of_a_claim() {
 }
 
 #[test]
-fn what_nobody_can_have_is_not_asked_for_unsaid() {
+fn requirements_that_no_token_can_meet_get_a_hint() {
     let none = || json!({ "claims": { "roles": [] } });
     let role = || json!({ "role": "admin" });
     for (issuer, condition, kind) in [
