@@ -149,7 +149,7 @@ fn identified(fields: &[(&str, String)], answer: Option<&[u8]>) -> Option<Identi
     let head = RequestHead { method: "GET".to_owned(), target: b"/me".to_vec(), headers, tls: true, certificate: None };
     let target = normalize(head, &POLICY.edge().hosts).ok()?;
     let (mut fakes, nonces) = (Fakes::with(FakeKeys::none().with_keys("idp", KEYS.clone())), Nonces::default());
-    fakes.introspector.answer = answer.map(<[u8]>::to_vec);
+    fakes.introspector.response = answer.map(<[u8]>::to_vec);
     match identify(
         &POLICY,
         admitted(&POLICY.routes()[0], &target),

@@ -1,5 +1,5 @@
-//! Tokens that are bound to a key, and what the edge tells of itself, with the real guest: the cache in which used proofs
-//! are kept is the platform's.
+//! Tokens that are bound to a key, and what the edge tells of itself, with the real guest: the cache in which used
+//! proofs are kept is the platform's.
 
 use std::sync::Barrier;
 use std::thread::scope;
@@ -14,7 +14,7 @@ use viceroy_lib::cache::CacheKey;
 
 use crate::support::edge::{Edge, Place, RUNTIME, Stores};
 use crate::support::http::exchange;
-use crate::support::origin::{Origin, answer};
+use crate::support::origin::{Origin, response};
 use crate::support::tokens::{claims, header, jwks, now, sign};
 use crate::support::world::{Outcome, WORLD, issuer, policy, signing_keys, test_id};
 
@@ -203,7 +203,7 @@ fn the_metadata_of_the_resource_is_where_the_challenges_say() {
 #[test]
 fn a_proof_without_the_required_nonce_gets_one_that_is_accepted() {
     let (issuer, place) = (issuer(jwks()), Place::find());
-    let echo = Origin::answering(answer("200 OK", &[("cache-control", "max-age=60")], "{}"));
+    let echo = Origin::answering(response("200 OK", &[("cache-control", "max-age=60")], "{}"));
     let (iss, address) = (format!("http://{}", issuer.address), place.address());
     let mut policy = policy(address, &iss);
     policy["edge"]["dpop"] = json!({ "nonce": true });

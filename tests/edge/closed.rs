@@ -1,17 +1,17 @@
-//! Section L and row A14 of `docs/attacks.md`: a gate without policy, keys or issuer is closed, says so in the log alone, and opens
-//! nothing.
+//! Section L and row A14 of `docs/attacks.md`: a gate without policy, keys or issuer is closed, says so in the log
+//! alone, and opens nothing.
 
 use serde_json::json;
 
 use crate::support::edge::{Edge, Place, Stores};
 use crate::support::http::{Reply, exchange};
-use crate::support::origin::{Origin, answer};
+use crate::support::origin::{Origin, response};
 use crate::support::tokens::{claims, header, jwks, sign};
 use crate::support::world::{issuer, policy, signing_keys};
 
 /// An edge in front of an origin that must not be reached, with these stores.
 fn edge(change: impl FnOnce(&mut Stores, &mut serde_json::Value)) -> (Edge, Origin) {
-    let origin = Origin::answering(answer("200 OK", &[], "reached"));
+    let origin = Origin::answering(response("200 OK", &[], "reached"));
     let place = Place::find();
     let mut policy = policy(place.address(), "http://127.0.0.1:1");
     let mut stores = Stores {

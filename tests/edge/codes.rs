@@ -1,5 +1,5 @@
-//! What the log calls the refusals that other tests know by their answers alone. `tests/unit/architecture.rs` sees to it that each
-//! code stands in some test of this binary.
+//! What the log calls the refusals that other tests know by their responses alone. `tests/unit/architecture.rs` sees to
+//! it that each code stands in some test of this binary.
 
 use std::io::Write as _;
 use std::thread::sleep;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::support::edge::{Edge, Place, Stores};
 use crate::support::http::{Reply, exchange};
-use crate::support::origin::{Origin, answer};
+use crate::support::origin::{Origin, response};
 use crate::support::tokens::{claims, header, jwks, now, sign};
 use crate::support::world::{WORLD, keys_note, policy, signing_keys};
 
@@ -52,7 +52,7 @@ struct Gate {
 impl Gate {
     fn start() -> Self {
         let place = Place::find();
-        let echo = Origin::answering(answer("200 OK", &[], "{}"));
+        let echo = Origin::answering(response("200 OK", &[], "{}"));
         let switching = Origin::start(|_, stream| {
             let _ =
                 stream.write_all(b"HTTP/1.1 101 Switching Protocols\r\nupgrade: h2c\r\nconnection: upgrade\r\n\r\n");

@@ -1,6 +1,6 @@
 //! Section H of `docs/attacks.md`: the life of a key set, with an issuer that really sends the fault over a socket. The
-//! outcomes are published in `docs/reference/jwks-faults.md`, which this test writes when `FASTGATE_WRITE_DOCS` is set and
-//! compares otherwise.
+//! outcomes are published in `docs/reference/jwks-faults.md`, which this test writes when `FASTGATE_WRITE_DOCS` is set
+//! and compares otherwise.
 
 mod faults;
 mod issuer;
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::support::edge::{Edge, Place, Stores};
 use crate::support::http::{Reply, exchange};
-use crate::support::origin::{Origin, answer};
+use crate::support::origin::{Origin, response};
 use crate::support::tokens::{claims, header, jwks, now, sign};
 use crate::support::world::{keys_note, policy, signing_keys};
 use issuer::Issuer;
@@ -36,7 +36,7 @@ pub(crate) fn edge_with(
     life: &Value,
     change: impl FnOnce(&mut Value, &mut Stores),
 ) -> (Edge, Origin) {
-    let echo = Origin::answering(answer("200 OK", &[], "{}"));
+    let echo = Origin::answering(response("200 OK", &[], "{}"));
     let place = Place::find();
     let mut policy = policy(place.address(), "http://127.0.0.1:1");
     policy["issuers"] = json!({});
@@ -84,7 +84,7 @@ fn good(edge: &Edge, issuer: &Issuer) -> Reply {
     call(edge, &token(issuer, "test-key"))
 }
 
-/// The `keys` member of the log line of an answer.
+/// The `keys` member of the log line of a response.
 fn keys_of(edge: &Edge, reply: &Reply) -> Value {
     edge.log_of(reply.header("x-request-id").unwrap())["keys"].clone()
 }
@@ -180,7 +180,8 @@ fn a_flood_of_unknown_keys_causes_one_fetch_per_cool_down_and_no_refusals() {
             let (edge, issuer) = (&edge, &issuer);
             scope.spawn(move || {
                 for number in 0..10_000 / flooding {
-                    // A key may have been published since the visit for a token that is issued now; for an older one, not.
+                    // A key may have been published since the visit for a token that is issued now; for an older one,
+                    // not.
                     let (age, status) = if number % 2 == 0 { (600, 401) } else { (0, 503) };
                     let token = aged_token(issuer, &format!("unknown-{caller}-{number}"), age);
                     assert_eq!(call(edge, &token).status, status);

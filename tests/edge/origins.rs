@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::edge::{Edge, Place, Stores};
 use crate::support::http::{Reply, exchange, find};
-use crate::support::origin::{Origin, Received, answer};
+use crate::support::origin::{Origin, Received, response};
 use crate::support::tokens::{claims, header, jwks, sign};
 use crate::support::world::{H11_WORLD, WORLD, policy, signing_keys, test_id};
 
@@ -32,7 +32,7 @@ static GATE: LazyLock<(Edge, Origin)> = LazyLock::new(|| {
 
 fn behave(request: &Received, stream: &mut TcpStream) {
     let bytes = match path(request) {
-        "/open/teapot" => answer(
+        "/open/teapot" => response(
             "418 I'm a teapot",
             &[
                 ("content-type", "text/plain"),
@@ -55,10 +55,12 @@ fn behave(request: &Received, stream: &mut TcpStream) {
             "short and stout",
         ),
         "/open/cacheable" => {
-            answer("200 OK", &[("cache-control", "public, max-age=3600"), ("content-type", "text/plain")], "x")
+            response("200 OK", &[("cache-control", "public, max-age=3600"), ("content-type", "text/plain")], "x")
         }
-        "/open/unauthorized" | "/echo/unauthorized" => answer("401 Unauthorized", &CHALLENGES, "the application's own"),
-        "/open/unavailable" => answer("503 Service Unavailable", &[("retry-after", "0")], ""),
+        "/open/unauthorized" | "/echo/unauthorized" => {
+            response("401 Unauthorized", &CHALLENGES, "the application's own")
+        }
+        "/open/unavailable" => response("503 Service Unavailable", &[("retry-after", "0")], ""),
         "/open/cut" => b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nnot all".to_vec(),
         "/open/cut-chunk" => b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n7\r\nnot all\r\n3e8\r\nx".to_vec(),
         "/open/cut-between-chunks" => b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n7\r\nnot all\r\n".to_vec(),
@@ -191,7 +193,7 @@ fn a_request_is_sent_once_whatever_becomes_of_it() {
     }
 }
 
-/// What an origin does that a client might answer by another try, and what becomes of it.
+/// What an origin does that a client might retry, and the outcome.
 const SENT_ONCE: [(&str, &[u16]); 4] =
     [("closed", &[502]), ("nonsense", &[502]), ("unavailable", &[503]), ("silent", &[502, 504])];
 

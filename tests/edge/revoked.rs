@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::support::edge::{Edge, Place, Stores};
 use crate::support::http::{Reply, exchange};
-use crate::support::origin::{Origin, answer};
+use crate::support::origin::{Origin, response};
 use crate::support::tokens::{claims, header, jwks, now, sign};
 use crate::support::world::{issuer, policy, signing_keys};
 
@@ -25,7 +25,7 @@ impl Gate {
     /// An edge with a deny-list of these entries: by which claim, its value, the entry.
     fn start(entries: &[(RevocationClaim, &str, String)], window: u64) -> Self {
         let (issuer, place) = (issuer(jwks()), Place::find());
-        let echo = Origin::answering(answer("200 OK", &[], "{}"));
+        let echo = Origin::answering(response("200 OK", &[], "{}"));
         let iss = format!("http://{}", issuer.address);
         let mut policy = policy(place.address(), &iss);
         policy["issuers"]["test"]["deny_list"] = json!(true);

@@ -1,4 +1,4 @@
-//! Sections B and C of `docs/attacks.md` over the wire: bad tokens of every kind get one answer, and none reaches an
+//! Sections B and C of `docs/attacks.md` over the wire: bad tokens of every kind get one response, and none reaches an
 //! origin.
 
 use base64::Engine as _;
@@ -25,7 +25,7 @@ fn with_claims(change: impl FnOnce(&mut Value)) -> String {
     sign(&header(), &claims)
 }
 
-/// Sends `token` and returns the code of the log line; the answer is the same for all.
+/// Sends `token` and returns the code of the log line; the response is the same for all.
 #[track_caller]
 fn code_of(token: &str) -> String {
     let outcome = WORLD.send("GET /echo/x", format!("authorization: Bearer {token}\r\n"));
@@ -287,8 +287,8 @@ fn the_edges_own_header_is_no_token_for_it() {
 
 #[test]
 fn an_unknown_issuer_causes_no_outgoing_request() {
-    use crate::support::origin::{Origin, answer};
-    let evil = Origin::answering(answer("200 OK", &[], "{}"));
+    use crate::support::origin::{Origin, response};
+    let evil = Origin::answering(response("200 OK", &[], "{}"));
     assert_eq!(
         code_of(&with_claims(|claims| claims["iss"] = json!(format!("http://{}", evil.address)))),
         "token-unknown-issuer"

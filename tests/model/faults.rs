@@ -14,9 +14,9 @@ use crate::world::BEGIN;
 
 /// The key that the first provider publishes in the beginning.
 const GOOD: Key = Key { kid: 1, material: 0 };
-/// Another key pair under the same id: nobody publishes it.
+/// Another key pair under the same id, which is not published.
 const FORGED: Key = Key { kid: 1, material: 4 };
-/// A key of which nobody has heard.
+/// A key that is not published.
 const UNKNOWN: Key = Key { kid: 9, material: 4 };
 
 fn ask(token: Token, sandbox: usize) -> Step {

@@ -55,7 +55,7 @@ fn an_unusable_set_does_not_hide_a_usable_one() {
         run.take(&[call(key, 0), call(key, 1)]).unwrap(); // from memory, and from the cache
         assert!(run.outcomes.iter().all(|words| words.contains("\"forwarded\"")), "{:#?}", run.outcomes);
     }
-    // What is too old hides nothing either: somebody decided that this set may always be used.
+    // A set that is too old hides nothing either: an operator decided that this set may always be used.
     let mut run = Run::with(plan, &new_signing_keys().0);
     run.take(&[call(key, 0), Step::Reachable(0, false), Step::Evict, Step::Wait(1_001_000)]).unwrap();
     store(&run.world, key, None);

@@ -37,15 +37,15 @@ pub(crate) struct World {
     pub(crate) cache_control: Cell<Option<&'static str>>,
     pub(crate) endpoint: Cell<bool>,
     pub(crate) active: RefCell<[bool; 3]>,
-    /// The URLs at which somebody asked about an opaque token.
+    /// The URLs at which an opaque token was introspected.
     pub(crate) asked: RefCell<Vec<String>>,
-    /// The URLs at which somebody asked for keys.
+    /// The URLs from which keys were fetched.
     pub(crate) visits: RefCell<Vec<String>>,
     /// Whether the next request that asks for keys is lost while it does.
     pub(crate) loses_next_visitor: Cell<bool>,
     /// How long requests would have waited for their turn to ask for keys.
     pub(crate) patience: RefCell<Vec<Duration>>,
-    /// The leases that somebody holds.
+    /// The leases that are held.
     leases: RefCell<BTreeSet<Vec<u8>>>,
     signing_keys: String,
 }
@@ -148,10 +148,10 @@ impl World {
             return None;
         }
         // Both providers ask at one endpoint, which leaves the issuer out (RFC 7662 §2.2).
-        let mut answer = claims("", number, BEGIN);
-        answer.as_object_mut()?.remove("iss");
-        answer["active"] = json!(self.active.borrow()[usize::from(number)]);
-        Some(answer.to_string())
+        let mut response = claims("", number, BEGIN);
+        response.as_object_mut()?.remove("iss");
+        response["active"] = json!(self.active.borrow()[usize::from(number)]);
+        Some(response.to_string())
     }
 }
 

@@ -20,7 +20,7 @@ fn modulus() -> Vec<u8> {
     URL_SAFE_NO_PAD.decode(jwk["n"].as_str().unwrap()).unwrap()
 }
 
-/// A sound key of each family, without `alg`, and the algorithms of that family.
+/// A valid key of each family, without `alg`, and the algorithms of that family.
 fn families() -> [(Value, Vec<AlgorithmName>); 4] {
     use AlgorithmName::{ES256, ES384, EdDSA, PS256, PS384, PS512, RS256, RS384, RS512};
     let p256 = p256::ecdsa::SigningKey::from_slice(&[7; 32]).unwrap().verifying_key().to_sec1_point(false);
@@ -244,8 +244,8 @@ fn a_coordinate_has_one_spelling() {
     }
 }
 
-/// A coordinate is smaller than the prime of its field, and as long: x = 0 is on both curves, and is refused as the prime
-/// and with fewer or more zeros.
+/// A coordinate is smaller than the prime of its field, and as long: x = 0 is on both curves, and is refused as the
+/// prime and with fewer or more zeros.
 #[test]
 fn a_coordinate_is_reduced_and_has_every_zero() {
     let octets = |hex: &str| -> Vec<u8> {

@@ -158,7 +158,7 @@ impl DenyList for FakeDenyList {
 /// An issuer that answers the same about every opaque token; with `None` it does not answer.
 #[derive(Default)]
 pub(crate) struct FakeIntrospector {
-    pub(crate) answer: Option<Vec<u8>>,
+    pub(crate) response: Option<Vec<u8>>,
     /// Which issuers were asked, about which tokens.
     pub(crate) asked: Vec<(String, String)>,
 }
@@ -172,7 +172,7 @@ impl Introspector for FakeIntrospector {
     ) -> Result<Vec<u8>, IntrospectionUnavailable> {
         self.asked.push((issuer.id.to_string(), (*token.expose()).to_owned()));
         let unavailable = || IntrospectionUnavailable { issuer: issuer.id.clone(), cause: "no answer".to_owned() };
-        self.answer.clone().ok_or_else(unavailable)
+        self.response.clone().ok_or_else(unavailable)
     }
 }
 

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::child::Uvicorn;
 use super::edge::{Edge, Place, Stores};
 use super::http::{Reply, exchange};
-use super::origin::{Origin, Received, answer};
+use super::origin::{Origin, Received, response};
 use super::tokens;
 
 /// Everything a request can meet.
@@ -21,7 +21,7 @@ pub(crate) struct World {
     pub(crate) edge: Edge,
     /// The demo application; routes of `policy.json`.
     pub(crate) demo: Uvicorn,
-    /// Answers `{}` to anything under `/echo/` (signed in) and `/open/` (public).
+    /// Responds `{}` to anything under `/echo/` (signed in) and `/open/` (public).
     pub(crate) echo: Origin,
     pub(crate) issuer: Origin,
 }
@@ -74,7 +74,7 @@ pub(crate) fn issuer(jwks: String) -> Origin {
             }
             _ => jwks.clone(),
         };
-        let _ = stream.write_all(&answer("200 OK", &[("content-type", "application/json")], &body));
+        let _ = stream.write_all(&response("200 OK", &[("content-type", "application/json")], &body));
     })
 }
 
@@ -98,7 +98,7 @@ pub(crate) fn signing_keys() -> String {
 impl World {
     fn start(parser: &str) -> Self {
         let issuer = issuer(tokens::jwks());
-        let echo = Origin::answering(answer("200 OK", &[("content-type", "application/json")], "{}"));
+        let echo = Origin::answering(response("200 OK", &[("content-type", "application/json")], "{}"));
         let place = Place::find();
         let demo = Uvicorn::start(parser, place.address());
         let policy = policy(place.address(), &format!("http://{}", issuer.address));
@@ -134,7 +134,7 @@ impl World {
     }
 
     /// Sends one request: its line, and its fields as bytes without the last empty line. `Host`, `x-test` and
-    /// `Connection: close` are added. Returns the answer and what the two origins saw.
+    /// `Connection: close` are added. Returns the response and what the two origins saw.
     pub(crate) fn send(&self, line: &str, fields: impl AsRef<[u8]>) -> Outcome {
         self.send_bytes(&[line.as_bytes(), b" HTTP/1.1"].concat(), fields, b"")
     }
@@ -167,14 +167,14 @@ pub(crate) fn test_id() -> String {
 /// What became of one request.
 #[derive(Debug)]
 pub(crate) struct Outcome {
-    /// The answer; none where the server hung up.
+    /// The response; `None` if the server closed the connection.
     pub(crate) reply: Option<Reply>,
     pub(crate) demo: Vec<Value>,
     pub(crate) echo: Vec<Received>,
 }
 
 impl Outcome {
-    /// The answer, where there has to be one.
+    /// The response; the test fails without one.
     #[track_caller]
     pub(crate) fn reply(&self) -> &Reply {
         self.reply.as_ref().unwrap()

@@ -1,5 +1,5 @@
-//! The architecture: which module may import which, which words no name contains, how long a file may be.
-//! The tests read the source as text; `a_broken_rule_is_noticed` shows that they notice.
+//! The architecture: which module may import which, which words no name contains, how long a file may be. The tests
+//! read the source as text; `a_broken_rule_is_noticed` shows that they notice.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

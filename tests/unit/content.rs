@@ -1,4 +1,4 @@
-//! The digest of a body: there where a route wants it, over the bytes that are forwarded, and nobody else's body is read.
+//! The digest of a body: present if the route requires it, and over the forwarded bytes. No other body is read.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

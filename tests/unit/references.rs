@@ -1,5 +1,5 @@
-//! What documents and comments refer to is there: targets of the Makefile, files of the tree, constants and types in the
-//! files that are named for them.
+//! What documents and comments refer to is there: targets of the Makefile, files of the tree, constants and types in
+//! the files that are named for them.
 
 use std::collections::BTreeMap;
 use std::path::Path;

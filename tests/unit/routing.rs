@@ -181,7 +181,7 @@ fn opening_handshakes_and_other_requests_of_one_path_have_routes_of_their_own() 
         ("GET", "/x", Ok("files")),
         ("HANDSHAKE", "/a/x", Ok("deep")),
         ("GET", "/a/x", Ok("files")),
-        // Nobody has to follow an upgrade.
+        // A server may ignore an upgrade.
         ("HANDSHAKE", "/x/y", Ok("files")),
         ("POST", "/x", Err(allowed(&["GET"]))),
     ] {
@@ -263,8 +263,8 @@ fn unambiguous(drawn: Vec<(String, &'static str)>) -> Vec<(String, String, &'sta
     routes
 }
 
-/// The rules as the documentation states them, in the plainest code: every template is tried, the most specific of those
-/// that fit wins.
+/// The rules as the documentation states them, in the plainest code: every template is tried, the most specific of
+/// those that fit wins.
 mod reference {
     use super::{BTreeSet, RouteError};
 

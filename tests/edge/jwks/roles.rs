@@ -170,7 +170,7 @@ fn a_shadow_policy_never_delays_a_response_for_its_issuer() {
     shadow.slow_by(Duration::from_secs(1));
     let edge = two_roles(&live, &shadow);
     let reply = good(&edge, &shadow);
-    // The response is there before the shadow policy's issuer has been heard.
+    // The response arrives before the shadow policy's issuer has responded.
     let logged = edge.log_of(reply.header("x-request-id").unwrap());
     assert_eq!(logged["shadow_policy"], "would-refuse keys-unavailable");
 }

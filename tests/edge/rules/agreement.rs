@@ -213,6 +213,6 @@ fn edge(gate: &Gate, case: &Value) -> String {
         asked = asked.header(field[0].as_str().unwrap(), field[1].as_str().unwrap());
     }
     let client = case["address"].as_str().unwrap().parse().unwrap();
-    let answer = RUNTIME.block_on(ask(gate.viceroy(), client, asked.body(Body::empty()).unwrap()));
-    answer.field("x-request-id").unwrap().to_owned()
+    let response = RUNTIME.block_on(ask(gate.viceroy(), client, asked.body(Body::empty()).unwrap()));
+    response.field("x-request-id").unwrap().to_owned()
 }

@@ -1,4 +1,4 @@
-//! How often: exactly as often, however many ask at once.
+//! Rate limits: exact, however many requests arrive at once.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -215,8 +215,8 @@ fn routes_are_compared_by_every_path_that_both_match() {
     }
 }
 
-/// What `check` prints of a policy of these routes: `(id, path, methods)`, the ids of public ones begin with `pub`. A method
-/// `WS` makes it a WebSocket.
+/// What `check` prints of a policy of these routes: `(id, path, methods)`, the ids of public ones begin with `pub`. A
+/// method `WS` makes it a WebSocket.
 fn said(name: &str, routes: &[(&str, &str, &[&str])]) -> String {
     let routes: Vec<_> = routes
         .iter()

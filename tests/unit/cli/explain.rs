@@ -1,5 +1,5 @@
-//! `fastgate explain`, as it is run: whoever is described by claims has a token that the policy's own rules take, and what
-//! is not known off the edge is said.
+//! `fastgate explain`, as it is run: whoever is described by claims has a token that the policy's own rules take, and
+//! what is not known off the edge is said.
 
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,4 +1,4 @@
-//! Nothing that the tool prints steers a terminal, whoever wrote what it was given.
+//! The output of the tool never contains control sequences for a terminal, whatever its input.
 
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,4 +1,4 @@
-//! What a policy may demand of tokens: clients, tenants, age, lifetime, claims (rows D4, D5, D9 and D15 of
+//! What a policy may require of tokens: clients, tenants, age, lifetime, claims (rows D4, D5, D9 and D15 of
 //! `docs/attacks.md`).
 
 use fastgate::identity::token::TokenError;
@@ -119,7 +119,7 @@ fn token_rules_are_checked_before_keys_are_fetched() {
     use fastgate::time::UnixTime;
 
     let policy = super::policy(&json!({ "clients": ["batch"] })).unwrap();
-    // {"alg":"ES256","typ":"at+jwt"} and a signature that nobody made.
+    // {"alg":"ES256","typ":"at+jwt"} and random bytes as the signature.
     let encoded = |text: &str| base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, text);
     let header = encoded(r#"{"alg":"ES256","typ":"at+jwt"}"#);
     let token = format!("{header}.{}.AAAA", encoded(&claims(&json!({})).to_string()));

@@ -17,7 +17,7 @@ fn at(seconds: u64) -> UnixTime {
     UnixTime::from_seconds(seconds)
 }
 
-/// A set with one key, and one that nobody can use.
+/// A set with one usable key and one unusable key.
 fn set() -> KeySet {
     let x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"; // RFC 8037 appendix A.2
     let jwks = json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "x": x }, { "kty": "unknown" }] });

@@ -25,23 +25,23 @@ fn good() -> Value {
     json!({ "active": true, "aud": "api", "sub": "alice", "client_id": "shop", "scope": "a b", "exp": NOW + 600 })
 }
 
-/// The good answer with some members set; those that are null are taken out.
+/// The good response with some members set; those that are null are taken out.
 fn but(parts: Value) -> String {
-    let mut answer = good();
-    answer.as_object_mut().unwrap().extend(parts.as_object().cloned().unwrap());
-    answer.as_object_mut().unwrap().retain(|_, value| !value.is_null());
-    answer.to_string()
+    let mut response = good();
+    response.as_object_mut().unwrap().extend(parts.as_object().cloned().unwrap());
+    response.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+    response.to_string()
 }
 
 /// A gate whose provider answers this about every token.
-fn answered(answer: &str) -> Gate {
+fn answered(response: &str) -> Gate {
     let gate = gate_with(&asking());
-    gate.fakes().introspector.answer = Some(answer.as_bytes().to_vec());
+    gate.fakes().introspector.response = Some(response.as_bytes().to_vec());
     gate
 }
 
-fn verdict(answer: &str) -> &'static str {
-    answered(answer).verdict(get("/me").bearer("opaque-token"))
+fn verdict(response: &str) -> &'static str {
+    answered(response).verdict(get("/me").bearer("opaque-token"))
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn an_introspection_response_about_another_kind_of_token_is_refused() {
 fn active_is_true_and_nothing_else() {
     assert_eq!(verdict(&json!({ "active": false }).to_string()), "token-inactive");
     assert_eq!(verdict(&but(json!({ "active": false }))), "token-inactive");
-    for answer in [
+    for response in [
         String::new(),
         "true".to_owned(),
         "<html>".to_owned(),
@@ -126,7 +126,7 @@ fn active_is_true_and_nothing_else() {
         but(json!({ "active": 1 })),
         "{\"active\":false,\"active\":true}".to_owned(),
     ] {
-        assert_eq!(verdict(&answer), "introspection-unavailable", "{answer}");
+        assert_eq!(verdict(&response), "introspection-unavailable", "{response}");
     }
 }
 
@@ -158,7 +158,7 @@ fn an_opaque_token_can_be_revoked_as_well() {
     let mut main = asking();
     main["deny_list"] = json!(true);
     let gate = gate_with(&main);
-    gate.fakes().introspector.answer = Some(but(json!({ "jti": "t-1" })).into_bytes());
+    gate.fakes().introspector.response = Some(but(json!({ "jti": "t-1" })).into_bytes());
     assert_eq!(gate.verdict(get("/me").bearer("opaque-token")), "forwarded");
     let mark = RevocationKey::new(RevocationClaim::Token, "https://idp.test", "t-1");
     let entry = Entry { until: UnixTime::from_seconds(NOW + 60), not_before: None };
@@ -179,7 +179,7 @@ fn what_is_sent_is_encoded_as_the_standards_say() {
 #[test]
 fn an_introspection_response_is_kept_for_the_window_and_never_past_exp() {
     let now = UnixTime::from_seconds(NOW);
-    for (answer, window, seconds) in [
+    for (response, window, seconds) in [
         (but(json!({})), 30, 30),
         (but(json!({ "exp": NOW + 7 })), 30, 7),
         (but(json!({ "exp": NOW - 7 })), 30, 0),
@@ -189,7 +189,7 @@ fn an_introspection_response_is_kept_for_the_window_and_never_past_exp() {
         (json!({ "active": true, "exp": 1_800_000_007.5 }).to_string(), 30, 7),
         (json!({ "active": true, "exp": "soon" }).to_string(), 30, 5),
     ] {
-        assert_eq!(keep_for(answer.as_bytes(), Seconds::new(window), now), Ok(Seconds::new(seconds)), "{answer}");
+        assert_eq!(keep_for(response.as_bytes(), Seconds::new(window), now), Ok(Seconds::new(seconds)), "{response}");
     }
     assert!(keep_for(b"<html>", Seconds::new(30), now).is_err());
 }
@@ -248,7 +248,7 @@ fn the_client_is_named_as_forms_spell_it() {
     assert_eq!(spelled, "my+client*-._%7E09AZaz:a%3Ab+c%25%C3%A9%2B");
 }
 
-/// Answers are a few hundred bytes, some with a list of permissions; whoever sends more is not read to the end.
+/// Responses are a few hundred bytes, some with a list of permissions; longer ones are not read to the end.
 #[test]
 fn an_introspection_response_is_at_most_16_kib_long() {
     assert_eq!(MAX_RESPONSE_BYTES, 16_384);

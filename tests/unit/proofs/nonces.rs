@@ -14,7 +14,7 @@ fn edge() -> Value {
     json!({ "dpop": { "nonce": true, "max_age": 600 } })
 }
 
-/// The values of a field of the answer, whoever gives it.
+/// The values of a field of the response.
 fn answered(outcome: &Outcome, name: &str) -> Vec<String> {
     let headers = match &outcome.decision {
         Decision::Forward(grant) => grant.response().apply(&Headers::from_iter([("cache-control", "public")])),

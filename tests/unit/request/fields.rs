@@ -1,4 +1,4 @@
-//! Section F of `docs/attacks.md`: which header fields travel on.
+//! Section F of `docs/attacks.md`: which header fields are forwarded.
 
 use crate::offline::get;
 use crate::samples::sign::good;

@@ -126,7 +126,7 @@ fn a_path_has_one_reading_or_is_refused() {
         ("/%61dmin/x", granted("admin", "/admin/x")),
         ("/a%64min/x", granted("admin", "/admin/x")),
         ("/pub/%7Euser/%41", granted("pub", "/pub/~user/A")),
-        // E4, E5: slashes and backslashes in disguise
+        // E4, E5: encoded slashes and backslashes
         ("/admin%2fx", Err("path-ambiguous")),
         ("/admin%2Fx", Err("path-ambiguous")),
         ("/pub/..%2fadmin/x", Err("path-ambiguous")),
@@ -337,7 +337,7 @@ fn with_target(target: &[u8]) -> Request {
     request
 }
 
-/// Paths out of pieces that parsers are known to disagree on, with some bytes that nobody thought of.
+/// Paths of pieces that parsers are known to disagree on, with some random bytes.
 fn raw_path() -> impl Strategy<Value = Vec<u8>> {
     const PIECES: [&str; 38] = [
         "/",

@@ -1,8 +1,8 @@
-//! The edge's matcher against a real Starlette router: tens of thousands of generated requests, and the two never disagree
-//! about which route runs. The same cases in every run.
+//! The edge's matcher against a real Starlette router: tens of thousands of generated requests, and the two never
+//! disagree about which route runs. The same cases in every run.
 //!
-//! A case is a table of routes and a raw request target. Here the target is normalized and matched; `starlette_dispatch.py`
-//! decodes the raw and the canonical path as uvicorn does and lets Starlette dispatch both.
+//! A case is a table of routes and a raw request target. Here the target is normalized and matched;
+//! `starlette_dispatch.py` decodes the raw and the canonical path as uvicorn does and lets Starlette dispatch both.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;

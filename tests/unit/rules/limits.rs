@@ -1,4 +1,4 @@
-//! How often.
+//! Rate limits.
 
 use fastgate::gateway::Decision;
 use fastgate::throttle::{Quota, Remaining};

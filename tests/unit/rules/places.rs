@@ -1,4 +1,4 @@
-//! From where.
+//! Places: rules about where clients may be.
 
 use fastgate::client::{Anonymizer, Client, Fact};
 use fastgate::place::{self, PlaceReason};

@@ -113,9 +113,9 @@ fn fields_of_requests_and_responses_are_set_and_removed() {
         ("x-frame-options", "SAMEORIGIN"),
         ("etag", "1"),
     ];
-    let answer = grant.response().apply_to_origin(&origins.into_iter().collect::<Headers>());
+    let response = grant.response().apply_to_origin(&origins.into_iter().collect::<Headers>());
     let value =
-        |name: &str| answer.all(name).map(|value| String::from_utf8_lossy(value).into_owned()).collect::<Vec<_>>();
+        |name: &str| response.all(name).map(|value| String::from_utf8_lossy(value).into_owned()).collect::<Vec<_>>();
     assert_eq!(
         (value("server"), value("cache-control"), value("etag")),
         (vec![], vec!["private".into()], vec!["1".into()])
@@ -234,14 +234,14 @@ fn only_the_edge_decides_which_pages_may_read_a_response() {
         let outcome = gate.send(put(origin).bearer(&token));
         let grant = outcome.grant();
         let origins: Headers = [("access-control-allow-origin", "*"), ("vary", "Accept")].into_iter().collect();
-        let answer = grant.response().apply_to_origin(&origins);
-        assert_eq!(answer.all("access-control-allow-origin").count(), allowed, "{origin}");
-        assert_eq!(answer.all("vary").count(), 2);
+        let response = grant.response().apply_to_origin(&origins);
+        assert_eq!(response.all("access-control-allow-origin").count(), allowed, "{origin}");
+        assert_eq!(response.all("vary").count(), 2);
     }
     let outcome = gate.send(get("/c").field("origin", "https://any.test"));
     let grant = outcome.grant();
-    let answer = grant.response().apply_to_origin(&Headers::default());
-    assert_eq!(answer.all("access-control-allow-origin").collect::<Vec<_>>(), [b"*"]);
+    let response = grant.response().apply_to_origin(&Headers::default());
+    assert_eq!(response.all("access-control-allow-origin").collect::<Vec<_>>(), [b"*"]);
 }
 
 #[test]
@@ -315,7 +315,7 @@ fn a_page_may_send_its_token_as_a_subprotocol_if_the_route_says_so() {
         (request("bearer, a.b.c"), "token-malformed"),
         (request(&format!("Bearer, {token}")), "subprotocol-malformed"),
         (request(&("bearer,x,".repeat(3611) + &"b,".repeat(16_250))), "too-many-subprotocols"),
-        // Nobody is taken for anonymous whose token would travel on.
+        // A caller whose token would be forwarded never counts as anonymous.
         (handshake("/maybe", &format!("Bearer, {token}")), "subprotocol-malformed"),
         (handshake("/maybe", &format!("{token}, bearer")), "subprotocol-malformed"),
         (handshake("/maybe", &format!("{token}, bearer, chat")), "subprotocol-malformed"),

@@ -1,4 +1,4 @@
-//! Who may: scopes, roles, groups, claims, issuers; and who need not say.
+//! Authorization: scopes, roles, groups, claims, issuers; and routes without it.
 
 use serde_json::{Value, json};
 
@@ -100,7 +100,7 @@ fn roles_and_groups_are_exact_and_of_the_issuers_claim() {
     assert_unmet(&role, &json!({ "groups": ["admin"] }));
     assert_unmet(&role, &json!({ "roles": [{ "name": "admin" }, 1, null] }));
     assert_met(&json!({ "group": "ops" }), &json!({ "groups": ["ops"] }));
-    // Too many groups for a token: the provider points elsewhere, which nobody follows.
+    // Too many groups for a token: the provider names another endpoint, which the edge never calls.
     assert_unmet(&json!({ "group": "ops" }), &json!({ "_claim_names": { "groups": "src1" } }));
 
     let gate = gate_with(&json!({ "routes": [route("/t", &json!({ "require": role }))] }));
@@ -245,8 +245,8 @@ fn all_of(inner: &str, times: usize) -> Value {
     json!({ "all": vec![json!({ "rule": inner }); times] })
 }
 
-/// The faults of a policy with `count` rules, each of which names the one before it `times` times; the first is a scope.
-/// Their names are in the order in which they refer to each other, or in the reverse.
+/// The faults of a policy with `count` rules, each of which names the one before it `times` times; the first is a
+/// scope. Their names are in the order in which they refer to each other, or in the reverse.
 fn chained(count: usize, times: usize, reverse: bool) -> Vec<String> {
     let name = |number: usize| format!("r{:05}", if reverse { count - number } else { number });
     let rule = |number: usize| if number == 0 { json!({ "scope": "a" }) } else { all_of(&name(number - 1), times) };
