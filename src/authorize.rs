@@ -83,7 +83,7 @@ pub fn authorize<'policy>(
     captures: &Captures,
 ) -> Result<Permit<'policy>, AuthorizeError> {
     let route = admitted.route();
-    if let Access::Authenticated { everybody, by_issuer } = &route.access {
+    if let Access::Authenticated { all_callers, by_issuer } = &route.access {
         let Caller::Known(identity) = &caller else {
             return Err(AuthorizeError::Unidentified);
         };
@@ -94,7 +94,7 @@ pub fn authorize<'policy>(
         if issuers_own.is_none() && !by_issuer.is_empty() {
             return Err(AuthorizeError::IssuerNotAccepted { issuer: identity.issuer_id().to_owned() });
         }
-        for requirement in std::iter::once(everybody).chain(issuers_own) {
+        for requirement in std::iter::once(all_callers).chain(issuers_own) {
             check(requirement, identity, captures)?;
         }
     }

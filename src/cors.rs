@@ -5,7 +5,7 @@
 
 use crate::headers::Headers;
 use crate::policy::groups::Cors;
-use crate::policy::{Policy, Route};
+use crate::policy::{Policy, Route, RouteId};
 use crate::request::Target;
 use crate::response::ResponseFields;
 use crate::route;
@@ -40,7 +40,7 @@ impl CorsError {
 ///
 /// # Errors
 /// A [`CorsError`] if the page may not use the route.
-pub fn preflight(policy: &Policy, target: &Target) -> Result<Option<(String, Headers)>, CorsError> {
+pub fn preflight(policy: &Policy, target: &Target) -> Result<Option<(RouteId, Headers)>, CorsError> {
     if target.method() != "OPTIONS" {
         return Ok(None);
     }
@@ -56,7 +56,7 @@ pub fn preflight(policy: &Policy, target: &Target) -> Result<Option<(String, Hea
         response.set("access-control-allow-headers", cors.headers.as_str());
     }
     response.set("access-control-max-age", cors.max_age.to_string());
-    Ok(Some((route.id.to_string(), response.apply(&Headers::default()))))
+    Ok(Some((route.id.clone(), response.apply(&Headers::default()))))
 }
 
 /// Sets the fields that tell a browser what the page may read of the response. The request is not a preflight.

@@ -1,5 +1,5 @@
-//! Step 4, *identify*: finds the caller of a request from the credentials in it. A token is verified with the keys of
-//! its own issuer only, and on a public route it is not read at all.
+//! Step *identify*: who is the caller? Input: the [`Admitted`] route, the request and the [`Sources`]. Output: a
+//! [`Caller`]. A token is verified with the keys of its own issuer only. On a public route it is not read at all.
 
 pub mod bearer;
 pub mod binding;
@@ -40,10 +40,10 @@ pub use error::IdentityError;
 pub use key_source::{KeySource, KeysUnavailable, Wanted};
 pub use sources::Sources;
 
-/// Identifies the caller. The cheapest checks come first; keys are only asked for if a token is otherwise in order.
+/// Identifies the caller. The cheapest checks come first; keys are only fetched if the token is otherwise valid.
 ///
 /// # Errors
-/// An [`IdentityError`]; on a public route there is none.
+/// An [`IdentityError`]; never on a public route.
 pub fn identify(
     policy: &Policy,
     admitted: Admitted<'_>,
@@ -59,7 +59,7 @@ pub fn identify(
     token::check_length(&compact, policy.edge().max_token)?;
     let credential = Credential::read(policy, &compact, now, sources, seen)?;
     let binding = credential.binding()?;
-    let rules = Rules { demands: policy.edge().proofs, nonces: sources.nonces, now };
+    let rules = Rules { policy: policy.edge().proofs, nonces: sources.nonces, now };
     let proof = possession::prove(scheme, &compact, binding.as_ref(), target, rules, &mut seen.nonce)?;
     let issuer = credential.issuer();
     let claims = credential.verify(now, sources)?;

@@ -103,7 +103,7 @@ pub fn admit<'policy>(
 ) -> Result<Admitted<'policy>, PlaceError> {
     let route = available.route();
     for place in &route.from {
-        match judge(place, client, acls) {
+        match check(place, client, acls) {
             Err(error) if !place.shadow => return Err(error),
             found => judged(place, found.err()),
         }
@@ -115,7 +115,7 @@ pub fn admit<'policy>(
 ///
 /// # Errors
 /// A [`PlaceError`] that names the fact that decided.
-pub fn judge(place: &Place, client: &Client, acls: &mut dyn Acls) -> Result<(), PlaceError> {
+pub fn check(place: &Place, client: &Client, acls: &mut dyn Acls) -> Result<(), PlaceError> {
     let refuse = |reason| Err(PlaceError { place: place.name.clone(), legal: place.legal, reason });
     let may_be_unknown = |test: &PlaceTest| place.unknown_passes.contains(&test.fact());
     for test in &place.deny {

@@ -1,7 +1,10 @@
-//! The policy: working rules that are always valid. A [`Policy`] can only be made of a document without faults.
+//! The policy: the rules of one service. Input: `policy.json`. Output: a [`Policy`], which is always valid, or all of
+//! its
+//! [`PolicyFaults`].
 //!
-//! Each section of `policy.json` has a file here, with the type that is written (`…Document`), the type that works, and
-//! `read`, which makes the one of the other and collects the faults. [`PolicyDocument`] is the table of contents.
+//! Each section of `policy.json` has a file here. It contains the type of the document (`…Document`), the type that the
+//! library uses, and `read`, which converts the former into the latter and collects faults. [`PolicyDocument`] is the
+//! table of contents.
 
 mod algorithm;
 pub mod claim_path;
@@ -50,7 +53,7 @@ use crate::strict_json;
 #[derive(Clone, Debug)]
 pub struct Policy {
     edge: Edge,
-    /// By every spelling of `iss`.
+    /// The issuers, by every spelling of their `iss`.
     issuers: BTreeMap<String, Arc<Issuer>>,
     routes: Vec<Route>,
     tree: RouteTree,
@@ -89,7 +92,7 @@ impl Policy {
     /// Reads `policy.json`.
     ///
     /// # Errors
-    /// Every fault that was found, each with the JSON path of its place.
+    /// All faults that were found, each with its JSON path.
     pub fn parse(json: &[u8]) -> Result<Self, PolicyFaults> {
         let document = read_json(json).map_err(|fault| PolicyFaults(vec![fault]))?;
         Self::try_from(document)
@@ -101,7 +104,7 @@ impl Policy {
         &self.edge
     }
 
-    /// The issuer of which `iss` is exactly one of the spellings.
+    /// The issuer that has exactly this `iss` as one of its spellings.
     #[must_use]
     pub fn issuer(&self, iss: &str) -> Option<&Issuer> {
         self.issuers.get(iss).map(Arc::as_ref)
@@ -113,10 +116,10 @@ impl Policy {
         self.issuers.iter().filter(|(iss, issuer)| **iss == issuer.issuer).map(|(_, issuer)| issuer.as_ref())
     }
 
-    /// The issuer that is asked about opaque tokens, and its endpoint.
+    /// The issuer of opaque tokens, and its introspection endpoint.
     #[must_use]
     pub fn introspection(&self) -> Option<(&Issuer, &Introspection)> {
-        self.issuers.values().find_map(|issuer| issuer.introspection.as_ref().map(|asked| (&**issuer, asked)))
+        self.issuers.values().find_map(|issuer| issuer.introspection.as_ref().map(|endpoint| (&**issuer, endpoint)))
     }
 
     /// The routes in the order of the document.
@@ -134,7 +137,7 @@ impl Policy {
     }
 }
 
-/// Parses the JSON; a structural fault carries its path.
+/// Parses the JSON. A structural fault has its path.
 fn read_json(json: &[u8]) -> Result<PolicyDocument, PolicyFault> {
     let mut deserializer = serde_json::Deserializer::from_slice(json);
     let document = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| PolicyFault {
@@ -144,7 +147,7 @@ fn read_json(json: &[u8]) -> Result<PolicyDocument, PolicyFault> {
         },
         fault: Fault::Unreadable(error.into_inner().to_string()),
     })?;
-    // Of two members of the same name serde would silently take the last.
+    // Serde would silently use the last of two members with the same name.
     let whole = deserializer.end().map_err(|error| Fault::Unreadable(error.to_string()));
     let unique = || strict_json::parse_object(json).map_err(|error| Fault::Repeated(error.to_string()));
     match whole.and_then(|()| unique()) {

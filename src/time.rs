@@ -28,11 +28,23 @@ impl Seconds {
     pub const fn as_u64(self) -> u64 {
         self.0
     }
-}
 
-impl From<u64> for Seconds {
-    fn from(seconds: u64) -> Self {
-        Self(seconds)
+    /// Whether this is no time at all.
+    #[must_use]
+    pub const fn is_zero(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The sum of both lengths; saturates instead of wrapping.
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+
+    /// The difference of both lengths; zero if `other` is longer.
+    #[must_use]
+    pub const fn minus(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
     }
 }
 
@@ -63,24 +75,24 @@ impl UnixTime {
 
     /// The moment `length` later; saturates instead of wrapping.
     #[must_use]
-    pub fn plus(self, length: impl Into<Seconds>) -> Self {
-        Self(self.0.saturating_add(length.into().as_u64()))
+    pub const fn plus(self, length: Seconds) -> Self {
+        Self(self.0.saturating_add(length.0))
     }
 
-    /// How many seconds lie between `earlier` and this moment; 0 when `earlier` is the later one.
+    /// The time from `earlier` to this moment; zero if `earlier` is the later one.
     #[must_use]
-    pub const fn since(self, earlier: Self) -> u64 {
-        self.0.saturating_sub(earlier.0)
+    pub const fn since(self, earlier: Self) -> Seconds {
+        Seconds(self.0.saturating_sub(earlier.0))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::UnixTime;
+    use super::{Seconds, UnixTime};
 
     #[test]
     fn arithmetic_saturates_at_both_ends() {
-        assert_eq!(UnixTime::from_seconds(u64::MAX).plus(1).seconds(), u64::MAX);
-        assert_eq!(UnixTime::from_seconds(1).since(UnixTime::from_seconds(5)), 0);
+        assert_eq!(UnixTime::from_seconds(u64::MAX).plus(Seconds::new(1)).seconds(), u64::MAX);
+        assert_eq!(UnixTime::from_seconds(1).since(UnixTime::from_seconds(5)), Seconds::new(0));
     }
 }

@@ -9,6 +9,7 @@ pub use recorded::Recorded;
 
 use crate::identity::Identity;
 use crate::identity::key_life::KeysNote;
+use crate::policy::{IssuerId, RouteId};
 use crate::time::UnixTime;
 
 /// The steps of the pipeline, in order. This is the only list of them: the log, refusals and `fastgate explain` use it,
@@ -100,7 +101,7 @@ pub struct Trail {
     pub method: &'static str,
     /// The id of the route.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub route: Option<String>,
+    pub route: Option<RouteId>,
     /// `forwarded`, `published` or the code of the refusal.
     pub verdict: &'static str,
     /// The exact cause, for the operator.
@@ -120,7 +121,7 @@ pub struct Trail {
     pub subject: Option<String>,
     /// The policy's id of the issuer that the token names.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub issuer: Option<String>,
+    pub issuer: Option<IssuerId>,
     /// `kid` of the token, cut to 64 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key_id: Option<String>,

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 
 use fastgate::identity::key_life::FetchedAt;
-use fastgate::time::UnixTime;
+use fastgate::time::{Seconds, UnixTime};
 use serde_json::json;
 
 use crate::load;
@@ -118,7 +118,7 @@ fn manifest(folder: &Path, origin: SocketAddr, jwks: &str) -> PathBuf {
     let keys = write("signing-keys.json", &fastgate::mint::new_signing_keys().0);
     let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
     let digest = fastgate::ports::KeysDigest::new(ISSUER, None, "idp");
-    let note = digest.note(FetchedAt::new(UnixTime::from_seconds(now), 3600));
+    let note = digest.note(FetchedAt::new(UnixTime::from_seconds(now), Seconds::new(3600)));
     let manifest = format!(
         "manifest_version = 3\nname = \"bench\"\nlanguage = \"rust\"\n\
          [local_server.backends.origin]\nurl = \"http://{origin}\"\n\

@@ -14,7 +14,7 @@ use fastgate::identity::{Caller, Identity, Seen, identify};
 use fastgate::policy::Policy;
 use fastgate::request::{RequestHead, normalize};
 use fastgate::secret::Secret;
-use fastgate::time::UnixTime;
+use fastgate::time::{Seconds, UnixTime};
 use serde_json::{Value, json};
 
 use admitted::admitted;
@@ -123,16 +123,16 @@ pub fn proof(data: &[u8]) {
 /// Who is known by an answer, is so because the answer says that the token is active, of this issuer, in time and for
 /// us. No answer is kept longer than the window, nor past `exp`.
 pub fn introspection(data: &[u8]) {
-    const WINDOW: u64 = 120;
+    const WINDOW: Seconds = Seconds::new(120);
     let kept = keep_for(data, WINDOW, now());
     let said = serde_json::from_slice::<Value>(data).unwrap_or_default();
     if let Ok(kept) = kept {
         assert!(kept <= WINDOW && said["active"].is_boolean(), "{said}");
         #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
-        let until = (NOW + kept) as f64;
+        let until = (NOW + kept.as_u64()) as f64;
         let is_date = |time: &f64| (0.0..=253_402_300_799.0).contains(time);
         let expires = said["exp"].as_f64().filter(is_date).filter(|_| said["active"] == true);
-        assert!(kept == 0 || expires.is_none_or(|expires| until <= expires), "kept for {kept}: {said}");
+        assert!(kept.is_zero() || expires.is_none_or(|expires| until <= expires), "kept for {kept}: {said}");
     }
     let fields = [("authorization", "Bearer opaque".to_owned())];
     if let Some(identity) = identified(&fields, Some(data)) {
@@ -149,7 +149,7 @@ fn identified(fields: &[(&str, String)], answer: Option<&[u8]>) -> Option<Identi
     let head = RequestHead { method: "GET".to_owned(), target: b"/me".to_vec(), headers, tls: true, certificate: None };
     let target = normalize(head, &POLICY.edge().hosts).ok()?;
     let (mut fakes, nonces) = (Fakes::with(FakeKeys::none().with_keys("idp", KEYS.clone())), Nonces::default());
-    fakes.introspector.answer = answer.map(<[u8]>::to_vec);
+    fakes.introspector.response = answer.map(<[u8]>::to_vec);
     match identify(
         &POLICY,
         admitted(&POLICY.routes()[0], &target),

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use fastgate::policy::{Hosts, PolicyDocument};
+use fastgate::policy::{Hosts, PolicyDocument, RouteId};
 use fastgate::request::{RequestHead, normalize};
 use serde_json::json;
 
@@ -152,7 +152,7 @@ fn print_difference(line: &Line, before: &Judged, after: &Judged, as_json: bool)
         return;
     }
     printer::line(format_args!("{} {path}  {} → {}", line.method, before.verdict, after.verdict));
-    printer::line(format_args!("    route {}", route.map_or("none", String::as_str)));
+    printer::line(format_args!("    route {}", route.map_or("none", RouteId::as_str)));
     if let Some(cause) = cause {
         let since = if after.cause.is_some() { "now" } else { "no longer" };
         printer::line(format_args!("    {since} because {cause}"));

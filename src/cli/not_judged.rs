@@ -170,11 +170,11 @@ fn of_request(line: &Line, policy: &Policy) -> Option<&'static str> {
     if !route.accepts.content_types.is_empty() || !route.accepts.required_headers.is_empty() {
         return Some("its route reads headers");
     }
-    if route.judges(Fact::Acl) {
+    if route.tests(Fact::Acl) {
         return Some("its route reads an ACL");
     }
-    if let Access::Authenticated { everybody, by_issuer } = &route.access
-        && std::iter::once(everybody).chain(by_issuer.values()).any(reads_claims)
+    if let Access::Authenticated { all_callers, by_issuer } = &route.access
+        && std::iter::once(all_callers).chain(by_issuer.values()).any(reads_claims)
     {
         return Some("its route reads a claim");
     }

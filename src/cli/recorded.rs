@@ -1,7 +1,7 @@
 //! Log lines as requests that can be judged again, and the verdicts that they record.
 
 use fastgate::identity::sample_token::{accepted, put};
-use fastgate::policy::{Access, Policy, Route};
+use fastgate::policy::{Access, Policy, Route, RouteId};
 use fastgate::request::{CanonicalPath, MAX_PATH_BYTES, MAX_TARGET_BYTES};
 use fastgate::route::find_for;
 use fastgate::time::UnixTime;
@@ -44,7 +44,7 @@ pub(super) struct Judged {
     /// `forwarded` or the code of the refusal.
     pub(super) verdict: String,
     pub(super) cause: Option<String>,
-    pub(super) route: Option<String>,
+    pub(super) route: Option<RouteId>,
     subject: Option<String>,
     facts: Option<Recorded>,
 }

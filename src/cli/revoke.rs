@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{ArgGroup, Args};
 use fastgate::identity::deny_list::{Entry, RevocationClaim, RevocationKey};
-use fastgate::time::UnixTime;
+use fastgate::time::{Seconds, UnixTime};
 use serde_json::json;
 
 use super::printer;
@@ -86,12 +86,12 @@ fn moment(text: &str, now: UnixTime) -> Result<UnixTime, String> {
             "d" => 24 * 3600,
             _ => return None,
         };
-        number.parse::<u32>().ok().map(|number| u64::from(number) * seconds)
+        number.parse::<u32>().ok().map(|number| Seconds::new(u64::from(number) * seconds))
     };
     let found = match (text.strip_prefix('+'), text.strip_prefix('-')) {
         (Some(later), _) => offset(later).map(|seconds| now.plus(seconds)),
         (_, Some(earlier)) => {
-            offset(earlier).map(|seconds| UnixTime::from_seconds(now.seconds().saturating_sub(seconds)))
+            offset(earlier).map(|seconds| UnixTime::from_seconds(now.seconds().saturating_sub(seconds.as_u64())))
         }
         _ => text.parse().ok().map(UnixTime::from_seconds),
     };

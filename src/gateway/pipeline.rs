@@ -61,7 +61,7 @@ impl<'run, 'outside> Pipeline<'run, 'outside> {
         target: &Target,
     ) -> Result<OriginChecked<'policy>, Refusal> {
         let route = route::find(policy, target)?;
-        self.trail.route = Some(route.id.to_string());
+        self.trail.route = Some(route.id.clone());
         cors::set_fields(route, target, &mut self.response);
         let checked = cors::check_origin(route, target)?;
         self.response.edit(&route.response_fields);
@@ -117,7 +117,7 @@ impl<'run, 'outside> Pipeline<'run, 'outside> {
     ) -> Result<Caller, Refusal> {
         let mut seen = Seen::default();
         let identified = identify(policy, admitted, target, self.outside.now, &mut self.outside.sources, &mut seen);
-        self.trail.issuer = seen.issuer.map(|id| id.to_string());
+        self.trail.issuer = seen.issuer;
         self.trail.key_id = seen.key_id.as_deref().map(excerpt);
         if let Some(nonce) = &seen.nonce {
             self.response.give_nonce(nonce);

@@ -103,8 +103,8 @@ fn document(policy: &Policy) -> Map<String, Value> {
     let servers: Vec<&str> = policy.issuers().map(|issuer| issuer.issuer.as_str()).collect();
     let mut scopes = BTreeSet::new();
     for route in policy.routes() {
-        if let Access::Authenticated { everybody, by_issuer } = &route.access {
-            for requirement in std::iter::once(everybody).chain(by_issuer.values()) {
+        if let Access::Authenticated { all_callers, by_issuer } = &route.access {
+            for requirement in std::iter::once(all_callers).chain(by_issuer.values()) {
                 scopes.extend(requirement.scopes.iter().map(String::as_str));
             }
         }

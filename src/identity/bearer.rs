@@ -9,17 +9,17 @@ pub enum CredentialsError {
     /// There is no `Authorization` header.
     #[error("there is no Authorization header")]
     Missing,
-    /// There are several.
+    /// There are several `Authorization` headers.
     #[error("there are {count} Authorization headers")]
     Repeated {
-        /// How many.
+        /// Their number.
         count: usize,
     },
-    /// The scheme is neither `Bearer` nor `DPoP`. A scheme is never taken for another one.
+    /// The scheme is neither `Bearer` nor `DPoP`. One scheme is never treated as another.
     #[error("the authorization scheme is neither Bearer nor DPoP")]
     OtherScheme,
-    /// The scheme is known, but is not followed by at least one space (`1*SP`) and one `b64token` (`token68` with DPoP,
-    /// which is the same).
+    /// The scheme is known, but at least one space (`1*SP`) and one `b64token` do not follow it. DPoP calls the same
+    /// form `token68`.
     #[error("the credentials are malformed")]
     Malformed,
 }
@@ -43,7 +43,7 @@ pub enum Scheme {
     /// The token alone is enough (RFC 6750).
     #[default]
     Bearer,
-    /// With a proof that the client holds a key (RFC 9449).
+    /// The token comes with a proof that the client holds a key (RFC 9449).
     DPoP,
 }
 
@@ -53,10 +53,10 @@ pub fn tries_proof(authorization: &[Secret<Vec<u8>>]) -> bool {
     authorization.iter().any(|value| split_scheme(value.expose()).0 == Some(Scheme::DPoP))
 }
 
-/// The token in the only `Authorization` header, and how it is presented.
+/// Reads the token in the only `Authorization` header, and how it is presented.
 ///
 /// # Errors
-/// A [`CredentialsError`] for none, for several, for another scheme, and for anything but spaces and one token.
+/// A [`CredentialsError`] for no header, for several, for another scheme, and for anything but spaces and one token.
 pub fn single(authorization: &[Secret<Vec<u8>>]) -> Result<(Scheme, Secret<&str>), CredentialsError> {
     let value = match authorization {
         [] => return Err(CredentialsError::Missing),
@@ -73,7 +73,7 @@ pub fn single(authorization: &[Secret<Vec<u8>>]) -> Result<(Scheme, Secret<&str>
     Ok((scheme, Secret::new(token)))
 }
 
-/// The scheme, if it is a known one, and what follows it. Schemes are read without case (RFC 9110 §11.1).
+/// Splits a value into its scheme, if that is known, and the rest. Schemes are case-insensitive (RFC 9110 §11.1).
 fn split_scheme(value: &[u8]) -> (Option<Scheme>, &[u8]) {
     let scheme_ends = value.iter().position(|byte| !is_scheme_byte(*byte)).unwrap_or(value.len());
     let (name, rest) = value.split_at_checked(scheme_ends).unwrap_or((value, b""));
@@ -86,7 +86,7 @@ fn split_scheme(value: &[u8]) -> (Option<Scheme>, &[u8]) {
     (scheme, rest)
 }
 
-/// `auth-scheme` is a token of RFC 9110 §5.6.2; schemes in use need no more than these.
+/// `auth-scheme` is a token of RFC 9110 §5.6.2; schemes in use consist of these.
 const fn is_scheme_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'-'
 }
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn the_scheme_is_read_without_case() {
+    fn the_scheme_is_case_insensitive() {
         for (scheme, name) in
             [(Scheme::Bearer, "Bearer"), (Scheme::Bearer, "bEaReR"), (Scheme::DPoP, "DPoP"), (Scheme::DPoP, "dpop")]
         {
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn the_token_stands_behind_any_number_of_spaces() {
+    fn any_number_of_spaces_may_precede_the_token() {
         for spaces in [1, 2, 3, 1000] {
             for (scheme, name) in [(Scheme::Bearer, "Bearer"), (Scheme::DPoP, "DPoP")] {
                 let value = format!("{name}{}a.b.c", " ".repeat(spaces));
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_but_one_token_behind_spaces_is_read() {
+    fn only_one_token_after_spaces_is_read() {
         use CredentialsError::{Malformed, Missing, OtherScheme, Repeated};
         assert_eq!(token_of(&[]), Err(Missing));
         assert_eq!(token_of(&[b"Bearer a", b"Bearer a"]), Err(Repeated { count: 2 }));

@@ -1,5 +1,5 @@
-//! The key or certificate that a token is bound to (`cnf`, RFC 7800 §3.1). The presenter must prove that it holds the
-//! private key.
+//! The key or certificate that a token is bound to (`cnf`, RFC 7800 §3.1). Input: the claim. Output: a [`Binding`]. The
+//! presenter must prove that it holds the private key, see [`possession`](super::possession).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::token_error::TokenError;
 
-/// What a token is bound to. Printed as JSON it is a `cnf` claim again.
+/// What a token is bound to. Its JSON form is a `cnf` claim.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum Binding {
     /// A public key, by its RFC 7638 thumbprint (RFC 9449 §6.1).
@@ -35,7 +35,7 @@ impl Thumbprint {
         Self(URL_SAFE_NO_PAD.encode(digest))
     }
 
-    /// Reads a thumbprint from a claim; decoding is strict, so that each digest has one spelling.
+    /// Reads a thumbprint from a claim. Decoding is strict, so that each digest has one spelling.
     fn read(claim: &Value) -> Option<Self> {
         let text = claim.as_str()?;
         let digest = URL_SAFE_NO_PAD.decode(text).ok()?;
@@ -47,8 +47,8 @@ impl Binding {
     /// The binding that a token's `cnf` declares; `None` without `cnf`.
     ///
     /// # Errors
-    /// [`TokenError::Bound`] if it is not exactly one of the two that can be checked here. A token that is bound in an
-    /// unknown way never counts as unbound.
+    /// [`TokenError::Bound`] if `cnf` is not exactly one of the two bindings that are supported. A token that is bound
+    /// in an unknown way never counts as unbound.
     pub(super) fn of(confirmation: Option<&Value>) -> Result<Option<Self>, TokenError> {
         let Some(confirmation) = confirmation else { return Ok(None) };
         let mut members = confirmation.as_object().ok_or(TokenError::Bound)?.iter();
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_bound_in_any_other_way_cannot_be_checked() {
+    fn any_other_binding_is_an_error() {
         let digest = Thumbprint::of(&[7; 32]).as_str().to_owned();
         for cnf in [
             json!({}),

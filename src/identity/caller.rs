@@ -1,4 +1,4 @@
-//! The caller of a request, once identified.
+//! The caller of a request: the output of step *identify*.
 
 use serde_json::Value;
 
@@ -17,7 +17,7 @@ pub enum Caller {
     Known(Identity),
 }
 
-/// What a verified token says about its holder. Only [`identify`](super::identify) makes one.
+/// The identity that a verified token gives its holder. Only [`identify`](super::identify) creates one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     issuer: String,
@@ -34,7 +34,7 @@ impl Identity {
         &self.holder.subject
     }
 
-    /// `iss` of the token, in the policy's first spelling.
+    /// `iss` of the token, as `issuer` of the policy spells it.
     #[must_use]
     pub fn issuer(&self) -> &str {
         &self.issuer
@@ -70,7 +70,7 @@ impl Identity {
         &self.holder.roles
     }
 
-    /// The groups of the token, sorted, likewise.
+    /// The groups of the token, sorted, from the claims that the issuer's token shape names.
     #[must_use]
     pub fn groups(&self) -> &[String] {
         &self.holder.groups
@@ -82,13 +82,13 @@ impl Identity {
         self.holder.tenant.as_deref()
     }
 
-    /// A claim of the token; `None` if a step of the path is not an object.
+    /// The claim at `path`; `None` if there is none, or if a step of the path is not an object.
     #[must_use]
     pub fn claim(&self, path: &ClaimPath) -> Option<&Value> {
         self.claims.find(path)
     }
 
-    /// What the token is bound to; the caller has proven to hold it.
+    /// The key or certificate that the token is bound to. The caller has proven possession of it.
     #[must_use]
     pub fn binding(&self) -> Option<&Binding> {
         self.binding.as_deref()

@@ -1,5 +1,6 @@
-//! The claims of a token, read at the paths that its issuer's token shape names. A claim of the wrong type counts as
-//! absent if it would only grant something, and is an error if a check depends on it.
+//! The claims of a token. Input: a JSON object and the [`TokenShape`] of its issuer, which names the paths of claims.
+//! Output: typed values. A claim of the wrong type counts as absent if it would only grant something, and is an error
+//! if a check depends on it.
 
 use std::collections::BTreeSet;
 
@@ -10,14 +11,14 @@ use super::token_error::TokenError;
 use crate::policy::{ClaimPath, TokenKind, TokenShape, is_scope};
 use crate::time::UnixTime;
 
-/// The longest `sub` (OpenID Connect Core §2) and client id that is accepted, in bytes.
+/// The longest `sub` (OpenID Connect Core §2) and the longest client id that are accepted, in bytes.
 const MAX_NAME_BYTES: usize = 255;
 
 /// The claims of a token, verified or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Claims(Map<String, Value>);
 
-/// What a token says about its holder.
+/// The holder of a token, as its claims describe it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Holder {
     pub(super) subject: String,
@@ -52,14 +53,14 @@ impl Claims {
     pub(super) fn find(&self, path: &ClaimPath) -> Option<&Value> {
         let mut steps = path.steps();
         let first = steps.next()?;
-        let elsewhere = self.0.get("_claim_names").and_then(Value::as_object);
-        if elsewhere.is_some_and(|names| names.contains_key(first)) {
+        let distributed = self.0.get("_claim_names").and_then(Value::as_object);
+        if distributed.is_some_and(|names| names.contains_key(first)) {
             return None;
         }
         steps.try_fold(self.0.get(first)?, |value, step| value.as_object()?.get(step))
     }
 
-    /// What the token says about its holder.
+    /// Reads what the token says about its holder.
     pub(super) fn holder(&self, shape: &TokenShape) -> Result<Holder, TokenError> {
         Ok(Holder {
             subject: self.subject()?.to_owned(),
@@ -90,12 +91,12 @@ impl Claims {
         client.map(Some).ok_or(TokenError::ClaimMalformed { claim: client_claim(path) })
     }
 
-    /// The tenant; a claim that is not a name counts as absent.
+    /// The tenant. A claim that is not a name counts as absent.
     pub(super) fn tenant(&self, shape: &TokenShape) -> Option<&str> {
         shape.tenant.as_ref().and_then(|path| self.find(path)).and_then(name)
     }
 
-    /// The audiences: one text, or a list of texts (RFC 7519 §4.1.3).
+    /// The audiences: one string, or a list of strings (RFC 7519 §4.1.3).
     pub(super) fn audiences(&self, shape: &TokenShape) -> Result<Vec<&str>, TokenError> {
         const MALFORMED: TokenError = TokenError::ClaimMalformed { claim: "aud" };
         match shape.audience.iter().find_map(|path| self.find(path)) {
@@ -114,11 +115,11 @@ impl Claims {
         self.0.get(claim).map(date).transpose()
     }
 
-    /// The scopes, in the token's order. Each claim is text with single spaces (RFC 6749 §3.3) or a list; any other
-    /// type counts as absent, and so does an element that is not a scope.
+    /// The scopes, in the token's order. Each claim is a string of scopes with single spaces between them (RFC 6749
+    /// §3.3), or a list. A claim of any other type counts as absent, and so does an element that is not a scope.
     fn scopes(&self, paths: &[ClaimPath]) -> Vec<String> {
         let mut scopes: Vec<String> = Vec::new();
-        let mut seen = BTreeSet::new(); // a token may list thousands
+        let mut seen = BTreeSet::new(); // a linear search would be slow: a token may list thousands
         for claim in paths.iter().filter_map(|path| self.find(path)) {
             let found: Vec<&str> = match claim {
                 Value::String(text) => text.split(' ').collect(),
@@ -134,7 +135,8 @@ impl Claims {
         scopes
     }
 
-    /// Roles or groups, sorted, without duplicates. A text is one name, whatever is in it; other types count as absent.
+    /// Roles or groups, sorted, without duplicates. A string is one name, even with spaces; other types count as
+    /// absent.
     fn names(&self, paths: &[ClaimPath]) -> Vec<String> {
         let claims = paths.iter().filter_map(|path| self.find(path));
         let mut names: Vec<String> = claims.flat_map(members).filter_map(Value::as_str).map(str::to_owned).collect();
@@ -144,13 +146,13 @@ impl Claims {
     }
 }
 
-/// The name of the client claim in an error; a path of the policy's own is described instead.
+/// The name of the client claim for an error. A path that only the policy names is described instead.
 fn client_claim(path: &ClaimPath) -> &'static str {
     let known = ["client_id", "azp", "cid", "appid", "aud"];
     known.into_iter().find(|name| path.steps().eq([*name])).unwrap_or("of the client")
 }
 
-/// The values of a claim: the members of a list, or the claim itself; none for null and objects.
+/// The values of a claim: the elements of a list, or the claim itself. Null and objects have no values.
 pub(crate) fn members(claim: &Value) -> &[Value] {
     match claim {
         Value::Array(members) => members,
@@ -159,8 +161,8 @@ pub(crate) fn members(claim: &Value) -> &[Value] {
     }
 }
 
-/// Reads a name: short text without control characters.
+/// Reads a name: a short string without control characters.
 fn name(value: &Value) -> Option<&str> {
-    let sound = |name: &&str| !name.is_empty() && name.len() <= MAX_NAME_BYTES && !name.chars().any(char::is_control);
-    value.as_str().filter(sound)
+    let is_name = |name: &&str| !name.is_empty() && name.len() <= MAX_NAME_BYTES && !name.chars().any(char::is_control);
+    value.as_str().filter(is_name)
 }

@@ -1,5 +1,6 @@
-//! The two kinds of tokens. A JWT is read here and its signature is verified once the rest is in order; an opaque token
-//! is verified by its issuer, which says what it means (RFC 7662).
+//! The two kinds of tokens. Input: the token and the policy. Output: [`VerifiedClaims`]. A JWT is read here, and its
+//! signature is verified after all other checks. An opaque token is verified by its issuer, which returns the claims
+//! (RFC 7662).
 
 use std::sync::Arc;
 
@@ -14,14 +15,14 @@ use crate::policy::{Issuer, IssuerId, Policy};
 use crate::secret::Secret;
 use crate::time::UnixTime;
 
-/// What was seen of a token, verified or not.
+/// Facts about a token and its proof for the log and the response, verified or not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
     /// The policy's id of the token's issuer, if the policy has that issuer.
     pub issuer: Option<IssuerId>,
-    /// `kid` of the token, unverified.
+    /// `kid` of the token; not verified.
     pub key_id: Option<String>,
-    /// The nonce for the client's next proof, if its proof has none or an older one.
+    /// The nonce for the client's next proof, if its proof has no nonce or an older one.
     pub nonce: Option<String>,
 }
 
@@ -29,12 +30,12 @@ pub struct Seen {
 pub(super) enum Credential<'policy, 'request> {
     /// A signed token. Its signature is not verified yet.
     Jwt(&'policy Issuer, UnverifiedToken<'request>),
-    /// An opaque token. Its issuer has vouched for these claims.
+    /// An opaque token. Its issuer has returned these claims.
     Opaque(&'policy Issuer, VerifiedClaims),
 }
 
 impl<'policy, 'request> Credential<'policy, 'request> {
-    /// Reads `compact` and checks the claims, without a key. The issuer of an opaque token is asked.
+    /// Reads `compact` and checks the claims, without a key. An opaque token is introspected.
     ///
     /// # Errors
     /// An [`IdentityError`] if the token cannot be read, is not active, or breaks a rule of its issuer.
@@ -68,7 +69,7 @@ impl<'policy, 'request> Credential<'policy, 'request> {
     /// What the token is bound to; `None` for a bearer token.
     ///
     /// # Errors
-    /// [`TokenError::Bound`] if it is bound in a way that cannot be checked here.
+    /// [`TokenError::Bound`] if it is bound in a way that is not supported.
     pub(super) fn binding(&self) -> Result<Option<Binding>, TokenError> {
         match self {
             Self::Jwt(_, token) => token.binding(),
@@ -76,10 +77,10 @@ impl<'policy, 'request> Credential<'policy, 'request> {
         }
     }
 
-    /// The claims, once the signature of a signed token is verified.
+    /// Verifies the signature of a signed token and returns the claims.
     ///
     /// # Errors
-    /// An [`IdentityError`] if there is no key for it, or the signature is not the key's.
+    /// An [`IdentityError`] if the issuer has no key for the token, or the signature is not valid.
     pub(super) fn verify(self, now: UnixTime, sources: &mut Sources<'_>) -> Result<VerifiedClaims, IdentityError> {
         match self {
             Self::Jwt(issuer, token) => verify(&token, issuer, now, sources),
@@ -88,8 +89,8 @@ impl<'policy, 'request> Credential<'policy, 'request> {
     }
 }
 
-/// Verifies a signed token with the nearest keys of its issuer, or with later ones if the nearest lack its key or have
-/// another key under its id.
+/// Verifies a signed token with the nearest key set of its issuer. If that set lacks the token's key, or has another
+/// key under its id, a later set is used.
 fn verify(
     token: &UnverifiedToken<'_>,
     issuer: &Issuer,
@@ -103,7 +104,7 @@ fn verify(
     };
     let later = match sources.keys.keys(issuer, Wanted::Later) {
         Ok(later) => later,
-        // The key is known, and the signature is not one of it.
+        // The set has the key, and the signature is not valid for it.
         Err(_) if missed == TokenError::Signature => return Err(missed.into()),
         Err(unavailable) => return Err(unavailable.into()),
     };
@@ -111,7 +112,7 @@ fn verify(
         if Arc::ptr_eq(&keys, &later) { Err(missed) } else { token.verify(issuer, &later, now, sources.signatures) };
     match verified {
         Err(TokenError::UnknownKey) if sources.keys.may_lack(issuer, token.key_id(), token.issued()) => {
-            let cause = "the token's key is not known yet, and the issuer was asked a moment ago".to_owned();
+            let cause = "the token's key is not known yet, and the keys were fetched a moment ago".to_owned();
             Err(KeysUnavailable { issuer: issuer.id.clone(), cause }.into())
         }
         verified => Ok(verified?),

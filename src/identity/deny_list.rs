@@ -1,5 +1,6 @@
-//! The deny-list: tokens, sessions and subjects that are refused although their tokens have not expired. It is asked
-//! about every otherwise valid token of an issuer with `deny_list`, also if the signature was verified before.
+//! The deny-list: tokens, sessions and subjects that are revoked before their tokens expire. Input: the claims of an
+//! otherwise valid token, and a [`DenyList`]. Output: `Ok`, or a [`DenyListError`]. The list is read for every such
+//! token of an issuer with `deny_list`, even if the signature was verified before.
 
 use std::borrow::Cow;
 
@@ -15,23 +16,23 @@ use super::token_error::TokenError;
 use crate::digest::add_parts;
 use crate::policy::Issuer;
 use crate::store_keys::deny_list_key;
-use crate::time::UnixTime;
+use crate::time::{Seconds, UnixTime};
 
 /// The claims by which a token can be revoked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RevocationClaim {
-    /// The token itself: `jti` (RFC 7519 §4.1.7).
+    /// `jti`: the token itself (RFC 7519 §4.1.7).
     Token,
-    /// The session in which it was issued: `sid` (OpenID Connect Back-Channel Logout §2.1).
+    /// `sid`: the session in which it was issued (OpenID Connect Back-Channel Logout §2.1).
     Session,
-    /// Its holder: `sub`.
+    /// `sub`: its holder.
     Subject,
 }
 
 impl RevocationClaim {
     const ALL: [Self; 3] = [Self::Token, Self::Session, Self::Subject];
 
-    /// The claim.
+    /// The name of the claim.
     #[must_use]
     pub const fn claim(self) -> &'static str {
         match self {
@@ -42,8 +43,8 @@ impl RevocationClaim {
     }
 }
 
-/// The key of an entry: SHA-256 over claim, issuer and value, each prefixed with its length. A value that a client
-/// sends is never a key of a store itself.
+/// The key of an entry: SHA-256 over claim, issuer and value, each prefixed with its length. The digest keeps values
+/// that clients send out of the keys of stores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RevocationKey([u8; 32]);
 
@@ -75,25 +76,25 @@ impl RevocationKey {
 pub struct Entry {
     /// From this moment on the entry counts as absent.
     pub until: UnixTime,
-    /// Only tokens issued (`iat`) before this moment or within the second that begins with it are denied, and those
-    /// without `iat`. Both are whole seconds, so the order of the two within one second is unknown.
+    /// Tokens that were issued (`iat`) later than this second are not denied. A token without `iat` is denied. Both
+    /// times are whole seconds, so a token of the same second may be older than the entry, and is denied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<UnixTime>,
 }
 
 impl Entry {
-    /// Reads an entry. A malformed entry denies for ever, because its author meant to deny.
+    /// Reads an entry. A malformed entry denies for ever, because its author intended to deny.
     #[must_use]
     pub fn parse(json: &[u8]) -> Self {
-        let unreadable = Self { until: UnixTime::from_seconds(u64::MAX), not_before: None };
-        Self::read(json).unwrap_or(unreadable)
+        let permanent = Self { until: UnixTime::from_seconds(u64::MAX), not_before: None };
+        Self::read(json).unwrap_or(permanent)
     }
 
     fn read(json: &[u8]) -> Option<Self> {
         serde_json::from_slice(json).ok()
     }
 
-    /// The entry in the form in which it is stored.
+    /// The JSON form of the entry, as it is stored.
     #[must_use]
     pub fn to_json(&self) -> String {
         let until = self.until.seconds();
@@ -109,22 +110,22 @@ impl Entry {
     }
 }
 
-/// A deny-list.
+/// The port to the deny-list.
 pub trait DenyList {
-    /// The entries under `keys`, at most `window` seconds old.
+    /// The entries under `keys`, at most as old as `window`.
     ///
     /// # Errors
     /// [`DenyListUnavailable`] if one of them is unknown; the caller is then refused.
     fn entries(
         &mut self,
         keys: &[RevocationKey],
-        window: u64,
+        window: Seconds,
     ) -> Result<Vec<(RevocationKey, Entry)>, DenyListUnavailable>;
 }
 
-/// The list is not available.
+/// The deny-list cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the deny-list cannot be asked: {cause}")]
+#[error("the deny-list cannot be read: {cause}")]
 pub struct DenyListUnavailable {
     /// What went wrong, for the log.
     pub cause: String,
@@ -133,13 +134,13 @@ pub struct DenyListUnavailable {
 /// Why a verified token is not accepted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DenyListError {
-    /// It is listed.
+    /// The list has an entry for the token.
     #[error("the token is revoked by its {claim}")]
     Revoked {
         /// The claim by which it is listed.
         claim: &'static str,
     },
-    /// It is unknown whether it is listed.
+    /// It is unknown whether the list has an entry.
     #[error(transparent)]
     Unavailable(#[from] DenyListUnavailable),
 }
@@ -155,10 +156,10 @@ impl DenyListError {
     }
 }
 
-/// The keys under which a token may be listed; none if its issuer has no `deny_list`.
+/// The keys under which a token may be listed; empty if its issuer has no `deny_list`.
 ///
 /// # Errors
-/// [`TokenError::ClaimMalformed`] if a claim has no text form: a token with it could not be revoked.
+/// [`TokenError::ClaimMalformed`] if a claim is neither a string nor a whole number: it could not be revoked by it.
 pub(super) fn revocation_keys(
     issuer: &Issuer,
     claims: &VerifiedClaims,
@@ -175,7 +176,7 @@ pub(super) fn revocation_keys(
 /// Refuses a token that was issued at `issued_at` and is listed under one of `keys`.
 ///
 /// # Errors
-/// A [`DenyListError`] if it is listed, or if that is unknown.
+/// A [`DenyListError`] if the token is listed, or if that is unknown.
 pub(super) fn check(
     issuer: &Issuer,
     keys: &[(RevocationClaim, RevocationKey)],
@@ -186,8 +187,8 @@ pub(super) fn check(
     if !issuer.deny_list {
         return Ok(());
     }
-    let asked: Vec<_> = keys.iter().map(|(_, key)| *key).collect();
-    let entries = list.entries(&asked, issuer.verdict_window.as_u64())?;
+    let wanted: Vec<_> = keys.iter().map(|(_, key)| *key).collect();
+    let entries = list.entries(&wanted, issuer.verdict_window)?;
     let denied =
         |key: &RevocationKey| entries.iter().any(|(found, entry)| found == key && entry.denies(issued_at, now));
     match keys.iter().find(|(_, key)| denied(key)) {
@@ -196,8 +197,8 @@ pub(super) fn check(
     }
 }
 
-/// The claim in the form in which it is listed. It should be text (RFC 7519 §4.1.7); a whole number counts as its
-/// decimal digits, null as no claim.
+/// The form of the claim in the list. It should be a string (RFC 7519 §4.1.7). A whole number counts as its decimal
+/// digits, null as an absent claim.
 fn text(claim: RevocationClaim, claims: &VerifiedClaims) -> Result<Option<Cow<'_, str>>, TokenError> {
     match claims.claim(claim.claim()) {
         None | Some(Value::Null) => Ok(None),
@@ -207,18 +208,18 @@ fn text(claim: RevocationClaim, claims: &VerifiedClaims) -> Result<Option<Cow<'_
     }
 }
 
-/// What the list said of one mark, and when. It grows old from the moment of asking, wherever it is kept in between.
+/// The result of one lookup, and when it was read. Its age counts from that moment, in whichever cache it is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CachedEntry {
-    asked: UnixTime,
+    read_at: UnixTime,
     entry: Option<Entry>,
 }
 
 impl CachedEntry {
-    /// The reply at `asked`.
+    /// The entry that was read at `read_at`, if there was one.
     #[must_use]
-    pub const fn new(asked: UnixTime, entry: Option<Entry>) -> Self {
-        Self { asked, entry }
+    pub const fn new(read_at: UnixTime, entry: Option<Entry>) -> Self {
+        Self { read_at, entry }
     }
 
     /// The entry; `None` if there was none.
@@ -227,37 +228,37 @@ impl CachedEntry {
         self.entry
     }
 
-    /// When it becomes too old for `window` seconds.
+    /// The moment at which it is as old as `window`.
     #[must_use]
-    pub fn until(&self, window: u64) -> UnixTime {
-        self.asked.plus(window)
+    pub const fn until(&self, window: Seconds) -> UnixTime {
+        self.read_at.plus(window)
     }
 
-    /// Whether it is less than `window` seconds old. A reply dated in the future is not: its age is unknown.
+    /// Whether it is less old than `window`. A result from the future is not: its age is unknown.
     #[must_use]
-    pub const fn holds(&self, now: UnixTime, window: u64) -> bool {
-        self.asked.seconds() <= now.seconds() && now.since(self.asked) < window
+    pub fn holds(&self, now: UnixTime, window: Seconds) -> bool {
+        self.read_at <= now && now.since(self.read_at) < window
     }
 
     /// The record that is cached: Unix seconds, a space, and the entry, or `-` if there is none.
     #[must_use]
     pub fn to_record(&self) -> String {
         let entry = self.entry.map_or_else(|| NO_ENTRY.to_owned(), |entry| entry.to_json());
-        format!("{} {entry}", self.asked.seconds())
+        format!("{} {entry}", self.read_at.seconds())
     }
 
     /// Reads a record; `None` if it is malformed. Unlike a malformed entry of the store, a malformed record does not
-    /// deny: the store can be asked again.
+    /// deny: the store can be read again.
     #[must_use]
     pub fn from_record(record: &[u8]) -> Option<Self> {
-        let (asked, entry) = std::str::from_utf8(record).ok()?.split_once(' ')?;
+        let (read_at, entry) = std::str::from_utf8(record).ok()?.split_once(' ')?;
         let entry = if entry == NO_ENTRY { None } else { Some(Entry::read(entry.as_bytes())?) };
-        Some(Self::new(UnixTime::from_seconds(asked.parse().ok()?), entry))
+        Some(Self::new(UnixTime::from_seconds(read_at.parse().ok()?), entry))
     }
 }
 
-/// The mark for an absent entry in a record. No prefix of an entry looks like it, so a truncated record is malformed.
+/// Represents an absent entry in a record. It is not a prefix of any entry, so a truncated record is malformed.
 const NO_ENTRY: &str = "-";
 
-/// Replies of the list in the memory of one sandbox: about a megabyte with what the map needs.
+/// Results in the memory of one sandbox: about a megabyte, including the map.
 pub type DenyListMemory = Lru<RevocationKey, CachedEntry, 8192>;

@@ -1,4 +1,5 @@
-//! The key URL of an issuer, from its discovery document (OpenID Connect Discovery §4).
+//! Reads discovery documents (OpenID Connect Discovery §4). Input: the document of an issuer. Output: the URL of its
+//! key set.
 
 use serde_json::Value;
 
@@ -12,10 +13,10 @@ pub enum DiscoveryError {
     /// Not a JSON object.
     #[error("it is not a JSON object")]
     Malformed,
-    /// `issuer` is not the issuer that was asked (§4.3).
+    /// `issuer` is not the issuer whose document it is (§4.3).
     #[error("its issuer is another one")]
     OtherIssuer,
-    /// `jwks_uri` is missing, not https, or not on the issuer's host, to which the declared backend leads.
+    /// `jwks_uri` is missing, not https, or not on the issuer's host, which is the host of the declared backend.
     #[error("its jwks_uri is missing, not https or on another host")]
     ForeignKeys,
 }
@@ -26,10 +27,10 @@ pub fn document_url(issuer: &Issuer) -> String {
     format!("{}/.well-known/openid-configuration", issuer.issuer.trim_end_matches('/'))
 }
 
-/// `jwks_uri` of the discovery document `json` of `issuer`.
+/// Reads `jwks_uri` from the discovery document `json` of `issuer`.
 ///
 /// # Errors
-/// A [`DiscoveryError`] if the document is not this issuer's, or its keys are on another host.
+/// A [`DiscoveryError`] if the document is another issuer's, or its keys are on another host.
 pub fn jwks_uri(issuer: &Issuer, json: &[u8]) -> Result<String, DiscoveryError> {
     let document = strict_json::parse_object(json).map_err(|_| DiscoveryError::Malformed)?;
     let text = |name: &str| document.get(name).and_then(Value::as_str);

@@ -1,6 +1,7 @@
-//! DPoP proofs (RFC 9449). A valid proof shows that the client holds the key that its token is bound to and that it
-//! made this request, just now. Three steps, cheapest first: [`Proof::only`] reads it, [`check`](Proof::check) compares
-//! it with the request, [`verify`](Proof::verify) verifies the signature. A verified proof is then marked as [`used`].
+//! DPoP proofs (RFC 9449). Input: the `DPoP` field, the request, its token and the key that the token is bound to.
+//! Output: a [`ProofId`], evidence that the client holds the key and has just made this request. There are three parts,
+//! cheapest first: [`Proof::only`] reads the proof, [`check`](Proof::check) compares it with the request,
+//! [`verify`](Proof::verify) verifies the signature. A verified proof is then marked as [`used`].
 
 mod error;
 mod key;
@@ -16,7 +17,7 @@ use crate::digest::sha256;
 use crate::policy::{MAX_PROOF_AGE, MAX_PROOF_LEEWAY, ProofRules};
 use crate::request::Target;
 use crate::secret::Secret;
-use crate::time::UnixTime;
+use crate::time::{Seconds, UnixTime};
 pub use error::ProofError;
 pub use key::ALGORITHMS;
 use key::ProofKey;
@@ -25,18 +26,17 @@ use used::ProofId;
 
 /// The longest proof that is read, in bytes.
 pub const MAX_PROOF_BYTES: usize = 4096;
-/// How long a used proof is remembered, in seconds: as long as any policy could accept it, since the next policy may
-/// accept older proofs than this one. It counts from the first moment of validity to the last, rounded up to whole
-/// seconds.
-pub(super) const USED_FOR: u64 = MAX_PROOF_AGE + MAX_PROOF_LEEWAY + 2;
+/// How long a used proof is remembered: as long as any policy could accept it, because the next policy may accept older
+/// proofs than this one. The time counts from the first moment of validity to the last, rounded up to whole seconds.
+pub(super) const USED_FOR: Seconds = MAX_PROOF_AGE.plus(MAX_PROOF_LEEWAY).plus(Seconds::new(2));
 /// The longest `jti` that is accepted, in bytes.
 const MAX_JTI_BYTES: usize = 256;
 
 /// The rules for proofs, for one request.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Rules<'outside> {
-    pub(super) demands: ProofRules,
-    pub(super) nonces: &'outside Nonces,
+pub(super) struct Rules<'request> {
+    pub(super) policy: ProofRules,
+    pub(super) nonces: &'request Nonces,
     pub(super) now: UnixTime,
 }
 
@@ -50,10 +50,11 @@ pub(super) struct Proof<'request> {
 }
 
 impl<'request> Proof<'request> {
-    /// The proof in the only `DPoP` field.
+    /// Reads the proof in the only `DPoP` field.
     ///
     /// # Errors
-    /// A [`ProofError`] if there is none or several, or if it is not a compact JWS with the header of a proof.
+    /// A [`ProofError`] if there is no field or more than one, or if it is not a compact JWS with the header of a
+    /// proof.
     pub(super) fn only(fields: &'request [Secret<Vec<u8>>]) -> Result<Self, ProofError> {
         match fields {
             [] => Err(ProofError::Missing),
@@ -69,16 +70,16 @@ impl<'request> Proof<'request> {
         if compact.len() > MAX_PROOF_BYTES {
             return Err(ProofError::TooLong);
         }
-        let Segments { header, payload, signature, signed } = Segments::of(compact)?;
+        let Segments { header, payload, signature, signed } = Segments::split(compact)?;
         let signature = jws::decode(signature)?;
         let (header, claims) = (jws::object(header)?, jws::object(payload)?);
-        Ok(Self { signed, signature, key: key_of(&header)?, claims })
+        Ok(Self { signed, signature, key: read_key(&header)?, claims })
     }
 
     /// The nonce for the client's next proof, if nonces are required and this proof does not have the current one.
     pub(super) fn next_nonce(&self, rules: Rules<'_>) -> Option<String> {
-        let fresh = rules.nonces.fresh(rules.now).filter(|_| rules.demands.nonce)?;
-        (self.text("nonce") != Ok(&fresh)).then_some(fresh)
+        let current = rules.nonces.current(rules.now).filter(|_| rules.policy.nonce)?;
+        (self.text("nonce") != Ok(&current)).then_some(current)
     }
 
     /// Compares the proof with the request, its token, the key that the token is bound to, and the time.
@@ -92,19 +93,19 @@ impl<'request> Proof<'request> {
         bound_to: &Thumbprint,
         rules: Rules<'_>,
     ) -> Result<(), ProofError> {
-        let Rules { demands, nonces, now } = rules;
+        let Rules { policy, nonces, now } = rules;
         if self.text("htm")? != target.method() {
             return Err(ProofError::Method);
         }
-        if !url::is_of(self.text("htu")?, target) {
+        if !url::matches(self.text("htu")?, target) {
             return Err(ProofError::Url);
         }
-        let made = self.made()?;
-        if made > now.plus(demands.leeway) {
-            return Err(ProofError::TooEarly { ahead: made.since(now) });
+        let issued = self.issued()?;
+        if issued > now.plus(policy.leeway) {
+            return Err(ProofError::TooEarly { ahead: issued.since(now) });
         }
-        if now.since(made) > demands.max_age.as_u64() {
-            return Err(ProofError::TooOld { age: now.since(made) });
+        if now.since(issued) > policy.max_age {
+            return Err(ProofError::TooOld { age: now.since(issued) });
         }
         if self.text("ath")? != Thumbprint::of(&sha256(token.expose())).as_str() {
             return Err(ProofError::Token);
@@ -112,16 +113,16 @@ impl<'request> Proof<'request> {
         if Thumbprint::of(self.key.thumbprint()) != *bound_to {
             return Err(ProofError::OtherKey);
         }
-        if demands.nonce && !self.text("nonce").is_ok_and(|nonce| nonces.know(nonce, now)) {
+        if policy.nonce && !self.text("nonce").is_ok_and(|nonce| nonces.accept(nonce, now)) {
             return Err(ProofError::Nonce);
         }
         self.jti().map(drop)
     }
 
-    /// Verifies the signature; the result is the digest under which the proof is marked as used.
+    /// Verifies the signature and returns the digest under which the proof is marked as used.
     ///
     /// # Errors
-    /// [`ProofError::Signature`]
+    /// [`ProofError::Signature`] if the signature is not valid.
     pub(super) fn verify(&self) -> Result<ProofId, ProofError> {
         self.key.verify(self.signed.as_bytes(), &self.signature)?;
         Ok(ProofId::new(self.key.thumbprint(), self.jti()?))
@@ -137,13 +138,13 @@ impl<'request> Proof<'request> {
     }
 
     /// `iat`, a `NumericDate` (RFC 7519 §2); a fraction of a second is cut off.
-    fn made(&self) -> Result<UnixTime, ProofError> {
+    fn issued(&self) -> Result<UnixTime, ProofError> {
         self.claims.get("iat").and_then(jws::numeric_date).ok_or(ProofError::Claim { claim: "iat" })
     }
 }
 
-/// The key in the header of a proof, after the other members of the header are checked (RFC 9449 §4.2).
-fn key_of(header: &Map<String, Value>) -> Result<ProofKey, ProofError> {
+/// Checks the other members of a proof's header (RFC 9449 §4.2) and reads its key.
+fn read_key(header: &Map<String, Value>) -> Result<ProofKey, ProofError> {
     if let Some(member) = jws::extension(header) {
         return Err(ProofError::Extension { member });
     }
@@ -151,6 +152,6 @@ fn key_of(header: &Map<String, Value>) -> Result<ProofKey, ProofError> {
         return Err(ProofError::Type);
     }
     let alg = header.get("alg").and_then(Value::as_str).ok_or(ProofError::Algorithm)?;
-    let none = Map::new(); // not a key either, but an algorithm that is not accepted is reported first
-    ProofKey::read(alg, header.get("jwk").and_then(Value::as_object).unwrap_or(&none))
+    let no_key = Map::new(); // `read` refuses it, but reports an algorithm that is not accepted first
+    ProofKey::read(alg, header.get("jwk").and_then(Value::as_object).unwrap_or(&no_key))
 }

@@ -1,4 +1,4 @@
-//! Why the caller is not identified: the sum of the errors of this module.
+//! Why the caller is not identified: one type for all errors of step *identify*.
 
 use super::bearer::CredentialsError;
 use super::deny_list::DenyListError;
@@ -17,13 +17,13 @@ pub enum IdentityError {
     /// The token is not valid.
     #[error(transparent)]
     Token(#[from] TokenError),
-    /// The token cannot be verified.
+    /// The token cannot be verified, because the keys are not available.
     #[error(transparent)]
     Keys(#[from] KeysUnavailable),
     /// The token is revoked, or it is unknown whether it is.
     #[error(transparent)]
     DenyList(#[from] DenyListError),
-    /// The token is opaque, and its issuer does not vouch for it.
+    /// The token is opaque, and its issuer does not say that it is active.
     #[error(transparent)]
     Introspection(#[from] IntrospectionError),
     /// The proof of possession is not valid.

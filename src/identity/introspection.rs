@@ -1,5 +1,6 @@
-//! Opaque tokens. The issuer is asked what they mean (RFC 7662), and its response is checked as the claims of a signed
-//! token are. A token of three parts separated by dots is a JWT and is never introspected.
+//! Opaque tokens. Input: a token that is not a JWT, and an [`Introspector`]. Output: [`VerifiedClaims`]. The issuer
+//! returns the claims (RFC 7662), and they are checked like those of a signed token. A token of three parts separated
+//! by dots is a JWT and is never introspected.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -14,14 +15,14 @@ use crate::digest::add_parts;
 use crate::policy::{Introspection, Issuer, IssuerId, Policy};
 use crate::secret::Secret;
 use crate::strict_json;
-use crate::time::UnixTime;
+use crate::time::{Seconds, UnixTime};
 
 /// The longest response that is read, in bytes.
 pub const MAX_RESPONSE_BYTES: usize = 16 * 1024;
-/// How long a response about an inactive token may be used, in seconds; never longer than the window.
-const INACTIVE: u64 = 5;
+/// How long a response about an inactive token may be used; never longer than the window.
+const INACTIVE_LIFETIME: Seconds = Seconds::new(5);
 
-/// A client of introspection endpoints.
+/// The port to introspection endpoints.
 pub trait Introspector {
     /// The response of `issuer` about `token`, at most a window old: a JSON object.
     ///
@@ -35,9 +36,9 @@ pub trait Introspector {
     ) -> Result<Vec<u8>, IntrospectionUnavailable>;
 }
 
-/// There is no response about a token.
+/// An introspection endpoint gave no usable response.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("issuer \"{issuer}\" cannot be asked about a token: {cause}")]
+#[error("issuer \"{issuer}\" cannot introspect a token: {cause}")]
 pub struct IntrospectionUnavailable {
     /// The policy's id of the issuer.
     pub issuer: IssuerId,
@@ -51,7 +52,7 @@ pub enum IntrospectionError {
     /// Its issuer says that it is not active (RFC 7662 §2.2): unknown, expired, revoked, or not for this client.
     #[error("the token's issuer says that it is not active")]
     Inactive,
-    /// There is no usable response of its issuer.
+    /// Its issuer gave no usable response.
     #[error(transparent)]
     Unavailable(#[from] IntrospectionUnavailable),
 }
@@ -67,12 +68,12 @@ impl IntrospectionError {
     }
 }
 
-/// A response is not an introspection response.
+/// A body is not an introspection response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the response is not a JSON object with a member \"active\" that is true or false")]
 pub struct MalformedResponse;
 
-/// The endpoint that says what `token` means, and its issuer; `None` for a JWT, or if the policy has no such endpoint.
+/// The issuer and the endpoint for `token`; `None` for a JWT, or if the policy has no introspection endpoint.
 pub(super) fn endpoint<'policy>(
     policy: &'policy Policy,
     token: &Secret<&str>,
@@ -83,10 +84,10 @@ pub(super) fn endpoint<'policy>(
     policy.introspection()
 }
 
-/// Asks the issuer about `token`; the result is what it says, unchecked.
+/// Introspects `token` and returns its claims, unchecked.
 ///
 /// # Errors
-/// An [`IntrospectionError`] if the token is not active or there is no usable response.
+/// An [`IntrospectionError`] if the token is not active, or if there is no usable response.
 pub(super) fn active_claims(
     issuer: &Issuer,
     introspection: &Introspection,
@@ -99,7 +100,7 @@ pub(super) fn active_claims(
     active(&response).map_err(unusable)?.ok_or(IntrospectionError::Inactive)
 }
 
-/// Checks what the issuer said about a token, as the claims of a signed token are checked.
+/// Checks the claims that the issuer returned, like those of a signed token.
 ///
 /// # Errors
 /// The first [`TokenError`] found.
@@ -109,20 +110,20 @@ pub(super) fn checked(
     now: UnixTime,
 ) -> Result<VerifiedClaims, TokenError> {
     check_kind(&claims)?;
-    token::vouched(Claims::new(completed(claims, issuer)?), issuer, now)
+    token::check_introspected(Claims::new(completed(claims, issuer)?), issuer, now)
 }
 
-/// How long a response may be used, in seconds: for the window, but never past `exp` (a fraction of a second is cut
-/// off), and only shortly if the token is refused because it is not active or `exp` is not a date.
+/// How long a response may be used: for `window`, but never past `exp` (a fraction of a second is cut off). If the
+/// token is not active, or `exp` is not a date, it is five seconds at most.
 ///
 /// # Errors
-/// [`MalformedResponse`], which is never used.
-pub fn keep_for(response: &[u8], window: u64, now: UnixTime) -> Result<u64, MalformedResponse> {
-    let Some(claims) = active(response)? else { return Ok(window.min(INACTIVE)) };
+/// [`MalformedResponse`]: such a response is never used.
+pub fn keep_for(response: &[u8], window: Seconds, now: UnixTime) -> Result<Seconds, MalformedResponse> {
+    let Some(claims) = active(response)? else { return Ok(window.min(INACTIVE_LIFETIME)) };
     Ok(match Claims::new(claims).time("exp") {
         Ok(None) => window,
         Ok(Some(expires)) => window.min(expires.since(now)),
-        Err(_) => window.min(INACTIVE),
+        Err(_) => window.min(INACTIVE_LIFETIME),
     })
 }
 
@@ -136,10 +137,10 @@ fn active(response: &[u8]) -> Result<Option<Map<String, Value>>, MalformedRespon
     }
 }
 
-/// Refuses a response that is not about an access token: an endpoint may introspect refresh tokens as well (RFC 7009
+/// Refuses a response that is not about an access token. An endpoint may introspect refresh tokens as well (RFC 7009
 /// §2.1 and RFC 7662 §2.1 take the same hint), and some introspect ID tokens. `token_use`, if present, must be
-/// `access_token` or `access`; `token_type` (RFC 7662 §2.2; without case, RFC 6749 §5.1) must be `Bearer`, `DPoP`, or
-/// `N_A` (RFC 8693 §2.2.1). A token of the type `DPoP` must be bound to a key (RFC 9449 §6.2).
+/// `access_token` or `access`. `token_type`, if present (RFC 7662 §2.2; case-insensitive, RFC 6749 §5.1), must be
+/// `Bearer`, `DPoP`, or `N_A` (RFC 8693 §2.2.1). A token of the type `DPoP` must be bound to a key (RFC 9449 §6.2).
 fn check_kind(response: &Map<String, Value>) -> Result<(), TokenError> {
     let text = |claim: &'static str| match response.get(claim) {
         None => Ok(None),
@@ -147,7 +148,7 @@ fn check_kind(response: &Map<String, Value>) -> Result<(), TokenError> {
         Some(_) => Err(TokenError::ClaimMalformed { claim }),
     };
     let other_kind = |claim: &str| Err(TokenError::OtherKind { claim: claim.to_owned() });
-    if text("token_use")?.is_some_and(|used_as| !["access_token", "access"].contains(&used_as)) {
+    if text("token_use")?.is_some_and(|token_use| !["access_token", "access"].contains(&token_use)) {
         return other_kind("token_use");
     }
     let Some(given) = text("token_type")? else { return Ok(()) };
@@ -161,8 +162,8 @@ fn check_kind(response: &Map<String, Value>) -> Result<(), TokenError> {
     Ok(())
 }
 
-/// Adds what a response may omit. `iss` may be absent (RFC 7662 §2.2), but must not name another issuer. Without a
-/// resource owner, the client is the subject (RFC 9068 §2.2).
+/// Adds the claims that a response may omit. `iss` may be absent (RFC 7662 §2.2), but must not name another issuer.
+/// Without a resource owner, the client is the subject (RFC 9068 §2.2).
 fn completed(mut claims: Map<String, Value>, issuer: &Issuer) -> Result<Map<String, Value>, TokenError> {
     match claims.get("iss") {
         None => drop(claims.insert("iss".to_owned(), Value::String(issuer.issuer.clone()))),
@@ -179,20 +180,21 @@ fn completed(mut claims: Map<String, Value>, issuer: &Issuer) -> Result<Map<Stri
     Ok(claims)
 }
 
-/// The form that is posted (RFC 7662 §2.1).
+/// The body of an introspection request: a form (RFC 7662 §2.1).
 #[must_use]
 pub fn form(token: &Secret<&str>) -> Secret<String> {
     Secret::new(format!("token={}&token_type_hint=access_token", form_encoded(token.expose())))
 }
 
-/// `Authorization` of the client: both halves form-encoded before they are joined (RFC 6749 §2.3.1).
+/// The value of `Authorization` with which the edge authenticates: both parts are form-encoded before they are joined
+/// (RFC 6749 §2.3.1).
 #[must_use]
 pub fn authorization(client_id: &str, client_secret: &Secret<String>) -> Secret<String> {
     let joined = format!("{}:{}", form_encoded(client_id), form_encoded(client_secret.expose()));
     Secret::new(format!("Basic {}", STANDARD.encode(joined)))
 }
 
-/// `application/x-www-form-urlencoded`, as the URL standard writes it.
+/// Encodes text as `application/x-www-form-urlencoded` (URL standard).
 fn form_encoded(text: &str) -> String {
     use std::fmt::Write as _;
     let mut encoded = String::with_capacity(text.len());
@@ -207,7 +209,7 @@ fn form_encoded(text: &str) -> String {
     encoded
 }
 
-/// The key of a response: SHA-256 over the token and the way in which it is introspected. Responses of another
+/// The key of a cached response: SHA-256 over the token and the way in which it is introspected. Responses from another
 /// endpoint, to another client or for another window have other keys.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct IntrospectionKey([u8; 32]);
@@ -231,5 +233,5 @@ impl IntrospectionKey {
 }
 
 /// Responses in the memory of one sandbox, each at most [`MAX_RESPONSE_BYTES`] long: 8 MB at most. An empty response
-/// stands for a failure.
+/// represents a failure.
 pub type IntrospectionMemory = Lru<IntrospectionKey, Vec<u8>, 512>;

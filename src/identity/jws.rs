@@ -1,5 +1,5 @@
-//! The parts of a compact JWS (RFC 7515 §7.1) that tokens and proofs of possession are read by alike: strict segments,
-//! header members that would change the meaning, and `NumericDate`.
+//! What tokens and proofs of possession have in common: the segments of a compact JWS (RFC 7515 §7.1), strictly
+//! decoded, header members that would change the meaning, and `NumericDate`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::strict_json;
 use crate::time::UnixTime;
 
-/// The text is not a compact JWS of two JSON objects.
+/// A text is not a compact JWS of two JSON objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Malformed;
 
@@ -24,7 +24,7 @@ pub(super) struct Segments<'text> {
 
 impl<'text> Segments<'text> {
     /// Splits `compact` at its two dots.
-    pub(super) fn of(compact: &'text str) -> Result<Self, Malformed> {
+    pub(super) fn split(compact: &'text str) -> Result<Self, Malformed> {
         let (signed, signature) = compact.rsplit_once('.').ok_or(Malformed)?;
         let (header, payload) = signed.split_once('.').filter(|(_, rest)| !rest.contains('.')).ok_or(Malformed)?;
         Ok(Self { header, payload, signature, signed })
@@ -53,10 +53,10 @@ pub(super) fn numeric_date(value: &Value) -> Option<UnixTime> {
 }
 
 /// The first member of `header` that would change the meaning of the JWS, if there is one. All other unknown members
-/// are ignored (RFC 7515 §4), `zip` among them: it is defined for encryption alone (RFC 7516 §4.1.3), and no payload is
-/// ever decompressed.
+/// are ignored (RFC 7515 §4). This includes `zip`: it is defined for encryption only (RFC 7516 §4.1.3), and no payload
+/// is ever decompressed.
 ///
-/// - `crit`: extensions that must be understood (RFC 7515 §4.1.11); none is.
+/// - `crit`: extensions that must be understood (RFC 7515 §4.1.11); none is supported.
 /// - `b64`: a payload that is not base64url (RFC 7797 §3).
 /// - `cty`: a nested token (RFC 7519 §5.2), or a value that is not a media type.
 pub(super) fn extension(header: &Map<String, Value>) -> Option<&'static str> {
@@ -66,7 +66,7 @@ pub(super) fn extension(header: &Map<String, Value>) -> Option<&'static str> {
     header.get("cty").is_some_and(is_nested).then_some("cty")
 }
 
-/// Whether a content type is that of a JWT, in any case and with or without `application/` (RFC 7515 §4.1.10).
+/// Whether a content type is that of a JWT, case-insensitively and with or without `application/` (RFC 7515 §4.1.10).
 fn is_nested(content_type: &Value) -> bool {
     content_type.as_str().is_none_or(|text| {
         let text = text.trim().to_ascii_lowercase();

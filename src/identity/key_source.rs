@@ -1,4 +1,4 @@
-//! The port that supplies key sets of issuers.
+//! The port through which step *identify* gets the key sets of issuers.
 
 use std::sync::Arc;
 
@@ -6,16 +6,16 @@ use super::keys::KeySet;
 use crate::policy::{Issuer, IssuerId};
 use crate::time::UnixTime;
 
-/// A source of key sets.
+/// The port to the key sets of issuers.
 pub trait KeySource {
-    /// The key set of `issuer`, from the nearest place that has one.
+    /// The key set of `issuer`, from the nearest cache that has one, or from the issuer.
     ///
     /// # Errors
     /// [`KeysUnavailable`] if there is none; the caller then gets 503, not 401.
     fn keys(&mut self, issuer: &Issuer, wanted: Wanted) -> Result<Arc<KeySet>, KeysUnavailable>;
 
     /// Whether the set that was returned last may lack the key `kid` although the issuer has published it: the token
-    /// was issued (`since`, its `iat`) after the set was fetched, and the issuer may not be asked again yet.
+    /// was issued (`since`, its `iat`) after the set was fetched, and the keys may not be fetched again yet.
     fn may_lack(&self, issuer: &Issuer, kid: Option<&str>, since: Option<UnixTime>) -> bool {
         let _ = (issuer, kid, since);
         false
@@ -27,14 +27,14 @@ pub trait KeySource {
 pub enum Wanted {
     /// The nearest one that may be used.
     Nearest,
-    /// A later one, if there is one: the nearest one lacks a key. May return the same set again, above all if the
-    /// issuer was asked a moment ago.
+    /// A later one, because the nearest one lacks a key. The result may be the same set again, for example if it was
+    /// fetched a moment ago.
     Later,
 }
 
 /// The keys of an issuer are not available.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the keys of issuer \"{issuer}\" cannot be had: {cause}")]
+#[error("the keys of issuer \"{issuer}\" are not available: {cause}")]
 pub struct KeysUnavailable {
     /// The policy's id of the issuer.
     pub issuer: IssuerId,

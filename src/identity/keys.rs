@@ -1,5 +1,5 @@
-//! The keys of an issuer, by `kid`. Input: the JSON of a JWK Set (RFC 7517 §5). Output: a [`KeySet`] of the keys that can
-//! verify signatures; the others are skipped and counted, so that one unusable key never costs the usable ones.
+//! The keys of an issuer, by `kid`. Input: the JSON of a JWK Set (RFC 7517 §5). Output: a [`KeySet`] of the keys that
+//! can verify signatures; other keys are skipped and counted, so that one unusable key does not make the set unusable.
 
 mod jwk;
 mod key;
@@ -15,14 +15,14 @@ use crate::strict_json;
 
 /// The longest JWK Set that is read, in bytes.
 pub const MAX_JWKS_BYTES: usize = 256 * 1024;
-/// The most keys that are read of one set.
+/// The largest number of keys that one set may have.
 pub const MAX_KEYS: usize = 64;
 
 /// The usable keys of one issuer.
 #[derive(Clone, Debug)]
 pub struct KeySet {
     keys: Vec<Key>,
-    /// `kid` and thumbprint of every key that could be read, including those that are ambiguous.
+    /// `kid` and thumbprint of every key that could be read, including ambiguous ones.
     listed: Vec<(Option<String>, [u8; 32])>,
     skipped: Vec<UnusableKey>,
 }
@@ -48,10 +48,10 @@ pub enum KeySetError {
     /// A key has private members or is symmetric. Such a document must not be published, so it is not trusted.
     #[error("it holds a private or symmetric key")]
     HoldsSecrets,
-    /// None of the keys can be used. An empty set never means that signatures are not checked.
+    /// No key can be used. An empty set never means that signatures are not verified.
     #[error("none of its {count} keys can be used")]
     NoUsableKey {
-        /// How many there were.
+        /// Their number.
         count: usize,
     },
 }
@@ -59,7 +59,9 @@ pub enum KeySetError {
 /// Why there is no key for a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NoKey {
+    /// No key of the set fits.
     Unknown,
+    /// Several different keys fit.
     Ambiguous,
 }
 
@@ -128,16 +130,11 @@ impl KeySet {
         Self { keys, listed: self.listed.clone(), skipped: self.skipped.clone() }
     }
 
-    /// The one key for a token with this `kid` and `alg`. If `belonging` is not empty, keys whose `issuer` is none of its
-    /// values do not count. Without a `kid` (OIDC Core §10.1) a single candidate must remain for the algorithm.
-    pub(super) fn find(
-        &self,
-        kid: Option<&str>,
-        algorithm: AlgorithmName,
-        belonging: &[String],
-    ) -> Result<&Key, NoKey> {
+    /// The only key for a token with this `kid` and `alg`. If `issuers` is not empty, keys with any other `issuer` do
+    /// not count. Without a `kid` (OpenID Connect Core §10.1) exactly one key must fit the algorithm.
+    pub(super) fn find(&self, kid: Option<&str>, algorithm: AlgorithmName, issuers: &[String]) -> Result<&Key, NoKey> {
         let mut fitting = self.keys.iter().filter(|key| {
-            key.accepts(algorithm) && key.may_belong_to(belonging) && (kid.is_none() || key.id.as_deref() == kid)
+            key.accepts(algorithm) && key.may_belong_to(issuers) && (kid.is_none() || key.id.as_deref() == kid)
         });
         let first = fitting.next().ok_or(NoKey::Unknown)?;
         let listed_again = |key: &Key| key.id == first.id && key.thumbprint == first.thumbprint;
@@ -145,10 +142,10 @@ impl KeySet {
     }
 }
 
-/// Keeps at most one key for each `kid` (and `issuer`, if keys name it) and algorithm. Key ids should be distinct but need
-/// not be (RFC 7517 §4.5): one key may be listed once for each of its algorithms, or twice. If two different keys with one
-/// `kid` accept the same algorithm, neither is used with it, because choosing one would be a guess. A key that has no
-/// algorithm left is dropped and counted.
+/// Keeps at most one key for each `kid` (and `issuer`, if keys name it) and algorithm. Key ids should be distinct, but
+/// need not be (RFC 7517 §4.5): one key may be listed once for each of its algorithms, or twice. If two different keys
+/// with one `kid` accept the same algorithm, neither is used with it, because choosing one would be a guess. A key that
+/// has no algorithm left is dropped and counted.
 fn without_ambiguous(mut keys: Vec<Key>) -> (Vec<Key>, usize) {
     let remaining: Vec<_> = (0..keys.len()).map(|index| remaining_algorithms(&keys, index)).collect();
     let mut ambiguous = 0;
@@ -160,7 +157,7 @@ fn without_ambiguous(mut keys: Vec<Key>) -> (Vec<Key>, usize) {
     (keys, ambiguous)
 }
 
-/// The algorithms that one of the keys keeps, and whether it lost some to another key with its `kid`.
+/// The algorithms that the key at `index` keeps, and whether it lost some because another key has its `kid`.
 fn remaining_algorithms(keys: &[Key], index: usize) -> (Vec<AlgorithmName>, bool) {
     let Some(key) = keys.get(index) else { return (Vec::new(), false) };
     let mut remaining = key.algorithms.clone();

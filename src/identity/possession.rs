@@ -10,13 +10,13 @@ use super::token_error::TokenError;
 use crate::request::Target;
 use crate::secret::Secret;
 
-/// Checks that the presenter holds what the token is bound to, except for the signature of a proof. The result is that
-/// proof, still to be [spent](spend), or `None` if the token needs none. `nonce` becomes the nonce for the client's
-/// next proof, if that is another one, whether or not this proof is valid.
+/// Checks that the presenter holds what the token is bound to, except for the signature of a proof. The result is the
+/// proof, which [`spend`] must verify, or `None` if the token needs no proof. If the client's next proof needs another
+/// nonce, it is written to `nonce`, whether or not this proof is valid.
 ///
 /// # Errors
-/// [`TokenError::Bound`] if a bound token is presented without what it is bound to, a [`ProofError`] if the proof is
-/// not one for this request, token and key.
+/// [`TokenError::Bound`] if a bound token is presented without proof of possession; a [`ProofError`] if the proof is
+/// not for this request, token and key.
 pub(super) fn prove<'request>(
     scheme: Scheme,
     token: &Secret<&str>,
@@ -30,7 +30,7 @@ pub(super) fn prove<'request>(
         // RFC 8705 §3: the certificate of this connection, whose key the client has proven to hold in the TLS
         // handshake.
         (Scheme::Bearer, Some(Binding::Certificate(thumbprint))) => {
-            let held = target.certificate().map(Thumbprint::of).is_some_and(|shown| shown == *thumbprint);
+            let held = target.certificate().map(Thumbprint::of).is_some_and(|presented| presented == *thumbprint);
             if held { Ok(None) } else { Err(TokenError::Bound.into()) }
         }
         // RFC 9449 §7.2: never downgraded to a bearer token.
@@ -45,12 +45,12 @@ pub(super) fn prove<'request>(
     }
 }
 
-/// Verifies the signature of `proof` and marks it as used. Unsigned proofs never get that far, so that only the holder
-/// of a key that a valid token is bound to can fill the memory of used proofs.
+/// Verifies the signature of `proof` and marks it as used. A proof is only stored after its signature was verified, so
+/// that only the holder of a key that a valid token is bound to can fill the memory of used proofs.
 ///
 /// # Errors
 /// A [`ProofError`] if the signature is not valid or the proof was used before;
-/// [`UsedProofsUnreachable`](super::dpop::used::UsedProofsUnreachable) if the latter is unknown.
+/// [`UsedProofsUnreachable`](super::dpop::used::UsedProofsUnreachable) if it is unknown whether it was used.
 pub(super) fn spend(proof: Option<Proof<'_>>, used_proofs: &mut dyn UsedProofs) -> Result<(), IdentityError> {
     let Some(proof) = proof else { return Ok(()) };
     let id = proof.verify()?;

@@ -1,5 +1,5 @@
-//! Sample tokens for offline use: what would happen to a caller with these claims? A new key pair replaces the
-//! issuer's, so that a sample token is valid nowhere else.
+//! Sample tokens for offline use: what would happen to a caller with these claims? Input: an [`Issuer`] and claims.
+//! Output: a [`SampleToken`]. A new key pair replaces the issuer's, so that a sample token is valid nowhere else.
 
 mod signer;
 
@@ -21,7 +21,7 @@ pub struct SampleIssuer {
     keys: Arc<KeySet>,
 }
 
-/// A sample token, and what it is presented with.
+/// A sample token, and the certificate that it is presented with.
 pub struct SampleToken {
     /// The token.
     pub token: String,
@@ -30,7 +30,7 @@ pub struct SampleToken {
 }
 
 impl SampleIssuer {
-    /// A sample issuer with a new key pair; `None` if none can be made.
+    /// A sample issuer with a new key pair; `None` if no key pair can be generated.
     #[must_use]
     pub fn new(issuer: &Issuer) -> Option<Self> {
         let signer = Signer::new(&issuer.algorithms)?;
@@ -44,50 +44,50 @@ impl SampleIssuer {
         Arc::clone(&self.keys)
     }
 
-    /// A token of `issuer` with `claims`. Claims that a valid token of this issuer needs and `claims` lack are added:
-    /// issuer, audience, a subject, times, what the policy demands; never a claim that it refuses. `None` if no token
-    /// can be made.
+    /// Signs a token of `issuer` with `claims`. Claims that a valid token of this issuer needs are added if they are
+    /// absent: issuer, audience, a subject, times, and what the policy requires; never a claim that it refuses. `None`
+    /// if the token cannot be signed.
     ///
-    /// A token that `claims` bind (`cnf`) is presented with what it is bound to. A client certificate (RFC 8705 §3)
-    /// replaces a DPoP key (RFC 9449 §6.1): no rule distinguishes the two.
+    /// If `claims` bind the token (`cnf`), it is presented with a client certificate (RFC 8705 §3). That also replaces
+    /// a DPoP key (RFC 9449 §6.1): no rule distinguishes the two.
     #[must_use]
     pub fn token(&self, issuer: &Issuer, claims: &Map<String, Value>, now: UnixTime) -> Option<SampleToken> {
-        let mut said = completed(issuer, claims, now);
-        let certificate = certificate(&mut said);
-        let token = self.signer.sign(issuer.shape.types.first().map(String::as_str), said)?;
+        let mut claims = completed(issuer, claims, now);
+        let certificate = certificate(&mut claims);
+        let token = self.signer.sign(issuer.shape.types.first().map(String::as_str), claims)?;
         Some(SampleToken { token, certificate })
     }
 }
 
 fn completed(issuer: &Issuer, claims: &Map<String, Value>, now: UnixTime) -> Map<String, Value> {
-    let (shape, demands, seconds) = (&issuer.shape, &issuer.rules, now.seconds());
-    let mut said = claims.clone();
+    let (shape, rules, seconds) = (&issuer.shape, &issuer.rules, now.seconds());
+    let mut completed = claims.clone();
     for (name, value) in [
         ("iss", json!(issuer.issuer)),
         ("sub", json!("somebody")),
         ("iat", json!(seconds)),
-        ("exp", json!(seconds.saturating_add(demands.max_lifetime.map_or(300, Seconds::as_u64).min(300)))),
+        ("exp", json!(seconds.saturating_add(rules.max_lifetime.map_or(300, Seconds::as_u64).min(300)))),
     ] {
-        said.entry(name).or_insert(value);
+        completed.entry(name).or_insert(value);
     }
-    for (claim, values) in &demands.required {
+    for (claim, values) in &rules.required {
         if let Some(value) = values.first() {
-            said.entry(claim).or_insert_with(|| value.clone());
+            completed.entry(claim).or_insert_with(|| value.clone());
         }
     }
-    let any_client = demands.require_client.then_some("rehearsal");
-    let client = demands.clients.first().map(String::as_str).or(any_client);
-    let named = accepted(&shape.client, issuer).any(|path| has(&said, path));
+    let any_client = rules.require_client.then_some("sample-client");
+    let client = rules.clients.first().map(String::as_str).or(any_client);
+    let has_client = accepted(&shape.client, issuer).any(|path| has(&completed, path));
     for (path, value) in [
         (accepted(&shape.audience, issuer).next(), issuer.audiences.first().map(|audience| json!(audience))),
-        (accepted(&shape.client, issuer).next(), client.filter(|_| !named).map(Value::from)),
-        (shape.tenant.as_ref(), demands.tenants.first().map(|tenant| json!(tenant))),
+        (accepted(&shape.client, issuer).next(), client.filter(|_| !has_client).map(Value::from)),
+        (shape.tenant.as_ref(), rules.tenants.first().map(|tenant| json!(tenant))),
     ] {
         if let (Some(path), Some(value)) = (path, value) {
-            put(&mut said, path, value);
+            put(&mut completed, path, value);
         }
     }
-    said
+    completed
 }
 
 /// The `paths` at which a token of `issuer` may have a claim.
@@ -101,12 +101,12 @@ pub fn accepted<'paths>(
     paths.iter().filter(move |path| !refused(path))
 }
 
-/// The certificate for a bound token. A token that is bound to a DPoP key becomes one that is bound to a certificate; a
-/// token that is bound in an unknown way is left unchanged.
-fn certificate(said: &mut Map<String, Value>) -> Option<[u8; 32]> {
-    let (Binding::Key(thumbprint) | Binding::Certificate(thumbprint)) = Binding::of(said.get("cnf")).ok()??;
+/// The certificate for a bound token. A token that is bound to a DPoP key is bound to a certificate instead. A token
+/// that is bound in an unknown way is left unchanged.
+fn certificate(claims: &mut Map<String, Value>) -> Option<[u8; 32]> {
+    let (Binding::Key(thumbprint) | Binding::Certificate(thumbprint)) = Binding::of(claims.get("cnf")).ok()??;
     let digest = URL_SAFE_NO_PAD.decode(thumbprint.as_str()).ok()?.try_into().ok()?;
-    said.insert("cnf".to_owned(), json!(Binding::Certificate(thumbprint)));
+    claims.insert("cnf".to_owned(), json!(Binding::Certificate(thumbprint)));
     Some(digest)
 }
 

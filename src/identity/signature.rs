@@ -1,12 +1,13 @@
-//! Whether a signature over bytes is a key's (RFC 7515 §5.2). The algorithm is the caller's decision, from the key and
-//! the policy; a key never verifies one that is not of its family (RFC 8725 §3.1).
+//! Verification of signatures (RFC 7515 §5.2). Input: a public key, an algorithm, a message and a signature. Output:
+//! `Ok` or [`SignatureInvalid`]. The caller of this module chooses the algorithm, by the key and the policy. A key
+//! never verifies a signature by an algorithm of another family (RFC 8725 §3.1).
 
 use p256::ecdsa::signature::Verifier as _;
 
 use super::rsa::{Hash, RsaPublicKey};
 use crate::policy::AlgorithmName;
 
-/// A public key that has been found sound.
+/// A valid public key.
 #[derive(Clone, Debug)]
 pub enum VerifyingKey {
     /// RSA, for RS256 to RS512 and PS256 to PS512.
@@ -19,9 +20,9 @@ pub enum VerifyingKey {
     Ed25519(ed25519_compact::PublicKey),
 }
 
-/// The signature is not the key's.
+/// A signature is not valid for a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the signature is not the key's")]
+#[error("the signature is not valid for the key")]
 pub struct SignatureInvalid;
 
 impl VerifyingKey {
@@ -37,13 +38,13 @@ impl VerifyingKey {
         }
     }
 
-    /// Whether `signature` is this key's over `message` by `algorithm`. Signatures have the one length and form of RFC
-    /// 7518 §3 and RFC 8037 §3.1: `r ‖ s` for ECDSA, never DER.
+    /// Verifies `signature` over `message` by `algorithm`. Signatures have the length and form of RFC 7518 §3 and RFC
+    /// 8037 §3.1: `r ‖ s` for ECDSA, never DER.
     ///
     /// # Errors
-    /// [`SignatureInvalid`], also where `algorithm` is none of [`algorithms`](Self::algorithms).
+    /// [`SignatureInvalid`], also if `algorithm` is not one of [`algorithms`](Self::algorithms).
     pub fn verify(&self, algorithm: AlgorithmName, message: &[u8], signature: &[u8]) -> Result<(), SignatureInvalid> {
-        let holds = match (self, algorithm) {
+        let is_valid = match (self, algorithm) {
             (Self::Rsa(key), AlgorithmName::RS256) => key.verifies_pkcs1_v1_5(Hash::Sha256, message, signature),
             (Self::Rsa(key), AlgorithmName::RS384) => key.verifies_pkcs1_v1_5(Hash::Sha384, message, signature),
             (Self::Rsa(key), AlgorithmName::RS512) => key.verifies_pkcs1_v1_5(Hash::Sha512, message, signature),
@@ -58,6 +59,6 @@ impl VerifyingKey {
                 .is_ok_and(|signature| key.verify(message, &signature).is_ok()),
             (Self::Rsa(_) | Self::P256(_) | Self::P384(_) | Self::Ed25519(_), _) => false,
         };
-        if holds { Ok(()) } else { Err(SignatureInvalid) }
+        if is_valid { Ok(()) } else { Err(SignatureInvalid) }
     }
 }

@@ -1,22 +1,22 @@
-//! Signatures that were verified before. A cache keeps the fact that one signature over these bytes by this key is
-//! valid, and nothing else: issuer, audience, times, scopes and whether the issuer still publishes the key are checked
-//! on every request, so that an entry cannot be out of date.
+//! Signatures that were verified before. Input: a key and a token. Output: whether the signature was verified within
+//! the window. The cache keeps only this fact. Issuer, audience, times, scopes and whether the issuer still publishes
+//! the key are checked on every request, so that an entry cannot be out of date.
 
 use sha2::{Digest as _, Sha256};
 
 use super::cache::Lru;
 use super::keys::Key;
+use crate::time::Seconds;
 
-/// The digest of a valid signature: SHA-256 over the key and the whole token, signature included. Two tokens with the
-/// same claims and different signatures have different digests; another key under the same `kid` has none of the former
-/// one's.
+/// The digest of a valid signature: SHA-256 over the key and the whole token, including the signature. Two tokens with
+/// the same claims and different signatures have different digests, and so have two keys with the same `kid`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct VerifiedSignature([u8; 32]);
 
 impl VerifiedSignature {
     pub(super) fn new(key: &Key, token: &str) -> Self {
         let mut hash = Sha256::new();
-        hash.update(key.thumbprint()); // of fixed length, so that key and token cannot run into each other
+        hash.update(key.thumbprint()); // of fixed length, so the boundary between key and token is unambiguous
         hash.update(token.as_bytes());
         Self(hash.finalize().into())
     }
@@ -28,13 +28,13 @@ impl VerifiedSignature {
     }
 }
 
-/// A cache of verified signatures. Only valid ones are kept; a cache that fails answers `false`.
+/// The port to a cache of verified signatures. It keeps only valid ones. If it fails, it returns `false`.
 pub trait SignatureCache {
     /// Whether `signature` was verified within its window.
     fn holds(&mut self, signature: &VerifiedSignature) -> bool;
 
-    /// Keeps `signature` for `window` seconds; for 0 seconds not at all.
-    fn remember(&mut self, signature: &VerifiedSignature, window: u64);
+    /// Keeps `signature` for `window`. A window of zero keeps nothing.
+    fn remember(&mut self, signature: &VerifiedSignature, window: Seconds);
 }
 
 /// An empty cache: every signature is verified. For offline use.
@@ -45,8 +45,8 @@ impl SignatureCache for NoSignatureCache {
         false
     }
 
-    fn remember(&mut self, _: &VerifiedSignature, _: u64) {}
+    fn remember(&mut self, _: &VerifiedSignature, _: Seconds) {}
 }
 
-/// Signatures in the memory of one sandbox: 64 bytes each with what the map needs, so well under a megabyte.
+/// Signatures in the memory of one sandbox: 64 bytes each including the map, so well under a megabyte.
 pub type SignatureMemory = Lru<VerifiedSignature, (), 4096>;

@@ -1,4 +1,4 @@
-//! The ports that identification needs.
+//! The ports that step *identify* needs.
 
 use super::deny_list::DenyList;
 use super::dpop::Nonces;
@@ -8,17 +8,17 @@ use super::key_source::KeySource;
 use super::signature_cache::SignatureCache;
 
 /// The ports of one request.
-pub struct Sources<'outside> {
+pub struct Sources<'request> {
     /// The key sets of issuers.
-    pub keys: &'outside mut dyn KeySource,
+    pub keys: &'request mut dyn KeySource,
     /// Signatures that were verified before.
-    pub signatures: &'outside mut dyn SignatureCache,
+    pub signatures: &'request mut dyn SignatureCache,
     /// The revoked tokens, sessions and subjects.
-    pub deny_list: &'outside mut dyn DenyList,
+    pub deny_list: &'request mut dyn DenyList,
     /// The introspection endpoints of issuers, for opaque tokens.
-    pub introspector: &'outside mut dyn Introspector,
+    pub introspector: &'request mut dyn Introspector,
     /// The proofs of possession that were used before.
-    pub used_proofs: &'outside mut dyn UsedProofs,
+    pub used_proofs: &'request mut dyn UsedProofs,
     /// The nonces for proofs of possession, if the policy requires them.
-    pub nonces: &'outside Nonces,
+    pub nonces: &'request Nonces,
 }

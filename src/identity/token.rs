@@ -1,7 +1,7 @@
-//! Verifies a signed token with the keys and rules of its issuer, in three steps, cheapest first:
-//! [`UnverifiedToken::parse`] reads it, [`check`](UnverifiedToken::check) applies the rules that need no key,
-//! [`verify`](UnverifiedToken::verify) verifies the signature and yields [`VerifiedClaims`]. Header members that carry
-//! or locate keys (`jwk`, `jku`, `x5u`, `x5c`) are never read.
+//! Verifies a signed token. Input: the token, and the keys and rules of its issuer. Output: [`VerifiedClaims`]. There
+//! are three parts, cheapest first: [`UnverifiedToken::parse`] reads the token, [`check`](UnverifiedToken::check)
+//! applies the rules that need no key, [`verify`](UnverifiedToken::verify) verifies the signature. Header members that
+//! contain or locate keys (`jwk`, `jku`, `x5u`, `x5c`) are never read.
 
 use serde_json::{Map, Value};
 
@@ -17,7 +17,7 @@ use crate::secret::Secret;
 use crate::time::UnixTime;
 
 /// The longest JOSE header that is read, in base64url characters: enough for a chain of certificates (`x5c`), which
-/// some issuers send and which is ignored here.
+/// some issuers send and Fastgate ignores.
 pub const MAX_HEADER_CHARACTERS: u64 = 8192;
 
 /// A token that was read, but not checked.
@@ -29,8 +29,8 @@ pub struct UnverifiedToken<'request> {
     issuer: String,
 }
 
-/// The claims of a token after every check. Only [`UnverifiedToken::verify`] and the check of
-/// introspected claims make one.
+/// The claims of a token after every check. Only [`UnverifiedToken::verify`] and the check of introspected claims
+/// create them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiedClaims {
     holder: Holder,
@@ -71,11 +71,11 @@ fn at_most(most: u64, text: &str) -> Result<(), TokenError> {
     }
 }
 
-/// Checks claims that the issuer itself has just vouched for (RFC 7662 §2.2), as those of a signed token are checked.
+/// Checks claims that an introspection endpoint returned (RFC 7662 §2.2), like those of a signed token.
 ///
 /// # Errors
 /// The first [`TokenError`] found.
-pub(super) fn vouched(claims: Claims, issuer: &Issuer, now: UnixTime) -> Result<VerifiedClaims, TokenError> {
+pub(super) fn check_introspected(claims: Claims, issuer: &Issuer, now: UnixTime) -> Result<VerifiedClaims, TokenError> {
     token_rules::check(&claims, issuer, now)?;
     Ok(VerifiedClaims { holder: claims.holder(&issuer.shape)?, claims })
 }
@@ -87,7 +87,7 @@ impl<'request> UnverifiedToken<'request> {
     /// A [`TokenError`] if the token is too long or is not a compact JWS with an issuer.
     pub fn parse(compact: Secret<&'request str>) -> Result<Self, TokenError> {
         check_length(&compact, MAX_TOKEN_BYTES)?;
-        let segments = Segments::of(compact.expose())?;
+        let segments = Segments::split(compact.expose())?;
         at_most(MAX_HEADER_CHARACTERS, segments.header)?;
         if jws::decode(segments.signature)?.is_empty() {
             return Err(TokenError::Malformed);
@@ -98,33 +98,33 @@ impl<'request> UnverifiedToken<'request> {
         Ok(Self { compact, header, claims, issuer })
     }
 
-    /// `iss`, unverified.
+    /// `iss`; not verified.
     #[must_use]
     pub fn issuer(&self) -> &str {
         &self.issuer
     }
 
-    /// `kid`, unverified; `None` also if it is not text.
+    /// `kid`, not verified; `None` also if it is not a string.
     #[must_use]
     pub fn key_id(&self) -> Option<&str> {
         self.header.get("kid").and_then(Value::as_str)
     }
 
-    /// `iat`, unverified; `None` also if it is not a `NumericDate`.
+    /// `iat`, not verified; `None` also if it is not a `NumericDate`.
     #[must_use]
     pub fn issued(&self) -> Option<UnixTime> {
         self.claims.time("iat").ok().flatten()
     }
 
-    /// What it is bound to, unverified.
+    /// What it is bound to; not verified.
     ///
     /// # Errors
-    /// [`TokenError::Bound`] if that cannot be checked here.
+    /// [`TokenError::Bound`] if it is bound in a way that is not supported.
     pub fn binding(&self) -> Result<Option<Binding>, TokenError> {
         Binding::of(self.claims.top("cnf"))
     }
 
-    /// Checks everything that needs no key: the header, and the claims by the rules of the issuer.
+    /// Checks everything that needs no key: the header, and the claims against the rules of the issuer.
     ///
     /// # Errors
     /// The first [`TokenError`] found.
@@ -154,13 +154,13 @@ impl<'request> UnverifiedToken<'request> {
         let signature = VerifiedSignature::new(key, self.compact.expose());
         if !signatures.holds(&signature) {
             self.check_signature(key, algorithm)?;
-            signatures.remember(&signature, issuer.verdict_window.as_u64());
+            signatures.remember(&signature, issuer.verdict_window);
         }
         Ok(VerifiedClaims { holder: self.claims.holder(&issuer.shape)?, claims: self.claims.clone() })
     }
 
     fn check_signature(&self, key: &Key, algorithm: AlgorithmName) -> Result<(), TokenError> {
-        let Segments { signed, signature, .. } = Segments::of(self.compact.expose())?;
+        let Segments { signed, signature, .. } = Segments::split(self.compact.expose())?;
         key.verify(algorithm, signed.as_bytes(), &jws::decode(signature)?).map_err(|_| TokenError::Signature)
     }
 

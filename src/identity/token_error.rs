@@ -1,9 +1,10 @@
 //! Why a token is refused.
 
 use super::jws::Malformed;
+use crate::time::Seconds;
 
 /// Why a token is not valid. The client gets the same response for all of them except [`TooLong`](Self::TooLong):
-/// another token of that issuer would be as long.
+/// another token of that issuer would be just as long.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
     /// Longer than `edge.max_token` of the policy, or its JOSE header longer than [`MAX_HEADER_CHARACTERS`].
@@ -15,7 +16,7 @@ pub enum TokenError {
     TooLong {
         /// The length of the part that is too long.
         bytes: usize,
-        /// The most that is accepted.
+        /// The greatest length that is accepted.
         most: u64,
     },
     /// Not three segments of unpadded, canonical base64url with two JSON objects of unique members (RFC 7515 §7.1).
@@ -23,7 +24,7 @@ pub enum TokenError {
     Malformed,
     /// `crit`, `b64`, or the `cty` of a nested token: they would change the meaning of the token (RFC 7515 §4.1.11, RFC
     /// 7797, RFC 7519 §5.2).
-    #[error("the token's header asks for an extension: {member}")]
+    #[error("the token's header requires an extension: {member}")]
     Extension {
         /// The member.
         member: &'static str,
@@ -34,19 +35,19 @@ pub enum TokenError {
     /// `typ` is missing or not accepted for this issuer (RFC 8725 §3.11).
     #[error("the token's type is not accepted")]
     Type,
-    /// A claim that is needed is missing.
+    /// A required claim is missing.
     #[error("the token has no claim {claim}")]
     Missing {
         /// The claim.
         claim: &'static str,
     },
-    /// A claim has the wrong type or cannot be a value of its kind.
+    /// A claim has the wrong type or an impossible value.
     #[error("the token's claim {claim} is malformed")]
     ClaimMalformed {
         /// The claim.
         claim: &'static str,
     },
-    /// `iss` is none of the policy's issuers, byte for byte (RFC 8725 §3.8).
+    /// The policy has no issuer with exactly this `iss` (RFC 8725 §3.8).
     #[error("the token's issuer is not one of the policy's")]
     UnknownIssuer,
     /// `aud` names none of the issuer's audiences (RFC 8725 §3.9).
@@ -55,35 +56,35 @@ pub enum TokenError {
     /// `exp` has passed (RFC 7519 §4.1.4).
     #[error("the token expired {by} seconds ago")]
     Expired {
-        /// Seconds, without leeway.
-        by: u64,
+        /// The time since `exp`, without leeway.
+        by: Seconds,
     },
-    /// `nbf` or `iat` lies in the future (RFC 7519 §4.1.5, §4.1.6).
+    /// `nbf` or `iat` is in the future (RFC 7519 §4.1.5, §4.1.6).
     #[error("the token is not valid yet by {claim}")]
     NotYetValid {
         /// The claim.
         claim: &'static str,
     },
-    /// `iat` lies further back than the policy allows.
+    /// `iat` is longer ago than the policy allows.
     #[error("the token was issued {age} seconds ago")]
     TooOld {
-        /// Seconds, without leeway.
-        age: u64,
+        /// The time since `iat`, without leeway.
+        age: Seconds,
     },
-    /// From `iat` to `exp` it is longer than the policy allows.
-    #[error("the token is valid for {seconds} seconds")]
+    /// The time from `iat` to `exp` is longer than the policy allows.
+    #[error("the token is valid for {lifetime} seconds")]
     LivesTooLong {
-        /// Seconds.
-        seconds: u64,
+        /// The time from `iat` to `exp`.
+        lifetime: Seconds,
     },
-    /// A claim is not what the policy, or the preset it names, requires.
+    /// A claim is not as the policy, or its preset, requires.
     #[error("the token's claim {claim} is missing or not as required")]
     Required {
         /// The claim.
         claim: String,
     },
-    /// A claim is present that marks tokens of another kind, such as ID tokens if access tokens are wanted (RFC 8725
-    /// §3.12).
+    /// The token has a claim that only tokens of another kind have, such as ID tokens if access tokens are accepted
+    /// (RFC 8725 §3.12).
     #[error("the token has a claim {claim}, which marks another kind of tokens")]
     OtherKind {
         /// The claim.
@@ -96,12 +97,12 @@ pub enum TokenError {
     #[error("the token's tenant is missing or another one")]
     Tenant,
     /// The token is bound to a key or certificate (`cnf`, RFC 7800 §3.1), and possession of it is not proven.
-    #[error("the token is bound to a key that was not shown to be held")]
+    #[error("the token is bound to a key whose possession was not proven")]
     Bound,
     /// No key of the issuer has this `kid` and accepts this algorithm.
     #[error("the issuer has no key for this token")]
     UnknownKey,
-    /// The token names no key, or not uniquely, and several fit.
+    /// The token does not name its key uniquely, and several fit.
     #[error("the token does not say which of several keys of its issuer it was signed with")]
     AmbiguousKey,
     /// The signature is not valid for the key.

@@ -1,5 +1,5 @@
-//! The rules for the claims of a token that need no key. They are checked on every request, also if the signature was
-//! verified before.
+//! The rules for the claims of a token that need no key. Input: the claims and the [`Issuer`]. Output: `Ok` or a
+//! [`TokenError`]. They are checked on every request, even if the signature was verified before.
 
 use super::claims::Claims;
 use super::token_error::TokenError;
@@ -44,15 +44,15 @@ fn check_times(claims: &Claims, issuer: &Issuer, now: UnixTime) -> Result<(), To
     if max_age.is_some_and(|most| issued_at.plus(most).plus(leeway) < now) {
         return Err(TokenError::TooOld { age: now.since(issued_at) });
     }
-    // The provider's own clock sets both: no leeway.
-    if max_lifetime.is_some_and(|most| expires.since(issued_at) > most.as_u64()) {
-        return Err(TokenError::LivesTooLong { seconds: expires.since(issued_at) });
+    // The clock of the provider sets both, so there is no leeway.
+    if max_lifetime.is_some_and(|most| expires.since(issued_at) > most) {
+        return Err(TokenError::LivesTooLong { lifetime: expires.since(issued_at) });
     }
     Ok(())
 }
 
-/// An access token passes if any of its audiences is accepted (RFC 7519 §4.1.3), an ID token if all of them are (OpenID
-/// Connect Core §3.1.3.7, point 3).
+/// Checks the audience. An access token passes if any of its audiences is accepted (RFC 7519 §4.1.3), an ID token if
+/// all of them are (OpenID Connect Core §3.1.3.7, point 3).
 fn check_audience(claims: &Claims, issuer: &Issuer) -> Result<(), TokenError> {
     let audiences = claims.audiences(&issuer.shape)?;
     let mut accepted = audiences.iter().map(|audience| issuer.audiences.iter().any(|accepted| accepted == audience));
@@ -63,7 +63,7 @@ fn check_audience(claims: &Claims, issuer: &Issuer) -> Result<(), TokenError> {
     if passes { Ok(()) } else { Err(TokenError::Audience) }
 }
 
-/// Tells tokens of the wanted kind from others that the same keys sign (RFC 8725 §3.12).
+/// Refuses tokens of another kind that the same keys sign (RFC 8725 §3.12).
 fn check_kind(claims: &Claims, issuer: &Issuer) -> Result<(), TokenError> {
     for (claim, values) in &issuer.rules.required {
         if !claims.top(claim).is_some_and(|value| values.contains(value)) {

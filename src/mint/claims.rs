@@ -125,11 +125,11 @@ impl<'request> EdgeClaims<'request> {
                 token_exp: identity.and_then(Identity::expires),
                 cnf: identity.and_then(Identity::binding),
                 country: client.country.as_deref(),
-                subdivision: client.subdivision.as_deref().filter(|_| route.judges(Fact::Subdivision)),
-                continent: client.continent.filter(|_| route.judges(Fact::Continent)),
-                asn: client.asn.filter(|_| route.judges(Fact::Asn)),
-                connection: client.connection.filter(|_| route.judges(Fact::Connection)),
-                proxy: client.proxy.filter(|_| route.judges(Fact::Proxy)),
+                subdivision: client.subdivision.as_deref().filter(|_| route.tests(Fact::Subdivision)),
+                continent: client.continent.filter(|_| route.tests(Fact::Continent)),
+                asn: client.asn.filter(|_| route.tests(Fact::Asn)),
+                connection: client.connection.filter(|_| route.tests(Fact::Connection)),
+                proxy: client.proxy.filter(|_| route.tests(Fact::Proxy)),
             },
         }
     }

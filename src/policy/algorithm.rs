@@ -6,7 +6,7 @@ use super::json_form::strings;
 
 strings!(AlgorithmName);
 
-/// A signature algorithm of RFC 7518 §3.1 or RFC 8037 §3.1. `none` and symmetric algorithms are not among them.
+/// A signature algorithm of RFC 7518 §3.1 or RFC 8037 §3.1. `none` and symmetric algorithms are not supported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(remote = "Self")]
@@ -32,8 +32,8 @@ pub enum AlgorithmName {
 }
 
 impl AlgorithmName {
-    /// The algorithm that a JOSE header or a JWK means by `alg`, exactly as it is written there. `EdDSA` could be
-    /// Ed448, too; which curve it is, the key says.
+    /// The algorithm with this name (`alg`) in a JOSE header or a JWK; names are case-sensitive. `EdDSA` could also
+    /// mean Ed448; the key determines the curve.
     #[must_use]
     pub fn from_jose(alg: &str) -> Option<Self> {
         Some(match alg {

@@ -1,5 +1,5 @@
-//! Paths to claims, as a policy writes them ([`ClaimName`]) and as they work ([`ClaimPath`]), and the values that
-//! claims can be compared with.
+//! Paths to claims, in the document ([`ClaimName`]) and in the policy ([`ClaimPath`]), and the values that claims can
+//! be compared with.
 
 use std::fmt;
 
@@ -32,12 +32,12 @@ pub enum Scalar {
     Truth(bool),
 }
 
-/// The path to a claim: the names of the members, from the outside in; never empty.
+/// The path to a claim: the names of the members, from the outermost to the innermost; never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimPath(Vec<String>);
 
 impl ClaimPath {
-    /// The names of the members, from the outside in.
+    /// The names of the members, from the outermost to the innermost.
     pub fn steps(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(String::as_str)
     }
@@ -52,8 +52,8 @@ impl ClaimPath {
         Self(steps)
     }
 
-    /// The path of these steps, which are not empty.
-    pub(super) fn along(steps: impl IntoIterator<Item = String>) -> Self {
+    /// A path of these steps, which must not be empty.
+    pub(super) fn from_steps(steps: impl IntoIterator<Item = String>) -> Self {
         Self(steps.into_iter().collect())
     }
 }

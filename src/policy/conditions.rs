@@ -1,5 +1,5 @@
-//! `rules`: conditions on callers, as written ([`ConditionDocument`]) and as they work ([`Condition`]). They are
-//! checked in [`authorize`](crate::authorize).
+//! `rules`: conditions on callers. Input: a [`ConditionDocument`]. Output: a [`Condition`], which step
+//! [`authorize`](crate::authorize) evaluates.
 
 mod words;
 
@@ -72,13 +72,13 @@ pub struct ClaimTestDocument {
 /// A condition on a caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Condition {
-    /// Each of these holds.
+    /// All of these conditions hold.
     All(Vec<Self>),
-    /// At least one of these holds.
+    /// At least one of these conditions holds.
     Any(Vec<Self>),
-    /// This does not hold.
+    /// This condition does not hold.
     Not(Box<Self>),
-    /// A condition that has a name.
+    /// The condition with this name in `rules` holds.
     Rule(String, Arc<Self>),
     /// The token has this scope.
     Scope(String),
@@ -90,14 +90,14 @@ pub enum Condition {
     Claim(ClaimPath, Expected),
 }
 
-/// What a claim is expected to be.
+/// The expected value of a claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Expected {
-    /// Exactly this.
+    /// Exactly this value.
     Equals(Value),
-    /// Exactly one of these.
+    /// Exactly one of these values.
     OneOf(Vec<Value>),
-    /// A list with this member, or this.
+    /// A list with this element, or this value.
     Contains(Value),
     /// The value of this path parameter.
     EqualsPath(String),
@@ -105,19 +105,19 @@ pub enum Expected {
     ContainsPath(String),
 }
 
-/// The depth to which a condition may be nested, with the rules that it names written out. Checking and freeing a
-/// condition takes one frame of the stack for each level.
+/// The greatest depth of a condition, with the rules that it names written out. Evaluating and dropping a condition
+/// takes one stack frame for each level.
 pub const MAX_DEPTH: usize = 64;
-/// The number of conditions that one may consist of, with the rules that it names written out at each place.
+/// The greatest number of conditions in one, with the rules that it names written out at each place.
 pub const MAX_CONDITIONS: usize = 4096;
 
 /// The named conditions of a policy while it is read.
 pub(super) struct Rules<'document> {
     documents: &'document BTreeMap<String, ConditionDocument>,
     read: BTreeMap<String, (Arc<Condition>, Extent)>,
-    /// The rules that are being read, from the outside in.
+    /// The rules that are being read, from the outermost to the innermost.
     open: Vec<String>,
-    /// How many conditions are being read, each within the one before it.
+    /// The number of nested conditions that are being read.
     level: usize,
 }
 
@@ -133,12 +133,12 @@ impl Extent {
     const NONE: Self = Self { depth: 0, size: 0 };
     const ONE: Self = Self { depth: 1, size: 1 };
 
-    /// The extent of a condition around one of this extent.
+    /// The extent of a condition that contains one of this extent.
     const fn wrapped(self) -> Self {
         Self { depth: self.depth.saturating_add(1), size: self.size.saturating_add(1) }
     }
 
-    /// The extent of two conditions side by side.
+    /// The extent of two conditions in one list.
     fn beside(self, other: Self) -> Self {
         Self { depth: self.depth.max(other.depth), size: self.size.saturating_add(other.size) }
     }
@@ -154,7 +154,7 @@ impl<'document> Rules<'document> {
         rules
     }
 
-    /// Reads the condition at `at`. One that is too deep or too long is a fault.
+    /// Reads the condition at `at`. A condition that is too deep or too long is a fault.
     pub(super) fn condition(&mut self, document: &ConditionDocument, at: &str, faults: &mut Faults) -> Condition {
         self.bounded(document, at, faults).0
     }
@@ -164,7 +164,7 @@ impl<'document> Rules<'document> {
         let Extent { depth, size } = extent;
         faults.add_if(depth > MAX_DEPTH, at, Fault::TooDeep { most: MAX_DEPTH });
         faults.add_if(size > MAX_CONDITIONS, at, Fault::TooManyConditions { size, most: MAX_CONDITIONS });
-        // Without this, each condition around it would repeat the fault, and a refused one could overflow the stack.
+        // Otherwise each outer condition would repeat the fault, and dropping a refused one could overflow the stack.
         if depth > MAX_DEPTH || size > MAX_CONDITIONS { (never(), Extent::NONE) } else { (condition, extent) }
     }
 
@@ -247,7 +247,7 @@ impl<'document> Rules<'document> {
     }
 }
 
-/// Replaces a condition that cannot be read. It never holds; the fault keeps the policy from being used.
+/// Replaces a condition that cannot be read. It never holds; the fault prevents the policy from being used.
 const fn never() -> Condition {
     Condition::Any(Vec::new())
 }
@@ -261,7 +261,7 @@ fn claim(test: &ClaimTestDocument, at: &str, faults: &mut Faults) -> Condition {
         test.equals_path.clone().map(Expected::EqualsPath),
         test.contains_path.clone().map(Expected::ContainsPath),
     ];
-    // No value is in an empty list; under `not` every value would pass.
+    // An empty list contains no value, so every value would pass under `not`.
     let no_values = test.one_of.as_ref().is_some_and(Vec::is_empty);
     faults.add_if(no_values, format_args!("{at}.in"), Fault::Empty);
     let mut expectations = expectations.into_iter().flatten();
@@ -271,13 +271,13 @@ fn claim(test: &ClaimTestDocument, at: &str, faults: &mut Faults) -> Condition {
 }
 
 impl Condition {
-    /// Faults where a test names a path parameter that `template` lacks, and where a negated test compares text that
-    /// the application might convert.
+    /// Adds a fault for each test that names a path parameter that `template` lacks, and for each negated test of text
+    /// that the application might convert.
     pub(super) fn check_parameters(&self, template: &PathTemplate, at: &str, faults: &mut Faults) {
         self.check_parameters_under(false, template, at, faults);
     }
 
-    /// `negated`: whether an odd number of `not` is around this condition.
+    /// `negated`: whether the condition is inside an odd number of `not`.
     fn check_parameters_under(&self, negated: bool, template: &PathTemplate, at: &str, faults: &mut Faults) {
         match self {
             Self::All(list) | Self::Any(list) => {
@@ -290,9 +290,9 @@ impl Condition {
             Self::Claim(_, Expected::EqualsPath(name) | Expected::ContainsPath(name)) => {
                 let known = template.parameters().any(|parameter| parameter == name);
                 faults.add_if(!known, at, Fault::UnknownParameter { name: name.clone() });
-                // An application that reads `7`, `07` and `+7` as one number sees an order that is not its text.
-                let spelled = negated && template.leaves_type_open(name);
-                faults.add_if(spelled, at, Fault::NegatedText { name: name.clone() });
+                // The application may read `7`, `07` and `+7` as one number, so unequal texts may be equal values.
+                let ambiguous = negated && template.leaves_type_open(name);
+                faults.add_if(ambiguous, at, Fault::NegatedText { name: name.clone() });
             }
             Self::Claim(..) | Self::Scope(_) | Self::Role(_) | Self::Group(_) => {}
         }

@@ -1,4 +1,4 @@
-//! The table of contents of `policy.json`. Each section has a file of its own.
+//! `policy.json` as a whole: the table of contents. Each section has its own file.
 
 use std::collections::BTreeMap;
 

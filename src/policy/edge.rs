@@ -1,4 +1,4 @@
-//! `edge`: what this edge is called, and what it asks of every request.
+//! `edge`: the names of this edge, and the rules for every request. Input: an [`EdgeDocument`]. Output: an [`Edge`].
 
 mod hosts;
 
@@ -17,14 +17,14 @@ pub use hosts::Hosts;
 
 objects!(EdgeDocument, ProofRules);
 
-/// The longest token that a policy may let pass, in bytes: Fastly hands over header fields of this length (its own
-/// limit is 69 KB), and what an unverified token costs is bounded.
+/// The greatest `edge.max_token`, in bytes. Fastly accepts header fields of this length (its own limit is 69 KB), and
+/// the bound limits the CPU time that an unverified token costs.
 pub const MAX_TOKEN_BYTES: u64 = 32 * 1024;
 
-/// The greatest age of a proof of possession that a policy may choose (`edge.dpop.max_age`), in seconds.
-pub const MAX_PROOF_AGE: u64 = 600;
-/// How far ahead of the edge's clock a policy may let proofs be (`edge.dpop.leeway`), in seconds.
-pub const MAX_PROOF_LEEWAY: u64 = 60;
+/// The greatest `edge.dpop.max_age`.
+pub const MAX_PROOF_AGE: Seconds = Seconds::new(600);
+/// The greatest `edge.dpop.leeway`.
+pub const MAX_PROOF_LEEWAY: Seconds = Seconds::new(60);
 
 /// The names of this edge, for clients and for origins, and the rules for every request.
 #[derive(Clone, Debug, Deserialize)]
@@ -75,8 +75,8 @@ pub struct ProofRules {
     pub max_age: Seconds,
     /// The time by which the clock of the client may be ahead, in seconds, 0 to 60. Default: 10.
     pub leeway: Seconds,
-    /// Whether a proof must carry a nonce of this edge (RFC 9449 §9). A nonce is valid for two to four minutes.
-    /// Default: false.
+    /// Whether a proof must have a nonce of this edge (RFC 9449 §9). A nonce is valid for two to four minutes. Default:
+    /// false.
     pub nonce: bool,
 }
 
@@ -107,7 +107,7 @@ pub struct Edge {
     pub max_token: u64,
     /// The limit that applies before the caller is identified.
     pub flood_limit: Option<Arc<Limit>>,
-    /// Whether responses get the security fields that the origin leaves out.
+    /// Whether the edge adds security fields that the origin does not send.
     pub security_headers: bool,
     /// The resource identifier (RFC 9728 §1.2).
     pub resource: String,
@@ -115,7 +115,7 @@ pub struct Edge {
     pub proofs: ProofRules,
 }
 
-/// Reads the section. `limits` are those that `flood_limit` can name.
+/// Reads the section. `flood_limit` refers to one of `limits`.
 pub(super) fn read(document: EdgeDocument, limits: &BTreeMap<String, Arc<Limit>>, faults: &mut Faults) -> Edge {
     faults.add_if(!is_https_url(&document.issuer), "$.edge.issuer", Fault::NotHttps);
     faults.add_if(document.hosts.is_empty(), "$.edge.hosts", Fault::Empty);
@@ -129,14 +129,14 @@ pub(super) fn read(document: EdgeDocument, limits: &BTreeMap<String, Arc<Limit>>
     faults.add_if(unknown, "$.edge.flood_limit", Fault::UnknownLimit);
     let needs_caller = flood_limit.is_some_and(|limit| !limit.needs_no_caller());
     faults.add_if(needs_caller, "$.edge.flood_limit", Fault::NeedsCaller);
-    faults.range(document.dpop.max_age, 1, MAX_PROOF_AGE, "$.edge.dpop.max_age");
-    faults.range(document.dpop.leeway, 0, MAX_PROOF_LEEWAY, "$.edge.dpop.leeway");
-    let no_url = document.resource.as_deref().is_some_and(|resource| !is_https_url(resource));
-    faults.add_if(no_url, "$.edge.resource", Fault::NotHttps);
+    faults.range(document.dpop.max_age, 1, MAX_PROOF_AGE.as_u64(), "$.edge.dpop.max_age");
+    faults.range(document.dpop.leeway, 0, MAX_PROOF_LEEWAY.as_u64(), "$.edge.dpop.leeway");
+    let is_invalid = document.resource.as_deref().is_some_and(|resource| !is_https_url(resource));
+    faults.add_if(is_invalid, "$.edge.resource", Fault::NotHttps);
     let resource = document.resource.unwrap_or_else(|| document.issuer.clone());
     let hosts: Hosts = document.hosts.iter().collect();
     Edge {
-        hosts: hosts.at_port_of(&document.issuer).at_port_of(&resource),
+        hosts: hosts.with_port_of(&document.issuer).with_port_of(&resource),
         identity_lifetime: document.identity_lifetime,
         max_token: document.max_token,
         flood_limit: flood_limit.cloned(),

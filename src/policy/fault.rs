@@ -1,4 +1,4 @@
-//! What is wrong with a policy, and where.
+//! The faults of a policy, each with its place in the document.
 
 mod kinds;
 mod remedies;
@@ -11,7 +11,7 @@ pub use kinds::Fault;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{at}: {fault}")]
 pub struct PolicyFault {
-    /// The JSON path of the place, `$.routes[3].path`.
+    /// The JSON path of the place, such as `$.routes[3].path`.
     pub at: String,
     /// What is wrong.
     pub fault: Fault,
@@ -33,7 +33,7 @@ impl fmt::Display for PolicyFaults {
 pub(super) struct Faults(Vec<PolicyFault>);
 
 impl Faults {
-    /// `value` if there is no fault, or else every fault.
+    /// `value` if there are no faults; otherwise all faults.
     pub(super) fn none_or<T>(self, value: T) -> Result<T, PolicyFaults> {
         if self.0.is_empty() { Ok(value) } else { Err(PolicyFaults(self.0)) }
     }
@@ -42,7 +42,7 @@ impl Faults {
         self.0.push(PolicyFault { at: at.into(), fault });
     }
 
-    /// A fault, if something is `wrong`; its place is only written out then.
+    /// Adds a fault if `wrong`. The place is only formatted in that case.
     pub(super) fn add_if(&mut self, wrong: bool, at: impl fmt::Display, fault: Fault) {
         if wrong {
             self.add(at.to_string(), fault);

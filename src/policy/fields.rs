@@ -1,4 +1,5 @@
-//! Edits of header fields, and the form that a request must have, as written (`…Document`) and as they work.
+//! Edits of header fields (`request_headers`, `response_headers`), and the form that a request must have (`accepts`).
+//! Input: documents. Output: [`FieldEdits`] and [`Accepts`].
 
 use std::collections::BTreeMap;
 use std::fmt::Arguments;
@@ -76,24 +77,29 @@ pub struct Accepts {
 
 impl FieldEdits {
     /// Edits of the fields of requests.
-    pub(super) fn of_requests(document: FieldEditsDocument, at: Arguments<'_>, faults: &mut Faults) -> Self {
+    pub(super) fn for_requests(document: FieldEditsDocument, at: Arguments<'_>, faults: &mut Faults) -> Self {
         Self::read(document, is_visible_to_rules, at, faults)
     }
 
     /// Edits of the fields of responses.
-    pub(super) fn of_responses(document: FieldEditsDocument, at: Arguments<'_>, faults: &mut Faults) -> Self {
+    pub(super) fn for_responses(document: FieldEditsDocument, at: Arguments<'_>, faults: &mut Faults) -> Self {
         Self::read(document, is_editable_in_responses, at, faults)
     }
 
-    fn read(document: FieldEditsDocument, is_open: fn(&str) -> bool, at: Arguments<'_>, faults: &mut Faults) -> Self {
+    fn read(
+        document: FieldEditsDocument,
+        is_editable: fn(&str) -> bool,
+        at: Arguments<'_>,
+        faults: &mut Faults,
+    ) -> Self {
         for name in document.set.keys().chain(&document.remove) {
-            let reserved = !is_open(name);
+            let reserved = !is_editable(name);
             faults.add_if(!is_field_name(name), at, Fault::NotAFieldName);
             faults.add_if(reserved, at, Fault::ReservedField { name: name.clone() });
         }
         for (name, value) in &document.set {
-            let sound = value.bytes().all(|byte| (0x20..0x7f).contains(&byte)) && value.trim() == value;
-            faults.add_if(!sound, format_args!("{at}.set.{name}"), Fault::NotAFieldValue);
+            let is_valid = value.bytes().all(|byte| (0x20..0x7f).contains(&byte)) && value.trim() == value;
+            faults.add_if(!is_valid, format_args!("{at}.set.{name}"), Fault::NotAFieldValue);
         }
         Self { set: document.set.into_iter().collect(), remove: lower(document.remove) }
     }
@@ -101,9 +107,9 @@ impl FieldEdits {
     /// `headers` after the edits.
     #[must_use]
     pub fn apply(&self, headers: &Headers) -> Headers {
-        let gone =
+        let is_removed =
             |name: &str| self.remove.iter().any(|removed| removed == name) || self.set.all(name).next().is_some();
-        headers.iter().filter(|(name, _)| !gone(name)).chain(self.set.iter()).collect()
+        headers.iter().filter(|(name, _)| !is_removed(name)).chain(self.set.iter()).collect()
     }
 }
 
@@ -116,8 +122,8 @@ impl Accepts {
 
     pub(super) fn read(document: AcceptsDocument, at: Arguments<'_>, faults: &mut Faults) -> Self {
         for (index, media_type) in document.content_types.iter().enumerate() {
-            let sound = is_media_range(media_type);
-            faults.add_if(!sound, format_args!("{at}.content_types[{index}]"), Fault::NotAMediaType);
+            let is_valid = is_media_range(media_type);
+            faults.add_if(!is_valid, format_args!("{at}.content_types[{index}]"), Fault::NotAMediaType);
         }
         for (index, name) in document.required_headers.iter().enumerate() {
             let at = format_args!("{at}.required_headers[{index}]");
@@ -134,8 +140,8 @@ impl Accepts {
     }
 }
 
-/// A media type without parameters, or all of a kind: `image/*` (RFC 9110 §12.5.1). A name holds no other asterisk (RFC
-/// 6838 §4.2), and the kind none: `*/*` is what no list accepts.
+/// Whether this is a media type without parameters, or a range of one type: `image/*` (RFC 9110 §12.5.1). Names contain
+/// no other asterisk (RFC 6838 §4.2). `*/*` is refused: an absent list has that meaning.
 fn is_media_range(text: &str) -> bool {
     let is_name = |name: &str| is_field_name(name) && !name.contains('*');
     text.split_once('/').is_some_and(|(kind, part)| is_name(kind) && (part == "*" || is_name(part)))

@@ -1,4 +1,4 @@
-//! `groups`: what routes of one group have in common, as written ([`GroupDocument`]) and as it works ([`Group`]).
+//! `groups`: what routes of one group have in common. Input: a [`GroupDocument`]. Output: a [`Group`].
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -116,8 +116,8 @@ impl Cors {
         faults.add_if(any && document.origins.len() > 1, format_args!("{at}.origins"), Fault::NotAWebOrigin);
         faults.add_if(any && document.credentials, format_args!("{at}.credentials"), Fault::CredentialsForAll);
         for (member, names) in [("headers", &document.headers), ("expose", &document.expose)] {
-            let sound = names.iter().all(|name| is_field_name(name) && name != "*");
-            faults.add_if(!sound, format_args!("{at}.{member}"), Fault::NotAFieldName);
+            let are_valid = names.iter().all(|name| is_field_name(name) && name != "*");
+            faults.add_if(!are_valid, format_args!("{at}.{member}"), Fault::NotAFieldName);
         }
         faults.range(document.max_age, 0, 86_400, format_args!("{at}.max_age"));
         Self {
@@ -130,10 +130,10 @@ impl Cors {
     }
 }
 
-/// Whether this looks like a serialized origin (RFC 6454 §6.2) in lower case, or is `*`. One that no browser sends
-/// applies to no page, and is no reason to refuse the whole policy.
+/// Whether this looks like a serialized origin (RFC 6454 §6.2) in lower case, or is `*`. The check is not exact: an
+/// origin that browsers never send matches no page, and does no harm.
 fn is_web_origin(origin: &str) -> bool {
     let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
-    let sound = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.:[]".contains(&byte);
-    origin == "*" || host.is_some_and(|host| !host.is_empty() && host.bytes().all(sound))
+    let is_allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.:[]".contains(&byte);
+    origin == "*" || host.is_some_and(|host| !host.is_empty() && host.bytes().all(is_allowed))
 }

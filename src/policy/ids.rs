@@ -1,16 +1,17 @@
-//! The names that the rest of the library passes on, each with a type of its own so that one is never taken for another.
-//! They are made when the policy is read.
+//! The names that a policy defines and the rest of the library uses. Each kind has its own type, so that they cannot be
+//! mixed up. They are created when the policy is read.
 
 use std::borrow::Borrow;
 use std::fmt;
 
 use serde::Serialize;
 
-/// A name that a policy gives.
+/// Defines the type of one kind of names.
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema), schemars(inline))]
         #[serde(transparent)]
         pub struct $name(String);
 
@@ -34,7 +35,7 @@ macro_rules! id {
             }
         }
 
-        /// A map by this name is searched by text.
+        /// Allows lookups by text in a map with these keys.
         impl Borrow<str> for $name {
             fn borrow(&self) -> &str {
                 &self.0

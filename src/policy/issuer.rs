@@ -1,4 +1,4 @@
-//! What a policy makes of one OpenID provider.
+//! `issuers`: the OpenID providers. Input: an `IssuerDocument` and its preset. Output: an [`Issuer`].
 
 pub(super) mod document;
 mod introspection;
@@ -22,12 +22,12 @@ use crate::time::Seconds;
 objects!(KeyLife);
 strings!(TokenKind);
 
-/// One OpenID provider, and what its tokens must look like.
+/// One OpenID provider, and the rules for its tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Issuer {
-    /// The short id by which stores and logs know it.
+    /// Its short id in stores and logs.
     pub id: IssuerId,
-    /// The product that issues its tokens, where the policy names it.
+    /// The product that issues its tokens; `None` if the policy does not name it.
     pub preset: Option<PresetName>,
     /// `iss`, compared byte for byte.
     pub issuer: String,
@@ -51,7 +51,7 @@ pub struct Issuer {
     pub verdict_window: Seconds,
     /// Whether its tokens are looked up in the deny-list.
     pub deny_list: bool,
-    /// The endpoint that is asked about its opaque tokens.
+    /// The introspection endpoint for its opaque tokens.
     pub introspection: Option<Introspection>,
     /// The values that `issuer` of a JWK may have. If empty, `issuer` of a JWK is not checked.
     pub key_issuers: Vec<String>,
@@ -60,7 +60,7 @@ pub struct Issuer {
 }
 
 impl Issuer {
-    /// Whether a token that is accepted can have scopes: they are looked for in a claim that tokens may have.
+    /// Whether an accepted token can have scopes: at least one claim with scopes is not refused.
     pub(super) fn grants_scopes(&self) -> bool {
         let is_refused = |path: &ClaimPath| {
             path.steps().next().is_some_and(|first| self.rules.refused.iter().any(|claim| claim == first))
@@ -105,7 +105,7 @@ pub struct TokenRules {
     pub max_age: Option<Seconds>,
     /// The longest lifetime, in seconds from `iat` to `exp`.
     pub max_lifetime: Option<Seconds>,
-    /// Claims at the top level, and the values of which each must have one.
+    /// Claims at the top level, each with its accepted values.
     pub required: BTreeMap<String, Vec<Value>>,
     /// Claims at the top level that must be absent.
     pub refused: Vec<String>,
@@ -119,12 +119,12 @@ pub enum TokenKind {
     /// Access tokens (RFC 9068), which are issued for APIs.
     #[default]
     Access,
-    /// ID tokens (OpenID Connect Core §2), which tell a client who has signed in and carry no scopes.
+    /// ID tokens (OpenID Connect Core §2), which tell a client who has signed in and have no scopes.
     Id,
 }
 
-/// How long the keys of an issuer are used, in seconds. A POP uses a key set without asking while it is fresh, and asks
-/// the issuer again when it is stale.
+/// How long the keys of an issuer are used, in seconds. A POP uses a key set without a request to the issuer while it
+/// is fresh, and fetches it again when it is stale.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default, remote = "Self")]
@@ -134,8 +134,7 @@ pub struct KeyLife {
     pub min_fresh: Seconds,
     /// The longest time for which a key set is fresh, `min_fresh` to 604800. Default: 3600.
     pub max_fresh: Seconds,
-    /// The age up to which a key set is used while the issuer gives no better one, `max_fresh` to 604800. Default:
-    /// 86400.
+    /// The age up to which a key set is used while no newer one can be fetched, `max_fresh` to 604800. Default: 86400.
     pub max_stale: Seconds,
     /// The shortest time between two requests of one POP to the issuer, whatever tokens arrive, 1 to 3600. Default: 30.
     pub cool_down: Seconds,

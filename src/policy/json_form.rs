@@ -1,5 +1,5 @@
-//! The JSON form of a type: an object, a string, or either. Serde by itself would also read a list as a struct, member
-//! by member, and `{"GET": null}` as the string `"GET"`; the JSON Schema of a policy allows neither.
+//! Strict JSON forms: a type is an object, a string, or either. By default, serde would also read a list as a struct,
+//! member by member, and `{"GET": null}` as the string `"GET"`. The JSON Schema of a policy allows neither.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -7,21 +7,21 @@ use std::marker::PhantomData;
 use serde::de::value::{MapAccessDeserializer, StrDeserializer};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Unexpected, Visitor};
 
-/// A type that derives `Deserialize` with `#[serde(remote = "Self")]`: that gives it [`derived`](Strict::derived) and
-/// leaves the trait to [`strict!`].
+/// A type that derives `Deserialize` with `#[serde(remote = "Self")]`. The attribute creates a function, which
+/// [`derived`](Strict::derived) calls; [`strict!`] implements the traits.
 pub(super) trait Strict: Sized {
     /// Whether the type may be written as an object.
     const OBJECT: bool;
     /// Whether the type may be written as a string.
     const STRING: bool;
 
-    /// What serde derives.
+    /// Calls the function that serde derives.
     ///
     /// # Errors
-    /// Those of `deserializer`, and of members and values that the type does not have.
+    /// The errors of `deserializer`, and an error for each member or value that the type does not have.
     fn derived<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error>;
 
-    /// Whether this value is written as a string.
+    /// Whether the JSON form of this value is a string.
     fn is_string(&self) -> bool {
         !Self::OBJECT
     }
@@ -66,8 +66,8 @@ impl<'de, T: Strict> Visitor<'de> for StrictVisitor<T> {
     }
 }
 
-/// Implements `Deserialize` for a type with `#[serde(remote = "Self")]`: whether it may be an object, whether it may be
-/// a string, and, if both, which of its values are strings.
+/// Implements `Deserialize` for a type with `#[serde(remote = "Self")]`. The arguments are: whether it may be an
+/// object, whether it may be a string, and, if both, a pattern of the values that are strings.
 macro_rules! strict {
     ($name:ident, $object:literal, $string:literal $(, $strings:pat)?) => {
         impl $crate::policy::json_form::Strict for $name {
@@ -92,19 +92,19 @@ macro_rules! strict {
     };
 }
 
-/// Types that are written as objects.
+/// Implements `Deserialize` for types whose JSON form is an object.
 macro_rules! objects {
     ($($name:ident),+) => { $($crate::policy::json_form::strict!($name, true, false);)+ };
 }
 
-/// Types that are written as strings.
+/// Implements `Deserialize` for types whose JSON form is a string.
 macro_rules! strings {
     ($($name:ident),+) => { $($crate::policy::json_form::strict!($name, false, true);)+ };
 }
 
 pub(super) use {objects, strict, strings};
 
-/// A string of a type that other modules read in their own way.
+/// An element of a list: a value whose JSON form is a string, of a type that derives `Deserialize`.
 struct Listed<T>(T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Listed<T> {

@@ -1,5 +1,5 @@
-//! `limits`: rate limits, as written ([`LimitDocument`]) and as they work ([`Limit`]). They are applied in
-//! [`throttle`](crate::throttle).
+//! `limits`: rate limits. Input: a [`LimitDocument`]. Output: a [`Limit`], which step [`throttle`](crate::throttle)
+//! applies.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -162,13 +162,13 @@ pub enum KeyPart {
 /// What a request costs, in units.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cost {
-    /// The cost if neither `header` nor `claim` says otherwise.
+    /// The cost if neither `header` nor `claim` is present.
     pub usual: u64,
-    /// The most that a request can cost.
+    /// The greatest cost of a request.
     pub most: u64,
-    /// The request header field that says otherwise, in lower case.
+    /// The request header field that replaces `usual`, in lower case.
     pub header: Option<String>,
-    /// The claim that says otherwise.
+    /// The claim that replaces `usual`.
     pub claim: Option<ClaimPath>,
 }
 
@@ -178,7 +178,7 @@ pub(super) fn read(documents: BTreeMap<String, LimitDocument>, faults: &mut Faul
 }
 
 impl Limit {
-    /// Whether it can be applied before the caller is identified.
+    /// Whether the limit can be applied before the caller is identified.
     #[must_use]
     pub fn needs_no_caller(&self) -> bool {
         self.by.iter().all(|part| matches!(part, KeyPart::Network | KeyPart::Route)) && self.cost.claim.is_none()
@@ -196,13 +196,13 @@ impl Limit {
             format_args!("{at}.max_cost"),
             Fault::CostUnbounded,
         );
-        erl(&document, at, faults);
+        check_erl(&document, at, faults);
         let mut cost = Cost { usual: document.cost, most, header: None, claim: None };
         match document.cost_from {
             Some(CostSource::Header(name)) => {
                 let at = format!("{at}.cost_from.header");
                 faults.add_if(!is_field_name(&name), &at, Fault::NotAFieldName);
-                // A field that rules never see would leave every request at its usual cost.
+                // Rules never see such a field, so every request would have the usual cost.
                 faults.add_if(!is_visible_to_rules(&name), &at, Fault::ReservedField { name: name.clone() });
                 cost.header = Some(name.to_ascii_lowercase());
             }
@@ -231,8 +231,8 @@ impl Limit {
     }
 }
 
-/// The limits of Edge Rate Limiting: windows of 1, 10 and 60 seconds, rates of at least one a second.
-fn erl(document: &LimitDocument, at: &str, faults: &mut Faults) {
+/// Checks the restrictions of Edge Rate Limiting: windows of 1, 10 or 60 seconds, and at least one unit a second.
+fn check_erl(document: &LimitDocument, at: &str, faults: &mut Faults) {
     let CounterDocument::Erl(erl) = &document.counter else { return };
     faults.add_if(!matches!(document.window.as_u64(), 1 | 10 | 60), format_args!("{at}.window"), Fault::NotAnErlWindow);
     faults.add_if(document.count < document.window.as_u64(), format_args!("{at}.count"), Fault::TooSlowForErl);

@@ -1,4 +1,4 @@
-//! Which names a policy may give, and the sections in which each entry has one.
+//! The names that a policy may use, and sections whose entries have names.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,13 +6,13 @@ use std::sync::Arc;
 use super::fault::{Fault, Faults};
 use super::url::split_port;
 
-/// Whether `text` is an id: 1 to 64 of `a-z`, `0-9`, `-` and `_`, which the keys of every store take.
+/// Whether `text` is an id: 1 to 64 of `a-z`, `0-9`, `-` and `_`, which are allowed in the keys of every store.
 pub(super) fn is_id(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_');
     !text.is_empty() && text.len() <= 64 && text.bytes().all(allowed)
 }
 
-/// `scope-token` of RFC 6749 §3.3.
+/// Whether `text` is a `scope-token` (RFC 6749 §3.3).
 pub(crate) fn is_scope(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
 }
@@ -28,7 +28,7 @@ pub(super) fn is_bare_host(host: &str) -> bool {
     }
 }
 
-/// Reads a section whose entries have names: each entry by `read`, and a fault at each name that is no id.
+/// Reads a section whose entries have names: each entry with `read`. A name that is not an id is a fault.
 pub(super) fn read_section<D, T>(
     section: &str,
     documents: BTreeMap<String, D>,

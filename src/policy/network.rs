@@ -11,12 +11,12 @@ pub struct Network {
     length: u32,
 }
 
-/// The text is no network, or its address has bits behind the prefix.
+/// A text is not a network, or its address has bits set after the prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotANetwork;
 
 impl Network {
-    /// Whether `address` lies in it. An IPv4-mapped IPv6 address counts as IPv4 (RFC 4291 §2.5.5.2).
+    /// Whether `address` is in the network. An IPv4-mapped IPv6 address counts as IPv4 (RFC 4291 §2.5.5.2).
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
         match (self.first, address.to_canonical()) {
@@ -35,8 +35,8 @@ impl Network {
     }
 }
 
-/// The network that a client belongs to: its IPv4 address, or the /64 of its IPv6 address, which providers commonly
-/// give to one customer as a whole.
+/// The network of a client: its IPv4 address, or the /64 of its IPv6 address, because providers commonly assign a whole
+/// /64 to one customer.
 #[must_use]
 pub fn client_network(address: IpAddr) -> String {
     match address.to_canonical() {
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_network_is_refused() {
+    fn a_text_that_is_not_a_network_is_refused() {
         for text in ["", "x", "1.2.3.4/33", "1.2.3.4/24", "1.2.3.0/+24", "1.2.3.0/", "::1/64", "fe80::1%eth0", "::/129"]
         {
             assert!(text.parse::<Network>().is_err(), "{text}");
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn clients_are_told_apart_by_ipv4_address_or_ipv6_64() {
+    fn clients_are_distinguished_by_ipv4_address_or_ipv6_64() {
         let of = |text: &str| client_network(text.parse().unwrap());
         assert_eq!(of("198.51.100.7"), "198.51.100.7");
         assert_eq!(of("::ffff:198.51.100.7"), "198.51.100.7");

@@ -1,4 +1,4 @@
-//! `origins`: the applications behind the edge.
+//! `origins`: the applications behind the edge. Input: an [`OriginDocument`]. Output: an [`Origin`].
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -54,7 +54,7 @@ pub struct Origin {
 }
 
 impl IdentityAlgorithm {
-    /// As RFC 7518 §3.1 spells it.
+    /// Its name in RFC 7518 §3.1.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -1,9 +1,9 @@
-//! Path templates in FastAPI's own syntax, and which of two is more specific.
+//! Path templates in FastAPI's syntax, and their order by how specific they are.
 //!
 //! `/orders/{order_id}`, `/orders/{order_id:int}`, `/reports/{name}.csv`, `/files/{path:path}`: a template matches
-//! exactly the decoded paths that Starlette's router matches (`starlette.routing.compile_path`). Where Starlette would
-//! have to backtrack (two parameters in one segment, two `path` parameters), the template is refused instead: its
-//! reading would depend on greediness.
+//! exactly the decoded paths that Starlette's router matches (`starlette.routing.compile_path`). If Starlette would
+//! have to backtrack (two parameters in one segment, two `path` parameters), the template is refused, because the
+//! result would depend on greediness.
 
 pub(super) mod captures;
 mod error;
@@ -25,7 +25,7 @@ impl PathTemplate {
     /// Reads a template.
     ///
     /// # Errors
-    /// A [`TemplateError`] that says what is wrong with it.
+    /// A [`TemplateError`] if the text is not a template.
     pub fn parse(source: &str) -> Result<Self, TemplateError> {
         let path = source.strip_prefix('/').ok_or(TemplateError::NotRooted)?;
         if source.chars().any(|letter| letter.is_control() || matches!(letter, '\\' | '?' | '#')) {
@@ -41,7 +41,7 @@ impl PathTemplate {
         let segments = path.split('/').map(Segment::parse).collect::<Result<Vec<_>, _>>()?;
         let last = segments.len().saturating_sub(1);
         let mut names = Vec::new();
-        let mut rests = 0;
+        let mut path_parameters = 0;
         for (index, segment) in segments.iter().enumerate() {
             match segment {
                 Segment::Literal(text) if text == "." || text == ".." || (text.is_empty() && index != last) => {
@@ -50,9 +50,9 @@ impl PathTemplate {
                 Segment::Literal(_) => {}
                 Segment::Parameter(Parameter { name, .. }) | Segment::Rest(name) => names.push(name.clone()),
             }
-            rests += usize::from(matches!(segment, Segment::Rest(_)));
+            path_parameters += usize::from(matches!(segment, Segment::Rest(_)));
         }
-        if rests > 1 {
+        if path_parameters > 1 {
             return Err(TemplateError::Ambiguous);
         }
         names.sort_unstable();
@@ -70,7 +70,7 @@ impl PathTemplate {
         &self.source
     }
 
-    /// Its segments after the first slash; `/` has one, which is empty.
+    /// Its segments after the first slash. `/` has one segment, which is empty.
     #[must_use]
     pub fn segments(&self) -> &[Segment] {
         &self.segments
@@ -85,9 +85,9 @@ impl PathTemplate {
         self.source.contains(&format!("{{{name}}}")) || self.segments.iter().any(is_rest)
     }
 
-    /// Greater is more specific, equal means that both match exactly the same paths, names of parameters aside: the
-    /// first segment that differs decides, as in [`Segment::cmp_specificity`]. Of two `path` parameters at the same
-    /// place, the one with more behind it is: it leaves less to the parameter.
+    /// Compares two templates. The greater one is more specific; equal templates match exactly the same paths, and may
+    /// differ in the names of parameters. The first segment that differs decides, as in [`Segment::cmp_specificity`].
+    /// If both have a `path` parameter at the same place, the template with more segments is more specific.
     #[must_use]
     pub fn cmp_specificity(&self, other: &Self) -> Ordering {
         let lengths = self.segments.len().cmp(&other.segments.len());
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn templates_that_no_reading_fits_are_refused() {
+    fn malformed_and_ambiguous_templates_are_refused() {
         for (source, error) in [
             ("orders", TemplateError::NotRooted),
             ("/a//b", TemplateError::Unreachable),

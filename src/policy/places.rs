@@ -1,5 +1,5 @@
-//! `places`: rules about where clients may be, as written ([`PlaceDocument`]) and as they work ([`Place`]). They are
-//! applied in [`place`](crate::place).
+//! `places`: rules about where clients may be. Input: a [`PlaceDocument`]. Output: a [`Place`], which step
+//! [`place`](crate::place) applies.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -69,7 +69,7 @@ pub enum PlaceTest<Net = Network> {
     Acl(Vec<String>),
 }
 
-/// The same as it is written: networks are texts.
+/// A test in the document, where networks are strings.
 pub type PlaceTestDocument = PlaceTest<String>;
 
 /// A rule about where a client may be.
@@ -79,7 +79,7 @@ pub struct Place {
     pub name: String,
     /// Tests that refuse a client.
     pub deny: Vec<PlaceTest>,
-    /// Tests of which one must match; every client passes if empty.
+    /// Tests, at least one of which must match; if empty, every client passes.
     pub allow: Vec<PlaceTest>,
     /// The facts that may be unknown.
     pub unknown_passes: Vec<Fact>,
@@ -166,8 +166,8 @@ impl PlaceTest {
     }
 }
 
-fn checked(codes: Vec<String>, at: &str, faults: &mut Faults, sound: fn(&str) -> bool) -> Vec<String> {
-    for code in codes.iter().filter(|code| !sound(code)) {
+fn checked(codes: Vec<String>, at: &str, faults: &mut Faults, is_valid: fn(&str) -> bool) -> Vec<String> {
+    for code in codes.iter().filter(|code| !is_valid(code)) {
         faults.add(at, Fault::NotAPlaceCode(code.clone()));
     }
     codes
@@ -185,7 +185,7 @@ fn is_subdivision(code: &str) -> bool {
     })
 }
 
-/// The fact alone: values may be many.
+/// Only the fact, because there may be many values.
 impl fmt::Display for PlaceTest {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.fact().as_str())

@@ -1,4 +1,5 @@
-//! `rewrite` of a route: the template of its path at the origin.
+//! `rewrite` of a route. Input: a [`RewriteDocument`] and the path of the route. Output: the template of the path at
+//! the origin.
 
 use serde::Deserialize;
 
@@ -28,12 +29,12 @@ pub struct RewriteDocument {
 }
 
 impl RewriteDocument {
-    /// The template at the origin for a route of the template `path`.
+    /// The template at the origin for a route with the template `path`; `None` if there is a fault.
     pub(super) fn read(&self, path: &PathTemplate, at: &str, faults: &mut Faults) -> Option<PathTemplate> {
         let source = match (&self.template, &self.strip_prefix, &self.add_prefix) {
             (Some(template), None, None) => Some(template.clone()),
             (None, None, None) | (Some(_), _, _) => None,
-            (None, strip, add) => moved(path.as_str(), strip.as_deref(), add.as_deref()),
+            (None, strip, add) => with_other_prefix(path.as_str(), strip.as_deref(), add.as_deref()),
         };
         let Some(source) = source else {
             faults.add(at, Fault::NotARewrite);
@@ -41,7 +42,7 @@ impl RewriteDocument {
         };
         let template = PathTemplate::parse(&source).map_err(|error| faults.add(at, error.into())).ok()?;
         for segment in template.segments() {
-            if let Some(name) = parameter_that_does_not_fit(segment, path) {
+            if let Some(name) = unfilled_parameter(segment, path) {
                 faults.add(at, Fault::RewriteParameter { name: name.to_owned() });
             }
         }
@@ -49,7 +50,7 @@ impl RewriteDocument {
     }
 }
 
-fn moved(path: &str, strip: Option<&str>, add: Option<&str>) -> Option<String> {
+fn with_other_prefix(path: &str, strip: Option<&str>, add: Option<&str>) -> Option<String> {
     let is_prefix = |prefix: &str| prefix.starts_with('/') && !prefix.ends_with('/') && !prefix.contains(['{', '}']);
     if !strip.into_iter().chain(add).all(is_prefix) {
         return None;
@@ -61,8 +62,9 @@ fn moved(path: &str, strip: Option<&str>, add: Option<&str>) -> Option<String> {
     Some(format!("{}{rest}", add.unwrap_or_default()))
 }
 
-/// A parameter is filled with the value of the parameter of the same name, which it must match.
-fn parameter_that_does_not_fit<'segment>(segment: &'segment Segment, path: &PathTemplate) -> Option<&'segment str> {
+/// The parameter of `segment` that `path` cannot fill. A parameter gets the value of the parameter of the same name,
+/// and must match it.
+fn unfilled_parameter<'segment>(segment: &'segment Segment, path: &PathTemplate) -> Option<&'segment str> {
     let fits = |known: &Segment| match (segment, known) {
         (Segment::Rest(name), Segment::Rest(known)) => name == known,
         (Segment::Parameter(filled), Segment::Parameter(known)) => {
@@ -79,7 +81,7 @@ fn parameter_that_does_not_fit<'segment>(segment: &'segment Segment, path: &Path
 }
 
 impl PathTemplate {
-    /// The decoded path that this template makes of `captures`; `None` if one is missing.
+    /// The decoded path for this template and `captures`; `None` if a value is missing.
     #[must_use]
     pub fn fill(&self, captures: &Captures) -> Option<String> {
         let mut path = String::new();

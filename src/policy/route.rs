@@ -1,4 +1,5 @@
-//! Routes: what may be reached, by whom, and under which conditions.
+//! `routes`: which requests are forwarded, and for which callers. Input: a `RouteDocument` and the other sections, to
+//! which it refers. Output: a [`Route`].
 
 pub(super) mod document;
 pub(super) mod read;
@@ -22,7 +23,7 @@ use crate::client::Fact;
 
 strings!(MethodName);
 
-/// The longest body that is signed, in bytes: it is held in memory as a whole.
+/// The longest body that is signed, in bytes. The whole body is kept in memory.
 pub const MAX_SIGNED_BODY: u64 = 8 * 1024 * 1024;
 
 /// One route: a path, its methods, and who may use it.
@@ -35,7 +36,7 @@ pub struct Route {
     pub template: PathTemplate,
     /// Its methods.
     pub methods: Vec<MethodName>,
-    /// The origin to which it is forwarded.
+    /// The origin that serves it.
     pub origin: Arc<Origin>,
     /// The group that it belongs to.
     pub group: Option<Arc<Group>>,
@@ -47,15 +48,15 @@ pub struct Route {
     pub request_fields: FieldEdits,
     /// Edits of the fields of responses.
     pub response_fields: FieldEdits,
-    /// The places that a client must pass, all of them.
+    /// The places. The client must pass all of them.
     pub from: Vec<Arc<Place>>,
     /// Who may call.
     pub access: Access,
     /// A requirement in shadow mode: it is only logged.
     pub shadow: Requirement,
-    /// The limits that apply, all of them.
+    /// The limits. All of them apply.
     pub limits: Vec<Arc<Limit>>,
-    /// Whether it accepts opening handshakes of WebSockets, and only those.
+    /// Whether it accepts opening handshakes of WebSockets and no other requests.
     pub websocket: bool,
     /// Whether its handshakes may carry the token as a subprotocol.
     pub bearer_subprotocol: bool,
@@ -68,7 +69,7 @@ pub struct Route {
 }
 
 impl Route {
-    /// The template by which the origin knows it.
+    /// The template of its path at the origin.
     #[must_use]
     pub fn template_at_origin(&self) -> &PathTemplate {
         self.origin_template.as_ref().unwrap_or(&self.template)
@@ -76,7 +77,7 @@ impl Route {
 
     /// Whether a place of this route tests `fact`.
     #[must_use]
-    pub fn judges(&self, fact: Fact) -> bool {
+    pub fn tests(&self, fact: Fact) -> bool {
         self.from.iter().any(|place| place.deny.iter().chain(&place.allow).any(|test| test.fact() == fact))
     }
 }
@@ -90,10 +91,10 @@ pub enum Access {
     Optional,
     /// Callers with a valid token that meets the requirement.
     Authenticated {
-        /// What every caller must meet.
-        everybody: Requirement,
-        /// The accepted issuers by id, and what callers with their tokens must meet in addition. If empty, all issuers
-        /// are accepted.
+        /// The requirement that every caller must meet.
+        all_callers: Requirement,
+        /// The accepted issuers by id, each with a requirement that callers with its tokens must meet in addition. If
+        /// empty, all issuers are accepted.
         by_issuer: BTreeMap<IssuerId, Requirement>,
     },
 }
@@ -101,7 +102,7 @@ pub enum Access {
 /// Scopes and a condition that a caller must meet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Requirement {
-    /// The scopes that the token must have, all of them.
+    /// The scopes. The token must have all of them.
     pub scopes: Vec<String>,
     /// A condition in addition to the scopes.
     pub condition: Option<Condition>,

@@ -1,17 +1,17 @@
-//! The checks of URLs and authorities that a policy needs.
+//! Checks of URLs and authorities.
 
-/// An absolute `https` URL without user, query, fragment, quotes or white space; `http` for loopback, where developers
-/// run things.
+/// Whether `url` is an absolute `https` URL without user, query, fragment, quotes or white space. `http` is accepted
+/// for loopback addresses, for development.
 pub(crate) fn is_https_url(url: &str) -> bool {
-    let clean = !url.contains(['?', '#', '@', '\\', '"']) && url.bytes().all(|byte| byte.is_ascii_graphic());
+    let is_plain = !url.contains(['?', '#', '@', '\\', '"']) && url.bytes().all(|byte| byte.is_ascii_graphic());
     let host = host_of(url);
     let loopback = matches!(host.map(without_port), Some("127.0.0.1" | "[::1]" | "localhost"));
-    clean
+    is_plain
         && host.is_some_and(|host| !host.is_empty())
         && (url.starts_with("https://") || (url.starts_with("http://") && loopback))
 }
 
-/// Whether two URLs have scheme, host and port in common.
+/// Whether two URLs have the same scheme, host and port.
 pub(crate) fn same_host(one: &str, two: &str) -> bool {
     let scheme = |url: &str| url.split_once("://").map(|(scheme, _)| scheme.to_owned());
     scheme(one) == scheme(two) && host_of(one) == host_of(two)
@@ -28,8 +28,8 @@ fn without_port(host: &str) -> &str {
     }
 }
 
-/// `name`, `name:port` or `[v6]:port` (RFC 9110 §4.2.1); a port is a decimal number that fits a port. Whether the name
-/// is one is not looked at.
+/// Splits `name`, `name:port` or `[v6]:port` (RFC 9110 §4.2.1). A port is a decimal number below 65536. The name is not
+/// checked.
 pub(crate) fn split_port(authority: &str) -> Option<(&str, Option<u16>)> {
     let name_ends = match authority.strip_prefix('[') {
         Some(rest) => rest.find(']')? + 2,

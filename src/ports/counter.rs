@@ -10,7 +10,7 @@ use super::role_platform::RolePlatform;
 use super::storage::{Leased, StoreError, Stored};
 use crate::policy::limits::{CounterDocument, Limit};
 use crate::throttle::{Counter, CounterUnreachable, Taken, Window};
-use crate::time::UnixTime;
+use crate::time::{Seconds, UnixTime};
 
 /// How long a request waits for the lease of a count. A holder needs some tens of microseconds, so a request that waits
 /// longer is one of a flood and is refused.
@@ -62,7 +62,7 @@ impl Counters<'_> {
     fn count(&self, limit: &Limit, key: &str, cost: u64) -> Result<Taken, StoreError> {
         let (window, taken) = self.read(limit, key, cost)?;
         if taken.admitted {
-            let lifetime = limit.window.as_u64().saturating_add(1);
+            let lifetime = limit.window.plus(Seconds::new(1));
             self.platform.cache(Space::Count, key.as_bytes(), &Stored::note(window.to_record()), lifetime)?;
         }
         Ok(taken)

@@ -5,6 +5,7 @@ use super::cache_space::Space;
 use super::role_platform::RolePlatform;
 use super::storage::Stored;
 use crate::identity::deny_list::{CachedEntry, DenyList, DenyListMemory, DenyListUnavailable, Entry, RevocationKey};
+use crate::time::Seconds;
 
 /// The longest entry that is read, in bytes.
 const MAX_ENTRY_BYTES: usize = 1024;
@@ -19,7 +20,7 @@ impl DenyList for KvDenyList<'_> {
     fn entries(
         &mut self,
         marks: &[RevocationKey],
-        window: u64,
+        window: Seconds,
     ) -> Result<Vec<(RevocationKey, Entry)>, DenyListUnavailable> {
         let mut found = Vec::new();
         let mut unknown = Vec::new();
@@ -46,7 +47,7 @@ impl DenyList for KvDenyList<'_> {
 }
 
 impl KvDenyList<'_> {
-    fn cached(&mut self, mark: &RevocationKey, window: u64) -> Option<CachedEntry> {
+    fn cached(&mut self, mark: &RevocationKey, window: Seconds) -> Option<CachedEntry> {
         let now = self.platform.now();
         let known = self.memory.recall(mark, now).filter(|known| known.holds(now, window));
         if known.is_some() {
@@ -58,8 +59,8 @@ impl KvDenyList<'_> {
         Some(known)
     }
 
-    fn remember(&mut self, mark: RevocationKey, known: CachedEntry, window: u64) {
-        if window == 0 {
+    fn remember(&mut self, mark: RevocationKey, known: CachedEntry, window: Seconds) {
+        if window.is_zero() {
             return;
         }
         self.memory.keep(mark, known, known.until(window));

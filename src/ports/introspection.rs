@@ -13,12 +13,12 @@ use crate::identity::introspection::{
 };
 use crate::policy::{Introspection, Issuer};
 use crate::secret::Secret;
-use crate::time::UnixTime;
+use crate::time::{Seconds, UnixTime};
 
 /// How long a request waits for another request that asks about the same token.
 const LEASE_TIMEOUT: Duration = Duration::from_secs(8);
 /// How long a failure to introspect a token is remembered, in seconds.
-const FAILED: u64 = 1;
+const FAILED: Seconds = Seconds::new(1);
 /// How many requests of a shadow policy are sent after one response.
 const MAX_POSTPONED: usize = 4;
 
@@ -70,8 +70,8 @@ impl HttpIntrospector<'_> {
         endpoint: &Introspection,
         token: &Secret<&str>,
     ) -> Result<Vec<u8>, String> {
-        let window = issuer.verdict_window.as_u64();
-        if window == 0 {
+        let window = issuer.verdict_window;
+        if window.is_zero() {
             return request(endpoint, token, self.platform);
         }
         let question = IntrospectionKey::new(issuer, endpoint, token);
@@ -96,14 +96,14 @@ impl HttpIntrospector<'_> {
         let asked_at = self.platform.now();
         let response = request(endpoint, token, self.platform);
         // An empty value records a failure, so that the waiting requests do not ask again, one after the other.
-        let (kept, seconds) = match &response {
-            Ok(json) => (json.clone(), keep_for(json, window, asked_at).unwrap_or(FAILED).max(1)),
+        let (kept, lifetime) = match &response {
+            Ok(json) => (json.clone(), keep_for(json, window, asked_at).unwrap_or(FAILED).max(Seconds::new(1))),
             Err(_) => (Vec::new(), FAILED),
         };
-        let until = asked_at.plus(seconds);
+        let until = asked_at.plus(lifetime);
         if let Some(lease) = lease {
             let note = until.seconds().to_string().into_bytes();
-            let _ = lease.put(&Stored { note, value: kept.clone() }, seconds);
+            let _ = lease.put(&Stored { note, value: kept.clone() }, lifetime);
         }
         self.known.memory.keep(question, kept, until);
         response
@@ -119,7 +119,7 @@ impl HttpIntrospector<'_> {
     ) -> Result<Vec<u8>, String> {
         let found = self.platform.cached(Space::Introspection, question.as_bytes(), MAX_RESPONSE_BYTES).ok().flatten();
         if let Some((until, response)) = found.as_ref().and_then(read) {
-            return self.found(question, response, until, issuer.verdict_window.as_u64());
+            return self.found(question, response, until, issuer.verdict_window);
         }
         if self.known.postponed.len() < MAX_POSTPONED {
             self.known.postponed.push((issuer.clone(), endpoint.clone(), Secret::new((*token.expose()).to_owned())));
@@ -133,7 +133,7 @@ impl HttpIntrospector<'_> {
         question: IntrospectionKey,
         response: Vec<u8>,
         until: UnixTime,
-        window: u64,
+        window: Seconds,
     ) -> Result<Vec<u8>, String> {
         self.known.memory.keep(question, response.clone(), until.min(self.platform.now().plus(window)));
         usable(response)
@@ -159,7 +159,7 @@ fn request(endpoint: &Introspection, token: &Secret<&str>, platform: RolePlatfor
         max_bytes: MAX_RESPONSE_BYTES,
     };
     let response = platform.ask(&outgoing)?;
-    match keep_for(&response.body, 0, UnixTime::from_seconds(0)) {
+    match keep_for(&response.body, Seconds::new(0), UnixTime::from_seconds(0)) {
         Ok(_) => Ok(response.body),
         Err(error) => Err(format!("{}: {error}", endpoint.url)),
     }

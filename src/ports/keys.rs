@@ -17,13 +17,13 @@ use crate::identity::key_life::{CachedKeySet, KeysNote};
 use crate::identity::keys::{Key, KeySet};
 use crate::identity::{KeySource, KeysUnavailable, Wanted};
 use crate::policy::Issuer;
-use crate::time::UnixTime;
+use crate::time::{Seconds, UnixTime};
 use fetch::{Fetch, Outcome, fetch};
 pub use stored_sets::KeysDigest;
 use withdrawn::Withdrawn;
 
 /// How long a stale set is used from memory before it is compared with the other places again, in seconds.
-const COMPARE_AFTER: u64 = 5;
+const COMPARE_AFTER: Seconds = Seconds::new(5);
 /// How long a request without any keys waits for another request that is fetching them.
 const LEASE_TIMEOUT: Duration = Duration::from_secs(8);
 

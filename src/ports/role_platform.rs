@@ -7,7 +7,7 @@ use super::storage::{Incoming, Leased, Outgoing, Platform, StoreError, Stored};
 use crate::policy::limits::{ErlDocument, Limit};
 use crate::secret::Secret;
 use crate::throttle::{CounterUnreachable, Taken};
-use crate::time::UnixTime;
+use crate::time::{Seconds, UnixTime};
 
 /// The lease timeout of a request that must not wait: the shortest that a platform can express.
 pub(super) const NO_WAIT: Duration = Duration::from_millis(1);
@@ -60,8 +60,8 @@ impl<'platform> RolePlatform<'platform> {
         self.platform.cache.lookup(&self.cache_key(space, of), max_bytes)
     }
 
-    pub(super) fn cache(&self, space: Space, of: &[u8], stored: &Stored, seconds: u64) -> Result<(), StoreError> {
-        self.platform.cache.put(&self.cache_key(space, of), stored, seconds)
+    pub(super) fn cache(&self, space: Space, of: &[u8], stored: &Stored, lifetime: Seconds) -> Result<(), StoreError> {
+        self.platform.cache.put(&self.cache_key(space, of), stored, lifetime)
     }
 
     pub(super) fn lease(

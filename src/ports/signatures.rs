@@ -5,6 +5,7 @@ use super::cache_space::Space;
 use super::role_platform::RolePlatform;
 use super::storage::Stored;
 use crate::identity::signature_cache::{SignatureCache, SignatureMemory, VerifiedSignature};
+use crate::time::Seconds;
 
 /// The verified signatures for one request.
 pub(super) struct CachedSignatures<'request> {
@@ -22,8 +23,8 @@ impl SignatureCache for CachedSignatures<'_> {
         matches!(found, Ok(Some(note)) if note == signature.as_bytes())
     }
 
-    fn remember(&mut self, signature: &VerifiedSignature, window: u64) {
-        if window == 0 {
+    fn remember(&mut self, signature: &VerifiedSignature, window: Seconds) {
+        if window.is_zero() {
             return;
         }
         self.memory.keep(*signature, (), self.platform.now().plus(window));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::policy::limits::{ErlDocument, Limit};
 use crate::secret::Secret;
 use crate::throttle::{CounterUnreachable, Taken};
-use crate::time::UnixTime;
+use crate::time::{Seconds, UnixTime};
 
 /// A stored value and its note.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,11 +65,11 @@ pub trait PopCache {
     /// [`StoreError`] if the cache cannot be read, or the entry cannot be read whole.
     fn lookup(&self, key: &[u8], max_bytes: usize) -> Result<Option<Stored>, StoreError>;
 
-    /// Keeps an entry for `seconds`.
+    /// Keeps an entry for `lifetime`.
     ///
     /// # Errors
     /// [`StoreError`] if the cache does not accept it.
-    fn put(&self, key: &[u8], stored: &Stored, seconds: u64) -> Result<(), StoreError>;
+    fn put(&self, key: &[u8], stored: &Stored, lifetime: Seconds) -> Result<(), StoreError>;
 
     /// The entry, or the right to write it, which one request at a time holds. Waits at most `timeout` for a request
     /// that holds it.
@@ -91,11 +91,11 @@ pub enum Leased<'cache> {
 
 /// The right to write one entry. When it is dropped, it passes to the next request that waits.
 pub trait Lease {
-    /// Writes the entry, for `seconds`.
+    /// Writes the entry, for `lifetime`.
     ///
     /// # Errors
     /// [`StoreError`] if the cache does not accept it.
-    fn put(self: Box<Self>, stored: &Stored, seconds: u64) -> Result<(), StoreError>;
+    fn put(self: Box<Self>, stored: &Stored, lifetime: Seconds) -> Result<(), StoreError>;
 
     /// Gives the right up without writing.
     ///

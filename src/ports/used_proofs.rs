@@ -7,6 +7,7 @@ use super::cache_space::Space;
 use super::role_platform::RolePlatform;
 use super::storage::{Leased, StoreError, Stored};
 use crate::identity::dpop::used::{ProofId, UsedProofs, UsedProofsUnreachable};
+use crate::time::Seconds;
 
 /// How long a request waits for another request with the same proof.
 const LEASE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -17,7 +18,7 @@ pub(super) struct CachedProofs<'request> {
 }
 
 impl UsedProofs for CachedProofs<'_> {
-    fn is_first(&mut self, proof: &ProofId, window: u64) -> Result<bool, UsedProofsUnreachable> {
+    fn is_first(&mut self, proof: &ProofId, window: Seconds) -> Result<bool, UsedProofsUnreachable> {
         let unreachable = |error: StoreError| UsedProofsUnreachable(error.to_string());
         match self.platform.lease(Space::UsedProof, proof.as_bytes(), LEASE_TIMEOUT, 0).map_err(unreachable)? {
             Leased::Found(_) => Ok(false),

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::policy::limits::Limit;
+use crate::time::Seconds;
 
 /// What a limit leaves a caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,8 +12,8 @@ pub struct Quota {
     pub limit: String,
     /// How much is admitted in one window.
     pub count: u64,
-    /// The length of a window in seconds.
-    pub window: u64,
+    /// The length of a window.
+    pub window: Seconds,
     /// What remains of the window; `None` if the counter only estimates.
     pub remaining: Option<Remaining>,
 }
@@ -22,19 +23,19 @@ pub struct Quota {
 pub struct Remaining {
     /// How much cost is left.
     pub units: u64,
-    /// The seconds until the window ends.
-    pub resets_in: u64,
+    /// The time until the window ends.
+    pub resets_in: Seconds,
 }
 
 impl Quota {
     pub(super) fn new(limit: &Limit, remaining: Option<Remaining>) -> Self {
-        Self { limit: limit.name.clone(), count: limit.count, window: limit.window.as_u64(), remaining }
+        Self { limit: limit.name.clone(), count: limit.count, window: limit.window, remaining }
     }
 
-    /// The seconds after which the caller may try again, at least 1.
+    /// The time after which the caller may try again, at least one second.
     #[must_use]
-    pub fn retry_after(&self) -> u64 {
-        self.remaining.map_or(self.window, |remaining| remaining.resets_in).max(1)
+    pub fn retry_after(&self) -> Seconds {
+        self.remaining.map_or(self.window, |remaining| remaining.resets_in).max(Seconds::new(1))
     }
 }
 

@@ -18,14 +18,14 @@ impl Window {
     /// `None`, is replaced by a new one. A cost that exceeds what is left takes nothing.
     #[must_use]
     pub fn take(window: Option<Self>, limit: &Limit, cost: u64, now: UnixTime) -> (Self, Taken) {
-        let open = window.filter(|window| now.since(window.opened) < limit.window.as_u64());
+        let open = window.filter(|window| now.since(window.opened) < limit.window);
         let window = open.unwrap_or(Self { opened: now, used: 0 });
         let used = window.used.saturating_add(cost);
         let admitted = used <= limit.count;
         let window = Self { used: if admitted { used } else { window.used }, ..window };
         let remaining = Remaining {
             units: limit.count.saturating_sub(window.used),
-            resets_in: limit.window.as_u64().saturating_sub(now.since(window.opened)),
+            resets_in: limit.window.minus(now.since(window.opened)),
         };
         (window, Taken { admitted, remaining: Some(remaining), queue_full: false })
     }

@@ -1,5 +1,5 @@
-//! Tokens that are bound to a key, and what the edge tells of itself, with the real guest: the cache in which used proofs
-//! are kept is the platform's.
+//! Tokens that are bound to a key, and what the edge tells of itself, with the real guest: the cache in which used
+//! proofs are kept is the platform's.
 
 use std::sync::Barrier;
 use std::thread::scope;
@@ -14,7 +14,7 @@ use viceroy_lib::cache::CacheKey;
 
 use crate::support::edge::{Edge, Place, RUNTIME, Stores};
 use crate::support::http::exchange;
-use crate::support::origin::{Origin, answer};
+use crate::support::origin::{Origin, response};
 use crate::support::tokens::{claims, header, jwks, now, sign};
 use crate::support::world::{Outcome, WORLD, issuer, policy, signing_keys, test_id};
 
@@ -81,7 +81,7 @@ fn send(path: &str, token: &str, proof: &str) -> Outcome {
 }
 
 #[test]
-fn a_bound_token_opens_with_its_proof_and_the_origin_learns_of_the_key_alone() {
+fn a_bound_token_is_accepted_with_its_proof_and_the_origin_receives_only_the_key() {
     let token = token();
     let outcome = send("/bound/x?q=1", &token, &proof("/bound/x", &token));
     assert_eq!(outcome.identity()["rctx"]["cnf"].as_object().unwrap().len(), 1);
@@ -172,7 +172,7 @@ fn refusal(fields: &str) -> (u16, String) {
 }
 
 #[test]
-fn whether_a_proof_was_used_that_cannot_be_told_is_never_an_allow() {
+fn a_proof_whose_use_is_unknown_is_never_accepted() {
     let (token, url) = (token(), format!("http://{}/bound/x", WORLD.edge.address));
     let claims = proof_claims(&url, &token);
     let thumbprint = hmac_sha256::Hash::hash(jwk().to_string().as_bytes());
@@ -201,9 +201,9 @@ fn the_metadata_of_the_resource_is_where_the_challenges_say() {
 }
 
 #[test]
-fn where_the_policy_asks_for_a_nonce_a_proof_without_one_is_given_one_that_opens() {
+fn a_proof_without_the_required_nonce_gets_one_that_is_accepted() {
     let (issuer, place) = (issuer(jwks()), Place::find());
-    let echo = Origin::answering(answer("200 OK", &[("cache-control", "max-age=60")], "{}"));
+    let echo = Origin::answering(response("200 OK", &[("cache-control", "max-age=60")], "{}"));
     let (iss, address) = (format!("http://{}", issuer.address), place.address());
     let mut policy = policy(address, &iss);
     policy["edge"]["dpop"] = json!({ "nonce": true });

@@ -1,17 +1,17 @@
-//! Section L and row A14 of `docs/attacks.md`: a gate without policy, keys or issuer is closed, says so in the log alone, and opens
-//! nothing.
+//! Section L and row A14 of `docs/attacks.md`: a gate without policy, keys or issuer is closed, says so in the log
+//! alone, and opens nothing.
 
 use serde_json::json;
 
 use crate::support::edge::{Edge, Place, Stores};
 use crate::support::http::{Reply, exchange};
-use crate::support::origin::{Origin, answer};
+use crate::support::origin::{Origin, response};
 use crate::support::tokens::{claims, header, jwks, sign};
 use crate::support::world::{issuer, policy, signing_keys};
 
 /// An edge in front of an origin that must not be reached, with these stores.
 fn edge(change: impl FnOnce(&mut Stores, &mut serde_json::Value)) -> (Edge, Origin) {
-    let origin = Origin::answering(answer("200 OK", &[], "reached"));
+    let origin = Origin::answering(response("200 OK", &[], "reached"));
     let place = Place::find();
     let mut policy = policy(place.address(), "http://127.0.0.1:1");
     let mut stores = Stores {
@@ -110,7 +110,7 @@ fn a_signing_key_whose_halves_are_those_of_two_keys_signs_nothing_and_is_not_pub
 }
 
 #[test]
-fn keys_that_cannot_be_had_are_a_503_and_never_an_allow_or_a_401() {
+fn unavailable_keys_are_a_503_and_never_an_allow_or_a_401() {
     let (edge, origin) = edge(|_, _| {});
     let token = sign(&header(), &claims("http://127.0.0.1:1", "user-1", ""));
     let reply = get(&edge, "/echo/x", &format!("authorization: Bearer {token}\r\n"));
@@ -121,7 +121,7 @@ fn keys_that_cannot_be_had_are_a_503_and_never_an_allow_or_a_401() {
 }
 
 #[test]
-fn repeated_credentials_ask_an_issuer_that_is_down_for_nothing() {
+fn repeated_credentials_do_not_contact_an_issuer_that_is_down() {
     let provider = Origin::start(|_, _| {});
     let iss = format!("http://{}", provider.address);
     let (edge, origin) = edge(|stores, policy| {
@@ -153,7 +153,7 @@ fn keys_that_an_operator_seeded_serve_while_the_issuer_is_down() {
 }
 
 #[test]
-fn a_fetched_key_set_is_asked_for_once_and_then_remembered() {
+fn a_key_set_is_fetched_once_and_then_cached() {
     let provider = issuer(jwks());
     let iss = format!("http://{}", provider.address);
     let (edge, _origin) = edge(|stores, policy| {
@@ -181,7 +181,7 @@ fn a_route_whose_backend_does_not_exist_is_a_502() {
 }
 
 #[test]
-fn what_is_switched_off_must_be_known() {
+fn an_unreadable_switch_closes_everything() {
     // A value that cannot be read whole is one that is not known.
     let (edge, origin) = edge(|stores, _| stores.kv = Some(vec![("switch".to_owned(), " ".repeat(100_000))]));
     assert_closed(&edge, &origin, "switch-unreadable", &["KV store \"fastgate\"", "too long"]);

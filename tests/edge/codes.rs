@@ -1,5 +1,5 @@
-//! What the log calls the refusals that other tests know by their answers alone. `tests/unit/architecture.rs` sees to it that each
-//! code stands in some test of this binary.
+//! What the log calls the refusals that other tests know by their responses alone. `tests/unit/architecture.rs` sees to
+//! it that each code stands in some test of this binary.
 
 use std::io::Write as _;
 use std::thread::sleep;
@@ -9,14 +9,14 @@ use serde_json::{Value, json};
 
 use crate::support::edge::{Edge, Place, Stores};
 use crate::support::http::{Reply, exchange};
-use crate::support::origin::{Origin, answer};
+use crate::support::origin::{Origin, response};
 use crate::support::tokens::{claims, header, jwks, now, sign};
 use crate::support::world::{WORLD, keys_note, policy, signing_keys};
 
 const STRICT: &str = "https://strict.test";
 
 #[test]
-fn requests_and_credentials_are_refused_by_name() {
+fn refusals_of_requests_and_credentials_have_codes() {
     let bearer = |token: &str| format!("authorization: Bearer {token}\r\n");
     let plain = bearer(&WORLD.token(""));
     let scopes = (0..1000).map(|number| format!("s{number} ")).collect::<Vec<_>>().concat();
@@ -52,7 +52,7 @@ struct Gate {
 impl Gate {
     fn start() -> Self {
         let place = Place::find();
-        let echo = Origin::answering(answer("200 OK", &[], "{}"));
+        let echo = Origin::answering(response("200 OK", &[], "{}"));
         let switching = Origin::start(|_, stream| {
             let _ =
                 stream.write_all(b"HTTP/1.1 101 Switching Protocols\r\nupgrade: h2c\r\nconnection: upgrade\r\n\r\n");
@@ -106,7 +106,7 @@ impl Gate {
 }
 
 #[test]
-fn what_an_issuer_asks_for_and_what_origins_do_not_do_has_a_name_too() {
+fn refusals_by_issuer_rules_and_origin_failures_have_codes() {
     let gate = Gate::start();
     let mut good = claims(STRICT, "user-1", "");
     good.as_object_mut()

@@ -13,7 +13,7 @@ fn without_credentials_the_challenge_has_no_error_code() {
 }
 
 #[test]
-fn a_good_token_opens_in_every_spelling_of_the_scheme() {
+fn the_scheme_is_accepted_in_every_spelling() {
     for scheme in ["Bearer", "bearer", "BEARER"] {
         let outcome = WORLD.send("GET /echo/x", format!("authorization: {scheme} {}\r\n", WORLD.token("")));
         assert_eq!(outcome.identity()["sub"], "user-1");
@@ -33,13 +33,13 @@ fn repeated_credentials_are_a_bad_request_whatever_they_are() {
 }
 
 #[test]
-fn a_token_behind_several_spaces_is_read() {
+fn a_token_after_several_spaces_is_read() {
     let token = WORLD.token("");
     WORLD.send("GET /echo/x", format!("authorization: Bearer   {token}\r\n")).echoed();
 }
 
 #[test]
-fn anything_but_one_token_behind_spaces_is_refused() {
+fn anything_but_one_token_after_spaces_is_refused() {
     let good = WORLD.token("");
     for value in [
         "Bearer".to_owned(),
@@ -76,7 +76,7 @@ fn a_token_anywhere_else_is_no_credential() {
 }
 
 #[test]
-fn a_bad_token_is_not_saved_by_a_good_cookie_or_a_health_checks_name() {
+fn a_cookie_or_a_user_agent_does_not_make_an_invalid_token_valid() {
     let fields = format!("authorization: Bearer bad\r\ncookie: session={}\r\n", WORLD.token(""));
     assert_eq!(WORLD.send("GET /echo/x", fields).refused(), 401);
     for agent in ["GoogleHC/1.0", "kube-probe/1.30", "ELB-HealthChecker/2.0"] {
@@ -85,7 +85,7 @@ fn a_bad_token_is_not_saved_by_a_good_cookie_or_a_health_checks_name() {
 }
 
 #[test]
-fn beside_a_good_token_the_cookie_of_somebody_else_is_forwarded_and_decides_nothing() {
+fn the_cookie_of_another_user_beside_a_valid_token_decides_nothing() {
     let other = sign(&header(), &claims(&WORLD.iss(), "user-2", "orders:read orders:write"));
     let cookie = format!("session={other}; access_token={other}; user=user-2");
     let fields = format!("authorization: Bearer {}\r\ncookie: {cookie}\r\n", WORLD.token(""));
@@ -122,7 +122,7 @@ fn every_method_of_a_protected_route_asks_for_a_token() {
 }
 
 #[test]
-fn scopes_open_a_route_by_exact_names_only() {
+fn scopes_match_a_route_by_exact_names_only() {
     let status = |scope: &str| {
         let outcome = WORLD.send("GET /orders/7", format!("authorization: Bearer {}\r\n", WORLD.token(scope)));
         (outcome.reply().status, outcome.demo.len())

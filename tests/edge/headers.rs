@@ -65,7 +65,7 @@ fn connection_cannot_hide_credentials_from_the_check() {
 }
 
 #[test]
-fn what_tells_of_the_client_is_rebuilt_from_the_platform() {
+fn fields_about_the_client_are_set_from_the_platforms_facts() {
     let forged: String = [
         "x-forwarded-for",
         "x-forwarded-host",
@@ -182,7 +182,7 @@ fn trace_context_passes_only_in_its_own_form() {
 }
 
 #[test]
-fn too_many_or_too_large_fields_are_refused_not_passed_to_a_server_that_chokes() {
+fn too_many_or_too_large_fields_are_refused_and_not_forwarded() {
     let many = |count: usize| "x-many: 1\r\n".repeat(count);
     assert_eq!(WORLD.send("GET /open/x", many(101)).refused(), 431);
     for bytes in [16_000, 60_000, 200_000] {
@@ -260,7 +260,7 @@ fn a_body_arrives_whole_and_framed_once() {
 }
 
 #[test]
-fn smuggling_by_two_framings_reaches_nobody_twice() {
+fn smuggling_by_two_framings_never_makes_a_second_request() {
     let smuggled = b"0\r\n\r\nGET /open/smuggled HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n";
     for fields in [
         "content-length: 5\r\ntransfer-encoding: chunked\r\n",

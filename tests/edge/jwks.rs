@@ -1,6 +1,6 @@
 //! Section H of `docs/attacks.md`: the life of a key set, with an issuer that really sends the fault over a socket. The
-//! outcomes are published in `docs/reference/jwks-faults.md`, which this test writes when `FASTGATE_WRITE_DOCS` is set and
-//! compares otherwise.
+//! outcomes are published in `docs/reference/jwks-faults.md`, which this test writes when `FASTGATE_WRITE_DOCS` is set
+//! and compares otherwise.
 
 mod faults;
 mod issuer;
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::support::edge::{Edge, Place, Stores};
 use crate::support::http::{Reply, exchange};
-use crate::support::origin::{Origin, answer};
+use crate::support::origin::{Origin, response};
 use crate::support::tokens::{claims, header, jwks, now, sign};
 use crate::support::world::{keys_note, policy, signing_keys};
 use issuer::Issuer;
@@ -36,7 +36,7 @@ pub(crate) fn edge_with(
     life: &Value,
     change: impl FnOnce(&mut Value, &mut Stores),
 ) -> (Edge, Origin) {
-    let echo = Origin::answering(answer("200 OK", &[], "{}"));
+    let echo = Origin::answering(response("200 OK", &[], "{}"));
     let place = Place::find();
     let mut policy = policy(place.address(), "http://127.0.0.1:1");
     policy["issuers"] = json!({});
@@ -84,7 +84,7 @@ fn good(edge: &Edge, issuer: &Issuer) -> Reply {
     call(edge, &token(issuer, "test-key"))
 }
 
-/// The `keys` member of the log line of an answer.
+/// The `keys` member of the log line of a response.
 fn keys_of(edge: &Edge, reply: &Reply) -> Value {
     edge.log_of(reply.header("x-request-id").unwrap())["keys"].clone()
 }
@@ -150,7 +150,7 @@ fn a_thousand_cold_requests_make_one_fetch() {
 }
 
 #[test]
-fn a_new_key_is_found_by_one_visit_and_then_known() {
+fn a_new_key_is_found_by_one_fetch_and_then_known() {
     let issuer = Issuer::healthy();
     let (edge, _echo) = edge(&[("test", &issuer)], &json!({ "cool_down": 1 }), &[]);
     let former = aged_token(&issuer, "test-key", 600);
@@ -170,7 +170,7 @@ fn a_new_key_is_found_by_one_visit_and_then_known() {
 }
 
 #[test]
-fn a_flood_of_unknown_keys_makes_one_visit_a_cool_down_and_disturbs_nobody() {
+fn a_flood_of_unknown_keys_causes_one_fetch_per_cool_down_and_no_refusals() {
     let issuer = Issuer::healthy();
     let (edge, echo) = edge(&[("test", &issuer)], &json!({ "cool_down": 3600 }), &[]);
     assert_eq!(good(&edge, &issuer).status, 200);
@@ -180,7 +180,8 @@ fn a_flood_of_unknown_keys_makes_one_visit_a_cool_down_and_disturbs_nobody() {
             let (edge, issuer) = (&edge, &issuer);
             scope.spawn(move || {
                 for number in 0..10_000 / flooding {
-                    // A key may have been published since the visit for a token that is issued now; for an older one, not.
+                    // A key may have been published since the visit for a token that is issued now; for an older one,
+                    // not.
                     let (age, status) = if number % 2 == 0 { (600, 401) } else { (0, 503) };
                     let token = aged_token(issuer, &format!("unknown-{caller}-{number}"), age);
                     assert_eq!(call(edge, &token).status, status);
@@ -196,7 +197,7 @@ fn a_flood_of_unknown_keys_makes_one_visit_a_cool_down_and_disturbs_nobody() {
 }
 
 #[test]
-fn a_token_that_is_bad_in_any_cheaper_way_never_asks_for_keys() {
+fn a_token_that_fails_a_cheaper_check_never_causes_a_fetch() {
     let (edge, issuer) = Shared::with("idle");
     for (member, value) in [("exp", json!(1)), ("aud", json!("other")), ("iat", json!(now() + 900)), ("sub", json!(1))]
     {
@@ -211,7 +212,7 @@ fn a_token_that_is_bad_in_any_cheaper_way_never_asks_for_keys() {
 }
 
 #[test]
-fn an_hour_of_outage_costs_nobody_anything_while_the_store_has_keys() {
+fn an_outage_of_an_hour_has_no_effect_while_the_store_has_keys() {
     let issuer = Issuer::healthy();
     issuer.fail_with(faults::Fault::Refuses);
     let note = format!("{} 600", now() - 3600);
@@ -228,7 +229,7 @@ fn an_hour_of_outage_costs_nobody_anything_while_the_store_has_keys() {
 }
 
 #[test]
-fn keys_older_than_max_stale_serve_nobody() {
+fn keys_older_than_max_stale_are_not_used() {
     let (edge, issuer) = Shared::with("old");
     issuer.fail_with(faults::Fault::Refuses);
     assert_eq!(good(edge, issuer).status, 503);

@@ -1,5 +1,5 @@
 //! The real guest on Viceroy, over real sockets: with the demo application on uvicorn, with origins that are closures,
-//! with the real OpenID provider. Every refusal is judged twice: by its answer, and by what the origin did not see.
+//! with the real OpenID provider. Every refusal is judged twice: by its response, and by what the origin did not see.
 
 #![allow(
     clippy::unwrap_used,

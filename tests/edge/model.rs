@@ -19,7 +19,7 @@ use viceroy_lib::ExecuteCtx;
 
 use crate::support::edge::{Edge, Place, RUNTIME, Stores};
 use crate::support::guest;
-use crate::support::origin::{Origin, answer};
+use crate::support::origin::{Origin, response};
 use lane::Lane;
 use providers::Providers;
 use shared::policy::{Names, policy};
@@ -58,7 +58,7 @@ struct Stored {
 
 impl Shared {
     fn start(number: usize, lanes: usize, providers: &Providers) -> Self {
-        let origin = Origin::answering(answer("200 OK", &[], "{}"));
+        let origin = Origin::answering(response("200 OK", &[], "{}"));
         let names: Vec<_> = (0..lanes).map(|lane| providers.names(&format!("e{number}n{lane}"))).collect();
         let plans: Vec<_> = (0..lanes).map(|lane| (0, fitting(first_plan(&REAL), lane))).collect();
         let stored =
@@ -131,7 +131,7 @@ fn fitting(plan: Plan, lane: usize) -> Plan {
 }
 
 #[test]
-fn the_gate_keeps_its_promises_over_time() {
+fn the_invariants_hold_over_time() {
     let seeds = seeds(include_str!("../model/edge-seeds.txt"), 1, SEQUENCES);
     let providers = Providers::start();
     let results: Vec<(u64, usize, Result<usize, String>)> = scope(|scope| {

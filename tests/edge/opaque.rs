@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::support::child::Provider;
 use crate::support::edge::{Edge, Place, Stores};
 use crate::support::http::{Reply, exchange};
-use crate::support::origin::{Origin, Received, answer};
+use crate::support::origin::{Origin, Received, response};
 use crate::support::tokens::{claims, header, jwks, now, sign};
 use crate::support::world::{issuer, policy, signing_keys};
 
@@ -25,7 +25,7 @@ impl Gate {
     /// An edge that asks `provider` about opaque tokens.
     fn start(provider: &Origin, window: u64) -> Self {
         let (issuer, place) = (issuer(jwks()), Place::find());
-        let echo = Origin::answering(answer("200 OK", &[], "{}"));
+        let echo = Origin::answering(response("200 OK", &[], "{}"));
         let mut policy = policy(place.address(), &format!("http://{}", issuer.address));
         policy["issuers"]["test"]["verdict_window"] = json!(window);
         policy["issuers"]["test"]["introspection"] = json!({
@@ -71,7 +71,7 @@ fn good() -> Value {
 }
 
 fn say(body: &str) -> Vec<u8> {
-    answer("200 OK", &[("content-type", "application/json")], body)
+    response("200 OK", &[("content-type", "application/json")], body)
 }
 
 /// The token that a provider was asked about.
@@ -81,7 +81,7 @@ fn asked(request: &Received) -> String {
 }
 
 #[test]
-fn a_provider_is_asked_once_in_a_window_however_many_come_with_a_token() {
+fn a_token_is_introspected_once_in_a_window() {
     let provider = Origin::start(|_, stream| {
         sleep(Duration::from_millis(300));
         let _ = stream.write_all(&say(&good().to_string()));
@@ -110,7 +110,7 @@ fn a_provider_is_asked_once_in_a_window_however_many_come_with_a_token() {
 }
 
 #[test]
-fn what_ends_at_the_provider_ends_here_within_the_window() {
+fn a_token_that_ends_at_the_provider_is_refused_within_the_window() {
     let active = Arc::new(Mutex::new(true));
     let shared = Arc::clone(&active);
     let provider = Origin::start(move |_, stream| {
@@ -168,7 +168,7 @@ fn fail(fault: &str, stream: &mut TcpStream) {
             return;
         }
         "204" => b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n".to_vec(),
-        "redirects" => answer("302 Found", &[("location", "/elsewhere")], &body),
+        "redirects" => response("302 Found", &[("location", "/elsewhere")], &body),
         "html" => say("<!doctype html><title>Sign in</title>"),
         "empty" => say(""),
         "object" => say("{}"),
@@ -176,13 +176,13 @@ fn fail(fault: &str, stream: &mut TcpStream) {
         "truncated" => say(body.trim_end_matches('}')),
         "twice" => say(&body.replacen('{', "{\"active\":true,", 1)),
         "floods" => say(&format!("{}{body}", " ".repeat(10_000_000))),
-        status => answer(&format!("{status} Something"), &[("content-type", "application/json")], &body),
+        status => response(&format!("{status} Something"), &[("content-type", "application/json")], &body),
     };
     let _ = stream.write_all(&bytes);
 }
 
 #[test]
-fn no_fault_of_a_provider_opens_the_gate_or_calls_anybody_a_liar() {
+fn every_fault_of_a_provider_is_a_503() {
     let provider = Origin::start(|request, stream| fail(&asked(request), stream));
     let gate = Gate::start(&provider, 30);
     scope(|scope| {
@@ -204,9 +204,9 @@ fn no_fault_of_a_provider_opens_the_gate_or_calls_anybody_a_liar() {
 }
 
 #[test]
-fn a_real_providers_opaque_token_opens_what_its_scopes_open() {
+fn a_real_providers_opaque_token_is_accepted_for_its_scopes() {
     let (provider, place) = (Provider::start(), Place::find());
-    let echo = Origin::answering(answer("200 OK", &[], "{}"));
+    let echo = Origin::answering(response("200 OK", &[], "{}"));
     let mut policy = policy(place.address(), &provider.issuer);
     let opaque = "https://opaque.fastgate.example";
     policy["issuers"]["test"]["audiences"] = json!([opaque]);
@@ -228,13 +228,13 @@ fn a_real_providers_opaque_token_opens_what_its_scopes_open() {
 }
 
 #[test]
-fn a_shadow_policy_asks_about_tokens_of_live_callers_only_where_it_says_so_and_nobody_waits() {
+fn a_shadow_policy_introspects_live_tokens_only_if_it_says_so_and_after_the_response() {
     for asks in [false, true] {
         let provider = Origin::start(|_, stream| {
             let _ = stream.write_all(&say(&good().to_string()));
         });
         let (issuer, place) = (issuer(jwks()), Place::find());
-        let echo = Origin::answering(answer("200 OK", &[], "{}"));
+        let echo = Origin::answering(response("200 OK", &[], "{}"));
         let live = policy(place.address(), &format!("http://{}", issuer.address));
         let mut tried = live.clone();
         tried["issuers"]["test"]["introspection"] = json!({

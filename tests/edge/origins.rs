@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::edge::{Edge, Place, Stores};
 use crate::support::http::{Reply, exchange, find};
-use crate::support::origin::{Origin, Received, answer};
+use crate::support::origin::{Origin, Received, response};
 use crate::support::tokens::{claims, header, jwks, sign};
 use crate::support::world::{H11_WORLD, WORLD, policy, signing_keys, test_id};
 
@@ -32,7 +32,7 @@ static GATE: LazyLock<(Edge, Origin)> = LazyLock::new(|| {
 
 fn behave(request: &Received, stream: &mut TcpStream) {
     let bytes = match path(request) {
-        "/open/teapot" => answer(
+        "/open/teapot" => response(
             "418 I'm a teapot",
             &[
                 ("content-type", "text/plain"),
@@ -55,10 +55,12 @@ fn behave(request: &Received, stream: &mut TcpStream) {
             "short and stout",
         ),
         "/open/cacheable" => {
-            answer("200 OK", &[("cache-control", "public, max-age=3600"), ("content-type", "text/plain")], "x")
+            response("200 OK", &[("cache-control", "public, max-age=3600"), ("content-type", "text/plain")], "x")
         }
-        "/open/unauthorized" | "/echo/unauthorized" => answer("401 Unauthorized", &CHALLENGES, "the application's own"),
-        "/open/unavailable" => answer("503 Service Unavailable", &[("retry-after", "0")], ""),
+        "/open/unauthorized" | "/echo/unauthorized" => {
+            response("401 Unauthorized", &CHALLENGES, "the application's own")
+        }
+        "/open/unavailable" => response("503 Service Unavailable", &[("retry-after", "0")], ""),
         "/open/cut" => b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nnot all".to_vec(),
         "/open/cut-chunk" => b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n7\r\nnot all\r\n3e8\r\nx".to_vec(),
         "/open/cut-between-chunks" => b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n7\r\nnot all\r\n".to_vec(),
@@ -102,7 +104,7 @@ fn ask(behaviour: &str) -> Reply {
 }
 
 #[test]
-fn an_answer_comes_back_as_it_is_without_what_only_the_edge_may_say() {
+fn a_response_is_forwarded_unchanged_without_fields_that_only_the_edge_may_set() {
     let reply = ask("teapot");
     assert_eq!((reply.status, reply.text().as_str()), (418, "short and stout"));
     assert!(!reply.headers.iter().any(|(_, value)| value == "leak"), "{:?}", reply.headers);
@@ -112,7 +114,7 @@ fn an_answer_comes_back_as_it_is_without_what_only_the_edge_may_say() {
 }
 
 #[test]
-fn an_origin_that_is_down_or_talks_nonsense_is_a_502_that_names_nothing() {
+fn an_origin_that_is_down_or_malformed_is_a_502_without_details() {
     for behaviour in ["closed", "nonsense", "upgrade"] {
         let reply = ask(behaviour);
         assert!(matches!(reply.status, 502 | 504), "{behaviour}: {}", reply.status);
@@ -122,7 +124,7 @@ fn an_origin_that_is_down_or_talks_nonsense_is_a_502_that_names_nothing() {
 }
 
 #[test]
-fn an_origin_that_does_not_answer_is_given_up_in_time() {
+fn an_origin_that_does_not_respond_times_out() {
     assert!(matches!(ask("silent").status, 502 | 504));
 }
 
@@ -145,7 +147,7 @@ fn a_stream_arrives_while_it_is_being_written() {
 }
 
 #[test]
-fn nothing_is_answered_from_a_cache() {
+fn no_response_comes_from_a_cache() {
     for _ in 0..4 {
         assert_eq!(ask("cacheable").text(), "x");
     }
@@ -191,12 +193,12 @@ fn a_request_is_sent_once_whatever_becomes_of_it() {
     }
 }
 
-/// What an origin does that a client might answer by another try, and what becomes of it.
+/// What an origin does that a client might retry, and the outcome.
 const SENT_ONCE: [(&str, &[u16]); 4] =
     [("closed", &[502]), ("nonsense", &[502]), ("unavailable", &[503]), ("silent", &[502, 504])];
 
 #[test]
-fn an_answer_that_breaks_off_does_not_look_whole() {
+fn a_truncated_response_does_not_look_complete() {
     for behaviour in ["cut", "cut-chunk", "cut-between-chunks"] {
         let mut stream = TcpStream::connect(GATE.0.address).unwrap();
         stream.write_all(request(behaviour).as_bytes()).unwrap();
@@ -218,7 +220,7 @@ fn an_answer_that_breaks_off_does_not_look_whole() {
 }
 
 #[test]
-fn an_answer_to_head_says_how_long_the_resource_is() {
+fn a_response_to_head_has_the_length_of_the_resource() {
     for world in [&*WORLD, &*H11_WORLD] {
         let whole = world.send("GET /static/witness.py", "");
         let length = whole.reply().body.len().to_string();

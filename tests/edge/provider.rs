@@ -45,7 +45,7 @@ fn call(line: &str, token: &str) -> Reply {
 }
 
 #[test]
-fn a_providers_token_opens_what_its_scopes_open() {
+fn a_providers_token_is_accepted_for_its_scopes() {
     let token = REAL.provider.token("demo-reader", "scope=orders:read");
     let me = call("GET /me", &token);
     assert_eq!(me.status, 200, "{}", me.text());
@@ -68,7 +68,7 @@ fn both_of_its_algorithms_verify() {
 }
 
 #[test]
-fn its_token_for_another_api_opens_nothing() {
+fn its_token_for_another_api_is_refused() {
     let token = REAL.provider.token("demo-reader", "scope=orders:read&resource=https://other.fastgate.example");
     assert_eq!(call("GET /me", &token).problem(), "invalid-token");
 }

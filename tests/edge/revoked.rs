@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::support::edge::{Edge, Place, Stores};
 use crate::support::http::{Reply, exchange};
-use crate::support::origin::{Origin, answer};
+use crate::support::origin::{Origin, response};
 use crate::support::tokens::{claims, header, jwks, now, sign};
 use crate::support::world::{issuer, policy, signing_keys};
 
@@ -25,7 +25,7 @@ impl Gate {
     /// An edge with a deny-list of these entries: by which claim, its value, the entry.
     fn start(entries: &[(RevocationClaim, &str, String)], window: u64) -> Self {
         let (issuer, place) = (issuer(jwks()), Place::find());
-        let echo = Origin::answering(answer("200 OK", &[], "{}"));
+        let echo = Origin::answering(response("200 OK", &[], "{}"));
         let iss = format!("http://{}", issuer.address);
         let mut policy = policy(place.address(), &iss);
         policy["issuers"]["test"]["deny_list"] = json!(true);
@@ -65,7 +65,7 @@ fn entry(until: u64, not_before: Option<u64>) -> String {
 }
 
 #[test]
-fn a_revoked_token_session_or_subject_opens_nothing() {
+fn a_revoked_token_session_or_subject_is_refused() {
     let gate = Gate::start(
         &[
             (RevocationClaim::Token, "t-1", entry(now() + 600, None)),
@@ -98,7 +98,7 @@ fn a_revoked_token_session_or_subject_opens_nothing() {
 }
 
 #[test]
-fn an_entry_counts_to_the_second_although_what_the_list_said_is_remembered() {
+fn an_entry_applies_to_the_second_although_it_is_cached() {
     // A busy machine may need longer than the entry lasts to ask for the first time; then it gets a longer one.
     for seconds in [8, 20, 60] {
         let until = now() + seconds;
@@ -119,7 +119,7 @@ fn an_entry_counts_to_the_second_although_what_the_list_said_is_remembered() {
 }
 
 #[test]
-fn without_a_window_the_store_is_asked_every_time() {
+fn without_a_window_the_store_is_read_every_time() {
     let gate = Gate::start(&[(RevocationClaim::Token, "t-1", entry(now() + 600, None))], 0);
     for _ in 0..5 {
         assert_eq!(gate.verdict(&json!({ "jti": "t-1" })), "token-revoked");

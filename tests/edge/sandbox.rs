@@ -38,7 +38,7 @@ fn users_who_take_turns_in_one_sandbox_never_see_each_other() {
 }
 
 #[test]
-fn requests_in_one_connection_get_their_own_answers() {
+fn requests_in_one_connection_get_their_own_responses() {
     let mut stream = TcpStream::connect(WORLD.edge.address).unwrap();
     for turn in 0..6 {
         let token = sign(&header(), &claims(&WORLD.iss(), &format!("user-{turn}"), ""));

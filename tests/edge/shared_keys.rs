@@ -1,4 +1,5 @@
-//! An origin that shares a key with the edge: the real application on uvicorn believes headers by that key, and no others.
+//! An origin that shares a key with the edge: the real application on uvicorn accepts headers by that key, and no
+//! others.
 
 use fastgate::mint::SigningKeys;
 use serde_json::json;
@@ -10,7 +11,7 @@ use crate::support::tokens::{claims, header, jwks, sign};
 use crate::support::world::{issuer, policy, signing_keys};
 
 /// What the demo application says to a caller where edge and application have these algorithms and keys.
-fn answer(algorithm: &str, audience_of_the_keys: Option<&str>) -> Reply {
+fn response(algorithm: &str, audience_of_the_keys: Option<&str>) -> Reply {
     let place = Place::find();
     let keys = signing_keys();
     let edges_own = SigningKeys::parse(keys.as_bytes()).unwrap();
@@ -37,16 +38,16 @@ fn answer(algorithm: &str, audience_of_the_keys: Option<&str>) -> Reply {
 }
 
 #[test]
-fn an_application_with_a_key_of_its_own_knows_its_callers_by_it() {
-    let reply = answer("HS256", Some("demo-api"));
+fn an_application_with_its_own_key_identifies_callers_with_it() {
+    let reply = response("HS256", Some("demo-api"));
     assert_eq!(reply.status, 200, "{}", reply.text());
     assert_eq!(reply.json()["subject"], "user-1");
 }
 
 #[test]
-fn an_application_believes_neither_another_origins_key_nor_another_algorithm_than_its_own() {
+fn an_application_accepts_only_its_own_key_and_algorithm() {
     for (algorithm, keys) in [("HS256", Some("echo-api")), ("HS256", None), ("ES256", Some("demo-api"))] {
-        let reply = answer(algorithm, keys);
+        let reply = response(algorithm, keys);
         assert_eq!((reply.status, reply.problem().as_str()), (401, "not-from-the-edge"), "{algorithm} {keys:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! Sections B and C of `docs/attacks.md` over the wire: bad tokens of every kind get one answer, and none reaches an
+//! Sections B and C of `docs/attacks.md` over the wire: bad tokens of every kind get one response, and none reaches an
 //! origin.
 
 use base64::Engine as _;
@@ -25,7 +25,7 @@ fn with_claims(change: impl FnOnce(&mut Value)) -> String {
     sign(&header(), &claims)
 }
 
-/// Sends `token` and returns the code of the log line; the answer is the same for all.
+/// Sends `token` and returns the code of the log line; the response is the same for all.
 #[track_caller]
 fn code_of(token: &str) -> String {
     let outcome = WORLD.send("GET /echo/x", format!("authorization: Bearer {token}\r\n"));
@@ -83,7 +83,7 @@ fn a_token_that_is_no_compact_jws_is_refused() {
 }
 
 #[test]
-fn a_header_that_asks_for_more_than_a_signature_check_is_refused() {
+fn a_header_that_requires_an_extension_is_refused() {
     for (member, value) in [
         ("crit", json!(["exp"])),
         ("crit", json!([])),
@@ -253,7 +253,7 @@ fn a_token_longer_than_the_limit_is_refused_before_it_is_decoded() {
 
 /// Microsoft Entra ID writes up to 200 groups into a token, each a GUID.
 #[test]
-fn a_token_with_two_hundred_groups_opens_what_a_short_one_does() {
+fn a_token_with_two_hundred_groups_is_accepted_like_a_short_one() {
     let group = |number: usize| format!("7d3c1a52-9e4b-4f60-8a1d-{number:012x}");
     let token = with_claims(|claims| claims["groups"] = (0..200).map(group).collect());
     assert!(token.len() > 10_700, "{}", token.len());
@@ -286,9 +286,9 @@ fn the_edges_own_header_is_no_token_for_it() {
 }
 
 #[test]
-fn an_unknown_issuer_causes_no_request_to_anybody() {
-    use crate::support::origin::{Origin, answer};
-    let evil = Origin::answering(answer("200 OK", &[], "{}"));
+fn an_unknown_issuer_causes_no_outgoing_request() {
+    use crate::support::origin::{Origin, response};
+    let evil = Origin::answering(response("200 OK", &[], "{}"));
     assert_eq!(
         code_of(&with_claims(|claims| claims["iss"] = json!(format!("http://{}", evil.address)))),
         "token-unknown-issuer"

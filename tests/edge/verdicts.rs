@@ -13,7 +13,7 @@ fn status(token: &str) -> u16 {
 }
 
 #[test]
-fn a_good_token_vouches_for_no_other_signature() {
+fn a_cached_signature_is_valid_for_no_other_token() {
     let good = WORLD.token("");
     assert_eq!((status(&good), status(&good)), (200, 200));
     let (signed, signature) = good.rsplit_once('.').unwrap();
@@ -30,7 +30,7 @@ fn a_good_token_vouches_for_no_other_signature() {
 }
 
 #[test]
-fn a_token_that_was_seen_expires_all_the_same() {
+fn a_cached_token_still_expires() {
     // A busy machine may need longer than the token has left to show it for the first time; then it gets a longer one.
     for seconds in [2, 8, 30] {
         let mut claims = claims(&WORLD.iss(), "user-1", "");
@@ -54,7 +54,7 @@ fn a_token_that_was_seen_expires_all_the_same() {
 }
 
 #[test]
-fn what_a_seen_token_may_do_is_decided_for_every_route() {
+fn a_cached_token_is_authorized_for_every_route_anew() {
     let token = WORLD.token("orders:write");
     let call = |line: &str| WORLD.send(line, format!("authorization: Bearer {token}\r\n")).reply().status;
     for _ in 0..5 {

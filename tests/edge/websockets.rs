@@ -5,11 +5,11 @@ use std::net::TcpStream;
 
 use crate::support::world::{H11_WORLD, WORLD, World, test_id};
 
-/// The key of RFC 6455 §1.3 and the answer that it gives there.
+/// The key of RFC 6455 §1.3 and the response that it gives there.
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 const ACCEPT: &str = "sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
-/// A connection on which a handshake with these fields was sent, and the head of its answer.
+/// A connection on which a handshake with these fields was sent, and the head of its response.
 fn handshake(world: &World, fields: &str) -> (TcpStream, String) {
     let mut stream = TcpStream::connect(world.edge.address).unwrap();
     let host = world.edge.address;
@@ -30,7 +30,7 @@ fn frame(text: &str) -> Vec<u8> {
 }
 
 #[test]
-fn who_is_let_in_talks_to_the_application_which_knows_them() {
+fn an_accepted_websocket_reaches_the_application_with_its_caller() {
     for world in [&*WORLD, &*H11_WORLD] {
         let test = test_id();
         let token = world.token("");
@@ -42,9 +42,9 @@ fn who_is_let_in_talks_to_the_application_which_knows_them() {
         for word in ["hello", "again"] {
             stream.write_all(&frame(word)).unwrap();
             let expected = format!("user-1 said {word}");
-            let mut answer = vec![0; 2 + expected.len()];
-            stream.read_exact(&mut answer).unwrap();
-            assert_eq!((answer[0], String::from_utf8_lossy(&answer[2..])), (0x81, expected.into()));
+            let mut response = vec![0; 2 + expected.len()];
+            stream.read_exact(&mut response).unwrap();
+            assert_eq!((response[0], String::from_utf8_lossy(&response[2..])), (0x81, expected.into()));
         }
         let [seen] = world.demo.seen(&test).try_into().unwrap();
         let sent = |name: &str| {
@@ -64,7 +64,7 @@ fn who_is_let_in_talks_to_the_application_which_knows_them() {
 }
 
 #[test]
-fn who_is_not_let_in_reaches_nobody() {
+fn a_refused_websocket_reaches_no_application() {
     let test = test_id();
     for (fields, status) in [
         ("connection: upgrade\r\n".to_owned(), 401),
@@ -84,7 +84,7 @@ fn who_is_not_let_in_reaches_nobody() {
 }
 
 #[test]
-fn a_page_that_hands_its_token_over_as_a_subprotocol_is_let_in_and_answered_for_it() {
+fn a_page_can_send_its_token_as_a_subprotocol() {
     for world in [&*WORLD, &*H11_WORLD] {
         let (test, token) = (test_id(), world.token(""));
         let offered = format!("sec-websocket-protocol: bearer, {token}, chat\r\n");
@@ -92,9 +92,9 @@ fn a_page_that_hands_its_token_over_as_a_subprotocol_is_let_in_and_answered_for_
         assert!(head.starts_with("http/1.1 101 ") && head.contains("sec-websocket-protocol: bearer\r\n"), "{head}");
         stream.write_all(&frame("hello")).unwrap();
         let expected = b"user-1 said hello";
-        let mut answer = vec![0; 2 + expected.len()];
-        stream.read_exact(&mut answer).unwrap();
-        assert_eq!(&answer[2..], expected);
+        let mut response = vec![0; 2 + expected.len()];
+        stream.read_exact(&mut response).unwrap();
+        assert_eq!(&response[2..], expected);
         let [seen] = world.demo.seen(&test).try_into().unwrap();
         assert!(!seen.to_string().contains(&token), "the token travels no further");
         let fields = seen["headers"].as_array().unwrap();
@@ -106,7 +106,7 @@ fn a_page_that_hands_its_token_over_as_a_subprotocol_is_let_in_and_answered_for_
 }
 
 #[test]
-fn a_list_of_subprotocols_that_could_hand_a_token_on_or_is_without_end_reaches_nobody() {
+fn a_subprotocol_list_that_may_leak_a_token_or_is_too_long_is_refused() {
     let (test, token) = (test_id(), WORLD.token(""));
     for (offered, status, code) in [
         (format!("Bearer, {token}"), 400, "subprotocol-malformed"),

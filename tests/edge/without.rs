@@ -1,12 +1,12 @@
-//! Rows L6 and L8 of `docs/attacks.md`: the guest where the platform lacks something. It is the guest as it is, but that one
-//! import of its is another function of the same type, which fails.
+//! Rows L6 and L8 of `docs/attacks.md`: the guest where the platform lacks something. It is the guest as it is, but
+//! that one import of its is another function of the same type, which fails.
 
 use std::path::{Path, PathBuf};
 
 use crate::support::edge::{Edge, Place, Stores};
 use crate::support::guest::GUEST;
 use crate::support::http::{Reply, exchange};
-use crate::support::origin::{Origin, answer};
+use crate::support::origin::{Origin, response};
 use crate::support::world::{policy, signing_keys};
 
 /// An import: its module and its name.
@@ -67,7 +67,7 @@ fn read_number(bytes: &[u8]) -> (usize, &[u8]) {
 
 /// An edge whose guest lacks an import, and the origin behind it.
 fn edge_without(import: Import, by: Import) -> (Edge, Origin) {
-    let origin = Origin::answering(answer("200 OK", &[], "reached"));
+    let origin = Origin::answering(response("200 OK", &[], "reached"));
     let place = Place::find();
     let policy = policy(place.address(), "http://127.0.0.1:1");
     let stores = Stores {

@@ -10,7 +10,7 @@ const HELD: usize = 32;
 
 pub(crate) struct ArrivingBody {
     held: Vec<u8>,
-    /// What was not read yet; nothing once somebody read to the end, or failed to.
+    /// The unread part; `None` after the body was read to the end, or reading failed.
     rest: Option<Vec<u8>>,
     announced: Option<usize>,
     is_slow: bool,
@@ -40,7 +40,7 @@ impl ArrivingBody {
         if self.is_whole() { Ok(()) } else { Err(ContentError::Unreadable) }
     }
 
-    /// What the origin gets; nothing where it sees that it is not the whole.
+    /// What the origin gets; `None` if it sees that the body is incomplete.
     pub(crate) fn delivered(mut self, most: Option<u64>) -> Option<Vec<u8>> {
         let Some(rest) = self.rest.take() else { return Some(self.held) };
         self.held.extend(rest);

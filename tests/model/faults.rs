@@ -14,9 +14,9 @@ use crate::world::BEGIN;
 
 /// The key that the first provider publishes in the beginning.
 const GOOD: Key = Key { kid: 1, material: 0 };
-/// Another key pair under the same id: nobody publishes it.
+/// Another key pair under the same id, which is not published.
 const FORGED: Key = Key { kid: 1, material: 4 };
-/// A key of which nobody has heard.
+/// A key that is not published.
 const UNKNOWN: Key = Key { kid: 9, material: 4 };
 
 fn ask(token: Token, sandbox: usize) -> Step {
@@ -53,7 +53,7 @@ impl Run {
 
 // H11
 #[test]
-fn where_the_cache_cannot_say_who_may_ask_nobody_asks_the_issuer() {
+fn without_a_lease_of_the_cache_no_request_goes_to_the_issuer() {
     let mut run = start();
     assert_eq!(run.forwarded(&[Step::Cache(false), call(GOOD, 0), call(GOOD, 1)]), [false, false]);
     run.last_says("does not say whether");
@@ -70,7 +70,7 @@ fn where_the_cache_cannot_say_who_may_ask_nobody_asks_the_issuer() {
 
 // H15
 #[test]
-fn when_the_request_that_fetches_is_lost_the_next_one_takes_its_turn() {
+fn when_the_fetching_request_is_lost_the_next_one_gets_the_lease() {
     let mut run = start();
     run.world.loses_next_visitor.set(true);
     assert!(catch_unwind(AssertUnwindSafe(|| run.take(&[call(GOOD, 0)]))).is_err());
@@ -81,7 +81,7 @@ fn when_the_request_that_fetches_is_lost_the_next_one_takes_its_turn() {
 
 // H15
 #[test]
-fn nobody_waits_longer_than_eight_seconds_for_a_request_that_fetches() {
+fn no_request_waits_longer_than_eight_seconds_for_another_that_fetches() {
     let mut run = start();
     assert_eq!(run.forwarded(&[Step::Lease(Held::Visits), call(GOOD, 0)]), [false]);
     run.last_says("takes too long");
@@ -136,7 +136,7 @@ fn a_signature_is_checked_where_the_cache_fails_or_its_entry_is_damaged() {
 
 // I6
 #[test]
-fn a_damaged_entry_of_the_cache_is_as_if_it_were_not_there() {
+fn a_damaged_entry_of_the_cache_counts_as_absent() {
     type Damage = fn(&mut Stored);
     let damages: [Damage; 7] = [
         |entry| *entry = Stored::default(),
@@ -175,7 +175,7 @@ fn a_damaged_entry_of_the_cache_is_as_if_it_were_not_there() {
 
 // I6
 #[test]
-fn what_a_provider_said_is_kept_for_the_window_whatever_the_entry_says() {
+fn an_introspection_result_is_kept_for_the_window_whatever_the_entry_says() {
     let mut run = start();
     assert_eq!(run.forwarded(&[ask(Token::Opaque(0), 0)]), [true]);
     run.world.damage_cache(|entry| entry.note = b"9999999999".to_vec());

@@ -2,8 +2,8 @@
 //! [`Sandbox`](fastgate::sandbox::Sandbox) on a simulated platform, and judged by a small reference.
 //! `tests/edge/model.rs` does the same with the real guest.
 //!
-//! A sequence that fails is printed with its seed, cut down to the steps that matter. `FASTGATE_MODEL_SEED=<seed>`
-//! runs it alone; seeds that failed once stand in `seeds.txt` and are always run.
+//! A sequence that fails is printed with its seed, cut down to the steps that matter. `FASTGATE_MODEL_SEED=<seed>` runs
+//! it alone; seeds that failed once are in `seeds.txt` and are always run.
 
 #![allow(
     clippy::unwrap_used,
@@ -35,7 +35,7 @@ use shared::steps::{SIMULATED, Step};
 /// How many new sequences are run.
 const SEQUENCES: u64 = 2000;
 
-/// Runs a sequence, and once more without its shadow policies: whoever is asked live must not notice.
+/// Runs a sequence, and once more without its shadow policies: live requests must have the same outcomes.
 fn fails(steps: &[Step], signing_keys: &str) -> Result<usize, String> {
     let with_shadow = Run::of(steps, signing_keys)?;
     if steps.iter().any(|step| matches!(step, Step::Shadow(Some(_)))) {
@@ -51,7 +51,7 @@ fn fails(steps: &[Step], signing_keys: &str) -> Result<usize, String> {
 }
 
 #[test]
-fn the_gate_keeps_its_promises_over_time() {
+fn the_invariants_hold_over_time() {
     let seeds = seeds(include_str!("seeds.txt"), 1, SEQUENCES);
     let signing_keys = new_signing_keys().0;
     let (next, forwarded, failed) = (AtomicUsize::new(0), AtomicUsize::new(0), Mutex::new(None));

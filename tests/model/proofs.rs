@@ -48,7 +48,7 @@ struct Caller {
 
 /// What came of a request.
 #[derive(Debug, PartialEq, Eq)]
-struct Answer {
+struct Response {
     verdict: &'static str,
     shadow: Option<String>,
     nonce: Option<String>,
@@ -89,7 +89,7 @@ impl Caller {
         self.world.now.set(self.world.now.get() + seconds * 1000);
     }
 
-    fn send(&mut self, proof: &str) -> Answer {
+    fn send(&mut self, proof: &str) -> Response {
         let authorization = format!("DPoP {}", self.token);
         let headers: Headers =
             [("host", "edge.test"), ("authorization", &authorization), ("dpop", proof)].into_iter().collect();
@@ -117,12 +117,12 @@ impl Caller {
             other => panic!("{other:?}"),
         };
         let nonce = headers.all("dpop-nonce").next().map(|value| String::from_utf8(value.to_vec()).unwrap());
-        Answer { verdict: trail.verdict, shadow: trail.shadow_policy, nonce }
+        Response { verdict: trail.verdict, shadow: trail.shadow_policy, nonce }
     }
 }
 
 #[test]
-fn a_shadow_policy_knows_the_nonces_that_the_live_one_gave() {
+fn a_shadow_policy_accepts_the_nonces_of_the_live_one() {
     let mut caller = Caller::new();
     caller.put(POLICY_KEY, &json!({ "nonce": true }));
     let refused = caller.send(&caller.proof("alone", None));
@@ -141,7 +141,7 @@ fn a_shadow_policy_knows_the_nonces_that_the_live_one_gave() {
     caller.wait(11);
     let asked_on_paper = caller.send(&caller.proof("fourth", None));
     let expected = Some("would-refuse proof-nonce".to_owned());
-    assert_eq!(asked_on_paper, Answer { verdict: "forwarded", shadow: expected, nonce: None });
+    assert_eq!(asked_on_paper, Response { verdict: "forwarded", shadow: expected, nonce: None });
 }
 
 #[test]

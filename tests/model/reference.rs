@@ -1,6 +1,6 @@
-//! The reference: what was done when, as facts, and what a request may have come to. It knows nothing of caches,
-//! leases or memories; it knows the bounds of `docs/concepts/threat-model.md`. Times are milliseconds, and intervals
-//! where it is not known better.
+//! The reference: what was done when, as facts, and what a request may have come to. It knows nothing of caches, leases
+//! or memories; it knows the bounds of `docs/concepts/threat-model.md`. Times are milliseconds, and intervals where it
+//! is not known better.
 
 use std::collections::BTreeMap;
 
@@ -205,7 +205,7 @@ impl Reference {
         Err("(e) a group that is switched off is open".to_owned())
     }
 
-    /// (c) A limit admits no more than its count in a window, and nobody who waited for its count in vain.
+    /// (c) A limit admits no more than its count in a window, and no request whose wait for the count timed out.
     fn counted(&mut self, plan: &Plan, outcome: &Outcome) -> Result<(), Violation> {
         let at = outcome.at;
         if self.cache.during(at).any(|up| !up) {
@@ -232,7 +232,7 @@ impl Reference {
         Ok(())
     }
 
-    /// (a) Whoever is accepted is vouched for, within the documented bounds.
+    /// (a) Every accepted caller has a valid token, within the documented bounds.
     fn vouched(&self, call: &Call, version: usize, at: Time) -> Result<(), Violation> {
         let plan = &self.plans[version];
         let iss = iss_of(plan.source);
@@ -303,7 +303,7 @@ impl Reference {
         Ok(())
     }
 
-    /// (f) Nobody is refused whom everybody vouches for.
+    /// (f) A caller whose token is certainly valid is not refused.
     fn refusal(&self, call: &Call, version: usize, outcome: &Outcome) -> Result<(), Violation> {
         let (plan, at) = (&self.plans[version], outcome.at);
         let settled = (at.0.saturating_sub(self.pace.settled), at.1);

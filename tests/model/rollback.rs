@@ -1,11 +1,11 @@
-//! Of several key sets the right one serves: no older one in place of a newer one, however long its issuer once said that
-//! it would be fresh, and none that may not be used in place of one that may.
+//! Of several key sets the right one serves: no older one in place of a newer one, however long its issuer once said
+//! that it would be fresh, and none that may not be used in place of one that may.
 
 use fastgate::identity::key_life::FetchedAt;
 use fastgate::mint::new_signing_keys;
 use fastgate::ports::KeysDigest;
 use fastgate::ports::storage::Stored;
-use fastgate::time::UnixTime;
+use fastgate::time::{Seconds, UnixTime};
 
 use crate::run::Run;
 use crate::shared::steps::{Call, Key, Life, Outage, Plan, Route, SIMULATED, Step, Token, first_plan};
@@ -18,7 +18,7 @@ fn call(key: Key, sandbox: usize) -> Step {
 }
 
 #[test]
-fn a_set_that_is_stale_gives_way_to_no_older_one_that_is_still_fresh() {
+fn a_stale_set_is_never_replaced_by_an_older_fresh_one() {
     let life = Life { min_fresh: 1, max_fresh: 3600, max_stale: 86_400, cool_down: 1 };
     let plan = Plan { life, ..first_plan(&SIMULATED) };
     let (old, new) = (Key { kid: 1, material: 0 }, Key { kid: 2, material: 4 });
@@ -35,7 +35,7 @@ fn a_set_that_is_stale_gives_way_to_no_older_one_that_is_still_fresh() {
 fn store(world: &World, key: Key, at: Option<u64>) {
     let source = world.names.source(0);
     let digest = KeysDigest::new(&source.iss, source.jwks_uri.as_deref(), source.backend);
-    let note = at.map(|at| digest.note(FetchedAt::new(UnixTime::from_seconds(at), 60)).into_bytes());
+    let note = at.map(|at| digest.note(FetchedAt::new(UnixTime::from_seconds(at), Seconds::new(60))).into_bytes());
     let mut set: serde_json::Value = serde_json::from_str(&jwks(&[key])).unwrap();
     set["issuer"] = source.iss.into();
     let stored = Stored { note: note.unwrap_or_default(), value: set.to_string().into_bytes() };
@@ -43,7 +43,7 @@ fn store(world: &World, key: Key, at: Option<u64>) {
 }
 
 #[test]
-fn a_set_that_may_not_be_used_hides_none_that_may() {
+fn an_unusable_set_does_not_hide_a_usable_one() {
     let life = Life { min_fresh: 1, max_fresh: 60, max_stale: 1000, cool_down: 1 };
     let plan = Plan { life, ..first_plan(&SIMULATED) };
     let key = Key { kid: 1, material: 0 };
@@ -55,7 +55,7 @@ fn a_set_that_may_not_be_used_hides_none_that_may() {
         run.take(&[call(key, 0), call(key, 1)]).unwrap(); // from memory, and from the cache
         assert!(run.outcomes.iter().all(|words| words.contains("\"forwarded\"")), "{:#?}", run.outcomes);
     }
-    // What is too old hides nothing either: somebody decided that this set may always be used.
+    // A set that is too old hides nothing either: an operator decided that this set may always be used.
     let mut run = Run::with(plan, &new_signing_keys().0);
     run.take(&[call(key, 0), Step::Reachable(0, false), Step::Evict, Step::Wait(1_001_000)]).unwrap();
     store(&run.world, key, None);

@@ -137,7 +137,7 @@ impl Run {
         let forwarded = matches!(decision, Ok(Decision::Forward(_)));
         let outcome = Outcome {
             at: (now, now),
-            version: trail.route.as_deref().and_then(|route| route.rsplit('-').next()?.parse().ok()),
+            version: trail.route.as_ref().and_then(|route| route.as_str().rsplit('-').next()?.parse().ok()),
             verdict: trail.verdict.to_owned(),
             status,
             forwarded,

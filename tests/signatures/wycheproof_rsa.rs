@@ -16,7 +16,7 @@ struct Tally {
 
 impl Tally {
     /// By the algorithm that fits, a vector is as valid as it says; by the others, what is valid is not. (What is not
-    /// valid may be a sound signature by another algorithm: that is one of the things that are tried.)
+    /// valid may be a valid signature by another algorithm: some vectors test that.)
     fn judge(&mut self, key: (&[u8], &[u8]), fitting: Option<AlgorithmName>, test: (&[u8], &[u8]), valid: bool) {
         use AlgorithmName::{PS256, PS384, PS512, RS256, RS384, RS512};
         let jwk = rsa_jwk(key.0, key.1);

@@ -1,4 +1,4 @@
-//! A route without places, as the steps before identification hand it on.
+//! A route without places, as the steps before identification return it.
 
 use std::net::IpAddr;
 

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// A child that goes when the tests go: it leaves when its standard input closes.
+/// A child process that ends with the tests: it exits when its standard input closes.
 struct Beside(#[expect(dead_code, reason = "holds the child's standard input open")] Child);
 
 fn start(command: &mut Command) -> (Beside, BufReader<ChildStdout>) {
@@ -37,12 +37,13 @@ pub(crate) struct Uvicorn {
 }
 
 impl Uvicorn {
-    /// Starts it with one of uvicorn's two HTTP parsers, `h11` or `httptools`, believing the edge at `edge`.
+    /// Starts it with one of uvicorn's two HTTP parsers, `h11` or `httptools`, trusting the edge at `edge`.
     pub(crate) fn start(parser: &str, edge: SocketAddr) -> Self {
         Self::with_origin_keys(parser, edge, "")
     }
 
-    /// The same, believing only headers by these keys, which it shares with the edge; none where they are empty.
+    /// The same, trusting only headers by these keys, which it shares with the edge; it has no such keys if they are
+    /// empty.
     pub(crate) fn with_origin_keys(parser: &str, edge: SocketAddr, origin_keys: &str) -> Self {
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let port = address.port().to_string();
@@ -71,7 +72,8 @@ impl Uvicorn {
     }
 
     /// What arrived and carries this `x-test`: `method`, `raw_path`, `query`, `headers` as a list of pairs. A request
-    /// straight to uvicorn goes before the answer: once the witness has written that one down, nothing earlier is missing.
+    /// straight to uvicorn goes before the response: once the witness has written that one down, nothing earlier is
+    /// missing.
     pub(crate) fn seen(&self, test: &str) -> Vec<Value> {
         let fence = format!("after-{test}");
         let request = format!("GET / HTTP/1.1\r\nhost: fence\r\nx-test: {fence}\r\nconnection: close\r\n\r\n");

@@ -94,7 +94,8 @@ impl Edge {
         Arc::clone(&self.viceroy)
     }
 
-    /// The log line of the request with this id. Lines are written before the answer leaves, but not before it arrives.
+    /// The log line of the request with this id. Lines are written before the response leaves, but not before it
+    /// arrives.
     pub(crate) fn log_of(&self, request_id: &str) -> Value {
         let patience = Instant::now();
         loop {

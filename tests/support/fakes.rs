@@ -17,7 +17,7 @@ use fastgate::policy::limits::Limit;
 use fastgate::policy::{Introspection, Issuer};
 use fastgate::secret::Secret;
 use fastgate::throttle::{Counter, CounterUnreachable, Taken, Window};
-use fastgate::time::UnixTime;
+use fastgate::time::{Seconds, UnixTime};
 
 /// All ports of a gate but the one that keeps signatures: every signature is checked.
 pub(crate) struct Fakes {
@@ -134,27 +134,31 @@ impl KeySource for FakeKeys {
 pub(crate) struct FakeDenyList {
     pub(crate) entries: BTreeMap<String, String>,
     pub(crate) broken: bool,
-    /// How many marks were asked about each time.
+    /// How many keys were read each time.
     pub(crate) asked: Vec<usize>,
 }
 
 impl DenyList for FakeDenyList {
-    fn entries(&mut self, marks: &[RevocationKey], _: u64) -> Result<Vec<(RevocationKey, Entry)>, DenyListUnavailable> {
-        self.asked.push(marks.len());
+    fn entries(
+        &mut self,
+        keys: &[RevocationKey],
+        _: Seconds,
+    ) -> Result<Vec<(RevocationKey, Entry)>, DenyListUnavailable> {
+        self.asked.push(keys.len());
         if self.broken {
             return Err(DenyListUnavailable { cause: "broken".to_owned() });
         }
         let entry = |mark: &RevocationKey| {
             self.entries.get(&mark.store_key()).map(|json| (*mark, Entry::parse(json.as_bytes())))
         };
-        Ok(marks.iter().filter_map(entry).collect())
+        Ok(keys.iter().filter_map(entry).collect())
     }
 }
 
 /// An issuer that answers the same about every opaque token; with `None` it does not answer.
 #[derive(Default)]
 pub(crate) struct FakeIntrospector {
-    pub(crate) answer: Option<Vec<u8>>,
+    pub(crate) response: Option<Vec<u8>>,
     /// Which issuers were asked, about which tokens.
     pub(crate) asked: Vec<(String, String)>,
 }
@@ -168,19 +172,19 @@ impl Introspector for FakeIntrospector {
     ) -> Result<Vec<u8>, IntrospectionUnavailable> {
         self.asked.push((issuer.id.to_string(), (*token.expose()).to_owned()));
         let unavailable = || IntrospectionUnavailable { issuer: issuer.id.clone(), cause: "no answer".to_owned() };
-        self.answer.clone().ok_or_else(unavailable)
+        self.response.clone().ok_or_else(unavailable)
     }
 }
 
 /// Used proofs in memory, each with the window for which it is to be remembered.
 #[derive(Default)]
 pub(crate) struct FakeUsedProofs {
-    pub(crate) windows: BTreeMap<ProofId, u64>,
+    pub(crate) windows: BTreeMap<ProofId, Seconds>,
     pub(crate) broken: bool,
 }
 
 impl UsedProofs for FakeUsedProofs {
-    fn is_first(&mut self, proof: &ProofId, window: u64) -> Result<bool, UsedProofsUnreachable> {
+    fn is_first(&mut self, proof: &ProofId, window: Seconds) -> Result<bool, UsedProofsUnreachable> {
         if self.broken {
             return Err(UsedProofsUnreachable("broken".to_owned()));
         }

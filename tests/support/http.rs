@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// An answer, as it came.
+/// A response, as it came.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
@@ -39,27 +39,27 @@ impl Reply {
     }
 }
 
-/// Sends `request` and reads the answer to its end; nothing when the peer hangs up without one.
+/// Sends `request` and reads the response to its end; `None` if the peer closes the connection without one.
 pub(crate) fn exchange(to: SocketAddr, request: &[u8]) -> Option<Reply> {
     let mut stream = TcpStream::connect(to).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     stream.write_all(request).unwrap();
-    let mut answer = Vec::new();
-    // A peer that refuses early may reset the connection behind its answer.
-    let _ = stream.read_to_end(&mut answer);
-    parse_reply(&answer)
+    let mut response = Vec::new();
+    // A peer that refuses early may reset the connection behind its response.
+    let _ = stream.read_to_end(&mut response);
+    parse_reply(&response)
 }
 
-fn parse_reply(answer: &[u8]) -> Option<Reply> {
-    let ends = find(answer, b"\r\n\r\n")?;
-    let head = String::from_utf8_lossy(&answer[..ends]).into_owned();
+fn parse_reply(response: &[u8]) -> Option<Reply> {
+    let ends = find(response, b"\r\n\r\n")?;
+    let head = String::from_utf8_lossy(&response[..ends]).into_owned();
     let mut lines = head.split("\r\n");
     let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
     let headers: Vec<(String, String)> = lines
         .filter_map(|line| line.split_once(':'))
         .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
         .collect();
-    let rest = &answer[ends + 4..];
+    let rest = &response[ends + 4..];
     let chunked = headers.iter().any(|(name, value)| name == "transfer-encoding" && value == "chunked");
     let body = if chunked { dechunk(rest) } else { rest.to_vec() };
     Some(Reply { status, headers, body })

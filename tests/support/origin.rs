@@ -34,21 +34,21 @@ pub(crate) struct Origin {
 }
 
 impl Origin {
-    /// Starts an origin; `answer` writes whatever it likes to the connection, which is closed after it.
-    pub(crate) fn start(answer: impl Fn(&Received, &mut TcpStream) + Send + Sync + 'static) -> Self {
+    /// Starts an origin; `response` writes whatever it likes to the connection, which is closed after it.
+    pub(crate) fn start(response: impl Fn(&Received, &mut TcpStream) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let received = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&received);
-        let answer = Arc::new(answer);
+        let response = Arc::new(response);
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (seen, answer) = (Arc::clone(&seen), Arc::clone(&answer));
+                let (seen, response) = (Arc::clone(&seen), Arc::clone(&response));
                 thread::spawn(move || {
                     if let Some(request) = read(&stream) {
                         seen.lock().unwrap().push(request.clone());
                         let mut stream = stream;
-                        answer(&request, &mut stream);
+                        response(&request, &mut stream);
                     }
                 });
             }
@@ -57,9 +57,9 @@ impl Origin {
     }
 
     /// An origin that answers every request with these bytes.
-    pub(crate) fn answering(answer: impl Into<Vec<u8>>) -> Self {
-        let answer = answer.into();
-        Self::start(move |_, stream| drop(stream.write_all(&answer)))
+    pub(crate) fn answering(response: impl Into<Vec<u8>>) -> Self {
+        let response = response.into();
+        Self::start(move |_, stream| drop(stream.write_all(&response)))
     }
 
     /// Everything that arrived and carries this `x-test`.
@@ -73,8 +73,8 @@ impl Origin {
     }
 }
 
-/// An HTTP/1.1 answer with a length, after which the connection is closed.
-pub(crate) fn answer(status: &str, fields: &[(&str, &str)], body: &str) -> Vec<u8> {
+/// An HTTP/1.1 response with a length, after which the connection is closed.
+pub(crate) fn response(status: &str, fields: &[(&str, &str)], body: &str) -> Vec<u8> {
     let fields = fields.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect::<Vec<_>>().concat();
     let length = body.len();
     format!("HTTP/1.1 {status}\r\n{fields}content-length: {length}\r\nconnection: close\r\n\r\n{body}").into_bytes()

@@ -7,13 +7,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use fastgate::identity::key_life::FetchedAt;
 use fastgate::ports::KeysDigest;
-use fastgate::time::UnixTime;
+use fastgate::time::{Seconds, UnixTime};
 use serde_json::{Value, json};
 
 use super::child::Uvicorn;
 use super::edge::{Edge, Place, Stores};
 use super::http::{Reply, exchange};
-use super::origin::{Origin, Received, answer};
+use super::origin::{Origin, Received, response};
 use super::tokens;
 
 /// Everything a request can meet.
@@ -21,7 +21,7 @@ pub(crate) struct World {
     pub(crate) edge: Edge,
     /// The demo application; routes of `policy.json`.
     pub(crate) demo: Uvicorn,
-    /// Answers `{}` to anything under `/echo/` (signed in) and `/open/` (public).
+    /// Responds `{}` to anything under `/echo/` (signed in) and `/open/` (public).
     pub(crate) echo: Origin,
     pub(crate) issuer: Origin,
 }
@@ -31,8 +31,8 @@ pub(crate) static WORLD: LazyLock<World> = LazyLock::new(|| World::start("httpto
 /// The same with h11.
 pub(crate) static H11_WORLD: LazyLock<World> = LazyLock::new(|| World::start("h11"));
 
-/// The policy of `policy.json`, for this edge and this issuer, with the echoing origin beside the demo. Tests are a flood,
-/// and there is one issuer where routes may ask something of each.
+/// The policy of `policy.json`, for this edge and this issuer, with the echoing origin beside the demo. Tests are a
+/// flood, and there is one issuer where routes may ask something of each.
 pub(crate) fn policy(edge: SocketAddr, issuer: &str) -> Value {
     let mut policy: Value = serde_json::from_str(include_str!("../../policy.json")).unwrap();
     policy["edge"]["issuer"] = json!(format!("http://{edge}"));
@@ -74,11 +74,12 @@ pub(crate) fn issuer(jwks: String) -> Origin {
             }
             _ => jwks.clone(),
         };
-        let _ = stream.write_all(&answer("200 OK", &[("content-type", "application/json")], &body));
+        let _ = stream.write_all(&response("200 OK", &[("content-type", "application/json")], &body));
     })
 }
 
-/// The note beside the key set of issuer `id` in the KV store, for a set that it gave at `at`, fresh for `fresh` seconds.
+/// The note beside the key set of issuer `id` in the KV store, for a set that it gave at `at`, fresh for `fresh`
+/// seconds.
 pub(crate) fn keys_note(policy: &Value, id: &str, at: u64, fresh: u64) -> String {
     let issuer = &policy["issuers"][id];
     let digest = KeysDigest::new(
@@ -86,7 +87,7 @@ pub(crate) fn keys_note(policy: &Value, id: &str, at: u64, fresh: u64) -> String
         issuer["jwks_uri"].as_str(),
         issuer["backend"].as_str().unwrap(),
     );
-    digest.note(FetchedAt::new(UnixTime::from_seconds(at), fresh))
+    digest.note(FetchedAt::new(UnixTime::from_seconds(at), Seconds::new(fresh)))
 }
 
 /// A private key set for the Secret Store.
@@ -97,7 +98,7 @@ pub(crate) fn signing_keys() -> String {
 impl World {
     fn start(parser: &str) -> Self {
         let issuer = issuer(tokens::jwks());
-        let echo = Origin::answering(answer("200 OK", &[("content-type", "application/json")], "{}"));
+        let echo = Origin::answering(response("200 OK", &[("content-type", "application/json")], "{}"));
         let place = Place::find();
         let demo = Uvicorn::start(parser, place.address());
         let policy = policy(place.address(), &format!("http://{}", issuer.address));
@@ -133,7 +134,7 @@ impl World {
     }
 
     /// Sends one request: its line, and its fields as bytes without the last empty line. `Host`, `x-test` and
-    /// `Connection: close` are added. Returns the answer and what the two origins saw.
+    /// `Connection: close` are added. Returns the response and what the two origins saw.
     pub(crate) fn send(&self, line: &str, fields: impl AsRef<[u8]>) -> Outcome {
         self.send_bytes(&[line.as_bytes(), b" HTTP/1.1"].concat(), fields, b"")
     }
@@ -166,14 +167,14 @@ pub(crate) fn test_id() -> String {
 /// What became of one request.
 #[derive(Debug)]
 pub(crate) struct Outcome {
-    /// The answer; none where the server hung up.
+    /// The response; `None` if the server closed the connection.
     pub(crate) reply: Option<Reply>,
     pub(crate) demo: Vec<Value>,
     pub(crate) echo: Vec<Received>,
 }
 
 impl Outcome {
-    /// The answer, where there has to be one.
+    /// The response; the test fails without one.
     #[track_caller]
     pub(crate) fn reply(&self) -> &Reply {
         self.reply.as_ref().unwrap()

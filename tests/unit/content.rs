@@ -1,4 +1,4 @@
-//! The digest of a body: there where a route wants it, over the bytes that are forwarded, and nobody else's body is read.
+//! The digest of a body: present if the route requires it, and over the forwarded bytes. No other body is read.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -27,7 +27,7 @@ fn paid(policy: Policy, body: FakeBody) -> (Outcome, Vec<u64>) {
 }
 
 #[test]
-fn where_a_route_signs_bodies_the_header_binds_this_one_and_the_origin_sees_its_digest() {
+fn a_route_that_signs_bodies_binds_the_digest_into_the_header() {
     for bytes in [&b""[..], b"{\"amount\":1}", &[0xff, 0x00]] {
         let (outcome, read) = paid(signing_bodies(None), FakeBody::of(bytes));
         let expected = format!("sha-256=:{}:", STANDARD.encode(hmac_sha256::Hash::hash(bytes)));

@@ -1,4 +1,4 @@
-//! Issuers: the shapes of their tokens, and what a policy may demand of these. Natively, through `identify`.
+//! Issuers: the shapes of their tokens, and what a policy may require of them. Natively, through `identify`.
 
 mod claims;
 mod demands;

@@ -1,4 +1,4 @@
-//! Tokens that are good no longer, and tokens that say nothing themselves.
+//! Revoked tokens, and opaque tokens.
 
 mod deny_list;
 mod introspection;

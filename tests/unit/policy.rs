@@ -252,7 +252,7 @@ fn what_is_left_out_is_the_careful_choice() {
     assert_eq!(
         route.access,
         fastgate::policy::Access::Authenticated {
-            everybody: fastgate::policy::Requirement::default(),
+            all_callers: fastgate::policy::Requirement::default(),
             by_issuer: BTreeMap::new()
         }
     );

@@ -1,5 +1,6 @@
 //! How each refusal looks from outside, and under which code it is logged.
 
+use fastgate::time::Seconds;
 use std::collections::BTreeSet;
 
 use fastgate::authorize::AuthorizeError;
@@ -168,8 +169,8 @@ fn bad_proofs() -> impl Iterator<Item = (ProofError, &'static str)> {
         (ProofError::Claim { claim: "jti" }, "proof-claim"),
         (ProofError::Method, "proof-method"),
         (ProofError::Url, "proof-url"),
-        (ProofError::TooOld { age: 61 }, "proof-too-old"),
-        (ProofError::TooEarly { ahead: 11 }, "proof-too-early"),
+        (ProofError::TooOld { age: Seconds::new(61) }, "proof-too-old"),
+        (ProofError::TooEarly { ahead: Seconds::new(11) }, "proof-too-early"),
         (ProofError::Token, "proof-token"),
         (ProofError::OtherKey, "proof-other-key"),
         (ProofError::Signature, "proof-signature"),
@@ -188,10 +189,10 @@ fn bad_tokens() -> impl Iterator<Item = (TokenError, &'static str)> {
         (TokenError::ClaimMalformed { claim: "exp" }, "token-claim-malformed"),
         (TokenError::UnknownIssuer, "token-unknown-issuer"),
         (TokenError::Audience, "token-audience"),
-        (TokenError::Expired { by: 7 }, "token-expired"),
+        (TokenError::Expired { by: Seconds::new(7) }, "token-expired"),
         (TokenError::NotYetValid { claim: "nbf" }, "token-not-yet-valid"),
-        (TokenError::TooOld { age: 7 }, "token-too-old"),
-        (TokenError::LivesTooLong { seconds: 7 }, "token-lives-too-long"),
+        (TokenError::TooOld { age: Seconds::new(7) }, "token-too-old"),
+        (TokenError::LivesTooLong { lifetime: Seconds::new(7) }, "token-lives-too-long"),
         (TokenError::Required { claim: "token_use".to_owned() }, "token-claim-required"),
         (TokenError::OtherKind { claim: "nonce".to_owned() }, "token-other-kind"),
         (TokenError::Client, "token-client"),
@@ -205,7 +206,7 @@ fn bad_tokens() -> impl Iterator<Item = (TokenError, &'static str)> {
 }
 
 #[test]
-fn each_refusal_has_one_look() {
+fn each_refusal_has_one_response() {
     for (refusal, status, kind, field, code) in table() {
         let problem = Problem::from(&refusal);
         let body: Value = serde_json::from_str(&problem.body()).unwrap();
@@ -223,7 +224,7 @@ fn each_refusal_has_one_look() {
 }
 
 #[test]
-fn every_bad_token_looks_the_same() {
+fn every_invalid_token_gets_the_same_response() {
     let look = |refusal: &Refusal| {
         let problem = Problem::from(refusal);
         (problem.status(), fields(&problem.headers()), problem.body())
@@ -349,6 +350,6 @@ fn the_log_says_exactly_what_the_client_is_not_told() {
         assert!(!cause.is_empty() && cause.chars().all(|letter| !letter.is_control()), "{code}: {cause}");
     }
     let cause = |refusal: Refusal| refusal.to_string();
-    assert_eq!(cause(TokenError::Expired { by: 7 }.into()), "the token expired 7 seconds ago");
+    assert_eq!(cause(TokenError::Expired { by: Seconds::new(7) }.into()), "the token expired 7 seconds ago");
     assert!(cause(ClosedError::Policy("$.routes[3].path: is empty".to_owned()).into()).contains("$.routes[3].path"));
 }

@@ -1,4 +1,4 @@
-//! Tokens that are bound to a key or a certificate, and the proofs that come with them, good and bad.
+//! Tokens that are bound to a key or a certificate, and valid and invalid proofs of possession.
 
 mod binding;
 mod certificates;

@@ -1,5 +1,5 @@
-//! What documents and comments refer to is there: targets of the Makefile, files of the tree, constants and types in the
-//! files that are named for them.
+//! What documents and comments refer to is there: targets of the Makefile, files of the tree, constants and types in
+//! the files that are named for them.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::path::Path;
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 #[test]
-fn documents_and_comments_refer_to_what_is_there() {
+fn references_in_documents_and_comments_exist() {
     let found: Vec<_> = texts().iter().flat_map(|(file, text)| faults(file, text)).collect();
     assert!(found.is_empty(), "\n{}", found.join("\n"));
 }

@@ -131,7 +131,7 @@ fn a_less_specific_route_serves_the_methods_that_the_more_specific_one_lacks() {
 }
 
 #[test]
-fn what_no_route_names_is_not_there() {
+fn a_request_without_a_route_is_not_found() {
     let policy = policy_with_routes(&[("orders", "/orders", "GET"), ("order", "/orders/{id:int}", "GET")]);
     for path in
         ["/", "/order", "/orders/", "/orders/x", "/orders/1/", "/orders/1/x", "/Orders", "/orders;x", "/orders."]
@@ -181,7 +181,7 @@ fn opening_handshakes_and_other_requests_of_one_path_have_routes_of_their_own() 
         ("GET", "/x", Ok("files")),
         ("HANDSHAKE", "/a/x", Ok("deep")),
         ("GET", "/a/x", Ok("files")),
-        // Nobody has to follow an upgrade.
+        // A server may ignore an upgrade.
         ("HANDSHAKE", "/x/y", Ok("files")),
         ("POST", "/x", Err(allowed(&["GET"]))),
     ] {
@@ -263,8 +263,8 @@ fn unambiguous(drawn: Vec<(String, &'static str)>) -> Vec<(String, String, &'sta
     routes
 }
 
-/// The rules as the documentation states them, in the plainest code: every template is tried, the most specific of those
-/// that fit wins.
+/// The rules as the documentation states them, in the plainest code: every template is tried, the most specific of
+/// those that fit wins.
 mod reference {
     use super::{BTreeSet, RouteError};
 

@@ -23,7 +23,7 @@ struct Absence<'policy> {
 
 /// The hints about absent claims for a route; `at` is its path in the policy. One hint for each path and kind of name.
 pub(super) fn absences(policy: &Policy, route: &Route, at: &str) -> Vec<Lint> {
-    let Access::Authenticated { everybody, by_issuer } = &route.access else { return Vec::new() };
+    let Access::Authenticated { all_callers, by_issuer } = &route.access else { return Vec::new() };
     let accepted = || policy.issuers().filter(|issuer| by_issuer.is_empty() || by_issuer.contains_key(&issuer.id));
     let mut unmet = Vec::new();
     let mut absences: Vec<(String, Absence<'_>)> = Vec::new();
@@ -32,16 +32,16 @@ pub(super) fn absences(policy: &Policy, route: &Route, at: &str) -> Vec<Lint> {
         let own = by_issuer.get(&issuer.id);
         let own_place = format!("{at}.issuers.{}.require", issuer.id);
         // A caller must meet both the requirement for all callers and the one for its issuer: they are one list.
-        let requirements = [Some(everybody), own].into_iter().flatten();
+        let requirements = [Some(all_callers), own].into_iter().flatten();
         let Some(present) = both(requirements.map(|requirement| reader.required(requirement))) else {
-            let of_everybody = unread(reader, everybody).map(|kind| (format!("{at}.require"), kind));
-            let found = of_everybody.or_else(|| unread(reader, own?).map(|kind| (own_place, kind)));
+            let of_all_callers = unread(reader, all_callers).map(|kind| (format!("{at}.require"), kind));
+            let found = of_all_callers.or_else(|| unread(reader, own?).map(|kind| (own_place, kind)));
             unmet.extend(found.map(|(place, kind)| (place, kind, issuer.id.as_str())));
             continue;
         };
         let shadow = Some(&route.shadow);
         for (place, requirement) in
-            [(format!("{at}.require"), Some(everybody)), (own_place, own), (format!("{at}.shadow.require"), shadow)]
+            [(format!("{at}.require"), Some(all_callers)), (own_place, own), (format!("{at}.shadow.require"), shadow)]
         {
             let Some(condition) = requirement.and_then(|requirement| requirement.condition.as_ref()) else { continue };
             let mut found = Vec::new();

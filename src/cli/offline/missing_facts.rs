@@ -4,7 +4,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use fastgate::client::{Client, Fact};
-use fastgate::place::{PlaceError, PlaceReason, judge};
+use fastgate::place::{PlaceError, PlaceReason, check};
 use fastgate::policy::places::{Place, PlaceTest};
 use fastgate::policy::{Policy, Route};
 use fastgate::trail::{Step, Trail};
@@ -26,8 +26,7 @@ struct LeftOut {
 /// `None`. Notes the facts that count as unknown and refuse no client.
 pub(super) fn of_client(policy: &Policy, case: &Case, client: &Client, trail: &mut Trail) -> Option<String> {
     let was_checked = trail.steps.iter().any(|(step, _)| *step == Step::Place) || trail.verdict.starts_with("place-");
-    let route =
-        policy.routes().iter().find(|route| was_checked && trail.route.as_deref() == Some(route.id.as_str()))?;
+    let route = policy.routes().iter().find(|route| was_checked && trail.route.as_ref() == Some(&route.id))?;
     let LeftOut { missing, passed } = left_out(route, case, client);
     if !passed.is_empty() {
         let names: Vec<_> = passed.iter().map(|fact| fact.as_str()).collect();
@@ -68,7 +67,7 @@ fn left_out(route: &Route, case: &Case, client: &Client) -> LeftOut {
     let mut left_out = LeftOut::default();
     for place in &route.from {
         let tests = || place.deny.iter().chain(&place.allow);
-        match judge(place, client, &mut DescribedAcls(&case.acls)) {
+        match check(place, client, &mut DescribedAcls(&case.acls)) {
             Err(PlaceError { reason: PlaceReason::Unknown(fact), .. }) => {
                 let test = tests().find(|test| test.fact() == fact && !is_given(test, case, client));
                 match test {

@@ -16,7 +16,7 @@ use fastgate::policy::limits::Limit;
 use fastgate::policy::{Introspection, Issuer};
 use fastgate::secret::Secret;
 use fastgate::throttle::{Counter, CounterUnreachable, Taken, Window};
-use fastgate::time::UnixTime;
+use fastgate::time::{Seconds, UnixTime};
 use serde::Deserialize;
 
 /// A body of which only the declared length is known; an empty body if none is declared.
@@ -46,7 +46,7 @@ pub(super) struct EmptyDenyList {
 }
 
 impl DenyList for EmptyDenyList {
-    fn entries(&mut self, _: &[RevocationKey], _: u64) -> Result<Vec<(RevocationKey, Entry)>, DenyListUnavailable> {
+    fn entries(&mut self, _: &[RevocationKey], _: Seconds) -> Result<Vec<(RevocationKey, Entry)>, DenyListUnavailable> {
         self.was_read = true;
         Ok(Vec::new())
     }
@@ -59,7 +59,7 @@ pub(super) struct NoUsedProofs {
 }
 
 impl UsedProofs for NoUsedProofs {
-    fn is_first(&mut self, _: &ProofId, _: u64) -> Result<bool, UsedProofsUnreachable> {
+    fn is_first(&mut self, _: &ProofId, _: Seconds) -> Result<bool, UsedProofsUnreachable> {
         self.was_read = true;
         Ok(true)
     }

@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use fastgate::ports::storage::{Lease, Leased, PopCache, StoreError, Stored};
+use fastgate::time::Seconds;
 use fastly::cache::core::{self, CacheError, CacheKey, Found, Transaction};
 use fastly::http::body::StreamingBody;
 
@@ -24,8 +25,8 @@ impl PopCache for CoreCache {
         found.map(|found| read(&found, max_bytes)).transpose()
     }
 
-    fn put(&self, key: &[u8], stored: &Stored, seconds: u64) -> Result<(), StoreError> {
-        let insert = core::insert(cache_key(key), Duration::from_secs(seconds));
+    fn put(&self, key: &[u8], stored: &Stored, lifetime: Seconds) -> Result<(), StoreError> {
+        let insert = core::insert(cache_key(key), Duration::from_secs(lifetime.as_u64()));
         write(insert.user_metadata(stored.note.clone().into()).execute(), &stored.value)
     }
 
@@ -48,8 +49,8 @@ impl PopCache for CoreCache {
 struct Obligation(Transaction);
 
 impl Lease for Obligation {
-    fn put(self: Box<Self>, stored: &Stored, seconds: u64) -> Result<(), StoreError> {
-        let insert = self.0.insert(Duration::from_secs(seconds));
+    fn put(self: Box<Self>, stored: &Stored, lifetime: Seconds) -> Result<(), StoreError> {
+        let insert = self.0.insert(Duration::from_secs(lifetime.as_u64()));
         write(insert.user_metadata(stored.note.clone().into()).execute(), &stored.value)
     }
 

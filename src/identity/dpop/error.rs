@@ -1,23 +1,25 @@
 //! Why a proof of possession is refused.
 
 use crate::identity::jws::Malformed;
+use crate::time::Seconds;
 
-/// Why a proof is not valid. The client gets the same response for all of them except a missing nonce: it gets one.
+/// Why a proof is not valid. The client gets the same response for all of them, except that a missing nonce is sent to
+/// it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProofError {
     /// There is no `DPoP` field beside `Authorization: DPoP`.
     #[error("there is no DPoP header")]
     Missing,
-    /// There are several (RFC 9449 §4.3, point 1).
+    /// There are several `DPoP` fields (RFC 9449 §4.3, point 1).
     #[error("there are {count} DPoP headers")]
     Repeated {
-        /// How many.
+        /// Their number.
         count: usize,
     },
     /// The token is not bound to a key, so no proof fits it.
-    #[error("the token is not bound to a key that a proof could be made with")]
+    #[error("the token is not bound to a key, so that no proof can be for it")]
     Unbound,
-    /// Longer than a proof needs to be.
+    /// Longer than [`MAX_PROOF_BYTES`](super::MAX_PROOF_BYTES).
     #[error("the proof is too long")]
     TooLong,
     /// Not three segments of unpadded, canonical base64url that hold two JSON objects with unique members (point 2).
@@ -25,7 +27,7 @@ pub enum ProofError {
     Malformed,
     /// `crit`, `b64`, or the `cty` of a nested token: they would change the meaning of the proof (RFC 7515 §4.1.11, RFC
     /// 7797).
-    #[error("the proof's header asks for an extension: {member}")]
+    #[error("the proof's header requires an extension: {member}")]
     Extension {
         /// The member.
         member: &'static str,
@@ -54,25 +56,25 @@ pub enum ProofError {
     /// `iat` is too long ago (point 11).
     #[error("the proof was made {age} seconds ago")]
     TooOld {
-        /// Seconds.
-        age: u64,
+        /// The time since `iat`.
+        age: Seconds,
     },
-    /// `iat` lies in the future (point 11).
+    /// `iat` is in the future (point 11).
     #[error("the proof was made {ahead} seconds in the future")]
     TooEarly {
-        /// Seconds.
-        ahead: u64,
+        /// The time until `iat`.
+        ahead: Seconds,
     },
     /// `ath` is not the hash of the token (point 12).
     #[error("the proof is for another token")]
     Token,
     /// Its key is not the one that the token is bound to (point 12).
-    #[error("the proof is by another key than the token's")]
+    #[error("the token is bound to another key than that of the proof")]
     OtherKey,
     /// `nonce` is missing, or is not a recent one of this edge (point 10, §9).
     #[error("the proof has no current nonce of this edge")]
     Nonce,
-    /// The signature is not valid for its own key (point 6).
+    /// The signature is not valid for the key in the header (point 6).
     #[error("the proof's signature is not valid")]
     Signature,
     /// It was used before (RFC 9449 §11.1).

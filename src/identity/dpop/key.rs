@@ -1,4 +1,4 @@
-//! The key in the header of a proof. Only the token's `cnf.jkt` says whose key it is.
+//! The key in the header of a proof (`jwk`). It is trusted only if its thumbprint is the token's `cnf.jkt`.
 
 use serde_json::{Map, Value};
 
@@ -6,7 +6,7 @@ use super::error::ProofError;
 use crate::identity::keys::Key;
 use crate::policy::AlgorithmName;
 
-/// The algorithms by which a proof may be signed, all of them asymmetric (RFC 9449 §4.3, point 5).
+/// The algorithms that may sign a proof. All are asymmetric (RFC 9449 §4.3, point 5).
 pub const ALGORITHMS: [&str; 2] = ["ES256", "EdDSA"];
 
 /// A public key that verifies proofs, and its algorithm.
@@ -17,7 +17,8 @@ pub(super) struct ProofKey {
 }
 
 impl ProofKey {
-    /// Reads `jwk` as a key for `alg`, by the rules for keys of issuers. A key that declares another use is refused.
+    /// Reads `jwk` as a key for `alg`, by the rules for the keys of issuers. A key that declares another use is
+    /// refused.
     pub(super) fn read(alg: &str, jwk: &Map<String, Value>) -> Result<Self, ProofError> {
         let algorithm = AlgorithmName::from_jose(alg)
             .filter(|algorithm| ALGORITHMS.iter().any(|name| AlgorithmName::from_jose(name) == Some(*algorithm)))
@@ -31,7 +32,7 @@ impl ProofKey {
         self.key.thumbprint()
     }
 
-    /// Whether `signature` is this key's over `message`.
+    /// Verifies `signature` over `message`.
     pub(super) fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), ProofError> {
         self.key.verify(self.algorithm, message, signature).map_err(|_| ProofError::Signature)
     }

@@ -1,10 +1,11 @@
-//! Whether `htu` names the request's URL (RFC 9449 §4.3, point 9, and the normalisation that it recommends).
+//! Compares `htu` with the request's URL (RFC 9449 §4.3, point 9, with the normalization that it recommends).
 
 use crate::request::{CanonicalPath, Target};
 
-/// Whether `htu` is the URL of `target`, without the query and fragment of both. Scheme and host compare without case,
-/// a default port may be omitted, and both paths are compared in canonical form. A path without one never matches.
-pub(super) fn is_of(htu: &str, target: &Target) -> bool {
+/// Whether `htu` is the URL of `target`, without the query and fragment of both. Scheme and host are compared
+/// case-insensitively, a default port may be omitted, and the paths are compared in canonical form. A path that has no
+/// canonical form never matches.
+pub(super) fn matches(htu: &str, target: &Target) -> bool {
     let Some((scheme, rest)) = htu.split_once("://") else { return false };
     let rest = rest.split(['?', '#']).next().unwrap_or(rest);
     let (authority, path) = rest.find('/').and_then(|at| rest.split_at_checked(at)).unwrap_or((rest, "/"));

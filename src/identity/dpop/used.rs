@@ -1,16 +1,18 @@
-//! The port that remembers used proofs of possession: a proof is valid for one request (RFC 9449 §11.1).
+//! The port that remembers used proofs of possession. A proof is valid for one request (RFC 9449 §11.1).
 
 use sha2::{Digest as _, Sha256};
 
-/// The digest of a proof: SHA-256 over the thumbprint of its key and its `jti`. With the key in it, a client cannot use
-/// up the proofs of another one.
+use crate::time::Seconds;
+
+/// The digest of a proof: SHA-256 over the thumbprint of its key and its `jti`. It includes the key, so that a client
+/// cannot use up the proofs of another client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProofId([u8; 32]);
 
 impl ProofId {
     pub(in crate::identity) fn new(key: &[u8; 32], jti: &str) -> Self {
         let mut hash = Sha256::new();
-        hash.update(key); // of fixed length, so that key and jti cannot run into each other
+        hash.update(key); // of fixed length, so the boundary between key and jti is unambiguous
         hash.update(jti.as_bytes());
         Self(hash.finalize().into())
     }
@@ -22,19 +24,19 @@ impl ProofId {
     }
 }
 
-/// A memory of used proofs.
+/// The port to the memory of used proofs.
 pub trait UsedProofs {
-    /// Marks `proof` as used for `window` seconds. `true` if it was not marked before; of concurrent requests with the
+    /// Marks `proof` as used for `window`. Returns `true` if it was not marked before. Of concurrent requests with the
     /// same proof, exactly one gets `true`.
     ///
     /// # Errors
-    /// [`UsedProofsUnreachable`] if that is unknown; the request is then refused.
-    fn is_first(&mut self, proof: &ProofId, window: u64) -> Result<bool, UsedProofsUnreachable>;
+    /// [`UsedProofsUnreachable`] if the memory cannot be reached; the request is then refused.
+    fn is_first(&mut self, proof: &ProofId, window: Seconds) -> Result<bool, UsedProofsUnreachable>;
 }
 
 /// It is unknown whether a proof was used before.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("whether the proof was used before cannot be told: {0}")]
+#[error("it is unknown whether the proof was used before: {0}")]
 pub struct UsedProofsUnreachable(pub String);
 
 impl UsedProofsUnreachable {

@@ -1,5 +1,5 @@
-//! One JWK (RFC 7517 §4). Input: the JSON object. Output: a [`Key`] that can verify signatures, or why it cannot be used.
-//! Members that are not named here are ignored, `x5c` above all.
+//! One JWK (RFC 7517 §4). Input: the JSON object. Output: a [`Key`] that can verify signatures, or an [`UnusableKey`].
+//! Unknown members are ignored, in particular `x5c`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -20,24 +20,24 @@ pub enum UnusableKey {
     /// It is symmetric or has private members (RFC 7518 §6.2.2, §6.3.2, §6.4; RFC 8037 §2; `priv` of the type AKP).
     #[error("it is a private or symmetric key")]
     HoldsSecret,
-    /// `use` or `key_ops` say that it does not verify signatures (RFC 7517 §4.2, §4.3).
+    /// `use` or `key_ops` exclude verifying signatures (RFC 7517 §4.2, §4.3).
     #[error("it is not for verifying signatures")]
     OtherPurpose,
-    /// `kty` or `crv` belong to no supported algorithm.
+    /// No supported algorithm uses this `kty` and `crv`.
     #[error("it is of an unknown type")]
     UnknownType,
     /// `alg` is unknown, or is not of the key's type (RFC 7517 §4.4).
     #[error("it is for another algorithm")]
     OtherAlgorithm,
-    /// The numbers are no sound key: a point off the curve, a modulus that is even, too short or too long, an exponent
-    /// other than 65537.
-    #[error("it is not a sound key")]
-    Unsound,
+    /// The numbers are not a valid key: a point off the curve, a modulus that is even, too short or too long, an
+    /// exponent other than 65537.
+    #[error("it is not a valid key")]
+    Invalid,
     /// The modulus comes from a generator whose moduli can be factored: the public key reveals the private one.
     #[error("its modulus can be factored (ROCA, CVE-2017-15361)")]
     Factorable,
     /// Another key of the set has the same `kid` and accepts the same algorithms; choosing one would be a guess.
-    #[error("its key id stands on another key for the same algorithm")]
+    #[error("another key for the same algorithm has its key id")]
     SharedId,
 }
 
@@ -83,20 +83,20 @@ fn is_for_verifying(jwk: &Map<String, Value>) -> bool {
     jwk.get("use").is_none_or(|purpose| purpose == "sig") && jwk.get("key_ops").is_none_or(operations)
 }
 
-/// `n` and `e` are `Base64urlUInt` (RFC 7518 §2). One leading zero octet before a set top bit is ignored: numbers in DER
-/// have it, and some implementations keep it (§6.3.1.1).
+/// `n` and `e` are `Base64urlUInt` (RFC 7518 §2). One leading zero octet before a set top bit is ignored: DER requires
+/// it, and some implementations keep it (§6.3.1.1).
 fn rsa(jwk: &Map<String, Value>) -> Result<VerifyingKey, UnusableKey> {
     const MAX_CHARACTERS: usize = (MAX_MODULUS_BITS as usize / 8 + 1).div_ceil(3) * 4;
     let (modulus, exponent) = (text(jwk, "n")?, text(jwk, "e")?);
     if exponent != "AQAB" || modulus.len() > MAX_CHARACTERS {
-        return Err(UnusableKey::Unsound);
+        return Err(UnusableKey::Invalid);
     }
     let octets = URL_SAFE_NO_PAD.decode(modulus).map_err(|_| UnusableKey::Malformed)?;
     let octets = match octets.as_slice() {
         [0, rest @ ..] if rest.first().is_some_and(|top| *top >= 0x80) => rest,
         all => all,
     };
-    let key = RsaPublicKey::new(octets).ok_or(UnusableKey::Unsound)?;
+    let key = RsaPublicKey::new(octets).ok_or(UnusableKey::Invalid)?;
     if roca::is_fingerprint(octets) {
         return Err(UnusableKey::Factorable);
     }
@@ -106,27 +106,27 @@ fn rsa(jwk: &Map<String, Value>) -> Result<VerifyingKey, UnusableKey> {
 fn p256(jwk: &Map<String, Value>) -> Result<VerifyingKey, UnusableKey> {
     let (x, y) = (text(jwk, "x")?, text(jwk, "y")?);
     let point = p256::Sec1Point::from_affine_coordinates(&octets::<32>(x)?.into(), &octets::<32>(y)?.into(), false);
-    p256::ecdsa::VerifyingKey::from_sec1_point(&point).map(VerifyingKey::P256).map_err(|_| UnusableKey::Unsound)
+    p256::ecdsa::VerifyingKey::from_sec1_point(&point).map(VerifyingKey::P256).map_err(|_| UnusableKey::Invalid)
 }
 
 fn p384(jwk: &Map<String, Value>) -> Result<VerifyingKey, UnusableKey> {
     let (x, y) = (text(jwk, "x")?, text(jwk, "y")?);
     let point = p384::Sec1Point::from_affine_coordinates(&octets::<48>(x)?.into(), &octets::<48>(y)?.into(), false);
-    p384::ecdsa::VerifyingKey::from_sec1_point(&point).map(VerifyingKey::P384).map_err(|_| UnusableKey::Unsound)
+    p384::ecdsa::VerifyingKey::from_sec1_point(&point).map(VerifyingKey::P384).map_err(|_| UnusableKey::Invalid)
 }
 
-/// A point that is not in canonical form, or has a small order, is refused here and not only when a signature is verified.
+/// Refuses a point that is not canonical, or has a small order, before any signature is verified with it.
 fn ed25519(jwk: &Map<String, Value>) -> Result<VerifyingKey, UnusableKey> {
     let key = ed25519_compact::PublicKey::new(octets(text(jwk, "x")?)?);
-    key.validate().map_err(|_| UnusableKey::Unsound)?;
+    key.validate().map_err(|_| UnusableKey::Invalid)?;
     Ok(VerifyingKey::Ed25519(key))
 }
 
-/// A coordinate has exactly the length of its field, leading zeros included (RFC 7518 §6.2.1.2, RFC 8037 §2), and one
-/// encoding: base64url without padding and without set bits after the last octet.
+/// Decodes a coordinate. It has exactly the length of its field, leading zeros included (RFC 7518 §6.2.1.2, RFC 8037
+/// §2), and one encoding: base64url without padding and with zero bits after the last octet.
 fn octets<const LENGTH: usize>(text: &str) -> Result<[u8; LENGTH], UnusableKey> {
-    let octets = URL_SAFE_NO_PAD.decode(text).map_err(|_| UnusableKey::Unsound)?;
-    octets.try_into().map_err(|_| UnusableKey::Unsound)
+    let octets = URL_SAFE_NO_PAD.decode(text).map_err(|_| UnusableKey::Invalid)?;
+    octets.try_into().map_err(|_| UnusableKey::Invalid)
 }
 
 fn text<'jwk>(jwk: &'jwk Map<String, Value>, name: &str) -> Result<&'jwk str, UnusableKey> {

@@ -1,21 +1,21 @@
-//! One usable key of an issuer, read from a JWK in `jwk.rs`.
+//! A usable key of an issuer. `jwk.rs` reads it from a JWK.
 
 use serde_json::Value;
 
 use crate::identity::signature::{SignatureInvalid, VerifyingKey};
 use crate::policy::AlgorithmName;
 
-/// One key. The algorithm belongs to the key, never to the token (RFC 8725 §3.1).
+/// A public key. The key decides about the algorithm, never the token (RFC 8725 §3.1).
 #[derive(Clone, Debug)]
 pub struct Key {
     pub(super) id: Option<String>,
-    /// `issuer`, a member that Entra adds, as it is written.
+    /// `issuer`, a member that Entra adds, unchanged.
     pub(super) issuer: Option<Value>,
     pub(super) material: VerifyingKey,
-    /// The algorithms for which it is used: the one that `alg` names, or all of its family (RFC 7517 §4.4), without those
-    /// for which another key has the same `kid`.
+    /// The algorithms for which it is used: the one that `alg` names, or all of its family (RFC 7517 §4.4), without
+    /// those for which another key has the same `kid`.
     pub(super) algorithms: Vec<AlgorithmName>,
-    /// RFC 7638.
+    /// Its thumbprint (RFC 7638).
     pub(super) thumbprint: [u8; 32],
 }
 
@@ -27,7 +27,7 @@ impl Key {
         self.algorithms.contains(&algorithm)
     }
 
-    /// Whether `signature` is this key's over `message` by `algorithm`.
+    /// Verifies `signature` over `message` by `algorithm`.
     ///
     /// # Errors
     /// [`SignatureInvalid`], also if the key does not [accept](Self::accepts) the algorithm.
@@ -49,7 +49,7 @@ impl Key {
         self.id.as_deref()
     }
 
-    /// RFC 7638 §3, with SHA-256: one key, one thumbprint, whatever its `kid` and its spelling.
+    /// Its thumbprint (RFC 7638 §3, with SHA-256). It does not depend on `kid`, nor on how the JWK is written.
     #[must_use]
     pub const fn thumbprint(&self) -> &[u8; 32] {
         &self.thumbprint

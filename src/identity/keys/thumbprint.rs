@@ -1,4 +1,4 @@
-//! The name of a key by what it is: its thumbprint (RFC 7638), from the numbers that were read and not from their spelling.
+//! The thumbprint of a key (RFC 7638). Input: the numbers of the key, as they were read. Output: a SHA-256 digest.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -6,12 +6,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crate::digest::sha256;
 use crate::identity::signature::VerifyingKey;
 
-/// SHA-256 over the required members in alphabetical order (RFC 7638 §3.2, RFC 8037 §2), each in its one right form (RFC
-/// 7518 §6.2.1, §6.3.1): whatever `kid` a key has and however its JWK is written, it has one thumbprint.
+/// SHA-256 over the required members in alphabetical order (RFC 7638 §3.2, RFC 8037 §2), each in canonical form (RFC
+/// 7518 §6.2.1, §6.3.1). A key has one thumbprint, whatever its `kid` is and however its JWK is written.
 pub(super) fn of(key: &VerifyingKey) -> [u8; 32] {
     let text = |octets: &[u8]| URL_SAFE_NO_PAD.encode(octets);
     let ec = |curve: &str, point: &[u8]| {
-        let halves = point.get(1..).unwrap_or_default(); // behind the octet that says "uncompressed"
+        let halves = point.get(1..).unwrap_or_default(); // after the octet for "uncompressed"
         let (x, y) = halves.split_at_checked(halves.len() / 2).unwrap_or_default();
         format!(r#"{{"crv":"{curve}","kty":"EC","x":"{}","y":"{}"}}"#, text(x), text(y))
     };
@@ -65,11 +65,11 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_is_spelled_otherwise_has_the_same_thumbprint() {
+    fn the_thumbprint_does_not_depend_on_the_spelling_of_a_key() {
         let octets = URL_SAFE_NO_PAD.decode(MODULUS).unwrap();
         let longer = URL_SAFE_NO_PAD.encode([&[0], octets.as_slice()].concat());
         let rsa = |modulus: &str| {
-            thumbprint(&json!({ "kty": "RSA", "e": "AQAB", "n": modulus, "kid": modulus.len() .to_string() }))
+            thumbprint(&json!({ "kty": "RSA", "e": "AQAB", "n": modulus, "kid": modulus.len().to_string() }))
         };
         assert_eq!(rsa(&longer), rsa(MODULUS));
     }

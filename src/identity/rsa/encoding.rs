@@ -1,4 +1,4 @@
-//! What an RSA signature is raised to: the encodings EMSA-PKCS1-v1_5 and EMSA-PSS (RFC 8017 §9).
+//! The encodings of messages for RSA signatures: EMSA-PKCS1-v1_5 and EMSA-PSS (RFC 8017 §9).
 
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
@@ -11,7 +11,7 @@ pub(in crate::identity) enum Hash {
 }
 
 impl Hash {
-    /// The hash of the parts, one after the other.
+    /// The hash of the concatenated parts.
     fn of(self, parts: &[&[u8]]) -> Vec<u8> {
         fn digest<D: Digest>(parts: &[&[u8]]) -> Vec<u8> {
             parts.iter().fold(D::new(), D::chain_update).finalize().to_vec()
@@ -23,7 +23,7 @@ impl Hash {
         }
     }
 
-    /// How long a hash is, in octets.
+    /// The length of a hash, in octets.
     const fn length(self) -> usize {
         match self {
             Self::Sha256 => 32,
@@ -46,28 +46,28 @@ impl Hash {
     }
 }
 
-/// The encoding of `message`, `length` octets long (§9.2); none where it has no room.
+/// The encoding of `message`, `length` octets long (§9.2); `None` if it does not fit.
 pub(super) fn emsa_pkcs1_v1_5(hash: Hash, message: &[u8], length: usize) -> Option<Vec<u8>> {
     let digest_prefix = hash.digest_prefix();
     let padding = length.checked_sub(digest_prefix.len() + hash.length() + 3).filter(|octets| *octets >= 8)?;
     Some([&[0x00, 0x01], vec![0xff; padding].as_slice(), &[0x00], &digest_prefix, &hash.of(&[message])].concat())
 }
 
-/// Whether `encoded` is an encoding of `message`, `bits` bits long, with a salt as long as the hash (§9.1.2; the numbers
-/// are its steps). `encoded` has the length of the modulus: one octet more than an encoding where `bits` is a multiple of
-/// eight, and that octet is zero (§8.1.2, step 2c).
+/// Whether `encoded` is an encoding of `message`, `bits` bits long, with a salt as long as the hash (§9.1.2; the
+/// numbers are its steps). `encoded` has the length of the modulus: if `bits` is a multiple of eight, it has one octet
+/// more than an encoding, which is zero (§8.1.2, step 2c).
 pub(super) fn is_emsa_pss(hash: Hash, message: &[u8], encoded: &[u8], bits: u32) -> bool {
     decode_pss(hash, message, encoded, bits).is_some()
 }
 
 fn decode_pss(hash: Hash, message: &[u8], encoded: &[u8], bits: u32) -> Option<()> {
     let length = usize::try_from(bits.div_ceil(8)).ok()?;
-    let (overhang, encoded) = encoded.split_at_checked(encoded.len().checked_sub(length)?)?;
+    let (excess, encoded) = encoded.split_at_checked(encoded.len().checked_sub(length)?)?;
     let (trailer, rest) = encoded.split_last()?; // 4
     let (masked, expected) = rest.split_at_checked(rest.len().checked_sub(hash.length())?)?; // 5
     let unused = u8::try_from(length.checked_mul(8)?.checked_sub(usize::try_from(bits).ok()?)?).ok()?;
     let used = 0xff_u8.checked_shr(unused.into())?;
-    if overhang.iter().any(|octet| *octet != 0) || *trailer != 0xbc || masked.first()? & !used != 0 {
+    if excess.iter().any(|octet| *octet != 0) || *trailer != 0xbc || masked.first()? & !used != 0 {
         return None; // 4, 6
     }
     let mut block: Vec<u8> = masked.iter().zip(mask(hash, expected)).map(|(octet, mask)| octet ^ mask).collect(); // 8
@@ -81,7 +81,7 @@ fn decode_pss(hash: Hash, message: &[u8], encoded: &[u8], bits: u32) -> Option<(
     (found == expected).then_some(()) // 14
 }
 
-/// MGF1 (§B.2.1), as long as one asks.
+/// The octets of MGF1 (§B.2.1), without an end.
 fn mask(hash: Hash, seed: &[u8]) -> impl Iterator<Item = u8> {
     (0_u32..).flat_map(move |counter| hash.of(&[seed, &counter.to_be_bytes()]))
 }

@@ -1,5 +1,5 @@
-//! A key pair for any algorithm that a policy can accept. What it signs is written out in full, so that a token can be
-//! without a `typ`.
+//! A key pair for any algorithm that a policy can accept. Input: the accepted algorithms. Output: a key set and signed
+//! tokens. The JWS is built here and not by a library, so that a token can lack `typ`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -29,7 +29,7 @@ enum Pair {
     Ed25519(Box<Ed25519KeyPair>),
 }
 
-/// Every algorithm with its name in a JOSE header, those whose keys are made fastest first.
+/// Every algorithm with its name in a JOSE header, fastest key generation first.
 const ALGORITHMS: [(AlgorithmName, &str); 9] = [
     (AlgorithmName::ES256, "ES256"),
     (AlgorithmName::EdDSA, "EdDSA"),
@@ -43,7 +43,7 @@ const ALGORITHMS: [(AlgorithmName, &str); 9] = [
 ];
 
 impl Signer {
-    /// A new key pair for one of `accepted`.
+    /// A new key pair for one of `accepted`; `None` if it cannot be generated.
     pub(super) fn new(accepted: &[AlgorithmName]) -> Option<Self> {
         let (algorithm, _) = ALGORITHMS.into_iter().find(|(algorithm, _)| accepted.contains(algorithm))?;
         let pair = match algorithm {
@@ -59,7 +59,7 @@ impl Signer {
         Some(Self { algorithm, pair })
     }
 
-    /// The set of its public key alone.
+    /// A key set with only its public key.
     pub(super) fn keys(&self) -> Option<KeySet> {
         let jwk = match &self.pair {
             Pair::Rsa(pair) => pair.0.public_key().to_jwk(),
@@ -72,7 +72,7 @@ impl Signer {
         KeySet::parse(json!({ "keys": [jwk] }).to_string().as_bytes()).ok()
     }
 
-    /// A compact JWS of `claims`, with this `typ` in its header or with none.
+    /// A compact JWS of `claims`, with `typ` in its header if it is given.
     pub(super) fn sign(&self, typ: Option<&str>, claims: Map<String, Value>) -> Option<String> {
         let (_, name) = ALGORITHMS.into_iter().find(|(algorithm, _)| *algorithm == self.algorithm)?;
         let header = match typ {

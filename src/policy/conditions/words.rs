@@ -1,4 +1,4 @@
-//! Conditions in a few words, for logs and for people.
+//! The text form of conditions, for logs and for the output of commands.
 
 use std::fmt;
 

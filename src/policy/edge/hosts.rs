@@ -1,4 +1,4 @@
-//! The hosts that requests may name, and at which ports.
+//! The hosts that requests may name, and the ports at which they are served.
 
 use crate::policy::url::split_port;
 
@@ -6,41 +6,41 @@ use crate::policy::url::split_port;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hosts {
     hosts: Vec<Host>,
-    /// Ports at which all of them may be reached, besides the default of the scheme.
+    /// Ports at which every host without a port is served, in addition to the default port of the scheme.
     ports: Vec<u16>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Host {
-    /// As it was written, in lower case.
+    /// The host as the policy writes it, in lower case.
     written: String,
     name: String,
     port: Option<u16>,
 }
 
 impl Hosts {
-    /// The policy's spelling of `name`, where requests to it may name `port`: hosts compare without case (RFC 9110
-    /// §4.2.3). No port means that the request named none; `default` is that of the scheme (RFC 9110 §4.2). A host that
-    /// is written with a port is served at that one alone.
+    /// The policy's spelling of `name`, if that host is served at `port`. Hosts are compared case-insensitively (RFC
+    /// 9110 §4.2.3). `port` is `None` if the request does not name one; `default` is the port of the scheme (RFC 9110
+    /// §4.2). A host that the policy writes with a port is served at that port only.
     #[must_use]
     pub fn find(&self, name: &str, port: Option<u16>, default: u16) -> Option<&str> {
-        let asked = port.unwrap_or(default);
+        let port = port.unwrap_or(default);
         let served = |host: &&Host| match host.port {
-            Some(named) => named == asked,
-            None => asked == default || self.ports.contains(&asked),
+            Some(only) => only == port,
+            None => port == default || self.ports.contains(&port),
         };
         let named = self.hosts.iter().filter(|host| host.name.eq_ignore_ascii_case(name));
         named.filter(served).map(|host| host.name.as_str()).next()
     }
 
-    /// The first host of the policy, with its port where it is written with one.
+    /// The first host of the policy, with its port if the policy writes one.
     #[must_use]
     pub fn first(&self) -> Option<&str> {
         self.hosts.first().map(|host| host.written.as_str())
     }
 
-    /// The same hosts, reached at the port of `url`, too, where it names one.
-    pub(in crate::policy) fn at_port_of(mut self, url: &str) -> Self {
+    /// The same hosts, also served at the port of `url`, if it has one.
+    pub(in crate::policy) fn with_port_of(mut self, url: &str) -> Self {
         let authority = url.split_once("://").and_then(|(_, rest)| rest.split('/').next()).unwrap_or_default();
         self.ports.extend(split_port(authority).and_then(|(_, port)| port));
         self
@@ -49,7 +49,7 @@ impl Hosts {
 
 impl<N: AsRef<str>> FromIterator<N> for Hosts {
     /// Hosts as the policy writes them: `api.example.com`, `[2001:db8::1]`, `api.example.com:8443`. Other texts are
-    /// left out: no request could name them.
+    /// omitted: no request could name them.
     fn from_iter<I: IntoIterator<Item = N>>(names: I) -> Self {
         let read = |name: N| {
             let written = name.as_ref().to_ascii_lowercase();
@@ -85,8 +85,8 @@ mod tests {
     #[test]
     fn a_host_is_served_at_the_default_port_and_those_that_the_policy_names() {
         let hosts: Hosts = ["edge.test", "Admin.Test:8443", "[::1]"].into_iter().collect();
-        let hosts = hosts.at_port_of("http://127.0.0.1:7676/x");
-        let hosts = hosts.at_port_of("https://edge.test");
+        let hosts = hosts.with_port_of("http://127.0.0.1:7676/x");
+        let hosts = hosts.with_port_of("https://edge.test");
         for (name, port, served) in [
             ("edge.test", None, true),
             ("edge.test", Some(443), true),

@@ -2,10 +2,10 @@
 
 use crate::policy::pattern::TemplateError;
 
-/// What is wrong at one place.
+/// One kind of fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
-    /// Not JSON, a field that does not exist, a value of the wrong type.
+    /// Not JSON, an unknown member, or a value of the wrong type.
     #[error("{0}")]
     Unreadable(String),
     /// A member is in one object twice.
@@ -27,16 +27,16 @@ pub enum Fault {
     /// Not an absolute `https` URL without query and fragment; plain `http` is accepted for this machine only.
     #[error("is not an https URL")]
     NotHttps,
-    /// `jwks_uri` is neither on the issuer's host nor where its provider keeps keys.
+    /// `jwks_uri` is neither on the issuer's host nor on the host where the preset's provider publishes keys.
     #[error("is not on the issuer's host")]
     ForeignHost,
     /// Not a host name without scheme and path.
     #[error("is not a bare host name")]
     NotAHost,
-    /// An id with characters that keys of stores do not take.
+    /// An id with characters that are not allowed in keys of stores.
     #[error("is not made of a-z, 0-9, - and _")]
     NotAnId,
-    /// The path is no template.
+    /// The path is not a template.
     #[error("is not a path template: {0}")]
     Template(#[from] TemplateError),
     /// Two routes match the same method and paths.
@@ -45,7 +45,7 @@ pub enum Fault {
         /// The id of the earlier one.
         other: String,
     },
-    /// The id is taken.
+    /// An earlier entry has the same id.
     #[error("is the id of an earlier entry")]
     TakenId,
     /// Two providers have the same `issuer`.
@@ -54,22 +54,23 @@ pub enum Fault {
         /// The id of the earlier one.
         other: String,
     },
-    /// Two origins have the same `audience`: each accepts what is signed for the other, and with HS256 both have one key.
+    /// Two origins have the same `audience`: each accepts headers that are signed for the other, and with HS256 both
+    /// have the same key.
     #[error("is the audience of \"{other}\", too")]
     TakenAudience {
         /// The name of the earlier one.
         other: String,
     },
-    /// The provider issues no access tokens that can be read.
+    /// The access tokens of the provider are not JWTs.
     #[error("is \"access\", and this provider's access tokens are not JWTs")]
     NoAccessTokens,
-    /// The provider has an issuer for each tenant, and this is none of them.
+    /// The provider has an issuer for each tenant, and this URL names no tenant.
     #[error("names no tenant")]
     NoTenant,
     /// Tenants are listed, and no claim is known to name the tenant.
     #[error("is a list, and no claim is known to name the tenant")]
     NoTenantClaim,
-    /// A claim must be there and must not.
+    /// A claim is required and refused.
     #[error("leaves no token: the claim \"{claim}\" must be there, and must not")]
     RequiredAndRefused {
         /// The claim.
@@ -96,7 +97,7 @@ pub enum Fault {
     /// A condition, with the rules that it names written out, is too long: every request would have to evaluate it.
     #[error("is {size} conditions long, rules written out; {most} are accepted")]
     TooManyConditions {
-        /// How many it is.
+        /// Its number of conditions.
         size: usize,
         /// The most that is accepted.
         most: usize,
@@ -104,7 +105,7 @@ pub enum Fault {
     /// A rule refers to itself, directly or through others.
     #[error("leads back to the rule it stands in")]
     CircularRule,
-    /// A claim test does not say, or says twice, what the claim is expected to be.
+    /// A claim test has no expected value, or more than one.
     #[error("is not exactly one test")]
     NotOneTest,
     /// No place has this name.
@@ -122,13 +123,13 @@ pub enum Fault {
     /// No limit has this name.
     #[error("names no limit")]
     UnknownLimit,
-    /// The limit needs to know the caller.
+    /// The limit needs the caller, who is not identified yet.
     #[error("counts by what is not known yet")]
     NeedsCaller,
     /// A WebSocket with other methods, or with a body.
     #[error("is a WebSocket, which begins with a GET without a body")]
     NotAHandshake,
-    /// A route that has no handshakes, or needs no token, is to read one from handshakes.
+    /// `bearer_subprotocol` on a route that is not a WebSocket, or is public.
     #[error("stands on a route that is no WebSocket or reads no tokens")]
     NoTokenInHandshake,
     /// `cost_from` without `max_cost`, or `max_cost` without `cost_from`.
@@ -140,13 +141,13 @@ pub enum Fault {
     /// Edge Rate Limiting has no such window.
     #[error("is not a window of Edge Rate Limiting")]
     NotAnErlWindow,
-    /// Edge Rate Limiting counts whole requests a second.
+    /// Edge Rate Limiting cannot count less than one unit a second.
     #[error("is less than one a second, which Edge Rate Limiting cannot count")]
     TooSlowForErl,
     /// No group has this name.
     #[error("names no group")]
     UnknownGroup,
-    /// Only the edge may say this, it carries credentials, or it belongs to one connection.
+    /// Only the edge may set the field, it contains credentials, or it belongs to one connection.
     #[error("names \"{name}\", which the edge keeps to itself")]
     ReservedField {
         /// The field.
@@ -161,7 +162,7 @@ pub enum Fault {
     /// Neither prefixes nor a template, or prefixes that the path does not have.
     #[error("does not say where the path leads")]
     NotARewrite,
-    /// The template has a parameter that the route's path does not fill.
+    /// The template has a parameter that the route's path cannot fill.
     #[error("has the parameter \"{name}\", which the route's path does not have in this form")]
     RewriteParameter {
         /// The parameter.

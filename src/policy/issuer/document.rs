@@ -1,4 +1,4 @@
-//! `issuers`, as a policy writes them.
+//! `issuers` in the document.
 
 use std::collections::BTreeMap;
 
@@ -49,7 +49,7 @@ pub struct IssuerDocument {
     /// without one, false for access tokens and true for ID tokens.
     #[serde(default)]
     pub untyped: Option<bool>,
-    /// The claims in which tokens carry scopes, roles, groups, the client, the audience and the tenant.
+    /// The claims that contain scopes, roles, groups, the client, the audience and the tenant.
     #[serde(default)]
     pub claims: ClaimsDocument,
     /// The time by which the clock of the provider may differ, in seconds, 0 to 300. Default: 30. It applies to `exp`,
@@ -67,8 +67,8 @@ pub struct IssuerDocument {
     /// to three reads of the KV store, each at most once in a `verdict_window` and POP. Default: false.
     #[serde(default)]
     pub deny_list: bool,
-    /// The endpoint that is asked about its opaque tokens. Default: opaque tokens are refused. At most one issuer of a
-    /// policy may have it.
+    /// The introspection endpoint for its opaque tokens. Default: opaque tokens are refused. At most one issuer of a
+    /// policy may have one.
     #[serde(default)]
     pub introspection: Option<Introspection>,
     /// The URL of its key set, on the host of `issuer` or on the host where the preset's provider publishes keys.
@@ -104,8 +104,8 @@ pub struct IssuerDocument {
     pub refused_claims: Option<Vec<String>>,
 }
 
-/// The claims in which tokens carry what. A list instead of a name leads into nested objects: `["realm_access",
-/// "roles"]`. Members that are absent are as in the preset.
+/// The claims that contain scopes, roles, groups, the client, the audience and the tenant. A list instead of a name
+/// leads into nested objects: `["realm_access", "roles"]`. Absent members have the values of the preset.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]

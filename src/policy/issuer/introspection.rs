@@ -1,4 +1,4 @@
-//! `introspection` of an issuer: the endpoint that is asked about opaque tokens (RFC 7662).
+//! `introspection` of an issuer: the endpoint for opaque tokens (RFC 7662).
 
 use serde::Deserialize;
 
@@ -8,17 +8,17 @@ use crate::policy::url::is_https_url;
 
 objects!(Introspection);
 
-/// The introspection endpoint of an issuer (RFC 7662), which is asked about opaque tokens. At most one issuer of a
-/// policy has one: an opaque token does not say which issuer it is from.
+/// The introspection endpoint of an issuer (RFC 7662), for opaque tokens. At most one issuer of a policy may have one,
+/// because an opaque token does not name its issuer.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]
 pub struct Introspection {
     /// The URL of the endpoint, https.
     pub url: String,
-    /// The name of the Fastly backend that leads there.
+    /// The name of the Fastly backend of the endpoint.
     pub backend: String,
-    /// The client id with which the edge authenticates there (HTTP Basic).
+    /// The client id with which the edge authenticates (HTTP Basic).
     pub client_id: String,
     /// The name of the secret in the Secret Store `fastgate` that holds the client secret: 1 to 255 of `A-Z`, `a-z`,
     /// `0-9`, `-`, `_` and `.`.

@@ -1,5 +1,5 @@
-//! The token shapes of well-known providers, as their vendors document them: only data. A policy may override every
-//! field. Where vendors leave names to their customers, the name here is the one that their own examples use.
+//! The token shapes of well-known providers, as their vendors document them. This module contains only data. A policy
+//! may override every field. If a vendor lets customers choose a name, it is the name that the vendor's examples use.
 
 use serde::Deserialize;
 
@@ -7,7 +7,7 @@ use crate::policy::json_form::strings;
 
 strings!(PresetName);
 
-/// A product whose tokens are known.
+/// A product whose tokens have a known shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case", remote = "Self")]
@@ -28,10 +28,11 @@ pub enum PresetName {
     Hydra,
 }
 
-/// The path to a claim, from the outside in. `{audience}` is replaced by each audience of the issuer in turn.
+/// The path to a claim, from the outermost name to the innermost. `{audience}` is replaced by each audience of the
+/// issuer.
 pub(super) type Path = &'static [&'static str];
 
-/// What a provider's tokens look like.
+/// The shape of a provider's tokens.
 pub(super) struct Preset {
     /// Its access tokens; `None` if they are not JWTs.
     pub(super) access: Option<KindShape>,
@@ -40,33 +41,33 @@ pub(super) struct Preset {
     pub(super) scopes: &'static [Path],
     pub(super) roles: &'static [Path],
     pub(super) groups: &'static [Path],
-    /// The first that is there names the audience.
+    /// The first that is present names the audience.
     pub(super) audience: &'static [Path],
     pub(super) tenant: Option<Path>,
-    /// Whether the issuer's URL holds the id of the only tenant whose tokens are this issuer's.
+    /// Whether the URL of the issuer contains the id of its only tenant.
     pub(super) tenant_in_issuer: bool,
     /// The accepted values of `issuer` in a JWK (a member of the provider's own), with `{tenantid}` for the tenant. If
     /// empty, the member is not checked.
     pub(super) key_issuers: &'static [&'static str],
     /// Whether `iss` may lack the `https://` of the issuer.
     pub(super) bare_issuer: bool,
-    /// Where its keys are, if its discovery document leads to another host than its own.
+    /// The URL of its key set, if its discovery document names another host.
     pub(super) jwks_uri: Option<&'static str>,
-    /// A host besides the issuer's on which its keys may be, as a URL.
+    /// A second host that may publish its keys, as a URL.
     pub(super) keys_host: Option<&'static str>,
 }
 
-/// How one kind of tokens differs from the others of the same provider.
+/// The shape of one kind of tokens, as far as it differs from the other kind of the same provider.
 pub(super) struct KindShape {
     /// `typ`, lower case, without `application/`.
     pub(super) types: &'static [&'static str],
     /// Whether `typ` may be absent.
     pub(super) untyped: bool,
-    /// Claims and the values of which they have one.
+    /// Required claims, each with its accepted values.
     pub(super) required: &'static [(&'static str, &'static [&'static str])],
     /// Claims that mark tokens of another kind.
     pub(super) refused: &'static [&'static str],
-    /// The first that is there names the client.
+    /// The first that is present names the client.
     pub(super) client: &'static [Path],
     /// Whether every such token names its client.
     pub(super) require_client: bool,
@@ -85,8 +86,7 @@ const ACCESS: KindShape = KindShape {
     require_client: false,
 };
 
-/// OpenID Connect Core §2. It is issued to the client that `azp` names, or else to its only audience; its `typ` is not
-/// specified.
+/// OpenID Connect Core §2. `azp` names the client, or else the only audience is the client. `typ` is not specified.
 const ID: KindShape = KindShape {
     types: &["jwt"],
     untyped: true,
@@ -96,7 +96,7 @@ const ID: KindShape = KindShape {
     require_client: false,
 };
 
-/// The shape where a policy names no preset: RFC 9068 §2.2, with `scp` for `scope` where providers write that; roles
+/// The shape without a preset: RFC 9068 §2.2, with `scp` as an alternative to `scope`, which some providers use; roles
 /// and groups as in §2.2.3.1.
 pub(super) const PLAIN: Preset = Preset {
     access: Some(ACCESS),
@@ -115,9 +115,9 @@ pub(super) const PLAIN: Preset = Preset {
 
 /// <https://auth0.com/docs/secure/tokens/access-tokens/access-token-profiles>: `typ` is `JWT` with `azp` in the Auth0
 /// profile, `at+jwt` with `client_id` in the RFC 9068 profile. Permissions of role-based access control are in
-/// `permissions`: what the user may, not what the client was given, hence roles and not scopes. Other roles and groups
+/// `permissions`. They describe the user and not the client, so they are roles and not scopes. Other roles and groups
 /// are custom claims, whose names begin with a URL
-/// (<https://auth0.com/docs/secure/tokens/json-web-tokens/create-custom-claims>); here, with the audience.
+/// (<https://auth0.com/docs/secure/tokens/json-web-tokens/create-custom-claims>); here it is the audience.
 /// Organizations are tenants (<https://auth0.com/docs/manage-users/organizations/using-tokens>).
 const AUTH0: Preset = Preset {
     access: Some(KindShape { types: &["at+jwt", "jwt"], require_client: true, ..ACCESS }),
@@ -128,8 +128,8 @@ const AUTH0: Preset = Preset {
     ..PLAIN
 };
 
-/// <https://developer.okta.com/docs/api/openapi/okta-oauth/guides/overview/>: the header has `kid` and `alg` alone;
-/// scopes are the list `scp`, the client is `cid`, which ID tokens lack. `groups` is a claim to be added
+/// <https://developer.okta.com/docs/api/openapi/okta-oauth/guides/overview/>: the header has only `kid` and `alg`;
+/// scopes are the list `scp`, the client is `cid`, which ID tokens lack. The customer must add the claim `groups`
 /// (<https://developer.okta.com/docs/guides/customize-tokens-groups-claim/main/>).
 const OKTA: Preset = Preset {
     access: Some(KindShape {
@@ -146,8 +146,8 @@ const OKTA: Preset = Preset {
 /// <https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference>: `typ` is `JWT`, scopes are the
 /// text `scp`, the client is `azp` in version 2.0 and `appid` in 1.0, both absent from ID tokens; the tenant is `tid`,
 /// and part of the issuer: `https://login.microsoftonline.com/<tid>/v2.0`, `https://sts.windows.net/<tid>/`. The keys
-/// of both are on the former host. Too many groups are left out and named in `_claim_names`. The key set of all tenants
-/// in common has keys of single tenants, too, and says of each key in `issuer` whose it is
+/// of both are on the former host. If a user has too many groups, Entra omits them and names them in `_claim_names`.
+/// The key set is common to all tenants and includes keys of single tenants; `issuer` of a key names its owner
 /// (<https://learn.microsoft.com/entra/identity-platform/access-tokens#validate-the-signing-key-issuer>).
 const ENTRA: Preset = Preset {
     access: Some(KindShape { types: &["jwt"], client: &[&["azp"], &["appid"]], require_client: true, ..ACCESS }),
@@ -160,8 +160,8 @@ const ENTRA: Preset = Preset {
 };
 
 /// <https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-access-token.html>:
-/// no `typ`; `token_use` says what it is; the client is `client_id`, and the audience, too, unless the token was asked
-/// for with a resource, which is then in `aud`.
+/// no `typ`; `token_use` is the kind of token; `client_id` is the client and also the audience, unless the client
+/// requested a resource, which is then in `aud`.
 const COGNITO: Preset = Preset {
     access: Some(KindShape {
         types: &["jwt"],
@@ -179,7 +179,7 @@ const COGNITO: Preset = Preset {
     ..PLAIN
 };
 
-/// <https://developers.google.com/identity/openid-connect/openid-connect#an-id-tokens-payload>: ID tokens alone, since
+/// <https://developers.google.com/identity/openid-connect/openid-connect#an-id-tokens-payload>: only ID tokens, because
 /// access tokens are opaque; `iss` with and without `https://`; the Workspace domain is `hd`. The keys are on another
 /// host (<https://accounts.google.com/.well-known/openid-configuration>).
 const GOOGLE: Preset = Preset {
@@ -191,10 +191,10 @@ const GOOGLE: Preset = Preset {
     ..PLAIN
 };
 
-/// <https://www.keycloak.org/docs/latest/server_admin/>: the header says `JWT`, or `at+jwt` where the client is set to;
-/// what a token is, is said by the claim `typ`. Roles of the realm are in `realm_access`, those of each client in
-/// `resource_access`; of these, the ones of our audiences count. Access tokens may carry the `nonce`, as all did before
-/// version 25 (<https://www.keycloak.org/docs/latest/upgrading/>). `groups` is filled by a mapper to be added.
+/// <https://www.keycloak.org/docs/latest/server_admin/>: the header says `JWT`, or `at+jwt` if the client is configured
+/// so; the claim `typ` is the kind of token. Roles of the realm are in `realm_access`, those of each client in
+/// `resource_access`; only those of our audiences count. Access tokens may have a `nonce`, as all did before version 25
+/// (<https://www.keycloak.org/docs/latest/upgrading/>). The customer must add a mapper for `groups`.
 const KEYCLOAK: Preset = Preset {
     access: Some(KindShape {
         types: &["jwt", "at+jwt"],
@@ -210,8 +210,9 @@ const KEYCLOAK: Preset = Preset {
     ..PLAIN
 };
 
-/// <https://www.ory.com/docs/oauth2-oidc/jwt-access-token>: scopes are the list `scp`, or the text `scope`, by
-/// configuration; what an application adds is in `ext`, and at the top where that is allowed.
+/// <https://www.ory.com/docs/oauth2-oidc/jwt-access-token>: scopes are the list `scp` or the string `scope`, depending
+/// on the configuration; claims that an application adds are in `ext`, and at the top level if the configuration allows
+/// it.
 const HYDRA: Preset = Preset {
     access: Some(KindShape { types: &["jwt", "at+jwt"], client: &[&["client_id"]], require_client: true, ..ACCESS }),
     scopes: &[&["scp"], &["scope"]],

@@ -1,4 +1,4 @@
-//! Reads `issuers`: presets, the members that override them, and their faults.
+//! Reads `issuers`: applies presets and the members that override them, and collects faults.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,11 +11,11 @@ use crate::policy::fault::{Fault, Faults};
 use crate::policy::names::is_id;
 use crate::policy::url::{is_https_url, same_host};
 
-/// The longest age and lifetime that a policy may name: a year, in seconds.
+/// The greatest `max_age` and `max_lifetime`: a leap year, in seconds.
 const MAX_SECONDS: u64 = 366 * 24 * 60 * 60;
 
 /// The claims that every token must have, whatever a policy requires.
-const ALWAYS_THERE: [&str; 3] = ["exp", "iss", "sub"];
+const ALWAYS_PRESENT: [&str; 3] = ["exp", "iss", "sub"];
 
 /// Reads the section. Each issuer is under every spelling of its `iss`.
 pub(in crate::policy) fn read(
@@ -113,8 +113,8 @@ fn jwks_uri(document: &IssuerDocument, preset: &Preset, at: &str, faults: &mut F
         return preset.jwks_uri.map(str::to_owned);
     };
     faults.add_if(!is_https_url(uri), format_args!("{at}.jwks_uri"), Fault::NotHttps);
-    let at_home = same_host(uri, &document.issuer) || preset.keys_host.is_some_and(|host| same_host(uri, host));
-    faults.add_if(!at_home, format_args!("{at}.jwks_uri"), Fault::ForeignHost);
+    let is_known_host = same_host(uri, &document.issuer) || preset.keys_host.is_some_and(|host| same_host(uri, host));
+    faults.add_if(!is_known_host, format_args!("{at}.jwks_uri"), Fault::ForeignHost);
     Some(uri.clone())
 }
 
@@ -158,8 +158,8 @@ fn shape(document: &IssuerDocument, preset: &Preset, kind: &KindShape, at: &str,
     let untyped = document.untyped.unwrap_or(document.types.is_none() && kind.untyped);
     let none = types.is_empty() && !untyped;
     faults.add_if(none || types.iter().any(String::is_empty), format_args!("{at}.types"), Fault::Empty);
-    let nowhere = audience.as_ref().is_some_and(Vec::is_empty);
-    faults.add_if(nowhere, format_args!("{at}.claims.audience"), Fault::Empty);
+    let no_audience = audience.as_ref().is_some_and(Vec::is_empty);
+    faults.add_if(no_audience, format_args!("{at}.claims.audience"), Fault::Empty);
 
     let mut paths = |given: &Option<Vec<ClaimName>>, preset: &[Path], name: &str| match given {
         Some(names) => names
@@ -167,7 +167,7 @@ fn shape(document: &IssuerDocument, preset: &Preset, kind: &KindShape, at: &str,
             .enumerate()
             .map(|(index, claim)| ClaimPath::read(claim.clone(), &format!("{at}.claims.{name}[{index}]"), faults))
             .collect(),
-        None => preset.iter().flat_map(|path| along(path, &document.audiences)).collect(),
+        None => preset.iter().flat_map(|path| paths_along(path, &document.audiences)).collect(),
     };
     TokenShape {
         tokens: document.tokens,
@@ -180,13 +180,13 @@ fn shape(document: &IssuerDocument, preset: &Preset, kind: &KindShape, at: &str,
         audience: paths(audience, preset.audience, "audience"),
         tenant: match tenant {
             Some(claim) => Some(ClaimPath::read(claim.clone(), &format!("{at}.claims.tenant"), faults)),
-            None => preset.tenant.and_then(|path| along(path, &document.audiences).into_iter().next()),
+            None => preset.tenant.and_then(|path| paths_along(path, &document.audiences).into_iter().next()),
         },
     }
 }
 
-/// A token type as tokens are compared with it: lower case, without the `application/` that may be left out where no
-/// other slash follows (RFC 7515 §4.1.9).
+/// The form of a token type for comparison: lower case, without `application/`, which may be omitted if no other slash
+/// follows (RFC 7515 §4.1.9).
 fn short_type(name: &str) -> String {
     let name = name.to_ascii_lowercase();
     match name.strip_prefix("application/") {
@@ -195,17 +195,17 @@ fn short_type(name: &str) -> String {
     }
 }
 
-/// The claim paths of a preset's path: one for each audience if it names them, or else one.
-fn along(path: Path, audiences: &[String]) -> Vec<ClaimPath> {
+/// The claim paths for a path of a preset: one for each audience if it contains `{audience}`, or else one.
+fn paths_along(path: Path, audiences: &[String]) -> Vec<ClaimPath> {
     const AUDIENCE: &str = "{audience}";
     if !path.iter().any(|step| step.contains(AUDIENCE)) {
-        return vec![ClaimPath::along(path.iter().map(|step| (*step).to_owned()))];
+        return vec![ClaimPath::from_steps(path.iter().map(|step| (*step).to_owned()))];
     }
     let for_audience = |audience: &String| {
-        // The rest of the name brings its own slash.
+        // The rest of the name begins with a slash.
         let prefix = audience.trim_end_matches('/');
         let step = |step: &&str| if *step == AUDIENCE { audience.clone() } else { step.replace(AUDIENCE, prefix) };
-        ClaimPath::along(path.iter().map(step))
+        ClaimPath::from_steps(path.iter().map(step))
     };
     audiences.iter().map(for_audience).collect()
 }
@@ -260,7 +260,8 @@ fn rules(
         Some(claims) => claims.clone(),
         None => kind.refused.iter().map(|claim| (*claim).to_owned()).collect(),
     };
-    for claim in refused.iter().filter(|claim| ALWAYS_THERE.contains(&claim.as_str()) || required.contains_key(*claim))
+    for claim in
+        refused.iter().filter(|claim| ALWAYS_PRESENT.contains(&claim.as_str()) || required.contains_key(*claim))
     {
         let place = match &document.refused_claims {
             Some(_) => format!("{at}.refused_claims"),
@@ -279,7 +280,7 @@ fn rules(
     }
 }
 
-/// The segment of an issuer's path that is a GUID (RFC 9562 §4).
+/// The tenant in the URL of an issuer: the first segment that is a GUID (RFC 9562 §4).
 fn tenant_of(issuer: &str) -> Option<&str> {
     let is_guid = |text: &&str| {
         let lengths = text.split('-').map(str::len);

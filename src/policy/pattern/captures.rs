@@ -1,5 +1,5 @@
-//! The values of a template's parameters in one decoded path: those that Starlette hands to the endpoint, each in its
-//! canonical spelling, whichever the client chose.
+//! The values of path parameters. Input: a template and a decoded path. Output: the values that Starlette passes to the
+//! endpoint, each in its canonical spelling, however the client writes it.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ pub struct Captures(BTreeMap<String, Capture>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Capture {
-    /// As [`Convertor::canonical`] spells it.
+    /// The spelling of [`Convertor::canonical`].
     canonical: String,
     convertor: Convertor,
 }
@@ -37,7 +37,7 @@ impl Captures {
 }
 
 impl Convertor {
-    /// The canonical spelling of a claim; `None` if this convertor does not read it.
+    /// The canonical spelling of a claim; `None` if this convertor cannot read it.
     fn canonical_claim(self, value: &Value) -> Option<String> {
         match (self, value) {
             (Self::Float, Value::String(text)) => text.parse().ok().and_then(non_negative).map(canonical_float),
@@ -64,18 +64,19 @@ impl PathTemplate {
     pub fn captures(&self, segments: &[&str]) -> Option<Captures> {
         let own = self.segments();
         let mut captures = BTreeMap::new();
-        let mut left = segments;
+        let mut remaining = segments;
         for (index, segment) in own.iter().enumerate() {
             if let Segment::Rest(name) = segment {
-                // The segments behind a `path` parameter are taken from the end; the parameter takes at least one.
-                let behind = own.len() - index - 1;
-                let taken = left.len().checked_sub(behind).filter(|taken| *taken > 0)?;
-                let (rest, tail) = left.split_at_checked(taken)?;
+                // The segments after a `path` parameter match from the end of the path; the parameter matches at least
+                // one.
+                let following = own.len() - index - 1;
+                let taken = remaining.len().checked_sub(following).filter(|taken| *taken > 0)?;
+                let (rest, tail) = remaining.split_at_checked(taken)?;
                 captures.insert(name.clone(), Capture { canonical: rest.join("/"), convertor: Convertor::Str });
-                left = tail;
+                remaining = tail;
                 continue;
             }
-            let (first, tail) = left.split_first()?;
+            let (first, tail) = remaining.split_first()?;
             match segment {
                 Segment::Literal(text) if text == first => {}
                 Segment::Parameter(parameter) => {
@@ -85,9 +86,9 @@ impl PathTemplate {
                 }
                 Segment::Literal(_) | Segment::Rest(_) => return None,
             }
-            left = tail;
+            remaining = tail;
         }
-        left.is_empty().then_some(Captures(captures))
+        remaining.is_empty().then_some(Captures(captures))
     }
 }
 
@@ -95,7 +96,7 @@ fn non_negative(number: f64) -> Option<f64> {
     Some(number).filter(|number| !number.is_nan() && !number.is_sign_negative())
 }
 
-/// A number without sign and fraction, however JSON writes it: `7`, `7.0`, `7e0`. `None` if a double does not hold it
+/// A number without sign and fraction, in any form of JSON: `7`, `7.0`, `7e0`. `None` if a double cannot represent it
 /// exactly.
 fn whole(number: &Number) -> Option<u64> {
     const EXACT: f64 = 9_007_199_254_740_992.0;

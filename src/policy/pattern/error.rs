@@ -1,25 +1,26 @@
-//! What can be wrong with a path template.
+//! Why a path template is refused.
 
-/// The most segments that a template may have. Each is a level of the tree of routes, which is searched and freed by
-/// recursion.
+/// The greatest number of segments of a template. Each is a level of the route tree, which is searched and dropped
+/// recursively.
 pub const MAX_SEGMENTS: usize = 128;
 
-/// Why a text is no path template.
+/// Why a text is not a path template.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
     /// It does not begin with `/`.
     #[error("a path begins with \"/\"")]
     NotRooted,
-    /// Two slashes follow each other, or a segment is `.` or `..`: no canonical path looks like that.
+    /// A segment is empty, `.` or `..`. Canonical paths have no such segments.
     #[error("it holds an empty or a dot segment, which no request can match")]
     Unreachable,
-    /// A brace has no partner, or a parameter no valid name.
+    /// A brace is not closed or not opened, or a parameter has no valid name.
     #[error("a parameter is written {{name}} or {{name:convertor}}")]
     MalformedParameter,
-    /// The convertor is none of Starlette's.
+    /// Starlette has no such convertor.
     #[error("there is no convertor \"{0}\"; there are str, int, float, uuid and path")]
     UnknownConvertor(String),
-    /// There are two parameters in one segment, a `path` parameter shares its segment, or there are two of those.
+    /// There are two parameters in one segment, a `path` parameter shares its segment, or there are two `path`
+    /// parameters.
     #[error("one parameter a segment, one path parameter a template, and that one alone in its segment")]
     Ambiguous,
     /// Two parameters have the same name.
@@ -31,7 +32,7 @@ pub enum TemplateError {
     /// A percent-encoded byte: templates are matched with decoded paths.
     #[error("it holds a percent-encoded byte, and is matched with decoded paths")]
     PercentEncoded,
-    /// A character that a canonical path never holds.
+    /// A character that canonical paths never contain.
     #[error("it holds a control character, a backslash, \"?\" or \"#\"")]
     ForbiddenCharacter,
 }

@@ -1,21 +1,21 @@
-//! One segment of a path template: what it matches, and which of two is more specific.
+//! One segment of a path template: what it matches, and the order by how specific segments are.
 
 use std::cmp::Ordering;
 
 use super::error::TemplateError;
 
-/// One piece of a template between two slashes.
+/// The part of a template between two slashes.
 ///
-/// Segments are ordered by how specific they are: a literal is greater than a parameter, a parameter greater than a
-/// `path`; of two parameters the one with more literal text, then with more of it in front, then the one with the
-/// narrower convertor.
+/// Segments are ordered by how specific they are. A literal is greater than a parameter, and a parameter is greater
+/// than a `path` parameter. Of two parameters, the greater is the one with more literal text, then with the longer
+/// prefix, then with the narrower convertor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Segment {
-    /// Text that must be there as it stands.
+    /// Text that the path must contain unchanged.
     Literal(String),
     /// One parameter, with literal text around it.
     Parameter(Parameter),
-    /// `{name:path}`: one or more segments, whatever they hold. Carries the parameter's name.
+    /// `{name:path}`: one or more segments of any text. Contains the parameter's name.
     Rest(String),
 }
 
@@ -26,9 +26,9 @@ pub struct Parameter {
     pub name: String,
     /// Literal text before the parameter.
     pub prefix: String,
-    /// Literal text behind it.
+    /// Literal text after the parameter.
     pub suffix: String,
-    /// What the parameter itself may hold.
+    /// The texts that the parameter matches.
     pub convertor: Convertor,
 }
 
@@ -37,7 +37,7 @@ pub struct Parameter {
 pub enum Convertor {
     /// `str`, the default: one or more characters.
     Str,
-    /// `float`: digits, and perhaps a point and digits.
+    /// `float`: digits, optionally followed by a point and digits.
     Float,
     /// `int`: digits.
     Int,
@@ -82,7 +82,7 @@ impl Segment {
         }))
     }
 
-    /// Greater is more specific; equal means that both match the same texts.
+    /// Compares two segments. The greater one is more specific; equal segments match the same texts.
     #[must_use]
     pub fn cmp_specificity(&self, other: &Self) -> Ordering {
         const fn kind(segment: &Segment) -> u8 {
@@ -108,7 +108,8 @@ impl Parameter {
         self.convertor.accepts(value).then_some(value)
     }
 
-    /// Greater is more specific. The texts themselves break ties, so that equality means equal matches.
+    /// Compares two parameters. The greater one is more specific. Ties are broken by the literal texts, so that equal
+    /// parameters match the same texts.
     #[must_use]
     pub fn cmp_specificity(&self, other: &Self) -> Ordering {
         let rank = |parameter: &Self| {
@@ -120,12 +121,12 @@ impl Parameter {
 
 impl Convertor {
     /// The canonical spelling of the value that `text` denotes; `None` if the convertor does not match it. The
-    /// framework converts before the endpoint sees a value (`starlette.convertors`): `7` and `007` are one order, a
-    /// UUID is the same in either case and without hyphens.
+    /// framework converts a value before the endpoint gets it (`starlette.convertors`): `7` and `007` are one order, a
+    /// UUID is the same in upper and lower case and without hyphens.
     ///
-    /// An `int` comes without leading zeros, a `uuid` in lower case with its four hyphens (RFC 9562 §4), a `float` as
-    /// the shortest decimal that reads as the same 64-bit number, always with a point; each is matched by its
-    /// convertor.
+    /// The canonical `int` has no leading zeros. The canonical `uuid` is in lower case with its four hyphens (RFC 9562
+    /// §4). The canonical `float` is the shortest decimal that denotes the same 64-bit number, always with a point. The
+    /// convertor matches its own canonical spelling.
     #[must_use]
     pub fn canonical(self, text: &str) -> Option<String> {
         if !self.accepts(text) {
@@ -157,8 +158,8 @@ fn without_leading_zeros(digits: &str) -> &str {
     if stripped.is_empty() { "0" } else { stripped }
 }
 
-/// A number without sign, as Python's `float` reads digits: what is too large for 64 bits is infinite there, too, and
-/// is spelled as the first power of ten that is.
+/// The canonical spelling of a number without sign. Python's `float` also reads digits that are too large for 64 bits
+/// as infinity; the canonical spelling of infinity is the first power of ten that is too large.
 pub(super) fn canonical_float(value: f64) -> String {
     if value.is_infinite() {
         return format!("1{}.0", "0".repeat(309));

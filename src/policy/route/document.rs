@@ -1,4 +1,4 @@
-//! `routes`, as a policy writes them.
+//! `routes` in the document.
 
 use std::collections::BTreeMap;
 
@@ -66,13 +66,14 @@ pub struct RouteDocument {
     #[serde(default)]
     pub shadow: RequirementDocument,
     /// Whether this is a WebSocket. Only opening handshakes are then accepted (`methods` is `["GET"]`), and the edge
-    /// hands each accepted one over to the origin with its signed header. Other requests of the same path, `GET` among
+    /// passes each accepted one to the origin with its signed header. Other requests of the same path, `GET` among
     /// them, need a route of their own. Requires the product WebSockets on Fastly. Default: false.
     #[serde(default)]
     pub websocket: bool,
     /// Whether a page may send its token as a subprotocol, because it cannot set `Authorization` on a WebSocket: `new
     /// WebSocket(url, ["bearer", token, "chat"])`. The edge removes `bearer` and the token from
-    /// `Sec-WebSocket-Protocol`; the origin receives the rest. See `docs/guides/websockets.md` for the risks. Default: false.
+    /// `Sec-WebSocket-Protocol`; the origin receives the rest. See `docs/guides/websockets.md` for the risks. Default:
+    /// false.
     #[serde(default)]
     pub bearer_subprotocol: bool,
     /// Whether the token must be bound to a key or certificate that the caller proves to hold: `Authorization: DPoP`
@@ -110,8 +111,7 @@ pub enum AccessName {
     /// Callers with a valid token. A request without one gets 401.
     #[default]
     Authenticated,
-    /// All callers. The origin is told who the caller is if the token is valid; a token that is not valid counts as
-    /// none.
+    /// All callers. If the token is valid, the origin learns who the caller is; an invalid token counts as absent.
     Optional,
     /// All callers. A token is neither read nor forwarded.
     Public,

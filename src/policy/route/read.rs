@@ -1,4 +1,4 @@
-//! Reads `routes`.
+//! Reads `routes`: resolves the names of other sections, and collects faults.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Arguments;
@@ -22,7 +22,7 @@ use crate::policy::places::Place;
 /// The entries of other sections, to which routes refer by name.
 pub(in crate::policy) struct Known<'policy, 'document> {
     pub(in crate::policy) origins: &'policy BTreeMap<String, Arc<Origin>>,
-    /// By id.
+    /// The issuers by id.
     pub(in crate::policy) issuers: &'policy BTreeMap<&'policy str, &'policy Issuer>,
     pub(in crate::policy) places: &'policy BTreeMap<String, Arc<Place>>,
     pub(in crate::policy) limits: &'policy BTreeMap<String, Arc<Limit>>,
@@ -51,8 +51,8 @@ pub(in crate::policy) fn read(
                 earlier.websocket == route.websocket
                     && earlier.methods.iter().any(|method| route.methods.contains(method))
             };
-            if let Some(twin) = same_paths.find(same_requests) {
-                faults.add(format!("{at}.path"), Fault::SameRequests { other: twin.id.to_string() });
+            if let Some(earlier) = same_paths.find(same_requests) {
+                faults.add(format!("{at}.path"), Fault::SameRequests { other: earlier.id.to_string() });
             }
             routes.push(route);
         }
@@ -70,15 +70,15 @@ fn route(document: RouteDocument, known: &mut Known<'_, '_>, at: &str, faults: &
         None => Err(Fault::OriginMissing),
     };
     let origin = origin.map_err(|fault| faults.add(format!("{at}.origin"), fault)).ok();
-    let from = named(&document.from, known.places, &Fault::UnknownPlace, format_args!("{at}.from"), faults);
-    let limits = named(&document.limits, known.limits, &Fault::UnknownLimit, format_args!("{at}.limits"), faults);
+    let from = resolve(&document.from, known.places, &Fault::UnknownPlace, format_args!("{at}.from"), faults);
+    let limits = resolve(&document.limits, known.limits, &Fault::UnknownLimit, format_args!("{at}.limits"), faults);
     let group = document.group.as_ref().and_then(|name| known.groups.get(name).cloned());
     faults.add_if(document.group.is_some() && group.is_none(), format_args!("{at}.group"), Fault::UnknownGroup);
     let handshake = document.methods == [MethodName::Get] && !document.sign_body;
     faults.add_if(document.websocket && !handshake, format_args!("{at}.websocket"), Fault::NotAHandshake);
     let takes_tokens = document.websocket && document.access != AccessName::Public;
-    let unread = document.bearer_subprotocol && !takes_tokens;
-    faults.add_if(unread, format_args!("{at}.bearer_subprotocol"), Fault::NoTokenInHandshake);
+    let is_misplaced = document.bearer_subprotocol && !takes_tokens;
+    faults.add_if(is_misplaced, format_args!("{at}.bearer_subprotocol"), Fault::NoTokenInHandshake);
     if document.sign_body
         && let Some(value) = document.accepts.max_body.filter(|most| *most > MAX_SIGNED_BODY)
     {
@@ -98,8 +98,12 @@ fn route(document: RouteDocument, known: &mut Known<'_, '_>, at: &str, faults: &
         group,
         origin_template,
         accepts: Accepts::read(document.accepts, format_args!("{at}.accepts"), faults),
-        request_fields: FieldEdits::of_requests(document.request_headers, format_args!("{at}.request_headers"), faults),
-        response_fields: FieldEdits::of_responses(
+        request_fields: FieldEdits::for_requests(
+            document.request_headers,
+            format_args!("{at}.request_headers"),
+            faults,
+        ),
+        response_fields: FieldEdits::for_responses(
             document.response_headers,
             format_args!("{at}.response_headers"),
             faults,
@@ -116,8 +120,8 @@ fn route(document: RouteDocument, known: &mut Known<'_, '_>, at: &str, faults: &
     })
 }
 
-/// The entries of these names; a fault for each that does not exist.
-fn named<T>(
+/// Resolves names to entries. A name without an entry is a fault.
+fn resolve<T>(
     names: &[String],
     known: &BTreeMap<String, Arc<T>>,
     unknown: &Fault,
@@ -132,7 +136,7 @@ fn named<T>(
     names.iter().enumerate().filter_map(find).collect()
 }
 
-/// Who may call, and what they must meet.
+/// Reads who may call, and the requirements that callers must meet.
 fn access(
     document: &RouteDocument,
     template: &PathTemplate,
@@ -146,11 +150,11 @@ fn access(
         faults.add_if(!document.issuers.is_empty(), format_args!("{at}.issuers"), Fault::RulesOnPublic);
         faults.add_if(document.require_bound, format_args!("{at}.require_bound"), Fault::RulesOnPublic);
     }
-    without_scopes(document, known.issuers, at, faults);
+    check_scopes(document, known.issuers, at, faults);
     let mut read = |scopes: &[String], require: Option<&ConditionDocument>, at: Arguments<'_>, faults: &mut Faults| {
         requirement(scopes, require, template, known.rules, at, faults)
     };
-    let everybody = read(&document.scopes, document.require.as_ref(), format_args!("{at}"), faults);
+    let all_callers = read(&document.scopes, document.require.as_ref(), format_args!("{at}"), faults);
     let mut by_issuer = BTreeMap::new();
     for (id, RequirementDocument { scopes, require }) in &document.issuers {
         let at = format_args!("{at}.issuers.{id}");
@@ -160,20 +164,20 @@ fn access(
     match document.access {
         AccessName::Public => Access::Public,
         AccessName::Optional => Access::Optional,
-        AccessName::Authenticated => Access::Authenticated { everybody, by_issuer },
+        AccessName::Authenticated => Access::Authenticated { all_callers, by_issuer },
     }
 }
 
-/// Faults where a route requires scopes and no accepted token can have any.
-fn without_scopes(document: &RouteDocument, issuers: &BTreeMap<&str, &Issuer>, at: &str, faults: &mut Faults) {
+/// Adds a fault if a route requires scopes and no accepted token can have any.
+fn check_scopes(document: &RouteDocument, issuers: &BTreeMap<&str, &Issuer>, at: &str, faults: &mut Faults) {
     let is_accepted = |id: &str| document.issuers.is_empty() || document.issuers.contains_key(id);
     let mut accepted = issuers.iter().filter(|(id, _)| is_accepted(id)).map(|(_, issuer)| issuer).peekable();
-    let nobody = accepted.peek().is_some() && !accepted.any(|issuer| issuer.grants_scopes());
-    faults.add_if(nobody && !document.scopes.is_empty(), format_args!("{at}.scopes"), Fault::NoScopes);
+    let none_grants = accepted.peek().is_some() && !accepted.any(|issuer| issuer.grants_scopes());
+    faults.add_if(none_grants && !document.scopes.is_empty(), format_args!("{at}.scopes"), Fault::NoScopes);
     for (id, of_issuer) in &document.issuers {
-        let nobody = issuers.get(id.as_str()).is_some_and(|issuer| !issuer.grants_scopes());
+        let grants_none = issuers.get(id.as_str()).is_some_and(|issuer| !issuer.grants_scopes());
         let place = format_args!("{at}.issuers.{id}.scopes");
-        faults.add_if(nobody && !of_issuer.scopes.is_empty(), place, Fault::NoScopes);
+        faults.add_if(grants_none && !of_issuer.scopes.is_empty(), place, Fault::NoScopes);
     }
 }
 

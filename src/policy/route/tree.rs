@@ -1,10 +1,10 @@
-//! The routes of a policy as a tree of segments, so that finding one does not depend on how many there are.
+//! The routes of a policy as a tree of path segments. The time to find a route hardly depends on how many there are.
 
 use std::collections::BTreeMap;
 
 use crate::policy::pattern::{Parameter, PathTemplate, Segment};
 
-/// Route numbers (positions in the policy's list) by path. Made once, when the policy is read.
+/// Route numbers (positions in the policy's list) by path. The tree is built once, when the policy is read.
 #[derive(Clone, Debug, Default)]
 pub(in crate::policy) struct RouteTree {
     root: Node,
@@ -15,7 +15,7 @@ struct Node {
     /// Routes whose template ends here.
     ends: Vec<usize>,
     literals: BTreeMap<String, Node>,
-    /// The most specific first.
+    /// Ordered, the most specific first.
     parameters: Vec<(Parameter, Node)>,
     rest: Option<Box<Node>>,
 }
@@ -57,8 +57,8 @@ impl Node {
         }
     }
 
-    /// Depth-first, each kind of child in the order of specificity; every node is entered at most once for each place
-    /// in the path at which a `path` parameter may end.
+    /// Searches depth-first, the most specific children first. Each node is visited at most once for each place in the
+    /// path at which a `path` parameter may end.
     fn visit(&self, segments: &[&str], visit: &mut dyn FnMut(&[usize]) -> bool) -> bool {
         let Some((segment, following)) = segments.split_first() else {
             return !self.ends.is_empty() && visit(&self.ends);
@@ -72,7 +72,7 @@ impl Node {
             }
         }
         let Some(rest) = &self.rest else { return false };
-        // A `path` parameter takes at least one segment. What follows it must match the end of the path.
+        // A `path` parameter matches at least one segment. The segments after it must match the end of the path.
         (0..=following.len()).any(|skipped| following.get(skipped..).is_some_and(|tail| rest.visit(tail, visit)))
     }
 }

@@ -13,9 +13,10 @@ use crate::policy::Issuer;
 use crate::ports::cache_space::Space;
 use crate::ports::role_platform::RolePlatform;
 use crate::ports::storage::{Incoming, Leased, Outgoing, Stored};
+use crate::time::Seconds;
 
 /// The cool-down after a failure while there are no keys at all, in seconds.
-const COLD_RETRY: u64 = 5;
+const COLD_RETRY: Seconds = Seconds::new(5);
 
 /// The outcome of a fetch, as the cache keeps it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +63,7 @@ pub(super) fn fetch(
         // Other requests wait for this one: a single failure must not refuse all of them.
         fetched = key_set(issuer, platform);
     }
-    let full = issuer.key_life.cool_down.as_u64();
+    let full = issuer.key_life.cool_down;
     let (result, outcome, cool_down) = match fetched {
         Ok((keys, given, json)) => {
             stored_sets::remember(issuer, digest, json, given, platform);

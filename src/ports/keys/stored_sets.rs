@@ -112,7 +112,7 @@ pub(super) fn remember(
     platform: RolePlatform<'_>,
 ) {
     let set = Stored { note: digest.note(given).into_bytes(), value: json };
-    let _ = platform.cache(Space::KeySet, digest.as_bytes(), &set, issuer.key_life.max_stale.as_u64());
+    let _ = platform.cache(Space::KeySet, digest.as_bytes(), &set, issuer.key_life.max_stale);
     let _ = platform.kv_put(&key_set_key(issuer.id.as_str()), &set);
 }
 
@@ -120,11 +120,11 @@ pub(super) fn remember(
 mod tests {
     use super::KeysDigest;
     use crate::identity::key_life::FetchedAt;
-    use crate::time::UnixTime;
+    use crate::time::{Seconds, UnixTime};
 
     #[test]
     fn a_note_is_read_for_the_digest_that_it_was_written_for() {
-        let given = FetchedAt::new(UnixTime::from_seconds(17), 60);
+        let given = FetchedAt::new(UnixTime::from_seconds(17), Seconds::new(60));
         let digest = KeysDigest::new("https://idp.test", None, "idp");
         assert_eq!(digest.read_note(digest.note(given).as_bytes()), Some(given));
         for other in [

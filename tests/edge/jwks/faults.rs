@@ -10,16 +10,16 @@ use serde_json::json;
 
 use super::issuer::Issuer;
 use super::{edge, good, keys_of};
-use crate::support::origin::{Received, answer};
+use crate::support::origin::{Received, response};
 
 /// One way not to answer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Fault {
     /// The connection is closed without a word.
     Refuses,
-    /// No answer comes.
+    /// No response comes.
     Hangs,
-    /// The answer comes a byte at a time and never ends.
+    /// The response comes a byte at a time and never ends.
     Drips,
     /// This status.
     Status(&'static str),
@@ -81,13 +81,13 @@ impl Fault {
         let host = request.all("host")[0].to_owned();
         let discovery = request.request_line().contains("/.well-known/");
         let right = json!({ "issuer": format!("http://{host}"), "jwks_uri": format!("http://{host}/jwks") });
-        let say = |body: &str| answer("200 OK", &[("content-type", "application/json")], body);
+        let say = |body: &str| response("200 OK", &[("content-type", "application/json")], body);
         let bytes = match self {
             Self::Refuses => return,
             Self::Hangs => return sleep(Duration::from_secs(20)),
             Self::Drips => return drip(stream),
-            Self::Status(status) => answer(status, &[], ""),
-            Self::Redirects(status) => answer(status, &[("location", &format!("http://{host}/elsewhere"))], ""),
+            Self::Status(status) => response(status, &[], ""),
+            Self::Redirects(status) => response(status, &[("location", &format!("http://{host}/elsewhere"))], ""),
             Self::Says(body) => say(body),
             Self::Keys(keys) => say(if discovery { right.to_string() } else { keys.to_owned() }.as_str()),
             Self::TooManyKeys if discovery => say(&right.to_string()),
@@ -126,7 +126,7 @@ struct Row {
 }
 
 #[test]
-fn no_fault_of_an_issuer_takes_keys_away_or_opens_the_gate() {
+fn no_fault_of_an_issuer_removes_keys_or_accepts_a_request() {
     let warm: Vec<_> = ROWS.iter().map(|_| Issuer::healthy()).collect();
     let cold: Vec<_> = ROWS.iter().map(|_| Issuer::healthy()).collect();
     let names: Vec<_> = (0..ROWS.len()).map(|row| (format!("warm-{row}"), format!("cold-{row}"))).collect();
@@ -185,12 +185,12 @@ fn publish(rows: &[Row]) {
 
 For operators: what callers meet while the key endpoint of their issuer fails.
 
-Written by the test `no_fault_of_an_issuer_takes_keys_away_or_opens_the_gate` (`tests/edge/jwks/faults.rs`), in which an
-issuer really answers like this over a socket; `FASTGATE_WRITE_DOCS=1 make edge-tests` writes it anew. Five callers with
+Written by the test `no_fault_of_an_issuer_removes_keys_or_accepts_a_request` (`tests/edge/jwks/faults.rs`), in which an
+issuer really responses like this over a socket; `FASTGATE_WRITE_DOCS=1 make edge-tests` writes it anew. Five callers with
 good tokens meet an edge whose keys have just gone stale, and one caller meets an edge that never had any. Without keys the
 issuer is asked twice before the caller is told to come back.
 
-| the issuer answers with | keys at hand | no keys | visits without keys |
+| the issuer responses with | keys at hand | no keys | visits without keys |
 | --- | --- | --- | --- |
 "
     .to_owned();
@@ -209,7 +209,7 @@ issuer is asked twice before the caller is told to come back.
 }
 
 #[test]
-fn an_issuer_that_pauses_within_its_response_is_hung_up_on() {
+fn an_issuer_that_pauses_within_its_response_is_disconnected() {
     use std::io::Read as _;
     use std::sync::mpsc;
 

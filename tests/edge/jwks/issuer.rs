@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::faults::Fault;
-use crate::support::origin::{Origin, answer};
+use crate::support::origin::{Origin, response};
 use crate::support::tokens::jwks;
 
 /// A running issuer.
@@ -52,7 +52,7 @@ impl Issuer {
                 keys
             };
             let fields: Vec<_> = content_type.map(|value| ("content-type", value)).into_iter().collect();
-            let _ = stream.write_all(&answer("200 OK", &fields, &body));
+            let _ = stream.write_all(&response("200 OK", &fields, &body));
         });
         Self { address: origin.address, origin, manner }
     }

@@ -1,11 +1,12 @@
-//! Key sets belong to an issuer, where its keys are and the backend that leads there, and to a policy's role: what was kept
-//! for a former provider under the same id, or by a shadow policy, opens nothing. Rows H21 to H25 of `docs/attacks.md`.
+//! Key sets belong to an issuer, where its keys are and the backend that leads there, and to a policy's role: what was
+//! kept for a former provider under the same id, or by a shadow policy, opens nothing. Rows H21 to H25 of
+//! `docs/attacks.md`.
 
 use std::time::Duration;
 
 use fastgate::identity::key_life::FetchedAt;
 use fastgate::ports::KeysDigest;
-use fastgate::time::UnixTime;
+use fastgate::time::{Seconds, UnixTime};
 use serde_json::{Value, json};
 
 use super::issuer::Issuer;
@@ -22,10 +23,10 @@ fn verdict(edge: &Edge, reply: &Reply) -> Value {
 }
 
 #[test]
-fn keys_of_a_former_provider_under_the_same_id_open_nothing() {
+fn keys_of_a_former_provider_under_the_same_id_are_not_used() {
     let present = KeysDigest::new("https://idp.test", None, "test");
     let former = KeysDigest::new("https://former.test", None, "test");
-    let given = FetchedAt::new(UnixTime::from_seconds(now() - 100), 3600);
+    let given = FetchedAt::new(UnixTime::from_seconds(now() - 100), Seconds::new(3600));
     for note in [String::new(), format!("{} 3600", now() - 100), former.note(given), present.note(given)] {
         let issuer = Issuer::healthy();
         issuer.serve(OTHER_KEYS);
@@ -43,7 +44,7 @@ fn keys_of_a_former_provider_under_the_same_id_open_nothing() {
 }
 
 #[test]
-fn a_seeded_set_says_whose_it_is() {
+fn a_seeded_set_names_its_issuer() {
     for (issuer_member, status) in [(None, 503), (Some("https://former.test"), 503), (Some("its own"), 200)] {
         let issuer = Issuer::healthy();
         issuer.fail_with(super::faults::Fault::Refuses);
@@ -66,7 +67,7 @@ fn key_life_bounds_what_is_read_as_well() {
 }
 
 #[test]
-fn a_withdrawn_key_opens_nothing_whatever_the_issuer_publishes() {
+fn a_withdrawn_key_is_refused_whatever_the_issuer_publishes() {
     for (withdrawn, status) in [
         (json!([{ "issuer": "ours", "kid": "test-key" }]), 401),
         (json!([{ "issuer": "ours" }]), 401),
@@ -138,7 +139,7 @@ fn until_shadow_knows_its_keys(edge: &Edge, shadow: &Issuer) {
 }
 
 #[test]
-fn keys_that_a_shadow_policy_fetched_open_nothing_under_the_live_one() {
+fn keys_that_a_shadow_policy_fetched_are_not_used_by_the_live_one() {
     let (live, shadow) = (Issuer::healthy(), Issuer::healthy());
     live.serve(OTHER_KEYS);
     let edge = two_roles(&live, &shadow);
@@ -164,18 +165,18 @@ fn callers_of_the_live_policy_are_served_whatever_a_shadow_policy_fetches() {
 }
 
 #[test]
-fn a_shadow_policy_makes_nobody_wait_for_its_issuer() {
+fn a_shadow_policy_never_delays_a_response_for_its_issuer() {
     let (live, shadow) = (Issuer::healthy(), Issuer::healthy());
     shadow.slow_by(Duration::from_secs(1));
     let edge = two_roles(&live, &shadow);
     let reply = good(&edge, &shadow);
-    // The response is there before the shadow policy's issuer has been heard.
+    // The response arrives before the shadow policy's issuer has responded.
     let logged = edge.log_of(reply.header("x-request-id").unwrap());
     assert_eq!(logged["shadow_policy"], "would-refuse keys-unavailable");
 }
 
 #[test]
-fn new_key_material_under_an_old_key_id_is_found_by_one_visit() {
+fn new_key_material_under_an_old_key_id_is_found_by_one_fetch() {
     let issuer = Issuer::healthy();
     issuer.serve(OTHER_KEYS);
     let (edge, _echo) = edge(&[("test", &issuer)], &json!({ "cool_down": 1 }), &[]);

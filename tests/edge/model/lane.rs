@@ -117,8 +117,8 @@ impl<'run> Lane<'run> {
         [198, 51, 100, u8::try_from(self.number).unwrap() + 1]
     }
 
-    /// Takes the leases of this lane's counts, or gives them back. Keys are those of `src/ports/counter.rs`; lengths are
-    /// the guest's, where a number of bytes has four.
+    /// Takes the leases of this lane's counts, or gives them back. Keys are those of `src/ports/counter.rs`; lengths
+    /// are the guest's, where a number of bytes has four.
     fn hold(&mut self, held: Held) {
         self.leases.clear();
         if held != Held::Counts {

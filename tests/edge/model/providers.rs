@@ -9,7 +9,7 @@ use serde_json::json;
 use super::shared::policy::Names;
 use super::shared::steps::{Key, SOURCES, first_keys};
 use super::shared::tokens::{claims, jwks};
-use crate::support::origin::{Origin, Received, answer};
+use crate::support::origin::{Origin, Received, response};
 use crate::support::tokens::now;
 
 /// What the providers of one lane do.
@@ -37,7 +37,7 @@ impl Providers {
                 name,
                 Origin::start(move |request, stream| {
                     if let Some(body) = respond(name, request, &manners) {
-                        let _ = stream.write_all(&answer("200 OK", &[("content-type", "application/json")], &body));
+                        let _ = stream.write_all(&response("200 OK", &[("content-type", "application/json")], &body));
                     }
                 }),
             )
@@ -81,10 +81,10 @@ fn respond(server: &str, request: &Received, manners: &Manners) -> Option<String
     if server == "endpoint" {
         let form = String::from_utf8_lossy(&request.body).into_owned();
         let number: usize = form.strip_prefix("token=opaque-")?.split('&').next()?.parse().ok()?;
-        let mut answer = claims("", u8::try_from(number).ok()?, now());
-        answer.as_object_mut()?.remove("iss");
-        answer["active"] = json!(manner.active[number]);
-        return manner.endpoint.then(|| answer.to_string());
+        let mut response = claims("", u8::try_from(number).ok()?, now());
+        response.as_object_mut()?.remove("iss");
+        response["active"] = json!(manner.active[number]);
+        return manner.endpoint.then(|| response.to_string());
     }
     let source = match (server, rest) {
         ("first", "keys") => 0,

@@ -136,7 +136,7 @@ fn case(dice: &mut Dice, tokens: &[String]) -> Value {
 }
 
 #[test]
-fn explain_says_of_ten_thousand_generated_requests_what_the_edge_does_with_them() {
+fn explain_agrees_with_the_edge_about_ten_thousand_generated_requests() {
     let gate = Gate::with(&policy(), &Setting { manifest: world(), ..Setting::default() });
     let mut tokens: Vec<String> = [
         json!({}),
@@ -213,6 +213,6 @@ fn edge(gate: &Gate, case: &Value) -> String {
         asked = asked.header(field[0].as_str().unwrap(), field[1].as_str().unwrap());
     }
     let client = case["address"].as_str().unwrap().parse().unwrap();
-    let answer = RUNTIME.block_on(ask(gate.viceroy(), client, asked.body(Body::empty()).unwrap()));
-    answer.field("x-request-id").unwrap().to_owned()
+    let response = RUNTIME.block_on(ask(gate.viceroy(), client, asked.body(Body::empty()).unwrap()));
+    response.field("x-request-id").unwrap().to_owned()
 }

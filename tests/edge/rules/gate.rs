@@ -32,7 +32,7 @@ pub(crate) struct Arrival {
     pub(crate) body: Result<Vec<u8>, String>,
 }
 
-/// An answer of the gate.
+/// A response of the gate.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -128,7 +128,7 @@ impl Gate {
         self.arrived.lock().unwrap().clone()
     }
 
-    /// What reached the application of the request with this answer.
+    /// What reached the application of the request with this response.
     pub(crate) fn arrival(&self, answer: &Answer) -> Option<Arrival> {
         self.arrived().into_iter().find(|arrived| arrived.field("x-request-id") == answer.field("x-request-id"))
     }
@@ -152,12 +152,13 @@ impl Gate {
         }
     }
 
-    /// The log line of an answer.
+    /// The log line of a response.
     pub(crate) fn line(&self, answer: &Answer) -> Value {
         self.edge.log_of(answer.field("x-request-id").unwrap())
     }
 
-    /// Status, problem type and log code of the answer to a request that is to be refused, and that nothing got through.
+    /// Status, problem type and log code of the response to a request that is to be refused, and that nothing got
+    /// through.
     pub(crate) fn refusal(&self, client: &str, request: Request<Body>) -> (u16, String, String) {
         let answer = self.ask_from(client.parse().unwrap(), request);
         let mut arrived = self.arrived().into_iter();

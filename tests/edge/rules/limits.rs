@@ -1,4 +1,4 @@
-//! How often: exactly as often, however many ask at once.
+//! Rate limits: exact, however many requests arrive at once.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -86,7 +86,7 @@ async fn rush(address: SocketAddr, path: String, total: u64) -> (u64, u64) {
 }
 
 #[test]
-fn who_asks_too_often_is_told_so_and_when_to_come_back() {
+fn a_request_over_the_limit_gets_429_and_retry_after() {
     let gate = Gate::new(&json!({
         "limits": {
             "per-caller": { "count": 2, "window": 300, "by": ["subject"] },
@@ -122,7 +122,7 @@ fn who_asks_too_often_is_told_so_and_when_to_come_back() {
 }
 
 #[test]
-fn a_flood_of_bad_tokens_is_stopped_before_they_are_looked_at() {
+fn a_flood_of_invalid_tokens_is_refused_before_they_are_read() {
     let mut parts = json!({
         "limits": { "flood": { "count": 3, "window": 600, "by": ["network"] } },
         "routes": [{ "id": "r", "path": "/r", "methods": ["GET"] }]

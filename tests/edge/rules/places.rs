@@ -1,4 +1,4 @@
-//! From where: countries, networks, ACLs, with client addresses from several countries.
+//! Places: countries, networks, ACLs, with client addresses from several countries.
 
 use std::fmt::Write as _;
 use std::sync::LazyLock;
@@ -70,11 +70,11 @@ static GATE: LazyLock<Gate> = LazyLock::new(|| {
 });
 
 #[test]
-fn who_is_let_in_depends_on_where_the_platform_sees_them() {
+fn admission_depends_on_where_the_platform_locates_the_client() {
     let gate = &*GATE;
     let passes = |client: &str, path: &str| {
-        let answer = gate.ask_from(client.parse().unwrap(), get(path));
-        assert_eq!(answer.status, 200, "{client} {path}");
+        let response = gate.ask_from(client.parse().unwrap(), get(path));
+        assert_eq!(response.status, 200, "{client} {path}");
     };
     let refused = |client: &str, path: &str, status: u16, code: &str| {
         let kind = if status == 451 { "unavailable-for-legal-reasons" } else { "place-refused" };
@@ -119,11 +119,11 @@ fn no_header_says_where_a_client_is() {
 }
 
 #[test]
-fn what_was_judged_travels_in_the_identity_header() {
+fn facts_that_places_tested_are_in_the_identity_header() {
     let gate = &*GATE;
     let seen = [(BERLIN, "/europe"), (BERLIN, "/people"), (SAN_FRANCISCO, "/california")].map(|(client, path)| {
-        let answer = gate.ask_from(client.parse().unwrap(), get(path));
-        minted(&gate.arrival(&answer).unwrap())["rctx"].clone()
+        let response = gate.ask_from(client.parse().unwrap(), get(path));
+        minted(&gate.arrival(&response).unwrap())["rctx"].clone()
     });
     assert_eq!(
         seen,
@@ -136,15 +136,15 @@ fn what_was_judged_travels_in_the_identity_header() {
 }
 
 #[test]
-fn a_place_in_shadow_is_judged_and_written_down_and_refuses_nobody() {
+fn a_place_in_shadow_is_evaluated_and_logged_and_refuses_no_client() {
     let gate = &*GATE;
     for (client, shadow) in [
         (BERLIN, json!(null)),
         (TOKYO, json!(["would-refuse place-not-allowed"])),
         (NOWHERE, json!(["would-refuse place-unknown"])),
     ] {
-        let answer = gate.ask_from(client.parse().unwrap(), get("/shadowed"));
-        let line = gate.line(&answer);
-        assert_eq!((answer.status, &line["verdict"], &line["shadow"]), (200, &json!("forwarded"), &shadow));
+        let response = gate.ask_from(client.parse().unwrap(), get("/shadowed"));
+        let line = gate.line(&response);
+        assert_eq!((response.status, &line["verdict"], &line["shadow"]), (200, &json!("forwarded"), &shadow));
     }
 }

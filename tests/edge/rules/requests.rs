@@ -30,14 +30,14 @@ fn streamed(pieces: usize, piece: usize) -> Body {
 }
 
 #[test]
-fn requests_that_do_not_look_as_they_must_never_get_there() {
+fn requests_without_the_required_form_never_reach_the_origin() {
     let versioned = |path: &str, body: Body| {
         let mut request = post(path, body);
         request.headers_mut().insert("x-version", "1".parse().unwrap());
         request
     };
-    let answer = GATE.ask(versioned("/p?1234567890", Body::from(vec![b'x'; 1000])));
-    assert_eq!((answer.status, GATE.arrival(&answer).unwrap().body.unwrap().len()), (200, 1000));
+    let response = GATE.ask(versioned("/p?1234567890", Body::from(vec![b'x'; 1000])));
+    assert_eq!((response.status, GATE.arrival(&response).unwrap().body.unwrap().len()), (200, 1000));
     let mut text = versioned("/p", Body::from("x"));
     text.headers_mut().insert("content-type", "text/plain".parse().unwrap());
     let mut announced = versioned("/p", Body::from(vec![b'x'; 1001]));
@@ -64,18 +64,21 @@ fn requests_that_do_not_look_as_they_must_never_get_there() {
 }
 
 #[test]
-fn a_long_body_is_cut_on_its_way_and_does_not_end_at_the_origin() {
-    let answer = GATE.ask(post("/long", streamed(30, 10_000)));
-    assert_eq!((answer.status, GATE.arrival(&answer).unwrap().body.unwrap().len()), (200, 300_000));
-    let answer = GATE.ask(post("/long", streamed(400, 10_000)));
-    assert_eq!((answer.status, answer.json()["type"].as_str()), (413, Some("urn:fastgate:problem:content-too-large")));
-    assert_eq!(GATE.line(&answer)["verdict"], "body-grew-too-long");
+fn a_long_body_is_truncated_and_does_not_look_complete_at_the_origin() {
+    let response = GATE.ask(post("/long", streamed(30, 10_000)));
+    assert_eq!((response.status, GATE.arrival(&response).unwrap().body.unwrap().len()), (200, 300_000));
+    let response = GATE.ask(post("/long", streamed(400, 10_000)));
+    assert_eq!(
+        (response.status, response.json()["type"].as_str()),
+        (413, Some("urn:fastgate:problem:content-too-large"))
+    );
+    assert_eq!(GATE.line(&response)["verdict"], "body-grew-too-long");
     let patience = Instant::now();
     // Where it is cut before the application has taken the request up, nothing arrives at all.
-    while GATE.arrival(&answer).is_none() && patience.elapsed() < Duration::from_secs(2) {
+    while GATE.arrival(&response).is_none() && patience.elapsed() < Duration::from_secs(2) {
         std::thread::sleep(Duration::from_millis(5));
     }
-    assert!(GATE.arrival(&answer).is_none_or(|seen| seen.body.is_err()), "a cut body does not look whole");
+    assert!(GATE.arrival(&response).is_none_or(|seen| seen.body.is_err()), "a cut body does not look whole");
 }
 
 #[test]
@@ -97,18 +100,18 @@ fn a_body_that_ends_before_its_length_never_looks_whole_at_the_origin() {
 }
 
 #[test]
-fn fields_are_edited_on_both_ways_and_answers_are_secured() {
+fn fields_are_edited_in_both_directions_and_responses_get_security_fields() {
     let asked = request("GET", "/e").header("x-tier", "lead").header("x-debug", "1").body(Body::empty()).unwrap();
-    let answer = GATE.ask(asked);
-    assert_eq!((answer.field("x-origin"), answer.field("x-powered-by")), (Some("2"), None));
-    assert_eq!(answer.field("x-content-type-options"), Some("nosniff"));
-    let arrived = GATE.arrival(&answer).unwrap();
+    let response = GATE.ask(asked);
+    assert_eq!((response.field("x-origin"), response.field("x-powered-by")), (Some("2"), None));
+    assert_eq!(response.field("x-content-type-options"), Some("nosniff"));
+    let arrived = GATE.arrival(&response).unwrap();
     assert_eq!((arrived.field("x-tier"), arrived.field("x-debug")), (Some("gold"), None));
     assert_eq!(GATE.ask(get("/none")).field("x-frame-options"), Some("DENY"));
 }
 
 #[test]
-fn closed_groups_are_answered_by_the_edge() {
+fn requests_for_closed_groups_get_a_response_of_the_edge() {
     assert_eq!(GATE.refusal(CLIENT, get("/a")), (503, "unavailable".into(), "switched-off".into()));
     assert_eq!(GATE.refusal(CLIENT, get("/b")), (503, "maintenance".into(), "maintenance".into()));
     assert_eq!(GATE.ask(get("/b")).field("retry-after"), Some("77"));
@@ -116,16 +119,16 @@ fn closed_groups_are_answered_by_the_edge() {
 }
 
 #[test]
-fn a_preflight_is_answered_without_a_token_and_never_forwarded() {
+fn a_preflight_needs_no_token_and_is_never_forwarded() {
     let preflight = |origin: &str| {
         let asked = request("OPTIONS", "/w").header("origin", origin).header("access-control-request-method", "PUT");
         asked.header("fastgate-identity", "forged").body(Body::empty()).unwrap()
     };
-    let answer = GATE.ask(preflight("https://app.test"));
-    assert_eq!((answer.status, answer.body.len()), (204, 0));
-    assert_eq!(answer.field("access-control-allow-origin"), Some("https://app.test"));
-    assert_eq!(answer.field("access-control-allow-headers"), Some("authorization"));
-    assert_eq!(GATE.line(&answer)["verdict"], "preflight");
+    let response = GATE.ask(preflight("https://app.test"));
+    assert_eq!((response.status, response.body.len()), (204, 0));
+    assert_eq!(response.field("access-control-allow-origin"), Some("https://app.test"));
+    assert_eq!(response.field("access-control-allow-headers"), Some("authorization"));
+    assert_eq!(GATE.line(&response)["verdict"], "preflight");
     let refused = GATE.refusal(CLIENT, preflight("https://evil.test"));
     assert_eq!(refused, (403, "forbidden".into(), "cors-refused".into()));
     assert!(!GATE.arrived().iter().any(|seen| seen.path == "/w"));
@@ -146,9 +149,9 @@ fn a_websocket_upgrade_is_authenticated_like_any_request() {
     };
     let refused = GATE.refusal(CLIENT, upgrade(get("/ws")));
     assert_eq!(refused, (401, "authentication-required".into(), "credentials-missing".into()));
-    let answer = GATE.ask(upgrade(get_as("/ws", &GATE.token(json!({})))));
-    let arrived = GATE.arrival(&answer).unwrap();
-    assert_eq!((answer.status, minted(&arrived)["sub"].as_str()), (200, Some("alice")));
+    let response = GATE.ask(upgrade(get_as("/ws", &GATE.token(json!({})))));
+    let arrived = GATE.arrival(&response).unwrap();
+    assert_eq!((response.status, minted(&arrived)["sub"].as_str()), (200, Some("alice")));
     assert_eq!((arrived.field("upgrade"), arrived.field("connection")), (None, None), "the upgrade ends at the edge");
 }
 

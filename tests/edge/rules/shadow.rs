@@ -27,9 +27,9 @@ fn a_shadow_policy_is_judged_and_logged_and_changes_nothing() {
         (get_as("/r", &reader), "would-forward"),
         (get_as("/r", &reader), "would-refuse limit-exceeded"),
     ] {
-        let answer = gate.ask(request);
-        let line = gate.line(&answer);
-        assert_eq!((answer.status, line["shadow_policy"].as_str()), (200, Some(would)));
+        let response = gate.ask(request);
+        let line = gate.line(&response);
+        assert_eq!((response.status, line["shadow_policy"].as_str()), (200, Some(would)));
     }
     assert_eq!(gate.arrived().len(), 5, "the shadow policy forwards nothing itself");
 }
@@ -37,8 +37,8 @@ fn a_shadow_policy_is_judged_and_logged_and_changes_nothing() {
 #[test]
 fn a_shadow_policy_that_cannot_be_read_is_named_in_the_log_alone() {
     let gate = gate("{}");
-    let answer = gate.ask(get("/r"));
-    let line: Value = gate.line(&answer);
-    assert_eq!(answer.status, 200);
+    let response = gate.ask(get("/r"));
+    let line: Value = gate.line(&response);
+    assert_eq!(response.status, 200);
     assert!(line["shadow_policy"].as_str().unwrap().starts_with("unusable: $: missing field"), "{line}");
 }

@@ -52,10 +52,10 @@ fn the_application_gets_the_very_bytes_that_the_header_binds() {
         ("/short", pieces(vec![vec![b'x'; 500]; 2], false), vec![b'x'; 1000]),
         ("/long", pieces(vec![mixed.clone(); 4000], false), mixed.repeat(4000)),
     ] {
-        let answer = GATE.ask(sent(path, body));
-        let arrived = GATE.arrival(&answer).unwrap();
+        let response = GATE.ask(sent(path, body));
+        let arrived = GATE.arrival(&response).unwrap();
         let digest = format!("sha-256=:{}:", STANDARD.encode(hmac_sha256::Hash::hash(&whole)));
-        assert_eq!(answer.status, 200);
+        assert_eq!(response.status, 200);
         assert_eq!(minted(&arrived)["tctx"]["content_digest"], digest);
         assert_eq!(arrived.fields.iter().filter(|(name, _)| name == "content-digest").count(), 1);
         assert_eq!(arrived.field("content-digest"), Some(digest.as_str()));
@@ -64,7 +64,7 @@ fn the_application_gets_the_very_bytes_that_the_header_binds() {
 }
 
 #[test]
-fn a_body_that_is_too_long_or_does_not_end_reaches_nobody() {
+fn a_body_that_is_too_long_or_does_not_end_reaches_no_origin() {
     let client = "198.51.100.7";
     let too_long = (413, "content-too-large".into());
     let (status, problem, code) = GATE.refusal(client, sent("/short", pieces(vec![vec![b'x'; 501]; 2], false)));
@@ -85,14 +85,14 @@ fn a_shadow_policy_that_signs_bodies_does_not_read_the_live_requests() {
     };
     let kv = vec![("policy.shadow".to_owned(), provider::policy(&route(true)).to_string())];
     let gate = Gate::with(&route(false), &Setting { kv, ..Setting::default() });
-    let answer = gate.ask(request("POST", "/r").body(pieces(vec![vec![b'x'; 1000]; 5], false)).unwrap());
-    assert_eq!(answer.status, 200);
-    assert_eq!(gate.arrival(&answer).unwrap().body.unwrap().len(), 5000);
-    assert_eq!(gate.line(&answer)["shadow_policy"], "would-forward", "an unannounced length is not known to it");
+    let response = gate.ask(request("POST", "/r").body(pieces(vec![vec![b'x'; 1000]; 5], false)).unwrap());
+    assert_eq!(response.status, 200);
+    assert_eq!(gate.arrival(&response).unwrap().body.unwrap().len(), 5000);
+    assert_eq!(gate.line(&response)["shadow_policy"], "would-forward", "an unannounced length is not known to it");
     let announced = request("POST", "/r").header("content-length", "5000").body(Body::from(vec![b'x'; 5000])).unwrap();
-    let answer = gate.ask(announced);
-    assert_eq!(gate.arrival(&answer).unwrap().body.unwrap().len(), 5000);
-    assert_eq!(gate.line(&answer)["shadow_policy"], "would-refuse body-too-long");
+    let response = gate.ask(announced);
+    assert_eq!(gate.arrival(&response).unwrap().body.unwrap().len(), 5000);
+    assert_eq!(gate.line(&response)["shadow_policy"], "would-refuse body-too-long");
 }
 
 /// A body that sends a byte now and then: one in each of `seconds`, and then its end.
@@ -122,15 +122,15 @@ fn the_lifetime_of_the_header_begins_when_the_request_is_forwarded() {
         "routes": [bounded("signed", true), bounded("bounded", false)]
     }));
     for path in ["/signed", "/bounded"] {
-        let answer = gate.ask(request("POST", path).body(slow(3)).unwrap());
+        let response = gate.ask(request("POST", path).body(slow(3)).unwrap());
         let left = now();
-        let claims = minted(&gate.arrival(&answer).unwrap());
+        let claims = minted(&gate.arrival(&response).unwrap());
         assert!(claims["exp"].as_u64().unwrap() >= left, "{path}: {claims} at {left}");
     }
 }
 
 #[test]
-fn a_client_that_sends_its_body_too_slowly_is_not_waited_for() {
+fn a_client_that_sends_its_body_too_slowly_is_disconnected() {
     let client = "198.51.100.7";
     let stalled = request("POST", "/short").header("content-length", "30").body(slow(30)).unwrap();
     let (status, problem, code) = GATE.refusal(client, stalled);

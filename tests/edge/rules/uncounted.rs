@@ -1,5 +1,5 @@
-//! Counts under pressure. The test takes the lease of a count in the guest's own cache, or damages the count, and looks at
-//! what becomes of requests meanwhile.
+//! Counts under pressure. The test takes the lease of a count in the guest's own cache, or damages the count, and looks
+//! at what becomes of requests meanwhile.
 
 use std::time::Duration;
 
@@ -13,8 +13,8 @@ use viceroy_lib::cache::{CacheEntry, CacheKey, WriteOptions};
 use super::gate::{Gate, get};
 use crate::support::edge::RUNTIME;
 
-/// A key of the count of a route under a limit of an hour that counts by route (`src/ports/counter.rs`). Lengths are those
-/// of the guest, where a number of bytes has four.
+/// A key of the count of a route under a limit of an hour that counts by route (`src/ports/counter.rs`). Lengths are
+/// those of the guest, where a number of bytes has four.
 fn cache_key(kind: &str, name: &str) -> CacheKey {
     let mut digest = hmac_sha256::Hash::new();
     for text in ["route", name] {
@@ -33,7 +33,7 @@ fn take_lease(gate: &Gate, name: &str) -> CacheEntry {
     taken
 }
 
-/// Writes a record of a count that is none.
+/// Writes a malformed record of a count.
 fn damage(gate: &Gate, name: &str) {
     let options =
         WriteOptions { user_metadata: Bytes::from_static(b"damaged"), ..WriteOptions::new(Duration::from_hours(1)) };
@@ -51,43 +51,43 @@ fn gate() -> Gate {
 }
 
 #[test]
-fn a_request_that_waits_in_vain_for_its_turn_at_a_count_is_one_too_many_whatever_the_limit_says() {
+fn a_request_that_times_out_waiting_for_a_count_is_refused() {
     let gate = gate();
     for name in ["shut", "ajar"] {
         let lease = take_lease(&gate, name);
-        let answer = gate.ask(get(&format!("/{name}")));
-        assert_eq!((answer.status, answer.field("retry-after")), (429, Some("1")), "{name}");
-        assert_eq!(answer.json()["type"], "urn:fastgate:problem:too-many-requests");
-        assert_eq!(gate.line(&answer)["verdict"], "limit-queue-full");
-        assert_eq!(answer.field("ratelimit"), None, "nothing is known of what is left");
-        assert!(gate.arrival(&answer).is_none());
+        let response = gate.ask(get(&format!("/{name}")));
+        assert_eq!((response.status, response.field("retry-after")), (429, Some("1")), "{name}");
+        assert_eq!(response.json()["type"], "urn:fastgate:problem:too-many-requests");
+        assert_eq!(gate.line(&response)["verdict"], "limit-queue-full");
+        assert_eq!(response.field("ratelimit"), None, "nothing is known of what is left");
+        assert!(gate.arrival(&response).is_none());
         drop(lease);
         for left in [4, 3] {
-            let answer = gate.ask(get(&format!("/{name}")));
-            assert_eq!(answer.status, 200, "a lease that is given back serves again");
-            let state = answer.field("ratelimit").unwrap();
+            let response = gate.ask(get(&format!("/{name}")));
+            assert_eq!(response.status, 200, "a lease that is given back serves again");
+            let state = response.field("ratelimit").unwrap();
             assert!(state.starts_with(&format!("\"{name}\";r={left};")), "nothing was counted meanwhile: {state}");
         }
     }
 }
 
 #[test]
-fn a_count_that_cannot_be_read_closes_or_opens_as_the_limit_says() {
+fn an_unreadable_count_refuses_or_admits_as_the_limit_says() {
     let gate = gate();
     for name in ["shut", "ajar"] {
         damage(&gate, name);
     }
-    let answer = gate.ask(get("/shut"));
-    assert_eq!((answer.status, answer.field("retry-after")), (503, Some("5")));
-    assert_eq!(answer.json()["type"], "urn:fastgate:problem:unavailable");
-    let line = gate.line(&answer);
+    let response = gate.ask(get("/shut"));
+    assert_eq!((response.status, response.field("retry-after")), (503, Some("5")));
+    assert_eq!(response.json()["type"], "urn:fastgate:problem:unavailable");
+    let line = gate.line(&response);
     assert_eq!(line["verdict"], "counter-unreachable");
     assert!(line["cause"].as_str().unwrap().contains("limit \"shut\""), "{line}");
-    assert!(gate.arrival(&answer).is_none());
+    assert!(gate.arrival(&response).is_none());
 
-    let answer = gate.ask(get("/ajar"));
-    assert_eq!((answer.status, answer.field("ratelimit")), (200, None), "what was not counted is not announced");
-    let line = gate.line(&answer);
+    let response = gate.ask(get("/ajar"));
+    assert_eq!((response.status, response.field("ratelimit")), (200, None), "what was not counted is not announced");
+    let line = gate.line(&response);
     assert_eq!(line["verdict"], "forwarded");
     let [Value::String(uncounted)] = &line["uncounted"].as_array().unwrap()[..] else { panic!("{line}") };
     assert_eq!(uncounted, "ajar: a count cannot be read");

@@ -1,4 +1,4 @@
-//! Who may.
+//! Authorization at the edge.
 
 use serde_json::json;
 
@@ -15,9 +15,9 @@ fn a_caller_who_does_not_meet_the_rule_is_forbidden() {
     assert_eq!(forbidden("/partner"), (403, "forbidden".into(), "issuer-not-accepted".into()));
 
     let callers = [get_as("/greet", &token), get_as("/greet", "not.a.token"), get("/greet")].map(|asked| {
-        let answer = GATE.ask(asked);
-        assert_eq!(answer.status, 200);
-        minted(&GATE.arrival(&answer).unwrap()).get("sub").cloned()
+        let response = GATE.ask(asked);
+        assert_eq!(response.status, 200);
+        minted(&GATE.arrival(&response).unwrap()).get("sub").cloned()
     });
     assert_eq!(callers, [Some(json!("alice")), None, None]);
 }

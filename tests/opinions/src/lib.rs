@@ -65,7 +65,7 @@ pub(crate) struct Tally {
 /// Judges tokens 0 to `count`.
 ///
 /// # Panics
-/// Where a token is accepted that nobody signed, or where a disagreement has no rule.
+/// If a token without a valid signature is accepted, or a disagreement has no rule.
 fn tally(count: u64) -> Tally {
     let mut tally = Tally::default();
     let mut unexplained = Vec::new();

@@ -1,6 +1,6 @@
-//! The judges: Fastgate, `jsonwebtoken` and PyJWT, each told to accept the same tokens. The other two leave it to the
-//! application which key a token is checked with: it is the published one that `kid` names, or without `kid` the only
-//! one for `alg`.
+//! The verifiers: Fastgate, `jsonwebtoken` and PyJWT, each told to accept the same tokens. The other two leave it to
+//! the application which key a token is checked with: it is the published one that `kid` names, or without `kid` the
+//! only one for `alg`.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -20,7 +20,7 @@ use serde_json::{Map, Value, json};
 use crate::keys::published;
 use crate::tokens::{AUDIENCE, ISSUER, LEEWAY, Token, token};
 
-/// Who judges besides Fastgate.
+/// The verifiers that are compared with Fastgate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Other {
     JsonWebToken,

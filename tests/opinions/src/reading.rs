@@ -1,4 +1,4 @@
-//! A token as somebody reads it who overlooks everything that can be overlooked. Shares no code with the library.
+//! Reads a token as leniently as possible. Shares no code with the library.
 
 use std::fmt;
 

@@ -7,6 +7,7 @@ mod parts;
 mod shape;
 
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::{Value, json};
 
@@ -18,7 +19,9 @@ fn check(name: &str, parts: &Value) -> (bool, String) {
 }
 
 fn check_text(name: &str, policy: &str) -> (bool, String) {
-    let path = std::env::temp_dir().join(format!("fastgate-check-{}-{name}.json", std::process::id()));
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+    let call = CALLS.fetch_add(1, Ordering::Relaxed); // tests run in parallel, and some use the same name
+    let path = std::env::temp_dir().join(format!("fastgate-check-{}-{call}-{name}.json", std::process::id()));
     std::fs::write(&path, policy).unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_fastgate")).arg("check").arg(&path).output().unwrap();
     std::fs::remove_file(&path).unwrap();
@@ -30,7 +33,7 @@ fn public(path: &str, id: &str, methods: &[&str]) -> Value {
 }
 
 #[test]
-fn what_is_hardly_meant_is_said_with_a_remedy_and_fails_nothing() {
+fn probable_mistakes_get_a_hint_with_a_remedy_and_are_no_faults() {
     for (name, parts, hint) in [
         (
             "covers",
@@ -143,7 +146,7 @@ fn what_does_nothing_is_a_hint_and_no_fault() {
 }
 
 #[test]
-fn a_policy_that_means_what_it_says_gets_no_hint() {
+fn a_policy_without_mistakes_gets_no_hint() {
     let parts = json!({
         "issuers": {
             "a": { "preset": "auth0", "issuer": "https://x.eu.auth0.com/", "backend": "idp", "audiences": ["a"] },
@@ -156,7 +159,7 @@ fn a_policy_that_means_what_it_says_gets_no_hint() {
 }
 
 #[test]
-fn what_cannot_be_meant_is_a_fault() {
+fn contradictions_are_faults() {
     let parts = json!({
         "issuers": { "dev": { "issuer": "http://example.com", "backend": "idp", "audiences": [], "leeway": 301 } },
         "routes": [route("/", &json!({}))]
@@ -212,8 +215,8 @@ fn routes_are_compared_by_every_path_that_both_match() {
     }
 }
 
-/// What `check` prints of a policy of these routes: `(id, path, methods)`, the ids of public ones begin with `pub`. A method
-/// `WS` makes it a WebSocket.
+/// What `check` prints of a policy of these routes: `(id, path, methods)`, the ids of public ones begin with `pub`. A
+/// method `WS` makes it a WebSocket.
 fn said(name: &str, routes: &[(&str, &str, &[&str])]) -> String {
     let routes: Vec<_> = routes
         .iter()
@@ -232,7 +235,7 @@ fn said(name: &str, routes: &[(&str, &str, &[&str])]) -> String {
 }
 
 #[test]
-fn what_another_route_answers_is_no_hint() {
+fn paths_that_another_route_serves_get_no_hint() {
     let all = ("pub", "/{kind}/{slug}", &["GET"][..]);
     for (name, routes) in [
         ("third1", vec![all, ("i", "/orders/{id:int}", &["GET"][..]), ("s", "/orders/{id}", &["GET"])]),
@@ -327,7 +330,7 @@ fn comparing_routes_has_an_end() {
 }
 
 #[test]
-fn what_a_convertor_does_not_match_is_not_left_to_everybody_unsaid() {
+fn paths_that_a_convertor_leaves_public_get_a_hint() {
     let spelled = |text: &str| {
         vec![format!(
             "lets every client use GET where the path has \"{text}\", which the protected route \"closed\" does not match and \

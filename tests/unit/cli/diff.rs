@@ -120,7 +120,7 @@ fn a_bound_caller_is_judged_as_one() {
 }
 
 #[test]
-fn what_the_log_tells_of_a_token_is_judged_and_what_it_does_not_is_named() {
+fn what_the_log_says_of_a_token_is_replayed_and_the_rest_is_named() {
     let plain = json!({ "audiences": ["api", "b"], "algorithms": ["ES256", "RS256"], "types": ["at+jwt", "jwt"] });
     let extended = |parts: &Value| {
         let mut issuer = plain.clone();
@@ -179,7 +179,7 @@ fn what_the_log_tells_of_a_token_is_judged_and_what_it_does_not_is_named() {
 }
 
 #[test]
-fn what_the_edge_asks_of_every_request_is_named_where_the_log_does_not_tell_it() {
+fn rules_for_every_request_that_the_log_cannot_replay_are_named() {
     let edge = |parts: Value| {
         let mut policy = policy(&json!({}), &json!({}));
         policy["edge"].as_object_mut().unwrap().extend(parts.as_object().cloned().unwrap());
@@ -222,7 +222,7 @@ fn what_edge_rate_limiting_keeps_is_never_counted_again() {
 }
 
 #[test]
-fn a_token_that_was_bad_stays_bad_in_the_same_way_unless_its_rules_change() {
+fn an_invalid_token_keeps_its_verdict_unless_its_rules_change() {
     let (old, open) = (policy(&json!({}), &json!({})), policy(&json!({}), &json!({ "access": "optional" })));
     let (denied, lenient) =
         (policy(&json!({ "deny_list": true }), &json!({})), policy(&json!({ "leeway": 9 }), &json!({})));

@@ -1,5 +1,5 @@
-//! `fastgate explain`, as it is run: whoever is described by claims has a token that the policy's own rules take, and what
-//! is not known off the edge is said.
+//! `fastgate explain`, as it is run: whoever is described by claims has a token that the policy's own rules take, and
+//! what is not known off the edge is said.
 
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -98,7 +98,7 @@ fn a_described_caller_has_a_token_of_the_kind_that_is_wanted() {
 }
 
 #[test]
-fn a_caller_with_a_bound_token_shows_what_it_is_bound_to() {
+fn a_caller_with_a_bound_token_presents_its_certificate() {
     let policy = policy(&json!({}), &json!({ "require_bound": true }));
     let digest = "A".repeat(43);
     for (cnf, expected) in [
@@ -113,7 +113,7 @@ fn a_caller_with_a_bound_token_shows_what_it_is_bound_to() {
 }
 
 #[test]
-fn nobody_is_revoked_off_the_edge_and_it_is_said_that_the_list_was_not_asked() {
+fn offline_no_token_counts_as_revoked_and_the_output_says_so() {
     let note = |deny_list: bool| {
         let explained = explain(&policy(&json!({ "deny_list": deny_list }), &json!({})), &["--claims", "{}"]);
         assert_eq!(explained["verdict"], "forwarded");
@@ -156,7 +156,7 @@ fn placed(place: &Value) -> Value {
 }
 
 #[test]
-fn what_a_place_asks_and_is_not_described_is_no_refusal_of_the_edge() {
+fn a_fact_that_is_not_described_is_not_a_refusal() {
     for (test, given) in [
         (json!({ "country": ["DE"] }), vec!["--country", "DE"]),
         (json!({ "subdivision": ["US-CA"] }), vec!["--country", "US", "--client", r#"{"region":"CA"}"#]),
@@ -203,7 +203,7 @@ fn an_acl_is_described_by_its_name_and_by_one_of_three_words() {
 }
 
 #[test]
-fn what_is_unknown_and_refuses_nobody_is_named() {
+fn an_unknown_fact_that_refuses_no_request_is_named() {
     let passing = json!({ "deny": [{ "proxy": ["hosting"] }], "unknown_passes": ["proxy"] });
     let tried = json!({ "deny": [{ "proxy": ["hosting"] }], "shadow": true });
     for place in [passing, tried] {
@@ -223,7 +223,7 @@ fn what_is_unknown_and_refuses_nobody_is_named() {
 }
 
 #[test]
-fn a_token_that_only_the_edge_can_check_is_not_called_bad() {
+fn a_token_that_only_the_edge_can_check_is_not_called_invalid() {
     let token = provider::Provider::new("https://idp.test").token(crate::offline::NOW, json!({}));
     let now = crate::offline::NOW.to_string();
     for access in ["authenticated", "optional"] {
@@ -247,7 +247,7 @@ fn a_token_that_only_the_edge_can_check_is_not_called_bad() {
 }
 
 #[test]
-fn what_a_real_token_is_bound_to_by_certificate_is_not_shown_here() {
+fn the_certificate_of_a_real_token_cannot_be_presented_offline() {
     let provider = provider::Provider::new("https://idp.test");
     let path = std::env::temp_dir().join(format!("fastgate-explain-keys-{}.json", std::process::id()));
     std::fs::write(&path, provider.jwks()).unwrap();
@@ -338,7 +338,7 @@ fn a_request_that_cannot_be_explained_stops_no_other_and_has_its_line() {
 }
 
 #[test]
-fn nothing_that_is_given_is_passed_over() {
+fn every_given_argument_is_used() {
     let policy = placed(&json!({ "allow": [{ "country": ["DE"] }] }));
     for arguments in [
         vec!["--client", r#"{"claims":{}}"#],

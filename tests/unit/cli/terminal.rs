@@ -1,4 +1,4 @@
-//! Nothing that the tool prints steers a terminal, whoever wrote what it was given.
+//! The output of the tool never contains control sequences for a terminal, whatever its input.
 
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -119,7 +119,7 @@ fn what_a_request_or_a_log_says_is_printed_with_escapes() {
 }
 
 #[test]
-fn a_reader_that_has_seen_enough_makes_no_panic() {
+fn a_closed_pipe_makes_no_panic() {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     let output = Command::new(env!("CARGO_BIN_EXE_fastgate")).arg("schema").stdout(writer).output().unwrap();

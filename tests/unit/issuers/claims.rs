@@ -40,7 +40,7 @@ fn several_claims_with_roles_count_together() {
 }
 
 #[test]
-fn claims_that_are_to_be_had_elsewhere_are_absent() {
+fn distributed_claims_are_absent() {
     let elsewhere = json!({ "groups": "src1" });
     let identity = with(&json!({ "_claim_names": elsewhere, "_claim_sources": { "src1": {} }, "roles": ["a"] }));
     assert_eq!(identity.groups(), [""; 0]);
@@ -63,7 +63,7 @@ fn scopes_come_from_the_claims_that_the_policy_names_and_from_no_others() {
 }
 
 #[test]
-fn every_claim_can_be_had_along_a_path() {
+fn every_claim_can_have_a_path() {
     let identity = with(&json!({ "address": { "country": "CH", "lines": ["a"] }, "a.b": 1 }));
     let policy: Policy = policy(&json!({
         "claims": { "roles": [["address", "country"], ["address", "lines"], "a.b", ["sub", "x"], ["a", "b"]] }

@@ -1,7 +1,8 @@
-//! What a policy may demand of tokens: clients, tenants, age, lifetime, claims (rows D4, D5, D9 and D15 of
+//! What a policy may require of tokens: clients, tenants, age, lifetime, claims (rows D4, D5, D9 and D15 of
 //! `docs/attacks.md`).
 
 use fastgate::identity::token::TokenError;
+use fastgate::time::Seconds;
 use serde_json::{Value, json};
 
 use super::{claims, verdict};
@@ -53,7 +54,7 @@ fn a_token_may_be_as_old_as_max_age_and_the_leeway() {
         assert_eq!(aged(age), Ok(()), "{age}");
     }
     for age in [311, 100_000, NOW] {
-        assert_eq!(aged(age), Err(TokenError::TooOld { age }), "{age}");
+        assert_eq!(aged(age), Err(TokenError::TooOld { age: Seconds::new(age) }), "{age}");
     }
     assert_eq!(judged(&json!({}), &json!({ "iat": 0 })), Ok(()), "age does not matter where no policy says so");
 }
@@ -72,9 +73,9 @@ fn a_token_may_live_as_long_as_max_lifetime() {
     let lives = |iat: u64, exp: u64| judged(&json!({ "max_lifetime": 3600 }), &json!({ "iat": iat, "exp": exp }));
     assert_eq!(lives(NOW, NOW + 3600), Ok(()));
     assert_eq!(lives(NOW - 3000, NOW + 600), Ok(()));
-    assert_eq!(lives(NOW, NOW + 3601), Err(TokenError::LivesTooLong { seconds: 3601 }));
+    assert_eq!(lives(NOW, NOW + 3601), Err(TokenError::LivesTooLong { lifetime: Seconds::new(3601) }));
     let decade = 10 * 365 * 24 * 60 * 60;
-    assert_eq!(lives(NOW, NOW + decade), Err(TokenError::LivesTooLong { seconds: decade }));
+    assert_eq!(lives(NOW, NOW + decade), Err(TokenError::LivesTooLong { lifetime: Seconds::new(decade) }));
     assert_eq!(judged(&json!({}), &json!({ "exp": NOW + decade })), Ok(()));
 }
 
@@ -112,13 +113,13 @@ fn a_refused_claim_must_be_absent_whatever_it_holds() {
 }
 
 #[test]
-fn demands_are_judged_before_keys_are_asked_for() {
+fn token_rules_are_checked_before_keys_are_fetched() {
     use fastgate::identity::token::UnverifiedToken;
     use fastgate::secret::Secret;
     use fastgate::time::UnixTime;
 
     let policy = super::policy(&json!({ "clients": ["batch"] })).unwrap();
-    // {"alg":"ES256","typ":"at+jwt"} and a signature that nobody made.
+    // {"alg":"ES256","typ":"at+jwt"} and random bytes as the signature.
     let encoded = |text: &str| base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, text);
     let header = encoded(r#"{"alg":"ES256","typ":"at+jwt"}"#);
     let token = format!("{header}.{}.AAAA", encoded(&claims(&json!({})).to_string()));

@@ -17,7 +17,7 @@ fn at(seconds: u64) -> UnixTime {
     UnixTime::from_seconds(seconds)
 }
 
-/// A set with one key, and one that nobody can use.
+/// A set with one usable key and one unusable key.
 fn set() -> KeySet {
     let x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"; // RFC 8037 appendix A.2
     let jwks = json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "x": x }, { "kty": "unknown" }] });
@@ -25,7 +25,7 @@ fn set() -> KeySet {
 }
 
 fn given(seconds: u64, fresh_for: u64) -> CachedKeySet {
-    CachedKeySet::with_note(set(), Some(FetchedAt::new(at(seconds), fresh_for)))
+    CachedKeySet::with_note(set(), Some(FetchedAt::new(at(seconds), Seconds::new(fresh_for))))
 }
 
 #[test]
@@ -46,7 +46,8 @@ fn a_set_is_fresh_then_stale_then_gone() {
         assert_eq!(set.is_usable(at(now), &LIFE), usable, "{now}");
         let note = set.note("kv", at(now), &LIFE);
         let state = if fresh { "fresh" } else { "stale" };
-        assert_eq!((note.from, note.state, note.age, note.skipped), ("kv", state, Some(now.saturating_sub(10_000)), 1));
+        let age = Seconds::new(now.saturating_sub(10_000));
+        assert_eq!((note.from, note.state, note.age, note.skipped), ("kv", state, Some(age), 1));
     }
 }
 
@@ -75,7 +76,7 @@ fn the_set_that_was_given_later_is_the_newer_one() {
     assert!(!older.is_newer_than(&older));
     let seeded = CachedKeySet::with_note(set(), None);
     assert!(older.is_newer_than(&seeded) && !seeded.is_newer_than(&older));
-    assert_eq!(older.fetched_at(), Some(FetchedAt::new(at(10_000), 90)));
+    assert_eq!(older.fetched_at(), Some(FetchedAt::new(at(10_000), Seconds::new(90))));
     assert_eq!(older.fetched_at().map(FetchedAt::at), Some(at(10_000)));
     assert_eq!(older.keys().keys().len(), 1);
 }

@@ -148,7 +148,7 @@ fn an_entra_token_is_of_the_tenant_in_its_issuer() {
 }
 
 #[test]
-fn a_cognito_audience_stands_in_for_the_client_only_where_it_is_absent() {
+fn a_cognito_client_replaces_the_audience_only_if_it_is_absent() {
     assert_eq!(refusal("cognito", &json!({ "client_id": "another" })), TokenError::Audience);
     assert_eq!(refusal("cognito", &json!({ "aud": "https://other.example.com" })), TokenError::Audience);
     assert_eq!(refusal("cognito", &json!({ "token_use": null })), TokenError::Required { claim: "token_use".into() });

@@ -106,7 +106,7 @@ fn an_identity_header_lives_at_most_a_minute() {
 }
 
 #[test]
-fn a_callers_claims_cannot_stand_where_the_edges_own_are() {
+fn a_callers_claims_cannot_replace_the_edges_own() {
     let loud = ["txn", "tctx", "rctx", "route", "path", "country", "jti", "groups", "roles", "email"]
         .iter()
         .fold(claims(), |claims, name| with(&claims, name, "s3cret"));

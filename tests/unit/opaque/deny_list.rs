@@ -1,7 +1,7 @@
 //! Rows I5 and I6 of `docs/attacks.md`: a token that is revoked is refused, however good it is otherwise.
 
 use fastgate::identity::deny_list::{CachedEntry, DenyListMemory, Entry, RevocationClaim, RevocationKey};
-use fastgate::time::UnixTime;
+use fastgate::time::{Seconds, UnixTime};
 use serde_json::json;
 
 use super::gate_with;
@@ -144,7 +144,7 @@ fn an_entry_is_over_when_it_says_so_and_one_that_cannot_be_read_never_is() {
 }
 
 #[test]
-fn a_list_that_cannot_be_asked_lets_nobody_in_and_calls_nobody_a_liar() {
+fn an_unavailable_deny_list_is_a_503_not_a_401() {
     let gate = with_list();
     gate.fakes().deny_list.broken = true;
     let outcome = gate.send(get("/me").bearer(&MAIN.token(NOW, json!({}))));
@@ -156,7 +156,7 @@ fn a_list_that_cannot_be_asked_lets_nobody_in_and_calls_nobody_a_liar() {
 }
 
 #[test]
-fn the_list_is_asked_once_of_every_good_token_and_of_no_other() {
+fn the_list_is_read_once_for_every_valid_token_and_for_no_other() {
     let gate = with_list();
     gate.verdict(get("/me").bearer(&MAIN.token(NOW, json!({ "jti": "t", "sid": "s" }))));
     gate.verdict(get("/me").bearer(&MAIN.token(NOW, json!({}))));
@@ -169,20 +169,23 @@ fn the_list_is_asked_once_of_every_good_token_and_of_no_other() {
 }
 
 #[test]
-fn what_the_list_said_grows_old_from_the_moment_it_was_asked() {
+fn the_age_of_a_cached_entry_counts_from_its_read() {
     let (mark, entry) =
         (RevocationKey::new(RevocationClaim::Token, ISSUER, "t"), Entry::parse(entry(NOW + 60).as_bytes()));
+    let window = Seconds::new(30);
     for said in [None, Some(entry), Some(Entry { not_before: Some(at(7)), ..entry })] {
         let known = CachedEntry::from_record(CachedEntry::new(at(NOW), said).to_record().as_bytes()).unwrap();
         assert_eq!((known, known.entry()), (CachedEntry::new(at(NOW), said), said), "through the cache and back");
         let mut memory = DenyListMemory::default();
         assert_eq!(memory.recall(&mark, at(NOW)), None);
-        memory.keep(mark, known, known.until(30));
+        memory.keep(mark, known, known.until(window));
         assert_eq!(memory.recall(&mark, at(NOW + 29)), Some(&known));
         assert_eq!(memory.recall(&mark, at(NOW + 30)), None);
-        assert!(known.holds(at(NOW), 30) && known.holds(at(NOW + 29), 30) && !known.holds(at(NOW + 30), 30));
-        assert!(!known.holds(at(NOW - 1), 30), "its age is unknown");
-        assert!(!known.holds(at(NOW), 0), "without a window it is not used again");
+        assert!(
+            known.holds(at(NOW), window) && known.holds(at(NOW + 29), window) && !known.holds(at(NOW + 30), window)
+        );
+        assert!(!known.holds(at(NOW - 1), window), "its age is unknown");
+        assert!(!known.holds(at(NOW), Seconds::new(0)), "without a window it is not used again");
     }
     for damaged in ["", "x", "x {}", "1800000000", "1800000000 ", "1800000000 {\"until\":", " {}", "x -"] {
         assert_eq!(CachedEntry::from_record(damaged.as_bytes()), None, "{damaged}");

@@ -8,7 +8,7 @@ use fastgate::identity::introspection::{
 };
 use fastgate::policy::Policy;
 use fastgate::secret::Secret;
-use fastgate::time::UnixTime;
+use fastgate::time::{Seconds, UnixTime};
 use serde_json::{Value, json};
 
 use super::{gate_with, policy};
@@ -25,27 +25,27 @@ fn good() -> Value {
     json!({ "active": true, "aud": "api", "sub": "alice", "client_id": "shop", "scope": "a b", "exp": NOW + 600 })
 }
 
-/// The good answer with some members set; those that are null are taken out.
+/// The good response with some members set; those that are null are taken out.
 fn but(parts: Value) -> String {
-    let mut answer = good();
-    answer.as_object_mut().unwrap().extend(parts.as_object().cloned().unwrap());
-    answer.as_object_mut().unwrap().retain(|_, value| !value.is_null());
-    answer.to_string()
+    let mut response = good();
+    response.as_object_mut().unwrap().extend(parts.as_object().cloned().unwrap());
+    response.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+    response.to_string()
 }
 
 /// A gate whose provider answers this about every token.
-fn answered(answer: &str) -> Gate {
+fn answered(response: &str) -> Gate {
     let gate = gate_with(&asking());
-    gate.fakes().introspector.answer = Some(answer.as_bytes().to_vec());
+    gate.fakes().introspector.response = Some(response.as_bytes().to_vec());
     gate
 }
 
-fn verdict(answer: &str) -> &'static str {
-    answered(answer).verdict(get("/me").bearer("opaque-token"))
+fn verdict(response: &str) -> &'static str {
+    answered(response).verdict(get("/me").bearer("opaque-token"))
 }
 
 #[test]
-fn an_opaque_token_opens_what_its_issuer_vouches_for() {
+fn an_opaque_token_has_the_scopes_that_its_issuer_returns() {
     let line = answered(&good().to_string()).send(get("/me").bearer("opaque-token")).line();
     assert_eq!(
         (&line["verdict"], &line["subject"], &line["issuer"]),
@@ -54,7 +54,7 @@ fn an_opaque_token_opens_what_its_issuer_vouches_for() {
 }
 
 #[test]
-fn an_answer_is_judged_as_a_signed_token_is() {
+fn an_introspection_response_is_checked_like_a_signed_token() {
     for (parts, expected) in [
         (json!({ "iss": "https://idp.test" }), "forwarded"),
         (json!({ "iss": "https://partner.test" }), "token-unknown-issuer"),
@@ -81,7 +81,7 @@ fn an_answer_is_judged_as_a_signed_token_is() {
 }
 
 #[test]
-fn an_answer_about_a_token_of_another_kind_is_refused() {
+fn an_introspection_response_about_another_kind_of_token_is_refused() {
     for (parts, expected) in [
         (json!({ "token_use": "access_token" }), "forwarded"),
         (json!({ "token_use": "access", "token_type": "Bearer" }), "forwarded"),
@@ -114,7 +114,7 @@ fn an_answer_about_a_token_of_another_kind_is_refused() {
 fn active_is_true_and_nothing_else() {
     assert_eq!(verdict(&json!({ "active": false }).to_string()), "token-inactive");
     assert_eq!(verdict(&but(json!({ "active": false }))), "token-inactive");
-    for answer in [
+    for response in [
         String::new(),
         "true".to_owned(),
         "<html>".to_owned(),
@@ -126,12 +126,12 @@ fn active_is_true_and_nothing_else() {
         but(json!({ "active": 1 })),
         "{\"active\":false,\"active\":true}".to_owned(),
     ] {
-        assert_eq!(verdict(&answer), "introspection-unavailable", "{answer}");
+        assert_eq!(verdict(&response), "introspection-unavailable", "{response}");
     }
 }
 
 #[test]
-fn a_provider_without_an_answer_lets_nobody_in_and_calls_nobody_a_liar() {
+fn a_provider_that_does_not_respond_is_a_503_not_a_401() {
     let outcome = gate_with(&asking()).send(get("/me").bearer("opaque-token"));
     assert_eq!(outcome.trail.verdict, "introspection-unavailable");
     let problem = outcome.problem();
@@ -139,7 +139,7 @@ fn a_provider_without_an_answer_lets_nobody_in_and_calls_nobody_a_liar() {
 }
 
 #[test]
-fn only_opaque_tokens_are_asked_about_and_only_where_the_policy_says_so() {
+fn only_opaque_tokens_are_introspected_and_only_if_the_policy_says_so() {
     let gate = answered(&good().to_string());
     for signed in [MAIN.token(NOW, json!({})), MAIN.token(NOW, json!({ "exp": 1 })), "a.b.c".to_owned()] {
         gate.verdict(get("/me").bearer(&signed));
@@ -158,7 +158,7 @@ fn an_opaque_token_can_be_revoked_as_well() {
     let mut main = asking();
     main["deny_list"] = json!(true);
     let gate = gate_with(&main);
-    gate.fakes().introspector.answer = Some(but(json!({ "jti": "t-1" })).into_bytes());
+    gate.fakes().introspector.response = Some(but(json!({ "jti": "t-1" })).into_bytes());
     assert_eq!(gate.verdict(get("/me").bearer("opaque-token")), "forwarded");
     let mark = RevocationKey::new(RevocationClaim::Token, "https://idp.test", "t-1");
     let entry = Entry { until: UnixTime::from_seconds(NOW + 60), not_before: None };
@@ -177,9 +177,9 @@ fn what_is_sent_is_encoded_as_the_standards_say() {
 }
 
 #[test]
-fn an_answer_is_kept_for_the_window_and_never_past_exp() {
+fn an_introspection_response_is_kept_for_the_window_and_never_past_exp() {
     let now = UnixTime::from_seconds(NOW);
-    for (answer, window, seconds) in [
+    for (response, window, seconds) in [
         (but(json!({})), 30, 30),
         (but(json!({ "exp": NOW + 7 })), 30, 7),
         (but(json!({ "exp": NOW - 7 })), 30, 0),
@@ -189,22 +189,22 @@ fn an_answer_is_kept_for_the_window_and_never_past_exp() {
         (json!({ "active": true, "exp": 1_800_000_007.5 }).to_string(), 30, 7),
         (json!({ "active": true, "exp": "soon" }).to_string(), 30, 5),
     ] {
-        assert_eq!(keep_for(answer.as_bytes(), window, now), Ok(seconds), "{answer}");
+        assert_eq!(keep_for(response.as_bytes(), Seconds::new(window), now), Ok(Seconds::new(seconds)), "{response}");
     }
-    assert!(keep_for(b"<html>", 30, now).is_err());
+    assert!(keep_for(b"<html>", Seconds::new(30), now).is_err());
 }
 
 #[test]
-fn answers_are_remembered_by_token_and_by_who_was_asked() {
+fn introspection_responses_are_kept_by_token_and_endpoint() {
     let question = |main: &Value, token| {
         let policy = Policy::parse(policy(main).to_string().as_bytes()).unwrap();
         let (issuer, asked) = policy.introspection().unwrap();
         IntrospectionKey::new(issuer, asked, &Secret::new(token))
     };
     let (mut memory, now) = (IntrospectionMemory::default(), UnixTime::from_seconds(NOW));
-    memory.keep(question(&asking(), "one"), b"{}".to_vec(), now.plus(5));
-    assert_eq!(memory.recall(&question(&asking(), "one"), now.plus(4)), Some(&b"{}".to_vec()));
-    assert_eq!(memory.recall(&question(&asking(), "one"), now.plus(5)), None);
+    memory.keep(question(&asking(), "one"), b"{}".to_vec(), now.plus(Seconds::new(5)));
+    assert_eq!(memory.recall(&question(&asking(), "one"), now.plus(Seconds::new(4))), Some(&b"{}".to_vec()));
+    assert_eq!(memory.recall(&question(&asking(), "one"), now.plus(Seconds::new(5))), None);
     assert_eq!(memory.recall(&question(&asking(), "two"), now), None);
     for (member, value) in [("url", "https://idp.test/other"), ("client_id", "other")] {
         let mut other = asking();
@@ -214,7 +214,7 @@ fn answers_are_remembered_by_token_and_by_who_was_asked() {
 }
 
 #[test]
-fn faults_of_a_policy_that_asks_are_found() {
+fn faults_of_introspection_are_found() {
     let faults = |main: Value, partner: Option<Value>| {
         let mut document = policy(&main);
         if let Some(partner) = partner {
@@ -248,8 +248,8 @@ fn the_client_is_named_as_forms_spell_it() {
     assert_eq!(spelled, "my+client*-._%7E09AZaz:a%3Ab+c%25%C3%A9%2B");
 }
 
-/// Answers are a few hundred bytes, some with a list of permissions; whoever sends more is not read to the end.
+/// Responses are a few hundred bytes, some with a list of permissions; longer ones are not read to the end.
 #[test]
-fn an_answer_is_at_most_16_kib_long() {
+fn an_introspection_response_is_at_most_16_kib_long() {
     assert_eq!(MAX_RESPONSE_BYTES, 16_384);
 }

@@ -11,7 +11,7 @@ fn proof_for(target: &str, jti: &str) -> String {
 }
 
 #[test]
-fn a_bound_token_is_no_bearer_token_whatever_stands_beside_it() {
+fn a_bound_token_is_never_accepted_as_a_bearer_token() {
     let good = proof(&header(), &claims());
     assert_eq!(verdict(get("/me").bearer(&bound_token())), "token-bound");
     assert_eq!(verdict(get("/me").bearer(&bound_token()).field("dpop", &good)), "token-bound");
@@ -20,7 +20,7 @@ fn a_bound_token_is_no_bearer_token_whatever_stands_beside_it() {
 }
 
 #[test]
-fn what_is_bound_in_an_unknown_way_cannot_be_presented_at_all() {
+fn a_token_with_an_unknown_binding_is_always_refused() {
     let jkt = pair(CLIENT).thumbprint();
     for cnf in [
         json!({}),
@@ -39,7 +39,7 @@ fn what_is_bound_in_an_unknown_way_cannot_be_presented_at_all() {
 }
 
 #[test]
-fn a_token_that_is_bound_to_no_key_is_not_taken_with_a_proof() {
+fn a_token_without_a_key_binding_is_not_accepted_with_a_proof() {
     for cnf in [Value::Null, json!({ "x5t#S256": digest("certificate") })] {
         let token = token(&cnf);
         let proof = proof(&header(), &with(&claims(), "ath", digest(&token)));
@@ -49,7 +49,7 @@ fn a_token_that_is_bound_to_no_key_is_not_taken_with_a_proof() {
 }
 
 #[test]
-fn a_proof_does_not_make_a_bad_token_good() {
+fn a_proof_does_not_make_an_invalid_token_valid() {
     let old = token(&json!({ "jkt": pair(CLIENT).thumbprint() }));
     let proof = proof(&header(), &with(&with(&claims(), "ath", digest(&old)), "iat", NOW + 700));
     let gate = gate_with(&json!({}));
@@ -69,7 +69,7 @@ fn a_proof_beside_a_plain_bearer_token_changes_nothing() {
 }
 
 #[test]
-fn a_route_may_want_a_bound_token() {
+fn a_route_may_require_a_bound_token() {
     let gate = gate_with(&json!({}));
     let plain = gate.send(get("/safe").bearer(&token(&Value::Null)));
     assert_eq!(plain.trail.verdict, "token-unbound");
@@ -82,7 +82,7 @@ fn a_route_may_want_a_bound_token() {
 }
 
 #[test]
-fn the_origin_learns_what_the_caller_has_shown_to_hold_and_never_sees_the_proof() {
+fn the_origin_receives_the_binding_and_never_the_proof() {
     let gate = gate_with(&json!({}));
     let outcome = gate.send(get("/me").proven(&bound_token(), &[&proof_for("/me", "a")]));
     let minted = outcome.minted();
@@ -95,7 +95,7 @@ fn the_origin_learns_what_the_caller_has_shown_to_hold_and_never_sees_the_proof(
 }
 
 #[test]
-fn where_no_token_is_wanted_a_proof_is_neither_read_nor_forwarded() {
+fn on_a_public_route_a_proof_is_neither_read_nor_forwarded() {
     let gate = gate_with(&json!({}));
     let outcome = gate.send(get("/open").proven(&bound_token(), &["nonsense"]));
     assert_eq!((outcome.trail.verdict, outcome.sent("dpop")), ("forwarded", vec![]));
@@ -103,7 +103,7 @@ fn where_no_token_is_wanted_a_proof_is_neither_read_nor_forwarded() {
 }
 
 #[test]
-fn where_a_token_is_optional_one_without_its_proof_counts_as_none() {
+fn on_an_optional_route_a_bound_token_without_proof_counts_as_absent() {
     let gate = gate_with(&json!({}));
     let outcome = gate.send(get("/maybe").proven(&bound_token(), &[&proof_for("/me", "a")]));
     assert_eq!((outcome.trail.verdict, outcome.trail.credentials_ignored), ("forwarded", Some("proof-url")));

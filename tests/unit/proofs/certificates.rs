@@ -16,7 +16,7 @@ fn shown(target: &str, certificate: Option<&str>) -> Request {
 }
 
 #[test]
-fn a_certificate_bound_token_is_good_with_its_certificate_alone() {
+fn a_certificate_bound_token_is_valid_only_with_its_certificate() {
     assert_eq!(verdict(shown("/me", Some("certificate"))), "forwarded");
     assert_eq!(verdict(shown("/me", Some("another"))), "token-bound");
     assert_eq!(verdict(shown("/me", None)), "token-bound");
@@ -25,7 +25,7 @@ fn a_certificate_bound_token_is_good_with_its_certificate_alone() {
 }
 
 #[test]
-fn it_satisfies_a_route_that_wants_a_bound_token_and_the_origin_learns_of_it() {
+fn it_satisfies_a_route_that_requires_a_bound_token_and_the_origin_receives_it() {
     let outcome = gate_with(&json!({})).send(shown("/safe", Some("certificate")));
     assert_eq!(outcome.minted()["rctx"]["cnf"], json!({ "x5t#S256": digest("certificate") }));
 }

@@ -289,7 +289,7 @@ fn the_proof_has_a_name() {
 }
 
 #[test]
-fn every_bad_proof_looks_the_same() {
+fn every_invalid_proof_gets_the_same_response() {
     let gate = gate_with(&json!({}));
     let expected = (401, Some(format!("DPoP error=\"invalid_dpop_proof\", algs=\"ES256 EdDSA\", {METADATA}")));
     let bad = [

@@ -14,7 +14,7 @@ fn edge() -> Value {
     json!({ "dpop": { "nonce": true, "max_age": 600 } })
 }
 
-/// The values of a field of the answer, whoever gives it.
+/// The values of a field of the response.
 fn answered(outcome: &Outcome, name: &str) -> Vec<String> {
     let headers = match &outcome.decision {
         Decision::Forward(grant) => grant.response().apply(&Headers::from_iter([("cache-control", "public")])),
@@ -48,7 +48,7 @@ fn given(gate: &Gate, now: u64) -> String {
 }
 
 #[test]
-fn a_proof_without_a_nonce_is_answered_with_one_that_opens() {
+fn a_proof_without_a_nonce_gets_one_that_is_accepted() {
     let gate = gate_with(&edge());
     let refused = send(&gate, Value::Null, NOW);
     let challenge = format!("DPoP error=\"use_dpop_nonce\", algs=\"ES256 EdDSA\", {METADATA}");
@@ -92,7 +92,7 @@ fn a_nonce_is_renewed_in_the_window_after_its_own_and_then_no_longer_good() {
 }
 
 #[test]
-fn what_is_no_nonce_of_this_edge_is_none() {
+fn only_nonces_of_this_edge_are_accepted() {
     let of_another = given(&gate_with(&edge()), NOW);
     let gate = gate_with(&edge());
     let good = given(&gate, NOW);
@@ -111,7 +111,7 @@ fn what_is_no_nonce_of_this_edge_is_none() {
 }
 
 #[test]
-fn every_pop_gives_and_takes_the_same_nonces_also_while_keys_are_exchanged() {
+fn every_pop_gives_and_accepts_the_same_nonces_also_during_key_rotation() {
     let (one, two) = (new_signing_keys().0, new_signing_keys().0);
     let key = |keys: &str| serde_json::from_str::<Value>(keys).unwrap()["keys"][0].clone();
     let set = |keys: [&str; 2]| json!({ "keys": keys.map(key) }).to_string();
@@ -127,7 +127,7 @@ fn every_pop_gives_and_takes_the_same_nonces_also_while_keys_are_exchanged() {
 }
 
 #[test]
-fn a_nonce_makes_no_bad_proof_good() {
+fn a_nonce_does_not_make_an_invalid_proof_valid() {
     let gate = gate_with(&edge());
     let claims = with(&claims(), "nonce", given(&gate, NOW));
     let thief = pair(super::THIEF);
@@ -145,7 +145,7 @@ fn a_nonce_makes_no_bad_proof_good() {
 }
 
 #[test]
-fn who_need_not_say_who_they_are_is_given_a_nonce_all_the_same() {
+fn optional_and_public_routes_give_a_nonce_too() {
     let gate = gate_with(&edge());
     let outcome = send_to(&gate, "/maybe", Value::Null, NOW);
     assert_eq!((outcome.trail.verdict, outcome.trail.credentials_ignored), ("forwarded", Some("proof-nonce")));
@@ -154,7 +154,7 @@ fn who_need_not_say_who_they_are_is_given_a_nonce_all_the_same() {
 }
 
 #[test]
-fn pages_that_may_see_an_answer_see_its_nonce() {
+fn pages_that_may_read_a_response_may_read_its_nonce() {
     let gate = gate_with(&edge());
     let proof = proof(&header(), &with(&claims(), "htu", "https://edge.test/page"));
     for (origin, exposed) in [("https://app.test", &["DPoP-Nonce, WWW-Authenticate"][..]), ("https://evil.test", &[])] {
@@ -166,7 +166,7 @@ fn pages_that_may_see_an_answer_see_its_nonce() {
 }
 
 #[test]
-fn without_the_demand_no_nonce_is_given_and_any_is_ignored() {
+fn without_the_rule_no_nonce_is_given_and_any_is_ignored() {
     let gate = gate_with(&json!({}));
     for nonce in [Value::Null, json!("x")] {
         let outcome = send(&gate, nonce, NOW);

@@ -41,7 +41,7 @@ fn a_resource_with_a_path_has_it_behind_the_well_known_one() {
 }
 
 #[test]
-fn only_get_and_only_the_whole_path_are_answered() {
+fn only_get_and_only_the_whole_path_get_the_metadata() {
     let gate = gate_with(&json!({}));
     assert_eq!(gate.verdict(request("POST", "/.well-known/oauth-protected-resource")), "no-route");
     for target in ["/.well-known/oauth-protected-resource/", "/.well-known/oauth-protected-resource/x"] {
@@ -50,7 +50,7 @@ fn only_get_and_only_the_whole_path_are_answered() {
 }
 
 #[test]
-fn what_is_not_there_to_be_asked_for_has_no_challenge() {
+fn an_unpublished_document_has_no_challenge() {
     let gate = gate_with(&json!({}));
     assert_eq!(gate.send(get("/nowhere")).refused(), (404, None));
 }

@@ -71,7 +71,7 @@ fn a_bad_token_is_not_made_good_by_a_cookie() {
 }
 
 #[test]
-fn credentials_that_connection_names_are_gone_and_not_believed() {
+fn credentials_that_connection_names_are_removed_and_not_used() {
     let outcome = get("/me").bearer(&good()).field("connection", "Authorization").decide();
     assert_eq!(outcome.trail.verdict, "credentials-missing");
 }
@@ -116,7 +116,7 @@ fn no_field_changes_the_method_the_path_or_who_has_to_identify() {
 }
 
 #[test]
-fn without_a_deny_list_nobody_passes_whose_issuer_has_one() {
+fn tokens_of_an_issuer_with_deny_list_are_refused_without_the_list() {
     let mut document = policy_document();
     document["issuers"]["alpha"]["deny_list"] = true.into();
     let gate = Gate::new(policy_of(&document), FakeKeys::of_both());
@@ -126,7 +126,7 @@ fn without_a_deny_list_nobody_passes_whose_issuer_has_one() {
 }
 
 #[test]
-fn where_no_issuer_can_be_asked_an_opaque_token_is_neither_good_nor_bad() {
+fn an_opaque_token_gets_503_if_no_issuer_can_be_reached() {
     let mut document = policy_document();
     document["issuers"]["alpha"]["introspection"] = serde_json::json!({
         "url": "https://alpha.test/introspect", "backend": "alpha", "client_id": "edge", "client_secret": "alpha-client"

@@ -1,4 +1,4 @@
-//! Section F of `docs/attacks.md`: which header fields travel on.
+//! Section F of `docs/attacks.md`: which header fields are forwarded.
 
 use crate::offline::get;
 use crate::samples::sign::good;
@@ -93,7 +93,7 @@ fn fields_of_one_hop_stay_on_it_and_so_do_those_that_connection_names() {
 }
 
 #[test]
-fn fields_that_are_nobodys_business_pass_in_order_and_byte_for_byte() {
+fn other_fields_pass_in_order_and_byte_for_byte() {
     let sent: Vec<(&str, &[u8])> =
         vec![("accept", b"a"), ("x-bytes", b"\xff\xfe"), ("accept", b"b"), ("cookie", b"a=b; c"), ("x-empty", b"")];
     let request = sent.iter().fold(get("/pub/x"), |request, (name, value)| request.field(name, value));
@@ -135,7 +135,7 @@ fn connection_names_a_few_fields_or_the_request_is_refused() {
 }
 
 #[test]
-fn trace_context_travels_only_in_the_form_of_its_standard() {
+fn trace_context_is_forwarded_only_in_its_standard_form() {
     let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
     for (name, value, passes) in [
         ("traceparent", trace.to_owned(), true),

@@ -1,8 +1,8 @@
-//! The edge's matcher against a real Starlette router: tens of thousands of generated requests, and the two never disagree
-//! about which route runs. The same cases in every run.
+//! The edge's matcher against a real Starlette router: tens of thousands of generated requests, and the two never
+//! disagree about which route runs. The same cases in every run.
 //!
-//! A case is a table of routes and a raw request target. Here the target is normalized and matched; `starlette_dispatch.py`
-//! decodes the raw and the canonical path as uvicorn does and lets Starlette dispatch both.
+//! A case is a table of routes and a raw request target. Here the target is normalized and matched;
+//! `starlette_dispatch.py` decodes the raw and the canonical path as uvicorn does and lets Starlette dispatch both.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -102,11 +102,11 @@ fn edge_and_starlette_never_disagree_about_which_route_runs() {
     for ((case, decided), dispatched) in cases.zip(&decisions).zip(&dispatched) {
         assert_eq!(decided, dispatched, "edge on the left, Starlette on the right, for {case}");
     }
-    what_was_tried_shows_something(&decisions, &lines);
+    the_generated_cases_are_varied(&decisions, &lines);
 }
 
 /// The test would pass, too, if nearly nothing matched, or if no path was spelled oddly.
-fn what_was_tried_shows_something(decisions: &[Value], lines: &[Value]) {
+fn the_generated_cases_are_varied(decisions: &[Value], lines: &[Value]) {
     let mut kinds = BTreeMap::new();
     for decision in decisions {
         let kind = decision["raw"].as_str().unwrap();

@@ -1,7 +1,8 @@
-//! How often.
+//! Rate limits.
 
 use fastgate::gateway::Decision;
 use fastgate::throttle::{Quota, Remaining};
+use fastgate::time::Seconds;
 use serde_json::{Value, json};
 
 use super::{PARTNER, faults, gate_with, route, token};
@@ -39,7 +40,7 @@ fn the_first_request_of_a_window_opens_it_and_the_last_second_of_it_still_counts
 }
 
 #[test]
-fn a_subject_is_counted_wherever_it_comes_from_and_a_network_whoever_comes_from_it() {
+fn a_subject_is_counted_across_networks_and_a_network_across_subjects() {
     let by_subject = limited(&json!({ "count": 1, "window": 60, "by": ["subject"] }));
     let alice = token(json!({}));
     let bob = token(json!({ "sub": "bob" }));
@@ -74,7 +75,7 @@ fn headers_do_not_change_whom_a_request_is_counted_for() {
 }
 
 #[test]
-fn keys_combine_and_never_run_into_each_other() {
+fn keys_combine_and_never_collide() {
     let gate = limited(&json!({ "count": 1, "window": 60, "by": [{ "claim": "a" }, { "claim": "b" }, "route"] }));
     let passes = |path: &str, claims: Value| passes(&gate, get(path).bearer(&token(claims)));
     assert!(passes("/a", json!({ "a": "x", "b": "yz" })));
@@ -96,7 +97,7 @@ fn a_list_or_an_object_is_no_key_and_the_network_is_counted_instead() {
 }
 
 #[test]
-fn the_network_stands_in_for_what_a_caller_does_not_have() {
+fn the_network_replaces_parts_that_a_caller_does_not_have() {
     let gate = limited(&json!({ "count": 1, "window": 60, "by": ["client_id"] }));
     assert!(passes(&gate, from("192.0.2.1", "/a")));
     assert!(!passes(&gate, from("192.0.2.1", "/a").bearer(&token(json!({})))), "a token without a client");
@@ -105,7 +106,7 @@ fn the_network_stands_in_for_what_a_caller_does_not_have() {
 }
 
 #[test]
-fn a_request_can_cost_more_and_nonsense_costs_the_most() {
+fn a_request_can_cost_more_and_a_malformed_cost_is_the_maximum() {
     let by_header = |said: &[&str]| {
         let gate = limited(&json!({
             "count": 100, "window": 60, "by": ["network"],
@@ -154,19 +155,26 @@ fn a_refusal_says_when_the_window_ends() {
 }
 
 #[test]
-fn how_a_caller_stands_is_said_in_words() {
-    let exact =
-        Quota { limit: "l".to_owned(), count: 9, window: 60, remaining: Some(Remaining { units: 4, resets_in: 18 }) };
+fn a_quota_is_described_in_words() {
+    let exact = Quota {
+        limit: "l".to_owned(),
+        count: 9,
+        window: Seconds::new(60),
+        remaining: Some(Remaining { units: 4, resets_in: Seconds::new(18) }),
+    };
     assert_eq!(exact.to_string(), "limit \"l\" of 9 in 60 s: 4 left for 18 s");
-    assert_eq!(exact.retry_after(), 18);
+    assert_eq!(exact.retry_after(), Seconds::new(18));
     let estimated = Quota { remaining: None, ..exact };
     assert_eq!(estimated.to_string(), "limit \"l\" of 9 in 60 s");
-    assert_eq!(estimated.retry_after(), 60, "where the counter only estimates, a whole window");
-    assert_eq!(Quota { remaining: Some(Remaining { units: 0, resets_in: 0 }), ..estimated }.retry_after(), 1);
+    assert_eq!(estimated.retry_after(), Seconds::new(60), "where the counter only estimates, a whole window");
+    assert_eq!(
+        Quota { remaining: Some(Remaining { units: 0, resets_in: Seconds::new(0) }), ..estimated }.retry_after(),
+        Seconds::new(1)
+    );
 }
 
 #[test]
-fn a_counter_that_cannot_be_asked_closes_or_opens_as_the_limit_says() {
+fn an_unreachable_counter_refuses_or_admits_as_the_limit_says() {
     for (unreachable, verdict, uncounted) in
         [("closed", "counter-unreachable", json!(null)), ("open", "forwarded", json!(["l: broken"]))]
     {
@@ -182,14 +190,14 @@ fn a_counter_that_cannot_be_asked_closes_or_opens_as_the_limit_says() {
 }
 
 #[test]
-fn a_limit_in_shadow_counts_and_refuses_nobody() {
+fn a_limit_in_shadow_counts_and_refuses_no_request() {
     let gate = limited(&json!({ "count": 1, "window": 60, "by": ["network"], "shadow": true }));
     let shadow = || gate.send(get("/a")).line()["shadow"].clone();
     assert_eq!([shadow(), shadow()], [json!(null), json!(["would-refuse limit-exceeded"])]);
 }
 
 #[test]
-fn the_flood_limit_counts_before_a_token_is_looked_at() {
+fn the_flood_limit_counts_before_a_token_is_read() {
     let mut parts = json!({
         "limits": { "flood": { "count": 2, "window": 10, "by": ["network"] } },
         "routes": [route("/a", &json!({}))]

@@ -1,4 +1,4 @@
-//! From where.
+//! Places: rules about where clients may be.
 
 use fastgate::client::{Anonymizer, Client, Fact};
 use fastgate::place::{self, PlaceReason};
@@ -16,7 +16,7 @@ fn judge(place: &Value, address: Option<&str>, client: &Client) -> Result<(), Pl
     });
     let policy = Policy::parse(provider::policy(&parts).to_string().as_bytes()).unwrap();
     let client = Client { address: address.map(|address| address.parse().unwrap()), ..client.clone() };
-    place::judge(&policy.routes()[0].from[0], &client, &mut FakeAcls::broken()).map_err(|error| error.reason)
+    place::check(&policy.routes()[0].from[0], &client, &mut FakeAcls::broken()).map_err(|error| error.reason)
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn the_unknown_is_refused_unless_the_policy_says_otherwise() {
 }
 
 #[test]
-fn what_hides_a_client_is_told_apart_from_nothing_and_from_not_knowing() {
+fn a_hidden_client_differs_from_a_visible_one_and_from_an_unknown_one() {
     let deny = json!({ "deny": [{ "anonymizer": ["tor", "vpn"] }] });
     let hidden_by = |found: Option<Vec<Anonymizer>>| Client { anonymizers: found, ..Client::default() };
     assert_eq!(judge(&deny, None, &hidden_by(Some(vec![]))), Ok(()));

@@ -19,7 +19,7 @@ fn post(target: &str) -> Request {
 }
 
 #[test]
-fn a_body_must_be_of_an_accepted_type_wherever_there_is_one() {
+fn a_body_must_have_an_accepted_type() {
     let accepts =
         json!({ "methods": ["GET", "POST"], "accepts": { "content_types": ["application/json", "image/*"] } });
     let gate = gate_with(&json!({ "routes": [public("/", accepts)] }));
@@ -94,7 +94,7 @@ fn a_parameter_that_turns_into_a_dot_segment_is_refused() {
 }
 
 #[test]
-fn fields_are_set_and_removed_on_both_ways() {
+fn fields_of_requests_and_responses_are_set_and_removed() {
     let edits = json!({
         "request_headers": { "set": { "X-Tier": "gold" }, "remove": ["X-Debug"] },
         "response_headers": { "set": { "cache-control": "private" }, "remove": ["Server", "X_Debug"] }
@@ -113,9 +113,9 @@ fn fields_are_set_and_removed_on_both_ways() {
         ("x-frame-options", "SAMEORIGIN"),
         ("etag", "1"),
     ];
-    let answer = grant.response().apply_to_origin(&origins.into_iter().collect::<Headers>());
+    let response = grant.response().apply_to_origin(&origins.into_iter().collect::<Headers>());
     let value =
-        |name: &str| answer.all(name).map(|value| String::from_utf8_lossy(value).into_owned()).collect::<Vec<_>>();
+        |name: &str| response.all(name).map(|value| String::from_utf8_lossy(value).into_owned()).collect::<Vec<_>>();
     assert_eq!(
         (value("server"), value("cache-control"), value("etag")),
         (vec![], vec!["private".into()], vec!["1".into()])
@@ -129,7 +129,7 @@ fn fields_are_set_and_removed_on_both_ways() {
 }
 
 #[test]
-fn what_a_route_does_to_its_origins_answers_it_does_not_do_to_refusals() {
+fn edits_of_origin_responses_do_not_apply_to_refusals() {
     let edits = json!({ "response_headers": {
         "set": { "cache-control": "public, max-age=600", "content-type": "text/csv", "content-disposition": "attachment" },
         "remove": ["www-authenticate"]
@@ -191,7 +191,7 @@ fn preflight(path: &str, origin: &str, method: &str) -> Request {
 }
 
 #[test]
-fn a_preflight_is_answered_for_the_pages_and_methods_of_the_group_alone() {
+fn a_preflight_succeeds_for_the_pages_and_methods_of_the_group_only() {
     let gate = web();
     let outcome = gate.send(preflight("/a", "https://app.test", "PUT"));
     let line = outcome.line();
@@ -223,7 +223,7 @@ fn a_preflight_is_answered_for_the_pages_and_methods_of_the_group_alone() {
 }
 
 #[test]
-fn the_edge_alone_says_which_pages_may_read_an_answer_refusals_included() {
+fn only_the_edge_decides_which_pages_may_read_a_response() {
     let gate = web();
     let put = |origin: &str| request("PUT", "/a").field("origin", origin);
     let outcome = gate.send(put("https://app.test"));
@@ -234,18 +234,18 @@ fn the_edge_alone_says_which_pages_may_read_an_answer_refusals_included() {
         let outcome = gate.send(put(origin).bearer(&token));
         let grant = outcome.grant();
         let origins: Headers = [("access-control-allow-origin", "*"), ("vary", "Accept")].into_iter().collect();
-        let answer = grant.response().apply_to_origin(&origins);
-        assert_eq!(answer.all("access-control-allow-origin").count(), allowed, "{origin}");
-        assert_eq!(answer.all("vary").count(), 2);
+        let response = grant.response().apply_to_origin(&origins);
+        assert_eq!(response.all("access-control-allow-origin").count(), allowed, "{origin}");
+        assert_eq!(response.all("vary").count(), 2);
     }
     let outcome = gate.send(get("/c").field("origin", "https://any.test"));
     let grant = outcome.grant();
-    let answer = grant.response().apply_to_origin(&Headers::default());
-    assert_eq!(answer.all("access-control-allow-origin").collect::<Vec<_>>(), [b"*"]);
+    let response = grant.response().apply_to_origin(&Headers::default());
+    assert_eq!(response.all("access-control-allow-origin").collect::<Vec<_>>(), [b"*"]);
 }
 
 #[test]
-fn a_websocket_is_opened_by_pages_of_the_group_alone() {
+fn only_pages_of_the_group_can_open_a_websocket() {
     let socket = |path: &str, group: &str| public(path, json!({ "id": path[1..], "group": group, "websocket": true }));
     let gate = gate_with(&json!({
         "groups": {
@@ -275,7 +275,7 @@ fn a_websocket_is_opened_by_pages_of_the_group_alone() {
 }
 
 #[test]
-fn a_page_may_hand_its_token_over_as_a_subprotocol_where_the_route_says_so() {
+fn a_page_may_send_its_token_as_a_subprotocol_if_the_route_says_so() {
     let socket = |id: &str, parts: Value| {
         let mut socket = route(&format!("/{id}"), &json!({ "id": id, "websocket": true, "bearer_subprotocol": true }));
         socket.as_object_mut().unwrap().extend(parts.as_object().cloned().unwrap());
@@ -315,7 +315,7 @@ fn a_page_may_hand_its_token_over_as_a_subprotocol_where_the_route_says_so() {
         (request("bearer, a.b.c"), "token-malformed"),
         (request(&format!("Bearer, {token}")), "subprotocol-malformed"),
         (request(&("bearer,x,".repeat(3611) + &"b,".repeat(16_250))), "too-many-subprotocols"),
-        // Nobody is taken for anonymous whose token would travel on.
+        // A caller whose token would be forwarded never counts as anonymous.
         (handshake("/maybe", &format!("Bearer, {token}")), "subprotocol-malformed"),
         (handshake("/maybe", &format!("{token}, bearer")), "subprotocol-malformed"),
         (handshake("/maybe", &format!("{token}, bearer, chat")), "subprotocol-malformed"),

@@ -1,4 +1,4 @@
-//! Who may: scopes, roles, groups, claims, issuers; and who need not say.
+//! Authorization: scopes, roles, groups, claims, issuers; and routes without it.
 
 use serde_json::{Value, json};
 
@@ -43,7 +43,7 @@ fn a_list_of_values_holds_at_least_one() {
 }
 
 #[test]
-fn one_of_several_values_will_do_where_the_rule_says_in() {
+fn one_of_several_values_is_enough_for_a_rule_with_in() {
     let rule = json!({ "claim": { "name": "tier", "in": ["gold", 7] } });
     assert_met(&rule, &json!({ "tier": "gold" }));
     assert_met(&rule, &json!({ "tier": 7 }));
@@ -100,7 +100,7 @@ fn roles_and_groups_are_exact_and_of_the_issuers_claim() {
     assert_unmet(&role, &json!({ "groups": ["admin"] }));
     assert_unmet(&role, &json!({ "roles": [{ "name": "admin" }, 1, null] }));
     assert_met(&json!({ "group": "ops" }), &json!({ "groups": ["ops"] }));
-    // Too many groups for a token: the provider points elsewhere, which nobody follows.
+    // Too many groups for a token: the provider names another endpoint, which the edge never calls.
     assert_unmet(&json!({ "group": "ops" }), &json!({ "_claim_names": { "groups": "src1" } }));
 
     let gate = gate_with(&json!({ "routes": [route("/t", &json!({ "require": role }))] }));
@@ -198,7 +198,7 @@ fn on_an_optional_route_a_good_token_identifies_and_a_bad_one_is_none() {
 }
 
 #[test]
-fn a_shadow_requirement_is_judged_and_refuses_no_caller() {
+fn a_shadow_requirement_is_evaluated_and_refuses_no_caller() {
     let shadow = json!({ "scopes": ["t:read"], "require": { "claim": { "name": "tenant", "equals_path": "tenant" } } });
     let gate =
         gate_with(&json!({ "routes": [route("/t/{tenant}", &json!({ "access": "optional", "shadow": shadow }))] }));
@@ -245,8 +245,8 @@ fn all_of(inner: &str, times: usize) -> Value {
     json!({ "all": vec![json!({ "rule": inner }); times] })
 }
 
-/// The faults of a policy with `count` rules, each of which names the one before it `times` times; the first is a scope.
-/// Their names are in the order in which they refer to each other, or in the reverse.
+/// The faults of a policy with `count` rules, each of which names the one before it `times` times; the first is a
+/// scope. Their names are in the order in which they refer to each other, or in the reverse.
 fn chained(count: usize, times: usize, reverse: bool) -> Vec<String> {
     let name = |number: usize| format!("r{:05}", if reverse { count - number } else { number });
     let rule = |number: usize| if number == 0 { json!({ "scope": "a" }) } else { all_of(&name(number - 1), times) };
@@ -331,7 +331,7 @@ fn a_parameter_is_compared_by_value_however_the_path_spells_it() {
 }
 
 #[test]
-fn a_negated_comparison_needs_a_parameter_of_which_it_is_known_how_it_is_read() {
+fn a_negated_comparison_needs_a_parameter_with_a_known_type() {
     let own = json!({ "claim": { "name": "own", "contains_path": "id" } });
     let is_own = json!({ "claim": { "name": "order", "equals_path": "id" } });
     let found = |path: &str, parts: Value| {

@@ -1,6 +1,7 @@
 //! Section D of `docs/attacks.md`: what a token says.
 
 use fastgate::identity::token::TokenError;
+use fastgate::time::Seconds;
 use serde_json::{Value, json};
 
 use super::{all_are, verdict, verdict_with};
@@ -16,7 +17,7 @@ fn given(claim: &str, value: impl Into<Value>) -> Result<(), TokenError> {
 
 #[test]
 fn times_count_to_the_second_and_leeway_is_added_once() {
-    let expired = |by| Err(TokenError::Expired { by });
+    let expired = |by| Err(TokenError::Expired { by: Seconds::new(by) });
     let early = |claim| Err(TokenError::NotYetValid { claim });
     for (claim, at, expected) in [
         ("exp", NOW + 1, Ok(())),
@@ -70,7 +71,7 @@ fn a_time_is_a_number_of_seconds_and_exp_must_be_there() {
 }
 
 #[test]
-fn a_lifetime_of_years_is_the_issuers_business_up_to_the_end_of_dates() {
+fn a_lifetime_of_years_is_accepted_up_to_the_last_date() {
     assert_eq!(given("exp", NOW + 10 * 365 * 86_400), Ok(()));
     assert_eq!(given("exp", 253_402_300_799_u64), Ok(()));
     assert_eq!(given("exp", 253_402_300_800_u64), Err(TokenError::ClaimMalformed { claim: "exp" }));
@@ -218,14 +219,14 @@ fn scopes_are_whole_words_from_text_or_list() {
 }
 
 #[test]
-fn a_token_that_is_bound_to_a_key_is_not_taken_from_its_bearer() {
+fn a_token_that_is_bound_to_a_key_is_not_accepted_as_a_bearer_token() {
     for cnf in [json!({ "jkt": "x" }), json!({ "x5t#S256": "x" }), json!({}), Value::Null] {
         assert_eq!(given("cnf", cnf.clone()), Err(TokenError::Bound), "{cnf}");
     }
 }
 
 #[test]
-fn claims_that_other_rooms_give_meaning_to_change_nothing() {
+fn claims_of_other_protocols_change_nothing() {
     for (claim, value) in [
         ("tctx", json!({ "route": "admin" })),
         ("rctx", json!({ "iss": "https://evil.test" })),
@@ -251,6 +252,10 @@ fn each_issuer_is_held_to_its_own_rules() {
     let es256 = with(&with(&rs256, "alg", "ES256"), "kid", "beta-ec");
     assert_eq!(verdict(&sign(&es256, &beta)), Err(TokenError::Algorithm), "beta signs with RS256 only");
     assert_eq!(verdict(&sign(&with(&rs256, "typ", "at+jwt"), &beta)), Err(TokenError::Type), "and types JWT");
-    assert_eq!(verdict(&sign(&rs256, &with(&beta, "exp", NOW))), Err(TokenError::Expired { by: 0 }), "no leeway");
+    assert_eq!(
+        verdict(&sign(&rs256, &with(&beta, "exp", NOW))),
+        Err(TokenError::Expired { by: Seconds::new(0) }),
+        "no leeway"
+    );
     assert_eq!(policy().issuer("https://beta.test/").unwrap().leeway.as_u64(), 0);
 }

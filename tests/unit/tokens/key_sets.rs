@@ -9,7 +9,7 @@ use crate::samples::key_set;
 use crate::samples::sign::{Signing, decoded, encoded, good, header, private, public, with, without};
 
 #[test]
-fn a_kid_that_stands_on_several_keys_for_one_algorithm_names_none_of_them() {
+fn a_kid_of_several_keys_for_one_algorithm_selects_none() {
     let (rsa, ec, other) = (public("alpha-rsa"), public("alpha-ec"), public("beta-ec"));
     let twin = with(&other, "kid", "alpha-ec");
     assert_eq!(given(&json!([ec, twin, rsa]), &good()), Err(TokenError::UnknownKey), "of one kind");
@@ -30,7 +30,7 @@ fn a_kid_that_stands_on_several_keys_for_one_algorithm_names_none_of_them() {
 }
 
 #[test]
-fn keys_that_share_a_kid_are_told_apart_by_algorithm() {
+fn keys_that_share_a_kid_are_distinguished_by_algorithm() {
     let (rsa, ec) = (public("alpha-rsa"), public("alpha-ec"));
     let per_algorithm = |order: [&str; 3]| json!(order.map(|alg| with(&rsa, "alg", alg)));
     for order in [["RS256", "RS384", "RS512"], ["RS512", "RS384", "RS256"]] {

@@ -26,7 +26,7 @@ pub(super) fn signed(header: &Value, signing: Signing<'_>) -> String {
 }
 
 #[test]
-fn no_algorithm_but_the_two_is_taken_signed_or_not() {
+fn only_the_two_algorithms_are_accepted() {
     let names = [
         "none",
         "None",
@@ -133,7 +133,7 @@ fn the_algorithm_belongs_to_the_key() {
 }
 
 #[test]
-fn nothing_that_a_token_says_about_keys_is_looked_at() {
+fn keys_in_a_token_are_never_read() {
     let attacker = with(&public("beta-ec"), "kid", "alpha-ec");
     for (member, value) in [
         ("jwk", attacker),
@@ -206,7 +206,7 @@ fn an_unknown_key_is_no_verdict_on_a_token_that_is_younger_than_the_keys_at_hand
 
 /// A wrong signature is known as one by the keys at hand; a key that is not among them may be one of the issuer's.
 #[test]
-fn an_issuer_that_does_not_answer_leaves_open_which_keys_are_its_own_and_no_more() {
+fn an_unknown_key_is_a_503_while_the_issuer_does_not_respond() {
     let other = token(&with(&header(), "kid", "new"), &claims());
     let forged = compact(header().to_string(), claims().to_string(), Signing::Es256("beta-ec"));
     for (token, status, verdict) in [(other, 503, "keys-unavailable"), (forged, 401, "token-signature")] {
@@ -296,7 +296,7 @@ fn an_issuers_token_is_checked_with_that_issuers_keys_alone() {
 }
 
 #[test]
-fn the_edges_own_word_is_no_callers_token() {
+fn the_edges_identity_header_is_not_accepted_as_a_token() {
     let word = get("/me").bearer(&good()).decide().sent("fastgate-identity").concat();
     assert_eq!(verdict(&word), Err(TokenError::UnknownIssuer));
 }

@@ -302,7 +302,7 @@ fn an_extension_that_would_change_the_meaning_is_refused_whatever_it_holds() {
 }
 
 #[test]
-fn only_the_configured_types_are_taken() {
+fn only_the_configured_types_are_accepted() {
     for (kind, good) in [
         (json!("at+jwt"), true),
         (json!("AT+JWT"), true),

@@ -43,7 +43,7 @@ fn what_an_absent_claim_passes_is_said() {
     ] {
         assert_eq!(hint(name, with(&condition)).1, [""; 0], "{condition}");
     }
-    // What is asked of everybody and what is asked of one issuer's tokens must hold both.
+    // The requirement of all callers and that of one issuer's tokens must both hold.
     let (member, banned) =
         (json!({ "require": { "role": "m" } }), json!({ "require": { "not": { "role": "banned" } } }));
     let issuers: Value = ["a", "b"]
@@ -127,7 +127,7 @@ fn presence_is_that_of_a_claim() {
             besides(json!({ "not": { "claim": { "name": "roles", "equals": "x" } } })),
             Some("roles under \"not\", which"),
         ),
-        // What is asked of tokens is not asked of an answer to introspection.
+        // What is asked of tokens is not asked of a response to introspection.
         (opaque_with("required_claims", required()), banned.clone(), Some("roles under \"not\", which holds")),
         (opaque_with("refused_claims", refused()), banned.clone(), Some("roles under \"not\", which holds")),
         // A role may be in any one of several claims.
@@ -138,7 +138,7 @@ fn presence_is_that_of_a_claim() {
             Some(several),
         ),
         (json!({ "preset": "keycloak", "claims": { "roles": [["realm_access", "roles"]] } }), user(), None),
-        // Nobody has any.
+        // No token has any.
         (json!({ "claims": { "roles": [] } }), besides(json!({ "scope": "s" })), Some(all)),
         (refused(), banned.clone(), Some(all)),
     ] {
@@ -153,7 +153,7 @@ fn presence_is_that_of_a_claim() {
 }
 
 #[test]
-fn what_nobody_can_have_is_not_asked_for_unsaid() {
+fn requirements_that_no_token_can_meet_get_a_hint() {
     let none = || json!({ "claims": { "roles": [] } });
     let role = || json!({ "role": "admin" });
     for (issuer, condition, kind) in [
