@@ -16,7 +16,7 @@ from fastgate.__main__ import main
 from fastgate.doctor import raw_http
 from fastgate.doctor.examine import examine, published_keys
 from fastgate.doctor.probe import Target
-from fastgate.doctor.raw_http import NoAnswer, exchange
+from fastgate.doctor.raw_http import NoResponse, exchange
 from fastgate.doctor.report import Finding, Verdict, exit_code
 from tests.edge import AUDIENCE, ISSUER, Edge
 from tests.serving import JwksServer
@@ -140,7 +140,7 @@ def test_whoever_takes_the_connection_is_reachable(
     url = serve(handle).replace("http", scheme, 1)
     found = examine(url, target, expect_unreachable=True)
     assert [finding.verdict for finding in found] == [Verdict.LET_IN]
-    assert "REACHED" in found[0].answer
+    assert "REACHED" in found[0].response
     assert exit_code(found) == 1
 
 
@@ -185,7 +185,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         (ssl.TLSVersion.TLSv1_3, Verdict.UNREACHABLE, 0),
         # A handshake that is refused by a general alert may be refused for another reason.
-        (ssl.TLSVersion.TLSv1_2, Verdict.NO_ANSWER, 2),
+        (ssl.TLSVersion.TLSv1_2, Verdict.NO_RESPONSE, 2),
     ],
 )
 def test_a_server_that_demands_a_client_certificate_is_no_way_in(
@@ -212,7 +212,7 @@ def test_a_server_that_demands_a_client_certificate_is_no_way_in(
 
     url = serve(handle).replace("http://127.0.0.1", "https://localhost")
     found = examine(url, target, expect_unreachable=True)
-    assert [finding.verdict for finding in found] == [verdict], found[0].answer
+    assert [finding.verdict for finding in found] == [verdict], found[0].response
     assert exit_code(found) == code
 
 
@@ -264,7 +264,7 @@ def test_a_refusal_in_chunks_is_read(serve: Serve, target: Target) -> None:
 def test_a_body_that_is_cut_off_is_returned_as_far_as_it_came(serve: Serve) -> None:
     cut_off = b"HTTP/1.1 200 OK\r\nContent-Length: 60\r\n\r\nsecret"
     assert exchange(serve(staying(cut_off)), "GET", "/", ()).body == b"secret"
-    with pytest.raises(NoAnswer, match="cut off"):
+    with pytest.raises(NoResponse, match="cut off"):
         exchange(serve(dripping), "GET", "/", ())
 
 
@@ -281,7 +281,7 @@ def test_an_edge_that_lets_nothing_through_proves_nothing(
     found = [each for each in examine(origin, target, edge=edge) if each.where == "edge"]
     assert {finding.verdict for finding in found} == {Verdict.UNPROVED}
     assert exit_code(examine(origin, target, edge=edge)) == 2
-    assert "--edge-path" in found[0].answer
+    assert "--edge-path" in found[0].response
 
 
 def test_the_edge_is_examined_on_a_path_of_its_own(serve: Serve, edge: Edge) -> None:

@@ -79,7 +79,7 @@ async def test_it_says_so_loudly(app: FastAPI, caplog: pytest.LogCaptureFixture)
     await answered(app, "/")
     (said,) = [record for record in caplog.records if record.name == "fastgate"]
     assert said.levelno == logging.WARNING
-    assert said.getMessage().startswith("LOCAL DEVELOPMENT: nobody is checked")
+    assert said.getMessage().startswith("LOCAL DEVELOPMENT: no caller is checked")
 
 
 @pytest.mark.parametrize(

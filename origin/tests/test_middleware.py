@@ -210,13 +210,13 @@ def test_on_an_unknown_event_loop_an_app_that_fetches_its_keys_does_not_start(ed
         async def send(message: Message, sent: list[Message] = sent) -> None:
             sent.append(message)
 
-        # What drives it is no event loop at all, and so neither asyncio nor trio.
+        # The test drives the app without an event loop, so neither asyncio nor trio runs.
         running = app({"type": "lifespan", "state": {}}, receive, send)
         with pytest.raises(StopIteration if starts else Misplaced):
             running.send(None)
         expected = "lifespan.startup.complete" if starts else "lifespan.startup.failed"
         assert sent[0]["type"] == expected
-        assert starts or "on asyncio and trio alone" in sent[0]["message"]
+        assert starts or "only on asyncio and trio" in sent[0]["message"]
 
 
 async def test_claims_that_somebody_else_put_into_the_scope_are_overwritten(edge: Edge) -> None:

@@ -170,7 +170,7 @@ def test_the_set_is_one_and_every_kid_names_one_key(signer: SigningKey) -> None:
     "beside", [{"keys": Edge().jwks}, {"jwks_url": "https://edge.example/keys"}]
 )
 def test_origin_keys_stand_alone(signer: SigningKey, beside: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="not two"):
+    with pytest.raises(ValueError, match="at most one"):
         settings(signer, **beside)
 
 
