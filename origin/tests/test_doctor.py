@@ -203,7 +203,7 @@ def no_listener() -> str:
 
 def test_an_address_without_a_listener_proves_nothing(edge: Edge, no_listener: str) -> None:
     (finding,) = examine(no_listener, target(edge, None))
-    assert (finding.response, finding.ok) == ("no answer (ConnectionRefusedError)", False)
+    assert (finding.response, finding.ok) == ("no response (ConnectionRefusedError)", False)
     assert exit_code([finding]) == 2
 
 
@@ -221,7 +221,7 @@ def test_an_origin_that_must_not_be_reachable_and_is_fails(edge: Edge) -> None:
 
 def test_a_name_that_does_not_exist_is_not_an_unreachable_origin(edge: Edge) -> None:
     found = examine("http://typo.invalid", target(edge, None), expect_unreachable=True)
-    assert [finding.response for finding in found] == ["not asked (no such name)"]
+    assert [finding.response for finding in found] == ["not sent (no such name)"]
     assert exit_code(found) == 2
 
 
@@ -447,8 +447,8 @@ def test_a_request_that_is_let_in_is_a_failure(
 @pytest.mark.parametrize(
     ("origin", "said"),
     [
-        ("http://127.0.0.1:1", "this proves nothing; is the address right"),
-        ("http://typo.invalid", "no answer (no such name)"),
+        ("http://127.0.0.1:1", "this proves nothing; check the address"),
+        ("http://typo.invalid", "no response (no such name)"),
         ("127.0.0.1:8000", "write https://HOST"),
     ],
 )

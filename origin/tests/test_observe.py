@@ -78,7 +78,9 @@ async def test_what_would_be_refused_passes_and_is_told(
         assert caplog.messages == []
 
 
-async def test_nobody_is_known_in_a_request_that_would_be_refused(app: FastAPI, edge: Edge) -> None:
+async def test_a_request_that_would_be_refused_has_no_known_caller(
+    app: FastAPI, edge: Edge
+) -> None:
     wrong = edge.headers("/orders/7", "/orders/{other:int}")
     async with client(app) as http:
         for headers in ({}, {HEADER: "forged"}, wrong):

@@ -1,4 +1,4 @@
-"""What stands in front of a template: mounts, and a `root_path` that something else sets."""
+"""The prefix of a template: mounts, and a `root_path` from another source."""
 
 from contextlib import suppress
 

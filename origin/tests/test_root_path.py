@@ -96,7 +96,7 @@ def test_a_signed_prefix_stays(edge: Edge) -> None:
         assert http.get(url, headers=good).json() == "/gw/orders/7"
 
 
-def test_forwarded_fields_are_believed_for_links_and_never_for_passage(edge: Edge) -> None:
+def test_forwarded_fields_affect_links_and_never_admission(edge: Edge) -> None:
     app = FastAPI()
 
     @app.get("/here")
