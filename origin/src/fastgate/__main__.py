@@ -62,7 +62,9 @@ def _parser() -> argparse.ArgumentParser:
     prove.add_argument(
         "--edge", required=True, help="the URL of the edge, which publishes its keys there"
     )
-    prove.add_argument("--issuer", help="edge.issuer of the policy; default: --edge")
+    prove.add_argument(
+        "--issuer", help="the edge's name, edge.issuer of the policy; default: --edge"
+    )
     prove.add_argument("--audience", required=True, help="Settings.audience of the origin")
     prove.add_argument("--path", default="/", help="a path that needs nothing but a valid header")
     prove.add_argument(
@@ -114,7 +116,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--factory",
             action="store_true",
-            help="the name is that of a function that returns the app",
+            help="the name is that of a function that returns the app (assumed without parameters)",
         )
         command.add_argument("--origin", help='the app\'s name under "origins" of the policy')
     compare.add_argument("policy", type=Path, help="the edge's policy.json")
