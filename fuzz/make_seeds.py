@@ -1,4 +1,4 @@
-"""Writes the seeds in `fuzz/corpus`: small inputs that reach every branch the fuzzer should start from.
+"""Write the seeds in `fuzz/corpus`: small inputs that reach every branch the fuzzer should start from.
 
 What the fuzzer found, and is kept as a regression, is named `found-*`; it stays as it is.
 """
@@ -25,7 +25,7 @@ def public(name: str) -> dict[str, object]:
 
 
 def signed(*parts: object) -> list[str]:
-    """Return a JWS to be signed by whom it should be, and by somebody else."""
+    """Return a JWS signed with the right key, and one signed with another key."""
     text = "\n".join(part if isinstance(part, str) else json.dumps(part) for part in parts)
     return ["s" + text, "x" + text]
 

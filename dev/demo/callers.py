@@ -1,4 +1,4 @@
-"""What callers bring: tokens of the development providers, proofs of possession, and forgeries."""
+"""Credentials: tokens of the development providers, proofs of possession, forged headers."""
 
 import base64
 import json
@@ -22,8 +22,8 @@ class TokenRequest:
     client: str
     scope: str = ""
     resource: str = ""
-    provider: str = ""  # where it is mounted
-    bound: bool = False  # to the key of proof.mjs
+    provider: str = ""  # the path of the provider
+    bound: bool = False  # whether the token is bound to the key of proof.mjs
 
     def token(self) -> str:
         form = {"grant_type": "client_credentials", "scope": self.scope, "resource": self.resource}
@@ -36,10 +36,10 @@ class TokenRequest:
         if self.bound:
             headers["DPoP"] = proof("POST", url(IDP, path))
         body = urlencode({name: value for name, value in form.items() if value}).encode()
-        answer = send(IDP, "POST", path, headers, body)
-        grant = answer.json()
+        response = send(IDP, "POST", path, headers, body)
+        grant = response.json()
         if not isinstance(grant, dict) or "access_token" not in grant:
-            raise DemoError(f"no token for {self.client}: {answer.status} {answer.body!r}")
+            raise DemoError(f"no token for {self.client}: {response.status} {response.body!r}")
         return str(grant["access_token"])
 
 
@@ -61,7 +61,7 @@ GARBAGE = "garbage"
 
 
 def proof(method: str, target: str, token: str = "") -> str:
-    """A proof of possession (RFC 9449) for one request; signing needs more than Python's library."""
+    """A proof of possession (RFC 9449) for one request; signing needs more than the standard library."""
     command = ("node", "dev/idp/proof.mjs", method, target, token)
     made = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if made.returncode != 0:
@@ -70,7 +70,7 @@ def proof(method: str, target: str, token: str = "") -> str:
 
 
 def forged_identity(subject: str) -> str:
-    """A `Fastgate-Identity` as an attacker might write it: right in form, signed with zeros."""
+    """A `Fastgate-Identity` as an attacker might write it: well-formed, with a signature of zeros."""
 
     def part(members: Mapping[str, object]) -> str:
         return base64.urlsafe_b64encode(json.dumps(members).encode()).decode().rstrip("=")

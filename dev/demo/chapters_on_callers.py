@@ -1,4 +1,4 @@
-"""Who is calling, may they, from where."""
+"""Checks of callers: identity, access and place."""
 
 from callers import GARBAGE
 from checks import Chapter, Check
@@ -9,7 +9,7 @@ INVALID_TOKEN = challenge_error("invalid_token")
 INSUFFICIENT_SCOPE = challenge_error("insufficient_scope")
 FORBIDDEN = problem("forbidden")
 
-# As dev/places.json has it; the last two are in no country, and one of them is in dev/blocked.json.
+# From dev/places.json. The last two have no country, and one of them is in dev/blocked.json.
 PYONGYANG, NEW_YORK = "127.0.0.8", "127.0.0.16"
 BLOCKED, NOWHERE = "127.0.0.66", "127.0.0.99"
 

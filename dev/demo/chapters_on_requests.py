@@ -1,4 +1,4 @@
-"""Does the request look right, what travels on, and how often."""
+"""Checks of requests: their form, what is forwarded, and limits."""
 
 from callers import GARBAGE, forged_identity
 from checks import Chapter, Check
@@ -25,7 +25,7 @@ ASKS_TO_POST = {"Access-Control-Request-Method": "POST"}
 FIVE_PAGES = {"X-Pages": "5"}
 ONCE = {"Idempotency-Key": "1"}
 
-FLOOD = 600  # what policy.base.json admits from one network in a minute
+FLOOD = 600  # the limit of policy.base.json for one network, per minute
 FLOODER = "127.0.0.77"
 
 LOOKS = Chapter(
@@ -157,7 +157,7 @@ LIMITS = Chapter(
             (logged("subject", "demo-writer"), logged("verdict", "limit-exceeded")),
             token="writer",
             json=ORDER,
-            times=5,  # and one above
+            times=5,  # one more than the limit
         ),
         Check(
             "GET /me",

@@ -1,4 +1,4 @@
-"""A check: a request, what is expected of the answer, and what came of it."""
+"""A check: a request, the expected response, and the outcome."""
 
 import http.client
 import json
@@ -11,7 +11,7 @@ from exchange import Answer, send
 from layout import EDGE, HOST, ORIGIN, url
 from traits import LogTrait, Trait
 
-LONGEST_REQUEST = 36  # that is shown whole
+LONGEST_REQUEST = 36  # the longest request that is shown whole
 
 
 @dataclass(frozen=True)
@@ -20,12 +20,12 @@ class Check:
     status: int
     traits: tuple[Trait, ...] = ()
     logged: tuple[LogTrait, ...] = ()
-    token: str = ""  # whose: a name in TOKENS, or GARBAGE
+    token: str = ""  # a name in TOKENS, or GARBAGE
     headers: Mapping[str, str] = field(default_factory=dict)
     json: object = None
-    body: tuple[str, bytes] | None = None  # media type and content, where it is not `json`
-    source: str = HOST  # the client's own address
-    times: int = 1  # how often it is sent, byte for byte; the last answer is judged
+    body: tuple[str, bytes] | None = None  # media type and content, if the body is not `json`
+    source: str = HOST  # the client's address
+    times: int = 1  # how often the same bytes are sent; the last response is checked
     port: int = EDGE
     note: str = ""
 

@@ -1,4 +1,4 @@
-"""The services while they run: answering inside a `with` block, gone after it."""
+"""The services as child processes: ready within a `with` block, stopped after it."""
 
 import http.client
 import os
@@ -16,14 +16,14 @@ from layout import HOST, LOGS, ROOT, DemoError, url
 from services import SERVICES, Service
 from words import dim, green, red
 
-START_SECONDS = 30.0  # for each service, to give its first answer
+START_SECONDS = 30.0  # for the first response of each service
 STOP_SECONDS = 3.0  # for all of them, between SIGTERM and SIGKILL
 POLL_SECONDS = 0.1
 TAIL_LINES = 20
 
-# How the edge server prints a line for Fastly's log endpoint `fastgate`.
+# The prefix of a line for Fastly's log endpoint `fastgate`.
 REQUEST_LOG = "fastgate :: "
-# Those lines as they are, one JSON object each: what `fastgate diff --log` reads.
+# The lines without the prefix, one JSON object each, as `fastgate diff --log` reads them.
 REQUESTS = LOGS / "requests.ndjson"
 
 # A closed terminal (SIGHUP) is in the list because the children, in their own process groups,
@@ -42,13 +42,13 @@ class Child:
                 service.command,
                 cwd=ROOT,
                 env={**os.environ, **service.environment},
-                stdin=subprocess.PIPE,  # never written; the provider leaves when it closes
+                stdin=subprocess.PIPE,  # nothing is written; the provider exits when it closes
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,
                 encoding="utf-8",
                 errors="replace",
-                process_group=0,  # Ctrl-C reaches only us, and we decide what ends when
+                process_group=0,  # Ctrl-C reaches only this process, which stops the others in order
             )
         except OSError as error:
             raise DemoError(f"cannot start the {service.name}: {error}") from error
@@ -101,14 +101,14 @@ class Child:
 
     def _tail(self) -> str:
         if self.ended:
-            self._log_keeper.join(timeout=1)  # so that its last words are in the file
+            self._log_keeper.join(timeout=1)  # so that its last output is in the file
         log = self.service.log
         text = log.read_text("utf-8", "replace") if log.exists() else ""
         lines = "".join(f"\n    {line}" for line in text.splitlines()[-TAIL_LINES:])
         return f"; the end of {log.relative_to(ROOT)}:{lines or ' (empty)'}"
 
     def signal_group(self, number: signal.Signals) -> None:
-        # Once we have seen it end, its id may belong to somebody else.
+        # After the process has ended, its id may belong to another process.
         if not self.ended:
             os.killpg(self._process.pid, number)
 
@@ -121,7 +121,7 @@ class Child:
 
 
 class Children:
-    """All three services: answering inside the `with` block, gone after it."""
+    """All three services: ready within the `with` block, stopped after it."""
 
     def __init__(self) -> None:
         self._children: list[Child] = []
@@ -159,7 +159,7 @@ class Children:
         print(green("✓"), dim(f"{time.monotonic() - begun:.1f} s"))
 
     def _stop(self) -> None:
-        # A second, impatient Ctrl-C must not leave anything behind; this takes 3 s at most.
+        # A second Ctrl-C must not leave a process behind. This takes 3 s at most.
         for number in STOP_SIGNALS:
             signal.signal(number, signal.SIG_IGN)
         for child in self._children:
@@ -193,7 +193,7 @@ def refuse_taken_ports() -> None:
 
 def is_free(port: int) -> bool:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        # As the services do it: a port whose last connections are still closing is free.
+        # As for the services, a port with closing connections counts as free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))

@@ -1,4 +1,4 @@
-"""One request, one answer."""
+"""Send one request and return its response."""
 
 import http.client
 import json
@@ -17,11 +17,11 @@ class Answer:
     body: bytes
 
     def header(self, name: str) -> str:
-        """The field's value; nothing if it is not there, which no expectation accepts."""
+        """The value of a field; empty if it is absent, which no expectation accepts."""
         return str(self.headers.get(name, ""))
 
     def json(self) -> object:
-        """The body as JSON; None if it is not, which no expectation accepts."""
+        """The body as JSON; None if it is malformed, which no expectation accepts."""
         try:
             return json.loads(self.body)
         except ValueError:

@@ -1,4 +1,4 @@
-"""Where things are: the repository, the logs, and the ports that fastly.toml and policy.json name."""
+"""Paths and ports: the repository, the logs, and the ports of fastly.toml and policy.json."""
 
 from pathlib import Path
 
@@ -14,4 +14,4 @@ def url(port: int, path: str = "") -> str:
 
 
 class DemoError(Exception):
-    """Something the person at the terminal has to know; the message is all they need."""
+    """An error for the person at the terminal. The message says everything they need."""

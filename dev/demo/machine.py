@@ -1,10 +1,10 @@
-"""What this machine can do."""
+"""The addresses of this machine."""
 
 import socket
 
 
 def is_own(address: str) -> bool:
-    """Whether clients can call from there: all of 127.0.0.0/8 on Linux, not so on macOS."""
+    """Whether clients can use this address: all of 127.0.0.0/8 on Linux, only some on macOS."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         try:
             probe.bind((address, 0))

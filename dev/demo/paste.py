@@ -1,4 +1,4 @@
-"""The lines that `demo` prints to paste into another terminal, and what each is answered."""
+"""The lines that `demo` prints to paste into another terminal, and the expected statuses."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from layout import EDGE, url
 class Line:
     comment: str
     command: str
-    statuses: Sequence[int] = ()  # of the answers, in order
-    source: str = ""  # the client's own address, where it is not the usual one
+    statuses: Sequence[int] = ()  # of the responses, in order
+    source: str = ""  # the client's address, if it is not the usual one
 
     def remark(self) -> str:
         answered = ", ".join(map(str, self.statuses))
@@ -47,13 +47,13 @@ EXPORT, REFUND = "/exports/orders.csv", "/orders/7/refund"
 IDENTITY = Group(
     "Who is calling",
     (
-        calls(200, "anyone may", "/"),
-        calls(401, "who is it?", "/me"),
-        fetches("TOKEN", "demo-reader", "a token from the provider, good for ten minutes"),
+        calls(200, "open to every caller", "/"),
+        calls(401, "a token is required", "/me"),
+        fetches("TOKEN", "demo-reader", "a token from the provider, valid for ten minutes"),
         calls(200, "the origin knows the caller", "/me", bearing("TOKEN")),
         calls(
             200,
-            "still demo-reader; what a client claims to be never gets through",
+            "still demo-reader: the edge removes a forged header",
             "/me",
             bearing("TOKEN"),
             "-H 'Fastgate-Identity: admin'",
@@ -61,40 +61,40 @@ IDENTITY = Group(
     ),
 )
 RULES = Group(
-    "May they",
+    "Is the caller allowed",
     (
         calls(403, "the token lacks orders:write", "/orders", POST, bearing("TOKEN")),
-        fetches("KEEPER", "demo-keeper", "she keeps the shop lumen"),
+        fetches("KEEPER", "demo-keeper", "the keeper of the shop lumen"),
         calls(
             200,
-            "her shop (and in the log: would-refuse, of a rule that is only tried)",
+            "the keeper's own shop (the log shows would-refuse for a shadow rule)",
             "/shops/lumen/stock",
             bearing("KEEPER"),
         ),
-        calls(403, "somebody else's shop", "/shops/ember/stock", bearing("KEEPER")),
+        calls(403, "the shop of another keeper", "/shops/ember/stock", bearing("KEEPER")),
         fetches("BUYER", "partner-buyer", "from a partner's provider"),
-        calls(200, "its buyers are welcome here", "/wholesale/prices", bearing("BUYER")),
+        calls(200, "the partner's buyers are allowed", "/wholesale/prices", bearing("BUYER")),
     ),
 )
 PLACES = Group(
     "From where (macOS first needs `sudo ifconfig lo0 alias 127.0.0.8`, and 127.0.0.16)",
     (
-        calls(451, "nothing is delivered there", "/orders", POST, source="127.0.0.8"),
-        calls(403, "offers hold in Europe", "/offers", source="127.0.0.16"),
+        calls(451, "the shop does not deliver there", "/orders", POST, source="127.0.0.8"),
+        calls(403, "the offers are for Europe only", "/offers", source="127.0.0.16"),
     ),
 )
 REQUESTS = Group(
-    "Not too often, not like that, not now",
+    "Limits, rewrites, preflights, maintenance",
     (
         Line(
-            "five pages each, of ten a minute",
+            "each request uses five of ten pages a minute",
             f"for n in 1 2 3; do {curl(EXPORT, bearing('KEEPER'), '-H X-Pages:5')}; done",
             (200, 200, 429),
         ),
-        calls(200, "the origin knows it as /orders/7", "/v1/orders/7", bearing("TOKEN")),
+        calls(200, "the edge rewrites the path to /orders/7", "/v1/orders/7", bearing("TOKEN")),
         calls(
             204,
-            "the edge answers a browser's preflight",
+            "the edge responds to a browser's preflight",
             "/orders",
             "-X OPTIONS",
             "-H 'Origin: http://localhost:5173'",
@@ -104,17 +104,17 @@ REQUESTS = Group(
     ),
 )
 PROOFS = Group(
-    "A stolen token is no use",
+    "A stolen token is useless",
     (
         fetches("STAFF", "demo-staff --bound", "bound to the key in local/dpop-key.json"),
-        calls(401, "the token alone", REFUND, POST, bearing("STAFF")),
+        calls(401, "the token without a proof", REFUND, POST, bearing("STAFF")),
         Line(
-            "a proof that the key is here, for one request",
+            "a proof of possession for one request",
             f'PROOF=$(node dev/idp/proof.mjs POST {url(EDGE, REFUND)} "$STAFF")',
         ),
         calls(
             200,
-            "with the proof; send it again, and it is 401",
+            "with the proof; the same proof again gives 401",
             REFUND,
             POST,
             "-H 'Idempotency-Key: 1'",
@@ -124,10 +124,10 @@ PROOFS = Group(
     ),
 )
 REASONS = Group(
-    "Why was that?",
+    "Explain a decision",
     (
         Line(
-            "the same walk at the desk, room by room, without a server",
+            "the same pipeline, step by step, without a server",
             'cargo run -q -- explain --issuer dev --claims \'{"shop": "lumen"}\' /shops/ember/stock',
         ),
     ),

@@ -1,4 +1,4 @@
-"""The three services: what they are called, where they listen, how they are started."""
+"""The three services: their names, addresses and commands."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ class Service:
     name: str
     port: int
     command: Sequence[str]
-    first_request: str  # a path that answers (any status below 500) once the service is up
+    first_request: str  # a path with a status below 500 once the service runs
     environment: Mapping[str, str] = field(default_factory=dict)
 
     @property

@@ -1,4 +1,4 @@
-"""`demo`: lines to paste, and the edge's log as requests come in."""
+"""`demo`: prints lines to paste, and then each request that the edge logs."""
 
 import json
 import time
@@ -8,7 +8,7 @@ from layout import LOGS, ROOT
 from paste import GROUPS
 from words import bold, dim, green, red
 
-# What a person hardly looks at; it is in the file with the whole lines.
+# Members that are of little interest on a terminal. The log file has the whole lines.
 QUIET = frozenset(
     {"time", "request_id", "method", "status", "verdict", "steps", "recorded", "key_id", "keys"}
 )
@@ -22,23 +22,23 @@ def demo(children: Children) -> int:
             print(f"{dim(line.remark())}\n{line.command}")
     requests, others = REQUESTS.relative_to(ROOT), LOGS.relative_to(ROOT)
     print(f"\nEvery request shows below (whole lines: {requests}; other output: {others}/).")
-    print(f"{bold('Ctrl-C')} ends all three.\n")
+    print(f"{bold('Ctrl-C')} stops all three.\n")
     children.report_requests(print_request)
     try:
         while True:
             children.check_alive()
             time.sleep(POLL_SECONDS)
-    except KeyboardInterrupt:  # the way a demo ends
+    except KeyboardInterrupt:  # Ctrl-C is the regular end
         print()
         return 0
 
 
 def print_request(text: str) -> None:
-    """One request of the edge's log: what became of it, and what else is of interest."""
+    """Prints one request of the edge's log: its outcome, and other facts of interest."""
     try:
         facts = json.loads(text)
     except ValueError:
-        print(text.rstrip(), flush=True)  # cut short or broken, but still what the edge said
+        print(text.rstrip(), flush=True)  # truncated or malformed, but still output of the edge
         return
     status, path = facts.get("status"), (facts.get("recorded") or {}).get("path", "?")
     paint = green if isinstance(status, int) and status < 400 else red

@@ -1,4 +1,4 @@
-"""`smoke`: makes the requests, judges the answers, shows each verdict."""
+"""`smoke`: sends the requests, checks the responses, and prints each result."""
 
 from collections.abc import Sequence
 
@@ -9,10 +9,10 @@ from children import Children
 from edge_log import EdgeLog
 from layout import LOGS, ROOT
 from machine import is_own
-from rehearsal import Pasted, rehearse
+from pasted import Pasted, run_lines
 from words import bold, dim, green, red
 
-WIDEST = 62  # of the column with the requests; a longer one pushes the others aside
+WIDEST = 62  # width of the column with the requests; a longer request shifts the other columns
 
 
 def smoke(children: Children) -> int:
@@ -21,7 +21,7 @@ def smoke(children: Children) -> int:
     tokens = {name: request.token() for name, request in TOKENS.items()}
     tokens[GARBAGE] = GARBAGE
     verdicts: list[bool] = []
-    strange: set[str] = set()
+    missing: set[str] = set()
     for chapter in CHAPTERS:
         print(f"\n{bold(chapter.title)}")
         for check in chapter.checks:
@@ -30,14 +30,14 @@ def smoke(children: Children) -> int:
                 verdicts.append(outcome.passed)
                 print_outcome(outcome)
             else:
-                strange.add(check.source)
-                print_left_out(check)
+                missing.add(check.source)
+                print_skipped(check)
     print(f"\n{bold('The lines of `make demo`, in a shell')}")
-    for pasted in rehearse():
+    for pasted in run_lines():
         verdicts.append(pasted.passed)
         print_pasted(pasted)
     children.check_alive()
-    print_sum(verdicts, strange)
+    print_sum(verdicts, missing)
     return 0 if all(verdicts) else 1
 
 
@@ -48,7 +48,7 @@ def print_outcome(outcome: Outcome) -> None:
 
 def print_pasted(pasted: Pasted) -> None:
     expected, got = (", ".join(map(str, some)) for some in (pasted.line.statuses, pasted.statuses))
-    print_row(pasted.line.comment, expected, "" if pasted.passed else got or "no answer")
+    print_row(pasted.line.comment, expected, "" if pasted.passed else got or "no response")
 
 
 def print_row(label: str, expected: str, wrong: str) -> None:
@@ -57,15 +57,17 @@ def print_row(label: str, expected: str, wrong: str) -> None:
         print(f"  {'':<{WIDEST}}  {red('but got ' + wrong)}")
 
 
-def print_left_out(check: Check) -> None:
-    print(f"  {check.label():<{WIDEST}}  {dim('left out')}")
+def print_skipped(check: Check) -> None:
+    print(f"  {check.label():<{WIDEST}}  {dim('skipped')}")
 
 
-def print_sum(verdicts: Sequence[bool], strange: set[str]) -> None:
+def print_sum(verdicts: Sequence[bool], missing: set[str]) -> None:
     print()
-    if strange:
-        print(f"left out: what calls from {' '.join(sorted(strange))}, which this machine is not;")
-        print("on macOS, `sudo ifconfig lo0 alias ADDRESS` makes it that")
+    if missing:
+        print(
+            f"skipped: requests from {' '.join(sorted(missing))}, which this machine does not have;"
+        )
+        print("on macOS, add each address with `sudo ifconfig lo0 alias ADDRESS`")
     failed = verdicts.count(False)
     if failed:
         print(red(f"{failed} of {len(verdicts)} failed"))

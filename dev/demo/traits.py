@@ -1,4 +1,4 @@
-"""What is to be seen in an answer besides its status, and in the edge's log besides the answer."""
+"""Expectations of a response besides its status, and of the line in the edge's log."""
 
 import json
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from exchange import Answer
 
 @dataclass(frozen=True)
 class Trait:
-    """Something to be seen in an answer."""
+    """An expectation of a response."""
 
     name: str
     seen_in: Callable[[Answer], bool]
@@ -18,7 +18,7 @@ class Trait:
 
 @dataclass(frozen=True)
 class LogTrait:
-    """Something to be seen in the line that the edge logs."""
+    """An expectation of the line that the edge logs."""
 
     name: str
     seen_in: Callable[[Line], bool]
@@ -84,7 +84,7 @@ PROBLEM = Trait(
     "problem+json",
     lambda answer: answer.header("Content-Type").startswith("application/problem+json"),
 )
-# RFC 6750 §3.1: who brought no token made no mistake, and is told of none.
+# RFC 6750 §3.1: a request without a token gets no error code.
 CHALLENGE = Trait("Bearer without error", _challenges_without_error)
 ALLOW = Trait("Allow", lambda answer: bool(answer.header("Allow")))
 RETRY_AFTER = Trait("Retry-After", lambda answer: answer.header("Retry-After").isdigit())

@@ -1,4 +1,4 @@
-"""Words on the terminal: colour for people, plain text for pipes and logs."""
+"""Text on the terminal: coloured for people, plain for pipes and logs."""
 
 import sys
 

@@ -20,7 +20,7 @@ BUILD = WORK / "build"
 # The native tests, and no others: what has to be linked with Viceroy takes a minute for each mutant.
 FAST_TARGETS = ("--test=unit",)
 ALL_TARGETS = ("--lib", "--bins", *FAST_TARGETS)
-# Slower ones, for what the others let through: sequences of requests over time, and vectors of signatures.
+# Slower tests, for mutants that survive the others: sequences of requests, and signature vectors.
 SLOW_TARGETS = ("--test=model", "--test=signatures")
 # Tests that read the source as text would notice changes that no request can.
 SKIPPED = ("attacks::", "architecture::", "references::")
@@ -38,7 +38,7 @@ OUTCOMES = {
 
 
 def run(module: str, minutes: float, *, again: bool) -> int:
-    """Tests the mutants that nobody has tested yet, or those alone that survived, and writes the record."""
+    """Tests the untested mutants, or only those that survived, and writes the record."""
     until = time.monotonic() + minutes * 60
     tree = record.copy_of_tree("tree")
     patterns = [f"src/{module}.rs", f"src/{module}/**/*.rs"]

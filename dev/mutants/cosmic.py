@@ -16,7 +16,7 @@ from record import ROOT, WORK, Mutant, MutantsError
 
 TOOLS = ROOT / "target" / "tools" / "cosmic-ray" / "bin"
 FORKED = Path(__file__).with_name("forked.py")
-# Which tests are about which module, the nearest first; for others, those of its name.
+# The tests of each module, the most specific first. Other modules have the test of their name.
 _ROUTING = (
     *("prefix", "root_path", "dispatch", "dispatch_bypass", "route", "strict"),
     *("former_routes", "app_parts", "middleware"),
@@ -25,6 +25,7 @@ TESTS = {
     "verify": ("verify", "contract", "origin_keys"),
     "routes.check": ("route", *_ROUTING, "unnamed_endpoints", "observe", "root_path_matrix"),
     "routes.dispatch": ("dispatch", *_ROUTING, "observe", "root_path_matrix"),
+    "routes.entering": ("dispatch", *_ROUTING, "root_path_matrix"),
     "routes.root_path": (*_ROUTING, "local", "root_path_matrix"),
     "middleware": (
         *(

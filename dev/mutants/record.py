@@ -1,4 +1,4 @@
-"""What is known of a module's mutants: the files in tests/mutants/."""
+"""The records of a module's mutants: the files in tests/mutants/."""
 
 import json
 import shutil

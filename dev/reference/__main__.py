@@ -1,6 +1,6 @@
 """Write the generated parts of docs/reference/, or with --check say which are not up to date.
 
-Sources: policy.schema.json, what `fastgate reference` prints, the package `fastgate` and its command
+Sources: policy.schema.json, the output of `fastgate reference`, the package `fastgate` and its command
 line. A page holds its generated part between two comments; the rest of it is written by hand.
 """
 

@@ -1,4 +1,4 @@
-"""What the Python package says of itself: `fastgate.__all__`, and its command line."""
+"""The reference of the Python package: `fastgate.__all__`, and its command line."""
 
 import argparse
 import ast

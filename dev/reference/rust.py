@@ -1,4 +1,4 @@
-"""What the Rust side says of itself: `fastgate reference`, and the list of cache spaces."""
+"""The reference of the Rust side: `fastgate reference`, and the list of cache spaces."""
 
 import json
 import re

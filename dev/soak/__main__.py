@@ -11,7 +11,7 @@ no answer was wrong and the edge's memory is level, else 1.
 What a client may meet, and nothing else:
 - 503 with the newest key of the provider, until the edge may ask for it: while the provider is away
   and for one cool-down behind that and behind a rotation;
-- 503 for a token by a key that nobody publishes, while the provider is away;
+- 503 for a token by an unpublished key, while the provider is away;
 - the former policy, for ten seconds behind a push;
 - 502 and 504 while the origin restarts.
 """
@@ -28,7 +28,7 @@ from load import Kind, Load
 from provider import Provider
 from services import COOL_DOWN, WORK, Edge, Process, SoakError
 
-# A sandbox reads its policies again every ten seconds; two more for whoever was just deciding.
+# A sandbox reads its policies again every ten seconds. Two more are for requests under way.
 POLL_SECONDS = 12.0
 # A visit that failed, or one of a moment ago, keeps the edge from the next for one cool-down.
 COOL_SECONDS = COOL_DOWN + 2.0

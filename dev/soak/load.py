@@ -1,4 +1,4 @@
-"""The requests of a soak test, what each may be answered with at which time, and who sends them."""
+"""The requests of a soak test, their allowed responses at each time, and their sender."""
 
 import asyncio
 import random
@@ -24,21 +24,21 @@ class Kind:
 
     name: str
     path: str
-    statuses: frozenset[int]  # what it is answered with when nothing is wrong
+    statuses: frozenset[int]  # the statuses when nothing is wrong
     token: str | None = None
     method: str = "GET"
     judge: Judge = lambda _: True  # of the JSON of a 200: is it for this caller?
     of_caller: bool = False
 
     def headers(self) -> dict[str, str]:
-        # A client may write what it likes into the edge's header: it never arrives.
+        # A client may send the edge's header with any value. The edge removes it.
         forged = {"fastgate-identity": FORGED_IDENTITY}
         return forged if self.token is None else {**forged, "authorization": f"Bearer {self.token}"}
 
 
 @dataclass
 class Window:
-    """A time in which some kinds may also be answered otherwise; open until it is closed."""
+    """A time in which some kinds may also have other statuses. It is open until it is closed."""
 
     why: str
     names: frozenset[str] | None  # None: all kinds
@@ -54,13 +54,13 @@ class Window:
 
 @dataclass(frozen=True)
 class Result:
-    """One request and its answer; status 0 where there was none."""
+    """One request and its response. The status is 0 if there was none."""
 
     kind: Kind
     sent: float
     done: float
     status: int
-    right: bool  # what the app said of the caller
+    right: bool  # whether the app named the right caller
 
     @property
     def milliseconds(self) -> float:
@@ -69,7 +69,7 @@ class Result:
 
 @dataclass
 class Load:
-    """Sends requests at a steady rate and keeps what came of them."""
+    """Sends requests at a steady rate and stores the results."""
 
     base: str
     kinds: list[Kind]
@@ -86,7 +86,7 @@ class Load:
         return window
 
     async def run(self, until: float) -> None:
-        """Until `until`; a request that is late does not hold back the next."""
+        """Sends until `until`. A late request does not delay the next."""
         chosen = random.Random(1)  # the same order in every run
         limits = httpx.Limits(max_connections=IN_FLIGHT, max_keepalive_connections=IN_FLIGHT)
         async with (
@@ -125,7 +125,7 @@ class Load:
         self.results.append(Result(kind, sent, time.monotonic(), status, right))
 
     def wrong(self) -> list[Result]:
-        """Answers that nothing explains, and answers about somebody else."""
+        """Responses that no window explains, and responses about another caller."""
         return [result for result in self.results if not (result.right and self._explained(result))]
 
     def _explained(self, result: Result) -> bool:

@@ -46,7 +46,7 @@ def _number(value: int, octets: int) -> str:
 
 
 class Provider:
-    """The provider: two keys that stay, and one that is followed by another at each rotation."""
+    """The provider: two keys that stay, and one that each rotation replaces."""
 
     def __init__(self, port: int) -> None:
         self.port = port
@@ -79,14 +79,14 @@ class Provider:
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
     def stop(self) -> None:
-        """From now on nobody listens."""
+        """Stops accepting connections."""
         if self._server:
             self._server.shutdown()
             self._server.server_close()
             self._server = None
 
     def rotate(self) -> None:
-        """A new key signs at once; the one before it stays published, the one before that goes."""
+        """Signs with a new key at once. The previous key stays published; the one before is removed."""
         following = Key(f"rotating-{int(time.time() * 1000)}", "ES256")
         self._rotating = [following, *self._rotating[:1]]
 
@@ -96,11 +96,11 @@ class Provider:
         return {"issuer": self.issuer, "jwks_uri": f"{self.issuer}/jwks"}
 
     def token(self, subject: str, algorithm: str, **claims: object) -> str:
-        """By a key that stays."""
+        """A token by a key that stays."""
         return self._sign(self._lasting[algorithm], subject, claims)
 
     def rotated_token(self, subject: str) -> str:
-        """By the newest key."""
+        """A token by the newest key."""
         return self._sign(self._rotating[0], subject, {})
 
     def forged_token(self, subject: str) -> str:

@@ -1,4 +1,4 @@
-"""What a soak test found, as tables."""
+"""Print the results of a soak test as tables."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from load import Load, Result
 # the provider leaves a few entries in Viceroy's cache.
 GROWTH, GROWTH_MIB = 0.05, 8.0
 
-# The load begins with a burst, which is no example of a quiet time.
+# The load begins with a burst, which is not representative.
 WARM_SECONDS = 5.0
 
 Memory = Sequence[tuple[float, float]]  # time, MiB
@@ -53,7 +53,7 @@ def statuses(load: Load) -> None:
 
 
 def memory(series: Memory, begin: float, seconds: float) -> bool:
-    """Prints the series; whether the last quarter is no higher than the second."""
+    """Prints the series. Returns whether the last quarter is no higher than the second."""
 
     def quarter(number: int) -> float:
         low = begin + seconds * number / 4
@@ -72,7 +72,7 @@ def memory(series: Memory, begin: float, seconds: float) -> bool:
 
 
 def wrong(load: Load, begin: float) -> bool:
-    """Prints what nothing explains; whether there was nothing."""
+    """Prints the unexplained responses. Returns whether there were none."""
     found = load.wrong()
     print(f"\n{len(load.results)} requests, {len(found)} wrong responses")
     for result in found[:20]:

@@ -1,4 +1,4 @@
-"""The edge and the origin as processes, and what the edge is given: policies, stores, backends."""
+"""The edge and the origin as processes, and the edge's policies, stores and backends."""
 
 import json
 import os
@@ -18,7 +18,7 @@ COOL_DOWN = 5
 
 
 class SoakError(Exception):
-    """The soak test cannot go on; the message says why."""
+    """The soak test cannot continue. The message says why."""
 
 
 def free_port() -> int:
@@ -28,7 +28,7 @@ def free_port() -> int:
 
 
 def policy(edge: str, issuer: str) -> dict[str, Any]:
-    """The demo's policy for this edge and this issuer, without a limit on how often is asked."""
+    """The demo's policy for this edge and this issuer, without rate limits."""
     document: dict[str, Any] = json.loads((ROOT / "policy.json").read_text("utf-8"))
     document["edge"]["issuer"] = edge
     document["edge"].pop("flood_limit", None)
@@ -46,14 +46,14 @@ def policy(edge: str, issuer: str) -> dict[str, Any]:
 
 
 def closed(document: dict[str, Any]) -> dict[str, Any]:
-    """The same policy, in which the public list of items asks for a token."""
+    """The same policy, in which the public list of items requires a token."""
     changed: dict[str, Any] = json.loads(json.dumps(document))
     next(r for r in changed["routes"] if r["id"] == "list_items")["access"] = "authenticated"
     return changed
 
 
 def demanding(document: dict[str, Any]) -> dict[str, Any]:
-    """The same policy, in which `/me` asks for a scope that nobody has: the shadow policy."""
+    """The same policy, in which `/me` requires a scope that no caller has: the shadow policy."""
     changed: dict[str, Any] = json.loads(json.dumps(document))
     next(r for r in changed["routes"] if r["id"] == "read_me")["scopes"] = ["nobody:has"]
     return changed

@@ -1,14 +1,13 @@
-"""What the door costs an app, beside what checking the provider's token would cost it.
+"""What the guard costs an app, compared with checking the provider's token in the app.
 
     python origin/bench/verification.py [rounds]
 
-Five apps, one endpoint each: one that checks nothing; one behind the door for each of the two
-signatures of the contract; and two that check an RS256 access token with PyJWT in an async
-dependency: with the one key at hand, and with the key looked up by PyJWKClient, whose fetched key
-set is warm. All in process, without a network; the five take turns, so that a busy machine slows
-all alike. What is printed is processor time of the event loop's thread, where all of it is spent:
-nothing here waits or uses another. Medians over rounds, in microseconds a request; what each adds
-to the bare app; and the ratios, each the median of its rounds.
+There are five apps with one endpoint each: one checks nothing; two are behind the guard, one for
+each signature of the contract; and two check an RS256 access token with PyJWT in an async
+dependency, one with the key at hand, and one with PyJWKClient and its cached key set. Everything
+runs in one process, without a network. The five take turns, so that a busy machine slows all alike.
+The output is processor time of the event loop's thread: medians over rounds, in microseconds per
+request; the difference to the bare app; and ratios, each the median over the rounds.
 """
 
 import asyncio
@@ -65,12 +64,12 @@ def main(rounds: int = ROUNDS) -> None:
 
 
 def print_table(took: dict[str, list[float]], alone: Mapping[str, float], rounds: int) -> None:
-    """Print what was measured."""
-    print(f"{rounds} rounds of {REQUESTS} requests, medians, microseconds a request")
+    """Print the measurements."""
+    print(f"{rounds} rounds of {REQUESTS} requests, medians, microseconds per request")
     print(f"  an app that checks nothing      {statistics.median(took['bare']):7.1f}")
     for name, said in {
-        "ES256": "behind the door, ES256    ",
-        "HS256": "behind the door, HS256    ",
+        "ES256": "behind the guard, ES256   ",
+        "HS256": "behind the guard, HS256   ",
         "key": "PyJWT, RS256, key at hand ",
         "client": "PyJWT, RS256, PyJWKClient ",
     }.items():
@@ -82,18 +81,18 @@ def print_table(took: dict[str, list[float]], alone: Mapping[str, float], rounds
         for other, said in {"key": "with the key at hand", "client": "with PyJWKClient"}.items():
             pairs = zip(added_by(took, name), added_by(took, other), strict=True)
             ratio = statistics.median(ours / theirs for ours, theirs in pairs)
-            print(f"  {name} at the door adds {ratio:.2f} of what PyJWT adds {said}")
+            print(f"  {name} at the guard adds {ratio:.2f} of what PyJWT adds {said}")
 
 
 def added_by(took: Mapping[str, list[float]], name: str) -> list[float]:
-    """Return what an app costs above the bare one, round by round."""
+    """Return the cost of an app above the bare one, for each round."""
     return [whole - bare for whole, bare in zip(took[name], took["bare"], strict=True)]
 
 
 async def measured(
     apps: dict[str, Callable[[], Awaitable[None]]], rounds: int
 ) -> dict[str, list[float]]:
-    """Return microseconds a request, one figure for each app and round."""
+    """Return microseconds per request, one figure for each app and round."""
     took: dict[str, list[float]] = {name: [] for name in apps}
     for number in range(rounds + 2):
         for name, request in apps.items():
@@ -118,7 +117,7 @@ def verification_alone(header: bytes, keys: KeySet, rounds: int) -> float:
 
 
 def bare_app() -> FastAPI:
-    """Return the app that everybody starts with."""
+    """Return the app without any check."""
     app = FastAPI()
 
     @app.get("/orders/{order_id}")
@@ -129,7 +128,7 @@ def bare_app() -> FastAPI:
 
 
 def guarded_app(**keys: Mapping[str, object]) -> FastAPI:
-    """Return the same behind the door."""
+    """Return the same app behind the guard."""
     app = FastAPI()
 
     @app.get("/orders/{order_id}")
@@ -141,7 +140,7 @@ def guarded_app(**keys: Mapping[str, object]) -> FastAPI:
 
 
 def by_client(signing: rsa.RSAPrivateKey) -> Callable[[str], Any]:
-    """Return how PyJWKClient finds the key, out of two, in the set that it has fetched."""
+    """Return a function that finds the key by PyJWKClient, in a cached set of two keys."""
     other = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     jwks = [
         {**RSAAlgorithm.to_jwk(key.public_key(), as_dict=True), "kid": str(number), "use": "sig"}
@@ -154,7 +153,7 @@ def by_client(signing: rsa.RSAPrivateKey) -> Callable[[str], Any]:
 
 
 def pyjwt_app(key_for: Callable[[str], Any]) -> FastAPI:
-    """Return the same with the provider's token checked in the app."""
+    """Return the same app with a check of the provider's token."""
     app = FastAPI()
 
     async def subject(
@@ -181,7 +180,7 @@ def pyjwt_app(key_for: Callable[[str], Any]) -> FastAPI:
 
 
 def requests_to(app: FastAPI, headers: list[tuple[bytes, bytes]]) -> Callable[[], Awaitable[None]]:
-    """Return a function that makes one request and insists on a 200."""
+    """Return a function that makes one request and requires a 200."""
 
     async def receive() -> Message:
         return {"type": "http.request", "body": b"", "more_body": False}
@@ -214,7 +213,7 @@ def minted(sign: Callable[[Mapping[str, object]], str]) -> bytes:
 
 
 def access_token() -> dict[str, object]:
-    """Return claims of about the size that providers give out."""
+    """Return claims of about the usual size of a provider's token."""
     now = int(time.time())
     return {
         "iss": "https://idp.example",

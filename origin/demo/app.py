@@ -1,9 +1,9 @@
-"""The demonstration app: a shop for lanterns, whose routes show what the edge can be asked to do.
+"""The demonstration app: a shop for lanterns, whose routes show the features of the edge.
 
-In: requests that came through the edge. Out: small JSON answers that show who the origin believes
-is calling. It never checks a token itself; `guard` at the end does, for all of it. What the edge is
-to ask of callers stands at each endpoint; what the names there mean (rules, places, limits,
-groups), in policy.base.json.
+Input: requests that came through the edge. Output: small JSON responses that show the verified
+caller. No endpoint checks a token: `guard` at the end protects the whole app. Each endpoint
+declares the requirements of the edge. The named rules, places, limits and groups are defined in
+policy.base.json.
 
     uvicorn demo.app:app --app-dir origin --port 8000
 """
@@ -20,13 +20,13 @@ from pydantic import BaseModel
 from demo import catalogue, orders, shops
 from fastgate import AnyCaller, Caller, Settings, at_edge, guard
 
-# Schema and documentation pages stay off: they would be three more routes that a policy has to
-# know. Turn them on together with their routes at the edge, or build the schema at the desk.
+# Schema and documentation pages are off: each would need a route in the policy. Turn them on
+# together with their routes at the edge, or generate the schema offline.
 app = FastAPI(title="Fastgate demo", docs_url=None, redoc_url=None, openapi_url=None)
 
 
 class Profile(BaseModel):
-    """What the origin knows about its caller."""
+    """The caller, as the origin knows it."""
 
     subject: str
     issuer: str
@@ -36,13 +36,13 @@ class Profile(BaseModel):
 
 @app.get("/", operation_id="welcome")
 async def welcome(caller: AnyCaller) -> dict[str, str]:
-    """Greet anybody, by name if the edge knows one."""
+    """Greet any caller, by name if the edge knows it."""
     return {"message": f"Welcome, {caller.subject if caller else 'stranger'}."}
 
 
 @app.get("/me", operation_id="read_me")
 async def read_me(caller: Caller) -> Profile:
-    """Tell a signed-in caller who the origin takes them for."""
+    """Return the identity of a signed-in caller."""
     return Profile(
         subject=caller.subject,
         issuer=caller.issuer,
@@ -58,13 +58,13 @@ app.include_router(shops.router)
 
 @app.get("/files/{path:path}", operation_id="read_file")
 async def read_file(path: str, caller: Caller) -> dict[str, str]:
-    """Show which path reached the endpoint, slashes and all."""
+    """Return the path that reached the endpoint, with its slashes."""
     return {"path": path, "read_by": caller.subject}
 
 
 @app.get("/stream", operation_id="stream_lines")
 async def stream_lines(caller: Caller) -> StreamingResponse:
-    """Send a few lines with pauses between them: nobody on the way may hold them back."""
+    """Send a few lines with pauses between them. The edge must not buffer them."""
 
     async def lines() -> AsyncIterator[str]:
         for number in range(1, 6):
@@ -75,24 +75,24 @@ async def stream_lines(caller: Caller) -> StreamingResponse:
 
 
 @app.websocket("/updates")
-# WebSockets have no operation id. A page signs in by the subprotocol: it cannot set Authorization.
+# A WebSocket has no operation id. A page cannot set Authorization, so it uses the subprotocol.
 @at_edge(id="updates", bearer_subprotocol=True)
 async def updates(socket: WebSocket, caller: Caller) -> None:
-    """Talk to a signed-in caller over a WebSocket: what they say comes back with their name."""
+    """Echo every message of a signed-in caller over a WebSocket, with the caller's name."""
     await socket.accept()
     async for word in socket.iter_text():
         await socket.send_text(f"{caller.subject} said {word}")
 
 
-# Last, so that the door is the first to see a request. The edge's keys are fetched when the first
-# signed request comes: this app may start before its edge does.
+# The guard comes last, so that it is the first to receive a request. It fetches the edge's keys
+# with the first signed request, so this app may start before its edge.
 origin_keys = os.environ.get("FASTGATE_ORIGIN_KEYS")
 guard(
     app,
     Settings(
         edge=os.environ.get("FASTGATE_EDGE", "http://127.0.0.1:7676"),
         audience=os.environ.get("FASTGATE_AUDIENCE", "demo-api"),
-        # Only where the policy says HS256 of this origin: `fastgate keys origin` prints them.
+        # Only if the policy has HS256 for this origin: `fastgate keys origin` prints them.
         origin_keys=json.loads(origin_keys) if origin_keys else None,
     ),
 )

@@ -1,4 +1,4 @@
-"""Orders: read, made, refunded, exported; each asks a little more of its caller."""
+"""Orders: read, create, refund, export. Each requires a little more of its caller."""
 
 from typing import Annotated
 
@@ -22,13 +22,13 @@ class NewOrder(BaseModel):
 
 
 class Order(NewOrder):
-    """An order as it is kept."""
+    """An order as the shop stores it."""
 
     order_id: int
     ordered_by: str
 
 
-# Apps that nobody updates still ask for /v1; the edge asks the origin for what it is called now.
+# Old clients still use /v1. The edge rewrites the path to the present one.
 @router.get(
     "/v1/orders/{order_id:int}",
     operation_id="read_order_v1",
@@ -37,7 +37,7 @@ class Order(NewOrder):
 @router.get("/orders/{order_id:int}", operation_id="read_order")
 @at_edge(group="web")
 async def read_order(order_id: int, caller: Reader, request: Request, response: Response) -> Order:
-    """Return an order; every number is one here."""
+    """Return an order. Every id exists here."""
     response.headers["content-location"] = request.url.path
     return Order(order_id=order_id, item="a lantern", quantity=1, ordered_by=caller.subject)
 
@@ -50,19 +50,19 @@ async def read_order(order_id: int, caller: Reader, request: Request, response: 
     limits=["orders"],
 )
 async def create_order(order: NewOrder, caller: Writer) -> Order:
-    """Accept an order, and forget it."""
+    """Accept an order, without storing it."""
     return Order(order_id=1, ordered_by=caller.subject, **order.model_dump())
 
 
 @router.post("/orders/{order_id:int}/refund", operation_id="refund_order")
 @at_edge(
     require={"rule": "staff"},
-    require_bound=True,  # money moves: a token that was stolen alone is no use,
-    sign_body=True,  # and a header that was caught on its way is none with another body
+    require_bound=True,  # a stolen token is useless without its key,
+    sign_body=True,  # and an intercepted header is useless with another body
     accepts={"required_headers": ["idempotency-key"]},
 )
 async def refund_order(order_id: int, caller: Caller) -> dict[str, str | int]:
-    """Give the money back."""
+    """Refund an order."""
     return {"order_id": order_id, "refunded_by": caller.subject}
 
 
@@ -82,6 +82,6 @@ async def refund_order(order_id: int, caller: Caller) -> dict[str, str | int]:
     },
 )
 async def export_orders(caller: Reader) -> PlainTextResponse:
-    """Write orders down for a spreadsheet, and say too much of what is behind the edge."""
+    """Export orders for a spreadsheet, with a header that the edge has to remove."""
     rows = f"order,item,ordered by\n1,a lantern,{caller.subject}\n"
     return PlainTextResponse(rows, media_type="text/csv", headers={"x-instance": "demo-1"})

@@ -1,4 +1,4 @@
-"""For those who work here: shopkeepers, wholesale buyers, staff."""
+"""Routes for shopkeepers, wholesale buyers and staff."""
 
 from fastapi import APIRouter, Request
 
@@ -10,7 +10,7 @@ router = APIRouter()
 @router.get("/shops/{shop}/stock", operation_id="read_stock")
 @at_edge(
     require={"rule": "keeps_shop"},
-    shadow={"scopes": ["stock:read"]},  # not asked of anybody yet: the log says who would lack it
+    shadow={"scopes": ["stock:read"]},  # not enforced yet: the log shows who would lack it
     limits=["per-shop"],
 )
 async def read_stock(shop: str, caller: Caller) -> dict[str, str | int]:
@@ -26,7 +26,7 @@ async def read_stock(shop: str, caller: Caller) -> dict[str, str | int]:
     }
 )
 async def read_wholesale_prices(caller: Caller) -> dict[str, str | int]:
-    """Tell what a hundred cost: our staff, and buyers who sign in at a partner's provider."""
+    """Return the price of a hundred, for staff and for buyers of a partner's provider."""
     return {"hundred_lanterns": 2000, "told_to": caller.subject, "signed_in_at": caller.issuer}
 
 
@@ -37,7 +37,7 @@ async def read_wholesale_prices(caller: Caller) -> dict[str, str | int]:
     forward_token=True,
 )
 async def show_diagnostics(request: Request, caller: Caller) -> dict[str, str | bool | None]:
-    """Show a member of staff what reached the origin of what they sent."""
+    """Return the parts of a staff member's request that reached the origin."""
     return {
         "x-channel": request.headers.get("x-channel"),
         "x-debug": request.headers.get("x-debug"),

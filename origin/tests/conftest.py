@@ -18,9 +18,9 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(autouse=True)
-def _no_record_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Refusals of no guard share one log, which is silent for a minute after twenty of a kind."""
-    monkeypatch.setattr(refusal_log, "_OF_NO_GUARD", refusal_log.RefusalLog())
+def _fresh_refusal_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start with a new log: without a guard, all share one that limits records per minute."""
+    monkeypatch.setattr(refusal_log, "_WITHOUT_GUARD", refusal_log.RefusalLog())
 
 
 @pytest.fixture

@@ -76,7 +76,7 @@ class Edge:
         return self.sign(opening(claims) if websocket else claims)
 
     def mint_anonymous(self, path: str, template: str) -> bytes:
-        """Mint the header for a request that nobody signed in for."""
+        """Mint the header for a request of an anonymous caller."""
         claims = payload(path, template, scope=None)
         del claims["sub"]
         return self.sign({**claims, "rctx": {"country": "DE"}})

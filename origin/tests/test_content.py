@@ -101,14 +101,14 @@ async def test_the_body_that_was_signed_reaches_the_endpoint(app: FastAPI, edge:
 
 
 @pytest.mark.parametrize("body", [b"", BODY[:-1], BODY + b" ", b'{"quantity": 9}', b"\xff"])
-async def test_another_body_is_refused_like_everything_at_the_door(
+async def test_another_body_gets_the_same_refusal_as_any_other_fault(
     app: FastAPI, edge: Edge, body: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    stranger = await post(app, "forged")
+    forged = await post(app, "forged")
     caplog.clear()
     refused = await post(app, minted(edge, content_digest(BODY)), body)
-    assert (refused.status_code, refused.content) == (401, stranger.content)
-    assert refused.headers == stranger.headers
+    assert (refused.status_code, refused.content) == (401, forged.content)
+    assert refused.headers == forged.headers
     assert caplog.messages == ["refused: content-mismatch"]
 
 
@@ -151,22 +151,22 @@ async def test_nor_is_a_route_object_that_is_marked_itself(
     assert (await post(app, signed, path=path)).content == BODY
 
 
-async def test_it_is_asked_for_where_the_door_cannot_see_the_routes(edge: Edge) -> None:
+async def test_a_signed_body_is_required_if_the_guard_cannot_see_the_routes(edge: Edge) -> None:
     inner = unguarded()
 
     async def opaque(scope: Scope, receive: Receive, send: Send) -> None:
         await inner(scope, receive, send)
 
-    door: object = FastgateMiddleware(opaque, edge.settings())
-    assert (await post(door, minted(edge, None))).status_code == 401  # type: ignore[arg-type]
+    guarded: object = FastgateMiddleware(opaque, edge.settings())
+    assert (await post(guarded, minted(edge, None))).status_code == 401  # type: ignore[arg-type]
     signed = minted(edge, content_digest(BODY))
-    assert (await post(door, signed)).status_code == 200  # type: ignore[arg-type]
+    assert (await post(guarded, signed)).status_code == 200  # type: ignore[arg-type]
 
 
 async def ask(
     app: FastAPI, header: str, messages: list[Message], *more: tuple[bytes, bytes]
 ) -> tuple[list[Message], list[Message]]:
-    """Return what the app sent, and which messages nobody received."""
+    """Return what the app sent, and which messages were not received."""
     sent: list[Message] = []
     waiting = list(messages)
 
@@ -222,10 +222,10 @@ async def test_that_the_client_left_is_still_told_behind_the_body(edge: Edge) ->
     async def listening(scope: Scope, receive: Receive, send: Send) -> None:
         told.extend([await receive(), await receive()])
 
-    door: object = FastgateMiddleware(listening, edge.settings())
+    guarded: object = FastgateMiddleware(listening, edge.settings())
     header = minted(edge, content_digest(BODY))
     disconnect = {"type": "http.disconnect"}
-    await ask(door, header, [part(BODY[:3]), part(BODY[3:], more=False), disconnect])  # type: ignore[arg-type]
+    await ask(guarded, header, [part(BODY[:3]), part(BODY[3:], more=False), disconnect])  # type: ignore[arg-type]
     assert told == [part(BODY, more=False), disconnect]
 
 

@@ -68,7 +68,7 @@ async def judged(keys: KeySet, document: dict[str, Any], vector: dict[str, Any])
 
 
 @pytest.mark.parametrize(("keys", "document", "vector"), vectors("accepted"))
-async def test_what_the_contract_allows_is_believed(
+async def test_what_the_contract_allows_is_accepted(
     keys: KeySet, document: dict[str, Any], vector: dict[str, Any]
 ) -> None:
     claims = await judged(keys, document, vector)

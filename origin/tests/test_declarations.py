@@ -299,7 +299,7 @@ LOST: dict[str, tuple[Callable[[FastAPI], object], str]] = {
 
 
 @pytest.mark.parametrize(("add", "said"), LOST.values(), ids=LOST.keys())
-def test_a_declaration_that_nobody_reads_is_a_fault(
+def test_a_declaration_that_is_never_read_is_a_fault(
     add: Callable[[FastAPI], object], said: str
 ) -> None:
     app = public(FastAPI(openapi_url=None))

@@ -323,7 +323,7 @@ def test_of_routes_that_are_served_too_a_wrapper_says_itself_who_may_call(
     assert [route["access"] for route in compile_routes(app)] == ["authenticated", "public"]
 
 
-def test_a_guard_around_a_mounted_app_asks_for_nobody(edge: Edge) -> None:
+def test_a_guard_around_a_mounted_app_requires_no_caller(edge: Edge) -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None: ...
 
     root = opened()

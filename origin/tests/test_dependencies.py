@@ -118,11 +118,11 @@ async def test_a_route_that_the_edge_did_not_judge_is_not_run(
     app: FastAPI, edge: Edge, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with client(app) as http:
-        stranger = await http.get("/me")
+        anonymous = await http.get("/me")
     caplog.clear()
     answer = await get(app, "/me", edge.mint("/me", "/{page}"))
-    assert (answer.status_code, answer.content) == (401, stranger.content)
-    assert answer.headers == stranger.headers
+    assert (answer.status_code, answer.content) == (401, anonymous.content)
+    assert answer.headers == anonymous.headers
     assert caplog.messages == ["refused: route-mismatch"]
 
 
@@ -130,7 +130,7 @@ async def test_public_endpoints_are_compared_with_their_route_too(app: FastAPI, 
     assert (await get(app, "/", edge.mint_anonymous("/", "/{path:path}"))).status_code == 401
 
 
-async def test_an_app_without_a_door_knows_no_callers(caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_app_without_a_guard_knows_no_callers(caplog: pytest.LogCaptureFixture) -> None:
     unguarded = FastAPI()
     unguarded.get("/me")(read_me)
     unguarded.get("/")(welcome)
@@ -159,16 +159,16 @@ async def test_a_router_prefix_is_part_of_the_template(edge: Edge) -> None:
 
 
 async def test_mounts_are_part_of_the_template(edge: Edge) -> None:
-    app, shop, desk = FastAPI(), FastAPI(), FastAPI()
+    app, shop, office = FastAPI(), FastAPI(), FastAPI()
     router = APIRouter()
     router.get("/orders/{order_id}")(read_order)
-    desk.include_router(router, prefix="/a")
-    shop.mount("/desk", desk)
+    office.include_router(router, prefix="/a")
+    shop.mount("/office", office)
     app.mount("/shop", shop)
-    desk.add_exception_handler(CallerRefused, refusal_response)
+    office.add_exception_handler(CallerRefused, refusal_response)
     guard(app, edge.settings())
-    path = "/shop/desk/a/orders/7"
-    same = edge.mint(path, "/shop/desk/a/orders/{order_id}")
+    path = "/shop/office/a/orders/7"
+    same = edge.mint(path, "/shop/office/a/orders/{order_id}")
     assert (await get(app, path, same)).json() == "7 for ada"
     answer = await get(app, path, edge.mint(path, "/orders/{order_id}"))
     assert answer.status_code == 401

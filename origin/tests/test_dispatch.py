@@ -165,7 +165,7 @@ async def test_the_health_check_runs_by_its_own_method_only(edge: Edge, ran: lis
 
 
 class Copies:
-    """Middleware that hands on a copy of the scope, with all that is in it."""
+    """Middleware that passes a full copy of the scope on."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -175,7 +175,7 @@ class Copies:
 
 
 class Rebuilds(Copies):
-    """Middleware that hands on what ASGI defines, and nothing else."""
+    """Middleware that passes only the members that ASGI defines on."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         names = ("type", "method", "path", "raw_path", "query_string", "headers", "root_path")

@@ -104,7 +104,7 @@ def test_every_example_in_python_is_python() -> None:
             ast.parse(code)
 
 
-def test_nothing_is_installed_by_a_name_that_nobody_has_registered() -> None:
+def test_nothing_is_installed_by_an_unregistered_name() -> None:
     pages = [*DOCUMENTS, *ROOT.glob(".github/**/*.y*ml"), ROOT / "CHANGELOG.md"]
     for page in pages:
         found = re.search(

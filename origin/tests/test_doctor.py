@@ -1,4 +1,4 @@
-"""The doctor finds every hole, and none where there is none."""
+"""The doctor reports every forged request that is let in, and no other."""
 
 import base64
 import importlib
@@ -36,11 +36,11 @@ Served = Callable[[ASGIApp], list[Finding]]
 
 
 def names(found: list[Finding], *, ok: bool) -> set[str]:
-    return {finding.forgery for finding in found if finding.ok is ok}
+    return {finding.probe for finding in found if finding.ok is ok}
 
 
-def holes_of(found: list[Finding]) -> set[str]:
-    return {finding.forgery for finding in found if finding.verdict is Verdict.LET_IN}
+def let_in_by(found: list[Finding]) -> set[str]:
+    return {finding.probe for finding in found if finding.verdict is Verdict.LET_IN}
 
 
 def guarded(settings: Settings) -> FastAPI:
@@ -127,33 +127,33 @@ def examined(edge: Edge, signing_key: SigningKey) -> Served:
     return run
 
 
-def test_an_app_without_a_door_has_every_hole(examined: Served) -> None:
+def test_an_app_without_a_guard_lets_every_probe_in(examined: Served) -> None:
     found = examined(Careless())
-    assert names(found, ok=True) == {"control: a good header"}
+    assert names(found, ok=True) == {"control: a valid header"}
 
 
-def test_an_app_that_looks_at_nothing_but_the_payload_has_the_other_holes(examined: Served) -> None:
+def test_an_app_that_reads_only_the_payload_lets_the_other_probes_in(examined: Served) -> None:
     found = examined(Careless(lambda payload, _scope: "sub" in payload))
-    let_in = holes_of(found)
+    let_in = let_in_by(found)
     assert "no header" not in let_in
     assert let_in >= {
-        *("alg none, unsigned", "unknown kid", "a changed payload", "two headers, both good"),
+        *("alg none, unsigned", "unknown kid", "a changed payload", "two headers, both valid"),
         *("expired", "from the future", "wrong audience", "wrong path", "wrong route"),
         *("replayed on another path", "a provider's token in its place", "typ JWT"),
     }
 
 
-def test_an_app_that_forgets_one_check_has_that_hole(examined: Served) -> None:
+def test_an_app_without_one_check_lets_that_probe_in(examined: Served) -> None:
     def all_but_the_path(payload: dict[str, object], scope: Scope) -> bool:
         return payload.get("aud") == AUDIENCE and scope["query_string"] == b""
 
-    let_in = holes_of(examined(Careless(all_but_the_path)))
+    let_in = let_in_by(examined(Careless(all_but_the_path)))
     assert "replayed on another path" in let_in
     assert not let_in & {"wrong audience", "replayed with another query"}
 
 
 @pytest.mark.parametrize(
-    ("check", "instead", "holes"),
+    ("check", "instead", "accepted"),
     [
         ("fastgate.verify._check_time", _nothing, {"expired", "from the future"}),
         (
@@ -164,7 +164,7 @@ def test_an_app_that_forgets_one_check_has_that_hole(examined: Served) -> None:
                 "replayed with another query",
             },
         ),
-        ("fastgate.middleware.only", lambda found: [*found, b""][0], {"two headers, both good"}),
+        ("fastgate.middleware.only", lambda found: [*found, b""][0], {"two headers, both valid"}),
         ("fastgate.routes.check.RouteCheck.fault", _yes, {"wrong route"}),
         (
             "fastgate.verify._checked_header",
@@ -173,47 +173,47 @@ def test_an_app_that_forgets_one_check_has_that_hole(examined: Served) -> None:
         ),
     ],
 )
-def test_the_door_without_one_of_its_checks_has_that_hole(
+def test_a_guard_without_one_check_lets_that_probe_in(
     edge: Edge,
     examined: Served,
     monkeypatch: pytest.MonkeyPatch,
     check: str,
     instead: object,
-    holes: set[str],
+    accepted: set[str],
 ) -> None:
     monkeypatch.setattr(check, instead)
-    # An app with such a hole would not start.
+    # An app with such a fault would not start.
     monkeypatch.setattr("fastgate.startup.understand_framework", _understands)
     let_in = names(examined(guarded(edge.settings())), ok=False)
-    assert let_in >= holes
+    assert let_in >= accepted
     assert not let_in & {"no header", "unknown kid", "a changed payload", "wrong audience"}
 
 
 def test_an_origin_that_refuses_everything_proves_nothing(examined: Served) -> None:
     found = examined(Careless(lambda _payload, _scope: False))
-    assert "control: a good header" in names(found, ok=False)
+    assert "control: a valid header" in names(found, ok=False)
 
 
 @pytest.fixture
-def nobody() -> str:
+def no_listener() -> str:
     with socket.create_server(("127.0.0.1", 0)) as unused:
         host, port = unused.getsockname()
     return f"http://{host}:{port}"
 
 
-def test_nobody_at_the_address_proves_nothing(edge: Edge, nobody: str) -> None:
-    (finding,) = examine(nobody, target(edge, None))
-    assert (finding.answer, finding.ok) == ("no answer (ConnectionRefusedError)", False)
+def test_an_address_without_a_listener_proves_nothing(edge: Edge, no_listener: str) -> None:
+    (finding,) = examine(no_listener, target(edge, None))
+    assert (finding.response, finding.ok) == ("no response (ConnectionRefusedError)", False)
     assert exit_code([finding]) == 2
 
 
-def test_an_origin_that_must_not_be_reachable_is_not(edge: Edge, nobody: str) -> None:
-    (finding,) = examine(nobody, target(edge, None), expect_unreachable=True)
+def test_an_origin_that_must_not_be_reachable_is_not(edge: Edge, no_listener: str) -> None:
+    (finding,) = examine(no_listener, target(edge, None), expect_unreachable=True)
     assert finding.verdict is Verdict.UNREACHABLE
     assert exit_code([finding]) == 0
 
 
-def test_an_origin_that_must_not_be_reachable_and_is_has_a_hole(edge: Edge) -> None:
+def test_an_origin_that_must_not_be_reachable_and_is_fails(edge: Edge) -> None:
     with uvicorn_serving(guarded(edge.settings())) as (host, port):
         found = examine(f"http://{host}:{port}", target(edge, None), expect_unreachable=True)
     assert exit_code(found) == 1
@@ -221,7 +221,7 @@ def test_an_origin_that_must_not_be_reachable_and_is_has_a_hole(edge: Edge) -> N
 
 def test_a_name_that_does_not_exist_is_not_an_unreachable_origin(edge: Edge) -> None:
     found = examine("http://typo.invalid", target(edge, None), expect_unreachable=True)
-    assert [finding.answer for finding in found] == ["not asked (no such name)"]
+    assert [finding.response for finding in found] == ["not sent (no such name)"]
     assert exit_code(found) == 2
 
 
@@ -245,9 +245,9 @@ def test_a_refusal_by_somebody_else_is_no_proof_of_a_guard(edge: Edge) -> None:
 
     with uvicorn_serving(app) as (host, port):
         found = examine(f"http://{host}:{port}", target(edge, None))
-    assert holes_of(found) == set()
+    assert let_in_by(found) == set()
     assert exit_code(found) == 2
-    assert as_table(found).splitlines()[-1].startswith(f"answered 0 of {len(found)} by the guard")
+    assert as_table(found).splitlines()[-1].startswith(f"0 of {len(found)} refused by the guard")
 
 
 @pytest.mark.parametrize("status", [200, 400, 401, 404, 500])
@@ -267,7 +267,7 @@ def test_a_guard_without_keys_proves_nothing_about_signatures(edge: Edge) -> Non
     settings = Settings(edge=ISSUER, audience=AUDIENCE, jwks_url="http://127.0.0.1:1/none")
     with uvicorn_serving(guarded(settings)) as (host, port):
         found = examine(f"http://{host}:{port}", target(edge, None))
-    unproved = {finding.forgery for finding in found if finding.verdict is Verdict.UNPROVED}
+    unproved = {finding.probe for finding in found if finding.verdict is Verdict.UNPROVED}
     assert "another key under the published kid" in unproved
     assert exit_code(found) == 2
 
@@ -277,7 +277,7 @@ def test_it_examines_an_app_from_within_a_test(edge_doctor: EdgeDoctor) -> None:
     with uvicorn_serving(app) as (host, port):
         found = edge_doctor(app, f"http://{host}:{port}", "/me")
     assert names(found, ok=False) == set()
-    assert "control: a good header" in names(found, ok=True)
+    assert "control: a valid header" in names(found, ok=True)
 
 
 # An origin with a key of its own, with ids, and with a route that binds the body.
@@ -327,10 +327,10 @@ def test_the_control_shows_that_the_other_signature_was_meant(
     with uvicorn_serving(app) as (host, port):
         asked = replace(target(edge, signing_key), algorithm=other)
         found = examine(f"http://{host}:{port}", asked)
-    assert names(found, ok=False) == {"control: a good header", f"signed by {of_origin}"}
+    assert names(found, ok=False) == {"control: a valid header", f"signed by {of_origin}"}
 
 
-def test_an_origin_that_takes_either_signature_has_that_hole(
+def test_an_origin_that_accepts_either_signature_lets_that_probe_in(
     edge: Edge, signing_key: SigningKey
 ) -> None:
     app = guarded(edge.settings())
@@ -361,29 +361,29 @@ def test_a_route_that_binds_the_body_refuses_another(
 
 
 @pytest.mark.parametrize(
-    ("check", "instead", "holes"),
+    ("check", "instead", "accepted"),
     [
         ("fastgate.content.content_digest", None, {"another body", "no body"}),
         ("fastgate.routes.check.signs_body", lambda _view: False, {"a body that is not signed"}),
     ],
 )
-def test_a_body_that_is_not_compared_is_a_hole(
+def test_a_body_that_is_not_compared_is_let_in(
     edge: Edge,
     signing_key: SigningKey,
     monkeypatch: pytest.MonkeyPatch,
     check: str,
     instead: object,
-    holes: set[str],
+    accepted: set[str],
 ) -> None:
     asked = bound(edge, signing_key)
     signed = content_digest(asked.body or b"")
     monkeypatch.setattr(check, instead or (lambda _content: signed))
     with uvicorn_serving(with_bound_body(edge.settings(strict=True))) as (host, port):
         found = examine(f"http://{host}:{port}", asked)
-    assert names(found, ok=False) == holes
+    assert names(found, ok=False) == accepted
 
 
-def test_an_origin_that_does_not_compare_ids_has_that_hole_if_it_should(
+def test_a_strict_origin_that_does_not_compare_ids_lets_that_probe_in(
     edge: Edge, signing_key: SigningKey
 ) -> None:
     with uvicorn_serving(with_bound_body(edge.settings())) as (host, port):
@@ -421,8 +421,8 @@ def test_the_demo_refuses_everything(
     more = ["--signing-keys", str(keys), "--direct", demo]
     assert main(arguments(demo, jwks_server.origin, *more)) == 0
     table = capsys.readouterr().out
-    assert "ok    control: a good header" in table
-    assert re.search(r"answered [678]\d of \d\d by the guard; 0 let in, 0 not proved", table)
+    assert "ok    control: a valid header" in table
+    assert re.search(r"[678]\d of \d\d refused by the guard; 0 let in, 0 not proved", table)
 
 
 def test_the_findings_are_json_for_machines(
@@ -432,21 +432,23 @@ def test_the_findings_are_json_for_machines(
     document = json.loads(capsys.readouterr().out)
     assert document["ok"] is True
     assert document["by_guard"] > 60
-    members = {"forgery", "where", "answer", "verdict", "ok"}
+    members = {"probe", "where", "response", "verdict", "ok"}
     assert members == document["findings"][0].keys()
 
 
-def test_a_hole_is_a_failure(jwks_server: JwksServer, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_request_that_is_let_in_is_a_failure(
+    jwks_server: JwksServer, capsys: pytest.CaptureFixture[str]
+) -> None:
     with uvicorn_serving(Careless()) as (host, port):
         assert main(arguments(f"http://{host}:{port}", jwks_server.origin)) == 1
-    assert "HOLE  no header " in capsys.readouterr().out
+    assert "FAIL  no header " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("origin", "said"),
     [
-        ("http://127.0.0.1:1", "this proves nothing; is the address right"),
-        ("http://typo.invalid", "no answer (no such name)"),
+        ("http://127.0.0.1:1", "this proves nothing; check the address"),
+        ("http://typo.invalid", "no response (no such name)"),
         ("127.0.0.1:8000", "write https://HOST"),
     ],
 )
@@ -458,9 +460,9 @@ def test_a_run_that_proves_nothing_ends_with_2(
 
 
 def test_a_firewalled_origin_is_expected_to_be_unreachable(
-    jwks_server: JwksServer, nobody: str, capsys: pytest.CaptureFixture[str]
+    jwks_server: JwksServer, no_listener: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(arguments(nobody, jwks_server.origin, "--expect-unreachable")) == 0
+    assert main(arguments(no_listener, jwks_server.origin, "--expect-unreachable")) == 0
     assert "unreachable (ConnectionRefusedError)" in capsys.readouterr().out
 
 
@@ -481,7 +483,7 @@ def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         if len(taken) == 3:
             raise Enough
 
-    monkeypatch.setattr("fastgate.__main__._wait", nap)
+    monkeypatch.setattr("fastgate.commands.doctor._wait", nap)
     return taken
 
 
@@ -494,11 +496,11 @@ def test_a_scheduled_doctor_says_one_line_for_each_run(
 ) -> None:
     with pytest.raises(Enough):
         main(arguments(demo, jwks_server.origin, "--every", "3600"))
-    assert [(run["ok"], run["holes"]) for run in runs(capsys)] == [(True, [])] * 3
+    assert [(run["ok"], run["let_in"]) for run in runs(capsys)] == [(True, [])] * 3
     assert all(3000 < seconds <= 3600 for seconds in naps)
 
 
-def test_it_ends_at_the_first_hole_unless_it_is_told_to_go_on(
+def test_it_ends_when_a_request_is_let_in_unless_told_to_keep_going(
     jwks_server: JwksServer, naps: list[float], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with uvicorn_serving(Careless()) as (host, port):
@@ -506,14 +508,14 @@ def test_it_ends_at_the_first_hole_unless_it_is_told_to_go_on(
         assert main(every) == 1
         (run,) = runs(capsys)
         assert run["ok"] is False
-        assert isinstance(run["holes"], list)
-        assert run["holes"][0]["forgery"] == "no header"
+        assert isinstance(run["let_in"], list)
+        assert run["let_in"][0]["probe"] == "no header"
         with pytest.raises(Enough):
             main([*every, "--keep-going"])
     assert len(runs(capsys)) == len(naps) == 3
 
 
-def test_an_edge_that_is_away_is_no_hole_and_not_silence(
+def test_an_edge_that_does_not_respond_is_an_error_of_the_run(
     jwks_server: JwksServer, naps: list[float], capsys: pytest.CaptureFixture[str]
 ) -> None:
     jwks_server.status = 500

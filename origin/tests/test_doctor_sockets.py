@@ -1,4 +1,4 @@
-"""The doctor against servers that answer oddly, or not at all: that is never taken for proof."""
+"""The doctor against servers with odd responses, or none: neither is a proof."""
 
 import contextlib
 import json
@@ -16,7 +16,7 @@ from fastgate.__main__ import main
 from fastgate.doctor import raw_http
 from fastgate.doctor.examine import examine, published_keys
 from fastgate.doctor.probe import Target
-from fastgate.doctor.raw_http import NoAnswer, exchange
+from fastgate.doctor.raw_http import NoResponse, exchange
 from fastgate.doctor.report import Finding, Verdict, exit_code
 from tests.edge import AUDIENCE, ISSUER, Edge
 from tests.serving import JwksServer
@@ -44,23 +44,23 @@ def read(connection: socket.socket) -> bytes:
     return request
 
 
-def answering(answer: bytes) -> Handler:
+def responding(response: bytes) -> Handler:
     """Answer so, and close."""
 
     def handle(connection: socket.socket) -> None:
         asked = read(connection)
-        head = answer.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
-        connection.sendall(head if asked.startswith(b"HEAD") else answer)
+        head = response.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+        connection.sendall(head if asked.startswith(b"HEAD") else response)
 
     return handle
 
 
-def staying(answer: bytes) -> Handler:
+def staying(response: bytes) -> Handler:
     """Answer so, and keep the connection open for as long as the client does."""
 
     def handle(connection: socket.socket) -> None:
         read(connection)
-        connection.sendall(answer)
+        connection.sendall(response)
         while connection.recv(65_536):
             pass
 
@@ -122,25 +122,25 @@ def target(edge: Edge) -> Target:
 
 
 REACHABLE: dict[str, tuple[str, Handler]] = {
-    "a plain port, asked by TLS": ("https", answering(OK)),
-    "an open connection after the answer": ("http", staying(OK)),
-    "no answer in time": ("http", staying(b"")),
-    "a part of an answer": ("http", staying(b"HTTP/1.1 20")),
-    "a TLS alert": ("http", answering(b"\x15\x03\x01\x00\x02\x02\x46")),
-    "a close without a word": ("http", closing),
-    "an answer byte by byte": ("http", dripping),
+    "a plain port, asked by TLS": ("https", responding(OK)),
+    "an open connection after the response": ("http", staying(OK)),
+    "no response in time": ("http", staying(b"")),
+    "a part of a response": ("http", staying(b"HTTP/1.1 20")),
+    "a TLS alert": ("http", responding(b"\x15\x03\x01\x00\x02\x02\x46")),
+    "a close without a response": ("http", closing),
+    "a response byte by byte": ("http", dripping),
 }
 
 
 @pytest.mark.parametrize("which", REACHABLE)
-def test_whoever_takes_the_connection_is_reachable(
+def test_a_program_that_accepts_the_connection_is_reachable(
     serve: Serve, target: Target, which: str
 ) -> None:
     scheme, handle = REACHABLE[which]
     url = serve(handle).replace("http", scheme, 1)
     found = examine(url, target, expect_unreachable=True)
     assert [finding.verdict for finding in found] == [Verdict.LET_IN]
-    assert "REACHED" in found[0].answer
+    assert "REACHED" in found[0].response
     assert exit_code(found) == 1
 
 
@@ -150,7 +150,7 @@ def test_a_direct_address_that_is_reachable_is_no_proof(
 ) -> None:
     scheme, handle = REACHABLE[which]
     url = serve(handle).replace("http", scheme, 1)
-    found = examine(serve(answering(refusal())), target, direct=[url])
+    found = examine(serve(responding(refusal())), target, direct=[url])
     assert exit_code(found) in (1, 2)
     assert found[-1].where == url
     assert not found[-1].ok
@@ -185,7 +185,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         (ssl.TLSVersion.TLSv1_3, Verdict.UNREACHABLE, 0),
         # A handshake that is refused by a general alert may be refused for another reason.
-        (ssl.TLSVersion.TLSv1_2, Verdict.NO_ANSWER, 2),
+        (ssl.TLSVersion.TLSv1_2, Verdict.NO_RESPONSE, 2),
     ],
 )
 def test_a_server_that_demands_a_client_certificate_is_no_way_in(
@@ -212,25 +212,23 @@ def test_a_server_that_demands_a_client_certificate_is_no_way_in(
 
     url = serve(handle).replace("http://127.0.0.1", "https://localhost")
     found = examine(url, target, expect_unreachable=True)
-    assert [finding.verdict for finding in found] == [verdict], found[0].answer
+    assert [finding.verdict for finding in found] == [verdict], found[0].response
     assert exit_code(found) == code
 
 
-def examined_origin(serve: Serve, target: Target, answer: bytes) -> Finding:
-    return examine(serve(answering(answer)), target)[0]
+def examined_origin(serve: Serve, target: Target, response: bytes) -> Finding:
+    return examine(serve(responding(response)), target)[0]
 
 
-def test_an_interim_answer_is_not_the_answer(serve: Serve, target: Target) -> None:
+def test_an_interim_response_is_not_the_final_one(serve: Serve, target: Target) -> None:
     hints = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
     assert examined_origin(serve, target, hints + refusal()).verdict is Verdict.BY_GUARD
     assert examined_origin(serve, target, hints + OK).verdict is Verdict.LET_IN
 
 
 @pytest.mark.parametrize("status", [b"301 Moved Permanently", b"308 Permanent Redirect"])
-def test_a_redirect_was_let_in_by_nobody_and_proves_nothing(
-    serve: Serve, target: Target, status: bytes
-) -> None:
-    found = examine(serve(answering(nothing(status))), target)
+def test_a_redirect_proves_nothing(serve: Serve, target: Target, status: bytes) -> None:
+    found = examine(serve(responding(nothing(status))), target)
     assert found[0].verdict is Verdict.UNPROVED
     assert exit_code(found) == 2
 
@@ -257,14 +255,14 @@ def test_a_refusal_in_chunks_is_read(serve: Serve, target: Target) -> None:
     half = len(body) // 2
     chunks = b"".join(b"%x\r\n%s\r\n" % (len(c), c) for c in (body[:half], body[half:]))
     fields = b"Content-Type: application/problem+json\r\nTransfer-Encoding: chunked\r\n\r\n"
-    answer = b"HTTP/1.1 401 Unauthorized\r\n" + fields + chunks + b"0\r\n\r\n"
-    assert examined_origin(serve, target, answer).verdict is Verdict.BY_GUARD
+    response = b"HTTP/1.1 401 Unauthorized\r\n" + fields + chunks + b"0\r\n\r\n"
+    assert examined_origin(serve, target, response).verdict is Verdict.BY_GUARD
 
 
 def test_a_body_that_is_cut_off_is_returned_as_far_as_it_came(serve: Serve) -> None:
     cut_off = b"HTTP/1.1 200 OK\r\nContent-Length: 60\r\n\r\nsecret"
     assert exchange(serve(staying(cut_off)), "GET", "/", ()).body == b"secret"
-    with pytest.raises(NoAnswer, match="cut off"):
+    with pytest.raises(NoResponse, match="truncated"):
         exchange(serve(dripping), "GET", "/", ())
 
 
@@ -277,18 +275,18 @@ def test_a_body_that_is_cut_off_is_returned_as_far_as_it_came(serve: Serve) -> N
 def test_an_edge_that_lets_nothing_through_proves_nothing(
     serve: Serve, target: Target, status: bytes
 ) -> None:
-    origin, edge = serve(answering(refusal())), serve(answering(nothing(status)))
+    origin, edge = serve(responding(refusal())), serve(responding(nothing(status)))
     found = [each for each in examine(origin, target, edge=edge) if each.where == "edge"]
     assert {finding.verdict for finding in found} == {Verdict.UNPROVED}
     assert exit_code(examine(origin, target, edge=edge)) == 2
-    assert "--edge-path" in found[0].answer
+    assert "--edge-path" in found[0].response
 
 
 def test_the_edge_is_examined_on_a_path_of_its_own(serve: Serve, edge: Edge) -> None:
     keys = json.dumps(edge.jwks).encode()
     asked: list[bytes] = []
 
-    def open_to_everybody(connection: socket.socket) -> None:
+    def open_to_every_caller(connection: socket.socket) -> None:
         request = read(connection)
         asked.append(request.split(b" ")[1])
         nonce = re.search(rb"(?i)doctor-nonce: \S+\r\n", request)
@@ -296,12 +294,12 @@ def test_the_edge_is_examined_on_a_path_of_its_own(serve: Serve, edge: Edge) -> 
         head = b"HTTP/1.1 200 OK\r\n%bContent-Length: %d\r\n\r\n" % (from_origin, len(keys))
         connection.sendall(nothing(b"401 Unauthorized") if asked[-1] == b"/me" else head + keys)
 
-    origin, url = serve(answering(refusal())), serve(open_to_everybody)
+    origin, url = serve(responding(refusal())), serve(open_to_every_caller)
     named = ["--origin", origin, "--edge", url, "--audience", AUDIENCE, "--path", "/me"]
     assert main(["doctor", *named]) == 2
     assert main(["doctor", *named, "--edge-path", "/items"]) == 0
     assert asked.count(b"/items") == 5
-    # What the edge answers by itself proves nothing, whatever it is.
+    # A response of the edge itself proves nothing, regardless of its status.
     for path in ("/.well-known/fastgate/jwks.json", "/cached"):
         assert main(["doctor", *named, "--edge-path", path]) == 2
 
@@ -311,7 +309,7 @@ def test_a_forged_header_that_opens_the_edge_is_a_hole(serve: Serve, target: Tar
         forged = b"forged" in read(connection)
         connection.sendall(OK if forged else nothing(b"401 Unauthorized"))
 
-    found = examine(serve(answering(refusal())), target, edge=serve(believing))
+    found = examine(serve(responding(refusal())), target, edge=serve(believing))
     assert exit_code(found) == 1
 
 

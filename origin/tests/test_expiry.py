@@ -286,7 +286,7 @@ def test_the_end_of_the_token_is_read_strictly() -> None:
 
 
 def test_a_setting_that_is_none_of_the_three_is_refused(edge: Edge) -> None:
-    with pytest.raises(ValueError, match="none of sessions, all, none"):
+    with pytest.raises(ValueError, match="write one of sessions, all, none"):
         edge.settings(end_with_token=True)
 
 

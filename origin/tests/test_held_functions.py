@@ -175,7 +175,7 @@ def test_a_decorator_that_wraps_may_ask_others_with_the_caller_it_is_given(
     compile_routes(app)
 
 
-def test_a_caller_whom_nobody_asks_is_not_handed_on() -> None:
+def test_a_caller_without_a_dependency_is_not_passed_on() -> None:
     def serving(function: Endpoint) -> Callable[..., Awaitable[Response]]:
         async def endpoint(request: Request, caller: Caller) -> Response:
             return Response(str(await function(caller)))
@@ -267,7 +267,7 @@ class counted:  # noqa: N801 - it is a decorator
 
 
 @pytest.mark.parametrize("access", ["public", "authenticated"])
-def test_a_decorator_that_is_a_class_asks_nobody(access: str) -> None:
+def test_a_decorator_that_is_a_class_requires_no_caller(access: str) -> None:
     app = an_app(access)
     app.get("/x")(admin_only(page))
     with pytest.raises(CannotCompile, match=r"'admin' in a signature .*admin_only\.__call__"):
@@ -303,7 +303,7 @@ class ByFunction:
 
 
 @pytest.mark.parametrize("kind", [Older, WithoutType, ByFunction, type("Inherits", (Older,), {})])
-def test_members_of_a_class_that_is_no_dataclass_ask_nobody(kind: type) -> None:
+def test_members_of_a_class_that_is_no_dataclass_require_no_caller(kind: type) -> None:
     app = an_app()
     app.get("/x", dependencies=[Depends(kind)])(page)
     with pytest.raises(CannotCompile, match=r"does not read: .*\n.*make a dataclass of"):

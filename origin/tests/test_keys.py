@@ -21,7 +21,7 @@ Trouble = Callable[[JwksServer], object]
 
 
 # Where an answer is to come, it may take its time: the machine may be busy. Where none comes,
-# nobody needs to wait for it.
+# no test needs to wait for it.
 PATIENCE, IMPATIENCE = 30.0, 0.2
 
 

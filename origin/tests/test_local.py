@@ -79,7 +79,7 @@ async def test_it_says_so_loudly(app: FastAPI, caplog: pytest.LogCaptureFixture)
     await answered(app, "/")
     (said,) = [record for record in caplog.records if record.name == "fastgate"]
     assert said.levelno == logging.WARNING
-    assert said.getMessage().startswith("LOCAL DEVELOPMENT: nobody is checked")
+    assert said.getMessage().startswith("LOCAL DEVELOPMENT: no caller is checked")
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ async def test_a_request_may_choose_its_caller() -> None:
     assert (await answered(app, "/", headers=wrong))[0] == 401
 
 
-async def test_without_a_default_nobody_is_known_who_chooses_nobody() -> None:
+async def test_a_request_that_chooses_no_caller_is_anonymous_without_a_default() -> None:
     app = FastAPI()
 
     @app.get("/")
@@ -227,7 +227,9 @@ async def test_without_a_default_nobody_is_known_who_chooses_nobody() -> None:
     assert await answered(app, "/") == (200, b'"stranger"')
 
 
-def test_an_app_in_local_mode_can_be_tested_as_anybody(app: FastAPI, as_caller: AsCaller) -> None:
+def test_an_app_in_local_mode_can_be_tested_as_any_caller(
+    app: FastAPI, as_caller: AsCaller
+) -> None:
     assert as_caller(app, sub="eve").get("/").json() == "eve"
     assert as_caller(app).get("/").json() == "stranger"
 

@@ -1,4 +1,4 @@
-"""The door: what reaches an app, what does not, and what a stranger is told."""
+"""The guard: which requests reach an app, which do not, and what the client is told."""
 
 import asyncio
 import json
@@ -113,7 +113,7 @@ async def test_a_request_straight_to_the_origin_is_refused(edge: Edge) -> None:
     assert origin.seen == []
 
 
-async def test_whatever_is_wrong_a_stranger_sees_the_same_and_the_log_the_cause(
+async def test_every_fault_gets_the_same_response_and_its_own_log_record(
     edge: Edge, caplog: pytest.LogCaptureFixture
 ) -> None:
     good = edge.mint(PATH, TEMPLATE)
@@ -132,8 +132,10 @@ async def test_whatever_is_wrong_a_stranger_sees_the_same_and_the_log_the_cause(
         "query-mismatch": [(name, edge.mint(PATH, TEMPLATE, query=b"all=1"))],
     }
     origin = Origin()
-    door = FastgateMiddleware(origin, edge.settings())
-    answers = [await call(door, scope_of(edge, headers=headers)) for headers in attempts.values()]
+    guarded = FastgateMiddleware(origin, edge.settings())
+    answers = [
+        await call(guarded, scope_of(edge, headers=headers)) for headers in attempts.values()
+    ]
     assert all(answer == answers[0] for answer in answers)
     assert caplog.messages == [f"refused: {code}" for code in attempts]
     assert origin.seen == []
@@ -177,19 +179,19 @@ async def test_what_routing_reads_must_be_what_the_edge_judged(
 async def test_a_server_without_raw_path_is_judged_by_the_decoded_path(
     edge: Edge, raw_path: object
 ) -> None:
-    door = FastgateMiddleware(Origin(), edge.settings())
+    guarded = FastgateMiddleware(Origin(), edge.settings())
     for signed in ("/orders/7", "/orders/%37"):
         headers = [(b"fastgate-identity", edge.mint(signed, TEMPLATE))]
-        sent = await call(door, scope_of(edge, raw_path=raw_path, headers=headers))
+        sent = await call(guarded, scope_of(edge, raw_path=raw_path, headers=headers))
         assert sent[0]["status"] == 200
     headers = [(b"fastgate-identity", edge.mint("/orders/8", TEMPLATE))]
-    sent = await call(door, scope_of(edge, raw_path=raw_path, headers=headers))
+    sent = await call(guarded, scope_of(edge, raw_path=raw_path, headers=headers))
     assert sent[0]["status"] == 401
 
 
-async def test_the_doors_own_answers_have_all_that_asgi_lets_them_leave_out(edge: Edge) -> None:
-    door = FastgateMiddleware(Origin(), edge.settings(ready_path="/ready"))
-    sent = await call(door, scope_of(edge, path="/ready", raw_path=b"/ready", headers=[]))
+async def test_the_guards_own_responses_have_every_optional_asgi_member(edge: Edge) -> None:
+    guarded = FastgateMiddleware(Origin(), edge.settings(ready_path="/ready"))
+    sent = await call(guarded, scope_of(edge, path="/ready", raw_path=b"/ready", headers=[]))
     assert sent == [
         {"type": "http.response.start", "status": 204, "headers": []},
         {"type": "http.response.body", "body": b""},
@@ -210,20 +212,20 @@ def test_on_an_unknown_event_loop_an_app_that_fetches_its_keys_does_not_start(ed
         async def send(message: Message, sent: list[Message] = sent) -> None:
             sent.append(message)
 
-        # What drives it is no event loop at all, and so neither asyncio nor trio.
+        # The test drives the app without an event loop, so neither asyncio nor trio runs.
         running = app({"type": "lifespan", "state": {}}, receive, send)
         with pytest.raises(StopIteration if starts else Misplaced):
             running.send(None)
         expected = "lifespan.startup.complete" if starts else "lifespan.startup.failed"
         assert sent[0]["type"] == expected
-        assert starts or "on asyncio and trio alone" in sent[0]["message"]
+        assert starts or "only on asyncio and trio" in sent[0]["message"]
 
 
 async def test_claims_that_somebody_else_put_into_the_scope_are_overwritten(edge: Edge) -> None:
     origin = Origin()
-    door = FastgateMiddleware(origin, edge.settings(health_path="/health"))
+    guarded = FastgateMiddleware(origin, edge.settings(health_path="/health"))
     forged = {"path": "/health", "raw_path": b"/health", "fastgate": "root", "headers": []}
-    await call(door, scope_of(edge, **forged))
+    await call(guarded, scope_of(edge, **forged))
     assert origin.seen[0]["fastgate"] is None
 
 
@@ -244,26 +246,26 @@ async def test_claims_that_somebody_else_put_into_the_scope_are_overwritten(edge
 async def test_the_health_exception_is_one_exact_path(
     edge: Edge, change: dict[str, object], status: int
 ) -> None:
-    door = FastgateMiddleware(Origin(), edge.settings(health_path="/health"))
+    guarded = FastgateMiddleware(Origin(), edge.settings(health_path="/health"))
     base = {"path": "/health", "raw_path": b"/health", "headers": []}
-    sent = await call(door, scope_of(edge, **{**base, **change}))
+    sent = await call(guarded, scope_of(edge, **{**base, **change}))
     assert sent[0]["status"] == status
 
 
 async def test_a_health_check_does_not_carry_an_unverified_header_inside(edge: Edge) -> None:
     origin = Origin()
-    door = FastgateMiddleware(origin, edge.settings(health_path="/health"))
-    await call(door, scope_of(edge, path="/health", raw_path=b"/health"))
+    guarded = FastgateMiddleware(origin, edge.settings(health_path="/health"))
+    await call(guarded, scope_of(edge, path="/health", raw_path=b"/health"))
     assert origin.seen[0]["headers"] == []
 
 
 async def test_a_lifespan_passes_and_an_unknown_kind_of_connection_does_not(edge: Edge) -> None:
     origin = Origin()
-    door = FastgateMiddleware(origin, edge.settings())
-    await call(door, {"type": "lifespan"})
+    guarded = FastgateMiddleware(origin, edge.settings())
+    await call(guarded, {"type": "lifespan"})
     assert len(origin.seen) == 1
     with pytest.raises(NotImplementedError):
-        await call(door, scope_of(edge, type="webtransport"))
+        await call(guarded, scope_of(edge, type="webtransport"))
     assert len(origin.seen) == 1
 
 
@@ -282,10 +284,10 @@ async def test_an_app_that_raises_on_a_lifespan_starts_as_it_would_without_a_gua
     async def send(message: Message) -> None:
         sent.append(message)
 
-    door = FastgateMiddleware(knows_requests_alone, edge.settings(strict=strict))
+    guarded = FastgateMiddleware(knows_requests_alone, edge.settings(strict=strict))
     # Of a strict app, this is not what keeps it from starting: no routes can be seen.
     with pytest.raises(TypeError if strict else AssertionError):
-        await door({"type": "lifespan"}, receive, send)
+        await guarded({"type": "lifespan"}, receive, send)
     assert [message["type"] for message in sent] == ["lifespan.startup.failed"] * strict
 
 
@@ -332,13 +334,13 @@ async def test_a_websocket_without_the_header_is_denied_with_a_problem_if_possib
     edge: Edge,
 ) -> None:
     origin = Origin()
-    door = FastgateMiddleware(origin, edge.settings())
+    guarded = FastgateMiddleware(origin, edge.settings())
     extensions: dict[str, object] = {"websocket.http.response": {}}
-    start, body = await call(door, handshake(edge, headers=[], extensions=extensions))
+    start, body = await call(guarded, handshake(edge, headers=[], extensions=extensions))
     assert (start["type"], start["status"]) == ("websocket.http.response.start", 401)
     assert body["type"] == "websocket.http.response.body"
     assert json.loads(body["body"])["status"] == 401
-    (close,) = await call(door, handshake(edge, headers=[], extensions=None))
+    (close,) = await call(guarded, handshake(edge, headers=[], extensions=None))
     assert (close["type"], close["code"]) == ("websocket.close", 1008)
     assert origin.seen == []
 
@@ -377,7 +379,7 @@ async def test_the_origin_is_ready_when_it_has_keys_and_not_before(
     async with client(FastgateMiddleware(origin, settings)) as http:
         assert (await http.get("/ready")).status_code == 503
         assert (await http.get("/ready")).status_code == 503
-        assert jwks_server.hits == 1, "whoever asks for readiness does not decide how often we ask"
+        assert jwks_server.hits == 1, "readiness checks do not decide how often keys are fetched"
     jwks_server.publish(edge.jwks)
     async with client(FastgateMiddleware(origin, settings)) as http:
         for method, path, status in [
@@ -388,13 +390,13 @@ async def test_the_origin_is_ready_when_it_has_keys_and_not_before(
     assert origin.seen == []
 
 
-async def test_a_request_without_a_header_makes_nobody_fetch_keys(jwks_server: JwksServer) -> None:
+async def test_a_request_without_a_header_causes_no_fetch_of_keys(jwks_server: JwksServer) -> None:
     async with client(FastgateMiddleware(Origin(), fetching(jwks_server))) as http:
         await http.get(PATH)
     assert jwks_server.hits == 0
 
 
-async def test_strangers_with_invented_kids_cause_one_fetch_beyond_the_first(
+async def test_invented_kids_cause_one_fetch_beyond_the_first(
     edge: Edge, jwks_server: JwksServer
 ) -> None:
     async with client(FastgateMiddleware(Origin(), fetching(jwks_server))) as http:
@@ -464,9 +466,7 @@ def app(edge: Edge, tmp_path: Path) -> FastAPI:
         *("/docs", "/redoc", "/openapi.json"),
     ],
 )
-async def test_nothing_of_an_app_is_reachable_past_the_door(
-    app: FastAPI, edge: Edge, path: str
-) -> None:
+async def test_no_path_of_an_app_bypasses_the_guard(app: FastAPI, edge: Edge, path: str) -> None:
     template = "/static/{path:path}" if path.startswith("/static") else path
     async with client(app) as http:
         refused = await http.get(path)
@@ -479,7 +479,7 @@ async def test_nothing_of_an_app_is_reachable_past_the_door(
         assert answered.text == "sorry, ada"
 
 
-async def test_an_override_that_was_left_on_opens_no_door(app: FastAPI) -> None:
+async def test_a_forgotten_override_does_not_bypass_the_guard(app: FastAPI) -> None:
     app.debug = True
     app.dependency_overrides.clear()
     app.dependency_overrides[guard] = lambda: None

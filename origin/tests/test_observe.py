@@ -78,7 +78,9 @@ async def test_what_would_be_refused_passes_and_is_told(
         assert caplog.messages == []
 
 
-async def test_nobody_is_known_in_a_request_that_would_be_refused(app: FastAPI, edge: Edge) -> None:
+async def test_a_request_that_would_be_refused_has_no_known_caller(
+    app: FastAPI, edge: Edge
+) -> None:
     wrong = edge.headers("/orders/7", "/orders/{other:int}")
     async with client(app) as http:
         for headers in ({}, {HEADER: "forged"}, wrong):
@@ -161,7 +163,10 @@ def test_an_app_whose_start_would_fail_starts_and_says_why(
     guard(app, edge.settings(), observe=True)
     with TestClient(app) as running:
         assert running.get("/old").status_code == 200
-    assert "the app would not start: fastgate: this version of fastgate" in caplog.text
+    assert (
+        "without observe=True the app would not start: fastgate: this version of fastgate"
+        in caplog.text
+    )
 
 
 async def test_a_subprotocol_that_the_edge_vouches_for_is_answered(edge: Edge) -> None:
@@ -198,7 +203,7 @@ async def test_it_says_loudly_that_it_protects_nothing(
         await http.get("/old")
     said = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert [record.getMessage() for record in said] == [
-        "OBSERVING ONLY: nothing is refused, every request reaches the app"
+        "OBSERVING ONLY: the guard refuses nothing; every request reaches the app"
     ]
 
 
@@ -216,5 +221,5 @@ def test_a_strict_app_cannot_be_observed(edge: Edge) -> None:
 def test_whether_to_observe_is_no_text(edge: Edge, text: bool) -> None:
     with pytest.raises(ValueError, match=r'observe=os\.environ\.get\("…"\) == "1"'):
         guard(FastAPI(), edge.settings(), observe=text)
-    with pytest.raises(ValueError, match=r"observe is .*; it is True or False"):
+    with pytest.raises(ValueError, match=r"observe: is .*; write True or False"):
         FastgateMiddleware(FastAPI(), edge.settings(), observe=text)

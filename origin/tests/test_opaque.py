@@ -182,7 +182,7 @@ def test_it_is_said_of_a_mounted_app_alone(edge: Edge) -> None:
         compile_routes(at_edge(opaque=True)(FastAPI()))
 
 
-def test_a_declaration_that_nobody_would_read_is_a_fault(edge: Edge) -> None:
+def test_a_declaration_that_would_never_be_read_is_a_fault(edge: Edge) -> None:
     inner = FastAPI(openapi_url=None)
 
     @inner.get("/secret")

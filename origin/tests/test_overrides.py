@@ -152,7 +152,7 @@ def test_an_override_of_what_asks_for_callers_below_it_counts() -> None:
         compile_routes(app)
 
 
-def test_overrides_of_another_app_and_of_what_asks_nobody_do_not_count() -> None:
+def test_overrides_of_another_app_or_without_a_caller_do_not_count() -> None:
     app = public_app()
     sub = mounted(app)
     app.get("/x")(of_real)

@@ -345,7 +345,7 @@ def test_they_are_marked_like_any_other() -> None:
     assert faults(FastAPI(redoc_url=None)), "another app's pages are not meant"
 
 
-def test_asking_for_anybody_on_the_app_opens_what_does_not_ask_for_a_known_caller() -> None:
+def test_any_caller_on_the_app_opens_routes_without_a_known_caller() -> None:
     app = FastAPI(openapi_url=None, dependencies=[Depends(any_caller)])
     app.get("/silent")(silent)
     app.get("/me")(read_me)
@@ -681,7 +681,7 @@ def test_so_is_what_is_no_declaration_there(extra: object, what: str) -> None:
     assert what in fault
 
 
-def test_other_words_of_openapi_are_nobodys_business() -> None:
+def test_other_members_of_openapi_are_ignored() -> None:
     app = at_edge(access="public")(empty())
     others = {
         "x-fastly": {},

@@ -222,7 +222,7 @@ def _by_another(app: FastAPI) -> None:
 
 
 @pytest.mark.parametrize("build", [_by_parameter, _by_route, _by_another])
-def test_scopes_that_nobody_would_check_are_a_fault(build: Callable[[FastAPI], None]) -> None:
+def test_scopes_that_are_never_checked_are_a_fault(build: Callable[[FastAPI], None]) -> None:
     app = empty()
     build(app)
     assert "Security(fastgate, scopes=['admin'])" in faults(app)

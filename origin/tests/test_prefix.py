@@ -1,4 +1,4 @@
-"""What stands in front of a template: mounts, and a `root_path` that something else sets."""
+"""The prefix of a template: mounts, and a `root_path` from another source."""
 
 from contextlib import suppress
 
@@ -14,7 +14,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from fastgate import FastgateMiddleware, guard
 from fastgate.claims import Transaction
 from fastgate.errors import PathMismatch, Refused, RouteMismatch
-from fastgate.routes.check import UNKNOWN, Comparing, Prefix, RouteCheck, check_for, check_of
+from fastgate.routes.check import Comparing, RouteCheck, check_for, check_of
+from fastgate.routes.prefix import UNKNOWN, Prefix
 from fastgate.routes.route_names import Accepted, Names
 from tests.edge import Edge
 from tests.test_dispatch import Copies, Rebuilds, asgi, ask, endpoint, shake_hands

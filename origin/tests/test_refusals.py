@@ -1,4 +1,4 @@
-"""Whoever operates the origin learns why a request was refused; strangers cannot fill the log."""
+"""The operator learns why a request was refused; unverified clients cannot fill the log."""
 
 import logging
 import time
@@ -97,9 +97,9 @@ async def test_of_who_is_not_verified_the_record_says_so(
     said = await facts(app, None, caplog)
     assert (said["code"], said["verified"]) == ("header-missing", False)
     assert said["request_id"] == "sent-along"
-    stranger = Edge()
-    said = await facts(app, stranger.mint().decode(), caplog)
-    assert (said["signed"], said["found"]) == (stranger.kid, edge.kid)
+    other_edge = Edge()
+    said = await facts(app, other_edge.mint().decode(), caplog)
+    assert (said["signed"], said["found"]) == (other_edge.kid, edge.kid)
 
 
 async def test_neither_token_nor_subject_nor_query_is_logged(
@@ -125,7 +125,7 @@ async def test_a_refusal_by_an_endpoint_is_told_as_well(
     assert (said["code"], said["request_id"]) == ("caller-required", "01J9Z")
 
 
-async def test_strangers_cannot_fill_the_log(caplog: pytest.LogCaptureFixture) -> None:
+async def test_unverified_clients_cannot_fill_the_log(caplog: pytest.LogCaptureFixture) -> None:
     clock = [0.0]
     log = RefusalLog(lambda: clock[0])
     scope = {"type": "http", "method": "GET", "path": "/", "headers": []}

@@ -16,8 +16,9 @@ from fastgate import Caller, FastgateMiddleware, LocalCaller, at_edge, guard
 from fastgate.claims import Transaction
 from fastgate.compile.policy import CannotCompile, compile_routes
 from fastgate.errors import Refused
-from fastgate.routes.check import AGAIN, Base, Prefix, RouteCheck, check_for
-from fastgate.routes.root_path import arrival_of, seen_at_last, signed_scope
+from fastgate.routes.check import RouteCheck, check_for
+from fastgate.routes.prefix import AGAIN, Base, Prefix
+from fastgate.routes.root_path import arrival_of, prefix_of_late_app, signed_scope
 from tests.edge import HEADER, Edge
 from tests.serving import exchange, uvicorn_serving
 
@@ -95,7 +96,7 @@ def test_a_signed_prefix_stays(edge: Edge) -> None:
         assert http.get(url, headers=good).json() == "/gw/orders/7"
 
 
-def test_forwarded_fields_are_believed_for_links_and_never_for_passage(edge: Edge) -> None:
+def test_forwarded_fields_affect_links_and_never_admission(edge: Edge) -> None:
     app = FastAPI()
 
     @app.get("/here")
@@ -406,10 +407,10 @@ def test_an_app_that_is_seen_late_has_its_own_root_path() -> None:
     scope = {"type": "http", "method": "GET", "path": "/x", "root_path": "/api", "app": app}
     for signed, template in ((None, ""), ("/x", ""), ("/api/x", "/api")):
         at = unseen(signed)
-        found = seen_at_last(at, app.router, scope)
+        found = prefix_of_late_app(at, app.router, scope)
         assert (found.template, found is at.prefix) == (template, True), signed
     for signed in ("/api/w", "/api/y", "/y"):
-        assert seen_at_last(unseen(signed), app.router, scope) is AGAIN, signed
+        assert prefix_of_late_app(unseen(signed), app.router, scope) is AGAIN, signed
 
 
 def test_only_the_router_of_the_app_itself_shows_it() -> None:
@@ -417,5 +418,5 @@ def test_only_the_router_of_the_app_itself_shows_it() -> None:
     other = APIRouter()
     assert app.router == other, "for Starlette, who compares their routes"
     scope = {"type": "http", "method": "GET", "path": "/x", "root_path": "", "app": app}
-    assert seen_at_last(unseen("/x"), other, scope) is AGAIN
-    assert seen_at_last(unseen("/x"), app.router, scope) is not AGAIN
+    assert prefix_of_late_app(unseen("/x"), other, scope) is AGAIN
+    assert prefix_of_late_app(unseen("/x"), app.router, scope) is not AGAIN

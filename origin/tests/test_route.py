@@ -117,7 +117,7 @@ async def test_every_kind_of_route_is_compared_without_being_asked(
 
 
 @pytest.mark.parametrize("around", [FastgateMiddleware, None])
-async def test_it_does_not_matter_from_where_the_door_sees_the_app(
+async def test_the_position_of_the_guard_does_not_matter(
     edge: Edge, around: Callable[..., ASGIApp] | None
 ) -> None:
     inner = FastAPI()
@@ -179,13 +179,13 @@ async def test_a_request_that_waited_meanwhile_is_no_exception(edge: Edge) -> No
             raise AssertionError("the key is known")
 
     app, keys = FastAPI(), Waiting()
-    door = FastgateMiddleware(app, edge.settings(), keys=keys)
-    assert await status(door, edge, "/late", "/late") == 404
+    guarded = FastgateMiddleware(app, edge.settings(), keys=keys)
+    assert await status(guarded, edge, "/late", "/late") == 404
     app.get("/late")(lambda: "ran")
     keys.next = arrives = asyncio.Event()
-    waiting = asyncio.create_task(status(door, edge, "/late", "/{other}"))
+    waiting = asyncio.create_task(status(guarded, edge, "/late", "/{other}"))
     await keys.asked.wait()
-    assert await status(door, edge, "/late", "/late") == 200
+    assert await status(guarded, edge, "/late", "/late") == 200
     arrives.set()
     assert await waiting == 401
 

@@ -26,7 +26,7 @@ async def test_a_class_of_routes_that_does_not_compare_is_noticed(
     monkeypatch: pytest.MonkeyPatch, kind: type
 ) -> None:
     monkeypatch.setattr(kind, "__getattribute__", object.__getattribute__)
-    with pytest.raises(FrameworkNotUnderstood, match=r"does not understand fastapi \d.*starlette"):
+    with pytest.raises(FrameworkNotUnderstood, match=r"does not support fastapi \d.*starlette"):
         await understand_framework()
 
 
@@ -60,7 +60,7 @@ async def test_then_the_app_does_not_start_and_a_server_without_lifespan_gets_50
         assert [(await http.get("/")).status_code for _ in range(2)] == [503, 503]
     (record,) = caplog.records
     assert record.levelno == logging.ERROR
-    assert "Install versions that it supports" in record.getMessage()
+    assert "Install supported versions" in record.getMessage()
 
 
 def test_the_test_client_says_so(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,7 +63,7 @@ def test_plain_http_is_for_loopback_only(url: str) -> None:
         {"health_path": "/health?x"},
     ],
 )
-def test_settings_that_would_not_hold_are_not_made(wrong: dict[str, object]) -> None:
+def test_wrong_settings_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"\w"):
         Settings(**{"edge": ISSUER, "audience": AUDIENCE, **wrong})  # type: ignore[arg-type]
 
@@ -74,24 +74,24 @@ def test_settings_that_would_not_hold_are_not_made(wrong: dict[str, object]) -> 
         ({"edge": "api.example.com"}, 'write edge="https://api.example.com"'),
         ({"edge": "http://api.example.com"}, 'write edge="https://api.example.com"'),
         ({"edge": "https://api.example.com:99999"}, 'edge: "https://api.example.com:99999"'),
-        ({"edge": "https://api.example.com:x"}, "is no URL"),
-        ({"edge": "https://xn--a.com"}, "is no URL"),
+        ({"edge": "https://api.example.com:x"}, "is not a URL"),
+        ({"edge": "https://xn--a.com"}, "is not a URL"),
         ({"edge": "https://a..example"}, "1 to 63 characters"),
         ({"edge": f"https://{'a' * 64}.example"}, "1 to 63 characters"),
         ({"edge": " https://api.example.com"}, "white space"),
-        ({"edge": None}, "edge: must be a text"),
+        ({"edge": None}, "edge: write a text"),
         ({"jwks_url": "api.example.com/jwks"}, 'write jwks_url="https://api.example.com/jwks"'),
         ({"jwks_url": "https://api.example.com:99999/jwks"}, "jwks_url: "),
         ({"keys": '{"keys": []}'}, "write keys=json.loads"),
         ({"keys": b'{"keys": []}'}, "write keys=json.loads"),
-        ({"keys": []}, 'hand over the whole document, {"keys": [...]}'),
+        ({"keys": []}, 'pass the whole document, {"keys": [...]}'),
         ({"keys": 7}, 'write keys={"keys": [...]}'),
         ({"origin_keys": '{"keys": []}'}, "write origin_keys=json.loads"),
-        ({"keys": {"keys": [{"kty": "oct", "kid": "1"}]}}, "there is origin_keys"),
-        ({"origin_keys": {"keys": [{"kty": "EC", "kid": "1"}]}}, "there is keys"),
+        ({"keys": {"keys": [{"kty": "oct", "kid": "1"}]}}, "as origin_keys"),
+        ({"origin_keys": {"keys": [{"kty": "EC", "kid": "1"}]}}, "as keys"),
     ],
 )
-def test_what_is_wrong_with_settings_is_said_with_what_to_write(
+def test_the_message_says_what_is_wrong_and_what_to_write(
     wrong: dict[str, object], said: str
 ) -> None:
     with pytest.raises(ValueError, match=re.escape(said)):

@@ -346,7 +346,7 @@ def of_types(function: Endpoint) -> Endpoint:
     return wrapper
 
 
-def test_types_that_are_not_known_beside_an_identity_ask_nobody() -> None:
+def test_unknown_types_beside_an_identity_require_no_caller() -> None:
     app = an_app("public")
     app.get("/x")(of_types(page))
     assert [each["access"] for each in compile_routes(app)] == ["public"]

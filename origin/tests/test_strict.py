@@ -126,7 +126,7 @@ async def test_a_server_without_lifespan_gets_503_and_one_line_in_the_log(
         # Once seen, the routes are not compiled again.
         monkeypatch.setattr("fastgate.startup.ids_or_no_start", None)
     (record,) = caplog.records
-    assert "every request is answered with 503" in record.getMessage()
+    assert "every request gets a 503" in record.getMessage()
     assert "forgotten (/forgotten, " in record.getMessage()
 
 

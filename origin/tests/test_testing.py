@@ -1,4 +1,4 @@
-"""The pytest plugin signs what the edge would, and the real door judges it."""
+"""The pytest plugin signs what the edge would, and the real guard judges it."""
 
 import time
 from collections.abc import AsyncIterator
@@ -81,10 +81,10 @@ def test_the_app_refuses_what_it_would_refuse_in_production(
     app: FastAPI, as_caller: AsCaller
 ) -> None:
     assert as_caller(app, sub="ada", scopes=["other"]).get("/orders/7?q=1").status_code == 403
-    nobody = as_caller(app)
-    assert nobody.get("/me").status_code == 401
-    assert nobody.get("/me").json()["type"] == "urn:fastgate:problem:authentication-required"
-    assert nobody.get("/").json() == "stranger"
+    anonymous = as_caller(app)
+    assert anonymous.get("/me").status_code == 401
+    assert anonymous.get("/me").json()["type"] == "urn:fastgate:problem:authentication-required"
+    assert anonymous.get("/").json() == "stranger"
 
 
 def test_a_header_of_the_tests_own_is_left_as_it_is(
@@ -95,7 +95,7 @@ def test_a_header_of_the_tests_own_is_left_as_it_is(
     assert ada.get("/me", headers={HEADER: edge.mint("/me", "/me").decode()}).status_code == 401
 
 
-def test_on_a_public_route_nobody_is_known_as_at_the_edge(
+def test_on_a_public_route_no_caller_is_known_as_at_the_edge(
     app: FastAPI, as_caller: AsCaller
 ) -> None:
     assert as_caller(app, sub="ada").get("/").json() == "ada"
@@ -107,7 +107,7 @@ def test_websockets_have_callers_too(app: FastAPI, as_caller: AsCaller) -> None:
         assert websocket.receive_text() == "ada"
 
 
-def test_the_door_believes_its_own_keys_again_when_the_test_is_over(edge: Edge) -> None:
+def test_the_guard_accepts_its_own_keys_again_after_the_test(edge: Edge) -> None:
     app = unguarded()
     app.add_middleware(FastgateMiddleware, settings=edge.settings(), now=time.time)
     headers = edge.headers("/me", "/me")
@@ -128,13 +128,13 @@ def _get(app: ASGIApp, path: str, **request: object) -> httpx.Response:
     return anyio.run(get)
 
 
-def test_the_door_is_found_around_the_app_too(as_caller: AsCaller) -> None:
+def test_the_guard_is_found_around_the_app_too(as_caller: AsCaller) -> None:
     app = GZipMiddleware(FastgateMiddleware(unguarded(), SETTINGS))
     assert as_caller(app, sub="ada").get("/me").json()[0] == "ada"
 
 
 @pytest.mark.parametrize("app", [FastAPI(), GZipMiddleware(FastAPI())])
-def test_an_app_without_a_door_is_not_taken_for_a_guarded_one(
+def test_an_app_without_a_guard_is_not_mistaken_for_a_guarded_one(
     app: FastAPI, as_caller: AsCaller
 ) -> None:
     with pytest.raises(LookupError, match="not guarded"):

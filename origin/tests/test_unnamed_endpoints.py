@@ -218,7 +218,7 @@ def test_a_test_client_shows_what_production_does(
 
 
 @pytest.mark.parametrize("strict", [False, True])
-def test_the_schema_that_nobody_may_read_is_not_read_by_an_authors_own(
+def test_a_schema_without_a_route_is_not_served_by_the_authors_own(
     edge: Edge, *, strict: bool
 ) -> None:
     app = FastAPI()
@@ -339,7 +339,7 @@ def below_another_prefix(app: FastAPI) -> None:
         below_another_prefix,
     ],
 )
-def test_what_is_in_nobodys_way_is_no_fault(
+def test_an_endpoint_that_hides_no_other_is_no_fault(
     serve: Callable[[FastAPI], None], edge: Edge, as_caller: AsCaller
 ) -> None:
     app = empty()

@@ -321,7 +321,7 @@ def test_ordinary_neighbours_compile() -> None:
     assert access_of(app) == expected
 
 
-def test_an_endpoint_of_starlette_asks_nobody() -> None:
+def test_an_endpoint_of_starlette_requires_no_caller() -> None:
     class Page(HTTPEndpoint):
         async def get(self, request: Request, caller: Admin) -> Response:
             return Response()

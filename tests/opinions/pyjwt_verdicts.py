@@ -1,4 +1,4 @@
-"""What PyJWT says of tokens: `src/others.rs` starts it.
+"""Judge tokens with PyJWT. `src/others.rs` starts this program.
 
 In, a JSON object a line: first `{"keys": [...], "audience": ..., "issuer": ..., "leeway": ...}`, then
 tokens, `{"now": ..., "token": ...}`. Out, a line a token: `accepted`, or the name of the exception.

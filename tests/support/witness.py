@@ -1,4 +1,4 @@
-"""The demo application behind a witness: every request is written down before anything judges it.
+"""The demo application behind a recorder: every request is recorded before the guard sees it.
 
 Beside it, under /static/, a folder with this file. One JSON line a request on standard output. The
 process leaves when its standard input closes, so that it does not outlive the tests.

@@ -1,29 +1,29 @@
-"""The origin's half of Fastgate: a FastAPI app that accepts what its edge has signed, only.
+"""The origin's half of Fastgate: a FastAPI app that accepts only requests signed by its edge.
 
-What `__all__` names is public, and so is `fastgate.testing`; every other module is private. A
-request passes through these, in this order:
+The names in `__all__` are public, and so is `fastgate.testing`. Every other module is private.
+A request passes through these modules, in this order:
 
-1. `middleware` lets one request through or refuses it. `request.head` reads the header and what it
-   is compared with; `routes.root_path` says what a prefix does to the path;
-2. `keys` has the public or shared keys of the edge;
-3. `verify` turns header, keys, request and time into `claims.EdgeClaims`, or a named refusal;
-4. `routes.dispatch` runs where every router runs what it has chosen, and `routes.check` compares
-   that with what the edge has judged;
-5. `dependencies` hand the endpoint an `identity.Identity`;
-6. `request.sending` checks that what responds was compared. `responses` sends a refusal, `problem`
-   says what it looks like, and `errors` names its cause for the log.
+1. `middleware` lets one request through or refuses it. `request.head` reads the header and the
+   values it is compared with; `routes.root_path` removes a prefix from the path;
+2. `keys` holds the public or shared keys of the edge;
+3. `verify` turns header, keys, request and time into `claims.EdgeClaims`, or a refusal with a code;
+4. `routes.entering` notes which router chooses, `routes.dispatch` intercepts the route that it has
+   chosen, and `routes.check` compares that route with the one that the edge judged;
+5. `dependencies` give the endpoint an `identity.Identity`;
+6. `request.sending` checks that the endpoint that responds was compared. `responses` sends a
+   refusal, `problem` defines its content, and `errors` names its cause for the log.
 
-Before any request, `startup` looks at the app: `routes.self_test` shows that the installed
-framework is understood, `routes.placement` finds what runs outside of the guard, and `compile`
-reads the endpoints. `declare` holds what `at_edge` has written on them, `compile.policy` compiles
-the edge's route table, and `compile.drift` compares the two.
+Before the first request, `startup` examines the app: `routes.self_test` tests that the installed
+framework dispatches as expected, `routes.placement` finds code that runs outside of the guard, and
+`compile` reads the endpoints. `declare` holds what `at_edge` has declared for them,
+`compile.policy` compiles the edge's route table, and `compile.drift` compares the two.
 
-Not for production: `doctor` sends forged requests to a running origin, and `fake_edge` signs for
-tests and for local callers.
+Two packages are not for production: `doctor` sends forged requests to a running origin, and
+`fake_edge` signs for tests and for local callers. `commands` holds `python -m fastgate`.
 """
 
 from fastgate.claims import EdgeClaims, Requester, Transaction
-from fastgate.declare import router_methods as _patched  # noqa: F401 - it replaces their methods
+from fastgate.declare import router_methods as _patched  # noqa: F401 - the import replaces their methods
 from fastgate.declare.at_edge import at_edge
 from fastgate.dependencies import AnyCaller, Caller, CallerRefused, any_caller, fastgate
 from fastgate.errors import FastgateError, KeysUnavailable, Refused

@@ -1,8 +1,8 @@
 """Run background jobs that outlive the task that starts them, on asyncio and on trio.
 
-In: an asynchronous function, or a time and a callback. Out: a `Job` that any task may wait for,
-or what calls the timer off. A task that waits may be cancelled; the job goes on. anyio has no such
-tasks: its own end with the block that starts them.
+Input: an asynchronous function, or a delay and a callback. Output: a `Job` that any task may wait
+for, or a function that cancels the timer. Cancelling a task that waits does not cancel the job.
+anyio has no such tasks: its tasks end with the block that starts them.
 """
 
 import asyncio
@@ -17,18 +17,18 @@ _log = logging.getLogger("fastgate")
 
 
 class Job(Protocol):
-    """A task that is shared by all who wait for it."""
+    """A background task for which any number of tasks may wait."""
 
     @property
     def done(self) -> bool:
-        """Whether it has ended."""
+        """Whether the job has ended."""
 
     async def wait(self) -> None:
-        """Wait for its end. Being cancelled meanwhile does not cancel the job."""
+        """Wait for the end of the job. Cancelling the waiting task does not cancel the job."""
 
 
 def can_start() -> bool:
-    """Whether the caller runs on an event loop that is known here."""
+    """Whether the current task runs on asyncio or trio."""
     if _trio() is not None:
         return True
     try:
@@ -39,13 +39,13 @@ def can_start() -> bool:
 
 
 def start(run: Run) -> Job:
-    """Run a function beside everything else; an error of it is logged."""
+    """Run a function in the background. An error is logged."""
     trio = _trio()
     return _AsyncioJob(run) if trio is None else _TrioJob(trio, run)
 
 
 def call_later(seconds: float, callback: Callable[[], object]) -> Callable[[], object]:
-    """Call back in some seconds; return a function that calls it off."""
+    """Schedule a callback; return a function that cancels it."""
     trio = _trio()
     if trio is None:
         return asyncio.get_running_loop().call_later(seconds, callback).cancel
@@ -94,7 +94,7 @@ class _TrioJob:
 
 
 async def _logged(run: Run) -> None:
-    # trio would end the whole program.
+    # On trio, an error in a system task would end the whole program.
     try:
         await run()
     except Exception:
@@ -102,7 +102,7 @@ async def _logged(run: Run) -> None:
 
 
 def _trio() -> Any | None:  # noqa: ANN401
-    """Return the module trio where the caller runs on it; it is no dependency of this package."""
+    """Return the module trio if the current task runs on it. trio is no dependency of ours."""
     trio = sys.modules.get("trio")
     if trio is None:
         return None

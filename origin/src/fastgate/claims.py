@@ -1,8 +1,8 @@
 """The claims of a verified `Fastgate-Identity` header, as Python types.
 
-In: the payload's JSON object, already authenticated by `verify`. Out: `EdgeClaims`. Strict about
-every claim that it knows (a wrong type is refused, and so is `null`), blind to those it does not,
-so that an edge may be updated first. It never looks at the clock, the request or a key.
+Input: the JSON object of the payload, already authenticated by `verify`. Output: `EdgeClaims`.
+Every known claim is checked strictly: a wrong type is refused, and so is `null`. Unknown claims are
+ignored, so that an edge may be updated first. It never reads the clock, the request or a key.
 """
 
 import re
@@ -13,7 +13,7 @@ from fastgate.edge_only import FROM_THE_EDGE
 from fastgate.errors import ClaimMalformed
 
 SCOPE_KEY = "fastgate"
-"""Where the guard leaves the `EdgeClaims` of a request, in its ASGI scope."""
+"""The key of the ASGI scope under which the guard stores the `EdgeClaims` of a request."""
 
 _NO_SCOPES = frozenset[str]()
 _COUNTRY = re.compile(r"[A-Z]{2}")
@@ -24,7 +24,7 @@ _SHA256_BASE64URL = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 class Transaction(NamedTuple):
-    """`tctx`: the request that the edge judged, and the route whose rules it judged it by."""
+    """`tctx`: the request that the edge judged, and the route whose rules it applied."""
 
     route: Annotated[str, FROM_THE_EDGE]
     """The route's id in the edge's policy."""
@@ -34,11 +34,11 @@ class Transaction(NamedTuple):
     path: str
     """The canonical path; its UTF-8 bytes are the request's `raw_path`."""
     query: str | None
-    """base64url of SHA-256 of the query string's bytes; None for an empty query."""
+    """The SHA-256 of the query string's bytes in base64url; None for an empty query."""
     content_digest: str | None = None
-    """The body's `Content-Digest` (RFC 9530); None where the route does not ask for it."""
+    """The body's `Content-Digest` (RFC 9530); None if the route does not require a signed body."""
     websocket: bool = False
-    """Whether this is the opening handshake of a WebSocket, which a GET of the same path is not."""
+    """Whether this is the opening handshake of a WebSocket, and not another GET."""
 
     @classmethod
     def parse(cls, tctx: Mapping[str, object]) -> Self:
@@ -55,17 +55,17 @@ class Transaction(NamedTuple):
 
 
 class Requester(NamedTuple):
-    """`rctx`: where the caller comes from. All None for an anonymous caller seen nowhere."""
+    """`rctx`: the origin of the caller. Every member may be None for an anonymous caller."""
 
     issuer: Annotated[str | None, FROM_THE_EDGE]
     """The issuer of the caller's own token; None for an anonymous caller."""
     client_id: str | None
-    """The OAuth client, where the caller's token names one."""
+    """The OAuth client, if the caller's token names one."""
     country: str | None
-    """ISO 3166-1 alpha-2, upper case, where the edge saw the client."""
+    """ISO 3166-1 alpha-2, upper case: the country from which the client connected to the edge."""
     token_expires_at: int | None = None
     """`exp` of the caller's own token (RFC 7519 §4.1.4): Unix time, seconds. None for an anonymous
-    caller, and from an edge that does not tell."""
+    caller, or if the edge does not report it."""
 
     @classmethod
     def parse(cls, rctx: Mapping[str, object]) -> Self:
@@ -75,7 +75,7 @@ class Requester(NamedTuple):
             raise ClaimMalformed("rctx.country")
         token_exp = rctx.get("token_exp")
         if "token_exp" in rctx and (
-            # In Python a bool is an int. No token is without an end.
+            # In Python a bool is an int. Every token expires.
             type(token_exp) is not int or not 0 < token_exp <= _LATEST or issuer is None
         ):
             raise ClaimMalformed("rctx.token_exp")
@@ -83,18 +83,18 @@ class Requester(NamedTuple):
 
 
 class EdgeClaims(NamedTuple):
-    """Everything the edge vouches for, about one request and its caller."""
+    """All statements of the edge about one request and its caller."""
 
     issuer: Annotated[str, FROM_THE_EDGE]
-    """The edge that minted this."""
+    """The edge that minted the header."""
     audience: str
-    """The one origin that it is for."""
+    """The origin for which the header was minted."""
     issued_at: int
     """Unix time, seconds."""
     expires_at: int
     """Unix time, seconds."""
     request_id: str
-    """`txn`: the same as in `X-Request-ID` and in the edge's log line."""
+    """`txn`: the request id, as in `X-Request-ID` and in the edge's log line."""
     subject: str | None
     """The caller, unique within `requester.issuer`; None for an anonymous caller."""
     scopes: frozenset[str]
@@ -118,7 +118,7 @@ class EdgeClaims(NamedTuple):
         if scope is not None and subject is None:
             raise ClaimMalformed("scope")
         issued_at, expires_at = payload.get("iat"), payload.get("exp")
-        # In Python a bool is an int; in the contract it is not.
+        # In Python a bool is an int. In the contract it is not.
         if type(issued_at) is not int:
             raise ClaimMalformed("iat")
         if type(expires_at) is not int:
@@ -136,7 +136,7 @@ class EdgeClaims(NamedTuple):
         )
 
 
-# Several at once, for this is done for every request.
+# Each helper reads several claims at once, because this runs for every request.
 
 
 def _texts(members: Mapping[str, object], within: str, *names: str) -> list[str]:
@@ -154,7 +154,7 @@ def _optional(members: Mapping[str, object], within: str, *names: str) -> list[s
     for name in names:
         value = members.get(name)
         if not value or not isinstance(value, str):
-            # Absent is allowed; null, an empty text and other types are not.
+            # The claim may be absent. Null, an empty text and other types are refused.
             if name in members:
                 raise ClaimMalformed(within + name)
             value = None
@@ -170,7 +170,7 @@ def _object(payload: Mapping[str, object], name: str) -> Mapping[str, object]:
 
 
 def _scopes(scope: str) -> frozenset[str]:
-    # Separated by single spaces, never by tabs, never twice (RFC 6749 §3.3).
+    # Single spaces separate scopes; tabs and double spaces do not (RFC 6749 §3.3).
     scopes = frozenset(scope.split(" "))
     if "" in scopes or not scope.isprintable():
         raise ClaimMalformed("scope")

@@ -1,7 +1,8 @@
 """Hold back the body of a request until it is compared with the digest that the edge signed.
 
-In: the body as it arrives, and its `tctx.content_digest`. Out: the same body, whole, for the app to
-receive; or `ContentMismatch`, and the app never hears of it. It reads no further than the limit.
+Input: the body as it arrives, and its `tctx.content_digest`. Output: a `receive` that delivers the
+same body, complete, to the app; or `ContentMismatch`, and the app does not run. It reads no further
+than the limit.
 """
 
 import base64
@@ -14,7 +15,7 @@ from fastgate.errors import ContentMismatch
 
 
 class ClientGone(Exception):
-    """The client left before its body was whole: there is no client to respond to."""
+    """The client disconnected before its body was complete, so it gets no response."""
 
 
 def content_digest(content: bytes) -> str:
@@ -23,22 +24,22 @@ def content_digest(content: bytes) -> str:
 
 
 class Body(NamedTuple):
-    """What has arrived of a body."""
+    """The part of a body that has arrived."""
 
     content: bytes | None
-    """The whole of it; None if it is longer than the limit, or did not come to its end."""
+    """The complete body; None if it is longer than the limit, or incomplete."""
     gone: bool
-    """Whether the client left before its end."""
+    """Whether the client disconnected before the end of the body."""
     receive: Receive
-    """Brings it anew, and then what comes behind it: nothing that was read is lost."""
+    """A `receive` that delivers everything that was read, and then further messages."""
 
 
 async def matched(scope: Scope, receive: Receive, expected: str, limit: int) -> Receive:
-    """Return a `receive` that brings the body anew, if it is the expected one.
+    """Return a `receive` that delivers the body again, if it is the expected one.
 
     Raises:
-        ContentMismatch: it is another one, or longer than `limit` bytes.
-        ClientGone: it did not come to its end.
+        ContentMismatch: the body is another one, or longer than `limit` bytes.
+        ClientGone: the client disconnected before the end of the body.
 
     """
     content, replayed = await whole(scope, receive, limit)
@@ -48,7 +49,7 @@ async def matched(scope: Scope, receive: Receive, expected: str, limit: int) -> 
 
 
 async def whole(scope: Scope, receive: Receive, limit: int) -> tuple[bytes, Receive]:
-    """Return the whole body, and a `receive` that brings it anew. Raises as `matched`."""
+    """Return the whole body, and a `receive` that delivers it again. Raises as `matched`."""
     body = await read_body(scope, receive, limit)
     if body.gone:
         raise ClientGone
@@ -58,10 +59,10 @@ async def whole(scope: Scope, receive: Receive, limit: int) -> tuple[bytes, Rece
 
 
 async def read_body(scope: Scope, receive: Receive, limit: int) -> Body:
-    """Read a body of up to `limit` bytes. One that is announced to be longer stays unread."""
+    """Read a body of up to `limit` bytes. Leave it unread if `Content-Length` is larger."""
     if scope["type"] != "http":
-        return Body(b"", gone=False, receive=receive)  # a WebSocket's handshake has none
-    if _announced(scope) > limit:
+        return Body(b"", gone=False, receive=receive)  # the handshake of a WebSocket has no body
+    if _content_length(scope) > limit:
         return Body(None, gone=False, receive=receive)
     content, more = bytearray(), True
     while more and len(content) <= limit:
@@ -75,9 +76,9 @@ async def read_body(scope: Scope, receive: Receive, limit: int) -> Body:
     return Body(body if len(body) <= limit else None, gone=False, receive=replayed)
 
 
-def _announced(scope: Scope) -> int:
+def _content_length(scope: Scope) -> int:
     for name, value in scope["headers"]:
-        # The server has judged the field; what is no number here is measured as it comes.
+        # The server has checked the field. A body without a number is measured as it arrives.
         if name.lower() == b"content-length" and value.isdigit():
             return int(value[:20])
     return 0
@@ -87,7 +88,7 @@ def _replay(body: bytes, more: bool, receive: Receive, *behind: Message) -> Rece
     waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": more}, *behind]
 
     async def replayed() -> Message:
-        # Behind the body comes that the client has left.
+        # The messages after the body end with the disconnect.
         return waiting.pop(0) if waiting else await receive()
 
     return replayed

@@ -1,8 +1,8 @@
-"""The dependencies of endpoints: the caller, with these scopes, on the route that was judged.
+"""FastAPI dependencies that give an endpoint its verified caller.
 
-In: the `EdgeClaims` that the guard left in the scope. Out: an `Identity` (or None, where anonymous
-callers are welcome), or a refusal. An endpoint that asks also proves that FastAPI runs the very
-route whose rules the edge applied. It never reads a header or a token.
+Input: the `EdgeClaims` and the `RouteCheck` that the guard stored in the request's scope. Output:
+an `Identity`, None for an anonymous caller, or a refusal. Such an endpoint also proves that FastAPI
+runs the route whose rules the edge applied. It never reads a header or a token.
 """
 
 # No `from __future__ import annotations`: FastAPI reads the annotations of `__call__` at run time.
@@ -27,31 +27,31 @@ from fastgate.errors import (
 from fastgate.identity import Identity
 from fastgate.problem import Problem
 from fastgate.refusal_log import log_of
-from fastgate.request.observe import ObservedCheck, is_observed, let_pass
+from fastgate.request.observe import OBSERVED_KEY, ObservedCheck, let_pass
 from fastgate.routes.check import CHECK_KEY, RouteCheck
 
 
 class CallerRefused(HTTPException):
     """A refusal from inside the app: status, headers and text of a `Problem`.
 
-    FastAPI alone answers it with a minimal problem document. `guard` registers the full one, which
-    looks exactly like a refusal of the guard.
+    By default FastAPI responds with a minimal document. `guard` registers a handler for the full
+    problem document, which is the same as for a refusal of the guard.
     """
 
-    def __init__(self, answer: Problem) -> None:
-        super().__init__(int(answer.status), answer.title, headers=answer.headers())
-        self.problem = answer
+    def __init__(self, refusal: Problem) -> None:
+        super().__init__(int(refusal.status), refusal.title, headers=refusal.headers())
+        self.problem = refusal
 
 
 class FastgateScheme(SecurityBase):
     """The security scheme `fastgate`: in OpenAPI an HTTP bearer token, which the *edge* checks.
 
-    As a dependency it returns the `Identity` of a known caller who holds every scope of the
-    `Security(...)` chain, checked here once more.
+    As a dependency it returns the `Identity` of a known caller. It checks again that the caller
+    holds every scope of the `Security(...)` chain.
 
     Raises:
-        CallerRefused: 401 for an anonymous caller or another route than the edge judged, 403 for a
-            missing scope. On a WebSocket a `WebSocketException` with code 1008 instead.
+        CallerRefused: 401 for an anonymous caller, or if the edge judged another route; 403 for a
+            missing scope. On a WebSocket it is a `WebSocketException` with code 1008.
 
     """
 
@@ -67,16 +67,16 @@ class FastgateScheme(SecurityBase):
         if identity is None:
             _refuse(connection, CallerRequired(), problem.AUTHENTICATION_REQUIRED)
         if not identity.scopes.issuperset(required.scopes):
-            answer = problem.insufficient_scope(required.scopes)
-            _refuse(connection, InsufficientScope(), answer)
+            missing = problem.insufficient_scope(required.scopes)
+            _refuse(connection, InsufficientScope(), missing)
         return identity
 
 
 async def any_caller(connection: HTTPConnection) -> Identity | None:
-    """Return the caller, or None for an anonymous one; refuse another route than the edge judged.
+    """Return the caller, or None for an anonymous one. Refuse a route that the edge did not judge.
 
-    An endpoint that depends on this, and on no `Caller`, is open to everybody: `python -m fastgate
-    policy` writes `"access": "optional"`, and who sends a valid token is known.
+    An endpoint that depends on this, and on no `Caller`, is open to every caller. For it `python -m
+    fastgate policy` writes `"access": "optional"`: a caller with a valid token is known.
     """
     return _identity(connection)
 
@@ -84,11 +84,11 @@ async def any_caller(connection: HTTPConnection) -> Identity | None:
 def _identity(connection: HTTPConnection) -> Identity | None:
     scope = connection.scope
     claims, check = scope.get(SCOPE_KEY), scope.get(CHECK_KEY)
-    if is_observed(scope):
-        return None  # it would have been refused, so its caller is not known
+    if OBSERVED_KEY in scope:
+        return None  # the guard would have refused it, so its caller is not verified
     if not isinstance(claims, EdgeClaims) or not isinstance(check, RouteCheck):
         _refuse(connection, EvidenceMissing(), problem.NOT_FROM_THE_EDGE)
-    # The router's choice was compared on the way here, or this is no way that it knows.
+    # The comparison has run before the endpoint, unless the dispatch was one that we do not know.
     if not check.done:
         if isinstance(check, ObservedCheck):
             let_pass(RouteMismatch(), scope)
@@ -97,20 +97,20 @@ def _identity(connection: HTTPConnection) -> Identity | None:
     return Identity.of(claims)
 
 
-def _refuse(connection: HTTPConnection, error: FastgateError, answer: Problem) -> NoReturn:
+def _refuse(connection: HTTPConnection, error: FastgateError, refusal: Problem) -> NoReturn:
     log_of(connection.scope).write(error, connection.scope)
     if connection.scope["type"] == "websocket":
         raise WebSocketException(code=1008) from error
-    raise CallerRefused(answer) from error
+    raise CallerRefused(refusal) from error
 
 
 fastgate = FastgateScheme()
 """For `Annotated[Caller, Security(fastgate, scopes=["orders:read"])]`."""
 
 Caller: TypeAlias = Annotated[Identity, Security(fastgate), STANDS_ALONE]
-"""A known caller: `async def read_me(caller: Caller)`. Anonymous callers get a 401.
+"""A known caller: `async def read_me(caller: Caller)`. An anonymous caller gets a 401.
 
-It is the whole annotation: `Caller | None` is a `TypeError` where the route is written."""
+It must be the whole annotation: `Caller | None` is a `TypeError` where the route is defined."""
 
 AnyCaller: TypeAlias = Annotated[Identity | None, Depends(any_caller), STANDS_ALONE]
-"""The caller that the edge let through; None if anonymous, on a route that is open to all."""
+"""The caller on a route that is open to every caller; None if the caller is anonymous."""

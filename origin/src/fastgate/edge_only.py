@@ -1,9 +1,9 @@
-"""Types that FastAPI never reads from a request: the edge alone vouches for their values.
+"""Types that FastAPI never reads from a request, because only the edge may set their values.
 
-In: the types that say who is calling, where pydantic asks how to validate them. Out: an error where
-the type is written, or a rule that takes what is made already and nothing else: FastAPI reads
-whatever it knows no dependency for from the body, the query, a header or a form, and who is calling
-is never the caller's to say. It judges no request.
+Input: the types that identify a caller, when pydantic asks how to validate them. Output: an error
+where the type is written, or a validator that accepts only existing objects. FastAPI reads every
+parameter that is not a known dependency from the body, the query, a header or a form. The client
+must not choose who it is. This module judges no request.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -14,14 +14,14 @@ from pydantic import TypeAdapter
 from pydantic_core import core_schema
 
 Handler = Callable[[Any], core_schema.CoreSchema]
-"""What pydantic hands over to make the rest of a schema with."""
+"""The function from pydantic that builds the inner schema."""
 
 
 class NeverRead:
-    """For `Annotated`: what pydantic refuses to make a schema of, so that nothing is read as it.
+    """A marker for `Annotated`: pydantic fails to build a schema, so nothing is read as this type.
 
     Raises:
-        TypeError: wherever pydantic is asked for a schema: where the route or model is written.
+        TypeError: where the route or model is defined, because pydantic builds its schema there.
 
     """
 
@@ -34,52 +34,52 @@ class NeverRead:
 
 
 STANDS_ALONE = NeverRead(
-    "Caller and AnyCaller are the whole annotation of a parameter. Within another type FastAPI "
-    "would read the caller from the request, where anybody can write one. A caller who may be "
-    "anonymous is `caller: AnyCaller`, not `Caller | None`; what a response contains is an Identity"
+    "Caller and AnyCaller must be the whole annotation of a parameter. Within another type FastAPI "
+    "would read the caller from the request, which any client can write. Write "
+    "`caller: AnyCaller` instead of `Caller | None`, and `Identity` in a response model"
 )
-"""Within another type FastAPI does not see the dependency."""
+"""For a dependency that FastAPI does not find within another type."""
 
 FROM_THE_EDGE = NeverRead(
-    "what the edge says is never read from a request. Ask for `caller: Caller` or "
-    '`caller: AnyCaller`; all of it is in request.scope["fastgate"]'
+    "claims of the edge are never read from a request. Write `caller: Caller` or "
+    '`caller: AnyCaller`; all claims are in request.scope["fastgate"]'
 )
-"""Of a member of what the verified header says, which pydantic never makes."""
+"""For the claims of the verified header, which pydantic never creates."""
 
 
 class OnlyMade:
-    """A validator for pydantic that takes an object of one type, and nothing to make one from.
+    """A validator for pydantic that accepts existing objects of one type, and creates none.
 
-    A response may contain such an object, so that its type has a schema all the same.
+    The type has a schema nevertheless, because a response may contain such an object.
     """
 
     def __init__(self, kind: type | None = None) -> None:
         self._kind = kind
 
     def __call__(self, value: object) -> object:
-        """Return the object. Raises `ValueError`, which FastAPI answers with a 422."""
+        """Return the object. Raises `ValueError`, which FastAPI turns into a 422."""
         if self._kind is None or not isinstance(value, self._kind):
-            raise ValueError("who is calling is not read from a request")
+            raise ValueError("the caller is never read from a request")
         return value
 
     def __get_pydantic_core_schema__(
         self, source: object, handler: Handler
     ) -> core_schema.CoreSchema:
-        """Return the schema of `source`, with this in front of it."""
+        """Return the schema of `source`, preceded by this validator."""
         return core_schema.no_info_before_validator_function(self, handler(source))
 
 
 def reads_who_is_calling(annotation: object) -> bool | None:
-    """Whether what FastAPI reads from a request by this annotation has an `Identity` in it.
+    """Whether FastAPI would read an `Identity` from a request for this annotation.
 
-    None if it names what is not defined: FastAPI cannot read anything by it.
+    None if the annotation names an undefined type: FastAPI cannot read anything for it.
     """
     try:
         try:
             return _reads(annotation)
-        except TypeError:  # nothing to remember it by
+        except TypeError:  # unhashable, so it cannot be cached
             return _reads.__wrapped__(annotation)
-    except _UndefinedError:  # not remembered: it may be defined later
+    except _UndefinedError:  # not cached: the type may be defined later
         return None
 
 
@@ -90,16 +90,16 @@ def _reads(annotation: object) -> bool:
     try:
         schema = TypeAdapter[Any](annotation).core_schema  # type: ignore[arg-type]
     except Exception:
-        return False  # No caller is made of it, whatever it is: see `OnlyMade`.
+        return False  # No caller can be created from it: see `OnlyMade`.
     try:
         parts = [*_within(schema)]
-    except Exception as error:  # what pydantic has in place of a schema that it could not make
+    except Exception as error:  # pydantic's placeholder for a schema that it could not build
         raise _UndefinedError from error
     return any(isinstance(each, OnlyMade) for each in parts)
 
 
 class _UndefinedError(Exception):
-    """A type, or one that it contains, is named and not there."""
+    """A type, or a type that it contains, is named and not defined."""
 
 
 def _within(schema: object) -> Iterator[object]:

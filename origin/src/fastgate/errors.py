@@ -1,15 +1,15 @@
-"""The causes of a refusal: one small class for each, each with a stable code.
+"""The causes of a refusal: one small class for each, with a stable code.
 
-In: nothing. Out: the names that the other modules raise and the log prints. A code is a kebab-case
-slug for logs, metrics and tests; it never holds a part of the token. What a client sees is decided
-in `problem`, and there every `Refused` looks the same.
+Input: nothing. Output: the exceptions that the other modules raise and the log prints. A code is a
+kebab-case slug for logs, metrics and tests. It never contains a part of the token. `problem`
+decides what a client receives: the same response for every `Refused`.
 """
 
 from typing import ClassVar
 
 
 class FastgateError(Exception):
-    """Anything that keeps a request out. `code` is stable across versions."""
+    """A reason to refuse a request. `code` is stable across versions."""
 
     code: ClassVar[str]
 
@@ -18,25 +18,25 @@ class FastgateError(Exception):
 
 
 class KeysUnavailable(FastgateError):
-    """No usable keys of the edge: none ever came, or the last good ones are too old. A 503."""
+    """There are no usable keys of the edge: none were fetched, or they are too old. A 503."""
 
     code = "keys-unavailable"
 
 
 class InsufficientScope(FastgateError):
-    """The caller is known, but lacks a scope that the endpoint asks for. A 403."""
+    """The caller is known, but lacks a scope that the endpoint requires. A 403."""
 
     code = "insufficient-scope"
 
 
 class CallerRequired(FastgateError):
-    """The edge let an anonymous caller through; the endpoint wants a known one. A 401."""
+    """The edge admitted an anonymous caller; the endpoint requires a known one. A 401."""
 
     code = "caller-required"
 
 
 class JwksRefused(FastgateError):
-    """What should have been a JWK Set is not one that can be used. `reason` is a slug."""
+    """The document is not a usable JWK Set. `reason` is a slug."""
 
     code = "jwks-refused"
 
@@ -46,12 +46,12 @@ class JwksRefused(FastgateError):
 
 
 class Refused(FastgateError):
-    """Something is wrong with `Fastgate-Identity`, or it is about another request. A 401.
+    """`Fastgate-Identity` is invalid, or was signed for another request. A 401.
 
     Args:
-        about: what the subclass tells of itself.
-        signed: what the edge signed, where the two were compared; for the log.
-        found: what was found instead.
+        about: the arguments of the exception.
+        signed: the value that the edge signed, if a comparison failed; for the log.
+        found: the value that was found instead.
 
     """
 
@@ -60,47 +60,47 @@ class Refused(FastgateError):
         self.signed = signed
         self.found = found
         self.request_id: str | None = None
-        """The edge's id of the request, where its signature was good."""
+        """The edge's id of the request, if its signature was valid."""
 
 
 class HeaderMissing(Refused):
-    """The request did not come through the edge."""
+    """The request did not come through the edge: it has no header."""
 
     code = "header-missing"
 
 
 class HeaderRepeated(Refused):
-    """The edge sends exactly one; another one was added on the way."""
+    """There is more than one header. The edge sends exactly one."""
 
     code = "header-repeated"
 
 
 class HeaderTooLong(Refused):
-    """Longer than 8 KiB, so not read at all."""
+    """The header is longer than 8 KiB, so it is not parsed."""
 
     code = "header-too-long"
 
 
 class TokenMalformed(Refused):
-    """Not a JWS in compact form: segments, base64url (RFC 7515 §2) or strict JSON objects."""
+    """The header is not a compact JWS: three segments, base64url (RFC 7515 §2), strict JSON."""
 
     code = "token-malformed"
 
 
 class AlgorithmRefused(Refused):
-    """`alg` is another algorithm than the key is for (RFC 8725 §3.1)."""
+    """`alg` differs from the algorithm of the key (RFC 8725 §3.1)."""
 
     code = "algorithm-refused"
 
 
 class TypeRefused(Refused):
-    """`typ` is anything but `txntoken+jwt` (RFC 8725 §3.11)."""
+    """`typ` is not `txntoken+jwt` (RFC 8725 §3.11)."""
 
     code = "type-refused"
 
 
 class CriticalRefused(Refused):
-    """`crit` or `b64` is there: no extension is understood here, and an empty list is illegal."""
+    """The header has `crit` or `b64`. No extension is supported, and an empty list is illegal."""
 
     code = "critical-refused"
 
@@ -112,7 +112,7 @@ class KeyUnknown(Refused):
 
 
 class SignatureInvalid(Refused):
-    """The key that `kid` names did not sign this."""
+    """The signature was not made with the key that `kid` names."""
 
     code = "signature-invalid"
 
@@ -128,19 +128,19 @@ class ClaimMalformed(Refused):
 
 
 class IssuerMismatch(Refused):
-    """Minted by another edge."""
+    """Another edge minted the header."""
 
     code = "issuer-mismatch"
 
 
 class AudienceMismatch(Refused):
-    """Minted by this edge for another origin."""
+    """The edge minted the header for another origin."""
 
     code = "audience-mismatch"
 
 
 class LifetimeRefused(Refused):
-    """`exp - iat` is not within 1..60 seconds: no edge of ours minted it."""
+    """`exp - iat` is not within 1..60 seconds, so no Fastgate edge minted the header."""
 
     code = "lifetime-refused"
 
@@ -152,19 +152,19 @@ class Expired(Refused):
 
 
 class NotYetValid(Refused):
-    """`iat` is still to come, even with the leeway: a clock is wrong."""
+    """`iat` is in the future, even with the leeway: a clock is wrong."""
 
     code = "not-yet-valid"
 
 
 class MethodMismatch(Refused):
-    """The edge judged another method, or a GET that opens no WebSocket where this does, or not."""
+    """The edge judged another method, or only one of the two requests opens a WebSocket."""
 
     code = "method-mismatch"
 
 
 class PathMismatch(Refused):
-    """The edge judged another path, or a middleware has changed the path since."""
+    """The edge judged another path, or middleware has changed the path."""
 
     code = "path-mismatch"
 
@@ -176,24 +176,24 @@ class QueryMismatch(Refused):
 
 
 class ContentMismatch(Refused):
-    """Another body than the edge signed, one over the limit, or none signed where one must be."""
+    """The body differs from the signed one, exceeds the limit, or lacks a required signature."""
 
     code = "content-mismatch"
 
 
 class RouteMismatch(Refused):
-    """The edge judged the rules of one route; FastAPI is about to run another."""
+    """The edge applied the rules of one route; FastAPI is about to run another."""
 
     code = "route-mismatch"
 
 
 class EvidenceMissing(Refused):
-    """An endpoint asked for its caller, but no guard verified one: the app is not guarded."""
+    """An endpoint depends on its caller, but no guard verified one: the app is not guarded."""
 
     code = "evidence-missing"
 
 
 class NotLocal(Refused):
-    """Local development is on, and this request may come from another machine."""
+    """Local development is on, and the request may come from another machine."""
 
     code = "not-local"

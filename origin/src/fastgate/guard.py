@@ -1,6 +1,6 @@
 """Guard an app with one call.
 
-In: a FastAPI app and `Settings`. Out: the same app behind `FastgateMiddleware`, with problem
+Input: a FastAPI app and `Settings`. Output: the same app behind `FastgateMiddleware`, with problem
 details for the refusals of its endpoints. It never adds a route.
 """
 
@@ -18,26 +18,28 @@ def guard(
 ) -> None:
     """Put `app` behind `FastgateMiddleware` and let its endpoints refuse with full problems.
 
-    Call it last: the middleware that is added last is the first to see a request. A mounted app is
+    Call it last: the middleware added last is the first to receive a request. A mounted app is
     behind the same guard; register `refusal_response` there too for full problem documents.
 
     Args:
         app: the app.
-        settings: who the edge is.
-        observe: refuse nothing but what endpoints refuse; what the guard would refuse is in the
-            log.
+        settings: how this origin recognizes its edge.
+        observe: log what the guard would refuse, and let it pass. Endpoints still refuse.
         docs: who may read FastAPI's schema and documentation pages: "public", "optional" or
             "authenticated"; "none" if the edge lets no caller read them.
 
     Raises:
         RuntimeError: the app is guarded already.
-        ValueError: `observe` is no bool, or with settings that are strict, or have local callers;
-            or `docs` is none of these.
+        ValueError: `observe` is not a bool, or is combined with strict settings or local callers;
+            or `docs` is another value.
 
     """
-    check_observe(observe, settings)  # the middleware does so when the app starts: too late
+    # The middleware would check this only when the app starts.
+    check_observe(observe, settings)
     if is_guarded(FastgateMiddleware, app):
-        raise RuntimeError("this app is guarded already: call guard once, after add_middleware")
+        raise RuntimeError(
+            "this app is guarded already: call guard once, after the last add_middleware"
+        )
     if docs is not None:
         declare_docs(app, docs)
     app.add_exception_handler(CallerRefused, refusal_response)

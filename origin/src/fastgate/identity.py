@@ -1,7 +1,8 @@
-"""The caller of a request, as endpoints see it.
+"""The caller of a request, as endpoints receive it.
 
-In: verified `EdgeClaims`. Out: an `Identity`, or None for an anonymous caller. It never judges:
-whatever it is given has been verified. FastAPI and pydantic make none: what they have is a request.
+Input: verified `EdgeClaims`. Output: an `Identity`, or None for an anonymous caller. It judges
+nothing: its input has been verified. FastAPI and pydantic never create an `Identity`, because their
+input is a request.
 """
 
 from dataclasses import dataclass
@@ -15,26 +16,26 @@ from fastgate.edge_only import Handler, OnlyMade
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A known caller. `(issuer, subject)` is what to key one's own records by, not `subject`."""
+    """A known caller. Use `(issuer, subject)` as the key of your own records, not `subject`."""
 
     subject: Annotated[str, OnlyMade()]
-    """Unique within `issuer`, never reassigned there (OpenID Connect Core §2)."""
+    """The caller's id, unique within `issuer` and never reassigned (OpenID Connect Core §2)."""
     issuer: str
-    """The identity provider that vouches for the subject."""
+    """The identity provider that issued the subject."""
     client_id: str | None
-    """The OAuth client that acts for the subject, where known."""
+    """The OAuth client that acts for the subject, if known."""
     scopes: frozenset[str]
     country: str | None
-    """ISO 3166-1 alpha-2, upper case, where the edge saw the client."""
+    """ISO 3166-1 alpha-2, upper case: the country from which the client connected to the edge."""
     request_id: str
     """The id of this request in the logs of edge and origin."""
     token_expires_at: int | None = None
-    """When the caller's own token expires: Unix time, seconds; None where the edge does not tell.
-    What goes on for longer than a request should not go on for longer than this."""
+    """When the caller's own token expires: Unix time, seconds; None if the edge does not report it.
+    Work that outlives the request should end by this time."""
 
     @classmethod
     def of(cls, claims: EdgeClaims) -> Self | None:
-        """Return the caller that `claims` name; None if they name none."""
+        """Return the caller that `claims` name; None for an anonymous caller."""
         requester = claims.requester
         subject, issuer = claims.subject, requester.issuer
         if subject is None or issuer is None:
@@ -51,5 +52,5 @@ class Identity:
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: object, handler: Handler) -> CoreSchema:
-        """Let an `Identity` be part of a response, and of nothing that is read from a request."""
+        """Allow an `Identity` in a response, and refuse to read one from a request."""
         return OnlyMade(cls).__get_pydantic_core_schema__(source, handler)

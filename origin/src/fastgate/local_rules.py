@@ -1,8 +1,8 @@
-"""Local development: who calls, and which requests come from the developer's own machine.
+"""Local development: the callers, and the requests that come from the developer's own machine.
 
-In: what `Settings` say of local callers, and the ASGI scope of a request. Out: its caller, or
-`NotLocal` for a request that could come from elsewhere; pages of other sites in the developer's
-browser are elsewhere, too. It signs nothing: see `fake_edge.local`.
+Input: the local callers in `Settings`, and the ASGI scope of a request. Output: its caller, or
+`NotLocal` if the request could come from elsewhere. Pages of other sites in the developer's browser
+count as elsewhere, too. It signs nothing: `fake_edge.local` does.
 """
 
 import ipaddress
@@ -15,11 +15,11 @@ from starlette.types import Scope
 from fastgate.errors import NotLocal
 
 CHOICE_HEADER = b"fastgate-local-caller"
-"""Names the caller of one request: a key of `Settings.local_callers`, or `anonymous`."""
+"""The header that names the caller: a key of `Settings.local_callers`, or `anonymous`."""
 ANONYMOUS = "anonymous"
 
-# What proxies leave behind. Behind one, every client looks like this machine.
-_TRACES = (
+# Headers that proxies add. Behind a proxy, every client seems to be on this machine.
+_PROXY_HEADERS = (
     *(b"x-forwarded-", b"forwarded", b"via", b"x-real-ip", b"fastly-", b"x-original-forwarded-"),
     *(b"x-client-ip", b"true-client-ip", b"x-cluster-client-ip", b"client-ip", b"cdn-loop"),
     *(b"cf-", b"x-amzn-", b"x-amz-cf-", b"x-cloud-trace-context", b"x-azure-", b"x-arr-"),
@@ -36,7 +36,7 @@ _PRIVATE = tuple(
 
 @dataclass(frozen=True, slots=True)
 class LocalCaller:
-    """A caller, where no identity provider is asked."""
+    """A caller for local development, without an identity provider."""
 
     subject: str
     scopes: tuple[str, ...] = ()
@@ -44,21 +44,21 @@ class LocalCaller:
     client_id: str | None = None
     country: str | None = None
     token_expires_at: int | None = None
-    """When the token that this caller would have expires: Unix time, seconds."""
+    """When the token of this caller would expire: Unix time, seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class LocalRules:
-    """Who the callers are, and what counts as this machine beyond the loopback.
+    """The local callers, and the networks and names that count as this machine.
 
     Raises:
-        ValueError: a network is not one, or not private; a caller's name is `anonymous`; a text
-            stands where several belong.
+        ValueError: a network is malformed or not private; a caller is named `anonymous`; a value
+            is one text instead of a tuple.
 
     """
 
     caller: LocalCaller | None
-    """The caller of a request that chooses none; None is an anonymous caller."""
+    """The caller of a request that chooses none; None stands for an anonymous caller."""
     callers: Mapping[str, LocalCaller] = field(default_factory=dict)
     networks: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
@@ -70,14 +70,16 @@ class LocalRules:
         )
         for name, value in several:
             if isinstance(value, str):
-                raise ValueError(f'{name}: is one text; write {name}=("{value}",)')
+                raise ValueError(f'{name}: is one text, not a tuple; write {name}=("{value}",)')
         for network in self.networks:
             _check_private_network(network)
         if ANONYMOUS in self.callers:
-            raise ValueError(f'local_callers: "{ANONYMOUS}" is the caller that nobody knows')
+            raise ValueError(
+                f'local_callers: "{ANONYMOUS}" is reserved; give the caller another name'
+            )
 
     def chosen(self, scope: Scope) -> LocalCaller | None:
-        """Return who makes this request: named by a header, by a bearer token, or the default.
+        """Return the caller of this request: named by a header, by a bearer token, or the default.
 
         Raises:
             NotLocal: the header names no local caller.
@@ -91,7 +93,7 @@ class LocalRules:
                 if text not in self.callers:
                     raise _refusal(f"no caller {text!r} in Settings.local_callers")
                 return self.callers[text]
-            # So that the button "Authorize" of /docs can choose, too.
+            # The button "Authorize" of /docs can choose a caller this way.
             scheme, _, token = text.partition(" ")
             if name.lower() == b"authorization" and scheme.lower() == "bearer":
                 found = self.callers.get(token.strip())
@@ -100,38 +102,38 @@ class LocalRules:
         return self.caller
 
     def require_local(self, scope: Scope) -> None:
-        """Refuse what could come from another machine, or from another site. Raises `NotLocal`."""
+        """Refuse a request that could come from another machine or site. Raises `NotLocal`."""
         if not _is_unix_socket(scope):
             for end in ("client", "server"):
                 address = scope.get(end)
-                if not address or not self._is_here(address[0]):
+                if not address or not self._is_this_machine(address[0]):
                     at = repr(address[0] if address else None)
                     raise _refusal(f"the {end}'s address {at} is not in Settings.local_networks")
-        # What browsers and clients do not speak any more is what nginx speaks unless it is told
-        # otherwise, and then it may pass nothing else on that would tell it from this machine.
+        # Browsers and clients no longer use HTTP/1.0, but nginx does by default, and it may send
+        # no other trace of itself.
         if scope.get("http_version") in ("0.9", "1.0"):
-            raise _refusal(f"HTTP/{scope['http_version']}: a proxy may stand between")
+            raise _refusal(f"HTTP/{scope['http_version']}: there may be a proxy in between")
         if [name.lower() for name, _ in scope["headers"]].count(b"host") != 1:
-            raise _refusal("there is not exactly one Host")
+            raise _refusal("the request must have exactly one Host")
         page_is_local, site = False, None
         for name, value in scope["headers"]:
             lower = name.lower()
-            if lower.startswith(_TRACES):
-                raise _refusal(f"a proxy stands between: {lower.decode('latin-1')}")
-            # A page in the developer's browser may point its own name at this machine.
+            if lower.startswith(_PROXY_HEADERS):
+                raise _refusal(f"a proxy is in between: {lower.decode('latin-1')}")
+            # A page in the developer's browser may resolve its own name to this machine.
             if lower == b"host" and not self._is_name(_host(value)):
                 raise _refusal(f"Host {_host(value)!r} is not in Settings.local_hosts")
-            # The browser writes the next three: a page cannot change what they say of it.
+            # The browser writes the next three headers, and a page cannot change them.
             if lower in (b"origin", b"referer"):
                 if not self._is_name(_host_of_url(value)):
-                    raise _refusal(f"a page of another site asks: {_host_of_url(value)!r}")
+                    raise _refusal(f"a page of another site sent this: {_host_of_url(value)!r}")
                 page_is_local = True
             if lower == b"sec-fetch-site":
                 site = value.strip().lower()
         if site not in (None, b"same-origin", b"none") and not page_is_local:
-            raise _refusal("a page of another site asks, without its name: Sec-Fetch-Site")
+            raise _refusal("a page of another site sent this: Sec-Fetch-Site")
 
-    def _is_here(self, address: str) -> bool:
+    def _is_this_machine(self, address: str) -> bool:
         if is_loopback(address):
             return True
         try:
@@ -148,7 +150,7 @@ class LocalRules:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host, as in a URL or an address, is this machine and no other."""
+    """Whether a host name or address is this machine."""
     if host.lower() == "localhost":
         return True
     try:
@@ -158,7 +160,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _is_unix_socket(scope: Scope) -> bool:
-    """Whether the server listens on a file: ASGI names its path, without a port."""
+    """Whether the server listens on a Unix socket: ASGI reports its path and no port."""
     server, client = scope.get("server"), scope.get("client")
     if not server or server[1] is not None or not str(server[0]).startswith("/"):
         return False
@@ -177,7 +179,7 @@ def _check_private_network(network: str) -> None:
 
 
 def _refusal(why: str) -> NotLocal:
-    return NotLocal(found=why)  # the log says it, as often as it says any refusal
+    return NotLocal(found=why)  # the log prints `found`, within its limits
 
 
 def _host(value: bytes) -> str:
@@ -186,7 +188,7 @@ def _host(value: bytes) -> str:
 
 
 def _host_of_url(value: bytes) -> str:
-    """Return the host of an origin or a URL; of what is neither (`null`), the text itself."""
+    """Return the host of an origin or a URL; for another text (`null`), the text itself."""
     text = value.decode("latin-1")
     try:
         return urlsplit(text).hostname or text

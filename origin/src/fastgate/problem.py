@@ -1,8 +1,8 @@
 """The problem details (RFC 9457) of a refusal: four of them.
 
-In: which of the four. Out: status, headers and body, spelled as the edge spells the same problem.
-Everything that can be wrong with the header has the same look, byte for byte; the log tells the
-causes apart, a stranger cannot. It never sees a token, a claim or an exception.
+Input: one of the four kinds. Output: status, headers and body, spelled as the edge spells the same
+problem. Every fault of the header has the same response, byte for byte: only the log distinguishes
+the causes. It never receives a token, a claim or an exception.
 """
 
 import json
@@ -15,14 +15,14 @@ MEDIA_TYPE = "application/problem+json"
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One answer of the gate."""
+    """One kind of refusal, as the client receives it."""
 
     status: HTTPStatus
     slug: str
     """The problem's type is `urn:fastgate:problem:<slug>`."""
     title: str
     field: tuple[str, str]
-    """The header that the status asks for; all others are the same for every problem."""
+    """The header that the status requires. All others are the same for every problem."""
 
     def body(self) -> bytes:
         """Return the JSON document: `type`, `title` and `status` (RFC 9457 §3.1)."""
@@ -35,7 +35,7 @@ class Problem:
         return {"Content-Type": MEDIA_TYPE, "Cache-Control": "no-store", name: value}
 
     def raw_headers(self) -> list[tuple[bytes, bytes]]:
-        """Return every header, Content-Length included, as ASGI wants them."""
+        """Return every header, Content-Length included, as ASGI expects them."""
         headers = {**self.headers(), "Content-Length": str(len(self.body()))}
         return [
             (name.lower().encode("latin-1"), value.encode("latin-1"))
@@ -47,7 +47,7 @@ NOT_FROM_THE_EDGE = Problem(
     HTTPStatus.UNAUTHORIZED,
     "not-from-the-edge",
     "The request did not come through the gateway",
-    # A 401 must name a scheme (RFC 9110 §11.6.1): this one opens the gateway.
+    # A 401 must name a scheme (RFC 9110 §11.6.1): the one that the gateway accepts.
     ("WWW-Authenticate", "Bearer"),
 )
 
@@ -67,7 +67,7 @@ UNAVAILABLE = Problem(
 
 
 def insufficient_scope(required: Iterable[str]) -> Problem:
-    """Return the 403 that tells the client which scopes to ask for (RFC 6750 §3.1)."""
+    """Return the 403 that names the scopes the client needs (RFC 6750 §3.1)."""
     scopes = " ".join(required)
     return Problem(
         HTTPStatus.FORBIDDEN,

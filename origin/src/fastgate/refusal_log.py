@@ -1,9 +1,9 @@
-"""Log refusals, so that an operator can tell their causes.
+"""Log refusals, so that an operator can distinguish their causes.
 
-In: a `FastgateError` and the ASGI scope of the request. Out: one record of the logger `fastgate`,
-whose field `fastgate` holds the facts: a dict of plain values. Never a token, a subject, a query or
-a body. Who is not verified cannot fill the log: each cause has a bounded number of records a
-minute.
+Input: a `FastgateError` and the ASGI scope of the request. Output: one record of the logger
+`fastgate`, whose field `fastgate` holds the facts: a dict of plain values. A record never contains
+a token, a subject, a query or a body. Clients that are not verified cannot fill the log, because
+each cause has a limited number of records per minute.
 """
 
 import logging
@@ -24,10 +24,10 @@ from fastgate.errors import (
 )
 
 LOG_KEY = "fastgate.refusals"
-"""Where the guard leaves its `RefusalLog` in the scope."""
+"""The key of the ASGI scope under which the guard stores its `RefusalLog`."""
 WINDOW_SECONDS = 60.0
 UNVERIFIED_PER_WINDOW = 20
-"""So many records for one cause, from requests that were not verified."""
+"""The limit of records for one cause, from requests that were not verified."""
 _LONGEST = 256
 
 _log = logging.getLogger("fastgate")
@@ -46,12 +46,12 @@ class RefusalLog:
         scope: Scope,
         *,
         level: int = logging.WARNING,
-        word: str = "refused",
+        outcome: str = "refused",
     ) -> None:
-        """Write one record, unless there were too many from requests that were not verified.
+        """Write one record, unless requests that were not verified have reached the limit.
 
-        A header that the edge did sign can be sent again and again: once it has expired, to another
-        path, to another origin. Only a request that was verified as a whole is always told.
+        A client can repeat a header that the edge did sign: after it has expired, for another path,
+        to another origin. Only a completely verified request is always logged.
         """
         facts = facts_of(error, scope)
         if not isinstance(scope.get(SCOPE_KEY), EdgeClaims):
@@ -70,7 +70,7 @@ class RefusalLog:
                 facts["left_out_for_seconds"] = WINDOW_SECONDS
         if isinstance(error, NotLocal) and error.found is not None:
             _log.log(level, "not local: %s", error.found)
-        _log.log(level, "%s: %s", word, error.code, extra={"fastgate": facts})
+        _log.log(level, "%s: %s", outcome, error.code, extra={"fastgate": facts})
 
 
 class _Window:
@@ -83,22 +83,22 @@ class _Window:
         self.seen = self.left_out = 0
 
 
-_OF_NO_GUARD = RefusalLog()
+_WITHOUT_GUARD = RefusalLog()
 
 
 def log_of(scope: Scope) -> RefusalLog:
     """Return the log of the guard that this request came through; a shared one if none did."""
     found = scope.get(LOG_KEY)
-    return found if isinstance(found, RefusalLog) else _OF_NO_GUARD
+    return found if isinstance(found, RefusalLog) else _WITHOUT_GUARD
 
 
 def facts_of(error: FastgateError, scope: Scope) -> dict[str, object]:
-    """Return what is known of a refused request.
+    """Return the facts about a refused request.
 
-    `code`, `method`, `path` (as it arrived, at most 256 characters), `client` (its address),
-    `verified` (whether the edge's signature was good), `request_id` (as signed, or as
-    `X-Request-ID` says where nothing was verified), and what was compared: `signed` and `found`.
-    `hint` says what to write, where that is known.
+    They are `code`, `method`, `path` (as it arrived, at most 256 characters), `client` (its
+    address), `verified` (whether the edge's signature was valid), `request_id` (as signed, or from
+    `X-Request-ID` if nothing was verified), and the two compared values: `signed` and `found`.
+    `hint` says what to change, if that is known.
     """
     claims = scope.get(SCOPE_KEY)
     signed, found, request_id = None, None, None
@@ -116,10 +116,10 @@ def facts_of(error: FastgateError, scope: Scope) -> dict[str, object]:
     root_path = scope.get("root_path")
     if isinstance(error, PathMismatch) and root_path and found and signed == root_path + found:
         hint = (
-            f'the root_path "{_short(root_path)}" is not the app\'s own, so that no signed path '
-            "begins with it: let the edge strip it, or, where it is the server's or a proxy's, "
-            "give it to the app, FastAPI(root_path=…), and compile the policy again; where the "
-            "app has it and a wrapper hides the app, give the wrapper an attribute `app`"
+            f'the root_path "{_short(root_path)}" is not the app\'s own, so no signed path begins '
+            "with it: let the edge strip it; or, if the server or a proxy sets it, give it to the "
+            "app, FastAPI(root_path=…), and compile the policy again; or, if the app has it and a "
+            "wrapper hides the app, give the wrapper an attribute `app`"
         )
     client = scope.get("client")
     facts: dict[str, object] = {

@@ -1,7 +1,7 @@
 """Respond in place of the app: a problem for a request that the guard refuses.
 
-In: why a request is refused, and an ASGI `send`. Out: one response, and a record in the log. A
-client sees the same 401 for every cause; `problem` says what it looks like.
+Input: the cause of the refusal, and an ASGI `send`. Output: one response, and a record in the log.
+A client receives the same 401 for every cause; `problem` defines its content.
 """
 
 import logging
@@ -23,15 +23,15 @@ async def refuse(error: errors.FastgateError, scope: Scope, send: Send) -> None:
         await respond(problem.NOT_FROM_THE_EDGE, scope, send)
 
 
-async def respond(what: Problem, scope: Scope, send: Send) -> None:
+async def respond(refusal: Problem, scope: Scope, send: Send) -> None:
     """Respond to a request, or to the handshake of a WebSocket, with a problem."""
     prefix = ""
     if scope["type"] == "websocket":
         if "websocket.http.response" not in (scope.get("extensions") or {}):
-            # The server turns a close before the accept into a plain 403.
+            # The server turns a close before the accept into a 403 without a body.
             await send({"type": "websocket.close", "code": 1008, "reason": ""})
             return
         prefix = "websocket."
-    start = {"status": int(what.status), "headers": what.raw_headers()}
+    start = {"status": int(refusal.status), "headers": refusal.raw_headers()}
     await send({"type": f"{prefix}http.response.start", **start})
-    await send({"type": f"{prefix}http.response.body", "body": what.body()})
+    await send({"type": f"{prefix}http.response.body", "body": refusal.body()})

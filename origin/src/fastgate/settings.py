@@ -1,8 +1,8 @@
-"""The settings of one origin: who its edge is, where its keys are, and time limits.
+"""The settings of one origin: its edge, the source of the edge's keys, and time limits.
 
-In: what the operator configures. Out: `Settings`, which are always usable: whatever is wrong is a
-`ValueError` when the app is built, not a surprise when a request comes. It never reads the
-environment; the app does.
+Input: the configuration by the operator. Output: `Settings`, which are always usable: a wrong value
+is a `ValueError` when the app is built, not a failure of a request. It never reads the environment;
+the app does.
 """
 
 import json
@@ -25,10 +25,10 @@ class Settings:
     """How this origin recognizes its edge. All times in seconds.
 
     Raises:
-        ValueError: a name is empty, an address is not https (loopback may be http), a time is
-            negative or out of proportion, `strict` is no bool, a path is not a plain one, `keys`
-            holds no usable key, `origin_keys` anything but usable keys, or a local caller stands
-            beside an edge that is not on this machine.
+        ValueError: a name is empty, an address is not https (loopback may be http), a time is out
+            of range, `strict` is not a bool, a path is not plain, `keys` holds no usable key,
+            `origin_keys` holds an unusable key, or there is a local caller although the edge is not
+            on this machine.
 
     """
 
@@ -37,75 +37,75 @@ class Settings:
     audience: str
     """This origin's name, exactly as in `origins.<name>.audience` of the edge's policy."""
     keys: Mapping[str, object] | None = None
-    """The edge's JWK Set, given once; then nothing is ever fetched."""
+    """The edge's JWK Set. If it is given, no keys are fetched."""
     origin_keys: Mapping[str, object] | None = field(default=None, repr=False)
-    """The keys of this origin, a secret, as `fastgate keys origin` prints them: for an edge whose
-    policy says `"algorithm": "HS256"` of it. Then HS256 alone is accepted, and no key is fetched.
-    """
+    """The secret keys of this origin, as `fastgate keys origin` prints them, for an edge whose
+    policy has `"algorithm": "HS256"` for this origin. Only HS256 is accepted then, and no key is
+    fetched."""
     jwks_url: str | None = None
-    """Where to fetch the JWK Set instead of below `edge`."""
+    """The address of the JWK Set, if it is not below `edge`."""
     leeway: float = 5.0
-    """By how much the clocks of edge and origin may differ."""
+    """The largest difference between the clocks of edge and origin."""
     health_path: str | None = None
-    """A path that GET and HEAD reach without the header, compared whole and byte for byte."""
+    """A path that GET and HEAD reach without the header. It is compared byte for byte."""
     strict: bool = False
-    """Whether the app must not start while an endpoint says nothing of its callers."""
+    """Whether the app refuses to start if an endpoint does not declare its callers."""
     local_caller: LocalCaller | None = None
-    """Local development: who every request from this machine is taken to come from. No edge is
-    asked, and none may be configured: `edge` must be on this machine, too."""
+    """Local development: the caller of every request from this machine. No edge takes part, and
+    `edge` must be an address of this machine, too."""
     local_callers: Mapping[str, LocalCaller] | None = None
-    """Local development: callers by name, chosen for one request by `Fastgate-Local-Caller: NAME`,
-    or by the name as the bearer token. `anonymous` is an anonymous caller; without `local_caller`,
-    so is a request that chooses none."""
+    """Local development: callers by name. A request chooses one by `Fastgate-Local-Caller: NAME`,
+    or by the name as the bearer token. `anonymous` is an anonymous caller. A request that chooses
+    none comes from `local_caller`, or is anonymous without one."""
     local_networks: tuple[str, ...] = ()
     """Local development: private networks that count as this machine, for containers:
-    `("172.17.0.0/16",)`. Clients that can connect from there are not checked."""
+    `("172.17.0.0/16",)`. Clients in these networks are not checked."""
     local_hosts: tuple[str, ...] = ()
     """Local development: further names of this machine, lower case, in `Host` and in the `Origin`
-    of pages. `localhost` and all below `.localhost` need not be named."""
+    of pages. `localhost` and names below `.localhost` are always accepted."""
     ready_path: str | None = None
     """A path to which the guard responds itself, without the header: 204 if it has keys to verify
-    with, 503 while it has none. For an orchestrator that is to send no traffic before; it is no
-    endpoint.
-    """
+    with, 503 while it has none. It is not an endpoint. An orchestrator uses it to wait for the
+    keys."""
     end_with_token: EndWithToken = "sessions"  # noqa: S105
-    """What ends when the caller's token expires (and `leeway` has passed), where the edge tells
-    when that is. `sessions`: WebSockets, closed with 1008, and event streams. `all`: every response
-    that is still being sent then, too, which breaks off long downloads. `none`: nothing.
-    """
+    """What ends when the caller's token has expired and `leeway` has passed, if the edge reports
+    the time. `sessions`: WebSockets, closed with 1008, and event streams. `all`: also every other
+    response that is still being sent, which aborts long downloads. `none`: nothing."""
     keys_fresh_for: float = 300.0
-    """After this, fetched keys are renewed beside the next request."""
+    """The age at which fetched keys are renewed, while the next request is handled."""
     keys_max_stale: float = 3600.0
-    """After this, keys that could not be renewed are no longer used."""
+    """The age at which keys that could not be renewed are no longer used."""
     unknown_key_cool_down: float = 30.0
-    """Between two fetches that tokens with an unknown `kid` may cause."""
+    """The least time between two fetches that are caused by tokens with an unknown `kid`."""
     fetch_timeout: float = 5.0
-    """For the whole of one fetch."""
+    """The time limit for one whole fetch."""
     max_signed_body: int = 8 * 1024 * 1024
-    """How many bytes of a body are held to compare it, where the edge signed its digest."""
+    """The largest body, in bytes, that is held in memory to compare it with a signed digest."""
 
     def __post_init__(self) -> None:
         for name in ("edge", "audience"):
             value = getattr(self, name)
             if not isinstance(value, str) or not value or value != value.strip():
-                raise ValueError(f"{name}: must be a text without white space around it")
+                raise ValueError(f"{name}: write a text, not empty, without white space around it")
         check_flag("strict", self.strict)
         if [self.keys, self.origin_keys, self.jwks_url].count(None) < 2:
-            raise ValueError("either keys or origin_keys or jwks_url, not two of them")
+            raise ValueError("keys, origin_keys, jwks_url: write at most one")
         if not 0 <= self.leeway <= 60:
-            raise ValueError("leeway must be within 0..60 seconds")
+            raise ValueError("leeway: write a number of seconds from 0 to 60")
         if not 0 < self.keys_fresh_for <= self.keys_max_stale:
-            raise ValueError("keys_fresh_for must be positive and at most keys_max_stale")
+            raise ValueError(
+                "keys_fresh_for: write a positive number that is at most keys_max_stale"
+            )
         if self.unknown_key_cool_down <= 0 or self.fetch_timeout <= 0:
-            raise ValueError("unknown_key_cool_down and fetch_timeout must be positive")
+            raise ValueError("unknown_key_cool_down, fetch_timeout: write positive numbers")
         if self.max_signed_body < 0:
-            raise ValueError("max_signed_body must not be negative")
+            raise ValueError("max_signed_body: write 0 or a positive number of bytes")
         check_choice(self.end_with_token)
         for path in (self.health_path, self.ready_path):
             if path is not None:
                 _check_plain_path(path)
         if self.local_rules is not None:
-            self._check_that_this_is_no_production()
+            self._check_local_development()
         if self._static_keys() is None:
             if self.jwks_url is not None:
                 _check_address("jwks_url", self.jwks_url)
@@ -114,21 +114,23 @@ class Settings:
 
     @property
     def jwks_address(self) -> str:
-        """Return the URL that keys are fetched from, if they are fetched."""
+        """Return the URL from which keys are fetched, if they are fetched."""
         return self.jwks_url or self.edge.rstrip("/") + JWKS_PATH
 
     @property
     def local_rules(self) -> LocalRules | None:
-        """Return what local development needs to know; None where it is off."""
+        """Return the rules of local development; None if it is off."""
         if self.local_caller is None and self.local_callers is None:
             if self.local_networks or self.local_hosts:
-                raise ValueError("local_networks and local_hosts need a local_caller")
+                raise ValueError(
+                    "local_networks, local_hosts: write local_caller or local_callers as well"
+                )
             return None
         callers, networks = self.local_callers or {}, self.local_networks
         return LocalRules(self.local_caller, callers, networks, self.local_hosts)
 
     def key_source(self) -> KeySource:
-        """Return a new source of the edge's keys. It keeps what it fetched: one for each app."""
+        """Return a new source of the edge's keys. It caches them, so each app needs its own."""
         return self._static_keys() or EdgeKeys(
             self.jwks_address,
             fresh_for=self.keys_fresh_for,
@@ -137,7 +139,7 @@ class Settings:
             timeout=self.fetch_timeout,
         )
 
-    def _check_that_this_is_no_production(self) -> None:
+    def _check_local_development(self) -> None:
         host = urlsplit(self.edge).hostname
         sources = (self.keys, self.origin_keys, self.jwks_url)
         if any(source is not None for source in sources) or not is_loopback(host or ""):
@@ -160,57 +162,57 @@ class Settings:
 
 
 _WHY_REFUSED = {
-    "not-a-jwk-set": 'has no list "keys": hand over the whole document, {"keys": [...]}',
-    "no-usable-key": "holds no public key on P-256 for ES256 with a kid; for the symmetric keys "
-    "that `fastgate keys origin` prints there is origin_keys",
+    "not-a-jwk-set": 'has no list "keys": pass the whole document, {"keys": [...]}',
+    "no-usable-key": "holds no public key on P-256 for ES256 with a kid; pass the symmetric keys "
+    "that `fastgate keys origin` prints as origin_keys",
     "ambiguous-kid": "gives one kid to two keys",
-    "not-an-origin-key": "holds something else than symmetric keys for HS256; for the published "
-    "keys of the edge there is keys",
+    "not-an-origin-key": "holds an entry that is not a symmetric key for HS256; pass the published "
+    "keys of the edge as keys",
     "no-kid": "holds a key without a kid",
     "not-32-bytes": "holds a key that is not 32 bytes in base64url without padding",
 }
 
 
 def check_flag(name: str, value: object) -> None:
-    """Refuse what is neither True nor False: a text from the environment is true, "0" as well.
+    """Refuse a value that is not a bool: a text from the environment is true, even "0".
 
     Raises:
-        ValueError: it is another value; the message says what to write.
+        ValueError: the value is not a bool. The message says what to write.
 
     """
     if not isinstance(value, bool):
         raise ValueError(
-            f"{name} is {value!r}; it is True or False. From the environment: "
+            f"{name}: is {value!r}; write True or False. For a value from the environment: "
             f'{name}=os.environ.get("…") == "1"'
         )
 
 
 def check_observe(observe: object, settings: Settings) -> None:
-    """Refuse an `observe` that is no flag, or that contradicts the settings.
+    """Refuse an `observe` that is not a bool, or that contradicts the settings.
 
     Raises:
-        ValueError: the message says which.
+        ValueError: the message says which of the two.
 
     """
     check_flag("observe", observe)
     if observe and (settings.strict or settings.local_rules is not None):
-        raise ValueError("observe lets everything pass: not with strict, nor with local callers")
+        raise ValueError("observe lets every request pass: not with strict or local callers")
 
 
 def _jwk_set(name: str, document: object) -> Mapping[str, object]:
     if isinstance(document, (str, bytes)):
         raise ValueError(f"{name}: is JSON text; write {name}=json.loads(...)")
     if isinstance(document, list):
-        raise ValueError(f'{name}: is a list; hand over the whole document, {{"keys": [...]}}')
+        raise ValueError(f'{name}: is a list; pass the whole document, {{"keys": [...]}}')
     if not isinstance(document, Mapping):
-        raise ValueError(f'{name}: is no JWK Set; write {name}={{"keys": [...]}}')
+        raise ValueError(f'{name}: is not a JWK Set; write {name}={{"keys": [...]}}')
     return document
 
 
 def _check_address(name: str, url: str, path: str = "") -> None:
-    """Refuse what keys cannot be fetched from; say what to write instead."""
-    if "@" in url:  # perhaps with a password, so it is not quoted
-        raise ValueError(f"{name}: must be a URL without user and password")
+    """Refuse an address that keys cannot be fetched from. The error says what to write."""
+    if "@" in url:  # it may hold a password, so the message does not quote it
+        raise ValueError(f"{name}: write a URL without user and password")
     if "://" not in url:
         remedy = f'write {name}="https://{url.lstrip("/")}"'
         if name == "edge":
@@ -218,11 +220,11 @@ def _check_address(name: str, url: str, path: str = "") -> None:
         raise ValueError(f'{name}: "{url}" has no scheme; {remedy}')
     fault = url_fault(url + path)
     if fault is not None:
-        raise ValueError(f'{name}: "{url}" is no URL: {fault}; write {name}="https://HOST"')
+        raise ValueError(f'{name}: "{url}" is not a URL: {fault}; write {name}="https://HOST"')
     parts = urlsplit(url)
     if not parts.hostname or "?" in url or "#" in url:
-        raise ValueError(f"{name}: must be a URL with a host, without query and fragment")
-    # Who controls this address decides who every caller is.
+        raise ValueError(f"{name}: write a URL with a host, and without query and fragment")
+    # The host at this address decides the identity of every caller.
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname)):
         raise ValueError(
             f'{name}: "{url}" is not https; write {name}="https://{parts.netloc}{parts.path}" '
@@ -231,7 +233,7 @@ def _check_address(name: str, url: str, path: str = "") -> None:
 
 
 def _check_plain_path(path: str) -> None:
-    # Nothing that decoding or normalizing could change: then raw and routed path are the same.
+    # Decoding and normalizing must not change it: then raw and routed path are the same.
     plain = path.isascii() and all(char.isalnum() or char in "/-_." for char in path)
     if not plain or not path.startswith("/") or "//" in path or "/." in path:
-        raise ValueError("health_path and ready_path must be plain absolute paths")
+        raise ValueError("health_path, ready_path: write a plain absolute path, such as /health")

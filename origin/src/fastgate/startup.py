@@ -1,8 +1,8 @@
-"""What a guard does once for its app: before the first request, or with it.
+"""Examine a guarded app once: when it starts, or with the first request.
 
-In: the guarded app, its `Settings` and its lifespan. Out: the source of keys, and the routes and
-ids that requests are compared with; or an app that does not start, or responds 503 where a server
-has no lifespan. It judges no request: see `middleware`.
+Input: the guarded app, its `Settings` and its lifespan. Output: the source of keys, and the routes
+and ids that requests are compared with. If the app has a fault, it does not start; on a server
+without a lifespan, every request gets a 503. It judges no request: `middleware` does.
 """
 
 import logging
@@ -19,9 +19,9 @@ from fastgate.compile.strict import ids_or_no_start
 from fastgate.compile.unnamed_endpoints import Unnamed
 from fastgate.keys.source import EdgeKeys, KeySource
 from fastgate.local_rules import LocalRules
-from fastgate.routes.dispatch import can_compare_all, mark_guarded
+from fastgate.routes.entering import mark_guarded
 from fastgate.routes.framework import routed_app, signed_root_of
-from fastgate.routes.placement import Misplaced, answers_before, guarded_app, outside_of
+from fastgate.routes.placement import Misplaced, guarded_app, outside_of, overridden_call
 from fastgate.routes.route_names import Accepted, Names, Request
 from fastgate.routes.self_test import understand_framework
 from fastgate.settings import Settings, check_observe
@@ -33,17 +33,17 @@ _log = logging.getLogger("fastgate")
 
 
 class Startup:
-    """The look at one guarded app, and what came of it.
+    """The examination of one guarded app, and its results.
 
     Args:
-        guard: the guard's class, to find where it stands among the middleware.
-        inner: what the guard calls.
-        settings: who the edge is.
-        keys: where the edge's keys come from; by default what `settings` say.
-        observe: a fault of the app is logged, and does not keep it from starting.
+        guard: the class of the guard, to find its position among the middleware.
+        inner: the ASGI app that the guard calls.
+        settings: how this origin recognizes its edge.
+        keys: the source of the edge's keys; by default the source that `settings` describe.
+        observe: log a fault of the app, and let it start.
 
     Raises:
-        ValueError: `observe` is no bool, or with `strict` or local callers.
+        ValueError: `observe` is not a bool, or is combined with `strict` or local callers.
 
     """
 
@@ -63,50 +63,52 @@ class Startup:
         self._observe = observe
         rules = settings.local_rules
         self.local = None if rules is None else _local_edge(rules)
-        """What signs for callers on a developer's machine; None in production."""
+        """The signer for callers on a developer's machine; None in production."""
         if keys is None:
             keys = settings.key_source() if self.local is None else self.local.keys
         self.keys = keys
-        """Where the edge's keys come from; tests replace it."""
-        self._seen = self._faulty = False
+        """The source of the edge's keys. Tests replace it."""
+        self._examined = False
+        self.succeeded = False
+        """Whether the app was examined and may receive requests."""
         self.app: object | None = None
-        """The app whose routes are guarded; None if none can be seen."""
+        """The app whose routes are guarded; None if the guard cannot find it."""
         self.names = Names()
-        """What the edge calls the app's routes."""
+        """The names that the edge has for the routes of the app."""
         if observe:
-            _log.error("OBSERVING ONLY: nothing is refused, every request reaches the app")
+            _log.error("OBSERVING ONLY: the guard refuses nothing; every request reaches the app")
 
     async def run(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a lifespan on, and look at the app once it has started: it may still add routes."""
+        """Pass a lifespan on, and examine the app after its startup, which may still add routes."""
         fault: Exception | None = None
-        looked = failed = False
+        examined = failed = False
 
         async def send_if_sound(message: Message) -> None:
-            nonlocal fault, looked, failed
+            nonlocal fault, examined, failed
             if message["type"] == "lifespan.startup.complete":
-                looked = True
+                examined = True
                 try:
-                    await self._look(scope)
+                    await self._examine(scope)
                 except Exception as error:
                     fault = error
-                    raise  # so that the app's lifespan ends, as with any other error
+                    raise  # the app's lifespan has to end, as after any other error
             elif message["type"] == "lifespan.startup.failed":
                 failed = True
                 if fault is not None:
                     message = {**message, "message": _explain(fault)}
             elif fault is not None:
-                return  # its lifespan has swallowed the fault, and ends as if it had started
+                return  # the lifespan has swallowed the fault, and ends as if the app had started
             await send(message)
 
         try:
             await self._inner(scope, receive, send_if_sound)
-            if not looked and not failed:  # it takes no part in the lifespan
-                await self._look(scope)
+            if not examined and not failed:  # the app ignores the lifespan
+                await self._examine(scope)
         except Exception:
-            if fault is None and not looked and not failed:
-                # An app may say so that it knows no lifespan: the server goes on without one.
+            if fault is None and not examined and not failed:
+                # An app may raise to say that it has no lifespan. The server then continues.
                 try:
-                    await self._look(scope)
+                    await self._examine(scope)
                 except Exception as found:
                     fault = found
             if fault is None:
@@ -116,49 +118,45 @@ class Startup:
                 await send({"type": "lifespan.startup.failed", "message": _explain(fault)})
             raise fault
 
-    async def is_sound(self, scope: Scope) -> bool:
-        """Whether requests may be let in; looks at an app that serves already, and logs it once."""
-        if not self._seen:
+    async def succeeds(self, scope: Scope) -> bool:
+        """Whether requests may be let in. Examine an app without a lifespan, once; log a fault."""
+        if not self._examined:
             try:
-                await self._look(scope)
+                await self._examine(scope)
             except Exception as error:
-                self._seen = self._faulty = True
-                _log.error("every request is answered with 503: %s", _explain(error))
-        return not self._faulty
+                self._examined = True
+                _log.error("every request gets a 503: %s", _explain(error))
+        return self.succeeded
 
-    def can_compare(self) -> bool:
-        """Whether each of the app's routes, as they are now, would be compared."""
-        return can_compare_all(self.app)
-
-    async def _look(self, scope: Scope) -> None:
+    async def _examine(self, scope: Scope) -> None:
         try:
-            await self._look_or_raise(scope)
+            await self._examine_or_raise(scope)
         except Exception as error:
             if not self._observe:
                 raise
-            _log.error("the app would not start: %s", _explain(error))
-        self._seen, self._faulty = True, False
+            _log.error("without observe=True the app would not start: %s", _explain(error))
+        self._examined = self.succeeded = True
 
-    async def _look_or_raise(self, scope: Scope) -> None:
-        """Read the routes of the app, once they are all there; raise `CannotCompile` if strict."""
+    async def _examine_or_raise(self, scope: Scope) -> None:
+        """Read the routes of the app, now complete. Raises `CannotCompile` if strict."""
         self.app = app = guarded_app(self._guard, self._inner, scope)
         await understand_framework()
         if isinstance(self.keys, EdgeKeys) and not can_start():
             raise Misplaced(
-                "keys are fetched on asyncio and trio alone. Run the app on one of them, or give "
-                "Settings the keys: keys={…} or origin_keys={…}."
+                "the guard can fetch keys only on asyncio and trio. Run the app on one of them, or "
+                "give Settings the keys: keys={…} or origin_keys={…}."
             )
         if outside := outside_of(self._guard, app):
-            message = f"outside of the guard, where nobody is verified: {', '.join(outside)}"
+            message = f"outside of the guard, which sees unverified requests: {', '.join(outside)}"
             if self._settings.strict:
                 raise Misplaced(f"{message}. Call guard after the last add_middleware.")
             _log.warning("%s", message)
-        if (owner := answers_before(self._guard, app)) is not None:
-            message = f"{owner}.__call__ sees requests before the guard, where nobody is verified"
+        if (owner := overridden_call(self._guard, app)) is not None:
+            message = f"{owner}.__call__ sees requests before the guard has verified them"
             if self._settings.strict:
                 raise Misplaced(
-                    f"{message}. Make middleware of it, added before guard is called, or put the "
-                    "guard around the app: FastgateMiddleware(app, settings)."
+                    f"{message}. Turn it into middleware that is added before guard is called, or "
+                    "put the guard around the app: FastgateMiddleware(app, settings)."
                 )
             _log.warning("%s", message)
         if not self._observe:
@@ -167,7 +165,7 @@ class Startup:
             self._read(app)
 
     def _read(self, app: object) -> None:
-        """Read what the edge calls the routes of an app, and what it lets local callers do."""
+        """Read the edge's names for the routes of an app, and prepare for local callers."""
         if routed_app(app) is not None:
             self.names = Names(signed_root_of(app), self._former(app), unnamed=Unnamed(app))
         if self._settings.strict:
@@ -177,14 +175,14 @@ class Startup:
 
     def _former(self, app: object) -> Mapping[Request, Accepted]:
         found = overlap_of(app)
-        if not self._settings.strict:  # a strict app does not start
+        if not self._settings.strict:  # a strict app does not start with them
             for each in found.misleading:
                 _log.warning("not accepted: %s %s; %s", each.endpoint, each.what, each.remedy)
         return found.accepted
 
 
 def _local_edge(rules: LocalRules) -> "LocalEdge":
-    """Return what signs for local callers. Only now is code that signs imported."""
+    """Return the signer for local callers. Code that signs is imported here, not before."""
     from fastgate.fake_edge.local import LocalEdge
 
     return LocalEdge(rules)

@@ -1,9 +1,9 @@
-"""Parse JSON that can be read in one way only.
+"""Parse only JSON that has a single interpretation.
 
-In: bytes. Out: the one object that they are, or a `ValueError`. A token that two parsers read
-differently is how a signature check is fooled, so whatever RFC 8259 leaves open is refused:
-duplicate members, NaN, a byte order mark, lone surrogates, nesting that exhausts the parser. It
-never guesses an encoding: UTF-8 only.
+Input: bytes. Output: the JSON object that they encode, or a `ValueError`. If two parsers read a
+token differently, a signature check can be bypassed. Therefore everything that RFC 8259 leaves open
+is refused: duplicate members, NaN, a byte order mark, lone surrogates, nesting that exhausts the
+parser. The encoding is always UTF-8.
 """
 
 import json
@@ -12,18 +12,18 @@ from typing import NoReturn
 from pydantic_core import from_json, to_json  # FastAPI's own
 
 _WHITE_SPACE = " \t\n\r"
-"""RFC 8259 §2."""
+"""The white space of RFC 8259 §2."""
 
 
 def parse_object(raw: bytes) -> dict[str, object]:
-    """Return the one JSON object that `raw` is.
+    """Return the JSON object that `raw` encodes.
 
     Raises:
-        ValueError: it is not UTF-8, not JSON, not an object, or ambiguous (RFC 7515 §4, RFC 7519
-            §4: member names must be unique).
+        ValueError: `raw` is not UTF-8, not JSON, not an object, or ambiguous (RFC 7515 §4, RFC
+            7519 §4: member names must be unique).
 
     """
-    parsed = _plainly_spelled(raw)
+    parsed = _canonical(raw)
     if parsed is None:
         parsed = _parsed_strictly(raw)
     if not isinstance(parsed, dict):
@@ -31,11 +31,11 @@ def parse_object(raw: bytes) -> dict[str, object]:
     return parsed
 
 
-def _plainly_spelled(raw: bytes) -> object:
-    """Return what `raw` says if it is spelled as the edge spells; None if it is not.
+def _canonical(raw: bytes) -> object:
+    """Return the parsed value if `raw` is spelled as the edge spells JSON; None if it is not.
 
-    An object that is written as these very bytes has no member more than they have, so they had
-    none twice, and nothing else that could be read in two ways. It takes half of the time.
+    The parsed value serializes to the same bytes, so these bytes have no duplicate member and
+    nothing else with two interpretations. This takes half the time of the strict parser.
     """
     try:
         parsed: object = from_json(raw, allow_inf_nan=False, cache_strings="keys")
@@ -51,9 +51,9 @@ def _parsed_strictly(raw: bytes) -> object:
         if "\\u" in text:
             _refuse_lone_surrogates(parsed)
     except RecursionError as error:
-        raise ValueError("nested too deep") from error
+        raise ValueError("nested too deeply") from error
     if end != len(text):
-        raise ValueError("something stands behind it")
+        raise ValueError("there is text after the object")
     return parsed
 
 
@@ -65,7 +65,7 @@ def _unique_members(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _refuse_lone_surrogates(parsed: object) -> None:
-    """Refuse what only an escape can bring in: half of a pair parses, but is no text."""
+    """Refuse half of a surrogate pair: as an escape it parses, but it is not text."""
     json.dumps(parsed, ensure_ascii=False).encode("utf-8")  # UnicodeEncodeError is a ValueError
 
 
@@ -73,5 +73,5 @@ def _refuse_constant(_name: str) -> NoReturn:
     raise ValueError("not a JSON number")
 
 
-# Made once: `json.loads` with these arguments makes one for each call.
+# Created once: `json.loads` with these arguments would create one for each call.
 _DECODER = json.JSONDecoder(object_pairs_hook=_unique_members, parse_constant=_refuse_constant)

@@ -1,9 +1,10 @@
-"""Call a guarded app as any caller, through the real guard; the pytest plugin uses this.
+"""Call a guarded app as any caller, through the real guard. The pytest plugin uses this module.
 
-In: an app that `guard` or `FastgateMiddleware` closed. Out: test clients, or `auth=` values for any
-client, whose requests carry real headers, signed by a throwaway key for the route that the edge
-would have found. The guard verifies them as in production; only the key that it accepts is changed,
-and changed back at the end. The fixtures are in `fastgate_pytest`, which imports this when asked.
+Input: an app that is guarded by `guard` or `FastgateMiddleware`. Output: test clients, or `auth=`
+values for any client. Their requests carry real headers, signed with a temporary key for the route
+that the edge would have found. The guard verifies them as in production. Only the accepted key is
+replaced, and restored at the end. The fixtures are in `fastgate_pytest`, which imports this module
+when a test needs it.
 """
 
 import importlib
@@ -41,11 +42,12 @@ _FACTS = frozenset(field.name for field in fields(LocalCaller))
 
 
 class CalledBy:
-    """An app all of whose requests come from one caller; None is an anonymous one.
+    """An app that receives every request from one caller; None stands for an anonymous caller.
 
-    It is an ASGI app, for any client: `httpx.ASGITransport(CalledBy(app, edge, caller))`. What the
-    edge would not forward it answers as the edge does: 404 for a path that no route has (a slash
-    too many included: the edge does not redirect), 405 for a method that the path does not have.
+    It is an ASGI app, for any client: `httpx.ASGITransport(CalledBy(app, edge, caller))`. If the
+    edge would not forward a request, it responds as the edge does: 404 for a path without a route
+    (also for an extra slash, because the edge does not redirect), and 405 for a method that the
+    path does not have.
     """
 
     def __init__(self, app: ASGIApp, edge: FakeEdge, caller: LocalCaller | None) -> None:
@@ -54,10 +56,10 @@ class CalledBy:
         self._caller = caller
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Put the header on, unless the test has put on its own."""
+        """Add the header, unless the test has added its own."""
         if scope["type"] != "lifespan" and all(name != HEADER for name, _ in scope["headers"]):
-            if (answer := _as_the_edge(self._edge.methods_at(scope), scope)) is not None:
-                await answer(scope, receive, send)
+            if (response := _edge_response(self._edge.methods_at(scope), scope)) is not None:
+                await response(scope, receive, send)
                 return
             content = b""
             if self._edge.signs_body(scope):
@@ -70,8 +72,8 @@ class CalledBy:
 class CallerAuth:
     """One caller, as the `auth=` of a request of any client of httpx, `TestClient` among them.
 
-    httpx follows redirects within one authentication, so a redirected request carries the header of
-    the first one and is refused: the edge redirects no request to another slash.
+    httpx follows redirects within one authentication. A redirected request therefore carries the
+    header of the first one and is refused: the edge never redirects to add or remove a slash.
     """
 
     def __init__(self, app: ASGIApp, caller: LocalCaller | None) -> None:
@@ -79,7 +81,7 @@ class CallerAuth:
         self._caller = caller
 
     def __call__(self, request: Any) -> Any:  # noqa: ANN401
-        """Sign for this request, unless the test has put on a header of its own."""
+        """Sign for this request, unless the test has added its own header."""
         name = HEADER.decode()
         if name not in request.headers:
             edge = lasting_edge(self._app)
@@ -100,12 +102,12 @@ class AsCaller:
     """The type of the fixture `as_caller`; `named` is the value of the option `fastgate_app`.
 
     `as_caller(app, sub="ada", scopes=["orders:read"], …)` returns a client whose requests come from
-    this caller; without `sub`, from an anonymous one. What else is named is what else the edge may
-    know (`issuer`, `client_id`, `country`), and options of `TestClient` (`base_url`,
+    this caller; without `sub`, from an anonymous one. Further keywords are facts that the edge may
+    know (`issuer`, `client_id`, `country`) or options of `TestClient` (`base_url`,
     `raise_server_exceptions`, …).
 
-    `as_caller("ada", ["orders:read"], of=app, …)` returns the `auth=` of single requests; `of` is
-    by default the app that pytest's option `fastgate_app` names.
+    `as_caller("ada", ["orders:read"], of=app, …)` returns the `auth=` of single requests. The
+    default of `of` is the app that pytest's option `fastgate_app` names.
     """
 
     def __init__(self, named: str = "") -> None:
@@ -142,11 +144,11 @@ class AsCaller:
     ) -> "TestClient | CallerAuth":
         """Return a client, or an `auth=`."""
         if app is None or isinstance(app, str):
-            # Then the second one is the scopes, by either name.
+            # In this form the second argument holds the scopes, under either name.
             guarded = self._app() if of is None else of
-            lasting_edge(guarded)  # a fault in the set-up shows here, not in a request
+            lasting_edge(guarded)  # a fault in the set-up appears here, not in a request
             return CallerAuth(guarded, _caller(app, sub or scopes, more))
-        # Not above: it needs httpx's testing side, which users of `CalledBy` may not have.
+        # Imported here because users of `CalledBy` may not have its dependencies.
         from starlette.testclient import TestClient
 
         options = {name: more.pop(name) for name in list(more) if name not in _FACTS}
@@ -157,19 +159,19 @@ class AsCaller:
         module, _, attribute = self._named.partition(":")
         if not module:
             raise LookupError(
-                'whose caller? Write as_caller("ada", of=app), or name the app once in pytest\'s '
+                'no app is named. Write as_caller("ada", of=app), or name the app in pytest\'s '
                 'configuration: fastgate_app = "package.module:app"'
             )
         found: object = importlib.import_module(module)
         for name in (attribute or "app").split("."):
             found = getattr(found, name)
         if not callable(found):
-            raise LookupError(f"fastgate_app: {self._named} is no app")
+            raise LookupError(f"fastgate_app: {self._named} is not an app")
         return found
 
 
 def examined(app: ASGIApp, url: str, path: str, template: str | None = None) -> list[Finding]:
-    """Fire every forged request at `app`, which a server of this process serves at `url`."""
+    """Send every probe to `app`, which a server of this process serves at `url`."""
     with fake_edge(app) as edge:
         target = Target(edge.issuer, edge.audience, path, template or path, edge.jwks, edge.key)
         return examine(url, target)
@@ -181,15 +183,15 @@ class EdgeDoctor(Protocol):
     def __call__(
         self, app: ASGIApp, url: str, path: str, template: str | None = None
     ) -> list[Finding]:
-        """Examine `app`, which a server of this process serves at `url`, on one of its paths."""
+        """Send every probe to one path of `app`, which this process serves at `url`."""
 
 
 @contextmanager
 def fake_edge(app: ASGIApp) -> Iterator[FakeEdge]:
-    """Let the guard of `app` accept a fake edge and no other, until the context ends.
+    """Make the guard of `app` accept only a fake edge, until the context ends.
 
     Raises:
-        LookupError: there is no guard, so a test would prove nothing.
+        LookupError: the app has no guard, so a test would prove nothing.
 
     """
     guard = _guard_of(app)
@@ -202,10 +204,10 @@ def fake_edge(app: ASGIApp) -> Iterator[FakeEdge]:
 
 
 def lasting_edge(app: ASGIApp) -> FakeEdge:
-    """Return the fake edge that the guard of `app` accepts; from now on, if none yet.
+    """Return the fake edge that the guard of `app` accepts; create it if there is none.
 
     Raises:
-        LookupError: there is no guard, so a test would prove nothing.
+        LookupError: the app has no guard, so a test would prove nothing.
 
     """
     guard = _guard_of(app)
@@ -216,7 +218,7 @@ def lasting_edge(app: ASGIApp) -> FakeEdge:
 
 
 def restore_keys() -> None:
-    """Give every guard that `lasting_edge` changed its own keys again."""
+    """Restore the keys of every guard that `lasting_edge` changed."""
     for guard in list(_changed):
         if isinstance(guard.startup.keys, _FakeEdgeKeys):
             guard.startup.keys = guard.startup.keys.replaced
@@ -224,7 +226,7 @@ def restore_keys() -> None:
 
 
 class _FakeEdgeKeys(StaticKeys):
-    """The keys of a fake edge, and those that they replace."""
+    """The keys of a fake edge, and the keys that they replace."""
 
     def __init__(self, edge: FakeEdge, replaced: KeySource) -> None:
         super().__init__(read_jwks(json.dumps(edge.jwks).encode()))
@@ -244,9 +246,9 @@ def _caller(sub: str | None, scopes: Iterable[str], more: dict[str, Any]) -> Loc
     return None if sub is None else LocalCaller(sub, tuple(scopes), **more)
 
 
-def _as_the_edge(methods: list[str] | None, scope: Scope) -> Response | None:
-    """Return what the edge answers instead of forwarding; None if it forwards."""
-    # A preflight's answer is the app's own, where it has CORSMiddleware: tests may ask for it.
+def _edge_response(methods: list[str] | None, scope: Scope) -> Response | None:
+    """Return the response of the edge itself; None if the edge forwards the request."""
+    # An app with CORSMiddleware responds to preflights itself, and tests may check that.
     if scope["type"] != "http" or methods is None or scope["method"] == "OPTIONS":
         return None
     status, slug, title = 404, "not-found", "There is nothing here"
@@ -264,7 +266,7 @@ def _guard_of(app: object) -> FastgateMiddleware:
         if isinstance(layer, FastgateMiddleware):
             return layer
         if isinstance(layer, Starlette):
-            # Built when the first request comes; from then on it is this one.
+            # Starlette builds the stack with the first request, and keeps it.
             layer.middleware_stack = layer.middleware_stack or layer.build_middleware_stack()
             layer = layer.middleware_stack
         else:

@@ -1,8 +1,9 @@
-"""Verify that the edge signed a header for this very request.
+"""Verify that the edge signed a header for exactly this request.
 
-In: the header's bytes, the edge's keys, the request and the time. Out: `EdgeClaims`, or a `Refused`
-that names the cause. Pure: it fetches nothing, reads no clock and logs nothing. Header and payload
-are parsed once and strictly, from the very bytes that were signed; `cryptography` checks ES256.
+Input: the header's bytes, the edge's keys, the request and the time. Output: `EdgeClaims`, or a
+`Refused` that names the cause. The function is pure: it fetches nothing, reads no clock and logs
+nothing. It parses header and payload once and strictly, from the very bytes that were signed.
+`cryptography` checks ES256.
 """
 
 import hashlib
@@ -32,8 +33,9 @@ ES256_BYTES = 64
 _ECDSA_SHA256 = ECDSA(SHA256())
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 _TO_BASE64 = bytes.maketrans(b"-_", b"+/")
-# By how many characters are left over behind the last whole four: what is missing, and which
-# characters may stand last, those whose unused bits are zero. One alone is half an octet.
+# The index is the number of characters after the last complete group of four. `_PADDING` is the
+# missing padding. `_LAST` holds the allowed last characters: those whose unused bits are zero. A
+# group of one character is invalid, because it encodes less than an octet.
 _PADDING = (b"", b"", b"==", b"=")
 _LAST: tuple[tuple[bytes, ...], ...] = (
     (b"",),
@@ -44,17 +46,17 @@ _LAST: tuple[tuple[bytes, ...], ...] = (
 
 
 class RequestHead(NamedTuple):
-    """What arrived, as bytes from the wire: never decoded, normalized or rebuilt from a URL."""
+    """The request line as bytes from the wire, never decoded, normalized or rebuilt from a URL."""
 
     method: str
     raw_path: bytes | None
-    """None from a server that keeps the decoded path alone."""
+    """None if the server keeps only the decoded path."""
     query: bytes
-    """Without the question mark; empty if there is none."""
+    """The query string without the question mark; empty if there is none."""
     other_paths: tuple[bytes, ...] = ()
-    """What the path may have been at the edge: with the root path, or without it."""
+    """Other paths that the edge may have signed: with the root path, or without it."""
     decoded_paths: tuple[str, ...] = ()
-    """Where there is no `raw_path`: what the signed path may be, once it is decoded."""
+    """The decoded paths that the edge may have signed, if there is no `raw_path`."""
     websocket: bool = False
     """Whether this is the opening handshake of a WebSocket."""
 
@@ -69,20 +71,20 @@ def verify(
     now: float,
     leeway: float = 5.0,
 ) -> EdgeClaims:
-    """Return what the edge says about the request `head`.
+    """Return the statements of the edge about the request `head`.
 
     Args:
         token: the value of the one `Fastgate-Identity` header.
-        keys: the edge's keys by `kid`; they say which algorithm is accepted.
+        keys: the edge's keys by `kid`. Each key determines the accepted algorithm.
         head: the request that the origin is about to run.
-        issuer: the edge's `iss`, exactly.
-        audience: this origin's `aud`, exactly.
+        issuer: the exact `iss` of the edge.
+        audience: the exact `aud` of this origin.
         now: Unix time, seconds.
         leeway: seconds by which the clocks of edge and origin may differ.
 
     Raises:
-        Refused: a subclass names the cause. `KeyUnknown` is raised before anything is known to be
-            authentic: it may be worth a look for fresh keys, and nothing more.
+        Refused: a subclass names the cause. `KeyUnknown` is raised before anything is
+            authenticated. It may justify fetching fresh keys, and nothing else.
 
     """
     claims = EdgeClaims.parse(_authenticated_payload(token, keys))
@@ -112,7 +114,7 @@ def _authenticated_payload(token: bytes, keys: KeySet) -> dict[str, object]:
     if key is None:
         raise errors.KeyUnknown(signed=kid, found=", ".join(keys))
     signing_input = token[: -len(segments[2]) - 1]
-    # The algorithm belongs to the key, never to the token: the header can only agree.
+    # The key determines the algorithm. The token's header has to agree (RFC 8725 §3.1).
     if isinstance(key, OriginKey):
         if algorithm != HS256:
             raise errors.AlgorithmRefused
@@ -127,7 +129,7 @@ def _authenticated_payload(token: bytes, keys: KeySet) -> dict[str, object]:
 
 
 def _is_signed_by(key: EllipticCurvePublicKey, signing_input: bytes, signature: bytes) -> bool:
-    # RFC 7518 §3.4: R and S, 32 octets each; `cryptography` reads them as DER.
+    # RFC 7518 §3.4: R and S are 32 octets each. `cryptography` reads them as DER.
     if len(signature) != ES256_BYTES:
         return False
     half = ES256_BYTES // 2
@@ -139,17 +141,17 @@ def _is_signed_by(key: EllipticCurvePublicKey, signing_input: bytes, signature: 
     return True
 
 
-# An edge writes the same header for as long as it signs with the same key.
+# An edge writes the same header as long as it signs with the same key.
 @lru_cache(maxsize=64)
 def _checked_header(segment: bytes) -> tuple[str, str]:
-    """Return `alg` and `kid` of a JOSE header that is right in all else."""
+    """Check a JOSE header and return its `alg` and `kid`."""
     header = _json_object(_base64url(segment))
     algorithm = header.get("alg")
     if algorithm not in (ES256, HS256):
         raise errors.AlgorithmRefused
     if header.get("typ") != TYPE:
         raise errors.TypeRefused
-    # `b64` changes what is signed, and has to be critical where it is meant (RFC 7797 §6).
+    # `b64` changes the signed bytes, and must be listed as critical (RFC 7797 §6).
     if "crit" in header or "b64" in header:
         raise errors.CriticalRefused
     kid = header.get("kid")
@@ -161,7 +163,7 @@ def _checked_header(segment: bytes) -> tuple[str, str]:
 def _check_time(claims: EdgeClaims, now: float, leeway: float) -> None:
     if not 0 < claims.expires_at - claims.issued_at <= MAX_LIFETIME_SECONDS:
         raise errors.LifetimeRefused(signed=f"{claims.expires_at - claims.issued_at} seconds")
-    # RFC 7519 §4.1.4: valid before `exp`, no longer at it.
+    # RFC 7519 §4.1.4: a token is valid before `exp`, and no longer at `exp`.
     if now - leeway >= claims.expires_at:
         raise errors.Expired(signed=f"exp {claims.expires_at}", found=f"now {now:.0f}")
     if now + leeway < claims.issued_at:
@@ -182,7 +184,7 @@ def _check_request(judged: Transaction, head: RequestHead) -> None:
 
 
 def _kind(method: str, websocket: bool) -> str:
-    """Return the method; of a handshake, with what tells it from every other GET."""
+    """Return the method, and mark the GET that opens a WebSocket."""
     return f"{method} (WebSocket)" if websocket else method
 
 
@@ -191,7 +193,7 @@ def _digest(octets: bytes) -> str:
 
 
 def _base64url(segment: bytes) -> bytes:
-    # The standard library skips foreign characters and stray bits. One spelling only: RFC 7515 §2.
+    # The standard library ignores foreign characters and unused bits. RFC 7515 §2 does not.
     spare = len(segment) % 4
     if segment.translate(None, _ALPHABET) or not segment.endswith(_LAST[spare]):
         raise errors.TokenMalformed

@@ -1,4 +1,4 @@
-"""What Starlette would run: the other half of `differential.rs`, which starts it.
+"""Tells which route Starlette would run. `differential.rs` starts this program.
 
 In, a JSON object a line: `{"routes": [...]}` sets up a router, in that order; every other line is a
 request with two spellings of its path. Out, a line a request: the decoded path, and the id of the

@@ -1,10 +1,10 @@
-"""Prove that an origin cannot be used past its edge: send it forged requests.
+"""Prove that an origin cannot be used without its edge: send it forged requests.
 
-In: addresses of an origin and its edge. Out: a `Finding` for each request: what it proves, if it
-proves anything. Only the guard's own refusal proves that the guard is there: its status and problem
-type. A timeout, or the 401 of another program, proves nothing. The requests go out over plain
-sockets: an HTTP client would correct what is wrong with them. No request changes anything, unless
-the origin runs what it must refuse.
+Input: the addresses of an origin and its edge. Output: a `Finding` for each request, which says
+what it proves, if anything. Only the guard's own refusal, its status and problem type, proves that
+the guard is there. A timeout, or the 401 of another program, proves nothing. The requests use plain
+sockets, because an HTTP client would correct their faults. No request changes anything, unless the
+origin runs a request that it must refuse.
 """
 
 import re
@@ -21,11 +21,11 @@ from fastgate.doctor.matrix import matrix
 from fastgate.doctor.probe import BY_SERVER, HEADER, Probe, Target
 from fastgate.doctor.raw_http import (
     TIMEOUT_SECONDS,
-    Answer,
     HandshakeRefused,
-    NoAnswer,
-    NotAsked,
+    NoResponse,
     NotConnected,
+    NotSent,
+    RawResponse,
     exchange,
     split_address,
 )
@@ -35,13 +35,13 @@ from fastgate.settings import JWKS_PATH
 from fastgate.strict_json import parse_object
 
 _BY_ANOTHER = BY_SERVER | {401, 403, 429, 502, 503, 504}
-"""Answers that no endpoint need have given. All others come from behind the guard."""
+"""Statuses that need not come from an endpoint. All others come from behind the guard."""
 _REDIRECTING = frozenset({301, 302, 307, 308})
-"""Answers of a proxy that sends clients to another scheme or host, or of an app."""
-_OURS = "urn:fastgate:problem:"
-_GUARD = f"{_OURS}not-from-the-edge"
-_WITHOUT_KEYS = f"{_OURS}unavailable"
-_BODILESS = "a problem document whose body is not sent"
+"""Statuses of a proxy that sends clients to another scheme or host, or of an app."""
+_PROBLEM_PREFIX = "urn:fastgate:problem:"
+_NOT_FROM_THE_EDGE = f"{_PROBLEM_PREFIX}not-from-the-edge"
+_WITHOUT_KEYS = f"{_PROBLEM_PREFIX}unavailable"
+_WITHOUT_BODY = "a problem document without its body"
 _PROBLEM = re.compile(rb"(?im)^content-type:[ \t]*application/problem\+json")
 
 
@@ -54,24 +54,23 @@ def examine(
     direct: Iterable[str] = (),
     expect_unreachable: bool = False,
 ) -> list[Finding]:
-    """Fire the whole matrix; return one finding for each request.
+    """Send the whole matrix; return one finding for each request.
 
-    Where the plain request at the beginning has no answer, the origin is asked nothing else: a
-    matrix of timeouts would say no more.
+    If the first request gets no response, no further request is sent to the origin: a matrix of
+    timeouts would prove no more.
 
     Args:
-        origin: the origin's own URL, past the edge.
-        target: what it would accept.
-        edge: the edge's URL; it must let no forged header through.
-        edge_path: a path that the edge lets everybody reach; by default that of the target.
-        direct: further addresses at which the origin might be reached.
+        origin: the URL of the origin itself, not of the edge.
+        target: the requests that it would accept.
+        edge: the URL of the edge, which must not forward a forged header.
+        edge_path: a path that the edge opens to every caller; by default that of the target.
+        direct: further addresses at which the origin may be reachable.
         expect_unreachable: `origin` must not be reachable from here (a firewall, client
-            certificates): then one request is sent, and any program that accepts the connection is
-            a fault.
+            certificates). One request is sent, and any accepted connection is a fault.
 
     Raises:
         ValueError: an address is not an absolute URL with http or https.
-        OSError: the edge does not answer.
+        OSError: the edge does not respond.
 
     """
     addresses = [origin, *direct, *([] if edge is None else [edge])]
@@ -80,13 +79,14 @@ def examine(
     bare = Probe("no header")
     unreachable = Probe("no header, by a direct address")
     if expect_unreachable:
-        found = [_examined_direct(unreachable, origin, target, "origin", answers=False)]
+        found = [_examined_direct(unreachable, origin, target, "origin", may_respond=False)]
     else:
         found = [_examined(bare, origin, target)]
-        if found[0].verdict is not Verdict.NO_ANSWER:
+        if found[0].verdict is not Verdict.NO_RESPONSE:
             found += [_examined(probe, origin, target) for probe in matrix(target)]
     found += [
-        _examined_direct(unreachable, address, target, address, answers=True) for address in direct
+        _examined_direct(unreachable, address, target, address, may_respond=True)
+        for address in direct
     ]
     if edge is not None:
         found += _examined_edge(edge, edge_path or target.path)
@@ -97,25 +97,25 @@ def published_keys(edge: str) -> Mapping[str, object]:
     """Return the edge's JWK Set.
 
     Raises:
-        ValueError: there is none at its place.
-        OSError: no program accepts the connection.
+        ValueError: the edge publishes none at the standard path.
+        OSError: the connection fails.
 
     """
     parts = split_address(edge)
     kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
     with closing(kind(parts.netloc, timeout=TIMEOUT_SECONDS)) as connection:
         connection.connect()
-        # The timeout is one of each read; all of them together have no more.
-        late = Timer(TIMEOUT_SECONDS, _cut_off, (connection,))
-        late.start()
+        # The timeout limits each read. The timer limits all of them together.
+        timer = Timer(TIMEOUT_SECONDS, _cut_off, (connection,))
+        timer.start()
         try:
             connection.request("GET", parts.path.rstrip("/") + JWKS_PATH)
-            answer = connection.getresponse()
-            document = loads(answer.read()) if answer.status == HTTPStatus.OK else None
+            response = connection.getresponse()
+            document = loads(response.read()) if response.status == HTTPStatus.OK else None
         finally:
-            late.cancel()
+            timer.cancel()
     if not isinstance(document, dict):
-        raise ValueError(f"{edge} publishes no keys (status {answer.status})")
+        raise ValueError(f"{edge} publishes no keys (status {response.status}); check --edge")
     return document
 
 
@@ -126,79 +126,80 @@ def _cut_off(connection: HTTPConnection) -> None:
 
 def _examined(probe: Probe, url: str, target: Target) -> Finding:
     try:
-        answer = _sent(probe, url, target)
+        response = _sent(probe, url, target)
     except OSError as error:
-        return _finding(probe, "origin", f"no answer ({error})", Verdict.NO_ANSWER)
-    verdict, words = _judged(probe, answer)
-    return _finding(probe, "origin", f"{answer.status} {words}", verdict)
+        return _finding(probe, "origin", f"no response ({error})", Verdict.NO_RESPONSE)
+    verdict, text = _judged(probe, response)
+    return _finding(probe, "origin", f"{response.status} {text}", verdict)
 
 
 def _examined_direct(
-    probe: Probe, url: str, target: Target, where: str, *, answers: bool
+    probe: Probe, url: str, target: Target, where: str, *, may_respond: bool
 ) -> Finding:
-    """Examine an address that need not be reachable, or, without `answers`, must not be.
+    """Examine an address that need not be reachable, or, without `may_respond`, must not be.
 
-    A program that accepts a connection is reachable, whatever it sends.
+    A program that accepts a connection is reachable, regardless of its response.
     """
     try:
-        answer = _sent(probe, url, target)
-    except NotAsked as error:
-        # A name that does not exist may be a typing error, so this is no proof of anything.
-        return _finding(probe, where, f"not asked ({error})", Verdict.NO_ANSWER)
+        response = _sent(probe, url, target)
+    except NotSent as error:
+        # An unknown name may be a typing error, so this proves nothing.
+        return _finding(probe, where, f"not sent ({error})", Verdict.NO_RESPONSE)
     except NotConnected as error:
         return _finding(probe, where, f"unreachable ({error})", Verdict.UNREACHABLE)
     except HandshakeRefused as error:
-        return _finding(probe, where, f"no handshake ({error})", Verdict.NO_ANSWER)
-    except NoAnswer as error:
-        if answers:
-            return _finding(probe, where, f"connected, no answer ({error})", Verdict.NO_ANSWER)
-        return _finding(probe, where, f"no answer ({error}), but REACHED", Verdict.LET_IN)
-    if not answers:
-        return _finding(probe, where, f"{answer.status}, but REACHED", Verdict.LET_IN)
-    verdict, words = _judged(probe, answer)
-    return _finding(probe, where, f"{answer.status} {words}", verdict)
+        return _finding(probe, where, f"no handshake ({error})", Verdict.NO_RESPONSE)
+    except NoResponse as error:
+        if may_respond:
+            return _finding(probe, where, f"connected, no response ({error})", Verdict.NO_RESPONSE)
+        return _finding(probe, where, f"no response ({error}), but REACHED", Verdict.LET_IN)
+    if not may_respond:
+        return _finding(probe, where, f"{response.status}, but REACHED", Verdict.LET_IN)
+    verdict, text = _judged(probe, response)
+    return _finding(probe, where, f"{response.status} {text}", verdict)
 
 
-def _judged(probe: Probe, answer: Answer) -> tuple[Verdict, str]:
-    bodiless = probe.method == "HEAD"
-    problem = _problem_in(answer, bodiless=bodiless)
-    if answer.status == HTTPStatus.UNAUTHORIZED and problem in (_GUARD, _BODILESS):
-        verdict, words = Verdict.BY_GUARD, "refused by the guard"
-    elif answer.status == HTTPStatus.SERVICE_UNAVAILABLE and problem in (_WITHOUT_KEYS, _BODILESS):
-        verdict, words = Verdict.UNPROVED, "by the guard, which has no keys to verify with"
-    elif answer.status in probe.before:
-        verdict, words = Verdict.BY_SERVER, "refused before the guard"
-    elif answer.status in _REDIRECTING:
-        verdict, words = Verdict.UNPROVED, "redirected, and NOT BY THE GUARD"
-    elif answer.status in _BY_ANOTHER and not problem.startswith(_OURS):
-        verdict, words = Verdict.UNPROVED, "refused, but NOT BY THE GUARD"
+def _judged(probe: Probe, response: RawResponse) -> tuple[Verdict, str]:
+    without_body = probe.method == "HEAD"
+    problem = _problem_in(response, without_body=without_body)
+    status = response.status
+    if status == HTTPStatus.UNAUTHORIZED and problem in (_NOT_FROM_THE_EDGE, _WITHOUT_BODY):
+        verdict, text = Verdict.BY_GUARD, "refused by the guard"
+    elif status == HTTPStatus.SERVICE_UNAVAILABLE and problem in (_WITHOUT_KEYS, _WITHOUT_BODY):
+        verdict, text = Verdict.UNPROVED, "refused by the guard, which has no keys to verify with"
+    elif status in probe.before:
+        verdict, text = Verdict.BY_SERVER, "refused before the guard"
+    elif status in _REDIRECTING:
+        verdict, text = Verdict.UNPROVED, "redirected, and NOT BY THE GUARD"
+    elif status in _BY_ANOTHER and not problem.startswith(_PROBLEM_PREFIX):
+        verdict, text = Verdict.UNPROVED, "refused, but NOT BY THE GUARD"
     else:
-        verdict, words = Verdict.LET_IN, "LET IN"
+        verdict, text = Verdict.LET_IN, "LET IN"
     if probe.must_pass:
         if verdict is Verdict.LET_IN:
-            return Verdict.PASSED, "let in, as it must be"
-        return Verdict.UNPROVED, f"{words}; are audience, issuer, path and keys right?"
-    return verdict, words
+            return Verdict.PASSED, "let in, as expected"
+        return Verdict.UNPROVED, f"{text}; check audience, issuer, path and keys"
+    return verdict, text
 
 
-def _problem_in(answer: Answer, *, bodiless: bool) -> str:
-    """Return the type of the problem document that an answer is; empty if it is none."""
-    if not _PROBLEM.search(answer.head):
+def _problem_in(response: RawResponse, *, without_body: bool) -> str:
+    """Return the problem type of a response; empty if it is no problem document."""
+    if not _PROBLEM.search(response.head):
         return ""
-    if bodiless:
-        return _BODILESS
+    if without_body:
+        return _WITHOUT_BODY
     try:
-        found = parse_object(answer.body).get("type")
+        found = parse_object(response.body).get("type")
     except ValueError:
         return ""
     return found if isinstance(found, str) else ""
 
 
-def _finding(probe: Probe, where: str, answer: str, verdict: Verdict) -> Finding:
-    return Finding(probe.name, where, answer, verdict)
+def _finding(probe: Probe, where: str, response: str, verdict: Verdict) -> Finding:
+    return Finding(probe.name, where, response, verdict)
 
 
-def _sent(probe: Probe, url: str, target: Target) -> Answer:
+def _sent(probe: Probe, url: str, target: Target) -> RawResponse:
     content = probe.body
     if content is None:
         content = target.body if probe.method is None else None
@@ -208,37 +209,37 @@ def _sent(probe: Probe, url: str, target: Target) -> Answer:
 
 
 def _examined_edge(edge: str, path: str) -> list[Finding]:
-    # The edge takes every forged header away, so it changes nothing. Where the edge itself answers,
-    # no request got as far as the origin, and nothing is known of its header.
+    # The edge removes every forged header, so the header must not change the response. If the edge
+    # itself responds, no request has reached the origin, and the test proves nothing.
     bare, by_origin = _through(edge, path)
     found = []
     for name in (HEADER, HEADER.lower(), "Fastgate_Identity", "FASTGATE-IDENTITY"):
         status, forged_by_origin = _through(edge, path, (name, "forged"))
-        refused = status == HTTPStatus.BAD_REQUEST != bare  # by the edge, before anything is sent
-        answer = f"{status}, {bare} without"
+        refused = status == HTTPStatus.BAD_REQUEST != bare  # by the edge, which forwards nothing
+        response = f"{status}, {bare} without"
         if not _is_success(bare) and not _is_success(status):
             verdict = Verdict.UNPROVED
-            answer += ": nothing reached the origin; --edge-path names a path open to everybody"
+            response += ": nothing reached the origin; write --edge-path with a public path"
         elif status != bare and not refused:
             verdict = Verdict.LET_IN
         elif not by_origin or not (forged_by_origin or refused):
             verdict = Verdict.UNPROVED
-            answer += (
-                ": not by the guard, but by the edge itself, a cache, or an origin with an older "
-                "package; --edge-path names a path that the origin answers"
+            response += (
+                ": not from the guard, but from the edge itself, a cache, or an origin with an "
+                "older package; write --edge-path with a path to which the origin responds"
             )
         else:
             verdict = Verdict.UNCHANGED
-        found.append(Finding(f"a forged {name}", "edge", answer, verdict))
+        found.append(Finding(f"a forged {name}", "edge", response, verdict))
     return found
 
 
 def _through(edge: str, path: str, *fields: tuple[str, str]) -> tuple[int, bool]:
-    """Return the status of an answer through the edge, and whether the guard took part in it."""
+    """Return the status of a response through the edge, and whether the guard took part."""
     nonce = token_urlsafe(24)
-    answer = exchange(edge, "GET", path, ((NONCE, nonce), *fields))
+    response = exchange(edge, "GET", path, ((NONCE, nonce), *fields))
     echoed = rb"(?im)^" + NONCE.encode() + rb":[ \t]*" + nonce.encode() + rb"[ \t]*\r?$"
-    return answer.status, re.search(echoed, answer.head) is not None
+    return response.status, re.search(echoed, response.head) is not None
 
 
 def _is_success(status: int) -> bool:

@@ -1,8 +1,8 @@
-"""The matrix: forged requests that an origin has to refuse, one way of forging each.
+"""The matrix: forged requests that an origin has to refuse, each forged in one way.
 
-In: the target under test. Out: its `Probe`s. With the edge's own signing key (of
-a test edge) each is right in everything but one thing, so that each check is tested by itself;
-without it they are what a stranger can make: right in all that is public, signed by another key.
+Input: the target under test. Output: its `Probe`s. With the signing key of the edge (a test edge),
+each probe has a single fault, so that each check is tested separately. Without the key, the probes
+are those that any attacker can make: correct in every public value, and signed with another key.
 """
 
 import base64
@@ -23,7 +23,7 @@ def matrix(target: Target) -> Iterator[Probe]:
     signer = target.key or SigningKey()
     mint = Mint(target, signer, signer.kid if target.key else kid)
     if target.key:
-        yield Probe("control: a good header", mint.field(), must_pass=True)
+        yield Probe("control: a valid header", mint.field(), must_pass=True)
     else:
         yield Probe("another key under the published kid", mint.field())
     yield from _without_a_header(target.path)
@@ -43,7 +43,7 @@ def _without_a_header(path: str) -> Iterator[Probe]:
         value = "127.0.0.1" if "-URL" not in name else path
         yield Probe(f"no header, and {name}", ((name, value),), before=BY_SERVER)
     local = (("Host", "localhost"),)
-    yield Probe("no header, from localhost it says", local, before=BY_SERVER | {403, 404})
+    yield Probe("no header, and Host: localhost", local, before=BY_SERVER | {403, 404})
     socket = (("Connection", "Upgrade"), ("Upgrade", "websocket"))
     handshake = (
         ("Sec-WebSocket-Version", "13"),
@@ -60,9 +60,9 @@ def _without_a_header(path: str) -> Iterator[Probe]:
 def _more_than_one(mint: Mint) -> Iterator[Probe]:
     (good,) = mint.field()
     for name, fields in {
-        "two headers, both good": (good, good),
-        "two headers, the good one first": (good, (HEADER, "forged")),
-        "two headers, the good one last": ((HEADER.lower(), "forged"), good),
+        "two headers, both valid": (good, good),
+        "two headers, the valid one first": (good, (HEADER, "forged")),
+        "two headers, the valid one last": ((HEADER.lower(), "forged"), good),
         "two headers in one": ((HEADER, f"{good[1]}, {good[1]}"),),
         "as Fastgate_Identity": (("Fastgate_Identity", good[1]),),
         "as X-Fastgate-Identity": (("X-Fastgate-Identity", good[1]),),
@@ -79,7 +79,7 @@ def _broken(mint: Mint) -> Iterator[Probe]:
         "without its third part": f"{head}.{body}",
         "a changed payload": f"{head}.{_changed(body)}.{signature}",
         "a signature of zeros": f"{head}.{body}.{base64url(bytes(64))}",
-        "padding behind it": f"{token}==",
+        "padding after it": f"{token}==",
         "longer than 8 KiB": f"{head}.{body}{'A' * 8192}.{signature}",
     }.items():
         too_long = len(wrong) > MAX_TOKEN_BYTES
@@ -104,10 +104,10 @@ def _signed_wrongly(mint: Mint, target: Target) -> Iterator[Probe]:
     other = SigningKey()
     forged = other.sign(mint.claims)
     yield Probe("unknown kid", ((HEADER, forged),))
-    yield Probe("kid of a key long gone", mint.field({"kid": "2020-01-01"}))
+    yield Probe("kid of a retired key", mint.field({"kid": "2020-01-01"}))
     yield Probe("no kid", mint.field({"kid": None}))
     carried = other.sign(mint.claims, jwk=other.jwk, kid=other.kid)
-    yield Probe("a key that the token brings along", ((HEADER, carried),))
+    yield Probe("a key within the token", ((HEADER, carried),))
     headers: dict[str, dict[str, object]] = {
         "crit": {"crit": ["exp"]},
         "an empty crit": {"crit": []},
@@ -123,7 +123,7 @@ def _wrong_claims(mint: Mint) -> Iterator[Probe]:
     changes: dict[str, dict[str, object]] = {
         "expired": {"iat": now - 120, "exp": now - 90},
         "from the future": {"iat": now + 120, "exp": now + 150},
-        "good for an hour": {"exp": now + 3600},
+        "valid for an hour": {"exp": now + 3600},
         "without exp": {"exp": ...},
         "without iat": {"iat": ...},
         "exp in quotes": {"exp": str(now + 30)},
@@ -132,7 +132,7 @@ def _wrong_claims(mint: Mint) -> Iterator[Probe]:
         "without audience": {"aud": ...},
         "wrong issuer": {"iss": "https://another-edge.example"},
         "without issuer": {"iss": ...},
-        "a subject of nobody": {"rctx": {}},
+        "a subject without an issuer": {"rctx": {}},
         "without tctx": {"tctx": ...},
     }
     for name, claims in changes.items():
@@ -167,7 +167,7 @@ def _from_the_provider(mint: Mint) -> Iterator[Probe]:
     )
     yield Probe("a provider's token in its place", ((HEADER, access),))
     yield Probe("a provider's token as Bearer", (("Authorization", f"Bearer {access}"),))
-    yield Probe("a good header as Bearer", (("Authorization", f"Bearer {mint.token()}"),))
+    yield Probe("a valid header as Bearer", (("Authorization", f"Bearer {mint.token()}"),))
     typed = mint.field({"typ": "at+jwt"})
     yield Probe("typ at+jwt", typed)
 

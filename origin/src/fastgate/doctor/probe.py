@@ -1,7 +1,7 @@
 """Probes: requests with a forged header, and the target under test that must refuse them.
 
-In: what is known of an origin. Out: headers, right in everything or wrong in what is asked for.
-It sends nothing.
+Input: the known facts about an origin. Output: headers that are valid, or that have the requested
+fault. It sends nothing.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ HEADER = "Fastgate-Identity"
 Fields = tuple[tuple[str, str], ...]
 
 BY_SERVER = frozenset({400, 413, 414, 421, 426, 431, 501, 505})
-"""How a server refuses a request that it does not hand on to the app."""
+"""Statuses of a server that refuses a request before the app."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,20 +26,20 @@ class Probe:
     name: str
     fields: Fields = ()
     method: str | None = None
-    """Another method than the one that is under examination."""
+    """A method other than the target's."""
     request_target: str | None = None
-    """Another request target than the one that is under examination."""
+    """A request target other than the target's path."""
     body: bytes | None = None
-    """Another body than the one that is under examination."""
+    """A body other than the target's."""
     must_pass: bool = False
-    """The control: a request that must be let in, or the others prove nothing."""
+    """Whether this is the control: the others prove nothing unless this request is let in."""
     before: frozenset[int] = frozenset()
-    """The statuses by which a server, or a proxy in front of it, may refuse this request itself."""
+    """The statuses with which a server or a proxy may refuse this request itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The target under test: an origin, and what it would accept, as far as that is known."""
+    """The target under test: an origin, and the known properties of requests that it accepts."""
 
     issuer: str
     audience: str
@@ -48,19 +48,19 @@ class Target:
     jwks: Mapping[str, object]
     """The keys that the edge publishes."""
     key: SigningKey | None = None
-    """One of their private halves, where the edge is a test's own."""
+    """The private key of one of them, if the edge is a test edge."""
     algorithm: str = ES256
     """The algorithm of the signatures that the origin accepts: `ES256` or `HS256`."""
     method: str = "GET"
-    """The method that is used on `path`."""
+    """The method for `path`."""
     route: str | None = None
-    """The id of its route, where the origin compares ids: `Settings(strict=True)`."""
+    """The id of its route, if the origin compares ids: `Settings(strict=True)`."""
     body: bytes | None = None
-    """What is sent, where the route is reached with a signed body only."""
+    """The body to send, if the route requires a signed body."""
 
 
 class Mint:
-    """Makes the good header, with changes."""
+    """Makes valid headers, and headers with the requested changes."""
 
     def __init__(self, target: Target, signer: SigningKey, kid: str) -> None:
         self._signer, self._kid, self._target = signer, kid, target
@@ -72,12 +72,12 @@ class Mint:
         self.claims = contract(target.issuer, target.audience, self.tctx, identity_claims(caller))
 
     def token(self, header: Mapping[str, object] | None = None, /, **claims: object) -> str:
-        """Return the good token with these changes; Ellipsis leaves a claim out."""
+        """Return the valid token with these changes. Ellipsis removes a claim."""
         payload = {k: v for k, v in {**self.claims, **claims}.items() if v is not ...}
         return self._signed(self._target.algorithm, self._target.audience, payload, header)
 
     def by(self, algorithm: str, audience: str) -> Fields:
-        """Return the field with the good token, but signed so, and for this origin."""
+        """Return the field with the valid claims, signed by this algorithm for this origin."""
         return ((HEADER, self._signed(algorithm, audience, self.claims, None)),)
 
     def _signed(
@@ -97,5 +97,5 @@ class Mint:
         return ((HEADER, self.token(header, **claims)),)
 
     def about(self, **tctx: object) -> Fields:
-        """Return the field with the good token, but for these members of `tctx`."""
+        """Return the field with the valid token, except for these members of `tctx`."""
         return self.field(tctx={k: v for k, v in {**self.tctx, **tctx}.items() if v is not ...})

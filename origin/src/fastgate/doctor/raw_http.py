@@ -1,9 +1,9 @@
 """Send one HTTP request exactly as it is written, over a plain socket.
 
-In: a URL, and the method, target, fields and content to send. Out: the final `Answer`, or an
-exception that says how far it got: no request was sent, no program accepted the connection, or one
-did and did not respond. Nothing on this side corrects what is wrong with a request, and nothing
-that a server does takes longer than `TIMEOUT_SECONDS`.
+Input: a URL, and the method, target, fields and content to send. Output: the final `RawResponse`;
+or an exception that says how far it got: no request was sent, the connection failed, or the
+connection succeeded without a response. No fault of a request is corrected here, and an exchange
+takes at most `TIMEOUT_SECONDS` after the connection.
 """
 
 import errno
@@ -18,16 +18,16 @@ from urllib.parse import SplitResult, urlsplit
 from fastgate.doctor.probe import Fields
 
 TIMEOUT_SECONDS = 10.0
-"""For connecting to each address of a name, and then for everything else together."""
+"""The limit for connecting to each address of a name, and then for the whole exchange."""
 _LONGEST = 65_536
 
 _REFUSING = frozenset(
     {errno.ECONNREFUSED, errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.EACCES, errno.EPERM}
 )
-"""What a firewall, or a port without a listener, makes of a connection."""
+"""The errors of a connection to a firewall, or to a port without a listener."""
 
 
-class NotAsked(OSError):
+class NotSent(OSError):
     """No request was sent: no such name, or this machine could not send. The message says why."""
 
 
@@ -35,16 +35,16 @@ class NotConnected(OSError):
     """The connection was refused or timed out, or the server demands a client certificate."""
 
 
-class NoAnswer(OSError):
-    """The connection was taken, and no HTTP answer came of it. The message says why."""
+class NoResponse(OSError):
+    """The connection succeeded without an HTTP response. The message says why."""
 
 
-class HandshakeRefused(NoAnswer):
-    """The connection was taken, and the TLS handshake refused by an alert of the server's."""
+class HandshakeRefused(NoResponse):
+    """The connection succeeded, and a TLS alert of the server refused the handshake."""
 
 
-class Answer(NamedTuple):
-    """What came back: the status, and the beginning of the whole answer."""
+class RawResponse(NamedTuple):
+    """A response: its status, its head, and its body as far as it arrived."""
 
     status: int
     head: bytes
@@ -52,7 +52,7 @@ class Answer(NamedTuple):
 
 
 def split_address(url: str) -> SplitResult:
-    """Return the parts of an absolute URL. Raises `ValueError`, which says what to write."""
+    """Return the parts of an absolute URL. Raises `ValueError` with a correct example."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(f'"{url}" is not an address: write https://HOST or http://HOST:PORT')
@@ -61,22 +61,22 @@ def split_address(url: str) -> SplitResult:
     except ValueError:
         port = 0
     if port == 0:
-        raise ValueError(f'"{url}": a port is a number from 1 to 65535')
+        raise ValueError(f'"{url}": write a port from 1 to 65535')
     return parts
 
 
 def exchange(
     url: str, method: str, target: str, fields: Fields, content: bytes | None = None
-) -> Answer:
-    """Send exactly this; return the final answer, interim ones (RFC 9110 §15.2) left out.
+) -> RawResponse:
+    """Send exactly this; return the final response, without interim ones (RFC 9110 §15.2).
 
-    An answer counts as soon as its head is whole; a body that is cut off is returned as far as it
-    came.
+    A response counts as soon as its head is complete. A truncated body is returned as far as it
+    arrived.
 
     Raises:
-        NotAsked: nothing was sent, for a reason on this side.
-        NotConnected: no program accepts connections there.
-        NoAnswer: one does, and did not respond by HTTP in time.
+        NotSent: this machine could not send the request.
+        NotConnected: the connection failed.
+        NoResponse: the connection succeeded, and no HTTP response arrived in time.
 
     """
     parts = split_address(url)
@@ -93,12 +93,12 @@ def exchange(
     with ExitStack() as open_sockets:
         stream = open_sockets.enter_context(_connected(host, port))
         deadline = time.monotonic() + TIMEOUT_SECONDS
-        received, failure = b"", NoAnswer("closed without an answer")
+        received, failure = b"", NoResponse("closed without a response")
         try:
             if tls:
                 trust = ssl.create_default_context()
                 stream = open_sockets.enter_context(trust.wrap_socket(stream, server_hostname=host))
-            # A server may answer, or say by an alert why it does not, before it has read all.
+            # A server may respond, or send an alert, before it has read the whole request.
             with suppress(ConnectionError, ssl.SSLEOFError):
                 stream.sendall(request)
             while _final(received, method) is None and len(received) < _LONGEST:
@@ -107,42 +107,42 @@ def exchange(
                     break
                 received += chunk
         except ssl.SSLCertVerificationError as error:
-            raise NotAsked("SSLCertVerificationError") from error
+            raise NotSent("SSLCertVerificationError") from error
         except ssl.SSLError as error:
-            # RFC 8446 §6.2: it is sent for nothing else than a missing client certificate.
+            # RFC 8446 §6.2: this alert always means a missing client certificate.
             if not received and error.reason == "TLSV13_ALERT_CERTIFICATE_REQUIRED":
                 raise NotConnected("a client certificate is required") from error
-            kind = HandshakeRefused if "ALERT" in (error.reason or "") else NoAnswer
+            kind = HandshakeRefused if "ALERT" in (error.reason or "") else NoResponse
             failure = kind(f"SSLError {error.reason}")
         except OSError as error:
-            failure = NoAnswer(type(error).__name__)
-    answer = _final(received, method, cut_off=True)
-    if answer is None:
+            failure = NoResponse(type(error).__name__)
+    response = _final(received, method, cut_off=True)
+    if response is None:
         if received:
             is_http = received.startswith(b"HTTP/1.")
-            failure = NoAnswer("an answer cut off" if is_http else "not an HTTP answer")
+            failure = NoResponse("a truncated response" if is_http else "not an HTTP response")
         raise failure
-    return answer
+    return response
 
 
 def _connected(host: str, port: int) -> socket.socket:
     try:
         return socket.create_connection((host, port), TIMEOUT_SECONDS, all_errors=True)
     except (socket.gaierror, UnicodeError) as error:
-        raise NotAsked("no such name") from error
+        raise NotSent("no such name") from error
     except ExceptionGroup as group:
         failures = [failure for failure in group.exceptions if isinstance(failure, OSError)]
     for failure in failures:
         if isinstance(failure, TimeoutError) or failure.errno in _REFUSING:
             raise NotConnected(type(failure).__name__) from failure
-    # No network, no free descriptor: that says nothing of the other side.
-    raise NotAsked(", ".join(str(failure) for failure in failures))
+    # This machine has no network or no free descriptor. That proves nothing.
+    raise NotSent(", ".join(str(failure) for failure in failures))
 
 
-def _final(received: bytes, method: str, *, cut_off: bool = False) -> Answer | None:
-    """Return the final answer in what was received; None if it is not whole.
+def _final(received: bytes, method: str, *, cut_off: bool = False) -> RawResponse | None:
+    """Return the final response in the received bytes; None if it is incomplete.
 
-    With `cut_off` nothing more will come: then its head is enough.
+    With `cut_off` nothing more will arrive, so a complete head is enough.
     """
     while True:
         head, end, rest = received.partition(b"\r\n\r\n")
@@ -164,7 +164,7 @@ def _final(received: bytes, method: str, *, cut_off: bool = False) -> Answer | N
         or body[1]
         or (not chunked and length.isdigit() and len(rest) >= int(length))
     )
-    return Answer(status, head, body[0]) if whole or cut_off else None
+    return RawResponse(status, head, body[0]) if whole or cut_off else None
 
 
 def _fields(head: bytes) -> dict[bytes, bytes]:
@@ -173,7 +173,7 @@ def _fields(head: bytes) -> dict[bytes, bytes]:
 
 
 def _unchunked(body: bytes) -> tuple[bytes, bool]:
-    """Return the content of a chunked body (RFC 9112 §7.1) as far as it came; whether it is all."""
+    """Return the received content of a chunked body (RFC 9112 §7.1); whether it is complete."""
     content = b""
     while True:
         line, end, rest = body.partition(b"\r\n")

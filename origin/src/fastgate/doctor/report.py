@@ -1,7 +1,7 @@
-"""Report what the doctor found, and what that proves.
+"""Report the findings of the doctor, and what they prove.
 
-In: the verdict on each request. Out: a table for people, JSON for machines, and the exit code. A
-run proves something only if the guard itself answered, and nothing is left open.
+Input: the verdict on each request. Output: a table for people, JSON for machines, and the exit
+code. A run proves something only if the guard itself responded, and no request is left unproved.
 """
 
 import json
@@ -17,70 +17,71 @@ class Verdict(StrEnum):
     BY_GUARD = "refused-by-guard"
     """The guard's own refusal: its status and problem type."""
     BY_SERVER = "refused-before-guard"
-    """A server may refuse this request by itself, and did."""
+    """A server may refuse this request before the guard, and did."""
     UNCHANGED = "unchanged-at-edge"
-    """The edge answered as it does without the forged header."""
+    """The edge responded as it does without the forged header."""
     UNREACHABLE = "unreachable"
-    """No connection to an address that need not be reachable."""
+    """There is no connection to an address that need not be reachable."""
     PASSED = "passed"
     """The control was let in."""
     LET_IN = "let-in"
-    """A hole."""
+    """The origin accepted a request that it must refuse."""
     UNPROVED = "unproved"
-    """An answer that says nothing of the guard, or a control that was refused."""
-    NO_ANSWER = "no-answer"
-    """There was no answer where one was needed."""
+    """The response proves nothing about the guard, or the control was refused."""
+    NO_RESPONSE = "no-response"
+    """There was no response, although one is needed."""
 
     @property
     def ok(self) -> bool:
-        """Whether it is as it must be."""
-        return self not in (Verdict.LET_IN, Verdict.UNPROVED, Verdict.NO_ANSWER)
+        """Whether the response is an expected one."""
+        return self not in (Verdict.LET_IN, Verdict.UNPROVED, Verdict.NO_RESPONSE)
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """The outcome of one probe."""
 
-    forgery: str
+    probe: str
+    """The name of the probe."""
     where: str
     """`origin`, `edge` or the direct address."""
-    answer: str
-    """The status, or why there was none."""
+    response: str
+    """The status, or why there is no response."""
     verdict: Verdict
 
     @property
     def ok(self) -> bool:
-        """Whether it was answered as it must be."""
+        """Whether the response is an expected one."""
         return self.verdict.ok
 
     def document(self) -> dict[str, object]:
-        """Return it as a JSON object."""
+        """Return the finding as a JSON object."""
         return {
-            "forgery": self.forgery,
+            "probe": self.probe,
             "where": self.where,
-            "answer": self.answer,
+            "response": self.response,
             "verdict": self.verdict.value,
             "ok": self.ok,
         }
 
 
 def exit_code(found: Sequence[Finding]) -> int:
-    """Return 1 if something was let in, 2 if the guard was not proved to be there, otherwise 0."""
+    """Return 1 if a request was let in, 2 if the guard was not proved to be there, else 0."""
     if any(finding.verdict is Verdict.LET_IN for finding in found):
         return 1
     return 0 if _is_proof(found) else 2
 
 
 def as_table(found: Sequence[Finding]) -> str:
-    """Return the findings for a terminal, one line each and a last one that sums up."""
-    width = max((len(finding.forgery) for finding in found), default=0)
+    """Return the findings for a terminal: one line each, and a summary."""
+    width = max((len(finding.probe) for finding in found), default=0)
     lines = [
-        f"{_mark(finding)}  {finding.forgery:<{width}}  {finding.where}: {finding.answer}"
+        f"{_mark(finding)}  {finding.probe:<{width}}  {finding.where}: {finding.response}"
         for finding in found
     ]
     let_in = sum(finding.verdict is Verdict.LET_IN for finding in found)
     unproved = sum(not finding.ok for finding in found) - let_in
-    count = f"answered {_by_guard(found)} of {len(found)} by the guard"
+    count = f"{_by_guard(found)} of {len(found)} refused by the guard"
     return "\n".join(
         [*lines, f"{count}; {let_in} let in, {unproved} not proved: {_conclusion(found)}"]
     )
@@ -93,13 +94,13 @@ def as_json(found: Sequence[Finding]) -> str:
 
 
 def as_line(began: float, found: Sequence[Finding], error: str | None = None) -> str:
-    """Return one run for a log: a line of JSON with the time, the counts and what is not ok."""
+    """Return one run as a line of JSON: the time, the counts and the findings that are not ok."""
     at = datetime.fromtimestamp(began, UTC).isoformat(timespec="seconds")
     run = {
         "at": at,
         **_summary(found),
-        "holes": _documents(found, (Verdict.LET_IN,)),
-        "unproved": _documents(found, (Verdict.UNPROVED, Verdict.NO_ANSWER)),
+        "let_in": _documents(found, (Verdict.LET_IN,)),
+        "unproved": _documents(found, (Verdict.UNPROVED, Verdict.NO_RESPONSE)),
     }
     return json.dumps(run if error is None else {**run, "ok": False, "error": error})
 
@@ -119,7 +120,7 @@ def _documents(found: Iterable[Finding], verdicts: Sequence[Verdict]) -> list[di
 
 
 def _is_proof(found: Sequence[Finding]) -> bool:
-    """Whether all is as it must be, and the guard answered or the origin cannot be reached."""
+    """Whether every response is expected, and the guard responded or the origin is unreachable."""
     origin = [finding.verdict for finding in found if finding.where == "origin"]
     there = Verdict.BY_GUARD in origin or origin == [Verdict.UNREACHABLE]
     return there and all(finding.ok for finding in found)
@@ -132,19 +133,19 @@ def _by_guard(found: Iterable[Finding]) -> int:
 def _mark(finding: Finding) -> str:
     if finding.ok:
         return "ok  "
-    return "HOLE" if finding.verdict is Verdict.LET_IN else "??  "
+    return "FAIL" if finding.verdict is Verdict.LET_IN else "??  "
 
 
 def _conclusion(found: Sequence[Finding]) -> str:
     if exit_code(found) == 1:
-        return "there is a hole"
+        return "the origin accepts forged requests"
     if _is_proof(found):
         return "nothing was let in"
-    if any(f.where == "origin" and f.verdict is Verdict.NO_ANSWER for f in found):
+    if any(f.where == "origin" and f.verdict is Verdict.NO_RESPONSE for f in found):
         return (
-            "this proves nothing; is the address right, and does the origin run? "
-            "For an origin that must not be reachable from here: --expect-unreachable"
+            "this proves nothing; check the address, and whether the origin runs. "
+            "For an origin that must not be reachable from here, write --expect-unreachable"
         )
     if not _by_guard(found):
-        return "this proves nothing; is the app guarded, and is this its address?"
-    return "not all was proved"
+        return "this proves nothing; check that the app is guarded, and that this is its address"
+    return "some requests prove nothing; see the lines marked ??"

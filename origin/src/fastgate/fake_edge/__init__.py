@@ -1,1 +1,1 @@
-"""An edge for tests and local development; production imports none of it."""
+"""An edge for tests and local development. Production imports none of it."""

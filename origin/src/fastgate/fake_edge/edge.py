@@ -1,8 +1,8 @@
 """A fake edge, for tests and for local development.
 
-In: an app and the caller of a request. Out: the `Fastgate-Identity` header that the edge would
-sign for it, with a key that exists in this process only. It finds the route as the edge does, in
-the app's own route table, and forwards every caller, so that the app has to refuse.
+Input: an app and the caller of a request. Output: the `Fastgate-Identity` header that the edge
+would sign for it, with a key that exists only in this process. It finds the route as the edge does,
+in the app's own route table. It forwards every caller, so the app itself has to refuse.
 """
 
 import hashlib
@@ -48,7 +48,7 @@ class FakeEdge:
     def header_for(self, scope: Scope, caller: LocalCaller | None, content: bytes = b"") -> bytes:
         """Return the header for the request of an ASGI scope; None is an anonymous caller.
 
-        `content` is its body, where the route `signs_body`.
+        `content` is the body, if the route `signs_body`.
         """
         route = self._route(scope)
         path = self._stripped(scope) + _raw_path(scope)
@@ -60,7 +60,7 @@ class FakeEdge:
             tctx["query"] = base64url(hashlib.sha256(scope["query_string"]).digest())
         if route.signs_body:
             tctx["content_digest"] = content_digest(content)
-        # On a public route the edge reads no token: the caller is not known there.
+        # On a public route the edge reads no token, so the caller is unknown.
         claims = identity_claims(None if route.public else caller)
         return self.key.sign(contract(self.issuer, self.audience, tctx, claims)).encode()
 
@@ -69,14 +69,14 @@ class FakeEdge:
         return self._route(scope).signs_body
 
     def methods_at(self, scope: Scope) -> list[str] | None:
-        """Return None if the edge has a route for this request; else the path's other methods."""
+        """Return None if the edge has a route for this request; else the methods of its path."""
         return self._known().methods_at(_kind(scope), self._stripped(scope) + scope["path"])
 
     def _route(self, scope: Scope) -> "_Route":
         return self._known().find(_kind(scope), self._stripped(scope) + scope["path"])
 
     def _known(self) -> "_Routes":
-        """Return the app's routes as they are now: it may add some when it starts, or later."""
+        """Return the present routes of the app, which may add some at its start or later."""
         now = _listed(self._app)
         if len(now) != len(self._listed) or any(
             one is not two for one, two in zip(now, self._listed, strict=True)
@@ -85,7 +85,7 @@ class FakeEdge:
         return self._routes
 
     def _stripped(self, scope: Scope) -> str:
-        # Requests may come as behind the proxy that takes the app's root path off.
+        # Requests may arrive as behind a proxy that removes the app's root path.
         root, path = self._root_path, scope["path"]
         return "" if path == root or path.startswith(root + "/") else root
 
@@ -101,7 +101,7 @@ def _kind(scope: Scope) -> str:
 
 def _raw_path(scope: Scope) -> str:
     raw_path: bytes | None = scope.get("raw_path")
-    # What a path may hold as it is: RFC 3986 §3.3.
+    # These characters need no escape in a path (RFC 3986 §3.3).
     return (
         quote(scope["path"], "/!$&'()*+,;=:@") if raw_path is None else raw_path.decode("latin-1")
     )
@@ -109,7 +109,7 @@ def _raw_path(scope: Scope) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Route:
-    """What the edge knows of a route."""
+    """The facts that the edge knows about a route."""
 
     id: str
     template: str
@@ -118,17 +118,17 @@ class _Route:
 
 
 _NO_ROUTE = _Route("none", "/none")
-"""The app's router answers this one."""
+"""The route of a request to which the app's router itself responds."""
 
 
 def _listed(app: object) -> list[object]:
-    """Return the routes of an app and of those mounted in it, to see whether they change."""
+    """Return the routes of an app and of apps mounted in it, to detect changes."""
     found = (each for within in apps_within(routed_app(app)) for each in effective_routes(within))
     return [route for route, _ in found]
 
 
 class _Routes:
-    """An app's route table, in the order in which the edge tries it."""
+    """The route table of an app, in the order in which the edge tries the routes."""
 
     def __init__(self, found: Iterable[Endpoint]) -> None:
         listed: list[tuple[Template, Endpoint]] = []
@@ -140,9 +140,9 @@ class _Routes:
             try:
                 template = Template.parse(endpoint.template)
             except TemplateRefused:
-                continue  # the edge would not name it, and so it is not named here
+                continue  # the edge has no route for it
             if access_of(endpoint) == UNNAMED:
-                continue  # nor this, by its author's word
+                continue  # its author has declared that the edge has no route for it
             if endpoint.kind is Kind.BELOW:
                 self._mounts.append((compile_path(template.source)[0], template.source))
             else:
@@ -151,7 +151,7 @@ class _Routes:
         self._routes = [(compile_path(item.source)[0], entry) for item, entry in listed]
 
     def methods_at(self, method: str, path: str) -> list[str] | None:
-        """Return None if there is a route; else the methods that the path has, perhaps none."""
+        """Return None if there is a route; else the methods of the path, possibly none."""
         found: set[str] = set()
         for pattern, endpoint in self._routes:
             if pattern.match(path):
@@ -159,7 +159,7 @@ class _Routes:
         return None if method in found else sorted(found - {WEBSOCKET})
 
     def find(self, method: str, path: str) -> _Route:
-        """Return the most specific route; of an opening handshake by the method `WEBSOCKET`."""
+        """Return the most specific route. The method of an opening handshake is `WEBSOCKET`."""
         for pattern, endpoint in self._routes:
             if method in requests_of(endpoint) and pattern.match(path):
                 return _Route(
@@ -170,7 +170,7 @@ class _Routes:
                 )
         for pattern, template in self._mounts:
             if pattern.match(path):
-                return _Route("none", template)  # the mounted app's router answers
+                return _Route("none", template)  # the router of the mounted app responds
         return _NO_ROUTE
 
 

@@ -1,7 +1,7 @@
 """Local development: sign for the configured callers, in a process without an edge.
 
-In: requests from this machine. Out: the headers that an edge would have sent with them; the guard
-verifies them like any other. It warns at every start that no caller is checked.
+Input: requests from this machine. Output: the headers that an edge would have sent with them. The
+guard verifies them like any other. Each start logs a warning that callers are not checked.
 """
 
 import json
@@ -29,26 +29,26 @@ class LocalEdge:
         self._edge: FakeEdge | None = None
         document = json.dumps({"keys": [self._key.jwk]}).encode()
         self.keys = StaticKeys(read_jwks(document))
-        """What the guard verifies with."""
+        """The keys with which the guard verifies."""
 
     def sign_for(self, app: object, issuer: str, audience: str) -> None:
-        """Sign for the routes of `app` from now on; the first time, say so in the log."""
+        """Start to sign for the routes of `app`, and log a warning."""
         if self._edge is not None:
             return
         self._edge = FakeEdge(app, issuer=issuer, audience=audience, key=self._key)
         caller = self._rules.caller
         _log.warning(
-            "LOCAL DEVELOPMENT: nobody is checked, every request from this machine is made by %r%s",
+            "LOCAL DEVELOPMENT: no caller is checked; every request from this machine is by %r%s",
             ANONYMOUS if caller is None else caller.subject,
-            "".join(f", or by {name!r} if it says so" for name in self._rules.callers),
+            "".join(f", or by {name!r} if it chooses that name" for name in self._rules.callers),
         )
 
     async def header(self, scope: Scope, receive: Receive, limit: int) -> tuple[bytes, Receive]:
-        """Return the header for this request, and where the app receives its body from.
+        """Return the header for this request, and a `receive` with its body for the app.
 
         Raises:
-            ContentMismatch: its body, which is to be signed, is longer than `limit` bytes.
-            NotLocal: it may come from elsewhere, or names a caller who is not configured.
+            ContentMismatch: the body has to be signed and is longer than `limit` bytes.
+            NotLocal: the request may come from elsewhere, or names an unknown caller.
 
         """
         if self._edge is None:

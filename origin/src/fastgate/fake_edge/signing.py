@@ -1,7 +1,7 @@
 """Sign `Fastgate-Identity` headers as an edge does.
 
-In: a caller and what an edge has judged of a request. Out: the payload of the contract
-(docs/concepts/identity-header.md) and its compact JWS, by ES256 or HS256. Nothing is verified.
+Input: a caller, and the judgement of an edge about a request. Output: the payload of the contract
+(docs/concepts/identity-header.md) and its compact JWS, by ES256 or HS256. It verifies nothing.
 """
 
 import base64
@@ -23,7 +23,7 @@ LIFETIME_SECONDS = 30
 
 
 class SigningKey:
-    """An ES256 key as an edge has it."""
+    """The ES256 signing key of an edge."""
 
     def __init__(self, private_key: ec.EllipticCurvePrivateKey | None = None) -> None:
         self._private_key = private_key or ec.generate_private_key(ec.SECP256R1())
@@ -31,14 +31,14 @@ class SigningKey:
         numbers = self.public_key.public_numbers()
         point = {"crv": "P-256", "kty": "EC"}
         point |= {"x": base64url(numbers.x.to_bytes(32)), "y": base64url(numbers.y.to_bytes(32))}
-        # RFC 7638 §3: the required members alone, sorted, without white space.
+        # RFC 7638 §3: only the required members, sorted, without white space.
         canonical = json.dumps(point, sort_keys=True, separators=(",", ":")).encode()
         self.kid = base64url(hashlib.sha256(canonical).digest())
         self.jwk: dict[str, object] = {**point, "kid": self.kid, "use": "sig", "alg": "ES256"}
 
     @classmethod
     def of_jwk(cls, jwk: Mapping[str, object]) -> "SigningKey":
-        """Return the private key of a JWK. Raises `ValueError` if it is not one on P-256."""
+        """Return the private key of a JWK. Raises `ValueError` if it is not a key on P-256."""
         secret = jwk.get("d")
         if jwk.get("crv") != "P-256" or not isinstance(secret, str):
             raise ValueError("not a private key on P-256")
@@ -46,38 +46,38 @@ class SigningKey:
         return cls(ec.derive_private_key(number, ec.SECP256R1()))
 
     def origin_key(self, audience: str) -> OriginKey:
-        """Return the key by which an edge with this key signs for one origin (HS256)."""
+        """Return the key with which an edge with this key signs for one origin (HS256)."""
         return OriginKey(self.origin_secret(audience))
 
     def origin_jwk(self, audience: str) -> dict[str, object]:
-        """Return that key as `fastgate keys origin` prints it."""
+        """Return the key of one origin as `fastgate keys origin` prints it."""
         secret = base64url(self.origin_secret(audience))
         return {"kty": "oct", "alg": "HS256", "use": "sig", "kid": self.kid, "k": secret}
 
     def origin_secret(self, audience: str) -> bytes:
-        """Return its 32 bytes, derived from this key and the audience."""
+        """Return the 32 bytes of the origin's key, derived from this key and the audience."""
         secret = self._private_key.private_numbers().private_value.to_bytes(KEY_BYTES)
         # RFC 5869, with an empty salt: the contract, docs/concepts/identity-header.md.
         purpose = f"Fastgate-Identity HS256 {audience}".encode()
         return HKDF(SHA256(), KEY_BYTES, salt=None, info=purpose).derive(secret)
 
     def sign(self, payload: Mapping[str, object], **header: object) -> str:
-        """Return the compact JWS of a payload; `header` adds to the contract's, or changes it."""
+        """Return the compact JWS of a payload. `header` adds or changes header members."""
         signing_input = self.signing_input(payload, **header)
         return f"{signing_input}.{self.signature(signing_input.encode())}"
 
     def sign_for(self, audience: str, payload: Mapping[str, object], **header: object) -> str:
-        """Return the same by the MAC of one origin (HS256)."""
+        """Return the compact JWS of a payload, by the MAC of one origin (HS256)."""
         signing_input = self.signing_input(payload, **{"alg": "HS256", **header})
         return f"{signing_input}.{base64url(self.origin_key(audience).mac(signing_input.encode()))}"
 
     def signing_input(self, payload: Mapping[str, object], **header: object) -> str:
-        """Return what is signed: the first two parts of a compact JWS (RFC 7515 §5.1)."""
+        """Return the signing input: the first two parts of a compact JWS (RFC 7515 §5.1)."""
         jose = {"alg": "ES256", "typ": "txntoken+jwt", "kid": self.kid, **header}
         return ".".join(base64url(_compact(part)) for part in (jose, payload))
 
     def signature(self, signing_input: bytes) -> str:
-        """Return the signature of any bytes, as it stands in a JWS (RFC 7518 §3.4)."""
+        """Return the signature of any bytes in the format of a JWS (RFC 7518 §3.4)."""
         der = self._private_key.sign(signing_input, ec.ECDSA(SHA256()))
         r, s = decode_dss_signature(der)
         return base64url(r.to_bytes(32) + s.to_bytes(32))
@@ -120,5 +120,5 @@ def base64url(octets: bytes) -> str:
 
 
 def _compact(part: Mapping[str, object]) -> bytes:
-    # As the edge writes it: no white space, no escapes for what is not ASCII.
+    # The edge writes no white space, and no escapes for characters beyond ASCII.
     return json.dumps(part, separators=(",", ":"), ensure_ascii=False).encode()

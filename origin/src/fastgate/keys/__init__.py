@@ -1,1 +1,1 @@
-"""Where the public or shared keys of the edge come from."""
+"""The source of the edge's keys, public or shared."""

@@ -1,8 +1,7 @@
 """A JWK Set (RFC 7517 §5) as the edge publishes it, turned into keys that can verify ES256.
 
-In: the document's bytes. Out: `PublicKeys`, or `JwksRefused`. Keys that are not for this purpose
-are left out; a key that should have stayed secret is left out and logged. It never fetches
-anything.
+Input: the document's bytes. Output: `PublicKeys`, or `JwksRefused`. Keys for another purpose are
+ignored. A key that should be secret is ignored and logged. It never fetches anything.
 """
 
 import base64
@@ -30,10 +29,10 @@ _COORDINATE_BYTES = 32
 
 
 def read_jwks(document: bytes) -> PublicKeys:
-    """Return the ES256 verification keys in `document`, which is JSON, never empty-handed.
+    """Return the ES256 verification keys in `document`, which is JSON: at least one.
 
     Raises:
-        JwksRefused: it is not a JWK Set, holds no usable key, or gives one `kid` to two keys.
+        JwksRefused: the document is not a JWK Set, holds no usable key, or has a `kid` twice.
 
     """
     try:
@@ -49,7 +48,7 @@ def by_kid(found: Iterable[tuple[str, Key]]) -> dict[str, Key]:
     """Return the keys by their `kid`.
 
     Raises:
-        JwksRefused: there are none, or two share one.
+        JwksRefused: there are no keys, or two keys have the same `kid`.
 
     """
     keys: dict[str, Key] = {}
@@ -72,7 +71,7 @@ def _usable(entries: Iterable[object]) -> Iterator[tuple[str, EllipticCurvePubli
 
 def _is_for_es256(entry: Mapping[str, object]) -> bool:
     if entry.get("kty") == "oct" or not _SECRET_MEMBERS.isdisjoint(entry):
-        # Every reader of this document can sign with that key.
+        # Every reader of this document could sign with this key.
         _log.error("key left out: not-public")
         return False
     key_ops = entry.get("key_ops", ["verify"])
@@ -102,7 +101,7 @@ def _public_key(entry: Mapping[str, object]) -> EllipticCurvePublicKey | None:
 
 
 def _coordinate(value: object) -> int | None:
-    # Exactly as long as the field, leading zeros included: RFC 7518 §6.2.1.2.
+    # The length is that of the field, with leading zeros (RFC 7518 §6.2.1.2).
     if not isinstance(value, str) or not value.isascii():
         return None
     try:

@@ -1,6 +1,6 @@
-"""The keys that a header may be verified with.
+"""The type of the keys that a header may be verified with.
 
-In: the published keys of an edge, or the keys of one origin. Out: `KeySet`, the type of either.
+Input: the published keys of an edge, or the keys of one origin. Output: `KeySet`, the type of both.
 """
 
 from typing import TypeAlias
@@ -9,4 +9,4 @@ from fastgate.keys.jwks import PublicKeys
 from fastgate.keys.origin import OriginKeys
 
 KeySet: TypeAlias = PublicKeys | OriginKeys
-"""Keys by `kid`, all for one algorithm: the published ones for ES256, or an origin's for HS256."""
+"""Keys by `kid`, all for one algorithm: published keys for ES256, or an origin's for HS256."""

@@ -1,9 +1,9 @@
 """The keys of one origin, for an edge that signs its headers by a MAC (HS256).
 
-In: what `fastgate keys origin` printed: a JWK Set of symmetric keys, a secret of edge and origin.
-Out: `OriginKeys`, or `JwksRefused`. Nothing here prints, and nothing is left out silently: an
-operator handed this over, so whatever does not belong there is refused. It never fetches: a key
-that comes by way of a published document is no secret (see `jwks`).
+Input: the output of `fastgate keys origin`: a JWK Set of symmetric keys, a secret of edge and
+origin. Output: `OriginKeys`, or `JwksRefused`. No entry is ignored silently: the operator has
+configured this document, so an unsuitable entry is an error. Nothing is printed and nothing is
+fetched: a key from a published document is not secret (see `jwks`).
 """
 
 import base64
@@ -15,19 +15,19 @@ from fastgate.errors import JwksRefused
 from fastgate.keys.jwks import by_kid
 
 KEY_BYTES = 32
-"""As long as the hash's output: RFC 7518 §3.2 asks for no less, the derivation gives no more."""
+"""The length of the hash: the minimum of RFC 7518 §3.2, and what the derivation returns."""
 _BLOCK_BYTES = 64
 
 
 class OriginKey:
-    """One key that makes and checks HS256 signatures (RFC 7518 §3.2); it prints as its type."""
+    """One key that makes and checks HS256 signatures (RFC 7518 §3.2). Its `repr` hides it."""
 
     __slots__ = ("_inner", "_outer")
 
     def __init__(self, secret: bytes) -> None:
         if len(secret) != KEY_BYTES:
             raise ValueError("an origin key has 32 bytes")
-        # RFC 2104 §4: what depends on the key alone is hashed once.
+        # RFC 2104 §4: the part that depends only on the key is hashed once.
         padded = secret.ljust(_BLOCK_BYTES, b"\0")
         self._inner, self._outer = (
             hashlib.sha256(bytes(octet ^ pad for octet in padded)) for pad in (0x36, 0x5C)
@@ -46,11 +46,11 @@ OriginKeys: TypeAlias = Mapping[str, OriginKey]
 
 
 def read_origin_keys(document: Mapping[str, object]) -> OriginKeys:
-    """Return the keys in `document`, all of them, and at least one.
+    """Return all keys in `document`: at least one.
 
     Raises:
-        JwksRefused: it is not a JWK Set, is empty, gives one `kid` to two keys, or holds anything
-            but symmetric keys of 32 bytes for HS256.
+        JwksRefused: the document is not a JWK Set, is empty, has a `kid` twice, or holds an entry
+            that is not a symmetric key of 32 bytes for HS256.
 
     """
     entries = document.get("keys")
@@ -71,7 +71,7 @@ def _entry(entry: object) -> tuple[str, OriginKey]:
         key = OriginKey(octets)
     except ValueError:
         raise JwksRefused("not-32-bytes") from None
-    # One spelling only, and none of another alphabet (RFC 7515 §2).
+    # Only the canonical spelling is accepted (RFC 7515 §2).
     if base64.urlsafe_b64encode(octets).decode() != f"{secret}=":
         raise JwksRefused("not-32-bytes")
     return kid, key

@@ -1,8 +1,8 @@
-"""Where the edge's keys come from, and how old they may be.
+"""The source of the edge's keys, and the limits of their age.
 
-In: an address, or a JWK Set given once and for all. Out: the `KeySet` to verify with now, or
-`KeysUnavailable`. It never blocks the event loop, never follows a redirect, never lets the requests
-of strangers decide how often the edge is asked, and never throws away good keys for bad ones.
+Input: an address, or a JWK Set that never changes. Output: the `KeySet` to verify with now, or
+`KeysUnavailable`. It never blocks the event loop and never follows a redirect. Unverified requests
+do not determine how often the edge is asked. Bad keys never replace good ones.
 """
 
 import logging
@@ -26,32 +26,32 @@ _log = logging.getLogger("fastgate")
 
 
 def url_fault(url: str) -> str | None:
-    """Return why nothing could ever be fetched from `url`; None if something might."""
+    """Return why fetching from `url` must fail; None if it may succeed."""
     try:
         parsed = httpx.URL(url)
-        host = parsed.host  # read by IDNA (RFC 5891 §4), as it is when it is looked up
+        host = parsed.host  # converted by IDNA (RFC 5891 §4), as for the lookup
     except (httpx.InvalidURL, ValueError) as error:
         return str(error)
     if parsed.port is not None and not 0 < parsed.port <= 65_535:
-        return "a port is a number from 1 to 65535"
+        return "its port must be a number from 1 to 65535"
     raw = parsed.raw_host
     if not host or any(not 0 < len(label) <= 63 for label in raw.rstrip(b".").split(b".")):
-        return "a part of a host name has 1 to 63 characters (RFC 1035 §2.3.4)"
+        return "each part of a host name must have 1 to 63 characters (RFC 1035 §2.3.4)"
     return None
 
 
 class KeySource(Protocol):
-    """The middleware's view of keys: two questions."""
+    """The interface by which the middleware gets keys."""
 
     async def current(self) -> KeySet:
         """Return the keys to verify with now. Raises `KeysUnavailable`."""
 
     async def refreshed(self) -> KeySet:
-        """Return the keys after a token named one that is not among them. Never raises."""
+        """Return the keys after a token has named an unknown one. Never raises."""
 
 
 class StaticKeys:
-    """Keys that were handed over with the settings and change with them."""
+    """Keys from the settings. They never change."""
 
     def __init__(self, keys: KeySet) -> None:
         self._keys = keys
@@ -66,10 +66,10 @@ class StaticKeys:
 
 
 class EdgeKeys:
-    """Keys that the edge publishes, fetched when first needed and then kept fresh.
+    """Keys that the edge publishes. They are fetched when first needed, and then renewed.
 
-    Younger than `fresh_for` they are used as they are. Older, they are still used while a fetch
-    runs beside the request. At `max_stale` they are no longer used. All times in seconds.
+    Keys younger than `fresh_for` are used without a fetch. Older keys are still used while a fetch
+    runs in the background. Keys older than `max_stale` are not used. All times are in seconds.
     """
 
     def __init__(
@@ -101,8 +101,8 @@ class EdgeKeys:
         """Return the keys to verify with now.
 
         Raises:
-            KeysUnavailable: there are none younger than `max_stale`, and a fetch did not help or
-                failed less than `retry_pause` ago.
+            KeysUnavailable: there are no keys younger than `max_stale`, and a fetch has failed now
+                or less than `retry_pause` ago.
 
         """
         if self._age() >= self._fresh_for and self._may_try():
@@ -114,7 +114,7 @@ class EdgeKeys:
         return self._keys
 
     async def refreshed(self) -> KeySet:
-        """Fetch at most once per `cool_down`, however many unknown keys are named."""
+        """Fetch at most once per `cool_down`, regardless of how many unknown keys are named."""
         if self._clock() - self._refreshed_at >= self._cool_down:
             self._refreshed_at = self._clock()
             await self._started_fetch().wait()
@@ -129,7 +129,7 @@ class EdgeKeys:
         return self._clock() - self._failed_at >= self._retry_pause
 
     def _started_fetch(self) -> Job:
-        """Return the fetch that is running; start one if none is. Callers share it."""
+        """Return the running fetch, or start one. All callers share it."""
         if self._fetch is None or self._fetch.done:
             self._fetch = start(self._renew)
         return self._fetch
@@ -144,7 +144,7 @@ class EdgeKeys:
         except (httpx.HTTPError, TimeoutError) as error:
             self._failed("unreachable", error)
         except Exception as error:
-            # A name that IDNA refuses, an empty trust store, …: 503 here, too, and never a 500.
+            # For example an invalid name or an empty trust store. It is a 503, too, never a 500.
             self._failed("not-fetched", error)
         else:
             self._keys, self._fetched_at = keys, asked_at
@@ -155,19 +155,21 @@ class EdgeKeys:
         _log.warning("keys not renewed: %s", cause, extra={"fastgate": facts})
 
     async def _trust(self) -> ssl.SSLContext:
-        """Return what TLS trusts: read once, beside the event loop, and never for plain HTTP."""
+        """Return the TLS context: read once, in a thread, and never for plain HTTP."""
         if self._tls is None:
             if self._url.startswith("https:"):
-                # Tens of milliseconds of processor time, and of waiting for the disk.
+                # It takes tens of milliseconds of processor and disk time.
                 self._tls = await anyio.to_thread.run_sync(httpx.create_ssl_context)
             else:
-                self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # which trusts no certificate
+                self._tls = ssl.SSLContext(
+                    ssl.PROTOCOL_TLS_CLIENT
+                )  # this one trusts no certificate
         return self._tls
 
     async def _download(self) -> bytes:
         trust = await self._trust()
         async with (
-            # No proxies or credentials from the environment come between edge and origin.
+            # Proxies and credentials from the environment are ignored.
             httpx.AsyncClient(
                 verify=trust, timeout=self._timeout, follow_redirects=False, trust_env=False
             ) as client,
@@ -176,7 +178,7 @@ class EdgeKeys:
             if response.status_code != httpx.codes.OK:
                 raise JwksRefused("not-ok")
             document = bytearray()
-            # Raw, for a compressed bomb must not be unpacked before it is measured.
+            # The bytes are raw: a compressed bomb must not be unpacked before it is measured.
             async for chunk in response.aiter_raw():
                 document += chunk
                 if len(document) > MAX_DOCUMENT_BYTES:

@@ -1,1 +1,1 @@
-"""What the guard does with one request, besides verifying its header."""
+"""The steps of the guard for one request, besides the verification of its header."""

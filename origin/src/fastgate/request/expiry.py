@@ -1,8 +1,8 @@
-"""End WebSockets, event streams and, where asked for, responses when the token expires.
+"""End WebSockets, event streams and, if so configured, other responses when the token expires.
 
-In: the end of the caller's token and one connection. Out: the app runs as ever; at that time a
-WebSocket is closed with code 1008 (RFC 6455 §7.4.1) and an event stream ends, so that the client
-has to come back with a token that is good. It sets no timer for any other response.
+Input: the expiry of the caller's token, and one connection. Output: the app runs unchanged. When
+the token expires, a WebSocket is closed with code 1008 (RFC 6455 §7.4.1) and an event stream ends,
+so that the client has to return with a valid token. There is no timer for any other response.
 """
 
 import logging
@@ -18,24 +18,24 @@ from starlette.websockets import WebSocketDisconnect
 from fastgate.background import Job, call_later, start
 
 EndWithToken: TypeAlias = Literal["sessions", "all", "none"]
-"""What ends with the token: WebSockets and event streams, every response, or nothing."""
+"""What ends when the token expires: WebSockets and event streams, every response, or nothing."""
 CLOSE_CODE = 1008
 REASON = "token expired"
-_NAP, _NAPS = 0.05, 20
-"""How long, in seconds, and how often an app that knows of the end is held up when it sends."""
+_DELAY, _MAX_DELAYS = 0.05, 20
+"""The delay, in seconds, and the number of delays for sends of an app that knows of the end."""
 _CHOICES = get_args(EndWithToken)
 
 _log = logging.getLogger("fastgate")
 
 
 class TokenExpired(ConnectionError):
-    """Nothing can be sent any more: to the app it is as if the client had left."""
+    """The connection has ended. To the app it looks as if the client had disconnected."""
 
 
 def check_choice(choice: object) -> None:
     """Raise `ValueError` if this is not an `EndWithToken`."""
     if choice not in _CHOICES:
-        raise ValueError(f"end_with_token: {choice!r} is none of {', '.join(_CHOICES)}")
+        raise ValueError(f"end_with_token: is {choice!r}; write one of {', '.join(_CHOICES)}")
 
 
 async def run_until(
@@ -48,7 +48,7 @@ async def run_until(
     now: Callable[[], float],
     every_response: bool,
 ) -> None:
-    """Run the app for one connection, no longer than until `expires_at` (Unix time, seconds)."""
+    """Run the app for one connection, at most until `expires_at` (Unix time, seconds)."""
     connection = _WebSocket(send) if scope["type"] == "websocket" else _Response(send)
     connection.every_response = every_response
     connection.has_expired = lambda: now() >= expires_at
@@ -57,8 +57,8 @@ async def run_until(
     try:
         await app(scope, partial(connection.receive, receive), connection.send)
     except Exception as error:
-        # After the end the app cannot send any more: that is no fault of its own.
-        if not connection.ended or not _tells_of_an_end(error):
+        # After the end the app cannot send. The resulting error is not its fault.
+        if not connection.ended or not _is_disconnect(error):
             raise
     finally:
         await connection.stop()
@@ -66,15 +66,15 @@ async def run_until(
         _log.info("ended: token-expired")
 
 
-def _tells_of_an_end(error: Exception) -> bool:
-    """Whether an error says no more than that the client has left; a task group's, if all do."""
+def _is_disconnect(error: Exception) -> bool:
+    """Whether an error reports only a disconnect; for a task group, whether all its errors do."""
     if isinstance(error, ExceptionGroup):
-        return all(map(_tells_of_an_end, error.exceptions))
+        return all(map(_is_disconnect, error.exceptions))
     return isinstance(error, (OSError, WebSocketDisconnect, ClientDisconnect))
 
 
 class _Connection:
-    """What WebSockets and responses have in common."""
+    """The common base of WebSockets and responses."""
 
     every_response = False
     has_expired: Callable[[], bool]
@@ -82,33 +82,33 @@ class _Connection:
 
     def __init__(self, send: Send) -> None:
         self._send = send
-        self._call_off: Callable[[], object] = _nothing
+        self._cancel_timer: Callable[[], object] = _nothing
         self._closing: Job | None = None
         self.ended = False
 
     def begin(self) -> None:
-        """Prepare for the end."""
+        """Start the timer, if the connection needs one from the beginning."""
 
     async def send(self, message: Message) -> None:
-        """Send what the app sends."""
+        """Send a message of the app."""
         raise NotImplementedError
 
     async def receive(self, receive: Receive) -> Message:
-        """Receive what the app receives."""
+        """Receive a message for the app."""
         return await receive()
 
     async def stop(self) -> None:
-        """Forget the end, for the app is done; or see it through."""
+        """Cancel the timer, because the app is done; or wait for the last message to be sent."""
         self.forget()
         if self._closing is not None:
             await self._closing.wait()
 
     def forget(self) -> None:
-        """Let the connection take its own course."""
-        self._call_off()
+        """Cancel the timer."""
+        self._cancel_timer()
 
     def _end_later(self, last: Message) -> None:
-        self._call_off = call_later(self.seconds_left(), lambda: self._end(last))
+        self._cancel_timer = call_later(self.seconds_left(), lambda: self._end(last))
 
     def _end(self, last: Message) -> None:
         self.ended = True
@@ -117,12 +117,12 @@ class _Connection:
     async def _send_last(self, last: Message) -> None:
         try:
             await self._send(last)
-        except Exception as error:  # the server is through with this connection already
-            _log.debug("not ended, it had ended: %r", error)
+        except Exception as error:  # the server has closed the connection already
+            _log.debug("the connection had ended already: %r", error)
 
 
 class _WebSocket(_Connection):
-    """Closed at the end; sending afterwards is an error, receiving gets a disconnect."""
+    """A WebSocket is closed at the end. Sending is an error then; receiving gets a disconnect."""
 
     def begin(self) -> None:
         self._end_later({"type": "websocket.close", "code": CLOSE_CODE, "reason": REASON})
@@ -137,18 +137,18 @@ class _WebSocket(_Connection):
 
 
 class _Response(_Connection):
-    """An event stream comes to its end; another response, if asked for, breaks off."""
+    """An event stream ends regularly; another response, if so configured, is aborted."""
 
     _is_stream = False
 
     def __init__(self, send: Send) -> None:
         super().__init__(send)
         self._listening: set[anyio.CancelScope] = set()
-        self._told = False
-        self._naps_left = _NAPS
+        self._knows = False
+        self._delays_left = _MAX_DELAYS
 
     async def receive(self, receive: Receive) -> Message:
-        """Receive what the app receives; from the end on, that the client has left."""
+        """Receive a message for the app; after the end, always a disconnect."""
         if not self.ended:
             with anyio.CancelScope() as until_the_end:
                 self._listening.add(until_the_end)
@@ -156,29 +156,29 @@ class _Response(_Connection):
                     return await receive()
                 finally:
                     self._listening.discard(until_the_end)
-        self._told = True
+        self._knows = True
         return {"type": "http.disconnect"}
 
     def _end(self, last: Message) -> None:
         super()._end(last)
-        self._tell()
+        self._notify()
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         for each in self._listening:
-            self._told = True
+            self._knows = True
             each.cancel()
 
-    async def _turn_away(self) -> None:
-        """Keep back what an app sends after the end.
+    async def _withhold(self) -> None:
+        """Withhold a message that the app sends after the end.
 
-        From a server of ASGI 2.4 on, an error is how an app learns that the client has left.
-        One that waits for the disconnect has it now, and gives up by itself: an error before that
-        would be taken for a fault of its own.
+        Since ASGI 2.4 an app learns of a disconnect by an error when it sends. An app that waits
+        for the disconnect message has it now, and stops by itself. An error before that would look
+        like a fault of the app.
         """
-        if not self._told or self._naps_left == 0:
+        if not self._knows or self._delays_left == 0:
             raise TokenExpired(REASON)
-        self._naps_left -= 1
-        await anyio.sleep(_NAP)
+        self._delays_left -= 1
+        await anyio.sleep(_DELAY)
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -189,23 +189,23 @@ class _Response(_Connection):
             )
             await self._send(message)
             if self._is_stream:
-                # A whole one ends cleanly (HTML §9.2.6): the client connects again.
+                # A complete stream ends regularly (HTML §9.2.6): the client connects again.
                 self._end_later({"type": "http.response.body", "body": b"", "more_body": False})
         elif not self._is_stream:
-            # It must not look whole: the server breaks the connection off.
+            # It must not look complete: the server aborts the connection.
             if not self.ended and self.every_response and self.has_expired():
                 self.ended = True
-                self._tell()
+                self._notify()
             if not self.ended:
                 await self._send(message)
-            elif message.get("more_body", False) or not self._told:
-                await self._turn_away()
+            elif message.get("more_body", False) or not self._knows:
+                await self._withhold()
         elif not self.ended:
             if not message.get("more_body", False):
                 self.forget()
             await self._send(message)
         elif message.get("more_body", False):
-            await self._turn_away()
+            await self._withhold()
 
 
 def _nothing() -> None: ...

@@ -1,7 +1,8 @@
-"""Read from an ASGI scope the identity header, and the head of the request.
+"""Read the identity header and the request head from an ASGI scope.
 
-In: a scope. Out: the values of `Fastgate-Identity`, taken out of it, and the `RequestHead` that
-they are compared with. It reads the bytes of the request line, never a URL rebuilt from them.
+Input: a scope. Output: the values of `Fastgate-Identity`, removed from the scope, and the
+`RequestHead` that they are compared with. It reads the bytes of the request line, never a URL
+rebuilt from them.
 """
 
 from starlette.types import Scope
@@ -11,13 +12,13 @@ from fastgate.routes.root_path import Arrival
 from fastgate.verify import RequestHead
 
 HEADER = b"fastgate-identity"
-_MOVING = (b"daphne-root-path", b"script-name", b"x-script-name")
-"""Fields by which servers and middleware let a client choose `root_path`; no edge sends them."""
-_LENGTHS = frozenset(map(len, (HEADER, *_MOVING)))
+_ROOT_PATH_FIELDS = (b"daphne-root-path", b"script-name", b"x-script-name")
+"""Fields by which a client can set `root_path` on some servers; the edge never sends them."""
+_LENGTHS = frozenset(map(len, (HEADER, *_ROOT_PATH_FIELDS)))
 
 
 def asks_for(path: str | None, scope: Scope, arrival: Arrival) -> bool:
-    """Whether a request is for one of the two paths that need no header, byte for byte."""
+    """Whether a request is for this path, which needs no header. Compares byte for byte."""
     return (
         path is not None
         and scope["type"] == "http"
@@ -28,22 +29,21 @@ def asks_for(path: str | None, scope: Scope, arrival: Arrival) -> bool:
 
 
 def take_headers(scope: Scope) -> list[bytes]:
-    """Take every spelling of the header out of the scope; return the values of the true one.
+    """Remove every spelling of the header from the scope; return the values of the exact one.
 
-    Out with it go fields that would choose a `root_path`.
-
-    The underscore twin is no header of ours, but becomes one behind a WSGI bridge.
+    Fields that would set a `root_path` are removed, too. The spelling with an underscore is not our
+    header, but a WSGI bridge would turn it into our header.
     """
     kept: list[tuple[bytes, bytes]] = []
     found: list[bytes] = []
     for field in scope["headers"]:
         name = field[0]
-        # By their length most names are told apart already.
+        # The length alone excludes most names.
         if len(name) not in _LENGTHS:
             kept.append(field)
             continue
-        hyphened = name.lower().replace(b"_", b"-")
-        if hyphened != HEADER and hyphened not in _MOVING:
+        normalized = name.lower().replace(b"_", b"-")
+        if normalized != HEADER and normalized not in _ROOT_PATH_FIELDS:
             kept.append(field)
         elif name.lower() == HEADER:
             found.append(field[1])
@@ -52,7 +52,7 @@ def take_headers(scope: Scope) -> list[bytes]:
 
 
 def only(found: list[bytes]) -> bytes:
-    """Return the one header that there is. Raises `HeaderMissing` or `HeaderRepeated`."""
+    """Return the value of the only header. Raises `HeaderMissing` or `HeaderRepeated`."""
     if not found:
         raise errors.HeaderMissing
     if len(found) > 1:
@@ -61,8 +61,8 @@ def only(found: list[bytes]) -> bytes:
 
 
 def head_of(scope: Scope, arrival: Arrival) -> RequestHead:
-    """Return what arrived. Raises `PathMismatch` if the app would read another path than that."""
-    # A WebSocket starts as a GET (RFC 6455 §4.1); ASGI does not repeat it.
+    """Return the head as it arrived. Raises `PathMismatch` if the app would read another path."""
+    # A WebSocket starts as a GET (RFC 6455 §4.1). ASGI does not report the method.
     websocket = scope["type"] == "websocket"
     method = "GET" if websocket else scope["method"]
     query = scope["query_string"]

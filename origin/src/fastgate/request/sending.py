@@ -1,14 +1,15 @@
-"""What the guard changes about the app's response: an ASGI `send` around the server's.
+"""Change the app's response where the guard has to: an ASGI `send` around the server's.
 
-In: a scope that the guard let through, its comparison, and `send`. Out: the `send` for the app.
+Input: a scope that the guard let through, its comparison, and `send`. Output: the `send` for the
+app.
 
-- A response of an endpoint that was not compared is replaced by a refusal.
-- `Doctor-Nonce` of a verified request is repeated in its response. An edge that responds itself,
-  or from a cache, cannot know a value that was made for this one request.
-- Pages cannot set `Authorization` on a WebSocket: on a route with `bearer_subprotocol` they offer
-  `["bearer", token, …]`. The edge removes both, offers the rest to the app and says so in
-  `Fastgate-Subprotocol`. Browsers close a connection for which they offered subprotocols and none
-  was chosen: where the app chose none, `bearer` is added to its accept.
+- A refusal replaces the response of an endpoint that was not compared.
+- The response to a verified request repeats its `Doctor-Nonce`. An edge that responds itself, or
+  from a cache, cannot know this value, which is new for each request.
+- Pages cannot set `Authorization` on a WebSocket. On a route with `bearer_subprotocol` they offer
+  the subprotocols `["bearer", token, …]`. The edge removes the first two, passes the rest to the
+  app and sends `Fastgate-Subprotocol`. A browser closes the connection if it offered subprotocols
+  and the server chose none. Therefore `bearer` is added to the accept if the app chose none.
 """
 
 import re
@@ -18,12 +19,12 @@ from starlette.types import Message, Scope, Send
 
 from fastgate import errors
 from fastgate.claims import SCOPE_KEY
-from fastgate.request.observe import is_observed
+from fastgate.request.observe import OBSERVED_KEY
 from fastgate.responses import refuse
 from fastgate.routes.check import RouteCheck
 
 NONCE = "Doctor-Nonce"
-"""A field of requests and responses that the edge passes on: it has no reserved prefix."""
+"""A field of requests and responses. The edge forwards it: its prefix is not reserved."""
 SUBPROTOCOL_HEADER = b"fastgate-subprotocol"
 BEARER = "bearer"
 
@@ -32,8 +33,8 @@ _NONCE_VALUE = re.compile(rb"[A-Za-z0-9_-]{16,64}")
 
 
 def send_for(check: RouteCheck, scope: Scope, send: Send, *, observe: bool) -> Send:
-    """Return the `send` for the app; take `Fastgate-Subprotocol` out of the scope."""
-    if not is_observed(scope):
+    """Return the `send` for the app; remove `Fastgate-Subprotocol` from the scope."""
+    if OBSERVED_KEY not in scope:
         send = _with_subprotocol(scope, send)
     if scope[SCOPE_KEY] is not None:
         send = _with_nonce(scope, send)
@@ -41,11 +42,11 @@ def send_for(check: RouteCheck, scope: Scope, send: Send, *, observe: bool) -> S
 
 
 def _only_if_compared(check: RouteCheck, scope: Scope, send: Send) -> Send:
-    """Refuse in place of a response that comes from an endpoint that was not compared.
+    """Replace the response of an endpoint that was not compared by a refusal.
 
-    No router known here runs one. This is for a router that dispatches in a way of its own.
+    The framework's routers run no such endpoint. This is for routers that dispatch differently.
     """
-    before = scope.get("endpoint")  # what a router outside of the guard has named
+    before = scope.get("endpoint")  # set by a router outside of the guard
 
     async def withhold() -> None:
         if not check.withheld:
@@ -78,10 +79,10 @@ def _with_nonce(scope: Scope, send: Send) -> Send:
 
 
 def _with_subprotocol(scope: Scope, send: Send) -> Send:
-    """Accept with `bearer` where the edge says that the page offered it.
+    """Accept with `bearer` if the edge reports that the page offered it.
 
-    Every spelling of the header is taken out. One that is not exactly the edge's changes nothing,
-    nor does one on a request that is no WebSocket.
+    Every spelling of the header is removed. Only the exact header of the edge has an effect, and
+    only on a WebSocket.
     """
     if not any(_is_subprotocol(name) for name, _ in scope["headers"]):
         return send

@@ -1,8 +1,8 @@
-"""Which routers, routes and endpoints belong to a guarded app.
+"""Find the routers, routes and endpoints that belong to a guarded app.
 
-In: the router of a guarded app. Out: whether a router or a route is one of its own, an included or
-a mounted one. Middleware may send many requests to other apps in this process, so the answer does
-not go through all routes: they are read once, and again when any list of them has changed.
+Input: the router of a guarded app. Output: whether a router or a route is part of the app: its own,
+an included or a mounted one. Middleware may send many requests to other apps in this process, so a
+check does not visit all routes. They are read once, and again when a list of them has changed.
 """
 
 from collections.abc import Sequence
@@ -25,14 +25,14 @@ _PARTS = "_fastgate_parts"
 def is_part_of(guarded: Router, router: object, route: object = None) -> bool:
     """Whether a router, or a route, is one of a guarded app: its own, an included or mounted one.
 
-    A route is, too, that runs the endpoint of one of them: older FastAPI copies what is included.
-    Of an app that is mounted behind middleware which does not tell what it calls, nothing is known.
+    A route that runs the endpoint of one of them counts, too, because older FastAPI copies included
+    routes. Nothing is known of an app that is mounted behind middleware without an attribute `app`.
     """
     return parts_of(guarded).have(router, route)
 
 
 def parts_of(guarded: Router) -> "_Parts":
-    """Return what a guarded app consists of; the very object until a list of routes changes."""
+    """Return the parts of a guarded app: the same object until a list of routes changes."""
     parts = vars(guarded).get(_PARTS)
     if not isinstance(parts, _Parts) or not parts.are_of(guarded):
         parts = vars(guarded)[_PARTS] = _Parts(guarded)
@@ -40,7 +40,7 @@ def parts_of(guarded: Router) -> "_Parts":
 
 
 def _are_the_same(then: Sequence[object], now: object) -> bool:
-    """Whether a list still has the very objects in it: routes may be equal, and of other classes.
+    """Whether a list holds the same objects as before. Equal routes may be of different classes.
 
     This takes some microseconds for a thousand routes.
     """
@@ -48,12 +48,12 @@ def _are_the_same(then: Sequence[object], now: object) -> bool:
 
 
 class _Parts:
-    """What belongs to an app, and what that was read from."""
+    """The parts of an app, and the attributes from which they were read."""
 
     def __init__(self, guarded: Router) -> None:
         self._guarded = guarded
         self._read: list[tuple[object, str, Any]] = []
-        self._parts: dict[int, object] = {}  # the objects, so that none gets the id of another
+        self._parts: dict[int, object] = {}  # holds the objects, so that their ids stay unique
         self._endpoints: dict[int, object] = {}
         for app in apps_within(guarded):
             router = router_of(app)
@@ -66,7 +66,7 @@ class _Parts:
                 self._add_route(route)
 
     def are_of(self, guarded: Router) -> bool:
-        """Whether this is what the app consists of now."""
+        """Whether these are the parts of the app now."""
         return guarded is self._guarded and all(
             _are_the_same(then, now) if isinstance(then, list) else now is then
             for now, then in ((getattr(at, name, None), then) for at, name, then in self._read)
@@ -89,7 +89,7 @@ class _Parts:
         self._parts[id(route)] = route
         if (endpoint := getattr(route, "endpoint", None)) is not None:
             self._endpoints[id(endpoint)] = endpoint
-        else:  # what a mount leads to
+        else:  # a mount
             self._note(route, "app")
             self._note(route, "_base_app")
 

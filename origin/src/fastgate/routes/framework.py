@@ -1,7 +1,7 @@
-"""How FastAPI and Starlette keep their routes; no other module depends on it.
+"""How FastAPI and Starlette store their routes. No other module depends on it.
 
-In: an app. Out: the routes that its router may run, with the paths that they have there. Nothing is
-matched, judged or changed here.
+Input: an app, or a route that a router has chosen. Output: the routes that its router may run, with
+the paths that they have there. It judges and changes nothing.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,7 +11,7 @@ from fastapi import APIRouter, routing
 from fastapi.params import Depends
 from starlette._utils import get_route_path
 from starlette.applications import Starlette
-from starlette.routing import BaseRoute, Host, Match, Mount, Router
+from starlette.routing import BaseRoute, Host, Mount, Router
 from starlette.types import Scope
 
 from fastgate.declare.at_edge import OPAQUE, PREFIX, declared
@@ -21,14 +21,14 @@ from fastgate.declare.provenance import dependencies_of, noted_dependencies
 from fastgate.declare.static_access import attribute
 
 WEBSOCKET = "WEBSOCKET"
-"""What stands for the method of an opening handshake, which the edge tells from every other GET."""
+"""The method that represents an opening handshake, which the edge distinguishes from a GET."""
 
 View: TypeAlias = Any
-"""What tells a route's effective path, methods and dependencies: the route, or its inclusion."""
+"""The source of a route's effective path, methods and dependencies: itself, or its inclusion."""
 
 
 def routed_app(app: object) -> object | None:
-    """Return the app with routes that `app` is, or that stands behind its middleware."""
+    """Return the app with routes: `app` itself, or the app behind its middleware."""
     seen = dict[int, object]()
     while app is not None and not has_routes(app):
         if id(app) in seen:
@@ -39,8 +39,8 @@ def routed_app(app: object) -> object | None:
 
 
 def router_of(app: object) -> Router | None:
-    """Return the router that chooses among the routes of an app; None if it is not Starlette's."""
-    app = getattr(app, "_base_app", app)  # of a mount
+    """Return the router of an app; None if it is not one of Starlette's."""
+    app = getattr(app, "_base_app", app)  # the app of a mount
     router = getattr(app, "router", app)
     return router if isinstance(router, Router) else None
 
@@ -51,37 +51,37 @@ def root_path_of(app: object) -> str:
 
 
 def root_set_by(app: object) -> str:
-    """Return the `root_path` that an app puts into each scope that it gets; empty if none."""
+    """Return the `root_path` that an app sets in each scope; empty if there is none."""
     root_path: str = getattr(app, "root_path", "")
     return root_path
 
 
 def signed_root_of(app: object) -> str:
-    """Return the app's own `root_path` where the edge signs paths and templates that begin with it.
+    """Return the app's own `root_path` if signed paths and templates begin with it; else "".
 
-    An edge that has it in front of the app, `at_edge(prefix=…)`, takes it off before it signs.
+    With `at_edge(prefix=…)` the edge removes the root path before it signs.
     """
-    # Of the app itself: a guard among its middleware does not see what is wrapped around it.
+    # A guard among the middleware of an app does not see the wrappers around the app.
     app = routed_app(app)
     root_path = root_path_of(app)
     return "" if root_path and declared_of(app).get(PREFIX) == root_path else root_path
 
 
 def declared_of(app: object) -> Mapping[str, object]:
-    """Return what is declared of a whole app: of itself, and of the router that it runs."""
+    """Return the declarations for a whole app: its own, and those of its router."""
     return over(declared_through(app), declared(router_of(app)))
 
 
 def path_below(root_path: str, path: str) -> str:
-    """Return what routers match of a path below a root path, by Starlette's own rule."""
+    """Return the part of a path that routers match below a root path, by Starlette's own rule."""
     return get_route_path({"path": path, "root_path": root_path}) if root_path else path
 
 
 def app_below(route: object) -> Starlette | Router | Mount | Host | None:
-    """Return what holds the routes below a mount; None if they cannot be seen.
+    """Return the app or router with the routes below a mount; None if there are none to see.
 
-    Only what Starlette's routers dispatch is seen: an app of another framework may have `routes`,
-    too, and does not choose among them by `handle`. Nothing is seen of what is declared as a whole.
+    Only routes that Starlette's routers dispatch count: an app of another framework may have
+    `routes`, too, but does not run them by `handle`. A mount declared as one unit has none.
     """
     if not isinstance(route, (Mount, Host)) or is_opaque(route):
         return None
@@ -91,7 +91,7 @@ def app_below(route: object) -> Starlette | Router | Mount | Host | None:
 
 
 def is_among(app: object, holders: Iterable[object]) -> bool:
-    """Whether an app or its router is one of those that it would be mounted in."""
+    """Whether an app or its router is one of the apps in which it would be mounted."""
     router = router_of(app)
     return any(
         app is each or (router is not None and router is router_of(each)) for each in holders
@@ -99,28 +99,28 @@ def is_among(app: object, holders: Iterable[object]) -> bool:
 
 
 def is_opaque(route: Mount | Host) -> bool:
-    """Whether a mount is declared as one unit, whatever routes its app has."""
+    """Whether a mount is declared as one unit, regardless of the routes of its app."""
     return declared_by(route).get(OPAQUE) is True
 
 
 def effective_routes(app: object) -> Iterator[tuple[BaseRoute, View]]:
-    """Yield each route of `app` in the router's order, and what tells its path and dependencies.
+    """Yield each route of `app` in the router's order, with the view of its path and dependencies.
 
     Newer FastAPI includes routers by reference: a route keeps its own path, and each inclusion has
     a view of it with the prefix and dependencies of `include_router`. Older FastAPI copies the
-    route, and the copy tells for itself.
+    route, and the copy is its own view.
     """
     routes: list[BaseRoute] = getattr(app, "routes", [])
     for view in _views(routes):
         yield view.original_route if hasattr(view, "original_route") else view, view
-    # Frontends: asked last, and without a path template.
+    # Frontends come last, and have no path template.
     low_priority = getattr(getattr(app, "router", app), "_iter_low_priority_routes", tuple)
     for route in low_priority():
         yield getattr(route, "original_route", route), route
 
 
 def apps_within(app: object) -> Iterator[object]:
-    """Yield an app, and each app that is mounted in it, at whatever depth; opaque ones, too."""
+    """Yield an app and each app mounted in it, at any depth, including opaque ones."""
     seen, left = list[object](), [app]
     while left:
         app = left.pop(0)
@@ -135,9 +135,9 @@ def apps_within(app: object) -> Iterator[object]:
 
 
 def router_dependencies(app: object, view: View) -> list[Depends]:
-    """Return the dependencies of the routers that a Starlette route or mount stands in.
+    """Return the dependencies of the routers that contain a Starlette route or mount.
 
-    Those are run for FastAPI's own routes alone; for others they only tell what was declared.
+    FastAPI runs them only for its own routes. For other routes they only hold declarations.
     """
     chosen = getattr(getattr(view, "handle", None), "__self__", view)
     for inclusion in inclusions(getattr(app, "routes", ())):
@@ -150,13 +150,13 @@ def router_dependencies(app: object, view: View) -> list[Depends]:
 
 
 def _with_noted(around: Iterable[Depends], route: object) -> list[Depends]:
-    """Return dependencies with those of routers that a route was put into, each once."""
+    """Return dependencies and those of the routers to which a route was added, each once."""
     noted = noted_dependencies(route)
     return [*{id(each): each for each in (*around, *noted)}.values()]
 
 
 def inclusions(routes: Iterable[BaseRoute]) -> Iterator[View]:
-    """Yield the routes that stand for an included router, at whatever depth."""
+    """Yield the routes that represent an included router, at any depth."""
     for route in routes:
         if isinstance(route, _INCLUSION):
             yield route
@@ -164,7 +164,7 @@ def inclusions(routes: Iterable[BaseRoute]) -> Iterator[View]:
 
 
 def taken_through(app: object) -> Iterator[tuple[object, ...]]:
-    """Yield, for each of `effective_routes`, the inclusions and their routers that it comes by."""
+    """Yield, for each of `effective_routes`, its inclusions and their routers, outermost first."""
     yield from _taken_through(getattr(app, "routes", []), ())
     yield from _low_taken_through(getattr(app, "router", app), ())
 
@@ -177,7 +177,7 @@ def _taken_through(
             yield around
             continue
         router = route.original_router  # type: ignore[attr-defined]
-        # An inclusion in an included router is built anew; its author's is in the router's list.
+        # An inclusion in an included router is a copy. The original is in the router's list.
         authors = [
             each
             for holder in around
@@ -199,10 +199,9 @@ def _low_taken_through(router: object, around: tuple[object, ...]) -> Iterator[t
 
 
 class _Included:
-    """A Starlette route as an inclusion has built it anew, and the one that its author wrote.
+    """A Starlette route as an inclusion has copied it, and the original.
 
-    The new route tells path, methods and endpoint; what `at_edge` wrote on the original is on that
-    alone. FastAPI from 0.143.1 on has the same in its `RouteContext`.
+    The copy has path, methods and endpoint; only the original has the declarations of `at_edge`.
     """
 
     def __init__(self, original_route: BaseRoute, route: BaseRoute) -> None:
@@ -216,11 +215,11 @@ class _Included:
 def _views(routes: list[BaseRoute]) -> Iterator[View]:
     if hasattr(routing, "iter_route_contexts"):
         for view in routing.iter_route_contexts(routes):
-            # From 0.137.2 to 0.143.0 a context has the new route, but tells an empty path for it.
+            # From 0.137.2 to 0.143.0 a context has the copy, but an empty path.
             included = getattr(view, "starlette_route", None)
             yield view if included is None else _Included(view.original_route, included)
     elif hasattr(routing, "_iter_routes_with_context"):
-        # FastAPI 0.137.0 and 0.137.1 have them, and no public name for it.
+        # FastAPI 0.137.0 and 0.137.1 have only a private name for it.
         for route, context in routing._iter_routes_with_context(routes):
             included = getattr(context, "starlette_route", None)
             yield _Included(route, included) if included is not None else context or route
@@ -228,33 +227,17 @@ def _views(routes: list[BaseRoute]) -> Iterator[View]:
         yield from routes
 
 
-def methods_found(app: object, scope: Scope) -> set[str] | None:
-    """Return the methods that a router has for a path, but not the one asked for; mostly none.
-
-    None if it would run something, or if that cannot be told.
-    """
-    found = set[str]()
-    for route, view in effective_routes(app):
-        match, _ = getattr(view, "matches", route.matches)({**scope})
-        methods: set[str] = getattr(view, "methods", None) or set()
-        if match is Match.FULL or (match is Match.PARTIAL and not methods):
-            return None
-        if match is Match.PARTIAL:
-            found.update(methods)
-    return found
-
-
 def handled_route(route: BaseRoute, view: View) -> BaseRoute:
     """Return the object whose `handle` the router calls when it has chosen this route."""
     if isinstance(route, routing.APIRoute):
         return route
-    # An included route of Starlette's is built anew for each inclusion.
+    # FastAPI copies an included Starlette route for each inclusion.
     chosen = getattr(getattr(view, "handle", None), "__self__", route)
     return chosen if isinstance(chosen, BaseRoute) else route
 
 
 def included_router(route: BaseRoute) -> APIRouter | None:
-    """Return the router that a route stands for, which chooses among its own; mostly None."""
+    """Return the included router that a route represents; None for any other route."""
     if not isinstance(route, _INCLUSION):
         return None
     router: APIRouter = route.original_router  # type: ignore[attr-defined]
@@ -269,20 +252,6 @@ def chosen_path(route: BaseRoute, view: View, scope: Scope) -> str | None:
     return path if isinstance(path, str) else None
 
 
-def frontend_templates(route: object, view: View) -> Iterator[tuple[str, View]]:
-    """Yield the path templates of what `app.frontend` serves, and what tells its files.
-
-    The most specific first, as FastAPI chooses; nothing if the route is no group of frontends.
-    """
-    if isinstance(route, _FRONTENDS):
-        prefix: str = getattr(view, "frontend_prefix", "")
-        found = [(prefix + each.path.rstrip("/"), each) for each in route.routes]  # type: ignore[attr-defined]
-        for path, frontend in sorted(found, key=lambda pair: -len(pair[0])):
-            if path:
-                yield path, frontend
-            yield path + _REST, frontend
-
-
 def _chosen_frontend(scope: Scope) -> str:
     path = get_route_path(scope)
     base = path[: scope["fastapi"]["frontend_specificity"]]
@@ -290,7 +259,7 @@ def _chosen_frontend(scope: Scope) -> str:
 
 
 def chosen_view(route: BaseRoute, scope: Scope) -> View:
-    """Return what tells path, methods and declarations of a route that the router has chosen."""
+    """Return the view of a route that the router has chosen: path, methods, declarations."""
     view = scope.get("fastapi", {}).get("effective_route_context")
     original = getattr(view, "original_route", None)
     if original is not None and getattr(view, "starlette_route", None) is route:
@@ -299,13 +268,27 @@ def chosen_view(route: BaseRoute, scope: Scope) -> View:
 
 
 def run_by(view: View, scope: Scope) -> object:
-    """Return what a chosen route runs: its endpoint, or its app without middleware of its own."""
+    """Return the endpoint of a chosen route, or its app without the app's own middleware."""
     route = getattr(view, "original_route", view)
     if isinstance(route, _FRONTENDS):
         path = _chosen_frontend(scope)
         found = (each.app for its, each in frontend_templates(route, view) if its == path)
         return next(found, None)
     return next(reversed(targets_of(view)), None)
+
+
+def frontend_templates(route: object, view: View) -> Iterator[tuple[str, View]]:
+    """Yield the path templates that `app.frontend` serves, each with its frontend.
+
+    The most specific one comes first, as FastAPI chooses. A route without frontends yields none.
+    """
+    if isinstance(route, _FRONTENDS):
+        prefix: str = getattr(view, "frontend_prefix", "")
+        found = [(prefix + each.path.rstrip("/"), each) for each in route.routes]  # type: ignore[attr-defined]
+        for path, frontend in sorted(found, key=lambda pair: -len(pair[0])):
+            if path:
+                yield path, frontend
+            yield path + _REST, frontend
 
 
 _INCLUSION: tuple[type, ...] = tuple(

@@ -1,7 +1,7 @@
-"""Find in front of which app a guard is, and which middleware is outside of it.
+"""Find the app that a guard guards, and the middleware that is outside of the guard.
 
-In: a guard, and the scope that reached it. Out: the app whose routes it guards, and the middleware
-outside of it, which sees requests that were not verified. It changes nothing.
+Input: a guard, and the scope that reached it. Output: the app whose routes it guards, and the
+middleware outside of it, which receives unverified requests. It changes nothing.
 """
 
 from fastapi import FastAPI
@@ -12,16 +12,16 @@ from fastgate.routes.framework import routed_app
 
 
 class Misplaced(RuntimeError):
-    """A strict app does not start with its guard in this place. The message says what to move."""
+    """A strict app does not start with its guard in this position. The message says what to do."""
 
 
 def guarded_app(guard: type, inner: ASGIApp, scope: Scope) -> object | None:
-    """Return the app with routes that a guard around `inner` guards; None if none can be seen.
+    """Return the app whose routes a guard around `inner` guards; None if it cannot be found.
 
     Args:
-        guard: the guard's class.
-        inner: what the guard calls.
-        scope: `app` in it is the app in whose middleware the guard stands, or an app further out in
+        guard: the class of the guard.
+        inner: the ASGI app that the guard calls.
+        scope: its `app` is the app that has the guard among its middleware, or an outer app in
             which the guarded one is mounted.
 
     """
@@ -29,22 +29,22 @@ def guarded_app(guard: type, inner: ASGIApp, scope: Scope) -> object | None:
     found = routed_app(inner)
     if around is None:
         return found
-    if found is None:  # some middleware inside does not tell what it calls
+    if found is None:  # some inner middleware has no attribute `app`
         return around if guard in _middleware_of(around) else None
     return around if getattr(around, "router", None) is found else found
 
 
 def outside_of(guard: type, app: object | None) -> list[str]:
-    """Return the names of the middleware of `app` that stands outside of its guard."""
+    """Return the names of the middleware of `app` outside of its guard."""
     classes = _middleware_of(app)
     before = classes[: classes.index(guard)] if guard in classes else []
     return [getattr(kind, "__name__", repr(kind)) for kind in before]
 
 
-def answers_before(guard: type, app: object | None) -> str | None:
+def overridden_call(guard: type, app: object | None) -> str | None:
     """Return the name of the class whose `__call__` sees requests before the guard of `app`.
 
-    None if that is the framework's own, or if the guard stands around the app.
+    None if `__call__` is the framework's own, or if the guard is outside of the app.
     """
     if not isinstance(app, Starlette) or not is_guarded(guard, app):
         return None

@@ -1,12 +1,12 @@
 """Find the path that the edge has signed, for a request below a `root_path`.
 
-The rule: a router matches what is left of the path once Starlette has taken `root_path` off, and
-the edge has signed just that; or, where the author has given the app a root path that the policy's
-templates begin with, that root path and what is left. No other text of a `root_path` counts,
-whatever has set it: a server's option, a proxy, middleware, a field that a client sends. Nothing is
-changed in the scope, so that a guard never moves a route.
+A router matches the rest of the path after Starlette has removed `root_path`, and the edge has
+signed exactly that rest. If the author has given the app a root path, and the templates of the
+policy begin with it, the edge has signed that root path followed by the rest. No other value of
+`root_path` counts, regardless of its source: a server's option, a proxy, middleware, a header that
+a client sends. The scope is not changed, so a guard never changes which route is chosen.
 
-In: a scope at the guard, and the guarded app. Out: an `Arrival`.
+Input: a scope at the guard, and the guarded app. Output: an `Arrival`.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 from starlette.types import Scope
 
-from fastgate.routes.check import AGAIN, PREFIX_KEY, Base, Prefix, RouteCheck
+from fastgate.routes.check import RouteCheck
 from fastgate.routes.framework import (
     path_below,
     root_path_of,
@@ -24,32 +24,33 @@ from fastgate.routes.framework import (
     router_of,
     signed_root_of,
 )
+from fastgate.routes.prefix import AGAIN, PREFIX_KEY, Base, Prefix
 
 
 class Arrival(NamedTuple):
-    """One request as the first router behind the server sees it."""
+    """One request as the first router behind the server receives it."""
 
     own: str
     """The root path that the policy's templates begin with; empty if there is none."""
     rest: str
-    """What that router matches, decoded."""
+    """The decoded path that this router matches."""
     paths: tuple[str, ...]
-    """What the edge may have signed, decoded."""
+    """The decoded paths that the edge may have signed."""
     raw_paths: tuple[bytes, ...] | None
-    """The same as it is spelled; None if the server tells no `raw_path`, empty if a wrong one."""
+    """The same paths, not decoded; None if the server sets no `raw_path`, empty if it is wrong."""
     at_guard: Prefix
-    """What stands in front of the guarded app's templates, without `own`."""
+    """The prefix of the guarded app's templates, without `own`."""
 
     def is_for(self, path: str) -> bool:
-        """Whether the edge would sign a request for this path, which is decoded, as this one."""
+        """Whether the edge would sign this request with the given decoded path."""
         if self.own and (path + "/").startswith(self.own + "/"):
             return path == self.own + self.rest
         return path == self.rest
 
     def prefix(self, signed_path: str | None) -> Prefix:
-        """Return what stands in front of the guarded app's templates, as the edge has signed them.
+        """Return the prefix of the guarded app's templates, as the edge has signed them.
 
-        None stands for a request that no edge has signed.
+        `signed_path` is None for a request that no edge has signed.
         """
         template = self.at_guard.template
         if signed_path is None or template is None or unquote(signed_path) == self.rest:
@@ -67,9 +68,9 @@ def arrival_of(scope: Scope, app: object) -> Arrival:
     """
     path: str = scope["path"]
     root_path = root_set_by(app) or scope.get("root_path", "")
-    at_guard = scope.get(PREFIX_KEY)  # noted where the guarded app is mounted in another one
+    at_guard = scope.get(PREFIX_KEY)  # set if the guarded app is mounted in another one
     if not root_path and at_guard is None and app is not None and not root_path_of(routed_app(app)):
-        # Most requests: nothing is taken off, and nothing stands in front.
+        # For most requests nothing is removed from the path, and there is no prefix.
         at_guard = Prefix("", "", path, router=router_of(app))
         return Arrival("", path, (path,), _as_it_arrived(scope, path), at_guard)
     if not isinstance(at_guard, Prefix):
@@ -90,16 +91,16 @@ def arrival_of(scope: Scope, app: object) -> Arrival:
     return arrival._replace(raw_paths=signed)
 
 
-def seen_at_last(check: RouteCheck, router: object, scope: Scope) -> Prefix:
-    """Return what stands in front of the templates of an app that its guard could not see.
+def prefix_of_late_app(check: RouteCheck, router: object, scope: Scope) -> Prefix:
+    """Return the prefix of the templates of an app that its guard could not find.
 
-    The first router shows it, and the rule is the same as for one that is seen at once. `AGAIN` if
-    the edge has not signed this path for it, or if the router is another than the app's own.
+    The first router reveals the app, and the rule is the same as for an app that the guard finds.
+    `AGAIN` if the edge has not signed this path for it, or if the router is not the app's own.
 
     Args:
-        check: the request as it stood at the guard.
-        router: the first router that it has entered.
-        scope: the scope with which the router was entered; its app has put itself into it.
+        check: the request at the guard.
+        router: the first router that the request has entered.
+        scope: the scope with which the router was called. It holds the app.
 
     """
     app = scope.get("app", router)
@@ -115,7 +116,7 @@ def seen_at_last(check: RouteCheck, router: object, scope: Scope) -> Prefix:
 
 
 def signed_scope(scope: Scope, arrival: Arrival) -> Scope:
-    """Return the scope with the path that an edge would have signed, for one that signs it here."""
+    """Return the scope with the path that an edge would have signed, for the local signer."""
     if arrival.raw_paths is None:
         return {**scope, "path": arrival.paths[-1]}
     if not arrival.raw_paths:
@@ -126,18 +127,18 @@ def signed_scope(scope: Scope, arrival: Arrival) -> Scope:
 
 def _as_it_arrived(scope: Scope, path: str) -> tuple[bytes, ...] | None:
     raw_path = scope.get("raw_path")
-    if raw_path is None:  # ASGI leaves it to the server
+    if raw_path is None:  # optional in ASGI
         return None
-    # Routing reads `path`, the edge judged `raw_path`: one must still be the other, decoded.
+    # Routing reads `path` and the edge judged `raw_path`, so they must still be equal.
     if not isinstance(raw_path, bytes) or not raw_path.isascii() or _decoded(raw_path) != path:
         return ()
     return (raw_path,)
 
 
 def _spellings(raw_path: bytes, taken_off: str, own: str) -> Iterator[bytes]:
-    """Yield what may have been signed: as it arrived, without what a router takes off, with `own`.
+    """Yield the possible signed paths: as it arrived, without the root path, and with `own`.
 
-    A root path with an escape in it has more than one spelling, and is left as it arrived.
+    A root path with an escape has more than one spelling, and only the arrived one is yielded.
     """
     yield raw_path
     if not taken_off and not own:

@@ -1,8 +1,8 @@
-"""Test, before an app starts, that the installed framework reaches the comparison.
+"""Test, before an app starts, that the installed framework runs the comparison.
 
-In: the installed Starlette and FastAPI. Out: nothing, or `FrameworkNotUnderstood`: a kind of route
-ran without a comparison, or one that is right did not run. It dispatches a small app of its own,
-in this process and without a network, with headers without a signature; the guard plays no part.
+Input: the installed Starlette and FastAPI. Output: nothing; or `FrameworkNotUnderstood` if a kind
+of route ran without a comparison, or did not run although the comparison succeeded. It dispatches a
+small app of its own, in this process and without a network or a signature. The guard does not run.
 """
 
 from importlib.metadata import version
@@ -19,14 +19,14 @@ from fastgate.routes.check import Comparing, check_for
 
 
 class FrameworkNotUnderstood(RuntimeError):
-    """The installed framework dispatches in a way that this package does not know."""
+    """The installed framework dispatches in a way that this package does not support."""
 
 
 async def understand_framework() -> None:
-    """Dispatch every kind of route once with a header for it, and once with another one.
+    """Dispatch every kind of route once as the judged route, and once as another route.
 
     Raises:
-        FrameworkNotUnderstood: names the first kind for which that did not go as it must.
+        FrameworkNotUnderstood: names the first kind with a wrong result.
 
     """
     ran: list[str] = []
@@ -58,7 +58,7 @@ _KINDS = (
 
 def _app(ran: list[str]) -> FastAPI:
     class Page:
-        """Remembers that it ran."""
+        """An endpoint that records that it ran."""
 
         def __init__(self, kind: str) -> None:
             self._kind = kind
@@ -130,6 +130,6 @@ _EMPTY: Message = {"type": "http.request", "body": b"", "more_body": False}
 def _not_understood(kind: str) -> FrameworkNotUnderstood:
     installed = ", ".join(f"{name} {version(name)}" for name in ("fastapi", "starlette"))
     return FrameworkNotUnderstood(
-        f"this version of fastgate does not understand {installed}: {kind} routes are not compared "
-        "with what the edge has judged. Install versions that it supports, or a newer fastgate."
+        f"this version of fastgate does not support {installed}: {kind} routes are not compared "
+        "with the route that the edge judged. Install supported versions, or a newer fastgate."
     )

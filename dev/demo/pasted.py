@@ -1,4 +1,4 @@
-"""The lines of `demo`, pasted into a shell, to see that each is answered as its comment says."""
+"""Run the lines that `demo` prints in a shell, and compare the statuses with their comments."""
 
 import re
 import subprocess
@@ -24,14 +24,14 @@ class Pasted:
         return self.statuses == list(self.line.statuses)
 
 
-def rehearse() -> Sequence[Pasted]:
-    """Runs the lines in one shell, for they use each other's variables."""
+def run_lines() -> Sequence[Pasted]:
+    """Runs the lines in one shell, because they use each other's variables."""
     lines = list(runnable())
     script = "".join(f"{line.command}\necho '{MARK}'\n" for line in lines)
-    answers = paste(script).split(MARK)
+    responses = paste(script).split(MARK)
     return [
         Pasted(line, [int(status) for status in STATUS_LINE.findall(text)])
-        for line, text in zip(lines, answers, strict=False)
+        for line, text in zip(lines, responses, strict=False)
         if line.statuses
     ]
 
@@ -48,12 +48,12 @@ def paste(script: str) -> str:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise DemoError(f"the lines of the demo cannot be pasted: {error}") from error
+        raise DemoError(f"the lines of the demo cannot be run in bash: {error}") from error
     return shell.stdout
 
 
 def runnable() -> Iterator[Line]:
-    """All but those that call from an address that this machine has not, and that of cargo."""
+    """All lines except those from an address that this machine does not have, and the one of cargo."""
     for group in GROUPS:
         for line in group.lines:
             if not line.command.startswith("cargo") and (not line.source or is_own(line.source)):

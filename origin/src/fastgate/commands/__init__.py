@@ -1,0 +1,1 @@
+"""The commands of `python -m fastgate`, one module for each topic."""

@@ -1,0 +1,45 @@
+"""Decide about a request that another guard has let through: a guard inside of another guard.
+
+Input: the edge and audience of the inner guard, and the scope and `RouteCheck` of the outer one.
+Output: whether the request may pass, or a refusal. It verifies no header: the outer guard has
+taken it.
+"""
+
+import logging
+
+from starlette.types import Scope, Send
+
+from fastgate import problem
+from fastgate.claims import SCOPE_KEY, EdgeClaims
+from fastgate.request.observe import ObservedCheck
+from fastgate.responses import respond
+from fastgate.routes.check import RouteCheck
+
+_log = logging.getLogger("fastgate")
+
+
+def is_guarded_for(edge: str, audience: str, check: RouteCheck, scope: Scope) -> bool:
+    """Whether the outer guard verified this request for the same edge and audience.
+
+    The outer guard must enforce. It may also have let the request through without a header: its
+    operator has opened one path for health checks.
+    """
+    claims = scope.get(SCOPE_KEY)
+    wanted = (edge, audience)
+    same = isinstance(claims, EdgeClaims) and (claims.issuer, claims.audience) == wanted
+    return not isinstance(check, ObservedCheck) and (same or check.judged is None)
+
+
+async def refuse_nested(
+    edge: str, audience: str, check: RouteCheck, scope: Scope, send: Send
+) -> None:
+    """Refuse the request, and log which of the two guards has to change."""
+    _log.error(
+        "a guard inside of another guard, which %s %s and %s",
+        "only observes, for"
+        if isinstance(check, ObservedCheck)
+        else "is for another edge or audience than",
+        edge,
+        audience,
+    )
+    await respond(problem.NOT_FROM_THE_EDGE, scope, send)
