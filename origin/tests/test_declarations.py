@@ -191,9 +191,7 @@ def test_the_outermost_counts_member_by_member() -> None:
 def test_what_is_wrapped_around_the_whole_app_is_not_marked_in_its_place(edge: Edge) -> None:
     app = public(FastAPI(openapi_url=None))
     app.get("/x")(handler())
-    with pytest.raises(
-        CannotCompile, match=r"access, scopes of what is around the app\n.*mark the"
-    ):
+    with pytest.raises(CannotCompile, match=r"access, scopes on a wrapper of the app\n.*mark the"):
         compile_routes(closed(GZipMiddleware(app)))
     same = compile_routes(at_edge(access="public")(GZipMiddleware(app)))
     assert same == compile_routes(app)
@@ -269,31 +267,31 @@ def base_and_child(app: FastAPI) -> None:
 
 
 LOST: dict[str, tuple[Callable[[FastAPI], object], str]] = {
-    "method": (lambda app: serve(app, Methods), "access, scopes of Methods.delete"),
-    "body": (lambda app: serve(app, SignedMethod), "sign_body of SignedMethod.post"),
-    "subclass": (lambda app: serve(app, Child), "access, scopes of Base"),
+    "method": (lambda app: serve(app, Methods), "access, scopes on Methods.delete"),
+    "body": (lambda app: serve(app, SignedMethod), "sign_body on SignedMethod.post"),
+    "subclass": (lambda app: serve(app, Child), "access, scopes on Base"),
     "both": (
         base_and_child,
-        "access, scopes of Base",
+        "access, scopes on Base",
     ),
-    "class": (lambda app: app.get("/x")(MarkedClass()), "access, scopes of MarkedClass"),
+    "class": (lambda app: app.get("/x")(MarkedClass()), "access, scopes on MarkedClass"),
     "class of an app": (
         lambda app: app.mount("/x", GZipMiddleware(MarkedFiles(directory="/"))),
-        "access, scopes of MarkedFiles",
+        "access, scopes on MarkedFiles",
     ),
     "closure": (
         lambda app: app.get("/x")(unwrapped(closed(handler()))),
-        "access, scopes of handler",
+        "access, scopes on handler",
     ),
-    "attribute": (lambda app: app.mount("/x", Inner(closed(raw()))), "access, scopes of raw"),
+    "attribute": (lambda app: app.mount("/x", Inner(closed(raw()))), "access, scopes on raw"),
     "attribute of an attribute": (
         lambda app: app.mount("/x", Inner(Inner(closed(files())))),
-        "access, scopes of StaticFiles",
+        "access, scopes on StaticFiles",
     ),
-    "app dispatched by hand": (dispatched, "access, scopes of Starlette"),
+    "app dispatched by hand": (dispatched, "access, scopes on Starlette"),
     "dependency": (
         lambda app: app.get("/x", dependencies=[Depends(closed(handler()))])(handler()),
-        "access, scopes of handler",
+        "access, scopes on handler",
     ),
 }
 
@@ -307,7 +305,7 @@ def test_a_declaration_that_nobody_reads_is_a_fault(
     with pytest.raises(CannotCompile) as error:
         compile_routes(app)
     assert len(error.value.faults) == 1
-    assert f"has a declaration that is not read: {said}" in str(error.value)
+    assert f"has a declaration without effect: {said}" in str(error.value)
 
 
 @pytest.mark.parametrize("access", [None, "public", "authenticated"])
@@ -362,7 +360,7 @@ def test_a_marked_wrapper_and_what_it_wraps_are_two_endpoints() -> None:
         *("public", "authenticated", "public", "authenticated")
     ]
     app.get("/wraps")(closed(wrapped(silent)))
-    with pytest.raises(CannotCompile, match="access, scopes of handler") as error:
+    with pytest.raises(CannotCompile, match="access, scopes on handler") as error:
         compile_routes(app)
     assert [fault.endpoint.template for fault in error.value.faults] == ["/silent"]
 
@@ -389,10 +387,10 @@ def test_one_that_is_not_served_or_says_more_does() -> None:
     app = at_edge(access="authenticated")(FastAPI(openapi_url=None))
     app.get("/x")(inner := handler())
     wrapper = public_page(wrapped(inner))
-    with pytest.raises(CannotCompile, match="not read: access of"):
+    with pytest.raises(CannotCompile, match="without effect: access on"):
         compile_routes(app)
     app.get("/open")(at_edge(limits=["few"])(wrapper))
-    with pytest.raises(CannotCompile, match="not read: limits of"):
+    with pytest.raises(CannotCompile, match="without effect: limits on"):
         compile_routes(app)
 
 
@@ -474,7 +472,7 @@ def test_an_endpoint_that_calls_a_marked_one_says_as_much(
     if served_too:
         app.get("/called")(called)
     app.get("/calls")(calling(called))
-    with pytest.raises(CannotCompile, match="not read: access, scopes of handler") as error:
+    with pytest.raises(CannotCompile, match="without effect: access, scopes on handler") as error:
         compile_routes(app)
     assert len(error.value.faults) == 1
     app.routes.pop()
@@ -508,7 +506,7 @@ def test_an_endpoint_that_holds_the_object_of_a_marked_method_says_as_much(
     closed(reports.erase)
     endpoint = reports.read if by_itself else calling_of(reports, "erase")
     app.get("/x")(endpoint)
-    with pytest.raises(CannotCompile, match=r"access, scopes of Reports\.erase") as error:
+    with pytest.raises(CannotCompile, match=r"access, scopes on Reports\.erase") as error:
         compile_routes(app)
     assert len(error.value.faults) == 1
     app.routes.pop()
@@ -539,7 +537,7 @@ def test_neither_does_one_that_opens_nor_a_dependency_ask_anything_of_them() -> 
     app.get("/read")(reports.read)
     assert [route["access"] for route in compile_routes(app)] == ["authenticated", "public"]
     app.get("/open", dependencies=depends)(handler())
-    with pytest.raises(CannotCompile, match=r"access, scopes of Reports\.erase") as error:
+    with pytest.raises(CannotCompile, match=r"access, scopes on Reports\.erase") as error:
         compile_routes(app)
     assert [fault.endpoint.template for fault in error.value.faults] == ["/open"]
 
@@ -548,7 +546,7 @@ def test_a_mounted_app_that_calls_one_does_so_too() -> None:
     app, called = public(FastAPI(openapi_url=None)), closed(handler())
     app.get("/called")(called)
     app.mount("/calls", at_edge(methods=["GET"])(Retried(called)))  # type: ignore[arg-type]
-    with pytest.raises(CannotCompile, match="not read: access, scopes of handler"):
+    with pytest.raises(CannotCompile, match="without effect: access, scopes on handler"):
         compile_routes(app)
 
 
@@ -623,14 +621,14 @@ def test_what_a_hidden_app_declares_of_its_routes_is_a_fault(
 ) -> None:
     app = public(FastAPI(openapi_url=None))
     app.mount("/x", at_edge(methods=["GET"], **members)(hide(made())))
-    with pytest.raises(CannotCompile, match=r"not read: access of answer \(/x/admin, "):
+    with pytest.raises(CannotCompile, match=r"without effect: access on answer \(/x/admin, "):
         compile_routes(app)
 
 
 def test_so_is_what_an_app_declares_that_such_an_app_hides() -> None:
     app = public(FastAPI(openapi_url=None))
     app.mount("/x", at_edge(methods=["GET"])(Hides(of_one_that_is_hidden_itself())))
-    with pytest.raises(CannotCompile, match=r"not read: access of answer"):
+    with pytest.raises(CannotCompile, match=r"without effect: access on answer"):
         compile_routes(app)
 
 
@@ -772,14 +770,16 @@ HELD: dict[str, Callable[[FastAPI], object]] = {
 def test_a_closing_mark_is_a_fault_wherever_it_is_held(add: Callable[[FastAPI], object]) -> None:
     app = public(FastAPI(openapi_url=None))
     add(app)
-    with pytest.raises(CannotCompile, match=r"has a declaration that is not read: access of"):
+    with pytest.raises(CannotCompile, match=r"has a declaration without effect: access on"):
         compile_routes(app)
 
 
 def test_what_an_endpoint_has_as_its_app_does_not_open_it() -> None:
     app = closed(FastAPI(openapi_url=None))
     app.get("/x")(HasApp(public(raw())))
-    with pytest.raises(CannotCompile, match=r"not read: access of raw.*\n.*at_edge\(access=…\)"):
+    with pytest.raises(
+        CannotCompile, match=r"without effect: access on raw.*\n.*at_edge\(access=…\)"
+    ):
         compile_routes(app)
 
 
@@ -821,7 +821,7 @@ def test_a_dependency_does_not_outweigh_what_asks_for_more(
 ) -> None:
     app = at_edge(**inherited)(FastAPI(openapi_url=None))
     app.get("/x")(outer(at_edge(**inner)(handler())))
-    with pytest.raises(CannotCompile, match=f"that is not read: {lost} of handler"):
+    with pytest.raises(CannotCompile, match=f"without effect: {lost} on handler"):
         compile_routes(app)
 
 
@@ -859,7 +859,7 @@ def test_a_dependency_may_be_marked_with_what_its_router_says() -> None:
 def test_the_remedy_for_scopes_is_one_that_compiles() -> None:
     app = FastAPI(openapi_url=None)
     app.get("/x")(copying()(at_edge(scopes=["admin"])(handler())))
-    with pytest.raises(CannotCompile, match=r"ask for the scopes by Security\(fastgate, scopes=\["):
+    with pytest.raises(CannotCompile, match=r"require the scopes by Security\(fastgate, scopes=\["):
         compile_routes(app)
 
 
@@ -945,13 +945,13 @@ def test_no_code_of_what_is_looked_at_is_run(edge: Edge, made: Callable[[], Any]
 
 def test_each_object_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[int] = []
-    held = object_graph._held
+    held = object_graph._references_of
 
     def counted(target: object) -> Iterator[object]:
         looked.append(id(target))
         return held(target)
 
-    monkeypatch.setattr(object_graph, "_held", counted)
+    monkeypatch.setattr(object_graph, "_references_of", counted)
     registry = {"handlers": [handler() for _ in range(50)], "numbers": list(range(1000))}
     app = public(FastAPI(openapi_url=None))
     for number in range(50):
@@ -967,7 +967,7 @@ def test_each_object_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_where_not_everything_was_looked_at_the_endpoint_speaks_for_itself(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(object_graph, "MOST_OBJECTS", 50)
+    monkeypatch.setattr(object_graph, "MAX_OBJECTS", 50)
     registry = [handler() for _ in range(100)]
 
     async def answer() -> int:
@@ -980,7 +980,7 @@ def test_where_not_everything_was_looked_at_the_endpoint_speaks_for_itself(
     app.get("/says")(at_edge(access="public")(says))
     assert len(compile_routes(app)) == 1
     app.get("/x")(answer)
-    with pytest.raises(CannotCompile, match=r"more within its reach than is looked at") as error:
+    with pytest.raises(CannotCompile, match=r"refers to too many objects") as error:
         compile_routes(app)
     assert len(error.value.faults) == 1
 
@@ -990,16 +990,16 @@ def test_a_mark_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     router.get("/x")(handler())
     app.include_router(router)
     if type(included := app.routes[-1]).__name__ == "_IncludedRouter":
-        with pytest.raises(TypeError, match="a router is marked before it is included"):
+        with pytest.raises(TypeError, match="mark a router before it is included"):
             closed(included)
     if hasattr(app, "frontend"):
         app.frontend("/ui", directory=tmp_path)
         (group,) = app.router._iter_low_priority_routes()
         for each in (group, *vars(group)["routes"]):
-            with pytest.raises(TypeError, match=r"a frontend is marked by its path"):
+            with pytest.raises(TypeError, match=r"mark a frontend by its path"):
                 closed(each)
     for each in (Unwritten(), Slotted(handler())):
-        with pytest.raises(TypeError, match="nothing can be written on this object: "):
+        with pytest.raises(TypeError, match="nothing can be stored on this object: "):
             closed(each)
 
 
@@ -1018,7 +1018,7 @@ def test_a_prefix_around_the_app_is_refused_as_the_running_app_does_not_see_it(
     app.get("/gw/x")(at_edge(access="public")(handler()))
     app.get("/x")(at_edge(access="authenticated")(handler()))
     outside = at_edge(prefix="/gw")(GZipMiddleware(app))
-    with pytest.raises(CannotCompile, match=r"prefix of what is around the app\n.*mark the app"):
+    with pytest.raises(CannotCompile, match=r"prefix on a wrapper of the app\n.*mark the app"):
         compile_routes(outside)
     # Compiled without that mark, the running app agrees.
     ids = route_ids(app)

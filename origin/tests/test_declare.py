@@ -19,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 from fastgate import AnyCaller, Caller, at_edge, fastgate, guard
 from fastgate.compile.drift import drift
 from fastgate.compile.policy import CannotCompile, compile_routes
-from fastgate.declare.at_edge import ROUTE_MEMBERS
+from fastgate.declare.members import ROUTE_MEMBERS
 from fastgate.testing import AsCaller
 from tests.edge import Edge
 
@@ -393,21 +393,21 @@ def test_an_endpoint_at_their_path_is_none_of_them(edge: Edge) -> None:
 @pytest.mark.parametrize(
     ("members", "what"),
     [
-        ({"access": "pubic"}, "access is 'pubic'; it is one of 'public', 'optional'"),
+        ({"access": "pubic"}, "access is 'pubic'; it must be one of 'public', 'optional'"),
         ({"access": None}, "access is None"),
-        ({"acess": "public"}, 'knows no "acess"; did you mean "access"?'),
-        ({"trial": {"scopes": ["a"]}}, '"trial" is called "shadow" now; rename it'),
-        ({"xyzzy": 1}, 'knows no "xyzzy"; there are accepts, access, '),
+        ({"acess": "public"}, 'has no member "acess"; did you mean "access"?'),
+        ({"trial": {"scopes": ["a"]}}, '"trial" is now called "shadow"; rename it'),
+        ({"xyzzy": 1}, 'has no member "xyzzy"; the members are accepts, access, '),
         ({"methods": ["get"]}, "methods is .* a list of 'GET'"),
-        ({"methods": "GET"}, "methods is 'GET'; it is a list"),
-        ({"scopes": "orders:read"}, "scopes is 'orders:read'; it is a list"),
+        ({"methods": "GET"}, "methods is 'GET'; it must be a list"),
+        ({"scopes": "orders:read"}, "scopes is 'orders:read'; it must be a list"),
         ({"limits": [1]}, "limits is"),
         ({"from_": "europe"}, "from is"),
-        ({"websocket": 1}, "websocket is 1; it is True or False"),
-        ({"access": "public", "require": {}, "scopes": ["a"]}, "in, and scopes is asked of"),
-        ({"access": "optional", "require": {"rule": "a"}}, 'say access="authenticated", or'),
+        ({"websocket": 1}, "websocket is 1; it must be True or False"),
+        ({"access": "public", "require": {}, "scopes": ["a"]}, "caller, but scopes requires"),
+        ({"access": "optional", "require": {"rule": "a"}}, 'write access="authenticated", or'),
         ({"access": "public", "issuers": {"a": {}}, "require_bound": True}, "issuers, require_bou"),
-        ({"below": "/x", "access": "public", "require_bound": True}, "require_bound is asked"),
+        ({"below": "/x", "access": "public", "require_bound": True}, "require_bound requires"),
     ],
 )
 def test_a_word_that_the_edge_does_not_know_is_refused_where_it_stands(
@@ -499,7 +499,7 @@ def read_own() -> Callable[..., object]:
     ("build", "what"),
     [
         (_strip, r'at_edge\(prefix="/gw"\)'),
-        (_say_both, "leave one of the two out"),
+        (_say_both, "remove one of the two"),
         (_overlap, "different prefixes"),
     ],
 )

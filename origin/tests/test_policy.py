@@ -325,12 +325,14 @@ def test_an_endpoint_that_says_nothing_of_its_callers_is_named_with_its_file() -
     with pytest.raises(CannotCompile) as refused:
         compile_routes(app)
     line = silent.__code__.co_firstlineno
-    assert str(refused.value).startswith(f"silent (/silent, {__file__}:{line})\n    says nothing")
+    assert str(refused.value).startswith(
+        f"silent (/silent, {__file__}:{line})\n    does not declare who"
+    )
 
 
 def test_the_pages_that_fastapi_adds_say_nothing_either() -> None:
     templates = ["/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc"]
-    assert faults(FastAPI()) == [f"{path}: says nothing about its callers" for path in templates]
+    assert faults(FastAPI()) == [f"{path}: does not declare who may call it" for path in templates]
     with pytest.raises(CannotCompile) as refused:
         compile_routes(FastAPI())
     assert all("guard(app, settings, docs=" in fault.remedy for fault in refused.value.faults)
@@ -396,7 +398,7 @@ def test_what_stands_behind_a_mount_is_never_reached() -> None:
     app.mount("/shop", shop)
     app.post("/shop/cart")(read_me)
     (fault,) = faults(app)
-    assert fault.startswith("/shop/cart: is never reached: everything below FastAPI (/shop/")
+    assert fault.startswith("/shop/cart: is never reached: the mount FastAPI (/shop/")
 
 
 OWN = {"claim": {"name": "own", "contains_path": "order"}}
@@ -432,7 +434,7 @@ def _approving(path: str, read_as: object, **members: object) -> FastAPI:
         ("/orders/{order}", UUID, 'write "{order:uuid}" in place of "{order}"'),
         ("/orders/{order}", float, 'write "{order:float}" in place of "{order}"'),
         ("/orders/{order}", str, 'write "{order:str}" in place of "{order}"'),
-        ("/orders/{order}", Size, '"{order:str}" if the text is taken as it is'),
+        ("/orders/{order}", Size, '"{order:str}" if it is a plain string'),
     ],
 )
 @pytest.mark.parametrize("member", ["require", "shadow", "issuers"])
@@ -536,7 +538,7 @@ def test_a_frontend_compiles_and_is_compared(
     app.frontend("/docs", directory=tmp_path)
     app.get("/me")(read_me)
     assert faults(app) == [
-        f"{path}: says nothing about its callers"
+        f"{path}: does not declare who may call it"
         for path in ("/docs", "/docs/{path:path}", "/{path:path}")
     ]
     at_edge(below="/docs", access="authenticated")(app)
@@ -631,13 +633,13 @@ def _own(function: Callable[..., object]) -> Callable[..., object]:
     ("build", "what"),
     [
         (_serve_methods, "serves TRACE"),
-        (_serve_anything, "lets any method through"),
+        (_serve_anything, "accepts any method"),
         (_serve_by_host, "no path template"),
         (_contradict, "declares something else"),
         (_say_it_twice, "declares something else"),
         (_rename, "declares a path"),
-        (_backtrack, "two parameters stand in one segment"),
-        (_misspell, 'knows no "acess"; did you mean "access"?'),
+        (_backtrack, "two parameters share a segment"),
+        (_misspell, 'has no member "acess"; did you mean "access"?'),
         (_declare_nowhere, "nothing is served"),
         (_bind_every_body, 'inherits "sign_body"'),
     ],
@@ -659,17 +661,20 @@ def test_a_near_spelling_of_x_fastgate_is_refused(name: str) -> None:
     app = at_edge(access="public")(empty())
     app.get("/x", openapi_extra={name: {"access": "authenticated"}})(_silent())
     (fault,) = faults(app)
-    assert f'nobody reads "{name}" of openapi_extra; it is "x-fastgate"' in fault
+    assert f'openapi_extra has "{name}", which has no effect; write "x-fastgate"' in fault
 
 
 @pytest.mark.parametrize(
     ("extra", "what"),
     [
-        (None, "x-fastgate is None; it is an object"),
-        ("authenticated", "x-fastgate is 'authenticated'; it is an object"),
-        (["a"], "it is an object"),
-        ({1: "a"}, "it is an object"),
-        ({"access": "public", "require": {"rule": "a"}}, "which lets everybody in, and require is"),
+        (None, "x-fastgate is None; it must be an object"),
+        ("authenticated", "x-fastgate is 'authenticated'; it must be an object"),
+        (["a"], "it must be an object"),
+        ({1: "a"}, "it must be an object"),
+        (
+            {"access": "public", "require": {"rule": "a"}},
+            "which allows every caller, but require req",
+        ),
     ],
 )
 def test_so_is_what_is_no_declaration_there(extra: object, what: str) -> None:

@@ -210,7 +210,7 @@ def test_a_list_that_replaces_that_of_a_marked_app_or_router_is_no_less_noted(
     router.routes.append(Route("/s", endpoint()))
     router.mount("/m", Router(routes=[Route("/t", endpoint())]))
     app.router.routes.extend([*sub.routes, *router.routes])
-    with pytest.raises(CannotCompile, match="is taken from a marked FastAPI"):
+    with pytest.raises(CannotCompile, match="belongs to a marked FastAPI"):
         compile_routes(app)
     app.router.routes[:] = router.routes
     assert asked(app) == {"/s": CLOSED, "/m/t": CLOSED}

@@ -84,7 +84,7 @@ def test_a_decorator_that_narrows_a_parameter_is_a_fault(
 ) -> None:
     app = an_app()
     app.get("/x")(decorator(function))
-    with pytest.raises(CannotCompile, match="asks for 'admin' in a signature that FastAPI does"):
+    with pytest.raises(CannotCompile, match="requires 'admin' in a signature that FastAPI does"):
         compile_routes(app)
 
 
@@ -220,11 +220,11 @@ def by_function(function: Endpoint) -> Endpoint:
 def test_scopes_are_found_that_a_decorator_has_by_name(decorator: Decorator) -> None:
     app = an_app()
     app.get("/x")(decorator(page))
-    with pytest.raises(CannotCompile, match="asks for 'admin' in a signature that FastAPI does"):
+    with pytest.raises(CannotCompile, match="requires 'admin' in a signature that FastAPI does"):
         compile_routes(app)
     public = an_app("public")
     public.get("/x")(decorator(page))
-    with pytest.raises(CannotCompile, match="asks for a known caller, 'admin' in a signature"):
+    with pytest.raises(CannotCompile, match="requires a known caller, 'admin' in a signature"):
         compile_routes(public)
 
 
@@ -297,9 +297,7 @@ def test_scopes_that_cannot_be_read_are_a_fault(
     app.get("/x")(decorator("admin")(page))
     with pytest.raises(CannotCompile, match="scopes that cannot be read without running") as error:
         compile_routes(app)
-    assert "leave that annotation out, and ask for it in the signature of the end" in str(
-        error.value
-    )
+    assert "remove that annotation, and require it in the signature of the end" in str(error.value)
     assert str(error.value).count("does not read") == 1
 
 

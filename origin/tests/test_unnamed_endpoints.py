@@ -19,7 +19,7 @@ from starlette.websockets import WebSocketDisconnect
 from fastgate import AnyCaller, at_edge, guard
 from fastgate.compile.endpoints.listing import endpoints
 from fastgate.compile.policy import CannotCompile, compile_routes
-from fastgate.declare.lookup import declared_by
+from fastgate.declare.lookup import declared_on_route
 from fastgate.testing import AsCaller
 from tests.edge import HEADER, Edge, payload
 
@@ -476,7 +476,7 @@ def test_declarations_are_read_once_for_each_request(
     app = empty()
     app.get("/x")(public(shown()))
     guard(app, edge.settings())
-    read = Mock(wraps=declared_by)
+    read = Mock(wraps=declared_on_route)
     with TestClient(app) as client:
         monkeypatch.setattr("fastgate.routes.check.declared_by", read)
         assert client.get("/x", headers=edge.headers("/x", "/x")).status_code == 200

@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Router
 from starlette.types import Receive, Scope, Send
 
 from fastgate.claims import Transaction
-from fastgate.declare.lookup import declared_by
+from fastgate.declare.lookup import declared_on_route
 from fastgate.errors import ContentMismatch, MethodMismatch, PathMismatch, Refused, RouteMismatch
 from fastgate.path_template import begins, comparable
 from fastgate.routes.app_parts import is_part_of
@@ -137,7 +137,7 @@ class RouteCheck:
             if template is None or not self._is_judged(template, judged):
                 fault = RouteMismatch(found=_told(template, scope))
             else:
-                declared = declared_by(view)
+                declared = declared_on_route(view)
                 if self._has_no_name(declared, template, scope, view):
                     told = f"{_told(template, scope)}, which the edge never names"
                     fault = RouteMismatch(found=told)

@@ -165,8 +165,8 @@ def test_what_else_a_path_and_a_router_say_must_be_the_same() -> None:
     app.include_router(router)
     at_edge(below="/orders", require={"rule": "other"}, limits=["fast"])(app)
     said = faults(app)
-    assert "say different things of require" in said
-    assert "say different things of limits" in said
+    assert "inherits two values of require" in said
+    assert "inherits two values of limits" in said
     decided = at_edge(require=STAFF, limits=["fast"])(_own())
     app = empty()
     router = at_edge(require=STAFF, limits=["slow"])(APIRouter(prefix="/orders"))
@@ -270,7 +270,7 @@ def test_an_id_that_two_routes_would_have_is_a_fault() -> None:
     app = empty()
     app.add_api_route("/x", at_edge(access="public", id="get-orders")(_own()))
     app.add_api_route("/orders", at_edge(access="authenticated")(_own()))
-    assert 'has the id "get-orders", and so has own (/x' in faults(app)
+    assert 'has the same id "get-orders" as own (/x' in faults(app)
 
 
 def _own() -> Callable[..., object]:
