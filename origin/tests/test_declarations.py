@@ -1,4 +1,4 @@
-"""A declaration is read, by the compiler and at run time, or it is a fault."""
+"""Every declaration has effect, in the compiler and at run time, or is a fault."""
 
 import copy
 import functools
@@ -197,7 +197,7 @@ def test_what_is_wrapped_around_the_whole_app_is_not_marked_in_its_place(edge: E
     assert same == compile_routes(app)
 
 
-def test_an_endpoint_that_knows_its_app_does_not_take_over_what_is_said_of_it() -> None:
+def test_an_endpoint_with_a_reference_to_its_app_does_not_inherit_by_it() -> None:
     app = public(FastAPI(openapi_url=None))
 
     class View:
@@ -297,7 +297,7 @@ LOST: dict[str, tuple[Callable[[FastAPI], object], str]] = {
 
 
 @pytest.mark.parametrize(("add", "said"), LOST.values(), ids=LOST.keys())
-def test_a_declaration_that_nobody_reads_is_a_fault(
+def test_a_declaration_without_effect_is_a_fault(
     add: Callable[[FastAPI], object], said: str
 ) -> None:
     app = public(FastAPI(openapi_url=None))
@@ -341,7 +341,7 @@ def test_so_is_one_above_the_decorator_of_a_bound_method(name: str) -> None:
     assert [fault.endpoint.template for fault in error.value.faults] == ["/x"]
 
 
-def test_a_mark_above_the_decorator_that_says_what_holds_is_no_fault() -> None:
+def test_a_mark_above_the_decorator_that_changes_nothing_is_no_fault() -> None:
     app = public(FastAPI(openapi_url=None))
     answer = app.get("/x")(closed(handler()))
     closed(wrapped(answer))
@@ -367,7 +367,7 @@ def test_a_marked_wrapper_and_what_it_wraps_are_two_endpoints() -> None:
 
 @pytest.mark.parametrize("around", [{}, {"require": {"rule": "staff"}}], ids=["access", "more"])
 @pytest.mark.parametrize("first", [True, False])
-def test_a_served_wrapper_that_opens_asks_nothing_of_what_it_wraps(
+def test_an_open_served_wrapper_does_not_concern_the_wrapped_endpoint(
     around: dict[str, Any], *, first: bool
 ) -> None:
     app = at_edge(access="authenticated", **around)(FastAPI(openapi_url=None))
@@ -383,7 +383,7 @@ def test_a_served_wrapper_that_opens_asks_nothing_of_what_it_wraps(
     assert routes["/x"].get("require") == around.get("require")
 
 
-def test_one_that_is_not_served_or_says_more_does() -> None:
+def test_a_wrapper_that_is_not_served_or_stricter_does() -> None:
     app = at_edge(access="authenticated")(FastAPI(openapi_url=None))
     app.get("/x")(inner := handler())
     wrapper = public_page(wrapped(inner))
@@ -394,7 +394,7 @@ def test_one_that_is_not_served_or_says_more_does() -> None:
         compile_routes(app)
 
 
-def test_what_says_the_same_or_is_said_anew_is_no_fault() -> None:
+def test_an_equal_or_repeated_declaration_is_no_fault() -> None:
     app = public(FastAPI(openapi_url=None))
     helper = closed(handler())
 
@@ -465,7 +465,7 @@ CALLING: dict[str, Callable[[Any], Any]] = {
 
 @pytest.mark.parametrize("calling", CALLING.values(), ids=CALLING.keys())
 @pytest.mark.parametrize("served_too", [True, False])
-def test_an_endpoint_that_calls_a_marked_one_says_as_much(
+def test_an_endpoint_that_calls_a_marked_one_must_declare_as_much(
     calling: Callable[[Any], Any], *, served_too: bool
 ) -> None:
     app, called = public(FastAPI(openapi_url=None)), closed(handler())
@@ -499,7 +499,7 @@ def calling_of(reports: Reports, name: str) -> Callable[[], Awaitable[str]]:
 
 
 @pytest.mark.parametrize("by_itself", [True, False])
-def test_an_endpoint_that_holds_the_object_of_a_marked_method_says_as_much(
+def test_an_endpoint_with_the_object_of_a_marked_method_must_declare_as_much(
     *, by_itself: bool
 ) -> None:
     app, reports = public_page(FastAPI(openapi_url=None)), Reports()
@@ -526,7 +526,7 @@ def test_one_that_is_served_leaves_other_methods_of_its_object_alone(
     assert found == {"/erase": "authenticated", "/read": "public", "/calls": "public"}
 
 
-def test_neither_does_one_that_opens_nor_a_dependency_ask_anything_of_them() -> None:
+def test_an_open_endpoint_or_a_dependency_requires_nothing_of_them() -> None:
     app, reports = closed(FastAPI(openapi_url=None)), Reports()
     public_page(reports.erase)
     app.get("/read")(reports.read)
@@ -767,7 +767,9 @@ HELD: dict[str, Callable[[FastAPI], object]] = {
 
 
 @pytest.mark.parametrize("add", HELD.values(), ids=HELD.keys())
-def test_a_closing_mark_is_a_fault_wherever_it_is_held(add: Callable[[FastAPI], object]) -> None:
+def test_a_restrictive_mark_on_any_referenced_object_is_a_fault(
+    add: Callable[[FastAPI], object],
+) -> None:
     app = public(FastAPI(openapi_url=None))
     add(app)
     with pytest.raises(CannotCompile, match=r"has a declaration without effect: access on"):
@@ -816,7 +818,7 @@ def saying(access: str, decorate: Callable[..., Any]) -> Callable[..., Any]:
     ],
 )
 @pytest.mark.parametrize("inherited", [{}, {"access": "public"}])
-def test_a_dependency_does_not_outweigh_what_asks_for_more(
+def test_a_dependency_does_not_replace_a_stricter_mark(
     outer: Callable[..., Any], inner: dict[str, Any], lost: str, inherited: dict[str, Any]
 ) -> None:
     app = at_edge(**inherited)(FastAPI(openapi_url=None))
@@ -837,7 +839,7 @@ def test_a_dependency_does_not_outweigh_what_asks_for_more(
         (saying("optional", copying(anybody=True)), {"require": {"rule": "a"}}),
     ],
 )
-def test_what_asks_for_no_more_or_is_answered_by_a_word_is_no_fault(
+def test_a_mark_that_is_not_stricter_or_is_declared_is_no_fault(
     outer: Callable[..., Any], inner: dict[str, Any]
 ) -> None:
     app = FastAPI(openapi_url=None)
@@ -863,7 +865,7 @@ def test_the_remedy_for_scopes_is_one_that_compiles() -> None:
         compile_routes(app)
 
 
-def test_what_the_endpoint_says_itself_is_enough() -> None:
+def test_the_endpoints_own_declaration_is_enough() -> None:
     other = closed(FastAPI(openapi_url=None))
     stats = other.get("/stats")(closed(handler()))
     registry: list[object] = [stats]
@@ -964,7 +966,7 @@ def test_each_object_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(looked) == len(set(looked)) < 500
 
 
-def test_where_not_everything_was_looked_at_the_endpoint_speaks_for_itself(
+def test_an_endpoint_with_too_many_objects_must_declare_its_access(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(object_graph, "MAX_OBJECTS", 50)

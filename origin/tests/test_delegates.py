@@ -1,4 +1,4 @@
-"""What an app hands requests on to is listed, or what closes it is a fault."""
+"""A restriction on an app that another app calls has effect, or is a fault."""
 
 from collections.abc import Callable
 from typing import Any
@@ -87,7 +87,7 @@ def test_what_closes_a_part_of_an_app_in_a_starlette_route_is_a_fault(
         compile_routes(app)
 
 
-def test_what_is_said_of_such_an_app_itself_counts() -> None:
+def test_the_declaration_of_such_an_app_counts() -> None:
     app, inner = opened(), closed(Starlette(routes=[Route("/secret", page_of())]))
     with_route(app, Route("/x/{path:path}", get(inner)))
     assert [route["access"] for route in compile_routes(app)] == ["authenticated"]
@@ -215,7 +215,7 @@ BESIDE = [
 
 @pytest.mark.parametrize("hand_on", BESIDE)
 @pytest.mark.parametrize("made", MADE.values(), ids=MADE.keys())
-def test_what_closes_an_app_that_a_route_hands_on_to_is_a_fault(
+def test_a_restriction_on_an_app_that_a_route_calls_is_a_fault(
     made: Callable[[], Starlette], hand_on: Callable[[FastAPI, ASGIApp], None]
 ) -> None:
     app = opened()
@@ -245,7 +245,7 @@ def test_the_app_that_the_route_is_served_by_is_none(
 
 @pytest.mark.parametrize("mounted", [True, False])
 @pytest.mark.parametrize("made", MADE.values(), ids=MADE.keys())
-def test_so_is_one_that_a_handler_of_exceptions_answers_by(
+def test_so_is_one_on_an_app_that_an_exception_handler_calls(
     made: Callable[[], Starlette], *, mounted: bool
 ) -> None:
     app, other = opened(), made()
@@ -287,13 +287,13 @@ def served() -> tuple[FastAPI, FastAPI]:
     return api, root
 
 
-def test_of_an_app_that_is_served_too_what_the_wrapper_says_itself_is_enough() -> None:
+def test_a_wrapper_of_a_served_app_needs_only_its_own_declaration() -> None:
     api, root = served()
     root.mount("/tools", at_edge(access="authenticated", scopes=[], methods=["POST"])(Client(api)))
     assert [route["access"] for route in compile_routes(root)][-1] == "authenticated"
 
 
-def test_a_wrapper_around_it_that_says_nothing_itself_is_a_fault() -> None:
+def test_a_wrapper_around_it_without_a_declaration_is_a_fault() -> None:
     api, root = served()
     root.mount("/tools", at_edge(methods=["POST"])(Client(api)))
     with pytest.raises(CannotCompile) as error:
@@ -327,7 +327,7 @@ def test_of_routes_that_are_served_too_a_wrapper_says_itself_who_may_call(
     assert [route["access"] for route in compile_routes(app)] == ["authenticated", "public"]
 
 
-def test_a_guard_around_a_mounted_app_asks_for_nobody(edge: Edge) -> None:
+def test_a_guard_around_a_mounted_app_requires_no_caller(edge: Edge) -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None: ...
 
     root = opened()

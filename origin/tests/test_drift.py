@@ -212,7 +212,7 @@ def test_a_rewrite_to_what_the_app_does_not_serve_is_a_difference() -> None:
         ({"require_bound": True}, "require_bound: the app has true, the edge has nothing"),
     ],
 )
-def test_a_declared_rewrite_asks_what_the_route_asks_that_it_leads_to(
+def test_a_declared_rewrite_is_compared_with_the_route_that_it_leads_to(
     members: dict[str, object], line: str
 ) -> None:
     alias = one("/v1/o", "public", rewrite={"template": "/orders"}, group="old")
@@ -229,7 +229,7 @@ def test_a_declared_rewrite_asks_what_the_route_asks_that_it_leads_to(
     ]
 
 
-def test_a_root_path_may_be_taken_off_by_the_edge() -> None:
+def test_the_edge_may_remove_a_root_path() -> None:
     app = [one("/gw/orders", "authenticated")]
     kept, taken = app[0], one("/gw/orders", "authenticated", rewrite={"strip_prefix": "/gw"})
     assert drift(app, [kept], root_path="/gw") == drift(app, [taken], root_path="/gw") == []

@@ -1,4 +1,4 @@
-"""A closing mark on what stands around an endpoint, a class or middleware, is a fault."""
+"""A restrictive mark on middleware, a class or a wrapper around an endpoint is a fault."""
 
 import functools
 from collections.abc import Awaitable, Callable
@@ -188,7 +188,7 @@ def test_so_is_one_on_the_class_of_the_app_itself() -> None:
     assert len(compile_routes(at_edge(access="public")(app))) == 1
 
 
-def test_what_is_said_anew_where_it_is_read_is_enough() -> None:
+def test_a_repeated_declaration_with_effect_is_enough() -> None:
     app = opened()
     with_app(app, closed(Admin(openapi_url=None)))
     router = APIRouter(route_class=StaffRoute)

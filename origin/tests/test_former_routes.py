@@ -1,4 +1,4 @@
-"""While app and edge are deployed one after the other, what an endpoint was before is accepted."""
+"""A former template or id is accepted while app and edge are deployed one after the other."""
 
 import functools
 from collections.abc import Callable
@@ -259,7 +259,7 @@ def test_nonsense_is_refused_where_it_is_written(value: object, message: str) ->
         at_edge(formerly=value)
 
 
-def test_it_is_said_of_one_endpoint_alone(edge: Edge) -> None:
+def test_it_is_declared_on_one_endpoint_only(edge: Edge) -> None:
     app = orders(edge, formerly=None)
     with pytest.raises(ValueError, match="declare formerly on each endpoint"):
         at_edge(formerly=FORMER)(APIRouter())
@@ -355,7 +355,7 @@ def test_the_compiled_policy_is_not_changed_by_it(edge: Edge) -> None:
 # What drift says.
 
 
-def test_drift_says_what_is_accepted_and_what_can_be_removed(edge: Edge) -> None:
+def test_drift_reports_what_is_accepted_and_what_can_be_removed(edge: Edge) -> None:
     before, after = FastAPI(openapi_url=None), orders(edge)
 
     async def read(caller: Caller) -> None: ...
@@ -385,7 +385,7 @@ def test_drift_says_what_is_accepted_and_what_can_be_removed(edge: Edge) -> None
     ]
 
 
-def test_drift_says_which_requests_another_route_takes(edge: Edge) -> None:
+def test_drift_reports_which_requests_another_route_takes(edge: Edge) -> None:
     app = orders(edge)
 
     @app.get("/{rest:path}")

@@ -1,4 +1,4 @@
-"""A mounted app can be declared as one route, whatever routes it has; stand-ins for real ones."""
+"""A mounted app can be declared as one route, regardless of its own routes."""
 
 from pathlib import Path
 
@@ -167,7 +167,7 @@ def test_nonsense_is_refused_where_it_is_written(members: dict[str, object], mes
         marked(third_party(), **members)
 
 
-def test_it_is_said_of_a_mounted_app_alone(edge: Edge) -> None:
+def test_it_is_declared_on_a_mounted_app_only(edge: Edge) -> None:
     app = app_with(edge, at_edge(access="public", opaque=True)(third_party()))
     with pytest.raises(CannotCompile, match="accepts any method"):
         compile_routes(app)
@@ -182,7 +182,7 @@ def test_it_is_said_of_a_mounted_app_alone(edge: Edge) -> None:
         compile_routes(at_edge(opaque=True)(FastAPI()))
 
 
-def test_a_declaration_that_nobody_would_read_is_a_fault(edge: Edge) -> None:
+def test_a_declaration_below_an_opaque_app_is_a_fault(edge: Edge) -> None:
     inner = FastAPI(openapi_url=None)
 
     @inner.get("/secret")

@@ -1,4 +1,4 @@
-"""Dependencies that are overridden when an app is compiled: what runs is what counts."""
+"""Overridden dependencies: the compiler reads the ones that FastAPI runs."""
 
 from collections.abc import Callable
 from typing import Annotated
@@ -91,7 +91,7 @@ SERVED = [direct, deep, included, socket_included, mounted]
 
 
 @pytest.mark.parametrize("serve", SERVED)
-def test_what_an_override_asks_of_callers_is_asked_at_the_edge(
+def test_the_edge_requires_what_an_override_requires(
     serve: Callable[[FastAPI], FastAPI],
 ) -> None:
     app = public_app()
@@ -102,7 +102,7 @@ def test_what_an_override_asks_of_callers_is_asked_at_the_edge(
 
 
 @pytest.mark.parametrize("serve", SERVED)
-def test_what_is_marked_on_an_override_is_not_lost(
+def test_a_mark_on_an_override_is_reported(
     serve: Callable[[FastAPI], FastAPI],
 ) -> None:
     @at_edge(access="authenticated", require={"rule": "staff"})
@@ -124,7 +124,7 @@ def test_scopes_of_what_is_overridden_are_those_of_the_override() -> None:
     assert route["scopes"] == ["orders"]
 
 
-def test_an_override_that_asks_for_less_is_a_fault() -> None:
+def test_an_override_that_requires_less_is_a_fault() -> None:
     async def known(caller: Caller) -> str:
         return caller.subject
 
@@ -144,7 +144,7 @@ def test_an_override_that_asks_for_less_is_a_fault() -> None:
             compile_routes(app)
 
 
-def test_an_override_of_what_asks_for_callers_below_it_counts() -> None:
+def test_an_override_of_a_dependency_with_inner_requirements_counts() -> None:
     app = FastAPI(openapi_url=None)
     app.get("/x", dependencies=[Depends(of_real)])(nobody)
     app.dependency_overrides[of_real] = nobody
@@ -152,7 +152,7 @@ def test_an_override_of_what_asks_for_callers_below_it_counts() -> None:
         compile_routes(app)
 
 
-def test_overrides_of_another_app_and_of_what_asks_nobody_do_not_count() -> None:
+def test_overrides_of_other_apps_or_without_requirements_do_not_count() -> None:
     app = public_app()
     sub = mounted(app)
     app.get("/x")(of_real)
@@ -226,7 +226,7 @@ def test_an_app_with_one_starts_and_fails_there_alone_unless_it_is_strict(
             assert client.get("/x").status_code == 500
 
 
-def test_what_overrides_the_scheme_of_a_strict_app_is_told_as_such(edge: Edge) -> None:
+def test_an_override_of_the_scheme_of_a_strict_app_is_reported(edge: Edge) -> None:
     app = FastAPI(openapi_url=None)
     app.get("/x", dependencies=[Depends(real)])(nobody)
     guard(app, edge.settings(strict=True))

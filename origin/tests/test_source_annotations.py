@@ -1,4 +1,4 @@
-"""What a decorator asks for in its own signature, which `functools.wraps` hides from FastAPI."""
+"""Requirements in a decorator's own signature, which `functools.wraps` hides from FastAPI."""
 
 import functools
 import inspect
@@ -88,7 +88,7 @@ def test_a_decorator_that_narrows_a_parameter_is_a_fault(
         compile_routes(app)
 
 
-def test_a_decorator_may_repeat_what_is_asked() -> None:
+def test_a_decorator_may_repeat_a_requirement() -> None:
     app = an_app("public")
     app.get("/x")(narrowing(admin))
     app.get("/y")(narrowing_text(admin))
@@ -324,7 +324,7 @@ def told(*scopes: str) -> Decorator:
     return decorator
 
 
-def test_what_a_signature_tells_that_was_set_by_hand_is_read_there() -> None:
+def test_an_explicit_signature_is_read() -> None:
     app = an_app("public")
     app.get("/x")(told("admin")(page))
     found = [(each["access"], each["scopes"]) for each in compile_routes(app)]
@@ -344,13 +344,13 @@ def of_types(function: Endpoint) -> Endpoint:
     return wrapper
 
 
-def test_types_that_are_not_known_beside_an_identity_ask_nobody() -> None:
+def test_unknown_types_beside_an_identity_require_no_caller() -> None:
     app = an_app("public")
     app.get("/x")(of_types(page))
     assert [each["access"] for each in compile_routes(app)] == ["public"]
 
 
-def test_an_endpoint_that_says_itself_who_may_call_need_not_be_read() -> None:
+def test_an_endpoint_that_declares_its_callers_need_not_be_read() -> None:
     app = an_app()
     app.get("/x")(at_edge(access="public")(of_parameter("admin")(page)))
     assert [each["access"] for each in compile_routes(app)] == ["public"]

@@ -1,4 +1,4 @@
-"""An app that has forgotten to say who may call it does not start."""
+"""A strict app does not start if an endpoint does not declare its callers."""
 
 import contextlib
 import functools
@@ -66,7 +66,7 @@ async def start(app: ASGIApp, sent: list[Message] | None = None) -> list[Message
     return sent
 
 
-async def test_an_app_that_speaks_for_every_endpoint_starts(edge: Edge) -> None:
+async def test_an_app_that_declares_every_endpoint_starts(edge: Edge) -> None:
     app = strict_app(edge)
     app.add_route("/health", at_edge(access="none")(health))
     started = [message["type"] for message in await start(app)]

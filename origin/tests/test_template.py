@@ -1,4 +1,4 @@
-"""Templates are read as the edge reads them."""
+"""Python reads templates as the edge reads them."""
 
 import itertools
 import random

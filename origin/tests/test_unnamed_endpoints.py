@@ -1,4 +1,4 @@
-"""What is marked `access="none"` has no route at the edge, and never runs under another one's."""
+"""An endpoint with `access="none"` has no route at the edge and never runs under another one."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -276,7 +276,7 @@ async def test_one_that_is_added_later_and_marked_itself_is_refused_too(edge: Ed
         assert (await http.get("/x", headers=headers)).status_code == 401
 
 
-def test_what_is_less_specific_and_stands_first_is_a_fault() -> None:
+def test_an_earlier_less_specific_route_is_a_fault() -> None:
     app = empty()
     app.get("/u/{name}")(unnamed(internal()))
     app.get("/u/me")(public(shown()))
@@ -339,7 +339,7 @@ def below_another_prefix(app: FastAPI) -> None:
         below_another_prefix,
     ],
 )
-def test_what_is_in_nobodys_way_is_no_fault(
+def test_a_route_without_a_conflict_is_no_fault(
     serve: Callable[[FastAPI], None], edge: Edge, as_caller: AsCaller
 ) -> None:
     app = empty()

@@ -1,4 +1,4 @@
-"""Callers that are asked for in a signature that FastAPI does not read."""
+"""Required callers in signatures that FastAPI does not read."""
 
 import dataclasses
 import functools
@@ -226,7 +226,7 @@ def test_scopes_of_a_dependency_are_those_of_the_caller_that_it_hides() -> None:
 
 
 @pytest.mark.parametrize("access", ["public", "optional"])
-def test_an_endpoint_that_says_itself_who_may_call_is_right(access: str) -> None:
+def test_an_endpoint_that_declares_its_callers_is_no_fault(access: str) -> None:
     async def own() -> None: ...
 
     async def another() -> None: ...
@@ -238,7 +238,7 @@ def test_an_endpoint_that_says_itself_who_may_call_is_right(access: str) -> None
     assert access_of(app) == [access] * 3
 
 
-def test_what_an_endpoint_asks_for_itself_may_be_handed_on() -> None:
+def test_a_required_caller_may_be_passed_on() -> None:
     def serving(function: Endpoint) -> Endpoint:
         async def endpoint(caller: Admin) -> object:
             return await function(caller)
@@ -321,7 +321,7 @@ def test_ordinary_neighbours_compile() -> None:
     assert access_of(app) == expected
 
 
-def test_an_endpoint_of_starlette_asks_nobody() -> None:
+def test_a_starlette_endpoint_requires_no_caller() -> None:
     class Page(HTTPEndpoint):
         async def get(self, request: Request, caller: Admin) -> Response:
             return Response()

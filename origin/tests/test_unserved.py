@@ -1,4 +1,4 @@
-"""What is declared of nothing that is served: the command line names each, and no other."""
+"""Declarations on objects that are not served: the command line reports each, and no other."""
 
 import json
 import sys
@@ -132,7 +132,7 @@ def lines_of(source: str, *starts: str) -> list[int]:
     return [1 + next(i for i, line in enumerate(lines) if line.startswith(each)) for each in starts]
 
 
-def test_nothing_is_said_of_what_is_served(
+def test_served_objects_are_not_reported(
     tmp_path: Path, module: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / f"{module}.py").write_text(SERVED)

@@ -150,8 +150,8 @@ def _segment(text: str, names: list[str]) -> Segment:
     prefix, brace, rest = text.partition("{")
     parameter, closing, suffix = rest.partition("}")
     if "{" in suffix:
-        apart = text.replace("}{", "}/{")
-        inner = re.sub(r"\}[^{}]+\{", "}/{", apart)
+        separated = text.replace("}{", "}/{")
+        inner = re.sub(r"\}[^{}]+\{", "}/{", separated)
         raise TemplateRefused(
             "two parameters share a segment, so it is ambiguous where the first one ends",
             f'write "{inner}", or take one parameter and split it in the endpoint',

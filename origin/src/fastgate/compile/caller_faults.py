@@ -56,7 +56,7 @@ def caller_faults(endpoint: Endpoint) -> Iterator[CallerFault]:
             "dependency for mounted apps, for Starlette routes and for routes that were added "
             "before it, and the endpoint itself requires less of its callers",
             "declare the requirement on the endpoint or the mounted app as well: "
-            'at_edge(access="authenticated", scopes=[…]), or whatever you mean there',
+            'at_edge(access="authenticated", scopes=[…]), or the access you mean',
         )
     for each in endpoint.uncallable:
         yield CallerFault(
@@ -119,7 +119,7 @@ def weakening_override_faults(endpoint: Endpoint) -> Iterator[CallerFault]:
         original, override = (name_of(call) for call in (each.original, each.override))
         yield CallerFault(
             f"runs {override} ({location_of(each.override)}) by dependency_overrides in place of "
-            f"{original}, which requires {', '.join(each.asked)}",
+            f"{original}, which requires {', '.join(each.missing)}",
             f"use overrides in tests only, or let {override} require the same",
         )
 

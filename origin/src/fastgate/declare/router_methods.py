@@ -71,10 +71,10 @@ def _refusing_lossy_inclusion(include: Callable[..., None]) -> Callable[..., Non
 
     @functools.wraps(include)
     def checked(holder: APIRouter, router: APIRouter, *more: object, **named: object) -> None:
-        if lost := [name for kind in type(router).__mro__ for name in declared(kind)]:
+        if missing := [name for kind in type(router).__mro__ for name in declared(kind)]:
             raise TypeError(
                 "this version of FastAPI drops the mark of a router's class on inclusion: declare "
-                f"{', '.join(sorted(lost))} on the router, by at_edge(…)(router)"
+                f"{', '.join(sorted(missing))} on the router, by at_edge(…)(router)"
             )
         for route in router.routes:
             if not isinstance(route, (Route, WebSocketRoute)):
@@ -88,10 +88,13 @@ def _refusing_lossy_inclusion(include: Callable[..., None]) -> Callable[..., Non
                     f"inclusion: declare {', '.join(sorted(marked))} on its endpoint, by at_edge(…)"
                 )
             dependencies = getattr(route, "dependencies", None)
-            if dependencies is not None and (lost := members_not_inherited(router, dependencies)):
+            if dependencies is not None and (
+                missing := members_not_inherited(router, dependencies)
+            ):
                 raise TypeError(
                     f"a route ({route.path}) lacks the declaration of its router: declare "
-                    f"{', '.join(lost)} on its endpoint, by at_edge(…), or add it by the router's "
+                    f"{', '.join(missing)} on its endpoint, by at_edge(…), or add it by the "
+                    "router's "
                     "own methods"
                 )
         before = len(holder.routes)

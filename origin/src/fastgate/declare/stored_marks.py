@@ -46,7 +46,7 @@ class MethodMark:
         """The id of the marked object and the id of the function."""
         return self.mark.of, id(self.function)
 
-    def asks(self) -> Mapping[str, object]:
+    def restrictive_members(self) -> Mapping[str, object]:
         """Return what the mark requires of callers; empty if it allows every caller."""
         return _restrictive_members(self.mark)
 
@@ -57,7 +57,7 @@ def declared(target: object) -> Mapping[str, object]:
         return mark_of_method(target)
     if is_a(target, MethodMark):
         mark: MethodMark = target  # type: ignore[assignment]
-        return mark.asks()
+        return mark.restrictive_members()
     # Only the object's own attributes count: the mark of a class must not open its instances.
     members = own(target).get(ATTRIBUTE, {})
     members = members if isinstance(members, Mapping) else {}

@@ -35,7 +35,7 @@ class WeakeningOverride(NamedTuple):
 
     original: object
     override: object
-    asked: tuple[str, ...]
+    missing: tuple[str, ...]
     """The missing requirements: scopes, and `A_KNOWN_CALLER`."""
 
 

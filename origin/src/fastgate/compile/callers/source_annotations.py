@@ -69,7 +69,7 @@ def requirements_in_source(function: object) -> Iterator[ParameterRequirement]:
             annotation = _Annotation(names)
             annotation.read(each.annotation)
             if annotation.found or annotation.identity:
-                yield annotation.asked(each.arg, ast.unparse(each.annotation))
+                yield annotation.requirement(each.arg, ast.unparse(each.annotation))
 
 
 def _definition(code: CodeType, known: dict[str, object]) -> tuple[Def, ...]:
@@ -105,7 +105,7 @@ class _Annotation:
         self.unread = False
         self.looked_up = 0
 
-    def asked(self, name: str, written: str) -> ParameterRequirement:
+    def requirement(self, name: str, written: str) -> ParameterRequirement:
         if self.identity and self.unread:
             self.found.append(Depends(fastgate))
         return ParameterRequirement(name, self.found, written if self.unread else "")

@@ -74,8 +74,8 @@ def unread_requirements(target: object, dependant: Dependant) -> Iterator[Unread
         for layer, is_referenced in _within(call, given):
             for written in _unread_in(layer):
                 yield UnreadRequirement(layer, Callers(), is_referenced, written)
-            asked = [*_not_run_in(layer, run, given)]
-            callers = _callers_of(asked)
+            required = [*_not_run_in(layer, run, given)]
+            callers = _callers_of(required)
             if layer is FastgateScheme or (is_a(layer, type) and FastgateScheme in mro_of(layer)):
                 callers = Callers(known=True)  # the class itself, not an instance
             if callers.known:
@@ -116,13 +116,13 @@ def _passes_callers_on(layer: object, given: Callers) -> bool:
         return False
     # A wrapper by `functools.wraps` receives the parameters of the function that it wraps.
     wrapped = attribute(function, "__wrapped__")
-    asked_of = function if wrapped is None else wrapped
-    asking = _parameters_of(asked_of, _annotations_of(asked_of))
+    signature_of = function if wrapped is None else wrapped
+    parameters = _parameters_of(signature_of, _annotations_of(signature_of))
     used = reads_of(attribute(function, "__code__"))
-    for name, asked in asking.items():
-        callers = _callers_of(asked)
-        asks = (callers.known and given.known) or (callers.anybody and given.anybody)
-        if asks and (wrapped is not None or name in used):
+    for name, required in parameters.items():
+        callers = _callers_of(required)
+        receives_callers = (callers.known and given.known) or (callers.anybody and given.anybody)
+        if receives_callers and (wrapped is not None or name in used):
             return True
     return False
 
@@ -149,12 +149,12 @@ def _parameters_of(function: object, annotations: Mapping[str, object]) -> dict[
 def _unread_in(layer: object) -> Iterator[str]:
     """Yield the annotations of a function that require callers and cannot be read."""
     if is_a(layer, FunctionType) and _has_copied_annotations(layer):
-        for asked in requirements_in_source(layer):
-            callers = _callers_of(asked.dependencies) if asked.unread else Callers()
+        for required in requirements_in_source(layer):
+            callers = _callers_of(required.dependencies) if required.unread else Callers()
             # If the function has a `__signature__`, FastAPI reads that.
-            read = asked.name in _explicit_parameters(layer)
+            read = required.name in _explicit_parameters(layer)
             if not read and (callers.known or callers.anybody):
-                yield asked.unread
+                yield required.unread
 
 
 def _has_copied_annotations(function: object) -> bool:
@@ -182,9 +182,9 @@ def _not_run_in(layer: object, run: Mapping[int, object], given: Callers) -> Ite
 
 
 def _unmet(
-    asked: Iterable[Depends], run: Mapping[int, object], given: Callers
+    required: Iterable[Depends], run: Mapping[int, object], given: Callers
 ) -> Iterator[Depends]:
-    for each in asked:
+    for each in required:
         scopes = getattr(each, "scopes", None) or ()
         if each.dependency is not None and not (
             id(each.dependency) in run and {*scopes} <= {*given.scopes}
@@ -197,8 +197,8 @@ def _written_in(target: object) -> Iterator[Depends]:
     annotations = _annotations_of(target)
     if is_a(target, FunctionType) and _has_copied_annotations(target):
         annotations = {}
-        for asked in requirements_in_source(target):
-            yield from asked.dependencies
+        for required in requirements_in_source(target):
+            yield from required.dependencies
     yield from chain.from_iterable(_parameters_of(target, annotations).values())
 
 
@@ -252,10 +252,10 @@ def _resolved(annotation: object, target: object) -> object:
         return None
 
 
-def _callers_of(asked: list[Depends]) -> Callers:
-    if not asked:
+def _callers_of(required: list[Depends]) -> Callers:
+    if not required:
         return Callers()
     try:
-        return callers_required_by(flatten(dependant_of_listed(asked, "/")))
+        return callers_required_by(flatten(dependant_of_listed(required, "/")))
     except Exception:  # FastAPI would fail as well
         return Callers()

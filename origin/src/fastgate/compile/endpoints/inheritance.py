@@ -281,8 +281,8 @@ def routes_without_router_mark(app: object) -> Iterator[tuple[View, list[str]]]:
     for inclusion in inclusions(getattr(app, "routes", ())):
         router = inclusion.original_router
         for each in inclusion.effective_candidates():
-            if lost := members_not_inherited(router, _dependencies_of(each, router)):
-                yield getattr(each, "original_route", each), lost
+            if missing := members_not_inherited(router, _dependencies_of(each, router)):
+                yield getattr(each, "original_route", each), missing
 
 
 def _dependencies_of(candidate: View, router: View) -> object:

@@ -18,7 +18,7 @@ def with_inner_paths(
 ) -> Iterator[Endpoint]:
     """Add to an endpoint the app's declarations for paths within it that are no endpoints."""
     parts = {prefix + part: members for part, members in inheritance.parts.items()}
-    taken: list[str] = []  # by earlier mounts
+    mounted: list[str] = []  # by earlier mounts
     for each in served:
         if each.kind is Kind.APP and _is_fallback(each, prefix, parts):
             each = replace(each, is_fallback=True)
@@ -28,13 +28,15 @@ def with_inner_paths(
             if takes_all_below(each.template, part) and not begins(each.template, part)
         }
         if each.kind is Kind.MOUNT:
-            taken.append(each.template)
+            mounted.append(each.template)
         elif inner and not (each.is_fallback or _is_fallback(each, prefix, parts)):
-            for part in [part for part in inner if any(takes_all_below(it, part) for it in taken)]:
+            for part in [
+                part for part in inner if any(takes_all_below(it, part) for it in mounted)
+            ]:
                 del inner[part]
             each = replace(each, parts={**each.parts, **inner})
         if each.kind is Kind.APP and each.route is None:
-            taken.append(each.template)  # a frontend; more specific ones come first
+            mounted.append(each.template)  # a frontend; more specific ones come first
         yield each
 
 

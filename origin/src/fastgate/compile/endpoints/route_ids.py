@@ -110,14 +110,14 @@ def ids_of(served: Sequence[Endpoint]) -> list[str]:
     and the template. A later route never changes it: the first of two equal ids keeps it. Names of
     functions and of parameters do not count.
     """
-    taken: set[str] = set()
+    used: set[str] = set()
     ids: list[str] = []
     for endpoint in served:
         given = endpoint.declared.get("id") or endpoint.operation_id
         name = given_id(str(given)) if given else ""
-        if not name or name in taken:
+        if not name or name in used:
             name = derived_id(requests_of(endpoint), endpoint.template)
-        taken.add(name)
+        used.add(name)
         ids.append(name)
     return ids
 

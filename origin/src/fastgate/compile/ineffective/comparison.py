@@ -42,7 +42,7 @@ class IneffectiveMark(NamedTuple):
     names: Sequence[str]
     remedy: str
 
-    def unread(self) -> IneffectiveDeclaration:
+    def as_declaration(self) -> IneffectiveDeclaration:
         """Return the message about this mark."""
         if self.names:
             what = f"has a declaration without effect: {', '.join(self.names)} on "
@@ -81,57 +81,59 @@ def layers_of(endpoint: Endpoint) -> Iterator[object]:
 
 def own_and_effective_members(endpoint: Endpoint) -> tuple[dict[str, object], "EffectiveMembers"]:
     """Return what an endpoint declares itself, and the same with what it inherits."""
-    here = dict(endpoint.declared)
+    own_members = dict(endpoint.declared)
     if endpoint.kind is Kind.MOUNT and endpoint.targets:
-        here |= declared_on_route(endpoint.route)
+        own_members |= declared_on_route(endpoint.route)
     by_dependencies = has_caller_dependency(endpoint)
-    if by_dependencies and "access" in here:
-        here = {"scopes": list(endpoint.callers.scopes), **here}
-    said = EffectiveMembers(merge_inherited(endpoint.inherited, here))
+    if by_dependencies and "access" in own_members:
+        own_members = {"scopes": list(endpoint.callers.scopes), **own_members}
+    effective = EffectiveMembers(merge_inherited(endpoint.inherited, own_members))
     if by_dependencies:
-        said |= {"access": access_of(endpoint)}
-        said |= {"scopes": here.get("scopes", members_of(endpoint).get("scopes", []))}
-        said.told = frozenset(("access", "scopes")) - here.keys()
-    return here, said
+        effective |= {"access": access_of(endpoint)}
+        effective |= {"scopes": own_members.get("scopes", members_of(endpoint).get("scopes", []))}
+        effective.implied = frozenset(("access", "scopes")) - own_members.keys()
+    return own_members, effective
 
 
 class EffectiveMembers(dict[str, object]):
     """The members that an endpoint declares and inherits."""
 
-    told: frozenset[str] = frozenset()
+    implied: frozenset[str] = frozenset()
     """Members that only its dependencies imply: a declaration that requires no more has the same
     effect."""
 
     def only(self, name: str) -> "EffectiveMembers":
         """Return one member alone."""
         found = EffectiveMembers({name: self[name]} if name in self else {})
-        found.told = self.told & {name}
+        found.implied = self.implied & {name}
         return found
 
     def is_like(self, other: "EffectiveMembers") -> bool:
         """Whether both would accept the same declarations."""
-        return self.told == other.told and self == other
+        return self.implied == other.implied and self == other
 
     def keeps(self, name: str, value: object) -> bool:
         """Whether a member that is declared elsewhere already holds for the endpoint."""
         mine = self.get(name)
-        if name not in self.told:
+        if name not in self.implied:
             return name in self and mine == value
         if name == "access":
             return _is_as_closed(mine, value)
         return isinstance(value, (list, tuple)) and isinstance(mine, list) and {*value} <= {*mine}
 
 
-def differing(target: object, said: Mapping[str, object], apart: Iterable[str] = ()) -> list[str]:
+def differing(
+    target: object, effective: Mapping[str, object], exempt: Iterable[str] = ()
+) -> list[str]:
     """Return the members of an object's declaration that differ from the effective ones."""
-    known = said if isinstance(said, EffectiveMembers) else EffectiveMembers(said)
+    known = effective if isinstance(effective, EffectiveMembers) else EffectiveMembers(effective)
     names = [name for name, value in declared(target).items() if not known.keeps(name, value)]
-    return [name for name in names if name not in apart]
+    return [name for name in names if name not in exempt]
 
 
-def holds(endpoint: Endpoint, said: EffectiveMembers, name: str, value: object) -> bool:
+def holds(endpoint: Endpoint, effective: EffectiveMembers, name: str, value: object) -> bool:
     """Whether a member that is declared elsewhere holds for an endpoint, or a stricter one."""
-    if said.keeps(name, value):
+    if effective.keeps(name, value):
         return True
     mine = access_of(endpoint)
     if name == "access":
@@ -141,25 +143,25 @@ def holds(endpoint: Endpoint, said: EffectiveMembers, name: str, value: object) 
     return name == "scopes" and mine not in OPEN and lists and {*value} <= {*scopes}  # type: ignore[misc]
 
 
-def members_free_to_differ(here: Mapping[str, object]) -> set[str]:
+def members_free_to_differ(own_members: Mapping[str, object]) -> set[str]:
     """Return the members that other declarations may set differently from this endpoint.
 
     An open access requires nothing of callers.
     """
-    requires_caller = "access" not in here or here["access"] == "authenticated"
-    return {*here, *_ROUTE_SPECIFIC, *(() if requires_caller else CALLER_REQUIREMENTS)}
+    requires_caller = "access" not in own_members or own_members["access"] == "authenticated"
+    return {*own_members, *_ROUTE_SPECIFIC, *(() if requires_caller else CALLER_REQUIREMENTS)}
 
 
-def more_open(members: Mapping[str, object], said: Mapping[str, object]) -> list[str]:
+def more_open(members: Mapping[str, object], effective: Mapping[str, object]) -> list[str]:
     """Return `access` if these members are more open than the effective ones."""
-    return less_open({"access": members.get("access")}, str(said.get("access")))
+    return less_open({"access": members.get("access")}, str(effective.get("access")))
 
 
-def less_open(said: Mapping[str, object], asked: str) -> list[str]:
+def less_open(effective: Mapping[str, object], expected: str) -> list[str]:
     """Return `access` if the callers that dependencies expect are not allowed or not identified."""
-    access = said.get("access", "authenticated" if requires_known_caller(said) else None)
-    known = access in ACCESS and asked in ACCESS
-    return ["access"] if known and not _is_as_closed(access, asked) else []
+    access = effective.get("access", "authenticated" if requires_known_caller(effective) else None)
+    known = access in ACCESS and expected in ACCESS
+    return ["access"] if known and not _is_as_closed(access, expected) else []
 
 
 def _is_as_closed(access: object, other: object) -> bool:

@@ -71,7 +71,7 @@ def ineffective_declarations(
         key = (id(each.endpoint), id(each.target))
         if key not in reported:
             reported.add(key)
-            yield each.unread()
+            yield each.as_declaration()
     yield from default_apps(app, found)
     yield from _of_apps_left_out(found)
     yield from hidden_declarations(found, listed)
@@ -91,28 +91,28 @@ def _of_itself(found: Sequence[Endpoint]) -> Iterator[IneffectiveMark]:
     Such a mark is meant for this very endpoint, so any difference is reported.
     """
     for endpoint in found:
-        here, said = own_and_effective_members(endpoint)
+        own_members, effective = own_and_effective_members(endpoint)
         for layer in layers_of(endpoint):
             if not is_a(layer, type):
                 continue
             for base in mro_of(layer)[1:]:
-                if names := differing(base, said, here):
+                if names := differing(base, effective, own_members):
                     remedy = (
                         "declare it on the endpoint or app itself: a base class does not pass it on"
                     )
                     yield IneffectiveMark(endpoint, base, names, remedy)
             for parts in methods_of_class(layer):
-                for method in [each for each in parts if differing(each, said)][:1]:
-                    names = differing(method, said)
+                for method in [each for each in parts if differing(each, effective)][:1]:
+                    names = differing(method, effective)
                     remedy = "declare it on the class, or write an endpoint for each method"
                     yield IneffectiveMark(endpoint, method, names, remedy)
         run = ((dependency, frozenset[str]()) for dependency in endpoint.dependencies)
         not_run = (
-            (call, exempt | members_free_to_differ(here)) for call, exempt in endpoint.listed
+            (call, exempt | members_free_to_differ(own_members)) for call, exempt in endpoint.listed
         )
         for dependency, exempt in chain(run, not_run):
             for layer in layers(dependency, mounted=False):
-                if names := differing(layer, said, exempt):
+                if names := differing(layer, effective, exempt):
                     yield IneffectiveMark(endpoint, layer, names, remedy_for(endpoint, names))
 
 
@@ -121,14 +121,14 @@ def _of_apps_left_out(found: Sequence[Endpoint]) -> Iterator[IneffectiveDeclarat
     for endpoint in found:
         if endpoint.kind is Kind.MOUNT:
             continue
-        here, said = own_and_effective_members(endpoint)
-        exempt = members_free_to_differ(here)
+        own_members, effective = own_and_effective_members(endpoint)
+        exempt = members_free_to_differ(own_members)
         for source in endpoint.unserved_sources:
             members = declared_in(source, endpoint.template)
             if names := [
                 name
                 for name, value in members.items()
-                if name not in exempt and not holds(endpoint, said, name, value)
+                if name not in exempt and not holds(endpoint, effective, name, value)
             ]:
                 yield IneffectiveDeclaration(
                     endpoint,
@@ -146,7 +146,7 @@ def _around_it(found: Sequence[Endpoint], read: Collection[int]) -> Iterator[Ine
     may declare something else, or be stricter, and a partial function of it is not compared.
     """
     for endpoint in found:
-        here, said = own_and_effective_members(endpoint)
+        own_members, effective = own_and_effective_members(endpoint)
         within = {id(layer): layer for layer in layers_of(endpoint)}
         for layer in within.values():
             for outer in marked_wrappers(layer):
@@ -155,8 +155,11 @@ def _around_it(found: Sequence[Endpoint], read: Collection[int]) -> Iterator[Ine
                     continue
                 exempt = set[str]()
                 if served:
-                    exempt = {*members_free_to_differ(here), *more_open(declared(outer), said)}
-                if names := differing(outer, said, exempt):
+                    exempt = {
+                        *members_free_to_differ(own_members),
+                        *more_open(declared(outer), effective),
+                    }
+                if names := differing(outer, effective, exempt):
                     yield IneffectiveMark(endpoint, outer, names, _ABOVE_THE_ROUTE)
 
 
@@ -221,10 +224,10 @@ def _endpoints_not_declaring(name: str, roots: Roots) -> list[tuple[EffectiveMem
     """Return the endpoints without a member of their own, grouped by what they inherit."""
     found = list[tuple[EffectiveMembers, list[tuple[Endpoint, Sequence[int]]]]]()
     for endpoint, keys in roots:
-        here, said = own_and_effective_members(endpoint)
-        if name in members_free_to_differ(here):
+        own_members, effective = own_and_effective_members(endpoint)
+        if name in members_free_to_differ(own_members):
             continue
-        value = said.only(name)
+        value = effective.only(name)
         alike = next((each for known, each in found if known.is_like(value)), None)
         if alike is None:
             found.append((value, [(endpoint, keys)]))

@@ -158,8 +158,10 @@ def apps_called_by_handlers(app: object, listed: ServedObjects) -> Iterator[Inef
     for each in apps_within(app):
         handlers = attribute(each, "exception_handlers")
         for handler in handlers.values() if is_a(handlers, dict) else ():  # type: ignore[attr-defined]
-            said = {"access": OPEN[0], **declared_of(app), **declared_of(each)}
-            found = Endpoint(Kind.DECLARATION, "/", None, name_of(handler), handler, inherited=said)
+            effective = {"access": OPEN[0], **declared_of(app), **declared_of(each)}
+            found = Endpoint(
+                Kind.DECLARATION, "/", None, name_of(handler), handler, inherited=effective
+            )
             roots.append((found, [*layers(handler, mounted=False)]))
     graph = Graph((layer for _, own in roots for layer in own), partial(_run_for, listed))
     for key, part in list(graph.objects.items()):
@@ -183,28 +185,31 @@ def _examined_ids(endpoint: Endpoint) -> set[int]:
 def _declared_in(
     part: object, endpoint: Endpoint, keys: Sequence[int], *, served: bool
 ) -> Iterator[IneffectiveDeclaration]:
-    here, said = own_and_effective_members(endpoint)
+    own_members, effective = own_and_effective_members(endpoint)
     # A declaration of a mount around it counts as its own.
-    here = {**{name: said[name] for name in endpoint.declared_by_mounts if name in said}, **here}
+    own_members = {
+        **{name: effective[name] for name in endpoint.declared_by_mounts if name in effective},
+        **own_members,
+    }
     own = id(part) in keys  # its own declaration is read
-    exempt = {*members_free_to_differ(here), *more_open(declared(part), said)}
-    if not own and (names := differing(part, said, exempt)):
-        yield IneffectiveMark(endpoint, part, names, remedy_to_declare(names)).unread()
+    exempt = {*members_free_to_differ(own_members), *more_open(declared(part), effective)}
+    if not own and (names := differing(part, effective, exempt)):
+        yield IneffectiveMark(endpoint, part, names, remedy_to_declare(names)).as_declaration()
     app = part if is_router(part) else Router(routes=[part])  # type: ignore[list-item]
     opaque = own and is_mounted(endpoint)  # declarations below an opaque app are reported elsewhere
     remedy = _HIDDEN if is_mounted(endpoint) else _IN_A_ROUTE
     template = endpoint.template.removesuffix("/{path:path}").rstrip("/")
     for below in endpoints_mounted_at(app, template):
         members = {} if opaque else merge_inherited(below.inherited, below.declared)
-        names = [name for name in members if said.get(name) != members[name]]
-        names = [name for name in names if name not in more_open(members, said)]
+        names = [name for name in members if effective.get(name) != members[name]]
+        names = [name for name in names if name not in more_open(members, effective)]
         by_itself = served or not names  # a declaration on the whole is enough
-        names += _unmet_access(below, said)
+        names += _unmet_access(below, effective)
         if served:
             # It has a route with its own rules, and its dependencies run in any case.
-            names = [name for name in names if name not in members_free_to_differ(here)]
+            names = [name for name in names if name not in members_free_to_differ(own_members)]
         else:
-            names += _unmet_scopes(below, said)
+            names += _unmet_scopes(below, effective)
         if names := list(dict.fromkeys(names)):
             what = f"has a declaration without effect: {', '.join(names)} on {below}"
             yield IneffectiveDeclaration(
@@ -217,15 +222,15 @@ def _callers_of(below: Endpoint) -> Callers:
     return below.callers | unmet_requirements(below.not_run, below.declared)
 
 
-def _unmet_access(below: Endpoint, said: Mapping[str, object]) -> list[str]:
+def _unmet_access(below: Endpoint, effective: Mapping[str, object]) -> list[str]:
     required = _callers_of(below)
     if not required.known and not required.anybody:
         return []
-    return less_open(said, "authenticated" if required.known else "optional")
+    return less_open(effective, "authenticated" if required.known else "optional")
 
 
-def _unmet_scopes(below: Endpoint, said: Mapping[str, object]) -> list[str]:
-    scopes = said.get("scopes")
+def _unmet_scopes(below: Endpoint, effective: Mapping[str, object]) -> list[str]:
+    scopes = effective.get("scopes")
     given = scopes if isinstance(scopes, (list, tuple)) else ()
     return [] if {*_callers_of(below).scopes} <= {*given} else ["scopes"]
 
@@ -235,4 +240,4 @@ def _required_by(endpoint: Endpoint, scheme: object) -> Iterator[IneffectiveDecl
     if endpoint.kind is not Kind.MOUNT and (
         names := less_open(own_and_effective_members(endpoint)[1], "authenticated")
     ):
-        yield IneffectiveMark(endpoint, scheme, names, remedy_to_declare(names)).unread()
+        yield IneffectiveMark(endpoint, scheme, names, remedy_to_declare(names)).as_declaration()

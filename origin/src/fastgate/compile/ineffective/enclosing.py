@@ -114,19 +114,19 @@ def run_beside(route: object) -> Iterator[object]:
 
 def _around_whole_app(app: object, served: object) -> Iterator[IneffectiveDeclaration]:
     """Yield declarations around a whole app, which a guard in its middleware does not see."""
-    said, inside = declared_of(served), {id(each) for each in layers(served)}
+    effective, inside = declared_of(served), {id(each) for each in layers(served)}
     outside = [each for each in layers(app) if id(each) not in inside]
     for each in (*outside, *(kind for layer in outside for kind in mro_of(type(layer)))):
-        yield from _not_of_the_app(each, said, "a wrapper of the app")
+        yield from _not_of_the_app(each, effective, "a wrapper of the app")
 
 
 def _of_middleware(served: object) -> Iterator[IneffectiveDeclaration]:
     known: _Marked = {}
     for app in apps_within(served):
-        said = declared_of(app)
+        effective = declared_of(app)
         for entry in getattr(app, "user_middleware", ()):
             for target in {id(each): each for each in _run_by(entry, known)}.values():
-                yield from _not_of_the_app(target, said, "the app's middleware")
+                yield from _not_of_the_app(target, effective, "the app's middleware")
 
 
 def _of_included_routers(served: object) -> Iterator[IneffectiveDeclaration]:
@@ -143,9 +143,9 @@ def _of_included_routers(served: object) -> Iterator[IneffectiveDeclaration]:
 
 
 def _not_of_the_app(
-    target: object, said: Mapping[str, object], what: str
+    target: object, effective: Mapping[str, object], what: str
 ) -> Iterator[IneffectiveDeclaration]:
-    if names := differing(target, said):
+    if names := differing(target, effective):
         endpoint = Endpoint(Kind.DECLARATION, "/", None, name_of(target), target)
         what = f"has a declaration without effect: {', '.join(names)} on {what}"
         yield IneffectiveDeclaration(endpoint, what, _MARK_THE_APP)
@@ -158,9 +158,9 @@ class _Holder(NamedTuple):
     """An object whose declaration is read, and the objects that run for it."""
 
     endpoint: Endpoint
-    here: Mapping[str, object]
+    own_members: Mapping[str, object]
     """The members that it declares itself."""
-    said: Mapping[str, object]
+    effective: Mapping[str, object]
     """The same, with inherited members."""
     parts: Sequence[object]
 
@@ -168,27 +168,31 @@ class _Holder(NamedTuple):
 def _holders(served: object, found: Sequence[Endpoint]) -> Iterator[_Holder]:
     apps: dict[int, tuple[object, Mapping[str, object]]] = {}
 
-    def parts_of(app: object, said: Mapping[str, object]) -> list[object]:
-        apps.setdefault(id(app), (app, said))
+    def parts_of(app: object, effective: Mapping[str, object]) -> list[object]:
+        apps.setdefault(id(app), (app, effective))
         router = router_of(app)
         return [app] if router is None or router is app else [app, router]
 
-    said = declared_of(served)
-    parts = parts_of(served, said)
-    yield _Holder(Endpoint(Kind.DECLARATION, "/", None, name_of(served), served), said, said, parts)
+    effective = declared_of(served)
+    parts = parts_of(served, effective)
+    yield _Holder(
+        Endpoint(Kind.DECLARATION, "/", None, name_of(served), served), effective, effective, parts
+    )
     for endpoint in found:
-        here, said = own_and_effective_members(endpoint)
+        own_members, effective = own_and_effective_members(endpoint)
         parts = [] if endpoint.route is None else [endpoint.route]
         if endpoint.kind is Kind.MOUNT:
             for app in filter(is_router, layers_of(endpoint)):
-                parts += parts_of(app, said)
-        yield _Holder(endpoint, here, said, parts)
-    for app, said in apps.values():
+                parts += parts_of(app, effective)
+        yield _Holder(endpoint, own_members, effective, parts)
+    for app, effective in apps.values():
         for inclusion in inclusions(getattr(app, "routes", ())):
             if (router := included_router(inclusion)) is not None:
-                here = dict(declared(router))
+                own_members = dict(declared(router))
                 endpoint = Endpoint(Kind.DECLARATION, router.prefix or "/", None, "router", router)
-                yield _Holder(endpoint, here, merge_inherited(said, here), [router])
+                yield _Holder(
+                    endpoint, own_members, merge_inherited(effective, own_members), [router]
+                )
 
 
 def _of_parts(holders: Sequence[_Holder], read: set[int]) -> Iterator[IneffectiveMark]:
@@ -196,7 +200,7 @@ def _of_parts(holders: Sequence[_Holder], read: set[int]) -> Iterator[Ineffectiv
     stacks: list[tuple[_Holder, list[object], set[int]]] = []
     for holder in holders:
         for part in holder.parts:
-            yield from _ineffective_marks(holder, _marked_in(type(part), known), holder.here)
+            yield from _ineffective_marks(holder, _marked_in(type(part), known), holder.own_members)
             if stack := [*_stack_of(part)]:
                 run = [target for each in stack for target in _run_by(each, known)]
                 stacks.append((holder, stack, {id(each) for each in run}))
@@ -211,14 +215,16 @@ def _of_parts(holders: Sequence[_Holder], read: set[int]) -> Iterator[Ineffectiv
         reaching = graph.reached_from([key])
         for holder, stack, run_ids in stacks:
             if key not in run_ids and any(id(each) in reaching for each in stack):
-                yield from _ineffective_marks(holder, [target], members_free_to_differ(holder.here))
+                yield from _ineffective_marks(
+                    holder, [target], members_free_to_differ(holder.own_members)
+                )
 
 
 def _ineffective_marks(
     holder: _Holder, targets: Iterable[object], exempt: Iterable[str] = ()
 ) -> Iterator[IneffectiveMark]:
     for target in targets:
-        if names := differing(target, holder.said, exempt):
+        if names := differing(target, holder.effective, exempt):
             yield IneffectiveMark(holder.endpoint, target, names, _MARK_ITSELF)
 
 

@@ -16,17 +16,19 @@ from fastgate.declare.merge import CALLER_REQUIREMENTS, OPEN
 
 def overridden_paths(endpoint: Endpoint) -> Iterator[tuple[str, list[str]]]:
     """Yield each path with stricter members than the endpoint has, and the names of these."""
-    for part, said in endpoint.parts.items():
+    for part, members in endpoint.parts.items():
         if names := [
-            name for name, value in said.items() if _is_overridden(endpoint, name, value, said)
+            name
+            for name, value in members.items()
+            if _is_overridden(endpoint, name, value, members)
         ]:
             yield part, sorted(names)
 
 
 def _is_overridden(
-    endpoint: Endpoint, name: str, value: object, said: Mapping[str, object]
+    endpoint: Endpoint, name: str, value: object, members: Mapping[str, object]
 ) -> bool:
-    access = said.get("access")
+    access = members.get("access")
     has = members_of(endpoint)
     if name == "access":
         return value != has[name] and _strictness(value) >= _strictness(access_of(endpoint))

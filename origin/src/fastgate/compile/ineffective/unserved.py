@@ -28,7 +28,7 @@ def unserved(app: object, calls: Sequence[Call]) -> list[str]:
     for endpoint in endpoints(app):
         for each in _parts_of(endpoint):
             # A restriction on a method also holds for copies of its object.
-            restrictive = (mark.key for mark in marks_of_method(each) if mark.asks())
+            restrictive = (mark.key for mark in marks_of_method(each) if mark.restrictive_members())
             served |= {object_key(each), *restrictive}
     return [_described(call) for call in calls if object_key(call.target) not in served]
 
