@@ -6,9 +6,9 @@
 mod check;
 mod diff;
 mod explain;
-mod gaps;
 mod keys;
 mod lint;
+mod not_judged;
 mod offline;
 mod printer;
 mod recorded;

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use fastgate::gateway::{Decision, refuse};
 use fastgate::mint::Grant;
 use fastgate::refusal::Refusal;
-use fastgate::sandbox::{Arrived, Sandbox};
+use fastgate::sandbox::{ReceivedRequest, Sandbox};
 use fastgate::trail::{Step, Trail};
 use fastly::http::serve::Serve;
 use fastly::{Request, Response};
@@ -53,7 +53,7 @@ fn handle(mut request: Request, sandbox: &mut Sandbox, sandbox_started: Instant)
     let mut body = ReceivedBody::of(&mut request);
 
     let decided = request_id.and_then(|_| {
-        let arrived = Arrived {
+        let received = ReceivedRequest {
             head,
             client: &client,
             body: &mut body,
@@ -61,7 +61,7 @@ fn handle(mut request: Request, sandbox: &mut Sandbox, sandbox_started: Instant)
             elapsed: &elapsed,
             uptime: started.duration_since(sandbox_started),
         };
-        sandbox.decide(arrived, &FASTLY, &mut trail)
+        sandbox.decide(received, &FASTLY, &mut trail)
     });
     let response = match decided {
         Ok(Decision::Forward(grant)) => {

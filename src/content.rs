@@ -1,4 +1,4 @@
-//! Step *content*: the body, if the route bounds or signs it. Input: the route and the [`Body`] that arrived. Output:
+//! Step *content*: the body, if the route bounds or signs it. Input: the [`Cleared`] request and the [`Body`] that arrived. Output:
 //! [`CheckedBody`] with the digest that the identity header binds (RFC 9530); the origin hashes what it receives and
 //! compares. The body is read before the header is minted, because the header's lifetime begins then.
 
@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::digest::sha256;
 use crate::policy::{MAX_SIGNED_BODY, Route};
+use crate::throttle::Cleared;
 
 /// The field that carries the digest (RFC 9530 §2).
 pub const CONTENT_DIGEST: &str = "content-digest";
@@ -108,7 +109,8 @@ pub fn longest_body(route: &Route) -> Option<u64> {
 ///
 /// # Errors
 /// A [`ContentError`] if it is too long or cannot be read.
-pub fn read(route: &Route, body: &mut dyn Body) -> Result<CheckedBody, ContentError> {
+pub fn read(cleared: &Cleared<'_>, body: &mut dyn Body) -> Result<CheckedBody, ContentError> {
+    let route = cleared.route();
     let digest = match longest_body(route) {
         Some(longest) if route.sign_body => {
             let hash = body.sha256(longest)?;

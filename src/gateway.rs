@@ -4,7 +4,7 @@
 mod decision;
 mod environment;
 mod pipeline;
-mod published;
+mod well_known;
 
 use crate::identity::dpop::Nonces;
 use crate::mint::Minter;
@@ -16,8 +16,8 @@ use crate::trail::Trail;
 pub use decision::{Decision, refuse};
 pub use environment::Environment;
 use pipeline::Pipeline;
-use published::Published;
-pub use published::{KEYS_PATH, Publication, metadata_path};
+use well_known::Published;
+pub use well_known::{KEYS_PATH, Publication, metadata_path};
 
 /// A policy and the keys to sign with: all that is needed to decide on requests.
 #[derive(Debug)]
@@ -82,7 +82,7 @@ impl Gateway {
         let inspected = pipeline.inspect(permit, &target)?;
         let cleared = pipeline.throttle(inspected, &target)?;
         let target = pipeline.rewrite(&cleared, target, &captures)?;
-        let body = pipeline.content(route)?;
+        let body = pipeline.content(&cleared)?;
         Ok(Decision::Forward(pipeline.mint(&self.minter, &cleared, &target, &body)?))
     }
 }

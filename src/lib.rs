@@ -1,33 +1,40 @@
 //! Fastgate: an identity-aware gate for FastAPI that runs on Fastly Compute.
 //!
-//! A request passes through a pipeline of steps, in this order. Each step takes the output of the step before it and
-//! gives evidence that the next step requires, or refuses with a named reason. The pipeline is one function,
-//! [`Gateway::decide`](gateway::Gateway::decide); [`Step`](trail::Step) is the list of steps that the log uses.
+//! A request passes through a pipeline of steps, in this order. Each step returns a value that a later step requires, so
+//! that a skipped step does not compile, or it refuses with a named reason. [`Gateway::decide`](gateway::Gateway::decide)
+//! runs the pipeline, in `gateway.rs`; the log names the steps as [`Step`](trail::Step) does.
 //!
 //! 1. *configure* reads the policy, the signing keys and the kill switch: [`Sandbox`](sandbox::Sandbox)
 //! 2. *normalize* brings the request into one canonical form: [`Target`](request::Target)
-//! 3. *cors* responds to preflights and checks which page opens a WebSocket: [`OriginChecked`](cors::OriginChecked)
+//! 3. *cors* responds to preflights and checks the `Origin` of a WebSocket handshake: [`OriginChecked`](cors::OriginChecked)
 //! 4. *match* finds the route of the policy: [`Route`](policy::Route), in [`route`]
-//! 5. *availability* checks that the route is not closed or switched off: [`Available`](availability::Available)
-//! 6. *place* checks where the client is: [`Admitted`](place::Admitted)
+//! 5. *availability* checks that the route is neither closed for maintenance nor switched off:
+//!    [`Available`](availability::Available)
+//! 6. *place* checks where the client is: [`Admitted`](place::Admitted). The flood limit is counted after this step.
 //! 7. *identify* identifies the caller: [`Caller`](identity::Caller)
-//! 8. *authorize* checks the caller against the route's requirements: [`Permit`](authorize::Permit)
+//! 8. *authorize* checks the caller against the route's scopes and conditions: [`Permit`](authorize::Permit)
 //! 9. *inspect* checks the form of the request: [`Inspected`](inspect::Inspected)
-//! 10. *throttle* counts the request against limits: [`Cleared`](throttle::Cleared)
+//! 10. *throttle* counts the request against the route's limits: [`Cleared`](throttle::Cleared)
 //! 11. *rewrite* gives the request the form that the origin receives: [`OriginTarget`](rewrite::OriginTarget)
-//! 12. *content* reads the body, if the route bounds or signs it: [`CheckedBody`](content::CheckedBody)
-//! 13. *mint* signs the identity header: [`Grant`](mint::Grant)
-//! 14. *forward* sends the request to the origin, in the binary's `compute` module
+//! 12. *content* reads the body, if the route limits its length or signs it: [`CheckedBody`](content::CheckedBody)
+//! 13. *mint* signs the identity header: [`Grant`](mint::Grant), the request that is forwarded
+//! 14. *forward* sends it to the origin, in the binary's `compute` module
 //!
-//! A step that refuses gives a [`Refusal`](refusal::Refusal); one table turns it into the [`Problem`](problem::Problem)
-//! that the client sees. The [`Trail`](trail::Trail) records the facts of a request: one log line each.
+//! The modules are in three groups.
 //!
-//! The modules are in three groups. *Pipeline*: the steps above, [`policy`] that they read, [`gateway`] that calls
-//! them, [`ports`] and [`sandbox`] that keep state between requests. *Outcome*: [`refusal`], [`problem`], [`response`],
-//! [`trail`]. *Foundations*: [`client`], [`headers`], [`secret`], [`strict_json`], [`time`].
+//! - *Pipeline*: the steps above; [`gateway`], which runs them; [`policy`], which they read: one file for each section of
+//!   policy.json, issuers' presets in `policy/issuer/preset.rs`; [`sandbox`], which keeps state between the requests of
+//!   one instance; [`ports`], the effects in the middle of the pipeline: `ports/keys.rs` fetches and caches issuers' keys,
+//!   `ports/counter.rs` counts limits, `ports/deny_list.rs` reads revocations, `ports/used_proofs.rs` detects replayed
+//!   proofs, `ports/cache_space.rs` lists what is cached.
+//! - *Outcome*: [`refusal`], the reasons; [`problem`], what the client sees of them: `problem/table.rs` chooses the problem
+//!   type of a refusal, `problem.rs` has the status of each type; [`response`], edits of responses; [`trail`], the facts of
+//!   a request, which become its log line.
+//! - *Foundations*: [`client`], the facts about a client; [`headers`]; [`store_keys`], every name in the stores; [`secret`];
+//!   [`strict_json`]; `digest`; [`time`].
 //!
-//! The library is pure: time, randomness and effects are arguments. Only the binary's `compute` module calls Fastly's
-//! SDK, and only its `cli` module prints to a terminal.
+//! The library does no I/O and reads no clock: both are arguments. Only the binary's `compute` module calls Fastly's SDK,
+//! and only its `cli` module prints to a terminal. The FastAPI package begins at `origin/src/fastgate/__init__.py`.
 
 pub mod authorize;
 pub mod availability;
@@ -51,6 +58,7 @@ pub mod rewrite;
 pub mod route;
 pub mod sandbox;
 pub mod secret;
+pub mod store_keys;
 pub mod strict_json;
 pub mod throttle;
 pub mod time;

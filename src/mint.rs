@@ -1,4 +1,4 @@
-//! Step *mint*: signs the identity header. Input: [`About`], the evidence of every step before. Output: a [`Grant`],
+//! Step *mint*: signs the identity header. Input: [`MintInput`], the evidence of every step before. Output: a [`Grant`],
 //! the request as it is forwarded, with the field `Fastgate-Identity`. The contract with the origin is
 //! `docs/concepts/identity-header.md`.
 
@@ -9,7 +9,7 @@ mod signing_keys;
 
 use std::net::IpAddr;
 
-pub use claims::{About, EdgeClaims};
+pub use claims::{EdgeClaims, MintInput};
 pub use edge_key::TOKEN_TYPE;
 pub use grant::Grant;
 pub use signing_keys::{SigningKeys, SigningKeysError, new_signing_keys};
@@ -90,14 +90,14 @@ impl Minter {
     ///
     /// # Errors
     /// A [`MintError`] if the head gets too long or the header cannot be signed.
-    pub fn mint(&self, about: &About<'_>) -> Result<Grant, MintError> {
-        let (route, target, received) = (about.cleared.route(), about.target, about.target.received());
-        let token = self.keys.sign(&route.origin, &EdgeClaims::of(about)).ok_or(MintError::SigningFailed)?;
+    pub fn mint(&self, input: &MintInput<'_>) -> Result<Grant, MintError> {
+        let (route, target, received) = (input.cleared.route(), input.target, input.target.received());
+        let token = self.keys.sign(&route.origin, &EdgeClaims::of(input)).ok_or(MintError::SigningFailed)?;
         if token.len() > MAX_IDENTITY_BYTES {
             return Err(MintError::IdentityTooLong { bytes: token.len() });
         }
 
-        let headers = forwarded_fields(about, token);
+        let headers = forwarded_fields(input, token);
         let path = target.path().encoded();
         let path_and_query = match received.query() {
             "" => path.to_owned(),
@@ -122,8 +122,8 @@ impl Minter {
 }
 
 /// The client's fields, and those that only the edge may set.
-fn forwarded_fields(about: &About<'_>, token: String) -> Headers {
-    let &About { cleared, target, body, client, request_id, .. } = about;
+fn forwarded_fields(input: &MintInput<'_>, token: String) -> Headers {
+    let &MintInput { cleared, target, body, client, request_id, .. } = input;
     let received = target.received();
     let mut headers = match body.digest() {
         None => target.headers().clone(),

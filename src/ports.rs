@@ -6,15 +6,16 @@
 //! A shadow policy changes nothing that the live one sees: its ports write under keys of their own, never write to the
 //! KV store, never read a body, and never wait: requests to its issuers are sent after the response.
 
-pub mod body;
+mod cache_space;
 mod counter;
 mod deny_list;
 mod introspection;
 mod keys;
 pub mod polled;
-mod scoped;
+mod role_platform;
 mod signatures;
 pub mod storage;
+pub mod unread_body;
 mod used_proofs;
 
 use crate::availability::KillSwitch;
@@ -29,8 +30,8 @@ use deny_list::KvDenyList;
 use introspection::HttpIntrospector;
 pub use keys::KeysDigest;
 use keys::{CachedKeys, KeySets};
-pub use scoped::Role;
-use scoped::Scoped;
+pub use role_platform::Role;
+use role_platform::RolePlatform;
 use signatures::CachedSignatures;
 use storage::Platform;
 use used_proofs::CachedProofs;
@@ -63,23 +64,23 @@ impl Ports {
         platform: &'request Platform<'request>,
         kill_switch: &'request KillSwitch,
     ) -> OpenPorts<'request> {
-        let scoped = Scoped::in_request(*platform, self.role);
+        let platform = RolePlatform::in_request(*platform, self.role);
         OpenPorts {
-            keys: CachedKeys::new(&mut self.keys, kill_switch, scoped),
-            signatures: CachedSignatures { memory: &mut self.signatures, scoped },
-            deny_list: KvDenyList { memory: &mut self.denied, scoped },
-            introspector: HttpIntrospector { known: &mut self.introspected, scoped },
-            used_proofs: CachedProofs { scoped },
-            counter: Counters { scoped },
+            keys: CachedKeys::new(&mut self.keys, kill_switch, platform),
+            signatures: CachedSignatures { memory: &mut self.signatures, platform },
+            deny_list: KvDenyList { memory: &mut self.denied, platform },
+            introspector: HttpIntrospector { known: &mut self.introspected, platform },
+            used_proofs: CachedProofs { platform },
+            counter: Counters { platform },
         }
     }
 
     /// Does the work that no request has to wait for: renews stale key sets, and sends the requests that a shadow
     /// policy postponed. Call it after a response was sent.
     pub fn renew(&mut self, platform: &Platform<'_>) {
-        let scoped = Scoped::after_response(*platform, self.role);
-        self.keys.renew(scoped);
-        self.introspected.renew(scoped);
+        let platform = RolePlatform::after_response(*platform, self.role);
+        self.keys.renew(platform);
+        self.introspected.renew(platform);
     }
 }
 

@@ -12,22 +12,14 @@ use crate::identity::dpop::Nonces;
 use crate::mint::{Minter, SigningKeys, new_signing_keys};
 use crate::place::Acls;
 use crate::policy::Policy;
-use crate::ports::body::UnreadBody;
 use crate::ports::polled::Polled;
 use crate::ports::storage::{Platform, StoreError, Stored};
+use crate::ports::unread_body::UnreadBody;
 use crate::ports::{Ports, Role};
 use crate::refusal::ClosedError;
 use crate::request::{Content, RequestHead};
+use crate::store_keys::{POLICY_KEY, SHADOW_KEY, SIGNING_KEYS, STORE, SWITCH_KEY};
 use crate::trail::{Step, Trail};
-
-/// The key of the live policy in the KV store.
-pub const POLICY_KEY: &str = "policy";
-/// The key of the shadow policy.
-pub const SHADOW_KEY: &str = "policy.shadow";
-/// The key of the kill switch in the KV store.
-pub const SWITCH_KEY: &str = "switch";
-/// The name of the signing keys in the Secret Store.
-pub const SIGNING_KEYS: &str = "signing-keys";
 
 /// The longest policy that is read, in bytes.
 const MAX_POLICY_BYTES: usize = 8 * 1024 * 1024;
@@ -56,7 +48,7 @@ struct LoadedPolicy {
 }
 
 /// One request, and the platform's facts about it.
-pub struct Arrived<'request> {
+pub struct ReceivedRequest<'request> {
     /// The request.
     pub head: RequestHead,
     /// The facts that the platform knows about the client.
@@ -65,7 +57,7 @@ pub struct Arrived<'request> {
     pub body: &'request mut dyn Body,
     /// The Compute ACLs.
     pub acls: &'request mut dyn Acls,
-    /// Microseconds since the request arrived.
+    /// Microseconds since the request received.
     pub elapsed: &'request dyn Fn() -> u64,
     /// The time on a monotonic clock that started no later than the sandbox.
     pub uptime: Duration,
@@ -78,11 +70,11 @@ impl Sandbox {
     /// [`ClosedError`] if the policy, the signing keys or the kill switch cannot be read.
     pub fn decide(
         &mut self,
-        arrived: Arrived<'_>,
+        received: ReceivedRequest<'_>,
         platform: &Platform<'_>,
         trail: &mut Trail,
     ) -> Result<Decision, ClosedError> {
-        let Arrived { head, client, body, acls, elapsed, uptime } = arrived;
+        let ReceivedRequest { head, client, body, acls, elapsed, uptime } = received;
         let live = self.live.read(uptime, || live_texts(platform), load_live)?;
         let live = live.as_mut().map_err(|error| error.clone())?;
         let kill_switch = self.kill_switch.read(uptime, || switch_text(platform), |text| read_switch(text.as_ref()));
@@ -165,13 +157,13 @@ fn decide(
 fn live_texts(platform: &Platform<'_>) -> Result<Result<Texts, ClosedError>, ClosedError> {
     let policy = platform.kv.lookup(POLICY_KEY, MAX_POLICY_BYTES);
     let Some(policy) = policy.map_err(|error| ClosedError::Policy(error.to_string()))? else {
-        let missing = format!("the KV store \"fastgate\" holds no key \"{POLICY_KEY}\"; store policy.json under it");
+        let missing = format!("the KV store \"{STORE}\" holds no key \"{POLICY_KEY}\"; store policy.json under it");
         return Ok(Err(ClosedError::Policy(missing)));
     };
     let keys = platform.secrets.secret(SIGNING_KEYS);
     let Some(keys) = keys.map_err(|error| ClosedError::SigningKeys(error.to_string()))? else {
         let missing = format!(
-            "the Secret Store \"fastgate\" holds no secret \"{SIGNING_KEYS}\"; make one with `fastgate keys new`"
+            "the Secret Store \"{STORE}\" holds no secret \"{SIGNING_KEYS}\"; make one with `fastgate keys new`"
         );
         return Ok(Err(ClosedError::SigningKeys(missing)));
     };
@@ -181,9 +173,9 @@ fn live_texts(platform: &Platform<'_>) -> Result<Result<Texts, ClosedError>, Clo
 fn load_live(texts: &Result<Texts, ClosedError>) -> Result<LoadedPolicy, ClosedError> {
     let Texts { policy, signing_keys } = texts.as_ref().map_err(Clone::clone)?;
     let policy = Policy::parse(policy)
-        .map_err(|faults| ClosedError::Policy(format!("KV store \"fastgate\", key \"{POLICY_KEY}\": {faults}")))?;
+        .map_err(|faults| ClosedError::Policy(format!("KV store \"{STORE}\", key \"{POLICY_KEY}\": {faults}")))?;
     let keys = SigningKeys::parse(signing_keys).map_err(|error| {
-        ClosedError::SigningKeys(format!("Secret Store \"fastgate\", secret \"{SIGNING_KEYS}\": {error}"))
+        ClosedError::SigningKeys(format!("Secret Store \"{STORE}\", secret \"{SIGNING_KEYS}\": {error}"))
     })?;
     Ok(LoadedPolicy::new(Gateway::new(policy, Minter::new(keys)), Role::Live))
 }

@@ -1,6 +1,7 @@
 //! Step *throttle*: is the request within the route's limits? Input: what [`inspect`](crate::inspect) passed, and a
-//! [`Counter`]. Output: [`Cleared`], which rewriting and minting require. This module decides what is counted under
-//! which key; the counter stores the number.
+//! [`Counter`]. Output: [`Cleared`], which rewriting and minting require. `throttle/key.rs` decides what a request is
+//! counted by and what it costs; [`Window`] decides whether an exact count admits it; `ports/counter.rs` stores the counts
+//! of a POP and makes that decision atomic. Edge Rate Limiting decides by itself.
 
 mod counter;
 mod key;

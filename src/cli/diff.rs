@@ -15,7 +15,7 @@ use fastgate::request::{RequestHead, normalize};
 use serde_json::json;
 
 use super::explain::{offline, read};
-use super::gaps::Policies;
+use super::not_judged::Policies;
 use super::offline::Offline;
 use super::printer;
 use super::recorded::{Judged, Line};

@@ -1,15 +1,15 @@
 //! Valid policies that are probably mistakes.
 
-mod absence;
+mod absent_claims;
 mod candidates;
 mod countries;
 mod exposed;
 mod hint;
 mod overlap;
-mod presence;
+mod required_claims;
 mod useless;
 
-use absence::absences;
+use absent_claims::absences;
 use exposed::exposed;
 use fastgate::gateway::{KEYS_PATH, metadata_path};
 use fastgate::policy::fields::Accepts;

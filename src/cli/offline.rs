@@ -1,7 +1,7 @@
 //! The edge's pipeline, run offline on a described request, with fake ports instead of the platform.
 
 mod case;
-mod missing;
+mod missing_facts;
 mod platform;
 
 use std::collections::BTreeMap;
@@ -153,8 +153,9 @@ impl Offline {
                 "the record of used proofs was not read: the proof counts as new here".to_owned()
             });
         }
-        let of_client = missing::of_client(&self.policy, case, &client, &mut trail);
-        let missing = of_client.or(keys.missing).or(introspector.missing).or_else(|| missing::of_token(case, &trail));
+        let of_client = missing_facts::of_client(&self.policy, case, &client, &mut trail);
+        let missing =
+            of_client.or(keys.missing).or(introspector.missing).or_else(|| missing_facts::of_token(case, &trail));
         Outcome { decision, trail, missing }
     }
 }

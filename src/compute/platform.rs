@@ -8,7 +8,6 @@ mod erl;
 mod kv;
 mod pop_cache;
 mod secrets;
-mod store;
 
 use fastgate::ports::storage::{Clock, Platform};
 use fastgate::time::UnixTime;

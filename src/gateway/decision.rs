@@ -1,6 +1,6 @@
 //! The outcome of a request.
 
-use super::published::Publication;
+use super::well_known::Publication;
 use crate::headers::Headers;
 use crate::mint::Grant;
 use crate::problem::Problem;

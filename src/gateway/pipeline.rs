@@ -11,7 +11,7 @@ use crate::headers::Headers;
 use crate::identity::bearer::{self, Scheme};
 use crate::identity::{Caller, Seen, identify};
 use crate::inspect::{Inspected, inspect};
-use crate::mint::{About, Grant, Minter};
+use crate::mint::{Grant, MintInput, Minter};
 use crate::place::{self, Admitted};
 use crate::policy::limits::Limit;
 use crate::policy::{Access, Captures, Edge, Policy, Route};
@@ -196,9 +196,9 @@ impl<'run, 'outside> Pipeline<'run, 'outside> {
         Ok(target)
     }
 
-    pub(super) fn content(&mut self, route: &Route) -> Result<CheckedBody, Refusal> {
-        let body = content::read(route, self.outside.body)?;
-        if content::longest_body(route).is_some() {
+    pub(super) fn content(&mut self, cleared: &Cleared<'_>) -> Result<CheckedBody, Refusal> {
+        let body = content::read(cleared, self.outside.body)?;
+        if content::longest_body(cleared.route()).is_some() {
             self.timed(Step::Content);
         }
         Ok(body)
@@ -214,7 +214,7 @@ impl<'run, 'outside> Pipeline<'run, 'outside> {
         let client = self.outside.client;
         let now = (self.outside.clock)();
         let request_id = &self.trail.request_id;
-        let grant = minter.mint(&About { edge: self.edge, cleared, target, body, client, now, request_id })?;
+        let grant = minter.mint(&MintInput { edge: self.edge, cleared, target, body, client, now, request_id })?;
         let audience = &cleared.route().origin.audience;
         self.done(Step::Mint, || format!("for audience \"{audience}\": {}", grant.path_and_query()));
         Ok(grant)

@@ -14,6 +14,7 @@ use super::token::VerifiedClaims;
 use super::token_error::TokenError;
 use crate::digest::add_parts;
 use crate::policy::Issuer;
+use crate::store_keys::deny_list_key;
 use crate::time::UnixTime;
 
 /// The claims by which a token can be revoked.
@@ -64,7 +65,7 @@ impl RevocationKey {
     /// The key in the KV store: `denied/` and 43 characters of base64url.
     #[must_use]
     pub fn store_key(&self) -> String {
-        format!("denied/{}", URL_SAFE_NO_PAD.encode(self.0))
+        deny_list_key(&URL_SAFE_NO_PAD.encode(self.0))
     }
 }
 

@@ -77,7 +77,7 @@ struct Requester<'request> {
 
 /// What the identity header is minted from: the evidence of every step before.
 #[derive(Clone, Copy, Debug)]
-pub struct About<'request> {
+pub struct MintInput<'request> {
     /// The edge that signs.
     pub edge: &'request Edge,
     /// The caller and the route that it may use.
@@ -95,8 +95,8 @@ pub struct About<'request> {
 }
 
 impl<'request> EdgeClaims<'request> {
-    pub(super) fn of(about: &About<'request>) -> Self {
-        let &About { edge, cleared, target, body, client, now, request_id } = about;
+    pub(super) fn of(input: &MintInput<'request>) -> Self {
+        let &MintInput { edge, cleared, target, body, client, now, request_id } = input;
         let route = cleared.route();
         let identity = match cleared.caller() {
             Caller::Anonymous => None,

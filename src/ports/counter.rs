@@ -5,7 +5,8 @@
 
 use std::time::Duration;
 
-use super::scoped::{Scoped, Space};
+use super::cache_space::Space;
+use super::role_platform::RolePlatform;
 use super::storage::{Leased, StoreError, Stored};
 use crate::policy::limits::{CounterDocument, Limit};
 use crate::throttle::{Counter, CounterUnreachable, Taken, Window};
@@ -17,7 +18,7 @@ const LEASE_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// The counters of this POP.
 pub(super) struct Counters<'request> {
-    pub(super) scoped: Scoped<'request>,
+    pub(super) platform: RolePlatform<'request>,
 }
 
 impl Counter for Counters<'_> {
@@ -28,7 +29,7 @@ impl Counter for Counters<'_> {
                 let key = format!("{}/{key}", limit.window);
                 self.take_exactly(limit, &key, cost).map_err(|error| CounterUnreachable(error.to_string()))
             }
-            CounterDocument::Erl(erl) => self.scoped.estimate(limit, erl, key, cost),
+            CounterDocument::Erl(erl) => self.platform.estimate(limit, erl, key, cost),
         }
     }
 }
@@ -39,7 +40,7 @@ impl Counters<'_> {
         if !taken.admitted {
             return Ok(taken);
         }
-        match self.scoped.lease(Space::CountLease, key.as_bytes(), LEASE_TIMEOUT, 0)? {
+        match self.platform.lease(Space::CountLease, key.as_bytes(), LEASE_TIMEOUT, 0)? {
             Leased::Mine(lease) => {
                 let taken = self.count(limit, key, cost);
                 let released = lease.release();
@@ -62,18 +63,18 @@ impl Counters<'_> {
         let (window, taken) = self.read(limit, key, cost)?;
         if taken.admitted {
             let lifetime = limit.window.as_u64().saturating_add(1);
-            self.scoped.cache(Space::Count, key.as_bytes(), &Stored::note(window.to_record()), lifetime)?;
+            self.platform.cache(Space::Count, key.as_bytes(), &Stored::note(window.to_record()), lifetime)?;
         }
         Ok(taken)
     }
 
     fn read(&self, limit: &Limit, key: &str, cost: u64) -> Result<(Window, Taken), StoreError> {
-        let window = match self.scoped.cached_note(Space::Count, key.as_bytes())? {
+        let window = match self.platform.cached_note(Space::Count, key.as_bytes())? {
             None => None,
             Some(note) => {
                 Some(Window::from_record(&note).ok_or_else(|| StoreError("a count cannot be read".to_owned()))?)
             }
         };
-        Ok(Window::take(window, limit, cost, self.scoped.now()))
+        Ok(Window::take(window, limit, cost, self.platform.now()))
     }
 }

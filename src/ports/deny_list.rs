@@ -1,7 +1,8 @@
 //! The deny-list in the KV store. Its entries are kept in the memory of this sandbox and in the POP's cache, for the
 //! window of the issuer and not a second longer: the window begins when the store was read.
 
-use super::scoped::{Scoped, Space};
+use super::cache_space::Space;
+use super::role_platform::RolePlatform;
 use super::storage::Stored;
 use crate::identity::deny_list::{CachedEntry, DenyList, DenyListMemory, DenyListUnavailable, Entry, RevocationKey};
 
@@ -11,7 +12,7 @@ const MAX_ENTRY_BYTES: usize = 1024;
 /// The deny-list for one request.
 pub(super) struct KvDenyList<'request> {
     pub(super) memory: &'request mut DenyListMemory,
-    pub(super) scoped: Scoped<'request>,
+    pub(super) platform: RolePlatform<'request>,
 }
 
 impl DenyList for KvDenyList<'_> {
@@ -31,9 +32,9 @@ impl DenyList for KvDenyList<'_> {
         if unknown.is_empty() {
             return Ok(found);
         }
-        let read_at = self.scoped.now();
+        let read_at = self.platform.now();
         let keys: Vec<String> = unknown.iter().map(RevocationKey::store_key).collect();
-        let stored = self.scoped.kv_all(&keys, MAX_ENTRY_BYTES);
+        let stored = self.platform.kv_all(&keys, MAX_ENTRY_BYTES);
         let stored = stored.map_err(|error| DenyListUnavailable { cause: error.to_string() })?;
         for (mark, stored) in unknown.into_iter().zip(stored) {
             let entry = stored.map(|stored| Entry::parse(&stored.value));
@@ -46,12 +47,12 @@ impl DenyList for KvDenyList<'_> {
 
 impl KvDenyList<'_> {
     fn cached(&mut self, mark: &RevocationKey, window: u64) -> Option<CachedEntry> {
-        let now = self.scoped.now();
+        let now = self.platform.now();
         let known = self.memory.recall(mark, now).filter(|known| known.holds(now, window));
         if known.is_some() {
             return known.copied();
         }
-        let note = self.scoped.cached_note(Space::DenyList, mark.as_bytes()).ok()??;
+        let note = self.platform.cached_note(Space::DenyList, mark.as_bytes()).ok()??;
         let known = CachedEntry::from_record(&note).filter(|known| known.holds(now, window))?;
         self.memory.keep(*mark, known, known.until(window));
         Some(known)
@@ -62,6 +63,6 @@ impl KvDenyList<'_> {
             return;
         }
         self.memory.keep(mark, known, known.until(window));
-        let _ = self.scoped.cache(Space::DenyList, mark.as_bytes(), &Stored::note(known.to_record()), window);
+        let _ = self.platform.cache(Space::DenyList, mark.as_bytes(), &Stored::note(known.to_record()), window);
     }
 }

@@ -4,7 +4,8 @@
 
 use std::time::Duration;
 
-use super::scoped::{ASKED_AFTER_RESPONSE, Role, Scoped, Space};
+use super::cache_space::Space;
+use super::role_platform::{ASKED_AFTER_RESPONSE, Role, RolePlatform};
 use super::storage::{Leased, Outgoing, Stored};
 use crate::identity::introspection::{
     IntrospectionKey, IntrospectionMemory, IntrospectionUnavailable, Introspector, MAX_RESPONSE_BYTES, authorization,
@@ -31,10 +32,10 @@ pub(super) struct Introspected {
 
 impl Introspected {
     /// Sends the requests that were postponed.
-    pub(super) fn renew(&mut self, scoped: Scoped<'_>) {
+    pub(super) fn renew(&mut self, platform: RolePlatform<'_>) {
         for (issuer, endpoint, token) in std::mem::take(&mut self.postponed) {
             let token = Secret::new(token.expose().as_str());
-            let _ = HttpIntrospector { known: self, scoped }.introspect(&issuer, &endpoint, &token);
+            let _ = HttpIntrospector { known: self, platform }.introspect(&issuer, &endpoint, &token);
         }
     }
 }
@@ -42,7 +43,7 @@ impl Introspected {
 /// The introspector of one request.
 pub(super) struct HttpIntrospector<'request> {
     pub(super) known: &'request mut Introspected,
-    pub(super) scoped: Scoped<'request>,
+    pub(super) platform: RolePlatform<'request>,
 }
 
 impl Introspector for HttpIntrospector<'_> {
@@ -52,7 +53,7 @@ impl Introspector for HttpIntrospector<'_> {
         introspection: &Introspection,
         token: &Secret<&str>,
     ) -> Result<Vec<u8>, IntrospectionUnavailable> {
-        let response = match self.scoped.role() {
+        let response = match self.platform.role() {
             Role::Shadow if !introspection.ask_in_shadow => {
                 Err("a shadow policy asks about tokens only where it says \"ask_in_shadow\"".to_owned())
             }
@@ -71,17 +72,17 @@ impl HttpIntrospector<'_> {
     ) -> Result<Vec<u8>, String> {
         let window = issuer.verdict_window.as_u64();
         if window == 0 {
-            return request(endpoint, token, self.scoped);
+            return request(endpoint, token, self.platform);
         }
         let question = IntrospectionKey::new(issuer, endpoint, token);
-        if let Some(response) = self.known.memory.recall(&question, self.scoped.now()) {
+        if let Some(response) = self.known.memory.recall(&question, self.platform.now()) {
             return usable(response.clone());
         }
-        if !self.scoped.may_ask_issuers() {
+        if !self.platform.may_ask_issuers() {
             return self.without_asking(issuer, endpoint, token, question);
         }
         let lease =
-            match self.scoped.lease(Space::Introspection, question.as_bytes(), LEASE_TIMEOUT, MAX_RESPONSE_BYTES) {
+            match self.platform.lease(Space::Introspection, question.as_bytes(), LEASE_TIMEOUT, MAX_RESPONSE_BYTES) {
                 Ok(Leased::Mine(lease)) => Some(lease),
                 Ok(Leased::Found(found)) => match read(&found) {
                     Some((until, response)) => return self.found(question, response, until, window),
@@ -92,8 +93,8 @@ impl HttpIntrospector<'_> {
                 }
                 Err(_) => None,
             };
-        let asked_at = self.scoped.now();
-        let response = request(endpoint, token, self.scoped);
+        let asked_at = self.platform.now();
+        let response = request(endpoint, token, self.platform);
         // An empty value records a failure, so that the waiting requests do not ask again, one after the other.
         let (kept, seconds) = match &response {
             Ok(json) => (json.clone(), keep_for(json, window, asked_at).unwrap_or(FAILED).max(1)),
@@ -116,7 +117,7 @@ impl HttpIntrospector<'_> {
         token: &Secret<&str>,
         question: IntrospectionKey,
     ) -> Result<Vec<u8>, String> {
-        let found = self.scoped.cached(Space::Introspection, question.as_bytes(), MAX_RESPONSE_BYTES).ok().flatten();
+        let found = self.platform.cached(Space::Introspection, question.as_bytes(), MAX_RESPONSE_BYTES).ok().flatten();
         if let Some((until, response)) = found.as_ref().and_then(read) {
             return self.found(question, response, until, issuer.verdict_window.as_u64());
         }
@@ -134,7 +135,7 @@ impl HttpIntrospector<'_> {
         until: UnixTime,
         window: u64,
     ) -> Result<Vec<u8>, String> {
-        self.known.memory.keep(question, response.clone(), until.min(self.scoped.now().plus(window)));
+        self.known.memory.keep(question, response.clone(), until.min(self.platform.now().plus(window)));
         usable(response)
     }
 }
@@ -149,23 +150,23 @@ fn read(found: &Stored) -> Option<(UnixTime, Vec<u8>)> {
 }
 
 /// One request to the issuer (RFC 7662 §2.1). Redirects are not followed, and a malformed response is an error.
-fn request(endpoint: &Introspection, token: &Secret<&str>, scoped: Scoped<'_>) -> Result<Vec<u8>, String> {
-    let client = authorization(&endpoint.client_id, &secret(&endpoint.client_secret, scoped)?);
+fn request(endpoint: &Introspection, token: &Secret<&str>, platform: RolePlatform<'_>) -> Result<Vec<u8>, String> {
+    let client = authorization(&endpoint.client_id, &secret(&endpoint.client_secret, platform)?);
     let outgoing = Outgoing {
         backend: &endpoint.backend,
         url: &endpoint.url,
         form: Some((client, form(token))),
         max_bytes: MAX_RESPONSE_BYTES,
     };
-    let response = scoped.ask(&outgoing)?;
+    let response = platform.ask(&outgoing)?;
     match keep_for(&response.body, 0, UnixTime::from_seconds(0)) {
         Ok(_) => Ok(response.body),
         Err(error) => Err(format!("{}: {error}", endpoint.url)),
     }
 }
 
-fn secret(name: &str, scoped: Scoped<'_>) -> Result<Secret<String>, String> {
-    let found = scoped.secret(name).map_err(|error| error.to_string())?;
+fn secret(name: &str, platform: RolePlatform<'_>) -> Result<Secret<String>, String> {
+    let found = platform.secret(name).map_err(|error| error.to_string())?;
     let missing = || format!("the Secret Store holds no usable secret \"{name}\"");
     let found = found.ok_or_else(missing)?;
     String::from_utf8(found.expose().clone()).map(Secret::new).map_err(|_| missing())

@@ -4,14 +4,14 @@
 //! by a bad response. A POP asks an issuer once per cool-down, however many requests need its keys.
 
 mod fetch;
-mod places;
+mod stored_sets;
 mod withdrawn;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::scoped::{ASKED_AFTER_RESPONSE, NO_WAIT, Scoped};
+use super::role_platform::{ASKED_AFTER_RESPONSE, NO_WAIT, RolePlatform};
 use crate::availability::KillSwitch;
 use crate::identity::key_life::{CachedKeySet, KeysNote};
 use crate::identity::keys::{Key, KeySet};
@@ -19,7 +19,7 @@ use crate::identity::{KeySource, KeysUnavailable, Wanted};
 use crate::policy::Issuer;
 use crate::time::UnixTime;
 use fetch::{Fetch, Outcome, fetch};
-pub use places::KeysDigest;
+pub use stored_sets::KeysDigest;
 use withdrawn::Withdrawn;
 
 /// How long a stale set is used from memory before it is compared with the other places again, in seconds.
@@ -44,11 +44,11 @@ struct MemoryEntry {
 
 impl KeySets {
     /// Renews the sets that were stale.
-    pub(super) fn renew(&mut self, scoped: Scoped<'_>) {
+    pub(super) fn renew(&mut self, platform: RolePlatform<'_>) {
         for issuer in std::mem::take(&mut self.due) {
             let digest = KeysDigest::of(&issuer);
-            if let Fetch::Given(held) = fetch(&issuer, &digest, scoped, NO_WAIT, true) {
-                self.keep(digest, held, scoped.now());
+            if let Fetch::Given(held) = fetch(&issuer, &digest, platform, NO_WAIT, true) {
+                self.keep(digest, held, platform.now());
             }
         }
     }
@@ -62,7 +62,7 @@ impl KeySets {
 pub(super) struct CachedKeys<'request> {
     sets: &'request mut KeySets,
     kill_switch: &'request KillSwitch,
-    scoped: Scoped<'request>,
+    platform: RolePlatform<'request>,
     note: Option<KeysNote>,
     /// Whether the current set was fetched while this request waited.
     fetched: bool,
@@ -72,9 +72,9 @@ impl<'request> CachedKeys<'request> {
     pub(super) const fn new(
         sets: &'request mut KeySets,
         kill_switch: &'request KillSwitch,
-        scoped: Scoped<'request>,
+        platform: RolePlatform<'request>,
     ) -> Self {
-        Self { sets, kill_switch, scoped, note: None, fetched: false }
+        Self { sets, kill_switch, platform, note: None, fetched: false }
     }
 
     /// The keys that this request used, for the log.
@@ -83,7 +83,7 @@ impl<'request> CachedKeys<'request> {
     }
 
     fn found(&mut self, digest: KeysDigest, issuer: &Issuer, held: CachedKeySet, from: &'static str) -> Arc<KeySet> {
-        let now = self.scoped.now();
+        let now = self.platform.now();
         self.note = Some(held.note(from, now, &issuer.key_life));
         let keys = held.keys();
         self.sets.keep(digest, held, now);
@@ -97,7 +97,7 @@ impl<'request> CachedKeys<'request> {
 
     /// The set in memory, if it need not be compared with the other places now.
     fn in_memory(&mut self, digest: &KeysDigest, issuer: &Issuer) -> Option<Arc<KeySet>> {
-        let now = self.scoped.now();
+        let now = self.platform.now();
         let entry = self.sets.held.get(digest)?;
         let recent = now.since(entry.compared_at) < COMPARE_AFTER && entry.held.is_usable(now, &issuer.key_life);
         if !entry.held.is_fresh(now, &issuer.key_life) && !recent {
@@ -112,13 +112,13 @@ impl<'request> CachedKeys<'request> {
         if let Some(keys) = self.in_memory(&digest, issuer) {
             return Ok(keys);
         }
-        let now = self.scoped.now();
+        let now = self.platform.now();
         let entry = self.sets.held.get(&digest).filter(|entry| entry.held.is_usable(now, &issuer.key_life));
         let mut best = entry.map(|entry| (entry.held.clone(), "memory"));
-        for (look, from) in [(places::cached as places::Lookup, "cache"), (places::stored, "store")] {
+        for (look, from) in [(stored_sets::cached as stored_sets::Lookup, "cache"), (stored_sets::stored, "store")] {
             // An older set of the issuer is never used, however long it would be fresh.
             let is_newer = |held: &CachedKeySet| best.as_ref().is_none_or(|(known, _)| held.is_newer_than(known));
-            if let Some(held) = look(issuer, &digest, self.scoped).filter(is_newer) {
+            if let Some(held) = look(issuer, &digest, self.platform).filter(is_newer) {
                 if held.is_fresh(now, &issuer.key_life) {
                     return Ok(self.found(digest, issuer, held, from));
                 }
@@ -139,11 +139,12 @@ impl<'request> CachedKeys<'request> {
         if let Some(unavailable) = self.postponed(issuer) {
             return Err(unavailable);
         }
-        match fetch(issuer, &digest, self.scoped, LEASE_TIMEOUT, false) {
+        match fetch(issuer, &digest, self.platform, LEASE_TIMEOUT, false) {
             Fetch::Given(held) => Ok(self.fetched(digest, issuer, held)),
             Fetch::RecentlyAsked(_) => {
-                let scoped = self.scoped;
-                let found = places::cached(issuer, &digest, scoped).or_else(|| places::stored(issuer, &digest, scoped));
+                let platform = self.platform;
+                let found = stored_sets::cached(issuer, &digest, platform)
+                    .or_else(|| stored_sets::stored(issuer, &digest, platform));
                 match found {
                     Some(held) => Ok(self.found(digest, issuer, held, "cache")),
                     None => Err(unavailable(issuer, "the issuer failed a moment ago")),
@@ -160,18 +161,20 @@ impl<'request> CachedKeys<'request> {
         let Some(known) = self.sets.held.get(&digest).map(|entry| entry.held.clone()) else {
             return self.nearest(issuer);
         };
-        if let Some(held) = places::cached_later(issuer, &digest, self.scoped, &known) {
+        if let Some(held) = stored_sets::cached_later(issuer, &digest, self.platform, &known) {
             return Ok(self.found(digest, issuer, held, "cache"));
         }
         if let Some(unavailable) = self.postponed(issuer) {
             return Err(unavailable);
         }
-        match fetch(issuer, &digest, self.scoped, LEASE_TIMEOUT, true) {
+        match fetch(issuer, &digest, self.platform, LEASE_TIMEOUT, true) {
             Fetch::Given(held) => Ok(self.fetched(digest, issuer, held)),
-            Fetch::RecentlyAsked(Outcome::Given) => match places::cached_later(issuer, &digest, self.scoped, &known) {
-                Some(held) => Ok(self.found(digest, issuer, held, "cache")),
-                None => Ok(known.keys()),
-            },
+            Fetch::RecentlyAsked(Outcome::Given) => {
+                match stored_sets::cached_later(issuer, &digest, self.platform, &known) {
+                    Some(held) => Ok(self.found(digest, issuer, held, "cache")),
+                    None => Ok(known.keys()),
+                }
+            }
             Fetch::RecentlyAsked(Outcome::Failed) => Err(unavailable(issuer, "the issuer failed a moment ago")),
             Fetch::Failed(cause) => Err(unavailable(issuer, &cause)),
         }
@@ -180,7 +183,7 @@ impl<'request> CachedKeys<'request> {
     /// Postpones the request to an issuer of a shadow policy until after the response, and returns the error; `None` if
     /// the issuer may be asked now.
     fn postponed(&mut self, issuer: &Issuer) -> Option<KeysUnavailable> {
-        if self.scoped.may_ask_issuers() {
+        if self.platform.may_ask_issuers() {
             return None;
         }
         self.sets.due.push(issuer.clone());

@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use super::scoped::{Scoped, Space};
+use super::cache_space::Space;
+use super::role_platform::RolePlatform;
 use super::storage::{Leased, StoreError, Stored};
 use crate::identity::dpop::used::{ProofId, UsedProofs, UsedProofsUnreachable};
 
@@ -12,13 +13,13 @@ const LEASE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The proofs that were used in this POP.
 pub(super) struct CachedProofs<'request> {
-    pub(super) scoped: Scoped<'request>,
+    pub(super) platform: RolePlatform<'request>,
 }
 
 impl UsedProofs for CachedProofs<'_> {
     fn is_first(&mut self, proof: &ProofId, window: u64) -> Result<bool, UsedProofsUnreachable> {
         let unreachable = |error: StoreError| UsedProofsUnreachable(error.to_string());
-        match self.scoped.lease(Space::UsedProof, proof.as_bytes(), LEASE_TIMEOUT, 0).map_err(unreachable)? {
+        match self.platform.lease(Space::UsedProof, proof.as_bytes(), LEASE_TIMEOUT, 0).map_err(unreachable)? {
             Leased::Found(_) => Ok(false),
             Leased::Mine(lease) => {
                 lease.put(&Stored::note(*proof.as_bytes()), window).map_err(unreachable)?;

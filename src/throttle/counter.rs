@@ -1,4 +1,4 @@
-//! What keeps the counts: one number for each limit and key.
+//! The interface to whatever stores the counts and decides by them; `ports/counter.rs` implements it.
 
 use super::quota::Remaining;
 use crate::policy::limits::Limit;

@@ -1,4 +1,5 @@
-//! The record of an exact count: when its window opened and what has been taken since.
+//! An exact count: when its window opened and how much was taken since. [`Window::take`] decides whether a request is
+//! admitted.
 
 use super::counter::Taken;
 use super::quota::Remaining;

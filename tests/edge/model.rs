@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::scope;
 
 use fastgate::mint::new_signing_keys;
-use fastgate::sandbox::{POLICY_KEY, SHADOW_KEY};
+use fastgate::store_keys::{POLICY_KEY, SHADOW_KEY};
 use hyper::{Body, Request};
 use serde_json::json;
 use viceroy_lib::ExecuteCtx;

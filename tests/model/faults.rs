@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use fastgate::mint::new_signing_keys;
 use fastgate::ports::storage::Stored;
-use fastgate::sandbox::POLICY_KEY;
+use fastgate::store_keys::POLICY_KEY;
 
 use crate::run::Run;
 use crate::shared::steps::{Call, Held, Key, Life, Mark, Outage, Plan, Route, SIMULATED, Step, Token, first_plan};

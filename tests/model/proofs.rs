@@ -12,7 +12,8 @@ use fastgate::headers::Headers;
 use fastgate::mint::new_signing_keys;
 use fastgate::ports::storage::Clock as _;
 use fastgate::request::RequestHead;
-use fastgate::sandbox::{Arrived, POLICY_KEY, SHADOW_KEY, Sandbox};
+use fastgate::sandbox::{ReceivedRequest, Sandbox};
+use fastgate::store_keys::{POLICY_KEY, SHADOW_KEY};
 use fastgate::trail::Trail;
 use serde_json::{Value, json};
 
@@ -100,7 +101,7 @@ impl Caller {
             certificate: None,
         };
         let mut trail = Trail::new(self.world.now(), "0123456789abcdef0123456789abcdef", "GET");
-        let arrived = Arrived {
+        let arrived = ReceivedRequest {
             head,
             client: &Client { address: Some([192, 0, 2, 7].into()), ..Client::default() },
             body: &mut NoBody,

@@ -9,7 +9,8 @@ use fastgate::headers::Headers;
 use fastgate::place::{AclAction, AclUnavailable, Acls};
 use fastgate::ports::storage::Clock as _;
 use fastgate::request::RequestHead;
-use fastgate::sandbox::{Arrived, POLICY_KEY, SHADOW_KEY, SWITCH_KEY, Sandbox};
+use fastgate::sandbox::{ReceivedRequest, Sandbox};
+use fastgate::store_keys::{POLICY_KEY, SHADOW_KEY, SWITCH_KEY};
 use fastgate::trail::Trail;
 use serde_json::json;
 
@@ -112,7 +113,7 @@ impl Run {
         let mut body = ArrivingBody::new(call.body);
         let head = head(call, world);
         let mut trail = Trail::new(world.now(), "0123456789abcdef0123456789abcdef", &head.method);
-        let arrived = Arrived {
+        let arrived = ReceivedRequest {
             head,
             client: &Client { address: Some([192, 0, 2, 7].into()), ..Client::default() },
             body: &mut body,

@@ -8,8 +8,8 @@ use fastgate::policy::limits::{ErlDocument, Limit};
 use fastgate::ports::storage::{
     Backends, Clock, Incoming, KvStore, Lease, Leased, Outgoing, Platform, PopCache, Rates, Secrets, StoreError, Stored,
 };
-use fastgate::sandbox::{POLICY_KEY, SIGNING_KEYS, SWITCH_KEY};
 use fastgate::secret::Secret;
+use fastgate::store_keys::{POLICY_KEY, SIGNING_KEYS, SWITCH_KEY};
 use fastgate::throttle::{CounterUnreachable, Taken};
 use fastgate::time::UnixTime;
 use serde_json::json;

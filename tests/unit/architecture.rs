@@ -25,10 +25,11 @@ const MODULES: [&str; 17] = [
     "sandbox",
 ];
 /// What every module may import, and what these may import themselves.
-const FOUNDATIONS: [(&str, &[&str]); 7] = [
+const FOUNDATIONS: [(&str, &[&str]); 8] = [
     ("digest", &[]),
     ("headers", &[]),
     ("secret", &[]),
+    ("store_keys", &[]),
     ("strict_json", &[]),
     ("client", &[]),
     ("time", &[]),

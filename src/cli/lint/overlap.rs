@@ -2,7 +2,7 @@
 
 mod budget;
 mod examples;
-mod words;
+mod shared_texts;
 
 pub(super) use budget::{Budget, BudgetExceeded};
 pub(super) use examples::Examples;
@@ -93,7 +93,7 @@ impl Search<'_> {
             (Segment::Parameter(one), Segment::Parameter(two)) if takes_all_of(one, two) => Some(self.example(two)),
             (Segment::Parameter(one), Segment::Parameter(two)) if takes_all_of(two, one) => Some(self.example(one)),
             (Segment::Parameter(one), Segment::Parameter(two)) => {
-                words::shared_text(one, two, self.examples, self.budget)?
+                shared_texts::shared_text(one, two, self.examples, self.budget)?
             }
             (Segment::Rest(_), Segment::Rest(_)) => Some(self.examples.any.clone()),
             (Segment::Rest(_), Segment::Literal(text)) | (Segment::Literal(text), Segment::Rest(_)) => {

@@ -1,10 +1,10 @@
 //! The KV store.
 
 use fastgate::ports::storage::{KvStore, StoreError, Stored};
+use fastgate::store_keys::STORE;
 use fastly::kv_store::{KVStore, KVStoreError, LookupResponse};
 
 use super::bounded;
-use super::store::STORE;
 
 /// The KV store that is linked to this service.
 pub(super) struct LinkedKv;

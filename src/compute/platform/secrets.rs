@@ -2,9 +2,8 @@
 
 use fastgate::ports::storage::{Secrets, StoreError};
 use fastgate::secret::Secret;
+use fastgate::store_keys::STORE;
 use fastly::SecretStore;
-
-use super::store::STORE;
 
 /// The Secret Store that is linked to this service.
 pub(super) struct LinkedSecrets;

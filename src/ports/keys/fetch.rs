@@ -5,12 +5,13 @@
 
 use std::time::Duration;
 
-use super::places::{self, KeysDigest};
+use super::stored_sets::{self, KeysDigest};
 use crate::identity::discovery;
 use crate::identity::key_life::{CachedKeySet, FetchedAt, fresh_for};
 use crate::identity::keys::{KeySet, MAX_JWKS_BYTES};
 use crate::policy::Issuer;
-use crate::ports::scoped::{Scoped, Space};
+use crate::ports::cache_space::Space;
+use crate::ports::role_platform::RolePlatform;
 use crate::ports::storage::{Incoming, Leased, Outgoing, Stored};
 
 /// The cool-down after a failure while there are no keys at all, in seconds.
@@ -43,11 +44,11 @@ pub(super) enum Fetch {
 pub(super) fn fetch(
     issuer: &Issuer,
     digest: &KeysDigest,
-    scoped: Scoped<'_>,
+    platform: RolePlatform<'_>,
     timeout: Duration,
     has_keys: bool,
 ) -> Fetch {
-    let lease = match scoped.lease(Space::KeyFetch, digest.as_bytes(), timeout, 0) {
+    let lease = match platform.lease(Space::KeyFetch, digest.as_bytes(), timeout, 0) {
         Ok(Leased::Mine(lease)) => lease,
         Ok(Leased::Found(found)) if found.note == GIVEN => return Fetch::RecentlyAsked(Outcome::Given),
         Ok(Leased::Found(_)) => return Fetch::RecentlyAsked(Outcome::Failed),
@@ -56,15 +57,15 @@ pub(super) fn fetch(
         }
         Err(error) => return Fetch::Failed(format!("the cache does not say whether the issuer may be asked: {error}")),
     };
-    let mut fetched = key_set(issuer, scoped);
+    let mut fetched = key_set(issuer, platform);
     if fetched.is_err() && !has_keys {
         // Other requests wait for this one: a single failure must not refuse all of them.
-        fetched = key_set(issuer, scoped);
+        fetched = key_set(issuer, platform);
     }
     let full = issuer.key_life.cool_down.as_u64();
     let (result, outcome, cool_down) = match fetched {
         Ok((keys, given, json)) => {
-            places::remember(issuer, digest, json, given, scoped);
+            stored_sets::remember(issuer, digest, json, given, platform);
             (Fetch::Given(CachedKeySet::with_note(keys, Some(given))), GIVEN, full)
         }
         Err(cause) => {
@@ -78,24 +79,24 @@ pub(super) fn fetch(
 
 /// The key set of `issuer`, when it was served, and its text. The error names the URL and what was wrong with the
 /// response.
-fn key_set(issuer: &Issuer, scoped: Scoped<'_>) -> Result<(KeySet, FetchedAt, Vec<u8>), String> {
-    let at = scoped.now();
+fn key_set(issuer: &Issuer, platform: RolePlatform<'_>) -> Result<(KeySet, FetchedAt, Vec<u8>), String> {
+    let at = platform.now();
     let uri = match &issuer.jwks_uri {
         Some(uri) => uri.clone(),
-        None => discover(issuer, scoped)?,
+        None => discover(issuer, platform)?,
     };
-    let response = document(&uri, issuer, scoped)?;
+    let response = document(&uri, issuer, platform)?;
     let fresh_for = fresh_for(&issuer.key_life, response.cache_control.as_deref(), response.age.as_deref());
     let keys = KeySet::parse(&response.body).map_err(|error| format!("{uri}: {error}"))?;
     Ok((keys, FetchedAt::new(at, fresh_for), response.body))
 }
 
-fn discover(issuer: &Issuer, scoped: Scoped<'_>) -> Result<String, String> {
+fn discover(issuer: &Issuer, platform: RolePlatform<'_>) -> Result<String, String> {
     let url = discovery::document_url(issuer);
-    let document = document(&url, issuer, scoped)?.body;
+    let document = document(&url, issuer, platform)?.body;
     discovery::jwks_uri(issuer, &document).map_err(|error| format!("{url}: {error}"))
 }
 
-fn document(url: &str, issuer: &Issuer, scoped: Scoped<'_>) -> Result<Incoming, String> {
-    scoped.ask(&Outgoing { backend: &issuer.backend, url, form: None, max_bytes: MAX_JWKS_BYTES })
+fn document(url: &str, issuer: &Issuer, platform: RolePlatform<'_>) -> Result<Incoming, String> {
+    platform.ask(&Outgoing { backend: &issuer.backend, url, form: None, max_bytes: MAX_JWKS_BYTES })
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use fastgate::sandbox::{POLICY_KEY, SHADOW_KEY, SWITCH_KEY};
+use fastgate::store_keys::{POLICY_KEY, SHADOW_KEY, SWITCH_KEY};
 use hyper::{Body, HeaderMap, Request};
 use viceroy_lib::cache::{CacheEntry, CacheKey};
 

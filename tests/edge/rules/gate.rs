@@ -21,12 +21,12 @@ use crate::support::world::keys_note;
 pub(crate) struct Gate {
     edge: Edge,
     pub(crate) main: Provider,
-    arrived: Arc<Mutex<Vec<Arrived>>>,
+    arrived: Arc<Mutex<Vec<Arrival>>>,
 }
 
 /// A request as the application got it.
 #[derive(Clone, Debug)]
-pub(crate) struct Arrived {
+pub(crate) struct Arrival {
     pub(crate) path: String,
     pub(crate) fields: Vec<(String, String)>,
     pub(crate) body: Result<Vec<u8>, String>,
@@ -124,12 +124,12 @@ impl Gate {
     }
 
     /// Everything that reached the application.
-    pub(crate) fn arrived(&self) -> Vec<Arrived> {
+    pub(crate) fn arrived(&self) -> Vec<Arrival> {
         self.arrived.lock().unwrap().clone()
     }
 
     /// What reached the application of the request with this answer.
-    pub(crate) fn arrival(&self, answer: &Answer) -> Option<Arrived> {
+    pub(crate) fn arrival(&self, answer: &Answer) -> Option<Arrival> {
         self.arrived().into_iter().find(|arrived| arrived.field("x-request-id") == answer.field("x-request-id"))
     }
 
@@ -203,27 +203,27 @@ pub(crate) fn get_as(path: &str, token: &str) -> Request<Body> {
 }
 
 /// The claims of the identity header of what arrived.
-pub(crate) fn minted(arrived: &Arrived) -> Value {
+pub(crate) fn minted(arrived: &Arrival) -> Value {
     use base64::Engine as _;
     let token = arrived.field("fastgate-identity").unwrap();
     let payload = token.split('.').nth(1).unwrap();
     serde_json::from_slice(&base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
 }
 
-impl Arrived {
+impl Arrival {
     pub(crate) fn field(&self, name: &str) -> Option<&str> {
         self.fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str())
     }
 }
 
 /// An application that answers everything with 200 and writes down what it got.
-fn application(arrived: Arc<Mutex<Vec<Arrived>>>) -> SocketAddr {
+fn application(arrived: Arc<Mutex<Vec<Arrival>>>) -> SocketAddr {
     let serve = move |request: Request<Body>| {
         let arrived = Arc::clone(&arrived);
         async move {
             let (head, body) = request.into_parts();
             let text = |value: &hyper::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-            let entry = Arrived {
+            let entry = Arrival {
                 path: head.uri.path_and_query().unwrap().to_string(),
                 fields: head.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect(),
                 body: body::to_bytes(body).await.map(|bytes| bytes.to_vec()).map_err(|error| error.to_string()),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::cache_space::Space;
 use super::storage::{Incoming, Leased, Outgoing, Platform, StoreError, Stored};
 use crate::policy::limits::{ErlDocument, Limit};
 use crate::secret::Secret;
@@ -20,51 +21,15 @@ pub enum Role {
     Shadow,
 }
 
-/// A kind of entry in the POP's cache. Each kind has keys of its own in each role.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Space {
-    /// A JWK Set, by issuer, key URL and backend.
-    KeySet,
-    /// That an issuer was asked for its keys, by the same parts.
-    KeyFetch,
-    /// That a signature is valid, by key and token.
-    Signature,
-    /// An entry of the deny-list, or its absence, by issuer, claim and value.
-    DenyList,
-    /// An introspection response, by issuer, endpoint, client and token.
-    Introspection,
-    /// That a proof of possession was used, by its key and `jti`.
-    UsedProof,
-    /// An exact count, by limit and what it counts by.
-    Count,
-    /// The right to change that count.
-    CountLease,
-}
-
-impl Space {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::KeySet => "key-set",
-            Self::KeyFetch => "key-visit",
-            Self::Signature => "signature",
-            Self::DenyList => "deny-list",
-            Self::Introspection => "introspection",
-            Self::UsedProof => "used-proof",
-            Self::Count => "count",
-            Self::CountLease => "count-lease",
-        }
-    }
-}
-
 /// The platform, for one role.
 #[derive(Clone, Copy)]
-pub(super) struct Scoped<'platform> {
+pub(super) struct RolePlatform<'platform> {
     platform: Platform<'platform>,
     role: Role,
     may_ask_issuers: bool,
 }
 
-impl<'platform> Scoped<'platform> {
+impl<'platform> RolePlatform<'platform> {
     /// The platform before the response. A shadow policy then asks no issuer, because no request may wait for it.
     pub(super) fn in_request(platform: Platform<'platform>, role: Role) -> Self {
         Self { platform, role, may_ask_issuers: role == Role::Live }

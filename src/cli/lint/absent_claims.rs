@@ -5,7 +5,7 @@ use fastgate::policy::conditions::Condition;
 use fastgate::policy::{Access, ClaimPath, Policy, Requirement, Route};
 
 use super::hint::Lint;
-use super::presence::{Kind, Reader, both};
+use super::required_claims::{Kind, Reader, both};
 
 const ASK_BESIDES: &str =
     "require in addition a role or group that every caller has, or refuse by a claim that is always present";

@@ -11,8 +11,10 @@ use crate::digest::add_parts;
 use crate::identity::key_life::{CachedKeySet, FetchedAt};
 use crate::identity::keys::{KeySet, MAX_JWKS_BYTES};
 use crate::policy::Issuer;
-use crate::ports::scoped::{Scoped, Space};
+use crate::ports::cache_space::Space;
+use crate::ports::role_platform::RolePlatform;
 use crate::ports::storage::Stored;
+use crate::store_keys::key_set_key;
 use crate::strict_json;
 
 /// The parts on which a key set depends, as its name: SHA-256 over the issuer (`iss`), the URL of its keys and the
@@ -59,41 +61,41 @@ impl KeysDigest {
 }
 
 /// A lookup in one place.
-pub(super) type Lookup = fn(&Issuer, &KeysDigest, Scoped<'_>) -> Option<CachedKeySet>;
+pub(super) type Lookup = fn(&Issuer, &KeysDigest, RolePlatform<'_>) -> Option<CachedKeySet>;
 
 /// The set in the POP's cache.
-pub(super) fn cached(issuer: &Issuer, digest: &KeysDigest, scoped: Scoped<'_>) -> Option<CachedKeySet> {
-    let found = scoped.cached(Space::KeySet, digest.as_bytes(), MAX_JWKS_BYTES).ok()??;
-    usable(issuer, Some(digest.read_note(&found.note)?), &found.value, scoped)
+pub(super) fn cached(issuer: &Issuer, digest: &KeysDigest, platform: RolePlatform<'_>) -> Option<CachedKeySet> {
+    let found = platform.cached(Space::KeySet, digest.as_bytes(), MAX_JWKS_BYTES).ok()??;
+    usable(issuer, Some(digest.read_note(&found.note)?), &found.value, platform)
 }
 
 /// The set in the POP's cache, if it is later than `known`. Its note is read first, so that the set is read only then.
 pub(super) fn cached_later(
     issuer: &Issuer,
     digest: &KeysDigest,
-    scoped: Scoped<'_>,
+    platform: RolePlatform<'_>,
     known: &CachedKeySet,
 ) -> Option<CachedKeySet> {
-    let note = scoped.cached_note(Space::KeySet, digest.as_bytes()).ok()??;
+    let note = platform.cached_note(Space::KeySet, digest.as_bytes()).ok()??;
     let is_later = |given: &FetchedAt| Some(*given) > known.fetched_at();
     digest.read_note(&note).filter(is_later)?;
-    cached(issuer, digest, scoped).filter(|held| held.is_newer_than(known))
+    cached(issuer, digest, platform).filter(|held| held.is_newer_than(known))
 }
 
 /// The set in the KV store, under `jwks/` and the policy's id of the issuer. An operator may have stored it: such a set
 /// has no note, and names its issuer in a member `issuer`.
-pub(super) fn stored(issuer: &Issuer, digest: &KeysDigest, scoped: Scoped<'_>) -> Option<CachedKeySet> {
-    let found = scoped.kv(&store_key(issuer), MAX_JWKS_BYTES).ok()??;
+pub(super) fn stored(issuer: &Issuer, digest: &KeysDigest, platform: RolePlatform<'_>) -> Option<CachedKeySet> {
+    let found = platform.kv(&key_set_key(issuer.id.as_str()), MAX_JWKS_BYTES).ok()??;
     let given = match found.note.as_slice() {
         [] if is_seeded_for(issuer, &found.value) => None,
         note => Some(digest.read_note(note)?),
     };
-    usable(issuer, given, &found.value, scoped)
+    usable(issuer, given, &found.value, platform)
 }
 
-fn usable(issuer: &Issuer, given: Option<FetchedAt>, json: &[u8], scoped: Scoped<'_>) -> Option<CachedKeySet> {
+fn usable(issuer: &Issuer, given: Option<FetchedAt>, json: &[u8], platform: RolePlatform<'_>) -> Option<CachedKeySet> {
     let held = CachedKeySet::with_note(KeySet::parse(json).ok()?, given);
-    held.is_usable(scoped.now(), &issuer.key_life).then_some(held)
+    held.is_usable(platform.now(), &issuer.key_life).then_some(held)
 }
 
 fn is_seeded_for(issuer: &Issuer, json: &[u8]) -> bool {
@@ -102,14 +104,16 @@ fn is_seeded_for(issuer: &Issuer, json: &[u8]) -> bool {
 }
 
 /// Writes a fetched set to both places. A failed write does not refuse the request.
-pub(super) fn remember(issuer: &Issuer, digest: &KeysDigest, json: Vec<u8>, given: FetchedAt, scoped: Scoped<'_>) {
+pub(super) fn remember(
+    issuer: &Issuer,
+    digest: &KeysDigest,
+    json: Vec<u8>,
+    given: FetchedAt,
+    platform: RolePlatform<'_>,
+) {
     let set = Stored { note: digest.note(given).into_bytes(), value: json };
-    let _ = scoped.cache(Space::KeySet, digest.as_bytes(), &set, issuer.key_life.max_stale.as_u64());
-    let _ = scoped.kv_put(&store_key(issuer), &set);
-}
-
-fn store_key(issuer: &Issuer) -> String {
-    format!("jwks/{}", issuer.id)
+    let _ = platform.cache(Space::KeySet, digest.as_bytes(), &set, issuer.key_life.max_stale.as_u64());
+    let _ = platform.kv_put(&key_set_key(issuer.id.as_str()), &set);
 }
 
 #[cfg(test)]

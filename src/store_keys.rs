@@ -1,0 +1,25 @@
+//! The names in the stores: the store itself, every key of the KV store and every secret that the edge reads or writes.
+//! `docs/reference/storage.md` describes the values. Cache spaces are in `ports/cache_space.rs`.
+
+/// The KV store and the Secret Store both have this name.
+pub const STORE: &str = "fastgate";
+/// KV: the live policy.
+pub const POLICY_KEY: &str = "policy";
+/// KV: the shadow policy.
+pub const SHADOW_KEY: &str = "policy.shadow";
+/// KV: the kill switch.
+pub const SWITCH_KEY: &str = "switch";
+/// Secret: the signing keys of the edge.
+pub const SIGNING_KEYS: &str = "signing-keys";
+
+/// KV: the key set of an issuer, by its id in the policy.
+#[must_use]
+pub fn key_set_key(issuer_id: &str) -> String {
+    format!("jwks/{issuer_id}")
+}
+
+/// KV: an entry of the deny-list, by a digest in base64url of what it denies.
+#[must_use]
+pub fn deny_list_key(digest: &str) -> String {
+    format!("denied/{digest}")
+}
