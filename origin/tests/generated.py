@@ -13,7 +13,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fastgate import AnyCaller, Caller, at_edge, fastgate
-from fastgate.compile.endpoints.listing import Endpoint, endpoints
+from fastgate.compile.endpoints.endpoint import Endpoint
+from fastgate.compile.endpoints.listing import endpoints
 from fastgate.compile.policy import CannotCompile, RouteDocument, compile_routes
 from fastgate.routes.framework import WEBSOCKET
 

@@ -268,7 +268,7 @@ def test_it_is_compiled_and_drift_sees_it() -> None:
     assert asks == {BOUND: True, "/v1/bound": True, "/extra": True, "/free": None, "/socket": True}
     edge = [{name: route[name] for name in route if name != "sign_body"} for route in routes[:1]]
     (line,) = drift(routes[:1], edge)
-    said = "sign_body: the app says true, the edge nothing (refused until both agree)"
+    said = "sign_body: the app has true, the edge has nothing (refused until both agree)"
     assert line == f"POST /bound: {said}"
 
 

@@ -1,4 +1,4 @@
-"""A declaration is read, by the compiler and at run time, or it is a fault."""
+"""Every declaration has effect, in the compiler and at run time, or is a fault."""
 
 import copy
 import functools
@@ -191,15 +191,13 @@ def test_the_outermost_counts_member_by_member() -> None:
 def test_what_is_wrapped_around_the_whole_app_is_not_marked_in_its_place(edge: Edge) -> None:
     app = public(FastAPI(openapi_url=None))
     app.get("/x")(handler())
-    with pytest.raises(
-        CannotCompile, match=r"access, scopes of what is around the app\n.*mark the"
-    ):
+    with pytest.raises(CannotCompile, match=r"access, scopes on a wrapper of the app\n.*mark the"):
         compile_routes(closed(GZipMiddleware(app)))
     same = compile_routes(at_edge(access="public")(GZipMiddleware(app)))
     assert same == compile_routes(app)
 
 
-def test_an_endpoint_that_knows_its_app_does_not_take_over_what_is_said_of_it() -> None:
+def test_an_endpoint_with_a_reference_to_its_app_does_not_inherit_by_it() -> None:
     app = public(FastAPI(openapi_url=None))
 
     class View:
@@ -269,37 +267,37 @@ def base_and_child(app: FastAPI) -> None:
 
 
 LOST: dict[str, tuple[Callable[[FastAPI], object], str]] = {
-    "method": (lambda app: serve(app, Methods), "access, scopes of Methods.delete"),
-    "body": (lambda app: serve(app, SignedMethod), "sign_body of SignedMethod.post"),
-    "subclass": (lambda app: serve(app, Child), "access, scopes of Base"),
+    "method": (lambda app: serve(app, Methods), "access, scopes on Methods.delete"),
+    "body": (lambda app: serve(app, SignedMethod), "sign_body on SignedMethod.post"),
+    "subclass": (lambda app: serve(app, Child), "access, scopes on Base"),
     "both": (
         base_and_child,
-        "access, scopes of Base",
+        "access, scopes on Base",
     ),
-    "class": (lambda app: app.get("/x")(MarkedClass()), "access, scopes of MarkedClass"),
+    "class": (lambda app: app.get("/x")(MarkedClass()), "access, scopes on MarkedClass"),
     "class of an app": (
         lambda app: app.mount("/x", GZipMiddleware(MarkedFiles(directory="/"))),
-        "access, scopes of MarkedFiles",
+        "access, scopes on MarkedFiles",
     ),
     "closure": (
         lambda app: app.get("/x")(unwrapped(closed(handler()))),
-        "access, scopes of handler",
+        "access, scopes on handler",
     ),
-    "attribute": (lambda app: app.mount("/x", Inner(closed(raw()))), "access, scopes of raw"),
+    "attribute": (lambda app: app.mount("/x", Inner(closed(raw()))), "access, scopes on raw"),
     "attribute of an attribute": (
         lambda app: app.mount("/x", Inner(Inner(closed(files())))),
-        "access, scopes of StaticFiles",
+        "access, scopes on StaticFiles",
     ),
-    "app dispatched by hand": (dispatched, "access, scopes of Starlette"),
+    "app dispatched by hand": (dispatched, "access, scopes on Starlette"),
     "dependency": (
         lambda app: app.get("/x", dependencies=[Depends(closed(handler()))])(handler()),
-        "access, scopes of handler",
+        "access, scopes on handler",
     ),
 }
 
 
 @pytest.mark.parametrize(("add", "said"), LOST.values(), ids=LOST.keys())
-def test_a_declaration_that_is_never_read_is_a_fault(
+def test_a_declaration_without_effect_is_a_fault(
     add: Callable[[FastAPI], object], said: str
 ) -> None:
     app = public(FastAPI(openapi_url=None))
@@ -307,7 +305,7 @@ def test_a_declaration_that_is_never_read_is_a_fault(
     with pytest.raises(CannotCompile) as error:
         compile_routes(app)
     assert len(error.value.faults) == 1
-    assert f"has a declaration that is not read: {said}" in str(error.value)
+    assert f"has a declaration without effect: {said}" in str(error.value)
 
 
 @pytest.mark.parametrize("access", [None, "public", "authenticated"])
@@ -343,7 +341,7 @@ def test_so_is_one_above_the_decorator_of_a_bound_method(name: str) -> None:
     assert [fault.endpoint.template for fault in error.value.faults] == ["/x"]
 
 
-def test_a_mark_above_the_decorator_that_says_what_holds_is_no_fault() -> None:
+def test_a_mark_above_the_decorator_that_changes_nothing_is_no_fault() -> None:
     app = public(FastAPI(openapi_url=None))
     answer = app.get("/x")(closed(handler()))
     closed(wrapped(answer))
@@ -362,14 +360,14 @@ def test_a_marked_wrapper_and_what_it_wraps_are_two_endpoints() -> None:
         *("public", "authenticated", "public", "authenticated")
     ]
     app.get("/wraps")(closed(wrapped(silent)))
-    with pytest.raises(CannotCompile, match="access, scopes of handler") as error:
+    with pytest.raises(CannotCompile, match="access, scopes on handler") as error:
         compile_routes(app)
     assert [fault.endpoint.template for fault in error.value.faults] == ["/silent"]
 
 
 @pytest.mark.parametrize("around", [{}, {"require": {"rule": "staff"}}], ids=["access", "more"])
 @pytest.mark.parametrize("first", [True, False])
-def test_a_served_wrapper_that_opens_asks_nothing_of_what_it_wraps(
+def test_an_open_served_wrapper_does_not_concern_the_wrapped_endpoint(
     around: dict[str, Any], *, first: bool
 ) -> None:
     app = at_edge(access="authenticated", **around)(FastAPI(openapi_url=None))
@@ -385,18 +383,18 @@ def test_a_served_wrapper_that_opens_asks_nothing_of_what_it_wraps(
     assert routes["/x"].get("require") == around.get("require")
 
 
-def test_one_that_is_not_served_or_says_more_does() -> None:
+def test_a_wrapper_that_is_not_served_or_stricter_does() -> None:
     app = at_edge(access="authenticated")(FastAPI(openapi_url=None))
     app.get("/x")(inner := handler())
     wrapper = public_page(wrapped(inner))
-    with pytest.raises(CannotCompile, match="not read: access of"):
+    with pytest.raises(CannotCompile, match="without effect: access on"):
         compile_routes(app)
     app.get("/open")(at_edge(limits=["few"])(wrapper))
-    with pytest.raises(CannotCompile, match="not read: limits of"):
+    with pytest.raises(CannotCompile, match="without effect: limits on"):
         compile_routes(app)
 
 
-def test_what_says_the_same_or_is_said_anew_is_no_fault() -> None:
+def test_an_equal_or_repeated_declaration_is_no_fault() -> None:
     app = public(FastAPI(openapi_url=None))
     helper = closed(handler())
 
@@ -467,14 +465,14 @@ CALLING: dict[str, Callable[[Any], Any]] = {
 
 @pytest.mark.parametrize("calling", CALLING.values(), ids=CALLING.keys())
 @pytest.mark.parametrize("served_too", [True, False])
-def test_an_endpoint_that_calls_a_marked_one_says_as_much(
+def test_an_endpoint_that_calls_a_marked_one_must_declare_as_much(
     calling: Callable[[Any], Any], *, served_too: bool
 ) -> None:
     app, called = public(FastAPI(openapi_url=None)), closed(handler())
     if served_too:
         app.get("/called")(called)
     app.get("/calls")(calling(called))
-    with pytest.raises(CannotCompile, match="not read: access, scopes of handler") as error:
+    with pytest.raises(CannotCompile, match="without effect: access, scopes on handler") as error:
         compile_routes(app)
     assert len(error.value.faults) == 1
     app.routes.pop()
@@ -501,14 +499,14 @@ def calling_of(reports: Reports, name: str) -> Callable[[], Awaitable[str]]:
 
 
 @pytest.mark.parametrize("by_itself", [True, False])
-def test_an_endpoint_that_holds_the_object_of_a_marked_method_says_as_much(
+def test_an_endpoint_with_the_object_of_a_marked_method_must_declare_as_much(
     *, by_itself: bool
 ) -> None:
     app, reports = public_page(FastAPI(openapi_url=None)), Reports()
     closed(reports.erase)
     endpoint = reports.read if by_itself else calling_of(reports, "erase")
     app.get("/x")(endpoint)
-    with pytest.raises(CannotCompile, match=r"access, scopes of Reports\.erase") as error:
+    with pytest.raises(CannotCompile, match=r"access, scopes on Reports\.erase") as error:
         compile_routes(app)
     assert len(error.value.faults) == 1
     app.routes.pop()
@@ -528,7 +526,7 @@ def test_one_that_is_served_leaves_other_methods_of_its_object_alone(
     assert found == {"/erase": "authenticated", "/read": "public", "/calls": "public"}
 
 
-def test_neither_does_one_that_opens_nor_a_dependency_ask_anything_of_them() -> None:
+def test_an_open_endpoint_or_a_dependency_requires_nothing_of_them() -> None:
     app, reports = closed(FastAPI(openapi_url=None)), Reports()
     public_page(reports.erase)
     app.get("/read")(reports.read)
@@ -539,7 +537,7 @@ def test_neither_does_one_that_opens_nor_a_dependency_ask_anything_of_them() -> 
     app.get("/read")(reports.read)
     assert [route["access"] for route in compile_routes(app)] == ["authenticated", "public"]
     app.get("/open", dependencies=depends)(handler())
-    with pytest.raises(CannotCompile, match=r"access, scopes of Reports\.erase") as error:
+    with pytest.raises(CannotCompile, match=r"access, scopes on Reports\.erase") as error:
         compile_routes(app)
     assert [fault.endpoint.template for fault in error.value.faults] == ["/open"]
 
@@ -548,7 +546,7 @@ def test_a_mounted_app_that_calls_one_does_so_too() -> None:
     app, called = public(FastAPI(openapi_url=None)), closed(handler())
     app.get("/called")(called)
     app.mount("/calls", at_edge(methods=["GET"])(Retried(called)))  # type: ignore[arg-type]
-    with pytest.raises(CannotCompile, match="not read: access, scopes of handler"):
+    with pytest.raises(CannotCompile, match="without effect: access, scopes on handler"):
         compile_routes(app)
 
 
@@ -623,14 +621,14 @@ def test_what_a_hidden_app_declares_of_its_routes_is_a_fault(
 ) -> None:
     app = public(FastAPI(openapi_url=None))
     app.mount("/x", at_edge(methods=["GET"], **members)(hide(made())))
-    with pytest.raises(CannotCompile, match=r"not read: access of answer \(/x/admin, "):
+    with pytest.raises(CannotCompile, match=r"without effect: access on answer \(/x/admin, "):
         compile_routes(app)
 
 
 def test_so_is_what_an_app_declares_that_such_an_app_hides() -> None:
     app = public(FastAPI(openapi_url=None))
     app.mount("/x", at_edge(methods=["GET"])(Hides(of_one_that_is_hidden_itself())))
-    with pytest.raises(CannotCompile, match=r"not read: access of answer"):
+    with pytest.raises(CannotCompile, match=r"without effect: access on answer"):
         compile_routes(app)
 
 
@@ -769,17 +767,21 @@ HELD: dict[str, Callable[[FastAPI], object]] = {
 
 
 @pytest.mark.parametrize("add", HELD.values(), ids=HELD.keys())
-def test_a_closing_mark_is_a_fault_wherever_it_is_held(add: Callable[[FastAPI], object]) -> None:
+def test_a_restrictive_mark_on_any_referenced_object_is_a_fault(
+    add: Callable[[FastAPI], object],
+) -> None:
     app = public(FastAPI(openapi_url=None))
     add(app)
-    with pytest.raises(CannotCompile, match=r"has a declaration that is not read: access of"):
+    with pytest.raises(CannotCompile, match=r"has a declaration without effect: access on"):
         compile_routes(app)
 
 
 def test_what_an_endpoint_has_as_its_app_does_not_open_it() -> None:
     app = closed(FastAPI(openapi_url=None))
     app.get("/x")(HasApp(public(raw())))
-    with pytest.raises(CannotCompile, match=r"not read: access of raw.*\n.*at_edge\(access=…\)"):
+    with pytest.raises(
+        CannotCompile, match=r"without effect: access on raw.*\n.*at_edge\(access=…\)"
+    ):
         compile_routes(app)
 
 
@@ -816,12 +818,12 @@ def saying(access: str, decorate: Callable[..., Any]) -> Callable[..., Any]:
     ],
 )
 @pytest.mark.parametrize("inherited", [{}, {"access": "public"}])
-def test_a_dependency_does_not_outweigh_what_asks_for_more(
+def test_a_dependency_does_not_replace_a_stricter_mark(
     outer: Callable[..., Any], inner: dict[str, Any], lost: str, inherited: dict[str, Any]
 ) -> None:
     app = at_edge(**inherited)(FastAPI(openapi_url=None))
     app.get("/x")(outer(at_edge(**inner)(handler())))
-    with pytest.raises(CannotCompile, match=f"that is not read: {lost} of handler"):
+    with pytest.raises(CannotCompile, match=f"without effect: {lost} on handler"):
         compile_routes(app)
 
 
@@ -837,7 +839,7 @@ def test_a_dependency_does_not_outweigh_what_asks_for_more(
         (saying("optional", copying(anybody=True)), {"require": {"rule": "a"}}),
     ],
 )
-def test_what_asks_for_no_more_or_is_answered_by_a_word_is_no_fault(
+def test_a_mark_that_is_not_stricter_or_is_declared_is_no_fault(
     outer: Callable[..., Any], inner: dict[str, Any]
 ) -> None:
     app = FastAPI(openapi_url=None)
@@ -859,11 +861,11 @@ def test_a_dependency_may_be_marked_with_what_its_router_says() -> None:
 def test_the_remedy_for_scopes_is_one_that_compiles() -> None:
     app = FastAPI(openapi_url=None)
     app.get("/x")(copying()(at_edge(scopes=["admin"])(handler())))
-    with pytest.raises(CannotCompile, match=r"ask for the scopes by Security\(fastgate, scopes=\["):
+    with pytest.raises(CannotCompile, match=r"require the scopes by Security\(fastgate, scopes=\["):
         compile_routes(app)
 
 
-def test_what_the_endpoint_says_itself_is_enough() -> None:
+def test_the_endpoints_own_declaration_is_enough() -> None:
     other = closed(FastAPI(openapi_url=None))
     stats = other.get("/stats")(closed(handler()))
     registry: list[object] = [stats]
@@ -945,13 +947,13 @@ def test_no_code_of_what_is_looked_at_is_run(edge: Edge, made: Callable[[], Any]
 
 def test_each_object_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[int] = []
-    held = object_graph._held
+    held = object_graph._references_of
 
     def counted(target: object) -> Iterator[object]:
         looked.append(id(target))
         return held(target)
 
-    monkeypatch.setattr(object_graph, "_held", counted)
+    monkeypatch.setattr(object_graph, "_references_of", counted)
     registry = {"handlers": [handler() for _ in range(50)], "numbers": list(range(1000))}
     app = public(FastAPI(openapi_url=None))
     for number in range(50):
@@ -964,10 +966,10 @@ def test_each_object_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(looked) == len(set(looked)) < 500
 
 
-def test_where_not_everything_was_looked_at_the_endpoint_speaks_for_itself(
+def test_an_endpoint_with_too_many_objects_must_declare_its_access(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(object_graph, "MOST_OBJECTS", 50)
+    monkeypatch.setattr(object_graph, "MAX_OBJECTS", 50)
     registry = [handler() for _ in range(100)]
 
     async def answer() -> int:
@@ -980,7 +982,7 @@ def test_where_not_everything_was_looked_at_the_endpoint_speaks_for_itself(
     app.get("/says")(at_edge(access="public")(says))
     assert len(compile_routes(app)) == 1
     app.get("/x")(answer)
-    with pytest.raises(CannotCompile, match=r"more within its reach than is looked at") as error:
+    with pytest.raises(CannotCompile, match=r"refers to too many objects") as error:
         compile_routes(app)
     assert len(error.value.faults) == 1
 
@@ -990,16 +992,16 @@ def test_a_mark_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     router.get("/x")(handler())
     app.include_router(router)
     if type(included := app.routes[-1]).__name__ == "_IncludedRouter":
-        with pytest.raises(TypeError, match="a router is marked before it is included"):
+        with pytest.raises(TypeError, match="mark a router before it is included"):
             closed(included)
     if hasattr(app, "frontend"):
         app.frontend("/ui", directory=tmp_path)
         (group,) = app.router._iter_low_priority_routes()
         for each in (group, *vars(group)["routes"]):
-            with pytest.raises(TypeError, match=r"a frontend is marked by its path"):
+            with pytest.raises(TypeError, match=r"mark a frontend by its path"):
                 closed(each)
     for each in (Unwritten(), Slotted(handler())):
-        with pytest.raises(TypeError, match="nothing can be written on this object: "):
+        with pytest.raises(TypeError, match="nothing can be stored on this object: "):
             closed(each)
 
 
@@ -1018,7 +1020,7 @@ def test_a_prefix_around_the_app_is_refused_as_the_running_app_does_not_see_it(
     app.get("/gw/x")(at_edge(access="public")(handler()))
     app.get("/x")(at_edge(access="authenticated")(handler()))
     outside = at_edge(prefix="/gw")(GZipMiddleware(app))
-    with pytest.raises(CannotCompile, match=r"prefix of what is around the app\n.*mark the app"):
+    with pytest.raises(CannotCompile, match=r"prefix on a wrapper of the app\n.*mark the app"):
         compile_routes(outside)
     # Compiled without that mark, the running app agrees.
     ids = route_ids(app)

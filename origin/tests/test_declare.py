@@ -1,4 +1,4 @@
-"""What is said of more than one endpoint, and of things that are no functions."""
+"""Declarations for many endpoints, and for objects that are not functions."""
 
 import functools
 import json
@@ -19,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 from fastgate import AnyCaller, Caller, at_edge, fastgate, guard
 from fastgate.compile.drift import drift
 from fastgate.compile.policy import CannotCompile, compile_routes
-from fastgate.declare.at_edge import ROUTE_MEMBERS
+from fastgate.declare.members import ROUTE_MEMBERS
 from fastgate.testing import AsCaller
 from tests.edge import Edge
 
@@ -145,7 +145,7 @@ def test_a_prefix_is_marked_for_what_lies_at_and_below_it() -> None:
     }
 
 
-def test_a_prefix_is_the_same_whatever_its_parameters_are_called() -> None:
+def test_names_of_parameters_do_not_distinguish_prefixes() -> None:
     app = at_edge(access="public")(empty())
     at_edge(below="/{a_long_name}/admin", access="authenticated")(app)
     at_edge(below="/{t}/admin/{id:int}", access="optional")(app)
@@ -185,7 +185,7 @@ def test_a_router_is_marked_with_its_routes_and_those_that_come_later() -> None:
     }
 
 
-def test_a_router_that_holds_what_cannot_inherit_is_refused() -> None:
+def test_a_router_with_routes_that_cannot_inherit_is_refused() -> None:
     router = APIRouter()
     router.routes.append(Route("/plain", plain))
     with pytest.raises(TypeError, match="before it includes"):
@@ -215,7 +215,7 @@ async def read_order(caller: Reader) -> None: ...
         ({"scopes": ["a"]}, welcome, ("authenticated", ["a"])),
     ],
 )
-def test_an_endpoint_asks_for_more_than_it_inherits_and_never_for_less(
+def test_an_endpoint_can_require_more_than_it_inherits_and_never_less(
     said: dict[str, object], endpoint: Callable[..., object], became: tuple[object, ...]
 ) -> None:
     app = at_edge(**said)(empty())  # type: ignore[arg-type]
@@ -223,7 +223,7 @@ def test_an_endpoint_asks_for_more_than_it_inherits_and_never_for_less(
     assert compiled(app, "scopes") == {"/x": became}
 
 
-def test_what_is_open_by_its_own_word_asks_nothing_of_callers() -> None:
+def test_an_endpoint_that_is_declared_open_requires_nothing() -> None:
     app = at_edge(scopes=["a"], require={"rule": "staff"}, require_bound=True)(empty())
     app.add_route("/open", at_edge(access="public")(plain_too))
     names = ("scopes", "require", "require_bound")
@@ -361,7 +361,7 @@ def test_a_method_of_what_keeps_nothing_is_not_marked() -> None:
 
 
 @pytest.mark.parametrize("access", ["public", "optional", "authenticated"])
-def test_the_pages_that_fastapi_adds_are_declared_with_a_word(edge: Edge, access: str) -> None:
+def test_one_argument_declares_the_pages_of_fastapi(edge: Edge, access: str) -> None:
     app, inner = FastAPI(), FastAPI(redoc_url=None)
     app.include_router(APIRouter(), prefix="/x")
     app.mount("/inner", inner)
@@ -393,31 +393,31 @@ def test_an_endpoint_at_their_path_is_none_of_them(edge: Edge) -> None:
 @pytest.mark.parametrize(
     ("members", "what"),
     [
-        ({"access": "pubic"}, "access is 'pubic'; it is one of 'public', 'optional'"),
+        ({"access": "pubic"}, "access is 'pubic'; it must be one of 'public', 'optional'"),
         ({"access": None}, "access is None"),
-        ({"acess": "public"}, 'knows no "acess"; did you mean "access"?'),
-        ({"trial": {"scopes": ["a"]}}, '"trial" is called "shadow" now; rename it'),
-        ({"xyzzy": 1}, 'knows no "xyzzy"; there are accepts, access, '),
+        ({"acess": "public"}, 'has no member "acess"; did you mean "access"?'),
+        ({"trial": {"scopes": ["a"]}}, '"trial" is now called "shadow"; rename it'),
+        ({"xyzzy": 1}, 'has no member "xyzzy"; the members are accepts, access, '),
         ({"methods": ["get"]}, "methods is .* a list of 'GET'"),
-        ({"methods": "GET"}, "methods is 'GET'; it is a list"),
-        ({"scopes": "orders:read"}, "scopes is 'orders:read'; it is a list"),
+        ({"methods": "GET"}, "methods is 'GET'; it must be a list"),
+        ({"scopes": "orders:read"}, "scopes is 'orders:read'; it must be a list"),
         ({"limits": [1]}, "limits is"),
         ({"from_": "europe"}, "from is"),
-        ({"websocket": 1}, "websocket is 1; it is True or False"),
-        ({"access": "public", "require": {}, "scopes": ["a"]}, "in, and scopes is asked of"),
-        ({"access": "optional", "require": {"rule": "a"}}, 'say access="authenticated", or'),
+        ({"websocket": 1}, "websocket is 1; it must be True or False"),
+        ({"access": "public", "require": {}, "scopes": ["a"]}, "caller, but scopes requires"),
+        ({"access": "optional", "require": {"rule": "a"}}, 'write access="authenticated", or'),
         ({"access": "public", "issuers": {"a": {}}, "require_bound": True}, "issuers, require_bou"),
-        ({"below": "/x", "access": "public", "require_bound": True}, "require_bound is asked"),
+        ({"below": "/x", "access": "public", "require_bound": True}, "require_bound requires"),
     ],
 )
-def test_a_word_that_the_edge_does_not_know_is_refused_where_it_stands(
+def test_an_unknown_member_is_refused_at_its_declaration(
     members: dict[str, object], what: str
 ) -> None:
     with pytest.raises(ValueError, match=what):
         at_edge(**members)  # type: ignore[arg-type]
 
 
-def test_docs_are_said_with_a_word_that_is_known(edge: Edge) -> None:
+def test_docs_must_have_a_known_access(edge: Edge) -> None:
     with pytest.raises(ValueError, match="'pubic'"):
         guard(FastAPI(), edge.settings(), docs="pubic")
 
@@ -499,7 +499,7 @@ def read_own() -> Callable[..., object]:
     ("build", "what"),
     [
         (_strip, r'at_edge\(prefix="/gw"\)'),
-        (_say_both, "leave one of the two out"),
+        (_say_both, "remove one of the two"),
         (_overlap, "different prefixes"),
     ],
 )

@@ -1,4 +1,4 @@
-"""What an app hands requests on to is listed, or what closes it is a fault."""
+"""A restriction on an app that another app calls has effect, or is a fault."""
 
 from collections.abc import Callable
 from typing import Any
@@ -72,7 +72,7 @@ def test_what_closes_a_part_of_a_mounted_app_is_a_fault(
 ) -> None:
     app = opened()
     app.mount("/x", get(hide(made())))
-    with pytest.raises(CannotCompile, match=r"not read: access of (secret|page) \(/x/"):
+    with pytest.raises(CannotCompile, match=r"without effect: access on (secret|page) \(/x/"):
         compile_routes(app)
 
 
@@ -83,16 +83,16 @@ def test_what_closes_a_part_of_an_app_in_a_starlette_route_is_a_fault(
 ) -> None:
     app = opened()
     with_route(app, Route("/x/{path:path}", get(hide(made()))))
-    with pytest.raises(CannotCompile, match=r"not read: access of (secret|page) \(/x/"):
+    with pytest.raises(CannotCompile, match=r"without effect: access on (secret|page) \(/x/"):
         compile_routes(app)
 
 
-def test_what_is_said_of_such_an_app_itself_counts() -> None:
+def test_the_declaration_of_such_an_app_counts() -> None:
     app, inner = opened(), closed(Starlette(routes=[Route("/secret", page_of())]))
     with_route(app, Route("/x/{path:path}", get(inner)))
     assert [route["access"] for route in compile_routes(app)] == ["authenticated"]
     with_route(app, Route("/y/{path:path}", get(GZipMiddleware(inner))))
-    with pytest.raises(CannotCompile, match=r"not read: access of Starlette \("):
+    with pytest.raises(CannotCompile, match=r"without effect: access on Starlette \("):
         compile_routes(app)
 
 
@@ -122,7 +122,9 @@ def test_what_dependencies_ask_within_a_whole_is_asked_of_the_whole(
     if not lost:
         assert len(compile_routes(app)) == 1
         return
-    with pytest.raises(CannotCompile, match=rf"not read: {lost} of secret \(/x/secret") as error:
+    with pytest.raises(
+        CannotCompile, match=rf"without effect: {lost} on secret \(/x/secret"
+    ) as error:
         compile_routes(app)
     assert len(error.value.faults) == 1
     assert f"at_edge({lost.split(', ')[0]}=…" in str(error.value)
@@ -136,14 +138,14 @@ def test_so_is_what_its_app_depends_on_and_its_starlette_routes_do_not_run(
     inner.add_route("/secret", page_of())
     app = opened()
     app.mount("/x", get(hide(inner)))
-    with pytest.raises(CannotCompile, match=r"not read: access, scopes of page \(/x/secret"):
+    with pytest.raises(CannotCompile, match=r"without effect: access, scopes on page \(/x/secret"):
         compile_routes(app)
 
 
 def test_so_is_what_a_function_asks_that_a_whole_is_made_of() -> None:
     app = opened()
     app.mount("/x", get(secret_of(Security(fastgate)).routes[-1].app))  # type: ignore[attr-defined]
-    with pytest.raises(CannotCompile, match=r"not read: access of FastgateScheme"):
+    with pytest.raises(CannotCompile, match=r"without effect: access on FastgateScheme"):
         compile_routes(app)
 
 
@@ -213,12 +215,12 @@ BESIDE = [
 
 @pytest.mark.parametrize("hand_on", BESIDE)
 @pytest.mark.parametrize("made", MADE.values(), ids=MADE.keys())
-def test_what_closes_an_app_that_a_route_hands_on_to_is_a_fault(
+def test_a_restriction_on_an_app_that_a_route_calls_is_a_fault(
     made: Callable[[], Starlette], hand_on: Callable[[FastAPI, ASGIApp], None]
 ) -> None:
     app = opened()
     hand_on(app, made())
-    with pytest.raises(CannotCompile, match=r"not read: access of (secret|page) \(/x"):
+    with pytest.raises(CannotCompile, match=r"without effect: access on (secret|page) \(/x"):
         compile_routes(app)
 
 
@@ -243,7 +245,7 @@ def test_the_app_that_the_route_is_served_by_is_none(
 
 @pytest.mark.parametrize("mounted", [True, False])
 @pytest.mark.parametrize("made", MADE.values(), ids=MADE.keys())
-def test_so_is_one_that_a_handler_of_exceptions_answers_by(
+def test_so_is_one_on_an_app_that_an_exception_handler_calls(
     made: Callable[[], Starlette], *, mounted: bool
 ) -> None:
     app, other = opened(), made()
@@ -256,7 +258,9 @@ def test_so_is_one_that_a_handler_of_exceptions_answers_by(
     if mounted:
         app.mount("/m", inner)
     inner.add_exception_handler(418, answer)
-    with pytest.raises(CannotCompile, match=r"not read: access of .*\n.*answer by a resp") as error:
+    with pytest.raises(
+        CannotCompile, match=r"without effect: access on .*\n.*return a response"
+    ) as error:
         compile_routes(app)
     assert len(error.value.faults) == 1
     other.routes[:] = []
@@ -283,13 +287,13 @@ def served() -> tuple[FastAPI, FastAPI]:
     return api, root
 
 
-def test_of_an_app_that_is_served_too_what_the_wrapper_says_itself_is_enough() -> None:
+def test_a_wrapper_of_a_served_app_needs_only_its_own_declaration() -> None:
     api, root = served()
     root.mount("/tools", at_edge(access="authenticated", scopes=[], methods=["POST"])(Client(api)))
     assert [route["access"] for route in compile_routes(root)][-1] == "authenticated"
 
 
-def test_a_wrapper_around_it_that_says_nothing_itself_is_a_fault() -> None:
+def test_a_wrapper_around_it_without_a_declaration_is_a_fault() -> None:
     api, root = served()
     root.mount("/tools", at_edge(methods=["POST"])(Client(api)))
     with pytest.raises(CannotCompile) as error:
@@ -315,7 +319,7 @@ def test_of_routes_that_are_served_too_a_wrapper_says_itself_who_may_call(
     app = opened()
     app.get("/x")(closed(page_of()))
     app.mount("/pages", get(part_of(app)))
-    with pytest.raises(CannotCompile, match=r"not read: access of .*page") as error:
+    with pytest.raises(CannotCompile, match=r"without effect: access on .*page") as error:
         compile_routes(app)
     assert len(error.value.faults) == 1
     app.routes.pop()
@@ -364,7 +368,9 @@ def test_what_the_mounted_app_says_is_said_of_its_routes(*, deep: bool) -> None:
     tools = Starlette(routes=[Route("/tools", Client(app), methods=["POST"])])
     outer = Starlette(routes=[Mount("/x", app=tools)]) if deep else tools
     root.mount("/llm", at_edge(access="authenticated")(outer))
-    with pytest.raises(CannotCompile, match=r"not read: limits of page .*\n.*at_edge\(limits=…"):
+    with pytest.raises(
+        CannotCompile, match=r"without effect: limits on page .*\n.*at_edge\(limits=…"
+    ):
         compile_routes(root)
     at_edge(limits=["m"])(outer)
     assert compile_routes(root)[-1]["limits"] == ["m"]
@@ -373,7 +379,9 @@ def test_what_the_mounted_app_says_is_said_of_its_routes(*, deep: bool) -> None:
 def test_an_included_router_and_routes_that_are_served_elsewhere_are_served() -> None:
     app = api()
     app.mount("/tools", at_edge(access="authenticated", methods=["POST"])(Client(app.state.router)))
-    with pytest.raises(CannotCompile, match=r"not read: limits of page .*\n.*at_edge\(limits=…"):
+    with pytest.raises(
+        CannotCompile, match=r"without effect: limits on page .*\n.*at_edge\(limits=…"
+    ):
         compile_routes(app)
     app.routes.pop()
     app.mount("/tools", TOOLS(Client(app.state.router)))
@@ -398,7 +406,7 @@ def test_scopes_that_a_known_caller_is_not_asked_for_are_asked_of_the_whole() ->
     with_route(inner, Route("/x", page_of(access="authenticated")))
     whole = Inner(inner)
     app.mount("/m", at_edge(access="authenticated", methods=["GET"])(whole))
-    with pytest.raises(CannotCompile, match=r"not read: scopes of page \(/m/x"):
+    with pytest.raises(CannotCompile, match=r"without effect: scopes on page \(/m/x"):
         compile_routes(app)
     at_edge(scopes=["a"])(whole)
     compile_routes(app)

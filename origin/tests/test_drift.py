@@ -50,34 +50,34 @@ def test_the_order_of_scopes_means_nothing() -> None:
             changed(methods=["POST"]),
             [
                 "GET /orders/{id}: only the app serves it (the other side has POST there)",
-                "POST /orders/{id}: only the edge names it (the other side has GET there)",
+                "POST /orders/{id}: only the edge has it (the other side has GET there)",
             ],
         ),
         (
             changed(path="/orders/{id:int}"),
             [
-                "GET /orders/{id:int}: only the edge names it (refused until both agree)",
+                "GET /orders/{id:int}: only the edge has it (refused until both agree)",
                 "GET /orders/{id}: only the app serves it",
             ],
         ),
         (
             changed(scopes=["orders:write"]),
             [
-                'GET /orders/{id}: only the app asks for the scope "orders:read"',
-                'GET /orders/{id}: only the edge asks for the scope "orders:write"',
+                'GET /orders/{id}: only the app requires the scope "orders:read"',
+                'GET /orders/{id}: only the edge requires the scope "orders:write"',
             ],
         ),
         (
             changed(access="public", scopes=...),
             [
-                'GET /orders/{id}: only the app asks for the scope "orders:read"',
-                'GET /orders/{id}: access: the app says "authenticated", the edge "public"',
+                'GET /orders/{id}: only the app requires the scope "orders:read"',
+                'GET /orders/{id}: access: the app has "authenticated", the edge has "public"',
             ],
         ),
         (
             changed(id="other"),
             [
-                'GET /orders/{id}: id: the app says "read", the edge "other"'
+                'GET /orders/{id}: id: the app has "read", the edge has "other"'
                 " (refused until both agree)"
             ],
         ),
@@ -93,19 +93,19 @@ OWNED = changed(limits=["slow"], group="web", require={"rule": "staff"}, sign_bo
 def test_what_the_edge_alone_has_is_a_difference_only_where_everything_counts() -> None:
     assert drift([READ], OWNED) == []
     assert drift([READ], OWNED, everything=True) == [
-        'GET /orders/{id}: group: the app says nothing, the edge "web"',
-        'GET /orders/{id}: limits: the app says nothing, the edge ["slow"]',
-        'GET /orders/{id}: require: the app says nothing, the edge {"rule": "staff"}',
-        "GET /orders/{id}: sign_body: the app says nothing, the edge true",
+        'GET /orders/{id}: group: the app has nothing, the edge has "web"',
+        'GET /orders/{id}: limits: the app has nothing, the edge has ["slow"]',
+        'GET /orders/{id}: require: the app has nothing, the edge has {"rule": "staff"}',
+        "GET /orders/{id}: sign_body: the app has nothing, the edge has true",
     ]
 
 
 def test_what_the_app_declares_is_always_compared() -> None:
     assert drift(OWNED, [READ]) == [
-        'GET /orders/{id}: group: the app says "web", the edge nothing',
-        'GET /orders/{id}: limits: the app says ["slow"], the edge nothing',
-        'GET /orders/{id}: require: the app says {"rule": "staff"}, the edge nothing',
-        "GET /orders/{id}: sign_body: the app says true, the edge nothing"
+        'GET /orders/{id}: group: the app has "web", the edge has nothing',
+        'GET /orders/{id}: limits: the app has ["slow"], the edge has nothing',
+        'GET /orders/{id}: require: the app has {"rule": "staff"}, the edge has nothing',
+        "GET /orders/{id}: sign_body: the app has true, the edge has nothing"
         " (refused until both agree)",
     ]
 
@@ -129,7 +129,7 @@ def test_a_route_that_the_edge_rewrites_is_the_one_that_it_leads_to(
     assert drift([READ], outer) == []
     assert drift([READ], [READ, *outer]) == []
     assert drift([READ], [{**outer[0], "access": "public"}]) == [
-        f'GET {path}: access: the app says "authenticated", the edge "public"'
+        f'GET {path}: access: the app has "authenticated", the edge has "public"'
     ]
 
 
@@ -156,7 +156,7 @@ def test_a_route_that_the_author_did_not_mark_public_is_found(
     arguments = ["demo.app:app", "--app-dir", str(REPOSITORY / "origin"), str(altered)]
     assert main(["drift", *arguments]) == 1
     assert capsys.readouterr().out.splitlines() == [
-        'GET /me: access: the app says "authenticated", the edge "public"',
+        'GET /me: access: the app has "authenticated", the edge has "public"',
         "WEBSOCKET /updates: only the app serves it",
         f"demo.app:app and {altered}: 2 differences",
     ]
@@ -189,8 +189,8 @@ def test_a_rewrite_to_another_route_of_the_app_is_judged_by_that_one(
     lines = drift(app, edge, everything=everything, ids=False)
     assert [line for line in lines if ": id: " not in line] == [
         "GET /orders: only the app serves it",
-        'GET /orders: only the app asks for the scope "read"',
-        'GET /orders: access: the app says "authenticated", the edge "public"',
+        'GET /orders: only the app requires the scope "read"',
+        'GET /orders: access: the app has "authenticated", the edge has "public"',
     ]
 
 
@@ -198,21 +198,21 @@ def test_a_rewrite_to_what_the_app_does_not_serve_is_a_difference() -> None:
     edge = [one("/orders", "public", rewrite={"add_prefix": "/v2"})]
     assert drift([one("/orders", "public")], edge) == [
         "GET /orders: only the app serves it",
-        "GET /orders: only the edge names it",
+        "GET /orders: only the edge has it",
     ]
 
 
 @pytest.mark.parametrize(
     ("members", "line"),
     [
-        ({"access": "authenticated"}, 'access: the app says "authenticated", the edge "public"'),
-        ({"scopes": ["read"]}, 'only the app asks for the scope "read"'),
-        ({"require": {"rule": "r"}}, 'require: the app says {"rule": "r"}, the edge nothing'),
-        ({"issuers": ["staff"]}, 'issuers: the app says ["staff"], the edge nothing'),
-        ({"require_bound": True}, "require_bound: the app says true, the edge nothing"),
+        ({"access": "authenticated"}, 'access: the app has "authenticated", the edge has "public"'),
+        ({"scopes": ["read"]}, 'only the app requires the scope "read"'),
+        ({"require": {"rule": "r"}}, 'require: the app has {"rule": "r"}, the edge has nothing'),
+        ({"issuers": ["staff"]}, 'issuers: the app has ["staff"], the edge has nothing'),
+        ({"require_bound": True}, "require_bound: the app has true, the edge has nothing"),
     ],
 )
-def test_a_declared_rewrite_asks_what_the_route_asks_that_it_leads_to(
+def test_a_declared_rewrite_is_compared_with_the_route_that_it_leads_to(
     members: dict[str, object], line: str
 ) -> None:
     alias = one("/v1/o", "public", rewrite={"template": "/orders"}, group="old")
@@ -224,15 +224,16 @@ def test_a_declared_rewrite_asks_what_the_route_asks_that_it_leads_to(
     assert drift([same, inner], [same, inner], ids=False) == []
     elsewhere = {**same, "rewrite": {"template": "/other"}}
     assert drift([same, inner], [elsewhere, inner], ids=False) == [
-        'GET /v1/o: rewrite: the app says {"template": "/orders"}, the edge {"template": "/other"}'
+        'GET /v1/o: rewrite: the app has {"template": "/orders"}, '
+        'the edge has {"template": "/other"}'
     ]
 
 
-def test_a_root_path_may_be_taken_off_by_the_edge() -> None:
+def test_the_edge_may_remove_a_root_path() -> None:
     app = [one("/gw/orders", "authenticated")]
     kept, taken = app[0], one("/gw/orders", "authenticated", rewrite={"strip_prefix": "/gw"})
     assert drift(app, [kept], root_path="/gw") == drift(app, [taken], root_path="/gw") == []
     assert drift(app, [{**taken, "access": "public"}], root_path="/gw") == [
-        'GET /gw/orders: access: the app says "authenticated", the edge "public"'
+        'GET /gw/orders: access: the app has "authenticated", the edge has "public"'
     ]
     assert drift(app, [taken]) != [], "an app without a root path does not serve that"

@@ -27,7 +27,7 @@ from uvicorn.server import ServerState
 
 from fastgate import EdgeClaims, Refused
 from fastgate.claims import SCOPE_KEY
-from fastgate.compile.endpoints.listing import Kind
+from fastgate.compile.endpoints.endpoint import Kind
 from fastgate.routes.check import Comparing, RouteCheck, check_for
 from fastgate.routes.dispatch import install
 from fastgate.routes.framework import WEBSOCKET
@@ -141,9 +141,9 @@ def compare(generated: GeneratedApp, method: str, decision: dict[str, Any]) -> s
 def below_an_earlier_mount(generated: GeneratedApp, name: str, path: str) -> bool:
     """Whether a mount that is asked before this endpoint takes the path, and answers by itself."""
     for endpoint in generated.endpoints:
-        if endpoint.name == name and endpoint.kind is not Kind.BELOW:
+        if endpoint.name == name and endpoint.kind is not Kind.MOUNT:
             return False
-        if endpoint.kind is Kind.BELOW and compile_path(endpoint.template)[0].match(path):
+        if endpoint.kind is Kind.MOUNT and compile_path(endpoint.template)[0].match(path):
             return True
     return False
 

@@ -1,4 +1,4 @@
-"""A closing mark on what stands around an endpoint, a class or middleware, is a fault."""
+"""A restrictive mark on middleware, a class or a wrapper around an endpoint is a fault."""
 
 import functools
 from collections.abc import Awaitable, Callable
@@ -160,10 +160,10 @@ if INCLUDES_MOUNTS:  # in older FastAPI nothing is left of a router that is incl
 def test_a_closing_mark_around_an_endpoint_is_a_fault(add: Callable[[FastAPI], object]) -> None:
     app = opened()
     add(app)
-    with pytest.raises(CannotCompile, match=r"a declaration that is not read: access of") as error:
+    with pytest.raises(CannotCompile, match=r"a declaration without effect: access on") as error:
         compile_routes(app)
     assert len(error.value.faults) == 1
-    assert "say it of" in str(error.value) or "mark the app itself" in str(error.value)
+    assert "declare it on" in str(error.value) or "mark the app itself" in str(error.value)
 
 
 @pytest.mark.skipif(INCLUDES_MOUNTS, reason="older FastAPI copies what is included")
@@ -183,12 +183,12 @@ class MarkedApp(FastAPI):
 def test_so_is_one_on_the_class_of_the_app_itself() -> None:
     app = MarkedApp(openapi_url=None)
     app.get("/x")(at_edge(access="public")(page_of()))
-    with pytest.raises(CannotCompile, match=r"not read: access of MarkedApp"):
+    with pytest.raises(CannotCompile, match=r"without effect: access on MarkedApp"):
         compile_routes(app)
     assert len(compile_routes(at_edge(access="public")(app))) == 1
 
 
-def test_what_is_said_anew_where_it_is_read_is_enough() -> None:
+def test_a_repeated_declaration_with_effect_is_enough() -> None:
     app = opened()
     with_app(app, closed(Admin(openapi_url=None)))
     router = APIRouter(route_class=StaffRoute)
@@ -204,7 +204,7 @@ def test_what_is_said_anew_where_it_is_read_is_enough() -> None:
 
 @pytest.mark.parametrize("kind", [GZipMiddleware, Around])
 def test_an_entry_of_middleware_is_not_marked(kind: Any) -> None:  # noqa: ANN401
-    with pytest.raises(TypeError, match="middleware is not marked"):
+    with pytest.raises(TypeError, match="middleware cannot be marked"):
         closed(Middleware(kind))
 
 
@@ -232,7 +232,7 @@ def test_an_app_by_default_is_a_fault(default: ASGIApp, *, mounted: bool) -> Non
         app.mount("/x", Router(default=default))
     else:
         app.router.default = default
-    with pytest.raises(CannotCompile, match=r"whose default is an app .*\n.*→ mount it behind"):
+    with pytest.raises(CannotCompile, match=r"whose default is an app .*\n.*→ mount it after"):
         compile_routes(app)
 
 

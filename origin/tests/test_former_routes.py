@@ -1,4 +1,4 @@
-"""While app and edge are deployed one after the other, what an endpoint was before is accepted."""
+"""A former template or id is accepted while app and edge are deployed one after the other."""
 
 import functools
 from collections.abc import Callable
@@ -241,14 +241,17 @@ def test_the_helpers_know_the_present_template_alone(edge: Edge, as_caller: AsCa
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (None, "it is the endpoint's former template or id, or a list of them: formerly=\"/orders"),
-        ([], "is \\[\\]; it is the endpoint's former template"),
+        (
+            None,
+            "it must be the endpoint's former template or id, or a list of them: formerly=\"/",
+        ),
+        ([], "is \\[\\]; it must be the endpoint's former template"),
         ("", "former template or id"),
         ({"template": FORMER}, "former template or id"),
         ([FORMER, 7], "former template or id"),
         ("/orders/{id:uint}", 'there is no convertor "uint"'),
-        ("/orders/{a}-{b}", "two parameters stand in one segment"),
-        ("orders/{id}", 'begins with a slash: formerly="/orders/{id}"'),
+        ("/orders/{a}-{b}", "two parameters share a segment"),
+        ("orders/{id}", 'with a leading slash: formerly="/orders/{id}"'),
     ],
 )
 def test_nonsense_is_refused_where_it_is_written(value: object, message: str) -> None:
@@ -256,25 +259,25 @@ def test_nonsense_is_refused_where_it_is_written(value: object, message: str) ->
         at_edge(formerly=value)
 
 
-def test_it_is_said_of_one_endpoint_alone(edge: Edge) -> None:
+def test_it_is_declared_on_one_endpoint_only(edge: Edge) -> None:
     app = orders(edge, formerly=None)
-    with pytest.raises(ValueError, match="of each endpoint by itself"):
+    with pytest.raises(ValueError, match="declare formerly on each endpoint"):
         at_edge(formerly=FORMER)(APIRouter())
-    with pytest.raises(ValueError, match="of each endpoint by itself"):
+    with pytest.raises(ValueError, match="declare formerly on each endpoint"):
         at_edge(below="/orders", formerly=FORMER)(app)
     at_edge(formerly=FORMER)(app)
     assert overlap_of(app).accepted == {}
-    with pytest.raises(CannotCompile, match='inherits "formerly", which belongs to one route'):
+    with pytest.raises(CannotCompile, match='inherits "formerly", which belongs to a single route'):
         compile_routes(app)
 
 
 @pytest.mark.parametrize(
     ("formerly", "message"),
     [
-        ("/orders/{id:int}", "which is what its template is now"),
+        ("/orders/{id:int}", "which is its present template"),
         ("/v1/orders/{id}", "no request matches both that and /orders/{order_id:int}"),
         ("/shared/{id}", "no request matches both"),
-        ("/orders/{rest:path}", "which rest .* has now"),
+        ("/orders/{rest:path}", "but rest .* has that template now"),
         ("get-orders--int", "which is the id of the route now"),
         ("delete-orders--int", "which is the id of another route"),
     ],
@@ -314,7 +317,7 @@ async def test_a_websocket_cannot_take_the_template_of_a_get(edge: Edge) -> None
     guard(app, edge.settings())
     await shake_hands(app, edge, "/rooms/7", "/rooms/{name}", "any")
     assert opened == []
-    with pytest.raises(CannotCompile, match=r"which show .* has now"):
+    with pytest.raises(CannotCompile, match=r"but show .* has that template now"):
         compile_routes(app)
 
 
@@ -352,7 +355,7 @@ def test_the_compiled_policy_is_not_changed_by_it(edge: Edge) -> None:
 # What drift says.
 
 
-def test_drift_says_what_is_accepted_and_what_can_be_removed(edge: Edge) -> None:
+def test_drift_reports_what_is_accepted_and_what_can_be_removed(edge: Edge) -> None:
     before, after = FastAPI(openapi_url=None), orders(edge)
 
     async def read(caller: Caller) -> None: ...
@@ -364,25 +367,25 @@ def test_drift_says_what_is_accepted_and_what_can_be_removed(edge: Edge) -> None
     assert drift(compile_routes(after), theirs, former=former) == [
         "GET /orders/{order_id:int}: only the app serves it",
         "DELETE /orders/{order_id:int}: only the app serves it",
-        "GET /orders/{id}: only the edge names it (accepted during the overlap)",
-        "DELETE /orders/{id}: only the edge names it (refused until both agree)",
+        "GET /orders/{id}: only the edge has it (accepted during the overlap)",
+        "DELETE /orders/{id}: only the edge has it (refused until both agree)",
     ]
     renamed = [{**route, "id": f"former-{route['id']}"} for route in theirs]
     assert (
-        "only the edge names it (refused" in drift(compile_routes(after), renamed, former=former)[2]
+        "only the edge has it (refused" in drift(compile_routes(after), renamed, former=former)[2]
     )
     lenient = drift(compile_routes(after), renamed, former=former, ids=False)
-    assert "only the edge names it (accepted" in lenient[2]
+    assert "only the edge has it (accepted" in lenient[2]
     assert no_longer_needed(compile_routes(after), theirs, former) == []
     both = compile_routes(after)
     assert drift(both, both, former=former) == []
     assert no_longer_needed(both, both, former) == [
-        "GET /orders/{order_id:int}: the edge has it as it is now; "
+        "GET /orders/{order_id:int}: the edge has the present route; "
         "at_edge(formerly=…) can be removed"
     ]
 
 
-def test_drift_says_which_requests_another_route_takes(edge: Edge) -> None:
+def test_drift_reports_which_requests_another_route_takes(edge: Edge) -> None:
     app = orders(edge)
 
     @app.get("/{rest:path}")
@@ -392,8 +395,8 @@ def test_drift_says_which_requests_another_route_takes(edge: Edge) -> None:
     theirs: list[RouteDocument] = [{"id": "get-orders--str", "path": FORMER, "methods": ["GET"]}]
     lines = drift(compile_routes(app), theirs, former=overlap_of(app).at_edge)
     assert (
-        "GET /orders/{id}: only the edge names it (accepted during the overlap; what "
-        "/{rest:path} answers is refused until both agree)"
+        "GET /orders/{id}: only the edge has it (accepted during the overlap; requests to "
+        "/{rest:path} are refused until both agree)"
     ) in lines
 
 
@@ -408,13 +411,13 @@ def test_drift_accepts_a_former_id_and_knows_the_prefix_of_the_edge() -> None:
     (now,) = compile_routes(app)
     former = overlap_of(app).at_edge
     assert drift([now], [{**now, "id": "read-order"}], former=former) == [
-        'GET /gw/orders/{order_id:int}: id: the app says "get-orders--int", the edge "read-order"'
-        " (accepted during the overlap)"
+        'GET /gw/orders/{order_id:int}: id: the app has "get-orders--int", the edge has '
+        '"read-order" (accepted during the overlap)'
     ]
     outer = {**now, "path": "/gw/orders/{id}", "id": "get-orders--str"}
     assert drift([now], [outer], former=former) == [
         "GET /gw/orders/{order_id:int}: only the app serves it",
-        "GET /gw/orders/{id}: only the edge names it (accepted during the overlap)",
+        "GET /gw/orders/{id}: only the edge has it (accepted during the overlap)",
     ]
 
 

@@ -1,4 +1,4 @@
-"""FastAPI runs the most specific frontend of all, whichever router has it."""
+"""FastAPI runs the most specific frontend of all routers."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""What protects many routes counts for each of them, or the app does not compile."""
+"""A declaration for many routes counts for each of them, or the app does not compile."""
 
 import functools
 import json
@@ -29,7 +29,7 @@ from fastgate import (
 )
 from fastgate.compile.endpoints.documentation import declare_docs
 from fastgate.compile.policy import CannotCompile, compile_routes
-from fastgate.declare.at_edge import declared
+from fastgate.declare.stored_marks import declared
 from fastgate.testing import AsCaller
 from tests.edge import Edge
 
@@ -235,7 +235,7 @@ def with_another_list(router: APIRouter) -> None:
 
 @pytest.mark.parametrize("add", [appended, appended_socket, with_another_list])
 @pytest.mark.parametrize("nested", [False, True])
-def test_a_route_that_its_router_hands_nothing_on_to_is_a_fault(
+def test_a_route_that_inherits_nothing_from_its_router_is_a_fault(
     add: Callable[[APIRouter], None], nested: bool
 ) -> None:
     router = APIRouter()
@@ -253,7 +253,7 @@ def test_so_is_a_router_that_is_included_in_such_a_one() -> None:
         compile_with(outer)
 
 
-HANDS_NOTHING_ON = r"declared on its router.*\n?.*access"
+HANDS_NOTHING_ON = r"declaration of its router.*\n?.*access"
 
 
 def compile_with(router: APIRouter, *, nested: bool = False) -> None:
@@ -354,7 +354,7 @@ def test_what_neither_can_decide_is_a_fault() -> None:
     app, inner = public(), at_edge(limits=["inner"])(inner_app())
     app.mount("/v1", inner)
     at_edge(below="/v1/admin", limits=["outer"])(app)
-    with pytest.raises(CannotCompile, match="different things of limits"):
+    with pytest.raises(CannotCompile, match="two values of limits"):
         compile_routes(app)
 
 
@@ -422,10 +422,10 @@ def test_a_path_within_one_unit_cannot_be_closed(edge: Edge, unit: Add, path: st
     app.get(f"{path}/private/own")(silent)  # so that something is served there
     unit(app, path)
     at_edge(below=f"{path}/private", access="authenticated", require=STAFF)(app)
-    with pytest.raises(CannotCompile, match=r"says something else: access, require"):
+    with pytest.raises(CannotCompile, match=r"declares something else: access, require"):
         compile_routes(app)
     guard(app, edge.settings(strict=True))
-    with pytest.raises(CannotCompile, match="says something else"), TestClient(app):
+    with pytest.raises(CannotCompile, match="declares something else"), TestClient(app):
         pass
 
 
@@ -434,7 +434,7 @@ def test_a_path_within_one_unit_cannot_be_closed(edge: Edge, unit: Add, path: st
     "members",
     [{"access": "public"}, {"access": "optional"}, {"scopes": []}],
 )
-def test_a_path_may_be_opened_or_say_the_same(unit: Add, members: dict[str, Any]) -> None:
+def test_a_path_may_be_opened_or_declared_equally(unit: Add, members: dict[str, Any]) -> None:
     app = at_edge(access="authenticated")(FastAPI(openapi_url=None))
     app.get("/files/private/own")(silent)
     unit(app, "/files")
@@ -443,12 +443,12 @@ def test_a_path_may_be_opened_or_say_the_same(unit: Add, members: dict[str, Any]
 
 
 @pytest.mark.parametrize("name", ["limits", "scopes"])
-def test_whatever_is_asked_there_and_not_of_the_unit_is_named(name: str) -> None:
+def test_each_requirement_of_the_path_that_the_unit_lacks_is_reported(name: str) -> None:
     app = at_edge(access="authenticated")(FastAPI(openapi_url=None))
     app.get("/files/private/own")(silent)
     static_files(app, "/files")
     at_edge(below="/files/private", **{name: ["a"]})(app)
-    with pytest.raises(CannotCompile, match=f"says something else: {name}"):
+    with pytest.raises(CannotCompile, match=f"declares something else: {name}"):
         compile_routes(app)
 
 
@@ -473,7 +473,7 @@ def a_frontend_by_its_path(app: FastAPI) -> None:
         pytest.param(a_frontend_by_its_path, marks=needs_frontends),
     ],
 )
-def test_what_takes_the_rest_and_says_so_itself_is_right(rest: Callable[[FastAPI], None]) -> None:
+def test_a_fallback_that_declares_its_callers_is_no_fault(rest: Callable[[FastAPI], None]) -> None:
     app = FastAPI(openapi_url=None)
     app.get("/api/orders")(silent)
     at_edge(below="/api", access="authenticated", require=STAFF)(app)
@@ -498,7 +498,7 @@ def test_so_is_what_takes_the_rest_of_a_mounted_app(rest: Callable[[FastAPI], No
     assert sorted(asked(app).values(), key=str) == [CLOSED, ("public", None)]
 
 
-def test_a_mounted_app_that_does_not_say_so_itself_is_a_fault() -> None:
+def test_a_mounted_app_without_a_declaration_is_a_fault() -> None:
     app, inner = public(), FastAPI(openapi_url=None)
     inner.get("/staff/orders")(silent)
     inner.mount("/", StaticFiles(directory=FILES))
@@ -506,13 +506,13 @@ def test_a_mounted_app_that_does_not_say_so_itself_is_a_fault() -> None:
     app.mount("/v2", at_edge(access="public")(StaticFiles(directory=FILES)))
     for path in ("/v1/staff", "/v2/staff"):
         at_edge(below=path, access="authenticated", require=STAFF)(app)
-    with pytest.raises(CannotCompile, match="says something else") as error:
+    with pytest.raises(CannotCompile, match="declares something else") as error:
         compile_routes(app)
-    said = [str(fault) for fault in error.value.faults if "says something else" in str(fault)]
+    said = [str(fault) for fault in error.value.faults if "declares something else" in str(fault)]
     assert ["(/v1/{path:path}" in each for each in said] == [True, False]
 
 
-def test_what_stands_before_takes_the_path_from_it() -> None:
+def test_an_earlier_mount_takes_the_path() -> None:
     app = public()
     app.mount("/files/private", StaticFiles(directory=FILES))
     app.mount("/files", StaticFiles(directory=FILES))
@@ -520,7 +520,7 @@ def test_what_stands_before_takes_the_path_from_it() -> None:
     files = {"/files/private/{path:path}": CLOSED, "/files/{path:path}": ("public", None)}
     assert asked(app) == files
     app.routes.reverse()
-    with pytest.raises(CannotCompile, match="says something else"):
+    with pytest.raises(CannotCompile, match="declares something else"):
         compile_routes(app)
 
 
@@ -593,7 +593,7 @@ def is_left_out(add: Callable[[Any], None], secured: Secured) -> bool:
         (Depends(ask), "'deep'"),
     ],
 )
-def test_what_fastapi_does_not_run_there_is_said_there_too(
+def test_a_requirement_that_fastapi_does_not_run_must_be_declared_too(
     edge: Edge, secured: Secured, add: Callable[[Any], None], dependency: object, asks: str
 ) -> None:
     if is_left_out(add, secured):
@@ -608,7 +608,7 @@ def test_what_fastapi_does_not_run_there_is_said_there_too(
 
 @pytest.mark.parametrize("secured", [secured_router, secured_inclusion, secured_app])
 @pytest.mark.parametrize("add", BESIDE)
-def test_what_is_said_there_or_inherited_is_enough(
+def test_an_own_or_inherited_declaration_is_enough(
     secured: Secured, add: Callable[[Any], None]
 ) -> None:
     compile_routes(secured(add, Depends(fastgate), "authenticated"))
@@ -617,7 +617,7 @@ def test_what_is_said_there_or_inherited_is_enough(
     compile_routes(at_edge(scopes=["admin", "b"])(with_scopes))
 
 
-def test_the_endpoint_or_mount_says_it_by_its_own_word() -> None:
+def test_the_endpoint_or_mount_declares_it_itself() -> None:
     app = at_edge(access="public")(FastAPI(openapi_url=None, dependencies=[security("a")]))
     app.add_route("/x", at_edge(access="public")(copy_of(plain)), methods=["GET"])
     app.mount("/m", at_edge(access="optional")(inner_app()))
@@ -756,9 +756,9 @@ def test_the_mark_of_such_a_dependency_is_said_there_too(
     if is_left_out(add, secured):
         pytest.skip("this FastAPI leaves mounts of included routers out")
     dependency = marked(access="authenticated", require=STAFF)
-    with pytest.raises(CannotCompile, match="not read: access, require of marked"):
+    with pytest.raises(CannotCompile, match="without effect: access, require on marked"):
         compile_routes(secured(add, dependency, "public"))
-    with pytest.raises(CannotCompile, match="not read: require of marked"):
+    with pytest.raises(CannotCompile, match="without effect: require on marked"):
         compile_routes(secured(add, dependency, "authenticated"))
     compile_routes(at_edge(require=STAFF)(secured(add, dependency, "authenticated")))
 
@@ -771,7 +771,7 @@ def test_a_mount_or_a_starlette_route_below_it_says_it_by_its_own_word() -> None
     assert asked(app)["/x"] == ("public", None)
     assert asked(app)["/m/admin/secret"] == ("optional", None)
     app.mount("/files", at_edge(access="authenticated", limits=["b"])(StaticFiles(directory=FILES)))
-    with pytest.raises(CannotCompile, match="not read: require of marked") as error:
+    with pytest.raises(CannotCompile, match="without effect: require on marked") as error:
         compile_routes(app)
     assert len(error.value.faults) == 1
 
@@ -1094,12 +1094,12 @@ def test_a_path_of_the_router_is_nearer_than_one_of_its_app() -> None:
     assert (route["access"], route["require"], route["group"]) == (*CLOSED, "a")
 
 
-def test_a_path_is_said_of_nothing_that_would_not_be_asked_for_it() -> None:
+def test_a_path_cannot_be_declared_on_other_objects() -> None:
     class Other:
         routes: list[object] = []  # noqa: RUF012
 
     for target in (Mount("/m", app=inner_app()), Other(), APIRouter()):
-        with pytest.raises(TypeError, match="is said of a FastAPI or Starlette app"):
+        with pytest.raises(TypeError, match="works on a FastAPI or Starlette app"):
             at_edge(below="/admin", access="authenticated")(target)
 
 
@@ -1159,7 +1159,7 @@ SAID_OF_MORE: list[Callable[..., None]] = [
 @pytest.mark.parametrize(
     "asked_of", [{"require": STAFF}, {"scopes": ["a"]}, {"issuers": ["i"]}, {"require_bound": True}]
 )
-def test_what_asks_something_of_callers_wants_one(
+def test_a_requirement_implies_a_known_caller(
     say: Callable[..., None], asked_of: dict[str, Any]
 ) -> None:
     app = public()
@@ -1226,7 +1226,7 @@ def of_anybody() -> Callable[..., object]:
 @pytest.mark.parametrize(
     "asked_of", [{"require": STAFF}, {"scopes": ["a"]}, {"require_bound": True}]
 )
-def test_an_endpoint_that_asks_something_wants_a_caller(asked_of: dict[str, Any]) -> None:
+def test_a_requirement_on_an_endpoint_implies_a_known_caller(asked_of: dict[str, Any]) -> None:
     app = public()
     app.get("/x")(at_edge(**asked_of)(of_anybody()))
     app.add_route("/y", at_edge(**asked_of)(functools.partial(plain)), methods=["GET"])
@@ -1353,14 +1353,14 @@ def refused(*marks: dict[str, Any]) -> Callable[[Any], Any]:
 
 @pytest.mark.parametrize("build", OF_ONE)
 @pytest.mark.parametrize("marks", [*CONTRARY, *(pair[::-1] for pair in CONTRARY)])
-def test_two_marks_of_one_thing_that_say_different_things_are_refused(
+def test_two_different_marks_of_one_object_are_refused(
     build: Callable[..., object], marks: tuple[dict[str, Any], ...]
 ) -> None:
     build(refused(*marks))
 
 
 @pytest.mark.parametrize("build", OF_ONE)
-def test_a_second_mark_may_say_the_same_and_more(build: Callable[..., object]) -> None:
+def test_a_second_mark_may_repeat_and_add_members(build: Callable[..., object]) -> None:
     app = build(twice(ASKS, {"limits": ["a"]}, {"limits": ("a",), **ASKS}, {"group": "x"}))
     said = {(json.dumps(r["limits"]), r["group"]) for r in compile_routes(app)}
     assert said == {('["a"]', "x")}
@@ -1370,7 +1370,7 @@ def test_a_second_mark_may_say_the_same_and_more(build: Callable[..., object]) -
 @pytest.mark.parametrize("marks", [*CONTRARY, *(pair[::-1] for pair in CONTRARY)])
 def test_neither_are_there_two_of_one_path(marks: tuple[dict[str, Any], ...]) -> None:
     app = a_path(lambda target: at_edge(below="/x/{one}", **marks[0])(target))
-    with pytest.raises(ValueError, match="say all in one"):
+    with pytest.raises(ValueError, match="write all members in one"):
         at_edge(below="/x/{of_another_name}", **marks[1])(app)
     at_edge(below="/x/{another}", **marks[0])(app)
 
@@ -1531,11 +1531,11 @@ def test_routes_that_are_served_without_their_marked_app_are_a_fault(
 ) -> None:
     app = public()
     take(app)
-    with pytest.raises(CannotCompile, match=r"is taken from a marked \w+.*: access, require") as it:
+    with pytest.raises(CannotCompile, match=r"belongs to a marked \w+.*: access, require") as it:
         compile_routes(app)
     assert len(it.value.faults) == 1
     guard(app, edge.settings(strict=True))
-    with pytest.raises(CannotCompile, match="is taken from"), TestClient(app):
+    with pytest.raises(CannotCompile, match="belongs to a marked"), TestClient(app):
         pass
 
 
@@ -1545,7 +1545,7 @@ def test_a_mark_after_the_routes_were_taken_is_no_less_lost() -> None:
     app.include_router(inner.router)
     if INCLUDES_MOUNTS:
         closed(inner)
-        with pytest.raises(CannotCompile, match="is taken from a marked FastAPI"):
+        with pytest.raises(CannotCompile, match="belongs to a marked FastAPI"):
             compile_routes(app)
     else:
         with pytest.raises(TypeError, match="marked before its router is included"):

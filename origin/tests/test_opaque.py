@@ -1,4 +1,4 @@
-"""A mounted app can be declared as one route, whatever routes it has; stand-ins for real ones."""
+"""A mounted app can be declared as one route, regardless of its own routes."""
 
 from pathlib import Path
 
@@ -78,7 +78,7 @@ def marked(app: Starlette, **members: object) -> Starlette:
 
 
 def test_an_app_whose_routes_do_not_compile_is_one_route(edge: Edge) -> None:
-    with pytest.raises(CannotCompile, match="two parameters stand in one segment"):
+    with pytest.raises(CannotCompile, match="two parameters share a segment"):
         compile_routes(app_with(edge, at_edge(access="authenticated")(third_party())))
     app = app_with(edge, marked(third_party(), websocket=True, id="tools", limits=["slow"]))
     _, *routes = compile_routes(app)
@@ -159,7 +159,7 @@ def test_a_mount_object_and_a_mount_below_another_can_be_marked(
     ("members", "message"),
     [
         ({"methods": None}, "methods is None"),
-        ({"opaque": "yes"}, "opaque is 'yes'; it is True or False"),
+        ({"opaque": "yes"}, "opaque is 'yes'; it must be True or False"),
     ],
 )
 def test_nonsense_is_refused_where_it_is_written(members: dict[str, object], message: str) -> None:
@@ -167,12 +167,12 @@ def test_nonsense_is_refused_where_it_is_written(members: dict[str, object], mes
         marked(third_party(), **members)
 
 
-def test_it_is_said_of_a_mounted_app_alone(edge: Edge) -> None:
+def test_it_is_declared_on_a_mounted_app_only(edge: Edge) -> None:
     app = app_with(edge, at_edge(access="public", opaque=True)(third_party()))
-    with pytest.raises(CannotCompile, match="lets any method through"):
+    with pytest.raises(CannotCompile, match="accepts any method"):
         compile_routes(app)
     for refused in (APIRouter(), app):
-        with pytest.raises(ValueError, match="opaque is said of a mounted app"):
+        with pytest.raises(ValueError, match="declare opaque on a mounted app"):
             at_edge(opaque=True, below=None if refused is not app else "/tools")(refused)
     endpoint = FastAPI(openapi_url=None)
     endpoint.get("/")(at_edge(opaque=True, access="public")(bare))
@@ -182,14 +182,14 @@ def test_it_is_said_of_a_mounted_app_alone(edge: Edge) -> None:
         compile_routes(at_edge(opaque=True)(FastAPI()))
 
 
-def test_a_declaration_that_would_never_be_read_is_a_fault(edge: Edge) -> None:
+def test_a_declaration_below_an_opaque_app_is_a_fault(edge: Edge) -> None:
     inner = FastAPI(openapi_url=None)
 
     @inner.get("/secret")
     @at_edge(require={"rule": "staff"})
     async def secret(caller: Caller) -> None: ...
 
-    with pytest.raises(CannotCompile, match=r"declares what nobody reads: .* one opaque app"):
+    with pytest.raises(CannotCompile, match=r"has a declaration without effect: .* one opaque app"):
         compile_routes(app_with(edge, marked(inner)))
 
 
@@ -229,7 +229,7 @@ def test_a_mount_that_leads_back_to_its_own_app_is_a_fault(
     app = leads_back(FastAPI(openapi_url=None), opaque=False, deep=deep)
     guard(app, edge.settings(strict=True), docs=docs)
     with (
-        pytest.raises(CannotCompile, match=r"Health .*\n *leads, by its attribute app, to an app"),
+        pytest.raises(CannotCompile, match=r"Health .*\n *has an attribute app with an app"),
         TestClient(app),
     ):
         raise AssertionError("it has started")
@@ -249,7 +249,7 @@ def test_as_one_opaque_app_it_is_right(edge: Edge, as_caller: AsCaller, *, deep:
 def test_an_apps_own_router_in_itself_is_a_fault() -> None:
     app = FastAPI(openapi_url=None)
     app.mount("/again", at_edge(access="public")(Health(app.router)))
-    with pytest.raises(CannotCompile, match=r"leads, by its attribute app, to an app"):
+    with pytest.raises(CannotCompile, match=r"has an attribute app with an app"):
         compile_routes(app)
 
 

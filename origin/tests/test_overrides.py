@@ -1,4 +1,4 @@
-"""Dependencies that are overridden when an app is compiled: what runs is what counts."""
+"""Overridden dependencies: the compiler reads the ones that FastAPI runs."""
 
 from collections.abc import Callable
 from typing import Annotated
@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 from fastgate import AnyCaller, Caller, at_edge, fastgate, guard
 from fastgate.compile.callers.dependency_tree import dependant_of_listed
-from fastgate.compile.callers.overrides import run_of
+from fastgate.compile.callers.overrides import effective_dependencies
 from fastgate.compile.endpoints import listing as endpoints_module
 from fastgate.compile.policy import CannotCompile, compile_routes
 from fastgate.testing import AsCaller
@@ -91,7 +91,7 @@ SERVED = [direct, deep, included, socket_included, mounted]
 
 
 @pytest.mark.parametrize("serve", SERVED)
-def test_what_an_override_asks_of_callers_is_asked_at_the_edge(
+def test_the_edge_requires_what_an_override_requires(
     serve: Callable[[FastAPI], FastAPI],
 ) -> None:
     app = public_app()
@@ -102,7 +102,7 @@ def test_what_an_override_asks_of_callers_is_asked_at_the_edge(
 
 
 @pytest.mark.parametrize("serve", SERVED)
-def test_what_is_marked_on_an_override_is_not_lost(
+def test_a_mark_on_an_override_is_reported(
     serve: Callable[[FastAPI], FastAPI],
 ) -> None:
     @at_edge(access="authenticated", require={"rule": "staff"})
@@ -110,7 +110,7 @@ def test_what_is_marked_on_an_override_is_not_lost(
 
     app = public_app()
     serve(app).dependency_overrides[stub] = marked
-    with pytest.raises(CannotCompile, match=r"not read: access, require of .*marked"):
+    with pytest.raises(CannotCompile, match=r"without effect: access, require on .*marked"):
         compile_routes(app)
 
 
@@ -124,7 +124,7 @@ def test_scopes_of_what_is_overridden_are_those_of_the_override() -> None:
     assert route["scopes"] == ["orders"]
 
 
-def test_an_override_that_asks_for_less_is_a_fault() -> None:
+def test_an_override_that_requires_less_is_a_fault() -> None:
     async def known(caller: Caller) -> str:
         return caller.subject
 
@@ -139,20 +139,20 @@ def test_an_override_that_asks_for_less_is_a_fault() -> None:
         app.get("/x")(of_real)
         app.dependency_overrides[real] = override
         name = override.__qualname__
-        expected = f"runs {name} .* in place of real, which asks for {less}\n.*leave overrides"
+        expected = f"runs {name} .* in place of real, which requires {less}\n.*use overrides"
         with pytest.raises(CannotCompile, match=expected):
             compile_routes(app)
 
 
-def test_an_override_of_what_asks_for_callers_below_it_counts() -> None:
+def test_an_override_of_a_dependency_with_inner_requirements_counts() -> None:
     app = FastAPI(openapi_url=None)
     app.get("/x", dependencies=[Depends(of_real)])(nobody)
     app.dependency_overrides[of_real] = nobody
-    with pytest.raises(CannotCompile, match="in place of of_real, which asks for a known caller"):
+    with pytest.raises(CannotCompile, match="in place of of_real, which requires a known caller"):
         compile_routes(app)
 
 
-def test_overrides_of_another_app_or_without_a_caller_do_not_count() -> None:
+def test_overrides_of_other_apps_or_without_requirements_do_not_count() -> None:
     app = public_app()
     sub = mounted(app)
     app.get("/x")(of_real)
@@ -199,7 +199,9 @@ def test_an_override_that_cannot_be_called_is_a_fault_that_names_it(
     app.get("/x")(page)
     app.dependency_overrides[stub] = override
     name = getattr(override, "__name__", repr(override))
-    expected = f"has {name} by dependency_overrides in place of stub, which FastAPI cannot call: "
+    expected = (
+        f"has {name} in dependency_overrides in place of stub, but FastAPI cannot call that: "
+    )
     with pytest.raises(CannotCompile, match=expected):
         compile_routes(app)
 
@@ -224,13 +226,13 @@ def test_an_app_with_one_starts_and_fails_there_alone_unless_it_is_strict(
             assert client.get("/x").status_code == 500
 
 
-def test_what_overrides_the_scheme_of_a_strict_app_is_told_as_such(edge: Edge) -> None:
+def test_an_override_of_the_scheme_of_a_strict_app_is_reported(edge: Edge) -> None:
     app = FastAPI(openapi_url=None)
     app.get("/x", dependencies=[Depends(real)])(nobody)
     guard(app, edge.settings(strict=True))
     app.dependency_overrides[fastgate] = nobody
     with (
-        pytest.raises(CannotCompile, match="overrides the dependency that knows") as raised,
+        pytest.raises(CannotCompile, match="overrides the dependency that identifies") as raised,
         TestClient(app),
     ):
         raise AssertionError("it has started")
@@ -305,8 +307,8 @@ def test_a_tree_without_an_override_is_the_very_one() -> None:
     app.get("/y")(page)
     app.dependency_overrides[stub] = nobody
     first, second = (each for each in app.routes if isinstance(each, routing.APIRoute))
-    assert run_of(first.dependant, first, app).dependant is first.dependant
-    assert run_of(second.dependant, second, app).dependant is not second.dependant
+    assert effective_dependencies(first.dependant, first, app).dependant is first.dependant
+    assert effective_dependencies(second.dependant, second, app).dependant is not second.dependant
 
 
 def test_an_override_reads_the_path_parameters_of_each_route() -> None:

@@ -1,4 +1,4 @@
-"""An app compiles to the route table of its edge, or says what stands in the way."""
+"""An app compiles to the route table of its edge, or every obstacle is a fault."""
 
 import json
 from collections.abc import Callable
@@ -237,7 +237,7 @@ def test_in_a_strict_app_the_header_of_a_page_opens_no_websocket(edge: Edge) -> 
                 pass
 
 
-def test_a_websocket_stands_beside_what_overlaps_it() -> None:
+def test_a_websocket_may_overlap_another_route() -> None:
     app = empty()
     app.get("/sockets/a")(read_me)
     app.websocket("/sockets/{name}")(_talk)
@@ -246,7 +246,7 @@ def test_a_websocket_stands_beside_what_overlaps_it() -> None:
     assert len(compile_routes(app)) == 4
 
 
-def test_of_two_overlapping_websockets_the_more_specific_one_stands_first() -> None:
+def test_of_two_overlapping_websockets_the_more_specific_one_comes_first() -> None:
     app = empty()
     app.websocket("/sockets/{name}")(_talk)
     app.websocket("/sockets/a")(_talk)
@@ -293,7 +293,7 @@ def test_templates_that_differ_have_ids_that_differ() -> None:
     assert len(set(names)) == len(alike), names
 
 
-def test_an_id_says_method_and_template() -> None:
+def test_an_id_consists_of_method_and_template() -> None:
     assert _ids("/orders/{order_id:int}/lines") == ["get-orders--int-lines"]
 
 
@@ -308,7 +308,7 @@ def test_neither_another_route_nor_the_name_of_a_parameter_changes_an_id() -> No
     assert [str(route["id"]) for route in compile_routes(app)][1] == alone[0]
 
 
-def test_an_operation_id_that_stands_there_twice_is_the_first_ones() -> None:
+def test_a_repeated_operation_id_belongs_to_the_first_endpoint() -> None:
     app, router = empty(), APIRouter()
     router.get("/me", operation_id="me")(read_me)
     app.include_router(router)
@@ -319,18 +319,20 @@ def test_an_operation_id_that_stands_there_twice_is_the_first_ones() -> None:
 # What stands in the way.
 
 
-def test_an_endpoint_that_says_nothing_of_its_callers_is_named_with_its_file() -> None:
+def test_an_endpoint_without_declared_callers_is_reported_with_its_file() -> None:
     app = empty()
     app.get("/silent")(silent)
     with pytest.raises(CannotCompile) as refused:
         compile_routes(app)
     line = silent.__code__.co_firstlineno
-    assert str(refused.value).startswith(f"silent (/silent, {__file__}:{line})\n    says nothing")
+    assert str(refused.value).startswith(
+        f"silent (/silent, {__file__}:{line})\n    does not declare who"
+    )
 
 
-def test_the_pages_that_fastapi_adds_say_nothing_either() -> None:
+def test_the_pages_of_fastapi_must_be_declared_too() -> None:
     templates = ["/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc"]
-    assert faults(FastAPI()) == [f"{path}: says nothing about its callers" for path in templates]
+    assert faults(FastAPI()) == [f"{path}: does not declare who may call it" for path in templates]
     with pytest.raises(CannotCompile) as refused:
         compile_routes(FastAPI())
     assert all("guard(app, settings, docs=" in fault.remedy for fault in refused.value.faults)
@@ -345,7 +347,7 @@ def test_they_are_marked_like_any_other() -> None:
     assert faults(FastAPI(redoc_url=None)), "another app's pages are not meant"
 
 
-def test_any_caller_on_the_app_opens_routes_without_a_known_caller() -> None:
+def test_any_caller_on_the_app_opens_endpoints_that_require_no_caller() -> None:
     app = FastAPI(openapi_url=None, dependencies=[Depends(any_caller)])
     app.get("/silent")(silent)
     app.get("/me")(read_me)
@@ -382,7 +384,7 @@ def test_the_same_requests_twice_are_refused() -> None:
     assert fault.startswith("/{b}: is never reached: read_me (/{a}, ")
 
 
-def test_routes_with_different_methods_may_stand_in_any_order() -> None:
+def test_routes_with_different_methods_may_have_any_order() -> None:
     app = empty()
     app.get("/users/{user}")(read_me)
     app.post("/users/me")(read_me)
@@ -390,13 +392,13 @@ def test_routes_with_different_methods_may_stand_in_any_order() -> None:
     assert len(compile_routes(app)) == 3
 
 
-def test_what_stands_behind_a_mount_is_never_reached() -> None:
+def test_a_route_after_a_mount_is_never_reached() -> None:
     app, shop = empty(), empty()
     shop.get("/me")(read_me)
     app.mount("/shop", shop)
     app.post("/shop/cart")(read_me)
     (fault,) = faults(app)
-    assert fault.startswith("/shop/cart: is never reached: everything below FastAPI (/shop/")
+    assert fault.startswith("/shop/cart: is never reached: the mount FastAPI (/shop/")
 
 
 OWN = {"claim": {"name": "own", "contains_path": "order"}}
@@ -432,7 +434,7 @@ def _approving(path: str, read_as: object, **members: object) -> FastAPI:
         ("/orders/{order}", UUID, 'write "{order:uuid}" in place of "{order}"'),
         ("/orders/{order}", float, 'write "{order:float}" in place of "{order}"'),
         ("/orders/{order}", str, 'write "{order:str}" in place of "{order}"'),
-        ("/orders/{order}", Size, '"{order:str}" if the text is taken as it is'),
+        ("/orders/{order}", Size, '"{order:str}" if it is a plain string'),
     ],
 )
 @pytest.mark.parametrize("member", ["require", "shadow", "issuers"])
@@ -536,7 +538,7 @@ def test_a_frontend_compiles_and_is_compared(
     app.frontend("/docs", directory=tmp_path)
     app.get("/me")(read_me)
     assert faults(app) == [
-        f"{path}: says nothing about its callers"
+        f"{path}: does not declare who may call it"
         for path in ("/docs", "/docs/{path:path}", "/{path:path}")
     ]
     at_edge(below="/docs", access="authenticated")(app)
@@ -572,7 +574,7 @@ def test_a_page_for_every_other_path_compiles_behind_a_mount_of_its_files(tmp_pa
     assert list(compiled(app)) == ["/assets/{path:path}", "/{full_path:path}"]
 
 
-def test_a_mount_stands_beside_a_parameter_that_could_hold_its_name(tmp_path: Path) -> None:
+def test_a_mount_may_overlap_a_parameter_that_matches_its_name(tmp_path: Path) -> None:
     app = empty()
     app.mount("/static", at_edge(access="public")(StaticFiles(directory=tmp_path)))
     app.get("/{tenant}/orders")(read_me)
@@ -631,13 +633,13 @@ def _own(function: Callable[..., object]) -> Callable[..., object]:
     ("build", "what"),
     [
         (_serve_methods, "serves TRACE"),
-        (_serve_anything, "lets any method through"),
+        (_serve_anything, "accepts any method"),
         (_serve_by_host, "no path template"),
         (_contradict, "declares something else"),
         (_say_it_twice, "declares something else"),
         (_rename, "declares a path"),
-        (_backtrack, "two parameters stand in one segment"),
-        (_misspell, 'knows no "acess"; did you mean "access"?'),
+        (_backtrack, "two parameters share a segment"),
+        (_misspell, 'has no member "acess"; did you mean "access"?'),
         (_declare_nowhere, "nothing is served"),
         (_bind_every_body, 'inherits "sign_body"'),
     ],
@@ -659,17 +661,20 @@ def test_a_near_spelling_of_x_fastgate_is_refused(name: str) -> None:
     app = at_edge(access="public")(empty())
     app.get("/x", openapi_extra={name: {"access": "authenticated"}})(_silent())
     (fault,) = faults(app)
-    assert f'nobody reads "{name}" of openapi_extra; it is "x-fastgate"' in fault
+    assert f'openapi_extra has "{name}", which has no effect; write "x-fastgate"' in fault
 
 
 @pytest.mark.parametrize(
     ("extra", "what"),
     [
-        (None, "x-fastgate is None; it is an object"),
-        ("authenticated", "x-fastgate is 'authenticated'; it is an object"),
-        (["a"], "it is an object"),
-        ({1: "a"}, "it is an object"),
-        ({"access": "public", "require": {"rule": "a"}}, "which lets everybody in, and require is"),
+        (None, "x-fastgate is None; it must be an object"),
+        ("authenticated", "x-fastgate is 'authenticated'; it must be an object"),
+        (["a"], "it must be an object"),
+        ({1: "a"}, "it must be an object"),
+        (
+            {"access": "public", "require": {"rule": "a"}},
+            "which allows every caller, but require req",
+        ),
     ],
 )
 def test_so_is_what_is_no_declaration_there(extra: object, what: str) -> None:
@@ -681,7 +686,7 @@ def test_so_is_what_is_no_declaration_there(extra: object, what: str) -> None:
     assert what in fault
 
 
-def test_other_members_of_openapi_are_ignored() -> None:
+def test_other_members_of_openapi_extra_are_ignored() -> None:
     app = at_edge(access="public")(empty())
     others = {
         "x-fastly": {},
@@ -724,7 +729,7 @@ def test_the_command_prints_a_route_a_line(shop: Path, capsys: pytest.CaptureFix
     assert [route["id"] for route in json.loads(printed)["routes"]] == ["get-me"]
 
 
-def test_the_command_completes_a_base_and_keeps_what_stands_there(
+def test_the_command_completes_a_base_and_keeps_its_content(
     shop: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     base = shop / "base.json"
@@ -822,7 +827,7 @@ def test_the_command_prints_every_fault_and_fails(
 
 
 @pytest.mark.parametrize("name", ["nothing:app", "shop:nothing", "shop:FastAPI.title", "shop:main"])
-def test_a_wrong_call_is_told_apart(
+def test_a_wrong_call_has_another_exit_code(
     shop: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["policy", name, "--app-dir", str(shop)]) == 2

@@ -1,4 +1,4 @@
-"""What protects a route where it was written is not lost where it is put then."""
+"""A route keeps what protects it when it is moved to another app or router."""
 
 import copy
 from collections.abc import Callable
@@ -128,7 +128,7 @@ def in_a_router(app: FastAPI, routes: list[Any]) -> None:
 @pytest.mark.parametrize("take", [extended, appended, mounted, in_a_router])
 @pytest.mark.parametrize("asks", [ADMIN, Depends(marked)], ids=["asks", "marked"])
 @pytest.mark.parametrize("made", [an_app, a_router, a_late_dependency])
-def test_routes_do_not_lose_the_dependencies_of_the_router_that_they_are_taken_from(
+def test_copied_routes_keep_the_dependencies_of_their_router(
     made: Callable[[params.Depends], tuple[Any, Any]],
     asks: params.Depends,
     take: Callable[[FastAPI, list[Any]], None],
@@ -210,7 +210,7 @@ def test_a_list_that_replaces_that_of_a_marked_app_or_router_is_no_less_noted(
     router.routes.append(Route("/s", endpoint()))
     router.mount("/m", Router(routes=[Route("/t", endpoint())]))
     app.router.routes.extend([*sub.routes, *router.routes])
-    with pytest.raises(CannotCompile, match="is taken from a marked FastAPI"):
+    with pytest.raises(CannotCompile, match="belongs to a marked FastAPI"):
         compile_routes(app)
     app.router.routes[:] = router.routes
     assert asked(app) == {"/s": CLOSED, "/m/t": CLOSED}

@@ -15,7 +15,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fastgate import at_edge, guard
-from fastgate.compile.endpoints.route_ids import rewritten
+from fastgate.compile.endpoints.route_ids import rewritten_path
 from fastgate.compile.policy import compile_routes
 from tests.edge import Edge, opening, payload
 from tests.serving import exchange, uvicorn_serving
@@ -236,7 +236,7 @@ class Judged(NamedTuple):
 def judged(app: FastAPI) -> Iterator[Judged]:
     """Yield what the edge signs of each route."""
     for route in compile_routes(app):
-        template = rewritten(str(route["path"]), route.get("rewrite", {}))  # type: ignore[arg-type]
+        template = rewritten_path(str(route["path"]), route.get("rewrite", {}))  # type: ignore[arg-type]
         yield Judged(str(route["id"]), template)
 
 

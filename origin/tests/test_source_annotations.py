@@ -1,4 +1,4 @@
-"""What a decorator asks for in its own signature, which `functools.wraps` hides from FastAPI."""
+"""Requirements in a decorator's own signature, which `functools.wraps` hides from FastAPI."""
 
 import functools
 import inspect
@@ -84,11 +84,11 @@ def test_a_decorator_that_narrows_a_parameter_is_a_fault(
 ) -> None:
     app = an_app()
     app.get("/x")(decorator(function))
-    with pytest.raises(CannotCompile, match="asks for 'admin' in a signature that FastAPI does"):
+    with pytest.raises(CannotCompile, match="requires 'admin' in a signature that FastAPI does"):
         compile_routes(app)
 
 
-def test_a_decorator_may_repeat_what_is_asked() -> None:
+def test_a_decorator_may_repeat_a_requirement() -> None:
     app = an_app("public")
     app.get("/x")(narrowing(admin))
     app.get("/y")(narrowing_text(admin))
@@ -220,11 +220,11 @@ def by_function(function: Endpoint) -> Endpoint:
 def test_scopes_are_found_that_a_decorator_has_by_name(decorator: Decorator) -> None:
     app = an_app()
     app.get("/x")(decorator(page))
-    with pytest.raises(CannotCompile, match="asks for 'admin' in a signature that FastAPI does"):
+    with pytest.raises(CannotCompile, match="requires 'admin' in a signature that FastAPI does"):
         compile_routes(app)
     public = an_app("public")
     public.get("/x")(decorator(page))
-    with pytest.raises(CannotCompile, match="asks for a known caller, 'admin' in a signature"):
+    with pytest.raises(CannotCompile, match="requires a known caller, 'admin' in a signature"):
         compile_routes(public)
 
 
@@ -297,9 +297,7 @@ def test_scopes_that_cannot_be_read_are_a_fault(
     app.get("/x")(decorator("admin")(page))
     with pytest.raises(CannotCompile, match="scopes that cannot be read without running") as error:
         compile_routes(app)
-    assert "leave that annotation out, and ask for it in the signature of the end" in str(
-        error.value
-    )
+    assert "remove that annotation, and require it in the signature of the end" in str(error.value)
     assert str(error.value).count("does not read") == 1
 
 
@@ -326,7 +324,7 @@ def told(*scopes: str) -> Decorator:
     return decorator
 
 
-def test_what_a_signature_tells_that_was_set_by_hand_is_read_there() -> None:
+def test_an_explicit_signature_is_read() -> None:
     app = an_app("public")
     app.get("/x")(told("admin")(page))
     found = [(each["access"], each["scopes"]) for each in compile_routes(app)]
@@ -352,7 +350,7 @@ def test_unknown_types_beside_an_identity_require_no_caller() -> None:
     assert [each["access"] for each in compile_routes(app)] == ["public"]
 
 
-def test_an_endpoint_that_says_itself_who_may_call_need_not_be_read() -> None:
+def test_an_endpoint_that_declares_its_callers_need_not_be_read() -> None:
     app = an_app()
     app.get("/x")(at_edge(access="public")(of_parameter("admin")(page)))
     assert [each["access"] for each in compile_routes(app)] == ["public"]

@@ -1,4 +1,4 @@
-"""An app that has forgotten to say who may call it does not start."""
+"""A strict app does not start if an endpoint does not declare its callers."""
 
 import contextlib
 import functools
@@ -66,7 +66,7 @@ async def start(app: ASGIApp, sent: list[Message] | None = None) -> list[Message
     return sent
 
 
-async def test_an_app_that_speaks_for_every_endpoint_starts(edge: Edge) -> None:
+async def test_an_app_that_declares_every_endpoint_starts(edge: Edge) -> None:
     app = strict_app(edge)
     app.add_route("/health", at_edge(access="none")(health))
     started = [message["type"] for message in await start(app)]
@@ -78,7 +78,9 @@ async def test_a_forgotten_endpoint_stops_the_start_with_its_name_and_file(edge:
     app.get("/forgotten")(forgotten)
     failed = await failed_start(app)
     line = forgotten.__code__.co_firstlineno
-    assert f"forgotten (/forgotten, {__file__}:{line})\n    says nothing" in failed["message"]
+    assert (
+        f"forgotten (/forgotten, {__file__}:{line})\n    does not declare who" in failed["message"]
+    )
 
 
 async def test_without_strict_it_starts(edge: Edge) -> None:
@@ -124,7 +126,7 @@ async def test_a_server_without_lifespan_gets_503_and_one_line_in_the_log(
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
         assert answer.json()["type"] == "urn:fastgate:problem:unavailable"
         # Once seen, the routes are not compiled again.
-        monkeypatch.setattr("fastgate.startup.ids_or_no_start", None)
+        monkeypatch.setattr("fastgate.startup.route_ids_or_raise", None)
     (record,) = caplog.records
     assert "every request gets a 503" in record.getMessage()
     assert "forgotten (/forgotten, " in record.getMessage()
@@ -303,7 +305,7 @@ async def test_strict_needs_an_app_that_can_be_seen(edge: Edge) -> None:
     async def opaque(*_asgi: object) -> None: ...
 
     failed = await failed_start(FastgateMiddleware(opaque, edge.settings(strict=True)), TypeError)
-    assert "can be seen" in failed["message"]
+    assert "with visible routes" in failed["message"]
 
 
 def test_uvicorn_does_not_serve_it(edge: Edge) -> None:

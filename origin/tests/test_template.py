@@ -1,4 +1,4 @@
-"""Templates are read as the edge reads them."""
+"""Python reads templates as the edge reads them."""
 
 import itertools
 import random
@@ -23,11 +23,11 @@ UUID = "01234567-89ab-cdef-0123-456789abcdef"
         ("/{1a}", "written"),
         ("/{}", "written"),
         ("/{a}-{b}", "two parameters"),
-        ("/x{a:path}", "shares its segment"),
+        ("/x{a:path}", "share its segment"),
         ("/{a:path}/{b:path}", "more than one"),
-        ("/{a}/{a}", "twice"),
+        ("/{a}/{a}", "the same name"),
         ("/{a:regex}", "no convertor"),
-        ("/a?b", "holds a control"),
+        ("/a?b", "contains a control"),
         ("/caf%C3%A9", "percent-encoded"),
         ("/{a}%2f", "percent-encoded"),
     ],

@@ -92,8 +92,8 @@ def test_a_parameter_of_a_type_that_is_not_there_is_a_fault(
     with pytest.raises(CannotCompile) as error:
         compile_routes(app)
     (fault,) = error.value.faults
-    assert fault.what.endswith(f"names what is not defined: {said}")
-    assert "not under `if TYPE_CHECKING:` alone" in fault.remedy
+    assert fault.what.endswith(f"contains an undefined name: {said}")
+    assert "not only under `if TYPE_CHECKING:`" in fault.remedy
     assert f"{endpoint.__name__} (/x, " in str(error.value)
     guard(app, edge.settings(strict=True))
     with pytest.raises(CannotCompile), AsCaller()(app):

@@ -1,4 +1,4 @@
-"""What is marked `access="none"` has no route at the edge, and never runs under another one's."""
+"""An endpoint with `access="none"` has no route at the edge and never runs under another one."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +19,7 @@ from starlette.websockets import WebSocketDisconnect
 from fastgate import AnyCaller, at_edge, guard
 from fastgate.compile.endpoints.listing import endpoints
 from fastgate.compile.policy import CannotCompile, compile_routes
-from fastgate.declare.lookup import declared_by
+from fastgate.declare.lookup import declared_on_route
 from fastgate.testing import AsCaller
 from tests.edge import HEADER, Edge, payload
 
@@ -276,7 +276,7 @@ async def test_one_that_is_added_later_and_marked_itself_is_refused_too(edge: Ed
         assert (await http.get("/x", headers=headers)).status_code == 401
 
 
-def test_what_is_less_specific_and_stands_first_is_a_fault() -> None:
+def test_an_earlier_less_specific_route_is_a_fault() -> None:
     app = empty()
     app.get("/u/{name}")(unnamed(internal()))
     app.get("/u/me")(public(shown()))
@@ -296,7 +296,9 @@ def test_a_rewrite_to_what_the_edge_is_not_to_name_is_a_fault() -> None:
     app = empty()
     app.get("/x")(at_edge(access="public", rewrite={"template": "/admin/x"})(shown()))
     app.get("/admin/x")(unnamed(internal()))
-    with pytest.raises(CannotCompile, match=r"is rewritten to internal .*callers: access\n.*may"):
+    with pytest.raises(
+        CannotCompile, match=r"is rewritten to internal .*callers: access\n.*has a route"
+    ):
         compile_routes(app)
 
 
@@ -339,7 +341,7 @@ def below_another_prefix(app: FastAPI) -> None:
         below_another_prefix,
     ],
 )
-def test_an_endpoint_that_hides_no_other_is_no_fault(
+def test_a_route_without_a_conflict_is_no_fault(
     serve: Callable[[FastAPI], None], edge: Edge, as_caller: AsCaller
 ) -> None:
     app = empty()
@@ -476,8 +478,8 @@ def test_declarations_are_read_once_for_each_request(
     app = empty()
     app.get("/x")(public(shown()))
     guard(app, edge.settings())
-    read = Mock(wraps=declared_by)
+    read = Mock(wraps=declared_on_route)
     with TestClient(app) as client:
-        monkeypatch.setattr("fastgate.routes.check.declared_by", read)
+        monkeypatch.setattr("fastgate.routes.check.declared_on_route", read)
         assert client.get("/x", headers=edge.headers("/x", "/x")).status_code == 200
     assert read.call_count == 1

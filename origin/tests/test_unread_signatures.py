@@ -1,4 +1,4 @@
-"""Callers that are asked for in a signature that FastAPI does not read."""
+"""Required callers in signatures that FastAPI does not read."""
 
 import dataclasses
 import functools
@@ -175,7 +175,7 @@ def test_an_endpoint_whose_caller_is_not_read_is_a_fault(endpoint: Endpoint) -> 
     app.get("/x", name="x")(endpoint)
     with pytest.raises(CannotCompile, match="in a signature that FastAPI does not read") as error:
         compile_routes(app)
-    assert "asks for a known caller" in str(error.value)
+    assert "requires a known caller" in str(error.value)
     assert "in the signature of the endpoint itself" in str(error.value)
 
 
@@ -186,10 +186,10 @@ def test_an_endpoint_whose_caller_is_not_read_is_a_fault(endpoint: Endpoint) -> 
         (lambda: user(None), "functools.wraps"),  # type: ignore[arg-type]
         (Require, r"Depends\(Require\(…\)\)"),
         (FastgateScheme, r"Depends\(FastgateScheme\(…\)\)"),
-        (Params, "make a dataclass of Params"),
-        (TextParams, "make a dataclass of TextParams"),
-        (NotInInit, "ask in its __init__"),
-        (Paged[int], "ask in its __init__"),
+        (Params, "otherwise make Params"),
+        (TextParams, "otherwise make TextParams"),
+        (NotInInit, "requirement to its __init__"),
+        (Paged[int], "requirement to its __init__"),
     ],
 )
 def test_a_dependency_whose_caller_is_not_read_is_a_fault(
@@ -212,7 +212,7 @@ def test_of_an_app_for_known_callers_only_scopes_are_lost() -> None:
     app.get("/known")(wrapped(known))
     assert access_of(app) == ["authenticated"]
     app.get("/x")(wrapped(user))
-    with pytest.raises(CannotCompile, match="asks for 'admin' in a signature that FastAPI does"):
+    with pytest.raises(CannotCompile, match="requires 'admin' in a signature that FastAPI does"):
         compile_routes(app)
 
 
@@ -221,12 +221,12 @@ def test_scopes_of_a_dependency_are_those_of_the_caller_that_it_hides() -> None:
 
     app = at_edge(access="authenticated")(FastAPI(openapi_url=None))
     app.get("/x", dependencies=[Security(wrapped(known), scopes=["orders"])])(page)
-    with pytest.raises(CannotCompile, match="asks for 'orders' in a signature"):
+    with pytest.raises(CannotCompile, match="requires 'orders' in a signature"):
         compile_routes(app)
 
 
 @pytest.mark.parametrize("access", ["public", "optional"])
-def test_an_endpoint_that_says_itself_who_may_call_is_right(access: str) -> None:
+def test_an_endpoint_that_declares_its_callers_is_no_fault(access: str) -> None:
     async def own() -> None: ...
 
     async def another() -> None: ...
@@ -238,7 +238,7 @@ def test_an_endpoint_that_says_itself_who_may_call_is_right(access: str) -> None
     assert access_of(app) == [access] * 3
 
 
-def test_what_an_endpoint_asks_for_itself_may_be_handed_on() -> None:
+def test_a_required_caller_may_be_passed_on() -> None:
     def serving(function: Endpoint) -> Endpoint:
         async def endpoint(caller: Admin) -> object:
             return await function(caller)
@@ -321,7 +321,7 @@ def test_ordinary_neighbours_compile() -> None:
     assert access_of(app) == expected
 
 
-def test_an_endpoint_of_starlette_requires_no_caller() -> None:
+def test_a_starlette_endpoint_requires_no_caller() -> None:
     class Page(HTTPEndpoint):
         async def get(self, request: Request, caller: Admin) -> Response:
             return Response()
@@ -332,7 +332,7 @@ def test_an_endpoint_of_starlette_requires_no_caller() -> None:
     for endpoint in (Page, plain):
         app = public_app()
         app.add_route("/x", endpoint)  # type: ignore[arg-type]
-        with pytest.raises(CannotCompile, match="asks for a known caller, 'admin' in a signature"):
+        with pytest.raises(CannotCompile, match="requires a known caller, 'admin' in a signature"):
             compile_routes(app)
 
 

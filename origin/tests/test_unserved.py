@@ -1,4 +1,4 @@
-"""What is declared of nothing that is served: the command line names each, and no other."""
+"""Declarations on objects that are not served: the command line reports each, and no other."""
 
 import json
 import sys
@@ -132,7 +132,7 @@ def lines_of(source: str, *starts: str) -> list[int]:
     return [1 + next(i for i, line in enumerate(lines) if line.startswith(each)) for each in starts]
 
 
-def test_nothing_is_said_of_what_is_served(
+def test_served_objects_are_not_reported(
     tmp_path: Path, module: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / f"{module}.py").write_text(SERVED)
@@ -150,18 +150,19 @@ def test_each_declaration_that_no_route_has_is_named_with_its_line(
     assert main(["policy", f"{module}:app", "--app-dir", str(tmp_path)]) == 0
     said = capsys.readouterr()
     assert '"path": "/lost", "methods": ["GET"], "access": "public"' in said.out
-    written = "at_edge(access='authenticated', limits=['a']) is of"
+    written = "at_edge(access='authenticated', limits=['a']) has no effect: no route serves"
     starts = ("def nothing", "A(APIRouter())", "A(Service", "def lost", 'at_edge(below="/x')
     nothing, router, bound, lost, of_path = lines_of(source, *starts)
     (called,) = lines_of(source, "A(Service().__call__)")
     *found, remedy = said.err.splitlines()
     assert found == [
-        f"{file}:{nothing - 1}: {written} nothing, which no route has",
-        f"{file}:{router}: {written} APIRouter, which no route has",
-        f"{file}:{bound}: {written} Service.bound, which no route has",
-        f"{file}:{called}: {written} Service.__call__, which no route has",
-        f"{file}:{lost - 3}: {written} without_wraps.<locals>.inner, which no route has",
-        f"{file}:{of_path}: at_edge(below='/x', access='none') is of FastAPI, which no route has",
+        f"{file}:{nothing - 1}: {written} nothing",
+        f"{file}:{router}: {written} APIRouter",
+        f"{file}:{bound}: {written} Service.bound",
+        f"{file}:{called}: {written} Service.__call__",
+        f"{file}:{lost - 3}: {written} without_wraps.<locals>.inner",
+        f"{file}:{of_path}: at_edge(below='/x', access='none') has no effect: "
+        "no route serves FastAPI",
     ]
     assert "→" in remedy
     policy = tmp_path / "policy.json"

@@ -1,9 +1,9 @@
-"""Read path templates as the edge does: which are valid, which overlap, which goes first.
+"""Read path templates as the edge does: which are valid, which overlap, which is tried first.
 
-In: templates in FastAPI's syntax. Out: the same order in which the edge tries them, the most
-specific first. It is the Python twin of `src/policy/pattern.rs` and `src/policy/route/tree.rs`; a
-test lets both judge the same generated routes. It never looks at a request: the app's own router
-does.
+Input: templates in FastAPI's syntax. Output: the order in which the edge tries them, the most
+specific first. This is the Python version of `src/policy/pattern.rs` and
+`src/policy/route/tree.rs`; a test compares both on the same generated routes. The module never
+matches a request: the app's own router does.
 """
 
 import re
@@ -23,26 +23,26 @@ _LITERAL, _PARAMETER, _REST = 2, 1, 0
 
 @lru_cache(maxsize=4096)
 def comparable(template: str) -> str:
-    """Return a template without the names of its parameters: they make no other route.
+    """Return a template without the names of its parameters, which do not distinguish routes.
 
-    `/orders/{id}` and `/orders/{order_id:str}` are `/orders/{:str}`, and `/orders/{id:int}` is
-    `/orders/{:int}`.
+    `/orders/{id}` and `/orders/{order_id:str}` become `/orders/{:str}`, and `/orders/{id:int}`
+    becomes `/orders/{:int}`.
     """
     return _BRACES.sub(lambda found: f"{{:{found[2] or 'str'}}}", template)
 
 
 def convertors(template: str) -> dict[str, str | None]:
-    """Return the parameters of a template and their convertors; None where none is written."""
+    """Return the parameters of a template and their convertors; None for an omitted convertor."""
     return {found[1]: found[2] for found in _BRACES.finditer(template)}
 
 
 def begins(template: str, prefix: str) -> bool:
-    """Whether a template lies at or below a prefix, whatever their parameters are called."""
+    """Whether a template lies at or below a prefix; names of parameters do not matter."""
     return (comparable(template) + "/").startswith(comparable(prefix) + "/")
 
 
 def takes_all_below(template: str, prefix: str) -> bool:
-    """Whether a template surely matches every path below a prefix; false if one is no template."""
+    """Whether a template certainly matches every path below a prefix; False if one is invalid."""
     if not template.endswith(":path}"):
         return False
     try:
@@ -61,17 +61,17 @@ class TemplateRefused(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """What stands between two slashes: text, one parameter with text around it, or the rest."""
+    """The part between two slashes: text, one parameter with text around it, or the rest."""
 
     kind: int
     prefix: str = ""
-    """Of a literal: the whole text."""
+    """The text before the parameter; for a literal, the whole text."""
     suffix: str = ""
     convertor: str = "str"
 
     @property
     def rank(self) -> tuple[int, int, int, int, str, str]:
-        """Greater is more specific, among all segments that are possible in one place."""
+        """The rank among segments at the same position; a greater one is more specific."""
         length = len(self.prefix) + len(self.suffix)
         convertor = _CONVERTORS.index(self.convertor)
         return (self.kind, length, len(self.prefix), convertor, self.prefix, self.suffix)
@@ -90,28 +90,30 @@ class Template:
         if not source.startswith("/"):
             raise TemplateRefused('a path begins with "/"')
         if _FORBIDDEN.search(source):
-            raise TemplateRefused('it holds a control character, a backslash, "?" or "#"')
+            raise TemplateRefused('it contains a control character, a backslash, "?" or "#"')
         if _ESCAPED.search(source):
             raise TemplateRefused(
-                "it holds a percent-encoded byte, and is matched with decoded paths",
+                "it contains a percent-encoded byte, but the edge compares decoded paths",
                 'write the characters themselves: "/café"',
             )
         *inner, last = source[1:].split("/")
         if "" in inner or not {".", ".."}.isdisjoint((*inner, last)):
-            raise TemplateRefused("it holds an empty or a dot segment, which no request can match")
+            raise TemplateRefused(
+                "it contains an empty or a dot segment, which no request can match"
+            )
         names: list[str] = []
         segments = tuple(_segment(text, names) for text in (*inner, last))
         if len(set(names)) != len(names):
-            raise TemplateRefused("a parameter stands there twice")
+            raise TemplateRefused("two parameters have the same name")
         if sum(segment.kind == _REST for segment in segments) > 1:
-            raise TemplateRefused("it holds more than one path parameter")
+            raise TemplateRefused("it contains more than one path parameter")
         return cls(source, segments)
 
     def goes_before(self, other: "Template") -> bool:
         """Whether the edge tries this template first on a path that both match."""
         for index, (one, two) in enumerate(zip(self.segments, other.segments, strict=False)):
             if one.kind == two.kind == _REST:
-                # The edge lets the rest be as short as possible first: the longer tail goes ahead.
+                # The edge tries the shortest rest first, so the longer tail goes first.
                 lengths = len(self.segments) - index, len(other.segments) - index
                 if lengths[0] != lengths[1]:
                     return lengths[0] > lengths[1]
@@ -120,16 +122,16 @@ class Template:
         return False
 
     def matches_the_same(self, other: "Template") -> bool:
-        """Whether both match exactly the same paths, names of parameters aside."""
+        """Whether both match exactly the same paths, ignoring names of parameters."""
         ours, theirs = (
             [segment.rank for segment in template.segments] for template in (self, other)
         )
         return ours == theirs
 
     def covers(self, other: "Template") -> bool:
-        """Whether this template surely matches every path that the other matches.
+        """Whether this template certainly matches every path that the other matches.
 
-        False where that depends on how many segments a path parameter of the other takes.
+        False if that depends on how many segments a path parameter of the other takes.
         """
         for index, segment in enumerate(self.segments):
             if segment.kind == _REST and index + 1 == len(self.segments):
@@ -148,10 +150,10 @@ def _segment(text: str, names: list[str]) -> Segment:
     prefix, brace, rest = text.partition("{")
     parameter, closing, suffix = rest.partition("}")
     if "{" in suffix:
-        apart = text.replace("}{", "}/{")
-        inner = re.sub(r"\}[^{}]+\{", "}/{", apart)
+        separated = text.replace("}{", "}/{")
+        inner = re.sub(r"\}[^{}]+\{", "}/{", separated)
         raise TemplateRefused(
-            "two parameters stand in one segment, and where the one ends is for greediness to say",
+            "two parameters share a segment, so it is ambiguous where the first one ends",
             f'write "{inner}", or take one parameter and split it in the endpoint',
         )
     if "}" in prefix or "}" in suffix or bool(brace) != bool(closing):
@@ -164,11 +166,11 @@ def _segment(text: str, names: list[str]) -> Segment:
     names.append(name)
     if convertor == "path":
         if prefix or suffix:
-            raise TemplateRefused("a path parameter shares its segment with text")
+            raise TemplateRefused("a path parameter cannot share its segment with text")
         return Segment(_REST)
     if colon and convertor not in _CONVERTORS:
         raise TemplateRefused(
-            f'there is no convertor "{convertor}"; there are str, int, float, uuid and path'
+            f'there is no convertor "{convertor}"; write str, int, float, uuid or path'
         )
     return Segment(_PARAMETER, prefix, suffix, convertor or "str")
 
@@ -181,14 +183,14 @@ def _paths_overlap(one: tuple[Segment, ...], two: tuple[Segment, ...]) -> bool:
     (first, *_), (second, *_) = one, two
     if first.kind != _REST:
         return _segments_overlap(first, second) and _paths_overlap(one[1:], two[1:])
-    # A rest takes the other's segment and stays for more, or is done with it.
+    # A rest parameter takes the other's segment, and then ends or continues.
     if second.kind == _REST:
         tails = ((one[1:], two[1:]), (one, two[1:]), (one[1:], two))
         return any(_paths_overlap(*pair) for pair in tails)
     return _paths_overlap(one[1:], two[1:]) or _paths_overlap(one, two[1:])
 
 
-# A segment's language, as steps of one character set each. None is every character.
+# The strings that a segment matches, as steps of one character set each. None is any character.
 _Chars = frozenset[str] | None
 _ONCE, _MAYBE, _MANY = "once", "maybe", "many"
 _Step = tuple[_Chars, str]
@@ -212,7 +214,7 @@ _VALUES: dict[str, tuple[tuple[_Step, ...], ...]] = {
 def _segments_overlap(one: Segment, two: Segment) -> bool:
     if one.kind == two.kind == _LITERAL:
         return one.prefix == two.prefix
-    return any(_words_overlap(left, right) for left in _words(one) for right in _words(two))
+    return any(_strings_overlap(left, right) for left in _patterns(one) for right in _patterns(two))
 
 
 def _segment_covers(one: Segment, two: Segment) -> bool:
@@ -227,7 +229,7 @@ def _segment_covers(one: Segment, two: Segment) -> bool:
     return same or (around and one.convertor == "str")
 
 
-def _words(segment: Segment) -> Iterator[tuple[_Step, ...]]:
+def _patterns(segment: Segment) -> Iterator[tuple[_Step, ...]]:
     before, behind = (
         tuple((frozenset(char), _ONCE) for char in text)
         for text in (segment.prefix, segment.suffix)
@@ -239,8 +241,8 @@ def _words(segment: Segment) -> Iterator[tuple[_Step, ...]]:
         yield (*before, *value, *behind)
 
 
-def _words_overlap(one: tuple[_Step, ...], two: tuple[_Step, ...]) -> bool:
-    """Whether a word fits both: it follows the pairs of steps that one text can reach."""
+def _strings_overlap(one: tuple[_Step, ...], two: tuple[_Step, ...]) -> bool:
+    """Whether some text matches both: follow the pairs of steps that one text can reach."""
     reached, waiting = set[tuple[int, int]](), [(0, 0)]
     while waiting:
         pair = waiting.pop()

@@ -15,7 +15,7 @@ from fastgate.background import can_start
 from fastgate.compile.cache import caching
 from fastgate.compile.former_routes import overlap_of
 from fastgate.compile.policy import CannotCompile
-from fastgate.compile.strict import ids_or_no_start
+from fastgate.compile.strict import route_ids_or_raise
 from fastgate.compile.unnamed_endpoints import Unnamed
 from fastgate.keys.source import EdgeKeys, KeySource
 from fastgate.local_rules import LocalRules
@@ -169,7 +169,7 @@ class Startup:
         if routed_app(app) is not None:
             self.names = Names(signed_root_of(app), self._former(app), unnamed=Unnamed(app))
         if self._settings.strict:
-            self.names = self.names._replace(ids=ids_or_no_start(app))
+            self.names = self.names._replace(ids=route_ids_or_raise(app))
         if self.local is not None:
             self.local.sign_for(app, self._settings.edge, self._settings.audience)
 

@@ -1,7 +1,7 @@
-"""Cache what is read of an app while it is compiled: it does not change meanwhile.
+"""Cache what the compiler reads of an app, which does not change during the compilation.
 
-In: a function without effects, and what it reads. Out: its result, from before if it has been read
-in the same `caching`. Outside of it nothing is kept: everything may have changed.
+Input: a function without side effects, and its argument. Output: its result, computed once within a
+`caching` block. Nothing is cached outside of such a block, because the app may have changed.
 """
 
 from collections.abc import Callable, Hashable, Iterator
@@ -16,7 +16,7 @@ _cache: ContextVar[dict[Hashable, tuple[object, Any]] | None] = ContextVar("cach
 
 @contextmanager
 def caching() -> Iterator[None]:
-    """Keep what `cached` reads until this ends; within another `caching`, until that ends."""
+    """Cache the results of `cached` in this block; an inner block shares the outer one's cache."""
     if _cache.get() is not None:
         yield
         return
@@ -30,13 +30,13 @@ def caching() -> Iterator[None]:
 def cached(
     read: Callable[[Any], _Result], of: object, more: Hashable = None, *, name: str = ""
 ) -> _Result:
-    """Return what `read` makes of an object, told apart by its identity; cached within `caching`.
+    """Return `read(of)`, cached within `caching` by the identity of the object.
 
     Args:
         read: called with the object.
-        of: the object. It may be of any kind, and equal to others.
+        of: the object, of any type; equal objects are not the same.
         more: what else the result depends on.
-        name: of what is read, where `read` is made anew for each call.
+        name: the key to use instead of `read`, if `read` is created for each call.
 
     """
     known = _cache.get()
@@ -44,6 +44,6 @@ def cached(
         return read(of)
     key = (name or read, id(of), more)
     if key not in known:
-        known[key] = (of, read(of))  # the object is kept, so that no other one gets its id
+        known[key] = (of, read(of))  # keep the object, so that its id is not reused
     result: _Result = known[key][1]
     return result

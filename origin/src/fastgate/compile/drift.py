@@ -1,8 +1,8 @@
-"""Find where the policy of the edge and an app disagree, in both directions.
+"""Compare the policy of the edge with an app, in both directions.
 
-In: the routes that an app compiles to, and those that the edge has. Out: one line for each
-difference, none if both name the same requests and ask the same of their callers. It never decides
-who is right.
+Input: the routes that an app compiles to, and the routes of the edge. Output: one line for each
+difference; none if both have the same requests with the same requirements on callers. The
+comparison does not decide which side is right.
 """
 
 import itertools
@@ -11,16 +11,16 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
-from fastgate.compile.endpoints.route_ids import rewritten
+from fastgate.compile.endpoints.route_ids import rewritten_path
 from fastgate.compile.policy import RouteDocument
-from fastgate.declare.at_edge import CALLERS, METHODS
 from fastgate.declare.formerly import FORMERLY
+from fastgate.declare.members import CALLERS, METHODS
 from fastgate.path_template import Template, TemplateRefused, comparable
 from fastgate.routes.framework import WEBSOCKET
 from fastgate.routes.route_names import Accepted
 
 _Request: TypeAlias = tuple[str, str]
-"""Method and `comparable` template: what both sides find a route by."""
+"""Method and `comparable` template: both sides find a route by these."""
 
 _ACCESS = "authenticated"
 
@@ -41,18 +41,21 @@ def drift(
 ) -> list[str]:
     """Return every difference between two route tables, sorted by path.
 
-    Names of parameters make no difference. A line that ends with `REFUSED` tells of requests that
-    are refused while both are deployed as they are, one that ends with `ACCEPTED` of requests that
-    are not, because the app declares what its route was before.
+    Names of parameters make no difference. A line that ends with `REFUSED` means requests that the
+    app refuses while both are deployed as they are. A line that ends with `ACCEPTED` means requests
+    that it accepts, because the app declares the former route.
 
     Args:
-        app: what the app compiles to.
-        edge: the routes of the policy. A route with a rewrite is compared with the app's route that
-            it leads to, and with the app's own declaration of that rewrite, if there is one.
-        everything: whether members that only the edge has (limits, groups, …) are differences, too.
-        ids: whether ids are compared; only strict apps do.
-        former: what the app accepts beside its present templates and ids.
-        root_path: the app's own, which its templates begin with; a rewrite may take it off.
+        app: the routes that the app compiles to.
+        edge: the routes of the policy. A route with a rewrite is compared with the app's route
+            that it leads to, and with the app's own declaration of that rewrite, if there is
+            one.
+        everything: whether members that only the edge has (limits, groups, …) are differences,
+            too.
+        ids: whether ids are compared; only strict apps compare them.
+        former: what the app accepts in addition to its present templates and ids.
+        root_path: the root path of the app, with which its templates begin; a rewrite may
+            remove it.
 
     """
     ours = _by_request(app)
@@ -68,8 +71,8 @@ def drift(
             name = f"{request[0]} {route.get('path')}"
             if request not in ours:
                 others = _other_methods(request, ours)
-                becomes = _becomes(request, route, ours, former, ids=ids)
-                lines.append(f"{name}: only the edge names it{others}{becomes}")
+                outcome = _outcome(request, route, ours, former, ids=ids)
+                lines.append(f"{name}: only the edge has it{others}{outcome}")
                 continue
             accepted = former.get(request, Accepted()).ids
             found = list(
@@ -81,7 +84,7 @@ def drift(
             run = _run_by(request[0], route, ours, root_path)
             if run is not None and run != request:
                 shown = ours[run][0].get("path")
-                asked = _differences(
+                caller_differences = _differences(
                     ours[run][0],
                     route,
                     everything=False,
@@ -90,7 +93,9 @@ def drift(
                     of=(*CALLERS, "sign_body"),
                 )
                 lines.extend(
-                    f"{name}, which runs {shown}: {line}" for line in asked if line not in found
+                    f"{name}, which runs {shown}: {line}"
+                    for line in caller_differences
+                    if line not in found
                 )
     return lines
 
@@ -101,15 +106,15 @@ def no_longer_needed(
     former: Mapping[_Request, Accepted],
     root_path: str = "",
 ) -> list[str]:
-    """Return a line for each `formerly` of the app that the edge knows nothing of any more.
+    """Return a line for each `formerly` of the app that the edge no longer uses.
 
-    That is no difference: both sides agree, and the declaration can be removed.
+    This is no difference: both sides agree, and the declaration can be removed.
     """
     ours = _by_request(app)
     theirs = _edge_requests(edge, ours, root_path)
     ids = {str(route.get("id")) for route in edge}
     return [
-        f"{method} {ours[method, path][0].get('path')}: the edge has it as it is now; "
+        f"{method} {ours[method, path][0].get('path')}: the edge has the present route; "
         f"at_edge({FORMERLY}=…) can be removed"
         for (method, path), accepted in sorted(former.items())
         if (method, path) in theirs
@@ -119,20 +124,20 @@ def no_longer_needed(
 
 
 def routes_of(policy: Mapping[str, object], origin: str | None) -> list[RouteDocument]:
-    """Return the routes of a policy document; with `origin`, those of one origin alone.
+    """Return the routes of a policy document; with `origin`, those of one origin only.
 
     Raises:
-        ValueError: it holds no list of routes.
+        ValueError: the document has no list of routes.
 
     """
     routes = policy.get("routes")
     if not isinstance(routes, list) or not all(isinstance(route, dict) for route in routes):
-        raise ValueError('holds no list "routes"')
+        raise ValueError('has no list "routes"')
     return [route for route in routes if origin is None or route.get("origin") == origin]
 
 
 def requests_in(routes: Sequence[RouteDocument]) -> Iterator[tuple[str, str]]:
-    """Yield the method and the `comparable` path of everything that routes of a policy name."""
+    """Yield the method and the `comparable` path of every request that a policy has routes for."""
     return iter(_by_request(routes))
 
 
@@ -146,7 +151,7 @@ def _by_request(routes: Sequence[RouteDocument]) -> dict[_Request, list[RouteDoc
 
 def _methods(route: RouteDocument) -> list[str]:
     methods = route.get("methods")
-    # An opening handshake is a GET, and no other request.
+    # An opening handshake is a GET but matches no other GET route.
     kinds = [WEBSOCKET] if route.get("websocket") else methods
     return [str(method) for method in kinds] if isinstance(kinds, list) else []
 
@@ -157,42 +162,42 @@ _Ours: TypeAlias = Mapping[_Request, Sequence[RouteDocument]]
 def _edge_requests(
     edge: Sequence[RouteDocument], ours: _Ours, root_path: str
 ) -> dict[_Request, list[RouteDocument]]:
-    """Return the routes of the edge by the request by which the app knows them."""
+    """Return the routes of the edge, by the request that the app receives for each."""
     found: dict[_Request, list[RouteDocument]] = {}
     for route in edge:
         for method in _methods(route):
             declared = (method, comparable(str(route.get("path"))))
             if not (declared in ours and "rewrite" in ours[declared][0]):
                 run = _run_by(method, route, ours, root_path)
-                declared = run or (method, comparable(_as_known(route, ours)))
+                declared = run or (method, comparable(_shown_path(route, ours)))
             found.setdefault(declared, []).append(route)
     return found
 
 
 def _run_by(method: str, route: RouteDocument, ours: _Ours, root_path: str) -> _Request | None:
-    """Return the request of the app's route that the origin runs for a route of the edge."""
-    rewritten = _rewritten(route)
-    for path in (rewritten, f"{root_path}{rewritten}"):
+    """Return the request of the app's route that runs for a route of the edge."""
+    forwarded = _rewritten(route)
+    for path in (forwarded, f"{root_path}{forwarded}"):
         request = (method, comparable(path))
         if request in ours and "rewrite" not in ours[request][0]:
             return request
     return None
 
 
-def _as_known(route: RouteDocument, ours: _Ours) -> str:
-    """Return the path by which to show a route of the edge that leads to none of the app's."""
+def _shown_path(route: RouteDocument, ours: _Ours) -> str:
+    """Return the path to print for a route of the edge that leads to no route of the app."""
     rewrite = route.get("rewrite")
     declared = any("rewrite" in each and each["rewrite"] == rewrite for (each, *_) in ours.values())
     return str(route.get("path")) if declared else _rewritten(route)
 
 
 def _rewritten(route: RouteDocument) -> str:
-    """Return the template of what the edge forwards, which is the one that it signs."""
+    """Return the template of the path that the edge forwards and signs."""
     path, rewrite = str(route.get("path")), route.get("rewrite")
-    return rewritten(path, rewrite) if isinstance(rewrite, Mapping) else path
+    return rewritten_path(path, rewrite) if isinstance(rewrite, Mapping) else path
 
 
-def _becomes(
+def _outcome(
     request: _Request,
     route: RouteDocument,
     ours: _Ours,
@@ -200,7 +205,7 @@ def _becomes(
     *,
     ids: bool,
 ) -> str:
-    """Return what becomes of the requests of a route that the app has no more."""
+    """Return what happens to the requests of a route that the app no longer has."""
     outer = _parsed(request[1])
     running = [
         other for other in ours if other[0] == request[0] and _parsed(other[1]).overlaps(outer)
@@ -217,8 +222,8 @@ def _becomes(
         return REFUSED
     if not refused:
         return ACCEPTED
-    # The app's own router says which of them a request gets to.
-    return f"{ACCEPTED[:-1]}; what {', '.join(refused)} answers is refused until both agree)"
+    # The app's own router decides which of them a request reaches.
+    return f"{ACCEPTED[:-1]}; requests to {', '.join(refused)} are refused until both agree)"
 
 
 def _parsed(path: str) -> Template:
@@ -249,26 +254,26 @@ def _differences(
     accepted: Collection[str],
     of: Collection[str] | None = None,
 ) -> Iterator[str]:
-    """Yield each difference between two routes; with `of`, between these members alone."""
+    """Yield each difference between two routes; with `of`, between these members only."""
     ours, theirs = _scopes(app), _scopes(edge)
     for scope in sorted(ours - theirs):
-        yield f'only the app asks for the scope "{scope}"'
+        yield f'only the app requires the scope "{scope}"'
     for scope in sorted(theirs - ours):
-        yield f'only the edge asks for the scope "{scope}"'
-    passed_over = {"path", "methods", "scopes", "origin", "websocket"}
+        yield f'only the edge requires the scope "{scope}"'
+    ignored = {"path", "methods", "scopes", "origin", "websocket"}
     if not ids and not everything:
-        passed_over.add("id")
+        ignored.add("id")
     if "rewrite" not in app:
-        passed_over.add("rewrite")  # its other end is the app's path
-    owned = app.keys() | {"access"}
-    for member in sorted((app.keys() | edge.keys()) - passed_over):
+        ignored.add("rewrite")  # the app's path is its result
+    compared = app.keys() | {"access"}
+    for member in sorted((app.keys() | edge.keys()) - ignored):
         mine, yours = _value(app, member), _value(edge, member)
-        if mine == yours or (member not in owned and not everything):
+        if mine == yours or (member not in compared and not everything):
             continue
         if of is not None and member not in of:
             continue
         refused = (member == "id" and ids) or (member == "sign_body" and mine)
-        line = f"{member}: the app says {_shown(mine)}, the edge {_shown(yours)}"
+        line = f"{member}: the app has {_shown(mine)}, the edge has {_shown(yours)}"
         if member == "id" and yours in accepted:
             yield line + ACCEPTED
         else:
@@ -283,7 +288,7 @@ def _scopes(route: RouteDocument) -> set[str]:
 def _value(route: RouteDocument, member: str) -> object:
     if member == "access":
         return route.get("access", _ACCESS)
-    # What is empty or false need not be written.
+    # An empty or false value is the same as a missing one.
     return route.get(member) or None
 
 

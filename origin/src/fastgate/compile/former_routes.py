@@ -1,33 +1,34 @@
 """Accept the former template and id of an endpoint while app and edge are deployed in turn.
 
-In: an app's endpoints and what they declare by `at_edge(formerly=…)`. Out: for each of them what
-the edge may still have judged its requests by, and each declaration that would mean another route.
-The router still chooses what runs, and the edge has judged these very bytes: only the name that it
-has for the route may be the former one.
+Input: an app's endpoints with their `at_edge(formerly=…)`. Output: for each endpoint the former
+names by which the edge may still have matched a request, and a fault for each declaration that
+would mean another route. The app's router still chooses what runs, and the edge has checked this
+very request; only its name for the route may be the former one.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from fastgate.compile.endpoints.listing import Endpoint, endpoints
+from fastgate.compile.endpoints.endpoint import Endpoint
+from fastgate.compile.endpoints.listing import endpoints
 from fastgate.compile.endpoints.route_ids import (
     derived_id,
     given_id,
     ids_of,
     members_of,
-    named,
     requests_of,
+    routed_endpoints,
 )
-from fastgate.declare.at_edge import METHODS, PREFIX
 from fastgate.declare.formerly import FORMERLY, Former, read_former
+from fastgate.declare.members import METHODS, PREFIX
 from fastgate.path_template import Template, TemplateRefused, comparable
 from fastgate.routes.framework import WEBSOCKET
 from fastgate.routes.route_names import Accepted, Request
 
 
 @dataclass(frozen=True, slots=True)
-class Misleading:
+class FormerlyFault:
     """A declaration that is not accepted, and what to do about it."""
 
     endpoint: Endpoint
@@ -36,29 +37,29 @@ class Misleading:
 
 
 class Overlap(NamedTuple):
-    """What is accepted of an app's routes beside what they are now."""
+    """What an app accepts in addition to its present routes."""
 
     accepted: Mapping[Request, Accepted]
     at_edge: Mapping[Request, Accepted]
-    """The same with the templates of the policy: what the edge takes off stands in front."""
-    misleading: Sequence[Misleading]
+    """The same with the templates of the policy, which include the prefix that the edge removes."""
+    misleading: Sequence[FormerlyFault]
 
 
 def overlap_of(app: object) -> Overlap:
     """Return what the endpoints of `app` declare. Raises `TypeError` if it has no routes."""
-    served = named(endpoints(app))
+    served = routed_endpoints(endpoints(app))
     return overlap_between(served, ids_of(served))
 
 
 def overlap_between(served: Sequence[Endpoint], ids: Sequence[str]) -> Overlap:
-    """Return what named endpoints declare; `ids` are theirs.
+    """Return what endpoints with a route at the edge declare; `ids` are their present ids.
 
-    A template or an id that another endpoint has now is not accepted: the edge judges that one's
-    requests by it.
+    A template or an id that another endpoint has now is not accepted: the edge matches that
+    endpoint's requests by it.
     """
     accepted: dict[Request, Accepted] = {}
     at_edge: dict[Request, Accepted] = {}
-    misleading: list[Misleading] = []
+    misleading: list[FormerlyFault] = []
     reached = _reached(served)
     for endpoint, own_id in zip(served, ids, strict=True):
         former = _read(endpoint)
@@ -70,7 +71,7 @@ def overlap_between(served: Sequence[Endpoint], ids: Sequence[str]) -> Overlap:
         methods = _methods(endpoint)
         found = set(_spellings(former.ids))
         found |= {derived_id(methods[:1], each) for each in here}
-        # An id that is made of the template is another route's as soon as that has the template.
+        # A derived id belongs to another route as soon as that route has the template.
         others = frozenset(found) - set(ids)
         for prefix, known in (("", accepted), (members_of(endpoint).get(PREFIX, ""), at_edge)):
             own = Accepted(frozenset(comparable(f"{prefix}{each}") for each in here), others)
@@ -86,38 +87,40 @@ def _faults(
     served: Sequence[Endpoint],
     ids: Sequence[str],
     reached: Collection[tuple[int, str]],
-) -> Iterator[Misleading]:
+) -> Iterator[FormerlyFault]:
     for template in former.templates:
-        said = f'declares {FORMERLY}="{template}"'
+        written = f'declares {FORMERLY}="{template}"'
         if comparable(template) == comparable(endpoint.template):
-            why = "which is what its template is now: names of parameters make no difference"
-            yield Misleading(endpoint, f"{said}, {why}", "leave it out")
+            why = "which is its present template: names of parameters make no difference"
+            yield FormerlyFault(endpoint, f"{written}, {why}", "remove it")
         elif (id(endpoint.source), template) not in reached:
-            yield Misleading(
+            yield FormerlyFault(
                 endpoint,
-                f"{said}, and no request matches both that and {endpoint.template}",
-                "write the whole former template, prefixes of routers and mounts in front; clients "
+                f"{written}, but no request matches both that and {endpoint.template}",
+                "write the full former template, including the prefixes of routers and mounts; "
+                "clients "
                 "of another path need a route of their own",
             )
         elif (other := _holder(template, endpoint, served)) is not None:
-            yield Misleading(
+            yield FormerlyFault(
                 endpoint,
-                f"{said}, which {other} has now: the edge judges the requests of that one by it",
-                f"leave {FORMERLY} out: requests get 401 until the edge has the new route",
+                f"{written}, but {other} has that template now, and the edge matches its "
+                "requests by it",
+                f"remove {FORMERLY}: requests get 401 until the edge has the new route",
             )
     for name in former.ids:
         if not (spellings := _spellings([name])).isdisjoint(ids):
             own = own_id in spellings
-            yield Misleading(
+            yield FormerlyFault(
                 endpoint,
                 f'declares {FORMERLY}="{name}", which is the id of '
                 + ("the route now" if own else "another route"),
-                "leave it out",
+                "remove it",
             )
 
 
 def _spellings(names: Iterable[str]) -> set[str]:
-    """Return names as they are, as ids that are made by rule, and as what an author's become."""
+    """Return names as written, and as the ids that they become."""
     return {spelling for name in names for spelling in (name, given_id(name))}
 
 
@@ -126,13 +129,13 @@ def _read(endpoint: Endpoint) -> Former:
     try:
         return Former() if value is None else read_former(value)
     except ValueError:
-        return Former()  # `misspelt` says so
+        return Former()  # `invalid_members` reports it
 
 
 def _reached(served: Sequence[Endpoint]) -> set[tuple[int, str]]:
-    """Return the former templates that lead somewhere, by the function that declares them.
+    """Return the former templates that overlap a present one, with the id of their function.
 
-    A function may stand behind several routes, of which each has a former template.
+    A function may have several routes, each with a former template.
     """
     return {
         (id(endpoint.source), template)
@@ -144,7 +147,7 @@ def _reached(served: Sequence[Endpoint]) -> set[tuple[int, str]]:
 
 def _holder(template: str, endpoint: Endpoint, served: Sequence[Endpoint]) -> Endpoint | None:
     """Return the other endpoint that has this template now, for one of the same methods."""
-    # The header of an opening handshake says GET.
+    # The edge signs an opening handshake as a GET.
     methods = {method.replace(WEBSOCKET, "GET") for method in _methods(endpoint)}
     for other in served:
         theirs = {method.replace(WEBSOCKET, "GET") for method in _methods(other)}

@@ -1,15 +1,15 @@
-"""Find path parameters that a rule compares as text, and the app as another value.
+"""Find path parameters that a rule compares as text although the app reads another type.
 
-In: an endpoint with its template, its rules and the types by which it reads path parameters. Out:
-each parameter that stands under a `not` and could be spelled in another way to pass it. Rules that
-the policy names (`{"rule": …}`) are followed where they are given, as by `policy --base`; where an
-app compiles by itself they are not known.
+Input: an endpoint with its template, its rules and the types of its path parameters. Output: each
+parameter under a `not` that another spelling of the same value would pass. Rules that the policy
+names (`{"rule": …}`) are followed if they are given, as by `policy --base`; an app that compiles
+without a policy does not know them.
 """
 
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from fastgate.compile.endpoints.listing import Endpoint
+from fastgate.compile.endpoints.endpoint import Endpoint
 from fastgate.compile.endpoints.route_ids import members_of
 from fastgate.path_template import convertors
 
@@ -17,19 +17,21 @@ _CONVERTED = ("int", "float", "uuid")
 _BY_PATH = ("equals_path", "contains_path")
 
 
-class Misread(NamedTuple):
-    """A parameter of which the edge would compare one spelling, and what to write instead."""
+class PathComparisonFault(NamedTuple):
+    """A parameter whose spelling decides a comparison, and what to write instead."""
 
     what: str
     remedy: str
 
 
-def misread_parameters(endpoint: Endpoint, rules: Mapping[str, object]) -> Iterator[Misread]:
+def path_comparison_faults(
+    endpoint: Endpoint, rules: Mapping[str, object]
+) -> Iterator[PathComparisonFault]:
     """Yield each path parameter that a condition of this endpoint compares as text under `not`.
 
     Args:
-        endpoint: with its conditions.
-        rules: the conditions that the policy has under `rules`, by their names.
+        endpoint: the endpoint, with its conditions.
+        rules: the conditions under `rules` of the policy, by their names.
 
     """
     written = convertors(endpoint.template)
@@ -39,32 +41,34 @@ def misread_parameters(endpoint: Endpoint, rules: Mapping[str, object]) -> Itera
     for name in compared:
         convertor = written.get(name)
         read_as = endpoint.path_types.get(name, ())
-        told = next((kind for kind in _CONVERTED if kind in read_as), None)
-        if name not in written or convertor in _CONVERTED or (convertor and told is None):
+        type_name = next((kind for kind in _CONVERTED if kind in read_as), None)
+        if name not in written or convertor in _CONVERTED or (convertor and type_name is None):
             continue
         plain = f"{{{name}:{convertor}}}" if convertor else f"{{{name}}}"
-        what = f'compares the path parameter {name} as text under "not", where '
-        if told is not None:
-            what += f"the endpoint reads it as {told}: another spelling of the same value passes"
-            remedy = f'write "{{{name}:{told}}}" in place of "{plain}" in its path'
+        what = f'compares the path parameter {name} as text under "not", but '
+        if type_name is not None:
+            what += (
+                f"the endpoint reads it as {type_name}: another spelling of the same value passes"
+            )
+            remedy = f'write "{{{name}:{type_name}}}" in place of "{plain}" in its path'
         elif set(read_as) == {"str"}:
-            what += "the path does not say that the text is taken as it is"
+            what += "its template does not declare that it is a plain string"
             remedy = f'write "{{{name}:str}}" in place of "{plain}" in its path'
         else:
-            what += "the edge cannot tell how the app reads it: another spelling may pass"
+            what += "the edge does not know its type: another spelling may pass"
             remedy = (
                 f'write "{{{name}:int}}", "{{{name}:uuid}}" or "{{{name}:float}}" in its path; '
-                f'"{{{name}:str}}" if the text is taken as it is'
+                f'"{{{name}:str}}" if it is a plain string'
             )
-        yield Misread(what, remedy)
+        yield PathComparisonFault(what, remedy)
 
 
 def _conditions(endpoint: Endpoint) -> Iterator[object]:
     members = members_of(endpoint)
-    asked = [members, members.get("shadow")]
+    sources = [members, members.get("shadow")]
     if isinstance(of_issuers := members.get("issuers"), Mapping):
-        asked += of_issuers.values()
-    for each in asked:
+        sources += of_issuers.values()
+    for each in sources:
         if isinstance(each, Mapping):
             yield each.get("require")
 
@@ -74,7 +78,7 @@ def _negated(
 ) -> Iterator[str]:
     """Yield the path parameters that tests compare under an odd number of `not`.
 
-    `seen` has the rules that were followed: one may name itself, which the edge refuses.
+    `seen` holds the rules that were followed; a rule may refer to itself, which the edge refuses.
     """
     if not isinstance(condition, Mapping):
         return

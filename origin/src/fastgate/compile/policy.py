@@ -1,8 +1,8 @@
 """Compile an app into the edge's route table.
 
-In: an app. Out: the `routes` of the edge's policy, one for each endpoint, or `CannotCompile` with
-everything that stands in the way: endpoints that say nothing of their callers, and routes that the
-edge would judge by another rule than the one the app would run. It only reads declarations.
+Input: an app. Output: the `routes` of the edge's policy, one for each endpoint, or `CannotCompile`
+with every fault: endpoints that do not declare their callers, and routes for which the edge would
+check another rule than the app's. Only declarations are read.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,30 +10,25 @@ from dataclasses import dataclass
 from itertools import chain
 
 from fastgate.compile.cache import caching
-from fastgate.compile.caller_faults import caller_faults, lessened_faults
-from fastgate.compile.callers.parameters import undefined_in
-from fastgate.compile.disagreements import disagreements, misled_rewrites
-from fastgate.compile.endpoints.listing import Endpoint, Kind, endpoints
+from fastgate.compile.caller_faults import caller_faults, weakening_override_faults
+from fastgate.compile.callers.parameters import undefined_parameters
+from fastgate.compile.endpoints.endpoint import Endpoint, Kind
+from fastgate.compile.endpoints.listing import endpoints
 from fastgate.compile.endpoints.route_ids import (
     access_of,
     ids_of,
     members_of,
     methods_of,
-    named,
     requests_of,
+    routed_endpoints,
 )
 from fastgate.compile.former_routes import overlap_between
-from fastgate.compile.ineffective.overruled import overruled
-from fastgate.compile.ineffective.unread import unread
-from fastgate.compile.path_comparisons import misread_parameters
-from fastgate.declare.at_edge import (
-    METHODS,
-    OPAQUE,
-    OWN_MEMBERS,
-    PREFIX,
-    misspelt,
-)
-from fastgate.declare.openapi_extra import misread_extra
+from fastgate.compile.ineffective.declarations import ineffective_declarations
+from fastgate.compile.ineffective.overridden_paths import overridden_paths
+from fastgate.compile.path_comparisons import path_comparison_faults
+from fastgate.compile.route_conflicts import rewrite_conflicts, route_conflicts
+from fastgate.declare.members import METHODS, OPAQUE, PREFIX, SINGLE_ROUTE_MEMBERS, invalid_members
+from fastgate.declare.openapi_extra import invalid_extra
 from fastgate.path_template import Template, TemplateRefused, comparable
 from fastgate.routes.framework import root_path_of, routed_app
 from fastgate.routes.route_names import UNNAMED
@@ -55,7 +50,7 @@ class Fault:
 
 
 class CannotCompile(ValueError):
-    """The app has no route table. Prints as one paragraph for each fault."""
+    """The app has no route table. Its text has one paragraph for each fault."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         super().__init__("\n".join(str(fault) for fault in faults))
@@ -71,10 +66,11 @@ def compile_routes(
     """Return the edge's routes for everything that `app` serves, in the app's own order.
 
     Args:
-        app: a FastAPI or Starlette app; middleware around it does not matter, and is not marked.
-        origin: the name of this app under `origins` of the policy; needed where there are several.
-        rules: the `rules` of the policy that the routes are for, so that what `{"rule": "…"}` asks
-            of a path parameter is known here, too.
+        app: a FastAPI or Starlette app, with or without middleware around it.
+        origin: the name of this app under `origins` of the policy; required if there are
+            several.
+        rules: the `rules` of the policy that the routes are for, so that the conditions behind
+            `{"rule": "…"}` are known.
 
     Raises:
         CannotCompile: with every fault.
@@ -86,9 +82,9 @@ def compile_routes(
 
 
 def route_ids(app: object) -> dict[tuple[str, str], str]:
-    """Return the id of each route of `app` by method and `comparable` template.
+    """Return the id of each route of `app`, by method and `comparable` template.
 
-    The method of a WebSocket is `WEBSOCKET`: its path may have a GET, too.
+    WebSockets have the method `WEBSOCKET`, because the same path may also have a GET.
 
     Raises:
         CannotCompile: with every fault.
@@ -108,39 +104,43 @@ def _compiled(
 ) -> list[tuple[str, Endpoint]]:
     everything = list(endpoints(app))
     found = [endpoint for endpoint in everything if access_of(endpoint) != UNNAMED]
-    served = named(found)
+    served = routed_endpoints(found)
     faults = [fault for endpoint in served for fault in _faults_of(endpoint, rules)]
-    if for_the_edge:  # what tests override does not stop the app that they start
+    if for_the_edge:  # a test may start an app with overrides, but not compile it
         faults += [
             Fault(endpoint, each.what, each.remedy)
             for endpoint in served
-            for each in lessened_faults(endpoint)
+            for each in weakening_override_faults(endpoint)
         ]
     faults += [
-        Fault(endpoint, "is said of a path at which nothing is served", "write the path that is")
+        Fault(
+            endpoint,
+            "declares members for a path at which nothing is served",
+            "correct or remove the path",
+        )
         for endpoint in found
-        if endpoint.kind is Kind.NOTHING
+        if endpoint.kind is Kind.DECLARATION
     ]
     faults += [
         Fault(
             endpoint,
-            f'has the root_path "{endpoint.root_path}", which moves its routes: Starlette takes '
-            "that off the path in place of the mount",
-            "leave root_path to the outermost app or the server; a mounted app gets the right one",
+            f'has the root_path "{endpoint.root_path}", which moves its routes: Starlette removes '
+            "that from the path instead of the path of the mount",
+            "set root_path on the outermost app or the server only; Starlette sets it for mounts",
         )
         for endpoint in found
         if endpoint.root_path
     ]
     faults += [
         Fault(each.endpoint, each.what, each.remedy)
-        for each in unread(app, everything)
+        for each in ineffective_declarations(app, everything)
         if access_of(each.endpoint) != UNNAMED
     ]
-    faults += [Fault(*each) for each in disagreements(everything)]
+    faults += [Fault(*each) for each in route_conflicts(everything)]
     ids = ids_of(served)
     faults += _id_faults(served, ids)
     root_path = root_path_of(routed_app(app))
-    faults += [Fault(*each) for each in misled_rewrites(everything, root_path)]
+    faults += [Fault(*each) for each in rewrite_conflicts(everything, root_path)]
     misleading = overlap_between(served, ids).misleading
     faults += [Fault(each.endpoint, each.what, each.remedy) for each in misleading]
     if faults:
@@ -166,16 +166,16 @@ def _document(endpoint: Endpoint, route_id: str, origin: str | None) -> RouteDoc
     return {**document, **members, **own}
 
 
-# One endpoint by itself.
+# Faults of one endpoint.
 
 
 def _faults_of(endpoint: Endpoint, rules: Mapping[str, object]) -> Iterator[Fault]:
-    if endpoint.kind is Kind.AGAIN:
+    if endpoint.kind is Kind.CYCLE:
         yield Fault(
             endpoint,
-            "leads, by its attribute app, to an app that it is mounted in, whose routes would have "
-            "no end",
-            "keep that app by another name than app; or say that this is one app by itself: "
+            "has an attribute app with an app that it is mounted in, so the number of routes would "
+            "be infinite",
+            "rename that attribute; or declare this app as one route: "
             "at_edge(opaque=True, access=…, methods=[…])",
         )
         return
@@ -183,59 +183,65 @@ def _faults_of(endpoint: Endpoint, rules: Mapping[str, object]) -> Iterator[Faul
         yield Fault(
             endpoint,
             "is a kind of route that has no path template",
-            "serve it by an endpoint or a mounted app: the edge judges paths, and hosts by itself",
+            "use an endpoint or a mounted app instead: the edge matches paths; hosts belong in the "
+            "policy",
         )
         return
     try:
         Template.parse(endpoint.template)
     except TemplateRefused as error:
-        yield Fault(endpoint, f"its path is no template at the edge: {error}", error.remedy)
+        yield Fault(
+            endpoint,
+            f"has a path that the edge does not accept as a template: {error}",
+            error.remedy,
+        )
     for hidden in endpoint.hidden:
         yield Fault(
             hidden,
-            f"declares what nobody reads: {endpoint} is declared as one opaque app",
-            "remove that declaration, or opaque from the app's",
+            f"has a declaration without effect: {endpoint} is declared as one opaque app",
+            "remove this declaration, or opaque from that of the app",
         )
-    for part, names in overruled(endpoint):
+    for part, names in overridden_paths(endpoint):
         yield Fault(
             endpoint,
-            f'takes what lies below "{part}", too, of which at_edge(below=…) says something else: '
-            f"{', '.join(names)}",
-            "mount or serve what is there by itself, before this; or mark the routers and apps "
-            "that are meant, and not their path. What takes the rest of an app says itself who may "
-            'call it: at_edge(access="…")',
+            f'also takes everything below "{part}", for which at_edge(below=…) declares something '
+            f"else: {', '.join(names)}",
+            "mount or serve that path separately, before this; or mark the routers and apps you "
+            "mean, and not their path. A fallback for the rest of an app declares its own callers: "
+            'at_edge(access="…")',
         )
     yield from _member_faults(endpoint)
     yield from _path_faults(endpoint)
     yield from _method_faults(endpoint)
-    for said in caller_faults(endpoint):
-        yield Fault(endpoint, said.what, said.remedy)
-    for parameter in dict.fromkeys(undefined_in(endpoint.tree)):
+    for each in caller_faults(endpoint):
+        yield Fault(endpoint, each.what, each.remedy)
+    for parameter in dict.fromkeys(undefined_parameters(endpoint.tree)):
         yield Fault(
             endpoint,
-            "has a parameter that FastAPI cannot read, because its type names what is not defined: "
+            "has a parameter that FastAPI cannot read, because its type contains an undefined "
+            "name: "
             f"{parameter}",
-            "import what it names for the running program, not under `if TYPE_CHECKING:` alone, "
-            "and define it in the module, not in a function",
+            "import the name at run time, not only under `if TYPE_CHECKING:`, and define it in the "
+            "module, not in a function",
         )
-    for misread in misread_parameters(endpoint, rules):
-        yield Fault(endpoint, misread.what, misread.remedy)
+    for comparison in path_comparison_faults(endpoint, rules):
+        yield Fault(endpoint, comparison.what, comparison.remedy)
 
 
 def _member_faults(endpoint: Endpoint) -> Iterator[Fault]:
-    for fault in chain(misspelt(endpoint.declared), misread_extra(endpoint.route)):
-        yield Fault(endpoint, f"declares what the edge does not know: {fault}", "correct it there")
+    for fault in chain(invalid_members(endpoint.declared), invalid_extra(endpoint.route)):
+        yield Fault(endpoint, f"has an invalid declaration: {fault}", "correct the declaration")
     if endpoint.declared.get(OPAQUE):
         yield Fault(
             endpoint,
-            "is declared opaque, and is no mounted app",
-            f"leave {OPAQUE} out: an endpoint is one route as it is",
+            "is declared opaque but is no mounted app",
+            f"remove {OPAQUE}: an endpoint always is one route",
         )
-    for name in sorted(OWN_MEMBERS & endpoint.inherited.keys()):
+    for name in sorted(SINGLE_ROUTE_MEMBERS & endpoint.inherited.keys()):
         yield Fault(
             endpoint,
-            f'inherits "{name}", which belongs to one route',
-            f"say {name} at each endpoint, by at_edge({name}=…)",
+            f'inherits "{name}", which belongs to a single route',
+            f"declare {name} on each endpoint: at_edge({name}=…)",
         )
 
 
@@ -245,15 +251,16 @@ def _path_faults(endpoint: Endpoint) -> Iterator[Fault]:
     if rewrite is not None and PREFIX in members:
         yield Fault(
             endpoint,
-            "declares a prefix that the edge takes off, and a rewrite",
-            "leave one of the two out",
+            "declares both a prefix and a rewrite",
+            "remove one of the two",
         )
     stripped = rewrite.get("strip_prefix") if isinstance(rewrite, Mapping) else None
     if isinstance(stripped, str) and not endpoint.template.startswith(stripped + "/"):
         yield Fault(
             endpoint,
-            f'declares a rewrite that strips "{stripped}", and its path does not begin with that',
-            f'at_edge(prefix="{stripped}") if clients ask for "{stripped}{endpoint.template}"',
+            f'declares a rewrite that strips "{stripped}", but its path does not begin with that',
+            f'write at_edge(prefix="{stripped}") if clients request '
+            f'"{stripped}{endpoint.template}"',
         )
 
 
@@ -262,18 +269,22 @@ def _method_faults(endpoint: Endpoint) -> Iterator[Fault]:
         if not methods_of(endpoint):
             yield Fault(
                 endpoint,
-                "lets any method through, and the edge forwards none that is not named",
-                'name them: at_edge(methods=["GET", "POST"])(…)',
+                "accepts any method, but the edge forwards only the methods of a list",
+                'list them: at_edge(methods=["GET", "POST"])(…)',
             )
         return
     foreign = sorted(set(endpoint.methods) - set(METHODS))
     if foreign:
-        yield Fault(endpoint, f"serves {', '.join(foreign)}", "the edge never forwards that")
+        yield Fault(
+            endpoint,
+            f"serves {', '.join(foreign)}",
+            "remove it: the edge never forwards that method",
+        )
     if not {"path", "methods"}.isdisjoint(endpoint.declared):
         yield Fault(
             endpoint,
             "declares a path or methods for the edge",
-            "FastAPI knows both: leave them out of at_edge and x-fastgate",
+            "remove them from at_edge and x-fastgate: the route already has both",
         )
 
 
@@ -281,10 +292,10 @@ def _id_faults(served: Sequence[Endpoint], ids: Sequence[str]) -> Iterator[Fault
     first: dict[str, Endpoint] = {}
     for endpoint, name in zip(served, ids, strict=True):
         other = first.setdefault(name, endpoint)
-        # Two of one template are a fault already: the second is never reached.
+        # Two routes of one template are reported already: the second is never reached.
         if other is not endpoint and comparable(other.template) != comparable(endpoint.template):
             yield Fault(
                 endpoint,
-                f'has the id "{name}", and so has {other}: the edge takes an id once',
-                "give one of the two another: at_edge(id=…)",
+                f'has the same id "{name}" as {other}, but an id must be unique',
+                "give one of the two another id: at_edge(id=…)",
             )

@@ -1,12 +1,13 @@
-"""The endpoints of an app that have no route at the edge (`access="none"`), as they are now.
+"""The endpoints of an app that have no route at the edge (`access="none"`), at present.
 
-In: an app, and what one of its routers has chosen to run. Out: whether the edge has no route for
-that. The routes are read once, and again when something is run that was not among them and any list
-of them has changed: what is added late inherits from its routers like all others. Nothing is run.
+Input: an app, and the endpoint that one of its routers has chosen. Output: whether the edge has no
+route for it. The routes are read once, and again if an unknown endpoint is chosen and a list of
+routes has changed, so an endpoint that is added late inherits like all others. No endpoint is run.
 """
 
-from fastgate.compile.endpoints.listing import Endpoint, Kind, endpoints
-from fastgate.compile.endpoints.route_ids import access_of, run_for
+from fastgate.compile.endpoints.endpoint import Endpoint, Kind
+from fastgate.compile.endpoints.listing import endpoints
+from fastgate.compile.endpoints.route_ids import access_of, app_requests_of
 from fastgate.declare.lookup import targets_of
 from fastgate.path_template import comparable
 from fastgate.routes.app_parts import parts_of
@@ -14,14 +15,14 @@ from fastgate.routes.framework import routed_app, router_of
 from fastgate.routes.route_names import UNNAMED
 
 Run = tuple[str, str, int]
-"""Method (or `WEBSOCKET`), `comparable` template, and the id of what runs."""
+"""Method (or `WEBSOCKET`), `comparable` template, and the id of the endpoint or app."""
 
 
 class Unnamed:
-    """What one app runs for `access="none"`.
+    """The endpoints of one app with `access="none"`.
 
     Raises:
-        TypeError: the app has no routes that can be seen.
+        TypeError: the app has no visible routes.
 
     """
 
@@ -30,19 +31,19 @@ class Unnamed:
         self._read()
 
     def __call__(self, runs: object, method: str, template: str) -> bool:
-        """Whether the edge has no route for what runs.
+        """Whether the edge has no route for an endpoint.
 
         Args:
             runs: an endpoint, or a mounted app without the middleware of its mount.
             method: upper case, or `WEBSOCKET`.
-            template: `comparable`, with the app's own root path in front.
+            template: `comparable`, including the app's own root path.
 
         """
         key = (method, template, id(runs))
         if key not in self._known and not self._is_read():
             try:
                 self._read()
-            except Exception:  # what is not understood any more is not run
+            except Exception:  # if the routes cannot be read, nothing is run
                 return True
         return key in self._unnamed
 
@@ -54,16 +55,16 @@ class Unnamed:
         parts = None if router is None else parts_of(router)
         first: dict[Run, tuple[Endpoint, object]] = {}
         for endpoint in endpoints(self._app):
-            if endpoint.kind in (Kind.BELOW, Kind.NOTHING):
+            if endpoint.kind in (Kind.MOUNT, Kind.DECLARATION):
                 continue
             template = comparable(endpoint.template)
-            # The last is the app itself, without the middleware of its mount; frontends have none.
+            # The last target is the app without the middleware of its mount; frontends have none.
             runs = next(reversed(targets_of(endpoint.route)), endpoint.source)
-            for method in run_for(endpoint):
+            for method in app_requests_of(endpoint):
                 first.setdefault((method, template, id(runs)), (endpoint, runs))
-        # The objects are kept, so that none gets the id of another.
+        # Keep the objects, so that their ids are not reused.
         known = {key: runs for key, (_, runs) in first.items()}
-        # Before what is known: another thread that finds its key there is told of it here.
+        # Set this before `_known`: another thread that finds a key there looks it up here.
         self._unnamed = {key for key, (each, _) in first.items() if access_of(each) == UNNAMED}
         self._known = known
-        self._router, self._parts = router, parts  # last: what raises is read again
+        self._router, self._parts = router, parts  # last, so that a failed read is repeated

@@ -1,1 +1,1 @@
-"""What an app declares for the edge with `at_edge`, and where these declarations are kept."""
+"""The declarations that an app makes with `at_edge`, and how they are stored and merged."""

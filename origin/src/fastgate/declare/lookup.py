@@ -1,7 +1,7 @@
-"""Look up the declarations of whatever runs, for the compiler and for requests.
+"""Look up the declarations of a route or an app, for the compiler and for requests.
 
-In: a route, an endpoint or an app, with whatever is wrapped around it. Out: the members that
-`at_edge` wrote on any of its layers. Nothing is judged here, and nothing is run.
+Input: a route, an endpoint or an app, including its wrappers. Output: the members that `at_edge`
+stored on any of its layers. This module checks nothing and runs no code of the app.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,58 +11,59 @@ from types import FunctionType, MethodType
 from starlette.applications import Starlette
 from starlette.routing import Host, Mount, Router
 
-from fastgate.declare.at_edge import declared
-from fastgate.declare.merge import together
+from fastgate.declare.merge import merge_layers
 from fastgate.declare.openapi_extra import declared_by_extra
 from fastgate.declare.static_access import attribute, is_a, own
+from fastgate.declare.stored_marks import declared
 
-_MOST_LAYERS = 1000
+_MAX_LAYERS = 1000
 
 
-def declared_by(route: object) -> Mapping[str, object]:
-    """Return what a route declares: on its endpoint or mounted app, by `openapi_extra`, itself.
+def declared_on_route(route: object) -> Mapping[str, object]:
+    """Return the declaration of a route: of its endpoint or app, `openapi_extra`, and its own.
 
-    Of what is wrapped around an endpoint or an app the outermost counts, member by member, and
-    opens nothing of which another one asks something of callers.
+    Of several wrappers around an endpoint or an app the outermost counts, member by member. It
+    cannot open what another layer restricts.
     """
     members: dict[str, object] = {}
     for target in reversed(targets_of(route)):
         mounted = getattr(route, "endpoint", None) is None
-        members = together(members, declared_through(target, mounted=mounted))
-    members = together(members, declared_by_extra(route))
-    return together(members, declared(getattr(route, "original_route", route)))
+        members = merge_layers(members, declared_on_layers(target, mounted=mounted))
+    members = merge_layers(members, declared_by_extra(route))
+    return merge_layers(members, declared(getattr(route, "original_route", route)))
 
 
-def declared_through(target: object, *, mounted: bool = True) -> Mapping[str, object]:
-    """Return what is declared on any layer of an endpoint or an app; the outermost counts."""
+def declared_on_layers(target: object, *, mounted: bool = True) -> Mapping[str, object]:
+    """Return the declarations on all layers of an endpoint or an app; the outermost counts."""
     members: dict[str, object] = {}
     for layer in layers(target, mounted=mounted):
-        members = together(declared(layer), members)
+        members = merge_layers(declared(layer), members)
     return members
 
 
 def targets_of(route: object) -> list[object]:
-    """Return what a route runs: its endpoint, or its app with and without its own middleware."""
+    """Return what a route runs: its endpoint, or its app with and without the middleware."""
     endpoint = getattr(route, "endpoint", None)
-    # What an inclusion makes of a mount is of another class in some versions, with the same parts.
+    # Some versions of FastAPI wrap an included mount in another class with the same attributes.
     base = getattr(route, "_base_app", None)
     found = [getattr(route, "app", None), base] if endpoint is None else [endpoint]
     return [each for each in found if each is not None]
 
 
 def layers(target: object, *, mounted: bool = True) -> Iterator[object]:
-    """Yield an object and what it wraps, from the outside in.
+    """Yield an object and the objects that it wraps, from the outside in.
 
-    That is what partial functions, decorators, methods and middleware (by its attribute `app`)
-    hand on to, and the `__call__` of an object's class.
+    A wrapper is a partial function, a decorator, a method, middleware (by its attribute `app`) or
+    an object whose class has a `__call__`.
 
     Args:
         target: an endpoint or an app.
-        mounted: whether it is an app. What an endpoint has as `app` need not be what it calls.
+        mounted: whether it is an app. An endpoint does not necessarily call its attribute
+            `app`.
 
     """
     seen, left = dict[int, object](), [target]
-    while left and len(seen) < _MOST_LAYERS:
+    while left and len(seen) < _MAX_LAYERS:
         layer = left.pop(0)
         if layer is None or id(layer) in seen:
             continue
@@ -81,7 +82,7 @@ def layers(target: object, *, mounted: bool = True) -> Iterator[object]:
 
 
 def has_routes(target: object) -> bool:
-    """Whether an object is an app, a router or a mount that chooses among routes."""
+    """Whether an object is an app, a router or a mount with a list of routes."""
     known = is_a(target, Starlette, Router, Mount, Host)
     return known or is_a(attribute(target, "routes"), list)
 
@@ -92,6 +93,6 @@ def is_router(target: object) -> bool:
 
 
 def call_of(target: object) -> object:
-    """Return the `__call__` of an object's class; None if it has none."""
+    """Return the `__call__` of an object's class; None if the class has none."""
     found = (own(kind).get("__call__") for kind in type(target).__mro__)
     return next((each for each in found if each is not None), None)

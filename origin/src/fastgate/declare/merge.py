@@ -1,82 +1,88 @@
-"""Merge declarations: of one object, of what encloses it, of what is nearer.
+"""Merge declarations of one object, of its wrappers, and of the apps and routers around it.
 
-In: members of the edge's route document, as two declarations say them. Out: what holds, or a
-`ValueError` where neither of the two is to be preferred. Nothing is read from objects here.
+Input: members of the edge's route document from two declarations. Output: the members in effect, or
+a `ValueError` if the two contradict each other. This module reads nothing from objects.
 """
 
 import json
 from collections.abc import Mapping
 
 OPEN = ("public", "optional")
-"""Those that let everybody in."""
+"""The values of `access` that allow every caller."""
 
-OF_KNOWN_CALLERS = ("scopes", "require", "issuers", "require_bound")
-"""What is asked of a known caller, and not where every caller is let in."""
+CALLER_REQUIREMENTS = ("scopes", "require", "issuers", "require_bound")
+"""Members that require something of a known caller. They have no meaning if every caller is
+allowed."""
 
 
-def over(farther: Mapping[str, object], nearer: Mapping[str, object]) -> dict[str, object]:
-    """Return what holds where both are declared: the nearer declaration counts, member by member.
+def merge_inherited(
+    farther: Mapping[str, object], nearer: Mapping[str, object]
+) -> dict[str, object]:
+    """Return the members in effect for nested declarations; the nearer one counts per member.
 
-    One that asks something of callers and says no access wants a caller, where the farther one
-    opens.
+    If the nearer one requires something of callers without an `access`, and the farther one allows
+    every caller, the access is `authenticated`.
     """
-    return {**farther, **nearer, **implied(farther, nearer)}
+    return {**farther, **nearer, **implied_access(farther, nearer)}
 
 
-def together(inner: Mapping[str, object], outer: Mapping[str, object]) -> dict[str, object]:
-    """Return what two declarations say, one of an object and one of what is wrapped around it.
+def merge_layers(inner: Mapping[str, object], outer: Mapping[str, object]) -> dict[str, object]:
+    """Return the members in effect for an object and its wrapper.
 
-    The outer one counts, member by member, and does not open what the other asks
-    something of callers for.
+    The wrapper's declaration counts, member by member. It cannot open what the object restricts.
     """
-    members = over(inner, outer)
+    members = merge_inherited(inner, outer)
     return {**members, "access": "authenticated"} if contradictory(members) else members
 
 
-def added(earlier: Mapping[str, object], later: Mapping[str, object]) -> dict[str, object]:
-    """Return what two marks of one object say, which hold wherever that object is served.
+def merge_marks(earlier: Mapping[str, object], later: Mapping[str, object]) -> dict[str, object]:
+    """Return the members of two marks of one object, which hold wherever the object is served.
 
     Raises:
-        ValueError: they say different things of a member, or one opens what the other asks
-            something of callers for.
+        ValueError: the marks have different values for a member, or one allows every caller and
+            the other requires a known one.
 
     """
     members = {**earlier, **later}
     names = [name for name in later if name in earlier and not _same(earlier[name], later[name])]
-    if implied(earlier, later) or implied(later, earlier) or contradictory(members):
+    if implied_access(earlier, later) or implied_access(later, earlier) or contradictory(members):
         names.append("access")
     if names:
         raise ValueError(
             f"at_edge: this object was marked with {_written(earlier)}, and now with "
-            f"{_written(later)}, but its mark holds wherever it is served. Write two functions, "
-            "routers or apps, or mark what wraps one of them, as functools.partial(…) does; if "
-            "both marks are meant, say all in one"
+            f"{_written(later)}, but an object has one mark, which holds wherever it is served. "
+            "Write two functions, routers or apps, or mark a wrapper of one of them, such as "
+            "functools.partial(…); if you mean both marks, write all members in one"
         )
     return members
 
 
-def implied(farther: Mapping[str, object], nearer: Mapping[str, object]) -> Mapping[str, object]:
-    """Return the access that is meant below what opens, and not said; nothing if none is."""
-    meant = "access" not in nearer and asks_of_callers(nearer) and farther.get("access") in OPEN
-    return {"access": "authenticated"} if meant else {}
+def implied_access(
+    farther: Mapping[str, object], nearer: Mapping[str, object]
+) -> Mapping[str, object]:
+    """Return `access` if the nearer members require a caller without saying so; otherwise empty."""
+    is_implied = (
+        "access" not in nearer and requires_known_caller(nearer) and farther.get("access") in OPEN
+    )
+    return {"access": "authenticated"} if is_implied else {}
 
 
-def asks_of_callers(members: Mapping[str, object]) -> bool:
-    """Whether members ask something of callers, so that they mean known ones."""
-    return "scopes" in members or any(members.get(name) for name in OF_KNOWN_CALLERS)
+def requires_known_caller(members: Mapping[str, object]) -> bool:
+    """Whether members require something of callers, so that only known callers qualify."""
+    return "scopes" in members or any(members.get(name) for name in CALLER_REQUIREMENTS)
 
 
 def contradictory(members: Mapping[str, object]) -> bool:
-    """Whether members let everybody in, and ask something of callers."""
-    return members.get("access") in OPEN and any(members.get(name) for name in OF_KNOWN_CALLERS)
+    """Whether members allow every caller and also require a known one."""
+    return members.get("access") in OPEN and any(members.get(name) for name in CALLER_REQUIREMENTS)
 
 
 def _same(one: object, other: object) -> bool:
-    """Whether two values are the same in the policy, where 1 is not true."""
+    """Whether two values are the same in JSON, where 1 is not true."""
     try:
         return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
     except (TypeError, ValueError):
-        return False  # the policy has no such value
+        return False  # JSON cannot express the value
 
 
 def _written(members: Mapping[str, object]) -> str:

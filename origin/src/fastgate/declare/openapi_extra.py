@@ -1,35 +1,35 @@
-"""Read declarations in `openapi_extra` of FastAPI: `x-fastgate`, the same as `at_edge`.
+"""Read declarations in FastAPI's `openapi_extra`: `x-fastgate`, equivalent to `at_edge`.
 
-In: a route. Out: the members that it declares, or what is wrong with them. Nothing is merged here.
+Input: a route. Output: its declared members, or what is wrong with them. Nothing is merged here.
 """
 
 import difflib
 from collections.abc import Iterator, Mapping
 from typing import TypeGuard
 
-from fastgate.declare.at_edge import misspelt
+from fastgate.declare.members import invalid_members
 from fastgate.declare.merge import contradictory
 
 OPENAPI_MEMBER = "x-fastgate"
-"""For FastAPI's endpoints: `openapi_extra={"x-fastgate": {…}}` says the same as `at_edge(…)`."""
+"""The key in `openapi_extra={"x-fastgate": {…}}`, which is equivalent to `at_edge(…)`."""
 
 
 def declared_by_extra(route: object) -> Mapping[str, object]:
-    """Return what a route's `openapi_extra` declares; nothing if that is no object."""
+    """Return the members that a route's `openapi_extra` declares; empty if it is no object."""
     members = _extra_of(route).get(OPENAPI_MEMBER)
     return members if _is_of_members(members) else {}
 
 
-def misread_extra(route: object) -> Iterator[str]:
-    """Say what a route's `openapi_extra` is meant to declare, and does not."""
+def invalid_extra(route: object) -> Iterator[str]:
+    """Yield one message for each mistake in the declaration of a route's `openapi_extra`."""
     for name, value in _extra_of(route).items():
         if name == OPENAPI_MEMBER:
             if not _is_of_members(value):
-                yield f'{name} is {value!r}; it is an object: {{"{name}": {{…}}}}'
+                yield f'{name} is {value!r}; it must be an object: {{"{name}": {{…}}}}'
             elif contradictory(value):
-                yield from misspelt(value)
+                yield from invalid_members(value)
         elif difflib.get_close_matches(_letters(name), [_letters(OPENAPI_MEMBER)], 1, cutoff=0.8):
-            yield f'nobody reads "{name}" of openapi_extra; it is "{OPENAPI_MEMBER}"'
+            yield f'openapi_extra has "{name}", which has no effect; write "{OPENAPI_MEMBER}"'
 
 
 def _extra_of(route: object) -> Mapping[object, object]:

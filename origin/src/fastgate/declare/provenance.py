@@ -1,9 +1,9 @@
-"""Note on routes where they come from: they may be served without what protects them there.
+"""Note on a route the app and the routers that it belongs to, for routes that move elsewhere.
 
-In: an app, a router or a mount that `at_edge` marks, and what a router depends on; and for the
-compiler, a route and the apps that it is served by. Out: what is declared of apps, for all of their
-routes, that do not serve the route; and the dependencies of routers that it was added to. Nothing
-is judged here, and nothing is run.
+A route may be served by another app than the one that protects it. Input: an app, router or mount
+that `at_edge` marks, and the dependencies of routers; for the compiler, a route and the apps that
+serve it. Output: the declarations of marked apps that do not serve the route, and the dependencies
+of the routers that it was added to. This module checks nothing and runs no code of the app.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,45 +23,46 @@ SOURCES_ATTRIBUTE = "__fastgate_sources__"
 """On a route or a router: the marked apps that it is a part of."""
 
 _OWN_ATTRIBUTE = "__fastgate_source__"
-"""On an app, a router or a mount: what is declared of it itself."""
+"""On an app, a router or a mount: its own `Source`."""
 
 _SERVED_ATTRIBUTE = "__fastgate_served__"
-"""On what is to serve the routes of a marked app: on itself, and on what a mount leads to."""
+"""On a marked app and on the app of a marked mount: the `Source`s whose routes it serves."""
 
 
 COPIED_FROM = "__fastgate_copied_from__"
-"""On a route that older FastAPI has copied: the routers that it was included by."""
+"""On a copy that older FastAPI made of a route: the routers that included it."""
 
 COPIED = "__fastgate_copied__"
-"""On a router that older FastAPI has included, and on its routes: a later mark would be lost."""
+"""On a router that older FastAPI has included, and on its routes: a later mark would have no
+effect."""
 
 _DEPENDENCIES = "__fastgate_dependencies__"
-"""On a route or mount: what the routers depend on that it was added to. It may be put into the list
-of another router, and older FastAPI includes copies."""
+"""On a route or mount: the dependencies of the routers that it was added to. They stay known if the
+route is put into the list of another router, or copied by older FastAPI."""
 
 _NOTING_ATTRIBUTE = "__fastgate_noting__"
-"""On a router: what its list notes on routes."""
+"""On a router: what its list of routes notes on each new route."""
 
 NOTES = (
     *(COPIED, COPIED_FROM, SOURCES_ATTRIBUTE),
     *(_DEPENDENCIES, _OWN_ATTRIBUTE, _SERVED_ATTRIBUTE),
 )
-"""The names of all that is written on routes."""
+"""The names of all attributes that this module stores on routes."""
 
 
 class Source:
-    """What is declared of a marked app, for all of its routes. It does not keep the app."""
+    """The declaration of a marked app, for all of its routes. It holds no reference to the app."""
 
     def __init__(self, name: str) -> None:
         self.name = name
-        """The name of its class."""
+        """The name of the class of the app."""
         self.members: Members = {}
         self.below: Mapping[str, Members] = {}
         """What is declared of paths, by their prefixes."""
 
 
-class ListOf:
-    """What a router depends on, whatever list it has when this is read."""
+class RouterDependencies:
+    """The dependencies of a router, read at the time of iteration."""
 
     __slots__ = ("router",)
 
@@ -71,52 +72,52 @@ class ListOf:
     def __iter__(self) -> Iterator[Depends]:
         return iter(dependencies_of(self.router))
 
-    def __deepcopy__(self, memo: dict[int, object]) -> "ListOf":
-        """Return that of the router's copy, if it is copied, too; no route copies its router."""
+    def __deepcopy__(self, memo: dict[int, object]) -> "RouterDependencies":
+        """Return those of the router's copy, if the router is copied too."""
         copied = memo.get(id(self.router))
-        return self if copied is None else ListOf(copied)
+        return self if copied is None else RouterDependencies(copied)
 
 
 def dependencies_of(router: object) -> list[Depends]:
-    """Return what a router depends on now; what other classes call so is left out."""
+    """Return a router's current dependencies; values of other types do not count."""
     found = getattr(router, "dependencies", None)
     if not isinstance(found, (list, tuple)):
         return []
     return [each for each in found if isinstance(each, Depends)]
 
 
-class _Noting:
-    """What the list of a router notes on each route that is put into it."""
+class _RouteNotes:
+    """What a router's list notes on each route that is added to it."""
 
     sources: tuple[Source, ...] = ()
     """The marked apps whose routes are in the list."""
-    dependencies: ListOf | None = None
-    """What the router depends on, if it is marked."""
+    dependencies: RouterDependencies | None = None
+    """The dependencies of the router, if it is marked."""
 
-    def note(self, route: object) -> None:
-        """Write it on a route."""
-        note(route, self.sources)
+    def write_on(self, route: object) -> None:
+        """Write the notes on a route."""
+        note_sources(route, self.sources)
         if self.dependencies is not None:
             note_dependencies(route, self.dependencies)
 
 
-class _NotingRoutes(list[Any]):
-    """The routes of a marked app or router, which notes on each where it was added first."""
+class _NotingList(list[Any]):
+    """The routes of a marked app or router; the list notes on each where it was added first."""
 
-    noting = _Noting()
+    noting = _RouteNotes()
 
     def append(self, route: Any) -> None:  # noqa: ANN401
-        self.noting.note(route)
+        self.noting.write_on(route)
         super().append(route)
 
     def insert(self, index: Any, route: Any) -> None:  # noqa: ANN401
-        self.noting.note(route)
+        self.noting.write_on(route)
         super().insert(index, route)
 
     def extend(self, routes: Iterable[Any]) -> None:
         super().extend(self._noted(routes))
 
-    def __iadd__(self, routes: Iterable[Any]) -> "_NotingRoutes":  # type: ignore[misc]
+    def __iadd__(self, routes: Iterable[Any]) -> "_NotingList":  # type: ignore[misc]
         super().extend(self._noted(routes))
         return self
 
@@ -127,69 +128,69 @@ class _NotingRoutes(list[Any]):
     def _noted(self, routes: Iterable[Any]) -> list[Any]:
         added = list(routes)
         for route in added:
-            self.noting.note(route)
+            self.noting.write_on(route)
         return added
 
 
-def _noting_of(router: Router) -> _Noting:
-    """Return what the list of a router is to note, which is nothing yet if it is new."""
+def _notes_of(router: Router) -> _RouteNotes:
+    """Return the notes of a router's list; empty notes if it has none yet."""
     noting = own(router).get(_NOTING_ATTRIBUTE)
-    if not isinstance(noting, _Noting):
-        noting = _Noting()
+    if not isinstance(noting, _RouteNotes):
+        noting = _RouteNotes()
         setattr(router, _NOTING_ATTRIBUTE, noting)
     return noting
 
 
-def _note_on_all(router: Any, noting: _Noting) -> None:  # noqa: ANN401
-    if not isinstance(router.routes, _NotingRoutes) or router.routes.noting is not noting:
-        routes = _NotingRoutes(router.routes)
+def _note_on_all(router: Any, noting: _RouteNotes) -> None:  # noqa: ANN401
+    if not isinstance(router.routes, _NotingList) or router.routes.noting is not noting:
+        routes = _NotingList(router.routes)
         routes.noting = noting
-        with suppress(AttributeError):  # a property may take none
+        with suppress(AttributeError):  # it may be a property without a setter
             router.routes = routes
     for route in router.routes:
-        noting.note(route)
+        noting.write_on(route)
 
 
-def renew(router: object) -> None:
-    """Let a list note what it is given that was set in the place of a noting one."""
+def restore_noting_list(router: object) -> None:
+    """Wrap a list that has replaced a noting list, so that it notes new routes as well."""
     noting = own(router).get(_NOTING_ATTRIBUTE)
     routes = own(router).get("routes")
-    if not isinstance(noting, _Noting) or not isinstance(routes, list):
+    if not isinstance(noting, _RouteNotes) or not isinstance(routes, list):
         return
-    if not isinstance(routes, _NotingRoutes) or routes.noting is not noting:
+    if not isinstance(routes, _NotingList) or routes.noting is not noting:
         _note_on_all(router, noting)
 
 
-def note_for_router(router: Router) -> None:
-    """Note what a marked router depends on, on whatever is put into its list from now on."""
-    noting = _noting_of(router)
-    noting.dependencies = ListOf(router)
+def note_router_dependencies(router: Router) -> None:
+    """Note the dependencies of a marked router on its routes, now and later."""
+    noting = _notes_of(router)
+    noting.dependencies = RouterDependencies(router)
     _note_on_all(router, noting)
 
 
-def note_added(router: Router, routes: Iterable[object]) -> None:
-    """Note on routes that a router has got by its own methods what is noted of the router."""
+def note_added_routes(router: Router, routes: Iterable[object]) -> None:
+    """Write a router's notes on routes that its own methods have added."""
     noting = own(router).get(_NOTING_ATTRIBUTE)
-    listed = ListOf(router) if hasattr(router, "dependencies") else None
+    listed = RouterDependencies(router) if hasattr(router, "dependencies") else None
     for route in routes:
-        if isinstance(noting, _Noting):  # its list may be a property, which makes it anew
-            noting.note(route)
+        if isinstance(noting, _RouteNotes):  # its list may be a property that builds a new list
+            noting.write_on(route)
         if listed is not None:
             note_dependencies(route, listed)
 
 
 def note_dependencies(
-    route: object, dependencies: ListOf | Sequence[Any], *, nearest: bool = False
+    route: object, dependencies: RouterDependencies | Sequence[Any], *, nearest: bool = False
 ) -> None:
-    """Write on a route what a router depends on that it was added to.
+    """Note on a route the dependencies of a router that it was added to.
 
     Args:
         route: the route or mount.
-        dependencies: what the router has, as that may change; or a list that stays as it is.
-        nearest: whether this router is nearer to the route than those of which it is noted already.
+        dependencies: the router's dependencies, which may still change; or a fixed list.
+        nearest: whether this router is nearer to the route than those noted before.
 
     """
-    known = _lists_of(route)
+    known = _noted_lists(route)
     if not any(_are_same(each, dependencies) for each in known):
         lists = (*known, dependencies) if nearest else (dependencies, *known)
         with suppress(AttributeError):
@@ -197,23 +198,23 @@ def note_dependencies(
 
 
 def noted_dependencies(route: object) -> list[Any]:
-    """Return what the routers depend on that a route was added to, the nearest router's last."""
-    return [each for it in _lists_of(route) for each in it]
+    """Return the dependencies of the routers of a route, the nearest router's last."""
+    return [each for it in _noted_lists(route) for each in it]
 
 
 def _are_same(one: object, other: object) -> bool:
-    if isinstance(one, ListOf) and isinstance(other, ListOf):
+    if isinstance(one, RouterDependencies) and isinstance(other, RouterDependencies):
         return one.router is other.router
     return one is other
 
 
-def _lists_of(route: object) -> tuple[Iterable[Any], ...]:
+def _noted_lists(route: object) -> tuple[Iterable[Any], ...]:
     found = getattr(route, _DEPENDENCIES, ())
     return found if isinstance(found, tuple) else ()
 
 
-def note_source(target: object, members: Members, below: Mapping[str, Members]) -> None:
-    """Note what is declared of a whole app, router or mount, on its routes and later ones."""
+def note_declaration(target: object, members: Members, below: Mapping[str, Members]) -> None:
+    """Note the declaration of a whole app, router or mount on its routes, now and later."""
     if not isinstance(target, (Starlette, Router, Mount, Host)):
         return
     app: object = target
@@ -226,37 +227,37 @@ def note_source(target: object, members: Members, below: Mapping[str, Members]) 
     if not isinstance(source, Source):
         source = Source(type(target).__name__)
         setattr(target, _OWN_ATTRIBUTE, source)
-        # What is mounted may be mounted once more: that takes nothing from its first mount.
+        # An app may be mounted twice; each mount keeps its own source.
         for each in {id(each): each for each in (target, app)}.values():
             _add(each, _SERVED_ATTRIBUTE, (source,))
     source.members, source.below = members, below
-    note(router, (source,))
-    noting = _noting_of(router)
+    note_sources(router, (source,))
+    noting = _notes_of(router)
     noting.sources = tuple(dict.fromkeys((*noting.sources, source)))
     _note_on_all(router, noting)
 
 
-def note(part: object, sources: Iterable[Source]) -> None:
-    """Write on a route or a router of which marked apps it is a part."""
+def note_sources(part: object, sources: Iterable[Source]) -> None:
+    """Note on a route or a router the marked apps that it is a part of."""
     _add(part, SOURCES_ATTRIBUTE, sources)
 
 
-def noted(part: object) -> tuple[Source, ...]:
+def sources_of(part: object) -> tuple[Source, ...]:
     """Return the marked apps that a route or a router is a part of."""
     return _sources(part, SOURCES_ATTRIBUTE)
 
 
-def without(sources: Iterable[Source], holders: Iterable[object]) -> tuple[Source, ...]:
-    """Return those of marked apps that are not among what serves a route."""
+def sources_not_serving(sources: Iterable[Source], holders: Iterable[object]) -> tuple[Source, ...]:
+    """Return the marked apps that are not among the apps that serve a route."""
     served = {source for each in holders for source in _sources(each, _SERVED_ATTRIBUTE)}
     return tuple(source for source in dict.fromkeys(sources) if source not in served)
 
 
 def declared_in(source: Source, template: str) -> dict[str, object]:
-    """Return what is declared of a marked app for what is served at a template elsewhere.
+    """Return the declaration of a marked app for a route that another app serves.
 
-    It is not told what stood before the path there, so that a path of the app (`below`) is looked
-    for at each part of the template.
+    The route's path in the marked app is unknown, so a path of that app (`below`) is compared with
+    every suffix of the template.
     """
     found = dict(source.members)
     segments = template.split("/")

@@ -1,7 +1,7 @@
-"""Record each call of `at_edge` while an app is loaded, so that unused ones can be reported.
+"""Record each call of `at_edge` while an app is loaded, to report the ones without effect.
 
-In: what `at_edge` was said of, from where. Out: those calls, in order. Nothing is recorded outside
-of `recording()`: a service does not keep what it was made from.
+Input: the object and the members of a call. Output: the calls in order, each with its file and
+line. Calls outside of `recording()` are not recorded, so a running service keeps none of them.
 """
 
 import sys
@@ -21,7 +21,7 @@ class Call:
     """One call of `at_edge`."""
 
     target: object
-    """What the members were written on."""
+    """The object that the members were stored on."""
     members: Mapping[str, object]
     below: str | None
     where: str
@@ -33,7 +33,7 @@ _open: list[list[Call]] = []
 
 @contextmanager
 def recording() -> Iterator[list[Call]]:
-    """Record the calls within this block; the list grows as they are made."""
+    """Record the calls within this block; the list grows with each call."""
     calls: list[Call] = []
     _open.append(calls)
     try:
@@ -43,7 +43,7 @@ def recording() -> Iterator[list[Call]]:
 
 
 def record(target: object, members: Mapping[str, object], below: str | None = None) -> None:
-    """Record one call, unless it is made by this package."""
+    """Record one call, unless this package made it."""
     if not _open:
         return
     frame: FrameType | None = sys._getframe(1)
@@ -54,8 +54,8 @@ def record(target: object, members: Mapping[str, object], below: str | None = No
         calls.append(Call(target, dict(members), below, where))
 
 
-def key_of(target: object) -> tuple[int, ...]:
-    """Return what tells an object from others; each access to a method makes another object."""
+def object_key(target: object) -> tuple[int, ...]:
+    """Return a key for an object. Bound methods are compared by their function and instance."""
     if is_a(target, MethodType):
         return id(target.__self__), id(target.__func__)  # type: ignore[attr-defined]
     return (id(target),)

@@ -1,8 +1,9 @@
-"""Note on routes the dependencies of their routers, wherever they are served later.
+"""Patch the methods that add routes to routers, so that new routes keep their dependencies.
 
-In: FastAPI's and Starlette's own methods that add routes to routers. Out: the same methods, which
-note on the new routes what FastAPI runs for none of them; with FastAPI before 0.137, which copies
-what it includes, they refuse what a copy would lose. Importing this module replaces them.
+Input: FastAPI's and Starlette's own methods. Output: the same methods, which also note on a new
+route the dependencies of its router that FastAPI does not run for it. FastAPI before 0.137 copies
+routes on inclusion; there, the patched methods refuse a route whose copy would have no mark.
+Importing this module installs the patches.
 """
 
 import functools
@@ -12,39 +13,40 @@ from contextlib import suppress
 from fastapi import APIRouter, routing
 from starlette.routing import Route, Router, WebSocketRoute
 
-from fastgate.declare.at_edge import declared, lost_of_router
 from fastgate.declare.provenance import (
     COPIED,
     COPIED_FROM,
-    note,
-    note_added,
+    note_added_routes,
     note_dependencies,
-    noted,
+    note_sources,
     noted_dependencies,
-    renew,
+    restore_noting_list,
+    sources_of,
 )
+from fastgate.declare.router_marks import members_not_inherited
+from fastgate.declare.stored_marks import declared
 
-_ADDING = (
+_METHODS_THAT_ADD = (
     *("add_route", "add_websocket_route", "mount", "host"),
     *("add_api_route", "add_api_websocket_route", "include_router"),
 )
 
 
-def _noting(add: Callable[..., None]) -> Callable[..., None]:
-    """Write on routes of Starlette and mounts what their router depends on; others have it."""
+def _noting_dependencies(add: Callable[..., None]) -> Callable[..., None]:
+    """Note the router's dependencies on each new route."""
 
     @functools.wraps(add)
     def noting(router: Router, *args: object, **named: object) -> None:
-        renew(router)
+        restore_noting_list(router)
         before = len(router.routes)
         add(router, *args, **named)
-        note_added(router, router.routes[before:])
+        note_added_routes(router, router.routes[before:])
 
     return noting
 
 
-def _refusing_what_inherits_nothing(add: Callable[..., None]) -> Callable[..., None]:
-    """Let no Starlette route into a router that hands nothing on to it: older FastAPI copies it."""
+def _refusing_uninherited_routes(add: Callable[..., None]) -> Callable[..., None]:
+    """Refuse a Starlette route in a marked router: older FastAPI passes the mark on to no copy."""
 
     @functools.wraps(add)
     def checked(
@@ -53,43 +55,47 @@ def _refusing_what_inherits_nothing(add: Callable[..., None]) -> Callable[..., N
         missing = declared(router).keys() - declared(endpoint).keys()
         if missing and isinstance(router, APIRouter):
             raise TypeError(
-                f"a Starlette route ({path}) inherits nothing from its router with this "
-                f"FastAPI: say {', '.join(sorted(missing))} of its endpoint, by at_edge(…)"
+                f"with this version of FastAPI a Starlette route ({path}) inherits nothing from "
+                f"its router: declare {', '.join(sorted(missing))} on its endpoint, by at_edge(…)"
             )
         add(router, path, endpoint, *more, **named)
 
     return checked
 
 
-def _refusing_what_copies_lose(include: Callable[..., None]) -> Callable[..., None]:
-    """Let older FastAPI include no route that is marked itself: its copy would not be.
+def _refusing_lossy_inclusion(include: Callable[..., None]) -> Callable[..., None]:
+    """Refuse to include a route with a mark of its own: older FastAPI would copy it without.
 
-    Nor one that was added to a marked router by other means than the router's own methods.
+    A route that was put into the list of a marked router directly is refused as well.
     """
 
     @functools.wraps(include)
     def checked(holder: APIRouter, router: APIRouter, *more: object, **named: object) -> None:
-        if lost := [name for kind in type(router).__mro__ for name in declared(kind)]:
+        if missing := [name for kind in type(router).__mro__ for name in declared(kind)]:
             raise TypeError(
-                "a router loses the mark of its class where it is included with this FastAPI: say "
-                f"{', '.join(sorted(lost))} of the router, by at_edge(…)(router)"
+                "this version of FastAPI drops the mark of a router's class on inclusion: declare "
+                f"{', '.join(sorted(missing))} on the router, by at_edge(…)(router)"
             )
         for route in router.routes:
             if not isinstance(route, (Route, WebSocketRoute)):
                 continue
-            # The class of FastAPI's own is kept.
+            # Copies keep the class of FastAPI's own routes.
             kept = isinstance(route, routing.APIRoute)
             parts = (route, *(() if kept else type(route).__mro__))
             if marked := [name for each in parts for name in declared(each)]:
                 raise TypeError(
-                    f"a route ({route.path}) loses its own mark where it is included with this "
-                    f"FastAPI: say {', '.join(sorted(marked))} of its endpoint, by at_edge(…)"
+                    f"this version of FastAPI drops the mark of a route ({route.path}) on "
+                    f"inclusion: declare {', '.join(sorted(marked))} on its endpoint, by at_edge(…)"
                 )
             dependencies = getattr(route, "dependencies", None)
-            if dependencies is not None and (lost := lost_of_router(router, dependencies)):
+            if dependencies is not None and (
+                missing := members_not_inherited(router, dependencies)
+            ):
                 raise TypeError(
-                    f"a route ({route.path}) does not have what is declared on its router: say "
-                    f"{', '.join(lost)} of its endpoint, by at_edge(…), or add it by the router"
+                    f"a route ({route.path}) lacks the declaration of its router: declare "
+                    f"{', '.join(missing)} on its endpoint, by at_edge(…), or add it by the "
+                    "router's "
+                    "own methods"
                 )
         before = len(holder.routes)
         include(holder, router, *more, **named)
@@ -101,23 +107,23 @@ def _refusing_what_copies_lose(include: Callable[..., None]) -> Callable[..., No
     return checked
 
 
-def _keep_dependencies(router: APIRouter, copies: Sequence[object], said: object) -> None:
-    """Write on copies of Starlette routes what their routers depend on: it is run for no copy."""
-    around = (*(said if isinstance(said, (list, tuple)) else ()), *router.dependencies)
-    # Mounts are left out of copies; all others have one.
-    kept = [each for each in router.routes if isinstance(each, (Route, WebSocketRoute))]
-    for each, copy in zip(kept, copies, strict=False):
+def _keep_dependencies(router: APIRouter, copies: Sequence[object], given: object) -> None:
+    """Note on copies of Starlette routes the dependencies of their routers, which no copy runs."""
+    around = (*(given if isinstance(given, (list, tuple)) else ()), *router.dependencies)
+    # FastAPI copies every route except mounts.
+    originals = [each for each in router.routes if isinstance(each, (Route, WebSocketRoute))]
+    for each, copy in zip(originals, copies, strict=False):
         note_dependencies(copy, [*around, *noted_dependencies(each)], nearest=True)
-        note(copy, (*noted(router), *noted(each)))
+        note_sources(copy, (*sources_of(router), *sources_of(each)))
         setattr(copy, COPIED_FROM, (router, *getattr(each, COPIED_FROM, ())))
 
 
 for kind in (Router, APIRouter):
-    for name in _ADDING:
+    for name in _METHODS_THAT_ADD:
         if name in vars(kind):
-            setattr(kind, name, _noting(vars(kind)[name]))
+            setattr(kind, name, _noting_dependencies(vars(kind)[name]))
 
 if not hasattr(routing, "_IncludedRouter"):
     for name in ("add_route", "add_websocket_route"):
-        setattr(APIRouter, name, _refusing_what_inherits_nothing(getattr(APIRouter, name)))
-    APIRouter.include_router = _refusing_what_copies_lose(APIRouter.include_router)  # type: ignore[method-assign]
+        setattr(APIRouter, name, _refusing_uninherited_routes(getattr(APIRouter, name)))
+    APIRouter.include_router = _refusing_lossy_inclusion(APIRouter.include_router)  # type: ignore[method-assign]

@@ -1,7 +1,7 @@
 """Read attributes of objects without running any of their code (`inspect.getattr_static`).
 
-In: any object, however it answers. Out: what is stored in it. An object that answers to every
-name, as mocks do, has no attributes here but those that it holds.
+Input: any object. Output: the values stored in it. A mock or another object with computed
+attributes has only the attributes that it stores.
 """
 
 from collections.abc import Mapping
@@ -12,12 +12,12 @@ _class_members = vars(type)["__dict__"].__get__
 
 
 def is_a(target: object, *kinds: type) -> bool:
-    """Whether the object is an instance of a class, whatever it says of its own `__class__`."""
+    """Whether an object is an instance of a class, ignoring a `__class__` that it fakes."""
     return any(kind in type(target).__mro__ for kind in kinds)
 
 
 def own(target: object) -> Mapping[str, object]:
-    """Return the attributes of the object itself, or the members of a class; empty if none."""
+    """Return the attributes stored in an object, or the members of a class; empty if none."""
     if is_a(target, type):
         members: Mapping[str, object] = _class_members(target)
         return members
@@ -29,9 +29,9 @@ def own(target: object) -> Mapping[str, object]:
 
 
 def attribute(target: object, name: str) -> object:
-    """Return what is stored as an attribute of an object, in a slot of it, or in its class.
+    """Return the stored value of an attribute: of the object, of its slots, or of its class.
 
-    None if there is nothing, or what would have to be computed.
+    None if the attribute is missing or would have to be computed.
     """
     mine = own(target)
     if name in mine:
@@ -50,5 +50,5 @@ def _stored(descriptor: object, target: object) -> object:
         return None
     try:
         return descriptor.__get__(target)  # type: ignore[attr-defined]
-    except Exception:  # a slot without a value; a proxy, written in C, of nothing
+    except Exception:  # an empty slot, or a C proxy without a target
         return None

@@ -1,32 +1,35 @@
 """Store declarations on objects: one object has one mark, wherever it is served.
 
-In: an object, and members of the edge's route document. Out: the members on that object, with those
-that were written there before, or an error. What they mean is not asked here.
+Input: an object, and members of the edge's route document. Output: the members on that object,
+merged with its earlier mark, or an error. This module does not interpret the members.
 """
 
 import contextlib
 from collections.abc import Iterator, Mapping
 from types import MethodType
 
-from fastgate.declare.merge import OPEN, added, together
+from fastgate.declare.merge import OPEN, merge_layers, merge_marks
 from fastgate.declare.static_access import attribute, is_a, own
 
 ATTRIBUTE = "__fastgate__"
-"""Where a mark is on its object."""
+"""The attribute that holds an object's mark."""
 
-_AROUND_ATTRIBUTE = "__fastgate_around__"
+BELOW_ATTRIBUTE = "__fastgate_below__"
+"""The attribute of an app that holds its declarations for paths, by their prefixes."""
+
+_WRAPPERS_ATTRIBUTE = "__fastgate_around__"
 _METHODS_ATTRIBUTE = "__fastgate_methods__"
 
 
 class Mark(dict[str, object]):
-    """What was written on an object, and on which: `functools.wraps` copies it to wrappers."""
+    """The members stored on an object, and the object's id: `functools.wraps` copies marks."""
 
     of: int = 0
-    """The id of that object."""
+    """The id of the object that was marked."""
 
 
 class MethodMark:
-    """What was written of a method, among the attributes of the object that it is bound to."""
+    """The mark of a method, stored on the object that the method is bound to."""
 
     __slots__ = ("function", "mark")
 
@@ -35,40 +38,60 @@ class MethodMark:
         self.mark = mark
 
     def __deepcopy__(self, memo: object) -> "MethodMark":
-        """Return the same one: it is still of the object that it was written for."""
+        """Return the same mark: it still belongs to the object that it was written for."""
         return self
 
     @property
     def key(self) -> tuple[int, int]:
-        """What tells the method from others: the ids of the object it was written for and of it."""
+        """The id of the marked object and the id of the function."""
         return self.mark.of, id(self.function)
 
-    def asks(self) -> Mapping[str, object]:
-        """Return what it asks of those who call the method; nothing if it opens that."""
-        return _closing(self.mark)
+    def restrictive_members(self) -> Mapping[str, object]:
+        """Return what the mark requires of callers; empty if it allows every caller."""
+        return _restrictive_members(self.mark)
 
 
-def marked(target: object, earlier: object, members: Mapping[str, object]) -> Mark:
-    """Return the mark of an object that has an earlier one, its own or the copy of another's."""
+def declared(target: object) -> Mapping[str, object]:
+    """Return the members that `at_edge` stored on this object; empty if it has no mark."""
+    if is_a(target, MethodType):
+        return mark_of_method(target)
+    if is_a(target, MethodMark):
+        mark: MethodMark = target  # type: ignore[assignment]
+        return mark.restrictive_members()
+    # Only the object's own attributes count: the mark of a class must not open its instances.
+    members = own(target).get(ATTRIBUTE, {})
+    members = members if isinstance(members, Mapping) else {}
+    called = mark_of_call(target)
+    return merge_layers(called, members) if called else members
+
+
+def declared_below(app: object) -> Mapping[str, Mapping[str, object]]:
+    """Return the declarations that an app has for paths, by their prefixes."""
+    prefixes = own(app).get(BELOW_ATTRIBUTE, {})
+    return prefixes if isinstance(prefixes, Mapping) else {}
+
+
+def merged_mark(target: object, earlier: object, members: Mapping[str, object]) -> Mark:
+    """Return an object's new mark. The earlier one is its own or was copied from another object."""
     if not isinstance(earlier, Mark):
         mark = Mark(members)
     elif earlier.of == id(target):
-        mark = Mark(added(earlier, members))
+        mark = Mark(merge_marks(earlier, members))
     else:
-        mark = Mark(together(earlier, members))
+        mark = Mark(merge_layers(earlier, members))
     mark.of = id(target)
     return mark
 
 
-def write(target: object, members: Mapping[str, object]) -> object:
-    """Write a mark on an object; return the one that has it: what a proxy stands for.
+def write_mark(target: object, members: Mapping[str, object]) -> object:
+    """Store a mark on an object; return the marked object, which is the target of a proxy.
 
     Raises:
-        ValueError: it has one that says something else.
-        TypeError: nothing can be written on it.
+        ValueError: the object has a mark that contradicts this one.
+        TypeError: nothing can be stored on the object.
 
     """
-    # A proxy passes the mark on to what it stands for, which is the object that is marked then.
+    # A proxy passes the attribute on to its target, which is then the marked object.
     behind = [*_with_wrapped(target)]
     before = [own(each).get(ATTRIBUTE) for each in behind]
     probe = Mark()
@@ -76,35 +99,37 @@ def write(target: object, members: Mapping[str, object]) -> object:
         setattr(target, ATTRIBUTE, probe)
     written = [index for index, each in enumerate(behind) if own(each).get(ATTRIBUTE) is probe]
     if not written:
-        raise TypeError(f"nothing can be written on this object: {type(target).__qualname__}")
+        raise TypeError(
+            f"at_edge: nothing can be stored on this object: {type(target).__qualname__}"
+        )
     earlier = before[written[-1]]
     mark = earlier
     try:
-        mark = marked(behind[written[-1]], earlier, members)
+        mark = merged_mark(behind[written[-1]], earlier, members)
     finally:
         setattr(target, ATTRIBUTE, mark)
-    _note_within(behind[written[-1]])
+    _note_on_wrapped(behind[written[-1]])
     return behind[written[-1]]
 
 
-def write_of_method(method: MethodType, members: Mapping[str, object]) -> None:
-    """Write a mark of a bound method on its object: each access makes another bound method.
+def write_method_mark(method: MethodType, members: Mapping[str, object]) -> None:
+    """Store the mark of a bound method on its instance: each access creates another method.
 
-    Of a method that is bound to a class it is written on the function.
+    The mark of a class method is stored on its function.
 
     Raises:
-        ValueError: the method of this object has a mark that says something else.
-        TypeError: nothing can be written on the object.
+        ValueError: the method of this object has a mark that contradicts this one.
+        TypeError: nothing can be stored on the object.
 
     """
     holder, function = method.__self__, method.__func__
     if is_a(holder, type):
-        write(function, members)
+        write_mark(function, members)
         return
-    # The attributes of a copied object tell of the one that it is a copy of.
-    earlier = written_of_method(method)
+    # A copied object has the attributes of the original, including its marks.
+    earlier = mark_of_method(method)
     mine = isinstance(earlier, Mark) and earlier.of == id(holder)
-    mark = Mark(added(earlier, members) if mine else members)
+    mark = Mark(merge_marks(earlier, members) if mine else members)
     mark.of = id(holder)
     others = [each for each in _methods_of(holder) if each.function is not function]
     marks = (*others, MethodMark(function, mark))
@@ -112,33 +137,33 @@ def write_of_method(method: MethodType, members: Mapping[str, object]) -> None:
         object.__setattr__(holder, _METHODS_ATTRIBUTE, marks)
     if own(holder).get(_METHODS_ATTRIBUTE) is not marks:
         raise TypeError(
-            f"nothing can be written on the object of this method: {type(holder).__qualname__}; "
-            "mark functools.partial(…) of the method, and serve that"
+            f"at_edge: nothing can be stored on the object of this method: "
+            f"{type(holder).__qualname__}; mark functools.partial(…) of the method, and serve that"
         )
 
 
-def written_of_method(method: object) -> Mapping[str, object]:
-    """Return what was written of a bound method, for the object that it is bound to.
+def mark_of_method(method: object) -> Mapping[str, object]:
+    """Return the mark of a bound method, for the object that it is bound to.
 
-    A copy of that object is not opened by it.
+    A copy of that object inherits only the restrictions of the mark.
     """
-    return _written_of(attribute(method, "__self__"), attribute(method, "__func__"))
+    return _mark_for(attribute(method, "__self__"), attribute(method, "__func__"))
 
 
-def written_of_call(target: object) -> Mapping[str, object]:
-    """Return what was written of the method `__call__` of an object, which is run by its name."""
+def mark_of_call(target: object) -> Mapping[str, object]:
+    """Return the mark of an object's `__call__`, which runs when the object is called."""
     if not _methods_of(target):
         return {}
-    return _written_of(target, _call_of(target))
+    return _mark_for(target, _call_of(target))
 
 
-def _written_of(holder: object, function: object) -> Mapping[str, object]:
+def _mark_for(holder: object, function: object) -> Mapping[str, object]:
     mark = next((it.mark for it in _methods_of(holder) if it.function is function), Mark())
-    return mark if mark.of == id(holder) else _closing(mark)
+    return mark if mark.of == id(holder) else _restrictive_members(mark)
 
 
-def _closing(mark: Mark) -> Mapping[str, object]:
-    """Return what a mark asks of callers; `scopes=[]` asks for a known one, and opens the rest."""
+def _restrictive_members(mark: Mark) -> Mapping[str, object]:
+    """Return what a mark requires of callers. `scopes=[]` requires a known caller and no scope."""
     if mark.get("access") in OPEN:
         return {}
     if "scopes" in mark and not mark["scopes"]:
@@ -148,7 +173,7 @@ def _closing(mark: Mark) -> Mapping[str, object]:
 
 
 def marks_of_method(target: object) -> Iterator[MethodMark]:
-    """Yield what was written of a bound method, or of the `__call__` of an object, itself."""
+    """Yield the marks of a bound method, or of the `__call__` of an object."""
     if is_a(target, MethodType):
         holder, function = attribute(target, "__self__"), attribute(target, "__func__")
     else:
@@ -166,44 +191,44 @@ def _call_of(target: object) -> object:
     return next((each for each in found if each is not None), None)
 
 
-class Around:
-    """What an object is told of another one that wraps it, or its method, and is marked."""
+class MarkedWrapper:
+    """A note on an object that a wrapper of it, or of one of its methods, is marked."""
 
     __slots__ = ("function", "outer")
 
     def __init__(self, outer: object, function: object = None) -> None:
         self.outer = outer
         self.function = function
-        """Of which method of the object; None of the object itself."""
+        """The wrapped method of the object; None if the object itself is wrapped."""
 
 
-def marked_around(target: object) -> Iterator[object]:
-    """Yield what wraps an object and is marked, whether or not it is served in its place."""
+def marked_wrappers(target: object) -> Iterator[object]:
+    """Yield the marked wrappers of an object, whether or not they are served in its place."""
     holder, function = _holder_of(target)
-    notes = own(holder).get(_AROUND_ATTRIBUTE, ())
+    notes = own(holder).get(_WRAPPERS_ATTRIBUTE, ())
     for each in notes if isinstance(notes, tuple) else ():
-        if isinstance(each, Around) and each.function is function:
+        if isinstance(each, MarkedWrapper) and each.function is function:
             yield each.outer
 
 
-def _note_within(outer: object) -> None:
-    """Tell what an object wraps that it is marked: a route may have that already, and not this."""
+def _note_on_wrapped(outer: object) -> None:
+    """Note a marked wrapper on the objects that it wraps: a route may already have one of these."""
     for inner in [*_with_wrapped(outer)][1:]:
         holder, function = _holder_of(inner)
-        if not any(each is outer for each in marked_around(inner)):
-            notes = own(holder).get(_AROUND_ATTRIBUTE, ())
+        if not any(each is outer for each in marked_wrappers(inner)):
+            notes = own(holder).get(_WRAPPERS_ATTRIBUTE, ())
             known = notes if isinstance(notes, tuple) else ()
-            # No code of an object is run for its method.
+            # Storing the note must not run the object's own `__setattr__`.
             plain = function is None or is_a(holder, type)
             put = setattr if plain else object.__setattr__
             with contextlib.suppress(AttributeError, TypeError):
-                put(holder, _AROUND_ATTRIBUTE, (*known, Around(outer, function)))
+                put(holder, _WRAPPERS_ATTRIBUTE, (*known, MarkedWrapper(outer, function)))
 
 
 def _holder_of(target: object) -> tuple[object, object]:
-    """Return what notes of a target are written on, and of which of its methods they are.
+    """Return the object that stores the notes of a target, and the method that they are about.
 
-    Each access to a bound method makes another one, on which nothing can be written.
+    Each access to a bound method creates another object, which cannot store them.
     """
     if is_a(target, MethodType):
         return attribute(target, "__self__"), attribute(target, "__func__")

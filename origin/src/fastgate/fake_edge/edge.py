@@ -15,8 +15,15 @@ from urllib.parse import quote
 from starlette.routing import compile_path
 from starlette.types import Scope
 
-from fastgate.compile.endpoints.listing import Endpoint, Kind, endpoints
-from fastgate.compile.endpoints.route_ids import access_of, ids_of, methods_of, named, requests_of
+from fastgate.compile.endpoints.endpoint import Endpoint, Kind
+from fastgate.compile.endpoints.listing import endpoints
+from fastgate.compile.endpoints.route_ids import (
+    access_of,
+    ids_of,
+    methods_of,
+    requests_of,
+    routed_endpoints,
+)
 from fastgate.content import content_digest
 from fastgate.fake_edge.signing import SigningKey, base64url, contract, identity_claims
 from fastgate.local_rules import LocalCaller
@@ -134,7 +141,7 @@ class _Routes:
         listed: list[tuple[Template, Endpoint]] = []
         self._mounts: list[tuple[re.Pattern[str], str]] = []
         served = list(found)
-        edges = named(served)
+        edges = routed_endpoints(served)
         self._ids = dict(zip(map(id, edges), ids_of(edges), strict=True))
         for endpoint in served:
             try:
@@ -143,7 +150,7 @@ class _Routes:
                 continue  # the edge has no route for it
             if access_of(endpoint) == UNNAMED:
                 continue  # its author has declared that the edge has no route for it
-            if endpoint.kind is Kind.BELOW:
+            if endpoint.kind is Kind.MOUNT:
                 self._mounts.append((compile_path(template.source)[0], template.source))
             else:
                 listed.append((template, endpoint))

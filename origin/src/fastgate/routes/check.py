@@ -14,7 +14,7 @@ from starlette.routing import Router
 from starlette.types import Receive, Scope, Send
 
 from fastgate.claims import Transaction
-from fastgate.declare.lookup import declared_by
+from fastgate.declare.lookup import declared_on_route
 from fastgate.errors import ContentMismatch, MethodMismatch, PathMismatch, Refused, RouteMismatch
 from fastgate.path_template import begins, comparable
 from fastgate.routes.app_parts import is_part_of
@@ -79,7 +79,7 @@ class RouteCheck:
             if template is None or not self._is_judged(template, judged):
                 fault = RouteMismatch(found=_described(template, scope))
             else:
-                declared = declared_by(view)
+                declared = declared_on_route(view)
                 if self._has_no_name(declared, template, scope, view):
                     found = f"{_described(template, scope)}, which has no route at the edge"
                     fault = RouteMismatch(found=found)

@@ -14,11 +14,12 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Host, Mount, Router
 from starlette.types import Scope
 
-from fastgate.declare.at_edge import OPAQUE, PREFIX, declared
-from fastgate.declare.lookup import declared_by, declared_through, has_routes, targets_of
-from fastgate.declare.merge import over
+from fastgate.declare.lookup import declared_on_layers, declared_on_route, has_routes, targets_of
+from fastgate.declare.members import OPAQUE, PREFIX
+from fastgate.declare.merge import merge_inherited
 from fastgate.declare.provenance import dependencies_of, noted_dependencies
 from fastgate.declare.static_access import attribute
+from fastgate.declare.stored_marks import declared
 
 WEBSOCKET = "WEBSOCKET"
 """The method that represents an opening handshake, which the edge distinguishes from a GET."""
@@ -69,7 +70,7 @@ def signed_root_of(app: object) -> str:
 
 def declared_of(app: object) -> Mapping[str, object]:
     """Return the declarations for a whole app: its own, and those of its router."""
-    return over(declared_through(app), declared(router_of(app)))
+    return merge_inherited(declared_on_layers(app), declared(router_of(app)))
 
 
 def path_below(root_path: str, path: str) -> str:
@@ -100,7 +101,7 @@ def is_among(app: object, holders: Iterable[object]) -> bool:
 
 def is_opaque(route: Mount | Host) -> bool:
     """Whether a mount is declared as one unit, regardless of the routes of its app."""
-    return declared_by(route).get(OPAQUE) is True
+    return declared_on_route(route).get(OPAQUE) is True
 
 
 def effective_routes(app: object) -> Iterator[tuple[BaseRoute, View]]:

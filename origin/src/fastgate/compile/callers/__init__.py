@@ -1,1 +1,1 @@
-"""Which callers the dependencies and signatures of an endpoint ask for."""
+"""What the dependencies and signatures of an endpoint require of callers."""

@@ -1,7 +1,7 @@
-"""Read from its bytecode what a function does with a variable: whether it only names it.
+"""Find in a function's bytecode what it does with a variable, and whether it only reads a name.
 
-In: the code of a function. Out: for each variable that it reads the attributes that are read from
-it directly. Nothing is run.
+Input: the code of a function. Output: for each variable that it reads, the attributes that it reads
+from that variable directly. None of the code is run.
 """
 
 import dis
@@ -11,19 +11,19 @@ from types import CodeType
 from typing import TypeAlias
 
 Chain: TypeAlias = tuple[str, ...]
-"""Attributes that are read one from another: `("settings", "get")` of `x.settings.get`, `()` of
-`x` by itself."""
+"""Attributes that are read one from another: `("settings", "get")` for `x.settings.get`, `()` for
+`x` alone."""
 
-_LONGEST = 3
+_MAX_CHAIN = 3
 _READS_ATTRIBUTE = ("LOAD_ATTR", "LOAD_METHOD")
 _BETWEEN = ("CACHE", "COPY_FREE_VARS", "EXTENDED_ARG", "RESUME", "PRECALL", "NOP")
 
 
 @lru_cache(maxsize=4096)
 def reads_of(code: CodeType) -> Mapping[str, frozenset[Chain]]:
-    """Return what code, and the functions that it makes, read of each variable by its name.
+    """Return what code, including its inner functions, reads of each variable, by name.
 
-    Local variables of the functions that it makes are their own, and are left out.
+    Local variables of inner functions are left out.
     """
     found: dict[str, set[Chain]] = {}
     for inner in code.co_consts:
@@ -41,8 +41,8 @@ def reads_of(code: CodeType) -> Mapping[str, frozenset[Chain]]:
         names = step.argval if isinstance(step.argval, tuple) else (step.argval,)
         for name in names:
             if not in_cell and name in cells:
-                continue  # it is handed to a function that is made here
-            following = steps[number + 1 : number + 1 + _LONGEST] if name is names[-1] else []
+                continue  # the cell is passed to an inner function
+            following = steps[number + 1 : number + 1 + _MAX_CHAIN] if name is names[-1] else []
             if following and following[0].opname.startswith("LOAD_SUPER"):
                 continue
             found.setdefault(str(name), set()).add(_chain(following))
@@ -50,7 +50,7 @@ def reads_of(code: CodeType) -> Mapping[str, frozenset[Chain]]:
 
 
 def names_in(code: CodeType) -> set[str]:
-    """Return the names of attributes and globals in code, and in the functions that it makes."""
+    """Return the names of attributes and globals in code, including its inner functions."""
     inner = (each for each in code.co_consts if isinstance(each, CodeType))
     return {*code.co_names}.union(*(names_in(each) for each in inner))
 

@@ -1,7 +1,7 @@
-"""Read which callers dependencies ask for: `Caller`, `AnyCaller`, `Security(fastgate, …)`.
+"""Read what dependencies require of callers: `Caller`, `AnyCaller`, `Security(fastgate, …)`.
 
-In: FastAPI's trees of dependencies, or what a router lists as its own. Out: `Callers`. Nothing is
-judged here, and nothing is run.
+Input: FastAPI's tree of dependencies, or the list of a router. Output: `Callers`. This module
+checks nothing and runs no code of the app.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,8 +15,8 @@ from fastapi.params import Depends, Security
 from fastapi.routing import APIRoute
 
 from fastgate.compile.cache import cached
-from fastgate.declare.at_edge import Inherited
 from fastgate.declare.lookup import layers
+from fastgate.declare.router_marks import RouterMark
 from fastgate.declare.static_access import attribute, is_a
 from fastgate.dependencies import FastgateScheme, any_caller
 from fastgate.edge_only import reads_who_is_calling
@@ -24,16 +24,16 @@ from fastgate.identity import Identity
 
 A_KNOWN_CALLER = "a known caller"
 
-_DEEPEST = 20
-"""How deep a type is looked into: one that contains itself has no end."""
+_MAX_DEPTH = 20
+"""The maximum depth of a type: a recursive type has no end."""
 
 Dependant: TypeAlias = Any
-"""FastAPI's tree of dependencies, whose class is not for others to import."""
+"""FastAPI's tree of dependencies, whose class is not public."""
 
 
 @dataclass(frozen=True, slots=True)
 class Callers:
-    """What dependencies say of callers."""
+    """What dependencies require of callers."""
 
     known: bool = False
     """`Caller` or `Security(fastgate)` is among them."""
@@ -41,19 +41,19 @@ class Callers:
     """`AnyCaller` or `Depends(any_caller)` is among them."""
     scopes: tuple[str, ...] = ()
     unchecked: tuple[str, ...] = ()
-    """Scopes that `any_caller` is asked for, which checks none."""
+    """Scopes passed to `any_caller`, which checks none."""
     claimed: tuple[str, ...] = ()
-    """What would be read from the request, and says who is calling: names of parameters."""
+    """Names of parameters that FastAPI would read from the request and that identify the caller."""
     dropped: tuple[str, ...] = ()
-    """Scopes, and `A_KNOWN_CALLER`, that an annotation asks for, and another dependency in the same
-    annotation replaces: FastAPI runs the last one."""
+    """Scopes, and `A_KNOWN_CALLER`, of a dependency that another one in the same annotation
+    replaces: FastAPI runs only the last one."""
     called: tuple[str, ...] = ()
-    """`Caller` and `AnyCaller` where they are depended on like functions, as they are written."""
+    """`Caller` and `AnyCaller` used like functions in `Depends(…)`, as they are written."""
     texts: tuple[str, ...] = ()
-    """Scopes that are written as one text, of which FastAPI takes each letter for a scope."""
+    """Scopes written as one string, of which FastAPI reads each letter as a scope."""
 
     def __or__(self, other: "Callers") -> "Callers":
-        """Return what both say together."""
+        """Return the combined requirements."""
         return Callers(
             self.known or other.known,
             self.anybody or other.anybody,
@@ -67,27 +67,28 @@ class Callers:
 
 
 def callers_of(dependant: Dependant, listed: Iterable[Depends] = ()) -> Callers:
-    """Return what an endpoint's tree of dependencies says; nothing if there is none.
+    """Return what an endpoint's tree of dependencies requires; nothing if there is no tree.
 
     Args:
         dependant: the tree.
-        listed: those dependencies of it that a route, a router or an app lists, as written there.
+        listed: the dependencies in the tree that a route, a router or an app lists, as written
+            there.
 
     """
-    found = asked_by(flat(dependant))
+    found = callers_required_by(flatten(dependant))
     if dependant is None:
         return found
-    claimed = tuple(dict.fromkeys(_claimed(dependant)))
-    every = (dependant, *flat(dependant))
-    dropped = tuple(dict.fromkeys(name for each in every for name in _dropped(each)))
+    claimed = tuple(dict.fromkeys(_parameters_naming_a_caller(dependant)))
+    every = (dependant, *flatten(dependant))
+    dropped = tuple(dict.fromkeys(name for each in every for name in _dropped_requirements(each)))
     called = tuple(dict.fromkeys(name for each in every for name in _called_as_functions(each)))
     written = (*listed, *(each for part in every for each in _written_in(part)))
     texts = tuple(dict.fromkeys(text for each in written for text in _text_of(each, found)))
     return replace(found, claimed=claimed, dropped=dropped, called=called, texts=texts)
 
 
-def asked_by(dependencies: Iterable[Dependant]) -> Callers:
-    """Return what dependencies ask of callers, each by itself."""
+def callers_required_by(dependencies: Iterable[Dependant]) -> Callers:
+    """Return what dependencies require of callers, without what is below them in the tree."""
     known = anybody = False
     scopes: dict[str, None] = {}
     unchecked: dict[str, None] = {}
@@ -114,7 +115,7 @@ def _parameters_of_call(call: Any) -> Mapping[str, Parameter]:  # noqa: ANN401
     try:
         return get_typed_signature(call).parameters
     except (TypeError, ValueError):
-        return {}  # it has no signature, so FastAPI has read no annotation of it
+        return {}  # without a signature FastAPI reads no annotation
 
 
 def _written_in(dependant: Dependant) -> Iterator[Depends]:
@@ -126,30 +127,30 @@ def _written_in(dependant: Dependant) -> Iterator[Depends]:
 
 
 def _text_of(dependency: Depends, found: Callers) -> Iterator[str]:
-    """Yield the scopes of a dependency if they are one text, and its letters are asked of callers.
+    """Yield the scopes of a dependency if they are one string that was read as letters.
 
-    Another scheme may take them for something else.
+    Another security scheme may accept a string.
     """
     scopes = dependency.scopes if isinstance(dependency, Security) else ()
     if isinstance(scopes, str) and scopes and {*scopes} <= {*found.scopes, *found.unchecked}:
         yield scopes
 
 
-def _dropped(dependant: Dependant) -> Iterator[str]:
-    """Yield what annotations of one function ask of callers, and no dependency of its asks."""
+def _dropped_requirements(dependant: Dependant) -> Iterator[str]:
+    """Yield the requirements in annotations of one function that no dependency enforces."""
     run = {each.name: each for each in dependant.dependencies}
     for name, parameter in _parameters_of(dependant).items():
-        asked = [*dependencies_in(parameter.annotation)]
+        written = [*dependencies_in(parameter.annotation)]
         used = run.get(name)
-        if len(asked) < 2 and used is not None:
+        if len(written) < 2 and used is not None:
             continue
-        below = () if used is None else (used, *flat(used))
-        given = asked_by(below)
+        below = () if used is None else (used, *flatten(used))
+        given = callers_required_by(below)
         scopes = {*given.scopes, *(used.own_oauth_scopes or () if used is not None else ())}
-        for each in asked:
-            # Without a function it is the class that is annotated.
+        for each in written:
+            # `Depends()` without a function depends on the annotated class.
             listed = () if each.dependency is None else (each,)
-            wanted = asked_by(flat(dependant_of_listed(listed, "/")))
+            wanted = callers_required_by(flatten(dependant_of_listed(listed, "/")))
             own = each.scopes if isinstance(each, Security) else ()
             for scope in (*(own or ()), *wanted.scopes):
                 if scope not in scopes:
@@ -159,20 +160,20 @@ def _dropped(dependant: Dependant) -> Iterator[str]:
 
 
 def _called_as_functions(dependency: Dependant) -> Iterator[str]:
-    """Yield `Caller` or `AnyCaller` if that is what FastAPI would call: it is an annotation."""
+    """Yield `Caller` or `AnyCaller` if FastAPI would call it: it is an annotation."""
     if get_origin(dependency.call) is not Annotated:
         return
     listed = [each for each in dependencies_in(dependency.call) if each.dependency is not None]
-    asked = asked_by(flat(dependant_of_listed(listed, "/")))
-    if asked.known or asked.anybody:
-        name = "Caller" if asked.known else "AnyCaller"
+    required = callers_required_by(flatten(dependant_of_listed(listed, "/")))
+    if required.known or required.anybody:
+        name = "Caller" if required.known else "AnyCaller"
         scopes = list(dependency.own_oauth_scopes or ())
         yield f"Security({name}, scopes={scopes!r})" if scopes else f"Depends({name})"
 
 
 def dependencies_in(annotation: object, depth: int = 0) -> Iterator[Depends]:
-    """Yield the dependencies in an annotation and in whatever type it is made of."""
-    if depth > _DEEPEST:
+    """Yield the dependencies in an annotation and in the types that it consists of."""
+    if depth > _MAX_DEPTH:
         return
     parts: tuple[object, ...] = get_args(annotation)
     if get_origin(annotation) is Annotated:
@@ -185,12 +186,12 @@ def dependencies_in(annotation: object, depth: int = 0) -> Iterator[Depends]:
         yield from dependencies_in(part, depth + 1)
 
 
-def _claimed(dependant: Dependant) -> Iterator[str]:
-    """Yield the parameters of a tree by which FastAPI would read from a request who is calling."""
-    for each in (dependant, *flat(dependant)):
+def _parameters_naming_a_caller(dependant: Dependant) -> Iterator[str]:
+    """Yield the parameters by which FastAPI would read the caller's identity from a request."""
+    for each in (dependant, *flatten(dependant)):
         for called in _called(each.call):
             if is_a(called, type) and issubclass(called, Identity):  # type: ignore[arg-type]
-                yield each.name or "Identity"  # its members, then
+                yield each.name or "Identity"  # FastAPI would read its fields
         for parameter in read_from_the_request(each):
             if reads_who_is_calling(parameter.field_info.annotation):
                 yield parameter.name
@@ -203,7 +204,7 @@ def read_from_the_request(dependant: Dependant) -> Iterator[Any]:
 
 
 def _called(dependency: object) -> tuple[object, ...]:
-    """Return what a dependency is, and what it calls as a partial function or a bound method."""
+    """Return a dependency and what it calls as a partial function or a bound method."""
     return cached(_all_called, dependency)
 
 
@@ -219,20 +220,20 @@ def _each_called(dependency: object) -> Iterator[object]:
 
 
 def dependant_of_listed(dependencies: Iterable[Depends], path: object) -> Dependant:
-    """Return the tree of what a router or an app lists, for a route at `path`; None if nothing."""
-    listed = [each for each in dependencies if not isinstance(each.dependency, Inherited)]
+    """Return the tree of dependencies that a router or an app lists; None if it lists none."""
+    listed = [each for each in dependencies if not isinstance(each.dependency, RouterMark)]
     if not listed:
         return None
     template = path if isinstance(path, str) and path else "/"
     return APIRoute(template, _nothing, dependencies=listed).dependant
 
 
-def flat(dependant: Dependant) -> Iterator[Dependant]:
+def flatten(dependant: Dependant) -> Iterator[Dependant]:
     """Yield all dependencies of a tree, in the order in which they are listed."""
     if dependant is not None:
         for dependency in dependant.dependencies:
             yield dependency
-            yield from flat(dependency)
+            yield from flatten(dependency)
 
 
 async def _nothing() -> None: ...

@@ -1,9 +1,9 @@
-"""Find the objects that other objects hold, without running any of their code.
+"""Find the objects that other objects refer to, without running any of their code.
 
-In: objects to begin with. Out: a graph of what they hold in closures, defaults, attributes, slots
-and containers, and their classes with the functions in them; not what a function finds by a global
-name, and not what an app, a router or a route holds. Each object is looked at once for the whole
-graph, the nearest first.
+Input: the objects to start with. Output: a graph of what they refer to in closures, defaults,
+attributes, slots and containers, and of their classes with the methods in them. Global names in
+functions, and the contents of apps, routers and routes, are not followed. Each object is examined
+once for the whole graph, the nearest first.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -29,10 +29,10 @@ from starlette.routing import BaseRoute
 
 from fastgate.declare.lookup import is_router, layers
 from fastgate.declare.static_access import attribute, is_a, own
-from fastgate.declare.stored_marks import Around
+from fastgate.declare.stored_marks import MarkedWrapper
 
-MOST_OBJECTS = 100_000
-"""How many objects a graph has at most; numbers and text do not count."""
+MAX_OBJECTS = 100_000
+"""The maximum number of objects in a graph; numbers and strings do not count."""
 
 _VALUES = frozenset(
     (
@@ -40,41 +40,41 @@ _VALUES = frozenset(
         *(date, datetime, time, timedelta, Decimal, UUID),
     )
 )
-_CLOSED = (
+_NOT_FOLLOWED = (
     *(ModuleType, CodeType, FrameType, TracebackType, BuiltinFunctionType),
     *(GeneratorType, CoroutineType, AsyncGeneratorType),
-    Around,
+    MarkedWrapper,
 )
-"""What is not looked into: it holds what happens to be near, or is looked at by itself."""
+"""Types that are not followed: they refer to unrelated objects, or are examined elsewhere."""
 
 
 class Graph:
-    """What is within reach of some objects. Keeps all of it alive, so that ids stay what they are.
+    """The objects that can be reached from some objects. It keeps all of them alive.
 
     Args:
-        begin: the objects to begin with.
-        held_by: tells what is within reach of an app, a router or a route: nothing, mostly.
-        held: tells what anything else holds.
+        begin: the objects to start with.
+        followed_from: returns what to follow from an app, a router or a route: usually nothing.
+        references: returns what any other object refers to.
 
     """
 
     def __init__(
         self,
         begin: Iterable[object],
-        held_by: Callable[[object], Iterable[object]] = lambda _: (),
-        held: Callable[[object], Iterable[object]] | None = None,
+        followed_from: Callable[[object], Iterable[object]] = lambda _: (),
+        references: Callable[[object], Iterable[object]] | None = None,
     ) -> None:
-        held = held or _held
+        references = references or _references_of
         self.objects: dict[int, object] = {id(each): each for each in begin}
         self.cut: set[int] = set()
-        """The ids of objects that hold more than was looked at."""
+        """The ids of objects that refer to more than was examined."""
         self._holders: dict[int, list[int]] = {}
         left = list(self.objects.values())
-        for holder in left:  # it grows
-            apart = is_router(holder) or is_a(holder, BaseRoute)
-            for each in held_by(holder) if apart else held(holder):
+        for holder in left:  # the list grows
+            is_part_of_app = is_router(holder) or is_a(holder, BaseRoute)
+            for each in followed_from(holder) if is_part_of_app else references(holder):
                 if id(each) not in self.objects:
-                    if len(self.objects) >= MOST_OBJECTS:
+                    if len(self.objects) >= MAX_OBJECTS:
                         self.cut.add(id(holder))
                         break
                     self.objects[id(each)] = each
@@ -85,7 +85,7 @@ class Graph:
         """Return the ids of all objects that reach one of those found, each with the nearest."""
         nearest = {each: each for each in found}
         left = list(nearest)
-        for each in left:  # it grows
+        for each in left:  # the list grows
             for holder in self._holders.get(each, ()):
                 if holder not in nearest:
                     nearest[holder] = nearest[each]
@@ -93,31 +93,31 @@ class Graph:
         return nearest
 
 
-def _held(target: object) -> Iterator[object]:
+def _references_of(target: object) -> Iterator[object]:
     for each in _parts(target):
-        if type(each) not in _VALUES and not is_a(each, *_CLOSED):
+        if type(each) not in _VALUES and not is_a(each, *_NOT_FOLLOWED):
             yield each
 
 
-def functions_held(target: object) -> Iterator[object]:
-    """Yield the functions that an object keeps itself: in its closure, defaults or attributes.
+def referenced_functions(target: object) -> Iterator[object]:
+    """Yield the functions in the closure, defaults or attributes of an object: it may call them.
 
-    Those it calls; others in containers, as in a table of endpoints, it may only know.
+    Functions in containers are left out: a table of endpoints, for example, is not called.
     """
-    held = list[object]()
+    found = list[object]()
     if is_a(target, FunctionType):
-        held += _of_function(target)
+        found += _of_function(target)
     elif is_a(target, partial):
-        held += (attribute(target, "func"), *(attribute(target, "args") or ()))  # type: ignore[misc]
-        held += (attribute(target, "keywords") or {}).values()  # type: ignore[attr-defined]
+        found += (attribute(target, "func"), *(attribute(target, "args") or ()))  # type: ignore[misc]
+        found += (attribute(target, "keywords") or {}).values()  # type: ignore[attr-defined]
     elif is_a(target, MethodType):
         its = attribute(target, "__self__")
-        apart = is_a(its, type, BaseRoute) or is_router(its)
-        held += (attribute(target, "__func__"), *(() if apart else own(its).values()))
+        is_part_of_app = is_a(its, type, BaseRoute) or is_router(its)
+        found += (attribute(target, "__func__"), *(() if is_part_of_app else own(its).values()))
     elif not is_a(target, type):
-        held += list(own(target).values())
-    for each in held:
-        # What FastAPI runs for a route finds the endpoint in its tree of dependencies.
+        found += list(own(target).values())
+    for each in found:
+        # FastAPI's route function finds the endpoint in its tree of dependencies.
         called = attribute(each, "call") if type(each).__name__ == "Dependant" else each
         if is_a(called, FunctionType, MethodType, partial):
             yield called
@@ -128,7 +128,7 @@ def _parts(target: object) -> Iterable[object]:
         return _of_class(target)
     if is_a(target, FunctionType):
         return _of_function(target)
-    # What the interpreter itself would follow: elements, slots, attributes, the class.
+    # As the garbage collector: elements, slots, attributes, the class.
     return (*get_referents(target), type(target))
 
 
@@ -140,7 +140,7 @@ def _of_class(kind: object) -> Iterator[object]:
 
 
 def mro_of(kind: object) -> tuple[type, ...]:
-    """Return a class and those that it inherits from."""
+    """Return a class and its base classes."""
     found: tuple[type, ...] = vars(type)["__mro__"].__get__(kind)
     return found
 
@@ -153,11 +153,11 @@ def _of_function(function: object) -> Iterator[object]:
         try:
             yield cell.cell_contents
         except ValueError:
-            continue  # its variable has no value yet
+            continue  # the variable has no value yet
 
 
 def methods_of_class(kind: object) -> Iterator[list[object]]:
-    """Yield the layers of each method of a class, in whatever descriptor it is."""
+    """Yield the layers of each method of a class, inside of any descriptor."""
     functions = (FunctionType, MethodType, partial)
     for base in mro_of(kind):
         for value in list(own(base).values()):

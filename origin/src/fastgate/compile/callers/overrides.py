@@ -1,8 +1,8 @@
-"""Read what FastAPI runs in place of dependencies: `app.dependency_overrides`.
+"""Apply `app.dependency_overrides` to a tree of dependencies, as FastAPI does for a request.
 
-In: a route's tree of dependencies, and whatever has its overrides. Out: the tree that is run, and
-what each override leaves out of what the dependency in its place asks of callers, or that FastAPI
-could not run it. Nothing is judged here, and nothing is run but `get` of the overrides.
+Input: a route's tree of dependencies, and the app or other provider of overrides. Output: the tree
+with overrides applied, the overrides that require less of callers than the originals, and those
+that FastAPI could not call. Only the `get` of the overrides is run.
 """
 
 import copy
@@ -18,29 +18,29 @@ from fastgate.compile.callers.dependency_tree import (
     A_KNOWN_CALLER,
     Callers,
     Dependant,
-    asked_by,
+    callers_required_by,
     dependant_of_listed,
-    flat,
+    flatten,
 )
 
-_DEEPEST = 50
-"""How deep a tree is followed: overrides that ask for each other have no end."""
+_MAX_DEPTH = 50
+"""The maximum depth of a tree: overrides that depend on each other have no end."""
 
 _Replace = Callable[[Any], object]
-"""Returns what FastAPI calls in place of a dependency: that itself, if it has no override."""
+"""Returns the override of a dependency, or the dependency itself if it has none."""
 
 
-class Lessened(NamedTuple):
-    """An override that asks less of callers than the dependency that it replaces."""
+class WeakeningOverride(NamedTuple):
+    """An override that requires less of callers than the dependency that it replaces."""
 
     original: object
     override: object
-    asked: tuple[str, ...]
-    """What is left out: scopes, and `A_KNOWN_CALLER`."""
+    missing: tuple[str, ...]
+    """The missing requirements: scopes, and `A_KNOWN_CALLER`."""
 
 
-class Unusable(NamedTuple):
-    """An override that FastAPI cannot call: what depends on the replaced one gets an error."""
+class UncallableOverride(NamedTuple):
+    """An override that FastAPI cannot call, so that a request fails."""
 
     original: object
     override: object
@@ -48,23 +48,23 @@ class Unusable(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """What is run before an endpoint."""
+class EffectiveDependencies:
+    """The dependencies that FastAPI runs before an endpoint."""
 
     dependant: Dependant
-    lessened: tuple[Lessened, ...] = ()
-    unusable: tuple[Unusable, ...] = ()
+    weakened: tuple[WeakeningOverride, ...] = ()
+    uncallable: tuple[UncallableOverride, ...] = ()
 
 
 def override_in(app: object) -> _Replace | None:
-    """Return what tells the overrides of an app, or of another provider; None if it has none.
+    """Return a function that looks up the overrides of an app; None if it has none.
 
-    FastAPI takes any object that is true and has `get`.
+    FastAPI accepts any object that is true and has a `get`.
     """
     overrides: Any = getattr(app, "dependency_overrides", None)
     try:
         get = overrides.get if overrides else None
-    except Exception:  # FastAPI cannot read it either
+    except Exception:  # FastAPI would fail as well
         return None
     if not callable(get):
         return None
@@ -72,46 +72,48 @@ def override_in(app: object) -> _Replace | None:
     def replace(call: object) -> object:
         try:
             return get(call, call)
-        except Exception:  # as above
+        except Exception:  # FastAPI would fail as well
             return call
 
     return replace
 
 
-def run_of(dependant: Dependant, view: object, app: object) -> Run:
-    """Return what FastAPI runs for a route of `app`, overrides in place.
+def effective_dependencies(
+    dependant: Dependant, view: object, app: object
+) -> EffectiveDependencies:
+    """Return the dependencies that FastAPI runs for a route of `app`, with overrides applied.
 
     Args:
         dependant: the tree of the route; None if it has none.
         view: the route, or its inclusion.
-        app: the app that serves it. A WebSocket route does not tell whose overrides it has.
+        app: the app that serves it. A WebSocket route has no reference to its provider.
 
     """
     if dependant is None:
-        return Run(None)
+        return EffectiveDependencies(None)
     provider = getattr(view, "dependency_overrides_provider", None)
     override = cached(override_in, app if provider is None else provider)
     if override is None:
-        return Run(dependant)
-    reading = _Reading(override)
+        return EffectiveDependencies(dependant)
+    reading = _Replacement(override)
     found = reading.replaced(dependant, 0)
-    return Run(found, tuple(reading.lessened), tuple(reading.unusable))
+    return EffectiveDependencies(found, tuple(reading.weakened), tuple(reading.uncallable))
 
 
-class _Reading:
-    """One tree that is read with overrides in place."""
+class _Replacement:
+    """The state of applying overrides to one tree."""
 
     def __init__(self, override: _Replace) -> None:
         self._override = override
-        self.lessened: list[Lessened] = []
-        self.unusable: list[Unusable] = []
+        self.weakened: list[WeakeningOverride] = []
+        self.uncallable: list[UncallableOverride] = []
 
     def replaced(self, dependant: Dependant, depth: int) -> Dependant:
-        """Return a tree with overrides in place, as FastAPI's `solve_dependencies` follows it.
+        """Return a tree with overrides applied, in the order of FastAPI's `solve_dependencies`.
 
-        It is the very tree if no override occurs in it.
+        The same tree is returned if it has no overrides.
         """
-        if depth > _DEEPEST:
+        if depth > _MAX_DEPTH:
             return dependant
         used = [self._used(each, depth) for each in dependant.dependencies]
         if all(one is each for one, each in zip(used, dependant.dependencies, strict=True)):
@@ -127,7 +129,7 @@ class _Reading:
         scopes = [*(each.parent_oauth_scopes or ()), *(each.own_oauth_scopes or ())]
         built = _built(override, tuple(dict.fromkeys(scopes)), each.path)
         if isinstance(built, str):
-            self.unusable.append(Unusable(each.call, override, built))
+            self.uncallable.append(UncallableOverride(each.call, override, built))
             return each
         run = copy.copy(self.replaced(built, depth + 1))
         run.name = each.name
@@ -136,18 +138,18 @@ class _Reading:
         if before.known and not now.known:
             less = [A_KNOWN_CALLER, *less]
         if less:
-            self.lessened.append(Lessened(each.call, override, tuple(less)))
+            self.weakened.append(WeakeningOverride(each.call, override, tuple(less)))
         return run
 
 
 def _asked_within(dependant: Dependant) -> Callers:
-    return asked_by((dependant, *flat(dependant)))
+    return callers_required_by((dependant, *flatten(dependant)))
 
 
 def _built(override: object, scopes: tuple[str, ...], path: object) -> Dependant:
-    """Return the tree of one override, or, as a text, why FastAPI cannot make one.
+    """Return the tree of one override, or the reason why FastAPI cannot build one, as a string.
 
-    It is made once for all routes: of their paths it depends on the parameters alone.
+    It is built once for all routes; only the parameters of their paths matter.
     """
     names = sorted(set(re.findall("{(.*?)}", path))) if isinstance(path, str) else ()
 
@@ -156,7 +158,7 @@ def _built(override: object, scopes: tuple[str, ...], path: object) -> Dependant
         try:
             listed = Security(call, scopes=list(scopes))
             if listed.dependency is None:
-                return "None is no function"
+                return "None is not a function"
             (built,) = dependant_of_listed((listed,), template).dependencies
         except Exception as error:
             return str(error).partition(". ")[0] or type(error).__name__

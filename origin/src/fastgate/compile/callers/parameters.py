@@ -1,7 +1,8 @@
-"""How FastAPI reads the parameters of an endpoint and of its dependencies.
+"""Read how FastAPI parses the parameters of an endpoint and of its dependencies.
 
-In: a tree of dependencies. Out: the type of each path parameter, as far as the edge can compare it,
-and the parameters of which the type is not known. Nothing is judged here, and nothing is run.
+Input: a tree of dependencies. Output: the type of each path parameter, as far as the edge can
+compare it, and the parameters whose type is unknown. This module checks nothing and runs no code of
+the app.
 """
 
 import inspect
@@ -9,12 +10,12 @@ from collections.abc import Iterator
 from typing import ForwardRef
 from uuid import UUID
 
-from fastgate.compile.callers.dependency_tree import Dependant, flat, read_from_the_request
+from fastgate.compile.callers.dependency_tree import Dependant, flatten, read_from_the_request
 from fastgate.edge_only import reads_who_is_calling
 
 
 def path_types(dependant: Dependant) -> dict[str, tuple[str, ...]]:
-    """Return by which types each path parameter is read: `int`, `float`, `uuid`, `str`, `other`."""
+    """Return the types of each path parameter: `int`, `float`, `uuid`, `str`, or `other`."""
     found: dict[str, tuple[str, ...]] = {}
     for each in _whole(dependant):
         for parameter in each.path_params:
@@ -23,20 +24,20 @@ def path_types(dependant: Dependant) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def undefined_in(dependant: Dependant) -> Iterator[str]:
-    """Yield the parameters whose annotation names what is not defined, each as it is written."""
+def undefined_parameters(dependant: Dependant) -> Iterator[str]:
+    """Yield the parameters whose annotation contains an undefined name, as written."""
     for each in _whole(dependant):
         for parameter in read_from_the_request(each):
             annotation = parameter.field_info.annotation
             if reads_who_is_calling(annotation) is None:
-                yield f"{parameter.name}: {_in_words(annotation)}"
+                yield f"{parameter.name}: {_shown(annotation)}"
 
 
 def _whole(dependant: Dependant) -> tuple[Dependant, ...]:
-    return () if dependant is None else (dependant, *flat(dependant))
+    return () if dependant is None else (dependant, *flatten(dependant))
 
 
-def _in_words(annotation: object) -> str:
+def _shown(annotation: object) -> str:
     if isinstance(annotation, ForwardRef):
         return annotation.__forward_arg__
     return annotation.__qualname__ if inspect.isclass(annotation) else str(annotation)

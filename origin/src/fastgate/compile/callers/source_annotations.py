@@ -1,8 +1,8 @@
-"""Read from source the annotations that `functools.wraps` has replaced.
+"""Read from source code the annotations that `functools.wraps` has replaced.
 
-In: a function to which `functools.wraps` has given the annotations of what it wraps. Out: the
-dependencies in the annotations of its own parameters, as they are written, and whether all of them
-could be read. Nothing is run: see `source_values`.
+Input: a function with the annotations of the function that it wraps. Output: the dependencies in
+the annotations of its own parameters, as they are written, and whether all of them could be read.
+None of the code is run: see `source_values`.
 """
 
 import ast
@@ -36,25 +36,25 @@ _PLAIN = (
     ast.Compare,
     ast.Lambda,
 )
-"""What is no dependency, whatever is in it."""
+"""Expressions that are no dependency, whatever they contain."""
 _FIELDS = (param_functions.__name__, pydantic.Field.__module__)
-"""Where the functions are that describe a parameter, and ask for no caller."""
-_MOST_NAMES = 50
-"""How many local variables are followed: one may stand for itself."""
+"""The modules of functions that describe a parameter and require no caller."""
+_MAX_NAMES = 50
+"""The maximum number of local variables to follow: one may refer to itself."""
 Def = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-class Asked(NamedTuple):
-    """What the annotation of one parameter asks for."""
+class ParameterRequirement(NamedTuple):
+    """What the annotation of one parameter requires."""
 
     name: str
     dependencies: list[Depends]
     unread: str
-    """The annotation as it is written, if it may ask for more than could be read."""
+    """The annotation as it is written, if it may require more than could be read."""
 
 
-def asked_in_source(function: object) -> Iterator[Asked]:
-    """Yield what the annotations of a function's parameters ask for, as its source has them."""
+def requirements_in_source(function: object) -> Iterator[ParameterRequirement]:
+    """Yield what the annotations of a function's parameters require, as in its source."""
     code: Any = attribute(function, "__code__")
     known: Any = attribute(function, "__globals__")
     if not is_a(code, CodeType) or not code.co_argcount + code.co_kwonlyargcount:
@@ -69,11 +69,11 @@ def asked_in_source(function: object) -> Iterator[Asked]:
             annotation = _Annotation(names)
             annotation.read(each.annotation)
             if annotation.found or annotation.identity:
-                yield annotation.asked(each.arg, ast.unparse(each.annotation))
+                yield annotation.requirement(each.arg, ast.unparse(each.annotation))
 
 
 def _definition(code: CodeType, known: dict[str, object]) -> tuple[Def, ...]:
-    """Return the functions in the source within which code is defined, itself the last of them."""
+    """Return the functions in the source that contain some code, its own function last."""
     try:
         text = "".join(linecache.getlines(code.co_filename, known))
         return _definitions(text).get((code.co_name, code.co_firstlineno), ())
@@ -96,7 +96,7 @@ def _definitions(text: str) -> dict[tuple[str, int], tuple[Def, ...]]:
 
 
 class _Annotation:
-    """Collects what one annotation asks for."""
+    """Collects the requirements in one annotation."""
 
     def __init__(self, names: Names) -> None:
         self.names = names
@@ -105,17 +105,18 @@ class _Annotation:
         self.unread = False
         self.looked_up = 0
 
-    def asked(self, name: str, written: str) -> Asked:
+    def requirement(self, name: str, written: str) -> ParameterRequirement:
         if self.identity and self.unread:
             self.found.append(Depends(fastgate))
-        return Asked(name, self.found, written if self.unread else "")
+        return ParameterRequirement(name, self.found, written if self.unread else "")
 
     def read(self, node: ast.expr, *, part: bool = False) -> None:
         """Read an annotation, or a type within one.
 
         Args:
             node: the annotation.
-            part: whether it is one of several types, of which one that is not known asks nothing.
+            part: whether it is one of several types; an unknown one of several requires
+                nothing.
 
         """
         if isinstance(node, ast.Constant):
@@ -143,7 +144,7 @@ class _Annotation:
 
     def _written(self, node: ast.expr) -> ast.expr | None:
         self.looked_up += 1
-        return self.names.written(node) if self.looked_up <= _MOST_NAMES else None
+        return self.names.written(node) if self.looked_up <= _MAX_NAMES else None
 
     def _subscript(self, node: ast.Subscript) -> None:
         of = self.names.value(node.value)
@@ -178,7 +179,7 @@ class _Annotation:
             is_a(called, type) or attribute(called, "__module__") in _FIELDS
         ):
             self.unread = True
-            # It may be `Security` by another name.
+            # The function may be `Security` by another name.
             for each in (*node.args, *(keyword.value for keyword in node.keywords)):
                 value = self.names.value(each)
                 if is_a(value, FunctionType, FastgateScheme):

@@ -1,9 +1,9 @@
-"""Read from source what an expression means, as far as that is possible without running it.
+"""Evaluate an expression in source code, as far as possible without running it.
 
-In: expressions, and the names that a function sees: of its closure, of the functions that it is
-made in, of its module. Out: values, or `UNKNOWN`. Names, attributes of modules and classes, texts,
-lists, sums of them and items of dicts are known; what a function returns, and its parameters, are
-not.
+Input: expressions, and the names that a function can use: of its closure, of the functions around
+it, of its module. Output: values, or `UNKNOWN`. Names, attributes of modules and classes, strings,
+lists, their sums and items of dicts can be evaluated; parameters and the results of functions
+cannot.
 """
 
 import ast
@@ -17,18 +17,18 @@ from typing import Any
 from fastgate.declare.static_access import attribute, is_a, own
 
 UNKNOWN = object()
-"""The value of what would have to be run."""
+"""The value of an expression that would have to be run."""
 
-_DEEPEST = 20
+_MAX_DEPTH = 20
 Def = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def names_of(function: object, within: Sequence[Def]) -> "Names":
-    """Return the names that the annotations of a function may have.
+    """Return the names that the annotations of a function can use.
 
     Args:
         function: the function.
-        within: the functions that it is made in, the outermost first, as the source has them.
+        within: the functions around it in the source, the outermost first.
 
     """
     code: Any = attribute(function, "__code__")
@@ -38,13 +38,13 @@ def names_of(function: object, within: Sequence[Def]) -> "Names":
         try:
             closure[name] = cell.cell_contents
         except ValueError:
-            continue  # its variable has no value yet
+            continue  # the variable has no value yet
     known: Any = attribute(function, "__globals__") or {}
     return Names(closure, [_assigned_in(each) for each in reversed(within)], known)
 
 
 class Names:
-    """What names mean where a function is defined."""
+    """The names that can be used where a function is defined, with their values."""
 
     def __init__(
         self,
@@ -55,8 +55,8 @@ class Names:
         self._closure, self._around, self._known = closure, around, known
 
     def value(self, node: ast.AST, depth: int = 0) -> Any:  # noqa: ANN401 - of any type
-        """Return what an expression means; `UNKNOWN` if it would have to be run."""
-        if depth > _DEEPEST:
+        """Return the value of an expression; `UNKNOWN` if it would have to be run."""
+        if depth > _MAX_DEPTH:
             return UNKNOWN
         match node:
             case ast.Constant():
@@ -83,7 +83,7 @@ class Names:
         return UNKNOWN
 
     def written(self, node: ast.AST) -> ast.expr | None:
-        """Return the expression that a local variable of a function around stands for."""
+        """Return the expression that was assigned to a local variable of an enclosing function."""
         if not isinstance(node, ast.Name) or node.id in self._closure:
             return None
         found = next((each[node.id] for each in self._around if node.id in each), ())

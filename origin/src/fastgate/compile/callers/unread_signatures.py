@@ -1,242 +1,170 @@
-"""Find callers in a signature that FastAPI does not read: they are not asked for then.
+"""Find dependencies that require callers in signatures that FastAPI does not read.
 
-In: what a route runs, and its tree of dependencies. Out: functions and classes within it that ask
-for more than the tree does. FastAPI reads one signature of each: that of the innermost function
-that `functools.wraps` tells of, or `__signature__`, or that of a class, not of its instances.
-Nothing is judged here, and nothing is run.
+Input: the endpoint of a route, and its tree of dependencies. Output: functions and classes within
+it that require more than the tree does. FastAPI reads one signature of each callable: that of the
+innermost function behind `functools.wraps`, or `__signature__`, or that of a class, but not of its
+instances. None of the code is run.
 """
 
 import inspect
 import sys
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from itertools import chain
-from types import CodeType, FunctionType, MethodType, ModuleType
-from typing import Annotated, Any, NamedTuple, get_args, get_origin
+from types import FunctionType, MethodType
+from typing import Annotated, NamedTuple, get_args, get_origin
 
 from fastapi.dependencies.utils import get_typed_annotation
 from fastapi.params import Depends
 from starlette.endpoints import HTTPEndpoint, WebSocketEndpoint
 from starlette.routing import BaseRoute
 
-from fastgate.compile.callers.bytecode import Chain, names_in, reads_of
+from fastgate.compile.callers.bytecode import reads_of
+from fastgate.compile.callers.called_functions import called_by, defaults_of
 from fastgate.compile.callers.dependency_tree import (
     Callers,
     Dependant,
-    asked_by,
+    callers_required_by,
     dependant_of_listed,
     dependencies_in,
-    flat,
+    flatten,
 )
 from fastgate.compile.callers.object_graph import mro_of
-from fastgate.compile.callers.source_annotations import asked_in_source
-from fastgate.declare.at_edge import Inherited
+from fastgate.compile.callers.source_annotations import requirements_in_source
 from fastgate.declare.lookup import call_of, is_router, layers
+from fastgate.declare.router_marks import RouterMark
 from fastgate.declare.static_access import attribute, is_a, own
 from fastgate.dependencies import FastgateScheme
 
-_MOST_FUNCTIONS = 200
-"""How many functions are looked at from one that a route runs."""
-_ONLY_NAMED = ("__name__", "__qualname__", "__doc__", "__module__")
+_MAX_FUNCTIONS = 200
+"""The maximum number of functions to examine for one endpoint or dependency."""
 _HANDLERS = ("get", "head", "post", "put", "patch", "delete", "options", "trace")
 _SOCKET_HANDLERS = ("on_connect", "on_receive", "on_disconnect")
 
 
-class Unasked(NamedTuple):
-    """A function or class that asks something of callers, and is not read."""
+class UnreadRequirement(NamedTuple):
+    """A function or class with a requirement on callers that FastAPI does not read."""
 
     target: object
     callers: Callers
-    held: bool
-    """Whether it is something that a route's function holds, and not what the route is made of."""
+    is_referenced: bool
+    """Whether a function of the route refers to it, as opposed to being a wrapper of it."""
     unread: str = ""
-    """An annotation that asks for callers, as it is written, of which not all can be read."""
+    """An annotation that requires callers and cannot be read completely, as it is written."""
 
 
-def unasked(target: object, dependant: Dependant) -> Iterator[Unasked]:
-    """Yield what asks for callers within an endpoint or its dependencies, and is not read.
+def unread_requirements(target: object, dependant: Dependant) -> Iterator[UnreadRequirement]:
+    """Yield the unread requirements on callers in an endpoint or its dependencies.
 
     Args:
-        target: the endpoint; None where it is a mounted app.
+        target: the endpoint; None for a mounted app.
         dependant: the tree of its dependencies; None if it has none.
 
     """
-    run = {id(each.call): each.call for each in flat(dependant)}
+    run = {id(each.call): each.call for each in flatten(dependant)}
     called = [(target, ())] if target is not None else []
     called += [
         (each.call, (*(each.parent_oauth_scopes or ()), *(each.own_oauth_scopes or ())))
-        for each in flat(dependant)
-        if not isinstance(each.call, Inherited)
+        for each in flatten(dependant)
+        if not isinstance(each.call, RouterMark)
     ]
-    given = asked_by(flat(dependant))
+    given = callers_required_by(flatten(dependant))
     for call, scopes in called:
-        for layer, held in _within(call, given):
+        for layer, is_referenced in _within(call, given):
             for written in _unread_in(layer):
-                yield Unasked(layer, Callers(), held, written)
-            asked = [*_asked_in(layer, run, given)]
-            callers = _callers_of(asked)
+                yield UnreadRequirement(layer, Callers(), is_referenced, written)
+            required = [*_not_run_in(layer, run, given)]
+            callers = _callers_of(required)
             if layer is FastgateScheme or (is_a(layer, type) and FastgateScheme in mro_of(layer)):
-                callers = Callers(known=True)  # the class, and not an instance
+                callers = Callers(known=True)  # the class itself, not an instance
             if callers.known:
                 every = tuple(dict.fromkeys((*callers.scopes, *scopes)))
                 callers = replace(callers, scopes=every)
             missing = tuple(each for each in callers.scopes if each not in given.scopes)
             if missing or (callers.known and not given.known):
-                yield Unasked(layer, replace(callers, scopes=missing), held)
+                yield UnreadRequirement(layer, replace(callers, scopes=missing), is_referenced)
 
 
 def _within(call: object, given: Callers) -> Iterator[tuple[object, bool]]:
-    """Yield what a call is made of, and then what that holds and calls.
+    """Yield the layers of a callable, and then the functions that they call.
 
-    What asks for callers in the signature that is read hands them on to what it holds.
+    A function whose signature is read, and that requires callers, passes them to what it calls.
     """
     left, seen = [(call, False)], dict[int, object]()
-    while left and len(seen) < _MOST_FUNCTIONS:
-        target, held = left.pop(0)
+    while left and len(seen) < _MAX_FUNCTIONS:
+        target, is_referenced = left.pop(0)
         origin = get_origin(target)
         made_of = target if origin is None or origin is Annotated else origin
         for layer in layers(made_of, mounted=False):
             if id(layer) in seen or is_router(layer) or is_a(layer, BaseRoute):
                 continue
             seen[id(layer)] = layer
-            yield layer, held
+            yield layer, is_referenced
             if attribute(layer, "__wrapped__") is not None and not is_a(layer, FunctionType):
-                left.append((call_of(layer), held))
-            if held or not _hands_on(layer, given):
-                left += [(each, True) for each in _held_by(layer)]
+                left.append((call_of(layer), is_referenced))
+            if is_referenced or not _passes_callers_on(layer, given):
+                left += [(each, True) for each in called_by(layer)]
 
 
-def _hands_on(layer: object, given: Callers) -> bool:
-    """Whether a function, or what an object calls, has callers by its own signature to hand on."""
+def _passes_callers_on(layer: object, given: Callers) -> bool:
+    """Whether a function or object receives callers by its own signature and can pass them on."""
     while is_a(layer, partial, MethodType):
         layer = attribute(layer, "func" if is_a(layer, partial) else "__func__")
     function = layer if is_a(layer, FunctionType, type) else call_of(layer)
     if not is_a(function, FunctionType):
         return False
-    # What wraps another function by `functools.wraps` is given what that one asks for.
+    # A wrapper by `functools.wraps` receives the parameters of the function that it wraps.
     wrapped = attribute(function, "__wrapped__")
-    asked_of = function if wrapped is None else wrapped
-    asking = _parameters_of(asked_of, _annotations_of(asked_of))
+    signature_of = function if wrapped is None else wrapped
+    parameters = _parameters_of(signature_of, _annotations_of(signature_of))
     used = reads_of(attribute(function, "__code__"))
-    for name, asked in asking.items():
-        callers = _callers_of(asked)
-        asks = (callers.known and given.known) or (callers.anybody and given.anybody)
-        if asks and (wrapped is not None or name in used):
+    for name, required in parameters.items():
+        callers = _callers_of(required)
+        receives_callers = (callers.known and given.known) or (callers.anybody and given.anybody)
+        if receives_callers and (wrapped is not None or name in used):
             return True
     return False
 
 
-def _parameters_told(function: object) -> Mapping[str, object]:
-    """Return the parameters of the signature that a function is given by hand; none without."""
+def _explicit_parameters(function: object) -> Mapping[str, object]:
+    """Return the parameters of a function's `__signature__`; empty if it has none."""
     signature = attribute(function, "__signature__")
     return signature.parameters if isinstance(signature, inspect.Signature) else {}
 
 
 def _parameters_of(function: object, annotations: Mapping[str, object]) -> dict[str, list[Depends]]:
-    """Return what the parameters of a function, or the members of a class, ask for, by name."""
+    """Return the dependencies in a function's parameters, or in a class's members, by name."""
     found = {
         name: [*_depended_on(_resolved(annotation, function))]
         for name, annotation in annotations.items()
     }
-    for name, default in _defaults_of(function) if is_a(function, FunctionType) else ():
+    for name, default in defaults_of(function) if is_a(function, FunctionType) else ():
         if isinstance(default, Depends):
             kind = _resolved(annotations.get(name), function)
             found.setdefault(name, []).append(_with_type(default, kind))
     return found
 
 
-def _held_by(layer: object) -> Iterator[object]:
-    """Yield the functions that one calls: of its closure, defaults, arguments or attributes.
-
-    Those in containers are not among them: a table of endpoints, which is not called. The arguments
-    of a partial function are no such table.
-    """
-    held = list[object]()
-    if is_a(layer, FunctionType):
-        held += (default for _, default in _defaults_of(layer))
-        held += _used_of_closure(layer)
-    elif is_a(layer, partial):
-        held += (*(attribute(layer, "args") or ()),)  # type: ignore[misc]
-        held += (attribute(layer, "keywords") or {}).values()  # type: ignore[attr-defined]
-        held += [part for each in held for part in _parts_of(each)]
-    elif is_a(layer, MethodType):
-        held += _used_of_object(attribute(layer, "__self__"), attribute(layer, "__func__"))
-    elif not is_a(layer, type):
-        for function in (*[*layers(layer, mounted=False)][1:], call_of(layer)):
-            held += _used_of_object(layer, function)
-    for each in held:
-        if is_a(each, FunctionType, MethodType, partial) or is_a(call_of(each), FunctionType):
-            yield each
-
-
-def _parts_of(container: object) -> Iterator[object]:
-    if type(container) in (list, tuple):
-        yield from container  # type: ignore[misc]
-    elif type(container) is dict:
-        yield from container.values()
-
-
-def _used_of_object(target: object, function: object) -> Iterator[object]:
-    """Yield what one of its methods uses of an object."""
-    code: Any = attribute(function, "__code__")
-    if is_a(target, type, BaseRoute) or is_router(target) or not is_a(code, CodeType):
-        return
-    chains = reads_of(code).get(code.co_varnames[0], ()) if code.co_argcount else ()
-    if () in chains:  # by itself: another name or another function may read any attribute
-        names = names_in(code)
-        yield from (value for name, value in list(own(target).items()) if name in names)
-    else:
-        yield from _used_of(target, chains)
-
-
-def _used_of_closure(function: object) -> Iterator[object]:
-    """Yield what a function uses of its closure."""
-    code: Any = attribute(function, "__code__")
-    reads = reads_of(code)
-    closure: Any = attribute(function, "__closure__") or ()
-    for name, cell in zip(code.co_freevars, closure, strict=False):
-        try:
-            yield from _used_of(cell.cell_contents, reads.get(name, ()))
-        except ValueError:
-            continue  # its variable has no value yet
-
-
-def _used_of(value: object, chains: Collection[Chain]) -> Iterator[object]:
-    """Yield a value, if more is done with it than to read attributes, and what these are."""
-    is_function = is_a(value, FunctionType, MethodType, partial)
-    if () in chains or (is_function and any(each[0] not in _ONLY_NAMED for each in chains)):
-        yield value
-    if is_function or is_a(value, type, ModuleType, BaseRoute) or is_router(value):
-        return
-    rests = dict[str, set[Chain]]()
-    for name, *rest in filter(None, chains):
-        rests.setdefault(name, set()).add((*rest,))
-    if "__call__" in rests:
-        yield value
-    for name, after in rests.items():
-        yield from _used_of(attribute(value, name), after)
-
-
 def _unread_in(layer: object) -> Iterator[str]:
-    """Yield the annotations of a function that ask for callers, and cannot be read."""
-    if is_a(layer, FunctionType) and _has_those_of_another(layer):
-        for asked in asked_in_source(layer):
-            callers = _callers_of(asked.dependencies) if asked.unread else Callers()
-            # With a signature of its own, that is what FastAPI reads.
-            read = asked.name in _parameters_told(layer)
+    """Yield the annotations of a function that require callers and cannot be read."""
+    if is_a(layer, FunctionType) and _has_copied_annotations(layer):
+        for required in requirements_in_source(layer):
+            callers = _callers_of(required.dependencies) if required.unread else Callers()
+            # If the function has a `__signature__`, FastAPI reads that.
+            read = required.name in _explicit_parameters(layer)
             if not read and (callers.known or callers.anybody):
-                yield asked.unread
+                yield required.unread
 
 
-def _has_those_of_another(function: object) -> bool:
-    """Whether `functools.wraps` has put another function's annotations in place of its own."""
+def _has_copied_annotations(function: object) -> bool:
+    """Whether `functools.wraps` has replaced a function's annotations with another's."""
     wrapped = attribute(function, "__wrapped__")
     return wrapped is not None and _annotations_of(function) == _annotations_of(wrapped)
 
 
-def _asked_in(layer: object, run: Mapping[int, object], given: Callers) -> Iterator[Depends]:
-    """Yield the dependencies that a function or class asks for, and that are not run."""
+def _not_run_in(layer: object, run: Mapping[int, object], given: Callers) -> Iterator[Depends]:
+    """Yield the dependencies that a function or class requires and that are not run."""
     parts = [layer]
     if is_a(layer, type):
         kinds = mro_of(layer)
@@ -254,9 +182,9 @@ def _asked_in(layer: object, run: Mapping[int, object], given: Callers) -> Itera
 
 
 def _unmet(
-    asked: Iterable[Depends], run: Mapping[int, object], given: Callers
+    required: Iterable[Depends], run: Mapping[int, object], given: Callers
 ) -> Iterator[Depends]:
-    for each in asked:
+    for each in required:
         scopes = getattr(each, "scopes", None) or ()
         if each.dependency is not None and not (
             id(each.dependency) in run and {*scopes} <= {*given.scopes}
@@ -267,17 +195,17 @@ def _unmet(
 def _written_in(target: object) -> Iterator[Depends]:
     """Yield the dependencies in the signature of a function, or in the annotations of a class."""
     annotations = _annotations_of(target)
-    if is_a(target, FunctionType) and _has_those_of_another(target):
+    if is_a(target, FunctionType) and _has_copied_annotations(target):
         annotations = {}
-        for asked in asked_in_source(target):
-            yield from asked.dependencies
+        for required in requirements_in_source(target):
+            yield from required.dependencies
     yield from chain.from_iterable(_parameters_of(target, annotations).values())
 
 
 def _members_of(kind: object) -> Iterator[Depends]:
-    """Yield the dependencies that are the values of a class's members.
+    """Yield the dependencies that are values of a class's members.
 
-    What no annotation makes a field may be kept for others, if there is an `__init__`.
+    If there is an `__init__`, members without an annotation are not fields and do not count.
     """
     kinds = mro_of(kind)[:-1]
     initialized = any("__init__" in own(each) for each in kinds)
@@ -291,15 +219,6 @@ def _members_of(kind: object) -> Iterator[Depends]:
         seen |= own(each).keys()
 
 
-def _defaults_of(function: object) -> Iterator[tuple[str, object]]:
-    code: Any = attribute(function, "__code__")
-    defaults: Any = attribute(function, "__defaults__") or ()
-    keywords: Any = attribute(function, "__kwdefaults__") or {}
-    positional = code.co_varnames[: code.co_argcount]
-    yield from zip(positional[len(positional) - len(defaults) :], defaults, strict=False)
-    yield from keywords.items()
-
-
 def _depended_on(annotation: object) -> Iterator[Depends]:
     for each in dependencies_in(annotation):
         kind = get_args(annotation)[0] if get_origin(annotation) is Annotated else None
@@ -307,7 +226,7 @@ def _depended_on(annotation: object) -> Iterator[Depends]:
 
 
 def _with_type(depends: Depends, kind: object) -> Depends:
-    """Return a dependency with the class that is annotated, where it names no function."""
+    """Return a dependency without a function as one of the annotated class."""
     if depends.dependency is None and callable(kind):
         return replace(depends, dependency=kind)
     return depends
@@ -316,7 +235,7 @@ def _with_type(depends: Depends, kind: object) -> Depends:
 def _annotations_of(target: object) -> dict[str, object]:
     try:
         found = inspect.get_annotations(target)  # type: ignore[arg-type]
-    except Exception:  # what they are made of is not there
+    except Exception:  # an annotation may contain an undefined name
         return {}
     return {name: value for name, value in found.items() if name != "return"}
 
@@ -333,10 +252,10 @@ def _resolved(annotation: object, target: object) -> object:
         return None
 
 
-def _callers_of(asked: list[Depends]) -> Callers:
-    if not asked:
+def _callers_of(required: list[Depends]) -> Callers:
+    if not required:
         return Callers()
     try:
-        return asked_by(flat(dependant_of_listed(asked, "/")))
-    except Exception:  # FastAPI could not run it either
+        return callers_required_by(flatten(dependant_of_listed(required, "/")))
+    except Exception:  # FastAPI would fail as well
         return Callers()

@@ -1,1 +1,1 @@
-"""Which endpoints an app serves, and what the edge calls them."""
+"""The endpoints of an app, what they inherit, and the members of their routes."""

@@ -1,29 +1,31 @@
-"""List the endpoints of an app, each with its full template and the callers that it asks for.
+"""List the endpoints of an app, with their full templates and requirements on callers.
 
-In: a FastAPI or Starlette app, as it is about to run. Out: `Endpoint`s in the order in which the
-app's router tries them. Nothing is judged here, and nothing is run.
+Input: a FastAPI or Starlette app, as it is about to run. Output: `Endpoint`s in the order in which
+the app's router tries them. This module checks nothing and runs no code of the app.
 """
 
 import inspect
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from enum import Enum
+from collections.abc import Iterator
+from dataclasses import replace
 
 from starlette.endpoints import HTTPEndpoint
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
 from fastgate.compile.cache import cached, caching
-from fastgate.compile.callers.dependency_tree import Callers, Dependant, callers_of, flat
-from fastgate.compile.callers.overrides import Lessened, Unusable, run_of
+from fastgate.compile.callers.dependency_tree import Callers, Dependant, callers_of, flatten
+from fastgate.compile.callers.overrides import (
+    effective_dependencies,
+)
 from fastgate.compile.callers.parameters import path_types
 from fastgate.compile.endpoints.documentation import access_of_pages
-from fastgate.compile.endpoints.inheritance import Inheritance, Left, Listed
-from fastgate.compile.endpoints.locations import place_of
-from fastgate.declare.at_edge import OPAQUE, Inherited
-from fastgate.declare.lookup import declared_by, declared_through, targets_of
-from fastgate.declare.provenance import Source, noted, without
-from fastgate.path_template import begins, comparable, takes_all_below
+from fastgate.compile.endpoints.endpoint import Endpoint, Kind
+from fastgate.compile.endpoints.inheritance import Inheritance, InheritedContext
+from fastgate.compile.endpoints.inner_paths import with_inner_paths
+from fastgate.declare.lookup import declared_on_layers, declared_on_route, targets_of
+from fastgate.declare.members import OPAQUE
+from fastgate.declare.provenance import Source, sources_not_serving, sources_of
+from fastgate.declare.router_marks import RouterMark
 from fastgate.routes.framework import (
     View,
     app_below,
@@ -42,84 +44,6 @@ from fastgate.routes.framework import (
 _HTTP_ENDPOINT_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
-class Kind(Enum):
-    """What stands behind a template."""
-
-    HTTP = "endpoint"
-    WEBSOCKET = "WebSocket endpoint"
-    APP = "mounted app"
-    """An ASGI app without routes of its own that can be seen: static files, for one."""
-    BELOW = "mount"
-    """No endpoint: from here on, everything below this prefix belongs to a mount."""
-    AGAIN = "mount of the app itself"
-    """What leads back to an app that it stands in: its routes would have no end."""
-    UNKNOWN = "route"
-    NOTHING = "declaration"
-    """No endpoint: a declaration for a prefix at which nothing is served."""
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """One thing that an app serves."""
-
-    kind: Kind
-    template: str
-    methods: tuple[str, ...] | None
-    """Upper case, sorted; None if any method is let through."""
-    name: str
-    source: object
-    """The function, class or app that answers."""
-    operation_id: str | None = None
-    callers: Callers = field(default_factory=Callers)
-    declared: Mapping[str, object] = field(default_factory=dict)
-    """Members of the route document, from `at_edge` and `openapi_extra`."""
-    inherited: Mapping[str, object] = field(default_factory=dict)
-    """Members that were declared for more than this endpoint; the nearest declaration counts."""
-    disputed: tuple[str, ...] = ()
-    """Members of which a path (`below`) says something else than a router, or than a mount that
-    the path leads into; neither is nearer."""
-    not_run: Callers = field(default_factory=Callers)
-    """What dependencies of the routers and apps that it stands in ask of callers, and FastAPI does
-    not run for it: those are for FastAPI's own routes, and for none that is mounted."""
-    parts: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
-    """Of what takes everything below a path: what is declared of paths within it, by their full
-    templates. It has one route, and they have none."""
-    path_types: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """How FastAPI reads each path parameter, in the endpoint and in its dependencies: `int`,
-    `float`, `uuid`, `str`, or `other`."""
-    hidden: tuple["Endpoint", ...] = ()
-    """What a mounted app that is declared as a whole declares below, and no code would read."""
-    root_path: str = ""
-    """Of a mount: the `root_path` of its app, where that is another than the mount leads to."""
-    targets: tuple[object, ...] = ()
-    """What `declared` was read of, with whatever is wrapped around it."""
-    holders: tuple[object, ...] = ()
-    """The apps that it is served by, from the outermost one."""
-    route: object = None
-    """The route or mount, as its author wrote it."""
-    dependencies: tuple[object, ...] = ()
-    """The functions that are run before it. What is declared on them is not read."""
-    for_the_rest: bool = False
-    """Whether it says itself who may call it, and takes the rest of an app, mounted or not."""
-    said_by_mounts: frozenset[str] = frozenset()
-    """Members that it inherits of what is mounted, and it stands in."""
-    left_out: tuple[Source, ...] = ()
-    """The marked apps and mounts whose routes it was taken from, and that do not serve it."""
-    listed: tuple[Listed, ...] = ()
-    """Dependencies of the routers and apps that it stands in, which FastAPI does not run for it."""
-    routers: tuple[object, ...] = ()
-    """The routers that it was included by, or is copied from."""
-    tree: Dependant = None
-    """The dependencies that are run before it, overrides in place; None if it has none."""
-    lessened: tuple[Lessened, ...] = ()
-    """Overrides of its dependencies that ask less of callers than what they replace."""
-    unusable: tuple[Unusable, ...] = ()
-    """Overrides of its dependencies that FastAPI cannot call."""
-
-    def __str__(self) -> str:
-        return f"{self.name} ({self.template}, {place_of(self.source)})"
-
-
 def endpoints(app: object) -> Iterator[Endpoint]:
     """Read `app`, its included routers and its mounted apps; cached within `caching`."""
     with caching():
@@ -135,36 +59,36 @@ def _read_app(app: object) -> Iterator[Endpoint]:
     if app is None:
         raise TypeError("neither a FastAPI nor a Starlette app")
     pages = access_of_pages(app)
-    for each in _endpoints_of(app, signed_root_of(app), Left(declared_through(app))):
+    for each in _endpoints_of(app, signed_root_of(app), InheritedContext(declared_on_layers(app))):
         access = pages.get((id(each.route), each.template))
         if access is not None:
-            # That says all of their callers: of scopes, too, that dependencies of the app ask for.
+            # This declaration is complete: scopes of the app's dependencies do not count.
             declared = {**each.declared, "access": access}
             each = replace(each, declared=declared, not_run=Callers())
         yield each
 
 
-def endpoints_below(
+def endpoints_mounted_at(
     app: object, template: str, holders: tuple[object, ...] = ()
 ) -> Iterator[Endpoint]:
-    """Read an app as if it were mounted at `template`, and inherited nothing."""
+    """Read an app as if it were mounted at `template`, without inheriting anything."""
     if not is_among(app, holders):
-        yield from _endpoints_of(app, template, Left(), holders)
+        yield from _endpoints_of(app, template, InheritedContext(), holders)
 
 
 def _endpoints_of(
     app: object,
     prefix: str,
-    around: Left,
+    around: InheritedContext,
     holders: tuple[object, ...] = (),
-    left_out: tuple[Source, ...] = (),
+    unserved_sources: tuple[Source, ...] = (),
 ) -> Iterator[Endpoint]:
     holders = (*holders, app, getattr(app, "_base_app", app))
     inheritance = Inheritance(app, around)
-    served = _served(inheritance, app, prefix, holders, left_out)
-    yield from _noting_parts(inheritance, prefix, served)
+    served = _served(inheritance, app, prefix, holders, unserved_sources)
+    yield from with_inner_paths(inheritance, prefix, served)
     for part in inheritance.unused():
-        yield Endpoint(Kind.NOTHING, prefix + part, None, "at_edge(below=…)", app)
+        yield Endpoint(Kind.DECLARATION, prefix + part, None, "at_edge(below=…)", app)
 
 
 def _served(
@@ -172,20 +96,26 @@ def _served(
     app: object,
     prefix: str,
     holders: tuple[object, ...],
-    left_out: tuple[Source, ...],
+    unserved_sources: tuple[Source, ...],
 ) -> Iterator[Endpoint]:
     router = router_of(app)
     frontends: list[Endpoint] = []
     for (route, view), through in zip(effective_routes(app), taken_through(app), strict=True):
-        sources = (source for part in (router, *through, route) for source in noted(part))
-        lost = (*left_out, *without(sources, (*holders, router)))
-        for endpoint in _of_route(inheritance, (route, view, through), prefix, holders, lost):
-            endpoint = endpoint if endpoint.left_out else replace(endpoint, left_out=lost)
+        sources = (source for part in (router, *through, route) for source in sources_of(part))
+        not_serving = (*unserved_sources, *sources_not_serving(sources, (*holders, router)))
+        for endpoint in _of_route(
+            inheritance, (route, view, through), prefix, holders, not_serving
+        ):
+            endpoint = (
+                endpoint
+                if endpoint.unserved_sources
+                else replace(endpoint, unserved_sources=not_serving)
+            )
             if next(frontend_templates(route, view), None) is not None:
                 frontends.append(endpoint)
             else:
                 yield endpoint
-    # FastAPI asks them last, and takes the most specific of all, whatever router has it.
+    # FastAPI tries frontends last, the most specific of all routers first.
     yield from sorted(frontends, key=lambda it: -len(it.template.removesuffix("/{path:path}")))
 
 
@@ -194,79 +124,41 @@ def _of_route(
     found: tuple[View, View, tuple[object, ...]],
     prefix: str,
     holders: tuple[object, ...],
-    left_out: tuple[Source, ...],
+    unserved_sources: tuple[Source, ...],
 ) -> Iterator[Endpoint]:
     route, view, through = found
     path = getattr(view, "path", None)
     template = prefix + path if isinstance(path, str) else prefix
     if frontends := list(frontend_templates(route, view)):
         for path, frontend in frontends:
-            left = inheritance.left_to(view, path, through)
-            yield _with(left, holders, _frontend(prefix + path, frontend, view, holders[-1]))
+            context = inheritance.inherited_by(view, path, through)
+            yield _with(context, holders, _frontend(prefix + path, frontend, view, holders[-1]))
         return
-    left = inheritance.left_to(view, path, through)
+    context = inheritance.inherited_by(view, path, through)
     if isinstance(route, Mount):
-        yield from _mounted(handled_route(route, view), template, left, holders, left_out)
+        yield from _mounted(
+            handled_route(route, view), template, context, holders, unserved_sources
+        )
     elif isinstance(route, Route):
         found_here = _endpoint(Kind.HTTP, template, _methods(view), view, holders[-1])
-        yield _with(left, holders, found_here)
+        yield _with(context, holders, found_here)
     elif isinstance(route, WebSocketRoute):
         found_here = _endpoint(Kind.WEBSOCKET, template, ("GET",), view, holders[-1])
-        yield _with(left, holders, found_here)
+        yield _with(context, holders, found_here)
     else:
         name = type(route).__name__
         yield Endpoint(Kind.UNKNOWN, template, None, name, route)
 
 
-def _noting_parts(
-    inheritance: Inheritance, prefix: str, served: Iterator[Endpoint]
-) -> Iterator[Endpoint]:
-    """Note what an app declares of paths that lie within one endpoint, and are no endpoints."""
-    parts = {prefix + part: members for part, members in inheritance.parts.items()}
-    taken: list[str] = []  # by mounts that stand before
-    for each in served:
-        if each.kind is Kind.APP and _is_for_the_rest(each, prefix, parts):
-            each = replace(each, for_the_rest=True)
-        inner = {
-            part: members
-            for part, members in parts.items()
-            if takes_all_below(each.template, part) and not begins(each.template, part)
-        }
-        if each.kind is Kind.BELOW:
-            taken.append(each.template)
-        elif inner and not (each.for_the_rest or _is_for_the_rest(each, prefix, parts)):
-            for part in [part for part in inner if any(takes_all_below(it, part) for it in taken)]:
-                del inner[part]
-            each = replace(each, parts={**each.parts, **inner})
-        if each.kind is Kind.APP and each.route is None:
-            taken.append(each.template)  # a frontend, of which the most specific is first
-        yield each
-
-
-def _is_for_the_rest(
-    each: Endpoint, prefix: str, parts: Mapping[str, Mapping[str, object]]
-) -> bool:
-    """Whether an endpoint says itself who may call it, and is meant for what has no other route.
-
-    That is a function, or what stands at the root of its app: a single-page app beside an API.
-    """
-    rest = comparable(f"{prefix}/{{path:path}}")
-    if each.kind is Kind.APP and comparable(each.template) != rest:
-        return False
-    exact = (members for part, members in parts.items() if comparable(part) == rest)
-    said = {*each.declared, *(name for members in exact for name in members)}
-    return each.callers.known or each.callers.anybody or not said.isdisjoint(("access", "scopes"))
-
-
-def _with(left: Left, holders: tuple[object, ...], endpoint: Endpoint) -> Endpoint:
+def _with(context: InheritedContext, holders: tuple[object, ...], endpoint: Endpoint) -> Endpoint:
     return replace(
         endpoint,
-        inherited=left.inherited,
-        disputed=left.disputed,
-        not_run=left.not_run,
-        listed=left.listed,
-        said_by_mounts=left.said_by_mounts,
-        routers=left.routers,
+        inherited=context.inherited,
+        conflicting=context.conflicting,
+        not_run=context.not_run,
+        listed=context.listed,
+        declared_by_mounts=context.declared_by_mounts,
+        routers=context.routers,
         holders=holders,
     )
 
@@ -274,29 +166,33 @@ def _with(left: Left, holders: tuple[object, ...], endpoint: Endpoint) -> Endpoi
 def _mounted(
     mount: View,
     template: str,
-    left: Left,
+    context: InheritedContext,
     holders: tuple[object, ...],
-    left_out: tuple[Source, ...],
+    unserved_sources: tuple[Source, ...],
 ) -> Iterator[Endpoint]:
     app = mount.app
     below = template + "/{path:path}"
     name = mount.name or type(app).__name__
-    members = declared_by(mount)
+    members = declared_on_route(mount)
     holder = app_below(mount)
     hidden: tuple[Endpoint, ...] = ()
     targets = tuple(targets_of(mount))
     whole = next((each for each in map(routed_app, targets) if each is not None), None)
     if is_opaque(mount) and whole is not None:
-        below_it = endpoints_below(whole, template, holders)
+        below_it = endpoints_mounted_at(whole, template, holders)
         hidden = tuple(each for each in below_it if each.declared or each.inherited)
     if holder is not None and is_among(holder, holders):
-        again = Endpoint(Kind.AGAIN, below, None, name, app, declared=members, route=mount)
-        yield _with(left, holders, again)
+        again = Endpoint(Kind.CYCLE, below, None, name, app, declared=members, route=mount)
+        yield _with(context, holders, again)
     elif holder is not None:
-        yield from _endpoints_of(holder, template, left.through(members), holders, left_out)
+        yield from _endpoints_of(
+            holder, template, context.through(members), holders, unserved_sources
+        )
     else:
         methods = ("GET", "HEAD") if isinstance(app, StaticFiles) else None
-        found = _with(left, holders, Endpoint(Kind.APP, below, methods, name, app, hidden=hidden))
+        found = _with(
+            context, holders, Endpoint(Kind.APP, below, methods, name, app, hidden=hidden)
+        )
         found = replace(found, targets=targets, route=mount)
         own = ("websocket", OPAQUE)
         plain = {key: value for key, value in members.items() if key not in own}
@@ -315,7 +211,7 @@ def _mounted(
     if root_path == template:
         root_path = ""
     yield Endpoint(
-        Kind.BELOW,
+        Kind.MOUNT,
         below,
         None,
         name,
@@ -337,7 +233,7 @@ def _endpoint(
         view.name,
         view.endpoint,
         getattr(view, "operation_id", None),
-        declared=declared_by(view),
+        declared=declared_on_route(view),
         targets=tuple(targets_of(view)),
         route=getattr(view, "original_route", view),
     )
@@ -345,9 +241,9 @@ def _endpoint(
 
 
 def _with_dependencies(endpoint: Endpoint, view: View, app: object) -> Endpoint:
-    """Add what is asked by what FastAPI runs, and by what that is an override of."""
+    """Add the requirements of the dependencies that FastAPI runs, and of those overridden."""
     written = getattr(view, "dependant", None)
-    run = run_of(written, view, app)
+    run = effective_dependencies(written, view, app)
     listed = getattr(view, "dependencies", None) or ()
     callers, calls = callers_of(run.dependant, listed), _calls(run.dependant)
     if run.dependant is not written:
@@ -359,14 +255,14 @@ def _with_dependencies(endpoint: Endpoint, view: View, app: object) -> Endpoint:
         path_types=path_types(run.dependant),
         dependencies=calls,
         tree=run.dependant,
-        lessened=run.lessened,
-        unusable=run.unusable,
+        weakened=run.weakened,
+        uncallable=run.uncallable,
     )
 
 
 def _calls(dependant: Dependant) -> tuple[object, ...]:
-    calls = (dependency.call for dependency in flat(dependant))
-    return tuple(call for call in calls if not isinstance(call, Inherited))
+    calls = (dependency.call for dependency in flatten(dependant))
+    return tuple(call for call in calls if not isinstance(call, RouterMark))
 
 
 def _frontend(template: str, frontend: View, view: View, app: object) -> Endpoint:

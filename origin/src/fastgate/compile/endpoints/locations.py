@@ -1,6 +1,6 @@
-"""Name the file and line of a declaration, for the people who are to change it.
+"""Name the file and line of a declaration in messages for developers.
 
-In: a function, a class or an object. Out: `file:line`. None of its code is run.
+Input: a function, a class or an object. Output: `file:line`. None of its code is run.
 """
 
 import inspect
@@ -10,7 +10,7 @@ from fastgate.declare.lookup import layers
 from fastgate.declare.static_access import attribute, is_a
 
 
-def place_of(target: object) -> str:
+def location_of(target: object) -> str:
     """Return `file:line` of a function or class, or of an object's class."""
     function = target
     for layer in layers(target, mounted=False):

@@ -1,68 +1,68 @@
-"""The access, the methods and the id of the route that an endpoint has at the edge.
+"""Derive the access, the methods and the id of an endpoint's route at the edge.
 
-In: `Endpoint`s. Out: the members of their route documents that are told by rule. The policy is
-written by these rules, and the guard of a strict app compares by the same. Nothing is judged here.
+Input: `Endpoint`s. Output: the members of their route documents that follow from rules. The
+compiler writes the policy by these rules, and the guard of a strict app compares by them.
 """
 
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from fastgate.compile.endpoints.listing import Endpoint, Kind
-from fastgate.declare.at_edge import ACCESS, METHODS, OPAQUE
+from fastgate.compile.endpoints.endpoint import Endpoint, Kind
 from fastgate.declare.formerly import FORMERLY
-from fastgate.declare.merge import OF_KNOWN_CALLERS, asks_of_callers, over
+from fastgate.declare.members import ACCESS, METHODS, OPAQUE
+from fastgate.declare.merge import CALLER_REQUIREMENTS, merge_inherited, requires_known_caller
 from fastgate.path_template import comparable
 from fastgate.routes.framework import WEBSOCKET
 from fastgate.routes.route_names import UNNAMED
 
-_LONGEST_ID = 64
+_MAX_ID_LENGTH = 64
 
 
 def access_of(endpoint: Endpoint) -> object:
-    """Return `access` as the edge is to write it.
+    """Return the `access` of an endpoint's route in the policy.
 
-    It is what the endpoint declares; otherwise what its dependencies tell or what it inherits,
-    whichever lets fewer callers in.
+    The endpoint's own declaration counts. Otherwise it is the access that its dependencies imply,
+    or the one that it inherits, whichever allows fewer callers.
     """
     if "access" in endpoint.declared:
         return endpoint.declared["access"]
-    told = "authenticated" if endpoint.callers.known else "optional"
-    said = access_said(endpoint)
-    if said is None or not says_callers(endpoint):
-        return said or told
-    return max(told, said, key=ACCESS.index)
+    implied = "authenticated" if endpoint.callers.known else "optional"
+    inherited = declared_access(endpoint)
+    if inherited is None or not has_caller_dependency(endpoint):
+        return inherited or implied
+    return max(implied, inherited, key=ACCESS.index)
 
 
-def access_said(endpoint: Endpoint) -> object:
-    """Return the access of which marks tell, by the endpoint's own word or by what it inherits.
+def declared_access(endpoint: Endpoint) -> object:
+    """Return the access that the endpoint or its surroundings declare; None without a declaration.
 
-    What asks something of callers wants a caller. None where nothing is said.
+    Members that require something of callers imply `authenticated`.
     """
-    members = over(endpoint.inherited, endpoint.declared)
-    return members.get("access", "authenticated" if asks_of_callers(members) else None)
+    members = merge_inherited(endpoint.inherited, endpoint.declared)
+    return members.get("access", "authenticated" if requires_known_caller(members) else None)
 
 
-def says_callers(endpoint: Endpoint) -> bool:
-    """Whether the endpoint itself says who may call it, by its dependencies."""
+def has_caller_dependency(endpoint: Endpoint) -> bool:
+    """Whether dependencies of the endpoint itself decide who may call it."""
     return endpoint.callers.known or endpoint.callers.anybody
 
 
 def members_of(endpoint: Endpoint) -> dict[str, object]:
-    """Return the declared members of the route document, inherited ones among them."""
+    """Return the declared members of the route document, including inherited ones."""
     access = access_of(endpoint)
-    dropped = ("methods",) if access == "authenticated" else ("methods", *OF_KNOWN_CALLERS)
+    dropped = ("methods",) if access == "authenticated" else ("methods", *CALLER_REQUIREMENTS)
     inherited = {key: value for key, value in endpoint.inherited.items() if key not in dropped}
     listed = inherited.pop("scopes", ())
-    asked = (*(listed if isinstance(listed, (list, tuple)) else ()), *endpoint.callers.scopes)
-    scopes = {"scopes": list(dict.fromkeys(asked))} if asked else {}
+    required = (*(listed if isinstance(listed, (list, tuple)) else ()), *endpoint.callers.scopes)
+    scopes = {"scopes": list(dict.fromkeys(required))} if required else {}
     members = {**scopes, **inherited, **endpoint.declared, "access": access}
-    # The app's own affair: the edge has one name for a route, and no mounts.
+    # These members are for the app only: the edge has one name for a route, and no mounts.
     return {name: value for name, value in members.items() if name not in (FORMERLY, OPAQUE)}
 
 
-def rewritten(path: str, rewrite: Mapping[str, object]) -> str:
-    """Return the template of what the edge forwards, as `RewriteDocument` in rewrite.rs says."""
+def rewritten_path(path: str, rewrite: Mapping[str, object]) -> str:
+    """Return the template that the edge forwards, as `RewriteDocument` in rewrite.rs specifies."""
     if isinstance(template := rewrite.get("template"), str):
         return template
     stripped = path.removeprefix(str(rewrite.get("strip_prefix") or ""))
@@ -70,7 +70,7 @@ def rewritten(path: str, rewrite: Mapping[str, object]) -> str:
 
 
 def methods_of(endpoint: Endpoint) -> list[str]:
-    """Return the methods that the edge is to let through."""
+    """Return the methods that the edge forwards."""
     wanted: object = endpoint.methods
     if wanted is None:
         wanted = endpoint.declared.get("methods", endpoint.inherited.get("methods"))
@@ -78,14 +78,14 @@ def methods_of(endpoint: Endpoint) -> list[str]:
 
 
 def requests_of(endpoint: Endpoint) -> list[str]:
-    """Return the kinds of request that the route is for: its methods, or `WEBSOCKET`."""
+    """Return the request methods of the route, or `WEBSOCKET`."""
     return [WEBSOCKET] if endpoint.kind is Kind.WEBSOCKET else methods_of(endpoint)
 
 
-def run_for(endpoint: Endpoint) -> Sequence[str]:
-    """Return the kinds of request that the app has an endpoint for, whatever that then answers.
+def app_requests_of(endpoint: Endpoint) -> Sequence[str]:
+    """Return the request methods for which the app runs the endpoint, whatever the response is.
 
-    A route without methods takes them all, and a mount the handshakes of WebSockets, too.
+    A route without methods takes all of them, and a mount takes WebSocket handshakes as well.
     """
     if endpoint.kind is Kind.HTTP and not getattr(endpoint.route, "methods", None):
         return METHODS
@@ -94,30 +94,30 @@ def run_for(endpoint: Endpoint) -> Sequence[str]:
     return requests_of(endpoint)
 
 
-def named(found: Iterable[Endpoint]) -> list[Endpoint]:
-    """Return those of an app's endpoints that the edge has a route for."""
+def routed_endpoints(found: Iterable[Endpoint]) -> list[Endpoint]:
+    """Return the endpoints of an app that have a route at the edge."""
     return [
         endpoint
         for endpoint in found
-        if endpoint.kind not in (Kind.BELOW, Kind.NOTHING) and access_of(endpoint) != UNNAMED
+        if endpoint.kind not in (Kind.MOUNT, Kind.DECLARATION) and access_of(endpoint) != UNNAMED
     ]
 
 
 def ids_of(served: Sequence[Endpoint]) -> list[str]:
-    """Return an id for each of an app's named endpoints, for policy and log.
+    """Return an id for each endpoint with a route at the edge, for policy and log.
 
-    It is what the author calls it, by `at_edge(id=…)` or an operation id, or is made of the method
-    and the template. No route behind it changes it: an id that is given twice is the first one's.
-    Names of functions and of parameters do not count.
+    The id is the author's, from `at_edge(id=…)` or an operation id, or is derived from the method
+    and the template. A later route never changes it: the first of two equal ids keeps it. Names of
+    functions and of parameters do not count.
     """
-    taken: set[str] = set()
+    used: set[str] = set()
     ids: list[str] = []
     for endpoint in served:
         given = endpoint.declared.get("id") or endpoint.operation_id
         name = given_id(str(given)) if given else ""
-        if not name or name in taken:
+        if not name or name in used:
             name = derived_id(requests_of(endpoint), endpoint.template)
-        taken.add(name)
+        used.add(name)
         ids.append(name)
     return ids
 
@@ -130,8 +130,8 @@ def given_id(text: str) -> str:
 def derived_id(methods: Sequence[str], template: str) -> str:
     """Return `get-orders--int` for GET /orders/{order_id:int}.
 
-    The first method is enough: no other route of the same template has it. Where letters have to
-    be left out, a digest of the template tells it from others.
+    The first method is enough: no other route of the same template has it. If characters are
+    dropped, a digest of the template makes the id unique.
     """
     method = next(iter(methods), "any").lower()
     template = comparable(template)
@@ -146,7 +146,7 @@ _PLAIN = re.compile(r"(?:/(?:[a-z0-9_]+|\{:[a-z]+\}))+")
 
 
 def _parts(template: str) -> list[str]:
-    # A parameter is what follows two hyphens: `/orders/{:int}` and `/orders/int` differ.
+    # Two hyphens precede a parameter, so that `/orders/{:int}` and `/orders/int` differ.
     parts = template.replace("{:", "-").replace("}", "").split("/")[1:]
     return [part for part in parts if part]
 
@@ -156,6 +156,6 @@ def _slug(text: str) -> str:
 
 
 def _fitting(name: str) -> str:
-    if len(name) <= _LONGEST_ID:
+    if len(name) <= _MAX_ID_LENGTH:
         return name
-    return f"{name[: _LONGEST_ID - 9]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    return f"{name[: _MAX_ID_LENGTH - 9]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"

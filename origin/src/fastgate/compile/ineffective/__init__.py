@@ -1,1 +1,1 @@
-"""Declarations that would have no effect, because nothing reads them where they are."""
+"""Find declarations that have no effect where they are."""

@@ -1,7 +1,7 @@
-"""Compare what an endpoint declares with a declaration that has no effect on it.
+"""Compare an endpoint's members with a declaration that has no effect on it.
 
-In: endpoints, and objects with declarations. Out: members, and the words in which a lost one is
-reported. Nothing is looked for here.
+Input: endpoints, and objects with declarations. Output: the members that differ, and the messages
+about them. This module does not search for declarations.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,49 +12,50 @@ from typing import NamedTuple
 from fastapi import routing
 from starlette.routing import Route, WebSocketRoute
 
-from fastgate.compile.endpoints.listing import Endpoint, Kind
-from fastgate.compile.endpoints.locations import place_of
-from fastgate.compile.endpoints.route_ids import access_of, members_of, says_callers
-from fastgate.declare.at_edge import ACCESS, OPAQUE, declared
+from fastgate.compile.endpoints.endpoint import Endpoint, Kind
+from fastgate.compile.endpoints.locations import location_of
+from fastgate.compile.endpoints.route_ids import access_of, has_caller_dependency, members_of
 from fastgate.declare.formerly import FORMERLY
-from fastgate.declare.lookup import declared_by, layers
-from fastgate.declare.merge import OF_KNOWN_CALLERS, OPEN, asks_of_callers, over
+from fastgate.declare.lookup import declared_on_route, layers
+from fastgate.declare.members import ACCESS, OPAQUE
+from fastgate.declare.merge import CALLER_REQUIREMENTS, OPEN, merge_inherited, requires_known_caller
 from fastgate.declare.static_access import attribute, is_a
+from fastgate.declare.stored_marks import declared
 
-_OF_ONE_ROUTE = frozenset((FORMERLY, OPAQUE, "id", "methods", "path"))
-"""What says nothing of callers, and need not be said where it was meant for another route."""
+_ROUTE_SPECIFIC = frozenset((FORMERLY, OPAQUE, "id", "methods", "path"))
+"""Members that do not concern callers and apply only to the route they were declared for."""
 
 
-class Unread(NamedTuple):
-    """A declaration within the reach of an endpoint that is not read of it."""
+class IneffectiveDeclaration(NamedTuple):
+    """A declaration in the surroundings of an endpoint that has no effect on it."""
 
     endpoint: Endpoint
     what: str
     remedy: str
 
 
-class Lost(NamedTuple):
-    """A declaration that is not read, by the names of its members; none if one may be missed."""
+class IneffectiveMark(NamedTuple):
+    """A mark without effect, with its members; no members if one may have been missed."""
 
     endpoint: Endpoint
     target: object
     names: Sequence[str]
     remedy: str
 
-    def unread(self) -> Unread:
-        """Return this in words."""
+    def as_declaration(self) -> IneffectiveDeclaration:
+        """Return the message about this mark."""
         if self.names:
-            what = f"has a declaration that is not read: {', '.join(self.names)} of "
+            what = f"has a declaration without effect: {', '.join(self.names)} on "
         else:
-            what = "has more within its reach than is looked at, so a declaration may be lost, "
+            what = "refers to too many objects to check them all; a declaration may be missed, "
             what += "beyond "
-        what += f"{name_of(self.target)} ({place_of(self.target)})"
-        return Unread(self.endpoint, what, self.remedy)
+        what += f"{name_of(self.target)} ({location_of(self.target)})"
+        return IneffectiveDeclaration(self.endpoint, what, self.remedy)
 
 
 def is_mounted(endpoint: Endpoint) -> bool:
-    """Whether an endpoint is what a mount leads to, or everything below that mount."""
-    return endpoint.kind in (Kind.APP, Kind.BELOW)
+    """Whether an endpoint is the app of a mount, or everything below that mount."""
+    return endpoint.kind in (Kind.APP, Kind.MOUNT)
 
 
 def is_asgi(endpoint: Endpoint) -> bool:
@@ -73,64 +74,66 @@ def is_asgi(endpoint: Endpoint) -> bool:
 
 
 def layers_of(endpoint: Endpoint) -> Iterator[object]:
-    """Yield what a declaration of an endpoint is read of."""
+    """Yield the objects from which an endpoint's declaration is read."""
     for target in endpoint.targets:
         yield from layers(target, mounted=is_mounted(endpoint))
 
 
-def said_by(endpoint: Endpoint) -> tuple[dict[str, object], "Said"]:
-    """Return what an endpoint says itself, and the same with what it inherits."""
-    here = dict(endpoint.declared)
-    if endpoint.kind is Kind.BELOW and endpoint.targets:
-        here |= declared_by(endpoint.route)
-    by_dependencies = says_callers(endpoint)
-    if by_dependencies and "access" in here:
-        here = {"scopes": list(endpoint.callers.scopes), **here}
-    said = Said(over(endpoint.inherited, here))
+def own_and_effective_members(endpoint: Endpoint) -> tuple[dict[str, object], "EffectiveMembers"]:
+    """Return what an endpoint declares itself, and the same with what it inherits."""
+    own_members = dict(endpoint.declared)
+    if endpoint.kind is Kind.MOUNT and endpoint.targets:
+        own_members |= declared_on_route(endpoint.route)
+    by_dependencies = has_caller_dependency(endpoint)
+    if by_dependencies and "access" in own_members:
+        own_members = {"scopes": list(endpoint.callers.scopes), **own_members}
+    effective = EffectiveMembers(merge_inherited(endpoint.inherited, own_members))
     if by_dependencies:
-        said |= {"access": access_of(endpoint)}
-        said |= {"scopes": here.get("scopes", members_of(endpoint).get("scopes", []))}
-        said.told = frozenset(("access", "scopes")) - here.keys()
-    return here, said
+        effective |= {"access": access_of(endpoint)}
+        effective |= {"scopes": own_members.get("scopes", members_of(endpoint).get("scopes", []))}
+        effective.implied = frozenset(("access", "scopes")) - own_members.keys()
+    return own_members, effective
 
 
-class Said(dict[str, object]):
-    """What an endpoint says and inherits."""
+class EffectiveMembers(dict[str, object]):
+    """The members that an endpoint declares and inherits."""
 
-    told: frozenset[str] = frozenset()
-    """Members that its dependencies tell of, and no word of its own: they ask for as much as that,
-    and do not say that nothing else is meant."""
+    implied: frozenset[str] = frozenset()
+    """Members that only its dependencies imply: a declaration that requires no more has the same
+    effect."""
 
-    def only(self, name: str) -> "Said":
-        """Return what is said of one member."""
-        found = Said({name: self[name]} if name in self else {})
-        found.told = self.told & {name}
+    def only(self, name: str) -> "EffectiveMembers":
+        """Return one member alone."""
+        found = EffectiveMembers({name: self[name]} if name in self else {})
+        found.implied = self.implied & {name}
         return found
 
-    def is_like(self, other: "Said") -> bool:
-        """Whether both keep the same."""
-        return self.told == other.told and self == other
+    def is_like(self, other: "EffectiveMembers") -> bool:
+        """Whether both would accept the same declarations."""
+        return self.implied == other.implied and self == other
 
     def keeps(self, name: str, value: object) -> bool:
-        """Whether what is declared elsewhere holds for the endpoint, too."""
+        """Whether a member that is declared elsewhere already holds for the endpoint."""
         mine = self.get(name)
-        if name not in self.told:
+        if name not in self.implied:
             return name in self and mine == value
         if name == "access":
             return _is_as_closed(mine, value)
         return isinstance(value, (list, tuple)) and isinstance(mine, list) and {*value} <= {*mine}
 
 
-def differing(target: object, said: Mapping[str, object], apart: Iterable[str] = ()) -> list[str]:
-    """Return the members that a declaration has, and that are not said, or not like that."""
-    known = said if isinstance(said, Said) else Said(said)
+def differing(
+    target: object, effective: Mapping[str, object], exempt: Iterable[str] = ()
+) -> list[str]:
+    """Return the members of an object's declaration that differ from the effective ones."""
+    known = effective if isinstance(effective, EffectiveMembers) else EffectiveMembers(effective)
     names = [name for name, value in declared(target).items() if not known.keeps(name, value)]
-    return [name for name in names if name not in apart]
+    return [name for name in names if name not in exempt]
 
 
-def holds(endpoint: Endpoint, said: Said, name: str, value: object) -> bool:
-    """Whether what is declared elsewhere holds for an endpoint, or it is closed further."""
-    if said.keeps(name, value):
+def holds(endpoint: Endpoint, effective: EffectiveMembers, name: str, value: object) -> bool:
+    """Whether a member that is declared elsewhere holds for an endpoint, or a stricter one."""
+    if effective.keeps(name, value):
         return True
     mine = access_of(endpoint)
     if name == "access":
@@ -140,50 +143,52 @@ def holds(endpoint: Endpoint, said: Said, name: str, value: object) -> bool:
     return name == "scopes" and mine not in OPEN and lists and {*value} <= {*scopes}  # type: ignore[misc]
 
 
-def not_to_be_said(here: Mapping[str, object]) -> set[str]:
-    """Return the members that may be other ones within reach, as an endpoint says what it says.
+def members_free_to_differ(own_members: Mapping[str, object]) -> set[str]:
+    """Return the members that other declarations may set differently from this endpoint.
 
-    Where everybody may call, nothing is asked of a caller.
+    An open access requires nothing of callers.
     """
-    of_callers = "access" not in here or here["access"] == "authenticated"
-    return {*here, *_OF_ONE_ROUTE, *(() if of_callers else OF_KNOWN_CALLERS)}
+    requires_caller = "access" not in own_members or own_members["access"] == "authenticated"
+    return {*own_members, *_ROUTE_SPECIFIC, *(() if requires_caller else CALLER_REQUIREMENTS)}
 
 
-def more_open(members: Mapping[str, object], said: Mapping[str, object]) -> list[str]:
-    """Return `access`, where what is said is closed further than these members."""
-    return less_open({"access": members.get("access")}, str(said.get("access")))
+def more_open(members: Mapping[str, object], effective: Mapping[str, object]) -> list[str]:
+    """Return `access` if these members are more open than the effective ones."""
+    return less_open({"access": members.get("access")}, str(effective.get("access")))
 
 
-def less_open(said: Mapping[str, object], asked: str) -> list[str]:
-    """Return what is to be declared where the callers asked for are not let in, or not known."""
-    given = said.get("access", "authenticated" if asks_of_callers(said) else None)
-    known = given in ACCESS and asked in ACCESS
-    return ["access"] if known and not _is_as_closed(given, asked) else []
+def less_open(effective: Mapping[str, object], expected: str) -> list[str]:
+    """Return `access` if the callers that dependencies expect are not allowed or not identified."""
+    access = effective.get("access", "authenticated" if requires_known_caller(effective) else None)
+    known = access in ACCESS and expected in ACCESS
+    return ["access"] if known and not _is_as_closed(access, expected) else []
 
 
 def _is_as_closed(access: object, other: object) -> bool:
-    """Whether one access lets in no caller that another refuses; False if one is no access."""
+    """Whether one access allows no caller that another refuses; False if one is invalid."""
     both = access in ACCESS and other in ACCESS
     return both and ACCESS.index(str(other)) <= ACCESS.index(str(access))
 
 
-def say(names: Iterable[str]) -> str:
-    """Return the remedy for members that an endpoint is silent about."""
+def remedy_to_declare(names: Iterable[str]) -> str:
+    """Return the remedy for members that an endpoint does not declare."""
     written = ", ".join(f"{name}=…" for name in names)
-    return f"say it of the endpoint, or of what is mounted, itself: at_edge({written})"
+    return f"declare it on the endpoint, or on the mounted app, itself: at_edge({written})"
 
 
-def say_of(endpoint: Endpoint, names: Iterable[str]) -> str:
-    """Return the remedy for what an endpoint is silent about, as its dependencies let it be said.
+def remedy_for(endpoint: Endpoint, names: Iterable[str]) -> str:
+    """Return the remedy for missing members, considering the endpoint's dependencies.
 
-    Scopes are not said by `at_edge` where a known caller is asked for.
+    `at_edge` cannot declare scopes if dependencies already require a known caller.
     """
     others = [name for name in names if name != "scopes" or not endpoint.callers.known]
     if len(others) == len([*names]):
-        return say(names)
-    remedy = "ask for the scopes by Security(fastgate, scopes=[…]), or, if they are not meant, say "
-    remedy += 'at_edge(access="authenticated") of the endpoint'
-    return f"{remedy}; {say(others)}" if others else remedy
+        return remedy_to_declare(names)
+    remedy = (
+        "require the scopes by Security(fastgate, scopes=[…]), or, if none are needed, declare "
+    )
+    remedy += 'at_edge(access="authenticated") on the endpoint'
+    return f"{remedy}; {remedy_to_declare(others)}" if others else remedy
 
 
 def name_of(target: object) -> str:

@@ -1,8 +1,8 @@
-"""Find the apps and functions that an ASGI app hands requests to, and what they declare.
+"""Find the apps and functions that an ASGI app calls, and their declarations.
 
-In: everything that an app serves. Out: each declaration, and each dependency that asks for callers,
-of apps and routes that a mounted wrapper, an opaque app or an object in a Starlette route has
-within its reach, where one rule for the whole says something else. Nothing is run.
+Input: everything that an app serves. Output: each declaration and each required caller of apps and
+routes that a mounted wrapper, an opaque app or an object in a Starlette route refers to, if the
+single route of the whole differs from it. None of the code is run.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,27 +13,28 @@ from starlette.routing import BaseRoute, Host, Mount, Router
 
 from fastgate.compile.callers.dependency_tree import Callers
 from fastgate.compile.callers.object_graph import Graph
-from fastgate.compile.endpoints.inheritance import left_to_ask
-from fastgate.compile.endpoints.listing import Endpoint, Kind, endpoints_below
+from fastgate.compile.endpoints.endpoint import Endpoint, Kind
+from fastgate.compile.endpoints.inheritance import unmet_requirements
+from fastgate.compile.endpoints.listing import endpoints_mounted_at
 from fastgate.compile.ineffective.comparison import (
-    Lost,
-    Unread,
+    IneffectiveDeclaration,
+    IneffectiveMark,
     differing,
     is_asgi,
     is_mounted,
     layers_of,
     less_open,
+    members_free_to_differ,
     more_open,
     name_of,
-    not_to_be_said,
-    said_by,
-    say,
+    own_and_effective_members,
+    remedy_to_declare,
 )
 from fastgate.compile.ineffective.enclosing import replacements_in, run_beside
-from fastgate.declare.at_edge import declared
 from fastgate.declare.lookup import is_router, layers, targets_of
-from fastgate.declare.merge import OPEN, over
+from fastgate.declare.merge import OPEN, merge_inherited
 from fastgate.declare.static_access import attribute, is_a
+from fastgate.declare.stored_marks import declared
 from fastgate.dependencies import FastgateScheme
 from fastgate.routes.framework import (
     apps_within,
@@ -44,24 +45,24 @@ from fastgate.routes.framework import (
 )
 
 _HIDDEN = (
-    "let the wrapper have its app as its attribute app, without opaque, so that its routes are "
-    "seen, or take that declaration away"
+    "store the app in the wrapper's attribute app, without opaque, so that its routes are "
+    "visible, or remove that declaration"
 )
-_IN_A_HANDLER = "answer by a response: no rule is asked for an app that a handler hands on to"
-_IN_A_ROUTE = "mount it, app.mount(…), so that its routes are seen, or take that declaration away"
+_IN_A_HANDLER = "return a response: no rule is checked for an app that an exception handler calls"
+_IN_A_ROUTE = "mount it, app.mount(…), so that its routes are visible, or remove that declaration"
 
 Roots: TypeAlias = Sequence[tuple[Endpoint, Sequence[int]]]
 """Endpoints, each with the ids of its layers and of those of its dependencies."""
 
 
-class Listed:
-    """What an app serves: the objects that the routes of the edge are made of."""
+class ServedObjects:
+    """The objects that an app serves in their own right: apps, routers, routes and endpoints."""
 
     def __init__(self, found: Sequence[Endpoint]) -> None:
         self._kept: dict[int, object] = {}
         for endpoint in found:
             apps = list(endpoint.holders)
-            if endpoint.kind is Kind.BELOW:
+            if endpoint.kind is Kind.MOUNT:
                 apps += filter(is_router, layers_of(endpoint))
             for app in apps:
                 self._kept |= {id(app): app, id(router := router_of(app)): router}
@@ -75,7 +76,7 @@ class Listed:
         return id(target) in self._kept or (of_route is not None and id(of_route) in self._kept)
 
     def has_all_of(self, part: object) -> bool:
-        """Whether a part is served, or each route of it: of an included router, for one."""
+        """Whether an object or all of its routes are served, as for an included router."""
         if self.has(part) or not is_router(part):
             return self.has(part)
         routes = [route for route, _ in effective_routes(part)]
@@ -83,16 +84,16 @@ class Listed:
 
 
 def graph_of(
-    found: Sequence[Endpoint], listed: Listed, *, asgi: bool, routes: bool = False
+    found: Sequence[Endpoint], listed: ServedObjects, *, asgi: bool, routes: bool = False
 ) -> tuple[Graph, Roots]:
-    """Return what endpoints have within their reach.
+    """Return the graph of the objects that endpoints refer to.
 
     Args:
         found: the endpoints.
         listed: what the app serves.
-        asgi: whether to look at those that are ASGI apps, or at all others. What is called as an
-            app may hand requests on to the apps and routes that it has.
-        routes: whether to look, too, at what their routes run beside them, which is an ASGI app.
+        asgi: whether to examine the endpoints that are ASGI apps, or all others. An ASGI app
+            may call the apps and routes that it refers to.
+        routes: whether to examine also the ASGI apps that routes run besides their endpoints.
 
     """
     begin = list[object]()
@@ -108,15 +109,15 @@ def graph_of(
         begin += objects
         if objects:
             roots.append((endpoint, [id(each) for each in objects]))
-    return Graph(begin, partial(_held_by, listed)) if asgi else Graph(begin), roots
+    return Graph(begin, partial(_run_for, listed)) if asgi else Graph(begin), roots
 
 
-def _held_by(listed: Listed, part: object) -> Iterator[object]:
-    """Return what is run for an app or a route that is not served, its endpoints left out."""
+def _run_for(listed: ServedObjects, part: object) -> Iterator[object]:
+    """Return what an app or a route that is not served runs, without its endpoints."""
     if listed.has(part):
         return
     yield from replacements_in(part)
-    # What it mounts, which no route leads to, may hide the next one.
+    # An app in one of its mounts may contain the next one.
     routes = [part] if is_a(part, BaseRoute) else [each for each, _ in effective_routes(part)]
     for route in routes:
         if is_a(route, Mount, Host):
@@ -124,15 +125,17 @@ def _held_by(listed: Listed, part: object) -> Iterator[object]:
 
 
 def nearest_of(graph: Graph, nearest: Mapping[int, int], keys: Sequence[int]) -> object:
-    """Return the first object that is within reach of these; None if there is none."""
+    """Return the nearest object that one of these reaches; None if there is none."""
     key = next((nearest[key] for key in keys if key in nearest), None)
     return None if key is None else graph.objects[key]
 
 
-def hidden(found: Sequence[Endpoint], listed: Listed) -> Iterator[Unread]:
-    """Yield what is declared of apps and routes that others call, and do not hand on."""
+def hidden_declarations(
+    found: Sequence[Endpoint], listed: ServedObjects
+) -> Iterator[IneffectiveDeclaration]:
+    """Yield declarations of apps and routes that an endpoint calls and that have no effect."""
     graph, roots = graph_of(found, listed, asgi=True, routes=True)
-    seen = {id(endpoint): _seen_of(endpoint) for endpoint, _ in roots}
+    seen = {id(endpoint): _examined_ids(endpoint) for endpoint, _ in roots}
     for key, part in list(graph.objects.items()):
         if not is_router(part) and not is_a(part, BaseRoute, FastgateScheme):
             continue
@@ -142,23 +145,25 @@ def hidden(found: Sequence[Endpoint], listed: Listed) -> Iterator[Unread]:
             if key in seen[id(endpoint)] or nearest_of(graph, nearest, keys) is None:
                 continue
             if is_a(part, FastgateScheme):
-                if is_asgi(endpoint):  # what stands beside other endpoints asks for no caller by it
-                    yield from _asked_of(endpoint, part)
+                if is_asgi(endpoint):  # beside other endpoints it requires no caller
+                    yield from _required_by(endpoint, part)
             else:
                 yield from _declared_in(part, endpoint, keys, served=served)
 
 
-def handed_on_by_handlers(app: object, listed: Listed) -> Iterator[Unread]:
-    """Yield what is declared of apps that the handlers of exceptions answer by."""
+def apps_called_by_handlers(app: object, listed: ServedObjects) -> Iterator[IneffectiveDeclaration]:
+    """Yield declarations of apps that exception handlers call to produce a response."""
     roots = list[tuple[Endpoint, list[object]]]()
     app = routed_app(app)
     for each in apps_within(app):
         handlers = attribute(each, "exception_handlers")
         for handler in handlers.values() if is_a(handlers, dict) else ():  # type: ignore[attr-defined]
-            said = {"access": OPEN[0], **declared_of(app), **declared_of(each)}
-            found = Endpoint(Kind.NOTHING, "/", None, name_of(handler), handler, inherited=said)
+            effective = {"access": OPEN[0], **declared_of(app), **declared_of(each)}
+            found = Endpoint(
+                Kind.DECLARATION, "/", None, name_of(handler), handler, inherited=effective
+            )
             roots.append((found, [*layers(handler, mounted=False)]))
-    graph = Graph((layer for _, own in roots for layer in own), partial(_held_by, listed))
+    graph = Graph((layer for _, own in roots for layer in own), partial(_run_for, listed))
     for key, part in list(graph.objects.items()):
         if listed.has(part) or not (is_router(part) or is_a(part, BaseRoute)):
             continue
@@ -169,65 +174,70 @@ def handed_on_by_handlers(app: object, listed: Listed) -> Iterator[Unread]:
                     yield each._replace(remedy=_IN_A_HANDLER)
 
 
-def _seen_of(endpoint: Endpoint) -> set[int]:
-    """Return the ids of its route, the apps around it, and the one whose routes are listed."""
+def _examined_ids(endpoint: Endpoint) -> set[int]:
+    """Return the ids of an endpoint's route and apps, whose declarations are read."""
     apps = list(endpoint.holders)
-    if endpoint.kind is Kind.BELOW:
+    if endpoint.kind is Kind.MOUNT:
         apps += layers_of(endpoint)
     return {id(endpoint.route)} | {id(each) for app in apps for each in (app, router_of(app))}
 
 
 def _declared_in(
     part: object, endpoint: Endpoint, keys: Sequence[int], *, served: bool
-) -> Iterator[Unread]:
-    here, said = said_by(endpoint)
-    # What a mount around it says is as good: it is said of what is mounted there.
-    here = {**{name: said[name] for name in endpoint.said_by_mounts if name in said}, **here}
-    own = id(part) in keys  # what is declared of it is read
-    apart = {*not_to_be_said(here), *more_open(declared(part), said)}
-    if not own and (names := differing(part, said, apart)):
-        yield Lost(endpoint, part, names, say(names)).unread()
+) -> Iterator[IneffectiveDeclaration]:
+    own_members, effective = own_and_effective_members(endpoint)
+    # A declaration of a mount around it counts as its own.
+    own_members = {
+        **{name: effective[name] for name in endpoint.declared_by_mounts if name in effective},
+        **own_members,
+    }
+    own = id(part) in keys  # its own declaration is read
+    exempt = {*members_free_to_differ(own_members), *more_open(declared(part), effective)}
+    if not own and (names := differing(part, effective, exempt)):
+        yield IneffectiveMark(endpoint, part, names, remedy_to_declare(names)).as_declaration()
     app = part if is_router(part) else Router(routes=[part])  # type: ignore[list-item]
-    opaque = own and is_mounted(endpoint)  # that its routes declare nothing is asked elsewhere
+    opaque = own and is_mounted(endpoint)  # declarations below an opaque app are reported elsewhere
     remedy = _HIDDEN if is_mounted(endpoint) else _IN_A_ROUTE
     template = endpoint.template.removesuffix("/{path:path}").rstrip("/")
-    for below in endpoints_below(app, template):
-        members = {} if opaque else over(below.inherited, below.declared)
-        names = [name for name in members if said.get(name) != members[name]]
-        names = [name for name in names if name not in more_open(members, said)]
-        by_itself = served or not names  # to say it of the whole is all that is needed
-        names += _access_asked_beyond(below, said)
+    for below in endpoints_mounted_at(app, template):
+        members = {} if opaque else merge_inherited(below.inherited, below.declared)
+        names = [name for name in members if effective.get(name) != members[name]]
+        names = [name for name in names if name not in more_open(members, effective)]
+        by_itself = served or not names  # a declaration on the whole is enough
+        names += _unmet_access(below, effective)
         if served:
-            # There its rules hold, and its dependencies everywhere: what is said here is enough.
-            names = [name for name in names if name not in not_to_be_said(here)]
+            # It has a route with its own rules, and its dependencies run in any case.
+            names = [name for name in names if name not in members_free_to_differ(own_members)]
         else:
-            names += _scopes_asked_beyond(below, said)
+            names += _unmet_scopes(below, effective)
         if names := list(dict.fromkeys(names)):
-            what = f"has a declaration that is not read: {', '.join(names)} of {below}"
-            yield Unread(endpoint, what, say(names) if by_itself else remedy)
+            what = f"has a declaration without effect: {', '.join(names)} on {below}"
+            yield IneffectiveDeclaration(
+                endpoint, what, remedy_to_declare(names) if by_itself else remedy
+            )
 
 
 def _callers_of(below: Endpoint) -> Callers:
-    """Return what dependencies ask, with those of routers that FastAPI does not run for it."""
-    return below.callers | left_to_ask(below.not_run, below.declared)
+    """Return the requirements of dependencies, including those that FastAPI does not run for it."""
+    return below.callers | unmet_requirements(below.not_run, below.declared)
 
 
-def _access_asked_beyond(below: Endpoint, said: Mapping[str, object]) -> list[str]:
-    asked = _callers_of(below)
-    if not asked.known and not asked.anybody:
+def _unmet_access(below: Endpoint, effective: Mapping[str, object]) -> list[str]:
+    required = _callers_of(below)
+    if not required.known and not required.anybody:
         return []
-    return less_open(said, "authenticated" if asked.known else "optional")
+    return less_open(effective, "authenticated" if required.known else "optional")
 
 
-def _scopes_asked_beyond(below: Endpoint, said: Mapping[str, object]) -> list[str]:
-    scopes = said.get("scopes")
+def _unmet_scopes(below: Endpoint, effective: Mapping[str, object]) -> list[str]:
+    scopes = effective.get("scopes")
     given = scopes if isinstance(scopes, (list, tuple)) else ()
     return [] if {*_callers_of(below).scopes} <= {*given} else ["scopes"]
 
 
-def _asked_of(endpoint: Endpoint, scheme: object) -> Iterator[Unread]:
-    """Yield that a part that no other check looks at asks for a known caller."""
-    if endpoint.kind is not Kind.BELOW and (
-        names := less_open(said_by(endpoint)[1], "authenticated")
+def _required_by(endpoint: Endpoint, scheme: object) -> Iterator[IneffectiveDeclaration]:
+    """Yield a required caller in an object that no other check examines."""
+    if endpoint.kind is not Kind.MOUNT and (
+        names := less_open(own_and_effective_members(endpoint)[1], "authenticated")
     ):
-        yield Lost(endpoint, scheme, names, say(names)).unread()
+        yield IneffectiveMark(endpoint, scheme, names, remedy_to_declare(names)).as_declaration()

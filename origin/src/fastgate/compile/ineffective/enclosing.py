@@ -1,8 +1,8 @@
-"""Find declarations on what encloses endpoints, such as middleware: they have no effect.
+"""Find declarations without effect on what encloses endpoints, such as middleware.
 
-In: an app, and everything that it serves. Out: each declaration that is not read, of middleware (of
-an app, a router or a route), of what is wrapped around the whole app, and of the classes of apps,
-routers and routes; and each router whose default is an app of its own.
+Input: an app, and everything that it serves. Output: each declaration without effect on middleware
+(of an app, a router or a route), on wrappers of the whole app, and on the classes of apps, routers
+and routes; and each router whose default is an app of its own.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,22 +17,22 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Host, Mount, Route, Router, WebSocketRoute
 
 from fastgate.compile.callers.object_graph import Graph, methods_of_class, mro_of
-from fastgate.compile.endpoints.inheritance import lost_in_inclusions
-from fastgate.compile.endpoints.listing import Endpoint, Kind
+from fastgate.compile.endpoints.endpoint import Endpoint, Kind
+from fastgate.compile.endpoints.inheritance import routes_without_router_mark
 from fastgate.compile.ineffective.comparison import (
-    Lost,
-    Unread,
+    IneffectiveDeclaration,
+    IneffectiveMark,
     differing,
     layers_of,
+    members_free_to_differ,
     name_of,
-    not_to_be_said,
-    said_by,
+    own_and_effective_members,
 )
-from fastgate.declare.at_edge import declared
 from fastgate.declare.lookup import is_router, layers
-from fastgate.declare.merge import over
+from fastgate.declare.merge import merge_inherited
 from fastgate.declare.provenance import NOTES
 from fastgate.declare.static_access import attribute, is_a, own
+from fastgate.declare.stored_marks import declared
 from fastgate.routes.framework import (
     apps_within,
     declared_of,
@@ -42,49 +42,52 @@ from fastgate.routes.framework import (
     router_of,
 )
 
-_MARK_THE_APP = "mark the app itself, at_edge(…)(app): then the policy and a running app agree"
+_MARK_THE_APP = "mark the app itself: at_edge(…)(app)"
 _MARK_ITSELF = (
-    "say it of the endpoint, router or app itself, at_edge(…): no class and no middleware hands "
-    "it on"
+    "declare it on the endpoint, router or app itself, at_edge(…): a class or middleware does "
+    "not pass it on"
 )
 
 
-def around_the_app(app: object) -> Iterator[Unread]:
-    """Yield what is declared around an app, of its middleware, and what inclusions lose."""
+def around_the_app(app: object) -> Iterator[IneffectiveDeclaration]:
+    """Yield ineffective declarations around an app, on its middleware, and in inclusions."""
     served = routed_app(app)
-    yield from _outside(app, served)
+    yield from _around_whole_app(app, served)
     yield from _of_middleware(served)
     yield from _of_included_routers(served)
 
 
-def around_endpoints(app: object, found: Sequence[Endpoint], read: set[int]) -> Iterator[Lost]:
-    """Yield what is declared of classes and middleware of apps, routers and routes.
+def around_endpoints(
+    app: object, found: Sequence[Endpoint], read: set[int]
+) -> Iterator[IneffectiveMark]:
+    """Yield ineffective marks on classes and middleware of apps, routers and routes.
 
     Args:
         app: the app.
         found: everything that it serves.
-        read: the ids of the objects of which declarations are read.
+        read: the ids of the objects whose declarations are read.
 
     """
     yield from _of_parts([*_holders(routed_app(app), found)], read)
 
 
-def apps_by_default(app: object, found: Sequence[Endpoint]) -> Iterator[Unread]:
-    """Yield the routers that hand on to an app what no route of theirs matches."""
+def default_apps(app: object, found: Sequence[Endpoint]) -> Iterator[IneffectiveDeclaration]:
+    """Yield the routers with a default app, which gets the requests that no route matches."""
     for holder in _holders(routed_app(app), found):
         for part in holder.parts:
             default = attribute(part, "default") if is_a(part, Router) else None
             if not _is_own(part, default) and _is_app(default):
-                yield Unread(
+                yield IneffectiveDeclaration(
                     holder.endpoint,
-                    f"has a router whose default is an app ({name_of(default)}), to which no "
-                    "route leads: the edge forwards nothing to it",
-                    'mount it behind the routes, app.mount("", …), and leave the default out',
+                    f"has a router whose default is an app ({name_of(default)}) without a route, "
+                    "so "
+                    "the edge forwards nothing to it",
+                    'mount it after the routes, app.mount("", …), and remove the default',
                 )
 
 
 def _is_app(default: object) -> bool:
-    """Whether a default is more than a function that answers 404."""
+    """Whether a default is an app, and not only a function that responds with 404."""
     while is_a(default, partial):
         default = attribute(default, "func")
     if is_a(default, MethodType):
@@ -93,107 +96,118 @@ def _is_app(default: object) -> bool:
 
 
 def replacements_in(part: object) -> Iterator[object]:
-    """Yield what an app, a router or a route runs beside its endpoints, and its class.
+    """Yield what an app, a router or a route runs besides its endpoints, and its class.
 
-    What has no middleware runs a function of the framework's: that holds nothing of an author's but
-    the endpoint.
+    A route without middleware runs a function of the framework, which refers only to the endpoint.
     """
     yield type(part)
     yield from _stack_of(part)
 
 
 def run_beside(route: object) -> Iterator[object]:
-    """Yield what a route runs beside its endpoint, where its author has it run something."""
+    """Yield what a route runs besides its endpoint, if its author added something."""
     yield from _stack_of(route)
 
 
-# What stands around a whole app.
+# Declarations around a whole app.
 
 
-def _outside(app: object, served: object) -> Iterator[Unread]:
-    """Yield what is said around a whole app, where a guard in its middleware does not see it."""
-    said, inside = declared_of(served), {id(each) for each in layers(served)}
+def _around_whole_app(app: object, served: object) -> Iterator[IneffectiveDeclaration]:
+    """Yield declarations around a whole app, which a guard in its middleware does not see."""
+    effective, inside = declared_of(served), {id(each) for each in layers(served)}
     outside = [each for each in layers(app) if id(each) not in inside]
     for each in (*outside, *(kind for layer in outside for kind in mro_of(type(layer)))):
-        yield from _not_of_the_app(each, said, "what is around the app")
+        yield from _not_of_the_app(each, effective, "a wrapper of the app")
 
 
-def _of_middleware(served: object) -> Iterator[Unread]:
+def _of_middleware(served: object) -> Iterator[IneffectiveDeclaration]:
     known: _Marked = {}
     for app in apps_within(served):
-        said = declared_of(app)
+        effective = declared_of(app)
         for entry in getattr(app, "user_middleware", ()):
             for target in {id(each): each for each in _run_by(entry, known)}.values():
-                yield from _not_of_the_app(target, said, "the app's middleware")
+                yield from _not_of_the_app(target, effective, "the app's middleware")
 
 
-def _of_included_routers(served: object) -> Iterator[Unread]:
+def _of_included_routers(served: object) -> Iterator[IneffectiveDeclaration]:
     for app in apps_within(served):
-        for route, names in lost_in_inclusions(app):
+        for route, names in routes_without_router_mark(app):
             path, source = str(getattr(route, "path", "/")), getattr(route, "endpoint", route)
-            endpoint = Endpoint(Kind.NOTHING, path, None, name_of(source), source)
-            what = f"does not have what is declared on its router: {', '.join(names)}"
-            yield Unread(endpoint, what, "add it by the router's own methods, or say it of it, too")
+            endpoint = Endpoint(Kind.DECLARATION, path, None, name_of(source), source)
+            what = f"does not have the declaration of its router: {', '.join(names)}"
+            yield IneffectiveDeclaration(
+                endpoint,
+                what,
+                "add the route by the router's own methods, or declare it on the route",
+            )
 
 
-def _not_of_the_app(target: object, said: Mapping[str, object], what: str) -> Iterator[Unread]:
-    if names := differing(target, said):
-        endpoint = Endpoint(Kind.NOTHING, "/", None, name_of(target), target)
-        what = f"has a declaration that is not read: {', '.join(names)} of {what}"
-        yield Unread(endpoint, what, _MARK_THE_APP)
+def _not_of_the_app(
+    target: object, effective: Mapping[str, object], what: str
+) -> Iterator[IneffectiveDeclaration]:
+    if names := differing(target, effective):
+        endpoint = Endpoint(Kind.DECLARATION, "/", None, name_of(target), target)
+        what = f"has a declaration without effect: {', '.join(names)} on {what}"
+        yield IneffectiveDeclaration(endpoint, what, _MARK_THE_APP)
 
 
 # Apps, routers and routes.
 
 
 class _Holder(NamedTuple):
-    """What a declaration would be read of, and the objects that are run for it."""
+    """An object whose declaration is read, and the objects that run for it."""
 
     endpoint: Endpoint
-    here: Mapping[str, object]
-    """What is said of it itself."""
-    said: Mapping[str, object]
-    """The same, with what it inherits."""
+    own_members: Mapping[str, object]
+    """The members that it declares itself."""
+    effective: Mapping[str, object]
+    """The same, with inherited members."""
     parts: Sequence[object]
 
 
 def _holders(served: object, found: Sequence[Endpoint]) -> Iterator[_Holder]:
     apps: dict[int, tuple[object, Mapping[str, object]]] = {}
 
-    def parts_of(app: object, said: Mapping[str, object]) -> list[object]:
-        apps.setdefault(id(app), (app, said))
+    def parts_of(app: object, effective: Mapping[str, object]) -> list[object]:
+        apps.setdefault(id(app), (app, effective))
         router = router_of(app)
         return [app] if router is None or router is app else [app, router]
 
-    said = declared_of(served)
-    parts = parts_of(served, said)
-    yield _Holder(Endpoint(Kind.NOTHING, "/", None, name_of(served), served), said, said, parts)
+    effective = declared_of(served)
+    parts = parts_of(served, effective)
+    yield _Holder(
+        Endpoint(Kind.DECLARATION, "/", None, name_of(served), served), effective, effective, parts
+    )
     for endpoint in found:
-        here, said = said_by(endpoint)
+        own_members, effective = own_and_effective_members(endpoint)
         parts = [] if endpoint.route is None else [endpoint.route]
-        if endpoint.kind is Kind.BELOW:
+        if endpoint.kind is Kind.MOUNT:
             for app in filter(is_router, layers_of(endpoint)):
-                parts += parts_of(app, said)
-        yield _Holder(endpoint, here, said, parts)
-    for app, said in apps.values():
+                parts += parts_of(app, effective)
+        yield _Holder(endpoint, own_members, effective, parts)
+    for app, effective in apps.values():
         for inclusion in inclusions(getattr(app, "routes", ())):
             if (router := included_router(inclusion)) is not None:
-                here = dict(declared(router))
-                endpoint = Endpoint(Kind.NOTHING, router.prefix or "/", None, "router", router)
-                yield _Holder(endpoint, here, over(said, here), [router])
+                own_members = dict(declared(router))
+                endpoint = Endpoint(Kind.DECLARATION, router.prefix or "/", None, "router", router)
+                yield _Holder(
+                    endpoint, own_members, merge_inherited(effective, own_members), [router]
+                )
 
 
-def _of_parts(holders: Sequence[_Holder], read: set[int]) -> Iterator[Lost]:
+def _of_parts(holders: Sequence[_Holder], read: set[int]) -> Iterator[IneffectiveMark]:
     known: _Marked = {}
     stacks: list[tuple[_Holder, list[object], set[int]]] = []
     for holder in holders:
         for part in holder.parts:
-            yield from _lost(holder, _marked_in(type(part), known), holder.here)
+            yield from _ineffective_marks(holder, _marked_in(type(part), known), holder.own_members)
             if stack := [*_stack_of(part)]:
                 run = [target for each in stack for target in _run_by(each, known)]
                 stacks.append((holder, stack, {id(each) for each in run}))
-                if not is_a(part, Starlette):  # of an app's it is told already
-                    yield from _lost(holder, (each for each in run if id(each) not in read))
+                if not is_a(part, Starlette):  # that of an app is already reported
+                    yield from _ineffective_marks(
+                        holder, (each for each in run if id(each) not in read)
+                    )
     graph = Graph(each for _, stack, _ in stacks for each in stack)
     for key, target in graph.objects.items():
         if key in read or is_router(target) or is_a(target, BaseRoute) or not declared(target):
@@ -201,21 +215,25 @@ def _of_parts(holders: Sequence[_Holder], read: set[int]) -> Iterator[Lost]:
         reaching = graph.reached_from([key])
         for holder, stack, run_ids in stacks:
             if key not in run_ids and any(id(each) in reaching for each in stack):
-                yield from _lost(holder, [target], not_to_be_said(holder.here))
+                yield from _ineffective_marks(
+                    holder, [target], members_free_to_differ(holder.own_members)
+                )
 
 
-def _lost(holder: _Holder, targets: Iterable[object], apart: Iterable[str] = ()) -> Iterator[Lost]:
+def _ineffective_marks(
+    holder: _Holder, targets: Iterable[object], exempt: Iterable[str] = ()
+) -> Iterator[IneffectiveMark]:
     for target in targets:
-        if names := differing(target, holder.said, apart):
-            yield Lost(holder.endpoint, target, names, _MARK_ITSELF)
+        if names := differing(target, holder.effective, exempt):
+            yield IneffectiveMark(holder.endpoint, target, names, _MARK_ITSELF)
 
 
 _Marked: TypeAlias = dict[int, list[object]]
-"""What is marked of classes that were looked at, by their ids: a class may forbid to be a key."""
+"""The marked parts of classes, by the id of the class, because a class may be unhashable."""
 
 
 def _run_by(entry: object, known: _Marked) -> Iterator[object]:
-    """Yield what is marked of middleware: itself, what it hands on to, classes and methods."""
+    """Yield the marked parts of middleware: itself, what it wraps, classes and methods."""
     parts: Sequence[object] = (entry,)
     if of_app := is_a(entry, Middleware):
         parts = (entry, entry.cls, *entry.args, *entry.kwargs.values())  # type: ignore[attr-defined]
@@ -226,7 +244,7 @@ def _run_by(entry: object, known: _Marked) -> Iterator[object]:
 
 
 def _marked_in(kind: object, known: _Marked) -> list[object]:
-    """Return what is marked of a class: itself, its bases and the methods of them."""
+    """Return the marked parts of a class: itself, its bases and their methods."""
     if id(kind) not in known:
         found = (*mro_of(kind), *chain.from_iterable(methods_of_class(kind)))
         known[id(kind)] = [each for each in found if declared(each)]
@@ -234,7 +252,7 @@ def _marked_in(kind: object, known: _Marked) -> list[object]:
 
 
 def _stack_of(part: object) -> Iterator[object]:
-    """Yield the middleware of an app, a router or a route, or what has it inside."""
+    """Yield the middleware of an app, a router or a route, or the stack that contains it."""
     if is_a(part, Starlette):
         entries = attribute(part, "user_middleware")
         yield from entries if is_a(entries, list) else ()  # type: ignore[misc]
@@ -247,7 +265,7 @@ def _stack_of(part: object) -> Iterator[object]:
 
 
 def _run_by_route(route: object) -> Iterator[object]:
-    """Yield what a route runs that is neither its endpoint nor the framework's: an author's."""
+    """Yield what a route runs that is neither its endpoint nor part of the framework."""
     run = attribute(route, "app")
     of_mount = is_a(route, Mount, Host) or run is attribute(route, "endpoint")
     if run is not None and not of_mount and not _is_of_framework(run):
@@ -257,12 +275,12 @@ def _run_by_route(route: object) -> Iterator[object]:
             yield value
     kinds = (each for each in mro_of(type(route))[:-1] if not _is_of_framework(each))
     if any(name in own(kind) for kind in kinds for name in ("handle", "__call__")):
-        yield type(route)  # it may hand on to what it has itself
+        yield type(route)  # it may call its own attributes
 
 
 @cache
 def _attributes_of_routes() -> frozenset[str]:
-    """Return the names of what the framework and marks write on routes; `handle` is no such."""
+    """Return the attributes that the framework and marks store on routes, without `handle`."""
     path = "/{path:path}"
     kinds = (Route, routing.APIRoute, WebSocketRoute, routing.APIWebSocketRoute)
     routes = (*(kind(path, _nothing) for kind in kinds), Mount("/x", routes=[]))
@@ -274,7 +292,7 @@ async def _nothing() -> None: ...
 
 
 def _is_of_framework(target: object) -> bool:
-    """Whether a function or a class was written in FastAPI or Starlette."""
+    """Whether a function or a class is part of FastAPI or Starlette."""
     if is_a(target, type):
         module = own(target).get("__module__")
     elif is_a(target, FunctionType):

@@ -1,4 +1,4 @@
-"""Where two declarations disagree, the stricter one counts, or it is a fault."""
+"""Conflicting declarations: the stricter one counts, or the app does not compile."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -153,7 +153,7 @@ def test_of_a_path_and_a_router_the_stricter_counts(path: str, access: str) -> N
     assert asked(app) == {"/orders/admin/x": (stricter, None)}
 
 
-def test_what_else_a_path_and_a_router_say_must_be_the_same() -> None:
+def test_other_members_of_a_path_and_a_router_must_be_equal() -> None:
     app = empty()
     router = at_edge(scopes=["a", "b"], require=STAFF, limits=["slow"])(APIRouter(prefix="/orders"))
     router.add_api_route("/x", one)
@@ -165,8 +165,8 @@ def test_what_else_a_path_and_a_router_say_must_be_the_same() -> None:
     app.include_router(router)
     at_edge(below="/orders", require={"rule": "other"}, limits=["fast"])(app)
     said = faults(app)
-    assert "say different things of require" in said
-    assert "say different things of limits" in said
+    assert "inherits two values of require" in said
+    assert "inherits two values of limits" in said
     decided = at_edge(require=STAFF, limits=["fast"])(_own())
     app = empty()
     router = at_edge(require=STAFF, limits=["slow"])(APIRouter(prefix="/orders"))
@@ -222,7 +222,7 @@ def _by_another(app: FastAPI) -> None:
 
 
 @pytest.mark.parametrize("build", [_by_parameter, _by_route, _by_another])
-def test_scopes_that_are_never_checked_are_a_fault(build: Callable[[FastAPI], None]) -> None:
+def test_scopes_that_are_not_checked_are_a_fault(build: Callable[[FastAPI], None]) -> None:
     app = empty()
     build(app)
     assert "Security(fastgate, scopes=['admin'])" in faults(app)
@@ -270,7 +270,7 @@ def test_an_id_that_two_routes_would_have_is_a_fault() -> None:
     app = empty()
     app.add_api_route("/x", at_edge(access="public", id="get-orders")(_own()))
     app.add_api_route("/orders", at_edge(access="authenticated")(_own()))
-    assert 'has the id "get-orders", and so has own (/x' in faults(app)
+    assert 'has the same id "get-orders" as own (/x' in faults(app)
 
 
 def _own() -> Callable[..., object]:
@@ -280,7 +280,7 @@ def _own() -> Callable[..., object]:
 
 
 @pytest.mark.parametrize("inner", [at_edge(access="authenticated"), at_edge(scopes=["a"])])
-def test_a_rewrite_to_an_endpoint_that_asks_more_is_a_fault(
+def test_a_rewrite_to_a_stricter_endpoint_is_a_fault(
     inner: Callable[[object], object],
 ) -> None:
     def app_with(outer: Callable[[object], object]) -> FastAPI:

@@ -1,4 +1,4 @@
-"""Functions that ask for callers, and that a function, an object or a partial function holds."""
+"""Required callers in functions that a function, an object or a partial function calls."""
 
 import dataclasses
 import functools
@@ -59,7 +59,7 @@ async def tracked(caller: AnyCaller) -> None: ...
 
 
 @pytest.mark.parametrize("listed", [Depends(any_caller), Depends(tracked)])
-def test_who_may_be_known_elsewhere_is_not_handed_on(listed: params.Depends) -> None:
+def test_a_caller_known_elsewhere_is_not_passed_on(listed: params.Depends) -> None:
     of_app = an_app(dependencies=[listed])
     of_app.get("/x")(logged(user))
     of_router = an_app()
@@ -73,7 +73,7 @@ def test_who_may_be_known_elsewhere_is_not_handed_on(listed: params.Depends) -> 
         is_a_fault(app)
 
 
-def test_who_is_asked_in_one_dependency_is_not_handed_on_by_another() -> None:
+def test_a_caller_of_one_dependency_is_not_passed_on_by_another() -> None:
     app = an_app("authenticated")
 
     async def endpoint(caller: Caller) -> None: ...
@@ -82,7 +82,7 @@ def test_who_is_asked_in_one_dependency_is_not_handed_on_by_another() -> None:
     is_a_fault(app)
 
 
-def test_what_is_not_read_itself_hands_nothing_on() -> None:
+def test_an_unread_signature_passes_no_caller_on() -> None:
     def handing_on(function: Endpoint) -> Endpoint:
         async def wrapper(caller: Caller) -> object:
             return await function(caller)
@@ -137,7 +137,7 @@ def test_a_function_that_asks_for_its_caller_may_use_others_that_ask_for_more() 
 
 
 @pytest.mark.parametrize("kind", [Caller, AnyCaller, Annotated[None, Depends(tracked)]])
-def test_a_caller_who_is_not_used_is_not_handed_on(kind: Any) -> None:  # noqa: ANN401
+def test_an_unused_caller_is_not_passed_on(kind: Any) -> None:  # noqa: ANN401
     async def perhaps(caller: Admin = None) -> str:  # type: ignore[assignment]
         return "secret"
 
@@ -175,7 +175,7 @@ def test_a_decorator_that_wraps_may_ask_others_with_the_caller_it_is_given(
     compile_routes(app)
 
 
-def test_a_caller_without_a_dependency_is_not_passed_on() -> None:
+def test_a_caller_that_is_not_required_is_not_passed_on() -> None:
     def serving(function: Endpoint) -> Callable[..., Awaitable[Response]]:
         async def endpoint(request: Request, caller: Caller) -> Response:
             return Response(str(await function(caller)))
@@ -306,7 +306,7 @@ class ByFunction:
 def test_members_of_a_class_that_is_no_dataclass_require_no_caller(kind: type) -> None:
     app = an_app()
     app.get("/x", dependencies=[Depends(kind)])(page)
-    with pytest.raises(CannotCompile, match=r"does not read: .*\n.*make a dataclass of"):
+    with pytest.raises(CannotCompile, match=r"does not read: .*\n.*otherwise make"):
         compile_routes(app)
 
 
@@ -384,13 +384,13 @@ def run_all(functions: object) -> None: ...
         functools.partial(run_all, functions={"user": user}),
     ],
 )
-def test_what_is_held_in_a_slot_an_object_or_an_argument_is_found(endpoint: Endpoint) -> None:
+def test_functions_in_slots_objects_and_arguments_are_found(endpoint: Endpoint) -> None:
     app = an_app()
     app.get("/x", name="x")(endpoint)
     is_a_fault(app)
 
 
-def test_tables_of_functions_and_names_of_what_objects_hold_are_not_called() -> None:
+def test_tables_of_functions_and_names_of_attributes_are_not_called() -> None:
     table, listed, holder = {"user": user}, [user], Holder(user)
 
     async def names() -> list[str]:
@@ -416,7 +416,7 @@ def test_code_is_read_once_however_many_variables_it_has() -> None:
     assert reads_of.cache_info().misses < 10
 
 
-def test_what_is_read_of_a_variable_is_told_from_its_use() -> None:
+def test_reading_an_attribute_differs_from_using_a_variable() -> None:
     def outer(first: Endpoint, second: Endpoint, third: SimpleNamespace) -> Endpoint:
         async def endpoint() -> object:
             return [await first(), second.__name__, [third.a.b for _ in range(2)], third.c()]

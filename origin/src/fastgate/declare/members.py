@@ -1,0 +1,104 @@
+"""The members that `at_edge` accepts, and the checks of their names and values.
+
+Input: members of the edge's route document, by name. Output: one sentence for each member that the
+edge would not understand, with what to write instead. Only names and simple types are checked here;
+the edge checks the values when it reads the policy.
+"""
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping
+
+from fastgate.declare.formerly import FORMERLY, read_former
+from fastgate.declare.merge import CALLER_REQUIREMENTS, contradictory
+
+ACCESS = ("public", "optional", "authenticated", "none")
+"""The values of `access`, from the most open to the most closed."""
+
+CALLERS = ("access", *CALLER_REQUIREMENTS)
+"""The members that decide who may call a route."""
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+"""The methods that the edge forwards, in the order in which the policy lists them."""
+
+_FLAGS = ("bearer_subprotocol", "forward_token", "require_bound", "sign_body", "websocket")
+_LISTS = ("from", "limits", "scopes")
+_OTHERS = (
+    *("accepts", "access", "group", "id", "issuers", "methods", "origin"),
+    *("path", "request_headers", "require", "response_headers", "rewrite", "shadow"),
+)
+ROUTE_MEMBERS = frozenset((*_FLAGS, *_LISTS, *_OTHERS))
+"""The members of the edge's route document: `RouteDocument` in policy.schema.json."""
+
+_RENAMED = {"answer_headers": "response_headers", "trial": "shadow"}
+"""Former names of members, each with its present name."""
+
+PREFIX = "prefix"
+"""A path prefix that clients see and the edge removes: short for `path` and `rewrite` together."""
+
+OPAQUE = "opaque"
+"""Declares a mounted app as one route of the edge. The app's own routes do not count."""
+
+SINGLE_ROUTE_MEMBERS = frozenset(
+    ("bearer_subprotocol", FORMERLY, "id", OPAQUE, "path", "sign_body", "websocket")
+)
+"""Members that belong to one route and cannot be declared for a whole app, router or path."""
+
+_NOT_FOR_MANY = {
+    FORMERLY: f"declare {FORMERLY} on each endpoint: @at_edge({FORMERLY}=…)",
+    OPAQUE: f'declare {OPAQUE} on a mounted app: app.mount("/…", at_edge({OPAQUE}=True, …)(other))',
+}
+
+_PREFIX = re.compile(r"(?:/[^/{}?#\\\s]+)+")
+
+
+def invalid_members(members: Mapping[str, object]) -> Iterator[str]:
+    """Yield one message for each invalid member: what is wrong and what to write instead."""
+    for name, value in members.items():
+        if name == PREFIX:
+            if not isinstance(value, str) or not _PREFIX.fullmatch(value):
+                yield f'prefix is {value!r}; it must be a path like "/gw", without parameters'
+        elif name == FORMERLY:
+            try:
+                read_former(value)
+            except ValueError as error:
+                yield str(error)
+        elif name == OPAQUE:
+            if not isinstance(value, bool):
+                yield f"{name} is {value!r}; it must be True or False"
+        elif name in _RENAMED:
+            yield f'"{name}" is now called "{_RENAMED[name]}"; rename it'
+        elif name not in ROUTE_MEMBERS:
+            near = difflib.get_close_matches(name, ROUTE_MEMBERS, 1)
+            names = ", ".join(sorted(ROUTE_MEMBERS))
+            known = f'did you mean "{near[0]}"?' if near else f"the members are {names}"
+            yield f'the edge has no member "{name}"; {known}'
+        elif name == "access" and value not in ACCESS:
+            yield f"access is {value!r}; it must be one of {', '.join(map(repr, ACCESS))}"
+        elif name == "methods" and not _are_among(METHODS, value):
+            yield f"methods is {value!r}; it must be a list of {', '.join(map(repr, METHODS))}"
+        elif name in _LISTS and not _is_list_of_text(value):
+            yield f'{name} is {value!r}; it must be a list of strings: {name}=["…"]'
+        elif name in _FLAGS and not isinstance(value, bool):
+            yield f"{name} is {value!r}; it must be True or False"
+    if contradictory(members):
+        required = ", ".join(name for name in CALLER_REQUIREMENTS if members.get(name))
+        yield (
+            f"access is {members['access']!r}, which allows every caller, but {required} requires "
+            'a known caller: write access="authenticated", or leave one of the two out'
+        )
+
+
+def refuse_for_many(members: Mapping[str, object]) -> None:
+    """Raise `ValueError` for members that cannot be declared for several routes at once."""
+    for name, why in _NOT_FOR_MANY.items():
+        if name in members:
+            raise ValueError(f"at_edge: {why}")
+
+
+def _are_among(known: tuple[str, ...], value: object) -> bool:
+    return isinstance(value, (list, tuple)) and all(item in known for item in value)
+
+
+def _is_list_of_text(value: object) -> bool:
+    return isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value)
