@@ -186,11 +186,11 @@ fn publish(rows: &[Row]) {
 For operators: what callers meet while the key endpoint of their issuer fails.
 
 Written by the test `no_fault_of_an_issuer_removes_keys_or_accepts_a_request` (`tests/edge/jwks/faults.rs`), in which an
-issuer really responses like this over a socket; `FASTGATE_WRITE_DOCS=1 make edge-tests` writes it anew. Five callers with
+issuer really responds like this over a socket; `FASTGATE_WRITE_DOCS=1 make edge-tests` writes it anew. Five callers with
 good tokens meet an edge whose keys have just gone stale, and one caller meets an edge that never had any. Without keys the
 issuer is asked twice before the caller is told to come back.
 
-| the issuer responses with | keys at hand | no keys | visits without keys |
+| the issuer responds with | keys at hand | no keys | visits without keys |
 | --- | --- | --- | --- |
 "
     .to_owned();
