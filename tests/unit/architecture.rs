@@ -373,3 +373,17 @@ fn lib_rs_lists_the_steps_that_the_log_names() {
         (1..).zip(fastgate::trail::Step::ALL).map(|(number, step)| (number, step.as_str().to_owned())).collect();
     assert_eq!(listed, steps);
 }
+
+/// The diagram in the README has the steps of a request in the order of `Step`, without what comes before and after it.
+#[test]
+fn the_readme_draws_the_steps_in_their_order() {
+    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let (_, edge) = readme.split_once("subgraph edge").unwrap();
+    let (edge, _) = edge.split_once("    end\n").unwrap();
+    let chains = edge.lines().filter(|line| line.contains(" --> "));
+    let mut drawn: Vec<_> = chains.flat_map(|chain| chain.trim().split(" --> ")).collect();
+    drawn.dedup(); // a chain that goes on in the next line begins with the last step of the line before
+    let steps = fastgate::trail::Step::ALL.map(fastgate::trail::Step::as_str);
+    let of_request: Vec<_> = steps.into_iter().filter(|step| !["configure", "forward"].contains(step)).collect();
+    assert_eq!(drawn, of_request);
+}
