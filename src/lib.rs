@@ -1,12 +1,14 @@
 //! Fastgate: an identity-aware gate for FastAPI that runs on Fastly Compute.
 //!
-//! A request passes through a pipeline of steps, in this order. Each step returns a value that a later step requires, so
-//! that a skipped step does not compile, or it refuses with a named reason. [`Gateway::decide`](gateway::Gateway::decide)
-//! runs the pipeline, in `gateway.rs`; the log names the steps as [`Step`](trail::Step) does.
+//! A request passes through a pipeline of steps, in this order. Each step either refuses, with a named reason, or
+//! returns a value that a later step requires, so that a skipped step does not compile.
+//! [`Gateway::decide`](gateway::Gateway::decide), in `gateway.rs`, runs steps 2 to 13; the log names the steps as
+//! [`Step`](trail::Step) does.
 //!
 //! 1. *configure* reads the policy, the signing keys and the kill switch: [`Sandbox`](sandbox::Sandbox)
 //! 2. *normalize* brings the request into one canonical form: [`Target`](request::Target)
-//! 3. *cors* responds to preflights and checks the `Origin` of a WebSocket handshake: [`OriginChecked`](cors::OriginChecked)
+//! 3. *cors* responds to preflights, and once the route is found checks the `Origin` of a WebSocket handshake:
+//!    [`OriginChecked`](cors::OriginChecked)
 //! 4. *match* finds the route of the policy: [`Route`](policy::Route), in [`route`]
 //! 5. *availability* checks that the route is neither closed for maintenance nor switched off:
 //!    [`Available`](availability::Available)
@@ -33,7 +35,7 @@
 //! - *Foundations*: [`client`], the facts about a client; [`headers`]; [`store_keys`], every name in the stores; [`secret`];
 //!   [`strict_json`]; `digest`; [`time`].
 //!
-//! The library does no I/O and reads no clock: both are arguments. Only the binary's `compute` module calls Fastly's SDK,
+//! The library does no I/O and reads no clock: the caller passes in both. Only the binary's `compute` module calls Fastly's SDK,
 //! and only its `cli` module prints to a terminal. The FastAPI package begins at `origin/src/fastgate/__init__.py`.
 
 pub mod authorize;

@@ -102,7 +102,7 @@ pub struct Trail {
     /// The id of the route.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub route: Option<RouteId>,
-    /// `forwarded`, `published` or the code of the refusal.
+    /// `forwarded`, `published`, `preflight` or the code of the refusal.
     pub verdict: &'static str,
     /// The exact cause, for the operator.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -136,7 +136,9 @@ pub struct Trail {
     pub pop: Option<String>,
     /// The status that the client gets.
     pub status: u16,
-    /// How long each step took, in microseconds, in order.
+    /// How long each step took, in microseconds, in the order in which they ended. A step that only compares has no entry:
+    /// `cors`, `availability`; `rewrite` and `content` have one if they do something. `throttle` before `identify` is the
+    /// flood limit.
     pub steps: Vec<(Step, u64)>,
     /// What `fastgate diff --log` needs to judge the request again; `None` if it has no canonical form.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -13,6 +13,7 @@ import pytest
 from fastapi import FastAPI
 
 from fastgate.__main__ import _parser
+from fastgate.compile.drift import drift
 from fastgate.compile.policy import compile_routes
 from fastgate.testing import AsCaller
 
@@ -68,6 +69,13 @@ def test_the_first_example_of_all_compiles() -> None:
     exec(block(README, "Guard an app"), names)  # noqa: S102
     compiled = compile_routes(names["app"])
     assert {route["access"] for route in compiled} == {"authenticated"}
+
+
+def test_the_first_policy_is_that_of_the_first_app() -> None:
+    names: dict[str, object] = {}
+    exec(block(README, "Guard an app"), names)  # noqa: S102
+    policy = json.loads(block(README, "A policy", "json"))
+    assert drift(compile_routes(names["app"]), policy["routes"]) == []
 
 
 def test_the_app_on_the_local_edge_compiles_to_the_policy_of_its_guide() -> None:
