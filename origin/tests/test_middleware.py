@@ -14,6 +14,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fastgate import EdgeClaims, FastgateMiddleware, Settings, guard
+from fastgate.keys.source import StaticKeys
 from fastgate.routes.placement import Misplaced
 from tests.edge import HEADER, ISSUER, Edge
 from tests.serving import JwksServer
@@ -485,3 +486,13 @@ async def test_a_forgotten_override_does_not_bypass_the_guard(app: FastAPI) -> N
     app.dependency_overrides[guard] = lambda: None
     async with client(app) as http:
         assert (await http.get("/later", headers={HEADER: "x"})).status_code == 401
+
+
+async def test_keys_that_are_replaced_are_in_force_from_the_next_request_on(edge: Edge) -> None:
+    guarded = FastgateMiddleware(Origin(), edge.settings())
+    async with client(guarded) as http:
+        headers = edge.headers(PATH, TEMPLATE)
+        assert (await http.get(PATH, headers=headers)).status_code == 200
+        guarded.keys = StaticKeys({})
+        assert guarded.keys is guarded.startup.keys
+        assert (await http.get(PATH, headers=headers)).status_code != 200

@@ -8,7 +8,12 @@ from collections.abc import Mapping
 
 import pytest
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import (
+    decode_dss_signature,
+    encode_dss_signature,
+)
+from cryptography.hazmat.primitives.hashes import SHA256
 
 from fastgate import EdgeClaims, Refused, errors
 from fastgate.keys.jwks import read_jwks
@@ -446,3 +451,17 @@ def test_a_refusal_prints_its_code_and_nothing_of_the_token(edge: Edge) -> None:
     with pytest.raises(Refused) as refused:
         verified(edge.sign(changed(aud="a-secret-name")), edge)
     assert str(refused.value) == "audience-mismatch"
+
+
+@pytest.mark.parametrize("curve", [ec.SECP224R1(), ec.SECP192R1(), ec.SECP256K1()])
+def test_es256_accepts_keys_on_p256_alone(curve: ec.EllipticCurve, edge: Edge) -> None:
+    # A key source of the app's own may hold any key: R and S fit into 32 octets on these curves.
+    key = ec.generate_private_key(curve)
+    header, claims, _ = edge.sign(payload(now=NOW)).split(b".")
+    signed = header + b"." + claims
+    r, s = decode_dss_signature(key.sign(signed, ec.ECDSA(SHA256())))
+    token = signed + b"." + base64url(r.to_bytes(32) + s.to_bytes(32)).encode()
+    keys = {edge.kid: key.public_key()}
+    with pytest.raises(Refused) as refused:
+        verify(token, keys, HEAD, issuer=ISSUER, audience=AUDIENCE, now=NOW)
+    assert refused.value.code == "signature-invalid"

@@ -74,6 +74,15 @@ class FastgateMiddleware:
         self._kind = ObservedCheck if observe else RouteCheck
         self._refusals = RefusalLog()
 
+    @property
+    def keys(self) -> KeySource:
+        """The source of the edge's keys. A new one is in force from the next request on."""
+        return self.startup.keys
+
+    @keys.setter
+    def keys(self, keys: KeySource) -> None:
+        self.startup.keys = keys
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let one connection through, or refuse it. A lifespan passes: it carries no request."""
         if scope["type"] == "lifespan":

@@ -124,7 +124,8 @@ class Startup:
             try:
                 await self._examine(scope)
             except Exception as error:
-                self._examined = True
+                # Of two examinations at once, the one that fails decides.
+                self._examined, self.succeeded = True, False
                 _log.error("every request gets a 503: %s", _explain(error))
         return self.succeeded
 

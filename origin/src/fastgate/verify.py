@@ -15,7 +15,7 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
@@ -129,8 +129,8 @@ def _authenticated_payload(token: bytes, keys: KeySet) -> dict[str, object]:
 
 
 def _is_signed_by(key: EllipticCurvePublicKey, signing_input: bytes, signature: bytes) -> bool:
-    # RFC 7518 §3.4: R and S are 32 octets each. `cryptography` reads them as DER.
-    if len(signature) != ES256_BYTES:
+    # RFC 7518 §3.4: the curve is P-256, R and S have 32 octets each. `cryptography` reads DER.
+    if not _is_on_p256(key) or len(signature) != ES256_BYTES:
         return False
     half = ES256_BYTES // 2
     r, s = int.from_bytes(signature[:half]), int.from_bytes(signature[half:])
@@ -139,6 +139,11 @@ def _is_signed_by(key: EllipticCurvePublicKey, signing_input: bytes, signature: 
     except InvalidSignature:
         return False
     return True
+
+
+def _is_on_p256(key: object) -> bool:
+    # A key source of the app's own may hold any key.
+    return isinstance(key, EllipticCurvePublicKey) and isinstance(key.curve, SECP256R1)
 
 
 # An edge writes the same header as long as it signs with the same key.

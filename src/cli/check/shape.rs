@@ -47,10 +47,11 @@ fn explain(error: &ValidationError<'_>, schema: &Value, findings: &mut Vec<Findi
         ValidationErrorKind::AdditionalProperties { unexpected } => {
             let known = siblings(error, schema, "properties");
             for name in unexpected {
-                let former =
-                    FORMER_NAMES.iter().find(|(former, now)| former == name && known.iter().any(|known| known == now));
+                let former = FORMER_NAMES
+                    .iter()
+                    .find(|(former, _, beside)| former == name && known.iter().any(|known| known == beside));
                 let (what, remedy) = match former {
-                    Some((_, now)) => (format!("is called \"{now}\" now"), "rename it; its content is unchanged"),
+                    Some((_, now, _)) => (format!("is called \"{now}\" now"), "rename it; its content is unchanged"),
                     None => {
                         (format!("does not exist here; there are {}", names(&known)), "correct its name, or remove it")
                     }
@@ -63,9 +64,13 @@ fn explain(error: &ValidationError<'_>, schema: &Value, findings: &mut Vec<Findi
     }
 }
 
-/// Members that had another name in earlier versions: the former name and the present one.
-const FORMER_NAMES: [(&str, &str); 3] =
-    [("answer_headers", "response_headers"), ("most_cost", "max_cost"), ("trial", "shadow")];
+/// Members that had another name in earlier versions: the former name, the present one, and a member that tells the object
+/// from others that have the present name as well.
+const FORMER_NAMES: [(&str, &str, &str); 3] = [
+    ("answer_headers", "response_headers", "access"),
+    ("most_cost", "max_cost", "cost_from"),
+    ("trial", "shadow", "access"),
+];
 
 /// The errors of the branch of a union that the author seems to have meant: all its errors are deeper inside, or it is
 /// the only branch with the JSON type (object, list, text) of the value.

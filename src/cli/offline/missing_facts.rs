@@ -72,7 +72,7 @@ fn left_out(route: &Route, case: &Case, client: &Client) -> LeftOut {
                 let test = tests().find(|test| test.fact() == fact && !is_given(test, case, client));
                 match test {
                     Some(_) if place.shadow => left_out.passed.push(fact),
-                    Some(test) => left_out.missing = Some(give(place, test, case)),
+                    Some(test) => left_out.missing = Some(give(place, test, case, client)),
                     None => {}
                 }
                 if !place.shadow {
@@ -110,11 +110,13 @@ fn is_given(test: &PlaceTest, case: &Case, client: &Client) -> bool {
 }
 
 /// The options to give so that `test` can be decided.
-fn give(place: &Place, test: &PlaceTest, case: &Case) -> String {
+fn give(place: &Place, test: &PlaceTest, case: &Case, client: &Client) -> String {
+    // A case with a whole "client" takes no single fact beside it.
+    let address = if case.client.is_some() { "\"address\" in \"client\"" } else { "--address 198.51.100.7" };
     let facts = |facts: Value| format!("--client '{facts}'");
     let option = match test {
-        PlaceTest::Network(_) => "--address 198.51.100.7".to_owned(),
-        PlaceTest::Acl(_) if case.address.is_none() => "--address 198.51.100.7".to_owned(),
+        PlaceTest::Network(_) => address.to_owned(),
+        PlaceTest::Acl(_) if client.address.is_none() => address.to_owned(),
         PlaceTest::Acl(names) => {
             let left_out = names.iter().filter(|name| !case.acls.contains_key(*name));
             let described: Value =

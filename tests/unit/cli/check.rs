@@ -113,6 +113,9 @@ fn a_member_by_its_former_name_is_a_fault_that_says_the_new_name() {
         let (valid, text) = check(name, &parts);
         assert!(!valid && text.contains(complaint) && text.contains("→ rename it"), "{name}: {text}");
     }
+    let place = json!({ "places": { "p": { "allow": [{ "country": ["DE"] }], "trial": true } }, "routes": [] });
+    let (valid, text) = check("elsewhere", &place);
+    assert!(!valid && text.contains("$.places.p.trial\n    does not exist here"), "{text}");
 }
 
 #[test]

@@ -338,6 +338,16 @@ fn a_request_that_cannot_be_explained_stops_no_other_and_has_its_line() {
 }
 
 #[test]
+fn what_a_whole_client_lacks_is_to_be_given_within_it() {
+    let policy = placed(&json!({ "allow": [{ "acl": ["office"] }] }));
+    let missing = |case: &str| requests(&policy, case).1[0]["missing"].as_str().unwrap().to_owned();
+    let said = missing(r#"{"target":"/x","client":{"country":"DE"}}"#);
+    assert!(said.contains(r#"give "address" in "client","#), "{said}");
+    let said = missing(r#"{"target":"/x","client":{"country":"DE","address":"198.51.100.7"}}"#);
+    assert!(said.contains(r#"{"acls":{"office":"allow"}}"#), "{said}");
+}
+
+#[test]
 fn every_given_argument_is_used() {
     let policy = placed(&json!({ "allow": [{ "country": ["DE"] }] }));
     for arguments in [
