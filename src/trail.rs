@@ -140,7 +140,7 @@ pub struct Trail {
     /// `cors`, `availability`; `rewrite` and `content` have one if they do something. `throttle` before `identify` is the
     /// flood limit.
     pub steps: Vec<(Step, u64)>,
-    /// What `fastgate diff --log` needs to judge the request again; `None` if it has no canonical form.
+    /// What `fastgate diff --log` needs to judge the request again; absent if the request has no canonical form.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recorded: Option<Recorded>,
     /// Names in the KV key `switch` that the policy does not know. They switch nothing off.
