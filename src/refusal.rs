@@ -5,13 +5,7 @@ use crate::authorize::AuthorizeError;
 use crate::availability::AvailabilityError;
 use crate::content::ContentError;
 use crate::cors::CorsError;
-use crate::identity::bearer::CredentialsError;
-use crate::identity::deny_list::DenyListError;
-use crate::identity::dpop::ProofError;
-use crate::identity::dpop::used::UsedProofsUnreachable;
-use crate::identity::introspection::IntrospectionError;
-use crate::identity::token::TokenError;
-use crate::identity::{IdentityError, KeysUnavailable};
+use crate::identity::IdentityError;
 use crate::inspect::InspectError;
 use crate::mint::MintError;
 use crate::place::PlaceError;
@@ -39,27 +33,9 @@ pub enum Refusal {
     /// The route may not be used from where the client is.
     #[error(transparent)]
     Place(#[from] PlaceError),
-    /// There are no usable credentials.
+    /// The caller is not identified.
     #[error(transparent)]
-    Credentials(#[from] CredentialsError),
-    /// The token is not valid.
-    #[error(transparent)]
-    Token(#[from] TokenError),
-    /// The keys for the token are not available.
-    #[error(transparent)]
-    Keys(#[from] KeysUnavailable),
-    /// The token is revoked, or the deny-list cannot be read.
-    #[error(transparent)]
-    DenyList(#[from] DenyListError),
-    /// The token is opaque, and its issuer says that it is not active, or cannot be asked.
-    #[error(transparent)]
-    Introspection(#[from] IntrospectionError),
-    /// The proof of possession is not valid.
-    #[error(transparent)]
-    Proof(#[from] ProofError),
-    /// The record of used proofs cannot be read.
-    #[error(transparent)]
-    UsedProofs(#[from] UsedProofsUnreachable),
+    Identity(#[from] IdentityError),
     /// The caller does not meet the route's requirements.
     #[error(transparent)]
     Authorize(#[from] AuthorizeError),
@@ -146,20 +122,6 @@ impl OriginError {
     }
 }
 
-impl From<IdentityError> for Refusal {
-    fn from(error: IdentityError) -> Self {
-        match error {
-            IdentityError::Credentials(error) => error.into(),
-            IdentityError::Token(error) => error.into(),
-            IdentityError::Keys(error) => error.into(),
-            IdentityError::DenyList(error) => error.into(),
-            IdentityError::Introspection(error) => error.into(),
-            IdentityError::Proof(error) => error.into(),
-            IdentityError::UsedProofs(error) => error.into(),
-        }
-    }
-}
-
 impl Refusal {
     /// The step that refused.
     #[must_use]
@@ -170,13 +132,7 @@ impl Refusal {
             Self::Route(_) => Step::Match,
             Self::Availability(_) => Step::Availability,
             Self::Place(_) => Step::Place,
-            Self::Credentials(_)
-            | Self::Token(_)
-            | Self::Keys(_)
-            | Self::DenyList(_)
-            | Self::Introspection(_)
-            | Self::Proof(_)
-            | Self::UsedProofs(_) => Step::Identify,
+            Self::Identity(_) => Step::Identify,
             Self::Authorize(_) => Step::Authorize,
             Self::Inspect(_) => Step::Inspect,
             Self::Throttle(_) => Step::Throttle,
@@ -197,13 +153,7 @@ impl Refusal {
             Self::Cors(error) => error.code(),
             Self::Availability(error) => error.code(),
             Self::Place(error) => error.code(),
-            Self::Credentials(error) => error.code(),
-            Self::Token(error) => error.code(),
-            Self::Keys(error) => error.code(),
-            Self::DenyList(error) => error.code(),
-            Self::Introspection(error) => error.code(),
-            Self::Proof(error) => error.code(),
-            Self::UsedProofs(error) => error.code(),
+            Self::Identity(error) => error.code(),
             Self::Authorize(error) => error.code(),
             Self::Inspect(error) => error.code(),
             Self::Rewrite(error) => error.code(),

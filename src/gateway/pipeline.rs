@@ -126,7 +126,7 @@ impl<'run, 'outside> Pipeline<'run, 'outside> {
         let caller = match identified {
             // A bad token on a route where a token is optional makes the caller anonymous and has no other effect.
             Err(error) if admitted.route().access == Access::Optional => {
-                self.trail.credentials_ignored = Some(Refusal::from(error).code());
+                self.trail.credentials_ignored = Some(error.code());
                 Caller::Anonymous
             }
             caller => caller?,

@@ -6,6 +6,7 @@ use super::{Kind, Problem};
 use crate::authorize::AuthorizeError;
 use crate::availability::AvailabilityError;
 use crate::content::ContentError;
+use crate::identity::IdentityError;
 use crate::identity::bearer::CredentialsError;
 use crate::identity::deny_list::DenyListError;
 use crate::identity::dpop::ProofError;
@@ -51,22 +52,28 @@ impl From<&Refusal> for Problem {
             }
             Refusal::Place(PlaceError { legal: true, .. }) => plain(Kind::LegalReasons),
             Refusal::Place(PlaceError { legal: false, .. }) => plain(Kind::PlaceRefused),
-            Refusal::Credentials(CredentialsError::Missing | CredentialsError::OtherScheme)
+            Refusal::Identity(IdentityError::Credentials(
+                CredentialsError::Missing | CredentialsError::OtherScheme,
+            ))
             | Refusal::Authorize(AuthorizeError::Unidentified) => {
                 challenge(Kind::AuthenticationRequired, Challenge::default())
             }
-            Refusal::Credentials(CredentialsError::Repeated { .. }) => {
+            Refusal::Identity(IdentityError::Credentials(CredentialsError::Repeated { .. })) => {
                 challenge(Kind::BadRequest, Challenge::because("invalid_request"))
             }
-            Refusal::Token(TokenError::TooLong { .. }) => plain(Kind::HeaderFieldsTooLarge),
-            Refusal::Credentials(CredentialsError::Malformed)
-            | Refusal::Token(_)
-            | Refusal::DenyList(DenyListError::Revoked { .. })
-            | Refusal::Introspection(IntrospectionError::Inactive) => {
-                challenge(Kind::InvalidToken, Challenge::because("invalid_token"))
+            Refusal::Identity(IdentityError::Token(TokenError::TooLong { .. })) => plain(Kind::HeaderFieldsTooLarge),
+            Refusal::Identity(
+                IdentityError::Credentials(CredentialsError::Malformed)
+                | IdentityError::Token(_)
+                | IdentityError::DenyList(DenyListError::Revoked { .. })
+                | IdentityError::Introspection(IntrospectionError::Inactive),
+            ) => challenge(Kind::InvalidToken, Challenge::because("invalid_token")),
+            Refusal::Identity(IdentityError::Proof(ProofError::Nonce)) => {
+                challenge(Kind::NonceRequired, Challenge::proving("use_dpop_nonce"))
             }
-            Refusal::Proof(ProofError::Nonce) => challenge(Kind::NonceRequired, Challenge::proving("use_dpop_nonce")),
-            Refusal::Proof(_) => challenge(Kind::InvalidProof, Challenge::proving("invalid_dpop_proof")),
+            Refusal::Identity(IdentityError::Proof(_)) => {
+                challenge(Kind::InvalidProof, Challenge::proving("invalid_dpop_proof"))
+            }
             Refusal::Authorize(AuthorizeError::Unbound) => {
                 challenge(Kind::BoundTokenRequired, Challenge::proving("invalid_token"))
             }
@@ -99,11 +106,13 @@ impl From<&Refusal> for Problem {
             Refusal::Mint(MintError::IdentityTooLong { .. } | MintError::HeadTooLong { .. }) => {
                 plain(Kind::HeaderFieldsTooLarge)
             }
-            Refusal::Keys(_)
+            Refusal::Identity(
+                IdentityError::Keys(_)
+                | IdentityError::DenyList(DenyListError::Unavailable(_))
+                | IdentityError::Introspection(IntrospectionError::Unavailable(_))
+                | IdentityError::UsedProofs(_),
+            )
             | Refusal::Availability(AvailabilityError::SwitchedOff)
-            | Refusal::DenyList(DenyListError::Unavailable(_))
-            | Refusal::Introspection(IntrospectionError::Unavailable(_))
-            | Refusal::UsedProofs(_)
             | Refusal::Throttle(ThrottleError::Unreachable { .. })
             | Refusal::Mint(MintError::SigningFailed)
             | Refusal::Closed(

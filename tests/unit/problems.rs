@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 
 use fastgate::authorize::AuthorizeError;
 use fastgate::content::ContentError;
-use fastgate::identity::KeysUnavailable;
 use fastgate::identity::bearer::{CredentialsError, Scheme};
 use fastgate::identity::deny_list::{DenyListError, DenyListUnavailable};
 use fastgate::identity::dpop::ProofError;
 use fastgate::identity::dpop::used::UsedProofsUnreachable;
 use fastgate::identity::introspection::{IntrospectionError, IntrospectionUnavailable};
 use fastgate::identity::token::TokenError;
+use fastgate::identity::{IdentityError, KeysUnavailable};
 use fastgate::inspect::InspectError;
 use fastgate::mint::MintError;
 use fastgate::problem::{Kind, Problem};
@@ -67,24 +67,24 @@ fn table() -> Vec<Row> {
             Some(("allow", "GET, PUT")),
             "method-not-allowed",
         ),
-        (CredentialsError::Missing.into(), 401, "authentication-required", Some(CHALLENGE), "credentials-missing"),
+        (identity(CredentialsError::Missing), 401, "authentication-required", Some(CHALLENGE), "credentials-missing"),
         (
-            CredentialsError::OtherScheme.into(),
+            identity(CredentialsError::OtherScheme),
             401,
             "authentication-required",
             Some(CHALLENGE),
             "credentials-other-scheme",
         ),
         (
-            CredentialsError::Repeated { count: 2 }.into(),
+            identity(CredentialsError::Repeated { count: 2 }),
             400,
             "bad-request",
             Some(("www-authenticate", "Bearer error=\"invalid_request\"")),
             "credentials-repeated",
         ),
-        (CredentialsError::Malformed.into(), 401, "invalid-token", Some(INVALID_TOKEN), "credentials-malformed"),
+        (identity(CredentialsError::Malformed), 401, "invalid-token", Some(INVALID_TOKEN), "credentials-malformed"),
         (
-            UsedProofsUnreachable("the cache is gone".to_owned()).into(),
+            identity(UsedProofsUnreachable("the cache is gone".to_owned())),
             503,
             "unavailable",
             Some(LATER),
@@ -98,26 +98,28 @@ fn table() -> Vec<Row> {
             "token-unbound",
         ),
         (
-            KeysUnavailable { issuer: "alpha".into(), cause: secret() }.into(),
+            identity(KeysUnavailable { issuer: "alpha".into(), cause: secret() }),
             503,
             "unavailable",
             Some(LATER),
             "keys-unavailable",
         ),
-        (DenyListError::Revoked { claim: "jti" }.into(), 401, "invalid-token", Some(INVALID_TOKEN), "token-revoked"),
+        (identity(DenyListError::Revoked { claim: "jti" }), 401, "invalid-token", Some(INVALID_TOKEN), "token-revoked"),
         (
-            DenyListError::Unavailable(DenyListUnavailable { cause: secret() }).into(),
+            identity(DenyListError::Unavailable(DenyListUnavailable { cause: secret() })),
             503,
             "unavailable",
             Some(LATER),
             "deny-list-unavailable",
         ),
         // Not one of the bad tokens: no other token of its issuer would be shorter.
-        (TokenError::TooLong { bytes: 9, most: 8 }.into(), 431, "header-fields-too-large", None, "token-too-long"),
-        (IntrospectionError::Inactive.into(), 401, "invalid-token", Some(INVALID_TOKEN), "token-inactive"),
+        (identity(TokenError::TooLong { bytes: 9, most: 8 }), 431, "header-fields-too-large", None, "token-too-long"),
+        (identity(IntrospectionError::Inactive), 401, "invalid-token", Some(INVALID_TOKEN), "token-inactive"),
         (
-            IntrospectionError::Unavailable(IntrospectionUnavailable { issuer: "alpha".into(), cause: secret() })
-                .into(),
+            identity(IntrospectionError::Unavailable(IntrospectionUnavailable {
+                issuer: "alpha".into(),
+                cause: secret(),
+            })),
             503,
             "unavailable",
             Some(LATER),
@@ -147,12 +149,17 @@ fn table() -> Vec<Row> {
         (OriginError::Unavailable(secret()).into(), 503, "unavailable", Some(LATER), "origin-unavailable"),
         (OriginError::UnexpectedStatus(101).into(), 502, "bad-gateway", None, "origin-unexpected-status"),
     ];
-    let bad_token = |(error, code): (TokenError, _)| (error.into(), 401, "invalid-token", Some(INVALID_TOKEN), code);
+    let bad_token = |(error, code): (TokenError, _)| (identity(error), 401, "invalid-token", Some(INVALID_TOKEN), code);
     table.extend(bad_tokens().map(bad_token));
-    let bad_proof = |(error, code): (ProofError, _)| (error.into(), 401, "invalid-proof", Some(INVALID_PROOF), code);
+    let bad_proof = |(error, code): (ProofError, _)| (identity(error), 401, "invalid-proof", Some(INVALID_PROOF), code);
     table.extend(bad_proofs().map(bad_proof));
-    table.push((ProofError::Nonce.into(), 401, "proof-nonce-required", Some(NO_NONCE), "proof-nonce"));
+    table.push((identity(ProofError::Nonce), 401, "proof-nonce-required", Some(NO_NONCE), "proof-nonce"));
     table
+}
+
+/// A refusal of the step *identify*.
+fn identity(error: impl Into<IdentityError>) -> Refusal {
+    Refusal::from(error.into())
 }
 
 fn bad_proofs() -> impl Iterator<Item = (ProofError, &'static str)> {
@@ -229,9 +236,9 @@ fn every_invalid_token_gets_the_same_response() {
         let problem = Problem::from(refusal);
         (problem.status(), fields(&problem.headers()), problem.body())
     };
-    let reference = look(&CredentialsError::Malformed.into());
+    let reference = look(&identity(CredentialsError::Malformed));
     for (error, code) in bad_tokens() {
-        assert_eq!(look(&error.into()), reference, "{code}");
+        assert_eq!(look(&identity(error)), reference, "{code}");
     }
 }
 
@@ -243,24 +250,24 @@ fn a_challenge_names_the_metadata_and_the_scheme_that_the_route_asks_for() {
     };
     let required = vec!["a".to_owned()];
     for (refusal, scheme, expected) in [
-        (CredentialsError::Missing.into(), Scheme::Bearer, "Bearer resource_metadata=\"https://edge.test/meta\""),
+        (identity(CredentialsError::Missing), Scheme::Bearer, "Bearer resource_metadata=\"https://edge.test/meta\""),
         (
-            CredentialsError::Missing.into(),
+            identity(CredentialsError::Missing),
             Scheme::DPoP,
             "DPoP algs=\"ES256 EdDSA\", resource_metadata=\"https://edge.test/meta\"",
         ),
         (
-            TokenError::Signature.into(),
+            identity(TokenError::Signature),
             Scheme::Bearer,
             "Bearer error=\"invalid_token\", resource_metadata=\"https://edge.test/meta\"",
         ),
         (
-            TokenError::Signature.into(),
+            identity(TokenError::Signature),
             Scheme::DPoP,
             "DPoP error=\"invalid_token\", algs=\"ES256 EdDSA\", resource_metadata=\"https://edge.test/meta\"",
         ),
         (
-            ProofError::Replayed.into(),
+            identity(ProofError::Replayed),
             Scheme::Bearer,
             "DPoP error=\"invalid_dpop_proof\", algs=\"ES256 EdDSA\", resource_metadata=\"https://edge.test/meta\"",
         ),
@@ -350,6 +357,6 @@ fn the_log_says_exactly_what_the_client_is_not_told() {
         assert!(!cause.is_empty() && cause.chars().all(|letter| !letter.is_control()), "{code}: {cause}");
     }
     let cause = |refusal: Refusal| refusal.to_string();
-    assert_eq!(cause(TokenError::Expired { by: Seconds::new(7) }.into()), "the token expired 7 seconds ago");
+    assert_eq!(cause(identity(TokenError::Expired { by: Seconds::new(7) })), "the token expired 7 seconds ago");
     assert!(cause(ClosedError::Policy("$.routes[3].path: is empty".to_owned()).into()).contains("$.routes[3].path"));
 }
