@@ -29,6 +29,8 @@ mod problems;
 mod proofs;
 #[path = "../support/provider.rs"]
 mod provider;
+#[path = "../support/random.rs"]
+mod random;
 mod references;
 mod request;
 mod routing;

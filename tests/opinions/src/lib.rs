@@ -16,6 +16,8 @@
 mod keys;
 mod mutations;
 mod others;
+#[path = "../../support/random.rs"]
+mod random;
 mod reading;
 mod report;
 mod rules;

@@ -4,7 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
 use crate::keys::{Signer, encoded, published};
-use crate::tokens::{Draft, LEEWAY, Member, Random};
+use crate::random::Random;
+use crate::tokens::{Draft, LEEWAY, Member};
 
 /// `alg`, and other names of algorithms (RFC 7518 §3.1, RFC 8037 §3.1, RFC 9864 §2.2) or what is none.
 const ALGORITHMS: [&str; 26] = [

@@ -15,6 +15,7 @@ use fastgate::route::{RouteError, find};
 use serde_json::{Value, json};
 
 use crate::offline::{request, text};
+use crate::random::Random;
 use crate::samples::policy_with_routes;
 
 const TABLES: usize = 160;
@@ -82,7 +83,7 @@ fn edge_and_starlette_never_disagree_about_which_route_runs() {
         let policy = policy_with_routes(&listed);
         lines.push(json!({ "routes": in_order_of_specificity(&policy) }));
         for _ in 0..TARGETS {
-            let (method, raw) = (*random.pick(&["GET", "POST"]), raw_path(&mut random, &routes));
+            let (method, raw) = (random.pick(&["GET", "POST"]), raw_path(&mut random, &routes));
             let Ok(target) = request(method, &raw).normalized() else { continue };
             let decision = match find(&policy, &target) {
                 Ok(route) => route.id.to_string(),
@@ -155,9 +156,9 @@ fn in_order_of_specificity(policy: &Policy) -> Value {
 fn routes(random: &mut Random) -> Vec<(String, String, &'static str)> {
     let mut routes: Vec<(String, String, &'static str)> = Vec::new();
     // Few different segments in one table, so that its templates overlap.
-    let vocabulary: Vec<_> = (0..5).map(|_| *random.pick(&SEGMENTS)).collect();
+    let vocabulary: Vec<_> = (0..5).map(|_| random.pick(&SEGMENTS)).collect();
     for number in 0..12 {
-        let mut segments: Vec<_> = (0..random.below(4)).map(|_| *random.pick(&vocabulary)).collect();
+        let mut segments: Vec<_> = (0..random.below(4)).map(|_| random.pick(&vocabulary)).collect();
         if random.below(3) == 0 {
             let place = random.below(segments.len() + 1);
             segments.insert(place, "{:path}");
@@ -167,7 +168,7 @@ fn routes(random: &mut Random) -> Vec<(String, String, &'static str)> {
         if path.is_empty() || random.below(8) == 0 {
             path.push('/');
         }
-        let methods = *random.pick(&["GET", "GET", "POST", "GET POST"]);
+        let methods = random.pick(&["GET", "GET", "POST", "GET POST"]);
         let template = PathTemplate::parse(&path).unwrap();
         let twin =
             routes.iter().any(|(_, other, _)| PathTemplate::parse(other).unwrap().cmp_specificity(&template).is_eq());
@@ -180,12 +181,12 @@ fn routes(random: &mut Random) -> Vec<(String, String, &'static str)> {
 
 /// A path that fits one of the routes or nearly does, written as clients write: some bytes encoded that need not be.
 fn raw_path(random: &mut Random, routes: &[(String, String, &'static str)]) -> String {
-    let template = &random.pick(routes).1;
+    let template = &routes[random.below(routes.len())].1;
     let mut segments: Vec<String> = Vec::new();
     for segment in template.split('/').skip(1) {
         match segment.split_once('{').and_then(|(prefix, rest)| Some((prefix, rest.split_once('}')?))) {
             Some((_, (parameter, _))) if parameter.ends_with(":path") => {
-                segments.extend((0..random.below(4)).map(|_| (*random.pick(&VALUES)).to_owned()));
+                segments.extend((0..random.below(4)).map(|_| random.pick(&VALUES).to_owned()));
             }
             Some((prefix, (_, suffix))) => segments.push(format!("{prefix}{}{suffix}", random.pick(&VALUES))),
             None => segments.push(segment.to_owned()),
@@ -194,10 +195,10 @@ fn raw_path(random: &mut Random, routes: &[(String, String, &'static str)]) -> S
     match random.below(10) {
         0 => segments.push(String::new()),
         1 => drop(segments.pop()),
-        2 => segments.push((*random.pick(&VALUES)).to_owned()),
+        2 => segments.push(random.pick(&VALUES).to_owned()),
         3 => {
             let place = random.below(segments.len() + 1);
-            segments.insert(place, (*random.pick(&["a", ".", "..", "orders", ""])).to_owned());
+            segments.insert(place, random.pick(&["a", ".", "..", "orders", ""]).to_owned());
         }
         _ => {}
     }
@@ -217,25 +218,4 @@ fn raw_path(random: &mut Random, routes: &[(String, String, &'static str)]) -> S
         }
     }
     if raw.is_empty() { "/".to_owned() } else { raw }
-}
-
-/// `SplitMix64`: enough to vary cases, the same on every machine.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        usize::try_from(self.next() % u64::try_from(bound).unwrap()).unwrap()
-    }
-
-    fn pick<'list, T>(&mut self, list: &'list [T]) -> &'list T {
-        &list[self.below(list.len())]
-    }
 }
