@@ -111,19 +111,36 @@ pub fn clear<'policy>(
         headers: target.headers(),
     };
     for limit in &route.limits {
-        match throttle(limit, &parts, counter, now) {
-            Err(error) if !limit.shadow => return Err(error),
-            outcome => report(limit, outcome),
-        }
+        count(limit, &parts, counter, now, report)?;
     }
     Ok(Cleared(permit))
 }
 
-/// Counts a request against one limit.
+/// Counts a request against one limit, which refuses no request in shadow. `report` is called as by [`clear`].
+///
+/// # Errors
+/// The [`ThrottleError`] of a limit that is not in shadow and refuses the request.
+pub fn count(
+    limit: &Limit,
+    parts: &KeyParts<'_>,
+    counter: &mut dyn Counter,
+    now: UnixTime,
+    report: &mut dyn FnMut(&Limit, Result<Outcome, ThrottleError>),
+) -> Result<(), ThrottleError> {
+    match throttle(limit, parts, counter, now) {
+        Err(error) if !limit.shadow => Err(error),
+        outcome => {
+            report(limit, outcome);
+            Ok(())
+        }
+    }
+}
+
+/// Asks the counter, whether the limit is in shadow or not.
 ///
 /// # Errors
 /// A [`ThrottleError`] if the limit is used up, or if it cannot be counted and refuses requests then.
-pub fn throttle(
+fn throttle(
     limit: &Limit,
     parts: &KeyParts<'_>,
     counter: &mut dyn Counter,

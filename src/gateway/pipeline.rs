@@ -99,12 +99,9 @@ impl<'run, 'outside> Pipeline<'run, 'outside> {
             client: self.outside.client.address,
             headers: target.headers(),
         };
-        match throttle::throttle(limit, &parts, self.outside.counter, self.outside.now) {
-            Err(error) if !limit.shadow => return Err(error.into()),
-            outcome => {
-                record_count(self.trail, limit, outcome);
-            }
-        }
+        throttle::count(limit, &parts, self.outside.counter, self.outside.now, &mut |limit, outcome| {
+            record_count(self.trail, limit, outcome);
+        })?;
         self.timed(Step::Throttle);
         Ok(())
     }
