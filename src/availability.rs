@@ -142,7 +142,7 @@ impl KillSwitch {
 /// Checks that the route is neither switched off nor closed for maintenance.
 ///
 /// # Errors
-/// An [`AvailabilityError`] that tells the two cases apart.
+/// An [`AvailabilityError`] that distinguishes the two cases.
 pub fn check<'policy>(
     matched: OriginChecked<'policy>,
     kill_switch: &KillSwitch,

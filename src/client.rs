@@ -31,8 +31,8 @@ pub struct Client {
     /// The kind of proxy that the client uses.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proxy: Option<Proxy>,
-    /// What hides the client's address, from the platform's VPN and proxy data. Empty if the platform knows that
-    /// nothing does.
+    /// The means that hide the client's address, from the platform's VPN and proxy data. Empty if the platform knows
+    /// that there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub anonymizers: Option<Vec<Anonymizer>>,
     /// The POP that serves the request.
@@ -57,7 +57,7 @@ pub enum Fact {
     Connection,
     /// The kind of proxy.
     Proxy,
-    /// What hides the client.
+    /// The means that hide the client.
     Anonymizer,
     /// The client's address.
     Network,
@@ -125,7 +125,7 @@ pub enum Proxy {
     Transparent,
 }
 
-/// What can hide a client, in the platform's VPN and proxy data.
+/// The means by which a client can be hidden, from the platform's VPN and proxy data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]

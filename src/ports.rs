@@ -36,7 +36,7 @@ use signatures::CachedSignatures;
 use storage::Platform;
 use used_proofs::CachedProofs;
 
-/// What a sandbox keeps between requests for one policy in one role.
+/// The state that a sandbox keeps between requests for one policy in one role.
 pub struct Ports {
     role: Role,
     keys: KeySets,
@@ -58,7 +58,7 @@ impl Ports {
         }
     }
 
-    /// The ports of one request. `kill_switch` says which keys are withdrawn.
+    /// The ports of one request. `kill_switch` names the withdrawn keys.
     pub fn open<'request>(
         &'request mut self,
         platform: &'request Platform<'request>,

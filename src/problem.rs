@@ -1,5 +1,6 @@
-//! What the client sees of a refusal: RFC 9457 problem details, with the challenge of RFC 6750 §3 if there is one. The
-//! table in `problem/table.rs` decides which problem a refusal becomes. All invalid tokens give the same response.
+//! The response to the client for a refusal: RFC 9457 problem details, with the challenge of RFC 6750 §3 if there is
+//! one. The table in `problem/table.rs` decides which problem a refusal becomes. All invalid tokens give the same
+//! response.
 
 mod challenge;
 mod table;
@@ -194,7 +195,7 @@ impl Problem {
         self.response.apply(&headers)
     }
 
-    /// Adds to the challenge, if there is one, the URL of the resource's metadata and the `scheme` that it asks for.
+    /// Adds to the challenge, if there is one, the URL of the resource's metadata and the `scheme` of the route.
     #[must_use]
     pub fn asking_for(mut self, scheme: Scheme, resource_metadata: &str) -> Self {
         if let Some(challenge) = &mut self.challenge {

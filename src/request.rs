@@ -57,7 +57,7 @@ pub struct Target {
     token_in_subprotocol: bool,
 }
 
-/// What the head of a request says about its body.
+/// The facts about the body in the head of a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Content {
     /// `Content-Length`, in bytes.
@@ -113,7 +113,7 @@ impl Target {
         &self.authorization
     }
 
-    /// What the head says about the body.
+    /// The facts about the body in the head.
     #[must_use]
     pub const fn content(&self) -> Content {
         self.content

@@ -1,6 +1,6 @@
-//! What a sandbox keeps from one request to the next, and how it decides on one. Step *configure*: reads the policy,
-//! the signing keys and the kill switch. The live policy decides; then the trail records what the shadow policy would
-//! have decided. Each has ports of its own. The module is pure except for the [`Platform`] that is passed in.
+//! The state that a sandbox keeps between requests, and its decision on a request. Step *configure*: reads the policy,
+//! the signing keys and the kill switch. The live policy decides; then the trail records the verdict of the shadow
+//! policy. Each has ports of its own. The module is pure except for the [`Platform`] that is passed in.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ const MAX_POLICY_BYTES: usize = 8 * 1024 * 1024;
 /// The longest kill switch that is read, in bytes.
 const MAX_SWITCH_BYTES: usize = 64 * 1024;
 
-/// What a sandbox keeps from one request to the next.
+/// The state that a sandbox keeps between requests.
 #[derive(Default)]
 pub struct Sandbox {
     live: Polled<Result<Texts, ClosedError>, Result<LoadedPolicy, ClosedError>>,
@@ -110,7 +110,7 @@ impl Sandbox {
     }
 }
 
-/// What both policies get of one request. The live policy gets the body, the shadow policy one that cannot be read.
+/// The parts of a request for one policy. The live policy gets the body, the shadow policy one that cannot be read.
 struct Outside<'request> {
     client: &'request Client,
     kill_switch: &'request KillSwitch,
@@ -191,7 +191,7 @@ fn load_shadow(text: Option<&Stored>) -> Option<Result<LoadedPolicy, String>> {
     Some(load(&text.value))
 }
 
-/// What the shadow policy would do.
+/// The verdict of the shadow policy, for the log.
 fn would_decide(
     loaded: &mut Result<LoadedPolicy, String>,
     head: RequestHead,
@@ -208,7 +208,7 @@ fn would_decide(
     match decide(gateway, ports, head, outside, platform, &mut trail) {
         Decision::Refuse(_) => format!("would-refuse {}", trail.verdict),
         Decision::Forward(_) => "would-forward".to_owned(),
-        Decision::Publish(_) | Decision::Preflight(_) => "would-answer".to_owned(),
+        Decision::Publish(_) | Decision::Preflight(_) => "would-respond".to_owned(),
     }
 }
 

@@ -60,7 +60,7 @@ pub enum ThrottleError {
     Unreachable {
         /// The name of the limit.
         limit: String,
-        /// What went wrong, for the log.
+        /// The cause, for the log.
         cause: String,
     },
 }
@@ -84,7 +84,7 @@ pub enum Outcome {
     Counted(Quota),
     /// The counter cannot be reached, and the limit lets requests pass then.
     Uncounted {
-        /// What went wrong, for the log.
+        /// The cause, for the log.
         cause: String,
     },
 }
@@ -136,7 +136,7 @@ pub fn count(
     }
 }
 
-/// Asks the counter, whether the limit is in shadow or not.
+/// Counts the request, whether the limit is in shadow or not.
 ///
 /// # Errors
 /// A [`ThrottleError`] if the limit is used up, or if it cannot be counted and refuses requests then.

@@ -113,7 +113,7 @@ pub struct Trail {
     /// The limits that let the request pass because their counters could not be read, and why.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub uncounted: Vec<String>,
-    /// What rules in shadow would have done: `would-refuse <code>`.
+    /// The verdicts of rules in shadow: `would-refuse <code>`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub shadow: Vec<String>,
     /// The caller.
@@ -125,10 +125,10 @@ pub struct Trail {
     /// `kid` of the token, cut to 64 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key_id: Option<String>,
-    /// Where the key set of the issuer came from.
+    /// The source of the issuer's key set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keys: Option<KeysNote>,
-    /// Where the client is.
+    /// The country of the client.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub country: Option<String>,
     /// The POP.
@@ -140,18 +140,19 @@ pub struct Trail {
     /// `cors`, `availability`; `rewrite` and `content` have one if they do something. `throttle` before `identify` is the
     /// flood limit.
     pub steps: Vec<(Step, u64)>,
-    /// What `fastgate diff --log` needs to judge the request again; absent if the request has no canonical form.
+    /// The facts with which `fastgate diff --log` judges the request again; absent if the request has no canonical
+    /// form.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recorded: Option<Recorded>,
     /// Names in the KV key `switch` that the policy does not know. They switch nothing off.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub switch_unknown: Vec<String>,
-    /// What the shadow policy would have done.
+    /// The verdict of the shadow policy: `would-forward`, `would-respond` or `would-refuse <code>`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shadow_policy: Option<String>,
     #[serde(skip)]
     last: u64,
-    /// What each step found, if notes are taken; never logged.
+    /// The findings of each step, if notes are taken; never logged.
     #[serde(skip)]
     notes: Option<Vec<(Step, String)>>,
 }
@@ -200,7 +201,7 @@ impl Trail {
         }
     }
 
-    /// What each step found, in order.
+    /// The findings of each step, in order.
     #[must_use]
     pub fn notes(&self) -> &[(Step, String)] {
         self.notes.as_deref().unwrap_or_default()

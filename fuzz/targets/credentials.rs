@@ -1,4 +1,4 @@
-//! Tokens, proofs of possession, and what issuers say about tokens.
+//! Tokens, proofs of possession, and introspection responses.
 
 #[path = "../../tests/support/admitted.rs"]
 mod admitted;
@@ -45,7 +45,7 @@ static KEYS: LazyLock<Arc<KeySet>> = LazyLock::new(|| {
     jwk["kid"] = "one".into();
     Arc::new(KeySet::parse(json!({ "keys": [jwk] }).to_string().as_bytes()).unwrap())
 });
-/// RFC 7638 §3, by hand: the required members in alphabetical order, hashed.
+/// A thumbprint by RFC 7638 §3, without the library: the hash of the required members in alphabetical order.
 static BOUND: LazyLock<String> = LazyLock::new(|| {
     let jwk = jwk(CLIENTS);
     let (x, y) = (jwk["x"].as_str().unwrap(), jwk["y"].as_str().unwrap());
@@ -64,7 +64,7 @@ fn now() -> UnixTime {
     UnixTime::from_seconds(NOW)
 }
 
-/// Nothing is accepted that the issuer has not signed, that has expired, or that is for somebody else.
+/// An accepted token was signed by the issuer, has not expired, and is meant for this gate.
 pub fn token(data: &[u8]) {
     let Some(compact) = given(data, ISSUERS) else { return };
     let Ok(token) = UnverifiedToken::parse(Secret::new(&compact)) else { return };
@@ -78,7 +78,7 @@ pub fn token(data: &[u8]) {
         assert!(has_signed(ISSUERS, &compact), "{compact}");
         let claims = payload(&compact);
         assert!(is_in_time(&claims) && claims["sub"].is_string(), "{claims}");
-        assert!(is_for_us(&claims["aud"]), "{claims}");
+        assert!(is_for_this_gate(&claims["aud"]), "{claims}");
     }
 }
 
@@ -89,18 +89,18 @@ fn is_in_time(claims: &Value) -> bool {
     claims["exp"].as_f64().unwrap().floor() + LEEWAY > now && starts("nbf") && starts("iat")
 }
 
-fn is_for_us(audience: &Value) -> bool {
+fn is_for_this_gate(audience: &Value) -> bool {
     audience == "api" || audience.as_array().is_some_and(|list| list.contains(&"api".into()))
 }
 
-/// A proof is accepted only where the client's key has signed it for this request, token and time. `"JWK"` and `"ATH"`
-/// stand for the client's public key and the digest of its token: seeds and the fuzzer need not know them.
+/// An accepted proof was signed by the client's key, for this request, token and time. `"JWK"` and `"ATH"` are
+/// placeholders for the client's public key and the digest of its token, so that seeds need not contain them.
 pub fn proof(data: &[u8]) {
-    let told = String::from_utf8(data.to_vec()).map(|text| {
+    let replaced = String::from_utf8(data.to_vec()).map(|text| {
         let text = text.replace("\"JWK\"", &jwk(CLIENTS).to_string());
         text.replace("\"ATH\"", &format!("\"{}\"", digest(&BOUND))).into_bytes()
     });
-    let data = told.as_deref().unwrap_or(data);
+    let data = replaced.as_deref().unwrap_or(data);
     let Some(proof) = given(data, CLIENTS) else { return };
     let fields = [("authorization", format!("DPoP {}", *BOUND)), ("dpop", proof.clone())];
     if identified(&fields, None).is_some() {
@@ -114,14 +114,14 @@ pub fn proof(data: &[u8]) {
         assert!(claims["htu"].as_str().is_some_and(|url| url.to_lowercase().contains("edge.test")), "{claims}");
     }
     if let Ok(text) = std::str::from_utf8(data) {
-        // Without a proof for it, a bound token is nobody's.
+        // A bound token without a proof identifies no caller.
         let fields = [("authorization", format!("Bearer {}", *BOUND)), ("dpop", text.to_owned())];
         assert!(identified(&fields, None).is_none());
     }
 }
 
-/// Who is known by an answer, is so because the answer says that the token is active, of this issuer, in time and for
-/// us. No answer is kept longer than the window, nor past `exp`.
+/// A caller is identified only if the response says that the token is active, of this issuer, valid now and meant for
+/// this gate. No response is kept longer than the window, or after `exp`.
 pub fn introspection(data: &[u8]) {
     const WINDOW: Seconds = Seconds::new(120);
     let kept = keep_for(data, WINDOW, now());
@@ -136,20 +136,23 @@ pub fn introspection(data: &[u8]) {
     }
     let fields = [("authorization", "Bearer opaque".to_owned())];
     if let Some(identity) = identified(&fields, Some(data)) {
-        assert!(kept.is_ok() && said["active"] == true && is_in_time(&said) && is_for_us(&said["aud"]), "{said}");
+        assert!(
+            kept.is_ok() && said["active"] == true && is_in_time(&said) && is_for_this_gate(&said["aud"]),
+            "{said}"
+        );
         assert!(said.get("iss").is_none_or(|issuer| issuer == ISSUER) && identity.issuer() == ISSUER, "{said}");
         assert!(said.get("cnf").is_none_or(Value::is_null) || identity.binding().is_none(), "{said}");
     }
 }
 
-/// Who calls with these fields, where the issuer gives this answer about every opaque token.
-fn identified(fields: &[(&str, String)], answer: Option<&[u8]>) -> Option<Identity> {
+/// The caller with these fields, if the issuer gives this response for every opaque token.
+fn identified(fields: &[(&str, String)], response: Option<&[u8]>) -> Option<Identity> {
     let fields = fields.iter().map(|(name, value)| (*name, value.clone().into_bytes()));
     let headers = fields.chain([("host", b"edge.test".to_vec())]).collect();
     let head = RequestHead { method: "GET".to_owned(), target: b"/me".to_vec(), headers, tls: true, certificate: None };
     let target = normalize(head, &POLICY.edge().hosts).ok()?;
     let (mut fakes, nonces) = (Fakes::with(FakeKeys::none().with_keys("idp", KEYS.clone())), Nonces::default());
-    fakes.introspector.response = answer.map(<[u8]>::to_vec);
+    fakes.introspector.response = response.map(<[u8]>::to_vec);
     match identify(
         &POLICY,
         admitted(&POLICY.routes()[0], &target),
@@ -159,7 +162,7 @@ fn identified(fields: &[(&str, String)], answer: Option<&[u8]>) -> Option<Identi
         &mut Seen::default(),
     ) {
         Ok(Caller::Known(identity)) => Some(identity),
-        Ok(Caller::Anonymous) => panic!("anonymous on a route that wants a token"),
+        Ok(Caller::Anonymous) => panic!("anonymous on a route that requires a token"),
         Err(_) => None,
     }
 }

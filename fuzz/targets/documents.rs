@@ -1,4 +1,4 @@
-//! Documents that somebody else writes: key sets and policies.
+//! Documents from outside: key sets and policies.
 
 use fastgate::identity::keys::KeySet;
 use fastgate::policy::Policy;
@@ -6,7 +6,7 @@ use fastgate::request::CanonicalPath;
 use fastgate::route::find_for;
 use serde_json::Value;
 
-/// A key set reads the same twice, holds no secret, and has at least one key that verifies something.
+/// A key set has the same result each time it is parsed, holds no secret, and has at least one usable key.
 pub fn key_set(data: &[u8]) {
     let read = KeySet::parse(data);
     let again = KeySet::parse(data);
@@ -22,8 +22,8 @@ pub fn key_set(data: &[u8]) {
     }
 }
 
-/// A policy reads the same twice; of one that is refused it is said why; of one that is accepted every route can be
-/// found, or another one that is at least as specific stands before it.
+/// A policy has the same result each time it is parsed. A refused policy has faults. In an accepted policy, each route
+/// can be found, or another one that is at least as specific precedes it.
 pub fn policy(data: &[u8]) {
     let read = Policy::parse(data);
     let again = Policy::parse(data);
@@ -33,7 +33,7 @@ pub fn policy(data: &[u8]) {
             assert!(!faults.0.is_empty() && faults.to_string() == again.to_string());
             return;
         }
-        _ => panic!("a policy is accepted once"),
+        _ => panic!("a policy is accepted only once"),
     };
     assert_eq!(format!("{:?}", policy.routes()), format!("{:?}", again.routes()));
     for route in policy.routes() {

@@ -1,5 +1,5 @@
-//! What is fuzzed. Each target takes any octets and panics where something that must always hold does not. The fuzzer
-//! runs them (`make fuzz`), and so do the tests, on the committed corpus (`tests/fuzz`).
+//! The fuzz targets. Each takes any bytes and panics if an invariant does not hold. The fuzzer runs them (`make fuzz`),
+//! and so do the tests, with the committed corpus (`tests/fuzz`).
 
 mod credentials;
 mod documents;
@@ -9,7 +9,7 @@ mod fakes;
 mod requests;
 mod signed;
 
-/// A target's name, which is its corpus's, too, and the target.
+/// The name of a target, which is also the name of its corpus, and the target.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.

@@ -1,4 +1,4 @@
-//! What is read of a request before anybody is asked who it is, and of a line of the log.
+//! The parts of a request that are read before identification, and lines of the log.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -11,7 +11,8 @@ use fastgate::trail::Recorded;
 
 static POLICY: LazyLock<Policy> = LazyLock::new(|| Policy::parse(include_bytes!("requests.json")).unwrap());
 
-/// A path has one canonical form, which is a fixed point, is what is sent, and decodes to what the origin routes on.
+/// A path has one canonical form. Its canonical form is itself, it is forwarded, and it decodes to the path that the
+/// origin routes on.
 pub fn path(data: &[u8]) {
     if let Ok(path) = CanonicalPath::parse(data) {
         let decoded = std::str::from_utf8(&unquoted(data)).unwrap().to_owned();
@@ -37,7 +38,7 @@ fn is_canonical(path: &CanonicalPath) {
     assert_eq!(path.segments().flat_map(|segment| ["/", segment]).collect::<String>(), path.decoded());
 }
 
-/// As Python's `urllib.parse.unquote_to_bytes` does it: an escape that is none stays.
+/// Decodes like Python's `urllib.parse.unquote_to_bytes`: a malformed escape stays unchanged.
 fn unquoted(text: &[u8]) -> Vec<u8> {
     let mut octets = Vec::new();
     let mut at = 0;
@@ -57,8 +58,8 @@ fn unquoted(text: &[u8]) -> Vec<u8> {
     octets
 }
 
-/// A request in canonical form stays as it is when it is read again, carries nothing that may not travel, and finds the
-/// route that a search through all of them finds. The first line is method, space, target; the others are fields.
+/// A request in canonical form is unchanged by another normalization, carries no forbidden field, and finds the same
+/// route as a linear search. The first line is method, space, target; the others are fields.
 pub fn request_head(data: &[u8]) {
     let mut lines = data.split(|byte| *byte == b'\n');
     let first = lines.next().unwrap_or_default();
@@ -103,7 +104,7 @@ fn is_settled(target: &Target) {
     assert_eq!(format!("{:?}", again.headers()), format!("{:?}", target.headers()));
 }
 
-/// The tree of routes finds what a search through all of them finds.
+/// The tree of routes finds the same route as a linear search.
 fn routes_alike(path: &CanonicalPath, method: &str) {
     let segments: Vec<_> = path.segments().collect();
     let fitting: Vec<_> = POLICY.routes().iter().filter(|route| route.template.captures(&segments).is_some()).collect();
@@ -121,7 +122,7 @@ fn routes_alike(path: &CanonicalPath, method: &str) {
     }
 }
 
-/// What a log line says of a request stays the same when it is written again, and leads to a route or to none.
+/// The request of a log line is unchanged when it is written again, and routing it does not panic.
 pub fn recorded(data: &[u8]) {
     let Ok(recorded) = serde_json::from_slice::<Recorded>(data) else { return };
     let written = serde_json::to_vec(&recorded).unwrap();

@@ -1,4 +1,4 @@
-//! Keys, and compact JWSs of any two texts.
+//! Keys, and compact JWSs with any header and payload.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,7 +11,7 @@ pub(super) const ISSUERS: u8 = 1;
 pub(super) const CLIENTS: u8 = 2;
 pub(super) const STRANGERS: u8 = 3;
 
-/// A key pair, always the same for the same number.
+/// The key pair with this number.
 pub(super) fn key(number: u8) -> SigningKey {
     SigningKey::from_slice(&[number; 32]).unwrap()
 }
@@ -33,7 +33,7 @@ pub(super) fn compact(number: u8, header: &[u8], payload: &[u8]) -> String {
     format!("{content}.{}", encoded(signature.to_bytes()))
 }
 
-/// Whether key `number` has signed just this.
+/// Whether key `number` has signed exactly this.
 pub(super) fn has_signed(number: u8, compact: &str) -> bool {
     let Some((content, signature)) = compact.rsplit_once('.') else { return false };
     let Ok(octets) = URL_SAFE_NO_PAD.decode(signature) else { return false };
@@ -41,8 +41,8 @@ pub(super) fn has_signed(number: u8, compact: &str) -> bool {
     key(number).verifying_key().verify(content.as_bytes(), &signature).is_ok()
 }
 
-/// The compact JWS that `data` stands for: after `r` as it is; after `s` and `x` a header, a new line and a payload,
-/// signed by `signer` or by somebody else.
+/// The compact JWS that `data` describes: after `r` the JWS itself; after `s` and `x` a header, a new line and a
+/// payload, to be signed by `signer` or by another key.
 pub(super) fn given(data: &[u8], signer: u8) -> Option<String> {
     let (kind, rest) = data.split_first()?;
     let mut parts = rest.splitn(2, |byte| *byte == b'\n');

@@ -48,7 +48,7 @@ pub(super) struct Credentials {
 pub(super) struct Outcome {
     pub(super) decision: Decision,
     pub(super) trail: Trail,
-    /// What to give, if the decision depends on a fact that only the edge knows and that was not described.
+    /// The missing fact, if the decision depends on one that only the edge knows and that was not described.
     pub(super) missing: Option<String>,
 }
 
@@ -70,7 +70,7 @@ impl Offline {
         self.now = now;
     }
 
-    /// Decides on a case, or says why the gateway cannot.
+    /// Decides on a case. The error is the reason why there is no outcome.
     pub(super) fn decide(&mut self, case: &Case) -> Result<Outcome, String> {
         case.check()?;
         let credentials = self.credentials(case)?;

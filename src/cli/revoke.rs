@@ -12,7 +12,7 @@ use super::printer;
 /// The tokens to refuse, and for how long. TIME is seconds since 1970, or a time from now: `+90s`, `+30m`, `+8h`,
 /// `+7d`, `-1h`.
 #[derive(Args)]
-#[command(group(ArgGroup::new("mark").required(true).args(["jti", "sid", "sub"])))]
+#[command(group(ArgGroup::new("revoked").required(true).args(["jti", "sid", "sub"])))]
 pub(super) struct Revocation {
     /// The `issuer` of the policy's entry.
     #[arg(long)]
@@ -55,12 +55,12 @@ pub(super) fn revoke(revocation: &Revocation) -> ExitCode {
 }
 
 fn entry(revocation: &Revocation, now: UnixTime) -> Result<(String, Entry), String> {
-    let marks = [
+    let listed = [
         (RevocationClaim::Token, &revocation.jti),
         (RevocationClaim::Session, &revocation.sid),
         (RevocationClaim::Subject, &revocation.sub),
     ];
-    let named = marks.into_iter().find_map(|(kind, value)| value.as_ref().map(|value| (kind, value)));
+    let named = listed.into_iter().find_map(|(kind, value)| value.as_ref().map(|value| (kind, value)));
     let (kind, value) = named.ok_or("give one of --jti, --sid and --sub")?;
     let not_before = match (&revocation.not_before, kind) {
         (_, RevocationClaim::Token | RevocationClaim::Session) => None,

@@ -10,7 +10,7 @@ use crate::time::UnixTime;
 
 /// The effects and facts that a decision needs besides the request.
 pub struct Environment<'outside> {
-    /// When the request arrived.
+    /// The time at which the request arrived.
     pub now: UnixTime,
     /// The clock. Tokens are signed with the time at which they are minted, because reading a body takes time.
     pub clock: &'outside dyn Fn() -> UnixTime,

@@ -26,7 +26,7 @@ pub struct Publication {
     pub body: String,
 }
 
-/// Which document is meant.
+/// The kind of the document.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Document {
     /// The public halves of the edge's signing keys.

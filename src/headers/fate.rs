@@ -1,4 +1,4 @@
-//! Which fields pass the edge, and which only the edge may set. Everything that removes fields asks here.
+//! The fields that pass the edge, and those that only the edge may set. All code that removes fields uses these rules.
 
 /// Whether a field that a client or an origin sent is passed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

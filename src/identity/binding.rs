@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::token_error::TokenError;
 
-/// What a token is bound to. Its JSON form is a `cnf` claim.
+/// The binding of a token. Its JSON form is a `cnf` claim.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum Binding {
     /// A public key, by its RFC 7638 thumbprint (RFC 9449 §6.1).

@@ -60,7 +60,7 @@ impl Claims {
         steps.try_fold(self.0.get(first)?, |value, step| value.as_object()?.get(step))
     }
 
-    /// Reads what the token says about its holder.
+    /// Reads the claims about the caller.
     pub(super) fn holder(&self, shape: &TokenShape) -> Result<Holder, TokenError> {
         Ok(Holder {
             subject: self.subject()?.to_owned(),

@@ -66,7 +66,7 @@ impl<'policy, 'request> Credential<'policy, 'request> {
         }
     }
 
-    /// What the token is bound to; `None` for a bearer token.
+    /// The binding of the token; `None` for a bearer token.
     ///
     /// # Errors
     /// [`TokenError::Bound`] if it is bound in a way that is not supported.

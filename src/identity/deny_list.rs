@@ -127,7 +127,7 @@ pub trait DenyList {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the deny-list cannot be read: {cause}")]
 pub struct DenyListUnavailable {
-    /// What went wrong, for the log.
+    /// The cause, for the log.
     pub cause: String,
 }
 

@@ -23,7 +23,7 @@ pub enum IdentityError {
     /// The token is revoked, or it is unknown whether it is.
     #[error(transparent)]
     DenyList(#[from] DenyListError),
-    /// The token is opaque, and its issuer does not say that it is active.
+    /// The token is opaque, and its issuer does not report it as active.
     #[error(transparent)]
     Introspection(#[from] IntrospectionError),
     /// The proof of possession is not valid.

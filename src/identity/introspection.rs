@@ -42,15 +42,16 @@ pub trait Introspector {
 pub struct IntrospectionUnavailable {
     /// The policy's id of the issuer.
     pub issuer: IssuerId,
-    /// What went wrong, for the log.
+    /// The cause, for the log.
     pub cause: String,
 }
 
 /// Why an opaque token is not accepted, besides the [`TokenError`]s of all tokens.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IntrospectionError {
-    /// Its issuer says that it is not active (RFC 7662 §2.2): unknown, expired, revoked, or not for this client.
-    #[error("the token's issuer says that it is not active")]
+    /// The issuer reports that the token is not active (RFC 7662 §2.2): unknown, expired, revoked, or not for this
+    /// client.
+    #[error("the token's issuer reports that it is not active")]
     Inactive,
     /// Its issuer gave no usable response.
     #[error(transparent)]

@@ -1,4 +1,4 @@
-//! What tokens and proofs of possession have in common: the segments of a compact JWS (RFC 7515 §7.1), strictly
+//! The common parts of tokens and proofs of possession: the segments of a compact JWS (RFC 7515 §7.1), strictly
 //! decoded, header members that would change the meaning, and `NumericDate`.
 
 use base64::Engine as _;

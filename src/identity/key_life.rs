@@ -126,7 +126,7 @@ impl CachedKeySet {
     }
 }
 
-/// What the log says about the key set that was used.
+/// The log fields about the key set that was used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 pub struct KeysNote {

@@ -22,7 +22,7 @@ pub trait KeySource {
     }
 }
 
-/// Which key set is wanted.
+/// The required key set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wanted {
     /// The nearest one that may be used.
@@ -38,7 +38,7 @@ pub enum Wanted {
 pub struct KeysUnavailable {
     /// The policy's id of the issuer.
     pub issuer: IssuerId,
-    /// What went wrong, for the log.
+    /// The cause, for the log.
     pub cause: String,
 }
 

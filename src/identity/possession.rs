@@ -54,5 +54,5 @@ pub(super) fn prove<'request>(
 pub(super) fn spend(proof: Option<Proof<'_>>, used_proofs: &mut dyn UsedProofs) -> Result<(), IdentityError> {
     let Some(proof) = proof else { return Ok(()) };
     let id = proof.verify()?;
-    if used_proofs.is_first(&id, USED_FOR)? { Ok(()) } else { Err(ProofError::Replayed.into()) }
+    if used_proofs.mark_used(&id, USED_FOR)? { Ok(()) } else { Err(ProofError::Replayed.into()) }
 }

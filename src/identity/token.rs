@@ -116,7 +116,7 @@ impl<'request> UnverifiedToken<'request> {
         self.claims.time("iat").ok().flatten()
     }
 
-    /// What it is bound to; not verified.
+    /// The binding of the token; not verified.
     ///
     /// # Errors
     /// [`TokenError::Bound`] if it is bound in a way that is not supported.

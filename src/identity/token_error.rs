@@ -85,7 +85,7 @@ pub enum TokenError {
     },
     /// The token has a claim that only tokens of another kind have, such as ID tokens if access tokens are accepted
     /// (RFC 8725 §3.12).
-    #[error("the token has a claim {claim}, which marks another kind of tokens")]
+    #[error("the token has a claim {claim}, which marks another kind of token")]
     OtherKind {
         /// The claim.
         claim: String,
@@ -103,7 +103,7 @@ pub enum TokenError {
     #[error("the issuer has no key for this token")]
     UnknownKey,
     /// The token does not name its key uniquely, and several fit.
-    #[error("the token does not say which of several keys of its issuer it was signed with")]
+    #[error("several keys of the issuer may have signed the token, and it names none")]
     AmbiguousKey,
     /// The signature is not valid for the key.
     #[error("the signature is not valid")]

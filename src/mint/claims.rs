@@ -75,7 +75,7 @@ struct Requester<'request> {
     proxy: Option<Proxy>,
 }
 
-/// What the identity header is minted from: the evidence of every step before.
+/// The input of the identity header: the evidence of every step before.
 #[derive(Clone, Copy, Debug)]
 pub struct MintInput<'request> {
     /// The edge that signs.

@@ -13,7 +13,7 @@ pub use kinds::Fault;
 pub struct PolicyFault {
     /// The JSON path of the place, such as `$.routes[3].path`.
     pub at: String,
-    /// What is wrong.
+    /// The kind of the fault.
     pub fault: Fault,
 }
 

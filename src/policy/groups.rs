@@ -13,7 +13,7 @@ use crate::time::Seconds;
 
 objects!(GroupDocument, CorsDocument, MaintenanceDocument);
 
-/// What the routes of one group have in common.
+/// The common settings of the routes of one group.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]
@@ -67,7 +67,7 @@ const fn default_retry_after() -> Seconds {
     Seconds::new(300)
 }
 
-/// What routes of one group have in common.
+/// The common settings of the routes of one group.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Group {
     /// Its name in the policy.

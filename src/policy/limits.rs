@@ -41,10 +41,10 @@ pub struct LimitDocument {
     /// this much. Required with `cost_from`, and refused without it.
     #[serde(default)]
     pub max_cost: Option<u64>,
-    /// What counts the units.
+    /// The counter of the units.
     #[serde(default)]
     pub counter: CounterDocument,
-    /// What happens if the counter cannot be reached.
+    /// The outcome if the counter cannot be reached.
     #[serde(default)]
     pub unreachable: Unreachable,
     /// Whether the limit is in shadow mode: a request that it would refuse is logged and passes. Default: false.
@@ -84,7 +84,7 @@ pub enum CostSource {
     Claim(ClaimName),
 }
 
-/// What counts the units of a limit.
+/// The counter of the units of a limit.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case", remote = "Self")]
@@ -111,7 +111,7 @@ pub struct ErlDocument {
     pub penalty: Seconds,
 }
 
-/// What happens if a counter cannot be reached.
+/// The outcome if a counter cannot be reached.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case", remote = "Self")]
@@ -134,11 +134,11 @@ pub struct Limit {
     pub window: Seconds,
     /// The parts of the key.
     pub by: Vec<KeyPart>,
-    /// What a request costs.
+    /// The cost of a request.
     pub cost: Cost,
-    /// What counts the units.
+    /// The counter of the units.
     pub counter: CounterDocument,
-    /// What happens if the counter cannot be reached.
+    /// The outcome if the counter cannot be reached.
     pub unreachable: Unreachable,
     /// Whether the limit is in shadow mode.
     pub shadow: bool,
@@ -159,7 +159,7 @@ pub enum KeyPart {
     Route,
 }
 
-/// What a request costs, in units.
+/// The cost of a request, in units.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cost {
     /// The cost if neither `header` nor `claim` is present.

@@ -1,11 +1,11 @@
-//! The spaces of the POP's cache: what kinds of entries there are. The key of an entry begins with its role and space.
+//! The spaces of the POP's cache: the kinds of entries. The key of an entry begins with its role and space.
 
 /// A kind of entry in the POP's cache. Each kind has keys of its own in each role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Space {
     /// A JWK Set, by issuer, key URL and backend.
     KeySet,
-    /// That an issuer was asked for its keys, by the same parts.
+    /// That the keys of an issuer were fetched, by the same parts.
     KeyFetch,
     /// That a signature is valid, by key and token.
     Signature,
@@ -25,7 +25,7 @@ impl Space {
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::KeySet => "key-set",
-            Self::KeyFetch => "key-visit",
+            Self::KeyFetch => "key-fetch",
             Self::Signature => "signature",
             Self::DenyList => "deny-list",
             Self::Introspection => "introspection",

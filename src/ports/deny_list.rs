@@ -19,51 +19,51 @@ pub(super) struct KvDenyList<'request> {
 impl DenyList for KvDenyList<'_> {
     fn entries(
         &mut self,
-        marks: &[RevocationKey],
+        keys: &[RevocationKey],
         window: Seconds,
     ) -> Result<Vec<(RevocationKey, Entry)>, DenyListUnavailable> {
         let mut found = Vec::new();
         let mut unknown = Vec::new();
-        for mark in marks {
-            match self.cached(mark, window) {
-                Some(known) => found.extend(known.entry().map(|entry| (*mark, entry))),
-                None => unknown.push(*mark),
+        for key in keys {
+            match self.cached(key, window) {
+                Some(known) => found.extend(known.entry().map(|entry| (*key, entry))),
+                None => unknown.push(*key),
             }
         }
         if unknown.is_empty() {
             return Ok(found);
         }
         let read_at = self.platform.now();
-        let keys: Vec<String> = unknown.iter().map(RevocationKey::store_key).collect();
-        let stored = self.platform.kv_all(&keys, MAX_ENTRY_BYTES);
+        let store_keys: Vec<String> = unknown.iter().map(RevocationKey::store_key).collect();
+        let stored = self.platform.kv_all(&store_keys, MAX_ENTRY_BYTES);
         let stored = stored.map_err(|error| DenyListUnavailable { cause: error.to_string() })?;
-        for (mark, stored) in unknown.into_iter().zip(stored) {
+        for (key, stored) in unknown.into_iter().zip(stored) {
             let entry = stored.map(|stored| Entry::parse(&stored.value));
-            self.remember(mark, CachedEntry::new(read_at, entry), window);
-            found.extend(entry.map(|entry| (mark, entry)));
+            self.remember(key, CachedEntry::new(read_at, entry), window);
+            found.extend(entry.map(|entry| (key, entry)));
         }
         Ok(found)
     }
 }
 
 impl KvDenyList<'_> {
-    fn cached(&mut self, mark: &RevocationKey, window: Seconds) -> Option<CachedEntry> {
+    fn cached(&mut self, key: &RevocationKey, window: Seconds) -> Option<CachedEntry> {
         let now = self.platform.now();
-        let known = self.memory.recall(mark, now).filter(|known| known.holds(now, window));
+        let known = self.memory.recall(key, now).filter(|known| known.holds(now, window));
         if known.is_some() {
             return known.copied();
         }
-        let note = self.platform.cached_note(Space::DenyList, mark.as_bytes()).ok()??;
+        let note = self.platform.cached_note(Space::DenyList, key.as_bytes()).ok()??;
         let known = CachedEntry::from_record(&note).filter(|known| known.holds(now, window))?;
-        self.memory.keep(*mark, known, known.until(window));
+        self.memory.keep(*key, known, known.until(window));
         Some(known)
     }
 
-    fn remember(&mut self, mark: RevocationKey, known: CachedEntry, window: Seconds) {
+    fn remember(&mut self, key: RevocationKey, known: CachedEntry, window: Seconds) {
         if window.is_zero() {
             return;
         }
-        self.memory.keep(mark, known, known.until(window));
-        let _ = self.platform.cache(Space::DenyList, mark.as_bytes(), &Stored::note(known.to_record()), window);
+        self.memory.keep(key, known, known.until(window));
+        let _ = self.platform.cache(Space::DenyList, key.as_bytes(), &Stored::note(known.to_record()), window);
     }
 }

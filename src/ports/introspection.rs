@@ -1,11 +1,12 @@
-//! Asks issuers about opaque tokens (RFC 7662). Their responses are kept in the memory of this sandbox and in the POP's
-//! cache, under a digest. A lease lets one request at a time ask about a token. A shadow policy asks only if the policy
-//! says so, and after the response: tokens of live callers must not be sent to endpoints that are not in use yet.
+//! Introspects opaque tokens (RFC 7662). The responses are kept in the memory of this sandbox and in the POP's cache,
+//! under a digest. A lease lets one request at a time introspect a token. A shadow policy introspects tokens only if it
+//! has `ask_in_shadow`, and after the response: tokens of live callers must not be sent to endpoints that are not in
+//! use yet.
 
 use std::time::Duration;
 
 use super::cache_space::Space;
-use super::role_platform::{ASKED_AFTER_RESPONSE, Role, RolePlatform};
+use super::role_platform::{Role, RolePlatform, SENT_AFTER_RESPONSE};
 use super::storage::{Leased, Outgoing, Stored};
 use crate::identity::introspection::{
     IntrospectionKey, IntrospectionMemory, IntrospectionUnavailable, Introspector, MAX_RESPONSE_BYTES, authorization,
@@ -15,7 +16,7 @@ use crate::policy::{Introspection, Issuer};
 use crate::secret::Secret;
 use crate::time::{Seconds, UnixTime};
 
-/// How long a request waits for another request that asks about the same token.
+/// How long a request waits for another request that introspects the same token.
 const LEASE_TIMEOUT: Duration = Duration::from_secs(8);
 /// How long a failure to introspect a token is remembered, in seconds.
 const FAILED: Seconds = Seconds::new(1);
@@ -55,7 +56,7 @@ impl Introspector for HttpIntrospector<'_> {
     ) -> Result<Vec<u8>, IntrospectionUnavailable> {
         let response = match self.platform.role() {
             Role::Shadow if !introspection.ask_in_shadow => {
-                Err("a shadow policy asks about tokens only where it says \"ask_in_shadow\"".to_owned())
+                Err("a shadow policy introspects tokens only if it has \"ask_in_shadow\"".to_owned())
             }
             Role::Shadow | Role::Live => self.introspect(issuer, introspection, token),
         };
@@ -74,68 +75,67 @@ impl HttpIntrospector<'_> {
         if window.is_zero() {
             return request(endpoint, token, self.platform);
         }
-        let question = IntrospectionKey::new(issuer, endpoint, token);
-        if let Some(response) = self.known.memory.recall(&question, self.platform.now()) {
+        let key = IntrospectionKey::new(issuer, endpoint, token);
+        if let Some(response) = self.known.memory.recall(&key, self.platform.now()) {
             return usable(response.clone());
         }
-        if !self.platform.may_ask_issuers() {
-            return self.without_asking(issuer, endpoint, token, question);
+        if !self.platform.may_send_to_issuers() {
+            return self.cached_or_postponed(issuer, endpoint, token, key);
         }
-        let lease =
-            match self.platform.lease(Space::Introspection, question.as_bytes(), LEASE_TIMEOUT, MAX_RESPONSE_BYTES) {
-                Ok(Leased::Mine(lease)) => Some(lease),
-                Ok(Leased::Found(found)) => match read(&found) {
-                    Some((until, response)) => return self.found(question, response, until, window),
-                    None => None,
-                },
-                Ok(Leased::TimedOut) => {
-                    return Err("another request is asking the issuer and takes too long".to_owned());
-                }
-                Err(_) => None,
-            };
-        let asked_at = self.platform.now();
+        let lease = match self.platform.lease(Space::Introspection, key.as_bytes(), LEASE_TIMEOUT, MAX_RESPONSE_BYTES) {
+            Ok(Leased::Mine(lease)) => Some(lease),
+            Ok(Leased::Found(found)) => match read(&found) {
+                Some((until, response)) => return self.found(key, response, until, window),
+                None => None,
+            },
+            Ok(Leased::TimedOut) => {
+                return Err("another request to the issuer takes too long".to_owned());
+            }
+            Err(_) => None,
+        };
+        let sent_at = self.platform.now();
         let response = request(endpoint, token, self.platform);
-        // An empty value records a failure, so that the waiting requests do not ask again, one after the other.
+        // An empty value records a failure, so that the waiting requests do not send the request again, one after the other.
         let (kept, lifetime) = match &response {
-            Ok(json) => (json.clone(), keep_for(json, window, asked_at).unwrap_or(FAILED).max(Seconds::new(1))),
+            Ok(json) => (json.clone(), keep_for(json, window, sent_at).unwrap_or(FAILED).max(Seconds::new(1))),
             Err(_) => (Vec::new(), FAILED),
         };
-        let until = asked_at.plus(lifetime);
+        let until = sent_at.plus(lifetime);
         if let Some(lease) = lease {
             let note = until.seconds().to_string().into_bytes();
             let _ = lease.put(&Stored { note, value: kept.clone() }, lifetime);
         }
-        self.known.memory.keep(question, kept, until);
+        self.known.memory.keep(key, kept, until);
         response
     }
 
-    /// The response that is known already. If there is none, the request is postponed.
-    fn without_asking(
+    /// The cached response. If there is none, the request is postponed.
+    fn cached_or_postponed(
         &mut self,
         issuer: &Issuer,
         endpoint: &Introspection,
         token: &Secret<&str>,
-        question: IntrospectionKey,
+        key: IntrospectionKey,
     ) -> Result<Vec<u8>, String> {
-        let found = self.platform.cached(Space::Introspection, question.as_bytes(), MAX_RESPONSE_BYTES).ok().flatten();
+        let found = self.platform.cached(Space::Introspection, key.as_bytes(), MAX_RESPONSE_BYTES).ok().flatten();
         if let Some((until, response)) = found.as_ref().and_then(read) {
-            return self.found(question, response, until, issuer.verdict_window);
+            return self.found(key, response, until, issuer.verdict_window);
         }
         if self.known.postponed.len() < MAX_POSTPONED {
             self.known.postponed.push((issuer.clone(), endpoint.clone(), Secret::new((*token.expose()).to_owned())));
         }
-        Err(ASKED_AFTER_RESPONSE.to_owned())
+        Err(SENT_AFTER_RESPONSE.to_owned())
     }
 
     /// Keeps the response that another request got, until `until`, but no longer than the window.
     fn found(
         &mut self,
-        question: IntrospectionKey,
+        key: IntrospectionKey,
         response: Vec<u8>,
         until: UnixTime,
         window: Seconds,
     ) -> Result<Vec<u8>, String> {
-        self.known.memory.keep(question, response.clone(), until.min(self.platform.now().plus(window)));
+        self.known.memory.keep(key, response.clone(), until.min(self.platform.now().plus(window)));
         usable(response)
     }
 }

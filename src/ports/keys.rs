@@ -1,7 +1,7 @@
 //! The key sets of issuers, from the nearest place: this sandbox's memory, the POP's cache, the KV store, the issuer
 //! itself. A set belongs to a [`KeysDigest`] (the issuer, the URL of its keys and the backend) and is never used for
 //! another one. A stale set is still used while a new one is fetched after the response; good keys are never replaced
-//! by a bad response. A POP asks an issuer once per cool-down, however many requests need its keys.
+//! by a bad response. A POP fetches the keys of an issuer once per cool-down, however many requests need its keys.
 
 mod fetch;
 mod stored_sets;
@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::role_platform::{ASKED_AFTER_RESPONSE, NO_WAIT, RolePlatform};
+use super::role_platform::{NO_WAIT, RolePlatform, SENT_AFTER_RESPONSE};
 use crate::availability::KillSwitch;
 use crate::identity::key_life::{CachedKeySet, KeysNote};
 use crate::identity::keys::{Key, KeySet};
@@ -141,7 +141,7 @@ impl<'request> CachedKeys<'request> {
         }
         match fetch(issuer, &digest, self.platform, LEASE_TIMEOUT, false) {
             Fetch::Given(held) => Ok(self.fetched(digest, issuer, held)),
-            Fetch::RecentlyAsked(_) => {
+            Fetch::RecentlyFetched(_) => {
                 let platform = self.platform;
                 let found = stored_sets::cached(issuer, &digest, platform)
                     .or_else(|| stored_sets::stored(issuer, &digest, platform));
@@ -155,7 +155,7 @@ impl<'request> CachedKeys<'request> {
     }
 
     /// A set later than the current one, which lacks a key or has another one under its id. If the issuer cannot be
-    /// asked, the key may exist, so the result is an error (503) and not a missing key (401).
+    /// reached, the key may exist, so the result is an error (503) and not a missing key (401).
     fn later(&mut self, issuer: &Issuer) -> Result<Arc<KeySet>, KeysUnavailable> {
         let digest = KeysDigest::of(issuer);
         let Some(known) = self.sets.held.get(&digest).map(|entry| entry.held.clone()) else {
@@ -169,25 +169,25 @@ impl<'request> CachedKeys<'request> {
         }
         match fetch(issuer, &digest, self.platform, LEASE_TIMEOUT, true) {
             Fetch::Given(held) => Ok(self.fetched(digest, issuer, held)),
-            Fetch::RecentlyAsked(Outcome::Given) => {
+            Fetch::RecentlyFetched(Outcome::Given) => {
                 match stored_sets::cached_later(issuer, &digest, self.platform, &known) {
                     Some(held) => Ok(self.found(digest, issuer, held, "cache")),
                     None => Ok(known.keys()),
                 }
             }
-            Fetch::RecentlyAsked(Outcome::Failed) => Err(unavailable(issuer, "the issuer failed a moment ago")),
+            Fetch::RecentlyFetched(Outcome::Failed) => Err(unavailable(issuer, "the issuer failed a moment ago")),
             Fetch::Failed(cause) => Err(unavailable(issuer, &cause)),
         }
     }
 
     /// Postpones the request to an issuer of a shadow policy until after the response, and returns the error; `None` if
-    /// the issuer may be asked now.
+    /// the keys may be fetched now.
     fn postponed(&mut self, issuer: &Issuer) -> Option<KeysUnavailable> {
-        if self.platform.may_ask_issuers() {
+        if self.platform.may_send_to_issuers() {
             return None;
         }
         self.sets.due.push(issuer.clone());
-        Some(unavailable(issuer, ASKED_AFTER_RESPONSE))
+        Some(unavailable(issuer, SENT_AFTER_RESPONSE))
     }
 }
 

@@ -17,7 +17,7 @@ pub struct Polled<Source, Value>(Option<Last<Source, Value>>);
 struct Last<Source, Value> {
     source: Source,
     value: Value,
-    /// When to read again, on the caller's monotonic clock.
+    /// The time of the next read, on the caller's monotonic clock.
     due: Duration,
 }
 

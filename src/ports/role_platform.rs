@@ -12,7 +12,7 @@ use crate::time::{Seconds, UnixTime};
 /// The lease timeout of a request that must not wait: the shortest that a platform can express.
 pub(super) const NO_WAIT: Duration = Duration::from_millis(1);
 
-/// What a policy's decisions are for.
+/// The purpose of a policy's decisions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// They are carried out.
@@ -26,26 +26,27 @@ pub enum Role {
 pub(super) struct RolePlatform<'platform> {
     platform: Platform<'platform>,
     role: Role,
-    may_ask_issuers: bool,
+    may_send_to_issuers: bool,
 }
 
 impl<'platform> RolePlatform<'platform> {
-    /// The platform before the response. A shadow policy then asks no issuer, because no request may wait for it.
+    /// The platform before the response. A shadow policy then sends no request to an issuer, because no client may wait
+    /// for it.
     pub(super) fn in_request(platform: Platform<'platform>, role: Role) -> Self {
-        Self { platform, role, may_ask_issuers: role == Role::Live }
+        Self { platform, role, may_send_to_issuers: role == Role::Live }
     }
 
     /// The platform after the response.
     pub(super) const fn after_response(platform: Platform<'platform>, role: Role) -> Self {
-        Self { platform, role, may_ask_issuers: true }
+        Self { platform, role, may_send_to_issuers: true }
     }
 
     pub(super) const fn role(&self) -> Role {
         self.role
     }
 
-    pub(super) const fn may_ask_issuers(&self) -> bool {
-        self.may_ask_issuers
+    pub(super) const fn may_send_to_issuers(&self) -> bool {
+        self.may_send_to_issuers
     }
 
     pub(super) fn now(&self) -> UnixTime {
@@ -72,7 +73,7 @@ impl<'platform> RolePlatform<'platform> {
         max_bytes: usize,
     ) -> Result<Leased<'platform>, StoreError> {
         // Before the response, a shadow policy waits for no other request.
-        let timeout = if self.may_ask_issuers { timeout } else { NO_WAIT };
+        let timeout = if self.may_send_to_issuers { timeout } else { NO_WAIT };
         self.platform.cache.lease(&self.cache_key(space, of), timeout, max_bytes)
     }
 
@@ -93,13 +94,13 @@ impl<'platform> RolePlatform<'platform> {
         }
     }
 
-    /// Asks an issuer for a document. The error names the URL and what was wrong with the response.
+    /// Requests a document from an issuer. The error names the URL and the fault of the response.
     pub(super) fn ask(&self, request: &Outgoing<'_>) -> Result<Incoming, String> {
         /// The only status that carries a document.
         const OK: u16 = 200;
         let about = |cause: &str| format!("{}: {cause}", request.url);
-        if !self.may_ask_issuers {
-            return Err(about(ASKED_AFTER_RESPONSE));
+        if !self.may_send_to_issuers {
+            return Err(about(SENT_AFTER_RESPONSE));
         }
         match self.platform.backends.send(request) {
             Ok(response) if response.status == OK => Ok(response),
@@ -139,4 +140,4 @@ impl<'platform> RolePlatform<'platform> {
 }
 
 /// Why a shadow policy does not have an issuer's response yet.
-pub(super) const ASKED_AFTER_RESPONSE: &str = "a shadow policy's issuers are asked after the response";
+pub(super) const SENT_AFTER_RESPONSE: &str = "a shadow policy sends requests to issuers only after the response";

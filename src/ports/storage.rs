@@ -1,5 +1,5 @@
-//! What the ports need from a platform, each as one small trait: a KV store, a POP's cache, backends, secrets, rate
-//! counters and a clock. The platform implements these traits and decides nothing.
+//! The platform as the ports see it, in small traits: a KV store, a POP's cache, backends, secrets, rate counters and a
+//! clock. The platform implements these traits and decides nothing.
 
 use std::time::Duration;
 
@@ -135,7 +135,7 @@ pub trait Backends {
     /// Sends a request and reads the response, within a bounded time. Follows no redirect.
     ///
     /// # Errors
-    /// What went wrong, for the log. It contains nothing that was sent.
+    /// The cause, for the log. It contains nothing that was sent.
     fn send(&self, request: &Outgoing<'_>) -> Result<Incoming, String>;
 }
 

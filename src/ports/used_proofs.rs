@@ -18,7 +18,7 @@ pub(super) struct CachedProofs<'request> {
 }
 
 impl UsedProofs for CachedProofs<'_> {
-    fn is_first(&mut self, proof: &ProofId, window: Seconds) -> Result<bool, UsedProofsUnreachable> {
+    fn mark_used(&mut self, proof: &ProofId, window: Seconds) -> Result<bool, UsedProofsUnreachable> {
         let unreachable = |error: StoreError| UsedProofsUnreachable(error.to_string());
         match self.platform.lease(Space::UsedProof, proof.as_bytes(), LEASE_TIMEOUT, 0).map_err(unreachable)? {
             Leased::Found(_) => Ok(false),

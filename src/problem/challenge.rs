@@ -13,7 +13,7 @@ pub(super) struct Challenge {
     pub(super) error: Option<&'static str>,
     /// The scopes that the route requires. They come from the policy and are scope tokens, so they need no escaping.
     pub(super) scope: Option<String>,
-    /// Where the resource says which tokens it accepts (RFC 9728 §5.1): a URL from the policy, without quotes.
+    /// The URL of the resource's metadata (RFC 9728 §5.1), from the policy, without quotes.
     pub(super) resource_metadata: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! The interface to whatever stores the counts and decides by them; `ports/counter.rs` implements it.
+//! The interface to the store of the counts; `ports/counter.rs` implements it.
 
 use super::quota::Remaining;
 use crate::policy::limits::Limit;
@@ -18,7 +18,7 @@ pub trait Counter {
 pub struct Taken {
     /// Whether the cost was taken.
     pub admitted: bool,
-    /// What remains of the window; `None` if the counter only estimates.
+    /// The rest of the window; `None` if the counter only estimates.
     pub remaining: Option<Remaining>,
     /// Whether too many requests waited for this count: the request was not counted and is refused.
     pub queue_full: bool,

@@ -58,7 +58,7 @@ impl KeyParts<'_> {
         known.unwrap_or_else(|| ("network", self.client.map_or_else(|| "unknown".to_owned(), client_network)))
     }
 
-    /// What the request costs, from 1 to the limit's `max_cost`.
+    /// The cost of the request, from 1 to the limit's `max_cost`.
     pub(super) fn cost(&self, limit: &Limit) -> u64 {
         let cost = &limit.cost;
         let stated = match (&cost.header, &cost.claim, self.caller) {

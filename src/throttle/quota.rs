@@ -1,11 +1,11 @@
-//! What a limit leaves a caller, and the response fields that say so (draft-ietf-httpapi-ratelimit-headers-09).
+//! The rest of a limit for a caller, and its response fields (draft-ietf-httpapi-ratelimit-headers-09).
 
 use std::fmt;
 
 use crate::policy::limits::Limit;
 use crate::time::Seconds;
 
-/// What a limit leaves a caller.
+/// The rest of a limit for a caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quota {
     /// The name of the limit.
@@ -14,14 +14,14 @@ pub struct Quota {
     pub count: u64,
     /// The length of a window.
     pub window: Seconds,
-    /// What remains of the window; `None` if the counter only estimates.
+    /// The rest of the window; `None` if the counter only estimates.
     pub remaining: Option<Remaining>,
 }
 
-/// What remains of a window.
+/// The rest of a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Remaining {
-    /// How much cost is left.
+    /// The remaining units.
     pub units: u64,
     /// The time until the window ends.
     pub resets_in: Seconds,

@@ -1,5 +1,5 @@
-//! What a log line records of a request so that the command-line tool can judge it again. It holds no token, no header
-//! and no query; of the claims it holds client, scopes, roles, groups, and whether there is a `cnf`.
+//! The facts of a request in its log line, with which the command-line tool can judge it again. They include no token,
+//! no header and no query; of the claims they include client, scopes, roles, groups, and whether there is a `cnf`.
 
 use serde::{Deserialize, Serialize};
 
@@ -39,7 +39,7 @@ pub struct Recorded {
 }
 
 impl Recorded {
-    /// What is known of a request in canonical form.
+    /// The facts about a request in canonical form.
     #[must_use]
     pub fn of(target: &Target, client: &Client) -> Self {
         Self {

@@ -1,5 +1,5 @@
-//! Tokens that are bound to a key, and what the edge tells of itself, with the real guest: the cache in which used
-//! proofs are kept is the platform's.
+//! Tokens that are bound to a key, and the metadata of the edge, with the real guest: used proofs are kept in the cache
+//! of the platform.
 
 use std::sync::Barrier;
 use std::thread::scope;
@@ -12,7 +12,7 @@ use p256::ecdsa::{Signature, SigningKey};
 use serde_json::{Value, json};
 use viceroy_lib::cache::CacheKey;
 
-use crate::support::edge::{Edge, Place, RUNTIME, Stores};
+use crate::support::edge::{Edge, Listener, RUNTIME, Stores};
 use crate::support::http::exchange;
 use crate::support::origin::{Origin, response};
 use crate::support::tokens::{claims, header, jwks, now, sign};
@@ -52,7 +52,7 @@ fn proof(path: &str, token: &str) -> String {
     proof_of(&format!("http://{}{path}", WORLD.edge.address), token, &Value::Null)
 }
 
-/// A proof for `GET` of this URL with this token and this nonce; `null` is none.
+/// A proof for `GET` of this URL with this token and this nonce; `null` means no nonce.
 fn proof_of(url: &str, token: &str, nonce: &Value) -> String {
     let mut claims = proof_claims(url, token);
     if !nonce.is_null() {
@@ -87,13 +87,13 @@ fn a_bound_token_is_accepted_with_its_proof_and_the_origin_receives_only_the_key
     assert_eq!(outcome.identity()["rctx"]["cnf"].as_object().unwrap().len(), 1);
     assert!(outcome.echoed().all("dpop").is_empty() && outcome.echoed().all("authorization").is_empty());
     let borne = WORLD.send("GET /echo/x", format!("authorization: Bearer {token}\r\n"));
-    assert_eq!(borne.refused(), 401, "it is no bearer token");
+    assert_eq!(borne.refused(), 401, "a bound token is not accepted as a bearer token");
     let plain = WORLD.send("GET /bound/x", format!("authorization: Bearer {}\r\n", WORLD.token("")));
     assert_eq!((plain.refused(), plain.reply().problem().as_str()), (401, "bound-token-required"));
 }
 
 #[test]
-fn of_many_requests_with_one_proof_exactly_one_reaches_the_origin() {
+fn one_of_many_requests_with_the_same_proof_reaches_the_origin() {
     const CLIENTS: usize = 8;
     let (token, together) = (token(), Barrier::new(CLIENTS));
     let proof = proof("/bound/x", &token);
@@ -177,20 +177,20 @@ fn a_proof_whose_use_is_unknown_is_never_accepted() {
     let claims = proof_claims(&url, &token);
     let thumbprint = hmac_sha256::Hash::hash(jwk().to_string().as_bytes());
     let name = hmac_sha256::Hash::hash(&[&thumbprint, claims["jti"].as_str().unwrap().as_bytes()].concat());
-    let place = CacheKey::try_from([b"fastgate/live/used-proof/".as_slice(), &name].concat()).unwrap();
-    // As if another request with the same proof had held the place and never come to an end.
+    let cache_key = CacheKey::try_from([b"fastgate/live/used-proof/".as_slice(), &name].concat()).unwrap();
+    // Simulates another request with the same proof that holds the lease and never ends.
     let viceroy = WORLD.edge.viceroy();
-    let held = RUNTIME.block_on(viceroy.cache().transaction_lookup(&place, &HeaderMap::new(), true));
-    assert!(held.go_get().is_some(), "it is free");
+    let held = RUNTIME.block_on(viceroy.cache().transaction_lookup(&cache_key, &HeaderMap::new(), true));
+    assert!(held.go_get().is_some(), "the lease is free");
     let proof = signed(&key(), &proof_header(), &claims);
     let refused = refusal(&format!("authorization: DPoP {token}\r\ndpop: {proof}\r\n"));
-    assert_eq!(refused, (503, "replays-unreachable".to_owned()));
+    assert_eq!(refused, (503, "used-proofs-unreachable".to_owned()));
     drop(held);
     send("/bound/x", &token, &proof).echoed();
 }
 
 #[test]
-fn the_metadata_of_the_resource_is_where_the_challenges_say() {
+fn the_resource_metadata_is_at_the_url_in_the_challenges() {
     let outcome = WORLD.send("GET /.well-known/oauth-protected-resource", "");
     let reply = outcome.reply();
     assert_eq!((reply.status, reply.header("content-type")), (200, Some("application/json")));
@@ -202,9 +202,9 @@ fn the_metadata_of_the_resource_is_where_the_challenges_say() {
 
 #[test]
 fn a_proof_without_the_required_nonce_gets_one_that_is_accepted() {
-    let (issuer, place) = (issuer(jwks()), Place::find());
-    let echo = Origin::answering(response("200 OK", &[("cache-control", "max-age=60")], "{}"));
-    let (iss, address) = (format!("http://{}", issuer.address), place.address());
+    let (issuer, listener) = (issuer(jwks()), Listener::bind());
+    let echo = Origin::responding(response("200 OK", &[("cache-control", "max-age=60")], "{}"));
+    let (iss, address) = (format!("http://{}", issuer.address), listener.address());
     let mut policy = policy(address, &iss);
     policy["edge"]["dpop"] = json!({ "nonce": true });
     let backends = [("echo", echo.address), ("issuer", issuer.address)];
@@ -214,7 +214,7 @@ fn a_proof_without_the_required_nonce_gets_one_that_is_accepted() {
         backends: backends.map(|(name, address)| (name.to_owned(), address.to_string())).to_vec(),
         ..Stores::default()
     };
-    let edge = Edge::start(place, &stores);
+    let edge = Edge::start(listener, &stores);
     let token = token_of(&iss);
     let send = |nonce: &Value| {
         let proof = proof_of(&format!("http://{address}/bound/x"), &token, nonce);
@@ -227,7 +227,7 @@ fn a_proof_without_the_required_nonce_gets_one_that_is_accepted() {
     assert!(challenge.starts_with("DPoP error=\"use_dpop_nonce\", algs="), "{challenge}");
     assert_eq!(edge.log_of(refused.header("x-request-id").unwrap())["verdict"], "proof-nonce");
     assert!(echo.everything().is_empty());
-    // Sandboxes come and go, and the window may change in between: the last nonce that was given always opens.
+    // Sandboxes are replaced, and the window may change in between: the nonce that was given last is always accepted.
     let mut nonce = json!(refused.header("dpop-nonce").unwrap());
     for turn in 1..=12 {
         let passed = send(&nonce);

@@ -1,19 +1,19 @@
-//! Section L and row A14 of `docs/attacks.md`: a gate without policy, keys or issuer is closed, says so in the log
-//! alone, and opens nothing.
+//! Section L and row A14 of `docs/attacks.md`: a gate without policy, keys or issuer forwards nothing and gives the
+//! reason only in the log.
 
 use serde_json::json;
 
-use crate::support::edge::{Edge, Place, Stores};
+use crate::support::edge::{Edge, Listener, Stores};
 use crate::support::http::{Reply, exchange};
 use crate::support::origin::{Origin, response};
 use crate::support::tokens::{claims, header, jwks, sign};
 use crate::support::world::{issuer, policy, signing_keys};
 
-/// An edge in front of an origin that must not be reached, with these stores.
+/// An edge with these stores, in front of an origin that no request may reach.
 fn edge(change: impl FnOnce(&mut Stores, &mut serde_json::Value)) -> (Edge, Origin) {
-    let origin = Origin::answering(response("200 OK", &[], "reached"));
-    let place = Place::find();
-    let mut policy = policy(place.address(), "http://127.0.0.1:1");
+    let origin = Origin::responding(response("200 OK", &[], "reached"));
+    let listener = Listener::bind();
+    let mut policy = policy(listener.address(), "http://127.0.0.1:1");
     let mut stores = Stores {
         kv: Some(vec![]),
         signing_keys: Some(signing_keys()),
@@ -31,7 +31,7 @@ fn edge(change: impl FnOnce(&mut Stores, &mut serde_json::Value)) -> (Edge, Orig
         kv.push(("policy".to_owned(), policy.to_string()));
     }
     stores.kv.iter_mut().for_each(|kv| kv.retain(|(_, value)| value != "absent"));
-    (Edge::start(place, &stores), origin)
+    (Edge::start(listener, &stores), origin)
 }
 
 fn get(edge: &Edge, target: &str, fields: &str) -> Reply {
@@ -50,7 +50,7 @@ fn assert_closed(edge: &Edge, origin: &Origin, code: &str, cause: &[&str]) {
         assert_eq!(line["verdict"], code);
         for part in cause {
             assert!(line["cause"].as_str().unwrap().contains(part), "{part}: {line}");
-            assert!(!reply.text().contains(part), "the client learns nothing of the cause");
+            assert!(!reply.text().contains(part), "the response does not reveal the cause");
         }
     }
     assert!(origin.everything().is_empty(), "a closed gate forwards nothing");
@@ -67,7 +67,7 @@ fn without_a_policy_the_gate_is_closed() {
 }
 
 #[test]
-fn with_a_broken_policy_the_gate_is_closed_and_the_log_says_where_it_broke() {
+fn with_an_invalid_policy_the_gate_is_closed_and_the_log_names_the_faults() {
     for (text, cause) in [
         ("", vec!["EOF"]),
         ("\u{0}\u{1}", vec!["$"]),
@@ -94,7 +94,7 @@ fn without_a_good_signing_key_the_gate_is_closed() {
 }
 
 #[test]
-fn a_signing_key_whose_halves_are_those_of_two_keys_signs_nothing_and_is_not_published() {
+fn a_signing_key_made_of_halves_of_two_keys_signs_nothing_and_is_not_published() {
     let [mut key, other] =
         [(); 2].map(|()| serde_json::from_str::<serde_json::Value>(&fastgate::mint::new_signing_keys().0).unwrap());
     for half in ["x", "y"] {
@@ -110,7 +110,7 @@ fn a_signing_key_whose_halves_are_those_of_two_keys_signs_nothing_and_is_not_pub
 }
 
 #[test]
-fn unavailable_keys_are_a_503_and_never_an_allow_or_a_401() {
+fn unavailable_keys_give_503_and_neither_access_nor_401() {
     let (edge, origin) = edge(|_, _| {});
     let token = sign(&header(), &claims("http://127.0.0.1:1", "user-1", ""));
     let reply = get(&edge, "/echo/x", &format!("authorization: Bearer {token}\r\n"));
@@ -136,12 +136,12 @@ fn repeated_credentials_do_not_contact_an_issuer_that_is_down() {
     }
     assert!(provider.everything().is_empty());
     assert_eq!(get(&edge, "/echo/x", &good).status, 503);
-    assert!(!provider.everything().is_empty(), "one token is a reason to ask");
+    assert!(!provider.everything().is_empty(), "a valid token causes a fetch");
     assert!(origin.everything().is_empty());
 }
 
 #[test]
-fn keys_that_an_operator_seeded_serve_while_the_issuer_is_down() {
+fn seeded_keys_are_used_while_the_issuer_is_down() {
     let (edge, _origin) = edge(|stores, _| {
         let mut seeded: serde_json::Value = serde_json::from_str(&jwks()).unwrap();
         seeded["issuer"] = json!("http://127.0.0.1:1");
@@ -168,8 +168,8 @@ fn a_key_set_is_fetched_once_and_then_cached() {
     for _ in 0..20 {
         assert_eq!(get(&edge, "/echo/x", &format!("authorization: Bearer {token}\r\n")).status, 200);
     }
-    let asked: Vec<_> = provider.everything().iter().map(|request| request.request_line().to_owned()).collect();
-    assert_eq!(asked, ["GET /.well-known/openid-configuration HTTP/1.1", "GET /jwks HTTP/1.1"]);
+    let fetched: Vec<_> = provider.everything().iter().map(|request| request.request_line().to_owned()).collect();
+    assert_eq!(fetched, ["GET /.well-known/openid-configuration HTTP/1.1", "GET /jwks HTTP/1.1"]);
 }
 
 #[test]
@@ -181,8 +181,8 @@ fn a_route_whose_backend_does_not_exist_is_a_502() {
 }
 
 #[test]
-fn an_unreadable_switch_closes_everything() {
-    // A value that cannot be read whole is one that is not known.
+fn an_unreadable_kill_switch_closes_the_gate() {
+    // A value that can be read only in part counts as unreadable.
     let (edge, origin) = edge(|stores, _| stores.kv = Some(vec![("switch".to_owned(), " ".repeat(100_000))]));
     assert_closed(&edge, &origin, "switch-unreadable", &["KV store \"fastgate\"", "too long"]);
 }

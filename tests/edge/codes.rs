@@ -1,5 +1,5 @@
-//! What the log calls the refusals that other tests know by their responses alone. `tests/unit/architecture.rs` sees to
-//! it that each code stands in some test of this binary.
+//! The log codes of refusals that other tests know only by their responses. `tests/unit/architecture.rs` checks that
+//! some test of this binary names each code.
 
 use std::io::Write as _;
 use std::thread::sleep;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::edge::{Edge, Place, Stores};
+use crate::support::edge::{Edge, Listener, Stores};
 use crate::support::http::{Reply, exchange};
 use crate::support::origin::{Origin, response};
 use crate::support::tokens::{claims, header, jwks, now, sign};
@@ -42,7 +42,7 @@ fn refusals_of_requests_and_credentials_have_codes() {
     }
 }
 
-/// An edge with an issuer that asks for much, and with origins that do not answer as they should.
+/// An edge with an issuer that has many requirements, and with origins that fail.
 struct Gate {
     edge: Edge,
     _switching: Origin,
@@ -51,14 +51,14 @@ struct Gate {
 
 impl Gate {
     fn start() -> Self {
-        let place = Place::find();
-        let echo = Origin::answering(response("200 OK", &[], "{}"));
+        let listener = Listener::bind();
+        let echo = Origin::responding(response("200 OK", &[], "{}"));
         let switching = Origin::start(|_, stream| {
             let _ =
                 stream.write_all(b"HTTP/1.1 101 Switching Protocols\r\nupgrade: h2c\r\nconnection: upgrade\r\n\r\n");
             sleep(Duration::from_millis(200));
         });
-        let mut policy = policy(place.address(), "http://127.0.0.1:1");
+        let mut policy = policy(listener.address(), "http://127.0.0.1:1");
         policy["issuers"] = json!({ "strict": {
             "issuer": STRICT, "backend": "issuer", "audiences": ["https://api.test"], "clients": ["test-client"],
             "claims": { "tenant": "tenant" }, "tenants": ["acme"], "max_age": 600, "max_lifetime": 3600,
@@ -94,7 +94,7 @@ impl Gate {
             backends: backends.map(|(name, address)| (name.to_owned(), address)).to_vec(),
             ..Stores::default()
         };
-        Self { edge: Edge::start(place, &stores), _switching: switching, echo }
+        Self { edge: Edge::start(listener, &stores), _switching: switching, echo }
     }
 
     fn call(&self, path: &str, fields: &str) -> (Reply, Value) {
@@ -130,7 +130,7 @@ fn refusals_by_issuer_rules_and_origin_failures_have_codes() {
     let mut nameless = header();
     nameless.as_object_mut().unwrap().remove("kid");
     let (_, line) = gate.call("/echo/x", &format!("authorization: Bearer {}\r\n", sign(&nameless, &good)));
-    assert_eq!(line["verdict"], "token-ambiguous-key", "two keys would do");
+    assert_eq!(line["verdict"], "token-ambiguous-key", "two keys match");
     assert_eq!(gate.echo.everything().len(), 1);
 
     let (reply, line) = gate.call("/tried", "");

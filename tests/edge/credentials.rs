@@ -1,4 +1,4 @@
-//! Section A of `docs/attacks.md`: how a token is carried.
+//! Section A of `docs/attacks.md`: how a client presents a token.
 
 use crate::support::tokens::{claims, header, sign};
 use crate::support::world::WORLD;
@@ -21,7 +21,7 @@ fn the_scheme_is_accepted_in_every_spelling() {
 }
 
 #[test]
-fn repeated_credentials_are_a_bad_request_whatever_they_are() {
+fn repeated_credentials_are_a_bad_request() {
     let good = WORLD.token("");
     for (one, two) in [(good.as_str(), "bad"), ("bad", good.as_str()), (good.as_str(), good.as_str())] {
         let fields = format!("authorization: Bearer {one}\r\nauthorization: Bearer {two}\r\n");
@@ -39,7 +39,7 @@ fn a_token_after_several_spaces_is_read() {
 }
 
 #[test]
-fn anything_but_one_token_after_spaces_is_refused() {
+fn anything_other_than_one_token_after_spaces_is_refused() {
     let good = WORLD.token("");
     for value in [
         "Bearer".to_owned(),
@@ -65,7 +65,7 @@ fn anything_but_one_token_after_spaces_is_refused() {
 }
 
 #[test]
-fn a_token_anywhere_else_is_no_credential() {
+fn a_token_anywhere_else_is_not_a_credential() {
     let good = WORLD.token("");
     assert_eq!(WORLD.send(&format!("GET /echo/x?access_token={good}"), "").refused(), 401);
     assert_eq!(WORLD.send("GET /echo/x", format!("cookie: access_token={good}\r\n")).refused(), 401);
@@ -85,7 +85,7 @@ fn a_cookie_or_a_user_agent_does_not_make_an_invalid_token_valid() {
 }
 
 #[test]
-fn the_cookie_of_another_user_beside_a_valid_token_decides_nothing() {
+fn the_cookie_of_another_user_beside_a_valid_token_has_no_effect() {
     let other = sign(&header(), &claims(&WORLD.iss(), "user-2", "orders:read orders:write"));
     let cookie = format!("session={other}; access_token={other}; user=user-2");
     let fields = format!("authorization: Bearer {}\r\ncookie: {cookie}\r\n", WORLD.token(""));
@@ -115,7 +115,7 @@ fn the_clients_token_is_forwarded_only_where_the_route_says_so() {
 }
 
 #[test]
-fn every_method_of_a_protected_route_asks_for_a_token() {
+fn every_method_of_a_protected_route_requires_a_token() {
     for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] {
         assert_eq!(WORLD.send(&format!("{method} /echo/x"), "").refused(), 401, "{method}");
     }

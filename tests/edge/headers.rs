@@ -1,8 +1,8 @@
-//! Section F of `docs/attacks.md`: what a client sends in its header fields, and what of it arrives.
+//! Section F of `docs/attacks.md`: which of the header fields that a client sends arrive at the origin.
 
 use crate::support::world::WORLD;
 
-/// The names of all fields that arrive at the origin of a plain request.
+/// The names of all fields of a plain request at the origin.
 fn arrived(fields: impl AsRef<[u8]>) -> Vec<String> {
     let outcome = WORLD.send("GET /open/x", fields);
     outcome.echoed().fields().map(|(name, _)| name.to_ascii_lowercase()).collect()
@@ -34,7 +34,7 @@ fn fields_with_underscores_never_pass() {
 }
 
 #[test]
-fn hop_by_hop_fields_and_what_connection_names_are_dropped() {
+fn hop_by_hop_fields_and_those_that_connection_names_are_dropped() {
     let outcome = WORLD.send(
         "GET /open/x",
         "connection: x-secret-hop, fastgate-identity\r\nx-secret-hop: 1\r\nkeep-alive: timeout=5\r\nte: trailers\r\n\
@@ -110,7 +110,7 @@ fn fields_about_the_client_are_set_from_the_platforms_facts() {
 }
 
 #[test]
-fn only_the_policys_hosts_are_served() {
+fn only_the_hosts_of_the_policy_are_served() {
     let port = WORLD.edge.address.port();
     for (host, status) in [
         ("evil.example", 421),
@@ -145,7 +145,7 @@ fn only_the_policys_hosts_are_served() {
 }
 
 #[test]
-fn a_second_or_a_malformed_host_never_decides_anything() {
+fn a_repeated_or_malformed_host_is_refused() {
     let two = WORLD.send("GET /open/x", "host: 127.0.0.1\r\nhost: evil.example\r\n");
     assert!(two.echo.is_empty(), "two hosts are refused: {two:?}");
     for host in ["a/b?c#d", "", "127.0.0.1/open", "127.0.0.1?x", "127.0.0.1#x", "127.0.0.1\\x"] {
@@ -156,7 +156,7 @@ fn a_second_or_a_malformed_host_never_decides_anything() {
 }
 
 #[test]
-fn ordinary_fields_arrive_as_they_were_sent() {
+fn ordinary_fields_arrive_unchanged() {
     let outcome = WORLD.send(
         "GET /open/x?b=2&a=1",
         b"Accept: text/html\r\nCookie: a=1; b=2\r\nX-Tenant: t-\xe9\r\nAccept-Language: de\r\n".as_slice(),
@@ -168,7 +168,7 @@ fn ordinary_fields_arrive_as_they_were_sent() {
 }
 
 #[test]
-fn trace_context_passes_only_in_its_own_form() {
+fn trace_context_passes_only_if_it_is_well_formed() {
     let good = "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n";
     assert!(arrived(good).contains(&"traceparent".to_owned()));
     for bad in [
@@ -197,11 +197,11 @@ fn too_many_or_too_large_fields_are_refused_and_not_forwarded() {
     let scopes = (0..1000).map(|number| format!("s{number} ")).collect::<Vec<_>>().concat();
     let line = format!("GET /echo/{}", "a".repeat(2000));
     let outcome = WORLD.send(&line, format!("authorization: Bearer {}\r\n", WORLD.token(scopes.trim())));
-    assert_eq!(outcome.refused(), 431, "a token whose identity header no server would read");
+    assert_eq!(outcome.refused(), 431, "the identity header of this token would be too long for any server");
 }
 
 #[test]
-fn a_field_value_with_nul_or_a_lone_cr_is_a_bad_request_of_the_server() {
+fn a_field_value_with_nul_or_a_lone_cr_is_a_bad_request() {
     for (number, value) in [&b"a\0b"[..], b"\0", b"a\0", b"a\rb", b"\rb", b"a\r b", b"a\r\n b"].into_iter().enumerate()
     {
         let target = format!("/open/control-{number}");
@@ -210,13 +210,13 @@ fn a_field_value_with_nul_or_a_lone_cr_is_a_bad_request_of_the_server() {
             let outcome = WORLD.send(&format!("GET {target}"), field);
             assert_eq!(outcome.refused(), 400, "{name} {number}");
         }
-        // Wherever the server would have ended the field, and the marks of this test with it.
+        // The server may end the field at any of these bytes, and with it the marks of this test.
         assert!(!WORLD.echo.everything().iter().any(|request| request.request_line().contains(&target)), "{number}");
     }
 }
 
 #[test]
-fn a_line_feed_ends_a_field_and_what_follows_is_one_like_any_other() {
+fn a_line_feed_ends_a_field_and_the_next_line_is_an_ordinary_field() {
     for follows in ["fastgate-identity: forged", "x_fastgate: forged", "x-forwarded-for: forged", "forged"] {
         let outcome = WORLD.send("GET /open/line-feed", format!("x-value: a\n{follows}\r\n"));
         assert!(matches!(outcome.reply().status, 200 | 400), "{follows}: {}", outcome.reply().status);
@@ -260,7 +260,7 @@ fn a_body_arrives_whole_and_framed_once() {
 }
 
 #[test]
-fn smuggling_by_two_framings_never_makes_a_second_request() {
+fn a_request_with_two_framings_never_becomes_two_requests() {
     let smuggled = b"0\r\n\r\nGET /open/smuggled HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n";
     for fields in [
         "content-length: 5\r\ntransfer-encoding: chunked\r\n",

@@ -1,6 +1,6 @@
-//! Section H of `docs/attacks.md`: the life of a key set, with an issuer that really sends the fault over a socket. The
-//! outcomes are published in `docs/reference/jwks-faults.md`, which this test writes when `FASTGATE_WRITE_DOCS` is set
-//! and compares otherwise.
+//! Section H of `docs/attacks.md`: the life of a key set. The issuer really produces the faults over a socket.
+//! `docs/reference/jwks-faults.md` holds the outcomes: a test writes it if `FASTGATE_WRITE_DOCS` is set, and compares
+//! it otherwise.
 
 mod faults;
 mod issuer;
@@ -13,14 +13,14 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::edge::{Edge, Place, Stores};
+use crate::support::edge::{Edge, Listener, Stores};
 use crate::support::http::{Reply, exchange};
 use crate::support::origin::{Origin, response};
 use crate::support::tokens::{claims, header, jwks, now, sign};
 use crate::support::world::{keys_note, policy, signing_keys};
 use issuer::Issuer;
 
-/// An edge that trusts these issuers, each by the id that it was given, with this life of their keys.
+/// An edge that trusts these issuers, each under the given id, with these settings for the life of their keys.
 pub(crate) fn edge(issuers: &[(&str, &Issuer)], life: &Value, kv: &[(&str, String, String)]) -> (Edge, Origin) {
     edge_with(issuers, life, |policy, stores| {
         let values = stores.kv.as_mut().unwrap();
@@ -36,9 +36,9 @@ pub(crate) fn edge_with(
     life: &Value,
     change: impl FnOnce(&mut Value, &mut Stores),
 ) -> (Edge, Origin) {
-    let echo = Origin::answering(response("200 OK", &[], "{}"));
-    let place = Place::find();
-    let mut policy = policy(place.address(), "http://127.0.0.1:1");
+    let echo = Origin::responding(response("200 OK", &[], "{}"));
+    let listener = Listener::bind();
+    let mut policy = policy(listener.address(), "http://127.0.0.1:1");
     policy["issuers"] = json!({});
     let mut backends = vec![("echo".to_owned(), echo.address.to_string())];
     for (id, issuer) in issuers {
@@ -50,10 +50,10 @@ pub(crate) fn edge_with(
     let mut stores = Stores { kv: Some(Vec::new()), signing_keys: Some(signing_keys()), backends, ..Stores::default() };
     change(&mut policy, &mut stores);
     stores.kv.iter_mut().for_each(|kv| kv.push(("policy".to_owned(), policy.to_string())));
-    (Edge::start(place, &stores), echo)
+    (Edge::start(listener, &stores), echo)
 }
 
-/// `note`, when a set came and how long it is fresh, with the digest to which the set belongs.
+/// `note` (when a set was fetched and how long it is fresh) with the digest to which the set belongs.
 fn completed(policy: &Value, key: &str, note: &str) -> String {
     let (at, fresh) = note.split_once(' ').unwrap();
     keys_note(policy, key.strip_prefix("jwks/").unwrap(), at.parse().unwrap(), fresh.parse().unwrap())
@@ -89,7 +89,7 @@ fn keys_of(edge: &Edge, reply: &Reply) -> Value {
     edge.log_of(reply.header("x-request-id").unwrap())["keys"].clone()
 }
 
-/// What stores hold in place of a key set, by the issuer's id.
+/// Damaged key sets in a store, by the issuer's id.
 const DAMAGED: [(&str, &str); 4] = [
     ("empty", ""),
     ("page", "<html>"),
@@ -97,7 +97,7 @@ const DAMAGED: [(&str, &str); 4] = [
     ("symmetric", "{\"keys\":[{\"kty\":\"oct\",\"k\":\"AAAA\"}]}"),
 ];
 
-/// What an issuer says that its documents are, by its id.
+/// The `Content-Type` of the documents of an issuer, by its id.
 const CONTENT_TYPES: [(&str, Option<&str>); 6] = [
     ("page", Some("text/html; charset=iso-8859-1")),
     ("set", Some("application/jwk-set+json")),
@@ -107,7 +107,7 @@ const CONTENT_TYPES: [(&str, Option<&str>); 6] = [
     ("untyped", None),
 ];
 
-/// An edge with an issuer for each test that needs nothing but one.
+/// An edge and an issuer, for the tests that need only one issuer.
 static SHARED: LazyLock<Shared> = LazyLock::new(|| {
     let ids = ["idle", "old", "one", "two", "odd"].into_iter().chain(DAMAGED.map(|(id, _)| id));
     let issuers: BTreeMap<&str, Issuer> = ids.map(|id| (id, Issuer::healthy())).collect();
@@ -131,8 +131,8 @@ impl Shared {
     }
 }
 
-/// What a healthy issuer is asked for one key set.
-const VISIT: [&str; 2] = ["/.well-known/openid-configuration", "/jwks"];
+/// The requests to a healthy issuer for one key set.
+const FETCH: [&str; 2] = ["/.well-known/openid-configuration", "/jwks"];
 
 #[test]
 fn a_thousand_cold_requests_make_one_fetch() {
@@ -146,7 +146,7 @@ fn a_thousand_cold_requests_make_one_fetch() {
         callers.into_iter().flat_map(|caller| caller.join().unwrap()).collect()
     });
     assert_eq!(statuses, [200; 1000]);
-    assert_eq!(issuer.visits(), VISIT);
+    assert_eq!(issuer.requests(), FETCH);
 }
 
 #[test]
@@ -157,11 +157,15 @@ fn a_new_key_is_found_by_one_fetch_and_then_known() {
     assert_eq!(call(&edge, &former).status, 200);
     sleep(Duration::from_millis(1200));
     issuer.serve(&jwks().replace("test-key", "next-key"));
-    assert_eq!(call(&edge, &token(&issuer, "next-key")).status, 200, "the first token with the new key opens at once");
+    assert_eq!(
+        call(&edge, &token(&issuer, "next-key")).status,
+        200,
+        "the first token with the new key is accepted at once"
+    );
     for _ in 0..20 {
         assert_eq!(call(&edge, &token(&issuer, "next-key")).status, 200);
     }
-    assert_eq!(issuer.visits().len(), 2 * VISIT.len());
+    assert_eq!(issuer.requests().len(), 2 * FETCH.len());
     assert_eq!(
         call(&edge, &former).status,
         401,
@@ -180,8 +184,8 @@ fn a_flood_of_unknown_keys_causes_one_fetch_per_cool_down_and_no_refusals() {
             let (edge, issuer) = (&edge, &issuer);
             scope.spawn(move || {
                 for number in 0..10_000 / flooding {
-                    // A key may have been published since the visit for a token that is issued now; for an older one,
-                    // not.
+                    // A key may have been published between the fetch and the time at which a token was issued. That is
+                    // not possible for an older token.
                     let (age, status) = if number % 2 == 0 { (600, 401) } else { (0, 503) };
                     let token = aged_token(issuer, &format!("unknown-{caller}-{number}"), age);
                     assert_eq!(call(edge, &token).status, status);
@@ -192,7 +196,7 @@ fn a_flood_of_unknown_keys_causes_one_fetch_per_cool_down_and_no_refusals() {
             assert_eq!(good(&edge, &issuer).status, 200);
         }
     });
-    assert_eq!(issuer.visits(), VISIT, "the cool-down that the first fetch began is not over");
+    assert_eq!(issuer.requests(), FETCH, "the cool-down that the first fetch began is not over");
     assert_eq!(echo.everything().len(), 201);
 }
 
@@ -208,11 +212,11 @@ fn a_token_that_fails_a_cheaper_check_never_causes_a_fetch() {
     let mut alien = header();
     alien["alg"] = json!("none");
     assert_eq!(call(edge, &sign(&alien, &claims(&issuer.iss(), "user-1", ""))).status, 401);
-    assert!(issuer.visits().is_empty());
+    assert!(issuer.requests().is_empty());
 }
 
 #[test]
-fn an_outage_of_an_hour_has_no_effect_while_the_store_has_keys() {
+fn an_outage_of_an_hour_has_no_effect_while_the_store_holds_keys() {
     let issuer = Issuer::healthy();
     issuer.fail_with(faults::Fault::Refuses);
     let note = format!("{} 600", now() - 3600);
@@ -245,10 +249,10 @@ fn a_damaged_set_in_a_store_is_fetched_anew() {
 }
 
 #[test]
-fn keys_are_used_whatever_their_issuer_says_that_they_are() {
+fn keys_are_used_whatever_their_content_type() {
     let issuers = CONTENT_TYPES.map(|(id, content_type)| {
         let issuer = Issuer::healthy();
-        issuer.calls_them(content_type);
+        issuer.set_content_type(content_type);
         (id, issuer)
     });
     let list: Vec<_> = issuers.iter().map(|(id, issuer)| (*id, issuer)).collect();
@@ -256,13 +260,13 @@ fn keys_are_used_whatever_their_issuer_says_that_they_are() {
     for (id, issuer) in &issuers {
         let reply = good(&edge, issuer);
         assert_eq!((reply.status, keys_of(&edge, &reply)["from"].clone()), (200, json!("issuer")), "{id}");
-        assert_eq!(issuer.visits(), VISIT, "{id}");
+        assert_eq!(issuer.requests(), FETCH, "{id}");
     }
     assert_eq!(echo.everything().len(), issuers.len());
 }
 
 #[test]
-fn a_key_of_one_issuer_is_none_of_anothers() {
+fn a_key_of_one_issuer_verifies_no_token_of_another() {
     let (edge, one) = Shared::with("one");
     let (_, two) = Shared::with("two");
     two.serve(r#"{"keys":[{"kty":"EC","crv":"P-256","kid":"test-key","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]}"#);
@@ -273,7 +277,7 @@ fn a_key_of_one_issuer_is_none_of_anothers() {
 }
 
 #[test]
-fn an_odd_key_among_good_ones_is_skipped_and_counted() {
+fn an_unusable_key_among_good_ones_is_skipped_and_counted() {
     let (edge, issuer) = Shared::with("odd");
     let mut set: Value = serde_json::from_str(&jwks()).unwrap();
     set["keys"][0]["x5c"] = json!(["A".repeat(20_000)]);

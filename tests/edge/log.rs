@@ -1,4 +1,4 @@
-//! The log line: one a request, every fact that is promised, nothing secret.
+//! The log line: each request has one, with every documented fact and no secret.
 
 use crate::support::world::WORLD;
 
@@ -43,16 +43,16 @@ fn nothing_secret_is_ever_logged() {
 }
 
 #[test]
-fn what_a_client_sends_cannot_forge_a_line() {
+fn input_of_a_client_cannot_forge_a_log_line() {
     let hostile = "x\",\"verdict\":\"forwarded\u{1b}[2J\n\r🙂";
     let header = serde_json::json!({ "alg": "ES256", "typ": "at+jwt", "kid": hostile });
     let mut claims = crate::support::tokens::claims(&WORLD.iss(), "a\",\"admin\":true", "");
-    // Issued before the keys were fetched: only then is an unknown key the token's fault.
+    // Issued before the keys were fetched: only then is an unknown key the fault of the token.
     claims["iat"] = (crate::support::tokens::now() - 200).into();
     let token = crate::support::tokens::sign(&header, &claims);
     let outcome = WORLD.send("GET /echo/x", format!("authorization: Bearer {token}\r\n"));
     let line = WORLD.edge.log_of(outcome.reply().header("x-request-id").unwrap());
-    assert_eq!(line["key_id"], hostile, "JSON carries it as data");
+    assert_eq!(line["key_id"], hostile, "JSON escapes it");
     assert_eq!(line["verdict"], "token-unknown-key");
     assert!(!WORLD.edge.log_text().contains('\u{1b}'));
 }

@@ -1,5 +1,5 @@
 //! The real guest on Viceroy, over real sockets: with the demo application on uvicorn, with origins that are closures,
-//! with the real OpenID provider. Every refusal is judged twice: by its response, and by what the origin did not see.
+//! with the real OpenID provider. Each refusal is checked by its response and by the requests at the origin.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,6 +1,6 @@
-//! The gate over time, as `tests/model/` generates and judges it, with the real guest: stores that are written while it
-//! runs, its own cache, providers behind sockets, the real clock. Each sequence has a lane of its own in an edge: an
-//! issuer, a limit, routes, an address. What all lanes of an edge share, one of them alone may change.
+//! The gate over time, with the sequences and the reference of `tests/model/`, and the real guest: its own cache,
+//! stores that are written while it runs, providers behind sockets, the real clock. Each sequence has a lane of its own
+//! in an edge: an issuer, a limit, routes, an address. Only one lane may change what all lanes of an edge share.
 
 mod lane;
 mod providers;
@@ -17,7 +17,7 @@ use hyper::{Body, Request};
 use serde_json::json;
 use viceroy_lib::ExecuteCtx;
 
-use crate::support::edge::{Edge, Place, RUNTIME, Stores};
+use crate::support::edge::{Edge, Listener, RUNTIME, Stores};
 use crate::support::guest;
 use crate::support::origin::{Origin, response};
 use lane::Lane;
@@ -28,16 +28,16 @@ use shared::seeds::seeds;
 use shared::sequences::sequence;
 use shared::steps::{Plan, REAL, SwitchedOff, first_plan};
 
-/// How many new sequences are run.
+/// The number of new sequences.
 const SEQUENCES: u64 = 104;
-/// How many of them one edge runs at once.
+/// The number of sequences that one edge runs at once.
 const LANES: usize = 26;
-/// The lane whose issuer is asked about opaque tokens: a policy has one such issuer at most.
+/// The lane whose issuer has an introspection endpoint: a policy has one such issuer at most.
 const WITH_INTROSPECTION: usize = 0;
-/// The lane that makes the switch unreadable for all.
+/// The lane that makes the kill switch unreadable for all lanes.
 const WITH_OUTAGES: usize = 1;
 
-/// An edge, and what stands in its KV store.
+/// An edge, and the values in its KV store.
 struct Shared {
     edge: Edge,
     origin: Origin,
@@ -47,18 +47,18 @@ struct Shared {
     references: Vec<Mutex<Reference>>,
 }
 
-/// What each lane put there.
+/// The values of each lane.
 struct Stored {
     live: Vec<(usize, Plan)>,
     shadow: Vec<Option<Plan>>,
     off: Vec<SwitchedOff>,
-    /// Whether the switch is too long to be read.
+    /// Whether the kill switch is too long to be read.
     out: bool,
 }
 
 impl Shared {
     fn start(number: usize, lanes: usize, providers: &Providers) -> Self {
-        let origin = Origin::answering(response("200 OK", &[], "{}"));
+        let origin = Origin::responding(response("200 OK", &[], "{}"));
         let names: Vec<_> = (0..lanes).map(|lane| providers.names(&format!("e{number}n{lane}"))).collect();
         let plans: Vec<_> = (0..lanes).map(|lane| (0, fitting(first_plan(&REAL), lane))).collect();
         let stored =
@@ -71,7 +71,7 @@ impl Shared {
             backends,
             ..Stores::default()
         };
-        let edge = Edge::start(Place::find(), &given);
+        let edge = Edge::start(Listener::bind(), &given);
         let writer = guest::kv_writer(&edge.viceroy(), Path::new(KV_WRITER)).unwrap();
         let now = lane::milliseconds();
         let reference = |(_, plan): &(usize, Plan)| Mutex::new(Reference::new(REAL, *plan, now));
@@ -79,7 +79,7 @@ impl Shared {
         Self { edge, origin, writer, names, stored: Mutex::new(stored), references }
     }
 
-    /// Changes what is stored and writes it; the lanes take turns.
+    /// Changes the stored values and writes them; only one lane at a time does so.
     fn store(&self, key: &str, change: impl FnOnce(&mut Stored)) {
         let mut stored = self.stored.lock().unwrap();
         change(&mut stored);
@@ -109,7 +109,7 @@ impl Stored {
         policy(&lanes, false)
     }
 
-    /// Without any lane there is none.
+    /// The shadow policy; empty if no lane has one.
     fn shadow_policy(&self, names: &[Names]) -> String {
         let lanes: Vec<_> =
             names.iter().zip(&self.shadow).filter_map(|(names, plan)| plan.map(|plan| (names, 0, plan))).collect();
@@ -125,7 +125,7 @@ impl Stored {
     }
 }
 
-/// A plan as a lane may have it.
+/// The plan, limited to the features that the lane may use.
 fn fitting(plan: Plan, lane: usize) -> Plan {
     Plan { introspection: plan.introspection && lane == WITH_INTROSPECTION, ..plan }
 }
@@ -151,10 +151,10 @@ fn the_invariants_hold_over_time() {
     }
     assert!(failed.is_empty(), "{} of {} sequences fail", failed.len(), seeds.len());
     let forwarded: usize = results.iter().filter_map(|(_, _, result)| result.as_ref().ok()).sum();
-    assert!(forwarded > 2 * seeds.len(), "only {forwarded} requests were let through: nothing was tested");
+    assert!(forwarded > 2 * seeds.len(), "only {forwarded} requests were forwarded: nothing was tested");
 }
 
-/// Runs the sequences of one edge, at once.
+/// Runs the sequences of one edge at the same time.
 fn run(number: usize, seeds: &[u64], providers: &Providers) -> Vec<(u64, usize, Result<usize, String>)> {
     let shared = Shared::start(number, seeds.len(), providers);
     scope(|scope| {

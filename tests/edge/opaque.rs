@@ -1,4 +1,4 @@
-//! Opaque tokens at the edge, with a provider that answers over a socket, or does something else instead.
+//! Opaque tokens at the edge, with a provider behind a socket that responds or fails.
 
 use std::io::Write as _;
 use std::net::TcpStream;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::support::child::Provider;
-use crate::support::edge::{Edge, Place, Stores};
+use crate::support::edge::{Edge, Listener, Stores};
 use crate::support::http::{Reply, exchange};
 use crate::support::origin::{Origin, Received, response};
 use crate::support::tokens::{claims, header, jwks, now, sign};
@@ -22,18 +22,18 @@ struct Gate {
 }
 
 impl Gate {
-    /// An edge that asks `provider` about opaque tokens.
+    /// An edge that introspects opaque tokens at `provider`.
     fn start(provider: &Origin, window: u64) -> Self {
-        let (issuer, place) = (issuer(jwks()), Place::find());
-        let echo = Origin::answering(response("200 OK", &[], "{}"));
-        let mut policy = policy(place.address(), &format!("http://{}", issuer.address));
+        let (issuer, listener) = (issuer(jwks()), Listener::bind());
+        let echo = Origin::responding(response("200 OK", &[], "{}"));
+        let mut policy = policy(listener.address(), &format!("http://{}", issuer.address));
         policy["issuers"]["test"]["verdict_window"] = json!(window);
         policy["issuers"]["test"]["introspection"] = json!({
             "url": format!("http://{}/introspect", provider.address), "backend": "provider",
             "client_id": "edge:1", "client_secret": "odd-client",
         });
         let backends = [("echo", echo.address), ("issuer", issuer.address), ("provider", provider.address)];
-        let edge = Edge::start(place, &stores(&policy, &backends));
+        let edge = Edge::start(listener, &stores(&policy, &backends));
         Self { edge, echo, issuer }
     }
 
@@ -74,8 +74,8 @@ fn say(body: &str) -> Vec<u8> {
     response("200 OK", &[("content-type", "application/json")], body)
 }
 
-/// The token that a provider was asked about.
-fn asked(request: &Received) -> String {
+/// The token in an introspection request.
+fn token_of(request: &Received) -> String {
     let form = String::from_utf8_lossy(&request.body).into_owned();
     form.strip_prefix("token=").and_then(|rest| rest.split('&').next()).unwrap_or_default().to_owned()
 }
@@ -92,25 +92,25 @@ fn a_token_is_introspected_once_in_a_window() {
             scope.spawn(|| (0..5).for_each(|_| assert_eq!(gate.call("one/two+three=").status, 200)));
         }
     });
-    let visits = provider.everything();
-    let [visit] = visits.as_slice() else { panic!("asked {} times", visits.len()) };
-    assert_eq!(visit.request_line(), "POST /introspect HTTP/1.1");
-    assert_eq!(String::from_utf8_lossy(&visit.body), "token=one%2Ftwo%2Bthree%3D&token_type_hint=access_token");
-    assert_eq!(visit.all("content-type"), ["application/x-www-form-urlencoded"]);
+    let introspections = provider.everything();
+    let [introspection] = introspections.as_slice() else { panic!("{} introspection requests", introspections.len()) };
+    assert_eq!(introspection.request_line(), "POST /introspect HTTP/1.1");
+    assert_eq!(String::from_utf8_lossy(&introspection.body), "token=one%2Ftwo%2Bthree%3D&token_type_hint=access_token");
+    assert_eq!(introspection.all("content-type"), ["application/x-www-form-urlencoded"]);
     // base64 of "edge%3A1:s+p%2Bc%2Fi%3A%C3%A4l"
-    assert_eq!(visit.all("authorization"), ["Basic ZWRnZSUzQTE6cytwJTJCYyUyRmklM0ElQzMlQTRs"]);
+    assert_eq!(introspection.all("authorization"), ["Basic ZWRnZSUzQTE6cytwJTJCYyUyRmklM0ElQzMlQTRs"]);
     assert_eq!(gate.echo.everything().len(), 100);
-    assert!(gate.issuer.everything().is_empty(), "no key is needed");
+    assert!(gate.issuer.everything().is_empty(), "introspection needs no key");
     for secret in ["one/two", "one%2Ftwo", "s p+c", "ZWRnZSUz"] {
         assert!(!gate.edge.log_text().contains(secret), "{secret}");
     }
     let signed = sign(&header(), &claims(&format!("http://{}", gate.issuer.address), "user-1", ""));
     assert_eq!(gate.verdict(&signed), "forwarded");
-    assert_eq!(provider.everything().len(), 1, "a signed token speaks for itself");
+    assert_eq!(provider.everything().len(), 1, "a signed token is not introspected");
 }
 
 #[test]
-fn a_token_that_ends_at_the_provider_is_refused_within_the_window() {
+fn a_token_that_the_provider_ends_is_refused_within_the_window() {
     let active = Arc::new(Mutex::new(true));
     let shared = Arc::clone(&active);
     let provider = Origin::start(move |_, stream| {
@@ -124,12 +124,12 @@ fn a_token_that_ends_at_the_provider_is_refused_within_the_window() {
     for _ in 0..5 {
         assert_eq!(gate.verdict("opaque"), "token-inactive");
     }
-    assert!(provider.everything().len() <= 4, "that it is not active is remembered, too");
+    assert!(provider.everything().len() <= 4, "an inactive token is remembered, too");
     let reply = gate.call("opaque");
     assert_eq!((reply.status, reply.problem().as_str()), (401, "invalid-token"));
 }
 
-/// What a provider does instead of answering, by the name of the token that it is asked about.
+/// The faults of a provider. Each is also the name of the token that causes it.
 const FAULTS: [&str; 19] = [
     "closes",
     "hangs",
@@ -182,8 +182,8 @@ fn fail(fault: &str, stream: &mut TcpStream) {
 }
 
 #[test]
-fn every_fault_of_a_provider_is_a_503() {
-    let provider = Origin::start(|request, stream| fail(&asked(request), stream));
+fn every_fault_of_a_provider_gives_503() {
+    let provider = Origin::start(|request, stream| fail(&token_of(request), stream));
     let gate = Gate::start(&provider, 30);
     scope(|scope| {
         for fault in FAULTS {
@@ -205,9 +205,9 @@ fn every_fault_of_a_provider_is_a_503() {
 
 #[test]
 fn a_real_providers_opaque_token_is_accepted_for_its_scopes() {
-    let (provider, place) = (Provider::start(), Place::find());
-    let echo = Origin::answering(response("200 OK", &[], "{}"));
-    let mut policy = policy(place.address(), &provider.issuer);
+    let (provider, listener) = (Provider::start(), Listener::bind());
+    let echo = Origin::responding(response("200 OK", &[], "{}"));
+    let mut policy = policy(listener.address(), &provider.issuer);
     let opaque = "https://opaque.fastgate.example";
     policy["issuers"]["test"]["audiences"] = json!([opaque]);
     policy["issuers"]["test"]["introspection"] = json!({
@@ -217,9 +217,9 @@ fn a_real_providers_opaque_token_is_accepted_for_its_scopes() {
     for route in policy["routes"].as_array_mut().unwrap() {
         route["origin"] = json!("echo");
     }
-    let edge = Edge::start(place, &stores(&policy, &[("echo", echo.address), ("issuer", provider.address())]));
+    let edge = Edge::start(listener, &stores(&policy, &[("echo", echo.address), ("issuer", provider.address())]));
     let token = provider.token("demo-reader", &format!("scope=orders:read&resource={opaque}"));
-    assert!(!token.contains('.'), "it is opaque");
+    assert!(!token.contains('.'), "the token is opaque");
     let reply = call(&edge, &token);
     assert_eq!(reply.status, 200, "{}", reply.text());
     assert_eq!(edge.log_of(reply.header("x-request-id").unwrap())["subject"], "demo-reader");
@@ -229,25 +229,25 @@ fn a_real_providers_opaque_token_is_accepted_for_its_scopes() {
 
 #[test]
 fn a_shadow_policy_introspects_live_tokens_only_if_it_says_so_and_after_the_response() {
-    for asks in [false, true] {
+    for allowed in [false, true] {
         let provider = Origin::start(|_, stream| {
             let _ = stream.write_all(&say(&good().to_string()));
         });
-        let (issuer, place) = (issuer(jwks()), Place::find());
-        let echo = Origin::answering(response("200 OK", &[], "{}"));
-        let live = policy(place.address(), &format!("http://{}", issuer.address));
+        let (issuer, listener) = (issuer(jwks()), Listener::bind());
+        let echo = Origin::responding(response("200 OK", &[], "{}"));
+        let live = policy(listener.address(), &format!("http://{}", issuer.address));
         let mut tried = live.clone();
         tried["issuers"]["test"]["introspection"] = json!({
             "url": format!("http://{}/introspect", provider.address), "backend": "provider",
-            "client_id": "edge:1", "client_secret": "odd-client", "ask_in_shadow": asks,
+            "client_id": "edge:1", "client_secret": "odd-client", "ask_in_shadow": allowed,
         });
         let backends = [("echo", echo.address), ("issuer", issuer.address), ("provider", provider.address)];
         let mut stores = stores(&live, &backends);
         stores.kv.as_mut().unwrap().push(("policy.shadow".to_owned(), tried.to_string()));
-        let edge = Edge::start(place, &stores);
+        let edge = Edge::start(listener, &stores);
         let shadow_says = || {
             let reply = call(&edge, "opaque-token");
-            assert_eq!(reply.status, 401, "the live policy knows no opaque tokens");
+            assert_eq!(reply.status, 401, "the live policy accepts no opaque tokens");
             edge.log_of(reply.header("x-request-id").unwrap())["shadow_policy"].as_str().unwrap().to_owned()
         };
         assert_eq!(shadow_says(), "would-refuse introspection-unavailable");
@@ -255,6 +255,6 @@ fn a_shadow_policy_introspects_live_tokens_only_if_it_says_so_and_after_the_resp
             sleep(Duration::from_millis(20));
             shadow_says() == "would-forward"
         });
-        assert_eq!((learnt, provider.everything().len()), (asks, usize::from(asks)));
+        assert_eq!((learnt, provider.everything().len()), (allowed, usize::from(allowed)));
     }
 }

@@ -1,4 +1,4 @@
-//! Section M and row F11 of `docs/attacks.md`: what an origin answers, and what of it the client sees.
+//! Section M and row F11 of `docs/attacks.md`: the responses of an origin, and which parts of them the client receives.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -6,19 +6,19 @@ use std::sync::LazyLock;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::support::edge::{Edge, Place, Stores};
+use crate::support::edge::{Edge, Listener, Stores};
 use crate::support::http::{Reply, exchange, find};
 use crate::support::origin::{Origin, Received, response};
 use crate::support::tokens::{claims, header, jwks, sign};
 use crate::support::world::{H11_WORLD, WORLD, policy, signing_keys, test_id};
 
-/// An issuer that cannot be reached; its keys are at hand.
+/// An issuer that cannot be reached; its keys are in the store.
 const ISSUER: &str = "http://127.0.0.1:1";
 
-/// An origin that behaves as the path asks it to, and the edge in front of it.
+/// An origin with the behavior that the path names, and the edge in front of it.
 static GATE: LazyLock<(Edge, Origin)> = LazyLock::new(|| {
-    let (origin, place) = (Origin::start(behave), Place::find());
-    let policy = policy(place.address(), ISSUER);
+    let (origin, listener) = (Origin::start(behave), Listener::bind());
+    let policy = policy(listener.address(), ISSUER);
     let mut keys: serde_json::Value = serde_json::from_str(&jwks()).unwrap();
     keys["issuer"] = ISSUER.into();
     let stores = Stores {
@@ -27,7 +27,7 @@ static GATE: LazyLock<(Edge, Origin)> = LazyLock::new(|| {
         backends: vec![("echo".to_owned(), origin.address.to_string())],
         ..Stores::default()
     };
-    (Edge::start(place, &stores), origin)
+    (Edge::start(listener, &stores), origin)
 });
 
 fn behave(request: &Received, stream: &mut TcpStream) {
@@ -99,13 +99,13 @@ fn request(behaviour: &str) -> String {
     format!("GET /open/{behaviour} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
 }
 
-fn ask(behaviour: &str) -> Reply {
+fn get(behaviour: &str) -> Reply {
     exchange(GATE.0.address, request(behaviour).as_bytes()).unwrap()
 }
 
 #[test]
 fn a_response_is_forwarded_unchanged_without_fields_that_only_the_edge_may_set() {
-    let reply = ask("teapot");
+    let reply = get("teapot");
     assert_eq!((reply.status, reply.text().as_str()), (418, "short and stout"));
     assert!(!reply.headers.iter().any(|(_, value)| value == "leak"), "{:?}", reply.headers);
     assert_eq!(reply.headers.iter().filter(|(name, _)| name == "set-cookie").count(), 2);
@@ -116,7 +116,7 @@ fn a_response_is_forwarded_unchanged_without_fields_that_only_the_edge_may_set()
 #[test]
 fn an_origin_that_is_down_or_malformed_is_a_502_without_details() {
     for behaviour in ["closed", "nonsense", "upgrade"] {
-        let reply = ask(behaviour);
+        let reply = get(behaviour);
         assert!(matches!(reply.status, 502 | 504), "{behaviour}: {}", reply.status);
         assert!(!reply.text().contains("127.0.0.1"));
         reply.problem();
@@ -125,7 +125,7 @@ fn an_origin_that_is_down_or_malformed_is_a_502_without_details() {
 
 #[test]
 fn an_origin_that_does_not_respond_times_out() {
-    assert!(matches!(ask("silent").status, 502 | 504));
+    assert!(matches!(get("silent").status, 502 | 504));
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn a_stream_arrives_while_it_is_being_written() {
 #[test]
 fn no_response_comes_from_a_cache() {
     for _ in 0..4 {
-        assert_eq!(ask("cacheable").text(), "x");
+        assert_eq!(get("cacheable").text(), "x");
     }
     let arrived = GATE.1.everything();
     assert_eq!(arrived.iter().filter(|request| path(request) == "/open/cacheable").count(), 4);
@@ -175,7 +175,7 @@ fn an_origins_own_challenges_are_passed_on_as_they_are() {
 }
 
 #[test]
-fn a_request_is_sent_once_whatever_becomes_of_it() {
+fn a_request_is_never_sent_twice() {
     for (method, behaviour, statuses) in
         ["GET", "POST", "PUT"].into_iter().flat_map(|method| SENT_ONCE.map(|(behaviour, of)| (method, behaviour, of)))
     {
@@ -193,7 +193,7 @@ fn a_request_is_sent_once_whatever_becomes_of_it() {
     }
 }
 
-/// What an origin does that a client might retry, and the outcome.
+/// Failures of an origin after which a client might retry, and the outcome.
 const SENT_ONCE: [(&str, &[u16]); 4] =
     [("closed", &[502]), ("nonsense", &[502]), ("unavailable", &[503]), ("silent", &[502, 504])];
 
@@ -203,7 +203,7 @@ fn a_truncated_response_does_not_look_complete() {
         let mut stream = TcpStream::connect(GATE.0.address).unwrap();
         stream.write_all(request(behaviour).as_bytes()).unwrap();
         let mut seen = Vec::new();
-        // Where the connection is reset, what came before stands in `seen`.
+        // After a reset of the connection, `seen` holds the bytes before it.
         let _ = stream.read_to_end(&mut seen);
         let text = String::from_utf8_lossy(&seen).into_owned();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
@@ -220,7 +220,7 @@ fn a_truncated_response_does_not_look_complete() {
 }
 
 #[test]
-fn a_response_to_head_has_the_length_of_the_resource() {
+fn a_response_to_head_has_the_content_length_of_the_resource() {
     for world in [&*WORLD, &*H11_WORLD] {
         let whole = world.send("GET /static/witness.py", "");
         let length = whole.reply().body.len().to_string();

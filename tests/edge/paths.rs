@@ -1,4 +1,5 @@
-//! Section E of `docs/attacks.md`: what the edge judged is what the application runs, or neither runs anything.
+//! Section E of `docs/attacks.md`: the path that the edge checked is the path that the application serves, or the
+//! request is refused.
 
 use std::sync::LazyLock;
 
@@ -89,10 +90,10 @@ fn one_resource_has_one_spelling_at_edge_and_application() {
     }
 }
 
-/// Whether `<`, `>`, `^` and the backtick get past the server in front of the gate is that server's affair; where they do,
-/// they arrive encoded.
+/// The server in front of the gate may refuse `<`, `>`, `^` and the backtick. If it lets them pass, they arrive
+/// encoded.
 #[test]
-fn what_clients_send_unencoded_arrives_encoded_or_not_at_all() {
+fn unencoded_characters_arrive_encoded_or_not_at_all() {
     for world in both() {
         for byte in b"\"<>[]^`{|}" {
             let outcome = world.get(&format!("/files/a{}b", char::from(*byte)));
@@ -105,7 +106,7 @@ fn what_clients_send_unencoded_arrives_encoded_or_not_at_all() {
 }
 
 #[test]
-fn what_no_route_names_is_refused() {
+fn a_path_without_a_route_is_refused() {
     for world in both() {
         for target in [
             "/admin",
@@ -143,7 +144,7 @@ fn the_query_is_never_part_of_the_path() {
 }
 
 #[test]
-fn a_target_that_is_no_path_is_refused() {
+fn a_target_that_is_not_a_path_is_refused() {
     let world = &WORLD;
     assert_eq!(world.send("OPTIONS *", "").refused(), 400);
     let absolute = world.send("GET http://other.example/me", format!("authorization: Bearer {}\r\n", world.token("")));
@@ -173,7 +174,7 @@ fn a_target_over_the_limit_is_refused_and_one_at_the_limit_is_served() {
 }
 
 #[test]
-fn methods_are_matched_as_they_are_written() {
+fn methods_are_matched_case_sensitively() {
     let world = &WORLD;
     let bearer = format!("authorization: Bearer {}\r\n", world.token("orders:read"));
     for method in ["TRACE", "get", "Get", "PURGE", "FOO", "HEAD", "OPTIONS", "DELETE", "PUT"] {

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use serde_json::json;
 
 use crate::support::child::{Provider, Uvicorn};
-use crate::support::edge::{Edge, Place, Stores};
+use crate::support::edge::{Edge, Listener, Stores};
 use crate::support::http::{Reply, exchange};
 use crate::support::world::{policy, signing_keys};
 
@@ -17,11 +17,11 @@ struct Real {
 
 static REAL: LazyLock<Real> = LazyLock::new(|| {
     let provider = Provider::start();
-    let place = Place::find();
-    let demo = Uvicorn::start("httptools", place.address());
-    let policy = policy(place.address(), &provider.issuer);
+    let listener = Listener::bind();
+    let demo = Uvicorn::start("httptools", listener.address());
+    let policy = policy(listener.address(), &provider.issuer);
     let edge = Edge::start(
-        place,
+        listener,
         &Stores {
             kv: Some(vec![("policy".to_owned(), policy.to_string())]),
             signing_keys: Some(signing_keys()),

@@ -1,5 +1,5 @@
-//! Row I5 of `docs/attacks.md`, at the edge: what stands in the KV store under `denied/` opens nothing, also for a
-//! token that was seen before.
+//! Row I5 of `docs/attacks.md`, at the edge: a token with an entry in the KV store under `denied/` is refused, even if
+//! it was accepted before.
 
 use std::thread::sleep;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use fastgate::identity::deny_list::{Entry, RevocationClaim, RevocationKey};
 use fastgate::time::UnixTime;
 use serde_json::{Value, json};
 
-use crate::support::edge::{Edge, Place, Stores};
+use crate::support::edge::{Edge, Listener, Stores};
 use crate::support::http::{Reply, exchange};
 use crate::support::origin::{Origin, response};
 use crate::support::tokens::{claims, header, jwks, now, sign};
@@ -22,12 +22,12 @@ struct Gate {
 }
 
 impl Gate {
-    /// An edge with a deny-list of these entries: by which claim, its value, the entry.
+    /// An edge with a deny-list of these entries: the claim, its value, the entry.
     fn start(entries: &[(RevocationClaim, &str, String)], window: u64) -> Self {
-        let (issuer, place) = (issuer(jwks()), Place::find());
-        let echo = Origin::answering(response("200 OK", &[], "{}"));
+        let (issuer, listener) = (issuer(jwks()), Listener::bind());
+        let echo = Origin::responding(response("200 OK", &[], "{}"));
         let iss = format!("http://{}", issuer.address);
-        let mut policy = policy(place.address(), &iss);
+        let mut policy = policy(listener.address(), &iss);
         policy["issuers"]["test"]["deny_list"] = json!(true);
         policy["issuers"]["test"]["verdict_window"] = json!(window);
         let denied = entries
@@ -41,7 +41,7 @@ impl Gate {
                 .to_vec(),
             ..Stores::default()
         };
-        Self { edge: Edge::start(place, &stores), echo, iss, _issuer: issuer }
+        Self { edge: Edge::start(listener, &stores), echo, iss, _issuer: issuer }
     }
 
     fn call(&self, parts: &Value) -> Reply {
@@ -90,16 +90,25 @@ fn a_revoked_token_session_or_subject_is_refused() {
             assert_eq!(gate.verdict(&parts), verdict, "{parts}");
         }
     }
-    assert_eq!(gate.echo.everything().len(), 9, "what was refused reached nobody");
+    assert_eq!(gate.echo.everything().len(), 9, "no refused request reached the origin");
     let reply = gate.call(&json!({ "jti": "t-9" }));
-    assert_eq!((reply.status, reply.problem().as_str()), (503, "unavailable"), "what cannot be told is no allow");
+    assert_eq!(
+        (reply.status, reply.problem().as_str()),
+        (503, "unavailable"),
+        "an unreadable entry does not admit the token"
+    );
     let reply = gate.call(&json!({ "jti": "t-1" }));
-    assert_eq!((reply.status, reply.problem().as_str()), (401, "invalid-token"), "it looks like any bad token");
+    assert_eq!(
+        (reply.status, reply.problem().as_str()),
+        (401, "invalid-token"),
+        "the response is the same as for any bad token"
+    );
 }
 
 #[test]
-fn an_entry_applies_to_the_second_although_it_is_cached() {
-    // A busy machine may need longer than the entry lasts to ask for the first time; then it gets a longer one.
+fn a_cached_entry_ends_to_the_second() {
+    // A busy machine may need longer for the first request than the entry lasts. The test then repeats with a longer
+    // one.
     for seconds in [8, 20, 60] {
         let until = now() + seconds;
         let gate = Gate::start(&[(RevocationClaim::Token, "t-1", entry(until, None))], 300);
@@ -115,11 +124,11 @@ fn an_entry_applies_to_the_second_although_it_is_cached() {
         assert_eq!(gate.verdict(&token), "forwarded");
         return;
     }
-    panic!("the machine is too busy to tell");
+    panic!("the machine is too busy for this test");
 }
 
 #[test]
-fn without_a_window_the_store_is_read_every_time() {
+fn without_a_window_the_store_is_read_for_every_request() {
     let gate = Gate::start(&[(RevocationClaim::Token, "t-1", entry(now() + 600, None))], 0);
     for _ in 0..5 {
         assert_eq!(gate.verdict(&json!({ "jti": "t-1" })), "token-revoked");

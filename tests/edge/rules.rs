@@ -1,4 +1,4 @@
-//! The rules at the edge: the guest asked as from any address, and what the application behind it saw.
+//! The rules at the edge, with clients at any address, checked by the responses and by the requests at the application.
 
 mod agreement;
 mod diff;

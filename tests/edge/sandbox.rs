@@ -1,4 +1,4 @@
-//! Row L9 of `docs/attacks.md`: one sandbox serves many requests, and none of them learns of another.
+//! Row L9 of `docs/attacks.md`: one sandbox serves many requests, and no request sees data of another.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -8,7 +8,7 @@ use crate::support::tokens::{claims, header, sign};
 use crate::support::world::{WORLD, test_id};
 
 #[test]
-fn users_who_take_turns_in_one_sandbox_never_see_each_other() {
+fn users_of_one_sandbox_never_see_each_others_data() {
     let mut reused = 0;
     for turn in 0..30 {
         let (user, test) = (format!("user-{}", turn % 3), test_id());

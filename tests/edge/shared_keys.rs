@@ -1,25 +1,25 @@
-//! An origin that shares a key with the edge: the real application on uvicorn accepts headers by that key, and no
-//! others.
+//! An origin that shares a key with the edge: the real application on uvicorn accepts only headers that this key
+//! signed.
 
 use fastgate::mint::SigningKeys;
 use serde_json::json;
 
 use crate::support::child::Uvicorn;
-use crate::support::edge::{Edge, Place, Stores};
+use crate::support::edge::{Edge, Listener, Stores};
 use crate::support::http::{Reply, exchange};
 use crate::support::tokens::{claims, header, jwks, sign};
 use crate::support::world::{issuer, policy, signing_keys};
 
-/// What the demo application says to a caller where edge and application have these algorithms and keys.
+/// The response of the demo application to a caller, if edge and application have these algorithms and keys.
 fn response(algorithm: &str, audience_of_the_keys: Option<&str>) -> Reply {
-    let place = Place::find();
+    let listener = Listener::bind();
     let keys = signing_keys();
     let edges_own = SigningKeys::parse(keys.as_bytes()).unwrap();
     let origin_keys = audience_of_the_keys.map_or_else(String::new, |audience| edges_own.origin_keys(audience));
-    let demo = Uvicorn::with_origin_keys("httptools", place.address(), &origin_keys);
+    let demo = Uvicorn::with_origin_keys("httptools", listener.address(), &origin_keys);
     let issuer = issuer(jwks());
     let iss = format!("http://{}", issuer.address);
-    let mut policy = policy(place.address(), &iss);
+    let mut policy = policy(listener.address(), &iss);
     policy["origins"]["demo"]["algorithm"] = json!(algorithm);
     let backends = [("origin", demo.address), ("issuer", issuer.address), ("echo", issuer.address)];
     let stores = Stores {
@@ -28,7 +28,7 @@ fn response(algorithm: &str, audience_of_the_keys: Option<&str>) -> Reply {
         backends: backends.map(|(name, address)| (name.to_owned(), address.to_string())).to_vec(),
         ..Stores::default()
     };
-    let edge = Edge::start(place, &stores);
+    let edge = Edge::start(listener, &stores);
     let token = sign(&header(), &claims(&iss, "user-1", ""));
     let request = format!(
         "GET /me HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\r\n",

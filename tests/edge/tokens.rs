@@ -1,5 +1,5 @@
-//! Sections B and C of `docs/attacks.md` over the wire: bad tokens of every kind get one response, and none reaches an
-//! origin.
+//! Sections B and C of `docs/attacks.md` over the network: invalid tokens of every kind get the same response, and none
+//! reaches an origin.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,17 +8,17 @@ use serde_json::{Value, json};
 use crate::support::tokens::{claims, header, now, sign, sign_bytes};
 use crate::support::world::WORLD;
 
-/// A good header, changed.
+/// A good header with these changes.
 fn with_header(change: impl FnOnce(&mut Value)) -> String {
     let mut header = header();
     change(&mut header);
-    // Issued well before the key set was fetched: a key that the set lacks then is one that does not exist.
+    // Issued well before the key set was fetched: a key that is not in the set then does not exist.
     let mut claims = claims(&WORLD.iss(), "user-1", "");
     claims["iat"] = json!(now() - 600);
     sign(&header, &claims)
 }
 
-/// Good claims, changed.
+/// Good claims with these changes.
 fn with_claims(change: impl FnOnce(&mut Value)) -> String {
     let mut claims = claims(&WORLD.iss(), "user-1", "");
     change(&mut claims);
@@ -42,7 +42,7 @@ fn code_of(token: &str) -> String {
 }
 
 #[test]
-fn a_token_that_is_no_compact_jws_is_refused() {
+fn a_token_that_is_not_a_compact_jws_is_refused() {
     let good = WORLD.token("");
     let [head, payload, signature] = good.split('.').collect::<Vec<_>>()[..] else { panic!("{good}") };
     for token in [
@@ -245,7 +245,7 @@ fn a_token_longer_than_the_limit_is_refused_before_it_is_decoded() {
             (431, "header-fields-too-large"),
             "{bytes}"
         );
-        assert_eq!(outcome.reply().header("www-authenticate"), None, "another token would be no shorter");
+        assert_eq!(outcome.reply().header("www-authenticate"), None, "another token would not help");
         let line = WORLD.edge.log_of(outcome.reply().header("x-request-id").unwrap());
         assert_eq!(line["verdict"], "token-too-long");
     }
@@ -253,7 +253,7 @@ fn a_token_longer_than_the_limit_is_refused_before_it_is_decoded() {
 
 /// Microsoft Entra ID writes up to 200 groups into a token, each a GUID.
 #[test]
-fn a_token_with_two_hundred_groups_is_accepted_like_a_short_one() {
+fn a_token_with_two_hundred_groups_is_accepted() {
     let group = |number: usize| format!("7d3c1a52-9e4b-4f60-8a1d-{number:012x}");
     let token = with_claims(|claims| claims["groups"] = (0..200).map(group).collect());
     assert!(token.len() > 10_700, "{}", token.len());
@@ -266,7 +266,7 @@ fn a_token_with_two_hundred_groups_is_accepted_like_a_short_one() {
 }
 
 #[test]
-fn a_signature_holds_for_its_own_bytes_only() {
+fn a_signature_is_valid_only_for_the_bytes_it_was_made_for() {
     let good = WORLD.token("");
     let other = with_claims(|claims| claims["sub"] = json!("admin"));
     let [head, payload, signature] = good.split('.').collect::<Vec<_>>()[..] else { panic!("{good}") };
@@ -279,7 +279,7 @@ fn a_signature_holds_for_its_own_bytes_only() {
 }
 
 #[test]
-fn the_edges_own_header_is_no_token_for_it() {
+fn the_identity_header_of_the_edge_is_not_accepted_as_a_token() {
     let outcome = WORLD.send("GET /open/x", "");
     let own = outcome.echoed().all("fastgate-identity")[0].to_owned();
     assert_eq!(code_of(&own), "token-unknown-issuer");
@@ -288,7 +288,7 @@ fn the_edges_own_header_is_no_token_for_it() {
 #[test]
 fn an_unknown_issuer_causes_no_outgoing_request() {
     use crate::support::origin::{Origin, response};
-    let evil = Origin::answering(response("200 OK", &[], "{}"));
+    let evil = Origin::responding(response("200 OK", &[], "{}"));
     assert_eq!(
         code_of(&with_claims(|claims| claims["iss"] = json!(format!("http://{}", evil.address)))),
         "token-unknown-issuer"

@@ -1,4 +1,4 @@
-//! Section I of `docs/attacks.md`: what is remembered of a token that was seen before, and what is decided again.
+//! Section I of `docs/attacks.md`: which results are cached for a token, and which are decided for each request.
 
 use std::thread::sleep;
 use std::time::Duration;
@@ -31,7 +31,8 @@ fn a_cached_signature_is_valid_for_no_other_token() {
 
 #[test]
 fn a_cached_token_still_expires() {
-    // A busy machine may need longer than the token has left to show it for the first time; then it gets a longer one.
+    // A busy machine may need longer for the first request than the token lasts. The test then repeats with a longer
+    // one.
     for seconds in [2, 8, 30] {
         let mut claims = claims(&WORLD.iss(), "user-1", "");
         let ends = now() + seconds;
@@ -50,11 +51,11 @@ fn a_cached_token_still_expires() {
         }
         return;
     }
-    panic!("the machine is too busy to tell");
+    panic!("the machine is too busy for this test");
 }
 
 #[test]
-fn a_cached_token_is_authorized_for_every_route_anew() {
+fn a_cached_token_is_authorized_anew_for_every_route() {
     let token = WORLD.token("orders:write");
     let call = |line: &str| WORLD.send(line, format!("authorization: Bearer {token}\r\n")).reply().status;
     for _ in 0..5 {

@@ -1,4 +1,4 @@
-//! WebSockets: the handshake is judged like any request, the connection is then the application's.
+//! WebSockets: the edge checks the handshake like any request. The connection then belongs to the application.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -9,7 +9,7 @@ use crate::support::world::{H11_WORLD, WORLD, World, test_id};
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 const ACCEPT: &str = "sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
-/// A connection on which a handshake with these fields was sent, and the head of its response.
+/// Sends a handshake with these fields. Returns the connection and the head of the response.
 fn handshake(world: &World, fields: &str) -> (TcpStream, String) {
     let mut stream = TcpStream::connect(world.edge.address).unwrap();
     let host = world.edge.address;
@@ -69,7 +69,7 @@ fn a_refused_websocket_reaches_no_application() {
     for (fields, status) in [
         ("connection: upgrade\r\n".to_owned(), 401),
         ("connection: upgrade\r\nauthorization: Bearer x\r\n".to_owned(), 401),
-        // Not a handshake after all, and the route takes nothing else.
+        // The request is not a handshake, and the route accepts only handshakes.
         (format!("authorization: Bearer {}\r\n", WORLD.token("")), 426),
     ] {
         let (_, head) = handshake(&WORLD, &format!("{fields}x-test: {test}\r\n"));
@@ -96,10 +96,10 @@ fn a_page_can_send_its_token_as_a_subprotocol() {
         stream.read_exact(&mut response).unwrap();
         assert_eq!(&response[2..], expected);
         let [seen] = world.demo.seen(&test).try_into().unwrap();
-        assert!(!seen.to_string().contains(&token), "the token travels no further");
+        assert!(!seen.to_string().contains(&token), "the application does not receive the token");
         let fields = seen["headers"].as_array().unwrap();
         assert!(fields.iter().any(|field| field[0] == "sec-websocket-protocol" && field[1] == "chat"), "{fields:?}");
-        assert!(!world.edge.log_text().contains(&token), "nor is it logged");
+        assert!(!world.edge.log_text().contains(&token), "the token is not logged");
     }
     let (_, head) = handshake(&WORLD, "connection: upgrade\r\nsec-websocket-protocol: bearer, a.b.c\r\n");
     assert!(head.starts_with("http/1.1 401 "), "{head}");

@@ -1,9 +1,9 @@
-//! Rows L6 and L8 of `docs/attacks.md`: the guest where the platform lacks something. It is the guest as it is, but
-//! that one import of its is another function of the same type, which fails.
+//! Rows L6 and L8 of `docs/attacks.md`: the guest on a platform without a log endpoint or randomness. One import of the
+//! guest is replaced with a function of the same type that fails.
 
 use std::path::{Path, PathBuf};
 
-use crate::support::edge::{Edge, Place, Stores};
+use crate::support::edge::{Edge, Listener, Stores};
 use crate::support::guest::GUEST;
 use crate::support::http::{Reply, exchange};
 use crate::support::origin::{Origin, response};
@@ -12,7 +12,7 @@ use crate::support::world::{policy, signing_keys};
 /// An import: its module and its name.
 type Import = (&'static str, &'static str);
 
-/// The guest with `by` imported in place of `import`, in a file of its own.
+/// Writes the guest with `by` imported in place of `import` to a file and returns its path.
 fn guest_without(import: Import, by: Import) -> PathBuf {
     let guest = std::fs::read(GUEST).unwrap();
     let (from, to) = (encoded(import), encoded(by));
@@ -40,10 +40,10 @@ fn guest_without(import: Import, by: Import) -> PathBuf {
     file
 }
 
-/// The id of a module's section of imports (WebAssembly core specification, 5.5.5).
+/// The id of the import section of a module (WebAssembly core specification, 5.5.5).
 const IMPORTS: u8 = 2;
 
-/// How an import is written: both names behind their lengths, and that it is a function.
+/// The encoding of an import: both names, each after its length, and the byte for a function.
 fn encoded((module, name): Import) -> Vec<u8> {
     [number(module.len()).as_slice(), module.as_bytes(), &number(name.len()), name.as_bytes(), &[0]].concat()
 }
@@ -67,9 +67,9 @@ fn read_number(bytes: &[u8]) -> (usize, &[u8]) {
 
 /// An edge whose guest lacks an import, and the origin behind it.
 fn edge_without(import: Import, by: Import) -> (Edge, Origin) {
-    let origin = Origin::answering(response("200 OK", &[], "reached"));
-    let place = Place::find();
-    let policy = policy(place.address(), "http://127.0.0.1:1");
+    let origin = Origin::responding(response("200 OK", &[], "reached"));
+    let listener = Listener::bind();
+    let policy = policy(listener.address(), "http://127.0.0.1:1");
     let stores = Stores {
         kv: Some(vec![("policy".to_owned(), policy.to_string())]),
         signing_keys: Some(signing_keys()),
@@ -77,7 +77,7 @@ fn edge_without(import: Import, by: Import) -> (Edge, Origin) {
         ..Stores::default()
     };
     let guest = guest_without(import, by);
-    let edge = Edge::run(&guest, place, &stores);
+    let edge = Edge::run(&guest, listener, &stores);
     std::fs::remove_file(guest).unwrap();
     (edge, origin)
 }
@@ -90,7 +90,7 @@ fn get(edge: &Edge, target: &str) -> Reply {
 #[test]
 fn a_log_endpoint_that_is_missing_or_refuses_changes_nothing_for_the_request() {
     for (import, by) in [
-        // There is no backend of that name: an invalid argument, as for an endpoint that there cannot be.
+        // There is no backend of that name: the error is an invalid argument, as for an invalid endpoint.
         (("fastly_log", "endpoint_get"), ("fastly_backend", "is_ssl")),
         // Viceroy has no HTTP cache.
         (("fastly_log", "write"), ("fastly_http_cache", "get_vary_rule")),
@@ -108,12 +108,12 @@ fn a_log_endpoint_that_is_missing_or_refuses_changes_nothing_for_the_request() {
 
 #[test]
 fn without_randomness_nothing_is_forwarded() {
-    // What is asked for is the file whose descriptor is an address.
+    // `random_get` becomes `fd_prestat_get`; its first argument, an address, is then no valid file descriptor.
     let (edge, origin) =
         edge_without(("wasi_snapshot_preview1", "random_get"), ("wasi_snapshot_preview1", "fd_prestat_get"));
     for target in ["/open/x", "/echo/x", "/nothing", "/.well-known/fastgate/jwks.json"] {
-        // The SDK ends the sandbox before the guest sees the request; a guest that is asked for an id without any
-        // randomness answers 503.
+        // The SDK ends the sandbox before the guest sees the request, or the guest cannot make a request id and
+        // responds with 503.
         let reply = get(&edge, target);
         assert!(matches!(reply.status, 500 | 503), "{target}: {} {}", reply.status, reply.text());
     }

@@ -1,11 +1,11 @@
-//! A body that arrives as a plan says, read and sent on as the platform does it: see `src/compute/http/body.rs`.
+//! A body that arrives as planned. It is read and forwarded as by the platform: see `src/compute/http/body.rs`.
 
 use fastgate::content::{Body, ContentError};
 
 use crate::shared::policy::bytes;
 use crate::shared::steps::{Arrival, Sent};
 
-/// How much of a bounded body is read ahead.
+/// The number of bytes of a bounded body that are read ahead.
 const HELD: usize = 32;
 
 pub(crate) struct ArrivingBody {
@@ -40,7 +40,7 @@ impl ArrivingBody {
         if self.is_whole() { Ok(()) } else { Err(ContentError::Unreadable) }
     }
 
-    /// What the origin gets; `None` if it sees that the body is incomplete.
+    /// The body at the origin; `None` if the origin sees that it is incomplete.
     pub(crate) fn delivered(mut self, most: Option<u64>) -> Option<Vec<u8>> {
         let Some(rest) = self.rest.take() else { return Some(self.held) };
         self.held.extend(rest);

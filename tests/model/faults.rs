@@ -1,4 +1,4 @@
-//! Stores that fail, and entries that cannot be read: rows H11, H15, I6, I8 and L2 of `docs/attacks.md`.
+//! Failing stores and unreadable entries: rows H11, H15, I6, I8 and L2 of `docs/attacks.md`.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -19,12 +19,12 @@ const FORGED: Key = Key { kid: 1, material: 4 };
 /// A key that is not published.
 const UNKNOWN: Key = Key { kid: 9, material: 4 };
 
-fn ask(token: Token, sandbox: usize) -> Step {
+fn call_with(token: Token, sandbox: usize) -> Step {
     Step::Request(Call { sandbox, route: Route::Me, token: Some(token), body: None, renews: true })
 }
 
 fn call(key: Key, sandbox: usize) -> Step {
-    ask(Token::Signed { iss: 0, key, who: 0 }, sandbox)
+    call_with(Token::Signed { iss: 0, key, who: 0 }, sandbox)
 }
 
 fn start() -> Run {
@@ -33,7 +33,7 @@ fn start() -> Run {
 }
 
 impl Run {
-    /// Takes these steps, and says of each request among them whether it was forwarded.
+    /// Takes these steps. Returns for each request among them whether it was forwarded.
     #[track_caller]
     fn forwarded(&mut self, steps: &[Step]) -> Vec<bool> {
         let before = self.outcomes.len();
@@ -46,8 +46,8 @@ impl Run {
         assert!(self.outcomes.last().unwrap().contains(part), "{part}: {:#?}", self.outcomes);
     }
 
-    fn visits(&self) -> usize {
-        self.world.visits.borrow().len()
+    fn fetches(&self) -> usize {
+        self.world.fetches.borrow().len()
     }
 }
 
@@ -56,45 +56,45 @@ impl Run {
 fn without_a_lease_of_the_cache_no_request_goes_to_the_issuer() {
     let mut run = start();
     assert_eq!(run.forwarded(&[Step::Cache(false), call(GOOD, 0), call(GOOD, 1)]), [false, false]);
-    run.last_says("does not say whether");
+    run.last_says("whether the keys may be fetched");
     run.last_says("503");
-    assert_eq!(run.visits(), 0);
+    assert_eq!(run.fetches(), 0);
     assert_eq!(run.forwarded(&[Step::Cache(true), call(GOOD, 0)]), [true]);
-    assert_eq!(run.visits(), 1);
-    // Neither for a set that is stale, whose renewal is due behind the response, nor for a key that it lacks.
+    assert_eq!(run.fetches(), 1);
+    // The same holds for a stale set, which is renewed after the response, and for an unknown key.
     let later = [Step::Cache(false), Step::Wait(10_000), call(GOOD, 0), call(GOOD, 1), call(UNKNOWN, 0)];
     assert_eq!(run.forwarded(&later), [true, true, false]);
     run.last_says("503");
-    assert_eq!(run.visits(), 1);
+    assert_eq!(run.fetches(), 1);
 }
 
 // H15
 #[test]
 fn when_the_fetching_request_is_lost_the_next_one_gets_the_lease() {
     let mut run = start();
-    run.world.loses_next_visitor.set(true);
+    run.world.loses_next_fetch.set(true);
     assert!(catch_unwind(AssertUnwindSafe(|| run.take(&[call(GOOD, 0)]))).is_err());
-    assert_eq!(run.visits(), 1, "it was lost while it was asking");
+    assert_eq!(run.fetches(), 1, "the request was lost during its fetch");
     assert_eq!(run.forwarded(&[call(GOOD, 1)]), [true]);
-    assert_eq!(run.visits(), 2);
+    assert_eq!(run.fetches(), 2);
 }
 
 // H15
 #[test]
-fn no_request_waits_longer_than_eight_seconds_for_another_that_fetches() {
+fn no_request_waits_longer_than_eight_seconds_for_another_fetch() {
     let mut run = start();
-    assert_eq!(run.forwarded(&[Step::Lease(Held::Visits), call(GOOD, 0)]), [false]);
+    assert_eq!(run.forwarded(&[Step::Lease(Held::Fetches), call(GOOD, 0)]), [false]);
     run.last_says("takes too long");
     run.last_says("503");
     assert_eq!(*run.world.patience.borrow(), [Duration::from_secs(8)]);
-    run.forwarded(&[Step::Lease(Held::Nothing), call(GOOD, 0), Step::Wait(2000), Step::Lease(Held::Visits)]);
-    // For a key that the set lacks, and behind a response for a set that is stale.
+    run.forwarded(&[Step::Lease(Held::Nothing), call(GOOD, 0), Step::Wait(2000), Step::Lease(Held::Fetches)]);
+    // The same for an unknown key, and after a response with a stale set.
     assert_eq!(run.forwarded(&[call(GOOD, 0), call(UNKNOWN, 0)]), [true, false]);
     let longest = run.world.patience.borrow().iter().max().copied();
-    assert_eq!((longest, run.visits()), (Some(Duration::from_secs(8)), 1), "{:?}", run.world.patience);
+    assert_eq!((longest, run.fetches()), (Some(Duration::from_secs(8)), 1), "{:?}", run.world.patience);
 }
 
-/// Where the cache keeps that the signature of a token holds, and the note that says so.
+/// The cache key and the note of a verified signature.
 fn signature_entry(key: Key) -> (Vec<u8>, Vec<u8>) {
     let set: serde_json::Value = serde_json::from_str(&jwks(&[GOOD])).unwrap();
     let x = set["keys"][0]["x"].as_str().unwrap();
@@ -106,7 +106,7 @@ fn signature_entry(key: Key) -> (Vec<u8>, Vec<u8>) {
 
 // I8, and I6 of signatures
 #[test]
-fn a_signature_is_checked_where_the_cache_fails_or_its_entry_is_damaged() {
+fn a_signature_is_checked_if_the_cache_fails_or_its_entry_is_damaged() {
     let (place, note) = signature_entry(FORGED);
     let of_another = signature_entry(GOOD).1;
     let wrong_byte = [&[note[0] ^ 1], &note[1..]].concat();
@@ -129,7 +129,7 @@ fn a_signature_is_checked_where_the_cache_fails_or_its_entry_is_damaged() {
     run.world.cache_entry(&place, Stored::note(note));
     let down = [Step::Cache(false), call(FORGED, 0), call(FORGED, 1), call(GOOD, 0), call(GOOD, 1)];
     assert_eq!(run.forwarded(&down), [false, false, true, true]);
-    // The entry is one that would have been believed: nothing above was refused for another reason.
+    // The original entry is accepted: no request above was refused for another reason.
     assert!(run.take(&[Step::Cache(true), call(FORGED, 2)]).unwrap_err().starts_with("step 1"));
     run.last_says("\"forwarded\"");
 }
@@ -144,7 +144,7 @@ fn a_damaged_entry_of_the_cache_counts_as_absent() {
         |entry| entry.note.push(b'x'),
         |entry| entry.note.fill(b'x'),
         |entry| entry.note.insert(0, 0xff),
-        // What a list said is cut off where its entry begins, or dated in the future.
+        // Each damage truncates an entry of the deny-list, or dates it in the future.
         |entry| match entry.note.iter().position(|byte| *byte == b' ') {
             Some(space) => entry.note.truncate(space + 1),
             None => entry.note.clear(),
@@ -154,7 +154,8 @@ fn a_damaged_entry_of_the_cache_counts_as_absent() {
     for (number, damage) in damages.into_iter().enumerate() {
         let mut run = start();
         let revoked = Token::Signed { iss: 0, key: GOOD, who: 1 };
-        let steps = [call(GOOD, 0), ask(revoked, 0), ask(Token::Opaque(0), 0), ask(Token::Opaque(2), 0)];
+        let steps =
+            [call(GOOD, 0), call_with(revoked, 0), call_with(Token::Opaque(0), 0), call_with(Token::Opaque(2), 0)];
         let all = |sandbox| {
             steps.clone().map(|step| match step {
                 Step::Request(call) => Step::Request(Call { sandbox, ..call }),
@@ -163,30 +164,39 @@ fn a_damaged_entry_of_the_cache_counts_as_absent() {
         };
         run.forwarded(&[Step::Revoke(0, Mark::Subject, 1)]);
         assert_eq!(run.forwarded(&all(0)), [true, false, true, false], "{:#?}", run.outcomes);
-        let asked = run.world.asked.borrow().len();
+        let before = run.world.introspections.borrow().len();
         assert_eq!(run.forwarded(&all(1)), [true, false, true, false]);
-        assert_eq!(run.world.asked.borrow().len(), asked, "the entries are read by another sandbox");
+        assert_eq!(run.world.introspections.borrow().len(), before, "another sandbox uses the cached entries");
         let count = run.world.damage_cache(damage);
         assert!(count >= 6, "{count} entries");
         assert_eq!(run.forwarded(&all(2)), [true, false, true, false], "damage {number}: {:#?}", run.outcomes);
-        assert_eq!(run.world.asked.borrow().len(), asked + 2, "damage {number}: the provider is asked again");
+        assert_eq!(
+            run.world.introspections.borrow().len(),
+            before + 2,
+            "damage {number}: the tokens are introspected again"
+        );
     }
 }
 
 // I6
 #[test]
-fn an_introspection_result_is_kept_for_the_window_whatever_the_entry_says() {
+fn an_introspection_response_is_kept_for_the_window_despite_a_later_date_in_the_entry() {
     let mut run = start();
-    assert_eq!(run.forwarded(&[ask(Token::Opaque(0), 0)]), [true]);
+    assert_eq!(run.forwarded(&[call_with(Token::Opaque(0), 0)]), [true]);
     run.world.damage_cache(|entry| entry.note = b"9999999999".to_vec());
-    let steps =
-        [ask(Token::Opaque(0), 1), Step::Inactive(0), Step::Evict, Step::Wait(61_000), ask(Token::Opaque(0), 1)];
+    let steps = [
+        call_with(Token::Opaque(0), 1),
+        Step::Inactive(0),
+        Step::Evict,
+        Step::Wait(61_000),
+        call_with(Token::Opaque(0), 1),
+    ];
     assert_eq!(run.forwarded(&steps), [true, false]);
 }
 
 // L2
 #[test]
-fn while_the_kv_store_fails_the_last_good_policy_stays_and_without_one_everything_is_closed() {
+fn while_the_kv_store_fails_the_last_policy_is_used_or_the_gate_is_closed() {
     let too_long = vec![b' '; 8 * 1024 * 1024 + 1];
     for outage in [Some(Outage::All), Some(Outage::Policy), None] {
         let mut run = start();
@@ -202,7 +212,7 @@ fn while_the_kv_store_fails_the_last_good_policy_stays_and_without_one_everythin
             assert_eq!(run.forwarded(&[Step::Wait(3000), call(GOOD, 0)]), [true], "{outage:?}");
         }
         assert_eq!(run.forwarded(&[Step::Wait(11_000), call(GOOD, 0)]), [true], "{outage:?}");
-        // Of policies that are too long the reference knows nothing.
+        // The reference does not model policies that are too long.
         assert_eq!(run.take(&[call(GOOD, 1)]).is_err(), outage.is_none(), "{:#?}", run.outcomes);
         run.last_says("503");
     }

@@ -1,9 +1,9 @@
-//! The gate over time: generated sequences of what operators, providers, stores and clients do, run through
-//! [`Sandbox`](fastgate::sandbox::Sandbox) on a simulated platform, and judged by a small reference.
+//! The gate over time: generated sequences of actions of operators, providers, stores and clients, run through
+//! [`Sandbox`](fastgate::sandbox::Sandbox) on a simulated platform, and checked by a small reference.
 //! `tests/edge/model.rs` does the same with the real guest.
 //!
-//! A sequence that fails is printed with its seed, cut down to the steps that matter. `FASTGATE_MODEL_SEED=<seed>` runs
-//! it alone; seeds that failed once are in `seeds.txt` and are always run.
+//! A failing sequence is printed with its seed, reduced to the necessary steps. `FASTGATE_MODEL_SEED=<seed>` runs only
+//! this sequence; the seeds of earlier failures are in `seeds.txt` and are always run.
 
 #![allow(
     clippy::unwrap_used,
@@ -32,10 +32,10 @@ use shared::seeds::seeds;
 use shared::sequences::sequence;
 use shared::steps::{SIMULATED, Step};
 
-/// How many new sequences are run.
+/// The number of new sequences.
 const SEQUENCES: u64 = 2000;
 
-/// Runs a sequence, and once more without its shadow policies: live requests must have the same outcomes.
+/// Runs a sequence, and again without its shadow policies: live requests must have the same outcomes.
 fn fails(steps: &[Step], signing_keys: &str) -> Result<usize, String> {
     let with_shadow = Run::of(steps, signing_keys)?;
     if steps.iter().any(|step| matches!(step, Step::Shadow(Some(_)))) {
@@ -77,6 +77,6 @@ fn the_invariants_hold_over_time() {
     }
     if seeds.len() > 1 {
         let forwarded = forwarded.into_inner();
-        assert!(forwarded > 2 * seeds.len(), "only {forwarded} requests were let through: nothing was tested");
+        assert!(forwarded > 2 * seeds.len(), "only {forwarded} requests were forwarded: nothing was tested");
     }
 }

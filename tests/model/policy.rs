@@ -1,4 +1,4 @@
-//! Plans as policies: one issuer, one limit, four routes for each lane. Lanes of one edge share nothing but the edge.
+//! Policies from plans: one issuer, one limit, four routes for each lane. Lanes share only the edge.
 
 use serde_json::{Value, json};
 
@@ -7,19 +7,19 @@ use super::tokens::{kid, subject, token_id};
 use fastgate::identity::deny_list::{Entry, RevocationClaim, RevocationKey};
 use fastgate::time::UnixTime;
 
-/// What things are called in one lane.
+/// The names of one lane.
 #[derive(Clone, Debug)]
 pub(crate) struct Names {
-    /// Stands in every id of the lane.
+    /// A part of every id of the lane.
     pub(crate) lane: String,
-    /// Scheme and authority at which providers stand: of the first, the second, and of the endpoint for opaque tokens.
+    /// Scheme and authority of the first provider, of the second, and of the introspection endpoint.
     pub(crate) hosts: [String; 3],
 }
 
-/// Where a provider publishes keys.
+/// A source of keys.
 pub(crate) struct Source {
     pub(crate) iss: String,
-    /// Nothing where its discovery document says it.
+    /// `None` if the discovery document names it.
     pub(crate) jwks_uri: Option<String>,
     pub(crate) backend: &'static str,
 }
@@ -29,15 +29,15 @@ impl Names {
         format!("{}/{}", self.hosts[number], self.lane)
     }
 
-    /// The first is a provider, the second another one with a discovery document, the third the first one with another
-    /// URL, the fourth the first one behind another backend.
+    /// The first source is a provider, the second another provider with a discovery document, the third the first
+    /// provider with another URL, the fourth the first provider behind another backend.
     pub(crate) fn source(&self, number: usize) -> Source {
         let iss = self.iss(iss_of(number));
         let (path, backend) = [("keys", "first"), ("", "second"), ("other-keys", "first"), ("keys", "detour")][number];
         Source { jwks_uri: (number != 1).then(|| format!("{iss}/{path}")), backend, iss }
     }
 
-    /// The endpoint for opaque tokens, `live`, `ask` or `silent`.
+    /// The introspection endpoint `live`, `ask` or `silent`.
     fn endpoint(&self, name: &str) -> String {
         format!("{}/{}/{name}", self.hosts[2], self.lane)
     }
@@ -50,7 +50,7 @@ impl Names {
         format!("limit-{}", self.lane)
     }
 
-    /// The issuer, the limit and the routes of a plan. Its version stands in the ids of its routes.
+    /// The issuer, the limit and the routes of a plan. Its version is a part of the ids of its routes.
     pub(crate) fn parts(&self, version: usize, plan: &Plan, is_shadow: bool) -> (Value, Value, Vec<Value>) {
         let source = self.source(plan.source);
         let life = plan.life;
@@ -112,7 +112,7 @@ impl Names {
         (RevocationKey::new(kind, &self.iss(iss), &value).store_key(), entry.to_json())
     }
 
-    /// What of the switch is this lane's: groups and keys.
+    /// The part of the kill switch for this lane: groups and keys.
     pub(crate) fn switched_off(&self, off: &SwitchedOff) -> (Option<String>, Option<Value>) {
         let key = off.keys.map(|(iss, id)| match id {
             Some(id) => json!({ "issuer": self.iss(iss), "kid": kid(id) }),
@@ -122,7 +122,7 @@ impl Names {
     }
 }
 
-/// A policy of lanes, each with the version of its plan.
+/// A policy for these lanes, each with the version of its plan.
 pub(crate) fn policy(lanes: &[(&Names, usize, Plan)], is_shadow: bool) -> String {
     let mut policy = json!({
         "edge": { "issuer": "https://edge.test", "hosts": ["edge.test"] },
@@ -139,7 +139,7 @@ pub(crate) fn policy(lanes: &[(&Names, usize, Plan)], is_shadow: bool) -> String
     policy.to_string()
 }
 
-/// The bytes of a body: each knows where it stands.
+/// The bytes of a body: each depends on its position.
 pub(crate) fn bytes(sent: &Sent) -> Vec<u8> {
     (0..sent.bytes).map(|index| u8::try_from(index % 251).unwrap()).collect()
 }

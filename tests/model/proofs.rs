@@ -1,4 +1,4 @@
-//! Proofs of possession over time: what a shadow policy says of them, and what a new policy makes of used ones.
+//! Proofs of possession over time: the outcome in a shadow policy, and used proofs after a change of the policy.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ use crate::world::{BEGIN, World};
 
 /// The key pair that the first provider publishes in the beginning.
 const PROVIDERS: [u8; 32] = [1; 32];
-/// The caller's.
+/// The key pair of the caller.
 const CALLERS: [u8; 32] = [99; 32];
 
 fn sign(seed: [u8; 32], header: &Value, claims: &Value) -> String {
@@ -38,7 +38,7 @@ fn digest(text: &str) -> String {
     URL_SAFE_NO_PAD.encode(hmac_sha256::Hash::hash(text.as_bytes()))
 }
 
-/// A caller with a bound token, before a sandbox.
+/// A caller with a bound token, and the sandbox that it calls.
 struct Caller {
     world: World,
     sandbox: Sandbox,
@@ -46,7 +46,7 @@ struct Caller {
     key: Value,
 }
 
-/// What came of a request.
+/// The outcome of a request.
 #[derive(Debug, PartialEq, Eq)]
 struct Response {
     verdict: &'static str,
@@ -64,11 +64,11 @@ impl Caller {
         Self { world, sandbox: Sandbox::default(), token, key: json!({ "kty": "OKP", "crv": "Ed25519", "x": x }) }
     }
 
-    /// Puts a policy with these demands of proofs into the KV store.
-    fn put(&self, key: &str, demands: &Value) {
+    /// Puts a policy with these requirements for proofs into the KV store.
+    fn put(&self, key: &str, dpop: &Value) {
         let text = policy(&[(&self.world.names, 0, first_plan(&SIMULATED))], key == SHADOW_KEY);
         let mut policy: Value = serde_json::from_str(&text).unwrap();
-        policy["edge"]["dpop"] = demands.clone();
+        policy["edge"]["dpop"] = dpop.clone();
         self.world.put_value(key, policy.to_string());
     }
 
@@ -128,24 +128,24 @@ fn a_shadow_policy_accepts_the_nonces_of_the_live_one() {
     let refused = caller.send(&caller.proof("alone", None));
     caller.put(SHADOW_KEY, &json!({ "nonce": true }));
     caller.wait(11);
-    caller.send(&caller.proof("first", refused.nonce.as_deref())); // behind it the shadow policy fetches its keys
+    caller.send(&caller.proof("first", refused.nonce.as_deref())); // after the response the shadow policy fetches its keys
     let nonce = refused.nonce.clone().unwrap();
     let passed = caller.send(&caller.proof("second", Some(&nonce)));
     assert_eq!((passed.verdict, passed.shadow.as_deref()), ("forwarded", Some("would-forward")));
     let without = caller.send(&caller.proof("third", None));
     assert_eq!((without.verdict, without.shadow.as_deref()), ("proof-nonce", Some("would-refuse proof-nonce")));
-    assert_eq!(without.nonce, refused.nonce, "clients are given the live policy's alone");
+    assert_eq!(without.nonce, refused.nonce, "clients get the nonce of the live policy only");
 
-    // A live policy that asks for none gives none, whatever the shadow policy asks for.
+    // A live policy that requires no nonce gives none, whatever the shadow policy requires.
     caller.put(POLICY_KEY, &json!({}));
     caller.wait(11);
-    let asked_on_paper = caller.send(&caller.proof("fourth", None));
+    let shadowed = caller.send(&caller.proof("fourth", None));
     let expected = Some("would-refuse proof-nonce".to_owned());
-    assert_eq!(asked_on_paper, Response { verdict: "forwarded", shadow: expected, nonce: None });
+    assert_eq!(shadowed, Response { verdict: "forwarded", shadow: expected, nonce: None });
 }
 
 #[test]
-fn a_used_proof_stays_used_when_a_new_policy_takes_older_ones() {
+fn a_used_proof_stays_used_when_a_new_policy_accepts_older_proofs() {
     let mut caller = Caller::new();
     caller.put(POLICY_KEY, &json!({ "max_age": 5, "leeway": 0 }));
     let proof = caller.proof("only", None);

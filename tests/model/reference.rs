@@ -1,6 +1,6 @@
-//! The reference: what was done when, as facts, and what a request may have come to. It knows nothing of caches, leases
-//! or memories; it knows the bounds of `docs/concepts/threat-model.md`. Times are milliseconds, and intervals where it
-//! is not known better.
+//! The reference: a record of all actions, and the permitted outcomes of a request. It models no cache, lease or
+//! memory, only the bounds of `docs/concepts/threat-model.md`. Times are in milliseconds; an uncertain time is an
+//! interval.
 
 use std::collections::BTreeMap;
 
@@ -10,43 +10,45 @@ use super::steps::{
 };
 use super::timeline::{Time, Timeline};
 
-/// How long a policy and the switch are used before they are read again.
+/// How long a policy and the kill switch are used before they are read again.
 const POLLED: u64 = 10_000;
-/// How long a source that failed is left alone.
+/// How long a source is not read again after a failure.
 const RETRY: u64 = 1000;
-/// Whole seconds are compared with whole seconds.
+/// The error of a comparison of whole seconds.
 const ROUNDING: u64 = 1000;
-/// How long a stale key set is used from memory, and how long an issuer that failed is left alone.
+/// How long a stale key set is used from memory, and an issuer gets no request after a failure.
 const LOOK_AGAIN: u64 = 5000;
-/// A request that takes so long on the real clock met a machine that is too busy to say that everything can be reached.
+/// A request that takes this long on the real clock was delayed by a busy machine: it proves nothing about
+/// availability.
 const SLOW: u64 = 1500;
 
-/// What became of a request.
+/// The outcome of a request.
 #[derive(Clone, Debug)]
 pub(crate) struct Outcome {
     pub(crate) at: Time,
-    /// The version of the policy that decided.
+    /// The version of the policy that was used.
     pub(crate) version: Option<usize>,
     pub(crate) verdict: String,
     pub(crate) status: u16,
     pub(crate) forwarded: bool,
-    /// What reached the origin; nothing where it saw that the body did not end.
+    /// The body at the origin; `None` if the origin saw that it was incomplete.
     pub(crate) delivered: Option<Vec<u8>>,
 }
 
-/// What is known of one sandbox.
+/// The state of one sandbox.
 #[derive(Clone, Default)]
 struct Known {
     born: u64,
-    /// The last time at which it certainly held a policy and a switch that were at most ten seconds old.
+    /// The last time at which it certainly held a policy and a kill switch that were at most ten seconds old.
     current: Option<u64>,
-    /// Whether it can have read a policy and a switch at all.
+    /// Whether it can have read a policy and a kill switch at all.
     can_have_read: bool,
-    /// Requests whose keys were looked up: when, by which version, and whether the sandbox renewed behind them.
+    /// Requests whose keys were looked up: the time, the version of the policy, and whether the sandbox renewed keys
+    /// after the response.
     lookups: Vec<(u64, usize, bool)>,
 }
 
-/// The window of a limit: between which times it was opened, and what was taken since, at least and at most.
+/// The window of a limit: the interval in which it was opened, and the least and the most that was taken since.
 #[derive(Clone, Copy)]
 struct Window {
     opened: Time,
@@ -54,7 +56,7 @@ struct Window {
     most: u64,
 }
 
-/// Everything that happened so far.
+/// All actions so far.
 pub(crate) struct Reference {
     pace: Pace,
     plans: Vec<Plan>,
@@ -72,7 +74,7 @@ pub(crate) struct Reference {
     windows: BTreeMap<u64, Window>,
 }
 
-/// An invariant that does not hold, and why.
+/// A violated invariant, with the reason.
 pub(crate) type Violation = String;
 
 impl Reference {
@@ -96,7 +98,7 @@ impl Reference {
         }
     }
 
-    /// The version that the next policy has.
+    /// The version of the next policy.
     pub(crate) const fn next_version(&self) -> usize {
         self.plans.len()
     }
@@ -107,7 +109,7 @@ impl Reference {
         (version, self.plans[version])
     }
 
-    /// Notes what was done at `at`; of a request only that it was made.
+    /// Records an action at `at`; of a request only that it was made.
     pub(crate) fn note(&mut self, step: &Step, at: Time) {
         match step {
             Step::Policy(plan) => {
@@ -132,10 +134,10 @@ impl Reference {
         }
     }
 
-    /// Judges what became of a request.
+    /// Checks the outcome of a request.
     ///
     /// # Errors
-    /// The invariant that it breaks.
+    /// The violated invariant.
     pub(crate) fn judge(&mut self, call: &Call, outcome: &Outcome) -> Result<(), Violation> {
         let at = outcome.at;
         let judged = self.closed(call, outcome).and_then(|()| match outcome.version {
@@ -149,7 +151,7 @@ impl Reference {
                 self.open(call, at)?;
                 match call.route {
                     Route::Limited => self.counted(&plan, outcome),
-                    _ => self.vouched(call, version, at).and_then(|()| body(call, &plan, outcome)),
+                    _ => self.identified(call, version, at).and_then(|()| body(call, &plan, outcome)),
                 }
             }
         });
@@ -157,7 +159,7 @@ impl Reference {
         judged
     }
 
-    /// (e) A sandbox that cannot have read the policy and the switch is closed; one that can is not.
+    /// (e) A sandbox that cannot have read the policy and the kill switch is closed; one that can have is open.
     fn closed(&self, call: &Call, outcome: &Outcome) -> Result<(), Violation> {
         let readable = self.store.during(outcome.at).any(|outage| !hides(*outage));
         let read_before = !self.pace.simulated || self.sandboxes[call.sandbox].can_have_read;
@@ -174,7 +176,7 @@ impl Reference {
         Ok(())
     }
 
-    /// From when on the values of the policy and the switch may be that a sandbox decides by.
+    /// The earliest time of the values of the policy and the kill switch that a sandbox may use.
     fn read_since(&self, call: &Call, at: Time) -> Time {
         let lately = (at.0.saturating_sub(RETRY), at.1);
         let since = if self.store.during(lately).all(|outage| !hides(*outage)) {
@@ -183,13 +185,13 @@ impl Reference {
             let known = &self.sandboxes[call.sandbox];
             known.current.map_or(known.born - 1, |current| current.saturating_sub(POLLED))
         } else {
-            // Some sandbox that read before the outage began; one that is idle for two seconds ends.
+            // This sandbox may have read them before the outage began; a sandbox that is idle for two seconds ends.
             self.store.since(|outage| hides(*outage)).unwrap_or(at.0).saturating_sub(POLLED + RETRY + 3000)
         };
         (since, at.1)
     }
 
-    /// (e) A policy decides for ten seconds after another one took its place.
+    /// (e) A policy is used for at most ten seconds after it was replaced.
     fn is_current(&self, call: &Call, version: usize, at: Time) -> Result<(), Violation> {
         if self.policy.during(self.read_since(call, at)).any(|known| *known == version) {
             return Ok(());
@@ -212,7 +214,7 @@ impl Reference {
             return if plan.open { Ok(()) } else { Err("(c) an uncounted request passes a closed limit".to_owned()) };
         }
         if self.held.during(at).all(|held| *held == Held::Counts) {
-            return Err("(c) a request is admitted that waited for its count in vain".to_owned());
+            return Err("(c) a request is admitted whose wait for the count timed out".to_owned());
         }
         let length = plan.window * 1000;
         let window = self.windows.get(&plan.window).copied();
@@ -233,7 +235,7 @@ impl Reference {
     }
 
     /// (a) Every accepted caller has a valid token, within the documented bounds.
-    fn vouched(&self, call: &Call, version: usize, at: Time) -> Result<(), Violation> {
+    fn identified(&self, call: &Call, version: usize, at: Time) -> Result<(), Violation> {
         let plan = &self.plans[version];
         let iss = iss_of(plan.source);
         let who = match call.token {
@@ -243,9 +245,9 @@ impl Reference {
                 }
                 self.published(call, version, key, at)?;
                 let since = at.0.saturating_sub(plan.life.max_stale * 1000 + ROUNDING);
-                let stands_beside =
+                let is_published =
                     |twin: Key| self.published[plan.source].during((since, at.1)).all(|keys| keys.contains(&twin));
-                let withdrawn = |off: &SwitchedOff| withdraws(off, iss, key, stands_beside);
+                let withdrawn = |off: &SwitchedOff| withdraws(off, iss, key, is_published);
                 if self.switch.during(self.read_since(call, at)).all(withdrawn) {
                     return Err("(e) a key that an operator withdrew is accepted".to_owned());
                 }
@@ -259,7 +261,7 @@ impl Reference {
                 }
                 number
             }
-            None => return Err("(a) nobody is accepted as somebody".to_owned()),
+            None => return Err("(a) a request without a token is accepted".to_owned()),
         };
         let allowance = plan.recall * 1000 + ROUNDING;
         let revoked =
@@ -270,8 +272,8 @@ impl Reference {
         Ok(())
     }
 
-    /// A key is good that this provider published at this place within `max_stale`, and that it did not withdraw before
-    /// this sandbox had to renew its set.
+    /// A key is valid if this provider published it at this URL within `max_stale`, and did not withdraw it before this
+    /// sandbox had to renew its set.
     fn published(&self, call: &Call, version: usize, key: Key, at: Time) -> Result<(), Violation> {
         let plan = &self.plans[version];
         let published = &self.published[plan.source];
@@ -284,7 +286,7 @@ impl Reference {
         let since = (withdrawn, at.1);
         if !self.reachable[plan.source].during(since).all(|up| *up)
             || !self.cache.during(since).all(|up| *up)
-            || !self.held.during(since).all(|held| *held != Held::Visits)
+            || !self.held.during(since).all(|held| *held != Held::Fetches)
         {
             return Ok(());
         }
@@ -371,12 +373,12 @@ fn withdraws(off: &SwitchedOff, iss: usize, key: Key, listed: impl Fn(Key) -> bo
     off.keys.is_some_and(|(of, kid)| of == iss && kid.is_none_or(|kid| kid == key.kid || listed(Key { kid, ..key })))
 }
 
-/// Whether an outage hides the policy or the switch.
+/// Whether an outage hides the policy or the kill switch.
 const fn hides(outage: Option<Outage>) -> bool {
     matches!(outage, Some(Outage::All | Outage::Policy | Outage::KillSwitch))
 }
 
-/// The longest body that the live policy takes.
+/// The longest body that the live policy accepts.
 const fn longest(call: &Call, plan: &Plan) -> u64 {
     match call.route {
         Route::Plain => u64::MAX,
@@ -395,7 +397,7 @@ const fn is_whole(call: &Call) -> bool {
     }
 }
 
-/// (b) The origin gets what was sent, or sees that it did not.
+/// (b) The origin gets the bytes that were sent, or sees that the body is incomplete.
 fn body(call: &Call, plan: &Plan, outcome: &Outcome) -> Result<(), Violation> {
     let Some(sent) = call.body else { return Ok(()) };
     let fits = is_whole(call) && sent.bytes as u64 <= longest(call, plan);

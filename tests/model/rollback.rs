@@ -1,5 +1,5 @@
-//! Of several key sets the right one serves: no older one in place of a newer one, however long its issuer once said
-//! that it would be fresh, and none that may not be used in place of one that may.
+//! Of several key sets the right one is used: never an older one instead of a newer one, even if the older one was
+//! declared fresh for longer, and never an unusable one instead of a usable one.
 
 use fastgate::identity::key_life::FetchedAt;
 use fastgate::mint::new_signing_keys;
@@ -31,7 +31,8 @@ fn a_stale_set_is_never_replaced_by_an_older_fresh_one() {
     assert_eq!(verdicts, [true, true, false, true], "{:#?}", run.outcomes);
 }
 
-/// Puts the key set with `key` into the KV store as the issuer's word of `at`, in seconds; without it as an operator's.
+/// Puts the key set with `key` into the KV store, as fetched from the issuer at `at`, or as seeded by an operator for
+/// `None`.
 fn store(world: &World, key: Key, at: Option<u64>) {
     let source = world.names.source(0);
     let digest = KeysDigest::new(&source.iss, source.jwks_uri.as_deref(), source.backend);
@@ -47,7 +48,7 @@ fn an_unusable_set_does_not_hide_a_usable_one() {
     let life = Life { min_fresh: 1, max_fresh: 60, max_stale: 1000, cool_down: 1 };
     let plan = Plan { life, ..first_plan(&SIMULATED) };
     let key = Key { kid: 1, material: 0 };
-    // A POP whose clock is fast, or was.
+    // A set from a POP whose clock is fast.
     for ahead in [100, 86_400] {
         let mut run = Run::with(plan, &new_signing_keys().0);
         run.take(&[call(key, 0), Step::Reachable(0, false), Step::Wait(100_000)]).unwrap();
@@ -55,7 +56,7 @@ fn an_unusable_set_does_not_hide_a_usable_one() {
         run.take(&[call(key, 0), call(key, 1)]).unwrap(); // from memory, and from the cache
         assert!(run.outcomes.iter().all(|words| words.contains("\"forwarded\"")), "{:#?}", run.outcomes);
     }
-    // A set that is too old hides nothing either: an operator decided that this set may always be used.
+    // Nor does a set that is too old: an operator decided that the seeded set may always be used.
     let mut run = Run::with(plan, &new_signing_keys().0);
     run.take(&[call(key, 0), Step::Reachable(0, false), Step::Evict, Step::Wait(1_001_000)]).unwrap();
     store(&run.world, key, None);

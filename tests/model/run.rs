@@ -21,17 +21,17 @@ use crate::shared::steps::{Arrival, Call, Plan, SIMULATED, Step, SwitchedOff, To
 use crate::shared::tokens::sign;
 use crate::world::{BEGIN, World};
 
-/// The sandboxes of one POP, and what became of the requests.
+/// The sandboxes of one POP, and the outcomes of the requests.
 pub(crate) struct Run {
     pub(crate) world: World,
     sandboxes: Vec<(Sandbox, u64)>,
     reference: Reference,
-    /// What became of each request, in words.
+    /// The outcome of each request, as text.
     pub(crate) outcomes: Vec<String>,
 }
 
 impl Run {
-    /// Nothing has happened, and this policy is in force.
+    /// Begins with this policy in force and no other action.
     pub(crate) fn with(plan: Plan, signing_keys: &str) -> Self {
         let world = World::new(signing_keys);
         let now = world.now.get();
@@ -47,7 +47,7 @@ impl Run {
     /// Runs a sequence.
     ///
     /// # Errors
-    /// The first invariant that it breaks.
+    /// The first violated invariant.
     pub(crate) fn of(steps: &[Step], signing_keys: &str) -> Result<Self, Violation> {
         let mut run = Self::with(first_plan(&SIMULATED), signing_keys);
         run.take(steps)?;
@@ -57,7 +57,7 @@ impl Run {
     /// Takes further steps.
     ///
     /// # Errors
-    /// The first invariant that they break.
+    /// The first violated invariant.
     pub(crate) fn take(&mut self, steps: &[Step]) -> Result<(), Violation> {
         for (number, step) in steps.iter().enumerate() {
             self.step(step).map_err(|violation| format!("step {number}, {step:?}: {violation}"))?;
@@ -131,8 +131,8 @@ impl Run {
         if call.renews {
             sandbox.renew(&world.platform());
         }
-        if world.asked.borrow().iter().any(|url| url.ends_with("/silent")) {
-            return Err("(d) a shadow policy asks about a live opaque token".to_owned());
+        if world.introspections.borrow().iter().any(|url| url.ends_with("/silent")) {
+            return Err("(d) a shadow policy introspects a live opaque token".to_owned());
         }
         let forwarded = matches!(decision, Ok(Decision::Forward(_)));
         let outcome = Outcome {
@@ -182,7 +182,7 @@ impl Acls for NoAcls {
     }
 }
 
-/// The steps that are left when each is taken away without which it still fails, and how it fails then.
+/// Removes each step without which the sequence still fails. Returns the remaining steps and the violated invariant.
 pub(crate) fn shortest(
     mut steps: Vec<Step>,
     mut violation: Violation,

@@ -1,6 +1,6 @@
-//! Which sequences are run: those that failed once, and new ones. `FASTGATE_MODEL_SEED` names the only one to run.
+//! The sequences to run: those that failed once, and new ones. `FASTGATE_MODEL_SEED` names the only one to run.
 
-/// The seeds to run: those of `kept`, a line each, and `count` more.
+/// The seeds to run: those of `kept`, one on each line, and `count` more.
 pub(crate) fn seeds(kept: &str, first: u64, count: u64) -> Vec<u64> {
     if let Ok(seed) = std::env::var("FASTGATE_MODEL_SEED") {
         return vec![seed.parse().expect("FASTGATE_MODEL_SEED is not a number")];

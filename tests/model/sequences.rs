@@ -1,4 +1,4 @@
-//! The generator of sequences. A seed makes the same one each time.
+//! The generator of sequences. A seed always gives the same sequence.
 
 use super::steps::{
     Arrival, Call, Held, Key, MATERIALS, Mark, Outage, Pace, Plan, Route, SOURCES, Sent, Step, SwitchedOff, Token,
@@ -52,7 +52,7 @@ impl Random {
     }
 }
 
-/// What the generator knows while it writes, so that most requests are good ones.
+/// The state of the generator, with which most requests become valid ones.
 struct Writer {
     random: Random,
     pace: Pace,
@@ -121,7 +121,7 @@ impl Writer {
                 vec![Step::Store(self.outage)]
             }
             94..97 => {
-                let held = if simulated { self.random.pick(&[Held::Counts, Held::Visits]) } else { Held::Counts };
+                let held = if simulated { self.random.pick(&[Held::Counts, Held::Fetches]) } else { Held::Counts };
                 self.held = if self.held == Held::Nothing { held } else { Held::Nothing };
                 let mut steps = vec![Step::Lease(self.held)];
                 steps.extend(self.burst());
@@ -216,7 +216,7 @@ impl Writer {
         Sent { bytes: self.random.pick(&[0, 1, 7, 9, 30, 64, 65, 150, 300]), arrival }
     }
 
-    /// Long enough for every sandbox to have read the policy and the switch again.
+    /// A wait after which every sandbox has read the policy and the kill switch again.
     const fn poll(&self) -> Step {
         Step::Wait(if self.pace.simulated { 10_000 } else { 10_500 })
     }
@@ -233,12 +233,13 @@ impl Writer {
         }
     }
 
-    /// One of the provider that the policy names.
+    /// A token of the provider that the policy names.
     fn good_token(&mut self) -> Token {
         self.token_of(self.plan.source)
     }
 
-    /// One in the name of the provider that the policy names, by a key from the place that the policy named before.
+    /// A token in the name of the provider that the policy names, signed by a key from the URL that the policy named
+    /// before.
     fn former_token(&mut self) -> Token {
         self.token_of(self.former.source)
     }

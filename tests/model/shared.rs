@@ -1,4 +1,4 @@
-//! What the two runs have in common: the steps, the policies and tokens that they are made of, and the reference.
+//! Shared by the two runs: the steps, their policies and tokens, and the reference.
 
 pub(crate) mod policy;
 pub(crate) mod reference;

@@ -1,24 +1,24 @@
 //! The steps of a sequence.
 
-/// How many key pairs there are; the provider at source `n` uses those that are `n` modulo [`SOURCES`].
+/// The number of key pairs. The provider at source `n` uses those that are `n` modulo [`SOURCES`].
 pub(crate) const MATERIALS: u8 = 12;
-/// Places at which a provider publishes keys; see `Names::source`.
+/// The number of sources of keys; see `Names::source`.
 pub(crate) const SOURCES: usize = 4;
 
-/// A key as a provider publishes it: its id and which key pair it is of.
+/// A published key: its id and the number of its key pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Key {
     pub(crate) kid: u8,
     pub(crate) material: u8,
 }
 
-/// A policy, as far as it differs from the others. All know one issuer, by one id.
+/// The variable parts of a policy. All policies have one issuer with the same id.
 #[allow(clippy::struct_excessive_bools, reason = "each is a member of the policy")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Plan {
-    /// Where the issuer's keys are.
+    /// The source of the issuer's keys.
     pub(crate) source: usize,
-    /// The limit `count` in `window` seconds, and whether it is open where it cannot be counted.
+    /// The limit `count` in `window` seconds, and whether it admits requests that cannot be counted.
     pub(crate) count: u64,
     pub(crate) window: u64,
     pub(crate) open: bool,
@@ -28,7 +28,7 @@ pub(crate) struct Plan {
     /// `verdict_window`.
     pub(crate) recall: u64,
     pub(crate) life: Life,
-    /// The longest body on the routes that take one.
+    /// The longest body on the routes that accept one.
     pub(crate) max_body: u64,
 }
 
@@ -41,17 +41,17 @@ pub(crate) struct Life {
     pub(crate) cool_down: u64,
 }
 
-/// What an operator has switched off.
+/// The groups and keys that an operator has switched off.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct SwitchedOff {
     pub(crate) group: bool,
-    /// A switch that cannot be read: everything is off.
+    /// An unreadable kill switch: all groups are off.
     pub(crate) garbled: bool,
-    /// Keys of an `iss`: one by its id, or all.
+    /// The keys of an `iss`: one by its id, or all.
     pub(crate) keys: Option<(usize, Option<u8>)>,
 }
 
-/// Which keys of the KV store cannot be read.
+/// The keys of the KV store that cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outage {
     All,
@@ -61,12 +61,12 @@ pub(crate) enum Outage {
     Keys,
 }
 
-/// Which leases another request holds for longer than any request waits.
+/// The leases that another request holds for longer than any request waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Held {
     Nothing,
     Counts,
-    Visits,
+    Fetches,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,12 +96,12 @@ pub(crate) enum Route {
     Signed,
     /// POST, with a token; the body is bounded.
     Bounded,
-    /// POST, with a token; the live policy reads nothing of the body.
+    /// POST, with a token; the live policy does not read the body.
     Plain,
 }
 
 impl Route {
-    /// Its method, and its path below the lane's.
+    /// The method, and the path below that of the lane.
     pub(crate) const fn parts(self) -> (&'static str, &'static str) {
         match self {
             Self::Me => ("GET", "me"),
@@ -118,9 +118,9 @@ impl Route {
 pub(crate) enum Arrival {
     Announced,
     Unannounced,
-    /// Fewer bytes than announced.
+    /// With fewer bytes than announced.
     Truncated,
-    /// Too slowly, from its middle on.
+    /// Too slowly from the middle on.
     Slow,
 }
 
@@ -133,12 +133,12 @@ pub(crate) struct Sent {
 /// A request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Call {
-    /// The sandbox that gets it, where that can be chosen.
+    /// The sandbox that receives it, if the run can choose one.
     pub(crate) sandbox: usize,
     pub(crate) route: Route,
     pub(crate) token: Option<Token>,
     pub(crate) body: Option<Sent>,
-    /// Whether the sandbox lives long enough to do what is due behind the response.
+    /// Whether the sandbox continues after the response, to renew keys.
     pub(crate) renews: bool,
 }
 
@@ -149,7 +149,7 @@ pub(crate) enum Step {
     Publish(usize, Vec<Key>),
     Reachable(usize, bool),
     Endpoint(bool),
-    /// The provider says from now on that this opaque token is not active.
+    /// From now on, the provider reports this opaque token as inactive.
     Inactive(u8),
     Revoke(usize, Mark, u8),
     KillSwitch(SwitchedOff),
@@ -162,7 +162,7 @@ pub(crate) enum Step {
     Request(Call),
 }
 
-/// How fast everything goes.
+/// The time scale of a run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pace {
     pub(crate) waits: &'static [u64],
@@ -170,9 +170,9 @@ pub(crate) struct Pace {
     pub(crate) recalls: &'static [u64],
     pub(crate) windows: &'static [u64],
     pub(crate) steps: (usize, usize),
-    /// Whether what only a simulated platform can do is among the steps.
+    /// Whether the steps include those that only a simulated platform can take.
     pub(crate) simulated: bool,
-    /// Milliseconds in which a change at a provider that can be reached is visible to every request that looks for it.
+    /// The milliseconds after which a change at a reachable provider is visible to every fetch.
     pub(crate) settled: u64,
 }
 
@@ -212,7 +212,7 @@ pub(crate) const fn iss_of(source: usize) -> usize {
     if source == 1 { 1 } else { 0 }
 }
 
-/// What a source publishes in the beginning.
+/// The keys that a source publishes in the beginning.
 pub(crate) fn first_keys(source: usize) -> Vec<Key> {
     vec![Key { kid: 1, material: u8::try_from(source).unwrap() }]
 }

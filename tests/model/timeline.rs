@@ -1,10 +1,10 @@
 //! The values of one thing over time.
 
-/// From, and until.
+/// An interval: its beginning and its end.
 pub(crate) type Time = (u64, u64);
 
-/// Values that follow each other. One holds at the earliest from the beginning of the change to it, and at the latest
-/// until the end of the change to the next one.
+/// Successive values. A value holds at the earliest from the beginning of the change to it, and at the latest until the
+/// end of the change to the next value.
 pub(crate) struct Timeline<T>(Vec<(Time, T)>);
 
 impl<T> Timeline<T> {
@@ -24,19 +24,19 @@ impl<T> Timeline<T> {
         self.0.get(index + 1).map_or(u64::MAX, |next| next.0.1)
     }
 
-    /// Every value that may have held at some time.
+    /// Every value that may have held in an interval.
     pub(crate) fn during(&self, (from, until): Time) -> impl Iterator<Item = &T> {
         let overlaps = move |index: usize, begin: u64| begin <= until && self.end(index) > from;
         self.0.iter().enumerate().filter(move |(index, (at, _))| overlaps(*index, at.0)).map(|(_, (_, value))| value)
     }
 
-    /// When the last value of this kind may have ended; nothing where it holds or never did.
+    /// The latest end of the last value of this kind; `None` if it still holds or never held.
     pub(crate) fn last_end(&self, is_one: impl Fn(&T) -> bool) -> Option<u64> {
         let last = self.0.iter().rposition(|(_, value)| is_one(value))?;
         Some(self.end(last)).filter(|end| *end != u64::MAX)
     }
 
-    /// When the values of this kind began that hold now, or were the last before others.
+    /// The beginnings of the values of this kind that hold now, or that were the last before others.
     pub(crate) fn since(&self, is_one: impl Fn(&T) -> bool) -> Option<u64> {
         let last = self.0.iter().rposition(|(_, value)| is_one(value))?;
         let before = self.0[..last].iter().rposition(|(_, value)| !is_one(value));

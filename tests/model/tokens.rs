@@ -1,4 +1,4 @@
-//! Keys and tokens, made once: Ed25519, whose signatures are quick to check.
+//! Keys and tokens, made once: Ed25519, whose signatures are fast to verify.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex};
@@ -34,7 +34,7 @@ pub(crate) fn token_id(who: u8) -> String {
     format!("token-{who}")
 }
 
-/// What a good token says.
+/// The claims of a good token.
 pub(crate) fn claims(iss: &str, who: u8, now: u64) -> Value {
     json!({
         "iss": iss, "sub": subject(who), "jti": token_id(who), "aud": "https://api.test", "client_id": "client",

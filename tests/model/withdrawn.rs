@@ -1,4 +1,4 @@
-//! A key that an operator withdrew opens nothing under another name.
+//! A withdrawn key is refused under another id, too.
 
 use fastgate::mint::new_signing_keys;
 

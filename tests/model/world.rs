@@ -1,4 +1,4 @@
-//! A simulated platform: a KV store, the cache of one POP, two providers and an endpoint for opaque tokens, a clock.
+//! A simulated platform: a KV store, the cache of one POP, two providers and an introspection endpoint, a clock.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,7 +18,7 @@ use crate::shared::policy::Names;
 use crate::shared::steps::{Held, Key, Outage, SOURCES, first_keys};
 use crate::shared::tokens::{claims, jwks};
 
-/// When every sequence begins, in seconds.
+/// The time at which every sequence begins, in seconds.
 pub(crate) const BEGIN: u64 = 1_800_000_000;
 
 /// Everything outside the gate.
@@ -33,17 +33,17 @@ pub(crate) struct World {
     pub(crate) held: Cell<Held>,
     pub(crate) published: RefCell<Vec<Vec<Key>>>,
     pub(crate) reachable: RefCell<Vec<bool>>,
-    /// What providers say of how long their keys are fresh.
+    /// The `Cache-Control` of key sets.
     pub(crate) cache_control: Cell<Option<&'static str>>,
     pub(crate) endpoint: Cell<bool>,
     pub(crate) active: RefCell<[bool; 3]>,
     /// The URLs at which an opaque token was introspected.
-    pub(crate) asked: RefCell<Vec<String>>,
+    pub(crate) introspections: RefCell<Vec<String>>,
     /// The URLs from which keys were fetched.
-    pub(crate) visits: RefCell<Vec<String>>,
-    /// Whether the next request that asks for keys is lost while it does.
-    pub(crate) loses_next_visitor: Cell<bool>,
-    /// How long requests would have waited for their turn to ask for keys.
+    pub(crate) fetches: RefCell<Vec<String>>,
+    /// Whether the next request that fetches keys is lost meanwhile.
+    pub(crate) loses_next_fetch: Cell<bool>,
+    /// How long requests would have waited for the lease of a fetch.
     pub(crate) patience: RefCell<Vec<Duration>>,
     /// The leases that are held.
     leases: RefCell<BTreeSet<Vec<u8>>>,
@@ -66,9 +66,9 @@ impl World {
             cache_control: Cell::new(None),
             endpoint: Cell::new(true),
             active: RefCell::new([true, true, false]),
-            asked: RefCell::default(),
-            visits: RefCell::default(),
-            loses_next_visitor: Cell::new(false),
+            introspections: RefCell::default(),
+            fetches: RefCell::default(),
+            loses_next_fetch: Cell::new(false),
             patience: RefCell::default(),
             leases: RefCell::default(),
             signing_keys: signing_keys.to_owned(),
@@ -94,11 +94,11 @@ impl World {
         self.cache.borrow_mut().insert(key.to_vec(), (stored, u64::MAX));
     }
 
-    /// Damages what the cache remembers of tokens and keys, and says how many entries that are.
+    /// Damages the cached entries about tokens and keys, and returns their number.
     pub(crate) fn damage_cache(&self, damage: impl Fn(&mut Stored)) -> usize {
         let mut cache = self.cache.borrow_mut();
-        let is_visit = |key: &[u8]| String::from_utf8_lossy(key).contains("/key-visit/");
-        let entries = cache.iter_mut().filter(|(key, _)| !is_visit(key));
+        let is_fetch = |key: &[u8]| String::from_utf8_lossy(key).contains("/key-fetch/");
+        let entries = cache.iter_mut().filter(|(key, _)| !is_fetch(key));
         entries.map(|(_, (stored, _))| damage(stored)).count()
     }
 
@@ -122,7 +122,7 @@ impl World {
         if is_out { Err(StoreError("the store is down".to_owned())) } else { Ok(()) }
     }
 
-    /// What a provider answers under this URL through this backend.
+    /// The response of a provider at this URL through this backend.
     fn provider(&self, url: &str, backend: &str) -> Option<String> {
         for number in 0..SOURCES {
             let source = self.names.source(number);
@@ -141,13 +141,13 @@ impl World {
     }
 
     fn endpoint(&self, url: &str, form: &str) -> Option<String> {
-        self.asked.borrow_mut().push(url.to_owned());
+        self.introspections.borrow_mut().push(url.to_owned());
         let token = form.strip_prefix("token=")?.split('&').next()?;
         let number: u8 = token.strip_prefix("opaque-")?.parse().ok()?;
         if !self.endpoint.get() {
             return None;
         }
-        // Both providers ask at one endpoint, which leaves the issuer out (RFC 7662 §2.2).
+        // Both providers share one endpoint, which does not name the issuer (RFC 7662 §2.2).
         let mut response = claims("", number, BEGIN);
         response.as_object_mut()?.remove("iss");
         response["active"] = json!(self.active.borrow()[usize::from(number)]);
@@ -200,13 +200,13 @@ impl PopCache for World {
             return Ok(Leased::Found(found));
         }
         let is_of = |space: &str| String::from_utf8_lossy(key).contains(&format!("/{space}/"));
-        if is_of("key-visit") {
+        if is_of("key-fetch") {
             self.patience.borrow_mut().push(patience);
         }
         let is_held = match self.held.get() {
             Held::Nothing => self.leases.borrow().contains(key),
             Held::Counts => is_of("count-lease"),
-            Held::Visits => is_of("key-visit"),
+            Held::Fetches => is_of("key-fetch"),
         };
         if is_held {
             return Ok(Leased::TimedOut);
@@ -240,14 +240,14 @@ impl Drop for Mine<'_> {
 impl Backends for World {
     fn send(&self, request: &Outgoing<'_>) -> Result<Incoming, String> {
         if request.form.is_none() {
-            self.visits.borrow_mut().push(request.url.to_owned());
-            assert!(!self.loses_next_visitor.take(), "this request is lost");
+            self.fetches.borrow_mut().push(request.url.to_owned());
+            assert!(!self.loses_next_fetch.take(), "this request is lost");
         }
         let body = match &request.form {
             None => self.provider(request.url, request.backend),
             Some((_, form)) => self.endpoint(request.url, form.expose()),
         };
-        let body = body.ok_or_else(|| "nobody answers".to_owned())?;
+        let body = body.ok_or_else(|| "no response".to_owned())?;
         Ok(Incoming {
             status: 200,
             cache_control: self.cache_control.get().map(str::to_owned),

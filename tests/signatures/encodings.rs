@@ -1,9 +1,9 @@
-//! EMSA-PKCS1-v1_5 and EMSA-PSS (RFC 8017 §9) as a signer makes them, soundly or not.
+//! EMSA-PKCS1-v1_5 and EMSA-PSS (RFC 8017 §9) as a signer makes them, valid or not.
 
 use fastgate::policy::AlgorithmName;
 use sha2::{Digest as _, Sha256, Sha384, Sha512};
 
-/// Reproducible chance: xorshift64.
+/// Reproducible random numbers: xorshift64.
 pub(crate) struct Dice(u64);
 
 impl Dice {
@@ -32,12 +32,13 @@ fn hash(algorithm: AlgorithmName, octets: &[u8]) -> Vec<u8> {
     }
 }
 
-/// Whether RSASSA-PSS is meant.
+/// Whether the algorithm is RSASSA-PSS.
 pub(crate) fn is_pss(algorithm: AlgorithmName) -> bool {
     matches!(algorithm, AlgorithmName::PS256 | AlgorithmName::PS384 | AlgorithmName::PS512)
 }
 
-/// The encoding of `message` for a modulus of `bits` bits, as long as the modulus. In PSS, an odd salt is of any length.
+/// The encoding of `message` for a modulus of `bits` bits, as long as the modulus. In PSS, an unusual salt has any
+/// length.
 pub(crate) fn encode(
     algorithm: AlgorithmName,
     message: &[u8],
@@ -78,7 +79,7 @@ fn encode_pss(algorithm: AlgorithmName, digest: &[u8], bits: usize, salt: usize,
     encoded
 }
 
-/// Changes an encoding, and says how.
+/// Changes an encoding and returns a description of the change.
 pub(crate) fn tamper_with_encoding(algorithm: AlgorithmName, encoded: &mut [u8], dice: &mut Dice) -> &'static str {
     let length = encoded.len();
     let (at, octet) = match dice.below(6) {
@@ -86,7 +87,7 @@ pub(crate) fn tamper_with_encoding(algorithm: AlgorithmName, encoded: &mut [u8],
         1 => (1, encoded[1] ^ 1 << dice.below(8)),
         2 => (length - 1, encoded[length - 1] ^ 1 << dice.below(8)),
         3 if is_pss(algorithm) => (length - 1, 0xcc),
-        // Where a PKCS #1 v1.5 padding ends and its DigestInfo is.
+        // The area of the end of a PKCS #1 v1.5 padding and of its DigestInfo.
         3 | 4 => {
             let near = length - 90 + dice.below(58);
             (near, [0x00, 0x05, encoded[near] ^ 1][dice.below(3)])
@@ -98,5 +99,5 @@ pub(crate) fn tamper_with_encoding(algorithm: AlgorithmName, encoded: &mut [u8],
     };
     let same = encoded[at] == octet;
     encoded[at] = octet;
-    if same { "encoding left as it was" } else { "an octet of the encoding changed" }
+    if same { "encoding unchanged" } else { "an octet of the encoding changed" }
 }

@@ -1,5 +1,4 @@
-//! Rows C4, C5, C11 to C13, C15, C19 and C20 of `docs/attacks.md`: which keys are read, and which algorithm each is
-//! used with.
+//! Rows C4, C5, C11 to C13, C15, C19 and C20 of `docs/attacks.md`: which keys are accepted, and for which algorithms.
 
 use std::fmt::Write as _;
 
@@ -55,7 +54,7 @@ fn a_key_without_alg_is_for_every_algorithm_of_its_family_and_no_other() {
 }
 
 #[test]
-fn a_key_with_alg_is_for_that_algorithm_alone() {
+fn a_key_with_alg_is_for_that_algorithm_only() {
     for (jwk, family) in families() {
         for only in &family {
             for name in [format!("{only:?}").as_str(), "Ed25519"] {
@@ -80,7 +79,7 @@ fn a_key_with_alg_is_for_that_algorithm_alone() {
 }
 
 #[test]
-fn a_signature_that_is_good_by_another_algorithm_of_the_key_is_refused() {
+fn a_signature_by_another_algorithm_of_the_key_is_refused() {
     use jwt_simple::prelude::{Claims, Duration, PS256KeyPair, RSAKeyPairLike as _};
     let jwk = private(include_str!("keys/rsa-2048.json"));
     let signer = PS256KeyPair::from_jwk(&jwk.to_string()).unwrap();
@@ -152,7 +151,7 @@ fn rsa_keys_are_2048_to_4096_bits_long_and_odd() {
 }
 
 #[test]
-fn a_leading_zero_octet_of_a_modulus_is_overlooked_once() {
+fn one_leading_zero_octet_of_a_modulus_is_accepted() {
     let jwk = |octets: Vec<u8>| json!({"kty": "RSA", "n": base64url(&octets), "e": "AQAB"});
     assert!(read(&jwk([&[0][..], &modulus()].concat())).is_ok());
     assert!(read(&jwk([&[0, 0][..], &modulus()].concat())).is_err());
@@ -170,7 +169,7 @@ fn rsa_keys_have_the_exponent_65537() {
 }
 
 #[test]
-fn points_are_on_their_curve_and_written_in_full() {
+fn points_are_on_their_curve_and_have_full_length() {
     let [_, (p256, _), (p384, _), (ed25519, _)] = families();
     for (jwk, length) in [(p256, 32), (p384, 48)] {
         let x = URL_SAFE_NO_PAD.decode(jwk["x"].as_str().unwrap()).unwrap();
@@ -244,10 +243,10 @@ fn a_coordinate_has_one_spelling() {
     }
 }
 
-/// A coordinate is smaller than the prime of its field, and as long: x = 0 is on both curves, and is refused as the
-/// prime and with fewer or more zeros.
+/// A coordinate is smaller than the prime of its field, and as long as the prime: x = 0 is on both curves, and is
+/// refused as the prime itself and with fewer or more zeros.
 #[test]
-fn a_coordinate_is_reduced_and_has_every_zero() {
+fn a_coordinate_is_reduced_and_has_full_length() {
     let octets = |hex: &str| -> Vec<u8> {
         (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
     };
@@ -281,7 +280,7 @@ fn a_coordinate_is_reduced_and_has_every_zero() {
 
 /// The base point of secp256k1 has coordinates of P-256's length and is not on it; on edwards25519 no point has y = 2.
 #[test]
-fn a_point_of_another_curve_is_no_key() {
+fn a_point_of_another_curve_is_not_a_key() {
     let x = "eb5mfvncu6xVoGKVzocLBwKb_NstzijZWfKBWxb4F5g";
     let y = "SDradyajxGVdpPv8DhEIqP0XtEimhVQZnEfQj_sQ1Lg";
     assert_eq!(unusable(&json!({"kty": "EC", "crv": "P-256", "x": x, "y": y})), Some(UnusableKey::Invalid));
@@ -293,7 +292,7 @@ fn a_point_of_another_curve_is_no_key() {
 }
 
 #[test]
-fn private_and_symmetric_keys_are_never_read() {
+fn private_and_symmetric_keys_are_never_used() {
     let [(rsa, _), (p256, _), (p384, _), (ed25519, _)] = families();
     for jwk in [rsa, p256, p384, ed25519] {
         for member in ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"] {
@@ -312,7 +311,7 @@ fn one_unusable_key_never_makes_the_others_unusable_and_is_counted() {
         "no object", {"kty": "AKP"}, with(&rsa, "kid", 7), with(&rsa, "e", "Aw"),
     ]});
     let set = KeySet::parse(set.to_string().as_bytes()).unwrap();
-    // The two that share a `kid` are told apart by their types.
+    // The types distinguish the two keys with the same `kid`.
     assert_eq!(set.skipped(), 5);
     let mut reasons: Vec<String> = set.unusable().iter().map(|reason| format!("{reason:?}")).collect();
     reasons.sort();
@@ -320,7 +319,7 @@ fn one_unusable_key_never_makes_the_others_unusable_and_is_counted() {
 }
 
 #[test]
-fn a_set_with_a_private_key_is_no_set() {
+fn a_set_with_a_private_key_is_refused() {
     let [(rsa, _), (p256, _), ..] = families();
     let set = json!({"keys": [rsa, with(&p256, "d", "AQAB")]});
     assert_eq!(KeySet::parse(set.to_string().as_bytes()).err(), Some(KeySetError::HoldsSecrets));

@@ -1,5 +1,5 @@
-//! A hundred thousand RSA signatures that were tampered with, before or after the private operation, and three
-//! verifiers that must agree about each: Fastgate and two versions of the `rsa` crate. The same ones in every run.
+//! A hundred thousand RSA signatures that were altered before or after the private operation, and three verifiers that
+//! must agree about each: Fastgate and two versions of the `rsa` crate. The signatures are the same in every run.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -22,8 +22,8 @@ const RSA: [AlgorithmName; 6] = {
     [RS256, RS384, RS512, PS256, PS384, PS512]
 };
 
-/// The keys and their lengths, how many encodings each signs by each algorithm, and how often each signature is tampered
-/// with.
+/// The keys and their lengths, the number of encodings that each signs by each algorithm, and the number of changes of
+/// each signature.
 const WORK: [(&str, usize, usize, usize); 4] = [
     (include_str!("keys/rsa-2048.json"), 2048, 60, 220),
     (include_str!("keys/rsa-2049.json"), 2049, 40, 80),
@@ -31,7 +31,7 @@ const WORK: [(&str, usize, usize, usize); 4] = [
     (include_str!("keys/rsa-4096.json"), 4096, 6, 40),
 ];
 
-/// One key as signer, as Fastgate's and as the others'.
+/// One key: for the signer, for Fastgate and for the others.
 struct Signer {
     modulus: Vec<u8>,
     bits: usize,
@@ -63,16 +63,16 @@ impl Signer {
         octets[octets.len() - self.modulus.len()..].to_vec()
     }
 
-    /// The private operation on what should be an encoding, reduced where it is too large.
+    /// The private operation on an encoding, which is reduced if it is too large.
     fn sign(&self, encoded: &[u8]) -> Vec<u8> {
         let number = BoxedUint::from_be_slice(encoded, self.number.bits_precision()).unwrap();
         let number = number.rem_vartime(self.number.as_nz_vartime().unwrap());
         self.octets_of(&BoxedMontyForm::new(number, &self.parameters).pow(&self.exponent).retrieve())
     }
 
-    /// What all three say, which is the same. But the PSS of `rsa` 0.9 is looser, here, than RFC 8017 and 0.10: it reduces
-    /// a signature that is not below the modulus (§5.2.2), and where the modulus has an octet more than the encoding, it
-    /// does not look at that octet (§8.1.2, step 2c).
+    /// The common verdict of all three. The PSS of `rsa` 0.9 is more lenient than RFC 8017 and 0.10: it reduces a
+    /// signature that is not below the modulus (§5.2.2), and if the modulus has one octet more than the encoding, it
+    /// ignores that octet (§8.1.2, step 2c).
     fn verdict(&self, algorithm: AlgorithmName, message: &[u8], signature: &[u8], how: &str) -> bool {
         let ours = self.key.verify(algorithm, message, signature).is_ok();
         let [current, older] = self.others.accept(algorithm, message, signature);
@@ -84,7 +84,7 @@ impl Signer {
         ours
     }
 
-    /// Another signature, and in words what was done to it.
+    /// An altered signature, and a description of the change.
     fn tamper_with_signature(&self, dice: &mut Dice, good: &[u8]) -> (&'static str, Vec<u8>) {
         let mut signature = good.to_vec();
         let at = dice.below(signature.len());
@@ -136,7 +136,7 @@ impl Signer {
         }
     }
 
-    /// Signs one encoding, perhaps tampered with, and judges it and `rounds` others made from it.
+    /// Signs one encoding, which may be altered, and judges the signature and `rounds` altered ones made from it.
     fn judge(&self, algorithm: AlgorithmName, dice: &mut Dice, rounds: usize, tally: &Tally) {
         let mut message: Vec<u8> = (0..dice.below(300)).map(|_| dice.octet()).collect();
         let what = dice.below(4);
@@ -155,13 +155,13 @@ impl Signer {
             tally.count(how, self.verdict(algorithm, &message, &signature, how));
         }
         let other = RSA[dice.below(RSA.len())];
-        tally.count("perhaps another algorithm", self.verdict(other, &message, &good, "perhaps another algorithm"));
+        tally.count("possibly another algorithm", self.verdict(other, &message, &good, "possibly another algorithm"));
         message.push(0);
         tally.count("another message", self.verdict(algorithm, &message, &good, "another message"));
     }
 }
 
-/// How many of each kind were accepted and refused.
+/// The number of accepted and refused signatures of each kind.
 #[derive(Default)]
 struct Tally(Mutex<BTreeMap<String, [usize; 2]>>);
 
@@ -172,7 +172,7 @@ impl Tally {
 }
 
 #[test]
-fn three_verifiers_agree_about_a_hundred_thousand_tampered_signatures() {
+fn three_verifiers_agree_about_a_hundred_thousand_altered_signatures() {
     let tally = Tally::default();
     let next = AtomicUsize::new(0);
     let signers: Vec<Signer> = WORK.iter().map(|(jwk, length, ..)| Signer::new(jwk, *length)).collect();

@@ -1,5 +1,5 @@
-//! What the `rsa` crate says about a signature, in two versions: 0.10 shares the arithmetic with Fastgate (crypto-bigint),
-//! 0.9 has its own (num-bigint-dig).
+//! The verdicts of two versions of the `rsa` crate: 0.10 shares the arithmetic with Fastgate (crypto-bigint), 0.9 has
+//! its own (num-bigint-dig).
 
 use fastgate::policy::AlgorithmName;
 
@@ -59,7 +59,7 @@ impl OtherKeys {
         }
     }
 
-    /// What 0.10 and what 0.9 say.
+    /// The verdicts of 0.10 and 0.9.
     pub(crate) fn accept(&self, algorithm: AlgorithmName, message: &[u8], signature: &[u8]) -> [bool; 2] {
         [
             accepts!(rsa, sha2, current_pss, &self.current, algorithm, message, signature),

@@ -1,4 +1,4 @@
-//! Row C14 of `docs/attacks.md`: keys of the broken generator (CVE-2017-15361) are refused, and no other.
+//! Row C14 of `docs/attacks.md`: keys of the broken generator (CVE-2017-15361) are refused, and no others.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::{read, rsa_jwk, with};
 
-/// The odd primes that the moduli are looked at by.
+/// The odd primes of the test for such moduli.
 const PRIMES: [u32; 38] = [
     3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101, 103, 107, 109,
     113, 127, 131, 137, 139, 149, 151, 157, 163, 167,
@@ -24,8 +24,7 @@ fn residue(octets: &[u8], prime: u32) -> u32 {
     octets.iter().fold(0, |residue, octet| (residue * 256 + u32::from(*octet)) % prime)
 }
 
-/// An odd number of 1024 bits without small factors: by small primes, and looked at from here that is all that can be
-/// seen, the likes of an RSA key's primes.
+/// An odd number of 1024 bits without small factors, which this test cannot distinguish from a prime of an RSA key.
 fn like_a_prime() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(any::<u8>(), 128).prop_map(|mut octets| {
         octets[0] |= 0xc0;
@@ -75,7 +74,7 @@ fn a_modulus_that_differs_by_one_small_prime_is_accepted() {
             }
         }
     }
-    // For each of the two, by each prime, as many as there are residues that are no power of 65537: 826 in all.
+    // For each of the two and each prime, one case for each residue that is not a power of 65537: 826 in all.
     assert_eq!(told, 2 * 826);
 }
 

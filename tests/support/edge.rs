@@ -18,14 +18,14 @@ use super::guest;
 
 pub(crate) static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 
-/// What an edge is given. Nothing is there unless a test puts it there.
+/// The stores and backends of an edge.
 #[derive(Clone, Default)]
 pub(crate) struct Stores {
-    /// The KV store `fastgate`; the store does not exist where this is nothing.
+    /// The KV store `fastgate`; `None` if the store does not exist.
     pub(crate) kv: Option<Vec<(String, String)>>,
     /// Metadata of keys in that store.
     pub(crate) kv_notes: Vec<(String, String)>,
-    /// The secret `signing-keys`; the Secret Store does not exist where this is nothing.
+    /// The secret `signing-keys`; `None` if the Secret Store does not exist.
     pub(crate) signing_keys: Option<String>,
     /// Backends and their addresses.
     pub(crate) backends: Vec<(String, String)>,
@@ -33,15 +33,15 @@ pub(crate) struct Stores {
     pub(crate) manifest: String,
 }
 
-/// Secrets that stand beside the signing keys: of clients that ask providers about tokens.
+/// The secrets beside the signing keys: those of the clients that introspect tokens.
 pub(crate) const CLIENT_SECRETS: [(&str, &str); 2] =
     [("provider-client", "demo-edge-secret"), ("odd-client", "s p+c/i:äl")];
 
-/// A socket on which an edge will listen: its address is needed before its policy can be written.
-pub(crate) struct Place(TcpListener);
+/// The socket of an edge that is not started yet: its address is needed to write its policy.
+pub(crate) struct Listener(TcpListener);
 
-impl Place {
-    pub(crate) fn find() -> Self {
+impl Listener {
+    pub(crate) fn bind() -> Self {
         Self(TcpListener::bind("127.0.0.1:0").unwrap())
     }
 
@@ -50,7 +50,7 @@ impl Place {
     }
 }
 
-/// An edge, which runs until it is dropped: as long as it does, its clock for the guest wakes every 50 microseconds.
+/// An edge that runs until it is dropped. Its clock for the guest wakes every 50 microseconds.
 pub(crate) struct Edge {
     pub(crate) address: SocketAddr,
     viceroy: Arc<ExecuteCtx>,
@@ -66,12 +66,12 @@ impl Drop for Edge {
 
 impl Edge {
     /// Starts an edge with these stores.
-    pub(crate) fn start(place: Place, stores: &Stores) -> Self {
-        Self::run(Path::new(guest::GUEST), place, stores)
+    pub(crate) fn start(listener: Listener, stores: &Stores) -> Self {
+        Self::run(Path::new(guest::GUEST), listener, stores)
     }
 
     /// The same with the guest in another file.
-    pub(crate) fn run(wasm: &Path, place: Place, stores: &Stores) -> Self {
+    pub(crate) fn run(wasm: &Path, listener: Listener, stores: &Stores) -> Self {
         assert!(Path::new(guest::GUEST).exists(), "there is no guest to test; run `make guest` or `make test`");
         guest::keep_compiled_in(Path::new(guest::COMPILED)).unwrap();
         let log = Log::default();
@@ -81,15 +81,15 @@ impl Edge {
         let config = FastlyConfig::from_file(&manifest).unwrap();
         let writer: Arc<Mutex<dyn Write + Send>> = Arc::new(Mutex::new(log.clone()));
         let viceroy = guest::viceroy(wasm, &config, writer).unwrap();
-        let address = place.address();
-        place.0.set_nonblocking(true).unwrap();
+        let address = listener.address();
+        listener.0.set_nonblocking(true).unwrap();
         let service = ViceroyService::new(Arc::clone(&viceroy));
         let server =
-            RUNTIME.spawn(async move { hyper::Server::from_tcp(place.0).unwrap().serve(service).await.unwrap() });
+            RUNTIME.spawn(async move { hyper::Server::from_tcp(listener.0).unwrap().serve(service).await.unwrap() });
         Self { address, viceroy, log, server }
     }
 
-    /// What runs the guest.
+    /// The context in which the guest runs.
     pub(crate) fn viceroy(&self) -> Arc<ExecuteCtx> {
         Arc::clone(&self.viceroy)
     }
@@ -119,7 +119,7 @@ impl Edge {
     }
 }
 
-/// The log lines in which `part` stands.
+/// The log lines that contain `part`.
 fn lines(log: &str, part: &str) -> Vec<Value> {
     let lines = log.lines().filter(|line| line.contains(part)).filter_map(|line| line.strip_prefix("fastgate :: "));
     lines.map(|line| serde_json::from_str(line).unwrap()).collect()

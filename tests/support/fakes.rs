@@ -1,4 +1,4 @@
-//! One fake for each port: it records what it is asked, and it can be broken.
+//! One fake for each port. It records its calls, and it can be broken.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -19,7 +19,7 @@ use fastgate::secret::Secret;
 use fastgate::throttle::{Counter, CounterUnreachable, Taken, Window};
 use fastgate::time::{Seconds, UnixTime};
 
-/// All ports of a gate but the one that keeps signatures: every signature is checked.
+/// All ports of a gate except the signature cache: every signature is checked.
 pub(crate) struct Fakes {
     pub(crate) keys: FakeKeys,
     pub(crate) deny_list: FakeDenyList,
@@ -32,7 +32,7 @@ pub(crate) struct Fakes {
 }
 
 impl Fakes {
-    /// Issuers with these keys; the other ports answer that there is no entry.
+    /// Issuers with these keys; the other ports have no entries.
     pub(crate) fn with(keys: FakeKeys) -> Self {
         Self {
             keys,
@@ -46,12 +46,12 @@ impl Fakes {
         }
     }
 
-    /// The ports that `identify` asks.
+    /// The ports that `identify` uses.
     pub(crate) fn sources<'fakes>(&'fakes mut self, nonces: &'fakes Nonces) -> Sources<'fakes> {
         self.split(nonces).0
     }
 
-    /// The ports that `identify` asks, and the others.
+    /// The ports that `identify` uses, and the others.
     pub(super) fn split<'fakes>(&'fakes mut self, nonces: &'fakes Nonces) -> (Sources<'fakes>, Others<'fakes>) {
         let sources = Sources {
             keys: &mut self.keys,
@@ -65,27 +65,27 @@ impl Fakes {
     }
 }
 
-/// The ports that are asked after `identify`, or before it.
+/// The ports of the other steps.
 pub(crate) struct Others<'fakes> {
     pub(super) acls: &'fakes mut FakeAcls,
     pub(super) counter: &'fakes mut FakeCounter,
     pub(super) body: &'fakes mut FakeBody,
 }
 
-/// The key sets of issuers, by the policy's id of each; an issuer without one does not answer.
+/// The key sets of issuers, by their ids in the policy; an issuer without a key set does not respond.
 #[derive(Default)]
 pub(crate) struct FakeKeys {
     sets: BTreeMap<String, Arc<KeySet>>,
-    /// When the sets were fetched, if the issuers have published keys since.
+    /// When the sets were fetched, if the issuers have published keys since then.
     fetched: Option<UnixTime>,
-    /// Whether the issuers do not answer when they are asked for later keys.
+    /// Whether requests for later keys fail.
     cut_off: bool,
-    /// The ids of the issuers whose keys were asked for.
-    pub(crate) asked: Vec<String>,
+    /// The ids of the issuers whose keys were requested.
+    pub(crate) requested: Vec<String>,
 }
 
 impl FakeKeys {
-    /// No key set can be had.
+    /// Without any key set.
     pub(crate) fn none() -> Self {
         Self::default()
     }
@@ -101,13 +101,13 @@ impl FakeKeys {
         self
     }
 
-    /// Fetched at this time, and the issuers may not be asked again yet.
+    /// The sets were fetched at this time, and the cool-down is not over.
     pub(crate) fn fetched_at(mut self, seconds: u64) -> Self {
         self.fetched = Some(UnixTime::from_seconds(seconds));
         self
     }
 
-    /// The issuers do not answer when they are asked for later keys.
+    /// Requests for later keys fail.
     pub(crate) fn cut_off(mut self) -> Self {
         self.cut_off = true;
         self
@@ -116,7 +116,7 @@ impl FakeKeys {
 
 impl KeySource for FakeKeys {
     fn keys(&mut self, issuer: &Issuer, wanted: Wanted) -> Result<Arc<KeySet>, KeysUnavailable> {
-        self.asked.push(issuer.id.to_string());
+        self.requested.push(issuer.id.to_string());
         let unavailable = || KeysUnavailable { issuer: issuer.id.clone(), cause: "the line is dead".to_owned() };
         if self.cut_off && wanted == Wanted::Later {
             return Err(unavailable());
@@ -134,8 +134,8 @@ impl KeySource for FakeKeys {
 pub(crate) struct FakeDenyList {
     pub(crate) entries: BTreeMap<String, String>,
     pub(crate) broken: bool,
-    /// How many keys were read each time.
-    pub(crate) asked: Vec<usize>,
+    /// The number of keys in each lookup.
+    pub(crate) requested: Vec<usize>,
 }
 
 impl DenyList for FakeDenyList {
@@ -144,7 +144,7 @@ impl DenyList for FakeDenyList {
         keys: &[RevocationKey],
         _: Seconds,
     ) -> Result<Vec<(RevocationKey, Entry)>, DenyListUnavailable> {
-        self.asked.push(keys.len());
+        self.requested.push(keys.len());
         if self.broken {
             return Err(DenyListUnavailable { cause: "broken".to_owned() });
         }
@@ -155,12 +155,12 @@ impl DenyList for FakeDenyList {
     }
 }
 
-/// An issuer that answers the same about every opaque token; with `None` it does not answer.
+/// An introspector with the same response for every opaque token; with `None` it fails.
 #[derive(Default)]
 pub(crate) struct FakeIntrospector {
     pub(crate) response: Option<Vec<u8>>,
-    /// Which issuers were asked, about which tokens.
-    pub(crate) asked: Vec<(String, String)>,
+    /// The issuer and the token of each request.
+    pub(crate) requested: Vec<(String, String)>,
 }
 
 impl Introspector for FakeIntrospector {
@@ -170,13 +170,13 @@ impl Introspector for FakeIntrospector {
         _: &Introspection,
         token: &Secret<&str>,
     ) -> Result<Vec<u8>, IntrospectionUnavailable> {
-        self.asked.push((issuer.id.to_string(), (*token.expose()).to_owned()));
-        let unavailable = || IntrospectionUnavailable { issuer: issuer.id.clone(), cause: "no answer".to_owned() };
+        self.requested.push((issuer.id.to_string(), (*token.expose()).to_owned()));
+        let unavailable = || IntrospectionUnavailable { issuer: issuer.id.clone(), cause: "no response".to_owned() };
         self.response.clone().ok_or_else(unavailable)
     }
 }
 
-/// Used proofs in memory, each with the window for which it is to be remembered.
+/// Used proofs in memory, each with the window for which it is remembered.
 #[derive(Default)]
 pub(crate) struct FakeUsedProofs {
     pub(crate) windows: BTreeMap<ProofId, Seconds>,
@@ -184,7 +184,7 @@ pub(crate) struct FakeUsedProofs {
 }
 
 impl UsedProofs for FakeUsedProofs {
-    fn is_first(&mut self, proof: &ProofId, window: Seconds) -> Result<bool, UsedProofsUnreachable> {
+    fn mark_used(&mut self, proof: &ProofId, window: Seconds) -> Result<bool, UsedProofsUnreachable> {
         if self.broken {
             return Err(UsedProofsUnreachable("broken".to_owned()));
         }
@@ -197,12 +197,12 @@ impl UsedProofs for FakeUsedProofs {
 pub(crate) struct FakeAcls {
     pub(crate) entries: BTreeMap<(String, IpAddr), AclAction>,
     pub(crate) broken: bool,
-    /// The ACLs that were asked, and about which address.
-    pub(crate) asked: Vec<(String, IpAddr)>,
+    /// The name and the address of each lookup.
+    pub(crate) requested: Vec<(String, IpAddr)>,
 }
 
 impl FakeAcls {
-    /// No ACL can be asked.
+    /// Without any readable ACL.
     pub(crate) fn broken() -> Self {
         Self { broken: true, ..Self::default() }
     }
@@ -210,9 +210,9 @@ impl FakeAcls {
 
 impl Acls for FakeAcls {
     fn action(&mut self, acl: &str, address: IpAddr) -> Result<Option<AclAction>, AclUnavailable> {
-        let asked = (acl.to_owned(), address);
-        let found = self.entries.get(&asked).copied();
-        self.asked.push(asked);
+        let requested = (acl.to_owned(), address);
+        let found = self.entries.get(&requested).copied();
+        self.requested.push(requested);
         if self.broken { Err(AclUnavailable) } else { Ok(found) }
     }
 }
@@ -239,13 +239,13 @@ impl Counter for FakeCounter {
 pub(crate) struct FakeBody {
     pub(crate) bytes: Vec<u8>,
     pub(crate) broken: bool,
-    /// How long it might have been, each time that it was read.
-    pub(crate) asked: Vec<u64>,
+    /// The maximum length of each read.
+    pub(crate) requested: Vec<u64>,
 }
 
 impl FakeBody {
     pub(crate) fn of(bytes: &[u8]) -> Self {
-        Self { bytes: bytes.to_vec(), broken: false, asked: Vec::new() }
+        Self { bytes: bytes.to_vec(), broken: false, requested: Vec::new() }
     }
 
     /// A body that cannot be read.
@@ -256,7 +256,7 @@ impl FakeBody {
 
 impl Body for FakeBody {
     fn sha256(&mut self, most: u64) -> Result<[u8; 32], ContentError> {
-        self.asked.push(most);
+        self.requested.push(most);
         match &self.bytes {
             _ if self.broken => Err(ContentError::Unreadable),
             bytes if bytes.len() as u64 > most => Err(ContentError::TooLong { most }),

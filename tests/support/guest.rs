@@ -1,4 +1,4 @@
-//! The guest on Viceroy, set up in one place for the tests and for `make demo`.
+//! Starts the guest on Viceroy, for the tests and for `make demo`.
 
 use std::collections::HashSet;
 use std::io::Write;
@@ -8,16 +8,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use viceroy_lib::config::{FastlyConfig, UnknownImportBehavior};
 use viceroy_lib::{Error, ExecuteCtx, ProfilingConfig, WasmFeatures};
 
-/// Where `make guest` leaves the guest.
+/// The file that `make guest` writes.
 pub(crate) const GUEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/wasm32-wasip1/release/fastgate.wasm");
 
-/// The folder in which compiled guests are kept, unless an edge is given another one.
+/// The default folder for compiled guests.
 pub(crate) const COMPILED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/compiled");
 
 /// Held while a guest is compiled or loaded: when several edges start at the same time, only one compiles.
 static COMPILING: Mutex<()> = Mutex::new(());
 
-/// Keeps compiled guests in this folder, so that each is compiled once and then loaded by every edge.
+/// Sets the folder for compiled guests. Each guest is compiled once and then loaded by every edge.
 ///
 /// # Errors
 /// The folder cannot be created.
@@ -28,7 +28,7 @@ pub(crate) fn keep_compiled_in(folder: &Path) -> Result<(), Box<dyn std::error::
 /// Viceroy with the backends and stores of `config`, running the guest at `wasm`; what it logs goes to `log`.
 ///
 /// # Errors
-/// The guest is missing or is none.
+/// The file is missing or is not a guest.
 pub(crate) fn viceroy(
     wasm: &Path,
     config: &FastlyConfig,
@@ -59,7 +59,7 @@ pub(crate) fn viceroy(
 /// A guest of its own that writes to the KV store of another one: what it is sent says what, see the file.
 ///
 /// # Errors
-/// The guest is missing or is none.
+/// The file is missing or is not a guest.
 #[allow(dead_code, reason = "of the tests alone")]
 pub(crate) fn kv_writer(to: &ExecuteCtx, wat: &Path) -> Result<Arc<ExecuteCtx>, Error> {
     ExecuteCtx::build(

@@ -1,10 +1,10 @@
-//! HTTP/1.1 by hand over a real socket: what is sent is exactly the bytes that a test names.
+//! HTTP/1.1 over a real socket, without a client library: exactly the given bytes are sent.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// A response, as it came.
+/// A response.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
@@ -13,11 +13,11 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
-    /// The only value of a field; none where it is absent, a panic where it is repeated.
+    /// The only value of a field; `None` if it is absent. Panics if it is repeated.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut values = self.headers.iter().filter(|(field, _)| field.eq_ignore_ascii_case(name));
         let first = values.next();
-        assert!(values.next().is_none(), "{name} stands there twice: {:?}", self.headers);
+        assert!(values.next().is_none(), "{name} is repeated: {:?}", self.headers);
         first.map(|(_, value)| value.as_str())
     }
 
@@ -45,7 +45,7 @@ pub(crate) fn exchange(to: SocketAddr, request: &[u8]) -> Option<Reply> {
     stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     stream.write_all(request).unwrap();
     let mut response = Vec::new();
-    // A peer that refuses early may reset the connection behind its response.
+    // A peer that refuses early may reset the connection after its response.
     let _ = stream.read_to_end(&mut response);
     parse_reply(&response)
 }
@@ -81,7 +81,7 @@ pub(crate) fn dechunk(mut rest: &[u8]) -> Vec<u8> {
     body
 }
 
-/// Where `needle` begins in `haystack`.
+/// The position of `needle` in `haystack`.
 pub(crate) fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
     haystack.windows(needle.len()).position(|window| window == needle)
 }

@@ -1,4 +1,4 @@
-//! What the tests against the real guest are built from.
+//! The building blocks of the tests against the real guest.
 
 pub(crate) mod child;
 pub(crate) mod edge;

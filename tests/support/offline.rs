@@ -1,4 +1,4 @@
-//! The library without a platform: a gate whose ports are fakes, a request for it, and what became of the request.
+//! The library without a platform: a gate whose ports are fakes, a request, and its outcome.
 
 pub(crate) mod admitted;
 pub(crate) mod fakes;
@@ -20,7 +20,7 @@ use fastgate::time::UnixTime;
 use fastgate::trail::Trail;
 use serde_json::Value;
 
-/// When all tests take place, unless the clock of a gate is set.
+/// The time of all tests, unless the clock of a gate is set.
 pub(crate) const NOW: u64 = 1_800_000_000;
 /// The id of every request.
 pub(crate) const REQUEST_ID: &str = "0123456789abcdef0123456789abcdef";
@@ -55,7 +55,7 @@ impl Gate {
         }
     }
 
-    /// The ports, to prepare what they answer and to see what they were asked.
+    /// The ports, for their responses and their recorded calls.
     pub(crate) fn fakes(&self) -> RefMut<'_, Fakes> {
         self.fakes.borrow_mut()
     }
@@ -66,7 +66,7 @@ impl Gate {
         let mut trail = Trail::new(now, REQUEST_ID, &request.head.method);
         let elapsed = Cell::new(0);
         let mut fakes = self.fakes();
-        fakes.keys.asked.clear();
+        fakes.keys.requested.clear();
         let (sources, others) = fakes.split(self.gateway.nonces());
         let mut environment = Environment {
             now,
@@ -80,7 +80,7 @@ impl Gate {
             elapsed: &|| elapsed.replace(elapsed.get() + 10) + 10,
         };
         let decision = self.gateway.decide(request.head, &mut environment, &mut trail);
-        Outcome { decision, trail, asked: fakes.keys.asked.clone() }
+        Outcome { decision, trail, requested: fakes.keys.requested.clone() }
     }
 
     /// The code of the refusal, or `forwarded`.
@@ -89,7 +89,7 @@ impl Gate {
     }
 }
 
-/// A request, as the platform hands it over.
+/// A request from the platform.
 pub(crate) struct Request {
     pub(crate) head: RequestHead,
     pub(crate) client: Client,
@@ -118,7 +118,7 @@ pub(crate) fn get(target: &str) -> Request {
     request("GET", target)
 }
 
-/// The opening handshake of a WebSocket (RFC 6455 §4.1), but for its `Connection`.
+/// The opening handshake of a WebSocket (RFC 6455 §4.1) without its `Connection`.
 pub(crate) fn half_handshake(target: &str) -> Request {
     get(target)
         .field("upgrade", "websocket")
@@ -132,7 +132,7 @@ pub(crate) fn handshake(target: &str) -> Request {
 }
 
 impl Request {
-    /// With one field more.
+    /// Adds one field.
     pub(crate) fn field(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         self.head.headers.append(name, value.as_ref().to_vec());
         self
@@ -154,24 +154,24 @@ impl Request {
         self
     }
 
-    /// From a client that has shown the certificate that is this text.
+    /// From a client with a certificate of this text.
     pub(crate) fn certificate(mut self, text: &str) -> Self {
         self.head.certificate = Some(hmac_sha256::Hash::hash(text.as_bytes()));
         self
     }
 }
 
-/// What became of a request.
+/// The outcome of a request.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) decision: Decision,
     pub(crate) trail: Trail,
-    /// The ids of the issuers whose keys were asked for.
-    pub(crate) asked: Vec<String>,
+    /// The ids of the issuers whose keys were requested.
+    pub(crate) requested: Vec<String>,
 }
 
 impl Outcome {
-    /// What is forwarded.
+    /// The forwarded request.
     #[track_caller]
     pub(crate) fn grant(&self) -> &Grant {
         match &self.decision {
@@ -180,7 +180,7 @@ impl Outcome {
         }
     }
 
-    /// How it is refused.
+    /// The refusal.
     #[track_caller]
     pub(crate) fn problem(&self) -> &Problem {
         match &self.decision {
@@ -213,7 +213,7 @@ impl Outcome {
         (problem.status(), challenge)
     }
 
-    /// The line that is logged.
+    /// The log line.
     pub(crate) fn line(&self) -> Value {
         serde_json::from_str(&self.trail.to_line()).unwrap()
     }

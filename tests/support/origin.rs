@@ -1,11 +1,11 @@
-//! An origin that is a closure: it writes down the bytes that it received and answers what the closure says.
+//! An origin whose behavior is a closure. It records the bytes that it receives.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-/// A request, as it arrived: the bytes of its head as text, its body without framing.
+/// A received request: the bytes of its head as text, and its body without framing.
 #[derive(Clone, Debug)]
 pub(crate) struct Received {
     pub(crate) head: String,
@@ -34,7 +34,7 @@ pub(crate) struct Origin {
 }
 
 impl Origin {
-    /// Starts an origin; `response` writes whatever it likes to the connection, which is closed after it.
+    /// Starts an origin. `response` writes to the connection, which is closed afterwards.
     pub(crate) fn start(response: impl Fn(&Received, &mut TcpStream) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -56,18 +56,18 @@ impl Origin {
         Self { address, received }
     }
 
-    /// An origin that answers every request with these bytes.
-    pub(crate) fn answering(response: impl Into<Vec<u8>>) -> Self {
+    /// An origin that responds to every request with these bytes.
+    pub(crate) fn responding(response: impl Into<Vec<u8>>) -> Self {
         let response = response.into();
         Self::start(move |_, stream| drop(stream.write_all(&response)))
     }
 
-    /// Everything that arrived and carries this `x-test`.
+    /// The requests with this `x-test`.
     pub(crate) fn received(&self, test: &str) -> Vec<Received> {
         self.received.lock().unwrap().iter().filter(|request| request.all("x-test").contains(&test)).cloned().collect()
     }
 
-    /// Everything that arrived.
+    /// All requests.
     pub(crate) fn everything(&self) -> Vec<Received> {
         self.received.lock().unwrap().clone()
     }

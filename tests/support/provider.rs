@@ -1,4 +1,4 @@
-//! What the tests of rules need of a provider and of a policy.
+//! A provider and a policy for the tests of rules.
 
 use jwt_simple::prelude::{ECDSAP256KeyPairLike as _, ES256KeyPair, HeaderOptions, JWTClaims};
 use serde_json::{Map, Value, json};
@@ -22,7 +22,7 @@ impl Provider {
         json!({ "keys": [jwk] }).to_string()
     }
 
-    /// An access token that is good at `now` and says `claims` besides.
+    /// An access token that is valid at `now` and has `claims` in addition.
     pub(crate) fn token(&self, now: u64, claims: Value) -> String {
         let mut all: Map<String, Value> = serde_json::from_value(json!({
             "iss": self.issuer, "aud": "api", "sub": "alice", "iat": now - 5, "exp": now + 3600
@@ -45,7 +45,7 @@ impl Provider {
     }
 }
 
-/// A policy with two issuers and one origin, and what `parts` adds to it.
+/// A policy with two issuers and one origin, with `parts` added.
 pub(crate) fn policy(parts: &Value) -> Value {
     let mut policy = json!({
         "edge": { "issuer": "https://edge.test", "hosts": ["edge.test"] },

@@ -1,4 +1,4 @@
-//! Tokens made by hand, so that any of them can be wrong in any way.
+//! Tokens whose every part a test can set, so that they can be invalid in any way.
 
 use std::sync::LazyLock;
 

@@ -1,5 +1,5 @@
-//! The usual arrangement: an edge, the demo application on uvicorn, an origin that echoes, an issuer with one key. Most
-//! tests share one; requests are told apart by their `x-test` field.
+//! The usual setup: an edge, the demo application on uvicorn, an origin that echoes, an issuer with one key. Most tests
+//! share one; the `x-test` field tells their requests apart.
 
 use std::net::SocketAddr;
 use std::sync::LazyLock;
@@ -11,12 +11,12 @@ use fastgate::time::{Seconds, UnixTime};
 use serde_json::{Value, json};
 
 use super::child::Uvicorn;
-use super::edge::{Edge, Place, Stores};
+use super::edge::{Edge, Listener, Stores};
 use super::http::{Reply, exchange};
 use super::origin::{Origin, Received, response};
 use super::tokens;
 
-/// Everything a request can meet.
+/// The edge and everything around it.
 pub(crate) struct World {
     pub(crate) edge: Edge,
     /// The demo application; routes of `policy.json`.
@@ -31,8 +31,9 @@ pub(crate) static WORLD: LazyLock<World> = LazyLock::new(|| World::start("httpto
 /// The same with h11.
 pub(crate) static H11_WORLD: LazyLock<World> = LazyLock::new(|| World::start("h11"));
 
-/// The policy of `policy.json`, for this edge and this issuer, with the echoing origin beside the demo. Tests are a
-/// flood, and there is one issuer where routes may ask something of each.
+/// The policy of `policy.json`, for this edge and this issuer, with the echoing origin besides the demo. It has no
+/// flood limit, because the tests send many requests, and only one issuer, so routes have no requirements for single
+/// issuers.
 pub(crate) fn policy(edge: SocketAddr, issuer: &str) -> Value {
     let mut policy: Value = serde_json::from_str(include_str!("../../policy.json")).unwrap();
     policy["edge"]["issuer"] = json!(format!("http://{edge}"));
@@ -78,7 +79,7 @@ pub(crate) fn issuer(jwks: String) -> Origin {
     })
 }
 
-/// The note beside the key set of issuer `id` in the KV store, for a set that it gave at `at`, fresh for `fresh`
+/// The note of the key set of issuer `id` in the KV store, for a set that was fetched at `at` and is fresh for `fresh`
 /// seconds.
 pub(crate) fn keys_note(policy: &Value, id: &str, at: u64, fresh: u64) -> String {
     let issuer = &policy["issuers"][id];
@@ -98,12 +99,12 @@ pub(crate) fn signing_keys() -> String {
 impl World {
     fn start(parser: &str) -> Self {
         let issuer = issuer(tokens::jwks());
-        let echo = Origin::answering(response("200 OK", &[("content-type", "application/json")], "{}"));
-        let place = Place::find();
-        let demo = Uvicorn::start(parser, place.address());
-        let policy = policy(place.address(), &format!("http://{}", issuer.address));
+        let echo = Origin::responding(response("200 OK", &[("content-type", "application/json")], "{}"));
+        let listener = Listener::bind();
+        let demo = Uvicorn::start(parser, listener.address());
+        let policy = policy(listener.address(), &format!("http://{}", issuer.address));
         let edge = Edge::start(
-            place,
+            listener,
             &Stores {
                 kv: Some(vec![("policy".to_owned(), policy.to_string())]),
                 signing_keys: Some(signing_keys()),
@@ -123,7 +124,7 @@ impl World {
         format!("http://{}", self.issuer.address)
     }
 
-    /// What every challenge ends with.
+    /// The end of every challenge.
     pub(crate) fn resource_metadata(&self) -> String {
         format!("resource_metadata=\"http://{}/.well-known/oauth-protected-resource\"", self.edge.address)
     }
@@ -133,8 +134,8 @@ impl World {
         tokens::sign(&tokens::header(), &tokens::claims(&self.iss(), "user-1", scope))
     }
 
-    /// Sends one request: its line, and its fields as bytes without the last empty line. `Host`, `x-test` and
-    /// `Connection: close` are added. Returns the response and what the two origins saw.
+    /// Sends one request: its line, and its fields as bytes without the empty line at the end. `Host`, `x-test` and
+    /// `Connection: close` are added. Returns the response and the requests that the two origins received.
     pub(crate) fn send(&self, line: &str, fields: impl AsRef<[u8]>) -> Outcome {
         self.send_bytes(&[line.as_bytes(), b" HTTP/1.1"].concat(), fields, b"")
     }
@@ -145,7 +146,7 @@ impl World {
         self.send(&format!("GET {target}"), format!("authorization: Bearer {token}\r\n"))
     }
 
-    /// The same with every byte up to the caller, the request line included, and a body.
+    /// The same, with all bytes given by the test, including the request line and a body.
     pub(crate) fn send_bytes(&self, line: &[u8], fields: impl AsRef<[u8]>, body: &[u8]) -> Outcome {
         let test = test_id();
         let host = format!("host: {}\r\n", self.edge.address);
@@ -164,7 +165,7 @@ pub(crate) fn test_id() -> String {
     format!("test-{}", NUMBER.fetch_add(1, Ordering::Relaxed))
 }
 
-/// What became of one request.
+/// The outcome of one request.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     /// The response; `None` if the server closed the connection.
@@ -180,14 +181,14 @@ impl Outcome {
         self.reply.as_ref().unwrap()
     }
 
-    /// The status, after a look whether a refusal reached an origin: it never does.
+    /// The status of a refusal, after a check that no origin received the request.
     #[track_caller]
     pub(crate) fn refused(&self) -> u16 {
         assert!(self.demo.is_empty() && self.echo.is_empty(), "an origin saw a refused request: {self:?}");
         self.reply().status
     }
 
-    /// What the echoing origin received, where exactly one request has to reach it.
+    /// The request that the echoing origin received. There must be exactly one.
     #[track_caller]
     pub(crate) fn echoed(&self) -> &Received {
         assert_eq!(self.reply().status, 200, "{}", self.reply().text());

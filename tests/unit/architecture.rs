@@ -1,5 +1,5 @@
-//! The architecture: which module may import which, which words no name contains, how long a file may be. The tests
-//! read the source as text; `a_broken_rule_is_noticed` shows that they notice.
+//! The rules of the architecture: the imports of each module, forbidden words in names, the length of files. The tests
+//! read the source as text; `a_broken_rule_is_noticed` checks the check.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -24,7 +24,7 @@ const MODULES: [&str; 17] = [
     "ports",
     "sandbox",
 ];
-/// What every module may import, and what these may import themselves.
+/// The modules that every module may import, and their own imports.
 const FOUNDATIONS: [(&str, &[&str]); 8] = [
     ("digest", &[]),
     ("headers", &[]),
@@ -35,7 +35,7 @@ const FOUNDATIONS: [(&str, &[&str]); 8] = [
     ("time", &[]),
     ("trail", &["identity", "policy", "request", "client", "time"]), // it records what the steps found
 ];
-/// What the sum of all errors, and the problem that the client sees of them, may import.
+/// The imports of the type of all errors, and of the problem that the client receives for them.
 const REFUSAL: &[&str] = &[
     "authorize",
     "availability",
@@ -69,12 +69,12 @@ const PROBLEM: &[&str] = &[
     "throttle",
 ];
 
-/// Crates and types that only some modules may name, each with all that is under it.
+/// Crates and types that only some modules may name, with all their items.
 const CONFINED: [(&str, &[&str]); 6] = [
     ("fastly", &["compute"]),
     ("fastly_sys", &["compute"]),
     ("clap", &["cli"]),
-    ("jwt_simple", &["identity/sample_token"]), // on the host alone
+    ("jwt_simple", &["identity/sample_token"]), // only on the host
     ("StatusCode", &["compute"]),
     ("SystemTime", &["compute", "cli"]),
 ];
@@ -82,9 +82,9 @@ const STATUS_CODES: [&str; 22] = [
     "400", "401", "403", "404", "405", "406", "408", "409", "413", "414", "415", "421", "422", "426", "429", "431",
     "500", "501", "502", "503", "504", "511",
 ];
-/// Words that say nothing, in any name.
+/// Words without meaning, in any name.
 const EMPTY_WORDS: [&str; 6] = ["manager", "handler", "helper", "util", "utils", "common"];
-/// Words that say nothing in a name that is declared here. Names of the platform (`run_with_context`) may contain them.
+/// Words without meaning in a name that is declared here. Names of the platform (`run_with_context`) may contain them.
 const EMPTY_NAMES: [&str; 6] = ["context", "data", "info", "process", "do", "get"];
 const DECLARING: [&str; 9] = ["fn", "struct", "enum", "trait", "mod", "type", "const", "static", "union"];
 const PANICKING: [&str; 6] = [".unwrap(", ".expect(", "panic!", "unreachable!", "todo!", "unimplemented!"];
@@ -151,7 +151,8 @@ fn a_broken_rule_is_noticed() {
     }
 }
 
-/// jwt-simple brings an `rsa` with an open advisory (RUSTSEC-2023-0071) and fifty other crates; the guest needs none.
+/// jwt-simple depends on a version of `rsa` with an open advisory (RUSTSEC-2023-0071) and on fifty other crates that
+/// the guest does not need.
 #[test]
 fn the_guest_is_made_without_jwt_simple() {
     let tree = ["tree", "--locked", "--offline", "--target", "wasm32-wasip1", "-e", "normal", "--prefix", "none"];
@@ -165,24 +166,24 @@ fn the_guest_is_made_without_jwt_simple() {
     }
 }
 
-/// Codes that no request can provoke on Viceroy.
+/// Codes that no request on Viceroy can cause.
 const UNREACHABLE: [(&str, &str); 3] = [
-    ("no-randomness", "the SDK ends a sandbox that has none"),
-    ("origin-too-slow", "Viceroy calls a timeout an internal error"),
+    ("no-randomness", "the SDK ends a sandbox without randomness"),
+    ("origin-too-slow", "Viceroy reports a timeout as an internal error"),
     ("origin-unavailable", "Viceroy's backends have no health and no limit of connections"),
 ];
 
 #[test]
-fn every_refusal_is_provoked_through_the_guest() {
+fn every_refusal_is_tested_through_the_guest() {
     let codes = refusal_codes();
     assert!(codes.len() > 80, "{codes:?}");
     let tests: String = files("tests/edge").into_values().collect();
-    // A test that names a code has read it in the log line of a request.
+    // A test that names a code has read it from the log line of a request.
     let untested: BTreeSet<_> = codes.into_iter().filter(|code| !tests.contains(&format!("{code}\""))).collect();
     assert_eq!(untested, UNREACHABLE.into_iter().map(|(code, _)| code.to_owned()).collect());
 }
 
-/// The code of every refusal: the texts in the bodies of the functions `code` of the source.
+/// The code of every refusal: the string literals in the functions `code` of the source.
 pub(crate) fn refusal_codes() -> BTreeSet<String> {
     let bodies_of = |text: &str| -> Vec<String> {
         let found = text.split("pub const fn code(").skip(1);
@@ -195,7 +196,7 @@ pub(crate) fn refusal_codes() -> BTreeSet<String> {
 /// Files of the programs, and the root of the library: they may import all of it.
 const UNRESTRICTED: [&str; 4] = ["cli", "compute", "lib", "main"];
 
-/// What is wrong with one file of `src/`.
+/// The faults of one file of `src/`.
 fn violations(file: &str, text: &str) -> Vec<String> {
     let module = module(file);
     let code = code(text);
@@ -213,7 +214,7 @@ fn violations(file: &str, text: &str) -> Vec<String> {
             found.insert(format!("names {name}, which is for {places:?}"));
         }
     }
-    // A place rule is written with the status that it answers with: 403, or 451 for legal reasons.
+    // A place rule names the status of its refusals: 403, or 451 for legal reasons.
     if !["problem", "compute", "cli"].contains(&module.as_str()) && file != "policy/places.rs" {
         let codes = words.iter().filter(|word| STATUS_CODES.contains(word));
         found.extend(codes.map(|code| format!("writes {code}; status codes are in problem.rs")));
@@ -275,7 +276,7 @@ fn module(file: &str) -> String {
     file.split(['/', '.']).next().unwrap().to_owned()
 }
 
-/// Source without comments, without the content of literals, without its unit tests (they stand last).
+/// The source without comments, contents of literals and unit tests (which are at the end).
 pub(crate) fn code(text: &str) -> String {
     let text = text.split("#[cfg(test)]").next().unwrap();
     let mut code = String::new();
@@ -301,7 +302,7 @@ pub(crate) fn code(text: &str) -> String {
     code
 }
 
-/// Where the string literal at the beginning of `text` ends.
+/// The end of the string literal at the beginning of `text`.
 fn end_of_text(text: &str) -> usize {
     let mut escaped = false;
     for (at, byte) in text.bytes().enumerate().skip(1) {
@@ -382,7 +383,7 @@ fn the_readme_draws_the_steps_in_their_order() {
     let (edge, _) = edge.split_once("    end\n").unwrap();
     let chains = edge.lines().filter(|line| line.contains(" --> "));
     let mut drawn: Vec<_> = chains.flat_map(|chain| chain.trim().split(" --> ")).collect();
-    drawn.dedup(); // a chain that goes on in the next line begins with the last step of the line before
+    drawn.dedup(); // a chain that continues in the next line repeats the last step of the previous line
     let steps = fastgate::trail::Step::ALL.map(fastgate::trail::Step::as_str);
     let of_request: Vec<_> = steps.into_iter().filter(|step| !["configure", "forward"].contains(step)).collect();
     assert_eq!(drawn, of_request);

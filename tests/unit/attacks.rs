@@ -1,5 +1,6 @@
-//! The list of attacks, `docs/attacks.md`, against the tests: every test that it cites exists, and every row that a test
-//! cites is in the list and cites that test's file. The tests that `docs/concepts/threat-model.md` cites exist, too.
+//! The list of attacks, `docs/attacks.md`, compared with the tests: every cited test exists, and every row that a test
+//! cites is in the list and cites the file of that test. The tests that `docs/concepts/threat-model.md` cites exist,
+//! too.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -13,7 +14,7 @@ const DOCUMENTS: [&str; 2] = [ATTACKS, "docs/concepts/threat-model.md"];
 struct Row {
     /// The files of the tests that it cites.
     files: BTreeSet<String>,
-    /// Whether it says that no test covers it, or not all of it.
+    /// Whether it says that a test is missing, or that a part of it is not tested.
     open: bool,
 }
 
@@ -23,7 +24,7 @@ fn every_test_that_the_documents_cite_exists() {
         let text = read(document);
         let missing: Vec<_> =
             cited_tests(&text).into_iter().filter(|(file, name)| !is_test(&read(file), name)).collect();
-        assert!(missing.is_empty(), "{document} cites tests that are not there: {missing:#?}");
+        assert!(missing.is_empty(), "{document} cites tests that do not exist: {missing:#?}");
         assert!(cited_tests(&text).len() > 10, "{document} cites hardly any tests");
     }
 }
@@ -69,7 +70,7 @@ fn a_wrong_citation_is_noticed() {
     }
 }
 
-/// What is wrong with the rows that the comments of a test file cite.
+/// The faults of the rows that the comments of a test file cite.
 fn faults(file: &str, text: &str, list: &str) -> Vec<String> {
     let (rows, comments) = (rows(list), comments(text));
     let (ids, sections) = (cited_rows(&comments), cited_sections(&comments));
@@ -99,7 +100,7 @@ fn rows(list: &str) -> BTreeMap<String, Row> {
         if is_id(id) {
             let files = cited_tests(line).into_iter().map(|(file, _)| file).collect();
             let earlier = rows.insert(id.to_owned(), Row { files, open: line.contains("**open**") });
-            assert!(earlier.is_none(), "{id} is there twice");
+            assert!(earlier.is_none(), "{id} is repeated");
         }
     }
     rows
@@ -193,12 +194,12 @@ fn read(file: &str) -> String {
 
 /// The sources of all tests but this one, by path.
 fn test_files() -> BTreeMap<String, String> {
-    fn walk(folder: &str, found: &mut BTreeMap<String, String>) {
+    fn collect(folder: &str, found: &mut BTreeMap<String, String>) {
         for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).unwrap() {
             let entry = entry.unwrap();
             let name = format!("{folder}/{}", entry.file_name().to_str().unwrap());
             if entry.path().is_dir() {
-                walk(&name, found);
+                collect(&name, found);
             } else if is_source(&name) && !file!().ends_with(&name) {
                 found.insert(name.clone(), read(&name));
             }
@@ -206,7 +207,7 @@ fn test_files() -> BTreeMap<String, String> {
     }
     let mut found = BTreeMap::new();
     for folder in ["tests", "origin/tests"] {
-        walk(folder, &mut found);
+        collect(folder, &mut found);
     }
     assert!(found.len() > 100, "the tests were not found");
     found

@@ -1,4 +1,4 @@
-//! The host tool, `fastgate`, as it is run.
+//! The host tool, `fastgate`, run as a program.
 
 mod check;
 mod diff;

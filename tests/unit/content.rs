@@ -33,23 +33,23 @@ fn a_route_that_signs_bodies_binds_the_digest_into_the_header() {
         let expected = format!("sha-256=:{}:", STANDARD.encode(hmac_sha256::Hash::hash(bytes)));
         let claims = payload_of(&outcome.sent(IDENTITY).concat());
         assert_eq!(claims["tctx"]["content_digest"], expected);
-        assert_eq!(outcome.sent("content-digest"), [expected], "the client's own digest does not stay beside it");
+        assert_eq!(outcome.sent("content-digest"), [expected], "the client's own digest is replaced");
         assert_eq!(read, [MAX_SIGNED_BODY]);
     }
 }
 
 #[test]
-fn a_body_that_is_not_to_be_signed_is_not_read() {
+fn a_body_is_read_only_if_the_route_signs_bodies() {
     let request = request("PUT", "/orders/7").bearer(&good());
     let (outcome, read) =
         request.field("content-digest", "sha-256=:x:").decide_with_body(signing_bodies(None), FakeBody::broken());
     assert!(payload_of(&outcome.sent(IDENTITY).concat())["tctx"].get("content_digest").is_none());
-    assert_eq!(outcome.sent("content-digest"), ["sha-256=:x:"], "it is end-to-end and nobody's business");
+    assert_eq!(outcome.sent("content-digest"), ["sha-256=:x:"], "the field is end-to-end and is forwarded unchanged");
     assert!(read.is_empty());
 }
 
 #[test]
-fn a_caller_who_is_refused_has_no_body_read() {
+fn the_body_of_a_refused_caller_is_not_read() {
     let (outcome, read) = request("POST", "/pay").decide_with_body(signing_bodies(None), FakeBody::of(b"x"));
     assert_eq!((outcome.problem().status(), read.len()), (401, 0));
 }
@@ -65,7 +65,7 @@ fn a_body_that_cannot_be_signed_is_refused() {
 }
 
 #[test]
-fn more_than_fits_the_memory_is_no_limit_for_a_body_that_is_signed() {
+fn a_limit_for_signed_bodies_must_fit_the_memory() {
     let mut document = policy_document();
     let route = |most| {
         json!({

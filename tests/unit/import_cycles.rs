@@ -1,5 +1,5 @@
-//! No two files of `src/` import each other, directly or through others: each file can be read and changed with only
-//! what it imports in mind. `mod name;` says where a file is and is no import; a re-export (`pub use`) is one.
+//! No two files of `src/` import each other, directly or indirectly: each file can be understood with only its imports.
+//! `mod name;` is not an import; a re-export (`pub use`) is one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,7 +34,7 @@ fn every_way_to_import_is_noticed() {
     }
 }
 
-/// Which files each file names something of.
+/// The files that each file refers to.
 fn imports(files: &BTreeMap<String, String>) -> Imports {
     let modules: BTreeMap<Vec<&str>, &String> = files.keys().map(|file| (module_path(file), file)).collect();
     let named = |file: &String, text: &String| {
@@ -103,7 +103,7 @@ fn paths(code: &str) -> Vec<Vec<String>> {
                 path.push(tokens[at + 2].clone());
                 at += 2;
             }
-            // `pub(in crate::policy)` says who may see a thing, and imports nothing.
+            // `pub(in crate::policy)` is a visibility and not an import.
             if path.len() > 1 && before != "in" {
                 found.push(path);
             }
@@ -158,7 +158,7 @@ fn tokens(code: &str) -> Vec<String> {
     tokens
 }
 
-/// The groups of files each of which reaches every other.
+/// The groups of files in which each file reaches every other.
 fn cycles(imports: &Imports) -> Vec<Vec<String>> {
     let reached: Imports = imports.keys().map(|file| (file.clone(), reachable(file, imports))).collect();
     let group = |file: &String| {

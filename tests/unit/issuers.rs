@@ -1,12 +1,12 @@
-//! Issuers: the shapes of their tokens, and what a policy may require of them. Natively, through `identify`.
+//! Issuers: the forms of their tokens, and the requirements of a policy for them. Natively, through `identify`.
 
 mod claims;
-mod demands;
 mod discovery;
 mod faults;
 mod key_life;
 mod kinds;
 mod presets;
+mod requirements;
 
 use std::sync::LazyLock;
 
@@ -26,10 +26,10 @@ use crate::offline::admitted::admitted;
 use crate::offline::fakes::{FakeKeys, Fakes};
 use crate::offline::{NOW, get};
 
-/// Providers sign with RSA; what is tested here does not depend on it.
+/// Most providers sign with RSA; these tests do not depend on the algorithm.
 static KEY: LazyLock<ES256KeyPair> = LazyLock::new(|| ES256KeyPair::generate().with_key_id("test-key"));
 
-/// A policy with one issuer: `parts`, and what is left out of them.
+/// A policy with one issuer: `parts` and defaults for the rest.
 pub(crate) fn policy(parts: &Value) -> Result<Policy, PolicyFaults> {
     let issuer = json!({ "issuer": "https://idp.test", "backend": "idp", "audiences": ["https://api.test"] });
     let document = json!({
@@ -46,7 +46,7 @@ pub(crate) fn faults(parts: &Value) -> Vec<String> {
     policy(parts).err().map(|faults| faults.0.iter().map(ToString::to_string).collect()).unwrap_or_default()
 }
 
-/// The claims of a good access token of such an issuer, issued a minute ago, with `parts`; null takes a claim away.
+/// The claims of a good access token of such an issuer, issued a minute ago, with `parts`; null removes a claim.
 pub(crate) fn claims(parts: &Value) -> Value {
     let claims = json!({
         "iss": "https://idp.test", "aud": "https://api.test", "sub": "ada", "client_id": "web", "scope": "read",
@@ -66,12 +66,12 @@ pub(crate) fn merged(object: &Value, parts: &Value) -> Value {
     object
 }
 
-/// Who shows a token with this header and these claims at `now`. Signed by the issuer's key, which names itself.
+/// The caller with a token with this header and these claims at `now`, signed by the issuer's key, with its `kid`.
 pub(crate) fn shown(policy: &Policy, header: &Value, claims: &Value, now: u64) -> Result<Identity, TokenError> {
     shown_to(policy, header, claims, now, &json!([{}]))
 }
 
-/// The same, where the issuer publishes its key once for each of `listed`, with these members besides.
+/// The same with the issuer's key published once for each of `listed`, with these additional members.
 pub(crate) fn shown_to(
     policy: &Policy,
     header: &Value,
@@ -104,7 +104,7 @@ pub(crate) fn shown_to(
     }
 }
 
-/// Who shows an `at+jwt` with these claims now, to an issuer of these parts.
+/// The caller with an `at+jwt` with these claims, at an issuer of these parts.
 pub(crate) fn verdict(parts: &Value, claims: &Value) -> Result<Identity, TokenError> {
     shown(&policy(parts).unwrap(), &json!({ "typ": "at+jwt" }), claims, NOW)
 }

@@ -1,5 +1,5 @@
-//! The tests of the library and of the host tool: tables and properties, native, some seconds. The tests of the guest
-//! on the platform are in `tests/edge`.
+//! The tests of the library and of the host tool: tables and properties, run natively in some seconds. The tests of the
+//! guest on the platform are in `tests/edge`.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! What a grant says besides its identity header, and how long what the origin reads may be.
+//! The parts of a grant besides the identity header, and the maximum length of the forwarded head.
 
 mod algorithms;
 mod contract;
@@ -18,7 +18,7 @@ fn verdict(outcome: &Outcome) -> &str {
 }
 
 #[test]
-fn an_identity_header_is_as_long_as_origins_read_and_no_longer() {
+fn an_identity_header_is_at_most_as_long_as_origins_accept() {
     let sent = |more: usize| {
         let scopes: Vec<_> = (0..more / 100).map(|_| "s".repeat(99)).chain(["s".repeat(more % 100 + 1)]).collect();
         let named = with(&claims(), "scope", scopes.iter().enumerate().map(unlike).collect::<Vec<_>>().join(" "));
@@ -27,20 +27,20 @@ fn an_identity_header_is_as_long_as_origins_read_and_no_longer() {
         (verdict(&outcome).to_owned(), length)
     };
     let (_, shortest) = sent(0);
-    // Base64 makes four characters of three bytes: one more byte is one or two characters more.
+    // Base64 encodes three bytes as four characters: one more byte is one or two more characters.
     let missing = (MAX_IDENTITY_BYTES - shortest.unwrap()) / 4 * 3;
     let longest: Vec<_> = (missing - 9..missing + 6).map(sent).collect();
     assert_eq!(longest.iter().filter_map(|(_, length)| *length).max(), Some(MAX_IDENTITY_BYTES), "{longest:?}");
     assert_eq!(longest.last().unwrap().0, "identity-too-long");
 }
 
-/// A scope that stands for once, of the same length.
+/// A different scope of the same length, so that no two are equal.
 fn unlike((index, scope): (usize, &String)) -> String {
     let number = format!("{index:03}");
     if scope.len() < number.len() { scope.clone() } else { number.clone() + &scope[number.len()..] }
 }
 
-/// The policy of all tests, with tokens as long as they may be.
+/// The policy of all tests, with the longest permitted tokens.
 fn wide() -> fastgate::policy::Policy {
     let mut document = policy_document();
     document["edge"]["max_token"] = json!(16_384);
@@ -48,7 +48,7 @@ fn wide() -> fastgate::policy::Policy {
 }
 
 #[test]
-fn a_head_is_as_long_as_servers_read_and_no_longer() {
+fn a_head_is_at_most_as_long_as_servers_accept() {
     let padded = |bytes: usize| get("/pub/x?a=b").field("x-pad", "p".repeat(bytes)).decide();
     let head = |outcome: &Outcome| {
         let grant = outcome.grant();
@@ -61,7 +61,7 @@ fn a_head_is_as_long_as_servers_read_and_no_longer() {
 }
 
 #[test]
-fn a_grant_says_what_is_still_to_be_measured_and_what_is_handed_over() {
+fn a_grant_has_the_body_limit_and_the_kind_of_the_request() {
     let mut document = policy_document();
     let pay = json!({ "id": "pay", "path": "/pay", "methods": ["POST"], "origin": "app", "access": "public" });
     let accepts = json!({ "max_body": 7 });
@@ -78,7 +78,7 @@ fn a_grant_says_what_is_still_to_be_measured_and_what_is_handed_over() {
 }
 
 #[test]
-fn a_pair_of_keys_of_which_half_a_coordinate_is_anothers_signs_nothing() {
+fn a_key_pair_with_half_a_coordinate_of_another_key_signs_nothing() {
     let others = edge_keys()["keys"][1].clone();
     for coordinate in ["x", "y"] {
         let mut keys = edge_keys();

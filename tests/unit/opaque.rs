@@ -9,7 +9,7 @@ use crate::offline::Gate;
 use crate::provider;
 use crate::rules::gate_of;
 
-/// A policy with one route, whose issuer "main" says `main` besides.
+/// A policy with one route, whose issuer "main" also has the members `main`.
 pub(crate) fn policy(main: &Value) -> Value {
     let mut policy = provider::policy(&json!({ "routes": [
         { "id": "me", "path": "/me", "methods": ["GET"] },

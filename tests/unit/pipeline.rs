@@ -1,4 +1,4 @@
-//! Whole requests through `Gateway::decide`: what the origin would receive, what the client would see, what is logged.
+//! Whole requests through `Gateway::decide`: the forwarded request, the response to the client, the log line.
 
 use fastgate::gateway::Decision;
 use jwt_simple::prelude::{
@@ -42,7 +42,7 @@ fn a_granted_request_is_forwarded_in_exactly_this_form() {
 }
 
 #[test]
-fn the_identity_header_says_who_calls_and_what_was_judged() {
+fn the_identity_header_names_the_caller_and_the_request() {
     let outcome = request("PUT", "/orders/42?view=full").bearer(&good()).decide();
     let identity = outcome.sent("fastgate-identity").concat();
     verify_as_an_origin_would(&identity, "app-audience");
@@ -60,7 +60,7 @@ fn the_identity_header_says_who_calls_and_what_was_judged() {
 }
 
 #[test]
-fn the_end_of_the_callers_token_is_told_in_whole_seconds() {
+fn the_end_of_the_callers_token_is_given_in_whole_seconds() {
     for (exp, told) in [(json!(NOW + 7), NOW + 7), (json!(1_800_000_600.9), NOW + 600), (json!(NOW - 10), NOW - 10)] {
         let token = token(&header(), &with(&claims(), "exp", exp.clone()));
         let outcome = get("/me").bearer(&token).decide();
@@ -83,7 +83,7 @@ fn on_a_public_route_the_caller_is_anonymous_and_no_token_is_read_or_forwarded()
         });
         assert_eq!(payload_of(&identity), expected, "{authorization}");
         assert_eq!(outcome.sent("authorization"), [""; 0], "{authorization}");
-        assert_eq!((outcome.trail.subject, outcome.asked), (None, vec![]), "{authorization}");
+        assert_eq!((outcome.trail.subject, outcome.requested), (None, vec![]), "{authorization}");
     }
 }
 
@@ -106,12 +106,12 @@ fn each_route_goes_to_its_own_origin_and_audience() {
 }
 
 #[test]
-fn an_rs256_token_is_as_good_as_an_es256_one() {
+fn an_rs256_token_is_accepted_like_an_es256_one() {
     let header = with(&with(&header(), "alg", "RS256"), "kid", "alpha-rsa");
     let token = compact(header.to_string(), claims().to_string(), Signing::Rs256("alpha-rsa"));
     let outcome = get("/me").bearer(&token).decide();
     assert_eq!(outcome.trail.subject.as_deref(), Some("ada"));
-    assert_eq!((outcome.trail.verdict, outcome.asked), ("forwarded", vec!["alpha".to_owned()]));
+    assert_eq!((outcome.trail.verdict, outcome.requested), ("forwarded", vec!["alpha".to_owned()]));
 }
 
 #[test]
@@ -161,12 +161,12 @@ fn every_kind_of_refusal_gets_the_response_in_the_table() {
 }
 
 #[test]
-fn unavailable_keys_are_a_503() {
+fn unavailable_keys_give_503() {
     let outcome = get("/me").bearer(&good()).decide_with(policy(), FakeKeys::none());
     refused_as(&outcome.decision, 503, "unavailable", Some(("retry-after", "5")));
     assert_eq!(outcome.trail.verdict, "keys-unavailable");
     assert_eq!(outcome.trail.issuer, Some("alpha".into()));
-    assert!(outcome.trail.cause.unwrap().contains("the line is dead"), "the operator learns why");
+    assert!(outcome.trail.cause.unwrap().contains("the line is dead"), "the log has the cause");
 }
 
 #[test]
@@ -187,10 +187,14 @@ fn keys_are_fetched_only_after_all_other_checks_of_a_token() {
     ] {
         let outcome = get("/me").bearer(&token).decide();
         assert_eq!(outcome.problem().status(), if why == "too long" { 431 } else { 401 }, "{why}");
-        assert_eq!(outcome.asked, [""; 0], "{why}");
+        assert_eq!(outcome.requested, [""; 0], "{why}");
     }
-    assert_eq!(get("/me").bearer(&good()).decide().asked, ["alpha"], "and a good one is looked up once");
-    assert_eq!(get("/nowhere").bearer(&good()).decide().asked, [""; 0], "but not where nothing is");
+    assert_eq!(get("/me").bearer(&good()).decide().requested, ["alpha"], "the key of a good token is requested once");
+    assert_eq!(
+        get("/nowhere").bearer(&good()).decide().requested,
+        [""; 0],
+        "no key is requested for a path without a route"
+    );
 }
 
 #[test]
@@ -266,7 +270,7 @@ fn the_edge_serves_its_public_keys_whatever_the_policy_says() {
 }
 
 #[test]
-fn the_country_is_absent_where_it_is_unknown_and_scopes_where_there_are_none() {
+fn an_unknown_country_and_empty_scopes_are_absent() {
     let mut request = get("/me").bearer(&token(&header(), &without(&claims(), "scope")));
     request.client.country = None;
     let claims = payload_of(&request.decide().sent("fastgate-identity").concat());
@@ -282,7 +286,7 @@ fn a_request_without_tls_is_forwarded_as_such() {
     let outcome = request.decide();
     assert_eq!(outcome.grant().authority(), "http://edge.test");
     assert_eq!(outcome.sent("x-forwarded-proto"), ["http"]);
-    assert_eq!(outcome.sent("x-forwarded-for"), ["192.0.2.7"], "IPv4 in IPv6 clothes is IPv4");
+    assert_eq!(outcome.sent("x-forwarded-for"), ["192.0.2.7"], "an IPv4-mapped IPv6 address counts as IPv4");
 }
 
 #[test]
@@ -293,7 +297,7 @@ fn without_a_peer_address_no_client_is_invented() {
 }
 
 #[test]
-fn all_of_a_routes_scopes_are_needed_and_none_is_guessed() {
+fn a_caller_needs_all_scopes_of_a_route() {
     for (scope, verdict) in [
         (json!("orders:read orders:all"), "forwarded"),
         (json!("orders:all x orders:read"), "forwarded"),
@@ -321,7 +325,7 @@ fn refused_as(decision: &Decision, status: u16, kind: &str, field: Option<(&str,
     assert_eq!(fields(&problem.headers()), expected, "{kind}");
 }
 
-/// Signature, issuer, audience and time, by the published key alone.
+/// Verifies signature, issuer, audience and time with the published key only.
 fn verify_as_an_origin_would(identity: &str, audience: &str) {
     let jwk = without(&without(&without(&sign::public("edge-one"), "kid"), "alg"), "use");
     let key = ES256PublicKey::from_jwk(&jwk.to_string()).unwrap();

@@ -1,4 +1,4 @@
-//! Policies: each fault is found, at its place, with a remedy; what is committed is valid.
+//! Policies: each fault is found at its location, with a remedy; the committed policies are valid.
 
 mod example;
 mod forms;
@@ -19,7 +19,7 @@ use crate::samples::{policy_document, property};
 const POLICY: &str = include_str!("../../policy.json");
 const SCHEMA: &str = include_str!("../../policy.schema.json");
 
-/// One change to the policy of the tests (a JSON Pointer and what to put there), and the fault that it makes.
+/// One change to the policy of the tests (a JSON Pointer and the new value), and the resulting fault.
 fn table() -> Vec<(&'static str, Value, &'static str, Fault)> {
     let out_of_range = |value, least, most| Fault::OutOfRange { value, least, most };
     let same = |other: &str| Fault::SameRequests { other: other.to_owned() };
@@ -125,7 +125,7 @@ fn table() -> Vec<(&'static str, Value, &'static str, Fault)> {
 }
 
 #[test]
-fn each_fault_is_found_at_its_place_and_says_what_to_write_instead() {
+fn each_fault_is_found_at_its_location_with_a_remedy() {
     for (pointer, value, at, fault) in table() {
         let faults = Policy::parse(changed(pointer, value.clone()).to_string().as_bytes()).unwrap_err().0;
         let [found] = faults.as_slice() else { panic!("{pointer} = {value}: {faults:?}") };
@@ -136,7 +136,7 @@ fn each_fault_is_found_at_its_place_and_says_what_to_write_instead() {
 }
 
 #[test]
-fn what_cannot_be_read_is_said_with_its_place() {
+fn an_unreadable_policy_is_a_fault_with_its_location() {
     for (pointer, value, at) in [
         ("/edge", json!("x"), "$.edge"),
         ("/edge/hosts", json!("edge.test"), "$.edge.hosts"),
@@ -165,7 +165,8 @@ fn what_cannot_be_read_is_said_with_its_place() {
     assert!(Policy::parse(b"\xff").is_err());
 }
 
-/// Faults of conditions, places and limits, which `rules` provokes, and of introspection, which `opaque` does.
+/// Faults of conditions, places and limits, which the tests in `rules` cause, and of introspection, which those in
+/// `opaque` cause.
 const IN_TESTS_RULES: [&str; 30] = [
     "CircularRule",
     "CostUnbounded",
@@ -200,7 +201,7 @@ const IN_TESTS_RULES: [&str; 30] = [
 ];
 
 #[test]
-fn the_table_provokes_every_fault_that_there_is() {
+fn the_table_causes_every_fault() {
     let provoked: BTreeSet<_> =
         table().iter().map(|(.., fault)| variant(fault)).chain([variant_of_unreadable()]).collect();
     let elsewhere = IN_TESTS_RULES.map(str::to_owned).into();
@@ -213,7 +214,7 @@ fn the_table_provokes_every_fault_that_there_is() {
 }
 
 #[test]
-fn all_faults_are_found_in_one_go() {
+fn all_faults_are_found_in_one_run() {
     let mut document = policy_document();
     document["edge"]["issuer"] = json!("x");
     document["issuers"]["alpha"]["leeway"] = json!(999);
@@ -225,7 +226,7 @@ fn all_faults_are_found_in_one_go() {
 }
 
 #[test]
-fn what_developers_run_on_their_machines_is_accepted() {
+fn policies_for_local_development_are_accepted() {
     policy_of(&changed("/routes/2/path", json!("/a".repeat(128))));
     for issuer in ["http://127.0.0.1:9080", "http://localhost", "http://[::1]:9080/x", "https://a.test/tenant/v2.0"] {
         policy_of(&changed("/issuers/alpha/issuer", json!(issuer)));
@@ -235,7 +236,7 @@ fn what_developers_run_on_their_machines_is_accepted() {
 }
 
 #[test]
-fn what_is_left_out_is_the_careful_choice() {
+fn the_defaults_are_the_strict_choices() {
     let document = json!({
         "edge": { "issuer": "https://edge.test", "hosts": ["edge.test"] },
         "origins": { "app": { "backend": "b", "audience": "a" } },
@@ -275,7 +276,7 @@ fn the_committed_schema_is_that_of_the_types() {
 }
 
 #[test]
-fn no_json_makes_the_reader_panic() {
+fn no_json_causes_a_panic_of_the_reader() {
     let leaf = prop_oneof![
         Just(Value::Null),
         proptest::bool::ANY.prop_map(Value::from),
@@ -300,7 +301,7 @@ fn no_json_makes_the_reader_panic() {
 }
 
 #[test]
-fn no_text_makes_the_template_reader_panic_and_what_it_reads_it_can_compare() {
+fn no_text_causes_a_panic_of_the_template_reader_and_all_templates_can_be_compared() {
     let piece = prop::sample::select(&["/", "{", "}", ":", "a", "int", "path", ".", "é", "{a}", "{b:path}", "\\", "?"]);
     let template = prop::collection::vec(piece, 0..8).prop_map(|pieces| format!("/{}", pieces.concat()));
     property(1_500, &(template.clone(), template), |(one, two)| {
@@ -312,7 +313,7 @@ fn no_text_makes_the_template_reader_panic_and_what_it_reads_it_can_compare() {
     });
 }
 
-/// Texts that mean something somewhere in a policy, among others.
+/// Texts, among them some with a meaning in a policy.
 fn text() -> impl Strategy<Value = String> {
     prop_oneof![
         prop::sample::select(&[
@@ -367,7 +368,7 @@ fn variant_of_unreadable() -> String {
     variant(&Policy::parse(b"").unwrap_err().0[0].fault)
 }
 
-/// The names of the variants of an enum, out of its source.
+/// The names of the variants of an enum, from its source.
 fn variants(source: &str, name: &str) -> BTreeSet<String> {
     let body = source.split_once(&format!("pub enum {name} {{\n")).unwrap().1.split_once("\n}").unwrap().0;
     body.lines()
@@ -378,7 +379,7 @@ fn variants(source: &str, name: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn an_entry_that_stands_twice_under_one_name_is_a_fault() {
+fn two_entries_of_the_same_name_are_a_fault() {
     let issuer = r#"{"issuer":"https://a.example","backend":"a","audiences":["a"]}"#;
     let policy = format!(
         r#"{{"edge":{{"issuer":"https://e.example","hosts":["e.example"]}},"origins":{{"o":{{"backend":"o","audience":"o"}}}},

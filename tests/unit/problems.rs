@@ -1,4 +1,4 @@
-//! How each refusal looks from outside, and under which code it is logged.
+//! The response for each refusal, and its code in the log.
 
 use fastgate::time::Seconds;
 use std::collections::BTreeSet;
@@ -88,7 +88,7 @@ fn table() -> Vec<Row> {
             503,
             "unavailable",
             Some(LATER),
-            "replays-unreachable",
+            "used-proofs-unreachable",
         ),
         (
             AuthorizeError::Unbound.into(),
@@ -112,7 +112,7 @@ fn table() -> Vec<Row> {
             Some(LATER),
             "deny-list-unavailable",
         ),
-        // Not one of the bad tokens: no other token of its issuer would be shorter.
+        // Not counted as an invalid token: another token of its issuer would not be shorter.
         (identity(TokenError::TooLong { bytes: 9, most: 8 }), 431, "header-fields-too-large", None, "token-too-long"),
         (identity(IntrospectionError::Inactive), 401, "invalid-token", Some(INVALID_TOKEN), "token-inactive"),
         (
@@ -218,7 +218,7 @@ fn each_refusal_has_one_response() {
         let problem = Problem::from(&refusal);
         let body: Value = serde_json::from_str(&problem.body()).unwrap();
         let members: Vec<_> = body.as_object().unwrap().keys().map(String::as_str).collect();
-        assert_eq!(members, ["status", "title", "type"], "{code}: nothing of the cause goes out");
+        assert_eq!(members, ["status", "title", "type"], "{code}: the response does not reveal the cause");
         assert_eq!(body["type"], format!("urn:fastgate:problem:{kind}"), "{code}");
         assert_eq!((problem.status(), body["status"].as_u64()), (status, Some(status.into())), "{code}");
         let fixed = [("content-type", "application/problem+json"), ("cache-control", "no-store")];
@@ -243,7 +243,7 @@ fn every_invalid_token_gets_the_same_response() {
 }
 
 #[test]
-fn a_challenge_names_the_metadata_and_the_scheme_that_the_route_asks_for() {
+fn a_challenge_names_the_metadata_and_the_scheme_of_the_route() {
     let look = |refusal: Refusal, scheme| {
         let problem = Problem::from(&refusal).asking_for(scheme, "https://edge.test/meta");
         fields(&problem.headers()).into_iter().find(|(name, _)| name == "www-authenticate").map(|(_, value)| value)
@@ -279,10 +279,14 @@ fn a_challenge_names_the_metadata_and_the_scheme_that_the_route_asks_for() {
     ] {
         assert_eq!(look(refusal, scheme).as_deref(), Some(expected));
     }
-    assert_eq!(look(RouteError::NoRoute.into(), Scheme::DPoP), None, "what asks for no token has no challenge");
+    assert_eq!(
+        look(RouteError::NoRoute.into(), Scheme::DPoP),
+        None,
+        "a refusal without a required token has no challenge"
+    );
 }
 
-/// Codes of conditions, places and limits, which `rules` and `tests/edge/rules` provoke.
+/// Codes of conditions, places and limits, which the tests in `rules` and `tests/edge/rules` cause.
 const IN_TESTS_RULES: [&str; 16] = [
     "body-too-long",
     "condition-unmet",
@@ -303,15 +307,15 @@ const IN_TESTS_RULES: [&str; 16] = [
 ];
 
 #[test]
-fn the_table_holds_every_code_that_there_is_and_each_is_unique_and_in_kebab_case() {
+fn the_table_has_every_code_and_each_is_unique_and_in_kebab_case() {
     let written = refusal_codes();
     let codes: Vec<_> = table().iter().map(|(refusal, ..)| refusal.code()).collect();
     let unique: BTreeSet<_> = codes.iter().copied().collect();
-    assert_eq!(unique.len(), codes.len(), "a code means one thing");
+    assert_eq!(unique.len(), codes.len(), "a code has one meaning");
     let elsewhere = BTreeSet::from(IN_TESTS_RULES);
     assert!(unique.is_disjoint(&elsewhere));
     let listed: BTreeSet<_> = (&unique | &elsewhere).into_iter().map(str::to_owned).collect();
-    assert_eq!(listed, written, "a code is missing in the table above, or the other way round");
+    assert_eq!(listed, written, "the table above and the source have different codes");
     for code in codes {
         let kebab = code.split('-').all(|word| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase()));
         assert!(kebab, "{code}");
@@ -351,7 +355,7 @@ fn the_reference_lists_every_problem_type() {
 }
 
 #[test]
-fn the_log_says_exactly_what_the_client_is_not_told() {
+fn the_log_has_the_cause_that_the_response_omits() {
     for (refusal, _, _, _, code) in table() {
         let cause = refusal.to_string();
         assert!(!cause.is_empty() && cause.chars().all(|letter| !letter.is_control()), "{code}: {cause}");

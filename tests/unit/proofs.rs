@@ -18,7 +18,7 @@ use crate::samples::sign::{encoded, with};
 
 const METADATA: &str = "resource_metadata=\"https://edge.test/.well-known/oauth-protected-resource\"";
 
-/// A key pair, always the same for the same number.
+/// The key pair with this number.
 struct Pair(SigningKey);
 
 const ISSUER: u8 = 1;
@@ -35,14 +35,14 @@ impl Pair {
         json!({ "kty": "EC", "crv": "P-256", "x": encoded(point.x().unwrap()), "y": encoded(point.y().unwrap()) })
     }
 
-    /// RFC 7638 §3, by hand: the required members in alphabetical order, hashed.
+    /// A thumbprint by RFC 7638 §3, without the library: the hash of the required members in alphabetical order.
     fn thumbprint(&self) -> String {
         let jwk = self.jwk();
         let [x, y] = ["x", "y"].map(|name| jwk[name].as_str().unwrap().to_owned());
         digest(&format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#))
     }
 
-    /// A compact JWS of any two texts.
+    /// A compact JWS with any header and payload.
     fn sign(&self, header: impl AsRef<[u8]>, claims: impl AsRef<[u8]>) -> String {
         let content = format!("{}.{}", encoded(header), encoded(claims));
         let signature: Signature = self.0.sign(content.as_bytes());
@@ -54,7 +54,7 @@ fn digest(text: &str) -> String {
     encoded(hmac_sha256::Hash::hash(text.as_bytes()))
 }
 
-/// A token of the provider, bound like this; `null` for not at all.
+/// A token of the provider with this binding; `null` for none.
 fn token(cnf: &Value) -> String {
     let mut claims = json!({
         "iss": "https://idp.test", "aud": "api", "sub": "ada", "client_id": "shop", "scope": "orders:read",
@@ -89,14 +89,14 @@ fn proof(header: &Value, claims: &Value) -> String {
 }
 
 impl Request {
-    /// With this token and these proofs.
+    /// Adds this token and these proofs.
     fn proven(self, token: &str, proofs: &[&str]) -> Self {
         let request = self.field("authorization", format!("DPoP {token}"));
         proofs.iter().fold(request, |request, proof| request.field("DPoP", *proof))
     }
 }
 
-/// The policy, and what `edge` adds to its edge.
+/// The policy, with `edge` added to its edge.
 fn policy(edge: &Value) -> Value {
     let mut policy = json!({
         "edge": { "issuer": "https://edge.test", "hosts": ["edge.test", "edge.test:8443", "[::1]:7676"] },
@@ -117,7 +117,7 @@ fn policy(edge: &Value) -> Value {
     policy
 }
 
-/// A gate whose edge says this besides.
+/// A gate with these members added to its edge.
 fn gate_with(edge: &Value) -> Gate {
     gate_with_signing_keys(edge, &new_signing_keys().0)
 }

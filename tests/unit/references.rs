@@ -1,5 +1,5 @@
-//! What documents and comments refer to is there: targets of the Makefile, files of the tree, constants and types in
-//! the files that are named for them.
+//! References in documents and comments exist: targets of the Makefile, files of the tree, constants and types in the
+//! files that are named for them.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -35,7 +35,7 @@ fn a_wrong_reference_is_noticed() {
     }
 }
 
-/// What one text refers to in vain.
+/// The references of one text that do not exist.
 fn faults(name: &str, text: &str) -> Vec<String> {
     let mut found = Vec::new();
     let pieces: Vec<_> = text.split('`').collect();
@@ -85,13 +85,13 @@ fn read(file: &str) -> String {
 
 /// The documents, and the comments of the sources, by path.
 fn texts() -> BTreeMap<String, String> {
-    fn walk(folder: &str, found: &mut BTreeMap<String, String>) {
+    fn collect(folder: &str, found: &mut BTreeMap<String, String>) {
         for entry in std::fs::read_dir(Path::new(ROOT).join(folder)).unwrap() {
             let entry = entry.unwrap();
             let name = format!("{folder}/{}", entry.file_name().to_str().unwrap());
             let extension = Path::new(&name).extension().and_then(|extension| extension.to_str()).map(str::to_owned);
             match extension.as_deref() {
-                _ if entry.path().is_dir() && !name.contains("node_modules") => walk(&name, found),
+                _ if entry.path().is_dir() && !name.contains("node_modules") => collect(&name, found),
                 Some("md") => drop(found.insert(name.clone(), read(&name))),
                 Some("rs") if !name.ends_with("unit/references.rs") && !name.ends_with("unit/attacks.rs") => {
                     drop(found.insert(name.clone(), comments(&read(&name))));
@@ -104,7 +104,7 @@ fn texts() -> BTreeMap<String, String> {
         .map(|name| (name.to_owned(), read(name)))
         .into();
     for folder in ["src", "tests", "docs", "dev"] {
-        walk(folder, &mut found);
+        collect(folder, &mut found);
     }
     assert!(found.len() > 150, "{}", found.len());
     found

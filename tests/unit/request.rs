@@ -1,4 +1,4 @@
-//! What is taken from a request before any route is looked for: its target, its fields, its credentials.
+//! The parts of a request that are read before routing: its target, its fields, its credentials.
 
 mod credentials;
 mod fields;

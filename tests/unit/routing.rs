@@ -1,4 +1,4 @@
-//! Which route a request gets: tables, and the route tree against a matcher that knows no tree.
+//! The route of a request: tables, and the route tree compared with a matcher without a tree.
 
 mod differential;
 
@@ -14,7 +14,7 @@ use crate::offline::{handshake, request};
 use crate::samples::{policy_with_routes, property};
 
 #[test]
-fn the_most_specific_template_wins_wherever_it_stands() {
+fn the_most_specific_template_wins_in_any_order() {
     let routes = [
         ("everything", "/{p:path}", "GET"),
         ("one", "/{a}", "GET"),
@@ -66,8 +66,8 @@ fn the_most_specific_template_wins_wherever_it_stands() {
 }
 
 #[test]
-fn of_two_path_parameters_the_one_with_more_behind_it_wins() {
-    // Whatever the second matches, the first does, too: in any other order the second would never run.
+fn of_two_path_parameters_the_one_with_more_segments_after_it_wins() {
+    // The first template matches every path of the second: in any other order the second would never match.
     let policy = policy_with_routes(&[
         ("shorter", "/{p:path}/edit", "GET"),
         ("longer", "/{p:path}/{page}/edit", "GET"),
@@ -105,7 +105,7 @@ fn templates_are_ordered_as_the_tree_finds_them() {
         }
         Ok(())
     });
-    assert!(both.get() > 50, "only {} pairs matched one path: this shows little", both.get());
+    assert!(both.get() > 50, "only {} pairs matched one path: the test is too weak", both.get());
 }
 
 #[test]
@@ -157,11 +157,11 @@ fn the_tree_and_a_linear_search_find_the_same_route() {
         }
         Ok(())
     });
-    assert!(hits.get() > 1_000, "only {} requests found a route: this shows little", hits.get());
+    assert!(hits.get() > 1_000, "only {} requests found a route: the test is too weak", hits.get());
 }
 
 #[test]
-fn opening_handshakes_and_other_requests_of_one_path_have_routes_of_their_own() {
+fn opening_handshakes_and_other_requests_of_one_path_have_separate_routes() {
     let policy = policy_with_routes(&[
         ("page", "/graphql", "GET"),
         ("query", "/graphql", "POST"),
@@ -176,7 +176,7 @@ fn opening_handshakes_and_other_requests_of_one_path_have_routes_of_their_own() 
         ("GET", "/graphql", Ok("page")),
         ("POST", "/graphql", Ok("query")),
         ("HANDSHAKE", "/graphql", Ok("socket")),
-        // A less specific route of the kind that is asked for goes before a more specific one of the other.
+        // A less specific route of the requested kind wins over a more specific one of the other kind.
         ("HANDSHAKE", "/x", Ok("wide")),
         ("GET", "/x", Ok("files")),
         ("HANDSHAKE", "/a/x", Ok("deep")),
@@ -188,23 +188,23 @@ fn opening_handshakes_and_other_requests_of_one_path_have_routes_of_their_own() 
         assert_eq!(route_of(&policy, method, path), expected, "{method} {path}");
     }
     let sockets = policy_with_routes(&[("only websocket", "/b/c", "GET"), ("post", "/b/c", "POST")]);
-    assert_eq!(route_of(&sockets, "GET", "/b/c"), Ok("only"), "which then asks for a handshake");
+    assert_eq!(route_of(&sockets, "GET", "/b/c"), Ok("only"), "the route then requires a handshake");
     assert_eq!(route_of(&sockets, "PUT", "/b/c"), Err(allowed(&["GET", "POST"])));
 }
 
 fn route_of<'policy>(policy: &'policy Policy, method: &str, path: &str) -> Result<&'policy str, RouteError> {
-    let asked = match method {
+    let request = match method {
         "HANDSHAKE" => handshake(path),
         _ => request(method, path),
     };
-    find(policy, &asked.normalized().unwrap()).map(|route| route.id.as_str())
+    find(policy, &request.normalized().unwrap()).map(|route| route.id.as_str())
 }
 
 fn allowed(methods: &[&'static str]) -> RouteError {
     RouteError::MethodNotAllowed { allowed: methods.to_vec() }
 }
 
-/// Few letters, so that templates overlap and paths hit them.
+/// Few letters, so that templates overlap and paths match them.
 fn template() -> impl Strategy<Value = String> {
     path_of(&[
         "a", "b", "1", "va", "a.c", "{}", "{}", "{:int}", "{:float}", "{:uuid}", "v{}", "{}.c", "v{}.c", "v{:int}",
@@ -263,8 +263,7 @@ fn unambiguous(drawn: Vec<(String, &'static str)>) -> Vec<(String, String, &'sta
     routes
 }
 
-/// The rules as the documentation states them, in the plainest code: every template is tried, the most specific of
-/// those that fit wins.
+/// The documented rules in simple code: every template is tried, and the most specific match wins.
 mod reference {
     use super::{BTreeSet, RouteError};
 

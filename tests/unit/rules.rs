@@ -1,4 +1,4 @@
-//! The rules of a policy: who may call, from where, how often, with what, and where the request leads.
+//! The rules of a policy: callers, places, limits, requests and rewrites.
 
 mod limits;
 mod places;
@@ -34,7 +34,7 @@ pub(crate) fn token(claims: Value) -> String {
     MAIN.token(NOW, claims)
 }
 
-/// A route for `GET`, and what `parts` adds to it.
+/// A route for `GET`, with `parts` added.
 pub(crate) fn route(path: &str, parts: &Value) -> Value {
     let mut route = json!({ "id": "route", "path": path, "methods": ["GET"] });
     route.as_object_mut().unwrap().extend(parts.as_object().cloned().unwrap());

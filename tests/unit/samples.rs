@@ -1,5 +1,5 @@
-//! What most tests begin with: a policy of two issuers, their keys, and requests that are sent to a gate with both.
-//! Tokens are made in `samples/sign.rs`.
+//! The common setup of most tests: a policy of two issuers, their keys, and requests to a gate with both. Tokens are
+//! made in `samples/sign.rs`.
 
 use std::fmt::Debug;
 
@@ -53,8 +53,7 @@ pub(crate) fn policy() -> Policy {
     policy_of(&policy_document())
 }
 
-/// A policy with nothing but these routes: id (a word `websocket` behind it makes it one), path, methods separated by
-/// spaces.
+/// A policy with only these routes: id (followed by `websocket` for a WebSocket), path, methods separated by spaces.
 pub(crate) fn policy_with_routes(routes: &[(&str, &str, &str)]) -> Policy {
     let route = |(id, path, methods): &(&str, &str, &str)| {
         let methods: Vec<_> = methods.split(' ').collect();
@@ -76,7 +75,7 @@ impl Request {
         normalize(self.head, &HOSTS.into_iter().collect())
     }
 
-    /// Sends it to a gate with the policy above and the keys of both issuers.
+    /// Sends the request to a gate with the policy above and the keys of both issuers.
     pub(crate) fn decide(self) -> Outcome {
         self.decide_with(policy(), FakeKeys::of_both())
     }
@@ -85,13 +84,13 @@ impl Request {
         Gate::with_signing_keys(policy, keys, &sign::edge_keys().to_string()).send(self)
     }
 
-    /// The outcome, and how often and up to which length the body was read.
+    /// The outcome, and the maximum length of each read of the body.
     pub(crate) fn decide_with_body(self, policy: Policy, body: FakeBody) -> (Outcome, Vec<u64>) {
         let gate = Gate::with_signing_keys(policy, FakeKeys::of_both(), &sign::edge_keys().to_string());
         gate.fakes().body = body;
         let outcome = gate.send(self);
-        let asked = gate.fakes().body.asked.clone();
-        (outcome, asked)
+        let requested = gate.fakes().body.requested.clone();
+        (outcome, requested)
     }
 }
 
@@ -118,7 +117,7 @@ pub(crate) fn fields(headers: &Headers) -> Vec<(String, String)> {
     headers.iter().map(|(name, value)| (name.to_owned(), text(value))).collect()
 }
 
-/// Holds `test` against `cases` values of `strategy`, the same ones in every run.
+/// Runs `test` on `cases` values of `strategy`, the same in every run.
 pub(crate) fn property<S>(cases: u32, strategy: &S, test: impl Fn(S::Value) -> Result<(), TestCaseError>)
 where
     S: Strategy,

@@ -1,5 +1,5 @@
-//! Sections B, C and D of `docs/attacks.md`: tokens against `identify`. One good token; each row changes one thing
-//! about it.
+//! Sections B, C and D of `docs/attacks.md`: tokens through `identify`. There is one valid token; each row changes one
+//! part of it.
 
 mod claims;
 mod key_sets;
@@ -17,7 +17,7 @@ use crate::offline::get;
 use crate::samples::sign::good;
 use crate::samples::{now, policy};
 
-/// What a row comes to: the caller, or why there is none.
+/// The result of a row: the caller, or the error.
 fn verdict(token: &str) -> Result<Identity, TokenError> {
     verdict_with(&policy(), FakeKeys::of_both(), token)
 }
@@ -29,15 +29,15 @@ fn verdict_with(policy: &Policy, keys: FakeKeys, token: &str) -> Result<Identity
     match identify(policy, admitted(route, &target), &target, now(), &mut fakes.sources(&nonces), &mut Seen::default())
     {
         Ok(Caller::Known(identity)) => Ok(identity),
-        Ok(Caller::Anonymous) => panic!("anonymous on a route that wants a token"),
+        Ok(Caller::Anonymous) => panic!("anonymous on a route that requires a token"),
         Err(IdentityError::Token(error)) => Err(error),
-        // A token that cannot stand behind `Bearer` looks, from outside, like any bad token.
+        // A token that is not valid after `Bearer` gets the same response as any invalid token.
         Err(IdentityError::Credentials(_)) => Err(TokenError::Malformed),
         Err(error) => panic!("{error}"),
     }
 }
 
-/// Each row: what was changed, and the token.
+/// The rows: the change, and the token.
 fn all_are(expected: &TokenError, rows: impl IntoIterator<Item = (impl std::fmt::Display, String)>) {
     for (what, token) in rows {
         assert_eq!(verdict(&token).as_ref(), Err(expected), "{what}: {token:.200}");

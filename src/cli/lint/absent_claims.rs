@@ -77,7 +77,7 @@ pub(super) fn absences(policy: &Policy, route: &Route, at: &str) -> Vec<Lint> {
     lints
 }
 
-/// The kind of name that a requirement asks for and that is read from no claim of the issuer.
+/// The kind of a required name that is read from no claim of the issuer.
 fn unread(reader: Reader<'_>, requirement: &Requirement) -> Option<Kind> {
     fn of(reader: Reader<'_>, condition: &Condition, negated: bool) -> Option<Kind> {
         let kind = match condition {
@@ -127,7 +127,7 @@ fn collect<'policy>(
         Condition::Scope(_) | Condition::Claim(..) => return,
     };
     let read = reader.paths(kind);
-    let is_sure = |claim: &&ClaimPath| present.contains(claim) || reader.demands(claim);
+    let is_sure = |claim: &&ClaimPath| present.contains(claim) || reader.requires(claim);
     if negated && (read.is_empty() || !read.iter().all(is_sure)) {
         found.push(Absence { kind, read, issuer: reader.0.id.as_str() });
     }

@@ -16,7 +16,7 @@ const ADD_METHODS: &str = "add these methods to the protected route, or give the
 const PROTECT: &str = "take these methods out of the public route, or give it a path of its own";
 const CONVERT: &str = "give the public route a path of its own, or let the application convert by its path";
 
-/// What a public route exposes on paths of a protected route.
+/// The methods and paths that a public route exposes on paths of a protected route.
 struct Exposed {
     what: String,
     remedy: &'static str,
@@ -78,7 +78,7 @@ impl Comparison<'_> {
         Ok(as_written.or(respelled).map(|example| (example, count.saturating_sub(1))))
     }
 
-    /// What is exposed on paths that both match.
+    /// The exposed methods on paths that both match.
     fn on_shared_paths(&mut self, protected: &Route) -> Result<Option<Exposed>, BudgetExceeded> {
         let public = self.public;
         let methods: Vec<_> = public.methods.iter().filter(|method| is_meant(public, protected, **method)).collect();
@@ -109,8 +109,8 @@ impl Comparison<'_> {
         Ok(None)
     }
 
-    /// What is exposed because a convertor of the protected route does not match a spelling that an application may
-    /// read as a value of that convertor.
+    /// The exposed methods if a convertor of the protected route does not match a spelling that an application may read
+    /// as a value of that convertor.
     fn in_another_spelling(&mut self, protected: &Route) -> Result<Option<Exposed>, BudgetExceeded> {
         let public = self.public;
         // Another hint reports that such a route takes every path.

@@ -44,7 +44,7 @@ impl<'policy> Reader<'policy> {
     }
 
     /// Whether every token of this issuer has this claim.
-    pub(super) fn demands(self, claim: &ClaimPath) -> bool {
+    pub(super) fn requires(self, claim: &ClaimPath) -> bool {
         let mut steps = claim.steps();
         match (steps.next(), steps.next()) {
             (Some(name), None) => self.0.introspection.is_none() && self.0.rules.required.contains_key(name),

@@ -34,7 +34,7 @@ pub(in crate::cli) struct Case {
     pub(in crate::cli) asn: Option<u32>,
     pub(in crate::cli) connection: Option<Connection>,
     pub(in crate::cli) proxy: Option<Proxy>,
-    /// What hides the client's address; empty if nothing does.
+    /// The means that hide the client's address; empty if there is none.
     pub(in crate::cli) anonymizers: Option<Vec<Anonymizer>>,
     /// The actions of ACLs for the client, by name.
     pub(in crate::cli) acls: BTreeMap<String, AclEntry>,
@@ -46,7 +46,7 @@ impl Case {
     /// Reads a description: a JSON object without repeated members.
     ///
     /// # Errors
-    /// What is wrong with it, in one line.
+    /// The fault of the case, in one line.
     pub(in crate::cli) fn read(text: &[u8]) -> Result<Self, String> {
         parse_object(text)
             .and_then(|members| serde_json::from_value(Value::Object(members)))

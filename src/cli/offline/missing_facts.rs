@@ -16,13 +16,13 @@ use super::platform::DescribedAcls;
 /// The facts that the places of a route test and that the description of the client leaves out.
 #[derive(Default)]
 struct LeftOut {
-    /// What to give before there is a verdict.
+    /// The missing fact without which there is no verdict.
     missing: Option<String>,
     /// The facts that count as unknown and refuse no client.
     passed: Vec<Fact>,
 }
 
-/// What to give, if the outcome depends on a fact that the places of a route test and `case` leaves out; otherwise
+/// The missing fact, if the outcome depends on one that the places of a route test and `case` leaves out; otherwise
 /// `None`. Notes the facts that count as unknown and refuse no client.
 pub(super) fn of_client(policy: &Policy, case: &Case, client: &Client, trail: &mut Trail) -> Option<String> {
     let was_checked = trail.steps.iter().any(|(step, _)| *step == Step::Place) || trail.verdict.starts_with("place-");
@@ -35,8 +35,8 @@ pub(super) fn of_client(policy: &Policy, case: &Case, client: &Client, trail: &m
     missing
 }
 
-/// What to give instead, if the outcome depends on something that only the edge or the caller's connection to it can
-/// show; otherwise `None`.
+/// The facts to give instead of a token or proof, if the outcome depends on something that only the edge or the
+/// caller's connection to it can show; otherwise `None`.
 pub(super) fn of_token(case: &Case, trail: &Trail) -> Option<String> {
     if case.claims.is_some() {
         return None;

@@ -59,7 +59,7 @@ pub(super) struct NoUsedProofs {
 }
 
 impl UsedProofs for NoUsedProofs {
-    fn is_first(&mut self, _: &ProofId, _: Seconds) -> Result<bool, UsedProofsUnreachable> {
+    fn mark_used(&mut self, _: &ProofId, _: Seconds) -> Result<bool, UsedProofsUnreachable> {
         self.was_read = true;
         Ok(true)
     }
@@ -68,7 +68,7 @@ impl UsedProofs for NoUsedProofs {
 /// Key sets by the policy's id of their issuer.
 pub(super) struct Keys {
     pub(super) sets: BTreeMap<String, Arc<KeySet>>,
-    /// What to give, if a key set was needed that was not given.
+    /// The missing fact, if a key set was needed that was not given.
     pub(super) missing: Option<String>,
 }
 
@@ -83,10 +83,10 @@ impl KeySource for Keys {
     }
 }
 
-/// An introspector that always fails, because only the edge asks issuers about opaque tokens.
+/// An introspector that always fails, because only the edge introspects opaque tokens.
 #[derive(Default)]
 pub(super) struct NoIntrospector {
-    /// What to give, if an issuer would have been asked.
+    /// The missing fact, if a token would have been introspected.
     pub(super) missing: Option<String>,
 }
 

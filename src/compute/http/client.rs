@@ -1,4 +1,4 @@
-//! What the platform reports about the client, as the library's [`Client`].
+//! The facts of the platform about the client, as the library's [`Client`].
 
 use fastgate::client::{Anonymizer, Client, Connection, Continent, Proxy};
 use fastly::Request;

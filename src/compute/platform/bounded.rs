@@ -100,7 +100,7 @@ impl Reader {
 /// Whether `body` has something to read, or its end, within `timeout`.
 #[expect(unsafe_code, reason = "the SDK can wait for a body only for as long as that takes")]
 fn is_ready_within(body: &BodyHandle, timeout: Duration) -> Result<bool, ReadError> {
-    /// What the host returns after a timeout.
+    /// The error code of the host after a timeout.
     const NONE: u32 = u32::MAX;
     // SAFETY: the handle is not closed: it stays with `body`, which is borrowed.
     let handles = [unsafe { body.as_u32() }];

@@ -31,7 +31,7 @@ pub trait UsedProofs {
     ///
     /// # Errors
     /// [`UsedProofsUnreachable`] if the memory cannot be reached; the request is then refused.
-    fn is_first(&mut self, proof: &ProofId, window: Seconds) -> Result<bool, UsedProofsUnreachable>;
+    fn mark_used(&mut self, proof: &ProofId, window: Seconds) -> Result<bool, UsedProofsUnreachable>;
 }
 
 /// It is unknown whether a proof was used before.
@@ -43,6 +43,6 @@ impl UsedProofsUnreachable {
     /// The code for logs, metrics and tests.
     #[must_use]
     pub const fn code(&self) -> &'static str {
-        "replays-unreachable"
+        "used-proofs-unreachable"
     }
 }

@@ -1,4 +1,4 @@
-//! Every kind of fault that a policy can have. `remedies.rs` says what to write instead.
+//! Every kind of fault that a policy can have. `remedies.rs` has the remedies.
 
 use crate::policy::pattern::TemplateError;
 
@@ -71,7 +71,7 @@ pub enum Fault {
     #[error("is a list, and no claim is known to name the tenant")]
     NoTenantClaim,
     /// A claim is required and refused.
-    #[error("leaves no token: the claim \"{claim}\" must be there, and must not")]
+    #[error("accepts no token: the claim \"{claim}\" is both required and refused")]
     RequiredAndRefused {
         /// The claim.
         claim: String,
@@ -83,7 +83,7 @@ pub enum Fault {
     #[error("is missing, and there is more than one origin")]
     OriginMissing,
     /// A route that needs no token has rules for callers.
-    #[error("stands on a route that needs no token")]
+    #[error("is on a route that requires no token")]
     RulesOnPublic,
     /// No rule has this name.
     #[error("names no rule")]
@@ -103,7 +103,7 @@ pub enum Fault {
         most: usize,
     },
     /// A rule refers to itself, directly or through others.
-    #[error("leads back to the rule it stands in")]
+    #[error("refers to the rule that contains it")]
     CircularRule,
     /// A claim test has no expected value, or more than one.
     #[error("is not exactly one test")]
@@ -124,13 +124,13 @@ pub enum Fault {
     #[error("names no limit")]
     UnknownLimit,
     /// The limit needs the caller, who is not identified yet.
-    #[error("counts by what is not known yet")]
+    #[error("counts by facts that are not known yet")]
     NeedsCaller,
     /// A WebSocket with other methods, or with a body.
     #[error("is a WebSocket, which begins with a GET without a body")]
     NotAHandshake,
     /// `bearer_subprotocol` on a route that is not a WebSocket, or is public.
-    #[error("stands on a route that is no WebSocket or reads no tokens")]
+    #[error("is on a route that is not a WebSocket or reads no tokens")]
     NoTokenInHandshake,
     /// `cost_from` without `max_cost`, or `max_cost` without `cost_from`.
     #[error("belongs to \"cost_from\", and one of the two is missing")]
@@ -160,7 +160,7 @@ pub enum Fault {
     #[error("is not a media type")]
     NotAMediaType,
     /// Neither prefixes nor a template, or prefixes that the path does not have.
-    #[error("does not say where the path leads")]
+    #[error("does not define the rewritten path")]
     NotARewrite,
     /// The template has a parameter that the route's path cannot fill.
     #[error("has the parameter \"{name}\", which the route's path does not have in this form")]
@@ -172,13 +172,13 @@ pub enum Fault {
     #[error("is not the origin of a web page")]
     NotAWebOrigin,
     /// Credentials for every origin.
-    #[error("stands beside \"*\", which browsers refuse")]
+    #[error("is used with \"*\", which browsers refuse")]
     CredentialsForAll,
     /// No issuer has this id.
     #[error("names no issuer")]
     UnknownIssuer,
     /// The route's path has no such parameter.
-    #[error("asks for the path parameter \"{name}\", which the route's path does not have")]
+    #[error("names the path parameter \"{name}\", which the route's path does not have")]
     UnknownParameter {
         /// The parameter.
         name: String,
@@ -193,18 +193,18 @@ pub enum Fault {
     #[error("is not a scope: it is empty or holds a space, a quote or a backslash")]
     NotAScope,
     /// Scopes are required of tokens that cannot have any.
-    #[error("asks for scopes, and no token that is accepted here can have any")]
+    #[error("requires scopes, and no token that is accepted here can have any")]
     NoScopes,
     /// Not the name of a secret.
     #[error("is not the name of a secret")]
     NotASecretName,
     /// Two issuers have an introspection endpoint.
-    #[error("stands at \"{other}\", too, and an opaque token does not say whose it is")]
+    #[error("is at \"{other}\", too, and an opaque token does not name its issuer")]
     SeveralIntrospections {
         /// The id of the other one.
         other: String,
     },
     /// A route needs tokens, and there is no issuer.
-    #[error("holds no issuer, and a route wants a token")]
+    #[error("has no issuer, and a route requires a token")]
     NoIssuer,
 }

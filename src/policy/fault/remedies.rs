@@ -1,15 +1,15 @@
-//! What to write instead, for each kind of [`Fault`].
+//! The remedy for each kind of [`Fault`].
 
 use super::kinds::Fault;
 use crate::policy::pattern::TemplateError;
 
 impl Fault {
-    /// What to write instead, for the person who wrote the policy.
+    /// The remedy, for the author of the policy.
     #[must_use]
     pub const fn remedy(&self) -> &'static str {
         match self {
             Self::Unreadable(_) => "see policy.schema.json for the fields and their types",
-            Self::Repeated(_) => "write it once: it does not say which of the two is meant",
+            Self::Repeated(_) => "write it once: it is unclear which of the two is meant",
             Self::Empty => "name at least one",
             Self::OutOfRange { .. } => "write a number in that range",
             Self::NotHttps => "write \"https://host/path\"; \"http://\" only for 127.0.0.1, [::1] and localhost",
@@ -34,21 +34,21 @@ impl Fault {
             Self::RequiredAndRefused { .. } => {
                 "take it out of \"required_claims\" or write \"refused_claims\" without it"
             }
-            Self::UnknownOrigin => "write a name that stands under \"origins\"",
+            Self::UnknownOrigin => "write a name from \"origins\"",
             Self::OriginMissing => "add \"origin\": \"<name>\"",
             Self::RulesOnPublic => "remove it, or write \"access\": \"authenticated\"",
-            Self::UnknownRule => "write a name that stands under \"rules\"",
+            Self::UnknownRule => "write a name from \"rules\"",
             Self::TooDeep { .. } => "name fewer rules within rules: write shorter chains, or the condition itself",
             Self::TooManyConditions { .. } => {
                 "name each rule once where it is enough, and test a claim with \"in\" in place of many conditions"
             }
             Self::CircularRule => "write the condition out in one of the two rules",
             Self::NotOneTest => "write one of \"equals\", \"in\", \"contains\", \"equals_path\", \"contains_path\"",
-            Self::UnknownPlace => "write a name that stands under \"places\"",
-            Self::NotAPlaceStatus => "write 403, or 451 where the law is the reason",
+            Self::UnknownPlace => "write a name from \"places\"",
+            Self::NotAPlaceStatus => "write 403, or 451 for legal reasons",
             Self::NotAPlaceCode(_) => "write a country as \"DE\" and a subdivision as \"US-CA\", in upper case",
-            Self::NotANetwork(_) => "write \"198.51.100.0/24\" or \"2001:db8::/32\", no bit set behind the prefix",
-            Self::UnknownLimit => "write a name that stands under \"limits\"",
+            Self::NotANetwork(_) => "write \"198.51.100.0/24\" or \"2001:db8::/32\", with no bit set after the prefix",
+            Self::UnknownLimit => "write a name from \"limits\"",
             Self::NotAHandshake => {
                 "write \"methods\": [\"GET\"], no \"sign_body\", and another route for other requests of this path"
             }
@@ -60,7 +60,7 @@ impl Fault {
             Self::NotAFieldName => "write something like \"x-batch-size\"",
             Self::NotAnErlWindow => "write 1, 10 or 60, or use the counter \"exact\"",
             Self::TooSlowForErl => "write a \"count\" of at least \"window\", or use the counter \"exact\"",
-            Self::UnknownGroup => "write a name that stands under \"groups\"",
+            Self::UnknownGroup => "write a name from \"groups\"",
             Self::ReservedField { .. } => "name a field that belongs to the application",
             Self::NotAFieldValue => "write printable ASCII without spaces at the ends",
             Self::NotAMediaType => {
@@ -75,19 +75,19 @@ impl Fault {
                  [\"*\"] alone"
             }
             Self::CredentialsForAll => "name the origins, or leave credentials out",
-            Self::UnknownIssuer => "write an id that stands under \"issuers\"",
+            Self::UnknownIssuer => "write an id from \"issuers\"",
             Self::UnknownParameter { .. } => "name a parameter of the route's \"path\"",
             Self::NegatedText { .. } => {
                 "write its convertor in \"path\", and in the application's: {order_id:int}, :uuid or :float; {order_id:str} \
-                 where the application takes the text as it is"
+                 if the application uses the text unchanged"
             }
-            Self::NotAScope => "write one scope a string: [\"orders:read\", \"orders:write\"]",
+            Self::NotAScope => "write one scope in each string: [\"orders:read\", \"orders:write\"]",
             Self::NoScopes => {
-                "name the claim that holds them in \"claims.scopes\" of the issuer, or ask for a role or a claim"
+                "name the claim that holds them in \"claims.scopes\" of the issuer, or require a role or a claim"
             }
             Self::NotASecretName => "write the name of a secret in the Secret Store, of A-Z, a-z, 0-9, -, _ and .",
             Self::SeveralIntrospections { .. } => "keep it at one of the two issuers",
-            Self::NoIssuer => "add the provider whose tokens are to be accepted",
+            Self::NoIssuer => "add the provider whose tokens the edge must accept",
         }
     }
 }

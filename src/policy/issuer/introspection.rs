@@ -23,7 +23,7 @@ pub struct Introspection {
     /// The name of the secret in the Secret Store `fastgate` that holds the client secret: 1 to 255 of `A-Z`, `a-z`,
     /// `0-9`, `-`, `_` and `.`.
     pub client_secret: String,
-    /// Whether a shadow policy asks this endpoint about the tokens of live callers. The endpoint then sees tokens that
+    /// Whether a shadow policy introspects tokens of live callers at this endpoint. The endpoint then sees tokens that
     /// are valid elsewhere. Default: false.
     #[serde(default)]
     pub ask_in_shadow: bool,

@@ -222,7 +222,7 @@ const HYDRA: Preset = Preset {
 };
 
 impl PresetName {
-    /// What the provider's tokens look like.
+    /// The form of the provider's tokens.
     pub(super) const fn preset(self) -> &'static Preset {
         match self {
             Self::Auth0 => &AUTH0,

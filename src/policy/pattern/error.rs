@@ -21,13 +21,13 @@ pub enum TemplateError {
     UnknownConvertor(String),
     /// There are two parameters in one segment, a `path` parameter shares its segment, or there are two `path`
     /// parameters.
-    #[error("one parameter a segment, one path parameter a template, and that one alone in its segment")]
+    #[error("a segment has at most one parameter; a template has at most one path parameter, alone in its segment")]
     Ambiguous,
     /// Two parameters have the same name.
-    #[error("the parameter \"{0}\" stands there twice")]
+    #[error("the parameter \"{0}\" is repeated")]
     RepeatedName(String),
     /// More than [`MAX_SEGMENTS`].
-    #[error("it has {0} segments, 128 are read")]
+    #[error("it has {0} segments; at most 128 are accepted")]
     TooManySegments(usize),
     /// A percent-encoded byte: templates are matched with decoded paths.
     #[error("it holds a percent-encoded byte, and is matched with decoded paths")]

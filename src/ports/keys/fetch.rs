@@ -1,7 +1,7 @@
 //! Fetches the keys of an issuer: discovery, then its key set, through the declared backend. A lease lets one request
-//! of the POP fetch; the others wait for it. The outcome stays in the cache for a cool-down, during which the issuer is
-//! not asked again. If the holder of the lease dies, the lease passes to the next request. If the cache fails, the
-//! issuer is not asked.
+//! of the POP fetch; the others wait for it. The outcome stays in the cache for a cool-down, during which no request is
+//! sent to the issuer. If the holder of the lease dies, the lease passes to the next request. If the cache fails, no
+//! request is sent.
 
 use std::time::Duration;
 
@@ -34,9 +34,9 @@ const FAILED: &[u8] = b"failed";
 pub(super) enum Fetch {
     /// The issuer served this set.
     Given(CachedKeySet),
-    /// Another request asked the issuer within the cool-down.
-    RecentlyAsked(Outcome),
-    /// The issuer failed, or the cache does not say whether it may be asked.
+    /// Another request fetched the keys within the cool-down.
+    RecentlyFetched(Outcome),
+    /// The issuer failed, or it is unknown whether the keys may be fetched.
     Failed(String),
 }
 
@@ -51,12 +51,12 @@ pub(super) fn fetch(
 ) -> Fetch {
     let lease = match platform.lease(Space::KeyFetch, digest.as_bytes(), timeout, 0) {
         Ok(Leased::Mine(lease)) => lease,
-        Ok(Leased::Found(found)) if found.note == GIVEN => return Fetch::RecentlyAsked(Outcome::Given),
-        Ok(Leased::Found(_)) => return Fetch::RecentlyAsked(Outcome::Failed),
+        Ok(Leased::Found(found)) if found.note == GIVEN => return Fetch::RecentlyFetched(Outcome::Given),
+        Ok(Leased::Found(_)) => return Fetch::RecentlyFetched(Outcome::Failed),
         Ok(Leased::TimedOut) => {
-            return Fetch::Failed("another request is asking the issuer and takes too long".to_owned());
+            return Fetch::Failed("another request to the issuer takes too long".to_owned());
         }
-        Err(error) => return Fetch::Failed(format!("the cache does not say whether the issuer may be asked: {error}")),
+        Err(error) => return Fetch::Failed(format!("it is unknown whether the keys may be fetched: {error}")),
     };
     let mut fetched = key_set(issuer, platform);
     if fetched.is_err() && !has_keys {

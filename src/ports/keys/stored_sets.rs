@@ -1,7 +1,7 @@
-//! Where key sets are kept between the sandbox and the issuer: the POP's cache and the KV store. Both hold the JWK Set
-//! as the issuer served it and, in a note, when that was and to which [`KeysDigest`] it belongs. A set that cannot be
-//! read, belongs to another digest, or may not be used now (too old, or dated in the future) counts as absent, so that
-//! it hides no usable one.
+//! The stores of key sets between the sandbox and the issuer: the POP's cache and the KV store. Both hold the JWK Set
+//! as the issuer served it and, in a note, the time of the fetch and the [`KeysDigest`] to which it belongs. A set that
+//! cannot be read, belongs to another digest, or may not be used now (too old, or dated in the future) counts as
+//! absent, so that it hides no usable one.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

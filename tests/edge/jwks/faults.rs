@@ -1,4 +1,4 @@
-//! What an issuer can do instead of answering, and what callers with good tokens see of it.
+//! Faults of an issuer, and the responses to callers with good tokens meanwhile.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -12,18 +12,18 @@ use super::issuer::Issuer;
 use super::{edge, good, keys_of};
 use crate::support::origin::{Received, response};
 
-/// One way not to answer.
+/// A fault of an issuer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Fault {
-    /// The connection is closed without a word.
+    /// The connection is closed without a response.
     Refuses,
-    /// No response comes.
+    /// No response is sent.
     Hangs,
-    /// The response comes a byte at a time and never ends.
+    /// The response is sent a byte at a time and never ends.
     Drips,
     /// This status.
     Status(&'static str),
-    /// This status, to a place that works.
+    /// A redirect with this status to a URL that works.
     Redirects(&'static str),
     /// 200 and this body for both documents.
     Says(&'static str),
@@ -31,20 +31,20 @@ pub(crate) enum Fault {
     Floods,
     /// A key set with 100,000 keys.
     TooManyKeys,
-    /// Discovery is right and the key set is this.
+    /// The discovery document is right, and this is the key set.
     Keys(&'static str),
-    /// Discovery names another issuer.
+    /// The discovery document names another issuer.
     OtherIssuer,
-    /// Discovery sends us to another host for the keys.
+    /// The discovery document names another host for the keys.
     ForeignKeys,
-    /// Nonsense that claims to be gzip, and is shorter than its length says.
+    /// Arbitrary bytes that are declared as gzip and are shorter than `Content-Length` says.
     Truncates,
 }
 
-/// Every row of the table: what it is called, and the fault.
+/// The rows of the table: the name of each fault, and the fault.
 pub(crate) const ROWS: [(&str, Fault); 30] = [
     ("closes the connection", Fault::Refuses),
-    ("does not answer", Fault::Hangs),
+    ("does not respond", Fault::Hangs),
     ("sends a byte now and then, for ever", Fault::Drips),
     ("500", Fault::Status("500 Internal Server Error")),
     ("502", Fault::Status("502 Bad Gateway")),
@@ -76,7 +76,7 @@ pub(crate) const ROWS: [(&str, Fault); 30] = [
 ];
 
 impl Fault {
-    /// Does it.
+    /// Produces the fault.
     pub(crate) fn send(self, request: &Received, stream: &mut TcpStream) {
         let host = request.all("host")[0].to_owned();
         let discovery = request.request_line().contains("/.well-known/");
@@ -117,12 +117,12 @@ fn drip(stream: &mut TcpStream) {
     }
 }
 
-/// What was seen of one fault.
+/// The outcome of one fault.
 struct Row {
     warm: u16,
     cold: u16,
-    warm_visits: usize,
-    cold_visits: usize,
+    warm_requests: usize,
+    cold_requests: usize,
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn no_fault_of_an_issuer_removes_keys_or_accepts_a_request() {
         .flat_map(|((warm_id, cold_id), (warm, cold))| [(warm_id.as_str(), warm), (cold_id.as_str(), cold)])
         .collect();
     let quick = json!({ "min_fresh": 1, "max_fresh": 1, "max_stale": 3600, "cool_down": 1 });
-    // One edge fills the store of keys by its own visits; their sets are stale, and the cool-down over, a moment later.
+    // The requests of one edge fill the store of keys; a moment later the sets are stale and the cool-down is over.
     let (edge, echo) = edge(&issuers, &quick, &[]);
     for issuer in &warm {
         assert_eq!(good(&edge, issuer).status, 200);
@@ -154,7 +154,7 @@ fn no_fault_of_an_issuer_removes_keys_or_accepts_a_request() {
             .zip(&cold)
             .map(|(warm, cold)| {
                 scope.spawn(move || {
-                    let before = warm.visits().len();
+                    let before = warm.requests().len();
                     let statuses: Vec<u16> = (0..5).map(|_| good(edge, warm).status).collect();
                     assert!(statuses.iter().all(|status| *status == statuses[0]), "{statuses:?}");
                     let cold_status = good(edge, cold).status;
@@ -163,39 +163,39 @@ fn no_fault_of_an_issuer_removes_keys_or_accepts_a_request() {
                     Row {
                         warm: statuses[0],
                         cold: cold_status,
-                        warm_visits: warm.visits().len() - before,
-                        cold_visits: cold.visits().len(),
+                        warm_requests: warm.requests().len() - before,
+                        cold_requests: cold.requests().len(),
                     }
                 })
             })
             .collect();
         rows.into_iter().map(|row| row.join().unwrap()).collect()
     });
-    assert_eq!(echo.everything().len() - served, 6 * ROWS.len(), "only callers with usable keys were let through");
+    assert_eq!(echo.everything().len() - served, 6 * ROWS.len(), "only callers with usable keys were forwarded");
     for ((name, _), row) in ROWS.iter().zip(&rows) {
         assert_eq!((row.warm, row.cold), (200, 503), "{name}");
-        assert!(row.warm_visits >= 1, "{name}: the issuer was asked again");
+        assert!(row.warm_requests >= 1, "{name}: the edge sent the issuer another request");
     }
     publish(&rows);
 }
 
 fn publish(rows: &[Row]) {
     let mut table = "\
-# What an issuer's faults cost
+# Responses during the faults of an issuer
 
-For operators: what callers meet while the key endpoint of their issuer fails.
+For operators: the responses to callers while the key endpoint of their issuer fails.
 
 Written by the test `no_fault_of_an_issuer_removes_keys_or_accepts_a_request` (`tests/edge/jwks/faults.rs`), in which an
-issuer really responds like this over a socket; `FASTGATE_WRITE_DOCS=1 make edge-tests` writes it anew. Five callers with
-good tokens meet an edge whose keys have just gone stale, and one caller meets an edge that never had any. Without keys the
-issuer is asked twice before the caller is told to come back.
+issuer really fails like this over a socket; `FASTGATE_WRITE_DOCS=1 make edge-tests` writes it anew. For each fault, five
+callers with good tokens send requests to an edge whose keys are stale, and one caller to an edge without keys. An edge
+without keys sends the issuer two requests before it responds with 503 and `Retry-After`.
 
-| the issuer responds with | keys at hand | no keys | visits without keys |
+| fault | with keys | without keys | requests without keys |
 | --- | --- | --- | --- |
 "
     .to_owned();
     for ((name, _), row) in ROWS.iter().zip(rows) {
-        writeln!(table, "| {name} | {} | {} | {} |", row.warm, row.cold, row.cold_visits).unwrap();
+        writeln!(table, "| {name} | {} | {} | {} |", row.warm, row.cold, row.cold_requests).unwrap();
     }
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/reference/jwks-faults.md");
     if std::env::var_os("FASTGATE_WRITE_DOCS").is_some() {
@@ -204,7 +204,7 @@ issuer is asked twice before the caller is told to come back.
     assert_eq!(
         std::fs::read_to_string(path).unwrap_or_default(),
         table,
-        "docs/reference/jwks-faults.md is not what was seen"
+        "docs/reference/jwks-faults.md differs from these outcomes"
     );
 }
 
@@ -213,7 +213,7 @@ fn an_issuer_that_pauses_within_its_response_is_disconnected() {
     use std::io::Read as _;
     use std::sync::mpsc;
 
-    use crate::support::edge::{Edge, Place, Stores};
+    use crate::support::edge::{Edge, Listener, Stores};
     use crate::support::origin::Origin;
     use crate::support::tokens::{claims, header, sign};
     use crate::support::world::{policy, signing_keys};
@@ -221,13 +221,13 @@ fn an_issuer_that_pauses_within_its_response_is_disconnected() {
     let (said, heard) = mpsc::channel();
     let issuer = Origin::start(move |_, stream| {
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{");
-        // Three seconds are the bound; a platform waits ten for the next byte.
+        // The bound is three seconds; a platform waits ten for the next byte.
         stream.set_read_timeout(Some(Duration::from_secs(8))).unwrap();
         let hung_up = matches!(stream.read(&mut [0]), Ok(0));
         let _ = said.send(hung_up);
     });
-    let place = Place::find();
-    let mut policy = policy(place.address(), &format!("http://{}", issuer.address));
+    let listener = Listener::bind();
+    let mut policy = policy(listener.address(), &format!("http://{}", issuer.address));
     policy["issuers"]["test"]["jwks_uri"] = json!(format!("http://{}/jwks", issuer.address));
     let stores = Stores {
         kv: Some(vec![("policy".to_owned(), policy.to_string())]),
@@ -235,12 +235,12 @@ fn an_issuer_that_pauses_within_its_response_is_disconnected() {
         backends: vec![("issuer".to_owned(), issuer.address.to_string())],
         ..Stores::default()
     };
-    let edge = Edge::start(place, &stores);
+    let edge = Edge::start(listener, &stores);
     let token = sign(&header(), &claims(&format!("http://{}", issuer.address), "user-1", ""));
     let reply = super::call(&edge, &token);
     let line = edge.log_of(reply.header("x-request-id").unwrap());
     assert_eq!((reply.status, &line["verdict"]), (503, &json!("keys-unavailable")));
     assert!(line["cause"].as_str().unwrap().contains("takes too long"), "{line}");
     let given_up = [(); 2].map(|()| heard.recv_timeout(Duration::from_secs(10)).unwrap());
-    assert_eq!(given_up, [true, true], "each of the two visits was given up");
+    assert_eq!(given_up, [true, true], "the edge gave up each of its two requests");
 }

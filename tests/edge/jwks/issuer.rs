@@ -1,4 +1,4 @@
-//! An issuer over a real socket that does what it is told, faults included, and counts who asks.
+//! An issuer over a real socket. It produces a fault on demand and records its requests.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -15,10 +15,10 @@ use crate::support::tokens::jwks;
 pub(crate) struct Issuer {
     pub(crate) address: SocketAddr,
     origin: Origin,
-    manner: Arc<Mutex<Manner>>,
+    behavior: Arc<Mutex<Behavior>>,
 }
 
-struct Manner {
+struct Behavior {
     keys: String,
     content_type: Option<&'static str>,
     delay: Duration,
@@ -26,20 +26,20 @@ struct Manner {
 }
 
 impl Issuer {
-    /// One that serves discovery and the key of the tests.
+    /// An issuer that serves discovery and the key of the tests.
     pub(crate) fn healthy() -> Self {
-        let manner = Arc::new(Mutex::new(Manner {
+        let behavior = Arc::new(Mutex::new(Behavior {
             keys: jwks(),
             content_type: Some("application/json"),
             delay: Duration::ZERO,
             fault: None,
         }));
-        let shared = Arc::clone(&manner);
+        let shared = Arc::clone(&behavior);
         let origin = Origin::start(move |request, stream| {
             use std::io::Write as _;
             let (keys, content_type, delay, fault) = {
-                let manner = shared.lock().unwrap();
-                (manner.keys.clone(), manner.content_type, manner.delay, manner.fault)
+                let behavior = shared.lock().unwrap();
+                (behavior.keys.clone(), behavior.content_type, behavior.delay, behavior.fault)
             };
             sleep(delay);
             if let Some(fault) = fault {
@@ -54,7 +54,7 @@ impl Issuer {
             let fields: Vec<_> = content_type.map(|value| ("content-type", value)).into_iter().collect();
             let _ = stream.write_all(&response("200 OK", &fields, &body));
         });
-        Self { address: origin.address, origin, manner }
+        Self { address: origin.address, origin, behavior }
     }
 
     pub(crate) fn iss(&self) -> String {
@@ -62,24 +62,24 @@ impl Issuer {
     }
 
     pub(crate) fn serve(&self, keys: &str) {
-        keys.clone_into(&mut self.manner.lock().unwrap().keys);
+        keys.clone_into(&mut self.behavior.lock().unwrap().keys);
     }
 
-    /// What it says that both documents are; nothing where it does not say.
-    pub(crate) fn calls_them(&self, content_type: Option<&'static str>) {
-        self.manner.lock().unwrap().content_type = content_type;
+    /// The `Content-Type` of both documents; `None` for no such field.
+    pub(crate) fn set_content_type(&self, content_type: Option<&'static str>) {
+        self.behavior.lock().unwrap().content_type = content_type;
     }
 
     pub(crate) fn slow_by(&self, delay: Duration) {
-        self.manner.lock().unwrap().delay = delay;
+        self.behavior.lock().unwrap().delay = delay;
     }
 
     pub(crate) fn fail_with(&self, fault: Fault) {
-        self.manner.lock().unwrap().fault = Some(fault);
+        self.behavior.lock().unwrap().fault = Some(fault);
     }
 
-    /// The paths that were asked for, in order.
-    pub(crate) fn visits(&self) -> Vec<String> {
+    /// The paths of the requests, in order.
+    pub(crate) fn requests(&self) -> Vec<String> {
         let path = |line: &str| line.split(' ').nth(1).unwrap_or_default().to_owned();
         self.origin.everything().iter().map(|request| path(request.request_line())).collect()
     }

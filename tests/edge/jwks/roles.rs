@@ -1,6 +1,5 @@
-//! Key sets belong to an issuer, where its keys are and the backend that leads there, and to a policy's role: what was
-//! kept for a former provider under the same id, or by a shadow policy, opens nothing. Rows H21 to H25 of
-//! `docs/attacks.md`.
+//! A key set belongs to an issuer, the URL of its keys, a backend, and the role of a policy. Keys of a former provider
+//! under the same id, or keys that only a shadow policy trusts, verify no token. Rows H21 to H25 of `docs/attacks.md`.
 
 use std::time::Duration;
 
@@ -10,12 +9,12 @@ use fastgate::time::{Seconds, UnixTime};
 use serde_json::{Value, json};
 
 use super::issuer::Issuer;
-use super::{VISIT, aged_token, call, edge, edge_with, good, keys_of, token};
+use super::{FETCH, aged_token, call, edge, edge_with, good, keys_of, token};
 use crate::support::edge::Edge;
 use crate::support::http::Reply;
 use crate::support::tokens::{jwks, now};
 
-/// A key set of which nobody here has the private half, under the same `kid`.
+/// A key set under the same `kid`. No test has its private half.
 const OTHER_KEYS: &str = r#"{"keys":[{"kty":"EC","crv":"P-256","kid":"test-key","alg":"ES256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]}"#;
 
 fn verdict(edge: &Edge, reply: &Reply) -> Value {
@@ -38,7 +37,7 @@ fn keys_of_a_former_provider_under_the_same_id_are_not_used() {
         // The set in the store would verify this token; the issuer's own key does not.
         let reply = good(&edge, &issuer);
         assert_eq!((reply.status, verdict(&edge, &reply)), (401, json!("token-signature")), "{note}");
-        assert_eq!(issuer.visits(), VISIT, "{note}: the issuer is asked once");
+        assert_eq!(issuer.requests(), FETCH, "{note}: the keys are fetched once");
         assert!(echo.everything().is_empty());
     }
 }
@@ -58,7 +57,7 @@ fn a_seeded_set_names_its_issuer() {
 }
 
 #[test]
-fn key_life_bounds_what_is_read_as_well() {
+fn key_life_limits_stored_keys_too() {
     let issuer = Issuer::healthy();
     let stored = ("jwks/test", jwks(), format!("{} 3600", now() - 100));
     let (edge, _echo) = edge(&[("test", &issuer)], &json!({ "max_fresh": 60, "min_fresh": 1 }), &[stored]);
@@ -71,7 +70,7 @@ fn a_withdrawn_key_is_refused_whatever_the_issuer_publishes() {
     for (withdrawn, status) in [
         (json!([{ "issuer": "ours", "kid": "test-key" }]), 401),
         (json!([{ "issuer": "ours" }]), 401),
-        (json!([{ "issuer": "ours/", "kid": "test-key" }]), 401), // a spelling that the policy knows
+        (json!([{ "issuer": "ours/", "kid": "test-key" }]), 401), // a spelling in the policy
         (json!([{ "issuer": "ours", "kid": "other" }]), 200),
         (json!([{ "issuer": "https://other.test" }]), 200),
     ] {
@@ -90,7 +89,7 @@ fn a_withdrawn_key_is_refused_whatever_the_issuer_publishes() {
 }
 
 #[test]
-fn what_the_switch_names_and_the_policy_does_not_know_is_in_the_log() {
+fn unknown_names_in_the_kill_switch_are_logged() {
     let issuer = Issuer::healthy();
     let switch =
         json!({ "groups": ["shops"], "routes": ["Echo", "echo-not"], "keys": [{ "issuer": "https://x.test" }] });
@@ -111,7 +110,7 @@ fn a_set_that_is_dated_in_the_future_is_not_fresh() {
     assert_eq!(good(&edge, &issuer).status, 503);
 }
 
-/// An edge whose live and shadow policies know an issuer by the same id, each another one.
+/// An edge whose live and shadow policies know two different issuers by the same id.
 fn two_roles(live: &Issuer, shadow: &Issuer) -> Edge {
     let (edge, _) = edge_with(&[("test", live)], &json!({ "cool_down": 1 }), |policy, stores| {
         let mut tried = policy.clone();
@@ -148,11 +147,11 @@ fn keys_that_a_shadow_policy_fetched_are_not_used_by_the_live_one() {
         let reply = call(&edge, &token(&live, "test-key"));
         assert_eq!((reply.status, verdict(&edge, &reply)), (401, json!("token-signature")));
     }
-    assert_eq!(live.visits()[..2], VISIT, "the live issuer was asked for its own keys");
+    assert_eq!(live.requests()[..2], FETCH, "the keys of the live issuer were fetched from it");
 }
 
 #[test]
-fn callers_of_the_live_policy_are_served_whatever_a_shadow_policy_fetches() {
+fn callers_of_the_live_policy_are_served_while_a_shadow_policy_fetches_keys() {
     let (live, shadow) = (Issuer::healthy(), Issuer::healthy());
     let edge = two_roles(&live, &shadow);
     until_shadow_knows_its_keys(&edge, &shadow);
@@ -184,5 +183,5 @@ fn new_key_material_under_an_old_key_id_is_found_by_one_fetch() {
     issuer.serve(&jwks());
     std::thread::sleep(Duration::from_millis(1200));
     assert_eq!(good(&edge, &issuer).status, 200);
-    assert_eq!(issuer.visits().len(), 2 * VISIT.len());
+    assert_eq!(issuer.requests().len(), 2 * FETCH.len());
 }

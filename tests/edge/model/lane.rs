@@ -21,12 +21,12 @@ use super::{Shared, WITH_INTROSPECTION, WITH_OUTAGES, fitting};
 use crate::support::edge::RUNTIME;
 use crate::support::tokens::now;
 
-/// The longest time that a sequence waits altogether, in milliseconds.
+/// The longest time that a sequence may wait in total, in milliseconds.
 const LONGEST: u64 = 45_000;
 
-/// Whether a sequence has failed: the others need not go on.
+/// Whether a sequence has failed. The others then stop.
 static FAILED: AtomicBool = AtomicBool::new(false);
-/// When all tokens were issued.
+/// The time at which all tokens were issued.
 static ISSUED: LazyLock<u64> = LazyLock::new(now);
 
 /// Milliseconds since 1970.
@@ -38,9 +38,9 @@ pub(super) struct Lane<'run> {
     shared: &'run Shared,
     providers: &'run Providers,
     number: usize,
-    /// Whether there are no other lanes, which what is shared would disturb.
+    /// Whether this is the only lane, so that it may change shared state.
     alone: bool,
-    /// The leases that another request seems to hold.
+    /// The leases that a simulated other request holds.
     leases: Vec<CacheEntry>,
     waited: u64,
 }
@@ -50,7 +50,7 @@ impl<'run> Lane<'run> {
         Self { shared, providers, number, alone, leases: Vec::new(), waited: 0 }
     }
 
-    /// Runs a sequence; how many requests were let through, or what it breaks.
+    /// Runs a sequence. Returns the number of forwarded requests, or the violated invariant.
     pub(super) fn run(mut self, seed: u64) -> Result<usize, String> {
         let mut forwarded = 0;
         for (number, step) in sequence(seed, &REAL).iter().enumerate() {
@@ -66,7 +66,7 @@ impl<'run> Lane<'run> {
         Ok(forwarded)
     }
 
-    /// Takes a step; says whether a request was let through.
+    /// Takes a step. Returns whether a request was forwarded.
     fn step(&mut self, step: &Step) -> Result<bool, String> {
         let (shared, number) = (self.shared, self.number);
         let lane = &shared.names[number].lane;
@@ -117,8 +117,8 @@ impl<'run> Lane<'run> {
         [198, 51, 100, u8::try_from(self.number).unwrap() + 1]
     }
 
-    /// Takes the leases of this lane's counts, or gives them back. Keys are those of `src/ports/counter.rs`; lengths
-    /// are the guest's, where a number of bytes has four.
+    /// Takes the leases of the counts of this lane, or releases them. The keys are those of `src/ports/counter.rs`; a
+    /// length has four bytes, as in the guest.
     fn hold(&mut self, held: Held) {
         self.leases.clear();
         if held != Held::Counts {
@@ -137,27 +137,27 @@ impl<'run> Lane<'run> {
             let key = CacheKey::try_from(key.as_str()).unwrap();
             let viceroy = self.shared.edge.viceroy();
             let taken = RUNTIME.block_on(viceroy.cache().transaction_lookup(&key, &HeaderMap::new(), true));
-            assert!(taken.go_get().is_some(), "it is free");
+            assert!(taken.go_get().is_some(), "the lease is free");
             self.leases.push(taken);
         }
     }
 
     fn request(&self, call: &Call) -> Result<bool, String> {
         let (shared, lane) = (self.shared, &self.shared.names[self.number].lane);
-        let asks = matches!(call.token, Some(Token::Opaque(_)));
-        if asks && self.number != WITH_INTROSPECTION {
+        let is_opaque = matches!(call.token, Some(Token::Opaque(_)));
+        if is_opaque && self.number != WITH_INTROSPECTION {
             return Ok(false);
         }
         let request = self.written(call);
         let from = (self.client(), 50_000).into();
         let begun = milliseconds();
-        let answered = shared.edge.viceroy().handle_request(request, ([127, 0, 0, 1], 443).into(), from);
-        let (reply, trap) = RUNTIME.block_on(answered).map_err(|error| error.to_string())?;
+        let response = shared.edge.viceroy().handle_request(request, ([127, 0, 0, 1], 443).into(), from);
+        let (reply, trap) = RUNTIME.block_on(response).map_err(|error| error.to_string())?;
         let at = (begun, milliseconds());
         if let Some(trap) = trap {
             return Err(format!("the guest ended: {trap}"));
         }
-        let id = reply.headers().get("x-request-id").ok_or("an answer without an id")?.to_str().unwrap().to_owned();
+        let id = reply.headers().get("x-request-id").ok_or("a response without an id")?.to_str().unwrap().to_owned();
         let logged = shared.edge.log_of(&id);
         let arrived = shared.origin.everything().into_iter().find(|request| request.all("x-request-id") == [&id]);
         let route = logged["route"].as_str();
@@ -172,7 +172,7 @@ impl<'run> Lane<'run> {
         let judged = shared.references[self.number].lock().unwrap().judge(call, &outcome);
         judged.map_err(|violation| format!("{violation}; {logged}"))?;
         if self.providers.was_asked_silently(lane) {
-            return Err("(d) a shadow policy asks about a live opaque token".to_owned());
+            return Err("(d) a shadow policy introspects a live opaque token".to_owned());
         }
         Ok(outcome.forwarded)
     }

@@ -1,4 +1,4 @@
-//! Providers behind sockets: each lane has its own under a path.
+//! Providers behind sockets. Each lane has its own, under a path.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -12,7 +12,7 @@ use super::shared::tokens::{claims, jwks};
 use crate::support::origin::{Origin, Received, response};
 use crate::support::tokens::now;
 
-/// What the providers of one lane do.
+/// The state of the providers of one lane.
 pub(super) struct Manner {
     pub(super) published: Vec<Vec<Key>>,
     pub(super) reachable: Vec<bool>,
@@ -20,7 +20,7 @@ pub(super) struct Manner {
     pub(super) active: [bool; 3],
 }
 
-/// The servers on which they stand.
+/// The servers of all providers.
 pub(super) struct Providers {
     servers: BTreeMap<&'static str, Origin>,
     manners: Manners,
@@ -45,7 +45,7 @@ impl Providers {
         Self { servers: ["first", "second", "detour", "endpoint"].map(start).into(), manners }
     }
 
-    /// The names of a lane, whose providers are then there.
+    /// Creates the providers of a lane and returns their names.
     pub(super) fn names(&self, lane: &str) -> Names {
         let manner = Manner {
             published: (0..SOURCES).map(first_keys).collect(),
@@ -66,7 +66,7 @@ impl Providers {
         change(self.manners.lock().unwrap().get_mut(lane).unwrap());
     }
 
-    /// Whether a shadow policy of this lane asked about a token although it does not say that it may.
+    /// Whether a shadow policy of this lane introspected a token without being allowed to.
     pub(super) fn was_asked_silently(&self, lane: &str) -> bool {
         let url = format!("/{lane}/silent");
         self.servers["endpoint"].everything().iter().any(|request| request.request_line().contains(&url))

@@ -1,5 +1,5 @@
-//! Offline and at the edge one request has one outcome: `fastgate explain`, as it is run, and the guest, over generated
-//! requests.
+//! One request has the same outcome offline and at the edge: `fastgate explain`, run as a program, and the guest, over
+//! generated requests.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -8,7 +8,7 @@ use std::process::Command;
 use hyper::Body;
 use serde_json::{Value, json};
 
-use super::gate::{Gate, Setting, ask, request};
+use super::gate::{Gate, Setting, request, send};
 use super::places::world;
 use crate::support::edge::RUNTIME;
 use crate::support::provider;
@@ -16,7 +16,7 @@ use crate::support::tokens::now;
 
 const REQUESTS: usize = 10_000;
 
-/// A generator of numbers, the same ones each time (xorshift).
+/// A pseudorandom generator with a fixed seed (xorshift).
 struct Dice(u64);
 
 impl Dice {
@@ -38,7 +38,8 @@ impl Dice {
 
 fn policy() -> Value {
     json!({
-        // Written with its port, too: `explain` describes requests over TLS, the sockets of this test are plain.
+        // The policy names the host with its port, too: `explain` describes requests over TLS, and the sockets of this
+        // test are plain.
         "edge": { "issuer": "https://edge.test", "hosts": ["edge.test", "edge.test:443"] },
         "rules": { "member": { "any": [{ "role": "admin" }, { "claim": { "name": "tenant", "equals_path": "tenant" } }] } },
         "places": {
@@ -189,7 +190,7 @@ fn explain_agrees_with_the_edge_about_ten_thousand_generated_requests() {
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     for ((case, explained), id) in cases.iter().zip(&explained).zip(&ids) {
         let line = &lines[id];
-        let ages = line["verdict"] == "token-expired"; // its cause counts the seconds
+        let ages = line["verdict"] == "token-expired"; // its cause includes the age in seconds
         for member in ["verdict", "route", "cause", "credentials_ignored", "subject", "issuer"] {
             if ages && member == "cause" {
                 continue;
@@ -200,19 +201,19 @@ fn explain_agrees_with_the_edge_about_ten_thousand_generated_requests() {
         assert_eq!(explained["shadow"], shadow, "{case}");
         *seen.entry(line["verdict"].as_str().unwrap().to_owned()).or_default() += 1;
     }
-    assert!(seen.len() > 20, "the requests are of many kinds: {seen:?}");
+    assert!(seen.len() > 20, "the requests have many outcomes: {seen:?}");
     let forwarded = explained.iter().filter_map(|explained| explained["forward"]["path"].as_str());
     assert!(forwarded.eq(gate.arrived().iter().map(|arrived| arrived.path.as_str())), "the same paths at the origin");
 }
 
-/// Asks the edge; the request id.
+/// Sends a request to the edge and returns the request id.
 fn edge(gate: &Gate, case: &Value) -> String {
-    let mut asked = request(case["method"].as_str().unwrap(), case["target"].as_str().unwrap());
-    asked.headers_mut().unwrap().clear();
+    let mut sent = request(case["method"].as_str().unwrap(), case["target"].as_str().unwrap());
+    sent.headers_mut().unwrap().clear();
     for field in case["headers"].as_array().unwrap() {
-        asked = asked.header(field[0].as_str().unwrap(), field[1].as_str().unwrap());
+        sent = sent.header(field[0].as_str().unwrap(), field[1].as_str().unwrap());
     }
     let client = case["address"].as_str().unwrap().parse().unwrap();
-    let response = RUNTIME.block_on(ask(gate.viceroy(), client, asked.body(Body::empty()).unwrap()));
+    let response = RUNTIME.block_on(send(gate.viceroy(), client, sent.body(Body::empty()).unwrap()));
     response.field("x-request-id").unwrap().to_owned()
 }

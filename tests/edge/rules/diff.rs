@@ -1,4 +1,4 @@
-//! `fastgate diff`, over a log that the edge has written.
+//! `fastgate diff`, with a log that the edge has written.
 
 use std::process::Command;
 
@@ -27,12 +27,12 @@ fn policy(place: &str, scope: &str, count: u64) -> Value {
 }
 
 #[test]
-fn every_verdict_that_differs_is_listed_and_what_cannot_be_judged_again_is_counted() {
+fn different_verdicts_are_listed_and_requests_that_cannot_be_judged_again_are_counted() {
     let (old, new) = (policy("DE", "r", 9), policy("JP", "r:all", 1));
     let gate = Gate::with(&old, &Setting { manifest: world(), ..Setting::default() });
     let reader = gate.token(json!({ "scope": "r" }));
     let boss = gate.token(json!({ "sub": "boss", "roles": ["boss"] }));
-    for (client, asked) in [
+    for (client, sent) in [
         (BERLIN, get("/")),
         (TOKYO, get("/")),
         (BERLIN, get_as("/read", &reader)),
@@ -45,7 +45,7 @@ fn every_verdict_that_differs_is_listed_and_what_cannot_be_judged_again_is_count
         (BERLIN, get("/none")),
         (BERLIN, request("GET", "//").body(Body::empty()).unwrap()),
     ] {
-        gate.ask_from(client.parse().unwrap(), asked);
+        gate.send_from(client.parse().unwrap(), sent);
     }
     let log: Vec<Value> = gate.lines_in_order(11);
     let text: String = log.iter().map(|line| format!("{line}\n")).collect();

@@ -1,5 +1,5 @@
-//! The gate as users run it, made for one policy: the real guest on Viceroy, asked as from any address; and the
-//! application behind it, which writes down what reached it.
+//! The gate as users run it, for one policy: the real guest on Viceroy, with clients at any address, and an application
+//! behind it that records its requests.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -12,7 +12,7 @@ use hyper::{Body, Request, Response, Server, StatusCode, body};
 use serde_json::Value;
 use viceroy_lib::ExecuteCtx;
 
-use crate::support::edge::{Edge, Place, RUNTIME, Stores};
+use crate::support::edge::{Edge, Listener, RUNTIME, Stores};
 use crate::support::provider::{self, Provider};
 use crate::support::tokens::now;
 use crate::support::world::keys_note;
@@ -24,7 +24,7 @@ pub(crate) struct Gate {
     arrived: Arc<Mutex<Vec<Arrival>>>,
 }
 
-/// A request as the application got it.
+/// A request that the application received.
 #[derive(Clone, Debug)]
 pub(crate) struct Arrival {
     pub(crate) path: String,
@@ -34,13 +34,13 @@ pub(crate) struct Arrival {
 
 /// A response of the gate.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct GateResponse {
     pub(crate) status: u16,
     fields: hyper::HeaderMap,
     pub(crate) body: Vec<u8>,
 }
 
-/// What a gate is given besides its policy.
+/// The settings of a gate besides its policy.
 #[derive(Clone, Default)]
 pub(crate) struct Setting {
     /// Further keys of the KV store.
@@ -69,32 +69,32 @@ impl Gate {
             backends: Vec::new(),
             manifest: format!("[local_server.backends.origin]\nurl = \"http://{application}\"\n{}", setting.manifest),
         };
-        Self { edge: Edge::start(Place::find(), &stores), main, arrived }
+        Self { edge: Edge::start(Listener::bind(), &stores), main, arrived }
     }
 
     pub(crate) fn token(&self, claims: Value) -> String {
         self.main.token(now(), claims)
     }
 
-    /// Asks from 198.51.100.7.
-    pub(crate) fn ask(&self, request: Request<Body>) -> Answer {
-        self.ask_from([198, 51, 100, 7].into(), request)
+    /// Sends a request from 198.51.100.7.
+    pub(crate) fn send(&self, request: Request<Body>) -> GateResponse {
+        self.send_from([198, 51, 100, 7].into(), request)
     }
 
-    /// Asks from an address.
-    pub(crate) fn ask_from(&self, client: IpAddr, request: Request<Body>) -> Answer {
-        RUNTIME.block_on(ask(self.viceroy(), client, request))
+    /// Sends a request from an address.
+    pub(crate) fn send_from(&self, client: IpAddr, request: Request<Body>) -> GateResponse {
+        RUNTIME.block_on(send(self.viceroy(), client, request))
     }
 
-    /// The statuses of requests that arrive at once, from one address.
-    pub(crate) fn ask_at_once(&self, requests: Vec<Request<Body>>) -> Vec<StatusCode> {
+    /// Sends requests from one address at the same time and returns their statuses.
+    pub(crate) fn send_at_once(&self, requests: Vec<Request<Body>>) -> Vec<StatusCode> {
         RUNTIME.block_on(async {
             let client = [198, 51, 100, 7].into();
-            let asked: Vec<_> =
-                requests.into_iter().map(|request| RUNTIME.spawn(ask(self.viceroy(), client, request))).collect();
+            let pending: Vec<_> =
+                requests.into_iter().map(|request| RUNTIME.spawn(send(self.viceroy(), client, request))).collect();
             let mut statuses = Vec::new();
-            for answer in asked {
-                statuses.push(StatusCode::from_u16(answer.await.unwrap().status).unwrap());
+            for response in pending {
+                statuses.push(StatusCode::from_u16(response.await.unwrap().status).unwrap());
             }
             statuses
         })
@@ -104,12 +104,12 @@ impl Gate {
         self.edge.viceroy()
     }
 
-    /// Where it listens.
+    /// The address at which it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.edge.address
     }
 
-    /// By route, the median of the microseconds that forwarded requests spent in a step.
+    /// The median of the microseconds that forwarded requests spent in a step, by route.
     pub(crate) fn medians(&self, step: &str) -> Vec<(String, u64)> {
         let mut times: BTreeMap<String, Vec<u64>> = BTreeMap::new();
         for line in self.edge.log_lines().iter().filter(|line| line["verdict"] == "forwarded") {
@@ -123,14 +123,14 @@ impl Gate {
         times.into_iter().map(|(route, times)| (route, median(times))).collect()
     }
 
-    /// Everything that reached the application.
+    /// Every request that reached the application.
     pub(crate) fn arrived(&self) -> Vec<Arrival> {
         self.arrived.lock().unwrap().clone()
     }
 
-    /// What reached the application of the request with this response.
-    pub(crate) fn arrival(&self, answer: &Answer) -> Option<Arrival> {
-        self.arrived().into_iter().find(|arrived| arrived.field("x-request-id") == answer.field("x-request-id"))
+    /// The request at the application that belongs to this response.
+    pub(crate) fn arrival(&self, response: &GateResponse) -> Option<Arrival> {
+        self.arrived().into_iter().find(|arrived| arrived.field("x-request-id") == response.field("x-request-id"))
     }
 
     /// Every log line by request id, once there are `count`.
@@ -153,34 +153,38 @@ impl Gate {
     }
 
     /// The log line of a response.
-    pub(crate) fn line(&self, answer: &Answer) -> Value {
-        self.edge.log_of(answer.field("x-request-id").unwrap())
+    pub(crate) fn line(&self, response: &GateResponse) -> Value {
+        self.edge.log_of(response.field("x-request-id").unwrap())
     }
 
-    /// Status, problem type and log code of the response to a request that is to be refused, and that nothing got
-    /// through.
+    /// Sends a request that must be refused. Returns status, problem type and log code of the response, after a check
+    /// that the request did not reach the application.
     pub(crate) fn refusal(&self, client: &str, request: Request<Body>) -> (u16, String, String) {
-        let answer = self.ask_from(client.parse().unwrap(), request);
+        let response = self.send_from(client.parse().unwrap(), request);
         let mut arrived = self.arrived().into_iter();
-        assert!(arrived.all(|arrived| arrived.field("x-request-id").is_some()), "whose request that is must be known");
-        assert!(self.arrival(&answer).is_none(), "a refused request reached the application");
-        assert_eq!(answer.field("cache-control"), Some("no-store"));
-        let line = self.line(&answer);
-        let problem = answer.json()["type"].as_str().unwrap_or_default().replace("urn:fastgate:problem:", "");
-        (answer.status, problem, line["verdict"].as_str().unwrap().to_owned())
+        assert!(arrived.all(|arrived| arrived.field("x-request-id").is_some()), "a request arrived without an id");
+        assert!(self.arrival(&response).is_none(), "a refused request reached the application");
+        assert_eq!(response.field("cache-control"), Some("no-store"));
+        let line = self.line(&response);
+        let problem = response.json()["type"].as_str().unwrap_or_default().replace("urn:fastgate:problem:", "");
+        (response.status, problem, line["verdict"].as_str().unwrap().to_owned())
     }
 }
 
-/// Asks a gate from an address.
-pub(crate) async fn ask(viceroy: Arc<ExecuteCtx>, client: IpAddr, request: Request<Body>) -> Answer {
+/// Sends a request to a gate from an address.
+pub(crate) async fn send(viceroy: Arc<ExecuteCtx>, client: IpAddr, request: Request<Body>) -> GateResponse {
     let local = SocketAddr::from(([127, 0, 0, 1], 443));
-    let (answer, trap) = viceroy.handle_request(request, local, SocketAddr::new(client, 50_000)).await.unwrap();
+    let (response, trap) = viceroy.handle_request(request, local, SocketAddr::new(client, 50_000)).await.unwrap();
     assert!(trap.is_none(), "{trap:?}");
-    let (head, body) = answer.into_parts();
-    Answer { status: head.status.as_u16(), fields: head.headers, body: body::to_bytes(body).await.unwrap().to_vec() }
+    let (head, body) = response.into_parts();
+    GateResponse {
+        status: head.status.as_u16(),
+        fields: head.headers,
+        body: body::to_bytes(body).await.unwrap().to_vec(),
+    }
 }
 
-impl Answer {
+impl GateResponse {
     pub(crate) fn field(&self, name: &str) -> Option<&str> {
         self.fields.get(name).map(|value| value.to_str().unwrap())
     }
@@ -190,7 +194,7 @@ impl Answer {
     }
 }
 
-/// A request for `path`, as a client would send it.
+/// A request for `path` with the fields of a client.
 pub(crate) fn request(method: &str, path: &str) -> hyper::http::request::Builder {
     Request::builder().method(method).uri(format!("http://edge.test{path}")).header("host", "edge.test")
 }
@@ -203,7 +207,7 @@ pub(crate) fn get_as(path: &str, token: &str) -> Request<Body> {
     request("GET", path).header("authorization", format!("Bearer {token}")).body(Body::empty()).unwrap()
 }
 
-/// The claims of the identity header of what arrived.
+/// The claims of the identity header of a request at the application.
 pub(crate) fn minted(arrived: &Arrival) -> Value {
     use base64::Engine as _;
     let token = arrived.field("fastgate-identity").unwrap();
@@ -217,7 +221,7 @@ impl Arrival {
     }
 }
 
-/// An application that answers everything with 200 and writes down what it got.
+/// An application that responds with 200 to every request and records the requests.
 fn application(arrived: Arc<Mutex<Vec<Arrival>>>) -> SocketAddr {
     let serve = move |request: Request<Body>| {
         let arrived = Arc::clone(&arrived);
@@ -230,8 +234,8 @@ fn application(arrived: Arc<Mutex<Vec<Arrival>>>) -> SocketAddr {
                 body: body::to_bytes(body).await.map(|bytes| bytes.to_vec()).map_err(|error| error.to_string()),
             };
             arrived.lock().unwrap().push(entry);
-            let answer = Response::builder().header("x-powered-by", "test").header("x-origin", "1");
-            Ok::<_, hyper::Error>(answer.body(Body::from("{}")).unwrap())
+            let response = Response::builder().header("x-powered-by", "test").header("x-origin", "1");
+            Ok::<_, hyper::Error>(response.body(Body::from("{}")).unwrap())
         }
     };
     let _guard = RUNTIME.enter();

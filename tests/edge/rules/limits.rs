@@ -13,7 +13,7 @@ use crate::support::edge::RUNTIME;
 const CLIENTS: u64 = 64;
 
 #[test]
-fn a_limit_admits_exactly_its_count_to_64_clients_that_ask_at_once_over_sockets() {
+fn a_limit_admits_exactly_its_count_for_64_concurrent_clients_over_sockets() {
     let counts = [1_u64, 10, 100, 1000];
     let limits: serde_json::Map<String, Value> = counts
         .iter()
@@ -47,15 +47,15 @@ fn counting_costs_the_same_whatever_the_limit() {
     let route = |id: &str| json!({ "id": id, "path": format!("/{id}"), "methods": ["GET"], "access": "public", "limits": [id] });
     let gate = Gate::new(&json!({ "limits": limits, "routes": [route("of-1000"), route("of-1000000")] }));
     for path in ["/of-1000", "/of-1000000"].into_iter().cycle().take(600) {
-        assert_eq!(gate.ask(get(path)).status, 200);
+        assert_eq!(gate.send(get(path)).status, 200);
     }
     let medians = gate.medians("throttle");
     println!("median microseconds of the step \"throttle\", one request after the other: {medians:?}");
 }
 
-/// Sends `total` requests, at any time one from each client that has not got them all; counts 200 and 429. On a machine
-/// with too much to do a request may wait for its turn in vain: it is told to come back in a second and does, while a
-/// limit that is used up says when its window ends.
+/// Sends `total` requests through concurrent clients, each with one request at a time, and counts the responses 200 and
+/// 429. On a busy machine a request may time out while it waits for the count. Its `Retry-After` is then one second,
+/// and it is sent again; `Retry-After` of a used-up limit is the end of the window.
 async fn rush(address: SocketAddr, path: String, total: u64) -> (u64, u64) {
     let left = Arc::new(AtomicU64::new(total));
     let clients = (0..CLIENTS).map(|_| {
@@ -66,10 +66,10 @@ async fn rush(address: SocketAddr, path: String, total: u64) -> (u64, u64) {
             while left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok() {
                 let request = Request::get(format!("http://{address}{path}")).header("host", "edge.test");
                 let response = client.request(request.body(Body::empty()).unwrap()).await.unwrap();
-                let come_back = response.headers().get("retry-after").is_some_and(|seconds| seconds == "1");
+                let timed_out = response.headers().get("retry-after").is_some_and(|seconds| seconds == "1");
                 match response.status().as_u16() {
                     200 => admitted += 1,
-                    429 if come_back => drop(left.fetch_add(1, Ordering::SeqCst)),
+                    429 if timed_out => drop(left.fetch_add(1, Ordering::SeqCst)),
                     429 => refused += 1,
                     other => panic!("{other}"),
                 }
@@ -101,24 +101,24 @@ fn a_request_over_the_limit_gets_429_and_retry_after() {
     let token = gate.token(json!({}));
     let policy = "\"per-network\";q=100;w=60, \"per-caller\";q=2;w=300, \"brake\";q=600;w=60";
     for left in [1, 0] {
-        let answer = gate.ask(get_as("/r", &token));
-        assert_eq!(answer.status, 200);
-        assert_eq!(answer.field("ratelimit-policy"), Some(policy));
-        let state = answer.field("ratelimit").unwrap();
+        let response = gate.send(get_as("/r", &token));
+        assert_eq!(response.status, 200);
+        assert_eq!(response.field("ratelimit-policy"), Some(policy));
+        let state = response.field("ratelimit").unwrap();
         assert!(state.contains(&format!("\"per-caller\";r={left};t=")), "{state}");
-        assert!(!state.contains("brake"), "an estimate is not announced as a count: {state}");
+        assert!(!state.contains("brake"), "an estimate is not reported as a count: {state}");
     }
     let before = gate.arrived().len();
-    let answer = gate.ask(get_as("/r", &token));
-    assert_eq!((answer.status, gate.arrived().len()), (429, before));
-    assert_eq!(answer.json()["type"], "urn:fastgate:problem:too-many-requests");
-    let seconds: u64 = answer.field("retry-after").unwrap().parse().unwrap();
+    let response = gate.send(get_as("/r", &token));
+    assert_eq!((response.status, gate.arrived().len()), (429, before));
+    assert_eq!(response.json()["type"], "urn:fastgate:problem:too-many-requests");
+    let seconds: u64 = response.field("retry-after").unwrap().parse().unwrap();
     assert!((1..=300).contains(&seconds));
-    assert_eq!(answer.field("ratelimit"), Some(format!("\"per-caller\";r=0;t={seconds}").as_str()));
-    assert_eq!(answer.field("ratelimit-policy"), Some("\"per-caller\";q=2;w=300"));
-    assert_eq!(gate.line(&answer)["verdict"], "limit-exceeded");
+    assert_eq!(response.field("ratelimit"), Some(format!("\"per-caller\";r=0;t={seconds}").as_str()));
+    assert_eq!(response.field("ratelimit-policy"), Some("\"per-caller\";q=2;w=300"));
+    assert_eq!(gate.line(&response)["verdict"], "limit-exceeded");
     let bob = gate.token(json!({ "sub": "bob" }));
-    assert_eq!(gate.ask(get_as("/r", &bob)).status, 200);
+    assert_eq!(gate.send(get_as("/r", &bob)).status, 200);
 }
 
 #[test]

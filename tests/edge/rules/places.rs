@@ -33,7 +33,7 @@ pub(crate) fn world() -> String {
     toml
 }
 
-/// One gate for all of these tests.
+/// The gate of all these tests.
 static GATE: LazyLock<Gate> = LazyLock::new(|| {
     let public = |id: &str, place: &str| json!({ "id": id, "path": format!("/{id}"), "methods": ["GET"], "access": "public", "from": [place] });
     let parts = json!({
@@ -73,7 +73,7 @@ static GATE: LazyLock<Gate> = LazyLock::new(|| {
 fn admission_depends_on_where_the_platform_locates_the_client() {
     let gate = &*GATE;
     let passes = |client: &str, path: &str| {
-        let response = gate.ask_from(client.parse().unwrap(), get(path));
+        let response = gate.send_from(client.parse().unwrap(), get(path));
         assert_eq!(response.status, 200, "{client} {path}");
     };
     let refused = |client: &str, path: &str, status: u16, code: &str| {
@@ -108,7 +108,7 @@ fn admission_depends_on_where_the_platform_locates_the_client() {
 }
 
 #[test]
-fn no_header_says_where_a_client_is() {
+fn no_header_changes_the_location_of_a_client() {
     let gate = &*GATE;
     for name in ["x-forwarded-for", "fastly-client-ip", "x-real-ip", "true-client-ip", "forwarded", "cf-connecting-ip"]
     {
@@ -119,10 +119,10 @@ fn no_header_says_where_a_client_is() {
 }
 
 #[test]
-fn facts_that_places_tested_are_in_the_identity_header() {
+fn the_facts_that_a_place_tests_are_in_the_identity_header() {
     let gate = &*GATE;
     let seen = [(BERLIN, "/europe"), (BERLIN, "/people"), (SAN_FRANCISCO, "/california")].map(|(client, path)| {
-        let response = gate.ask_from(client.parse().unwrap(), get(path));
+        let response = gate.send_from(client.parse().unwrap(), get(path));
         minted(&gate.arrival(&response).unwrap())["rctx"].clone()
     });
     assert_eq!(
@@ -143,7 +143,7 @@ fn a_place_in_shadow_is_evaluated_and_logged_and_refuses_no_client() {
         (TOKYO, json!(["would-refuse place-not-allowed"])),
         (NOWHERE, json!(["would-refuse place-unknown"])),
     ] {
-        let response = gate.ask_from(client.parse().unwrap(), get("/shadowed"));
+        let response = gate.send_from(client.parse().unwrap(), get("/shadowed"));
         let line = gate.line(&response);
         assert_eq!((response.status, &line["verdict"], &line["shadow"]), (200, &json!("forwarded"), &shadow));
     }

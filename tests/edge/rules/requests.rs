@@ -1,4 +1,4 @@
-//! What requests must look like, where they lead, and what is closed.
+//! The form of requests, their origins, and closed groups.
 
 use std::time::{Duration, Instant};
 
@@ -36,7 +36,7 @@ fn requests_without_the_required_form_never_reach_the_origin() {
         request.headers_mut().insert("x-version", "1".parse().unwrap());
         request
     };
-    let response = GATE.ask(versioned("/p?1234567890", Body::from(vec![b'x'; 1000])));
+    let response = GATE.send(versioned("/p?1234567890", Body::from(vec![b'x'; 1000])));
     assert_eq!((response.status, GATE.arrival(&response).unwrap().body.unwrap().len()), (200, 1000));
     let mut text = versioned("/p", Body::from("x"));
     text.headers_mut().insert("content-type", "text/plain".parse().unwrap());
@@ -58,42 +58,42 @@ fn requests_without_the_required_form_never_reach_the_origin() {
     ] {
         assert_eq!(GATE.refusal(CLIENT, request), (status, kind.into(), code.into()));
     }
-    assert_eq!(GATE.ask(versioned("/p", streamed(10, 100))).status, 200);
-    let last = GATE.arrival(&GATE.ask(get("/dl/a.bin"))).unwrap();
+    assert_eq!(GATE.send(versioned("/p", streamed(10, 100))).status, 200);
+    let last = GATE.arrival(&GATE.send(get("/dl/a.bin"))).unwrap();
     assert_eq!((last.path.as_str(), &minted(&last)["tctx"]["path"]), ("/files/a", &json!("/files/a")));
 }
 
 #[test]
 fn a_long_body_is_truncated_and_does_not_look_complete_at_the_origin() {
-    let response = GATE.ask(post("/long", streamed(30, 10_000)));
+    let response = GATE.send(post("/long", streamed(30, 10_000)));
     assert_eq!((response.status, GATE.arrival(&response).unwrap().body.unwrap().len()), (200, 300_000));
-    let response = GATE.ask(post("/long", streamed(400, 10_000)));
+    let response = GATE.send(post("/long", streamed(400, 10_000)));
     assert_eq!(
         (response.status, response.json()["type"].as_str()),
         (413, Some("urn:fastgate:problem:content-too-large"))
     );
     assert_eq!(GATE.line(&response)["verdict"], "body-grew-too-long");
     let patience = Instant::now();
-    // Where it is cut before the application has taken the request up, nothing arrives at all.
+    // If the body is cut before the application reads the request, no request arrives.
     while GATE.arrival(&response).is_none() && patience.elapsed() < Duration::from_secs(2) {
         std::thread::sleep(Duration::from_millis(5));
     }
-    assert!(GATE.arrival(&response).is_none_or(|seen| seen.body.is_err()), "a cut body does not look whole");
+    assert!(GATE.arrival(&response).is_none_or(|seen| seen.body.is_err()), "a truncated body does not look complete");
 }
 
 #[test]
-fn a_body_that_ends_before_its_length_never_looks_whole_at_the_origin() {
+fn a_body_that_ends_before_its_length_never_looks_complete_at_the_origin() {
     for path in ["/raw", "/long", "/signed"] {
         let announced = |length: &str, body: Body| {
             let mut request = post(path, body);
             request.headers_mut().insert("content-length", length.parse().unwrap());
             request
         };
-        let whole = GATE.ask(announced("5000", streamed(5, 1000)));
+        let whole = GATE.send(announced("5000", streamed(5, 1000)));
         assert_eq!(GATE.arrival(&whole).unwrap().body.map(|body| body.len()), Ok(5000), "{path}");
-        let short = GATE.ask(announced("5001", streamed(5, 1000)));
+        let short = GATE.send(announced("5001", streamed(5, 1000)));
         assert!((400..600).contains(&short.status), "{path}: {}", short.status);
-        // Whatever of it the application saw, it saw it break off.
+        // If the application saw a part of the body, it also saw the body break off.
         let arrived = GATE.arrival(&short);
         assert!(arrived.as_ref().is_none_or(|seen| seen.body.is_err()), "{path}: {arrived:?}");
     }
@@ -101,30 +101,30 @@ fn a_body_that_ends_before_its_length_never_looks_whole_at_the_origin() {
 
 #[test]
 fn fields_are_edited_in_both_directions_and_responses_get_security_fields() {
-    let asked = request("GET", "/e").header("x-tier", "lead").header("x-debug", "1").body(Body::empty()).unwrap();
-    let response = GATE.ask(asked);
+    let sent = request("GET", "/e").header("x-tier", "lead").header("x-debug", "1").body(Body::empty()).unwrap();
+    let response = GATE.send(sent);
     assert_eq!((response.field("x-origin"), response.field("x-powered-by")), (Some("2"), None));
     assert_eq!(response.field("x-content-type-options"), Some("nosniff"));
     let arrived = GATE.arrival(&response).unwrap();
     assert_eq!((arrived.field("x-tier"), arrived.field("x-debug")), (Some("gold"), None));
-    assert_eq!(GATE.ask(get("/none")).field("x-frame-options"), Some("DENY"));
+    assert_eq!(GATE.send(get("/none")).field("x-frame-options"), Some("DENY"));
 }
 
 #[test]
-fn requests_for_closed_groups_get_a_response_of_the_edge() {
+fn the_edge_responds_to_requests_for_closed_groups() {
     assert_eq!(GATE.refusal(CLIENT, get("/a")), (503, "unavailable".into(), "switched-off".into()));
     assert_eq!(GATE.refusal(CLIENT, get("/b")), (503, "maintenance".into(), "maintenance".into()));
-    assert_eq!(GATE.ask(get("/b")).field("retry-after"), Some("77"));
-    assert_eq!(GATE.ask(get("/c")).status, 200);
+    assert_eq!(GATE.send(get("/b")).field("retry-after"), Some("77"));
+    assert_eq!(GATE.send(get("/c")).status, 200);
 }
 
 #[test]
 fn a_preflight_needs_no_token_and_is_never_forwarded() {
     let preflight = |origin: &str| {
-        let asked = request("OPTIONS", "/w").header("origin", origin).header("access-control-request-method", "PUT");
-        asked.header("fastgate-identity", "forged").body(Body::empty()).unwrap()
+        let sent = request("OPTIONS", "/w").header("origin", origin).header("access-control-request-method", "PUT");
+        sent.header("fastgate-identity", "forged").body(Body::empty()).unwrap()
     };
-    let response = GATE.ask(preflight("https://app.test"));
+    let response = GATE.send(preflight("https://app.test"));
     assert_eq!((response.status, response.body.len()), (204, 0));
     assert_eq!(response.field("access-control-allow-origin"), Some("https://app.test"));
     assert_eq!(response.field("access-control-allow-headers"), Some("authorization"));
@@ -149,22 +149,22 @@ fn a_websocket_upgrade_is_authenticated_like_any_request() {
     };
     let refused = GATE.refusal(CLIENT, upgrade(get("/ws")));
     assert_eq!(refused, (401, "authentication-required".into(), "credentials-missing".into()));
-    let response = GATE.ask(upgrade(get_as("/ws", &GATE.token(json!({})))));
+    let response = GATE.send(upgrade(get_as("/ws", &GATE.token(json!({})))));
     let arrived = GATE.arrival(&response).unwrap();
     assert_eq!((response.status, minted(&arrived)["sub"].as_str()), (200, Some("alice")));
     assert_eq!((arrived.field("upgrade"), arrived.field("connection")), (None, None), "the upgrade ends at the edge");
 }
 
 #[test]
-fn methods_that_a_route_does_not_name_are_refused_whatever_headers_say() {
+fn methods_that_a_route_does_not_name_are_refused_despite_override_headers() {
     for method in ["HEAD", "OPTIONS", "TRACE", "get", "INVENTED", "POST"] {
         let refused = GATE.refusal(CLIENT, request(method, "/m").body(Body::empty()).unwrap());
         assert_eq!((refused.0, refused.2.as_str()), (405, "method-not-allowed"), "{method}");
     }
     for name in ["x-http-method-override", "x-method-override", "x-http-method"] {
-        let asked = request("GET", "/m").header(name, "DELETE").body(Body::empty()).unwrap();
-        assert_eq!(GATE.arrival(&GATE.ask(asked)).unwrap().field(name), None, "{name}");
-        let asked = request("POST", "/m").header(name, "GET").body(Body::empty()).unwrap();
-        assert_eq!(GATE.refusal(CLIENT, asked).0, 405, "{name}");
+        let sent = request("GET", "/m").header(name, "DELETE").body(Body::empty()).unwrap();
+        assert_eq!(GATE.arrival(&GATE.send(sent)).unwrap().field(name), None, "{name}");
+        let sent = request("POST", "/m").header(name, "GET").body(Body::empty()).unwrap();
+        assert_eq!(GATE.refusal(CLIENT, sent).0, 405, "{name}");
     }
 }

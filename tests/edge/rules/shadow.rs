@@ -27,7 +27,7 @@ fn a_shadow_policy_is_judged_and_logged_and_changes_nothing() {
         (get_as("/r", &reader), "would-forward"),
         (get_as("/r", &reader), "would-refuse limit-exceeded"),
     ] {
-        let response = gate.ask(request);
+        let response = gate.send(request);
         let line = gate.line(&response);
         assert_eq!((response.status, line["shadow_policy"].as_str()), (200, Some(would)));
     }
@@ -37,7 +37,7 @@ fn a_shadow_policy_is_judged_and_logged_and_changes_nothing() {
 #[test]
 fn a_shadow_policy_that_cannot_be_read_is_named_in_the_log_alone() {
     let gate = gate("{}");
-    let response = gate.ask(get("/r"));
+    let response = gate.send(get("/r"));
     let line: Value = gate.line(&response);
     assert_eq!(response.status, 200);
     assert!(line["shadow_policy"].as_str().unwrap().starts_with("unusable: $: missing field"), "{line}");

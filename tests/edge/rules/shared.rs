@@ -1,4 +1,4 @@
-//! One gate for the tests that need nothing but some routes of their own; what reached the application is told apart by
+//! One gate for the tests that need only a few routes of their own. They find their requests at the application by
 //! request id or path.
 
 use std::sync::LazyLock;

@@ -1,4 +1,4 @@
-//! Bodies that are signed: read whole at the edge, bound by the identity header, and forwarded as they were read.
+//! Signed bodies: the edge reads a body whole, binds it by the identity header, and forwards it unchanged.
 
 use std::sync::LazyLock;
 
@@ -27,7 +27,7 @@ fn sent(path: &str, body: Body) -> Request<Body> {
     request("POST", path).header("content-digest", "sha-256=:bGllcw==:").body(body).unwrap()
 }
 
-/// A body that comes in these pieces, and, where it is to break, an error instead of its end.
+/// A body in these pieces, which ends with an error if `breaks` is set.
 fn pieces(pieces: Vec<Vec<u8>>, breaks: bool) -> Body {
     let (mut sender, body) = Body::channel();
     RUNTIME.spawn(async move {
@@ -44,7 +44,7 @@ fn pieces(pieces: Vec<Vec<u8>>, breaks: bool) -> Body {
 }
 
 #[test]
-fn the_application_gets_the_very_bytes_that_the_header_binds() {
+fn the_application_gets_exactly_the_bytes_that_the_header_binds() {
     let mixed: Vec<u8> = (0..=255).collect();
     for (path, body, whole) in [
         ("/short", Body::empty(), Vec::new()),
@@ -52,7 +52,7 @@ fn the_application_gets_the_very_bytes_that_the_header_binds() {
         ("/short", pieces(vec![vec![b'x'; 500]; 2], false), vec![b'x'; 1000]),
         ("/long", pieces(vec![mixed.clone(); 4000], false), mixed.repeat(4000)),
     ] {
-        let response = GATE.ask(sent(path, body));
+        let response = GATE.send(sent(path, body));
         let arrived = GATE.arrival(&response).unwrap();
         let digest = format!("sha-256=:{}:", STANDARD.encode(hmac_sha256::Hash::hash(&whole)));
         assert_eq!(response.status, 200);
@@ -85,17 +85,21 @@ fn a_shadow_policy_that_signs_bodies_does_not_read_the_live_requests() {
     };
     let kv = vec![("policy.shadow".to_owned(), provider::policy(&route(true)).to_string())];
     let gate = Gate::with(&route(false), &Setting { kv, ..Setting::default() });
-    let response = gate.ask(request("POST", "/r").body(pieces(vec![vec![b'x'; 1000]; 5], false)).unwrap());
+    let response = gate.send(request("POST", "/r").body(pieces(vec![vec![b'x'; 1000]; 5], false)).unwrap());
     assert_eq!(response.status, 200);
     assert_eq!(gate.arrival(&response).unwrap().body.unwrap().len(), 5000);
-    assert_eq!(gate.line(&response)["shadow_policy"], "would-forward", "an unannounced length is not known to it");
+    assert_eq!(
+        gate.line(&response)["shadow_policy"],
+        "would-forward",
+        "the shadow policy does not know a length that was not announced"
+    );
     let announced = request("POST", "/r").header("content-length", "5000").body(Body::from(vec![b'x'; 5000])).unwrap();
-    let response = gate.ask(announced);
+    let response = gate.send(announced);
     assert_eq!(gate.arrival(&response).unwrap().body.unwrap().len(), 5000);
     assert_eq!(gate.line(&response)["shadow_policy"], "would-refuse body-too-long");
 }
 
-/// A body that sends a byte now and then: one in each of `seconds`, and then its end.
+/// A body with one byte in each of `seconds`, and then its end.
 fn slow(seconds: u64) -> Body {
     let (mut sender, body) = Body::channel();
     RUNTIME.spawn(async move {
@@ -122,7 +126,7 @@ fn the_lifetime_of_the_header_begins_when_the_request_is_forwarded() {
         "routes": [bounded("signed", true), bounded("bounded", false)]
     }));
     for path in ["/signed", "/bounded"] {
-        let response = gate.ask(request("POST", path).body(slow(3)).unwrap());
+        let response = gate.send(request("POST", path).body(slow(3)).unwrap());
         let left = now();
         let claims = minted(&gate.arrival(&response).unwrap());
         assert!(claims["exp"].as_u64().unwrap() >= left, "{path}: {claims} at {left}");

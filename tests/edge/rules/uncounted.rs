@@ -1,5 +1,5 @@
-//! Counts under pressure. The test takes the lease of a count in the guest's own cache, or damages the count, and looks
-//! at what becomes of requests meanwhile.
+//! Counts under load. The test takes the lease of a count in the guest's own cache, or damages the count, and checks
+//! the requests meanwhile.
 
 use std::time::Duration;
 
@@ -13,8 +13,8 @@ use viceroy_lib::cache::{CacheEntry, CacheKey, WriteOptions};
 use super::gate::{Gate, get};
 use crate::support::edge::RUNTIME;
 
-/// A key of the count of a route under a limit of an hour that counts by route (`src/ports/counter.rs`). Lengths are
-/// those of the guest, where a number of bytes has four.
+/// The cache key of the count of a route under a limit of an hour that counts by route (`src/ports/counter.rs`). A
+/// length has four bytes, as in the guest.
 fn cache_key(kind: &str, name: &str) -> CacheKey {
     let mut digest = hmac_sha256::Hash::new();
     for text in ["route", name] {
@@ -25,11 +25,11 @@ fn cache_key(kind: &str, name: &str) -> CacheKey {
     CacheKey::try_from(format!("fastgate/live/{kind}/3600/{name}/{digits}").as_str()).unwrap()
 }
 
-/// Takes the lease; it is given back when the entry is dropped.
+/// Takes the lease. It is released when the entry is dropped.
 fn take_lease(gate: &Gate, name: &str) -> CacheEntry {
     let (viceroy, key) = (gate.viceroy(), cache_key("count-lease", name));
     let taken = RUNTIME.block_on(viceroy.cache().transaction_lookup(&key, &HeaderMap::new(), true));
-    assert!(taken.go_get().is_some(), "it is free");
+    assert!(taken.go_get().is_some(), "the lease is free");
     taken
 }
 
@@ -55,16 +55,16 @@ fn a_request_that_times_out_waiting_for_a_count_is_refused() {
     let gate = gate();
     for name in ["shut", "ajar"] {
         let lease = take_lease(&gate, name);
-        let response = gate.ask(get(&format!("/{name}")));
+        let response = gate.send(get(&format!("/{name}")));
         assert_eq!((response.status, response.field("retry-after")), (429, Some("1")), "{name}");
         assert_eq!(response.json()["type"], "urn:fastgate:problem:too-many-requests");
         assert_eq!(gate.line(&response)["verdict"], "limit-queue-full");
-        assert_eq!(response.field("ratelimit"), None, "nothing is known of what is left");
+        assert_eq!(response.field("ratelimit"), None, "the remaining units are unknown");
         assert!(gate.arrival(&response).is_none());
         drop(lease);
         for left in [4, 3] {
-            let response = gate.ask(get(&format!("/{name}")));
-            assert_eq!(response.status, 200, "a lease that is given back serves again");
+            let response = gate.send(get(&format!("/{name}")));
+            assert_eq!(response.status, 200, "a released lease can be taken again");
             let state = response.field("ratelimit").unwrap();
             assert!(state.starts_with(&format!("\"{name}\";r={left};")), "nothing was counted meanwhile: {state}");
         }
@@ -77,7 +77,7 @@ fn an_unreadable_count_refuses_or_admits_as_the_limit_says() {
     for name in ["shut", "ajar"] {
         damage(&gate, name);
     }
-    let response = gate.ask(get("/shut"));
+    let response = gate.send(get("/shut"));
     assert_eq!((response.status, response.field("retry-after")), (503, Some("5")));
     assert_eq!(response.json()["type"], "urn:fastgate:problem:unavailable");
     let line = gate.line(&response);
@@ -85,8 +85,12 @@ fn an_unreadable_count_refuses_or_admits_as_the_limit_says() {
     assert!(line["cause"].as_str().unwrap().contains("limit \"shut\""), "{line}");
     assert!(gate.arrival(&response).is_none());
 
-    let response = gate.ask(get("/ajar"));
-    assert_eq!((response.status, response.field("ratelimit")), (200, None), "what was not counted is not announced");
+    let response = gate.send(get("/ajar"));
+    assert_eq!(
+        (response.status, response.field("ratelimit")),
+        (200, None),
+        "no field reports a request that was not counted"
+    );
     let line = gate.line(&response);
     assert_eq!(line["verdict"], "forwarded");
     let [Value::String(uncounted)] = &line["uncounted"].as_array().unwrap()[..] else { panic!("{line}") };
@@ -100,10 +104,13 @@ fn a_flood_that_arrives_at_once_is_never_admitted_beyond_the_limit() {
         "limits": limits,
         "routes": [{ "id": "r", "path": "/r", "methods": ["GET"], "access": "public", "limits": ["flood"] }]
     }));
-    let statuses = gate.ask_at_once((0..600).map(|_| get("/r")).collect());
+    let statuses = gate.send_at_once((0..600).map(|_| get("/r")).collect());
     let admitted = statuses.iter().filter(|status| **status == StatusCode::OK).count();
     assert!(statuses.iter().all(|status| [StatusCode::OK, StatusCode::TOO_MANY_REQUESTS].contains(status)));
     assert!((1..=60).contains(&admitted), "{admitted} of a limit of 60");
     assert_eq!(gate.arrived().len(), admitted);
-    assert!(gate.lines_in_order(600).iter().all(|line| line.get("uncounted").is_none()), "each was counted or refused");
+    assert!(
+        gate.lines_in_order(600).iter().all(|line| line.get("uncounted").is_none()),
+        "every request was counted or refused"
+    );
 }

@@ -1,4 +1,4 @@
-//! Who signs: four keys that are published, and one that is not.
+//! The signers: four published keys, and one unpublished key.
 
 use std::sync::LazyLock;
 
@@ -13,14 +13,14 @@ use superboring::hash::MessageDigest;
 use superboring::pkey::PKey;
 use superboring::rsa::Padding;
 
-/// A key, by its `kid`.
+/// A key, named by its `kid`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Signer {
     EcOne,
     EcTwo,
     Ed,
     Rsa,
-    /// Its public half is not published; `kid` is another one's.
+    /// Its public half is not published; its `kid` is that of another key.
     Stranger,
 }
 

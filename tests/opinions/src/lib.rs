@@ -1,7 +1,7 @@
-//! A second opinion on tokens. Tokens that are nearly good are judged by Fastgate, by the crate `jsonwebtoken` and by
-//! PyJWT. Where they disagree, a named rule of Fastgate must say why: each rule is a predicate over the token that
-//! shares no code with the library. The same tokens in every run; `docs/reference/token-opinions.md` has the rules, and
-//! how many of the disagreements in 100,000 tokens each explains.
+//! A second opinion on tokens. Fastgate, the crate `jsonwebtoken` and PyJWT judge tokens that are nearly valid. If they
+//! disagree, a named rule of Fastgate must explain it: each rule is a predicate over the token that shares no code with
+//! the library. The tokens are the same in every run; `docs/reference/token-opinions.md` has the rules, and how many of
+//! the disagreements in 100,000 tokens each explains.
 
 #![cfg(test)]
 #![allow(
@@ -29,13 +29,13 @@ use others::{Opinions, Other, judged};
 use report::{counted, document, without_counts};
 use rules::{Side, explanation};
 
-/// What `make opinions` runs, and what the document counts.
+/// The number of tokens in `make opinions` and in the document.
 const ALL: u64 = 100_000;
-/// What every run of the tests does.
+/// The number of tokens in every run of the tests.
 const SOME: u64 = 3_000;
 
 #[test]
-fn three_verifiers_agree_but_for_named_rules() {
+fn three_verifiers_agree_except_for_named_rules() {
     let tally = tally(SOME);
     let written = written();
     assert_eq!(without_counts(&written), without_counts(&document(&tally, SOME)), "`make opinions` says more");
@@ -43,7 +43,7 @@ fn three_verifiers_agree_but_for_named_rules() {
 
 #[test]
 #[ignore = "takes minutes: `make opinions`"]
-fn three_verifiers_agree_about_a_hundred_thousand_tokens_but_for_named_rules() {
+fn three_verifiers_agree_about_a_hundred_thousand_tokens_except_for_named_rules() {
     let tally = tally(ALL);
     let document = document(&tally, ALL);
     if std::env::var_os("OPINIONS_WRITE").is_some() {
@@ -56,7 +56,7 @@ fn written() -> String {
     std::fs::read_to_string(report::PATH).unwrap_or_default()
 }
 
-/// How many tokens were of which kind, and how many disagreements each rule explains.
+/// The number of tokens of each kind, and of disagreements that each rule explains.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) accepted: u64,

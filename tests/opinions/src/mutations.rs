@@ -1,4 +1,4 @@
-//! What goes wrong with a token, stage by stage.
+//! Changes of a token, stage by stage.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -7,7 +7,7 @@ use crate::keys::{Signer, encoded, published};
 use crate::random::Random;
 use crate::tokens::{Draft, LEEWAY, Member};
 
-/// `alg`, and other names of algorithms (RFC 7518 §3.1, RFC 8037 §3.1, RFC 9864 §2.2) or what is none.
+/// Values of `alg`: names of other algorithms (RFC 7518 §3.1, RFC 8037 §3.1, RFC 9864 §2.2), and malformed values.
 const ALGORITHMS: [&str; 26] = [
     "\"none\"",
     "\"None\"",
@@ -105,7 +105,7 @@ const CONTENT_TYPES: [&str; 12] = [
     "[\"JWT\"]",
     "\"jwt; v=1\"",
 ];
-/// Members that say something about keys, encryption or nothing at all, and are not looked at.
+/// Members about keys, about encryption, or without a meaning. They are ignored.
 const IGNORED: [&str; 12] = ["jwk", "jku", "x5u", "x5c", "x5t", "x5t#S256", "zip", "enc", "url", "nonce", "foo", "apu"];
 const ANY: [&str; 21] = [
     "null",
@@ -195,7 +195,7 @@ fn quoted(name: &str) -> String {
     format!("\"{name}\"")
 }
 
-/// Writes `value` for the member `name`, in its place or as a new one.
+/// Writes `value` for the member `name`: replaces it, or adds it.
 fn set(members: &mut Vec<Member>, name: &str, value: &str) {
     let name = quoted(name);
     match members.iter_mut().find(|(known, _)| *known == name) {
@@ -314,8 +314,7 @@ pub(crate) fn claim(random: &mut Random, draft: &mut Draft) {
     });
 }
 
-/// One member twice, with the same value or another one, as it stands or spelled with an escape, at the end or in a
-/// claim.
+/// Repeats a member, with the same value or another one, unchanged or spelled with an escape, at the end or in a claim.
 fn repeat(random: &mut Random, members: &mut Vec<Member>) {
     let Some((name, value)) = members.get(random.below(members.len().max(1))).cloned() else { return };
     let value = if random.below(2) == 0 { value } else { random.pick(&ANY).to_owned() };
@@ -328,7 +327,7 @@ fn repeat(random: &mut Random, members: &mut Vec<Member>) {
     }
 }
 
-/// A `NumericDate` (RFC 7519 §2) near what is accepted, or what is none.
+/// A `NumericDate` (RFC 7519 §2) near the accepted range, or a malformed one.
 pub(crate) fn time(random: &mut Random, draft: &mut Draft) {
     let now = draft.now;
     let (claim, edge) = random.pick(&[
@@ -437,7 +436,7 @@ pub(crate) fn text(random: &mut Random, text: &mut Vec<u8>, made_by: &mut Vec<&'
             within(random.pick(&ANY));
             "more"
         }
-        // Digits stay: what becomes of a time would depend on the time.
+        // Digits are not changed: a time with a changed digit would have a result that depends on the current time.
         _ => {
             let places: Vec<usize> = (0..text.len()).filter(|place| !text[*place].is_ascii_digit()).collect();
             let place = random.pick(&places);
@@ -489,7 +488,7 @@ pub(crate) fn segment(random: &mut Random, segment: &mut String, made_by: &mut V
     });
 }
 
-/// The same octets, where the last character has bits that belong to none of them (RFC 4648 §3.5).
+/// The same octets with other unused bits in the last character (RFC 4648 §3.5).
 fn spare_bits(segment: &str) -> String {
     const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let last = segment.chars().last().and_then(|last| ALPHABET.find(last));
@@ -499,7 +498,7 @@ fn spare_bits(segment: &str) -> String {
     }
 }
 
-/// The token with something else for a signature.
+/// The token with another signature.
 pub(crate) fn signature(random: &mut Random, content: &str, signature: &[u8], draft: &mut Draft) -> String {
     let mut octets = signature.to_vec();
     let half = octets.len() / 2;
@@ -535,7 +534,7 @@ pub(crate) fn signature(random: &mut Random, content: &str, signature: &[u8], dr
         }
         7 => {
             octets = Signer::Stranger.sign(content.as_bytes());
-            "signed by somebody else"
+            "signed with another key"
         }
         8 => {
             let key = published()[0].to_string();
@@ -546,7 +545,7 @@ pub(crate) fn signature(random: &mut Random, content: &str, signature: &[u8], dr
             octets = draft.signer.sign(format!("{content}.").as_bytes());
             "another message signed"
         }
-        // The same octets, written in another way: these a published key has signed.
+        // The same octets in another spelling: a published key has signed these.
         same => {
             draft.is_signed = draft.signer != Signer::Stranger;
             draft.made_by.push("signature written in another way");
@@ -563,7 +562,7 @@ pub(crate) fn signature(random: &mut Random, content: &str, signature: &[u8], dr
     format!("{content}.{}", encoded(octets))
 }
 
-/// `r` and `s` as X.509 has them.
+/// `r` and `s` in the encoding of X.509.
 fn der(r: &[u8], s: &[u8]) -> Vec<u8> {
     let integer = |number: &[u8]| {
         let number = if number[0] < 0x80 { number.to_vec() } else { [&[0], number].concat() };
@@ -604,7 +603,7 @@ pub(crate) fn whole(random: &mut Random, compact: &mut String, draft: &mut Draft
             "lower case"
         }
         _ => {
-            // The signature, and with it what it is spelled with, depends on the time.
+            // The signature depends on the time, and so does its spelling.
             *compact = compact.replace(['-', '_'], "+") + "+/";
             draft.is_signed = false;
             "another alphabet"

@@ -1,6 +1,6 @@
-//! The verifiers: Fastgate, `jsonwebtoken` and PyJWT, each told to accept the same tokens. The other two leave it to
-//! the application which key a token is checked with: it is the published one that `kid` names, or without `kid` the
-//! only one for `alg`.
+//! The verifiers: Fastgate, `jsonwebtoken` and PyJWT, configured to accept the same tokens. The other two let the
+//! application choose the key of a token: it is the published key that `kid` names, or without `kid` the only one for
+//! `alg`.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -27,7 +27,7 @@ pub(crate) enum Other {
     PyJwt,
 }
 
-/// What all three say of a token; the others only whether it is good.
+/// The verdicts of all three on a token; the others only say whether it is valid.
 pub(crate) struct Opinions {
     pub(crate) token: Token,
     pub(crate) ours: Result<(), TokenError>,
@@ -102,8 +102,8 @@ impl JsonWebToken {
         Self { keys: set.keys.into_iter().map(with_algorithm).collect() }
     }
 
-    /// Makes a token for the present and judges it. The crate reads the clock itself: where a second has ended
-    /// meanwhile, both are done again, so that all three judge at the same time.
+    /// Makes a token for the present and judges it. The crate reads the clock itself: if a second has ended meanwhile,
+    /// both steps are repeated, so that all three judge at the same time.
     fn judge(&self, number: u64) -> (Token, bool) {
         loop {
             let now = seconds();

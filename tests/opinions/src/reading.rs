@@ -14,7 +14,7 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
         .with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// JSON with all its members, in the order in which they stand.
+/// JSON with all its members in their order.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Json {
     Null,
@@ -25,7 +25,7 @@ pub(crate) enum Json {
     Object(Vec<(String, Json)>),
 }
 
-/// Header and payload, each as octets and as JSON where it is JSON.
+/// Header and payload, as octets and, if possible, as JSON.
 #[derive(Debug)]
 pub(crate) struct Reading<'token> {
     pub(crate) compact: &'token str,
@@ -43,7 +43,7 @@ impl<'token> Reading<'token> {
         Self { compact, texts, header, claims }
     }
 
-    /// A header member: the last of that name, as most parsers take it.
+    /// A header member: the last of that name, as in most parsers.
     pub(crate) fn header(&self, name: &str) -> Option<&Json> {
         self.header.as_ref()?.member(name)
     }
@@ -57,7 +57,7 @@ impl<'token> Reading<'token> {
         self.header.iter().chain(&self.claims)
     }
 
-    /// The texts without what stands in string literals.
+    /// The texts without string literals.
     pub(crate) fn outside_literals(&self) -> Vec<String> {
         self.texts.iter().map(|text| outside_literals(&String::from_utf8_lossy(text))).collect()
     }
@@ -104,7 +104,7 @@ fn outside_literals(text: &str) -> String {
     outside
 }
 
-/// How deep lists and objects stand in each other.
+/// The depth of nested lists and objects.
 pub(crate) fn depth(outside_literals: &str) -> usize {
     let (mut depth, mut deepest) = (0_usize, 0);
     for letter in outside_literals.chars() {

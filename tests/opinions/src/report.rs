@@ -6,7 +6,7 @@ use crate::Tally;
 use crate::others::Other;
 use crate::rules::RULES;
 
-/// Where it is.
+/// The path of the document.
 pub(crate) const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/token-opinions.md");
 
 /// The document.
@@ -36,7 +36,7 @@ pub(crate) fn document(tally: &Tally, count: u64) -> String {
     text
 }
 
-/// The document as it is for any number of tokens.
+/// The document without the numbers, which depend on the number of tokens.
 pub(crate) fn without_counts(document: &str) -> String {
     let masked = |line: &str| match line.rsplitn(4, " | ").collect::<Vec<_>>().as_slice() {
         [_, _, rest @ ..] if line.starts_with("| `") => rest.join(" "),

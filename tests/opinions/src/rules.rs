@@ -1,5 +1,5 @@
-//! The rules by which Fastgate disagrees with other verifiers. Each is named, says where it comes from, and is a
-//! predicate over the token as it is read leniently.
+//! The rules by which Fastgate disagrees with other verifiers. Each has a name and a source, and is a predicate over
+//! the leniently read token.
 
 use fastgate::identity::token::TokenError;
 
@@ -13,14 +13,14 @@ pub(crate) struct Rule {
     pub(crate) what: &'static str,
     pub(crate) source: &'static str,
     pub(crate) why: &'static str,
-    /// The error by which Fastgate says so; nothing where it is Fastgate that accepts.
+    /// The error of Fastgate; `None` if Fastgate accepts the token.
     pub(crate) refuses: Option<fn(&TokenError) -> bool>,
     applies: fn(&Reading<'_>, u64) -> bool,
-    /// Who disagrees.
+    /// The verifiers that disagree.
     by: &'static [Other],
 }
 
-/// What Fastgate says of a token.
+/// The verdict of Fastgate.
 #[derive(Clone, Copy)]
 pub(crate) enum Side<'error> {
     Refuses(&'error TokenError),
@@ -92,7 +92,7 @@ pub(crate) const RULES: &[Rule] = &[
         name: "depth",
         what: "lists and objects nested deeper than 127",
         source: "RFC 8259 §9",
-        why: "what an unverified token costs is bounded",
+        why: "the cost of an unverified token is limited",
         refuses: MALFORMED,
         applies: |reading, _| reading.outside_literals().iter().any(|text| depth(text) > 127),
         by: PYTHON,
@@ -115,7 +115,7 @@ pub(crate) const RULES: &[Rule] = &[
         name: "unicode",
         what: "an escape that is half a surrogate pair",
         source: "RFC 8259 §8.2, RFC 7493 §2.1",
-        why: "it is no character; what becomes of it in a header or a log differs",
+        why: "it is not a character, and programs treat it differently in headers and logs",
         refuses: MALFORMED,
         applies: |reading, _| reading.texts.iter().any(|text| has_lone_surrogate(&String::from_utf8_lossy(text))),
         by: PYTHON,
@@ -133,7 +133,7 @@ pub(crate) const RULES: &[Rule] = &[
         name: "short-header",
         what: "a JOSE header of more than 8192 characters",
         source: "RFC 7515 §10",
-        why: "what an unverified token costs is bounded",
+        why: "the cost of an unverified token is limited",
         refuses: Some(|error| matches!(error, TokenError::TooLong { most: 8192, .. })),
         applies: |reading, _| reading.compact.find('.').is_some_and(|length| length > 8192),
         by: BOTH,
@@ -142,7 +142,7 @@ pub(crate) const RULES: &[Rule] = &[
         name: "short-token",
         what: "a token of more than 32 KiB",
         source: "RFC 7515 §10",
-        why: "what an unverified token costs is bounded",
+        why: "the cost of an unverified token is limited",
         refuses: Some(|error| matches!(error, TokenError::TooLong { most: 32_768, .. })),
         applies: |reading, _| reading.compact.len() > 32_768,
         by: BOTH,
@@ -151,7 +151,7 @@ pub(crate) const RULES: &[Rule] = &[
         name: "crit",
         what: "`crit`, whatever it lists",
         source: "RFC 7515 §4.1.11",
-        why: "no extension is understood; an empty list, or one that names what is no extension, must not be",
+        why: "no extension is understood; an empty list, or one with names of registered members, is not permitted",
         refuses: EXTENSION,
         applies: |reading, _| reading.header("crit").is_some(),
         by: BOTH,
@@ -215,7 +215,7 @@ pub(crate) const RULES: &[Rule] = &[
         name: "iat-is-past",
         what: "`iat` that lies in the future by more than the leeway",
         source: "RFC 7519 §4.1.6, RFC 8725 §3.8",
-        why: "such a token was not issued yet: the clocks differ by more than is allowed for",
+        why: "such a token was not issued yet: the clocks differ by more than the leeway",
         refuses: Some(|error| matches!(error, TokenError::NotYetValid { claim: "iat" })),
         applies: |reading, now| {
             reading.claim("iat").and_then(Json::number).is_some_and(|iat| iat > seconds(now + LEEWAY))
@@ -239,7 +239,7 @@ pub(crate) const RULES: &[Rule] = &[
         name: "sub-is-a-name",
         what: "`sub` that is empty, longer than 255 bytes, or has control characters",
         source: "OpenID Connect Core §2, RFC 7519 §4.1.2",
-        why: "it names somebody in headers and logs",
+        why: "it names a caller or client in headers and logs",
         refuses: Some(|error| matches!(error, TokenError::ClaimMalformed { claim: "sub" })),
         applies: |reading, _| reading.claim("sub").is_some_and(|sub| !is_name(sub)),
         by: BOTH,
@@ -248,7 +248,7 @@ pub(crate) const RULES: &[Rule] = &[
         name: "client-is-a-name",
         what: "`client_id`, or without it `azp`, that is not such a name",
         source: "RFC 9068 §2.2, RFC 8693 §4.3",
-        why: "it names somebody in headers and logs",
+        why: "it names a caller or client in headers and logs",
         refuses: Some(|error| matches!(error, TokenError::ClaimMalformed { claim: "client_id" | "azp" })),
         applies: |reading, _| {
             let client = reading.claim("client_id").or_else(|| reading.claim("azp"));
@@ -269,7 +269,7 @@ pub(crate) const RULES: &[Rule] = &[
         name: "ed25519",
         what: "`alg` `Ed25519`",
         source: "RFC 9864 §2.2",
-        why: "the newer name of what `EdDSA` means with such a key",
+        why: "the newer name of `EdDSA` with such a key",
         refuses: None,
         applies: |reading, _| reading.header("alg").and_then(Json::text) == Some("Ed25519"),
         by: BOTH,
@@ -278,7 +278,7 @@ pub(crate) const RULES: &[Rule] = &[
         name: "ignored-members",
         what: "a header member that nothing depends on, with a value of another type than registered",
         source: "RFC 7515 §4, §4.1.2 to §4.1.8",
-        why: "such members are ignored, whatever they are",
+        why: "such members are ignored, whatever their values",
         refuses: None,
         applies: |reading, _| {
             const TEXTS: [&str; 8] = ["jku", "x5u", "x5t", "x5t#S256", "zip", "enc", "url", "nonce"];
@@ -300,7 +300,7 @@ pub(crate) const RULES: &[Rule] = &[
         name: "jti",
         what: "`jti` that is not text",
         source: "RFC 7519 §4.1.7",
-        why: "nothing depends on it unless the deny-list is asked",
+        why: "it has no effect without a deny-list",
         refuses: None,
         applies: |reading, _| reading.claim("jti").is_some_and(|id| id.text().is_none()),
         by: PYTHON,
@@ -312,12 +312,12 @@ fn seconds(time: u64) -> f64 {
     time as f64
 }
 
-/// Text that can stand in a header and a log.
+/// Text that is safe in a header and a log.
 fn is_name(value: &Json) -> bool {
     value.text().is_some_and(|text| (1..=255).contains(&text.len()) && !text.chars().any(char::is_control))
 }
 
-/// Whether a numeral stands for no finite double.
+/// Whether a number is not a finite double.
 fn has_number_out_of_range(outside_literals: &str) -> bool {
     let is_part = |letter: char| letter.is_ascii_digit() || "+-.eE".contains(letter);
     let numerals = outside_literals.split(|letter| !is_part(letter));

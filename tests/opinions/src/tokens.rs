@@ -1,32 +1,32 @@
-//! Tokens that are nearly good. A token is made in four stages, each of which can go wrong: members, JSON texts,
+//! Nearly valid tokens. A token is made in four stages, each of which may introduce a fault: members, JSON texts,
 //! encoded segments, and the whole.
 
 use crate::keys::{Signer, encoded};
 use crate::mutations;
 use crate::random::Random;
 
-/// How far clocks may differ, in seconds.
+/// The permitted difference of clocks, in seconds.
 pub(crate) const LEEWAY: u64 = 60;
 pub(crate) const ISSUER: &str = "https://idp.test";
 pub(crate) const AUDIENCE: &str = "api";
 
-/// A token, when it is judged, and what was done to it.
+/// A token, the time of the judgement, and the changes.
 #[derive(Debug)]
-#[expect(dead_code, reason = "shown where a test fails")]
+#[expect(dead_code, reason = "shown if a test fails")]
 pub(crate) struct Token {
     pub(crate) number: u64,
     pub(crate) made_by: Vec<&'static str>,
     pub(crate) now: u64,
-    /// Whether a published key has signed just these octets.
+    /// Whether a published key has signed exactly these octets.
     pub(crate) is_signed: bool,
     pub(crate) texts: [String; 2],
     pub(crate) compact: String,
 }
 
-/// A member of a JSON object: its name and value as they are written.
+/// A member of a JSON object: its name and value as JSON text.
 pub(crate) type Member = (String, String);
 
-/// A token in the making.
+/// An unfinished token.
 pub(crate) struct Draft {
     pub(crate) now: u64,
     pub(crate) signer: Signer,
@@ -37,7 +37,7 @@ pub(crate) struct Draft {
 }
 
 impl Draft {
-    /// The members that a good token has.
+    /// The members of a good token.
     fn good(now: u64, signer: Signer) -> Self {
         let text = |text: &str| format!("\"{text}\"");
         let member = |(name, value): (&str, String)| (text(name), value);
@@ -58,7 +58,7 @@ impl Draft {
     }
 }
 
-/// Token `number`, for the time `now`; another time changes nothing but its times.
+/// Token `number`, for the time `now`; another time changes only the times in the token.
 pub(crate) fn token(number: u64, now: u64) -> Token {
     let mut random = Random(number);
     let signer = match random.below(40) {

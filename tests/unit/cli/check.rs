@@ -1,4 +1,4 @@
-//! `fastgate check`, as it is run: what is valid and yet hardly meant.
+//! `fastgate check`, run as a program: hints about valid policies that are probably mistakes.
 
 mod absent;
 mod exposed;
@@ -33,7 +33,7 @@ fn public(path: &str, id: &str, methods: &[&str]) -> Value {
 }
 
 #[test]
-fn probable_mistakes_get_a_hint_with_a_remedy_and_are_no_faults() {
+fn probable_mistakes_get_a_hint_with_a_remedy_and_no_fault() {
     for (name, parts, hint) in [
         (
             "covers",
@@ -91,7 +91,7 @@ fn probable_mistakes_get_a_hint_with_a_remedy_and_are_no_faults() {
 }
 
 #[test]
-fn a_member_by_its_former_name_is_a_fault_that_says_the_new_name() {
+fn a_former_name_of_a_member_is_a_fault_that_names_the_new_one() {
     let limit = json!({ "count": 9, "window": 60, "by": ["network"], "cost_from": { "header": "x" }, "most_cost": 5 });
     for (name, parts, complaint) in [
         (
@@ -119,7 +119,7 @@ fn a_member_by_its_former_name_is_a_fault_that_says_the_new_name() {
 }
 
 #[test]
-fn what_does_nothing_is_a_hint_and_no_fault() {
+fn members_without_an_effect_get_a_hint_and_no_fault() {
     let limit = json!({ "count": 9, "window": 60, "by": ["network"] });
     let edge = json!({ "issuer": "https://edge.test", "hosts": ["edge.test"], "flood_limit": "f" });
     let limited = json!({ "edge": edge, "limits": { "a": limit, "f": limit }, "routes": [route("/", &json!({ "limits": ["a", "f", "a"] }))] });
@@ -196,18 +196,18 @@ fn routes_are_compared_by_every_path_that_both_match() {
         ("o4", ("/orders", &["POST"]), ("/orders", &["GET"]), left("POST", "/orders")),
         ("o5", ("/{p:path}/raw", &["DELETE"]), ("/files/{x}/{y:path}", &["GET"]), left("DELETE", "/files/example/raw")),
         ("o6", ("/a/{x}", &["HEAD"]), ("/{p:path}/b", &["GET"]), left("HEAD", "/a/b")),
-        // A narrower convertor names no exception: it may match every path that there is.
+        // A narrower convertor is not an exception: it may match every path.
         ("o7", ("/orders/{o:uuid}", &["GET"]), ("/orders/{id}", &["GET"]), left("GET", &format!("/orders/{uuid}"))),
         ("o8", ("/users/{id:int}", &["DELETE"]), ("/users/{id}", &["GET"]), left("DELETE", "/users/4711")),
         ("o9", ("/files/{n}", &["GET"]), ("/files/{p:path}", &["GET"]), left("GET", "/files/example")),
-        // All of the public paths are the protected ones', and name more: somebody has meant an exception.
+        // The public route covers a part of the protected paths and is more specific: it is an intended exception.
         ("e1", ("/users/login", &["POST"]), ("/users/{id}", &["GET"]), none.clone()),
         ("e2", ("/files/{n}.css", &["GET"]), ("/files/{id}", &["GET", "PUT"]), none.clone()),
         ("e3", ("/files/{n}/public", &["GET"]), ("/files/{p:path}", &["GET"]), none.clone()),
         ("e4", ("/v1", &["GET"]), ("/version{x}", &["GET"]), none.clone()),
         ("e5", ("/vlatest", &["GET"]), ("/v{x}", &["GET"]), none.clone()),
         ("e6", ("/{slug}", &["GET"]), ("/{rest:path}", &["GET", "POST"]), none.clone()),
-        // To read what only callers with a token may change is what a public route is for.
+        // A public route may offer reads of data that only callers with a token may change.
         ("r1", ("/products", &["GET", "HEAD"]), ("/products", &["POST"]), none.clone()),
         ("r2", ("/products/{slug}", &["GET"]), ("/products/{id:int}", &["PUT", "DELETE"]), none.clone()),
         ("n1", ("/a/{x}", &["GET", "PUT"]), ("/b/{x}", &["GET"]), none.clone()),
@@ -218,8 +218,8 @@ fn routes_are_compared_by_every_path_that_both_match() {
     }
 }
 
-/// What `check` prints of a policy of these routes: `(id, path, methods)`, the ids of public ones begin with `pub`. A
-/// method `WS` makes it a WebSocket.
+/// The output of `check` for a policy of these routes: `(id, path, methods)`. The ids of public ones begin with `pub`.
+/// A method `WS` makes it a WebSocket.
 fn said(name: &str, routes: &[(&str, &str, &[&str])]) -> String {
     let routes: Vec<_> = routes
         .iter()
@@ -318,11 +318,11 @@ fn a_public_route_has_one_hint_whose_remedy_can_help() {
 }
 
 #[test]
-fn comparing_routes_has_an_end() {
+fn the_comparison_of_routes_is_bounded() {
     let many = (0..60).map(|index| format!("{{a{index}:uuid}}")).collect::<Vec<_>>().join("/");
     let routes: Vec<_> = (0..200)
         .flat_map(|index| {
-            // The last segments tell nothing apart.
+            // The last segments do not distinguish these routes.
             let open = public(&format!("/{{p:path}}/{many}/p{index}/{{z}}"), &format!("p{index}"), &["GET"]);
             let closed = json!({ "id": format!("s{index}") });
             [open, route(&format!("/{many}/{{q:path}}/s{index}/{{z}}"), &closed)]
@@ -353,7 +353,7 @@ fn paths_that_a_convertor_leaves_public_get_a_hint() {
         ("s8", "/orders/{slug}", "/orders/{id}", none.clone()),
         ("s9", "/orders/{slug}/x", "/orders/{id:int}", none),
     ] {
-        // Of templates that match the same, only one may have the method.
+        // Only one of several equivalent templates may have a method.
         let methods: (&[&str], &[&str]) = if name == "s8" { (&["GET"], &["PUT"]) } else { (&["GET"], &["GET"]) };
         let found = hints_about(name, (open, methods.0), (closed, methods.1));
         let found: Vec<_> = found.into_iter().filter(|hint| hint.contains("where the path has")).collect();

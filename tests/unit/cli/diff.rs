@@ -1,5 +1,5 @@
-//! `fastgate diff`, as it is run, on lines that are written here: what the log tells enough about is judged, and of all
-//! else it is said what is missing. None of it passes for "no verdict differs".
+//! `fastgate diff`, run as a program, on the log lines of these tests: lines with enough facts are judged; for the
+//! others, the missing facts are named and they never count as "no verdict differs".
 
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,7 +11,7 @@ use crate::offline::NOW;
 
 static RUNS: AtomicUsize = AtomicUsize::new(0);
 
-/// The log line of a caller who was forwarded, with other members of `recorded`.
+/// The log line of a forwarded caller, with other members of `recorded`.
 fn line(recorded: Value) -> Value {
     let mut line = json!({
         "time": NOW, "request_id": "q", "method": "GET", "verdict": "forwarded", "subject": "ada", "issuer": "main",
@@ -21,7 +21,7 @@ fn line(recorded: Value) -> Value {
     line
 }
 
-/// The same line of a request that was refused before anybody was identified.
+/// The same line of a request that was refused before identification.
 fn refused(verdict: &str) -> Value {
     let mut line = line(json!({ "client_id": null }));
     line.as_object_mut().unwrap().remove("subject");
@@ -35,7 +35,7 @@ fn with(mut line: Value, name: &str, value: impl Into<Value>) -> Value {
     line
 }
 
-/// The exit code, the new verdicts of those that differ, and the sum.
+/// The exit code, the changed verdicts, and the sum.
 fn diff(old: &Value, new: &Value, log: &[Value]) -> (i32, Vec<String>, Value) {
     diff_text(old, new, &log.iter().map(Value::to_string).collect::<Vec<_>>().join("\n"))
 }
@@ -61,7 +61,7 @@ fn diff_text(old: &Value, new: &Value, log: &str) -> (i32, Vec<String>, Value) {
     (output.status.code().unwrap(), verdicts, sum)
 }
 
-/// What becomes of one line: `same`, the verdict that it gets now, or why it was not judged.
+/// The result for one line: `same`, the new verdict, or the reason why it was not judged.
 fn becomes(old: &Value, new: &Value, line: &Value) -> String {
     let (code, verdicts, sum) = diff(old, new, std::slice::from_ref(line));
     let missing = sum["not_judged"].as_object().unwrap();
@@ -78,7 +78,7 @@ fn changed(member: &str) -> String {
 }
 
 #[test]
-fn a_rule_that_is_new_is_seen_whatever_is_asked_of_tokens() {
+fn a_new_rule_is_noticed_with_all_kinds_of_tokens() {
     let scope = (json!({ "scopes": ["admin"] }), "insufficient-scope");
     let role = (json!({ "require": { "role": "admin" } }), "condition-unmet");
     for issuer in [
@@ -93,10 +93,10 @@ fn a_rule_that_is_new_is_seen_whatever_is_asked_of_tokens() {
         json!({ "required_claims": { "email_verified": true }, "max_age": 60 }),
         json!({ "clients": ["shop", "till"], "require_client": true }),
     ] {
-        // ID tokens have no scopes, nor have those in which the claim is refused.
-        let (asked, verdict) =
+        // ID tokens have no scopes, nor do tokens in which the claim is refused.
+        let (changed, verdict) =
             if issuer["tokens"].is_null() && issuer["refused_claims"].is_null() { &scope } else { &role };
-        let (old, new) = (policy(&issuer, &json!({})), policy(&issuer, asked));
+        let (old, new) = (policy(&issuer, &json!({})), policy(&issuer, changed));
         assert_eq!(becomes(&old, &new, &line(json!({}))), *verdict, "{issuer}");
         assert_eq!(becomes(&new, &old, &with(line(json!({})), "verdict", *verdict)), "forwarded", "{issuer}");
     }
@@ -120,7 +120,7 @@ fn a_bound_caller_is_judged_as_one() {
 }
 
 #[test]
-fn what_the_log_says_of_a_token_is_replayed_and_the_rest_is_named() {
+fn logged_facts_about_a_token_are_replayed_and_missing_ones_are_named() {
     let plain = json!({ "audiences": ["api", "b"], "algorithms": ["ES256", "RS256"], "types": ["at+jwt", "jwt"] });
     let extended = |parts: &Value| {
         let mut issuer = plain.clone();
@@ -166,16 +166,20 @@ fn what_the_log_says_of_a_token_is_replayed_and_the_rest_is_named() {
         assert_eq!(becomes(&old, &extended(&wider), &line(json!({}))), "same", "{wider}");
     }
     let denied = extended(&json!({ "deny_list": true }));
-    assert_eq!(becomes(&denied, &denied, &line(json!({}))), "same", "the list was asked then");
-    assert_eq!(becomes(&denied, &old, &line(json!({}))), "same", "who was not on it is not asked about any more");
+    assert_eq!(becomes(&denied, &denied, &line(json!({}))), "same", "the list was read for the logged request");
+    assert_eq!(
+        becomes(&denied, &old, &line(json!({}))),
+        "same",
+        "a caller who was not on the list stays accepted without it"
+    );
     let keys = |issuer: &str, alias: &str| {
         extended(&json!({ "issuer": issuer, "issuer_aliases": [alias], "jwks_uri": "https://idp.test/keys" }))
     };
     let (one, other) = ("https://idp.test", "https://idp.test/other");
     let renamed = becomes(&keys(one, other), &keys(other, one), &line(json!({})));
-    assert_eq!(renamed, "same", "the keys and both spellings are what they were");
+    assert_eq!(renamed, "same", "the keys and both spellings are unchanged");
     let open = policy(&json!({ "audiences": ["b"] }), &json!({ "access": "public" }));
-    assert_eq!(becomes(&old, &open, &line(json!({}))), "same", "nothing about a token matters where none is read");
+    assert_eq!(becomes(&old, &open, &line(json!({}))), "same", "a route that reads no token ignores its facts");
 }
 
 #[test]
@@ -196,7 +200,7 @@ fn rules_for_every_request_that_the_log_cannot_replay_are_named() {
 }
 
 #[test]
-fn what_edge_rate_limiting_keeps_is_never_counted_again() {
+fn limits_of_edge_rate_limiting_are_never_counted_again() {
     let limited = |counter: &Value, shadow: bool, place: &str| {
         let mut policy = policy(&json!({}), &json!({}));
         let by = if place == "edge" { "network" } else { "subject" };
@@ -216,7 +220,11 @@ fn what_edge_rate_limiting_keeps_is_never_counted_again() {
     ] {
         assert_eq!(becomes(&plain, &limited(&erl, false, place), &line(json!({}))), gap);
         assert_eq!(becomes(&limited(&erl, false, place), &plain, &line(json!({}))), gap);
-        assert_eq!(becomes(&plain, &limited(&erl, true, place), &line(json!({}))), "same", "it refuses nobody");
+        assert_eq!(
+            becomes(&plain, &limited(&erl, true, place), &line(json!({}))),
+            "same",
+            "a limit in shadow refuses no request"
+        );
         assert_eq!(becomes(&plain, &limited(&json!("exact"), false, place), &line(json!({}))), "same");
     }
 }
@@ -253,7 +261,7 @@ fn the_declared_length_of_a_body_is_judged() {
 }
 
 #[test]
-fn a_line_that_the_old_policy_does_not_explain_is_never_the_same() {
+fn a_line_that_contradicts_the_old_policy_never_counts_as_the_same() {
     let old = policy(&json!({}), &json!({ "scopes": ["read"] }));
     let reader = line(json!({ "scopes": ["read"] }));
     assert_eq!(becomes(&old, &old, &reader), "same");
@@ -278,7 +286,7 @@ fn a_line_that_the_old_policy_does_not_explain_is_never_the_same() {
     let (code, verdicts, sum) = diff(&old, &new, &[reader.clone(), line(json!({})), json!({})]);
     assert_eq!((code, verdicts.len(), &sum["judged"], &sum["differ"]), (1, 1, &json!(1), &json!(1)));
     assert_eq!(sum["not_judged"].as_object().unwrap().len(), 2);
-    assert_eq!(diff(&old, &old, &[reader, json!({})]).0, 3, "not all was judged");
+    assert_eq!(diff(&old, &old, &[reader, json!({})]).0, 3, "one line was not judged");
 }
 
 #[test]
@@ -308,13 +316,13 @@ fn a_line_that_no_edge_writes_is_counted_and_the_rest_is_judged() {
     ] {
         assert_eq!(diff(&policy, &policy, std::slice::from_ref(&usual)).0, 0, "{usual}");
     }
-    // No token outlives the end of time, and the run goes on.
+    // A token that would outlive the last date is not judged, and the run continues.
     let late = with(line(json!({})), "time", u64::MAX);
     assert_eq!(diff(&policy, &policy, &[late, line(json!({}))]).2["judged"], 1);
 }
 
 #[test]
-fn a_blank_line_is_no_request() {
+fn a_blank_line_is_not_a_request() {
     let (policy, line) = (policy(&json!({}), &json!({})), line(json!({})));
     for log in [format!("{line}\r\n\r\n"), format!("\n \t\n{line}\n\n"), format!("\r\n{line}\r\n \r\n")] {
         let (code, _, sum) = diff_text(&policy, &policy, &log);

@@ -1,5 +1,5 @@
-//! `fastgate explain`, as it is run: whoever is described by claims has a token that the policy's own rules take, and
-//! what is not known off the edge is said.
+//! `fastgate explain`, run as a program: a caller described by claims has a token that meets the rules of the policy,
+//! and facts that are unknown off the edge are named.
 
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,7 +14,7 @@ use crate::rules::route;
 
 static RUNS: AtomicUsize = AtomicUsize::new(0);
 
-/// A policy with one issuer, whose document `parts` is added to, and the route `/x` with `more`.
+/// A policy with one issuer, to which `parts` is added, and the route `/x` with `more`.
 pub(crate) fn policy(parts: &Value, more: &Value) -> Value {
     let mut policy = provider::policy(&json!({ "routes": [route("/x", &json!({ "methods": ["GET", "POST"] }))] }));
     let mut issuer = json!({ "issuer": "https://idp.test", "backend": "idp", "audiences": ["api"] });
@@ -24,7 +24,7 @@ pub(crate) fn policy(parts: &Value, more: &Value) -> Value {
     policy
 }
 
-/// What `fastgate explain` says of `/x`, with these arguments besides.
+/// The output of `fastgate explain` for `/x` with these further arguments.
 fn run(policy: &Value, arguments: &[&str]) -> Output {
     let run = RUNS.fetch_add(1, Ordering::Relaxed);
     let path = std::env::temp_dir().join(format!("fastgate-explain-{}-{run}.json", std::process::id()));
@@ -54,7 +54,7 @@ fn a_described_caller_has_a_token_by_an_algorithm_that_its_issuer_may_use() {
 }
 
 #[test]
-fn a_described_caller_has_a_token_of_the_kind_that_is_wanted() {
+fn a_described_caller_has_a_token_of_the_accepted_kind() {
     let mut of_presets = 0;
     for preset in ["auth0", "okta", "entra", "cognito", "google", "keycloak", "hydra"] {
         for tokens in ["access", "id"] {
@@ -81,7 +81,7 @@ fn a_described_caller_has_a_token_of_the_kind_that_is_wanted() {
     ] {
         assert_eq!(verdict(&policy(&parts, &json!({})), &["--claims", "{}"]), "forwarded", "{parts}");
     }
-    // A client that is said is not joined by another one, at whichever of the claims it stands.
+    // A described client is the only one in the token, whichever claim names it.
     let clients = policy(&json!({ "clients": ["shop"] }), &json!({}));
     for claim in ["client_id", "azp"] {
         for (client, expected) in [("shop", "forwarded"), ("other", "token-client")] {
@@ -123,7 +123,7 @@ fn offline_no_token_counts_as_revoked_and_the_output_says_so() {
 }
 
 #[test]
-fn a_body_is_as_long_as_it_is_declared_to_be() {
+fn the_declared_length_of_a_body_counts() {
     for (parts, bytes, expected) in [
         (json!({ "sign_body": true }), 8 * 1024 * 1024, "forwarded"),
         (json!({ "sign_body": true }), 8 * 1024 * 1024 + 1, "body-grew-too-long"),
@@ -137,7 +137,7 @@ fn a_body_is_as_long_as_it_is_declared_to_be() {
     }
 }
 
-/// The exit code, and the verdict or what is missing for one.
+/// The exit code, and the verdict or the missing fact.
 fn said(policy: &Value, arguments: &[&str]) -> (i32, String) {
     let output = run(policy, &[&["--json"], arguments].concat());
     let explained: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
@@ -170,7 +170,7 @@ fn a_fact_that_is_not_described_is_not_a_refusal() {
     ] {
         let fact = test.as_object().unwrap().keys().next().unwrap().clone();
         let policy = placed(&json!({ "allow": [test] }));
-        // What is told to be given does answer the question; an ACL needs two things, and is told of one at a time.
+        // The demanded fact leads to a verdict; an ACL needs two facts and demands one after the other.
         let (code, missing) = said(&policy, &[]);
         assert_eq!(code, 2, "{missing}");
         assert!(missing.starts_with(&format!("place \"here\" tests the client's {fact}: give --")), "{missing}");
@@ -180,7 +180,11 @@ fn a_fact_that_is_not_described_is_not_a_refusal() {
         assert!(missing.contains(&option.collect::<Vec<_>>().join(" ")), "{missing}");
         assert_eq!(said(&policy, &given), (0, "forwarded".to_owned()), "{given:?}");
         let unknown = json!({ "unknown": [fact] }).to_string();
-        assert_eq!(said(&policy, &["--client", &unknown]), (1, "place-unknown".to_owned()), "the edge refuses these");
+        assert_eq!(
+            said(&policy, &["--client", &unknown]),
+            (1, "place-unknown".to_owned()),
+            "the edge refuses an unknown fact"
+        );
         assert!(missing.contains(&unknown), "{missing}");
     }
 }
@@ -216,7 +220,7 @@ fn an_unknown_fact_that_refuses_no_request_is_named() {
         assert!(!explained(&["--client", r#"{"unknown":["proxy"]}"#]).contains("not given"), "{place}");
     }
     let denied = said(&placed(&json!({ "deny": [{ "country": ["KP"] }, { "asn": [1] }] })), &["--country", "KP"]);
-    assert_eq!(denied, (1, "place-denied".to_owned()), "nothing else matters then");
+    assert_eq!(denied, (1, "place-denied".to_owned()), "the other facts have no effect then");
     for (option, value) in [("--country", "Germany"), ("--country", ""), ("--client", r#"{"region":"US-CA"}"#)] {
         assert_eq!(run(&placed(&json!({ "deny": [{ "country": ["KP"] }] })), &[option, value]).status.code(), Some(2));
     }
@@ -243,7 +247,7 @@ fn a_token_that_only_the_edge_can_check_is_not_called_invalid() {
         assert!(!text.contains("refused:") && !text.contains("forwarded:"), "{text}");
     }
     let refused = said(&policy(&json!({}), &json!({})), &["--token", "opaque"]);
-    assert_eq!(refused, (1, "token-malformed".to_owned()), "where nobody is asked about it, it is bad");
+    assert_eq!(refused, (1, "token-malformed".to_owned()), "without introspection the token is malformed");
 }
 
 #[test]
@@ -259,7 +263,7 @@ fn the_certificate_of_a_real_token_cannot_be_presented_offline() {
     };
     let (code, missing) = bound("x5t#S256");
     assert!(code == 2 && missing.contains("give --claims"), "{missing}");
-    assert_eq!(bound("jkt"), (1, "token-bound".to_owned()), "its proof goes into a header");
+    assert_eq!(bound("jkt"), (1, "token-bound".to_owned()), "its proof would be in a header");
     std::fs::remove_file(&path).unwrap();
 }
 
@@ -294,7 +298,7 @@ fn a_nonce_that_only_the_edge_knows_is_not_called_wrong() {
     std::fs::remove_file(&path).unwrap();
 }
 
-/// The exit code and what is printed, a line for each request of `text`.
+/// The exit code and the output, one line for each request of `text`.
 fn requests(policy: &Value, text: &str) -> (i32, Vec<Value>) {
     let run = RUNS.fetch_add(1, Ordering::Relaxed);
     let folder = std::env::temp_dir().join(format!("fastgate-explain-requests-{}-{run}", std::process::id()));
@@ -310,11 +314,15 @@ fn requests(policy: &Value, text: &str) -> (i32, Vec<Value>) {
 }
 
 #[test]
-fn a_request_that_cannot_be_explained_stops_no_other_and_has_its_line() {
+fn a_request_that_cannot_be_explained_has_a_line_and_stops_no_other() {
     let policy = placed(&json!({ "allow": [{ "country": ["DE"] }] }));
     let good = r#"{"target":"/x","country":"DE"}"#;
     let refused = r#"{"target":"/x","country":"FR"}"#;
-    assert_eq!(requests(&policy, &format!("{good}\r\n\r\n \n{refused}\r\n")).0, 0, "all is said, blank lines are none");
+    assert_eq!(
+        requests(&policy, &format!("{good}\r\n\r\n \n{refused}\r\n")).0,
+        0,
+        "every request is explained, and blank lines are ignored"
+    );
     for (bad, error) in [
         (r#"{"target":"/x","foo":1}"#, "unknown field `foo`"),
         (r#"{"target":"/x""#, "EOF while parsing an object at column 14"),
@@ -338,7 +346,7 @@ fn a_request_that_cannot_be_explained_stops_no_other_and_has_its_line() {
 }
 
 #[test]
-fn what_a_whole_client_lacks_is_to_be_given_within_it() {
+fn missing_facts_of_a_whole_client_are_demanded_within_it() {
     let policy = placed(&json!({ "allow": [{ "acl": ["office"] }] }));
     let missing = |case: &str| requests(&policy, case).1[0]["missing"].as_str().unwrap().to_owned();
     let said = missing(r#"{"target":"/x","client":{"country":"DE"}}"#);

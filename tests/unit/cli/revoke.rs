@@ -1,4 +1,4 @@
-//! `fastgate revoke`, as it is called.
+//! `fastgate revoke`, run as a program.
 
 use std::process::{Command, Output};
 
@@ -24,7 +24,7 @@ fn printed(arguments: &[&str]) -> (Value, String) {
 }
 
 #[test]
-fn what_it_prints_is_what_the_edge_looks_for() {
+fn it_prints_the_key_that_the_edge_looks_up() {
     for (option, kind, value) in [
         ("--jti", RevocationClaim::Token, "t'1"),
         ("--sid", RevocationClaim::Session, "s 1"),
@@ -55,11 +55,11 @@ fn a_subject_is_revoked_up_to_now_unless_another_moment_is_named() {
     let (entry, _) = printed(&["--sub", "alice", "--not-before", "-1h", "--until", "+8h"]);
     assert!(near(&entry["value"]["not_before"], now - 3600) && near(&entry["value"]["until"], now + 28_800), "{entry}");
     let (entry, _) = printed(&["--jti", "t"]);
-    assert!(entry["value"].get("not_before").is_none(), "a token is revoked whenever it was issued");
+    assert!(entry["value"].get("not_before").is_none(), "a token is revoked regardless of its age");
 }
 
 #[test]
-fn a_call_that_is_no_revocation_prints_nothing_to_store() {
+fn an_invalid_call_prints_no_entry() {
     for wrong in [
         &[][..],
         &["--jti", "a", "--sub", "b"],

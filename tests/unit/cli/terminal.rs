@@ -10,11 +10,12 @@ use crate::offline::NOW;
 
 static RUNS: AtomicUsize = AtomicUsize::new(0);
 
-/// Clears the screen, sets the title, the same in one byte beyond ASCII; turns the text around.
+/// Clears the screen, sets the title (in the same way with a byte above ASCII, too), reverses the direction of the
+/// text.
 const HOSTILE: &str = "a\u{1b}[2J\u{1b}]0;t\u{7}\u{9b}2J\u{7f}\u{202e}b";
 const ESCAPED: &str = "a\\u{1b}[2J\\u{1b}]0;t\\u{7}\\u{9b}2J\\u{7f}\\u{202e}b";
 
-/// What the tool prints, to either output, when it is called with `arguments`, in which these files are named.
+/// The output of the tool, on both streams, with `arguments` in which these files are named.
 fn printed(files: &[(&str, String)], arguments: &[&str]) -> String {
     let run = RUNS.fetch_add(1, Ordering::Relaxed);
     let folder = std::env::temp_dir().join(format!("fastgate-terminal-{}-{run}", std::process::id()));
@@ -30,7 +31,7 @@ fn printed(files: &[(&str, String)], arguments: &[&str]) -> String {
     text
 }
 
-/// A valid policy with a rule of this name, which asks for a role and a claim of this name.
+/// A valid policy with a rule of this name, which requires a role and a claim of this name.
 fn named(name: &str) -> Value {
     let mut policy = policy(&json!({}), &json!({ "require": { "rule": name } }));
     policy["rules"] = json!({ name: { "all": [{ "role": name }, { "claim": { "name": name, "equals": name } }] } });
@@ -79,7 +80,7 @@ fn a_line_break_in_a_name_begins_no_line() {
 }
 
 #[test]
-fn what_a_request_or_a_log_says_is_printed_with_escapes() {
+fn texts_of_a_request_or_a_log_are_printed_with_escapes() {
     let file = ("policy.json", named("r").to_string());
     for arguments in [
         ["explain", "/x", "-X", HOSTILE],
@@ -119,7 +120,7 @@ fn what_a_request_or_a_log_says_is_printed_with_escapes() {
 }
 
 #[test]
-fn a_closed_pipe_makes_no_panic() {
+fn a_closed_pipe_causes_no_panic() {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     let output = Command::new(env!("CARGO_BIN_EXE_fastgate")).arg("schema").stdout(writer).output().unwrap();

@@ -1,4 +1,4 @@
-//! Where an issuer's keys are, by its discovery document (OpenID Connect Discovery §4).
+//! The URL of an issuer's keys, by its discovery document (OpenID Connect Discovery §4).
 
 use fastgate::identity::discovery::{DiscoveryError, document_url, jwks_uri};
 use fastgate::policy::Policy;
@@ -10,7 +10,7 @@ fn issued_by(issuer: &str) -> Policy {
     policy(&json!({ "issuer": issuer })).unwrap()
 }
 
-/// What comes of a document with these members, for the issuer `https://idp.test/realms/a`.
+/// The result of a document with these members, for the issuer `https://idp.test/realms/a`.
 fn found(document: &Value) -> Result<String, DiscoveryError> {
     let policy = issued_by("https://idp.test/realms/a");
     jwks_uri(policy.issuer("https://idp.test/realms/a").unwrap(), document.to_string().as_bytes())

@@ -1,4 +1,4 @@
-//! What can be wrong with an issuer in a policy, and where that is said to be.
+//! Faults of an issuer in a policy, and their locations.
 
 use fastgate::policy::{Fault, Policy};
 use serde_json::json;
@@ -22,22 +22,22 @@ fn every_fault_has_its_place() {
         (
             json!({ "required_claims": { "x": 1 }, "refused_claims": ["y", "x"] }),
             "refused_claims",
-            "leaves no token: the claim \"x\" must be there, and must not",
+            "accepts no token: the claim \"x\" is both required and refused",
         ),
         (
             json!({ "preset": "keycloak", "refused_claims": ["typ"] }),
             "refused_claims",
-            "leaves no token: the claim \"typ\" must be there, and must not",
+            "accepts no token: the claim \"typ\" is both required and refused",
         ),
         (
             json!({ "required_claims": { "nonce": "x" } }),
             "required_claims.nonce",
-            "leaves no token: the claim \"nonce\" must be there, and must not",
+            "accepts no token: the claim \"nonce\" is both required and refused",
         ),
         (
             json!({ "refused_claims": ["exp"] }),
             "refused_claims",
-            "leaves no token: the claim \"exp\" must be there, and must not",
+            "accepts no token: the claim \"exp\" is both required and refused",
         ),
         (json!({ "issuer_aliases": [""] }), "issuer_aliases", empty),
         (json!({ "issuer_aliases": ["https://idp.test"] }), "issuer_aliases", "is the issuer of \"idp\", too"),
@@ -64,7 +64,7 @@ fn every_fault_has_its_place() {
 }
 
 #[test]
-fn what_no_policy_knows_is_refused() {
+fn unknown_members_and_values_are_refused() {
     for (parts, at) in [
         (json!({ "preset": "github" }), "$.issuers.idp.preset"),
         (json!({ "preset": "Okta" }), "$.issuers.idp.preset"),
@@ -81,7 +81,7 @@ fn what_no_policy_knows_is_refused() {
 }
 
 #[test]
-fn two_issuers_share_no_spelling() {
+fn two_issuers_never_share_a_spelling() {
     let issuer = |iss: &str, aliases: &[&str]| json!({ "issuer": iss, "backend": "b", "audiences": ["a"], "issuer_aliases": aliases });
     let document = json!({
         "edge": { "issuer": "https://edge.test", "hosts": ["edge.test"] },

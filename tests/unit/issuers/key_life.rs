@@ -1,4 +1,4 @@
-//! How long a key set that was kept is fresh, and how long it may be used.
+//! How long a stored key set is fresh, and how long it may be used.
 
 use fastgate::identity::key_life::{CachedKeySet, FetchedAt};
 use fastgate::identity::keys::KeySet;
@@ -31,7 +31,7 @@ fn given(seconds: u64, fresh_for: u64) -> CachedKeySet {
 #[test]
 fn a_set_is_fresh_then_stale_then_gone() {
     for (now, fresh, usable) in [
-        (9_939, false, false), // from the future: more than clocks may differ
+        (9_939, false, false), // from the future by more than the permitted clock difference
         (9_940, true, true),
         (10_000, true, true),
         (10_049, true, true),
@@ -52,7 +52,7 @@ fn a_set_is_fresh_then_stale_then_gone() {
 }
 
 #[test]
-fn the_policy_bounds_how_long_a_set_is_fresh_whatever_was_written_down_with_it() {
+fn the_policy_limits_the_freshness_of_a_stored_set() {
     let set = given(10_000, 5_000);
     assert!(set.is_fresh(at(10_099), &LIFE));
     assert!(!set.is_fresh(at(10_100), &LIFE));
@@ -70,7 +70,7 @@ fn a_seeded_set_is_never_fresh_and_always_usable() {
 }
 
 #[test]
-fn the_set_that_was_given_later_is_the_newer_one() {
+fn the_set_that_was_fetched_later_is_newer() {
     let (older, newer) = (given(10_000, 90), given(10_001, 10));
     assert!(newer.is_newer_than(&older) && !older.is_newer_than(&newer));
     assert!(!older.is_newer_than(&older));

@@ -20,7 +20,7 @@ fn id_verdict(header: &Value, parts: &Value) -> Result<Option<String>, TokenErro
 }
 
 #[test]
-fn an_id_token_is_refused_unless_the_policy_says_so() {
+fn an_id_token_is_refused_unless_the_policy_accepts_it() {
     for claim in ["nonce", "at_hash", "c_hash"] {
         let expected = Err(TokenError::OtherKind { claim: claim.to_owned() });
         for value in [json!("x"), json!(1), json!({})] {
@@ -33,7 +33,7 @@ fn an_id_token_is_refused_unless_the_policy_says_so() {
 }
 
 #[test]
-fn an_id_token_is_accepted_where_the_policy_says_so() {
+fn an_id_token_is_accepted_if_the_policy_accepts_it() {
     for header in [json!({ "typ": "JWT" }), json!({ "typ": "jwt" }), json!({})] {
         assert_eq!(id_verdict(&header, &json!({})), Ok(Some("web".to_owned())));
     }
@@ -43,7 +43,7 @@ fn an_id_token_is_accepted_where_the_policy_says_so() {
 }
 
 #[test]
-fn an_access_token_is_refused_where_id_tokens_are_wanted() {
+fn an_access_token_is_refused_if_the_policy_accepts_id_tokens() {
     for claim in ["scope", "scp"] {
         let expected = Err(TokenError::OtherKind { claim: claim.to_owned() });
         assert_eq!(id_verdict(&json!({}), &json!({ claim: "read" })), expected);
@@ -61,12 +61,12 @@ fn an_id_token_names_only_audiences_that_are_accepted() {
 }
 
 #[test]
-fn an_id_token_without_azp_is_its_only_audiences() {
+fn the_client_of_an_id_token_without_azp_is_its_only_audience() {
     let client = |parts: Value| id_verdict(&json!({}), &parts);
     assert_eq!(client(json!({ "aud": ["mobile"] })), Ok(Some("mobile".to_owned())));
     assert_eq!(client(json!({ "azp": "android" })), Ok(Some("android".to_owned())));
     let several = client(json!({ "aud": ["web", "mobile"] }));
-    assert_eq!(several, Err(TokenError::ClaimMalformed { claim: "aud" }), "whose it is would be a guess");
+    assert_eq!(several, Err(TokenError::ClaimMalformed { claim: "aud" }), "the client would be a guess");
 }
 
 #[test]
@@ -100,6 +100,6 @@ fn a_type_may_be_written_with_application_in_front_in_the_policy_too() {
         assert!(judged(&["application/at+jwt"], typ) && judged(&["Application/AT+JWT"], typ), "{typ}");
         assert!(!judged(&["application/jwt"], typ), "{typ}");
     }
-    // Another slash follows: that is no type of its own kind (RFC 7515 §4.1.9).
+    // A second slash follows, so the prefix may not be omitted (RFC 7515 §4.1.9).
     assert!(judged(&["application/a/b"], "application/a/b") && !judged(&["application/a/b"], "a/b"));
 }

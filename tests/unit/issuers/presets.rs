@@ -1,4 +1,4 @@
-//! Each preset reads its provider's documented tokens; what its policy overrules is overruled.
+//! Each preset accepts the documented tokens of its provider; a policy can override each field.
 
 use fastgate::identity::Identity;
 use fastgate::identity::token::TokenError;
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{merged, policy, shown, shown_to};
 
-/// The committed fixture of a provider: its page, an issuer of a policy, tokens and what they say.
+/// The committed fixture of a provider: its documentation page, an issuer of a policy, tokens and their meaning.
 pub(crate) fn fixture(provider: &str) -> Value {
     let json = match provider {
         "auth0" => include_str!("../../data/providers/auth0.json"),
@@ -28,7 +28,7 @@ fn summary(identity: &Identity) -> Value {
     })
 }
 
-fn is_read_as_documented(provider: &str) {
+fn is_accepted_as_documented(provider: &str) {
     let fixture = fixture(provider);
     let policy = policy(&fixture["issuer"]).unwrap();
     for token in fixture["tokens"].as_array().unwrap() {
@@ -54,42 +54,42 @@ fn refusal(provider: &str, claims: &Value) -> TokenError {
 }
 
 #[test]
-fn an_auth0_token_is_read_as_documented() {
-    is_read_as_documented("auth0");
+fn an_auth0_token_is_accepted_as_documented() {
+    is_accepted_as_documented("auth0");
 }
 
 #[test]
-fn an_okta_token_is_read_as_documented() {
-    is_read_as_documented("okta");
+fn an_okta_token_is_accepted_as_documented() {
+    is_accepted_as_documented("okta");
 }
 
 #[test]
-fn an_entra_token_is_read_as_documented() {
-    is_read_as_documented("entra");
+fn an_entra_token_is_accepted_as_documented() {
+    is_accepted_as_documented("entra");
 }
 
 #[test]
-fn a_cognito_token_is_read_as_documented() {
-    is_read_as_documented("cognito");
+fn a_cognito_token_is_accepted_as_documented() {
+    is_accepted_as_documented("cognito");
 }
 
 #[test]
-fn a_google_token_is_read_as_documented() {
-    is_read_as_documented("google");
+fn a_google_token_is_accepted_as_documented() {
+    is_accepted_as_documented("google");
 }
 
 #[test]
-fn a_keycloak_token_is_read_as_documented() {
-    is_read_as_documented("keycloak");
+fn a_keycloak_token_is_accepted_as_documented() {
+    is_accepted_as_documented("keycloak");
 }
 
 #[test]
-fn a_hydra_token_is_read_as_documented() {
-    is_read_as_documented("hydra");
+fn a_hydra_token_is_accepted_as_documented() {
+    is_accepted_as_documented("hydra");
 }
 
 #[test]
-fn without_its_preset_no_documented_token_is_read() {
+fn without_its_preset_no_documented_token_is_accepted() {
     for provider in ["auth0", "okta", "entra", "cognito", "google", "keycloak", "hydra"] {
         let plain = changed(provider, &json!({}), &json!({ "preset": null, "tokens": null, "tenants": null }));
         assert_eq!(plain.unwrap_err(), TokenError::Type, "{provider}");
@@ -97,10 +97,10 @@ fn without_its_preset_no_documented_token_is_read() {
 }
 
 #[test]
-fn an_id_token_is_no_access_token_with_any_preset() {
+fn no_preset_accepts_an_id_token_as_an_access_token() {
     let missing = |claim| TokenError::Missing { claim };
     let required = |claim: &str| TokenError::Required { claim: claim.to_owned() };
-    // What the provider leaves out of ID tokens, or writes differently, though the audience be the same.
+    // The members that the provider omits from ID tokens or writes differently; the audience is the same.
     for (provider, difference, expected) in [
         ("auth0", json!({ "azp": null, "scope": null, "permissions": null }), missing("client_id")),
         ("okta", json!({ "cid": null, "scp": null, "uid": null }), missing("client_id")),
@@ -118,7 +118,7 @@ fn an_id_token_is_no_access_token_with_any_preset() {
 }
 
 #[test]
-fn an_access_token_is_no_id_token_with_any_preset() {
+fn no_preset_accepts_an_access_token_as_an_id_token() {
     let other_kind = |claim: &str| TokenError::OtherKind { claim: claim.to_owned() };
     let required = |claim: &str| TokenError::Required { claim: claim.to_owned() };
     for (provider, expected) in [
@@ -129,7 +129,7 @@ fn an_access_token_is_no_id_token_with_any_preset() {
         ("keycloak", required("typ")),
         ("hydra", other_kind("scp")),
     ] {
-        // The audience is not what tells them apart here.
+        // The audience does not distinguish them here.
         let audience = json!({ "aud": "api" });
         let ours = json!({ "tokens": "id", "audiences": ["api"] });
         assert_eq!(changed(provider, &audience, &ours).unwrap_err(), expected, "{provider}");
@@ -155,7 +155,7 @@ fn a_cognito_client_replaces_the_audience_only_if_it_is_absent() {
 }
 
 #[test]
-fn google_has_two_spellings_of_iss_and_no_third() {
+fn google_has_exactly_two_spellings_of_iss() {
     for iss in ["accounts.google.com/", "http://accounts.google.com", "https://accounts.google.com/", "google.com"] {
         assert_eq!(refusal("google", &json!({ "iss": iss })), TokenError::UnknownIssuer, "{iss}");
     }
@@ -164,7 +164,7 @@ fn google_has_two_spellings_of_iss_and_no_third() {
 }
 
 #[test]
-fn no_other_issuer_goes_without_its_scheme() {
+fn only_google_may_omit_the_scheme_of_iss() {
     for (provider, iss) in [
         ("auth0", "tenant.auth0.com/"),
         ("okta", "dev.okta.com/oauth2/default"),
@@ -175,7 +175,7 @@ fn no_other_issuer_goes_without_its_scheme() {
 }
 
 #[test]
-fn keycloak_roles_of_other_clients_are_not_ours() {
+fn keycloak_roles_of_other_clients_do_not_count() {
     let elsewhere = json!({ "resource_access": { "account": { "roles": ["admin"] } }, "realm_access": null });
     assert_eq!(changed("keycloak", &elsewhere, &json!({})).unwrap().roles(), [""; 0]);
     for odd in [json!({ "orders-api": ["admin"] }), json!(["admin"]), json!({ "orders-api": { "roles": { "a": 1 } } })]
@@ -186,14 +186,14 @@ fn keycloak_roles_of_other_clients_are_not_ours() {
 }
 
 #[test]
-fn every_field_of_a_preset_can_be_overruled() {
+fn every_field_of_a_preset_can_be_overridden() {
     let auth0 = |claims: Value, parts: Value| changed("auth0", &claims, &parts);
     let types = auth0(json!({}), json!({ "types": ["at+jwt"] }));
     assert_eq!(types.unwrap_err(), TokenError::Type);
     let untyped = changed("okta", &json!({}), &json!({ "untyped": false }));
     assert_eq!(untyped.unwrap_err(), TokenError::Type);
     let retyped = changed("okta", &json!({}), &json!({ "types": ["jwt"] }));
-    assert_eq!(retyped.unwrap_err(), TokenError::Type, "types that are written leave out no type");
+    assert_eq!(retyped.unwrap_err(), TokenError::Type, "a list of types does not permit a token without a type");
 
     let claims = json!({
         "scopes": ["permissions"], "roles": ["my_custom_claim"], "groups": [["a", "b"]], "client": ["sub"],
@@ -218,7 +218,7 @@ fn every_field_of_a_preset_can_be_overruled() {
 }
 
 #[test]
-fn a_preset_knows_where_the_keys_are() {
+fn a_preset_knows_the_url_of_the_keys() {
     let keys =
         |parts: &Value| policy(parts).unwrap().issuer(parts["issuer"].as_str().unwrap()).unwrap().jwks_uri.clone();
     let google = fixture("google")["issuer"].clone();
@@ -230,7 +230,7 @@ fn a_preset_knows_where_the_keys_are() {
     assert_eq!(keys(&parts).as_deref(), Some(entra));
 }
 
-/// Whether the first token of Entra's fixture is read where its key is listed with each of these as its `issuer`.
+/// The verdict on the first token of Entra's fixture, if its key is listed with each of these as its `issuer`.
 fn entra_reads(listed: &Value, parts: &Value, preset: bool) -> Result<(), TokenError> {
     let fixture = fixture("entra");
     let without = if preset { json!({}) } else { json!({ "preset": null, "types": ["JWT"] }) };
@@ -242,7 +242,7 @@ fn entra_reads(listed: &Value, parts: &Value, preset: bool) -> Result<(), TokenE
 }
 
 #[test]
-fn a_key_that_entra_gives_to_another_tenant_is_not_this_tenants() {
+fn a_key_that_entra_lists_for_another_tenant_is_not_used() {
     const TENANT: &str = "aaaabbbb-0000-cccc-1111-dddd2222eeee";
     const CONSUMERS: &str = "https://login.microsoftonline.com/9188040d-6c67-4c5b-b112-36a304b66dad/v2.0";
     let listed = |issuers: &[&str]| issuers.iter().map(|issuer| json!({ "issuer": issuer })).collect::<Value>();
@@ -254,7 +254,7 @@ fn a_key_that_entra_gives_to_another_tenant_is_not_this_tenants() {
         for issuer in [common, &own, &old, "https://sts.windows.net/{tenantid}/"] {
             assert_eq!(entra_reads(&listed(&[issuer]), &parts, true), Ok(()), "{issuer}");
         }
-        assert_eq!(entra_reads(&json!([{}]), &parts, true), Ok(()), "a key that names nobody");
+        assert_eq!(entra_reads(&json!([{}]), &parts, true), Ok(()), "a key that names no issuer");
         for other in [
             CONSUMERS,
             "https://sts.windows.net/9188040d-6c67-4c5b-b112-36a304b66dad/",
@@ -275,5 +275,5 @@ fn a_key_that_entra_gives_to_another_tenant_is_not_this_tenants() {
     for both in [[CONSUMERS, common], [common, CONSUMERS], [common, &own]] {
         assert_eq!(entra_reads(&listed(&both), &json!({}), true), Ok(()), "one key, listed for two: {both:?}");
     }
-    assert_eq!(entra_reads(&listed(&[CONSUMERS]), &json!({}), false), Ok(()), "nobody but Entra gives it a meaning");
+    assert_eq!(entra_reads(&listed(&[CONSUMERS]), &json!({}), false), Ok(()), "the member has a meaning only at Entra");
 }

@@ -1,4 +1,5 @@
-//! The two signatures of the identity header: everybody's ES256, and HS256 with a key that one origin shares with the edge.
+//! The two signatures of the identity header: ES256 for all origins, and HS256 with a key that one origin shares with
+//! the edge.
 
 use std::collections::BTreeSet;
 
@@ -47,14 +48,18 @@ fn an_origin_that_shares_a_key_gets_the_same_claims_under_a_mac() {
     assert_eq!(payload_of(&everybodys), payload_of(&shared_with));
     let mut expected = header(&everybodys);
     expected["alg"] = json!("HS256");
-    assert_eq!(header(&shared_with), expected, "the same typ, and the kid of the key from which its own is derived");
+    assert_eq!(
+        header(&shared_with),
+        expected,
+        "the same typ, and the kid of the signing key from which the key is derived"
+    );
     assert!(opens(&shared_with, &shared("app-audience")[0]));
 }
 
 #[test]
-fn the_key_of_an_origin_is_no_other_origins_nor_anything_that_is_published() {
+fn the_key_of_an_origin_differs_from_other_origins_keys_and_is_never_published() {
     let token = identity("HS256");
-    assert!(!opens(&token, &shared("app-audience")[1]), "the key that signs is the first");
+    assert!(!opens(&token, &shared("app-audience")[1]), "the first signing key signs");
     for audience in ["files-audience", "app-audience ", "", "app"] {
         assert!(!opens(&token, &shared(audience)[0]), "{audience}");
     }
@@ -66,7 +71,7 @@ fn the_key_of_an_origin_is_no_other_origins_nor_anything_that_is_published() {
 }
 
 #[test]
-fn the_keys_of_an_origin_are_one_for_each_signing_key_by_the_same_id_and_no_part_of_it() {
+fn an_origin_has_one_key_for_each_signing_key_with_the_same_id() {
     let keys = shared("app-audience");
     let published: Value = serde_json::from_str(&edges_own().published().unwrap()).unwrap();
     let ids = |keys: &[Value]| keys.iter().map(|key| key["kid"].clone()).collect::<Vec<_>>();
@@ -81,8 +86,8 @@ fn the_keys_of_an_origin_are_one_for_each_signing_key_by_the_same_id_and_no_part
 }
 
 #[test]
-fn an_origin_key_is_hkdf_as_the_contract_says() {
-    // RFC 5869 by hand: extract with an empty salt (a block of zeros), then the first block of expand.
+fn an_origin_key_is_derived_by_hkdf_as_documented() {
+    // RFC 5869 without the library: extract with an empty salt (a block of zeros), then the first block of expand.
     let secret = decoded(private("edge-one")["d"].as_str().unwrap());
     let extracted = hmac_sha256::HMAC::mac(secret, [0; 32]);
     let expected = hmac_sha256::HMAC::mac(b"Fastgate-Identity HS256 app-audience\x01", extracted);
@@ -90,7 +95,7 @@ fn an_origin_key_is_hkdf_as_the_contract_says() {
 }
 
 #[test]
-fn an_algorithm_that_is_neither_is_no_policy() {
+fn an_unknown_algorithm_is_refused() {
     for name in ["none", "HS512", "RS256", "hs256", ""] {
         let mut document = policy_document();
         document["origins"]["app"]["algorithm"] = json!(name);

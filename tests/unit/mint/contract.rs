@@ -1,4 +1,4 @@
-//! What is minted, against `docs/concepts/identity-header.md`, word for word.
+//! The minted header, compared with every line of `docs/concepts/identity-header.md`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,7 +26,7 @@ fn the_minted_header_has_the_documented_members_and_no_other() {
         "docs/concepts/identity-header.md and what is minted"
     );
     for (name, cells) in &documented {
-        let fixed = cells[0].split('`').nth(1).unwrap_or_default(); // where there are several, the first is the default
+        let fixed = cells[0].split('`').nth(1).unwrap_or_default(); // the first of several is the default
         if cells[0].starts_with('`') {
             assert_eq!(minted[name], fixed, "{name}");
         }
@@ -34,8 +34,8 @@ fn the_minted_header_has_the_documented_members_and_no_other() {
     assert_eq!(minted["kid"], thumbprint(&public("edge-one")));
 }
 
-/// Claims that are present where the route has conditions on them (tested in `rules`), where the token is bound
-/// (`proofs`), where the body is signed (`content`), or in handshakes (below).
+/// Claims that depend on the request: those of conditions of the route (tested in `rules`), of bound tokens (`proofs`),
+/// of signed bodies (`content`), and of handshakes (below).
 const WHERE_JUDGED: [&str; 8] = [
     "tctx.content_digest",
     "tctx.websocket",
@@ -48,7 +48,7 @@ const WHERE_JUDGED: [&str; 8] = [
 ];
 
 #[test]
-fn the_minted_claims_are_the_documented_ones_and_of_the_documented_type() {
+fn the_minted_claims_are_the_documented_ones_with_the_documented_types() {
     let documented = rows("## Claims");
     let minted = payload_of(&identity("/orders/1?x"));
     let flat = flattened(&minted);
@@ -62,7 +62,7 @@ fn the_minted_claims_are_the_documented_ones_and_of_the_documented_type() {
 }
 
 #[test]
-fn the_claims_that_may_be_absent_are_those_that_the_document_says() {
+fn the_documented_optional_claims_may_be_absent() {
     let documented = rows("## Claims");
     let optional: BTreeSet<_> =
         documented.iter().filter(|(_, cells)| cells[0].contains("absent")).map(|(name, _)| name.clone()).collect();
@@ -77,7 +77,7 @@ fn the_claims_that_may_be_absent_are_those_that_the_document_says() {
 }
 
 #[test]
-fn an_opening_handshake_is_told_from_any_other_get_of_its_path() {
+fn an_opening_handshake_differs_from_any_other_get_of_its_path() {
     let mut document = policy_document();
     let routes = document["routes"].as_array_mut().unwrap();
     let live = json!({ "id": "live", "path": "/live", "methods": ["GET"], "origin": "app", "access": "public" });
@@ -115,7 +115,7 @@ fn a_callers_claims_cannot_replace_the_edges_own() {
 }
 
 #[test]
-fn published_keys_are_public_named_and_all_there() {
+fn all_keys_are_published_with_their_ids_and_without_private_parts() {
     let Decision::Publish(published) = get("/.well-known/fastgate/jwks.json").decide().decision else { panic!() };
     let published: Value = serde_json::from_str(&published.body).unwrap();
     assert_eq!(names(&published), ["keys".to_owned()].into());
@@ -134,7 +134,7 @@ fn published_keys_are_public_named_and_all_there() {
 }
 
 #[test]
-fn new_keys_are_fresh_usable_and_their_public_half_is_what_will_be_published() {
+fn new_keys_are_usable_and_their_public_half_is_published() {
     let (private, public) = new_signing_keys();
     assert_ne!(private, new_signing_keys().0);
     assert!(SigningKeys::parse(private.as_bytes()).is_ok());
@@ -147,7 +147,7 @@ fn new_keys_are_fresh_usable_and_their_public_half_is_what_will_be_published() {
 }
 
 #[test]
-fn signing_keys_that_cannot_be_used_are_refused_with_their_place_and_never_shown() {
+fn unusable_signing_keys_are_refused_by_position_and_never_printed() {
     use SigningKeysError::{Empty, Malformed, Unusable};
     let (one, two) = (private("edge-one"), private("edge-two"));
     for (keys, expected) in [
@@ -199,7 +199,7 @@ fn flattened(claims: &Value) -> BTreeMap<String, Value> {
     flat
 }
 
-/// The table under a heading: what stands in the first column (several names are separated by commas), the other cells.
+/// The table under a heading: the first column (several names are separated by commas) and the other cells.
 fn rows(heading: &str) -> BTreeMap<String, Vec<String>> {
     let section = DOCUMENT.split_once(heading).unwrap().1.split("\n## ").next().unwrap();
     let mut rows = BTreeMap::new();
@@ -213,7 +213,7 @@ fn rows(heading: &str) -> BTreeMap<String, Vec<String>> {
     rows
 }
 
-/// RFC 7638 §3, by hand: the required members in alphabetical order, hashed.
+/// A thumbprint by RFC 7638 §3, without the library: the hash of the required members in alphabetical order.
 fn thumbprint(jwk: &Value) -> String {
     let member = |name: &str| jwk[name].as_str().unwrap();
     let canonical = format!(r#"{{"crv":"{}","kty":"EC","x":"{}","y":"{}"}}"#, member("crv"), member("x"), member("y"));

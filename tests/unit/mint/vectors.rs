@@ -1,5 +1,5 @@
-//! The public test vectors of the contract (`tests/data/contract/`), which the origin's tests read, too: what is accepted
-//! there is what the edge makes here.
+//! The public test vectors of the contract (`tests/data/contract/`), which the tests of the origin use, too: the edge
+//! makes the headers that origins must accept.
 
 use std::collections::BTreeSet;
 
@@ -24,7 +24,7 @@ fn parsed(json: &str) -> Value {
     serde_json::from_str(json).unwrap()
 }
 
-/// How the edge's own headers are looked at.
+/// The rules by which the tests verify headers of the edge.
 fn options(document: &Value) -> VerificationOptions {
     VerificationOptions {
         required_signature_type: Some(fastgate::mint::TOKEN_TYPE.to_owned()),
@@ -34,7 +34,7 @@ fn options(document: &Value) -> VerificationOptions {
     }
 }
 
-/// What a header says, if one of the published keys signed it as the edge signs.
+/// The claims of a header, if one of the published keys signed it.
 fn opened(header: &str, document: &Value) -> Option<Map<String, Value>> {
     let keys = parsed(KEYS);
     let open = |key: &Value| {
@@ -54,7 +54,7 @@ fn the_edge_reads_the_signing_keys_of_the_vectors_and_publishes_their_public_hal
 }
 
 #[test]
-fn what_the_origin_must_accept_is_what_the_edge_would_sign() {
+fn the_edge_would_sign_every_header_that_origins_must_accept() {
     let document = parsed(ACCEPTED);
     let vectors = document["vectors"].as_array().unwrap();
     assert!(vectors.len() >= 5);
@@ -70,11 +70,11 @@ fn what_the_origin_must_accept_is_what_the_edge_would_sign() {
         let claims = opened(vector["header"].as_str().unwrap(), &document).unwrap();
         claims["rctx"].get("token_exp").is_some()
     };
-    assert!(vectors.iter().any(told), "one says when the caller's token ends");
+    assert!(vectors.iter().any(told), "one vector has the end of the caller's token");
 }
 
 #[test]
-fn every_kind_of_fault_that_the_contract_names_has_a_vector() {
+fn every_documented_kind_of_fault_has_a_vector() {
     let document = parsed(REFUSED);
     let vectors = document["vectors"].as_array().unwrap();
     let names: BTreeSet<_> = vectors.iter().map(|vector| vector["name"].as_str().unwrap()).collect();
@@ -86,7 +86,7 @@ fn every_kind_of_fault_that_the_contract_names_has_a_vector() {
     assert!(signed.count() >= 5, "some are refused although the edge's own key signed them");
 }
 
-/// What a header says, if it carries a MAC by one of the keys that the edge derives for the origin of the vectors.
+/// The claims of a header, if its MAC is by one of the keys that the edge derives for the origin of the vectors.
 fn opened_by_mac(header: &str, document: &Value) -> Option<Map<String, Value>> {
     let keys = SigningKeys::parse(SIGNING_KEYS.as_bytes()).unwrap().origin_keys(document["audience"].as_str().unwrap());
     let open = |key: &Value| {
@@ -104,7 +104,7 @@ fn both_sides_derive_the_same_keys_for_an_origin() {
 }
 
 #[test]
-fn what_an_origin_with_a_key_of_its_own_must_accept_is_what_the_edge_would_sign() {
+fn the_edge_would_sign_every_header_that_an_origin_with_a_shared_key_must_accept() {
     let document = parsed(ACCEPTED_BY_MAC);
     let vectors = document["vectors"].as_array().unwrap();
     assert!(vectors.len() >= 5);

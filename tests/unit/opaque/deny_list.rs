@@ -1,4 +1,4 @@
-//! Rows I5 and I6 of `docs/attacks.md`: a token that is revoked is refused, however good it is otherwise.
+//! Rows I5 and I6 of `docs/attacks.md`: a revoked token is refused, even if it is valid otherwise.
 
 use fastgate::identity::deny_list::{CachedEntry, DenyListMemory, Entry, RevocationClaim, RevocationKey};
 use fastgate::time::{Seconds, UnixTime};
@@ -76,25 +76,25 @@ fn an_id_that_is_a_number_is_revoked_by_its_digits_and_one_that_is_neither_is_re
 }
 
 #[test]
-fn what_is_revoked_of_one_issuer_or_claim_is_not_revoked_of_another() {
+fn an_entry_revokes_tokens_of_one_issuer_and_claim_only() {
     let gate = with_list();
     gate.deny(RevocationClaim::Token, "https://partner.test", "x", &entry(NOW + 60));
     gate.deny(RevocationClaim::Session, ISSUER, "x", &entry(NOW + 60));
     gate.deny(RevocationClaim::Subject, ISSUER, "ali", &entry(NOW + 60));
     assert_eq!(gate.verdict(get("/me").bearer(&MAIN.token(NOW, json!({ "jti": "x" })))), "forwarded");
-    let marks = [
+    let keys = [
         RevocationKey::new(RevocationClaim::Token, "https://a.test", "b"),
         RevocationKey::new(RevocationClaim::Token, "https://a.testb", ""),
         RevocationKey::new(RevocationClaim::Token, "https://a.tes", "tb"),
         RevocationKey::new(RevocationClaim::Session, "https://a.test", "b"),
         RevocationKey::new(RevocationClaim::Subject, "https://a.test", "b"),
     ];
-    let keys: std::collections::BTreeSet<_> = marks.iter().map(RevocationKey::store_key).collect();
-    assert_eq!(keys.len(), marks.len(), "nothing moves between issuer and value");
+    let store_keys: std::collections::BTreeSet<_> = keys.iter().map(RevocationKey::store_key).collect();
+    assert_eq!(store_keys.len(), keys.len(), "the boundary of issuer and value is unambiguous");
 }
 
 #[test]
-fn no_value_of_a_client_is_the_key_of_a_store() {
+fn no_value_of_a_client_is_used_as_a_store_key() {
     for hostile in ["", ".", "..", "../policy", "policy", "a#b;c?d^e|f\n\r", &"x".repeat(2000), "🙂"] {
         let key = RevocationKey::new(RevocationClaim::Token, ISSUER, hostile).store_key();
         let digest = key.strip_prefix("denied/").unwrap();
@@ -125,7 +125,7 @@ fn the_tokens_of_a_subject_are_refused_up_to_the_second_that_the_entry_says() {
 }
 
 #[test]
-fn an_entry_is_over_when_it_says_so_and_one_that_cannot_be_read_never_is() {
+fn an_entry_ends_at_its_time_and_a_malformed_entry_never_ends() {
     let gate = with_list();
     let token = MAIN.token(NOW, json!({ "jti": "t-1" }));
     for (written, verdict) in [
@@ -144,7 +144,7 @@ fn an_entry_is_over_when_it_says_so_and_one_that_cannot_be_read_never_is() {
 }
 
 #[test]
-fn an_unavailable_deny_list_is_a_503_not_a_401() {
+fn an_unavailable_deny_list_gives_503_and_not_401() {
     let gate = with_list();
     gate.fakes().deny_list.broken = true;
     let outcome = gate.send(get("/me").bearer(&MAIN.token(NOW, json!({}))));
@@ -152,20 +152,20 @@ fn an_unavailable_deny_list_is_a_503_not_a_401() {
     let problem = outcome.problem();
     assert_eq!((problem.status(), problem.headers().all("retry-after").count()), (503, 1));
     let line = gate.send(get("/maybe").bearer(&MAIN.token(NOW, json!({})))).line();
-    assert_eq!(line["credentials_ignored"], "deny-list-unavailable", "where a token is optional, its holder is nobody");
+    assert_eq!(line["credentials_ignored"], "deny-list-unavailable", "on an optional route the caller is anonymous");
 }
 
 #[test]
-fn the_list_is_read_once_for_every_valid_token_and_for_no_other() {
+fn the_list_is_read_once_for_every_valid_token_only() {
     let gate = with_list();
     gate.verdict(get("/me").bearer(&MAIN.token(NOW, json!({ "jti": "t", "sid": "s" }))));
     gate.verdict(get("/me").bearer(&MAIN.token(NOW, json!({}))));
-    assert_eq!(gate.fakes().deny_list.asked, [3, 1], "by the claims that it has");
+    assert_eq!(gate.fakes().deny_list.requested, [3, 1], "one key for each claim of the token");
     for bad in [json!({ "exp": NOW - 900 }), json!({ "aud": "other" })] {
         gate.verdict(get("/me").bearer(&MAIN.token(NOW, bad)));
     }
     assert_eq!(gate.verdict(get("/me").bearer(&PARTNER.token(NOW, json!({})))), "forwarded");
-    assert_eq!(gate.fakes().deny_list.asked.len(), 2, "not of bad tokens, nor of issuers without a list");
+    assert_eq!(gate.fakes().deny_list.requested.len(), 2, "not for invalid tokens or issuers without a list");
 }
 
 #[test]
@@ -175,7 +175,11 @@ fn the_age_of_a_cached_entry_counts_from_its_read() {
     let window = Seconds::new(30);
     for said in [None, Some(entry), Some(Entry { not_before: Some(at(7)), ..entry })] {
         let known = CachedEntry::from_record(CachedEntry::new(at(NOW), said).to_record().as_bytes()).unwrap();
-        assert_eq!((known, known.entry()), (CachedEntry::new(at(NOW), said), said), "through the cache and back");
+        assert_eq!(
+            (known, known.entry()),
+            (CachedEntry::new(at(NOW), said), said),
+            "the record in the cache is complete"
+        );
         let mut memory = DenyListMemory::default();
         assert_eq!(memory.recall(&mark, at(NOW)), None);
         memory.keep(mark, known, known.until(window));

@@ -1,4 +1,4 @@
-//! Opaque tokens: what their issuer answers is judged as a signed token is.
+//! Opaque tokens: an introspection response is checked like a signed token.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -25,7 +25,7 @@ fn good() -> Value {
     json!({ "active": true, "aud": "api", "sub": "alice", "client_id": "shop", "scope": "a b", "exp": NOW + 600 })
 }
 
-/// The good response with some members set; those that are null are taken out.
+/// The good response with some members set; a null member is removed.
 fn but(parts: Value) -> String {
     let mut response = good();
     response.as_object_mut().unwrap().extend(parts.as_object().cloned().unwrap());
@@ -33,20 +33,20 @@ fn but(parts: Value) -> String {
     response.to_string()
 }
 
-/// A gate whose provider answers this about every token.
-fn answered(response: &str) -> Gate {
+/// A gate whose provider gives this response for every token.
+fn gate_for(response: &str) -> Gate {
     let gate = gate_with(&asking());
     gate.fakes().introspector.response = Some(response.as_bytes().to_vec());
     gate
 }
 
 fn verdict(response: &str) -> &'static str {
-    answered(response).verdict(get("/me").bearer("opaque-token"))
+    gate_for(response).verdict(get("/me").bearer("opaque-token"))
 }
 
 #[test]
 fn an_opaque_token_has_the_scopes_that_its_issuer_returns() {
-    let line = answered(&good().to_string()).send(get("/me").bearer("opaque-token")).line();
+    let line = gate_for(&good().to_string()).send(get("/me").bearer("opaque-token")).line();
     assert_eq!(
         (&line["verdict"], &line["subject"], &line["issuer"]),
         (&json!("forwarded"), &json!("alice"), &json!("main"))
@@ -76,7 +76,7 @@ fn an_introspection_response_is_checked_like_a_signed_token() {
     ] {
         assert_eq!(verdict(&but(parts.clone())), expected, "{parts}");
     }
-    let line = answered(&but(json!({ "sub": null }))).send(get("/me").bearer("opaque-token")).line();
+    let line = gate_for(&but(json!({ "sub": null }))).send(get("/me").bearer("opaque-token")).line();
     assert_eq!(line["subject"], "shop", "without a resource owner the client is the subject");
 }
 
@@ -100,7 +100,7 @@ fn an_introspection_response_about_another_kind_of_token_is_refused() {
         (json!({ "token_type": 1 }), "token-claim-malformed"),
         (json!({ "token_type": "DPoP" }), "token-claim-required"),
         (json!({ "token_type": "dpop", "cnf": { "x5t#S256": "x" } }), "token-claim-required"),
-        // Bound to a key, as the type says; whether the caller holds the key is another question.
+        // Bound to a key, as the type says; the proof of the key is a separate check.
         (
             json!({ "token_type": "DPoP", "cnf": { "jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I" } }),
             "token-bound",
@@ -111,7 +111,7 @@ fn an_introspection_response_about_another_kind_of_token_is_refused() {
 }
 
 #[test]
-fn active_is_true_and_nothing_else() {
+fn active_must_be_exactly_true() {
     assert_eq!(verdict(&json!({ "active": false }).to_string()), "token-inactive");
     assert_eq!(verdict(&but(json!({ "active": false }))), "token-inactive");
     for response in [
@@ -131,7 +131,7 @@ fn active_is_true_and_nothing_else() {
 }
 
 #[test]
-fn a_provider_that_does_not_respond_is_a_503_not_a_401() {
+fn a_provider_that_does_not_respond_gives_503_and_not_401() {
     let outcome = gate_with(&asking()).send(get("/me").bearer("opaque-token"));
     assert_eq!(outcome.trail.verdict, "introspection-unavailable");
     let problem = outcome.problem();
@@ -140,15 +140,15 @@ fn a_provider_that_does_not_respond_is_a_503_not_a_401() {
 
 #[test]
 fn only_opaque_tokens_are_introspected_and_only_if_the_policy_says_so() {
-    let gate = answered(&good().to_string());
+    let gate = gate_for(&good().to_string());
     for signed in [MAIN.token(NOW, json!({})), MAIN.token(NOW, json!({ "exp": 1 })), "a.b.c".to_owned()] {
         gate.verdict(get("/me").bearer(&signed));
     }
     assert_eq!(gate.verdict(get("/me").bearer(&"x".repeat(16_385))), "token-too-long");
-    assert!(gate.fakes().introspector.asked.is_empty());
+    assert!(gate.fakes().introspector.requested.is_empty());
     for opaque in ["x", &"x".repeat(16_384), "a.b", "a.b.c.d.e", "ory_at_x.y", "2YotnFZFEjr1zCsicMWpAA", "a+/~-_="] {
         assert_eq!(gate.verdict(get("/me").bearer(opaque)), "forwarded");
-        assert_eq!(gate.fakes().introspector.asked.pop().unwrap(), ("main".to_owned(), opaque.to_owned()));
+        assert_eq!(gate.fakes().introspector.requested.pop().unwrap(), ("main".to_owned(), opaque.to_owned()));
     }
     assert_eq!(gate_with(&json!({})).verdict(get("/me").bearer("opaque-token")), "token-malformed");
 }
@@ -167,7 +167,7 @@ fn an_opaque_token_can_be_revoked_as_well() {
 }
 
 #[test]
-fn what_is_sent_is_encoded_as_the_standards_say() {
+fn the_introspection_request_is_encoded_as_the_standards_say() {
     let posted = form(&Secret::new("a+b/c=~ &x=1é"));
     assert_eq!(posted.expose(), "token=a%2Bb%2Fc%3D%7E+%26x%3D1%C3%A9&token_type_hint=access_token");
     let sent = authorization("edge:1", &Secret::new("s p/ü".to_owned()));
@@ -198,8 +198,8 @@ fn an_introspection_response_is_kept_for_the_window_and_never_past_exp() {
 fn introspection_responses_are_kept_by_token_and_endpoint() {
     let question = |main: &Value, token| {
         let policy = Policy::parse(policy(main).to_string().as_bytes()).unwrap();
-        let (issuer, asked) = policy.introspection().unwrap();
-        IntrospectionKey::new(issuer, asked, &Secret::new(token))
+        let (issuer, endpoint) = policy.introspection().unwrap();
+        IntrospectionKey::new(issuer, endpoint, &Secret::new(token))
     };
     let (mut memory, now) = (IntrospectionMemory::default(), UnixTime::from_seconds(NOW));
     memory.keep(question(&asking(), "one"), b"{}".to_vec(), now.plus(Seconds::new(5)));
@@ -240,7 +240,7 @@ fn faults_of_introspection_are_found() {
 }
 
 #[test]
-fn the_client_is_named_as_forms_spell_it() {
+fn the_client_id_is_form_encoded() {
     let secret = Secret::new("a:b c%é+".to_owned());
     let field = authorization("my client*-._~09AZaz", &secret);
     let encoded = field.expose().strip_prefix("Basic ").unwrap();

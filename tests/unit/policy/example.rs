@@ -1,4 +1,4 @@
-//! `policy.json`, which the demo runs: every feature of the rules is used in it, and nothing is there without use.
+//! `policy.json`, the policy of the demo: it uses every feature of the rules and contains no unused names.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::tour::members;
 
-/// What is left to the tour: how issuers, keys and proofs are tuned.
+/// Members that only the tour shows: the settings of issuers, keys and proofs.
 const OTHER_CHAPTERS: [&str; 5] = ["IssuerDocument", "ClaimsDocument", "KeyLife", "Introspection", "ProofRules"];
 /// Members of `edge` that belong to those, and what belongs to applications, not to rules.
 const OTHER_MEMBERS: [&str; 5] = ["resource", "dpop", "max_token", "origin", "algorithm"];
@@ -26,7 +26,7 @@ fn the_example_shows_every_member_that_a_rule_can_have() {
     let mut wanted = Vec::new();
     members(&schema, &mut wanted);
     let (mut shown, mut values) = (BTreeSet::new(), Vec::new());
-    walk(&example(), &mut shown, &mut values);
+    collect(&example(), &mut shown, &mut values);
     let missing: BTreeSet<_> =
         wanted.iter().filter(|name| !OTHER_MEMBERS.contains(&name.as_str()) && !shown.contains(*name)).collect();
     assert!(missing.is_empty(), "{missing:?}");
@@ -35,7 +35,7 @@ fn the_example_shows_every_member_that_a_rule_can_have() {
 #[test]
 fn the_example_shows_every_way_to_count_and_every_access() {
     let (mut names, mut values) = (BTreeSet::new(), Vec::new());
-    walk(&example(), &mut names, &mut values);
+    collect(&example(), &mut names, &mut values);
     for value in ["authenticated", "optional", "public", "subject", "client_id", "network", "route"] {
         assert!(values.contains(&json!(value)), "{value}");
     }
@@ -47,10 +47,10 @@ fn the_example_shows_every_way_to_count_and_every_access() {
 }
 
 #[test]
-fn whatever_has_a_name_in_the_example_is_used_there() {
+fn every_name_in_the_example_is_used() {
     let example = example();
     let (mut names, mut values) = (BTreeSet::new(), Vec::new());
-    walk(&example, &mut names, &mut values);
+    collect(&example, &mut names, &mut values);
     for shelf in ["rules", "places", "limits", "groups"] {
         for name in example[shelf].as_object().unwrap().keys() {
             assert!(values.contains(&json!(name)), "{shelf}.{name}");
@@ -59,13 +59,13 @@ fn whatever_has_a_name_in_the_example_is_used_there() {
 }
 
 /// The names of members and the values that are neither objects nor lists, at every depth.
-fn walk(value: &Value, names: &mut BTreeSet<String>, values: &mut Vec<Value>) {
+fn collect(value: &Value, names: &mut BTreeSet<String>, values: &mut Vec<Value>) {
     match value {
         Value::Object(members) => {
             names.extend(members.keys().cloned());
-            members.values().for_each(|member| walk(member, names, values));
+            members.values().for_each(|member| collect(member, names, values));
         }
-        Value::Array(list) => list.iter().for_each(|member| walk(member, names, values)),
+        Value::Array(list) => list.iter().for_each(|member| collect(member, names, values)),
         leaf => values.push(leaf.clone()),
     }
 }

@@ -1,5 +1,5 @@
-//! The reader at the edge and the JSON Schema know the same forms: where an object belongs, no list of its members, and
-//! where a word belongs, no object around it.
+//! The reader at the edge and the JSON Schema accept the same forms: a list of members is not an object, and an object
+//! around a word is not the word.
 
 use fastgate::policy::{Policy, PolicyDocument};
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ fn places(value: &Value, at: &str, found: &mut Vec<String>) {
 }
 
 #[test]
-fn another_form_of_the_same_is_refused_by_the_reader_where_the_schema_refuses_it() {
+fn the_reader_refuses_the_forms_that_the_schema_refuses() {
     let tour: Value = serde_json::from_str(TOUR).unwrap();
     let validator = jsonschema::validator_for(&schemars::schema_for!(PolicyDocument).to_value()).unwrap();
     let mut all = Vec::new();
@@ -44,7 +44,7 @@ fn another_form_of_the_same_is_refused_by_the_reader_where_the_schema_refuses_it
 }
 
 #[test]
-fn a_list_in_the_order_of_the_members_is_no_object() {
+fn a_list_in_the_order_of_the_members_is_not_an_object() {
     let base = json!({
         "edge": { "issuer": "https://edge.test", "hosts": ["edge.test"] },
         "origins": { "app": { "backend": "b", "audience": "a" } },

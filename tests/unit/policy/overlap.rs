@@ -1,4 +1,4 @@
-//! Routes that overlap: which of them a request belongs to, compared with a matcher that looks at every route.
+//! Overlapping routes: the route of a request, compared with a matcher that looks at every route.
 
 use std::cmp::Ordering;
 

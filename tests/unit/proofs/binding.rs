@@ -1,4 +1,4 @@
-//! How a bound token may be presented, what a route may ask for, and what the origin learns.
+//! Bound tokens: how a client may present them, what a route may require, and what the origin receives.
 
 use serde_json::{Value, json};
 
@@ -57,7 +57,7 @@ fn a_proof_does_not_make_an_invalid_token_valid() {
     let outcome = gate.send(get("/me").proven(&old, &[&proof]));
     assert_eq!(outcome.trail.verdict, "token-expired");
     let challenge = format!("DPoP error=\"invalid_token\", algs=\"ES256 EdDSA\", {METADATA}");
-    assert_eq!(outcome.refused(), (401, Some(challenge)), "who tried the scheme hears of it");
+    assert_eq!(outcome.refused(), (401, Some(challenge)), "a client that used the scheme gets its challenge");
 }
 
 #[test]
@@ -128,5 +128,5 @@ fn the_log_line_says_whether_the_token_was_bound() {
     let bound = |request| gate.send(request).line()["recorded"]["bound"].clone();
     assert_eq!(bound(get("/me").proven(&bound_token(), &[&proof_for("/me", "a")])), true);
     assert_eq!(bound(get("/me").bearer(&token(&json!(null)))), false);
-    assert_eq!(bound(get("/open")), json!(null), "nobody was identified");
+    assert_eq!(bound(get("/open")), json!(null), "the caller was not identified");
 }

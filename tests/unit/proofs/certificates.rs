@@ -1,11 +1,11 @@
-//! RFC 8705: tokens that are bound to the certificate with which the client comes over TLS.
+//! RFC 8705: tokens that are bound to the TLS certificate of the client.
 
 use serde_json::{Value, json};
 
 use super::{METADATA, digest, gate_with, token, verdict};
 use crate::offline::{Request, get};
 
-/// A request whose client showed the certificate that this text is.
+/// A request with a client certificate of this text.
 fn shown(target: &str, certificate: Option<&str>) -> Request {
     let bound = token(&json!({ "x5t#S256": digest("certificate") }));
     let request = get(target).bearer(&bound);

@@ -15,7 +15,7 @@ fn of(header: &Value, claims: &Value) -> &'static str {
 fn the_proof_that_all_rows_change_is_good() {
     assert_eq!(of(&header(), &claims()), "forwarded");
     let more = with(&with(&claims(), "nonce", "n"), "other", json!({ "a": [1] }));
-    assert_eq!(of(&with(&header(), "kid", "mine"), &more), "forwarded", "what is unknown is ignored");
+    assert_eq!(of(&with(&header(), "kid", "mine"), &more), "forwarded", "unknown members are ignored");
 }
 
 #[test]
@@ -30,11 +30,11 @@ fn there_is_exactly_one_proof() {
         assert_eq!(verdict(get("/me").proven(&token, &[&joined])), "proof-malformed", "{joined}");
     }
     let hidden = get("/me").proven(&token, &[&good]).field("connection", "dpop");
-    assert_eq!(verdict(hidden), "proof-missing", "what belongs to one hop is not believed");
+    assert_eq!(verdict(hidden), "proof-missing", "a hop-by-hop field is not a proof");
 }
 
 #[test]
-fn a_proof_is_as_long_as_is_read_and_no_longer() {
+fn a_proof_has_a_maximum_length() {
     let padded = |bytes: usize| proof(&header(), &with(&claims(), "padding", "p".repeat(bytes)));
     let missing = (MAX_PROOF_BYTES - padded(0).len()) / 4 * 3;
     let near: Vec<_> = (missing - 6..missing + 6).map(padded).collect();
@@ -75,7 +75,7 @@ fn a_proof_is_a_compact_jws_of_two_objects_with_unique_members() {
 }
 
 #[test]
-fn the_header_is_that_of_a_proof_and_asks_for_no_extension() {
+fn the_header_is_that_of_a_proof_without_extensions() {
     for typ in [json!("JWT"), json!("at+jwt"), json!("DPoP+jwt"), json!("application/dpop+jwt"), json!(1), json!(null)]
     {
         assert_eq!(of(&with(&header(), "typ", typ.clone()), &claims()), "proof-type", "{typ}");
@@ -98,7 +98,7 @@ fn the_header_is_that_of_a_proof_and_asks_for_no_extension() {
 }
 
 #[test]
-fn the_key_is_public_and_one_for_the_algorithm() {
+fn the_key_is_public_and_fits_the_algorithm() {
     let jwk = pair(CLIENT).jwk();
     let short = encoded([1; 31]);
     for bad in [
@@ -129,11 +129,11 @@ fn the_key_is_public_and_one_for_the_algorithm() {
     }
     assert_eq!(of(&without(&header(), "jwk"), &claims()), "proof-key");
     let said = with(&with(&with(&jwk, "use", "sig"), "alg", "ES256"), "kid", "mine");
-    assert_eq!(of(&with(&header(), "jwk", said), &claims()), "forwarded", "members that fit change nothing");
+    assert_eq!(of(&with(&header(), "jwk", said), &claims()), "forwarded", "permitted members have no effect");
 }
 
 #[test]
-fn the_signature_is_by_the_key_in_the_header_and_that_is_the_tokens_own() {
+fn the_signature_is_by_the_key_in_the_header_which_is_the_key_of_the_token() {
     let thief = pair(THIEF);
     let theirs = with(&header(), "jwk", thief.jwk());
     let send = |proof: &str| verdict(get("/me").proven(&bound_token(), &[proof]));
@@ -167,7 +167,7 @@ fn a_proof_may_be_signed_with_ed25519() {
 }
 
 #[test]
-fn the_method_is_the_requests() {
+fn the_method_is_that_of_the_request() {
     for htm in ["POST", "get", "Get", "GET ", "", "HEAD"] {
         assert_eq!(of(&header(), &with(&claims(), "htm", htm)), "proof-method", "{htm}");
     }
@@ -179,7 +179,7 @@ fn the_method_is_the_requests() {
 }
 
 #[test]
-fn the_url_is_the_requests_in_one_canonical_form() {
+fn the_url_is_that_of_the_request_in_canonical_form() {
     for same in [
         "https://edge.test/me",
         "HTTPS://EDGE.test/me",
@@ -243,7 +243,7 @@ fn the_url_is_compared_as_the_client_addressed_the_edge() {
 }
 
 #[test]
-fn the_proof_was_made_now() {
+fn the_proof_is_recent() {
     for (iat, expected) in [
         (json!(NOW), "forwarded"),
         (json!(NOW - 60), "forwarded"),
@@ -280,7 +280,7 @@ fn the_proof_is_for_this_token() {
 }
 
 #[test]
-fn the_proof_has_a_name() {
+fn the_proof_has_a_jti() {
     for jti in [json!(""), json!("x".repeat(257)), json!(1), json!(null)] {
         assert_eq!(of(&header(), &with(&claims(), "jti", jti)), "proof-claim");
     }

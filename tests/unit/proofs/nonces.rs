@@ -1,4 +1,4 @@
-//! Nonces of the edge (RFC 9449 §8, §9): asked for where the policy says so, the same at every POP, renewed in time.
+//! Nonces of the edge (RFC 9449 §8, §9): required if the policy says so, the same at every POP, renewed in time.
 
 use fastgate::gateway::Decision;
 use fastgate::headers::Headers;
@@ -15,7 +15,7 @@ fn edge() -> Value {
 }
 
 /// The values of a field of the response.
-fn answered(outcome: &Outcome, name: &str) -> Vec<String> {
+fn response_field(outcome: &Outcome, name: &str) -> Vec<String> {
     let headers = match &outcome.decision {
         Decision::Forward(grant) => grant.response().apply(&Headers::from_iter([("cache-control", "public")])),
         Decision::Refuse(problem) => problem.headers(),
@@ -24,7 +24,7 @@ fn answered(outcome: &Outcome, name: &str) -> Vec<String> {
     headers.all(name).map(|value| String::from_utf8(value.to_vec()).unwrap()).collect()
 }
 
-/// Sends a proof with this nonce, or with none, at this time.
+/// Sends a proof with this nonce, or without one, at this time.
 fn send(gate: &Gate, nonce: impl Into<Value>, now: u64) -> Outcome {
     send_to(gate, "/me", nonce, now)
 }
@@ -39,11 +39,11 @@ fn send_to(gate: &Gate, path: &str, nonce: impl Into<Value>, now: u64) -> Outcom
     gate.send(get(path).proven(&bound_token(), &[&proof(&header(), &claims)]))
 }
 
-/// The nonce that a client is given.
+/// The nonce in the response to a client without one.
 fn given(gate: &Gate, now: u64) -> String {
     let refused = send(gate, Value::Null, now);
     assert_eq!(refused.trail.verdict, "proof-nonce");
-    let [nonce] = &answered(&refused, "dpop-nonce")[..] else { panic!("not exactly one nonce") };
+    let [nonce] = &response_field(&refused, "dpop-nonce")[..] else { panic!("not exactly one nonce") };
     nonce.clone()
 }
 
@@ -53,19 +53,19 @@ fn a_proof_without_a_nonce_gets_one_that_is_accepted() {
     let refused = send(&gate, Value::Null, NOW);
     let challenge = format!("DPoP error=\"use_dpop_nonce\", algs=\"ES256 EdDSA\", {METADATA}");
     assert_eq!(refused.refused(), (401, Some(challenge)));
-    assert_eq!(answered(&refused, "cache-control"), ["no-store"]);
-    let Decision::Refuse(problem) = &refused.decision else { panic!("it is refused") };
+    assert_eq!(response_field(&refused, "cache-control"), ["no-store"]);
+    let Decision::Refuse(problem) = &refused.decision else { panic!("the request was not refused") };
     assert!(problem.body().contains("urn:fastgate:problem:proof-nonce-required"));
     let nonce = given(&gate, NOW);
     assert!(nonce.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e)), "{nonce}: RFC 9449 §8.1");
     let passed = send(&gate, nonce.as_str(), NOW);
     assert_eq!(passed.trail.verdict, "forwarded");
-    assert!(answered(&passed, "dpop-nonce").is_empty(), "it is still the fresh one");
-    assert_eq!(answered(&passed, "cache-control"), ["public"], "of the application's answers nothing is changed then");
+    assert!(response_field(&passed, "dpop-nonce").is_empty(), "the nonce is still fresh");
+    assert_eq!(response_field(&passed, "cache-control"), ["public"], "the response is then unchanged");
 }
 
 #[test]
-fn a_nonce_is_renewed_in_the_window_after_its_own_and_then_no_longer_good() {
+fn a_nonce_is_renewed_in_the_next_window_and_invalid_after_it() {
     let start = NOW - NOW % NONCE_WINDOW;
     let gate = gate_with(&edge());
     let nonce = given(&gate, start);
@@ -79,16 +79,16 @@ fn a_nonce_is_renewed_in_the_window_after_its_own_and_then_no_longer_good() {
         (3 * NONCE_WINDOW, ("proof-nonce", true)),
     ] {
         let outcome = send(&gate, nonce.as_str(), start + after);
-        let renewed = answered(&outcome, "dpop-nonce");
+        let renewed = response_field(&outcome, "dpop-nonce");
         assert_eq!((outcome.trail.verdict, !renewed.is_empty()), expected, "{after}");
         for renewed in renewed {
             assert_ne!(renewed, nonce);
-            assert_eq!(answered(&outcome, "cache-control"), ["no-store"], "RFC 9449 §8.2");
+            assert_eq!(response_field(&outcome, "cache-control"), ["no-store"], "RFC 9449 §8.2");
             assert_eq!(send(&gate, renewed, start + after).trail.verdict, "forwarded");
         }
     }
     let later = given(&gate, start + 4 * NONCE_WINDOW);
-    assert_eq!(send(&gate, later, start).trail.verdict, "proof-nonce", "nor is one good before its time");
+    assert_eq!(send(&gate, later, start).trail.verdict, "proof-nonce", "a nonce is not valid before its window");
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn optional_and_public_routes_give_a_nonce_too() {
     let gate = gate_with(&edge());
     let outcome = send_to(&gate, "/maybe", Value::Null, NOW);
     assert_eq!((outcome.trail.verdict, outcome.trail.credentials_ignored), ("forwarded", Some("proof-nonce")));
-    let nonce = answered(&outcome, "dpop-nonce").concat();
+    let nonce = response_field(&outcome, "dpop-nonce").concat();
     assert_eq!(send_to(&gate, "/maybe", nonce, NOW).minted()["sub"], "ada");
 }
 
@@ -161,7 +161,7 @@ fn pages_that_may_read_a_response_may_read_its_nonce() {
         let request = get("/page").proven(&bound_token(), &[&proof]).field("origin", origin);
         let outcome = gate.send(request);
         assert_eq!(outcome.trail.verdict, "proof-nonce");
-        assert_eq!(answered(&outcome, "access-control-expose-headers"), exposed, "{origin}");
+        assert_eq!(response_field(&outcome, "access-control-expose-headers"), exposed, "{origin}");
     }
 }
 
@@ -170,6 +170,6 @@ fn without_the_rule_no_nonce_is_given_and_any_is_ignored() {
     let gate = gate_with(&json!({}));
     for nonce in [Value::Null, json!("x")] {
         let outcome = send(&gate, nonce, NOW);
-        assert_eq!((outcome.trail.verdict, answered(&outcome, "dpop-nonce").len()), ("forwarded", 0));
+        assert_eq!((outcome.trail.verdict, response_field(&outcome, "dpop-nonce").len()), ("forwarded", 0));
     }
 }

@@ -1,4 +1,4 @@
-//! A proof is good once (RFC 9449 §11.1).
+//! A proof is valid for one request (RFC 9449 §11.1).
 
 use serde_json::json;
 
@@ -20,7 +20,7 @@ fn a_proof_is_accepted_once_and_a_new_one_is_accepted_again() {
 }
 
 #[test]
-fn another_signature_or_another_time_makes_no_other_proof_of_the_same_name() {
+fn a_new_signature_or_time_does_not_make_a_new_proof_of_the_same_jti() {
     let gate = gate_with(&json!({}));
     for (iat, expected) in [(NOW, "forwarded"), (NOW - 1, "proof-replayed"), (NOW + 1, "proof-replayed")] {
         let proof = proof(&header(), &with(&claims(), "iat", iat));
@@ -40,7 +40,7 @@ fn a_client_cannot_use_up_the_proofs_of_another_client() {
 }
 
 #[test]
-fn only_what_is_signed_and_would_pass_is_remembered() {
+fn only_valid_proofs_are_remembered() {
     let gate = gate_with(&json!({}));
     let good = proof(&header(), &claims());
     let content = good.rsplit_once('.').unwrap().0;
@@ -54,7 +54,7 @@ fn only_what_is_signed_and_would_pass_is_remembered() {
 }
 
 #[test]
-fn a_used_proof_is_remembered_for_as_long_as_it_could_be_good_under_any_policy() {
+fn a_used_proof_is_remembered_for_as_long_as_any_policy_could_accept_it() {
     let least = 600 + 60 + 1;
     for edge in [json!({}), json!({ "dpop": { "max_age": 5, "leeway": 2 } })] {
         let gate = gate_with(&edge);
@@ -66,10 +66,10 @@ fn a_used_proof_is_remembered_for_as_long_as_it_could_be_good_under_any_policy()
 }
 
 #[test]
-fn an_unreachable_memory_of_proofs_is_a_503() {
+fn an_unreachable_memory_of_proofs_gives_503() {
     let gate = gate_with(&json!({}));
     gate.fakes().used_proofs.broken = true;
     let outcome = gate.send(get("/me").proven(&bound_token(), &[&proof(&header(), &claims())]));
-    assert_eq!(outcome.trail.verdict, "replays-unreachable");
+    assert_eq!(outcome.trail.verdict, "used-proofs-unreachable");
     assert_eq!(outcome.refused(), (503, None));
 }

@@ -1,4 +1,4 @@
-//! RFC 9728: what the edge tells about the resource that it protects.
+//! RFC 9728: the metadata of the resource that the edge protects.
 
 use fastgate::gateway::Decision;
 use serde_json::{Value, json};
@@ -30,7 +30,7 @@ fn the_metadata_follows_from_the_policy() {
 }
 
 #[test]
-fn a_resource_with_a_path_has_it_behind_the_well_known_one() {
+fn the_path_of_a_resource_follows_the_well_known_path() {
     let gate = gate_with(&json!({ "resource": "https://edge.test/v1" }));
     let found = published(&gate, "/.well-known/oauth-protected-resource/v1").unwrap();
     assert_eq!(found["resource"], "https://edge.test/v1");

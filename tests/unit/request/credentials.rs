@@ -1,4 +1,4 @@
-//! Section A of `docs/attacks.md`: how credentials arrive. Each row goes through the whole pipeline.
+//! Section A of `docs/attacks.md`: how a client presents credentials. Each row runs through the whole pipeline.
 
 use crate::offline::fakes::FakeKeys;
 use crate::offline::{Gate, get, policy_of, request};
@@ -51,7 +51,7 @@ fn only_one_bearer_token_in_one_authorization_field_is_credentials() {
 }
 
 #[test]
-fn a_token_anywhere_else_is_not_looked_for() {
+fn a_token_anywhere_else_is_not_read() {
     let good = good();
     for request in [
         get(&format!("/me?access_token={good}")),
@@ -65,7 +65,7 @@ fn a_token_anywhere_else_is_not_looked_for() {
 }
 
 #[test]
-fn a_bad_token_is_not_made_good_by_a_cookie() {
+fn a_cookie_does_not_make_an_invalid_token_valid() {
     let outcome = get("/me").bearer("bad").field("cookie", format!("session={}", good())).decide();
     assert_eq!(outcome.problem().status(), 401);
 }
@@ -82,12 +82,12 @@ fn only_the_methods_that_a_route_names_get_through() {
         let outcome = request(method, "/me").bearer(&good()).decide();
         assert_eq!(outcome.trail.verdict, "method-not-allowed", "{method}");
         let anonymous = request(method, "/me").decide();
-        assert_eq!(anonymous.problem(), outcome.problem(), "{method}: a token makes no difference");
+        assert_eq!(anonymous.problem(), outcome.problem(), "{method}: a token has no effect");
     }
 }
 
 #[test]
-fn no_field_changes_the_method_the_path_or_who_has_to_identify() {
+fn no_field_changes_the_method_the_path_or_the_required_access() {
     for (name, value) in [
         ("x-http-method-override", "PUT"),
         ("x-http-method", "PUT"),

@@ -67,7 +67,7 @@ fn no_spelling_of_a_field_that_only_the_edge_may_set_gets_past() {
 }
 
 #[test]
-fn fields_of_one_hop_stay_on_it_and_so_do_those_that_connection_names() {
+fn hop_by_hop_fields_and_those_that_connection_names_are_not_forwarded() {
     let outcome = get("/pub/x")
         .field("Connection", "Fastgate-Identity, X-Hop,close")
         .field("connection", "cookie , x-request-id,host")
@@ -111,7 +111,7 @@ fn cookies_in_several_fields_arrive_in_one() {
 }
 
 #[test]
-fn a_field_section_has_a_limit_in_number_and_in_size() {
+fn a_field_section_is_limited_in_number_and_size() {
     let with_fields = |count: usize| (1..count).fold(get("/pub/x"), |request, _| request.field("x", ""));
     for (count, verdict) in [(99, "forwarded"), (100, "forwarded"), (101, "too-many-fields"), (256, "too-many-fields")]
     {
@@ -123,7 +123,7 @@ fn a_field_section_has_a_limit_in_number_and_in_size() {
 }
 
 #[test]
-fn connection_names_a_few_fields_or_the_request_is_refused() {
+fn connection_may_name_only_a_few_fields() {
     let naming = |names: usize| get("/pub/x").field("connection", "a,".repeat(names) + "close");
     for (names, verdict) in
         [(31, "forwarded"), (32, "too-many-connection-names"), (120_000, "too-many-connection-names")]

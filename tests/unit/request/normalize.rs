@@ -69,7 +69,7 @@ fn a_host_that_the_policy_does_not_name_is_refused() {
 }
 
 #[test]
-fn the_origin_receives_the_policys_host_whatever_other_fields_say() {
+fn the_origin_receives_the_host_of_the_policy() {
     let outcome = get("/pub/x")
         .hosts(&[b"API.Edge.Test:8443"])
         .field("x-forwarded-host", "evil.test")
@@ -82,7 +82,7 @@ fn the_origin_receives_the_policys_host_whatever_other_fields_say() {
 }
 
 #[test]
-fn a_port_is_the_schemes_own_or_one_that_the_policy_names() {
+fn a_port_is_the_default_of_the_scheme_or_one_of_the_policy() {
     let mut document = policy_document();
     document["edge"]["issuer"] = "http://127.0.0.1:7676".into();
     document["edge"]["resource"] = "https://edge.test:9443/api".into();
@@ -105,9 +105,9 @@ fn a_port_is_the_schemes_own_or_one_that_the_policy_names() {
     }
 }
 
-/// Each target, and what is decided about it: the route and the path that is forwarded, or a code.
+/// Each target with the decision: the route and the forwarded path, or a code.
 #[test]
-fn a_path_has_one_reading_or_is_refused() {
+fn a_path_has_one_interpretation_or_is_refused() {
     let granted = |route: &'static str, path: &'static str| Ok((route, path));
     for (target, expected) in [
         // E1, E2: dot segments
@@ -139,7 +139,7 @@ fn a_path_has_one_reading_or_is_refused() {
         ("/admin//x", Err("path-ambiguous")),
         ("/pub//", Err("path-ambiguous")),
         ("///", Err("path-ambiguous")),
-        // E7, E8, E9, E11: close is not the same
+        // E7, E8, E9, E11: similar paths are different
         ("/admin;a=1/x", Err("no-route")),
         ("/;/admin", Err("no-route")),
         ("/pub/;/admin", granted("pub", "/pub/;/admin")),
@@ -160,7 +160,7 @@ fn a_path_has_one_reading_or_is_refused() {
         ("/admin%09", Err("path-ambiguous")),
         ("/pub/%7f", Err("path-ambiguous")),
         ("/pub/%c2%80", Err("path-ambiguous")),
-        // E12, E13: what is no path
+        // E12, E13: targets that are not paths
         ("/pub/#/admin", Err("path-ambiguous")),
         ("/pub/%23/x", granted("pub", "/pub/%23/x")),
         ("/pub/%3f/x", granted("pub", "/pub/%3F/x")),
@@ -172,7 +172,7 @@ fn a_path_has_one_reading_or_is_refused() {
         ("/pub/%252e%252e/x", granted("pub", "/pub/%252e%252e/x")),
         ("/pub/%25%32%66", granted("pub", "/pub/%252f")),
         ("/%2561dmin/x", Err("no-route")),
-        // E15: what is no escape and no text
+        // E15: malformed escapes and invalid UTF-8
         ("/pub/%ff", Err("path-ambiguous")),
         ("/pub/%c0%ae", Err("path-ambiguous")),
         ("/pub/%ed%a0%80", Err("path-ambiguous")),
@@ -182,12 +182,12 @@ fn a_path_has_one_reading_or_is_refused() {
         ("/pub/%2", Err("path-ambiguous")),
         ("/pub/%%32", Err("path-ambiguous")),
         ("/pub/%+1", Err("path-ambiguous")),
-        // E16, E17: what must be encoded
+        // E16, E17: characters that must be encoded
         ("/pub/a b", Err("path-ambiguous")),
         ("/pub/a\tb", Err("path-ambiguous")),
         ("/pub/é", Err("path-ambiguous")),
         ("/pub/\x7f", Err("path-ambiguous")),
-        // what clients send unencoded although it must not be
+        // characters that clients send unencoded although they must be encoded
         ("/pub/|", granted("pub", "/pub/%7C")),
         ("/pub/\"<>", granted("pub", "/pub/%22%3C%3E")),
         ("/pub/^`", granted("pub", "/pub/%5E%60")),
@@ -209,7 +209,7 @@ fn a_path_has_one_reading_or_is_refused() {
         ("ftp://edge.test/pub/x", Err("target-malformed")),
         ("HTTPS://edge.test/pub/x", Err("target-malformed")),
         ("", Err("target-malformed")),
-        // E19: letters that only look alike
+        // E19: letters that look alike
         ("/pub/%EF%BC%8E%EF%BC%8E/x", granted("pub", "/pub/%EF%BC%8E%EF%BC%8E/x")),
         ("/admin%EF%BC%8Fx", Err("no-route")),
         ("/pub/e%CC%81", granted("pub", "/pub/e%CC%81")),
@@ -229,7 +229,7 @@ fn a_path_has_one_reading_or_is_refused() {
 }
 
 #[test]
-fn a_target_may_be_as_long_as_the_platform_reads_and_no_longer() {
+fn a_target_is_limited_to_the_length_that_the_platform_accepts() {
     let path = |length: usize| format!("/pub/{}", "a".repeat(length - 5));
     let query = |length: usize| format!("/pub/x?{}", "a".repeat(length - 7));
     for (target, verdict) in [
@@ -253,7 +253,7 @@ fn a_target_may_be_as_long_as_the_platform_reads_and_no_longer() {
 }
 
 #[test]
-fn a_query_arrives_as_it_was_signed() {
+fn a_query_arrives_unchanged() {
     for (query, expected) in [
         ("", Ok("")),
         ("a=1&b=2&a=1", Ok("a=1&b=2&a=1")),
@@ -283,16 +283,16 @@ fn a_canonical_path_is_its_own_canonical_form_and_survives_every_parser_on_the_w
         accepted.set(accepted.get() + 1);
         let encoded = path.encoded();
         prop_assert!(CanonicalPath::parse(encoded.as_bytes()) == Ok(path.clone()), "{} is stable", encoded);
-        prop_assert_eq!(unquoted(&raw), path.decoded(), "the origin decodes what the client sent to the same");
-        prop_assert_eq!(unquoted(encoded.as_bytes()), path.decoded(), "and what is forwarded");
+        prop_assert_eq!(unquoted(&raw), path.decoded(), "the origin decodes the client's path to the same text");
+        prop_assert_eq!(unquoted(encoded.as_bytes()), path.decoded(), "and the forwarded path");
         let url = Url::parse(&format!("https://edge.test{encoded}")).unwrap();
-        prop_assert_eq!(url.path(), encoded, "the WHATWG parser of the SDK leaves it alone");
+        prop_assert_eq!(url.path(), encoded, "the WHATWG parser of the SDK does not change it");
         prop_assert!(url.query().is_none() && url.fragment().is_none());
         prop_assert!(encoded.is_ascii() && !path.decoded().contains("//"));
         prop_assert!(path.segments().all(|segment| segment != "." && segment != ".."));
         Ok(())
     });
-    assert!(accepted.get() > 400, "only {} paths were accepted: this shows nothing", accepted.get());
+    assert!(accepted.get() > 400, "only {} paths were accepted: the test is too weak", accepted.get());
 }
 
 #[test]
@@ -379,7 +379,7 @@ fn raw_path() -> impl Strategy<Value = Vec<u8>> {
         " ",
         "#",
     ];
-    // The last pieces are refused; rarely taken, so that most paths are not.
+    // The last pieces are refused; they are used rarely, so that most paths are accepted.
     let piece = prop_oneof![
         40 => prop::sample::select(&PIECES[..30]).prop_map(|piece| piece.as_bytes().to_vec()),
         1 => prop::sample::select(&PIECES[30..]).prop_map(|piece| piece.as_bytes().to_vec()),
@@ -389,7 +389,7 @@ fn raw_path() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(piece, 0..12).prop_map(|pieces| [b"/".to_vec(), pieces.concat()].concat())
 }
 
-/// What Python's `urllib.parse.unquote` makes of ASCII bytes, in uvicorn's use of it.
+/// The result of Python's `urllib.parse.unquote` for ASCII bytes, as uvicorn uses it.
 fn unquoted(raw: &[u8]) -> String {
     let mut pieces = raw.split(|byte| *byte == b'%');
     let mut decoded = pieces.next().unwrap().to_vec();

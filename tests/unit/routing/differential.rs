@@ -1,5 +1,5 @@
-//! The edge's matcher against a real Starlette router: tens of thousands of generated requests, and the two never
-//! disagree about which route runs. The same cases in every run.
+//! The matcher of the edge compared with a real Starlette router, on tens of thousands of generated requests: both find
+//! the same route. The cases are the same in every run.
 //!
 //! A case is a table of routes and a raw request target. Here the target is normalized and matched;
 //! `starlette_dispatch.py` decodes the raw and the canonical path as uvicorn does and lets Starlette dispatch both.
@@ -44,7 +44,7 @@ const SEGMENTS: [&str; 22] = [
     "{}.txt",
     "v{:int}.x",
 ];
-/// What parameters are filled with; some are close, not right.
+/// Values of parameters; some are nearly valid.
 const VALUES: [&str; 24] = [
     "a",
     "b",
@@ -73,7 +73,7 @@ const VALUES: [&str; 24] = [
 ];
 
 #[test]
-fn edge_and_starlette_never_disagree_about_which_route_runs() {
+fn edge_and_starlette_always_find_the_same_route() {
     let mut random = Random(2);
     let mut lines = Vec::new();
     let mut decisions = Vec::new();
@@ -106,7 +106,7 @@ fn edge_and_starlette_never_disagree_about_which_route_runs() {
     the_generated_cases_are_varied(&decisions, &lines);
 }
 
-/// The test would pass, too, if nearly nothing matched, or if no path was spelled oddly.
+/// The test would also pass if nearly no request matched, or if every path were canonical.
 fn the_generated_cases_are_varied(decisions: &[Value], lines: &[Value]) {
     let mut kinds = BTreeMap::new();
     for decision in decisions {
@@ -121,7 +121,7 @@ fn the_generated_cases_are_varied(decisions: &[Value], lines: &[Value]) {
     assert!(odd > total / 10, "only {odd} of {total} are not canonical as they come");
 }
 
-/// What Starlette says about each case.
+/// The result of Starlette for each case.
 fn starlette(lines: &[Value]) -> Vec<Value> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let python = root.join(".venv/bin/python");
@@ -141,7 +141,7 @@ fn starlette(lines: &[Value]) -> Vec<Value> {
     text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// Starlette takes the first route that fits, so it is told the most specific first.
+/// Starlette takes the first matching route, so the most specific routes are given first.
 fn in_order_of_specificity(policy: &Policy) -> Value {
     let mut routes: Vec<_> = policy.routes().iter().collect();
     routes.sort_by(|one, two| two.template.cmp_specificity(&one.template));
@@ -179,7 +179,7 @@ fn routes(random: &mut Random) -> Vec<(String, String, &'static str)> {
     routes
 }
 
-/// A path that fits one of the routes or nearly does, written as clients write: some bytes encoded that need not be.
+/// A path that matches one of the routes or nearly does, with some bytes encoded that need not be.
 fn raw_path(random: &mut Random, routes: &[(String, String, &'static str)]) -> String {
     let template = &routes[random.below(routes.len())].1;
     let mut segments: Vec<String> = Vec::new();

@@ -36,7 +36,7 @@ fn the_first_request_of_a_window_opens_it_and_the_last_second_of_it_still_counts
     };
     assert_eq!([at(0), at(30), at(59), at(59)], [true, true, true, false]);
     assert_eq!([at(60), at(60), at(119), at(119), at(120)], [true, true, true, false, true]);
-    assert!(!at(0) || at(0), "a clock that goes back breaks nothing");
+    assert!(!at(0) || at(0), "a clock that goes back has no effect");
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn addresses_of_one_ipv6_64_share_a_count() {
 }
 
 #[test]
-fn headers_do_not_change_whom_a_request_is_counted_for() {
+fn headers_do_not_change_the_key_of_a_count() {
     let gate = limited(&json!({ "count": 1, "window": 60, "by": ["network"] }));
     assert!(passes(&gate, get("/a")));
     for name in ["x-forwarded-for", "x-real-ip", "fastly-client-ip", "forwarded", "true-client-ip"] {
@@ -83,11 +83,11 @@ fn keys_combine_and_never_collide() {
     assert!(passes("/a", json!({ "a": "xy", "b": "z" })));
     assert!(passes("/b", json!({ "a": "x", "b": "yz" })));
     assert!(passes("/a", json!({ "a": 1, "b": "1" })));
-    assert!(passes("/a", json!({ "a": "1", "b": "1" })), "a number is not the text of it");
+    assert!(passes("/a", json!({ "a": "1", "b": "1" })), "a number differs from its text");
 }
 
 #[test]
-fn a_list_or_an_object_is_no_key_and_the_network_is_counted_instead() {
+fn a_list_or_an_object_is_not_a_key_and_the_network_counts_instead() {
     let gate = limited(&json!({ "count": 1, "window": 60, "by": [{ "claim": "a" }] }));
     let passes = |claims: Value| passes(&gate, get("/a").bearer(&token(claims)));
     assert!(passes(json!({ "a": ["x"] })));
@@ -132,9 +132,9 @@ fn a_claim_can_say_the_cost() {
     let passes = |claims: Value| passes(&gate, get("/a").bearer(&token(claims)));
     assert!(passes(json!({ "weight": 4 })));
     assert!(passes(json!({ "weight": 99 })));
-    assert!(!passes(json!({ "weight": 2 })), "what does not fit takes nothing");
+    assert!(!passes(json!({ "weight": 2 })), "a refused request takes no units");
     for odd in [json!("1"), json!(1.5), json!(-1), json!(null), json!([1])] {
-        assert!(!passes(json!({ "weight": odd })), "a claim that is no number costs the most: {odd}");
+        assert!(!passes(json!({ "weight": odd })), "a claim that is not a number costs the maximum: {odd}");
     }
     assert!(passes(json!({})));
     assert!(!passes(json!({})));
@@ -155,7 +155,7 @@ fn a_refusal_says_when_the_window_ends() {
 }
 
 #[test]
-fn a_quota_is_described_in_words() {
+fn a_quota_has_a_description() {
     let exact = Quota {
         limit: "l".to_owned(),
         count: 9,
@@ -166,7 +166,7 @@ fn a_quota_is_described_in_words() {
     assert_eq!(exact.retry_after(), Seconds::new(18));
     let estimated = Quota { remaining: None, ..exact };
     assert_eq!(estimated.to_string(), "limit \"l\" of 9 in 60 s");
-    assert_eq!(estimated.retry_after(), Seconds::new(60), "where the counter only estimates, a whole window");
+    assert_eq!(estimated.retry_after(), Seconds::new(60), "a whole window, because the counter only estimates");
     assert_eq!(
         Quota { remaining: Some(Remaining { units: 0, resets_in: Seconds::new(0) }), ..estimated }.retry_after(),
         Seconds::new(1)
@@ -212,7 +212,7 @@ fn the_flood_limit_counts_before_a_token_is_read() {
 }
 
 #[test]
-fn the_flood_limit_counts_what_needs_no_route_too() {
+fn the_flood_limit_counts_requests_without_a_route_too() {
     let preflight =
         || request("OPTIONS", "/a").field("origin", "https://evil.test").field("access-control-request-method", "GET");
     let kinds: [(&str, &dyn Fn() -> Request); 5] = [
@@ -234,13 +234,13 @@ fn the_flood_limit_counts_what_needs_no_route_too() {
             let verdicts = [gate.verdict(request()), gate.verdict(request()), gate.verdict(request())];
             assert_eq!(verdicts, [verdict, verdict, "limit-exceeded"], "{by}");
             let served = if by == json!(["network"]) { "limit-exceeded" } else { "forwarded" };
-            assert_eq!(gate.verdict(get("/a")), served, "{by}: routes are counted apart where the limit says so");
+            assert_eq!(gate.verdict(get("/a")), served, "{by}: routes are counted separately if the limit says so");
         }
     }
 }
 
 #[test]
-fn limits_that_cannot_hold_are_faults() {
+fn limits_that_cannot_be_kept_are_faults() {
     let of = |limit: &Value| {
         let routes = json!([route("/", &json!({ "access": "public", "limits": ["l"] }))]);
         faults(&json!({ "limits": { "l": limit }, "routes": routes }))
@@ -291,6 +291,6 @@ fn limits_that_cannot_hold_are_faults() {
     parts["edge"] = json!({ "issuer": "https://edge.test", "hosts": ["edge.test"], "flood_limit": "l" });
     assert_eq!(
         faults(&parts),
-        ["$.edge.flood_limit: counts by what is not known yet", "$.routes[0].limits[0]: names no limit"]
+        ["$.edge.flood_limit: counts by facts that are not known yet", "$.routes[0].limits[0]: names no limit"]
     );
 }

@@ -1,4 +1,4 @@
-//! Places: rules about where clients may be.
+//! Places: rules about the location of clients.
 
 use fastgate::client::{Anonymizer, Client, Fact};
 use fastgate::place::{self, PlaceReason};
@@ -20,7 +20,7 @@ fn judge(place: &Value, address: Option<&str>, client: &Client) -> Result<(), Pl
 }
 
 #[test]
-fn what_is_denied_is_refused_even_where_it_is_allowed() {
+fn a_denied_client_is_refused_even_if_it_is_also_allowed() {
     let place = json!({ "deny": [{ "subdivision": ["DE-BE"] }], "allow": [{ "country": ["DE"] }] });
     let at = |region| Client::default().located("DE", Some(region), 0);
     assert_eq!(judge(&place, None, &at("HH")), Ok(()));
@@ -28,7 +28,7 @@ fn what_is_denied_is_refused_even_where_it_is_allowed() {
 }
 
 #[test]
-fn the_unknown_is_refused_unless_the_policy_says_otherwise() {
+fn unknown_facts_are_refused_unless_the_policy_says_otherwise() {
     let nowhere = Client::default();
     let all = ["country", "subdivision", "continent", "asn", "connection", "proxy", "anonymizer", "network", "acl"];
     let values = |fact: &str| match fact {
@@ -51,7 +51,7 @@ fn the_unknown_is_refused_unless_the_policy_says_otherwise() {
         }
     }
     let either = json!({ "allow": [{ "country": ["DE"] }, { "network": ["10.0.0.0/8"] }] });
-    assert_eq!(judge(&either, Some("10.1.2.3"), &nowhere), Ok(()), "one test that says yes is enough");
+    assert_eq!(judge(&either, Some("10.1.2.3"), &nowhere), Ok(()), "one test that passes is enough");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What requests must look like, where they lead, and what is closed.
+//! The form of requests, their origins, and closed groups.
 
 use fastgate::availability::KillSwitch;
 use fastgate::gateway::Decision;
@@ -38,7 +38,7 @@ fn a_body_must_have_an_accepted_type() {
 }
 
 #[test]
-fn sizes_are_bounded_at_the_byte() {
+fn sizes_are_limited_to_the_byte() {
     let accepts = json!({ "methods": ["POST"], "accepts": { "max_body": 10, "max_query": 5 } });
     let gate = gate_with(&json!({ "routes": [public("/", accepts)] }));
     let length = |digits: &str| gate.verdict(post("/").field("content-length", digits));
@@ -61,8 +61,8 @@ fn headers_can_be_required() {
 }
 
 #[test]
-fn the_origin_is_asked_for_the_rewritten_path_and_that_one_is_signed() {
-    for (path, rewrite, asked, sent, template) in [
+fn the_rewritten_path_is_forwarded_and_signed() {
+    for (path, rewrite, requested, sent, template) in [
         ("/api/o/{id}", json!({ "strip_prefix": "/api" }), "/api/o/%C3%A9?q=1", "/o/%C3%A9?q=1", "/o/{id}"),
         ("/o/{id:int}", json!({ "add_prefix": "/v2" }), "/o/7", "/v2/o/7", "/v2/o/{id:int}"),
         (
@@ -76,7 +76,7 @@ fn the_origin_is_asked_for_the_rewritten_path_and_that_one_is_signed() {
         ("/old", json!({ "template": "/new/" }), "/old", "/new/", "/new/"),
     ] {
         let gate = gate_with(&json!({ "routes": [public(path, json!({ "rewrite": rewrite }))] }));
-        let outcome = gate.send(get(asked));
+        let outcome = gate.send(get(requested));
         let claims = outcome.minted();
         assert_eq!(outcome.grant().path_and_query(), sent);
         assert_eq!(claims["tctx"]["path"], sent.split('?').next().unwrap());
@@ -121,7 +121,7 @@ fn fields_of_requests_and_responses_are_set_and_removed() {
         (vec![], vec!["private".into()], vec!["1".into()])
     );
     assert_eq!(value("x_debug"), [""; 0]);
-    assert_eq!(value("x-frame-options"), ["SAMEORIGIN"], "the origin's own word stands");
+    assert_eq!(value("x-frame-options"), ["SAMEORIGIN"], "the field of the origin is kept");
     assert_eq!(value("x-content-type-options"), ["nosniff"]);
     let outcome = gate.send(get("/nowhere"));
     let problem = outcome.problem();
@@ -271,7 +271,7 @@ fn only_pages_of_the_group_can_open_a_websocket() {
         assert_eq!(verdict(path, &["https://evil.test"]), "forwarded", "{path} has no list");
     }
     let page = get("/web").field("origin", "https://evil.test");
-    assert_eq!(gate.verdict(page), "no-handshake", "what opens nothing is not held to it");
+    assert_eq!(gate.verdict(page), "no-handshake", "the rule applies to handshakes only");
 }
 
 #[test]
@@ -329,24 +329,24 @@ fn a_page_may_send_its_token_as_a_subprotocol_if_the_route_says_so() {
         assert_eq!(gate.verdict(request), verdict);
     }
     let badly = sent(handshake("/maybe", "bearer, a.b.c, chat"), "sec-websocket-protocol");
-    assert_eq!(badly.0, ["chat"], "what is no good token does not travel on either");
+    assert_eq!(badly.0, ["chat"], "an invalid token is not forwarded either");
     assert_eq!(gate.send(handshake("/maybe", &bearer)).minted()["sub"], "alice");
 
     for parts in [json!({ "websocket": false }), json!({ "access": "public" })] {
         let of = faults(&json!({ "routes": [socket("s", parts)] }));
-        assert_eq!(of, ["$.routes[0].bearer_subprotocol: stands on a route that is no WebSocket or reads no tokens"]);
+        assert_eq!(of, ["$.routes[0].bearer_subprotocol: is on a route that is not a WebSocket or reads no tokens"]);
     }
 }
 
 #[test]
-fn what_cannot_work_is_a_fault() {
+fn settings_that_cannot_work_are_faults() {
     let of = |parts: Value| faults(&json!({ "routes": [public("/api/{id:int}", parts)] }));
     for (parts, fault) in [
         (json!({ "group": "none" }), "$.routes[0].group: names no group"),
-        (json!({ "rewrite": {} }), "$.routes[0].rewrite: does not say"),
-        (json!({ "rewrite": { "strip_prefix": "/ap" } }), "$.routes[0].rewrite: does not say"),
-        (json!({ "rewrite": { "strip_prefix": "/api/" } }), "$.routes[0].rewrite: does not say"),
-        (json!({ "rewrite": { "template": "/x", "add_prefix": "/y" } }), "$.routes[0].rewrite: does not say"),
+        (json!({ "rewrite": {} }), "$.routes[0].rewrite: does not define"),
+        (json!({ "rewrite": { "strip_prefix": "/ap" } }), "$.routes[0].rewrite: does not define"),
+        (json!({ "rewrite": { "strip_prefix": "/api/" } }), "$.routes[0].rewrite: does not define"),
+        (json!({ "rewrite": { "template": "/x", "add_prefix": "/y" } }), "$.routes[0].rewrite: does not define"),
         (json!({ "rewrite": { "template": "/x/{other}" } }), "$.routes[0].rewrite: has the parameter \"other\""),
         (json!({ "rewrite": { "template": "/x/{id:uuid}" } }), "$.routes[0].rewrite: has the parameter \"id\""),
         (json!({ "rewrite": { "template": "/x/{id:path}" } }), "$.routes[0].rewrite: has the parameter \"id\""),
@@ -413,6 +413,6 @@ fn what_cannot_work_is_a_fault() {
     );
     assert_eq!(
         cors(json!({ "origins": ["*"], "credentials": true })),
-        ["$.groups.g.cors.credentials: stands beside \"*\", which browsers refuse"]
+        ["$.groups.g.cors.credentials: is used with \"*\", which browsers refuse"]
     );
 }

@@ -1,4 +1,4 @@
-//! Authorization: scopes, roles, groups, claims, issuers; and routes without it.
+//! Authorization: scopes, roles, groups, claims, issuers; and routes without authorization.
 
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ fn assert_unmet(require: &Value, claims: &Value) {
 }
 
 #[test]
-fn a_claim_must_be_exactly_what_is_asked_in_value_and_type() {
+fn a_claim_must_have_the_required_value_and_type() {
     let equals = |value: Value| json!({ "claim": { "name": "tier", "equals": value } });
     assert_met(&equals(json!("gold")), &json!({ "tier": "gold" }));
     assert_met(&equals(json!(3)), &json!({ "tier": 3 }));
@@ -34,7 +34,7 @@ fn a_claim_must_be_exactly_what_is_asked_in_value_and_type() {
 }
 
 #[test]
-fn a_list_of_values_holds_at_least_one() {
+fn a_list_of_values_has_at_least_one() {
     let none = json!({ "claim": { "name": "tier", "in": [] } });
     for (require, at) in [(none.clone(), "require"), (json!({ "not": none }), "require.not")] {
         let parts = json!({ "routes": [route("/", &json!({ "require": require }))] });
@@ -100,7 +100,7 @@ fn roles_and_groups_are_exact_and_of_the_issuers_claim() {
     assert_unmet(&role, &json!({ "groups": ["admin"] }));
     assert_unmet(&role, &json!({ "roles": [{ "name": "admin" }, 1, null] }));
     assert_met(&json!({ "group": "ops" }), &json!({ "groups": ["ops"] }));
-    // Too many groups for a token: the provider names another endpoint, which the edge never calls.
+    // Too many groups for a token: the provider names another endpoint instead, which the edge never calls.
     assert_unmet(&json!({ "group": "ops" }), &json!({ "_claim_names": { "groups": "src1" } }));
 
     let gate = gate_with(&json!({ "routes": [route("/t", &json!({ "require": role }))] }));
@@ -167,14 +167,17 @@ fn issuers_on_one_route_have_requirements_of_their_own() {
 }
 
 #[test]
-fn on_an_optional_route_a_good_token_identifies_and_a_bad_one_is_none() {
+fn on_an_optional_route_a_valid_token_identifies_and_an_invalid_one_counts_as_absent() {
     let optional = json!({ "access": "optional", "forward_token": true });
     let gate = gate_with(&json!({ "routes": [route("/t", &optional)] }));
     let known = gate.send(get("/t").bearer(&token(json!({}))));
     assert_eq!(known.minted()["sub"], "alice");
     assert_eq!(known.line()["subject"], "alice");
-    let nobody = gate.send(get("/t"));
-    assert_eq!((nobody.minted().get("sub"), nobody.trail.credentials_ignored), (None, Some("credentials-missing")));
+    let anonymous = gate.send(get("/t"));
+    assert_eq!(
+        (anonymous.minted().get("sub"), anonymous.trail.credentials_ignored),
+        (None, Some("credentials-missing"))
+    );
     let expired = MAIN.token(NOW - 8000, json!({}));
     let forged = format!("{}x", token(json!({})));
     for (bad, why) in [
@@ -187,7 +190,7 @@ fn on_an_optional_route_a_good_token_identifies_and_a_bad_one_is_none() {
         let claims = outcome.minted();
         assert_eq!((claims.get("sub"), claims["rctx"].get("iss")), (None, None), "{why}");
         assert_eq!((outcome.trail.verdict, outcome.trail.credentials_ignored), ("forwarded", Some(why)));
-        assert_eq!(outcome.sent("authorization"), [""; 0], "a bad token never travels on");
+        assert_eq!(outcome.sent("authorization"), [""; 0], "an invalid token is never forwarded");
     }
     let good = token(json!({}));
     assert_eq!(
@@ -225,9 +228,9 @@ fn rules_that_cannot_work_are_faults() {
         (claim(json!({ "name": "x" })), "$.routes[0].require.claim: is not exactly one test"),
         (claim(json!({ "name": "x", "equals": 1, "in": [1] })), "$.routes[0].require.claim: is not exactly one test"),
         (claim(json!({ "name": [], "equals": 1 })), "$.routes[0].require.claim.name: is empty"),
-        (claim(json!({ "name": "x", "equals_path": "y" })), "$.routes[0].require: asks for the path parameter \"y\""),
-        (json!({ "access": "optional", "scopes": ["a"] }), "$.routes[0].scopes: stands on a route"),
-        (json!({ "access": "public", "require": { "role": "a" } }), "$.routes[0].require: stands on a route"),
+        (claim(json!({ "name": "x", "equals_path": "y" })), "$.routes[0].require: names the path parameter \"y\""),
+        (json!({ "access": "optional", "scopes": ["a"] }), "$.routes[0].scopes: is on a route"),
+        (json!({ "access": "public", "require": { "role": "a" } }), "$.routes[0].require: is on a route"),
         (json!({ "issuers": { "nobody": {} } }), "$.routes[0].issuers.nobody: names no issuer"),
     ] {
         let found = of(&parts);
@@ -237,7 +240,7 @@ fn rules_that_cannot_work_are_faults() {
         "rules": { "a": { "not": { "rule": "b" } }, "b": { "any": [{ "rule": "a" }] } },
         "routes": [route("/t", &json!({}))]
     }));
-    assert_eq!(circle, ["$.rules.b.any[0].rule: leads back to the rule it stands in"]);
+    assert_eq!(circle, ["$.rules.b.any[0].rule: refers to the rule that contains it"]);
 }
 
 /// A rule that names `inner` in each of these places of a list.
@@ -245,8 +248,8 @@ fn all_of(inner: &str, times: usize) -> Value {
     json!({ "all": vec![json!({ "rule": inner }); times] })
 }
 
-/// The faults of a policy with `count` rules, each of which names the one before it `times` times; the first is a
-/// scope. Their names are in the order in which they refer to each other, or in the reverse.
+/// The faults of a policy with `count` rules, each of which names the previous rule `times` times; the first is a
+/// scope. Their names are in the order of their references, or in reverse order.
 fn chained(count: usize, times: usize, reverse: bool) -> Vec<String> {
     let name = |number: usize| format!("r{:05}", if reverse { count - number } else { number });
     let rule = |number: usize| if number == 0 { json!({ "scope": "a" }) } else { all_of(&name(number - 1), times) };
@@ -259,7 +262,7 @@ fn chained(count: usize, times: usize, reverse: bool) -> Vec<String> {
 }
 
 #[test]
-fn chains_of_rules_are_bounded_in_depth_and_each_fault_has_its_place() {
+fn chains_of_rules_are_limited_in_depth_and_each_fault_has_its_location() {
     for reverse in [false, true] {
         // A rule within a rule is two conditions deep: the list and the name in it. The route names the last one.
         assert_eq!(chained(32, 1, reverse), [""; 0], "{reverse}");
@@ -276,14 +279,14 @@ fn chains_of_rules_are_bounded_in_depth_and_each_fault_has_its_place() {
 }
 
 #[test]
-fn what_rules_come_to_when_they_are_written_out_is_bounded() {
+fn the_expanded_size_of_rules_is_limited() {
     // n lists of two, each with two names: 2^(n+1) - 1 lists and scopes, 2^(n+1) - 2 names.
     for reverse in [false, true] {
         assert_eq!(chained(11, 2, reverse), [""; 0]);
         let found = chained(12, 2, reverse);
         assert!(found.iter().all(|fault| fault.contains("4096 are accepted")), "{found:?}");
         assert!(!found.is_empty());
-        // Read at once or not at all: 2^24 conditions would take a second, 3^30 for ever.
+        // Each policy is accepted or refused at once: 2^24 conditions would take a second, and 3^30 would never end.
         assert!(!chained(25, 2, reverse).is_empty() && !chained(31, 3, reverse).is_empty());
     }
     let wide = |count: usize| {
@@ -340,7 +343,7 @@ fn a_negated_comparison_needs_a_parameter_with_a_known_type() {
         let faults = fastgate::policy::Policy::parse(policy.to_string().as_bytes()).err();
         faults.map(|faults| faults.0.iter().map(ToString::to_string).collect::<Vec<_>>()).unwrap_or_default()
     };
-    let asked = |condition: &Value| json!({ "require": condition });
+    let requiring = |condition: &Value| json!({ "require": condition });
     let negated = [
         json!({ "not": own }),
         json!({ "not": is_own }),
@@ -353,23 +356,23 @@ fn a_negated_comparison_needs_a_parameter_with_a_known_type() {
     for condition in &negated {
         for path in ["/orders/{id}/approve", "/orders/v{id}.pdf", "/orders/{id:path}", "/orders/{id:path}/approve"] {
             let place = |at: &str| vec![format!("$.routes[0]{at}: {what}")];
-            assert_eq!(found(path, asked(condition)), place(".require"), "{condition}");
-            assert_eq!(found(path, json!({ "shadow": asked(condition) })), place(".shadow.require"));
-            let of_issuer = json!({ "issuers": { "main": asked(condition) } });
+            assert_eq!(found(path, requiring(condition)), place(".require"), "{condition}");
+            assert_eq!(found(path, json!({ "shadow": requiring(condition) })), place(".shadow.require"));
+            let of_issuer = json!({ "issuers": { "main": requiring(condition) } });
             assert_eq!(found(path, of_issuer), place(".issuers.main.require"));
         }
         for convertor in ["int", "float", "uuid", "str"] {
-            assert_eq!(found(&format!("/orders/{{id:{convertor}}}"), asked(condition)), [""; 0], "{condition}");
+            assert_eq!(found(&format!("/orders/{{id:{convertor}}}"), requiring(condition)), [""; 0], "{condition}");
         }
     }
-    // What another spelling can only lose needs no convertor.
+    // A comparison that another spelling can only fail needs no convertor.
     for condition in [own.clone(), json!({ "any": [{ "rule": "own" }, { "not": { "not": is_own } }] })] {
-        assert_eq!(found("/orders/{id}/approve", asked(&condition)), [""; 0], "{condition}");
+        assert_eq!(found("/orders/{id}/approve", requiring(&condition)), [""; 0], "{condition}");
     }
 }
 
 #[test]
-fn scopes_are_asked_of_tokens_that_can_have_some() {
+fn scopes_may_be_required_only_of_tokens_that_can_have_them() {
     let idp = |id: &str, parts: Value| {
         let mut idp = json!({ "issuer": format!("https://{id}.test"), "backend": "idp", "audiences": ["api"] });
         idp.as_object_mut().unwrap().extend(parts.as_object().cloned().unwrap());
@@ -387,12 +390,12 @@ fn scopes_are_asked_of_tokens_that_can_have_some() {
         let faults = fastgate::policy::Policy::parse(policy.to_string().as_bytes()).err();
         faults.map(|faults| faults.0.iter().map(ToString::to_string).collect::<Vec<_>>()).unwrap_or_default()
     };
-    let what = "asks for scopes, and no token that is accepted here can have any";
-    let asked = json!({ "scopes": ["a"] });
+    let what = "requires scopes, and no token that is accepted here can have any";
+    let scoped = json!({ "scopes": ["a"] });
     for id in ["none", "refused", "id"] {
         assert_eq!(found(json!({ "scopes": ["a"], "issuers": { id: {} } })), [format!("$.routes[0].scopes: {what}")]);
         let place = format!("$.routes[0].issuers.{id}.scopes: {what}");
-        assert_eq!(found(json!({ "issuers": { id: asked, "scoped": asked } })), [place]);
+        assert_eq!(found(json!({ "issuers": { id: scoped, "scoped": scoped } })), [place]);
         assert_eq!(found(json!({ "issuers": { id: {} } })), [""; 0]);
     }
     assert_eq!(found(json!({ "scopes": ["a"] })), [""; 0], "one of the issuers has scopes");

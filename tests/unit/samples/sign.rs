@@ -1,4 +1,4 @@
-//! Keys and tokens. A token is two texts and a key, so that a test can sign what no library would.
+//! Keys and tokens. A token is made of two texts and a key, so that a test can sign invalid ones.
 
 use std::sync::LazyLock;
 
@@ -47,7 +47,7 @@ pub(crate) fn edge_keys() -> Value {
     json!({ "keys": [private("edge-one"), private("edge-two")] })
 }
 
-/// A private JWK without what says how it is to be used.
+/// A private JWK without the members about its use.
 fn bare(kid: &str) -> String {
     without(&without(&private(kid), "use"), "alg").to_string()
 }
@@ -96,16 +96,16 @@ pub(crate) enum Signing<'key> {
     Ps256(&'key str),
     Es256(&'key str),
     Hs256(&'key [u8]),
-    /// These bytes in place of a signature.
+    /// Uses these bytes as the signature.
     Bytes(&'key [u8]),
 }
 
-/// A compact JWS (RFC 7515 §7.1) of any two texts, with a signature that is right for them.
+/// A compact JWS (RFC 7515 §7.1) with any header and payload, and a valid signature.
 pub(crate) fn compact(header: impl AsRef<[u8]>, payload: impl AsRef<[u8]>, signing: Signing<'_>) -> String {
     sealed(&format!("{}.{}", encoded(header), encoded(payload)), signing)
 }
 
-/// A signature behind whatever stands before it.
+/// Appends a valid signature to any text.
 pub(crate) fn sealed(content: &str, signing: Signing<'_>) -> String {
     format!("{content}.{}", encoded(signature(content.as_bytes(), signing)))
 }

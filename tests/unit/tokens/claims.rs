@@ -1,4 +1,4 @@
-//! Section D of `docs/attacks.md`: what a token says.
+//! Section D of `docs/attacks.md`: the claims of a token.
 
 use fastgate::identity::token::TokenError;
 use fastgate::time::Seconds;
@@ -16,7 +16,7 @@ fn given(claim: &str, value: impl Into<Value>) -> Result<(), TokenError> {
 }
 
 #[test]
-fn times_count_to_the_second_and_leeway_is_added_once() {
+fn times_are_exact_to_the_second_and_leeway_is_added_once() {
     let expired = |by| Err(TokenError::Expired { by: Seconds::new(by) });
     let early = |claim| Err(TokenError::NotYetValid { claim });
     for (claim, at, expected) in [
@@ -78,7 +78,7 @@ fn a_lifetime_of_years_is_accepted_up_to_the_last_date() {
 }
 
 #[test]
-fn an_issuer_is_one_of_the_policys_byte_for_byte() {
+fn the_issuer_must_equal_one_of_the_policy_byte_for_byte() {
     for iss in [
         "",
         "https://alpha.test/",
@@ -135,12 +135,12 @@ fn an_audience_is_named_exactly_or_not_at_all() {
 }
 
 #[test]
-fn an_audience_of_another_issuer_is_not_ones_own() {
-    assert_eq!(given("aud", "other"), Err(TokenError::Audience), "beta may say \"other\", alpha may not");
+fn an_audience_of_another_issuer_is_refused() {
+    assert_eq!(given("aud", "other"), Err(TokenError::Audience), "\"other\" is an audience of beta only");
 }
 
 #[test]
-fn an_id_token_is_no_access_token() {
+fn an_id_token_is_not_an_access_token() {
     let id_claims = with(&with(&with(&claims(), "nonce", "n"), "at_hash", "h"), "aud", "shop");
     all_are(&TokenError::Audience, [("audience is the client", token(&header(), &id_claims))]);
     let id_header = with(&header(), "typ", "JWT");
@@ -148,7 +148,7 @@ fn an_id_token_is_no_access_token() {
 }
 
 #[test]
-fn a_subject_is_short_text_that_can_stand_in_a_log() {
+fn a_subject_is_short_text_that_is_safe_in_a_log() {
     let malformed = || Err(TokenError::ClaimMalformed { claim: "sub" });
     for (subject, expected) in [
         (json!("auth0|5f7c8ec7c33c6c004bbafe82"), Ok(())),
@@ -240,7 +240,7 @@ fn claims_of_other_protocols_change_nothing() {
 }
 
 #[test]
-fn each_issuer_is_held_to_its_own_rules() {
+fn each_issuer_has_its_own_rules() {
     let beta = json!({ "iss": "https://beta.test/", "aud": "other", "sub": "bob", "iat": NOW, "exp": NOW + 60 });
     let rs256 = json!({ "alg": "RS256", "typ": "JWT", "kid": "beta-rsa" });
     let sign = |header: &Value, claims: &Value| match header["alg"].as_str() {

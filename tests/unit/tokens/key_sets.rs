@@ -1,4 +1,4 @@
-//! Sections C and H of `docs/attacks.md`: which keys of a JWK Set are used, and which sets are not used at all.
+//! Sections C and H of `docs/attacks.md`: which keys of a JWK Set are used, and which sets are refused.
 
 use fastgate::identity::keys::{KeySet, KeySetError, MAX_JWKS_BYTES, MAX_KEYS, UnusableKey};
 use fastgate::identity::token::TokenError;
@@ -15,7 +15,7 @@ fn a_kid_of_several_keys_for_one_algorithm_selects_none() {
     assert_eq!(given(&json!([ec, twin, rsa]), &good()), Err(TokenError::UnknownKey), "of one kind");
     assert_eq!(key_set(&json!([ec, twin, rsa])).unusable(), [UnusableKey::SharedId; 2]);
     assert_eq!(set_error(&json!([ec, twin])), Some(KeySetError::NoUsableKey { count: 2 }));
-    // The same key once more makes neither of the two the one that is meant.
+    // A repetition of one key does not make the choice between the two keys clear.
     assert_eq!(given(&json!([ec, twin, ec, rsa]), &good()), Err(TokenError::UnknownKey));
     // Without `alg` an RSA key accepts every algorithm of its family; the other one is for one of them.
     let (any, one) = (without(&rsa, "alg"), with(&with(&public("beta-rsa"), "kid", "alpha-rsa"), "alg", "RS384"));
@@ -25,7 +25,7 @@ fn a_kid_of_several_keys_for_one_algorithm_selects_none() {
     let one = with(&one, "alg", "RS256");
     for jwks in [json!([any, one, ec]), json!([one, any, ec])] {
         assert_eq!(given(&jwks, &rs256()), Err(TokenError::UnknownKey), "both accept RS256");
-        assert!(given(&jwks, &good()).is_ok(), "and the other keys are as good as ever");
+        assert!(given(&jwks, &good()).is_ok(), "the other keys are still used");
     }
 }
 
@@ -42,7 +42,7 @@ fn keys_that_share_a_kid_are_distinguished_by_algorithm() {
         assert!(given(&jwks, &good()).is_ok(), "the same key twice");
     }
     for jwks in [json!([ec, ec, rsa]), json!([rsa, rsa, with(&ec, "kid", "alpha-rsa")])] {
-        assert_eq!(key_set(&jwks).skipped(), 0, "a key that is listed again is no key that cannot be used");
+        assert_eq!(key_set(&jwks).skipped(), 0, "a repeated key does not count as unusable");
     }
     let (any, one) = (without(&rsa, "alg"), with(&with(&public("beta-rsa"), "kid", "alpha-rsa"), "alg", "RS384"));
     assert_eq!(
@@ -53,7 +53,7 @@ fn keys_that_share_a_kid_are_distinguished_by_algorithm() {
     let nameless = signed(&without(&header(), "kid"), Signing::Es256("alpha-ec"));
     assert!(given(&json!([ec, ec, rsa]), &nameless).is_ok(), "also for a token that names no key");
     let renamed = json!([ec, with(&ec, "kid", "other"), rsa]);
-    assert_eq!(given(&renamed, &nameless), Err(TokenError::AmbiguousKey), "two ids are two entries");
+    assert_eq!(given(&renamed, &nameless), Err(TokenError::AmbiguousKey), "two ids make two entries");
     let cross = with(&rsa, "kid", "alpha-ec");
     for jwks in [json!([ec, cross]), json!([cross, ec])] {
         assert!(given(&jwks, &good()).is_ok(), "of two kinds");
@@ -160,7 +160,7 @@ fn a_set_with_a_private_or_symmetric_key_is_not_used_at_all() {
 }
 
 #[test]
-fn what_is_no_key_set_is_refused_as_a_whole() {
+fn a_malformed_key_set_is_refused_as_a_whole() {
     let good = json!({ "keys": [public("alpha-ec")] }).to_string();
     for text in [
         "",
@@ -182,7 +182,11 @@ fn what_is_no_key_set_is_refused_as_a_whole() {
     }
     for empty in [json!([]), json!([1, null]), json!([public("short-rsa")])] {
         let count = empty.as_array().unwrap().len();
-        assert_eq!(set_error(&empty), Some(KeySetError::NoUsableKey { count }), "no key is never no check");
+        assert_eq!(
+            set_error(&empty),
+            Some(KeySetError::NoUsableKey { count }),
+            "a set without keys does not disable the check"
+        );
     }
     let many =
         |count: usize| (0..count).map(|number| with(&public("alpha-ec"), "kid", number.to_string())).collect::<Value>();

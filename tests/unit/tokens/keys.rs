@@ -1,4 +1,4 @@
-//! Section C of `docs/attacks.md`: algorithms, signatures, and which key.
+//! Section C of `docs/attacks.md`: algorithms, signatures, and the choice of the key.
 
 use fastgate::identity::Identity;
 use fastgate::identity::token::{MAX_HEADER_CHARACTERS, TokenError};
@@ -12,7 +12,7 @@ use crate::samples::sign::{
     Signing, claims, compact, decoded, encoded, good, header, public, sealed, signature, token, with, without,
 };
 
-/// The verdict where alpha has these keys.
+/// The verdict if alpha has these keys.
 pub(super) fn given(jwks: &Value, token: &str) -> Result<Identity, TokenError> {
     verdict_with(&policy(), FakeKeys::none().with("alpha", jwks), token)
 }
@@ -80,7 +80,8 @@ fn a_public_key_is_never_a_shared_secret() {
     let coordinate = |name: &str| decoded(ec[name].as_str().unwrap());
     let modulus = decoded(rsa["n"].as_str().unwrap());
     let point = [coordinate("x"), coordinate("y")].concat();
-    // What is confused is the kind of key, not its encoding: a PEM is base64 of a DER, which ends in these bytes.
+    // The confusion is about the kind of the key, not its encoding: a PEM is base64 of a DER, which ends in these
+    // bytes.
     let pem = format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----", encoded(&modulus));
     let secrets: Vec<Vec<u8>> = vec![
         vec![],
@@ -126,7 +127,7 @@ fn the_algorithm_belongs_to_the_key() {
         (&rs256, "ES256", Signing::Rs256("alpha-rsa"), Some(TokenError::UnknownKey)),
     ] {
         let header = with(&rs256_header(), "alg", alg);
-        // The EC key is there so that the set is never without a key.
+        // The EC key is present so that the set is never empty.
         let found = given(&json!([jwk, public("alpha-ec")]), &signed(&header, signing));
         assert_eq!(found.err(), expected, "{alg} {signing:?} with {}", jwk["alg"]);
     }
@@ -143,7 +144,11 @@ fn keys_in_a_token_are_never_read() {
     ] {
         let header = with(&header(), member, value);
         let forged = get("/me").bearer(&signed(&header, Signing::Es256("beta-ec"))).decide();
-        assert_eq!((forged.trail.verdict, forged.asked), ("token-signature", vec!["alpha".to_owned(); 2]), "{member}");
+        assert_eq!(
+            (forged.trail.verdict, forged.requested),
+            ("token-signature", vec!["alpha".to_owned(); 2]),
+            "{member}"
+        );
         verdict(&signed(&header, Signing::Es256("alpha-ec"))).unwrap_or_else(|error| panic!("{member}: {error}"));
     }
 }
@@ -158,7 +163,7 @@ fn without_a_kid_the_algorithm_must_leave_one_key() {
     assert!(given(&json!([rsa, ec]), &nameless).is_ok(), "one of each kind");
     assert_eq!(given(&json!([ec, other]), &nameless), Err(TokenError::AmbiguousKey));
     assert_eq!(given(&json!([rsa]), &nameless), Err(TokenError::UnknownKey));
-    assert_eq!(given(&json!([without(&ec, "kid")]), &good()), Err(TokenError::UnknownKey), "a kid is meant");
+    assert_eq!(given(&json!([without(&ec, "kid")]), &good()), Err(TokenError::UnknownKey), "the token names a kid");
 }
 
 #[test]
@@ -191,11 +196,11 @@ fn a_kid_is_only_ever_compared() {
     }
     let odd_name = with(&public("alpha-ec"), "kid", "../x' OR 1=1");
     let token = token(&with(&header(), "kid", "../x' OR 1=1"), &claims());
-    assert!(given(&json!([odd_name]), &token).is_ok(), "an issuer may name its keys as it likes");
+    assert!(given(&json!([odd_name]), &token).is_ok(), "an issuer may choose any names for its keys");
 }
 
 #[test]
-fn an_unknown_key_is_no_verdict_on_a_token_that_is_younger_than_the_keys_at_hand() {
+fn an_unknown_key_of_a_token_that_is_younger_than_the_keys_gives_503() {
     let token = token(&with(&header(), "kid", "new"), &claims());
     let issued = claims()["iat"].as_u64().unwrap();
     for (fetched, status, verdict) in [(issued, 503, "keys-unavailable"), (issued + 1, 401, "token-unknown-key")] {
@@ -204,9 +209,9 @@ fn an_unknown_key_is_no_verdict_on_a_token_that_is_younger_than_the_keys_at_hand
     }
 }
 
-/// A wrong signature is known as one by the keys at hand; a key that is not among them may be one of the issuer's.
+/// The cached keys are enough to find a wrong signature. A key that is not among them may be a new one of the issuer.
 #[test]
-fn an_unknown_key_is_a_503_while_the_issuer_does_not_respond() {
+fn an_unknown_key_gives_503_while_the_issuer_does_not_respond() {
     let other = token(&with(&header(), "kid", "new"), &claims());
     let forged = compact(header().to_string(), claims().to_string(), Signing::Es256("beta-ec"));
     for (token, status, verdict) in [(other, 503, "keys-unavailable"), (forged, 401, "token-signature")] {

@@ -36,7 +36,7 @@ fn a_token_has_three_segments_and_none_is_empty() {
 }
 
 #[test]
-fn encrypted_and_json_serialized_tokens_are_no_tokens() {
+fn encrypted_and_json_serialized_tokens_are_refused() {
     let jwe_header = encoded(r#"{"alg":"RSA-OAEP","enc":"A256GCM","typ":"at+jwt"}"#);
     let good = good();
     let [head, body, seal] = good.split('.').collect::<Vec<_>>()[..] else { panic!() };
@@ -57,7 +57,7 @@ fn encrypted_and_json_serialized_tokens_are_no_tokens() {
 }
 
 #[test]
-fn base64url_is_unpadded_canonical_and_without_anything_in_between() {
+fn base64url_is_canonical_without_padding_or_other_characters() {
     let good = good();
     for segment in 0..3 {
         for odd in ["=", "==", "+", "/", " ", "\n", "\r\n", "\t", "%", "\u{e9}", "\0", "A"] {
@@ -133,7 +133,7 @@ fn header_and_payload_are_json_objects_in_utf8() {
 }
 
 #[test]
-fn a_member_that_stands_twice_is_refused_in_every_spelling() {
+fn a_repeated_member_is_refused_in_every_spelling() {
     let members = |object: &Value| object.to_string().trim_matches(['{', '}']).to_owned();
     let (head, body) = (members(&header()), members(&claims()));
     for twice in [r#""alg":"ES256""#, r#""kid":"alpha-ec""#, r#""typ":"at+jwt""#, r#""\u0061lg":"none""#] {
@@ -160,7 +160,7 @@ fn a_member_that_stands_twice_is_refused_in_every_spelling() {
 }
 
 #[test]
-fn depth_is_bounded_and_costs_no_stack() {
+fn depth_is_limited() {
     let depth = |open: &str, close: &str, levels| format!("{}1{}", open.repeat(levels), close.repeat(levels));
     for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
         let text = format!("{{\"a\":{}}}", depth(open, close, 500));
@@ -172,12 +172,12 @@ fn depth_is_bounded_and_costs_no_stack() {
         assert_eq!(verdict(&token), Err(too_long(token.len())), "{open}");
     }
     let shallow = serde_json::from_str::<Value>(&depth("[", "]", 100)).unwrap();
-    assert!(verdict(&token(&header(), &with(&claims(), "x", shallow))).is_ok(), "what issuers write is not deep");
+    assert!(verdict(&token(&header(), &with(&claims(), "x", shallow))).is_ok(), "tokens of issuers are not this deep");
 }
 
 #[test]
-fn lengths_are_bounded_to_the_byte_and_before_anything_is_decoded() {
-    // What is too long is not base64 either: its length is what is refused. The policy of the tests names no length.
+fn lengths_are_limited_to_the_byte_before_decoding() {
+    // A text that is too long is also not base64: it is refused for its length. The policy of the tests sets no length.
     let header_most = usize::try_from(MAX_HEADER_CHARACTERS).unwrap();
     for (header, rest, expected) in [
         (header_most, 10, TokenError::Malformed),
@@ -190,7 +190,7 @@ fn lengths_are_bounded_to_the_byte_and_before_anything_is_decoded() {
         let token = format!("{}.{}.A", "A".repeat(header), "A".repeat(rest));
         assert_eq!(verdict(&token), Err(expected), "{header} and {rest}: {}", token.len());
     }
-    // Whatever a policy says, what no policy may allow is not read.
+    // No policy can raise the absolute maximum.
     let most = usize::try_from(fastgate::policy::MAX_TOKEN_BYTES).unwrap();
     for (bytes, expected) in [
         (most, TokenError::Malformed),
@@ -202,13 +202,13 @@ fn lengths_are_bounded_to_the_byte_and_before_anything_is_decoded() {
 }
 
 #[test]
-fn a_good_token_may_be_as_long_as_the_policy_says() {
+fn a_valid_token_may_have_the_maximum_length_of_the_policy() {
     let sized = |bytes: usize| {
         let padded = |pad: usize| token(&header(), &with(&claims(), "pad", "x".repeat(pad)));
         let pad = (bytes - padded(0).len()) * 3 / 4;
         (pad - 4..pad + 8).map(padded).find(|token| token.len() >= bytes).unwrap()
     };
-    // An Entra token whose holder is in 200 groups.
+    // The size of an Entra token with 200 groups.
     assert!(verdict(&sized(11_242)).is_ok());
     assert!(verdict(&sized(DEFAULT - 1)).is_ok());
     assert_eq!(verdict(&sized(DEFAULT + 1)), Err(too_long(sized(DEFAULT + 1).len())));
@@ -221,7 +221,7 @@ fn a_good_token_may_be_as_long_as_the_policy_says() {
     assert!(verdict_with(&longest, FakeKeys::of_both(), &sized(32_760)).is_ok());
 }
 
-/// What `edge.max_token` is where a policy does not say it.
+/// The default of `edge.max_token`.
 const DEFAULT: usize = 16_384;
 
 fn too_long(bytes: usize) -> TokenError {
@@ -236,7 +236,7 @@ fn changed(document: &Value, pointer: &str, value: Value) -> Value {
 }
 
 #[test]
-fn numbers_that_are_none_are_refused_and_none_makes_it_panic() {
+fn malformed_numbers_are_refused_and_no_number_causes_a_panic() {
     let digits = "9".repeat(3_000);
     for (number, good) in [
         ("1e400", false),
@@ -274,7 +274,7 @@ fn unknown_header_members_are_ignored() {
 }
 
 #[test]
-fn an_extension_that_would_change_the_meaning_is_refused_whatever_it_holds() {
+fn an_extension_that_would_change_the_meaning_is_refused_whatever_its_value() {
     let crit = [json!(["exp"]), json!(["b64"]), json!(["foo"]), json!([]), json!("x"), json!([1]), json!(["absent"])];
     let rows = crit.map(|value| ("crit", value)).into_iter().chain([
         ("crit", Value::Null),
@@ -294,7 +294,7 @@ fn an_extension_that_would_change_the_meaning_is_refused_whatever_it_holds() {
     }
     let critical = with(&with(&header(), "zip", "DEF"), "crit", json!(["zip"]));
     let critical = verdict(&token(&critical, &claims()));
-    assert_eq!(critical, Err(TokenError::Extension { member: "crit" }), "what must be understood is not ignored");
+    assert_eq!(critical, Err(TokenError::Extension { member: "crit" }), "a critical extension is never ignored");
     let both = with(&with(&header(), "b64", false), "crit", json!(["b64"]));
     let detached = sealed(&format!("{}.{}", encoded(both.to_string()), claims()), KEY);
     assert!(verdict(&detached).is_err(), "RFC 7797 with its own payload form");

@@ -1,4 +1,4 @@
-//! What an absent claim decides: hints about `not`, and about names that no claim is read for.
+//! Hints about the effect of absent claims: about `not`, and about names that are read from no claim.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use super::check;
 use crate::rules::route;
 
 #[test]
-fn what_an_absent_claim_passes_is_said() {
+fn a_condition_that_an_absent_claim_meets_gets_a_hint() {
     let suspended = json!({ "not": { "group": "suspended" } });
     let hint = |name: &str, parts: Value| {
         let (valid, text) = check(name, &parts);
@@ -78,8 +78,8 @@ fn what_an_absent_claim_passes_is_said() {
     assert!(hint("unread", unread).0.contains(all_pass));
 }
 
-/// One issuer with these members besides, and one route that asks this.
-fn asked(issuer: Value, condition: Value) -> Value {
+/// A policy with one issuer with these members, and one route with this requirement.
+fn requiring(issuer: Value, condition: Value) -> Value {
     let mut parts = json!({ "issuer": "https://i.test", "backend": "idp", "audiences": ["app"] });
     parts.as_object_mut().unwrap().extend(issuer.as_object().cloned().unwrap());
     json!({ "issuers": { "i": parts }, "routes": [route("/", &json!({ "require": condition }))] })
@@ -102,7 +102,7 @@ fn presence_is_that_of_a_claim() {
     let several = "\"realm_access / roles\" and \"resource_access / app / roles\"";
     let all = "no token of the issuer \"i\" can have any: it holds for all of them";
     for (issuer, condition, hint) in [
-        // The same claim, whichever way it is named.
+        // The same claim, named in different ways.
         (same(), besides(json!({ "group": "user" })), None),
         (json!({}), besides(json!({ "claim": { "name": "roles", "contains": "user" } })), None),
         (required(), banned.clone(), None),
@@ -127,10 +127,10 @@ fn presence_is_that_of_a_claim() {
             besides(json!({ "not": { "claim": { "name": "roles", "equals": "x" } } })),
             Some("roles under \"not\", which"),
         ),
-        // What is asked of tokens is not asked of a response to introspection.
+        // Rules for signed tokens do not apply to introspection responses.
         (opaque_with("required_claims", required()), banned.clone(), Some("roles under \"not\", which holds")),
         (opaque_with("refused_claims", refused()), banned.clone(), Some("roles under \"not\", which holds")),
-        // A role may be in any one of several claims.
+        // A role may come from any of several claims.
         (json!({ "preset": "keycloak" }), user(), Some(several)),
         (
             json!({ "preset": "keycloak" }),
@@ -138,11 +138,11 @@ fn presence_is_that_of_a_claim() {
             Some(several),
         ),
         (json!({ "preset": "keycloak", "claims": { "roles": [["realm_access", "roles"]] } }), user(), None),
-        // No token has any.
+        // No token has any role.
         (json!({ "claims": { "roles": [] } }), besides(json!({ "scope": "s" })), Some(all)),
         (refused(), banned.clone(), Some(all)),
     ] {
-        let (valid, text) = check("claims", &asked(issuer.clone(), condition.clone()));
+        let (valid, text) = check("claims", &requiring(issuer.clone(), condition.clone()));
         let hints: Vec<_> = text.lines().filter(|line| line.contains("a hint")).collect();
         let found = match hint {
             Some(hint) => hints.len() == 1 && hints[0].contains(hint),
@@ -169,14 +169,14 @@ fn requirements_that_no_token_can_meet_get_a_hint() {
         (none(), json!({ "any": [{ "scope": "s" }, role()] }), None),
         (json!({}), role(), None),
     ] {
-        let (valid, text) = check("nobody", &asked(issuer.clone(), condition.clone()));
+        let (valid, text) = check("nobody", &requiring(issuer.clone(), condition.clone()));
         let hints: Vec<_> = text.lines().filter(|line| line.contains("a hint")).map(str::trim).collect();
         let expected = kind.map(|kind| {
             format!("requires {kind}, but no token that is accepted here can have any: no caller meets it (a hint, not a fault)")
         });
         assert!(valid && hints == expected.into_iter().collect::<Vec<_>>(), "{issuer} {condition}: {text}");
     }
-    // One of several issuers without roles is no mistake, unless the route lists it.
+    // A route with an issuer without roles is a mistake only if the route lists that issuer.
     let issuer = |id: &str, claims: Value| json!({ "issuer": format!("https://{id}.test"), "backend": "idp", "audiences": ["a"], "claims": claims });
     let issuers = json!({ "a": issuer("a", json!({})), "b": issuer("b", json!({ "roles": [] })) });
     for (parts, place) in [

@@ -1,4 +1,4 @@
-//! Public routes on paths of protected ones: in large policies, and whatever texts other routes name.
+//! Public routes on paths of protected ones: in large policies, and with arbitrary texts in other routes.
 
 use serde_json::json;
 
@@ -6,7 +6,7 @@ use super::{check, public, said};
 use crate::rules::route;
 
 #[test]
-fn a_third_route_that_takes_one_example_hides_nothing() {
+fn a_third_route_that_serves_one_example_hides_no_hint() {
     let uuid = "/01234567-89ab-cdef-0123-456789abcdef";
     for (name, third, open, closed, expected) in [
         ("word", "/a/e{z}", "/{x}/{y}", "/a/{y}", "/a/sample"),
@@ -26,7 +26,7 @@ fn a_third_route_that_takes_one_example_hides_nothing() {
 }
 
 #[test]
-fn thousands_of_ordinary_routes_are_compared_to_the_last() {
+fn thousands_of_ordinary_routes_are_all_compared() {
     for (name, template) in [
         ("ints", "/api/v1/res{i}/{id:int}"),
         ("uuids", "/api/v1/res{i}/{id:uuid}/items/{item:uuid}"),

@@ -1,11 +1,11 @@
-//! Hints about routes: which policies get one, in which words, and which get none.
+//! Hints about routes: policies with hints, the exact texts, and policies without.
 
 use serde_json::{Value, json};
 
 use super::check;
 use crate::rules::route;
 
-/// The hints about a policy: the place and what is the matter there.
+/// The hints about a policy: the location and the text.
 fn hints(parts: &Value) -> Vec<String> {
     let (valid, text) = check("hints", parts);
     assert!(valid, "{text}");
@@ -67,7 +67,7 @@ fn policies_without_hints() {
         at("/.well-known/oauth-protected-resource", &["POST"]),
         at("/.well-known/oauth-protected-resource/v1", &["GET"]),
         flood(false),
-        // Part of what is allowed may well be denied, and an ACL says by its entries which of the two it is.
+        // A part of the allowed networks may be denied, and the entries of an ACL say whether it allows or denies.
         placed(
             json!({ "allow": [{ "continent": ["EU"] }, { "acl": ["a"] }], "deny": [{ "country": ["FR"] }, { "acl": ["a"] }] }),
         ),

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::provider;
 use crate::rules::route;
 
-/// The exit code, and what is said, with the directory of the files left out.
+/// The exit code and the output, with the directory of the files removed.
 fn check_files(name: &str, files: &[(&str, &str)]) -> (Option<i32>, String) {
     let directory = std::env::temp_dir().join(format!("fastgate-parts-{}-{name}", std::process::id()));
     std::fs::create_dir_all(&directory).unwrap();
@@ -32,7 +32,7 @@ fn routes(list: &[Value]) -> String {
 }
 
 #[test]
-fn what_stands_twice_in_a_part_is_not_hidden_by_putting_parts_together() {
+fn a_repeated_member_in_a_part_is_found() {
     let base = provider::policy(&json!({ "rules": { "staff": { "role": "a" } } })).to_string();
     let added = routes(&[route("/", &json!({ "require": { "rule": "staff" } }))]);
     assert_eq!(check_files("good", &[("base", &base), ("add", &added)]).0, Some(0));
@@ -56,7 +56,7 @@ fn only_routes_are_added() {
 }
 
 #[test]
-fn a_place_is_that_of_the_file_it_stands_in() {
+fn the_location_of_a_fault_is_in_its_own_file() {
     let base = provider::policy(&json!({ "routes": [route("/", &json!({ "limits": ["none"] }))] })).to_string();
     let one = routes(&[]);
     let two = routes(&[route("/a", &json!({ "id": "a" })), route("/b", &json!({ "id": "b", "limits": ["none"] }))]);
@@ -65,7 +65,7 @@ fn a_place_is_that_of_the_file_it_stands_in() {
     let places: Vec<_> = text.lines().filter(|line| line.contains('$')).collect();
     let expected = ["$.routes[0].limits[0]", "two: $.routes[1].limits[0]", "three: $.routes[0].limits[0]"];
     assert!(code == Some(1) && places == expected, "{text}");
-    // Faults of shape and hints, too.
+    // The same for faults of shape and hints.
     let base = provider::policy(&json!({})).to_string();
     for (parts, place, code) in [
         (json!({ "acess": "public" }), "two: $.routes[0].acess", 1),

@@ -1,4 +1,4 @@
-//! Faults of a policy's shape: each is said where it is, and what stands there is not repeated.
+//! Faults of a policy's shape: each is reported at its location, without a copy of the value.
 
 use serde_json::{Value, json};
 
@@ -7,8 +7,8 @@ use crate::provider;
 use crate::rules::route;
 
 #[test]
-fn a_mistake_inside_a_union_is_said_where_it_is() {
-    let asks = |condition: Value| json!({ "routes": [route("/", &json!({ "require": condition }))] });
+fn a_mistake_inside_a_union_is_reported_at_its_location() {
+    let requiring = |condition: Value| json!({ "routes": [route("/", &json!({ "require": condition }))] });
     let with = |member: &str, value: Value| json!({ "routes": [route("/", &json!({ member: value }))] });
     let issuer = |member: &str, value: Value| {
         json!({
@@ -21,17 +21,21 @@ fn a_mistake_inside_a_union_is_said_where_it_is() {
     let members = "does not exist here; there are \"contains\", \"contains_path\", \"equals\"";
     let limit = json!({ "count": 1, "window": 1, "by": ["ip"] });
     for (parts, at, what) in [
-        (asks(deep), "$.routes[0].require.all[1].any[1].claim.equal", members),
-        (asks(json!({ "role": ["hunter2"] })), "$.routes[0].require.role", "not of type \"string\""),
-        (asks(json!({ "roles": "a" })), "$.routes[0].require", "is none of {\"all\": …}, {\"any\": …}, {\"not\": …}"),
-        (asks(json!({ "role": "a", "scope": "b" })), "$.routes[0].require", "is none of {\"all\": …}"),
+        (requiring(deep), "$.routes[0].require.all[1].any[1].claim.equal", members),
+        (requiring(json!({ "role": ["hunter2"] })), "$.routes[0].require.role", "not of type \"string\""),
         (
-            asks(json!({ "not": { "claim": { "name": 7, "equals": 1 } } })),
+            requiring(json!({ "roles": "a" })),
+            "$.routes[0].require",
+            "is none of {\"all\": …}, {\"any\": …}, {\"not\": …}",
+        ),
+        (requiring(json!({ "role": "a", "scope": "b" })), "$.routes[0].require", "is none of {\"all\": …}"),
+        (
+            requiring(json!({ "not": { "claim": { "name": 7, "equals": 1 } } })),
             "$.routes[0].require.not.claim.name",
             "is none of a text, a list",
         ),
         (
-            asks(json!({ "claim": { "name": "a", "in": [1, null] } })),
+            requiring(json!({ "claim": { "name": "a", "in": [1, null] } })),
             "$.routes[0].require.claim.in[1]",
             "is none of a text, a whole number, true, false",
         ),
@@ -77,7 +81,7 @@ fn a_mistake_inside_a_union_is_said_where_it_is() {
 }
 
 #[test]
-fn a_member_that_stands_twice_is_named() {
+fn a_repeated_member_is_named() {
     let text = provider::policy(&json!({ "rules": { "staff": { "role": "a" } }, "routes": [route("/", &json!({}))] }))
         .to_string();
     let twice = text.replace(r#""staff":{"#, r#""staff":{"scope":"b"},"staff":{"#);

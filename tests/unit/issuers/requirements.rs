@@ -1,4 +1,4 @@
-//! What a policy may require of tokens: clients, tenants, age, lifetime, claims (rows D4, D5, D9 and D15 of
+//! Requirements of a policy for tokens: clients, tenants, age, lifetime, claims (rows D4, D5, D9 and D15 of
 //! `docs/attacks.md`).
 
 use fastgate::identity::token::TokenError;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{claims, verdict};
 use crate::offline::NOW;
 
-/// Whether a token with these claims is good for an issuer with these parts.
+/// The verdict on a token with these claims, for an issuer with these parts.
 fn judged(parts: &Value, changes: &Value) -> Result<(), TokenError> {
     verdict(parts, &claims(changes)).map(drop)
 }
@@ -22,13 +22,17 @@ fn only_listed_clients_are_accepted() {
         assert_eq!(listed(json!({ "client_id": other })), Err(TokenError::Client), "{other}");
         assert_eq!(listed(json!({ "client_id": null, "azp": other })), Err(TokenError::Client), "{other}");
     }
-    assert_eq!(listed(json!({ "client_id": "other", "azp": "web" })), Err(TokenError::Client), "the first counts");
+    assert_eq!(
+        listed(json!({ "client_id": "other", "azp": "web" })),
+        Err(TokenError::Client),
+        "`client_id` has priority over `azp`"
+    );
     assert_eq!(listed(json!({ "client_id": null })), Err(TokenError::Missing { claim: "client_id" }));
     assert_eq!(listed(json!({ "client_id": ["web"] })), Err(TokenError::ClaimMalformed { claim: "client_id" }));
 }
 
 #[test]
-fn a_client_is_needed_where_it_is_required() {
+fn a_client_is_needed_if_the_policy_requires_one() {
     let missing = Err(TokenError::Missing { claim: "client_id" });
     assert_eq!(judged(&json!({}), &json!({ "client_id": null })), Ok(()));
     assert_eq!(judged(&json!({ "require_client": true }), &json!({ "client_id": null })), missing);
@@ -56,11 +60,11 @@ fn a_token_may_be_as_old_as_max_age_and_the_leeway() {
     for age in [311, 100_000, NOW] {
         assert_eq!(aged(age), Err(TokenError::TooOld { age: Seconds::new(age) }), "{age}");
     }
-    assert_eq!(judged(&json!({}), &json!({ "iat": 0 })), Ok(()), "age does not matter where no policy says so");
+    assert_eq!(judged(&json!({}), &json!({ "iat": 0 })), Ok(()), "the age counts only if the policy limits it");
 }
 
 #[test]
-fn a_token_of_unknown_age_is_refused_where_age_or_lifetime_matter() {
+fn a_token_of_unknown_age_is_refused_if_age_or_lifetime_are_limited() {
     for parts in [json!({ "max_age": 300 }), json!({ "max_lifetime": 300 })] {
         assert_eq!(judged(&parts, &json!({ "iat": null })), Err(TokenError::Missing { claim: "iat" }), "{parts}");
         assert_eq!(judged(&parts, &json!({ "iat": "1" })), Err(TokenError::ClaimMalformed { claim: "iat" }));
@@ -104,9 +108,9 @@ fn a_required_claim_has_one_of_its_values_exactly() {
 }
 
 #[test]
-fn a_refused_claim_must_be_absent_whatever_it_holds() {
+fn a_refused_claim_must_be_absent_whatever_its_value() {
     let parts = json!({ "refused_claims": ["actor"] });
-    assert_eq!(judged(&parts, &json!({ "nonce": "n" })), Ok(()), "the list replaces the one that is built in");
+    assert_eq!(judged(&parts, &json!({ "nonce": "n" })), Ok(()), "the list replaces the default");
     for value in [json!("x"), json!(false), json!({})] {
         assert_eq!(judged(&parts, &json!({ "actor": value })), Err(TokenError::OtherKind { claim: "actor".into() }));
     }
