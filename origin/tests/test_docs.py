@@ -114,6 +114,15 @@ def test_the_examples_of_declarations_compile_to_what_the_guide_says() -> None:
     assert routes["delete-orders--int"]["require"] == {"rule": "staff"}
 
 
+def test_the_example_of_a_mounted_app_is_one_route() -> None:
+    text = (GUIDES / "mount-other-apps.md").read_text()
+    names: dict[str, object] = {}
+    for code in re.findall(r"^```python\n(.*?)```", text, re.DOTALL | re.MULTILINE):
+        exec(code, names)  # noqa: S102
+    (route,) = compile_routes(names["app"])
+    assert (route["path"], route["methods"]) == ("/tools/{path:path}", ["GET", "POST"])
+
+
 @pytest.mark.parametrize("local", ["", "yes"])
 def test_the_example_of_local_development_can_be_built(
     local: str, monkeypatch: pytest.MonkeyPatch
