@@ -33,6 +33,7 @@ MAY_COMPILE = {"startup", "guard"}
 MAY_SIGN = {"startup", "testing", "commands"}
 """What imports `fake_edge`; `startup` does so for local callers alone."""
 FILES_OF_A_PACKAGE = 15
+LINES_OF_A_MODULE = 300
 PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
 
 
@@ -187,12 +188,16 @@ def test_the_verifier_has_no_clock_no_network_and_no_framework() -> None:
         assert not IMPORTS[module] & {"keys.source", "middleware"}, module
 
 
-def test_every_module_says_what_comes_in_and_what_goes_out() -> None:
+def test_every_module_states_its_input_and_its_output() -> None:
     for source in SOURCES:
         doc = ast.get_docstring(ast.parse(source.read_text())) or ""
         if source.name != "__init__.py":
-            assert re.search(r"\bIn(put)?:", doc), source.name
-            assert re.search(r"\bOut(put)?:", doc), source.name
+            assert re.search(r"\bInput:\s.+\bOutput:\s", doc, re.DOTALL), source
+
+
+def test_no_module_is_long() -> None:
+    lines = {source: len(source.read_text().splitlines()) for source in SOURCES}
+    assert not {source: count for source, count in lines.items() if count > LINES_OF_A_MODULE}
 
 
 def test_a_subpackage_exports_nothing_and_fits_on_a_page() -> None:

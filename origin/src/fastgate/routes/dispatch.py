@@ -23,12 +23,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from fastgate.errors import Refused, RouteMismatch
 from fastgate.responses import refuse
 from fastgate.routes.check import RouteCheck, check_of
+from fastgate.routes.chosen import chosen_path, chosen_view
 from fastgate.routes.entering import entered_by, is_due, is_guarded, note_mount, router_in
 from fastgate.routes.framework import (
     View,
     app_below,
-    chosen_path,
-    chosen_view,
     included_router,
     router_of,
 )
