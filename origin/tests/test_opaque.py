@@ -176,7 +176,7 @@ def test_it_is_declared_on_a_mounted_app_only(edge: Edge) -> None:
             at_edge(opaque=True, below=None if refused is not app else "/tools")(refused)
     endpoint = FastAPI(openapi_url=None)
     endpoint.get("/")(at_edge(opaque=True, access="public")(bare))
-    with pytest.raises(CannotCompile, match="is no mounted app"):
+    with pytest.raises(CannotCompile, match="is not a mounted app"):
         compile_routes(endpoint)
     with pytest.raises(CannotCompile, match='inherits "opaque"'):
         compile_routes(at_edge(opaque=True)(FastAPI()))

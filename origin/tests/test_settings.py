@@ -79,7 +79,7 @@ def test_wrong_settings_are_refused(wrong: dict[str, object]) -> None:
         ({"edge": "https://a..example"}, "1 to 63 characters"),
         ({"edge": f"https://{'a' * 64}.example"}, "1 to 63 characters"),
         ({"edge": " https://api.example.com"}, "white space"),
-        ({"edge": None}, "edge: write a text"),
+        ({"edge": None}, "edge: write a non-empty string"),
         ({"jwks_url": "api.example.com/jwks"}, 'write jwks_url="https://api.example.com/jwks"'),
         ({"jwks_url": "https://api.example.com:99999/jwks"}, "jwks_url: "),
         ({"keys": '{"keys": []}'}, "write keys=json.loads"),

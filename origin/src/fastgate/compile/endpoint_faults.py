@@ -103,8 +103,8 @@ def _member_faults(endpoint: Endpoint) -> Iterator[Fault]:
     if endpoint.declared.get(OPAQUE):
         yield Fault(
             endpoint,
-            "is declared opaque but is no mounted app",
-            f"remove {OPAQUE}: an endpoint always is one route",
+            "is declared opaque but is not a mounted app",
+            f"remove {OPAQUE}: an endpoint is always one route",
         )
     for name in sorted(SINGLE_ROUTE_MEMBERS & endpoint.inherited.keys()):
         yield Fault(

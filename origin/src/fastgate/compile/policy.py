@@ -33,7 +33,7 @@ RouteDocument = dict[str, object]
 
 
 class CannotCompile(ValueError):
-    """The app has no route table. Its text has one paragraph for each fault."""
+    """The app has no route table. Its message has one paragraph for each fault."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         super().__init__("\n".join(str(fault) for fault in faults))

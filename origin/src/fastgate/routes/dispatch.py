@@ -1,7 +1,7 @@
 """Compare a route with the judged one before it runs: in `handle`, which every dispatch calls.
 
 Input: the base classes of Starlette's routes, routers and endpoints. Output: the same classes,
-changed so that they ask the `RouteCheck` of the request first. A router reads the attribute
+changed so that they call the `RouteCheck` of the request first. A router reads the attribute
 `handle` of the route that it has chosen, and the attribute access returns a function that compares
 first. So it does not matter when a route was added, whether FastAPI built it again for an
 inclusion, which class defines `handle`, or when `handle` was replaced. A class-based endpoint
