@@ -96,7 +96,7 @@ def test_the_declaration_of_such_an_app_counts() -> None:
         compile_routes(app)
 
 
-ASKED = [
+REQUIRED = [
     ({"access": "public"}, Security(fastgate), "access"),
     ({"access": "optional"}, Security(fastgate), "access"),
     ({"access": "public"}, Depends(any_caller), "access"),
@@ -110,7 +110,7 @@ ASKED = [
 ]
 
 
-@pytest.mark.parametrize(("members", "dependency", "lost"), ASKED)
+@pytest.mark.parametrize(("members", "dependency", "lost"), REQUIRED)
 @pytest.mark.parametrize("opaque", [True, False])
 def test_dependencies_within_a_hidden_app_must_be_declared_on_the_whole(
     members: dict[str, Any], dependency: object, lost: str, *, opaque: bool
@@ -213,13 +213,13 @@ BESIDE = [
 ]
 
 
-@pytest.mark.parametrize("hand_on", BESIDE)
+@pytest.mark.parametrize("call_it", BESIDE)
 @pytest.mark.parametrize("made", MADE.values(), ids=MADE.keys())
 def test_a_restriction_on_an_app_that_a_route_calls_is_a_fault(
-    made: Callable[[], Starlette], hand_on: Callable[[FastAPI, ASGIApp], None]
+    made: Callable[[], Starlette], call_it: Callable[[FastAPI, ASGIApp], None]
 ) -> None:
     app = opened()
-    hand_on(app, made())
+    call_it(app, made())
     with pytest.raises(CannotCompile, match=r"without effect: access on (secret|page) \(/x"):
         compile_routes(app)
 
@@ -233,13 +233,13 @@ class Container:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
 
 
-@pytest.mark.parametrize("hand_on", BESIDE)
+@pytest.mark.parametrize("call_it", BESIDE)
 def test_a_reference_to_the_serving_app_is_not_a_fault(
-    hand_on: Callable[[FastAPI, ASGIApp], None],
+    call_it: Callable[[FastAPI, ASGIApp], None],
 ) -> None:
     app = opened()
     app.get("/closed")(closed(page_of()))
-    hand_on(app, Container(app))
+    call_it(app, Container(app))
     assert [route["access"] for route in compile_routes(app)] == ["authenticated", "public"]
 
 

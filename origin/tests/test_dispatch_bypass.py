@@ -568,7 +568,7 @@ async def test_behind_a_mount_middleware_that_names_an_endpoint_cannot_respond(
 # Middleware that passes a request to a router itself, which is not the next one.
 
 
-class HandsTo:
+class PassesTo:
     """Middleware that lets a router try first."""
 
     def __init__(self, app: ASGIApp, router: Router, *, only: bool) -> None:
@@ -597,7 +597,7 @@ async def test_only_the_next_router_counts_as_the_apps_own(
     app.add_route("/pub", endpoint(ran, "pub"))
     app.include_router(routers["included"], prefix="/r")  # type: ignore[arg-type]
     app.mount("/m", routers["mounted"])
-    app.add_middleware(HandsTo, router=routers[which], only=True)
+    app.add_middleware(PassesTo, router=routers[which], only=True)
     guard(app, edge.settings())
     assert (await fetch(app, edge, "/pub", "/pub")).status_code == 401
     assert ran == []
@@ -609,7 +609,7 @@ async def test_below_a_mount_only_the_mounted_router_may_choose(edge: Edge, ran:
         router.add_route("/pub", endpoint(ran, name))
     for router, expected in ((due, 200), (other, 401)):
         app = FastAPI(openapi_url=None)
-        app.mount("/m", HandsTo(due, router, only=True))
+        app.mount("/m", PassesTo(due, router, only=True))
         guard(app, edge.settings())
         assert (await fetch(app, edge, "/m/pub", "/m/pub")).status_code == expected
     assert ran == ["due"]
@@ -620,7 +620,7 @@ async def test_a_router_without_a_matching_route_does_not_change_the_request(
 ) -> None:
     app = FastAPI(openapi_url=None)
     app.add_route("/pub", endpoint(ran, "pub"))
-    app.add_middleware(HandsTo, router=Router(), only=False)
+    app.add_middleware(PassesTo, router=Router(), only=False)
     guard(app, edge.settings())
     assert (await fetch(app, edge, "/pub", "/pub")).text == "pub"
 

@@ -305,11 +305,11 @@ def test_the_edge_is_examined_on_its_own_path(serve: Serve, edge: Edge) -> None:
 
 
 def test_a_forged_header_that_opens_the_edge_is_a_hole(serve: Serve, target: Target) -> None:
-    def believing(connection: socket.socket) -> None:
+    def trusting(connection: socket.socket) -> None:
         forged = b"forged" in read(connection)
         connection.sendall(OK if forged else nothing(b"401 Unauthorized"))
 
-    found = examine(serve(responding(refusal())), target, edge=serve(believing))
+    found = examine(serve(responding(refusal())), target, edge=serve(trusting))
     assert exit_code(found) == 1
 
 

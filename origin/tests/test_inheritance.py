@@ -1326,7 +1326,7 @@ def an_endpoint_behind_a_proxy(say: Callable[[Any], Any]) -> object:
     return app
 
 
-OPENS, ASKS = {"access": "public"}, {"require": STAFF}
+OPENS, REQUIRES = {"access": "public"}, {"require": STAFF}
 
 
 OF_ONE = [
@@ -1334,11 +1334,11 @@ OF_ONE = [
     *(a_route, files, an_endpoint, an_endpoint_behind_a_proxy),
 ]
 CONTRARY: list[tuple[dict[str, Any], dict[str, Any]]] = [
-    (OPENS, ASKS),
+    (OPENS, REQUIRES),
     (OPENS, {"scopes": []}),
     (OPENS, {"access": "authenticated"}),
     ({"limits": ["a"]}, {"limits": ["b"]}),
-    (ASKS, {"require": {"rule": "any"}}),
+    (REQUIRES, {"require": {"rule": "any"}}),
     ({"require": {"level": 1}}, {"require": {"level": True}}),
 ]
 
@@ -1367,7 +1367,7 @@ def test_two_different_marks_of_one_object_are_refused(
 
 @pytest.mark.parametrize("build", OF_ONE)
 def test_a_second_mark_may_repeat_and_add_members(build: Callable[..., object]) -> None:
-    app = build(twice(ASKS, {"limits": ["a"]}, {"limits": ("a",), **ASKS}, {"group": "x"}))
+    app = build(twice(REQUIRES, {"limits": ["a"]}, {"limits": ("a",), **REQUIRES}, {"group": "x"}))
     said = {(json.dumps(r["limits"]), r["group"]) for r in compile_routes(app)}
     assert said == {('["a"]', "x")}
     assert [*requirements(app).values()] == [CLOSED]
@@ -1392,7 +1392,7 @@ def test_an_object_that_is_served_twice_has_one_mark() -> None:
         async def both() -> None: ...
 
 
-@pytest.mark.parametrize("marks", [(OPENS, ASKS), (ASKS, OPENS)])
+@pytest.mark.parametrize("marks", [(OPENS, REQUIRES), (REQUIRES, OPENS)])
 def test_the_stricter_of_an_object_and_its_wrapper_counts(
     marks: tuple[dict[str, Any], ...],
 ) -> None:

@@ -198,7 +198,7 @@ async def test_a_guarded_app_may_be_mounted_in_another_app(
 
 
 async def test_an_app_that_is_mounted_by_hand_is_refused(edge: Edge) -> None:
-    """It cannot be told from middleware that believes a field of the client's."""
+    """The guard cannot distinguish it from middleware that trusts a field of the client."""
     inner = app_with_me()
 
     async def by_hand(scope: Scope, receive: Receive, send: Send) -> None:

@@ -366,12 +366,12 @@ async def test_a_starlette_function_may_call_other_apps_with_the_guarded_request
 ) -> None:
     other = Starlette(routes=[Route("/go", endpoint(ran, "other"), methods=["PUT"])])
 
-    async def hands_on(request: Request) -> Response:
+    async def passes_on(request: Request) -> Response:
         await Rebuilds(other)({**request.scope, "method": "PUT"}, request.receive, dropped)
         return PlainTextResponse("")
 
     app = FastAPI(openapi_url=None)
-    app.add_route("/go", hands_on)
+    app.add_route("/go", passes_on)
     guard(app, edge.settings())
     assert (await fetch(app, edge, "/go", "/go")).status_code == 200
     assert ran == ["other"]

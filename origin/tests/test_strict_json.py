@@ -77,7 +77,7 @@ def test_both_parsers_return_the_same_values(monkeypatch: pytest.MonkeyPatch) ->
         b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
     ],
 )
-def test_what_is_not_one_unambiguous_object_is_refused(raw: bytes) -> None:
+def test_a_document_that_is_not_one_unambiguous_object_is_refused(raw: bytes) -> None:
     assert read(raw) is ValueError
 
 

@@ -392,7 +392,7 @@ def test_a_duplicate_claim_is_refused_at_any_depth(edge: Edge, member: str) -> N
         b'{"a":' + b"[" * 5000 + b"]" * 400 + b"}",
     ],
 )
-def test_what_is_not_one_unambiguous_object_is_refused(edge: Edge, raw: bytes) -> None:
+def test_a_document_that_is_not_one_unambiguous_object_is_refused(edge: Edge, raw: bytes) -> None:
     assert cause(edge.sign(raw), edge) == "token-malformed"
     assert cause(edge.sign(payload(now=NOW), raw), edge) == "token-malformed"
 
