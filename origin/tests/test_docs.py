@@ -93,6 +93,36 @@ def test_the_app_on_the_local_edge_compiles_to_the_policy_of_its_guide() -> None
     assert json.loads(base[1])["issuers"]["dev"]["issuer"] == "http://127.0.0.1:9080"
 
 
+def test_the_examples_of_declarations_compile_to_what_the_guide_says() -> None:
+    text = (GUIDES / "declare-access.md").read_text()
+    names: dict[str, object] = {}
+    for code in re.findall(r"^```python\n(.*?)```", text, re.DOTALL | re.MULTILINE):
+        exec(code, names)  # noqa: S102
+    routes = {route["id"]: route for route in compile_routes(names["app"])}
+    assert {name: route["access"] for name, route in routes.items()} == {
+        "get-me": "authenticated",
+        "get-orders--int": "authenticated",
+        "get-products": "optional",
+        "get-terms": "public",
+        "get-orders-recent": "authenticated",
+        "get-static--path": "public",
+        "get-auth-login": "public",
+        "delete-orders--int": "authenticated",
+    }
+    assert routes["get-orders--int"]["scopes"] == ["orders:read"]
+    assert routes["get-orders-recent"]["limits"] == ["orders"]
+    assert routes["delete-orders--int"]["require"] == {"rule": "staff"}
+
+
+def test_the_example_of_a_mounted_app_is_one_route() -> None:
+    text = (GUIDES / "mount-other-apps.md").read_text()
+    names: dict[str, object] = {}
+    for code in re.findall(r"^```python\n(.*?)```", text, re.DOTALL | re.MULTILINE):
+        exec(code, names)  # noqa: S102
+    (route,) = compile_routes(names["app"])
+    assert (route["path"], route["methods"]) == ("/tools/{path:path}", ["GET", "POST"])
+
+
 @pytest.mark.parametrize("local", ["", "yes"])
 def test_the_example_of_local_development_can_be_built(
     local: str, monkeypatch: pytest.MonkeyPatch
