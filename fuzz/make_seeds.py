@@ -1,6 +1,6 @@
 """Write the seeds in `fuzz/corpus`: small inputs that reach every branch the fuzzer should start from.
 
-What the fuzzer found, and is kept as a regression, is named `found-*`; it stays as it is.
+Inputs that the fuzzer has found, which are kept as regression tests, are named `found-*`. They stay unchanged.
 """
 
 import json
@@ -124,7 +124,7 @@ def seeds() -> dict[str, list[str]]:
 
 
 def main() -> None:
-    """Write them."""
+    """Write the seeds."""
     for target, texts in seeds().items():
         folder = CORPUS / target
         folder.mkdir(parents=True, exist_ok=True)

@@ -2,12 +2,12 @@
 
     python origin/versions.py [VERSION …]
 
-In: the versions, by default those of `requires-python` up to the newest that is supported. Out: the
-tests' verdicts, a line for each version, those that are missing among them; exit code 1 if one
-failed, or if there was none at all. Each has an environment of its own under `.venv-versions/`;
-`oldest` is one of them: the oldest Python with the oldest dependencies that resolve; `middle` is
-the same with the first FastAPI that includes routers by reference, `later` with the last one that
-tells no path of a Starlette route in them. The others have the newest, of requirements-dev.txt.
+Input: the versions, by default those of `requires-python` up to the newest supported one. Output:
+one line with the result for each version, also for missing ones; exit code 1 if one failed or none
+was found. Each version has its own environment under `.venv-versions/`. `oldest` is the oldest
+Python with the oldest dependencies that resolve; `middle` is the same with the first FastAPI that
+includes routers by reference, `later` with the last one that reports no path for a Starlette route
+in them. The others have the newest dependencies, from requirements-dev.txt.
 """
 
 import os
@@ -20,7 +20,7 @@ ORIGIN = Path(__file__).parent
 HOMES = ORIGIN.parent / ".venv-versions"
 SUPPORTED = ("3.11", "3.12", "3.13", "3.14")
 OLDER = ("oldest", "middle", "later")
-# The tests need no binaries of the edge here, and one Python is enough to check the demo's policy.
+# These tests need no binaries of the edge; one Python is enough to check the demo's policy.
 TESTS = ["-q", "-p", "no:cacheprovider", "--ignore=tests/test_edge_agrees.py"]
 
 
@@ -34,7 +34,7 @@ def main(versions: list[str]) -> int:
 
 
 def verdict(version: str) -> str:
-    """Return how the tests went on one version."""
+    """Return the result of the tests on one version."""
     found = interpreter(SUPPORTED[0] if version in OLDER else version)
     if found is None:
         return "missing on this machine"
@@ -58,13 +58,13 @@ def interpreter(version: str) -> str | None:
 
 
 def installed(name: str) -> list[Path]:
-    """Return what version managers have installed beside what is on the PATH."""
+    """Return the interpreters of this name that version managers have installed."""
     root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
     return sorted(root.glob(f"versions/*/bin/{name}"))
 
 
 def is_version(path: str, version: str) -> bool:
-    """Whether this runs, and is what its name says: a shim may be of a version that is not set."""
+    """Whether this runs and has the version of its name: a shim may have no version selected."""
     code = "import sys; print('%d.%d' % sys.version_info[:2])"
     ran = subprocess.run([path, "-c", code], capture_output=True, text=True, check=False)
     return ran.returncode == 0 and ran.stdout.strip() == version

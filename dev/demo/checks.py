@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from callers import TOKENS, proof
 from edge_log import EdgeLog
-from exchange import Answer, send
+from exchange import Response, send
 from layout import EDGE, HOST, ORIGIN, url
 from traits import LogTrait, Trait
 
@@ -51,10 +51,10 @@ class Check:
             headers["Content-Type"] = content_type
         try:
             for _ in range(self.times):
-                answer = send(self.port, method, path, headers, body, self.source)
+                response = send(self.port, method, path, headers, body, self.source)
         except (OSError, http.client.HTTPException) as error:
             return Outcome(self, passed=False, got=repr(error))
-        return self.judge(answer, log)
+        return self.judge(response, log)
 
     def _credentials(self, method: str, path: str, tokens: Mapping[str, str]) -> Mapping[str, str]:
         if not self.token:
@@ -72,15 +72,15 @@ class Check:
             return "application/json", json.dumps(self.json).encode()
         return "", None
 
-    def judge(self, answer: Answer, log: EdgeLog) -> "Outcome":
-        missing = [trait.name for trait in self.traits if not trait.seen_in(answer)]
+    def judge(self, response: Response, log: EdgeLog) -> "Outcome":
+        missing = [trait.name for trait in self.traits if not trait.seen_in(response)]
         if self.logged:
-            line = log.line(answer.header("X-Request-ID"))
+            line = log.line(response.header("X-Request-ID"))
             missing += [trait.name for trait in self.logged if not trait.seen_in(line)]
         return Outcome(
             self,
-            passed=answer.status == self.status and not missing,
-            got=" · ".join([str(answer.status), *(f"no {name}" for name in missing)]),
+            passed=response.status == self.status and not missing,
+            got=" · ".join([str(response.status), *(f"no {name}" for name in missing)]),
         )
 
 

@@ -74,7 +74,7 @@ class Child:
     def ended(self) -> bool:
         return self._process.poll() is not None
 
-    def wait_until_it_answers(self) -> None:
+    def wait_until_it_responds(self) -> None:
         deadline = time.monotonic() + START_SECONDS
         last = "nothing"
         while time.monotonic() < deadline:
@@ -88,7 +88,7 @@ class Child:
                 return
             time.sleep(POLL_SECONDS)
         raise DemoError(
-            f"the {self.service.name} gave no good answer in {START_SECONDS:.0f} s"
+            f"the {self.service.name} gave no good response in {START_SECONDS:.0f} s"
             f" (last: {last}){self._tail()}"
         )
 
@@ -152,7 +152,7 @@ class Children:
         try:
             child = Child(service)
             self._children.append(child)
-            child.wait_until_it_answers()
+            child.wait_until_it_responds()
         except BaseException:
             print(red("✗"))
             raise

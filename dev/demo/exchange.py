@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from layout import HOST
 
-ANSWER_SECONDS = 10.0
+RESPONSE_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     status: int
     headers: http.client.HTTPMessage
     body: bytes
@@ -35,17 +35,17 @@ def send(
     headers: Mapping[str, str] | None = None,
     body: bytes | None = None,
     source: str = HOST,
-) -> Answer:
+) -> Response:
     """Sends the path exactly as written: http.client, unlike most clients, leaves `%2e%2e` alone.
 
-    `source` is the client's own address. Raises OSError or HTTPException when there is no answer.
+    `source` is the client's own address. Raises OSError or HTTPException if there is no response.
     """
     connection = http.client.HTTPConnection(
-        HOST, port, timeout=ANSWER_SECONDS, source_address=(source, 0)
+        HOST, port, timeout=RESPONSE_SECONDS, source_address=(source, 0)
     )
     try:
         connection.request(method, path, body, dict(headers or {}))
         response = connection.getresponse()
-        return Answer(response.status, response.headers, response.read())
+        return Response(response.status, response.headers, response.read())
     finally:
         connection.close()

@@ -14,8 +14,8 @@ class Line:
     source: str = ""  # the client's address, if it is not the usual one
 
     def remark(self) -> str:
-        answered = ", ".join(map(str, self.statuses))
-        return f"# {answered}: {self.comment}" if answered else f"# {self.comment}"
+        statuses = ", ".join(map(str, self.statuses))
+        return f"# {statuses}: {self.comment}" if statuses else f"# {self.comment}"
 
 
 @dataclass(frozen=True)

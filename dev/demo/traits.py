@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from edge_log import Line
-from exchange import Answer
+from exchange import Response
 
 
 @dataclass(frozen=True)
@@ -13,7 +13,7 @@ class Trait:
     """An expectation of a response."""
 
     name: str
-    seen_in: Callable[[Answer], bool]
+    seen_in: Callable[[Response], bool]
 
 
 @dataclass(frozen=True)
@@ -25,23 +25,23 @@ class LogTrait:
 
 
 def header(name: str, value: str) -> Trait:
-    return Trait(f"{name}: {value}", lambda answer: answer.header(name).startswith(value))
+    return Trait(f"{name}: {value}", lambda response: response.header(name).startswith(value))
 
 
 def without(name: str) -> Trait:
-    return Trait(f"without {name}", lambda answer: name not in answer.headers)
+    return Trait(f"without {name}", lambda response: name not in response.headers)
 
 
 def challenge_error(code: str) -> Trait:
     wanted = f'error="{code}"'
-    return Trait(code, lambda answer: wanted in answer.header("WWW-Authenticate"))
+    return Trait(code, lambda response: wanted in response.header("WWW-Authenticate"))
 
 
 def member(name: str, value: object) -> Trait:
     """A member of the JSON object in the body."""
 
-    def seen_in(answer: Answer) -> bool:
-        body = answer.json()
+    def seen_in(response: Response) -> bool:
+        body = response.json()
         return isinstance(body, dict) and name in body and body[name] == value
 
     return Trait(f"{name} {shown(value)}", seen_in)
@@ -50,7 +50,7 @@ def member(name: str, value: object) -> Trait:
 def problem(slug: str) -> Trait:
     """The body is a problem document (RFC 9457) of this type."""
     kind = member("type", f"urn:fastgate:problem:{slug}")
-    return Trait(slug, lambda answer: PROBLEM.seen_in(answer) and kind.seen_in(answer))
+    return Trait(slug, lambda response: PROBLEM.seen_in(response) and kind.seen_in(response))
 
 
 def shown(value: object) -> str:
@@ -67,13 +67,13 @@ def logged(name: str, value: object) -> LogTrait:
     return LogTrait(f"log: {name} {shown(value)}", seen_in)
 
 
-def _challenges_without_error(answer: Answer) -> bool:
-    challenge = answer.header("WWW-Authenticate")
+def _challenges_without_error(response: Response) -> bool:
+    challenge = response.header("WWW-Authenticate")
     return challenge.startswith("Bearer") and "error=" not in challenge
 
 
-def _holds_public_keys_only(answer: Answer) -> bool:
-    match answer.json():
+def _holds_public_keys_only(response: Response) -> bool:
+    match response.json():
         case {"keys": [_, *_] as keys}:
             return all(isinstance(key, dict) and "kid" in key and "d" not in key for key in keys)
         case _:
@@ -82,10 +82,10 @@ def _holds_public_keys_only(answer: Answer) -> bool:
 
 PROBLEM = Trait(
     "problem+json",
-    lambda answer: answer.header("Content-Type").startswith("application/problem+json"),
+    lambda response: response.header("Content-Type").startswith("application/problem+json"),
 )
 # RFC 6750 §3.1: a request without a token gets no error code.
 CHALLENGE = Trait("Bearer without error", _challenges_without_error)
-ALLOW = Trait("Allow", lambda answer: bool(answer.header("Allow")))
-RETRY_AFTER = Trait("Retry-After", lambda answer: answer.header("Retry-After").isdigit())
+ALLOW = Trait("Allow", lambda response: bool(response.header("Allow")))
+RETRY_AFTER = Trait("Retry-After", lambda response: response.header("Retry-After").isdigit())
 PUBLIC_KEYS = Trait("public keys only", _holds_public_keys_only)

@@ -3,10 +3,10 @@
     python3 dev/mutants rust identity/token [--minutes 60]    cargo-mutants and the native tests
     python3 dev/mutants python verify [--minutes 60]          cosmic-ray and tests of the package
 
-The code is changed in a copy below target/, so that nothing happens to the working tree. What a run
-finds is written to tests/mutants/, and each survivor stays there until a test kills it or a person
-writes beside it why no test can. Exits 0 if every survivor has such a reason, 1 if one has none, 2
-if it could not be found out. Standard library only.
+The code is changed in a copy below target/, so the working tree does not change. The results are
+written to tests/mutants/. Each survivor stays there until a test kills it or a person adds the
+reason why no test can. Exits 0 if every survivor has a reason, 1 if one has none, 2 if the run
+failed. Standard library only.
 """
 
 import argparse
@@ -33,7 +33,7 @@ def main() -> int:
     )
     parser.add_argument("--minutes", type=float, default=60.0, help="for one run at most")
     arguments = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(2))  # so that what has to be undone is undone
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(2))  # so that cleanup code runs
     try:
         if arguments.language == "rust":
             return cargo.run(arguments.module, arguments.minutes, again=arguments.again)

@@ -17,16 +17,16 @@ from record import ROOT, WORK, Mutant, MutantsError
 CARGO_MUTANTS = str(ROOT / "target" / "tools" / "bin" / "cargo-mutants")
 SOURCES = "sources.json"
 BUILD = WORK / "build"
-# The native tests, and no others: what has to be linked with Viceroy takes a minute for each mutant.
+# Only the native tests: linking with Viceroy takes a minute for each mutant.
 FAST_TARGETS = ("--test=unit",)
 ALL_TARGETS = ("--lib", "--bins", *FAST_TARGETS)
 # Slower tests, for mutants that survive the others: sequences of requests, and signature vectors.
 SLOW_TARGETS = ("--test=model", "--test=signatures")
 # Tests that read the source as text would notice changes that no request can.
 SKIPPED = ("attacks::", "architecture::", "references::")
-# Most of the time of all tests, and few mutants fail in these alone: not at first.
+# These take most of the time, and few mutants fail only in these, so they run later.
 SLOW = ("cli::", "differential::", "who::chains_of_rules_")
-# Seconds for one mutant: most tests take about two, the slow ones some eighty; a build is incremental.
+# Seconds for one mutant: most tests take about two, the slow ones about eighty; builds are incremental.
 TEST_SECONDS, BUILD_SECONDS = 240, 300
 
 OUTCOMES = {
@@ -73,7 +73,7 @@ def run(module: str, minutes: float, *, again: bool) -> int:
 def _test(
     tree: Path, work: Path, command: Sequence[str], digests: Mapping[str, str], until: float
 ) -> None:
-    """Tests the mutants of this command, as long as there is time; what each came to is below `work` then."""
+    """Tests the mutants of this command until the time is over; the outcomes are below `work`."""
     _copy_build()
     out = work / str(time.time_ns())
     out.mkdir(parents=True)
@@ -90,10 +90,10 @@ def _test(
 
 
 def _copy_build() -> None:
-    """Copies what the tests have built of the dependencies, once: building them takes a quarter of an hour.
+    """Copies the built dependencies of the tests, once: building them takes a quarter of an hour.
 
-    A copy, because cargo gives what is built of the copied tree the names that the tree's own has: in one folder, tests of
-    the tree would run the code of a mutant.
+    A copy, because cargo gives builds of the copied tree the same names as builds of the working tree: in one folder,
+    tests of the working tree would run the code of a mutant.
     """
     if BUILD.exists():
         return
@@ -105,7 +105,7 @@ def _copy_build() -> None:
 
 
 def _file_of(name: str) -> str:
-    """`src/a.rs:1:2: replace x with y in z` is of `src/a.rs`."""
+    """The file of a mutant: `src/a.rs` for `src/a.rs:1:2: replace x with y in z`."""
     return name.partition(":")[0]
 
 
@@ -115,14 +115,14 @@ def _mutant(name: str, outcome: str = record.SURVIVED) -> Mutant:
 
 
 def _names(tree: Path, patterns: Sequence[str]) -> list[str]:
-    """The mutants that there are now."""
+    """The names of the present mutants."""
     command = (CARGO_MUTANTS, "mutants", "--dir", str(tree), "--list", *_files(patterns))
     listed = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
     return listed.stdout.splitlines()
 
 
 def _known(work: Path, tree: Path, names: Collection[str]) -> dict[str, Mutant]:
-    """By name, what the latest run of each mutant came to, as long as its file is the same."""
+    """The latest outcome of each mutant, by name, if its file has not changed since."""
     known: dict[str, Mutant] = {}
     if not work.exists():
         return known

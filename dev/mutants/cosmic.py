@@ -41,9 +41,9 @@ TESTS = {
         *_ROUTING,
     ),
 }
-# Half a minute at most on a machine that does nothing else; a mutant that loops is ended.
+# The tests take half a minute at most on an idle machine; a mutant that loops is stopped.
 TEST_SECONDS = 180.0
-# `X | None` in an annotation is no operation: changed, it says nothing about tests.
+# `X | None` in an annotation is not an operation; a mutant of it does not concern tests.
 NOT_CHANGED = "core/ReplaceBinaryOperator_BitOr_.*"
 
 OUTCOMES = {"killed": record.CAUGHT, "survived": record.SURVIVED, "incompetent": record.UNVIABLE}
@@ -56,7 +56,7 @@ def run(module: str, minutes: float) -> int:
 
 @contextmanager
 def _alone(lock: Path) -> Iterator[None]:
-    """Lets no other run of a module begin: without its server, mutants seem to be none that can run."""
+    """Prevents a second run for a module: without its server, every mutant would seem to fail."""
     lock.parent.mkdir(parents=True, exist_ok=True)
     with lock.open("w") as held:
         try:
@@ -91,7 +91,7 @@ exclude-operators = ["{NOT_CHANGED}"]
         "utf-8",
     )
     origin = tree / "origin"
-    # A run that was broken off goes on where it was, as long as the module is the same.
+    # An interrupted run continues as long as the module is unchanged.
     session = WORK / f"python-{module}-{_digest(origin, (file,))}.sqlite"
     with _serving(python, socket, origin):
         if not session.exists():
@@ -109,7 +109,7 @@ exclude-operators = ["{NOT_CHANGED}"]
 
 @contextmanager
 def _serving(python: Path, socket: Path, origin: Path) -> Iterator[None]:
-    """Runs what runs the tests."""
+    """Runs the server that runs the tests."""
     socket.unlink(missing_ok=True)
     command = (str(python), str(FORKED), "serve", str(socket), str(TEST_SECONDS))
     with subprocess.Popen(command, cwd=origin, env=_environment()) as server:
@@ -128,7 +128,7 @@ def _digest(origin: Path, files: Iterable[str]) -> str:
 
 
 def _forget_survivors(session: Path, tests: str) -> None:
-    """Lets what survived other tests than these run once more: only they can kill it now."""
+    """Removes survivors of other tests from the results, so that the present tests run on them."""
     note = session.with_suffix(".tests")
     if note.exists() and note.read_text("utf-8") != tests:
         with sqlite3.connect(session) as results:
@@ -137,7 +137,7 @@ def _forget_survivors(session: Path, tests: str) -> None:
 
 
 def _execute(configuration: Path, session: Path, origin: Path, seconds: float) -> None:
-    """Runs what has not been run; what is left after this time is for another run."""
+    """Runs the mutants without a result, for at most this time; another run continues."""
     command = (str(TOOLS / "cosmic-ray"), "exec", str(configuration), str(session))
     with subprocess.Popen(command, cwd=origin, env=_environment()) as running:
         try:
@@ -152,8 +152,8 @@ def _execute(configuration: Path, session: Path, origin: Path, seconds: float) -
 def _environment() -> dict[str, str]:
     return {
         **os.environ,
-        "PYTHONPATH": "src",  # the copy, and not the package that is installed
-        "PYTHONDONTWRITEBYTECODE": "1",  # a mutant of the same length in the same second is another file
+        "PYTHONPATH": "src",  # the copy, not the installed package
+        "PYTHONDONTWRITEBYTECODE": "1",  # bytecode of a mutant of the same length in the same second would be reused
     }
 
 
@@ -174,7 +174,7 @@ def _call(command: Sequence[str], folder: Path) -> str:
 
 
 def _mutants(dump: str) -> tuple[list[Mutant], int]:
-    """Those that were run, and how many were not."""
+    """The mutants that were run, and the number of those that were not."""
     mutants, not_run = [], 0
     for line in dump.splitlines():
         item, result = json.loads(line)
@@ -195,7 +195,7 @@ def _mutants(dump: str) -> tuple[list[Mutant], int]:
 
 
 def _changed(diff: str | None) -> str:
-    """The line as the mutant has it."""
+    """The changed line of the mutant."""
     lines = (diff or "").splitlines()
     changed = [line[1:] for line in lines if line.startswith("+") and not line.startswith("+++")]
     return " ".join(" ".join(changed).split())

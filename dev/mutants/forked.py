@@ -1,9 +1,9 @@
-"""Tests in a fresh process that need not import what never changes: most of a short run's time.
+"""Run tests in a fork of a process that has already imported the dependencies, to save time.
 
-    python dev/mutants/forked.py serve SOCKET SECONDS    imports it once, and waits
-    python dev/mutants/forked.py run SOCKET [-x …]       pytest in a fork of that process; exits as it does
+    python dev/mutants/forked.py serve SOCKET SECONDS    imports them once, and waits
+    python dev/mutants/forked.py run SOCKET [-x …]       pytest in a fork of that process; exits with its status
 
-Both are run in the folder of the tests. One run at a time; it is ended after SECONDS, or when its client has gone.
+Both run in the folder of the tests. There is one run at a time, stopped after SECONDS or when its client disconnects.
 """
 
 import importlib
@@ -52,7 +52,7 @@ def _forked(arguments: Sequence[str], client: socket.socket, until: float) -> in
         silent = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2):
             os.dup2(silent, stream)
-        # What is imported already cannot be rewritten: plugins, which have no assertions of interest.
+        # Plugins that are already imported cannot be rewritten; their assertions do not matter.
         plugins = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
         os._exit(int(importlib.import_module("pytest").main([*arguments, *plugins])))
     while True:

@@ -18,21 +18,21 @@ OUTCOMES = CAUGHT, TIMEOUT, UNVIABLE, SURVIVED = "caught", "timeout", "unviable"
 
 
 class MutantsError(Exception):
-    """Something that keeps the mutants from being tested; the message says what."""
+    """The mutants cannot be tested. The message says why."""
 
 
 @dataclass(frozen=True)
 class Mutant:
     """One changed place, and whether a test noticed."""
 
-    name: str  # as the tool calls it; no other mutant of the same code has it
+    name: str  # the tool's name for it, unique among the mutants of the same code
     file: str
-    line: int  # from 1, at the time of the run
+    line: int  # the line number, from 1, at the time of the run
     change: str
     outcome: str
 
     def source(self, tree: Path) -> str:
-        """The line as it was: with it, a mutant is recognized when lines above it have moved."""
+        """The original line, by which a mutant is recognized after lines above it have changed."""
         return (tree / self.file).read_text("utf-8").splitlines()[self.line - 1].strip()
 
 
@@ -50,7 +50,7 @@ def copy_of_tree(name: str) -> Path:
     for file in filter(None, listed.stdout.split("\0")):
         if (ROOT / file).is_file():
             (tree / file).parent.mkdir(parents=True, exist_ok=True)
-            # Not copy2: with new times, cargo cannot mistake a mutant of an earlier run for the code.
+            # Not copy2: new times prevent cargo from reusing the build of an earlier mutant.
             shutil.copy(ROOT / file, tree / file)
     (tree / ".venv").symlink_to(ROOT / ".venv")
     return tree
@@ -62,7 +62,7 @@ def digest(file: Path) -> str:
 
 
 def complete(name: str, digests: Mapping[str, str]) -> frozenset[str]:
-    """The files that are as they were when all of their mutants had been tested."""
+    """The files that have not changed since all of their mutants were tested."""
     known = _read(name).get("files", {})
     return frozenset(
         file for file, digest in digests.items() if known.get(file, {}).get("sha256") == digest
@@ -76,15 +76,15 @@ def write(
     of_files: Mapping[str, int],
     digests: Mapping[str, str],
 ) -> int:
-    """Writes the record of a module and says what is in it; 1 if a survivor has no reason, else 0.
+    """Writes the record of a module and prints a summary; 1 if a survivor has no reason, else 0.
 
-    Reasons of the record before stay with their mutants: same file, same change, same source line. So does what it says
-    of files that are the same, and have not been tested anew.
+    Reasons in the previous record stay with their mutants: same file, same change, same source line. The results of
+    unchanged files that were not tested again stay, too.
 
     Args:
-        name: the module's.
+        name: the name of the module.
         tree: the files that were tested.
-        mutants: what is known of them.
+        mutants: the mutants with a known outcome.
         of_files: how many mutants each file has.
         digests: SHA-256 of the files, as hexadecimal digits.
 
@@ -140,7 +140,7 @@ def write(
 def _with(
     before: Mapping[str, Any], file: str, tree: Path, mutants: Iterable[Mutant]
 ) -> tuple[dict[str, Any], list[dict[str, str]]]:
-    """What a record says of a file, and its survivors, without those that a test kills by now."""
+    """The recorded counts of a file, and its survivors, without those that a test kills now."""
     killed = {
         (file, mutant.change, mutant.source(tree))
         for mutant in mutants
@@ -155,7 +155,7 @@ def _with(
 
 
 def survivors(name: str, tree: Path, mutants: Iterable[Mutant]) -> list[Mutant]:
-    """Those of the mutants, whatever their outcome says, that the record calls survivors."""
+    """The mutants that are survivors in the record, regardless of their present outcome."""
     known = {_key(one) for one in _read(name).get("survivors", ())}
     return [one for one in mutants if (one.file, one.change, one.source(tree)) in known]
 

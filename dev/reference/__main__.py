@@ -27,13 +27,13 @@ def main() -> int:
     )
     parser.add_argument("--tool", type=Path, default=ROOT / "target" / "debug" / "fastgate")
     options = parser.parse_args()
-    said = rust.said_by(options.tool)
+    output = rust.output_of(options.tool)
     parts = {
         ("policy.md", "policy"): policy_reference(ROOT / "policy.schema.json"),
-        ("problems.md", "problems"): rust.problems(said),
-        ("log-line.md", "log line"): rust.log_line(said),
+        ("problems.md", "problems"): rust.problems(output),
+        ("log-line.md", "log line"): rust.log_line(output),
         ("storage.md", "cache"): rust.cache_spaces(ROOT / "src"),
-        ("cli.md", "fastgate"): rust.commands(said),
+        ("cli.md", "fastgate"): rust.commands(output),
         ("cli.md", "python -m fastgate"): command_lines(),
         ("python.md", "python"): exported_names(),
     }

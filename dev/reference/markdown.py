@@ -14,7 +14,7 @@ def cell(text: str) -> str:
 
 
 def anchor(heading: str) -> str:
-    """Return what GitHub makes of a heading."""
+    """Return the anchor that GitHub derives from a heading."""
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 

@@ -53,9 +53,9 @@ def _class(node: ast.ClassDef) -> str:
         lines.append(table(("member", "type", "default", "meaning"), rows))
     for each in node.body:
         if isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef)) and _is_public(each):
-            says = ast.get_docstring(each) or ""
+            docstring = ast.get_docstring(each) or ""
             lines.append(
-                f"- `{_signature(each)}`: {' '.join(says.partition(chr(10) * 2)[0].split())}"
+                f"- `{_signature(each)}`: {' '.join(docstring.partition(chr(10) * 2)[0].split())}"
             )
     return "\n\n".join(line for line in lines if line)
 
@@ -85,7 +85,7 @@ def _targets(node: ast.Assign | ast.AnnAssign) -> list[str]:
 
 
 def _text(node: ast.stmt | None) -> str:
-    """Return the text of a statement that is a string: what a name before it means."""
+    """Return the text of a statement that is a string, the docstring of the name before it."""
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
         return inspect.cleandoc(str(node.value.value))
     return ""

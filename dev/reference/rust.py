@@ -8,22 +8,22 @@ from typing import Any
 
 from markdown import first_sentence_ends, table
 
-Said = dict[str, Any]
+Output = dict[str, Any]
 
 
-def said_by(tool: Path) -> Said:
+def output_of(tool: Path) -> Output:
     ran = subprocess.run([tool, "reference"], check=True, capture_output=True)
-    said: Said = json.loads(ran.stdout)
-    return said
+    output: Output = json.loads(ran.stdout)
+    return output
 
 
-def problems(said: Said) -> str:
-    rows = [(str(each["status"]), f"`{each['slug']}`", each["when"]) for each in said["problems"]]
+def problems(output: Output) -> str:
+    rows = [(str(each["status"]), f"`{each['slug']}`", each["when"]) for each in output["problems"]]
     return table(("status", "slug", "when"), rows)
 
 
-def log_line(said: Said) -> str:
-    schema = said["log_line"]
+def log_line(output: Output) -> str:
+    schema = output["log_line"]
     definitions = schema["$defs"]
     sections = [_object(schema, definitions)]
     for name in ("KeysNote", "Recorded", "Client"):
@@ -37,7 +37,7 @@ def log_line(said: Said) -> str:
     return "\n\n".join(sections)
 
 
-def _member_of_type(schema: Said, definitions: Said, name: str) -> str:
+def _member_of_type(schema: Output, definitions: Output, name: str) -> str:
     for owner, each in ({"": schema} | definitions).items():
         for member, value in each.get("properties", {}).items():
             if f'"#/$defs/{name}"' in json.dumps(value):
@@ -46,7 +46,7 @@ def _member_of_type(schema: Said, definitions: Said, name: str) -> str:
     return name
 
 
-def _object(schema: Said, definitions: Said) -> str:
+def _object(schema: Output, definitions: Output) -> str:
     required = schema.get("required", [])
     rows = []
     for name, member in schema["properties"].items():
@@ -57,7 +57,7 @@ def _object(schema: Said, definitions: Said) -> str:
     return table(("member", "type", "", "meaning"), rows)
 
 
-def _type(schema: Said, definitions: Said) -> str:
+def _type(schema: Output, definitions: Output) -> str:
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         target = definitions[name]
@@ -90,11 +90,11 @@ def cache_spaces(sources: Path) -> str:
     return table(("space", "holds"), rows)
 
 
-def commands(said: Said) -> str:
-    return "\n\n".join(_command(each, "fastgate") for each in said["commands"]["commands"])
+def commands(output: Output) -> str:
+    return "\n\n".join(_command(each, "fastgate") for each in output["commands"]["commands"])
 
 
-def _command(command: Said, parent: str) -> str:
+def _command(command: Output, parent: str) -> str:
     name = f"{parent} {command['name']}"
     if command["commands"]:
         return "\n\n".join(_command(each, name) for each in command["commands"])
@@ -108,7 +108,7 @@ def _command(command: Said, parent: str) -> str:
     return "\n\n".join(lines)
 
 
-def _argument(argument: Said) -> tuple[str, str, str]:
+def _argument(argument: Output) -> tuple[str, str, str]:
     value = argument["value"] or ""
     if argument["long"] is None:
         name = value

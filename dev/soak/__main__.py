@@ -3,16 +3,16 @@
     .venv/bin/python dev/soak [--seconds 600] [--rate 40]
 
 The release guest runs on Viceroy in front of the demo app on uvicorn, with a provider of its own.
-While requests come at a steady rate, the provider's signing key is followed by another every minute
-and the provider is away for a while; a policy is pushed and taken back, a shadow policy is put and
-removed; the origin restarts. Every answer is judged by what is in force when it comes. Exits 0 if
-no answer was wrong and the edge's memory is level, else 1.
+While requests are sent at a steady rate, the provider rotates its signing key every minute and is
+unavailable for a while; a policy is pushed and reverted, a shadow policy is stored and removed; the
+origin restarts. Every response is compared with the policy and keys in force at that time. Exits 0
+if no response was wrong and the edge's memory does not grow, else 1.
 
-What a client may meet, and nothing else:
-- 503 with the newest key of the provider, until the edge may ask for it: while the provider is away
-  and for one cool-down behind that and behind a rotation;
-- 503 for a token by an unpublished key, while the provider is away;
-- the former policy, for ten seconds behind a push;
+Only these deviations are allowed:
+- 503 with the newest key of the provider, until the edge may fetch it: while the provider is
+  unavailable, and for one cool-down after that and after a rotation;
+- 503 for a token signed with an unpublished key, while the provider is unavailable;
+- the former policy, for ten seconds after a push;
 - 502 and 504 while the origin restarts.
 """
 
@@ -30,14 +30,14 @@ from services import COOL_DOWN, WORK, Edge, Process, SoakError
 
 # A sandbox reads its policies again every ten seconds. Two more are for requests under way.
 POLL_SECONDS = 12.0
-# A visit that failed, or one of a moment ago, keeps the edge from the next for one cool-down.
+# After a fetch of keys, successful or not, the edge does not fetch again for one cool-down.
 COOL_SECONDS = COOL_DOWN + 2.0
 SETTLE_SECONDS = 3.0
 AWAY = ("newest key", "forged")
 
 
 class Soak:
-    """One run."""
+    """One run of the soak test."""
 
     def __init__(self, seconds: float, rate: float) -> None:
         self.seconds = seconds
@@ -62,8 +62,8 @@ class Soak:
         try:
             self.edge = Edge(self.edge_port, self.origin_port, self.provider.port, self.live)
             try:
-                self.origin.wait_until_it_answers(f"http://127.0.0.1:{self.origin_port}/")
-                self.edge.wait_until_it_answers(f"{self.url}/")
+                self.origin.wait_until_it_responds(f"http://127.0.0.1:{self.origin_port}/")
+                self.edge.wait_until_it_responds(f"{self.url}/")
                 asyncio.run(self._everything())
                 return self._report()
             finally:
@@ -105,12 +105,12 @@ class Soak:
 
     async def _absence(self) -> None:
         start = await self._at(0.15)
-        window = self.load.open("provider away", AWAY, [503])
+        window = self.load.open("provider unavailable", AWAY, [503])
         self.provider.stop()
         await asyncio.sleep(min(60.0, self.seconds / 6))
         self.provider.start()
         window.end = time.monotonic() + COOL_SECONDS
-        self._note("provider away", start)
+        self._note("provider unavailable", start)
 
     async def _pushes(self) -> None:
         for share, policy, status in (
@@ -144,7 +144,7 @@ class Soak:
         await asyncio.to_thread(self.origin.stop)
         self.origin = services.origin(self.origin_port, self.url)
         url = f"http://127.0.0.1:{self.origin_port}/"
-        await asyncio.to_thread(self.origin.wait_until_it_answers, url)
+        await asyncio.to_thread(self.origin.wait_until_it_responds, url)
         window.end = time.monotonic() + SETTLE_SECONDS
         self._note("origin restarts", start)
 
@@ -161,12 +161,12 @@ class Soak:
         level = report.memory(self.memory, self.begin, self.seconds)
         shadow = self.shadow_seen and self.shadow_gone
         print(
-            f"\nshadow policy: {'seen and gone' if shadow else 'NOT SEEN, OR STILL THERE'} in the log;",
+            f"\nshadow policy: {'seen and removed' if shadow else 'NOT SEEN, OR NOT REMOVED'} in the log;",
             end=" ",
         )
-        print(f"the provider was visited {self.provider.visits} times")
+        print(f"the keys were fetched {self.provider.visits} times")
         right = report.wrong(self.load, self.begin)
-        # Every key that was the newest for a while has to be accepted in the end.
+        # Every key that was the newest for a while has to be accepted at some time.
         accepted = {id(result.kind) for result in self.load.results if result.status == 200}
         missed = [kind for kind in self.newest_keys if id(kind) not in accepted]
         print(f"{len(self.newest_keys)} rotations, {len(missed)} keys never accepted")
@@ -187,7 +187,7 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=40.0, help="requests a second")
     arguments = parser.parse_args()
     if arguments.seconds < 60:
-        parser.error("below 60 seconds, what is pushed is not yet in force when it is taken back")
+        parser.error("below 60 seconds, a pushed policy is reverted before it is in force")
     try:
         return Soak(arguments.seconds, arguments.rate).run()
     except SoakError as error:

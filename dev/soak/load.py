@@ -12,7 +12,7 @@ from provider import Provider
 
 CALLERS = 20
 IN_FLIGHT = 32
-"""The most requests at a time: each needs a sandbox of its own, and so memory."""
+"""The maximum of concurrent requests: each needs a sandbox of its own, and so memory."""
 BURSTS = 4
 Judge = Callable[[Any], bool]
 FORGED_IDENTITY = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhZG1pbiJ9.AAAA"
@@ -27,7 +27,7 @@ class Kind:
     statuses: frozenset[int]  # the statuses when nothing is wrong
     token: str | None = None
     method: str = "GET"
-    judge: Judge = lambda _: True  # of the JSON of a 200: is it for this caller?
+    judge: Judge = lambda _: True  # whether the JSON of a 200 is for this caller
     of_caller: bool = False
 
     def headers(self) -> dict[str, str]:
@@ -93,7 +93,7 @@ class Load:
             httpx.AsyncClient(limits=limits, timeout=30) as client,
             asyncio.TaskGroup() as tasks,
         ):
-            # What as many requests at once as there ever are need of memory is needed from the start.
+            # Reach the maximum of concurrent requests at once, so that their memory is in use from the start.
             for _ in range(BURSTS * IN_FLIGHT):
                 tasks.create_task(self._send(client, self._next(chosen.random(), chosen)))
             due = time.monotonic()
@@ -105,7 +105,7 @@ class Load:
     def _next(self, share: float, chosen: random.Random) -> Kind:
         if self.rotated and share < 0.1:
             return self.rotated
-        # Half of the requests are those of callers; the others are few kinds, and each comes often.
+        # Half of the requests are those of callers; the others are of few kinds, each frequent.
         of_callers = share < 0.6
         return chosen.choice([kind for kind in self.kinds if kind.of_caller == of_callers])
 
@@ -114,11 +114,11 @@ class Load:
         status, right = 0, True
         try:
             async with self._free:
-                answer = await client.request(
+                response = await client.request(
                     kind.method, self.base + kind.path, headers=kind.headers()
                 )
-            status = answer.status_code
-            right = status != 200 or kind.judge(answer.json())
+            status = response.status_code
+            right = status != 200 or kind.judge(response.json())
         except (httpx.TransportError, ValueError) as error:
             print(f"  {kind.name}: {error!r}")
             right = False
@@ -141,7 +141,7 @@ class Load:
 def kinds(provider: Provider) -> list[Kind]:
     """A fixed set: Viceroy keeps an entry for every cache key, so new ones would look like a leak."""
     found = [
-        # What the pushed policies say of it is in the windows.
+        # The windows allow its statuses under the pushed policies.
         Kind("items", "/items", frozenset()),
         Kind("welcome", "/", frozenset({200}), judge=_says("message", "Welcome, stranger.")),
         Kind("no token", "/me", frozenset({401})),
@@ -181,7 +181,7 @@ def kinds(provider: Provider) -> list[Kind]:
 
 
 def rotated(provider: Provider) -> Kind:
-    """A request by the provider's newest key."""
+    """A request with a token signed with the provider's newest key."""
     subject = "caller-of-the-newest-key"
     return Kind(
         "newest key",

@@ -46,7 +46,7 @@ def _number(value: int, octets: int) -> str:
 
 
 class Provider:
-    """The provider: two keys that stay, and one that each rotation replaces."""
+    """The provider: two permanent keys, and one that each rotation replaces."""
 
     def __init__(self, port: int) -> None:
         self.port = port
@@ -96,15 +96,15 @@ class Provider:
         return {"issuer": self.issuer, "jwks_uri": f"{self.issuer}/jwks"}
 
     def token(self, subject: str, algorithm: str, **claims: object) -> str:
-        """A token by a key that stays."""
+        """A token signed with a permanent key."""
         return self._sign(self._lasting[algorithm], subject, claims)
 
     def rotated_token(self, subject: str) -> str:
-        """A token by the newest key."""
+        """A token signed with the newest key."""
         return self._sign(self._rotating[0], subject, {})
 
     def forged_token(self, subject: str) -> str:
-        """By a key that is not published, an hour old: no key set that is fetched now is too old for it."""
+        """A token signed with an unpublished key, an hour ago: every key set fetched now is newer."""
         return self._sign(self._unpublished, subject, {"iat": int(time.time()) - 3600})
 
     def _sign(self, key: Key, subject: str, claims: Mapping[str, object]) -> str:

@@ -6,8 +6,8 @@ from statistics import median
 
 from load import Load, Result
 
-# What the edge may have more of at the end than early on: the allocator is not exact, and each key of
-# the provider leaves a few entries in Viceroy's cache.
+# The allowed growth of the edge's memory: the allocator is not exact, and each key of the provider
+# leaves a few entries in Viceroy's cache.
 GROWTH, GROWTH_MIB = 0.05, 8.0
 
 # The load begins with a burst, which is not representative.
@@ -43,7 +43,7 @@ def latencies(load: Load, disturbances: Sequence[Disturbance], begin: float) -> 
 
 
 def statuses(load: Load) -> None:
-    print("\n| request | answers |")
+    print("\n| request | responses |")
     print("| --- | --- |")
     for name in dict.fromkeys(kind.name for kind in [*load.kinds, *filter(None, [load.rotated])]):
         counts = Counter(result.status for result in load.results if result.kind.name == name)
@@ -76,6 +76,6 @@ def wrong(load: Load, begin: float) -> bool:
     found = load.wrong()
     print(f"\n{len(load.results)} requests, {len(found)} wrong responses")
     for result in found[:20]:
-        about = "" if result.right else ", about somebody else or unreadable"
+        about = "" if result.right else ", about another caller or unreadable"
         print(f"  {result.sent - begin:.1f} s: {result.kind.name}: {result.status}{about}")
     return not found

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 WORK = ROOT / "target" / "soak"
 START_SECONDS = 30.0
 COOL_DOWN = 5
-"""Seconds for which the edge leaves the provider alone after a visit."""
+"""Seconds during which the edge does not fetch keys again after a fetch."""
 
 
 class SoakError(Exception):
@@ -89,7 +89,7 @@ class Process:
                 else:
                     log.write(line)
 
-    def wait_until_it_answers(self, url: str) -> None:
+    def wait_until_it_responds(self, url: str) -> None:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
@@ -103,14 +103,14 @@ class Process:
             except OSError:
                 pass
             time.sleep(0.05)
-        raise SoakError(f"the {self._name} does not answer; see target/soak/{self._name}.log")
+        raise SoakError(f"the {self._name} does not respond; see target/soak/{self._name}.log")
 
     def memory(self) -> float:
         """Resident memory in MiB."""
         for line in Path(f"/proc/{self._process.pid}/status").read_text("ascii").splitlines():
             if line.startswith("VmRSS:"):
                 return int(line.split()[1]) / 1024
-        raise SoakError(f"the {self._name} is gone")
+        raise SoakError(f"the {self._name} has ended")
 
     def stop(self) -> None:
         self._process.terminate()

@@ -1,4 +1,4 @@
-"""What the guard costs an app, compared with checking the provider's token in the app.
+"""Measure the cost of the guard, compared with checking the provider's token in the app.
 
     python origin/bench/verification.py [rounds]
 

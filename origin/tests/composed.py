@@ -1,4 +1,4 @@
-"""Build the app that a composition describes, with each mark written when it says."""
+"""Build the app that a composition describes, with each mark written at its time."""
 
 import functools
 from collections.abc import Awaitable, Callable
@@ -29,7 +29,7 @@ class Around:
 
 
 def built(composition: Composition) -> FastAPI:
-    """Make the app. What `at_edge` refuses is raised."""
+    """Build the app. Errors of `at_edge` are raised."""
     return _Builder(composition.marks).app(composition.root)
 
 
@@ -49,7 +49,7 @@ class _Builder:
         return app
 
     def _close(self, name: str, place: str, target: Any, when: str = "first") -> None:  # noqa: ANN401
-        """Write the marks that are written now, and keep those for the end."""
+        """Write the marks that are due now, and keep those for the end."""
         for mark in self._marks:
             if (mark.on, mark.place) != (name, place):
                 continue
@@ -161,8 +161,8 @@ def _add_route(leaf: Leaf, endpoint: Any, parent: Any, depends: list[Any]) -> No
 
 
 def _endpoint(leaf: Leaf, *, of_starlette: bool) -> tuple[Any, Any]:
-    """Return what is served, and what is within it or the same."""
-    function = _answering(leaf.name)
+    """Return the served object, and the object within it, which may be the same."""
+    function = _responding(leaf.name)
     if leaf.style == "partial":
         return functools.partial(function), function
     if leaf.style == "wrapped":
@@ -170,10 +170,10 @@ def _endpoint(leaf: Leaf, *, of_starlette: bool) -> tuple[Any, Any]:
     if leaf.style == "method":
 
         class Service:
-            async def answer(self, connection: HTTPConnection) -> PlainTextResponse:
+            async def respond(self, connection: HTTPConnection) -> PlainTextResponse:
                 return await function(connection)
 
-        return Service().answer, Service.answer
+        return Service().respond, Service.respond
     if leaf.style == "class":
 
         class Endpoint(HTTPEndpoint):
@@ -199,12 +199,12 @@ def _endpoint(leaf: Leaf, *, of_starlette: bool) -> tuple[Any, Any]:
     return (Called(), Called.__call__) if leaf.style == "object" else (function, function)
 
 
-def _answering(name: str) -> Callable[[HTTPConnection], Awaitable[PlainTextResponse]]:
-    async def answer(connection: HTTPConnection) -> PlainTextResponse:
+def _responding(name: str) -> Callable[[HTTPConnection], Awaitable[PlainTextResponse]]:
+    async def respond(connection: HTTPConnection) -> PlainTextResponse:
         connection.scope["ran"].append(name)
         return PlainTextResponse("")
 
-    return answer
+    return respond
 
 
 def _wrapped(function: Any) -> Any:  # noqa: ANN401

@@ -1,7 +1,7 @@
-"""Random compositions of apps: what is made of what, in which order, and which part is closed.
+"""Random compositions of apps: their parts, the order of construction, and which part is closed.
 
 A composition is plain data; `composed.built` makes the app that it describes. Its method `closings`
-tells, from the data alone, which marks close a leaf at a path. The compiler is not asked.
+returns the marks that close a leaf at a path, from the data alone, without the compiler.
 """
 
 from collections.abc import Iterator
@@ -28,14 +28,14 @@ MOUNTING = (
 )
 
 TAKING = ("extend", "mount its routes")
-"""The ways that leave the whole behind."""
+"""The ways that take the routes without the whole."""
 NAMED = (*MOUNTING, "include")
 """The ways that have a path."""
 
 
 @dataclass(frozen=True)
 class Leaf:
-    """An endpoint, or an app that no routes are seen of. It answers at `/name`."""
+    """An endpoint, or an app without visible routes. It responds at `/name`."""
 
     name: str
     style: str
@@ -44,7 +44,7 @@ class Leaf:
 
 @dataclass(frozen=True)
 class Way:
-    """How a group is attached to what it is a part of; `name` is its path, or "" for none."""
+    """How a group is attached to the outer group; `name` is its path, or "" for none."""
 
     how: str
     name: str = ""
@@ -59,15 +59,15 @@ class Group:
     parts: "tuple[Leaf | Group, ...]"
     ways: tuple[Way, ...] = ()
     filled: int = 0
-    """In front of which of its ways it gets its parts; their number if after all of them."""
+    """The index of the way before which it gets its parts; the number of ways if after all."""
 
 
 @dataclass(frozen=True)
 class Mark:
-    """One closing statement: on which part of what, and when it is written.
+    """One closing statement: the part that it is on, and when it is written.
 
-    It closes those `leaves` wherever they are served; with a `path` only where these names follow
-    each other in the path.
+    It closes those `leaves` at every path; with a `path`, only at paths that contain these names
+    in this order.
     """
 
     on: str
@@ -76,8 +76,8 @@ class Mark:
     leaves: frozenset[str]
     path: tuple[str, ...] = ()
     undecided: frozenset[str] = frozenset()
-    """Leaves of which nothing is known: no dependency of their app is run for them, and nobody
-    tells that they were taken out of it, as no `at_edge` was asked to note it."""
+    """Leaves that may be open or closed: no dependency of their app is run for them, and without an
+    `at_edge` nothing notes that they were taken from it."""
 
     @property
     def value(self) -> str:
@@ -85,7 +85,7 @@ class Mark:
 
     @property
     def depends(self) -> bool:
-        """Whether it is a dependency, and no `at_edge`."""
+        """Whether it is a dependency, not an `at_edge`."""
         return self.place.endswith("dependencies")
 
     def closes(self, leaf: str, path: str) -> bool:
@@ -98,7 +98,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Composition:
-    """An app, and what is closed of it. It is public itself."""
+    """A public app, and the marks that close parts of it."""
 
     root: Group
     marks: tuple[Mark, ...]
@@ -143,7 +143,7 @@ def paths_of(part: Leaf | Group) -> list[str]:
 
 
 def possible_marks(part: Leaf | Group) -> Iterator[Mark]:
-    """Yield every single closing statement that a part of a composition can have."""
+    """Yield every closing statement that a part of a composition can have."""
     if isinstance(part, Leaf):
         yield from _marks_of_leaf(part)
         return
@@ -208,7 +208,7 @@ def _paths_below(app: Group) -> Iterator[tuple[tuple[str, ...], frozenset[str]]]
 
 @st.composite
 def compositions(draw: st.DrawFn, most_marks: int = 1) -> Composition:
-    """Draw an app of at most three levels, and what is closed of it."""
+    """Draw an app of at most three levels, and the marks that close parts of it."""
     count = iter(range(1000))
 
     def leaf(kind: str) -> Leaf:

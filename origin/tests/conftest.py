@@ -1,4 +1,4 @@
-"""What every test may ask for."""
+"""Fixtures for all tests."""
 
 from collections.abc import Iterator
 
@@ -30,7 +30,7 @@ def edge() -> Edge:
 
 @pytest.fixture
 def ran() -> list[str]:
-    """Return what has run, for endpoints that say so."""
+    """Return the list to which endpoints add their names when they run."""
     return []
 
 

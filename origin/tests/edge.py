@@ -1,4 +1,4 @@
-"""An edge for tests: it mints headers as the contract says, and wrong ones when told to."""
+"""An edge for tests: it mints headers as the contract says, and wrong ones if a test needs them."""
 
 import base64
 import hashlib
@@ -82,7 +82,7 @@ class Edge:
         return self.sign({**claims, "rctx": {"country": "DE"}})
 
     def headers(self, path: str, template: str, **changes: str | bytes | bool) -> dict[str, str]:
-        """Return the header of `mint` as a client library takes it."""
+        """Return the header of `mint` in the form that client libraries expect."""
         return {HEADER: self.mint(path, template, **changes).decode()}  # type: ignore[arg-type]
 
 

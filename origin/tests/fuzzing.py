@@ -1,11 +1,11 @@
-"""How many inputs hypothesis draws for a property: the same few, or many new ones."""
+"""The number of inputs that hypothesis draws for a property: the same few, or many new ones."""
 
 import os
 
 from hypothesis import HealthCheck, settings
 
 MANY = int(os.environ.get("FASTGATE_FUZZ", "0"))
-"""How many new inputs are asked for; 0 for those that are the same each time."""
+"""The number of new inputs to draw; 0 for those that are the same each time."""
 
 
 def drawing(examples: int) -> settings:

@@ -32,7 +32,7 @@ METHODS = ("GET", "GET", "GET", "POST", "PUT")
 
 @dataclass
 class Rules:
-    """What the generator wrote into an endpoint, for comparison with what was compiled."""
+    """The rules that the generator wrote into an endpoint, to compare with the compiled ones."""
 
     access: str
     scopes: list[str] = field(default_factory=list)
@@ -40,7 +40,7 @@ class Rules:
 
 @dataclass
 class GeneratedApp:
-    """An app that compiles, and what it was made from."""
+    """An app that compiles, and the data that it was made from."""
 
     app: FastAPI
     rules: dict[str, Rules]
@@ -48,13 +48,13 @@ class GeneratedApp:
     endpoints: list[Endpoint]
     """In the order in which the app's router tries them, with its mounts."""
     left_out: int
-    """How many endpoints had to go before the rest compiled."""
+    """The number of endpoints that were removed so that the rest compiles."""
 
 
 def generated_app(dice: Random) -> GeneratedApp:
     """Make an app with nested routers, mounts and overlapping routes that the edge can enforce."""
     seed, forbidden = dice.getrandbits(64), set[str]()
-    while True:  # each round takes an endpoint away, or compiles
+    while True:  # each iteration removes an endpoint, or compiles
         app, rules = _Maker(Random(seed), forbidden).app()  # noqa: S311
         try:
             routes = compile_routes(app)
@@ -98,7 +98,7 @@ def _filled(dice: Random, part: str) -> str:
 
 
 def _spelled(dice: Random, text: str) -> str:
-    """Encode what must be, and now and then what need not be."""
+    """Encode the characters that must be encoded, and some of the others."""
     spelled = []
     for char in text:
         if char == "/" or (dice.random() < 0.9 and quote(char, safe="~!$&'()*+,;=:@") == char):
@@ -194,7 +194,7 @@ class _Maker:
 
 
 class _Named:
-    """An ASGI app that says which one it is, if it is asked by one of its methods."""
+    """An ASGI app that records its name, if the request has one of its methods."""
 
     def __init__(self, name: str) -> None:
         self._name = name

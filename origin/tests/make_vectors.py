@@ -2,10 +2,10 @@
 
     python origin/tests/make_vectors.py [all]
 
-In: nothing but the constants here; the keys are fixed, known to everybody, and good for nothing
-else. Out: for each of the two signatures one file of headers that must be accepted and one of
-headers that must be refused, and the keys. ES256 signatures are random, so `all` changes every
-header: without it, vectors whose names are there already stay as they are.
+Input: only the constants here; the keys are fixed and public, so they are of no other use. Output:
+for each of the two signatures one file of headers that must be accepted and one of headers that
+must be refused, and the keys. ES256 signatures are random, so `all` changes every header. Without
+`all`, existing vectors stay as they are; they are recognized by their names.
 """
 
 import base64
@@ -28,7 +28,7 @@ ISSUER, AUDIENCE = "https://edge.example", "orders"
 REQUEST = {"method": "GET", "path": "/orders/7", "query": ""}
 POST, BODY = {"method": "POST"}, '{"quantity": 1}'
 
-# Secret scalars of keys on P-256. Published here, so never to be trusted anywhere.
+# Secret scalars of keys on P-256. They are published here, so never trust these keys.
 _SCALARS = (0x0FA57_6A7E_0001, 0x0FA57_6A7E_0002, 0x0FA57_6A7E_0003)
 _KEYS = tuple(SigningKey(ec.derive_private_key(d, ec.SECP256R1())) for d in _SCALARS)
 SCALARS = {key.kid: d for key, d in zip(_KEYS, _SCALARS, strict=True)}
@@ -64,12 +64,12 @@ def query(text: str) -> dict[str, object]:
 
 
 def ending(at: int) -> dict[str, object]:
-    """Return `rctx` of a caller whose token ends then."""
+    """Return `rctx` of a caller whose token expires at this time."""
     return {"iss": "https://idp.example", "client_id": "shop", "token_exp": at}
 
 
 def accepted() -> list[dict[str, object]]:
-    """Return headers that an origin must believe, each with the request that it is about."""
+    """Return headers that an origin must accept, each with the request that it was signed for."""
     anonymous = payload(sub=..., scope=..., rctx={})
     at_edge_of_time = payload(iat=NOW - 30, exp=NOW)
     encoded = tctx(path="/orders/caf%C3%A9")
@@ -296,7 +296,7 @@ def refused_by_mac() -> list[dict[str, object]]:
 
 
 def published_spellings(key: SigningKey) -> dict[str, bytes]:
-    """Return the public key in every spelling in which somebody may take it for a secret."""
+    """Return the public key in every spelling that could be mistaken for a secret."""
     public = key.public_key
     x, y = (base64.urlsafe_b64decode(f"{key.jwk[name]}=") for name in ("x", "y"))
     pem = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
@@ -358,7 +358,7 @@ def _signed_bytes(key: SigningKey, raw: bytes) -> str:
 
 
 def _kept(name: str, vectors: list[dict[str, object]]) -> list[dict[str, object]]:
-    """Return the vectors with the headers that stand in the file already."""
+    """Return the vectors, with the headers that are already in the file."""
     path = DIRECTORY / name
     if "all" in sys.argv[1:] or not path.exists():
         return vectors

@@ -1,4 +1,4 @@
-"""Real servers on real sockets: a JWKS endpoint with moods, and uvicorn around an app."""
+"""Real servers on real sockets: a JWKS endpoint with adjustable faults, and uvicorn."""
 
 import contextlib
 import json
@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 
 
 class JwksServer:
-    """A local HTTP server; `answer` is what it says, `hits` how often it was asked."""
+    """A local HTTP server; `status`, `headers`, `body` are its response, `hits` counts requests."""
 
     def __init__(self) -> None:
         self.hits = 0
@@ -22,21 +22,21 @@ class JwksServer:
         self.body = b""
         self.status = 200
         self.headers: dict[str, str] = {}
-        self.before_answer: Callable[[], object] = lambda: None
+        self.before_response: Callable[[], object] = lambda: None
         self.chunk_bytes = 65_536
         self.after_chunk: Callable[[], object] = lambda: None
         server = self
 
-        class Answer(BaseHTTPRequestHandler):
+        class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 server.hits += 1
                 server.paths.append(self.path)
-                server.before_answer()
+                server.before_response()
                 self.send_response(server.status)
                 for name, value in server.headers.items():
                     self.send_header(name, value)
                 if (nonce := self.headers.get("Doctor-Nonce")) and "well-known" not in self.path:
-                    self.send_header("Doctor-Nonce", nonce)  # as what an origin answers
+                    self.send_header("Doctor-Nonce", nonce)  # as an origin does
                 self.send_header("Content-Length", str(len(server.body)))
                 self.end_headers()
                 with contextlib.suppress(ConnectionError):
@@ -47,7 +47,7 @@ class JwksServer:
             def log_message(self, *_args: object) -> None:
                 pass
 
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._http.daemon_threads = True
         self._http.block_on_close = False
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,))
@@ -56,7 +56,7 @@ class JwksServer:
         self.url = f"{self.origin}/.well-known/fastgate/jwks.json"
 
     def publish(self, *jwks: Mapping[str, object]) -> None:
-        """Answer with all keys of the given sets."""
+        """Respond with all keys of the given sets."""
         keys = [key for document in jwks for key in document["keys"]]  # type: ignore[attr-defined]
         self.status, self.headers = 200, {"Content-Type": "application/jwk-set+json"}
         self.body = json.dumps({"keys": keys}).encode()

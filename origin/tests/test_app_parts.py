@@ -1,4 +1,4 @@
-"""What belongs to a guarded app is known without reading all its routes, and never out of date."""
+"""The parts of a guarded app are known without reading all routes, and are never out of date."""
 
 from collections.abc import Callable
 
@@ -11,16 +11,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from fastgate import guard
 from fastgate.routes.framework import effective_routes
 from tests.edge import Edge
-from tests.test_dispatch import ask, endpoint
+from tests.test_dispatch import endpoint, fetch
 
 pytestmark = pytest.mark.anyio
 
 
-class Asking:
-    """Middleware that asks other apps in this process, with a scope of its own."""
+class CallingOthers:
+    """Middleware that calls other apps in this process, with a scope of its own."""
 
-    def __init__(self, app: ASGIApp, asked: list[tuple[ASGIApp, str]]) -> None:
-        self.app, self.asked = app, asked
+    def __init__(self, app: ASGIApp, calls: list[tuple[ASGIApp, str]]) -> None:
+        self.app, self.calls = app, calls
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def nothing() -> Message:
@@ -29,7 +29,7 @@ class Asking:
         async def drop(_message: Message) -> None: ...
 
         if scope["type"] == "http":
-            for app, path in self.asked:
+            for app, path in self.calls:
                 fresh = {"type": "http", "method": "GET", "path": path, "headers": []}
                 await app({**fresh, "query_string": b""}, nothing, drop)
         await self.app(scope, receive, send)
@@ -41,7 +41,7 @@ def ran() -> list[str]:
 
 
 @pytest.fixture
-def asked() -> list[tuple[ASGIApp, str]]:
+def calls() -> list[tuple[ASGIApp, str]]:
     return []
 
 
@@ -52,7 +52,7 @@ def included() -> APIRouter:
 
 @pytest.fixture
 def app(
-    edge: Edge, ran: list[str], asked: list[tuple[ASGIApp, str]], included: APIRouter
+    edge: Edge, ran: list[str], calls: list[tuple[ASGIApp, str]], included: APIRouter
 ) -> FastAPI:
     app = FastAPI(openapi_url=None)
     for name in ("pub", "old"):
@@ -60,7 +60,7 @@ def app(
     included.add_route("/included", endpoint(ran, "included"))
     app.include_router(included)
     app.mount("/m", Router(routes=[Route("/mounted", endpoint(ran, "mounted"))]))
-    app.add_middleware(Asking, asked=asked)
+    app.add_middleware(CallingOthers, calls=calls)
     guard(app, edge.settings())
     return app
 
@@ -69,7 +69,7 @@ async def test_the_routes_are_not_read_again_for_each_request_in_the_process(
     app: FastAPI,
     edge: Edge,
     ran: list[str],
-    asked: list[tuple[ASGIApp, str]],
+    calls: list[tuple[ASGIApp, str]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     times: list[object] = []
@@ -80,13 +80,13 @@ async def test_the_routes_are_not_read_again_for_each_request_in_the_process(
         return read(of)
 
     monkeypatch.setattr("fastgate.routes.app_parts.effective_routes", counted)
-    asked += [(Starlette(routes=[Route("/other", endpoint(ran, "other"))]), "/other")] * 2
+    calls += [(Starlette(routes=[Route("/other", endpoint(ran, "other"))]), "/other")] * 2
     for _ in range(3):
-        assert (await ask(app, edge, "/pub", "/pub")).status_code == 200
+        assert (await fetch(app, edge, "/pub", "/pub")).status_code == 200
     assert ran == ["other", "other", "pub"] * 3
-    assert len(times) == 2, "once the app and once what it mounts"
+    assert len(times) == 2, "once for the app and once for the mounted one"
     app.add_route("/late", endpoint(ran, "late"))
-    assert (await ask(app, edge, "/pub", "/pub")).status_code == 200
+    assert (await fetch(app, edge, "/pub", "/pub")).status_code == 200
     assert len(times) == 4
 
 
@@ -104,7 +104,7 @@ def another_list(app: FastAPI, _included: APIRouter, route: Route) -> None:
 
 def added_to_the_included(app: FastAPI, included: APIRouter, route: Route) -> None:
     included.routes.append(route)
-    app.include_router(included, prefix="/again")  # older FastAPI copies what is there
+    app.include_router(included, prefix="/again")  # older FastAPI copies the present routes
 
 
 def included_late(app: FastAPI, _included: APIRouter, route: Route) -> None:
@@ -138,37 +138,37 @@ CHANGES: list[Callable[[FastAPI, APIRouter, Route], None]] = [
 
 
 @pytest.mark.parametrize("change", CHANGES)
-async def test_what_is_changed_while_the_app_runs_is_known(
+async def test_changes_while_the_app_runs_are_known(
     app: FastAPI,
     edge: Edge,
     ran: list[str],
     included: APIRouter,
-    asked: list[tuple[ASGIApp, str]],
+    calls: list[tuple[ASGIApp, str]],
     change: Callable[[FastAPI, APIRouter, Route], None],
 ) -> None:
     route = Route("/late", endpoint(ran, "late"))
     foreign = Starlette(routes=[route])
-    asked.append((foreign, "/late"))
-    assert (await ask(app, edge, "/pub", "/pub")).status_code == 200
-    assert ran == ["late", "pub"], "it is no part of the app yet"
+    calls.append((foreign, "/late"))
+    assert (await fetch(app, edge, "/pub", "/pub")).status_code == 200
+    assert ran == ["late", "pub"], "it is not part of the app yet"
     ran.clear()
     change(app, included, route)
-    await ask(app, edge, "/mounted", "/mounted")
+    await fetch(app, edge, "/mounted", "/mounted")
     assert ran == []
 
 
-async def test_a_router_that_is_mounted_late_is_known(
-    app: FastAPI, edge: Edge, ran: list[str], asked: list[tuple[ASGIApp, str]]
+async def test_a_router_that_is_mounted_later_is_known(
+    app: FastAPI, edge: Edge, ran: list[str], calls: list[tuple[ASGIApp, str]]
 ) -> None:
     for router in (Router(), Router()):
-        assert (await ask(app, edge, "/pub", "/pub")).status_code == 200
+        assert (await fetch(app, edge, "/pub", "/pub")).status_code == 200
         router.add_route("/x", endpoint(ran, "x"))
         app.mount("/late", router)
-        asked[:] = [(router, "/x")]
+        calls[:] = [(router, "/x")]
         assert "x" not in ran
-        await ask(app, edge, "/pub", "/pub")
+        await fetch(app, edge, "/pub", "/pub")
         assert "x" not in ran
-        asked.clear()
+        calls.clear()
 
 
 class RunsAtOnce(Route):
@@ -181,10 +181,10 @@ class RunsAtOnce(Route):
 async def test_a_route_that_is_replaced_by_an_equal_one_of_another_class_closes_its_router(
     app: FastAPI, edge: Edge, ran: list[str]
 ) -> None:
-    assert (await ask(app, edge, "/old", "/old")).text == "old"
+    assert (await fetch(app, edge, "/old", "/old")).text == "old"
     old = app.router.routes[1]
     assert isinstance(old, Route)
     app.router.routes[1] = new = RunsAtOnce("/old", old.endpoint)
     assert new == old
-    assert (await ask(app, edge, "/old", "/old")).status_code == 401
+    assert (await fetch(app, edge, "/old", "/old")).status_code == 401
     assert ran == ["old"]

@@ -1,4 +1,4 @@
-"""What imports show: which module may import which, and what production never imports."""
+"""The architecture: which module may import which, what production never imports, and limits."""
 
 import ast
 import re
@@ -29,10 +29,11 @@ LAYERS = (
 )
 """From the lowest to the highest: a module imports its own layer and those before it."""
 MAY_COMPILE = {"startup", "guard"}
-"""What reads an app, once; all else of production works without the compiler."""
+"""The modules that read an app, once; the rest of production works without the compiler."""
 MAY_SIGN = {"startup", "testing", "commands"}
-"""What imports `fake_edge`; `startup` does so for local callers alone."""
+"""The modules that import `fake_edge`; `startup` does so only for local callers."""
 FILES_OF_A_PACKAGE = 15
+LINES_OF_A_MODULE = 300
 PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
 
 
@@ -52,7 +53,7 @@ def layer_of(module: str) -> str:
 
 
 def names_imported(tree: ast.AST) -> Iterator[str]:
-    """Yield what is imported anywhere in a file: within functions, and for types, too."""
+    """Yield the names that a file imports anywhere: also within functions, and for types."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -98,7 +99,7 @@ def test_a_cycle_is_found() -> None:
     assert list(cycles({"a": {"b", "c"}, "b": {"c"}, "c": ()})) == []
 
 
-def test_no_import_leads_back_to_where_it_began() -> None:
+def test_there_are_no_import_cycles() -> None:
     assert list(cycles(IMPORTS)) == []
 
 
@@ -126,7 +127,7 @@ def importers(package: str) -> set[str]:
     }
 
 
-def test_only_the_look_at_an_app_compiles_it() -> None:
+def test_only_the_examination_of_an_app_compiles_it() -> None:
     tools = {"doctor", "testing", "fake_edge", "commands", "__main__"}
     assert importers("compile") - tools == MAY_COMPILE
 
@@ -175,7 +176,7 @@ def roots(source: Path) -> set[str]:
     return {name.partition(".")[0] for name in names_imported(ast.parse(source.read_text()))}
 
 
-def test_only_the_key_source_speaks_http() -> None:
+def test_only_the_key_source_uses_http() -> None:
     assert [source.name for source in SOURCES if "httpx" in roots(source)] == ["source.py"]
 
 
@@ -187,15 +188,19 @@ def test_the_verifier_has_no_clock_no_network_and_no_framework() -> None:
         assert not IMPORTS[module] & {"keys.source", "middleware"}, module
 
 
-def test_every_module_says_what_comes_in_and_what_goes_out() -> None:
+def test_every_module_states_its_input_and_its_output() -> None:
     for source in SOURCES:
         doc = ast.get_docstring(ast.parse(source.read_text())) or ""
         if source.name != "__init__.py":
-            assert re.search(r"\bIn(put)?:", doc), source.name
-            assert re.search(r"\bOut(put)?:", doc), source.name
+            assert re.search(r"\bInput:\s.+\bOutput:\s", doc, re.DOTALL), source
 
 
-def test_a_subpackage_exports_nothing_and_fits_on_a_page() -> None:
+def test_no_module_is_long() -> None:
+    lines = {source: len(source.read_text().splitlines()) for source in SOURCES}
+    assert not {source: count for source, count in lines.items() if count > LINES_OF_A_MODULE}
+
+
+def test_a_subpackage_exports_nothing_and_has_few_modules() -> None:
     for source in SOURCES:
         if source.name == "__init__.py" and source.parent != PACKAGE:
             (docstring,) = ast.parse(source.read_text()).body
@@ -204,7 +209,7 @@ def test_a_subpackage_exports_nothing_and_fits_on_a_page() -> None:
 
 
 def test_the_public_names_are_those_of_all() -> None:
-    """All else is private: no document and no demo needs another name."""
+    """All other names are private: no document and no demo needs one."""
     modules = {name.partition(".")[0] for name in MODULES}
     named = {name for name in vars(fastgate) if not name.startswith("_")}
     assert named - modules <= set(fastgate.__all__)
@@ -219,7 +224,7 @@ def test_the_public_names_are_those_of_all() -> None:
 
 
 def imported_names(text: str) -> set[str]:
-    """Return what a text imports from this package; documents leave parts of programs out."""
+    """Return the names that a text imports from this package; examples may be incomplete."""
     found = set()
     for package, names in re.findall(r"(?m)^ *from (fastgate[\w.]*) import ([\w, ]+)", text):
         found |= {f"{package}.{name.strip()}" for name in names.split(",")}

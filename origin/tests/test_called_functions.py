@@ -59,16 +59,16 @@ async def tracked(caller: AnyCaller) -> None: ...
 
 
 @pytest.mark.parametrize("listed", [Depends(any_caller), Depends(tracked)])
-def test_a_caller_known_elsewhere_is_not_passed_on(listed: params.Depends) -> None:
+def test_a_caller_of_a_listed_dependency_is_not_passed_on(listed: params.Depends) -> None:
     of_app = an_app(dependencies=[listed])
     of_app.get("/x")(logged(user))
     of_router = an_app()
     router = APIRouter(dependencies=[listed])
     router.get("/x")(logged(user))
     of_router.include_router(router)
-    asks = user
+    dependency = user
     of_dependency = an_app(dependencies=[listed])
-    of_dependency.get("/x", dependencies=[Depends(lambda: asks)])(page)
+    of_dependency.get("/x", dependencies=[Depends(lambda: dependency)])(page)
     for app in (of_app, of_router, of_dependency):
         is_a_fault(app)
 
@@ -94,7 +94,7 @@ def test_an_unread_signature_passes_no_caller_on() -> None:
     is_a_fault(app)
 
 
-def test_a_function_that_asks_for_its_caller_may_use_others_that_ask_for_more() -> None:
+def test_a_function_with_a_caller_may_call_others_that_require_more() -> None:
     async def who(caller: Caller) -> Identity:
         return caller
 
@@ -153,7 +153,7 @@ def test_an_unused_caller_is_not_passed_on(kind: Any) -> None:  # noqa: ANN401
 
 
 @pytest.mark.parametrize("kind", [Caller, AnyCaller])
-def test_a_decorator_that_wraps_may_ask_others_with_the_caller_it_is_given(
+def test_a_wrapping_decorator_may_pass_its_caller_to_others(
     kind: Any,  # noqa: ANN401
 ) -> None:
     async def require_admin(caller: Admin) -> None: ...
@@ -188,7 +188,7 @@ def test_a_caller_that_is_not_required_is_not_passed_on() -> None:
 
 
 class Permission:
-    """A dependency that has data of its own."""
+    """A dependency with data of its own."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -198,7 +198,7 @@ class Permission:
 
 
 class Controller:
-    """Has functions that ask among its attributes."""
+    """An object with functions among its attributes that require a caller."""
 
     def __init__(self) -> None:
         self.admin = Permission("admin")
@@ -227,7 +227,7 @@ class Controller:
         return await this.admin(None)  # type: ignore[arg-type]
 
 
-def test_a_method_may_use_the_data_of_what_asks() -> None:
+def test_a_method_may_use_data_of_a_dependency_with_a_caller() -> None:
     app, controller = an_app(), Controller()
     app.get("/1")(controller.of_caller)
     app.get("/2")(controller.reads_data)
@@ -237,14 +237,14 @@ def test_a_method_may_use_the_data_of_what_asks() -> None:
 
 
 @pytest.mark.parametrize("name", ["calls", "calls_in_another", "calls_by_another_name"])
-def test_what_a_method_calls_of_its_object_is_found(name: str) -> None:
+def test_functions_that_a_method_calls_on_its_object_are_found(name: str) -> None:
     app = an_app()
     app.get("/x")(getattr(Controller(), name))
     is_a_fault(app)
 
 
 class admin_only:  # noqa: N801 - it is a decorator
-    """A decorator whose instance stands for what it decorates."""
+    """A decorator whose instance replaces the decorated function."""
 
     def __init__(self, function: Endpoint) -> None:
         functools.update_wrapper(self, function)
@@ -255,7 +255,7 @@ class admin_only:  # noqa: N801 - it is a decorator
 
 
 class counted:  # noqa: N801 - it is a decorator
-    """The same, and asks for nobody."""
+    """The same, without a required caller."""
 
     def __init__(self, function: Endpoint) -> None:
         functools.update_wrapper(self, function)
@@ -267,14 +267,14 @@ class counted:  # noqa: N801 - it is a decorator
 
 
 @pytest.mark.parametrize("access", ["public", "authenticated"])
-def test_a_decorator_that_is_a_class_requires_no_caller(access: str) -> None:
+def test_a_decorator_class_requires_no_caller(access: str) -> None:
     app = an_app(access)
     app.get("/x")(admin_only(page))
     with pytest.raises(CannotCompile, match=r"'admin' in a signature .*admin_only\.__call__"):
         compile_routes(app)
 
 
-def test_a_decorator_that_is_a_class_may_repeat_or_leave_out_what_is_asked() -> None:
+def test_a_decorator_class_may_repeat_or_omit_the_required_caller() -> None:
     app = an_app()
     app.get("/1")(counted(page))
     app.get("/2")(counted(user))
@@ -284,7 +284,7 @@ def test_a_decorator_that_is_a_class_may_repeat_or_leave_out_what_is_asked() -> 
 
 
 class Older:
-    """A class that has forgotten to be a dataclass, and was written before `Annotated`."""
+    """A class in the style before `Annotated`, whose author has forgotten `dataclass`."""
 
     caller: Identity = Security(fastgate, scopes=["admin"])
     limit: int = 1
@@ -297,23 +297,23 @@ class WithoutType:
 
 
 class ByFunction:
-    """The same with a function that asks."""
+    """The same with a function that requires a caller."""
 
     caller: Identity = Depends(user)
 
 
 @pytest.mark.parametrize("kind", [Older, WithoutType, ByFunction, type("Inherits", (Older,), {})])
-def test_members_of_a_class_that_is_no_dataclass_require_no_caller(kind: type) -> None:
+def test_members_of_a_class_that_is_not_a_dataclass_require_no_caller(kind: type) -> None:
     app = an_app()
     app.get("/x", dependencies=[Depends(kind)])(page)
     with pytest.raises(CannotCompile, match=r"does not read: .*\n.*otherwise make"):
         compile_routes(app)
 
 
-def test_members_of_a_class_that_are_asked_or_meant_for_others_are_right() -> None:
+def test_fields_of_a_dataclass_and_shared_members_are_no_fault() -> None:
     @dataclasses.dataclass
     class Params:
-        caller: Identity = Security(fastgate, scopes=["admin"])  # noqa: RUF009 - as one writes it
+        caller: Identity = Security(fastgate, scopes=["admin"])  # noqa: RUF009 - the usual style
         limit: int = 1
 
     class Service:
@@ -346,7 +346,7 @@ def test_members_of_a_class_that_are_asked_or_meant_for_others_are_right() -> No
 
 
 class Slots:
-    """Keeps what it calls in a slot."""
+    """Stores the function that it calls in a slot."""
 
     __slots__ = ("function",)
 
@@ -358,7 +358,7 @@ class Slots:
 
 
 class Holder:
-    """Keeps a function for others."""
+    """Stores a function that others call."""
 
     def __init__(self, function: Endpoint) -> None:
         self.function = function
@@ -401,7 +401,7 @@ def test_tables_of_functions_and_names_of_attributes_are_not_called() -> None:
     assert access_of(app) == ["public"]
 
 
-def test_code_is_read_once_however_many_variables_it_has() -> None:
+def test_code_is_read_once_regardless_of_its_number_of_variables() -> None:
     names = [f"a{number}" for number in range(60)]
     calls = "".join(f"  await {name}()\n" for name in names)
     made: dict[str, Any] = {}

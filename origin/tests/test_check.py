@@ -45,7 +45,7 @@ def test_routes_are_added_behind_those_that_are_there(routes: Path) -> None:
     assert check(ROOT / "policy.base.json", "--routes", routes, "--routes", routes)[0] == 1
 
 
-def test_what_the_edge_takes_off_and_three_kinds_of_request_of_one_path_are_valid(
+def test_a_removed_prefix_and_three_kinds_of_requests_for_one_path_are_valid(
     tmp_path: Path,
 ) -> None:
     app = at_edge(prefix="/gw", access="public")(FastAPI(openapi_url=None))
@@ -63,7 +63,7 @@ async def endpoint() -> None: ...
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"routes": {}}'])
-def test_what_holds_no_routes_is_a_wrong_call(tmp_path: Path, content: str) -> None:
+def test_a_file_without_routes_is_a_wrong_call(tmp_path: Path, content: str) -> None:
     wrong = tmp_path / "routes.json"
     wrong.write_text(content)
     code, said = check(ROOT / "policy.base.json", "--routes", wrong)

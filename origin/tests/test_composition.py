@@ -1,6 +1,6 @@
-"""However an app is put together, a closing mark counts for all that it closes, or is refused.
+"""However an app is composed, a closing mark counts for everything that it closes, or is refused.
 
-Apps are generated as data, built, compiled, and asked which endpoint answers where. The same
+Apps are generated as data, built, compiled, and called at each path to see what runs. The same
 examples in every run; `make fuzz-python` looks for new ones (`FASTGATE_FUZZ` is how many).
 """
 
@@ -37,17 +37,17 @@ from tests.fuzzing import drawing
 
 PACKAGE = str(Path(fastgate.__file__).parent)
 INCLUDES_MOUNTS = hasattr(routing, "_IncludedRouter")
-"""Older FastAPI hands nothing on from a router to routes of Starlette."""
+"""Older FastAPI passes nothing on from a router to Starlette routes."""
 FUZZ = drawing(100)
 
 
 def kind_of(error: CannotCompile) -> str:
-    """Return the first fault, without what it is of."""
+    """Return the first fault, without the object that it is about."""
     return " ".join(error.faults[0].what.split(":")[0].split(" of ")[0].split()[:6])
 
 
 def compiled(composition: Composition) -> tuple[FastAPI, list[RouteDocument]] | None:
-    """Build and compile; None if it was refused, by the package and by nobody else."""
+    """Build and compile; None if it was refused by the package itself."""
     try:
         app = built(composition)
         return app, compile_routes(app)
@@ -62,8 +62,8 @@ def compiled(composition: Composition) -> tuple[FastAPI, list[RouteDocument]] | 
     return None
 
 
-async def answering(app: FastAPI, path: str, *, socket: bool) -> tuple[list[str], bool]:
-    """Ask an app that has no guard; return which leaves ran, and whether a dependency refused."""
+async def leaves_run(app: FastAPI, path: str, *, socket: bool) -> tuple[list[str], bool]:
+    """Call an app without a guard; return which leaves ran, and whether a dependency refused."""
     ran, statuses = list[str](), list[object]()
     received: list[Message] = [{"type": "websocket.connect" if socket else "http.request"}]
 
@@ -92,16 +92,16 @@ def route_of(routes: list[RouteDocument], path: str, *, socket: bool) -> RouteDo
 
 
 def is_as_closed(route: RouteDocument, marks: list[Mark]) -> bool:
-    """Whether a route asks what one mark asks, and of several no less than may be left of them."""
+    """Whether a route requires what one mark requires; of several marks, at least the remainder."""
     rules = [{"rule": mark.value} for mark in marks if not mark.depends]
     scopes = {mark.value for mark in marks if mark.depends}
-    asked = route.get("scopes") or []
-    assert isinstance(asked, list)
+    scopes_required = route.get("scopes") or []
+    assert isinstance(scopes_required, list)
     if not marks:
-        return route["access"] == "public" and not asked and "require" not in route
+        return route["access"] == "public" and not scopes_required and "require" not in route
     return (
         route["access"] == "authenticated"
-        and {*asked} == scopes
+        and {*scopes_required} == scopes
         and (route.get("require") in rules if rules else "require" not in route)
     )
 
@@ -109,16 +109,16 @@ def is_as_closed(route: RouteDocument, marks: list[Mark]) -> bool:
 async def check(
     composition: Composition, app: FastAPI, routes: list[RouteDocument]
 ) -> dict[str, int]:
-    """Compare each route, and each path that a leaf may be served at, with what was said.
+    """Compare each route, and each path at which a leaf may be served, with the composition.
 
-    Return how many leaves were found served, by whether they are closed.
+    Return the number of served leaves, by whether they are closed.
     """
     sockets = {leaf.name for leaf in leaves_of(composition.root) if leaf.style == "socket"}
     paths = {str(route["path"]).replace("{path:path}", "rest") for route in routes}
     served = {"closed": 0, "open": 0}
     for path in sorted(paths.union(paths_of(composition.root))):
         leaf = next((name for name in path.split("/") if name.startswith("l")), "")
-        ran, refused = await answering(app, path, socket=leaf in sockets)
+        ran, refused = await leaves_run(app, path, socket=leaf in sockets)
         assert set(ran) <= {leaf}, path
         if (ran or refused) and composition.is_decided(leaf):
             route = route_of(routes, path, socket=leaf in sockets)
@@ -144,11 +144,11 @@ def test_one_closing_mark_counts_for_all_that_it_closes(composition: Composition
 
 @FUZZ
 @given(compositions(most_marks=3))
-def test_so_do_several(composition: Composition) -> None:
+def test_several_closing_marks_count_for_all_that_they_close(composition: Composition) -> None:
     counts_or_is_refused(composition)
 
 
-# What is written first, before anything is taken apart: it has to compile.
+# Marks that are written first, before anything is taken apart: they have to compile.
 
 
 ONE = Leaf("l1", "function", "decorator")
@@ -187,11 +187,11 @@ ORDINARY = {
 
 
 @pytest.mark.parametrize("part", ORDINARY.values(), ids=ORDINARY.keys())
-def test_ordinary_apps_compile_with_each_mark_that_is_written_first(part: Leaf | Group) -> None:
+def test_ordinary_apps_compile_with_each_mark_written_first(part: Leaf | Group) -> None:
     root = Group("root", "fastapi", (part, Leaf("l9", "function", "decorator")))
     for mark in [mark for mark in possible_marks(root) if mark.when == "first"]:
         composition = Composition(root, (mark,))
-        # FastAPI runs dependencies for its own routes alone, and of one method nothing is read.
+        # FastAPI runs dependencies only for its own routes, and does not read those of one method.
         not_run = mark.on == "root" and mark.depends and not mark.leaves <= own_leaves(root)
         if not_run or (mark.place == "inside" and part == CLASS):
             with pytest.raises(CannotCompile):

@@ -1,4 +1,4 @@
-"""Where a route asks for it, the body is the one that the edge signed."""
+"""If a route requires it, the body is the one that the edge signed."""
 
 from collections.abc import AsyncIterator
 
@@ -93,7 +93,7 @@ async def pieces(body: bytes) -> AsyncIterator[bytes]:
         yield bytes([octet])
 
 
-async def test_the_body_that_was_signed_reaches_the_endpoint(app: FastAPI, edge: Edge) -> None:
+async def test_the_signed_body_reaches_the_endpoint(app: FastAPI, edge: Edge) -> None:
     header = minted(edge, content_digest(BODY))
     assert (await post(app, header)).json() == f"ada {BODY.decode()}"
     assert (await post(app, header, pieces(BODY))).json() == f"ada {BODY.decode()}"
@@ -112,7 +112,7 @@ async def test_another_body_gets_the_same_refusal_as_any_other_fault(
     assert caplog.messages == ["refused: content-mismatch"]
 
 
-async def test_a_body_is_bound_wherever_the_edge_signed_it(app: FastAPI, edge: Edge) -> None:
+async def test_a_body_is_compared_whenever_the_edge_signed_it(app: FastAPI, edge: Edge) -> None:
     header = minted(edge, content_digest(BODY), "/free")
     assert (await post(app, header, path="/free")).status_code == 200
     assert (await post(app, header, b"other", path="/free")).status_code == 401
@@ -122,7 +122,7 @@ async def test_a_body_is_bound_wherever_the_edge_signed_it(app: FastAPI, edge: E
     ("path", "status"),
     [(BOUND, 401), ("/v1/bound", 401), ("/extra", 401), ("/free", 200)],
 )
-async def test_an_endpoint_that_asks_for_a_signed_body_is_not_run_without(
+async def test_an_endpoint_that_requires_a_signed_body_does_not_run_without_one(
     app: FastAPI, edge: Edge, path: str, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert (await post(app, minted(edge, None, path), path=path)).status_code == status
@@ -132,11 +132,11 @@ async def test_an_endpoint_that_asks_for_a_signed_body_is_not_run_without(
 
 
 @pytest.mark.parametrize("prefix", ["", "/v1"])
-async def test_nor_is_a_route_object_that_is_marked_itself(
+async def test_a_marked_route_object_runs_only_with_a_signed_body(
     edge: Edge, prefix: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     if prefix and not hasattr(routing, "_IncludedRouter"):
-        pytest.skip("older FastAPI includes no route that is marked itself")
+        pytest.skip("older FastAPI cannot include a marked route object")
     app = FastAPI(openapi_url=None)
     raw = at_edge(sign_body=True)(Route("/raw", plain, methods=["POST"]))
     if prefix:
@@ -163,10 +163,10 @@ async def test_a_signed_body_is_required_if_the_guard_cannot_see_the_routes(edge
     assert (await post(guarded, signed)).status_code == 200  # type: ignore[arg-type]
 
 
-async def ask(
+async def fetch(
     app: FastAPI, header: str, messages: list[Message], *more: tuple[bytes, bytes]
 ) -> tuple[list[Message], list[Message]]:
-    """Return what the app sent, and which messages were not received."""
+    """Return the messages that the app sent, and those that it did not receive."""
     sent: list[Message] = []
     waiting = list(messages)
 
@@ -198,25 +198,27 @@ async def test_no_more_is_read_than_the_limit_allows(
     body = b"x" * 1001
     header = minted(edge, content_digest(body))
     fits = minted(edge, content_digest(body[:-1]))
-    assert (await ask(app, fits, [part(body[:-1], more=False)]))[0][0]["status"] == 200
-    sent, unread = await ask(app, header, [part(body), part(b"", more=False)])
+    assert (await fetch(app, fits, [part(body[:-1], more=False)]))[0][0]["status"] == 200
+    sent, unread = await fetch(app, header, [part(body), part(b"", more=False)])
     assert (sent[0]["status"], len(unread)) == (401, 1)
     announced = (b"content-length", b"1001")
-    sent, unread = await ask(app, header, [part(body, more=False)], announced)
+    sent, unread = await fetch(app, header, [part(body, more=False)], announced)
     assert (sent[0]["status"], len(unread)) == (401, 1), "refused before it was read"
     endless = (b"content-length", b"9" * 5000)
-    sent, unread = await ask(app, header, [part(body, more=False)], endless)
+    sent, unread = await fetch(app, header, [part(body, more=False)], endless)
     assert (sent[0]["status"], len(unread)) == (401, 1)
     assert caplog.messages == ["refused: content-mismatch"] * 3
 
 
-async def test_who_leaves_before_the_body_is_whole_gets_no_answer(app: FastAPI, edge: Edge) -> None:
+async def test_a_client_that_leaves_before_its_body_is_complete_gets_no_response(
+    app: FastAPI, edge: Edge
+) -> None:
     header = minted(edge, content_digest(BODY))
-    sent, _ = await ask(app, header, [part(BODY), {"type": "http.disconnect"}])
+    sent, _ = await fetch(app, header, [part(BODY), {"type": "http.disconnect"}])
     assert sent == []
 
 
-async def test_that_the_client_left_is_still_told_behind_the_body(edge: Edge) -> None:
+async def test_the_disconnect_is_reported_after_the_body(edge: Edge) -> None:
     told: list[Message] = []
 
     async def listening(scope: Scope, receive: Receive, send: Send) -> None:
@@ -225,18 +227,18 @@ async def test_that_the_client_left_is_still_told_behind_the_body(edge: Edge) ->
     guarded: object = FastgateMiddleware(listening, edge.settings())
     header = minted(edge, content_digest(BODY))
     disconnect = {"type": "http.disconnect"}
-    await ask(guarded, header, [part(BODY[:3]), part(BODY[3:], more=False), disconnect])  # type: ignore[arg-type]
+    await fetch(guarded, header, [part(BODY[:3]), part(BODY[3:], more=False), disconnect])  # type: ignore[arg-type]
     assert told == [part(BODY, more=False), disconnect]
 
 
 @pytest.mark.parametrize("http", ["h11", "httptools"])
-def test_it_works_under_a_real_server(app: FastAPI, edge: Edge, http: object) -> None:
+def test_signed_bodies_work_under_a_real_server(app: FastAPI, edge: Edge, http: object) -> None:
     header = minted(edge, content_digest(BODY))
     with uvicorn_serving(app, http=http) as (host, port):  # type: ignore[arg-type]
         url = f"http://{host}:{port}{BOUND}"
         for body, status in ((BODY, 200), (b"other", 401), (b"x" * 2000, 401)):
-            answer = httpx.post(url, content=body, headers={HEADER: header}, trust_env=False)
-            assert answer.status_code == status
+            response = httpx.post(url, content=body, headers={HEADER: header}, trust_env=False)
+            assert response.status_code == status
 
 
 def test_the_helpers_sign_bodies_as_the_edge_does(as_caller: AsCaller) -> None:
@@ -261,11 +263,17 @@ def test_local_development_signs_bodies_too() -> None:
         assert httpx.post(url, content=b"x" * 1001, trust_env=False).status_code == 401
 
 
-def test_it_is_compiled_and_drift_sees_it() -> None:
+def test_sign_body_is_compiled_and_compared_by_drift() -> None:
     app = unguarded()
     routes = compile_routes(app)
-    asks = {str(route["path"]): route.get("sign_body") for route in routes}
-    assert asks == {BOUND: True, "/v1/bound": True, "/extra": True, "/free": None, "/socket": True}
+    signed = {str(route["path"]): route.get("sign_body") for route in routes}
+    assert signed == {
+        BOUND: True,
+        "/v1/bound": True,
+        "/extra": True,
+        "/free": None,
+        "/socket": True,
+    }
     edge = [{name: route[name] for name in route if name != "sign_body"} for route in routes[:1]]
     (line,) = drift(routes[:1], edge)
     said = "sign_body: the app has true, the edge has nothing (refused until both agree)"
@@ -282,7 +290,7 @@ def test_it_is_compiled_and_drift_sees_it() -> None:
         ([b"sig", None], 100, None),
     ],
 )
-async def test_nothing_that_was_read_of_a_body_is_lost(
+async def test_no_part_of_a_body_that_was_read_is_lost(
     sent: list[bytes | None], limit: int, whole: bytes | None
 ) -> None:
     arriving: list[Message] = [

@@ -68,7 +68,7 @@ async def judged(keys: KeySet, document: dict[str, Any], vector: dict[str, Any])
 
 
 @pytest.mark.parametrize(("keys", "document", "vector"), vectors("accepted"))
-async def test_what_the_contract_allows_is_accepted(
+async def test_headers_that_the_contract_allows_are_accepted(
     keys: KeySet, document: dict[str, Any], vector: dict[str, Any]
 ) -> None:
     claims = await judged(keys, document, vector)
@@ -78,7 +78,7 @@ async def test_what_the_contract_allows_is_accepted(
 
 
 @pytest.mark.parametrize(("keys", "document", "vector"), vectors("refused"))
-async def test_what_the_contract_forbids_is_refused_for_its_own_cause(
+async def test_headers_that_the_contract_forbids_are_refused_for_their_own_cause(
     keys: KeySet, document: dict[str, Any], vector: dict[str, Any]
 ) -> None:
     with pytest.raises(Refused) as refused:
@@ -87,7 +87,7 @@ async def test_what_the_contract_forbids_is_refused_for_its_own_cause(
 
 
 @pytest.mark.parametrize("suffix", ["", "-hs256"])
-async def test_what_one_signature_is_accepted_for_the_other_refuses(suffix: str) -> None:
+async def test_headers_of_one_algorithm_are_refused_with_keys_of_the_other(suffix: str) -> None:
     document = read(f"accepted{suffix}.json")
     for vector in document["vectors"]:
         with pytest.raises(Refused) as refused:
@@ -100,14 +100,14 @@ def test_origin_keys_are_derived_as_the_contract_says(audience: str) -> None:
     derived = read(f"origin-keys-{audience}.json")["keys"]
     for signing, origin in zip(read("signing-keys.json")["keys"], derived, strict=True):
         assert origin["kid"] == signing["kid"]
-        # RFC 5869 §2, by hand: extract, then the one block of 32 bytes that expand gives.
+        # RFC 5869 §2, by hand: extract, then the first block of 32 bytes of expand.
         d, k = (base64.urlsafe_b64decode(f"{text}=") for text in (signing["d"], origin["k"]))
         extracted = hmac.digest(bytes(32), d, "sha256")
         info = b"Fastgate-Identity HS256 " + audience.encode()
         assert hmac.digest(extracted, info + b"\x01", "sha256") == k
 
 
-def test_every_cause_that_a_header_alone_can_have_has_its_vector() -> None:
+def test_every_cause_that_a_header_alone_can_have_has_a_vector() -> None:
     codes = {vector["code"] for vector in REFUSED["vectors"]}
     # These need a request or an app, not a header.
     elsewhere = {"header-missing", "header-repeated", "route-mismatch", "evidence-missing"}

@@ -29,7 +29,7 @@ from fastgate.content import content_digest
 from tests.edge import HEADER, Edge, payload
 
 INCLUDES_MOUNTS = hasattr(routing, "_IncludedRouter")
-"""Older FastAPI leaves the mounts of an included router out."""
+"""Older FastAPI ignores the mounts of an included router."""
 
 closed = at_edge(access="authenticated", scopes=["admin"])
 public = at_edge(access="public", methods=["GET"])
@@ -37,7 +37,7 @@ public_page = at_edge(access="public")
 
 
 class Inner:
-    """Middleware that calls its app by a name of its own."""
+    """Middleware that stores its app under another name than `app`."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.inner = app
@@ -51,10 +51,10 @@ async def page(request: Request) -> PlainTextResponse:
 
 
 def handler() -> Callable[[], Awaitable[str]]:
-    async def answer() -> str:
+    async def respond() -> str:
         return "ran"
 
-    return answer
+    return respond
 
 
 def raw() -> ASGIApp:
@@ -95,11 +95,11 @@ class CalledAsApp:
 
 
 class Static:
-    """A namespace of functions."""
+    """A class that is a namespace of functions."""
 
     @closed
     @staticmethod
-    async def answer() -> str:
+    async def respond() -> str:
         return "ran"
 
 
@@ -149,7 +149,7 @@ READ: dict[str, Callable[[FastAPI], object]] = {
     ),
     "decorator": lambda app: app.get("/x")(wrapped(closed(handler()))),
     "object": lambda app: app.get("/x")(Called()),
-    "static method": lambda app: app.get("/x")(Static.answer),
+    "static method": lambda app: app.get("/x")(Static.respond),
     "route with middleware": lambda app: app.router.routes.append(
         Route("/x", functools.partial(closed(functools.partial(page))), middleware=[])
     ),
@@ -168,7 +168,7 @@ if INCLUDES_MOUNTS:
 
 
 @pytest.mark.parametrize("add", READ.values(), ids=READ.keys())
-def test_a_declaration_is_read_through_what_is_wrapped_around_it(
+def test_a_declaration_is_read_through_its_wrappers(
     add: Callable[[FastAPI], object],
 ) -> None:
     app = public(FastAPI(openapi_url=None))
@@ -188,7 +188,7 @@ def test_the_outermost_counts_member_by_member() -> None:
     assert (two["access"], two["id"]) == ("authenticated", "mine")
 
 
-def test_what_is_wrapped_around_the_whole_app_is_not_marked_in_its_place(edge: Edge) -> None:
+def test_a_different_mark_on_a_wrapper_of_the_whole_app_is_a_fault(edge: Edge) -> None:
     app = public(FastAPI(openapi_url=None))
     app.get("/x")(handler())
     with pytest.raises(CannotCompile, match=r"access, scopes on a wrapper of the app\n.*mark the"):
@@ -215,7 +215,7 @@ def test_an_endpoint_with_a_reference_to_its_app_does_not_inherit_by_it() -> Non
 
 
 class Methods(HTTPEndpoint):
-    """It closes one of its methods."""
+    """A class with a closed method."""
 
     async def get(self, request: Request) -> None: ...
     @closed
@@ -223,7 +223,7 @@ class Methods(HTTPEndpoint):
 
 
 class SignedMethod(HTTPEndpoint):
-    """It binds the body of one of its methods."""
+    """A class with a method that requires a signed body."""
 
     @at_edge(sign_body=True)
     async def post(self, request: Request) -> None: ...
@@ -237,19 +237,19 @@ class Base(HTTPEndpoint):
 
 
 class Child(Base):
-    """It inherits from a closed endpoint."""
+    """A class that inherits from a closed endpoint."""
 
 
 @closed
 class MarkedClass:
-    """A class that is marked, and not its objects."""
+    """A marked class; its objects are not marked."""
 
     async def __call__(self) -> None: ...
 
 
 @closed
 class MarkedFiles(StaticFiles):
-    """A class of apps that is marked, and not its objects."""
+    """A marked class of apps; its objects are not marked."""
 
 
 def dispatched(app: FastAPI) -> None:
@@ -309,22 +309,22 @@ def test_a_declaration_without_effect_is_a_fault(
 
 
 @pytest.mark.parametrize("access", [None, "public", "authenticated"])
-def test_a_mark_above_the_decorator_that_is_above_the_route_is_a_fault(
+def test_a_mark_above_a_decorator_that_is_above_the_route_is_a_fault(
     access: str | None,
 ) -> None:
     app = at_edge(access="public")(FastAPI(openapi_url=None))
-    answer = handler() if access is None else at_edge(access=access)(handler())
-    app.get("/x")(answer)
-    closed(wrapped(wrapped(answer)))
+    respond = handler() if access is None else at_edge(access=access)(handler())
+    app.get("/x")(respond)
+    closed(wrapped(wrapped(respond)))
     with pytest.raises(CannotCompile, match="the route's decorator above all others") as error:
         compile_routes(app)
     assert len(error.value.faults) == 1
 
 
-@pytest.mark.parametrize("name", ["answer", "of_class"])
-def test_so_is_one_above_the_decorator_of_a_bound_method(name: str) -> None:
+@pytest.mark.parametrize("name", ["respond", "of_class"])
+def test_a_mark_above_the_decorator_of_a_bound_method_is_a_fault(name: str) -> None:
     class Service:
-        async def answer(self) -> str:
+        async def respond(self) -> str:
             return "ran"
 
         @classmethod
@@ -341,18 +341,18 @@ def test_so_is_one_above_the_decorator_of_a_bound_method(name: str) -> None:
     assert [fault.endpoint.template for fault in error.value.faults] == ["/x"]
 
 
-def test_a_mark_above_the_decorator_that_changes_nothing_is_no_fault() -> None:
+def test_a_mark_above_the_decorator_that_changes_nothing_is_not_a_fault() -> None:
     app = public(FastAPI(openapi_url=None))
-    answer = app.get("/x")(closed(handler()))
-    closed(wrapped(answer))
+    respond = app.get("/x")(closed(handler()))
+    closed(wrapped(respond))
     assert [route["access"] for route in compile_routes(app)] == ["authenticated"]
 
 
-def test_a_marked_wrapper_and_what_it_wraps_are_two_endpoints() -> None:
+def test_a_marked_wrapper_and_the_wrapped_function_are_two_endpoints() -> None:
     app = at_edge(access="public")(FastAPI(openapi_url=None))
-    answer = at_edge(access="public")(handler())
-    app.get("/open")(answer)
-    app.get("/wrapped")(closed(wrapped(answer)))
+    respond = at_edge(access="public")(handler())
+    app.get("/open")(respond)
+    app.get("/wrapped")(closed(wrapped(respond)))
     silent = handler()
     app.get("/silent")(silent)
     app.get("/partial")(closed(functools.partial(silent)))
@@ -383,7 +383,7 @@ def test_an_open_served_wrapper_does_not_concern_the_wrapped_endpoint(
     assert routes["/x"].get("require") == around.get("require")
 
 
-def test_a_wrapper_that_is_not_served_or_stricter_does() -> None:
+def test_a_wrapper_that_is_stricter_or_not_served_concerns_the_wrapped_endpoint() -> None:
     app = at_edge(access="authenticated")(FastAPI(openapi_url=None))
     app.get("/x")(inner := handler())
     wrapper = public_page(wrapped(inner))
@@ -394,7 +394,7 @@ def test_a_wrapper_that_is_not_served_or_stricter_does() -> None:
         compile_routes(app)
 
 
-def test_an_equal_or_repeated_declaration_is_no_fault() -> None:
+def test_an_equal_or_repeated_declaration_is_not_a_fault() -> None:
     app = public(FastAPI(openapi_url=None))
     helper = closed(handler())
 
@@ -421,7 +421,7 @@ def test_an_equal_or_repeated_declaration_is_no_fault() -> None:
     ]
 
 
-# A function that is an endpoint itself, and is called by another one.
+# A function that is an endpoint itself and is called by another endpoint.
 
 
 def retried(called: Callable[[], Awaitable[str]]) -> Callable[[], Awaitable[str]]:
@@ -440,7 +440,7 @@ def retried_by_default(called: Callable[[], Awaitable[str]]) -> Callable[[], Awa
 
 
 class Retried:
-    """An object that calls what it has as an attribute."""
+    """An object that calls a function in one of its attributes."""
 
     def __init__(self, called: Callable[[], Awaitable[str]]) -> None:
         self.called = called
@@ -465,7 +465,7 @@ CALLING: dict[str, Callable[[Any], Any]] = {
 
 @pytest.mark.parametrize("calling", CALLING.values(), ids=CALLING.keys())
 @pytest.mark.parametrize("served_too", [True, False])
-def test_an_endpoint_that_calls_a_marked_one_must_declare_as_much(
+def test_an_endpoint_that_calls_a_marked_one_must_declare_the_same(
     calling: Callable[[Any], Any], *, served_too: bool
 ) -> None:
     app, called = public(FastAPI(openapi_url=None)), closed(handler())
@@ -481,7 +481,7 @@ def test_an_endpoint_that_calls_a_marked_one_must_declare_as_much(
 
 
 class Reports:
-    """An object of which two methods are endpoints, or one is."""
+    """An object with one or two methods that are endpoints."""
 
     async def erase(self) -> str:
         return "ran"
@@ -492,14 +492,14 @@ class Reports:
 
 def calling_of(reports: Reports, name: str) -> Callable[[], Awaitable[str]]:
     async def call() -> str:
-        answer: str = await getattr(reports, name)()
-        return answer
+        result: str = await getattr(reports, name)()
+        return result
 
     return call
 
 
 @pytest.mark.parametrize("by_itself", [True, False])
-def test_an_endpoint_with_the_object_of_a_marked_method_must_declare_as_much(
+def test_an_endpoint_with_the_object_of_a_marked_method_must_declare_the_same(
     *, by_itself: bool
 ) -> None:
     app, reports = public_page(FastAPI(openapi_url=None)), Reports()
@@ -515,7 +515,7 @@ def test_an_endpoint_with_the_object_of_a_marked_method_must_declare_as_much(
 
 
 @pytest.mark.parametrize("copied", [lambda it: it, copy.copy, copy.deepcopy])
-def test_one_that_is_served_leaves_other_methods_of_its_object_alone(
+def test_a_served_marked_method_does_not_concern_other_methods_of_its_object(
     copied: Callable[[Reports], Reports],
 ) -> None:
     app, reports = public_page(FastAPI(openapi_url=None)), Reports()
@@ -526,7 +526,7 @@ def test_one_that_is_served_leaves_other_methods_of_its_object_alone(
     assert found == {"/erase": "authenticated", "/read": "public", "/calls": "public"}
 
 
-def test_an_open_endpoint_or_a_dependency_requires_nothing_of_them() -> None:
+def test_an_open_endpoint_or_a_dependency_need_not_declare_the_same() -> None:
     app, reports = closed(FastAPI(openapi_url=None)), Reports()
     public_page(reports.erase)
     app.get("/read")(reports.read)
@@ -542,7 +542,7 @@ def test_an_open_endpoint_or_a_dependency_requires_nothing_of_them() -> None:
     assert [fault.endpoint.template for fault in error.value.faults] == ["/open"]
 
 
-def test_a_mounted_app_that_calls_one_does_so_too() -> None:
+def test_a_mounted_app_that_calls_a_marked_endpoint_must_declare_the_same() -> None:
     app, called = public(FastAPI(openapi_url=None)), closed(handler())
     app.get("/called")(called)
     app.mount("/calls", at_edge(methods=["GET"])(Retried(called)))  # type: ignore[arg-type]
@@ -550,7 +550,7 @@ def test_a_mounted_app_that_calls_one_does_so_too() -> None:
         compile_routes(app)
 
 
-def test_an_endpoint_that_has_a_table_of_endpoints_need_not() -> None:
+def test_an_endpoint_with_a_table_of_endpoints_need_not_declare_the_same() -> None:
     app, table = public(FastAPI(openapi_url=None)), dict[str, object]()
     for name in ("a", "b"):
         table[name] = app.get(f"/{name}")(closed(handler()))
@@ -563,7 +563,7 @@ def test_an_endpoint_that_has_a_table_of_endpoints_need_not() -> None:
 
 
 class Hides:
-    """Middleware that has its app in a slot, by a name of its own."""
+    """Middleware that stores its app in a slot, under another name than `app`."""
 
     __slots__ = ("__dict__", "_app")
 
@@ -616,23 +616,23 @@ def of_one_that_is_hidden_itself() -> FastAPI:
 @pytest.mark.parametrize("hide", [Inner, Hides, in_a_closure, in_a_partial])
 @pytest.mark.parametrize("made", [of_an_endpoint, of_a_router, of_a_path])
 @pytest.mark.parametrize("members", [{}, {"opaque": True}, {"access": "public"}])
-def test_what_a_hidden_app_declares_of_its_routes_is_a_fault(
+def test_declarations_on_routes_of_a_hidden_app_are_faults(
     hide: Callable[[ASGIApp], ASGIApp], made: Callable[[], FastAPI], members: dict[str, Any]
 ) -> None:
     app = public(FastAPI(openapi_url=None))
     app.mount("/x", at_edge(methods=["GET"], **members)(hide(made())))
-    with pytest.raises(CannotCompile, match=r"without effect: access on answer \(/x/admin, "):
+    with pytest.raises(CannotCompile, match=r"without effect: access on respond \(/x/admin, "):
         compile_routes(app)
 
 
-def test_so_is_what_an_app_declares_that_such_an_app_hides() -> None:
+def test_declarations_of_an_app_within_a_hidden_app_are_faults() -> None:
     app = public(FastAPI(openapi_url=None))
     app.mount("/x", at_edge(methods=["GET"])(Hides(of_one_that_is_hidden_itself())))
-    with pytest.raises(CannotCompile, match=r"without effect: access on answer"):
+    with pytest.raises(CannotCompile, match=r"without effect: access on respond"):
         compile_routes(app)
 
 
-def test_mounted_middleware_that_knows_the_outer_app_hides_nothing() -> None:
+def test_mounted_middleware_with_a_reference_to_the_outer_app_hides_nothing() -> None:
     app = public(of_an_endpoint())
     knows = Hides(app)
     app.mount("/x", at_edge(access="public", methods=["GET"])(knows))
@@ -641,7 +641,7 @@ def test_mounted_middleware_that_knows_the_outer_app_hides_nothing() -> None:
 
 @at_edge(access="authenticated")
 class Orders:
-    """A class that is marked, and its methods are endpoints."""
+    """A marked class whose methods are endpoints."""
 
     async def one(self) -> str:
         return "ran"
@@ -652,7 +652,7 @@ class Orders:
 
 
 class Derived(Orders):
-    """It has the endpoints of a marked class."""
+    """A class that inherits the endpoints of a marked class."""
 
 
 class Control:
@@ -667,7 +667,7 @@ class Control:
 
 
 class Slotted:
-    """An endpoint that has what it calls in a slot."""
+    """An endpoint that stores the function that it calls in a slot."""
 
     __slots__ = ("function",)
 
@@ -679,7 +679,7 @@ class Slotted:
 
 
 class HasApp:
-    """An endpoint that has something as `app`, and need not call it."""
+    """An endpoint with an attribute `app`, which it does not necessarily call."""
 
     def __init__(self, app: object) -> None:
         self.app = app
@@ -689,10 +689,10 @@ class HasApp:
 
 
 def calling(held: Any) -> Callable[[], Awaitable[str]]:  # noqa: ANN401
-    async def answer() -> str:
+    async def respond() -> str:
         return str(await held.get())
 
-    return answer
+    return respond
 
 
 def plain() -> Callable[[], Awaitable[str]]:
@@ -700,7 +700,7 @@ def plain() -> Callable[[], Awaitable[str]]:
 
 
 class Needs:
-    """A decorator that is a descriptor, and does not say what it wraps."""
+    """A decorator that is a descriptor, without `__wrapped__`."""
 
     def __init__(self, function: Callable[..., object]) -> None:
         self.function = function
@@ -710,7 +710,7 @@ class Needs:
 
 
 class DescribedMethod(HTTPEndpoint):
-    """It closes a method in such a decorator."""
+    """A class with a closed method in such a decorator."""
 
     async def get(self, request: Request) -> None: ...
 
@@ -720,7 +720,7 @@ class DescribedMethod(HTTPEndpoint):
 
 
 class PartialMethod(HTTPEndpoint):
-    """It closes a partial method."""
+    """A class with a closed partial method."""
 
     async def get(self, request: Request) -> None: ...
 
@@ -776,7 +776,7 @@ def test_a_restrictive_mark_on_any_referenced_object_is_a_fault(
         compile_routes(app)
 
 
-def test_what_an_endpoint_has_as_its_app_does_not_open_it() -> None:
+def test_the_app_attribute_of_an_endpoint_does_not_open_it() -> None:
     app = closed(FastAPI(openapi_url=None))
     app.get("/x")(HasApp(public(raw())))
     with pytest.raises(
@@ -786,12 +786,12 @@ def test_what_an_endpoint_has_as_its_app_does_not_open_it() -> None:
 
 
 def copying(*, anybody: bool = False, scopes: tuple[str, ...] = ()) -> Callable[..., Any]:
-    """Return a decorator that says who may call, and keeps its function without `__wrapped__`."""
+    """Return a decorator that declares who may call, and does not set `__wrapped__`."""
     known = Annotated[Caller, Security(fastgate, scopes=[*scopes])]
-    asked: Any = AnyCaller if anybody else known
+    caller_type: Any = AnyCaller if anybody else known
 
     def decorate(function: Callable[[], Awaitable[str]]) -> Callable[..., Awaitable[str]]:
-        async def around(caller: asked) -> str:
+        async def around(caller: caller_type) -> str:
             return await function()
 
         return around
@@ -800,7 +800,7 @@ def copying(*, anybody: bool = False, scopes: tuple[str, ...] = ()) -> Callable[
 
 
 def saying(access: str, decorate: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a decorator whose result says its access by a word, too."""
+    """Return a decorator whose result also declares its access by `at_edge`."""
     return lambda function: at_edge(access=access)(decorate(function))
 
 
@@ -839,7 +839,7 @@ def test_a_dependency_does_not_replace_a_stricter_mark(
         (saying("optional", copying(anybody=True)), {"require": {"rule": "a"}}),
     ],
 )
-def test_a_mark_that_is_not_stricter_or_is_declared_is_no_fault(
+def test_a_mark_that_is_not_stricter_or_is_declared_is_not_a_fault(
     outer: Callable[..., Any], inner: dict[str, Any]
 ) -> None:
     app = FastAPI(openapi_url=None)
@@ -847,7 +847,7 @@ def test_a_mark_that_is_not_stricter_or_is_declared_is_no_fault(
     assert len(compile_routes(app)) == 1
 
 
-def test_a_dependency_may_be_marked_with_what_its_router_says() -> None:
+def test_a_dependency_may_have_the_same_mark_as_its_router() -> None:
     async def checks() -> None: ...
 
     async def me(caller: Caller) -> None: ...
@@ -874,16 +874,16 @@ def test_the_endpoints_own_declaration_is_enough() -> None:
         registry.append(function)
 
         @functools.wraps(function)
-        async def answer() -> str:
+        async def respond() -> str:
             return f"{len(registry)} {await function()}"
 
-        return answer
+        return respond
 
     async def health() -> bool:
         return bool(other.state.ready)
 
     app = public(FastAPI(openapi_url=None))
-    app.get("/health")(health)  # another app is no part of what it serves
+    app.get("/health")(health)  # another app is not part of what it serves
     app.get("/teaser")(at_edge(access="public")(unwrapped(stats)))
     app.get("/kept")(at_edge(access="optional")(kept(handler())))
     app.get("/known")(at_edge(access="authenticated", scopes=[])(kept(handler())))
@@ -896,7 +896,7 @@ def test_the_endpoints_own_declaration_is_enough() -> None:
 
 
 class Answers:
-    """A proxy that answers to every name with another one of its kind."""
+    """A proxy that has an attribute of every name: another proxy."""
 
     def __getattr__(self, name: str) -> "Answers":
         return Answers()
@@ -910,7 +910,7 @@ def refused(proxy: object) -> Any:  # noqa: ANN401
 
 
 class Unbound:
-    """A proxy of something that is not there yet: whatever it is asked, it raises."""
+    """A proxy without a target yet: every access to an attribute raises an error."""
 
     def __getattr__(self, name: str) -> object:
         raise RuntimeError(name)
@@ -930,13 +930,13 @@ class Lazy:
 
 
 @pytest.mark.parametrize("made", [MagicMock, AsyncMock, Answers, Unbound, Lazy])
-def test_no_code_of_what_is_looked_at_is_run(edge: Edge, made: Callable[[], Any]) -> None:
+def test_no_code_of_examined_objects_is_run(edge: Edge, made: Callable[[], Any]) -> None:
     app, held = at_edge(access="public")(FastAPI(openapi_url=None)), made()
     app.get("/closure")(calling(held))
     app.get("/attribute")(HasApp(held))
     app.mount("/mounted", at_edge(methods=["GET"])(Hides(held)))
     app.get("/dependency", dependencies=[Depends(HasApp(held))])(handler())
-    if made not in (Answers, Unbound):  # FastAPI looks at those itself
+    if made not in (Answers, Unbound):  # FastAPI examines those itself
         app.get("/endpoint", response_model=None)(held)
         app.mount("/app", at_edge(methods=["GET"])(made()))
     assert {route["access"] for route in compile_routes(app)} == {"public"}
@@ -945,7 +945,7 @@ def test_no_code_of_what_is_looked_at_is_run(edge: Edge, made: Callable[[], Any]
         pass
 
 
-def test_each_object_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_object_is_examined_once(monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[int] = []
     held = object_graph._references_of
 
@@ -958,10 +958,10 @@ def test_each_object_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     app = public(FastAPI(openapi_url=None))
     for number in range(50):
 
-        async def answer(number: int = number) -> int:
+        async def respond(number: int = number) -> int:
             return len(registry)
 
-        app.get(f"/{number}")(answer)
+        app.get(f"/{number}")(respond)
     compile_routes(app)
     assert len(looked) == len(set(looked)) < 500
 
@@ -972,7 +972,7 @@ def test_an_endpoint_with_too_many_objects_must_declare_its_access(
     monkeypatch.setattr(object_graph, "MAX_OBJECTS", 50)
     registry = [handler() for _ in range(100)]
 
-    async def answer() -> int:
+    async def respond() -> int:
         return len(registry)
 
     async def says() -> int:
@@ -981,7 +981,7 @@ def test_an_endpoint_with_too_many_objects_must_declare_its_access(
     app = public(FastAPI(openapi_url=None))
     app.get("/says")(at_edge(access="public")(says))
     assert len(compile_routes(app)) == 1
-    app.get("/x")(answer)
+    app.get("/x")(respond)
     with pytest.raises(CannotCompile, match=r"refers to too many objects") as error:
         compile_routes(app)
     assert len(error.value.faults) == 1
@@ -1006,13 +1006,13 @@ def test_a_mark_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
 
 
 class Unwritten:
-    """An object that takes no attribute, and does not say so."""
+    """An object that ignores the attributes set on it, without an error."""
 
     def __setattr__(self, name: str, value: object) -> None: ...
 
 
 @pytest.mark.parametrize("inside", [True, False])
-def test_a_prefix_around_the_app_is_refused_as_the_running_app_does_not_see_it(
+def test_a_prefix_on_a_wrapper_is_refused_because_the_running_app_does_not_see_it(
     edge: Edge, inside: bool
 ) -> None:
     app = FastAPI(openapi_url=None)
@@ -1022,7 +1022,7 @@ def test_a_prefix_around_the_app_is_refused_as_the_running_app_does_not_see_it(
     outside = at_edge(prefix="/gw")(GZipMiddleware(app))
     with pytest.raises(CannotCompile, match=r"prefix on a wrapper of the app\n.*mark the app"):
         compile_routes(outside)
-    # Compiled without that mark, the running app agrees.
+    # The running app agrees with the policy that is compiled without that mark.
     ids = route_ids(app)
     if inside:
         guard(app, edge.settings(strict=True))
@@ -1030,8 +1030,8 @@ def test_a_prefix_around_the_app_is_refused_as_the_running_app_does_not_see_it(
     for template in ("/gw/x", "/gw/gw/x"):
         claims: Any = payload("/gw/x", template)
         claims["tctx"]["route"] = ids["GET", template]
-        answer = TestClient(served).get("/x", headers={HEADER: edge.sign(claims).decode()})
-        assert answer.status_code == (200 if template == "/gw/x" else 401)
+        response = TestClient(served).get("/x", headers={HEADER: edge.sign(claims).decode()})
+        assert response.status_code == (200 if template == "/gw/x" else 401)
 
 
 def behind(app: ASGIApp) -> Mount:
@@ -1047,7 +1047,7 @@ if INCLUDES_MOUNTS:
 
 
 @pytest.mark.parametrize("mount", MOUNTED.values(), ids=MOUNTED.keys())
-def test_a_body_is_bound_for_what_stands_behind_middleware(
+def test_a_signed_body_is_required_behind_middleware(
     edge: Edge, mount: Callable[[FastAPI, Any], object]
 ) -> None:
     below = at_edge(access="public", methods=["POST"], sign_body=True, opaque=True)(

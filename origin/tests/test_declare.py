@@ -54,7 +54,7 @@ async def plain(_request: Request) -> PlainTextResponse:
 
 
 def admin() -> Starlette:
-    """Return an app of somebody else's, which says nothing of its callers."""
+    """Return a third-party app, which does not declare its callers."""
 
     class Page(HTTPEndpoint):
         async def get(self, _request: Request) -> PlainTextResponse:
@@ -127,7 +127,7 @@ def test_the_app_itself_is_marked_for_all_its_routes() -> None:
 async def read_me_too(caller: Caller) -> None: ...
 
 
-def test_a_prefix_is_marked_for_what_lies_at_and_below_it() -> None:
+def test_a_path_is_marked_for_routes_at_and_below_it() -> None:
     app, auth, inner = empty(), APIRouter(), empty()
     auth.post("/login")(silent)
     auth.get("")(silent)
@@ -161,7 +161,7 @@ def test_names_of_parameters_do_not_distinguish_prefixes() -> None:
     ]
 
 
-def test_a_router_is_marked_with_its_routes_and_those_that_come_later() -> None:
+def test_a_mark_on_a_router_holds_for_present_and_later_routes() -> None:
     app, outer, router = empty(), APIRouter(prefix="/outer"), APIRouter(prefix="/inner")
     router.get("/before")(silent)
     at_edge(access="authenticated", limits=["a"])(router)
@@ -215,7 +215,7 @@ async def read_order(caller: Reader) -> None: ...
         ({"scopes": ["a"]}, welcome, ("authenticated", ["a"])),
     ],
 )
-def test_an_endpoint_can_require_more_than_it_inherits_and_never_less(
+def test_an_endpoint_can_require_more_than_it_inherits_but_never_less(
     said: dict[str, object], endpoint: Callable[..., object], became: tuple[object, ...]
 ) -> None:
     app = at_edge(**said)(empty())  # type: ignore[arg-type]
@@ -240,21 +240,21 @@ class Own:
     async def __call__(self, *_asgi: object) -> None: ...
 
 
-def test_what_is_hidden_stays_hidden() -> None:
+def test_hidden_endpoints_stay_hidden() -> None:
     app, inner = empty(), at_edge(access="none")(empty())
     inner.get("/me")(read_me)
     app.mount("/inner", inner)
     assert compile_routes(app) == []
 
 
-def test_methods_are_inherited_where_any_would_be_let_through() -> None:
+def test_methods_are_inherited_if_an_endpoint_accepts_any() -> None:
     app = empty()
     mcp = Starlette(routes=[Route("/mcp", Own())])
     app.mount("/", at_edge(access="authenticated", methods=["POST", "GET"])(mcp))
     assert compiled(app, "methods") == {"/mcp": ("authenticated", ["GET", "POST"])}
 
 
-def test_a_mounted_app_may_take_websockets(edge: Edge, as_caller: AsCaller) -> None:
+def test_a_mounted_app_may_accept_websockets(edge: Edge, as_caller: AsCaller) -> None:
     async def engine(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
             await WebSocket(scope, receive, send).accept()
@@ -275,7 +275,7 @@ def test_a_mounted_app_may_take_websockets(edge: Edge, as_caller: AsCaller) -> N
         pass
 
 
-def test_the_method_of_one_object_is_marked_for_it_alone() -> None:
+def test_a_marked_method_of_one_object_is_marked_only_for_that_object() -> None:
     class Pages:
         async def page(self, caller: AnyCaller) -> str:
             return "page"
@@ -297,7 +297,7 @@ def test_the_method_of_one_object_is_marked_for_it_alone() -> None:
 
 
 class Service:
-    """What has its endpoints as methods."""
+    """A class whose methods are endpoints."""
 
     async def read(self) -> str:
         return "read"
@@ -306,7 +306,7 @@ class Service:
         return "written"
 
 
-def test_a_method_that_is_marked_by_a_statement_keeps_its_mark() -> None:
+def test_a_method_that_is_marked_by_a_call_keeps_its_mark() -> None:
     app, first, second = at_edge(access="public")(empty()), Service(), Service()
     closed = at_edge(access="authenticated", limits=["a"])
     assert closed(first.read) == first.read
@@ -328,7 +328,7 @@ def test_a_method_that_is_marked_by_a_statement_keeps_its_mark() -> None:
     assert compiled(app, "limits", "group")["/before"] == (*marked, "x")
 
 
-def test_a_method_of_a_class_is_marked_for_what_inherits_it() -> None:
+def test_a_marked_method_of_a_class_is_marked_for_its_subclasses() -> None:
     class Base:
         @classmethod
         async def of_class(cls) -> str:
@@ -342,7 +342,7 @@ def test_a_method_of_a_class_is_marked_for_what_inherits_it() -> None:
     assert compiled(app) == {"/x": ("authenticated",)}
 
 
-def test_a_method_of_what_keeps_nothing_is_not_marked() -> None:
+def test_a_method_of_an_object_without_attributes_cannot_be_marked() -> None:
     class Slotted:
         __slots__ = ()
 
@@ -371,7 +371,7 @@ def test_one_argument_declares_the_pages_of_fastapi(edge: Edge, access: str) -> 
     assert compiled(app) == dict.fromkeys(expected, (access,))
 
 
-def test_they_are_hidden_with_a_word_and_no_other_app_is_meant(edge: Edge) -> None:
+def test_docs_none_hides_the_pages_of_this_app_only(edge: Edge) -> None:
     app, other = FastAPI(), FastAPI()
     guard(app, edge.settings(), docs="none")
     assert compile_routes(app) == []
@@ -379,7 +379,7 @@ def test_they_are_hidden_with_a_word_and_no_other_app_is_meant(edge: Edge) -> No
         compile_routes(other)
 
 
-def test_an_endpoint_at_their_path_is_none_of_them(edge: Edge) -> None:
+def test_an_endpoint_at_the_path_of_a_page_is_not_a_page(edge: Edge) -> None:
     app = FastAPI(openapi_url=None)
     app.get("/docs")(silent)
     guard(app, edge.settings(), docs="public")
@@ -387,7 +387,7 @@ def test_an_endpoint_at_their_path_is_none_of_them(edge: Edge) -> None:
         compile_routes(app)
 
 
-# Words that nobody knows.
+# Unknown members and values.
 
 
 @pytest.mark.parametrize(
@@ -423,12 +423,12 @@ def test_docs_must_have_a_known_access(edge: Edge) -> None:
 
 
 @pytest.mark.parametrize("prefix", ["auth", "/auth/", "/", ""])
-def test_a_prefix_is_a_path(prefix: str) -> None:
+def test_below_must_be_a_path(prefix: str) -> None:
     with pytest.raises(ValueError, match="a path like"):
         at_edge(below=prefix, access="public")(empty())
 
 
-def test_a_prefix_is_of_an_app() -> None:
+def test_below_works_only_on_an_app() -> None:
     with pytest.raises(TypeError, match="FastAPI or Starlette app"):
         at_edge(below="/auth", access="public")(silent)
 
@@ -438,12 +438,10 @@ def test_the_members_are_those_of_the_policy() -> None:
     assert schema["$defs"]["RouteDocument"]["properties"].keys() == ROUTE_MEMBERS
 
 
-# A prefix that the edge takes off.
+# A prefix that the edge removes.
 
 
-def test_what_the_edge_takes_off_is_in_front_of_the_paths_there(
-    edge: Edge, as_caller: AsCaller
-) -> None:
+def test_a_removed_prefix_is_part_of_the_paths_at_the_edge(edge: Edge, as_caller: AsCaller) -> None:
     app = at_edge(prefix="/gw")(empty())
     app.get("/orders/{order_id:int}")(read_me)
     app.get("/")(at_edge(prefix="/home")(at_edge(access="public")(page)))
@@ -462,7 +460,7 @@ async def page() -> str:
     return "page"
 
 
-def test_a_root_path_that_the_edge_takes_off_is_in_front_once() -> None:
+def test_a_root_path_that_the_edge_removes_is_not_repeated() -> None:
     app = at_edge(prefix="/gw")(empty())
     app.root_path = "/gw"
     app.get("/me")(read_me)
@@ -503,9 +501,7 @@ def read_own() -> Callable[..., object]:
         (_overlap, "different prefixes"),
     ],
 )
-def test_an_outer_path_that_leads_nowhere_is_refused(
-    build: Callable[[FastAPI], None], what: str
-) -> None:
+def test_a_contradictory_outer_path_is_refused(build: Callable[[FastAPI], None], what: str) -> None:
     app = empty()
     build(app)
     with pytest.raises(CannotCompile, match=what):
@@ -513,6 +509,6 @@ def test_an_outer_path_that_leads_nowhere_is_refused(
 
 
 @pytest.mark.parametrize("prefix", ["gw", "/gw/", "/", "", "/{a}", 1])
-def test_such_a_prefix_is_a_path(prefix: object) -> None:
+def test_a_removed_prefix_must_be_a_path(prefix: object) -> None:
     with pytest.raises(ValueError, match="prefix is"):
         at_edge(prefix=prefix)

@@ -1,4 +1,4 @@
-"""A restriction on an app that another app calls has effect, or is a fault."""
+"""A restriction on an app that another app calls has an effect, or is a fault."""
 
 from collections.abc import Callable
 from typing import Any
@@ -57,7 +57,7 @@ HIDING: dict[str, Callable[[Starlette], ASGIApp]] = {
 }
 
 OBJECTS = ("attribute", "list of routes", "mount in a mount")
-"""Starlette calls them as ASGI apps where they are endpoints of a route, and functions not."""
+"""Starlette calls these as ASGI apps if they are endpoints of a route, unlike functions."""
 
 MADE: dict[str, Callable[[], Starlette]] = {
     "mark": secret_page,
@@ -67,7 +67,7 @@ MADE: dict[str, Callable[[], Starlette]] = {
 
 @pytest.mark.parametrize("hide", HIDING.values(), ids=HIDING.keys())
 @pytest.mark.parametrize("made", MADE.values(), ids=MADE.keys())
-def test_what_closes_a_part_of_a_mounted_app_is_a_fault(
+def test_a_closing_mark_within_a_mounted_app_is_a_fault(
     made: Callable[[], Starlette], hide: Callable[[Starlette], ASGIApp]
 ) -> None:
     app = opened()
@@ -78,7 +78,7 @@ def test_what_closes_a_part_of_a_mounted_app_is_a_fault(
 
 @pytest.mark.parametrize("hide", [lambda app: app, GZipMiddleware, *map(HIDING.get, OBJECTS)])
 @pytest.mark.parametrize("made", MADE.values(), ids=MADE.keys())
-def test_what_closes_a_part_of_an_app_in_a_starlette_route_is_a_fault(
+def test_a_closing_mark_within_an_app_in_a_starlette_route_is_a_fault(
     made: Callable[[], Starlette], hide: Callable[[Starlette], ASGIApp]
 ) -> None:
     app = opened()
@@ -96,7 +96,7 @@ def test_the_declaration_of_such_an_app_counts() -> None:
         compile_routes(app)
 
 
-ASKED = [
+REQUIRED = [
     ({"access": "public"}, Security(fastgate), "access"),
     ({"access": "optional"}, Security(fastgate), "access"),
     ({"access": "public"}, Depends(any_caller), "access"),
@@ -110,9 +110,9 @@ ASKED = [
 ]
 
 
-@pytest.mark.parametrize(("members", "dependency", "lost"), ASKED)
+@pytest.mark.parametrize(("members", "dependency", "lost"), REQUIRED)
 @pytest.mark.parametrize("opaque", [True, False])
-def test_what_dependencies_ask_within_a_whole_is_asked_of_the_whole(
+def test_dependencies_within_a_hidden_app_must_be_declared_on_the_whole(
     members: dict[str, Any], dependency: object, lost: str, *, opaque: bool
 ) -> None:
     app, inner = FastAPI(openapi_url=None), secret_of(dependency)
@@ -131,7 +131,7 @@ def test_what_dependencies_ask_within_a_whole_is_asked_of_the_whole(
 
 
 @pytest.mark.parametrize("hide", [Inner, at_edge(opaque=True)])
-def test_so_is_what_its_app_depends_on_and_its_starlette_routes_do_not_run(
+def test_dependencies_that_starlette_routes_do_not_run_must_be_declared_on_the_whole(
     hide: Callable[[FastAPI], ASGIApp],
 ) -> None:
     inner = FastAPI(openapi_url=None, dependencies=[Security(fastgate, scopes=["a"])])
@@ -142,18 +142,18 @@ def test_so_is_what_its_app_depends_on_and_its_starlette_routes_do_not_run(
         compile_routes(app)
 
 
-def test_so_is_what_a_function_asks_that_a_whole_is_made_of() -> None:
+def test_a_caller_required_by_a_function_in_the_whole_must_be_declared() -> None:
     app = opened()
     app.mount("/x", get(secret_of(Security(fastgate)).routes[-1].app))  # type: ignore[attr-defined]
     with pytest.raises(CannotCompile, match=r"without effect: access on FastgateScheme"):
         compile_routes(app)
 
 
-# What a route runs beside its endpoint.
+# Objects that a route runs besides its endpoint.
 
 
 class HandsOn:
-    """Middleware that hands on to another app, which it is given."""
+    """Middleware that passes requests on to another app, an argument."""
 
     def __init__(self, app: ASGIApp, other: ASGIApp) -> None:
         self.app, self.other = app, other
@@ -163,7 +163,7 @@ class HandsOn:
 
 
 class HandsOnItself(APIRoute):
-    """A class of routes that does the same by a method of its own."""
+    """A class of routes with a method that does the same."""
 
     other: ASGIApp
 
@@ -213,19 +213,19 @@ BESIDE = [
 ]
 
 
-@pytest.mark.parametrize("hand_on", BESIDE)
+@pytest.mark.parametrize("call_it", BESIDE)
 @pytest.mark.parametrize("made", MADE.values(), ids=MADE.keys())
 def test_a_restriction_on_an_app_that_a_route_calls_is_a_fault(
-    made: Callable[[], Starlette], hand_on: Callable[[FastAPI, ASGIApp], None]
+    made: Callable[[], Starlette], call_it: Callable[[FastAPI, ASGIApp], None]
 ) -> None:
     app = opened()
-    hand_on(app, made())
+    call_it(app, made())
     with pytest.raises(CannotCompile, match=r"without effect: access on (secret|page) \(/x"):
         compile_routes(app)
 
 
 class Container:
-    """What middleware is given in many apps: all that there is."""
+    """A frequent argument of middleware: the whole app."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.everything = {"app": app, "scheme": fastgate}
@@ -233,31 +233,31 @@ class Container:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
 
 
-@pytest.mark.parametrize("hand_on", BESIDE)
-def test_the_app_that_the_route_is_served_by_is_none(
-    hand_on: Callable[[FastAPI, ASGIApp], None],
+@pytest.mark.parametrize("call_it", BESIDE)
+def test_a_reference_to_the_serving_app_is_not_a_fault(
+    call_it: Callable[[FastAPI, ASGIApp], None],
 ) -> None:
     app = opened()
     app.get("/closed")(closed(page_of()))
-    hand_on(app, Container(app))
+    call_it(app, Container(app))
     assert [route["access"] for route in compile_routes(app)] == ["authenticated", "public"]
 
 
 @pytest.mark.parametrize("mounted", [True, False])
 @pytest.mark.parametrize("made", MADE.values(), ids=MADE.keys())
-def test_so_is_one_on_an_app_that_an_exception_handler_calls(
+def test_a_restriction_on_an_app_that_an_exception_handler_calls_is_a_fault(
     made: Callable[[], Starlette], *, mounted: bool
 ) -> None:
     app, other = opened(), made()
 
-    def answer(request: Request, error: Exception) -> Any:  # noqa: ANN401
+    def respond(request: Request, error: Exception) -> Any:  # noqa: ANN401
         return app if request.url.path == "/x" else other
 
     inner = FastAPI(openapi_url=None) if mounted else app
     inner.get("/x")(page_of())
     if mounted:
         app.mount("/m", inner)
-    inner.add_exception_handler(418, answer)
+    inner.add_exception_handler(418, respond)
     with pytest.raises(
         CannotCompile, match=r"without effect: access on .*\n.*return a response"
     ) as error:
@@ -267,11 +267,11 @@ def test_so_is_one_on_an_app_that_an_exception_handler_calls(
     compile_routes(app)
 
 
-# What is served in its own right.
+# Apps that are served in their own right.
 
 
 class Client:
-    """An app that asks another one in this process, as tools for agents do."""
+    """An app that calls another one in this process, as tools for agents do."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.client = httpx.AsyncClient(transport=httpx.ASGITransport(app=app))
@@ -293,7 +293,7 @@ def test_a_wrapper_of_a_served_app_needs_only_its_own_declaration() -> None:
     assert [route["access"] for route in compile_routes(root)][-1] == "authenticated"
 
 
-def test_a_wrapper_around_it_without_a_declaration_is_a_fault() -> None:
+def test_a_wrapper_of_a_served_app_without_a_declaration_is_a_fault() -> None:
     api, root = served()
     root.mount("/tools", at_edge(methods=["POST"])(Client(api)))
     with pytest.raises(CannotCompile) as error:
@@ -313,7 +313,7 @@ PARTS_OF: dict[str, Callable[[FastAPI], ASGIApp]] = {
 
 
 @pytest.mark.parametrize("part_of", PARTS_OF.values(), ids=PARTS_OF.keys())
-def test_of_routes_that_are_served_too_a_wrapper_says_itself_who_may_call(
+def test_a_wrapper_of_routes_that_are_also_served_declares_its_own_callers(
     part_of: Callable[[FastAPI], ASGIApp],
 ) -> None:
     app = opened()
@@ -335,7 +335,7 @@ def test_a_guard_around_a_mounted_app_requires_no_caller(edge: Edge) -> None:
     assert [route["access"] for route in compile_routes(root)] == ["public"]
 
 
-# An app that hands requests on to the one that serves it, or to its parts.
+# An app that passes requests on to the app that serves it, or to its parts.
 
 
 def api() -> FastAPI:
@@ -351,7 +351,7 @@ TOOLS = at_edge(access="authenticated", limits=["m"], methods=["POST"])
 
 
 @pytest.mark.parametrize("deep", [True, False])
-def test_a_mounted_app_may_ask_the_one_that_serves_it(*, deep: bool) -> None:
+def test_a_mounted_app_may_call_the_app_that_serves_it(*, deep: bool) -> None:
     app = api()
     app.get("/health")(page_of())
     tools = Starlette(routes=[Route("/tools", Client(app), methods=["POST"])])
@@ -362,7 +362,7 @@ def test_a_mounted_app_may_ask_the_one_that_serves_it(*, deep: bool) -> None:
 
 
 @pytest.mark.parametrize("deep", [True, False])
-def test_what_the_mounted_app_says_is_said_of_its_routes(*, deep: bool) -> None:
+def test_a_declaration_of_the_mounted_app_holds_for_its_routes(*, deep: bool) -> None:
     root, app = FastAPI(openapi_url=None), api()
     root.mount("/api", app)
     tools = Starlette(routes=[Route("/tools", Client(app), methods=["POST"])])
@@ -376,7 +376,7 @@ def test_what_the_mounted_app_says_is_said_of_its_routes(*, deep: bool) -> None:
     assert compile_routes(root)[-1]["limits"] == ["m"]
 
 
-def test_an_included_router_and_routes_that_are_served_elsewhere_are_served() -> None:
+def test_an_included_router_and_routes_in_another_app_count_as_served() -> None:
     app = api()
     app.mount("/tools", at_edge(access="authenticated", methods=["POST"])(Client(app.state.router)))
     with pytest.raises(
@@ -390,7 +390,7 @@ def test_an_included_router_and_routes_that_are_served_elsewhere_are_served() ->
     assert compile_routes(at_edge(access="optional")(combined))[-1]["limits"] == ["m"]
 
 
-def test_a_whole_that_is_closed_further_than_what_it_holds_is_right() -> None:
+def test_a_whole_may_be_stricter_than_its_parts() -> None:
     app, inner = FastAPI(openapi_url=None), opened()
     inner.get("/health")(page_of())
     app.mount("/x", at_edge(access="authenticated", methods=["GET"])(Inner(inner)))
@@ -400,7 +400,7 @@ def test_a_whole_that_is_closed_further_than_what_it_holds_is_right() -> None:
     assert {route["access"] for route in compile_routes(app)} == {"authenticated"}
 
 
-def test_scopes_that_a_known_caller_is_not_asked_for_are_asked_of_the_whole() -> None:
+def test_scopes_of_a_part_must_be_declared_even_if_the_whole_requires_a_caller() -> None:
     app = opened()
     inner = FastAPI(openapi_url=None, dependencies=[Security(fastgate, scopes=["a"])])
     with_route(inner, Route("/x", page_of(access="authenticated")))

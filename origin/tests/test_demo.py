@@ -1,4 +1,4 @@
-"""The demonstration app does what the example policy says about it."""
+"""The demonstration app agrees with the example policy."""
 
 import importlib
 import json
@@ -32,7 +32,7 @@ ITEM = "/items/7f0c2b1e-5a64-4f0e-9d3b-2c8a51e6d904"
 ITEM_TEMPLATE = "/items/{item_id:uuid}"
 REFUND_TEMPLATE = "/orders/{order_id:int}/refund"
 
-# Method, path and template as the edge sends them on; what the answer says.
+# Method, path and template as the edge forwards them; a part of the response.
 SERVED: list[tuple[str, str, str, str | None, int, str]] = [
     ("GET", "/", "/", None, 200, "Welcome, ada."),
     ("GET", "/me", "/me", "a b", 200, '"scopes":["a","b"],"country":"DE"'),
@@ -56,9 +56,9 @@ SERVED: list[tuple[str, str, str, str | None, int, str]] = [
 ]
 
 
-def test_every_route_of_the_policy_is_among_them() -> None:
+def test_every_route_of_the_policy_is_among_the_cases() -> None:
     routes = json.loads((REPOSITORY / "policy.json").read_text())["routes"]
-    # What the WebSocket says is heard through a real edge, in tests/edge/websockets.rs.
+    # The WebSocket is tested through a real edge, in tests/edge/websockets.rs.
     assert [route["path"] for route in routes if route.get("websocket")] == ["/updates"]
     plain = [route for route in routes if not route.get("websocket")]
     policy = {(method, origin_template(route)) for route in plain for method in route["methods"]}
@@ -66,7 +66,7 @@ def test_every_route_of_the_policy_is_among_them() -> None:
 
 
 def origin_template(route: Mapping[str, Any]) -> str:
-    """Return what the origin knows the route as: what the policy rewrites it to."""
+    """Return the template of the route at the origin: the policy may rewrite it."""
     rewrite = route.get("rewrite", {})
     path = str(route["path"]).removeprefix(rewrite.get("strip_prefix", ""))
     return str(rewrite.get("template", rewrite.get("add_prefix", "") + path))
@@ -95,12 +95,12 @@ async def test_the_demo_serves_its_routes(
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(demo), base_url="https://origin.example"
     ) as http:
-        answer = await http.request(method, path, content=body, headers=headers)
-    assert answer.status_code == status
-    assert text in answer.text + answer.headers.get("www-authenticate", "")
+        response = await http.request(method, path, content=body, headers=headers)
+    assert response.status_code == status
+    assert text in response.text + response.headers.get("www-authenticate", "")
 
 
-async def test_an_order_says_by_which_path_the_origin_knows_it(
+async def test_content_location_is_the_path_at_the_origin(
     demo: FastAPI, edge: Edge, jwks_server: JwksServer
 ) -> None:
     claims = payload("/orders/7", "/orders/{order_id:int}", scope="orders:read")
@@ -108,5 +108,5 @@ async def test_an_order_says_by_which_path_the_origin_knows_it(
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(demo), base_url="https://origin.example"
     ) as http:
-        answer = await http.get("/orders/7", headers={HEADER: token.decode()})
-    assert answer.headers["content-location"] == "/orders/7"
+        response = await http.get("/orders/7", headers={HEADER: token.decode()})
+    assert response.headers["content-location"] == "/orders/7"

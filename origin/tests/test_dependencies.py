@@ -1,4 +1,4 @@
-"""Callers, scopes and routes, as endpoints meet them."""
+"""Callers, scopes and routes, from the point of view of endpoints."""
 
 import dataclasses
 import functools
@@ -78,51 +78,51 @@ def app(edge: Edge) -> FastAPI:
 
 
 async def test_an_endpoint_gets_its_caller(app: FastAPI, edge: Edge) -> None:
-    answer = await get(app, "/me", edge.mint("/me", "/me"))
-    assert answer.json() == ["ada", IDP, "shop", "DE", "01J9Z"]
+    response = await get(app, "/me", edge.mint("/me", "/me"))
+    assert response.json() == ["ada", IDP, "shop", "DE", "01J9Z"]
 
 
-async def test_a_public_endpoint_knows_a_caller_or_none(app: FastAPI, edge: Edge) -> None:
+async def test_a_public_endpoint_gets_a_caller_or_none(app: FastAPI, edge: Edge) -> None:
     assert (await get(app, "/", edge.mint("/", "/"))).json() == "ada"
     assert (await get(app, "/", edge.mint_anonymous("/", "/"))).json() == "stranger"
 
 
-async def test_an_anonymous_caller_is_asked_to_sign_in(app: FastAPI, edge: Edge) -> None:
-    answer = await get(app, "/me", edge.mint_anonymous("/me", "/me"))
-    assert answer.status_code == 401
-    assert answer.headers["www-authenticate"] == "Bearer"
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert answer.headers["cache-control"] == "no-store"
-    assert answer.json()["type"] == "urn:fastgate:problem:authentication-required"
+async def test_an_anonymous_caller_gets_401(app: FastAPI, edge: Edge) -> None:
+    response = await get(app, "/me", edge.mint_anonymous("/me", "/me"))
+    assert response.status_code == 401
+    assert response.headers["www-authenticate"] == "Bearer"
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.headers["cache-control"] == "no-store"
+    assert response.json()["type"] == "urn:fastgate:problem:authentication-required"
 
 
 @pytest.mark.parametrize("scope", [None, "orders:write", "orders:readers", "x-orders:read"])
 async def test_a_scope_is_checked_again_at_the_origin(
     app: FastAPI, edge: Edge, scope: str | None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    answer = await get(app, "/orders/7", edge.mint(scope=scope))
-    assert answer.status_code == 403
-    assert answer.json()["type"] == "urn:fastgate:problem:insufficient-scope"
-    assert answer.headers["www-authenticate"] == (
+    response = await get(app, "/orders/7", edge.mint(scope=scope))
+    assert response.status_code == 403
+    assert response.json()["type"] == "urn:fastgate:problem:insufficient-scope"
+    assert response.headers["www-authenticate"] == (
         'Bearer error="insufficient_scope", scope="orders:read"'
     )
     assert caplog.messages == ["refused: insufficient-scope"]
 
 
 async def test_a_caller_with_the_scope_among_others_passes(app: FastAPI, edge: Edge) -> None:
-    answer = await get(app, "/orders/7", edge.mint(scope="a orders:read z"))
-    assert answer.json() == "7 for ada"
+    response = await get(app, "/orders/7", edge.mint(scope="a orders:read z"))
+    assert response.json() == "7 for ada"
 
 
-async def test_a_route_that_the_edge_did_not_judge_is_not_run(
+async def test_a_route_that_the_edge_did_not_judge_does_not_run(
     app: FastAPI, edge: Edge, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with client(app) as http:
         anonymous = await http.get("/me")
     caplog.clear()
-    answer = await get(app, "/me", edge.mint("/me", "/{page}"))
-    assert (answer.status_code, answer.content) == (401, anonymous.content)
-    assert answer.headers == anonymous.headers
+    response = await get(app, "/me", edge.mint("/me", "/{page}"))
+    assert (response.status_code, response.content) == (401, anonymous.content)
+    assert response.headers == anonymous.headers
     assert caplog.messages == ["refused: route-mismatch"]
 
 
@@ -130,15 +130,15 @@ async def test_public_endpoints_are_compared_with_their_route_too(app: FastAPI, 
     assert (await get(app, "/", edge.mint_anonymous("/", "/{path:path}"))).status_code == 401
 
 
-async def test_an_app_without_a_guard_knows_no_callers(caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_app_without_a_guard_has_no_callers(caplog: pytest.LogCaptureFixture) -> None:
     unguarded = FastAPI()
     unguarded.get("/me")(read_me)
     unguarded.get("/")(welcome)
     for path in ("/me", "/"):
-        answer = await get(unguarded, path, b"anything")
-        assert answer.status_code == 401
-        # A problem without `guard`, too, if a terse one.
-        assert answer.headers["content-type"] == "application/problem+json"
+        response = await get(unguarded, path, b"anything")
+        assert response.status_code == 401
+        # Without `guard` it is a problem, too, but a minimal one.
+        assert response.headers["content-type"] == "application/problem+json"
     assert caplog.messages == ["refused: evidence-missing"] * 2
 
 
@@ -170,20 +170,20 @@ async def test_mounts_are_part_of_the_template(edge: Edge) -> None:
     path = "/shop/office/a/orders/7"
     same = edge.mint(path, "/shop/office/a/orders/{order_id}")
     assert (await get(app, path, same)).json() == "7 for ada"
-    answer = await get(app, path, edge.mint(path, "/orders/{order_id}"))
-    assert answer.status_code == 401
-    assert answer.json()["type"] == "urn:fastgate:problem:not-from-the-edge"
+    response = await get(app, path, edge.mint(path, "/orders/{order_id}"))
+    assert response.status_code == 401
+    assert response.json()["type"] == "urn:fastgate:problem:not-from-the-edge"
 
 
-async def test_a_servers_root_path_is_part_of_no_template(app: FastAPI, edge: Edge) -> None:
+async def test_a_servers_root_path_is_not_part_of_a_template(app: FastAPI, edge: Edge) -> None:
     for path, template, status in [
         ("/api/me", "/api/me", 401),
         ("/me", "/me", 200),
         ("/api/me", "/me", 401),
         ("/me", "/api/me", 401),
     ]:
-        answer = await get(app, path, edge.mint(path, template), root_path="/api")
-        assert answer.status_code == status, (path, template)
+        response = await get(app, path, edge.mint(path, template), root_path="/api")
+        assert response.status_code == status, (path, template)
 
 
 def test_openapi_names_the_scheme_and_the_scopes(app: FastAPI) -> None:
@@ -198,7 +198,7 @@ def test_openapi_names_the_scheme_and_the_scopes(app: FastAPI) -> None:
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "scheme",
     [
         fastgate.__call__,
         functools.partial(fastgate),
@@ -206,8 +206,8 @@ def test_openapi_names_the_scheme_and_the_scopes(app: FastAPI) -> None:
         functools.partial(FastgateScheme.__call__, fastgate),
     ],
 )
-def test_the_scheme_is_recognized_in_any_form(asked: Callable[..., object]) -> None:
-    async def read(caller: Annotated[Identity, Security(asked, scopes=["a"])]) -> None: ...
+def test_the_scheme_is_recognized_in_any_form(scheme: Callable[..., object]) -> None:
+    async def read(caller: Annotated[Identity, Security(scheme, scopes=["a"])]) -> None: ...
 
     app = FastAPI(openapi_url=None)
     app.get("/x")(read)
@@ -220,7 +220,7 @@ def test_the_scheme_is_recognized_in_any_form(asked: Callable[..., object]) -> N
         compile_routes(app)
 
 
-def test_so_is_any_caller() -> None:
+def test_any_caller_is_recognized_in_any_form() -> None:
     app = FastAPI(openapi_url=None)
     app.get("/x", dependencies=[Depends(functools.partial(any_caller))])(read_nothing)
     assert [route["access"] for route in compile_routes(app)] == ["optional"]
@@ -256,7 +256,7 @@ FORGED = {
     ],
 )
 @pytest.mark.parametrize("method", ["get", "post", "websocket"])
-def test_a_caller_within_another_type_is_refused_where_the_route_is_written(
+def test_a_caller_within_another_type_is_refused_when_the_route_is_defined(
     annotation: object, method: str
 ) -> None:
     async def endpoint(caller: annotation = None) -> str:  # type: ignore[valid-type]
@@ -266,11 +266,11 @@ def test_a_caller_within_another_type_is_refused_where_the_route_is_written(
         getattr(FastAPI(), method)("/x")(endpoint)
 
 
-def test_so_is_one_in_a_model_or_in_a_dependency() -> None:
-    class Asks:
+def test_a_caller_in_a_model_or_a_dependency_class_is_refused() -> None:
+    class Known:
         def __init__(self, caller: Caller | None = None) -> None: ...
 
-    async def endpoint(asks: Annotated[Asks, Depends()]) -> None: ...
+    async def endpoint(known: Annotated[Known, Depends()]) -> None: ...
 
     with pytest.raises(TypeError, match="AnyCaller"):
         FastAPI().get("/x")(endpoint)
@@ -346,12 +346,12 @@ async def test_an_identity_is_never_read_from_a_request(annotation: object) -> N
             {"headers": {"caller": json.dumps(FORGED)}},
             {"headers": {"cookie": f"caller={json.dumps(FORGED)}"}},
         ):
-            answer = await http.post("/x", **request)
-            assert answer.status_code in {200, 422}, answer.text
+            response = await http.post("/x", **request)
+            assert response.status_code in {200, 422}, response.text
     assert "root" not in repr(found)
 
 
-async def test_a_response_may_contain_one(edge: Edge) -> None:
+async def test_a_response_may_contain_an_identity(edge: Edge) -> None:
     app = FastAPI()
 
     @app.get("/me")
@@ -403,7 +403,7 @@ Named = TypeAliasType("Named", Reader)
         (list[Annotated[str, Security(another, scopes=["a"])]], "'a'"),
     ],
 )
-def test_what_another_dependency_in_the_annotation_replaces_is_a_fault(
+def test_a_requirement_that_another_dependency_in_the_annotation_replaces_is_a_fault(
     annotation: object, dropped: str
 ) -> None:
     app = FastAPI(openapi_url=None)
@@ -425,7 +425,7 @@ def test_what_another_dependency_in_the_annotation_replaces_is_a_fault(
         Annotated[Caller, Depends(current_user)],
     ],
 )
-def test_what_asks_for_as_much_may_replace_it(annotation: object) -> None:
+def test_a_dependency_that_requires_the_same_may_replace_it(annotation: object) -> None:
     app = FastAPI(openapi_url=None)
 
     async def endpoint(parameter: object) -> None: ...
@@ -436,7 +436,7 @@ def test_what_asks_for_as_much_may_replace_it(annotation: object) -> None:
     assert route["access"] == "authenticated"
 
 
-def test_what_the_app_depends_on_is_looked_into_as_well() -> None:
+def test_dependencies_of_the_app_are_examined_as_well() -> None:
     app = FastAPI(openapi_url=None, dependencies=[Depends(through_another)])
     app.mount("/x", at_edge(access="authenticated")(StaticFiles(directory=".")))
     with pytest.raises(CannotCompile, match="requires 'orders:read' in an annotation"):
@@ -449,87 +449,87 @@ Written = Callable[[FastAPI, params.Security], object]
 async def read_nothing() -> None: ...
 
 
-def asks_in_an_annotation(app: FastAPI, asked: params.Security) -> None:
-    async def endpoint(caller: Annotated[Caller, asked]) -> None: ...
+def in_an_annotation(app: FastAPI, required: params.Security) -> None:
+    async def endpoint(caller: Annotated[Caller, required]) -> None: ...
 
     app.get("/x")(endpoint)
 
 
-def asks_in_a_default(app: FastAPI, asked: params.Security) -> None:
-    async def endpoint(caller: Identity = asked) -> None: ...  # type: ignore[assignment]
+def in_a_default(app: FastAPI, required: params.Security) -> None:
+    async def endpoint(caller: Identity = required) -> None: ...  # type: ignore[assignment]
 
     app.websocket("/x")(endpoint)
 
 
-def asks_in_a_dependency(app: FastAPI, asked: params.Security) -> None:
+def in_a_dependency(app: FastAPI, required: params.Security) -> None:
     @dataclasses.dataclass
     class Parameters:
-        caller: Annotated[Caller, asked]
+        caller: Annotated[Caller, required]
 
     app.get("/x", dependencies=[Depends(Parameters)])(read_nothing)
 
 
-def asks_for_a_dependency(app: FastAPI, asked: params.Security) -> None:
+def with_a_dependency(app: FastAPI, required: params.Security) -> None:
     async def user(caller: Caller) -> str:
         return caller.subject
 
-    app.get("/x", dependencies=[Security(user, scopes=asked.scopes)])(read_nothing)
+    app.get("/x", dependencies=[Security(user, scopes=required.scopes)])(read_nothing)
 
 
-def asks_by_a_router(app: FastAPI, asked: params.Security) -> None:
-    router = APIRouter(dependencies=[asked])
+def by_a_router(app: FastAPI, required: params.Security) -> None:
+    router = APIRouter(dependencies=[required])
     router.get("/x")(read_nothing)
     app.include_router(router)
 
 
-def asks_by_an_inclusion(app: FastAPI, asked: params.Security) -> None:
+def by_an_inclusion(app: FastAPI, required: params.Security) -> None:
     router = APIRouter()
     router.websocket("/x")(read_nothing)
-    app.include_router(router, dependencies=[asked])
+    app.include_router(router, dependencies=[required])
 
 
-def asks_by_the_app(app: FastAPI, asked: params.Security) -> None:
-    app.router.dependencies.append(asked)
+def by_the_app(app: FastAPI, required: params.Security) -> None:
+    app.router.dependencies.append(required)
     app.get("/x")(read_nothing)
 
 
-def asks_beside_what_is_mounted(app: FastAPI, asked: params.Security) -> None:
-    app.router.dependencies.append(asked)
+def beside_a_mount(app: FastAPI, required: params.Security) -> None:
+    app.router.dependencies.append(required)
     app.mount("/x", at_edge(access="authenticated")(StaticFiles(check_dir=False)))
 
 
 @pytest.mark.parametrize(
     "write",
     [
-        asks_in_an_annotation,
-        asks_in_a_default,
-        asks_in_a_dependency,
-        asks_for_a_dependency,
-        asks_by_a_router,
-        asks_by_an_inclusion,
-        asks_by_the_app,
-        asks_beside_what_is_mounted,
+        in_an_annotation,
+        in_a_default,
+        in_a_dependency,
+        with_a_dependency,
+        by_a_router,
+        by_an_inclusion,
+        by_the_app,
+        beside_a_mount,
     ],
 )
-def test_scopes_that_are_one_text_are_a_fault(write: Written) -> None:
+def test_scopes_that_are_one_string_are_a_fault(write: Written) -> None:
     app = FastAPI(openapi_url=None)
     write(app, Security(fastgate, scopes="orders:read adm"))
     with pytest.raises(CannotCompile, match="requires scopes='orders:read adm', a string") as error:
         compile_routes(app)
     assert "write a list: scopes=['orders:read', 'adm']" in str(error.value)
-    if write is asks_beside_what_is_mounted:
-        return  # where they have to be said once more
+    if write is beside_a_mount:
+        return  # the mount has to declare them again
     app = FastAPI(openapi_url=None)
     write(app, Security(fastgate, scopes=("orders:read", "adm")))
     assert compile_routes(app)[0]["scopes"] == ["orders:read", "adm"]
 
 
-def test_so_are_those_of_any_caller_and_not_those_of_another_scheme() -> None:
+def test_string_scopes_of_any_caller_are_a_fault_but_not_those_of_another_scheme() -> None:
     app = FastAPI(openapi_url=None)
     app.get("/x", dependencies=[Security(any_caller, scopes="adm")])(read_nothing)
     with pytest.raises(CannotCompile, match="requires scopes='adm', a string"):
         compile_routes(app)
     app = FastAPI(openapi_url=None)
-    asked = [Security(read_nothing, scopes="adm"), Security(fastgate, scopes=["a"])]
-    app.get("/x", dependencies=asked)(read_nothing)
+    required = [Security(read_nothing, scopes="adm"), Security(fastgate, scopes=["a"])]
+    app.get("/x", dependencies=required)(read_nothing)
     assert compile_routes(app)[0]["scopes"] == ["a"]

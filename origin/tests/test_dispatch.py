@@ -1,4 +1,4 @@
-"""Nothing runs that was not compared: no matter when, how or by whom its route was added."""
+"""Nothing runs without a comparison: no matter when and how its route was added."""
 
 from collections.abc import Awaitable, Callable
 from typing import Literal
@@ -39,7 +39,7 @@ def asgi(ran: list[str], name: str) -> ASGIApp:
     return run
 
 
-async def ask(
+async def fetch(
     app: ASGIApp, edge: Edge, path: str, template: str, method: str = "GET", **headers: str
 ) -> httpx.Response:
     token = edge.mint(path, template, method=method).decode()
@@ -72,7 +72,7 @@ async def shake_hands(app: ASGIApp, edge: Edge, path: str, template: str) -> lis
 
 
 class MethodOverride:
-    """What many apps have, so that forms can delete."""
+    """A common kind of middleware, with which HTML forms can use DELETE."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -101,7 +101,7 @@ def with_override(edge: Edge, ran: list[str], **settings: object) -> FastAPI:
 
 
 @pytest.mark.parametrize("http", ["h11", "httptools"])
-def test_a_method_override_inside_the_guard_lets_no_other_method_run(
+def test_a_method_override_inside_the_guard_runs_no_other_method(
     edge: Edge, ran: list[str], http: Literal["h11", "httptools"]
 ) -> None:
     with uvicorn_serving(with_override(edge, ran), http=http) as (host, port):
@@ -119,25 +119,25 @@ def test_a_method_override_inside_the_guard_lets_no_other_method_run(
     ("path", "template"),
     [("/either/7", "/either/{item}"), ("/asgi/7", "/asgi/{p:path}"), ("/below/7", "/below/{x}")],
 )
-async def test_nor_does_it_on_a_route_of_several_methods_or_a_mounted_app(
+async def test_a_method_override_has_no_effect_on_routes_of_several_methods_and_mounts(
     edge: Edge, ran: list[str], path: str, template: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     app = with_override(edge, ran)
-    assert (await ask(app, edge, path, template)).status_code == 200
-    answer = await ask(app, edge, path, template, **{"X-HTTP-Method-Override": "PUT"})
-    assert (answer.status_code, len(ran)) == (401, 1)
+    assert (await fetch(app, edge, path, template)).status_code == 200
+    response = await fetch(app, edge, path, template, **{"X-HTTP-Method-Override": "PUT"})
+    assert (response.status_code, len(ran)) == (401, 1)
     assert caplog.messages == ["refused: method-mismatch"]
 
 
-async def test_a_path_that_middleware_rewrites_is_not_the_path_that_was_judged(
+async def test_a_path_that_middleware_rewrites_is_refused(
     edge: Edge, ran: list[str], app: FastAPI, caplog: pytest.LogCaptureFixture
 ) -> None:
     app.add_route("/orders/{item}", endpoint(ran, "orders"))
     rewritten = FastgateMiddleware(original_url(app.router), edge.settings())
-    assert (await ask(rewritten, edge, "/orders/7", "/orders/{item}")).status_code == 200
+    assert (await fetch(rewritten, edge, "/orders/7", "/orders/{item}")).status_code == 200
     headers = {"X-Original-URL": "/orders/8"}
-    answer = await ask(rewritten, edge, "/orders/7", "/orders/{item}", **headers)
-    assert (answer.status_code, ran) == (401, ["orders"])
+    response = await fetch(rewritten, edge, "/orders/7", "/orders/{item}", **headers)
+    assert (response.status_code, ran) == (401, ["orders"])
     assert caplog.messages == ["refused: path-mismatch"]
 
 
@@ -149,7 +149,7 @@ def original_url(app: ASGIApp) -> ASGIApp:
     return rewrite
 
 
-async def test_the_health_check_runs_by_its_own_method_only(edge: Edge, ran: list[str]) -> None:
+async def test_the_health_check_runs_only_by_its_own_method(edge: Edge, ran: list[str]) -> None:
     app = FastAPI(openapi_url=None)
     app.add_route("/health", endpoint(ran, "health"), ["GET", "POST"])
     app.add_middleware(MethodOverride)
@@ -161,7 +161,7 @@ async def test_the_health_check_runs_by_its_own_method_only(edge: Edge, ran: lis
     assert ran == ["health"]
 
 
-# Whatever adds it, and whenever.
+# Routes that are added in any way, at any time.
 
 
 class Copies:
@@ -194,14 +194,14 @@ async def _pass_on(request: Request, call_next: Next) -> Response:
 
 
 class OwnHandle(Route):
-    """A kind of route whose `handle` does not ask Starlette's."""
+    """A kind of route whose `handle` does not call Starlette's."""
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self.app(scope, receive, send)
 
 
 def added(how: str, app: FastAPI, ran: list[str]) -> None:
-    """Add `/late/{item}` to an app that serves already."""
+    """Add `/late/{item}` to a running app."""
     run, router = endpoint(ran, "late"), APIRouter()
     if how == "function":
         app.get("/late/{item}")(lambda: ran.append("late"))
@@ -246,23 +246,23 @@ HOW = [
 
 @pytest.mark.parametrize("inside", [None, Copies, Rebuilds, Wraps])
 @pytest.mark.parametrize("how", HOW)
-async def test_a_route_that_is_added_while_the_app_runs_is_compared_before_it_runs(
+async def test_a_route_added_while_the_app_runs_is_compared_before_it_runs(
     edge: Edge, ran: list[str], how: str, inside: type[Copies] | None
 ) -> None:
     app = FastAPI(openapi_url=None)
     if inside is not None:
         app.add_middleware(inside)
     guard(app, edge.settings())
-    assert (await ask(app, edge, "/late/7", "/late/{item}")).status_code == 404
+    assert (await fetch(app, edge, "/late/7", "/late/{item}")).status_code == 404
     added(how, app, ran)
-    assert (await ask(app, edge, "/late/7", "/other/{item}")).status_code == 401
-    assert (await ask(app, edge, "/late/7", "/late/{item:int}")).status_code == 401
+    assert (await fetch(app, edge, "/late/7", "/other/{item}")).status_code == 401
+    assert (await fetch(app, edge, "/late/7", "/late/{item:int}")).status_code == 401
     assert ran == []
-    assert (await ask(app, edge, "/late/7", "/late/{item}")).status_code == 200
+    assert (await fetch(app, edge, "/late/7", "/late/{item}")).status_code == 200
     assert ran == ["late"]
 
 
-async def test_a_router_that_is_included_and_grows_has_all_its_routes_compared(
+async def test_all_routes_of_an_included_router_that_grows_are_compared(
     edge: Edge, ran: list[str], app: FastAPI
 ) -> None:
     router = APIRouter()
@@ -274,44 +274,44 @@ async def test_a_router_that_is_included_and_grows_has_all_its_routes_compared(
         await websocket.accept()
 
     app.include_router(router, prefix="/v1")
-    for round_number in range(3):  # each time, FastAPI builds all of them anew
+    for round_number in range(3):  # FastAPI builds all of them again each time
         ran.clear()
         for other in ("/v1/{item:int}", "/{item}"):
-            assert (await ask(app, edge, "/v1/7", other)).status_code == 401
+            assert (await fetch(app, edge, "/v1/7", other)).status_code == 401
             sent = await shake_hands(app, edge, "/v1/socket/7", other)
             assert sent == ["websocket.close"]
         assert ran == []
-        assert (await ask(app, edge, "/v1/7", "/v1/{item}")).status_code == 200
+        assert (await fetch(app, edge, "/v1/7", "/v1/{item}")).status_code == 200
         sent = await shake_hands(app, edge, "/v1/socket/7", "/v1/socket/{name}")
         assert (sent, ran) == (["websocket.accept"], ["starlette", "socket"])
         router.get(f"/more/{round_number}")(lambda: "more")
 
 
-async def test_a_mounted_app_is_reached_with_a_header_for_something_below_it_alone(
+async def test_a_mounted_app_is_reached_only_with_a_header_for_a_route_below_it(
     edge: Edge, ran: list[str], app: FastAPI
 ) -> None:
     for status in (200, 302, 404, 500):
 
-        async def answer(request: Request, call_next: Next, status: int = status) -> Response:
+        async def respond(request: Request, call_next: Next, status: int = status) -> Response:
             ran.append("middleware")
             return PlainTextResponse("secret", status)
 
         below = Starlette(routes=[Route("/{item}", endpoint(ran, "never"))])
-        below.add_middleware(BaseHTTPMiddleware, dispatch=answer)
+        below.add_middleware(BaseHTTPMiddleware, dispatch=respond)
         app.mount(f"/m{status}/{{tenant}}", below)
         for template in ("/other/{item}", "/{rest:path}", f"/m{status}x/{{tenant}}/{{item}}"):
-            refused = await ask(app, edge, f"/m{status}/acme/7", template)
+            refused = await fetch(app, edge, f"/m{status}/acme/7", template)
             assert (refused.status_code, ran) == (401, [])
             assert "secret" not in refused.text
-        passed = await ask(app, edge, f"/m{status}/acme/7", f"/m{status}/{{tenant}}/{{item}}")
+        passed = await fetch(app, edge, f"/m{status}/acme/7", f"/m{status}/{{tenant}}/{{item}}")
         assert (passed.status_code, passed.text, ran) == (status, "secret", ["middleware"])
         ran.clear()
 
 
-async def test_behind_a_mount_a_route_for_all_paths_gets_the_404_of_the_mount(
+async def test_after_a_mount_a_route_for_all_paths_gets_the_404_of_the_mount(
     edge: Edge, ran: list[str], app: FastAPI
 ) -> None:
-    async def answer(request: Request, call_next: Next) -> Response:
+    async def respond(request: Request, call_next: Next) -> Response:
         ran.append("middleware")
         return PlainTextResponse("secret")
 
@@ -321,7 +321,7 @@ async def test_behind_a_mount_a_route_for_all_paths_gets_the_404_of_the_mount(
     below.include_router(router)
     below.add_api_route("/mine", endpoint(ran, "mine"), methods=["POST", "PUT"])
     below.mount("/deep", Starlette(routes=[Route("/{item}", endpoint(ran, "deep"))]))
-    below.add_middleware(BaseHTTPMiddleware, dispatch=answer)
+    below.add_middleware(BaseHTTPMiddleware, dispatch=respond)
     app.mount("/api", below)
     own = Router(default=asgi(ran, "default"))
     app.mount("/own", own)
@@ -330,14 +330,14 @@ async def test_behind_a_mount_a_route_for_all_paths_gets_the_404_of_the_mount(
         ("/api/mine", 405),
         ("/api/included/7", 401),
         ("/api/deep/7", 401),
-        ("/api/deep/7/nothing", 401),  # of a mount in a mount nothing is known
+        ("/api/deep/7/nothing", 401),  # nothing is known about a mount in a mount
         ("/own/nothing", 401),
     ]:
-        answered = await ask(app, edge, path, "/{rest:path}")
-        assert (answered.status_code, ran) == (expected, []), path
-        assert answered.headers.get("Allow") == ("POST, PUT" if expected == 405 else None)
+        response = await fetch(app, edge, path, "/{rest:path}")
+        assert (response.status_code, ran) == (expected, []), path
+        assert response.headers.get("Allow") == ("POST, PUT" if expected == 405 else None)
         for other in ("/{rest}", "/other/{rest:path}"):
-            assert (await ask(app, edge, path, other)).status_code == 401, path
+            assert (await fetch(app, edge, path, other)).status_code == 401, path
         assert ran == [], path
 
 
@@ -345,13 +345,13 @@ async def test_a_router_with_a_default_of_its_own_serves_the_rest_of_its_paths(
     edge: Edge, ran: list[str], app: FastAPI
 ) -> None:
     app.router.default = asgi(ran, "default")
-    assert (await ask(app, edge, "/nowhere", "/nowhere")).status_code == 401
+    assert (await fetch(app, edge, "/nowhere", "/nowhere")).status_code == 401
     assert ran == []
-    assert (await ask(app, edge, "/nowhere", "/{rest:path}")).text == "default"
+    assert (await fetch(app, edge, "/nowhere", "/{rest:path}")).text == "default"
     assert ran == ["default"]
 
 
-async def test_what_is_no_route_of_starlettes_closes_its_router(
+async def test_a_route_of_an_unknown_class_closes_its_router(
     edge: Edge, ran: list[str], app: FastAPI
 ) -> None:
     class LooksLikeOne:
@@ -367,7 +367,7 @@ async def test_what_is_no_route_of_starlettes_closes_its_router(
     app.mount("/below", below)
     for routes, path in ((below.routes, "/below/late"), (app.router.routes, "/late")):
         routes.insert(0, LooksLikeOne())  # type: ignore[arg-type]
-        assert (await ask(app, edge, path, path)).status_code == 401
+        assert (await fetch(app, edge, path, path)).status_code == 401
     assert ran == []
 
 
@@ -381,12 +381,12 @@ async def test_an_app_of_another_framework_is_judged_as_a_whole(
             await asgi(ran, "other")(scope, receive, send)
 
     app.mount("/other", OfAnotherFramework())
-    assert (await ask(app, edge, "/other/a", "/other/a")).status_code == 401
+    assert (await fetch(app, edge, "/other/a", "/other/a")).status_code == 401
     assert ran == []
-    assert (await ask(app, edge, "/other/a", "/other/{path:path}")).status_code == 200
+    assert (await fetch(app, edge, "/other/a", "/other/{path:path}")).status_code == 200
 
 
-async def test_what_an_app_judged_as_a_whole_dispatches_was_judged_with_it(
+async def test_routes_within_an_app_judged_as_a_whole_were_judged_with_it(
     edge: Edge, ran: list[str], app: FastAPI
 ) -> None:
     hidden = Starlette(routes=[Route("/{item}", endpoint(ran, "hidden"))])
@@ -395,8 +395,8 @@ async def test_what_an_app_judged_as_a_whole_dispatches_was_judged_with_it(
         await hidden(scope, receive, send)
 
     app.mount("/opaque", opaque)
-    assert (await ask(app, edge, "/opaque/7", "/opaque/{path:path}")).text == "hidden"
-    assert (await ask(app, edge, "/opaque/7", "/opaque/{item}")).status_code == 401
+    assert (await fetch(app, edge, "/opaque/7", "/opaque/{path:path}")).text == "hidden"
+    assert (await fetch(app, edge, "/opaque/7", "/opaque/{item}")).status_code == 401
 
 
 async def test_below_a_mount_a_scope_without_its_prefix_is_refused(
@@ -405,11 +405,11 @@ async def test_below_a_mount_a_scope_without_its_prefix_is_refused(
     below = Rebuilds(Starlette(routes=[Route("/x", endpoint(ran, "x"))]))
     app.mount("/{tenant}", below)
     for template in ("/admin/x", "/{tenant}/x"):
-        assert (await ask(app, edge, "/admin/x", template)).status_code == 401
+        assert (await fetch(app, edge, "/admin/x", template)).status_code == 401
     assert ran == []
 
 
-async def test_middleware_that_dispatches_twice_is_compared_twice(
+async def test_middleware_that_dispatches_twice_is_compared_each_time(
     edge: Edge, ran: list[str]
 ) -> None:
     class Twice(Copies):
@@ -427,7 +427,7 @@ async def test_middleware_that_dispatches_twice_is_compared_twice(
     app.add_route("/other", endpoint(ran, "other"))
     app.add_middleware(Twice)
     guard(app, edge.settings())
-    assert (await ask(app, edge, "/one", "/one")).status_code == 401
+    assert (await fetch(app, edge, "/one", "/one")).status_code == 401
     assert ran == ["one"]
 
 
@@ -442,13 +442,13 @@ async def test_a_compared_endpoint_may_call_another_app_of_this_process(
             return PlainTextResponse((await http.get("/inner")).text)
 
     app.add_route("/outer", outer)
-    assert (await ask(app, edge, "/outer", "/outer")).text == "inner"
+    assert (await fetch(app, edge, "/outer", "/outer")).text == "inner"
     transport = httpx.ASGITransport(other)
     async with httpx.AsyncClient(transport=transport, base_url="http://inner") as http:
-        assert (await http.get("/inner")).text == "inner", "no guard stands there"
+        assert (await http.get("/inner")).text == "inner", "there is no guard"
 
 
-async def test_a_router_that_does_not_ask_its_routes_gets_no_answer_out(
+async def test_a_router_that_does_not_use_its_routes_cannot_respond(
     edge: Edge, ran: list[str]
 ) -> None:
     class OwnRouter(Router):
@@ -457,15 +457,15 @@ async def test_a_router_that_does_not_ask_its_routes_gets_no_answer_out(
                 scope["endpoint"] = run = asgi(ran, "own")
                 await run(scope, receive, send)
 
-    answer = await ask(FastgateMiddleware(OwnRouter(), edge.settings()), edge, "/own", "/own")
-    assert (answer.status_code, "own" in answer.text) == (401, False)
+    response = await fetch(FastgateMiddleware(OwnRouter(), edge.settings()), edge, "/own", "/own")
+    assert (response.status_code, "own" in response.text) == (401, False)
 
 
-# What middleware inside the guard answers by itself, on a request that was verified.
+# Responses of middleware inside the guard, to a verified request.
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 304, 404, 429, 503])
-async def test_the_answer_of_middleware_on_a_verified_request_passes(
+async def test_a_response_of_middleware_to_a_verified_request_passes(
     edge: Edge, ran: list[str], status: int
 ) -> None:
     app = FastAPI(openapi_url=None)
@@ -476,8 +476,8 @@ async def test_the_answer_of_middleware_on_a_verified_request_passes(
         return Response(status_code=status, headers={"X-Cache": "HIT"})
 
     guard(app, edge.settings())
-    answer = await ask(app, edge, "/cached", "/cached")
-    assert (answer.status_code, answer.headers["X-Cache"], ran) == (status, "HIT", [])
+    response = await fetch(app, edge, "/cached", "/cached")
+    assert (response.status_code, response.headers["X-Cache"], ran) == (status, "HIT", [])
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="https://o.example") as http:
         assert (await http.get("/cached")).status_code == 401

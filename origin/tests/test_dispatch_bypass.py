@@ -1,4 +1,4 @@
-"""Ways round the comparison: own classes, late changes, rewritten scopes, dispatching once more."""
+"""Attempts to bypass the comparison: custom classes, late changes, other scopes."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -19,23 +19,23 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fastgate import FastgateMiddleware, guard
 from tests.edge import Edge
-from tests.test_dispatch import Copies, MethodOverride, Rebuilds, asgi, ask, endpoint
+from tests.test_dispatch import Copies, MethodOverride, Rebuilds, asgi, endpoint, fetch
 
 pytestmark = pytest.mark.anyio
 
 
-# A `handle` that is not the one of Starlette's class.
+# A `handle` other than that of Starlette's class.
 
 
 class RunsAtOnce:
-    """A mixin that is no route itself."""
+    """A mixin that is not a route itself."""
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self.app(scope, receive, send)  # type: ignore[attr-defined]
 
 
 class MixedIn(RunsAtOnce, Route):
-    """Gets its `handle` from the mixin."""
+    """A route with the `handle` of the mixin."""
 
 
 class MixedInApi(RunsAtOnce, APIRoute):
@@ -43,19 +43,19 @@ class MixedInApi(RunsAtOnce, APIRoute):
 
 
 class Silent(Route):
-    """Does not tell its bases of classes that derive from it."""
+    """A class that does not notify its bases of subclasses."""
 
     def __init_subclass__(cls) -> None: ...
 
 
 class OfSilent(Silent):
-    """A class that its bases have not been told of."""
+    """A class of which its bases were not notified."""
 
     handle = RunsAtOnce.handle
 
 
 class SetLate(Route):
-    """Gets its `handle` when it is complete."""
+    """A class that gets its `handle` after its definition."""
 
 
 SetLate.handle = RunsAtOnce.handle  # type: ignore[assignment, method-assign]
@@ -76,7 +76,7 @@ KINDS: list[Callable[..., BaseRoute]] = [
 @pytest.mark.parametrize("inside", [None, Copies])
 @pytest.mark.parametrize("below", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
-async def test_whatever_a_handle_comes_from_it_is_compared_before_it_runs(
+async def test_a_handle_from_any_source_is_compared_before_it_runs(
     edge: Edge,
     ran: list[str],
     kind: Callable[..., BaseRoute],
@@ -86,7 +86,7 @@ async def test_whatever_a_handle_comes_from_it_is_compared_before_it_runs(
     app = FastAPI(openapi_url=None)
     if inside is not None:
         app.add_middleware(inside)
-    # Starlette wants to know the request, FastAPI nothing.
+    # Starlette passes the request to an endpoint, FastAPI nothing.
     run = (lambda: ran.append("run")) if kind is MixedInApi else endpoint(ran, "run")
     routes = [kind("/admin/{x}", run), Route("/public/{x}", endpoint(ran, "public"))]
     if below:
@@ -95,9 +95,9 @@ async def test_whatever_a_handle_comes_from_it_is_compared_before_it_runs(
         app.router.routes.extend(routes)
     guard(app, edge.settings())
     prefix = "/api" if below else ""
-    refused = await ask(app, edge, f"{prefix}/admin/7", f"{prefix}/public/{{x}}")
+    refused = await fetch(app, edge, f"{prefix}/admin/7", f"{prefix}/public/{{x}}")
     assert (refused.status_code, ran) == (401, [])
-    assert (await ask(app, edge, f"{prefix}/admin/7", f"{prefix}/admin/{{x}}")).is_success
+    assert (await fetch(app, edge, f"{prefix}/admin/7", f"{prefix}/admin/{{x}}")).is_success
     assert ran == ["run"]
 
 
@@ -107,13 +107,13 @@ async def test_an_included_router_with_such_a_class_is_compared(
     router = APIRouter(route_class=MixedInApi)
     router.add_api_route("/admin/{x}", lambda: ran.append("run"))
     app.include_router(router, prefix="/v1")
-    assert (await ask(app, edge, "/v1/admin/7", "/v1/public/{x}")).status_code == 401
+    assert (await fetch(app, edge, "/v1/admin/7", "/v1/public/{x}")).status_code == 401
     assert ran == []
-    assert (await ask(app, edge, "/v1/admin/7", "/v1/admin/{x}")).is_success
+    assert (await fetch(app, edge, "/v1/admin/7", "/v1/admin/{x}")).is_success
 
 
 class Logs(Route):
-    """Does something of its own, and then what its class does."""
+    """A route that does something itself, and then what its base class does."""
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["ran"] = True
@@ -129,7 +129,7 @@ class LogsToo(APIRoute):
 
 @pytest.mark.parametrize("kind", [Route, APIRoute, Logs, LogsToo])
 @pytest.mark.parametrize("where", ["app", "included", "mounted"])
-async def test_a_method_that_a_route_does_not_have_is_405_whatever_its_class(
+async def test_a_method_that_a_route_of_any_class_lacks_gets_405(
     edge: Edge, ran: list[str], kind: type[Route], where: str
 ) -> None:
     app, path = FastAPI(openapi_url=None), "/a"
@@ -144,15 +144,15 @@ async def test_a_method_that_a_route_does_not_have_is_405_whatever_its_class(
         app.router.routes.append(route)
     guard(app, edge.settings())
     template = path.replace("/a", "/{x}")
-    answered = await ask(app, edge, path, template, "POST")
-    assert (answered.status_code, ran) == (405, [])
-    assert {"GET", "PUT"} <= set(answered.headers["Allow"].split(", "))
-    assert (await ask(app, edge, path, path, "POST")).status_code == 405
-    assert (await ask(app, edge, path, template, "PUT")).status_code == 401
+    response = await fetch(app, edge, path, template, "POST")
+    assert (response.status_code, ran) == (405, [])
+    assert {"GET", "PUT"} <= set(response.headers["Allow"].split(", "))
+    assert (await fetch(app, edge, path, path, "POST")).status_code == 405
+    assert (await fetch(app, edge, path, template, "PUT")).status_code == 401
     assert ran == []
 
 
-async def test_a_class_with_its_own_way_to_get_attributes_is_refused(
+async def test_a_class_with_its_own_attribute_access_is_refused(
     edge: Edge, ran: list[str], app: FastAPI
 ) -> None:
     class Hides(Route):
@@ -160,17 +160,17 @@ async def test_a_class_with_its_own_way_to_get_attributes_is_refused(
             return object.__getattribute__(self, name)
 
     app.router.routes.append(Hides("/hidden", endpoint(ran, "hidden")))
-    assert (await ask(app, edge, "/hidden", "/hidden")).status_code == 401
+    assert (await fetch(app, edge, "/hidden", "/hidden")).status_code == 401
     app.router.routes.pop()
     router = APIRouter(routes=[Hides("/hidden", endpoint(ran, "hidden"))])
     app.include_router(router, prefix="/in")
     if hasattr(routing, "_IncludedRouter"):  # older FastAPI makes a plain route of it
-        assert (await ask(app, edge, "/in/hidden", "/in/hidden")).status_code == 401
+        assert (await fetch(app, edge, "/in/hidden", "/in/hidden")).status_code == 401
         assert ran == []
 
 
 def traced(kind: type[BaseRoute], monkeypatch: pytest.MonkeyPatch, seen: list[object]) -> None:
-    """Put in place of `handle` what agents do (wrapt): a descriptor that is no function."""
+    """Replace `handle` as monitoring agents do (wrapt): by a descriptor that is not a function."""
     original = vars(kind)["handle"]
 
     class Bound:
@@ -186,7 +186,7 @@ def traced(kind: type[BaseRoute], monkeypatch: pytest.MonkeyPatch, seen: list[ob
             return self if route is None else Bound(route, original.__get__(route, owner))
 
         def __call__(self, *_asgi: object) -> None:
-            raise AssertionError("an agent reads the route from what it is bound to")
+            raise AssertionError("an agent reads the route from the bound object")
 
     monkeypatch.setattr(kind, "handle", Wrapper())
 
@@ -198,18 +198,18 @@ async def test_an_agent_that_wraps_handle_by_a_descriptor_sees_the_route(
     traced(Route, monkeypatch, seen)
     route = Route("/traced", endpoint(ran, "traced"))
     app.router.routes.append(route)
-    assert (await ask(app, edge, "/start", "/start")).status_code == 404
-    seen.clear()  # what the start has dispatched itself
-    assert (await ask(app, edge, "/traced", "/other")).status_code == 401
+    assert (await fetch(app, edge, "/start", "/start")).status_code == 404
+    seen.clear()  # the routes that the start itself has dispatched
+    assert (await fetch(app, edge, "/traced", "/other")).status_code == 401
     assert (seen, ran) == ([], [])
-    assert (await ask(app, edge, "/traced", "/traced")).text == "traced"
+    assert (await fetch(app, edge, "/traced", "/traced")).text == "traced"
     assert seen == [route]
 
 
-# A router with a way of its own.
+# A router that dispatches in its own way.
 
 
-async def test_a_router_that_runs_its_routes_in_its_own_way_is_refused_before_that(
+async def test_a_router_that_dispatches_in_its_own_way_is_refused_before_it_does(
     edge: Edge, ran: list[str]
 ) -> None:
     class Dispatches:
@@ -238,14 +238,14 @@ async def test_a_router_that_runs_its_routes_in_its_own_way_is_refused_before_th
                 guard(guarded, edge.settings())
             for path in ("/admin", "/below/admin"):
                 for template in (path, "/below/public"):
-                    assert not (await ask(guarded, edge, path, template)).is_success
+                    assert not (await fetch(guarded, edge, path, template)).is_success
     app, included = FastAPI(openapi_url=None), ByHandle()
     included.add_route("/admin", endpoint(ran, "admin"))
     app.include_router(included)
     guard(app, edge.settings())
     if included in [getattr(each, "original_router", None) for each in app.routes]:
-        assert (await ask(app, edge, "/admin", "/public")).status_code == 401
-        assert (await ask(app, edge, "/admin", "/admin")).status_code == 401
+        assert (await fetch(app, edge, "/admin", "/public")).status_code == 401
+        assert (await fetch(app, edge, "/admin", "/admin")).status_code == 401
     assert ran == []
 
 
@@ -256,35 +256,35 @@ async def test_the_default_of_a_router_whose_class_has_one_is_compared(
         async def default(self, scope: Scope, receive: Receive, send: Send) -> None: ...
 
     app.mount("/admin", OwnDefault(default=asgi(ran, "default")))
-    assert (await ask(app, edge, "/admin/7", "/admin/public/{x}")).status_code == 401
+    assert (await fetch(app, edge, "/admin/7", "/admin/public/{x}")).status_code == 401
     assert ran == []
-    assert (await ask(app, edge, "/admin/7", "/admin/{path:path}")).text == "default"
+    assert (await fetch(app, edge, "/admin/7", "/admin/{path:path}")).text == "default"
 
 
-async def test_a_router_that_is_served_without_an_app_has_its_405_below_a_mount(
+async def test_a_router_that_is_served_without_an_app_responds_405_below_a_mount(
     edge: Edge, ran: list[str]
 ) -> None:
     below = Router(routes=[Route("/mine", endpoint(ran, "mine"), methods=["POST"])])
     guarded = FastgateMiddleware(Router(routes=[Mount("/api", below)]), edge.settings())
-    answered = await ask(guarded, edge, "/api/mine", "/{rest:path}")
-    assert (answered.status_code, answered.headers["Allow"], ran) == (405, "POST", [])
+    response = await fetch(guarded, edge, "/api/mine", "/{rest:path}")
+    assert (response.status_code, response.headers["Allow"], ran) == (405, "POST", [])
 
 
-# What changes between the comparison and the endpoint.
+# Changes between the comparison and the endpoint.
 
 
 class Orders(HTTPEndpoint):
-    """Chooses by the method."""
+    """An endpoint that chooses by the method."""
 
     ran: list[str] = []  # noqa: RUF012 -- emptied by the test
 
     async def post(self, _request: Request) -> Response:
-        """Any caller may."""
+        """Open to every caller."""
         self.ran.append("post")
         return PlainTextResponse("post")
 
     async def delete(self, _request: Request) -> Response:
-        """Not any caller may."""
+        """Not open to every caller."""
         self.ran.append("delete")
         return PlainTextResponse("delete")
 
@@ -305,7 +305,7 @@ class OwnMethod(Route):
 
 @pytest.mark.parametrize("override", [MethodOverride, OverridesAndRebuilds])
 @pytest.mark.parametrize("where", ["route", "mount", "opaque mount", "handle"])
-async def test_a_class_that_chooses_by_method_is_compared_where_it_runs(
+async def test_a_class_that_chooses_by_method_is_compared_when_it_runs(
     edge: Edge, app: FastAPI, where: str, override: Callable[..., ASGIApp]
 ) -> None:
     Orders.ran.clear()
@@ -327,15 +327,15 @@ async def test_a_class_that_chooses_by_method_is_compared_where_it_runs(
             await below(scope, receive, send)
 
         app.mount("/below", opaque)
-    assert (await ask(app, edge, path, template, "POST")).text == "post"
+    assert (await fetch(app, edge, path, template, "POST")).text == "post"
     headers = {"X-HTTP-Method-Override": "DELETE"}
-    assert (await ask(app, edge, path, template, "POST", **headers)).status_code == 401
+    assert (await fetch(app, edge, path, template, "POST", **headers)).status_code == 401
     assert Orders.ran == ["post"]
-    assert (await ask(app, edge, path, template, "DELETE")).text == "delete"
+    assert (await fetch(app, edge, path, template, "DELETE")).text == "delete"
 
 
 class PrefixFromHeader(Copies):
-    """Believes a field about what a proxy has taken off."""
+    """Middleware that trusts a field about the prefix that a proxy has removed."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if prefix := dict(scope.get("headers", [])).get(b"x-forwarded-prefix"):
@@ -345,7 +345,7 @@ class PrefixFromHeader(Copies):
 
 @pytest.mark.parametrize("below", [False, True])
 @pytest.mark.parametrize("inside", [None, Rebuilds])
-async def test_a_root_path_that_middleware_takes_from_a_field_moves_no_route(
+async def test_a_root_path_that_middleware_reads_from_a_field_moves_no_route(
     edge: Edge, ran: list[str], below: bool, inside: type[Copies] | None
 ) -> None:
     routes = [Route(f"{path}/admin", endpoint(ran, path)) for path in ("/public", "")]
@@ -359,19 +359,19 @@ async def test_a_root_path_that_middleware_takes_from_a_field_moves_no_route(
         app.user_middleware.extend(middleware)
     guard(app, edge.settings())
     path = f"{prefix}/public/admin"
-    if not (below and inside):  # below a mount, nothing is left to compare with
-        assert (await ask(app, edge, path, path)).text == "/public"
+    if not (below and inside):  # below a mount, there is nothing to compare with
+        assert (await fetch(app, edge, path, path)).text == "/public"
     ran.clear()
     headers = {"X-Forwarded-Prefix": f"{prefix}/public"}
-    assert (await ask(app, edge, path, path, **headers)).status_code == 401
+    assert (await fetch(app, edge, path, path, **headers)).status_code == 401
     assert ran == []
 
 
-# A guarded app runs nothing that no guard has let in.
+# A guarded app runs nothing that a guard has not let in.
 
 
 class Worker(Copies):
-    """Hands each request to a task that was started before."""
+    """Middleware that passes each request to a task that was started earlier."""
 
     def __init__(self, app: ASGIApp) -> None:
         super().__init__(app)
@@ -390,19 +390,17 @@ class Worker(Copies):
         await done
 
 
-async def test_what_a_worker_runs_with_a_scope_of_its_own_is_refused(
-    edge: Edge, ran: list[str]
-) -> None:
+async def test_a_scope_that_a_worker_builds_itself_is_refused(edge: Edge, ran: list[str]) -> None:
     app = FastAPI(openapi_url=None)
     app.add_route("/admin", endpoint(ran, "admin"))
     worker = Worker(app.router)
     working = asyncio.create_task(worker.work())
     guarded = FastgateMiddleware(worker, edge.settings())
     for template in ("/public", "/admin"):
-        assert (await ask(guarded, edge, "/admin", template)).status_code == 401
+        assert (await fetch(guarded, edge, "/admin", template)).status_code == 401
     app.router.routes.clear()
     app.router.default = asgi(ran, "default")
-    assert (await ask(guarded, edge, "/admin", "/{path:path}")).status_code == 401
+    assert (await fetch(guarded, edge, "/admin", "/{path:path}")).status_code == 401
     assert ran == []
     working.cancel()
 
@@ -411,44 +409,44 @@ Answers = Callable[[Request], Awaitable[Response]]
 
 
 def dispatches(app: ASGIApp, path: str, *, rebuilt: bool = False) -> Answers:
-    """Return an endpoint that answers with what `app` has at another path."""
+    """Return an endpoint that responds with the response of `app` at another path."""
 
     class Answer(Response):
         async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
             scope = {**scope, "path": path, "raw_path": path.encode()}
             await (Rebuilds(app) if rebuilt else app)(scope, receive, send)
 
-    async def answer(_request: Request) -> Response:
+    async def respond(_request: Request) -> Response:
         return Answer()
 
-    return answer
+    return respond
 
 
 @pytest.mark.parametrize("rebuilt", [False, True])
-async def test_an_endpoint_cannot_enter_its_own_app_once_more(
+async def test_an_endpoint_cannot_enter_its_own_app_again(
     edge: Edge, ran: list[str], app: FastAPI, rebuilt: bool
 ) -> None:
     app.add_route("/admin", endpoint(ran, "admin"))
     app.add_route("/go", dispatches(app.router, "/admin", rebuilt=rebuilt))
     app.add_route("/app", dispatches(app, "/admin", rebuilt=rebuilt))
     for path in ("/go", "/app"):
-        assert (await ask(app, edge, path, path)).status_code == 401
+        assert (await fetch(app, edge, path, path)).status_code == 401
     go = dispatches(app.router, "/admin", rebuilt=rebuilt)
 
     async def opaque(scope: Scope, receive: Receive, send: Send) -> None:
         await (await go(Request(scope)))(scope, receive, send)
 
     app.mount("/opaque", opaque)
-    assert (await ask(app, edge, "/opaque/x", "/opaque/{path:path}")).status_code == 401
+    assert (await fetch(app, edge, "/opaque/x", "/opaque/{path:path}")).status_code == 401
     assert ran == []
 
 
-async def test_an_endpoint_may_answer_with_another_app_and_call_others(
+async def test_an_endpoint_may_respond_with_another_app_and_call_others(
     edge: Edge, ran: list[str], app: FastAPI
 ) -> None:
     other = Starlette(routes=[Route("/inner", endpoint(ran, "inner"), methods=["GET", "POST"])])
     app.add_route("/go", dispatches(other, "/inner"))
-    assert (await ask(app, edge, "/go", "/go")).text == "inner"
+    assert (await fetch(app, edge, "/go", "/go")).text == "inner"
 
     class Calls(HTTPEndpoint):
         async def get(self, _request: Request) -> Response:
@@ -457,20 +455,20 @@ async def test_an_endpoint_may_answer_with_another_app_and_call_others(
                 return PlainTextResponse((await http.post("/inner")).text)
 
     app.add_route("/calls", Calls)  # type: ignore[arg-type]
-    assert (await ask(app, edge, "/calls", "/calls")).text == "inner"
+    assert (await fetch(app, edge, "/calls", "/calls")).text == "inner"
 
 
 Calls = Callable[[], Awaitable[Response]]
 
 
 def calls(app: ASGIApp, path: str) -> Calls:
-    """Return a function that asks another app of this process by a request of its own."""
+    """Return a function that sends another app of this process a request of its own."""
 
     async def call() -> Response:
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://inner") as http:
-            answer = await http.post(path)
-            return PlainTextResponse(answer.text, answer.status_code)
+            response = await http.post(path)
+            return PlainTextResponse(response.text, response.status_code)
 
     return call
 
@@ -480,7 +478,7 @@ def calling(where: str, app: FastAPI, call: Calls) -> None:
     if where == "middleware":
 
         @app.middleware("http")
-        async def answer(_request: Request, _call_next: object) -> Response:
+        async def respond(_request: Request, _call_next: object) -> Response:
             return await call()
 
     elif where == "pure middleware":
@@ -524,8 +522,8 @@ async def test_an_app_of_this_process_may_be_called_outside_of_endpoints(
     app = FastAPI(openapi_url=None)
     calling(where, app, calls(other, "/inner"))
     guard(app, edge.settings())
-    answered = await ask(app, edge, "/x/y", WHERE[where])
-    assert (answered.status_code, answered.text, ran) == (200, "inner", ["inner"])
+    response = await fetch(app, edge, "/x/y", WHERE[where])
+    assert (response.status_code, response.text, ran) == (200, "inner", ["inner"])
 
 
 @pytest.mark.parametrize("where", WHERE)
@@ -550,11 +548,11 @@ async def test_no_request_of_its_own_reaches_a_route_of_the_guarded_app_there(
     }
     calling(where, app, calls(other[how], "/admin"))
     guard(app, edge.settings())
-    answered = await ask(app, edge, "/x/y", WHERE[where])
-    assert (answered.status_code, ran) == (401, [])
+    response = await fetch(app, edge, "/x/y", WHERE[where])
+    assert (response.status_code, ran) == (401, [])
 
 
-async def test_behind_a_mount_middleware_that_names_an_endpoint_gets_no_answer_out(
+async def test_behind_a_mount_middleware_that_names_an_endpoint_cannot_respond(
     edge: Edge, ran: list[str], app: FastAPI
 ) -> None:
     class RunsItself(Copies):
@@ -563,14 +561,14 @@ async def test_behind_a_mount_middleware_that_names_an_endpoint_gets_no_answer_o
             await run(scope, receive, send)
 
     app.mount("/below", Starlette(middleware=[Middleware(RunsItself)]))
-    answered = await ask(app, edge, "/below/admin", "/below/public")
-    assert (answered.status_code, "secret" in answered.text) == (401, False)
+    response = await fetch(app, edge, "/below/admin", "/below/public")
+    assert (response.status_code, "secret" in response.text) == (401, False)
 
 
-# Middleware that hands a request to a router itself, which is not the one that is due.
+# Middleware that passes a request to a router itself, which is not the next one.
 
 
-class HandsTo:
+class PassesTo:
     """Middleware that lets a router try first."""
 
     def __init__(self, app: ASGIApp, router: Router, *, only: bool) -> None:
@@ -589,7 +587,7 @@ class HandsTo:
 
 
 @pytest.mark.parametrize("which", ["included", "mounted", "another"])
-async def test_only_the_router_that_is_due_is_taken_for_the_apps_own(
+async def test_only_the_next_router_counts_as_the_apps_own(
     edge: Edge, ran: list[str], which: str
 ) -> None:
     routers = {"included": APIRouter(), "mounted": Router(), "another": Router()}
@@ -599,35 +597,35 @@ async def test_only_the_router_that_is_due_is_taken_for_the_apps_own(
     app.add_route("/pub", endpoint(ran, "pub"))
     app.include_router(routers["included"], prefix="/r")  # type: ignore[arg-type]
     app.mount("/m", routers["mounted"])
-    app.add_middleware(HandsTo, router=routers[which], only=True)
+    app.add_middleware(PassesTo, router=routers[which], only=True)
     guard(app, edge.settings())
-    assert (await ask(app, edge, "/pub", "/pub")).status_code == 401
+    assert (await fetch(app, edge, "/pub", "/pub")).status_code == 401
     assert ran == []
 
 
-async def test_only_the_mounted_router_is_due_below_its_mount(edge: Edge, ran: list[str]) -> None:
+async def test_below_a_mount_only_the_mounted_router_may_choose(edge: Edge, ran: list[str]) -> None:
     due, other = Router(), Router()
     for name, router in (("due", due), ("other", other)):
         router.add_route("/pub", endpoint(ran, name))
     for router, expected in ((due, 200), (other, 401)):
         app = FastAPI(openapi_url=None)
-        app.mount("/m", HandsTo(due, router, only=True))
+        app.mount("/m", PassesTo(due, router, only=True))
         guard(app, edge.settings())
-        assert (await ask(app, edge, "/m/pub", "/m/pub")).status_code == expected
+        assert (await fetch(app, edge, "/m/pub", "/m/pub")).status_code == expected
     assert ran == ["due"]
 
 
-async def test_a_router_that_has_nothing_leaves_the_request_as_it_was(
+async def test_a_router_without_a_matching_route_does_not_change_the_request(
     edge: Edge, ran: list[str]
 ) -> None:
     app = FastAPI(openapi_url=None)
     app.add_route("/pub", endpoint(ran, "pub"))
-    app.add_middleware(HandsTo, router=Router(), only=False)
+    app.add_middleware(PassesTo, router=Router(), only=False)
     guard(app, edge.settings())
-    assert (await ask(app, edge, "/pub", "/pub")).text == "pub"
+    assert (await fetch(app, edge, "/pub", "/pub")).text == "pub"
 
 
-# Routers, mounts, hosts and routes are apps in their own right, which middleware may call.
+# Routers, mounts, hosts and routes are ASGI apps, which middleware may call.
 
 
 def entrances(sub: Starlette) -> dict[str, ASGIApp]:
@@ -655,7 +653,7 @@ async def dropped(_: Message) -> None: ...
 
 
 class Diverts:
-    """Middleware that calls something else, at once or once the app has found nothing."""
+    """Middleware that calls something else, at once or after the app has found no route."""
 
     def __init__(self, app: ASGIApp, to: ASGIApp, *, late: bool) -> None:
         self.app, self.to, self.late = app, to, late
@@ -671,7 +669,7 @@ class Diverts:
 
 @pytest.mark.parametrize("at", ["the app", "the app, late", "its router", "below a mount"])
 @pytest.mark.parametrize("entrance", entrances(Starlette(routes=[Route("/x", asgi([], ""))])))
-async def test_no_part_that_is_served_elsewhere_is_entered_by_middleware(
+async def test_middleware_cannot_enter_a_part_that_is_served_elsewhere(
     edge: Edge, ran: list[str], entrance: str, at: str
 ) -> None:
     inner = Starlette(routes=[Route("/x", endpoint(ran, "secret"))])
@@ -690,32 +688,30 @@ async def test_no_part_that_is_served_elsewhere_is_entered_by_middleware(
     if not at.endswith("late"):
         app.add_route("/x", endpoint(ran, "public"))
     guard(app, edge.settings())
-    assert (await ask(app, edge, path, path)).status_code == 401
+    assert (await fetch(app, edge, path, path)).status_code == 401
     assert ran == []
 
 
 @pytest.mark.parametrize("entrance", ["app", "router", "its app", "its stack", "a route"])
-async def test_what_is_due_may_be_entered_by_any_of_its_entrances(
+async def test_middleware_may_enter_the_mounted_app_at_any_part(
     edge: Edge, ran: list[str], entrance: str
 ) -> None:
     inner = Starlette(routes=[Route("/x", endpoint(ran, "inner"))])
     app = FastAPI(openapi_url=None)
     app.mount("/api", Diverts(inner, to=entrances(inner)[entrance], late=False))
     guard(app, edge.settings())
-    assert (await ask(app, edge, "/api/x", "/api/x")).status_code == 200
+    assert (await fetch(app, edge, "/api/x", "/api/x")).status_code == 200
     assert ran == ["inner"]
 
 
-async def test_a_route_that_is_equal_to_the_one_that_is_due_is_another_one(
-    edge: Edge, ran: list[str]
-) -> None:
+async def test_an_equal_route_is_not_the_next_one(edge: Edge, ran: list[str]) -> None:
     app, run = FastAPI(openapi_url=None), endpoint(ran, "ran")
     due = Route("/x", run)
     app.router.routes.append(due)
     app.add_middleware(Diverts, to=Route("/x", run), late=False)
     assert due == Route("/x", run)
     guard(app, edge.settings())
-    assert (await ask(app, edge, "/x", "/x")).status_code == 401
+    assert (await fetch(app, edge, "/x", "/x")).status_code == 401
     assert ran == []
 
 
@@ -728,7 +724,7 @@ async def test_an_included_router_with_a_handle_that_was_set_on_it_runs_nothing(
     router.handle = asgi(ran, "its own")  # type: ignore[assignment, method-assign]
     app.include_router(router)
     guard(app, edge.settings())
-    assert (await ask(app, edge, "/x", "/x")).status_code == 401
+    assert (await fetch(app, edge, "/x", "/x")).status_code == 401
     assert ran == []
 
 
@@ -741,7 +737,7 @@ async def test_a_mount_whose_handle_was_wrapped_leads_to_a_guarded_app_once(
     mount = Mount("/gw", app=app)
     mount.handle = partial(wrapped, mount.handle)  # type: ignore[method-assign]
     outer.router.routes.append(mount)
-    assert (await ask(outer, edge, "/gw/x", "/gw/x")).status_code == 200
+    assert (await fetch(outer, edge, "/gw/x", "/gw/x")).status_code == 200
     assert ran == ["ran"]
 
 

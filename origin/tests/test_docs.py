@@ -1,4 +1,4 @@
-"""What the documents say works when it is copied, and their links lead somewhere."""
+"""The examples in the documents work when they are copied, and every link has a target."""
 
 import ast
 import json
@@ -64,7 +64,7 @@ def test_the_example_of_a_test_passes(app: FastAPI, as_caller: AsCaller) -> None
     example(as_caller)
 
 
-def test_the_first_example_of_all_compiles() -> None:
+def test_the_first_example_compiles() -> None:
     names: dict[str, object] = {}
     exec(block(README, "Guard an app"), names)  # noqa: S102
     compiled = compile_routes(names["app"])
@@ -237,7 +237,7 @@ def test_the_index_lists_every_page() -> None:
     assert {page for page in PAGES if page != index} - listed == set()
 
 
-def test_every_page_says_first_whom_it_is_for() -> None:
+def test_every_page_begins_with_its_audience() -> None:
     for page in PAGES:
         title, empty, first = page.read_text().splitlines()[:3]
         assert title.startswith("# "), page
@@ -245,7 +245,7 @@ def test_every_page_says_first_whom_it_is_for() -> None:
         assert first.startswith("For "), page
 
 
-def test_every_link_leads_to_a_file_and_a_heading_of_it() -> None:
+def test_every_link_has_a_target() -> None:
     broken = [
         f"{page.relative_to(ROOT)}: {link}"
         for page in DOCUMENTS
@@ -263,7 +263,7 @@ def test_a_broken_link_is_noticed() -> None:
 
 
 def links(text: str, *, with_headings: bool = False) -> list[str]:
-    """Return what a document links to in this repository."""
+    """Return the targets in this repository that a document links to."""
     outside_of_code = re.sub(r"^ *```.*?^ *```", "", text, flags=re.DOTALL | re.MULTILINE)
     found = re.findall(r"\]\(([^)\s]+)\)", outside_of_code)
     here = [link for link in found if not re.match(r"[a-z]+:", link)]
@@ -271,7 +271,7 @@ def links(text: str, *, with_headings: bool = False) -> list[str]:
 
 
 def leads_somewhere(page: Path, link: str) -> bool:
-    """Whether there is such a file and, where the link names one, such a heading in it."""
+    """Whether the file exists, and, if the link names a heading, whether the file has it."""
     name, _, heading = link.partition("#")
     target = (page.parent / name).resolve() if name else page
     if not target.exists():
@@ -279,5 +279,5 @@ def leads_somewhere(page: Path, link: str) -> bool:
     if not heading:
         return True
     headings = re.findall(r"^#+ (.*)$", target.read_text(), re.MULTILINE)
-    # As GitHub makes them.
+    # As GitHub derives them.
     return heading in {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings}

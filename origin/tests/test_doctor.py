@@ -88,10 +88,10 @@ def _yes(check: RouteCheck, *_chosen: object) -> None:
 
 
 class Careless:
-    """An app that believes whatever the header says, if there is one at all.
+    """An app that does not verify signatures.
 
     Args:
-        check: what it does look at, given the payload it decoded and the scope; all of it if None.
+        check: whether to serve a request, by its decoded payload and its scope; None to serve all.
 
     """
 
@@ -132,7 +132,7 @@ def test_an_app_without_a_guard_lets_every_probe_in(examined: Served) -> None:
     assert names(found, ok=True) == {"control: a valid header"}
 
 
-def test_an_app_that_reads_only_the_payload_lets_the_other_probes_in(examined: Served) -> None:
+def test_an_app_that_reads_only_the_payload_lets_probes_with_a_payload_in(examined: Served) -> None:
     found = examined(Careless(lambda payload, _scope: "sub" in payload))
     let_in = let_in_by(found)
     assert "no header" not in let_in
@@ -207,13 +207,15 @@ def test_an_address_without_a_listener_proves_nothing(edge: Edge, no_listener: s
     assert exit_code([finding]) == 2
 
 
-def test_an_origin_that_must_not_be_reachable_is_not(edge: Edge, no_listener: str) -> None:
+def test_an_unreachable_origin_that_must_be_unreachable_passes(
+    edge: Edge, no_listener: str
+) -> None:
     (finding,) = examine(no_listener, target(edge, None), expect_unreachable=True)
     assert finding.verdict is Verdict.UNREACHABLE
     assert exit_code([finding]) == 0
 
 
-def test_an_origin_that_must_not_be_reachable_and_is_fails(edge: Edge) -> None:
+def test_a_reachable_origin_that_must_be_unreachable_fails(edge: Edge) -> None:
     with uvicorn_serving(guarded(edge.settings())) as (host, port):
         found = examine(f"http://{host}:{port}", target(edge, None), expect_unreachable=True)
     assert exit_code(found) == 1
@@ -229,14 +231,14 @@ def test_a_name_that_does_not_exist_is_not_an_unreachable_origin(edge: Edge) -> 
     "address",
     ["127.0.0.1:8000", "origin.example", "ftp://origin.example", "http://", "http://o.example:0"],
 )
-def test_an_address_that_is_no_url_is_refused(edge: Edge, address: str) -> None:
+def test_an_address_that_is_not_a_url_is_refused(edge: Edge, address: str) -> None:
     for more in ({"origin": address}, {"direct": [address]}, {"edge": address}):
         arguments = {"origin": "http://127.0.0.1:1", "target": target(edge, None), **more}
         with pytest.raises(ValueError, match=r"write|a port is"):
             examine(**arguments)  # type: ignore[arg-type]
 
 
-def test_a_refusal_by_somebody_else_is_no_proof_of_a_guard(edge: Edge) -> None:
+def test_a_refusal_by_another_program_does_not_prove_a_guard(edge: Edge) -> None:
     app = FastAPI()
 
     @app.middleware("http")
@@ -272,7 +274,7 @@ def test_a_guard_without_keys_proves_nothing_about_signatures(edge: Edge) -> Non
     assert exit_code(found) == 2
 
 
-def test_it_examines_an_app_from_within_a_test(edge_doctor: EdgeDoctor) -> None:
+def test_the_doctor_examines_an_app_in_a_test(edge_doctor: EdgeDoctor) -> None:
     app = guarded(Settings(edge="https://api.example.com", audience="orders"))
     with uvicorn_serving(app) as (host, port):
         found = edge_doctor(app, f"http://{host}:{port}", "/me")
@@ -312,21 +314,21 @@ def test_an_origin_with_its_own_key_refuses_the_whole_matrix(
 ) -> None:
     key = signing_key if knows_the_key else None
     with uvicorn_serving(guarded_by_mac(signing_key), http=http) as (host, port):
-        asked = replace(target(edge, key), algorithm="HS256")
-        found = examine(f"http://{host}:{port}", asked)
+        checked = replace(target(edge, key), algorithm="HS256")
+        found = examine(f"http://{host}:{port}", checked)
     assert {"signed by ES256", "signed by another origin's key"} <= names(found, ok=True)
     assert names(found, ok=False) == set()
 
 
 @pytest.mark.parametrize("of_origin", ["ES256", "HS256"])
-def test_the_control_shows_that_the_other_signature_was_meant(
+def test_the_control_fails_if_the_wrong_algorithm_is_named(
     edge: Edge, signing_key: SigningKey, of_origin: str
 ) -> None:
     app = guarded(edge.settings()) if of_origin == "ES256" else guarded_by_mac(signing_key)
     other = "HS256" if of_origin == "ES256" else "ES256"
     with uvicorn_serving(app) as (host, port):
-        asked = replace(target(edge, signing_key), algorithm=other)
-        found = examine(f"http://{host}:{port}", asked)
+        checked = replace(target(edge, signing_key), algorithm=other)
+        found = examine(f"http://{host}:{port}", checked)
     assert names(found, ok=False) == {"control: a valid header", f"signed by {of_origin}"}
 
 
@@ -348,7 +350,7 @@ def test_an_origin_that_accepts_either_signature_lets_that_probe_in(
 
 @pytest.mark.parametrize("http", ["h11", "httptools"])
 @pytest.mark.parametrize("knows_the_key", [True, False])
-def test_a_route_that_binds_the_body_refuses_another(
+def test_a_route_with_a_signed_body_refuses_another_body(
     edge: Edge, signing_key: SigningKey, http: Literal["h11", "httptools"], knows_the_key: bool
 ) -> None:
     app = with_bound_body(edge.settings(strict=True))
@@ -375,11 +377,11 @@ def test_a_body_that_is_not_compared_is_let_in(
     instead: object,
     accepted: set[str],
 ) -> None:
-    asked = bound(edge, signing_key)
-    signed = content_digest(asked.body or b"")
+    checked = bound(edge, signing_key)
+    signed = content_digest(checked.body or b"")
     monkeypatch.setattr(check, instead or (lambda _content: signed))
     with uvicorn_serving(with_bound_body(edge.settings(strict=True))) as (host, port):
-        found = examine(f"http://{host}:{port}", asked)
+        found = examine(f"http://{host}:{port}", checked)
     assert names(found, ok=False) == accepted
 
 
@@ -470,12 +472,12 @@ def test_a_firewalled_origin_is_expected_to_be_unreachable(
 
 
 class Enough(Exception):
-    """The test has seen enough runs."""
+    """Raised when the test has seen enough runs."""
 
 
 @pytest.fixture
 def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Do not wait; stop the command when it wants to for the third time."""
+    """Do not wait; stop the command at its third pause."""
     taken: list[float] = []
 
     def nap(seconds: float) -> None:
@@ -491,7 +493,7 @@ def runs(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
-def test_a_scheduled_doctor_says_one_line_for_each_run(
+def test_a_scheduled_doctor_prints_one_line_for_each_run(
     demo: str, jwks_server: JwksServer, naps: list[float], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(Enough):
@@ -500,7 +502,7 @@ def test_a_scheduled_doctor_says_one_line_for_each_run(
     assert all(3000 < seconds <= 3600 for seconds in naps)
 
 
-def test_it_ends_when_a_request_is_let_in_unless_told_to_keep_going(
+def test_it_ends_when_a_request_is_let_in_unless_keep_going_is_set(
     jwks_server: JwksServer, naps: list[float], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with uvicorn_serving(Careless()) as (host, port):
@@ -546,18 +548,18 @@ def test_without_the_edges_keys_the_call_is_wrong(
 async def _status_and_nonce(app: FastAPI, **fields: str) -> tuple[int, str | None]:
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://o.example") as http:
-        answer = await http.get(
+        response = await http.get(
             "/me", headers={key.replace("_", "-"): fields[key] for key in fields}
         )
-    return answer.status_code, answer.headers.get("Doctor-Nonce")
+    return response.status_code, response.headers.get("Doctor-Nonce")
 
 
 @pytest.mark.anyio
 async def test_the_guard_repeats_a_nonce_to_verified_requests_alone(edge: Edge) -> None:
     app, nonce = guarded(edge.settings()), "a" * 32
     signed = edge.mint("/me", "/me").decode()
-    ask = partial(_status_and_nonce, app)
-    assert await ask(Fastgate_Identity=signed, Doctor_Nonce=nonce) == (200, nonce)
-    assert await ask(Fastgate_Identity=signed) == (200, None)
-    assert await ask(Fastgate_Identity=signed, Doctor_Nonce="a b" * 9) == (200, None)
-    assert await ask(Doctor_Nonce=nonce) == (401, None)
+    status_and_nonce = partial(_status_and_nonce, app)
+    assert await status_and_nonce(Fastgate_Identity=signed, Doctor_Nonce=nonce) == (200, nonce)
+    assert await status_and_nonce(Fastgate_Identity=signed) == (200, None)
+    assert await status_and_nonce(Fastgate_Identity=signed, Doctor_Nonce="a b" * 9) == (200, None)
+    assert await status_and_nonce(Doctor_Nonce=nonce) == (401, None)

@@ -45,18 +45,18 @@ def read(connection: socket.socket) -> bytes:
 
 
 def responding(response: bytes) -> Handler:
-    """Answer so, and close."""
+    """Send this response, and close."""
 
     def handle(connection: socket.socket) -> None:
-        asked = read(connection)
+        request = read(connection)
         head = response.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
-        connection.sendall(head if asked.startswith(b"HEAD") else response)
+        connection.sendall(head if request.startswith(b"HEAD") else response)
 
     return handle
 
 
 def staying(response: bytes) -> Handler:
-    """Answer so, and keep the connection open for as long as the client does."""
+    """Send this response, and keep the connection open as long as the client does."""
 
     def handle(connection: socket.socket) -> None:
         read(connection)
@@ -68,7 +68,7 @@ def staying(response: bytes) -> Handler:
 
 
 def dripping(connection: socket.socket) -> None:
-    """Answer byte by byte, without an end."""
+    """Respond byte by byte, without an end."""
     read(connection)
     pause = threading.Event()
     connection.sendall(b"HTTP/1.1 200 OK\r\nX-Long: ")
@@ -122,7 +122,7 @@ def target(edge: Edge) -> Target:
 
 
 REACHABLE: dict[str, tuple[str, Handler]] = {
-    "a plain port, asked by TLS": ("https", responding(OK)),
+    "TLS to a plain port": ("https", responding(OK)),
     "an open connection after the response": ("http", staying(OK)),
     "no response in time": ("http", staying(b"")),
     "a part of a response": ("http", staying(b"HTTP/1.1 20")),
@@ -156,7 +156,7 @@ def test_a_direct_address_that_is_reachable_is_no_proof(
     assert not found[-1].ok
 
 
-def test_a_machine_without_a_way_out_proves_nothing(
+def test_a_machine_without_a_network_proves_nothing(
     target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unreachable(*_arguments: object, **_options: object) -> socket.socket:
@@ -188,7 +188,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (ssl.TLSVersion.TLSv1_2, Verdict.NO_RESPONSE, 2),
     ],
 )
-def test_a_server_that_demands_a_client_certificate_is_no_way_in(
+def test_a_server_that_demands_a_client_certificate_is_not_reachable(
     serve: Serve,
     target: Target,
     certificate: Path,
@@ -259,7 +259,7 @@ def test_a_refusal_in_chunks_is_read(serve: Serve, target: Target) -> None:
     assert examined_origin(serve, target, response).verdict is Verdict.BY_GUARD
 
 
-def test_a_body_that_is_cut_off_is_returned_as_far_as_it_came(serve: Serve) -> None:
+def test_a_truncated_body_is_returned_as_far_as_it_arrived(serve: Serve) -> None:
     cut_off = b"HTTP/1.1 200 OK\r\nContent-Length: 60\r\n\r\nsecret"
     assert exchange(serve(staying(cut_off)), "GET", "/", ()).body == b"secret"
     with pytest.raises(NoResponse, match="truncated"):
@@ -272,7 +272,7 @@ def test_a_body_that_is_cut_off_is_returned_as_far_as_it_came(serve: Serve) -> N
 @pytest.mark.parametrize(
     "status", [b"401 Unauthorized", b"301 Moved Permanently", b"403 Forbidden", b"404 Not Found"]
 )
-def test_an_edge_that_lets_nothing_through_proves_nothing(
+def test_an_edge_that_forwards_nothing_proves_nothing(
     serve: Serve, target: Target, status: bytes
 ) -> None:
     origin, edge = serve(responding(refusal())), serve(responding(nothing(status)))
@@ -282,38 +282,38 @@ def test_an_edge_that_lets_nothing_through_proves_nothing(
     assert "--edge-path" in found[0].response
 
 
-def test_the_edge_is_examined_on_a_path_of_its_own(serve: Serve, edge: Edge) -> None:
+def test_the_edge_is_examined_on_its_own_path(serve: Serve, edge: Edge) -> None:
     keys = json.dumps(edge.jwks).encode()
-    asked: list[bytes] = []
+    paths: list[bytes] = []
 
     def open_to_every_caller(connection: socket.socket) -> None:
         request = read(connection)
-        asked.append(request.split(b" ")[1])
+        paths.append(request.split(b" ")[1])
         nonce = re.search(rb"(?i)doctor-nonce: \S+\r\n", request)
-        from_origin = nonce[0] if nonce and asked[-1] == b"/items" else b""
+        from_origin = nonce[0] if nonce and paths[-1] == b"/items" else b""
         head = b"HTTP/1.1 200 OK\r\n%bContent-Length: %d\r\n\r\n" % (from_origin, len(keys))
-        connection.sendall(nothing(b"401 Unauthorized") if asked[-1] == b"/me" else head + keys)
+        connection.sendall(nothing(b"401 Unauthorized") if paths[-1] == b"/me" else head + keys)
 
     origin, url = serve(responding(refusal())), serve(open_to_every_caller)
     named = ["--origin", origin, "--edge", url, "--audience", AUDIENCE, "--path", "/me"]
     assert main(["doctor", *named]) == 2
     assert main(["doctor", *named, "--edge-path", "/items"]) == 0
-    assert asked.count(b"/items") == 5
+    assert paths.count(b"/items") == 5
     # A response of the edge itself proves nothing, regardless of its status.
     for path in ("/.well-known/fastgate/jwks.json", "/cached"):
         assert main(["doctor", *named, "--edge-path", path]) == 2
 
 
 def test_a_forged_header_that_opens_the_edge_is_a_hole(serve: Serve, target: Target) -> None:
-    def believing(connection: socket.socket) -> None:
+    def trusting(connection: socket.socket) -> None:
         forged = b"forged" in read(connection)
         connection.sendall(OK if forged else nothing(b"401 Unauthorized"))
 
-    found = examine(serve(responding(refusal())), target, edge=serve(believing))
+    found = examine(serve(responding(refusal())), target, edge=serve(trusting))
     assert exit_code(found) == 1
 
 
-def test_the_edges_keys_are_not_waited_for_without_an_end(
+def test_waiting_for_the_edges_keys_has_a_limit(
     serve: Serve, jwks_server: JwksServer, edge: Edge
 ) -> None:
     with pytest.raises((OSError, ValueError)):

@@ -34,7 +34,7 @@ def changed(**members: object) -> list[RouteDocument]:
         [*changed(methods=["GET"])],
     ],
 )
-def test_what_means_the_same_is_no_difference(edge: list[RouteDocument]) -> None:
+def test_equivalent_routes_do_not_differ(edge: list[RouteDocument]) -> None:
     assert drift([READ], edge) == drift(edge, [READ]) == []
 
 
@@ -90,7 +90,7 @@ def test_each_difference_has_a_line(edge: list[RouteDocument], lines: list[str])
 OWNED = changed(limits=["slow"], group="web", require={"rule": "staff"}, sign_body=True)
 
 
-def test_what_the_edge_alone_has_is_a_difference_only_where_everything_counts() -> None:
+def test_settings_that_only_the_edge_has_are_differences_only_with_everything() -> None:
     assert drift([READ], OWNED) == []
     assert drift([READ], OWNED, everything=True) == [
         'GET /orders/{id}: group: the app has nothing, the edge has "web"',
@@ -100,7 +100,7 @@ def test_what_the_edge_alone_has_is_a_difference_only_where_everything_counts() 
     ]
 
 
-def test_what_the_app_declares_is_always_compared() -> None:
+def test_declarations_of_the_app_are_always_compared() -> None:
     assert drift(OWNED, [READ]) == [
         'GET /orders/{id}: group: the app has "web", the edge has nothing',
         'GET /orders/{id}: limits: the app has ["slow"], the edge has nothing',
@@ -110,7 +110,7 @@ def test_what_the_app_declares_is_always_compared() -> None:
     ]
 
 
-def test_ids_are_compared_for_strict_apps_alone() -> None:
+def test_ids_are_compared_only_for_strict_apps() -> None:
     assert drift([READ], changed(id="other"), ids=False) == []
 
 
@@ -122,7 +122,7 @@ def test_ids_are_compared_for_strict_apps_alone() -> None:
         ("/gw/{id}", {"strip_prefix": "/gw", "add_prefix": "/orders"}),
     ],
 )
-def test_a_route_that_the_edge_rewrites_is_the_one_that_it_leads_to(
+def test_a_rewritten_route_is_compared_with_the_route_that_runs(
     path: str, rewrite: dict[str, str]
 ) -> None:
     outer = changed(path=path, rewrite=rewrite)
@@ -163,7 +163,7 @@ def test_a_route_that_the_author_did_not_mark_public_is_found(
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"routes": 1}', '{"routes": [1]}'])
-def test_a_policy_that_is_none_is_a_wrong_call(
+def test_an_invalid_policy_is_a_wrong_call(
     tmp_path: Path, content: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     wrong = tmp_path / "policy.json"
@@ -181,7 +181,7 @@ def one(path: str, access: str, **members: object) -> RouteDocument:
 @pytest.mark.parametrize(
     "rewrite", [{"add_prefix": "/v2"}, {"template": "/v2/orders"}, {"add_prefix": "/v2", "x": 1}]
 )
-def test_a_rewrite_to_another_route_of_the_app_is_judged_by_that_one(
+def test_a_rewrite_to_another_route_of_the_app_is_compared_with_that_route(
     rewrite: dict[str, object], everything: bool
 ) -> None:
     app = [one("/orders", "public"), one("/v2/orders", "authenticated", scopes=["read"])]
@@ -194,7 +194,7 @@ def test_a_rewrite_to_another_route_of_the_app_is_judged_by_that_one(
     ]
 
 
-def test_a_rewrite_to_what_the_app_does_not_serve_is_a_difference() -> None:
+def test_a_rewrite_to_a_path_that_the_app_does_not_serve_is_a_difference() -> None:
     edge = [one("/orders", "public", rewrite={"add_prefix": "/v2"})]
     assert drift([one("/orders", "public")], edge) == [
         "GET /orders: only the app serves it",

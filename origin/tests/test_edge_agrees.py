@@ -44,7 +44,7 @@ pytestmark = pytest.mark.skipif(not DECIDE.exists(), reason="cargo build --examp
 
 
 def decisions(lines: list[object]) -> list[dict[str, Any]]:
-    """Return what the edge makes of policies and requests."""
+    """Return the edge's decisions about policies and requests."""
     text = "\n".join(map(json.dumps, lines))
     ran = subprocess.run([DECIDE], input=text, capture_output=True, text=True, check=True)  # noqa: S603
     return [json.loads(line) for line in ran.stdout.splitlines()]
@@ -74,7 +74,7 @@ def test_edge_and_app_choose_the_same_route(seed: int, agreements: list[Future[N
 
 
 def agree(seed: int) -> None:
-    """Judge a tenth of the pairs on both sides."""
+    """Judge a tenth of the pairs by the edge and by the app."""
     dice = Random(seed)  # noqa: S311
     apps = [generated_app(dice) for _ in range(APPS)]
     lines: list[object] = []
@@ -85,8 +85,8 @@ def agree(seed: int) -> None:
         for _ in range(REQUESTS):
             method, target = generated_target(dice, generated.routes)
             socket = method == WEBSOCKET
-            asked = {"method": "GET" if socket else method, "target": target, "websocket": socket}
-            lines.append(asked)
+            request = {"method": "GET" if socket else method, "target": target, "websocket": socket}
+            lines.append(request)
             pairs.append((generated, method))
 
     seen: Counter[str] = Counter()
@@ -113,7 +113,7 @@ def agree(seed: int) -> None:
 
 
 def compare(generated: GeneratedApp, method: str, decision: dict[str, Any]) -> str:
-    """Let the app dispatch what the edge would forward, and what it would not; say what ran."""
+    """Let the app dispatch all requests, forwarded or not; return what ran."""
     forwarded = f"{method} {decision['path']}"
     scopes = [
         read_by(parser, "GET" if method == WEBSOCKET else method, decision["path"])
@@ -139,7 +139,7 @@ def compare(generated: GeneratedApp, method: str, decision: dict[str, Any]) -> s
 
 
 def below_an_earlier_mount(generated: GeneratedApp, name: str, path: str) -> bool:
-    """Whether a mount that is asked before this endpoint takes the path, and answers by itself."""
+    """Whether a mount in front of this endpoint takes the path and responds itself."""
     for endpoint in generated.endpoints:
         if endpoint.name == name and endpoint.kind is not Kind.MOUNT:
             return False
@@ -165,14 +165,14 @@ class _Transport(asyncio.Transport):
         return ("127.0.0.1", 8000) if name in ("sockname", "peername") else default
 
     def write(self, data: object) -> None:
-        raise AssertionError(f"the parser answers by itself: {data!r}")
+        raise AssertionError(f"the parser responds itself: {data!r}")
 
     def is_closing(self) -> bool:
         return False
 
 
 class _Loop:
-    """A loop that runs nothing: what a parser has read is in its scope by then."""
+    """A loop that runs nothing: the parser has already stored the request in its scope."""
 
     def create_task(self, coroutine: Coroutine[Any, Any, None], **_: object) -> "_Done":
         coroutine.close()

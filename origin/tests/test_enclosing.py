@@ -44,7 +44,7 @@ class StaffRoute(APIRoute):
 
 @closed
 class Protected:
-    """A marked class to be mixed into others."""
+    """A marked mixin."""
 
 
 class StaffPage(Protected, Route):
@@ -73,7 +73,7 @@ class Handling(APIRoute):
 
 
 class Plain:
-    """Middleware whose function is marked, and that has its app by a name of its own."""
+    """Middleware with a marked function, which stores its app under another name than `app`."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.inner = app
@@ -85,7 +85,7 @@ class Plain:
 
 @closed
 async def by_default(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer what no route matches."""
+    """Respond to requests that no route matches."""
 
 
 def with_class_of_routes(app: FastAPI, kind: type[APIRoute]) -> None:
@@ -152,7 +152,7 @@ AROUND: dict[str, Callable[[FastAPI], object]] = {
         "/x", Router([Route("/y", page_of())], default=by_default)
     ),
 }
-if INCLUDES_MOUNTS:  # in older FastAPI nothing is left of a router that is included
+if INCLUDES_MOUNTS:  # older FastAPI keeps no reference to an included router
     AROUND["class of an included router"] = lambda app: with_router(app, StaffRouter())
 
 
@@ -167,7 +167,7 @@ def test_a_closing_mark_around_an_endpoint_is_a_fault(add: Callable[[FastAPI], o
 
 
 @pytest.mark.skipif(INCLUDES_MOUNTS, reason="older FastAPI copies what is included")
-def test_what_an_inclusion_would_lose_is_refused() -> None:
+def test_a_mark_that_an_inclusion_would_lose_is_refused() -> None:
     router = APIRouter()
     router.routes.append(StaffPage("/x", page_of()))
     for each in (StaffRouter(), router):
@@ -180,7 +180,7 @@ class MarkedApp(FastAPI):
     """The class of the app that is served."""
 
 
-def test_so_is_one_on_the_class_of_the_app_itself() -> None:
+def test_a_closing_mark_on_the_class_of_the_app_is_a_fault() -> None:
     app = MarkedApp(openapi_url=None)
     app.get("/x")(at_edge(access="public")(page_of()))
     with pytest.raises(CannotCompile, match=r"without effect: access on MarkedApp"):
@@ -212,7 +212,7 @@ def pages() -> Starlette:
     return Starlette(routes=[Route("/y", page_of())])
 
 
-# What a router does where no route matches.
+# The default of a router, for requests that no route matches.
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,7 @@ def pages() -> Starlette:
     ],
 )
 @pytest.mark.parametrize("mounted", [True, False])
-def test_an_app_by_default_is_a_fault(default: ASGIApp, *, mounted: bool) -> None:
+def test_an_app_as_the_default_of_a_router_is_a_fault(default: ASGIApp, *, mounted: bool) -> None:
     app = opened()
     app.get("/y")(page_of())
     if mounted:
@@ -236,7 +236,7 @@ def test_an_app_by_default_is_a_fault(default: ASGIApp, *, mounted: bool) -> Non
         compile_routes(app)
 
 
-def test_a_function_that_answers_404_is_none() -> None:
+def test_a_function_that_responds_404_is_not_a_fault() -> None:
     async def nothing(scope: Scope, receive: Receive, send: Send) -> None:
         await PlainTextResponse("nothing", 404)(scope, receive, send)
 

@@ -1,4 +1,4 @@
-"""What outlives the caller's token ends with it, over real sockets; the test says when that is."""
+"""Connections that outlive the caller's token end with it; the test sets the time."""
 
 import asyncio
 import threading
@@ -33,7 +33,7 @@ Http = Literal["h11", "httptools"]
 
 
 class Timers:
-    """Every timer that the package sets; they fire when the test says so."""
+    """All timers that the package sets; the test decides when they fire."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.seconds: list[float] = []
@@ -49,18 +49,18 @@ class Timers:
         return loop.call_later(3600, callback).cancel
 
     def fire(self) -> None:
-        """Let the time of the last timer come; wait until there is one."""
+        """Fire the last timer; wait until there is one."""
         assert self._set.acquire(timeout=30)
         loop, callback = self._callbacks[-1]
         loop.call_soon_threadsafe(callback)
 
     def end(self) -> None:
-        """Let the time of the last timer come at once, on its own loop."""
+        """Fire the last timer at once, on its own loop."""
         self._callbacks[-1][1]()
 
 
 class Clock:
-    """Unix time, seconds, that stands still until the test moves it."""
+    """Unix time, seconds; constant until the test changes it."""
 
     def __init__(self) -> None:
         self.now = time.time()
@@ -164,7 +164,7 @@ def test_a_websocket_is_closed_when_the_token_expires(
     assert SECONDS <= timers.seconds[0] + 1 <= SECONDS + LEEWAY + 1
 
 
-def test_a_websocket_without_a_tokens_end_or_by_setting_is_left_open(
+def test_a_websocket_without_an_expiry_or_by_setting_stays_open(
     edge: Edge, clock: Clock, timers: Timers, seen: list[object]
 ) -> None:
     for settings, rctx in [({}, {"token_exp": None}), ({"end_with_token": "none"}, {})]:
@@ -195,15 +195,15 @@ def test_an_event_stream_ends_when_the_token_expires(
     app = streaming(edge, clock, seen)
     with uvicorn_serving(app, http=http) as (host, port), httpx.Client(trust_env=False) as client:
         url = f"http://{host}:{port}/events"
-        with client.stream("GET", url, headers=header(edge, clock, "/events")) as answer:
-            received = answer.iter_bytes()
+        with client.stream("GET", url, headers=header(edge, clock, "/events")) as response:
+            received = response.iter_bytes()
             assert next(received) == b"data: 1\n\n"
             timers.fire()
             assert list(received) == []
     assert seen == ["stopped"]
 
 
-def test_a_download_goes_on_unless_everything_ends_with_the_token(
+def test_a_download_continues_unless_everything_ends_with_the_token(
     edge: Edge, timers: Timers, seen: list[object]
 ) -> None:
     def downloaded(**settings: object) -> bytes:
@@ -219,10 +219,10 @@ def test_a_download_goes_on_unless_everything_ends_with_the_token(
     assert timers.seconds == []
 
 
-async def asked(
+async def send_get(
     app: ASGIApp, path: str, fields: dict[str, str], spec_version: str, sent: list[Message]
 ) -> None:
-    """Send a GET to an app, whose client stays; what it answers with is added to `sent`."""
+    """Send a GET to an app, from a client that stays connected; add its messages to `sent`."""
     waiting: list[Message] = [{"type": "http.request", "body": b""}]
 
     async def receive() -> Message:
@@ -248,7 +248,7 @@ async def asked(
 
 @pytest.mark.parametrize("spec_version", ["2.1", "2.3", "2.4", "2.5"])
 @pytest.mark.anyio
-async def test_an_event_stream_is_told_that_it_has_ended(
+async def test_an_event_stream_learns_that_it_has_ended(
     edge: Edge, clock: Clock, timers: Timers, spec_version: str
 ) -> None:
     made: list[int] = []
@@ -268,7 +268,7 @@ async def test_an_event_stream_is_told_that_it_has_ended(
         return StreamingResponse(numbers(), media_type="text/event-stream")
 
     guarded = FastgateMiddleware(app, edge.settings(), now=clock)
-    await asked(guarded, "/numbers", header(edge, clock, "/numbers"), spec_version, sent)
+    await send_get(guarded, "/numbers", header(edge, clock, "/numbers"), spec_version, sent)
     assert made == [0, 1, 2, 3]
     assert [message.get("more_body") for message in sent] == [None, True, True, True, False]
 
@@ -285,12 +285,12 @@ def test_the_end_of_the_token_is_read_strictly() -> None:
         Requester.parse({"token_exp": 1_900_000_000})
 
 
-def test_a_setting_that_is_none_of_the_three_is_refused(edge: Edge) -> None:
+def test_a_setting_other_than_the_three_is_refused(edge: Edge) -> None:
     with pytest.raises(ValueError, match="write one of sessions, all, none"):
         edge.settings(end_with_token=True)
 
 
-def test_the_helpers_know_the_tokens_end(
+def test_the_helpers_set_the_expiry_of_the_token(
     edge: Edge, clock: Clock, seen: list[object], as_caller: AsCaller
 ) -> None:
     ada = as_caller(streaming(edge, clock, seen), "ada", token_expires_at=2_000_000_000)
@@ -301,7 +301,7 @@ def test_the_helpers_know_the_tokens_end(
 
 
 class InATaskGroup(Response):
-    """Sends beside what waits for the disconnect, as libraries for event streams do."""
+    """Sends while another task waits for the disconnect, as libraries for event streams do."""
 
     def __init__(self, content: AsyncIterator[bytes], media_type: str, fault: bool = False) -> None:
         super().__init__(media_type=media_type)
@@ -326,7 +326,7 @@ class InATaskGroup(Response):
 
 
 class Sends(InATaskGroup):
-    """Only sends, in a task group, and learns of the end by an error alone."""
+    """Only sends, in a task group, and learns of the end only by an error."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with anyio.create_task_group() as group:
@@ -342,7 +342,7 @@ class Sends(InATaskGroup):
 
 
 class Ended:
-    """One response of an app that the end of the token has ended, and what became of it."""
+    """One response of an app that was ended with the token, and its outcome."""
 
     def __init__(self, edge: Edge, clock: Clock, timers: Timers, **settings: object) -> None:
         self.edge, self.clock, self.timers = edge, clock, timers
@@ -387,7 +387,7 @@ class Ended:
             guarded = FastgateMiddleware(app, self.settings, now=self.clock)
         else:
             app.add_middleware(FastgateMiddleware, settings=self.settings, now=self.clock)
-        await asked(guarded, "/parts", header(self.edge, self.clock, "/parts"), spec, self.sent)
+        await send_get(guarded, "/parts", header(self.edge, self.clock, "/parts"), spec, self.sent)
         return self
 
 
@@ -404,7 +404,7 @@ async def passes_on(
     [(StreamingResponse, "2.3"), (InATaskGroup, "2.3"), (InATaskGroup, "2.4")],
 )
 @pytest.mark.anyio
-async def test_who_waits_for_the_disconnect_is_told_by_it_and_by_no_error(
+async def test_an_app_that_waits_for_the_disconnect_gets_it_and_no_error(
     edge: Edge,
     clock: Clock,
     timers: Timers,
@@ -421,7 +421,7 @@ async def test_who_waits_for_the_disconnect_is_told_by_it_and_by_no_error(
 
 
 @pytest.mark.anyio
-async def test_a_server_that_tells_by_errors_gives_the_app_the_error_of_a_client_that_left(
+async def test_a_server_that_raises_on_disconnect_does_so_at_the_end(
     edge: Edge, clock: Clock, timers: Timers
 ) -> None:
     for around in (False, True):
@@ -431,7 +431,7 @@ async def test_a_server_that_tells_by_errors_gives_the_app_the_error_of_a_client
 
 
 @pytest.mark.anyio
-async def test_the_error_of_a_task_group_is_ours_if_all_in_it_are(
+async def test_an_exception_group_is_ours_if_all_its_errors_are(
     edge: Edge, clock: Clock, timers: Timers
 ) -> None:
     ended = await Ended(edge, clock, timers).run(Sends, spec="2.4", around=False)
@@ -444,7 +444,7 @@ async def test_the_error_of_a_task_group_is_ours_if_all_in_it_are(
 
 @pytest.mark.parametrize("response", [StreamingResponse, InATaskGroup])
 @pytest.mark.anyio
-async def test_a_download_that_ends_with_the_token_is_no_fault_and_never_looks_whole(
+async def test_a_download_that_ends_with_the_token_is_no_fault_and_looks_incomplete(
     edge: Edge, clock: Clock, timers: Timers, response: Callable[..., Response]
 ) -> None:
     ended = Ended(edge, clock, timers, end_with_token="all")
@@ -455,7 +455,7 @@ async def test_a_download_that_ends_with_the_token_is_no_fault_and_never_looks_w
 
 
 @pytest.mark.anyio
-async def test_what_an_app_is_given_to_receive_with_is_still_known_as_the_requests(
+async def test_a_diverted_request_is_recognized_by_its_receive(
     edge: Edge, clock: Clock, timers: Timers
 ) -> None:
     ran: list[str] = []
@@ -476,5 +476,5 @@ async def test_what_an_app_is_given_to_receive_with_is_still_known_as_the_reques
     app = FastAPI(middleware=[Middleware(Diverting)])
     app.add_middleware(FastgateMiddleware, settings=edge.settings(), now=clock)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://t") as http:
-        answer = await http.get("/events", headers=header(edge, clock, "/events"))
-    assert (answer.status_code, ran) == (401, [])
+        response = await http.get("/events", headers=header(edge, clock, "/events"))
+    assert (response.status_code, ran) == (401, [])

@@ -1,4 +1,4 @@
-"""A former template or id is accepted while app and edge are deployed one after the other."""
+"""A former template or id is accepted while app and edge are deployed in turn."""
 
 import functools
 from collections.abc import Callable
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.anyio
 ORDER, FORMER = "/orders/{order_id:int}", "/orders/{id}"
 
 
-async def ask(
+async def fetch(
     app: ASGIApp,
     edge: Edge,
     path: str,
@@ -65,36 +65,39 @@ def orders(edge: Edge, *, formerly: object = FORMER, **settings: object) -> Fast
     return app
 
 
-async def test_the_former_template_is_accepted_where_it_is_declared(edge: Edge) -> None:
+async def test_the_former_template_is_accepted_if_it_is_declared(edge: Edge) -> None:
     app = orders(edge)
     for template in (ORDER, FORMER, "/orders/{any_name:str}"):
-        assert await ask(app, edge, "/orders/7", template) == 200, template
+        assert await fetch(app, edge, "/orders/7", template) == 200, template
     for template in ("/orders/{id:float}", "/{path:path}", "/orders/7", "/orders/{id:path}"):
-        assert await ask(app, edge, "/orders/7", template) == 401, template
-    assert await ask(app, edge, "/orders/7", FORMER, method="DELETE") == 401
-    assert await ask(orders(edge, formerly=None), edge, "/orders/7", FORMER) == 401
+        assert await fetch(app, edge, "/orders/7", template) == 401, template
+    assert await fetch(app, edge, "/orders/7", FORMER, method="DELETE") == 401
+    assert await fetch(orders(edge, formerly=None), edge, "/orders/7", FORMER) == 401
 
 
-async def test_only_the_bytes_that_the_edge_judged_are_accepted(edge: Edge) -> None:
+async def test_only_the_path_that_the_edge_judged_is_accepted(edge: Edge) -> None:
     app = orders(edge)
-    assert await ask(app, edge, "/orders/7", FORMER, signed_path="/orders/8") == 401
-    assert await ask(app, edge, "/orders/7", FORMER, signed_path="/orders/%37") == 401
+    assert await fetch(app, edge, "/orders/7", FORMER, signed_path="/orders/8") == 401
+    assert await fetch(app, edge, "/orders/7", FORMER, signed_path="/orders/%37") == 401
 
 
 async def test_a_strict_app_accepts_the_former_id_with_the_former_template(edge: Edge) -> None:
     app = orders(edge, strict=True)
     now, before, other = "get-orders--int", "get-orders--str", "delete-orders--int"
     assert {str(route["id"]) for route in compile_routes(app)} == {now, other}
-    assert await ask(app, edge, "/orders/7", ORDER, route=now) == 200
-    assert await ask(app, edge, "/orders/7", FORMER, route=before) == 200
+    assert await fetch(app, edge, "/orders/7", ORDER, route=now) == 200
+    assert await fetch(app, edge, "/orders/7", FORMER, route=before) == 200
     for template in (ORDER, FORMER):
         for name in (other, "delete-orders--str", "any", ""):
-            assert await ask(app, edge, "/orders/7", template, route=name) == 401, (template, name)
+            assert await fetch(app, edge, "/orders/7", template, route=name) == 401, (
+                template,
+                name,
+            )
     without = orders(edge, formerly=None, strict=True)
-    assert await ask(without, edge, "/orders/7", FORMER, route=before) == 401
+    assert await fetch(without, edge, "/orders/7", FORMER, route=before) == 401
 
 
-async def test_a_former_id_that_was_given_is_named(edge: Edge) -> None:
+async def test_a_former_custom_id_must_be_named(edge: Edge) -> None:
     app = FastAPI(openapi_url=None)
 
     @app.get("/orders/{order_id}", operation_id="readOrder")
@@ -104,9 +107,9 @@ async def test_a_former_id_that_was_given_is_named(edge: Edge) -> None:
 
     guard(app, edge.settings(strict=True))
     for name in ("readorder", "read_order", "fetch_order"):
-        assert await ask(app, edge, "/orders/7", "/orders/{id}", route=name) == 200, name
-    assert await ask(app, edge, "/orders/7", "/orders/{id}", route="get-orders--str") == 401
-    assert await ask(app, edge, "/orders/7", "/{path:path}", route="read_order") == 401
+        assert await fetch(app, edge, "/orders/7", "/orders/{id}", route=name) == 200, name
+    assert await fetch(app, edge, "/orders/7", "/orders/{id}", route="get-orders--str") == 401
+    assert await fetch(app, edge, "/orders/7", "/{path:path}", route="read_order") == 401
 
 
 async def plain(_request: Request) -> PlainTextResponse:
@@ -142,7 +145,7 @@ def mounted_whole() -> ASGIApp:
 
 
 class Whole:
-    """An app of no framework that is known here."""
+    """An app of an unknown framework."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await any_app(scope, receive, send)
@@ -157,25 +160,25 @@ async def test_prefixes_of_routers_and_mounts_may_have_changed(
     (now,) = (route for route in compile_routes(app) if "other" not in str(route["path"]))
     guard(app, edge.settings(strict=strict))
     sent = ("/v1/items/7", str(now["path"]))
-    assert await ask(app, edge, *sent, route=str(now["id"])) == 200
+    assert await fetch(app, edge, *sent, route=str(now["id"])) == 200
     before = "get-v1-items--str"
-    assert await ask(app, edge, "/v1/items/7", "/v1/items/{id}", route=before) == 200
-    assert await ask(app, edge, "/v1/items/7", "/v1/{any}/{id}", route=before) == 401
-    assert await ask(app, edge, "/v1/other/7", "/v1/items/{id}", route=before) in (
-        # The one app is reached by all paths below its mount; the router of the others chooses.
+    assert await fetch(app, edge, "/v1/items/7", "/v1/items/{id}", route=before) == 200
+    assert await fetch(app, edge, "/v1/items/7", "/v1/{any}/{id}", route=before) == 401
+    assert await fetch(app, edge, "/v1/other/7", "/v1/items/{id}", route=before) in (
+        # One app receives all paths below its mount; in the others, their router chooses.
         (200,) if build is mounted_whole else (401, 404)
     )
 
 
-async def test_it_holds_for_an_app_that_is_mounted_in_another_one(
+async def test_former_templates_are_accepted_in_a_mounted_app(
     edge: Edge,
 ) -> None:
     for strict in (True, False):
         outer = FastAPI(openapi_url=None)
         outer.mount("/gw", orders(edge, strict=strict))
         before = "get-orders--str"
-        assert await ask(outer, edge, "/gw/orders/7", "/gw/orders/{id}", route=before) == 200
-        assert await ask(outer, edge, "/gw/orders/7", "/orders/{id}", route="other") == 401
+        assert await fetch(outer, edge, "/gw/orders/7", "/gw/orders/{id}", route=before) == 200
+        assert await fetch(outer, edge, "/gw/orders/7", "/orders/{id}", route="other") == 401
 
 
 async def test_the_root_path_of_an_app_is_part_of_its_former_template(edge: Edge) -> None:
@@ -190,8 +193,8 @@ async def test_the_root_path_of_an_app_is_part_of_its_former_template(edge: Edge
 
         guard(app, edge.settings())
         template = "/api/orders/{id}"
-        assert await ask(app, edge, "/api/orders/7", template) == expected
-        behind_a_proxy = await ask(app, edge, "/orders/7", template, signed_path="/api/orders/7")
+        assert await fetch(app, edge, "/api/orders/7", template) == expected
+        behind_a_proxy = await fetch(app, edge, "/orders/7", template, signed_path="/api/orders/7")
         assert behind_a_proxy == expected
 
 
@@ -231,11 +234,11 @@ async def shake_hands(app: ASGIApp, edge: Edge, path: str, template: str, route:
     await app({**scope, "headers": headers}, receive, send)
 
 
-def test_the_helpers_know_the_present_template_alone(edge: Edge, as_caller: AsCaller) -> None:
+def test_the_helpers_use_only_the_present_template(edge: Edge, as_caller: AsCaller) -> None:
     assert as_caller(orders(edge, strict=True), sub="ada").get("/orders/7").status_code == 200
 
 
-# What is refused where it is written, or where the app is compiled.
+# Declarations that are refused when they are made, or when the app is compiled.
 
 
 @pytest.mark.parametrize(
@@ -259,7 +262,7 @@ def test_nonsense_is_refused_where_it_is_written(value: object, message: str) ->
         at_edge(formerly=value)
 
 
-def test_it_is_declared_on_one_endpoint_only(edge: Edge) -> None:
+def test_formerly_is_declared_on_one_endpoint_only(edge: Edge) -> None:
     app = orders(edge, formerly=None)
     with pytest.raises(ValueError, match="declare formerly on each endpoint"):
         at_edge(formerly=FORMER)(APIRouter())
@@ -295,13 +298,13 @@ async def test_a_declaration_that_means_another_route_is_a_fault_and_is_not_acce
         compile_routes(app)
     expected = 200 if formerly == "/orders/{id:int}" else 401
     template = formerly if formerly.startswith("/") else FORMER
-    assert await ask(app, edge, "/orders/7", template) == expected
+    assert await fetch(app, edge, "/orders/7", template) == expected
     assert [line.partition(":")[0] for line in caplog.messages if "declares" in line] == [
         "not accepted"
     ]
 
 
-async def test_a_websocket_cannot_take_the_template_of_a_get(edge: Edge) -> None:
+async def test_a_websocket_cannot_have_the_present_template_of_a_get(edge: Edge) -> None:
     # The header of an opening handshake says GET, too.
     app, opened = FastAPI(openapi_url=None), list[str]()
 
@@ -338,7 +341,7 @@ def test_a_function_behind_two_prefixes_names_both_former_templates() -> None:
     }
 
 
-def test_the_compiled_policy_is_not_changed_by_it(edge: Edge) -> None:
+def test_formerly_does_not_change_the_compiled_policy(edge: Edge) -> None:
     assert compile_routes(orders(edge)) == compile_routes(orders(edge, formerly=None))
     files = at_edge(access="public", formerly="/f/{p:path}")(StaticFiles(directory="."))
     hidden = at_edge(access="none")(functools.partial(plain))
@@ -352,7 +355,7 @@ def test_the_compiled_policy_is_not_changed_by_it(edge: Edge) -> None:
     }
 
 
-# What drift says.
+# The report of drift.
 
 
 def test_drift_reports_what_is_accepted_and_what_can_be_removed(edge: Edge) -> None:
@@ -385,7 +388,7 @@ def test_drift_reports_what_is_accepted_and_what_can_be_removed(edge: Edge) -> N
     ]
 
 
-def test_drift_reports_which_requests_another_route_takes(edge: Edge) -> None:
+def test_drift_reports_which_requests_another_route_receives(edge: Edge) -> None:
     app = orders(edge)
 
     @app.get("/{rest:path}")
@@ -421,7 +424,7 @@ def test_drift_accepts_a_former_id_and_knows_the_prefix_of_the_edge() -> None:
     ]
 
 
-def test_the_command_prints_what_can_be_removed_and_counts_no_difference(
+def test_the_command_prints_removable_declarations_and_counts_no_difference(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "overlapping.py").write_text(

@@ -44,7 +44,7 @@ def test_a_routers_frontend_beside_one_at_the_root(
         assert client.get("/page.txt").text == "all"
 
 
-def test_a_path_that_has_a_frontend_of_its_own_is_not_taken_by_the_one_around_it(
+def test_a_path_with_its_own_frontend_is_not_served_by_an_outer_one(
     edge: Edge, as_caller: AsCaller, tmp_path: Path
 ) -> None:
     app: Any = at_edge(access="public")(FastAPI(openapi_url=None))

@@ -42,7 +42,7 @@ def judged(token: bytes) -> EdgeClaims | None:
 
 @FUZZ
 @given(st.binary(max_size=400) | st.text(alphabet="AZaz09-_.=", max_size=400).map(str.encode))
-def test_nothing_is_accepted_that_the_edge_has_not_signed(token: bytes) -> None:
+def test_nothing_is_accepted_without_a_signature_of_the_edge(token: bytes) -> None:
     assert judged(token) is None
 
 
@@ -69,7 +69,7 @@ def test_a_claim_of_any_value_is_accepted_unchanged_or_refused(name: str, value:
 
 @FUZZ
 @given(st.dictionaries(st.sampled_from(["alg", "typ", "kid", "crit", "b64", "x"]), JSON))
-def test_a_jose_header_of_any_members_is_the_contracts_or_refused(members: dict[str, Any]) -> None:
+def test_a_jose_header_that_differs_from_the_contract_is_refused(members: dict[str, Any]) -> None:
     header = {**EDGE.jose_header(), **members}
     if judged(EDGE.sign(payload(now=NOW), header)) is not None:
         assert "crit" not in header
@@ -86,12 +86,12 @@ PATHS = st.lists(SEGMENTS | st.text(max_size=4), max_size=4).map(
 
 @FUZZ
 @given(st.lists(PATHS, min_size=1, max_size=4))
-def test_an_app_of_any_paths_compiles_or_says_why_not(paths: list[str]) -> None:
+def test_an_app_with_any_paths_compiles_or_reports_faults(paths: list[str]) -> None:
     app = FastAPI(openapi_url=None, dependencies=[Security(fastgate)])
     for number, path in enumerate(paths):
         try:
             app.get(path, name=f"e{number}")(lambda: PlainTextResponse("x"))
-        except (AssertionError, ValueError):  # FastAPI itself does not take the path
+        except (AssertionError, ValueError):  # FastAPI itself refuses the path
             continue
     try:
         routes = compile_routes(app)

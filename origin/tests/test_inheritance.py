@@ -34,7 +34,7 @@ from fastgate.testing import AsCaller
 from tests.edge import Edge
 
 INCLUDES_MOUNTS = hasattr(routing, "_IncludedRouter")
-"""Older FastAPI leaves the mounts of an included router out."""
+"""Older FastAPI ignores the mounts of an included router."""
 
 STAFF = {"rule": "staff"}
 closed = at_edge(access="authenticated", require=STAFF)
@@ -46,12 +46,12 @@ needs_frontends = pytest.mark.skipif(
 
 
 def public() -> FastAPI:
-    """Return an app that opens whatever does not say something else."""
+    """Return an app that is public by default."""
     return at_edge(access="public")(FastAPI(openapi_url=None))
 
 
-def asked(app: object) -> dict[str, tuple[object, object]]:
-    """Return what the edge asks of callers, by path."""
+def requirements(app: object) -> dict[str, tuple[object, object]]:
+    """Return what the edge requires of callers, by path."""
     routes = compile_routes(app)
     return {str(route["path"]): (route["access"], route.get("require")) for route in routes}
 
@@ -74,7 +74,7 @@ def router_of_both() -> APIRouter:
     return router
 
 
-# A mark on a router, whichever way its routes are reached.
+# A mark on a router, regardless of how its routes are reached.
 
 
 def mounted(app: FastAPI) -> None:
@@ -120,24 +120,24 @@ def included(app: FastAPI) -> None:
         included,
     ],
 )
-def test_a_routers_mark_holds_for_the_routes_that_it_has_already(
+def test_a_routers_mark_holds_for_its_existing_routes(
     edge: Edge, as_caller: AsCaller, add: Callable[[FastAPI], None]
 ) -> None:
     app = public()
     add(app)
-    assert asked(app) == {"/admin/secret": CLOSED, "/admin/socket": CLOSED}
+    assert requirements(app) == {"/admin/secret": CLOSED, "/admin/socket": CLOSED}
     guard(app, edge.settings(strict=True))
     assert as_caller(app, sub="ada").get("/admin/secret").text == '"ran"'
 
 
-def test_so_does_the_mark_of_a_router_that_is_served_itself() -> None:
-    assert asked(closed(router_of_both())) == {"/secret": CLOSED, "/socket": CLOSED}
+def test_the_mark_of_a_router_that_is_served_itself_holds() -> None:
+    assert requirements(closed(router_of_both())) == {"/secret": CLOSED, "/socket": CLOSED}
 
 
-def test_so_does_the_mark_of_a_starlette_apps_router() -> None:
+def test_the_mark_of_a_starlette_apps_router_holds() -> None:
     app = at_edge(access="public")(Starlette(routes=[Route("/secret", plain)]))
     closed(app.router)
-    assert asked(app) == {"/secret": CLOSED}
+    assert requirements(app) == {"/secret": CLOSED}
 
 
 def test_a_nearer_mark_than_the_mounted_routers_counts() -> None:
@@ -146,7 +146,7 @@ def test_a_nearer_mark_than_the_mounted_routers_counts() -> None:
     outer.get("/own")(at_edge(access="none")(silent_too))
     app.mount("/admin", outer)
     at_edge(access="authenticated")(app.routes[-1])
-    assert asked(app) == {
+    assert requirements(app) == {
         "/admin/inner/secret": ("optional", None),
         "/admin/inner/socket": ("optional", None),
     }
@@ -156,25 +156,25 @@ async def silent_too() -> str:
     return "ran"
 
 
-def test_a_routers_mark_and_a_path_dispute_whatever_the_routers_routes_are_older_than() -> None:
+def test_a_routers_mark_and_a_path_conflict_regardless_of_the_order() -> None:
     app = public()
     app.get("/before")(silent)
     closed(app.router)
     app.get("/after")(silent)
     at_edge(below="/before", access="optional")(app)
     at_edge(below="/after", access="optional")(app)
-    assert asked(app) == {"/before": CLOSED, "/after": CLOSED}
+    assert requirements(app) == {"/before": CLOSED, "/after": CLOSED}
 
 
 @needs_frontends
-def test_a_routers_mark_holds_for_the_frontend_that_it_has_already() -> None:
+def test_a_routers_mark_holds_for_its_existing_frontend() -> None:
     app, router = public(), APIRouter()
     router.frontend("/ui", directory=FILES)
     app.include_router(closed(router))
-    assert asked(app) == {"/ui": CLOSED, "/ui/{path:path}": CLOSED}
+    assert requirements(app) == {"/ui": CLOSED, "/ui/{path:path}": CLOSED}
 
 
-# A mark that comes after the router was included.
+# A mark that is made after the router was included.
 
 
 def read_by_the_compiler(app: FastAPI) -> None:
@@ -212,7 +212,7 @@ def test_a_routers_mark_counts_or_is_refused_once_it_is_included(
             closed(router)
         return
     closed(router)
-    assert asked(app) == {"/staff/secret": CLOSED, "/staff/socket": CLOSED}
+    assert requirements(app) == {"/staff/secret": CLOSED, "/staff/socket": CLOSED}
     with TestClient(FastgateMiddleware(app, edge.settings(strict=True))):
         pass
 
@@ -244,7 +244,7 @@ def test_a_route_that_inherits_nothing_from_its_router_is_a_fault(
         compile_with(router, nested=nested)
 
 
-def test_so_is_a_router_that_is_included_in_such_a_one() -> None:
+def test_an_inner_router_that_inherits_nothing_is_a_fault() -> None:
     outer, inner = closed(APIRouter()), APIRouter()
     outer.dependencies = []
     inner.get("/secret")(silent)
@@ -263,7 +263,7 @@ def compile_with(router: APIRouter, *, nested: bool = False) -> None:
     compile_routes(app)
 
 
-# A path that lies within what is mounted.
+# A path within a mounted app.
 
 
 def inner_app() -> FastAPI:
@@ -304,14 +304,14 @@ def in_an_included_router(app: FastAPI) -> str:
 @pytest.mark.parametrize(
     "mount", [at_v1, at_a_parameter, at_the_root, at_two_mounts, in_an_included_router]
 )
-def test_a_path_reaches_into_what_is_mounted(
+def test_a_path_holds_within_a_mounted_app(
     edge: Edge, as_caller: AsCaller, mount: Callable[[FastAPI], str]
 ) -> None:
     app = public()
     prefix = mount(app)
     app.router.routes.insert(0, Route(f"{prefix}/admin/health", plain))
     at_edge(below=f"{prefix}/admin", access="authenticated", require=STAFF)(app)
-    found = asked(app)
+    found = requirements(app)
     kept = {path for path, what in found.items() if what == CLOSED}
     assert {path.rpartition("/admin/")[2] for path in kept} == {"health", "secret", "socket"}
     assert [what for what in found.values() if what != CLOSED] == [("public", None)]
@@ -320,19 +320,19 @@ def test_a_path_reaches_into_what_is_mounted(
     assert as_caller(app, sub="ada").get(path).text == '"ran"'
 
 
-def test_a_longer_path_counts_wherever_the_shorter_one_ends() -> None:
+def test_the_longest_path_counts() -> None:
     app = public()
     app.mount("/v1", inner_app())
     at_edge(below="/v1", access="optional")(app)
     at_edge(below="/v1/admin/secret", access="none")(app)
-    assert asked(app) == {
+    assert requirements(app) == {
         "/v1/admin/socket": ("optional", None),
         "/v1/administrators": ("optional", None),
     }
 
 
 @pytest.mark.parametrize("strict_one", ["outer path", "inner app", "inner path"])
-def test_a_path_and_what_is_mounted_there_dispute(strict_one: str) -> None:
+def test_a_path_and_a_mounted_app_conflict(strict_one: str) -> None:
     app, inner = public(), inner_app()
     app.mount("/v1", inner)
     open_ones = at_edge(access="optional"), at_edge(below="/admin", access="optional")
@@ -347,10 +347,10 @@ def test_a_path_and_what_is_mounted_there_dispute(strict_one: str) -> None:
         at_edge(below="/v1/admin", access="authenticated", require=STAFF)(app)
     else:
         at_edge(below="/v1/admin", access="optional")(app)
-    assert asked(app)["/v1/admin/secret"] == CLOSED
+    assert requirements(app)["/v1/admin/secret"] == CLOSED
 
 
-def test_what_neither_can_decide_is_a_fault() -> None:
+def test_a_conflict_without_a_stricter_value_is_a_fault() -> None:
     app, inner = public(), at_edge(limits=["inner"])(inner_app())
     app.mount("/v1", inner)
     at_edge(below="/v1/admin", limits=["outer"])(app)
@@ -366,7 +366,7 @@ def test_a_path_within_a_mount_at_which_nothing_is_served_is_a_fault() -> None:
         compile_routes(app)
 
 
-# A path that lies within what is judged as a whole.
+# A path within an app that is judged as a whole.
 
 
 async def own_word() -> str:
@@ -417,9 +417,11 @@ Add = Callable[[FastAPI, str], None]
 
 @pytest.mark.parametrize("unit", UNITS)
 @pytest.mark.parametrize("path", ["/files", ""])
-def test_a_path_within_one_unit_cannot_be_closed(edge: Edge, unit: Add, path: str) -> None:
+def test_a_path_within_an_app_judged_as_a_whole_cannot_be_closed(
+    edge: Edge, unit: Add, path: str
+) -> None:
     app = public()
-    app.get(f"{path}/private/own")(silent)  # so that something is served there
+    app.get(f"{path}/private/own")(silent)  # something has to be served there
     unit(app, path)
     at_edge(below=f"{path}/private", access="authenticated", require=STAFF)(app)
     with pytest.raises(CannotCompile, match=r"declares something else: access, require"):
@@ -434,16 +436,18 @@ def test_a_path_within_one_unit_cannot_be_closed(edge: Edge, unit: Add, path: st
     "members",
     [{"access": "public"}, {"access": "optional"}, {"scopes": []}],
 )
-def test_a_path_may_be_opened_or_declared_equally(unit: Add, members: dict[str, Any]) -> None:
+def test_a_path_within_it_may_be_opened_or_declared_equally(
+    unit: Add, members: dict[str, Any]
+) -> None:
     app = at_edge(access="authenticated")(FastAPI(openapi_url=None))
     app.get("/files/private/own")(silent)
     unit(app, "/files")
     at_edge(below="/files/private", **members)(app)
-    assert "/files/private/own" in asked(app)
+    assert "/files/private/own" in requirements(app)
 
 
 @pytest.mark.parametrize("name", ["limits", "scopes"])
-def test_each_requirement_of_the_path_that_the_unit_lacks_is_reported(name: str) -> None:
+def test_each_requirement_of_the_path_that_the_whole_lacks_is_reported(name: str) -> None:
     app = at_edge(access="authenticated")(FastAPI(openapi_url=None))
     app.get("/files/private/own")(silent)
     static_files(app, "/files")
@@ -473,12 +477,14 @@ def a_frontend_by_its_path(app: FastAPI) -> None:
         pytest.param(a_frontend_by_its_path, marks=needs_frontends),
     ],
 )
-def test_a_fallback_that_declares_its_callers_is_no_fault(rest: Callable[[FastAPI], None]) -> None:
+def test_a_fallback_that_declares_its_callers_is_not_a_fault(
+    rest: Callable[[FastAPI], None],
+) -> None:
     app = FastAPI(openapi_url=None)
     app.get("/api/orders")(silent)
     at_edge(below="/api", access="authenticated", require=STAFF)(app)
     rest(app)
-    assert sorted(asked(app).values(), key=str) == [CLOSED, ("public", None)]
+    assert sorted(requirements(app).values(), key=str) == [CLOSED, ("public", None)]
 
 
 @pytest.mark.parametrize(
@@ -489,13 +495,13 @@ def test_a_fallback_that_declares_its_callers_is_no_fault(rest: Callable[[FastAP
         pytest.param(a_frontend_by_its_path, marks=needs_frontends),
     ],
 )
-def test_so_is_what_takes_the_rest_of_a_mounted_app(rest: Callable[[FastAPI], None]) -> None:
+def test_a_fallback_of_a_mounted_app_is_not_a_fault(rest: Callable[[FastAPI], None]) -> None:
     app, inner = public(), FastAPI(openapi_url=None)
     inner.get("/staff/orders")(silent)
     rest(inner)
     app.mount("/v1", inner)
     at_edge(below="/v1/staff", access="authenticated", require=STAFF)(app)
-    assert sorted(asked(app).values(), key=str) == [CLOSED, ("public", None)]
+    assert sorted(requirements(app).values(), key=str) == [CLOSED, ("public", None)]
 
 
 def test_a_mounted_app_without_a_declaration_is_a_fault() -> None:
@@ -512,26 +518,26 @@ def test_a_mounted_app_without_a_declaration_is_a_fault() -> None:
     assert ["(/v1/{path:path}" in each for each in said] == [True, False]
 
 
-def test_an_earlier_mount_takes_the_path() -> None:
+def test_an_earlier_mount_receives_the_path() -> None:
     app = public()
     app.mount("/files/private", StaticFiles(directory=FILES))
     app.mount("/files", StaticFiles(directory=FILES))
     at_edge(below="/files/private", access="authenticated", require=STAFF)(app)
     files = {"/files/private/{path:path}": CLOSED, "/files/{path:path}": ("public", None)}
-    assert asked(app) == files
+    assert requirements(app) == files
     app.routes.reverse()
     with pytest.raises(CannotCompile, match="declares something else"):
         compile_routes(app)
 
 
-# Dependencies that FastAPI runs for its own routes alone.
+# Dependencies that FastAPI runs only for its own routes.
 
 
 def security(*scopes: str) -> Any:  # noqa: ANN401
     return Security(fastgate, scopes=scopes)
 
 
-async def ask(caller: Annotated[Identity, security("deep")]) -> None: ...
+async def deep_caller(caller: Annotated[Identity, security("deep")]) -> None: ...
 
 
 def a_starlette_route(router: Any) -> None:  # noqa: ANN401
@@ -586,20 +592,20 @@ def is_left_out(add: Callable[[Any], None], secured: Secured) -> bool:
 @pytest.mark.parametrize("secured", [secured_router, secured_inclusion, secured_app])
 @pytest.mark.parametrize("add", BESIDE)
 @pytest.mark.parametrize(
-    ("dependency", "asks"),
+    ("dependency", "required"),
     [
         (security("admin"), "'admin'"),
         (Depends(fastgate), "a known caller"),
-        (Depends(ask), "'deep'"),
+        (Depends(deep_caller), "'deep'"),
     ],
 )
-def test_a_requirement_that_fastapi_does_not_run_must_be_declared_too(
-    edge: Edge, secured: Secured, add: Callable[[Any], None], dependency: object, asks: str
+def test_a_requirement_that_fastapi_does_not_run_must_also_be_declared(
+    edge: Edge, secured: Secured, add: Callable[[Any], None], dependency: object, required: str
 ) -> None:
     if is_left_out(add, secured):
         pytest.skip("this FastAPI leaves mounts of included routers out")
     app = secured(add, dependency, "public")
-    with pytest.raises(CannotCompile, match=f"depends on .*{asks}"):
+    with pytest.raises(CannotCompile, match=f"depends on .*{required}"):
         compile_routes(app)
     guard(app, edge.settings(strict=True))
     with pytest.raises(CannotCompile, match="depends on"), TestClient(app):
@@ -608,7 +614,7 @@ def test_a_requirement_that_fastapi_does_not_run_must_be_declared_too(
 
 @pytest.mark.parametrize("secured", [secured_router, secured_inclusion, secured_app])
 @pytest.mark.parametrize("add", BESIDE)
-def test_an_own_or_inherited_declaration_is_enough(
+def test_its_own_or_an_inherited_declaration_is_enough(
     secured: Secured, add: Callable[[Any], None]
 ) -> None:
     compile_routes(secured(add, Depends(fastgate), "authenticated"))
@@ -622,9 +628,9 @@ def test_the_endpoint_or_mount_declares_it_itself() -> None:
     app.add_route("/x", at_edge(access="public")(copy_of(plain)), methods=["GET"])
     app.mount("/m", at_edge(access="optional")(inner_app()))
     app.get("/own")(silent)
-    assert asked(app)["/x"] == ("public", None)
-    assert asked(app)["/m/admin/secret"] == ("optional", None)
-    assert asked(app)["/own"] == ("authenticated", None)
+    assert requirements(app)["/x"] == ("public", None)
+    assert requirements(app)["/m/admin/secret"] == ("optional", None)
+    assert requirements(app)["/own"] == ("authenticated", None)
 
 
 def late_before_the_inclusion(app: FastAPI) -> None:
@@ -680,14 +686,14 @@ def put_into_the_list(app: FastAPI) -> None:
         put_into_the_list,
     ],
 )
-def test_a_dependency_that_is_listed_too_late_is_not_run(add: Callable[[FastAPI], None]) -> None:
+def test_a_dependency_that_is_added_too_late_does_not_run(add: Callable[[FastAPI], None]) -> None:
     app = public()
     add(app)
     with pytest.raises(CannotCompile, match=SCOPES_LEFT_OUT):
         compile_routes(app)
 
 
-def test_one_that_asks_for_nothing_new_may_be_listed_late() -> None:
+def test_a_dependency_without_new_requirements_may_be_added_late() -> None:
     app, router = public(), APIRouter(dependencies=[security("a")])
     router.get("/f")(silent)
     router.get("/g", dependencies=[security("b")])(silent)
@@ -702,7 +708,7 @@ def test_one_that_asks_for_nothing_new_may_be_listed_late() -> None:
 SCOPES_LEFT_OUT = r"depends on Security\(fastgate, scopes=\['a'\]\)"
 
 
-def test_a_known_caller_is_not_one_who_has_the_scopes() -> None:
+def test_requiring_a_known_caller_does_not_require_scopes() -> None:
     app = FastAPI(openapi_url=None, dependencies=[security("a")])
     app.add_route("/x", at_edge(access="authenticated")(copy_of(plain)), methods=["GET"])
     app.router.add_websocket_route("/w", at_edge(access="authenticated")(copy_of(talk)))
@@ -715,7 +721,7 @@ def test_a_known_caller_is_not_one_who_has_the_scopes() -> None:
 
 
 @pytest.mark.parametrize("scopes", [[], ["a"], ["b"]])
-def test_scopes_that_are_said_there_are_the_ones_that_are_meant(scopes: list[str]) -> None:
+def test_scopes_declared_there_replace_the_required_ones(scopes: list[str]) -> None:
     app = FastAPI(openapi_url=None, dependencies=[security("a")])
     mark = at_edge(access="authenticated", scopes=scopes)
     app.add_route("/x", mark(copy_of(plain)), methods=["GET"])
@@ -725,7 +731,7 @@ def test_scopes_that_are_said_there_are_the_ones_that_are_meant(scopes: list[str
 
 
 @pytest.mark.skipif(not INCLUDES_MOUNTS, reason="no mounts in routers")
-def test_scopes_of_a_closed_router_are_said_of_its_starlette_routes_and_mounts() -> None:
+def test_scopes_of_a_closed_router_must_be_declared_on_starlette_routes_and_mounts() -> None:
     app, router = FastAPI(openapi_url=None), APIRouter(dependencies=[security("a")])
     router.add_route("/s", at_edge(access="authenticated")(copy_of(plain)), methods=["GET"])
     router.mount("/st", at_edge(access="authenticated")(StaticFiles(directory=FILES)))
@@ -750,7 +756,7 @@ MARKABLE = [*BESIDE, pytest.param(a_frontend_below, marks=needs_frontends)]
 
 @pytest.mark.parametrize("secured", [secured_router, secured_inclusion, secured_app])
 @pytest.mark.parametrize("add", MARKABLE)
-def test_the_mark_of_such_a_dependency_is_said_there_too(
+def test_the_mark_of_such_a_dependency_must_be_declared_there(
     secured: Secured, add: Callable[[Any], None]
 ) -> None:
     if is_left_out(add, secured):
@@ -763,25 +769,25 @@ def test_the_mark_of_such_a_dependency_is_said_there_too(
     compile_routes(at_edge(require=STAFF)(secured(add, dependency, "authenticated")))
 
 
-def test_a_mount_or_a_starlette_route_below_it_says_it_by_its_own_word() -> None:
+def test_a_mount_or_starlette_route_below_it_declares_the_same_itself() -> None:
     dependency = marked(access="authenticated", require=STAFF, limits=["a"])
     app = FastAPI(openapi_url=None, dependencies=[dependency])
     app.add_route("/x", at_edge(access="public", limits=["b"])(copy_of(plain)), methods=["GET"])
     app.mount("/m", at_edge(access="optional", limits=["b"])(inner_app()))
-    assert asked(app)["/x"] == ("public", None)
-    assert asked(app)["/m/admin/secret"] == ("optional", None)
+    assert requirements(app)["/x"] == ("public", None)
+    assert requirements(app)["/m/admin/secret"] == ("optional", None)
     app.mount("/files", at_edge(access="authenticated", limits=["b"])(StaticFiles(directory=FILES)))
     with pytest.raises(CannotCompile, match="without effect: require on marked") as error:
         compile_routes(app)
     assert len(error.value.faults) == 1
 
 
-def test_an_endpoint_of_a_mounted_app_that_asks_for_less_than_its_parent_is_a_fault() -> None:
+def test_an_endpoint_of_a_mounted_app_that_requires_less_than_its_parent_is_a_fault() -> None:
     app, inner = FastAPI(openapi_url=None, dependencies=[Depends(fastgate)]), inner_app()
     inner.get("/caller")(read_me)
     app.mount("/m", at_edge(limits=["a"])(inner))
     inner.routes[:] = inner.routes[-1:]
-    assert asked(app) == {"/m/caller": ("authenticated", None)}
+    assert requirements(app) == {"/m/caller": ("authenticated", None)}
     inner.get("/anybody")(welcome)
     with pytest.raises(CannotCompile, match=r"welcome \(/m/anybody"):
         compile_routes(app)
@@ -800,7 +806,7 @@ def added_to(router: APIRouter) -> APIRouter:
     router.get("/a")(silent)
     router.mount("/files", StaticFiles(directory=FILES))
     router.mount("/m", inner_app())
-    if INCLUDES_MOUNTS:  # older FastAPI takes no such route that does not say the same
+    if INCLUDES_MOUNTS:  # older FastAPI accepts no such route unless it declares the same
         router.add_route("/b", copy_of(plain), methods=["GET"])
         router.add_websocket_route("/c", copy_of(talk))
     return router
@@ -852,12 +858,12 @@ def test_routes_keep_the_mark_of_the_router_that_they_were_added_to(
     app = public()
     put(app, router())
     app.get("/open")(silent)
-    found = asked(app)
+    found = requirements(app)
     assert found.pop("/open") == ("public", None)
     assert {*map(str, found.values())} == {str(CLOSED)}
 
 
-# FastAPI's own pages of what is mounted where somebody has closed it.
+# FastAPI's own pages of an app that is mounted at a closed place.
 
 
 def by_its_path(app: FastAPI) -> None:
@@ -909,7 +915,7 @@ def by_what_asks_something_of_callers(app: FastAPI) -> None:
 )
 @pytest.mark.parametrize("docs", ["public", "optional", "authenticated", "none"])
 @pytest.mark.parametrize("later", [True, False])
-def test_pages_stay_closed_where_somebody_has_closed_them(
+def test_pages_that_a_declaration_closes_stay_closed(
     edge: Edge, close: Callable[[FastAPI], None], docs: str, *, later: bool
 ) -> None:
     app = FastAPI()
@@ -920,9 +926,9 @@ def test_pages_stay_closed_where_somebody_has_closed_them(
         close(app)
     with TestClient(app):
         pass
-    found = asked(app)
+    found = requirements(app)
     pages = {path: what for path, what in found.items() if "/admin" in path}
-    # Of an app that says who may call it, no page is meant by the word at all.
+    # `docs=` never applies to pages of an app that declares its callers.
     assert len(pages) == (0 if docs == "none" and close is not by_a_mounted_router else 4)
     assert all(what == CLOSED for what in pages.values())
     own = {path: what for path, what in found.items() if path not in pages}
@@ -932,7 +938,7 @@ def test_pages_stay_closed_where_somebody_has_closed_them(
     assert all(what == (docs, None) for what in own.values())
 
 
-# Pages of what its own dependencies close, or those of what it stands in.
+# Pages of an app that is closed by its own dependencies, or by those around it.
 
 
 def by_its_dependencies(app: FastAPI, dependency: Any) -> None:  # noqa: ANN401
@@ -970,9 +976,9 @@ BY_DEPENDENCIES = [
 
 
 @pytest.mark.parametrize("close", BY_DEPENDENCIES)
-@pytest.mark.parametrize("dependency", [security("admin"), Depends(fastgate), Depends(ask)])
+@pytest.mark.parametrize("dependency", [security("admin"), Depends(fastgate), Depends(deep_caller)])
 @pytest.mark.parametrize("docs", ["public", "optional"])
-def test_no_page_is_opened_of_what_dependencies_close(
+def test_docs_opens_no_pages_that_dependencies_close(
     close: Callable[[FastAPI, Any], None],
     dependency: object,
     docs: str,
@@ -985,36 +991,36 @@ def test_no_page_is_opened_of_what_dependencies_close(
     opened = public()
     close(opened, Depends(any_caller))
     declare_docs(opened, docs)
-    found = {path: access for path, (access, _) in asked(opened).items()}
+    found = {path: access for path, (access, _) in requirements(opened).items()}
     assert {access for path, access in found.items() if "openapi" in path} == {docs}
 
 
-def test_the_word_for_pages_of_an_app_is_for_its_own_whatever_it_depends_on() -> None:
+def test_docs_applies_to_the_apps_own_pages_despite_its_dependencies() -> None:
     app = FastAPI(dependencies=[security("admin")], docs_url=None, redoc_url=None)
     app.get("/x")(silent)
     for docs in ("public", "authenticated"):
         declare_docs(app, docs)
-        assert {path: access for path, (access, _) in asked(app).items()} == {
+        assert {path: access for path, (access, _) in requirements(app).items()} == {
             "/openapi.json": docs,
             "/x": "authenticated",
         }
 
 
-def test_a_word_that_asks_for_as_much_as_dependencies_is_for_mounted_pages_too() -> None:
+def test_docs_as_strict_as_dependencies_applies_to_mounted_pages_too() -> None:
     app = FastAPI(openapi_url=None)
     by_its_dependencies(app, Depends(fastgate))
     declare_docs(app, "authenticated")
-    assert set(asked(app).values()) == {("authenticated", None)}
+    assert set(requirements(app).values()) == {("authenticated", None)}
     declare_docs(app, "none")
-    assert set(asked(app)) == {"/adm/x"}
+    assert set(requirements(app)) == {"/adm/x"}
 
 
-def test_pages_of_what_dependencies_close_are_opened_by_a_word_of_its_own() -> None:
+def test_a_mounted_apps_own_declaration_opens_its_pages() -> None:
     app, inner = FastAPI(openapi_url=None), FastAPI(docs_url=None, redoc_url=None)
     inner.router.dependencies.append(security("admin"))
     app.mount("/adm", declared_open(inner))
     declare_docs(app, "optional")
-    assert asked(app) == {"/adm/openapi.json": ("public", None)}
+    assert requirements(app) == {"/adm/openapi.json": ("public", None)}
 
 
 def declared_open(app: FastAPI) -> FastAPI:
@@ -1022,12 +1028,12 @@ def declared_open(app: FastAPI) -> FastAPI:
     return app
 
 
-def test_a_path_closes_the_apps_own_pages_and_opens_none() -> None:
+def test_a_path_closes_the_apps_own_pages_but_opens_none() -> None:
     app = FastAPI(docs_url="/open/docs", openapi_url="/closed/openapi.json", redoc_url=None)
     at_edge(below="/open", access="public")(app)
     at_edge(below="/closed", access="authenticated")(app)
     declare_docs(app, "optional")
-    assert asked(app) == {
+    assert requirements(app) == {
         "/closed/openapi.json": ("authenticated", None),
         "/open/docs": ("optional", None),
         "/docs/oauth2-redirect": ("optional", None),
@@ -1038,31 +1044,31 @@ def test_a_page_that_is_marked_itself_stays_closed() -> None:
     app = FastAPI(docs_url=None, redoc_url=None)
     declare_docs(app, "public")
     at_edge(access="authenticated")(app.routes[0])
-    assert asked(app) == {"/openapi.json": ("authenticated", None)}
+    assert requirements(app) == {"/openapi.json": ("authenticated", None)}
     app = FastAPI(docs_url=None, redoc_url=None)
     at_edge(access="public")(app.routes[0])
     declare_docs(app, "authenticated")
-    assert asked(app) == {"/openapi.json": ("authenticated", None)}
+    assert requirements(app) == {"/openapi.json": ("authenticated", None)}
 
 
-def test_the_pages_of_an_app_that_is_guarded_and_mounted_are_its_own_affair() -> None:
+def test_the_docs_of_a_guarded_mounted_app_apply_to_its_own_pages() -> None:
     app, inner = FastAPI(docs_url=None, redoc_url=None), FastAPI(docs_url=None, redoc_url=None)
     app.mount("/open", at_edge(access="authenticated")(inner))
     app.mount("/closed", inner)
     declare_docs(inner, "public")
     declare_docs(app, "optional")
     at_edge(below="/closed", access="authenticated")(app)
-    assert {path: access for path, (access, _) in asked(app).items()} == {
+    assert {path: access for path, (access, _) in requirements(app).items()} == {
         "/openapi.json": "optional",
         "/open/openapi.json": "public",
         "/closed/openapi.json": "authenticated",
     }
 
 
-def test_the_mark_of_the_app_itself_is_for_its_endpoints() -> None:
+def test_the_mark_of_the_app_itself_applies_to_its_endpoints() -> None:
     app = at_edge(access="authenticated")(FastAPI(docs_url=None, redoc_url=None))
     declare_docs(app, "public")
-    assert asked(app) == {"/openapi.json": ("public", None)}
+    assert requirements(app) == {"/openapi.json": ("public", None)}
 
 
 # A path of a router that is served itself, or by an app.
@@ -1083,7 +1089,7 @@ def test_a_path_of_the_router_that_an_app_runs_holds(
     if mounted:
         app = public()
         app.mount("/m", inner)
-    assert list(asked(app).values()) == [CLOSED]
+    assert list(requirements(app).values()) == [CLOSED]
 
 
 def test_a_path_of_the_router_is_nearer_than_one_of_its_app() -> None:
@@ -1103,7 +1109,7 @@ def test_a_path_cannot_be_declared_on_other_objects() -> None:
             at_edge(below="/admin", access="authenticated")(target)
 
 
-# What is asked of a caller, below what opens.
+# Requirements on a caller, below an open declaration.
 
 
 def of_a_path(app: FastAPI, **asked_of: Any) -> None:  # noqa: ANN401
@@ -1171,7 +1177,7 @@ def test_a_requirement_implies_a_known_caller(
     }
 
 
-def test_a_nearer_word_opens_all_the_same() -> None:
+def test_a_nearer_open_access_counts_despite_outer_requirements() -> None:
     app = at_edge(require=STAFF)(FastAPI(openapi_url=None))
     of_a_router(app, require=STAFF)
     app.get("/x/open")(silent)
@@ -1179,7 +1185,7 @@ def test_a_nearer_word_opens_all_the_same() -> None:
     inner.get("/x")(silent)
     app.mount("/m", inner)
     at_edge(below="/x", access="optional", require_bound=False)(app)
-    assert asked(app) == {
+    assert requirements(app) == {
         "/x": CLOSED,
         "/x/open": ("optional", None),
         "/m/x": ("public", None),
@@ -1192,7 +1198,7 @@ def test_a_nearer_word_opens_all_the_same() -> None:
 @pytest.mark.parametrize(
     "asked_of", [{"require": STAFF}, {"scopes": ["a"]}, {"issuers": {"i": {}}}]
 )
-def test_nothing_that_is_asked_of_callers_is_dropped_for_any_caller(
+def test_no_requirement_on_callers_is_dropped_for_any_caller(
     say: Callable[..., None],
     outer: dict[str, Any],
     endpoint: Callable[..., object],
@@ -1209,12 +1215,12 @@ def test_nothing_that_is_asked_of_callers_is_dropped_for_any_caller(
     }
 
 
-def test_what_the_app_asks_is_asked_where_any_caller_is_welcome() -> None:
+def test_requirements_of_the_app_hold_for_endpoints_with_any_caller() -> None:
     app = at_edge(require=STAFF)(FastAPI(openapi_url=None))
     app.get("/x")(welcome)
     app.get("/y")(silent)
     app.get("/own")(at_edge(require_bound=True)(of_anybody()))
-    assert asked(app) == {"/x": CLOSED, "/y": CLOSED, "/own": CLOSED}
+    assert requirements(app) == {"/x": CLOSED, "/y": CLOSED, "/own": CLOSED}
 
 
 def of_anybody() -> Callable[..., object]:
@@ -1238,11 +1244,11 @@ def test_a_requirement_on_an_endpoint_implies_a_known_caller(asked_of: dict[str,
     assert compile_routes(hidden) == []
 
 
-# Several declarations of the same thing.
+# Several declarations of the same object.
 
 
 def twice(*marks: dict[str, Any]) -> Callable[[Any], Any]:
-    """Return what says several things of one object, one after the other."""
+    """Return functions that make several declarations of one object, one after the other."""
 
     def say(target: Any) -> Any:  # noqa: ANN401
         for mark in marks:
@@ -1320,7 +1326,7 @@ def an_endpoint_behind_a_proxy(say: Callable[[Any], Any]) -> object:
     return app
 
 
-OPENS, ASKS = {"access": "public"}, {"require": STAFF}
+OPENS, REQUIRES = {"access": "public"}, {"require": STAFF}
 
 
 OF_ONE = [
@@ -1328,17 +1334,17 @@ OF_ONE = [
     *(a_route, files, an_endpoint, an_endpoint_behind_a_proxy),
 ]
 CONTRARY: list[tuple[dict[str, Any], dict[str, Any]]] = [
-    (OPENS, ASKS),
+    (OPENS, REQUIRES),
     (OPENS, {"scopes": []}),
     (OPENS, {"access": "authenticated"}),
     ({"limits": ["a"]}, {"limits": ["b"]}),
-    (ASKS, {"require": {"rule": "any"}}),
+    (REQUIRES, {"require": {"rule": "any"}}),
     ({"require": {"level": 1}}, {"require": {"level": True}}),
 ]
 
 
 def refused(*marks: dict[str, Any]) -> Callable[[Any], Any]:
-    """Return what says the first of several things of one object, and cannot say the last."""
+    """Return functions that make the first of several declarations, and must fail at the last."""
 
     def say(target: Any) -> Any:  # noqa: ANN401
         target = twice(*marks[:-1])(target)
@@ -1361,14 +1367,14 @@ def test_two_different_marks_of_one_object_are_refused(
 
 @pytest.mark.parametrize("build", OF_ONE)
 def test_a_second_mark_may_repeat_and_add_members(build: Callable[..., object]) -> None:
-    app = build(twice(ASKS, {"limits": ["a"]}, {"limits": ("a",), **ASKS}, {"group": "x"}))
+    app = build(twice(REQUIRES, {"limits": ["a"]}, {"limits": ("a",), **REQUIRES}, {"group": "x"}))
     said = {(json.dumps(r["limits"]), r["group"]) for r in compile_routes(app)}
     assert said == {('["a"]', "x")}
-    assert [*asked(app).values()] == [CLOSED]
+    assert [*requirements(app).values()] == [CLOSED]
 
 
 @pytest.mark.parametrize("marks", [*CONTRARY, *(pair[::-1] for pair in CONTRARY)])
-def test_neither_are_there_two_of_one_path(marks: tuple[dict[str, Any], ...]) -> None:
+def test_two_different_marks_of_one_path_are_refused(marks: tuple[dict[str, Any], ...]) -> None:
     app = a_path(lambda target: at_edge(below="/x/{one}", **marks[0])(target))
     with pytest.raises(ValueError, match="write all members in one"):
         at_edge(below="/x/{of_another_name}", **marks[1])(app)
@@ -1386,8 +1392,10 @@ def test_an_object_that_is_served_twice_has_one_mark() -> None:
         async def both() -> None: ...
 
 
-@pytest.mark.parametrize("marks", [(OPENS, ASKS), (ASKS, OPENS)])
-def test_neither_does_what_is_wrapped_around_it(marks: tuple[dict[str, Any], ...]) -> None:
+@pytest.mark.parametrize("marks", [(OPENS, REQUIRES), (REQUIRES, OPENS)])
+def test_the_stricter_of_an_object_and_its_wrapper_counts(
+    marks: tuple[dict[str, Any], ...],
+) -> None:
     inside, outside = marks
     app = public()
     for path, around in (("/wrapped", GZipMiddleware), ("/mount", None)):
@@ -1409,10 +1417,10 @@ def test_neither_does_what_is_wrapped_around_it(marks: tuple[dict[str, Any], ...
     app.get("/x")(at_edge(**outside)(wrapper))
     extra = {"x-fastgate": outside}
     app.get("/y", openapi_extra=extra)(at_edge(**inside)(functools.partial(silent)))
-    assert [*asked(app).values()] == [CLOSED] * 4
+    assert [*requirements(app).values()] == [CLOSED] * 4
 
 
-# Routes that are served without the marked app, router or mount that they are routes of.
+# Routes that are served without the marked app, router or mount that they belong to.
 
 
 def marked_app() -> FastAPI:
@@ -1526,7 +1534,7 @@ def as_well_as_its_mount(app: FastAPI) -> None:
         as_well_as_its_mount,
     ],
 )
-def test_routes_that_are_served_without_their_marked_app_are_a_fault(
+def test_routes_served_without_their_marked_app_are_a_fault(
     edge: Edge, take: Callable[[FastAPI], None]
 ) -> None:
     app = public()
@@ -1539,7 +1547,7 @@ def test_routes_that_are_served_without_their_marked_app_are_a_fault(
         pass
 
 
-def test_a_mark_after_the_routes_were_taken_is_no_less_lost() -> None:
+def test_a_mark_made_after_the_routes_were_taken_is_a_fault() -> None:
     app, inner = public(), FastAPI(openapi_url=None)
     inner.get("/x")(silent)
     app.include_router(inner.router)
@@ -1552,7 +1560,7 @@ def test_a_mark_after_the_routes_were_taken_is_no_less_lost() -> None:
             closed(inner)
 
 
-def test_routes_of_a_marked_app_that_are_closed_as_much_where_they_are_taken_compile() -> None:
+def test_routes_of_a_marked_app_compile_if_their_new_app_is_as_strict() -> None:
     app = closed(FastAPI(openapi_url=None))
     app.include_router(marked_app().router, prefix="/a")
     app.mount("/b", marked_app())
@@ -1564,12 +1572,12 @@ def test_routes_of_a_marked_app_that_are_closed_as_much_where_they_are_taken_com
     opened = public()
     opened.get("/x")(silent)
     app.include_router(opened.router, prefix="/g")
-    assert all(what == CLOSED for what in asked(app).values())
+    assert all(what == CLOSED for what in requirements(app).values())
 
 
-def test_an_endpoint_that_says_it_itself_may_be_taken_from_a_marked_app() -> None:
+def test_an_endpoint_with_the_same_declaration_may_be_taken_from_a_marked_app() -> None:
     app, inner = public(), at_edge(access="authenticated")(FastAPI(openapi_url=None))
     inner.get("/caller")(read_me)
     inner.get("/open")(at_edge(access="public")(copy_of(silent)))
     app.include_router(inner.router)
-    assert asked(app) == {"/caller": ("authenticated", None), "/open": ("public", None)}
+    assert requirements(app) == {"/caller": ("authenticated", None), "/open": ("public", None)}

@@ -1,4 +1,4 @@
-"""Which keys are taken from a JWK Set, and which documents are none."""
+"""Which keys of a JWK Set are used, and which documents are not JWK Sets."""
 
 import json
 import logging
@@ -26,7 +26,7 @@ def reason(document: bytes) -> str:
     return refused.value.reason
 
 
-def test_a_public_p256_key_for_signatures_is_taken(edge: Edge) -> None:
+def test_a_public_p256_key_for_signatures_is_accepted(edge: Edge) -> None:
     assert kids(edge.jwk) == {edge.kid}
     bare = {name: edge.jwk[name] for name in ("kty", "crv", "x", "y", "kid")}
     assert kids(bare) == {edge.kid}
@@ -54,14 +54,12 @@ def test_a_public_p256_key_for_signatures_is_taken(edge: Edge) -> None:
         {"x": base64url(b"\xff" * 32)},
     ],
 )
-def test_a_key_that_is_not_for_this_purpose_is_left_out(
-    edge: Edge, change: dict[str, object]
-) -> None:
+def test_a_key_for_another_purpose_is_ignored(edge: Edge, change: dict[str, object]) -> None:
     other = Edge()
     assert kids({**edge.jwk, **change}, other.jwk) == {other.kid}
 
 
-def test_a_coordinate_has_32_bytes_whatever_its_value(edge: Edge) -> None:
+def test_a_coordinate_has_32_bytes_for_every_value(edge: Edge) -> None:
     """RFC 7518 §6.2.1.2: leading zeros included, and no others. The numbers are the same here."""
     other = Edge()
     longer = base64url(b"\0" + edge.private_key.public_key().public_numbers().x.to_bytes(32))
@@ -74,21 +72,21 @@ def test_a_coordinate_has_32_bytes_whatever_its_value(edge: Edge) -> None:
     assert kids({**short.jwk, "x": base64url(x.to_bytes(31))}, other.jwk) == {other.kid}
 
 
-def test_a_point_of_another_curve_is_left_out_whatever_it_calls_itself(edge: Edge) -> None:
+def test_a_point_of_another_curve_is_ignored_regardless_of_its_crv(edge: Edge) -> None:
     """RFC 8725 §3.4: the inputs of a curve are points of that curve."""
     numbers = derive_private_key(1, SECP256K1()).public_key().public_numbers()
     point = {"x": base64url(numbers.x.to_bytes(32)), "y": base64url(numbers.y.to_bytes(32))}
     assert kids({**edge.jwk, **point, "kid": "other"}, edge.jwk) == {edge.kid}
 
 
-def test_a_whole_private_key_is_left_out(edge: Edge, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_private_key_is_ignored(edge: Edge, caplog: pytest.LogCaptureFixture) -> None:
     private = {**Edge().jwk, "kid": "private", "d": base64url(bytes(31) + b"\1")}
     assert kids(private, edge.jwk) == {edge.kid}
     assert [record.message for record in caplog.records] == ["key left out: not-public"]
 
 
 @pytest.mark.parametrize("secret", [{"d": "AAAA"}, {"kty": "oct", "k": "AAAA"}, {"kty": "oct"}])
-def test_a_key_that_should_be_secret_is_left_out_with_an_alarm(
+def test_a_key_that_should_be_secret_is_ignored_and_logged(
     edge: Edge, secret: dict[str, object], caplog: pytest.LogCaptureFixture
 ) -> None:
     other = Edge()
@@ -116,5 +114,7 @@ def test_two_keys_of_one_kid_make_the_set_ambiguous(edge: Edge) -> None:
         (b'{"keys":[null,1,"x",[]]}', "no-usable-key"),
     ],
 )
-def test_what_is_no_jwk_set_with_a_usable_key_is_refused(document: bytes, expected: str) -> None:
+def test_a_document_that_is_not_a_jwk_set_with_a_usable_key_is_refused(
+    document: bytes, expected: str
+) -> None:
     assert reason(document) == expected

@@ -1,4 +1,4 @@
-"""Keys over a real socket: fetched once, kept fresh, kept when the edge is in trouble."""
+"""Keys over a real socket: fetched once, renewed, and kept while the edge fails."""
 
 import asyncio
 import gzip
@@ -20,13 +20,13 @@ pytestmark = pytest.mark.anyio
 Trouble = Callable[[JwksServer], object]
 
 
-# Where an answer is to come, it may take its time: the machine may be busy. Where none comes,
-# no test needs to wait for it.
+# If a response will come, it may take long, because the machine may be busy. If none will come,
+# no test has to wait for it.
 PATIENCE, IMPATIENCE = 30.0, 0.2
 
 
 class Clock:
-    """Seconds that pass when the test says so."""
+    """Seconds that pass only when the test says so."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -60,11 +60,11 @@ def redirects(server: JwksServer) -> None:
 
 
 def is_silent(server: JwksServer) -> None:
-    server.before_answer = lambda: time.sleep(5)
+    server.before_response = lambda: time.sleep(5)
 
 
 def trickles(server: JwksServer) -> None:
-    # Never silent for long enough to be noticed, and never done.
+    # It never pauses long enough for a timeout, and never ends.
     server.chunk_bytes, server.after_chunk = 1, lambda: time.sleep(0.02)
 
 
@@ -82,7 +82,7 @@ def is_down(server: JwksServer) -> None:
 
 
 def expect(keys: EdgeKeys, trouble: Trouble | None) -> None:
-    """Wait for the edge as long as makes sense in its present trouble."""
+    """Wait for the edge as long as its present fault requires."""
     keys._timeout = IMPATIENCE if trouble in (is_silent, trickles) else PATIENCE
 
 
@@ -103,7 +103,7 @@ async def test_keys_are_fetched_on_the_first_request_and_then_kept(
 
 
 async def test_many_requests_at_once_cause_one_fetch(edge: Edge, jwks_server: JwksServer) -> None:
-    jwks_server.before_answer = lambda: time.sleep(0.05)
+    jwks_server.before_response = lambda: time.sleep(0.05)
     keys = edge_keys(jwks_server, Clock())
     found = await asyncio.gather(*(keys.current() for _ in range(50)))
     assert all(edge.kid in key_set for key_set in found)
@@ -113,7 +113,7 @@ async def test_many_requests_at_once_cause_one_fetch(edge: Edge, jwks_server: Jw
 async def test_a_request_that_goes_away_does_not_take_the_fetch_with_it(
     edge: Edge, jwks_server: JwksServer
 ) -> None:
-    jwks_server.before_answer = lambda: time.sleep(0.05)
+    jwks_server.before_response = lambda: time.sleep(0.05)
     keys = edge_keys(jwks_server, Clock())
     impatient = asyncio.create_task(keys.current())
     patient = asyncio.create_task(keys.current())
@@ -123,13 +123,13 @@ async def test_a_request_that_goes_away_does_not_take_the_fetch_with_it(
     assert jwks_server.hits == 1
 
 
-async def test_a_slow_edge_does_not_hold_up_the_event_loop(jwks_server: JwksServer) -> None:
+async def test_a_slow_edge_does_not_block_the_event_loop(jwks_server: JwksServer) -> None:
     released = threading.Event()
-    jwks_server.before_answer = lambda: released.wait(PATIENCE)
+    jwks_server.before_response = lambda: released.wait(PATIENCE)
     fetch = asyncio.create_task(edge_keys(jwks_server, Clock()).current())
     for _ in range(50):
         await asyncio.sleep(0.001)
-        assert not fetch.done(), "the loop went round only after the answer had come"
+        assert not fetch.done(), "the loop was blocked until the response arrived"
     released.set()
     assert await fetch
 
@@ -147,7 +147,7 @@ async def test_stale_keys_serve_while_fresh_ones_are_fetched(
 
 
 @pytest.mark.parametrize("trouble", TROUBLES, ids=lambda trouble: str(trouble.__name__))
-async def test_without_any_keys_there_is_no_passage_until_the_edge_recovers(
+async def test_without_keys_nothing_passes_until_the_edge_recovers(
     edge: Edge, jwks_server: JwksServer, trouble: Trouble
 ) -> None:
     keys = edge_keys(jwks_server, clock := Clock())
@@ -159,9 +159,9 @@ async def test_without_any_keys_there_is_no_passage_until_the_edge_recovers(
     for _ in range(5):
         with pytest.raises(KeysUnavailable):
             await keys.current()
-    assert jwks_server.hits == hits, "asked again without a pause"
+    assert jwks_server.hits == hits, "fetched again without a pause"
     if trouble is not is_down:
-        jwks_server.before_answer = jwks_server.after_chunk = lambda: None
+        jwks_server.before_response = jwks_server.after_chunk = lambda: None
         jwks_server.publish(edge.jwks)
         clock.now += 2
         expect(keys, None)
@@ -214,7 +214,7 @@ async def test_a_new_key_is_found_by_the_first_token_that_names_it(
     assert set(await keys.refreshed()) == {edge.kid, rotated.kid}
 
 
-async def test_a_failed_look_for_a_new_key_costs_no_old_one(
+async def test_a_failed_fetch_for_a_new_key_keeps_the_old_ones(
     edge: Edge, jwks_server: JwksServer
 ) -> None:
     keys = edge_keys(jwks_server, Clock())
@@ -231,7 +231,7 @@ async def test_a_failed_look_for_a_new_key_costs_no_old_one(
         *("https://[::1/jwks", "no-scheme", "http://a..b/", "gopher://edge.example/"),
     ],
 )
-async def test_whatever_is_wrong_with_the_address_is_no_exception(
+async def test_a_wrong_address_never_raises_another_exception(
     url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with pytest.raises(KeysUnavailable):
@@ -263,7 +263,7 @@ async def test_the_trust_store_is_not_read_on_the_event_loop(
     assert readers[0] != threading.get_ident()
 
 
-async def test_for_plain_http_no_trust_store_is_read(
+async def test_plain_http_reads_no_trust_store(
     edge: Edge, jwks_server: JwksServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("fastgate.keys.source.httpx.create_ssl_context", None)

@@ -1,4 +1,4 @@
-"""Local development: convenient on one's own machine, and of no use anywhere else."""
+"""Local development: convenient on the developer's machine, and unusable elsewhere."""
 
 import logging
 import socket
@@ -44,7 +44,7 @@ def app() -> FastAPI:
     return app
 
 
-async def answered(app: FastAPI, path: str, **changes: object) -> tuple[int, bytes]:
+async def status_and_body(app: FastAPI, path: str, **changes: object) -> tuple[int, bytes]:
     """Call the app as a server would; return status and body."""
     sent: list[Message] = []
 
@@ -68,15 +68,18 @@ async def answered(app: FastAPI, path: str, **changes: object) -> tuple[int, byt
     return sent[0]["status"], b"".join(message.get("body", b"") for message in sent)
 
 
-async def test_every_request_of_this_machine_is_made_by_the_one_caller(app: FastAPI) -> None:
-    assert await answered(app, "/acme/orders/7") == (200, b'[7,"ada",["orders:read"],"shop","DE"]')
-    assert await answered(app, "/") == (200, b'"ada"')
-    assert (await answered(app, "/acme/nowhere"))[0] == 404
+async def test_every_request_from_this_machine_has_the_local_caller(app: FastAPI) -> None:
+    assert await status_and_body(app, "/acme/orders/7") == (
+        200,
+        b'[7,"ada",["orders:read"],"shop","DE"]',
+    )
+    assert await status_and_body(app, "/") == (200, b'"ada"')
+    assert (await status_and_body(app, "/acme/nowhere"))[0] == 404
 
 
-async def test_it_says_so_loudly(app: FastAPI, caplog: pytest.LogCaptureFixture) -> None:
-    await answered(app, "/")
-    await answered(app, "/")
+async def test_the_start_logs_a_warning(app: FastAPI, caplog: pytest.LogCaptureFixture) -> None:
+    await status_and_body(app, "/")
+    await status_and_body(app, "/")
     (said,) = [record for record in caplog.records if record.name == "fastgate"]
     assert said.levelno == logging.WARNING
     assert said.getMessage().startswith("LOCAL DEVELOPMENT: no caller is checked")
@@ -116,10 +119,10 @@ async def test_it_says_so_loudly(app: FastAPI, caplog: pytest.LogCaptureFixture)
         {"http_version": "0.9"},
     ],
 )
-async def test_what_could_come_from_elsewhere_is_refused(
+async def test_a_request_that_could_come_from_elsewhere_is_refused(
     app: FastAPI, changes: dict[str, object], caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert (await answered(app, "/", **changes))[0] == 401
+    assert (await status_and_body(app, "/", **changes))[0] == 401
     assert caplog.messages[-1] == "refused: not-local"
 
 
@@ -130,7 +133,7 @@ async def test_what_could_come_from_elsewhere_is_refused(
 async def test_this_machine_has_several_names(app: FastAPI, host: bytes) -> None:
     headers = [(b"host", host)]
     addresses = {"client": ("::1", 1), "server": ("::1", 8000)}
-    assert (await answered(app, "/", headers=headers, **addresses))[0] == 200
+    assert (await status_and_body(app, "/", headers=headers, **addresses))[0] == 200
 
 
 @pytest.mark.parametrize(
@@ -145,39 +148,39 @@ async def test_this_machine_has_several_names(app: FastAPI, host: bytes) -> None
         [(b"sec-fetch-site", b"same-origin")],
     ],
 )
-async def test_pages_of_this_machine_may_ask(
+async def test_pages_of_this_machine_may_send_requests(
     app: FastAPI, fields: list[tuple[bytes, bytes]]
 ) -> None:
     headers = [(b"host", b"127.0.0.1:8000"), *fields]
-    assert (await answered(app, "/", headers=headers))[0] == 200
+    assert (await status_and_body(app, "/", headers=headers))[0] == 200
 
 
 async def test_a_unix_socket_is_on_this_machine(app: FastAPI) -> None:
     addresses = {"client": None, "server": ("/run/app.sock", None)}
-    assert (await answered(app, "/", **addresses))[0] == 200
+    assert (await status_and_body(app, "/", **addresses))[0] == 200
     foreign = [(b"host", b"localhost"), (b"origin", b"https://evil.example")]
-    assert (await answered(app, "/", headers=foreign, **addresses))[0] == 401
+    assert (await status_and_body(app, "/", headers=foreign, **addresses))[0] == 401
 
 
-async def test_a_container_has_a_network_and_a_name_if_they_are_named() -> None:
+async def test_a_container_is_local_if_its_network_and_name_are_configured() -> None:
     app = FastAPI()
     guard(app, settings(local_networks=("172.17.0.0/16",), local_hosts=("api",)))
     addresses = {"client": ("172.17.0.1", 50_000), "server": ("::ffff:172.17.0.2", 8000)}
     for host, status in [(b"localhost:8000", 404), (b"api:8000", 404), (b"evil.example", 401)]:
         headers = [(b"host", host)]
-        assert (await answered(app, "/", headers=headers, **addresses))[0] == status
+        assert (await status_and_body(app, "/", headers=headers, **addresses))[0] == status
     elsewhere = {**addresses, "client": ("172.18.0.1", 50_000)}
-    assert (await answered(app, "/", **elsewhere))[0] == 401
+    assert (await status_and_body(app, "/", **elsewhere))[0] == 401
 
 
-async def test_a_refusal_says_what_to_change(
+async def test_a_local_refusal_explains_what_to_change(
     app: FastAPI, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await answered(app, "/", client=("172.17.0.1", 50_000))
+    await status_and_body(app, "/", client=("172.17.0.1", 50_000))
     said = "not local: the client's address '172.17.0.1' is not in Settings.local_networks"
     assert said in caplog.messages
     for _ in range(2 * UNVERIFIED_PER_WINDOW):
-        await answered(app, "/", client=("172.17.0.1", 50_000))
+        await status_and_body(app, "/", client=("172.17.0.1", 50_000))
     assert caplog.messages.count(said) == UNVERIFIED_PER_WINDOW
 
 
@@ -185,7 +188,7 @@ async def test_a_refusal_says_what_to_change(
 def test_a_proxy_that_leaves_no_trace_but_its_version_is_refused(
     app: FastAPI, http: Literal["h11", "httptools"]
 ) -> None:
-    # What nginx sends by `proxy_pass http://127.0.0.1:8000`, without further directives.
+    # The request that nginx sends by `proxy_pass http://127.0.0.1:8000` without other directives.
     with uvicorn_serving(app, http=http) as address:
         for version, status in (("1.0", b"401"), ("1.1", b"200")):
             with socket.create_connection(address, timeout=30) as connection:
@@ -211,9 +214,9 @@ async def test_a_request_may_choose_its_caller() -> None:
         ([(b"authorization", b"Bearer eyJ.e30.x")], "ada"),
     ]:
         headers = [(b"host", b"localhost"), *fields]
-        assert await answered(app, "/", headers=headers) == (200, f'"{subject}"'.encode())
+        assert await status_and_body(app, "/", headers=headers) == (200, f'"{subject}"'.encode())
     wrong = [(b"host", b"localhost"), (b"fastgate-local-caller", b"eve")]
-    assert (await answered(app, "/", headers=wrong))[0] == 401
+    assert (await status_and_body(app, "/", headers=wrong))[0] == 401
 
 
 async def test_a_request_that_chooses_no_caller_is_anonymous_without_a_default() -> None:
@@ -224,7 +227,7 @@ async def test_a_request_that_chooses_no_caller_is_anonymous_without_a_default()
         return caller.subject if caller else "stranger"
 
     guard(app, settings(local_caller=None, local_callers={"bob": LocalCaller("bob")}))
-    assert await answered(app, "/") == (200, b'"stranger"')
+    assert await status_and_body(app, "/") == (200, b'"stranger"')
 
 
 def test_an_app_in_local_mode_can_be_tested_as_any_caller(
@@ -238,8 +241,8 @@ async def test_a_header_that_is_sent_is_verified_and_not_replaced(app: FastAPI, 
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app), base_url="http://localhost"
     ) as http:
-        answer = await http.get("/", headers={HEADER: edge.mint("/", "/").decode()})
-    assert answer.status_code == 401
+        response = await http.get("/", headers={HEADER: edge.mint("/", "/").decode()})
+    assert response.status_code == 401
 
 
 @pytest.mark.parametrize(
@@ -253,7 +256,7 @@ async def test_a_header_that_is_sent_is_verified_and_not_replaced(app: FastAPI, 
         {"local_caller": None, "local_networks": ("10.0.0.0/8",)},
     ],
 )
-def test_what_is_not_local_cannot_be_declared_so(changes: dict[str, object]) -> None:
+def test_wrong_local_settings_are_refused(changes: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="local_"):
         settings(**changes)
 
@@ -268,12 +271,12 @@ def test_what_is_not_local_cannot_be_declared_so(changes: dict[str, object]) -> 
         {"keys": {"keys": []}},
     ],
 )
-def test_it_does_not_start_beside_the_settings_of_production(changes: dict[str, object]) -> None:
+def test_local_callers_exclude_settings_of_production(changes: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="development"):
         settings(**changes)
 
 
-def test_it_works_on_a_unix_socket(app: FastAPI, tmp_path: Path) -> None:
+def test_local_callers_work_on_a_unix_socket(app: FastAPI, tmp_path: Path) -> None:
     path = str(tmp_path / "app.sock")
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(path)
@@ -287,9 +290,9 @@ def test_it_works_on_a_unix_socket(app: FastAPI, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("http", ["h11", "httptools"])
-def test_it_works_under_a_real_server(app: FastAPI, http: object) -> None:
+def test_signed_bodies_work_under_a_real_server(app: FastAPI, http: object) -> None:
     with uvicorn_serving(app, http=http) as (host, port):  # type: ignore[arg-type]
-        answer = exchange((host, port), "/acme/orders/%37?b=2", [])
-        assert answer.startswith("HTTP/1.1 401"), "exchange names another host"
+        response = exchange((host, port), "/acme/orders/%37?b=2", [])
+        assert response.startswith("HTTP/1.1 401"), "exchange names another host"
         local = httpx.get(f"http://{host}:{port}/acme/orders/%37?b=2", trust_env=False)
     assert local.json() == [7, "ada", ["orders:read"], "shop", "DE"]

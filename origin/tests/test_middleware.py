@@ -1,4 +1,4 @@
-"""The guard: which requests reach an app, which do not, and what the client is told."""
+"""The guard: which requests reach an app, which do not, and what the client receives."""
 
 import asyncio
 import json
@@ -25,7 +25,7 @@ PATH, TEMPLATE = "/orders/7", "/orders/{order_id}"
 
 
 class Origin:
-    """An app that answers everything with 200 and remembers what reached it."""
+    """An app that responds to every request with 200, and records the scopes that reach it."""
 
     def __init__(self) -> None:
         self.seen: list[Scope] = []
@@ -69,14 +69,14 @@ def scope_of(edge: Edge, **changes: object) -> Scope:
 async def test_a_request_that_the_edge_judged_reaches_the_app_with_its_claims(edge: Edge) -> None:
     origin = Origin()
     async with client(FastgateMiddleware(origin, edge.settings())) as http:
-        answer = await http.get(PATH, headers=edge.headers(PATH, TEMPLATE))
-    assert answer.text == "ran"
+        response = await http.get(PATH, headers=edge.headers(PATH, TEMPLATE))
+    assert response.text == "ran"
     claims = origin.seen[0]["fastgate"]
     assert isinstance(claims, EdgeClaims)
     assert claims.subject == "ada"
 
 
-async def test_neither_the_header_nor_its_underscore_twin_reaches_the_app(edge: Edge) -> None:
+async def test_the_app_receives_neither_the_header_nor_its_underscore_spelling(edge: Edge) -> None:
     origin = Origin()
     headers = [
         (b"fastgate-identity", edge.mint(PATH, TEMPLATE)),
@@ -98,15 +98,15 @@ async def test_the_doctors_nonce_is_repeated_for_verified_requests_alone(edge: E
     assert "Doctor-Nonce" not in unverified.headers
 
 
-async def test_a_request_straight_to_the_origin_is_refused(edge: Edge) -> None:
+async def test_a_request_directly_to_the_origin_is_refused(edge: Edge) -> None:
     origin = Origin()
     async with client(FastgateMiddleware(origin, edge.settings())) as http:
-        answer = await http.get(PATH)
-    assert answer.status_code == 401
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert answer.headers["cache-control"] == "no-store"
-    assert answer.headers["www-authenticate"] == "Bearer"
-    assert answer.json() == {
+        response = await http.get(PATH)
+    assert response.status_code == 401
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.headers["cache-control"] == "no-store"
+    assert response.headers["www-authenticate"] == "Bearer"
+    assert response.json() == {
         "type": "urn:fastgate:problem:not-from-the-edge",
         "title": "The request did not come through the gateway",
         "status": 401,
@@ -134,10 +134,10 @@ async def test_every_fault_gets_the_same_response_and_its_own_log_record(
     }
     origin = Origin()
     guarded = FastgateMiddleware(origin, edge.settings())
-    answers = [
+    responses = [
         await call(guarded, scope_of(edge, headers=headers)) for headers in attempts.values()
     ]
-    assert all(answer == answers[0] for answer in answers)
+    assert all(response == responses[0] for response in responses)
     assert caplog.messages == [f"refused: {code}" for code in attempts]
     assert origin.seen == []
 
@@ -151,7 +151,7 @@ async def test_a_good_header_beside_a_forged_one_is_refused(edge: Edge, forged_f
     assert sent[0]["status"] == 401
 
 
-async def test_the_underscore_twin_alone_is_not_read(edge: Edge) -> None:
+async def test_the_underscore_spelling_alone_is_not_read(edge: Edge) -> None:
     scope = scope_of(edge, headers=[(b"fastgate_identity", edge.mint(PATH, TEMPLATE))])
     sent = await call(FastgateMiddleware(Origin(), edge.settings()), scope)
     assert sent[0]["status"] == 401
@@ -169,7 +169,7 @@ async def test_the_underscore_twin_alone_is_not_read(edge: Edge) -> None:
         {"raw_path": b"/orders/%37"},
     ],
 )
-async def test_what_routing_reads_must_be_what_the_edge_judged(
+async def test_the_routed_path_must_be_the_judged_path(
     edge: Edge, change: dict[str, object]
 ) -> None:
     sent = await call(FastgateMiddleware(Origin(), edge.settings()), scope_of(edge, **change))
@@ -222,7 +222,7 @@ def test_on_an_unknown_event_loop_an_app_that_fetches_its_keys_does_not_start(ed
         assert starts or "only on asyncio and trio" in sent[0]["message"]
 
 
-async def test_claims_that_somebody_else_put_into_the_scope_are_overwritten(edge: Edge) -> None:
+async def test_claims_from_another_source_in_the_scope_are_overwritten(edge: Edge) -> None:
     origin = Origin()
     guarded = FastgateMiddleware(origin, edge.settings(health_path="/health"))
     forged = {"path": "/health", "raw_path": b"/health", "fastgate": "root", "headers": []}
@@ -253,7 +253,7 @@ async def test_the_health_exception_is_one_exact_path(
     assert sent[0]["status"] == status
 
 
-async def test_a_health_check_does_not_carry_an_unverified_header_inside(edge: Edge) -> None:
+async def test_a_health_check_does_not_pass_an_unverified_header_on(edge: Edge) -> None:
     origin = Origin()
     guarded = FastgateMiddleware(origin, edge.settings(health_path="/health"))
     await call(guarded, scope_of(edge, path="/health", raw_path=b"/health"))
@@ -286,7 +286,7 @@ async def test_an_app_that_raises_on_a_lifespan_starts_as_it_would_without_a_gua
         sent.append(message)
 
     guarded = FastgateMiddleware(knows_requests_alone, edge.settings(strict=strict))
-    # Of a strict app, this is not what keeps it from starting: no routes can be seen.
+    # For a strict app, the reason not to start is another one: no routes are visible.
     with pytest.raises(TypeError if strict else AssertionError):
         await guarded({"type": "lifespan"}, receive, send)
     assert [message["type"] for message in sent] == ["lifespan.startup.failed"] * strict
@@ -353,18 +353,18 @@ def fetching(server: JwksServer) -> Settings:
     return Settings(edge=ISSUER, audience="orders", jwks_url=server.url)
 
 
-async def test_while_no_keys_can_be_had_the_answer_is_503_and_when_to_retry(
+async def test_without_keys_the_response_is_503_with_retry_after(
     edge: Edge, jwks_server: JwksServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     jwks_server.body = b"<!doctype html>"
     origin = Origin()
     async with client(FastgateMiddleware(origin, fetching(jwks_server))) as http:
-        answer = await http.get(PATH, headers=edge.headers(PATH, TEMPLATE))
-    assert answer.status_code == 503
-    assert answer.json()["type"] == "urn:fastgate:problem:unavailable"
-    assert int(answer.headers["retry-after"]) > 0
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert answer.headers["cache-control"] == "no-store"
+        response = await http.get(PATH, headers=edge.headers(PATH, TEMPLATE))
+    assert response.status_code == 503
+    assert response.json()["type"] == "urn:fastgate:problem:unavailable"
+    assert int(response.headers["retry-after"]) > 0
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.headers["cache-control"] == "no-store"
     assert ("fastgate", logging.ERROR, "refused: keys-unavailable") in caplog.record_tuples
     assert origin.seen == []
 
@@ -397,14 +397,14 @@ async def test_a_request_without_a_header_causes_no_fetch_of_keys(jwks_server: J
     assert jwks_server.hits == 0
 
 
-async def test_invented_kids_cause_one_fetch_beyond_the_first(
+async def test_invented_kids_cause_only_one_additional_fetch(
     edge: Edge, jwks_server: JwksServer
 ) -> None:
     async with client(FastgateMiddleware(Origin(), fetching(jwks_server))) as http:
         assert (await http.get(PATH, headers=edge.headers(PATH, TEMPLATE))).is_success
         forged = [Edge().headers(PATH, TEMPLATE) for _ in range(20)]
-        answers = await asyncio.gather(*(http.get(PATH, headers=header) for header in forged))
-    assert {answer.status_code for answer in answers} == {401}
+        responses = await asyncio.gather(*(http.get(PATH, headers=header) for header in forged))
+    assert {response.status_code for response in responses} == {401}
     assert jwks_server.hits == 2
 
 
@@ -471,13 +471,13 @@ async def test_no_path_of_an_app_bypasses_the_guard(app: FastAPI, edge: Edge, pa
     template = "/static/{path:path}" if path.startswith("/static") else path
     async with client(app) as http:
         refused = await http.get(path)
-        answered = await http.get(path, headers=edge.headers(path, template))
+        response = await http.get(path, headers=edge.headers(path, template))
     assert refused.status_code == 401
     assert refused.json()["type"] == "urn:fastgate:problem:not-from-the-edge"
-    assert answered.status_code in {200, 404, 500}
+    assert response.status_code in {200, 404, 500}
     assert app.state.written == (["ada"] if path == "/later" else [])
     if path == "/broken":
-        assert answered.text == "sorry, ada"
+        assert response.text == "sorry, ada"
 
 
 async def test_a_forgotten_override_does_not_bypass_the_guard(app: FastAPI) -> None:
@@ -488,7 +488,7 @@ async def test_a_forgotten_override_does_not_bypass_the_guard(app: FastAPI) -> N
         assert (await http.get("/later", headers={HEADER: "x"})).status_code == 401
 
 
-async def test_keys_that_are_replaced_are_in_force_from_the_next_request_on(edge: Edge) -> None:
+async def test_replaced_keys_apply_from_the_next_request(edge: Edge) -> None:
     guarded = FastgateMiddleware(Origin(), edge.settings())
     async with client(guarded) as http:
         headers = edge.headers(PATH, TEMPLATE)

@@ -1,4 +1,4 @@
-"""Step by step: an observing guard says what it would refuse, and refuses nothing itself."""
+"""An observing guard logs what it would refuse, and refuses nothing itself."""
 
 import logging
 
@@ -56,12 +56,12 @@ def client(app: FastAPI) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://o.example")
 
 
-async def test_what_would_be_refused_passes_and_is_told(
+async def test_requests_that_would_be_refused_pass_and_are_logged(
     app: FastAPI, edge: Edge, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with client(app) as http:
-        answer = await http.get("/old", headers={"Authorization": "Basic b2xk"})
-        assert answer.json() == "Basic b2xk"
+        response = await http.get("/old", headers={"Authorization": "Basic b2xk"})
+        assert response.json() == "Basic b2xk"
         for header, code in [
             ("forged", "token-malformed"),
             (Edge().mint("/old", "/old").decode(), "key-unknown"),
@@ -91,7 +91,7 @@ async def test_a_request_that_would_be_refused_has_no_known_caller(
 
 
 @pytest.mark.parametrize("sent", [b"signed", b"another", b"", b"longer" * 100])
-def test_the_app_gets_the_whole_body_however_it_compares(
+def test_the_app_gets_the_whole_body_regardless_of_the_comparison(
     app: FastAPI, edge: Edge, sent: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     claims = payload("/bound", "/bound", method="POST")
@@ -100,13 +100,13 @@ def test_the_app_gets_the_whole_body_however_it_compares(
     tctx["content_digest"] = content_digest(b"signed")
     with uvicorn_serving(app) as (host, port), httpx.Client(trust_env=False) as http:
         headers = {HEADER: edge.sign(claims).decode()}
-        answer = http.post(f"http://{host}:{port}/bound", content=sent, headers=headers)
-    assert answer.json() == sent.decode()
+        response = http.post(f"http://{host}:{port}/bound", content=sent, headers=headers)
+    assert response.json() == sent.decode()
     told = "would be refused: content-mismatch" in caplog.messages
     assert told == (sent != b"signed")
 
 
-async def test_what_is_added_while_the_app_runs_is_told_as_well(
+async def test_routes_added_while_the_app_runs_are_observed_as_well(
     app: FastAPI, edge: Edge, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def late(caller: AnyCaller) -> str:
@@ -144,7 +144,7 @@ async def test_a_guard_within_an_observing_one_refuses_everything(
     assert "which only observes" in caplog.text
 
 
-async def test_an_observing_guard_within_another_keeps_nothing_out(edge: Edge) -> None:
+async def test_an_observing_guard_within_another_refuses_nothing(edge: Edge) -> None:
     below, outer = unguarded(), FastAPI()
     guard(below, edge.settings(audience="billing"), observe=True)
     outer.mount("/below", below)
@@ -155,7 +155,7 @@ async def test_an_observing_guard_within_another_keeps_nothing_out(edge: Edge) -
         assert (await http.get("/below/old")).status_code == 401, "the other one does"
 
 
-def test_an_app_whose_start_would_fail_starts_and_says_why(
+def test_an_app_whose_start_would_fail_starts_and_logs_why(
     edge: Edge, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("fastgate.routes.dispatch._template", lambda *_: None)
@@ -169,7 +169,7 @@ def test_an_app_whose_start_would_fail_starts_and_says_why(
     )
 
 
-async def test_a_subprotocol_that_the_edge_vouches_for_is_answered(edge: Edge) -> None:
+async def test_a_subprotocol_that_the_edge_reports_is_accepted(edge: Edge) -> None:
     app = unguarded()
     guard(app, edge.settings(), observe=True)
     with uvicorn_serving(app) as (host, port):
@@ -196,7 +196,7 @@ async def test_without_keys_everything_passes_and_is_not_ready(edge: Edge) -> No
         assert (await http.get("/ready")).status_code == 503
 
 
-async def test_it_says_loudly_that_it_protects_nothing(
+async def test_the_start_logs_that_the_guard_protects_nothing(
     app: FastAPI, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with client(app) as http:
@@ -218,7 +218,7 @@ def test_a_strict_app_cannot_be_observed(edge: Edge) -> None:
 
 
 @pytest.mark.parametrize("text", ["false", "0", "", "true", 1, None])
-def test_whether_to_observe_is_no_text(edge: Edge, text: bool) -> None:
+def test_observe_must_not_be_a_string(edge: Edge, text: bool) -> None:
     with pytest.raises(ValueError, match=r'observe=os\.environ\.get\("…"\) == "1"'):
         guard(FastAPI(), edge.settings(), observe=text)
     with pytest.raises(ValueError, match=r"observe: is .*; write True or False"):

@@ -31,22 +31,22 @@ async def talk(websocket: WebSocket) -> None:
 
 
 async def bare(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer as an app that is a function, such as what takes messages in an SSE server."""
+    """Respond as an app that is a function, such as the receiver of messages in an SSE server."""
     await PlainTextResponse("bare")(scope, receive, send)
 
 
 class Converted(Route):
-    """A route of a class that somebody else has written."""
+    """A route of a third-party class."""
 
 
 def third_party() -> Starlette:
-    """Return an app whose routes do not compile, each for another reason."""
+    """Return an app whose routes do not compile, each for a different reason."""
     return Starlette(
         routes=[
             Route("/{identity}/list", page),
             Route("/{a}-{b}", page),
             Route("/{rest:path}/{column}/download/", page),
-            Route("/export/all", page),  # behind a wider one
+            Route("/export/all", page),  # after a wider one
             Converted("/any", page, methods=["GET", "TRACE"]),
             Mount("/messages", app=bare),
             Mount("/deep", app=Router(routes=[Route("/{x}", page, methods=["POST"])])),
@@ -91,16 +91,16 @@ def test_an_app_whose_routes_do_not_compile_is_one_route(edge: Edge) -> None:
 
 @pytest.mark.parametrize("strict", [True, False])
 @pytest.mark.parametrize("wrapped", [True, False])
-def test_it_is_compared_as_a_whole(
+def test_an_opaque_app_is_compared_as_a_whole(
     edge: Edge, as_caller: AsCaller, *, strict: bool, wrapped: bool
 ) -> None:
     inner: ASGIApp = marked(third_party(), websocket=True)
     app = app_with(edge, GZipMiddleware(inner) if wrapped else inner, strict=strict)
     with as_caller(app, sub="ada") as ada:
         for path in PATHS:
-            answer = ada.get(f"/tools{path}")
-            assert answer.status_code == 200, path
-            assert answer.text in (f"/tools{path}", "bare")
+            response = ada.get(f"/tools{path}")
+            assert response.status_code == 200, path
+            assert response.text in (f"/tools{path}", "bare")
         assert ada.post("/tools/deep/7").status_code == 200
         assert ada.delete("/tools/any").status_code == 405, "the edge does not forward it"
         with ada.websocket_connect("/tools/live") as websocket:
@@ -108,7 +108,7 @@ def test_it_is_compared_as_a_whole(
         assert ada.get("/me").json() == "ada"
 
 
-def asked(app: FastAPI, edge: Edge, path: str, template: str, method: str = "GET") -> int:
+def status_of(app: FastAPI, edge: Edge, path: str, template: str, method: str = "GET") -> int:
     claims = payload(path, template, method=method)
     assert isinstance(claims["tctx"], dict)
     claims["tctx"]["route"] = "get-tools--path"
@@ -120,13 +120,13 @@ def asked(app: FastAPI, edge: Edge, path: str, template: str, method: str = "GET
 @pytest.mark.parametrize("strict", [True, False])
 def test_another_template_does_not_reach_it(edge: Edge, *, strict: bool) -> None:
     app = app_with(edge, marked(third_party()), strict=strict)
-    assert asked(app, edge, "/tools/any", "/tools/{path:path}") == 200
+    assert status_of(app, edge, "/tools/any", "/tools/{path:path}") == 200
     for template in ("/tools/any", "/{path:path}", "/me", "/tools/{path}", "/tools"):
-        assert asked(app, edge, "/tools/any", template) == 401, template
-    assert asked(app, edge, "/me", "/tools/{path:path}") == 401
+        assert status_of(app, edge, "/tools/any", template) == 401, template
+    assert status_of(app, edge, "/me", "/tools/{path:path}") == 401
 
 
-def test_what_it_dispatches_itself_keeps_the_method(edge: Edge) -> None:
+def test_an_opaque_app_must_keep_the_method(edge: Edge) -> None:
     class Override:
         """A method-override middleware inside the app."""
 
@@ -141,8 +141,8 @@ def test_what_it_dispatches_itself_keeps_the_method(edge: Edge) -> None:
     inner = third_party()
     inner.add_middleware(Override)
     app = app_with(edge, marked(inner))
-    assert asked(app, edge, "/tools/deep/7", "/tools/{path:path}", "POST") == 200
-    assert asked(app, edge, "/tools/deep/7", "/tools/{path:path}") == 401
+    assert status_of(app, edge, "/tools/deep/7", "/tools/{path:path}", "POST") == 200
+    assert status_of(app, edge, "/tools/deep/7", "/tools/{path:path}") == 401
 
 
 def test_a_mount_object_and_a_mount_below_another_can_be_marked(
@@ -167,7 +167,7 @@ def test_nonsense_is_refused_where_it_is_written(members: dict[str, object], mes
         marked(third_party(), **members)
 
 
-def test_it_is_declared_on_a_mounted_app_only(edge: Edge) -> None:
+def test_opaque_is_declared_only_on_a_mounted_app(edge: Edge) -> None:
     app = app_with(edge, at_edge(access="public", opaque=True)(third_party()))
     with pytest.raises(CannotCompile, match="accepts any method"):
         compile_routes(app)
@@ -176,7 +176,7 @@ def test_it_is_declared_on_a_mounted_app_only(edge: Edge) -> None:
             at_edge(opaque=True, below=None if refused is not app else "/tools")(refused)
     endpoint = FastAPI(openapi_url=None)
     endpoint.get("/")(at_edge(opaque=True, access="public")(bare))
-    with pytest.raises(CannotCompile, match="is no mounted app"):
+    with pytest.raises(CannotCompile, match="is not a mounted app"):
         compile_routes(endpoint)
     with pytest.raises(CannotCompile, match='inherits "opaque"'):
         compile_routes(at_edge(opaque=True)(FastAPI()))
@@ -193,7 +193,7 @@ def test_a_declaration_below_an_opaque_app_is_a_fault(edge: Edge) -> None:
         compile_routes(app_with(edge, marked(inner)))
 
 
-def test_its_pages_get_no_declaration_of_the_docs(edge: Edge, tmp_path: Path) -> None:
+def test_docs_does_not_apply_to_pages_of_an_opaque_app(edge: Edge, tmp_path: Path) -> None:
     app = FastAPI()
     app.mount("/tools", marked(FastAPI()))
     guard(app, edge.settings(strict=True), docs="none")
@@ -201,7 +201,7 @@ def test_its_pages_get_no_declaration_of_the_docs(edge: Edge, tmp_path: Path) ->
 
 
 class Health:
-    """A mounted app that keeps the app that it is mounted in."""
+    """A mounted app with a reference to the app in which it is mounted."""
 
     def __init__(self, app: object) -> None:
         self.app = app
@@ -236,7 +236,7 @@ def test_a_mount_that_leads_back_to_its_own_app_is_a_fault(
 
 
 @pytest.mark.parametrize("deep", [False, True])
-def test_as_one_opaque_app_it_is_right(edge: Edge, as_caller: AsCaller, *, deep: bool) -> None:
+def test_a_cycle_compiles_as_one_opaque_app(edge: Edge, as_caller: AsCaller, *, deep: bool) -> None:
     app = leads_back(FastAPI(openapi_url=None), opaque=True, deep=deep)
     guard(app, edge.settings(strict=True))
     above = "/v1" if deep else ""
@@ -246,7 +246,7 @@ def test_as_one_opaque_app_it_is_right(edge: Edge, as_caller: AsCaller, *, deep:
         assert client.get(f"{above}/health/x").text == "healthy"
 
 
-def test_an_apps_own_router_in_itself_is_a_fault() -> None:
+def test_an_app_that_mounts_its_own_router_is_a_fault() -> None:
     app = FastAPI(openapi_url=None)
     app.mount("/again", at_edge(access="public")(Health(app.router)))
     with pytest.raises(CannotCompile, match=r"has an attribute app with an app"):

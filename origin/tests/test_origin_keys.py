@@ -1,4 +1,4 @@
-"""An origin that shares a key with its edge: HS256, and nothing else."""
+"""An origin that shares a key with its edge accepts only HS256."""
 
 import base64
 import hashlib
@@ -151,12 +151,12 @@ def spelled(octets: bytes) -> str:
         (jwk(k="A" * 42 + "B"), "not-32-bytes"),  # stray bits
     ],
 )
-def test_what_is_no_origin_key_is_refused_and_not_left_out(entry: object, expected: str) -> None:
+def test_an_unsuitable_origin_key_is_refused_and_not_ignored(entry: object, expected: str) -> None:
     assert reason(entry) == expected
     assert reason(jwk(), entry) == expected
 
 
-def test_the_set_is_one_and_every_kid_names_one_key(signer: SigningKey) -> None:
+def test_origin_keys_are_a_jwk_set_with_unique_kids(signer: SigningKey) -> None:
     assert reason() == "no-usable-key"
     assert reason(jwk(kid="one"), jwk(kid="one")) == "ambiguous-kid"
     wrong: list[dict[str, object]] = [{}, {"keys": {}}, {"keys": None}]
@@ -171,12 +171,14 @@ def test_the_set_is_one_and_every_kid_names_one_key(signer: SigningKey) -> None:
 @pytest.mark.parametrize(
     "beside", [{"keys": Edge().jwks}, {"jwks_url": "https://edge.example/keys"}]
 )
-def test_origin_keys_stand_alone(signer: SigningKey, beside: dict[str, object]) -> None:
+def test_origin_keys_exclude_other_sources_of_keys(
+    signer: SigningKey, beside: dict[str, object]
+) -> None:
     with pytest.raises(ValueError, match="at most one"):
         settings(signer, **beside)
 
 
-def test_a_published_document_brings_no_secret(
+def test_a_published_document_contains_no_usable_secret(
     edge: Edge, signer: SigningKey, caplog: pytest.LogCaptureFixture
 ) -> None:
     both: dict[str, Any] = {"keys": [edge.jwk, {**signer.origin_jwk(AUDIENCE), "kid": "oct"}]}

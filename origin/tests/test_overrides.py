@@ -114,7 +114,7 @@ def test_a_mark_on_an_override_is_reported(
         compile_routes(app)
 
 
-def test_scopes_of_what_is_overridden_are_those_of_the_override() -> None:
+def test_scopes_of_an_overridden_dependency_are_those_of_the_override() -> None:
     async def known(caller: Caller) -> None: ...
 
     app = public_app()
@@ -156,13 +156,13 @@ def test_overrides_of_other_apps_or_without_requirements_do_not_count() -> None:
     app = public_app()
     sub = mounted(app)
     app.get("/x")(of_real)
-    sub.dependency_overrides[real] = nobody  # no route of it depends on that
-    app.dependency_overrides[stub] = real  # none of this app's does
+    sub.dependency_overrides[real] = nobody  # none of its routes depends on that
+    app.dependency_overrides[stub] = real  # none of this app's routes does
     sub.dependency_overrides[stub] = nobody
     assert [each["access"] for each in compile_routes(app)] == ["public", "authenticated"]
 
 
-def test_overrides_that_lead_to_each_other_have_an_end() -> None:
+def test_overrides_that_depend_on_each_other_have_an_end() -> None:
     async def again(name: Annotated[str, Depends(stub)]) -> None: ...
 
     app = public_app()
@@ -171,7 +171,7 @@ def test_overrides_that_lead_to_each_other_have_an_end() -> None:
     assert compile_routes(app)
 
 
-def test_a_test_may_override_what_asks_for_callers_before_a_strict_app_starts(edge: Edge) -> None:
+def test_a_test_may_override_dependencies_on_callers_before_a_strict_app_starts(edge: Edge) -> None:
     app = FastAPI(openapi_url=None)
     app.get("/x")(of_real)
     guard(app, edge.settings(strict=True))
@@ -188,7 +188,7 @@ def named(override: object) -> str:
 
 
 class Thing:
-    """Nothing that FastAPI could read from a request."""
+    """A parameter that FastAPI cannot read from a request."""
 
 
 @pytest.mark.parametrize("override", [dict, int, 5, None, bad], ids=named)
@@ -207,7 +207,7 @@ def test_an_override_that_cannot_be_called_is_a_fault_that_names_it(
 
 
 @pytest.mark.parametrize("override", [dict, 5, None, bad], ids=named)
-def test_an_app_with_one_starts_and_fails_there_alone_unless_it_is_strict(
+def test_an_app_with_such_an_override_starts_unless_it_is_strict(
     edge: Edge, override: Callable[..., object]
 ) -> None:
     for strict in (False, True):
@@ -256,7 +256,7 @@ def test_overrides_count_in_lists_that_fastapi_does_not_run() -> None:
 
 
 class Lazy:
-    """Overrides that are no dict: FastAPI asks for `get` alone."""
+    """Overrides that are not a dict: FastAPI needs only `get`."""
 
     def __init__(self, known: dict[object, object]) -> None:
         self._known = known
@@ -272,7 +272,7 @@ class Failing:
         raise LookupError
 
 
-def test_overrides_may_be_anything_that_has_get() -> None:
+def test_overrides_may_be_any_object_with_get() -> None:
     app = public_app()
     app.get("/x")(page)
     for overrides in (None, Failing(), 5):
@@ -283,7 +283,7 @@ def test_overrides_may_be_anything_that_has_get() -> None:
     assert (route["access"], route["scopes"]) == ("authenticated", ["admin"])
 
 
-def test_the_tree_of_an_override_is_made_once_for_all_routes(
+def test_the_tree_of_an_override_is_built_once_for_all_routes(
     edge: Edge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     build = Mock(wraps=dependant_of_listed)
@@ -301,7 +301,7 @@ def test_the_tree_of_an_override_is_made_once_for_all_routes(
         assert walk.call_count == 1
 
 
-def test_a_tree_without_an_override_is_the_very_one() -> None:
+def test_a_tree_without_an_override_is_returned_unchanged() -> None:
     app = FastAPI(openapi_url=None)
     app.get("/x")(of_real)
     app.get("/y")(page)

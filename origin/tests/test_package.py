@@ -1,4 +1,4 @@
-"""What is published: a wheel and an sdist that hold the package, and install."""
+"""The published files: a wheel and an sdist that contain the package and can be installed."""
 
 import email
 import subprocess
@@ -74,7 +74,7 @@ def test_the_licence_is_that_of_the_repository_and_comes_with_the_wheel(
     assert metadata(wheel).get_all("License-File") == ["LICENSE"]
 
 
-def test_the_metadata_says_what_it_needs(wheel: Path) -> None:
+def test_the_metadata_names_the_dependencies(wheel: Path) -> None:
     said = metadata(wheel)
     required = {
         line.partition(";")[0].strip()
@@ -107,10 +107,12 @@ def pins(file: str) -> dict[str, str]:
 def test_the_oldest_set_is_the_lower_bound_of_each_dependency() -> None:
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
     oldest = pins("requirements-oldest.txt")
-    for asked in project["dependencies"]:
-        name, _, bound = asked.partition(">=")
-        bound = bound if "." in bound else f"{bound}.0"  # of cryptography 45.0, 45.0.1 is the first
-        assert f"{oldest[name]}.".startswith(f"{bound}."), asked
+    for dependency in project["dependencies"]:
+        name, _, bound = dependency.partition(">=")
+        bound = (
+            bound if "." in bound else f"{bound}.0"
+        )  # 45.0.1 is the first release of cryptography 45.0
+        assert f"{oldest[name]}.".startswith(f"{bound}."), dependency
 
 
 def test_the_documents_name_the_versions_that_are_tested() -> None:
@@ -124,8 +126,8 @@ def test_the_documents_name_the_versions_that_are_tested() -> None:
     assert f"{newest['fastapi']} with Starlette {newest['starlette']}, the newest" in says
 
 
-def test_it_needs_nothing_that_is_not_named() -> None:
-    """Importing all that production imports loads neither pytest nor a server."""
+def test_the_package_needs_only_the_named_dependencies() -> None:
+    """The imports of production load neither pytest nor a server."""
     probe = "import sys, fastgate, fastgate.__main__; print(*sys.modules)"
     command = [sys.executable, "-W", "ignore", "-c", probe]
     ran = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
@@ -133,7 +135,7 @@ def test_it_needs_nothing_that_is_not_named() -> None:
     assert not loaded & {"jwt", "pytest", "uvicorn", "httptools", "websockets"}
 
 
-def test_the_plugin_costs_other_test_runs_nothing() -> None:
+def test_the_plugin_imports_nothing_in_other_test_runs() -> None:
     probe = "import pytest, sys; before = set(sys.modules); import fastgate_pytest; "
     probe += "print(*(set(sys.modules) - before))"
     command = [sys.executable, "-W", "ignore", "-c", probe]
@@ -143,7 +145,7 @@ def test_the_plugin_costs_other_test_runs_nothing() -> None:
 
 def test_the_wheel_installs_into_a_fresh_environment(wheel: Path, tmp_path: Path) -> None:
     home = tmp_path / "venv"
-    # Its dependencies are those of this environment: what is tried out is the wheel.
+    # Its dependencies are those of this environment, because only the wheel is tested.
     venv.create(home, with_pip=False, symlinks=True)
     (site,) = home.glob("lib/python*/site-packages")
     ours = Path(fastgate.__file__).parents[1]

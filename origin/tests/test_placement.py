@@ -1,4 +1,4 @@
-"""Where a guard may stand: in front of everything, once, and inside of other apps."""
+"""The position of a guard: outside of all middleware, once, and also inside of other apps."""
 
 import httpx
 import pytest
@@ -25,7 +25,7 @@ async def read_me(caller: Caller) -> str:
 
 def app_with_me(root_path: str = "") -> FastAPI:
     app = FastAPI(openapi_url=None)
-    app.root_path = root_path  # the argument of this name is deprecated, what it does is not
+    app.root_path = root_path  # only the argument of this name is deprecated
     app.get("/me")(read_me)
     app.get("/items/{item}")(read_me)
     return app
@@ -42,8 +42,8 @@ async def status(app: ASGIApp, edge: Edge, wire: str, template: str, **changes: 
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app), base_url="https://origin.example"
     ) as http:
-        answer = await http.get(wire, headers={HEADER: edge.sign(claims).decode()})
-    return answer.status_code
+        response = await http.get(wire, headers={HEADER: edge.sign(claims).decode()})
+    return response.status_code
 
 
 def test_a_strict_app_does_not_start_with_middleware_outside_of_its_guard(edge: Edge) -> None:
@@ -58,7 +58,9 @@ def test_a_strict_app_does_not_start_with_middleware_outside_of_its_guard(edge: 
         raise AssertionError("it has started")
 
 
-def test_any_other_app_says_so_in_its_log(edge: Edge, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_app_that_is_not_strict_logs_middleware_outside_of_its_guard(
+    edge: Edge, caplog: pytest.LogCaptureFixture
+) -> None:
     for add_first in (True, False):
         caplog.clear()
         app = app_with_me()
@@ -73,7 +75,7 @@ def test_any_other_app_says_so_in_its_log(edge: Edge, caplog: pytest.LogCaptureF
         assert said == ([] if add_first else [said[0]])
 
 
-def test_middleware_in_front_of_a_guard_in_a_list_is_found_too(edge: Edge) -> None:
+def test_middleware_before_a_guard_in_a_list_is_found_too(edge: Edge) -> None:
     guarding = Middleware(FastgateMiddleware, settings=edge.settings(strict=True))
     app = Starlette(middleware=[Middleware(GZipMiddleware), guarding])
     with pytest.raises(Misplaced, match="GZipMiddleware"), TestClient(app):
@@ -83,7 +85,7 @@ def test_middleware_in_front_of_a_guard_in_a_list_is_found_too(edge: Edge) -> No
 
 
 class AnswersItself(FastAPI):
-    """An app that answers one path without its middleware."""
+    """An app that responds to one path without its middleware."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] == "/internal":
@@ -93,7 +95,7 @@ class AnswersItself(FastAPI):
 
 
 @pytest.mark.parametrize("strict", [True, False])
-def test_an_app_that_answers_before_its_guard_is_found(
+def test_an_app_that_responds_before_its_guard_is_found(
     edge: Edge, caplog: pytest.LogCaptureFixture, *, strict: bool
 ) -> None:
     app = AnswersItself(openapi_url=None)
@@ -108,7 +110,7 @@ def test_an_app_that_answers_before_its_guard_is_found(
         assert client.get("/internal").status_code == 401
 
     class OnlyNamed(FastAPI):
-        """It calls nothing of its own."""
+        """A class that adds nothing."""
 
     named = OnlyNamed(openapi_url=None)
     guard(named, edge.settings(strict=True))
@@ -123,7 +125,7 @@ def test_an_app_is_guarded_once(edge: Edge) -> None:
         guard(app, edge.settings())
 
 
-async def test_a_second_guard_of_the_same_edge_lets_through_what_the_first_has_verified(
+async def test_a_second_guard_of_the_same_edge_accepts_requests_that_the_first_has_verified(
     edge: Edge, caplog: pytest.LogCaptureFixture
 ) -> None:
     others = [{"audience": "billing"}, {"audience": "payments"}]
@@ -150,7 +152,7 @@ async def test_a_second_guard_of_the_same_edge_lets_through_what_the_first_has_v
 
 @pytest.mark.parametrize("strict", [True, False])
 @pytest.mark.parametrize("around", [True, False])
-async def test_a_root_path_is_part_of_the_template_whether_or_not_a_proxy_takes_it_off(
+async def test_a_root_path_is_part_of_the_template_even_if_a_proxy_removes_it(
     edge: Edge, *, strict: bool, around: bool
 ) -> None:
     app = app_with_me(root_path="/api")
@@ -164,7 +166,7 @@ async def test_a_root_path_is_part_of_the_template_whether_or_not_a_proxy_takes_
             expected = 200 if template == "/api/me" else 401
             changes = {"path": signed, "route": route}
             assert await status(guarded, edge, wire, template, **changes) == expected, wire
-    # Rewritten at the edge, the path is signed as it arrives.
+    # If the edge rewrites the path, it signs the path that arrives here.
     assert await status(guarded, edge, "/me", "/me", route="get-api-me") == 200
     assert await status(guarded, edge, "/me", "/api/me", path="/other/me") == 401
     assert await status(guarded, edge, "/me", "/api/me", path="/apis/me") == 401
@@ -196,7 +198,7 @@ async def test_a_guarded_app_may_be_mounted_in_another_app(
 
 
 async def test_an_app_that_is_mounted_by_hand_is_refused(edge: Edge) -> None:
-    """It cannot be told from middleware that believes a field of the client's."""
+    """The guard cannot distinguish it from middleware that trusts a field of the client."""
     inner = app_with_me()
 
     async def by_hand(scope: Scope, receive: Receive, send: Send) -> None:
@@ -208,7 +210,7 @@ async def test_an_app_that_is_mounted_by_hand_is_refused(edge: Edge) -> None:
     assert await status(app, edge, "/me", "/me") == 200, "nothing is moved"
 
 
-def test_a_stand_in_knows_the_root_path(edge: Edge, as_caller: AsCaller) -> None:
+def test_the_fake_edge_uses_the_root_path(edge: Edge, as_caller: AsCaller) -> None:
     for strict in (True, False):
         app = app_with_me(root_path="/api")
         guard(app, edge.settings(strict=strict))

@@ -1,4 +1,4 @@
-"""An app compiles to the route table of its edge, or every obstacle is a fault."""
+"""An app compiles to the route table of its edge, or every reason against it is a fault."""
 
 import json
 from collections.abc import Callable
@@ -131,7 +131,7 @@ def test_every_inclusion_and_mount_is_a_route_of_its_own() -> None:
     ]
 
 
-def test_what_has_no_dependencies_is_declared_by_at_edge(tmp_path: Path) -> None:
+def test_endpoints_without_dependencies_are_declared_by_at_edge(tmp_path: Path) -> None:
     app = empty()
 
     @at_edge(access="authenticated", scopes=["pages:read"])
@@ -159,7 +159,7 @@ class _Raw:
     async def __call__(self, *_asgi: object) -> None: ...
 
 
-def test_members_that_only_the_edge_knows_are_passed_on_as_they_are() -> None:
+def test_members_for_the_edge_only_are_copied_unchanged() -> None:
     app, accepts = empty(), {"max_body": 10}
     app.get("/a", openapi_extra={"x-fastgate": {"limits": ["orders"]}})(
         at_edge(accepts=accepts, limits=[], from_=["europe"])(_own(read_me))
@@ -207,7 +207,7 @@ def test_a_path_may_have_a_page_queries_and_a_websocket() -> None:
 
 
 @pytest.mark.parametrize("strict", [False, True])
-def test_each_of_them_is_reached_under_its_own_rules(
+def test_page_query_and_websocket_of_one_path_have_their_own_rules(
     edge: Edge, as_caller: AsCaller, *, strict: bool
 ) -> None:
     app = _graphql()
@@ -230,7 +230,7 @@ def test_in_a_strict_app_the_header_of_a_page_opens_no_websocket(edge: Edge) -> 
             tctx = {**claims["tctx"], "route": judged}  # type: ignore[dict-item]
             headers = {HEADER: edge.sign({**claims, "tctx": tctx}).decode()}
             assert (client.get("/graphql", headers=headers).status_code == 200) is not opened
-            # The id tells the two apart, too.
+            # The id distinguishes the two as well.
             headers = {HEADER: edge.sign(opening({**claims, "tctx": tctx})).decode()}
             refused = nullcontext() if opened else pytest.raises(WebSocketDisconnect)
             with refused, client.websocket_connect("/graphql", headers=headers):
@@ -246,7 +246,7 @@ def test_a_websocket_may_overlap_another_route() -> None:
     assert len(compile_routes(app)) == 4
 
 
-def test_of_two_overlapping_websockets_the_more_specific_one_comes_first() -> None:
+def test_the_more_specific_of_two_overlapping_websockets_must_come_first() -> None:
     app = empty()
     app.websocket("/sockets/{name}")(_talk)
     app.websocket("/sockets/a")(_talk)
@@ -267,7 +267,7 @@ def test_middleware_around_the_app_does_not_hide_it(edge: Edge) -> None:
     assert "/me" in compiled(FastgateMiddleware(app, edge.settings()))
 
 
-def test_ids_are_what_the_edge_takes_and_every_one_is_different() -> None:
+def test_ids_are_valid_at_the_edge_and_unique() -> None:
     app = empty()
     app.get("/a", operation_id="Read It!")(read_me)
     app.get("/b" * 40)(read_me)
@@ -297,7 +297,7 @@ def test_an_id_consists_of_method_and_template() -> None:
     assert _ids("/orders/{order_id:int}/lines") == ["get-orders--int-lines"]
 
 
-def test_neither_another_route_nor_the_name_of_a_parameter_changes_an_id() -> None:
+def test_an_id_does_not_depend_on_other_routes_or_parameter_names() -> None:
     alone = _ids("/orders/{order_id:int}")
     assert alone == _ids("/orders/{id:int}")
     app = empty()
@@ -316,7 +316,7 @@ def test_a_repeated_operation_id_belongs_to_the_first_endpoint() -> None:
     assert [route["id"] for route in compile_routes(app)] == ["me", "get-v2-me"]
 
 
-# What stands in the way.
+# Faults.
 
 
 def test_an_endpoint_without_declared_callers_is_reported_with_its_file() -> None:
@@ -330,7 +330,7 @@ def test_an_endpoint_without_declared_callers_is_reported_with_its_file() -> Non
     )
 
 
-def test_the_pages_of_fastapi_must_be_declared_too() -> None:
+def test_the_pages_of_fastapi_must_also_be_declared() -> None:
     templates = ["/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc"]
     assert faults(FastAPI()) == [f"{path}: does not declare who may call it" for path in templates]
     with pytest.raises(CannotCompile) as refused:
@@ -338,7 +338,7 @@ def test_the_pages_of_fastapi_must_be_declared_too() -> None:
     assert all("guard(app, settings, docs=" in fault.remedy for fault in refused.value.faults)
 
 
-def test_they_are_marked_like_any_other() -> None:
+def test_pages_are_marked_like_any_other_endpoint() -> None:
     app = FastAPI(redoc_url=None)
     for route in app.routes:
         assert isinstance(route, Route)
@@ -373,13 +373,13 @@ def _ordered(*paths: str) -> FastAPI:
         ("/{p:path}/a", "/{p:path}/{x}/a"),
     ],
 )
-def test_an_order_that_the_edge_would_not_keep_is_refused(paths: tuple[str, str]) -> None:
+def test_an_order_of_routes_that_the_edge_would_not_keep_is_refused(paths: tuple[str, str]) -> None:
     (fault,) = faults(_ordered(*paths))
     assert fault.startswith(f"{paths[1]}: is more specific than read_me ({paths[0]}, ")
     assert len(compile_routes(_ordered(*reversed(paths)))) == 2
 
 
-def test_the_same_requests_twice_are_refused() -> None:
+def test_two_routes_for_the_same_requests_are_refused() -> None:
     (fault,) = faults(_ordered("/{a}", "/{b}"))
     assert fault.startswith("/{b}: is never reached: read_me (/{a}, ")
 
@@ -406,7 +406,7 @@ FOREIGN = {"all": [{"role": "a"}, {"not": {"any": [{"role": "b"}, OWN]}}]}
 
 
 class Size(StrEnum):
-    """A kind of text that FastAPI takes as it is."""
+    """A kind of string that FastAPI does not convert."""
 
     SMALL = "small"
 
@@ -441,8 +441,8 @@ def _approving(path: str, read_as: object, **members: object) -> FastAPI:
 def test_a_negated_comparison_of_text_is_refused_with_what_to_write(
     path: str, read_as: object, remedy: str, member: str
 ) -> None:
-    asked: object = {"require": FOREIGN}
-    members = {"require": FOREIGN, "shadow": asked, "issuers": {"main": asked}}
+    comparison: object = {"require": FOREIGN}
+    members = {"require": FOREIGN, "shadow": comparison, "issuers": {"main": comparison}}
     with pytest.raises(CannotCompile) as refused:
         compile_routes(_approving(path, read_as, **{member: members[member]}))
     (fault,) = refused.value.faults
@@ -459,7 +459,7 @@ def test_a_negated_comparison_of_text_is_refused_with_what_to_write(
         {"foreign": {"all": [{"rule": "foreign"}, {"any": [FOREIGN]}]}},
     ],
 )
-def test_a_named_rule_is_followed_where_the_policy_is_known(
+def test_a_named_rule_is_followed_if_the_policy_is_known(
     path: str, rules: dict[str, object]
 ) -> None:
     app = _approving(path, int, require={"rule": "foreign"})
@@ -496,7 +496,7 @@ def test_a_dependency_that_converts_a_path_parameter_counts_as_well() -> None:
         ("/orders/{order}", int, {"not": {"role": "b"}}),
     ],
 )
-def test_what_no_other_spelling_can_pass_compiles(
+def test_a_comparison_that_no_other_spelling_passes_compiles(
     path: str, read_as: object, require: object
 ) -> None:
     assert compiled(_approving(path, read_as, require=require))[path]["require"] == require
@@ -511,7 +511,7 @@ def _single_page_app(tmp_path: Path) -> FastAPI:
     return app
 
 
-def test_files_for_all_that_no_earlier_mount_takes_compile(
+def test_files_for_all_paths_that_no_earlier_mount_receives_compile(
     tmp_path: Path, edge: Edge, as_caller: AsCaller
 ) -> None:
     app = _single_page_app(tmp_path)
@@ -644,7 +644,7 @@ def _own(function: Callable[..., object]) -> Callable[..., object]:
         (_bind_every_body, 'inherits "sign_body"'),
     ],
 )
-def test_what_the_edge_cannot_enforce_is_refused(
+def test_declarations_that_the_edge_cannot_enforce_are_refused(
     build: Callable[[FastAPI], None], what: str
 ) -> None:
     app = empty()
@@ -677,7 +677,7 @@ def test_a_near_spelling_of_x_fastgate_is_refused(name: str) -> None:
         ),
     ],
 )
-def test_so_is_what_is_no_declaration_there(extra: object, what: str) -> None:
+def test_an_x_fastgate_that_is_not_a_declaration_is_refused(extra: object, what: str) -> None:
     app = at_edge(access="public")(empty())
     router = APIRouter()
     router.get("/x", openapi_extra={"x-fastgate": extra})(_silent())
@@ -722,7 +722,9 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_the_command_prints_a_route_a_line(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_prints_one_line_for_each_route(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["policy", "shop:app", "--app-dir", str(shop)]) == 0
     printed = capsys.readouterr().out
     assert '\n    {"id": "get-me", "path": "/me", "methods": ["GET"], ' in printed
@@ -741,7 +743,7 @@ def test_the_command_completes_a_base_and_keeps_its_content(
     assert [(r["id"], r["origin"]) for r in policy["routes"]] == [("other", "b"), ("get-me", "a")]
 
 
-def test_base_and_policy_tell_the_command_line_their_rules(
+def test_the_commands_read_the_rules_of_base_and_policy(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "foreign_orders.py").write_text(
@@ -780,7 +782,7 @@ def test_the_output_is_a_base_like_any_other(
     assert [route["id"] for route in json.loads(printed[1])["routes"]] == ["other", "get-me"]
 
 
-def test_what_an_app_prints_on_import_is_not_part_of_the_policy(
+def test_output_of_an_app_on_import_is_not_part_of_the_policy(
     shop: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with (shop / "shop.py").open("a") as source:
@@ -827,7 +829,7 @@ def test_the_command_prints_every_fault_and_fails(
 
 
 @pytest.mark.parametrize("name", ["nothing:app", "shop:nothing", "shop:FastAPI.title", "shop:main"])
-def test_a_wrong_call_has_another_exit_code(
+def test_a_wrong_call_has_its_own_exit_code(
     shop: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["policy", name, "--app-dir", str(shop)]) == 2

@@ -18,7 +18,7 @@ from fastgate.routes.check import Comparing, RouteCheck, check_for, check_of
 from fastgate.routes.prefix import UNKNOWN, Prefix
 from fastgate.routes.route_names import Accepted, Names
 from tests.edge import Edge
-from tests.test_dispatch import Copies, Rebuilds, asgi, ask, endpoint, shake_hands
+from tests.test_dispatch import Copies, Rebuilds, asgi, endpoint, fetch, shake_hands
 from tests.test_dispatch_bypass import dropped
 
 pytestmark = pytest.mark.anyio
@@ -28,7 +28,7 @@ async def nothing(scope: Scope, receive: Receive, send: Send) -> None: ...
 
 
 @pytest.mark.parametrize("root_path", ["/m", "/a/n", "/b/m", "/z/m", "", "/a/m/"])
-def test_below_a_mount_the_template_is_known_only_if_the_mount_took_just_its_path_off(
+def test_below_a_mount_the_template_is_known_only_if_the_mount_removed_just_its_path(
     root_path: str,
 ) -> None:
     mount = Mount("/m", app=nothing)
@@ -42,7 +42,7 @@ def test_below_a_mount_the_template_is_known_only_if_the_mount_took_just_its_pat
     assert (led.rest, led.mount) == ("/x", mount)
 
 
-def test_what_another_text_than_the_mounts_has_taken_off_is_not_known() -> None:
+def test_the_template_is_unknown_if_another_root_path_was_removed() -> None:
     for taken in ("/l", "/n", "/m/m"):
         below = Prefix("", "/a", taken + "/x").below(
             Mount("/m", app=nothing), {"root_path": "/a" + taken}
@@ -50,7 +50,7 @@ def test_what_another_text_than_the_mounts_has_taken_off_is_not_known() -> None:
         assert below.template == UNKNOWN, taken
 
 
-def test_a_mount_with_a_parameter_takes_text_off() -> None:
+def test_a_mount_with_a_parameter_removes_the_value() -> None:
     mount = Mount("/{tenant}", app=nothing)
     below = Prefix("", "", "/acme/x").below(mount, {"root_path": "/acme"})
     assert (below.template, below.rest) == ("/{tenant}", "/x")
@@ -60,7 +60,7 @@ def test_a_mount_with_a_parameter_takes_text_off() -> None:
 
 
 @pytest.mark.parametrize("root_path", ["", "/a", "/api/", "/api/x", "/b", "/z"])
-def test_a_template_is_in_front_of_a_router_only_at_its_own_root_path(root_path: str) -> None:
+def test_the_prefix_of_a_router_is_known_only_at_its_own_root_path(root_path: str) -> None:
     prefix = Prefix("/api", "/api")
     assert prefix.above({"root_path": "/api"}) == "/api"
     assert prefix.above({"root_path": root_path}) is None
@@ -68,23 +68,23 @@ def test_a_template_is_in_front_of_a_router_only_at_its_own_root_path(root_path:
     assert Prefix("/front", "").above({}) == "/front"
 
 
-# What is left of the path for a router, moved by a root path of another maker.
+# The rest of the path for a router, changed by a root path from another source.
 
 
 class Moves(Copies):
-    """Sets a root path, so that the router behind it matches another part of the path."""
+    """Middleware that sets a root path, so that a router matches another part of the path."""
 
     def __init__(self, app: ASGIApp, root_path: str) -> None:
         super().__init__(app)
         self.root_path = root_path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = "".join([scope["path"][:1], scope["path"][1:]])  # the same, in another object
+        path = "".join([scope["path"][:1], scope["path"][1:]])  # an equal string, another object
         await self.app({**scope, "root_path": self.root_path, "path": path}, receive, send)
 
 
 @pytest.mark.parametrize("path", ["/a/z", "/z/a"])
-async def test_what_a_parameter_gets_is_not_moved_in_front_of_the_app(
+async def test_a_root_path_set_by_middleware_cannot_change_a_parameter(
     edge: Edge, ran: list[str], path: str
 ) -> None:
     for root_path, expected in ((path[:2], 401), ("/elsewhere", 200), ("", 200)):
@@ -92,12 +92,14 @@ async def test_what_a_parameter_gets_is_not_moved_in_front_of_the_app(
         app.add_route("/{rest:path}", endpoint(ran, root_path))
         app.add_middleware(Moves, root_path=root_path)
         guard(app, edge.settings())
-        assert (await ask(app, edge, path, "/{rest:path}")).status_code == expected, root_path
+        assert (await fetch(app, edge, path, "/{rest:path}")).status_code == expected, root_path
     assert ran == ["/elsewhere", ""]
 
 
 @pytest.mark.parametrize(("root_path", "runs"), [("/a", False), ("/elsewhere", True)])
-async def test_nor_is_it_for_a_handshake(edge: Edge, root_path: str, runs: bool) -> None:
+async def test_a_root_path_cannot_change_a_parameter_of_a_handshake(
+    edge: Edge, root_path: str, runs: bool
+) -> None:
     async def accepts(websocket: WebSocket) -> None:
         await websocket.accept()
 
@@ -109,23 +111,25 @@ async def test_nor_is_it_for_a_handshake(edge: Edge, root_path: str, runs: bool)
     assert sent == ["websocket.accept" if runs else "websocket.close"]
 
 
-async def test_a_root_path_that_moves_nothing_may_be_taken_off(edge: Edge, ran: list[str]) -> None:
+async def test_a_root_path_that_changes_no_match_may_be_removed(edge: Edge, ran: list[str]) -> None:
     app = FastAPI(openapi_url=None)
     app.add_route("/a/z", endpoint(ran, "ran"))
     guarded = FastgateMiddleware(Moves(app, ""), edge.settings())
-    assert (await ask(Moves(guarded, "/elsewhere"), edge, "/a/z", "/a/z")).status_code == 200
+    assert (await fetch(Moves(guarded, "/elsewhere"), edge, "/a/z", "/a/z")).status_code == 200
     assert ran == ["ran"]
 
 
 @pytest.mark.parametrize("root_path", ["", "/a", "/api/z", "/z"])
-async def test_nor_within_a_mounted_router(edge: Edge, ran: list[str], root_path: str) -> None:
+async def test_a_root_path_cannot_change_a_parameter_within_a_mounted_router(
+    edge: Edge, ran: list[str], root_path: str
+) -> None:
     inner = Router(routes=[Route("/{rest:path}", endpoint(ran, "ran"))])
     app = FastAPI(openapi_url=None)
     app.mount("/api", inner)
     guard(app, edge.settings())
-    assert (await ask(app, edge, "/api/z/x", "/api/{rest:path}")).status_code == 200
+    assert (await fetch(app, edge, "/api/z/x", "/api/{rest:path}")).status_code == 200
     inner.middleware_stack = Moves(inner.app, root_path)
-    assert (await ask(app, edge, "/api/z/x", "/api/{rest:path}")).status_code == 401
+    assert (await fetch(app, edge, "/api/z/x", "/api/{rest:path}")).status_code == 401
     assert ran == ["ran"]
 
 
@@ -145,12 +149,12 @@ def check(judged: Transaction | None, names: Names | None = None) -> RouteCheck:
 
 
 @pytest.mark.parametrize("path", ["/m/w", "/m/y", "", "/m/x/", "/m"])
-def test_a_path_that_was_changed_is_another_one(path: str) -> None:
+def test_a_changed_path_is_refused(path: str) -> None:
     scope = {"type": "http", "method": "GET", "path": path}
     assert isinstance(check(transaction()).fault("/x", scope, None), PathMismatch)
 
 
-def test_only_a_route_for_all_paths_stands_for_what_a_mount_below_it_does_not_have() -> None:
+def test_only_a_route_for_all_paths_covers_missing_paths_of_a_mount_below_it() -> None:
     for template, mount, expected in [
         ("/{rest:path}", "/api", True),
         ("/{rest:path}", "/a", True),
@@ -170,7 +174,7 @@ def test_only_a_route_for_all_paths_stands_for_what_a_mount_below_it_does_not_ha
     assert not check(None).is_for_all_of("/api")
 
 
-def test_a_former_template_is_one_of_the_same_method_and_below_the_same_mount() -> None:
+def test_a_former_template_has_the_same_method_and_mount() -> None:
     former = {
         ("GET", "/api/new"): Accepted(frozenset({"/api/old"}), frozenset({"old"})),
         ("POST", "/api/new"): Accepted(frozenset({"/api/posted"})),
@@ -201,7 +205,7 @@ HERE: Scope = {"type": "http", "method": "GET", "path": "/m/x"}
 ELSEWHERE: Scope = {**HERE, "method": "".join(["PO", "ST"])}
 
 
-def test_a_check_remembers_what_came_out_last() -> None:
+def test_a_check_records_the_last_outcome() -> None:
     def state() -> tuple[bool, bool, bool]:
         return at.done, at.passed, at.refused
 
@@ -224,7 +228,7 @@ def test_a_check_remembers_what_came_out_last() -> None:
     assert state() == (False, False, True)
 
 
-def test_a_refusal_tells_what_was_found() -> None:
+def test_a_refusal_names_the_found_route() -> None:
     def found(fault: Refused | None) -> object:
         assert isinstance(fault, RouteMismatch)
         return fault.found
@@ -241,7 +245,7 @@ def test_a_refusal_tells_what_was_found() -> None:
     )
 
 
-def test_a_former_template_leads_through_a_mount_that_stands_in_front() -> None:
+def test_a_former_template_leads_through_a_mount() -> None:
     former = {("GET", "/api/new"): Accepted(frozenset({"/old"}))}
     at = check_for(
         HERE,
@@ -254,7 +258,7 @@ def test_a_former_template_leads_through_a_mount_that_stands_in_front() -> None:
     assert at.fault_on_the_way("/front/other", HERE, can_compare=True) is not None
 
 
-def test_within_a_whole_a_refusal_stays_one() -> None:
+def test_a_refusal_within_a_whole_is_final() -> None:
     at = check(transaction())
     assert at.fault("/x", HERE, None) is None
     assert at.fault_within({**HERE, "method": "".join(["G", "ET"])}) is None
@@ -265,7 +269,7 @@ def test_within_a_whole_a_refusal_stays_one() -> None:
     assert at.refused
 
 
-def test_what_runs_is_counted_until_it_has_ended() -> None:
+def test_running_endpoints_are_counted_until_they_end() -> None:
     at = check(transaction())
     for is_endpoint, counts in ((True, (1, 0)), (False, (0, 1))):
         with suppress(ValueError), at.while_running(is_endpoint=is_endpoint):
@@ -274,7 +278,7 @@ def test_what_runs_is_counted_until_it_has_ended() -> None:
         assert (at.running, at.whole) == (0, 0)
 
 
-async def test_a_check_is_found_for_what_is_made_of_its_request_and_until_that_is_over() -> None:
+async def test_a_check_is_found_for_scopes_made_from_its_request_until_it_ends() -> None:
     async def receive() -> Message:
         raise NotImplementedError
 
@@ -305,12 +309,12 @@ async def nothing_received() -> Message:
 
 
 @pytest.mark.parametrize("first", [False, True])
-async def test_middleware_that_names_an_endpoint_of_its_own_gets_no_answer_out(
+async def test_middleware_that_names_its_own_endpoint_cannot_respond(
     edge: Edge, ran: list[str], first: bool
 ) -> None:
     class RunsItself(Copies):
         async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-            if first:  # a router's own 405 may pass, and says nothing of what comes after it
+            if first:  # a router's own 405 may pass, but does not allow what comes after it
                 await self.app(scope, receive, dropped)
             scope["endpoint"] = run = asgi(ran, "secret")
             await run(scope, receive, send)
@@ -318,19 +322,19 @@ async def test_middleware_that_names_an_endpoint_of_its_own_gets_no_answer_out(
     app = FastAPI(openapi_url=None)
     app.add_route("/x", endpoint(ran, "posted"), methods=["POST"])
     guarded = FastgateMiddleware(RunsItself(app), edge.settings())
-    answered = await ask(guarded, edge, "/x", "/x")
-    assert (answered.status_code, "secret" in answered.text) == (401, False)
+    response = await fetch(guarded, edge, "/x", "/x")
+    assert (response.status_code, "secret" in response.text) == (401, False)
 
 
 class Posted(HTTPEndpoint):
-    """A class that chooses by method."""
+    """A class-based endpoint that chooses by method."""
 
     async def get(self, _request: Request) -> Response:
         return PlainTextResponse("")
 
 
 @pytest.mark.parametrize("what", ["a whole", "a class", "a function"])
-async def test_once_what_was_judged_has_ended_nothing_else_runs_uncompared(
+async def test_after_the_judged_endpoint_nothing_else_runs_uncompared(
     edge: Edge, ran: list[str], what: str
 ) -> None:
     inner = Starlette(routes=[Route("/x/y", endpoint(ran, "secret"))])
@@ -353,23 +357,23 @@ async def test_once_what_was_judged_has_ended_nothing_else_runs_uncompared(
         app.add_route("/x/y", endpoint([], ""))
     app.add_middleware(Again)
     guard(app, edge.settings())
-    assert (await ask(app, edge, "/x/y", template)).status_code == 401
+    assert (await fetch(app, edge, "/x/y", template)).status_code == 401
     assert ran == []
 
 
-async def test_a_function_of_starlettes_may_call_other_apps_by_the_guarded_request(
+async def test_a_starlette_function_may_call_other_apps_with_the_guarded_request(
     edge: Edge, ran: list[str]
 ) -> None:
     other = Starlette(routes=[Route("/go", endpoint(ran, "other"), methods=["PUT"])])
 
-    async def hands_on(request: Request) -> Response:
+    async def passes_on(request: Request) -> Response:
         await Rebuilds(other)({**request.scope, "method": "PUT"}, request.receive, dropped)
         return PlainTextResponse("")
 
     app = FastAPI(openapi_url=None)
-    app.add_route("/go", hands_on)
+    app.add_route("/go", passes_on)
     guard(app, edge.settings())
-    assert (await ask(app, edge, "/go", "/go")).status_code == 200
+    assert (await fetch(app, edge, "/go", "/go")).status_code == 200
     assert ran == ["other"]
 
 
@@ -393,7 +397,7 @@ async def test_the_default_of_a_router_is_compared_for_a_handshake_too(
     assert ran == ["websocket"]
 
 
-async def test_nothing_answers_a_handshake_that_no_guard_has_let_in(
+async def test_nothing_accepts_a_handshake_that_no_guard_has_let_in(
     edge: Edge, ran: list[str]
 ) -> None:
     app = FastAPI(openapi_url=None)
@@ -410,8 +414,8 @@ async def test_nothing_reaches_the_router_of_a_guarded_app_through_another_app(
     app = FastAPI(openapi_url=None)
     app.add_route("/x", endpoint(ran, "x"))
     guard(app, edge.settings())
-    assert (await ask(app, edge, "/x", "/x")).status_code == 200
+    assert (await fetch(app, edge, "/x", "/x")).status_code == 200
     outer = Starlette(routes=[Mount("/m", app=app.router), Mount("/n", app=app)])
-    assert (await ask(outer, edge, "/m/x", "/m/x")).status_code == 401
-    assert (await ask(outer, edge, "/m/x", "/x")).status_code == 401
+    assert (await fetch(outer, edge, "/m/x", "/m/x")).status_code == 401
+    assert (await fetch(outer, edge, "/m/x", "/x")).status_code == 401
     assert ran == ["x"]

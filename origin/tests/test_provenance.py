@@ -28,12 +28,12 @@ FILES = Path(__file__).parent
 
 
 def public() -> FastAPI:
-    """Return an app that opens whatever does not say something else."""
+    """Return an app that is public by default."""
     return at_edge(access="public")(FastAPI(openapi_url=None))
 
 
-def asked(app: object) -> dict[str, tuple[object, object]]:
-    """Return what the edge asks of callers, by path."""
+def requirements(app: object) -> dict[str, tuple[object, object]]:
+    """Return what the edge requires of callers, by path."""
     routes = compile_routes(app)
     return {str(route["path"]): (route["access"], route.get("require")) for route in routes}
 
@@ -59,20 +59,20 @@ def test_a_late_mark_of_a_route_counts_or_is_refused(add: str) -> None:
     app.include_router(router)
     if INCLUDES_BY_REFERENCE:
         closed(router.routes[0])
-        assert [*asked(app).values()] == [CLOSED]
+        assert [*requirements(app).values()] == [CLOSED]
     else:
         with pytest.raises(TypeError, match="marked before its router is included"):
             closed(router.routes[0])
 
 
-def test_so_does_one_of_a_route_within_an_included_router() -> None:
+def test_a_late_mark_of_a_route_within_an_included_router_counts_or_is_refused() -> None:
     app, outer, inner = public(), APIRouter(), APIRouter()
     inner.add_route("/x", endpoint())
     outer.include_router(inner)
     app.include_router(outer)
     if INCLUDES_BY_REFERENCE:
         closed(inner.routes[0])
-        assert [*asked(app).values()] == [CLOSED]
+        assert [*requirements(app).values()] == [CLOSED]
     else:
         for router in (inner, outer):
             with pytest.raises(TypeError, match="marked before its router is included"):
@@ -86,25 +86,25 @@ def test_an_endpoint_and_the_route_of_an_app_itself_may_be_marked_late() -> None
     app.add_route("/y", endpoint())
     closed(page)
     closed(app.routes[-1])
-    assert asked(app) == {"/x": CLOSED, "/y": CLOSED}
+    assert requirements(app) == {"/x": CLOSED, "/y": CLOSED}
 
 
-# Routes that are taken out of what is closed by dependencies.
+# Routes that are taken from an app or router that is closed by dependencies.
 
 
-def an_app(asks: params.Depends) -> tuple[FastAPI, Any]:
-    app = FastAPI(openapi_url=None, dependencies=[asks])
+def an_app(dependency: params.Depends) -> tuple[FastAPI, Any]:
+    app = FastAPI(openapi_url=None, dependencies=[dependency])
     return app, app.router
 
 
-def a_router(asks: params.Depends) -> tuple[APIRouter, Any]:
-    router = APIRouter(dependencies=[asks])
+def a_router(dependency: params.Depends) -> tuple[APIRouter, Any]:
+    router = APIRouter(dependencies=[dependency])
     return router, router
 
 
-def a_late_dependency(asks: params.Depends) -> tuple[APIRouter, Any]:
+def a_late_dependency(dependency: params.Depends) -> tuple[APIRouter, Any]:
     router = APIRouter()
-    router.dependencies.append(asks)
+    router.dependencies.append(dependency)
     return router, router
 
 
@@ -126,15 +126,15 @@ def in_a_router(app: FastAPI, routes: list[Any]) -> None:
 
 
 @pytest.mark.parametrize("take", [extended, appended, mounted, in_a_router])
-@pytest.mark.parametrize("asks", [ADMIN, Depends(marked)], ids=["asks", "marked"])
+@pytest.mark.parametrize("dependency", [ADMIN, Depends(marked)], ids=["requiring", "marked"])
 @pytest.mark.parametrize("made", [an_app, a_router, a_late_dependency])
 def test_copied_routes_keep_the_dependencies_of_their_router(
     made: Callable[[params.Depends], tuple[Any, Any]],
-    asks: params.Depends,
+    dependency: params.Depends,
     take: Callable[[FastAPI, list[Any]], None],
 ) -> None:
     app = public()
-    holder, router = made(asks)
+    holder, router = made(dependency)
     holder.add_route("/s", endpoint())
     router.add_websocket_route("/w", endpoint())
     holder.mount("/files", StaticFiles(directory=FILES))
@@ -146,7 +146,7 @@ def test_copied_routes_keep_the_dependencies_of_their_router(
     assert {"/s", "/w", "/files/{path:path}", "/sub/openapi.json"} <= found
 
 
-def test_nor_those_of_one_that_it_was_included_in() -> None:
+def test_copied_routes_keep_the_dependencies_of_an_outer_router() -> None:
     app, outer, inner = public(), APIRouter(dependencies=[ADMIN]), APIRouter()
     inner.add_route("/s", endpoint())
     outer.include_router(inner)
@@ -155,7 +155,7 @@ def test_nor_those_of_one_that_it_was_included_in() -> None:
         compile_routes(app)
 
 
-def test_pages_of_an_app_that_is_closed_by_dependencies_are_taken_with_them() -> None:
+def test_pages_keep_the_dependencies_of_their_app() -> None:
     app, sub = public(), FastAPI(dependencies=[ADMIN])
     app.router.routes.extend(sub.routes)
     with pytest.raises(CannotCompile) as refused:
@@ -163,21 +163,21 @@ def test_pages_of_an_app_that_is_closed_by_dependencies_are_taken_with_them() ->
     assert "/openapi.json" in {fault.endpoint.template for fault in refused.value.faults}
 
 
-def test_a_taken_route_that_says_it_itself_compiles() -> None:
+def test_a_moved_route_with_the_same_declaration_compiles() -> None:
     app, sub = public(), FastAPI(openapi_url=None, dependencies=[ADMIN])
     sub.add_route("/s", at_edge(access="authenticated", scopes=["admin"])(endpoint()))
     app.router.routes.extend(sub.routes)
-    assert asked(app) == {"/s": ("authenticated", None)}
+    assert requirements(app) == {"/s": ("authenticated", None)}
 
 
-def test_routes_of_a_router_that_asks_for_nothing_are_taken_without_a_word() -> None:
+def test_routes_of_a_router_without_requirements_need_no_declaration() -> None:
     async def session() -> None: ...
 
     app, router = public(), APIRouter(dependencies=[Depends(session)])
     router.add_route("/s", endpoint())
     router.mount("/files", StaticFiles(directory=FILES))
     app.router.routes.extend(router.routes)
-    assert [*asked(app).values()] == [("public", None)] * 2
+    assert [*requirements(app).values()] == [("public", None)] * 2
 
 
 # Routes that were put into the list of a marked router or app.
@@ -193,11 +193,11 @@ def test_a_route_in_the_list_of_a_marked_router_keeps_the_mark_elsewhere() -> No
     app.router.routes.extend(router.routes)
     app.mount("/k", Router(routes=router.routes))
     paths = ("/a", "/s", "/m/t")
-    assert asked(app) == {prefix + path: CLOSED for prefix in ("", "/k") for path in paths}
+    assert requirements(app) == {prefix + path: CLOSED for prefix in ("", "/k") for path in paths}
 
 
 @pytest.mark.parametrize("replaced", [list, reversed], ids=["copied", "reversed"])
-def test_a_list_that_replaces_that_of_a_marked_app_or_router_is_no_less_noted(
+def test_a_list_that_replaces_the_list_of_a_marked_app_or_router_notes_routes_too(
     replaced: Callable[[list[Any]], Any],
 ) -> None:
     app, sub, router = public(), closed(FastAPI(openapi_url=None)), closed(APIRouter())
@@ -213,7 +213,7 @@ def test_a_list_that_replaces_that_of_a_marked_app_or_router_is_no_less_noted(
     with pytest.raises(CannotCompile, match="belongs to a marked FastAPI"):
         compile_routes(app)
     app.router.routes[:] = router.routes
-    assert asked(app) == {"/s": CLOSED, "/m/t": CLOSED}
+    assert requirements(app) == {"/s": CLOSED, "/m/t": CLOSED}
 
 
 def test_a_router_that_is_marked_twice_adds_by_the_same_methods() -> None:
@@ -224,13 +224,13 @@ def test_a_router_that_is_marked_twice_adds_by_the_same_methods() -> None:
     assert not router.routes
     app = public()
     app.include_router(deep)
-    assert asked(app) == {"/s": CLOSED}
+    assert requirements(app) == {"/s": CLOSED}
 
 
-# Routes of classes of an author's own, which older FastAPI copies as any other.
+# Routes of custom classes, which older FastAPI copies like any others.
 
 
-def test_the_routes_beside_one_of_an_own_class_keep_what_their_router_asks() -> None:
+def test_routes_beside_one_of_a_custom_class_keep_the_requirements_of_their_router() -> None:
     class Own(Route):
         pass
 
@@ -259,8 +259,8 @@ def test_docs_do_not_open_pages_that_a_marked_dependency_closes(said: dict[str, 
     with pytest.raises(CannotCompile) as refused:
         compile_routes(app)
     assert "/m/openapi.json" in {fault.endpoint.template for fault in refused.value.faults}
-    declare_docs(sub, "public")  # what the app says of its own pages counts
-    assert asked(app)["/m/openapi.json"] == ("public", None)
+    declare_docs(sub, "public")  # the app's declaration for its own pages counts
+    assert requirements(app)["/m/openapi.json"] == ("public", None)
 
 
 def test_docs_open_pages_that_no_dependency_closes_further() -> None:
@@ -270,10 +270,10 @@ def test_docs_open_pages_that_no_dependency_closes_further() -> None:
     app, sub = public(), FastAPI(dependencies=[Depends(dependency)])
     app.mount("/m", sub)
     declare_docs(app, "public")
-    assert asked(app)["/m/openapi.json"] == ("public", None)
+    assert requirements(app)["/m/openapi.json"] == ("public", None)
 
 
-# What takes no mark.
+# Objects that cannot be marked.
 
 
 def test_a_mark_of_a_dependency_in_an_annotation_is_refused() -> None:
@@ -303,24 +303,24 @@ def test_an_opening_mark_of_a_method_opens_no_copy_of_its_object() -> None:
     copied = copy.copy(service)
     app.get("/a")(service.read)
     app.get("/b")(copied.read)
-    assert asked(app) == {"/a": ("public", None), "/b": CLOSED}
+    assert requirements(app) == {"/a": ("public", None), "/b": CLOSED}
     again = copy.copy(service)
     closed(again.read)
     app.get("/c")(again.read)
-    assert asked(app)["/c"] == CLOSED
-    assert asked(app)["/a"] == ("public", None)
+    assert requirements(app)["/c"] == CLOSED
+    assert requirements(app)["/a"] == ("public", None)
 
 
-def test_a_mark_of_the_method_call_holds_for_its_object() -> None:
+def test_a_mark_of_the_method_call_applies_to_its_object() -> None:
     app, service, other = public(), Service(), Service()
     closed(service.__call__)
     app.get("/x")(service)
     app.get("/y")(service.__call__)
     app.get("/z")(other)
-    assert asked(app) == {"/x": CLOSED, "/y": CLOSED, "/z": ("public", None)}
+    assert requirements(app) == {"/x": CLOSED, "/y": CLOSED, "/z": ("public", None)}
 
 
-def test_a_mark_without_scopes_takes_no_inherited_scopes_from_a_copy() -> None:
+def test_a_mark_without_scopes_removes_no_inherited_scopes_of_a_copy() -> None:
     for mark in (at_edge(access="authenticated", scopes=[]), at_edge(scopes=[])):
         service = Service()
         mark(service.read)
@@ -331,14 +331,14 @@ def test_a_mark_without_scopes_takes_no_inherited_scopes_from_a_copy() -> None:
         assert scopes == {"/a": [], "/b": ["a"]}
 
 
-def test_a_mark_without_scopes_still_wants_a_known_caller_of_a_copy() -> None:
+def test_a_mark_without_scopes_still_requires_a_known_caller_of_a_copy() -> None:
     app, service = public(), Service()
     at_edge(scopes=[])(service.read)
     app.get("/b")(copy.copy(service).read)
-    assert asked(app) == {"/b": ("authenticated", None)}
+    assert requirements(app) == {"/b": ("authenticated", None)}
 
 
-# Routers whose lists are set anew, or are no lists.
+# Routers whose lists are replaced, or are not lists.
 
 
 def set_anew(router: APIRouter) -> None:
@@ -358,7 +358,7 @@ def set_anew_of_a_marked_router(router: APIRouter) -> None:
 
 
 @pytest.mark.parametrize("serve", [set_anew, as_a_tuple, set_anew_of_a_marked_router])
-def test_what_a_router_depends_on_is_read_of_the_list_that_it_has_now(
+def test_dependencies_of_a_router_are_read_from_its_present_list(
     serve: Callable[[APIRouter], None],
 ) -> None:
     app, router = public(), APIRouter()
@@ -367,23 +367,23 @@ def test_what_a_router_depends_on_is_read_of_the_list_that_it_has_now(
     with pytest.raises(CannotCompile, match=r"depends on Security\(fastgate, scopes=\['admin'\]\)"):
         compile_routes(app)
     router.dependencies = []
-    assert asked(app) == {"/x": ("public", None)}
+    assert requirements(app) == {"/x": ("public", None)}
 
 
-def test_what_is_noted_of_a_copied_router_is_read_of_the_copy() -> None:
+def test_dependencies_of_a_copied_router_are_read_from_the_copy() -> None:
     app, router = public(), APIRouter(dependencies=[ADMIN])
     router.add_route("/x", endpoint())
     alone, copied = copy.deepcopy(router.routes[0]), copy.deepcopy(router)
     router.dependencies = []
     app.router.routes.append(alone)
-    assert asked(app) == {"/x": ("public", None)}
+    assert requirements(app) == {"/x": ("public", None)}
     app.router.routes[:] = copied.routes
     with pytest.raises(CannotCompile, match="depends on Security"):
         compile_routes(app)
 
 
 class Copying(APIRouter):
-    """A router whose list of routes is a copy for whoever asks."""
+    """A router whose list of routes is a new copy for each access."""
 
     @property
     def routes(self) -> Any:  # noqa: ANN401
@@ -401,20 +401,20 @@ def test_a_router_whose_list_is_a_property_may_be_marked() -> None:
         router.add_route("/b", endpoint())
     app.include_router(router)
     expected = ["/a", "/b"] if INCLUDES_BY_REFERENCE else ["/a"]
-    assert asked(app) == dict.fromkeys(expected, CLOSED)
+    assert requirements(app) == dict.fromkeys(expected, CLOSED)
 
 
 class Needing(Router):
-    """A router that calls something else its dependencies."""
+    """A router whose attribute `dependencies` is something else."""
 
     def __init__(self) -> None:
         super().__init__()
         self.dependencies = ["database", "cache"]
 
 
-def test_dependencies_of_another_kind_are_none() -> None:
+def test_dependencies_of_another_type_do_not_count() -> None:
     app, router = public(), Needing()
     router.add_route("/x", endpoint())
     app.mount("/m", router)
     app.router.routes.append(router.routes[0])
-    assert asked(app) == {"/m/x": ("public", None), "/x": ("public", None)}
+    assert requirements(app) == {"/m/x": ("public", None), "/x": ("public", None)}

@@ -31,21 +31,21 @@ def app(edge: Edge) -> FastAPI:
 async def facts(
     app: FastAPI, header: str | None, caplog: pytest.LogCaptureFixture, path: str = "/orders/7"
 ) -> dict[str, object]:
-    """Send one request; return what the log has about its refusal."""
+    """Send one request; return the facts in the log about its refusal."""
     caplog.clear()
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app, client=("10.0.0.9", 1)), base_url="http://origin.example"
     ) as http:
         headers = {"X-Request-ID": "sent-along"} | ({} if header is None else {HEADER: header})
-        answer = await http.get(path, headers=headers)
-    assert answer.status_code in {401, 403}
+        response = await http.get(path, headers=headers)
+    assert response.status_code in {401, 403}
     (record,) = caplog.records
     said = record.__dict__["fastgate"]
     assert isinstance(said, dict)
     return said
 
 
-async def test_a_mismatch_names_what_was_signed_and_what_was_found(
+async def test_a_mismatch_names_the_signed_and_the_found_value(
     app: FastAPI, edge: Edge, caplog: pytest.LogCaptureFixture
 ) -> None:
     other_route = edge.mint(template="/orders/{id:int}").decode()
@@ -61,7 +61,7 @@ async def test_a_mismatch_names_what_was_signed_and_what_was_found(
     }
 
 
-async def test_every_comparison_is_told(
+async def test_every_comparison_is_logged_with_both_values(
     app: FastAPI, edge: Edge, caplog: pytest.LogCaptureFixture
 ) -> None:
     now = int(time.time())
@@ -83,7 +83,7 @@ async def test_every_comparison_is_told(
         assert (said["signed"], said["found"]) == (signed, found)
 
 
-async def test_a_final_slash_is_pointed_out(
+async def test_the_log_explains_a_missing_final_slash(
     app: FastAPI, edge: Edge, caplog: pytest.LogCaptureFixture
 ) -> None:
     header = edge.sign(payload() | {"iss": "https://edge.example/"}).decode()
@@ -91,7 +91,7 @@ async def test_a_final_slash_is_pointed_out(
     assert str(said["hint"]).endswith('write Settings(edge="https://edge.example/")')
 
 
-async def test_of_who_is_not_verified_the_record_says_so(
+async def test_the_record_says_that_a_request_was_not_verified(
     app: FastAPI, edge: Edge, caplog: pytest.LogCaptureFixture
 ) -> None:
     said = await facts(app, None, caplog)
@@ -112,12 +112,12 @@ async def test_neither_token_nor_subject_nor_query_is_logged(
     assert token[-40:] not in said
 
 
-async def test_a_long_path_is_cut(app: FastAPI, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_long_path_is_truncated(app: FastAPI, caplog: pytest.LogCaptureFixture) -> None:
     said = await facts(app, None, caplog, "/" + "a" * 5000)
     assert len(str(said["path"])) < 300
 
 
-async def test_a_refusal_by_an_endpoint_is_told_as_well(
+async def test_a_refusal_by_an_endpoint_is_logged_as_well(
     app: FastAPI, edge: Edge, caplog: pytest.LogCaptureFixture
 ) -> None:
     header = edge.mint_anonymous("/orders/7", "/orders/{order_id}").decode()
@@ -152,7 +152,7 @@ async def test_unverified_clients_cannot_fill_the_log(caplog: pytest.LogCaptureF
         ({"aud": "billing"}, "/orders/7", "audience-mismatch"),
     ],
 )
-async def test_a_header_that_is_sent_again_and_again_cannot_fill_the_log(
+async def test_a_repeated_header_cannot_fill_the_log(
     app: FastAPI,
     edge: Edge,
     caplog: pytest.LogCaptureFixture,

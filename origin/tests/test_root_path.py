@@ -1,4 +1,4 @@
-"""A root path of the server or of the app: what was signed runs, and nothing else."""
+"""A root path of the server or of the app: only the signed route runs."""
 
 from collections.abc import Awaitable, Callable
 from typing import Literal
@@ -44,15 +44,15 @@ def shop(edge: Edge) -> FastAPI:
 
 
 @pytest.mark.parametrize("http", ["h11", "httptools"])
-def test_the_servers_root_path_is_not_what_was_on_the_wire(
+def test_the_servers_root_path_was_not_on_the_wire(
     edge: Edge, http: Literal["h11", "httptools"]
 ) -> None:
     with uvicorn_serving(shop(edge), http=http, root_path="/gw") as address:
         for path in ("/orders/7", "/orders/caf%C3%A9"):
             header = edge.mint(path, "/orders/{order_id}").decode()
-            answer = exchange(address, path, [(HEADER, header)])
-            assert answer.startswith("HTTP/1.1 200"), answer
-            assert "/gw/orders/" in answer, "the app's own URLs have the prefix"
+            response = exchange(address, path, [(HEADER, header)])
+            assert response.startswith("HTTP/1.1 200"), response
+            assert "/gw/orders/" in response, "the app's own URLs have the prefix"
         for path, signed, template in [
             ("/orders/8", "/orders/7", "/orders/{order_id}"),
             ("/orders/7", "/orders/7", "/gw/orders/{order_id}"),
@@ -60,8 +60,8 @@ def test_the_servers_root_path_is_not_what_was_on_the_wire(
             ("/orders/%37", "/orders/7", "/orders/{order_id}"),
         ]:
             header = edge.mint(signed, template).decode()
-            answer = exchange(address, path, [(HEADER, header)])
-            assert answer.startswith("HTTP/1.1 401"), (path, signed)
+            response = exchange(address, path, [(HEADER, header)])
+            assert response.startswith("HTTP/1.1 401"), (path, signed)
         url = f"ws://{address[0]}:{address[1]}/socket"
         with connect(
             url, additional_headers=edge.headers("/socket", "/socket", websocket=True)
@@ -108,8 +108,8 @@ def test_forwarded_fields_affect_links_and_never_admission(edge: Edge) -> None:
     fields = [("X-Forwarded-Proto", "https"), ("X-Forwarded-For", "203.0.113.7")]
     header = (HEADER, edge.mint("/here", "/here").decode())
     with uvicorn_serving(app, forwarded_allow_ips="*") as address:
-        answer = exchange(address, "/here", [header, *fields])
-        assert '["https://origin.example/here","203.0.113.7"]' in answer
+        response = exchange(address, "/here", [header, *fields])
+        assert '["https://origin.example/here","203.0.113.7"]' in response
         assert exchange(address, "/here", fields).startswith("HTTP/1.1 401")
 
 
@@ -133,7 +133,7 @@ def test_forwarded_fields_affect_links_and_never_admission(edge: Edge) -> None:
         ("/caf\u00e9", "", "/caf%C3%A9/x", ["/caf%C3%A9/x"]),
     ],
 )
-def test_what_may_be_signed_is_what_the_router_matches_with_the_apps_own_in_front(
+def test_the_signed_path_is_the_apps_own_root_path_and_the_matched_path(
     own: str, root: str, raw_path: str, expected: list[str]
 ) -> None:
     app = FastAPI()
@@ -168,24 +168,24 @@ def test_paths_below_the_servers_root_path_stay_where_they_are(edge: Edge) -> No
         for path, expected in [("/public/admin", '"page"'), ("/admin", '"admin"')]:
             header = edge.mint(path, path).decode()
             assert exchange(address, path, [(HEADER, header)]).endswith(expected)
-        # Health checks ask for what is told to the app.
+        # Health checks use the path that the app sees.
         assert exchange(address, "/health", []).startswith("HTTP/1.1 200")
         assert exchange(address, "/ready", []).startswith("HTTP/1.1 204")
         assert exchange(address, "/public/health", []).startswith("HTTP/1.1 401")
 
 
 @pytest.mark.anyio
-async def test_a_root_path_that_a_client_has_chosen_is_refused_and_explained(
+async def test_a_root_path_chosen_by_a_client_is_refused_and_explained(
     edge: Edge, caplog: pytest.LogCaptureFixture
 ) -> None:
     app = two_pages(FastAPI())
     guard(app, edge.settings())
     transport = httpx.ASGITransport(app, root_path="/public")  # as Daphne-Root-Path does
     async with httpx.AsyncClient(transport=transport, base_url="http://t") as http:
-        answer = await http.get(
+        response = await http.get(
             "/public/admin", headers=edge.headers("/public/admin", "/public/admin")
         )
-    assert answer.status_code == 401
+    assert response.status_code == 401
     (facts,) = (vars(record)["fastgate"] for record in caplog.records if "fastgate" in vars(record))
     assert facts["code"] == "path-mismatch"
     assert 'root_path "/public" is not the app\'s own' in facts["hint"]
@@ -193,7 +193,7 @@ async def test_a_root_path_that_a_client_has_chosen_is_refused_and_explained(
 
 @pytest.mark.anyio
 @pytest.mark.parametrize(("mount", "own"), [("/api", "/api/public"), ("", "/public")])
-async def test_a_mounted_app_with_a_root_path_of_its_own_is_told_and_refused(
+async def test_a_mounted_app_with_its_own_root_path_is_refused_and_reported(
     edge: Edge, mount: str, own: str
 ) -> None:
     app, below = FastAPI(openapi_url=None), two_pages(FastAPI(openapi_url=None))
@@ -214,22 +214,22 @@ async def test_a_mounted_app_with_a_root_path_of_its_own_is_told_and_refused(
 async def test_behind_a_wrapper_no_field_moves_a_route(edge: Edge, field: str) -> None:
     app = two_pages(FastAPI())
 
-    async def believing(scope: Scope, receive: Receive, send: Send) -> None:
+    async def trusting(scope: Scope, receive: Receive, send: Send) -> None:
         prefix = dict(scope["headers"]).get(field.lower().encode(), b"").decode()
         await app({**scope, "root_path": prefix}, receive, send)
 
-    transport = httpx.ASGITransport(FastgateMiddleware(believing, edge.settings()))
+    transport = httpx.ASGITransport(FastgateMiddleware(trusting, edge.settings()))
     headers = {**edge.headers("/public/admin", "/public/admin"), field: "/public"}
     async with httpx.AsyncClient(transport=transport, base_url="http://t") as http:
-        answer = await http.get("/public/admin", headers=headers)
+        response = await http.get("/public/admin", headers=headers)
     if field == "X-Forwarded-Prefix":
-        assert answer.status_code == 401
+        assert response.status_code == 401
     else:
-        assert answer.json() == "page", "the app never sees such a field"
+        assert response.json() == "page", "the guard removes such a field"
 
 
 def hidden(app: ASGIApp) -> ASGIApp:
-    """Return a function around an app: nothing tells a guard what it calls."""
+    """Return a function around an app: a guard cannot see what it calls."""
 
     async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
         await app(scope, receive, send)
@@ -252,11 +252,11 @@ def told(name: str) -> Callable[[], Awaitable[str]]:
     return endpoint
 
 
-async def answered(app: ASGIApp, edge: Edge, path: str, root: str, signed: str) -> object:
+async def result_of(app: ASGIApp, edge: Edge, path: str, root: str, signed: str) -> object:
     transport = httpx.ASGITransport(app, root_path=root)
     async with httpx.AsyncClient(transport=transport, base_url="http://t") as http:
-        answer = await http.get(path, headers=edge.headers(signed, signed))
-    return answer.json() if answer.status_code == 200 else answer.status_code
+        response = await http.get(path, headers=edge.headers(signed, signed))
+    return response.json() if response.status_code == 200 else response.status_code
 
 
 @pytest.mark.anyio
@@ -271,16 +271,16 @@ async def answered(app: ASGIApp, edge: Edge, path: str, root: str, signed: str) 
         ("/other", "/gw/x", "/gw/x", "/x"),
     ],
 )
-async def test_the_root_path_of_an_app_that_a_wrapper_hides_counts_as_that_of_any_other(
+async def test_the_root_path_of_an_app_hidden_by_a_wrapper_counts(
     edge: Edge, root: str, path: str, signed: str, expected: object
 ) -> None:
     for app in (below_gw(), hidden(below_gw())):
         guarded = FastgateMiddleware(app, edge.settings())
-        assert await answered(guarded, edge, path, root, signed) == expected
+        assert await result_of(guarded, edge, path, root, signed) == expected
 
 
 @pytest.mark.anyio
-async def test_what_only_an_app_in_sight_could_decide_is_refused_and_the_log_says_how_to_show_it(
+async def test_a_request_that_only_a_visible_app_could_decide_is_refused_and_explained(
     edge: Edge, caplog: pytest.LogCaptureFixture
 ) -> None:
     app = below_gw()
@@ -294,7 +294,7 @@ async def test_what_only_an_app_in_sight_could_decide_is_refused_and_the_log_say
 
     for wrapper, expected in ((hidden(app), 401), (Shown(), "/orders")):
         guarded = FastgateMiddleware(wrapper, edge.settings())
-        assert await answered(guarded, edge, "/gw/orders", "/gw", "/gw/orders") == expected
+        assert await result_of(guarded, edge, "/gw/orders", "/gw", "/gw/orders") == expected
     (facts,) = (vars(record)["fastgate"] for record in caplog.records if "fastgate" in vars(record))
     assert "give the wrapper an attribute `app`" in facts["hint"]
 
@@ -305,8 +305,8 @@ async def test_a_hidden_apps_root_path_counts_below_its_mounts_too(edge: Edge) -
     app.mount("/m", FastAPI())
     app.routes[-1].app.add_api_route("/x", told("/m/x"))  # type: ignore[attr-defined]
     guarded = FastgateMiddleware(hidden(app), edge.settings())
-    assert await answered(guarded, edge, "/gw/m/x", "", "/gw/m/x") == "/m/x"
-    assert await answered(guarded, edge, "/gw/m/x", "", "/m/x") == 401
+    assert await result_of(guarded, edge, "/gw/m/x", "", "/gw/m/x") == "/m/x"
+    assert await result_of(guarded, edge, "/gw/m/x", "", "/m/x") == 401
 
 
 @pytest.mark.anyio
@@ -322,7 +322,7 @@ async def test_a_router_that_is_not_the_hidden_apps_own_is_refused_and_logged(
         def __init__(self, app: ASGIApp) -> None: ...
 
         async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-            if fresh:  # it cannot be told whose the router is
+            if fresh:  # the owner of the router is unknown
                 names = ("type", "method", "path", "headers", "query_string")
                 await app.router({name: scope[name] for name in names}, receive, send)
             else:
@@ -330,17 +330,17 @@ async def test_a_router_that_is_not_the_hidden_apps_own_is_refused_and_logged(
 
     app.add_middleware(Diverting)
     guarded = FastgateMiddleware(hidden(app), edge.settings())
-    assert await answered(guarded, edge, "/gw/x", "", "/gw/x") == 401
+    assert await result_of(guarded, edge, "/gw/x", "", "/gw/x") == 401
     (facts,) = (vars(record)["fastgate"] for record in caplog.records if "fastgate" in vars(record))
     assert facts["code"] == "route-mismatch"
 
 
-# The same, without a server: what the edge may have signed of a request.
+# The same without a server: the paths that the edge may have signed.
 
 
 def rooted(own: str) -> FastAPI:
     app = FastAPI()
-    app.root_path = own  # its argument is deprecated, and the option of the server sets it just so
+    app.root_path = own  # its argument is deprecated; the server's option sets it in the same way
     return app
 
 
@@ -351,7 +351,7 @@ def test_a_path_is_signed_with_the_apps_own_root_path_or_without(own: str) -> No
     arrival = arrival_of(scope, app)
     below = "/y" if own == "/x" else "/x/y"
     with_own, raw = own + below, (own + below).encode()
-    if own == "/x":  # that is what has arrived, and nothing else
+    if own == "/x":  # exactly the path that has arrived
         assert (arrival.paths, arrival.raw_paths) == (("/y", "/x/y"), (b"/x/y", b"/y"))
         assert arrival.prefix("/y").template == ""
     else:
@@ -367,7 +367,7 @@ def test_a_path_is_signed_with_the_apps_own_root_path_or_without(own: str) -> No
 
 
 @pytest.mark.parametrize("raw_path", [b"/a", b"/c", b"/b/", b"/%63", b"/b\xff", "/b", b""])
-def test_a_spelling_that_is_not_the_paths_is_none(raw_path: object) -> None:
+def test_a_spelling_of_another_path_does_not_count(raw_path: object) -> None:
     for app in (FastAPI(), rooted("/api"), None):
         scope = {"type": "http", "path": "/b", "raw_path": raw_path, "root_path": ""}
         arrival = arrival_of(scope, app)
@@ -377,7 +377,7 @@ def test_a_spelling_that_is_not_the_paths_is_none(raw_path: object) -> None:
     assert arrival.raw_paths == (b"/%62",)
 
 
-def test_only_the_very_path_is_signed_for_a_request() -> None:
+def test_only_the_exact_path_is_signed_for_a_request() -> None:
     arrival = arrival_of({"type": "http", "path": "/x", "root_path": ""}, rooted("/api"))
     for path, expected in [("/x", True), ("/api/x", True), ("/api", False), ("/api/", False)]:
         assert arrival.is_for(path) is expected, path
@@ -402,7 +402,7 @@ def unseen(signed: str | None) -> RouteCheck:
     return check_for(scope, judged or None, no_refusal, prefix=prefix)
 
 
-def test_an_app_that_is_seen_late_has_its_own_root_path() -> None:
+def test_an_app_that_is_found_late_has_its_own_root_path() -> None:
     app = rooted("/api")
     scope = {"type": "http", "method": "GET", "path": "/x", "root_path": "/api", "app": app}
     for signed, template in ((None, ""), ("/x", ""), ("/api/x", "/api")):
@@ -413,10 +413,10 @@ def test_an_app_that_is_seen_late_has_its_own_root_path() -> None:
         assert prefix_of_late_app(unseen(signed), app.router, scope) is AGAIN, signed
 
 
-def test_only_the_router_of_the_app_itself_shows_it() -> None:
+def test_only_the_apps_own_router_reveals_it() -> None:
     app = FastAPI(openapi_url=None)
     other = APIRouter()
-    assert app.router == other, "for Starlette, who compares their routes"
+    assert app.router == other, "Starlette compares routes by their values"
     scope = {"type": "http", "method": "GET", "path": "/x", "root_path": "", "app": app}
     assert prefix_of_late_app(unseen("/x"), other, scope) is AGAIN
     assert prefix_of_late_app(unseen("/x"), app.router, scope) is not AGAIN

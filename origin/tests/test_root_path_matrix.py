@@ -1,4 +1,4 @@
-"""Whatever sets a root path: a guarded app runs what it would run unguarded, if that was judged."""
+"""With any root path, a guarded app runs the same endpoint as unguarded, if it was judged."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,21 +27,21 @@ GW = "/gw"
 
 
 class Source(NamedTuple):
-    """Who has set the root path of a request, and where the path has been changed on its way."""
+    """The source of the root path of a request, and the changes of its path before it arrives."""
 
     own: str = ""
     """`FastAPI(root_path=…)`."""
     server: str = ""
     """`root_path` of the scope that the server makes."""
     put_on: bool = False
-    """Whether the server puts it in front of the path, as uvicorn does."""
+    """Whether the server adds it in front of the path, as uvicorn does."""
     proxy_strips: bool = False
-    """Whether a proxy behind the edge takes `own` off."""
+    """Whether a proxy behind the edge removes `own`."""
     edge_strips: bool = False
-    """Whether the edge takes `own` off: `at_edge(prefix=…)`."""
+    """Whether the edge removes `own`: `at_edge(prefix=…)`."""
 
     def canonical(self, path: str) -> tuple[str, str]:
-        """Return what is signed for a path within the app, and what arrives."""
+        """Return the signed path for a path within the app, and the path that arrives."""
         signed = path if self.edge_strips else self.own + path
         return signed, path if self.proxy_strips else signed
 
@@ -87,7 +87,7 @@ class Shape(NamedTuple):
     fill: Callable[[FastAPI, str, Path], None]
     type: str = "http"
     guarded: str = "whole"
-    """`whole`, `mounted` (what the app mounts, and not itself) or `both`."""
+    """`whole`, `mounted` (only the mounted app) or `both`."""
     mounts: bool = True
 
 
@@ -186,8 +186,8 @@ def behind(app: ASGIApp, source: Source) -> ASGIApp:
     return server
 
 
-async def ask(app: ASGIApp, kind: str, path: str, header: bytes | None) -> str | None:
-    """Return what an endpoint said, or None if none ran."""
+async def fetch(app: ASGIApp, kind: str, path: str, header: bytes | None) -> str | None:
+    """Return the name of the endpoint that ran; None if none did."""
     websocket = kind == "websocket"
     scope: Scope = {
         "type": kind,
@@ -217,14 +217,14 @@ async def ask(app: ASGIApp, kind: str, path: str, header: bytes | None) -> str |
 
 
 class Judged(NamedTuple):
-    """What the edge signs of a route."""
+    """The values that the edge signs about a route."""
 
     route: str
     template: str
 
     @property
     def is_run_by(self) -> str:
-        """Return how the endpoint names itself: by its template within the app."""
+        """Return the name of the endpoint: its template within the app."""
         return f"{self.template}: "
 
     def header(self, edge: Edge, path: str, shape: Shape) -> bytes:
@@ -234,7 +234,7 @@ class Judged(NamedTuple):
 
 
 def judged(app: FastAPI) -> Iterator[Judged]:
-    """Yield what the edge signs of each route."""
+    """Yield the values that the edge signs about each route."""
     for route in compile_routes(app):
         template = rewritten_path(str(route["path"]), route.get("rewrite", {}))  # type: ignore[arg-type]
         yield Judged(str(route["id"]), template)
@@ -242,25 +242,25 @@ def judged(app: FastAPI) -> Iterator[Judged]:
 
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 @pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
-async def test_what_runs_was_judged_and_is_what_runs_unguarded(
+async def test_the_same_route_runs_as_unguarded_and_was_judged(
     edge: Edge, tmp_path: Path, source: Source, shape: Shape
 ) -> None:
     unguarded = behind(build(edge, source, shape, tmp_path, guarded=False), source)
     app = build(edge, source, shape, tmp_path, guarded=True)
     guarded, routes = behind(app, source), list(judged(app))
-    root = "" if source.edge_strips else source.own  # what templates have in front
+    root = "" if source.edge_strips else source.own  # the prefix of the templates
     paths = [in_front + shape.path for in_front in ("", GW, GW + GW, GW + GW + GW)]
     expected = {source.canonical(path) for path in paths}
     found = 0
     for wire in paths:
-        free = await ask(unguarded, shape.type, wire, None)
-        assert await ask(guarded, shape.type, wire, None) is None
+        free = await fetch(unguarded, shape.type, wire, None)
+        assert await fetch(guarded, shape.type, wire, None) is None
         for signed in paths:
             for route in routes:
                 if not compile_path(route.template)[0].match(signed):
-                    continue  # nothing that an edge signs
+                    continue  # the edge never signs this
                 header = route.header(edge, signed, shape)
-                got = await ask(guarded, shape.type, wire, header)
+                got = await fetch(guarded, shape.type, wire, header)
                 is_judged = free is not None and (root + free).startswith(route.is_run_by)
                 if got is not None:
                     assert got == free, (wire, signed, route)
@@ -268,7 +268,7 @@ async def test_what_runs_was_judged_and_is_what_runs_unguarded(
                 if is_judged and (signed, wire) in expected:
                     assert got == free, (wire, signed, route)
                     found += 1
-    # Starlette's own mounts lead nowhere where a proxy has taken off what they expect in the path.
+    # Starlette's own mounts do not match if a proxy has removed the prefix that they expect.
     off = source.own and (source.proxy_strips or source.edge_strips) and not source.put_on
     within = not source.put_on and source.server.startswith(shape.path.removesuffix("/x"))
     client = source.server and not source.put_on
@@ -278,7 +278,7 @@ async def test_what_runs_was_judged_and_is_what_runs_unguarded(
 
 
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
-async def test_it_is_the_same_behind_uvicorn(edge: Edge, tmp_path: Path, shape: Shape) -> None:
+async def test_root_paths_work_behind_uvicorn(edge: Edge, tmp_path: Path, shape: Shape) -> None:
     if shape.type == "websocket":
         pytest.skip("in test_root_path.py")
     for source in (SOURCES["uvicorn"], SOURCES["own and uvicorn, a proxy strips"]):
@@ -290,7 +290,7 @@ async def test_it_is_the_same_behind_uvicorn(edge: Edge, tmp_path: Path, shape: 
         with uvicorn_serving(plain_app, root_path=source.server) as address:
             free = exchange(address, wire, []).partition("\r\n\r\n")[2]
         with uvicorn_serving(app, root_path=source.server) as address:
-            answer = exchange(address, wire, [(HEADER.decode(), header)])
+            response = exchange(address, wire, [(HEADER.decode(), header)])
             assert exchange(address, wire, []).startswith("HTTP/1.1 401")
-        assert answer.startswith("HTTP/1.1 200"), answer
-        assert answer.endswith(f"\r\n\r\n{free}")
+        assert response.startswith("HTTP/1.1 200"), response
+        assert response.endswith(f"\r\n\r\n{free}")

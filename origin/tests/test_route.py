@@ -1,4 +1,4 @@
-"""The route that runs is the route that the edge judged, whatever kind of route it is."""
+"""The route that runs is the route that the edge judged, for every kind of route."""
 
 import asyncio
 import functools
@@ -33,8 +33,8 @@ def client(app: ASGIApp, root_path: str = "") -> httpx.AsyncClient:
 async def status(app: ASGIApp, edge: Edge, path: str, template: str, method: str = "GET") -> int:
     token = edge.mint(path, template, method=method)
     async with client(app) as http:
-        answer = await http.request(method, path, headers={HEADER: token.decode()})
-    return answer.status_code
+        response = await http.request(method, path, headers={HEADER: token.decode()})
+    return response.status_code
 
 
 async def plain(_request: Request) -> PlainTextResponse:
@@ -96,14 +96,16 @@ EVERY_KIND = [
 
 
 @pytest.mark.parametrize(("path", "template"), EVERY_KIND)
-async def test_every_kind_of_route_is_compared_without_being_asked(
+async def test_every_kind_of_route_is_compared_without_configuration(
     edge: Edge, tmp_path: Path, path: str, template: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     app = of_every_kind(tmp_path)
     guard(app, edge.settings())
     assert await status(app, edge, path, template) == 200
     renamed = template.replace("{", "{other_")
-    assert await status(app, edge, path, renamed) == 200, "names of parameters make no other route"
+    assert await status(app, edge, path, renamed) == 200, (
+        "names of parameters do not distinguish routes"
+    )
     for other in (
         path + "x",
         "/{path:path}",
@@ -131,7 +133,7 @@ async def test_the_position_of_the_guard_does_not_matter(
     assert await status(app, edge, "/plain", "/{page}") == 401
 
 
-async def test_the_endpoint_of_another_route_is_not_run_and_nor_are_its_tasks(edge: Edge) -> None:
+async def test_the_endpoint_of_another_route_and_its_tasks_do_not_run(edge: Edge) -> None:
     ran: list[str] = []
     app = FastAPI()
 
@@ -147,7 +149,7 @@ async def test_the_endpoint_of_another_route_is_not_run_and_nor_are_its_tasks(ed
     assert ran == ["endpoint", "task"]
 
 
-async def test_a_route_that_was_added_later_is_compared_as_the_others(
+async def test_a_route_that_was_added_later_is_compared_like_the_others(
     edge: Edge, caplog: pytest.LogCaptureFixture
 ) -> None:
     app = FastAPI()
@@ -160,18 +162,18 @@ async def test_a_route_that_was_added_later_is_compared_as_the_others(
     assert await status(app, edge, "/late", "/late") == 200
 
 
-async def test_a_request_that_waited_meanwhile_is_no_exception(edge: Edge) -> None:
+async def test_a_request_that_waited_meanwhile_is_compared_too(edge: Edge) -> None:
     class Waiting:
-        """Keys that the next request has to wait for, if the test says so."""
+        """Keys for which the next request has to wait, if the test says so."""
 
         def __init__(self) -> None:
-            self.asked = asyncio.Event()
+            self.requested = asyncio.Event()
             self.next: asyncio.Event | None = None
 
         async def current(self) -> PublicKeys:
             wait, self.next = self.next, None
             if wait is not None:
-                self.asked.set()
+                self.requested.set()
                 await wait.wait()
             return read_jwks(json.dumps(edge.jwks).encode())
 
@@ -184,13 +186,13 @@ async def test_a_request_that_waited_meanwhile_is_no_exception(edge: Edge) -> No
     app.get("/late")(lambda: "ran")
     keys.next = arrives = asyncio.Event()
     waiting = asyncio.create_task(status(guarded, edge, "/late", "/{other}"))
-    await keys.asked.wait()
+    await keys.requested.wait()
     assert await status(guarded, edge, "/late", "/late") == 200
     arrives.set()
     assert await waiting == 401
 
 
-async def test_the_routers_own_answers_need_no_route(edge: Edge) -> None:
+async def test_the_routers_own_responses_need_no_route(edge: Edge) -> None:
     app = FastAPI()
     app.get("/things/")(lambda: "ran")
     guard(app, edge.settings())
@@ -203,7 +205,7 @@ async def test_the_routers_own_answers_need_no_route(edge: Edge) -> None:
     assert await status(app, edge, "/things/", "/{other}/", "POST") == 405
 
 
-async def test_a_preflight_is_answered_by_the_middleware_that_knows_it(edge: Edge) -> None:
+async def test_middleware_may_respond_to_a_preflight(edge: Edge) -> None:
     app = FastAPI()
     app.get("/things")(lambda: "ran")
     app.add_middleware(CORSMiddleware, allow_origins=["https://shop.example"])
@@ -211,8 +213,8 @@ async def test_a_preflight_is_answered_by_the_middleware_that_knows_it(edge: Edg
     token = edge.mint("/things", "/things", method="OPTIONS").decode()
     headers = {"Origin": "https://shop.example", "Access-Control-Request-Method": "GET"}
     async with client(app) as http:
-        answer = await http.options("/things", headers={HEADER: token, **headers})
-    assert (answer.status_code, answer.text) == (200, "OK")
+        response = await http.options("/things", headers={HEADER: token, **headers})
+    assert (response.status_code, response.text) == (200, "OK")
 
 
 async def test_one_app_mounted_twice_is_two_templates(edge: Edge) -> None:

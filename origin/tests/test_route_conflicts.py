@@ -17,7 +17,7 @@ from fastgate.dependencies import any_caller
 from fastgate.identity import Identity
 from tests.edge import AUDIENCE, ISSUER, Edge
 
-Asked = dict[str, tuple[object, object]]
+Requirements = dict[str, tuple[object, object]]
 STAFF = {"rule": "staff"}
 INCLUDES_BY_REFERENCE = hasattr(routing, "_IncludedRouter")
 
@@ -26,7 +26,7 @@ def empty() -> FastAPI:
     return FastAPI(openapi_url=None)
 
 
-def asked(app: FastAPI) -> Asked:
+def requirements(app: FastAPI) -> Requirements:
     """Return access and `require` by path."""
     return {str(r["path"]): (r["access"], r.get("require")) for r in compile_routes(app)}
 
@@ -59,7 +59,7 @@ def staff_only() -> APIRouter:
 
 @pytest.mark.skipif(not INCLUDES_BY_REFERENCE, reason="older FastAPI copies routes")
 @pytest.mark.parametrize("nested", [False, True])
-def test_starlettes_routes_and_mounts_inherit_from_their_router(
+def test_starlette_routes_and_mounts_inherit_from_their_router(
     tmp_path: Path, nested: bool
 ) -> None:
     app = at_edge(access="public")(empty())
@@ -74,7 +74,7 @@ def test_starlettes_routes_and_mounts_inherit_from_their_router(
     router.mount("/app", APIRouter(routes=[routing.APIRoute("/x", two)]))
     app.include_router(marked)
     app.add_route("/open", plain, methods=["GET"])
-    found = asked(app)
+    found = requirements(app)
     assert found.pop("/open") == ("public", None)
     assert len(found) == 5
     assert set(map(repr, found.values())) == {repr(("authenticated", STAFF))}
@@ -98,16 +98,16 @@ def with_marked_routes() -> APIRouter:
 
 
 @pytest.mark.skipif(not INCLUDES_BY_REFERENCE, reason="older FastAPI copies routes")
-def test_a_marked_route_of_starlettes_keeps_its_mark_where_it_is_included() -> None:
+def test_a_marked_starlette_route_keeps_its_mark_when_included() -> None:
     app, outer = at_edge(access="public")(empty()), APIRouter()
     outer.include_router(with_marked_routes(), prefix="/in")
     app.include_router(outer, prefix="/v1")
     app.include_router(outer, prefix="/v2")
     paths = ("/v1/in/raw", "/v1/in/socket", "/v2/in/raw", "/v2/in/socket")
-    assert asked(app) == dict.fromkeys(paths, ("authenticated", STAFF))
+    assert requirements(app) == dict.fromkeys(paths, ("authenticated", STAFF))
 
 
-@pytest.mark.skipif(INCLUDES_BY_REFERENCE, reason="newer FastAPI keeps what is marked")
+@pytest.mark.skipif(INCLUDES_BY_REFERENCE, reason="newer FastAPI keeps the marks")
 def test_a_marked_route_is_not_copied_without_its_mark() -> None:
     app, router = at_edge(access="public")(empty()), APIRouter()
     for holder in (app, router, APIRouter()):
@@ -117,11 +117,11 @@ def test_a_marked_route_is_not_copied_without_its_mark() -> None:
     at_edge(access="authenticated")(router.routes[0])
     with pytest.raises(TypeError, match=r"/api.*say access of its endpoint"):
         app.include_router(router=router)
-    assert asked(app) == {}
+    assert requirements(app) == {}
 
 
-@pytest.mark.skipif(INCLUDES_BY_REFERENCE, reason="newer FastAPI tells where a route stands")
-def test_a_marked_router_takes_no_route_that_inherits_nothing() -> None:
+@pytest.mark.skipif(INCLUDES_BY_REFERENCE, reason="newer FastAPI reports the routers of a route")
+def test_a_marked_router_refuses_a_route_that_inherits_nothing() -> None:
     router = staff_only()
     with pytest.raises(TypeError, match=r"/raw\).*say access, require of its endpoint"):
         router.add_route("/raw", plain)
@@ -138,19 +138,19 @@ def test_a_marked_router_takes_no_route_that_inherits_nothing() -> None:
     router.add_route("/own", at_edge(access="authenticated", require=STAFF)(own))
     app = at_edge(access="public")(empty())
     app.include_router(router)
-    assert asked(app) == {"/own": ("authenticated", STAFF)}
+    assert requirements(app) == {"/own": ("authenticated", STAFF)}
 
 
 @pytest.mark.parametrize("path", ["/orders", "/orders/admin", "/orders/admin/x"])
 @pytest.mark.parametrize("access", ["public", "optional", "authenticated"])
-def test_of_a_path_and_a_router_the_stricter_counts(path: str, access: str) -> None:
+def test_the_stricter_of_a_path_and_a_router_counts(path: str, access: str) -> None:
     app = empty()
     router = at_edge(access=access)(APIRouter(prefix="/orders"))
     router.add_api_route("/admin/x", one)
     app.include_router(router)
     at_edge(below=path, access="optional")(app)
     stricter = "authenticated" if access == "authenticated" else "optional"
-    assert asked(app) == {"/orders/admin/x": (stricter, None)}
+    assert requirements(app) == {"/orders/admin/x": (stricter, None)}
 
 
 def test_other_members_of_a_path_and_a_router_must_be_equal() -> None:
@@ -187,16 +187,16 @@ def test_a_late_mark_of_an_outer_router_does_not_open_an_inner_one() -> None:
         return
     at_edge(access="public")(outer)
     app.include_router(outer)
-    assert asked(app) == {"/o/a": ("authenticated", None)}
+    assert requirements(app) == {"/o/a": ("authenticated", None)}
 
 
-def test_a_later_mark_of_a_router_holds_for_what_it_has_already() -> None:
+def test_a_later_mark_of_a_router_holds_for_its_existing_routes() -> None:
     app, router = empty(), APIRouter()
     router.add_api_route("/a", one)
     at_edge(access="authenticated")(at_edge(group="x")(router))
     router.add_api_route("/b", two)
     app.include_router(router)
-    assert asked(app) == {"/a": ("authenticated", None), "/b": ("authenticated", None)}
+    assert requirements(app) == {"/a": ("authenticated", None), "/b": ("authenticated", None)}
     assert {route["group"] for route in compile_routes(app)} == {"x"}
 
 
@@ -232,7 +232,7 @@ def settings(edge: Edge) -> Settings:
     return Settings(edge=ISSUER, audience=AUDIENCE, keys=edge.jwks)
 
 
-def test_public_docs_are_those_of_fastapi(edge: Edge) -> None:
+def test_public_docs_apply_only_to_fastapis_own_pages(edge: Edge) -> None:
     for app in (empty(), FastAPI(docs_url=None)):
         app.add_route("/docs", plain, methods=["GET"])
         app.add_route("/openapi.json", plain, methods=["GET"])
@@ -242,17 +242,17 @@ def test_public_docs_are_those_of_fastapi(edge: Edge) -> None:
         assert routes["/docs"] == ("authenticated", STAFF)
 
 
-def compile_routes_without_overlap(app: FastAPI) -> Asked:
-    if app.openapi_url is not None:  # FastAPI's own is there first
+def compile_routes_without_overlap(app: FastAPI) -> Requirements:
+    if app.openapi_url is not None:  # FastAPI's own page is registered first
         app.router.routes.pop()
-    return asked(app)
+    return requirements(app)
 
 
 @pytest.mark.parametrize(
     "mark", [at_edge(access="authenticated"), at_edge(require=STAFF)], ids=["access", "require"]
 )
 @pytest.mark.parametrize("said_of", ["the app", "the mount"])
-def test_public_docs_are_not_those_of_a_mounted_app_that_says_who_may_call(
+def test_public_docs_do_not_apply_to_a_mounted_app_that_declares_its_callers(
     edge: Edge, mark: Callable[[object], object], said_of: str
 ) -> None:
     app, inner, other = FastAPI(), FastAPI(), FastAPI()
@@ -261,12 +261,12 @@ def test_public_docs_are_not_those_of_a_mounted_app_that_says_who_may_call(
     mark(inner if said_of == "the app" else app.router.routes[-2])
     at_edge(access="authenticated")(app)
     guard(app, settings(edge), docs="public")
-    found = {path: access for path, (access, _) in asked(app).items()}
+    found = {path: access for path, (access, _) in requirements(app).items()}
     assert (found["/docs"], found["/other/docs"]) == ("public", "public")
     assert found["/admin/docs"] == found["/admin/openapi.json"] == "authenticated"
 
 
-def test_an_id_that_two_routes_would_have_is_a_fault() -> None:
+def test_an_id_of_two_routes_is_a_fault() -> None:
     app = empty()
     app.add_api_route("/x", at_edge(access="public", id="get-orders")(_own()))
     app.add_api_route("/orders", at_edge(access="authenticated")(_own()))
@@ -285,11 +285,11 @@ def test_a_rewrite_to_a_stricter_endpoint_is_a_fault(
 ) -> None:
     def app_with(outer: Callable[[object], object]) -> FastAPI:
         app = empty()
-        named, asking = at_edge(rewrite={"template": "/o/{id}"})(_own()), _own()
+        named, known = at_edge(rewrite={"template": "/o/{id}"})(_own()), _own()
         outer(named)
-        inner(asking)
+        inner(known)
         app.get("/v1/o/{id}")(named)
-        app.get("/o/{key}")(asking)
+        app.get("/o/{key}")(known)
         return app
 
     assert len(compile_routes(app_with(inner))) == 2

@@ -17,12 +17,12 @@ from tests.edge import Edge
 pytestmark = pytest.mark.anyio
 
 
-async def test_the_installed_framework_is_understood() -> None:
+async def test_the_installed_framework_passes() -> None:
     await understand_framework()
 
 
 @pytest.mark.parametrize("kind", [Route, WebSocketRoute, Mount, Host])
-async def test_a_class_of_routes_that_does_not_compare_is_noticed(
+async def test_a_class_of_routes_without_a_comparison_is_noticed(
     monkeypatch: pytest.MonkeyPatch, kind: type
 ) -> None:
     monkeypatch.setattr(kind, "__getattribute__", object.__getattribute__)
@@ -35,7 +35,7 @@ async def test_a_class_of_routes_that_does_not_compare_is_noticed(
     [lambda *_: [], lambda *_: None, lambda *_: "/elsewhere"],
     ids=["list", "none", "text"],
 )
-async def test_a_template_that_cannot_be_told_is_noticed(
+async def test_a_template_that_cannot_be_determined_is_noticed(
     monkeypatch: pytest.MonkeyPatch, broken: Callable[..., object]
 ) -> None:
     monkeypatch.setattr("fastgate.routes.dispatch._template", broken)
@@ -43,7 +43,7 @@ async def test_a_template_that_cannot_be_told_is_noticed(
         await understand_framework()
 
 
-async def test_then_the_app_does_not_start_and_a_server_without_lifespan_gets_503(
+async def test_if_the_self_test_fails_the_app_does_not_start_or_responds_503(
     edge: Edge, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def bypass(self: APIRouter, *asgi: object) -> None:
@@ -63,7 +63,7 @@ async def test_then_the_app_does_not_start_and_a_server_without_lifespan_gets_50
     assert "Install supported versions" in record.getMessage()
 
 
-def test_the_test_client_says_so(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_test_client_raises_the_fault(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fastgate.routes.dispatch._template", lambda *_: None)
     app = FastAPI()
     guard(app, edge.settings())

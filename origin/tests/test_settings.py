@@ -1,4 +1,4 @@
-"""Settings are usable, or they are not made."""
+"""Settings are always usable: wrong values raise an error."""
 
 import re
 
@@ -11,7 +11,7 @@ from tests.edge import AUDIENCE, ISSUER, Edge
 LOCAL = {"edge": "http://127.0.0.1", "local_caller": LocalCaller("ada")}
 
 
-def test_keys_are_looked_for_below_the_edge() -> None:
+def test_keys_are_fetched_below_the_edge_by_default() -> None:
     settings = Settings(edge=ISSUER, audience=AUDIENCE)
     assert settings.jwks_address == "https://edge.example/.well-known/fastgate/jwks.json"
     assert isinstance(settings.key_source(), EdgeKeys)
@@ -79,7 +79,7 @@ def test_wrong_settings_are_refused(wrong: dict[str, object]) -> None:
         ({"edge": "https://a..example"}, "1 to 63 characters"),
         ({"edge": f"https://{'a' * 64}.example"}, "1 to 63 characters"),
         ({"edge": " https://api.example.com"}, "white space"),
-        ({"edge": None}, "edge: write a text"),
+        ({"edge": None}, "edge: write a non-empty string"),
         ({"jwks_url": "api.example.com/jwks"}, 'write jwks_url="https://api.example.com/jwks"'),
         ({"jwks_url": "https://api.example.com:99999/jwks"}, "jwks_url: "),
         ({"keys": '{"keys": []}'}, "write keys=json.loads"),
@@ -91,9 +91,7 @@ def test_wrong_settings_are_refused(wrong: dict[str, object]) -> None:
         ({"origin_keys": {"keys": [{"kty": "EC", "kid": "1"}]}}, "as keys"),
     ],
 )
-def test_the_message_says_what_is_wrong_and_what_to_write(
-    wrong: dict[str, object], said: str
-) -> None:
+def test_the_message_names_the_mistake_and_the_remedy(wrong: dict[str, object], said: str) -> None:
     with pytest.raises(ValueError, match=re.escape(said)):
         Settings(**{"edge": ISSUER, "audience": AUDIENCE, **wrong})  # type: ignore[arg-type]
 

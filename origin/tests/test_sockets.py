@@ -1,4 +1,4 @@
-"""End to end over real sockets: uvicorn with both of its parsers, and the edge's real key set."""
+"""End to end over real sockets: uvicorn with both of its parsers, and the edge's published keys."""
 
 from collections.abc import Iterator
 from typing import Literal
@@ -72,7 +72,7 @@ def test_the_signed_query_is_the_query_on_the_wire(address: Address, edge: Edge)
         assert status(exchange(address, "/orders/7" + query, [(HEADER, header)])) == 401, query
 
 
-def test_two_headers_are_refused_however_they_are_sent(address: Address, edge: Edge) -> None:
+def test_two_headers_are_refused_in_any_form(address: Address, edge: Edge) -> None:
     good = edge.mint().decode()
     for headers in (
         [],

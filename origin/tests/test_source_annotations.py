@@ -217,7 +217,7 @@ def by_function(function: Endpoint) -> Endpoint:
         by_function,
     ],
 )
-def test_scopes_are_found_that_a_decorator_has_by_name(decorator: Decorator) -> None:
+def test_scopes_that_a_decorator_refers_to_by_name_are_found(decorator: Decorator) -> None:
     app = an_app()
     app.get("/x")(decorator(page))
     with pytest.raises(CannotCompile, match="requires 'admin' in a signature that FastAPI does"):
@@ -302,7 +302,7 @@ def test_scopes_that_cannot_be_read_are_a_fault(
 
 
 def told(*scopes: str) -> Decorator:
-    """Ask by a signature that is set by hand, which FastAPI reads."""
+    """Require a caller by a signature that is set by hand, which FastAPI reads."""
 
     def decorator(function: Endpoint) -> Endpoint:
         kind = Annotated[Caller, Security(fastgate, scopes=list(scopes))]
@@ -316,8 +316,8 @@ def told(*scopes: str) -> Decorator:
             return await function(*args, **named)
 
         signature = inspect.signature(function)
-        asked = inspect.Parameter("caller_", inspect.Parameter.KEYWORD_ONLY, annotation=kind)
-        parameters = [*signature.parameters.values(), asked]
+        added = inspect.Parameter("caller_", inspect.Parameter.KEYWORD_ONLY, annotation=kind)
+        parameters = [*signature.parameters.values(), added]
         wrapper.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
         return wrapper
 
@@ -360,7 +360,7 @@ async def session() -> object:
     return None
 
 
-def test_what_names_no_caller_need_not_be_read() -> None:
+def test_annotations_without_a_caller_need_not_be_read() -> None:
     def with_model(model: type, doc: object) -> Decorator:
         def decorator(function: Endpoint) -> Endpoint:
             @functools.wraps(function)

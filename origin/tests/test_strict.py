@@ -43,7 +43,7 @@ def strict_app(edge: Edge) -> FastAPI:
 
 
 async def failed_start(app: ASGIApp, error: type[Exception] = CannotCompile) -> Message:
-    """Return the one message of an app that does not start, and raises as any other would."""
+    """Return the message of an app that does not start; it raises like any other app."""
     sent: list[Message] = []
     with pytest.raises(error):
         await start(app, sent)
@@ -73,7 +73,7 @@ async def test_an_app_that_declares_every_endpoint_starts(edge: Edge) -> None:
     assert started == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
 
 
-async def test_a_forgotten_endpoint_stops_the_start_with_its_name_and_file(edge: Edge) -> None:
+async def test_the_start_fails_with_the_name_and_file_of_a_forgotten_endpoint(edge: Edge) -> None:
     app = strict_app(edge)
     app.get("/forgotten")(forgotten)
     failed = await failed_start(app)
@@ -89,7 +89,7 @@ async def test_without_strict_it_starts(edge: Edge) -> None:
     assert (await start(app))[0]["type"] == "lifespan.startup.complete"
 
 
-async def test_an_override_of_who_is_calling_stops_the_start(edge: Edge) -> None:
+async def test_an_override_of_the_caller_prevents_the_start(edge: Edge) -> None:
     app = strict_app(edge)
     app.dependency_overrides[any_caller] = forgotten
     failed = await failed_start(app)
@@ -97,7 +97,7 @@ async def test_an_override_of_who_is_calling_stops_the_start(edge: Edge) -> None
 
 
 @pytest.mark.parametrize("depth", [1, 2])
-async def test_so_does_one_in_a_mounted_app(edge: Edge, depth: int) -> None:
+async def test_an_override_in_a_mounted_app_prevents_the_start(edge: Edge, depth: int) -> None:
     app = within = strict_app(edge)
     for _ in range(depth):
         below = FastAPI(openapi_url=None)
@@ -108,7 +108,7 @@ async def test_so_does_one_in_a_mounted_app(edge: Edge, depth: int) -> None:
     assert "forgotten (every path, " in failed["message"]
 
 
-async def ask(app: ASGIApp, edge: Edge, *, signed: bool = True) -> httpx.Response:
+async def fetch(app: ASGIApp, edge: Edge, *, signed: bool = True) -> httpx.Response:
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app), base_url="https://origin.example"
     ) as http:
@@ -122,10 +122,10 @@ async def test_a_server_without_lifespan_gets_503_and_one_line_in_the_log(
     app = strict_app(edge)
     app.get("/forgotten")(forgotten)
     for signed in (True, False, True):
-        answer = await ask(app, edge, signed=signed)
-        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
-        assert answer.json()["type"] == "urn:fastgate:problem:unavailable"
-        # Once seen, the routes are not compiled again.
+        response = await fetch(app, edge, signed=signed)
+        assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
+        assert response.json()["type"] == "urn:fastgate:problem:unavailable"
+        # The routes are compiled once.
         monkeypatch.setattr("fastgate.startup.route_ids_or_raise", None)
     (record,) = caplog.records
     assert "every request gets a 503" in record.getMessage()
@@ -146,7 +146,7 @@ async def test_a_websocket_is_refused_as_well(edge: Edge) -> None:
     assert [message["type"] for message in sent] == ["websocket.close"]
 
 
-async def test_what_was_wrong_before_the_start_is_looked_at_again_behind_it(edge: Edge) -> None:
+async def test_faults_before_the_start_are_examined_again_after_it(edge: Edge) -> None:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         at_edge(access="public")(page)
@@ -158,12 +158,12 @@ async def test_what_was_wrong_before_the_start_is_looked_at_again_behind_it(edge
     app.get("/me")(read_me)
     app.get("/page")(page)
     guard(app, edge.settings(strict=True))
-    assert (await ask(app, edge)).status_code == 503
+    assert (await fetch(app, edge)).status_code == 503
     assert (await start(app))[0]["type"] == "lifespan.startup.complete"
-    assert (await ask(app, edge, signed=False)).status_code == 401
+    assert (await fetch(app, edge, signed=False)).status_code == 401
 
 
-async def test_an_endpoint_that_is_added_while_the_app_starts_stops_the_start(edge: Edge) -> None:
+async def test_a_forgotten_endpoint_added_during_the_start_prevents_it(edge: Edge) -> None:
     ended: list[str] = []
 
     @asynccontextmanager
@@ -194,7 +194,7 @@ async def test_a_lifespan_that_swallows_exceptions_does_not_hide_the_fault(edge:
     assert "forgotten (/forgotten, " in failed["message"]
 
 
-def test_the_test_client_raises_what_stops_the_start(edge: Edge) -> None:
+def test_the_test_client_raises_the_fault_that_prevents_the_start(edge: Edge) -> None:
     app = strict_app(edge)
     app.get("/forgotten")(forgotten)
     with pytest.raises(CannotCompile, match="forgotten"), TestClient(app):
@@ -269,7 +269,7 @@ async def test_a_strict_app_compares_the_id_that_its_policy_gives_the_route(
 
 
 @pytest.mark.parametrize("path", ["/raw", "/v1/raw", "/v1/in/raw"])
-async def test_included_routes_of_starlettes_are_served_at_their_whole_path(
+async def test_included_starlette_routes_are_served_at_their_full_path(
     edge: Edge, path: str
 ) -> None:
     app, outer, router = FastAPI(openapi_url=None), APIRouter(), APIRouter()
@@ -287,12 +287,12 @@ async def test_included_routes_of_starlettes_are_served_at_their_whole_path(
         assert await status(app, edge, "GET", path, other, ids[path]) == expected, other
 
 
-async def test_what_the_edge_never_names_is_not_reached_from_there(edge: Edge) -> None:
+async def test_an_endpoint_without_a_route_at_the_edge_is_not_reached(edge: Edge) -> None:
     app = with_ids(edge, strict=True)
     assert await status(app, edge, "GET", "/health", "/health", "health") == 401
 
 
-def test_the_helpers_know_the_ids_of_a_strict_app(
+def test_the_helpers_sign_the_ids_of_a_strict_app(
     edge: Edge, as_caller: AsCaller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(Path(__file__).parents[1])
@@ -301,14 +301,14 @@ def test_the_helpers_know_the_ids_of_a_strict_app(
     assert ada.get("/tenants/acme/me").status_code == ada.get(FILE).status_code == 200
 
 
-async def test_strict_needs_an_app_that_can_be_seen(edge: Edge) -> None:
+async def test_strict_needs_an_app_with_visible_routes(edge: Edge) -> None:
     async def opaque(*_asgi: object) -> None: ...
 
     failed = await failed_start(FastgateMiddleware(opaque, edge.settings(strict=True)), TypeError)
     assert "with visible routes" in failed["message"]
 
 
-def test_uvicorn_does_not_serve_it(edge: Edge) -> None:
+def test_uvicorn_does_not_serve_an_app_with_a_forgotten_endpoint(edge: Edge) -> None:
     app = strict_app(edge)
     app.get("/forgotten")(forgotten)
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None))

@@ -1,4 +1,4 @@
-"""Both ways of reading JSON read the same, and refuse the same."""
+"""Both parsers of JSON return the same values, and refuse the same documents."""
 
 import json
 from random import Random
@@ -28,7 +28,7 @@ NUMBERS = ["0", "-0", "1", "1.0", "1e3", "1E400", "NaN", "Infinity", "01", "9" *
 
 
 def written(random: Random, depth: int = 0) -> str:
-    """Return what may be JSON, or nearly."""
+    """Return a document that is JSON, or almost."""
     space = random.choice(["", "", "", " ", "\n", "\f", "\ufeff"])
     kind = random.randrange(6 if depth < 4 else 4)
     if kind == 0:
@@ -54,7 +54,7 @@ def read(raw: bytes) -> object:
         return ValueError
 
 
-def test_the_quick_way_reads_what_the_strict_way_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_both_parsers_return_the_same_values(monkeypatch: pytest.MonkeyPatch) -> None:
     random = Random(20261125)  # noqa: S311
     raws = [f'{{"x":{written(random)}}}'.encode("utf-8", "surrogatepass") for _ in range(20_000)]
     quick = [read(raw) for raw in raws]
@@ -62,7 +62,7 @@ def test_the_quick_way_reads_what_the_strict_way_reads(monkeypatch: pytest.Monke
     monkeypatch.setattr(strict_json, "_canonical", lambda _raw: None)
     for raw, found in zip(raws, quick, strict=True):
         strict = read(raw)
-        # 1 is 1.0 and true to Python; they are not the same JSON.
+        # In Python 1, 1.0 and True are equal; in JSON they differ.
         assert (repr(found), type(found)) == (repr(strict), type(strict)), raw
     assert 1000 < plain < 19_000
     assert 1000 < quick.count(ValueError) < 19_000
@@ -77,9 +77,9 @@ def test_the_quick_way_reads_what_the_strict_way_reads(monkeypatch: pytest.Monke
         b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
     ],
 )
-def test_what_is_not_one_unambiguous_object_is_refused(raw: bytes) -> None:
+def test_a_document_that_is_not_one_unambiguous_object_is_refused(raw: bytes) -> None:
     assert read(raw) is ValueError
 
 
-def test_white_space_is_no_matter() -> None:
+def test_white_space_does_not_matter() -> None:
     assert read(b' \t\r\n{ "a" : [ 1 ] } \n') == {"a": [1]}

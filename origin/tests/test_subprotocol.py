@@ -1,4 +1,4 @@
-"""The subprotocol by which a page handed its token over to the edge, and the answer to it."""
+"""The subprotocol in which a page sends its token to the edge, and the response to it."""
 
 import pytest
 from fastapi import WebSocket
@@ -14,7 +14,7 @@ OURS = (b"fastgate-subprotocol", b"bearer")
 
 
 class Accepting:
-    """An app that accepts with `subprotocol`, and remembers the fields that it was shown."""
+    """An app that accepts with `subprotocol`, and records the fields that it receives."""
 
     def __init__(self, subprotocol: str | None) -> None:
         self.subprotocol = subprotocol
@@ -49,7 +49,7 @@ async def accepted(edge: Edge, app: Accepting, *fields: tuple[bytes, bytes]) -> 
     return sent
 
 
-async def test_bearer_is_chosen_where_the_page_offered_it_and_the_app_chose_none(
+async def test_bearer_is_chosen_if_the_page_offered_it_and_the_app_chose_none(
     edge: Edge,
 ) -> None:
     app = Accepting(None)
@@ -60,7 +60,7 @@ async def test_bearer_is_chosen_where_the_page_offered_it_and_the_app_chose_none
 
 
 @pytest.mark.parametrize(
-    ("chosen", "fields", "answered"),
+    ("chosen", "fields", "expected"),
     [
         ("chat", [OURS], "chat"),
         (None, [], None),
@@ -69,10 +69,10 @@ async def test_bearer_is_chosen_where_the_page_offered_it_and_the_app_chose_none
         (None, [(b"fastgate_subprotocol", b"bearer")], None),
     ],
 )
-async def test_nothing_is_chosen_but_for_the_edges_own_word(
-    edge: Edge, chosen: str | None, fields: list[tuple[bytes, bytes]], answered: str | None
+async def test_bearer_is_chosen_only_if_the_edge_reports_the_offer(
+    edge: Edge, chosen: str | None, fields: list[tuple[bytes, bytes]], expected: str | None
 ) -> None:
     app = Accepting(chosen)
     accept, _ = await accepted(edge, app, *fields)
-    assert accept.get("subprotocol") == answered
+    assert accept.get("subprotocol") == expected
     assert app.headers == []

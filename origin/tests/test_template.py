@@ -1,4 +1,4 @@
-"""Python reads templates as the edge reads them."""
+"""Python reads templates as the edge does."""
 
 import itertools
 import random
@@ -32,12 +32,12 @@ UUID = "01234567-89ab-cdef-0123-456789abcdef"
         ("/{a}%2f", "percent-encoded"),
     ],
 )
-def test_what_the_edge_refuses_is_no_template(source: str, why: str) -> None:
+def test_templates_that_the_edge_refuses_are_refused(source: str, why: str) -> None:
     with pytest.raises(TemplateRefused, match=why):
         Template.parse(source)
 
 
-def test_the_more_specific_template_goes_before() -> None:
+def test_the_more_specific_template_comes_first() -> None:
     ordered = [
         *("/{p:path}", "/{a}/{p:path}", "/{a}", "/{a:float}", "/{a:int}", "/{a:uuid}"),
         *("/{a}.csv", "/v{a}.csv", "/me"),
@@ -48,7 +48,7 @@ def test_the_more_specific_template_goes_before() -> None:
             assert not less.goes_before(more), (less.source, more.source)
 
 
-def test_of_two_tails_behind_a_rest_the_longer_goes_before() -> None:
+def test_the_longer_of_two_tails_after_a_rest_comes_first() -> None:
     longer, shorter = Template.parse("/{p:path}/{x}/a"), Template.parse("/{p:path}/a")
     assert longer.goes_before(shorter)
     assert not shorter.goes_before(longer)
@@ -109,11 +109,13 @@ def test_overlap_means_that_one_path_matches_both(one: str, two: str, overlap: b
         ("/{who}", "/me/", False),
     ],
 )
-def test_a_template_covers_what_surely_lies_below_it(one: str, two: str, covered: bool) -> None:
+def test_a_template_covers_templates_that_are_certainly_below_it(
+    one: str, two: str, covered: bool
+) -> None:
     assert Template.parse(one).covers(Template.parse(two)) is covered
 
 
-def test_no_path_that_starlette_matches_twice_was_said_not_to_overlap() -> None:
+def test_templates_that_match_one_path_in_starlette_overlap() -> None:
     dice = random.Random(5)  # noqa: S311
     segments = ["a", "7", "{}", "{:int}", "{:float}", "{:uuid}", "{}.csv", "v{}", "v{:int}", ""]
     values = ["a", "7", "1.5", "v7", "v7.csv", "x.csv", UUID, UUID.replace("-", ""), "0" * 32, "v"]
@@ -138,4 +140,4 @@ def test_no_path_that_starlette_matches_twice_was_said_not_to_overlap() -> None:
                 both += 1
                 assert overlap, (one, two, path)
             assert first or not (second and covers), (one, two, path)
-    assert both > 300, "the generator makes paths that matter"
+    assert both > 300, "the generator produces paths that match"

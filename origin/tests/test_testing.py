@@ -1,4 +1,4 @@
-"""The pytest plugin signs what the edge would, and the real guard judges it."""
+"""The pytest plugin signs as the edge would, and the real guard verifies it."""
 
 import time
 from collections.abc import AsyncIterator
@@ -63,7 +63,7 @@ def app() -> FastAPI:
     return app
 
 
-def test_a_caller_is_who_the_test_says(app: FastAPI, as_caller: AsCaller) -> None:
+def test_the_caller_is_the_one_that_the_test_names(app: FastAPI, as_caller: AsCaller) -> None:
     ada = as_caller(app, "ada", issuer="https://idp.example", client_id="shop", country="DE")
     assert ada.get("/me").json() == ["ada", "https://idp.example", "shop", "DE"]
     assert as_caller(app, sub="bob").get("/me").json()[0] == "bob"
@@ -87,7 +87,7 @@ def test_the_app_refuses_what_it_would_refuse_in_production(
     assert anonymous.get("/").json() == "stranger"
 
 
-def test_a_header_of_the_tests_own_is_left_as_it_is(
+def test_a_header_set_by_the_test_is_not_changed(
     app: FastAPI, as_caller: AsCaller, edge: Edge
 ) -> None:
     ada = as_caller(app, sub="ada")
@@ -95,7 +95,7 @@ def test_a_header_of_the_tests_own_is_left_as_it_is(
     assert ada.get("/me", headers={HEADER: edge.mint("/me", "/me").decode()}).status_code == 401
 
 
-def test_on_a_public_route_no_caller_is_known_as_at_the_edge(
+def test_a_public_route_has_no_known_caller_as_at_the_edge(
     app: FastAPI, as_caller: AsCaller
 ) -> None:
     assert as_caller(app, sub="ada").get("/").json() == "ada"
@@ -107,7 +107,7 @@ def test_websockets_have_callers_too(app: FastAPI, as_caller: AsCaller) -> None:
         assert websocket.receive_text() == "ada"
 
 
-def test_the_guard_accepts_its_own_keys_again_after_the_test(edge: Edge) -> None:
+def test_the_guards_own_keys_are_restored_after_the_test(edge: Edge) -> None:
     app = unguarded()
     app.add_middleware(FastgateMiddleware, settings=edge.settings(), now=time.time)
     headers = edge.headers("/me", "/me")
@@ -141,12 +141,12 @@ def test_an_app_without_a_guard_is_not_mistaken_for_a_guarded_one(
         as_caller(app, sub="ada")
 
 
-def test_the_plugin_is_there_without_being_imported(pytester: pytest.Pytester) -> None:
+def test_the_plugin_needs_no_import(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("def test_it(as_caller): pass")
     pytester.runpytest_inprocess("-p", "no:cacheprovider").assert_outcomes(passed=1)
 
 
-# In suites that are there already.
+# In existing test suites.
 
 
 SHOP = """
@@ -232,11 +232,11 @@ def test_a_body_that_the_edge_signs_is_signed(as_caller: AsCaller) -> None:
 
     guard(app, SETTINGS)
     auth = as_caller("ada", of=app)
-    answer = TestClient(app).post("/orders", json={"quantity": 3}, auth=auth)
-    assert answer.json() == 3
+    response = TestClient(app).post("/orders", json={"quantity": 3}, auth=auth)
+    assert response.json() == 3
 
 
-def test_without_an_app_it_says_what_to_write(as_caller: AsCaller) -> None:
+def test_without_an_app_the_message_says_what_to_write(as_caller: AsCaller) -> None:
     with pytest.raises(LookupError, match="fastgate_app"):
         as_caller("ada")
 
@@ -258,7 +258,7 @@ def test_options_of_the_client_are_passed_on(as_caller: AsCaller) -> None:
         as_caller(app, "ada").get("/")
 
 
-def test_what_the_edge_does_not_forward_is_answered_as_it_does(as_caller: AsCaller) -> None:
+def test_requests_that_the_edge_does_not_forward_get_its_response(as_caller: AsCaller) -> None:
     app = FastAPI()
 
     @app.get("/orders")
@@ -268,23 +268,23 @@ def test_what_the_edge_does_not_forward_is_answered_as_it_does(as_caller: AsCall
     @app.get("/internal")
     @at_edge(access="none")
     async def internal() -> str:
-        return "for nobody"
+        return "for no caller"
 
     guard(app, SETTINGS)
     ada = as_caller(app, "ada")
     assert ada.get("/orders").status_code == 200
     for path in ("/orders/", "/nowhere", "/internal"):
-        answer = ada.get(path)
-        assert (answer.status_code, answer.history) == (404, [])
-        assert answer.json()["type"] == "urn:fastgate:problem:not-found"
-    answer = ada.post("/orders")
-    assert (answer.status_code, answer.headers["Allow"]) == (405, "GET")
-    assert answer.json()["type"] == "urn:fastgate:problem:method-not-allowed"
+        response = ada.get(path)
+        assert (response.status_code, response.history) == (404, [])
+        assert response.json()["type"] == "urn:fastgate:problem:not-found"
+    response = ada.post("/orders")
+    assert (response.status_code, response.headers["Allow"]) == (405, "GET")
+    assert response.json()["type"] == "urn:fastgate:problem:method-not-allowed"
     auth = as_caller("ada", of=app)
     assert TestClient(app).get("/orders/", auth=auth).status_code == 401
 
 
-def test_the_guard_believes_its_own_keys_again_when_the_session_is_over(edge: Edge) -> None:
+def test_the_guards_own_keys_are_restored_after_the_session(edge: Edge) -> None:
     app = unguarded()
     app.add_middleware(FastgateMiddleware, settings=edge.settings(), now=time.time)
     headers = edge.headers("/me", "/me")

@@ -1,4 +1,4 @@
-"""What waits, ends and fetches beside a request does so on trio as on asyncio."""
+"""Timers and fetches beside a request work on trio as on asyncio."""
 
 from collections.abc import AsyncIterator
 
@@ -89,7 +89,7 @@ def header(edge: Edge, path: str, *, seconds_left: int) -> bytes:
     claims = payload(path, path)
     issued_at = claims["iat"]
     assert isinstance(issued_at, int)
-    # The setting's leeway of five seconds is on top.
+    # The setting's leeway of five seconds is added.
     claims["rctx"] = {"iss": IDP, "token_exp": issued_at + seconds_left - 5}
     return edge.sign(claims if path == "/events" else opening(claims))
 
@@ -108,7 +108,7 @@ async def test_an_event_stream_ends_when_the_token_expires(edge: Edge) -> None:
     assert not sent[-1]["more_body"]
 
 
-async def test_what_ends_before_the_token_calls_the_timer_off(edge: Edge) -> None:
+async def test_a_connection_that_ends_before_the_token_cancels_the_timer(edge: Edge) -> None:
     app = streaming(edge.settings())
     sent = await Connection(
         app, "websocket", "/short", header(edge, "/short", seconds_left=3600)
@@ -160,7 +160,7 @@ async def test_a_request_that_goes_away_does_not_take_the_fetch_with_it(
     assert jwks_server.hits == 1
 
 
-async def test_an_edge_that_cannot_be_reached_means_no_keys() -> None:
+async def test_an_unreachable_edge_means_no_keys() -> None:
     keys = EdgeKeys("http://127.0.0.1:1/jwks.json", clock=Clock(), timeout=PATIENCE)
     with pytest.raises(KeysUnavailable):
         await keys.current()
@@ -168,7 +168,7 @@ async def test_an_edge_that_cannot_be_reached_means_no_keys() -> None:
 
 async def test_a_job_that_fails_ends_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     async def fails() -> None:
-        raise ValueError("a fault of ours")
+        raise ValueError("a fault of this package")
 
     job = background.start(fails)
     await job.wait()

@@ -1,6 +1,6 @@
-"""Annotations that name what is not there when the program runs: a fault, and no traceback.
+"""Annotations with a name that is undefined when the program runs: a fault, not a traceback.
 
-That is what a linter makes of them which puts imports under `if TYPE_CHECKING:`.
+A linter that moves imports under `if TYPE_CHECKING:` produces such annotations.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from fastgate import Caller, Settings
 
 
-async def asks(caller: Caller) -> None: ...
+async def needs_caller(caller: Caller) -> None: ...
 
 
 async def asks_with_scopes(
@@ -33,14 +33,14 @@ async def asks_with_scopes(
 async def asks_by_a_socket(socket: WebSocket, caller: Caller) -> None: ...
 
 
-async def depends(user: Annotated[None, Depends(asks)]) -> None: ...
+async def depends(user: Annotated[None, Depends(needs_caller)]) -> None: ...
 
 
 async def depends_by_itself(settings: Annotated[Settings, Depends(lambda: 1)]) -> None: ...
 
 
 class Incomplete(BaseModel):
-    """A model of which a part is defined nowhere."""
+    """A model with an undefined part."""
 
     part: NotThere  # type: ignore[name-defined]  # noqa: F821
 
@@ -52,14 +52,14 @@ async def reads_several(bodies: list[Incomplete]) -> None: ...
 
 
 class Tree(BaseModel):
-    """A model that contains itself, and one that is written below it."""
+    """A model that contains itself, and one that is defined below it."""
 
     leaf: Leaf
     trees: list[Tree] = []
 
 
 class Leaf(BaseModel):
-    """Written below what contains it."""
+    """A model that is defined below the one that contains it."""
 
     size: int
 
@@ -73,7 +73,7 @@ async def takes_from_a_default(settings: Settings = Depends(lambda: 1)) -> Setti
 
 
 CASES: dict[Callable[..., Awaitable[Any]], str] = {
-    asks: "caller: Caller",
+    needs_caller: "caller: Caller",
     asks_with_scopes: "caller: Annotated[Caller, Security(fastgate, scopes=['admin'])]",
     asks_by_a_socket: "caller: Caller",
     depends: "caller: Caller",
@@ -84,7 +84,7 @@ CASES: dict[Callable[..., Awaitable[Any]], str] = {
 
 
 @pytest.mark.parametrize(("endpoint", "said"), CASES.items(), ids=lambda it: str(it).split()[1])
-def test_a_parameter_of_a_type_that_is_not_there_is_a_fault(
+def test_a_parameter_of_an_undefined_type_is_a_fault(
     endpoint: Callable[..., Awaitable[Any]], said: str, edge: Edge
 ) -> None:
     app = at_edge(access="public")(FastAPI(openapi_url=None))
@@ -100,7 +100,7 @@ def test_a_parameter_of_a_type_that_is_not_there_is_a_fault(
         raise AssertionError("it has started")
 
 
-def test_what_is_defined_later_and_what_is_not_read_is_no_fault(
+def test_types_that_are_defined_later_or_not_read_are_no_fault(
     as_caller: AsCaller, edge: Edge
 ) -> None:
     app = at_edge(access="optional")(FastAPI(openapi_url=None))

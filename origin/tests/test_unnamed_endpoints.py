@@ -40,7 +40,7 @@ def empty() -> FastAPI:
     return FastAPI(openapi_url=None)
 
 
-# A mark belongs to its function, so that each app has functions of its own.
+# A mark belongs to its function, so each app needs its own functions.
 
 
 def internal() -> Callable[..., Any]:
@@ -65,7 +65,7 @@ def plain() -> Callable[..., Any]:
 
 
 class Asgi:
-    """An endpoint, or a mounted app, that answers every method."""
+    """An endpoint, or a mounted app, that responds to every method."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -74,7 +74,7 @@ class Asgi:
             await PlainTextResponse("INTERNAL")(scope, receive, send)
 
 
-# Each serves what is internal first, and then what is public at the same template.
+# Each serves first an internal endpoint, then a public one at the same template.
 
 
 def marked(app: FastAPI) -> None:
@@ -179,7 +179,7 @@ FIRST = [
 
 
 @pytest.mark.parametrize(("serve", "path", "template"), FIRST)
-def test_a_route_behind_what_the_edge_has_none_for_is_never_reached(
+def test_a_route_after_an_unnamed_endpoint_is_never_reached(
     serve: Callable[[FastAPI], None], path: str, template: str
 ) -> None:
     app = empty()
@@ -189,7 +189,7 @@ def test_a_route_behind_what_the_edge_has_none_for_is_never_reached(
 
 
 @pytest.mark.parametrize(("serve", "path", "template"), FIRST)
-def test_it_is_not_run_by_the_name_of_the_other_even_if_the_app_is_not_strict(
+def test_an_unnamed_endpoint_does_not_run_as_another_even_if_the_app_is_not_strict(
     serve: Callable[[FastAPI], None], path: str, template: str, edge: Edge
 ) -> None:
     app = empty()
@@ -199,8 +199,8 @@ def test_it_is_not_run_by_the_name_of_the_other_even_if_the_app_is_not_strict(
     del claims["sub"]
     claims["rctx"] = {}
     with TestClient(app) as client:
-        answer = client.get(path, headers={HEADER: edge.sign(claims).decode()})
-    assert (answer.status_code, "INTERNAL" in answer.text) == (401, False)
+        response = client.get(path, headers={HEADER: edge.sign(claims).decode()})
+    assert (response.status_code, "INTERNAL" in response.text) == (401, False)
 
 
 @pytest.mark.parametrize(("serve", "path", "template"), FIRST)
@@ -234,9 +234,7 @@ def test_a_schema_without_a_route_is_not_served_by_the_authors_own(
 
 
 @pytest.mark.parametrize("mounted", [False, True])
-def test_an_unnamed_websocket_is_not_opened_by_the_name_of_another(
-    edge: Edge, *, mounted: bool
-) -> None:
+def test_an_unnamed_websocket_is_not_opened_as_another(edge: Edge, *, mounted: bool) -> None:
     async def socket(ws: WebSocket) -> None:
         await ws.accept()
 
@@ -263,7 +261,7 @@ def test_an_unnamed_websocket_is_not_opened_by_the_name_of_another(
         pass
 
 
-async def test_one_that_is_added_later_and_marked_itself_is_refused_too(edge: Edge) -> None:
+async def test_an_unnamed_endpoint_that_is_added_later_is_refused_too(edge: Edge) -> None:
     app = empty()
     app.get("/x")(public(shown()))
     guard(app, edge.settings())
@@ -284,7 +282,7 @@ def test_an_earlier_less_specific_route_is_a_fault() -> None:
         compile_routes(app)
 
 
-def test_a_route_of_every_method_is_before_those_of_other_methods() -> None:
+def test_a_route_for_every_method_precedes_those_of_other_methods() -> None:
     app = empty()
     app.router.routes.append(Route("/x", at_edge(access="public", methods=["GET"])(Asgi())))
     app.post("/x")(public(shown()))
@@ -292,7 +290,7 @@ def test_a_route_of_every_method_is_before_those_of_other_methods() -> None:
         compile_routes(app)
 
 
-def test_a_rewrite_to_what_the_edge_is_not_to_name_is_a_fault() -> None:
+def test_a_rewrite_to_an_unnamed_endpoint_is_a_fault() -> None:
     app = empty()
     app.get("/x")(at_edge(access="public", rewrite={"template": "/admin/x"})(shown()))
     app.get("/admin/x")(unnamed(internal()))
@@ -302,7 +300,7 @@ def test_a_rewrite_to_what_the_edge_is_not_to_name_is_a_fault() -> None:
         compile_routes(app)
 
 
-def test_a_rewrite_past_it_is_none() -> None:
+def test_a_rewrite_to_another_endpoint_is_not_a_fault() -> None:
     app = empty()
 
     async def other() -> str:
@@ -341,7 +339,7 @@ def below_another_prefix(app: FastAPI) -> None:
         below_another_prefix,
     ],
 )
-def test_a_route_without_a_conflict_is_no_fault(
+def test_a_route_without_a_conflict_is_not_a_fault(
     serve: Callable[[FastAPI], None], edge: Edge, as_caller: AsCaller
 ) -> None:
     app = empty()
@@ -352,7 +350,7 @@ def test_a_route_without_a_conflict_is_no_fault(
     guard(app, edge.settings(strict=True))
     with as_caller(app) as client:
         assert client.get("/orders").text == '"shown"'
-        # The edge judges what it has no route for by the one that takes everything.
+        # The edge judges requests without a route of their own by the route for all paths.
         expected = 200 if serve in (behind_what_has_a_route, of_other_methods) else 401
         assert client.get("/health").status_code == expected
 
@@ -373,7 +371,7 @@ def test_one_function_may_be_named_for_one_method_and_not_for_another(
         assert client.post("/x").status_code == 405
 
 
-def test_the_guards_own_health_check_is_run(edge: Edge) -> None:
+def test_the_guards_own_health_check_runs(edge: Edge) -> None:
     app = empty()
     app.get("/health")(unnamed(internal()))
     guard(app, edge.settings(strict=True, health_path="/health"))
@@ -439,7 +437,7 @@ LATE = [
 
 @pytest.mark.parametrize("strict", [False, True])
 @pytest.mark.parametrize("serve", LATE)
-def test_what_is_added_after_the_start_inherits_that_the_edge_does_not_name_it(
+def test_an_endpoint_added_after_the_start_inherits_access_none(
     serve: Callable[[FastAPI], Callable[[], None]], edge: Edge, *, strict: bool
 ) -> None:
     app = empty()
@@ -454,7 +452,7 @@ def test_what_is_added_after_the_start_inherits_that_the_edge_does_not_name_it(
         assert client.get("/x/1", headers=headers).status_code == 401
 
 
-def test_other_routes_that_are_added_after_the_start_are_run(
+def test_other_routes_that_are_added_after_the_start_run(
     edge: Edge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = empty()
@@ -469,7 +467,7 @@ def test_other_routes_that_are_added_after_the_start_are_run(
             headers = edge.headers("/late", "/late")
             assert client.get("/late", headers=headers).text == '"shown"'
             assert client.get("/x", headers=edge.headers("/x", "/x")).status_code == 200
-    assert read.call_count == 2  # once more, and not for each request
+    assert read.call_count == 2  # once again, not for each request
 
 
 def test_declarations_are_read_once_for_each_request(

@@ -45,7 +45,7 @@ def wrapped(function: Endpoint) -> Endpoint:
     return wrapper
 
 
-def asking(function: Endpoint) -> Endpoint:
+def with_caller(function: Endpoint) -> Endpoint:
     @functools.wraps(function)
     async def wrapper(*args: object, caller: Admin = None, **kwargs: object) -> object:  # type: ignore[assignment]
         return await function(*args, **kwargs)
@@ -105,7 +105,7 @@ async def page() -> str:
 
 
 class Wraps:
-    """Calls what it keeps."""
+    """Calls the function that it holds."""
 
     def __init__(self, function: Endpoint) -> None:
         self.function = function
@@ -115,7 +115,7 @@ class Wraps:
 
 
 class Require:
-    """A dependency whose instances ask."""
+    """A dependency whose instances require a caller."""
 
     def __init__(self, role: str = "admin") -> None:
         self.role = role
@@ -125,21 +125,21 @@ class Require:
 
 
 class Params:
-    """A class that has forgotten to be a dataclass."""
+    """A class without the decorator `dataclass`, which its author has forgotten."""
 
     caller: Admin
     limit: int = 1
 
 
 class TextParams:
-    """The same, with its annotation as text."""
+    """The same, with its annotation as a string."""
 
     caller: "Admin"
 
 
 @dataclasses.dataclass
 class NotInInit:
-    """A dataclass that leaves its caller out."""
+    """A dataclass that excludes its caller from `__init__`."""
 
     limit: int = 1
     caller: Admin = dataclasses.field(init=False)
@@ -196,15 +196,15 @@ def test_a_dependency_whose_caller_is_not_read_is_a_fault(
     dependency: Callable[..., Any], remedy: str
 ) -> None:
     if inspect.isfunction(dependency) and dependency.__name__ == "<lambda>":
-        asks = user
-        dependency = lambda: asks(None)  # type: ignore[arg-type]  # noqa: E731
+        known = user
+        dependency = lambda: known(None)  # type: ignore[arg-type]  # noqa: E731
     app = public_app()
     app.get("/x", dependencies=[Depends(dependency)])(page)
     with pytest.raises(CannotCompile, match=f"that FastAPI does not read: .*\n.*{remedy}"):
         compile_routes(app)
 
 
-def test_of_an_app_for_known_callers_only_scopes_are_lost() -> None:
+def test_in_an_app_for_known_callers_only_lost_scopes_are_faults() -> None:
     app = at_edge(access="authenticated")(FastAPI(openapi_url=None))
 
     async def known(caller: Caller) -> None: ...
@@ -226,14 +226,14 @@ def test_scopes_of_a_dependency_are_those_of_the_caller_that_it_hides() -> None:
 
 
 @pytest.mark.parametrize("access", ["public", "optional"])
-def test_an_endpoint_that_declares_its_callers_is_no_fault(access: str) -> None:
+def test_an_endpoint_that_declares_its_callers_is_not_a_fault(access: str) -> None:
     async def own() -> None: ...
 
     async def another() -> None: ...
 
     app = public_app()
     app.get("/x")(at_edge(access=access)(wrapped(user)))
-    app.get("/y")(at_edge(access=access)(asking(own)))
+    app.get("/y")(at_edge(access=access)(with_caller(own)))
     app.get("/z", dependencies=[Depends(Require)])(at_edge(access=access)(another))
     assert access_of(app) == [access] * 3
 
@@ -313,8 +313,8 @@ def test_ordinary_neighbours_compile() -> None:
         Require().__call__,
         retried(user),
     )
-    for number, asks in enumerate(every):
-        app.get(f"/asks{number}", dependencies=[Depends(asks)])(page)
+    for number, dependency in enumerate(every):
+        app.get(f"/x{number}", dependencies=[Depends(dependency)])(page)
     app.get("/retried")(retried(page))
     app.get("/wrapped")(wrapped(page))
     expected = ["public", "authenticated", *["authenticated"] * 5, "public", "public"]
@@ -353,7 +353,7 @@ def test_a_strict_app_does_not_start_with_a_caller_that_is_not_read(edge: Edge) 
         (Security(Caller, scopes=["admin"]), r"Security\(Caller, scopes=\['admin'\]\)"),
     ],
 )
-def test_an_annotation_is_no_dependency(listed: params.Depends, written: str) -> None:
+def test_an_annotation_is_not_a_dependency(listed: params.Depends, written: str) -> None:
     of_route, of_router, of_parameter = public_app(), public_app(), public_app()
     of_app = at_edge(access="public")(FastAPI(openapi_url=None, dependencies=[listed]))
     of_app.get("/x")(page)

@@ -91,10 +91,10 @@ app.get("/path/x")(lambda: 1)
 @A
 def dependency(): ...
 
-asked = Service()
-A(asked.__call__)
+used = Service()
+A(used.__call__)
 
-app.get("/depends", dependencies=[Depends(dependency), Depends(asked)])(A(lambda: 1))
+app.get("/depends", dependencies=[Depends(dependency), Depends(used)])(A(lambda: 1))
 """
 
 UNSERVED = """
@@ -170,7 +170,7 @@ def test_each_declaration_that_no_route_has_is_named_with_its_line(
     assert main(["drift", f"{module}:app", str(policy), "--app-dir", str(tmp_path)]) == 0
 
 
-def test_nothing_is_kept_of_what_is_declared_while_nothing_is_recorded() -> None:
+def test_declarations_outside_of_recording_are_not_kept() -> None:
     from fastgate import at_edge
 
     with recording() as calls:

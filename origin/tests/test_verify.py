@@ -98,7 +98,7 @@ def test_a_header_for_another_request_is_refused(edge: Edge, head: RequestHead, 
 @pytest.mark.parametrize(
     ("websocket", "found"), [(False, "POST"), (True, "POST (WebSocket)"), (True, "GET (WebSocket)")]
 )
-def test_a_refusal_tells_a_handshake_from_a_request(
+def test_a_refusal_distinguishes_a_handshake_from_a_request(
     edge: Edge, websocket: bool, found: str
 ) -> None:
     head = RequestHead(found.partition(" ")[0], b"/orders/7", b"", websocket=websocket)
@@ -124,7 +124,7 @@ def test_a_percent_encoded_path_is_compared_as_it_was_sent(edge: Edge) -> None:
     assert verified(edge.mint("/orders/%37", now=NOW), edge, head).subject == "ada"
 
 
-def test_where_a_server_keeps_the_decoded_path_alone_that_is_compared(edge: Edge) -> None:
+def test_the_decoded_path_is_compared_if_the_server_keeps_only_that(edge: Edge) -> None:
     token = edge.mint("/orders/%37", now=NOW)
     good: tuple[tuple[str, ...], ...] = (("/orders/7",), ("/api/orders/7", "/orders/7"))
     for paths in good:
@@ -170,7 +170,7 @@ def test_a_header_from_the_future_is_accepted_only_within_the_leeway(edge: Edge)
 @pytest.mark.parametrize(
     ("lifetime", "ok"), [(60, True), (61, False), (1, True), (0, False), (-1, False)]
 )
-def test_a_header_lives_for_a_minute_at_most(edge: Edge, lifetime: int, ok: bool) -> None:
+def test_a_header_is_valid_for_a_minute_at_most(edge: Edge, lifetime: int, ok: bool) -> None:
     token = edge.sign(changed(iat=NOW, exp=NOW + lifetime))
     if ok:
         assert verified(token, edge).subject == "ada"
@@ -178,7 +178,7 @@ def test_a_header_lives_for_a_minute_at_most(edge: Edge, lifetime: int, ok: bool
         assert cause(token, edge) == "lifetime-refused"
 
 
-def test_a_lifetime_is_a_difference_and_told_as_one(edge: Edge) -> None:
+def test_a_lifetime_is_logged_as_a_difference(edge: Edge) -> None:
     token = edge.sign(changed(iat=1000, exp=2005))
     with pytest.raises(errors.LifetimeRefused) as refused:
         verified(token, edge, now=1000)
@@ -256,7 +256,7 @@ def test_another_edges_key_is_unknown_and_under_our_kid_its_signature_fails(edge
     assert cause(token, edge) == "signature-invalid"
 
 
-def test_an_access_token_of_the_identity_provider_is_no_identity_header(edge: Edge) -> None:
+def test_an_access_token_of_the_identity_provider_is_not_an_identity_header(edge: Edge) -> None:
     provider = Edge()
     access_token: Mapping[str, object] = {
         "iss": IDP,
@@ -269,7 +269,7 @@ def test_an_access_token_of_the_identity_provider_is_no_identity_header(edge: Ed
     }
     header = {"alg": "ES256", "typ": "at+jwt", "kid": provider.kid}
     assert cause(provider.sign(access_token, header), edge) == "type-refused"
-    # Not even if somebody gave the provider's token our type and our key.
+    # Not even if the provider's token had this type and this key.
     assert cause(edge.sign(access_token), edge) == "claim-malformed"
 
 
@@ -291,7 +291,7 @@ ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 @pytest.mark.parametrize("number", [0, 1, ORDER - 1, ORDER, ORDER + 1, 2**256 - 1])
 def test_a_signature_of_numbers_out_of_range_is_refused(edge: Edge, number: int) -> None:
-    """As RFC 7518 §3.4 has it, R and S are checked by ECDSA: each from 1 to the order less 1."""
+    """ECDSA requires R and S from 1 to the order of the curve less 1 (RFC 7518 §3.4)."""
     signing_input, _, signature = edge.mint(now=NOW).rpartition(b".")
     octets = base64.urlsafe_b64decode(signature + b"==")
     for forged in (
@@ -303,8 +303,8 @@ def test_a_signature_of_numbers_out_of_range_is_refused(edge: Edge, number: int)
         assert cause(token, edge) == "signature-invalid"
 
 
-def test_a_signature_has_64_bytes_whatever_its_numbers(edge: Edge) -> None:
-    """RFC 7518 §3.4: no octet is left out, and none is added; DER is another format."""
+def test_a_signature_has_64_bytes_for_all_values(edge: Edge) -> None:
+    """RFC 7518 §3.4: R and S have 32 octets each, with leading zeros; DER is another format."""
     for _ in range(10_000):  # S begins with a zero octet in one signature of 256
         signing_input, _, signature = edge.mint(now=NOW).rpartition(b".")
         octets = base64.urlsafe_b64decode(signature + b"==")
@@ -348,14 +348,14 @@ def test_stray_bits_in_the_last_character_are_refused(edge: Edge) -> None:
     sibling = alphabet[alphabet.index(token[-1:]) + 1 :][:1]
     lenient = base64.urlsafe_b64decode(token.rpartition(b".")[2][:-1] + sibling + b"==")
     strict = base64.urlsafe_b64decode(token.rpartition(b".")[2] + b"==")
-    assert lenient == strict, "the standard library does not tell them apart"
+    assert lenient == strict, "the standard library accepts both spellings"
     assert cause(token[:-1] + sibling, edge) == "token-malformed"
 
 
-def test_what_is_over_the_limit_is_not_read(edge: Edge) -> None:
+def test_a_header_over_the_limit_is_not_read(edge: Edge) -> None:
     assert cause(b"x" * (MAX_TOKEN_BYTES + 1), edge) == "header-too-long"
     assert cause(b"x" * MAX_TOKEN_BYTES, edge) == "token-malformed"
-    assert MAX_TOKEN_BYTES == 8192, "an edge writes as much"
+    assert MAX_TOKEN_BYTES == 8192, "an edge may send as much"
 
 
 @pytest.mark.parametrize(
@@ -392,7 +392,7 @@ def test_a_duplicate_claim_is_refused_at_any_depth(edge: Edge, member: str) -> N
         b'{"a":' + b"[" * 5000 + b"]" * 400 + b"}",
     ],
 )
-def test_what_is_not_one_unambiguous_object_is_refused(edge: Edge, raw: bytes) -> None:
+def test_a_document_that_is_not_one_unambiguous_object_is_refused(edge: Edge, raw: bytes) -> None:
     assert cause(edge.sign(raw), edge) == "token-malformed"
     assert cause(edge.sign(payload(now=NOW), raw), edge) == "token-malformed"
 
@@ -454,8 +454,8 @@ def test_a_refusal_prints_its_code_and_nothing_of_the_token(edge: Edge) -> None:
 
 
 @pytest.mark.parametrize("curve", [ec.SECP224R1(), ec.SECP192R1(), ec.SECP256K1()])
-def test_es256_accepts_keys_on_p256_alone(curve: ec.EllipticCurve, edge: Edge) -> None:
-    # A key source of the app's own may hold any key: R and S fit into 32 octets on these curves.
+def test_es256_accepts_only_keys_on_p256(curve: ec.EllipticCurve, edge: Edge) -> None:
+    # A custom key source may hold any key: R and S fit into 32 octets on these curves.
     key = ec.generate_private_key(curve)
     header, claims, _ = edge.sign(payload(now=NOW)).split(b".")
     signed = header + b"." + claims

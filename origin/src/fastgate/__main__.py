@@ -116,7 +116,8 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--factory",
             action="store_true",
-            help="the name is that of a function that returns the app (assumed without parameters)",
+            help="the name refers to a function that returns the app "
+            "(the default if it requires no arguments)",
         )
         command.add_argument("--origin", help='the app\'s name under "origins" of the policy')
     compare.add_argument("policy", type=Path, help="the edge's policy.json")

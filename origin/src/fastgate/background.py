@@ -102,7 +102,7 @@ async def _logged(run: Run) -> None:
 
 
 def _trio() -> Any | None:  # noqa: ANN401
-    """Return the module trio if the current task runs on it. trio is no dependency of ours."""
+    """Return the module trio if the current task runs on it. trio is not a dependency."""
     trio = sys.modules.get("trio")
     if trio is None:
         return None

@@ -154,7 +154,7 @@ def _optional(members: Mapping[str, object], within: str, *names: str) -> list[s
     for name in names:
         value = members.get(name)
         if not value or not isinstance(value, str):
-            # The claim may be absent. Null, an empty text and other types are refused.
+            # The claim may be absent. Null, an empty string and other types are refused.
             if name in members:
                 raise ClaimMalformed(within + name)
             value = None

@@ -99,7 +99,7 @@ def _reads(annotation: object) -> bool:
 
 
 class _UndefinedError(Exception):
-    """A type, or a type that it contains, is named and not defined."""
+    """A type, or a type that it contains, is named but not defined."""
 
 
 def _within(schema: object) -> Iterator[object]:

@@ -1,6 +1,6 @@
 """The causes of a refusal: one small class for each, with a stable code.
 
-Input: nothing. Output: the exceptions that the other modules raise and the log prints. A code is a
+Input: none. Output: the exceptions that the other modules raise and the log prints. A code is a
 kebab-case slug for logs, metrics and tests. It never contains a part of the token. `problem`
 decides what a client receives: the same response for every `Refused`.
 """

@@ -53,12 +53,12 @@ class LocalRules:
 
     Raises:
         ValueError: a network is malformed or not private; a caller is named `anonymous`; a value
-            is one text instead of a tuple.
+            is a string instead of a tuple.
 
     """
 
     caller: LocalCaller | None
-    """The caller of a request that chooses none; None stands for an anonymous caller."""
+    """The caller of a request that chooses none; None for an anonymous caller."""
     callers: Mapping[str, LocalCaller] = field(default_factory=dict)
     networks: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
@@ -70,7 +70,7 @@ class LocalRules:
         )
         for name, value in several:
             if isinstance(value, str):
-                raise ValueError(f'{name}: is one text, not a tuple; write {name}=("{value}",)')
+                raise ValueError(f'{name}: is a string, not a tuple; write {name}=("{value}",)')
         for network in self.networks:
             _check_private_network(network)
         if ANONYMOUS in self.callers:
@@ -188,7 +188,7 @@ def _host(value: bytes) -> str:
 
 
 def _host_of_url(value: bytes) -> str:
-    """Return the host of an origin or a URL; for another text (`null`), the text itself."""
+    """Return the host of an origin or a URL; for another string (`null`), the string itself."""
     text = value.decode("latin-1")
     try:
         return urlsplit(text).hostname or text

@@ -242,7 +242,7 @@ def _patterns(segment: Segment) -> Iterator[tuple[_Step, ...]]:
 
 
 def _strings_overlap(one: tuple[_Step, ...], two: tuple[_Step, ...]) -> bool:
-    """Whether some text matches both: follow the pairs of steps that one text can reach."""
+    """Whether some string matches both: follow the pairs of steps that one string can reach."""
     reached, waiting = set[tuple[int, int]](), [(0, 0)]
     while waiting:
         pair = waiting.pop()

@@ -68,9 +68,10 @@ class Settings:
     with, 503 while it has none. It is not an endpoint. An orchestrator uses it to wait for the
     keys."""
     end_with_token: EndWithToken = "sessions"  # noqa: S105
-    """What ends when the caller's token has expired and `leeway` has passed, if the edge reports
-    the time. `sessions`: WebSockets, closed with 1008, and event streams. `all`: also every other
-    response that is still being sent, which aborts long downloads. `none`: nothing."""
+    """The connections that end when the caller's token has expired and `leeway` has passed, if
+    the edge reports the time. `sessions`: WebSockets, closed with 1008, and event streams. `all`:
+    also every other response that is still being sent, which aborts long downloads. `none`: no
+    connection."""
     keys_fresh_for: float = 300.0
     """The age at which fetched keys are renewed, while the next request is handled."""
     keys_max_stale: float = 3600.0
@@ -86,7 +87,7 @@ class Settings:
         for name in ("edge", "audience"):
             value = getattr(self, name)
             if not isinstance(value, str) or not value or value != value.strip():
-                raise ValueError(f"{name}: write a text, not empty, without white space around it")
+                raise ValueError(f"{name}: write a non-empty string without white space around it")
         check_flag("strict", self.strict)
         if [self.keys, self.origin_keys, self.jwks_url].count(None) < 2:
             raise ValueError("keys, origin_keys, jwks_url: write at most one")
@@ -174,7 +175,7 @@ _WHY_REFUSED = {
 
 
 def check_flag(name: str, value: object) -> None:
-    """Refuse a value that is not a bool: a text from the environment is true, even "0".
+    """Refuse a value that is not a bool: a string from the environment is true, even "0".
 
     Raises:
         ValueError: the value is not a bool. The message says what to write.

@@ -42,7 +42,7 @@ _FACTS = frozenset(field.name for field in fields(LocalCaller))
 
 
 class CalledBy:
-    """An app that receives every request from one caller; None stands for an anonymous caller.
+    """An app that receives every request from one caller; None for an anonymous caller.
 
     It is an ASGI app, for any client: `httpx.ASGITransport(CalledBy(app, edge, caller))`. If the
     edge would not forward a request, it responds as the edge does: 404 for a path without a route

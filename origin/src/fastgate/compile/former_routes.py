@@ -37,7 +37,7 @@ class FormerlyFault:
 
 
 class Overlap(NamedTuple):
-    """What an app accepts in addition to its present routes."""
+    """The former names that an app accepts in addition to its present routes."""
 
     accepted: Mapping[Request, Accepted]
     at_edge: Mapping[Request, Accepted]

@@ -6,8 +6,9 @@ this package that is still overridden, as tests do, is a fault too.
 """
 
 from fastgate.compile.callers.overrides import override_in
+from fastgate.compile.endpoint_faults import Fault
 from fastgate.compile.endpoints.endpoint import Endpoint, Kind
-from fastgate.compile.policy import CannotCompile, Fault, route_ids
+from fastgate.compile.policy import CannotCompile, route_ids
 from fastgate.dependencies import any_caller, fastgate
 from fastgate.routes.framework import apps_within, routed_app
 

@@ -15,7 +15,7 @@ OPENAPI_MEMBER = "x-fastgate"
 
 
 def declared_by_extra(route: object) -> Mapping[str, object]:
-    """Return the members that a route's `openapi_extra` declares; empty if it is no object."""
+    """Return the members that a route's `openapi_extra` declares; empty if it is not an object."""
     members = _extra_of(route).get(OPENAPI_MEMBER)
     return members if _is_of_members(members) else {}
 

@@ -41,7 +41,7 @@ _DEPENDENCIES = "__fastgate_dependencies__"
 route is put into the list of another router, or copied by older FastAPI."""
 
 _NOTING_ATTRIBUTE = "__fastgate_noting__"
-"""On a router: what its list of routes notes on each new route."""
+"""On a router: the notes that its list of routes writes on each new route."""
 
 NOTES = (
     *(COPIED, COPIED_FROM, SOURCES_ATTRIBUTE),
@@ -58,7 +58,7 @@ class Source:
         """The name of the class of the app."""
         self.members: Members = {}
         self.below: Mapping[str, Members] = {}
-        """What is declared of paths, by their prefixes."""
+        """The declarations for paths, by their prefixes."""
 
 
 class RouterDependencies:
@@ -87,7 +87,7 @@ def dependencies_of(router: object) -> list[Depends]:
 
 
 class _RouteNotes:
-    """What a router's list notes on each route that is added to it."""
+    """The notes that a router's list writes on each route that is added to it."""
 
     sources: tuple[Source, ...] = ()
     """The marked apps whose routes are in the list."""

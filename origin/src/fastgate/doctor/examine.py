@@ -183,7 +183,7 @@ def _judged(probe: Probe, response: RawResponse) -> tuple[Verdict, str]:
 
 
 def _problem_in(response: RawResponse, *, without_body: bool) -> str:
-    """Return the problem type of a response; empty if it is no problem document."""
+    """Return the problem type of a response; empty if it is not a problem document."""
     if not _PROBLEM.search(response.head):
         return ""
     if without_body:

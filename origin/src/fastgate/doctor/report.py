@@ -12,7 +12,7 @@ from enum import StrEnum
 
 
 class Verdict(StrEnum):
-    """What one response proves."""
+    """The conclusion from one response."""
 
     BY_GUARD = "refused-by-guard"
     """The guard's own refusal: its status and problem type."""

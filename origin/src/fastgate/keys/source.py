@@ -2,7 +2,7 @@
 
 Input: an address, or a JWK Set that never changes. Output: the `KeySet` to verify with now, or
 `KeysUnavailable`. It never blocks the event loop and never follows a redirect. Unverified requests
-do not determine how often the edge is asked. Bad keys never replace good ones.
+do not determine how often keys are fetched. Bad keys never replace good ones.
 """
 
 import logging
@@ -61,7 +61,7 @@ class StaticKeys:
         return self._keys
 
     async def refreshed(self) -> KeySet:
-        """Return the same keys: there is no server to ask."""
+        """Return the same keys: there is no server to fetch from."""
         return self._keys
 
 

@@ -18,7 +18,7 @@ from starlette.websockets import WebSocketDisconnect
 from fastgate.background import Job, call_later, start
 
 EndWithToken: TypeAlias = Literal["sessions", "all", "none"]
-"""What ends when the token expires: WebSockets and event streams, every response, or nothing."""
+"""The connections that end with the token: WebSockets and event streams, all responses, or none."""
 CLOSE_CODE = 1008
 REASON = "token expired"
 _DELAY, _MAX_DELAYS = 0.05, 20

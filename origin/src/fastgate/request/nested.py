@@ -2,7 +2,7 @@
 
 Input: the edge and audience of the inner guard, and the scope and `RouteCheck` of the outer one.
 Output: whether the request may pass, or a refusal. It verifies no header: the outer guard has
-taken it.
+removed it.
 """
 
 import logging

@@ -18,7 +18,8 @@ from fastgate.declare.lookup import declared_on_route
 from fastgate.errors import ContentMismatch, MethodMismatch, PathMismatch, Refused, RouteMismatch
 from fastgate.path_template import begins, comparable
 from fastgate.routes.app_parts import is_part_of
-from fastgate.routes.framework import WEBSOCKET, View, path_below, run_by
+from fastgate.routes.chosen import run_by
+from fastgate.routes.framework import WEBSOCKET, View, path_below
 from fastgate.routes.prefix import LOST, PREFIX_KEY, WHOLE, Prefix
 from fastgate.routes.route_names import NO_NAMES, UNNAMED, Names
 

@@ -1,7 +1,7 @@
 """Compare a route with the judged one before it runs: in `handle`, which every dispatch calls.
 
 Input: the base classes of Starlette's routes, routers and endpoints. Output: the same classes,
-changed so that they ask the `RouteCheck` of the request first. A router reads the attribute
+changed so that they call the `RouteCheck` of the request first. A router reads the attribute
 `handle` of the route that it has chosen, and the attribute access returns a function that compares
 first. So it does not matter when a route was added, whether FastAPI built it again for an
 inclusion, which class defines `handle`, or when `handle` was replaced. A class-based endpoint
@@ -23,12 +23,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from fastgate.errors import Refused, RouteMismatch
 from fastgate.responses import refuse
 from fastgate.routes.check import RouteCheck, check_of
+from fastgate.routes.chosen import chosen_path, chosen_view
 from fastgate.routes.entering import entered_by, is_due, is_guarded, note_mount, router_in
 from fastgate.routes.framework import (
     View,
     app_below,
-    chosen_path,
-    chosen_view,
     included_router,
     router_of,
 )

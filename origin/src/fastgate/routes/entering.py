@@ -1,4 +1,4 @@
-"""Note which router a request has entered, and which templates stand in front of that router.
+"""Note which router a request has entered, and the templates of the mounts in front of it.
 
 Input: a router of the framework, or a mount, and the scope with which it is called. Output: the
 same scope, with the router under `ROUTER_KEY` and its `Prefix` under `PREFIX_KEY`. It compares

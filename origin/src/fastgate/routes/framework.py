@@ -1,7 +1,7 @@
-"""How FastAPI and Starlette store their routes. No other module depends on it.
+"""How FastAPI and Starlette store their routes. Only this module and `chosen` depend on it.
 
-Input: an app, or a route that a router has chosen. Output: the routes that its router may run, with
-the paths that they have there. It judges and changes nothing.
+Input: an app. Output: the routes that its router may run, with the paths that they have there. It
+judges and changes nothing.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,9 +12,8 @@ from fastapi.params import Depends
 from starlette._utils import get_route_path
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Host, Mount, Router
-from starlette.types import Scope
 
-from fastgate.declare.lookup import declared_on_layers, declared_on_route, has_routes, targets_of
+from fastgate.declare.lookup import declared_on_layers, declared_on_route, has_routes
 from fastgate.declare.members import OPAQUE, PREFIX
 from fastgate.declare.merge import merge_inherited
 from fastgate.declare.provenance import dependencies_of, noted_dependencies
@@ -199,7 +198,7 @@ def _low_taken_through(router: object, around: tuple[object, ...]) -> Iterator[t
             yield from _low_taken_through(included, (*around, route, included))
 
 
-class _Included:
+class IncludedRoute:
     """A Starlette route as an inclusion has copied it, and the original.
 
     The copy has path, methods and endpoint; only the original has the declarations of `at_edge`.
@@ -218,12 +217,12 @@ def _views(routes: list[BaseRoute]) -> Iterator[View]:
         for view in routing.iter_route_contexts(routes):
             # From 0.137.2 to 0.143.0 a context has the copy, but an empty path.
             included = getattr(view, "starlette_route", None)
-            yield view if included is None else _Included(view.original_route, included)
+            yield view if included is None else IncludedRoute(view.original_route, included)
     elif hasattr(routing, "_iter_routes_with_context"):
         # FastAPI 0.137.0 and 0.137.1 have only a private name for it.
         for route, context in routing._iter_routes_with_context(routes):
             included = getattr(context, "starlette_route", None)
-            yield _Included(route, included) if included is not None else context or route
+            yield IncludedRoute(route, included) if included is not None else context or route
     else:
         yield from routes
 
@@ -245,57 +244,6 @@ def included_router(route: BaseRoute) -> APIRouter | None:
     return router
 
 
-def chosen_path(route: BaseRoute, view: View, scope: Scope) -> str | None:
-    """Return the path template of a route that the router has chosen, with its router's prefix."""
-    if isinstance(route, _FRONTENDS):
-        return _chosen_frontend(scope)
-    path = getattr(view, "path", None)
-    return path if isinstance(path, str) else None
-
-
-def _chosen_frontend(scope: Scope) -> str:
-    path = get_route_path(scope)
-    base = path[: scope["fastapi"]["frontend_specificity"]]
-    return base if base and path == base else base + _REST
-
-
-def chosen_view(route: BaseRoute, scope: Scope) -> View:
-    """Return the view of a route that the router has chosen: path, methods, declarations."""
-    view = scope.get("fastapi", {}).get("effective_route_context")
-    original = getattr(view, "original_route", None)
-    if original is not None and getattr(view, "starlette_route", None) is route:
-        return _Included(original, route)
-    return view if original is route else route
-
-
-def run_by(view: View, scope: Scope) -> object:
-    """Return the endpoint of a chosen route, or its app without the app's own middleware."""
-    route = getattr(view, "original_route", view)
-    if isinstance(route, _FRONTENDS):
-        path = _chosen_frontend(scope)
-        found = (each.app for its, each in frontend_templates(route, view) if its == path)
-        return next(found, None)
-    return next(reversed(targets_of(view)), None)
-
-
-def frontend_templates(route: object, view: View) -> Iterator[tuple[str, View]]:
-    """Yield the path templates that `app.frontend` serves, each with its frontend.
-
-    The most specific one comes first, as FastAPI chooses. A route without frontends yields none.
-    """
-    if isinstance(route, _FRONTENDS):
-        prefix: str = getattr(view, "frontend_prefix", "")
-        found = [(prefix + each.path.rstrip("/"), each) for each in route.routes]  # type: ignore[attr-defined]
-        for path, frontend in sorted(found, key=lambda pair: -len(pair[0])):
-            if path:
-                yield path, frontend
-            yield path + _REST, frontend
-
-
 _INCLUSION: tuple[type, ...] = tuple(
     getattr(routing, name) for name in ("_IncludedRouter",) if hasattr(routing, name)
 )
-_FRONTENDS: tuple[type, ...] = tuple(
-    getattr(routing, name) for name in ("_FrontendRouteGroup",) if hasattr(routing, name)
-)
-_REST = "/{path:path}"

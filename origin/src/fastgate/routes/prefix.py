@@ -1,4 +1,4 @@
-"""The templates and paths that stand in front of a router: mounts, and the root path of the app.
+"""The templates and paths in front of a router: mounts, and the root path of the app.
 
 Input: the mounts that have led to a router, and the scope of a request. Output: a `Prefix`. It
 compares nothing: `routes.check` does.

@@ -62,7 +62,7 @@ def arrival_of(scope: Scope, app: object) -> Arrival:
     """Return how a request has arrived at a guard.
 
     Args:
-        scope: the request, as it stands at the guard.
+        scope: the scope of the request, as the guard receives it.
         app: the guarded app; None if it cannot be seen.
 
     """

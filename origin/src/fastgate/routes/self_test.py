@@ -1,6 +1,6 @@
 """Test, before an app starts, that the installed framework runs the comparison.
 
-Input: the installed Starlette and FastAPI. Output: nothing; or `FrameworkNotUnderstood` if a kind
+Input: the installed Starlette and FastAPI. Output: none; or `FrameworkNotUnderstood` if a kind
 of route ran without a comparison, or did not run although the comparison succeeded. It dispatches a
 small app of its own, in this process and without a network or a signature. The guard does not run.
 """

@@ -1,1 +1,1 @@
-"""What the dependencies and signatures of an endpoint require of callers."""
+"""The requirements on callers in the dependencies and signatures of an endpoint."""

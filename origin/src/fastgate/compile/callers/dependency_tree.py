@@ -33,7 +33,7 @@ Dependant: TypeAlias = Any
 
 @dataclass(frozen=True, slots=True)
 class Callers:
-    """What dependencies require of callers."""
+    """The requirements of dependencies on callers."""
 
     known: bool = False
     """`Caller` or `Security(fastgate)` is among them."""
@@ -67,7 +67,7 @@ class Callers:
 
 
 def callers_of(dependant: Dependant, listed: Iterable[Depends] = ()) -> Callers:
-    """Return what an endpoint's tree of dependencies requires; nothing if there is no tree.
+    """Return what an endpoint's tree of dependencies requires; empty if there is no tree.
 
     Args:
         dependant: the tree.

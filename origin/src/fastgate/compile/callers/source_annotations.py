@@ -36,7 +36,7 @@ _PLAIN = (
     ast.Compare,
     ast.Lambda,
 )
-"""Expressions that are no dependency, whatever they contain."""
+"""Expressions that are never a dependency, regardless of their contents."""
 _FIELDS = (param_functions.__name__, pydantic.Field.__module__)
 """The modules of functions that describe a parameter and require no caller."""
 _MAX_NAMES = 50
@@ -45,7 +45,7 @@ Def = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 class ParameterRequirement(NamedTuple):
-    """What the annotation of one parameter requires."""
+    """The requirements in the annotation of one parameter."""
 
     name: str
     dependencies: list[Depends]

@@ -119,7 +119,7 @@ class Names:
             values += several
         return UNKNOWN if any(each is UNKNOWN for each in values) else values
 
-    def _text(self, node: ast.expr, depth: int) -> Any:  # noqa: ANN401 - a text, or unknown
+    def _text(self, node: ast.expr, depth: int) -> Any:  # noqa: ANN401 - a string, or unknown
         if isinstance(node, ast.FormattedValue):
             if node.conversion != -1 or node.format_spec is not None:
                 return UNKNOWN
@@ -143,7 +143,7 @@ def _member(value: object, name: str) -> object:
 
 
 def _assigned_in(function: Def) -> Mapping[str, Sequence[ast.AST | None]]:
-    """Return what a function assigns to its own variables; None for what is not an expression."""
+    """Return the expressions assigned to a function's own variables; None for other values."""
     found = dict[str, list[ast.AST | None]]()
     arguments = function.args
     named = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
@@ -172,7 +172,7 @@ def _assigned_in(function: Def) -> Mapping[str, Sequence[ast.AST | None]]:
 
 
 def _statements_of(function: Def) -> Iterator[ast.AST]:
-    """Yield what a function consists of, without what is within functions and classes in it."""
+    """Yield the nodes of a function, without those of functions and classes in it."""
     left: list[ast.AST] = [*function.body]
     while left:
         node = left.pop()

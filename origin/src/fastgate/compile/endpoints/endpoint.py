@@ -15,7 +15,7 @@ from fastgate.declare.provenance import Source
 
 
 class Kind(Enum):
-    """What a template belongs to."""
+    """The kind of thing that a template belongs to."""
 
     HTTP = "endpoint"
     WEBSOCKET = "WebSocket endpoint"
@@ -43,7 +43,7 @@ class Endpoint:
     """The function, class or app that produces the response."""
     operation_id: str | None = None
     callers: Callers = field(default_factory=Callers)
-    """What its dependencies require of callers."""
+    """The requirements of its dependencies on callers."""
     declared: Mapping[str, object] = field(default_factory=dict)
     """Members of the route document, from `at_edge` and `openapi_extra`."""
     inherited: Mapping[str, object] = field(default_factory=dict)
@@ -52,8 +52,8 @@ class Endpoint:
     """Members that a path (`below`) declares otherwise than a router, or than a mount on that path;
     neither of the two is nearer."""
     not_run: Callers = field(default_factory=Callers)
-    """What dependencies of its routers and apps require of callers, although FastAPI does not run
-    them for this endpoint: it runs them for its own routes only, and not for mounted apps."""
+    """The requirements on callers of dependencies that its routers and apps have, but that FastAPI
+    does not run for it: FastAPI runs them for its own routes only, and not for mounted apps."""
     parts: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     """For an endpoint that takes everything below a path: the declarations for paths within it, by
     full template. The endpoint has one route at the edge, and these paths have none."""

@@ -70,7 +70,7 @@ class PathDeclarations:
 
 @dataclass(frozen=True, slots=True)
 class InheritedContext:
-    """What a route, a mount or an app inherits."""
+    """The members and requirements that a route, a mount or an app inherits."""
 
     inherited: Members = field(default_factory=dict)
     conflicting: tuple[str, ...] = ()
@@ -119,7 +119,7 @@ def _settled_by(members: Members) -> frozenset[str]:
 
 
 class Inheritance:
-    """What the routes of one app inherit.
+    """The members and requirements that the routes of one app inherit.
 
     Args:
         app: the app.

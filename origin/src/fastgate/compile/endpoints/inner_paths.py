@@ -16,7 +16,7 @@ from fastgate.path_template import begins, comparable, takes_all_below
 def with_inner_paths(
     inheritance: Inheritance, prefix: str, served: Iterator[Endpoint]
 ) -> Iterator[Endpoint]:
-    """Add to an endpoint the app's declarations for paths within it that are no endpoints."""
+    """Add to an endpoint the app's declarations for paths within it that are not endpoints."""
     parts = {prefix + part: members for part, members in inheritance.parts.items()}
     mounted: list[str] = []  # by earlier mounts
     for each in served:

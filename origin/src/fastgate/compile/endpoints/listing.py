@@ -26,11 +26,11 @@ from fastgate.declare.lookup import declared_on_layers, declared_on_route, targe
 from fastgate.declare.members import OPAQUE
 from fastgate.declare.provenance import Source, sources_not_serving, sources_of
 from fastgate.declare.router_marks import RouterMark
+from fastgate.routes.chosen import frontend_templates
 from fastgate.routes.framework import (
     View,
     app_below,
     effective_routes,
-    frontend_templates,
     handled_route,
     is_among,
     is_opaque,

@@ -30,7 +30,7 @@ from fastgate.compile.ineffective.comparison import (
     own_and_effective_members,
     remedy_to_declare,
 )
-from fastgate.compile.ineffective.enclosing import replacements_in, run_beside
+from fastgate.compile.ineffective.middleware import replacements_in, stack_of
 from fastgate.declare.lookup import is_router, layers, targets_of
 from fastgate.declare.merge import OPEN, merge_inherited
 from fastgate.declare.static_access import attribute, is_a
@@ -105,7 +105,7 @@ def graph_of(
             for dependency in endpoint.dependencies:
                 objects += layers(dependency, mounted=False)
         if routes and endpoint.route is not None:
-            objects += run_beside(endpoint.route)
+            objects += stack_of(endpoint.route)
         begin += objects
         if objects:
             roots.append((endpoint, [id(each) for each in objects]))

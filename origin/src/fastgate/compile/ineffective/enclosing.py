@@ -6,17 +6,14 @@ and routes; and each router whose default is an app of its own.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cache, partial
-from itertools import chain
+from functools import partial
 from types import FunctionType, MethodType
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
-from fastapi import routing
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
-from starlette.routing import BaseRoute, Host, Mount, Route, Router, WebSocketRoute
+from starlette.routing import BaseRoute, Router
 
-from fastgate.compile.callers.object_graph import Graph, methods_of_class, mro_of
+from fastgate.compile.callers.object_graph import Graph, mro_of
 from fastgate.compile.endpoints.endpoint import Endpoint, Kind
 from fastgate.compile.endpoints.inheritance import routes_without_router_mark
 from fastgate.compile.ineffective.comparison import (
@@ -28,10 +25,16 @@ from fastgate.compile.ineffective.comparison import (
     name_of,
     own_and_effective_members,
 )
+from fastgate.compile.ineffective.middleware import (
+    Marked,
+    is_own_method,
+    marked_in,
+    marked_run_by,
+    stack_of,
+)
 from fastgate.declare.lookup import is_router, layers
 from fastgate.declare.merge import merge_inherited
-from fastgate.declare.provenance import NOTES
-from fastgate.declare.static_access import attribute, is_a, own
+from fastgate.declare.static_access import attribute, is_a
 from fastgate.declare.stored_marks import declared
 from fastgate.routes.framework import (
     apps_within,
@@ -76,7 +79,7 @@ def default_apps(app: object, found: Sequence[Endpoint]) -> Iterator[Ineffective
     for holder in _holders(routed_app(app), found):
         for part in holder.parts:
             default = attribute(part, "default") if is_a(part, Router) else None
-            if not _is_own(part, default) and _is_app(default):
+            if not is_own_method(part, default) and _is_app(default):
                 yield IneffectiveDeclaration(
                     holder.endpoint,
                     f"has a router whose default is an app ({name_of(default)}) without a route, "
@@ -95,20 +98,6 @@ def _is_app(default: object) -> bool:
     return default is not None and not is_a(default, FunctionType)
 
 
-def replacements_in(part: object) -> Iterator[object]:
-    """Yield what an app, a router or a route runs besides its endpoints, and its class.
-
-    A route without middleware runs a function of the framework, which refers only to the endpoint.
-    """
-    yield type(part)
-    yield from _stack_of(part)
-
-
-def run_beside(route: object) -> Iterator[object]:
-    """Yield what a route runs besides its endpoint, if its author added something."""
-    yield from _stack_of(route)
-
-
 # Declarations around a whole app.
 
 
@@ -121,11 +110,11 @@ def _around_whole_app(app: object, served: object) -> Iterator[IneffectiveDeclar
 
 
 def _of_middleware(served: object) -> Iterator[IneffectiveDeclaration]:
-    known: _Marked = {}
+    known: Marked = {}
     for app in apps_within(served):
         effective = declared_of(app)
         for entry in getattr(app, "user_middleware", ()):
-            for target in {id(each): each for each in _run_by(entry, known)}.values():
+            for target in {id(each): each for each in marked_run_by(entry, known)}.values():
                 yield from _not_of_the_app(target, effective, "the app's middleware")
 
 
@@ -196,13 +185,13 @@ def _holders(served: object, found: Sequence[Endpoint]) -> Iterator[_Holder]:
 
 
 def _of_parts(holders: Sequence[_Holder], read: set[int]) -> Iterator[IneffectiveMark]:
-    known: _Marked = {}
+    known: Marked = {}
     stacks: list[tuple[_Holder, list[object], set[int]]] = []
     for holder in holders:
         for part in holder.parts:
-            yield from _ineffective_marks(holder, _marked_in(type(part), known), holder.own_members)
-            if stack := [*_stack_of(part)]:
-                run = [target for each in stack for target in _run_by(each, known)]
+            yield from _ineffective_marks(holder, marked_in(type(part), known), holder.own_members)
+            if stack := [*stack_of(part)]:
+                run = [target for each in stack for target in marked_run_by(each, known)]
                 stacks.append((holder, stack, {id(each) for each in run}))
                 if not is_a(part, Starlette):  # that of an app is already reported
                     yield from _ineffective_marks(
@@ -226,81 +215,3 @@ def _ineffective_marks(
     for target in targets:
         if names := differing(target, holder.effective, exempt):
             yield IneffectiveMark(holder.endpoint, target, names, _MARK_ITSELF)
-
-
-_Marked: TypeAlias = dict[int, list[object]]
-"""The marked parts of classes, by the id of the class, because a class may be unhashable."""
-
-
-def _run_by(entry: object, known: _Marked) -> Iterator[object]:
-    """Yield the marked parts of middleware: itself, what it wraps, classes and methods."""
-    parts: Sequence[object] = (entry,)
-    if of_app := is_a(entry, Middleware):
-        parts = (entry, entry.cls, *entry.args, *entry.kwargs.values())  # type: ignore[attr-defined]
-    for layer in chain.from_iterable(layers(part, mounted=not of_app) for part in parts):
-        if declared(layer):
-            yield layer
-        yield from _marked_in(layer if is_a(layer, type) else type(layer), known)
-
-
-def _marked_in(kind: object, known: _Marked) -> list[object]:
-    """Return the marked parts of a class: itself, its bases and their methods."""
-    if id(kind) not in known:
-        found = (*mro_of(kind), *chain.from_iterable(methods_of_class(kind)))
-        known[id(kind)] = [each for each in found if declared(each)]
-    return known[id(kind)]
-
-
-def _stack_of(part: object) -> Iterator[object]:
-    """Yield the middleware of an app, a router or a route, or the stack that contains it."""
-    if is_a(part, Starlette):
-        entries = attribute(part, "user_middleware")
-        yield from entries if is_a(entries, list) else ()  # type: ignore[misc]
-    elif is_a(part, Router):
-        for each in (attribute(part, "middleware_stack"), attribute(part, "default")):
-            if each is not None and not _is_own(part, each):
-                yield each
-    elif is_a(part, BaseRoute):
-        yield from _run_by_route(part)
-
-
-def _run_by_route(route: object) -> Iterator[object]:
-    """Yield what a route runs that is neither its endpoint nor part of the framework."""
-    run = attribute(route, "app")
-    of_mount = is_a(route, Mount, Host) or run is attribute(route, "endpoint")
-    if run is not None and not of_mount and not _is_of_framework(run):
-        yield run
-    for name, value in list(own(route).items()):
-        if name not in _attributes_of_routes():
-            yield value
-    kinds = (each for each in mro_of(type(route))[:-1] if not _is_of_framework(each))
-    if any(name in own(kind) for kind in kinds for name in ("handle", "__call__")):
-        yield type(route)  # it may call its own attributes
-
-
-@cache
-def _attributes_of_routes() -> frozenset[str]:
-    """Return the attributes that the framework and marks store on routes, without `handle`."""
-    path = "/{path:path}"
-    kinds = (Route, routing.APIRoute, WebSocketRoute, routing.APIWebSocketRoute)
-    routes = (*(kind(path, _nothing) for kind in kinds), Mount("/x", routes=[]))
-    of_framework = (name for route in routes for name in own(route))
-    return frozenset((*NOTES, *of_framework))
-
-
-async def _nothing() -> None: ...
-
-
-def _is_of_framework(target: object) -> bool:
-    """Whether a function or a class is part of FastAPI or Starlette."""
-    if is_a(target, type):
-        module = own(target).get("__module__")
-    elif is_a(target, FunctionType):
-        module = target.__globals__.get("__name__")  # type: ignore[attr-defined]
-    else:
-        return False
-    return str(module).partition(".")[0] in ("fastapi", "starlette")
-
-
-def _is_own(router: object, method: object) -> bool:
-    return is_a(method, MethodType) and attribute(method, "__self__") is router

@@ -1,0 +1,67 @@
+"""Read the route that a router has chosen, and the frontends among which FastAPI chooses itself.
+
+Input: the scope of a request, and a route. Output: the path template, the view and the endpoint of
+the route. Like `framework`, this module depends on how FastAPI stores its routes.
+"""
+
+from collections.abc import Iterator
+
+from fastapi import routing
+from starlette._utils import get_route_path
+from starlette.routing import BaseRoute
+from starlette.types import Scope
+
+from fastgate.declare.lookup import targets_of
+from fastgate.routes.framework import IncludedRoute, View
+
+_FRONTENDS: tuple[type, ...] = tuple(
+    getattr(routing, name) for name in ("_FrontendRouteGroup",) if hasattr(routing, name)
+)
+_REST = "/{path:path}"
+
+
+def chosen_path(route: BaseRoute, view: View, scope: Scope) -> str | None:
+    """Return the path template of a route that the router has chosen, with its router's prefix."""
+    if isinstance(route, _FRONTENDS):
+        return _chosen_frontend(scope)
+    path = getattr(view, "path", None)
+    return path if isinstance(path, str) else None
+
+
+def _chosen_frontend(scope: Scope) -> str:
+    path = get_route_path(scope)
+    base = path[: scope["fastapi"]["frontend_specificity"]]
+    return base if base and path == base else base + _REST
+
+
+def chosen_view(route: BaseRoute, scope: Scope) -> View:
+    """Return the view of a route that the router has chosen: path, methods, declarations."""
+    view = scope.get("fastapi", {}).get("effective_route_context")
+    original = getattr(view, "original_route", None)
+    if original is not None and getattr(view, "starlette_route", None) is route:
+        return IncludedRoute(original, route)
+    return view if original is route else route
+
+
+def run_by(view: View, scope: Scope) -> object:
+    """Return the endpoint of a chosen route, or its app without the app's own middleware."""
+    route = getattr(view, "original_route", view)
+    if isinstance(route, _FRONTENDS):
+        path = _chosen_frontend(scope)
+        found = (each.app for its, each in frontend_templates(route, view) if its == path)
+        return next(found, None)
+    return next(reversed(targets_of(view)), None)
+
+
+def frontend_templates(route: object, view: View) -> Iterator[tuple[str, View]]:
+    """Yield the path templates that `app.frontend` serves, each with its frontend.
+
+    The most specific one comes first, as FastAPI chooses. A route without frontends yields none.
+    """
+    if isinstance(route, _FRONTENDS):
+        prefix: str = getattr(view, "frontend_prefix", "")
+        found = [(prefix + each.path.rstrip("/"), each) for each in route.routes]  # type: ignore[attr-defined]
+        for path, frontend in sorted(found, key=lambda pair: -len(pair[0])):
+            if path:
+                yield path, frontend
+            yield path + _REST, frontend
