@@ -1,12 +1,19 @@
 //! SHA-256 and its uses: digests of lists of parts, in which different lists never look alike, and derived keys. The
 //! guest has one implementation, which RSA and ECDSA need anyway.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit as _, Mac};
 use sha2::{Digest as _, Sha256};
 
 /// SHA-256 (FIPS 180-4) of `bytes`.
 pub(crate) fn sha256(bytes: impl AsRef<[u8]>) -> [u8; 32] {
     Sha256::digest(bytes).into()
+}
+
+/// The thumbprint (RFC 7638 §3, RFC 8037 §2) of the public OKP key on this curve with these octets.
+pub(crate) fn okp_thumbprint(curve: &str, x: &[u8; 32]) -> [u8; 32] {
+    sha256(format!(r#"{{"crv":"{curve}","kty":"OKP","x":"{}"}}"#, URL_SAFE_NO_PAD.encode(x)))
 }
 
 /// Adds each part after its length in bytes (eight octets in network order), so that no byte can move from one part to

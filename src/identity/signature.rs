@@ -17,7 +17,7 @@ pub enum VerifyingKey {
     /// ECDSA on P-384.
     P384(p384::ecdsa::VerifyingKey),
     /// Ed25519, not of small order.
-    Ed25519(ed25519_compact::PublicKey),
+    Ed25519(ed25519_dalek::VerifyingKey),
 }
 
 /// A signature is not valid for a key.
@@ -55,8 +55,8 @@ impl VerifyingKey {
                 .is_ok_and(|signature| key.verify(message, &signature).is_ok()),
             (Self::P384(key), AlgorithmName::ES384) => p384::ecdsa::Signature::from_slice(signature)
                 .is_ok_and(|signature| key.verify(message, &signature).is_ok()),
-            (Self::Ed25519(key), AlgorithmName::EdDSA) => ed25519_compact::Signature::from_slice(signature)
-                .is_ok_and(|signature| key.verify(message, &signature).is_ok()),
+            (Self::Ed25519(key), AlgorithmName::EdDSA) => ed25519_dalek::Signature::from_slice(signature)
+                .is_ok_and(|signature| key.verify_strict(message, &signature).is_ok()),
             (Self::Rsa(_) | Self::P256(_) | Self::P384(_) | Self::Ed25519(_), _) => false,
         };
         if is_valid { Ok(()) } else { Err(SignatureInvalid) }

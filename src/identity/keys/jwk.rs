@@ -117,9 +117,10 @@ fn p384(jwk: &Map<String, Value>) -> Result<VerifyingKey, UnusableKey> {
 
 /// Refuses a point that is not canonical, or has a small order, before any signature is verified with it.
 fn ed25519(jwk: &Map<String, Value>) -> Result<VerifyingKey, UnusableKey> {
-    let key = ed25519_compact::PublicKey::new(octets(text(jwk, "x")?)?);
-    key.validate().map_err(|_| UnusableKey::Invalid)?;
-    Ok(VerifyingKey::Ed25519(key))
+    let octets = octets(text(jwk, "x")?)?;
+    let key = ed25519_dalek::VerifyingKey::from_bytes(&octets).map_err(|_| UnusableKey::Invalid)?;
+    let is_canonical = key.to_edwards().compress().to_bytes() == octets;
+    if is_canonical && !key.is_weak() { Ok(VerifyingKey::Ed25519(key)) } else { Err(UnusableKey::Invalid) }
 }
 
 /// Decodes a coordinate. It has exactly the length of its field, leading zeros included (RFC 7518 §6.2.1.2, RFC 8037

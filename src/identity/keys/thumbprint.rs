@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use crate::digest::sha256;
+use crate::digest::{okp_thumbprint, sha256};
 use crate::identity::signature::VerifyingKey;
 
 /// SHA-256 over the required members in alphabetical order (RFC 7638 §3.2, RFC 8037 §2), each in canonical form (RFC
@@ -19,7 +19,7 @@ pub(super) fn of(key: &VerifyingKey) -> [u8; 32] {
         VerifyingKey::Rsa(key) => format!(r#"{{"e":"AQAB","kty":"RSA","n":"{}"}}"#, text(&key.modulus())),
         VerifyingKey::P256(key) => ec("P-256", key.to_sec1_point(false).as_bytes()),
         VerifyingKey::P384(key) => ec("P-384", key.to_sec1_point(false).as_bytes()),
-        VerifyingKey::Ed25519(key) => format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#, text(key.as_slice())),
+        VerifyingKey::Ed25519(key) => return okp_thumbprint("Ed25519", key.as_bytes()),
     };
     sha256(members)
 }
