@@ -45,7 +45,7 @@ enum Command {
     Explain(Box<explain::Explain>),
     /// Judge logged requests again by two policies, and list every verdict that differs.
     Diff(diff::Diff),
-    /// Make signing keys of the edge, and derive keys from them.
+    /// Make keys of the edge.
     #[command(subcommand)]
     Keys(Keys),
     /// Print the reference tables of this version as JSON: the pages in `docs/reference/` are made from them.
@@ -58,16 +58,9 @@ enum Command {
 
 #[derive(Subcommand)]
 enum Keys {
-    /// Print a new private key set for the Secret Store (secret "signing-keys"); its public half is printed to standard
-    /// error.
+    /// Print a new private key set for the Secret Store (secret "signing-keys"): an Ed25519 key, which signs, and an
+    /// X25519 key, from which MAC keys are derived. The public half is printed to standard error.
     New,
-    /// Read the private key set on standard input and print the keys that the edge shares with one origin, for an
-    /// origin whose headers are signed by HS256: its `Settings(origin_keys=…)`.
-    Origin {
-        /// The origin's audience, as in the policy.
-        #[arg(long)]
-        audience: String,
-    },
 }
 
 /// Runs the tool. The exit code is 0 for success, 1 for findings and 2 for wrong usage.
@@ -87,7 +80,6 @@ pub(crate) fn run() -> ExitCode {
         Command::Explain(arguments) => explain::explain(&arguments),
         Command::Diff(arguments) => diff::diff(&arguments),
         Command::Keys(Keys::New) => keys::new(),
-        Command::Keys(Keys::Origin { audience }) => keys::origin(&audience),
         Command::Reference => reference::reference(&Arguments::command()),
         Command::Revoke(revocation) => revoke::revoke(&revocation),
     }

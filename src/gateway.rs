@@ -7,7 +7,7 @@ mod pipeline;
 mod well_known;
 
 use crate::identity::dpop::Nonces;
-use crate::mint::Minter;
+use crate::mint::{Minter, SigningKeys};
 use crate::policy::Policy;
 use crate::refusal::Refusal;
 use crate::request::RequestHead;
@@ -28,9 +28,10 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// A gateway that decides by `policy` and signs with `minter`.
+    /// A gateway that decides by `policy` and signs with `keys`.
     #[must_use]
-    pub fn new(policy: Policy, minter: Minter) -> Self {
+    pub fn new(policy: Policy, keys: SigningKeys) -> Self {
+        let minter = Minter::new(keys, policy.origins());
         Self { published: Published::of(&policy), policy, minter }
     }
 

@@ -3,21 +3,27 @@
 //! `docs/concepts/identity-header.md`.
 
 mod claims;
-mod edge_key;
+mod exchange_key;
 mod grant;
+mod jws;
+mod mac;
+mod okp;
+mod signing_key;
 mod signing_keys;
 
 use std::net::IpAddr;
 
 pub use claims::{EdgeClaims, MintInput};
-pub use edge_key::TOKEN_TYPE;
 pub use grant::Grant;
+pub use jws::{HEADER_VERSION, TOKEN_TYPE};
+use mac::MacKeys;
 pub use signing_keys::{SigningKeys, SigningKeysError, new_signing_keys};
 
 use crate::content::CONTENT_DIGEST;
 use crate::headers::{Headers, IDENTITY, SUBPROTOCOL};
 use crate::identity::Caller;
 use crate::identity::dpop::Nonces;
+use crate::policy::{Audience, Origin};
 use crate::response::ResponseFields;
 
 /// The greatest length in bytes of the request line and fields that are sent to the origin: uvicorn with h11 reads no
@@ -45,6 +51,16 @@ pub enum MintError {
     /// The signature could not be made.
     #[error("the identity header could not be signed")]
     SigningFailed,
+    /// The origin has a `key`, and the edge has no key to derive a MAC key with. Only requests for such origins are
+    /// refused: a policy that arrives before its keys must not close the other origins.
+    #[error(
+        "the origin with the audience \"{audience}\" has a \"key\", and the secret \"signing-keys\" has no X25519 key; add \
+         the one of a new set (`fastgate keys new`), or remove \"key\" from the origin"
+    )]
+    NoExchangeKey {
+        /// The origin's audience.
+        audience: Audience,
+    },
 }
 
 impl MintError {
@@ -55,21 +71,29 @@ impl MintError {
             Self::IdentityTooLong { .. } => "identity-too-long",
             Self::HeadTooLong { .. } => "head-too-long",
             Self::SigningFailed => "signing-failed",
+            Self::NoExchangeKey { .. } => "no-exchange-key",
         }
     }
 }
 
-/// Signs on behalf of this edge.
-#[derive(Debug)]
+/// Signs on behalf of this edge. `Debug` prints no key.
 pub struct Minter {
     keys: SigningKeys,
+    mac_keys: MacKeys,
+}
+
+impl std::fmt::Debug for Minter {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Minter([redacted])")
+    }
 }
 
 impl Minter {
-    /// A minter that signs with the first of `keys`.
+    /// A minter for these origins. It signs with the first Ed25519 key of `keys`; for origins with a key of their own it
+    /// derives MAC keys with the first X25519 key.
     #[must_use]
-    pub const fn new(keys: SigningKeys) -> Self {
-        Self { keys }
+    pub fn new<'policy>(keys: SigningKeys, origins: impl IntoIterator<Item = &'policy Origin>) -> Self {
+        Self { keys, mac_keys: MacKeys::of(origins) }
     }
 
     /// The public halves of the keys, as a JWK Set.
@@ -92,7 +116,7 @@ impl Minter {
     /// A [`MintError`] if the head gets too long or the header cannot be signed.
     pub fn mint(&self, input: &MintInput<'_>) -> Result<Grant, MintError> {
         let (route, target, received) = (input.cleared.route(), input.target, input.target.received());
-        let token = self.keys.sign(&route.origin, &EdgeClaims::of(input)).ok_or(MintError::SigningFailed)?;
+        let token = self.sign(&route.origin, &EdgeClaims::of(input))?;
         if token.len() > MAX_IDENTITY_BYTES {
             return Err(MintError::IdentityTooLong { bytes: token.len() });
         }
@@ -118,6 +142,18 @@ impl Minter {
             max_body: route.accepts.longest_body().filter(|_| !route.sign_body),
             opens_websocket: route.websocket,
         })
+    }
+
+    /// By EdDSA, or by HS256 if the origin has a key.
+    fn sign(&self, origin: &Origin, claims: &EdgeClaims<'_>) -> Result<String, MintError> {
+        match &origin.key {
+            None => self.keys.signing().and_then(|key| key.sign(claims)).ok_or(MintError::SigningFailed),
+            Some(theirs) => {
+                let none = || MintError::NoExchangeKey { audience: origin.audience.clone() };
+                let ours = self.keys.exchange().ok_or_else(none)?;
+                self.mac_keys.sign(ours, theirs, &origin.audience, claims).ok_or(MintError::SigningFailed)
+            }
+        }
     }
 }
 

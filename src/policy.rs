@@ -39,7 +39,7 @@ pub use fault::{Fault, PolicyFault, PolicyFaults};
 pub use ids::{Audience, IssuerId, RouteId};
 pub use issuer::{Introspection, Issuer, KeyLife, PresetName, TokenKind, TokenRules, TokenShape};
 pub(crate) use names::is_scope;
-pub use origin::{IdentityAlgorithm, Origin};
+pub use origin::{Origin, OriginKey};
 pub use pattern::captures::Captures;
 use route::read::Known;
 use route::tree::RouteTree;
@@ -54,6 +54,8 @@ pub struct Policy {
     edge: Edge,
     /// The issuers, by every spelling of their `iss`.
     issuers: BTreeMap<String, Arc<Issuer>>,
+    /// By name.
+    origins: BTreeMap<String, Arc<Origin>>,
     routes: Vec<Route>,
     tree: RouteTree,
 }
@@ -83,7 +85,7 @@ impl TryFrom<PolicyDocument> for Policy {
         if issuers.is_empty() && routes.iter().any(|route| route.access != Access::Public) {
             faults.add("$.issuers", Fault::NoIssuer);
         }
-        faults.none_or(Self { edge, issuers, routes, tree })
+        faults.none_or(Self { edge, issuers, origins, routes, tree })
     }
 }
 
@@ -113,6 +115,11 @@ impl Policy {
     pub fn issuers(&self) -> impl Iterator<Item = &Issuer> {
         // An issuer with several spellings has one entry for each.
         self.issuers.iter().filter(|(iss, issuer)| **iss == issuer.issuer).map(|(_, issuer)| issuer.as_ref())
+    }
+
+    /// The applications behind the edge.
+    pub fn origins(&self) -> impl Iterator<Item = &Origin> {
+        self.origins.values().map(Arc::as_ref)
     }
 
     /// The issuer of opaque tokens, and its introspection endpoint.

@@ -9,7 +9,7 @@ use crate::client::Client;
 use crate::content::Body;
 use crate::gateway::{Decision, Environment, Gateway};
 use crate::identity::dpop::Nonces;
-use crate::mint::{Minter, SigningKeys, new_signing_keys};
+use crate::mint::{SigningKeys, new_signing_keys};
 use crate::place::Acls;
 use crate::policy::Policy;
 use crate::ports::polled::Polled;
@@ -177,7 +177,7 @@ fn load_live(texts: &Result<Texts, ClosedError>) -> Result<LoadedPolicy, ClosedE
     let keys = SigningKeys::parse(signing_keys).map_err(|error| {
         ClosedError::SigningKeys(format!("Secret Store \"{STORE}\", secret \"{SIGNING_KEYS}\": {error}"))
     })?;
-    Ok(LoadedPolicy::new(Gateway::new(policy, Minter::new(keys)), Role::Live))
+    Ok(LoadedPolicy::new(Gateway::new(policy, keys), Role::Live))
 }
 
 /// A shadow policy signs with new keys that are never published; it checks nonces with the live policy's keys.
@@ -186,7 +186,7 @@ fn load_shadow(text: Option<&Stored>) -> Option<Result<LoadedPolicy, String>> {
     let load = |text: &[u8]| {
         let policy = Policy::parse(text).map_err(|faults| faults.to_string())?;
         let keys = SigningKeys::parse(new_signing_keys().0.as_bytes()).map_err(|error| error.to_string())?;
-        Ok(LoadedPolicy::new(Gateway::new(policy, Minter::new(keys)), Role::Shadow))
+        Ok(LoadedPolicy::new(Gateway::new(policy, keys), Role::Shadow))
     };
     Some(load(&text.value))
 }

@@ -97,7 +97,10 @@ fn manifest(folder: &Path, origin: SocketAddr, jwks: &str) -> PathBuf {
         "edge": { "issuer": "https://api.bench.example", "hosts": ["api.bench.example"] },
         "origins": {
             "app": { "backend": "origin", "audience": "app" },
-            "shared": { "backend": "origin", "audience": "shared", "algorithm": "HS256" },
+            // The public key of RFC 7748 §6.1.
+            "shared": { "backend": "origin", "audience": "shared", "key": {
+                "kty": "OKP", "crv": "X25519", "x": "hSDwCYkwp1R0i33ctD73Wg2_Og0mOBr066SpjqqbTmo",
+            } },
         },
         "issuers": { "idp": {
             "issuer": ISSUER, "backend": "idp", "audiences": ["https://api.bench.example"], "verdict_window": 300,

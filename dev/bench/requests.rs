@@ -15,12 +15,12 @@ pub(crate) enum Kind {
     PassThrough,
     /// A public route.
     Public,
-    /// The same, for an origin that shares a key with the edge.
-    PublicSharedKey,
+    /// The same, for an origin with a key.
+    PublicMac,
     /// A token that was seen before.
     Warm,
-    /// The same, for an origin that shares a key with the edge.
-    WarmSharedKey,
+    /// The same, for an origin with a key.
+    WarmMac,
     /// An RS256 token that was not seen before.
     ColdRs256,
     /// An ES256 token that was not seen before.
@@ -37,9 +37,9 @@ impl Kind {
     pub(crate) const ALL: [Self; 10] = [
         Self::PassThrough,
         Self::Public,
-        Self::PublicSharedKey,
+        Self::PublicMac,
         Self::Warm,
-        Self::WarmSharedKey,
+        Self::WarmMac,
         Self::ColdRs256,
         Self::ColdEs256,
         Self::Garbage,
@@ -50,10 +50,10 @@ impl Kind {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::PassThrough => "pass-through guest",
-            Self::Public => "public route",
-            Self::PublicSharedKey => "public route, header by HS256",
-            Self::Warm => "token seen before",
-            Self::WarmSharedKey => "token seen before, header by HS256",
+            Self::Public => "public route, EdDSA header",
+            Self::PublicMac => "public route, MAC header",
+            Self::Warm => "token seen before, EdDSA header",
+            Self::WarmMac => "token seen before, MAC header",
             Self::ColdRs256 => "new RS256 token",
             Self::ColdEs256 => "new ES256 token",
             Self::Garbage => "garbage as token",
@@ -118,13 +118,13 @@ impl Requests {
         let garbage = format!("{}.{}.{}", URL_SAFE_NO_PAD.encode("{}"), "A".repeat(600), "B".repeat(342));
         let path = match kind {
             Kind::Public => "/open/orders/7",
-            Kind::PublicSharedKey => "/shared/open/orders/7",
-            Kind::WarmSharedKey => "/shared/orders/7",
+            Kind::PublicMac => "/shared/open/orders/7",
+            Kind::WarmMac => "/shared/orders/7",
             _ => "/orders/7",
         };
         let request = |number: usize| {
             let token = match kind {
-                Kind::PassThrough | Kind::Public | Kind::PublicSharedKey | Kind::Warm | Kind::WarmSharedKey => {
+                Kind::PassThrough | Kind::Public | Kind::PublicMac | Kind::Warm | Kind::WarmMac => {
                     self.rsa.last().unwrap()
                 }
                 Kind::ColdRs256 => &self.rsa[number],

@@ -1,9 +1,8 @@
 //! `fastgate keys`: the edge's own keys.
 
-use std::io::Read as _;
 use std::process::ExitCode;
 
-use fastgate::mint::{SigningKeys, new_signing_keys};
+use fastgate::mint::new_signing_keys;
 
 use super::printer;
 
@@ -21,27 +20,4 @@ pub(super) fn new() -> ExitCode {
     printer::error(public);
     printer::line(private);
     ExitCode::SUCCESS
-}
-
-/// Prints the keys that the edge whose private key set is on standard input shares with the origin of this audience.
-pub(super) fn origin(audience: &str) -> ExitCode {
-    let mut private = Vec::new();
-    let read = std::io::stdin().read_to_end(&mut private).map_err(|error| error.to_string());
-    match read.and_then(|_| {
-        SigningKeys::parse(&private).and_then(SigningKeys::checked).map_err(|error| format!("the key set {error}"))
-    }) {
-        Ok(keys) => {
-            printer::error(format_args!(
-                "Only for the origin \"{audience}\": these keys are enough to forge its identity headers."
-            ));
-            printer::line(keys.origin_keys(audience));
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            printer::error(format_args!(
-                "standard input: {error}; give it the private key set, `fastgate keys origin … < signing-keys.json`"
-            ));
-            ExitCode::from(2)
-        }
-    }
 }

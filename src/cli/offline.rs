@@ -15,7 +15,7 @@ use fastgate::identity::Sources;
 use fastgate::identity::keys::KeySet;
 use fastgate::identity::sample_token::{SampleIssuer, SampleToken};
 use fastgate::identity::signature_cache::NoSignatureCache;
-use fastgate::mint::{Minter, SigningKeys, SigningKeysError, new_signing_keys};
+use fastgate::mint::{SigningKeys, SigningKeysError, new_signing_keys};
 use fastgate::policy::Policy;
 use fastgate::request::RequestHead;
 use fastgate::time::UnixTime;
@@ -55,7 +55,7 @@ pub(super) struct Outcome {
 impl Offline {
     pub(super) fn new(policy: Policy, now: UnixTime) -> Result<Self, SigningKeysError> {
         let keys = SigningKeys::parse(new_signing_keys().0.as_bytes())?;
-        let gateway = Gateway::new(policy.clone(), Minter::new(keys));
+        let gateway = Gateway::new(policy.clone(), keys);
         let (keys, signers) = (BTreeMap::new(), BTreeMap::new());
         Ok(Self { gateway, policy, keys, signers, counts: Counts::default(), now })
     }

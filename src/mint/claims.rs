@@ -23,11 +23,12 @@ pub struct EdgeClaims<'request> {
     exp: UnixTime,
     /// The request id.
     txn: &'request str,
+    /// The workload that requested the token: the edge.
+    req_wl: &'request str,
     #[serde(skip_serializing_if = "Option::is_none")]
     sub: Option<&'request str>,
-    /// The caller's scopes, separated by single spaces.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    scope: Option<String>,
+    /// The caller's scopes, separated by single spaces; empty if there are none.
+    scope: String,
     tctx: Transaction<'request>,
     rctx: Requester<'request>,
 }
@@ -38,6 +39,8 @@ struct Transaction<'request> {
     route: &'request str,
     template: &'request str,
     method: &'request str,
+    /// The field `Host` as it is forwarded.
+    host: &'request str,
     path: &'request str,
     #[serde(skip_serializing_if = "Option::is_none")]
     query: Option<String>,
@@ -108,12 +111,14 @@ impl<'request> EdgeClaims<'request> {
             iat: now,
             exp: now.plus(edge.identity_lifetime),
             txn: request_id,
+            req_wl: &edge.issuer,
             sub: identity.map(Identity::subject),
-            scope: identity.map(|identity| identity.scopes().join(" ")).filter(|scope| !scope.is_empty()),
+            scope: identity.map(|identity| identity.scopes().join(" ")).unwrap_or_default(),
             tctx: Transaction {
                 route: route.id.as_str(),
                 template: route.template_at_origin().as_str(),
                 method: target.received().method(),
+                host: target.received().host(),
                 path: target.path().encoded(),
                 query: query_digest(target.received().query()),
                 content_digest: body.digest().map(ContentDigest::as_str),

@@ -1,20 +1,26 @@
-//! The edge's own keys: private EC keys on P-256 as a JWK Set in the Secret Store. The first key signs; all are
-//! published, so that origins know a new key before it is used, and an old key as long as its signatures are valid.
+//! The edge's own keys: private OKP keys (RFC 8037) as a JWK Set in the Secret Store. The first Ed25519 key signs, and
+//! with the first X25519 key the MAC keys of origins are derived. All are published, so that origins know a new key
+//! before it is used, and an old key as long as its signatures are valid.
 
-use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::edge_key::EdgeKey;
+use super::exchange_key::ExchangeKey;
+use super::okp::OkpKey;
+use super::signing_key::SigningKey;
 use crate::identity::dpop::Nonces;
-use crate::policy::Origin;
 use crate::strict_json;
 
-/// The edge's signing keys; never empty. `Debug` prints none of them.
+/// The edge's own keys, at least one of which signs. `Debug` prints none of them.
 pub struct SigningKeys {
-    signing: EdgeKey,
-    others: Vec<EdgeKey>,
-    /// Nonces under keys that every POP derives from these keys in the same way.
+    keys: Vec<EdgeKey>,
+    /// Nonces under keys that every POP derives from the Ed25519 keys in the same way.
     nonces: Nonces,
+}
+
+/// One key of either kind.
+enum EdgeKey {
+    Signing(SigningKey),
+    Exchange(ExchangeKey),
 }
 
 impl std::fmt::Debug for SigningKeys {
@@ -32,17 +38,55 @@ pub enum SigningKeysError {
     /// The list is empty.
     #[error("has no key")]
     Empty,
-    /// A key is not a private EC key on P-256 whose halves belong together.
-    #[error("keys[{index}] is not a private EC key on P-256 (make one with `fastgate keys new`)")]
+    /// No key signs.
+    #[error("has no Ed25519 key, which signs (make a set with `fastgate keys new`)")]
+    NoSigningKey,
+    /// A key is not a private OKP key on Ed25519 or X25519, its other members do not fit, or its halves do not belong
+    /// together.
+    #[error("keys[{index}] is not a private key on Ed25519 or X25519 (make a set with `fastgate keys new`)")]
     Unusable {
         /// Its place in the list.
         index: usize,
     },
 }
 
+impl EdgeKey {
+    fn read(jwk: &Map<String, Value>) -> Option<Self> {
+        SigningKey::read(jwk).map(Self::Signing).or_else(|| ExchangeKey::read(jwk).map(Self::Exchange))
+    }
+
+    const fn okp(&self) -> &OkpKey {
+        match self {
+            Self::Signing(key) => key.okp(),
+            Self::Exchange(key) => key.okp(),
+        }
+    }
+
+    fn is_sound(&self) -> bool {
+        match self {
+            Self::Signing(key) => key.is_sound(),
+            Self::Exchange(key) => key.is_sound(),
+        }
+    }
+
+    const fn signing(&self) -> Option<&SigningKey> {
+        match self {
+            Self::Signing(key) => Some(key),
+            Self::Exchange(_) => None,
+        }
+    }
+
+    const fn exchange(&self) -> Option<&ExchangeKey> {
+        match self {
+            Self::Signing(_) => None,
+            Self::Exchange(key) => Some(key),
+        }
+    }
+}
+
 impl SigningKeys {
     /// Reads the private JWK Set of the Secret Store. [`checked`](Self::checked) checks whether the halves of each key
-    /// belong together; a key whose halves do not never signs and is never published.
+    /// belong together; a key whose halves do not is never used and never published.
     ///
     /// # Errors
     /// A [`SigningKeysError`] if any of the keys cannot be used: a key that was meant to sign must not be skipped.
@@ -54,45 +98,41 @@ impl SigningKeys {
         let read = |(index, entry): (usize, &Value)| {
             entry.as_object().and_then(EdgeKey::read).ok_or(SigningKeysError::Unusable { index })
         };
-        let mut keys = entries.iter().enumerate().map(read);
-        let signing = keys.next().ok_or(SigningKeysError::Empty)??;
-        Ok(Self::of(signing, keys.collect::<Result<_, _>>()?))
+        let keys = entries.iter().enumerate().map(read).collect::<Result<Vec<_>, _>>()?;
+        if keys.is_empty() {
+            return Err(SigningKeysError::Empty);
+        }
+        let keys = Self::of(keys);
+        if keys.signing().is_some() { Ok(keys) } else { Err(SigningKeysError::NoSigningKey) }
     }
 
-    fn of(signing: EdgeKey, others: Vec<EdgeKey>) -> Self {
-        let nonces = Nonces::derived_from(std::iter::once(&signing).chain(&others).map(EdgeKey::secret));
-        Self { signing, others, nonces }
+    fn of(keys: Vec<EdgeKey>) -> Self {
+        let nonces = Nonces::derived_from(keys.iter().filter_map(EdgeKey::signing).map(|key| key.okp().secret()));
+        Self { keys, nonces }
     }
 
     /// The same keys, if the halves of each belong together.
     ///
     /// # Errors
-    /// [`SigningKeysError::Unusable`] for the first key that is not on the curve, or whose halves belong to two keys.
+    /// [`SigningKeysError::Unusable`] for the first key whose halves belong to two keys.
     pub fn checked(self) -> Result<Self, SigningKeysError> {
-        let unsound = self.iter().position(|key| !key.is_sound());
-        match unsound {
+        match self.keys.iter().position(|key| !key.is_sound()) {
             Some(index) => Err(SigningKeysError::Unusable { index }),
             None => Ok(self),
         }
     }
 
-    /// A new set of one key; `None` if the platform gives no randomness.
+    /// A new set of one Ed25519 key and one X25519 key; `None` if the platform gives no randomness.
     #[must_use]
     pub fn generate() -> Option<Self> {
-        Some(Self::of(EdgeKey::generate()?, Vec::new()))
+        let (signing, exchange) = (SigningKey::generate()?, ExchangeKey::generate()?);
+        Some(Self::of(vec![EdgeKey::Signing(signing), EdgeKey::Exchange(exchange)]))
     }
 
     /// The public halves as a JWK Set (RFC 7517 §5); `None` if the halves of a key do not belong together.
     #[must_use]
     pub fn published(&self) -> Option<String> {
-        self.iter().all(EdgeKey::is_sound).then(|| self.set(|key| key.public().clone()))
-    }
-
-    /// The keys that the origin with this audience shares with the edge, as a JWK Set: it needs them to verify headers
-    /// signed by HS256, and must keep them secret.
-    #[must_use]
-    pub fn origin_keys(&self, audience: &str) -> String {
-        self.set(|key| key.origin_key(audience))
+        self.keys.iter().all(EdgeKey::is_sound).then(|| self.set(|key| key.public().clone()))
     }
 
     /// The nonces that these keys make.
@@ -100,25 +140,26 @@ impl SigningKeys {
         &self.nonces
     }
 
-    /// Signs the claims with the first key, by the algorithm that `origin` requires.
-    pub(super) fn sign(&self, origin: &Origin, claims: &impl Serialize) -> Option<String> {
-        self.signing.sign(origin, claims)
+    /// The key that signs: the first Ed25519 key.
+    pub(super) fn signing(&self) -> Option<&SigningKey> {
+        self.keys.iter().find_map(EdgeKey::signing)
     }
 
-    fn set(&self, form: impl Fn(&EdgeKey) -> Value) -> String {
-        let keys: Vec<_> = self.iter().map(form).collect();
+    /// The key with which the MAC keys of origins are derived: the first X25519 key.
+    pub(super) fn exchange(&self) -> Option<&ExchangeKey> {
+        self.keys.iter().find_map(EdgeKey::exchange)
+    }
+
+    fn set(&self, form: impl Fn(&OkpKey) -> Value) -> String {
+        let keys: Vec<_> = self.keys.iter().map(|key| form(key.okp())).collect();
         json!({ "keys": keys }).to_string()
-    }
-
-    fn iter(&self) -> impl Iterator<Item = &EdgeKey> {
-        std::iter::once(&self.signing).chain(&self.others)
     }
 }
 
-/// A new private JWK Set of one key, for the Secret Store, and its public half. Both are empty if the platform gives no
-/// randomness; [`SigningKeys::parse`] refuses an empty set.
+/// A new private JWK Set of one Ed25519 key and one X25519 key, for the Secret Store, and its public half. Both are
+/// empty if the platform gives no randomness; [`SigningKeys::parse`] refuses an empty set.
 #[must_use]
 pub fn new_signing_keys() -> (String, String) {
-    let halves = |keys: SigningKeys| Some((keys.set(EdgeKey::private), keys.published()?));
+    let halves = |keys: SigningKeys| Some((keys.set(OkpKey::private), keys.published()?));
     SigningKeys::generate().and_then(halves).unwrap_or_default()
 }

@@ -1,17 +1,20 @@
 //! `origins`: the applications behind the edge. Input: an [`OriginDocument`]. Output: an [`Origin`].
 
+mod key;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+pub use key::OriginKey;
+use key::OriginKeyDocument;
 use serde::Deserialize;
 
 use super::fault::{Fault, Faults};
 use super::ids::Audience;
 use super::names::read_section;
-use crate::json_form::{objects, strings};
+use crate::json_form::objects;
 
 objects!(OriginDocument);
-strings!(IdentityAlgorithm);
 
 /// One application behind the edge.
 #[derive(Clone, Debug, Deserialize)]
@@ -23,23 +26,12 @@ pub struct OriginDocument {
     /// `aud` of the signed header, and `Settings(audience=…)` of the application. Each origin needs an audience of its
     /// own: an application accepts every header that is signed for its audience.
     pub audience: String,
-    /// The algorithm that signs the header. With `ES256` the application needs no secret and verifies with the keys
-    /// that the edge publishes. With `HS256` verifying costs almost nothing, and the application holds a key that it
-    /// shares with the edge (`fastgate keys origin`, `Settings(origin_keys=…)`).
+    /// The public X25519 key of the application, a JWK that `python -m fastgate origin-key new` makes. With a key the
+    /// header is signed by HS256, under a MAC key that only the edge and this application can derive; verifying costs
+    /// almost nothing, and the application holds the private half (`Settings(origin_key=…)`). Each origin needs a key of
+    /// its own. Default: none; the header is signed by EdDSA, and the application needs no secret.
     #[serde(default)]
-    pub algorithm: IdentityAlgorithm,
-}
-
-/// The algorithm that signs the identity header (RFC 7518 §3.1).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
-#[serde(remote = "Self")]
-pub enum IdentityAlgorithm {
-    /// ECDSA on P-256 with SHA-256, by the edge's signing key.
-    #[default]
-    ES256,
-    /// HMAC with SHA-256, with a key that is derived from the edge's signing key and the audience of the origin.
-    HS256,
+    pub key: Option<OriginKeyDocument>,
 }
 
 /// One application behind the edge.
@@ -49,19 +41,8 @@ pub struct Origin {
     pub backend: String,
     /// `aud` of the signed header.
     pub audience: Audience,
-    /// The algorithm that signs the header.
-    pub algorithm: IdentityAlgorithm,
-}
-
-impl IdentityAlgorithm {
-    /// Its name in RFC 7518 §3.1.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::ES256 => "ES256",
-            Self::HS256 => "HS256",
-        }
-    }
+    /// The public key of the application. With a key the header is signed by HS256, without one by EdDSA.
+    pub key: Option<OriginKey>,
 }
 
 /// Reads the section.
@@ -69,8 +50,14 @@ pub(super) fn read(documents: BTreeMap<String, OriginDocument>, faults: &mut Fau
     faults.add_if(documents.is_empty(), "$.origins", Fault::Empty);
     let origins = read_section("origins", documents, faults, Origin::read);
     for (index, (name, origin)) in origins.iter().enumerate() {
-        if let Some((other, _)) = origins.iter().take(index).find(|(_, earlier)| earlier.audience == origin.audience) {
-            faults.add(format!("$.origins.{name}.audience"), Fault::TakenAudience { other: other.clone() });
+        let earlier = |same: fn(&Origin, &Origin) -> bool| {
+            origins.iter().take(index).find(|(_, earlier)| same(earlier, origin)).map(|(other, _)| other.clone())
+        };
+        if let Some(other) = earlier(|one, other| one.audience == other.audience) {
+            faults.add(format!("$.origins.{name}.audience"), Fault::TakenAudience { other });
+        }
+        if let Some(other) = earlier(|one, other| one.key.is_some() && one.key == other.key) {
+            faults.add(format!("$.origins.{name}.key"), Fault::TakenKey { other });
         }
     }
     origins
@@ -80,6 +67,7 @@ impl Origin {
     fn read(_name: &str, document: OriginDocument, at: &str, faults: &mut Faults) -> Self {
         faults.add_if(document.backend.is_empty(), format_args!("{at}.backend"), Fault::Empty);
         faults.add_if(document.audience.is_empty(), format_args!("{at}.audience"), Fault::Empty);
-        Self { backend: document.backend, audience: document.audience.into(), algorithm: document.algorithm }
+        let key = document.key.and_then(|key| OriginKey::read(&key, &format!("{at}.key"), faults));
+        Self { backend: document.backend, audience: document.audience.into(), key }
     }
 }

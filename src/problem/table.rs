@@ -114,7 +114,7 @@ impl From<&Refusal> for Problem {
             )
             | Refusal::Availability(AvailabilityError::SwitchedOff)
             | Refusal::Throttle(ThrottleError::Unreachable { .. })
-            | Refusal::Mint(MintError::SigningFailed)
+            | Refusal::Mint(MintError::SigningFailed | MintError::NoExchangeKey { .. })
             | Refusal::Closed(
                 ClosedError::Policy(_)
                 | ClosedError::SigningKeys(_)

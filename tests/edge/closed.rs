@@ -97,15 +97,32 @@ fn without_a_good_signing_key_the_gate_is_closed() {
 fn a_signing_key_made_of_halves_of_two_keys_signs_nothing_and_is_not_published() {
     let [mut key, other] =
         [(); 2].map(|()| serde_json::from_str::<serde_json::Value>(&fastgate::mint::new_signing_keys().0).unwrap());
-    for half in ["x", "y"] {
-        key["keys"][0][half] = other["keys"][0][half].clone();
-    }
+    key["keys"][0]["x"] = other["keys"][0]["x"].clone();
+    key["keys"][0].as_object_mut().unwrap().remove("kid");
     let (edge, origin) = edge(|stores, _| stores.signing_keys = Some(key.to_string()));
     for path in ["/open/x", "/.well-known/fastgate/jwks.json"] {
         let reply = get(&edge, path, "");
         assert_eq!((reply.status, reply.problem().as_str()), (503, "unavailable"), "{path}");
         assert_eq!(edge.log_of(reply.header("x-request-id").unwrap())["verdict"], "signing-failed");
     }
+    assert!(origin.everything().is_empty());
+}
+
+#[test]
+fn an_origin_with_a_key_is_closed_if_the_edge_has_no_x25519_key() {
+    let mut keys: serde_json::Value = serde_json::from_str(&fastgate::mint::new_signing_keys().0).unwrap();
+    keys["keys"].as_array_mut().unwrap().truncate(1);
+    let (edge, origin) = edge(|stores, policy| {
+        stores.signing_keys = Some(keys.to_string());
+        policy["origins"]["echo"]["key"] =
+            json!({ "kty": "OKP", "crv": "X25519", "x": "hSDwCYkwp1R0i33ctD73Wg2_Og0mOBr066SpjqqbTmo" });
+    });
+    let reply = get(&edge, "/open/x", "");
+    assert_eq!((reply.status, reply.problem().as_str()), (503, "unavailable"));
+    let line = edge.log_of(reply.header("x-request-id").unwrap());
+    assert_eq!(line["verdict"], "no-exchange-key");
+    assert!(line["cause"].as_str().unwrap().contains("no X25519 key"), "{line}");
+    assert_eq!(get(&edge, "/.well-known/fastgate/jwks.json", "").status, 200);
     assert!(origin.everything().is_empty());
 }
 

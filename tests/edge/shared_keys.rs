@@ -1,8 +1,6 @@
-//! An origin that shares a key with the edge: the real application on uvicorn accepts only headers that this key
-//! signed.
+//! An origin with a key of its own: the real application on uvicorn derives the MAC key that the edge derives.
 
-use fastgate::mint::SigningKeys;
-use serde_json::json;
+use serde_json::Value;
 
 use crate::support::child::Uvicorn;
 use crate::support::edge::{Edge, Listener, Stores};
@@ -10,21 +8,26 @@ use crate::support::http::{Reply, exchange};
 use crate::support::tokens::{claims, header, jwks, sign};
 use crate::support::world::{issuer, policy, signing_keys};
 
-/// The response of the demo application to a caller, if edge and application have these algorithms and keys.
-fn response(algorithm: &str, audience_of_the_keys: Option<&str>) -> Reply {
+const APP: &str = include_str!("../data/keys/app-exchange.json");
+const FILES: &str = include_str!("../data/keys/files-exchange.json");
+
+/// The response of the demo application to a caller, if the policy has the public half of the one key and the
+/// application the other.
+fn response(in_the_policy: Option<&str>, at_the_origin: Option<&str>) -> Reply {
     let listener = Listener::bind();
-    let keys = signing_keys();
-    let edges_own = SigningKeys::parse(keys.as_bytes()).unwrap();
-    let origin_keys = audience_of_the_keys.map_or_else(String::new, |audience| edges_own.origin_keys(audience));
-    let demo = Uvicorn::with_origin_keys("httptools", listener.address(), &origin_keys);
+    let demo = Uvicorn::with_origin_key("httptools", listener.address(), at_the_origin.unwrap_or_default());
     let issuer = issuer(jwks());
     let iss = format!("http://{}", issuer.address);
     let mut policy = policy(listener.address(), &iss);
-    policy["origins"]["demo"]["algorithm"] = json!(algorithm);
+    if let Some(key) = in_the_policy {
+        let mut key: Value = serde_json::from_str(key).unwrap();
+        key.as_object_mut().unwrap().remove("d");
+        policy["origins"]["demo"]["key"] = key;
+    }
     let backends = [("origin", demo.address), ("issuer", issuer.address), ("echo", issuer.address)];
     let stores = Stores {
         kv: Some(vec![("policy".to_owned(), policy.to_string())]),
-        signing_keys: Some(keys),
+        signing_keys: Some(signing_keys()),
         backends: backends.map(|(name, address)| (name.to_owned(), address.to_string())).to_vec(),
         ..Stores::default()
     };
@@ -38,16 +41,18 @@ fn response(algorithm: &str, audience_of_the_keys: Option<&str>) -> Reply {
 }
 
 #[test]
-fn an_application_with_its_own_key_identifies_callers_with_it() {
-    let reply = response("HS256", Some("demo-api"));
-    assert_eq!(reply.status, 200, "{}", reply.text());
-    assert_eq!(reply.json()["subject"], "user-1");
+fn an_application_with_a_key_identifies_callers_by_mac_and_by_signature() {
+    for in_the_policy in [Some(APP), None] {
+        let reply = response(in_the_policy, Some(APP));
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        assert_eq!(reply.json()["subject"], "user-1");
+    }
 }
 
 #[test]
-fn an_application_accepts_only_its_own_key_and_algorithm() {
-    for (algorithm, keys) in [("HS256", Some("echo-api")), ("HS256", None), ("ES256", Some("demo-api"))] {
-        let reply = response(algorithm, keys);
-        assert_eq!((reply.status, reply.problem().as_str()), (401, "not-from-the-edge"), "{algorithm} {keys:?}");
+fn an_application_accepts_no_mac_under_another_key() {
+    for at_the_origin in [Some(FILES), None] {
+        let reply = response(Some(APP), at_the_origin);
+        assert_eq!((reply.status, reply.problem().as_str()), (401, "not-from-the-edge"), "{}", at_the_origin.is_some());
     }
 }

@@ -39,12 +39,12 @@ pub(crate) struct Uvicorn {
 impl Uvicorn {
     /// Starts it with one of uvicorn's two HTTP parsers, `h11` or `httptools`, trusting the edge at `edge`.
     pub(crate) fn start(parser: &str, edge: SocketAddr) -> Self {
-        Self::with_origin_keys(parser, edge, "")
+        Self::with_origin_key(parser, edge, "")
     }
 
-    /// The same with keys that it shares with the edge: it then trusts only headers by these keys. An empty text means
-    /// that it shares no keys.
-    pub(crate) fn with_origin_keys(parser: &str, edge: SocketAddr, origin_keys: &str) -> Self {
+    /// The same with a private key of its own, a JWK on X25519: it then trusts headers under MAC keys that it derives with
+    /// the edge's published keys, too. An empty text means that it has none.
+    pub(crate) fn with_origin_key(parser: &str, edge: SocketAddr, origin_key: &str) -> Self {
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let port = address.port().to_string();
         let mut command = Command::new(Path::new(ROOT).join(".venv/bin/python"));
@@ -54,7 +54,7 @@ impl Uvicorn {
             .env("PYTHONPATH", "origin")
             .env("FASTGATE_EDGE", format!("http://{edge}"))
             .env("FASTGATE_AUDIENCE", "demo-api")
-            .env("FASTGATE_ORIGIN_KEYS", origin_keys);
+            .env("FASTGATE_ORIGIN_KEY", origin_key);
         let (child, output) = start(&mut command);
         let seen = Arc::new(Mutex::new(Vec::new()));
         let lines = Arc::clone(&seen);

@@ -12,7 +12,7 @@ use fakes::{FakeKeys, Fakes};
 use fastgate::availability::KillSwitch;
 use fastgate::client::Client;
 use fastgate::gateway::{Decision, Environment, Gateway};
-use fastgate::mint::{Grant, Minter, SigningKeys, new_signing_keys};
+use fastgate::mint::{Grant, SigningKeys, new_signing_keys};
 use fastgate::policy::Policy;
 use fastgate::problem::Problem;
 use fastgate::request::RequestHead;
@@ -46,9 +46,8 @@ impl Gate {
     }
 
     pub(crate) fn with_signing_keys(policy: Policy, keys: FakeKeys, signing_keys: &str) -> Self {
-        let minter = Minter::new(SigningKeys::parse(signing_keys.as_bytes()).unwrap());
         Self {
-            gateway: Gateway::new(policy, minter),
+            gateway: Gateway::new(policy, SigningKeys::parse(signing_keys.as_bytes()).unwrap()),
             now: Cell::new(NOW),
             kill_switch: KillSwitch::default(),
             fakes: RefCell::new(Fakes::with(keys)),

@@ -9,8 +9,8 @@ use fastgate::mint::{MAX_FORWARDED_HEAD_BYTES, MAX_IDENTITY_BYTES, Minter, Signi
 use serde_json::{Value, json};
 
 use crate::offline::fakes::FakeKeys;
-use crate::offline::{Outcome, get, handshake, policy_of};
-use crate::samples::sign::{claims, edge_keys, header, token, with};
+use crate::offline::{Gate, Outcome, get, handshake, policy_of};
+use crate::samples::sign::{claims, edge_keys, header, public, token, with};
 use crate::samples::{policy, policy_document};
 
 fn verdict(outcome: &Outcome) -> &str {
@@ -78,15 +78,24 @@ fn a_grant_has_the_body_limit_and_the_kind_of_the_request() {
 }
 
 #[test]
-fn a_key_pair_with_half_a_coordinate_of_another_key_signs_nothing() {
-    let others = edge_keys()["keys"][1].clone();
-    for coordinate in ["x", "y"] {
+fn a_key_pair_with_half_of_another_key_signs_nothing() {
+    for (key, other) in [(0, 1), (1, 0), (2, 3), (3, 2)] {
         let mut keys = edge_keys();
-        keys["keys"][0][coordinate] = others[coordinate].clone();
-        let signs = |keys: &Value| {
-            SigningKeys::parse(keys.to_string().as_bytes()).map(|keys| Minter::new(keys).published_keys().is_ok())
+        keys["keys"][key]["x"] = keys["keys"][other]["x"].clone();
+        keys["keys"][key]["kid"] = keys["keys"][other]["kid"].clone();
+        let publishes = |keys: &Value| {
+            SigningKeys::parse(keys.to_string().as_bytes()).map(|keys| Minter::new(keys, []).published_keys().is_ok())
         };
-        assert_ne!(signs(&keys), Ok(true), "{coordinate}");
-        assert_eq!(signs(&edge_keys()), Ok(true));
+        assert_eq!(publishes(&keys), Ok(false), "{key}");
+        assert_eq!(publishes(&edge_keys()), Ok(true));
+        let sent = |key: Option<&str>| {
+            let mut document = policy_document();
+            document["origins"]["app"]["key"] = key.map_or(Value::Null, public);
+            Gate::with_signing_keys(policy_of(&document), FakeKeys::of_both(), &keys.to_string()).send(get("/pub/x"))
+        };
+        let signing = sent(None);
+        let exchange = sent(Some("app-exchange"));
+        assert_eq!(verdict(&signing), if key == 0 { "signing-failed" } else { "forwarded" });
+        assert_eq!(verdict(&exchange), if key == 2 { "signing-failed" } else { "forwarded" });
     }
 }

@@ -2,7 +2,7 @@
 
 use fastgate::gateway::Decision;
 use jwt_simple::prelude::{
-    Duration, ECDSAP256PublicKeyLike as _, ES256PublicKey, NoCustomClaims, UnixTimeStamp, VerificationOptions,
+    Duration, Ed25519PublicKey, EdDSAPublicKeyLike as _, NoCustomClaims, UnixTimeStamp, VerificationOptions,
 };
 use serde_json::{Value, json};
 
@@ -49,14 +49,26 @@ fn the_identity_header_names_the_caller_and_the_request() {
     let digest = sign::encoded(hmac_sha256::Hash::hash(b"view=full"));
     let expected = json!({
         "iss": "https://edge.test", "aud": "app-audience", "iat": NOW, "exp": NOW + 30, "sub": "ada",
-        "txn": REQUEST_ID, "scope": "orders:read orders:all admin",
+        "txn": REQUEST_ID, "req_wl": "https://edge.test", "scope": "orders:read orders:all admin",
         "tctx": {
-            "route": "order", "template": "/orders/{order_id:int}", "method": "PUT", "path": "/orders/42",
-            "query": digest
+            "route": "order", "template": "/orders/{order_id:int}", "method": "PUT", "host": "edge.test",
+            "path": "/orders/42", "query": digest
         },
         "rctx": { "iss": "https://alpha.test", "client_id": "shop", "token_exp": NOW + 600, "country": "CH" }
     });
     assert_eq!(payload_of(&identity), expected);
+}
+
+#[test]
+fn the_identity_header_has_the_host_that_the_origin_receives() {
+    for host in ["edge.test", "api.edge.test:8443", "[::1]"] {
+        let mut request = get("/pub/x");
+        request.head.headers = [("host", host)].into_iter().collect();
+        let outcome = request.decide();
+        let claims = payload_of(&outcome.sent("fastgate-identity").concat());
+        assert_eq!(outcome.sent("host"), [host]);
+        assert_eq!(claims["tctx"]["host"], host);
+    }
 }
 
 #[test]
@@ -78,7 +90,10 @@ fn on_a_public_route_the_caller_is_anonymous_and_no_token_is_read_or_forwarded()
         verify_as_an_origin_would(&identity, "app-audience");
         let expected = json!({
             "iss": "https://edge.test", "aud": "app-audience", "iat": NOW, "exp": NOW + 30, "txn": REQUEST_ID,
-            "tctx": { "route": "pub", "template": "/pub/{rest:path}", "method": "GET", "path": "/pub/x" },
+            "req_wl": "https://edge.test", "scope": "",
+            "tctx": {
+                "route": "pub", "template": "/pub/{rest:path}", "method": "GET", "host": "edge.test", "path": "/pub/x"
+            },
             "rctx": { "country": "CH" }
         });
         assert_eq!(payload_of(&identity), expected, "{authorization}");
@@ -262,7 +277,7 @@ fn the_edge_serves_its_public_keys_whatever_the_policy_says() {
         let Decision::Publish(keys) = &outcome.decision else { panic!("{:?}", outcome.decision) };
         assert_eq!(keys.fields.all("content-type").collect::<Vec<_>>(), [b"application/jwk-set+json"]);
         let keys: Value = serde_json::from_str(&keys.body).unwrap();
-        assert_eq!(keys["keys"].as_array().unwrap().len(), 2, "the next key is published before it signs");
+        assert_eq!(keys["keys"].as_array().unwrap().len(), 4, "the next key is published before it signs");
         assert_eq!(outcome.trail.verdict, "published");
     }
     assert_eq!(request("POST", "/.well-known/fastgate/jwks.json").decide().trail.verdict, "no-route");
@@ -270,11 +285,11 @@ fn the_edge_serves_its_public_keys_whatever_the_policy_says() {
 }
 
 #[test]
-fn an_unknown_country_and_empty_scopes_are_absent() {
+fn an_unknown_country_is_absent_and_missing_scopes_are_an_empty_text() {
     let mut request = get("/me").bearer(&token(&header(), &without(&claims(), "scope")));
     request.client.country = None;
     let claims = payload_of(&request.decide().sent("fastgate-identity").concat());
-    assert!(claims.get("scope").is_none());
+    assert_eq!(claims["scope"], "");
     assert_eq!(claims["rctx"], json!({ "iss": "https://alpha.test", "client_id": "shop", "token_exp": NOW + 600 }));
 }
 
@@ -327,8 +342,7 @@ fn refused_as(decision: &Decision, status: u16, kind: &str, field: Option<(&str,
 
 /// Verifies signature, issuer, audience and time with the published key only.
 fn verify_as_an_origin_would(identity: &str, audience: &str) {
-    let jwk = without(&without(&without(&sign::public("edge-one"), "kid"), "alg"), "use");
-    let key = ES256PublicKey::from_jwk(&jwk.to_string()).unwrap();
+    let key = Ed25519PublicKey::from_bytes(&sign::decoded(sign::public("edge-one")["x"].as_str().unwrap())).unwrap();
     let options = VerificationOptions {
         allowed_issuers: Some(["https://edge.test".to_owned()].into()),
         allowed_audiences: Some([audience.to_owned()].into()),

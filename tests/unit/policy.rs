@@ -8,13 +8,13 @@ mod tour;
 use std::collections::{BTreeMap, BTreeSet};
 
 use fastgate::policy::pattern::{PathTemplate, TemplateError};
-use fastgate::policy::{AlgorithmName, Fault, Policy, PolicyDocument};
+use fastgate::policy::{AlgorithmName, Fault, OriginKey, Policy, PolicyDocument};
 use proptest::prelude::{Just, Strategy, prop};
 use proptest::prop_oneof;
 use serde_json::{Value, json};
 
 use crate::offline::policy_of;
-use crate::samples::{policy_document, property};
+use crate::samples::{policy_document, property, sign};
 
 const POLICY: &str = include_str!("../../policy.json");
 const SCHEMA: &str = include_str!("../../policy.schema.json");
@@ -25,6 +25,8 @@ fn table() -> Vec<(&'static str, Value, &'static str, Fault)> {
     let same = |other: &str| Fault::SameRequests { other: other.to_owned() };
     let pattern = Fault::Template;
     let convertor = || TemplateError::UnknownConvertor("regex".to_owned());
+    let zoo = |changes: Value| json!({ "backend": "b", "audience": "zoo", "key": origin_key(&changes) });
+    let app_with_that_key = json!({ "backend": "b", "audience": "app-audience", "key": origin_key(&json!({})) });
     let socket = |id, path| {
         let methods = ["GET"];
         json!({ "id": id, "path": path, "methods": methods, "origin": "app", "access": "public", "websocket": true })
@@ -60,6 +62,19 @@ fn table() -> Vec<(&'static str, Value, &'static str, Fault)> {
             json!({ "backend": "b", "audience": "app-audience" }),
             "$.origins.zoo.audience",
             Fault::TakenAudience { other: "app".to_owned() },
+        ),
+        ("/origins/zoo", zoo(json!({ "kty": "EC" })), "$.origins.zoo.key.kty", Fault::NotAnOriginKey),
+        ("/origins/zoo", zoo(json!({ "crv": "Ed25519" })), "$.origins.zoo.key.crv", Fault::NotAnOriginKey),
+        ("/origins/zoo", zoo(json!({ "use": "sig" })), "$.origins.zoo.key.use", Fault::NotAnOriginKey),
+        ("/origins/zoo", zoo(json!({ "x": "AQAB" })), "$.origins.zoo.key.x", Fault::NotAnOriginKey),
+        ("/origins/zoo", zoo(json!({ "x": "A".repeat(43) })), "$.origins.zoo.key.x", Fault::LowOrder),
+        ("/origins/zoo", zoo(json!({ "kid": "zoo" })), "$.origins.zoo.key.kid", Fault::NotTheThumbprint),
+        ("/origins/zoo", zoo(json!({ "d": 1 })), "$.origins.zoo.key.d", Fault::PrivateKey),
+        (
+            "/origins",
+            json!({ "app": zoo(json!({})), "files": app_with_that_key }),
+            "$.origins.files.key",
+            Fault::TakenKey { other: "app".to_owned() },
         ),
         ("/origins/A B", json!({ "backend": "b", "audience": "a" }), "$.origins.A B", Fault::NotAnId),
         ("/issuers/alpha/issuer", json!("ftp://alpha.test"), "$.issuers.alpha.issuer", Fault::NotHttps),
@@ -362,6 +377,36 @@ fn changed(pointer: &str, value: Value) -> Value {
 
 fn variant(error: &impl std::fmt::Debug) -> String {
     format!("{error:?}").split(|letter: char| !letter.is_alphanumeric()).next().unwrap().to_owned()
+}
+
+/// A good key of an origin with these members changed.
+fn origin_key(changes: &Value) -> Value {
+    let mut key = json!({ "kty": "OKP", "crv": "X25519", "x": "hSDwCYkwp1R0i33ctD73Wg2_Og0mOBr066SpjqqbTmo" });
+    key.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+    key
+}
+
+#[test]
+fn an_origin_has_a_key_of_its_own() {
+    let app = |key: Value| json!({ "backend": "b", "audience": "app-audience", "key": key });
+    let zoo = |key: Value| json!({ "backend": "b", "audience": "zoo", "key": key });
+    let read = |app: Value, zoo: Value| {
+        let mut document = policy_document();
+        document["origins"]["app"] = app;
+        document["origins"]["zoo"] = zoo;
+        Policy::parse(document.to_string().as_bytes()).map_err(|faults| faults.0)
+    };
+    let (good, other) = (origin_key(&json!({})), sign::public("app-exchange"));
+    let policy = read(app(good.clone()), zoo(other.clone())).unwrap();
+    let ids: Vec<_> = policy.origins().map(|origin| origin.key.as_ref().map(OriginKey::id)).collect();
+    assert!(ids.contains(&None) && ids.contains(&other["kid"].as_str().map(str::to_owned)), "{ids:?}");
+    let faults = read(app(good.clone()), zoo(good)).unwrap_err();
+    assert_eq!(faults[0].at, "$.origins.zoo.key");
+    assert_eq!((faults.len(), &faults[0].fault), (1, &Fault::TakenKey { other: "app".to_owned() }));
+    for malformed in [json!(null), json!("x"), json!([]), json!({}), sign::without(&other, "x")] {
+        let refused = read(app(malformed.clone()), zoo(other.clone())).is_err();
+        assert_eq!(refused, !malformed.is_null(), "{malformed}");
+    }
 }
 
 fn variant_of_unreadable() -> String {

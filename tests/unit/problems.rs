@@ -140,6 +140,7 @@ fn table() -> Vec<Row> {
         (MintError::IdentityTooLong { bytes: 9 }.into(), 431, "header-fields-too-large", None, "identity-too-long"),
         (MintError::HeadTooLong { bytes: 9 }.into(), 431, "header-fields-too-large", None, "head-too-long"),
         (MintError::SigningFailed.into(), 503, "unavailable", Some(LATER), "signing-failed"),
+        (MintError::NoExchangeKey { audience: "a".into() }.into(), 503, "unavailable", Some(LATER), "no-exchange-key"),
         (ClosedError::Policy(secret()).into(), 503, "unavailable", Some(LATER), "policy-unusable"),
         (ClosedError::SigningKeys(secret()).into(), 503, "unavailable", Some(LATER), "signing-keys-unusable"),
         (ClosedError::KillSwitch(secret()).into(), 503, "unavailable", Some(LATER), "switch-unreadable"),

@@ -47,15 +47,18 @@ fn explain(error: &ValidationError<'_>, schema: &Value, findings: &mut Vec<Findi
         ValidationErrorKind::AdditionalProperties { unexpected } => {
             let known = siblings(error, schema, "properties");
             for name in unexpected {
-                let former = FORMER_NAMES
-                    .iter()
-                    .find(|(former, _, beside)| former == name && known.iter().any(|known| known == beside));
-                let (what, remedy) = match former {
-                    Some((_, now, _)) if error.instance().get(now).is_some() => {
+                let beside = |member: &str| known.iter().any(|known| known == member);
+                let former = FORMER_NAMES.iter().find(|(former, _, other)| former == name && beside(other));
+                let gone = GONE.iter().find(|(gone, other, ..)| gone == name && beside(other));
+                let (what, remedy) = match (former, gone) {
+                    (Some((_, now, _)), _) if error.instance().get(now).is_some() => {
                         (format!("is called \"{now}\" now, which is there as well"), "merge it into the other one")
                     }
-                    Some((_, now, _)) => (format!("is called \"{now}\" now"), "rename it; its content is unchanged"),
-                    None => {
+                    (Some((_, now, _)), _) => {
+                        (format!("is called \"{now}\" now"), "rename it; its content is unchanged")
+                    }
+                    (None, Some((_, _, what, remedy))) => ((*what).to_owned(), *remedy),
+                    (None, None) => {
                         (format!("does not exist here; there are {}", names(&known)), "correct its name, or remove it")
                     }
                 };
@@ -73,6 +76,23 @@ const FORMER_NAMES: [(&str, &str, &str); 3] = [
     ("answer_headers", "response_headers", "access"),
     ("most_cost", "max_cost", "cost_from"),
     ("trial", "shadow", "access"),
+];
+
+/// Members that do not exist, and for which another remedy than a correct name is known: the name, a member that tells
+/// the object from others, the fault and the remedy.
+const GONE: [(&str, &str, &str, &str); 2] = [
+    (
+        "algorithm",
+        "audience",
+        "no longer exists: headers are signed by HS256 for an origin with a \"key\", and by EdDSA for any other",
+        "remove it; for HS256 write the public key of the application as \"key\" (`python -m fastgate origin-key new`)",
+    ),
+    (
+        "d",
+        "crv",
+        "is the private half of the key, and everybody who can read this policy knows it now",
+        "make a new key with `python -m fastgate origin-key new`, and write only its public half here",
+    ),
 ];
 
 /// The errors of the branch of a union that the author seems to have meant: all its errors are deeper inside, or it is

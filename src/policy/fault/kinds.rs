@@ -54,10 +54,28 @@ pub enum Fault {
         /// The id of the earlier one.
         other: String,
     },
-    /// Two origins have the same `audience`: each accepts headers that are signed for the other, and with HS256 both
-    /// have the same key.
+    /// Two origins have the same `audience`: each accepts headers that are signed for the other.
     #[error("is the audience of \"{other}\", too")]
     TakenAudience {
+        /// The name of the earlier one.
+        other: String,
+    },
+    /// The key of an origin has a private half.
+    #[error("is the private half of the key, and everybody who can read this policy knows it now")]
+    PrivateKey,
+    /// The key of an origin is of another type or curve, for another use, or its number is not 32 octets in canonical
+    /// base64url, less than 2^255 - 19.
+    #[error("is not that of a public X25519 key")]
+    NotAnOriginKey,
+    /// The key of an origin has the same shared secret, zero, with every key.
+    #[error("is a point of low order, with which no secret can be shared")]
+    LowOrder,
+    /// The `kid` of an origin's key is another.
+    #[error("is not the thumbprint of the key")]
+    NotTheThumbprint,
+    /// Two origins have the same key: each could forge the headers of the other.
+    #[error("is the key of \"{other}\", too")]
+    TakenKey {
         /// The name of the earlier one.
         other: String,
     },

@@ -28,6 +28,17 @@ impl Fault {
             Self::TakenAudience { .. } => {
                 "give each application an audience of its own, or make the two one origin with one backend"
             }
+            Self::PrivateKey => {
+                "make a new key with `python -m fastgate origin-key new`, write its public half here and keep the other one \
+                 to the application"
+            }
+            Self::NotAnOriginKey => {
+                "write the public JWK that `python -m fastgate origin-key new` prints: { \"kty\": \"OKP\", \"crv\": \"X25519\", \
+                 \"x\": \"…\" }"
+            }
+            Self::LowOrder => "make a new key with `python -m fastgate origin-key new`",
+            Self::NotTheThumbprint => "leave \"kid\" out, or write the RFC 7638 thumbprint",
+            Self::TakenKey { .. } => "make a key for each application with `python -m fastgate origin-key new`",
             Self::NoAccessTokens => "write \"tokens\": \"id\", and client ids as \"audiences\"",
             Self::NoTenant => "write \"https://login.microsoftonline.com/<tenant id>/v2.0\", or list \"tenants\"",
             Self::NoTenantClaim => "add \"claims\": { \"tenant\": \"<claim>\" }",

@@ -123,6 +123,24 @@ fn a_former_name_of_a_member_is_a_fault_that_names_the_new_one() {
         let (valid, text) = check(name, &parts);
         assert!(!valid && text.contains(complaint) && text.contains("→ rename it"), "{name}: {text}");
     }
+    for (name, origin, complaint, remedy) in [
+        ("mac", json!({ "algorithm": "HS256" }), "$.origins.app.algorithm\n    no longer exists", "origin-key new"),
+        (
+            "private",
+            json!({ "key": { "kty": "OKP", "crv": "X25519", "x": "x", "d": "s3cret" } }),
+            "$.origins.app.key.d\n    is the private half of the key",
+            "→ make a new key",
+        ),
+    ] {
+        let mut origin = origin;
+        origin["backend"] = json!("app");
+        origin["audience"] = json!("app");
+        let (valid, text) = check(name, &json!({ "origins": { "app": origin }, "routes": [] }));
+        assert!(
+            !valid && text.contains(complaint) && text.contains(remedy) && !text.contains("s3cret"),
+            "{name}: {text}"
+        );
+    }
     let place = json!({ "places": { "p": { "allow": [{ "country": ["DE"] }], "trial": true } }, "routes": [] });
     let (valid, text) = check("elsewhere", &place);
     assert!(!valid && text.contains("$.places.p.trial\n    does not exist here"), "{text}");

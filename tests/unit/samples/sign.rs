@@ -30,6 +30,10 @@ pub(crate) fn private(kid: &str) -> Value {
         "short-rsa" => include_str!("../../data/keys/short-rsa.json"),
         "edge-one" => include_str!("../../data/keys/edge-one.json"),
         "edge-two" => include_str!("../../data/keys/edge-two.json"),
+        "edge-exchange-one" => include_str!("../../data/keys/edge-exchange-one.json"),
+        "edge-exchange-two" => include_str!("../../data/keys/edge-exchange-two.json"),
+        "app-exchange" => include_str!("../../data/keys/app-exchange.json"),
+        "files-exchange" => include_str!("../../data/keys/files-exchange.json"),
         _ => panic!("no key {kid}"),
     };
     serde_json::from_str(json).unwrap()
@@ -42,9 +46,12 @@ pub(crate) fn public(kid: &str) -> Value {
     jwk
 }
 
+/// The edge's own keys: two that sign and two that exchange.
+pub(crate) const EDGE_KEYS: [&str; 4] = ["edge-one", "edge-two", "edge-exchange-one", "edge-exchange-two"];
+
 /// The edge's own keys, as the Secret Store holds them.
 pub(crate) fn edge_keys() -> Value {
-    json!({ "keys": [private("edge-one"), private("edge-two")] })
+    json!({ "keys": EDGE_KEYS.map(private) })
 }
 
 /// A private JWK without the members about its use.
