@@ -152,6 +152,10 @@ $(IDP): dev/idp/package-lock.json
 	npm ci --omit=dev --no-fund --no-audit --prefix dev/idp
 	@touch $@
 
+# Keys of the first version of the identity header (on P-256) are replaced.
+ifneq ($(shell grep -ls P-256 $(LOCAL_KEYS)),)
+.PHONY: $(LOCAL_KEYS)
+endif
 $(LOCAL_KEYS):
 	@mkdir -p local
 	@[ -x $(TOOL) ] || cargo build --locked --bin fastgate # enough for publishing

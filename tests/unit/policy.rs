@@ -70,6 +70,7 @@ fn table() -> Vec<(&'static str, Value, &'static str, Fault)> {
         ("/origins/zoo", zoo(json!({ "x": "A".repeat(43) })), "$.origins.zoo.key.x", Fault::LowOrder),
         ("/origins/zoo", zoo(json!({ "kid": "zoo" })), "$.origins.zoo.key.kid", Fault::NotTheThumbprint),
         ("/origins/zoo", zoo(json!({ "d": 1 })), "$.origins.zoo.key.d", Fault::PrivateKey),
+        ("/origins/zoo", zoo(json!({ "d": null })), "$.origins.zoo.key.d", Fault::PrivateKey),
         (
             "/origins",
             json!({ "app": zoo(json!({})), "files": app_with_that_key }),

@@ -2,8 +2,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 
 use crate::digest::okp_thumbprint;
 use crate::json_form::objects;
@@ -28,10 +28,15 @@ pub struct OriginKeyDocument {
     /// The thumbprint of the key (RFC 7638), if it is written at all.
     #[serde(default)]
     pub kid: Option<String>,
-    /// The private half, which does not belong in a policy. The schema does not have it.
-    #[serde(default)]
+    /// Whether there is a private half, which does not belong in a policy. The schema does not have it.
+    #[serde(rename = "d", default, deserialize_with = "present")]
     #[cfg_attr(not(target_os = "wasi"), schemars(skip))]
-    pub d: Option<IgnoredAny>,
+    pub holds_secret: bool,
+}
+
+/// True, whatever the value is.
+fn present<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
+    IgnoredAny::deserialize(value).map(|_| true)
 }
 
 /// A public X25519 key that is not of low order.
@@ -66,12 +71,12 @@ impl OriginKey {
 
     /// Reads the JWK at `at`; `None` after a fault.
     pub(super) fn read(document: &OriginKeyDocument, at: &str, faults: &mut Faults) -> Option<Self> {
-        let OriginKeyDocument { kty, crv, x, purpose, kid, d } = document;
+        let OriginKeyDocument { kty, crv, x, purpose, kid, holds_secret } = document;
         let mut wrong = |member: &str, fault| {
             faults.add(format!("{at}.{member}"), fault);
             None
         };
-        if d.is_some() {
+        if *holds_secret {
             return wrong("d", Fault::PrivateKey);
         }
         for (member, value, expected) in
@@ -105,8 +110,8 @@ fn is_reduced(octets: &[u8; 32]) -> bool {
     }
 }
 
-/// The points whose shared secret is zero with every private key (RFC 7748 §6.1), as numbers less than 2^255 - 19: of
-/// order 4 (0), of order 2 on the curve or its twist (1 and -1 have order 4 and 8), and of order 8.
+/// The points whose shared secret is zero with every private key (RFC 7748 §6.1), as numbers less than 2^255 - 19: 0, of
+/// order 2; 1, and -1 on the twist of the curve, of order 4; two of order 8.
 const LOW_ORDER: [[u8; 32]; 5] = [
     [0; 32],
     [1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
