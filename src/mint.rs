@@ -144,7 +144,7 @@ impl Minter {
         })
     }
 
-    /// By EdDSA, or by HS256 if the origin has a key.
+    /// By `EdDSA`, or by `HS256` if the origin has a key.
     fn sign(&self, origin: &Origin, claims: &EdgeClaims<'_>) -> Result<String, MintError> {
         match &origin.key {
             None => self.keys.signing().and_then(|key| key.sign(claims)).ok_or(MintError::SigningFailed),

@@ -19,8 +19,8 @@ pub struct SigningKeys {
 
 /// One key of either kind.
 enum EdgeKey {
-    Signing(SigningKey),
-    Exchange(ExchangeKey),
+    Signing(Box<SigningKey>),
+    Exchange(Box<ExchangeKey>),
 }
 
 impl std::fmt::Debug for SigningKeys {
@@ -52,10 +52,11 @@ pub enum SigningKeysError {
 
 impl EdgeKey {
     fn read(jwk: &Map<String, Value>) -> Option<Self> {
-        SigningKey::read(jwk).map(Self::Signing).or_else(|| ExchangeKey::read(jwk).map(Self::Exchange))
+        let signing = SigningKey::read(jwk).map(|key| Self::Signing(Box::new(key)));
+        signing.or_else(|| ExchangeKey::read(jwk).map(|key| Self::Exchange(Box::new(key))))
     }
 
-    const fn okp(&self) -> &OkpKey {
+    fn okp(&self) -> &OkpKey {
         match self {
             Self::Signing(key) => key.okp(),
             Self::Exchange(key) => key.okp(),
@@ -69,14 +70,14 @@ impl EdgeKey {
         }
     }
 
-    const fn signing(&self) -> Option<&SigningKey> {
+    fn signing(&self) -> Option<&SigningKey> {
         match self {
             Self::Signing(key) => Some(key),
             Self::Exchange(_) => None,
         }
     }
 
-    const fn exchange(&self) -> Option<&ExchangeKey> {
+    fn exchange(&self) -> Option<&ExchangeKey> {
         match self {
             Self::Signing(_) => None,
             Self::Exchange(key) => Some(key),
@@ -126,7 +127,7 @@ impl SigningKeys {
     #[must_use]
     pub fn generate() -> Option<Self> {
         let (signing, exchange) = (SigningKey::generate()?, ExchangeKey::generate()?);
-        Some(Self::of(vec![EdgeKey::Signing(signing), EdgeKey::Exchange(exchange)]))
+        Some(Self::of(vec![EdgeKey::Signing(Box::new(signing)), EdgeKey::Exchange(Box::new(exchange))]))
     }
 
     /// The public halves as a JWK Set (RFC 7517 §5); `None` if the halves of a key do not belong together.

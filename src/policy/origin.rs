@@ -27,9 +27,9 @@ pub struct OriginDocument {
     /// own: an application accepts every header that is signed for its audience.
     pub audience: String,
     /// The public X25519 key of the application, a JWK that `python -m fastgate origin-key new` makes. With a key the
-    /// header is signed by HS256, under a MAC key that only the edge and this application can derive; verifying costs
+    /// header is signed by `HS256`, under a MAC key that only the edge and this application can derive; verifying costs
     /// almost nothing, and the application holds the private half (`Settings(origin_key=…)`). Each origin needs a key of
-    /// its own. Default: none; the header is signed by EdDSA, and the application needs no secret.
+    /// its own. Default: none; the header is signed by `EdDSA`, and the application needs no secret.
     #[serde(default)]
     pub key: Option<OriginKeyDocument>,
 }
@@ -41,7 +41,7 @@ pub struct Origin {
     pub backend: String,
     /// `aud` of the signed header.
     pub audience: Audience,
-    /// The public key of the application. With a key the header is signed by HS256, without one by EdDSA.
+    /// The public key of the application. With a key the header is signed by `HS256`, without by `EdDSA`.
     pub key: Option<OriginKey>,
 }
 

@@ -1,4 +1,4 @@
-//! The two signatures of the identity header: EdDSA by the edge's key, and HS256 under a key that the edge derives for
+//! The two signatures of the identity header: `EdDSA` by the edge's key, and `HS256` under a key that the edge derives for
 //! one origin.
 
 use ed25519_compact::{KeyPair, Seed};
