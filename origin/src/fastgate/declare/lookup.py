@@ -35,6 +35,8 @@ def declared_on_route(route: object) -> Mapping[str, object]:
 
 def declared_on_layers(target: object, *, mounted: bool = True) -> Mapping[str, object]:
     """Return the declarations on all layers of an endpoint or an app; the outermost counts."""
+    if type(target) is FunctionType and not target.__dict__:
+        return {}  # most endpoints: a function without a mark, which wraps no other
     members: dict[str, object] = {}
     for layer in layers(target, mounted=mounted):
         members = merge_layers(declared(layer), members)

@@ -6,7 +6,7 @@ merged with its earlier mark, or an error. This module does not interpret the me
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from types import MethodType
+from types import MappingProxyType, MethodType
 
 from fastgate.declare.merge import OPEN, merge_layers, merge_marks
 from fastgate.declare.static_access import attribute, is_a, own
@@ -19,6 +19,7 @@ BELOW_ATTRIBUTE = "__fastgate_below__"
 
 _WRAPPERS_ATTRIBUTE = "__fastgate_around__"
 _METHODS_ATTRIBUTE = "__fastgate_methods__"
+_NO_MEMBERS: Mapping[str, object] = MappingProxyType({})
 
 
 class Mark(dict[str, object]):
@@ -59,9 +60,11 @@ def declared(target: object) -> Mapping[str, object]:
         mark: MethodMark = target  # type: ignore[assignment]
         return mark.restrictive_members()
     # Only the object's own attributes count: the mark of a class must not open its instances.
-    members = own(target).get(ATTRIBUTE, {})
-    members = members if isinstance(members, Mapping) else {}
-    called = mark_of_call(target)
+    stored = own(target)
+    members = stored.get(ATTRIBUTE, _NO_MEMBERS)
+    if not isinstance(members, Mapping):
+        members = _NO_MEMBERS
+    called = mark_of_call(target) if _METHODS_ATTRIBUTE in stored else None
     return merge_layers(called, members) if called else members
 
 
