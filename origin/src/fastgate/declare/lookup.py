@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from types import FunctionType, MethodType
 
+from fastapi.routing import APIRoute, APIWebSocketRoute
 from starlette.applications import Starlette
-from starlette.routing import Host, Mount, Router
+from starlette.routing import Host, Mount, Route, Router, WebSocketRoute
 
 from fastgate.declare.merge import merge_layers
 from fastgate.declare.openapi_extra import declared_by_extra
@@ -17,6 +18,12 @@ from fastgate.declare.static_access import attribute, is_a, own
 from fastgate.declare.stored_marks import declared
 
 _MAX_LAYERS = 1000
+_ARE_ORIGINALS = frozenset(
+    kind
+    for kind in (APIRoute, APIWebSocketRoute, Route, WebSocketRoute)
+    if not hasattr(kind, "original_route") and not hasattr(kind, "__getattr__")
+)
+"""The framework's own classes of routes, which have no attribute `original_route`."""
 
 
 def declared_on_route(route: object) -> Mapping[str, object]:
@@ -26,11 +33,13 @@ def declared_on_route(route: object) -> Mapping[str, object]:
     cannot open what another layer restricts.
     """
     members: dict[str, object] = {}
-    for target in reversed(targets_of(route)):
-        mounted = getattr(route, "endpoint", None) is None
-        members = merge_layers(members, declared_on_layers(target, mounted=mounted))
+    if (endpoint := getattr(route, "endpoint", None)) is not None:
+        members = merge_layers(members, declared_on_layers(endpoint, mounted=False))
+    else:
+        for target in reversed(targets_of(route)):
+            members = merge_layers(members, declared_on_layers(target))
     members = merge_layers(members, declared_by_extra(route))
-    return merge_layers(members, declared(getattr(route, "original_route", route)))
+    return merge_layers(members, declared(original_of(route)))
 
 
 def declared_on_layers(target: object, *, mounted: bool = True) -> Mapping[str, object]:
@@ -45,11 +54,18 @@ def declared_on_layers(target: object, *, mounted: bool = True) -> Mapping[str, 
 
 def targets_of(route: object) -> list[object]:
     """Return what a route runs: its endpoint, or its app with and without the middleware."""
-    endpoint = getattr(route, "endpoint", None)
+    if (endpoint := getattr(route, "endpoint", None)) is not None:
+        return [endpoint]
     # Some versions of FastAPI wrap an included mount in another class with the same attributes.
-    base = getattr(route, "_base_app", None)
-    found = [getattr(route, "app", None), base] if endpoint is None else [endpoint]
+    found = getattr(route, "app", None), getattr(route, "_base_app", None)
     return [each for each in found if each is not None]
+
+
+def original_of(view: object) -> object:
+    """Return the route that an inclusion shows by this view; the view itself if it is a route."""
+    if type(view) in _ARE_ORIGINALS and "original_route" not in view.__dict__:
+        return view  # without the cost of an attribute that is missing
+    return getattr(view, "original_route", view)
 
 
 def layers(target: object, *, mounted: bool = True) -> Iterator[object]:

@@ -12,7 +12,7 @@ not compared, but the router of a guarded app refuses it.
 import inspect
 from collections.abc import Awaitable, Callable, Generator, Iterable
 from functools import partial
-from types import MethodType
+from types import FunctionType, MethodType
 from typing import Any
 
 from fastapi.routing import APIRoute, APIRouter, APIWebSocketRoute
@@ -20,6 +20,7 @@ from starlette.endpoints import HTTPEndpoint, WebSocketEndpoint
 from starlette.routing import BaseRoute, Host, Mount, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from fastgate.declare.static_access import is_a
 from fastgate.errors import Refused, RouteMismatch
 from fastgate.responses import refuse
 from fastgate.routes.check import RouteCheck, check_of
@@ -57,7 +58,7 @@ def can_compare(routes: Iterable[object]) -> bool:
     """Whether the `handle` of each of these routes would be compared."""
     return all(
         issubclass(kind, BaseRoute) and kind.__getattribute__ is _get_from_route
-        for kind in set(map(type, routes))
+        for kind in {*map(type, routes)}
     )
 
 
@@ -71,11 +72,12 @@ def can_compare_all(app: object) -> bool:
 def _is_known(router: Router, *names: str) -> bool:
     """Whether a router uses the framework's own methods of these names."""
     kind = type(router)
-    for name in names:
-        owner = next((each for each in kind.__mro__ if name in vars(each)), None)
-        if owner not in (None, Router, APIRouter):
-            return False
-    return kind.__getattribute__ is _get_from_router and "handle" not in vars(router)
+    if kind not in (Router, APIRouter):
+        for name in names:
+            owner = next((each for each in kind.__mro__ if name in vars(each)), None)
+            if owner not in (None, Router, APIRouter):
+                return False
+    return kind.__getattribute__ is _get_from_router and "handle" not in _get(router, "__dict__")
 
 
 def _get_from_route(route: BaseRoute, name: str, /) -> Any:  # noqa: ANN401
@@ -219,13 +221,17 @@ async def _compare(
             scope[PREFIX_KEY] = prefix
     else:
         view = chosen_view(route, scope)
-        if responds_405 and view.methods and scope["method"] not in view.methods:
+        methods: set[str] | None
+        if responds_405 and (methods := view.methods) and scope["method"] not in methods:
             check.let_pass(scope)
             await run(scope, receive, send)
             return
         fault = check.fault(_template(prefix, route, view, scope), scope, view)
-        methods: set[str] | None = getattr(view, "methods", None)
-        if isinstance(fault, RouteMismatch) and methods and scope.get("method") not in methods:
+        if (
+            isinstance(fault, RouteMismatch)
+            and (methods := getattr(view, "methods", None))
+            and scope.get("method") not in methods
+        ):
             # A class with its own `handle` does not run, and would usually respond so, too.
             await respond_405(check, methods, scope, receive, send)
             return
@@ -258,6 +264,8 @@ async def _run_or_refuse(
 def _is_endpoint(route: BaseRoute) -> bool:
     """Whether this runs one function; otherwise it may choose by itself what to run."""
     endpoint = getattr(route, "endpoint", None)
+    if type(endpoint) is FunctionType:
+        return True
     while isinstance(endpoint, partial):
         endpoint = endpoint.func
     if inspect.isclass(endpoint):
@@ -267,7 +275,7 @@ def _is_endpoint(route: BaseRoute) -> bool:
 
 
 def _template(prefix: Prefix, route: BaseRoute, view: View, scope: Scope) -> str | None:
-    if isinstance(route, (Mount, Host)):
+    if is_a(route, Mount, Host):
         return f"{prefix.below(route, scope).template}/{{path:path}}"
     above = prefix.above(scope)
     path = chosen_path(route, view, scope)

@@ -17,7 +17,7 @@ from fastgate.declare.lookup import declared_on_layers, declared_on_route, has_r
 from fastgate.declare.members import OPAQUE, PREFIX
 from fastgate.declare.merge import merge_inherited
 from fastgate.declare.provenance import dependencies_of, noted_dependencies
-from fastgate.declare.static_access import attribute
+from fastgate.declare.static_access import attribute, is_a
 from fastgate.declare.stored_marks import declared
 
 WEBSOCKET = "WEBSOCKET"
@@ -83,7 +83,7 @@ def app_below(route: object) -> Starlette | Router | Mount | Host | None:
     Only routes that Starlette's routers dispatch count: an app of another framework may have
     `routes`, too, but does not run them by `handle`. A mount declared as one unit has none.
     """
-    if not isinstance(route, (Mount, Host)) or is_opaque(route):
+    if not is_a(route, Mount, Host) or is_opaque(route):
         return None
     if isinstance(app := routed_app(route.app), (Starlette, Router)):
         return app
@@ -238,7 +238,7 @@ def handled_route(route: BaseRoute, view: View) -> BaseRoute:
 
 def included_router(route: BaseRoute) -> APIRouter | None:
     """Return the included router that a route represents; None for any other route."""
-    if not isinstance(route, _INCLUSION):
+    if not is_a(route, *_INCLUSION):
         return None
     router: APIRouter = route.original_router  # type: ignore[attr-defined]
     return router
