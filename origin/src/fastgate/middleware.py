@@ -72,6 +72,7 @@ class FastgateMiddleware:
         self._now = now
         self._observe = observe
         self._kind = ObservedCheck if observe else RouteCheck
+        self._compared_body = observed_body if observe else matched
         self._refusals = RefusalLog()
 
     @property
@@ -116,7 +117,9 @@ class FastgateMiddleware:
                     found = [header]
                 verified = await self._verified(found, head_of(scope, arrival))
                 scope[SCOPE_KEY] = verified
-                receive = await self._compared_body(verified, scope, receive)
+                if (expected := verified.transaction.content_digest) is not None:
+                    compared, limit = self._compared_body, settings.max_signed_body
+                    receive = await compared(scope, receive, expected, limit)
             if not can_compare_all(app):
                 raise errors.RouteMismatch
         except ClientGone:
@@ -153,13 +156,6 @@ class FastgateMiddleware:
             now=self._now(),
             leeway=self.settings.leeway,
         )
-
-    async def _compared_body(self, claims: EdgeClaims, scope: Scope, receive: Receive) -> Receive:
-        expected = claims.transaction.content_digest
-        if expected is None:
-            return receive
-        compared = observed_body if self._observe else matched
-        return await compared(scope, receive, expected, self.settings.max_signed_body)
 
     async def _run(
         self,

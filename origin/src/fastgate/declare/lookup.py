@@ -15,15 +15,20 @@ from starlette.routing import Host, Mount, Route, Router, WebSocketRoute
 from fastgate.declare.merge import merge_layers
 from fastgate.declare.openapi_extra import declared_by_extra
 from fastgate.declare.static_access import attribute, is_a, own
-from fastgate.declare.stored_marks import declared
+from fastgate.declare.stored_marks import MARKS, declared
 
 _MAX_LAYERS = 1000
-_ARE_ORIGINALS = frozenset(
+_READ = ("endpoint", "openapi_extra", "original_route")
+"""The attributes of a route that are read here."""
+_PLAIN = frozenset(
     kind
     for kind in (APIRoute, APIWebSocketRoute, Route, WebSocketRoute)
-    if not hasattr(kind, "original_route") and not hasattr(kind, "__getattr__")
+    if not any(hasattr(kind, name) for name in (*_READ, "__getattr__"))
 )
-"""The framework's own classes of routes, which have no attribute `original_route`."""
+"""The framework's own classes of routes. They have these attributes only in each `__dict__`."""
+_NOT_PLAIN = (*MARKS, "original_route")
+_attributes = object.__getattribute__
+"""Reads an attribute of a plain route directly: `routes.dispatch` replaces the usual function."""
 
 
 def declared_on_route(route: object) -> Mapping[str, object]:
@@ -32,6 +37,8 @@ def declared_on_route(route: object) -> Mapping[str, object]:
     Of several wrappers around an endpoint or an app the outermost counts, member by member. It
     cannot open what another layer restricts.
     """
+    if _declares_nothing(route):
+        return {}
     members: dict[str, object] = {}
     if (endpoint := getattr(route, "endpoint", None)) is not None:
         members = merge_layers(members, declared_on_layers(endpoint, mounted=False))
@@ -63,9 +70,26 @@ def targets_of(route: object) -> list[object]:
 
 def original_of(view: object) -> object:
     """Return the route that an inclusion shows by this view; the view itself if it is a route."""
-    if type(view) in _ARE_ORIGINALS and "original_route" not in view.__dict__:
-        return view  # without the cost of an attribute that is missing
+    if type(view) in _PLAIN and "original_route" not in _attributes(view, "__dict__"):
+        return view  # without the cost of reading an attribute that is missing
     return getattr(view, "original_route", view)
+
+
+def _declares_nothing(route: object) -> bool:
+    """Whether a plain route and its function have no declaration, as most have.
+
+    This runs for every request and reads their attributes as they are now: a late mark counts.
+    """
+    if type(route) not in _PLAIN:
+        return False
+    stored = _attributes(route, "__dict__")
+    endpoint = stored.get("endpoint")
+    return (
+        type(endpoint) is FunctionType
+        and not endpoint.__dict__
+        and stored.get("openapi_extra") is None
+        and stored.keys().isdisjoint(_NOT_PLAIN)
+    )
 
 
 def layers(target: object, *, mounted: bool = True) -> Iterator[object]:

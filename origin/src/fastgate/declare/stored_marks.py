@@ -19,6 +19,8 @@ BELOW_ATTRIBUTE = "__fastgate_below__"
 
 _WRAPPERS_ATTRIBUTE = "__fastgate_around__"
 _METHODS_ATTRIBUTE = "__fastgate_methods__"
+MARKS = (ATTRIBUTE, _METHODS_ATTRIBUTE)
+"""The attributes of an object that hold marks for it, or for its methods."""
 _NO_MEMBERS: Mapping[str, object] = MappingProxyType({})
 
 

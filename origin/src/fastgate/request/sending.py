@@ -29,6 +29,7 @@ SUBPROTOCOL_HEADER = b"fastgate-subprotocol"
 BEARER = "bearer"
 
 _NONCE_NAME = NONCE.lower().encode()
+_NONCE_LENGTH, _SUBPROTOCOL_LENGTH = len(_NONCE_NAME), len(SUBPROTOCOL_HEADER)
 _NONCE_VALUE = re.compile(rb"[A-Za-z0-9_-]{16,64}")
 
 
@@ -48,25 +49,31 @@ def _only_if_compared(check: RouteCheck, scope: Scope, send: Send) -> Send:
     """
     before = scope.get("endpoint")  # set by a router outside of the guard
 
-    async def withhold() -> None:
-        if not check.withheld:
-            check.withheld = True
-            await refuse(errors.RouteMismatch(), scope, send)
-
     def send_if_compared(message: Message) -> Awaitable[None]:
-        at = scope.get("endpoint")
-        passed = at is before or (check.passed and at is check.passed_at)
-        if check.done or check.refused or passed:
+        if check.done or check.refused:
             return send(message)
-        return withhold()
+        at = scope.get("endpoint")
+        if at is before or (check.passed and at is check.passed_at):
+            return send(message)
+        return _withhold(check, scope, send)
 
     return send_if_compared
 
 
+async def _withhold(check: RouteCheck, scope: Scope, send: Send) -> None:
+    if not check.withheld:
+        check.withheld = True
+        await refuse(errors.RouteMismatch(), scope, send)
+
+
 def _with_nonce(scope: Scope, send: Send) -> Send:
     """Repeat the nonce of a verified HTTP request in its response."""
-    found = [value for name, value in scope["headers"] if name.lower() == _NONCE_NAME]
-    if scope["type"] != "http" or len(found) != 1 or not _NONCE_VALUE.fullmatch(found[0]):
+    found = [
+        value
+        for name, value in scope["headers"]
+        if len(name) == _NONCE_LENGTH and name.lower() == _NONCE_NAME
+    ]
+    if len(found) != 1 or scope["type"] != "http" or not _NONCE_VALUE.fullmatch(found[0]):
         return send
 
     async def send_with_nonce(message: Message) -> None:
@@ -84,7 +91,10 @@ def _with_subprotocol(scope: Scope, send: Send) -> Send:
     Every spelling of the header is removed. Only the exact header of the edge has an effect, and
     only on a WebSocket.
     """
-    if not any(_is_subprotocol(name) for name, _ in scope["headers"]):
+    for name, _ in scope["headers"]:  # this runs for every request
+        if len(name) == _SUBPROTOCOL_LENGTH and _is_subprotocol(name):
+            break
+    else:
         return send
     values = [value for name, value in scope["headers"] if name.lower() == SUBPROTOCOL_HEADER]
     scope["headers"] = [field for field in scope["headers"] if not _is_subprotocol(field[0])]

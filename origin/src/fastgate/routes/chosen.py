@@ -53,7 +53,8 @@ def run_by(view: View, scope: Scope) -> object:
         path = _chosen_frontend(scope)
         found = (each.app for its, each in frontend_templates(route, view) if its == path)
         return next(found, None)
-    return next(reversed(targets_of(view)), None)
+    endpoint = getattr(view, "endpoint", None)
+    return next(reversed(targets_of(view)), None) if endpoint is None else endpoint
 
 
 def frontend_templates(route: object, view: View) -> Iterator[tuple[str, View]]:

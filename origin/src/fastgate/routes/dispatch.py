@@ -56,10 +56,10 @@ def install() -> None:
 
 def can_compare(routes: Iterable[object]) -> bool:
     """Whether the `handle` of each of these routes would be compared."""
-    return all(
-        issubclass(kind, BaseRoute) and kind.__getattribute__ is _get_from_route
-        for kind in {*map(type, routes)}
-    )
+    for kind in {*map(type, routes)}:  # this runs for every request
+        if not issubclass(kind, BaseRoute) or kind.__getattribute__ is not _get_from_route:
+            return False
+    return True
 
 
 def can_compare_all(app: object) -> bool:

@@ -15,6 +15,7 @@ from urllib.parse import unquote
 
 from starlette.types import Scope
 
+from fastgate.declare.lookup import is_router
 from fastgate.routes.check import RouteCheck
 from fastgate.routes.framework import (
     path_below,
@@ -69,7 +70,7 @@ def arrival_of(scope: Scope, app: object) -> Arrival:
     path: str = scope["path"]
     root_path = root_set_by(app) or scope.get("root_path", "")
     at_guard = scope.get(PREFIX_KEY)  # set if the guarded app is mounted in another one
-    if not root_path and at_guard is None and app is not None and not root_path_of(routed_app(app)):
+    if not root_path and at_guard is None and app is not None and not _own_root(app):
         # For most requests nothing is removed from the path, and there is no prefix.
         at_guard = Prefix("", "", path, router=router_of(app))
         return Arrival("", path, (path,), _as_it_arrived(scope, path), at_guard)
@@ -89,6 +90,11 @@ def arrival_of(scope: Scope, app: object) -> Arrival:
     spellings = dict.fromkeys(_spellings(arrived[0], path[: len(path) - len(rest)], own))
     signed = tuple(each for each in spellings if arrival.is_for(_decoded(each)))
     return arrival._replace(raw_paths=signed)
+
+
+def _own_root(app: object) -> str:
+    """Return the root path that the author gave the app with routes, behind any middleware."""
+    return root_path_of(app if is_router(app) else routed_app(app))
 
 
 def prefix_of_late_app(check: RouteCheck, router: object, scope: Scope) -> Prefix:
