@@ -35,9 +35,11 @@ _NONCE_VALUE = re.compile(rb"[A-Za-z0-9_-]{16,64}")
 
 def send_for(check: RouteCheck, scope: Scope, send: Send, *, observe: bool) -> Send:
     """Return the `send` for the app; remove `Fastgate-Subprotocol` from the scope."""
-    if OBSERVED_KEY not in scope:
+    # The length alone excludes most names.
+    lengths = {len(name) for name, _ in scope["headers"]}
+    if _SUBPROTOCOL_LENGTH in lengths and OBSERVED_KEY not in scope:
         send = _with_subprotocol(scope, send)
-    if scope[SCOPE_KEY] is not None:
+    if _NONCE_LENGTH in lengths and scope[SCOPE_KEY] is not None:
         send = _with_nonce(scope, send)
     return send if observe else _only_if_compared(check, scope, send)
 
@@ -68,12 +70,8 @@ async def _withhold(check: RouteCheck, scope: Scope, send: Send) -> None:
 
 def _with_nonce(scope: Scope, send: Send) -> Send:
     """Repeat the nonce of a verified HTTP request in its response."""
-    found = [
-        value
-        for name, value in scope["headers"]
-        if len(name) == _NONCE_LENGTH and name.lower() == _NONCE_NAME
-    ]
-    if len(found) != 1 or scope["type"] != "http" or not _NONCE_VALUE.fullmatch(found[0]):
+    found = [value for name, value in scope["headers"] if name.lower() == _NONCE_NAME]
+    if scope["type"] != "http" or len(found) != 1 or not _NONCE_VALUE.fullmatch(found[0]):
         return send
 
     async def send_with_nonce(message: Message) -> None:
@@ -91,10 +89,7 @@ def _with_subprotocol(scope: Scope, send: Send) -> Send:
     Every spelling of the header is removed. Only the exact header of the edge has an effect, and
     only on a WebSocket.
     """
-    for name, _ in scope["headers"]:  # this runs for every request
-        if len(name) == _SUBPROTOCOL_LENGTH and _is_subprotocol(name):
-            break
-    else:
+    if not any(_is_subprotocol(name) for name, _ in scope["headers"]):
         return send
     values = [value for name, value in scope["headers"] if name.lower() == SUBPROTOCOL_HEADER]
     scope["headers"] = [field for field in scope["headers"] if not _is_subprotocol(field[0])]

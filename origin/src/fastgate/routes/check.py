@@ -148,10 +148,10 @@ class RouteCheck:
         return None
 
     def _is_judged(self, template: str, judged: Transaction) -> bool:
+        if template == judged.template and self.names.ids is None:
+            return True
         prefix = self.prefix.template or ""
         same = template == judged.template or comparable(template) == comparable(judged.template)
-        if same and self.names.ids is None:
-            return True
         accepted = self.names.accepted(self.method, template, prefix)
         if not same and not self.names.was(judged.template, accepted, prefix):
             return False
@@ -164,7 +164,7 @@ class RouteCheck:
     ) -> bool:
         """Whether the edge has no route for the endpoint, and judged another route of its path."""
         # The route's own declarations are read now, so that late ones count, too.
-        if declared.get("access") == UNNAMED:
+        if declared and declared.get("access") == UNNAMED:
             return True
         if self.names.unnamed is None:
             return False

@@ -20,7 +20,6 @@ from starlette.endpoints import HTTPEndpoint, WebSocketEndpoint
 from starlette.routing import BaseRoute, Host, Mount, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from fastgate.declare.static_access import is_a
 from fastgate.errors import Refused, RouteMismatch
 from fastgate.responses import refuse
 from fastgate.routes.check import RouteCheck, check_of
@@ -30,6 +29,7 @@ from fastgate.routes.framework import (
     View,
     app_below,
     included_router,
+    may_contain,
     router_of,
 )
 from fastgate.routes.not_found import is_plain, respond_405, respond_without_endpoint
@@ -189,10 +189,11 @@ async def _compare(
 ) -> None:
     """Run the route that a router has chosen, or refuse it."""
     prefix: Prefix = scope[PREFIX_KEY]
+    container = may_contain(route)
     if not is_due(prefix, route, scope):
         fault = check.fault_again(scope)
         await _run_or_refuse(check, fault, run, scope, receive, send, is_endpoint=False)
-    elif (included := included_router(route)) is not None:
+    elif container and (included := included_router(route)) is not None:
         if not _is_known(included, "handle") or not can_compare(included.routes):
             fault = check.fault_again(scope)
             await _run_or_refuse(check, fault, run, scope, receive, send, is_endpoint=False)
@@ -204,7 +205,7 @@ async def _compare(
     elif prefix.template is None:
         fault, leaf = check.fault_within(scope), _is_endpoint(route)
         await _run_or_refuse(check, fault, run, scope, receive, send, is_endpoint=leaf)
-    elif (below := app_below(route)) is not None:
+    elif container and (below := app_below(route)) is not None:
         inner = prefix.below(route, scope, router_of(below))
         template, covered = inner.template, can_compare_all(below)
         fault = check.fault_on_the_way(template, scope, can_compare=covered)
@@ -275,7 +276,7 @@ def _is_endpoint(route: BaseRoute) -> bool:
 
 
 def _template(prefix: Prefix, route: BaseRoute, view: View, scope: Scope) -> str | None:
-    if is_a(route, Mount, Host):
+    if may_contain(route):  # an opaque mount or host
         return f"{prefix.below(route, scope).template}/{{path:path}}"
     above = prefix.above(scope)
     path = chosen_path(route, view, scope)

@@ -236,6 +236,11 @@ def handled_route(route: BaseRoute, view: View) -> BaseRoute:
     return chosen if isinstance(chosen, BaseRoute) else route
 
 
+def may_contain(route: object) -> bool:
+    """Whether a route is of a class that leads to others: a mount, a host or an inclusion."""
+    return issubclass(type(route), _CONTAINERS)
+
+
 def included_router(route: BaseRoute) -> APIRouter | None:
     """Return the included router that a route represents; None for any other route."""
     if not is_a(route, *_INCLUSION):
@@ -247,3 +252,4 @@ def included_router(route: BaseRoute) -> APIRouter | None:
 _INCLUSION: tuple[type, ...] = tuple(
     getattr(routing, name) for name in ("_IncludedRouter",) if hasattr(routing, name)
 )
+_CONTAINERS: tuple[type, ...] = (Mount, Host, *_INCLUSION)

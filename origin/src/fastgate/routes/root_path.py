@@ -53,6 +53,8 @@ class Arrival(NamedTuple):
 
         `signed_path` is None for a request that no edge has signed.
         """
+        if signed_path == self.rest and "%" not in signed_path:
+            return self.at_guard  # the usual case
         template = self.at_guard.template
         if signed_path is None or template is None or unquote(signed_path) == self.rest:
             return self.at_guard
@@ -70,9 +72,14 @@ def arrival_of(scope: Scope, app: object) -> Arrival:
     path: str = scope["path"]
     root_path = root_set_by(app) or scope.get("root_path", "")
     at_guard = scope.get(PREFIX_KEY)  # set if the guarded app is mounted in another one
-    if not root_path and at_guard is None and app is not None and not _own_root(app):
+    if (
+        not root_path
+        and at_guard is None
+        and app is not None
+        and (is_router(app) or not root_path_of(routed_app(app)))
+    ):
         # For most requests nothing is removed from the path, and there is no prefix.
-        at_guard = Prefix("", "", path, router=router_of(app))
+        at_guard = Prefix("", "", path, None, router_of(app))
         return Arrival("", path, (path,), _as_it_arrived(scope, path), at_guard)
     if not isinstance(at_guard, Prefix):
         base = Base(root_path, None if app is None else signed_root_of(app))
@@ -90,11 +97,6 @@ def arrival_of(scope: Scope, app: object) -> Arrival:
     spellings = dict.fromkeys(_spellings(arrived[0], path[: len(path) - len(rest)], own))
     signed = tuple(each for each in spellings if arrival.is_for(_decoded(each)))
     return arrival._replace(raw_paths=signed)
-
-
-def _own_root(app: object) -> str:
-    """Return the root path that the author gave the app with routes, behind any middleware."""
-    return root_path_of(app if is_router(app) else routed_app(app))
 
 
 def prefix_of_late_app(check: RouteCheck, router: object, scope: Scope) -> Prefix:
