@@ -11,7 +11,7 @@ response if a step was left out. The work done once for each app is in `startup`
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -172,9 +172,9 @@ class FastgateMiddleware:
             await self.app(scope, receive, send)
             return
 
-        async def run(scope: Scope, receive: Receive, send: Send) -> None:
+        def run(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
             check.receive = receive
-            await self.app(scope, receive, send)
+            return self.app(scope, receive, send)
 
         end, every = token_end + self.settings.leeway, choice == "all"
         await run_until(

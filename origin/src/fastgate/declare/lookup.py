@@ -46,13 +46,14 @@ def declared_on_route(route: object) -> Mapping[str, object]:
         for target in reversed(targets_of(route)):
             members = merge_layers(members, declared_on_layers(target))
     members = merge_layers(members, declared_by_extra(route))
-    return merge_layers(members, declared(original_of(route)))
+    original = original_of(route)
+    if type(original) in _PLAIN and _attributes(original, "__dict__").keys().isdisjoint(MARKS):
+        return members
+    return merge_layers(members, declared(original))
 
 
 def declared_on_layers(target: object, *, mounted: bool = True) -> Mapping[str, object]:
     """Return the declarations on all layers of an endpoint or an app; the outermost counts."""
-    if type(target) is FunctionType and not target.__dict__:
-        return {}  # most endpoints: a function without a mark, which wraps no other
     members: dict[str, object] = {}
     for layer in layers(target, mounted=mounted):
         members = merge_layers(declared(layer), members)
@@ -111,7 +112,9 @@ def layers(target: object, *, mounted: bool = True) -> Iterator[object]:
             continue
         seen[id(layer)] = layer
         yield layer
-        if is_a(layer, partial):
+        if type(layer) is FunctionType:
+            left.append(layer.__dict__.get("__wrapped__"))
+        elif is_a(layer, partial):
             left.append(attribute(layer, "func"))
         elif is_a(layer, MethodType):
             left.append(attribute(layer, "__func__"))

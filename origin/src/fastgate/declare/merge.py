@@ -33,7 +33,7 @@ def merge_layers(inner: Mapping[str, object], outer: Mapping[str, object]) -> di
     """
     if not inner and not outer:
         return {}
-    members = merge_inherited(inner, outer)
+    members = merge_inherited(inner, outer) if inner and outer else {**inner, **outer}
     return {**members, "access": "authenticated"} if contradictory(members) else members
 
 

@@ -56,15 +56,15 @@ class MethodMark:
 
 def declared(target: object) -> Mapping[str, object]:
     """Return the members that `at_edge` stored on this object; empty if it has no mark."""
-    if is_a(target, MethodType):
-        return mark_of_method(target)
-    if is_a(target, MethodMark):
+    if is_a(target, MethodType, MethodMark):
+        if is_a(target, MethodType):
+            return mark_of_method(target)
         mark: MethodMark = target  # type: ignore[assignment]
         return mark.restrictive_members()
     # Only the object's own attributes count: the mark of a class must not open its instances.
     stored = own(target)
     members = stored.get(ATTRIBUTE, _NO_MEMBERS)
-    if not isinstance(members, Mapping):
+    if type(members) is not Mark and not isinstance(members, Mapping):
         members = _NO_MEMBERS
     called = mark_of_call(target) if _METHODS_ATTRIBUTE in stored else None
     return merge_layers(called, members) if called else members
@@ -152,6 +152,8 @@ def mark_of_method(method: object) -> Mapping[str, object]:
 
     A copy of that object inherits only the restrictions of the mark.
     """
+    if type(method) is MethodType:
+        return _mark_for(method.__self__, method.__func__)
     return _mark_for(attribute(method, "__self__"), attribute(method, "__func__"))
 
 
@@ -163,7 +165,9 @@ def mark_of_call(target: object) -> Mapping[str, object]:
 
 
 def _mark_for(holder: object, function: object) -> Mapping[str, object]:
-    mark = next((it.mark for it in _methods_of(holder) if it.function is function), Mark())
+    if not (methods := _methods_of(holder)):
+        return {}
+    mark = next((it.mark for it in methods if it.function is function), Mark())
     return mark if mark.of == id(holder) else _restrictive_members(mark)
 
 
