@@ -54,6 +54,8 @@ def declared_on_route(route: object) -> Mapping[str, object]:
 
 def declared_on_layers(target: object, *, mounted: bool = True) -> Mapping[str, object]:
     """Return the declarations on all layers of an endpoint or an app; the outermost counts."""
+    if type(target) is FunctionType and not target.__dict__:
+        return {}  # it has no mark, and wraps nothing
     members: dict[str, object] = {}
     for layer in layers(target, mounted=mounted):
         members = merge_layers(declared(layer), members)

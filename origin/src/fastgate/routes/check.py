@@ -183,8 +183,7 @@ class _Running:
     __slots__ = ("_check", "_is_endpoint")
 
     def __init__(self, check: RouteCheck, *, is_endpoint: bool) -> None:
-        self._check = check
-        self._is_endpoint = is_endpoint
+        self._check, self._is_endpoint = check, is_endpoint
 
     def __enter__(self) -> None:
         self._check.running += self._is_endpoint

@@ -83,7 +83,7 @@ def app_below(route: object) -> Starlette | Router | Mount | Host | None:
     Only routes that Starlette's routers dispatch count: an app of another framework may have
     `routes`, too, but does not run them by `handle`. A mount declared as one unit has none.
     """
-    if not is_a(route, Mount, Host) or is_opaque(route):
+    if not isinstance(route, (Mount, Host)) or is_opaque(route):
         return None
     if isinstance(app := routed_app(route.app), (Starlette, Router)):
         return app
