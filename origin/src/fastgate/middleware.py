@@ -136,7 +136,11 @@ class FastgateMiddleware:
         check = check_for(scope, judged, refuse, names, prefix=prefix, kind=self._kind)
         with Comparing(check, scope, receive):
             outgoing = send_for(check, scope, send, observe=self._observe)
-            await self._run(check, claims, scope, receive, outgoing)
+            token_end = None if claims is None else claims.requester.token_expires_at
+            if token_end is None or settings.end_with_token == "none":
+                await self.app(scope, receive, outgoing)
+            else:
+                await self._run_until(token_end, check, scope, receive, outgoing)
 
     async def _verified(self, found: list[bytes], head: RequestHead) -> EdgeClaims:
         token = only(found)
@@ -157,26 +161,16 @@ class FastgateMiddleware:
             leeway=self.settings.leeway,
         )
 
-    async def _run(
-        self,
-        check: RouteCheck,
-        claims: EdgeClaims | None,
-        scope: Scope,
-        receive: Receive,
-        send: Send,
+    async def _run_until(
+        self, token_end: int, check: RouteCheck, scope: Scope, receive: Receive, send: Send
     ) -> None:
-        """Run the app; if so configured, only as long as the caller's token is valid."""
-        token_end = None if claims is None else claims.requester.token_expires_at
-        choice = self.settings.end_with_token
-        if token_end is None or choice == "none":
-            await self.app(scope, receive, send)
-            return
+        """Run the app, as long as the caller's token is valid."""
 
         def run(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
             check.receive = receive
             return self.app(scope, receive, send)
 
-        end, every = token_end + self.settings.leeway, choice == "all"
+        end, every = token_end + self.settings.leeway, self.settings.end_with_token == "all"
         await run_until(
             run, scope, receive, send, expires_at=end, now=self._now, every_response=every
         )

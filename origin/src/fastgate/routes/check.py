@@ -79,11 +79,12 @@ class RouteCheck:
             if template is None or not self._is_judged(template, judged):
                 fault = RouteMismatch(found=_described(template, scope))
             else:
+                # They are read now, so that late ones count, too.
                 declared = declared_on_route(view)
                 if self._has_no_name(declared, template, scope, view):
                     found = f"{_described(template, scope)}, which has no route at the edge"
                     fault = RouteMismatch(found=found)
-                elif judged.content_digest is None and signs_body(declared):
+                elif declared and judged.content_digest is None and signs_body(declared):
                     fault = ContentMismatch()
         self.done, self.refused = fault is None, fault is not None
         return fault
@@ -163,8 +164,7 @@ class RouteCheck:
         self, declared: Mapping[str, object], template: str, scope: Scope, view: View
     ) -> bool:
         """Whether the edge has no route for the endpoint, and judged another route of its path."""
-        # The route's own declarations are read now, so that late ones count, too.
-        if declared and declared.get("access") == UNNAMED:
+        if declared.get("access") == UNNAMED:
             return True
         if self.names.unnamed is None:
             return False

@@ -278,6 +278,5 @@ def _is_endpoint(route: BaseRoute) -> bool:
 def _template(prefix: Prefix, route: BaseRoute, view: View, scope: Scope) -> str | None:
     if may_contain(route):  # an opaque mount or host
         return f"{prefix.below(route, scope).template}/{{path:path}}"
-    above = prefix.above(scope)
-    path = chosen_path(route, view, scope)
+    above, path = prefix.above(scope), chosen_path(route, view, scope)
     return None if above is None or path is None else above + path
