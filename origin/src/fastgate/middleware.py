@@ -137,7 +137,8 @@ class FastgateMiddleware:
         with Comparing(check, scope, receive):
             outgoing = send_for(check, scope, send, observe=self._observe)
             token_end = None if claims is None else claims.requester.token_expires_at
-            if token_end is None or settings.end_with_token == "none":
+            choice = settings.end_with_token
+            if token_end is None or choice == "none":
                 await self.app(scope, receive, outgoing)
             else:
                 await self._run_until(token_end, check, scope, receive, outgoing)
@@ -170,7 +171,8 @@ class FastgateMiddleware:
             check.receive = receive
             return self.app(scope, receive, send)
 
-        end, every = token_end + self.settings.leeway, self.settings.end_with_token == "all"
+        choice, end = self.settings.end_with_token, token_end + self.settings.leeway
+        every = choice == "all"
         await run_until(
             run, scope, receive, send, expires_at=end, now=self._now, every_response=every
         )

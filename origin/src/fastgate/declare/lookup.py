@@ -20,7 +20,7 @@ from fastgate.declare.stored_marks import MARKS, declared
 _MAX_LAYERS = 1000
 _READ = ("endpoint", "openapi_extra", "original_route")
 """The attributes of a route that are read here."""
-_PLAIN = frozenset(
+PLAIN_ROUTES = frozenset(
     kind
     for kind in (APIRoute, APIWebSocketRoute, Route, WebSocketRoute)
     if not any(hasattr(kind, name) for name in (*_READ, "__getattr__"))
@@ -47,8 +47,10 @@ def declared_on_route(route: object) -> Mapping[str, object]:
             members = merge_layers(members, declared_on_layers(target))
     members = merge_layers(members, declared_by_extra(route))
     original = original_of(route)
-    if type(original) in _PLAIN and _attributes(original, "__dict__").keys().isdisjoint(MARKS):
-        return members
+    if type(original) in PLAIN_ROUTES:
+        stored = _attributes(original, "__dict__")
+        if stored.keys().isdisjoint(MARKS):
+            return members
     return merge_layers(members, declared(original))
 
 
@@ -73,7 +75,7 @@ def targets_of(route: object) -> list[object]:
 
 def original_of(view: object) -> object:
     """Return the route that an inclusion shows by this view; the view itself if it is a route."""
-    if type(view) in _PLAIN and "original_route" not in _attributes(view, "__dict__"):
+    if type(view) in PLAIN_ROUTES and "original_route" not in _attributes(view, "__dict__"):
         return view  # without the cost of reading an attribute that is missing
     return getattr(view, "original_route", view)
 
@@ -83,7 +85,7 @@ def _declares_nothing(route: object) -> bool:
 
     This runs for every request and reads their attributes as they are now: a late mark counts.
     """
-    if type(route) not in _PLAIN:
+    if type(route) not in PLAIN_ROUTES:
         return False
     stored = _attributes(route, "__dict__")
     endpoint = stored.get("endpoint")

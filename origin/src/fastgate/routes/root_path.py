@@ -13,9 +13,10 @@ from collections.abc import Iterator
 from typing import NamedTuple
 from urllib.parse import unquote
 
+from starlette.applications import Starlette
+from starlette.routing import Router
 from starlette.types import Scope
 
-from fastgate.declare.lookup import is_router
 from fastgate.routes.check import RouteCheck
 from fastgate.routes.framework import (
     path_below,
@@ -26,6 +27,8 @@ from fastgate.routes.framework import (
     signed_root_of,
 )
 from fastgate.routes.prefix import AGAIN, PREFIX_KEY, Base, Prefix
+
+_WITH_ROUTES = (Starlette, Router)
 
 
 class Arrival(NamedTuple):
@@ -76,7 +79,7 @@ def arrival_of(scope: Scope, app: object) -> Arrival:
         not root_path
         and at_guard is None
         and app is not None
-        and (is_router(app) or not root_path_of(routed_app(app)))
+        and (issubclass(type(app), _WITH_ROUTES) or not root_path_of(routed_app(app)))
     ):
         # For most requests nothing is removed from the path, and there is no prefix.
         at_guard = Prefix("", "", path, None, router_of(app))
