@@ -331,11 +331,34 @@ def test_an_endpoint_without_declared_callers_is_reported_with_its_file() -> Non
 
 
 def test_the_pages_of_fastapi_must_also_be_declared() -> None:
-    templates = ["/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc"]
-    assert faults(FastAPI()) == [f"{path}: does not declare who may call it" for path in templates]
     with pytest.raises(CannotCompile) as refused:
         compile_routes(FastAPI())
-    assert all("guard(app, settings, docs=" in fault.remedy for fault in refused.value.faults)
+    (fault,) = refused.value.faults  # one call of guard declares them all
+    assert fault.endpoint.template == "/openapi.json"
+    assert fault.what == (
+        "does not declare who may call it; nor do /docs, /docs/oauth2-redirect, /redoc"
+    )
+    assert "guard(app, settings, docs=" in fault.remedy
+
+
+def test_the_fault_of_a_mount_of_files_names_the_mount(tmp_path: Path) -> None:
+    app = empty()
+    app.mount("/static", StaticFiles(directory=tmp_path))
+    with pytest.raises(CannotCompile) as refused:
+        compile_routes(app)
+    text = str(refused.value)
+    assert text.startswith("StaticFiles (mounted at /static)\n    does not declare who may call it")
+    assert 'at_edge(access="public")(StaticFiles(…))' in text
+
+
+def test_the_remedy_for_an_endpoint_without_callers_names_every_access() -> None:
+    app = empty()
+    app.get("/health")(silent)
+    with pytest.raises(CannotCompile) as refused:
+        compile_routes(app)
+    assert all(
+        f'"{access}"' in str(refused.value) for access in ("public", "authenticated", "none")
+    )
 
 
 def test_pages_are_marked_like_any_other_endpoint() -> None:
