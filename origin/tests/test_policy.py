@@ -1,6 +1,7 @@
 """An app compiles to the route table of its edge, or every reason against it is a fault."""
 
 import json
+import re
 from collections.abc import Callable
 from contextlib import nullcontext
 from enum import StrEnum
@@ -857,3 +858,40 @@ def test_a_wrong_call_has_its_own_exit_code(
 ) -> None:
     assert main(["policy", name, "--app-dir", str(shop)]) == 2
     assert capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("@app.get('/x')\ndef read(caller: Caller | None): ...", "Write `caller: AnyCaller`"),
+        ("guard(app, Settings(edge='api.example.com', audience='shop'))", "has no scheme; write"),
+        ("at_edge(access='all')", "access"),
+    ],
+)
+def test_an_error_of_this_package_is_one_line(
+    code: str,
+    message: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delitem(__import__("sys").modules, "wrong", raising=False)
+    monkeypatch.syspath_prepend(tmp_path)
+    file = tmp_path / "wrong.py"
+    file.write_text(
+        f"from fastapi import FastAPI\nfrom fastgate import *\napp = FastAPI()\n{code}\n"
+    )
+    assert main(["policy", "wrong:app", "--app-dir", str(tmp_path)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert re.match(re.escape(str(file)) + ":[45]: ", line)
+    assert message in line
+
+
+def test_an_error_of_the_app_keeps_its_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(__import__("sys").modules, "wrong", raising=False)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "wrong.py").write_text("int('x')\n")
+    with pytest.raises(ValueError, match="invalid literal"):
+        main(["policy", "wrong:app", "--app-dir", str(tmp_path)])

@@ -26,8 +26,8 @@ from fastgate.declare.static_access import attribute, is_a
 _UNDECLARED = "does not declare who may call it"
 _DECLARE_CALLERS = (
     "take `caller: Caller`, or `AnyCaller` if anonymous callers are allowed; if the endpoint "
-    'needs no caller, declare at_edge(access="public") or "authenticated", or "none" if it needs no '
-    "route at the edge, such as a health check; for a whole app or path "
+    'needs no caller, declare at_edge(access="public") or "authenticated", or "none" if it needs '
+    "no route at the edge, such as a health check; for a whole app or path "
     'write at_edge(access="…")(app) or at_edge(below="/…", access="…")(app)'
 )
 _DECLARE_MOUNT = (
