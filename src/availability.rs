@@ -8,12 +8,15 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 use crate::cors::OriginChecked;
+use crate::json_form::objects;
 use crate::policy::{Issuer, Policy, Route};
+
+objects!(KillSwitch, WithdrawnKey);
 
 /// The kill switch: what an operator has switched off. It is the JSON under the key `switch` of the KV store, for
 /// example `{"groups": ["payments"]}`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, remote = "Self")]
 pub struct KillSwitch {
     /// Everything.
     #[serde(default)]
@@ -31,7 +34,7 @@ pub struct KillSwitch {
 
 /// A key of an issuer that must not be used any more, even if the issuer still publishes it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, remote = "Self")]
 struct WithdrawnKey {
     /// `iss`, in any spelling that the policy knows.
     issuer: String,

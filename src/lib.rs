@@ -1,7 +1,7 @@
 //! Fastgate: an identity-aware gate for FastAPI that runs on Fastly Compute.
 //!
 //! A request passes through a pipeline of steps, in this order. Each step either refuses, with a named reason, or
-//! returns a value that a later step requires, so that a skipped step does not compile.
+//! returns a value that a later step requires, so that no later step runs without it.
 //! [`Gateway::decide`](gateway::Gateway::decide), in `gateway.rs`, runs steps 2 to 13; the log names the steps as
 //! [`Step`](trail::Step) does.
 //!
@@ -48,6 +48,7 @@ pub mod gateway;
 pub mod headers;
 pub mod identity;
 pub mod inspect;
+mod json_form;
 pub mod mint;
 pub mod place;
 pub mod policy;

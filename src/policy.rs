@@ -16,7 +16,6 @@ pub mod fields;
 pub mod groups;
 mod ids;
 mod issuer;
-mod json_form;
 pub mod limits;
 mod names;
 pub mod network;

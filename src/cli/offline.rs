@@ -77,6 +77,16 @@ impl Offline {
         Ok(self.decide_with(case, &credentials))
     }
 
+    /// Why no issuer, or more than one, could have issued the claims.
+    fn unclear_issuer(&self, named: Option<&str>) -> String {
+        let known: Vec<_> = self.policy.issuers().map(|issuer| format!("\"{}\"", issuer.id)).collect();
+        let known = known.join(", ");
+        match named {
+            Some(id) => format!("\"{id}\" is not an issuer of the policy, which has {known}"),
+            None => format!("which issuer do the claims belong to? name one with --issuer: {known}"),
+        }
+    }
+
     /// The credentials of the caller of `case`: its token, or a sample token that is made from its claims by the rules
     /// of this policy.
     pub(super) fn credentials(&mut self, case: &Case) -> Result<Credentials, String> {
@@ -86,9 +96,7 @@ impl Offline {
         let mut issuers =
             self.policy.issuers().filter(|issuer| case.issuer.as_ref().is_none_or(|id| issuer.id == id.as_str()));
         let (Some(issuer), None) = (issuers.next(), issuers.next()) else {
-            return Err(
-                "which issuer do the claims belong to? name one of the policy's issuers with --issuer".to_owned()
-            );
+            return Err(self.unclear_issuer(case.issuer.as_deref()));
         };
         let signer = match self.signers.entry(issuer.id.to_string()) {
             Slot::Occupied(slot) => slot.into_mut(),

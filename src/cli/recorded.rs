@@ -7,6 +7,7 @@ use fastgate::route::find_for;
 use fastgate::time::UnixTime;
 use fastgate::trail::{Recorded, Trail};
 use serde::Deserialize;
+use serde_json::error::Category;
 use serde_json::{Map, Value, json};
 
 use super::offline::Case;
@@ -54,6 +55,9 @@ const BAD_TOKEN: &str = "..";
 /// The code of its refusal.
 const BAD_TOKENS_CODE: &str = "token-malformed";
 
+/// The prefix of a line of the log endpoint `fastgate` in the output of the local edge.
+const LOG_ENDPOINT: &[u8] = b"fastgate :: ";
+
 /// The reason for a line without a request in canonical form.
 const NO_LOG_LINE: &str = "it is not a log line of a request with a canonical path";
 
@@ -63,7 +67,12 @@ impl Line {
     /// # Errors
     /// Why the line cannot be judged again.
     pub(super) fn read(text: &[u8]) -> Result<Self, &'static str> {
-        let line: Self = serde_json::from_slice(text).map_err(|_| NO_LOG_LINE)?;
+        // The local edge and the platform's log tail print the name of the log endpoint before each line.
+        let text = text.strip_prefix(LOG_ENDPOINT).unwrap_or(text);
+        let line: Self = serde_json::from_slice(text).map_err(|error| match error.classify() {
+            Category::Data => NO_LOG_LINE,
+            Category::Io | Category::Syntax | Category::Eof => "it is not JSON",
+        })?;
         let Recorded { path, query, .. } = &line.recorded;
         if path.len() > MAX_PATH_BYTES || *query > MAX_TARGET_BYTES {
             return Err("its path or query is too long to be judged again");

@@ -3,6 +3,7 @@
 
 use super::decision::{Decision, refuse};
 use super::environment::Environment;
+use super::well_known::Publication;
 use crate::authorize::{Permit, authorize, check_shadow};
 use crate::availability::{self, Available};
 use crate::content::{self, CheckedBody};
@@ -36,7 +37,11 @@ pub(super) struct Pipeline<'run, 'outside> {
 
 impl<'run, 'outside> Pipeline<'run, 'outside> {
     pub(super) fn new(outside: &'run mut Environment<'outside>, trail: &'run mut Trail, edge: &'run Edge) -> Self {
-        Self { edge, outside, trail, response: ResponseFields::default(), scheme: Scheme::default() }
+        let mut response = ResponseFields::default();
+        if edge.security_headers {
+            response.secure();
+        }
+        Self { edge, outside, trail, response, scheme: Scheme::default() }
     }
 
     pub(super) fn normalize(&mut self, head: RequestHead) -> Result<Target, Refusal> {
@@ -47,9 +52,6 @@ impl<'run, 'outside> Pipeline<'run, 'outside> {
     }
 
     pub(super) fn preflight(&mut self, policy: &Policy, target: &Target) -> Result<Option<Headers>, Refusal> {
-        if self.edge.security_headers {
-            self.response.secure();
-        }
         let Some((route, fields)) = cors::preflight(policy, target)? else { return Ok(None) };
         self.trail.route = Some(route);
         Ok(Some(fields))
@@ -222,7 +224,9 @@ impl<'run, 'outside> Pipeline<'run, 'outside> {
         let (verdict, decision) = match decision {
             Decision::Forward(grant) => ("forwarded", Decision::Forward(grant.with_response(self.response))),
             Decision::Preflight(fields) => ("preflight", Decision::Preflight(self.response.apply(&fields))),
-            Decision::Publish(publication) => ("published", Decision::Publish(publication)),
+            Decision::Publish(Publication { fields, body }) => {
+                ("published", Decision::Publish(Publication { fields: self.response.apply(&fields), body }))
+            }
             Decision::Refuse(problem) => return Decision::Refuse(problem),
         };
         self.trail.verdict = verdict;

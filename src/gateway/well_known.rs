@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
+use crate::headers::Headers;
 use crate::identity::dpop;
 use crate::mint::{MintError, Minter};
 use crate::policy::{Access, Policy};
@@ -20,8 +21,9 @@ const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 /// A document that the edge publishes about itself. It is public.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Publication {
-    /// Its media type.
-    pub media_type: &'static str,
+    /// The fields of the response. Clients may cache it for five minutes, so a new key must be published that long
+    /// before it signs.
+    pub fields: Headers,
     /// Its content.
     pub body: String,
 }
@@ -79,7 +81,8 @@ impl Published {
             Document::Keys => ("application/jwk-set+json", minter.published_keys()?),
             Document::Resource => ("application/json", self.document.clone()),
         };
-        Ok(Publication { media_type, body })
+        let fields = [("content-type", media_type), ("cache-control", "public, max-age=300")];
+        Ok(Publication { fields: fields.into_iter().collect(), body })
     }
 }
 

@@ -16,6 +16,7 @@ use super::token_error::TokenError;
 use crate::digest::add_parts;
 use crate::policy::Issuer;
 use crate::store_keys::deny_list_key;
+use crate::strict_json;
 use crate::time::{Seconds, UnixTime};
 
 /// The claims by which a token can be revoked.
@@ -91,7 +92,9 @@ impl Entry {
     }
 
     fn read(json: &[u8]) -> Option<Self> {
-        serde_json::from_slice(json).ok()
+        // From bytes, serde would also read a list as an entry: `[0]` would have ended in 1970.
+        let members = strict_json::parse_object(json).ok()?;
+        serde_json::from_value(Value::Object(members)).ok()
     }
 
     /// The JSON form of the entry, as it is stored.

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::json_form::strings;
+use crate::json_form::strings;
 
 strings!(AlgorithmName);
 

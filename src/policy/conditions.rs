@@ -11,9 +11,9 @@ use serde_json::Value;
 
 use super::claim_path::{ClaimName, ClaimPath, Scalar};
 use super::fault::{Fault, Faults};
-use super::json_form::objects;
 use super::names::is_scope;
 use super::pattern::PathTemplate;
+use crate::json_form::objects;
 
 objects!(ClaimTestDocument);
 

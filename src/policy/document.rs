@@ -8,11 +8,11 @@ use super::conditions::ConditionDocument;
 use super::edge::EdgeDocument;
 use super::groups::GroupDocument;
 use super::issuer::document::IssuerDocument;
-use super::json_form::objects;
 use super::limits::LimitDocument;
 use super::origin::OriginDocument;
 use super::places::PlaceDocument;
 use super::route::document::RouteDocument;
+use crate::json_form::objects;
 
 objects!(PolicyDocument);
 

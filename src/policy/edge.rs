@@ -8,10 +8,10 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::fault::{Fault, Faults};
-use super::json_form::objects;
 use super::limits::Limit;
 use super::names::is_bare_host;
 use super::url::is_https_url;
+use crate::json_form::objects;
 use crate::time::Seconds;
 pub use hosts::Hosts;
 
@@ -52,8 +52,8 @@ pub struct EdgeDocument {
     #[serde(default)]
     pub flood_limit: Option<String>,
     /// Whether the edge adds `Strict-Transport-Security`, `X-Content-Type-Options`, `X-Frame-Options`,
-    /// `Content-Security-Policy` and `Referrer-Policy`, each in a strict form, to responses in which the origin does
-    /// not send them. Default: false.
+    /// `Content-Security-Policy` and `Referrer-Policy`, each in a strict form, to every response that has none of its own:
+    /// the origin's and the edge's. Default: false.
     #[serde(default)]
     pub security_headers: bool,
     /// The resource identifier (RFC 9728 §1.2), if it differs from `issuer`: an https URL.

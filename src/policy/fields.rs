@@ -7,8 +7,8 @@ use std::fmt::Arguments;
 use serde::Deserialize;
 
 use super::fault::{Fault, Faults};
-use super::json_form::objects;
 use crate::headers::{Headers, is_editable_in_responses, is_field_name, is_visible_to_rules};
+use crate::json_form::objects;
 
 objects!(FieldEditsDocument, AcceptsDocument);
 

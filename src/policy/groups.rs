@@ -6,9 +6,9 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::fault::{Fault, Faults};
-use super::json_form::objects;
 use super::names::read_section;
 use crate::headers::is_field_name;
+use crate::json_form::objects;
 use crate::time::Seconds;
 
 objects!(GroupDocument, CorsDocument, MaintenanceDocument);

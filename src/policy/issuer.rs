@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::algorithm::AlgorithmName;
 use super::claim_path::ClaimPath;
 use super::ids::{Audience, IssuerId};
-use super::json_form::{objects, strings};
+use crate::json_form::{objects, strings};
 pub use introspection::Introspection;
 pub use preset::PresetName;
 

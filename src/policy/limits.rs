@@ -8,9 +8,9 @@ use serde::Deserialize;
 
 use super::claim_path::{ClaimName, ClaimPath};
 use super::fault::{Fault, Faults};
-use super::json_form::{objects, strict, strings};
 use super::names::read_section;
 use crate::headers::{is_field_name, is_visible_to_rules};
+use crate::json_form::{objects, strict, strings};
 use crate::time::Seconds;
 
 objects!(LimitDocument, ErlDocument);

@@ -7,8 +7,8 @@ use serde::Deserialize;
 
 use super::fault::{Fault, Faults};
 use super::ids::Audience;
-use super::json_form::{objects, strings};
 use super::names::read_section;
+use crate::json_form::{objects, strings};
 
 objects!(OriginDocument);
 strings!(IdentityAlgorithm);

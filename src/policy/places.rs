@@ -8,10 +8,10 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::fault::{Fault, Faults};
-use super::json_form::{list_of_strings, objects};
 use super::names::read_section;
 use super::network::Network;
 use crate::client::{Anonymizer, Connection, Continent, Fact, Proxy};
+use crate::json_form::{list_of_strings, objects};
 
 objects!(PlaceDocument);
 

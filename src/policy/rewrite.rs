@@ -4,9 +4,9 @@
 use serde::Deserialize;
 
 use super::fault::{Fault, Faults};
-use super::json_form::objects;
 use super::pattern::captures::Captures;
 use super::pattern::{Convertor, Parameter, PathTemplate, Segment};
+use crate::json_form::objects;
 
 objects!(RewriteDocument);
 

@@ -14,12 +14,12 @@ use super::conditions::Condition;
 use super::fields::{Accepts, FieldEdits};
 use super::groups::Group;
 use super::ids::{IssuerId, RouteId};
-use super::json_form::strings;
 use super::limits::Limit;
 use super::origin::Origin;
 use super::pattern::PathTemplate;
 use super::places::Place;
 use crate::client::Fact;
+use crate::json_form::strings;
 
 strings!(MethodName);
 

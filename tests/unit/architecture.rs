@@ -4,6 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use crate::import_cycles::{absolute, module_path, paths};
+
 /// The modules in the order of the pipeline: each imports only from those before it.
 const MODULES: [&str; 17] = [
     "policy",
@@ -25,9 +27,10 @@ const MODULES: [&str; 17] = [
     "sandbox",
 ];
 /// The modules that every module may import, and their own imports.
-const FOUNDATIONS: [(&str, &[&str]); 8] = [
+const FOUNDATIONS: [(&str, &[&str]); 9] = [
     ("digest", &[]),
     ("headers", &[]),
+    ("json_form", &[]),
     ("secret", &[]),
     ("store_keys", &[]),
     ("strict_json", &[]),
@@ -70,13 +73,15 @@ const PROBLEM: &[&str] = &[
 ];
 
 /// Crates and types that only some modules may name, with all their items.
-const CONFINED: [(&str, &[&str]); 6] = [
+const CONFINED: [(&str, &[&str]); 8] = [
     ("fastly", &["compute"]),
     ("fastly_sys", &["compute"]),
     ("clap", &["cli"]),
     ("jwt_simple", &["identity/sample_token"]), // only on the host
     ("StatusCode", &["compute"]),
     ("SystemTime", &["compute", "cli"]),
+    ("Instant", &["compute"]),
+    ("getrandom", &["compute"]),
 ];
 const STATUS_CODES: [&str; 22] = [
     "400", "401", "403", "404", "405", "406", "408", "409", "413", "414", "415", "421", "422", "426", "429", "431",
@@ -87,7 +92,21 @@ const EMPTY_WORDS: [&str; 6] = ["manager", "handler", "helper", "util", "utils",
 /// Words without meaning in a name that is declared here. Names of the platform (`run_with_context`) may contain them.
 const EMPTY_NAMES: [&str; 6] = ["context", "data", "info", "process", "do", "get"];
 const DECLARING: [&str; 9] = ["fn", "struct", "enum", "trait", "mod", "type", "const", "static", "union"];
-const PANICKING: [&str; 6] = [".unwrap(", ".expect(", "panic!", "unreachable!", "todo!", "unimplemented!"];
+const PANICKING: [&str; 11] = [
+    ".unwrap(",
+    ".expect(",
+    "::unwrap(",
+    "::expect(",
+    "panic!",
+    "unreachable!",
+    "todo!",
+    "unimplemented!",
+    "assert!",
+    "assert_eq!",
+    "assert_ne!",
+];
+/// What the tests here cannot read: a module elsewhere, comments other than `//`, raw names.
+const UNREADABLE: [(&str, &str); 3] = [("#[path", "a path attribute"), ("/*", "a block comment"), ("r#", "a raw name")];
 const MAX_LINES: usize = 300;
 
 #[test]
@@ -112,6 +131,18 @@ fn a_broken_rule_is_noticed() {
         ("request.rs", "use crate::{headers, identity};", "one module a line"),
         ("trail.rs", "use crate::refusal::Refusal;", "names refusal"),
         ("headers.rs", "use crate::time::UnixTime;", "names time"),
+        ("route.rs", "use super::identity::Caller;", "names identity"),
+        ("policy/route.rs", "use super::super::gateway::refuse;", "names gateway"),
+        ("policy/route/tree.rs", "fn f() { super::super::super::gateway::refuse() }", "names gateway"),
+        ("policy/route.rs", "use {super::Policy, crate::gateway};", "names gateway"),
+        ("policy/route.rs", "use crate as root; fn f() { root::gateway::refuse() }", "names the whole crate"),
+        ("policy.rs", "use super::*;", "names the whole crate"),
+        ("policy.rs", "#[path = \"gateway.rs\"]\nmod other;", "path attribute"),
+        ("mint.rs", "fn f() {}\n#[cfg(test)]\nuse x::y;\nfn g() {}", "is not its last item"),
+        ("mint.rs", "/* a \" b */ fn f() {}", "block comment"),
+        ("mint.rs", "let x = Option::unwrap(y);", "::unwrap("),
+        ("mint.rs", "assert!(x);", "assert!"),
+        ("identity.rs", "let now = Instant::now();", "names Instant"),
         ("refusal.rs", "use crate::problem::Problem;", "names problem"),
         ("policy.rs", "use fastgate::gateway::Gateway;", "names its own crate"),
         ("gateway.rs", "use fastly::Request;", "names fastly"),
@@ -207,7 +238,7 @@ fn violations(file: &str, text: &str) -> Vec<String> {
         found.insert(format!("has {lines} lines, {MAX_LINES} are enough"));
     }
     if !UNRESTRICTED.contains(&module.as_str()) {
-        found.extend(forbidden_imports(&module, &code));
+        found.extend(forbidden_imports(file, &module, &code));
     }
     for (name, places) in CONFINED {
         if words.contains(&name) && !places.iter().any(|place| is_within(file, place)) {
@@ -226,9 +257,21 @@ fn violations(file: &str, text: &str) -> Vec<String> {
             |part: &&String| EMPTY_WORDS.contains(&part.as_str()) || (declared && EMPTY_NAMES.contains(&part.as_str()));
         found.extend(parts.iter().filter(empty).map(|part| format!("says {part} in {word}")));
     }
+    let unreadable = UNREADABLE.into_iter().filter(|(sign, _)| code.contains(sign));
+    found.extend(unreadable.map(|(_, what)| format!("has {what}, which these tests do not read")));
+    if text.split("#[cfg(test)]").nth(1).is_some_and(|tests| !is_one_module(tests)) {
+        found.insert("has an item for tests that is not its last item, a module `tests`".to_owned());
+    }
     let panicking = PANICKING.into_iter().filter(|panicking| code.contains(panicking));
     found.extend(panicking.map(|panicking| format!("may panic: {panicking}")));
     found.into_iter().map(|what| format!("src/{file} {what}")).collect()
+}
+
+/// Whether what follows `#[cfg(test)]` is one module in braces that ends with the file, or a declaration of one.
+fn is_one_module(tests: &str) -> bool {
+    let tests = tests.trim();
+    let body = tests.strip_prefix("mod tests {").and_then(|body| body.strip_suffix('}'));
+    tests == "mod tests;" || body.is_some_and(|body| !body.contains("\n}"))
 }
 
 /// Whether a file is this module or a part of it.
@@ -236,16 +279,20 @@ fn is_within(file: &str, module: &str) -> bool {
     file.strip_prefix(module).is_some_and(|rest| rest == ".rs" || rest.starts_with('/'))
 }
 
-fn forbidden_imports(module: &str, code: &str) -> Vec<String> {
+fn forbidden_imports(file: &str, module: &str, code: &str) -> Vec<String> {
     let allowed = allowed_imports(module);
+    let own = module_path(file);
     let mut found = Vec::new();
-    for rest in code.split("crate::").skip(1) {
-        let named: String = rest.chars().take_while(|letter| letter.is_alphanumeric() || *letter == '_').collect();
-        if named.is_empty() {
-            found.push("imports several modules at once; one module a line".to_owned());
-        } else if named != module && !allowed.contains(&named.as_str()) {
-            found.push(format!("names {named}, which it may not import"));
+    for path in paths(code) {
+        match absolute(&path, &own, |_| false).map(|path| path.first().copied()) {
+            None => {} // within the module, or of another crate
+            Some(None | Some("*")) => found.push("names the whole crate".to_owned()),
+            Some(Some(named)) if named == module || allowed.contains(&named) => {}
+            Some(Some(named)) => found.push(format!("names {named}, which it may not import")),
         }
+    }
+    if code.contains("crate::{") {
+        found.push("imports several modules at once; one module a line".to_owned());
     }
     if words(code).contains(&"fastgate") {
         found.push("names its own crate `fastgate`".to_owned());

@@ -40,7 +40,7 @@ fn imports(files: &BTreeMap<String, String>) -> Imports {
     let named = |file: &String, text: &String| {
         let own = module_path(file);
         let target = |path: Vec<String>| {
-            let path = absolute(&path, &own, &modules)?;
+            let path = absolute(&path, &own, |path| modules.contains_key(path))?;
             let deepest = (1..=path.len()).rev().find_map(|length| modules.get(&path[..length]))?;
             (*deepest != file).then(|| (*deepest).clone())
         };
@@ -50,15 +50,15 @@ fn imports(files: &BTreeMap<String, String>) -> Imports {
 }
 
 /// `["policy", "fault"]` for `policy/fault.rs`; the file of the crate itself is its own module.
-fn module_path(file: &str) -> Vec<&str> {
+pub(crate) fn module_path(file: &str) -> Vec<&str> {
     file.trim_end_matches(".rs").split('/').collect()
 }
 
 /// A path from the crate's root; `None` if it leads to another crate.
-fn absolute<'path>(
+pub(crate) fn absolute<'path>(
     path: &'path [String],
     own: &[&'path str],
-    modules: &BTreeMap<Vec<&str>, &String>,
+    is_module: impl Fn(&[&str]) -> bool,
 ) -> Option<Vec<&'path str>> {
     let mut base = own.to_vec();
     let mut rest = path.iter().map(String::as_str).peekable();
@@ -75,7 +75,7 @@ fn absolute<'path>(
         }
         first => {
             base.push(first);
-            let is_child = modules.contains_key(&base);
+            let is_child = is_module(&base);
             base.pop();
             if !is_child {
                 return None;
@@ -87,7 +87,7 @@ fn absolute<'path>(
 }
 
 /// Every path in the code, `a::b::c`, that has at least two names, and every one that a `use` brings in.
-fn paths(code: &str) -> Vec<Vec<String>> {
+pub(crate) fn paths(code: &str) -> Vec<Vec<String>> {
     let tokens = tokens(code);
     let mut found = Vec::new();
     let mut at = 0;

@@ -51,6 +51,9 @@ fn explain(error: &ValidationError<'_>, schema: &Value, findings: &mut Vec<Findi
                     .iter()
                     .find(|(former, _, beside)| former == name && known.iter().any(|known| known == beside));
                 let (what, remedy) = match former {
+                    Some((_, now, _)) if error.instance().get(now).is_some() => {
+                        (format!("is called \"{now}\" now, which is there as well"), "merge it into the other one")
+                    }
                     Some((_, now, _)) => (format!("is called \"{now}\" now"), "rename it; its content is unchanged"),
                     None => {
                         (format!("does not exist here; there are {}", names(&known)), "correct its name, or remove it")

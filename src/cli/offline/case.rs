@@ -5,7 +5,8 @@ use std::net::IpAddr;
 
 use fastgate::client::{Anonymizer, Client, Connection, Continent, Fact, Proxy};
 use fastgate::strict_json::parse_object;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use super::platform::AclEntry;
@@ -27,6 +28,7 @@ pub(in crate::cli) struct Case {
     pub(in crate::cli) address: Option<IpAddr>,
     pub(in crate::cli) country: Option<String>,
     /// Every fact about the client in one object; excludes the single facts beside it.
+    #[serde(deserialize_with = "client")]
     pub(in crate::cli) client: Option<Client>,
     /// The subdivision without the country: `CA`.
     pub(in crate::cli) region: Option<String>,
@@ -40,6 +42,17 @@ pub(in crate::cli) struct Case {
     pub(in crate::cli) acls: BTreeMap<String, AclEntry>,
     /// The facts that the edge does not know either. All other facts that are not given are missing.
     pub(in crate::cli) unknown: Vec<Fact>,
+}
+
+/// Reads the facts about a client, and no others. A line of a log may have further ones, of a later version.
+fn client<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Client>, D::Error> {
+    let facts = Map::deserialize(deserializer)?;
+    let schema = schemars::schema_for!(Client);
+    let known = schema.get("properties").and_then(Value::as_object);
+    if let Some(name) = facts.keys().find(|name| known.is_none_or(|known| !known.contains_key(*name))) {
+        return Err(D::Error::custom(format!("client: unknown field `{name}`")));
+    }
+    serde_json::from_value(Value::Object(facts)).map(Some).map_err(D::Error::custom)
 }
 
 impl Case {

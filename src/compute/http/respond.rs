@@ -12,12 +12,9 @@ pub(in crate::compute) fn problem(problem: &Problem) -> Response {
     with_fields(Response::from_status(problem.status()).with_body(problem.body()), &problem.headers())
 }
 
-/// A document that the edge publishes. Clients may cache it for five minutes, so a new key must be published that long
-/// before it signs.
+/// A document that the edge publishes.
 pub(in crate::compute) fn published(publication: Publication) -> Response {
-    Response::from_body(publication.body)
-        .with_header("content-type", publication.media_type)
-        .with_header("cache-control", "public, max-age=300")
+    with_fields(Response::from_body(publication.body), &publication.fields)
 }
 
 /// The response to a CORS preflight.

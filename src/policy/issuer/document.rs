@@ -7,9 +7,9 @@ use serde::Deserialize;
 use super::introspection::Introspection;
 use super::preset::PresetName;
 use super::{KeyLife, TokenKind};
+use crate::json_form::objects;
 use crate::policy::algorithm::AlgorithmName;
 use crate::policy::claim_path::{ClaimName, Scalar};
-use crate::policy::json_form::objects;
 use crate::time::Seconds;
 
 objects!(IssuerDocument, ClaimsDocument);

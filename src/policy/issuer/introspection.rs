@@ -2,8 +2,8 @@
 
 use serde::Deserialize;
 
+use crate::json_form::objects;
 use crate::policy::fault::{Fault, Faults};
-use crate::policy::json_form::objects;
 use crate::policy::url::is_https_url;
 
 objects!(Introspection);

@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-use crate::policy::json_form::strings;
+use crate::json_form::strings;
 
 strings!(PresetName);
 

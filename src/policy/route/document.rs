@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::MethodName;
+use crate::json_form::{objects, strings};
 use crate::policy::conditions::ConditionDocument;
 use crate::policy::fields::{AcceptsDocument, FieldEditsDocument};
-use crate::policy::json_form::{objects, strings};
 use crate::policy::rewrite::RewriteDocument;
 
 objects!(RouteDocument, RequirementDocument);
@@ -111,7 +111,8 @@ pub enum AccessName {
     /// Callers with a valid token. A request without one gets 401.
     #[default]
     Authenticated,
-    /// All callers. If the token is valid, the origin learns who the caller is; an invalid token counts as absent.
+    /// All callers. If the token is valid, the origin learns who the caller is. A token that is invalid, or cannot be
+    /// checked because its issuer's keys are unavailable, counts as absent.
     Optional,
     /// All callers. A token is neither read nor forwarded.
     Public,

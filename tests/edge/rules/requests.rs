@@ -108,6 +108,10 @@ fn fields_are_edited_in_both_directions_and_responses_get_security_fields() {
     let arrived = GATE.arrival(&response).unwrap();
     assert_eq!((arrived.field("x-tier"), arrived.field("x-debug")), (Some("gold"), None));
     assert_eq!(GATE.send(get("/none")).field("x-frame-options"), Some("DENY"));
+    let keys = GATE.send(get("/.well-known/fastgate/jwks.json"));
+    assert_eq!(keys.field("content-type"), Some("application/jwk-set+json"));
+    assert_eq!(keys.field("cache-control"), Some("public, max-age=300"));
+    assert_eq!(keys.field("x-frame-options"), Some("DENY"));
 }
 
 #[test]

@@ -18,7 +18,17 @@ fn check(name: &str, parts: &Value) -> (bool, String) {
     check_text(name, &provider::policy(parts).to_string())
 }
 
+/// The output without the ids of routes after the locations: `an_id_is_printed_after_the_location_in_a_route` reads them.
 fn check_text(name: &str, policy: &str) -> (bool, String) {
+    let (valid, text) = check_with_ids(name, policy);
+    let without_id = |line: &str| match line.split_once(" (route \"") {
+        Some((at, _)) if at.starts_with("$.routes[") => format!("{at}\n"),
+        _ => format!("{line}\n"),
+    };
+    (valid, text.lines().map(without_id).collect())
+}
+
+fn check_with_ids(name: &str, policy: &str) -> (bool, String) {
     static CALLS: AtomicU32 = AtomicU32::new(0);
     let call = CALLS.fetch_add(1, Ordering::Relaxed); // tests run in parallel, and some use the same name
     let path = std::env::temp_dir().join(format!("fastgate-check-{}-{call}-{name}.json", std::process::id()));
@@ -116,6 +126,16 @@ fn a_former_name_of_a_member_is_a_fault_that_names_the_new_one() {
     let place = json!({ "places": { "p": { "allow": [{ "country": ["DE"] }], "trial": true } }, "routes": [] });
     let (valid, text) = check("elsewhere", &place);
     assert!(!valid && text.contains("$.places.p.trial\n    does not exist here"), "{text}");
+}
+
+#[test]
+fn an_id_is_printed_after_the_location_in_a_route() {
+    let both = json!({ "id": "r", "trial": { "scopes": ["a"] }, "shadow": { "scopes": ["b"] } });
+    let policy = provider::policy(&json!({ "routes": [route("/", &both)] }));
+    let (valid, text) = check_with_ids("both", &policy.to_string());
+    let complaint =
+        "$.routes[0].trial (route \"r\")\n    is called \"shadow\" now, which is there as well\n    → merge";
+    assert!(!valid && text.contains(complaint), "{text}");
 }
 
 #[test]

@@ -309,6 +309,14 @@ fn a_line_that_no_edge_writes_is_counted_and_the_rest_is_judged() {
         assert_eq!((code, verdicts.len(), &sum["judged"]), (3, 0, &json!(1)), "{hostile}");
         assert_eq!(sum["not_judged"], json!({ gap: 1 }), "{hostile}");
     }
+    for (text, judged, gaps) in [
+        (format!("fastgate :: {}", line(json!({}))), 1, json!({})),
+        ("listening on 127.0.0.1".to_owned(), 0, json!({ "it is not JSON": 1 })),
+        (format!("other :: {}", line(json!({}))), 0, json!({ "it is not JSON": 1 })),
+    ] {
+        let (_, _, sum) = diff_text(&policy, &policy, &text);
+        assert_eq!((&sum["judged"], &sum["not_judged"]), (&json!(judged), &gaps), "{text}");
+    }
     for usual in [
         line(json!({ "query": 8000 })),
         line(json!({ "path": "/x" })),

@@ -331,8 +331,12 @@ fn a_request_that_cannot_be_explained_has_a_line_and_stops_no_other() {
         (r#"["/x"]"#, "not an object"),
         (r#"{"target":"/x","token":"garbage","claims":{}}"#, "token and claims: give one of the two"),
         (r#"{"target":"/x","token":"garbage","issuer":"main"}"#, "issuer: it is the issuer of the claims"),
-        (r#"{"target":"/x","claims":{},"issuer":"nobody"}"#, "which issuer do the claims belong to?"),
+        (
+            r#"{"target":"/x","claims":{},"issuer":"nobody"}"#,
+            "\"nobody\" is not an issuer of the policy, which has \"main\"",
+        ),
         (r#"{"target":"/x","client":{},"country":"DE"}"#, "client: it has every fact"),
+        (r#"{"target":"/x","client":{"adress":"::1"}}"#, "client: unknown field `adress`"),
     ] {
         let (code, lines) = requests(&policy, &format!("{good}\n\n{bad}\n{refused}"));
         assert_eq!(code, 2, "{bad}");

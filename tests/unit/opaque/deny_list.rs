@@ -134,7 +134,12 @@ fn an_entry_ends_at_its_time_and_a_malformed_entry_never_ends() {
         (entry(NOW + 1), "token-revoked"),
         (String::new(), "token-revoked"),
         ("true".to_owned(), "token-revoked"),
+        ("null".to_owned(), "token-revoked"),
         ("{}".to_owned(), "token-revoked"),
+        ("[]".to_owned(), "token-revoked"),
+        ("[0]".to_owned(), "token-revoked"),
+        (format!("[{NOW},0]"), "token-revoked"),
+        (format!("{{\"until\":{},\"until\":{NOW}}}", NOW + 60), "token-revoked"),
         (format!("{{\"until\":{NOW},\"unheard_of\":1}}"), "token-revoked"),
         (format!("{{\"until\":\"{NOW}\"}}"), "token-revoked"),
     ] {

@@ -126,6 +126,12 @@ fn fields_of_requests_and_responses_are_set_and_removed() {
     let outcome = gate.send(get("/nowhere"));
     let problem = outcome.problem();
     assert_eq!(problem.headers().all("x-content-type-options").count(), 1, "refusals, too");
+    for path in ["/.well-known/fastgate/jwks.json", "/.well-known/oauth-protected-resource"] {
+        let Decision::Publish(publication) = gate.send(get(path)).decision else { panic!("{path} is published") };
+        assert_eq!(publication.fields.all("x-content-type-options").count(), 1, "{path}");
+    }
+    let two_hosts = gate.send(get("/").field("host", "other.test"));
+    assert_eq!(two_hosts.problem().headers().all("x-frame-options").count(), 1, "{:?}", two_hosts.decision);
 }
 
 #[test]
@@ -166,6 +172,12 @@ fn a_group_is_closed_by_the_policy_or_by_a_switch() {
         ("", ["switched-off"; 3]),
         (r#"{"group":["shop"]}"#, ["switched-off"; 3]),
         (r#"{"keys":[{"issuer":"x","thumbprint":"AAAA"}]}"#, ["switched-off"; 3]),
+        (r#"{"keys":[["x"]]}"#, ["switched-off"; 3]),
+        ("null", ["switched-off"; 3]),
+        ("[]", ["switched-off"; 3]),
+        ("[false]", ["switched-off"; 3]),
+        ("[false,[],[],[]]", ["switched-off"; 3]),
+        (r#"{"all":false,"all":false}"#, ["switched-off"; 3]),
     ] {
         gate.kill_switch = KillSwitch::parse(switch.as_bytes());
         assert_eq!(verdicts(&gate), verdicts_of, "{switch}");

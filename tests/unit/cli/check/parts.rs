@@ -63,13 +63,17 @@ fn the_location_of_a_fault_is_in_its_own_file() {
     let three = routes(&[route("/c", &json!({ "id": "c", "limits": ["none"] }))]);
     let (code, text) = check_files("places", &[("base", &base), ("one", &one), ("two", &two), ("three", &three)]);
     let places: Vec<_> = text.lines().filter(|line| line.contains('$')).collect();
-    let expected = ["$.routes[0].limits[0]", "two: $.routes[1].limits[0]", "three: $.routes[0].limits[0]"];
+    let expected = [
+        "$.routes[0].limits[0] (route \"route\")",
+        "two: $.routes[1].limits[0] (route \"b\")",
+        "three: $.routes[0].limits[0] (route \"c\")",
+    ];
     assert!(code == Some(1) && places == expected, "{text}");
     // The same for faults of shape and hints.
     let base = provider::policy(&json!({})).to_string();
     for (parts, place, code) in [
-        (json!({ "acess": "public" }), "two: $.routes[0].acess", 1),
-        (json!({ "access": "public", "forward_token": true }), "two: $.routes[0].forward_token", 0),
+        (json!({ "acess": "public" }), "two: $.routes[0].acess (route \"route\")", 1),
+        (json!({ "access": "public", "forward_token": true }), "two: $.routes[0].forward_token (route \"route\")", 0),
     ] {
         let two = routes(&[route("/b", &parts)]);
         let one = routes(&[route("/a", &json!({ "id": "a" }))]);

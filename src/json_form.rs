@@ -9,7 +9,7 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, Unexpected, Visitor
 
 /// A type that derives `Deserialize` with `#[serde(remote = "Self")]`. The attribute creates a function, which
 /// [`derived`](Strict::derived) calls; [`strict!`] implements the traits.
-pub(super) trait Strict: Sized {
+pub(crate) trait Strict: Sized {
     /// Whether the type may be written as an object.
     const OBJECT: bool;
     /// Whether the type may be written as a string.
@@ -28,7 +28,7 @@ pub(super) trait Strict: Sized {
 }
 
 /// Reads a value in the form that its type allows.
-pub(super) fn read<'de, T: Strict, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+pub(crate) fn read<'de, T: Strict, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
     let visitor = StrictVisitor(PhantomData);
     match (T::OBJECT, T::STRING) {
         (true, false) => deserializer.deserialize_map(visitor),
@@ -70,7 +70,7 @@ impl<'de, T: Strict> Visitor<'de> for StrictVisitor<T> {
 /// object, whether it may be a string, and, if both, a pattern of the values that are strings.
 macro_rules! strict {
     ($name:ident, $object:literal, $string:literal $(, $strings:pat)?) => {
-        impl $crate::policy::json_form::Strict for $name {
+        impl $crate::json_form::Strict for $name {
             const OBJECT: bool = $object;
             const STRING: bool = $string;
 
@@ -86,7 +86,7 @@ macro_rules! strict {
 
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                $crate::policy::json_form::read(deserializer)
+                $crate::json_form::read(deserializer)
             }
         }
     };
@@ -94,15 +94,15 @@ macro_rules! strict {
 
 /// Implements `Deserialize` for types whose JSON form is an object.
 macro_rules! objects {
-    ($($name:ident),+) => { $($crate::policy::json_form::strict!($name, true, false);)+ };
+    ($($name:ident),+) => { $($crate::json_form::strict!($name, true, false);)+ };
 }
 
 /// Implements `Deserialize` for types whose JSON form is a string.
 macro_rules! strings {
-    ($($name:ident),+) => { $($crate::policy::json_form::strict!($name, false, true);)+ };
+    ($($name:ident),+) => { $($crate::json_form::strict!($name, false, true);)+ };
 }
 
-pub(super) use {objects, strict, strings};
+pub(crate) use {objects, strict, strings};
 
 /// An element of a list: a value whose JSON form is a string, of a type that derives `Deserialize`.
 struct Listed<T>(T);
@@ -128,7 +128,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ListedVisitor<T> {
 }
 
 /// Reads a list of strings, for `#[serde(deserialize_with = …)]`.
-pub(super) fn list_of_strings<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+pub(crate) fn list_of_strings<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<T>, D::Error> {
     let values: Vec<Listed<T>> = Vec::deserialize(deserializer)?;
