@@ -348,7 +348,7 @@ def test_the_fault_of_a_mount_of_files_names_the_mount(tmp_path: Path) -> None:
     with pytest.raises(CannotCompile) as refused:
         compile_routes(app)
     text = str(refused.value)
-    assert text.startswith("StaticFiles (mounted at /static)\n    does not declare who may call it")
+    assert text.startswith("StaticFiles (/static/{path:path}, mounted at /static)\n    does not")
     assert 'at_edge(access="public")(StaticFiles(…))' in text
 
 

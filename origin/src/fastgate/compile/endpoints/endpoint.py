@@ -92,7 +92,8 @@ class Endpoint:
 
     def __str__(self) -> str:
         if is_mounted_library_object(self):
-            return f"{self.name} (mounted at {self.template.removesuffix('/{path:path}') or '/'})"
+            mount = self.template.removesuffix("/{path:path}") or "/"
+            return f"{self.name} ({self.template}, mounted at {mount})"
         return f"{self.name} ({self.template}, {location_of(self.source)})"
 
 
