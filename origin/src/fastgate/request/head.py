@@ -73,5 +73,5 @@ def head_of(scope: Scope, arrival: Arrival) -> RequestHead:
         raw_path = scope["raw_path"]
         found = raw_path.decode("latin-1") if isinstance(raw_path, bytes) else None
         raise errors.PathMismatch(found=found)
-    first, *others = arrival.raw_paths
-    return RequestHead(method, first, query, tuple(others), websocket=websocket)
+    first, others = arrival.raw_paths[0], arrival.raw_paths[1:]
+    return RequestHead(method, first, query, others, websocket=websocket)
