@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use super::conditions::Condition;
 use super::fields::{Accepts, FieldEdits};
+use super::forward::Forward;
 use super::groups::Group;
 use super::ids::{IssuerId, RouteId};
 use super::limits::Limit;
@@ -62,6 +63,8 @@ pub struct Route {
     pub bearer_subprotocol: bool,
     /// Whether the token must be bound to a key or certificate that the caller proves to hold.
     pub require_bound: bool,
+    /// What its origin learns of tokens.
+    pub forward: Forward,
     /// Whether the token of the client is forwarded.
     pub forward_token: bool,
     /// Whether the signed header covers the body, too.

@@ -46,7 +46,7 @@ impl From<&Refusal> for Problem {
             Refusal::Route(RouteError::MethodNotAllowed { allowed }) => {
                 with(Kind::MethodNotAllowed, vec![("allow", allowed.join(", "))])
             }
-            Refusal::Cors(_) => plain(Kind::Forbidden),
+            Refusal::Cors(_) | Refusal::Mint(MintError::ClaimNotForwardable { .. }) => plain(Kind::Forbidden),
             Refusal::Availability(AvailabilityError::Maintenance { retry_after, .. }) => {
                 with(Kind::Maintenance, vec![("retry-after", retry_after.to_string())])
             }

@@ -50,7 +50,9 @@ pub(crate) fn policy(edge: SocketAddr, issuer: &str) -> Value {
         route.as_object_mut().unwrap().remove("issuers");
     }
     let methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
-    routes.push(json!({ "id": "echo", "path": "/echo/{rest:path}", "methods": methods, "origin": "echo" }));
+    routes.push(json!({
+        "id": "echo", "path": "/echo/{rest:path}", "methods": methods, "origin": "echo", "forward": [{ "claim": "exact" }]
+    }));
     routes.push(
         json!({ "id": "open", "path": "/open/{rest:path}", "methods": methods, "origin": "echo", "access": "public" }),
     );

@@ -8,6 +8,7 @@ use super::MethodName;
 use crate::json_form::{objects, strings};
 use crate::policy::conditions::ConditionDocument;
 use crate::policy::fields::{AcceptsDocument, FieldEditsDocument};
+use crate::policy::forward::ForwardDocument;
 use crate::policy::rewrite::RewriteDocument;
 
 objects!(RouteDocument, RequirementDocument);
@@ -80,6 +81,11 @@ pub struct RouteDocument {
     /// with a proof (RFC 9449), or a certificate-bound token over mutual TLS (RFC 8705). Default: false.
     #[serde(default)]
     pub require_bound: bool,
+    /// What applications learn of callers' tokens, in addition to subject, client, scopes, roles and tenant: `"groups"`, or
+    /// `{"claim": "email"}` for a claim with its JSON type. The lists of edge, issuer, group and route add up. Default:
+    /// nothing else.
+    #[serde(default)]
+    pub forward: Vec<ForwardDocument>,
     /// Whether the edge forwards the token of the client to the origin, after it was verified; never on public routes.
     /// The origin does not need it: identity is in the signed header. Default: false.
     #[serde(default)]

@@ -10,6 +10,7 @@ use super::{Access, MAX_SIGNED_BODY, MethodName, Requirement, Route};
 use crate::policy::conditions::{ConditionDocument, Rules};
 use crate::policy::fault::{Fault, Faults};
 use crate::policy::fields::{Accepts, FieldEdits};
+use crate::policy::forward::Forward;
 use crate::policy::groups::Group;
 use crate::policy::ids::IssuerId;
 use crate::policy::issuer::Issuer;
@@ -21,6 +22,8 @@ use crate::policy::places::Place;
 
 /// The entries of other sections, to which routes refer by name.
 pub(in crate::policy) struct Known<'policy, 'document> {
+    /// What all origins learn of all tokens.
+    pub(in crate::policy) forward: &'policy Forward,
     pub(in crate::policy) origins: &'policy BTreeMap<String, Arc<Origin>>,
     /// The issuers by id.
     pub(in crate::policy) issuers: &'policy BTreeMap<&'policy str, &'policy Issuer>,
@@ -90,6 +93,8 @@ fn route(document: RouteDocument, known: &mut Known<'_, '_>, at: &str, faults: &
     let RequirementDocument { scopes, require } = &document.shadow;
     let shadow = requirement(scopes, require.as_ref(), &template, known.rules, format_args!("{at}.shadow"), faults);
     let access = access(&document, &template, known, at, faults);
+    let forward = Forward::read(document.forward, format_args!("{at}.forward"), faults);
+    check_forward(&forward, group.as_deref(), &access, known, at, faults);
     Some(Route {
         id: document.id.into(),
         template,
@@ -115,6 +120,7 @@ fn route(document: RouteDocument, known: &mut Known<'_, '_>, at: &str, faults: &
         websocket: document.websocket,
         bearer_subprotocol: document.bearer_subprotocol,
         require_bound: document.require_bound,
+        forward,
         forward_token: document.forward_token,
         sign_body: document.sign_body,
     })
@@ -178,6 +184,29 @@ fn check_scopes(document: &RouteDocument, issuers: &BTreeMap<&str, &Issuer>, at:
         let grants_none = issuers.get(id.as_str()).is_some_and(|issuer| !issuer.grants_scopes());
         let place = format_args!("{at}.issuers.{id}.scopes");
         faults.add_if(grants_none && !of_issuer.scopes.is_empty(), place, Fault::NoScopes);
+    }
+}
+
+/// Adds a fault if the lists that add up for one of the route's issuers give one name to two claims.
+fn check_forward(
+    forward: &Forward,
+    group: Option<&Group>,
+    access: &Access,
+    known: &Known<'_, '_>,
+    at: &str,
+    faults: &mut Faults,
+) {
+    let is_accepted = |id: &str| match access {
+        Access::Public => false,
+        Access::Authenticated { by_issuer, .. } if !by_issuer.is_empty() => by_issuer.keys().any(|known| known == id),
+        Access::Optional | Access::Authenticated { .. } => true,
+    };
+    for issuer in known.issuers.values().filter(|issuer| is_accepted(issuer.id.as_str())) {
+        let mut lists = vec![known.forward, &*issuer.forward, forward];
+        lists.extend(group.map(|group| &group.forward));
+        if let Some(name) = Forward::contradiction(&lists) {
+            return faults.add(format!("{at}.forward"), Fault::TakenClaimName { name: name.to_owned() });
+        }
     }
 }
 
