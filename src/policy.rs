@@ -6,6 +6,7 @@
 //! table of contents.
 
 mod algorithm;
+mod authentication;
 pub mod claim_path;
 pub mod conditions;
 mod document;
@@ -30,6 +31,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use algorithm::AlgorithmName;
+pub use authentication::Authentication;
 pub use claim_path::ClaimPath;
 use conditions::Rules;
 pub use document::PolicyDocument;

@@ -8,7 +8,7 @@ use super::binding::Binding;
 use super::claims::{Claims, Holder, name};
 use super::token::VerifiedClaims;
 use crate::policy::{ClaimPath, Forward, Issuer, IssuerId};
-use crate::time::UnixTime;
+use crate::time::{Seconds, UnixTime};
 
 /// The caller of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +25,7 @@ pub struct Identity {
     issuer: String,
     issuer_id: IssuerId,
     forward: Arc<Forward>,
+    leeway: Seconds,
     holder: Box<Holder>,
     claims: Claims,
     binding: Option<Box<Binding>>,
@@ -91,6 +92,12 @@ impl Identity {
         &self.forward
     }
 
+    /// The time by which the clock of its issuer may differ.
+    #[must_use]
+    pub const fn leeway(&self) -> Seconds {
+        self.leeway
+    }
+
     /// `auth_time`: when the caller authenticated (OpenID Connect Core §2), in whole seconds.
     #[must_use]
     pub fn authenticated(&self) -> Option<UnixTime> {
@@ -123,8 +130,8 @@ impl Identity {
 
     pub(super) fn new(issuer: &Issuer, claims: VerifiedClaims, binding: Option<Binding>) -> Self {
         let (holder, claims) = claims.into_parts();
-        let forward = Arc::clone(&issuer.forward);
+        let (forward, leeway) = (Arc::clone(&issuer.forward), issuer.leeway);
         let (issuer, issuer_id) = (issuer.issuer.clone(), issuer.id.clone());
-        Self { issuer, issuer_id, forward, holder: Box::new(holder), claims, binding: binding.map(Box::new) }
+        Self { issuer, issuer_id, forward, leeway, holder: Box::new(holder), claims, binding: binding.map(Box::new) }
     }
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+use super::authentication::Authentication;
 use super::conditions::Condition;
 use super::fields::{Accepts, FieldEdits};
 use super::forward::Forward;
@@ -102,13 +103,15 @@ pub enum Access {
     },
 }
 
-/// Scopes and a condition that a caller must meet.
+/// Scopes, a condition and a sign-in that a caller must meet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Requirement {
     /// The scopes. The token must have all of them.
     pub scopes: Vec<String>,
     /// A condition in addition to the scopes.
     pub condition: Option<Condition>,
+    /// How, and how recently, the caller must have signed in.
+    pub authentication: Option<Authentication>,
 }
 
 /// A method that a route may name. `TRACE` and `CONNECT` are never forwarded.

@@ -84,6 +84,14 @@ impl From<&Refusal> for Problem {
                 Kind::InsufficientScope,
                 Challenge { scope: Some(required.join(" ")), ..Challenge::because("insufficient_scope") },
             ),
+            Refusal::Authorize(AuthorizeError::AuthenticationInsufficient(required)) => challenge(
+                Kind::AuthenticationInsufficient,
+                Challenge {
+                    acr_values: Some(required.acr.join(" ")).filter(|values| !values.is_empty()),
+                    max_age: required.max_age.map(|max_age| max_age.as_u64()),
+                    ..Challenge::because("insufficient_user_authentication")
+                },
+            ),
             Refusal::Inspect(error) => match error {
                 // RFC 9110 §15.5.22: the response names the protocol that is required.
                 InspectError::NoHandshake => with(Kind::UpgradeRequired, vec![("upgrade", "websocket".to_owned())]),

@@ -36,6 +36,7 @@ fn refusals_of_requests_and_credentials_have_codes() {
         ("credentials-repeated", "GET /echo/x", plain.repeat(2)),
         ("token-unbound", "GET /bound/x", plain.clone()),
         ("claim-not-forwardable", "GET /echo/x", bearer(&inexact)),
+        ("authentication-insufficient", "GET /strong/x", plain.clone()),
         ("identity-too-long", &long_echo, bearer(&WORLD.token(scopes.trim()))),
         ("head-too-long", "GET /open/x", format!("x-large: {}\r\n", "a".repeat(15_900))),
     ] {

@@ -62,6 +62,10 @@ pub(crate) fn policy(edge: SocketAddr, issuer: &str) -> Value {
     routes.push(json!({
         "id": "bound", "path": "/bound/{rest:path}", "methods": ["GET"], "origin": "echo", "require_bound": true
     }));
+    routes.push(json!({
+        "id": "strong", "path": "/strong/{rest:path}", "methods": ["GET"], "origin": "echo",
+        "authentication": { "acr": ["phr"] }
+    }));
     routes.push(json!({ "id": "token", "path": "/token/{rest:path}", "methods": ["GET"], "origin": "echo", "forward_token": true }));
     policy
 }

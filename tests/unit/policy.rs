@@ -167,7 +167,7 @@ fn an_unreadable_policy_is_a_fault_with_its_location() {
 
 /// Faults of conditions, places and limits, which the tests in `rules` cause, and of introspection, which those in
 /// `opaque` cause, and of forwarded claims, which those in `mint` cause.
-const IN_TESTS_RULES: [&str; 33] = [
+const IN_TESTS_RULES: [&str; 34] = [
     "CircularRule",
     "CostUnbounded",
     "CredentialsForAll",
@@ -184,6 +184,7 @@ const IN_TESTS_RULES: [&str; 33] = [
     "NotARewrite",
     "NotASecretName",
     "NotAWebOrigin",
+    "NotAnAcr",
     "NotAnErlWindow",
     "NotOneTest",
     "Repeated",

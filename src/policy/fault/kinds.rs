@@ -204,6 +204,9 @@ pub enum Fault {
         /// The id of the other one.
         other: String,
     },
+    /// Not a value that `acr_values` can list (RFC 9470 §3).
+    #[error("is not a value of acr: it is empty or holds a space, a quote or a backslash")]
+    NotAnAcr,
     /// A nested claim is forwarded without a name for the application.
     #[error("is missing: a claim in nested objects has no name of its own")]
     UnnamedClaim,
