@@ -3,7 +3,9 @@
 //! `docs/concepts/identity-header.md`.
 
 mod claims;
+mod error;
 mod exchange_key;
+mod forwarded;
 mod grant;
 mod jws;
 mod mac;
@@ -14,6 +16,7 @@ mod signing_keys;
 use std::net::IpAddr;
 
 pub use claims::{EdgeClaims, MintInput};
+pub use error::MintError;
 pub use grant::Grant;
 pub use jws::{HEADER_VERSION, TOKEN_TYPE};
 use mac::MacKeys;
@@ -23,7 +26,7 @@ use crate::content::CONTENT_DIGEST;
 use crate::headers::{Headers, IDENTITY, SUBPROTOCOL};
 use crate::identity::Caller;
 use crate::identity::dpop::Nonces;
-use crate::policy::{Audience, Origin};
+use crate::policy::Origin;
 use crate::response::ResponseFields;
 
 /// The greatest length in bytes of the request line and fields that are sent to the origin: uvicorn with h11 reads no
@@ -32,49 +35,6 @@ pub const MAX_FORWARDED_HEAD_BYTES: usize = 16_000;
 
 /// The longest identity header that an origin reads, in bytes.
 pub const MAX_IDENTITY_BYTES: usize = 8192;
-
-/// Why no identity header was minted.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum MintError {
-    /// The identity header is longer than origins read, for example because the token has very many scopes.
-    #[error("the identity header would be {bytes} bytes long")]
-    IdentityTooLong {
-        /// Its length.
-        bytes: usize,
-    },
-    /// The head of the request would be longer than servers read.
-    #[error("the forwarded head would be {bytes} bytes long")]
-    HeadTooLong {
-        /// Its length.
-        bytes: usize,
-    },
-    /// The signature could not be made.
-    #[error("the identity header could not be signed")]
-    SigningFailed,
-    /// The origin has a `key`, and the edge has no key to derive a MAC key with. Only requests for such origins are
-    /// refused: a policy that arrives before its keys must not close the other origins.
-    #[error(
-        "the origin with the audience \"{audience}\" has a \"key\", and the secret \"signing-keys\" has no X25519 key; add \
-         the one of a new set (`fastgate keys new`), or remove \"key\" from the origin"
-    )]
-    NoExchangeKey {
-        /// The origin's audience.
-        audience: Audience,
-    },
-}
-
-impl MintError {
-    /// The code for logs, metrics and tests.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::IdentityTooLong { .. } => "identity-too-long",
-            Self::HeadTooLong { .. } => "head-too-long",
-            Self::SigningFailed => "signing-failed",
-            Self::NoExchangeKey { .. } => "no-exchange-key",
-        }
-    }
-}
 
 /// Signs on behalf of this edge. `Debug` prints no key.
 pub struct Minter {
@@ -116,9 +76,11 @@ impl Minter {
     /// A [`MintError`] if the head gets too long or the header cannot be signed.
     pub fn mint(&self, input: &MintInput<'_>) -> Result<Grant, MintError> {
         let (route, target, received) = (input.cleared.route(), input.target, input.target.received());
-        let token = self.sign(&route.origin, &EdgeClaims::of(input))?;
+        let claims = EdgeClaims::of(input)?;
+        let token = self.sign(&route.origin, &claims)?;
         if token.len() > MAX_IDENTITY_BYTES {
-            return Err(MintError::IdentityTooLong { bytes: token.len() });
+            let (part, of_part) = claims.longest_part();
+            return Err(MintError::IdentityTooLong { bytes: token.len(), part: part.to_owned(), of_part });
         }
 
         let headers = forwarded_fields(input, token);
