@@ -79,6 +79,7 @@ lint: target-wasm edge $(VENV) ## Formats, clippy for both targets, ruff, mypy, 
 	cd origin && ../.venv/bin/mypy
 	for folder in demo soak mutants reference; do (cd dev/$$folder && ../../.venv/bin/mypy --strict .) || exit 1; done
 	$(TOOL) schema | diff - policy.schema.json && $(TOOL) check policy.json
+	node tests/contract/make_vectors.mjs --check
 	.venv/bin/python dev/reference --check
 
 bench: guest ## What a request costs, in ratios to a guest that only forwards
