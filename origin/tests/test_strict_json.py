@@ -83,3 +83,10 @@ def test_a_document_that_is_not_one_unambiguous_object_is_refused(raw: bytes) ->
 
 def test_white_space_does_not_matter() -> None:
     assert read(b' \t\r\n{ "a" : [ 1 ] } \n') == {"a": [1]}
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "1E400", "9e308"])
+def test_a_number_beyond_a_double_is_refused(number: str) -> None:
+    """RFC 8259 §6: parsers differ about it. Some return infinity, others an error."""
+    assert read(f'{{"x":{number}}}'.encode()) is ValueError
+    assert read(f'{{"x": [{{"y": {number}}}]}}'.encode()) is ValueError

@@ -122,7 +122,7 @@ def test_the_guards_own_keys_are_restored_after_the_test(edge: Edge) -> None:
 def _get(app: ASGIApp, path: str, **request: object) -> httpx.Response:
     async def get() -> httpx.Response:
         transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="https://o.example") as http:
+        async with httpx.AsyncClient(transport=transport, base_url="https://testserver") as http:
             return await http.get(path, **request)  # type: ignore[arg-type]
 
     return anyio.run(get)

@@ -70,6 +70,7 @@ class FastgateMiddleware:
         self.settings = settings
         self.startup = Startup(FastgateMiddleware, app, settings, keys=keys, observe=observe)
         self._now = now
+        self._backend_host = settings.host_from_the_edge
         self._observe = observe
         self._kind = ObservedCheck if observe else RouteCheck
         self._refusals = RefusalLog()
@@ -152,6 +153,7 @@ class FastgateMiddleware:
             audience=self.settings.audience,
             now=self._now(),
             leeway=self.settings.leeway,
+            backend_host=self._backend_host,
         )
 
     async def _compared_body(self, claims: EdgeClaims, scope: Scope, receive: Receive) -> Receive:

@@ -2,11 +2,12 @@
 
 Input: bytes. Output: the JSON object that they encode, or a `ValueError`. If two parsers read a
 token differently, a signature check can be bypassed. Therefore everything that RFC 8259 leaves open
-is refused: duplicate members, NaN, a byte order mark, lone surrogates, nesting that exhausts the
-parser. The encoding is always UTF-8.
+is refused: duplicate members, NaN, numbers beyond a double, a byte order mark, lone surrogates,
+nesting that exhausts the parser. The encoding is always UTF-8.
 """
 
 import json
+import math
 from typing import NoReturn
 
 from pydantic_core import from_json, to_json  # FastAPI's own
@@ -73,5 +74,14 @@ def _refuse_constant(_name: str) -> NoReturn:
     raise ValueError("not a JSON number")
 
 
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):  # RFC 8259 §6: parsers differ about numbers beyond a double
+        raise ValueError("a number beyond a double")
+    return number
+
+
 # Created once: `json.loads` with these arguments would create one for each call.
-_DECODER = json.JSONDecoder(object_pairs_hook=_unique_members, parse_constant=_refuse_constant)
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_unique_members, parse_constant=_refuse_constant, parse_float=_finite
+)
