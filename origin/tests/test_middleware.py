@@ -500,3 +500,47 @@ async def test_replaced_keys_apply_from_the_next_request(edge: Edge) -> None:
         guarded.keys = StaticKeys({})
         assert guarded.keys is guarded.startup.keys
         assert (await http.get(PATH, headers=headers)).status_code != 200
+
+
+# The host.
+
+
+@pytest.mark.parametrize(
+    ("hosts", "status"),
+    [
+        ([HOST_FIELD], 200),
+        ([(b"Host", HOST_FIELD[1])], 200),
+        ([], 401),
+        ([HOST_FIELD, HOST_FIELD], 401),
+        ([HOST_FIELD, (b"Host", b"another.example")], 401),
+        ([(b"host", b"another.example"), HOST_FIELD], 401),
+        ([(b"host", b"another.example")], 401),
+        ([(b"x-forwarded-host", HOST_FIELD[1])], 401),
+    ],
+)
+@pytest.mark.parametrize("kind", ["http", "websocket"])
+async def test_the_request_has_one_host_and_it_is_the_signed_one(
+    edge: Edge,
+    caplog: pytest.LogCaptureFixture,
+    kind: str,
+    hosts: list[tuple[bytes, bytes]],
+    status: int,
+) -> None:
+    origin, scope = Origin(), scope_of(edge) if kind == "http" else handshake(edge)
+    scope["headers"] = [*hosts, *scope["headers"][1:]]
+    await call(FastgateMiddleware(origin, edge.settings()), scope)
+    assert len(origin.seen) == (status == 200)
+    assert caplog.messages == ["refused: host-mismatch"] * (status == 401)
+
+
+async def test_behind_a_backend_host_the_request_has_that_host(
+    edge: Edge, caplog: pytest.LogCaptureFixture
+) -> None:
+    origin = Origin()
+    guarded = FastgateMiddleware(origin, edge.settings(backend_host="orders.internal"))
+    await call(guarded, scope_of(edge))
+    assert (origin.seen, caplog.messages) == ([], ["refused: host-mismatch"])
+    scope = scope_of(edge)
+    scope["headers"][0] = (b"host", b"orders.internal")
+    await call(guarded, scope)
+    assert origin.seen[0]["fastgate"].transaction.host == HOST_FIELD[1].decode()

@@ -119,12 +119,6 @@ class Settings:
                 _check_address("edge", self.edge, JWKS_PATH)
 
     @property
-    def host_from_the_edge(self) -> str | None:
-        """Return the only `Host` that is accepted; None if it is the client's."""
-        # In local development the client connects to the app itself.
-        return self.backend_host if self.local_rules is None else None
-
-    @property
     def jwks_address(self) -> str:
         """Return the URL from which keys are fetched, if they are fetched."""
         return self.jwks_url or self.edge.rstrip("/") + JWKS_PATH
@@ -200,6 +194,12 @@ def _refused_keys(name: str, error: JwksRefused) -> ValueError:
             words = "holds no key"
         words += "; `python -m fastgate origin-key new` prints one"
     return ValueError(f"{name}: {words} ({error.reason})")
+
+
+def expected_host(settings: Settings) -> str | None:
+    """Return the `Host` that requests have to have; None if it is the one that the edge signed."""
+    # In local development the client connects to the app itself.
+    return settings.backend_host if settings.local_rules is None else None
 
 
 def check_flag(name: str, value: object) -> None:

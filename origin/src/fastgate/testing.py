@@ -33,6 +33,7 @@ from fastgate.local_rules import LocalCaller
 from fastgate.middleware import HEADER, FastgateMiddleware
 from fastgate.problem import MEDIA_TYPE
 from fastgate.routes.framework import routed_app
+from fastgate.settings import expected_host
 
 if TYPE_CHECKING:
     from starlette.testclient import TestClient
@@ -256,7 +257,7 @@ def _fake_edge_for(app: ASGIApp, guard: FastgateMiddleware) -> FakeEdge:
         routed_app(app),
         issuer=settings.edge,
         audience=settings.audience,
-        backend_host=settings.host_from_the_edge,
+        backend_host=expected_host(settings),
     )
 
 

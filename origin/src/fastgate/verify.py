@@ -175,13 +175,13 @@ def _check_time(claims: EdgeClaims, now: float, leeway: float) -> None:
 
 
 def _check_request(judged: Transaction, head: RequestHead) -> None:
-    signed, found = (_kind(each.method, each.websocket) for each in (judged, head))
-    if signed != found:
+    if judged.method != head.method or judged.websocket is not head.websocket:
+        signed, found = (_kind(each.method, each.websocket) for each in (judged, head))
         raise errors.MethodMismatch(signed=signed, found=found)
     if head.raw_path is None:
         if unquote(judged.path) not in head.decoded_paths:
             raise errors.PathMismatch(signed=judged.path, found=", ".join(head.decoded_paths))
-    elif judged.path.encode() not in (head.raw_path, *head.other_paths):
+    elif (path := judged.path.encode()) != head.raw_path and path not in head.other_paths:
         raise errors.PathMismatch(signed=judged.path, found=head.raw_path.decode("latin-1"))
     if judged.query != (_digest(head.query) if head.query else None):
         raise errors.QueryMismatch
