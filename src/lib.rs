@@ -12,7 +12,8 @@
 //! 4. *match* finds the route of the policy: [`Route`](policy::Route), in [`route`]
 //! 5. *availability* checks that the route is neither closed for maintenance nor switched off:
 //!    [`Available`](availability::Available)
-//! 6. *place* checks where the client is: [`Admitted`](place::Admitted). The flood limit is counted after this step.
+//! 6. *place* checks where the client is: [`Admitted`](place::Admitted). For a request with a route, the flood limit
+//!    is counted after this step.
 //! 7. *identify* identifies the caller: [`Caller`](identity::Caller)
 //! 8. *authorize* checks the caller against the route's scopes and conditions: [`Permit`](authorize::Permit)
 //! 9. *inspect* checks the form of the request: [`Inspected`](inspect::Inspected)
@@ -27,12 +28,12 @@
 //! - *Pipeline*: the steps above; [`gateway`], which runs them; [`policy`], which they read: one file for each section of
 //!   policy.json, issuers' presets in `policy/issuer/preset.rs`; [`sandbox`], which keeps state between the requests of
 //!   one instance; [`ports`], the effects in the middle of the pipeline: `ports/keys.rs` fetches and caches issuers' keys,
-//!   `ports/counter.rs` counts limits, `ports/deny_list.rs` reads revocations, `ports/used_proofs.rs` detects replayed
+//!   `ports/counter.rs` counts requests, `ports/deny_list.rs` reads revocations, `ports/used_proofs.rs` detects replayed
 //!   proofs, `ports/cache_space.rs` lists what is cached.
 //! - *Outcome*: [`refusal`], the reasons; [`problem`], what the client sees of them: `problem/table.rs` chooses the problem
 //!   type of a refusal, `problem.rs` has the status of each type; [`response`], edits of responses; [`trail`], the facts of
 //!   a request, which become its log line.
-//! - *Foundations*: [`client`], the facts about a client; [`headers`]; [`store_keys`], every name in the stores; [`secret`];
+//! - *Foundations*: [`client`], the facts about a client; [`headers`]; `json_form`; [`store_keys`], every name in the stores; [`secret`];
 //!   [`strict_json`]; `digest`; [`time`].
 //!
 //! The library does no I/O and reads no clock: the caller passes in both. Only the binary's `compute` module calls Fastly's SDK,

@@ -1,6 +1,5 @@
 //! The policy: the rules of one service. Input: `policy.json`. Output: a [`Policy`], which is always valid, or all of
-//! its
-//! [`PolicyFaults`].
+//! its [`PolicyFaults`].
 //!
 //! Each section of `policy.json` has a file here. It contains the type of the document (`…Document`), the type that the
 //! library uses, and `read`, which converts the former into the latter and collects faults. [`PolicyDocument`] is the

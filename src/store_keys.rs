@@ -1,4 +1,5 @@
-//! The names in the stores: the store itself, every key of the KV store and every secret that the edge reads or writes.
+//! The names in the stores: the store itself, the keys of the KV store and the secrets that the edge reads or writes. Only
+//! the names of clients' secrets for introspection are elsewhere: in the policy.
 //! `docs/reference/storage.md` describes the values. Cache spaces are in `ports/cache_space.rs`.
 
 /// The KV store and the Secret Store both have this name.

@@ -1,4 +1,4 @@
-//! The facts about one request: the JSON line that is logged. Only the fields of [`Trail`] are logged, and none of them
+//! The facts about one request: the JSON line that is logged. Only fields of [`Trail`] are logged, and none of them
 //! is for tokens, cookies, queries or header values.
 
 mod recorded;
@@ -147,7 +147,8 @@ pub struct Trail {
     /// Names in the KV key `switch` that the policy does not know. They switch nothing off.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub switch_unknown: Vec<String>,
-    /// The verdict of the shadow policy: `would-forward`, `would-respond` or `would-refuse <code>`.
+    /// The verdict of the shadow policy: `would-forward`, `would-respond`, `would-refuse <code>`, or
+    /// `unusable: <fault>`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shadow_policy: Option<String>,
     #[serde(skip)]
@@ -219,6 +220,12 @@ impl Trail {
     pub fn step(&mut self, step: Step, elapsed: u64) {
         self.steps.push((step, elapsed.saturating_sub(self.last)));
         self.last = elapsed;
+    }
+
+    /// Whether `step` is the last that was recorded.
+    #[must_use]
+    pub fn ends_with(&self, step: Step) -> bool {
+        self.steps.last().is_some_and(|(last, _)| *last == step)
     }
 
     /// The log line: one JSON object without line breaks.

@@ -128,7 +128,8 @@ REASONS = Group(
     (
         Line(
             "the same pipeline, step by step, without a server",
-            'cargo run -q -- explain --issuer dev --claims \'{"shop": "lumen"}\' /shops/ember/stock',
+            "target/debug/fastgate explain --issuer dev "
+            '--claims \'{"shop": "lumen"}\' /shops/ember/stock',
         ),
     ),
 )

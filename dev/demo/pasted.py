@@ -53,8 +53,8 @@ def paste(script: str) -> str:
 
 
 def runnable() -> Iterator[Line]:
-    """All lines except those from an address that this machine does not have, and the one of cargo."""
+    """All lines except those from an address that this machine does not have."""
     for group in GROUPS:
         for line in group.lines:
-            if not line.command.startswith("cargo") and (not line.source or is_own(line.source)):
+            if not line.source or is_own(line.source):
                 yield line

@@ -1,11 +1,12 @@
 /**
  * Who can get a token from the development identity providers, and what it says of them. Every client's secret is its
- * id + `-secret`; the claims are written into its access tokens as they stand here.
+ * id + `-secret`; the claims are written into its access tokens as they stand here. To add a client, with scopes of
+ * your own API, add a line here and restart the provider.
  */
 
 // `openid` means nothing to an API. Who has it has no scope there: oidc-provider reads an absent or empty scope as "no
 // restriction".
-const NO_SCOPE = 'openid';
+export const NO_SCOPE = 'openid';
 
 /** The shop's own provider, at `/`. */
 export const CLIENTS = {

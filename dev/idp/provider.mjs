@@ -16,12 +16,15 @@ import { parseArgs } from 'node:util';
 
 import { errors, Provider } from 'oidc-provider';
 
-import { CLIENTS, PARTNER_CLIENTS } from './clients.mjs';
+import { CLIENTS, NO_SCOPE, PARTNER_CLIENTS } from './clients.mjs';
 
 const API = 'https://api.fastgate.example';
 const OTHER = 'https://other.fastgate.example'; // for tests: tokens that are good, but not for us
 const OPAQUE = 'https://opaque.fastgate.example';
-const API_SCOPES = ['orders:read', 'orders:write'];
+// Every scope of a client is one of the API, so a new client needs no change here.
+const API_SCOPES = [
+  ...new Set(Object.values({ ...CLIENTS, ...PARTNER_CLIENTS }).flatMap(({ scope }) => scope.split(' '))),
+].filter((scope) => scope !== NO_SCOPE);
 const TOKEN_SECONDS = 600;
 
 const PARTNERS = '/partners';
@@ -62,7 +65,7 @@ function provider(issuer, clients) {
   const idp = new Provider(issuer, {
     clients: Object.entries(clients).map(client),
     jwks: signingKeys(),
-    scopes: ['openid', ...API_SCOPES],
+    scopes: [NO_SCOPE, ...API_SCOPES],
     ttl: { ClientCredentials: TOKEN_SECONDS },
     extraTokenClaims: (_ctx, token) => clients[token.clientId].claims,
     features: {

@@ -24,7 +24,7 @@ const answer = await fetch(url, {
   },
   body: new URLSearchParams({ grant_type: 'client_credentials', scope }),
 }).catch(({ cause }) => {
-  console.error(`no provider at ${url}: ${cause?.message}; \`make demo\` starts one`);
+  console.error(`no provider at ${url}: ${cause?.message}; start one: \`make demo\` or \`node dev/idp/provider.mjs\``);
   process.exit(1);
 });
 const { access_token: token, ...error } = await answer.json();

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
+from starlette.testclient import TestClient
 
 from fastgate.__main__ import _parser
 from fastgate.compile.drift import drift
@@ -224,6 +225,51 @@ def test_the_steps_of_the_log_are_those_of_the_architecture_in_that_order() -> N
     of_the_architecture = steps("concepts/architecture.md", "## The steps")
     assert len(of_the_log) >= 10
     assert of_the_architecture == of_the_log
+
+
+def test_the_readme_has_the_measured_costs() -> None:
+    measured = costs_in(ROOT / "docs" / "reference" / "costs.md")
+    shown = costs_in(README)
+    assert len(shown) >= 5
+    assert shown.items() <= measured.items()
+
+
+def costs_in(page: Path) -> dict[str, str]:
+    """Return the cost of each kind of request, relative to a pass-through, as a page has it."""
+    table = re.search(r"^\| request \|.*\n\|[- |:]*\n((?:\|.*\n)+)", page.read_text(), re.MULTILINE)
+    assert table, page
+    rows = re.findall(r"^\| (.*?) \|.*?(?<=\| )(\d+\.\d\d) \|", table[1], re.MULTILINE)
+    return dict(rows)
+
+
+def test_no_command_builds_the_tool_with_other_features() -> None:
+    # `cargo run` without the features of the Makefile builds every dependency a second time.
+    for page in (*DOCUMENTS, ROOT / "dev" / "demo" / "paste.py"):
+        assert "cargo run" not in page.read_text(), page
+
+
+def test_the_app_in_the_guide_of_the_guard_starts_and_compiles() -> None:
+    names: dict[str, object] = {}
+    exec(block(GUIDES / "guard-an-app.md", "A whole app"), names)  # noqa: S102
+    app = names["app"]
+    assert isinstance(app, FastAPI)
+    routes = compile_routes(app)
+    assert [(route["path"], route["access"]) for route in routes] == [
+        ("/", "public"),
+        ("/orders/{order_id:int}", "authenticated"),
+    ]
+    with TestClient(app) as client:  # strict: it starts only without faults
+        assert client.get("/health").json() == {"status": "up"}
+        assert client.get("/").status_code == 401
+
+
+def test_actions_are_pinned_to_commits() -> None:
+    for workflow in (ROOT / ".github" / "workflows").glob("*.yml"):
+        used = re.findall(r"uses: (\S+)( # v\d+\.\d+\.\d+)?$", workflow.read_text(), re.MULTILINE)
+        assert used
+        for action, version in used:
+            assert re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", action), action
+            assert version, action
 
 
 def test_the_readme_is_short() -> None:

@@ -1,6 +1,7 @@
 """An app compiles to the route table of its edge, or every reason against it is a fault."""
 
 import json
+import re
 from collections.abc import Callable
 from contextlib import nullcontext
 from enum import StrEnum
@@ -331,11 +332,34 @@ def test_an_endpoint_without_declared_callers_is_reported_with_its_file() -> Non
 
 
 def test_the_pages_of_fastapi_must_also_be_declared() -> None:
-    templates = ["/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc"]
-    assert faults(FastAPI()) == [f"{path}: does not declare who may call it" for path in templates]
     with pytest.raises(CannotCompile) as refused:
         compile_routes(FastAPI())
-    assert all("guard(app, settings, docs=" in fault.remedy for fault in refused.value.faults)
+    (fault,) = refused.value.faults  # one call of guard declares them all
+    assert fault.endpoint.template == "/openapi.json"
+    assert fault.what == (
+        "does not declare who may call it; nor do /docs, /docs/oauth2-redirect, /redoc"
+    )
+    assert "guard(app, settings, docs=" in fault.remedy
+
+
+def test_the_fault_of_a_mount_of_files_names_the_mount(tmp_path: Path) -> None:
+    app = empty()
+    app.mount("/static", StaticFiles(directory=tmp_path))
+    with pytest.raises(CannotCompile) as refused:
+        compile_routes(app)
+    text = str(refused.value)
+    assert text.startswith("StaticFiles (/static/{path:path}, mounted at /static)\n    does not")
+    assert 'at_edge(access="public")(StaticFiles(…))' in text
+
+
+def test_the_remedy_for_an_endpoint_without_callers_names_every_access() -> None:
+    app = empty()
+    app.get("/health")(silent)
+    with pytest.raises(CannotCompile) as refused:
+        compile_routes(app)
+    assert all(
+        f'"{access}"' in str(refused.value) for access in ("public", "authenticated", "none")
+    )
 
 
 def test_pages_are_marked_like_any_other_endpoint() -> None:
@@ -834,3 +858,40 @@ def test_a_wrong_call_has_its_own_exit_code(
 ) -> None:
     assert main(["policy", name, "--app-dir", str(shop)]) == 2
     assert capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("@app.get('/x')\ndef read(caller: Caller | None): ...", "Write `caller: AnyCaller`"),
+        ("guard(app, Settings(edge='api.example.com', audience='shop'))", "has no scheme; write"),
+        ("at_edge(access='all')", "access"),
+    ],
+)
+def test_an_error_of_this_package_is_one_line(
+    code: str,
+    message: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delitem(__import__("sys").modules, "wrong", raising=False)
+    monkeypatch.syspath_prepend(tmp_path)
+    file = tmp_path / "wrong.py"
+    file.write_text(
+        f"from fastapi import FastAPI\nfrom fastgate import *\napp = FastAPI()\n{code}\n"
+    )
+    assert main(["policy", "wrong:app", "--app-dir", str(tmp_path)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert re.match(re.escape(str(file)) + ":[45]: ", line)
+    assert message in line
+
+
+def test_an_error_of_the_app_keeps_its_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(__import__("sys").modules, "wrong", raising=False)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "wrong.py").write_text("int('x')\n")
+    with pytest.raises(ValueError, match="invalid literal"):
+        main(["policy", "wrong:app", "--app-dir", str(tmp_path)])

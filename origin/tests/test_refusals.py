@@ -96,6 +96,14 @@ async def test_the_log_explains_a_missing_final_slash(
     assert str(said["hint"]).endswith('write Settings(edge="https://edge.example/")')
 
 
+async def test_the_log_explains_another_host(
+    app: FastAPI, edge: Edge, caplog: pytest.LogCaptureFixture
+) -> None:
+    said = await facts(app, edge.mint(host="api.example.com").decode(), caplog)
+    assert (said["code"], said["verified"]) == ("host-mismatch", True)
+    assert 'Settings(backend_host="…")' in str(said["hint"])
+
+
 async def test_the_record_says_that_a_request_was_not_verified(
     app: FastAPI, edge: Edge, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -493,6 +493,8 @@ def test_times_are_integers_and_required(edge: Edge, name: str, value: object) -
         changed(req_wl="https://another-edge.example"),
         changed(scope=...),
         changed(scope=None),
+        changed(sub=..., rctx={}),
+        changed(sub=..., rctx=..., scope=...),
         changed(scope=["orders:read"]),
         changed(scope="orders:read  orders:write"),
         changed(scope="orders:read\torders:write"),

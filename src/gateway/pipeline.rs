@@ -234,7 +234,10 @@ impl<'run, 'outside> Pipeline<'run, 'outside> {
     }
 
     /// The end of a pipeline in which a step refused.
-    pub(super) fn refused(self, refusal: &Refusal, resource_metadata: &str) -> Decision {
+    pub(super) fn refused(mut self, refusal: &Refusal, resource_metadata: &str) -> Decision {
+        if !self.trail.ends_with(refusal.step()) {
+            self.timed(refusal.step());
+        }
         let problem = refuse(refusal, self.trail).asking_for(self.scheme, resource_metadata);
         Decision::Refuse(problem.with_fields(self.response))
     }

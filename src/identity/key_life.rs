@@ -134,7 +134,7 @@ pub struct KeysNote {
     pub from: &'static str,
     /// `fresh`, `stale` or `seeded`.
     pub state: &'static str,
-    /// Seconds since it was fetched; `None` for a seeded set.
+    /// Seconds since it was fetched; absent for a seeded set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub age: Option<Seconds>,
     /// How many keys of the set cannot be used.

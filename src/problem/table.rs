@@ -1,5 +1,5 @@
 //! The table that decides which [`Problem`] the client sees of each [`Refusal`]. The match has no wildcard for a whole
-//! refusal, so a new refusal does not compile until it is added here.
+//! refusal, so a new kind of refusal does not compile until it is added here.
 
 use super::challenge::Challenge;
 use super::{Kind, Problem};

@@ -24,7 +24,7 @@ pub struct Recorded {
     /// The OAuth client.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
-    /// Whether the caller's token was bound to a key or certificate; `None` without an identified caller.
+    /// Whether the caller's token was bound to a key or certificate; absent without an identified caller.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bound: Option<bool>,
     /// The caller's scopes.

@@ -252,7 +252,8 @@ fn the_trail_names_each_step_and_its_duration() {
     let all = Value::from(names.map(|name| json!([name, 10])).to_vec());
     assert_eq!(steps(get("/me").bearer(&good())), all);
     assert_eq!(steps(get("/me")), json!([["normalize", 10], ["match", 10], ["place", 10], ["identify", 10]]));
-    assert_eq!(steps(get("//")), json!([]));
+    assert_eq!(steps(get("//")), json!([["normalize", 10]]), "the last step is the one that refused");
+    assert_eq!(steps(get("/nothing")), json!([["normalize", 10], ["match", 10]]));
 }
 
 #[test]

@@ -9,6 +9,7 @@ import importlib
 import inspect
 import json
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from fastgate.compile.ineffective.unserved import unserved
 from fastgate.compile.policy import RouteDocument
 from fastgate.declare.recorded_calls import recording
 from fastgate.routes.framework import routed_app
+
+_PACKAGE = Path(__file__).parents[1]
 
 _SERVE = (
     "    → serve the object that this declaration is about, or declare it on the object that is "
@@ -52,6 +55,10 @@ def _imported(options: argparse.Namespace) -> object:
         if error.name is None or not module.startswith(error.name):
             raise  # the fault is in the app: the traceback says more
         raise WrongCall(f"{error}; check --app-dir") from error
+    except (TypeError, ValueError) as error:
+        if _is_raised_by_this_package(error):  # its message says all, and the traceback is long
+            raise WrongCall(f"{_line_in(options.app_dir, error)}{error}") from error
+        raise
     for attribute in (name or "app").split("."):
         if not hasattr(found, attribute):
             raise WrongCall(f'there is no "{attribute}" in {module}')
@@ -63,6 +70,23 @@ def _imported(options: argparse.Namespace) -> object:
     if routed_app(found) is None:
         raise WrongCall(f"{options.app} is neither a FastAPI nor a Starlette app")
     return found
+
+
+def _is_raised_by_this_package(error: BaseException) -> bool:
+    *_, last = traceback.extract_tb(error.__traceback__)
+    return Path(last.filename).is_relative_to(_PACKAGE)
+
+
+def _line_in(folder: str, error: BaseException) -> str:
+    """Return `file:line: ` of the last line in a folder that led to an error, if there is one."""
+    inside = Path(folder).resolve()
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [
+        f"{frame.filename}:{frame.lineno}: "
+        for frame in frames
+        if Path(frame.filename).is_relative_to(inside)
+    ]
+    return lines[-1] if lines else ""
 
 
 def _needs_arguments(function: Callable[..., object]) -> bool:

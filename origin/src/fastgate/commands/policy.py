@@ -5,27 +5,41 @@ Input: the arguments of the command line. Output: text on standard output, and t
 
 import argparse
 import json
+import sys
 from collections.abc import Sequence
 
+from fastgate.commands.guard_settings import audience_differences, edge_hints, settings_of
 from fastgate.commands.load import app_of, document_at, policy_routes, rules_of
 from fastgate.compile.drift import drift, no_longer_needed, requests_in
 from fastgate.compile.former_routes import overlap_of
 from fastgate.compile.policy import RouteDocument, compile_routes
-from fastgate.middleware import FastgateMiddleware
 from fastgate.routes.framework import root_path_of, routed_app
-from fastgate.settings import Settings
 
 
 def print_policy(options: argparse.Namespace) -> int:
-    """Print the route table of an app, or a base policy with these routes. Return exit code 0."""
+    """Print the route table of an app, or a base policy with these routes.
+
+    Return 0; or 1 without a table, if no origin of the base has the audience of the app.
+    """
     base = {} if options.base is None else document_at(options.base)
     app = app_of(options)
     routes = compile_routes(app, options.origin, rules=rules_of(base))
+    settings = settings_of(app)
+    _print_hints(edge_hints(settings, base))
+    if faults := audience_differences(settings, base, options.origin):
+        print(*faults, sep="\n")
+        print(f"{options.app}: 1 fault", file=sys.stderr)
+        return 1
     if options.base is not None and "routes" in base:
         kept = _kept(policy_routes(base, options.base, None), routes)
         routes = [*kept, *routes]
     print(_written(base, routes))
     return 0
+
+
+def _print_hints(hints: Sequence[str]) -> None:
+    for hint in hints:
+        print(hint, file=sys.stderr)
 
 
 def _kept(based: Sequence[RouteDocument], compiled: Sequence[RouteDocument]) -> list[RouteDocument]:
@@ -50,29 +64,23 @@ def print_drift(options: argparse.Namespace) -> int:
     app = app_of(options)
     ours = compile_routes(app, options.origin, rules=rules_of(policy))
     former = overlap_of(app).at_edge
+    settings = settings_of(app)
     root_path = root_path_of(routed_app(app))
     lines = drift(
         ours,
         edge,
         everything=options.strict,
-        ids=_is_strict(app),
+        ids=settings is None or settings.strict,
         former=former,
         root_path=root_path,
     )
+    lines = [*audience_differences(settings, policy, options.origin), *lines]
+    _print_hints(edge_hints(settings, policy))
     for line in (*lines, *no_longer_needed(ours, edge, former, root_path)):
         print(line)
     count = f"{len(lines)} {'difference' if len(lines) == 1 else 'differences'}"
     print(f"{options.app} and {options.policy}: {count if lines else 'no difference'}")
     return 1 if lines else 0
-
-
-def _is_strict(app: object) -> bool:
-    """Whether the app compares ids; True if its settings cannot be found."""
-    for layer in getattr(app, "user_middleware", ()):
-        if layer.cls is FastgateMiddleware and isinstance(layer.kwargs.get("settings"), Settings):
-            strict: bool = layer.kwargs["settings"].strict
-            return strict
-    return True
 
 
 def _written(base: dict[str, object], routes: Sequence[RouteDocument]) -> str:

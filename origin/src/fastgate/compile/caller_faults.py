@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from fastgate.compile.callers.dependency_tree import A_KNOWN_CALLER
 from fastgate.compile.callers.unread_signatures import unread_requirements
-from fastgate.compile.endpoints.endpoint import Endpoint, Kind
+from fastgate.compile.endpoints.endpoint import Endpoint, Kind, is_mounted_library_object
 from fastgate.compile.endpoints.inheritance import unmet_requirements
 from fastgate.compile.endpoints.locations import location_of
 from fastgate.compile.endpoints.route_ids import (
@@ -23,10 +23,16 @@ from fastgate.compile.ineffective.comparison import members_free_to_differ, name
 from fastgate.declare.merge import OPEN
 from fastgate.declare.static_access import attribute, is_a
 
+_UNDECLARED = "does not declare who may call it"
 _DECLARE_CALLERS = (
     "take `caller: Caller`, or `AnyCaller` if anonymous callers are allowed; if the endpoint "
-    'needs no caller, declare at_edge(access="public") or "authenticated"; for a whole app or path '
+    'needs no caller, declare at_edge(access="public") or "authenticated", or "none" if it needs '
+    "no route at the edge, such as a health check; for a whole app or path "
     'write at_edge(access="…")(app) or at_edge(below="/…", access="…")(app)'
+)
+_DECLARE_MOUNT = (
+    'declare who may call it: at_edge(access="public")({name}(…)), or "authenticated"; or "none" '
+    "if it needs no route at the edge"
 )
 _DECLARE_DOCS_CALLERS = (
     'declare who may read FastAPI\'s own pages: guard(app, settings, docs="public"), or '
@@ -45,11 +51,7 @@ def caller_faults(endpoint: Endpoint) -> Iterator[CallerFault]:
     """Yield what is missing or has no effect in one endpoint's requirements on callers."""
     callers, declared = endpoint.callers, endpoint.declared
     if not has_caller_dependency(endpoint) and declared_access(endpoint) is None:
-        of_pages = attribute(endpoint.source, "__module__") == FastAPI.__module__
-        yield CallerFault(
-            "does not declare who may call it",
-            _DECLARE_DOCS_CALLERS if of_pages else _DECLARE_CALLERS,
-        )
+        yield CallerFault(_UNDECLARED, _remedy_for_callers(endpoint))
     elif not_run := _required_but_not_run(endpoint):
         yield CallerFault(
             f"is in a router or app that depends on {not_run}, but FastAPI does not run that "
@@ -113,6 +115,11 @@ def caller_faults(endpoint: Endpoint) -> Iterator[CallerFault]:
         )
 
 
+def is_undeclared_page(fault: str, remedy: str) -> bool:
+    """Whether a fault is that of a page of FastAPI. One call of `guard` declares all pages."""
+    return (fault, remedy) == (_UNDECLARED, _DECLARE_DOCS_CALLERS)
+
+
 def weakening_override_faults(endpoint: Endpoint) -> Iterator[CallerFault]:
     """Yield the overrides that require less of callers than the dependencies they replace."""
     for each in endpoint.weakened:
@@ -122,6 +129,14 @@ def weakening_override_faults(endpoint: Endpoint) -> Iterator[CallerFault]:
             f"{original}, which requires {', '.join(each.missing)}",
             f"use overrides in tests only, or let {override} require the same",
         )
+
+
+def _remedy_for_callers(endpoint: Endpoint) -> str:
+    if attribute(endpoint.source, "__module__") == FastAPI.__module__:
+        return _DECLARE_DOCS_CALLERS
+    if is_mounted_library_object(endpoint):
+        return _DECLARE_MOUNT.format(name=endpoint.name)
+    return _DECLARE_CALLERS
 
 
 def _shown(override: object) -> str:

@@ -8,7 +8,7 @@ check another rule than the app's. Only declarations are read.
 from collections.abc import Iterator, Mapping, Sequence
 
 from fastgate.compile.cache import caching
-from fastgate.compile.caller_faults import weakening_override_faults
+from fastgate.compile.caller_faults import is_undeclared_page, weakening_override_faults
 from fastgate.compile.endpoint_faults import Fault, endpoint_faults
 from fastgate.compile.endpoints.endpoint import Endpoint, Kind
 from fastgate.compile.endpoints.listing import endpoints
@@ -29,7 +29,7 @@ from fastgate.routes.framework import root_path_of, routed_app
 from fastgate.routes.route_names import UNNAMED
 
 RouteDocument = dict[str, object]
-"""One entry of `routes` in the policy: `RouteDocument` in src/policy/document.rs."""
+"""One entry of `routes` in the policy: `RouteDocument` in src/policy/route/document.rs."""
 
 
 class CannotCompile(ValueError):
@@ -88,7 +88,9 @@ def _compiled(
     everything = list(endpoints(app))
     found = [endpoint for endpoint in everything if access_of(endpoint) != UNNAMED]
     served = routed_endpoints(found)
-    faults = [fault for endpoint in served for fault in endpoint_faults(endpoint, rules)]
+    faults = _pages_as_one(
+        [fault for endpoint in served for fault in endpoint_faults(endpoint, rules)]
+    )
     if for_the_edge:  # a test may start an app with overrides, but not compile it
         faults += [
             Fault(endpoint, each.what, each.remedy)
@@ -129,6 +131,21 @@ def _compiled(
     if faults:
         raise CannotCompile(faults)
     return list(zip(ids, served, strict=True))
+
+
+def _pages_as_one(faults: Sequence[Fault]) -> list[Fault]:
+    """Join the faults of FastAPI's undeclared pages to one, because one call declares them all."""
+    pages = [fault for fault in faults if is_undeclared_page(fault.what, fault.remedy)]
+    others = [fault.endpoint.template for fault in pages[1:]]
+    if not others:
+        return list(faults)
+    what = f"{pages[0].what}; nor do {', '.join(others)}"
+    first = Fault(pages[0].endpoint, what, pages[0].remedy)
+    return [
+        first if fault is pages[0] else fault
+        for fault in faults
+        if fault is pages[0] or not is_undeclared_page(fault.what, fault.remedy)
+    ]
 
 
 def _document(endpoint: Endpoint, route_id: str, origin: str | None) -> RouteDocument:

@@ -12,6 +12,7 @@ from fastgate.compile.callers.overrides import UncallableOverride, WeakeningOver
 from fastgate.compile.endpoints.inheritance import ListedDependency
 from fastgate.compile.endpoints.locations import location_of
 from fastgate.declare.provenance import Source
+from fastgate.declare.static_access import attribute
 
 
 class Kind(Enum):
@@ -90,4 +91,16 @@ class Endpoint:
     """Overrides of its dependencies that FastAPI cannot call."""
 
     def __str__(self) -> str:
+        if is_mounted_library_object(self):
+            mount = self.template.removesuffix("/{path:path}") or "/"
+            return f"{self.name} ({self.template}, mounted at {mount})"
         return f"{self.name} ({self.template}, {location_of(self.source)})"
+
+
+def is_mounted_library_object(endpoint: Endpoint) -> bool:
+    """Whether an endpoint is an object of a class of Starlette, mounted: `StaticFiles(…)`.
+
+    The file of its class is not the developer's, so a message names the mount instead.
+    """
+    module = attribute(type(endpoint.source), "__module__")
+    return endpoint.kind is Kind.APP and isinstance(module, str) and module.startswith("starlette.")

@@ -1,0 +1,72 @@
+"""Compare the settings of an app's guard with the policy of its edge.
+
+Input: an app, and the policy document. Output: lines for people. The app's routes say nothing of
+its audience, and with a wrong one it refuses every request of its edge.
+"""
+
+from collections.abc import Mapping
+
+from fastgate.compile.drift import REFUSED
+from fastgate.middleware import FastgateMiddleware
+from fastgate.settings import Settings
+
+
+def settings_of(app: object) -> Settings | None:
+    """Return the settings of the guard in or around an app; None if no guard can be found."""
+    seen: list[object] = []
+    while app is not None and not any(app is each for each in seen):
+        seen.append(app)
+        if isinstance(app, FastgateMiddleware):
+            return app.settings
+        for layer in getattr(app, "user_middleware", ()):
+            found = layer.kwargs.get("settings")
+            if layer.cls is FastgateMiddleware and isinstance(found, Settings):
+                return found
+        app = getattr(app, "app", None)
+    return None
+
+
+def audience_differences(
+    settings: Settings | None, policy: Mapping[str, object], origin: str | None
+) -> list[str]:
+    """Return a line if no origin of the policy has the audience of the app.
+
+    Args:
+        settings: those of the app, if they are known.
+        policy: the policy document; without origins, as in a base for several apps, nothing is
+            compared.
+        origin: the name of the app under `origins`, so that only this one counts.
+
+    """
+    origins = policy.get("origins")
+    if settings is None or not isinstance(origins, Mapping):
+        return []
+    named = {
+        name: document["audience"]
+        for name, document in origins.items()
+        if isinstance(document, Mapping) and isinstance(document.get("audience"), str)
+    }
+    if origin in named:
+        named = {origin: named[origin]}
+    if not named or settings.audience in named.values():
+        return []
+    known = " and ".join(f'origins.{name}.audience is "{named[name]}"' for name in named)
+    return [
+        f'Settings.audience is "{settings.audience}", but {known}: write the same value on both '
+        f"sides{REFUSED}"
+    ]
+
+
+def edge_hints(settings: Settings | None, policy: Mapping[str, object]) -> list[str]:
+    """Return a hint if the edge of the app has another name than that of the policy.
+
+    It is no difference: an app often takes its edge from the environment.
+    """
+    edge = policy.get("edge")
+    issuer = edge.get("issuer") if isinstance(edge, Mapping) else None
+    if settings is None or not isinstance(issuer, str) or settings.edge == issuer:
+        return []
+    return [
+        f'hint: Settings.edge is "{settings.edge}" here and edge.issuer is "{issuer}": the app '
+        "accepts requests of its edge only if both are equal where it is deployed"
+    ]
