@@ -16,6 +16,7 @@ SCOPE_KEY = "fastgate"
 """The key of the ASGI scope under which the guard stores the `EdgeClaims` of a request."""
 
 _NO_SCOPES = frozenset[str]()
+_ABSENT = object()
 _COUNTRY = re.compile(r"[A-Z]{2}")
 _CONTENT_DIGEST = re.compile(r"sha-256=:[A-Za-z0-9+/]{43}=:")
 _LATEST = 2**53 - 1
@@ -50,11 +51,12 @@ class Transaction(NamedTuple):
             raise ClaimMalformed("tctx.query")
         if content is not None and not _CONTENT_DIGEST.fullmatch(content):
             raise ClaimMalformed("tctx.content_digest")
-        if "websocket" in tctx and tctx["websocket"] is not True:
+        websocket = "websocket" in tctx
+        if websocket and tctx["websocket"] is not True:
             raise ClaimMalformed("tctx.websocket")
         names = ("route", "template", "method", "host", "path")
         route, template, method, host, path = _texts(tctx, "tctx.", *names)
-        return cls(route, template, method, host, path, query, content, "websocket" in tctx)
+        return cls(route, template, method, host, path, query, content, websocket)
 
 
 class Requester(NamedTuple):
@@ -159,13 +161,14 @@ def _texts(members: Mapping[str, object], within: str, *names: str) -> list[str]
 def _optional(members: Mapping[str, object], within: str, *names: str) -> list[str | None]:
     found: list[str | None] = []
     for name in names:
-        value = members.get(name)
-        if not value or not isinstance(value, str):
-            # The claim may be absent. Null, an empty string and other types are refused.
-            if name in members:
-                raise ClaimMalformed(within + name)
-            value = None
-        found.append(value)
+        value = members.get(name, _ABSENT)
+        if value is _ABSENT:
+            found.append(None)
+        elif isinstance(value, str) and value:
+            found.append(value)
+        else:
+            # Null, an empty string and other types are refused.
+            raise ClaimMalformed(within + name)
     return found
 
 
