@@ -1,11 +1,15 @@
 //! Step *authorize*: may this caller use the route? Input: the [`Admitted`] route and the caller. Output: a [`Permit`],
 //! the evidence that the route's requirements are met.
 
+mod authentication;
 mod conditions;
+
+use authentication::is_met;
 
 use crate::identity::{Caller, Identity};
 use crate::place::Admitted;
-use crate::policy::{Access, Captures, Requirement, Route};
+use crate::policy::{Access, Authentication, Captures, Requirement, Route};
+use crate::time::UnixTime;
 
 /// The evidence that `caller` may use `route`. Only [`authorize`] makes one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +55,9 @@ pub enum AuthorizeError {
         /// Those that the token lacks.
         missing: Vec<String>,
     },
+    /// The caller has not signed in as, or as recently as, the route requires (RFC 9470).
+    #[error("the caller has not signed in as the route requires: {0:?}")]
+    AuthenticationInsufficient(Authentication),
     /// A condition of the route is not met.
     #[error("the caller does not meet: {unmet}")]
     ConditionUnmet {
@@ -68,6 +75,7 @@ impl AuthorizeError {
             Self::Unbound => "token-unbound",
             Self::IssuerNotAccepted { .. } => "issuer-not-accepted",
             Self::InsufficientScope { .. } => "insufficient-scope",
+            Self::AuthenticationInsufficient(_) => "authentication-insufficient",
             Self::ConditionUnmet { .. } => "condition-unmet",
         }
     }
@@ -81,6 +89,7 @@ pub fn authorize<'policy>(
     admitted: Admitted<'policy>,
     caller: Caller,
     captures: &Captures,
+    now: UnixTime,
 ) -> Result<Permit<'policy>, AuthorizeError> {
     let route = admitted.route();
     if let Access::Authenticated { all_callers, by_issuer } = &route.access {
@@ -95,7 +104,7 @@ pub fn authorize<'policy>(
             return Err(AuthorizeError::IssuerNotAccepted { issuer: identity.issuer_id().to_owned() });
         }
         for requirement in std::iter::once(all_callers).chain(issuers_own) {
-            check(requirement, identity, captures)?;
+            check(requirement, identity, captures, now)?;
         }
     }
     Ok(Permit { route, caller })
@@ -105,23 +114,32 @@ pub fn authorize<'policy>(
 ///
 /// # Errors
 /// The [`AuthorizeError`] that the requirement would give if it were not in shadow.
-pub fn check_shadow(permit: &Permit<'_>, captures: &Captures) -> Result<(), AuthorizeError> {
+pub fn check_shadow(permit: &Permit<'_>, captures: &Captures, now: UnixTime) -> Result<(), AuthorizeError> {
     let route = permit.route;
     match &permit.caller {
         _ if route.shadow == Requirement::default() => Ok(()),
-        Caller::Known(identity) => check(&route.shadow, identity, captures),
+        Caller::Known(identity) => check(&route.shadow, identity, captures, now),
         Caller::Anonymous => Err(AuthorizeError::Unidentified),
     }
 }
 
-fn check(requirement: &Requirement, identity: &Identity, captures: &Captures) -> Result<(), AuthorizeError> {
-    let Requirement { scopes, condition } = requirement;
+/// The sign-in comes last: a caller who may not use the route in any case is not asked to sign in again.
+fn check(
+    requirement: &Requirement,
+    identity: &Identity,
+    captures: &Captures,
+    now: UnixTime,
+) -> Result<(), AuthorizeError> {
+    let Requirement { scopes, condition, authentication } = requirement;
     let missing: Vec<String> = scopes.iter().filter(|scope| !identity.scopes().contains(scope)).cloned().collect();
     if !missing.is_empty() {
         return Err(AuthorizeError::InsufficientScope { required: scopes.clone(), missing });
     }
-    match condition.as_ref().and_then(|condition| conditions::unmet(condition, identity, captures)) {
-        Some(unmet) => Err(AuthorizeError::ConditionUnmet { unmet }),
+    if let Some(unmet) = condition.as_ref().and_then(|condition| conditions::unmet(condition, identity, captures)) {
+        return Err(AuthorizeError::ConditionUnmet { unmet });
+    }
+    match authentication.as_ref().filter(|required| !is_met(required, identity, now)) {
+        Some(required) => Err(AuthorizeError::AuthenticationInsufficient(required.clone())),
         None => Ok(()),
     }
 }

@@ -56,7 +56,7 @@ impl Gateway {
     }
 
     /// Runs the steps in order. Each takes the evidence of the one before it; the first refusal ends the run.
-    fn run(&self, head: RequestHead, pipeline: &mut Pipeline<'_, '_>) -> Result<Decision, Refusal> {
+    fn run<'run>(&'run self, head: RequestHead, pipeline: &mut Pipeline<'run, '_>) -> Result<Decision, Refusal> {
         let target = pipeline.normalize(head)?;
         if let Some(document) = self.published.at(&target) {
             pipeline.flood(None, &target)?;

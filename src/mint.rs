@@ -4,6 +4,8 @@
 
 mod claims;
 mod edge_key;
+mod error;
+mod forwarded;
 mod grant;
 mod signing_keys;
 
@@ -11,6 +13,7 @@ use std::net::IpAddr;
 
 pub use claims::{EdgeClaims, MintInput};
 pub use edge_key::TOKEN_TYPE;
+pub use error::MintError;
 pub use grant::Grant;
 pub use signing_keys::{SigningKeys, SigningKeysError, new_signing_keys};
 
@@ -26,38 +29,6 @@ pub const MAX_FORWARDED_HEAD_BYTES: usize = 16_000;
 
 /// The longest identity header that an origin reads, in bytes.
 pub const MAX_IDENTITY_BYTES: usize = 8192;
-
-/// Why no identity header was minted.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum MintError {
-    /// The identity header is longer than origins read, for example because the token has very many scopes.
-    #[error("the identity header would be {bytes} bytes long")]
-    IdentityTooLong {
-        /// Its length.
-        bytes: usize,
-    },
-    /// The head of the request would be longer than servers read.
-    #[error("the forwarded head would be {bytes} bytes long")]
-    HeadTooLong {
-        /// Its length.
-        bytes: usize,
-    },
-    /// The signature could not be made.
-    #[error("the identity header could not be signed")]
-    SigningFailed,
-}
-
-impl MintError {
-    /// The code for logs, metrics and tests.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::IdentityTooLong { .. } => "identity-too-long",
-            Self::HeadTooLong { .. } => "head-too-long",
-            Self::SigningFailed => "signing-failed",
-        }
-    }
-}
 
 /// Signs on behalf of this edge.
 #[derive(Debug)]
@@ -92,9 +63,11 @@ impl Minter {
     /// A [`MintError`] if the head gets too long or the header cannot be signed.
     pub fn mint(&self, input: &MintInput<'_>) -> Result<Grant, MintError> {
         let (route, target, received) = (input.cleared.route(), input.target, input.target.received());
-        let token = self.keys.sign(&route.origin, &EdgeClaims::of(input)).ok_or(MintError::SigningFailed)?;
+        let claims = EdgeClaims::of(input)?;
+        let token = self.keys.sign(&route.origin, &claims).ok_or(MintError::SigningFailed)?;
         if token.len() > MAX_IDENTITY_BYTES {
-            return Err(MintError::IdentityTooLong { bytes: token.len() });
+            let (part, of_part) = claims.longest_part();
+            return Err(MintError::IdentityTooLong { bytes: token.len(), part: part.to_owned(), of_part });
         }
 
         let headers = forwarded_fields(input, token);

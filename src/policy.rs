@@ -6,12 +6,14 @@
 //! table of contents.
 
 mod algorithm;
+mod authentication;
 pub mod claim_path;
 pub mod conditions;
 mod document;
 mod edge;
 mod fault;
 pub mod fields;
+mod forward;
 pub mod groups;
 mod ids;
 mod issuer;
@@ -29,12 +31,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use algorithm::AlgorithmName;
+pub use authentication::Authentication;
 pub use claim_path::ClaimPath;
 use conditions::Rules;
 pub use document::PolicyDocument;
 pub use edge::{Edge, Hosts, MAX_PROOF_AGE, MAX_PROOF_LEEWAY, MAX_TOKEN_BYTES, ProofRules};
 use fault::Faults;
 pub use fault::{Fault, PolicyFault, PolicyFaults};
+pub use forward::Forward;
 pub use ids::{Audience, IssuerId, RouteId};
 pub use issuer::{Introspection, Issuer, KeyLife, PresetName, TokenKind, TokenRules, TokenShape};
 pub(crate) use names::is_scope;
@@ -71,6 +75,7 @@ impl TryFrom<PolicyDocument> for Policy {
         let places = places::read(document.places, &mut faults);
         let groups = groups::read(document.groups, &mut faults);
         let mut known = Known {
+            forward: &edge.forward,
             origins: &origins,
             issuers: &by_id,
             places: &places,

@@ -41,6 +41,8 @@ pub enum Kind {
     NonceRequired,
     /// The route requires a token that is bound to a key, and this one is not.
     BoundTokenRequired,
+    /// The caller has not signed in as, or as recently as, the route requires; the challenge says how (RFC 9470).
+    AuthenticationInsufficient,
     /// The token lacks a scope; the challenge names the scopes.
     InsufficientScope,
     /// A condition of the route is not met, the route does not accept the token's issuer, or the page may not call it
@@ -86,13 +88,14 @@ pub enum Kind {
 
 impl Kind {
     /// Every problem type, by status code.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::BadRequest,
         Self::AuthenticationRequired,
         Self::InvalidToken,
         Self::InvalidProof,
         Self::NonceRequired,
         Self::BoundTokenRequired,
+        Self::AuthenticationInsufficient,
         Self::InsufficientScope,
         Self::Forbidden,
         Self::PlaceRefused,
@@ -142,6 +145,9 @@ impl Kind {
                 (401, "proof-nonce-required", "The proof of possession needs a current nonce of this service")
             }
             Self::BoundTokenRequired => (401, "bound-token-required", "A token that is bound to a key is required"),
+            Self::AuthenticationInsufficient => {
+                (401, "insufficient-user-authentication", "Signing in again, or in a stronger way, is required")
+            }
             Self::InsufficientScope => (403, "insufficient-scope", "The token does not have the required scope"),
             Self::Forbidden => (403, "forbidden", "The caller may not do this"),
             Self::PlaceRefused => (403, "place-refused", "This is not available from where you are"),
@@ -195,11 +201,15 @@ impl Problem {
         self.response.apply(&headers)
     }
 
-    /// Adds to the challenge, if there is one, the URL of the resource's metadata and the `scheme` of the route.
+    /// Adds to the challenge, if there is one, the URL of the resource's metadata, and the `scheme` and the `scopes` of the
+    /// route (RFC 6750 §3), so that a client can ask for a sufficient token at once.
     #[must_use]
-    pub fn asking_for(mut self, scheme: Scheme, resource_metadata: &str) -> Self {
+    pub fn asking_for(mut self, scheme: Scheme, scopes: &[String], resource_metadata: &str) -> Self {
         if let Some(challenge) = &mut self.challenge {
             challenge.resource_metadata = Some(resource_metadata.to_owned());
+            if challenge.scope.is_none() && !scopes.is_empty() {
+                challenge.scope = Some(scopes.join(" "));
+            }
             if scheme == Scheme::DPoP {
                 challenge.scheme = scheme;
             }

@@ -33,6 +33,8 @@ pub(super) struct Pipeline<'run, 'outside> {
     response: ResponseFields,
     /// The scheme that a challenge names.
     scheme: Scheme,
+    /// The scopes that a challenge names: those that the route requires of all callers.
+    scopes: &'run [String],
 }
 
 impl<'run, 'outside> Pipeline<'run, 'outside> {
@@ -41,7 +43,7 @@ impl<'run, 'outside> Pipeline<'run, 'outside> {
         if edge.security_headers {
             response.secure();
         }
-        Self { edge, outside, trail, response, scheme: Scheme::default() }
+        Self { edge, outside, trail, response, scheme: Scheme::default(), scopes: &[] }
     }
 
     pub(super) fn normalize(&mut self, head: RequestHead) -> Result<Target, Refusal> {
@@ -57,16 +59,15 @@ impl<'run, 'outside> Pipeline<'run, 'outside> {
         Ok(Some(fields))
     }
 
-    pub(super) fn find<'policy>(
-        &mut self,
-        policy: &'policy Policy,
-        target: &Target,
-    ) -> Result<OriginChecked<'policy>, Refusal> {
+    pub(super) fn find(&mut self, policy: &'run Policy, target: &Target) -> Result<OriginChecked<'run>, Refusal> {
         let route = route::find(policy, target)?;
         self.trail.route = Some(route.id.clone());
         cors::set_fields(route, target, &mut self.response);
         let checked = cors::check_origin(route, target)?;
         self.response.edit(&route.response_fields);
+        if let Access::Authenticated { all_callers, .. } = &route.access {
+            self.scopes = &all_callers.scopes;
+        }
         if route.require_bound || bearer::tries_proof(target.authorization()) {
             self.scheme = Scheme::DPoP;
         }
@@ -146,8 +147,9 @@ impl<'run, 'outside> Pipeline<'run, 'outside> {
         caller: Caller,
         captures: &Captures,
     ) -> Result<Permit<'policy>, Refusal> {
-        let permit = authorize(admitted, caller, captures)?;
-        if let Err(error) = check_shadow(&permit, captures) {
+        let now = self.outside.now;
+        let permit = authorize(admitted, caller, captures, now)?;
+        if let Err(error) = check_shadow(&permit, captures, now) {
             would_refuse(self.trail, error);
         }
         self.done(Step::Authorize, || "every rule of the route is met".to_owned());
@@ -238,7 +240,7 @@ impl<'run, 'outside> Pipeline<'run, 'outside> {
         if !self.trail.ends_with(refusal.step()) {
             self.timed(refusal.step());
         }
-        let problem = refuse(refusal, self.trail).asking_for(self.scheme, resource_metadata);
+        let problem = refuse(refusal, self.trail).asking_for(self.scheme, self.scopes, resource_metadata);
         Decision::Refuse(problem.with_fields(self.response))
     }
 

@@ -1,12 +1,14 @@
 //! The caller of a request: the output of step *identify*.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::binding::Binding;
-use super::claims::{Claims, Holder};
+use super::claims::{Claims, Holder, name};
 use super::token::VerifiedClaims;
-use crate::policy::{ClaimPath, Issuer, IssuerId};
-use crate::time::UnixTime;
+use crate::policy::{ClaimPath, Forward, Issuer, IssuerId};
+use crate::time::{Seconds, UnixTime};
 
 /// The caller of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +24,8 @@ pub enum Caller {
 pub struct Identity {
     issuer: String,
     issuer_id: IssuerId,
+    forward: Arc<Forward>,
+    leeway: Seconds,
     holder: Box<Holder>,
     claims: Claims,
     binding: Option<Box<Binding>>,
@@ -82,6 +86,36 @@ impl Identity {
         self.holder.tenant.as_deref()
     }
 
+    /// What origins learn of the tokens of its issuer.
+    #[must_use]
+    pub fn forward(&self) -> &Forward {
+        &self.forward
+    }
+
+    /// The time by which the clock of its issuer may differ.
+    #[must_use]
+    pub const fn leeway(&self) -> Seconds {
+        self.leeway
+    }
+
+    /// `auth_time`: when the caller authenticated (OpenID Connect Core §2), in whole seconds.
+    #[must_use]
+    pub fn authenticated(&self) -> Option<UnixTime> {
+        self.claims.time("auth_time").ok().flatten()
+    }
+
+    /// `acr`: how the caller authenticated (OpenID Connect Core §2).
+    #[must_use]
+    pub fn acr(&self) -> Option<&str> {
+        self.claims.top("acr").and_then(name)
+    }
+
+    /// `sid`: the caller's session at the issuer (OpenID Connect Front-Channel Logout §3).
+    #[must_use]
+    pub fn session(&self) -> Option<&str> {
+        self.claims.top("sid").and_then(name)
+    }
+
     /// The claim at `path`; `None` if there is none, or if a step of the path is not an object.
     #[must_use]
     pub fn claim(&self, path: &ClaimPath) -> Option<&Value> {
@@ -96,7 +130,8 @@ impl Identity {
 
     pub(super) fn new(issuer: &Issuer, claims: VerifiedClaims, binding: Option<Binding>) -> Self {
         let (holder, claims) = claims.into_parts();
+        let (forward, leeway) = (Arc::clone(&issuer.forward), issuer.leeway);
         let (issuer, issuer_id) = (issuer.issuer.clone(), issuer.id.clone());
-        Self { issuer, issuer_id, holder: Box::new(holder), claims, binding: binding.map(Box::new) }
+        Self { issuer, issuer_id, forward, leeway, holder: Box::new(holder), claims, binding: binding.map(Box::new) }
     }
 }

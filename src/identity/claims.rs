@@ -162,7 +162,7 @@ pub(crate) fn members(claim: &Value) -> &[Value] {
 }
 
 /// Reads a name: a short string without control characters.
-fn name(value: &Value) -> Option<&str> {
+pub(super) fn name(value: &Value) -> Option<&str> {
     let is_name = |name: &&str| !name.is_empty() && name.len() <= MAX_NAME_BYTES && !name.chars().any(char::is_control);
     value.as_str().filter(is_name)
 }

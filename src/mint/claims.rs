@@ -4,6 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 
+use super::error::MintError;
+use super::forwarded::Forwarded;
 use crate::client::{Client, Connection, Continent, Fact, Proxy};
 use crate::content::{CheckedBody, ContentDigest};
 use crate::digest::sha256;
@@ -61,6 +63,8 @@ struct Requester<'request> {
     /// The key or certificate that the caller's token is bound to. The caller has proved that it holds it.
     #[serde(skip_serializing_if = "Option::is_none")]
     cnf: Option<&'request Binding>,
+    #[serde(flatten)]
+    token: Forwarded<'request>,
     #[serde(skip_serializing_if = "Option::is_none")]
     country: Option<&'request str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -95,14 +99,19 @@ pub struct MintInput<'request> {
 }
 
 impl<'request> EdgeClaims<'request> {
-    pub(super) fn of(input: &MintInput<'request>) -> Self {
+    /// The claims for `input`.
+    ///
+    /// # Errors
+    /// [`MintError::ClaimNotForwardable`] if a forwarded claim could not arrive unchanged.
+    pub(super) fn of(input: &MintInput<'request>) -> Result<Self, MintError> {
         let &MintInput { edge, cleared, target, body, client, now, request_id } = input;
         let route = cleared.route();
         let identity = match cleared.caller() {
             Caller::Anonymous => None,
             Caller::Known(identity) => Some(identity),
         };
-        Self {
+        let token = identity.map(|identity| Forwarded::of(identity, edge, route)).transpose()?.unwrap_or_default();
+        Ok(Self {
             iss: &edge.issuer,
             aud: route.origin.audience.as_str(),
             iat: now,
@@ -124,6 +133,7 @@ impl<'request> EdgeClaims<'request> {
                 client_id: identity.and_then(Identity::client_id),
                 token_exp: identity.and_then(Identity::expires),
                 cnf: identity.and_then(Identity::binding),
+                token,
                 country: client.country.as_deref(),
                 subdivision: client.subdivision.as_deref().filter(|_| route.tests(Fact::Subdivision)),
                 continent: client.continent.filter(|_| route.tests(Fact::Continent)),
@@ -131,7 +141,14 @@ impl<'request> EdgeClaims<'request> {
                 connection: client.connection.filter(|_| route.tests(Fact::Connection)),
                 proxy: client.proxy.filter(|_| route.tests(Fact::Proxy)),
             },
-        }
+        })
+    }
+
+    /// The longest of the parts that a token determines, by its name in the policy, and its length in bytes.
+    pub(super) fn longest_part(&self) -> (&str, usize) {
+        let scopes = ("scope", self.scope.as_ref().map_or(0, String::len));
+        let longest = self.rctx.token.longest();
+        if scopes.1 > longest.1 { scopes } else { longest }
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::fault::{Fault, Faults};
+use super::forward::{Forward, ForwardDocument};
 use super::limits::Limit;
 use super::names::is_bare_host;
 use super::url::is_https_url;
@@ -60,6 +61,11 @@ pub struct EdgeDocument {
     /// `/.well-known/oauth-protected-resource` under its host tells clients which issuers and scopes there are.
     #[serde(default)]
     pub resource: Option<String>,
+    /// What applications learn of all tokens, in addition to subject, client, scopes, roles and tenant: `"groups"`, or
+    /// `{"claim": "email"}` for a claim with its JSON type. The lists of edge, issuer, group and route add up. Default:
+    /// nothing else.
+    #[serde(default)]
+    pub forward: Vec<ForwardDocument>,
     /// The rules for proofs of possession. A proof is accepted with every token that is bound to a key (`cnf.jkt`).
     #[serde(default)]
     pub dpop: ProofRules,
@@ -111,6 +117,8 @@ pub struct Edge {
     pub security_headers: bool,
     /// The resource identifier (RFC 9728 §1.2).
     pub resource: String,
+    /// What all origins learn of all tokens.
+    pub forward: Forward,
     /// The rules for proofs of possession.
     pub proofs: ProofRules,
 }
@@ -143,6 +151,7 @@ pub(super) fn read(document: EdgeDocument, limits: &BTreeMap<String, Arc<Limit>>
         security_headers: document.security_headers,
         issuer: document.issuer,
         resource,
+        forward: Forward::read(document.forward, format_args!("$.edge.forward"), faults),
         proofs: document.dpop,
     }
 }

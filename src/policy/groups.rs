@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::fault::{Fault, Faults};
+use super::forward::{Forward, ForwardDocument};
 use super::names::read_section;
 use crate::headers::is_field_name;
 use crate::json_form::objects;
@@ -22,6 +23,11 @@ pub struct GroupDocument {
     /// Default: none.
     #[serde(default)]
     pub cors: Option<CorsDocument>,
+    /// What applications learn of callers' tokens, in addition to subject, client, scopes, roles and tenant: `"groups"`, or
+    /// `{"claim": "email"}` for a claim with its JSON type. The lists of edge, issuer, group and route add up. Default:
+    /// nothing else.
+    #[serde(default)]
+    pub forward: Vec<ForwardDocument>,
     /// Closes the group for maintenance: its routes get 503. Default: open.
     #[serde(default)]
     pub maintenance: Option<MaintenanceDocument>,
@@ -74,6 +80,8 @@ pub struct Group {
     pub name: String,
     /// The web pages that may use the routes.
     pub cors: Option<Cors>,
+    /// What its origins learn of tokens.
+    pub forward: Forward,
     /// `Retry-After` in seconds, if the group is closed for maintenance.
     pub maintenance: Option<Seconds>,
 }
@@ -102,7 +110,8 @@ impl Group {
     fn read(name: &str, document: GroupDocument, at: &str, faults: &mut Faults) -> Self {
         let cors = document.cors.map(|cors| Cors::read(cors, &format!("{at}.cors"), faults));
         let maintenance = document.maintenance.map(|maintenance| maintenance.retry_after);
-        Self { name: name.to_owned(), cors, maintenance }
+        let forward = Forward::read(document.forward, format_args!("{at}.forward"), faults);
+        Self { name: name.to_owned(), cors, forward, maintenance }
     }
 }
 

@@ -6,12 +6,14 @@ mod preset;
 pub(super) mod read;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::algorithm::AlgorithmName;
 use super::claim_path::ClaimPath;
+use super::forward::Forward;
 use super::ids::{Audience, IssuerId};
 use crate::json_form::{objects, strings};
 pub use introspection::Introspection;
@@ -43,6 +45,8 @@ pub struct Issuer {
     pub shape: TokenShape,
     /// Further rules for its tokens.
     pub rules: TokenRules,
+    /// What all origins learn of its tokens.
+    pub forward: Arc<Forward>,
     /// The time by which the clock of the provider may differ, in seconds.
     pub leeway: Seconds,
     /// How long its keys are used.

@@ -10,8 +10,10 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+use super::authentication::Authentication;
 use super::conditions::Condition;
 use super::fields::{Accepts, FieldEdits};
+use super::forward::Forward;
 use super::groups::Group;
 use super::ids::{IssuerId, RouteId};
 use super::limits::Limit;
@@ -62,6 +64,8 @@ pub struct Route {
     pub bearer_subprotocol: bool,
     /// Whether the token must be bound to a key or certificate that the caller proves to hold.
     pub require_bound: bool,
+    /// What its origin learns of tokens.
+    pub forward: Forward,
     /// Whether the token of the client is forwarded.
     pub forward_token: bool,
     /// Whether the signed header covers the body, too.
@@ -99,13 +103,15 @@ pub enum Access {
     },
 }
 
-/// Scopes and a condition that a caller must meet.
+/// Scopes, a condition and a sign-in that a caller must meet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Requirement {
     /// The scopes. The token must have all of them.
     pub scopes: Vec<String>,
     /// A condition in addition to the scopes.
     pub condition: Option<Condition>,
+    /// How, and how recently, the caller must have signed in.
+    pub authentication: Option<Authentication>,
 }
 
 /// A method that a route may name. `TRACE` and `CONNECT` are never forwarded.

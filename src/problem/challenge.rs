@@ -11,6 +11,10 @@ pub(super) struct Challenge {
     pub(super) scheme: Scheme,
     /// Absent if no credentials were sent (RFC 6750 §3.1).
     pub(super) error: Option<&'static str>,
+    /// The accepted values of `acr`, with spaces between them (RFC 9470 §3). They need no escaping either.
+    pub(super) acr_values: Option<String>,
+    /// The greatest time since the sign-in, in seconds (RFC 9470 §3).
+    pub(super) max_age: Option<u64>,
     /// The scopes that the route requires. They come from the policy and are scope tokens, so they need no escaping.
     pub(super) scope: Option<String>,
     /// The URL of the resource's metadata (RFC 9728 §5.1), from the policy, without quotes.
@@ -31,6 +35,8 @@ impl Challenge {
         let parameter = |name: &str, value: &str| format!("{name}=\"{value}\"");
         let parameters = [
             self.error.map(|error| parameter("error", error)),
+            self.acr_values.as_ref().map(|values| parameter("acr_values", values)),
+            self.max_age.map(|seconds| parameter("max_age", &seconds.to_string())),
             self.scope.as_ref().map(|scope| parameter("scope", scope)),
             (self.scheme == Scheme::DPoP).then(|| parameter("algs", &ALGORITHMS.join(" "))),
             self.resource_metadata.as_ref().map(|url| parameter("resource_metadata", url)),

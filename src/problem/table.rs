@@ -46,7 +46,7 @@ impl From<&Refusal> for Problem {
             Refusal::Route(RouteError::MethodNotAllowed { allowed }) => {
                 with(Kind::MethodNotAllowed, vec![("allow", allowed.join(", "))])
             }
-            Refusal::Cors(_) => plain(Kind::Forbidden),
+            Refusal::Cors(_) | Refusal::Mint(MintError::ClaimNotForwardable { .. }) => plain(Kind::Forbidden),
             Refusal::Availability(AvailabilityError::Maintenance { retry_after, .. }) => {
                 with(Kind::Maintenance, vec![("retry-after", retry_after.to_string())])
             }
@@ -83,6 +83,14 @@ impl From<&Refusal> for Problem {
             Refusal::Authorize(AuthorizeError::InsufficientScope { required, .. }) => challenge(
                 Kind::InsufficientScope,
                 Challenge { scope: Some(required.join(" ")), ..Challenge::because("insufficient_scope") },
+            ),
+            Refusal::Authorize(AuthorizeError::AuthenticationInsufficient(required)) => challenge(
+                Kind::AuthenticationInsufficient,
+                Challenge {
+                    acr_values: Some(required.acr.join(" ")).filter(|values| !values.is_empty()),
+                    max_age: required.max_age.map(|max_age| max_age.as_u64()),
+                    ..Challenge::because("insufficient_user_authentication")
+                },
             ),
             Refusal::Inspect(error) => match error {
                 // RFC 9110 §15.5.22: the response names the protocol that is required.

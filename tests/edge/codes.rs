@@ -20,6 +20,9 @@ fn refusals_of_requests_and_credentials_have_codes() {
     let bearer = |token: &str| format!("authorization: Bearer {token}\r\n");
     let plain = bearer(&WORLD.token(""));
     let scopes = (0..1000).map(|number| format!("s{number} ")).collect::<Vec<_>>().concat();
+    let mut inexact = claims(&WORLD.iss(), "user-1", "");
+    inexact["exact"] = json!(1e300);
+    let inexact = sign(&header(), &inexact);
     let long_echo = format!("GET /echo/{}", "a".repeat(2000));
     let long_target = format!("GET /open/{}", "a".repeat(5000));
     for (expected, line, fields) in [
@@ -32,6 +35,8 @@ fn refusals_of_requests_and_credentials_have_codes() {
         ("credentials-other-scheme", "GET /echo/x", "authorization: Basic dTpw\r\n".to_owned()),
         ("credentials-repeated", "GET /echo/x", plain.repeat(2)),
         ("token-unbound", "GET /bound/x", plain.clone()),
+        ("claim-not-forwardable", "GET /echo/x", bearer(&inexact)),
+        ("authentication-insufficient", "GET /strong/x", plain.clone()),
         ("identity-too-long", &long_echo, bearer(&WORLD.token(scopes.trim()))),
         ("head-too-long", "GET /open/x", format!("x-large: {}\r\n", "a".repeat(15_900))),
     ] {

@@ -50,7 +50,9 @@ pub(crate) fn policy(edge: SocketAddr, issuer: &str) -> Value {
         route.as_object_mut().unwrap().remove("issuers");
     }
     let methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
-    routes.push(json!({ "id": "echo", "path": "/echo/{rest:path}", "methods": methods, "origin": "echo" }));
+    routes.push(json!({
+        "id": "echo", "path": "/echo/{rest:path}", "methods": methods, "origin": "echo", "forward": [{ "claim": "exact" }]
+    }));
     routes.push(
         json!({ "id": "open", "path": "/open/{rest:path}", "methods": methods, "origin": "echo", "access": "public" }),
     );
@@ -59,6 +61,10 @@ pub(crate) fn policy(edge: SocketAddr, issuer: &str) -> Value {
     }));
     routes.push(json!({
         "id": "bound", "path": "/bound/{rest:path}", "methods": ["GET"], "origin": "echo", "require_bound": true
+    }));
+    routes.push(json!({
+        "id": "strong", "path": "/strong/{rest:path}", "methods": ["GET"], "origin": "echo",
+        "authentication": { "acr": ["phr"] }
     }));
     routes.push(json!({ "id": "token", "path": "/token/{rest:path}", "methods": ["GET"], "origin": "echo", "forward_token": true }));
     policy

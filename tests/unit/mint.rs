@@ -2,6 +2,7 @@
 
 mod algorithms;
 mod contract;
+mod forward;
 mod vectors;
 
 use fastgate::headers::IDENTITY;

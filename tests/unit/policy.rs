@@ -166,14 +166,15 @@ fn an_unreadable_policy_is_a_fault_with_its_location() {
 }
 
 /// Faults of conditions, places and limits, which the tests in `rules` cause, and of introspection, which those in
-/// `opaque` cause.
-const IN_TESTS_RULES: [&str; 30] = [
+/// `opaque` cause, and of forwarded claims, which those in `mint` cause.
+const IN_TESTS_RULES: [&str; 34] = [
     "CircularRule",
     "CostUnbounded",
     "CredentialsForAll",
     "NeedsCaller",
     "NegatedText",
     "NoScopes",
+    "NotAClaimName",
     "NotAFieldName",
     "NotAFieldValue",
     "NotAMediaType",
@@ -183,12 +184,14 @@ const IN_TESTS_RULES: [&str; 30] = [
     "NotARewrite",
     "NotASecretName",
     "NotAWebOrigin",
+    "NotAnAcr",
     "NotAnErlWindow",
     "NotOneTest",
     "Repeated",
     "ReservedField",
     "RewriteParameter",
     "SeveralIntrospections",
+    "TakenClaimName",
     "TooDeep",
     "TooManyConditions",
     "TooSlowForErl",
@@ -198,6 +201,7 @@ const IN_TESTS_RULES: [&str; 30] = [
     "UnknownParameter",
     "UnknownPlace",
     "UnknownRule",
+    "UnnamedClaim",
 ];
 
 #[test]

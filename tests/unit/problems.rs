@@ -14,6 +14,7 @@ use fastgate::identity::token::TokenError;
 use fastgate::identity::{IdentityError, KeysUnavailable};
 use fastgate::inspect::InspectError;
 use fastgate::mint::MintError;
+use fastgate::policy::Authentication;
 use fastgate::problem::{Kind, Problem};
 use fastgate::refusal::{ClosedError, OriginError, Refusal};
 use fastgate::request::{CanonicalPath, RequestError};
@@ -133,11 +134,25 @@ fn table() -> Vec<Row> {
             Some(("www-authenticate", "Bearer error=\"insufficient_scope\", scope=\"a b:c\"")),
             "insufficient-scope",
         ),
+        (
+            AuthorizeError::AuthenticationInsufficient(Authentication::default()).into(),
+            401,
+            "insufficient-user-authentication",
+            Some(("www-authenticate", "Bearer error=\"insufficient_user_authentication\"")),
+            "authentication-insufficient",
+        ),
         (InspectError::NoHandshake.into(), 426, "upgrade-required", Some(("upgrade", "websocket")), "no-handshake"),
         (ContentError::TooLong { most: 9 }.into(), 413, "content-too-large", None, "body-grew-too-long"),
         (ContentError::TooSlow.into(), 408, "request-timeout", None, "body-too-slow"),
         (ContentError::Unreadable.into(), 400, "bad-request", None, "body-unreadable"),
-        (MintError::IdentityTooLong { bytes: 9 }.into(), 431, "header-fields-too-large", None, "identity-too-long"),
+        (MintError::ClaimNotForwardable { claim: "c".into() }.into(), 403, "forbidden", None, "claim-not-forwardable"),
+        (
+            MintError::IdentityTooLong { bytes: 9, part: "x".into(), of_part: 8 }.into(),
+            431,
+            "header-fields-too-large",
+            None,
+            "identity-too-long",
+        ),
         (MintError::HeadTooLong { bytes: 9 }.into(), 431, "header-fields-too-large", None, "head-too-long"),
         (MintError::SigningFailed.into(), 503, "unavailable", Some(LATER), "signing-failed"),
         (ClosedError::Policy(secret()).into(), 503, "unavailable", Some(LATER), "policy-unusable"),
@@ -245,7 +260,7 @@ fn every_invalid_token_gets_the_same_response() {
 #[test]
 fn a_challenge_names_the_metadata_and_the_scheme_of_the_route() {
     let look = |refusal: Refusal, scheme| {
-        let problem = Problem::from(&refusal).asking_for(scheme, "https://edge.test/meta");
+        let problem = Problem::from(&refusal).asking_for(scheme, &[], "https://edge.test/meta");
         fields(&problem.headers()).into_iter().find(|(name, _)| name == "www-authenticate").map(|(_, value)| value)
     };
     let required = vec!["a".to_owned()];

@@ -11,7 +11,7 @@ response if a step was left out. The work done once for each app is in `startup`
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -73,6 +73,7 @@ class FastgateMiddleware:
         self._backend_host = expected_host(settings)
         self._observe = observe
         self._kind = ObservedCheck if observe else RouteCheck
+        self._compared_body = observed_body if observe else matched
         self._refusals = RefusalLog()
 
     @property
@@ -117,7 +118,9 @@ class FastgateMiddleware:
                     found = [header]
                 verified = await self._verified(found, head_of(scope, arrival))
                 scope[SCOPE_KEY] = verified
-                receive = await self._compared_body(verified, scope, receive)
+                if (expected := verified.transaction.content_digest) is not None:
+                    compared, limit = self._compared_body, settings.max_signed_body
+                    receive = await compared(scope, receive, expected, limit)
             if not can_compare_all(app):
                 raise errors.RouteMismatch
         except ClientGone:
@@ -134,7 +137,12 @@ class FastgateMiddleware:
         check = check_for(scope, judged, refuse, names, prefix=prefix, kind=self._kind)
         with Comparing(check, scope, receive):
             outgoing = send_for(check, scope, send, observe=self._observe)
-            await self._run(check, claims, scope, receive, outgoing)
+            token_end = None if claims is None else claims.requester.token_expires_at
+            choice = settings.end_with_token
+            if token_end is None or choice == "none":
+                await self.app(scope, receive, outgoing)
+            else:
+                await self._run_until(token_end, check, scope, receive, outgoing)
 
     async def _verified(self, found: list[bytes], head: RequestHead) -> EdgeClaims:
         token = only(found)
@@ -156,33 +164,17 @@ class FastgateMiddleware:
             backend_host=self._backend_host,
         )
 
-    async def _compared_body(self, claims: EdgeClaims, scope: Scope, receive: Receive) -> Receive:
-        expected = claims.transaction.content_digest
-        if expected is None:
-            return receive
-        compared = observed_body if self._observe else matched
-        return await compared(scope, receive, expected, self.settings.max_signed_body)
-
-    async def _run(
-        self,
-        check: RouteCheck,
-        claims: EdgeClaims | None,
-        scope: Scope,
-        receive: Receive,
-        send: Send,
+    async def _run_until(
+        self, token_end: int, check: RouteCheck, scope: Scope, receive: Receive, send: Send
     ) -> None:
-        """Run the app; if so configured, only as long as the caller's token is valid."""
-        token_end = None if claims is None else claims.requester.token_expires_at
-        choice = self.settings.end_with_token
-        if token_end is None or choice == "none":
-            await self.app(scope, receive, send)
-            return
+        """Run the app, as long as the caller's token is valid."""
 
-        async def run(scope: Scope, receive: Receive, send: Send) -> None:
+        def run(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
             check.receive = receive
-            await self.app(scope, receive, send)
+            return self.app(scope, receive, send)
 
-        end, every = token_end + self.settings.leeway, choice == "all"
+        choice, end = self.settings.end_with_token, token_end + self.settings.leeway
+        every = choice == "all"
         await run_until(
             run, scope, receive, send, expires_at=end, now=self._now, every_response=every
         )

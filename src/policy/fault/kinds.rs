@@ -204,6 +204,21 @@ pub enum Fault {
         /// The id of the other one.
         other: String,
     },
+    /// Not a value that `acr_values` can list (RFC 9470 §3).
+    #[error("is not a value of acr: it is empty or holds a space, a quote or a backslash")]
+    NotAnAcr,
+    /// A nested claim is forwarded without a name for the application.
+    #[error("is missing: a claim in nested objects has no name of its own")]
+    UnnamedClaim,
+    /// The name of a forwarded claim is empty, too long, or has control characters.
+    #[error("is not a name of 1 to 64 bytes without control characters")]
+    NotAClaimName,
+    /// One name for two forwarded claims of one route.
+    #[error("gives the name \"{name}\" to two claims of one route")]
+    TakenClaimName {
+        /// The name.
+        name: String,
+    },
     /// A route needs tokens, and there is no issuer.
     #[error("has no issuer, and a route requires a token")]
     NoIssuer,

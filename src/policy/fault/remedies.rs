@@ -87,6 +87,12 @@ impl Fault {
             }
             Self::NotASecretName => "write the name of a secret in the Secret Store, of A-Z, a-z, 0-9, -, _ and .",
             Self::SeveralIntrospections { .. } => "keep it at one of the two issuers",
+            Self::NotAnAcr => "write one value in each string: [\"urn:example:mfa\", \"phr\"]",
+            Self::UnnamedClaim => "add \"as\": \"org_id\", the name by which the application reads it",
+            Self::NotAClaimName => "write \"as\": \"org_id\", the name by which the application reads the claim",
+            Self::TakenClaimName { .. } => {
+                "give one of them another name with \"as\"; lists of edge, issuer, group and route add up"
+            }
             Self::NoIssuer => "add the provider whose tokens the edge must accept",
         }
     }

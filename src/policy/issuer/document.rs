@@ -10,6 +10,7 @@ use super::{KeyLife, TokenKind};
 use crate::json_form::objects;
 use crate::policy::algorithm::AlgorithmName;
 use crate::policy::claim_path::{ClaimName, Scalar};
+use crate::policy::forward::ForwardDocument;
 use crate::time::Seconds;
 
 objects!(IssuerDocument, ClaimsDocument);
@@ -52,6 +53,11 @@ pub struct IssuerDocument {
     /// The claims that contain scopes, roles, groups, the client, the audience and the tenant.
     #[serde(default)]
     pub claims: ClaimsDocument,
+    /// What applications learn of the issuer's tokens, in addition to subject, client, scopes, roles and tenant: `"groups"`, or
+    /// `{"claim": "email"}` for a claim with its JSON type. The lists of edge, issuer, group and route add up. Default:
+    /// nothing else.
+    #[serde(default)]
+    pub forward: Vec<ForwardDocument>,
     /// The time by which the clock of the provider may differ, in seconds, 0 to 300. Default: 30. It applies to `exp`,
     /// `nbf`, `iat` and `max_age`, not to `max_lifetime`.
     #[serde(default = "default_leeway")]

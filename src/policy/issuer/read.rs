@@ -8,6 +8,7 @@ use super::preset::{KindShape, PLAIN, Path, Preset, PresetName};
 use super::{Issuer, KeyLife, TokenKind, TokenRules, TokenShape};
 use crate::policy::claim_path::{ClaimName, ClaimPath, Scalar};
 use crate::policy::fault::{Fault, Faults};
+use crate::policy::forward::Forward;
 use crate::policy::names::is_id;
 use crate::policy::url::{is_https_url, same_host};
 
@@ -90,6 +91,7 @@ fn issuer(id: String, document: IssuerDocument, at: &str, faults: &mut Faults) -
         algorithms: document.algorithms,
         shape,
         rules,
+        forward: Forward::read(document.forward, format_args!("{at}.forward"), faults).into(),
         leeway: document.leeway,
         key_life: key_life(document.key_life, at, faults),
         verdict_window: document.verdict_window,

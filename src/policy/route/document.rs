@@ -6,8 +6,10 @@ use serde::Deserialize;
 
 use super::MethodName;
 use crate::json_form::{objects, strings};
+use crate::policy::authentication::AuthenticationDocument;
 use crate::policy::conditions::ConditionDocument;
 use crate::policy::fields::{AcceptsDocument, FieldEditsDocument};
+use crate::policy::forward::ForwardDocument;
 use crate::policy::rewrite::RewriteDocument;
 
 objects!(RouteDocument, RequirementDocument);
@@ -56,6 +58,9 @@ pub struct RouteDocument {
     /// A condition that the caller must meet in addition to `scopes`.
     #[serde(default)]
     pub require: Option<ConditionDocument>,
+    /// How, and how recently, the caller must have signed in. Default: in any way, at any time.
+    #[serde(default)]
+    pub authentication: Option<AuthenticationDocument>,
     /// The ids of the issuers whose tokens are accepted here, and what each requires in addition. Default: all issuers.
     #[serde(default)]
     pub issuers: BTreeMap<String, RequirementDocument>,
@@ -80,6 +85,11 @@ pub struct RouteDocument {
     /// with a proof (RFC 9449), or a certificate-bound token over mutual TLS (RFC 8705). Default: false.
     #[serde(default)]
     pub require_bound: bool,
+    /// What applications learn of callers' tokens, in addition to subject, client, scopes, roles and tenant: `"groups"`, or
+    /// `{"claim": "email"}` for a claim with its JSON type. The lists of edge, issuer, group and route add up. Default:
+    /// nothing else.
+    #[serde(default)]
+    pub forward: Vec<ForwardDocument>,
     /// Whether the edge forwards the token of the client to the origin, after it was verified; never on public routes.
     /// The origin does not need it: identity is in the signed header. Default: false.
     #[serde(default)]
@@ -90,7 +100,7 @@ pub struct RouteDocument {
     pub sign_body: bool,
 }
 
-/// Scopes and a condition that a caller must meet.
+/// Scopes, a condition and a sign-in that a caller must meet.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]
@@ -101,6 +111,9 @@ pub struct RequirementDocument {
     /// A condition that the caller must meet in addition to `scopes`.
     #[serde(default)]
     pub require: Option<ConditionDocument>,
+    /// How, and how recently, the caller must have signed in.
+    #[serde(default)]
+    pub authentication: Option<AuthenticationDocument>,
 }
 
 /// Who may call a route.

@@ -7,9 +7,11 @@ use std::sync::Arc;
 use super::document::{AccessName, RequirementDocument, RouteDocument};
 use super::tree::RouteTree;
 use super::{Access, MAX_SIGNED_BODY, MethodName, Requirement, Route};
-use crate::policy::conditions::{ConditionDocument, Rules};
+use crate::policy::authentication::Authentication;
+use crate::policy::conditions::Rules;
 use crate::policy::fault::{Fault, Faults};
 use crate::policy::fields::{Accepts, FieldEdits};
+use crate::policy::forward::Forward;
 use crate::policy::groups::Group;
 use crate::policy::ids::IssuerId;
 use crate::policy::issuer::Issuer;
@@ -21,6 +23,8 @@ use crate::policy::places::Place;
 
 /// The entries of other sections, to which routes refer by name.
 pub(in crate::policy) struct Known<'policy, 'document> {
+    /// What all origins learn of all tokens.
+    pub(in crate::policy) forward: &'policy Forward,
     pub(in crate::policy) origins: &'policy BTreeMap<String, Arc<Origin>>,
     /// The issuers by id.
     pub(in crate::policy) issuers: &'policy BTreeMap<&'policy str, &'policy Issuer>,
@@ -87,9 +91,10 @@ fn route(document: RouteDocument, known: &mut Known<'_, '_>, at: &str, faults: &
     let template = template?;
     let rewrite = document.rewrite.as_ref();
     let origin_template = rewrite.and_then(|rewrite| rewrite.read(&template, &format!("{at}.rewrite"), faults));
-    let RequirementDocument { scopes, require } = &document.shadow;
-    let shadow = requirement(scopes, require.as_ref(), &template, known.rules, format_args!("{at}.shadow"), faults);
+    let shadow = requirement(&document.shadow, &template, known.rules, format_args!("{at}.shadow"), faults);
     let access = access(&document, &template, known, at, faults);
+    let forward = Forward::read(document.forward, format_args!("{at}.forward"), faults);
+    check_forward(&forward, group.as_deref(), &access, known, at, faults);
     Some(Route {
         id: document.id.into(),
         template,
@@ -115,6 +120,7 @@ fn route(document: RouteDocument, known: &mut Known<'_, '_>, at: &str, faults: &
         websocket: document.websocket,
         bearer_subprotocol: document.bearer_subprotocol,
         require_bound: document.require_bound,
+        forward,
         forward_token: document.forward_token,
         sign_body: document.sign_body,
     })
@@ -149,17 +155,22 @@ fn access(
         faults.add_if(document.require.is_some(), format_args!("{at}.require"), Fault::RulesOnPublic);
         faults.add_if(!document.issuers.is_empty(), format_args!("{at}.issuers"), Fault::RulesOnPublic);
         faults.add_if(document.require_bound, format_args!("{at}.require_bound"), Fault::RulesOnPublic);
+        let authentication = document.authentication.is_some();
+        faults.add_if(authentication, format_args!("{at}.authentication"), Fault::RulesOnPublic);
     }
     check_scopes(document, known.issuers, at, faults);
-    let mut read = |scopes: &[String], require: Option<&ConditionDocument>, at: Arguments<'_>, faults: &mut Faults| {
-        requirement(scopes, require, template, known.rules, at, faults)
+    let of_route = RequirementDocument {
+        scopes: document.scopes.clone(),
+        require: document.require.clone(),
+        authentication: document.authentication.clone(),
     };
-    let all_callers = read(&document.scopes, document.require.as_ref(), format_args!("{at}"), faults);
+    let all_callers = requirement(&of_route, template, known.rules, format_args!("{at}"), faults);
     let mut by_issuer = BTreeMap::new();
-    for (id, RequirementDocument { scopes, require }) in &document.issuers {
+    for (id, document) in &document.issuers {
         let at = format_args!("{at}.issuers.{id}");
         faults.add_if(!known.issuers.contains_key(id.as_str()), at, Fault::UnknownIssuer);
-        by_issuer.insert(IssuerId::from(id.as_str()), read(scopes, require.as_ref(), at, faults));
+        let of_issuer = requirement(document, template, known.rules, at, faults);
+        by_issuer.insert(IssuerId::from(id.as_str()), of_issuer);
     }
     match document.access {
         AccessName::Public => Access::Public,
@@ -181,22 +192,48 @@ fn check_scopes(document: &RouteDocument, issuers: &BTreeMap<&str, &Issuer>, at:
     }
 }
 
+/// Adds a fault if the lists that add up for one of the route's issuers give one name to two claims.
+fn check_forward(
+    forward: &Forward,
+    group: Option<&Group>,
+    access: &Access,
+    known: &Known<'_, '_>,
+    at: &str,
+    faults: &mut Faults,
+) {
+    let is_accepted = |id: &str| match access {
+        Access::Public => false,
+        Access::Authenticated { by_issuer, .. } if !by_issuer.is_empty() => by_issuer.keys().any(|known| known == id),
+        Access::Optional | Access::Authenticated { .. } => true,
+    };
+    for issuer in known.issuers.values().filter(|issuer| is_accepted(issuer.id.as_str())) {
+        let mut lists = vec![known.forward, &*issuer.forward, forward];
+        lists.extend(group.map(|group| &group.forward));
+        if let Some(name) = Forward::contradiction(&lists) {
+            return faults.add(format!("{at}.forward"), Fault::TakenClaimName { name: name.to_owned() });
+        }
+    }
+}
+
 fn requirement(
-    scopes: &[String],
-    require: Option<&ConditionDocument>,
+    document: &RequirementDocument,
     template: &PathTemplate,
     rules: &mut Rules<'_>,
     at: Arguments<'_>,
     faults: &mut Faults,
 ) -> Requirement {
+    let RequirementDocument { scopes, require, authentication } = document;
     for (index, scope) in scopes.iter().enumerate() {
         faults.add_if(!is_scope(scope), format_args!("{at}.scopes[{index}]"), Fault::NotAScope);
     }
-    let condition = require.map(|document| {
+    let condition = require.as_ref().map(|document| {
         let at = format!("{at}.require");
         let condition = rules.condition(document, &at, faults);
         condition.check_parameters(template, &at, faults);
         condition
     });
-    Requirement { scopes: scopes.to_vec(), condition }
+    let authentication = authentication
+        .as_ref()
+        .map(|document| Authentication::read(document, format_args!("{at}.authentication"), faults));
+    Requirement { scopes: scopes.clone(), condition, authentication }
 }

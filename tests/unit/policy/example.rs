@@ -10,7 +10,7 @@ use super::tour::members;
 /// Members that only the tour shows: the settings of issuers, keys and proofs.
 const OTHER_CHAPTERS: [&str; 5] = ["IssuerDocument", "ClaimsDocument", "KeyLife", "Introspection", "ProofRules"];
 /// Members of `edge` that belong to those, and what belongs to applications, not to rules.
-const OTHER_MEMBERS: [&str; 5] = ["resource", "dpop", "max_token", "origin", "algorithm"];
+const OTHER_MEMBERS: [&str; 7] = ["resource", "dpop", "max_token", "origin", "algorithm", "authentication", "acr"];
 
 fn example() -> Value {
     serde_json::from_str(include_str!("../../../policy.json")).unwrap()

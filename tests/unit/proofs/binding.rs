@@ -73,7 +73,7 @@ fn a_route_may_require_a_bound_token() {
     let gate = gate_with(&json!({}));
     let plain = gate.send(get("/safe").bearer(&token(&Value::Null)));
     assert_eq!(plain.trail.verdict, "token-unbound");
-    let challenge = |error: &str| Some(format!("DPoP {error}algs=\"ES256 EdDSA\", {METADATA}"));
+    let challenge = |error: &str| Some(format!("DPoP {error}scope=\"orders:read\", algs=\"ES256 EdDSA\", {METADATA}"));
     assert_eq!(plain.refused(), (401, challenge("error=\"invalid_token\", ")));
     assert_eq!(gate.send(get("/safe")).refused(), (401, challenge("")), "no error code without credentials");
     assert_eq!(gate.send(get("/safe").bearer("a.b.c")).refused(), (401, challenge("error=\"invalid_token\", ")));

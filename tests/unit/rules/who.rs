@@ -401,3 +401,111 @@ fn scopes_may_be_required_only_of_tokens_that_can_have_them() {
     assert_eq!(found(json!({ "scopes": ["a"] })), [""; 0], "one of the issuers has scopes");
     assert_eq!(found(json!({ "scopes": ["a"], "issuers": { "moved": {}, "none": {} } })), [""; 0]);
 }
+
+fn signed_in(authentication: &Value, claims: Value) -> crate::offline::Outcome {
+    let rule = json!({ "routes": [route("/", &json!({ "scopes": ["read"], "authentication": authentication }))] });
+    let mut parts = json!({ "scope": "read" });
+    parts.as_object_mut().unwrap().extend(claims.as_object().unwrap().clone());
+    gate_with(&rule).send(get("/").bearer(&token(parts)))
+}
+
+#[test]
+fn a_route_can_require_a_recent_sign_in() {
+    let recent = json!({ "max_age": 300 });
+    for (auth_time, verdict) in [
+        (json!(NOW), "forwarded"),
+        (json!(NOW - 330), "forwarded"), // the leeway of the issuer is 30 seconds
+        (json!(NOW - 331), "authentication-insufficient"),
+        (json!(NOW + 30), "forwarded"),
+        (json!(NOW + 31), "authentication-insufficient"),
+        (json!(0), "authentication-insufficient"),
+        (json!("x"), "authentication-insufficient"),
+        (Value::Null, "authentication-insufficient"),
+        (json!(u64::MAX), "authentication-insufficient"),
+    ] {
+        assert_eq!(signed_in(&recent, json!({ "auth_time": auth_time })).trail.verdict, verdict, "{auth_time}");
+    }
+    assert_eq!(signed_in(&recent, json!({})).trail.verdict, "authentication-insufficient");
+}
+
+#[test]
+fn a_route_can_require_a_way_of_signing_in() {
+    let strong = json!({ "acr": ["phrh", "phr"] });
+    for (acr, verdict) in [
+        (json!("phr"), "forwarded"),
+        (json!("phrh"), "forwarded"),
+        (json!("PHR"), "authentication-insufficient"),
+        (json!("phr phrh"), "authentication-insufficient"),
+        (json!(["phr"]), "authentication-insufficient"),
+        (Value::Null, "authentication-insufficient"),
+    ] {
+        assert_eq!(signed_in(&strong, json!({ "acr": acr })).trail.verdict, verdict, "{acr}");
+    }
+}
+
+#[test]
+fn the_challenge_says_how_to_sign_in_again() {
+    let metadata = "resource_metadata=\"https://edge.test/.well-known/oauth-protected-resource\"";
+    for (required, parameters) in [
+        (json!({ "acr": ["phrh", "phr"] }), "acr_values=\"phrh phr\", "),
+        (json!({ "max_age": 0 }), "max_age=\"0\", "),
+        (json!({ "acr": ["a"], "max_age": 60 }), "acr_values=\"a\", max_age=\"60\", "),
+    ] {
+        let outcome = signed_in(&required, json!({}));
+        let problem = outcome.problem();
+        assert_eq!((problem.status(), problem.kind().slug()), (401, "insufficient-user-authentication"));
+        let challenge = problem
+            .headers()
+            .all("www-authenticate")
+            .map(|value| String::from_utf8_lossy(value).into_owned())
+            .collect::<Vec<_>>();
+        let expected =
+            format!("Bearer error=\"insufficient_user_authentication\", {parameters}scope=\"read\", {metadata}");
+        assert_eq!(challenge, [expected]);
+    }
+    let short = signed_in(&json!({ "max_age": 60 }), json!({ "scope": "other" }));
+    assert_eq!(short.trail.verdict, "insufficient-scope", "a caller without the scope is not asked to sign in again");
+}
+
+#[test]
+fn a_sign_in_can_be_required_of_one_issuer_or_in_shadow() {
+    let strong = json!({ "acr": ["phr"] });
+    let parts = json!({ "routes": [route("/", &json!({ "issuers": { "main": { "authentication": strong }, "partner": {} } }))] });
+    let gate = gate_with(&parts);
+    assert_eq!(gate.send(get("/").bearer(&token(json!({})))).trail.verdict, "authentication-insufficient");
+    assert_eq!(gate.send(get("/").bearer(&PARTNER.token(NOW, json!({})))).trail.verdict, "forwarded");
+    let gate = gate_with(&json!({ "routes": [route("/", &json!({ "shadow": { "authentication": strong } }))] }));
+    let outcome = gate.send(get("/").bearer(&token(json!({}))));
+    assert_eq!(
+        (outcome.trail.verdict, &outcome.trail.shadow[..]),
+        ("forwarded", &["would-refuse authentication-insufficient".to_owned()][..])
+    );
+}
+
+#[test]
+fn mistakes_in_a_required_sign_in_are_faults() {
+    for (authentication, fault) in [
+        (json!({}), ": is empty"),
+        (json!({ "acr": [] }), ".acr: is empty"),
+        (json!({ "acr": ["a b"] }), ".acr[0]: is not a value of acr"),
+        (json!({ "acr": ["a\""] }), ".acr[0]: is not a value of acr"),
+        (json!({ "acr": [""] }), ".acr[0]: is not a value of acr"),
+        (json!({ "max_age": 40_000_000 }), ".max_age: is 40000000, outside"),
+    ] {
+        let found = faults(&json!({ "routes": [route("/", &json!({ "authentication": authentication }))] }));
+        assert!(found[0].starts_with(&format!("$.routes[0].authentication{fault}")), "{authentication}: {found:?}");
+    }
+    let public = route("/", &json!({ "access": "optional", "authentication": { "max_age": 1 } }));
+    assert!(faults(&json!({ "routes": [public] }))[0].starts_with("$.routes[0].authentication: "));
+}
+
+#[test]
+fn a_missing_token_is_challenged_with_the_scopes_of_the_route() {
+    let gate = gate_with(&json!({ "routes": [route("/", &json!({ "scopes": ["read", "write"] }))] }));
+    for request in [get("/"), get("/").bearer("x.y.z")] {
+        let outcome = gate.send(request);
+        let headers = outcome.problem().headers();
+        let challenge = String::from_utf8_lossy(headers.all("www-authenticate").next().unwrap()).into_owned();
+        assert!(challenge.contains("scope=\"read write\""), "{challenge}");
+    }
+}

@@ -8,15 +8,27 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from types import FunctionType, MethodType
 
+from fastapi.routing import APIRoute, APIWebSocketRoute
 from starlette.applications import Starlette
-from starlette.routing import Host, Mount, Router
+from starlette.routing import Host, Mount, Route, Router, WebSocketRoute
 
 from fastgate.declare.merge import merge_layers
 from fastgate.declare.openapi_extra import declared_by_extra
 from fastgate.declare.static_access import attribute, is_a, own
-from fastgate.declare.stored_marks import declared
+from fastgate.declare.stored_marks import MARKS, declared
 
 _MAX_LAYERS = 1000
+_READ = ("endpoint", "openapi_extra", "original_route")
+"""The attributes of a route that are read here."""
+PLAIN_ROUTES = frozenset(
+    kind
+    for kind in (APIRoute, APIWebSocketRoute, Route, WebSocketRoute)
+    if not any(hasattr(kind, name) for name in (*_READ, "__getattr__"))
+)
+"""The framework's own classes of routes. They have these attributes only in each `__dict__`."""
+_NOT_PLAIN = (*MARKS, "original_route")
+_attributes = object.__getattribute__
+"""Reads an attribute of a plain route directly: `routes.dispatch` replaces the usual function."""
 
 
 def declared_on_route(route: object) -> Mapping[str, object]:
@@ -25,16 +37,27 @@ def declared_on_route(route: object) -> Mapping[str, object]:
     Of several wrappers around an endpoint or an app the outermost counts, member by member. It
     cannot open what another layer restricts.
     """
+    if _declares_nothing(route):
+        return {}
     members: dict[str, object] = {}
-    for target in reversed(targets_of(route)):
-        mounted = getattr(route, "endpoint", None) is None
-        members = merge_layers(members, declared_on_layers(target, mounted=mounted))
+    if (endpoint := getattr(route, "endpoint", None)) is not None:
+        members = merge_layers(members, declared_on_layers(endpoint, mounted=False))
+    else:
+        for target in reversed(targets_of(route)):
+            members = merge_layers(members, declared_on_layers(target))
     members = merge_layers(members, declared_by_extra(route))
-    return merge_layers(members, declared(getattr(route, "original_route", route)))
+    original = original_of(route)
+    if type(original) in PLAIN_ROUTES:
+        stored = _attributes(original, "__dict__")
+        if stored.keys().isdisjoint(MARKS):
+            return members
+    return merge_layers(members, declared(original))
 
 
 def declared_on_layers(target: object, *, mounted: bool = True) -> Mapping[str, object]:
     """Return the declarations on all layers of an endpoint or an app; the outermost counts."""
+    if type(target) is FunctionType and not target.__dict__:
+        return {}  # it has no mark, and wraps nothing
     members: dict[str, object] = {}
     for layer in layers(target, mounted=mounted):
         members = merge_layers(declared(layer), members)
@@ -43,11 +66,35 @@ def declared_on_layers(target: object, *, mounted: bool = True) -> Mapping[str, 
 
 def targets_of(route: object) -> list[object]:
     """Return what a route runs: its endpoint, or its app with and without the middleware."""
-    endpoint = getattr(route, "endpoint", None)
+    if (endpoint := getattr(route, "endpoint", None)) is not None:
+        return [endpoint]
     # Some versions of FastAPI wrap an included mount in another class with the same attributes.
-    base = getattr(route, "_base_app", None)
-    found = [getattr(route, "app", None), base] if endpoint is None else [endpoint]
+    found = getattr(route, "app", None), getattr(route, "_base_app", None)
     return [each for each in found if each is not None]
+
+
+def original_of(view: object) -> object:
+    """Return the route that an inclusion shows by this view; the view itself if it is a route."""
+    if type(view) in PLAIN_ROUTES and "original_route" not in _attributes(view, "__dict__"):
+        return view  # without the cost of reading an attribute that is missing
+    return getattr(view, "original_route", view)
+
+
+def _declares_nothing(route: object) -> bool:
+    """Whether a plain route and its function have no declaration, as most have.
+
+    This runs for every request and reads their attributes as they are now: a late mark counts.
+    """
+    if type(route) not in PLAIN_ROUTES:
+        return False
+    stored = _attributes(route, "__dict__")
+    endpoint = stored.get("endpoint")
+    return (
+        type(endpoint) is FunctionType
+        and not endpoint.__dict__
+        and stored.get("openapi_extra") is None
+        and stored.keys().isdisjoint(_NOT_PLAIN)
+    )
 
 
 def layers(target: object, *, mounted: bool = True) -> Iterator[object]:
@@ -69,7 +116,9 @@ def layers(target: object, *, mounted: bool = True) -> Iterator[object]:
             continue
         seen[id(layer)] = layer
         yield layer
-        if is_a(layer, partial):
+        if type(layer) is FunctionType:
+            left.append(layer.__dict__.get("__wrapped__"))
+        elif is_a(layer, partial):
             left.append(attribute(layer, "func"))
         elif is_a(layer, MethodType):
             left.append(attribute(layer, "__func__"))

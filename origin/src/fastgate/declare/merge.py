@@ -31,7 +31,9 @@ def merge_layers(inner: Mapping[str, object], outer: Mapping[str, object]) -> di
 
     The wrapper's declaration counts, member by member. It cannot open what the object restricts.
     """
-    members = merge_inherited(inner, outer)
+    if not inner and not outer:
+        return {}
+    members = merge_inherited(inner, outer) if inner and outer else {**inner, **outer}
     return {**members, "access": "authenticated"} if contradictory(members) else members
 
 
@@ -62,7 +64,7 @@ def implied_access(
 ) -> Mapping[str, object]:
     """Return `access` if the nearer members require a caller without saying so; otherwise empty."""
     is_implied = (
-        "access" not in nearer and requires_known_caller(nearer) and farther.get("access") in OPEN
+        "access" not in nearer and farther.get("access") in OPEN and requires_known_caller(nearer)
     )
     return {"access": "authenticated"} if is_implied else {}
 

@@ -16,7 +16,9 @@ OPENAPI_MEMBER = "x-fastgate"
 
 def declared_by_extra(route: object) -> Mapping[str, object]:
     """Return the members that a route's `openapi_extra` declares; empty if it is not an object."""
-    members = _extra_of(route).get(OPENAPI_MEMBER)
+    if not (extra := _extra_of(route)):
+        return {}
+    members = extra.get(OPENAPI_MEMBER)
     return members if _is_of_members(members) else {}
 
 
@@ -34,7 +36,7 @@ def invalid_extra(route: object) -> Iterator[str]:
 
 def _extra_of(route: object) -> Mapping[object, object]:
     extra = getattr(route, "openapi_extra", None)
-    return extra if isinstance(extra, Mapping) else {}
+    return extra if extra is not None and isinstance(extra, Mapping) else {}
 
 
 def _is_of_members(value: object) -> TypeGuard[Mapping[str, object]]:

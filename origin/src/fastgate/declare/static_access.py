@@ -5,7 +5,7 @@ attributes has only the attributes that it stores.
 """
 
 from collections.abc import Mapping
-from types import GetSetDescriptorType, MappingProxyType, MemberDescriptorType
+from types import FunctionType, GetSetDescriptorType, MappingProxyType, MemberDescriptorType
 
 _STORED = (GetSetDescriptorType, MemberDescriptorType)
 _class_members = vars(type)["__dict__"].__get__
@@ -13,11 +13,13 @@ _class_members = vars(type)["__dict__"].__get__
 
 def is_a(target: object, *kinds: type) -> bool:
     """Whether an object is an instance of a class, ignoring a `__class__` that it fakes."""
-    return any(kind in type(target).__mro__ for kind in kinds)
+    return issubclass(type(target), kinds)
 
 
 def own(target: object) -> Mapping[str, object]:
     """Return the attributes stored in an object, or the members of a class; empty if none."""
+    if type(target) is FunctionType:
+        return target.__dict__
     if is_a(target, type):
         members: Mapping[str, object] = _class_members(target)
         return members

@@ -6,7 +6,7 @@ merged with its earlier mark, or an error. This module does not interpret the me
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from types import MethodType
+from types import MappingProxyType, MethodType
 
 from fastgate.declare.merge import OPEN, merge_layers, merge_marks
 from fastgate.declare.static_access import attribute, is_a, own
@@ -19,6 +19,9 @@ BELOW_ATTRIBUTE = "__fastgate_below__"
 
 _WRAPPERS_ATTRIBUTE = "__fastgate_around__"
 _METHODS_ATTRIBUTE = "__fastgate_methods__"
+MARKS = (ATTRIBUTE, _METHODS_ATTRIBUTE)
+"""The attributes of an object that hold marks for it, or for its methods."""
+_NO_MEMBERS: Mapping[str, object] = MappingProxyType({})
 
 
 class Mark(dict[str, object]):
@@ -53,15 +56,17 @@ class MethodMark:
 
 def declared(target: object) -> Mapping[str, object]:
     """Return the members that `at_edge` stored on this object; empty if it has no mark."""
-    if is_a(target, MethodType):
-        return mark_of_method(target)
-    if is_a(target, MethodMark):
+    if is_a(target, MethodType, MethodMark):
+        if is_a(target, MethodType):
+            return mark_of_method(target)
         mark: MethodMark = target  # type: ignore[assignment]
         return mark.restrictive_members()
     # Only the object's own attributes count: the mark of a class must not open its instances.
-    members = own(target).get(ATTRIBUTE, {})
-    members = members if isinstance(members, Mapping) else {}
-    called = mark_of_call(target)
+    stored = own(target)
+    members = stored.get(ATTRIBUTE, _NO_MEMBERS)
+    if type(members) is not Mark and not isinstance(members, Mapping):
+        members = _NO_MEMBERS
+    called = mark_of_call(target) if _METHODS_ATTRIBUTE in stored else None
     return merge_layers(called, members) if called else members
 
 
@@ -147,6 +152,8 @@ def mark_of_method(method: object) -> Mapping[str, object]:
 
     A copy of that object inherits only the restrictions of the mark.
     """
+    if type(method) is MethodType:
+        return _mark_for(method.__self__, method.__func__)
     return _mark_for(attribute(method, "__self__"), attribute(method, "__func__"))
 
 
@@ -158,7 +165,9 @@ def mark_of_call(target: object) -> Mapping[str, object]:
 
 
 def _mark_for(holder: object, function: object) -> Mapping[str, object]:
-    mark = next((it.mark for it in _methods_of(holder) if it.function is function), Mark())
+    if not (methods := _methods_of(holder)):
+        return {}
+    mark = next((it.mark for it in methods if it.function is function), Mark())
     return mark if mark.of == id(holder) else _restrictive_members(mark)
 
 

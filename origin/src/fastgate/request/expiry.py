@@ -6,7 +6,8 @@ so that the client has to return with a valid token. There is no timer for any o
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from collections.abc import Set as AbstractSet
 from functools import partial
 from typing import Literal, TypeAlias, get_args
 
@@ -23,6 +24,7 @@ CLOSE_CODE = 1008
 REASON = "token expired"
 _DELAY, _MAX_DELAYS = 0.05, 20
 """The delay, in seconds, and the number of delays for sends of an app that knows of the end."""
+_CONTENT_TYPE_LENGTH = len(b"content-type")
 _CHOICES = get_args(EndWithToken)
 
 _log = logging.getLogger("fastgate")
@@ -49,10 +51,8 @@ async def run_until(
     every_response: bool,
 ) -> None:
     """Run the app for one connection, at most until `expires_at` (Unix time, seconds)."""
-    connection = _WebSocket(send) if scope["type"] == "websocket" else _Response(send)
-    connection.every_response = every_response
-    connection.has_expired = lambda: now() >= expires_at
-    connection.seconds_left = lambda: max(0.0, expires_at - now())
+    kind = _WebSocket if scope["type"] == "websocket" else _Response
+    connection = kind(send, expires_at, now, every_response=every_response)
     connection.begin()
     try:
         await app(scope, partial(connection.receive, receive), connection.send)
@@ -61,7 +61,9 @@ async def run_until(
         if not connection.ended or not _is_disconnect(error):
             raise
     finally:
-        await connection.stop()
+        connection.forget()
+        if connection.closing is not None:
+            await connection.closing.wait()
     if connection.ended:
         _log.info("ended: token-expired")
 
@@ -76,20 +78,23 @@ def _is_disconnect(error: Exception) -> bool:
 class _Connection:
     """The common base of WebSockets and responses."""
 
-    every_response = False
-    has_expired: Callable[[], bool]
-    seconds_left: Callable[[], float]
+    _cancel_timer: Callable[[], object] | None = None
+    closing: Job | None = None
+    """The job that sends the last message."""
+    ended = False
 
-    def __init__(self, send: Send) -> None:
+    def __init__(
+        self, send: Send, expires_at: float, now: Callable[[], float], *, every_response: bool
+    ) -> None:
         self._send = send
-        self._cancel_timer: Callable[[], object] = _nothing
-        self._closing: Job | None = None
-        self.ended = False
+        self._expires_at = expires_at
+        self._now = now
+        self._every_response = every_response
 
     def begin(self) -> None:
         """Start the timer, if the connection needs one from the beginning."""
 
-    async def send(self, message: Message) -> None:
+    def send(self, message: Message) -> Awaitable[None]:
         """Send a message of the app."""
         raise NotImplementedError
 
@@ -97,22 +102,18 @@ class _Connection:
         """Receive a message for the app."""
         return await receive()
 
-    async def stop(self) -> None:
-        """Cancel the timer, because the app is done; or wait for the last message to be sent."""
-        self.forget()
-        if self._closing is not None:
-            await self._closing.wait()
-
     def forget(self) -> None:
-        """Cancel the timer."""
-        self._cancel_timer()
+        """Cancel the timer, if there is one."""
+        if self._cancel_timer is not None:
+            self._cancel_timer()
 
     def _end_later(self, last: Message) -> None:
-        self._cancel_timer = call_later(self.seconds_left(), lambda: self._end(last))
+        seconds_left = max(0.0, self._expires_at - self._now())
+        self._cancel_timer = call_later(seconds_left, lambda: self._end(last))
 
     def _end(self, last: Message) -> None:
         self.ended = True
-        self._closing = start(lambda: self._send_last(last))
+        self.closing = start(lambda: self._send_last(last))
 
     async def _send_last(self, last: Message) -> None:
         try:
@@ -140,22 +141,19 @@ class _Response(_Connection):
     """An event stream ends regularly; another response, if so configured, is aborted."""
 
     _is_stream = False
-
-    def __init__(self, send: Send) -> None:
-        super().__init__(send)
-        self._listening: set[anyio.CancelScope] = set()
-        self._knows = False
-        self._delays_left = _MAX_DELAYS
+    _knows = False
+    _delays_left = _MAX_DELAYS
+    _listening: AbstractSet[anyio.CancelScope] = frozenset()
 
     async def receive(self, receive: Receive) -> Message:
         """Receive a message for the app; after the end, always a disconnect."""
         if not self.ended:
             with anyio.CancelScope() as until_the_end:
-                self._listening.add(until_the_end)
+                self._listening |= {until_the_end}
                 try:
                     return await receive()
                 finally:
-                    self._listening.discard(until_the_end)
+                    self._listening -= {until_the_end}
         self._knows = True
         return {"type": "http.disconnect"}
 
@@ -180,20 +178,23 @@ class _Response(_Connection):
         self._delays_left -= 1
         await anyio.sleep(_DELAY)
 
-    async def send(self, message: Message) -> None:
+    def send(self, message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start":
-            self._is_stream = any(
-                name.lower() == b"content-type"
-                and value.lower().partition(b";")[0].strip() == b"text/event-stream"
-                for name, value in message.get("headers", ())
-            )
-            await self._send(message)
-            if self._is_stream:
-                # A complete stream ends regularly (HTML §9.2.6): the client connects again.
-                self._end_later({"type": "http.response.body", "body": b"", "more_body": False})
-        elif not self._is_stream:
+            self._is_stream = _is_event_stream(message)
+            return self._start_stream(message) if self._is_stream else self._send(message)
+        if self._is_stream or self._every_response or self.ended:
+            return self._send_or_withhold(message)
+        return self._send(message)
+
+    async def _start_stream(self, message: Message) -> None:
+        await self._send(message)
+        # A complete stream ends regularly (HTML §9.2.6): the client connects again.
+        self._end_later({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _send_or_withhold(self, message: Message) -> None:
+        if not self._is_stream:
             # It must not look complete: the server aborts the connection.
-            if not self.ended and self.every_response and self.has_expired():
+            if not self.ended and self._every_response and self._now() >= self._expires_at:
                 self.ended = True
                 self._notify()
             if not self.ended:
@@ -208,4 +209,11 @@ class _Response(_Connection):
             await self._withhold()
 
 
-def _nothing() -> None: ...
+def _is_event_stream(start: Message) -> bool:
+    """Whether a response is an event stream, by its `Content-Type`."""
+    for name, value in start.get("headers", ()):
+        if len(name) == _CONTENT_TYPE_LENGTH and name.lower() == b"content-type":
+            media_type: bytes = value.lower().partition(b";")[0].strip()
+            if media_type == b"text/event-stream":
+                return True
+    return False

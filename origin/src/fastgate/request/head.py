@@ -74,8 +74,8 @@ def head_of(scope: Scope, arrival: Arrival) -> RequestHead:
         raw_path = scope["raw_path"]
         found = raw_path.decode("latin-1") if isinstance(raw_path, bytes) else None
         raise errors.PathMismatch(found=found)
-    first, *others = arrival.raw_paths
-    return RequestHead(method, first, query, host, tuple(others), websocket=websocket)
+    first, others = arrival.raw_paths[0], arrival.raw_paths[1:]
+    return RequestHead(method, first, query, host, others, websocket=websocket)
 
 
 def _host_of(scope: Scope) -> bytes | None:

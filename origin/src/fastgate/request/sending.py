@@ -29,14 +29,17 @@ SUBPROTOCOL_HEADER = b"fastgate-subprotocol"
 BEARER = "bearer"
 
 _NONCE_NAME = NONCE.lower().encode()
+_NONCE_LENGTH, _SUBPROTOCOL_LENGTH = len(_NONCE_NAME), len(SUBPROTOCOL_HEADER)
 _NONCE_VALUE = re.compile(rb"[A-Za-z0-9_-]{16,64}")
 
 
 def send_for(check: RouteCheck, scope: Scope, send: Send, *, observe: bool) -> Send:
     """Return the `send` for the app; remove `Fastgate-Subprotocol` from the scope."""
-    if OBSERVED_KEY not in scope:
+    # The length alone excludes most names.
+    lengths = {len(name) for name, _ in scope["headers"]}
+    if _SUBPROTOCOL_LENGTH in lengths and OBSERVED_KEY not in scope:
         send = _with_subprotocol(scope, send)
-    if scope[SCOPE_KEY] is not None:
+    if _NONCE_LENGTH in lengths and scope[SCOPE_KEY] is not None:
         send = _with_nonce(scope, send)
     return send if observe else _only_if_compared(check, scope, send)
 
@@ -48,19 +51,21 @@ def _only_if_compared(check: RouteCheck, scope: Scope, send: Send) -> Send:
     """
     before = scope.get("endpoint")  # set by a router outside of the guard
 
-    async def withhold() -> None:
-        if not check.withheld:
-            check.withheld = True
-            await refuse(errors.RouteMismatch(), scope, send)
-
     def send_if_compared(message: Message) -> Awaitable[None]:
-        at = scope.get("endpoint")
-        passed = at is before or (check.passed and at is check.passed_at)
-        if check.done or check.refused or passed:
+        if check.done or check.refused:
             return send(message)
-        return withhold()
+        at = scope.get("endpoint")
+        if at is before or (check.passed and at is check.passed_at):
+            return send(message)
+        return _withhold(check, scope, send)
 
     return send_if_compared
+
+
+async def _withhold(check: RouteCheck, scope: Scope, send: Send) -> None:
+    if not check.withheld:
+        check.withheld = True
+        await refuse(errors.RouteMismatch(), scope, send)
 
 
 def _with_nonce(scope: Scope, send: Send) -> Send:

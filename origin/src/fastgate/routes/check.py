@@ -5,8 +5,7 @@ and the endpoint may run; or the refusal that replaces it. It matches no paths a
 `routes.dispatch` calls it at the point that every dispatch passes.
 """
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 
@@ -80,11 +79,12 @@ class RouteCheck:
             if template is None or not self._is_judged(template, judged):
                 fault = RouteMismatch(found=_described(template, scope))
             else:
+                # They are read now, so that late ones count, too.
                 declared = declared_on_route(view)
                 if self._has_no_name(declared, template, scope, view):
                     found = f"{_described(template, scope)}, which has no route at the edge"
                     fault = RouteMismatch(found=found)
-                elif judged.content_digest is None and signs_body(declared):
+                elif declared and judged.content_digest is None and signs_body(declared):
                     fault = ContentMismatch()
         self.done, self.refused = fault is None, fault is not None
         return fault
@@ -113,16 +113,9 @@ class RouteCheck:
         """Record that the next response is the router's own 404 or 405, without an endpoint."""
         self.passed, self.refused, self.passed_at = True, False, scope.get("endpoint")
 
-    @contextmanager
-    def while_running(self, *, is_endpoint: bool) -> Iterator[None]:
+    def while_running(self, *, is_endpoint: bool) -> "_Running":
         """Count a running endpoint, or a running app that may choose by itself what to run."""
-        self.running += is_endpoint
-        self.whole += not is_endpoint
-        try:
-            yield
-        finally:
-            self.running -= is_endpoint
-            self.whole -= not is_endpoint
+        return _Running(self, is_endpoint=is_endpoint)
 
     def fault_again(self, scope: Scope) -> Refused | None:
         """Refuse a route that cannot be compared, such as one of a router that runs again."""
@@ -156,9 +149,11 @@ class RouteCheck:
         return None
 
     def _is_judged(self, template: str, judged: Transaction) -> bool:
+        if template == judged.template and self.names.ids is None:
+            return True
         prefix = self.prefix.template or ""
-        accepted = self.names.accepted(self.method, template, prefix)
         same = template == judged.template or comparable(template) == comparable(judged.template)
+        accepted = self.names.accepted(self.method, template, prefix)
         if not same and not self.names.was(judged.template, accepted, prefix):
             return False
         if self.names.ids is None or judged.route in accepted.ids:
@@ -169,7 +164,6 @@ class RouteCheck:
         self, declared: Mapping[str, object], template: str, scope: Scope, view: View
     ) -> bool:
         """Whether the edge has no route for the endpoint, and judged another route of its path."""
-        # The route's own declarations are read now, so that late ones count, too.
         if declared.get("access") == UNNAMED:
             return True
         if self.names.unnamed is None:
@@ -181,6 +175,23 @@ class RouteCheck:
         return begins(judged.template, mount) or self.names.was_below(
             judged.template, self.method, mount, self.prefix.template or ""
         )
+
+
+class _Running:
+    """A context in which a compared endpoint or app counts as running."""
+
+    __slots__ = ("_check", "_is_endpoint")
+
+    def __init__(self, check: RouteCheck, *, is_endpoint: bool) -> None:
+        self._check, self._is_endpoint = check, is_endpoint
+
+    def __enter__(self) -> None:
+        self._check.running += self._is_endpoint
+        self._check.whole += not self._is_endpoint
+
+    def __exit__(self, *_raised: object) -> None:
+        self._check.running -= self._is_endpoint
+        self._check.whole -= not self._is_endpoint
 
 
 _current: ContextVar[RouteCheck | None] = ContextVar("fastgate.route", default=None)

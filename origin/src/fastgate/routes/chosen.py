@@ -11,7 +11,8 @@ from starlette._utils import get_route_path
 from starlette.routing import BaseRoute
 from starlette.types import Scope
 
-from fastgate.declare.lookup import targets_of
+from fastgate.declare.lookup import PLAIN_ROUTES, original_of, targets_of
+from fastgate.declare.static_access import is_a
 from fastgate.routes.framework import IncludedRoute, View
 
 _FRONTENDS: tuple[type, ...] = tuple(
@@ -22,7 +23,7 @@ _REST = "/{path:path}"
 
 def chosen_path(route: BaseRoute, view: View, scope: Scope) -> str | None:
     """Return the path template of a route that the router has chosen, with its router's prefix."""
-    if isinstance(route, _FRONTENDS):
+    if issubclass(type(route), _FRONTENDS):
         return _chosen_frontend(scope)
     path = getattr(view, "path", None)
     return path if isinstance(path, str) else None
@@ -37,6 +38,8 @@ def _chosen_frontend(scope: Scope) -> str:
 def chosen_view(route: BaseRoute, scope: Scope) -> View:
     """Return the view of a route that the router has chosen: path, methods, declarations."""
     view = scope.get("fastapi", {}).get("effective_route_context")
+    if view is None:
+        return route
     original = getattr(view, "original_route", None)
     if original is not None and getattr(view, "starlette_route", None) is route:
         return IncludedRoute(original, route)
@@ -45,12 +48,15 @@ def chosen_view(route: BaseRoute, scope: Scope) -> View:
 
 def run_by(view: View, scope: Scope) -> object:
     """Return the endpoint of a chosen route, or its app without the app's own middleware."""
-    route = getattr(view, "original_route", view)
-    if isinstance(route, _FRONTENDS):
+    endpoint = getattr(view, "endpoint", None)
+    if endpoint is not None and type(view) in PLAIN_ROUTES:
+        return endpoint
+    route = original_of(view)
+    if is_a(route, *_FRONTENDS):
         path = _chosen_frontend(scope)
         found = (each.app for its, each in frontend_templates(route, view) if its == path)
         return next(found, None)
-    return next(reversed(targets_of(view)), None)
+    return next(reversed(targets_of(view)), None) if endpoint is None else endpoint
 
 
 def frontend_templates(route: object, view: View) -> Iterator[tuple[str, View]]:

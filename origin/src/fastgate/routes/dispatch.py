@@ -12,7 +12,7 @@ not compared, but the router of a guarded app refuses it.
 import inspect
 from collections.abc import Awaitable, Callable, Generator, Iterable
 from functools import partial
-from types import MethodType
+from types import FunctionType, MethodType
 from typing import Any
 
 from fastapi.routing import APIRoute, APIRouter, APIWebSocketRoute
@@ -29,6 +29,7 @@ from fastgate.routes.framework import (
     View,
     app_below,
     included_router,
+    may_contain,
     router_of,
 )
 from fastgate.routes.not_found import is_plain, respond_405, respond_without_endpoint
@@ -55,10 +56,10 @@ def install() -> None:
 
 def can_compare(routes: Iterable[object]) -> bool:
     """Whether the `handle` of each of these routes would be compared."""
-    return all(
-        issubclass(kind, BaseRoute) and kind.__getattribute__ is _get_from_route
-        for kind in set(map(type, routes))
-    )
+    for kind in {*map(type, routes)}:  # this runs for every request
+        if not issubclass(kind, BaseRoute) or kind.__getattribute__ is not _get_from_route:
+            return False
+    return True
 
 
 def can_compare_all(app: object) -> bool:
@@ -71,11 +72,12 @@ def can_compare_all(app: object) -> bool:
 def _is_known(router: Router, *names: str) -> bool:
     """Whether a router uses the framework's own methods of these names."""
     kind = type(router)
-    for name in names:
-        owner = next((each for each in kind.__mro__ if name in vars(each)), None)
-        if owner not in (None, Router, APIRouter):
-            return False
-    return kind.__getattribute__ is _get_from_router and "handle" not in vars(router)
+    if kind not in (Router, APIRouter):
+        for name in names:
+            owner = next((each for each in kind.__mro__ if name in vars(each)), None)
+            if owner not in (None, Router, APIRouter):
+                return False
+    return kind.__getattribute__ is _get_from_router and "handle" not in _get(router, "__dict__")
 
 
 def _get_from_route(route: BaseRoute, name: str, /) -> Any:  # noqa: ANN401
@@ -187,10 +189,11 @@ async def _compare(
 ) -> None:
     """Run the route that a router has chosen, or refuse it."""
     prefix: Prefix = scope[PREFIX_KEY]
+    container = may_contain(route)
     if not is_due(prefix, route, scope):
         fault = check.fault_again(scope)
         await _run_or_refuse(check, fault, run, scope, receive, send, is_endpoint=False)
-    elif (included := included_router(route)) is not None:
+    elif container and (included := included_router(route)) is not None:
         if not _is_known(included, "handle") or not can_compare(included.routes):
             fault = check.fault_again(scope)
             await _run_or_refuse(check, fault, run, scope, receive, send, is_endpoint=False)
@@ -202,7 +205,7 @@ async def _compare(
     elif prefix.template is None:
         fault, leaf = check.fault_within(scope), _is_endpoint(route)
         await _run_or_refuse(check, fault, run, scope, receive, send, is_endpoint=leaf)
-    elif (below := app_below(route)) is not None:
+    elif container and (below := app_below(route)) is not None:
         inner = prefix.below(route, scope, router_of(below))
         template, covered = inner.template, can_compare_all(below)
         fault = check.fault_on_the_way(template, scope, can_compare=covered)
@@ -219,13 +222,17 @@ async def _compare(
             scope[PREFIX_KEY] = prefix
     else:
         view = chosen_view(route, scope)
-        if responds_405 and view.methods and scope["method"] not in view.methods:
+        methods: set[str] | None
+        if responds_405 and (methods := view.methods) and scope["method"] not in methods:
             check.let_pass(scope)
             await run(scope, receive, send)
             return
         fault = check.fault(_template(prefix, route, view, scope), scope, view)
-        methods: set[str] | None = getattr(view, "methods", None)
-        if isinstance(fault, RouteMismatch) and methods and scope.get("method") not in methods:
+        if (
+            isinstance(fault, RouteMismatch)
+            and (methods := getattr(view, "methods", None))
+            and scope.get("method") not in methods
+        ):
             # A class with its own `handle` does not run, and would usually respond so, too.
             await respond_405(check, methods, scope, receive, send)
             return
@@ -258,6 +265,8 @@ async def _run_or_refuse(
 def _is_endpoint(route: BaseRoute) -> bool:
     """Whether this runs one function; otherwise it may choose by itself what to run."""
     endpoint = getattr(route, "endpoint", None)
+    if type(endpoint) is FunctionType:
+        return True
     while isinstance(endpoint, partial):
         endpoint = endpoint.func
     if inspect.isclass(endpoint):
@@ -267,8 +276,7 @@ def _is_endpoint(route: BaseRoute) -> bool:
 
 
 def _template(prefix: Prefix, route: BaseRoute, view: View, scope: Scope) -> str | None:
-    if isinstance(route, (Mount, Host)):
+    if may_contain(route):  # an opaque mount or host
         return f"{prefix.below(route, scope).template}/{{path:path}}"
-    above = prefix.above(scope)
-    path = chosen_path(route, view, scope)
+    above, path = prefix.above(scope), chosen_path(route, view, scope)
     return None if above is None or path is None else above + path

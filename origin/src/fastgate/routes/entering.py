@@ -88,8 +88,8 @@ def is_due(prefix: Prefix, route: BaseRoute, scope: Scope) -> bool:
     due = prefix.router
     if due is None or prefix.template is None:
         return True
-    stack = getattr(vars(due).get("middleware_stack"), "__self__", None)
-    if scope.get(ROUTER_KEY) is due and stack is due:
+    stack = object.__getattribute__(due, "__dict__").get("middleware_stack")
+    if scope.get(ROUTER_KEY) is due and getattr(stack, "__self__", None) is due:
         return True  # nothing runs between the router and the chosen route
     chosen = (handled_route(each, view) for each, view in effective_routes(due))
     return any(route is each for each in (*due.routes, *inclusions(due.routes), *chosen))

@@ -17,7 +17,7 @@ from fastgate.declare.lookup import declared_on_layers, declared_on_route, has_r
 from fastgate.declare.members import OPAQUE, PREFIX
 from fastgate.declare.merge import merge_inherited
 from fastgate.declare.provenance import dependencies_of, noted_dependencies
-from fastgate.declare.static_access import attribute
+from fastgate.declare.static_access import attribute, is_a
 from fastgate.declare.stored_marks import declared
 
 WEBSOCKET = "WEBSOCKET"
@@ -236,9 +236,14 @@ def handled_route(route: BaseRoute, view: View) -> BaseRoute:
     return chosen if isinstance(chosen, BaseRoute) else route
 
 
+def may_contain(route: object) -> bool:
+    """Whether a route is of a class that leads to others: a mount, a host or an inclusion."""
+    return issubclass(type(route), _CONTAINERS)
+
+
 def included_router(route: BaseRoute) -> APIRouter | None:
     """Return the included router that a route represents; None for any other route."""
-    if not isinstance(route, _INCLUSION):
+    if not is_a(route, *_INCLUSION):
         return None
     router: APIRouter = route.original_router  # type: ignore[attr-defined]
     return router
@@ -247,3 +252,4 @@ def included_router(route: BaseRoute) -> APIRouter | None:
 _INCLUSION: tuple[type, ...] = tuple(
     getattr(routing, name) for name in ("_IncludedRouter",) if hasattr(routing, name)
 )
+_CONTAINERS: tuple[type, ...] = (Mount, Host, *_INCLUSION)

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 from urllib.parse import unquote
 
+from starlette.applications import Starlette
+from starlette.routing import Router
 from starlette.types import Scope
 
 from fastgate.routes.check import RouteCheck
@@ -25,6 +27,8 @@ from fastgate.routes.framework import (
     signed_root_of,
 )
 from fastgate.routes.prefix import AGAIN, PREFIX_KEY, Base, Prefix
+
+_WITH_ROUTES = (Starlette, Router)
 
 
 class Arrival(NamedTuple):
@@ -52,6 +56,8 @@ class Arrival(NamedTuple):
 
         `signed_path` is None for a request that no edge has signed.
         """
+        if signed_path == self.rest and "%" not in signed_path:
+            return self.at_guard  # the usual case
         template = self.at_guard.template
         if signed_path is None or template is None or unquote(signed_path) == self.rest:
             return self.at_guard
@@ -69,9 +75,14 @@ def arrival_of(scope: Scope, app: object) -> Arrival:
     path: str = scope["path"]
     root_path = root_set_by(app) or scope.get("root_path", "")
     at_guard = scope.get(PREFIX_KEY)  # set if the guarded app is mounted in another one
-    if not root_path and at_guard is None and app is not None and not root_path_of(routed_app(app)):
+    if (
+        not root_path
+        and at_guard is None
+        and app is not None
+        and (issubclass(type(app), _WITH_ROUTES) or not root_path_of(routed_app(app)))
+    ):
         # For most requests nothing is removed from the path, and there is no prefix.
-        at_guard = Prefix("", "", path, router=router_of(app))
+        at_guard = Prefix("", "", path, None, router_of(app))
         return Arrival("", path, (path,), _as_it_arrived(scope, path), at_guard)
     if not isinstance(at_guard, Prefix):
         base = Base(root_path, None if app is None else signed_root_of(app))

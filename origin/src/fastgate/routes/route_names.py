@@ -80,6 +80,8 @@ class Names(NamedTuple):
 
     def _own(self, template: str, prefix: str) -> str:
         """Return a template as the app itself has it: with its own root path, without mounts."""
+        if not self.root_path and not prefix:
+            return comparable(template)
         return comparable(self.root_path) + comparable(template).removeprefix(comparable(prefix))
 
 

@@ -1,0 +1,95 @@
+//! What the origin learns of the caller's token besides subject, client and scopes: members of `rctx`. Input: the
+//! [`Identity`], and the [`Forward`] lists of edge, issuer, group and route, which add up. Output: [`Forwarded`].
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::error::MintError;
+use crate::identity::Identity;
+use crate::policy::{Edge, Forward, Route};
+use crate::time::UnixTime;
+
+/// The deepest nesting of a forwarded claim.
+const MAX_DEPTH: usize = 32;
+/// The least number that may have lost digits when it was read: above it, not every integer is a binary64 (RFC 8259 §6).
+const FIRST_INEXACT: f64 = 9_007_199_254_740_992.0; // 2^53
+
+/// What the origin learns of the caller's token; nothing for an anonymous caller.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(super) struct Forwarded<'request> {
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    roles: &'request [String],
+    /// Absent unless the route forwards groups; then present, even if the caller has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    groups: Option<&'request [String]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tenant: Option<&'request str>,
+    /// The forwarded claims by the name that the application uses. `null` stands for a claim that the token lacks, so the
+    /// application can tell it from a claim that is not forwarded.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    claims: BTreeMap<&'request str, &'request Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    auth_time: Option<UnixTime>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    acr: Option<&'request str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sid: Option<&'request str>,
+}
+
+impl<'request> Forwarded<'request> {
+    /// What the origin of `route` learns of `identity`.
+    ///
+    /// # Errors
+    /// [`MintError::ClaimNotForwardable`] if a forwarded claim could not arrive unchanged.
+    pub(super) fn of(
+        identity: &'request Identity,
+        edge: &'request Edge,
+        route: &'request Route,
+    ) -> Result<Self, MintError> {
+        static ABSENT: Value = Value::Null;
+        let mut lists: Vec<&Forward> = vec![&edge.forward, identity.forward(), &route.forward];
+        lists.extend(route.group.as_ref().map(|group| &group.forward));
+        let mut claims = BTreeMap::new();
+        for (name, path) in lists.iter().flat_map(|list| &list.claims) {
+            let claim = identity.claim(path).unwrap_or(&ABSENT);
+            if !is_faithful(claim, MAX_DEPTH) {
+                return Err(MintError::ClaimNotForwardable { claim: name.clone() });
+            }
+            claims.insert(name.as_str(), claim);
+        }
+        Ok(Self {
+            roles: identity.roles(),
+            groups: lists.iter().any(|list| list.groups).then(|| identity.groups()),
+            tenant: identity.tenant(),
+            claims,
+            auth_time: identity.authenticated(),
+            acr: identity.acr(),
+            sid: identity.session(),
+        })
+    }
+
+    /// The longest part, as the policy names it, and its length in bytes.
+    pub(super) fn longest(&self) -> (&str, usize) {
+        fn length(part: &impl Serialize) -> usize {
+            serde_json::to_vec(part).map_or(0, |json| json.len())
+        }
+        let lists = [("roles", length(&self.roles)), ("groups", length(&self.groups))];
+        let claims = self.claims.iter().map(|(name, claim)| (*name, length(claim)));
+        lists.into_iter().chain(claims).max_by_key(|(_, length)| *length).unwrap_or_default()
+    }
+}
+
+/// Whether a parser of JSON reads this claim as the edge did: numbers keep their digits, and it is at most `depth` deep.
+fn is_faithful(claim: &Value, depth: usize) -> bool {
+    match claim {
+        Value::Null | Value::Bool(_) | Value::String(_) => true,
+        Value::Number(number) => {
+            number.is_i64() || number.is_u64() || number.as_f64().is_some_and(|float| float.abs() < FIRST_INEXACT)
+        }
+        Value::Array(_) | Value::Object(_) if depth == 0 => false,
+        Value::Array(elements) => elements.iter().all(|element| is_faithful(element, depth - 1)),
+        Value::Object(members) => members.values().all(|member| is_faithful(member, depth - 1)),
+    }
+}

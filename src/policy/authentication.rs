@@ -1,0 +1,62 @@
+//! `authentication`: how, and how recently, a caller must have signed in (RFC 9470). Input: an
+//! [`AuthenticationDocument`]. Output: an [`Authentication`].
+
+use std::fmt::Arguments;
+
+use serde::Deserialize;
+
+use super::fault::{Fault, Faults};
+use crate::json_form::objects;
+use crate::time::Seconds;
+
+objects!(AuthenticationDocument);
+
+/// The greatest `max_age`, in seconds: a year.
+const MAX_AGE: u64 = 366 * 24 * 3600;
+
+/// How, and how recently, the caller must have signed in. A token that does not show it gets 401 with
+/// `insufficient_user_authentication` (RFC 9470), so the client can send the user to the provider again. At least one of
+/// the members.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, remote = "Self")]
+pub struct AuthenticationDocument {
+    /// The accepted values of the claim `acr` (OpenID Connect Core §2), at least one, the preferred one first. Default:
+    /// all, and none.
+    #[serde(default)]
+    pub acr: Option<Vec<String>>,
+    /// The greatest time since the caller signed in (`auth_time`), in seconds, 0 to 31622400. The issuer's `leeway` is
+    /// added. A token without `auth_time` is then refused. Default: no such limit.
+    #[serde(default)]
+    pub max_age: Option<Seconds>,
+}
+
+/// How, and how recently, the caller must have signed in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Authentication {
+    /// The accepted values of `acr`; all if empty.
+    pub acr: Vec<String>,
+    /// The greatest time since `auth_time`.
+    pub max_age: Option<Seconds>,
+}
+
+impl Authentication {
+    /// Reads the member at `at`.
+    pub(super) fn read(document: &AuthenticationDocument, at: Arguments<'_>, faults: &mut Faults) -> Self {
+        let acr = document.acr.clone().unwrap_or_default();
+        faults.add_if(document.acr.is_none() && document.max_age.is_none(), at, Fault::Empty);
+        faults.add_if(document.acr.is_some() && acr.is_empty(), format_args!("{at}.acr"), Fault::Empty);
+        for (index, value) in acr.iter().enumerate() {
+            faults.add_if(!is_acr(value), format_args!("{at}.acr[{index}]"), Fault::NotAnAcr);
+        }
+        if let Some(max_age) = document.max_age {
+            faults.range(max_age, 0, MAX_AGE, format_args!("{at}.max_age"));
+        }
+        Self { acr, max_age: document.max_age }
+    }
+}
+
+/// Whether the text can be in `acr_values`, a list with spaces between the values, inside a quoted string (RFC 9470 §3).
+fn is_acr(value: &str) -> bool {
+    !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\')
+}
