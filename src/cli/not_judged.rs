@@ -206,5 +206,5 @@ fn reads_claims(requirement: &Requirement) -> bool {
             Condition::Scope(_) | Condition::Role(_) | Condition::Group(_) => false,
         }
     }
-    requirement.condition.as_ref().is_some_and(reads)
+    requirement.authentication.is_some() || requirement.condition.as_ref().is_some_and(reads)
 }

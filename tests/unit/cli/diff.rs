@@ -337,3 +337,10 @@ fn a_blank_line_is_not_a_request() {
         assert_eq!((code, &sum["judged"], &sum["not_judged"]), (0, &json!(1), &json!({})), "{log:?}");
     }
 }
+
+#[test]
+fn a_required_sign_in_cannot_be_judged_from_a_log() {
+    let old = policy(&json!({}), &json!({}));
+    let new = policy(&json!({}), &json!({ "authentication": { "acr": ["phr"] } }));
+    assert_eq!(becomes(&old, &new, &line(json!({}))), "its route reads a claim");
+}

@@ -24,7 +24,17 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _FLAGS = ("bearer_subprotocol", "forward_token", "require_bound", "sign_body", "websocket")
 _LISTS = ("from", "limits", "scopes")
 _OTHERS = (
-    *("accepts", "access", "group", "id", "issuers", "methods", "origin"),
+    *(
+        "accepts",
+        "access",
+        "authentication",
+        "forward",
+        "group",
+        "id",
+        "issuers",
+        "methods",
+        "origin",
+    ),
     *("path", "request_headers", "require", "response_headers", "rewrite", "shadow"),
 )
 ROUTE_MEMBERS = frozenset((*_FLAGS, *_LISTS, *_OTHERS))

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 OPEN = ("public", "optional")
 """The values of `access` that allow every caller."""
 
-CALLER_REQUIREMENTS = ("scopes", "require", "issuers", "require_bound")
+CALLER_REQUIREMENTS = ("scopes", "require", "authentication", "issuers", "require_bound")
 """Members that require something of a known caller. They have no meaning if every caller is
 allowed."""
 
