@@ -76,6 +76,6 @@ def forged_identity(subject: str) -> str:
         return base64.urlsafe_b64encode(json.dumps(members).encode()).decode().rstrip("=")
 
     now = int(time.time())
-    header = part({"alg": "ES256", "typ": "txntoken+jwt", "kid": "forged"})
+    header = part({"alg": "EdDSA", "typ": "txntoken+jwt", "ver": 2, "kid": "forged"})
     claims = part({"aud": "demo-api", "iat": now, "exp": now + 60, "txn": "0", "sub": subject})
     return f"{header}.{claims}.{'A' * 86}"

@@ -22,7 +22,11 @@ _ROUTING = (
     *("former_routes", "app_parts", "middleware"),
 )
 TESTS = {
-    "verify": ("verify", "contract", "origin_keys"),
+    "verify": ("verify", "contract", "origin_key"),
+    "keys.okp": ("jwks", "origin_key"),
+    "keys.jwks": ("jwks", "origin_key"),
+    "keys.origin": ("origin_key", "contract"),
+    "keys.key_set": ("origin_key", "jwks"),
     "routes.check": ("route", *_ROUTING, "unnamed_endpoints", "observe", "root_path_matrix"),
     "routes.dispatch": ("dispatch", *_ROUTING, "observe", "root_path_matrix"),
     "routes.entering": ("dispatch", *_ROUTING, "root_path_matrix"),

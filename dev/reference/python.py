@@ -5,7 +5,9 @@ import ast
 import importlib
 import inspect
 import re
+from collections.abc import Iterator
 from types import ModuleType
+from typing import Any
 
 import fastgate
 from fastgate.__main__ import _parser
@@ -118,18 +120,29 @@ def _prose(docstring: str | None) -> str:
 
 
 def command_lines() -> str:
-    (commands,) = (
-        each for each in _parser()._actions if isinstance(each, argparse._SubParsersAction)
-    )
-    helps = {each.dest: each.help or "" for each in commands._choices_actions}
-    return "\n\n".join(_command(name, each, helps[name]) for name, each in commands.choices.items())
+    return "\n\n".join(_commands("python -m fastgate", _parser()))
+
+
+def _commands(name: str, parser: argparse.ArgumentParser) -> Iterator[str]:
+    """Yield one section for each command, and for each action of a command that has several."""
+    for group in _groups(parser):
+        helps = {each.dest: each.help or "" for each in group._choices_actions}
+        for word, each in group.choices.items():
+            yield _command(f"{name} {word}", each, helps[word])
+            yield from _commands(f"{name} {word}", each)
+
+
+def _groups(parser: argparse.ArgumentParser) -> "list[argparse._SubParsersAction[Any]]":
+    return [each for each in parser._actions if isinstance(each, argparse._SubParsersAction)]
 
 
 def _command(name: str, parser: argparse.ArgumentParser, help_: str) -> str:
-    actions = [each for each in parser._actions if not isinstance(each, argparse._HelpAction)]
+    left_out = (argparse._HelpAction, argparse._SubParsersAction)
+    actions = [each for each in parser._actions if not isinstance(each, left_out)]
     rows = [_argument(each) for each in sorted(actions, key=lambda each: bool(each.option_strings))]
     about = first_sentence_ends(help_[:1].upper() + help_[1:])
-    return f"### `python -m fastgate {name}`\n\n{about}\n\n{table(('argument', 'default', 'meaning'), rows)}"
+    arguments = f"\n\n{table(('argument', 'default', 'meaning'), rows)}" if rows else ""
+    return f"### `{name}`\n\n{about}{arguments}"
 
 
 def _argument(action: argparse.Action) -> tuple[str, str, str]:

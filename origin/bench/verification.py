@@ -16,49 +16,50 @@ import statistics
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
 from typing import Annotated, Any
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from fastapi import Depends, FastAPI, HTTPException
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from jwt.algorithms import RSAAlgorithm
 from starlette.types import Message, Scope
 
 from fastgate import Caller, Settings, guard
-from fastgate.fake_edge.signing import SigningKey, contract, identity_claims
-from fastgate.keys.jwks import read_jwks
-from fastgate.keys.key_set import KeySet
-from fastgate.keys.origin import read_origin_keys
+from fastgate.fake_edge.signing import EdgeExchangeKey, SigningKey, contract, identity_claims
+from fastgate.keys.key_set import KeySet, read_key_set
+from fastgate.keys.origin import OriginKeys, PrivateKey
 from fastgate.local_rules import LocalCaller
 from fastgate.verify import RequestHead, verify
 
 ISSUER, AUDIENCE = "https://edge.example", "orders"
 ROUNDS, REQUESTS = 30, 100
-PATH = "/orders/7"
+PATH, HOST = "/orders/7", "api.example.com"
 
 
 def main(rounds: int = ROUNDS) -> None:
     """Measure, and print a table."""
-    key = SigningKey()
-    es256, hs256 = minted(key.sign), minted(partial(key.sign_for, AUDIENCE))
-    published = {"keys": [key.jwk]}
-    derived = {"keys": [key.origin_jwk(AUDIENCE)]}
+    signing, exchange = SigningKey(), EdgeExchangeKey()
+    own = PrivateKey(X25519PrivateKey.generate())
+    eddsa = minted(signing.sign)
+    mac = minted(exchange.for_origin(own.public, AUDIENCE).sign)
+    published = {"keys": [signing.jwk, exchange.jwk]}
     provider = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     bearer = jwt.encode(access_token(), provider, algorithm="RS256", headers={"kid": "0"})
     authorization = [(b"authorization", b"Bearer " + bearer.encode())]
     apps: dict[str, Callable[[], Awaitable[None]]] = {
         "bare": requests_to(bare_app(), []),
-        "ES256": requests_to(guarded_app(keys=published), [(b"fastgate-identity", es256)]),
-        "HS256": requests_to(guarded_app(origin_keys=derived), [(b"fastgate-identity", hs256)]),
+        "EdDSA": requests_to(guarded_app(published), [(b"fastgate-identity", eddsa)]),
+        "MAC": requests_to(guarded_app(published, own.private_jwk), [(b"fastgate-identity", mac)]),
         "key": requests_to(pyjwt_app(lambda _token: provider.public_key()), authorization),
         "client": requests_to(pyjwt_app(by_client(provider)), authorization),
     }
     took = asyncio.run(measured(apps, rounds))
+    keys = read_key_set(json.dumps(published).encode(), OriginKeys((own,), AUDIENCE))
     alone = {
-        "ES256": verification_alone(es256, read_jwks(json.dumps(published).encode()), rounds),
-        "HS256": verification_alone(hs256, read_origin_keys(derived), rounds),
+        "EdDSA": verification_alone(eddsa, keys, rounds),
+        "MAC": verification_alone(mac, keys, rounds),
     }
     print_table(took, alone, rounds)
 
@@ -68,8 +69,8 @@ def print_table(took: dict[str, list[float]], alone: Mapping[str, float], rounds
     print(f"{rounds} rounds of {REQUESTS} requests, medians, microseconds per request")
     print(f"  an app that checks nothing      {statistics.median(took['bare']):7.1f}")
     for name, said in {
-        "ES256": "behind the guard, ES256   ",
-        "HS256": "behind the guard, HS256   ",
+        "EdDSA": "behind the guard, EdDSA   ",
+        "MAC": "behind the guard, MAC     ",
         "key": "PyJWT, RS256, key at hand ",
         "client": "PyJWT, RS256, PyJWKClient ",
     }.items():
@@ -106,7 +107,7 @@ async def measured(
 
 def verification_alone(header: bytes, keys: KeySet, rounds: int) -> float:
     """Return microseconds for one call of `verify`, the median."""
-    head = RequestHead("GET", PATH.encode(), b"")
+    head = RequestHead("GET", PATH.encode(), b"", HOST.encode())
     took = []
     for _ in range(rounds):
         began = time.thread_time()
@@ -127,7 +128,9 @@ def bare_app() -> FastAPI:
     return app
 
 
-def guarded_app(**keys: Mapping[str, object]) -> FastAPI:
+def guarded_app(
+    keys: Mapping[str, object], origin_key: Mapping[str, object] | None = None
+) -> FastAPI:
     """Return the same app behind the guard."""
     app = FastAPI()
 
@@ -135,7 +138,8 @@ def guarded_app(**keys: Mapping[str, object]) -> FastAPI:
     async def read(order_id: int, caller: Caller) -> int:
         return order_id
 
-    guard(app, Settings(edge=ISSUER, audience=AUDIENCE, leeway=60, **keys))  # type: ignore[arg-type]
+    settings = Settings(edge=ISSUER, audience=AUDIENCE, leeway=60, keys=keys, origin_key=origin_key)
+    guard(app, settings)
     return app
 
 
@@ -198,7 +202,7 @@ def requests_to(app: FastAPI, headers: list[tuple[bytes, bytes]]) -> Callable[[]
             "raw_path": PATH.encode(),
             "query_string": b"",
             "root_path": "",
-            "headers": [(b"host", b"api.example.com"), (b"accept", b"*/*"), *headers],
+            "headers": [(b"host", HOST.encode()), (b"accept", b"*/*"), *headers],
         }
         await app(scope, receive, send)
 
@@ -207,7 +211,8 @@ def requests_to(app: FastAPI, headers: list[tuple[bytes, bytes]]) -> Callable[[]
 
 def minted(sign: Callable[[Mapping[str, object]], str]) -> bytes:
     """Return a header as the edge mints it."""
-    tctx = {"route": "read", "template": "/orders/{order_id}", "method": "GET", "path": PATH}
+    tctx = {"route": "read", "template": "/orders/{order_id}", "method": "GET"}
+    tctx |= {"host": HOST, "path": PATH}
     caller = LocalCaller("ada", ("orders:read", "orders:write"), client_id="shop", country="DE")
     return sign(contract(ISSUER, AUDIENCE, tctx, identity_claims(caller))).encode()
 

@@ -86,13 +86,14 @@ async def updates(socket: WebSocket, caller: Caller) -> None:
 
 # The guard comes last, so that it is the first to receive a request. It fetches the edge's keys
 # with the first signed request, so this app may start before its edge.
-origin_keys = os.environ.get("FASTGATE_ORIGIN_KEYS")
+origin_key = os.environ.get("FASTGATE_ORIGIN_KEY")
 guard(
     app,
     Settings(
         edge=os.environ.get("FASTGATE_EDGE", "http://127.0.0.1:7676"),
         audience=os.environ.get("FASTGATE_AUDIENCE", "demo-api"),
-        # Only if the policy has HS256 for this origin: `fastgate keys origin` prints them.
-        origin_keys=json.loads(origin_keys) if origin_keys else None,
+        # Only if the policy has the public key of this origin, and the edge signs by a MAC:
+        # `python -m fastgate origin-key new` prints both.
+        origin_key=json.loads(origin_key) if origin_key else None,
     ),
 )

@@ -6,9 +6,7 @@ import json
 import time
 from collections.abc import Mapping
 
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
-from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from fastgate import Settings
 
@@ -16,6 +14,9 @@ ISSUER = "https://edge.example"
 AUDIENCE = "orders"
 IDP = "https://idp.example"
 HEADER = "Fastgate-Identity"
+HOST = "testserver"
+"""The `Host` of requests in tests: the one that Starlette's `TestClient` sends."""
+HOST_FIELD = (b"host", HOST.encode())
 
 
 def base64url(octets: bytes) -> str:
@@ -27,17 +28,12 @@ class Edge:
     """One edge with one signing key."""
 
     def __init__(self) -> None:
-        self.private_key = ec.generate_private_key(ec.SECP256R1())
-        numbers = self.private_key.public_key().public_numbers()
-        point = {
-            "crv": "P-256",
-            "kty": "EC",
-            "x": base64url(numbers.x.to_bytes(32)),
-            "y": base64url(numbers.y.to_bytes(32)),
-        }
-        canonical = json.dumps(point, sort_keys=True, separators=(",", ":")).encode()
+        self.private_key = Ed25519PrivateKey.generate()
+        public = self.private_key.public_key().public_bytes_raw()
+        key = {"crv": "Ed25519", "kty": "OKP", "x": base64url(public)}
+        canonical = json.dumps(key, sort_keys=True, separators=(",", ":")).encode()
         self.kid = base64url(hashlib.sha256(canonical).digest())
-        self.jwk: dict[str, object] = {**point, "kid": self.kid, "use": "sig", "alg": "ES256"}
+        self.jwk: dict[str, object] = {**key, "kid": self.kid, "use": "sig", "alg": "EdDSA"}
         self.jwks: dict[str, object] = {"keys": [self.jwk]}
 
     def settings(self, **changes: object) -> Settings:
@@ -47,7 +43,7 @@ class Edge:
 
     def jose_header(self) -> dict[str, object]:
         """Return the JOSE header of the contract."""
-        return {"alg": "ES256", "typ": "txntoken+jwt", "kid": self.kid}
+        return {"alg": "EdDSA", "typ": "txntoken+jwt", "ver": 2, "kid": self.kid}
 
     def sign(
         self, payload: Mapping[str, object] | bytes, header: Mapping[str, object] | bytes = b""
@@ -57,8 +53,8 @@ class Edge:
         raw_payload = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
         raw_header = raw_header or json.dumps(self.jose_header()).encode()
         signing_input = f"{base64url(raw_header)}.{base64url(raw_payload)}".encode()
-        r, s = decode_dss_signature(self.private_key.sign(signing_input, ec.ECDSA(SHA256())))
-        return signing_input + b"." + base64url(r.to_bytes(32) + s.to_bytes(32)).encode()
+        signature = base64url(self.private_key.sign(signing_input)).encode()
+        return signing_input + b"." + signature
 
     def mint(
         self,
@@ -66,18 +62,21 @@ class Edge:
         template: str = "/orders/{order_id}",
         *,
         method: str = "GET",
+        host: str = HOST,
         query: bytes = b"",
-        scope: str | None = "orders:read",
+        scope: str = "orders:read",
         now: float | None = None,
         websocket: bool = False,
     ) -> bytes:
         """Mint the header for one request of the caller `ada`."""
-        claims = payload(path, template, method=method, query=query, scope=scope, now=now)
+        claims = payload(
+            path, template, method=method, host=host, query=query, scope=scope, now=now
+        )
         return self.sign(opening(claims) if websocket else claims)
 
     def mint_anonymous(self, path: str, template: str) -> bytes:
         """Mint the header for a request of an anonymous caller."""
-        claims = payload(path, template, scope=None)
+        claims = payload(path, template, scope="")
         del claims["sub"]
         return self.sign({**claims, "rctx": {"country": "DE"}})
 
@@ -98,25 +97,26 @@ def payload(
     template: str = "/orders/{order_id}",
     *,
     method: str = "GET",
+    host: str = HOST,
     query: bytes = b"",
-    scope: str | None = "orders:read",
+    scope: str = "orders:read",
     now: float | None = None,
 ) -> dict[str, object]:
     """Return the claims of the contract, all of them, for one request."""
     issued_at = int(time.time() if now is None else now)
-    tctx = {"route": "read_order", "template": template, "method": method, "path": path}
+    tctx = {"route": "read_order", "template": template, "method": method}
+    tctx |= {"host": host, "path": path}
     if query:
         tctx["query"] = base64url(hashlib.sha256(query).digest())
-    claims: dict[str, object] = {
+    return {
         "iss": ISSUER,
+        "req_wl": ISSUER,
         "aud": AUDIENCE,
         "iat": issued_at,
         "exp": issued_at + 30,
         "txn": "01J9Z",
         "sub": "ada",
+        "scope": scope,
         "tctx": tctx,
         "rctx": {"iss": IDP, "client_id": "shop", "country": "DE"},
     }
-    if scope is not None:
-        claims["scope"] = scope
-    return claims

@@ -7,10 +7,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Literal
+from typing import Any, Literal
 
 import uvicorn
 from starlette.types import ASGIApp
+from websockets.sync.client import ClientConnection, connect
 
 
 class JwksServer:
@@ -105,8 +106,15 @@ def uvicorn_serving(
 
 def exchange(address: tuple[str, int], target: str, headers: list[tuple[str, str]]) -> str:
     """Send one GET with exactly this target and these headers; return the whole response."""
-    lines = [f"GET {target} HTTP/1.1", "Host: origin.example", "Connection: close"]
+    lines = [f"GET {target} HTTP/1.1", "Host: testserver", "Connection: close"]
     lines += [f"{name}: {value}" for name, value in headers]
     with socket.create_connection(address, timeout=30) as connection:
         connection.sendall("\r\n".join([*lines, "", ""]).encode("latin-1"))
         return b"".join(iter(lambda: connection.recv(65_536), b"")).decode()
+
+
+def open_socket(address: tuple[str, int], path: str, **more: Any) -> ClientConnection:  # noqa: ANN401
+    """Open a WebSocket with the `Host` that headers of tests are signed for."""
+    opened = socket.create_connection(address)
+    connection: ClientConnection = connect(f"ws://testserver{path}", sock=opened, **more)
+    return connection

@@ -22,7 +22,7 @@ from fastgate.compile.drift import drift
 from fastgate.compile.policy import compile_routes
 from fastgate.content import content_digest, read_body
 from fastgate.testing import AsCaller
-from tests.edge import HEADER, Edge, payload
+from tests.edge import HEADER, HOST, HOST_FIELD, Edge, payload
 from tests.serving import uvicorn_serving
 
 pytestmark = pytest.mark.anyio
@@ -84,7 +84,7 @@ async def post(
     app: FastAPI, header: str, body: bytes | AsyncIterator[bytes] = BODY, path: str = BOUND
 ) -> httpx.Response:
     transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="https://o.example") as http:
+    async with httpx.AsyncClient(transport=transport, base_url="https://testserver") as http:
         return await http.post(path, headers={HEADER: header}, content=body)
 
 
@@ -182,7 +182,7 @@ async def fetch(
         "path": BOUND,
         "raw_path": BOUND.encode(),
         "query_string": b"",
-        "headers": [(HEADER.lower().encode(), header.encode()), *more],
+        "headers": [HOST_FIELD, (HEADER.lower().encode(), header.encode()), *more],
     }
     await app(scope, receive, send)
     return sent, waiting
@@ -233,11 +233,11 @@ async def test_the_disconnect_is_reported_after_the_body(edge: Edge) -> None:
 
 @pytest.mark.parametrize("http", ["h11", "httptools"])
 def test_signed_bodies_work_under_a_real_server(app: FastAPI, edge: Edge, http: object) -> None:
-    header = minted(edge, content_digest(BODY))
+    headers = {"Host": HOST, HEADER: minted(edge, content_digest(BODY))}
     with uvicorn_serving(app, http=http) as (host, port):  # type: ignore[arg-type]
         url = f"http://{host}:{port}{BOUND}"
         for body, status in ((BODY, 200), (b"other", 401), (b"x" * 2000, 401)):
-            response = httpx.post(url, content=body, headers={HEADER: header}, trust_env=False)
+            response = httpx.post(url, content=body, headers=headers, trust_env=False)
             assert response.status_code == status
 
 

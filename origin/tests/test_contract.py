@@ -12,36 +12,40 @@ from starlette.types import Message
 
 from fastgate import EdgeClaims, Refused
 from fastgate.content import matched
-from fastgate.keys.jwks import read_jwks
-from fastgate.keys.key_set import KeySet
-from fastgate.keys.origin import read_origin_keys
+from fastgate.keys.jwks import read_exchange_key
+from fastgate.keys.key_set import KeySet, read_key_set
+from fastgate.keys.origin import OriginKeys, mac_key, mac_kid, private_key, read_origin_keys
 from fastgate.verify import RequestHead, verify
-from tests.make_vectors import DIRECTORY
 
 pytestmark = pytest.mark.anyio
+
+DIRECTORY = Path(__file__).parents[2] / "tests" / "data" / "contract"
+CONTRACT = Path(__file__).parents[2] / "docs" / "concepts" / "identity-header.md"
+
+if not (DIRECTORY / "mac-keys.json").exists():
+    pytest.skip("the vectors of version 2 are not written yet", allow_module_level=True)
 
 
 def read(name: str) -> Any:  # noqa: ANN401
     return json.loads((DIRECTORY / name).read_text())
 
 
-ES256 = (read_jwks((DIRECTORY / "jwks.json").read_bytes()), "")
-HS256 = (read_origin_keys(read("origin-keys-orders.json")), "-hs256")
-SIGNATURES: list[tuple[KeySet, str]] = [ES256, HS256]
+JWKS = (DIRECTORY / "jwks.json").read_bytes()
 ACCEPTED, REFUSED = read("accepted.json"), read("refused.json")
-CONTRACT = Path(__file__).parents[2] / "docs" / "concepts" / "identity-header.md"
+OWN = OriginKeys(read_origin_keys(read("origin-key.json")), ACCEPTED["audience"])
+KEYS = read_key_set(JWKS, OWN)
 
 
-def vectors(outcome: str) -> list[Any]:
+def vectors(document: dict[str, Any]) -> list[Any]:
     return [
-        pytest.param(keys, document, vector, id=f"{vector['name']}{suffix}")
-        for keys, suffix in SIGNATURES
-        for document in [read(f"{outcome}{suffix}.json")]
+        pytest.param(document, vector, id=vector["name"].replace(" ", "-"))
         for vector in document["vectors"]
     ]
 
 
-async def judged(keys: KeySet, document: dict[str, Any], vector: dict[str, Any]) -> EdgeClaims:
+async def judged(
+    document: dict[str, Any], vector: dict[str, Any], keys: KeySet = KEYS
+) -> EdgeClaims:
     request = vector["request"]
     claims = verify(
         vector["header"].encode(),
@@ -50,6 +54,7 @@ async def judged(keys: KeySet, document: dict[str, Any], vector: dict[str, Any])
             request["method"],
             request["path"].encode(),
             request["query"].encode(),
+            request["host"].encode(),
             websocket=request.get("websocket", False),
         ),
         issuer=document["issuer"],
@@ -67,44 +72,50 @@ async def judged(keys: KeySet, document: dict[str, Any], vector: dict[str, Any])
     return claims
 
 
-@pytest.mark.parametrize(("keys", "document", "vector"), vectors("accepted"))
+@pytest.mark.parametrize(("document", "vector"), vectors(ACCEPTED))
 async def test_headers_that_the_contract_allows_are_accepted(
-    keys: KeySet, document: dict[str, Any], vector: dict[str, Any]
+    document: dict[str, Any], vector: dict[str, Any]
 ) -> None:
-    claims = await judged(keys, document, vector)
-    assert claims.transaction.path == vector["request"]["path"]
-    assert claims.transaction.method == vector["request"]["method"]
-    assert (claims.transaction.content_digest is not None) == ("body" in vector["request"])
+    claims = await judged(document, vector)
+    judgement, request = claims.transaction, vector["request"]
+    assert (judgement.path, judgement.method) == (request["path"], request["method"])
+    assert judgement.host == request["host"]
+    assert (judgement.content_digest is not None) == ("body" in request)
 
 
-@pytest.mark.parametrize(("keys", "document", "vector"), vectors("refused"))
+@pytest.mark.parametrize(("document", "vector"), vectors(REFUSED))
 async def test_headers_that_the_contract_forbids_are_refused_for_their_own_cause(
-    keys: KeySet, document: dict[str, Any], vector: dict[str, Any]
+    document: dict[str, Any], vector: dict[str, Any]
 ) -> None:
     with pytest.raises(Refused) as refused:
-        await judged(keys, document, vector)
+        await judged(document, vector)
     assert refused.value.code == vector["code"]
 
 
-@pytest.mark.parametrize("suffix", ["", "-hs256"])
-async def test_headers_of_one_algorithm_are_refused_with_keys_of_the_other(suffix: str) -> None:
-    document = read(f"accepted{suffix}.json")
-    for vector in document["vectors"]:
+async def test_an_origin_without_a_key_accepts_the_signatures_and_no_mac() -> None:
+    keys = read_key_set(JWKS)
+    by_mac = 0
+    for vector in ACCEPTED["vectors"]:
+        head = vector["header"].split(".")[0]
+        if json.loads(base64.urlsafe_b64decode(head + "=="))["alg"] == "EdDSA":
+            await judged(ACCEPTED, vector, keys)
+            continue
+        by_mac += 1
         with pytest.raises(Refused) as refused:
-            await judged((HS256 if not suffix else ES256)[0], document, vector)
-        assert refused.value.code == "algorithm-refused"
+            await judged(ACCEPTED, vector, keys)
+        assert refused.value.code == "key-unknown"
+    assert 0 < by_mac < len(ACCEPTED["vectors"])
 
 
-@pytest.mark.parametrize("audience", ["orders", "billing"])
-def test_origin_keys_are_derived_as_the_contract_says(audience: str) -> None:
-    derived = read(f"origin-keys-{audience}.json")["keys"]
-    for signing, origin in zip(read("signing-keys.json")["keys"], derived, strict=True):
-        assert origin["kid"] == signing["kid"]
-        # RFC 5869 §2, by hand: extract, then the first block of 32 bytes of expand.
-        d, k = (base64.urlsafe_b64decode(f"{text}=") for text in (signing["d"], origin["k"]))
-        extracted = hmac.digest(bytes(32), d, "sha256")
-        info = b"Fastgate-Identity HS256 " + audience.encode()
-        assert hmac.digest(extracted, info + b"\x01", "sha256") == k
+@pytest.mark.parametrize("vector", read("mac-keys.json")["keys"], ids=lambda each: each["kid"][:8])
+def test_mac_keys_are_derived_as_the_contract_says(vector: dict[str, Any]) -> None:
+    edge, own = read_exchange_key(vector["edge"]), private_key(vector["origin"])
+    secret = own.shared_with(edge)
+    assert secret.hex() == vector["shared_secret"]
+    assert mac_kid(edge, own.public) == vector["kid"]
+    key = mac_key(secret, edge, own.public, vector["audience"])
+    expected = hmac.digest(bytes.fromhex(vector["key"]), b"signed", "sha256")
+    assert key.mac(b"signed") == expected
 
 
 def test_every_cause_that_a_header_alone_can_have_has_a_vector() -> None:
@@ -121,7 +132,8 @@ def test_every_claim_of_the_contract_is_in_a_vector() -> None:
     for vector in ACCEPTED["vectors"]:
         seen |= _members(vector["header"])
     assert seen - {"shoe_size", "tctx", "rctx"} <= documented | {"exp"}
-    assert {"tctx.query", "rctx.country", "scope", "txn"} <= seen & documented
+    required = {"tctx.query", "tctx.host", "rctx.country", "scope", "req_wl", "txn"}
+    assert required <= seen & documented
 
 
 def _members(header: str) -> set[str]:

@@ -47,7 +47,7 @@ Reader = Annotated[Caller, Security(fastgate, scopes=["orders:read"])]
 
 def client(app: FastAPI, root_path: str = "") -> httpx.AsyncClient:
     transport = httpx.ASGITransport(app, root_path=root_path)
-    return httpx.AsyncClient(transport=transport, base_url="https://origin.example")
+    return httpx.AsyncClient(transport=transport, base_url="https://testserver")
 
 
 async def get(app: FastAPI, path: str, header: bytes, root_path: str = "") -> httpx.Response:
@@ -96,9 +96,9 @@ async def test_an_anonymous_caller_gets_401(app: FastAPI, edge: Edge) -> None:
     assert response.json()["type"] == "urn:fastgate:problem:authentication-required"
 
 
-@pytest.mark.parametrize("scope", [None, "orders:write", "orders:readers", "x-orders:read"])
+@pytest.mark.parametrize("scope", ["", "orders:write", "orders:readers", "x-orders:read"])
 async def test_a_scope_is_checked_again_at_the_origin(
-    app: FastAPI, edge: Edge, scope: str | None, caplog: pytest.LogCaptureFixture
+    app: FastAPI, edge: Edge, scope: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     response = await get(app, "/orders/7", edge.mint(scope=scope))
     assert response.status_code == 403

@@ -15,7 +15,7 @@ from starlette.routing import Match, Mount, Route, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fastgate import FastgateMiddleware, at_edge, guard
-from tests.edge import HEADER, Edge
+from tests.edge import HEADER, HOST, HOST_FIELD, Edge
 from tests.serving import uvicorn_serving
 
 pytestmark = pytest.mark.anyio
@@ -44,7 +44,7 @@ async def fetch(
 ) -> httpx.Response:
     token = edge.mint(path, template, method=method).decode()
     transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="https://origin.example") as http:
+    async with httpx.AsyncClient(transport=transport, base_url="https://testserver") as http:
         return await http.request(method, path, headers={HEADER: token, **headers})
 
 
@@ -62,7 +62,10 @@ async def shake_hands(app: ASGIApp, edge: Edge, path: str, template: str) -> lis
         "path": path,
         "raw_path": path.encode(),
         "query_string": b"",
-        "headers": [(HEADER.lower().encode(), edge.mint(path, template, websocket=True))],
+        "headers": [
+            HOST_FIELD,
+            (HEADER.lower().encode(), edge.mint(path, template, websocket=True)),
+        ],
     }
     await app(scope, receive, send)
     return sent
@@ -106,7 +109,8 @@ def test_a_method_override_inside_the_guard_runs_no_other_method(
 ) -> None:
     with uvicorn_serving(with_override(edge, ran), http=http) as (host, port):
         url = f"http://{host}:{port}/orders/7"
-        headers = {HEADER: edge.mint("/orders/7", "/orders/{item}", method="POST").decode()}
+        minted = edge.mint("/orders/7", "/orders/{item}", method="POST")
+        headers = {"Host": HOST, HEADER: minted.decode()}
         override = {"X-HTTP-Method-Override": "DELETE"}
         assert httpx.post(url, headers=headers).text == "POST"
         assert httpx.post(url, headers=headers | override).status_code == 401
@@ -156,7 +160,7 @@ async def test_the_health_check_runs_only_by_its_own_method(edge: Edge, ran: lis
     guard(app, edge.settings(health_path="/health"))
     for headers, expected in (({}, 200), ({"X-HTTP-Method-Override": "POST"}, 401)):
         transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="https://o.example") as http:
+        async with httpx.AsyncClient(transport=transport, base_url="https://testserver") as http:
             assert (await http.get("/health", headers=headers)).status_code == expected
     assert ran == ["health"]
 
@@ -229,7 +233,7 @@ def added(how: str, app: FastAPI, ran: list[str]) -> None:
     elif how == "mounted routes":
         app.router.routes.append(Mount("/late", routes=[Route("/{item}", run)]))
     elif how == "host":
-        app.host("origin.example", Router(routes=[Route("/late/{item}", run)]))
+        app.host(HOST, Router(routes=[Route("/late/{item}", run)]))
 
 
 async def _app_handle(self: Route, scope: Scope, receive: Receive, send: Send) -> None:
@@ -438,13 +442,13 @@ async def test_a_compared_endpoint_may_call_another_app_of_this_process(
 
     async def outer(_request: Request) -> Response:
         transport = httpx.ASGITransport(other)
-        async with httpx.AsyncClient(transport=transport, base_url="http://inner") as http:
+        async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as http:
             return PlainTextResponse((await http.get("/inner")).text)
 
     app.add_route("/outer", outer)
     assert (await fetch(app, edge, "/outer", "/outer")).text == "inner"
     transport = httpx.ASGITransport(other)
-    async with httpx.AsyncClient(transport=transport, base_url="http://inner") as http:
+    async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as http:
         assert (await http.get("/inner")).text == "inner", "there is no guard"
 
 
@@ -479,5 +483,5 @@ async def test_a_response_of_middleware_to_a_verified_request_passes(
     response = await fetch(app, edge, "/cached", "/cached")
     assert (response.status_code, response.headers["X-Cache"], ran) == (status, "HIT", [])
     transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="https://o.example") as http:
+    async with httpx.AsyncClient(transport=transport, base_url="https://testserver") as http:
         assert (await http.get("/cached")).status_code == 401

@@ -451,7 +451,7 @@ async def test_an_endpoint_may_respond_with_another_app_and_call_others(
     class Calls(HTTPEndpoint):
         async def get(self, _request: Request) -> Response:
             transport = httpx.ASGITransport(other)
-            async with httpx.AsyncClient(transport=transport, base_url="http://inner") as http:
+            async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as http:
                 return PlainTextResponse((await http.post("/inner")).text)
 
     app.add_route("/calls", Calls)  # type: ignore[arg-type]
@@ -466,7 +466,7 @@ def calls(app: ASGIApp, path: str) -> Calls:
 
     async def call() -> Response:
         transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://inner") as http:
+        async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as http:
             response = await http.post(path)
             return PlainTextResponse(response.text, response.status_code)
 

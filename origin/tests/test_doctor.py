@@ -14,18 +14,22 @@ from typing import Literal
 
 import httpx
 import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from fastgate import Caller, Settings, at_edge, guard
+from fastgate import Caller, FastgateMiddleware, Settings, at_edge, guard
 from fastgate.__main__ import main
 from fastgate.content import content_digest
 from fastgate.doctor.examine import examine
 from fastgate.doctor.probe import Target
 from fastgate.doctor.report import Finding, Verdict, as_table, exit_code
-from fastgate.fake_edge.signing import SigningKey
+from fastgate.fake_edge.signing import EdgeExchangeKey, EdgeKeys, SigningKey
+from fastgate.keys.key_set import read_key_set
+from fastgate.keys.origin import PrivateKey
+from fastgate.keys.source import StaticKeys
 from fastgate.routes.check import RouteCheck
 from fastgate.testing import EdgeDoctor
 from fastgate.verify import _base64url, _json_object
@@ -55,24 +59,33 @@ def guarded(settings: Settings) -> FastAPI:
 
 
 @pytest.fixture
-def signing_key(edge: Edge) -> SigningKey:
-    return SigningKey(edge.private_key)
+def private_keys(edge: Edge) -> EdgeKeys:
+    """Return the private keys of `edge`, which publishes both."""
+    exchange = EdgeExchangeKey()
+    edge.jwks = {"keys": [edge.jwk, exchange.jwk]}
+    return EdgeKeys(SigningKey(edge.private_key), exchange)
 
 
-def target(edge: Edge, key: SigningKey | None) -> Target:
-    return Target(ISSUER, AUDIENCE, "/me", "/me", edge.jwks, key)
+@pytest.fixture
+def own() -> PrivateKey:
+    """Return the private key of an origin."""
+    return PrivateKey(X25519PrivateKey.generate())
+
+
+def target(edge: Edge, keys: EdgeKeys | None) -> Target:
+    return Target(ISSUER, AUDIENCE, "/me", "/me", edge.jwks, keys)
 
 
 @pytest.mark.parametrize("http", ["h11", "httptools"])
 @pytest.mark.parametrize("knows_the_key", [True, False])
 def test_a_guarded_app_refuses_the_whole_matrix(
-    edge: Edge, signing_key: SigningKey, http: Literal["h11", "httptools"], knows_the_key: bool
+    edge: Edge, private_keys: EdgeKeys, http: Literal["h11", "httptools"], knows_the_key: bool
 ) -> None:
     with uvicorn_serving(guarded(edge.settings()), http=http) as (host, port):
         url = f"http://{host}:{port}"
-        key = signing_key if knows_the_key else None
-        found = examine(url, target(edge, key), direct=[url])
-    assert len(found) > 70
+        keys = private_keys if knows_the_key else None
+        found = examine(url, target(edge, keys), direct=[url])
+    assert len(found) > 90
     assert names(found, ok=False) == set()
 
 
@@ -119,17 +132,21 @@ def _payload(scope: Scope) -> dict[str, object]:
 
 
 @pytest.fixture
-def examined(edge: Edge, signing_key: SigningKey) -> Served:
+def examined(edge: Edge, private_keys: EdgeKeys) -> Served:
     def run(app: ASGIApp) -> list[Finding]:
         with uvicorn_serving(app) as (host, port):
-            return examine(f"http://{host}:{port}", target(edge, signing_key))
+            return examine(f"http://{host}:{port}", target(edge, private_keys))
 
     return run
 
 
 def test_an_app_without_a_guard_lets_every_probe_in(examined: Served) -> None:
     found = examined(Careless())
-    assert names(found, ok=True) == {"control: a valid header"}
+    refused_by_h11 = {
+        "replayed with two Hosts, the signed one first",
+        "replayed with two Hosts, the signed one last",
+    }
+    assert names(found, ok=True) == {"control: a valid header"} | refused_by_h11
 
 
 def test_an_app_that_reads_only_the_payload_lets_probes_with_a_payload_in(examined: Served) -> None:
@@ -164,12 +181,17 @@ def test_an_app_without_one_check_lets_that_probe_in(examined: Served) -> None:
                 "replayed with another query",
             },
         ),
+        (
+            "fastgate.verify._check_host",
+            _nothing,
+            {"wrong host", "replayed with another Host"},
+        ),
         ("fastgate.middleware.only", lambda found: [*found, b""][0], {"two headers, both valid"}),
         ("fastgate.routes.check.RouteCheck.fault", _yes, {"wrong route"}),
         (
             "fastgate.verify._checked_header",
             lambda segment: itemgetter("alg", "kid")(_json_object(_base64url(segment))),
-            {"typ JWT", "no typ", "typ at+jwt"},
+            {"typ JWT", "no typ", "typ at+jwt", "no ver", "ver 1", "ver in quotes"},
         ),
     ],
 )
@@ -285,9 +307,8 @@ def test_the_doctor_examines_an_app_in_a_test(edge_doctor: EdgeDoctor) -> None:
 # An origin with a key of its own, with ids, and with a route that binds the body.
 
 
-def guarded_by_mac(key: SigningKey) -> FastAPI:
-    keys = {"keys": [key.origin_jwk(AUDIENCE)]}
-    return guarded(Settings(edge=ISSUER, audience=AUDIENCE, origin_keys=keys))
+def guarded_by_mac(edge: Edge, own: PrivateKey) -> FastAPI:
+    return guarded(edge.settings(origin_key=own.private_jwk))
 
 
 def with_bound_body(settings: Settings) -> FastAPI:
@@ -302,61 +323,93 @@ def with_bound_body(settings: Settings) -> FastAPI:
     return app
 
 
-def bound(edge: Edge, key: SigningKey | None, route: str = "make_order") -> Target:
-    target = Target(ISSUER, AUDIENCE, "/orders", "/orders", edge.jwks, key)
+def bound(edge: Edge, keys: EdgeKeys | None, route: str = "make_order") -> Target:
+    target = Target(ISSUER, AUDIENCE, "/orders", "/orders", edge.jwks, keys)
     return replace(target, method="POST", route=route, body=b'{"quantity": 1}')
 
 
 @pytest.mark.parametrize("http", ["h11", "httptools"])
 @pytest.mark.parametrize("knows_the_key", [True, False])
+@pytest.mark.parametrize("knows_the_origin_key", [True, False])
 def test_an_origin_with_its_own_key_refuses_the_whole_matrix(
-    edge: Edge, signing_key: SigningKey, http: Literal["h11", "httptools"], knows_the_key: bool
+    edge: Edge,
+    private_keys: EdgeKeys,
+    own: PrivateKey,
+    http: Literal["h11", "httptools"],
+    knows_the_key: bool,
+    knows_the_origin_key: bool,
 ) -> None:
-    key = signing_key if knows_the_key else None
-    with uvicorn_serving(guarded_by_mac(signing_key), http=http) as (host, port):
-        checked = replace(target(edge, key), algorithm="HS256")
+    keys = private_keys if knows_the_key else None
+    with uvicorn_serving(guarded_by_mac(edge, own), http=http) as (host, port):
+        public = own.public if knows_the_origin_key else None
+        checked = replace(target(edge, keys), origin_key=public)
         found = examine(f"http://{host}:{port}", checked)
-    assert {"signed by ES256", "signed by another origin's key"} <= names(found, ok=True)
     assert names(found, ok=False) == set()
+    assert "signed by another origin's key" in names(found, ok=True)
+    by_pair = {
+        "another origin's key under this origin's kid",
+        "the key of this origin for another audience",
+        "another edge's key for this origin",
+        "alg HS256 by its X25519 octets as a secret, for a pair of keys",
+    }
+    assert (by_pair <= names(found, ok=True)) is knows_the_origin_key
+    controls = {"control: a valid header", "control: a valid header by EdDSA"}
+    assert (controls <= names(found, ok=True)) is (knows_the_key and knows_the_origin_key)
 
 
-@pytest.mark.parametrize("of_origin", ["ES256", "HS256"])
-def test_the_control_fails_if_the_wrong_algorithm_is_named(
-    edge: Edge, signing_key: SigningKey, of_origin: str
+def test_the_control_fails_if_the_origin_has_not_this_key(
+    edge: Edge, private_keys: EdgeKeys, own: PrivateKey
 ) -> None:
-    app = guarded(edge.settings()) if of_origin == "ES256" else guarded_by_mac(signing_key)
-    other = "HS256" if of_origin == "ES256" else "ES256"
-    with uvicorn_serving(app) as (host, port):
-        checked = replace(target(edge, signing_key), algorithm=other)
+    with uvicorn_serving(guarded(edge.settings())) as (host, port):
+        checked = replace(target(edge, private_keys), origin_key=own.public)
         found = examine(f"http://{host}:{port}", checked)
-    assert names(found, ok=False) == {"control: a valid header", f"signed by {of_origin}"}
+    assert names(found, ok=False) == {"control: a valid header"}
 
 
-def test_an_origin_that_accepts_either_signature_lets_that_probe_in(
-    edge: Edge, signing_key: SigningKey
+def test_an_origin_that_accepts_its_key_for_any_audience_lets_that_probe_in(
+    edge: Edge, private_keys: EdgeKeys, own: PrivateKey
 ) -> None:
-    app = guarded(edge.settings())
-    other = guarded_by_mac(signing_key)
+    assert private_keys.exchange
+    signers = [
+        private_keys.exchange.for_origin(own.public, audience)
+        for audience in (AUDIENCE, "another-origin")
+    ]
+    keys = StaticKeys({**read_key_set(json.dumps(edge.jwks).encode()), **dict(signers[1:])})
+    app = FastgateMiddleware(guarded_by_mac(edge, own), edge.settings(), keys=keys)
+    app.app = Careless()
+    with uvicorn_serving(app) as (host, port):
+        checked = replace(target(edge, private_keys), origin_key=own.public)
+        found = examine(f"http://{host}:{port}", checked)
+    assert "the key of this origin for another audience" in let_in_by(found)
+    assert "another edge's key for this origin" not in let_in_by(found)
 
-    async def either(scope: Scope, receive: Receive, send: Send) -> None:
-        token = dict(scope.get("headers", ())).get(b"fastgate-identity", b"")
-        by_mac = b'"HS256"' in base64.urlsafe_b64decode(token.split(b".")[0] + b"==")
-        await (other if by_mac else app)(scope, receive, send)
 
-    with uvicorn_serving(either) as (host, port):
-        found = examine(f"http://{host}:{port}", target(edge, signing_key))
-    assert "signed by HS256" in names(found, ok=False)
+@pytest.mark.parametrize("http", ["h11", "httptools"])
+@pytest.mark.parametrize("knows_the_key", [True, False])
+def test_an_origin_behind_a_backend_host_refuses_the_whole_matrix(
+    edge: Edge, private_keys: EdgeKeys, http: Literal["h11", "httptools"], knows_the_key: bool
+) -> None:
+    app = guarded(edge.settings(backend_host="orders.internal"))
+    keys = private_keys if knows_the_key else None
+    with uvicorn_serving(app, http=http) as (host, port):
+        checked = replace(target(edge, keys), backend_host="orders.internal")
+        found = examine(f"http://{host}:{port}", checked)
+        assert names(found, ok=False) == set()
+        assert "wrong host" not in names(found, ok=True)
+        unaware = examine(f"http://{host}:{port}", target(edge, keys))
+    control = {"control: a valid header"} if knows_the_key else set()
+    assert names(unaware, ok=False) == control
 
 
 @pytest.mark.parametrize("http", ["h11", "httptools"])
 @pytest.mark.parametrize("knows_the_key", [True, False])
 def test_a_route_with_a_signed_body_refuses_another_body(
-    edge: Edge, signing_key: SigningKey, http: Literal["h11", "httptools"], knows_the_key: bool
+    edge: Edge, private_keys: EdgeKeys, http: Literal["h11", "httptools"], knows_the_key: bool
 ) -> None:
     app = with_bound_body(edge.settings(strict=True))
-    key = signing_key if knows_the_key else None
+    keys = private_keys if knows_the_key else None
     with uvicorn_serving(app, http=http) as (host, port):
-        found = examine(f"http://{host}:{port}", bound(edge, key))
+        found = examine(f"http://{host}:{port}", bound(edge, keys))
     forged = {"another body", "no body", "a body that is not signed", "the id of another route"}
     assert forged <= names(found, ok=True)
     assert names(found, ok=False) == set()
@@ -371,13 +424,13 @@ def test_a_route_with_a_signed_body_refuses_another_body(
 )
 def test_a_body_that_is_not_compared_is_let_in(
     edge: Edge,
-    signing_key: SigningKey,
+    private_keys: EdgeKeys,
     monkeypatch: pytest.MonkeyPatch,
     check: str,
     instead: object,
     accepted: set[str],
 ) -> None:
-    checked = bound(edge, signing_key)
+    checked = bound(edge, private_keys)
     signed = content_digest(checked.body or b"")
     monkeypatch.setattr(check, instead or (lambda _content: signed))
     with uvicorn_serving(with_bound_body(edge.settings(strict=True))) as (host, port):
@@ -386,10 +439,10 @@ def test_a_body_that_is_not_compared_is_let_in(
 
 
 def test_a_strict_origin_that_does_not_compare_ids_lets_that_probe_in(
-    edge: Edge, signing_key: SigningKey
+    edge: Edge, private_keys: EdgeKeys
 ) -> None:
     with uvicorn_serving(with_bound_body(edge.settings())) as (host, port):
-        found = examine(f"http://{host}:{port}", bound(edge, signing_key))
+        found = examine(f"http://{host}:{port}", bound(edge, private_keys))
     assert names(found, ok=False) == {"the id of another route"}
 
 
@@ -416,15 +469,13 @@ def test_the_demo_refuses_everything(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    secret = edge.private_key.private_numbers().private_value.to_bytes(32)
-    jwk = {**edge.jwk, "d": base64.urlsafe_b64encode(secret).rstrip(b"=").decode()}
     keys = tmp_path / "keys.json"
-    keys.write_text(json.dumps({"keys": [jwk]}))
+    keys.write_text(json.dumps({"keys": [SigningKey(edge.private_key).private_jwk]}))
     more = ["--signing-keys", str(keys), "--direct", demo]
     assert main(arguments(demo, jwks_server.origin, *more)) == 0
     table = capsys.readouterr().out
     assert "ok    control: a valid header" in table
-    assert re.search(r"[678]\d of \d\d refused by the guard; 0 let in, 0 not proved", table)
+    assert re.search(r"[6789]\d of \d+ refused by the guard; 0 let in, 0 not proved", table)
 
 
 def test_the_findings_are_json_for_machines(
@@ -540,14 +591,30 @@ def test_without_the_edges_keys_the_call_is_wrong(
     assert main(arguments("http://127.0.0.1:1", jwks_server.origin)) == 2
     assert "publishes no keys" in capsys.readouterr().err
     wrong = tmp_path / "keys.json"
-    wrong.write_text('{"keys": []}')
-    more = ["--signing-keys", str(wrong)]
+    private = PrivateKey(X25519PrivateKey.generate())
+    signing = SigningKey().private_jwk
+    for option, document, said in (
+        ("--signing-keys", {"keys": []}, "holds no private key on Ed25519"),
+        ("--signing-keys", {"keys": [SigningKey().jwk]}, "not a private key on Ed25519"),
+        ("--signing-keys", {"keys": [signing, EdgeExchangeKey().jwk]}, "not-private"),
+        ("--origin-key", private.private_jwk, "not-public"),
+        ("--origin-key", {}, "not-an-exchange-key"),
+    ):
+        wrong.write_text(json.dumps(document))
+        more = [option, str(wrong)]
+        assert main(arguments("http://127.0.0.1:1", jwks_server.origin, *more)) == 2
+        assert said in capsys.readouterr().err
+    wrong.write_text(json.dumps({"keys": [signing]}))
+    public = tmp_path / "public.json"
+    public.write_text(json.dumps(private.public_jwk))
+    more = ["--signing-keys", str(wrong), "--origin-key", str(public)]
     assert main(arguments("http://127.0.0.1:1", jwks_server.origin, *more)) == 2
+    assert "signs no MAC" in capsys.readouterr().err
 
 
 async def _status_and_nonce(app: FastAPI, **fields: str) -> tuple[int, str | None]:
     transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://o.example") as http:
+    async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as http:
         response = await http.get(
             "/me", headers={key.replace("_", "-"): fields[key] for key in fields}
         )

@@ -19,14 +19,13 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.sync.client import connect
 
 from fastgate import Caller, FastgateMiddleware
 from fastgate.claims import Requester
 from fastgate.errors import ClaimMalformed
 from fastgate.testing import AsCaller
-from tests.edge import HEADER, IDP, Edge, opening, payload
-from tests.serving import uvicorn_serving
+from tests.edge import HEADER, HOST, HOST_FIELD, IDP, Edge, opening, payload
+from tests.serving import open_socket, uvicorn_serving
 
 LEEWAY, SECONDS = 5.0, 600
 Http = Literal["h11", "httptools"]
@@ -148,8 +147,8 @@ def test_a_websocket_is_closed_when_the_token_expires(
 ) -> None:
     app = streaming(edge, clock, seen)
     with uvicorn_serving(app, http=http) as (host, port):
-        url = f"ws://{host}:{port}{path}"
-        with connect(url, additional_headers=header(edge, clock, path)) as websocket:
+        sent = header(edge, clock, path)
+        with open_socket((host, port), path, additional_headers=sent) as websocket:
             if path == "/echo":
                 websocket.send("hello")
                 assert websocket.recv(timeout=30) == "hello"
@@ -170,9 +169,8 @@ def test_a_websocket_without_an_expiry_or_by_setting_stays_open(
     for settings, rctx in [({}, {"token_exp": None}), ({"end_with_token": "none"}, {})]:
         app = streaming(edge, clock, seen, **settings)
         with uvicorn_serving(app) as (host, port):
-            url = f"ws://{host}:{port}/echo"
             sent = header(edge, clock, "/echo", **rctx)
-            with connect(url, additional_headers=sent) as websocket:
+            with open_socket((host, port), "/echo", additional_headers=sent) as websocket:
                 websocket.send("hello")
                 assert websocket.recv(timeout=30) == "hello"
     assert timers.seconds == []
@@ -182,9 +180,9 @@ def test_a_websocket_that_the_app_refuses_is_refused(
     edge: Edge, clock: Clock, timers: Timers, seen: list[object]
 ) -> None:
     with uvicorn_serving(streaming(edge, clock, seen)) as (host, port):
-        url = f"ws://{host}:{port}/denied"
+        sent = header(edge, clock, "/denied")
         with pytest.raises(InvalidStatus) as refused:
-            connect(url, additional_headers=header(edge, clock, "/denied"))
+            open_socket((host, port), "/denied", additional_headers=sent)
         assert refused.value.response.status_code == 403
 
 
@@ -195,7 +193,8 @@ def test_an_event_stream_ends_when_the_token_expires(
     app = streaming(edge, clock, seen)
     with uvicorn_serving(app, http=http) as (host, port), httpx.Client(trust_env=False) as client:
         url = f"http://{host}:{port}/events"
-        with client.stream("GET", url, headers=header(edge, clock, "/events")) as response:
+        sent = {"Host": HOST, **header(edge, clock, "/events")}
+        with client.stream("GET", url, headers=sent) as response:
             received = response.iter_bytes()
             assert next(received) == b"data: 1\n\n"
             timers.fire()
@@ -211,7 +210,8 @@ def test_a_download_continues_unless_everything_ends_with_the_token(
         app = streaming(edge, clock, seen, **settings)
         with uvicorn_serving(app) as (host, port), httpx.Client(trust_env=False) as client:
             url = f"http://{host}:{port}/download"
-            return client.get(url, headers=header(edge, clock, "/download")).content
+            sent = {"Host": HOST, **header(edge, clock, "/download")}
+            return client.get(url, headers=sent).content
 
     assert downloaded() == b"part" * 3
     with pytest.raises(httpx.RemoteProtocolError, match=r"incomplete|without"):
@@ -241,7 +241,10 @@ async def send_get(
         "raw_path": path.encode(),
         "asgi": {"version": "3.0", "spec_version": spec_version},
         "query_string": b"",
-        "headers": [(name.lower().encode(), value.encode()) for name, value in fields.items()],
+        "headers": [
+            HOST_FIELD,
+            *((name.lower().encode(), value.encode()) for name, value in fields.items()),
+        ],
     }
     await app(scope, receive, send)
 
@@ -475,6 +478,8 @@ async def test_a_diverted_request_is_recognized_by_its_receive(
 
     app = FastAPI(middleware=[Middleware(Diverting)])
     app.add_middleware(FastgateMiddleware, settings=edge.settings(), now=clock)
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://t") as http:
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="http://testserver"
+    ) as http:
         response = await http.get("/events", headers=header(edge, clock, "/events"))
     assert (response.status_code, ran) == (401, [])

@@ -21,7 +21,7 @@ from fastgate.compile.drift import drift, no_longer_needed
 from fastgate.compile.former_routes import overlap_of
 from fastgate.compile.policy import CannotCompile, RouteDocument, compile_routes
 from fastgate.testing import AsCaller
-from tests.edge import HEADER, Edge, opening, payload
+from tests.edge import HEADER, HOST_FIELD, Edge, opening, payload
 
 pytestmark = pytest.mark.anyio
 
@@ -42,7 +42,7 @@ async def fetch(
     assert isinstance(claims["tctx"], dict)
     claims["tctx"]["route"] = route
     transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="https://origin.example") as http:
+    async with httpx.AsyncClient(transport=transport, base_url="https://testserver") as http:
         header = {HEADER: edge.sign(claims).decode()}
         return (await http.request(method, path, headers=header)).status_code
 
@@ -229,7 +229,7 @@ async def shake_hands(app: ASGIApp, edge: Edge, path: str, template: str, route:
 
     async def send(_message: Message) -> None: ...
 
-    headers = [(HEADER.lower().encode(), edge.sign(opening(claims)))]
+    headers = [HOST_FIELD, (HEADER.lower().encode(), edge.sign(opening(claims)))]
     scope = {"type": "websocket", "path": path, "raw_path": path.encode(), "query_string": b""}
     await app({**scope, "headers": headers}, receive, send)
 

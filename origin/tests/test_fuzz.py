@@ -13,13 +13,13 @@ from starlette.responses import PlainTextResponse
 
 from fastgate import EdgeClaims, Refused, fastgate
 from fastgate.compile.policy import CannotCompile, compile_routes
-from fastgate.keys.jwks import read_jwks
+from fastgate.keys.key_set import read_key_set
 from fastgate.verify import RequestHead, verify
-from tests.edge import AUDIENCE, ISSUER, Edge, payload
+from tests.edge import AUDIENCE, HOST, ISSUER, Edge, payload
 from tests.fuzzing import drawing
 
 NOW = 1_800_000_000
-HEAD = RequestHead("GET", b"/orders/7", b"")
+HEAD = RequestHead("GET", b"/orders/7", b"", HOST.encode())
 FUZZ = drawing(200)
 JSON: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
@@ -29,7 +29,7 @@ JSON: st.SearchStrategy[Any] = st.recursive(
     max_leaves=12,
 )
 EDGE = Edge()
-KEYS = read_jwks(json.dumps(EDGE.jwks).encode())
+KEYS = read_key_set(json.dumps(EDGE.jwks).encode())
 
 
 def judged(token: bytes) -> EdgeClaims | None:
@@ -68,12 +68,12 @@ def test_a_claim_of_any_value_is_accepted_unchanged_or_refused(name: str, value:
 
 
 @FUZZ
-@given(st.dictionaries(st.sampled_from(["alg", "typ", "kid", "crit", "b64", "x"]), JSON))
+@given(st.dictionaries(st.sampled_from(["alg", "typ", "ver", "kid", "crit", "b64", "x"]), JSON))
 def test_a_jose_header_that_differs_from_the_contract_is_refused(members: dict[str, Any]) -> None:
     header = {**EDGE.jose_header(), **members}
     if judged(EDGE.sign(payload(now=NOW), header)) is not None:
         assert "crit" not in header
-        assert (header["alg"], header["kid"]) == ("ES256", EDGE.kid)
+        assert (header["alg"], header["ver"], header["kid"]) == ("EdDSA", 2, EDGE.kid)
 
 
 SEGMENTS = st.sampled_from(

@@ -296,3 +296,11 @@ def test_signed_bodies_work_under_a_real_server(app: FastAPI, http: object) -> N
         assert response.startswith("HTTP/1.1 401"), "exchange names another host"
         local = httpx.get(f"http://{host}:{port}/acme/orders/%37?b=2", trust_env=False)
     assert local.json() == [7, "ada", ["orders:read"], "shop", "DE"]
+
+
+async def test_in_local_development_the_host_is_the_clients() -> None:
+    """There is no backend that could override it, although the settings name one."""
+    app = FastAPI(openapi_url=None)
+    app.add_api_route("/", lambda: "served")
+    guard(app, settings(backend_host="orders.internal"))
+    assert (await status_and_body(app, "/"))[0] == 200

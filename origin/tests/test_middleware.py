@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from fastgate import EdgeClaims, FastgateMiddleware, Settings, guard
 from fastgate.keys.source import StaticKeys
 from fastgate.routes.placement import Misplaced
-from tests.edge import HEADER, ISSUER, Edge
+from tests.edge import HEADER, HOST_FIELD, ISSUER, Edge
 from tests.serving import JwksServer
 
 pytestmark = pytest.mark.anyio
@@ -37,7 +37,7 @@ class Origin:
 
 
 def client(app: ASGIApp) -> httpx.AsyncClient:
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://origin.example")
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://testserver")
 
 
 async def call(app: ASGIApp, scope: Scope) -> list[Message]:
@@ -55,15 +55,18 @@ async def call(app: ASGIApp, scope: Scope) -> list[Message]:
 
 
 def scope_of(edge: Edge, **changes: object) -> Scope:
-    scope = {
+    scope: dict[str, object] = {
         "type": "http",
         "method": "GET",
         "path": PATH,
         "raw_path": PATH.encode(),
         "query_string": b"",
         "headers": [(b"fastgate-identity", edge.mint(PATH, TEMPLATE))],
+        **changes,
     }
-    return {name: value for name, value in {**scope, **changes}.items() if value is not ...}
+    if isinstance(headers := scope["headers"], list):
+        scope["headers"] = [HOST_FIELD, *headers]
+    return {name: value for name, value in scope.items() if value is not ...}
 
 
 async def test_a_request_that_the_edge_judged_reaches_the_app_with_its_claims(edge: Edge) -> None:
@@ -84,7 +87,7 @@ async def test_the_app_receives_neither_the_header_nor_its_underscore_spelling(e
         (b"x-other", b"kept"),
     ]
     await call(FastgateMiddleware(origin, edge.settings()), scope_of(edge, headers=headers))
-    assert origin.seen[0]["headers"] == [(b"x-other", b"kept")]
+    assert origin.seen[0]["headers"] == [HOST_FIELD, (b"x-other", b"kept")]
 
 
 async def test_the_doctors_nonce_is_repeated_for_verified_requests_alone(edge: Edge) -> None:
@@ -131,6 +134,7 @@ async def test_every_fault_gets_the_same_response_and_its_own_log_record(
         "method-mismatch": [(name, edge.mint(PATH, TEMPLATE, method="POST"))],
         "path-mismatch": [(name, edge.mint("/", "/"))],
         "query-mismatch": [(name, edge.mint(PATH, TEMPLATE, query=b"all=1"))],
+        "host-mismatch": [(name, edge.mint(PATH, TEMPLATE, host="another.example"))],
     }
     origin = Origin()
     guarded = FastgateMiddleware(origin, edge.settings())
@@ -257,7 +261,7 @@ async def test_a_health_check_does_not_pass_an_unverified_header_on(edge: Edge) 
     origin = Origin()
     guarded = FastgateMiddleware(origin, edge.settings(health_path="/health"))
     await call(guarded, scope_of(edge, path="/health", raw_path=b"/health"))
-    assert origin.seen[0]["headers"] == []
+    assert origin.seen[0]["headers"] == [HOST_FIELD]
 
 
 async def test_a_lifespan_passes_and_an_unknown_kind_of_connection_does_not(edge: Edge) -> None:
@@ -496,3 +500,47 @@ async def test_replaced_keys_apply_from_the_next_request(edge: Edge) -> None:
         guarded.keys = StaticKeys({})
         assert guarded.keys is guarded.startup.keys
         assert (await http.get(PATH, headers=headers)).status_code != 200
+
+
+# The host.
+
+
+@pytest.mark.parametrize(
+    ("hosts", "status"),
+    [
+        ([HOST_FIELD], 200),
+        ([(b"Host", HOST_FIELD[1])], 200),
+        ([], 401),
+        ([HOST_FIELD, HOST_FIELD], 401),
+        ([HOST_FIELD, (b"Host", b"another.example")], 401),
+        ([(b"host", b"another.example"), HOST_FIELD], 401),
+        ([(b"host", b"another.example")], 401),
+        ([(b"x-forwarded-host", HOST_FIELD[1])], 401),
+    ],
+)
+@pytest.mark.parametrize("kind", ["http", "websocket"])
+async def test_the_request_has_one_host_and_it_is_the_signed_one(
+    edge: Edge,
+    caplog: pytest.LogCaptureFixture,
+    kind: str,
+    hosts: list[tuple[bytes, bytes]],
+    status: int,
+) -> None:
+    origin, scope = Origin(), scope_of(edge) if kind == "http" else handshake(edge)
+    scope["headers"] = [*hosts, *scope["headers"][1:]]
+    await call(FastgateMiddleware(origin, edge.settings()), scope)
+    assert len(origin.seen) == (status == 200)
+    assert caplog.messages == ["refused: host-mismatch"] * (status == 401)
+
+
+async def test_behind_a_backend_host_the_request_has_that_host(
+    edge: Edge, caplog: pytest.LogCaptureFixture
+) -> None:
+    origin = Origin()
+    guarded = FastgateMiddleware(origin, edge.settings(backend_host="orders.internal"))
+    await call(guarded, scope_of(edge))
+    assert (origin.seen, caplog.messages) == ([], ["refused: host-mismatch"])
+    scope = scope_of(edge)
+    scope["headers"][0] = (b"host", b"orders.internal")
+    await call(guarded, scope)
+    assert origin.seen[0]["fastgate"].transaction.host == HOST_FIELD[1].decode()

@@ -1,6 +1,7 @@
 """An observing guard logs what it would refuse, and refuses nothing itself."""
 
 import logging
+from functools import partial
 
 import httpx
 import pytest
@@ -11,8 +12,8 @@ from websockets.sync.client import connect
 
 from fastgate import AnyCaller, Caller, FastgateMiddleware, LocalCaller, at_edge, guard
 from fastgate.content import content_digest
-from tests.edge import HEADER, Edge, payload
-from tests.serving import uvicorn_serving
+from tests.edge import HEADER, HOST, Edge, payload
+from tests.serving import open_socket, uvicorn_serving
 
 pytestmark = pytest.mark.anyio
 
@@ -53,7 +54,7 @@ def app(edge: Edge) -> FastAPI:
 
 
 def client(app: FastAPI) -> httpx.AsyncClient:
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://o.example")
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://testserver")
 
 
 async def test_requests_that_would_be_refused_pass_and_are_logged(
@@ -99,7 +100,7 @@ def test_the_app_gets_the_whole_body_regardless_of_the_comparison(
     assert isinstance(tctx, dict)
     tctx["content_digest"] = content_digest(b"signed")
     with uvicorn_serving(app) as (host, port), httpx.Client(trust_env=False) as http:
-        headers = {HEADER: edge.sign(claims).decode()}
+        headers = {"Host": HOST, HEADER: edge.sign(claims).decode()}
         response = http.post(f"http://{host}:{port}/bound", content=sent, headers=headers)
     assert response.json() == sent.decode()
     told = "would be refused: content-mismatch" in caplog.messages
@@ -173,12 +174,12 @@ async def test_a_subprotocol_that_the_edge_reports_is_accepted(edge: Edge) -> No
     app = unguarded()
     guard(app, edge.settings(), observe=True)
     with uvicorn_serving(app) as (host, port):
-        url = f"ws://{host}:{port}/socket"
+        at = partial(open_socket, (host, port), "/socket")
         own = edge.headers("/socket", "/socket", websocket=True)
         said = {**own, "Fastgate-Subprotocol": "bearer"}
-        with connect(url, additional_headers=said, subprotocols=[Subprotocol("bearer")]) as socket:
+        with at(additional_headers=said, subprotocols=[Subprotocol("bearer")]) as socket:
             assert socket.subprotocol == "bearer"
-        with connect(url, additional_headers={"Fastgate-Subprotocol": "bearer"}) as socket:
+        with at(additional_headers={"Fastgate-Subprotocol": "bearer"}) as socket:
             assert socket.subprotocol is None
 
 

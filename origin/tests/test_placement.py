@@ -40,7 +40,7 @@ async def status(app: ASGIApp, edge: Edge, wire: str, template: str, **changes: 
     assert isinstance(claims["tctx"], dict)
     claims["tctx"] |= changes
     async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(app), base_url="https://origin.example"
+        transport=httpx.ASGITransport(app), base_url="https://testserver"
     ) as http:
         response = await http.get(wire, headers={HEADER: edge.sign(claims).decode()})
     return response.status_code

@@ -17,7 +17,7 @@ from fastgate.errors import PathMismatch, Refused, RouteMismatch
 from fastgate.routes.check import Comparing, RouteCheck, check_for, check_of
 from fastgate.routes.prefix import UNKNOWN, Prefix
 from fastgate.routes.route_names import Accepted, Names
-from tests.edge import Edge
+from tests.edge import HOST, Edge
 from tests.test_dispatch import Copies, Rebuilds, asgi, endpoint, fetch, shake_hands
 from tests.test_dispatch_bypass import dropped
 
@@ -137,7 +137,7 @@ async def test_a_root_path_cannot_change_a_parameter_within_a_mounted_router(
 
 
 def transaction(template: str = "/x", route: str = "x") -> Transaction:
-    return Transaction(method="GET", path="/x", query=None, route=route, template=template)
+    return Transaction(route, template, "GET", HOST, "/x", None)
 
 
 async def no_refusal(error: Refused, scope: Scope, send: Send) -> None: ...

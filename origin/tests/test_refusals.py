@@ -11,7 +11,7 @@ from fastgate import Caller, EdgeClaims, guard
 from fastgate.claims import SCOPE_KEY
 from fastgate.errors import HeaderMissing, RouteMismatch
 from fastgate.refusal_log import UNVERIFIED_PER_WINDOW, WINDOW_SECONDS, RefusalLog
-from tests.edge import HEADER, Edge, payload
+from tests.edge import HEADER, HOST, Edge, payload
 
 pytestmark = pytest.mark.anyio
 
@@ -28,13 +28,17 @@ def app(edge: Edge) -> FastAPI:
     return app
 
 
+def of(issuer: str) -> dict[str, object]:
+    return {"iss": issuer, "req_wl": issuer}
+
+
 async def facts(
     app: FastAPI, header: str | None, caplog: pytest.LogCaptureFixture, path: str = "/orders/7"
 ) -> dict[str, object]:
     """Send one request; return the facts in the log about its refusal."""
     caplog.clear()
     async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(app, client=("10.0.0.9", 1)), base_url="http://origin.example"
+        transport=httpx.ASGITransport(app, client=("10.0.0.9", 1)), base_url="http://testserver"
     ) as http:
         headers = {"X-Request-ID": "sent-along"} | ({} if header is None else {HEADER: header})
         response = await http.get(path, headers=headers)
@@ -66,7 +70,7 @@ async def test_every_comparison_is_logged_with_both_values(
 ) -> None:
     now = int(time.time())
     changes: list[tuple[dict[str, object], str, str | None]] = [
-        ({"iss": "https://other.example"}, "https://other.example", "https://edge.example"),
+        (of("https://other.example"), "https://other.example", "https://edge.example"),
         ({"aud": "billing"}, "billing", "orders"),
         ({"iat": 1, "exp": 31}, "exp 31", None),
         ({"iat": now, "exp": now + 600}, "600 seconds", None),
@@ -78,6 +82,7 @@ async def test_every_comparison_is_logged_with_both_values(
     for header, signed, found in [
         (edge.mint("/orders/8").decode(), "/orders/8", "/orders/7"),
         (edge.mint(method="POST").decode(), "POST", "GET"),
+        (edge.mint(host="another.example").decode(), "another.example", HOST),
     ]:
         said = await facts(app, header, caplog)
         assert (said["signed"], said["found"]) == (signed, found)
@@ -86,9 +91,17 @@ async def test_every_comparison_is_logged_with_both_values(
 async def test_the_log_explains_a_missing_final_slash(
     app: FastAPI, edge: Edge, caplog: pytest.LogCaptureFixture
 ) -> None:
-    header = edge.sign(payload() | {"iss": "https://edge.example/"}).decode()
+    header = edge.sign(payload() | of("https://edge.example/")).decode()
     said = await facts(app, header, caplog)
     assert str(said["hint"]).endswith('write Settings(edge="https://edge.example/")')
+
+
+async def test_the_log_explains_another_host(
+    app: FastAPI, edge: Edge, caplog: pytest.LogCaptureFixture
+) -> None:
+    said = await facts(app, edge.mint(host="api.example.com").decode(), caplog)
+    assert (said["code"], said["verified"]) == ("host-mismatch", True)
+    assert 'Settings(backend_host="…")' in str(said["hint"])
 
 
 async def test_the_record_says_that_a_request_was_not_verified(
@@ -162,7 +175,7 @@ async def test_a_repeated_header_cannot_fill_the_log(
 ) -> None:
     header = edge.sign(payload() | changes).decode()
     async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(app), base_url="http://origin.example"
+        transport=httpx.ASGITransport(app), base_url="http://testserver"
     ) as http:
         for _ in range(2 * UNVERIFIED_PER_WINDOW):
             assert (await http.get(sent_to, headers={HEADER: header})).status_code == 401
@@ -176,7 +189,7 @@ async def test_a_guard_without_keys_cannot_be_made_to_fill_the_log(
     guard(app, edge.settings(keys=None, jwks_url="http://127.0.0.1:1/none"))
     caplog.set_level(logging.ERROR)
     async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(app), base_url="http://origin.example"
+        transport=httpx.ASGITransport(app), base_url="http://testserver"
     ) as http:
         for _ in range(2 * UNVERIFIED_PER_WINDOW):
             assert (await http.get("/", headers={HEADER: edge.mint().decode()})).status_code == 503

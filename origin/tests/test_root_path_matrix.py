@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from fastgate import at_edge, guard
 from fastgate.compile.endpoints.route_ids import rewritten_path
 from fastgate.compile.policy import compile_routes
-from tests.edge import Edge, opening, payload
+from tests.edge import HOST, HOST_FIELD, Edge, opening, payload
 from tests.serving import exchange, uvicorn_serving
 
 pytestmark = pytest.mark.anyio
@@ -194,9 +194,9 @@ async def fetch(app: ASGIApp, kind: str, path: str, header: bytes | None) -> str
         "method": "GET",
         "path": path,
         "query_string": b"",
-        "headers": [(b"host", b"t"), *([(HEADER, header)] if header else [])],
+        "headers": [HOST_FIELD, *([(HEADER, header)] if header else [])],
         "scheme": "ws" if websocket else "http",
-        "server": ("t", 80),
+        "server": (HOST, 80),
         "subprotocols": [],
     }
     status, said = 0, ""

@@ -19,15 +19,15 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fastgate import Caller, FastgateMiddleware, guard
-from fastgate.keys.jwks import PublicKeys, read_jwks
-from tests.edge import HEADER, Edge
+from fastgate.keys.key_set import KeySet, read_key_set
+from tests.edge import HEADER, HOST_FIELD, Edge
 
 pytestmark = pytest.mark.anyio
 
 
 def client(app: ASGIApp, root_path: str = "") -> httpx.AsyncClient:
     transport = httpx.ASGITransport(app, root_path=root_path)
-    return httpx.AsyncClient(transport=transport, base_url="https://origin.example")
+    return httpx.AsyncClient(transport=transport, base_url="https://testserver")
 
 
 async def status(app: ASGIApp, edge: Edge, path: str, template: str, method: str = "GET") -> int:
@@ -170,14 +170,14 @@ async def test_a_request_that_waited_meanwhile_is_compared_too(edge: Edge) -> No
             self.requested = asyncio.Event()
             self.next: asyncio.Event | None = None
 
-        async def current(self) -> PublicKeys:
+        async def current(self) -> KeySet:
             wait, self.next = self.next, None
             if wait is not None:
                 self.requested.set()
                 await wait.wait()
-            return read_jwks(json.dumps(edge.jwks).encode())
+            return read_key_set(json.dumps(edge.jwks).encode())
 
-        async def refreshed(self) -> PublicKeys:
+        async def refreshed(self) -> KeySet:
             raise AssertionError("the key is known")
 
     app, keys = FastAPI(), Waiting()
@@ -259,6 +259,6 @@ async def _handshake(app: ASGIApp, path: str, token: bytes) -> None:
         "path": path,
         "raw_path": path.encode(),
         "query_string": b"",
-        "headers": [(HEADER.lower().encode(), token)],
+        "headers": [HOST_FIELD, (HEADER.lower().encode(), token)],
     }
     await app(scope, receive, send)

@@ -55,7 +55,7 @@ async def test_if_the_self_test_fails_the_app_does_not_start_or_responds_503(
     app = FastAPI()
     guard(app, edge.settings())
     async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(app), base_url="https://origin.example"
+        transport=httpx.ASGITransport(app), base_url="https://testserver"
     ) as http:
         assert [(await http.get("/")).status_code for _ in range(2)] == [503, 503]
     (record,) = caplog.records

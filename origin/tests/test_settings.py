@@ -86,9 +86,20 @@ def test_wrong_settings_are_refused(wrong: dict[str, object]) -> None:
         ({"keys": b'{"keys": []}'}, "write keys=json.loads"),
         ({"keys": []}, 'pass the whole document, {"keys": [...]}'),
         ({"keys": 7}, 'write keys={"keys": [...]}'),
-        ({"origin_keys": '{"keys": []}'}, "write origin_keys=json.loads"),
-        ({"keys": {"keys": [{"kty": "oct", "kid": "1"}]}}, "as origin_keys"),
-        ({"origin_keys": {"keys": [{"kty": "EC", "kid": "1"}]}}, "as keys"),
+        ({"origin_key": '{"keys": []}'}, "write origin_key=json.loads"),
+        ({"origin_key": []}, 'pass the whole document, {"keys": [...]}'),
+        ({"origin_key": 7}, "origin_key: is not a JWK Set"),
+        ({"origin_key": {"keys": []}}, "holds no key; `python -m fastgate origin-key new`"),
+        ({"origin_key": {"keys": [{"kty": "EC", "kid": "1"}]}}, "not a private key on X25519"),
+        ({"keys": {"keys": [{"kty": "oct", "kid": "1"}]}}, "pass the keys that the edge publishes"),
+        ({"backend_host": ""}, "write HOST or HOST:PORT"),
+        ({"backend_host": 7}, "write HOST or HOST:PORT"),
+        ({"backend_host": b"orders.internal"}, "write HOST or HOST:PORT"),
+        ({"backend_host": " orders.internal"}, "write HOST or HOST:PORT"),
+        ({"backend_host": "orders.internal\r\nX: y"}, "write HOST or HOST:PORT"),
+        ({"backend_host": "https://orders.internal"}, "write the host alone"),
+        ({"backend_host": "orders.internal/"}, "write the host alone"),
+        ({"backend_host": "user@orders.internal"}, "write the host alone"),
     ],
 )
 def test_the_message_names_the_mistake_and_the_remedy(wrong: dict[str, object], said: str) -> None:
@@ -99,8 +110,9 @@ def test_the_message_names_the_mistake_and_the_remedy(wrong: dict[str, object], 
 def test_no_secret_is_in_the_message(edge: Edge) -> None:
     secret = "c2VjcmV0LXNlY3JldA"
     for wrong in (
-        {"origin_keys": f'{{"keys": [{{"k": "{secret}"}}]}}'},
-        {"origin_keys": {"keys": [{"kty": "oct", "k": secret}]}},
+        {"origin_key": f'{{"keys": [{{"d": "{secret}"}}]}}'},
+        {"origin_key": {"keys": [{"kty": "OKP", "crv": "X25519", "x": "", "d": secret}]}},
+        {"origin_key": {"kty": "oct", "k": secret}},
         {"jwks_url": f"https://user:{secret}@edge.example/"},
         {"jwks_url": f"user:{secret}@a..example"},
     ):

@@ -110,7 +110,7 @@ async def test_an_override_in_a_mounted_app_prevents_the_start(edge: Edge, depth
 
 async def fetch(app: ASGIApp, edge: Edge, *, signed: bool = True) -> httpx.Response:
     async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(app), base_url="https://origin.example"
+        transport=httpx.ASGITransport(app), base_url="https://testserver"
     ) as http:
         header = {HEADER: edge.mint("/me", "/me").decode()} if signed else {}
         return await http.get("/me", headers=header)
@@ -223,7 +223,7 @@ async def status(
     assert isinstance(claims["tctx"], dict)
     claims["tctx"]["route"] = route
     async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(app), base_url="https://origin.example"
+        transport=httpx.ASGITransport(app), base_url="https://testserver"
     ) as http:
         header = {HEADER: edge.sign(claims).decode()}
         return (await http.request(method, path, headers=header)).status_code

@@ -5,7 +5,7 @@ from fastapi import WebSocket
 from starlette.types import Message, Receive, Scope, Send
 
 from fastgate import FastgateMiddleware
-from tests.edge import Edge
+from tests.edge import HOST_FIELD, Edge
 
 pytestmark = pytest.mark.anyio
 
@@ -42,7 +42,11 @@ async def accepted(edge: Edge, app: Accepting, *fields: tuple[bytes, bytes]) -> 
         "path": PATH,
         "raw_path": PATH.encode(),
         "query_string": b"",
-        "headers": [(b"fastgate-identity", edge.mint(PATH, TEMPLATE, websocket=True)), *fields],
+        "headers": [
+            HOST_FIELD,
+            (b"fastgate-identity", edge.mint(PATH, TEMPLATE, websocket=True)),
+            *fields,
+        ],
         "subprotocols": [],
     }
     await FastgateMiddleware(app, edge.settings())(scope, receive, send)
@@ -56,7 +60,7 @@ async def test_bearer_is_chosen_if_the_page_offered_it_and_the_app_chose_none(
     accept, close = await accepted(edge, app, OURS, (b"x-other", b"kept"))
     assert (accept["type"], accept["subprotocol"]) == ("websocket.accept", "bearer")
     assert close["type"] == "websocket.close"
-    assert app.headers == [(b"x-other", b"kept")]
+    assert app.headers == [HOST_FIELD, (b"x-other", b"kept")]
 
 
 @pytest.mark.parametrize(
@@ -75,4 +79,4 @@ async def test_bearer_is_chosen_only_if_the_edge_reports_the_offer(
     app = Accepting(chosen)
     accept, _ = await accepted(edge, app, *fields)
     assert accept.get("subprotocol") == expected
-    assert app.headers == []
+    assert app.headers == [HOST_FIELD]

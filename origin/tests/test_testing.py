@@ -8,15 +8,17 @@ from typing import Annotated
 import anyio
 import httpx
 import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from fastapi import FastAPI, Request, Security, WebSocket
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp
 
 from fastgate import AnyCaller, Caller, FastgateMiddleware, Settings, at_edge, fastgate, guard
+from fastgate.keys.origin import PrivateKey
 from fastgate.local_rules import LocalCaller
 from fastgate.testing import AsCaller, CalledBy, fake_edge, restore_keys
-from tests.edge import HEADER, Edge
+from tests.edge import HEADER, ISSUER, Edge
 
 SETTINGS = Settings(edge="https://api.example.com", audience="orders")
 
@@ -122,7 +124,7 @@ def test_the_guards_own_keys_are_restored_after_the_test(edge: Edge) -> None:
 def _get(app: ASGIApp, path: str, **request: object) -> httpx.Response:
     async def get() -> httpx.Response:
         transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="https://o.example") as http:
+        async with httpx.AsyncClient(transport=transport, base_url="https://testserver") as http:
             return await http.get(path, **request)  # type: ignore[arg-type]
 
     return anyio.run(get)
@@ -318,3 +320,35 @@ def test_routes_that_an_app_adds_when_it_starts_or_later_count(as_caller: AsCall
         assert client.get("/later").text == '"ada"'
     with TestClient(app) as plain:
         assert plain.get("/late", auth=as_caller("bob", of=app)).text == '"bob"'
+
+
+def test_the_host_of_the_client_is_signed(app: FastAPI, as_caller: AsCaller) -> None:
+    for base_url in ("http://api.example.com", "http://other.example:8443"):
+        assert as_caller(app, sub="ada", base_url=base_url).get("/me").status_code == 200
+    with TestClient(app, base_url="http://third.example") as http:
+        response = http.get("/me", auth=as_caller("ada", of=app))
+    assert response.status_code == 200
+
+
+def test_an_app_behind_a_backend_host_gets_that_host(as_caller: AsCaller) -> None:
+    app = FastAPI()
+
+    @app.get("/host")
+    async def host(request: Request, caller: Caller) -> list[str]:
+        signed = request.scope["fastgate"].transaction.host
+        return [*request.headers.getlist("host"), signed]
+
+    settings = Settings(edge=ISSUER, audience="orders", backend_host="orders.internal")
+    guard(app, settings)
+    expected = ["orders.internal", "api.example.com"]
+    client = as_caller(app, sub="ada", base_url="http://api.example.com")
+    assert client.get("/host").json() == expected
+    with TestClient(app, base_url="http://api.example.com") as http:
+        assert http.get("/host", auth=as_caller("ada", of=app)).json() == expected
+
+
+def test_an_app_with_a_key_of_its_own_is_called_without_it(edge: Edge, as_caller: AsCaller) -> None:
+    app = unguarded()
+    key = PrivateKey(X25519PrivateKey.generate()).private_jwk
+    guard(app, edge.settings(keys=None, origin_key=key))
+    assert as_caller(app, sub="ada").get("/me").status_code == 200

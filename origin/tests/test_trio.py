@@ -10,7 +10,7 @@ from starlette.types import Message
 
 from fastgate import Caller, KeysUnavailable, Settings, background, guard
 from fastgate.keys.source import EdgeKeys
-from tests.edge import HEADER, IDP, ISSUER, Edge, opening, payload
+from tests.edge import HEADER, HOST_FIELD, IDP, ISSUER, Edge, opening, payload
 from tests.serving import JwksServer
 from tests.test_keys import PATIENCE, Clock
 
@@ -35,7 +35,7 @@ class Connection:
             "path": path,
             "raw_path": path.encode(),
             "query_string": b"",
-            "headers": [(HEADER.lower().encode(), header)],
+            "headers": [HOST_FIELD, (HEADER.lower().encode(), header)],
         }
 
     async def run(self) -> list[Message]:

@@ -195,7 +195,7 @@ def test_an_unnamed_endpoint_does_not_run_as_another_even_if_the_app_is_not_stri
     app = empty()
     serve(app)
     guard(app, edge.settings())
-    claims = payload(path, template, scope=None)
+    claims = payload(path, template, scope="")
     del claims["sub"]
     claims["rctx"] = {}
     with TestClient(app) as client:
@@ -266,7 +266,7 @@ async def test_an_unnamed_endpoint_that_is_added_later_is_refused_too(edge: Edge
     app.get("/x")(public(shown()))
     guard(app, edge.settings())
     async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(app), base_url="https://origin.example"
+        transport=httpx.ASGITransport(app), base_url="https://testserver"
     ) as http:
         headers = edge.headers("/x", "/x")
         assert (await http.get("/x", headers=headers)).text == '"shown"'
@@ -443,7 +443,7 @@ def test_an_endpoint_added_after_the_start_inherits_access_none(
     app = empty()
     add = serve(app)
     guard(app, edge.settings(strict=strict))
-    claims: Any = payload("/x/1", "/x/{name}", scope=None)
+    claims: Any = payload("/x/1", "/x/{name}", scope="")
     claims["tctx"]["route"] = "get-x--str"
     headers = {HEADER: edge.sign(claims).decode()}
     with TestClient(app) as client:

@@ -1,4 +1,4 @@
-"""The command line: `python -m fastgate policy|drift|doctor …`.
+"""The command line: `python -m fastgate policy|drift|doctor|origin-key …`.
 
 Input: arguments. Output: text for people and pipes, and the exit code: 0 if all is well, 1 if
 something was found, 2 if the call was wrong or nothing was proved. The commands are in `commands`.
@@ -11,9 +11,9 @@ from pathlib import Path
 
 from fastgate.commands.doctor import run_doctor
 from fastgate.commands.load import WrongCall
+from fastgate.commands.origin_key import print_new_key, print_public_key
 from fastgate.commands.policy import print_drift, print_policy
 from fastgate.compile.policy import CannotCompile
-from fastgate.verify import ES256, HS256
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -79,10 +79,12 @@ def _parser() -> argparse.ArgumentParser:
         help="the private keys of a TEST edge, so that each check is tested separately",
     )
     prove.add_argument(
-        "--algorithm",
-        choices=(ES256, HS256),
-        default=ES256,
-        help="the algorithm of the signed header: origins.<name>.algorithm of the policy",
+        "--origin-key",
+        type=Path,
+        help="the public key of the origin, origins.<name>.key of the policy, if it has one",
+    )
+    prove.add_argument(
+        "--backend-host", help="Settings.backend_host of the origin, if the backend overrides Host"
     )
     prove.add_argument("--method", default="GET", help="the method for --path")
     prove.add_argument("--route", help="the route's id in the policy, if the origin is strict")
@@ -109,6 +111,16 @@ def _parser() -> argparse.ArgumentParser:
         help="prove that the origin is not reachable from here (a firewall)",
     )
     prove.add_argument("--json", action="store_true", help="print the findings as JSON")
+
+    own = commands.add_parser(
+        "origin-key", help="make the key of an origin whose headers are signed by a MAC (HS256)"
+    ).add_subparsers(required=True, metavar="ACTION")
+    own.add_parser(
+        "new", help="print a new private key; on standard error its public key, for the policy"
+    ).set_defaults(run=print_new_key)
+    own.add_parser(
+        "public", help="read a private key on standard input and print its public key"
+    ).set_defaults(run=print_public_key)
 
     for command in (policy, compare):
         command.add_argument("app", help='the app, as for uvicorn: "package.module:app"')

@@ -16,6 +16,7 @@ SCOPE_KEY = "fastgate"
 """The key of the ASGI scope under which the guard stores the `EdgeClaims` of a request."""
 
 _NO_SCOPES = frozenset[str]()
+_ABSENT = object()
 _COUNTRY = re.compile(r"[A-Z]{2}")
 _CONTENT_DIGEST = re.compile(r"sha-256=:[A-Za-z0-9+/]{43}=:")
 _LATEST = 2**53 - 1
@@ -31,6 +32,8 @@ class Transaction(NamedTuple):
     template: str
     """That route's path template, in FastAPI's syntax."""
     method: str
+    host: str
+    """The `Host` that the client used, as the edge forwards it."""
     path: str
     """The canonical path; its UTF-8 bytes are the request's `raw_path`."""
     query: str | None
@@ -48,10 +51,12 @@ class Transaction(NamedTuple):
             raise ClaimMalformed("tctx.query")
         if content is not None and not _CONTENT_DIGEST.fullmatch(content):
             raise ClaimMalformed("tctx.content_digest")
-        if "websocket" in tctx and tctx["websocket"] is not True:
+        websocket = "websocket" in tctx
+        if websocket and tctx["websocket"] is not True:
             raise ClaimMalformed("tctx.websocket")
-        route, template, method, path = _texts(tctx, "tctx.", "route", "template", "method", "path")
-        return cls(route, template, method, path, query, content, "websocket" in tctx)
+        names = ("route", "template", "method", "host", "path")
+        route, template, method, host, path = _texts(tctx, "tctx.", *names)
+        return cls(route, template, method, host, path, query, content, websocket)
 
 
 class Requester(NamedTuple):
@@ -107,16 +112,20 @@ class EdgeClaims(NamedTuple):
 
         Raises:
             ClaimMalformed: a claim is missing, has the wrong type, or contradicts another: a
-                subject without its issuer or the reverse, scopes without a subject.
+                subject without its issuer or the reverse, scopes without a subject, another
+                requesting workload than the edge.
 
         """
-        issuer, audience, request_id = _texts(payload, "", "iss", "aud", "txn")
-        subject, scope = _optional(payload, "", "sub", "scope")
+        issuer, audience, request_id, workload = _texts(payload, "", "iss", "aud", "txn", "req_wl")
+        if workload != issuer:
+            raise ClaimMalformed("req_wl")
+        (subject,) = _optional(payload, "", "sub")
+        scope = payload.get("scope")
+        if not isinstance(scope, str) or (scope and subject is None):
+            raise ClaimMalformed("scope")
         requester = Requester.parse(_object(payload, "rctx") if "rctx" in payload else {})
         if (subject is None) != (requester.issuer is None):
             raise ClaimMalformed("rctx.iss")
-        if scope is not None and subject is None:
-            raise ClaimMalformed("scope")
         issued_at, expires_at = payload.get("iat"), payload.get("exp")
         # In Python a bool is an int. In the contract it is not.
         if type(issued_at) is not int:
@@ -130,7 +139,7 @@ class EdgeClaims(NamedTuple):
             expires_at,
             request_id,
             subject,
-            _NO_SCOPES if scope is None else _scopes(scope),
+            _scopes(scope) if scope else _NO_SCOPES,
             Transaction.parse(_object(payload, "tctx")),
             requester,
         )
@@ -152,13 +161,14 @@ def _texts(members: Mapping[str, object], within: str, *names: str) -> list[str]
 def _optional(members: Mapping[str, object], within: str, *names: str) -> list[str | None]:
     found: list[str | None] = []
     for name in names:
-        value = members.get(name)
-        if not value or not isinstance(value, str):
-            # The claim may be absent. Null, an empty string and other types are refused.
-            if name in members:
-                raise ClaimMalformed(within + name)
-            value = None
-        found.append(value)
+        value = members.get(name, _ABSENT)
+        if value is _ABSENT:
+            found.append(None)
+        elif isinstance(value, str) and value:
+            found.append(value)
+        else:
+            # Null, an empty string and other types are refused.
+            raise ClaimMalformed(within + name)
     return found
 
 

@@ -88,9 +88,15 @@ class TokenMalformed(Refused):
 
 
 class AlgorithmRefused(Refused):
-    """`alg` differs from the algorithm of the key (RFC 8725 §3.1)."""
+    """`alg` is not `EdDSA` or `HS256`, or is not the algorithm of the key (RFC 8725 §3.1)."""
 
     code = "algorithm-refused"
+
+
+class VersionRefused(Refused):
+    """`ver` is absent, or is not the number 2: another version of the contract."""
+
+    code = "version-refused"
 
 
 class TypeRefused(Refused):
@@ -106,7 +112,7 @@ class CriticalRefused(Refused):
 
 
 class KeyUnknown(Refused):
-    """`kid` is absent, not a string, or names no key that the edge publishes."""
+    """`kid` is absent, not a string, or names no key of the edge, nor of edge and origin."""
 
     code = "key-unknown"
 
@@ -173,6 +179,12 @@ class QueryMismatch(Refused):
     """The edge judged another query string."""
 
     code = "query-mismatch"
+
+
+class HostMismatch(Refused):
+    """The edge forwarded another `Host`, or the request has none or several."""
+
+    code = "host-mismatch"
 
 
 class ContentMismatch(Refused):

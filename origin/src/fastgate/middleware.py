@@ -31,7 +31,7 @@ from fastgate.responses import refuse, respond
 from fastgate.routes.check import CHECK_KEY, Comparing, RouteCheck, check_for
 from fastgate.routes.dispatch import can_compare_all, install
 from fastgate.routes.root_path import arrival_of, signed_scope
-from fastgate.settings import Settings
+from fastgate.settings import Settings, expected_host
 from fastgate.startup import Startup
 from fastgate.verify import RequestHead, verify
 
@@ -70,6 +70,7 @@ class FastgateMiddleware:
         self.settings = settings
         self.startup = Startup(FastgateMiddleware, app, settings, keys=keys, observe=observe)
         self._now = now
+        self._backend_host = expected_host(settings)
         self._observe = observe
         self._kind = ObservedCheck if observe else RouteCheck
         self._compared_body = observed_body if observe else matched
@@ -160,6 +161,7 @@ class FastgateMiddleware:
             audience=self.settings.audience,
             now=self._now(),
             leeway=self.settings.leeway,
+            backend_host=self._backend_host,
         )
 
     async def _run_until(

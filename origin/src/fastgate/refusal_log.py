@@ -16,6 +16,7 @@ from starlette.types import Scope
 from fastgate.claims import SCOPE_KEY, EdgeClaims
 from fastgate.errors import (
     FastgateError,
+    HostMismatch,
     IssuerMismatch,
     NotLocal,
     PathMismatch,
@@ -113,6 +114,11 @@ def facts_of(error: FastgateError, scope: Scope) -> dict[str, object]:
     hint = None
     if isinstance(error, IssuerMismatch) and _slashless(signed) == _slashless(found):
         hint = f'only the final slash differs: write Settings(edge="{signed}")'
+    if isinstance(error, HostMismatch) and found is not None:
+        hint = (
+            "something between the edge and the app changes Host: if it is override_host of the "
+            'backend, write that host as Settings(backend_host="…"); let a proxy keep Host'
+        )
     root_path = scope.get("root_path")
     if isinstance(error, PathMismatch) and root_path and found and signed == root_path + found:
         hint = (

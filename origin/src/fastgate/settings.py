@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from fastgate.errors import JwksRefused
-from fastgate.keys.jwks import read_jwks
-from fastgate.keys.origin import read_origin_keys
+from fastgate.keys.key_set import read_key_set
+from fastgate.keys.origin import OriginKeys, read_origin_keys
 from fastgate.keys.source import EdgeKeys, KeySource, StaticKeys, url_fault
 from fastgate.local_rules import LocalCaller, LocalRules, is_loopback
 from fastgate.request.expiry import EndWithToken, check_choice
@@ -27,8 +27,8 @@ class Settings:
     Raises:
         ValueError: a name is empty, an address is not https (loopback may be http), a time is out
             of range, `strict` is not a bool, a path is not plain, `keys` holds no usable key,
-            `origin_keys` holds an unusable key, or there is a local caller although the edge is not
-            on this machine.
+            `origin_key` holds an unusable key, `backend_host` is not a host, or there is a local
+            caller although the edge is not on this machine.
 
     """
 
@@ -38,12 +38,16 @@ class Settings:
     """This origin's name, exactly as in `origins.<name>.audience` of the edge's policy."""
     keys: Mapping[str, object] | None = None
     """The edge's JWK Set. If it is given, no keys are fetched."""
-    origin_keys: Mapping[str, object] | None = field(default=None, repr=False)
-    """The secret keys of this origin, as `fastgate keys origin` prints them, for an edge whose
-    policy has `"algorithm": "HS256"` for this origin. Only HS256 is accepted then, and no key is
-    fetched."""
+    origin_key: Mapping[str, object] | None = field(default=None, repr=False)
+    """The private key of this origin, as `python -m fastgate origin-key new` prints it, for an edge
+    whose policy has its public half as `origins.<name>.key`. Then HS256 is accepted as well as
+    EdDSA. The keys of the edge are needed as without it. A JWK Set holds several keys, for a
+    rotation."""
     jwks_url: str | None = None
     """The address of the JWK Set, if it is not below `edge`."""
+    backend_host: str | None = None
+    """The `Host` of every request from the edge, if it is not the client's: `override_host` of the
+    backend. It is compared byte for byte."""
     leeway: float = 5.0
     """The largest difference between the clocks of edge and origin."""
     health_path: str | None = None
@@ -89,8 +93,9 @@ class Settings:
             if not isinstance(value, str) or not value or value != value.strip():
                 raise ValueError(f"{name}: write a non-empty string without white space around it")
         check_flag("strict", self.strict)
-        if [self.keys, self.origin_keys, self.jwks_url].count(None) < 2:
-            raise ValueError("keys, origin_keys, jwks_url: write at most one")
+        if self.keys is not None and self.jwks_url is not None:
+            raise ValueError("keys, jwks_url: write at most one")
+        _check_backend_host(self.backend_host)
         if not 0 <= self.leeway <= 60:
             raise ValueError("leeway: write a number of seconds from 0 to 60")
         if not 0 < self.keys_fresh_for <= self.keys_max_stale:
@@ -134,6 +139,7 @@ class Settings:
         """Return a new source of the edge's keys. It caches them, so each app needs its own."""
         return self._static_keys() or EdgeKeys(
             self.jwks_address,
+            origin=self._origin_keys(),
             fresh_for=self.keys_fresh_for,
             max_stale=self.keys_max_stale,
             cool_down=self.unknown_key_cool_down,
@@ -142,36 +148,58 @@ class Settings:
 
     def _check_local_development(self) -> None:
         host = urlsplit(self.edge).hostname
-        sources = (self.keys, self.origin_keys, self.jwks_url)
+        sources = (self.keys, self.origin_key, self.jwks_url)
         if any(source is not None for source in sources) or not is_loopback(host or ""):
             raise ValueError(
                 "local_caller is for development: edge must be on this machine, without any keys"
             )
 
     def _static_keys(self) -> StaticKeys | None:
+        origin = self._origin_keys()
+        if self.keys is None:
+            return None
+        document = _jwk_set("keys", self.keys)
         try:
-            if self.origin_keys is not None:
-                return StaticKeys(read_origin_keys(_jwk_set("origin_keys", self.origin_keys)))
-            if self.keys is not None:
-                document = _jwk_set("keys", self.keys)
-                return StaticKeys(read_jwks(json.dumps(document).encode()))
+            return StaticKeys(read_key_set(json.dumps(document).encode(), origin))
         except JwksRefused as error:
-            name = "keys" if self.origin_keys is None else "origin_keys"
-            words = _WHY_REFUSED.get(error.reason, "is not a usable JWK Set")
-            raise ValueError(f"{name}: {words} ({error.reason})") from error
-        return None
+            raise _refused_keys("keys", error) from error
+
+    def _origin_keys(self) -> OriginKeys | None:
+        if self.origin_key is None:
+            return None
+        document = _jwk_set("origin_key", self.origin_key)
+        try:
+            return OriginKeys(read_origin_keys(document), self.audience)
+        except JwksRefused as error:
+            raise _refused_keys("origin_key", error) from error
 
 
 _WHY_REFUSED = {
     "not-a-jwk-set": 'has no list "keys": pass the whole document, {"keys": [...]}',
-    "no-usable-key": "holds no public key on P-256 for ES256 with a kid; pass the symmetric keys "
-    "that `fastgate keys origin` prints as origin_keys",
+    "no-usable-key": "holds no public key on Ed25519 with a kid; pass the keys that the edge "
+    "publishes",
     "ambiguous-kid": "gives one kid to two keys",
-    "not-an-origin-key": "holds an entry that is not a symmetric key for HS256; pass the published "
-    "keys of the edge as keys",
-    "no-kid": "holds a key without a kid",
-    "not-32-bytes": "holds a key that is not 32 bytes in base64url without padding",
+    "not-an-exchange-key": "is not a private key on X25519",
+    "not-private": "is a public key. The public key belongs into the policy: pass the private one",
+    "not-32-bytes": "x and d are not 32 bytes each in base64url without padding",
+    "not-a-pair": "x is not the public key of d",
+    "not-its-thumbprint": "kid is not the thumbprint of the key",
 }
+
+
+def _refused_keys(name: str, error: JwksRefused) -> ValueError:
+    words = _WHY_REFUSED.get(error.reason, "is not a usable JWK Set")
+    if name == "origin_key" and error.reason != "ambiguous-kid":
+        if error.reason == "no-usable-key":
+            words = "holds no key"
+        words += "; `python -m fastgate origin-key new` prints one"
+    return ValueError(f"{name}: {words} ({error.reason})")
+
+
+def expected_host(settings: Settings) -> str | None:
+    """Return the `Host` that requests have to have; None if it is the one that the edge signed."""
+    # In local development the client connects to the app itself.
+    return settings.backend_host if settings.local_rules is None else None
 
 
 def check_flag(name: str, value: object) -> None:
@@ -231,6 +259,16 @@ def _check_address(name: str, url: str, path: str = "") -> None:
             f'{name}: "{url}" is not https; write {name}="https://{parts.netloc}{parts.path}" '
             "(http is for a loopback address only)"
         )
+
+
+def _check_backend_host(host: object) -> None:
+    """Refuse a value that is not the value of a `Host` field (RFC 9110 §7.2)."""
+    if host is None:
+        return
+    if not isinstance(host, str) or not host or not all("!" <= char <= "~" for char in host):
+        raise ValueError("backend_host: write HOST or HOST:PORT, as override_host of the backend")
+    if not set("/?#@\\").isdisjoint(host):
+        raise ValueError(f'backend_host: "{host}" is not HOST or HOST:PORT; write the host alone')
 
 
 def _check_plain_path(path: str) -> None:

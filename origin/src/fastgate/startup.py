@@ -145,7 +145,7 @@ class Startup:
         if isinstance(self.keys, EdgeKeys) and not can_start():
             raise Misplaced(
                 "the guard can fetch keys only on asyncio and trio. Run the app on one of them, or "
-                "give Settings the keys: keys={…} or origin_keys={…}."
+                "give Settings the keys: keys={…}."
             )
         if outside := outside_of(self._guard, app):
             message = f"outside of the guard, which sees unverified requests: {', '.join(outside)}"

@@ -26,12 +26,14 @@ from fastgate.doctor.examine import examine
 from fastgate.doctor.probe import Target
 from fastgate.doctor.report import Finding
 from fastgate.fake_edge.edge import FakeEdge
-from fastgate.keys.jwks import read_jwks
+from fastgate.fake_edge.signing import EdgeKeys
+from fastgate.keys.key_set import read_key_set
 from fastgate.keys.source import KeySource, StaticKeys
 from fastgate.local_rules import LocalCaller
 from fastgate.middleware import HEADER, FastgateMiddleware
 from fastgate.problem import MEDIA_TYPE
 from fastgate.routes.framework import routed_app
+from fastgate.settings import expected_host
 
 if TYPE_CHECKING:
     from starlette.testclient import TestClient
@@ -65,7 +67,8 @@ class CalledBy:
             if self._edge.signs_body(scope):
                 content, receive = await whole(scope, receive, sys.maxsize)
             header = self._edge.header_for(scope, self._caller, content)
-            scope = {**scope, "headers": [*scope["headers"], (HEADER, header)]}
+            fields = self._edge.forwarded(scope["headers"])
+            scope = {**scope, "headers": [*fields, (HEADER, header)]}
         await self.app(scope, receive, send)
 
 
@@ -92,9 +95,12 @@ class CallerAuth:
                 "path": unquote(raw_path.decode("ascii")),
                 "raw_path": raw_path,
                 "query_string": query,
+                "headers": request.headers.raw,
             }
             content = request.read() if edge.signs_body(scope) else b""
             request.headers[name] = edge.header_for(scope, self._caller, content).decode()
+            if edge.backend_host is not None:
+                request.headers["host"] = edge.backend_host
         return request
 
 
@@ -173,7 +179,15 @@ class AsCaller:
 def examined(app: ASGIApp, url: str, path: str, template: str | None = None) -> list[Finding]:
     """Send every probe to `app`, which a server of this process serves at `url`."""
     with fake_edge(app) as edge:
-        target = Target(edge.issuer, edge.audience, path, template or path, edge.jwks, edge.key)
+        target = Target(
+            edge.issuer,
+            edge.audience,
+            path,
+            template or path,
+            edge.jwks,
+            EdgeKeys(edge.key, None),
+            backend_host=edge.backend_host,
+        )
         return examine(url, target)
 
 
@@ -229,7 +243,7 @@ class _FakeEdgeKeys(StaticKeys):
     """The keys of a fake edge, and the keys that they replace."""
 
     def __init__(self, edge: FakeEdge, replaced: KeySource) -> None:
-        super().__init__(read_jwks(json.dumps(edge.jwks).encode()))
+        super().__init__(read_key_set(json.dumps(edge.jwks).encode()))
         self.edge = edge
         self.replaced = replaced
 
@@ -239,7 +253,12 @@ _changed = weakref.WeakSet[FastgateMiddleware]()
 
 def _fake_edge_for(app: ASGIApp, guard: FastgateMiddleware) -> FakeEdge:
     settings = guard.settings
-    return FakeEdge(routed_app(app), issuer=settings.edge, audience=settings.audience)
+    return FakeEdge(
+        routed_app(app),
+        issuer=settings.edge,
+        audience=settings.audience,
+        backend_host=expected_host(settings),
+    )
 
 
 def _caller(sub: str | None, scopes: Iterable[str], more: dict[str, Any]) -> LocalCaller | None:

@@ -3,7 +3,7 @@
 Input: the header's bytes, the edge's keys, the request and the time. Output: `EdgeClaims`, or a
 `Refused` that names the cause. The function is pure: it fetches nothing, reads no clock and logs
 nothing. It parses header and payload once and strictly, from the very bytes that were signed.
-`cryptography` checks ES256.
+`cryptography` checks EdDSA.
 """
 
 import hashlib
@@ -15,24 +15,25 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, EllipticCurvePublicKey
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from fastgate import errors, strict_json
 from fastgate.claims import EdgeClaims, Transaction
 from fastgate.keys.key_set import KeySet
-from fastgate.keys.origin import OriginKey
+from fastgate.keys.origin import MacKey
 
-ES256, HS256 = "ES256", "HS256"
+EDDSA, HS256 = "EdDSA", "HS256"
 TYPE = "txntoken+jwt"
+VERSION = 2
 MAX_TOKEN_BYTES = 8192
 MAX_LIFETIME_SECONDS = 60
-ES256_BYTES = 64
 
-_ECDSA_SHA256 = ECDSA(SHA256())
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-_TO_BASE64 = bytes.maketrans(b"-_", b"+/")
+# From base64url to base64. Every foreign octet becomes "!", which the strict decoder refuses.
+_TO_BASE64 = b"".join(
+    {b"-": b"+", b"_": b"/"}.get(octet, octet if octet in _ALPHABET else b"!")
+    for octet in (bytes([number]) for number in range(256))
+)
 # The index is the number of characters after the last complete group of four. `_PADDING` is the
 # missing padding. `_LAST` holds the allowed last characters: those whose unused bits are zero. A
 # group of one character is invalid, because it encodes less than an octet.
@@ -46,13 +47,15 @@ _LAST: tuple[tuple[bytes, ...], ...] = (
 
 
 class RequestHead(NamedTuple):
-    """The request line as bytes from the wire, never decoded, normalized or rebuilt from a URL."""
+    """The request line and `Host` as bytes from the wire, never decoded or rebuilt from a URL."""
 
     method: str
     raw_path: bytes | None
     """None if the server keeps only the decoded path."""
     query: bytes
     """The query string without the question mark; empty if there is none."""
+    host: bytes | None
+    """The value of the only `Host`; None if there is none, or more than one."""
     other_paths: tuple[bytes, ...] = ()
     """Other paths that the edge may have signed: with the root path, or without it."""
     decoded_paths: tuple[str, ...] = ()
@@ -70,6 +73,7 @@ def verify(
     audience: str,
     now: float,
     leeway: float = 5.0,
+    backend_host: str | None = None,
 ) -> EdgeClaims:
     """Return the statements of the edge about the request `head`.
 
@@ -81,6 +85,7 @@ def verify(
         audience: the exact `aud` of this origin.
         now: Unix time, seconds.
         leeway: seconds by which the clocks of edge and origin may differ.
+        backend_host: the `Host` with which requests arrive, if it is not the client's.
 
     Raises:
         Refused: a subclass names the cause. `KeyUnknown` is raised before anything is
@@ -95,6 +100,7 @@ def verify(
             raise errors.AudienceMismatch(signed=claims.audience, found=audience)
         _check_time(claims, now, leeway)
         _check_request(claims.transaction, head)
+        _check_host(claims.transaction.host, head.host, backend_host)
     except errors.Refused as error:
         error.request_id = claims.request_id
         raise
@@ -115,12 +121,12 @@ def _authenticated_payload(token: bytes, keys: KeySet) -> dict[str, object]:
         raise errors.KeyUnknown(signed=kid, found=", ".join(keys))
     signing_input = token[: -len(segments[2]) - 1]
     # The key determines the algorithm. The token's header has to agree (RFC 8725 §3.1).
-    if isinstance(key, OriginKey):
+    if isinstance(key, MacKey):
         if algorithm != HS256:
             raise errors.AlgorithmRefused
         signed = compare_digest(key.mac(signing_input), signature)
     else:
-        if algorithm != ES256:
+        if algorithm != EDDSA:
             raise errors.AlgorithmRefused
         signed = _is_signed_by(key, signing_input, signature)
     if not signed:
@@ -128,22 +134,15 @@ def _authenticated_payload(token: bytes, keys: KeySet) -> dict[str, object]:
     return _json_object(payload)
 
 
-def _is_signed_by(key: EllipticCurvePublicKey, signing_input: bytes, signature: bytes) -> bool:
-    # RFC 7518 §3.4: the curve is P-256, R and S have 32 octets each. `cryptography` reads DER.
-    if not _is_on_p256(key) or len(signature) != ES256_BYTES:
+def _is_signed_by(key: object, signing_input: bytes, signature: bytes) -> bool:
+    # A key source of the app's own may hold any key. `EdDSA` also names Ed448 (RFC 8037 §3.1).
+    if not isinstance(key, Ed25519PublicKey):
         return False
-    half = ES256_BYTES // 2
-    r, s = int.from_bytes(signature[:half]), int.from_bytes(signature[half:])
     try:
-        key.verify(encode_dss_signature(r, s), signing_input, _ECDSA_SHA256)
+        key.verify(signature, signing_input)
     except InvalidSignature:
         return False
     return True
-
-
-def _is_on_p256(key: object) -> bool:
-    # A key source of the app's own may hold any key.
-    return isinstance(key, EllipticCurvePublicKey) and isinstance(key.curve, SECP256R1)
 
 
 # An edge writes the same header as long as it signs with the same key.
@@ -152,13 +151,17 @@ def _checked_header(segment: bytes) -> tuple[str, str]:
     """Check a JOSE header and return its `alg` and `kid`."""
     header = _json_object(_base64url(segment))
     algorithm = header.get("alg")
-    if algorithm not in (ES256, HS256):
+    if algorithm not in (EDDSA, HS256):
         raise errors.AlgorithmRefused
     if header.get("typ") != TYPE:
         raise errors.TypeRefused
     # `b64` changes the signed bytes, and must be listed as critical (RFC 7797 §6).
     if "crit" in header or "b64" in header:
         raise errors.CriticalRefused
+    version = header.get("ver")
+    # In Python, 2.0 equals 2. In the contract it does not.
+    if type(version) is not int or version != VERSION:
+        raise errors.VersionRefused
     kid = header.get("kid")
     if not isinstance(kid, str) or not kid:
         raise errors.KeyUnknown
@@ -176,16 +179,23 @@ def _check_time(claims: EdgeClaims, now: float, leeway: float) -> None:
 
 
 def _check_request(judged: Transaction, head: RequestHead) -> None:
-    signed, found = (_kind(each.method, each.websocket) for each in (judged, head))
-    if signed != found:
+    if judged.method != head.method or judged.websocket is not head.websocket:
+        signed, found = (_kind(each.method, each.websocket) for each in (judged, head))
         raise errors.MethodMismatch(signed=signed, found=found)
     if head.raw_path is None:
         if unquote(judged.path) not in head.decoded_paths:
             raise errors.PathMismatch(signed=judged.path, found=", ".join(head.decoded_paths))
-    elif judged.path.encode() not in (head.raw_path, *head.other_paths):
+    elif (path := judged.path.encode()) != head.raw_path and path not in head.other_paths:
         raise errors.PathMismatch(signed=judged.path, found=head.raw_path.decode("latin-1"))
     if judged.query != (_digest(head.query) if head.query else None):
         raise errors.QueryMismatch
+
+
+def _check_host(signed: str, found: bytes | None, backend_host: str | None) -> None:
+    expected = signed if backend_host is None else backend_host
+    if expected.encode() != found:
+        shown = None if found is None else found.decode("latin-1")
+        raise errors.HostMismatch(signed=expected, found=shown)
 
 
 def _kind(method: str, websocket: bool) -> str:
@@ -198,11 +208,14 @@ def _digest(octets: bytes) -> str:
 
 
 def _base64url(segment: bytes) -> bytes:
-    # The standard library ignores foreign characters and unused bits. RFC 7515 §2 does not.
+    # The standard library ignores unused bits. RFC 7515 §2 does not.
     spare = len(segment) % 4
-    if segment.translate(None, _ALPHABET) or not segment.endswith(_LAST[spare]):
+    if not segment.endswith(_LAST[spare]):
         raise errors.TokenMalformed
-    return a2b_base64(segment.translate(_TO_BASE64) + _PADDING[spare])
+    try:
+        return a2b_base64(segment.translate(_TO_BASE64) + _PADDING[spare], strict_mode=True)
+    except ValueError:
+        raise errors.TokenMalformed from None
 
 
 def _json_object(raw: bytes) -> dict[str, object]:

@@ -7,13 +7,16 @@ code: 0 if nothing was let in, 1 if something was, 2 if nothing was proved.
 import argparse
 import time
 from http.client import HTTPException
+from pathlib import Path
 
 from fastgate.commands.load import WrongCall, document_at
 from fastgate.doctor.examine import examine, published_keys
 from fastgate.doctor.probe import Target
 from fastgate.doctor.raw_http import split_address
 from fastgate.doctor.report import Finding, as_json, as_line, as_table, exit_code
-from fastgate.fake_edge.signing import SigningKey
+from fastgate.errors import JwksRefused
+from fastgate.fake_edge.signing import EdgeKeys
+from fastgate.keys.jwks import ExchangeKey, read_exchange_key
 
 
 def run_doctor(options: argparse.Namespace) -> int:
@@ -40,13 +43,10 @@ def run_doctor(options: argparse.Namespace) -> int:
 
 
 def _examined(options: argparse.Namespace) -> list[Finding]:
-    key = None
-    if options.signing_keys is not None:
-        keys = document_at(options.signing_keys).get("keys")
-        try:
-            key = SigningKey.of_jwk(keys[0] if isinstance(keys, list) and keys else {})
-        except ValueError as error:
-            raise WrongCall(f"{options.signing_keys}: {error}") from error
+    keys = None if options.signing_keys is None else _edge_keys(options.signing_keys)
+    origin_key = None if options.origin_key is None else _origin_key(options.origin_key)
+    if origin_key is not None and keys is not None and keys.exchange is None:
+        raise WrongCall(f"{options.signing_keys}: holds no key on X25519, so it signs no MAC")
     try:
         for address in (options.origin, options.edge, *options.direct):
             split_address(address)
@@ -59,8 +59,9 @@ def _examined(options: argparse.Namespace) -> list[Finding]:
             path=options.path,
             template=options.template or options.path,
             jwks=published_keys(options.edge),
-            key=key,
-            algorithm=options.algorithm,
+            keys=keys,
+            origin_key=origin_key,
+            backend_host=options.backend_host,
             method=options.method,
             route=options.route,
             body=None if options.signed_body is None else options.signed_body.encode(),
@@ -75,6 +76,22 @@ def _examined(options: argparse.Namespace) -> list[Finding]:
         )
     except (OSError, ValueError, HTTPException) as error:
         raise WrongCall(f"no response from the edge: {error}; check --edge") from error
+
+
+def _edge_keys(file: Path) -> EdgeKeys:
+    try:
+        return EdgeKeys.of_jwks(document_at(file))
+    except (ValueError, JwksRefused) as error:
+        reason = error.reason if isinstance(error, JwksRefused) else error
+        raise WrongCall(f"{file}: {reason}; pass the edge's secret signing-keys") from error
+
+
+def _origin_key(file: Path) -> ExchangeKey:
+    try:
+        return read_exchange_key(document_at(file))
+    except JwksRefused as error:
+        advice = "pass the public key: origins.<name>.key of the policy"
+        raise WrongCall(f"{file}: {error.reason}; {advice}") from error
 
 
 def _wait(seconds: float) -> None:

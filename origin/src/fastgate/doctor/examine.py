@@ -27,6 +27,7 @@ from fastgate.doctor.raw_http import (
     NotSent,
     RawResponse,
     exchange,
+    host_of,
     split_address,
 )
 from fastgate.doctor.report import Finding, Verdict
@@ -76,6 +77,7 @@ def examine(
     addresses = [origin, *direct, *([] if edge is None else [edge])]
     for address in addresses:
         split_address(address)
+    host = target.backend_host or host_of(origin)
     bare = Probe("no header")
     unreachable = Probe("no header, by a direct address")
     if expect_unreachable:
@@ -83,7 +85,7 @@ def examine(
     else:
         found = [_examined(bare, origin, target)]
         if found[0].verdict is not Verdict.NO_RESPONSE:
-            found += [_examined(probe, origin, target) for probe in matrix(target)]
+            found += [_examined(probe, origin, target) for probe in matrix(target, host)]
     found += [
         _examined_direct(unreachable, address, target, address, may_respond=True)
         for address in direct
@@ -178,7 +180,7 @@ def _judged(probe: Probe, response: RawResponse) -> tuple[Verdict, str]:
     if probe.must_pass:
         if verdict is Verdict.LET_IN:
             return Verdict.PASSED, "let in, as expected"
-        return Verdict.UNPROVED, f"{text}; check audience, issuer, path and keys"
+        return Verdict.UNPROVED, f"{text}; check audience, issuer, path, host and keys"
     return verdict, text
 
 
@@ -205,7 +207,10 @@ def _sent(probe: Probe, url: str, target: Target) -> RawResponse:
         content = target.body if probe.method is None else None
     method = probe.method or target.method
     request_target = probe.request_target or target.path
-    return exchange(url, method, request_target, probe.fields, content)
+    fields = probe.fields
+    if target.backend_host is not None and all(name.lower() != "host" for name, _ in fields):
+        fields = (("Host", target.backend_host), *fields)
+    return exchange(url, method, request_target, fields, content)
 
 
 def _examined_edge(edge: str, path: str) -> list[Finding]:

@@ -8,9 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fastgate.content import content_digest
-from fastgate.fake_edge.signing import SigningKey, contract, identity_claims
+from fastgate.fake_edge.signing import (
+    EdgeKeys,
+    MacSigner,
+    SigningKey,
+    contract,
+    identity_claims,
+)
+from fastgate.keys.jwks import ExchangeKey
 from fastgate.local_rules import LocalCaller
-from fastgate.verify import ES256, HS256
 
 HEADER = "Fastgate-Identity"
 Fields = tuple[tuple[str, str], ...]
@@ -47,10 +53,12 @@ class Target:
     template: str
     jwks: Mapping[str, object]
     """The keys that the edge publishes."""
-    key: SigningKey | None = None
-    """The private key of one of them, if the edge is a test edge."""
-    algorithm: str = ES256
-    """The algorithm of the signatures that the origin accepts: `ES256` or `HS256`."""
+    keys: EdgeKeys | None = None
+    """The private keys of the edge, if it is a test edge."""
+    origin_key: ExchangeKey | None = None
+    """The public key of the origin, if the edge signs for it by a MAC (HS256)."""
+    backend_host: str | None = None
+    """The `Host` to send: `Settings.backend_host` of the origin. By default that of its URL."""
     method: str = "GET"
     """The method for `path`."""
     route: str | None = None
@@ -62,35 +70,28 @@ class Target:
 class Mint:
     """Makes valid headers, and headers with the requested changes."""
 
-    def __init__(self, target: Target, signer: SigningKey, kid: str) -> None:
-        self._signer, self._kid, self._target = signer, kid, target
+    def __init__(self, target: Target, host: str, signer: SigningKey | MacSigner, kid: str) -> None:
+        self._signer, self.kid = signer, kid
         tctx = {"route": target.route or "doctor", "template": target.template}
-        self.tctx = {**tctx, "method": target.method, "path": target.path}
+        self.tctx = {**tctx, "method": target.method, "host": host, "path": target.path}
         if target.body is not None:
             self.tctx["content_digest"] = content_digest(target.body)
         caller = LocalCaller("doctor", ("doctor",), issuer=target.issuer)
         self.claims = contract(target.issuer, target.audience, self.tctx, identity_claims(caller))
 
+    @property
+    def is_by_mac(self) -> bool:
+        """Whether the headers are signed by HS256, not by EdDSA."""
+        return isinstance(self._signer, MacSigner)
+
     def token(self, header: Mapping[str, object] | None = None, /, **claims: object) -> str:
-        """Return the valid token with these changes. Ellipsis removes a claim."""
+        """Return the valid token with these changes. Ellipsis removes a member or a claim."""
         payload = {k: v for k, v in {**self.claims, **claims}.items() if v is not ...}
-        return self._signed(self._target.algorithm, self._target.audience, payload, header)
+        return self._signer.sign(payload, **{"kid": self.kid, **(header or {})})
 
-    def by(self, algorithm: str, audience: str) -> Fields:
-        """Return the field with the valid claims, signed by this algorithm for this origin."""
-        return ((HEADER, self._signed(algorithm, audience, self.claims, None)),)
-
-    def _signed(
-        self,
-        algorithm: str,
-        audience: str,
-        payload: Mapping[str, object],
-        header: Mapping[str, object] | None,
-    ) -> str:
-        jose = {"kid": self._kid, **(header or {})}
-        if algorithm == HS256:
-            return self._signer.sign_for(audience, payload, **jose)
-        return self._signer.sign(payload, **jose)
+    def by(self, signer: SigningKey | MacSigner, **header: object) -> Fields:
+        """Return the field with the valid claims, signed by this key."""
+        return ((HEADER, signer.sign(self.claims, **header)),)
 
     def field(self, header: Mapping[str, object] | None = None, /, **claims: object) -> Fields:
         """Return the field with `token`."""

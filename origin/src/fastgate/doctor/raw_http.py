@@ -65,6 +65,11 @@ def split_address(url: str) -> SplitResult:
     return parts
 
 
+def host_of(url: str) -> str:
+    """Return the `Host` of requests to this address, unless their fields have another one."""
+    return split_address(url).netloc.rpartition("@")[2]
+
+
 def exchange(
     url: str, method: str, target: str, fields: Fields, content: bytes | None = None
 ) -> RawResponse:
@@ -83,7 +88,7 @@ def exchange(
     tls = parts.scheme == "https"
     host, port = parts.hostname or "", parts.port or (443 if tls else 80)
     names = {name.lower() for name, _ in fields}
-    sent = [("Host", parts.netloc.rpartition("@")[2])] if "host" not in names else []
+    sent = [("Host", host_of(url))] if "host" not in names else []
     sent += [] if "connection" in names else [("Connection", "close")]
     if content is not None:
         sent += [("Content-Type", "application/json"), ("Content-Length", str(len(content)))]

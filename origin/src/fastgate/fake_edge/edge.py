@@ -25,7 +25,8 @@ from fastgate.compile.endpoints.route_ids import (
     routed_endpoints,
 )
 from fastgate.content import content_digest
-from fastgate.fake_edge.signing import SigningKey, base64url, contract, identity_claims
+from fastgate.fake_edge.signing import SigningKey, contract, identity_claims
+from fastgate.keys.okp import base64url
 from fastgate.local_rules import LocalCaller
 from fastgate.path_template import Template, TemplateRefused
 from fastgate.routes.framework import (
@@ -42,9 +43,17 @@ class FakeEdge:
     """An edge in this process, for one app."""
 
     def __init__(
-        self, app: object, *, issuer: str, audience: str, key: SigningKey | None = None
+        self,
+        app: object,
+        *,
+        issuer: str,
+        audience: str,
+        key: SigningKey | None = None,
+        backend_host: str | None = None,
     ) -> None:
         self.issuer, self.audience = issuer, audience
+        self.backend_host = backend_host
+        """The `Host` that replaces the client's, if the origin has `Settings.backend_host`."""
         self.key = key or SigningKey()
         self._app = app
         self._listed = _listed(app)
@@ -60,7 +69,7 @@ class FakeEdge:
         route = self._route(scope)
         path = self._stripped(scope) + _raw_path(scope)
         tctx: dict[str, object] = {"route": route.id, "template": route.template}
-        tctx |= {"method": _method(scope), "path": path}
+        tctx |= {"method": _method(scope), "host": _host(scope), "path": path}
         if scope["type"] == "websocket":
             tctx["websocket"] = True
         if scope["query_string"]:
@@ -70,6 +79,13 @@ class FakeEdge:
         # On a public route the edge reads no token, so the caller is unknown.
         claims = identity_claims(None if route.public else caller)
         return self.key.sign(contract(self.issuer, self.audience, tctx, claims)).encode()
+
+    def forwarded(self, fields: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        """Return the header fields of a request as the origin receives them."""
+        if self.backend_host is None:
+            return list(fields)
+        kept = [field for field in fields if field[0].lower() != b"host"]
+        return [(b"host", self.backend_host.encode()), *kept]
 
     def signs_body(self, scope: Scope) -> bool:
         """Whether the edge would sign the body of this request."""
@@ -95,6 +111,12 @@ class FakeEdge:
         # Requests may arrive as behind a proxy that removes the app's root path.
         root, path = self._root_path, scope["path"]
         return "" if path == root or path.startswith(root + "/") else root
+
+
+def _host(scope: Scope) -> str:
+    # A request with another number of `Host` fields is refused, regardless of the signed value.
+    found = [value for name, value in scope["headers"] if name.lower() == b"host"]
+    return found[0].decode("latin-1") if found and found[0] else "localhost"
 
 
 def _method(scope: Scope) -> str:

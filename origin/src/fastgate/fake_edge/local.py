@@ -13,7 +13,7 @@ from fastgate.content import whole
 from fastgate.errors import NotLocal
 from fastgate.fake_edge.edge import FakeEdge
 from fastgate.fake_edge.signing import SigningKey
-from fastgate.keys.jwks import read_jwks
+from fastgate.keys.key_set import read_key_set
 from fastgate.keys.source import StaticKeys
 from fastgate.local_rules import ANONYMOUS, LocalRules
 
@@ -28,7 +28,7 @@ class LocalEdge:
         self._key = SigningKey()
         self._edge: FakeEdge | None = None
         document = json.dumps({"keys": [self._key.jwk]}).encode()
-        self.keys = StaticKeys(read_jwks(document))
+        self.keys = StaticKeys(read_key_set(document))
         """The keys with which the guard verifies."""
 
     def sign_for(self, app: object, issuer: str, audience: str) -> None:

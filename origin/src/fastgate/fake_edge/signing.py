@@ -1,86 +1,134 @@
 """Sign `Fastgate-Identity` headers as an edge does.
 
 Input: a caller, and the judgement of an edge about a request. Output: the payload of the contract
-(docs/concepts/identity-header.md) and its compact JWS, by ES256 or HS256. It verifies nothing.
+(docs/concepts/identity-header.md) and its compact JWS, by EdDSA or HS256. It verifies nothing.
 """
 
-import base64
-import hashlib
 import json
 import time
 import uuid
 from collections.abc import Mapping
+from typing import NamedTuple
 
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from fastgate.keys.origin import KEY_BYTES, OriginKey
+from fastgate.keys.jwks import ExchangeKey
+from fastgate.keys.okp import ED25519, X25519, base64url, octets_of, public_jwk
+from fastgate.keys.origin import MacKey, PrivateKey, mac_key, mac_kid, private_key
 from fastgate.local_rules import LocalCaller
+from fastgate.verify import EDDSA, HS256, TYPE, VERSION
 
 LIFETIME_SECONDS = 30
 
 
 class SigningKey:
-    """The ES256 signing key of an edge."""
+    """The key on Ed25519 with which an edge signs (EdDSA, RFC 8037 §3.1)."""
 
-    def __init__(self, private_key: ec.EllipticCurvePrivateKey | None = None) -> None:
-        self._private_key = private_key or ec.generate_private_key(ec.SECP256R1())
-        self.public_key = self._private_key.public_key()
-        numbers = self.public_key.public_numbers()
-        point = {"crv": "P-256", "kty": "EC"}
-        point |= {"x": base64url(numbers.x.to_bytes(32)), "y": base64url(numbers.y.to_bytes(32))}
-        # RFC 7638 §3: only the required members, sorted, without white space.
-        canonical = json.dumps(point, sort_keys=True, separators=(",", ":")).encode()
-        self.kid = base64url(hashlib.sha256(canonical).digest())
-        self.jwk: dict[str, object] = {**point, "kid": self.kid, "use": "sig", "alg": "ES256"}
+    def __init__(self, private_key: Ed25519PrivateKey | None = None) -> None:
+        self.private_key = private_key or Ed25519PrivateKey.generate()
+        self.jwk = public_jwk(ED25519, self.private_key.public_key().public_bytes_raw())
+        self.kid = str(self.jwk["kid"])
+
+    @property
+    def private_jwk(self) -> dict[str, object]:
+        """The private JWK, as in the edge's secret `signing-keys`."""
+        return {**self.jwk, "d": base64url(self.private_key.private_bytes_raw())}
 
     @classmethod
     def of_jwk(cls, jwk: Mapping[str, object]) -> "SigningKey":
-        """Return the private key of a JWK. Raises `ValueError` if it is not a key on P-256."""
-        secret = jwk.get("d")
-        if jwk.get("crv") != "P-256" or not isinstance(secret, str):
-            raise ValueError("not a private key on P-256")
-        number = int.from_bytes(base64.urlsafe_b64decode(secret + "=" * (-len(secret) % 4)))
-        return cls(ec.derive_private_key(number, ec.SECP256R1()))
-
-    def origin_key(self, audience: str) -> OriginKey:
-        """Return the key with which an edge with this key signs for one origin (HS256)."""
-        return OriginKey(self.origin_secret(audience))
-
-    def origin_jwk(self, audience: str) -> dict[str, object]:
-        """Return the key of one origin as `fastgate keys origin` prints it."""
-        secret = base64url(self.origin_secret(audience))
-        return {"kty": "oct", "alg": "HS256", "use": "sig", "kid": self.kid, "k": secret}
-
-    def origin_secret(self, audience: str) -> bytes:
-        """Return the 32 bytes of the origin's key, derived from this key and the audience."""
-        secret = self._private_key.private_numbers().private_value.to_bytes(KEY_BYTES)
-        # RFC 5869, with an empty salt: the contract, docs/concepts/identity-header.md.
-        purpose = f"Fastgate-Identity HS256 {audience}".encode()
-        return HKDF(SHA256(), KEY_BYTES, salt=None, info=purpose).derive(secret)
+        """Return the key of a private JWK. Raises `ValueError` if it is not one on Ed25519."""
+        secret = octets_of(jwk.get("d"))
+        if (jwk.get("kty"), jwk.get("crv")) != ("OKP", ED25519) or secret is None:
+            raise ValueError("not a private key on Ed25519")
+        return cls(Ed25519PrivateKey.from_private_bytes(secret))
 
     def sign(self, payload: Mapping[str, object], **header: object) -> str:
         """Return the compact JWS of a payload. `header` adds or changes header members."""
-        signing_input = self.signing_input(payload, **header)
-        return f"{signing_input}.{self.signature(signing_input.encode())}"
+        text = signing_input(payload, **{"alg": EDDSA, "kid": self.kid, **header})
+        return f"{text}.{base64url(self.signature(text.encode()))}"
 
-    def sign_for(self, audience: str, payload: Mapping[str, object], **header: object) -> str:
-        """Return the compact JWS of a payload, by the MAC of one origin (HS256)."""
-        signing_input = self.signing_input(payload, **{"alg": "HS256", **header})
-        return f"{signing_input}.{base64url(self.origin_key(audience).mac(signing_input.encode()))}"
+    def signature(self, signed: bytes) -> bytes:
+        """Return the signature of any bytes, 64 octets."""
+        return self.private_key.sign(signed)
 
-    def signing_input(self, payload: Mapping[str, object], **header: object) -> str:
-        """Return the signing input: the first two parts of a compact JWS (RFC 7515 §5.1)."""
-        jose = {"alg": "ES256", "typ": "txntoken+jwt", "kid": self.kid, **header}
-        return ".".join(base64url(_compact(part)) for part in (jose, payload))
 
-    def signature(self, signing_input: bytes) -> str:
-        """Return the signature of any bytes in the format of a JWS (RFC 7518 §3.4)."""
-        der = self._private_key.sign(signing_input, ec.ECDSA(SHA256()))
-        r, s = decode_dss_signature(der)
-        return base64url(r.to_bytes(32) + s.to_bytes(32))
+class MacSigner(NamedTuple):
+    """The MAC key of one edge and one origin, and its name."""
+
+    kid: str
+    key: MacKey
+
+    def sign(self, payload: Mapping[str, object], **header: object) -> str:
+        """Return the compact JWS of a payload. `header` adds or changes header members."""
+        text = signing_input(payload, **{"alg": HS256, "kid": self.kid, **header})
+        return f"{text}.{base64url(self.signature(text.encode()))}"
+
+    def signature(self, signed: bytes) -> bytes:
+        """Return the MAC of any bytes, 32 octets."""
+        return self.key.mac(signed)
+
+
+class EdgeExchangeKey:
+    """The key on X25519 from which an edge derives the MAC keys of origins."""
+
+    def __init__(self, private: PrivateKey | None = None) -> None:
+        self._private = private or PrivateKey(X25519PrivateKey.generate())
+        self.public = self._private.public
+        self.jwk = self._private.public_jwk
+
+    @property
+    def private_jwk(self) -> dict[str, object]:
+        """The private JWK, as in the edge's secret `signing-keys`."""
+        return self._private.private_jwk
+
+    @classmethod
+    def of_jwk(cls, jwk: Mapping[str, object]) -> "EdgeExchangeKey":
+        """Return the key of a private JWK. Raises `JwksRefused` if it is not one on X25519."""
+        return cls(private_key(jwk))
+
+    def for_origin(self, origin: ExchangeKey, audience: str) -> MacSigner:
+        """Return the signer for the origin with this public key."""
+        secret = self._private.shared_with(origin)
+        key = mac_key(secret, self.public, origin, audience)
+        return MacSigner(mac_kid(self.public, origin), key)
+
+
+class EdgeKeys(NamedTuple):
+    """The private keys of an edge."""
+
+    signing: SigningKey
+    exchange: EdgeExchangeKey | None
+
+    @classmethod
+    def of_jwks(cls, document: Mapping[str, object]) -> "EdgeKeys":
+        """Return the keys with which an edge with this secret `signing-keys` signs: the first ones.
+
+        Raises:
+            ValueError: the document is not a private JWK Set with a key on Ed25519.
+            JwksRefused: the first key on X25519 is not a private key.
+
+        """
+        keys = document.get("keys")
+        found = [key for key in keys if isinstance(key, dict)] if isinstance(keys, list) else []
+        signing = [key for key in found if key.get("crv") == ED25519]
+        exchange = [key for key in found if key.get("crv") == X25519]
+        if not signing:
+            raise ValueError("holds no private key on Ed25519")
+        return cls(
+            SigningKey.of_jwk(signing[0]),
+            EdgeExchangeKey.of_jwk(exchange[0]) if exchange else None,
+        )
+
+
+def signing_input(payload: Mapping[str, object], **header: object) -> str:
+    """Return the signing input: the first two parts of a compact JWS (RFC 7515 §5.1).
+
+    Ellipsis removes a header member.
+    """
+    members = {"alg": EDDSA, "typ": TYPE, "ver": VERSION, **header}
+    jose = {name: value for name, value in members.items() if value is not ...}
+    return ".".join(base64url(_compact(part)) for part in (jose, payload))
 
 
 def contract(
@@ -90,6 +138,7 @@ def contract(
     now = int(time.time())
     return {
         "iss": issuer,
+        "req_wl": issuer,
         "aud": audience,
         "iat": now,
         "exp": now + LIFETIME_SECONDS,
@@ -102,21 +151,18 @@ def contract(
 def identity_claims(caller: LocalCaller | None) -> dict[str, object]:
     """Return `sub`, `scope` and `rctx`."""
     if caller is None:
-        return {"rctx": {}}
+        return {"scope": "", "rctx": {}}
     rctx = {
         "iss": caller.issuer,
         "client_id": caller.client_id,
         "country": caller.country,
         "token_exp": caller.token_expires_at,
     }
-    claims: dict[str, object] = {"sub": caller.subject, "scope": " ".join(caller.scopes)}
-    known = {name: value for name, value in claims.items() if value}
-    return {**known, "rctx": {name: value for name, value in rctx.items() if value is not None}}
-
-
-def base64url(octets: bytes) -> str:
-    """Encode without padding (RFC 7515 §2)."""
-    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()
+    return {
+        "sub": caller.subject,
+        "scope": " ".join(caller.scopes),
+        "rctx": {name: value for name, value in rctx.items() if value is not None},
+    }
 
 
 def _compact(part: Mapping[str, object]) -> bytes:

@@ -17,8 +17,8 @@ import httpx
 
 from fastgate.background import Job, start
 from fastgate.errors import JwksRefused, KeysUnavailable
-from fastgate.keys.jwks import read_jwks
-from fastgate.keys.key_set import KeySet
+from fastgate.keys.key_set import KeySet, read_key_set
+from fastgate.keys.origin import OriginKeys
 
 MAX_DOCUMENT_BYTES = 65_536
 
@@ -76,6 +76,7 @@ class EdgeKeys:
         self,
         url: str,
         *,
+        origin: OriginKeys | None = None,
         fresh_for: float = 300.0,
         max_stale: float = 3600.0,
         cool_down: float = 30.0,
@@ -84,6 +85,7 @@ class EdgeKeys:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._url = url
+        self._origin = origin
         self._fresh_for = fresh_for
         self._max_stale = max_stale
         self._cool_down = cool_down
@@ -138,7 +140,7 @@ class EdgeKeys:
         asked_at = self._clock()
         try:
             with anyio.fail_after(self._timeout):
-                keys = read_jwks(await self._download())
+                keys = read_key_set(await self._download(), self._origin)
         except JwksRefused as error:
             self._failed(error.reason)
         except (httpx.HTTPError, TimeoutError) as error:

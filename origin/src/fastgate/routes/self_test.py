@@ -119,7 +119,7 @@ async def _dispatch(app: FastAPI, kind: str, path: str, template: str) -> None:
         "headers": [(b"host", kind.replace(" ", "-").encode())],
         "subprotocols": [],
     }
-    judged = Transaction("self-test", template, "GET", path, None)
+    judged = Transaction("self-test", template, "GET", "self-test", path, None)
     with Comparing(check_for(scope, judged, refuse), scope):
         await app(scope, receive, send)
 
