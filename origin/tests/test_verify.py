@@ -595,3 +595,28 @@ def test_the_host_of_the_backend_replaces_the_clients(edge: Edge) -> None:
     for found in (None, b"api.example.com", b"orders.internal:80", b"Orders.internal"):
         with pytest.raises(errors.HostMismatch):
             judged(found)
+
+
+def test_a_handshake_may_arrive_with_the_name_of_the_backend(edge: Edge) -> None:
+    # The platform puts the backend's name into `Host` of a handshake.
+    handshake = HEAD._replace(websocket=True)
+    token = edge.sign(changed_within("tctx", websocket=True))
+    keys = read_key_set(json.dumps(edge.jwks).encode())
+    for host in (b"127.0.0.1:8000", b"orders.internal", None):
+        claims = verified(token, edge, handshake._replace(host=host))
+        assert claims.transaction.host == HOST
+
+    def judged(host: bytes) -> EdgeClaims:
+        return verify(
+            token,
+            keys,
+            handshake._replace(host=host),
+            issuer=ISSUER,
+            audience=AUDIENCE,
+            now=NOW,
+            backend_host="orders.internal",
+        )
+
+    assert judged(b"orders.internal").transaction.host == HOST
+    with pytest.raises(errors.HostMismatch):
+        judged(b"127.0.0.1:8000")

@@ -20,11 +20,13 @@ use crate::request::RequestError;
 use crate::response::ResponseFields;
 use crate::route::RouteError;
 use crate::throttle::{ThrottleError, ratelimit_fields};
+use crate::time::Seconds;
 
 /// `Retry-After` of a temporary failure, in seconds.
 const RETRY_AFTER: &str = "5";
 
 impl From<&Refusal> for Problem {
+    #[expect(clippy::too_many_lines, reason = "one table")]
     fn from(refusal: &Refusal) -> Self {
         let with = |kind, fields| Self { kind, fields, challenge: None, response: ResponseFields::default() };
         let plain = |kind| with(kind, Vec::new());
@@ -88,7 +90,7 @@ impl From<&Refusal> for Problem {
                 Kind::AuthenticationInsufficient,
                 Challenge {
                     acr_values: Some(required.acr.join(" ")).filter(|values| !values.is_empty()),
-                    max_age: required.max_age.map(|max_age| max_age.as_u64()),
+                    max_age: required.max_age.map(Seconds::as_u64),
                     ..Challenge::because("insufficient_user_authentication")
                 },
             ),

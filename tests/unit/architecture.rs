@@ -70,6 +70,7 @@ const PROBLEM: &[&str] = &[
     "rewrite",
     "route",
     "throttle",
+    "time",
 ];
 
 /// Crates and types that only some modules may name, with all their items.
