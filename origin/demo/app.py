@@ -47,7 +47,7 @@ async def read_me(caller: Caller) -> Profile:
         subject=caller.subject,
         issuer=caller.issuer,
         scopes=sorted(caller.scopes),
-        country=caller.country,
+        country=caller.client.country,
     )
 
 

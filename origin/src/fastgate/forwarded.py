@@ -1,0 +1,103 @@
+"""The claims of the caller's token that the policy forwards, as endpoints read them.
+
+Input: the forwarded claims of one request, and the id of its route. Output: a mapping that raises
+an error with the line to write where the policy forwards no such claim. A silent None would let a
+check pass that nobody had configured. It reads no request.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import TypeVar, overload
+
+from pydantic import JsonValue
+
+_Default = TypeVar("_Default")
+
+
+class NotForwarded(KeyError):
+    """The app reads something of the caller's token that the policy does not forward for the route.
+
+    It is a mistake in the app or the policy, and not a refusal: the client receives a 500. The
+    message has the line to write.
+
+    Args:
+        route: the id of the route in the policy.
+        name: the name of the claim, or `groups`.
+        entry: the entry that the list `forward` lacks.
+
+    """
+
+    def __init__(self, route: str, name: str, entry: str) -> None:
+        super().__init__(route, name, entry)
+        self.route, self.name, self.entry = route, name, entry
+
+    def __str__(self) -> str:
+        """Return the message; that of a `KeyError` would be in quotes."""
+        return (
+            f'the route "{self.route}" does not forward "{self.name}": write '
+            f'forward=[{self.entry}] in its at_edge mark, or "forward": [{self.entry}] in the '
+            "policy"
+        )
+
+    @classmethod
+    def claim(cls, route: str, name: str) -> "NotForwarded":
+        """Return the error for a claim."""
+        return cls(route, name, json.dumps({"claim": name}, ensure_ascii=False))
+
+    @classmethod
+    def groups(cls, route: str) -> "NotForwarded":
+        """Return the error for the groups."""
+        return cls(route, "groups", '"groups"')
+
+
+class ForwardedClaims(Mapping[str, JsonValue]):
+    """The claims that the policy forwards for one route, by the names that it gives them.
+
+    A forwarded claim that the token lacks is None. A claim that is not forwarded is not in the
+    mapping, and reading it raises `NotForwarded`, also with `get`.
+    """
+
+    __slots__ = ("_claims", "_route")
+
+    def __init__(self, claims: Mapping[str, JsonValue], route: str) -> None:
+        self._claims, self._route = claims, route
+
+    def __getitem__(self, name: str) -> JsonValue:
+        """Return the claim; None if the token lacks it. Raises `NotForwarded`."""
+        try:
+            return self._claims[name]
+        except KeyError:
+            raise NotForwarded.claim(self._route, name) from None
+
+    @overload
+    def get(self, key: str, /) -> JsonValue: ...
+
+    @overload
+    def get(self, key: str, /, default: _Default) -> JsonValue | _Default: ...
+
+    def get(self, key: str, /, default: object = None) -> object:
+        """Return the claim, or `default` if the token lacks it.
+
+        Raises:
+            NotForwarded: the policy does not forward the claim. The default of other mappings
+                would hide that.
+
+        """
+        value = self[key]
+        return default if value is None else value
+
+    def __contains__(self, name: object) -> bool:
+        """Whether the claim is forwarded. The token may lack it nevertheless."""
+        return name in self._claims
+
+    def __iter__(self) -> Iterator[str]:
+        """Return the names of the forwarded claims."""
+        return iter(self._claims)
+
+    def __len__(self) -> int:
+        """Return the number of forwarded claims."""
+        return len(self._claims)
+
+    def __repr__(self) -> str:
+        """Return the names. The values may be personal data, and this may be logged."""
+        return f"<forwarded claims {sorted(self._claims)}>"
