@@ -6,12 +6,10 @@ check pass that nobody had configured. It reads no request.
 """
 
 import json
-from collections.abc import Iterator, Mapping
-from typing import TypeVar, overload
+from collections.abc import Iterable, Mapping
+from typing import Any, NoReturn
 
 from pydantic import JsonValue
-
-_Default = TypeVar("_Default")
 
 
 class NotForwarded(KeyError):
@@ -50,32 +48,27 @@ class NotForwarded(KeyError):
         return cls(route, "groups", '"groups"')
 
 
-class ForwardedClaims(Mapping[str, JsonValue]):
+class ForwardedClaims(dict[str, JsonValue]):
     """The claims that the policy forwards for one route, by the names that it gives them.
 
-    A forwarded claim that the token lacks is None. A claim that is not forwarded is not in the
-    mapping, and reading it raises `NotForwarded`, also with `get`.
+    A forwarded claim that the token lacks is None. A claim that is not forwarded is not in it, and
+    reading it raises `NotForwarded`, also with `get`. It cannot be changed. It is a `dict` because
+    serializers know no other mapping.
     """
 
-    __slots__ = ("_claims", "_route")
+    __slots__ = ("_route",)
 
-    def __init__(self, claims: Mapping[str, JsonValue], route: str) -> None:
-        self._claims, self._route = claims, route
+    def __init__(
+        self, claims: Mapping[str, JsonValue] | Iterable[tuple[str, JsonValue]], route: str = ""
+    ) -> None:
+        super().__init__(claims)
+        self._route = route
 
-    def __getitem__(self, name: str) -> JsonValue:
-        """Return the claim; None if the token lacks it. Raises `NotForwarded`."""
-        try:
-            return self._claims[name]
-        except KeyError:
-            raise NotForwarded.claim(self._route, name) from None
+    def __missing__(self, name: str) -> NoReturn:
+        """Refuse to read a claim that is not forwarded. Raises `NotForwarded`."""
+        raise NotForwarded.claim(self._route, name)
 
-    @overload
-    def get(self, key: str, /) -> JsonValue: ...
-
-    @overload
-    def get(self, key: str, /, default: _Default) -> JsonValue | _Default: ...
-
-    def get(self, key: str, /, default: object = None) -> object:
+    def get(self, name: str, default: Any = None, /) -> Any:  # noqa: ANN401
         """Return the claim, or `default` if the token lacks it.
 
         Raises:
@@ -83,21 +76,19 @@ class ForwardedClaims(Mapping[str, JsonValue]):
                 would hide that.
 
         """
-        value = self[key]
+        value = self[name]
         return default if value is None else value
-
-    def __contains__(self, name: object) -> bool:
-        """Whether the claim is forwarded. The token may lack it nevertheless."""
-        return name in self._claims
-
-    def __iter__(self) -> Iterator[str]:
-        """Return the names of the forwarded claims."""
-        return iter(self._claims)
-
-    def __len__(self) -> int:
-        """Return the number of forwarded claims."""
-        return len(self._claims)
 
     def __repr__(self) -> str:
         """Return the names. The values may be personal data, and this may be logged."""
-        return f"<forwarded claims {sorted(self._claims)}>"
+        return f"<forwarded claims {sorted(self)}>"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Allow copies."""
+        return type(self), (dict(self), self._route)
+
+    def _refuse_change(self, *_: object, **__: object) -> NoReturn:
+        raise TypeError("the claims of a caller cannot be changed")
+
+    __setitem__ = __delitem__ = __ior__ = _refuse_change
+    clear = pop = popitem = setdefault = update = _refuse_change

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Self
 
-from pydantic import Field, JsonValue, PlainSerializer
+from pydantic import JsonValue
 from pydantic_core import CoreSchema
 
 from fastgate.claims import EdgeClaims
@@ -77,9 +77,7 @@ class Identity:
     """The caller's roles, from the claims that `claims.roles` of the issuer names in the policy."""
     tenant: str | None = None
     """The tenant, from the claim that `claims.tenant` of the issuer names in the policy."""
-    claims: Annotated[
-        Mapping[str, JsonValue], PlainSerializer(dict, return_type=dict[str, JsonValue])
-    ] = field(default_factory=dict, hash=False)
+    claims: Mapping[str, JsonValue] = field(default_factory=dict, hash=False)
     """The claims that `forward` in the policy or in the endpoint's `at_edge` names, with their JSON
     types. None is a claim that the caller's token lacks. Reading a claim that is not forwarded
     raises `NotForwarded`, a `KeyError`, also with `get`; `in` tells whether it is forwarded."""
@@ -99,8 +97,8 @@ class Identity:
     """The id of the route in the edge's policy."""
     expires_at: int | None = None
     """When the edge's statement expires: Unix time, seconds, at most a minute after the request."""
-    forwarded_groups: Annotated[frozenset[str] | None, Field(serialization_alias="groups")] = None
-    """The caller's groups, or None if they are not forwarded; `groups` in a response."""
+    forwarded_groups: frozenset[str] | None = None
+    """The caller's groups, or None if the route does not forward them. Use `groups`."""
 
     @property
     def groups(self) -> frozenset[str]:
