@@ -602,9 +602,11 @@ def test_a_handshake_may_arrive_with_the_name_of_the_backend(edge: Edge) -> None
     handshake = HEAD._replace(websocket=True)
     token = edge.sign(changed_within("tctx", websocket=True))
     keys = read_key_set(json.dumps(edge.jwks).encode())
-    for host in (b"127.0.0.1:8000", b"orders.internal", None):
+    for host in (b"127.0.0.1:8000", b"orders.internal"):
         claims = verified(token, edge, handshake._replace(host=host))
         assert claims.transaction.host == HOST
+    for none in (None, b""):
+        assert cause(token, edge, handshake._replace(host=none)) == "host-mismatch"
 
     def judged(host: bytes) -> EdgeClaims:
         return verify(

@@ -1,6 +1,7 @@
 //! Valid policies that are probably mistakes.
 
 mod absent_claims;
+mod audiences;
 mod candidates;
 mod countries;
 mod exposed;
@@ -10,6 +11,7 @@ mod required_claims;
 mod useless;
 
 use absent_claims::absences;
+use audiences::audiences;
 use exposed::exposed;
 use fastgate::gateway::{KEYS_PATH, metadata_path};
 use fastgate::policy::fields::Accepts;
@@ -113,6 +115,7 @@ pub(super) fn lints(policy: &Policy) -> Vec<Lint> {
         lints.extend(useless(policy, route, &at));
     }
     lints.extend(useless_in_shared(policy));
+    lints.extend(audiences(policy));
     let mut known = std::collections::BTreeSet::new();
     lints.retain(|lint| known.insert((lint.at.clone(), lint.what.clone())));
     lints

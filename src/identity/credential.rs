@@ -11,7 +11,7 @@ use super::key_source::{KeysUnavailable, Wanted};
 use super::sources::Sources;
 use super::token::{UnverifiedToken, VerifiedClaims};
 use super::token_error::TokenError;
-use crate::policy::{Issuer, IssuerId, Policy};
+use crate::policy::{Audience, Issuer, IssuerId, Policy};
 use crate::secret::Secret;
 use crate::time::UnixTime;
 
@@ -63,6 +63,17 @@ impl<'policy, 'request> Credential<'policy, 'request> {
     pub(super) const fn issuer(&self) -> &'policy Issuer {
         match self {
             Self::Jwt(issuer, _) | Self::Opaque(issuer, _) => issuer,
+        }
+    }
+
+    /// Checks that the token is for a route that accepts these audiences.
+    ///
+    /// # Errors
+    /// [`TokenError::Audience`] if it names none of them.
+    pub(super) fn check_resource(&self, accepted: &[Audience]) -> Result<(), TokenError> {
+        match self {
+            Self::Jwt(issuer, token) => token.check_resource(issuer, accepted),
+            Self::Opaque(issuer, claims) => claims.check_resource(issuer, accepted),
         }
     }
 

@@ -12,7 +12,7 @@ use super::keys::{Key, KeySet, NoKey};
 use super::signature_cache::{SignatureCache, VerifiedSignature};
 pub use super::token_error::TokenError;
 use super::token_rules;
-use crate::policy::{AlgorithmName, Issuer, MAX_TOKEN_BYTES};
+use crate::policy::{AlgorithmName, Audience, Issuer, MAX_TOKEN_BYTES};
 use crate::secret::Secret;
 use crate::time::UnixTime;
 
@@ -41,6 +41,14 @@ impl VerifiedClaims {
     /// The holder, and all claims of the token.
     pub(super) fn into_parts(self) -> (Holder, Claims) {
         (self.holder, self.claims)
+    }
+
+    /// Checks that the token names one of the audiences of a route, `accepted`; any passes if there are none.
+    ///
+    /// # Errors
+    /// [`TokenError::Audience`]
+    pub(super) fn check_resource(&self, issuer: &Issuer, accepted: &[Audience]) -> Result<(), TokenError> {
+        token_rules::check_resource(&self.claims, issuer, accepted)
     }
 
     /// A claim at the top level.
@@ -114,6 +122,14 @@ impl<'request> UnverifiedToken<'request> {
     #[must_use]
     pub fn issued(&self) -> Option<UnixTime> {
         self.claims.time("iat").ok().flatten()
+    }
+
+    /// Checks that the token names one of the audiences of a route, `accepted`; any passes if there are none.
+    ///
+    /// # Errors
+    /// [`TokenError::Audience`]
+    pub(super) fn check_resource(&self, issuer: &Issuer, accepted: &[Audience]) -> Result<(), TokenError> {
+        token_rules::check_resource(&self.claims, issuer, accepted)
     }
 
     /// The binding of the token; not verified.

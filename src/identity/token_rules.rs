@@ -3,7 +3,7 @@
 
 use super::claims::Claims;
 use super::token_error::TokenError;
-use crate::policy::{Issuer, TokenKind};
+use crate::policy::{Audience, Issuer, TokenKind};
 use crate::time::UnixTime;
 
 /// Checks the claims of a token of `issuer`: times, audience, subject, kind, client, tenant.
@@ -61,6 +61,16 @@ fn check_audience(claims: &Claims, issuer: &Issuer) -> Result<(), TokenError> {
         TokenKind::Id => !audiences.is_empty() && accepted.all(|is_accepted| is_accepted),
     };
     if passes { Ok(()) } else { Err(TokenError::Audience) }
+}
+
+/// Checks that the token names one of these audiences, those of the route; any token passes if there are none.
+pub(super) fn check_resource(claims: &Claims, issuer: &Issuer, accepted: &[Audience]) -> Result<(), TokenError> {
+    if accepted.is_empty() {
+        return Ok(());
+    }
+    let named = claims.audiences(&issuer.shape)?;
+    let is_accepted = |audience: &Audience| named.contains(&audience.as_str());
+    if accepted.iter().any(is_accepted) { Ok(()) } else { Err(TokenError::Audience) }
 }
 
 /// Refuses tokens of another kind that the same keys sign (RFC 8725 §3.12).

@@ -26,6 +26,11 @@ pub struct OriginDocument {
     /// `aud` of the signed header, and `Settings(audience=…)` of the application. Each origin needs an audience of its
     /// own: an application accepts every header that is signed for its audience.
     pub audience: String,
+    /// The audiences of tokens that the application accepts, at least one: a token must name one of them, in addition to what its
+    /// issuer requires. So a token for one application cannot be used at another (RFC 8707 §2). Default: all that the
+    /// issuer accepts.
+    #[serde(default)]
+    pub token_audiences: Option<Vec<String>>,
     /// The public X25519 key of the application, a JWK that `python -m fastgate origin-key new` makes. With a key the
     /// header is signed by `HS256`, under a MAC key that only the edge and this application can derive; verifying costs
     /// almost nothing, and the application holds the private half (`Settings(origin_key=…)`). Each origin needs a key of
@@ -41,6 +46,8 @@ pub struct Origin {
     pub backend: String,
     /// `aud` of the signed header.
     pub audience: Audience,
+    /// The audiences of tokens that it accepts; all if empty.
+    pub token_audiences: Vec<Audience>,
     /// The public key of the application. With a key the header is signed by `HS256`, without by `EdDSA`.
     pub key: Option<OriginKey>,
 }
@@ -68,6 +75,14 @@ impl Origin {
         faults.add_if(document.backend.is_empty(), format_args!("{at}.backend"), Fault::Empty);
         faults.add_if(document.audience.is_empty(), format_args!("{at}.audience"), Fault::Empty);
         let key = document.key.and_then(|key| OriginKey::read(&key, &format!("{at}.key"), faults));
-        Self { backend: document.backend, audience: document.audience.into(), key }
+        let token_audiences = token_audiences(document.token_audiences, at, faults);
+        Self { backend: document.backend, audience: document.audience.into(), token_audiences, key }
     }
+}
+
+/// Reads `token_audiences` of an origin or a route at `at`.
+pub(super) fn token_audiences(document: Option<Vec<String>>, at: &str, faults: &mut Faults) -> Vec<Audience> {
+    let names = document.as_deref().is_some_and(|names| names.is_empty() || names.iter().any(String::is_empty));
+    faults.add_if(names, format_args!("{at}.token_audiences"), Fault::Empty);
+    document.unwrap_or_default().into_iter().map(Into::into).collect()
 }

@@ -15,7 +15,7 @@ use super::conditions::Condition;
 use super::fields::{Accepts, FieldEdits};
 use super::forward::Forward;
 use super::groups::Group;
-use super::ids::{IssuerId, RouteId};
+use super::ids::{Audience, IssuerId, RouteId};
 use super::limits::Limit;
 use super::origin::Origin;
 use super::pattern::PathTemplate;
@@ -52,6 +52,8 @@ pub struct Route {
     pub response_fields: FieldEdits,
     /// The places. The client must pass all of them.
     pub from: Vec<Arc<Place>>,
+    /// The audiences of tokens that are accepted, in addition to what the issuer requires; all if empty.
+    pub token_audiences: Vec<Audience>,
     /// Who may call.
     pub access: Access,
     /// A requirement in shadow mode: it is only logged.

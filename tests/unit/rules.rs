@@ -1,5 +1,6 @@
 //! The rules of a policy: callers, places, limits, requests and rewrites.
 
+mod audiences;
 mod limits;
 mod places;
 mod requests;

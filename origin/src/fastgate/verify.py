@@ -193,7 +193,7 @@ def _check_request(judged: Transaction, head: RequestHead) -> None:
 
 def _check_host(judged: Transaction, found: bytes | None, backend_host: str | None) -> None:
     # The platform hands a WebSocket over with the backend's own name in `Host`.
-    if judged.websocket and backend_host is None:
+    if judged.websocket and backend_host is None and found:
         return
     expected = judged.host if backend_host is None else backend_host
     if expected.encode() != found:

@@ -52,6 +52,11 @@ pub struct RouteDocument {
     /// Who may call the route.
     #[serde(default)]
     pub access: AccessName,
+    /// The audiences of tokens that the route accepts, at least one: a token must name one of them, in addition to what its
+    /// issuer requires. So a token for one application cannot be used at another (RFC 8707 §2). Default: those of its
+    /// origin.
+    #[serde(default)]
+    pub token_audiences: Option<Vec<String>>,
     /// The scopes that the token of the caller must have, all of them.
     #[serde(default)]
     pub scopes: Vec<String>,

@@ -17,7 +17,7 @@ use crate::policy::ids::IssuerId;
 use crate::policy::issuer::Issuer;
 use crate::policy::limits::Limit;
 use crate::policy::names::{is_id, is_scope};
-use crate::policy::origin::Origin;
+use crate::policy::origin::{Origin, token_audiences};
 use crate::policy::pattern::PathTemplate;
 use crate::policy::places::Place;
 
@@ -93,13 +93,21 @@ fn route(document: RouteDocument, known: &mut Known<'_, '_>, at: &str, faults: &
     let origin_template = rewrite.and_then(|rewrite| rewrite.read(&template, &format!("{at}.rewrite"), faults));
     let shadow = requirement(&document.shadow, &template, known.rules, format_args!("{at}.shadow"), faults);
     let access = access(&document, &template, known, at, faults);
+    let own_audiences = document.token_audiences.is_some();
+    let is_public = document.access == AccessName::Public;
+    faults.add_if(own_audiences && is_public, format_args!("{at}.token_audiences"), Fault::RulesOnPublic);
+    let mut token_audiences = token_audiences(document.token_audiences, at, faults);
     let forward = Forward::read(document.forward, format_args!("{at}.forward"), faults);
     check_forward(&forward, group.as_deref(), &access, known, at, faults);
+    let origin = origin?;
+    if !own_audiences {
+        token_audiences.clone_from(&origin.token_audiences);
+    }
     Some(Route {
         id: document.id.into(),
         template,
         methods: document.methods,
-        origin: Arc::clone(origin?),
+        origin: Arc::clone(origin),
         group,
         origin_template,
         accepts: Accepts::read(document.accepts, format_args!("{at}.accepts"), faults),
@@ -114,6 +122,7 @@ fn route(document: RouteDocument, known: &mut Known<'_, '_>, at: &str, faults: &
             faults,
         ),
         from,
+        token_audiences,
         access,
         shadow,
         limits,

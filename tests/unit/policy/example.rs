@@ -11,7 +11,8 @@ use super::tour::members;
 const OTHER_CHAPTERS: [&str; 6] =
     ["OriginKeyDocument", "IssuerDocument", "ClaimsDocument", "KeyLife", "Introspection", "ProofRules"];
 /// Members of `edge` that belong to those, and what belongs to applications, not to rules.
-const OTHER_MEMBERS: [&str; 7] = ["resource", "dpop", "max_token", "origin", "key", "authentication", "acr"];
+const OTHER_MEMBERS: [&str; 8] =
+    ["resource", "token_audiences", "dpop", "max_token", "origin", "key", "authentication", "acr"];
 
 fn example() -> Value {
     serde_json::from_str(include_str!("../../../policy.json")).unwrap()

@@ -23,7 +23,7 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 """The methods that the edge forwards, in the order in which the policy lists them."""
 
 _FLAGS = ("bearer_subprotocol", "forward_token", "require_bound", "sign_body", "websocket")
-_LISTS = ("from", "limits", "scopes")
+_LISTS = ("from", "limits", "scopes", "token_audiences")
 _OTHERS = (
     *(
         "accepts",

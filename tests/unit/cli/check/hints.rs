@@ -161,3 +161,41 @@ fn policies_with_hints() {
     assert!(!said(&shadow("public")).contains("route itself"));
     assert!(said(&shadow("optional")).contains("write \"access\": \"authenticated\" and move it"));
 }
+
+/// Two applications behind one issuer with two audiences.
+fn two_origins(orders: &Value, billing: &Value, of_route: &Value) -> Value {
+    let origin = |name: &str, audiences: &Value| {
+        let mut origin = json!({ "backend": name, "audience": name });
+        if !audiences.is_null() {
+            origin["token_audiences"] = audiences.clone();
+        }
+        origin
+    };
+    let issuer = json!({ "issuer": "https://a.test", "backend": "idp", "audiences": ["o", "b"] });
+    let mut billed = json!({ "id": "billing", "origin": "billing" });
+    billed.as_object_mut().unwrap().extend(of_route.as_object().unwrap().clone());
+    json!({
+        "origins": { "orders": origin("orders", orders), "billing": origin("billing", billing) },
+        "issuers": { "a": issuer },
+        "routes": [route("/orders", &json!({ "id": "orders", "origin": "orders" })), route("/billing", &billed)]
+    })
+}
+
+#[test]
+fn tokens_that_several_applications_accept_get_a_hint() {
+    let (none, own) = (Value::Null, json!(["b"]));
+    let shared =
+        "$.issuers.a.audiences are accepted at 2 origins alike: a token for one application can be used at another";
+    assert_eq!(hints(&two_origins(&none, &none, &json!({}))), [shared]);
+    for parts in [
+        two_origins(&json!(["o"]), &own, &json!({})),
+        two_origins(&none, &own, &json!({})),
+        two_origins(&none, &none, &json!({ "token_audiences": ["b"] })),
+    ] {
+        assert_eq!(hints(&parts), [""; 0], "{parts}");
+    }
+    let public = two_origins(&none, &none, &json!({ "access": "public" }));
+    assert!(!hints(&public).contains(&shared.to_owned()), "a public route reads no token");
+    let unknown = hints(&two_origins(&json!(["x"]), &own, &json!({})));
+    assert_eq!(unknown, ["$.routes[0] accepts tokens for \"x\", but no issuer accepts this audience"]);
+}

@@ -1,0 +1,48 @@
+//! Audiences of tokens that no issuer accepts, and issuers whose tokens for one application are accepted at another.
+
+use std::collections::BTreeSet;
+
+use fastgate::policy::{Access, Policy, Route};
+
+use super::hint::Lint;
+
+/// The hints about `token_audiences`.
+pub(super) fn audiences(policy: &Policy) -> impl Iterator<Item = Lint> {
+    unknown(policy).chain(shared(policy))
+}
+
+/// Routes whose list has an audience that no issuer accepts: no token meets both.
+fn unknown(policy: &Policy) -> impl Iterator<Item = Lint> {
+    policy.routes().iter().enumerate().filter_map(|(number, route)| {
+        let is_accepted = |name: &str| policy.issuers().any(|issuer| issuer.audiences.iter().any(|known| *known == name));
+        let unknown = route.token_audiences.iter().find(|name| !is_accepted(name.as_str()))?;
+        Some(Lint {
+            at: format!("$.routes[{number}]"),
+            what: format!("accepts tokens for \"{unknown}\", but no issuer accepts this audience"),
+            remedy: "add it to the \"audiences\" of an issuer, or correct \"token_audiences\" of the route or its origin",
+        })
+    })
+}
+
+/// Issuers with several audiences whose tokens reach several origins, whatever audience they name.
+fn shared(policy: &Policy) -> impl Iterator<Item = Lint> {
+    policy.issuers().filter(|issuer| issuer.audiences.len() > 1).filter_map(|issuer| {
+        let reads = |route: &&Route| match &route.access {
+            Access::Public => false,
+            Access::Optional => true,
+            Access::Authenticated { by_issuer, .. } => {
+                by_issuer.is_empty() || by_issuer.contains_key(issuer.id.as_str())
+            }
+        };
+        let unrestricted = policy.routes().iter().filter(reads).filter(|route| route.token_audiences.is_empty());
+        let origins: BTreeSet<&str> = unrestricted.map(|route| route.origin.audience.as_str()).collect();
+        (origins.len() > 1).then(|| Lint {
+            at: format!("$.issuers.{}.audiences", issuer.id),
+            what: format!(
+                "are accepted at {} origins alike: a token for one application can be used at another",
+                origins.len()
+            ),
+            remedy: "write \"token_audiences\" at the origins, or at routes",
+        })
+    })
+}
