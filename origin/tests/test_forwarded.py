@@ -25,6 +25,7 @@ from fastgate import (
 )
 from fastgate.compile.policy import CannotCompile, compile_routes
 from fastgate.errors import ClaimMalformed
+from fastgate.forwarded import claim_not_forwarded
 from fastgate.testing import AsCaller
 from tests.edge import HEADER, IDP, Edge, payload
 
@@ -216,7 +217,7 @@ def test_what_is_not_forwarded_is_an_error_with_the_line_to_write() -> None:
         )
         assert isinstance(error.value, KeyError)
         assert (error.value.route, error.value.name) == ("read_order", "email")
-    assert '{"claim": "a\\"b"}' in str(NotForwarded.claim("r", 'a"b'))
+    assert '{"claim": "a\\"b"}' in str(claim_not_forwarded("r", 'a"b'))
     assert "email" not in claims
     assert (claims["shop"], claims.get("shop", "x"), claims["plan"]) == ("lumen", "lumen", None)
     assert (claims.get("plan"), claims.get("plan", "free"), "plan" in claims) == (

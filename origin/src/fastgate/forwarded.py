@@ -37,15 +37,15 @@ class NotForwarded(KeyError):
             "policy"
         )
 
-    @classmethod
-    def claim(cls, route: str, name: str) -> "NotForwarded":
-        """Return the error for a claim."""
-        return cls(route, name, json.dumps({"claim": name}, ensure_ascii=False))
 
-    @classmethod
-    def groups(cls, route: str) -> "NotForwarded":
-        """Return the error for the groups."""
-        return cls(route, "groups", '"groups"')
+def claim_not_forwarded(route: str, name: object) -> NotForwarded:
+    """Return the error for a claim."""
+    return NotForwarded(route, str(name), json.dumps({"claim": str(name)}, ensure_ascii=False))
+
+
+def groups_not_forwarded(route: str) -> NotForwarded:
+    """Return the error for the groups."""
+    return NotForwarded(route, "groups", '"groups"')
 
 
 class ForwardedClaims(dict[str, JsonValue]):
@@ -66,7 +66,7 @@ class ForwardedClaims(dict[str, JsonValue]):
 
     def __missing__(self, name: str) -> NoReturn:
         """Refuse to read a claim that is not forwarded. Raises `NotForwarded`."""
-        raise NotForwarded.claim(self._route, name)
+        raise claim_not_forwarded(self._route, name)
 
     def get(self, name: str, default: Any = None, /) -> Any:  # noqa: ANN401
         """Return the claim, or `default` if the token lacks it.

@@ -14,7 +14,7 @@ from pydantic_core import CoreSchema
 
 from fastgate.claims import EdgeClaims
 from fastgate.edge_only import Handler, OnlyMade
-from fastgate.forwarded import ForwardedClaims, NotForwarded
+from fastgate.forwarded import ForwardedClaims, groups_not_forwarded
 from fastgate.requester import Confirmation, Requester
 
 
@@ -109,7 +109,7 @@ class Identity:
 
         """
         if self.forwarded_groups is None:
-            raise NotForwarded.groups(self.route)
+            raise groups_not_forwarded(self.route)
         return self.forwarded_groups
 
     @classmethod
