@@ -56,7 +56,7 @@ pub enum AuthorizeError {
         missing: Vec<String>,
     },
     /// The caller has not signed in as, or as recently as, the route requires (RFC 9470).
-    #[error("the caller has not signed in as the route requires: {0:?}")]
+    #[error("the caller has not signed in as the route requires: {0}")]
     AuthenticationInsufficient(Authentication),
     /// A condition of the route is not met.
     #[error("the caller does not meet: {unmet}")]

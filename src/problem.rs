@@ -45,8 +45,8 @@ pub enum Kind {
     AuthenticationInsufficient,
     /// The token lacks a scope; the challenge names the scopes.
     InsufficientScope,
-    /// A condition of the route is not met, the route does not accept the token's issuer, or the page may not call it
-    /// (CORS).
+    /// A condition of the route is not met, the route does not accept the token's issuer, the page may not call it
+    /// (CORS), or a forwarded claim could not arrive unchanged.
     Forbidden,
     /// The route may not be used from where the client is.
     PlaceRefused,

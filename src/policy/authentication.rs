@@ -1,7 +1,7 @@
 //! `authentication`: how, and how recently, a caller must have signed in (RFC 9470). Input: an
 //! [`AuthenticationDocument`]. Output: an [`Authentication`].
 
-use std::fmt::Arguments;
+use std::fmt::{self, Arguments};
 
 use serde::Deserialize;
 
@@ -38,6 +38,14 @@ pub struct Authentication {
     pub acr: Vec<String>,
     /// The greatest time since `auth_time`.
     pub max_age: Option<Seconds>,
+}
+
+impl fmt::Display for Authentication {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let acr = (!self.acr.is_empty()).then(|| format!("acr {}", self.acr.join(" or ")));
+        let age = self.max_age.map(|seconds| format!("at most {seconds} seconds ago"));
+        formatter.write_str(&acr.into_iter().chain(age).collect::<Vec<_>>().join(", "))
+    }
 }
 
 impl Authentication {

@@ -72,7 +72,7 @@ pub struct RouteDocument {
     /// Names of `limits`, checked in this order. All of them apply.
     #[serde(default)]
     pub limits: Vec<String>,
-    /// Scopes and a condition in shadow mode: a request that they would refuse is logged and passes.
+    /// Scopes, a condition and a sign-in in shadow mode: a request that they would refuse is logged and passes.
     #[serde(default)]
     pub shadow: RequirementDocument,
     /// Whether this is a WebSocket. Only opening handshakes are then accepted (`methods` is `["GET"]`), and the edge

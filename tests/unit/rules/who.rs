@@ -463,6 +463,8 @@ fn the_challenge_says_how_to_sign_in_again() {
             format!("Bearer error=\"insufficient_user_authentication\", {parameters}scope=\"read\", {metadata}");
         assert_eq!(challenge, [expected]);
     }
+    let cause = signed_in(&json!({ "acr": ["a", "b"], "max_age": 60 }), json!({})).trail.cause.clone().unwrap();
+    assert_eq!(cause, "the caller has not signed in as the route requires: acr a or b, at most 60 seconds ago");
     let short = signed_in(&json!({ "max_age": 60 }), json!({ "scope": "other" }));
     assert_eq!(short.trail.verdict, "insufficient-scope", "a caller without the scope is not asked to sign in again");
 }
