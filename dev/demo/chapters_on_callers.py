@@ -44,6 +44,7 @@ SCOPES_AND_RULES = Chapter(
         Check(
             "GET /shops/lumen/stock",
             200,
+            (member("shop_of_caller", "lumen"),),
             logged=(logged("shadow", "would-refuse insufficient-scope"),),
             token="keeper of lumen",
         ),
@@ -56,7 +57,7 @@ SCOPES_AND_RULES = Chapter(
             (logged("verdict", "condition-unmet"),),
             token="suspended keeper of lumen",
         ),
-        Check("GET /shops/ember/stock", 200, token="staff"),
+        Check("GET /shops/ember/stock", 200, (member("shop_of_caller", None),), token="staff"),
         Check("GET /wholesale/prices", 200, token="partner's buyer"),
         Check("GET /wholesale/prices", 403, (FORBIDDEN,), token="partner's intern"),
         Check("GET /wholesale/prices", 200, token="staff"),

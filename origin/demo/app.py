@@ -31,6 +31,7 @@ class Profile(BaseModel):
     subject: str
     issuer: str
     scopes: list[str]
+    roles: list[str]
     country: str | None
 
 
@@ -47,7 +48,8 @@ async def read_me(caller: Caller) -> Profile:
         subject=caller.subject,
         issuer=caller.issuer,
         scopes=sorted(caller.scopes),
-        country=caller.country,
+        roles=sorted(caller.roles),
+        country=caller.client.country,
     )
 
 

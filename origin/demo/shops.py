@@ -1,6 +1,7 @@
 """Routes for shopkeepers, wholesale buyers and staff."""
 
 from fastapi import APIRouter, Request
+from pydantic import JsonValue
 
 from fastgate import Caller, at_edge
 
@@ -12,10 +13,16 @@ router = APIRouter()
     require={"rule": "keeps_shop"},
     shadow={"scopes": ["stock:read"]},  # not enforced yet: the log shows who would lack it
     limits=["per-shop"],
+    forward=[{"claim": "shop"}],  # the app reads this claim of the caller's token
 )
-async def read_stock(shop: str, caller: Caller) -> dict[str, str | int]:
+async def read_stock(shop: str, caller: Caller) -> dict[str, JsonValue]:
     """Count the lanterns of one shop, for its keeper and for staff."""
-    return {"shop": shop, "lanterns": 12, "counted_for": caller.subject}
+    return {
+        "shop": shop,
+        "lanterns": 12,
+        "counted_for": caller.subject,
+        "shop_of_caller": caller.claims["shop"],  # None for staff
+    }
 
 
 @router.get("/wholesale/prices", operation_id="read_wholesale_prices")

@@ -18,7 +18,7 @@ ORIGIN = Path(__file__).parents[1]
 
 LAYERS = (
     *("errors", "edge_only", "problem", "strict_json", "path_template", "background"),
-    *("claims", "identity", "content", "local_rules"),
+    *("requester", "claims", "forwarded", "identity", "content", "local_rules"),
     *("refusal_log", "responses"),
     *("keys", "verify"),
     *("declare", "routes", "request"),
@@ -181,7 +181,7 @@ def test_only_the_key_source_uses_http() -> None:
 
 
 def test_the_verifier_has_no_clock_no_network_and_no_framework() -> None:
-    pure = ("verify", "claims", "strict_json", "errors", "identity")
+    pure = ("verify", "claims", "requester", "forwarded", "strict_json", "errors", "identity")
     for module in (*pure, "keys.jwks", "keys.origin", "keys.key_set"):
         forbidden = {"time", "datetime", "httpx", "asyncio", "anyio", "starlette", "fastapi"}
         assert not roots(MODULES[module]) & forbidden, module

@@ -35,7 +35,7 @@ REFUND_TEMPLATE = "/orders/{order_id:int}/refund"
 # Method, path and template as the edge forwards them; a part of the response.
 SERVED: list[tuple[str, str, str, str, int, str]] = [
     ("GET", "/", "/", "", 200, "Welcome, ada."),
-    ("GET", "/me", "/me", "a b", 200, '"scopes":["a","b"],"country":"DE"'),
+    ("GET", "/me", "/me", "a b", 200, '"scopes":["a","b"],"roles":["buyer"],"country":"DE"'),
     ("GET", "/items", "/items", "", 200, "a lantern"),
     ("GET", ITEM, ITEM_TEMPLATE, "", 200, '"price":40'),
     ("GET", "/offers", "/offers", "", 200, '"price":30'),
@@ -46,7 +46,7 @@ SERVED: list[tuple[str, str, str, str, int, str]] = [
     ("POST", "/orders", "/orders", "orders:read", 403, "insufficient_scope"),
     ("POST", "/orders/7/refund", REFUND_TEMPLATE, "", 200, '"refunded_by":"ada"'),
     ("GET", "/exports/orders.csv", "/exports/orders.csv", "orders:read", 200, "a lantern,ada"),
-    ("GET", "/shops/lumen/stock", "/shops/{shop}/stock", "", 200, '"shop":"lumen"'),
+    ("GET", "/shops/lumen/stock", "/shops/{shop}/stock", "", 200, '"shop_of_caller":"lumen"'),
     ("GET", "/wholesale/prices", "/wholesale/prices", "", 200, '"told_to":"ada"'),
     ("GET", "/diagnostics", "/diagnostics", "", 200, '"token_came_along":false'),
     ("GET", "/files/a/b.txt", "/files/{path:path}", "", 200, '"path":"a/b.txt"'),
@@ -94,6 +94,8 @@ async def test_the_demo_serves_its_routes(
         tctx = claims["tctx"]
         assert isinstance(tctx, dict)
         tctx["content_digest"] = content_digest(body)
+    assert isinstance(claims["rctx"], dict)
+    claims["rctx"] |= {"roles": ["buyer"], "claims": {"shop": "lumen"}}
     token = edge.sign({**claims, **of(jwks_server), "aud": "demo-api"})
     headers = {HEADER: token.decode(), "content-type": "application/json"}
     async with httpx.AsyncClient(

@@ -60,7 +60,13 @@ async def read_order(order_id: int, caller: Reader) -> str:
 
 
 async def read_me(caller: Caller) -> list[str | None]:
-    return [caller.subject, caller.issuer, caller.client_id, caller.country, caller.request_id]
+    return [
+        caller.subject,
+        caller.issuer,
+        caller.client_id,
+        caller.client.country,
+        caller.request_id,
+    ]
 
 
 async def welcome(caller: AnyCaller) -> str:

@@ -21,8 +21,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from fastgate import Caller, FastgateMiddleware
-from fastgate.claims import Requester
 from fastgate.errors import ClaimMalformed
+from fastgate.requester import Requester
 from fastgate.testing import AsCaller
 from tests.edge import HEADER, HOST, HOST_FIELD, IDP, Edge, opening, payload
 from tests.serving import open_socket, uvicorn_serving

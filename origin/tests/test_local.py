@@ -37,7 +37,13 @@ def app() -> FastAPI:
 
     @tenant.get("/orders/{order_id:int}")
     async def read(order_id: int, caller: Caller) -> list[object]:
-        return [order_id, caller.subject, sorted(caller.scopes), caller.client_id, caller.country]
+        return [
+            order_id,
+            caller.subject,
+            sorted(caller.scopes),
+            caller.client_id,
+            caller.client.country,
+        ]
 
     app.mount("/{tenant}", tenant)
     guard(app, settings())

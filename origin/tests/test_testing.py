@@ -37,7 +37,7 @@ def unguarded() -> FastAPI:
 
     @app.get("/me")
     async def read_me(caller: Caller) -> list[str | None]:
-        return [caller.subject, caller.issuer, caller.client_id, caller.country]
+        return [caller.subject, caller.issuer, caller.client_id, caller.client.country]
 
     @app.get("/orders/{order_id}")
     async def read_order(

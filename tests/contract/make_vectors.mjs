@@ -94,7 +94,20 @@ const digest = (body) => `sha-256=:${sha256(body).toString('base64')}:`
 const content = (body) => tctx({ ...POST, content_digest: digest(body) })
 const ending = (at) => ({ iss: 'https://idp.example', client_id: 'shop', token_exp: at })
 
+// `rctx` of a caller. `raw` puts numbers into JSON as they are written: JavaScript rounds them.
+const known = (members) => payload({ rctx: without({ iss: 'https://idp.example', client_id: 'shop', ...members }) })
+const raw = (claims, digits) => JSON.stringify(claims).replace('"NUMBER"', digits)
+const CERTIFICATE = base64url(sha256('a client certificate'))
+const EVERY_TYPE = {
+  text: 'Ada Løvelace 🦊', empty: '', small: -7, real: 1.5, large: 9007199254740991, yes: true, no: false, absent: null, list: ['a', 1, [], null],
+  object: { id: 'acme', inner: { tags: [] } }, 'a name with "quotes" and spaces': 1, sub: 'root', iss: 'https://other.example'
+}
+
 const vector = (name, header, request = {}) => ({ name, header, request: { ...REQUEST, ...request } })
+
+const CLIENT = {
+  country: 'US', subdivision: 'US-CA', continent: 'NA', asn: 4294967295, connection: 'satellite', proxy: 'transparent'
+}
 
 /** Headers that an origin must accept, by either signature. */
 function accepted() {
@@ -118,7 +131,22 @@ function accepted() {
     ['an unknown header member', payload(), {}, { nonce: 'x' }],
     ['a subject that is not ASCII', payload({ sub: 'Ada Løvelace 🦊' })],
     ['a signed body', payload({ tctx: content(BODY) }), { ...POST, body: BODY }],
-    ['a signed body of no bytes', payload({ tctx: content('') }), { ...POST, body: '' }]
+    ['a signed body of no bytes', payload({ tctx: content('') }), { ...POST, body: '' }],
+    ['roles', known({ roles: ['admin', 'Ørdre', 'with space'] })],
+    ['groups', known({ groups: ['staff'] })],
+    ['a caller without groups', known({ groups: [] })],
+    ['a tenant', known({ tenant: 'acme' })],
+    ['claims of every JSON type', known({ claims: EVERY_TYPE })],
+    ['the greatest integer in a claim', raw(known({ claims: { number: 'NUMBER' } }), '18446744073709551615')],
+    ['the least integer in a claim', raw(known({ claims: { number: 'NUMBER' } }), '-9223372036854775808')],
+    ['a claim 32 levels deep', raw(known({ claims: { deep: 'NUMBER' } }), '['.repeat(32) + ']'.repeat(32))],
+    ['a token bound to a key', known({ cnf: { jkt: EDGE.signing.kid } })],
+    ['a token bound to a certificate', known({ cnf: { 'x5t#S256': CERTIFICATE } })],
+    ['an unknown member of cnf beside a known one', known({ cnf: { jkt: EDGE.signing.kid, osc: {} } })],
+    ['how and when the caller signed in', known({ auth_time: NOW - 90, acr: 'urn:example:mfa', sid: '08a5019c-17e1-4977-8f42-65a12843ea02' })],
+    ['everything that is known of a client', known(CLIENT)],
+    ['an anonymous caller and everything that is known of the client', { ...anonymous(), rctx: CLIENT }],
+    ['an unknown member of rctx', known({ shoe_size: null })]
   ]
   return [
     ...rows.map(([name, claims, request, header]) => vector(name, bySignature(claims, header), request)),
@@ -166,6 +194,31 @@ const REFUSED_CLAIMS = {
     ['no tctx.host', payload({ tctx: tctx({ host: undefined }) })],
     ['an empty tctx.host', payload({ tctx: tctx({ host: '' }) })],
     ['a country in lower case', payload({ rctx: { iss: 'https://idp.example', country: 'de' } })],
+    ...Object.entries({
+      roles: { text: 'admin', null: null, empty: [], 'a number in a list': [1], 'a list in a list': [['admin']], 'an object': {} },
+      groups: { text: 'staff', null: null, 'null in a list': [null], 'an object': {}, true: true },
+      tenant: { empty: '', null: null, 'a list': ['acme'], 'a number': 1 },
+      claims: { 'a list': ['shop'], null: null, text: 'shop', empty: {} },
+      cnf: {
+        text: EDGE.signing.kid, null: null, empty: {}, 'an object without a known member': { jwk: EDGE.signing.jwk },
+        'an empty jkt': { jkt: '' }, 'jkt null': { jkt: null }, 'jkt with padding': { jkt: `${EDGE.signing.kid}=` },
+        'a short certificate thumbprint': { 'x5t#S256': CERTIFICATE.slice(1) },
+        'one good and one malformed member': { jkt: EDGE.signing.kid, 'x5t#S256': 1 }
+      },
+      auth_time: { text: String(NOW), null: null, negative: -1, 'a fraction': NOW + 0.5, true: true },
+      acr: { empty: '', null: null, 'a number': 1, 'a list': ['mfa'] },
+      sid: { empty: '', null: null, 'a number': 1 },
+      subdivision: { 'in lower case': 'us-ca', 'without a country': 'CA', null: null, 'too long': 'US-CALI' },
+      continent: { 'in lower case': 'eu', unknown: 'XX', null: null },
+      asn: { negative: -1, zero: 0, 'greater than 32 bits': 4294967296, text: '64500', null: null, true: true },
+      connection: { 'in upper case': 'WIFI', unknown: 'pigeon', null: null },
+      proxy: { unknown: 'none', null: null, true: true }
+    }).flatMap(([member, values]) =>
+      Object.entries(values).map(([what, value]) => [`rctx.${member} is ${what}`, known({ [member]: value })])),
+    ...Object.entries({
+      roles: ['admin'], groups: [], tenant: 'acme', claims: { shop: null }, cnf: { jkt: EDGE.signing.kid }, auth_time: NOW, acr: 'mfa',
+      sid: 'x', token_exp: NOW
+    }).map(([member, value]) => [`rctx.${member} of an anonymous caller`, { ...anonymous(), rctx: { [member]: value } }]),
     ['a WebSocket that is false', payload({ tctx: tctx({ websocket: false }) })],
     ['a WebSocket in quotes', payload({ tctx: tctx({ websocket: 'true' }) })],
     ['a WebSocket as a number', payload({ tctx: tctx({ websocket: 1 }) })],

@@ -9,7 +9,8 @@ A request passes through these modules, in this order:
 3. `verify` turns header, keys, request and time into `claims.EdgeClaims`, or a refusal with a code;
 4. `routes.entering` notes which router chooses, `routes.dispatch` intercepts the route that it has
    chosen, and `routes.check` compares that route with the one that the edge judged;
-5. `dependencies` give the endpoint an `identity.Identity`;
+5. `dependencies` give the endpoint an `identity.Identity`, whose `forwarded` claims are those
+   that the policy forwards;
 6. `request.sending` checks that the endpoint that responds was compared. `responses` sends a
    refusal, `problem` defines its content, and `errors` names its cause for the log.
 
@@ -22,27 +23,33 @@ Two packages are not for production: `doctor` sends forged requests to a running
 `fake_edge` signs for tests and for local callers. `commands` holds `python -m fastgate`.
 """
 
-from fastgate.claims import EdgeClaims, Requester, Transaction
+from fastgate.claims import EdgeClaims, Transaction
 from fastgate.declare import router_methods as _patched  # noqa: F401 - the import replaces their methods
 from fastgate.declare.at_edge import at_edge
 from fastgate.dependencies import AnyCaller, Caller, CallerRefused, any_caller, fastgate
 from fastgate.errors import FastgateError, KeysUnavailable, Refused
+from fastgate.forwarded import ForwardedClaims, NotForwarded
 from fastgate.guard import guard, refusal_response
-from fastgate.identity import Identity
+from fastgate.identity import Client, Identity
 from fastgate.local_rules import LocalCaller
 from fastgate.middleware import FastgateMiddleware
+from fastgate.requester import Confirmation, Requester
 from fastgate.settings import Settings
 
 __all__ = [
     "AnyCaller",
     "Caller",
     "CallerRefused",
+    "Client",
+    "Confirmation",
     "EdgeClaims",
     "FastgateError",
     "FastgateMiddleware",
+    "ForwardedClaims",
     "Identity",
     "KeysUnavailable",
     "LocalCaller",
+    "NotForwarded",
     "Refused",
     "Requester",
     "Settings",

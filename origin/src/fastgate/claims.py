@@ -11,16 +11,14 @@ from typing import Annotated, NamedTuple, Self
 
 from fastgate.edge_only import FROM_THE_EDGE
 from fastgate.errors import ClaimMalformed
+from fastgate.requester import Requester
 
 SCOPE_KEY = "fastgate"
 """The key of the ASGI scope under which the guard stores the `EdgeClaims` of a request."""
 
 _NO_SCOPES = frozenset[str]()
 _ABSENT = object()
-_COUNTRY = re.compile(r"[A-Z]{2}")
 _CONTENT_DIGEST = re.compile(r"sha-256=:[A-Za-z0-9+/]{43}=:")
-_LATEST = 2**53 - 1
-"""The largest integer that every JSON parser reads as it is written (RFC 8259 §6)."""
 _SHA256_BASE64URL = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
@@ -57,34 +55,6 @@ class Transaction(NamedTuple):
         names = ("route", "template", "method", "host", "path")
         route, template, method, host, path = _texts(tctx, "tctx.", *names)
         return cls(route, template, method, host, path, query, content, websocket)
-
-
-class Requester(NamedTuple):
-    """`rctx`: the origin of the caller. Every member may be None for an anonymous caller."""
-
-    issuer: Annotated[str | None, FROM_THE_EDGE]
-    """The issuer of the caller's own token; None for an anonymous caller."""
-    client_id: str | None
-    """The OAuth client, if the caller's token names one."""
-    country: str | None
-    """ISO 3166-1 alpha-2, upper case: the country from which the client connected to the edge."""
-    token_expires_at: int | None = None
-    """`exp` of the caller's own token (RFC 7519 §4.1.4): Unix time, seconds. None for an anonymous
-    caller, or if the edge does not report it."""
-
-    @classmethod
-    def parse(cls, rctx: Mapping[str, object]) -> Self:
-        """Read `rctx`. Raises `ClaimMalformed`."""
-        issuer, client_id, country = _optional(rctx, "rctx.", "iss", "client_id", "country")
-        if country is not None and not _COUNTRY.fullmatch(country):
-            raise ClaimMalformed("rctx.country")
-        token_exp = rctx.get("token_exp")
-        if "token_exp" in rctx and (
-            # In Python a bool is an int. Every token expires.
-            type(token_exp) is not int or not 0 < token_exp <= _LATEST or issuer is None
-        ):
-            raise ClaimMalformed("rctx.token_exp")
-        return cls(issuer, client_id, country, token_exp if isinstance(token_exp, int) else None)
 
 
 class EdgeClaims(NamedTuple):

@@ -5,13 +5,56 @@ nothing: its input has been verified. FastAPI and pydantic never create an `Iden
 input is a request.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Annotated, Self
 
+from pydantic import JsonValue
 from pydantic_core import CoreSchema
 
 from fastgate.claims import EdgeClaims
 from fastgate.edge_only import Handler, OnlyMade
+from fastgate.forwarded import ForwardedClaims, groups_not_forwarded
+from fastgate.requester import Confirmation, Requester
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Where the client is, and how it is connected, according to the edge.
+
+    All members but `country` are None unless a rule of the route uses them and they are known.
+    """
+
+    country: Annotated[str | None, OnlyMade()] = None
+    """ISO 3166-1 alpha-2, upper case: the country from which the client connected to the edge."""
+    subdivision: str | None = None
+    """ISO 3166-2: `US-CA`."""
+    continent: str | None = None
+    """`AF`, `AN`, `AS`, `EU`, `NA`, `OC` or `SA`."""
+    asn: int | None = None
+    """The number of the autonomous system."""
+    connection: str | None = None
+    """`wired`, `wifi`, `mobile`, `dialup` or `satellite`."""
+    proxy: str | None = None
+    """`anonymous`, `aol`, `blackberry`, `corporate`, `edu`, `hosting`, `public` or
+    `transparent`."""
+
+    @classmethod
+    def of(cls, requester: Requester) -> Self:
+        """Return the client that the edge describes."""
+        return cls(
+            requester.country,
+            requester.subdivision,
+            requester.continent,
+            requester.asn,
+            requester.connection,
+            requester.proxy,
+        )
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: object, handler: Handler) -> CoreSchema:
+        """Allow a `Client` in a response, and refuse to read one from a request."""
+        return OnlyMade(cls).__get_pydantic_core_schema__(source, handler)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +68,49 @@ class Identity:
     client_id: str | None
     """The OAuth client that acts for the subject, if known."""
     scopes: frozenset[str]
-    country: str | None
-    """ISO 3166-1 alpha-2, upper case: the country from which the client connected to the edge."""
     request_id: str
     """The id of this request in the logs of edge and origin."""
     token_expires_at: int | None = None
     """When the caller's own token expires: Unix time, seconds; None if the edge does not report it.
     Work that outlives the request should end by this time."""
+    roles: frozenset[str] = frozenset()
+    """The caller's roles, from the claims that `claims.roles` of the issuer names in the policy."""
+    tenant: str | None = None
+    """The tenant, from the claim that `claims.tenant` of the issuer names in the policy."""
+    claims: Mapping[str, JsonValue] = field(default_factory=dict, hash=False)
+    """The claims that `forward` in the policy or in the endpoint's `at_edge` names, with their JSON
+    types. None is a claim that the caller's token lacks. Reading a claim that is not forwarded
+    raises `NotForwarded`, a `KeyError`, also with `get`; `in` tells whether it is forwarded."""
+    confirmation: Confirmation | None = None
+    """The key or certificate to which the caller's token is bound; None if it is not bound."""
+    authenticated_at: int | None = None
+    """When the caller signed in (`auth_time`): Unix time, seconds; None if the token has none."""
+    acr: str | None = None
+    """How the caller signed in (OpenID Connect Core §2); None if the token has none."""
+    session_id: str | None = None
+    """The caller's session at the issuer (`sid`); None if the token has none."""
+    client: Client = Client()
+    """Where the client is, and how it is connected."""
+    host: str = ""
+    """The `Host` that the client used: a name or address, and the port if the client sent one."""
+    route: str = ""
+    """The id of the route in the edge's policy."""
+    expires_at: int | None = None
+    """When the edge's statement expires: Unix time, seconds, at most a minute after the request."""
+    forwarded_groups: frozenset[str] | None = None
+    """The caller's groups, or None if the route does not forward them. Use `groups`."""
+
+    @property
+    def groups(self) -> frozenset[str]:
+        """The caller's groups, from the claims that `claims.groups` of the issuer names.
+
+        Raises:
+            NotForwarded: `forward` contains no `"groups"` for this route.
+
+        """
+        if self.forwarded_groups is None:
+            raise groups_not_forwarded(self.route)
+        return self.forwarded_groups
 
     @classmethod
     def of(cls, claims: EdgeClaims) -> Self | None:
@@ -40,14 +119,26 @@ class Identity:
         subject, issuer = claims.subject, requester.issuer
         if subject is None or issuer is None:
             return None
+        route = claims.transaction.route
         return cls(
             subject,
             issuer,
             requester.client_id,
             claims.scopes,
-            requester.country,
             claims.request_id,
             requester.token_expires_at,
+            requester.roles,
+            requester.tenant,
+            ForwardedClaims(requester.claims, route),
+            requester.confirmation,
+            requester.authenticated_at,
+            requester.acr,
+            requester.session_id,
+            Client.of(requester),
+            claims.transaction.host,
+            route,
+            claims.expires_at,
+            requester.groups,
         )
 
     @classmethod

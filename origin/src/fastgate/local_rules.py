@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from pydantic import JsonValue
 from starlette.types import Scope
 
 from fastgate.errors import NotLocal
@@ -36,7 +37,12 @@ _PRIVATE = tuple(
 
 @dataclass(frozen=True, slots=True)
 class LocalCaller:
-    """A caller for local development, without an identity provider."""
+    """A caller for local development, without an identity provider.
+
+    Raises:
+        ValueError: `scopes`, `roles` or `groups` is a string instead of a tuple.
+
+    """
 
     subject: str
     scopes: tuple[str, ...] = ()
@@ -45,6 +51,28 @@ class LocalCaller:
     country: str | None = None
     token_expires_at: int | None = None
     """When the token of this caller would expire: Unix time, seconds."""
+    roles: tuple[str, ...] = ()
+    groups: tuple[str, ...] | None = None
+    """Forwarded on every route, unless None. On a route with `forward=["groups"]` in its `at_edge`
+    mark, None is no group."""
+    tenant: str | None = None
+    claims: Mapping[str, JsonValue] = field(default_factory=dict, hash=False)
+    """Forwarded on every route, by the names that the app reads. On a route with `forward` in its
+    `at_edge` mark, the claims it names and this lacks are None."""
+    acr: str | None = None
+    authenticated_at: int | None = None
+    """When the caller would have signed in: Unix time, seconds."""
+    session_id: str | None = None
+
+    def __post_init__(self) -> None:
+        several: tuple[tuple[str, object], ...] = (
+            ("scopes", self.scopes),
+            ("roles", self.roles),
+            ("groups", self.groups),
+        )
+        for name, value in several:
+            if isinstance(value, str):
+                raise ValueError(f'{name}: is a string, not a tuple; write {name}=("{value}",)')
 
 
 @dataclass(frozen=True, slots=True)

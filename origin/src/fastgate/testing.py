@@ -108,9 +108,9 @@ class AsCaller:
     """The type of the fixture `as_caller`; `named` is the value of the option `fastgate_app`.
 
     `as_caller(app, sub="ada", scopes=["orders:read"], …)` returns a client whose requests come from
-    this caller; without `sub`, from an anonymous one. Further keywords are facts that the edge may
-    know (`issuer`, `client_id`, `country`) or options of `TestClient` (`base_url`,
-    `raise_server_exceptions`, …).
+    this caller; without `sub`, from an anonymous one. Further keywords are members of `LocalCaller`
+    (`issuer`, `client_id`, `country`, `roles`, `groups`, `claims`, …) or options of `TestClient`
+    (`base_url`, `raise_server_exceptions`, …).
 
     `as_caller("ada", ["orders:read"], of=app, …)` returns the `auth=` of single requests. The
     default of `of` is the app that pytest's option `fastgate_app` names.
@@ -136,7 +136,7 @@ class AsCaller:
         scopes: Iterable[str] = (),
         *,
         of: ASGIApp | None = None,
-        **more: str,
+        **more: Any,  # noqa: ANN401
     ) -> CallerAuth: ...
 
     def __call__(

@@ -7,6 +7,7 @@ the edge checks the values when it reads the policy.
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 
 from fastgate.declare.formerly import FORMERLY, read_former
@@ -42,6 +43,12 @@ ROUTE_MEMBERS = frozenset((*_FLAGS, *_LISTS, *_OTHERS))
 
 _RENAMED = {"answer_headers": "response_headers", "trial": "shadow"}
 """Former names of members, each with its present name."""
+
+FORWARDED_FACTS = ("roles", "groups", "tenant")
+"""The entries of `forward` that are strings: what the issuer's `claims` name."""
+
+_LONGEST_CLAIM_NAME = 64
+"""The greatest length of a name in the app, in bytes of UTF-8."""
 
 PREFIX = "prefix"
 """A path prefix that clients see and the edge removes: short for `path` and `rewrite` together."""
@@ -91,6 +98,13 @@ def invalid_members(members: Mapping[str, object]) -> Iterator[str]:
             yield f'{name} is {value!r}; it must be a list of strings: {name}=["…"]'
         elif name in _FLAGS and not isinstance(value, bool):
             yield f"{name} is {value!r}; it must be True or False"
+        elif name == "forward":
+            yield from _invalid_entries(value)
+        elif name == "authentication" and (what := _invalid_authentication(value)):
+            yield (
+                f"authentication is {value!r}; {what}: "
+                'authentication={"acr": ["…"], "max_age": 300}, or one of the two'
+            )
     if contradictory(members):
         required = ", ".join(name for name in CALLER_REQUIREMENTS if members.get(name))
         yield (
@@ -104,6 +118,53 @@ def refuse_for_many(members: Mapping[str, object]) -> None:
     for name, why in _NOT_FOR_MANY.items():
         if name in members:
             raise ValueError(f"at_edge: {why}")
+
+
+def _invalid_entries(forward: object) -> Iterator[str]:
+    """Yield one message for each invalid entry of `forward`."""
+    if not isinstance(forward, (list, tuple)):
+        yield f'forward is {forward!r}; it must be a list: forward=["groups", {{"claim": "…"}}]'
+        return
+    for entry in forward:
+        if isinstance(entry, str):
+            if entry not in FORWARDED_FACTS:
+                known = ", ".join(map(repr, FORWARDED_FACTS))
+                yield f'forward has {entry!r}; write {{"claim": "{entry}"}}, or one of {known}'
+        elif what := _invalid_claim(entry):
+            yield f"forward has {entry!r}; {what}"
+
+
+def _invalid_claim(entry: object) -> str | None:
+    """Return the fault of an entry for a claim; None if it has none."""
+    if not isinstance(entry, Mapping) or "claim" not in entry or entry.keys() - {"claim", "as"}:
+        return 'a claim is written {"claim": "…"} or {"claim": "…", "as": "…"}'
+    claim = entry["claim"]
+    is_nested = isinstance(claim, (list, tuple))
+    steps = claim if is_nested else [claim]
+    if not steps or not all(isinstance(step, str) and step for step in steps):
+        return '"claim" must be a name, or a list of names that leads into objects'
+    if is_nested and "as" not in entry:
+        return 'a claim within objects needs a name: {"claim": […], "as": "…"}'
+    name = entry.get("as", claim)
+    # The edge counts the controls of Unicode: the category Cc.
+    if not isinstance(name, str) or not 1 <= len(name.encode()) <= _LONGEST_CLAIM_NAME:
+        return f"its name in the app must have 1 to {_LONGEST_CLAIM_NAME} bytes"
+    if any(unicodedata.category(character) == "Cc" for character in name):
+        return "its name in the app must not contain control characters"
+    return None
+
+
+def _invalid_authentication(value: object) -> str | None:
+    """Return the fault of `authentication`; None if it has none."""
+    if not isinstance(value, Mapping) or not value or value.keys() - {"acr", "max_age"}:
+        return "it must have acr, max_age, or both"
+    if "acr" in value and (not value["acr"] or not _is_list_of_text(value["acr"])):
+        return "acr must be a list of strings"
+    max_age = value.get("max_age", 0)
+    # In Python a bool is an int.
+    if type(max_age) is not int or max_age < 0:
+        return "max_age must be a number of seconds"
+    return None
 
 
 def _are_among(known: tuple[str, ...], value: object) -> bool:

@@ -20,6 +20,7 @@ from fastgate.compile.endpoints.listing import endpoints
 from fastgate.compile.endpoints.route_ids import (
     access_of,
     ids_of,
+    members_of,
     methods_of,
     requests_of,
     routed_endpoints,
@@ -77,7 +78,7 @@ class FakeEdge:
         if route.signs_body:
             tctx["content_digest"] = content_digest(content)
         # On a public route the edge reads no token, so the caller is unknown.
-        claims = identity_claims(None if route.public else caller)
+        claims = identity_claims(None if route.public else caller, route.forward)
         return self.key.sign(contract(self.issuer, self.audience, tctx, claims)).encode()
 
     def forwarded(self, fields: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
@@ -144,6 +145,7 @@ class _Route:
     template: str
     public: bool = False
     signs_body: bool = False
+    forward: object = ()
 
 
 _NO_ROUTE = _Route("none", "/none")
@@ -196,6 +198,7 @@ class _Routes:
                     endpoint.template,
                     access_of(endpoint) == "public",
                     bool(endpoint.declared.get("sign_body")),
+                    members_of(endpoint).get("forward", ()),
                 )
         for pattern, template in self._mounts:
             if pattern.match(path):

@@ -7,7 +7,7 @@ Input: a caller, and the judgement of an edge about a request. Output: the paylo
 import json
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -148,21 +148,39 @@ def contract(
     }
 
 
-def identity_claims(caller: LocalCaller | None) -> dict[str, object]:
-    """Return `sub`, `scope` and `rctx`."""
+def identity_claims(caller: LocalCaller | None, forward: object = ()) -> dict[str, object]:
+    """Return `sub`, `scope` and `rctx`. `forward` is the list that the route declares."""
     if caller is None:
         return {"scope": "", "rctx": {}}
+    entries = forward if isinstance(forward, (list, tuple)) else ()
+    groups = () if caller.groups is None and "groups" in entries else caller.groups
+    # The token of the caller has no claim that is not written here.
+    claims = {**dict.fromkeys(_names_of_claims(entries)), **caller.claims}
     rctx = {
         "iss": caller.issuer,
         "client_id": caller.client_id,
         "country": caller.country,
         "token_exp": caller.token_expires_at,
+        "roles": sorted(caller.roles) or None,
+        "groups": None if groups is None else sorted(groups),
+        "tenant": caller.tenant,
+        "claims": claims or None,
+        "auth_time": caller.authenticated_at,
+        "acr": caller.acr,
+        "sid": caller.session_id,
     }
     return {
         "sub": caller.subject,
         "scope": " ".join(caller.scopes),
         "rctx": {name: value for name, value in rctx.items() if value is not None},
     }
+
+
+def _names_of_claims(entries: Iterable[object]) -> Iterator[str]:
+    """Yield the names by which the app reads the claims of a list `forward`."""
+    for entry in entries:
+        if isinstance(entry, Mapping) and isinstance(name := entry.get("as", entry["claim"]), str):
+            yield name
 
 
 def _compact(part: Mapping[str, object]) -> bytes:
