@@ -10,5 +10,6 @@ _HOST = b"host"
 
 def host_of(scope: Scope) -> bytes | None:
     """Return the one `Host`; None if there is none, or more than one (RFC 9112 §3.2)."""
-    found = [value for name, value in scope["headers"] if len(name) == 4 and name.lower() == _HOST]
+    fields = scope.get("headers", ())
+    found = [value for name, value in fields if len(name) == 4 and name.lower() == _HOST]
     return found[0] if len(found) == 1 else None
