@@ -60,7 +60,8 @@ impl<'de, T: Strict> Visitor<'de> for StrictVisitor<T> {
 
     fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
         if !T::STRING {
-            return Err(E::invalid_type(Unexpected::Str(text), &self));
+            // The text may be a secret in the wrong place.
+            return Err(E::invalid_type(Unexpected::Other("a string"), &self));
         }
         T::derived(StrDeserializer::new(text))
     }

@@ -155,7 +155,7 @@ fn read_json(json: &[u8]) -> Result<PolicyDocument, PolicyFault> {
             "." => "$".to_owned(),
             path => format!("$.{path}"),
         },
-        fault: Fault::Unreadable(error.into_inner().to_string()),
+        fault: Fault::Unreadable(without_values(&error.into_inner().to_string())),
     })?;
     // Serde would silently use the last of two members with the same name.
     let whole = deserializer.end().map_err(|error| Fault::Unreadable(error.to_string()));
@@ -164,4 +164,18 @@ fn read_json(json: &[u8]) -> Result<PolicyDocument, PolicyFault> {
         Ok(_) => Ok(document),
         Err(fault) => Err(PolicyFault { at: "$".to_owned(), fault }),
     }
+}
+
+/// A message of serde without the value that it quotes: that may be a secret in the wrong place.
+fn without_values(message: &str) -> String {
+    for (before, value, after) in [("string ", '"', "a string"), ("unknown variant ", '`', "unknown variant")] {
+        let start = message.find(&format!("{before}{value}"));
+        let end = message.rfind(", expected");
+        if let Some((left, right)) = start.zip(end).filter(|(start, end)| start < end)
+            && let (Some(left), Some(right)) = (message.get(..left), message.get(right..))
+        {
+            return format!("{left}{after}{right}");
+        }
+    }
+    message.to_owned()
 }

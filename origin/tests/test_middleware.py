@@ -13,7 +13,7 @@ from fastapi.responses import PlainTextResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from fastgate import EdgeClaims, FastgateMiddleware, Settings, guard
+from fastgate import EdgeClaims, FastgateMiddleware, Settings, at_edge, guard
 from fastgate.keys.source import StaticKeys
 from fastgate.routes.placement import Misplaced
 from tests.edge import HEADER, HOST_FIELD, ISSUER, Edge
@@ -554,3 +554,44 @@ async def test_behind_a_backend_host_the_request_has_that_host(
     scope["headers"][0] = (b"host", b"orders.internal")
     await call(guarded, scope)
     assert origin.seen[0]["fastgate"].transaction.host == HOST_FIELD[1].decode()
+
+
+async def test_middleware_cannot_change_the_host_for_a_host_route(edge: Edge) -> None:
+    admin = FastAPI()
+
+    @admin.get(PATH)
+    @at_edge(access="public")
+    async def read_admin() -> str:
+        return "admin"
+
+    app = FastAPI()
+    app.host("admin.test", admin)
+
+    @app.get(PATH)
+    @at_edge(access="public")
+    async def read() -> str:
+        return "orders"
+
+    class Override:
+        """Takes the host from a header of the client, as some proxies do."""
+
+        def __init__(self, app: ASGIApp, *, in_place: bool) -> None:
+            self.app, self.in_place = app, in_place
+
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] == "http" and dict(scope["headers"]).get(b"x-host"):
+                fields = [(b"host", b"admin.test"), *scope["headers"][1:]]
+                if self.in_place:
+                    scope["headers"][:] = fields
+                else:
+                    scope["headers"] = fields
+            await self.app(scope, receive, send)
+
+    for in_place in (False, True):
+        app.add_middleware(Override, in_place=in_place)
+    guard(app, edge.settings())
+    async with client(app) as http:
+        headers = edge.headers(PATH, PATH)
+        assert (await http.get(PATH, headers=headers)).json() == "orders"
+        refused = await http.get(PATH, headers={**headers, "x-host": "1"})
+    assert (refused.status_code, "admin" in refused.text) == (401, False)

@@ -456,3 +456,16 @@ def test_the_command_refuses_what_is_not_a_private_key(
     assert "origin-key public < FILE" in err
     if '"d"' in given:
         assert json.loads(given)["d"] not in err
+
+
+def test_an_x25519_key_has_one_spelling_and_no_algorithm() -> None:
+    jwk = {"kty": "OKP", "crv": "X25519"}
+    for number in (9, 2**255 - 20):
+        text = base64url(number.to_bytes(32, "little"))
+        if number == 9:
+            assert read_exchange_key({**jwk, "x": text})
+    for number in (2**255 - 19 + 9, 2**255 - 1, 2**255 + 9):
+        with pytest.raises(JwksRefused):
+            read_exchange_key({**jwk, "x": base64url(number.to_bytes(32, "little"))})
+    with pytest.raises(JwksRefused):
+        read_exchange_key({**jwk, "x": base64url((9).to_bytes(32, "little")), "alg": "ECDH-ES"})

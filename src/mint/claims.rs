@@ -151,9 +151,15 @@ impl<'request> EdgeClaims<'request> {
 
     /// The longest of the parts that a token determines, by its name in the policy, and its length in bytes.
     pub(super) fn longest_part(&self) -> (&str, usize) {
-        let scopes = ("scope", self.scope.len());
-        let longest = self.rctx.token.longest();
-        if scopes.1 > longest.1 { scopes } else { longest }
+        let length = |text: Option<&str>| text.map_or(0, str::len);
+        let parts = [
+            ("scope", self.scope.len()),
+            ("sub", length(self.sub)),
+            ("client_id", length(self.rctx.client_id)),
+            ("the path", self.tctx.path.len()),
+            self.rctx.token.longest(),
+        ];
+        parts.into_iter().max_by_key(|(_, length)| *length).unwrap_or_default()
     }
 }
 

@@ -75,9 +75,16 @@ impl<'request> Forwarded<'request> {
         fn length(part: &impl Serialize) -> usize {
             serde_json::to_vec(part).map_or(0, |json| json.len())
         }
-        let lists = [("roles", length(&self.roles)), ("groups", length(&self.groups))];
+        let groups = self.groups.map_or(0, |groups| length(&groups));
+        let texts = [("tenant", self.tenant), ("acr", self.acr), ("sid", self.sid)];
+        let texts = texts.map(|(name, text)| (name, text.map_or(0, |text| length(&text))));
         let claims = self.claims.iter().map(|(name, claim)| (*name, length(claim)));
-        lists.into_iter().chain(claims).max_by_key(|(_, length)| *length).unwrap_or_default()
+        [("roles", length(&self.roles)), ("groups", groups)]
+            .into_iter()
+            .chain(texts)
+            .chain(claims)
+            .max_by_key(|(_, length)| *length)
+            .unwrap_or_default()
     }
 }
 
@@ -86,7 +93,9 @@ fn is_faithful(claim: &Value, depth: usize) -> bool {
     match claim {
         Value::Null | Value::Bool(_) | Value::String(_) => true,
         Value::Number(number) => {
-            number.is_i64() || number.is_u64() || number.as_f64().is_some_and(|float| float.abs() < FIRST_INEXACT)
+            // Without a fraction, minus zero is an integer to one parser and a float to another.
+            let is_exact = |float: f64| float.abs() < FIRST_INEXACT && !(float == 0.0 && float.is_sign_negative());
+            number.is_i64() || number.is_u64() || number.as_f64().is_some_and(is_exact)
         }
         Value::Array(_) | Value::Object(_) if depth == 0 => false,
         Value::Array(elements) => elements.iter().all(|element| is_faithful(element, depth - 1)),

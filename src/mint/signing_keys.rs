@@ -2,6 +2,8 @@
 //! with the first X25519 key the MAC keys of origins are derived. All are published, so that origins know a new key
 //! before it is used, and an old key as long as its signatures are valid.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
 use super::exchange_key::ExchangeKey;
@@ -35,6 +37,12 @@ pub enum SigningKeysError {
     /// The text is not a JSON object with a list `keys`.
     #[error("is not a JWK Set: a JSON object with a list \"keys\"")]
     Malformed,
+    /// A key is in the list twice. Origins refuse a set in which two keys have one id.
+    #[error("has keys[{index}] twice: remove one of the two")]
+    Repeated {
+        /// The place of the second one.
+        index: usize,
+    },
     /// The list is empty.
     #[error("has no key")]
     Empty,
@@ -102,6 +110,10 @@ impl SigningKeys {
         let keys = entries.iter().enumerate().map(read).collect::<Result<Vec<_>, _>>()?;
         if keys.is_empty() {
             return Err(SigningKeysError::Empty);
+        }
+        let mut ids = BTreeSet::new();
+        if let Some(index) = keys.iter().position(|key| !ids.insert(key.okp().id())) {
+            return Err(SigningKeysError::Repeated { index });
         }
         let keys = Self::of(keys);
         if keys.signing().is_some() { Ok(keys) } else { Err(SigningKeysError::NoSigningKey) }

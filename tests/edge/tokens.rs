@@ -295,3 +295,20 @@ fn an_unknown_issuer_causes_no_outgoing_request() {
     );
     assert!(evil.everything().is_empty());
 }
+
+/// In the guest: a parser that is built with other features there could round.
+#[test]
+fn numbers_of_forwarded_claims_keep_their_value() {
+    for number in
+        ["51.248178375505404", "123456789012345.67", "4503599627370497.5", "31.245270191439438", "0.1", "-1e-7", "1e15"]
+    {
+        let payload = claims(&WORLD.iss(), "user-1", "").to_string();
+        let payload = format!("{},\"exact\":{number}}}", payload.strip_suffix('}').unwrap());
+        let token = sign_bytes(header().to_string().as_bytes(), payload.as_bytes());
+        let outcome = WORLD.send("GET /echo/x", format!("authorization: Bearer {token}\r\n"));
+        let identity = outcome.echoed().all("fastgate-identity")[0].to_owned();
+        let signed = URL_SAFE_NO_PAD.decode(identity.split('.').nth(1).unwrap()).unwrap();
+        let signed: serde_json::Value = serde_json::from_slice(&signed).unwrap();
+        assert_eq!(signed["rctx"]["claims"]["exact"], serde_json::from_str::<serde_json::Value>(number).unwrap());
+    }
+}

@@ -6,7 +6,9 @@ mod forward;
 mod vectors;
 
 use fastgate::headers::IDENTITY;
-use fastgate::mint::{MAX_FORWARDED_HEAD_BYTES, MAX_IDENTITY_BYTES, Minter, SigningKeys};
+use fastgate::mint::{
+    MAX_FORWARDED_HEAD_BYTES, MAX_IDENTITY_BYTES, Minter, SigningKeys, SigningKeysError, new_signing_keys,
+};
 use serde_json::{Value, json};
 
 use crate::offline::fakes::FakeKeys;
@@ -78,12 +80,26 @@ fn a_grant_has_the_body_limit_and_the_kind_of_the_request() {
     assert!(socket.grant().opens_websocket());
 }
 
+/// Two keys with one id would make every origin refuse the published set.
+#[test]
+fn a_key_that_is_in_the_set_twice_is_refused() {
+    for (again, index) in [(0, 4), (3, 4)] {
+        let mut keys = edge_keys();
+        let key = keys["keys"][again].clone();
+        keys["keys"].as_array_mut().unwrap().push(key);
+        let error = SigningKeys::parse(keys.to_string().as_bytes()).unwrap_err();
+        assert_eq!(error, SigningKeysError::Repeated { index });
+    }
+}
+
 #[test]
 fn a_key_pair_with_half_of_another_key_signs_nothing() {
-    for (key, other) in [(0, 1), (1, 0), (2, 3), (3, 2)] {
+    let others: Value = serde_json::from_str(&new_signing_keys().0).unwrap();
+    for (key, other) in [(0, 0), (1, 0), (2, 1), (3, 1)] {
         let mut keys = edge_keys();
-        keys["keys"][key]["x"] = keys["keys"][other]["x"].clone();
-        keys["keys"][key]["kid"] = keys["keys"][other]["kid"].clone();
+        assert_eq!(keys["keys"][key]["crv"], others["keys"][other]["crv"]);
+        keys["keys"][key]["x"] = others["keys"][other]["x"].clone();
+        keys["keys"][key]["kid"] = others["keys"][other]["kid"].clone();
         let publishes = |keys: &Value| {
             SigningKeys::parse(keys.to_string().as_bytes()).map(|keys| Minter::new(keys, []).published_keys().is_ok())
         };

@@ -442,3 +442,32 @@ fn two_entries_of_the_same_name_are_a_fault() {
     let faults = Policy::parse(policy.as_bytes()).unwrap_err().to_string();
     assert!(faults.contains("twice"), "{faults}");
 }
+
+/// A policy is logged with its fault, and a secret may be in the wrong place.
+#[test]
+fn no_fault_repeats_a_value() {
+    let secret = "5ecr3t-\u{e9}\"-, expected";
+    for pointer in [
+        "/origins/app",
+        "/origins/app/key",
+        "/origins/app/backend",
+        "/edge",
+        "/edge/identity_lifetime",
+        "/edge/forward",
+        "/issuers/alpha/algorithms",
+        "/issuers/alpha/tokens",
+        "/issuers/alpha/leeway",
+        "/routes",
+        "/routes/2/methods",
+        "/routes/2/methods/0",
+        "/routes/2/access",
+        "/routes/2/websocket",
+        "/limits",
+    ] {
+        for value in [json!(secret), json!([secret]), json!({ "x": secret }), json!([[secret]])] {
+            if let Err(faults) = Policy::parse(changed(pointer, value.clone()).to_string().as_bytes()) {
+                assert!(!faults.to_string().contains("5ecr3t"), "{pointer} {value}: {faults}");
+            }
+        }
+    }
+}

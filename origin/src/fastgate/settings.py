@@ -36,7 +36,7 @@ class Settings:
     """The edge's issuer, exactly as in `edge.issuer` of its policy: `https://api.example.com`."""
     audience: str
     """This origin's name, exactly as in `origins.<name>.audience` of the edge's policy."""
-    keys: Mapping[str, object] | None = None
+    keys: Mapping[str, object] | None = field(default=None, repr=False)
     """The edge's JWK Set. If it is given, no keys are fetched."""
     origin_key: Mapping[str, object] | None = field(default=None, repr=False)
     """The private key of this origin, as `python -m fastgate origin-key new` prints it, for an edge

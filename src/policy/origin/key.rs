@@ -23,15 +23,20 @@ pub struct OriginKeyDocument {
     /// The public key: 32 octets in base64url.
     pub x: String,
     /// `enc`, if it is written at all.
-    #[serde(rename = "use", default)]
+    #[serde(rename = "use", default, deserialize_with = "text")]
     pub purpose: Option<String>,
     /// The thumbprint of the key (RFC 7638), if it is written at all.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text")]
     pub kid: Option<String>,
     /// Whether there is a private half, which does not belong in a policy. The schema does not have it.
     #[serde(rename = "d", default, deserialize_with = "present")]
     #[cfg_attr(not(target_os = "wasi"), schemars(skip))]
     pub holds_secret: bool,
+}
+
+/// A string that is not `null`, which means nothing in a JWK.
+fn text<'de, D: Deserializer<'de>>(value: D) -> Result<Option<String>, D::Error> {
+    String::deserialize(value).map(Some)
 }
 
 /// True, whatever the value is.

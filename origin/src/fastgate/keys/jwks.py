@@ -14,7 +14,15 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 
 from fastgate import strict_json
 from fastgate.errors import JwksRefused
-from fastgate.keys.okp import ED25519, X25519, base64url, is_usable_ed25519, octets_of, thumbprint
+from fastgate.keys.okp import (
+    ED25519,
+    X25519,
+    base64url,
+    is_reduced,
+    is_usable_ed25519,
+    octets_of,
+    thumbprint,
+)
 
 Key = TypeVar("Key")
 
@@ -91,7 +99,7 @@ def read_exchange_key(entry: Mapping[str, object]) -> ExchangeKey:
         raise JwksRefused("not-public")
     public = octets_of(entry.get("x"))
     key = None if public is None else exchange_key(public)
-    if key is None or not _is_for(entry, X25519, "enc", "deriveBits"):
+    if key is None or "alg" in entry or not _is_for(entry, X25519, "enc", "deriveBits"):
         raise JwksRefused("not-an-exchange-key")
     if entry.get("kid", key.kid) != key.kid:
         raise JwksRefused("not-its-thumbprint")
@@ -99,7 +107,12 @@ def read_exchange_key(entry: Mapping[str, object]) -> ExchangeKey:
 
 
 def exchange_key(public: bytes) -> ExchangeKey | None:
-    """Return the key with these 32 octets; None for a point of low order (RFC 7748 §6.1)."""
+    """Return the key with these 32 octets, the only spelling of the key.
+
+    None for another spelling, and for a point of low order (RFC 7748 §6.1).
+    """
+    if not is_reduced(public):
+        return None
     key = X25519PublicKey.from_public_bytes(public)
     try:
         # The result is all zeros with every private key, or with none.

@@ -52,6 +52,11 @@ def public_jwk(curve: str, public: bytes) -> dict[str, object]:
     return {"kty": "OKP", "crv": curve, "x": base64url(public), **use, "kid": kid}
 
 
+def is_reduced(public: bytes) -> bool:
+    """Whether these octets are a number below 2^255-19: other spellings of a key are refused."""
+    return int.from_bytes(public, "little") < _PRIME
+
+
 def is_usable_ed25519(public: bytes) -> bool:
     """Whether these octets encode a point on Ed25519 whose order is not small.
 

@@ -125,7 +125,8 @@ def private_key(entry: object) -> PrivateKey:
     """Return the key of a private JWK. Raises `JwksRefused`."""
     if not isinstance(entry, Mapping):
         raise JwksRefused("not-an-exchange-key")
-    if (entry.get("kty"), entry.get("crv"), entry.get("use", "enc")) != ("OKP", X25519, "enc"):
+    found = (entry.get("kty"), entry.get("crv"), entry.get("use", "enc"))
+    if found != ("OKP", X25519, "enc") or "alg" in entry:
         raise JwksRefused("not-an-exchange-key")
     if "d" not in entry:
         raise JwksRefused("not-private")

@@ -8,11 +8,11 @@ rebuilt from them.
 from starlette.types import Scope
 
 from fastgate import errors
+from fastgate.routes.host import host_of
 from fastgate.routes.root_path import Arrival
 from fastgate.verify import RequestHead
 
 HEADER = b"fastgate-identity"
-_HOST = b"host"
 _ROOT_PATH_FIELDS = (b"daphne-root-path", b"script-name", b"x-script-name")
 """Fields by which a client can set `root_path` on some servers; the edge never sends them."""
 _LENGTHS = frozenset(map(len, (HEADER, *_ROOT_PATH_FIELDS)))
@@ -66,7 +66,7 @@ def head_of(scope: Scope, arrival: Arrival) -> RequestHead:
     # A WebSocket starts as a GET (RFC 6455 §4.1). ASGI does not report the method.
     websocket = scope["type"] == "websocket"
     method = "GET" if websocket else scope["method"]
-    query, host = scope["query_string"], _host_of(scope)
+    query, host = scope["query_string"], host_of(scope)
     if arrival.raw_paths is None:
         paths = arrival.paths
         return RequestHead(method, None, query, host, decoded_paths=paths, websocket=websocket)
@@ -76,9 +76,3 @@ def head_of(scope: Scope, arrival: Arrival) -> RequestHead:
         raise errors.PathMismatch(found=found)
     first, others = arrival.raw_paths[0], arrival.raw_paths[1:]
     return RequestHead(method, first, query, host, others, websocket=websocket)
-
-
-def _host_of(scope: Scope) -> bytes | None:
-    """Return the one `Host`; None if there is none, or more than one (RFC 9112 §3.2)."""
-    found = [value for name, value in scope["headers"] if len(name) == 4 and name.lower() == _HOST]
-    return found[0] if len(found) == 1 else None

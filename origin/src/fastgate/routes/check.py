@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from starlette.routing import Router
 from starlette.types import Receive, Scope, Send
 
+from fastgate import errors
 from fastgate.claims import Transaction
 from fastgate.declare.lookup import declared_on_route
-from fastgate.errors import ContentMismatch, MethodMismatch, PathMismatch, Refused, RouteMismatch
+from fastgate.errors import Refused, RouteMismatch
 from fastgate.path_template import begins, comparable
 from fastgate.routes.app_parts import is_part_of
 from fastgate.routes.chosen import run_by
 from fastgate.routes.framework import WEBSOCKET, View, path_below
+from fastgate.routes.host import host_of
 from fastgate.routes.prefix import LOST, PREFIX_KEY, WHOLE, Prefix
 from fastgate.routes.route_names import NO_NAMES, UNNAMED, Names
 
@@ -38,6 +40,8 @@ class RouteCheck:
     """The method, upper case, that the guard let in; `WEBSOCKET` for an opening handshake."""
     path: str
     """The path that the guard let in, decoded."""
+    host: bytes | None
+    """The `Host` that the guard let in."""
     prefix: Prefix
     """The prefix of the app's templates at the guard."""
     names: Names = NO_NAMES
@@ -84,8 +88,8 @@ class RouteCheck:
                 if self._has_no_name(declared, template, scope, view):
                     found = f"{_described(template, scope)}, which has no route at the edge"
                     fault = RouteMismatch(found=found)
-                elif declared and judged.content_digest is None and signs_body(declared):
-                    fault = ContentMismatch()
+                elif declared and judged.content_digest is None and declared.get("sign_body"):
+                    fault = errors.ContentMismatch()
         self.done, self.refused = fault is None, fault is not None
         return fault
 
@@ -126,7 +130,7 @@ class RouteCheck:
 
     def fault_within(self, scope: Scope) -> Refused | None:
         """Compare within an app that was judged as a whole: only the method has to be right."""
-        fault = None if _method(scope) == self.method else MethodMismatch()
+        fault = None if _method(scope) == self.method else errors.MethodMismatch()
         self.refused = self.refused or fault is not None
         return fault
 
@@ -143,10 +147,10 @@ class RouteCheck:
     def _changed(self, scope: Scope) -> Refused | None:
         # Middleware inside of the guard may have changed the request that the edge judged.
         if (method := _method(scope)) != self.method:
-            return MethodMismatch(signed=self.method, found=method)
+            return errors.MethodMismatch(signed=self.method, found=method)
         if scope["path"] != self.path:
-            return PathMismatch(signed=self.path, found=scope["path"])
-        return None
+            return errors.PathMismatch(signed=self.path, found=scope["path"])
+        return None if host_of(scope) == self.host else errors.HostMismatch()
 
     def _is_judged(self, template: str, judged: Transaction) -> bool:
         if template == judged.template and self.names.ids is None:
@@ -283,12 +287,8 @@ def check_for(
     if prefix is None:
         root_path: str = scope.get("root_path", "")
         prefix = Prefix("", root_path, path_below(root_path, scope["path"]))
-    return kind(judged, refuse, _method(scope), scope["path"], prefix, names, prefix.router)
-
-
-def signs_body(declared: Mapping[str, object]) -> bool:
-    """Whether the author requires a signed body: `at_edge(sign_body=True)`."""
-    return bool(declared.get("sign_body"))
+    method, path, host = _method(scope), scope["path"], host_of(scope)
+    return kind(judged, refuse, method, path, host, prefix, names, prefix.router)
 
 
 def _described(template: str | None, scope: Scope) -> str:

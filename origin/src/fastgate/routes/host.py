@@ -1,0 +1,14 @@
+"""The host of a request.
+
+Input: an ASGI scope. Output: the value of its one `Host` field, as bytes. It compares nothing.
+"""
+
+from starlette.types import Scope
+
+_HOST = b"host"
+
+
+def host_of(scope: Scope) -> bytes | None:
+    """Return the one `Host`; None if there is none, or more than one (RFC 9112 §3.2)."""
+    found = [value for name, value in scope["headers"] if len(name) == 4 and name.lower() == _HOST]
+    return found[0] if len(found) == 1 else None
