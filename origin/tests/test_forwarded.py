@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from pydantic import JsonValue
 
 from fastgate import (
@@ -305,9 +305,16 @@ def shop(edge: Edge) -> FastAPI:
 
     @app.get("/any")
     @at_edge(forward=["groups"])
-    async def anyone(caller: AnyCaller) -> bool:
-        return caller is None
+    async def anyone(caller: AnyCaller, email: str | None = None) -> bool:
+        return caller is None or bool(email is not None and caller.claims["email"])
 
+    invoices = at_edge(forward=[{"claim": "plan"}])(APIRouter())
+
+    @invoices.get("/invoices")
+    async def invoice(caller: Caller) -> object:
+        return caller.claims["plan"]
+
+    app.include_router(invoices)
     guard(app, edge.settings())
     return app
 
@@ -328,6 +335,9 @@ def test_a_test_chooses_what_the_app_learns(edge: Edge, as_caller: AsCaller) -> 
         "claims": {"plan": "team", "org_id": None, "x": 1},
     }
     assert as_caller(app).get("/any").json() is True
+    assert plain.get("/invoices").json() is None
+    with pytest.raises(NotForwarded, match='the route "get-any" does not forward "email"'):
+        plain.get("/any?email")
     single = as_caller("ada", of=app, roles=["admin"])
     assert plain.get("/plain", auth=single).json()["roles"] == ["admin"]
 

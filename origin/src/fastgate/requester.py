@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Annotated, NamedTuple, Self
+from typing import Annotated, Any, NamedTuple, Self
 
 from pydantic import JsonValue
 from pydantic_core import CoreSchema
@@ -104,19 +104,19 @@ class Requester(NamedTuple):
     @classmethod
     def parse(cls, rctx: Mapping[str, object]) -> Self:
         """Read `rctx`. Raises `ClaimMalformed`."""
-        found: dict[str, object] = {"issuer": None, "client_id": None, "country": None}
+        found = _UNKNOWN.copy()
         has_issuer = "iss" in rctx
         # Most headers have few of the known members, so this looks only at those present.
         for name, value in rctx.items():
             member = _REQUESTER.get(name)
             if member is None:
                 continue
-            field, read, of_a_token = member
+            at, read, of_a_token = member
             parsed = read(value)
             if parsed is None or (of_a_token and not has_issuer):
                 raise ClaimMalformed("rctx." + name)
-            found[field] = parsed
-        return cls(**found)  # type: ignore[arg-type]
+            found[at] = parsed
+        return cls._make(found)
 
 
 # The readers of `rctx` return None for a malformed value.
@@ -164,7 +164,7 @@ def _one_of(known: frozenset[str]) -> Callable[[object], str | None]:
     return lambda value: value if isinstance(value, str) and value in known else None
 
 
-_REQUESTER: Mapping[str, tuple[str, Callable[[object], object], bool]] = {
+_READERS: Mapping[str, tuple[str, Callable[[object], object], bool]] = {
     "iss": ("issuer", _text, False),
     "client_id": ("client_id", _text, False),
     "country": ("country", _matching(_COUNTRY), False),
@@ -185,3 +185,10 @@ _REQUESTER: Mapping[str, tuple[str, Callable[[object], object], bool]] = {
 }
 """The members of `rctx`: the name in `Requester`, the reader, and whether the caller's token is its
 source, so that it is malformed for an anonymous caller."""
+_REQUESTER = {
+    name: (Requester._fields.index(field), read, of_a_token)
+    for name, (field, read, of_a_token) in _READERS.items()
+}
+"""The same, with the position of the field: a tuple is made faster by position than by names."""
+_UNKNOWN: list[Any] = list(Requester(None, None, None))
+"""The fields of a requester about whom nothing is known."""
