@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from fastgate import Caller, FastgateMiddleware, Settings, at_edge, guard
 from fastgate.__main__ import main
 from fastgate.content import content_digest
+from fastgate.declare.lookup import declared_on_route
 from fastgate.doctor.examine import examine
 from fastgate.doctor.probe import Target
 from fastgate.doctor.report import Finding, Verdict, as_table, exit_code
@@ -419,7 +420,11 @@ def test_a_route_with_a_signed_body_refuses_another_body(
     ("check", "instead", "accepted"),
     [
         ("fastgate.content.content_digest", None, {"another body", "no body"}),
-        ("fastgate.routes.check.signs_body", lambda _view: False, {"a body that is not signed"}),
+        (
+            "fastgate.routes.check.declared_on_route",
+            lambda view: {**declared_on_route(view), "sign_body": False},
+            {"a body that is not signed"},
+        ),
     ],
 )
 def test_a_body_that_is_not_compared_is_let_in(
