@@ -81,7 +81,12 @@ impl Published {
             Document::Keys => ("application/jwk-set+json", minter.published_keys()?),
             Document::Resource => ("application/json", self.document.clone()),
         };
-        let fields = [("content-type", media_type), ("cache-control", "public, max-age=300")];
+        let fields = [
+            ("content-type", media_type),
+            ("cache-control", "public, max-age=300"),
+            // Clients that run in a browser read the metadata to find the issuer. The documents are public.
+            ("access-control-allow-origin", "*"),
+        ];
         Ok(Publication { fields: fields.into_iter().collect(), body })
     }
 }

@@ -111,6 +111,7 @@ fn fields_are_edited_in_both_directions_and_responses_get_security_fields() {
     let keys = GATE.send(get("/.well-known/fastgate/jwks.json"));
     assert_eq!(keys.field("content-type"), Some("application/jwk-set+json"));
     assert_eq!(keys.field("cache-control"), Some("public, max-age=300"));
+    assert_eq!(keys.field("access-control-allow-origin"), Some("*"));
     assert_eq!(keys.field("x-frame-options"), Some("DENY"));
 }
 

@@ -9,6 +9,7 @@ use crate::offline::{Gate, get, request};
 fn published(gate: &Gate, target: &str) -> Option<Value> {
     match gate.send(get(target)).decision {
         Decision::Publish(publication) => {
+            assert_eq!(publication.fields.all("access-control-allow-origin").collect::<Vec<_>>(), [b"*"]);
             assert_eq!(publication.fields.all("content-type").collect::<Vec<_>>(), [b"application/json"]);
             Some(serde_json::from_str(&publication.body).unwrap())
         }
