@@ -66,6 +66,7 @@ fuzz-seeds: $(VENV) ## Regenerate the seeds of the fuzz targets
 
 edge-tests: guest $(VENV) $(IDP) ## The real guest on Viceroy, against real origins and a real provider
 	cargo test $(NATIVE) --test edge --examples -- --test-threads 4 # half of them wait, for clocks and time limits
+	node tests/contract/documented.mjs
 
 origin-tests: $(VENV) $(IDP) ## The FastAPI package, with 100,000 generated requests against the edge's matcher
 	cargo build $(NATIVE) --bins --example decide
