@@ -17,7 +17,8 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 ORIGIN = Path(__file__).parents[1]
 
 LAYERS = (
-    *("errors", "edge_only", "problem", "strict_json", "path_template", "background"),
+    *("errors", "base64url", "edge_only", "problem", "strict_json"),
+    *("path_template", "background"),
     *("requester", "claims", "forwarded", "identity", "content", "local_rules"),
     *("refusal_log", "responses"),
     *("keys", "verify"),

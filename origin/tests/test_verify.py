@@ -21,10 +21,23 @@ HEAD = RequestHead("GET", b"/orders/7", b"", HOST_BYTES)
 
 
 def verified(
-    token: bytes, edge: Edge, head: RequestHead = HEAD, now: float = NOW, audience: str = AUDIENCE
+    token: bytes,
+    edge: Edge,
+    head: RequestHead = HEAD,
+    now: float = NOW,
+    audience: str = AUDIENCE,
+    backend_host: str | None = None,
 ) -> EdgeClaims:
     keys = read_key_set(json.dumps(edge.jwks).encode())
-    return verify(token, keys, head, issuer=ISSUER, audience=audience, now=now)
+    return verify(
+        token,
+        keys,
+        head,
+        issuer=ISSUER,
+        audience=audience,
+        now=now,
+        backend_host=backend_host,
+    )
 
 
 def cause(token: bytes, edge: Edge, head: RequestHead = HEAD, now: float = NOW) -> str:
@@ -578,18 +591,10 @@ def test_the_clients_host_is_returned(edge: Edge) -> None:
 
 
 def test_the_host_of_the_backend_replaces_the_clients(edge: Edge) -> None:
-    keys = read_key_set(json.dumps(edge.jwks).encode())
+    token = edge.mint(host="api.example.com", now=NOW)
 
     def judged(found: bytes | None) -> EdgeClaims:
-        return verify(
-            edge.mint(host="api.example.com", now=NOW),
-            keys,
-            HEAD._replace(host=found),
-            issuer=ISSUER,
-            audience=AUDIENCE,
-            now=NOW,
-            backend_host="orders.internal",
-        )
+        return verified(token, edge, HEAD._replace(host=found), backend_host="orders.internal")
 
     assert judged(b"orders.internal").transaction.host == "api.example.com"
     for found in (None, b"api.example.com", b"orders.internal:80", b"Orders.internal"):
@@ -601,23 +606,14 @@ def test_a_handshake_may_arrive_with_the_name_of_the_backend(edge: Edge) -> None
     # The platform puts the backend's name into `Host` of a handshake.
     handshake = HEAD._replace(websocket=True)
     token = edge.sign(changed_within("tctx", websocket=True))
-    keys = read_key_set(json.dumps(edge.jwks).encode())
     for host in (b"127.0.0.1:8000", b"orders.internal"):
         claims = verified(token, edge, handshake._replace(host=host))
         assert claims.transaction.host == HOST
     for none in (None, b""):
         assert cause(token, edge, handshake._replace(host=none)) == "host-mismatch"
 
-    def judged(host: bytes) -> EdgeClaims:
-        return verify(
-            token,
-            keys,
-            handshake._replace(host=host),
-            issuer=ISSUER,
-            audience=AUDIENCE,
-            now=NOW,
-            backend_host="orders.internal",
-        )
+    def judged(found: bytes) -> EdgeClaims:
+        return verified(token, edge, handshake._replace(host=found), backend_host="orders.internal")
 
     assert judged(b"orders.internal").transaction.host == HOST
     with pytest.raises(errors.HostMismatch):

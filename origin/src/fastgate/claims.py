@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, NamedTuple, Self
 
+from fastgate.base64url import SHA256
 from fastgate.edge_only import FROM_THE_EDGE
 from fastgate.errors import ClaimMalformed
 from fastgate.requester import Requester
@@ -19,7 +20,6 @@ SCOPE_KEY = "fastgate"
 _NO_SCOPES = frozenset[str]()
 _ABSENT = object()
 _CONTENT_DIGEST = re.compile(r"sha-256=:[A-Za-z0-9+/]{43}=:")
-_SHA256_BASE64URL = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 class Transaction(NamedTuple):
@@ -45,7 +45,7 @@ class Transaction(NamedTuple):
     def parse(cls, tctx: Mapping[str, object]) -> Self:
         """Read `tctx`. Raises `ClaimMalformed`."""
         query, content = _optional(tctx, "tctx.", "query", "content_digest")
-        if query is not None and not _SHA256_BASE64URL.fullmatch(query):
+        if query is not None and not SHA256.fullmatch(query):
             raise ClaimMalformed("tctx.query")
         if content is not None and not _CONTENT_DIGEST.fullmatch(content):
             raise ClaimMalformed("tctx.content_digest")

@@ -13,6 +13,7 @@ from typing import Annotated, Any, NamedTuple, Self
 from pydantic import JsonValue
 from pydantic_core import CoreSchema
 
+from fastgate.base64url import SHA256
 from fastgate.edge_only import FROM_THE_EDGE, Handler, OnlyMade
 from fastgate.errors import ClaimMalformed
 
@@ -28,7 +29,6 @@ _LAST_ASN = 2**32 - 1
 """The greatest number of an autonomous system (RFC 6793)."""
 _LATEST = 2**53 - 1
 """The largest integer that every JSON parser reads as it is written (RFC 8259 §6)."""
-_SHA256_BASE64URL = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +50,7 @@ class Confirmation:
         if not isinstance(value, dict):
             return None
         found = [value[name] for name in ("jkt", "x5t#S256") if name in value]
-        if not found or not all(
-            isinstance(each, str) and _SHA256_BASE64URL.fullmatch(each) for each in found
-        ):
+        if not found or not all(isinstance(each, str) and SHA256.fullmatch(each) for each in found):
             return None
         return cls(value.get("jkt"), value.get("x5t#S256"))
 

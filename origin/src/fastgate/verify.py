@@ -7,8 +7,6 @@ nothing. It parses header and payload once and strictly, from the very bytes tha
 """
 
 import hashlib
-from base64 import urlsafe_b64encode
-from binascii import a2b_base64
 from functools import lru_cache
 from hmac import compare_digest
 from typing import NamedTuple
@@ -18,6 +16,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from fastgate import errors, strict_json
+from fastgate.base64url import base64url, from_base64url
 from fastgate.claims import EdgeClaims, Transaction
 from fastgate.keys.key_set import KeySet
 from fastgate.keys.origin import MacKey
@@ -27,23 +26,6 @@ TYPE = "txntoken+jwt"
 VERSION = 2
 MAX_TOKEN_BYTES = 8192
 MAX_LIFETIME_SECONDS = 60
-
-_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-# From base64url to base64. Every foreign octet becomes "!", which the strict decoder refuses.
-_TO_BASE64 = b"".join(
-    {b"-": b"+", b"_": b"/"}.get(octet, octet if octet in _ALPHABET else b"!")
-    for octet in (bytes([number]) for number in range(256))
-)
-# The index is the number of characters after the last complete group of four. `_PADDING` is the
-# missing padding. `_LAST` holds the allowed last characters: those whose unused bits are zero. A
-# group of one character is invalid, because it encodes less than an octet.
-_PADDING = (b"", b"", b"==", b"=")
-_LAST: tuple[tuple[bytes, ...], ...] = (
-    (b"",),
-    (),
-    tuple(_ALPHABET[at : at + 1] for at in range(0, 64, 16)),
-    tuple(_ALPHABET[at : at + 1] for at in range(0, 64, 4)),
-)
 
 
 class RequestHead(NamedTuple):
@@ -207,16 +189,12 @@ def _kind(method: str, websocket: bool) -> str:
 
 
 def _digest(octets: bytes) -> str:
-    return urlsafe_b64encode(hashlib.sha256(octets).digest()).rstrip(b"=").decode()
+    return base64url(hashlib.sha256(octets).digest())
 
 
 def _base64url(segment: bytes) -> bytes:
-    # The standard library ignores unused bits. RFC 7515 §2 does not.
-    spare = len(segment) % 4
-    if not segment.endswith(_LAST[spare]):
-        raise errors.TokenMalformed
     try:
-        return a2b_base64(segment.translate(_TO_BASE64) + _PADDING[spare], strict_mode=True)
+        return from_base64url(segment)
     except ValueError:
         raise errors.TokenMalformed from None
 

@@ -13,9 +13,10 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 
+from fastgate.base64url import base64url
 from fastgate.doctor.probe import BY_SERVER, HEADER, Mint, Probe, Target
 from fastgate.fake_edge.signing import EdgeExchangeKey, EdgeKeys, SigningKey, signing_input
-from fastgate.keys.okp import ED25519, X25519, base64url
+from fastgate.keys.okp import ED25519, X25519
 from fastgate.verify import EDDSA, HS256, MAX_TOKEN_BYTES
 
 _ORDER = 2**252 + 27742317777372353535851937790883648493

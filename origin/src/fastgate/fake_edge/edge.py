@@ -15,6 +15,7 @@ from urllib.parse import quote
 from starlette.routing import compile_path
 from starlette.types import Scope
 
+from fastgate.base64url import base64url
 from fastgate.compile.endpoints.endpoint import Endpoint, Kind
 from fastgate.compile.endpoints.listing import endpoints
 from fastgate.compile.endpoints.route_ids import (
@@ -27,7 +28,6 @@ from fastgate.compile.endpoints.route_ids import (
 )
 from fastgate.content import content_digest
 from fastgate.fake_edge.signing import SigningKey, contract, identity_claims
-from fastgate.keys.okp import base64url
 from fastgate.local_rules import LocalCaller
 from fastgate.path_template import Template, TemplateRefused
 from fastgate.routes.framework import (

@@ -13,8 +13,9 @@ from typing import NamedTuple
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from fastgate.base64url import base64url
 from fastgate.keys.jwks import ExchangeKey
-from fastgate.keys.okp import ED25519, X25519, base64url, octets_of, public_jwk
+from fastgate.keys.okp import ED25519, X25519, octets_of, public_jwk
 from fastgate.keys.origin import MacKey, PrivateKey, mac_key, mac_kid, private_key
 from fastgate.local_rules import LocalCaller
 from fastgate.verify import EDDSA, HS256, TYPE, VERSION

@@ -13,11 +13,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
 from fastgate import strict_json
+from fastgate.base64url import base64url
 from fastgate.errors import JwksRefused
 from fastgate.keys.okp import (
     ED25519,
     X25519,
-    base64url,
     is_reduced,
     is_usable_ed25519,
     octets_of,

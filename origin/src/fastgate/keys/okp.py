@@ -5,8 +5,8 @@ canonical spelling of base64url is accepted. It knows nothing about the purpose 
 """
 
 import hashlib
-from base64 import urlsafe_b64encode
-from binascii import a2b_base64
+
+from fastgate.base64url import base64url, from_base64url
 
 OCTETS = 32
 """The length of every public and private key on Ed25519 and X25519."""
@@ -26,16 +26,10 @@ def octets_of(value: object) -> bytes | None:
     if not isinstance(value, str) or not value.isascii():
         return None
     try:
-        octets = a2b_base64(value.replace("-", "+").replace("_", "/") + "=", strict_mode=True)
+        octets = from_base64url(value.encode())
     except ValueError:
         return None
-    # The decoder ignores unused bits, and reads "+" and "/" as well.
-    return octets if len(octets) == OCTETS and base64url(octets) == value else None
-
-
-def base64url(octets: bytes) -> str:
-    """Encode without padding (RFC 7515 §2)."""
-    return urlsafe_b64encode(octets).rstrip(b"=").decode()
+    return octets if len(octets) == OCTETS else None
 
 
 def thumbprint(curve: str, public: bytes) -> bytes:

@@ -13,9 +13,10 @@ from typing import NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from fastgate.base64url import base64url
 from fastgate.errors import JwksRefused
 from fastgate.keys.jwks import ExchangeKey, by_kid
-from fastgate.keys.okp import X25519, base64url, octets_of, public_jwk, thumbprint
+from fastgate.keys.okp import X25519, octets_of, public_jwk, thumbprint
 
 MAC_KEY_BYTES = 32
 """The length of the hash: the minimum of RFC 7518 §3.2, and what the derivation returns."""
