@@ -99,11 +99,10 @@ pub fn authorize<'policy>(
         if route.require_bound && identity.binding().is_none() {
             return Err(AuthorizeError::Unbound);
         }
-        let issuers_own = by_issuer.get(identity.issuer_id());
-        if issuers_own.is_none() && !by_issuer.is_empty() {
+        if !route.access.accepts(identity.issuer_id()) {
             return Err(AuthorizeError::IssuerNotAccepted { issuer: identity.issuer_id().to_owned() });
         }
-        for requirement in std::iter::once(all_callers).chain(issuers_own) {
+        for requirement in std::iter::once(all_callers).chain(by_issuer.get(identity.issuer_id())) {
             check(requirement, identity, captures, now)?;
         }
     }

@@ -30,6 +30,8 @@ pub mod token;
 mod token_error;
 mod token_rules;
 
+use std::sync::Arc;
+
 use crate::place::Admitted;
 use crate::policy::{Access, Policy};
 use crate::request::Target;
@@ -70,5 +72,5 @@ pub fn identify(
     let revocation_keys = deny_list::revocation_keys(issuer, &claims)?;
     deny_list::check(issuer, &revocation_keys, claims.issued(), now, sources.deny_list)?;
     possession::spend(proof, sources.used_proofs)?;
-    Ok(Caller::Known(Identity::new(issuer, claims, binding)))
+    Ok(Caller::Known(Identity::new(Arc::clone(issuer), claims, binding)))
 }

@@ -111,8 +111,8 @@ impl Policy {
 
     /// The issuer that has exactly this `iss` as one of its spellings.
     #[must_use]
-    pub fn issuer(&self, iss: &str) -> Option<&Issuer> {
-        self.issuers.get(iss).map(Arc::as_ref)
+    pub fn issuer(&self, iss: &str) -> Option<&Arc<Issuer>> {
+        self.issuers.get(iss)
     }
 
     /// The issuers, by their `iss`.
@@ -128,8 +128,8 @@ impl Policy {
 
     /// The issuer of opaque tokens, and its introspection endpoint.
     #[must_use]
-    pub fn introspection(&self) -> Option<(&Issuer, &Introspection)> {
-        self.issuers.values().find_map(|issuer| issuer.introspection.as_ref().map(|endpoint| (&**issuer, endpoint)))
+    pub fn introspection(&self) -> Option<(&Arc<Issuer>, &Introspection)> {
+        self.issuers.values().find_map(|issuer| issuer.introspection.as_ref().map(|endpoint| (issuer, endpoint)))
     }
 
     /// The routes in the order of the document.

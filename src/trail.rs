@@ -222,12 +222,6 @@ impl Trail {
         self.last = elapsed;
     }
 
-    /// Whether `step` is the last that was recorded.
-    #[must_use]
-    pub fn ends_with(&self, step: Step) -> bool {
-        self.steps.last().is_some_and(|(last, _)| *last == step)
-    }
-
     /// The log line: one JSON object without line breaks.
     #[must_use]
     pub fn to_line(&self) -> String {

@@ -27,14 +27,15 @@ pub(super) fn check(path: &Path, additions: &[PathBuf]) -> ExitCode {
         }
     };
     let findings = findings(&parts.text);
+    let document: Value = serde_json::from_slice(&parts.text).unwrap_or_default();
     for Finding { at, what, remedy } in &findings {
-        printer::line(format_args!("{}{}", parts.place(at), named_route(&parts.text, at)));
+        printer::line(format_args!("{}{}", parts.place(at), named_route(&document, at)));
         printer::line(format_args!("    {what}"));
         printer::line(format_args!("    → {remedy}"));
     }
     if let (true, Ok(policy)) = (findings.is_empty(), Policy::parse(&parts.text)) {
         for lint in lints(&policy) {
-            printer::line(format_args!("{}{}", parts.place(&lint.at), named_route(&parts.text, &lint.at)));
+            printer::line(format_args!("{}{}", parts.place(&lint.at), named_route(&document, &lint.at)));
             printer::line(format_args!("    {} (a hint, not a fault)", lint.what));
             printer::line(format_args!("    → {}", lint.remedy));
         }
@@ -53,10 +54,9 @@ pub(super) fn check(path: &Path, additions: &[PathBuf]) -> ExitCode {
 }
 
 /// The id of the route that `at` is in, as an addition to it: in a compiled policy, `routes[6]` says little.
-fn named_route(policy: &[u8], at: &str) -> String {
+fn named_route(policy: &Value, at: &str) -> String {
     let id = || {
         let (number, _) = at.strip_prefix("$.routes[")?.split_once(']')?;
-        let policy: Value = serde_json::from_slice(policy).ok()?;
         let id = policy.pointer(&format!("/routes/{number}/id"))?.as_str()?;
         Some(format!(" (route \"{id}\")"))
     };

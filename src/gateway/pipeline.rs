@@ -122,7 +122,6 @@ impl<'run, 'outside> Pipeline<'run, 'outside> {
         if let Some(nonce) = &seen.nonce {
             self.response.give_nonce(nonce);
         }
-        self.timed(Step::Identify);
         let caller = match identified {
             // A bad token on a route where a token is optional makes the caller anonymous and has no other effect.
             Err(error) if admitted.route().access == Access::Optional => {
@@ -131,6 +130,7 @@ impl<'run, 'outside> Pipeline<'run, 'outside> {
             }
             caller => caller?,
         };
+        self.timed(Step::Identify);
         if let Caller::Known(identity) = &caller {
             self.trail.identify(identity);
         }
@@ -237,9 +237,7 @@ impl<'run, 'outside> Pipeline<'run, 'outside> {
 
     /// The end of a pipeline in which a step refused.
     pub(super) fn refused(mut self, refusal: &Refusal, resource_metadata: &str) -> Decision {
-        if !self.trail.ends_with(refusal.step()) {
-            self.timed(refusal.step());
-        }
+        self.timed(refusal.step());
         let problem = refuse(refusal, self.trail).asking_for(self.scheme, self.scopes, resource_metadata);
         Decision::Refuse(problem.with_fields(self.response))
     }

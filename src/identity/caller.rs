@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::binding::Binding;
 use super::claims::{Claims, Holder, name};
 use super::token::VerifiedClaims;
-use crate::policy::{ClaimPath, Forward, Issuer, IssuerId};
+use crate::policy::{ClaimPath, Forward, Issuer};
 use crate::time::{Seconds, UnixTime};
 
 /// The caller of a request.
@@ -22,10 +22,7 @@ pub enum Caller {
 /// The identity that a verified token gives its holder. Only [`identify`](super::identify) creates one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    issuer: String,
-    issuer_id: IssuerId,
-    forward: Arc<Forward>,
-    leeway: Seconds,
+    issuer: Arc<Issuer>,
     holder: Box<Holder>,
     claims: Claims,
     binding: Option<Box<Binding>>,
@@ -41,13 +38,13 @@ impl Identity {
     /// `iss` of the token, as `issuer` of the policy spells it.
     #[must_use]
     pub fn issuer(&self) -> &str {
-        &self.issuer
+        &self.issuer.issuer
     }
 
     /// The policy's id of that issuer.
     #[must_use]
     pub fn issuer_id(&self) -> &str {
-        self.issuer_id.as_str()
+        self.issuer.id.as_str()
     }
 
     /// The OAuth client to which the token was issued.
@@ -89,13 +86,13 @@ impl Identity {
     /// What origins learn of the tokens of its issuer.
     #[must_use]
     pub fn forward(&self) -> &Forward {
-        &self.forward
+        &self.issuer.forward
     }
 
     /// The time by which the clock of its issuer may differ.
     #[must_use]
-    pub const fn leeway(&self) -> Seconds {
-        self.leeway
+    pub fn leeway(&self) -> Seconds {
+        self.issuer.leeway
     }
 
     /// `auth_time`: when the caller authenticated (OpenID Connect Core §2), in whole seconds.
@@ -128,10 +125,8 @@ impl Identity {
         self.binding.as_deref()
     }
 
-    pub(super) fn new(issuer: &Issuer, claims: VerifiedClaims, binding: Option<Binding>) -> Self {
+    pub(super) fn new(issuer: Arc<Issuer>, claims: VerifiedClaims, binding: Option<Binding>) -> Self {
         let (holder, claims) = claims.into_parts();
-        let (forward, leeway) = (Arc::clone(&issuer.forward), issuer.leeway);
-        let (issuer, issuer_id) = (issuer.issuer.clone(), issuer.id.clone());
-        Self { issuer, issuer_id, forward, leeway, holder: Box::new(holder), claims, binding: binding.map(Box::new) }
+        Self { issuer, holder: Box::new(holder), claims, binding: binding.map(Box::new) }
     }
 }

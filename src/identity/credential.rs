@@ -29,9 +29,9 @@ pub struct Seen {
 /// A token whose claims satisfy the rules of its issuer.
 pub(super) enum Credential<'policy, 'request> {
     /// A signed token. Its signature is not verified yet.
-    Jwt(&'policy Issuer, UnverifiedToken<'request>),
+    Jwt(&'policy Arc<Issuer>, UnverifiedToken<'request>),
     /// An opaque token. Its issuer has returned these claims.
-    Opaque(&'policy Issuer, VerifiedClaims),
+    Opaque(&'policy Arc<Issuer>, VerifiedClaims),
 }
 
 impl<'policy, 'request> Credential<'policy, 'request> {
@@ -60,7 +60,7 @@ impl<'policy, 'request> Credential<'policy, 'request> {
     }
 
     /// The issuer of the token.
-    pub(super) const fn issuer(&self) -> &'policy Issuer {
+    pub(super) const fn issuer(&self) -> &'policy Arc<Issuer> {
         match self {
             Self::Jwt(issuer, _) | Self::Opaque(issuer, _) => issuer,
         }

@@ -4,6 +4,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
@@ -78,7 +80,7 @@ pub struct MalformedResponse;
 pub(super) fn endpoint<'policy>(
     policy: &'policy Policy,
     token: &Secret<&str>,
-) -> Option<(&'policy Issuer, &'policy Introspection)> {
+) -> Option<(&'policy Arc<Issuer>, &'policy Introspection)> {
     if token.expose().bytes().filter(|byte| *byte == b'.').count() == 2 {
         return None;
     }

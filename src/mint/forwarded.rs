@@ -49,10 +49,10 @@ impl<'request> Forwarded<'request> {
         route: &'request Route,
     ) -> Result<Self, MintError> {
         static ABSENT: Value = Value::Null;
-        let mut lists: Vec<&Forward> = vec![&edge.forward, identity.forward(), &route.forward];
-        lists.extend(route.group.as_ref().map(|group| &group.forward));
+        let group = route.group.as_ref().map(|group| &group.forward);
+        let mut lists = Forward::added_up(&edge.forward, identity.forward(), group, &route.forward);
         let mut claims = BTreeMap::new();
-        for (name, path) in lists.iter().flat_map(|list| &list.claims) {
+        for (name, path) in lists.clone().flat_map(|list| &list.claims) {
             let claim = identity.claim(path).unwrap_or(&ABSENT);
             if !is_faithful(claim, MAX_DEPTH) {
                 return Err(MintError::ClaimNotForwardable { claim: name.clone() });
@@ -61,7 +61,7 @@ impl<'request> Forwarded<'request> {
         }
         Ok(Self {
             roles: identity.roles(),
-            groups: lists.iter().any(|list| list.groups).then(|| identity.groups()),
+            groups: lists.any(|list| list.groups).then(|| identity.groups()),
             tenant: identity.tenant(),
             claims,
             auth_time: identity.authenticated(),

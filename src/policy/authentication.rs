@@ -6,6 +6,7 @@ use std::fmt::{self, Arguments};
 use serde::Deserialize;
 
 use super::fault::{Fault, Faults};
+use super::names::is_scope;
 use crate::json_form::objects;
 use crate::time::Seconds;
 
@@ -50,21 +51,18 @@ impl fmt::Display for Authentication {
 
 impl Authentication {
     /// Reads the member at `at`.
-    pub(super) fn read(document: &AuthenticationDocument, at: Arguments<'_>, faults: &mut Faults) -> Self {
-        let acr = document.acr.clone().unwrap_or_default();
-        faults.add_if(document.acr.is_none() && document.max_age.is_none(), at, Fault::Empty);
-        faults.add_if(document.acr.is_some() && acr.is_empty(), format_args!("{at}.acr"), Fault::Empty);
+    pub(super) fn read(document: AuthenticationDocument, at: Arguments<'_>, faults: &mut Faults) -> Self {
+        let AuthenticationDocument { acr, max_age } = document;
+        faults.add_if(acr.is_none() && max_age.is_none(), at, Fault::Empty);
+        faults.add_if(acr.as_ref().is_some_and(Vec::is_empty), format_args!("{at}.acr"), Fault::Empty);
+        let acr = acr.unwrap_or_default();
         for (index, value) in acr.iter().enumerate() {
-            faults.add_if(!is_acr(value), format_args!("{at}.acr[{index}]"), Fault::NotAnAcr);
+            // `acr_values` lists them as `scope` lists scopes: with spaces between, in quotes (RFC 9470 §3).
+            faults.add_if(!is_scope(value), format_args!("{at}.acr[{index}]"), Fault::NotAnAcr);
         }
-        if let Some(max_age) = document.max_age {
+        if let Some(max_age) = max_age {
             faults.range(max_age, 0, MAX_AGE, format_args!("{at}.max_age"));
         }
-        Self { acr, max_age: document.max_age }
+        Self { acr, max_age }
     }
-}
-
-/// Whether the text can be in `acr_values`, a list with spaces between the values, inside a quoted string (RFC 9470 §3).
-fn is_acr(value: &str) -> bool {
-    !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\')
 }

@@ -91,10 +91,20 @@ impl Forward {
         }
     }
 
+    /// The lists that add up for a caller of one route.
+    pub fn added_up<'lists>(
+        edge: &'lists Self,
+        issuer: &'lists Self,
+        group: Option<&'lists Self>,
+        route: &'lists Self,
+    ) -> impl Iterator<Item = &'lists Self> + Clone {
+        [Some(edge), Some(issuer), group, Some(route)].into_iter().flatten()
+    }
+
     /// The first name that one of these lists gives to one claim, and another list to another.
-    pub(super) fn contradiction<'lists>(lists: &[&'lists Self]) -> Option<&'lists str> {
+    pub(super) fn contradiction<'lists>(lists: impl Iterator<Item = &'lists Self>) -> Option<&'lists str> {
         let mut known = BTreeMap::new();
-        let mut claims = lists.iter().flat_map(|list| &list.claims);
+        let mut claims = lists.flat_map(|list| &list.claims);
         let contradicts = |(name, path): &(&'lists String, &'lists ClaimPath)| {
             known.insert(name.as_str(), *path).is_some_and(|earlier| earlier != *path)
         };

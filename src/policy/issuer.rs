@@ -6,7 +6,6 @@ mod preset;
 pub(super) mod read;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -46,7 +45,7 @@ pub struct Issuer {
     /// Further rules for its tokens.
     pub rules: TokenRules,
     /// What all origins learn of its tokens.
-    pub forward: Arc<Forward>,
+    pub forward: Forward,
     /// The time by which the clock of the provider may differ, in seconds.
     pub leeway: Seconds,
     /// How long its keys are used.

@@ -105,6 +105,18 @@ pub enum Access {
     },
 }
 
+impl Access {
+    /// Whether the route reads tokens of the issuer with this id, and accepts them.
+    #[must_use]
+    pub fn accepts(&self, issuer: &str) -> bool {
+        match self {
+            Self::Public => false,
+            Self::Optional => true,
+            Self::Authenticated { by_issuer, .. } => by_issuer.is_empty() || by_issuer.contains_key(issuer),
+        }
+    }
+}
+
 /// Scopes, a condition and a sign-in that a caller must meet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Requirement {

@@ -24,7 +24,7 @@ struct Absence<'policy> {
 /// The hints about absent claims for a route; `at` is its path in the policy. One hint for each path and kind of name.
 pub(super) fn absences(policy: &Policy, route: &Route, at: &str) -> Vec<Lint> {
     let Access::Authenticated { all_callers, by_issuer } = &route.access else { return Vec::new() };
-    let accepted = || policy.issuers().filter(|issuer| by_issuer.is_empty() || by_issuer.contains_key(&issuer.id));
+    let accepted = || policy.issuers().filter(|issuer| route.access.accepts(issuer.id.as_str()));
     let mut unmet = Vec::new();
     let mut absences: Vec<(String, Absence<'_>)> = Vec::new();
     for issuer in accepted() {

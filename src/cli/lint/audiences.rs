@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use fastgate::policy::{Access, Policy, Route};
+use fastgate::policy::Policy;
 
 use super::hint::Lint;
 
@@ -27,14 +27,8 @@ fn unknown(policy: &Policy) -> impl Iterator<Item = Lint> {
 /// Issuers with several audiences whose tokens reach several origins, whatever audience they name.
 fn shared(policy: &Policy) -> impl Iterator<Item = Lint> {
     policy.issuers().filter(|issuer| issuer.audiences.len() > 1).filter_map(|issuer| {
-        let reads = |route: &&Route| match &route.access {
-            Access::Public => false,
-            Access::Optional => true,
-            Access::Authenticated { by_issuer, .. } => {
-                by_issuer.is_empty() || by_issuer.contains_key(issuer.id.as_str())
-            }
-        };
-        let unrestricted = policy.routes().iter().filter(reads).filter(|route| route.token_audiences.is_empty());
+        let reached = policy.routes().iter().filter(|route| route.access.accepts(issuer.id.as_str()));
+        let unrestricted = reached.filter(|route| route.token_audiences.is_empty());
         let origins: BTreeSet<&str> = unrestricted.map(|route| route.origin.audience.as_str()).collect();
         (origins.len() > 1).then(|| Lint {
             at: format!("$.issuers.{}.audiences", issuer.id),

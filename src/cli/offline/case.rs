@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::LazyLock;
 
 use fastgate::client::{Anonymizer, Client, Connection, Continent, Fact, Proxy};
 use fastgate::strict_json::parse_object;
@@ -44,12 +45,14 @@ pub(in crate::cli) struct Case {
     pub(in crate::cli) unknown: Vec<Fact>,
 }
 
+/// The schema of the facts about a client.
+static FACTS: LazyLock<Value> = LazyLock::new(|| schemars::schema_for!(Client).to_value());
+
 /// Reads the facts about a client, and no others. A line of a log may have further ones, of a later version.
 fn client<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Client>, D::Error> {
     let facts = Map::deserialize(deserializer)?;
-    let schema = schemars::schema_for!(Client);
-    let known = schema.get("properties").and_then(Value::as_object);
-    if let Some(name) = facts.keys().find(|name| known.is_none_or(|known| !known.contains_key(*name))) {
+    let known = FACTS.get("properties");
+    if let Some(name) = facts.keys().find(|name| known.is_none_or(|known| known.get(name).is_none())) {
         return Err(D::Error::custom(format!("client: unknown field `{name}`")));
     }
     serde_json::from_value(Value::Object(facts)).map(Some).map_err(D::Error::custom)

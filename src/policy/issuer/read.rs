@@ -91,7 +91,7 @@ fn issuer(id: String, document: IssuerDocument, at: &str, faults: &mut Faults) -
         algorithms: document.algorithms,
         shape,
         rules,
-        forward: Forward::read(document.forward, format_args!("{at}.forward"), faults).into(),
+        forward: Forward::read(document.forward, format_args!("{at}.forward"), faults),
         leeway: document.leeway,
         key_life: key_life(document.key_life, at, faults),
         verdict_window: document.verdict_window,

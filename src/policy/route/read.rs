@@ -64,7 +64,7 @@ pub(in crate::policy) fn read(
     (routes, tree)
 }
 
-fn route(document: RouteDocument, known: &mut Known<'_, '_>, at: &str, faults: &mut Faults) -> Option<Route> {
+fn route(mut document: RouteDocument, known: &mut Known<'_, '_>, at: &str, faults: &mut Faults) -> Option<Route> {
     faults.add_if(document.methods.is_empty(), format_args!("{at}.methods"), Fault::Empty);
     let template =
         PathTemplate::parse(&document.path).map_err(|error| faults.add(format!("{at}.path"), error.into())).ok();
@@ -91,8 +91,9 @@ fn route(document: RouteDocument, known: &mut Known<'_, '_>, at: &str, faults: &
     let template = template?;
     let rewrite = document.rewrite.as_ref();
     let origin_template = rewrite.and_then(|rewrite| rewrite.read(&template, &format!("{at}.rewrite"), faults));
-    let shadow = requirement(&document.shadow, &template, known.rules, format_args!("{at}.shadow"), faults);
-    let access = access(&document, &template, known, at, faults);
+    let shadow = std::mem::take(&mut document.shadow);
+    let shadow = requirement(shadow, &template, known.rules, format_args!("{at}.shadow"), faults);
+    let access = access(&mut document, &template, known, at, faults);
     let own_audiences = document.token_audiences.is_some();
     let is_public = document.access == AccessName::Public;
     faults.add_if(own_audiences && is_public, format_args!("{at}.token_audiences"), Fault::RulesOnPublic);
@@ -151,9 +152,9 @@ fn resolve<T>(
     names.iter().enumerate().filter_map(find).collect()
 }
 
-/// Reads who may call, and the requirements that callers must meet.
+/// Reads who may call, and the requirements that callers must meet, which are taken from the document.
 fn access(
-    document: &RouteDocument,
+    document: &mut RouteDocument,
     template: &PathTemplate,
     known: &mut Known<'_, '_>,
     at: &str,
@@ -169,13 +170,13 @@ fn access(
     }
     check_scopes(document, known.issuers, at, faults);
     let of_route = RequirementDocument {
-        scopes: document.scopes.clone(),
-        require: document.require.clone(),
-        authentication: document.authentication.clone(),
+        scopes: std::mem::take(&mut document.scopes),
+        require: document.require.take(),
+        authentication: document.authentication.take(),
     };
-    let all_callers = requirement(&of_route, template, known.rules, format_args!("{at}"), faults);
+    let all_callers = requirement(of_route, template, known.rules, format_args!("{at}"), faults);
     let mut by_issuer = BTreeMap::new();
-    for (id, document) in &document.issuers {
+    for (id, document) in std::mem::take(&mut document.issuers) {
         let at = format_args!("{at}.issuers.{id}");
         faults.add_if(!known.issuers.contains_key(id.as_str()), at, Fault::UnknownIssuer);
         let of_issuer = requirement(document, template, known.rules, at, faults);
@@ -210,22 +211,16 @@ fn check_forward(
     at: &str,
     faults: &mut Faults,
 ) {
-    let is_accepted = |id: &str| match access {
-        Access::Public => false,
-        Access::Authenticated { by_issuer, .. } if !by_issuer.is_empty() => by_issuer.keys().any(|known| known == id),
-        Access::Optional | Access::Authenticated { .. } => true,
-    };
-    for issuer in known.issuers.values().filter(|issuer| is_accepted(issuer.id.as_str())) {
-        let mut lists = vec![known.forward, &*issuer.forward, forward];
-        lists.extend(group.map(|group| &group.forward));
-        if let Some(name) = Forward::contradiction(&lists) {
+    for issuer in known.issuers.values().filter(|issuer| access.accepts(issuer.id.as_str())) {
+        let lists = Forward::added_up(known.forward, &issuer.forward, group.map(|group| &group.forward), forward);
+        if let Some(name) = Forward::contradiction(lists) {
             return faults.add(format!("{at}.forward"), Fault::TakenClaimName { name: name.to_owned() });
         }
     }
 }
 
 fn requirement(
-    document: &RequirementDocument,
+    document: RequirementDocument,
     template: &PathTemplate,
     rules: &mut Rules<'_>,
     at: Arguments<'_>,
@@ -235,14 +230,13 @@ fn requirement(
     for (index, scope) in scopes.iter().enumerate() {
         faults.add_if(!is_scope(scope), format_args!("{at}.scopes[{index}]"), Fault::NotAScope);
     }
-    let condition = require.as_ref().map(|document| {
+    let condition = require.map(|document| {
         let at = format!("{at}.require");
-        let condition = rules.condition(document, &at, faults);
+        let condition = rules.condition(&document, &at, faults);
         condition.check_parameters(template, &at, faults);
         condition
     });
-    let authentication = authentication
-        .as_ref()
-        .map(|document| Authentication::read(document, format_args!("{at}.authentication"), faults));
-    Requirement { scopes: scopes.clone(), condition, authentication }
+    let authentication =
+        authentication.map(|document| Authentication::read(document, format_args!("{at}.authentication"), faults));
+    Requirement { scopes, condition, authentication }
 }
