@@ -10,6 +10,8 @@ use viceroy_lib::config::FastlyConfig;
 
 #[path = "../tests/support/guest.rs"]
 mod guest;
+#[path = "../tests/support/hostcalls.rs"]
+mod hostcalls;
 
 /// Serves a guest as Fastly Compute would.
 #[derive(Parser)]
@@ -32,6 +34,9 @@ struct Arguments {
     /// The address of the second guest.
     #[arg(long, requires = "store_wasm")]
     store_listen: Option<SocketAddr>,
+    /// Count hostcalls. Each connection to this address gets the numbers since the one before, as JSON.
+    #[arg(long)]
+    hostcalls_listen: Option<SocketAddr>,
 }
 
 #[tokio::main]
@@ -46,10 +51,25 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         listener.set_nonblocking(true)?;
         tokio::spawn(hyper::Server::from_tcp(listener)?.serve(ViceroyService::new(context)));
     }
+    if let Some(listen) = arguments.hostcalls_listen {
+        report_hostcalls(TcpListener::bind(listen)?)?;
+    }
     let context = guest::viceroy(&arguments.wasm, &config, Arc::new(Mutex::new(std::io::stdout())))?;
     let listener = TcpListener::bind(arguments.listen)?;
     listener.set_nonblocking(true)?;
     println!("listening on {}", listener.local_addr()?);
     hyper::Server::from_tcp(listener)?.serve(ViceroyService::new(context)).await?;
+    Ok(())
+}
+
+fn report_hostcalls(listener: TcpListener) -> Result<(), Box<dyn std::error::Error>> {
+    hostcalls::count()?;
+    println!("counting hostcalls on {}", listener.local_addr()?);
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            // A client that does not read its answer loses it.
+            let _ = serde_json::to_writer(&mut stream, &hostcalls::take());
+        }
+    });
     Ok(())
 }

@@ -111,12 +111,18 @@ fn connection_elements(headers: &Headers) -> impl Iterator<Item = &[u8]> {
     headers.all("connection").flat_map(|value| value.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii)
 }
 
+/// Whether a field called `name` (lower case) of an origin's response is sent to the client, unless `Connection` names
+/// it.
+#[must_use]
+pub fn is_response_field(name: &str) -> bool {
+    name == "content-length" || response_fate(name) == Fate::Pass
+}
+
 /// The fields of an origin's response that are sent to the client: end-to-end fields that are not reserved. Takes time
 /// in proportion to the size of the fields, however many names `Connection` has.
 #[must_use]
 pub fn response_fields(headers: &Headers) -> Headers {
-    let mut passing: BTreeMap<&str, bool> =
-        headers.iter().map(|(name, _)| (name, name == "content-length" || response_fate(name) == Fate::Pass)).collect();
+    let mut passing: BTreeMap<&str, bool> = headers.iter().map(|(name, _)| (name, is_response_field(name))).collect();
     for name in connection_elements(headers) {
         let name = name.to_ascii_lowercase();
         if let Some(passes) = std::str::from_utf8(&name).ok().and_then(|name| passing.get_mut(name)) {

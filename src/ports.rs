@@ -25,6 +25,7 @@ use crate::identity::dpop::Nonces;
 use crate::identity::key_life::KeysNote;
 use crate::identity::signature_cache::SignatureMemory;
 use crate::throttle::Counter;
+use crate::time::UnixTime;
 use counter::Counters;
 use deny_list::KvDenyList;
 use introspection::HttpIntrospector;
@@ -58,13 +59,14 @@ impl Ports {
         }
     }
 
-    /// The ports of one request. `kill_switch` names the withdrawn keys.
+    /// The ports of one request, which arrived at `now`. `kill_switch` names the withdrawn keys.
     pub fn open<'request>(
         &'request mut self,
         platform: &'request Platform<'request>,
         kill_switch: &'request KillSwitch,
+        now: UnixTime,
     ) -> OpenPorts<'request> {
-        let platform = RolePlatform::in_request(*platform, self.role);
+        let platform = RolePlatform::in_request(*platform, self.role, now);
         OpenPorts {
             keys: CachedKeys::new(&mut self.keys, kill_switch, platform),
             signatures: CachedSignatures { memory: &mut self.signatures, platform },
@@ -78,6 +80,9 @@ impl Ports {
     /// Does the work that no request has to wait for: renews stale key sets, and sends the requests that a shadow
     /// policy postponed. Call it after a response was sent.
     pub fn renew(&mut self, platform: &Platform<'_>) {
+        if !self.keys.has_due() && !self.introspected.has_due() {
+            return;
+        }
         let platform = RolePlatform::after_response(*platform, self.role);
         self.keys.renew(platform);
         self.introspected.renew(platform);

@@ -1,6 +1,6 @@
 //! The edits of a response's fields, whether the response comes from the origin or from the edge.
 
-use crate::headers::Headers;
+use crate::headers::{Headers, is_response_field};
 use crate::policy::fields::FieldEdits;
 
 /// The security fields and their values.
@@ -21,6 +21,15 @@ pub struct ResponseFields {
     set: Headers,
     append: Headers,
     missing: Headers,
+}
+
+/// Changes of a response's fields.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldChanges<'names> {
+    /// The names of fields that are removed.
+    pub remove: Vec<&'names str>,
+    /// The fields that are then added.
+    pub append: Headers,
 }
 
 impl ResponseFields {
@@ -75,10 +84,33 @@ impl ResponseFields {
         self.apply(&self.route.apply(headers))
     }
 
+    /// What [`apply_to_origin`](Self::apply_to_origin) after [`response_fields`](crate::headers::response_fields) changes
+    /// of a response with fields of these names (lower case), if that does not depend on their values: if there is no
+    /// `connection` among them, and the route has no edits.
+    #[must_use]
+    pub fn changes<'names>(&self, names: &'names [String]) -> Option<FieldChanges<'names>> {
+        if self.route != FieldEdits::default() || names.iter().any(|name| name == "connection") {
+            return None;
+        }
+        let (kept, removed): (Vec<_>, Vec<_>) =
+            names.iter().map(String::as_str).partition(|name| is_response_field(name) && !self.removes(name));
+        let mut append: Headers = self.set.iter().chain(self.append.iter()).collect();
+        for (name, value) in self.missing.iter() {
+            if !kept.contains(&name) && append.all(name).next().is_none() {
+                append.append(name, value);
+            }
+        }
+        Some(FieldChanges { remove: removed, append })
+    }
+
+    fn removes(&self, name: &str) -> bool {
+        self.remove.iter().any(|removed| removed == name)
+    }
+
     /// The fields of a response of the edge itself, after all edits except the route's own.
     #[must_use]
     pub fn apply(&self, headers: &Headers) -> Headers {
-        let kept = headers.iter().filter(|(name, _)| !self.remove.iter().any(|removed| removed == name));
+        let kept = headers.iter().filter(|(name, _)| !self.removes(name));
         let mut edited: Headers = kept.chain(self.set.iter()).chain(self.append.iter()).collect();
         for (name, value) in self.missing.iter() {
             if edited.all(name).next().is_none() {
@@ -86,5 +118,62 @@ impl ResponseFields {
             }
         }
         edited
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ResponseFields;
+    use crate::headers::{Headers, response_fields};
+
+    /// Field names that pass, that do not pass, and that edits touch.
+    const NAMES: [&str; 10] = [
+        "content-type",
+        "content-length",
+        "x-request-id",
+        "fastgate_identity",
+        "surrogate-key",
+        "keep-alive",
+        "cache-control",
+        "vary",
+        "x-frame-options",
+        "dpop-nonce",
+    ];
+
+    fn edits() -> [ResponseFields; 3] {
+        let (mut some, mut secure) = (ResponseFields::default(), ResponseFields::default());
+        some.set("access-control-allow-origin", "https://app.example");
+        some.append("vary", "Origin");
+        some.give_nonce("n-1");
+        secure.secure();
+        secure.append("x-frame-options", "SAMEORIGIN");
+        secure.remove("content-type");
+        [ResponseFields::default(), some, secure]
+    }
+
+    #[test]
+    fn changes_by_name_make_the_same_fields_as_a_copy() {
+        for (number, edits) in edits().iter().enumerate() {
+            for set in 0_u32..1 << NAMES.len() {
+                let present = |index: &usize| set & (1 << index) != 0;
+                let arrived: Headers = (0..NAMES.len())
+                    .filter(present)
+                    .flat_map(|index| [(NAMES[index], format!("a{index}")), (NAMES[index], format!("b{index}"))])
+                    .collect();
+                let names: Vec<_> = (0..NAMES.len()).filter(present).map(|index| NAMES[index].to_owned()).collect();
+                let changes = edits.changes(&names).unwrap();
+                let kept = arrived.iter().filter(|(name, _)| !changes.remove.contains(name));
+                let sent: Headers = kept.chain(changes.append.iter()).collect();
+                assert_eq!(sent, edits.apply_to_origin(&response_fields(&arrived)), "edits {number}, {names:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn values_decide_if_connection_names_fields_or_the_route_edits_them() {
+        assert_eq!(ResponseFields::default().changes(&["connection".to_owned()]), None);
+        let mut edited = ResponseFields::default();
+        edited.edit(&crate::policy::fields::FieldEdits { remove: vec!["server".to_owned()], set: Headers::default() });
+        assert_eq!(edited.changes(&["server".to_owned()]), None);
     }
 }

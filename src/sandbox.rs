@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use crate::availability::KillSwitch;
-use crate::client::Client;
+use crate::client::{Anonymizer, Client, Fact};
 use crate::content::Body;
 use crate::gateway::{Decision, Environment, Gateway};
 use crate::identity::dpop::Nonces;
@@ -45,14 +45,18 @@ struct Texts {
 struct LoadedPolicy {
     gateway: Gateway,
     ports: Ports,
+    /// Whether a route tests the client's anonymizers.
+    tests_anonymizers: bool,
 }
 
 /// One request, and the platform's facts about it.
 pub struct ReceivedRequest<'request> {
     /// The request.
     pub head: RequestHead,
-    /// The facts that the platform knows about the client.
-    pub client: &'request Client,
+    /// The facts that the platform knows about the client, without its anonymizers.
+    pub client: Client,
+    /// Asks the platform for the client's anonymizers. It is called only if a policy has a place that tests them.
+    pub anonymizers: &'request dyn Fn() -> Option<Vec<Anonymizer>>,
     /// The body, which only the live policy may read.
     pub body: &'request mut dyn Body,
     /// The Compute ACLs.
@@ -74,27 +78,33 @@ impl Sandbox {
         platform: &Platform<'_>,
         trail: &mut Trail,
     ) -> Result<Decision, ClosedError> {
-        let ReceivedRequest { head, client, body, acls, elapsed, uptime } = received;
+        let ReceivedRequest { head, mut client, anonymizers, body, acls, elapsed, uptime } = received;
+        let reads = self.live.is_due(uptime) || self.kill_switch.is_due(uptime) || self.shadow.is_due(uptime);
         let live = self.live.read(uptime, || live_texts(platform), load_live)?;
         let live = live.as_mut().map_err(|error| error.clone())?;
         let kill_switch = self.kill_switch.read(uptime, || switch_text(platform), |text| read_switch(text.as_ref()));
         let kill_switch = kill_switch.map_err(|error| ClosedError::KillSwitch(error.to_string()))?;
         trail.switch_unknown = kill_switch.unknown_to(live.gateway.policy());
-        trail.step(Step::Configure, elapsed());
-
         let shadow = self.shadow.read(
             uptime,
             || platform.kv.lookup(SHADOW_KEY, MAX_POLICY_BYTES),
             |text| load_shadow(text.as_ref()),
         );
         let shadow = shadow.ok().and_then(Option::as_mut).map(|loaded| (loaded, head.clone()));
-        let LoadedPolicy { gateway, ports } = live;
-        let mut outside = Outside { client, kill_switch, elapsed, body, acls, nonces: gateway.nonces() };
+        if reads {
+            trail.step(Step::Configure, elapsed());
+        }
+        let in_shadow = shadow.as_ref().and_then(|(loaded, _)| loaded.as_ref().ok());
+        if live.tests_anonymizers || in_shadow.is_some_and(|loaded| loaded.tests_anonymizers) {
+            client.anonymizers = anonymizers();
+        }
+        let LoadedPolicy { gateway, ports, .. } = live;
+        let mut outside = Outside { client: &client, kill_switch, elapsed, body, acls, nonces: gateway.nonces() };
         let decision = decide(gateway, ports, head, &mut outside, platform, trail);
         if let Some((loaded, head)) = shadow {
             let mut body = UnreadBody { announced: Content::of(&head.headers).length };
             let mut outside = Outside { body: &mut body, ..outside };
-            trail.shadow_policy = Some(would_decide(loaded, head, &mut outside, platform, &trail.request_id));
+            trail.shadow_policy = Some(would_decide(loaded, head, &mut outside, platform, trail));
         }
         Ok(decision)
     }
@@ -124,7 +134,8 @@ struct Outside<'request> {
 
 impl LoadedPolicy {
     fn new(gateway: Gateway, role: Role) -> Self {
-        Self { gateway, ports: Ports::new(role) }
+        let tests_anonymizers = gateway.policy().routes().iter().any(|route| route.tests(Fact::Anonymizer));
+        Self { gateway, ports: Ports::new(role), tests_anonymizers }
     }
 }
 
@@ -136,10 +147,11 @@ fn decide(
     platform: &Platform<'_>,
     trail: &mut Trail,
 ) -> Decision {
-    let mut ports = ports.open(platform, outside.kill_switch);
+    let now = trail.time();
+    let mut ports = ports.open(platform, outside.kill_switch, now);
     let (sources, counter) = ports.parts(outside.nonces);
     let mut environment = Environment {
-        now: platform.clock.now(),
+        now,
         clock: &|| platform.clock.now(),
         client: outside.client,
         sources,
@@ -197,14 +209,14 @@ fn would_decide(
     head: RequestHead,
     outside: &mut Outside<'_>,
     platform: &Platform<'_>,
-    request_id: &str,
+    live: &Trail,
 ) -> String {
     let loaded = match loaded {
         Ok(loaded) => loaded,
         Err(fault) => return format!("unusable: {fault}"),
     };
-    let mut trail = Trail::new(platform.clock.now(), request_id, &head.method);
-    let LoadedPolicy { gateway, ports } = loaded;
+    let mut trail = Trail::new(live.time(), &live.request_id, &head.method);
+    let LoadedPolicy { gateway, ports, .. } = loaded;
     match decide(gateway, ports, head, outside, platform, &mut trail) {
         Decision::Refuse(_) => format!("would-refuse {}", trail.verdict),
         Decision::Forward(_) => "would-forward".to_owned(),

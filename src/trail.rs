@@ -14,7 +14,7 @@ use crate::time::UnixTime;
 
 /// The steps of the pipeline, in order. This is the only list of them: the log, refusals and `fastgate explain` use it,
 /// and the numbered list in `lib.rs` is compared with it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Step {
@@ -136,9 +136,10 @@ pub struct Trail {
     pub pop: Option<String>,
     /// The status that the client gets.
     pub status: u16,
-    /// How long each step took, in microseconds, in the order in which they ended. A step that only compares has no entry:
-    /// `cors`, `availability`; `rewrite` and `content` have one if they do something. `throttle` before `identify` is the
-    /// flood limit.
+    /// How long steps took, in microseconds, in the order in which they ended. The steps that can take time have an entry:
+    /// `configure` if it read a store, `identify` on routes that are not public, `throttle` if it counted (before
+    /// `identify` it is the flood limit), `content` if it read the body, `mint`, `forward`, and the step that refused.
+    /// The time of the steps before is part of an entry.
     pub steps: Vec<(Step, u64)>,
     /// The facts with which `fastgate diff --log` judges the request again; absent if the request has no canonical
     /// form.
@@ -153,6 +154,9 @@ pub struct Trail {
     pub shadow_policy: Option<String>,
     #[serde(skip)]
     last: u64,
+    /// The last step that ended.
+    #[serde(skip)]
+    reached: Option<Step>,
     /// The findings of each step, if notes are taken; never logged.
     #[serde(skip)]
     notes: Option<Vec<(Step, String)>>,
@@ -180,13 +184,20 @@ impl Trail {
             country: None,
             pop: None,
             status: 0,
-            steps: Vec::with_capacity(11),
+            steps: Vec::with_capacity(6),
             recorded: None,
             switch_unknown: Vec::new(),
             shadow_policy: None,
             last: 0,
+            reached: None,
             notes: None,
         }
+    }
+
+    /// When the request arrived.
+    #[must_use]
+    pub const fn time(&self) -> UnixTime {
+        self.time
     }
 
     /// The same trail, with notes of what each step finds.
@@ -216,10 +227,28 @@ impl Trail {
         }
     }
 
-    /// Records that `step` is done, `elapsed` microseconds after the request began.
+    /// Records that `step` ended, `elapsed` microseconds after the request began.
     pub fn step(&mut self, step: Step, elapsed: u64) {
         self.steps.push((step, elapsed.saturating_sub(self.last)));
         self.last = elapsed;
+        self.end(step);
+    }
+
+    /// Records that `step` ended, which takes so little time that it is not measured.
+    pub fn end(&mut self, step: Step) {
+        self.reached = Some(step);
+    }
+
+    /// Whether `step` has ended.
+    #[must_use]
+    pub fn has_ended(&self, step: Step) -> bool {
+        self.reached.is_some_and(|reached| reached >= step)
+    }
+
+    /// The time at which the last measured step ended, in microseconds after the request began.
+    #[must_use]
+    pub const fn measured(&self) -> u64 {
+        self.last
     }
 
     /// The log line: one JSON object without line breaks.

@@ -8,9 +8,18 @@ use fastly::log::Endpoint;
 /// The name of the log endpoint.
 const ENDPOINT: &str = "fastgate";
 
-/// Writes the trail of one request as one line.
-pub(super) fn write(trail: &Trail) {
-    if let Ok(mut endpoint) = Endpoint::try_from_name(ENDPOINT) {
-        let _ = endpoint.write_all(trail.to_line().as_bytes());
+/// The log endpoint, which is opened once in a sandbox.
+#[derive(Default)]
+pub(super) struct Log(Option<Endpoint>);
+
+impl Log {
+    /// Writes the trail of one request as one line.
+    pub(super) fn write(&mut self, trail: &Trail) {
+        if self.0.is_none() {
+            self.0 = Endpoint::try_from_name(ENDPOINT).ok();
+        }
+        if let Some(endpoint) = &mut self.0 {
+            let _ = endpoint.write_all(trail.to_line().as_bytes());
+        }
     }
 }

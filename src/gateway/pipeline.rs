@@ -24,6 +24,10 @@ use crate::route;
 use crate::throttle::{self, Cleared, KeyParts, Outcome, Quota, ThrottleError, ratelimit_fields};
 use crate::trail::{Recorded, Step, Trail, excerpt};
 
+/// The time after which a request that is about to be signed for is late, in microseconds: the header is then signed with
+/// the current time and not with that of the arrival. A step that can take so long is measured.
+const LATE: u64 = 100_000;
+
 /// One request in the pipeline.
 pub(super) struct Pipeline<'run, 'outside> {
     edge: &'run Edge,
@@ -88,7 +92,7 @@ impl<'run, 'outside> Pipeline<'run, 'outside> {
             }
             trail.note(Step::Place, || format!("place \"{}\" was checked", place.name));
         })?;
-        self.timed(Step::Place);
+        self.trail.end(Step::Place);
         Ok(admitted)
     }
 
@@ -130,7 +134,7 @@ impl<'run, 'outside> Pipeline<'run, 'outside> {
             }
             caller => caller?,
         };
-        self.timed(Step::Identify);
+        self.measured_if(admitted.route().access != Access::Public, Step::Identify);
         if let Caller::Known(identity) = &caller {
             self.trail.identify(identity);
         }
@@ -162,7 +166,7 @@ impl<'run, 'outside> Pipeline<'run, 'outside> {
         target: &Target,
     ) -> Result<Inspected<'policy>, Refusal> {
         let inspected = inspect(permit, target, &mut |error| would_refuse(self.trail, error))?;
-        self.timed(Step::Inspect);
+        self.trail.end(Step::Inspect);
         Ok(inspected)
     }
 
@@ -180,7 +184,7 @@ impl<'run, 'outside> Pipeline<'run, 'outside> {
         for (name, value) in ratelimit_fields(&quotas) {
             self.response.set(name, value);
         }
-        self.timed(Step::Throttle);
+        self.measured_if(!cleared.route().limits.is_empty(), Step::Throttle);
         Ok(cleared)
     }
 
@@ -199,9 +203,7 @@ impl<'run, 'outside> Pipeline<'run, 'outside> {
 
     pub(super) fn content(&mut self, cleared: &Cleared<'_>) -> Result<CheckedBody, Refusal> {
         let body = content::read(cleared, self.outside.body)?;
-        if content::longest_body(cleared.route()).is_some() {
-            self.timed(Step::Content);
-        }
+        self.measured_if(content::longest_body(cleared.route()).is_some(), Step::Content);
         Ok(body)
     }
 
@@ -213,11 +215,12 @@ impl<'run, 'outside> Pipeline<'run, 'outside> {
         body: &CheckedBody,
     ) -> Result<Grant, Refusal> {
         let client = self.outside.client;
-        let now = (self.outside.clock)();
+        let now = if self.trail.measured() < LATE { self.outside.now } else { (self.outside.clock)() };
         let request_id = &self.trail.request_id;
         let grant = minter.mint(&MintInput { edge: self.edge, cleared, target, body, client, now, request_id })?;
         let audience = &cleared.route().origin.audience;
-        self.done(Step::Mint, || format!("for audience \"{audience}\": {}", grant.path_and_query()));
+        self.trail.note(Step::Mint, || format!("for audience \"{audience}\": {}", grant.path_and_query()));
+        self.timed(Step::Mint);
         Ok(grant)
     }
 
@@ -243,8 +246,16 @@ impl<'run, 'outside> Pipeline<'run, 'outside> {
     }
 
     fn done(&mut self, step: Step, found: impl FnOnce() -> String) {
-        self.timed(step);
+        self.trail.end(step);
         self.trail.note(step, found);
+    }
+
+    fn measured_if(&mut self, is_measured: bool, step: Step) {
+        if is_measured {
+            self.timed(step);
+        } else {
+            self.trail.end(step);
+        }
     }
 
     fn timed(&mut self, step: Step) {

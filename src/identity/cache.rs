@@ -2,7 +2,6 @@
 //! dropped first. The memory is bounded, however many distinct tokens arrive.
 
 use std::hash::Hash;
-use std::num::NonZeroUsize;
 
 use lru::LruCache;
 
@@ -13,7 +12,8 @@ pub struct Lru<K, V, const CAPACITY: usize>(LruCache<K, (UnixTime, V)>);
 
 impl<K: Hash + Eq, V, const CAPACITY: usize> Default for Lru<K, V, CAPACITY> {
     fn default() -> Self {
-        Self(LruCache::new(NonZeroUsize::new(CAPACITY).unwrap_or(NonZeroUsize::MIN)))
+        // It grows with what it keeps: a new sandbox need not allocate and clear room for `CAPACITY` values.
+        Self(LruCache::unbounded())
     }
 }
 
@@ -26,6 +26,9 @@ impl<K: Hash + Eq, V, const CAPACITY: usize> Lru<K, V, CAPACITY> {
     /// Keeps `value` under `key` until the moment `until`, which is not included.
     pub fn keep(&mut self, key: K, value: V, until: UnixTime) {
         self.0.put(key, (until, value));
+        if self.0.len() > CAPACITY {
+            self.0.pop_lru();
+        }
     }
 }
 

@@ -32,6 +32,11 @@ pub(super) struct Introspected {
 }
 
 impl Introspected {
+    /// Whether requests were postponed.
+    pub(super) const fn has_due(&self) -> bool {
+        !self.postponed.is_empty()
+    }
+
     /// Sends the requests that were postponed.
     pub(super) fn renew(&mut self, platform: RolePlatform<'_>) {
         for (issuer, endpoint, token) in std::mem::take(&mut self.postponed) {

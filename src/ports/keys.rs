@@ -43,6 +43,11 @@ struct MemoryEntry {
 }
 
 impl KeySets {
+    /// Whether sets were stale.
+    pub(super) const fn has_due(&self) -> bool {
+        !self.due.is_empty()
+    }
+
     /// Renews the sets that were stale.
     pub(super) fn renew(&mut self, platform: RolePlatform<'_>) {
         for issuer in std::mem::take(&mut self.due) {
@@ -83,7 +88,7 @@ impl<'request> CachedKeys<'request> {
     }
 
     fn found(&mut self, digest: KeysDigest, issuer: &Issuer, held: CachedKeySet, from: &'static str) -> Arc<KeySet> {
-        let now = self.platform.now();
+        let now = if self.fetched { self.platform.now() } else { self.platform.began() };
         self.note = Some(held.note(from, now, &issuer.key_life));
         let keys = held.keys();
         self.sets.keep(digest, held, now);
@@ -97,7 +102,7 @@ impl<'request> CachedKeys<'request> {
 
     /// The set in memory, if it need not be compared with the other places now.
     fn in_memory(&mut self, digest: &KeysDigest, issuer: &Issuer) -> Option<Arc<KeySet>> {
-        let now = self.platform.now();
+        let now = self.platform.began();
         let entry = self.sets.held.get(digest)?;
         let recent = now.since(entry.compared_at) < COMPARE_AFTER && entry.held.is_usable(now, &issuer.key_life);
         if !entry.held.is_fresh(now, &issuer.key_life) && !recent {
@@ -112,7 +117,7 @@ impl<'request> CachedKeys<'request> {
         if let Some(keys) = self.in_memory(&digest, issuer) {
             return Ok(keys);
         }
-        let now = self.platform.now();
+        let now = self.platform.began();
         let entry = self.sets.held.get(&digest).filter(|entry| entry.held.is_usable(now, &issuer.key_life));
         let mut best = entry.map(|entry| (entry.held.clone(), "memory"));
         for (look, from) in [(stored_sets::cached as stored_sets::Lookup, "cache"), (stored_sets::stored, "store")] {

@@ -54,6 +54,12 @@ impl<Source: PartialEq, Value> Polled<Source, Value> {
         Ok(&mut self.0.insert(last).value)
     }
 
+    /// Whether [`read`](Self::read) reads the source at `uptime`.
+    #[must_use]
+    pub fn is_due(&self, uptime: Duration) -> bool {
+        self.0.as_ref().is_none_or(|last| uptime >= last.due)
+    }
+
     /// The value that was read last.
     pub fn last(&mut self) -> Option<&mut Value> {
         self.0.as_mut().map(|last| &mut last.value)

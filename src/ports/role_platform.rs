@@ -27,18 +27,19 @@ pub(super) struct RolePlatform<'platform> {
     platform: Platform<'platform>,
     role: Role,
     may_send_to_issuers: bool,
+    began: UnixTime,
 }
 
 impl<'platform> RolePlatform<'platform> {
     /// The platform before the response. A shadow policy then sends no request to an issuer, because no client may wait
-    /// for it.
-    pub(super) fn in_request(platform: Platform<'platform>, role: Role) -> Self {
-        Self { platform, role, may_send_to_issuers: role == Role::Live }
+    /// for it. The request arrived at `began`.
+    pub(super) fn in_request(platform: Platform<'platform>, role: Role, began: UnixTime) -> Self {
+        Self { platform, role, may_send_to_issuers: role == Role::Live, began }
     }
 
     /// The platform after the response.
-    pub(super) const fn after_response(platform: Platform<'platform>, role: Role) -> Self {
-        Self { platform, role, may_send_to_issuers: true }
+    pub(super) fn after_response(platform: Platform<'platform>, role: Role) -> Self {
+        Self { platform, role, may_send_to_issuers: true, began: platform.clock.now() }
     }
 
     pub(super) const fn role(&self) -> Role {
@@ -49,6 +50,12 @@ impl<'platform> RolePlatform<'platform> {
         self.may_send_to_issuers
     }
 
+    /// When the request arrived, or the work after the response began. It costs no hostcall.
+    pub(super) const fn began(&self) -> UnixTime {
+        self.began
+    }
+
+    /// The time now. It differs from [`began`](Self::began) if something was waited for.
     pub(super) fn now(&self) -> UnixTime {
         self.platform.clock.now()
     }

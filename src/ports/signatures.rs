@@ -5,7 +5,7 @@ use super::cache_space::Space;
 use super::role_platform::RolePlatform;
 use super::storage::Stored;
 use crate::identity::signature_cache::{SignatureCache, SignatureMemory, VerifiedSignature};
-use crate::time::Seconds;
+use crate::time::{Seconds, UnixTime};
 
 /// The verified signatures for one request.
 pub(super) struct CachedSignatures<'request> {
@@ -15,20 +15,38 @@ pub(super) struct CachedSignatures<'request> {
 
 impl SignatureCache for CachedSignatures<'_> {
     fn holds(&mut self, signature: &VerifiedSignature) -> bool {
-        if self.memory.recall(signature, self.platform.now()).is_some() {
+        let now = self.platform.began();
+        if self.memory.recall(signature, now).is_some() {
             return true;
         }
-        let found = self.platform.cached_note(Space::Signature, signature.as_bytes());
-        // The entry repeats its key: a damaged entry, or one for another signature, does not count.
-        matches!(found, Ok(Some(note)) if note == signature.as_bytes())
+        let Ok(Some(note)) = self.platform.cached_note(Space::Signature, signature.as_bytes()) else { return false };
+        match read_note(&note, signature) {
+            Some(until) if now < until => {
+                self.memory.keep(*signature, (), until);
+                true
+            }
+            _ => false,
+        }
     }
 
     fn remember(&mut self, signature: &VerifiedSignature, window: Seconds) {
         if window.is_zero() {
             return;
         }
-        self.memory.keep(*signature, (), self.platform.now().plus(window));
-        let _ =
-            self.platform.cache(Space::Signature, signature.as_bytes(), &Stored::note(*signature.as_bytes()), window);
+        let until = self.platform.began().plus(window);
+        self.memory.keep(*signature, (), until);
+        let note = Stored::note(note(signature, until));
+        let _ = self.platform.cache(Space::Signature, signature.as_bytes(), &note, window);
     }
+}
+
+/// The note of an entry in the POP's cache: its key again, and the end of its window as 8 bytes.
+fn note(signature: &VerifiedSignature, until: UnixTime) -> Vec<u8> {
+    [signature.as_bytes().as_slice(), &until.seconds().to_be_bytes()].concat()
+}
+
+/// The end of the window; `None` for a damaged entry, or one for another signature.
+fn read_note(note: &[u8], signature: &VerifiedSignature) -> Option<UnixTime> {
+    let until = note.strip_prefix(signature.as_bytes().as_slice())?;
+    Some(UnixTime::from_seconds(u64::from_be_bytes(until.try_into().ok()?)))
 }

@@ -23,10 +23,8 @@ fn a_served_request_leaves_one_line_with_every_fact() {
     assert!(line["time"].as_u64().unwrap() > 1_700_000_000);
     let steps: Vec<_> =
         line["steps"].as_array().unwrap().iter().map(|step| step[0].as_str().unwrap().to_owned()).collect();
-    assert_eq!(
-        steps,
-        ["configure", "normalize", "match", "place", "identify", "authorize", "inspect", "throttle", "mint", "forward"]
-    );
+    let steps: Vec<_> = steps.into_iter().filter(|step| step != "configure").collect();
+    assert_eq!(steps, ["identify", "mint", "forward"], "and `configure`, if the request read the policy");
     assert_eq!(WORLD.edge.log_lines().iter().filter(|line| line["request_id"] == id).count(), 1);
 }
 

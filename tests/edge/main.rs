@@ -24,6 +24,7 @@ mod closed;
 mod codes;
 mod credentials;
 mod headers;
+mod hostcalls;
 mod jwks;
 mod log;
 mod model;

@@ -101,7 +101,10 @@ fn signature_entry(key: Key) -> (Vec<u8>, Vec<u8>) {
     let thumbprint = hmac_sha256::Hash::hash(format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#).as_bytes());
     let token = sign("https://first.test/lane", key, 0, BEGIN);
     let digest = hmac_sha256::Hash::hash(&[&thumbprint[..], token.as_bytes()].concat());
-    ([b"fastgate/live/signature/".as_slice(), &digest].concat(), digest.to_vec())
+    (
+        [b"fastgate/live/signature/".as_slice(), &digest].concat(),
+        [digest.as_slice(), &(BEGIN + 30).to_be_bytes()].concat(),
+    )
 }
 
 // I8, and I6 of signatures
@@ -110,7 +113,11 @@ fn a_signature_is_checked_if_the_cache_fails_or_its_entry_is_damaged() {
     let (place, note) = signature_entry(FORGED);
     let of_another = signature_entry(GOOD).1;
     let wrong_byte = [&[note[0] ^ 1], &note[1..]].concat();
+    let over = [&note[..32], &BEGIN.to_be_bytes()].concat();
     let damaged = [
+        Stored::note(&note[..32]),
+        Stored::note(&note[..39]),
+        Stored::note(over),
         Stored::default(),
         Stored::note(&note[..31]),
         Stored::note([note.as_slice(), &[0]].concat()),

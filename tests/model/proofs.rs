@@ -103,7 +103,8 @@ impl Caller {
         let mut trail = Trail::new(self.world.now(), "0123456789abcdef0123456789abcdef", "GET");
         let arrived = ReceivedRequest {
             head,
-            client: &Client { address: Some([192, 0, 2, 7].into()), ..Client::default() },
+            client: Client { address: Some([192, 0, 2, 7].into()), ..Client::default() },
+            anonymizers: &|| None,
             body: &mut NoBody,
             acls: &mut NoAcls,
             elapsed: &|| 0,

@@ -115,7 +115,8 @@ impl Run {
         let mut trail = Trail::new(world.now(), "0123456789abcdef0123456789abcdef", &head.method);
         let arrived = ReceivedRequest {
             head,
-            client: &Client { address: Some([192, 0, 2, 7].into()), ..Client::default() },
+            client: Client { address: Some([192, 0, 2, 7].into()), ..Client::default() },
+            anonymizers: &|| None,
             body: &mut body,
             acls: &mut NoAcls,
             elapsed: &|| 0,

@@ -3,6 +3,7 @@
 pub(crate) mod child;
 pub(crate) mod edge;
 pub(crate) mod guest;
+pub(crate) mod hostcalls;
 pub(crate) mod http;
 pub(crate) mod origin;
 pub(crate) mod provider;

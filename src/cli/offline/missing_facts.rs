@@ -25,7 +25,7 @@ struct LeftOut {
 /// The missing fact, if the outcome depends on one that the places of a route test and `case` leaves out; otherwise
 /// `None`. Notes the facts that count as unknown and refuse no client.
 pub(super) fn of_client(policy: &Policy, case: &Case, client: &Client, trail: &mut Trail) -> Option<String> {
-    let was_checked = trail.steps.iter().any(|(step, _)| *step == Step::Place) || trail.verdict.starts_with("place-");
+    let was_checked = trail.has_ended(Step::Place) || trail.verdict.starts_with("place-");
     let route = policy.routes().iter().find(|route| was_checked && trail.route.as_ref() == Some(&route.id))?;
     let LeftOut { missing, passed } = left_out(route, case, client);
     if !passed.is_empty() {

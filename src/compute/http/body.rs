@@ -3,15 +3,16 @@
 use std::io::Write as _;
 
 use fastgate::content::{Body, ContentError};
-use fastgate::refusal::Refusal;
-use fastly::handle::BodyHandle;
+use fastgate::headers::Headers;
+use fastgate::refusal::{OriginError, Refusal};
+use fastly::Request;
+use fastly::handle::{BodyHandle, RequestHandle, ResponseHandle};
 use fastly::http::FramingHeadersMode;
-use fastly::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
-use fastly::http::request::SendError;
-use fastly::{Request, Response};
+use fastly::http::request::SendErrorCause;
 use sha2::{Digest as _, Sha256};
 
 use super::send_error::classify;
+use crate::compute::abi;
 use crate::compute::platform::bounded::{ReadError, Reader, TimeLimit, read, request as limit_of_request};
 
 /// How much of a bounded body is read before the request is sent to the origin, in bytes.
@@ -28,10 +29,10 @@ pub(in crate::compute) struct ReceivedBody {
 }
 
 impl ReceivedBody {
-    /// The body of `request`, unread.
-    pub(in crate::compute) fn of(request: &mut Request) -> Self {
-        let announced = announced(request);
-        Self { held: Vec::new(), rest: request.try_take_body().map(fastly::Body::into_handle), reader: None, announced }
+    /// The body of `request`, whose fields are `headers`, unread.
+    pub(in crate::compute) fn of(request: &mut Request, headers: &Headers) -> Self {
+        let rest = request.try_take_body().map(fastly::Body::into_handle);
+        Self { held: Vec::new(), rest, reader: None, announced: announced(headers) }
     }
 
     const fn limit(&self) -> TimeLimit {
@@ -46,35 +47,34 @@ impl ReceivedBody {
     /// Sends `request` with this body. A body that is longer than `most` is cut off, and the origin sees that it is
     /// incomplete.
     pub(in crate::compute) fn send(
-        mut self,
-        mut request: Request,
+        self,
+        mut request: RequestHandle,
         most: Option<u64>,
         backend: &str,
-    ) -> Result<Response, Refusal> {
+    ) -> Result<(ResponseHandle, BodyHandle), Refusal> {
         if let (Some(length), Some(_)) = (self.announced, &self.rest) {
             // The origin never takes a body that ends early for a complete one, because the platform then closes the
             // connection (RFC 9112 §6.3). Without an announced length, the platform frames the body.
-            request.set_header(CONTENT_LENGTH, length.to_string());
+            abi::append(&request, "content-length", length.to_string().as_bytes())
+                .map_err(|_| OriginError::Unreachable("the length of the body cannot be expressed".to_owned()))?;
             request.set_framing_headers_mode(FramingHeadersMode::ManuallyFromHeaders);
         }
-        let reader = self.reader.take().unwrap_or_else(|| Reader::new(self.limit()));
+        let limit = self.limit();
         match (self.rest, most) {
-            (None, _) => {
-                if !self.held.is_empty() {
-                    request.set_body(self.held);
-                }
-                request.send(backend).map_err(|error| failed(&error))
-            }
-            (Some(rest), None) if self.held.is_empty() => {
-                request.set_body(fastly::Body::from(rest));
-                request.send(backend).map_err(|error| failed(&error))
-            }
+            (None, _) => request.send(whole(&self.held), backend).map_err(|cause| failed(&cause)),
+            (Some(rest), None) if self.held.is_empty() => request.send(rest, backend).map_err(|cause| failed(&cause)),
             (Some(rest), most) => {
                 let bound = self.announced.or(most).unwrap_or(u64::MAX);
+                let reader = self.reader.unwrap_or_else(|| Reader::new(limit));
                 stream(request, self.held, rest, (bound, self.announced.is_some()), reader, backend)
             }
         }
     }
+}
+
+/// A body that consists of `content`.
+fn whole(content: &[u8]) -> BodyHandle {
+    if content.is_empty() { BodyHandle::new() } else { BodyHandle::from(content) }
 }
 
 impl Body for ReceivedBody {
@@ -108,10 +108,10 @@ impl Body for ReceivedBody {
 }
 
 /// `Content-Length`, if it frames the body (RFC 9112 §6.3).
-fn announced(request: &Request) -> Option<u64> {
-    let mut lengths = request.get_header_all(CONTENT_LENGTH);
-    match (lengths.next(), lengths.next(), request.contains_header(TRANSFER_ENCODING)) {
-        (Some(length), None, false) => length.to_str().ok()?.parse().ok(),
+fn announced(headers: &Headers) -> Option<u64> {
+    let mut lengths = headers.all("content-length");
+    match (lengths.next(), lengths.next(), headers.all("transfer-encoding").next()) {
+        (Some(length), None, None) => std::str::from_utf8(length).ok()?.parse().ok(),
         _ => None,
     }
 }
@@ -119,14 +119,15 @@ fn announced(request: &Request) -> Option<u64> {
 /// Sends `held`, and then the rest as it arrives. The body must be exactly `bound` bytes long if `is_exact`, otherwise
 /// at most as long.
 fn stream(
-    request: Request,
+    request: RequestHandle,
     held: Vec<u8>,
     mut rest: BodyHandle,
     (bound, is_exact): (u64, bool),
     mut reader: Reader,
     backend: &str,
-) -> Result<Response, Refusal> {
-    let (mut sink, response) = request.send_async_streaming(backend).map_err(|error| failed(&error))?;
+) -> Result<(ResponseHandle, BodyHandle), Refusal> {
+    let (mut sink, response) =
+        request.send_async_streaming(BodyHandle::new(), backend).map_err(|cause| failed(&cause))?;
     let mut sent = held.len();
     let mut piece = held;
     // An origin that responds early may stop reading; its response is used.
@@ -146,7 +147,7 @@ fn stream(
         return Err(cause.into());
     }
     let _ = sink.finish();
-    response.wait().map_err(|error| failed(&error))
+    response.wait().map_err(|cause| failed(&cause))
 }
 
 const fn content_error(error: ReadError, most: u64) -> ContentError {
@@ -157,8 +158,8 @@ const fn content_error(error: ReadError, most: u64) -> ContentError {
     }
 }
 
-fn failed(error: &SendError) -> Refusal {
-    classify(error.root_cause()).into()
+fn failed(cause: &SendErrorCause) -> Refusal {
+    classify(cause).into()
 }
 
 /// Whether a body of `length` bytes is longer than `most`.

@@ -1,18 +1,40 @@
 //! The facts of the platform about the client, as the library's [`Client`].
 
-use fastgate::client::{Anonymizer, Client, Connection, Continent, Proxy};
-use fastly::Request;
-use fastly::geo::{self, Geo, geo_lookup};
+use std::net::IpAddr;
 
-/// The client of `request`. A fact that the platform does not report, or reports by an unknown name, is unknown.
-pub(in crate::compute) fn of(request: &Request) -> Client {
-    // Databases do not contain IPv4-mapped IPv6 addresses; networks and ACLs are checked in the canonical form as well.
-    let address = request.get_client_ip_addr();
-    let located = match address.map(|address| address.to_canonical()).and_then(geo_lookup) {
-        Some(geo) => located(&geo),
-        None => Client::default(),
-    };
-    Client { address, anonymizers: anonymizers(request), pop: std::env::var("FASTLY_POP").ok(), ..located }
+use fastgate::client::{Anonymizer, Client, Connection, Continent, Proxy};
+use fastly::geo::{self, Geo, geo_lookup};
+use fastly::handle::RequestHandle;
+
+/// Where clients are. It keeps the last answer of the platform, because a sandbox often serves several requests of one
+/// client; it does so for as long as the sandbox lives.
+#[derive(Default)]
+pub(in crate::compute) struct Locator {
+    last: Option<(IpAddr, Client)>,
+}
+
+impl Locator {
+    /// The client of `request`, without its anonymizers. A fact that the platform does not report, or reports by an
+    /// unknown name, is unknown.
+    pub(in crate::compute) fn client(&mut self, request: &RequestHandle) -> Client {
+        let address = request.client_ip_addr();
+        let pop = std::env::var("FASTLY_POP").ok();
+        match address {
+            Some(address) => Client { address: Some(address), pop, ..self.located(address) },
+            None => Client { pop, ..Client::default() },
+        }
+    }
+
+    fn located(&mut self, address: IpAddr) -> Client {
+        if let Some((_, located)) = self.last.as_ref().filter(|(known, _)| *known == address) {
+            return located.clone();
+        }
+        // Databases do not contain IPv4-mapped IPv6 addresses; networks and ACLs are checked in the canonical form as
+        // well.
+        let found = geo_lookup(address.to_canonical()).map_or_else(Client::default, |geo| located(&geo));
+        self.last = Some((address, found.clone()));
+        found
+    }
 }
 
 fn located(geo: &Geo) -> Client {
@@ -52,19 +74,25 @@ fn located(geo: &Geo) -> Client {
     )
 }
 
-fn anonymizers(request: &Request) -> Option<Vec<Anonymizer>> {
-    let flags = request.get_vpn_proxy_data()?;
-    let found = [
-        (flags.is_anonymous, Anonymizer::Any),
-        (flags.is_anonymous_vpn, Anonymizer::Vpn),
-        (flags.is_vpn_datacenter, Anonymizer::VpnDatacenter),
-        (flags.is_hosting_provider, Anonymizer::Hosting),
-        (flags.is_proxy_over_vpn, Anonymizer::ProxyOverVpn),
-        (flags.is_public_proxy, Anonymizer::PublicProxy),
-        (flags.is_relay_proxy, Anonymizer::Relay),
-        (flags.is_residential_proxy, Anonymizer::ResidentialProxy),
-        (flags.is_smart_dns_proxy, Anonymizer::SmartDns),
-        (flags.is_tor_exit_node, Anonymizer::Tor),
+/// The means by which the client of `request` hides its address. Up to ten hostcalls.
+pub(in crate::compute) fn anonymizers(request: &RequestHandle) -> Option<Vec<Anonymizer>> {
+    type Ask = fn(&RequestHandle) -> Option<bool>;
+    let mut found: Vec<_> = request.vpn_proxy_is_anonymous()?.then_some(Anonymizer::Any).into_iter().collect();
+    let kinds: [(Ask, Anonymizer); 9] = [
+        (RequestHandle::vpn_proxy_is_anonymous_vpn, Anonymizer::Vpn),
+        (RequestHandle::vpn_proxy_is_vpn_datacenter, Anonymizer::VpnDatacenter),
+        (RequestHandle::vpn_proxy_is_hosting_provider, Anonymizer::Hosting),
+        (RequestHandle::vpn_proxy_is_proxy_over_vpn, Anonymizer::ProxyOverVpn),
+        (RequestHandle::vpn_proxy_is_public_proxy, Anonymizer::PublicProxy),
+        (RequestHandle::vpn_proxy_is_relay_proxy, Anonymizer::Relay),
+        (RequestHandle::vpn_proxy_is_residential_proxy, Anonymizer::ResidentialProxy),
+        (RequestHandle::vpn_proxy_is_smart_dns_proxy, Anonymizer::SmartDns),
+        (RequestHandle::vpn_proxy_is_tor_exit_node, Anonymizer::Tor),
     ];
-    Some(found.into_iter().filter(|(set, _)| *set).map(|(_, kind)| kind).collect())
+    for (asked, kind) in kinds {
+        if asked(request)? {
+            found.push(kind);
+        }
+    }
+    Some(found)
 }

@@ -2,19 +2,20 @@
 
 use fastgate::mint::Grant;
 use fastgate::refusal::{OriginError, Refusal};
-use fastly::http::{HeaderName, HeaderValue, Url};
-use fastly::{Request, Response};
+use fastly::handle::{CacheOverride, RequestHandle};
 
 use super::body::ReceivedBody;
+use super::respond::OriginResponse;
 use super::send_error::classify;
+use crate::compute::abi;
 
 /// Forwards `grant` with the body that was received and returns the origin's response. The response never comes from a
 /// cache, because it is for this caller.
-pub(in crate::compute) fn forward(grant: &Grant, body: ReceivedBody) -> Result<Response, Refusal> {
-    let response = body.send(to_request(grant)?, grant.max_body(), grant.backend())?;
-    match response.get_status().as_u16() {
+pub(in crate::compute) fn forward(grant: &Grant, body: ReceivedBody) -> Result<OriginResponse, Refusal> {
+    let (handle, content) = body.send(to_request(grant)?, grant.max_body(), grant.backend())?;
+    match handle.get_status().as_u16() {
         status @ ..200 => Err(OriginError::UnexpectedStatus(status).into()),
-        _ => Ok(response),
+        status => Ok(OriginResponse { status, handle, content, is_for_head: grant.method() == "HEAD" }),
     }
 }
 
@@ -22,28 +23,26 @@ pub(in crate::compute) fn forward(grant: &Grant, body: ReceivedBody) -> Result<R
 /// fields that belong to the connection; the frames that follow do not pass through this sandbox.
 pub(in crate::compute) fn hand_off(grant: &Grant) -> Result<(), Refusal> {
     let handed_off = to_request(grant)?.handoff_websocket(grant.backend());
-    handed_off.map_err(|error| classify(error.root_cause()).into())
+    handed_off.map_err(|cause| classify(&cause).into())
 }
 
-/// The grant as a request of the SDK, without a body.
-fn to_request(grant: &Grant) -> Result<Request, Refusal> {
+/// The grant as a request of the platform, without a body.
+fn to_request(grant: &Grant) -> Result<RequestHandle, Refusal> {
     let unsendable = |what: &str| OriginError::Unreachable(format!("the request cannot be expressed: {what}"));
-    let url = format!("{}{}", grant.authority(), grant.path_and_query());
-    let url = Url::parse(&url).map_err(|_| unsendable("its URL"))?;
-    // The SDK's URL type normalizes. If it would send other bytes than were authorized and signed, the request is
-    // refused.
-    let is_unchanged = match url.query() {
-        Some(query) => format!("{}?{query}", url.path()) == grant.path_and_query(),
-        None => url.path() == grant.path_and_query(),
-    };
-    if !is_unchanged {
-        return Err(unsendable("the platform would change its path").into());
+    // A URL may hold no other bytes (RFC 3986 §2). The platform would drop a fragment, and not send what was signed.
+    if !grant.path_and_query().bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#') {
+        return Err(unsendable("its target").into());
     }
-    let mut request = Request::new(grant.method(), url).with_pass(true);
+    let mut request = RequestHandle::new();
+    let url = format!("{}{}", grant.authority(), grant.path_and_query());
+    // `GET` is the method of a new request.
+    if grant.method() != "GET" {
+        abi::set_method(&request, grant.method()).map_err(|_| unsendable("its method"))?;
+    }
+    abi::set_url(&request, &url).map_err(|_| unsendable("its URL"))?;
+    request.set_cache_override(&CacheOverride::Pass);
     for (name, value) in grant.headers().iter() {
-        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| unsendable("a field name"))?;
-        let value = HeaderValue::from_bytes(value).map_err(|_| unsendable("a field value"))?;
-        request.append_header(name, value);
+        abi::append(&request, name, value).map_err(|_| unsendable("a field"))?;
     }
     Ok(request)
 }

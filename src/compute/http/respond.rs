@@ -3,43 +3,98 @@
 use fastgate::gateway::Publication;
 use fastgate::headers::{Headers, response_fields};
 use fastgate::problem::Problem;
+use fastgate::refusal::{OriginError, Refusal};
 use fastgate::response::ResponseFields;
-use fastly::Response;
-use fastly::http::{FramingHeadersMode, HeaderName, HeaderValue, Method};
+use fastly::handle::{BodyHandle, ResponseHandle};
+use fastly::http::{FramingHeadersMode, StatusCode};
+
+use crate::compute::abi::{self, AbiError};
+
+/// A response that can be sent to the client.
+pub(in crate::compute) struct Response {
+    pub(in crate::compute) status: u16,
+    handle: ResponseHandle,
+    body: BodyHandle,
+}
+
+/// The origin's response, as it arrived.
+pub(in crate::compute) struct OriginResponse {
+    pub(super) status: u16,
+    pub(super) handle: ResponseHandle,
+    pub(super) content: BodyHandle,
+    pub(super) is_for_head: bool,
+}
+
+impl Response {
+    /// Sends the response with the id of the request.
+    pub(in crate::compute) fn send(self, request_id: &str) {
+        // Without this field the response is as good.
+        let _ = abi::append(&self.handle, "x-request-id", request_id.as_bytes());
+        self.handle.send_to_client(self.body);
+    }
+
+    fn new(status: u16, fields: &Headers, body: BodyHandle) -> Self {
+        let mut handle = ResponseHandle::new();
+        handle.set_status(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
+        for (name, value) in fields.iter() {
+            // The platform refuses only a field that no response can have.
+            let _ = abi::append(&handle, name, value);
+        }
+        Self { status, handle, body }
+    }
+}
 
 /// A refusal, as the client sees it.
 pub(in crate::compute) fn problem(problem: &Problem) -> Response {
-    with_fields(Response::from_status(problem.status()).with_body(problem.body()), &problem.headers())
+    Response::new(problem.status(), &problem.headers(), BodyHandle::from(problem.body()))
 }
 
 /// A document that the edge publishes.
-pub(in crate::compute) fn published(publication: Publication) -> Response {
-    with_fields(Response::from_body(publication.body), &publication.fields)
+pub(in crate::compute) fn published(publication: &Publication) -> Response {
+    Response::new(200, &publication.fields, BodyHandle::from(publication.body.as_str()))
 }
 
 /// The response to a CORS preflight.
 pub(in crate::compute) fn preflight(fields: &Headers) -> Response {
-    with_fields(Response::from_status(204), fields)
+    Response::new(204, fields, BodyHandle::new())
 }
 
 /// The origin's response, streamed, without the fields that only the edge may set.
-pub(in crate::compute) fn from_origin(mut origin: Response, edits: &ResponseFields) -> Response {
-    let fields: Headers = origin.get_headers().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
-    let mut response = Response::from_status(origin.get_status()).with_body(origin.take_body());
-    // In a response to HEAD, `Content-Length` describes the resource (RFC 9110 §8.6, §9.3.2), and the platform would
-    // drop it. In all others the platform frames the body.
-    let asked_for_head = origin.get_backend_request().is_some_and(|request| request.get_method() == Method::HEAD);
-    if asked_for_head && fields.all("content-length").count() == 1 {
-        response.set_framing_headers_mode(FramingHeadersMode::ManuallyFromHeaders);
-    }
-    with_fields(response, &edits.apply_to_origin(&response_fields(&fields)))
+pub(in crate::compute) fn from_origin(
+    origin: OriginResponse,
+    edits: &ResponseFields,
+    buffer: &mut Vec<u8>,
+) -> Result<Response, Refusal> {
+    let unreadable = |AbiError| OriginError::Unreachable("the fields of its response cannot be read".to_owned());
+    Ok(edited(origin, edits, buffer).map_err(unreadable)?)
 }
 
-fn with_fields(mut response: Response, fields: &Headers) -> Response {
-    for (name, value) in fields.iter() {
-        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value)) {
-            response.append_header(name, value);
+fn edited(origin: OriginResponse, edits: &ResponseFields, buffer: &mut Vec<u8>) -> Result<Response, AbiError> {
+    let OriginResponse { status, handle, content, is_for_head } = origin;
+    let names = abi::names(&handle, buffer)?;
+    let mut response = if let Some(changes) = edits.changes(&names) {
+        for name in changes.remove {
+            abi::remove(&handle, name)?;
         }
+        for (name, value) in changes.append.iter() {
+            abi::append(&handle, name, value)?;
+        }
+        Response { status, handle, body: content }
+    } else {
+        let fields = abi::fields(&handle, buffer)?;
+        Response::new(status, &edits.apply_to_origin(&response_fields(&fields)), content)
+    };
+    // In a response to HEAD, `Content-Length` describes the resource (RFC 9110 §8.6, §9.3.2), and the platform would
+    // drop it. In all others the platform frames the body.
+    if is_for_head && count(&response.handle, "content-length", buffer)? == 1 {
+        response.handle.set_framing_headers_mode(FramingHeadersMode::ManuallyFromHeaders);
     }
-    response
+    Ok(response)
+}
+
+/// How many fields of this name there are.
+fn count(response: &ResponseHandle, name: &str, buffer: &mut Vec<u8>) -> Result<usize, AbiError> {
+    let mut count = 0;
+    abi::values(response, name, buffer, |_| count += 1)?;
+    Ok(count)
 }

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use fastly::Body;
 use fastly::handle::BodyHandle;
 
+use crate::compute::abi::is_ready_within;
+
 /// How much time a body may take.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::compute) struct TimeLimit {
@@ -87,7 +89,7 @@ impl Reader {
         let kibibytes = u32::try_from(self.read / 1024).unwrap_or(u32::MAX);
         let budget = self.limit.grace.saturating_add(self.limit.per_kibibyte.saturating_mul(kibibytes));
         let left = budget.checked_sub(self.started.elapsed()).ok_or(ReadError::TooSlow)?;
-        if self.limit.waits && !is_ready_within(body, left)? {
+        if self.limit.waits && !is_ready_within(body, left).map_err(|_| ReadError::Broken)? {
             return Err(ReadError::TooSlow);
         }
         let count = body.read(&mut self.piece).map_err(|_| ReadError::Broken)?;
@@ -95,21 +97,4 @@ impl Reader {
         self.read = self.read.saturating_add(count);
         Ok(count > 0)
     }
-}
-
-/// Whether `body` has something to read, or its end, within `timeout`.
-#[expect(unsafe_code, reason = "the SDK can wait for a body only for as long as that takes")]
-fn is_ready_within(body: &BodyHandle, timeout: Duration) -> Result<bool, ReadError> {
-    /// The error code of the host after a timeout.
-    const NONE: u32 = u32::MAX;
-    // SAFETY: the handle is not closed: it stays with `body`, which is borrowed.
-    let handles = [unsafe { body.as_u32() }];
-    let milliseconds = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX).max(1);
-    let mut ready = NONE;
-    // SAFETY: the pointer and the length describe `handles`, which outlives the call; the handle in it is that of
-    // `body`, which is borrowed for as long; `ready` is a valid place for an index.
-    let status =
-        unsafe { fastly_sys::fastly_async_io::select(handles.as_ptr(), handles.len(), milliseconds, &raw mut ready) };
-    status.result().map_err(|_| ReadError::Broken)?;
-    Ok(ready != NONE)
 }

@@ -95,7 +95,7 @@ pub(super) fn stored(issuer: &Issuer, digest: &KeysDigest, platform: RolePlatfor
 
 fn usable(issuer: &Issuer, given: Option<FetchedAt>, json: &[u8], platform: RolePlatform<'_>) -> Option<CachedKeySet> {
     let held = CachedKeySet::with_note(KeySet::parse(json).ok()?, given);
-    held.is_usable(platform.now(), &issuer.key_life).then_some(held)
+    held.is_usable(platform.began(), &issuer.key_life).then_some(held)
 }
 
 fn is_seeded_for(issuer: &Issuer, json: &[u8]) -> bool {
