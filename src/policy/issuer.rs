@@ -2,8 +2,11 @@
 
 pub(super) mod document;
 mod introspection;
+mod keys;
 mod preset;
 pub(super) mod read;
+mod rules;
+mod shape;
 
 use std::collections::BTreeMap;
 
