@@ -93,7 +93,7 @@ pub enum TokenError {
     /// The token was issued to a client that the policy does not list (OpenID Connect Core §3.1.3.7).
     #[error("the token was issued to another client")]
     Client,
-    /// The token's tenant is missing or not one of the issuer's.
+    /// The token's tenant is missing, not one of the issuer's, or not the one in `iss`.
     #[error("the token's tenant is missing or another one")]
     Tenant,
     /// The token is bound to a key or certificate (`cnf`, RFC 7800 §3.1), and possession of it is not proven.

@@ -16,12 +16,18 @@ pub(super) fn check(claims: &Claims, issuer: &Issuer, now: UnixTime) -> Result<(
     claims.subject()?;
     check_kind(claims, issuer)?;
     check_client(claims, issuer)?;
-    let tenants = &issuer.rules.tenants;
-    let accepted = |tenant: &str| tenants.iter().any(|accepted| accepted == tenant);
-    if !tenants.is_empty() && !claims.tenant(&issuer.shape).is_some_and(accepted) {
-        return Err(TokenError::Tenant);
+    check_tenant(claims, issuer)
+}
+
+/// Checks the tenant. If the issuer has `{tenant}`, `iss` must contain the tenant that the claim names.
+fn check_tenant(claims: &Claims, issuer: &Issuer) -> Result<(), TokenError> {
+    if issuer.rules.tenants.is_empty() && issuer.templates.is_none() {
+        return Ok(());
     }
-    Ok(())
+    let tenant = claims.tenant(&issuer.shape).ok_or(TokenError::Tenant)?;
+    let iss = claims.issuer()?;
+    let is_named = issuer.templates.as_ref().is_none_or(|templates| templates.names(iss, tenant));
+    if is_named && issuer.rules.accepts_tenant(tenant) { Ok(()) } else { Err(TokenError::Tenant) }
 }
 
 fn check_times(claims: &Claims, issuer: &Issuer, now: UnixTime) -> Result<(), TokenError> {

@@ -1,13 +1,16 @@
 //! `issuers`: the OpenID providers. Input: an `IssuerDocument` and its preset. Output: an [`Issuer`].
 
 pub(super) mod document;
+pub(super) mod index;
 mod introspection;
 mod keys;
 mod preset;
 pub(super) mod read;
 mod rules;
 mod shape;
+mod template;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
@@ -20,6 +23,8 @@ use super::ids::{Audience, IssuerId};
 use crate::json_form::{objects, strings};
 pub use introspection::Introspection;
 pub use preset::PresetName;
+use template::OWNING_TENANT;
+pub use template::Templates;
 
 use crate::time::Seconds;
 
@@ -33,10 +38,12 @@ pub struct Issuer {
     pub id: IssuerId,
     /// The product that issues its tokens; `None` if the policy does not name it.
     pub preset: Option<PresetName>,
-    /// `iss`, compared byte for byte.
+    /// `iss`, compared byte for byte; with [`templates`](Self::templates), the text with `{tenant}`.
     pub issuer: String,
     /// Other spellings of `iss`, compared in the same way.
     pub aliases: Vec<String>,
+    /// The forms of `iss` if it contains the tenant; `None` if all tokens have the same `iss`.
+    pub templates: Option<Templates>,
     /// The backend through which its keys are fetched.
     pub backend: String,
     /// A token must name at least one of these as its audience.
@@ -59,13 +66,55 @@ pub struct Issuer {
     pub deny_list: bool,
     /// The introspection endpoint for its opaque tokens.
     pub introspection: Option<Introspection>,
-    /// The values that `issuer` of a JWK may have. If empty, `issuer` of a JWK is not checked.
+    /// The values that `issuer` of a JWK may have, with `{tenantid}` for the tenant of the token. If empty, `issuer` of
+    /// a JWK is not checked.
     pub key_issuers: Vec<String>,
     /// The URL of its key set; `None` if the discovery document names it.
     pub jwks_uri: Option<String>,
 }
 
 impl Issuer {
+    /// `iss` of the tokens of `tenant`, as `issuer` of the policy spells it. Together with `sub` it names a subject.
+    #[must_use]
+    pub fn name_for(&self, tenant: Option<&str>) -> Cow<'_, str> {
+        match (&self.templates, tenant) {
+            (Some(templates), Some(tenant)) => Cow::Owned(templates.filled(tenant)),
+            _ => Cow::Borrowed(&self.issuer),
+        }
+    }
+
+    /// Whether tokens of this issuer may have this `iss`, whatever tenants are accepted.
+    #[must_use]
+    pub fn is_spelling(&self, iss: &str) -> bool {
+        match &self.templates {
+            Some(templates) => templates.tenant_in(iss).is_some(),
+            None => self.issuer == iss || self.aliases.iter().any(|alias| alias == iss),
+        }
+    }
+
+    /// Whether `iss` contains a tenant that is accepted.
+    fn accepts_tenant_in(&self, iss: &str) -> bool {
+        let tenant = self.templates.as_ref().and_then(|templates| templates.tenant_in(iss));
+        tenant.is_some_and(|tenant| self.rules.accepts_tenant(tenant))
+    }
+
+    /// Whether a key may verify tokens of `tenant`, if `issuer` of the JWK is `owner`. A provider with keys for several
+    /// tenants in one set names the owner of each key, so a key without one verifies no token there.
+    #[must_use]
+    pub fn accepts_key(&self, owner: Option<&Value>, tenant: Option<&str>) -> bool {
+        let of_tenant = |form: &String, owner: &str| {
+            let rest =
+                form.split_once(OWNING_TENANT).map(|(before, after)| owner.strip_prefix(before)?.strip_suffix(after));
+            self.templates.is_some() && tenant.is_some() && rest.flatten() == tenant
+        };
+        match owner {
+            _ if self.key_issuers.is_empty() => true,
+            None => self.templates.is_none(),
+            Some(Value::String(owner)) => self.key_issuers.iter().any(|form| form == owner || of_tenant(form, owner)),
+            Some(_) => false,
+        }
+    }
+
     /// Whether an accepted token can have scopes: at least one claim with scopes is not refused.
     pub(super) fn grants_scopes(&self) -> bool {
         let is_refused = |path: &ClaimPath| {
@@ -115,6 +164,14 @@ pub struct TokenRules {
     pub required: BTreeMap<String, Vec<Value>>,
     /// Claims at the top level that must be absent.
     pub refused: Vec<String>,
+}
+
+impl TokenRules {
+    /// Whether tokens of this tenant are accepted.
+    #[must_use]
+    pub fn accepts_tenant(&self, tenant: &str) -> bool {
+        self.tenants.is_empty() || self.tenants.iter().any(|accepted| accepted == tenant)
+    }
 }
 
 /// The kind of tokens that is accepted of an issuer.

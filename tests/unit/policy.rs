@@ -182,14 +182,20 @@ fn an_unreadable_policy_is_a_fault_with_its_location() {
 }
 
 /// Faults of conditions, places and limits, which the tests in `rules` cause, and of introspection, which those in
-/// `opaque` cause, and of forwarded claims, which those in `mint` cause.
-const IN_TESTS_RULES: [&str; 34] = [
+/// `opaque` cause, of tenants, which those in `issuers` cause, and of forwarded
+/// claims, which those in `mint` cause.
+const IN_TESTS_RULES: [&str; 42] = [
+    "AnyTenant",
     "CircularRule",
     "CostUnbounded",
+    "CoveredIssuer",
     "CredentialsForAll",
+    "MixedTemplates",
     "NeedsCaller",
     "NegatedText",
+    "NoKeysOfTenants",
     "NoScopes",
+    "NoTenants",
     "NotAClaimName",
     "NotAFieldName",
     "NotAFieldValue",
@@ -199,10 +205,13 @@ const IN_TESTS_RULES: [&str; 34] = [
     "NotAPlaceStatus",
     "NotARewrite",
     "NotASecretName",
+    "NotATemplate",
+    "NotATenant",
     "NotAWebOrigin",
     "NotAnAcr",
     "NotAnErlWindow",
     "NotOneTest",
+    "OpaqueOfTenants",
     "Repeated",
     "ReservedField",
     "RewriteParameter",

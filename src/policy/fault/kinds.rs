@@ -85,9 +85,39 @@ pub enum Fault {
     /// The provider has an issuer for each tenant, and this URL names no tenant.
     #[error("names no tenant")]
     NoTenant,
-    /// Tenants are listed, and no claim is known to name the tenant.
-    #[error("is a list, and no claim is known to name the tenant")]
+    /// Tenants are restricted, and no claim is known to name the tenant.
+    #[error("restricts tenants, and no claim is known to name the tenant")]
     NoTenantClaim,
+    /// Braces in `issuer` that are not one `{tenant}` as a whole segment of the path of an https URL.
+    #[error("has braces that are not one whole segment {{tenant}} of the path of an https URL")]
+    NotATemplate,
+    /// Some spellings of `iss` contain `{tenant}`, others do not.
+    #[error("has spellings with and without {{tenant}}")]
+    MixedTemplates,
+    /// `issuer` has `{tenant}`, and `tenants` is missing.
+    #[error("is missing, and \"issuer\" has {{tenant}}")]
+    NoTenants,
+    /// `tenants` is `"any"`, and `issuer` has no `{tenant}`.
+    #[error("is \"any\", and \"issuer\" has no {{tenant}}")]
+    AnyTenant,
+    /// A tenant that `iss` cannot contain.
+    #[error("lists \"{tenant}\", which cannot replace {{tenant}} in \"issuer\"")]
+    NotATenant {
+        /// The tenant.
+        tenant: String,
+    },
+    /// `issuer` has `{tenant}`, and the keys of its tenants are not known.
+    #[error("is missing, and no discovery document belongs to all tenants of \"issuer\"")]
+    NoKeysOfTenants,
+    /// An issuer of several tenants has an introspection endpoint.
+    #[error("is at an issuer with {{tenant}}, and an opaque token does not name its tenant")]
+    OpaqueOfTenants,
+    /// An accepted tenant of another entry has this `iss`.
+    #[error("is also the issuer of a tenant of \"{other}\"")]
+    CoveredIssuer {
+        /// The id of the entry with `{tenant}`.
+        other: String,
+    },
     /// A claim is required and refused.
     #[error("accepts no token: the claim \"{claim}\" is both required and refused")]
     RequiredAndRefused {

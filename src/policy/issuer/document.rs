@@ -7,23 +7,26 @@ use serde::Deserialize;
 use super::introspection::Introspection;
 use super::preset::PresetName;
 use super::{KeyLife, TokenKind};
-use crate::json_form::objects;
+use crate::json_form::{objects, strings};
 use crate::policy::algorithm::AlgorithmName;
 use crate::policy::claim_path::{ClaimName, Scalar};
 use crate::policy::forward::ForwardDocument;
 use crate::time::Seconds;
 
 objects!(IssuerDocument, ClaimsDocument);
+strings!(AnyTenant);
 
 /// One OpenID provider.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, remote = "Self")]
 pub struct IssuerDocument {
-    /// The issuer identifier of the provider, an https URL. `iss` of its tokens must equal it byte for byte.
+    /// The issuer identifier of the provider, an https URL. `iss` of its tokens must equal it byte for byte. If the
+    /// provider has an issuer for each tenant, `{tenant}` may replace one segment of the path; `iss` must then contain
+    /// the token's own tenant there, and `tenants` and the claim of the tenant are required.
     pub issuer: String,
-    /// Other spellings of `iss` under which the same provider issues tokens with the same keys. Default: those of the
-    /// preset.
+    /// Other spellings of `iss` under which the same provider issues tokens with the same keys, each with `{tenant}` if
+    /// `issuer` has it. Default: those of the preset.
     #[serde(default)]
     pub issuer_aliases: Option<Vec<String>>,
     /// The product that issues the tokens. Members that are absent here then have the values that this product
@@ -87,10 +90,11 @@ pub struct IssuerDocument {
     /// Whether a token that does not name its client is refused. Default: as in the preset, or else false.
     #[serde(default)]
     pub require_client: Option<bool>,
-    /// The tenants whose tokens are accepted, at least one. Default: the tenant that the preset finds in `issuer`, or
-    /// else all tenants.
+    /// The tenants whose tokens are accepted: at least one; or, if `issuer` has `{tenant}`, `"any"` for every tenant of
+    /// the provider. Default: the tenant that the preset finds in `issuer`, or else all tenants; none if `issuer` has
+    /// `{tenant}`.
     #[serde(default)]
-    pub tenants: Option<Vec<String>>,
+    pub tenants: Option<TenantsDocument>,
     /// The greatest age of a token, in seconds since its `iat`, 1 to 31622400. A token without `iat` is then refused.
     /// Default: no such limit.
     #[serde(default)]
@@ -134,6 +138,26 @@ pub struct ClaimsDocument {
     /// The claim that names the tenant.
     #[serde(default)]
     pub tenant: Option<ClaimName>,
+}
+
+/// The accepted tenants.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
+#[serde(untagged, expecting = "expected a list of strings, or \"any\"")]
+pub enum TenantsDocument {
+    /// Every tenant of the provider.
+    Any(AnyTenant),
+    /// These tenants, as the claim names them.
+    Listed(Vec<String>),
+}
+
+/// Every tenant of the provider.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[cfg_attr(not(target_os = "wasi"), derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case", remote = "Self")]
+pub enum AnyTenant {
+    /// Every tenant of the provider.
+    Any,
 }
 
 /// The accepted values of a claim.

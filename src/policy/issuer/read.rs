@@ -4,46 +4,37 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::document::IssuerDocument;
+use super::index::Issuers;
 use super::keys::{jwks_uri, key_issuers, key_life};
 use super::preset::{PLAIN, Preset, PresetName};
 use super::rules::rules;
 use super::shape::shape;
+use super::template::{Template, Templates};
 use super::{Issuer, TokenKind};
 use crate::policy::fault::{Fault, Faults};
 use crate::policy::forward::Forward;
 use crate::policy::names::is_id;
 use crate::policy::url::is_https_url;
 
-/// Reads the section. Each issuer is under every spelling of its `iss`.
-pub(in crate::policy) fn read(
-    documents: BTreeMap<String, IssuerDocument>,
-    faults: &mut Faults,
-) -> BTreeMap<String, Arc<Issuer>> {
-    let mut issuers: BTreeMap<String, Arc<Issuer>> = BTreeMap::new();
+/// Reads the section.
+pub(in crate::policy) fn read(documents: BTreeMap<String, IssuerDocument>, faults: &mut Faults) -> Issuers {
+    let mut issuers = Issuers::default();
     for (id, document) in documents {
         let at = format!("$.issuers.{id}");
         faults.add_if(!is_id(&id), &at, Fault::NotAnId);
         let issuer = Arc::new(issuer(id, document, &at, faults));
-        let spellings = std::iter::once((&issuer.issuer, "issuer"));
-        for (spelling, member) in spellings.chain(issuer.aliases.iter().map(|alias| (alias, "issuer_aliases"))) {
-            match issuers.get(spelling) {
-                Some(earlier) => {
-                    faults.add(format!("{at}.{member}"), Fault::TakenIssuer { other: earlier.id.to_string() });
-                }
-                None => drop(issuers.insert(spelling.clone(), Arc::clone(&issuer))),
-            }
-        }
+        issuers.add(issuer, &at, faults);
     }
+    issuers.check_templates(faults);
     check_only_one(&issuers, faults);
     issuers
 }
 
 /// At most one issuer may have introspection.
-fn check_only_one(issuers: &BTreeMap<String, Arc<Issuer>>, faults: &mut Faults) {
-    let mut ids: Vec<_> =
-        issuers.values().filter(|issuer| issuer.introspection.is_some()).map(|issuer| issuer.id.as_str()).collect();
+fn check_only_one(issuers: &Issuers, faults: &mut Faults) {
+    let asked = issuers.all().iter().filter(|issuer| issuer.introspection.is_some());
+    let mut ids: Vec<_> = asked.map(|issuer| issuer.id.as_str()).collect();
     ids.sort_unstable();
-    ids.dedup();
     let Some((first, others)) = ids.split_first() else { return };
     for id in others {
         let fault = Fault::SeveralIntrospections { other: (*first).to_owned() };
@@ -73,14 +64,18 @@ fn issuer(id: String, document: IssuerDocument, at: &str, faults: &mut Faults) -
         (TokenKind::Id, _) => &preset.id,
     };
     let shape = shape(&document, preset, kind, at, faults);
-    let rules = rules(&document, preset, kind, &shape, at, faults);
     let aliases = aliases(&document, preset, at, faults);
+    let templates = templates(&document, &aliases, preset, at, faults);
+    let rules = rules(&document, preset, kind, (&shape, templates.as_ref()), at, faults);
+    let opaque = document.introspection.is_some() && templates.is_some();
+    faults.add_if(opaque, format_args!("{at}.introspection"), Fault::OpaqueOfTenants);
     Issuer {
         id: id.into(),
         preset: document.preset,
-        jwks_uri: jwks_uri(&document, preset, at, faults),
-        key_issuers: key_issuers(&document.issuer, &aliases, preset),
+        jwks_uri: jwks_uri(&document, preset, templates.is_some(), at, faults),
+        key_issuers: key_issuers(&document.issuer, &aliases, templates.as_ref(), preset),
         aliases,
+        templates,
         issuer: document.issuer,
         backend: document.backend,
         audiences: document.audiences.into_iter().map(Into::into).collect(),
@@ -103,4 +98,27 @@ fn aliases(document: &IssuerDocument, preset: &Preset, at: &str, faults: &mut Fa
     }
     let bare = document.issuer.strip_prefix("https://").filter(|_| preset.bare_issuer);
     bare.map(str::to_owned).into_iter().collect()
+}
+
+/// The templates of an issuer with `{tenant}`. Either all spellings of `iss` contain it, or none does.
+fn templates(
+    document: &IssuerDocument,
+    aliases: &[String],
+    preset: &Preset,
+    at: &str,
+    faults: &mut Faults,
+) -> Option<Templates> {
+    let mut read = |text: &str, member: &str| {
+        Template::parse(text).unwrap_or_else(|fault| {
+            faults.add(format!("{at}.{member}"), fault);
+            None
+        })
+    };
+    let issuer = read(&document.issuer, "issuer");
+    let of_aliases: Vec<_> = aliases.iter().map(|alias| read(alias, "issuer_aliases")).collect();
+    let has_braces = |text: &String| text.contains('{');
+    let is_mixed = aliases.iter().any(|alias| has_braces(alias) != has_braces(&document.issuer));
+    faults.add_if(is_mixed, format_args!("{at}.issuer_aliases"), Fault::MixedTemplates);
+    let spellings = std::iter::once(issuer?).chain(of_aliases.into_iter().flatten()).collect();
+    Some(Templates::new(spellings, preset.tenant_in_issuer))
 }

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::document::{IssuerDocument, RequiredValue};
+use super::document::{IssuerDocument, RequiredValue, TenantsDocument};
 use super::preset::{KindShape, Preset};
+use super::template::{Templates, is_guid};
 use super::{TokenRules, TokenShape};
 use crate::policy::claim_path::Scalar;
 use crate::policy::fault::{Fault, Faults};
@@ -18,31 +19,18 @@ pub(super) fn rules(
     document: &IssuerDocument,
     preset: &Preset,
     kind: &KindShape,
-    shape: &TokenShape,
+    (shape, templates): (&TokenShape, Option<&Templates>),
     at: &str,
     faults: &mut Faults,
 ) -> TokenRules {
-    for (name, list) in [("clients", &document.clients), ("tenants", &document.tenants)] {
-        let empty = list.as_ref().is_some_and(|list| list.is_empty() || list.iter().any(String::is_empty));
-        faults.add_if(empty, format_args!("{at}.{name}"), Fault::Empty);
-    }
+    let no_client = document.clients.as_ref().is_some_and(|list| is_empty(list));
+    faults.add_if(no_client, format_args!("{at}.clients"), Fault::Empty);
     for (name, seconds) in [("max_age", document.max_age), ("max_lifetime", document.max_lifetime)] {
         if let Some(seconds) = seconds {
             faults.range(seconds, 1, MAX_SECONDS, format_args!("{at}.{name}"));
         }
     }
-    let tenants = match &document.tenants {
-        Some(tenants) => {
-            faults.add_if(shape.tenant.is_none(), format_args!("{at}.tenants"), Fault::NoTenantClaim);
-            tenants.clone()
-        }
-        None if preset.tenant_in_issuer => {
-            let tenant = tenant_of(&document.issuer);
-            faults.add_if(tenant.is_none(), format_args!("{at}.issuer"), Fault::NoTenant);
-            tenant.map(str::to_owned).into_iter().collect()
-        }
-        None => Vec::new(),
-    };
+    let tenants = tenants(document, preset, (shape, templates), at, faults);
     let mut required: BTreeMap<String, Vec<_>> = kind
         .required
         .iter()
@@ -84,11 +72,51 @@ pub(super) fn rules(
     }
 }
 
-/// The tenant in the URL of an issuer: the first segment that is a GUID (RFC 9562 §4).
+/// The accepted tenants; all if empty. An issuer with `{tenant}` accepts all only if the policy says so.
+fn tenants(
+    document: &IssuerDocument,
+    preset: &Preset,
+    (shape, templates): (&TokenShape, Option<&Templates>),
+    at: &str,
+    faults: &mut Faults,
+) -> Vec<String> {
+    let is_needed = document.tenants.is_some() || templates.is_some();
+    let at = format!("{at}.tenants");
+    faults.add_if(is_needed && shape.tenant.is_none(), &at, Fault::NoTenantClaim);
+    match (&document.tenants, templates) {
+        (Some(TenantsDocument::Any(_)), Some(_)) => Vec::new(),
+        (Some(TenantsDocument::Any(_)), None) => {
+            faults.add(at, Fault::AnyTenant);
+            Vec::new()
+        }
+        (Some(TenantsDocument::Listed(tenants)), templates) => {
+            faults.add_if(is_empty(tenants), &at, Fault::Empty);
+            let refused = |tenant: &&String| templates.is_some_and(|templates| !templates.is_tenant(tenant));
+            for tenant in tenants.iter().filter(refused).filter(|tenant| !tenant.is_empty()) {
+                faults.add(at.as_str(), Fault::NotATenant { tenant: tenant.clone() });
+            }
+            tenants.clone()
+        }
+        (None, Some(_)) => {
+            faults.add(at, Fault::NoTenants);
+            Vec::new()
+        }
+        (None, None) if preset.tenant_in_issuer => {
+            let tenant = tenant_of(&document.issuer);
+            // Another fault describes braces.
+            let is_missing = tenant.is_none() && !document.issuer.contains('{');
+            faults.add_if(is_missing, at.replace(".tenants", ".issuer"), Fault::NoTenant);
+            tenant.map(str::to_owned).into_iter().collect()
+        }
+        (None, None) => Vec::new(),
+    }
+}
+
+fn is_empty(list: &[String]) -> bool {
+    list.is_empty() || list.iter().any(String::is_empty)
+}
+
+/// The tenant in the URL of an issuer: the first segment that is a GUID.
 pub(super) fn tenant_of(issuer: &str) -> Option<&str> {
-    let is_guid = |text: &&str| {
-        let lengths = text.split('-').map(str::len);
-        lengths.eq([8, 4, 4, 4, 12]) && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
-    };
-    issuer.split('/').find(is_guid)
+    issuer.split('/').find(|segment| is_guid(segment))
 }

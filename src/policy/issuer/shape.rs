@@ -6,7 +6,13 @@ use super::preset::{KindShape, Path, Preset};
 use crate::policy::claim_path::{ClaimName, ClaimPath};
 use crate::policy::fault::{Fault, Faults};
 
-pub(super) fn shape(document: &IssuerDocument, preset: &Preset, kind: &KindShape, at: &str, faults: &mut Faults) -> TokenShape {
+pub(super) fn shape(
+    document: &IssuerDocument,
+    preset: &Preset,
+    kind: &KindShape,
+    at: &str,
+    faults: &mut Faults,
+) -> TokenShape {
     let ClaimsDocument { scopes, roles, groups, client, audience, tenant } = &document.claims;
     let types: Vec<String> = match &document.types {
         Some(types) => types.iter().map(|name| short_type(name)).collect(),
